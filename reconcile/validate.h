@@ -1,0 +1,19 @@
+/* validate.h: holds a workflow body against the field table and against itself. */
+#ifndef RECONCILE_VALIDATE_H
+#define RECONCILE_VALIDATE_H
+
+#include "reconcile/faults.h"
+#include "reconcile/node.h"
+
+enum validate_as {
+	VALIDATE_SPEC,		/* what a person declares */
+	VALIDATE_REQUEST,	/* what a client sends: numbers in env are no warning, messages name the pointer
+				 * instead of a place */
+};
+
+/* Adds every fault of body: unknown fields (with the nearest known one), wrong types, enumerations and limits, required fields
+ * per step type, read-only fields, parents and stepName that are no step, a cycle among steps, a name with control
+ * characters.  True if no error was added. */
+bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults);
+
+#endif
