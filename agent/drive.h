@@ -1,0 +1,15 @@
+/* drive.h: runs a dispatcher's tasks over a REST client until all are done. */
+#ifndef AGENT_DRIVE_H
+#define AGENT_DRIVE_H
+
+#include "agent/rest.h"
+#include "reconcile/dispatch.h"
+
+/* Milliseconds of CLOCK_MONOTONIC: the clock of dispatch. */
+int64_t drive_now(void);
+
+/* Returns when dispatch_idle().  When stop_fd (-1: none) becomes readable it calls dispatch_stop() once and goes on until
+ * what is under way has ended; it does not read from it.  Returns false if it was stopped that way. */
+bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd);
+
+#endif
