@@ -28,13 +28,15 @@ enum field_flags {
 	FIELD_ENV_LIST = 1 << 10,	/* a map that may be given back as a list of one-key maps */
 	FIELD_WEBHOOK_ID = 1 << 11,	/* sent as true, given back as the webhook's id */
 	FIELD_MASK_BY_KEY = 1 << 12,	/* a map whose values are secret where the key's name says so */
-	FIELD_DEFAULT_RESOURCE = 1 << 13,	/* left out it becomes the service's default resource */
+	FIELD_MAY_BE_EMPTY = 1 << 13,	/* a list's item: {} stands for none, and goes */
 	FIELD_CRON = 1 << 14,	/* opaque text; a warning if it has not five, six or seven fields */
 	FIELD_STEP = 1 << 15,	/* text: the name of a step of the same workflow that must exist */
 	FIELD_JSON_TEXT = 1 << 16,	/* text that is JSON; a warning if it is not */
 	FIELD_NAME = 1 << 17,	/* must not be empty */
 	FIELD_TRUE = 1 << 18,	/* a boolean that can only be true */
 	FIELD_NOT_GET = 1 << 19,	/* not beside method: get */
+	FIELD_PRESENCE = 1 << 21,	/* an object that means something by being there, whatever its defaults */
+	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; what begins with "flowsync-" is ours, not the spec's */
 };
 
 struct field {
@@ -50,9 +52,9 @@ struct field {
 	unsigned need;		/* the kinds that cannot do without it */
 	unsigned one_of;	/* in these kinds exactly one of the siblings so marked must stand */
 	int64_t least, most;	/* of a number; both 0: any */
-	int64_t otherwise;	/* FIELD_INT, FIELD_BOOL: what leaving it out means, where the contract says so */
-	bool has_otherwise;
-	const char *identity;	/* of a list's item: the pointer of what tells it from its siblings */
+	const char *otherwise;	/* of a scalar: the text of what leaving it out means, where the contract says so */
+	const char *const *identity;	/* of a list's item: pointers, the first that is there tells it from its
+					 * siblings; ends with NULL */
 	const char *about;	/* one line for the schema and for messages */
 };
 
@@ -61,12 +63,16 @@ enum { ALL_KINDS = ~0U };
 /* The row of a whole workflow body, a FIELD_OBJECT. */
 extern const struct field workflow_field;
 
-/* The row of key inside outer (an object, map or list; key is ignored for the last two); NULL: unknown. */
-const struct field *field_child(const struct field *outer, const char *key);
+/* The row of key inside outer (an object, map or list; key is ignored for the last two), for a value of these
+ * kinds; if only other kinds have it, their row, whose `only` tells; NULL: unknown, or outer is NULL. */
+const struct field *field_child(const struct field *outer, const char *key, unsigned kind);
 
 /* The bit of the kind that n, a value of field, is: 1 << index of its word.  outer if field has no variant;
  * the first kind's if the key is left out, 0 if its word is none of them. */
 unsigned field_kind(const struct field *field, const struct node *n, unsigned outer);
+
+/* True if text begins as the tags do that flowsync puts on workflows itself. */
+bool field_own_tag(const char *name);
 
 /* "standard, http" for bits: the kinds of the variant object field, for messages. */
 const char *field_kind_words(struct arena *a, const struct field *field, unsigned bits);
