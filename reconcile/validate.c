@@ -289,6 +289,7 @@ struct graph {
 	const struct check *check;
 	const struct node *steps;
 	enum { UNSEEN, OPEN, SEEN } *marks;	/* of each step */
+	size_t *next;				/* the parent of each step that is looked at next */
 	size_t *trail, depth;			/* the steps that are open, outermost first */
 };
 
@@ -318,20 +319,18 @@ static void circle(struct graph *g, size_t again, struct pos at)
 /* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
 static void walk_from(struct graph *g, size_t start)
 {
-	size_t *next = arena_new(g->check->arena, size_t, g->steps->count);
-
 	g->depth = 0;
 	g->marks[start] = OPEN;
 	g->trail[g->depth++] = start;
 	while (g->depth) {
 		size_t at = g->trail[g->depth - 1];
 		const struct node *parents = node_get(g->steps->entries[at].value, "parents");
-		if (!parents || parents->kind != NODE_LIST || next[at] == parents->count) {
+		if (!parents || parents->kind != NODE_LIST || g->next[at] == parents->count) {
 			g->marks[at] = SEEN;
 			g->depth--;
 			continue;
 		}
-		const struct node *parent = parents->entries[next[at]++].value;
+		const struct node *parent = parents->entries[g->next[at]++].value;
 		size_t to = parent->kind == NODE_TEXT ? step_index(g->steps, parent->text) : g->steps->count;
 		if (to == g->steps->count)
 			continue;
@@ -349,6 +348,7 @@ static void check_graph(const struct check *c)
 	struct graph g = { .check = c, .steps = c->steps };
 
 	g.marks = arena_alloc(c->arena, c->steps->count + 1, sizeof *g.marks, alignof(max_align_t));
+	g.next = arena_new(c->arena, size_t, c->steps->count + 1);
 	g.trail = arena_new(c->arena, size_t, c->steps->count + 1);
 	for (size_t i = 0; i < c->steps->count; i++)
 		if (g.marks[i] == UNSEEN)

@@ -1,0 +1,18 @@
+/* mask.h: what must never be shown, and what is shown instead (design section 5, "Masked"). */
+#ifndef RECONCILE_MASK_H
+#define RECONCILE_MASK_H
+
+#include "reconcile/fields.h"
+
+/* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever a secret stands: secret
+ * fields as a whole, env values whose key tells, webhook ids, user and query parts of URLs in any text. */
+struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number);
+
+/* The same for n that is the value of key inside a map of field outer, whose key may tell that it is a secret. */
+struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
+                        const struct field *f, const struct node *n, unsigned number);
+
+/* A copy of text in which the user and query parts of every URL are masked. */
+const char *mask_urls(struct arena *a, const char *text, unsigned number);
+
+#endif
