@@ -1,5 +1,6 @@
 #include "reconcile/buf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,23 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_addv(b, fmt, ap);
 	va_end(ap);
+}
+
+void buf_add_real(struct buf *b, double real)
+{
+	char digits[32];	/* 17 digits, sign, dot and an exponent of three take 24 */
+
+	if (isnan(real) || isinf(real)) {
+		buf_adds(b, isnan(real) ? ".nan" : real > 0 ? ".inf" : "-.inf");
+		return;
+	}
+	for (int precision = 15; precision <= 17; precision++) {
+		snprintf(digits, sizeof digits, "%.*g", precision, real);
+		if (strtod(digits, NULL) == real)
+			break;
+	}
+	size_t whole = strcspn(digits, ".e");
+	buf_addf(b, "%.*s%s%s", (int)whole, digits, digits[whole] == '.' ? "" : ".0", digits + whole);
 }
 
 const char *buf_str(const struct buf *b)

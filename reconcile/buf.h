@@ -26,6 +26,9 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+/* The shortest decimal that reads back as real; it has a dot and a signed exponent, if any, so
+ * that JSON and YAML 1.1 both take it for a real.  ".nan", ".inf" and "-.inf" as YAML has them. */
+void buf_add_real(struct buf *b, double real);
 void buf_addv(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 
 /* The text, "" if nothing was added.  Valid until the next call with b. */

@@ -9,7 +9,8 @@ enum { JSON_MAX_DEPTH = 64 };
 
 /* Reads one JSON value that fills all of bytes (white space around it is allowed).  Refused: what is
  * not JSON, NaN and Infinity, not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64 bits, a NUL in
- * a text or key, text after the value.  If false, *err says what and, where known, at which byte. */
+ * a text or key, text after the value.  Of two equal keys in one object the last holds, as everywhere.
+ * Reals keep their text as it was written.  If false, *err says what and, where known, at which byte. */
 bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
 
 enum json_style {
