@@ -42,6 +42,19 @@ static bool goes(const struct pass *p, const struct field *object, const struct 
 	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
 }
 
+/* A step without type is a standard one; said aloud, so that a step that is another kind on the service
+ * differs, and changes back when it is written. */
+static void add_kind(const struct pass *p, const struct field *f, const struct node *n,
+                     struct node *out)
+{
+	const struct field *row = f && f->variant ? field_child(f, f->variant, ALL_KINDS) : NULL;
+	const struct node *word = row ? node_get(n, f->variant) : NULL;
+
+	if (!row || !row->otherwise || (word && word->kind != NODE_NULL))
+		return;
+	node_put(p->arena, out, f->variant, node_text(p->arena, row->otherwise))->at = n->at;
+}
+
 static struct node *normal_map(const struct pass *p, const struct field *f, const struct node *n,
                                unsigned kind)
 {
@@ -49,6 +62,7 @@ static struct node *normal_map(const struct pass *p, const struct field *f, cons
 
 	kind = field_kind(f, n, kind);
 	out->at = n->at;
+	add_kind(p, f, n, out);
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		const struct field *child = field_child(f, e->key, kind);
@@ -146,9 +160,21 @@ static bool same_but_spaces(const char *x, const char *y)
 	}
 }
 
+static bool is_number(const struct node *n)
+{
+	return n->kind == NODE_INT || n->kind == NODE_REAL;
+}
+
+static double number(const struct node *n)
+{
+	return n->kind == NODE_INT ? (double)n->integer : n->real;
+}
+
 bool normal_scalars_equal(const struct field *f, const struct node *x, const struct node *y)
 {
 	if (f && (f->flags & FIELD_SIZE) && x->kind == NODE_TEXT && y->kind == NODE_TEXT)
 		return same_but_spaces(x->text, y->text);
+	if (is_number(x) && is_number(y) && x->kind != y->kind)		/* 10 and 10.0 */
+		return number(x) == number(y);
 	return node_equal(x, y);
 }

@@ -1,0 +1,23 @@
+/* compose.h: the bodies that are sent (contract sections 2 and 3, with the design's corrections in
+ * section 6: nothing is lost that the spec does not speak of). */
+#ifndef RECONCILE_COMPOSE_H
+#define RECONCILE_COMPOSE_H
+
+#include "reconcile/normalise.h"
+
+/* The body of an update: what describe gave, with the declared laid over it.
+ *
+ * Maps merge, declared lists replace; steps that are not declared go.  All triggers are carried over unless the spec declares
+ * triggers; each declared webhook asks to keep its address where there is one to keep.  What the service fills in, null and an
+ * empty token are left out, env is a map again, false and 0 stay; a field goes that the declared kind of step or auth cannot have.
+ * flowsync's own tags stay.  declared is as normalise_declared() makes it, described as describe gave it; both are
+ * untouched, the result shares with them. */
+struct node *compose_update(struct arena *a, const struct node *declared,
+                            const struct node *described);
+
+/* Fields of described that this service may hold without showing them, and that declared does not speak of: an update can
+ * lose them.  Pointers, as one text for a warning ("/retryOptions, /metadata"); NULL: none. */
+const char *compose_may_lose(struct arena *a, const struct node *declared,
+                             const struct node *described);
+
+#endif

@@ -1,0 +1,380 @@
+#include "reconcile/diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/mask.h"
+#include "reconcile/normalise.h"
+#include "reconcile/path.h"
+
+struct walk {
+	struct arena *arena;
+	const struct node *ignore;
+	struct diff *out;	/* NULL: only whether there is a difference is asked */
+	size_t found;
+};
+
+/* Where the walk stands, and what the values there are. */
+struct spot {
+	const struct field *field;
+	const struct field *outer;	/* of the map or list around; NULL at the root */
+	unsigned kind;
+	struct path path;
+};
+
+static void compare(struct walk *w, const struct spot *at, const struct node *declared,
+                    const struct node *observed);
+
+/* ---- what is found ---- */
+
+static struct node *shown(struct walk *w, const struct spot *at, const struct node *n,
+                          unsigned number)
+{
+	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
+}
+
+/* A changed secret is shown as "(masked #1)" and "(masked #2)": that it changed is visible. */
+static void found(struct walk *w, const struct spot *at, const struct node *from,
+                  const struct node *to, struct pos pos)
+{
+	w->found++;
+	if (!w->out)
+		return;
+	struct change c = {
+		.op = !from ? CHANGE_ADD : !to ? CHANGE_REMOVE : CHANGE_REPLACE,
+		.path = path_text(w->arena, &at->path),
+		.from = from ? shown(w, at, from, 1) : NULL,
+		.to = to ? shown(w, at, to, 1) : NULL,
+		.reason = REASON_ADOPTED,
+		.at = pos,
+	};
+	if (from && to && node_equal(c.from, c.to))
+		c.to = shown(w, at, to, 2);
+	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
+	w->out->items[w->out->count++] = c;
+}
+
+static bool differ(struct walk *w, const struct spot *at, const struct node *declared,
+                   const struct node *observed)
+{
+	struct walk probe = { .arena = w->arena, .ignore = w->ignore };
+
+	compare(&probe, at, declared, observed);
+	return probe.found > 0;
+}
+
+/* ---- what is not compared ---- */
+
+static bool pointer_matches(const char *pattern, const char *path)
+{
+	while (*pattern == '/' && *path == '/') {
+		size_t want = strcspn(++pattern, "/"), have = strcspn(++path, "/");
+		bool any = want == 1 && *pattern == '*';
+		if (!any && (want != have || strncmp(pattern, path, want) != 0))
+			return false;
+		pattern += want;
+		path += have;
+	}
+	return !*pattern && !*path;
+}
+
+static bool ignored(struct walk *w, const struct spot *at)
+{
+	if (!w->ignore || !w->ignore->count)
+		return false;
+	const char *path = path_text(w->arena, &at->path);
+	for (size_t i = 0; i < w->ignore->count; i++)
+		if (pointer_matches(w->ignore->entries[i].value->text, path))
+			return true;
+	return false;
+}
+
+static void unseen(struct walk *w, const struct spot *at)
+{
+	struct diff *out = w->out;
+
+	if (!out)
+		return;
+	arena_grow(w->arena, out->unseen, out->unseen_count, out->unseen_room);
+	out->unseen[out->unseen_count++] = path_text(w->arena, &at->path);
+}
+
+/* ---- lists ---- */
+
+static bool scalars_only(const struct node *list)
+{
+	for (size_t i = 0; list && i < list->count; i++)
+		if (list->entries[i].value->kind >= NODE_LIST)
+			return false;
+	return true;
+}
+
+static int by_order(const void *a, const void *b)
+{
+	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
+}
+
+static bool same_scalars(struct walk *w, const struct field *f, const struct node *x,
+                         const struct node *y)
+{
+	struct node *a = node_copy(w->arena, x), *b = node_copy(w->arena, y);
+
+	if (a->count != b->count)
+		return false;
+	if (f->flags & FIELD_SET) {
+		qsort(a->entries, a->count, sizeof *a->entries, by_order);
+		qsort(b->entries, b->count, sizeof *b->entries, by_order);
+	}
+	for (size_t i = 0; i < a->count; i++)
+		if (!normal_scalars_equal(f->fields, a->entries[i].value, b->entries[i].value))
+			return false;
+	return true;
+}
+
+static size_t weight(const struct node *n)
+{
+	size_t sum = 1;
+
+	for (size_t i = 0; i < n->count; i++)
+		sum += weight(n->entries[i].value);
+	return sum;
+}
+
+static const struct node *identity(const struct field *item, const struct node *n)
+{
+	for (size_t i = 0; item->identity && item->identity[i]; i++) {
+		const struct node *found_at = node_at(n, item->identity[i]);
+		if (found_at)
+			return found_at;
+	}
+	return NULL;
+}
+
+/* Which observed item each declared one is; the observed count where it is none. */
+struct pairing {
+	size_t *of;		/* by declared index */
+	bool *taken;		/* by observed index */
+};
+
+static struct spot item_spot(const struct spot *list, size_t index)
+{
+	return (struct spot){ list->field->fields, list->field, list->kind,
+	                      { &list->path, NULL, index } };
+}
+
+static void pair_by(struct walk *w, const struct spot *at, const struct node *declared, size_t i,
+                    const struct node *observed, struct pairing *p,
+                    bool (*match)(struct walk *, const struct spot *, const struct node *,
+                                  const struct node *))
+{
+	struct spot spot = item_spot(at, i);
+
+	for (size_t j = 0; p->of[i] == observed->count && j < observed->count; j++)
+		if (!p->taken[j] && match(w, &spot, declared->entries[i].value, observed->entries[j].value)) {
+			p->of[i] = j;
+			p->taken[j] = true;
+		}
+}
+
+static bool match_whole(struct walk *w, const struct spot *at, const struct node *declared,
+                        const struct node *observed)
+{
+	return node_equal(declared, observed);
+}
+
+static bool match_open(struct walk *w, const struct spot *at, const struct node *declared,
+                       const struct node *observed)
+{
+	return !differ(w, at, declared, observed);
+}
+
+static bool match_identity(struct walk *w, const struct spot *at, const struct node *declared,
+                           const struct node *observed)
+{
+	const struct node *x = identity(at->field, declared), *y = identity(at->field, observed);
+	return x && y && node_equal(x, y);
+}
+
+struct ranked { size_t index, weight; };
+
+static int heavier_first(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+	return x->weight != y->weight ? (x->weight < y->weight) - (x->weight > y->weight)
+	                              : (x->index > y->index) - (x->index < y->index);
+}
+
+/* Equal items first, then open matches, those that say most choosing first so that a vague item
+ * does not take the match of an exact one; what is left is paired by what names it, to be shown
+ * as a change. */
+static struct pairing pair_items(struct walk *w, const struct spot *at, const struct node *declared,
+                                 const struct node *observed)
+{
+	struct pairing p = { arena_new(w->arena, size_t, declared->count + 1),
+	                     arena_new(w->arena, bool, observed->count + 1) };
+	struct ranked *rank = arena_new(w->arena, struct ranked, declared->count + 1);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		p.of[i] = observed->count;
+		rank[i] = (struct ranked){ i, weight(declared->entries[i].value) };
+	}
+	qsort(rank, declared->count, sizeof *rank, heavier_first);
+	for (size_t i = 0; i < declared->count; i++)
+		pair_by(w, at, declared, i, observed, &p, match_whole);
+	for (size_t i = 0; i < declared->count; i++)
+		pair_by(w, at, declared, rank[i].index, observed, &p, match_open);
+	for (size_t i = 0; i < declared->count; i++)
+		pair_by(w, at, declared, i, observed, &p, match_identity);
+	return p;
+}
+
+static void compare_items(struct walk *w, const struct spot *at, const struct node *declared,
+                          const struct node *observed)
+{
+	struct pairing p = pair_items(w, at, declared, observed);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		struct spot spot = item_spot(at, i);
+		const struct node *item = declared->entries[i].value;
+		if (p.of[i] == observed->count)
+			found(w, &spot, NULL, item, item->at);
+		else
+			compare(w, &spot, item, observed->entries[p.of[i]].value);
+	}
+	for (size_t j = 0; j < observed->count; j++) {
+		struct spot spot = item_spot(at, j);
+		if (!p.taken[j])
+			found(w, &spot, observed->entries[j].value, NULL, declared->at);
+	}
+}
+
+static void compare_in_order(struct walk *w, const struct spot *at, const struct node *declared,
+                             const struct node *observed)
+{
+	for (size_t i = 0; i < declared->count || i < observed->count; i++) {
+		struct spot spot = item_spot(at, i);
+		const struct node *x = i < declared->count ? declared->entries[i].value : NULL;
+		const struct node *y = i < observed->count ? observed->entries[i].value : NULL;
+		if (x && y)
+			compare(w, &spot, x, y);
+		else
+			found(w, &spot, y, x, x ? x->at : declared->at);
+	}
+}
+
+static void compare_lists(struct walk *w, const struct spot *at, const struct node *declared,
+                          const struct node *observed)
+{
+	if (!observed) {
+		/* "triggers: [] equals absent, null or empty" (design, 5) */
+		if (declared->count)
+			found(w, at, NULL, declared, declared->at);
+	} else if (scalars_only(declared) && scalars_only(observed) &&
+	           at->field->fields->type != FIELD_OBJECT) {
+		if (!same_scalars(w, at->field, declared, observed))
+			found(w, at, observed, declared, declared->at);
+	} else if (at->field->flags & FIELD_SET) {
+		compare_items(w, at, declared, observed);
+	} else {
+		compare_in_order(w, at, declared, observed);
+	}
+}
+
+/* ---- maps ---- */
+
+static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
+                         const struct node *observed)
+{
+	unsigned kind = field_kind(at->field, declared, at->kind);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct entry *e = &declared->entries[i];
+		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		                     { &at->path, e->key } };
+		compare(w, &spot, e->value, node_get(observed, e->key));
+	}
+	if (!(at->field->flags & FIELD_CLOSED))
+		return;
+	for (size_t i = 0; observed && i < observed->count; i++) {
+		const struct entry *e = &observed->entries[i];
+		struct spot spot = { at->field->fields, at->field, kind, { &at->path, e->key } };
+		if (node_get(declared, e->key) || ignored(w, &spot))
+			continue;
+		found(w, &spot, e->value, NULL, declared->at);
+		if (w->out)
+			w->out->removes = true;
+	}
+}
+
+static void compare_maps(struct walk *w, const struct spot *at, const struct node *declared,
+                         const struct node *observed)
+{
+	bool presence = (at->field->flags & FIELD_PRESENCE) && declared->count;
+
+	if (observed) {
+		compare_keys(w, at, declared, observed);
+		return;
+	}
+	/* All of it is missing: shown as one addition, if any of it means more than being left out does. */
+	struct walk probe = { .arena = w->arena, .ignore = w->ignore };
+	compare_keys(&probe, at, declared, NULL);
+	if (probe.found || presence)
+		found(w, at, NULL, declared, declared->at);
+}
+
+/* ---- any value ---- */
+
+static bool means_the_same_left_out(struct walk *w, const struct field *f, const struct node *n)
+{
+	const char *text = f->otherwise ? node_scalar_text(w->arena, n) : NULL;
+	return text && strcmp(text, f->otherwise) == 0;
+}
+
+static void compare(struct walk *w, const struct spot *at, const struct node *declared,
+                    const struct node *observed)
+{
+	const struct field *f = at->field;
+
+	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY | FIELD_HIDDEN)) || ignored(w, at))
+		return;
+	if (!observed && (f->flags & FIELD_MAY_HIDE)) {
+		unseen(w, at);
+		return;
+	}
+	if (observed && observed->kind == NODE_NULL)
+		observed = NULL;
+	if (declared->kind == NODE_NULL)
+		return;
+	bool scalar = declared->kind < NODE_LIST && (!observed || observed->kind < NODE_LIST);
+	if (observed && !scalar && declared->kind != observed->kind)
+		found(w, at, observed, declared, declared->at);
+	else if (declared->kind == NODE_MAP)
+		compare_maps(w, at, declared, observed);
+	else if (declared->kind == NODE_LIST)
+		compare_lists(w, at, declared, observed);
+	else if (observed ? !normal_scalars_equal(f, declared, observed)
+	                  : !means_the_same_left_out(w, f, declared))
+		found(w, at, observed, declared, declared->at);
+}
+
+void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
+                   const struct node *ignore, struct diff *out)
+{
+	struct diff result = { 0 };
+	struct walk w = { .arena = a, .ignore = ignore, .out = &result };
+
+	compare(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
+	*out = result;
+}
+
+const char *change_op_word(enum change_op op)
+{
+	static const char *const words[] = { "add", "remove", "replace" };
+	return words[op];
+}
+
+const char *reason_word(enum reason reason)
+{
+	static const char *const words[] = { "declared", "drift", "undeclared", "adopted" };
+	return words[reason];
+}

@@ -1,0 +1,44 @@
+/* diff.h: how a declared workflow differs from the observed one (design section 5).
+ *
+ * Maps are open: only declared keys count, except that `steps` is closed.  A declared list is the whole truth.  Lists of
+ * mappings are compared item by item, an item being open again; lists of scalars as wholes. */
+#ifndef RECONCILE_DIFF_H
+#define RECONCILE_DIFF_H
+
+#include "reconcile/fields.h"
+
+enum change_op { CHANGE_ADD, CHANGE_REMOVE, CHANGE_REPLACE };
+
+enum reason {
+	REASON_DECLARED,	/* the spec changed */
+	REASON_DRIFT,		/* the service changed */
+	REASON_UNDECLARED,	/* was declared before */
+	REASON_ADOPTED,		/* no record of an earlier apply */
+};
+
+struct change {
+	enum change_op op;
+	const char *path;		/* a JSON Pointer into the body; of a removed list item: its place in the
+					 * observed list */
+	const struct node *from, *to;	/* masked copies; NULL for add and remove */
+	enum reason reason;
+	struct pos at;			/* of the declared value; for a removal of what it was taken out of */
+};
+
+struct diff {
+	struct change *items;
+	size_t count, room;
+	bool removes;			/* a step must go: a patch cannot say that */
+	const char **unseen;		/* pointers of declared fields that this service does not give back */
+	size_t unseen_count, unseen_room;
+};
+
+/* declared and observed as normalise() makes them.  ignore is a list of JSON Pointers that are not compared, with what is
+ * below them, "*" matching one level; NULL: none.  Everything in *out lives in a, texts and copies too. */
+void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
+                   const struct node *ignore, struct diff *out);
+
+const char *change_op_word(enum change_op op);		/* "add", "remove", "replace" */
+const char *reason_word(enum reason reason);		/* "declared", ... */
+
+#endif
