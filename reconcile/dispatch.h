@@ -7,6 +7,7 @@
 #ifndef RECONCILE_DISPATCH_H
 #define RECONCILE_DISPATCH_H
 
+#include "reconcile/buf.h"
 #include "reconcile/request.h"
 
 enum task_next { TASK_ASK, TASK_DONE };
@@ -24,6 +25,8 @@ struct task {
 	bool begun;
 	int64_t due;		/* not to be sent before */
 	struct request request;
+	struct answer last;	/* while it waits to be sent again: the answer that becomes final if it never is */
+	struct buf kept;	/* last's text */
 	struct task *next;
 };
 
@@ -33,18 +36,22 @@ struct dispatch {
 	unsigned most;			/* requests at a time that the caller allows */
 	unsigned allowed;		/* now: halved by a 429, grows by one for `allowed` good answers in a row */
 	unsigned in_flight, good;
-	int64_t deadline;		/* -1: none */
+	int64_t deadline;		/* -1: none; passing it sets stop */
+	int64_t quiet_until;		/* a 429 came that is worth waiting out: nothing is sent before */
 	uint64_t random;
 	struct task_queue fresh, waiting;	/* not begun; with a request that is to be sent */
 	bool stop;			/* no task is begun any more, no wait is begun */
+	bool waits_ended;		/* and those that were begun before it are over */
 	bool unauthorised;		/* a 401 came: it set stop */
 	unsigned total, retries;	/* requests sent; those of them that were sent again */
 	unsigned by_operation[OPERATION_COUNT];
 };
 
-enum { DISPATCH_ATTEMPTS = 6 };	/* sendings of one request, if waiting is not what Retry-After asks for */
+/* Sendings of one request.  A service that says Retry-After is asked again as long as the deadline, if there is one, allows. */
+enum { DISPATCH_ATTEMPTS = 6 };
 
-/* deadline: in the same clock, -1 for none.  most is at least 1. */
+/* deadline: in the same clock, -1 for none.  most is at least 1.  The struct is not moved afterwards, and is run until
+ * dispatch_idle(): then it owns nothing. */
 void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t seed);
 
 /* Adds a task in front of which nothing was sent yet; kept until it is done. */
