@@ -125,3 +125,36 @@ struct node *mask(struct arena *a, const struct field *f, const struct node *n, 
 	out->at = n->at;
 	return out;
 }
+
+static const char *without(struct arena *a, const char *text, const char *secret)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	const char *s = text, *hit;
+
+	if (strlen(secret) < 4 || !strstr(text, secret))
+		return text;
+	for (; (hit = strstr(s, secret)); s = hit + strlen(secret)) {
+		buf_add(&out, s, (size_t)(hit - s));
+		buf_adds(&out, "(masked #1)");
+	}
+	buf_adds(&out, s);
+	return arena_strdup(a, buf_str(&out));
+}
+
+/* Walks a tree beside its masked copy: where they differ stands a secret. */
+static const char *without_masked(struct arena *a, const struct node *n, const struct node *copy,
+                                  const char *text)
+{
+	if (n->kind == NODE_TEXT && copy->kind == NODE_TEXT && strcmp(n->text, copy->text) != 0)
+		return without(a, text, n->text);
+	if (n->kind < NODE_LIST || copy->kind != n->kind)
+		return text;
+	for (size_t i = 0; i < n->count && i < copy->count; i++)
+		text = without_masked(a, n->entries[i].value, copy->entries[i].value, text);
+	return text;
+}
+
+const char *mask_values(struct arena *a, const struct node *body, const char *text)
+{
+	return without_masked(a, body, mask(a, &workflow_field, body, 1), text);
+}

@@ -1,0 +1,41 @@
+/* op_list.h: reads all pages of the list of workflows (contract sections 2 and 5).
+ *
+ * "Unknown is never empty": a list in which a page failed, an id came twice or the count is not what the service
+ * says is read again from its first page, three times in all; then it is an error and no list (design section 6). */
+#ifndef RECONCILE_OP_LIST_H
+#define RECONCILE_OP_LIST_H
+
+#include "reconcile/op.h"
+
+enum { LIST_PAGE = 100, LIST_READINGS = 3, LIST_MAX = 500000 };
+
+struct listed {
+	int64_t id;
+	const char *name;
+	const char *status;	/* "" if it is not told */
+};
+
+struct op_list {
+	struct op op;
+	const char *filter;	/* query text after the page's, "" or "&searchTerm=..." */
+	const char *exact;	/* keep only workflows of this name; NULL: all */
+	struct listed *items;	/* sorted by id */
+	size_t count, room;
+
+	/* Kept between pages. */
+	struct arena page;	/* freed when it is done */
+	int64_t *ids;		/* of every item, kept or not */
+	size_t seen, ids_room;
+	int64_t number, told;	/* of the page asked for; how many workflows there are, -1: not told */
+	unsigned reading;
+};
+
+/* Every workflow, or those of one exact name. */
+void op_list_init(struct op_list *list, struct arena *a);
+void op_list_name_init(struct op_list *list, struct arena *a, const char *name);
+
+/* The step of an op_list that is part of another task. */
+enum task_next op_list_step(struct op_list *list, const struct answer *answer,
+                            struct request *next);
+
+#endif
