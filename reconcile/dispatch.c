@@ -131,7 +131,7 @@ static void advance(struct dispatch *d, struct task *task, const struct answer *
 		return;		/* it may be freed by now */
 	task->request = next;
 	task->attempts = 0;
-	wait_until(d, task, due);
+	wait_until(d, task, due + next.wait_ms);
 }
 
 /* The answer's own text goes with the connection; the wait may outlast it. */
@@ -208,6 +208,7 @@ void dispatch_add(struct dispatch *d, struct task *task)
 
 struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
 {
+	d->now = now;
 	stop_when_late(d, now);
 	if (d->stop && !d->waits_ended)
 		end_waits(d, now);
@@ -260,6 +261,7 @@ void dispatch_answer(struct dispatch *d, struct task *task, const struct answer 
 	int64_t due = now;
 
 	assert(d->in_flight > 0);
+	d->now = now;
 	d->in_flight--;
 	adapt(d, answer);
 	if (answer->status == 401)

@@ -21,6 +21,7 @@ struct request {
 	const char *path;	/* below the endpoint, with query, already percent-encoded: "/workflows/12" */
 	const char *body;	/* JSON; NULL: none is sent */
 	const char *what;	/* for messages: "describe workflow 12 \"nightly\"" */
+	int64_t wait_ms;	/* not to be sent before so long from now: a task that tries again */
 };
 
 enum failure {
