@@ -37,6 +37,7 @@ struct dispatch {
 	unsigned allowed;		/* now: halved by a 429, grows by one for `allowed` good answers in a row */
 	unsigned in_flight, good;
 	int64_t deadline;		/* -1: none; passing it sets stop */
+	int64_t now;			/* of the last call: the time at which a task's step runs */
 	int64_t quiet_until;		/* a 429 came that is worth waiting out: nothing is sent before */
 	uint64_t random;
 	struct task_queue fresh, waiting;	/* not begun; with a request that is to be sent */
