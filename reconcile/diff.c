@@ -378,3 +378,22 @@ const char *reason_word(enum reason reason)
 	static const char *const words[] = { "declared", "drift", "undeclared", "adopted" };
 	return words[reason];
 }
+
+struct diff diff_copy(struct arena *a, const struct diff *diff)
+{
+	struct diff out = {
+		.items = arena_new(a, struct change, diff->count + 1), .count = diff->count,
+		.removes = diff->removes,
+		.unseen = arena_new(a, const char *, diff->unseen_count + 1),
+		.unseen_count = diff->unseen_count,
+	};
+	for (size_t i = 0; i < diff->count; i++) {
+		out.items[i] = diff->items[i];
+		out.items[i].path = arena_strdup(a, diff->items[i].path);
+		out.items[i].from = diff->items[i].from ? node_copy(a, diff->items[i].from) : NULL;
+		out.items[i].to = diff->items[i].to ? node_copy(a, diff->items[i].to) : NULL;
+	}
+	for (size_t i = 0; i < diff->unseen_count; i++)
+		out.unseen[i] = arena_strdup(a, diff->unseen[i]);
+	return out;
+}

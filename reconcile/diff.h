@@ -38,6 +38,9 @@ struct diff {
 void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
                    const struct node *ignore, struct diff *out);
 
+/* A copy that lives in a alone. */
+struct diff diff_copy(struct arena *a, const struct diff *diff);
+
 const char *change_op_word(enum change_op op);		/* "add", "remove", "replace" */
 const char *reason_word(enum reason reason);		/* "declared", ... */
 
