@@ -10,7 +10,8 @@ static void PRINTF(4, 0) keep(struct faults *f, bool warning, struct pos at,
 	char text[sizeof ((struct err *)0)->msg];
 
 	f->errors += !warning;
-	if (f->count == FAULTS_MAX) {
+	/* Warnings leave room, lest a thousand of them hide the one error. */
+	if (f->count >= (warning ? FAULTS_MAX / 2 : FAULTS_MAX)) {
 		f->left_out++;
 		return;
 	}

@@ -136,7 +136,7 @@ static bool scan_word(struct scan *s, struct err *err)
 	if (number(s->at, s->at + len, &is_real) != s->at + len)
 		return refuse(s, err, "not JSON: found \"%.*s\"", shown, s->at);
 	if (!is_real && !fits_int64(s->at, len))
-		return refuse(s, err, "an integer past 64 bits, %.*s,", shown, s->at);
+		return refuse(s, err, "an integer past 64 bits");
 	s->at += len;
 	return true;
 }
@@ -183,7 +183,7 @@ static bool read_real(struct arena *a, json_object *from, struct node *n, struct
 	n->kind = NODE_REAL;
 	n->real = json_object_get_double(from);
 	n->text = arena_strdup(a, json_object_to_json_string(from));	/* as it was written */
-	return isfinite(n->real) || err_set(err, "a number that is too large, %.40s", n->text);
+	return isfinite(n->real) || err_set(err, "a number that is too large");
 }
 
 static struct node *convert(struct arena *a, json_object *from, struct err *err);

@@ -22,7 +22,8 @@ struct yaml_docs {
  * trees hold copies.  Refused, each as a fault with its place: what is not YAML, not UTF-8, a NUL
  * character, duplicate keys, unknown tags, keys that are no scalars, undefined aliases,
  * alias cycles, too deep, too many nodes, too large; "{{" that nobody filled in is named as such.
- * After an error of one document the later ones are still read where libyaml can go on.
+ * After an error of one document the later ones are still read where libyaml can go on; *out has
+ * those without an error, also if false (it is untouched if nothing could be read at all).
  * Plain scalars that YAML 1.2 reads otherwise give a warning.  True if no error was added. */
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
                struct yaml_docs *out, struct faults *faults);
