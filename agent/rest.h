@@ -1,6 +1,6 @@
 /* rest.h: carries requests to the workflow service and brings answers back, several at a
  * time over connections that are kept.  It decides nothing: what is sent again, and when, is
- * the core's (reconcile/dispatch.h).  The only file that knows libcurl is rest.c. */
+ * the core's (reconcile/dispatch.h).  The only file that carries anything with libcurl is rest.c. */
 #ifndef AGENT_REST_H
 #define AGENT_REST_H
 
@@ -13,7 +13,7 @@ struct rest;
 struct rest_options {
 	const struct endpoint *endpoint;	/* where; kept, not copied */
 	const char *token;		/* sent bare in Authorization; NULL: none */
-	const char *ca_file;		/* a PEM bundle of private authorities; NULL: the system's */
+	const char *ca_file;		/* a PEM bundle of private authorities, trusted instead of the system's; NULL: those */
 	unsigned connections;		/* most requests at a time, at least 1 */
 	size_t answer_max;		/* bytes; 0: REST_ANSWER_MAX */
 	unsigned timeout_ms;		/* of one request; 0: REST_TIMEOUT_MS */
@@ -21,6 +21,7 @@ struct rest_options {
 
 enum { REST_ANSWER_MAX = 32 << 20, REST_TIMEOUT_MS = 30000, REST_CONNECT_TIMEOUT_MS = 10000 };
 
+/* From then on the process ignores SIGPIPE.  ERR_USAGE if ca_file can't be read. */
 bool rest_open(const struct rest_options *options, struct rest **out, struct err *err);
 void rest_close(struct rest *rest);	/* takes NULL; what is under way is given up */
 void rest_closep(struct rest **rest);
