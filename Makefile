@@ -39,10 +39,11 @@ all: $(BUILD)/flowsync
 $(BUILD)/flowsync: $(BUILD)/agent/main.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
 	@echo "  LD      $@"
 	$(Q)$(link) -o $@ $^ $(CORE_LIBS) $(AGENT_LIBS)
-$(BUILD)/libreconcile.a: $(CORE)
-$(BUILD)/libagent.a: $(AGENT)
+# The folders count too: what was in a file that is gone must not stay in the library.
+$(BUILD)/libreconcile.a: $(CORE) reconcile
+$(BUILD)/libagent.a: $(AGENT) agent
 $(BUILD)/%.a:
-	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $^
+	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC      $<"
 	$(Q)$(compile) -DFLOWSYNC_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
