@@ -12,7 +12,7 @@ PREFIX   ?= /usr/local
 BUILD    ?= build
 T        ?= 60
 # What the code needs comes before what CPPFLAGS, CFLAGS and LDFLAGS say, so that a packager has the last word.
-cppflags := -I. -D_GNU_SOURCE
+cppflags := -I. -D_GNU_SOURCE -DFLOWSYNC_VERSION='"$(VERSION)"'
 cflags   := -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla -Werror
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
@@ -46,7 +46,7 @@ $(BUILD)/%.a:
 	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC      $<"
-	$(Q)$(compile) -DFLOWSYNC_VERSION='"$(VERSION)"' -MMD -MP -c -o $@ $<
+	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
 # The core's tests link the core and nothing of the agent: a border the linker keeps.
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libreconcile.a

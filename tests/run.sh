@@ -118,6 +118,7 @@ everything() {
 		unit clang build/clang
 		corpus clang build/clang
 	fi
+	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz T=2
 	with_sanitizers
 }
 
