@@ -81,7 +81,7 @@ trap 'exit 143' TERM
 # installed is removed for our sake.
 apt_get() {
 	$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-remove \
-		-o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Acquire::Max-FutureTime=3153600000 \
+		-o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Acquire::Max-FutureTime=2000000000 \
 		"$@" >>"$log" 2>&1 </dev/null
 }
 
