@@ -1,16 +1,24 @@
-# make | make test | make test SAN=1 | make fuzz | make install DESTDIR= PREFIX= | make help   (V=1 shows commands)
+## make                    builds build/flowsync             (V=1 shows the commands)
+## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
+## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
+## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
+## make demo               a tour of a minute: sh examples/demo.sh
+## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
+## make clean              removes build/
 VERSION  := 0.1.0
 CC       ?= cc
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 PREFIX   ?= /usr/local
-CPPFLAGS += -I. -D_GNU_SOURCE -MMD -MP
-CFLAGS   += -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
-            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
 BUILD    ?= build
+T        ?= 60
+# What the code needs comes before what CPPFLAGS, CFLAGS and LDFLAGS say, so that a packager has the last word.
+cppflags := -I. -D_GNU_SOURCE -DFLOWSYNC_VERSION='"$(VERSION)"'
+cflags   := -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
+            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla -Werror
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 ifdef SAN
 BUILD    := build/san
-CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
-LDFLAGS  += -fsanitize=address,undefined
+san      := $(sanitize)
 endif
 Q := $(if $(V),,@)
 
@@ -23,32 +31,56 @@ AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/main.c,$(wildcard agent/
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
+link    = $(CC) $(CFLAGS) $(san) $(LDFLAGS)
 
 all: $(BUILD)/flowsync
 
 $(BUILD)/flowsync: $(BUILD)/agent/main.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
 	@echo "  LD      $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CORE_LIBS) $(AGENT_LIBS)
-$(BUILD)/libreconcile.a: $(CORE)
-$(BUILD)/libagent.a: $(AGENT)
+	$(Q)$(link) -o $@ $^ $(CORE_LIBS) $(AGENT_LIBS)
+# The folders count too: what was in a file that is gone must not stay in the library.
+$(BUILD)/libreconcile.a: $(CORE) reconcile
+$(BUILD)/libagent.a: $(AGENT) agent
 $(BUILD)/%.a:
-	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $^
+	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC      $<"
-	$(Q)$(CC) $(CPPFLAGS) -DFLOWSYNC_VERSION='"$(VERSION)"' $(CFLAGS) -c -o $@ $<
+	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
 # The core's tests link the core and nothing of the agent: a border the linker keeps.
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libreconcile.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CORE_LIBS)
+	$(Q)$(link) -o $@ $^ -lcmocka $(CORE_LIBS)
 $(UNIT_AGENT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(CORE_LIBS) $(AGENT_LIBS)
+	$(Q)$(link) -o $@ $^ -lcmocka $(CORE_LIBS) $(AGENT_LIBS)
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/run_corpus.o $(BUILD)/libreconcile.a
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(CORE_LIBS)
+	$(Q)$(link) -o $@ $^ $(CORE_LIBS)
 
-unit: $(UNIT) $(UNIT_AGENT) $(FUZZ)
+programs: $(UNIT) $(UNIT_AGENT) $(FUZZ)
+unit: programs
 	@for t in $(UNIT) $(UNIT_AGENT); do echo "  TEST    $$t"; $$t || exit 1; done
 	@for f in $(FUZZ); do echo "  CORPUS  $$f"; $$f tests/fuzz/corpus/$${f##*/fuzz_}/* || exit 1; done
+test:; @sh tests/run.sh $(if $(SAN),san)
+demo:; @sh examples/demo.sh
+
+# One command compiles a target with the whole core, so that no object of another build comes in.
+fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-%: tests/fuzz/fuzz_%.c
+	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(T) seconds"
+	$(Q)clang $(cppflags) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*.c $(CORE_LIBS)
+	$(Q)build/fuzz/$* -max_total_time=$(T) -timeout=10 -print_final_stats=1 -verbosity=0 \
+		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
+
+doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
+DOCS := README.md LICENSE examples/README.md $(wildcard examples/workflows/*)
+install: all
+	$(Q)install -D -m 755 $(BUILD)/flowsync $(DESTDIR)$(PREFIX)/bin/flowsync
+	$(Q)for f in $(DOCS); do install -D -m 644 $$f $(doc)/$$f || exit 1; done
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS))
+	$(Q)for d in examples/workflows examples .; do rmdir $(doc)/$$d 2>/dev/null || :; done
+help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all unit clean
+.PHONY: all programs unit test demo fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,150 @@
+#!/bin/sh
+# A tour of flowsync, about a minute: sh examples/demo.sh
+# It leaves nothing behind but build/ and the packages that it needed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL BUILD SAN
+
+say() {
+	echo
+	for line; do
+		echo "$line"
+	done
+}
+
+stop() {
+	echo "The demo stops here: $1" >&2
+	exit 1
+}
+
+# run CODE COMMAND...: shows the command and what it says, and holds it to its exit code.
+run() {
+	want=$1
+	shift
+	echo
+	echo "$ $*"
+	"$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	cat "$tmp/out" "$tmp/err"
+	[ "$got" -eq "$want" ] || stop "\"$*\" ended with exit code $got, not $want."
+}
+
+# shown TEXT: holds the last command to what the tour says about it.
+shown() {
+	grep -qF -- "$1" "$tmp/out" || stop "the last command did not show \"$1\"."
+}
+
+clean_up() {
+	[ -z "$service" ] || { kill "$service"; wait "$service"; } 2>/dev/null
+	rm -rf "$tmp"
+}
+
+start_service() {
+	# Any free port will do; one that is taken ends the service at once.
+	port=$((20000 + $$ % 20000))
+	for try in 1 2 3 4 5; do
+		port=$((port + try))
+		flowsync serve --listen "127.0.0.1:$port" --db "$tmp/service.db" \
+			--token-file "$tmp/token" >"$tmp/serve.log" 2>&1 &
+		service=$!
+		export FLOWSYNC_ENDPOINT="http://127.0.0.1:$port"
+		while kill -0 "$service" 2>/dev/null; do
+			flowsync workflow list >/dev/null 2>&1 && return
+			sleep 0.1
+		done
+	done
+	cat "$tmp/serve.log" >&2
+	service=
+	stop "the local service did not start."
+}
+
+service=
+tmp=$(mktemp -d) || exit 1
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+echo "flowsync makes the workflows of a workflow service what files say they are."
+say "First it is built; on Debian and Ubuntu, packages that are missing are installed."
+sh tests/setup.sh build || exit 1
+make || stop "flowsync could not be built."
+PATH=$PWD/build:$PATH
+export PATH
+
+# An environment of our own: nobody's settings come in, and nothing goes to a real service.
+for name in $(env | sed -n 's/^\(FLOWSYNC_[A-Z_]*\)=.*/\1/p') \
+            PEAK_AUTH_TOKEN API_KEY PEAK__STAGE STAGE; do
+	unset "$name"
+done
+export FLOWSYNC_STATE_DIR="$tmp/state" FLOWSYNC_TOKEN_FILE="$tmp/token"
+(umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$tmp/token")
+cp -R examples/workflows "$tmp/workflows"
+top=$PWD
+# HERE: the paths in the tour are short ones.
+cd "$tmp" || exit 1
+
+say "flowsync brings a service for one machine along.  It is started on this machine" \
+    "(flowsync serve), with an empty database and a token of its own in a folder that goes" \
+    "away after the tour.  Three variables tell the commands where it is and which token" \
+    "to use: FLOWSYNC_ENDPOINT, FLOWSYNC_TOKEN_FILE and FLOWSYNC_STATE_DIR."
+start_service
+
+say "These files say which workflows there are to be:"
+run 0 ls workflows
+say "Here is the smallest of them."
+run 0 cat workflows/hello.yaml
+
+say "1. What would be done?  plan only looks."
+run 0 flowsync plan workflows
+shown hello
+
+say "2. Do it.  sync makes the service what the files say."
+run 0 flowsync sync workflows
+
+say "3. The service has them now; its own commands show that."
+run 0 flowsync workflow list
+shown nightly-forecast
+run 0 flowsync workflow describe hello -o yaml
+shown 'echo "hello, world"'
+
+say "4. All is as declared, so a second sync finds nothing to do."
+run 0 flowsync sync workflows
+
+say "5. Change a file: the greeting becomes another one.  plan shows the line that it comes" \
+    "from, the old value and the new one."
+run 0 sed -i 's/hello, world/good morning, world/' workflows/hello.yaml
+run 0 flowsync plan workflows
+shown 'good morning, world'
+run 0 flowsync sync workflows
+
+say "6. Now somebody changes the workflow on the service, past all files."
+cat >by-hand.yaml <<'END'
+name: hello
+steps:
+  greet:
+    imageId: 7
+    command: echo "nobody knows about this"
+END
+run 0 flowsync workflow update hello by-hand.yaml
+
+say "That is drift.  plan shows it; with --detailed-exitcode, exit code 2 says so to a script."
+run 2 flowsync plan --detailed-exitcode workflows
+shown 'nobody knows about this'
+
+say "A sync heals it, and leaves a report for whoever was not there."
+run 0 flowsync sync --report report.json workflows
+shown hello
+run 0 flowsync plan --detailed-exitcode workflows
+run 0 flowsync workflow describe hello -o yaml
+shown 'good morning, world'
+
+say "7. The report, as JSON: what was done, to which workflow, and from which line."
+run 0 cat report.json
+shown '"outcome"'
+
+say "That was the tour.  Try it with a file of your own:" \
+    "" \
+    "  mkdir my-workflows && cp $top/examples/workflows/hello.yaml my-workflows/" \
+    "  build/flowsync plan --endpoint local my-workflows" \
+    "" \
+    "README.md tells how to go on from there."

@@ -1,0 +1,58 @@
+#!/bin/sh
+# Holds the house against its rules: each library has one home, and the core is pure.
+# Wants a build of libreconcile.a in build/, or in the folder named.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+library=${1:-build}/libreconcile.a
+bad=0
+
+# home HEADER FILE...: no other source includes the library's header.
+home() {
+	header=$1
+	shift
+	wrong=$(grep -lE "^#[[:space:]]*include[[:space:]]*[<\"]$header" \
+	             reconcile/*.[ch] agent/*.[ch] 2>/dev/null |
+	        grep -vxF "$(printf '%s\n' "$@")")
+	[ -z "$wrong" ] && return
+	echo "$header is included outside of $*:" $wrong
+	bad=1
+}
+
+home 'yaml\.h'        reconcile/yaml.c
+home 'json-c/'        reconcile/json.c
+home 'curl/'          agent/rest.c agent/endpoint.c
+home 'sqlite3\.h'     agent/store.c
+home 'microhttpd\.h'  agent/http_server.c
+
+wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
+             reconcile/*.[ch])
+if [ -n "$wrong" ]; then
+	printf 'the core reaches outside:\n%s\n' "$wrong"
+	bad=1
+fi
+
+# What the core calls is what counts, so the linker's names are asked: no file, socket, clock,
+# environment or log.
+wrong=$(nm -A -u "$library" | awk '
+	{ object = $1; sub(/^[^:]*:/, "", object); sub(/:.*/, "", object); name = $NF
+	  sub(/^__/, "", name); sub(/@.*/, "", name); sub(/_chk$/, "", name)
+	  sub(/_2$/, "", name); sub(/64$/, "", name) }
+	name ~ /^(f|fd|fre|fmem)open$|^open(at|dir|_memstream)?$|^(creat|close|read|write|pread|pwrite)$/ ||
+	name ~ /^(l|f)?stat(at)?$|^(access|unlink|rename|readdir|mkdir|mkstemp|tmpfile|realpath)$/ ||
+	name ~ /^(socket|connect|bind|listen|accept|send|recv|poll|select|getaddrinfo)$/ ||
+	name ~ /^(time|clock|clock_gettime|gettimeofday|localtime|localtime_r|nanosleep|sleep|usleep)$/ ||
+	name ~ /^((secure_)?getenv|setenv|environ|rand|random|getrandom)$/ ||
+	name ~ /^(stdin|stdout|v?f?printf|puts|putchar|fputc|putc|fread|fgets|perror|v?syslog)$/ ||
+	name ~ /^(system|popen|fork|signal|sigaction|pthread_create)$/ { print object ": " name }')
+if [ -n "$wrong" ]; then
+	printf 'the core calls what is outside of it:\n%s\n' "$wrong"
+	bad=1
+fi
+
+# Only the end of memory may be told to stderr, before it ends the process.
+wrong=$(grep -nE '(stderr|fputs|fwrite)\b' reconcile/*.[ch] | grep -vF 'fputs("out of memory\n", stderr);')
+if [ -n "$wrong" ]; then
+	printf 'the core prints:\n%s\n' "$wrong"
+	bad=1
+fi
+exit $bad

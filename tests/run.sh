@@ -1,0 +1,138 @@
+#!/bin/sh
+# Runs all tests: installs what they need, builds, and ends with "N passed, N failed".
+#   sh tests/run.sh          everything, with gcc, clang and sanitizers (some minutes)
+#   sh tests/run.sh san      unit and end-to-end tests, with the sanitizers only
+# What was printed stays in build/logs/.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+LC_ALL=C.UTF-8
+export LC_ALL
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+# A sanitizer's verdict must not look like one of flowsync's exit codes.
+ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
+UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+export ASAN_OPTIONS UBSAN_OPTIONS
+
+passed=0
+failed=0
+failures=
+
+pass() {	# pass NAME COUNT
+	passed=$((passed + $2))
+	echo "  ok      $1: $2"
+}
+
+fail() {	# fail NAME COUNT LOG
+	failed=$((failed + $2))
+	failures="$failures
+  $1 ($3)"
+	echo "  FAILED  $1: $2"
+	sed 's/^/          | /' "$3" | tail -n 60
+}
+
+# check NAME COMMAND...: one test, passed if the command succeeds.
+check() {
+	name=$1
+	log=$logs/$(echo "$name" | tr -c 'a-zA-Z0-9\n' _).log
+	shift
+	if timeout 600 "$@" >"$log" 2>&1 </dev/null; then
+		pass "$name" 1
+	else
+		fail "$name" 1 "$log"
+		return 1
+	fi
+}
+
+# unit NAME DIR [WRAPPER...]: every cmocka program and every corpus of the build in DIR.
+unit() {
+	name=$1
+	dir=$2
+	shift 2
+	good=0
+	for program in "$dir"/tests/test_* "$dir"/tests/agent/test_*; do
+		[ -x "$program" ] || continue
+		log=$logs/$(echo "$name-${program##*/}" | tr ' ' _).log
+		timeout 300 "$@" "$program" >"$log" 2>&1 </dev/null
+		rc=$?
+		good=$((good + $(grep -c '^\[       OK ]' "$log")))
+		bad=$(grep -c '^\[  FAILED  ] [^0-9]' "$log")
+		# One that crashed, or failed outside of its tests, has failed all the same.
+		[ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+		[ "$bad" -eq 0 ] || fail "$name: ${program##*/}, exit $rc" "$bad" "$log"
+	done
+	[ "$good" -eq 0 ] || pass "$name: unit tests" "$good"
+}
+
+corpus() {	# corpus NAME DIR
+	for program in "$2"/tests/fuzz/fuzz_*; do
+		[ -x "$program" ] || continue
+		target=${program##*/fuzz_}
+		check "$1: corpus of fuzz_$target" "$program" "tests/fuzz/corpus/$target"/*
+	done
+}
+
+e2e() {		# e2e NAME PROGRAM
+	log=$logs/$(echo "$1" | tr ' ' _)-e2e.log
+	FLOWSYNC=$PWD/$2 timeout 900 python3 -B tests/e2e "$log" </dev/null 2>"$log.err" >"$log.sum"
+	# The last line of the summary: PASSED FAILED SKIPPED.
+	# shellcheck disable=SC2046
+	set -- "$1" $(tail -n 1 "$log.sum")
+	if [ $# -ne 4 ]; then
+		cat "$log.err" >>"$log"
+		fail "$1: end-to-end tests did not end" 1 "$log"
+		return
+	fi
+	pass "$1: end-to-end tests" "$2"
+	[ "$4" -eq 0 ] || echo "  skipped $1: $4"
+	[ "$3" -eq 0 ] || fail "$1: end-to-end tests" "$3" "$log"
+}
+
+build() {	# build NAME MAKE-ARGUMENTS...
+	name=$1
+	shift
+	check "$name: build" make -j"$jobs" "$@" all programs
+}
+
+with_sanitizers() {
+	build sanitizers SAN=1 || return
+	unit sanitizers build/san
+	corpus sanitizers build/san
+	e2e sanitizers build/san/flowsync
+}
+
+everything() {
+	for script in tests/*.sh examples/*.sh .ci/run; do
+		check "syntax of $script" sh -n "$script"
+	done
+	if build gcc CC=gcc; then
+		check "borders" sh tests/borders.sh
+		unit gcc build
+		corpus gcc build
+		unit valgrind build valgrind -q --error-exitcode=99 --leak-check=full
+		check "install and uninstall" sh tests/install.sh
+		e2e gcc build/flowsync
+	fi
+	if build clang CC=clang BUILD=build/clang; then
+		unit clang build/clang
+		corpus clang build/clang
+	fi
+	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz T=2
+	with_sanitizers
+}
+
+sh tests/setup.sh test || exit 1
+logs=build/logs
+rm -rf "$logs"
+mkdir -p "$logs"
+
+case ${1-} in
+san) with_sanitizers ;;
+'')  everything ;;
+*)   echo "usage: sh tests/run.sh [san]" >&2; exit 64 ;;
+esac
+
+[ "$failed" -eq 0 ] || echo "Failed:$failures"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

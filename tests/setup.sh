@@ -1,0 +1,95 @@
+#!/bin/sh
+# Installs what is missing of the packages that flowsync needs, and does nothing if nothing is.
+#   sh tests/setup.sh build    to build and use it
+#   sh tests/setup.sh test     to run all tests too
+# The lists below are the only ones: README, demo and tests come here.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+# One package a word; a|b: either will do.
+for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|libcurl4-gnutls-dev
+           libmicrohttpd-dev libsqlite3-dev ca-certificates'
+for_tests='clang libclang-rt-dev libcmocka-dev python3 openssl valgrind'
+
+build_headers='yaml.h json-c/json.h curl/curl.h microhttpd.h sqlite3.h'
+test_headers='setjmp.h stdarg.h stddef.h stdint.h cmocka.h'
+build_commands='cc make'
+test_commands='clang python3 openssl valgrind'
+
+case ${1-} in
+build) packages=$for_build headers=$build_headers commands=$build_commands ;;
+test)  packages="$for_build $for_tests" headers="$build_headers $test_headers"
+       commands="$build_commands $test_commands" ;;
+*)     echo "usage: sh tests/setup.sh build|test" >&2; exit 64 ;;
+esac
+
+is_installed() {
+	for name in $(echo "$1" | tr '|' ' '); do
+		case $(dpkg-query -W -f '${Status}' "$name" 2>/dev/null || :) in
+		*' ok installed') return 0 ;;
+		esac
+	done
+	return 1
+}
+
+missing_packages() {
+	for package in $packages; do
+		is_installed "$package" || echo "${package%%|*}"
+	done
+}
+
+# Where there is no dpkg to ask, what counts is that the commands and headers are there.
+has_all() {
+	for command in $commands; do
+		command -v "$command" >/dev/null 2>&1 || return 1
+	done
+	for header in $headers; do
+		echo "#include <$header>"
+	done | cc -E - >/dev/null 2>&1
+}
+
+refuse() {
+	echo "flowsync needs these packages, and $1: $2" >&2
+	exit 1
+}
+
+if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+	has_all && exit 0
+	refuse "without apt they can't be installed from here (they are named as in Debian)" \
+	       "$(echo $packages | sed 's/|[^ ]*//g')"
+fi
+
+missing=$(missing_packages)
+[ -n "$missing" ] || exit 0
+missing=$(echo $missing)
+
+if [ "$(id -u)" = 0 ]; then
+	root=
+elif command -v sudo >/dev/null 2>&1; then
+	root=sudo
+else
+	refuse "to install them takes root or sudo" "$missing"
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# A clock that is behind must not make the package lists "not valid yet".  Nothing that is
+# installed is removed for our sake.
+apt_get() {
+	$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends --no-remove \
+		-o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 -o Acquire::Max-FutureTime=2000000000 \
+		"$@" >>"$log" 2>&1 </dev/null
+}
+
+echo "Installing with apt${root:+ and sudo}: $missing"
+# One source that can't be reached, often not even Debian's, is no reason to stop: the lists
+# that are there may do.
+apt_get update || :
+if ! apt_get install $missing || [ -n "$(missing_packages)" ]; then
+	tail -n 20 "$log" >&2
+	refuse "apt could not install them (its last words stand above)" "$missing"
+fi
