@@ -171,25 +171,6 @@ static void render_workflow(const struct render *r, const struct node *w)
 
 /* ---- the whole ---- */
 
-static void render_faults(const struct render *r, const struct node *list, const char *word,
-                          enum tint t)
-{
-	for (size_t i = 0; list && i < list->count; i++) {
-		const struct node *f = list->entries[i].value;
-		const char *file = node_get_text(f, "file");
-		add_tinted(r, t, word);
-		if (file) {
-			render_text(file, r->out);
-			if (node_get_int(f, "line", 0))
-				buf_addf(r->out, ":%lld:%lld", (long long)node_get_int(f, "line", 0),
-				         (long long)node_get_int(f, "column", 0));
-			buf_adds(r->out, ": ");
-		}
-		render_text(node_get_text(f, "message"), r->out);
-		buf_addc(r->out, '\n');
-	}
-}
-
 /* How many listed workflows have this action (NULL: any) and this result. */
 static size_t count(const struct node *workflows, const char *action, const char *result)
 {
@@ -248,8 +229,6 @@ void render_human(const struct node *report, bool colour, struct buf *out)
 		render_workflow(&r, list->entries[i].value);
 	if (list->count)
 		buf_addc(out, '\n');
-	render_faults(&r, node_get(report, "warnings"), "warning: ", YELLOW);
-	render_faults(&r, errors, "error: ", RED);
 	if (!list->count && errors->count && strcmp(outcome, "converged") != 0)
 		buf_addf(out, "%s: nothing was %s\n", r.plan ? "Plan" : "Sync",
 		         r.plan ? "planned" : "written");

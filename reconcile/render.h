@@ -6,8 +6,9 @@
 #include "reconcile/buf.h"
 #include "reconcile/node.h"
 
-/* Grouped by workflow: what is (or was) done, old and new values with the spec's line; then warnings and errors, and one closing
- * line of counts.  Control characters are never passed on to the terminal. */
+/* Grouped by workflow: what is (or was) done, old and new values with the spec's line; then one closing line of
+ * counts.  Control characters are never passed on to the terminal.  Warnings and errors of the whole are not
+ * in it: they go where a command says what is wrong. */
 void render_human(const struct node *report, bool colour, struct buf *out);
 
 /* Appends text with control characters shown as escapes ("\n", "\x1b"). */
