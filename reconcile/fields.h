@@ -35,6 +35,8 @@ enum field_flags {
 	FIELD_NAME = 1 << 17,	/* must not be empty */
 	FIELD_TRUE = 1 << 18,	/* a boolean that can only be true */
 	FIELD_NOT_GET = 1 << 19,	/* not beside method: get */
+	FIELD_NULLABLE = 1 << 22,	/* in our own documents: null may stand for it */
+	FIELD_ANYTHING = 1 << 23,	/* in our own documents: any JSON value */
 	FIELD_PRESENCE = 1 << 21,	/* an object that means something by being there, whatever its defaults */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; what begins with "flowsync-" is ours, not the spec's */
 };

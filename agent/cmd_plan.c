@@ -1,0 +1,19 @@
+#include "agent/cycle_run.h"
+
+static int run(struct context *ctx)
+{
+	return cycle_run(ctx, false);
+}
+
+const struct command cmd_plan = {
+	.name = "plan",
+	.arguments = "[DIR]",
+	.summary = "show what a sync would do",
+	.help = "Compares the specs below DIR with what the service says, and shows what a sync would\n"
+	        "do.  Writes nothing.  Exits 0; with --detailed-exitcode 2 if changes are pending.",
+	.least = 0,
+	.most = 1,
+	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
+	.stops = true,
+	.run = run,
+};

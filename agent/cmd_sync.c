@@ -1,0 +1,20 @@
+#include "agent/cycle_run.h"
+
+static int run(struct context *ctx)
+{
+	return cycle_run(ctx, true);
+}
+
+const struct command cmd_sync = {
+	.name = "sync",
+	.arguments = "[DIR]",
+	.summary = "bring the service to what the specs say",
+	.help = "Compares the specs below DIR with what the service says, creates and updates workflows\n"
+	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
+	        "is not declared is left alone.",
+	.least = 0,
+	.most = 1,
+	.options = FOR_CYCLE | FOR_SPECS | FOR_RESULT,
+	.stops = true,
+	.run = run,
+};

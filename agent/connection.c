@@ -1,0 +1,78 @@
+#include "agent/connection.h"
+
+#include <string.h>
+
+#include "agent/file.h"
+#include "agent/serve.h"
+
+enum { TOKEN_FILE_MAX = 64 << 10 };
+
+static bool resolve_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+
+	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){
+		.endpoint = s->endpoint, .stage = s->stage,
+		.peak_stage = env_get(ctx->env, "PEAK__STAGE"), .env_stage = env_get(ctx->env, "STAGE"),
+	}, out, err);
+}
+
+static bool choose_token(struct context *ctx, const struct endpoint *endpoint, const char **out,
+                         struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	const char *text = NULL;
+	size_t len;
+
+	if (s->token_file && !file_read(ctx->arena, s->token_file, TOKEN_FILE_MAX, &text, &len, err)) {
+		err->kind = ERR_USAGE;
+		return err_wrap(err, "token file %s", s->token_file);
+	}
+	return endpoint_token(ctx->arena, endpoint, &(struct token_choice){
+		.token_file_text = text, .flowsync_token = env_get(ctx->env, "FLOWSYNC_TOKEN"),
+		.peak_auth_token = env_get(ctx->env, "PEAK_AUTH_TOKEN"), .api_key = env_get(ctx->env, "API_KEY"),
+	}, out, err);
+}
+
+/* The embedded service is reached as any other: by its address and a token, which never leaves this process. */
+static bool start_local(struct context *ctx, struct connection *c, const char **token,
+                        struct err *err)
+{
+	if (!ctx->settings->state_dir)
+		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
+		                 "as HOME is not set");
+	if (!serve_start_local(ctx->settings->state_dir, &c->serve, err))
+		return err_wrap(err, "the local service");
+	*token = serve_token(c->serve);
+	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){ .endpoint = serve_url(c->serve) },
+	                        &c->endpoint, err);
+}
+
+bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err)
+{
+	CLEANUP(connection_close) struct connection c = { 0 };
+	const char *token;
+
+	if (!resolve_endpoint(ctx, &c.endpoint, err))
+		return false;
+	if (c.endpoint.local ? !start_local(ctx, &c, &token, err)
+	                     : !choose_token(ctx, &c.endpoint, &token, err))
+		return false;
+	/* The client keeps a pointer to the endpoint, which outlives this frame in the arena. */
+	struct endpoint *kept = arena_new(ctx->arena, struct endpoint, 1);
+	*kept = c.endpoint;
+	if (!rest_open(&(struct rest_options){ .endpoint = kept, .token = token,
+	                                       .ca_file = ctx->settings->ca_file,
+	                                       .connections = concurrency }, &c.rest, err))
+		return false;
+	*out = c;
+	c = (struct connection){ 0 };
+	return true;
+}
+
+void connection_close(struct connection *c)
+{
+	rest_close(c->rest);
+	serve_stop(c->serve);
+	*c = (struct connection){ 0 };
+}

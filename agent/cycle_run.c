@@ -1,0 +1,224 @@
+#include "agent/cycle_run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "agent/connection.h"
+#include "agent/drive.h"
+#include "agent/fault_text.h"
+#include "agent/file.h"
+#include "agent/source_dir.h"
+#include "agent/stop.h"
+#include "reconcile/cycle.h"
+#include "reconcile/json.h"
+#include "reconcile/render.h"
+
+/* Everything that one cycle holds; the report's texts live in the context's arena. */
+struct run {
+	struct context *ctx;
+	struct report report;
+	struct faults faults;
+	struct specs specs;
+	struct cycle cycle;
+	int64_t begun;
+};
+
+static const char *stamp(struct arena *a)
+{
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+	                    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+}
+
+static uint64_t random_number(void)
+{
+	uint64_t number;
+
+	/* Jitter and a cycle's id need no secrecy; before the pool is filled the clock will do. */
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+		number = (uint64_t)drive_now();
+	return number;
+}
+
+static void begin(struct run *r, struct context *ctx, bool apply)
+{
+	struct arena *a = ctx->arena;
+	const char *sync = ctx->settings->sync_name;
+
+	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
+	r->report = (struct report){
+		.mode = apply ? "sync" : "plan", .sync = sync ? sync : "default", .trigger = "command",
+		.started = stamp(a), .owner = "default", .verbose = ctx->settings->verbose,
+		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
+	};
+	r->report.cycle_id = arena_printf(a, "%.19sZ-%08x", r->report.started, (unsigned)random_number());
+}
+
+static void fail(struct run *r, const struct err *err)
+{
+	fault_add(&r->faults, (struct pos){ 0 }, "%s", err->msg);
+	verdict_add(&r->report.verdict, err);
+}
+
+/* ---- the source ---- */
+
+static bool is_directory(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0)
+		err_sys(err, errno, "%s", dir);
+	else if (!S_ISDIR(st.st_mode))
+		err_set(err, "%s: expected a directory of specs, found a file", dir);
+	else
+		return true;
+	err->kind = ERR_USAGE;
+	return false;
+}
+
+static bool read_source(struct run *r)
+{
+	struct context *ctx = r->ctx;
+	struct source_files files = { 0 };
+	const char *dir;
+	struct err err;
+
+	if (!cli_dir(ctx, &dir, &err) || !is_directory(dir, &err)) {
+		fail(r, &err);
+		return false;
+	}
+	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
+	if (source_dir_read(ctx->arena, dir, &files, &r->faults) && !files.count)
+		fault_add(&r->faults, (struct pos){ .file = dir },
+		          "holds no *.yaml or *.yml file: nothing is declared");
+	for (size_t i = 0; i < files.count; i++)
+		if (files.items[i].bytes)
+			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
+			           files.items[i].len, &r->faults);
+	specs_check(&r->specs, &r->faults);
+	r->report.source.files = files.count;
+	r->report.source.specs = r->specs.count;
+	r->report.verdict.invalid = r->faults.errors > 0;
+	return !r->faults.errors;
+}
+
+/* ---- the cycle ---- */
+
+static void show_progress(void *context)
+{
+	static const char *const words[] = { "listing", "reading", "applying", "done" };
+	struct run *r = context;
+	const struct cycle *c = &r->cycle;
+
+	if (c->phase == CYCLE_LIST)
+		fprintf(r->ctx->err, "\rlisting workflows: %zu\x1b[K", c->list.seen);
+	else
+		fprintf(r->ctx->err, "\r%s: %zu of %zu\x1b[K", words[c->phase], c->finished, c->to_do);
+	fflush(r->ctx->err);
+}
+
+static void run_cycle(struct run *r, struct connection *connection, bool apply)
+{
+	const struct settings *s = r->ctx->settings;
+	bool live = r->ctx->term.err_live && !s->quiet;
+	struct drive_watch watch = { .tick = live ? show_progress : NULL, .context = r };
+	struct cycle_options options = { apply, s->only.items, s->only.count };
+	struct dispatch dispatch;
+
+	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
+	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &options, &r->report, &r->faults);
+	do {
+		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
+	} while (cycle_advance(&r->cycle));
+	cycle_done(&r->cycle);
+	if (live)
+		fputs("\r\x1b[K", r->ctx->err);
+}
+
+static void talk_to_service(struct run *r, bool apply)
+{
+	CLEANUP(connection_close) struct connection connection = { 0 };
+	struct err err;
+
+	if (!connection_open(r->ctx, (unsigned)r->ctx->settings->concurrency, &connection, &err)) {
+		fail(r, &err);
+		return;
+	}
+	r->report.endpoint = connection.serve ? "local" : connection.endpoint.url;
+	run_cycle(r, &connection, apply);
+}
+
+/* ---- the report ---- */
+
+static void log_faults(struct run *r)
+{
+	for (size_t i = 0; i < r->faults.count; i++) {
+		struct fault f = r->faults.items[i];
+		bool warning = f.warning;
+		f.warning = false;	/* the log says it */
+		(warning ? log_warn : log_error)(r->ctx->log, "%s", fault_line(r->ctx->arena, &f));
+	}
+	if (r->faults.left_out)
+		log_error(r->ctx->log, "and %zu more", r->faults.left_out);
+}
+
+static struct node *finished_tree(struct run *r)
+{
+	r->report.finished = stamp(r->ctx->arena);
+	r->report.duration_ms = drive_now() - r->begun;
+	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? stop_signal() : 0;
+	return report_tree(r->ctx->arena, &r->report);
+}
+
+/* False if the report could not be written where --report says; the cycle was what it was all the same. */
+static bool write_report(struct run *r, const struct node *tree, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (!r->ctx->settings->report)
+		return true;
+	json_write(tree, JSON_PRETTY, &text);
+	buf_addc(&text, '\n');
+	return file_replace(r->ctx->arena, r->ctx->settings->report, buf_str(&text), text.len, 0600, err) ||
+	       err_wrap(err, "report %s", r->ctx->settings->report);
+}
+
+static void print_report(struct run *r, const struct node *tree)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (r->ctx->settings->output == OUTPUT_JSON) {
+		json_write(tree, JSON_PRETTY, &text);
+		buf_addc(&text, '\n');
+	} else {
+		render_human(tree, r->ctx->term.out_color, &text);
+	}
+	fputs(buf_str(&text), r->ctx->out);
+}
+
+int cycle_run(struct context *ctx, bool apply)
+{
+	struct run r;
+	struct err err;
+
+	begin(&r, ctx, apply);
+	if (read_source(&r))
+		talk_to_service(&r, apply);
+	faults_sort(&r.faults);
+	struct node *tree = finished_tree(&r);
+	if (!write_report(&r, tree, &err)) {
+		fail(&r, &err);
+		tree = finished_tree(&r);
+	}
+	log_faults(&r);
+	print_report(&r, tree);
+	return verdict_exit_code(&r.report.verdict);
+}

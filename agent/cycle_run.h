@@ -1,0 +1,10 @@
+/* cycle_run.h: plan and sync: reads the source, runs one cycle, prints and writes the report. */
+#ifndef AGENT_CYCLE_RUN_H
+#define AGENT_CYCLE_RUN_H
+
+#include "agent/cli.h"
+
+/* Returns the exit code; the report is written and printed on every one. */
+int cycle_run(struct context *ctx, bool apply);
+
+#endif
