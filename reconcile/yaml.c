@@ -11,6 +11,8 @@ enum {
 	MAX_ANCHORS = 1000,	/* in one document; they are searched one by one */
 	MAX_TAG_LINES = 16,	/* libyaml's time grows with their square */
 	MAX_TEXT = 16 << 20,	/* bytes of all texts of one file, aliases counted as what they stand for */
+	MAX_BRACES = 200,	/* bytes of what is still called a name in braces */
+	STRIDE = 256,
 	MAX_PLAIN_KEY = 160,	/* libyaml takes keys of up to 1024 without a "?"; each may become six */
 };
 
@@ -32,7 +34,7 @@ struct reader {
 	size_t nodes, text;	/* of the file, to bound both */
 	yaml_mark_t last;	/* where the last event began */
 	size_t braces;		/* 1 + where braces were found last, not to name them twice */
-	size_t mark_index, mark_offset;	/* of the last mark that was looked up, to go on from */
+	size_t *strides;	/* the byte of every STRIDEth character; NULL: not looked up yet */
 };
 
 static struct pos place(const struct reader *r, yaml_mark_t mark)
@@ -40,8 +42,6 @@ static struct pos place(const struct reader *r, yaml_mark_t mark)
 	/* libyaml counts from 0. */
 	return (struct pos){ r->name, (int)mark.line + 1, (int)mark.column + 1 };
 }
-
-/* ---- where something stands in the bytes ---- */
 
 static size_t next_character(const struct reader *r, size_t offset)
 {
@@ -54,13 +54,19 @@ static size_t next_character(const struct reader *r, size_t offset)
 /* The byte at which mark stands: libyaml counts characters. */
 static size_t offset_of(struct reader *r, yaml_mark_t mark)
 {
-	if (mark.index < r->mark_index)
-		r->mark_index = r->mark_offset = 0;
-	while (r->mark_index < mark.index && r->mark_offset < r->len) {
-		r->mark_offset = next_character(r, r->mark_offset);
-		r->mark_index++;
+	/* One look through all of it, else a file full of faults takes minutes. */
+	if (!r->strides) {
+		r->strides = arena_new(r->arena, size_t, r->len / STRIDE + 1);
+		for (size_t i = 0, offset = 0; offset < r->len; i++, offset = next_character(r, offset))
+			if (i % STRIDE == 0)
+				r->strides[i / STRIDE] = offset;
 	}
-	return r->mark_offset;
+	/* libyaml's last mark may lie one behind the end. */
+	size_t index = mark.index < r->len ? mark.index : r->len;
+	size_t offset = r->strides[index / STRIDE];
+	for (size_t i = index % STRIDE; i > 0 && offset < r->len; i--)
+		offset = next_character(r, offset);
+	return offset;
 }
 
 /* Line and column of a byte, for errors that come without a mark. */
@@ -70,7 +76,8 @@ static struct pos place_of(const struct reader *r, size_t offset)
 
 	for (size_t i = 0; i < offset && i < r->len; i = next_character(r, i)) {
 		at.col++;
-		if (r->bytes[i] == '\n' || (r->bytes[i] == '\r' && (i + 1 == r->len || r->bytes[i + 1] != '\n'))) {
+		bool lone = r->bytes[i] == '\r' && (i + 1 == r->len || r->bytes[i + 1] != '\n');
+		if (r->bytes[i] == '\n' || lone) {
 			at.line++;
 			at.col = 1;
 		}
@@ -78,22 +85,23 @@ static struct pos place_of(const struct reader *r, size_t offset)
 	return at;
 }
 
-/* ---- what cannot be read ---- */
-
 /* How many bytes the "{{ name }}" at offset takes, 0 if there is none. */
 static size_t braces_len(const struct reader *r, size_t offset)
 {
-	size_t len = 0;
+	size_t left = r->len - offset, len = 2;
 
-	while (offset + len < r->len && !strchr("\r\n", r->bytes[offset + len]))
-		len++;
-	if (len < 4 || memcmp(r->bytes + offset, "{{", 2) != 0)
+	if (left < 4 || memcmp(r->bytes + offset, "{{", 2) != 0)
 		return 0;
-	const char *close = memmem(r->bytes + offset, len, "}}", 2);
-	return close ? (size_t)(close - (r->bytes + offset)) + 2 : 0;
+	for (; len + 1 < left && len < MAX_BRACES; len++) {
+		if (strchr("\r\n", r->bytes[offset + len]))
+			return 0;
+		if (memcmp(r->bytes + offset + len, "}}", 2) == 0)
+			return len + 2;
+	}
+	return 0;
 }
 
-static bool unfilled(struct reader *r, size_t offset)
+static bool unfilled(struct reader *r, struct pos at, size_t offset)
 {
 	int len = (int)braces_len(r, offset);
 
@@ -102,7 +110,7 @@ static bool unfilled(struct reader *r, size_t offset)
 	if (r->braces == offset + 1)
 		return true;
 	r->braces = offset + 1;
-	fault_add(r->faults, place_of(r, offset),
+	fault_add(r->faults, at,
 	          "found \"%.*s\", which nobody filled in: give it with --set or --vars, "
 	          "or quote it if the service is to have it", len, r->bytes + offset);
 	return true;
@@ -117,8 +125,8 @@ static bool unfilled_in_line(struct reader *r, yaml_mark_t mark)
 	while (from > 0 && !strchr("\r\n", r->bytes[from - 1]))
 		from--;
 	for (; from < r->len && !strchr("\r\n", r->bytes[from]); from++) {
-		if (strchr(":-[,", before) && unfilled(r, from))
-			return true;
+		if (strchr(":-[,", before) && braces_len(r, from))
+			return unfilled(r, place_of(r, from), from);
 		if (r->bytes[from] != ' ')
 			before = r->bytes[from];
 	}
@@ -140,7 +148,8 @@ static bool reader_fault(struct reader *r)
  * context, which is where the thing began. */
 static const struct { const char *problem, *words; bool at_context; } wordings[] = {
 	{ "mapping values are not allowed in this context",
-	  "found \": \" where it cannot stand: quote the text that it is part of, or check the indentation" },
+	  "found \": \" where it cannot stand: quote the text that it is part of, "
+	  "or check the indentation" },
 	{ "could not find expected ':'", "found no \": \" after this key", true },
 	{ "did not find expected key",
 	  "found something else where a key was expected: check the indentation" },
@@ -203,8 +212,6 @@ static bool syntax_fault(struct reader *r)
 	return word_fault(r);
 }
 
-/* ---- from events to the tree ---- */
-
 static bool next(struct reader *r, yaml_event_t *event)
 {
 	if (!yaml_parser_parse(&r->parser, event))
@@ -237,7 +244,8 @@ static struct node *new_node(struct reader *r, enum node_kind kind, yaml_mark_t 
 	return n;
 }
 
-static void append(struct reader *r, struct node *n, const char *key, struct pos at, struct node *value)
+static void append(struct reader *r, struct node *n, const char *key, struct pos at,
+                   struct node *value)
 {
 	arena_grow(r->arena, n->entries, n->count, n->room);
 	n->entries[n->count++] = (struct entry){ key, at, value };
@@ -330,7 +338,7 @@ static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, c
 		tag_fault(r, at, (const char *)tag);
 }
 
-/* Gives the scalar n, resolved from its text, the kind that its tag asks for; false if it cannot have it. */
+/* Gives n, resolved from its text, the kind that its tag asks for; false if it cannot have it. */
 static bool apply_tag(struct node *n, const char *tag)
 {
 	const char *name = tag_name(tag);
@@ -427,7 +435,7 @@ static struct node *read_list(struct reader *r, const yaml_event_t *start, int d
 	return list;
 }
 
-/* The key that n stands for: JSON's text for what is no text, as the service's own tool sends it. */
+/* The key that n stands for: of what is no text JSON's text, as the service's own tool sends it. */
 static const char *key_text(struct reader *r, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf real = BUF_TEXT;
@@ -446,6 +454,7 @@ static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t ma
 {
 	size_t errors = r->faults->errors;
 	yaml_mark_t mark = event->start_mark;
+	struct pos at = place(r, mark);
 	struct node *n = read_value(r, event, depth);
 
 	if (!n)
@@ -455,9 +464,9 @@ static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t ma
 		return true;
 	}
 	/* Plain braces are a map in a map to YAML, the inner one being a key. */
-	if (errors == r->faults->errors && !unfilled(r, offset_of(r, map_mark)) &&
-	    !unfilled(r, offset_of(r, mark)))
-		fault_add(r->faults, place(r, mark), "found %s where a key was expected",
+	if (errors == r->faults->errors && !unfilled(r, place(r, map_mark), offset_of(r, map_mark)) &&
+	    !unfilled(r, at, offset_of(r, mark)))
+		fault_add(r->faults, at, "found %s where a key was expected",
 		          node_kind_words(n->kind));
 	return true;
 }
@@ -709,10 +718,8 @@ bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
 	return faults->errors == errors;
 }
 
-/* ---- from the tree to bytes ----
- *
- * Not by libyaml's emitter: that writes lists without indentation under their key, and gives up literal
- * blocks for a space at the end of a line. */
+/* Writing is not left to libyaml's emitter: that writes lists without indentation under their
+ * key, and gives up literal blocks for a space at the end of a line. */
 
 static void pad(struct buf *out, int indent)
 {
