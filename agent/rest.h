@@ -21,6 +21,7 @@ struct rest_options {
 
 enum { REST_ANSWER_MAX = 32 << 20, REST_TIMEOUT_MS = 30000, REST_CONNECT_TIMEOUT_MS = 10000 };
 
+/* From then on the process ignores SIGPIPE.  ERR_USAGE if ca_file can't be read. */
 bool rest_open(const struct rest_options *options, struct rest **out, struct err *err);
 void rest_close(struct rest *rest);	/* takes NULL; what is under way is given up */
 void rest_closep(struct rest **rest);

@@ -1,0 +1,60 @@
+#include "agent/drive.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+
+int64_t drive_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return fd >= 0 && poll(&p, 1, 0) == 1;
+}
+
+/* Milliseconds until wake as rest_wait() wants them. */
+static int until(int64_t wake)
+{
+	int64_t left = wake - drive_now();
+
+	if (wake < 0)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
+}
+
+static void send_all(struct rest *rest, struct dispatch *dispatch)
+{
+	struct request request;
+	struct task *task;
+
+	while ((task = dispatch_next(dispatch, drive_now(), &request)))
+		rest_send(rest, &request, task);
+}
+
+bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd)
+{
+	struct answer answer;
+	bool stopped = false;
+	void *task;
+
+	while (!dispatch_idle(dispatch)) {
+		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to it. */
+		if (!stopped && readable(stop_fd)) {
+			stopped = true;
+			dispatch_stop(dispatch);
+		}
+		send_all(rest, dispatch);
+		if (dispatch_idle(dispatch))
+			break;
+		if (rest_wait(rest, until(dispatch_wake(dispatch)), stopped ? -1 : stop_fd, &task, &answer))
+			dispatch_answer(dispatch, task, &answer, drive_now());
+	}
+	return !stopped;
+}

@@ -1,0 +1,532 @@
+#include "agent/rest.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reconcile/buf.h"
+
+enum {
+	TYPE_MAX = 200,
+	KEPT_BODY_MAX = 1 << 20,	/* memory that an idle exchange may keep */
+	POLL_MS = 60000,
+};
+
+/* One request on its way and its answer afterwards; used again for the next one. */
+struct exchange {
+	CURL *easy;
+	struct rest *rest;
+	void *tag;
+	struct buf url, sending, body, type, error;
+	size_t sent;		/* bytes of sending that libcurl has taken */
+	bool begun;		/* there was a connection, and the request began to go out on it */
+	struct exchange *next;
+};
+
+struct rest {
+	const struct endpoint *endpoint;
+	CURLM *multi;
+	struct curl_slist *headers;
+	char *host, *address;		/* of the endpoint, for messages: "x", "x:8080" */
+	size_t answer_max;
+	long timeout_ms, connect_ms;
+	unsigned connections, in_flight;
+	struct exchange *exchanges;	/* as many as connections */
+	struct exchange *idle;
+	struct exchange *given;		/* the caller is reading its answer */
+};
+
+/* What fails here is memory, or a libcurl that lacks what the rules of this file rest on. */
+static void must(bool ok)
+{
+	if (!ok) {
+		fputs("libcurl: out of memory, or an option is missing\n", stderr);
+		abort();
+	}
+}
+
+#define SET(easy, option, value)	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
+#define SET_MULTI(multi, option, value)	must(curl_multi_setopt(multi, option, value) == CURLM_OK)
+#define GET(easy, info, out)		must(curl_easy_getinfo(easy, info, out) == CURLE_OK)
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+
+	buf_add(&x->body, bytes, size * count);
+	return x->body.full ? 0 : size * count;
+}
+
+static size_t give_body(char *to, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	size_t left = x->sending.len - x->sent;
+	size_t len = left < size * count ? left : size * count;
+
+	if (len > 0)
+		memcpy(to, x->sending.text + x->sent, len);
+	x->sent += len;
+	return len;
+}
+
+/* When a kept connection breaks, libcurl sends the request again by itself on a new one.  For a POST that could
+ * create a workflow twice, so it does not get the body a second time. */
+static int refuse_to_rewind(void *arg, curl_off_t offset, int origin)
+{
+	return CURL_SEEKFUNC_FAIL;
+}
+
+static int note_begin(void *arg, char *peer, char *self, int peer_port, int self_port)
+{
+	((struct exchange *)arg)->begun = true;
+	return CURL_PREREQFUNC_OK;
+}
+
+/* What is the same for all requests. */
+static void exchange_init(struct exchange *x, struct rest *rest, const struct rest_options *options)
+{
+	const struct endpoint *endpoint = options->endpoint;
+	CURL *easy = curl_easy_init();
+
+	must(easy);
+	*x = (struct exchange){
+		.easy = easy, .rest = rest, .next = rest->idle,
+		.url = BUF_TEXT, .sending = BUF_TEXT, .error = BUF_TEXT,
+		.body = BUF(rest->answer_max), .type = BUF(TYPE_MAX),
+	};
+	SET(easy, CURLOPT_PRIVATE, x);
+	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(easy, CURLOPT_TIMEOUT_MS, rest->timeout_ms);
+	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
+	SET(easy, CURLOPT_USERAGENT, "flowsync/" FLOWSYNC_VERSION);
+	SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	/* The token is for the service, not for a proxy on the way to it. */
+	SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	SET(easy, CURLOPT_HTTPHEADER, rest->headers);
+	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	if (options->ca_file) {
+		SET(easy, CURLOPT_CAINFO, options->ca_file);
+		SET(easy, CURLOPT_CAPATH, NULL);
+	}
+	if (endpoint->unix_socket)
+		SET(easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_socket);
+	if (endpoint->loopback)
+		SET(easy, CURLOPT_NOPROXY, "*");
+	SET(easy, CURLOPT_WRITEFUNCTION, take_body);
+	SET(easy, CURLOPT_WRITEDATA, x);
+	SET(easy, CURLOPT_READFUNCTION, give_body);
+	SET(easy, CURLOPT_READDATA, x);
+	SET(easy, CURLOPT_SEEKFUNCTION, refuse_to_rewind);
+	SET(easy, CURLOPT_PREREQFUNCTION, note_begin);
+	SET(easy, CURLOPT_PREREQDATA, x);
+	rest->idle = x;
+}
+
+static void exchange_done(struct exchange *x)
+{
+	curl_easy_cleanup(x->easy);
+	buf_done(&x->url);
+	buf_done(&x->sending);
+	buf_done(&x->body);
+	buf_done(&x->type);
+	buf_done(&x->error);
+}
+
+static void add_header(struct rest *rest, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(rest->headers, line);
+
+	must(longer);
+	rest->headers = longer;
+}
+
+static void make_headers(struct rest *rest, const char *token)
+{
+	add_header(rest, "Accept: application/json");
+	add_header(rest, "Content-Type: application/json");
+	/* Without this libcurl asks before a larger body and waits a second for leave, which few servers give. */
+	add_header(rest, "Expect:");
+	if (token) {
+		CLEANUP(buf_done) struct buf line = BUF_TEXT;
+		buf_addf(&line, "Authorization: %s", token);
+		add_header(rest, buf_str(&line));
+	}
+}
+
+/* The names that messages call the service by. */
+static void make_names(struct rest *rest)
+{
+	CURLU *url = curl_url();
+	char *port = NULL;
+
+	must(url && curl_url_set(url, CURLUPART_URL, rest->endpoint->url, 0) == CURLUE_OK
+	     && curl_url_get(url, CURLUPART_HOST, &rest->host, 0) == CURLUE_OK
+	     && curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK);
+	if (rest->endpoint->unix_socket)
+		rest->address = strdup(rest->endpoint->unix_socket);
+	else if (asprintf(&rest->address, "%s:%s", rest->host, port) < 0)
+		rest->address = NULL;
+	must(rest->address);
+	curl_free(port);
+	curl_url_cleanup(url);
+}
+
+bool rest_open(const struct rest_options *options, struct rest **out, struct err *err)
+{
+	/* libcurl would say it only at the first request, and not which file. */
+	if (options->ca_file && access(options->ca_file, R_OK) != 0) {
+		err_sys(err, errno, "open %s, the file of certificate authorities", options->ca_file);
+		err->kind = ERR_USAGE;
+		return false;
+	}
+	assert(options->connections > 0);
+	/* OpenSSL raises it when a connection breaks while it is written to. */
+	signal(SIGPIPE, SIG_IGN);
+	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+
+	struct rest *rest = calloc(1, sizeof *rest);
+	must(rest);
+	rest->endpoint = options->endpoint;
+	rest->connections = options->connections;
+	rest->answer_max = options->answer_max ? options->answer_max : REST_ANSWER_MAX;
+	rest->timeout_ms = options->timeout_ms ? options->timeout_ms : REST_TIMEOUT_MS;
+	rest->connect_ms = rest->timeout_ms < REST_CONNECT_TIMEOUT_MS ? rest->timeout_ms
+	                                                              : REST_CONNECT_TIMEOUT_MS;
+	rest->multi = curl_multi_init();
+	must(rest->multi);
+	SET_MULTI(rest->multi, CURLMOPT_MAXCONNECTS, (long)rest->connections);
+	make_headers(rest, options->token);
+	make_names(rest);
+	rest->exchanges = calloc(rest->connections, sizeof *rest->exchanges);
+	must(rest->exchanges);
+	for (unsigned i = 0; i < rest->connections; i++)
+		exchange_init(&rest->exchanges[i], rest, options);
+	*out = rest;
+	return true;
+}
+
+void rest_close(struct rest *rest)
+{
+	if (!rest)
+		return;
+	for (unsigned i = 0; i < rest->connections; i++) {
+		/* One that is not under way is not in the multi handle; libcurl does not mind. */
+		curl_multi_remove_handle(rest->multi, rest->exchanges[i].easy);
+		exchange_done(&rest->exchanges[i]);
+	}
+	curl_multi_cleanup(rest->multi);
+	curl_slist_free_all(rest->headers);
+	curl_free(rest->host);
+	free(rest->address);
+	free(rest->exchanges);
+	free(rest);
+	curl_global_cleanup();
+}
+
+void rest_closep(struct rest **rest)
+{
+	rest_close(*rest);
+}
+
+/* The answer that was given out is over: its exchange may carry another request. */
+static void release(struct rest *rest)
+{
+	struct exchange *x = rest->given;
+
+	if (!x)
+		return;
+	if (x->body.room > KEPT_BODY_MAX)
+		buf_done(&x->body);
+	x->next = rest->idle;
+	rest->idle = x;
+	rest->given = NULL;
+}
+
+static void set_method(CURL *easy, enum method method, const struct exchange *x, bool has_body)
+{
+	static const char *const words[] = {
+		[METHOD_POST] = NULL, [METHOD_PUT] = "PUT", [METHOD_DELETE] = "DELETE", [METHOD_GET] = NULL,
+	};
+
+	SET(easy, CURLOPT_CUSTOMREQUEST, words[method]);
+	if (!has_body && method != METHOD_POST && method != METHOD_PUT) {
+		SET(easy, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	SET(easy, CURLOPT_POST, 1L);
+	/* Only a POST must not be sent again unasked: it alone goes through give_body(). */
+	SET(easy, CURLOPT_POSTFIELDS, method == METHOD_POST && has_body ? NULL : buf_str(&x->sending));
+	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->sending.len);
+}
+
+void rest_send(struct rest *rest, const struct request *request, void *tag)
+{
+	assert(request->path[0] == '/');
+	release(rest);
+	struct exchange *x = rest->idle;
+	assert(x);
+	rest->idle = x->next;
+
+	x->tag = tag;
+	x->sent = 0;
+	x->begun = false;
+	buf_reset(&x->url);
+	buf_reset(&x->sending);
+	buf_reset(&x->body);
+	buf_reset(&x->type);
+	buf_reset(&x->error);
+	buf_adds(&x->url, rest->endpoint->url);
+	buf_adds(&x->url, request->path);
+	if (request->body)
+		buf_adds(&x->sending, request->body);
+	SET(x->easy, CURLOPT_URL, buf_str(&x->url));
+	set_method(x->easy, operation_method(request->operation), x, request->body);
+	must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
+	rest->in_flight++;
+}
+
+unsigned rest_in_flight(const struct rest *rest)
+{
+	return rest->in_flight;
+}
+
+static const char *duration(struct buf *words, long ms)
+{
+	if (ms % 1000)
+		buf_addf(words, "%ldms", ms);
+	else
+		buf_addf(words, "%lds", ms / 1000);
+	return buf_str(words);
+}
+
+static void explain_timeout(struct exchange *x)
+{
+	const struct rest *rest = x->rest;
+	CLEANUP(buf_done) struct buf words = BUF_TEXT;
+	long status;
+
+	GET(x->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (!x->begun)
+		buf_addf(&x->error, "no connection to %s within %s", rest->address,
+		         duration(&words, rest->connect_ms));
+	else
+		buf_addf(&x->error, "no %sanswer from %s within %s", status ? "whole " : "", rest->address,
+		         duration(&words, rest->timeout_ms));
+}
+
+static void explain_connect(struct exchange *x)
+{
+	long error;
+
+	GET(x->easy, CURLINFO_OS_ERRNO, &error);
+	if (error == ECONNREFUSED)
+		buf_addf(&x->error, "connection refused by %s", x->rest->address);
+	else if (error)
+		buf_addf(&x->error, "could not connect to %s: %s", x->rest->address, strerror(error));
+	else
+		buf_addf(&x->error, "could not connect to %s", x->rest->address);
+}
+
+static void explain_certificate(struct exchange *x)
+{
+	long verdict;
+
+	GET(x->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	/* libcurl looks at the name before it reads OpenSSL's verdict on the chain, which until then is 1,
+	 * "unspecified".  A chain that OpenSSL refuses ends the handshake earlier, with its own number. */
+	if (verdict <= 1)
+		buf_addf(&x->error, "the certificate that %s shows is for another host name", x->rest->address);
+	else
+		buf_addf(&x->error, "the certificate of %s is not trusted: give --ca-file if it is of a "
+		                    "private authority", x->rest->address);
+}
+
+/* What a proxy answered to CONNECT; 0 if there is none. */
+static long proxy_status(struct exchange *x)
+{
+	long status;
+
+	GET(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status;
+}
+
+static void explain_size(struct exchange *x)
+{
+	size_t most = x->rest->answer_max;
+
+	if (most % (1 << 20))
+		buf_addf(&x->error, "the answer is larger than %zu bytes", most);
+	else
+		buf_addf(&x->error, "the answer is larger than %zu MiB", most >> 20);
+}
+
+/* The one place where libcurl's words become ours.  Returns true if sending it again cannot help. */
+static bool explain(struct exchange *x, CURLcode code)
+{
+	const struct rest *rest = x->rest;
+
+	if (x->body.full) {
+		explain_size(x);
+		return true;
+	}
+	if (!x->begun && proxy_status(x) >= 300) {
+		buf_addf(&x->error, "the proxy does not let us through to %s: it answers %ld",
+		         rest->address, proxy_status(x));
+		return false;
+	}
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		buf_addf(&x->error, "could not resolve host %s", rest->host);
+		return true;
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		buf_adds(&x->error, "could not resolve the host of the proxy");
+		return true;
+	case CURLE_COULDNT_CONNECT:
+		explain_connect(x);
+		return false;
+	case CURLE_OPERATION_TIMEDOUT:
+		explain_timeout(x);
+		return false;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		explain_certificate(x);
+		return true;
+	case CURLE_SSL_CACERT_BADFILE:
+		buf_adds(&x->error, "the file of certificate authorities holds no certificate in PEM form");
+		return true;
+	case CURLE_SSL_CONNECT_ERROR:
+		buf_addf(&x->error, "%s does not speak TLS as it should", rest->address);
+		return false;
+	case CURLE_PARTIAL_FILE:
+		buf_addf(&x->error, "the answer of %s was cut short", rest->address);
+		return false;
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND:
+		buf_addf(&x->error, "the connection to %s broke before a whole answer came", rest->address);
+		return false;
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		buf_addf(&x->error, "what %s answers is not HTTP", rest->address);
+		return true;
+	default:
+		buf_addf(&x->error, "%s: %s", rest->address, curl_easy_strerror(code));
+		return false;
+	}
+}
+
+/* "Text/HTML; charset=x" becomes "text/html". */
+static void read_type(struct exchange *x)
+{
+	const char *type = NULL;
+
+	GET(x->easy, CURLINFO_CONTENT_TYPE, &type);
+	for (; type && *type && !strchr("; \t", *type); type++)
+		buf_addc(&x->type, tolower((unsigned char)*type));
+}
+
+/* Retry-After is a number of seconds or a date; -1 if it is neither. */
+static int64_t read_retry_after(CURL *easy)
+{
+	static const long most = 365 * 24 * 3600;
+	struct curl_header *header;
+	long seconds;
+	char *end;
+
+	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+		return -1;
+	if (isdigit((unsigned char)header->value[0])) {
+		seconds = strtol(header->value, &end, 10);
+		if (*end)
+			return -1;
+	} else {
+		time_t date = curl_getdate(header->value, NULL);
+		if (date == -1)
+			return -1;
+		seconds = date - time(NULL);
+	}
+	if (seconds > most)
+		seconds = most;
+	return seconds > 0 ? (int64_t)seconds * 1000 : 0;
+}
+
+static void read_answer(struct exchange *x, CURLcode code, struct answer *answer)
+{
+	long status = 0;
+
+	*answer = (struct answer){ .type = "", .body = "", .retry_after_ms = -1 };
+	if (code != CURLE_OK) {
+		answer->failure = x->body.full ? FAILURE_TOO_LARGE
+		                : x->begun ? FAILURE_LOST : FAILURE_UNSENT;
+		answer->hopeless = explain(x, code);
+		answer->error = buf_str(&x->error);
+		return;
+	}
+	GET(x->easy, CURLINFO_RESPONSE_CODE, &status);
+	read_type(x);
+	answer->status = status;
+	answer->type = buf_str(&x->type);
+	answer->body = buf_str(&x->body);
+	answer->len = x->body.len;
+	answer->retry_after_ms = read_retry_after(x->easy);
+}
+
+static bool next_answer(struct rest *rest, void **tag, struct answer *answer)
+{
+	struct exchange *x;
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(rest->multi, &left)))
+		if (msg->msg == CURLMSG_DONE)
+			break;
+	if (!msg)
+		return false;
+	CURLcode code = msg->data.result;
+	GET(msg->easy_handle, CURLINFO_PRIVATE, &x);
+	read_answer(x, code, answer);
+	*tag = x->tag;
+	must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
+	rest->in_flight--;
+	rest->given = x;
+	return true;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struct answer *answer)
+{
+	struct curl_waitfd stop = { .fd = stop_fd, .events = CURL_WAIT_POLLIN };
+	int64_t end = now_ms() + timeout_ms;
+
+	release(rest);
+	for (;;) {
+		int running;
+		must(curl_multi_perform(rest->multi, &running) == CURLM_OK);
+		if (next_answer(rest, tag, answer))
+			return true;
+		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
+		if (left <= 0 || stop.revents)
+			return false;
+		must(curl_multi_poll(rest->multi, &stop, stop_fd >= 0, left, NULL) == CURLM_OK);
+	}
+}
