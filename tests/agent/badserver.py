@@ -186,6 +186,9 @@ def serve(sock, connection, context):
             sock = context.wrap_socket(sock, server_side=True)
         with sock, sock.makefile("rb") as stream:
             number = 1
+            if stream.peek(1)[:1] == b"\x16":   # a client that begins to speak TLS
+                sock.sendall(answer("what?", "400 Bad Request"))
+                return
             while (r := read_request(stream, connection, number)) and act_for(r)(sock, r) is not False:
                 number += 1
     except (OSError, threading.BrokenBarrierError):

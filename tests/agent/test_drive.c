@@ -1,0 +1,154 @@
+#include "tests/test.h"
+#include "agent/drive.h"
+#include "tests/agent/badserver.h"
+
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "reconcile/buf.h"
+
+static struct badserver server;
+
+struct work {
+	struct task task;
+	const char *path[2];	/* NULL: no second request */
+	unsigned asked;
+	int stop_fd;		/* written to when the first answer comes; 0: none */
+	struct buf seen;
+};
+
+static enum task_next work_step(struct task *task, const struct answer *answer, struct request *next)
+{
+	struct work *w = (struct work *)task;
+
+	if (answer)
+		buf_addf(&w->seen, "%d %s;", answer->status, answer->body);
+	if (answer && w->asked == 1 && w->stop_fd)
+		eventfd_write(w->stop_fd, 1);
+	if (w->asked == 2 || !w->path[w->asked])
+		return TASK_DONE;
+	*next = (struct request){ .operation = OP_DESCRIBE, .path = w->path[w->asked++], .what = "x" };
+	return TASK_ASK;
+}
+
+#define WORK(first, second) { .task.step = work_step, .path = { first, second }, .seen = BUF_TEXT }
+
+struct client {
+	struct arena arena;
+	struct endpoint endpoint;
+	struct rest *rest;
+};
+
+static void client_open(struct client *c, unsigned connections)
+{
+	struct rest_options options = { .endpoint = &c->endpoint, .connections = connections };
+	struct err err;
+
+	c->endpoint.url = arena_printf(&c->arena, "http://127.0.0.1:%s", server.name);
+	assert_true(rest_open(&options, &c->rest, &err));
+}
+
+static void client_done(struct client *c)
+{
+	rest_close(c->rest);
+	arena_free(&c->arena);
+}
+
+static void a_429_is_sent_again_after_its_wait(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w = WORK("/busy-once", NULL);
+	struct dispatch d;
+	int64_t begun = drive_now();
+
+	client_open(&c, 2);
+	dispatch_init(&d, 2, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_true(drive(c.rest, &d, -1));
+	assert_string_equal(buf_str(&w.seen), "200 done;");
+	assert_int_equal(d.retries, 1);
+	assert_true(drive_now() - begun >= 250);
+	buf_done(&w.seen);
+}
+
+static void many_tasks_share_few_connections(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w[200];
+	struct dispatch d;
+
+	client_open(&c, 4);
+	dispatch_init(&d, 4, -1, 1);
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		w[i] = (struct work)WORK("/bytes/1", "/bytes/2");
+		dispatch_add(&d, &w[i].task);
+	}
+	assert_true(drive(c.rest, &d, -1));
+	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+		assert_string_equal(buf_str(&w[i].seen), "200 x;200 xx;");
+		buf_done(&w[i].seen);
+	}
+	assert_int_equal(d.total, 400);
+}
+
+static void stopping_lets_the_task_under_way_end_and_begins_no_other(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work under_way = WORK("/bytes/1", "/bytes/2"), fresh = WORK("/bytes/1", NULL);
+	struct dispatch d;
+
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	under_way.stop_fd = eventfd(0, EFD_CLOEXEC);
+	dispatch_add(&d, &under_way.task);
+	dispatch_add(&d, &fresh.task);
+	assert_false(drive(c.rest, &d, under_way.stop_fd));
+	assert_string_equal(buf_str(&under_way.seen), "200 x;200 xx;");
+	assert_false(fresh.task.begun);
+	buf_done(&under_way.seen);
+	close(under_way.stop_fd);
+}
+
+static void stopping_ends_a_wait_at_once(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w = WORK("/busy", NULL);	/* it asks to be left alone for a minute */
+	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	struct dispatch d;
+	int64_t begun = drive_now();
+
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
+	assert_false(drive(c.rest, &d, timer));
+	assert_string_equal(buf_str(&w.seen), "503 slow down;");
+	assert_in_range(drive_now() - begun, 300, 5000);
+	buf_done(&w.seen);
+	close(timer);
+}
+
+static int start(void **state)
+{
+	badserver_start(&server, (const char *const[]){ NULL });
+	return 0;
+}
+
+static int stop(void **state)
+{
+	badserver_stop(&server);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_429_is_sent_again_after_its_wait),
+		cmocka_unit_test(many_tasks_share_few_connections),
+		cmocka_unit_test(stopping_lets_the_task_under_way_end_and_begins_no_other),
+		cmocka_unit_test(stopping_ends_a_wait_at_once),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
