@@ -1,0 +1,10 @@
+/* folder.h: makes the folders that the program keeps its things in. */
+#ifndef AGENT_FOLDER_H
+#define AGENT_FOLDER_H
+
+#include "reconcile/err.h"
+
+/* Makes path, and the folders above it that are missing, for the user alone.  What is there stays as it is. */
+bool folder_make(const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,23 @@
+/* service_api.h: the local workflow service as the contract describes it: a request in, a status and JSON out.  It knows no
+ * socket; http_server.c brings the requests. */
+#ifndef AGENT_SERVICE_API_H
+#define AGENT_SERVICE_API_H
+
+#include "agent/http_server.h"
+#include "agent/service_shape.h"
+
+struct service_api {
+	struct store *store;
+	const char *token;	/* every request has to bring it, bare, in Authorization */
+	int64_t (*now)(void);	/* milliseconds since 1970 */
+	void (*uuid)(char out[UUID_LEN + 1]);
+};
+
+/* The handler that answers for api, which is kept. */
+struct http_handler service_api_handler(struct service_api *api);
+
+/* What api.now and api.uuid are outside of tests. */
+int64_t service_now(void);
+void service_uuid(char out[UUID_LEN + 1]);
+
+#endif

@@ -1,0 +1,273 @@
+#include "agent/service_shape.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "agent/cron.h"
+#include "reconcile/json.h"
+
+const char *const workflow_status_words[WORKFLOW_STATUS_COUNT] = {
+	[WORKFLOW_DRAFT] = "Draft", [WORKFLOW_RUNNING] = "Running",
+	[WORKFLOW_AVAILABLE] = "Available", [WORKFLOW_PAUSED] = "Paused",
+};
+
+/* ---- what is kept ---- */
+
+static const char *next_webhook(const struct stored_workflow *before, size_t *from)
+{
+	while (before && *from < before->trigger_count) {
+		const char *id = before->triggers[(*from)++].webhook;
+		if (id)
+			return id;
+	}
+	return NULL;
+}
+
+static const char *webhook_id(struct arena *a, const struct node *trigger, const char *old,
+                              void (*uuid)(char out[UUID_LEN + 1]))
+{
+	const char *policy = node_get_text(trigger, "webhookPolicy");
+	char fresh[UUID_LEN + 1];
+
+	if (old && policy && strcmp(policy, "preserve") == 0)
+		return old;
+	uuid(fresh);
+	return arena_strdup(a, fresh);
+}
+
+/* "[], absent, [{}], [{"cron": null}] all mean manual" (contract, full text, trap 19). */
+static void keep_triggers(struct arena *a, const struct node *list,
+                          const struct stored_workflow *before, void (*uuid)(char out[UUID_LEN + 1]),
+                          struct stored_workflow *out)
+{
+	size_t count = list ? list->count : 0, from = 0;
+	struct stored_trigger *items = arena_new(a, struct stored_trigger, count);
+
+	out->trigger_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct node *trigger = list->entries[i].value;
+		const struct node *webhook = node_get(trigger, "webhook");
+		const char *cron = node_get_text(trigger, "cron");
+		if (cron) {
+			items[out->trigger_count++].cron = cron;
+		} else if (webhook && webhook->kind == NODE_BOOL) {
+			const char *old = next_webhook(before, &from);
+			items[out->trigger_count++].webhook = webhook_id(a, trigger, old, uuid);
+		}
+		if (trigger->kind == NODE_MAP)
+			node_drop(trigger, "webhookPolicy");
+	}
+	out->triggers = items;
+}
+
+static void keep_tags(struct arena *a, const struct node *list, struct stored_workflow *out)
+{
+	size_t count = list ? list->count : 0;
+	const char **items = arena_new(a, const char *, count);
+
+	out->tag_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *name = node_get_text(list->entries[i].value, "name");
+		if (name)
+			items[out->tag_count++] = name;
+	}
+	out->tags = items;
+}
+
+static void keep_token(struct arena *a, struct node *repository, const struct node *before)
+{
+	const char *token = node_get_text(before, "token");
+	const char *url = node_get_text(repository, "url"), *url_before = node_get_text(before, "url");
+	const struct node *given = node_get(repository, "token");
+
+	if (token && url && url_before && strcmp(url, url_before) == 0 &&
+	    (!given || given->kind == NODE_NULL))
+		node_put(a, repository, "token", node_text(a, token));
+}
+
+void shape_keep(struct arena *a, struct node *body, const struct stored_workflow *before,
+                const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
+                struct stored_workflow *out)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const struct node *steps = node_get(body, "steps"), *steps_before = node_get(before_body, "steps");
+
+	for (size_t i = 0; steps && i < steps->count; i++) {
+		const struct entry *step = &steps->entries[i];
+		struct node *repository = node_get(step->value, "repository");
+		if (repository)
+			keep_token(a, repository, node_get(node_get(steps_before, step->key), "repository"));
+	}
+	out->name = node_get_text(body, "name");
+	keep_triggers(a, node_get(body, "triggers"), before, uuid, out);
+	keep_tags(a, node_get(body, "tags"), out);
+	json_write(body, JSON_COMPACT, &text);
+	out->body = arena_strdup(a, buf_str(&text));
+}
+
+/* ---- what is given back ---- */
+
+static struct node *stamp(struct arena *a, int64_t ms)
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm = { 0 };
+
+	gmtime_r(&seconds, &tm);
+	return node_text(a, arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+	                                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	                                 (int)(ms % 1000)));
+}
+
+static struct node *triggers_out(struct arena *a, const struct stored_workflow *w, int64_t now)
+{
+	struct node *list = node_list(a);
+
+	for (size_t i = 0; i < w->trigger_count; i++) {
+		const struct stored_trigger *t = &w->triggers[i];
+		struct node *trigger = node_add(a, list, node_map(a));
+		int64_t next;
+		if (!t->cron) {
+			node_put(a, trigger, "webhook", node_text(a, t->webhook));
+			continue;
+		}
+		node_put(a, trigger, "cron", node_text(a, t->cron));
+		if (cron_next(t->cron, now / 1000, &next))
+			node_put(a, trigger, "scheduled", stamp(a, next * 1000));
+	}
+	return list;
+}
+
+static struct node *tags_out(struct arena *a, const struct stored_workflow *w)
+{
+	struct node *list = node_list(a);
+
+	for (size_t i = 0; i < w->tag_count; i++)
+		node_put(a, node_add(a, list, node_map(a)), "name", node_text(a, w->tags[i]));
+	return list;
+}
+
+struct node *shape_entry(struct arena *a, const struct stored_workflow *w, int64_t now)
+{
+	struct node *out = node_map(a);
+
+	node_put(a, out, "id", node_int(a, w->id));
+	node_put(a, out, "name", node_text(a, w->name));
+	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
+	node_put(a, out, "createdAt", stamp(a, w->created));
+	node_put(a, out, "updatedAt", stamp(a, w->updated));
+	node_put(a, out, "lastExecution", node_null(a));
+	node_put(a, out, "triggers", triggers_out(a, w, now));
+	node_put(a, out, "tags", tags_out(a, w));
+	return out;
+}
+
+/* A copy without the keys whose value is null: they count as not declared. */
+static struct node *without_nulls(struct arena *a, const struct node *n)
+{
+	struct node *out;
+
+	if (n->kind != NODE_MAP && n->kind != NODE_LIST)
+		return node_copy(a, n);
+	out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		if (n->kind == NODE_LIST)
+			node_add(a, out, without_nulls(a, e->value));
+		else if (e->value->kind != NODE_NULL)
+			node_put(a, out, e->key, without_nulls(a, e->value));
+	}
+	return out;
+}
+
+static void fill(struct arena *a, struct node *map, const char *key, struct node *value)
+{
+	if (!node_get(map, key))
+		node_put(a, map, key, value);
+}
+
+/* {"a": 1} is given back as [{"a": "1"}]. */
+static void list_env(struct arena *a, struct node *parameters)
+{
+	const struct node *env = node_get(parameters, "env");
+	struct node *list = node_list(a);
+
+	if (!env || env->kind != NODE_MAP)
+		return;
+	for (size_t i = 0; i < env->count; i++) {
+		const char *text = node_scalar_text(a, env->entries[i].value);
+		node_put(a, node_add(a, list, node_map(a)), env->entries[i].key, node_text(a, text ? text : ""));
+	}
+	node_put(a, parameters, "env", list);
+}
+
+/* Only standard steps have an image.  Nobody here knows its name, so it gets one that stays the same. */
+static void fill_image(struct arena *a, struct node *step)
+{
+	int64_t image = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
+	const char *label = version ? arena_printf(a, "version-%lld", (long long)version) : "latest";
+
+	fill(a, step, "imageName", node_text(a, arena_printf(a, "image-%lld", (long long)image)));
+	fill(a, step, "imageVersion", node_text(a, label));
+}
+
+static void fill_standard(struct arena *a, struct node *step)
+{
+	fill_image(a, step);
+	fill(a, step, "clearImageCache", node_bool(a, false));
+	fill(a, step, "stepTimeout", node_int(a, 0));
+	fill(a, step, "resources", node_map(a));
+	fill(a, node_get(step, "resources"), "instanceTypeId", node_int(a, 21));
+	fill(a, node_get(step, "resources"), "storage", node_text(a, "10GB"));
+}
+
+static struct node *step_out(struct arena *a, const struct node *sent)
+{
+	static const char *const told[] = { "runConfiguration", "executionParameters", "outputParameters" };
+	struct node *step = without_nulls(a, sent);
+	struct node *repository = node_get(step, "repository");
+
+	fill(a, step, "type", node_text(a, "standard"));
+	if (strcmp(node_get_text(step, "type"), "standard") == 0)
+		fill_standard(a, step);
+	fill(a, step, "parents", node_list(a));
+	if (repository)
+		node_put(a, repository, "token", node_text(a, ""));
+	if (node_get(step, "parameters"))
+		list_env(a, node_get(step, "parameters"));
+	for (size_t i = 0; i < ARRAY_LEN(told); i++)
+		fill(a, step, told[i], node_null(a));
+	return step;
+}
+
+struct node *shape_workflow(struct arena *a, const struct stored_workflow *w,
+                            const struct node *body, int64_t now)
+{
+	struct node *out = shape_entry(a, w, now), *sent = without_nulls(a, body);
+	struct node *steps = node_get(sent, "steps");
+
+	/* Null says that it is not set; left out, a client could not tell that from not being told. */
+	fill(a, sent, "retryOptions", node_null(a));
+	fill(a, sent, "metadata", node_null(a));
+	fill(a, sent, "watchers", node_list(a));
+	node_put(a, out, "watchers", node_get(sent, "watchers"));
+	node_put(a, out, "retryOptions", node_get(sent, "retryOptions"));
+	node_put(a, out, "metadata", node_get(sent, "metadata"));
+	for (size_t i = 0; steps && i < steps->count; i++)
+		node_put(a, steps, steps->entries[i].key, step_out(a, steps->entries[i].value));
+	node_put(a, out, "steps", steps ? steps : node_map(a));
+	return out;
+}
+
+struct node *shape_written(struct arena *a, const struct stored_workflow *w)
+{
+	struct node *out = node_map(a), *list = node_list(a);
+
+	node_put(a, out, "id", node_int(a, w->id));
+	for (size_t i = 0; i < w->trigger_count; i++)
+		if (w->triggers[i].webhook)
+			node_put(a, node_add(a, list, node_map(a)), "webhook",
+			         node_text(a, w->triggers[i].webhook));
+	if (list->count)
+		node_put(a, out, "triggers", list);
+	return out;
+}

@@ -1,0 +1,30 @@
+/* service_shape.h: what the local service makes of a body it is sent, and in which shape it gives
+ * it back (contract, full text, section 4).  Pure: time and webhook ids are arguments. */
+#ifndef AGENT_SERVICE_SHAPE_H
+#define AGENT_SERVICE_SHAPE_H
+
+#include "agent/store.h"
+#include "reconcile/node.h"
+
+extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];
+
+enum { UUID_LEN = 36 };
+
+/* What create and update keep of a valid body, in out: name, triggers, tags and body; nothing else of out is touched.  All
+ * text is in a or in body, which may be changed.
+ * before and before_body: what an update replaces; NULL for a create.  A webhook with the policy "preserve"
+ * takes over an id from there, another gets a new one from uuid; a token that is left out beside an unchanged
+ * url is taken over too (contract, trap 3). */
+void shape_keep(struct arena *a, struct node *body, const struct stored_workflow *before,
+                const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
+                struct stored_workflow *out);
+
+/* One workflow in a list, and what describe gives back; now: milliseconds since 1970. */
+struct node *shape_entry(struct arena *a, const struct stored_workflow *workflow, int64_t now);
+struct node *shape_workflow(struct arena *a, const struct stored_workflow *workflow,
+                            const struct node *body, int64_t now);
+
+/* What create and update answer: the id, and the addresses of webhooks if there are any. */
+struct node *shape_written(struct arena *a, const struct stored_workflow *workflow);
+
+#endif

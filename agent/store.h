@@ -1,0 +1,80 @@
+/* store.h: the workflows of the local service, kept in one file.
+ *
+ * Several processes may use one file at a time; a write waits for the other's to end.  One store is used by one thread
+ * at a time.  The only file that knows sqlite3 is store.c. */
+#ifndef AGENT_STORE_H
+#define AGENT_STORE_H
+
+#include <stdint.h>
+
+#include "reconcile/arena.h"
+#include "reconcile/err.h"
+
+struct store;
+
+/* The numbers stand in the file: never change one. */
+enum workflow_status { WORKFLOW_DRAFT, WORKFLOW_RUNNING, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED,
+                       WORKFLOW_STATUS_COUNT };
+
+struct stored_trigger {
+	const char *cron;	/* NULL: a webhook */
+	const char *webhook;	/* its id; NULL: a cron */
+};
+
+struct stored_workflow {
+	int64_t id;			/* never given out twice */
+	const char *name;		/* need not be unique */
+	enum workflow_status status;
+	int64_t created, updated;	/* milliseconds since 1970 */
+	const char *modified_by;
+	const struct stored_trigger *triggers;
+	size_t trigger_count;
+	const char *const *tags;
+	size_t tag_count;
+	const char *body;		/* JSON, as it was sent; NULL in a page */
+};
+
+struct page_query {
+	int64_t number, size;		/* number counts from 1 */
+	unsigned statuses;		/* bits 1 << enum workflow_status; 0: all */
+	const char *search;		/* a part of the name, in any case of A to Z; NULL: all */
+	const char *const *modified_by;	/* by one of these; count 0: by anyone */
+	size_t modified_by_count;
+};
+
+struct workflow_page {
+	struct stored_workflow *items;	/* by id */
+	size_t count;
+	int64_t total;			/* that fit the query, on all pages */
+};
+
+/* Opens the file at path, made with mode 0600 if it is not there, and brings an older one up to date.  A newer one, or what is no
+ * store of ours, is refused and left as it is.  patience_ms: how long to wait for another process to end its write. */
+bool store_open(const char *path, int patience_ms, struct store **out, struct err *err);
+void store_close(struct store *store);	/* takes NULL */
+void store_closep(struct store **store);
+
+/* True if the last failure was that another process kept the file busy: the same may work later. */
+bool store_was_busy(const struct store *store);
+
+/* What is read and written between these two is one step: nobody else writes meanwhile, others see all of it or
+ * nothing.  keep false takes everything back, and so does a failure to keep; they do not nest. */
+bool store_begin(struct store *store, struct err *err);
+bool store_end(struct store *store, bool keep, struct err *err);
+
+/* Adds a workflow; all but its id is read, and its id is set. */
+bool store_add(struct store *store, struct stored_workflow *workflow, struct err *err);
+/* Writes all of a workflow that is there. */
+bool store_put(struct store *store, const struct stored_workflow *workflow, struct err *err);
+/* The same for what a pause changes. */
+bool store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
+                      struct err *err);
+bool store_drop(struct store *store, int64_t id, struct err *err);
+
+/* The workflow of that id, its text in a.  If there is none it is true and out->id is 0. */
+bool store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
+               struct err *err);
+bool store_page(struct store *store, struct arena *a, const struct page_query *query,
+                struct workflow_page *out, struct err *err);
+
+#endif
