@@ -12,7 +12,8 @@ static enum task_next task_step(struct task *task, const struct answer *answer,
 void op_list_init(struct op_list *list, struct arena *a)
 {
 	*list = (struct op_list){
-		.op = { .task.step = task_step, .arena = a }, .filter = "", .reading = 1, .told = -1,
+		.op = { .task.step = task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
+		.reading = 1, .told = -1,
 	};
 	err_set(&list->op.err, "list workflows: not begun");
 }
@@ -34,7 +35,7 @@ static enum task_next ask(struct op_list *list, int64_t number, struct request *
 	list->number = number;
 	*next = (struct request){
 		.operation = OP_LIST,
-		.path = arena_printf(&list->page, "/workflows/?pageSize=%d%s&pageNumber=%lld", LIST_PAGE,
+		.path = arena_printf(&list->page, "/workflows/?pageSize=%d%s&pageNumber=%lld", list->page_size,
 		                     list->filter, (long long)number),
 		.what = arena_printf(&list->page, "list workflows, page %lld", (long long)number),
 	};
@@ -72,6 +73,7 @@ static bool keep(struct op_list *list, const struct node *item)
 	list->items[list->count++] = (struct listed){
 		id->integer, arena_strdup(list->op.arena, name),
 		arena_strdup(list->op.arena, status ? status : ""),
+		list->whole ? node_copy(list->op.arena, item) : NULL,
 	};
 	return true;
 }
@@ -135,6 +137,8 @@ static enum task_next read_page(struct op_list *list, const struct node *page, s
 		        LIST_MAX);
 		return done(list, false);
 	}
+	if (list->only_page)
+		return done(list, true);
 	/* "then on to pageCount of the newest answer" (contract, 5) */
 	if (list->number < pages)
 		return ask(list, list->number + 1, next);
@@ -149,7 +153,7 @@ enum task_next op_list_step(struct op_list *list, const struct answer *answer,
 	struct node *page;
 
 	if (!answer)
-		return ask(list, 1, next);
+		return ask(list, list->only_page ? list->only_page : 1, next);
 	struct request asked = { OP_LIST, "", NULL,
 		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
 	reader.arena = &list->page;

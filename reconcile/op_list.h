@@ -13,12 +13,16 @@ struct listed {
 	int64_t id;
 	const char *name;
 	const char *status;	/* "" if it is not told */
+	struct node *whole;	/* all that the list tells of it; NULL unless asked for */
 };
 
 struct op_list {
 	struct op op;
 	const char *filter;	/* query text after the page's, "" or "&searchTerm=..." */
 	const char *exact;	/* keep only workflows of this name; NULL: all */
+	int page_size;
+	int64_t only_page;	/* read this page and no other; 0: all */
+	bool whole;		/* keep all that the list tells of each */
 	struct listed *items;	/* sorted by id */
 	size_t count, room;
 
