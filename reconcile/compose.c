@@ -113,6 +113,23 @@ struct node *compose_update(struct arena *a, const struct node *declared,
 	return merged(a, &workflow_field, normalise_request(a, described), declared, ALL_KINDS);
 }
 
+struct node *compose_whole(struct arena *a, const struct node *declared,
+                           const struct node *described)
+{
+	const struct node *base = normalise_request(a, described);
+	struct node *out = node_map(a);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct entry *e = &declared->entries[i];
+		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
+		struct node *value = e->value;
+		if (f && f->type == FIELD_LIST)
+			value = merged(a, f, node_get(base, e->key), value, ALL_KINDS);
+		node_put(a, out, e->key, value);
+	}
+	return out;
+}
+
 const char *compose_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described)
 {

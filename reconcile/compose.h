@@ -15,6 +15,11 @@
 struct node *compose_update(struct arena *a, const struct node *declared,
                             const struct node *described);
 
+/* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks keep their addresses and flowsync's
+ * own tags stay, which no file can say. */
+struct node *compose_whole(struct arena *a, const struct node *declared,
+                           const struct node *described);
+
 /* Fields of described that this service may hold without showing them, and that declared does not speak of: an update can
  * lose them.  Pointers, as one text for a warning ("/retryOptions, /metadata"); NULL: none. */
 const char *compose_may_lose(struct arena *a, const struct node *declared,

@@ -1,0 +1,132 @@
+/* The `workflow` commands that change something. */
+#include "agent/workflow.h"
+#include "reconcile/compose.h"
+#include "reconcile/op_create.h"
+
+static int create_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct op_create create;
+	struct spec spec;
+	struct err err;
+
+	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &err) || !session_open(ctx, &session, &err))
+		return cli_fail(ctx, &err);
+	op_create_init(&create, ctx->arena, spec.body);
+	if (!session_run(&session, &create.op, &err)) {
+		if (create.there)
+			err.kind = ERR_CONFLICT;
+		return cli_fail(ctx, &err);
+	}
+	workflow_done(ctx, "created", create.id, spec.name, create.answer);
+	return 0;
+}
+
+const struct command cmd_workflow_create = {
+	.name = "create",
+	.arguments = "FILE",
+	.summary = "make a workflow from a spec file",
+	.help = "Makes a workflow from a spec file.  A name that is there already is a conflict: exit 5.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = create_run,
+};
+
+static int update_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct op_call described, update;
+	struct spec spec;
+	const char *name;
+	struct err err;
+	int64_t id;
+
+	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &err) || !session_open(ctx, &session, &err) ||
+	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
+		return cli_fail(ctx, &err);
+	op_describe_init(&described, ctx->arena, id, name);
+	if (!session_run(&session, &described.op, &err))
+		return cli_fail(ctx, &err);
+	op_update_init(&update, ctx->arena, id, name,
+	               compose_whole(ctx->arena, spec.body, described.answer));
+	if (!session_run(&session, &update.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_done(ctx, "updated", id, spec.name, NULL);
+	return 0;
+}
+
+const struct command cmd_workflow_update = {
+	.name = "update",
+	.arguments = "ID|NAME FILE",
+	.summary = "replace a workflow by a spec file",
+	.help = "Replaces a workflow by a spec file: what the file leaves out is gone.  A webhook that\n"
+	        "stays keeps its address.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_SPECS | FOR_TABLE,
+	.run = update_run,
+};
+
+static int act(struct context *ctx, enum operation operation, const char *verb)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct op_call call;
+	const char *name;
+	struct err err;
+	int64_t id;
+
+	if (!session_open(ctx, &session, &err) ||
+	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
+		return cli_fail(ctx, &err);
+	op_act_init(&call, ctx->arena, operation, id, name);
+	if (!session_run(&session, &call.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_done(ctx, verb, id, name, NULL);
+	return 0;
+}
+
+static int delete_run(struct context *ctx)
+{
+	return act(ctx, OP_DELETE, "deleted");
+}
+
+static int pause_run(struct context *ctx)
+{
+	return act(ctx, OP_PAUSE, "paused");
+}
+
+static int resume_run(struct context *ctx)
+{
+	return act(ctx, OP_RESUME, "resumed");
+}
+
+const struct command cmd_workflow_delete = {
+	.name = "delete",
+	.arguments = "ID|NAME",
+	.summary = "delete a workflow",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = delete_run,
+};
+
+const struct command cmd_workflow_pause = {
+	.name = "pause",
+	.arguments = "ID|NAME",
+	.summary = "hold a workflow's schedule",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = pause_run,
+};
+
+const struct command cmd_workflow_resume = {
+	.name = "resume",
+	.arguments = "ID|NAME",
+	.summary = "let a paused workflow run again",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = resume_run,
+};

@@ -1,0 +1,137 @@
+#include "agent/workflow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/drive.h"
+#include "agent/fault_text.h"
+#include "agent/source_dir.h"
+#include "reconcile/json.h"
+#include "reconcile/mask.h"
+#include "reconcile/op_list.h"
+#include "reconcile/yaml.h"
+
+bool session_open(struct context *ctx, struct session *out, struct err *err)
+{
+	*out = (struct session){ .ctx = ctx };
+	return connection_open(ctx, 1, &out->connection, err);
+}
+
+void session_close(struct session *s)
+{
+	connection_close(&s->connection);
+}
+
+bool session_run(struct session *s, struct op *op, struct err *err)
+{
+	int64_t now = drive_now();
+
+	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
+	dispatch_add(&s->dispatch, &op->task);
+	drive(s->connection.rest, &s->dispatch, -1, NULL);
+	if (!op->ok)
+		*err = op->err;
+	return op->ok;
+}
+
+static bool is_id(const char *word, int64_t *id)
+{
+	if (!*word || strspn(word, "0123456789") != strlen(word) || strlen(word) > 18)
+		return false;
+	*id = strtoll(word, NULL, 10);
+	return true;
+}
+
+bool session_find(struct session *s, const char *word, int64_t *id, const char **name,
+                  struct err *err)
+{
+	struct op_list list;
+
+	*name = NULL;
+	if (is_id(word, id))
+		return true;
+	op_list_name_init(&list, s->ctx->arena, word);
+	if (!session_run(s, &list.op, err))
+		return false;
+	if (!list.count)
+		return err_set(err, "the service has no workflow called \"%s\"", word);
+	if (list.count > 1) {
+		err_set(err, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): give the ID",
+		        list.count, word, (long long)list.items[0].id, (long long)list.items[1].id,
+		        list.count > 2 ? ", ..." : "");
+		err->kind = ERR_CONFLICT;
+		return false;
+	}
+	*id = list.items[0].id;
+	*name = word;
+	return true;
+}
+
+/* ---- printing ---- */
+
+/* A workflow, or a list of workflows, for people's eyes. */
+static struct node *shown(struct context *ctx, const struct node *n)
+{
+	if (ctx->settings->show_masked)
+		return (struct node *)n;
+	if (n->kind != NODE_LIST)
+		return mask(ctx->arena, &workflow_field, n, 1);
+	struct node *out = node_list(ctx->arena);
+	for (size_t i = 0; i < n->count; i++)
+		node_add(ctx->arena, out, mask(ctx->arena, &workflow_field, n->entries[i].value, 1));
+	return out;
+}
+
+void workflow_print(struct context *ctx, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (ctx->settings->output == OUTPUT_YAML) {
+		yaml_write(shown(ctx, n), &text);
+	} else {
+		json_write(shown(ctx, n), JSON_PRETTY, &text);
+		buf_addc(&text, '\n');
+	}
+	fputs(buf_str(&text), ctx->out);
+}
+
+void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
+                   const struct node *answer)
+{
+	struct arena *a = ctx->arena;
+
+	if (ctx->settings->output == OUTPUT_TABLE) {
+		fprintf(ctx->out, "%s %s\n", verb, op_workflow(a, id, name));
+		return;
+	}
+	struct node *out = node_map(a);
+	node_put(a, out, "id", node_int(a, id));
+	for (size_t i = 0; answer && answer->kind == NODE_MAP && i < answer->count; i++)
+		node_put(a, out, answer->entries[i].key, answer->entries[i].value);
+	workflow_print(ctx, out);
+}
+
+/* ---- bodies from files ---- */
+
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out, struct err *err)
+{
+	struct faults faults = { .arena = ctx->arena };
+	struct specs specs = { .arena = ctx->arena };
+	struct source_files files = { 0 };
+
+	if (source_file_read(ctx->arena, file, &files, &faults))
+		specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, &faults);
+	for (size_t i = 0; i < faults.count; i++)
+		(faults.items[i].warning ? log_warn : log_error)(ctx->log, "%s",
+		                                                 fault_line(ctx->arena, &faults.items[i]));
+	if (faults.errors)
+		err_set(err, "%s: not a valid spec", file);
+	else if (specs.count != 1)
+		err_set(err, "%s: expected one workflow, found %zu", file, specs.count);
+	else {
+		*out = specs.items[0];
+		return true;
+	}
+	err->kind = ERR_SPEC;
+	return false;
+}

@@ -1,0 +1,42 @@
+/* workflow.h: what the `workflow` commands have in common: one service, one operation after the other. */
+#ifndef AGENT_WORKFLOW_H
+#define AGENT_WORKFLOW_H
+
+#include "agent/cli.h"
+#include "agent/connection.h"
+#include "reconcile/op.h"
+#include "reconcile/spec.h"
+
+enum { BY_HAND_TIMEOUT_MS = 120000 };	/* of one operation with all its sendings */
+
+struct session {
+	struct context *ctx;
+	struct connection connection;
+	struct dispatch dispatch;
+};
+
+bool session_open(struct context *ctx, struct session *out, struct err *err);
+void session_close(struct session *session);	/* takes a zeroed one */
+
+/* Runs one operation to its end; false with its error if it failed. */
+bool session_run(struct session *session, struct op *op, struct err *err);
+
+/* The workflow that `word`, an ID or a name, means.  *name is NULL if it was given by its ID. */
+bool session_find(struct session *session, const char *word, int64_t *id, const char **name,
+                  struct err *err);
+
+/* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n may be a list of them. */
+void workflow_print(struct context *ctx, const struct node *n);
+
+/* The one spec in file, with its variables filled in.  Faults are logged: ERR_SPEC then, and *err says how many. */
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out, struct err *err);
+
+/* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it (NULL: nothing). */
+void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
+                   const struct node *answer);
+
+extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,
+	cmd_workflow_update, cmd_workflow_delete, cmd_workflow_pause, cmd_workflow_resume,
+	cmd_workflow_resources, cmd_workflow_default_resource;
+
+#endif
