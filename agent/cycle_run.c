@@ -130,11 +130,11 @@ static void run_cycle(struct run *r, struct connection *connection, bool apply)
 	const struct settings *s = r->ctx->settings;
 	bool live = r->ctx->term.err_live && !s->quiet;
 	struct drive_watch watch = { .tick = live ? show_progress : NULL, .context = r };
-	struct cycle_options options = { apply, s->only.items, s->only.count };
+	struct cycle_options meant = { apply, s->only.items, s->only.count };
 	struct dispatch dispatch;
 
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
-	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &options, &r->report, &r->faults);
+	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	do {
 		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <time.h>
 
+enum { TICK_MS = 100 };
+
 int64_t drive_now(void)
 {
 	struct timespec t;
@@ -38,10 +40,20 @@ static void send_all(struct rest *rest, struct dispatch *dispatch)
 		rest_send(rest, &request, task);
 }
 
-bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd)
+static void tick(const struct drive_watch *watch, int64_t *last)
+{
+	if (!watch || !watch->tick || drive_now() - *last < TICK_MS)
+		return;
+	*last = drive_now();
+	watch->tick(watch->context);
+}
+
+bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
+           const struct drive_watch *watch)
 {
 	struct answer answer;
 	bool stopped = false;
+	int64_t ticked = 0;
 	void *task;
 
 	while (!dispatch_idle(dispatch)) {
@@ -51,6 +63,7 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd)
 			dispatch_stop(dispatch);
 		}
 		send_all(rest, dispatch);
+		tick(watch, &ticked);
 		if (dispatch_idle(dispatch))
 			break;
 		if (rest_wait(rest, until(dispatch_wake(dispatch)), stopped ? -1 : stop_fd, &task, &answer))

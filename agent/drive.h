@@ -8,7 +8,7 @@
 /* Milliseconds of CLOCK_MONOTONIC: the clock of dispatch. */
 int64_t drive_now(void);
 
-/* Called again and again while requests are under way, at most ten times a second or so: for progress. */
+/* Called while requests are under way, at most ten times a second: for progress. */
 struct drive_watch {
 	void (*tick)(void *context);	/* NULL: nobody watches */
 	void *context;
