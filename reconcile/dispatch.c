@@ -129,7 +129,7 @@ static void advance(struct dispatch *d, struct task *task, const struct answer *
 		return;		/* it may be freed by now */
 	task->request = next;
 	task->attempts = 0;
-	wait_until(d, task, due + next.wait_ms);
+	wait_until(d, task, d->stop ? due : due + next.wait_ms);
 }
 
 /* The answer's own text goes with the connection; the wait may outlast it. */

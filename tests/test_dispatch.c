@@ -9,6 +9,7 @@ struct work {
 	enum operation asks[4];
 	unsigned count, asked;
 	bool stopped;		/* what the last step saw */
+	int64_t wait_ms;	/* before what is asked second */
 	struct buf seen;
 };
 
@@ -23,7 +24,9 @@ static enum task_next work_step(struct task *task, const struct answer *answer, 
 	w->stopped = task->stopped;
 	if (w->asked == w->count)
 		return TASK_DONE;
-	*next = (struct request){ .operation = w->asks[w->asked++], .path = "/workflows/1", .what = "x" };
+	*next = (struct request){ .operation = w->asks[w->asked], .path = "/workflows/1", .what = "x",
+	                          .wait_ms = w->asked ? w->wait_ms : 0 };
+	w->asked++;
 	return TASK_ASK;
 }
 
@@ -402,6 +405,37 @@ static void stopping_ends_waits_though_nothing_more_may_be_sent(void **state)
 	assert_true(dispatch_idle(&d));
 }
 
+static void a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops(void **state)
+{
+	struct work w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_UPDATE, OP_DESCRIBE),
+	                     WORK(OP_UPDATE, OP_DESCRIBE) };
+	struct dispatch d;
+
+	dispatch_init(&d, 3, -1, 1);
+	for (size_t i = 0; i < 3; i++) {
+		w[i].wait_ms = 1000;
+		dispatch_add(&d, &w[i].task);
+		assert_ptr_equal(next(&d, 10), &w[i]);
+		assert_int_equal(d.now, 10);
+	}
+	reply(&d, &w[0], status(200), 50);
+	assert_int_equal(d.now, 50);
+	assert_int_equal(dispatch_wake(&d), 1050);
+	assert_null(next(&d, 1049));
+	assert_ptr_equal(next(&d, 1050), &w[0]);
+	reply(&d, &w[1], status(200), 1060);
+	assert_null(next(&d, 1070));
+	dispatch_stop(&d);
+	assert_ptr_equal(next(&d, 1080), &w[1]);
+	reply(&d, &w[2], status(200), 1090);
+	assert_ptr_equal(next(&d, 1090), &w[2]);
+	for (size_t i = 0; i < 3; i++) {
+		reply(&d, &w[i], status(200), 1100);
+		work_done(&w[i]);
+	}
+	assert_true(dispatch_idle(&d));
+}
+
 static void what_is_due_at_one_time_goes_in_the_order_it_came(void **state)
 {
 	struct work w[3] = { WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST) };
@@ -602,6 +636,7 @@ int main(void)
 		cmocka_unit_test(after_a_429_nothing_is_sent_until_its_wait_is_over),
 		cmocka_unit_test(stopping_does_not_wait_for_what_a_429_asked),
 		cmocka_unit_test(stopping_ends_waits_though_nothing_more_may_be_sent),
+		cmocka_unit_test(a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops),
 		cmocka_unit_test(what_is_due_at_one_time_goes_in_the_order_it_came),
 		cmocka_unit_test(fresh_tasks_go_while_others_wait),
 		cmocka_unit_test(a_task_may_end_without_asking),

@@ -65,7 +65,7 @@ static void a_429_is_sent_again_after_its_wait(void **state)
 	client_open(&c, 2);
 	dispatch_init(&d, 2, -1, 1);
 	dispatch_add(&d, &w.task);
-	assert_true(drive(c.rest, &d, -1));
+	assert_true(drive(c.rest, &d, -1, NULL));
 	assert_string_equal(buf_str(&w.seen), "200 done;");
 	assert_int_equal(d.retries, 1);
 	assert_true(drive_now() - begun >= 250);
@@ -84,7 +84,7 @@ static void many_tasks_share_few_connections(void **state)
 		w[i] = (struct work)WORK("/bytes/1", "/bytes/2");
 		dispatch_add(&d, &w[i].task);
 	}
-	assert_true(drive(c.rest, &d, -1));
+	assert_true(drive(c.rest, &d, -1, NULL));
 	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
 		assert_string_equal(buf_str(&w[i].seen), "200 x;200 xx;");
 		buf_done(&w[i].seen);
@@ -103,7 +103,7 @@ static void stopping_lets_the_task_under_way_end_and_begins_no_other(void **stat
 	under_way.stop_fd = eventfd(0, EFD_CLOEXEC);
 	dispatch_add(&d, &under_way.task);
 	dispatch_add(&d, &fresh.task);
-	assert_false(drive(c.rest, &d, under_way.stop_fd));
+	assert_false(drive(c.rest, &d, under_way.stop_fd, NULL));
 	assert_string_equal(buf_str(&under_way.seen), "200 x;200 xx;");
 	assert_false(fresh.task.begun);
 	buf_done(&under_way.seen);
@@ -123,11 +123,33 @@ static void stopping_ends_a_wait_at_once(void **state)
 	dispatch_init(&d, 1, -1, 1);
 	dispatch_add(&d, &w.task);
 	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
-	assert_false(drive(c.rest, &d, timer));
+	assert_false(drive(c.rest, &d, timer, NULL));
 	assert_string_equal(buf_str(&w.seen), "503 slow down;");
 	assert_in_range(drive_now() - begun, 300, 5000);
 	buf_done(&w.seen);
 	close(timer);
+}
+
+static void count(void *context)
+{
+	++*(int *)context;
+}
+
+static void a_watcher_is_called_ten_times_a_second(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w = WORK("/second", NULL);
+	int ticks = 0;
+	struct drive_watch watch = { count, &ticks };
+	struct dispatch d;
+
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_string_equal(buf_str(&w.seen), "200 ok;");
+	assert_in_range(ticks, 5, 10);
+	buf_done(&w.seen);
 }
 
 static int start(void **state)
@@ -149,6 +171,7 @@ int main(void)
 		cmocka_unit_test(many_tasks_share_few_connections),
 		cmocka_unit_test(stopping_lets_the_task_under_way_end_and_begins_no_other),
 		cmocka_unit_test(stopping_ends_a_wait_at_once),
+		cmocka_unit_test(a_watcher_is_called_ten_times_a_second),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
