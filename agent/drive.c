@@ -40,20 +40,23 @@ static void send_all(struct rest *rest, struct dispatch *dispatch)
 		rest_send(rest, &request, task);
 }
 
-static void tick(const struct drive_watch *watch, int64_t *last)
+/* Calls tick once TICK_MS have gone by since *last. */
+static void tick_if_time(const struct drive_watch *watch, int64_t *last)
 {
-	if (!watch || !watch->tick || drive_now() - *last < TICK_MS)
+	int64_t now = drive_now();
+
+	if (now - *last < TICK_MS)
 		return;
-	*last = drive_now();
+	*last = now;
 	watch->tick(watch->context);
 }
 
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch)
 {
+	bool watched = watch && watch->tick, stopped = false;
+	int64_t ticked = drive_now();
 	struct answer answer;
-	bool stopped = false;
-	int64_t ticked = 0;
 	void *task;
 
 	while (!dispatch_idle(dispatch)) {
@@ -63,11 +66,15 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 			dispatch_stop(dispatch);
 		}
 		send_all(rest, dispatch);
-		tick(watch, &ticked);
 		if (dispatch_idle(dispatch))
 			break;
-		if (rest_wait(rest, until(dispatch_wake(dispatch)), stopped ? -1 : stop_fd, &task, &answer))
+		int wait = until(dispatch_wake(dispatch));
+		if (watched && (wait < 0 || wait > TICK_MS))
+			wait = TICK_MS;
+		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, &task, &answer))
 			dispatch_answer(dispatch, task, &answer, drive_now());
+		if (watched)
+			tick_if_time(watch, &ticked);
 	}
 	return !stopped;
 }

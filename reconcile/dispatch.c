@@ -37,15 +37,13 @@ static struct task *queue_pop(struct task_queue *q)
 /* Waiting tasks stand in the order in which they fall due, equal ones as they came. */
 static void wait_until(struct dispatch *d, struct task *task, int64_t due)
 {
-	struct task **place = &d->waiting.first;
+	struct task **place = &d->waiting;
 
 	while (*place && (*place)->due <= due)
 		place = &(*place)->next;
 	task->due = due;
 	task->next = *place;
 	*place = task;
-	if (!task->next)
-		d->waiting.last = &task->next;
 }
 
 /* splitmix64 */
@@ -131,7 +129,7 @@ static void advance(struct dispatch *d, struct task *task, const struct answer *
 		return;		/* it may be freed by now */
 	task->request = next;
 	task->attempts = 0;
-	wait_until(d, task, due + next.wait_ms);
+	wait_until(d, task, d->stop ? due : due + next.wait_ms);
 }
 
 /* The answer's own text goes with the connection; the wait may outlast it. */
@@ -157,10 +155,10 @@ static void keep_answer(struct task *task, const struct answer *answer)
 /* Ends all waits, each with the answer that it had; a request that has none yet is due at once. */
 static void end_waits(struct dispatch *d, int64_t now)
 {
-	struct task *task = d->waiting.first;
+	struct task *task = d->waiting;
 
 	d->waits_ended = true;
-	queue_init(&d->waiting);
+	d->waiting = NULL;
 	for (struct task *next; task; task = next) {
 		next = task->next;
 		if (task->attempts == 0) {
@@ -178,8 +176,9 @@ static void end_waits(struct dispatch *d, int64_t now)
 
 static struct task *send_next(struct dispatch *d, struct request *out)
 {
-	struct task *task = queue_pop(&d->waiting);
+	struct task *task = d->waiting;
 
+	d->waiting = task->next;
 	buf_done(&task->kept);
 	task->attempts++;
 	task->sent++;
@@ -196,7 +195,6 @@ void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t
 	assert(most > 0);
 	*d = (struct dispatch){ .most = most, .allowed = most, .deadline = deadline, .random = seed };
 	queue_init(&d->fresh);
-	queue_init(&d->waiting);
 }
 
 void dispatch_add(struct dispatch *d, struct task *task)
@@ -216,7 +214,7 @@ struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
 		queue_init(&d->fresh);
 	if (d->in_flight >= d->allowed || (now < d->quiet_until && !d->stop))
 		return NULL;
-	while (!d->waiting.first || d->waiting.first->due > now) {
+	while (!d->waiting || d->waiting->due > now) {
 		struct task *task = queue_pop(&d->fresh);
 		if (!task)
 			return NULL;
@@ -230,13 +228,13 @@ int64_t dispatch_wake(const struct dispatch *d)
 {
 	int64_t wake;
 
-	if (!d->fresh.first && !d->waiting.first)
+	if (!d->fresh.first && !d->waiting)
 		return -1;
 	if (d->stop)
 		return d->fresh.first || !d->waits_ended || d->in_flight < d->allowed ? 0 : -1;
 	if (d->in_flight >= d->allowed)
 		return d->deadline;
-	wake = d->fresh.first ? 0 : d->waiting.first->due;
+	wake = d->fresh.first ? 0 : d->waiting->due;
 	if (wake < d->quiet_until)
 		wake = d->quiet_until;
 	return d->deadline >= 0 && d->deadline < wake ? d->deadline : wake;
@@ -290,5 +288,5 @@ void dispatch_stop(struct dispatch *d)
 
 bool dispatch_idle(const struct dispatch *d)
 {
-	return !d->fresh.first && !d->waiting.first && d->in_flight == 0;
+	return !d->fresh.first && !d->waiting && d->in_flight == 0;
 }

@@ -40,7 +40,8 @@ struct dispatch {
 	int64_t now;			/* of the last call: the time at which a task's step runs */
 	int64_t quiet_until;		/* a 429 came that is worth waiting out: nothing is sent before */
 	uint64_t random;
-	struct task_queue fresh, waiting;	/* not begun; with a request that is to be sent */
+	struct task_queue fresh;	/* not begun */
+	struct task *waiting;		/* with a request that is to be sent, by the time at which it is due */
 	bool stop;			/* no task is begun any more, no wait is begun */
 	bool waits_ended;		/* and those that were begun before it are over */
 	bool unauthorised;		/* a 401 came: it set stop */

@@ -9,6 +9,7 @@ struct work {
 	enum operation asks[4];
 	unsigned count, asked;
 	bool stopped;		/* what the last step saw */
+	int64_t wait_ms;	/* before what is asked second */
 	struct buf seen;
 };
 
@@ -23,7 +24,9 @@ static enum task_next work_step(struct task *task, const struct answer *answer, 
 	w->stopped = task->stopped;
 	if (w->asked == w->count)
 		return TASK_DONE;
-	*next = (struct request){ .operation = w->asks[w->asked++], .path = "/workflows/1", .what = "x" };
+	*next = (struct request){ .operation = w->asks[w->asked], .path = "/workflows/1", .what = "x",
+	                          .wait_ms = w->asked ? w->wait_ms : 0 };
+	w->asked++;
 	return TASK_ASK;
 }
 
@@ -283,9 +286,10 @@ static void at_most_so_many_are_in_flight_and_never_two_of_one_task(void **state
 
 static void a_429_halves_what_is_allowed_and_good_answers_give_it_back(void **state)
 {
+	/* Status 0: the answer was lost. */
 	static const struct { int status; unsigned allowed; } script[] = {
 		{ 429, 4 }, { 429, 2 }, { 200, 2 }, { 404, 3 }, { 200, 3 }, { 200, 3 }, { 503, 3 },
-		{ 200, 3 }, { 200, 3 }, { 200, 4 }, { 429, 2 }, { 429, 1 }, { 429, 1 }, { 200, 2 },
+		{ 200, 3 }, { 200, 3 }, { 0, 3 }, { 200, 3 }, { 200, 3 }, { 200, 4 }, { 429, 2 }, { 429, 1 }, { 429, 1 }, { 200, 2 },
 	};
 	struct work w[ARRAY_LEN(script)];
 	struct dispatch d;
@@ -298,7 +302,7 @@ static void a_429_halves_what_is_allowed_and_good_answers_give_it_back(void **st
 		now += 60000;
 		struct work *got = next(&d, now);
 		assert_non_null(got);
-		reply(&d, got, status(script[i].status), now);
+		reply(&d, got, script[i].status ? status(script[i].status) : failed(FAILURE_LOST), now);
 		assert_int_equal(d.allowed, script[i].allowed);
 	}
 	dispatch_stop(&d);
@@ -346,6 +350,111 @@ static void after_a_429_nothing_is_sent_until_its_wait_is_over(void **state)
 	reply(&d, &w[2], status(200), 2200);
 	for (size_t i = 0; i < 3; i++)
 		work_done(&w[i]);
+}
+
+static void stopping_does_not_wait_for_what_a_429_asked(void **state)
+{
+	CLEANUP(work_done) struct work busy = WORK(OP_DESCRIBE), half = WORK(OP_UPDATE, OP_DESCRIBE);
+	struct dispatch d;
+
+	dispatch_init(&d, 4, -1, 1);
+	dispatch_add(&d, &busy.task);
+	dispatch_add(&d, &half.task);
+	assert_ptr_equal(next(&d, 0), &busy);
+	assert_ptr_equal(next(&d, 0), &half);
+	reply(&d, &busy, status(429), 0);
+	reply(&d, &half, status(200), 0);
+	assert_null(next(&d, 1));
+	dispatch_stop(&d);
+	assert_ptr_equal(next(&d, 1), &half);
+	assert_string_equal(buf_str(&busy.seen), "429 b;");
+	reply(&d, &half, status(200), 2);
+	assert_true(dispatch_idle(&d));
+}
+
+static void stopping_ends_waits_though_nothing_more_may_be_sent(void **state)
+{
+	CLEANUP(work_done) struct work waits = WORK(OP_DESCRIBE), looks = WORK(OP_CREATE, OP_LIST);
+	CLEANUP(work_done) struct work flies = WORK(OP_UPDATE), late = WORK(OP_LIST);
+	struct dispatch d;
+
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &waits.task);
+	dispatch_add(&d, &looks.task);
+	dispatch_add(&d, &flies.task);
+	assert_ptr_equal(next(&d, 0), &waits);
+	reply(&d, &waits, status(503), 0);
+	assert_ptr_equal(next(&d, 0), &looks);
+	reply(&d, &looks, status(503), 0);
+	assert_ptr_equal(next(&d, 0), &flies);
+	assert_int_equal(dispatch_wake(&d), -1);
+	dispatch_stop(&d);
+	assert_int_equal(dispatch_wake(&d), 0);
+	assert_null(next(&d, 1));
+	assert_string_equal(buf_str(&waits.seen), "503 b;");
+	assert_int_equal(dispatch_wake(&d), -1);	/* the lookup needs the place of flies */
+
+	dispatch_add(&d, &late.task);
+	assert_int_equal(dispatch_wake(&d), 0);
+	assert_null(next(&d, 1));
+	assert_false(late.task.begun);
+	assert_int_equal(dispatch_wake(&d), -1);
+	reply(&d, &flies, status(200), 2);
+	assert_ptr_equal(next(&d, 2), &looks);
+	reply(&d, &looks, status(200), 3);
+	assert_true(dispatch_idle(&d));
+}
+
+static void a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops(void **state)
+{
+	struct work w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_UPDATE, OP_DESCRIBE),
+	                     WORK(OP_UPDATE, OP_DESCRIBE) };
+	struct dispatch d;
+
+	dispatch_init(&d, 3, -1, 1);
+	for (size_t i = 0; i < 3; i++) {
+		w[i].wait_ms = 1000;
+		dispatch_add(&d, &w[i].task);
+		assert_ptr_equal(next(&d, 10), &w[i]);
+		assert_int_equal(d.now, 10);
+	}
+	reply(&d, &w[0], status(200), 50);
+	assert_int_equal(d.now, 50);
+	assert_int_equal(dispatch_wake(&d), 1050);
+	assert_null(next(&d, 1049));
+	assert_ptr_equal(next(&d, 1050), &w[0]);
+	reply(&d, &w[1], status(200), 1060);
+	assert_null(next(&d, 1070));
+	dispatch_stop(&d);
+	assert_ptr_equal(next(&d, 1080), &w[1]);
+	reply(&d, &w[2], status(200), 1090);
+	assert_ptr_equal(next(&d, 1090), &w[2]);
+	for (size_t i = 0; i < 3; i++) {
+		reply(&d, &w[i], status(200), 1100);
+		work_done(&w[i]);
+	}
+	assert_true(dispatch_idle(&d));
+}
+
+static void what_is_due_at_one_time_goes_in_the_order_it_came(void **state)
+{
+	struct work w[3] = { WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST) };
+	static const int order[] = { 1, 2, 0 };
+	struct dispatch d;
+
+	dispatch_init(&d, 3, -1, 1);
+	for (size_t i = 0; i < 3; i++)
+		dispatch_add(&d, &w[i].task);
+	for (size_t i = 0; i < 3; i++)
+		assert_ptr_equal(next(&d, 0), &w[i]);
+	for (size_t i = 0; i < 3; i++)
+		reply(&d, &w[order[i]], status(200), 5);
+	for (size_t i = 0; i < 3; i++)
+		assert_ptr_equal(next(&d, 5), &w[order[i]]);
+	for (size_t i = 0; i < 3; i++) {
+		reply(&d, &w[i], status(200), 6);
+		work_done(&w[i]);
+	}
 }
 
 static void fresh_tasks_go_while_others_wait(void **state)
@@ -525,6 +634,10 @@ int main(void)
 		cmocka_unit_test(a_429_halves_what_is_allowed_and_good_answers_give_it_back),
 		cmocka_unit_test(what_is_allowed_never_passes_what_the_caller_allows),
 		cmocka_unit_test(after_a_429_nothing_is_sent_until_its_wait_is_over),
+		cmocka_unit_test(stopping_does_not_wait_for_what_a_429_asked),
+		cmocka_unit_test(stopping_ends_waits_though_nothing_more_may_be_sent),
+		cmocka_unit_test(a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops),
+		cmocka_unit_test(what_is_due_at_one_time_goes_in_the_order_it_came),
 		cmocka_unit_test(fresh_tasks_go_while_others_wait),
 		cmocka_unit_test(a_task_may_end_without_asking),
 		cmocka_unit_test(stop_drops_fresh_tasks_ends_waits_and_lets_steps_end),

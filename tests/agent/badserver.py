@@ -79,6 +79,11 @@ def silent(sock, r):
     return False
 
 
+def second(sock, r):
+    time.sleep(1)
+    sock.sendall(answer())
+
+
 def slow_body(sock, r):
     sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
     time.sleep(5)
@@ -132,6 +137,7 @@ ACTS = {
     "/short-chunked": short_chunked,
     "/endless": endless,
     "/silent": silent,
+    "/second": second,
     "/slow-body": slow_body,
     "/redirect": lambda s, r: s.sendall(answer("", "302 Found", ["Location: /echo"])),
     "/empty": lambda s, r: s.sendall(b"HTTP/1.1 204 No Content\r\n\r\n"),

@@ -130,6 +130,28 @@ static void stopping_ends_a_wait_at_once(void **state)
 	close(timer);
 }
 
+static void count(void *context)
+{
+	++*(int *)context;
+}
+
+static void a_watcher_is_called_ten_times_a_second(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w = WORK("/second", NULL);
+	int ticks = 0;
+	struct drive_watch watch = { count, &ticks };
+	struct dispatch d;
+
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_string_equal(buf_str(&w.seen), "200 ok;");
+	assert_in_range(ticks, 5, 10);
+	buf_done(&w.seen);
+}
+
 static int start(void **state)
 {
 	badserver_start(&server, (const char *const[]){ NULL });
@@ -149,6 +171,7 @@ int main(void)
 		cmocka_unit_test(many_tasks_share_few_connections),
 		cmocka_unit_test(stopping_lets_the_task_under_way_end_and_begins_no_other),
 		cmocka_unit_test(stopping_ends_a_wait_at_once),
+		cmocka_unit_test(a_watcher_is_called_ten_times_a_second),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

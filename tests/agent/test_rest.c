@@ -224,6 +224,18 @@ static void without_a_connection_nothing_was_sent(void **state)
 	close(fd);
 }
 
+static void a_service_that_went_away_refuses_the_next_connection(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct badserver mortal;
+
+	badserver_start(&mortal, (const char *const[]){ NULL });
+	client_open(&c, arena_printf(&c.arena, "http://127.0.0.1:%s", mortal.name));
+	assert_int_equal(ask(&c, OP_CREATE, "/echo", "{}").status, 200);
+	badserver_stop(&mortal);
+	assert_unsent(&c, arena_printf(&c.arena, "connection refused by 127.0.0.1:%s", mortal.name), false);
+}
+
 static void a_redirect_takes_the_token_nowhere(void **state)
 {
 	CLEANUP(client_done) struct client c = { .options.token = "s3same" };
@@ -481,6 +493,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_came_whole_is_no_failure),
 		cmocka_unit_test(a_broken_answer_is_lost_in_words),
 		cmocka_unit_test(without_a_connection_nothing_was_sent),
+		cmocka_unit_test(a_service_that_went_away_refuses_the_next_connection),
 		cmocka_unit_test(a_redirect_takes_the_token_nowhere),
 		cmocka_unit_test(connections_are_kept),
 		cmocka_unit_test(a_kept_connection_that_breaks_never_sends_a_post_twice),
