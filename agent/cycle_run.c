@@ -187,7 +187,7 @@ static bool write_report(struct run *r, const struct node *tree, struct err *err
 		return true;
 	json_write(tree, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	return file_replace(r->ctx->arena, r->ctx->settings->report, buf_str(&text), text.len, err) ||
+	return file_replace(r->ctx->arena, r->ctx->settings->report, buf_str(&text), text.len, 0600, err) ||
 	       err_wrap(err, "report %s", r->ctx->settings->report);
 }
 
