@@ -1,0 +1,92 @@
+#include "agent/log.h"
+
+#include <stdarg.h>
+#include <time.h>
+
+#include "agent/term.h"
+
+enum { LINE_MAX_BYTES = 64 << 10 };
+
+static const struct { const char *word, *color, *prefix; } levels[] = {
+	[LEVEL_ERROR] = { "error", "\033[1;31m", "error: " },
+	[LEVEL_WARN] = { "warn", "\033[1;33m", "warning: " },
+	[LEVEL_INFO] = { "info", "", "" },
+	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: " },
+};
+
+static void add_time(struct buf *line)
+{
+	struct timespec now;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	buf_addf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
+	         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now.tv_nsec / 1000000));
+}
+
+static void add_json(struct buf *line, enum log_level level, const char *text)
+{
+	buf_adds(line, "{\"ts\":\"");
+	add_time(line);
+	buf_addf(line, "\",\"level\":\"%s\",\"msg\":\"", levels[level].word);
+	/* Plain text has no control characters and is UTF-8: two characters are left that JSON minds. */
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_addc(line, '\\');
+		buf_addc(line, *text);
+	}
+	buf_adds(line, "\"}\n");
+}
+
+static void add_text(struct buf *line, enum log_level level, bool color, const char *text)
+{
+	color = color && *levels[level].color;
+	buf_addf(line, "flowsync: %s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
+	         color ? "\033[0m" : "", text);
+}
+
+static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const char *fmt, va_list ap)
+{
+	CLEANUP(buf_done) struct buf raw = BUF(LINE_MAX_BYTES), plain = BUF_TEXT;
+	CLEANUP(buf_done) struct buf line = BUF_TEXT;
+
+	if (level > log->level)
+		return;
+	buf_addv(&raw, fmt, ap);
+	term_add_plain(&plain, buf_str(&raw));
+	if (log->format == LOG_JSON)
+		add_json(&line, level, buf_str(&plain));
+	else
+		add_text(&line, level, log->color, buf_str(&plain));
+	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.  Where even
+	 * this fails there is nobody left to tell. */
+	fwrite(buf_str(&line), 1, line.len, log->to);
+}
+
+#define LOG_AT(level) do { \
+	va_list ap; \
+	va_start(ap, fmt); \
+	write_line(log, level, fmt, ap); \
+	va_end(ap); \
+} while (0)
+
+void log_error(struct log *log, const char *fmt, ...)
+{
+	LOG_AT(LEVEL_ERROR);
+}
+
+void log_warn(struct log *log, const char *fmt, ...)
+{
+	LOG_AT(LEVEL_WARN);
+}
+
+void log_info(struct log *log, const char *fmt, ...)
+{
+	LOG_AT(LEVEL_INFO);
+}
+
+void log_debug(struct log *log, const char *fmt, ...)
+{
+	LOG_AT(LEVEL_DEBUG);
+}

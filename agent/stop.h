@@ -1,0 +1,16 @@
+/* stop.h: SIGINT and SIGTERM as something that can be waited for, so that the step in flight can be finished. */
+#ifndef AGENT_STOP_H
+#define AGENT_STOP_H
+
+#include "reconcile/err.h"
+
+/* From now on both signals only make *fd readable, for ever; never read from it. */
+bool stop_watch(int *fd, struct err *err);
+
+/* The signal that came first; 0: none came yet. */
+int stop_signal(void);
+
+/* Lets writing to what nobody reads any more fail with EPIPE instead of ending the process. */
+void stop_no_sigpipe(void);
+
+#endif
