@@ -1,0 +1,524 @@
+#include "agent/options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "reconcile/near.h"
+
+#define PREFIX	"FLOWSYNC_"
+
+static const struct option_word level_words[] = {
+	{ "error", LEVEL_ERROR }, { "warn", LEVEL_WARN }, { "info", LEVEL_INFO }, { "debug", LEVEL_DEBUG }, { 0 },
+};
+static const struct option_word format_words[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { 0 } };
+static const struct option_word color_words[] = {
+	{ "auto", COLOR_AUTO }, { "always", COLOR_ALWAYS }, { "never", COLOR_NEVER }, { 0 },
+};
+static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
+static const struct option_word table_words[] = {
+	{ "table", OUTPUT_TABLE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
+};
+static const struct option_word status_words[] = {
+	{ .word = "Draft" }, { .word = "Running" }, { .word = "Available" }, { .word = "Paused" }, { 0 },
+};
+static const struct option_word execution_words[] = {
+	{ .word = "Success" }, { .word = "Running" }, { .word = "Stopped" }, { .word = "Stopping" },
+	{ .word = "Failed" }, { 0 },
+};
+
+#define AT(member)	.offset = offsetof(struct settings, member)
+
+const struct option option_table[] = {
+	{ "config", 'c', OPTION_PATH, FOR_ALL, AT(config), .argument = "FILE",
+	  .help = "read settings from this file" },
+	{ "endpoint", 0, OPTION_ENDPOINT, FOR_ALL, AT(endpoint), .argument = "URL", .key = "service.endpoint",
+	  .help = "the service: a URL, local, or unix:PATH" },
+	{ "stage", 0, OPTION_TEXT, FOR_ALL, AT(stage), .argument = "NAME", .key = "service.stage",
+	  .help = "the hosted service, by its stage" },
+	{ "token-file", 0, OPTION_PATH, FOR_ALL, AT(token_file), .argument = "FILE", .key = "service.token_file",
+	  .help = "file that holds the service's token" },
+	{ "ca-file", 0, OPTION_PATH, FOR_ALL, AT(ca_file), .argument = "FILE", .key = "service.ca_file",
+	  .help = "trust these authorities instead (PEM)" },
+	{ "state-dir", 0, OPTION_PATH, FOR_ALL, AT(state_dir), .argument = "DIR", .key = "state_dir",
+	  .help = "own state (~/.local/state/flowsync)" },
+	{ "log-level", 0, OPTION_WORD, FOR_ALL, AT(log_level), .key = "log.level", .words = level_words,
+	  .otherwise = "info", .help = "how much stderr tells" },
+	{ "log-format", 0, OPTION_WORD, FOR_ALL, AT(log_format), .key = "log.format", .words = format_words,
+	  .otherwise = "text", .help = "how stderr is written" },
+	{ "color", 0, OPTION_WORD, FOR_ALL, AT(color), .words = color_words,
+	  .otherwise = "auto", .help = "colours on a terminal" },
+	{ "quiet", 'q', OPTION_FLAG, FOR_ALL, AT(quiet),
+	  .help = "only warnings and errors on stderr" },
+
+	{ "dir", 0, OPTION_PATH, FOR_CYCLE, AT(dir), .argument = "DIR", .key = "syncs.source.dir",
+	  .help = "the directory of specs, instead of the argument" },
+	{ "set", 0, OPTION_LIST, FOR_SPECS, AT(set), .argument = "KEY=VALUE",
+	  .help = "fill in {{ KEY }} in specs; repeatable" },
+	{ "vars", 0, OPTION_PATH, FOR_SPECS, AT(vars_file), .argument = "FILE",
+	  .help = "fill in specs from this YAML mapping" },
+	{ "only", 0, OPTION_LIST, FOR_CYCLE, AT(only), .argument = "GLOB", .key = "syncs.only",
+	  .help = "only workflows of such a name; repeatable" },
+	{ "concurrency", 0, OPTION_NUMBER, FOR_CYCLE, AT(concurrency), .argument = "N",
+	  .key = "syncs.concurrency", .otherwise = "8", .least = 1, .most = 64,
+	  .help = "requests at a time, 1 to 64" },
+	{ "timeout", 0, OPTION_DURATION, FOR_CYCLE, AT(timeout_ms), .argument = "DURATION", .key = "syncs.timeout",
+	  .otherwise = "10m", .help = "end by then, as 90s or 1h30m" },
+	{ "output", 'o', OPTION_WORD, FOR_RESULT, AT(output), .words = result_words, .otherwise = "human",
+	  .help = "how stdout is written" },
+	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
+	  .help = "write the report there too, as JSON" },
+	{ "verbose", 0, OPTION_FLAG, FOR_CYCLE, AT(verbose),
+	  .help = "list unchanged workflows too" },
+	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
+	  .help = "exit 2 if changes are pending" },
+
+	{ "listen", 0, OPTION_TEXT, FOR_SERVE, AT(listen), .argument = "ADDRESS",
+	  .help = "listen on this address, as 127.0.0.1:8080" },
+	{ "unix", 0, OPTION_PATH, FOR_SERVE, AT(unix_path), .argument = "PATH",
+	  .help = "listen on this unix socket instead" },
+	{ "db", 0, OPTION_PATH, FOR_SERVE, AT(db), .argument = "FILE",
+	  .help = "keep workflows in this SQLite file" },
+	{ "tls-cert", 0, OPTION_PATH, FOR_SERVE, AT(tls_cert), .argument = "FILE",
+	  .help = "certificate to serve https with (PEM)" },
+	{ "tls-key", 0, OPTION_PATH, FOR_SERVE, AT(tls_key), .argument = "FILE",
+	  .help = "its private key (PEM)" },
+
+	{ "output", 'o', OPTION_WORD, FOR_TABLE, AT(output), .words = table_words, .otherwise = "table",
+	  .help = "how stdout is written" },
+	{ "show-masked", 0, OPTION_FLAG, FOR_DESCRIBE, AT(show_masked),
+	  .help = "show secret values as they are" },
+	{ "name", 0, OPTION_TEXT, FOR_LIST, AT(name), .argument = "TEXT",
+	  .help = "whose name has this text in it" },
+	{ "status", 0, OPTION_LIST, FOR_LIST, AT(status), .argument = "STATUS", .words = status_words,
+	  .help = "of this status; repeatable" },
+	{ "last-execution-status", 0, OPTION_LIST, FOR_LIST, AT(last_execution_status), .argument = "STATUS",
+	  .words = execution_words, .help = "whose last run ended so; repeatable" },
+	{ "last-modified-by", 0, OPTION_LIST, FOR_LIST, AT(last_modified_by), .argument = "USER",
+	  .help = "last changed by this user; repeatable" },
+	{ "page-size", 0, OPTION_NUMBER, FOR_LIST, AT(page_size), .argument = "N", .least = 1, .most = 1000,
+	  .help = "workflows a page, 1 to 1000" },
+	{ "page-number", 0, OPTION_NUMBER, FOR_LIST, AT(page_number), .argument = "N", .least = 1, .most = 1000000,
+	  .help = "this page only, from 1" },
+
+	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
+	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
+	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
+	{ 0 },
+};
+
+_Static_assert(ARRAY_LEN(option_table) <= SETTINGS_MAX, "struct settings has too few origins");
+
+static bool is_last(const struct option *o)
+{
+	return !o->name && !o->key;
+}
+
+const char *env_get(char **env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env; env++)
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+			return (*env)[len + 1] ? *env + len + 1 : NULL;
+	return NULL;
+}
+
+const char *option_argument(struct arena *a, const struct option *o)
+{
+	CLEANUP(buf_done) struct buf b = BUF_TEXT;
+
+	if (o->argument || o->type == OPTION_FLAG)
+		return o->argument;
+	for (const struct option_word *w = o->words; w->word; w++)
+		buf_addf(&b, "%s%s", b.len ? "|" : "", w->word);
+	return arena_strdup(a, buf_str(&b));
+}
+
+/* Setting one from text. */
+
+static bool wrong(struct faults *f, const struct origin *from, const char *text, const char *wanted)
+{
+	return fault_add(f, from->at, "%s: \"%s\" is not %s", from->name, text, wanted);
+}
+
+static bool read_flag(const char *text, bool *out)
+{
+	static const struct { const char *word; bool value; } words[] = {
+		{ "1", true }, { "true", true }, { "yes", true }, { "on", true },
+		{ "0", false }, { "false", false }, { "no", false }, { "off", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcasecmp(words[i].word, text) == 0) {
+			*out = words[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Up to nine digits at *p, which no sum or product here overflows. */
+static bool read_digits(const char **p, int64_t *out)
+{
+	size_t len = strspn(*p, "0123456789");
+
+	if (len == 0 || len > 9)
+		return false;
+	*out = strtoll(*p, NULL, 10);
+	*p += len;
+	return true;
+}
+
+static bool read_number(const char *text, int least, int most, int *out)
+{
+	int64_t n;
+
+	if (!read_digits(&text, &n) || *text || n < least || n > most)
+		return false;
+	*out = (int)n;
+	return true;
+}
+
+/* Hours, minutes, seconds, milliseconds, each at most once and in this order; not nothing. */
+static bool read_duration(const char *text, int64_t *out)
+{
+	static const struct { const char *name; int64_t ms; } units[] = {
+		{ "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+	};
+	int64_t sum = 0, n;
+
+	for (size_t i = 0; *text; ) {
+		if (!read_digits(&text, &n))
+			return false;
+		size_t len = strcspn(text, "0123456789");
+		while (i < ARRAY_LEN(units) &&
+		       (strlen(units[i].name) != len || strncmp(units[i].name, text, len) != 0))
+			i++;
+		if (i == ARRAY_LEN(units))
+			return false;
+		sum += n * units[i++].ms;
+		text += len;
+	}
+	if (sum == 0)
+		return false;
+	*out = sum;
+	return true;
+}
+
+/* False with a fault that names all words and the nearest. */
+static bool read_word(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                      const struct option_word **out, struct faults *f)
+{
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+	struct near near = { .word = text };
+
+	for (const struct option_word *w = o->words; w->word; w++) {
+		if (strcasecmp(w->word, text) == 0) {
+			*out = w;
+			return true;
+		}
+		near_offer(&near, w->word);
+		buf_addf(&all, "%s%s", all.len ? ", " : "one of ", w->word);
+	}
+	if (near.best)
+		buf_addf(&all, "; did you mean \"%s\"?", near.best);
+	return wrong(f, from, text, buf_str(&all));
+}
+
+static void add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                     struct texts *list, struct faults *f)
+{
+	const struct option_word *word;
+
+	if (o->words) {
+		if (!read_word(a, o, text, from, &word, f))
+			return;
+		text = word->word;
+	}
+	arena_grow(a, list->items, list->count, list->room);
+	list->items[list->count++] = arena_strdup(a, text);
+}
+
+static bool set_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                      void *to, struct faults *f)
+{
+	const struct option_word *word;
+
+	switch (o->type) {
+	case OPTION_FLAG:
+		return read_flag(text, to) || wrong(f, from, text, "yes or no");
+	case OPTION_NUMBER:
+		return read_number(text, o->least, o->most, to) ||
+		       wrong(f, from, text, arena_printf(a, "a whole number from %d to %d", o->least, o->most));
+	case OPTION_DURATION:
+		return read_duration(text, to) || wrong(f, from, text, "a duration such as 90s, 10m or 1h30m");
+	case OPTION_WORD:
+		if (!read_word(a, o, text, from, &word, f))
+			return false;
+		*(int *)to = word->value;
+		return true;
+	case OPTION_LIST:
+		add_item(a, o, text, from, to, f);
+		return true;
+	case OPTION_TEXT:
+	case OPTION_PATH:
+	case OPTION_ENDPOINT:
+		*(const char **)to = arena_strdup(a, text);
+		return true;
+	case OPTION_MAP:
+		break;
+	}
+	return true;
+}
+
+void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                struct settings *s, struct faults *f)
+{
+	struct origin *origin = &s->origins[o - option_table];
+	void *to = (char *)s + o->offset;
+
+	if (!*text) {
+		fault_add(f, from->at, "%s: expected %s, found nothing", from->name, option_argument(a, o));
+		return;
+	}
+	/* A list that comes from a stronger place begins anew. */
+	if (o->type == OPTION_LIST && from->kind != origin->kind)
+		*(struct texts *)to = (struct texts){ 0 };
+	*origin = *from;
+	set_value(a, o, text, from, to, f);
+}
+
+const struct origin *settings_origin(const struct settings *s, const void *field)
+{
+	size_t offset = (const char *)field - (const char *)s;
+
+	for (const struct option *o = option_table; !is_last(o); o++)
+		if (o->offset == offset && s->origins[o - option_table].kind != ORIGIN_DEFAULT)
+			return &s->origins[o - option_table];
+	return NULL;
+}
+
+/* Defaults. */
+
+/* systemd's StateDirectory= (of several the first), then the XDG base directory. */
+static const char *state_dir(struct arena *a, char **env)
+{
+	const char *given = env_get(env, "STATE_DIRECTORY");
+	const char *xdg = env_get(env, "XDG_STATE_HOME"), *home = env_get(env, "HOME");
+
+	if (given)
+		return arena_strndup(a, given, strcspn(given, ":"));
+	/* "All paths must be absolute. If an implementation encounters a relative path ... it should ignore it." */
+	if (xdg && *xdg == '/')
+		return arena_printf(a, "%s/flowsync", xdg);
+	return home ? arena_printf(a, "%s/.local/state/flowsync", home) : NULL;
+}
+
+void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s)
+{
+	struct faults none = { .arena = a };
+
+	*s = (struct settings){ .state_dir = state_dir(a, env) };
+	for (const struct option *o = option_table; !is_last(o); o++)
+		if (o->otherwise && (o->groups & groups))
+			option_set(a, o, o->otherwise, &(struct origin){ .name = o->name }, s, &none);
+}
+
+/* Variables. */
+
+static const char *variable_of(struct arena *a, const struct option *o)
+{
+	char *name = arena_printf(a, PREFIX "%s", o->name);
+
+	for (char *p = name; *p; p++)
+		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	return name;
+}
+
+static void set_from_variable(struct arena *a, const struct option *o, const char *name, const char *value,
+                              struct settings *s, struct faults *f)
+{
+	struct origin from = { ORIGIN_VARIABLE, name, { 0 } };
+
+	if (o->type != OPTION_LIST) {
+		option_set(a, o, value, &from, s, f);
+		return;
+	}
+	for (char *rest = arena_strdup(a, value), *line; (line = strsep(&rest, "\n")); )
+		if (*line)
+			option_set(a, o, line, &from, s, f);
+}
+
+/* A token has a variable of its own and no option, because everybody on the machine can read a command line. */
+static const char token_variable[] = PREFIX "TOKEN";
+
+static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
+                          struct settings *s, struct faults *f)
+{
+	struct near near = { .word = name };
+	bool known = strcmp(name, token_variable) == 0;
+
+	near_offer(&near, token_variable);
+	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
+		const char *variable = variable_of(a, o);
+		near_offer(&near, variable);
+		if (strcmp(variable, name) != 0)
+			continue;
+		known = true;
+		if (*value && (o->groups & groups))
+			set_from_variable(a, o, variable, value, s, f);
+	}
+	if (known)
+		return;
+	if (near.best)
+		fault_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, near.best);
+	else
+		fault_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
+}
+
+void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *f)
+{
+	for (; *env; env++) {
+		const char *eq = strchr(*env, '=');
+		if (eq && strncmp(*env, PREFIX, strlen(PREFIX)) == 0)
+			read_variable(a, groups | FOR_ALL, arena_strndup(a, *env, eq - *env), eq + 1, s, f);
+	}
+}
+
+/* The command line. */
+
+static const struct option *find_long(const char *name, size_t len)
+{
+	for (const struct option *o = option_table; !is_last(o) && o->name; o++)
+		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+			return o;
+	return NULL;
+}
+
+static const struct option *find_letter(char letter)
+{
+	for (const struct option *o = option_table; !is_last(o); o++)
+		if (o->letter && o->letter == letter)
+			return o;
+	return NULL;
+}
+
+static void unknown_option(struct arena *a, const char *name, struct faults *f)
+{
+	struct near near = { .word = name };
+
+	if (strcmp(name, "token") == 0) {
+		fault_add(f, (struct pos){ 0 }, "--token: a token never stands on a command line, where others can "
+		          "read it; put it in a file and give --token-file, or set %s", token_variable);
+		return;
+	}
+	near_offer(&near, "help");
+	near_offer(&near, "version");
+	for (const struct option *o = option_table; !is_last(o) && o->name; o++)
+		near_offer(&near, o->name);
+	if (near.best)
+		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?", name, near.best);
+	else
+		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
+}
+
+static void add_given(struct arena *a, struct command_line *line, const struct option *o, const char *value,
+                      struct faults *f)
+{
+	if (!value && o->type != OPTION_FLAG) {
+		fault_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name, option_argument(a, o));
+		return;
+	}
+	arena_grow(a, line->given, line->given_count, line->given_room);
+	line->given[line->given_count++] = (struct given){ o->name, value };
+}
+
+/* arg is what follows the two dashes, next the argument after it.  True if next was its value.  What follows an unknown
+ * name is not repeated: it may be a token. */
+static bool scan_long(struct arena *a, const char *arg, const char *next,
+                      struct command_line *line, struct faults *f)
+{
+	size_t len = strcspn(arg, "=");
+	const char *value = arg[len] ? arg + len + 1 : NULL;
+	const struct option *o = find_long(arg, len);
+	const char *name = arena_strndup(a, arg, len);
+
+	if (strcmp(name, "help") == 0 || strcmp(name, "version") == 0) {
+		*(*name == 'h' ? &line->help : &line->version) = true;
+		return false;
+	}
+	if (!o) {
+		unknown_option(a, name, f);
+		return strcmp(name, "token") == 0 && !value;
+	}
+	if (o->type == OPTION_FLAG && value) {
+		fault_add(f, (struct pos){ 0 }, "--%s takes no value", o->name);
+		return false;
+	}
+	bool takes_next = o->type != OPTION_FLAG && !value && next;
+	add_given(a, line, o, takes_next ? next : value, f);
+	return takes_next;
+}
+
+/* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as its value. */
+static bool scan_letters(struct arena *a, const char *arg, const char *next,
+                         struct command_line *line, struct faults *f)
+{
+	for (; *arg; arg++) {
+		const struct option *o = find_letter(*arg);
+		if (*arg == 'h') {
+			line->help = true;
+		} else if (!o) {
+			fault_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
+			return false;
+		} else if (o->type == OPTION_FLAG) {
+			add_given(a, line, o, NULL, f);
+		} else {
+			add_given(a, line, o, arg[1] ? arg + 1 : next, f);
+			return !arg[1] && next;
+		}
+	}
+	return false;
+}
+
+void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct faults *f)
+{
+	bool only_words = false;
+
+	*out = (struct command_line){ 0 };
+	for (int i = 1; i < argc; i++) {
+		const char *arg = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+		if (only_words || *arg != '-' || !arg[1]) {
+			arena_grow(a, out->words, out->word_count, out->word_room);
+			out->words[out->word_count++] = arg;
+		} else if (strcmp(arg, "--") == 0) {
+			only_words = true;
+		} else if (arg[1] == '-') {
+			i += scan_long(a, arg + 2, next, out, f);
+		} else {
+			i += scan_letters(a, arg + 1, next, out, f);
+		}
+	}
+}
+
+static const struct option *find_for(const char *name, unsigned groups)
+{
+	for (const struct option *o = option_table; !is_last(o) && o->name; o++)
+		if ((o->groups & groups) && strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
+                       struct settings *s, struct faults *f)
+{
+	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {
+		const struct option *o = find_for(g->name, groups | FOR_ALL);
+		struct origin from = { ORIGIN_OPTION, arena_printf(a, "--%s", g->name), { 0 } };
+		if (o)
+			option_set(a, o, g->value ? g->value : "yes", &from, s, f);
+		else
+			fault_add(f, (struct pos){ 0 }, "\"%s\" takes no option --%s", command, g->name);
+	}
+}

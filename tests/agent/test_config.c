@@ -1,0 +1,160 @@
+#include "tests/test.h"
+#include "agent/config.h"
+#include "agent/fault_text.h"
+
+#include <string.h>
+
+static char *no_env[] = { NULL };
+
+static const char *parse(struct arena *a, const char *path, const char *text, struct settings *s)
+{
+	struct faults f = { .arena = a };
+	const char *all = "";
+
+	options_defaults(a, FOR_ALL | FOR_CYCLE | FOR_RESULT, no_env, s);
+	config_parse(a, path, text, strlen(text), s, &f);
+	for (size_t i = 0; i < f.count; i++)
+		all = arena_printf(a, "%s%s%s", all, i ? "\n" : "", fault_line(a, &f.items[i]));
+	return all;
+}
+
+static void every_key_is_read(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct settings s;
+
+	assert_string_equal(parse(&a, "conf/flowsync.yaml",
+		"service: {endpoint: \"https://h/x\", stage: prod, token_file: token, ca_file: /etc/ca.pem}\n"
+		"state_dir: ../state\n"
+		"log: {level: debug, format: json}\n"
+		"syncs:\n"
+		"  - name: production\n"
+		"    source: {dir: specs}\n"
+		"    only: [a*, b]\n"
+		"    concurrency: 3\n"
+		"    timeout: 90s\n"
+		"    vars: {region: eu, count: 10, flag: true, none: null}\n"
+		"    vars_passthrough: [runId]\n", &s), "");
+	assert_string_equal(s.endpoint, "https://h/x");
+	assert_string_equal(s.stage, "prod");
+	assert_string_equal(s.token_file, "conf/token");
+	assert_string_equal(s.ca_file, "/etc/ca.pem");
+	assert_string_equal(s.state_dir, "conf/../state");
+	assert_int_equal(s.log_level, LEVEL_DEBUG);
+	assert_int_equal(s.log_format, LOG_JSON);
+	assert_string_equal(s.sync_name, "production");
+	assert_string_equal(s.dir, "conf/specs");
+	assert_int_equal(s.only.count, 2);
+	assert_string_equal(s.only.items[0], "a*");
+	assert_int_equal(s.concurrency, 3);
+	assert_int_equal(s.timeout_ms, 90000);
+	assert_int_equal(s.vars.count, 3);
+	assert_string_equal(s.vars.items[0].value, "eu");
+	assert_string_equal(s.vars.items[1].value, "10");
+	assert_string_equal(s.vars.items[2].value, "True");
+	assert_string_equal(s.vars_passthrough.items[0], "runId");
+}
+
+static void a_relative_path_begins_at_the_file(void **state)
+{
+	static const struct { const char *path, *text, *token_file, *endpoint; } cases[] = {
+		{ "c.yaml", "service: {token_file: t, endpoint: \"unix:s\"}", "t", "unix:s" },
+		{ "/etc/c.yaml", "service: {token_file: t, endpoint: \"unix:s\"}", "/etc/t", "unix:/etc/s" },
+		{ "/etc/c.yaml", "service: {token_file: /t, endpoint: \"unix:/s\"}", "/t", "unix:/s" },
+		{ "../c.yaml", "service: {token_file: ./t, endpoint: local}", ".././t", "local" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct settings s;
+		assert_string_equal(parse(&a, cases[i].path, cases[i].text, &s), "");
+		assert_string_equal(s.token_file, cases[i].token_file);
+		assert_string_equal(s.endpoint, cases[i].endpoint);
+	}
+}
+
+static void nothing_said_changes_nothing(void **state)
+{
+	static const char *const cases[] = { "", "# nothing\n", "{}", "service:\n", "syncs:\n", "syncs: [{}]\n", "log: {}" };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct settings s;
+		assert_string_equal(parse(&a, "c.yaml", cases[i], &s), "");
+		assert_null(s.endpoint);
+		assert_int_equal(s.concurrency, 8);
+	}
+}
+
+static void what_is_wrong_has_its_place(void **state)
+{
+	static const struct { const char *text, *faults; } cases[] = {
+		{ "servce: {}", "c.yaml:1:1: unknown key \"servce\"; did you mean \"service\"?" },
+		{ "service: {endpiont: x}", "c.yaml:1:11: unknown key \"endpiont\"; did you mean \"endpoint\"?" },
+		{ "service: {dir: x}", "c.yaml:1:11: unknown key \"dir\"" },
+		{ "service.endpoint: x", "c.yaml:1:1: unknown key \"service.endpoint\"" },
+		{ "endpoint: x", "c.yaml:1:1: unknown key \"endpoint\"" },
+		{ "log: {\"\": x}", "c.yaml:1:7: unknown key \"\"" },
+		{ "service: x", "c.yaml:1:10: service: expected a map, found a text" },
+		{ "service: {endpoint: [x]}", "c.yaml:1:21: service.endpoint: expected a text, found a list" },
+		{ "service: {stage: 12}", "c.yaml:1:18: service.stage: expected a text, found a number" },
+		{ "service: {endpoint: \"\"}", "c.yaml:1:21: service.endpoint: expected URL, found nothing" },
+		{ "log: {level: loud}", "c.yaml:1:14: log.level: \"loud\" is not one of error, warn, info, debug" },
+		{ "- x", "c.yaml:1:1: a configuration is a map, found a list" },
+		{ "a", "c.yaml:1:1: a configuration is a map, found a text" },
+		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list with one sync, found a map" },
+		{ "syncs: []", "c.yaml:1:8: syncs: found 0 syncs, this version takes one" },
+		{ "syncs: [{}, {}]", "c.yaml:1:13: syncs: found 2 syncs, this version takes one" },
+		{ "syncs: [x]", "c.yaml:1:9: syncs: expected a map, found a text" },
+		{ "syncs: [{source: {git: x}}]", "c.yaml:1:19: unknown key \"git\"" },
+		{ "syncs: [{concurrency: 65}]",
+		  "c.yaml:1:23: syncs.concurrency: \"65\" is not a whole number from 1 to 64" },
+		{ "syncs: [{concurrency: \"8\"}]", "c.yaml:1:23: syncs.concurrency: expected a whole number, found a text" },
+		{ "syncs: [{only: a}]", "c.yaml:1:16: syncs.only: expected a list of texts, found a text" },
+		{ "syncs: [{only: [a, [b]]}]", "c.yaml:1:20: syncs.only: expected a text, found a list" },
+		{ "syncs: [{vars: [a]}]", "c.yaml:1:16: syncs.vars: expected a map of names to texts, found a list" },
+		{ "syncs: [{vars: {a: [b]}}]", "c.yaml:1:20: syncs.vars: \"a\": expected a text, found a list" },
+		{ "log: {level: x}\nx: 1\nsyncs: [{timeout: 5s5}]",
+		  "c.yaml:1:14: log.level: \"x\" is not one of error, warn, info, debug\n"
+		  "c.yaml:2:1: unknown key \"x\"\n"
+		  "c.yaml:3:19: syncs.timeout: \"5s5\" is not a duration such as 90s, 10m or 1h30m" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct settings s;
+		assert_string_equal(parse(&a, "c.yaml", cases[i].text, &s), cases[i].faults);
+	}
+}
+
+static void a_second_document_is_refused(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct settings s;
+
+	assert_string_equal(parse(&a, "c.yaml", "log: {level: info}\n---\nlog: {level: warn}\n", &s),
+	                    "c.yaml:3:1: a configuration is one document, found 2");
+}
+
+static void a_file_that_is_not_there_is_named(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults f = { .arena = &a };
+	struct settings s = { 0 };
+
+	config_read(&a, "/nonexistent/c.yaml", &s, &f);
+	assert_int_equal(f.count, 1);
+	assert_string_equal(fault_line(&a, &f.items[0]),
+	                    "/nonexistent/c.yaml: cannot be read: No such file or directory");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_is_read),
+		cmocka_unit_test(a_relative_path_begins_at_the_file),
+		cmocka_unit_test(nothing_said_changes_nothing),
+		cmocka_unit_test(what_is_wrong_has_its_place),
+		cmocka_unit_test(a_second_document_is_refused),
+		cmocka_unit_test(a_file_that_is_not_there_is_named),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
