@@ -59,7 +59,7 @@ static struct node *schema_config(struct arena *a)
 {
 	struct node *root = schema_begin(a, "A configuration file of flowsync");
 
-	for (const struct option *o = options; o->name || o->key; o++) {
+	for (const struct option *o = option_table; o->name || o->key; o++) {
 		struct node *at = root;
 		if (!o->key)
 			continue;

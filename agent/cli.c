@@ -1,0 +1,295 @@
+#include "agent/cli.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/config.h"
+#include "agent/fault_text.h"
+#include "agent/stop.h"
+#include "agent/vars.h"
+#include "reconcile/json.h"
+#include "reconcile/near.h"
+
+extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_workflow, cmd_serve, cmd_schema, cmd_version,
+                            cmd_help;
+
+static const struct command *const commands[] = {
+	&cmd_plan,
+	&cmd_sync,
+	&cmd_validate,
+	&cmd_workflow,
+	&cmd_serve,
+	&cmd_schema,
+	&cmd_version,
+	&cmd_help,
+	NULL,
+};
+
+const struct command cli_root = {
+	.name = "flowsync",
+	.help = "Keeps the workflows of a workflow service as YAML files declare them.",
+	.commands = commands,
+};
+
+/* What went wrong. */
+
+/* "With -o json stdout is one JSON document, on every exit code." */
+static void print_document(FILE *out, struct arena *a, const struct faults *faults, int exit_code)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct node *document = node_map(a);
+
+	node_put(a, document, "errors", fault_list(a, faults, false));
+	node_put(a, document, "warnings", fault_list(a, faults, true));
+	node_put(a, document, "exit_code", node_int(a, exit_code));
+	json_write(document, JSON_PRETTY, &text);
+	fprintf(out, "%s\n", buf_str(&text));
+}
+
+static void log_faults(struct log *log, struct arena *a, const struct faults *faults)
+{
+	for (const struct fault *f = faults->items; f < faults->items + faults->count; f++) {
+		struct fault plain = *f;
+		plain.warning = false;	/* the log says it */
+		(f->warning ? log_warn : log_error)(log, "%s", fault_line(a, &plain));
+	}
+	if (faults->left_out)
+		log_error(log, "and %zu more", faults->left_out);
+}
+
+int cli_fail_usage(struct context *ctx, const struct faults *faults)
+{
+	int code = verdict_exit_code(&(struct verdict){ .usage = true });
+
+	log_faults(ctx->log, ctx->arena, faults);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_document(ctx->out, ctx->arena, faults, code);
+	return code;
+}
+
+int cli_fail(struct context *ctx, const struct err *err)
+{
+	struct faults faults = { .arena = ctx->arena };
+	struct verdict verdict = { 0 };
+
+	verdict_add(&verdict, err);
+	int code = verdict_exit_code(&verdict);
+	log_error(ctx->log, "%s", err->msg);
+	fault_add(&faults, (struct pos){ 0 }, "%s", err->msg);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_document(ctx->out, ctx->arena, &faults, code);
+	return code;
+}
+
+bool cli_dir(const struct context *ctx, const char **out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	const struct origin *origin = settings_origin(s, &s->dir);
+
+	if (ctx->argument_count > 0) {
+		if (origin && origin->kind == ORIGIN_OPTION)
+			return err_usage(err, "two directories are given, \"%s\" and --dir \"%s\"",
+			                 ctx->arguments[0], s->dir);
+		*out = ctx->arguments[0];
+		return true;
+	}
+	if (!s->dir)
+		return err_usage(err, "no directory is given: flowsync %s DIR, --dir DIR, FLOWSYNC_DIR, or "
+		                 "source: {dir: ...} of the sync in the configuration file", ctx->path);
+	*out = s->dir;
+	return true;
+}
+
+/* Finding the command. */
+
+static const struct command *find_in(const struct command *outer, const char *word)
+{
+	for (const struct command *const *c = outer->commands; *c; c++)
+		if (strcmp((*c)->name, word) == 0)
+			return *c;
+	return NULL;
+}
+
+const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
+                               size_t count, size_t *used, const char **path)
+{
+	const struct command *found = root, *inner;
+	const char *text = "";
+
+	for (*used = 0; *used < count && found->commands; ++*used) {
+		inner = find_in(found, words[*used]);
+		if (!inner)
+			break;
+		text = arena_printf(a, "%s%s%s", text, *text ? " " : "", inner->name);
+		found = inner;
+	}
+	*path = text;
+	return found;
+}
+
+/* Where the words end, or go on with one that nobody knows. */
+static void no_command(struct context *ctx, struct faults *f)
+{
+	const char *space = *ctx->path ? " " : "";
+	struct near near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
+
+	for (const struct command *const *c = ctx->command->commands; *c; c++)
+		near_offer(&near, (*c)->name);
+	if (ctx->argument_count == 0) {
+		/* After a wrong option the list would only push the message off the screen. */
+		if (f->errors > 0)
+			return;
+		cli_help(ctx->command, ctx->path, ctx->err);
+		fputc('\n', ctx->err);
+		fault_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
+	} else if (near.best) {
+		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
+		          ctx->path, space, near.word, ctx->path, space, near.best);
+	} else {
+		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
+		          ctx->path, space, near.word, space, ctx->path);
+	}
+}
+
+static void check_arguments(const struct context *ctx, struct faults *f)
+{
+	const struct command *c = ctx->command;
+
+	if ((int)ctx->argument_count < c->least)
+		fault_add(f, (struct pos){ 0 }, "\"%s\" needs %s", ctx->path, c->arguments);
+	else if (c->most >= 0 && (int)ctx->argument_count > c->most)
+		fault_add(f, (struct pos){ 0 }, "\"%s\" does not take the argument \"%s\"", ctx->path,
+		          ctx->arguments[c->most]);
+}
+
+/* Running it. */
+
+/* The file is read before variables and options, which beat it, but they say which file. */
+static void read_config(struct arena *a, const struct command_line *line, char **env, struct settings *s,
+                        struct faults *f)
+{
+	const char *path = env_get(env, "FLOWSYNC_CONFIG");
+
+	for (size_t i = 0; i < line->given_count; i++)
+		if (strcmp(line->given[i].name, "config") == 0)
+			path = line->given[i].value;
+	if (path && *path)
+		config_read(a, path, s, f);
+}
+
+static void read_settings(struct context *ctx, const struct command_line *line, struct settings *s,
+                          struct faults *f)
+{
+	unsigned groups = ctx->command->options | FOR_ALL;
+
+	options_defaults(ctx->arena, groups, ctx->env, s);
+	if (!ctx->command->bare) {
+		read_config(ctx->arena, line, ctx->env, s, f);
+		options_from_env(ctx->arena, groups, ctx->env, s, f);
+	}
+	options_from_line(ctx->arena, groups, ctx->path, line, s, f);
+}
+
+static void set_up_output(struct context *ctx)
+{
+	const struct settings *s = ctx->settings;
+	struct term_hints hints = {
+		env_get(ctx->env, "NO_COLOR"), env_get(ctx->env, "TERM"), env_get(ctx->env, "COLUMNS"),
+	};
+
+	term_init(&ctx->term, s->color, &hints, ctx->out, ctx->err);
+	ctx->term.err_live = ctx->term.err_live && !s->quiet && s->log_format == LOG_TEXT;
+	ctx->log->format = s->log_format;
+	ctx->log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+	ctx->log->color = ctx->term.err_color;
+}
+
+/* True if the command line asks for JSON, whatever else is wrong with it. */
+static bool wants_json(const struct command_line *line, char **env)
+{
+	const char *output = env_get(env, "FLOWSYNC_OUTPUT");
+
+	for (size_t i = 0; i < line->given_count; i++)
+		if (strcmp(line->given[i].name, "output") == 0)
+			output = line->given[i].value;
+	return output && strcasecmp(output, "json") == 0;
+}
+
+/* What is wrong before the command runs.  The command may be a table of commands that lacks its word. */
+static void check_line(struct context *ctx, const struct command_line *line, struct settings *s,
+                       struct vars *vars, struct faults *f)
+{
+	if (ctx->command->commands) {
+		no_command(ctx, f);
+		return;
+	}
+	check_arguments(ctx, f);
+	read_settings(ctx, line, s, f);
+	if (ctx->command->options & FOR_SPECS)
+		vars_build(ctx->arena, s, ctx->env, vars, f);
+}
+
+/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a step: the write
+ * fails and is reported. */
+static bool watch_signals(struct context *ctx, struct err *err)
+{
+	stop_no_sigpipe();
+	return !ctx->command->stops || stop_watch(&ctx->stop_fd, err);
+}
+
+static int run_command(struct context *ctx, const struct command_line *line, struct faults *faults)
+{
+	struct settings settings = { .log_level = LEVEL_INFO };
+	struct vars vars = { 0 };
+	struct err err;
+
+	ctx->settings = &settings;
+	ctx->vars = &vars;
+	check_line(ctx, line, &settings, &vars, faults);
+	set_up_output(ctx);
+	if (faults->errors > 0) {
+		settings.output = wants_json(line, ctx->env) ? OUTPUT_JSON : OUTPUT_HUMAN;
+		return cli_fail_usage(ctx, faults);
+	}
+	log_faults(ctx->log, ctx->arena, faults);
+	if (!watch_signals(ctx, &err))
+		return cli_fail(ctx, &err);
+	return ctx->command->run(ctx);
+}
+
+/* Results that did not reach their reader are no success, nor a plan whose changes may be pending. */
+static int close_output(struct context *ctx, int code)
+{
+	errno = 0;
+	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
+		return code;
+	log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "what was printed is not whole");
+	return code == 0 || code == 2 ? verdict_exit_code(&(struct verdict){ .failed = true }) : code;
+}
+
+int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err)
+{
+	static const char *version[] = { "version" };
+	CLEANUP(arena_free) struct arena arena = { 0 };
+	struct log log = { .to = err, .level = LEVEL_INFO };
+	struct context ctx = { .root = root, .arena = &arena, .env = env, .out = out, .err = err,
+	                       .log = &log, .stop_fd = -1 };
+	struct faults faults = { .arena = &arena };
+	struct command_line line;
+	size_t used;
+
+	options_scan(&arena, argc, argv, &line, &faults);
+	if (line.version && !line.help) {
+		line.words = version;
+		line.word_count = 1;
+	}
+	ctx.command = cli_find(&arena, root, line.words, line.word_count, &used, &ctx.path);
+	ctx.arguments = line.words + used;
+	ctx.argument_count = line.word_count - used;
+	if (line.help && (ctx.argument_count == 0 || !ctx.command->commands)) {
+		cli_help(ctx.command, ctx.path, out);
+		return close_output(&ctx, 0);
+	}
+	return close_output(&ctx, run_command(&ctx, &line, &faults));
+}

@@ -1,0 +1,65 @@
+/* cli.h: the program's frame: the table of commands, what each is given, and how it ends. */
+#ifndef AGENT_CLI_H
+#define AGENT_CLI_H
+
+#include "agent/log.h"
+#include "agent/options.h"
+#include "agent/term.h"
+#include "reconcile/verdict.h"
+
+struct context;
+
+struct command {
+	const char *name;
+	const char *arguments;		/* for help: "PATH..."; NULL: none */
+	const char *summary;		/* one line in the list of commands */
+	const char *help;		/* sentences below the usage line; line breaks do not count; NULL: the summary */
+	int least, most;		/* arguments; most -1: any number */
+	unsigned options;		/* the groups it takes beside the global ones */
+	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
+	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
+	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
+	int (*run)(struct context *ctx);	/* returns the exit code */
+};
+
+struct context {
+	const struct command *root;	/* of all commands */
+	const struct command *command;
+	const char *path;		/* how messages call it: "workflow list" */
+	const struct settings *settings;
+	const struct vars *vars;	/* for specs; empty unless the command takes FOR_SPECS */
+	const char *const *arguments;
+	size_t argument_count;
+	char **env;			/* as environ */
+	struct arena *arena;		/* freed when the command has ended */
+	FILE *out, *err;		/* results go to out and nothing else does; err is for progress */
+	struct log *log;
+	struct term term;
+	int stop_fd;			/* stop_watch()'s; -1: the command has no `stops` */
+};
+
+/* Runs what argv asks for; returns the exit code. */
+int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err);
+
+/* For a command that cannot go on: logs err and, with -o json, prints it as the one document.  Returns the exit
+ * code that follows from its kind. */
+int cli_fail(struct context *ctx, const struct err *err);
+/* The same for what is wrong with the command line, the variables or the configuration: 64. */
+int cli_fail_usage(struct context *ctx, const struct faults *faults);
+
+/* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it was given twice on the
+ * command line, or nowhere. */
+bool cli_dir(const struct context *ctx, const char **out, struct err *err);
+
+/* Prints the help of a command; path is "" for the program itself. */
+void cli_help(const struct command *command, const char *path, FILE *out);
+
+/* The command that words begin with below root, as deep as sub-commands go; root itself if there is none.  *used is
+ * how many words that took, *path their text. */
+const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
+                               size_t count, size_t *used, const char **path);
+
+/* Of all commands: what main() hands to cli_run(). */
+extern const struct command cli_root;
+
+#endif
