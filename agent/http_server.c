@@ -26,7 +26,8 @@ struct http_server {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	unsigned under_way;		/* requests; under lock */
-	struct err *starting;		/* where libmicrohttpd's words go during the start, else NULL */
+	pthread_t starter;
+	struct err *starting;		/* where libmicrohttpd's words to the starter go; NULL: nowhere */
 };
 
 /* One request and its answer. */
@@ -261,13 +262,13 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ke
 
 /* ---- start and stop ---- */
 
-/* Once it runs, what libmicrohttpd says is about clients that hung up. */
+/* Once it runs, what libmicrohttpd says is about clients that hung up; its thread says only that. */
 static void on_log(void *ctx, const char *fmt, va_list ap)
 {
 	struct http_server *s = ctx;
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	if (!s->starting)
+	if (!pthread_equal(pthread_self(), s->starter) || !s->starting)
 		return;
 	buf_addv(&text, fmt, ap);
 	err_set(s->starting, "%.*s", (int)strcspn(buf_str(&text), "\n"), buf_str(&text));
@@ -321,13 +322,16 @@ bool http_server_start(const struct http_options *options, const struct listener
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err_set(&words, "the HTTP server does not start");
+	s->starter = pthread_self();
 	s->starting = &words;
 	s->daemon = start_daemon(s, options, listener->fd);
 	s->starting = NULL;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!s->daemon) {
 		free_server(s);
-		return err_set(err, "%s", words.msg);
+		/* All that is heard of a bad certificate is that TLS does not start. */
+		return err_set(err, "%s", options->tls_certificate ? "the TLS certificate and key cannot be used: "
+		               "expected PEM, and the key that belongs to the certificate" : words.msg);
 	}
 	*out = s;
 	return true;

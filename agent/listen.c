@@ -37,7 +37,7 @@ bool listen_split(struct arena *a, const char *address, const char **host, uint1
 
 	/* Without brackets the last part of an IPv6 address would be taken for a port. */
 	if (len == 0 || !read_port(colon + 1, &number) ||
-	    (!brackets && memchr(address, ':', len)))
+	    (!brackets && strcspn(address, ":[]") < len))
 		return err_usage(err, "listen address \"%s\": expected HOST:PORT, such as 127.0.0.1:8484 or "
 		                 "[::1]:8484", address);
 	*host = arena_strndup(a, address + brackets, len - 2 * brackets);
@@ -186,6 +186,7 @@ void listen_done(struct listener *l)
 {
 	struct stat st;
 
+	/* As long as the socket is open, no other file can have its number. */
 	if (l->path && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
 		unlink(l->path);
 	free(l->path);
