@@ -691,7 +691,7 @@ static bool check_bytes(const struct reader *r)
 		return fault_add(r->faults, place_of(r, nul - r->bytes),
 		                 "this is not text: found a NUL character");
 	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
-		tag_lines++;
+		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';
 	return tag_lines <= MAX_TAG_LINES ||
 	       fault_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
 }
@@ -801,7 +801,9 @@ static void write_real(struct buf *out, const struct node *n)
 	struct node again = { 0 };
 	struct err err;
 
-	if (n->text && scalar_resolve(&again, n->text, &err) && node_equal(&again, n))
+	/* As it was written, if every reader takes it for that. */
+	if (n->text && scalar_resolve(&again, n->text, &err) && node_equal(&again, n) &&
+	    !scalar_in_yaml12(n->text))
 		buf_adds(out, n->text);
 	else
 		buf_add_real(out, n->real);

@@ -1,0 +1,56 @@
+/* What was read is written and read again as the same tree, in every style; equal trees have the
+ * same canonical bytes. */
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include "reconcile/json.h"
+#include "reconcile/yaml.h"
+
+static struct node *again(struct arena *a, const struct buf *text)
+{
+	struct node *n;
+	struct err err;
+
+	REQUIRE(json_read(a, buf_str(text), text->len, &n, &err));
+	return n;
+}
+
+static void same_by_yaml(struct arena *a, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct faults faults = { .arena = a };
+	struct yaml_docs docs;
+
+	yaml_write(n, &text);
+	if (text.len > YAML_MAX_BYTES)
+		return;
+	REQUIRE(yaml_read(a, "again", buf_str(&text), text.len, &docs, &faults));
+	REQUIRE(docs.count == 1);
+	REQUIRE(node_equal(docs.root[0], n));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf canonical = BUF_TEXT;
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct node *n;
+	struct err err;
+
+	if (!json_read(&a, (const char *)data, size, &n, &err))
+		return 0;
+	json_write(n, JSON_COMPACT, &text);
+	REQUIRE(node_equal(again(&a, &text), n));
+	buf_reset(&text);
+	json_write(n, JSON_PRETTY, &text);
+	REQUIRE(node_equal(again(&a, &text), n));
+	json_write_canonical(n, &canonical);
+	struct node *sorted = again(&a, &canonical);
+	REQUIRE(node_equal(sorted, n));
+	buf_reset(&text);
+	json_write_canonical(sorted, &text);
+	REQUIRE(strcmp(buf_str(&text), buf_str(&canonical)) == 0);
+	same_by_yaml(&a, n);
+	return 0;
+}
