@@ -39,23 +39,27 @@ clean_up() {
 	rm -rf "$tmp"
 }
 
+# Port 0 is any free one; the service says which.
 start_service() {
-	# Any free port will do; one that is taken ends the service at once.
-	port=$((20000 + $$ % 20000))
-	for try in 1 2 3 4 5; do
-		port=$((port + try))
-		flowsync serve --listen "127.0.0.1:$port" --db "$tmp/service.db" \
-			--token-file "$tmp/token" >"$tmp/serve.log" 2>&1 &
-		service=$!
-		export FLOWSYNC_ENDPOINT="http://127.0.0.1:$port"
-		while kill -0 "$service" 2>/dev/null; do
-			flowsync workflow list >/dev/null 2>&1 && return
-			sleep 0.1
-		done
+	echo
+	echo "$ flowsync serve --listen 127.0.0.1:0 &"
+	flowsync serve --listen 127.0.0.1:0 >"$tmp/serve.out" 2>"$tmp/serve.err" &
+	service=$!
+	tries=0
+	while [ "$(wc -l <"$tmp/serve.out")" -lt 2 ]; do
+		tries=$((tries + 1))
+		if [ "$tries" -gt 100 ] || ! kill -0 "$service" 2>/dev/null; then
+			cat "$tmp/serve.err" >&2
+			stop "the local service did not start."
+		fi
+		sleep 0.1
 	done
-	cat "$tmp/serve.log" >&2
-	service=
-	stop "the local service did not start."
+	cat "$tmp/serve.out"
+	FLOWSYNC_ENDPOINT=$(sed -n 's/^listening on //p' "$tmp/serve.out")
+	FLOWSYNC_TOKEN_FILE=$(sed -n 's/^token in //p' "$tmp/serve.out")
+	export FLOWSYNC_ENDPOINT FLOWSYNC_TOKEN_FILE
+	echo
+	echo "$ export FLOWSYNC_ENDPOINT=$FLOWSYNC_ENDPOINT FLOWSYNC_TOKEN_FILE=$FLOWSYNC_TOKEN_FILE"
 }
 
 service=
@@ -76,17 +80,15 @@ for name in $(env | sed -n 's/^\(FLOWSYNC_[A-Z_]*\)=.*/\1/p') \
             PEAK_AUTH_TOKEN API_KEY PEAK__STAGE STAGE; do
 	unset "$name"
 done
-export FLOWSYNC_STATE_DIR="$tmp/state" FLOWSYNC_TOKEN_FILE="$tmp/token"
-(umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$tmp/token")
+export FLOWSYNC_STATE_DIR=state
 cp -R examples/workflows "$tmp/workflows"
 top=$PWD
-# HERE: the paths in the tour are short ones.
+# The paths in the tour are short ones.
 cd "$tmp" || exit 1
 
-say "flowsync brings a service for one machine along.  It is started on this machine" \
-    "(flowsync serve), with an empty database and a token of its own in a folder that goes" \
-    "away after the tour.  Three variables tell the commands where it is and which token" \
-    "to use: FLOWSYNC_ENDPOINT, FLOWSYNC_TOKEN_FILE and FLOWSYNC_STATE_DIR."
+say "flowsync brings a service for one machine along.  Here it is started with an empty" \
+    "database and a token of its own, in a folder that goes away after the tour.  Two" \
+    "variables tell the commands that follow where it is, and which token to use."
 start_service
 
 say "These files say which workflows there are to be:"

@@ -19,12 +19,13 @@ import re
 import secrets
 import shutil
 import signal
-import socket
+import ssl
 import subprocess
 import tempfile
 import textwrap
 import threading
 import time
+import types
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -63,30 +64,27 @@ class Service:
         self.token = case.secret("token")
         self.token_file.touch(mode=0o600)
         self.token_file.write_text(self.token + "\n")
-        self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.address = "127.0.0.1:0"    # any free port; kept for the next start
         self.process = None
         self.start()
 
     def start(self):
         """Starts it, also again after stop(): on the same port, with the same data."""
-        self.log = open(self.folder / "serve.log", "ab")
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--listen", f"127.0.0.1:{self.port}", "--db", self.folder / "service.db",
-             "--token-file", self.token_file, *self.args],
-            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
-            env=self.case.environment())
+        said = self.folder / "serve.out"
+        with open(said, "wb") as out, open(self.folder / "serve.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "serve", "--listen", self.address, "--db", self.folder / "service.db",
+                 "--token-file", self.token_file, *self.args],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True,
+                env=self.case.environment())
         end = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                self.request("GET", "/resources/defaults")
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    code = self.process.poll()
-                    self.kill()
-                    raise AssertionError(f"serve did not start (exit {code}):\n{self.output()}") from None
-                time.sleep(0.01)
+        while not (match := re.search(r"^listening on ((https?)://([^/\s]+)\S*)\n", said.read_text(), re.M)):
+            code = self.process.poll()
+            if code is not None or time.monotonic() > end:
+                self.kill()
+                raise AssertionError(f"serve did not start (exit {code}):\n{self.output()}")
+            time.sleep(0.01)
+        self.endpoint, self.scheme, self.address = match.groups()
 
     def stop(self):
         """Ends it as an init system would, and holds it to a clean end."""
@@ -108,10 +106,9 @@ class Service:
             self.process.kill()
             self.process.wait()
             self.process = None
-            self.log.close()
 
     def output(self):
-        return (self.folder / "serve.log").read_text(errors="replace")
+        return "".join((self.folder / name).read_text(errors="replace") for name in ("serve.out", "serve.log"))
 
     def request(self, method, path, body=None, token=True, headers=None):
         """(status, answer as JSON or text) of one request below /workflows/api/v1."""
@@ -127,7 +124,11 @@ class Service:
         headers = dict(headers or {})
         if token:
             headers["Authorization"] = self.token if token is True else token
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        if self.scheme == "https":
+            connection = http.client.HTTPSConnection(self.address, timeout=TIMEOUT,
+                                                     context=ssl._create_unverified_context())
+        else:
+            connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT)
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -187,10 +188,11 @@ class Fake:
             timeout = TIMEOUT
 
             def serve(self):
-                self.method = self.command
-                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                fake.requests.append(self)
-                said = answer(self)
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                request = types.SimpleNamespace(method=self.command, path=self.path, body=body,
+                                                headers=self.headers)
+                fake.requests.append(request)
+                said = answer(request)
                 if isinstance(said, bytes):
                     self.wfile.write(said)
                     self.close_connection = True
@@ -375,12 +377,6 @@ class ServiceCase(unittest.TestCase):
                 for value in self.secrets:
                     if value.encode() in content:
                         self.fail(f"a secret stands in {file} ({value[:14]}...)")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def give_away(folder):
