@@ -24,8 +24,10 @@ struct run {
 	struct faults faults;
 	struct specs specs;
 	struct cycle cycle;
-	int64_t begun;
+	int64_t begun, told;	/* of drive_now(); told: when a waiting was last told of */
 };
+
+enum { TELL_MS = 1000 };
 
 static const char *stamp(struct arena *a)
 {
@@ -125,11 +127,28 @@ static void show_progress(void *context)
 	fflush(r->ctx->err);
 }
 
+/* A service that is down would otherwise be waited for in silence; many requests say it at once. */
+static void tell_again(void *context, const struct task *task, const struct answer *answer,
+                       int64_t wait_ms)
+{
+	struct run *r = context;
+
+	if (drive_now() < r->told + TELL_MS)
+		return;
+	r->told = drive_now();
+	if (answer->failure != FAILURE_NONE)
+		log_info(r->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
+		         (double)wait_ms / 1000);
+	else
+		log_info(r->ctx->log, "%s: the service answered %d; trying again in %.1f s",
+		         task->request.what, answer->status, (double)wait_ms / 1000);
+}
+
 static void run_cycle(struct run *r, struct connection *connection, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	bool live = r->ctx->term.err_live && !s->quiet;
-	struct drive_watch watch = { .tick = live ? show_progress : NULL, .context = r };
+	struct drive_watch watch = { live ? show_progress : NULL, tell_again, r };
 	struct cycle_options meant = { apply, s->only.items, s->only.count };
 	struct dispatch dispatch;
 

@@ -51,6 +51,15 @@ static void tick_if_time(const struct drive_watch *watch, int64_t *last)
 	watch->tick(watch->context);
 }
 
+static void take_answer(struct dispatch *dispatch, struct task *task, const struct answer *answer,
+                        const struct drive_watch *watch)
+{
+	int64_t wait_ms = dispatch_answer(dispatch, task, answer, drive_now());
+
+	if (wait_ms >= 0 && watch && watch->again)
+		watch->again(watch->context, task, answer, wait_ms);
+}
+
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch)
 {
@@ -72,7 +81,7 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 		if (watched && (wait < 0 || wait > TICK_MS))
 			wait = TICK_MS;
 		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, &task, &answer))
-			dispatch_answer(dispatch, task, &answer, drive_now());
+			take_answer(dispatch, task, &answer, watch);
 		if (watched)
 			tick_if_time(watch, &ticked);
 	}

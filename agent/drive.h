@@ -8,14 +8,17 @@
 /* Milliseconds of CLOCK_MONOTONIC: the clock of dispatch. */
 int64_t drive_now(void);
 
-/* Called while requests are under way, at most ten times a second: for progress. */
+/* Somebody who watches; each may be NULL. */
 struct drive_watch {
-	void (*tick)(void *context);	/* NULL: nobody watches */
+	void (*tick)(void *context);	/* called while requests are under way, at most ten times a second */
+	/* task's request was answered so, and waits before it is sent again. */
+	void (*again)(void *context, const struct task *task, const struct answer *answer,
+	              int64_t wait_ms);
 	void *context;
 };
 
 /* Returns when dispatch_idle().  When stop_fd (-1: none) becomes readable it calls dispatch_stop() once and goes on until
- * what is under way has ended; it does not read from it.  Returns false if it was stopped that way.  watch may be NULL. */
+ * what is under way has ended; it does not read from it.  watch is NULL where nobody does.  Returns false if it was stopped that way.  watch may be NULL. */
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch);
 

@@ -254,7 +254,8 @@ static void adapt(struct dispatch *d, const struct answer *answer)
 	}
 }
 
-void dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer, int64_t now)
+int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
+                        int64_t now)
 {
 	int64_t due = now;
 
@@ -275,10 +276,11 @@ void dispatch_answer(struct dispatch *d, struct task *task, const struct answer 
 				d->quiet_until = due;
 			keep_answer(task, answer);
 			wait_until(d, task, due);
-			return;
+			return due - now;
 		}
 	}
 	advance(d, task, answer, due);
+	return -1;
 }
 
 void dispatch_stop(struct dispatch *d)

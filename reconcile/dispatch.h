@@ -71,8 +71,9 @@ int64_t dispatch_wake(const struct dispatch *d);
  * then the request waits and is sent again (exponential backoff from 500 ms with jitter, at most 30 s; Retry-After if that is
  * longer), up to DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again by itself only after 429 or when nothing was
  * sent: everything else may have been carried out, so the task gets the answer, and what it asks next (a lookup) waits
- * as long as a sending again would have. */
-void dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer, int64_t now);
+ * as long as a sending again would have.  Returns how many milliseconds the same request waits; -1: the answer was final. */
+int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
+                        int64_t now);
 
 /* Nothing is begun any more; what was sent is waited for and its task goes on to its end, so that no step is left half done. */
 void dispatch_stop(struct dispatch *d);

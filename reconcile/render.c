@@ -5,7 +5,7 @@
 #include "reconcile/json.h"
 
 enum {
-	VALUE_MAX = 300,	/* bytes of one value; the JSON document has it whole */
+	VALUE_MAX = 120,	/* bytes of one value; the JSON document has it whole */
 	LINE_WIDTH = 76,	/* old and new value stand on one line up to here */
 };
 

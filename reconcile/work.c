@@ -53,22 +53,35 @@ static void plan(struct work *w, const struct node *described)
 	s->result = diff.count ? RESULT_PLANNED : RESULT_UNCHANGED;
 }
 
+static void plan_addition(struct work *w, const char *path, const struct field *f,
+                          const struct entry *e)
+{
+	struct arena *a = w->cycle->arena;
+	struct diff *diff = &w->step->diff;
+
+	arena_grow(a, diff->items, diff->count, diff->room);
+	diff->items[diff->count++] = (struct change){
+		.op = CHANGE_ADD, .path = pointer_add(a, path, e->key), .reason = REASON_DECLARED,
+		.to = mask(a, f, e->value, 1), .at = e->at,
+	};
+}
+
 void work_plan_create(struct work *w)
 {
 	struct step *s = w->step;
-	struct arena *a = w->cycle->arena;
-	struct diff diff = { 0 };
+	const struct node *body = w->spec->body;
 
-	for (size_t i = 0; i < w->spec->body->count; i++) {
-		const struct entry *e = &w->spec->body->entries[i];
+	s->diff = (struct diff){ 0 };
+	for (size_t i = 0; i < body->count; i++) {
+		const struct entry *e = &body->entries[i];
 		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
-		arena_grow(a, diff.items, diff.count, diff.room);
-		diff.items[diff.count++] = (struct change){
-			.op = CHANGE_ADD, .path = pointer_add(a, "", e->key), .reason = REASON_DECLARED,
-			.to = mask(a, f, e->value, 1), .at = e->value->at,
-		};
+		if (f->type != FIELD_MAP)
+			plan_addition(w, "", f, e);
+		/* The steps one by one: together they would be too much to read. */
+		for (size_t j = 0; f->type == FIELD_MAP && j < e->value->count; j++)
+			plan_addition(w, pointer_add(w->cycle->arena, "", e->key), f->fields,
+			              &e->value->entries[j]);
 	}
-	s->diff = diff;
 	s->id = 0;
 	s->action = ACTION_CREATE;
 	s->reason = REASON_DECLARED;
