@@ -217,7 +217,8 @@ static void read_files(struct walk *w, struct source_files *out)
 {
 	size_t bytes = 0;
 
-	qsort(w->files.items, w->files.count, sizeof *w->files.items, by_name);
+	if (w->files.count)
+		qsort(w->files.items, w->files.count, sizeof *w->files.items, by_name);
 	for (size_t i = 0; i < w->files.count; i++) {
 		if (source_file_read(w->arena, w->files.items[i].name, out, w->faults))
 			bytes += out->items[out->count - 1].len;
