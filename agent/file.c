@@ -89,10 +89,10 @@ static bool cannot_write(struct err *err)
 	return err_sys(err, errno, "cannot be written");
 }
 
-/* /dev/stdout and the like have no place beside them for another file. */
-static bool write_in_place(const char *path, const char *bytes, size_t len, struct err *err)
+/* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that somebody put there. */
+static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
 {
-	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
 	return (fd >= 0 && write_all(fd, bytes, len)) || cannot_write(err);
 }
@@ -113,8 +113,8 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 	char *fresh = arena_printf(a, "%s.XXXXXX", path);
 	struct stat st;
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return write_in_place(path, bytes, len, err);
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_in_place(path, bytes, len, mode, err);
 	CLEANUP(close_fd) int fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return cannot_write(err);

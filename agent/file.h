@@ -13,7 +13,7 @@ bool file_read(struct arena *a, const char *path, size_t most,
                const char **bytes, size_t *len, struct err *err);
 
 /* Puts len bytes in the place of path, as a whole or not at all, even if the machine stops meanwhile; what stood there is
- * gone.  A device or a pipe is written to as it is.  *err does not name the file. */
+ * gone.  A device, a pipe or a symbolic link is written to as it is.  *err does not name the file. */
 bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
                   struct err *err);
 
