@@ -224,7 +224,9 @@ static void check_line(struct context *ctx, const struct command_line *line, str
 		no_command(ctx, f);
 		return;
 	}
-	check_arguments(ctx, f);
+	/* What follows an unknown option may be its value: no argument to complain of. */
+	if (f->errors == 0)
+		check_arguments(ctx, f);
 	read_settings(ctx, line, s, f);
 	if (ctx->command->options & FOR_SPECS)
 		vars_build(ctx->arena, s, ctx->env, vars, f);

@@ -114,6 +114,8 @@ static void a_line_ends_with_its_code_and_texts(void **state)
 		                      "flowsync help workflow lists all\n", 64 },
 		{ "paln x", "", "flowsync: error: unknown command \"paln\"; did you mean \"plan\"?\n", 64 },
 		{ "help paln", "", "flowsync: error: no help on \"paln\"; flowsync help lists what there is\n", 64 },
+		{ "plan x --concurency 3", "", "flowsync: error: unknown option \"--concurency\"; "
+		                               "did you mean \"--concurrency\"?\n", 64 },
 		{ "plan x --listen y", "", "flowsync: error: \"plan\" takes no option --listen\n", 64 },
 		{ "plan x --set secret", "", "flowsync: error: --set: expected KEY=VALUE, found no \"=\"\n", 64 },
 		{ "plan x --vars /nonexistent", "",
