@@ -32,7 +32,8 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-bool token_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
+static bool read_token(struct arena *a, const char *path, const char **out, bool *exposed,
+                       struct err *err)
 {
 	const char *text;
 	struct stat st;
@@ -55,6 +56,14 @@ bool token_read(struct arena *a, const char *path, const char **out, bool *expos
 	*out = arena_strndup(a, text, len);
 	*exposed = st.st_mode & 077;
 	return true;
+}
+
+bool token_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
+{
+	if (read_token(a, path, out, exposed, err))
+		return true;
+	err->kind = ERR_USAGE;
+	return false;
 }
 
 static bool write_all(int fd, const char *text, size_t len)

@@ -6,7 +6,7 @@
 #include "reconcile/err.h"
 
 /* The token that stands in the file at path, without the white space around it.  Refused: an empty one, and one that no
- * HTTP header can carry.  *exposed is set to whether others than the file's owner can read it. */
+ * HTTP header can carry; each is an ERR_USAGE.  *exposed is set to whether others than the file's owner can read it. */
 bool token_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err);
 
 /* The same for the file at path that is made with a random token, mode 0600, if it is not there.  Two that do so at
