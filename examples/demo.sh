@@ -5,11 +5,25 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL BUILD SAN
 
+# A person gets the time to read what came before.
 say() {
+	[ ! -t 1 ] || sleep 3
 	echo
 	for line; do
 		echo "$line"
 	done
+}
+
+# show COMMAND...: as one would type it.
+show() {
+	line='$'
+	for word; do
+		case $word in
+		*[!a-zA-Z0-9_./:=-]*) line="$line '$word'" ;;
+		*)                    line="$line $word" ;;
+		esac
+	done
+	printf '\n%s\n' "$line"
 }
 
 stop() {
@@ -21,8 +35,7 @@ stop() {
 run() {
 	want=$1
 	shift
-	echo
-	echo "$ $*"
+	show "$@"
 	"$@" >"$tmp/out" 2>"$tmp/err"
 	got=$?
 	cat "$tmp/out" "$tmp/err"
@@ -41,8 +54,7 @@ clean_up() {
 
 # Port 0 is any free one; the service says which.
 start_service() {
-	echo
-	echo "$ flowsync serve --listen 127.0.0.1:0 &"
+	printf '\n$ flowsync serve --listen 127.0.0.1:0 &\n'
 	flowsync serve --listen 127.0.0.1:0 >"$tmp/serve.out" 2>"$tmp/serve.err" &
 	service=$!
 	tries=0
@@ -58,8 +70,8 @@ start_service() {
 	FLOWSYNC_ENDPOINT=$(sed -n 's/^listening on //p' "$tmp/serve.out")
 	FLOWSYNC_TOKEN_FILE=$(sed -n 's/^token in //p' "$tmp/serve.out")
 	export FLOWSYNC_ENDPOINT FLOWSYNC_TOKEN_FILE
-	echo
-	echo "$ export FLOWSYNC_ENDPOINT=$FLOWSYNC_ENDPOINT FLOWSYNC_TOKEN_FILE=$FLOWSYNC_TOKEN_FILE"
+	show export "FLOWSYNC_ENDPOINT=$FLOWSYNC_ENDPOINT"
+	show export "FLOWSYNC_TOKEN_FILE=$FLOWSYNC_TOKEN_FILE"
 }
 
 service=
@@ -98,10 +110,11 @@ run 0 cat workflows/hello.yaml
 
 say "1. What would be done?  plan only looks."
 run 0 flowsync plan workflows
-shown hello
+shown '7 to create'
 
 say "2. Do it.  sync makes the service what the files say."
 run 0 flowsync sync workflows
+shown '7 created'
 
 say "3. The service has them now; its own commands show that."
 run 0 flowsync workflow list
@@ -111,15 +124,18 @@ shown 'echo "hello, world"'
 
 say "4. All is as declared, so a second sync finds nothing to do."
 run 0 flowsync sync workflows
+shown '0 created, 0 changed, 0 deleted; 7 unchanged'
 
 say "5. Change a file: the greeting becomes another one.  plan shows the line that it comes" \
     "from, the old value and the new one."
 run 0 sed -i 's/hello, world/good morning, world/' workflows/hello.yaml
 run 0 flowsync plan workflows
+shown 'hello.yaml:3'
 shown 'good morning, world'
 run 0 flowsync sync workflows
+shown '1 changed'
 
-say "6. Now somebody changes the workflow on the service, past all files."
+say "6. Now somebody changes the workflow on the service, past these files."
 cat >by-hand.yaml <<'END'
 name: hello
 steps:
@@ -127,6 +143,7 @@ steps:
     imageId: 7
     command: echo "nobody knows about this"
 END
+run 0 cat by-hand.yaml
 run 0 flowsync workflow update hello by-hand.yaml
 
 say "That is drift.  plan shows it; with --detailed-exitcode, exit code 2 says so to a script."
@@ -135,18 +152,20 @@ shown 'nobody knows about this'
 
 say "A sync heals it, and leaves a report for whoever was not there."
 run 0 flowsync sync --report report.json workflows
-shown hello
+shown '1 changed'
 run 0 flowsync plan --detailed-exitcode workflows
+shown '7 unchanged'
 run 0 flowsync workflow describe hello -o yaml
 shown 'good morning, world'
 
 say "7. The report, as JSON: what was done, to which workflow, and from which line."
 run 0 cat report.json
-shown '"outcome"'
+shown '"outcome": "applied"'
+shown '"path": "/steps/greet/command"'
 
-say "That was the tour.  Try it with a file of your own:" \
+say "That was the tour.  Go on with files of your own:" \
     "" \
-    "  mkdir my-workflows && cp $top/examples/workflows/hello.yaml my-workflows/" \
-    "  build/flowsync plan --endpoint local my-workflows" \
+    "  cp -r $top/examples/workflows my-workflows" \
+    "  $top/build/flowsync plan --endpoint local my-workflows" \
     "" \
     "README.md tells how to go on from there."
