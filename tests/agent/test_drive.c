@@ -140,7 +140,7 @@ static void a_watcher_is_called_ten_times_a_second(void **state)
 	CLEANUP(client_done) struct client c = { 0 };
 	struct work w = WORK("/second", NULL);
 	int ticks = 0;
-	struct drive_watch watch = { count, &ticks };
+	struct drive_watch watch = { .tick = count, .context = &ticks };
 	struct dispatch d;
 
 	client_open(&c, 1);
