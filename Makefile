@@ -29,6 +29,7 @@ AGENT_LIBS := -lcurl -lmicrohttpd -lsqlite3 -lpthread
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(wildcard tests/*.c)))
 UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
@@ -42,6 +43,7 @@ $(BUILD)/flowsync: $(BUILD)/agent/main.o $(BUILD)/libagent.a $(BUILD)/libreconci
 # The folders count too: what was in a file that is gone must not stay in the library.
 $(BUILD)/libreconcile.a: $(CORE) reconcile
 $(BUILD)/libagent.a: $(AGENT) agent
+$(BUILD)/libtest.a: $(TOOLS) tests
 $(BUILD)/%.a:
 	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
 $(BUILD)/%.o: %.c
@@ -49,7 +51,7 @@ $(BUILD)/%.o: %.c
 	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
 # The core's tests link the core and nothing of the agent: a border the linker keeps.
-$(UNIT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libreconcile.a
+$(UNIT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtest.a $(BUILD)/libreconcile.a
 	$(Q)$(link) -o $@ $^ -lcmocka $(CORE_LIBS)
 $(UNIT_AGENT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
 	$(Q)$(link) -o $@ $^ -lcmocka $(CORE_LIBS) $(AGENT_LIBS)

@@ -80,13 +80,9 @@ static struct names called(const struct names *names, const char *name)
 	return (struct names){ names->items + low, count };
 }
 
-/* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design, 6). */
 static const char *several(struct arena *a, const struct names *of)
 {
-	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
-	                    "is meant cannot be told", of->count, of->items[0]->name,
-	                    (long long)of->items[0]->id, (long long)of->items[1]->id,
-	                    of->count > 2 ? ", ..." : "");
+	return listed_several(a, of->count, of->items[0], of->items[1]);
 }
 
 static const char *both(struct arena *a, const struct listed *old, const struct listed *new)
@@ -157,25 +153,34 @@ static void apply(struct cycle *c)
 			work_apply(&c->works[i]);
 }
 
+static void warn_of_unseen(struct cycle *c)
+{
+	if (c->unseen == 1)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           "workflow \"%s\" declares %s, which this service does not show: a change there is "
+		           "not seen", c->unseen_name, c->unseen_path);
+	else if (c->unseen)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           "%zu workflows declare what this service does not show (%s of \"%s\", for one): a "
+		           "change there is not seen", c->unseen, c->unseen_path, c->unseen_name);
+}
+
 /* What was planned and not begun: time was over, or somebody stopped it. */
 static void finish(struct cycle *c)
 {
 	begin_phase(c, CYCLE_DONE);
-	if (c->unauthorised)
+	if (c->dispatch->unauthorised && c->list.op.ok)
 		fail_whole(c, "the service does not accept the token any more: the cycle was stopped");
-	else if (c->forbidden >= CYCLE_FORBIDDEN_MAX)
+	else if (c->forbade)
 		fail_whole(c, "the service forbade five workflows in a row: the cycle was stopped");
 	for (size_t i = 0; i < c->count && c->options.apply; i++) {
 		struct step *s = c->works[i].step;
 		if (s->result != RESULT_PLANNED)
 			continue;
 		s->result = RESULT_DEFERRED;
-		s->error = "not begun: the cycle was stopped or its time was over";
+		s->error = WORK_NOT_BEGUN;
 	}
-	if (c->unseen)
-		fault_warn(c->faults, (struct pos){ 0 },
-		           "%zu workflows declare what this service does not show (%s of \"%s\", for one): a "
-		           "change there is not seen", c->unseen, c->unseen_path, c->unseen_name);
+	warn_of_unseen(c);
 	report_judge(c->report);
 	c->report->requests = c->dispatch->total;
 	c->report->retries = c->dispatch->retries;

@@ -32,7 +32,7 @@ struct cycle {
 	size_t count;
 	size_t finished, to_do;		/* of the works of this phase, for progress */
 	unsigned forbidden;		/* 403 answers in a row */
-	bool unauthorised;
+	bool forbade;			/* there were so many of them that it was stopped */
 	size_t unseen;			/* workflows with a declared field that the service does not show */
 	const char *unseen_name, *unseen_path;	/* the first of them */
 };

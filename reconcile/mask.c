@@ -20,10 +20,11 @@ static struct node *masked(struct arena *a, unsigned number)
 	return node_text(a, arena_printf(a, "(masked #%u)", number));
 }
 
-/* The text that a URL is made of ends at white space, quotes and what stands around links in prose. */
+/* The text that a URL is made of ends at white space, quotes and what stands around links in prose.  Not at braces: the
+ * service fills in {{ name }} in a query, and more of it comes behind. */
 static size_t url_length(const char *s)
 {
-	return strcspn(s, " \t\r\n\"'`<>|\\^{}");
+	return strcspn(s, " \t\r\n\"`<>");
 }
 
 /* Appends what follows "://" up to the URL's end. */
@@ -66,14 +67,15 @@ const char *mask_urls(struct arena *a, const char *text, unsigned number)
 	return arena_strdup(a, buf_str(&out));
 }
 
-/* A URL "may come without a scheme" (contract, 3). */
+/* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract, 3). */
 static const char *mask_url(struct arena *a, const char *text, unsigned number)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	const char *sep = strstr(text, "://");
+	size_t scheme = sep && sep < text + strcspn(text, "/?#@") ? (size_t)(sep - text) + 3 : 0;
 
-	if (strstr(text, "://"))
-		return mask_urls(a, text, number);
-	add_masked_url(&out, text, strlen(text), number);
+	buf_add(&out, text, scheme);
+	add_masked_url(&out, text + scheme, strlen(text + scheme), number);
 	return arena_strdup(a, buf_str(&out));
 }
 
@@ -82,7 +84,7 @@ struct node *mask_entry(struct arena *a, const struct field *outer, const char *
 {
 	bool by_key = !f || (outer && (outer->flags & FIELD_MASK_BY_KEY));
 
-	if (by_key && key && n->kind != NODE_NULL && n->kind < NODE_LIST && key_tells(key))
+	if (by_key && key && n->kind != NODE_NULL && key_tells(key))
 		return masked(a, number);
 	return mask(a, f, n, number);
 }
@@ -141,16 +143,18 @@ static const char *without(struct arena *a, const char *text, const char *secret
 	return arena_strdup(a, buf_str(&out));
 }
 
-/* Walks a tree beside its masked copy: where they differ stands a secret. */
+/* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a secret. */
 static const char *without_masked(struct arena *a, const struct node *n, const struct node *copy,
                                   const char *text)
 {
-	if (n->kind == NODE_TEXT && copy->kind == NODE_TEXT && strcmp(n->text, copy->text) != 0)
-		return without(a, text, n->text);
-	if (n->kind < NODE_LIST || copy->kind != n->kind)
-		return text;
-	for (size_t i = 0; i < n->count && i < copy->count; i++)
-		text = without_masked(a, n->entries[i].value, copy->entries[i].value, text);
+	const char *value = node_scalar_text(a, n);
+
+	if (value)
+		return copy && node_equal(n, copy) ? text : without(a, text, value);
+	if (copy && copy->kind != n->kind)
+		copy = NULL;
+	for (size_t i = 0; i < n->count; i++)
+		text = without_masked(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
 	return text;
 }
 

@@ -54,31 +54,64 @@ static const char *status_words(int status)
 	return status >= 300 && status < 400 ? "a redirect, which is not followed" : "unexpected";
 }
 
-/* What the service says of its own refusal: `detail`, sometimes `title` or `message`, or text
- * (contract, 2).  Cut, on one line, without secrets; "" if it says nothing a person could read. */
-static const char *detail(struct op *op, const struct answer *answer)
+/* The part of a JSON answer that is meant for people: `detail`, sometimes `title` or `message`
+ * (contract, 2), a text as a rule. */
+static const char *told(struct arena *a, const struct node *body)
 {
 	static const char *const keys[] = { "detail", "message", "title" };
-	const char *text = NULL;
+	const struct node *said = body->kind == NODE_TEXT ? body : NULL;
+
+	for (size_t i = 0; node_empty(said) && i < ARRAY_LEN(keys); i++)
+		said = node_get(body, keys[i]);
+	if (node_empty(said))
+		return "";
+	return said->kind == NODE_TEXT ? said->text : op_body(a, said);
+}
+
+/* How many bytes the character at s takes; 0 if it is none in UTF-8. */
+static size_t character(const unsigned char *s)
+{
+	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* Text of a stranger as a part of one line: cut, and such that JSON can hold it. */
+static const char *on_one_line(struct arena *a, const char *text)
+{
+	CLEANUP(buf_done) struct buf line = BUF(DETAIL_MAX);
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t len; *s && !line.full; s += len ? len : 1) {
+		len = character(s);
+		if (*s < ' ' || *s == 0x7f)
+			buf_addc(&line, ' ');
+		else if (len)
+			buf_add(&line, s, len);
+		else
+			buf_addc(&line, '?');
+	}
+	return arena_strdup(a, buf_str(&line));
+}
+
+/* What the service says of its own refusal, without secrets; "" if that is nothing for people. */
+static const char *detail(struct op *op, const struct answer *answer)
+{
+	const char *text = "";
 	struct node *body;
 	struct err err;
 
-	if (json_read(op->arena, answer->body, answer->len, &body, &err)) {
-		for (size_t i = 0; !text && i < ARRAY_LEN(keys); i++)
-			text = node_get_text(body, keys[i]);
-	} else if (strcmp(answer->type, "text/plain") == 0) {
+	if (json_read(op->arena, answer->body, answer->len, &body, &err))
+		text = told(op->arena, body);
+	else if (strcmp(answer->type, "text/plain") == 0)
 		text = answer->body;
-	}
-	if (!text)
-		return "";
-	text = mask_urls(op->arena, text, 1);
+	/* Whole values first: with its query gone a secret URL would not be known any more. */
 	if (op->secrets)
 		text = mask_values(op->arena, op->secrets, text);
-	char *line = arena_strndup(op->arena, text, strnlen(text, DETAIL_MAX));
-	for (char *s = line; *s; s++)
-		if ((unsigned char)*s < ' ')
-			*s = ' ';
-	return line;
+	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
 }
 
 static bool bad_status(struct op *op, const struct request *request, const struct answer *answer)
@@ -126,6 +159,8 @@ static bool is_workflow(struct op_call *call)
 	const struct node *steps = node_get(n, "steps");
 	const char *lacks = n->kind != NODE_MAP ? "an object" :
 	                    !id || id->kind != NODE_INT ? "a number under \"id\"" :
+	                    id->integer != call->id ? arena_printf(call->op.arena, "%lld under \"id\"",
+	                                                           (long long)call->id) :
 	                    !node_get_text(n, "name") ? "a text under \"name\"" :
 	                    !steps || steps->kind != NODE_MAP ? "an object under \"steps\"" : NULL;
 
@@ -169,6 +204,7 @@ void op_describe_init(struct op_call *call, struct arena *a, int64_t id, const c
 {
 	op_call_init(call, a, OP_DESCRIBE, arena_printf(a, "/workflows/%lld", (long long)id), NULL,
 	             arena_printf(a, "describe %s", op_workflow(a, id, name)));
+	call->id = id;
 }
 
 void op_update_init(struct op_call *call, struct arena *a, int64_t id, const char *name,

@@ -26,15 +26,16 @@ static enum task_next looked(struct op_create *create, const struct answer *answ
 {
 	if (op_list_step(&create->look, answer, next) == TASK_ASK)
 		return TASK_ASK;
-	create->op.status = create->look.op.status;
-	create->op.refused = create->look.op.refused;
 	if (!create->look.op.ok) {
+		create->op.status = create->look.op.status;
+		create->op.refused = create->look.op.refused;
 		create->op.err = create->look.op.err;
 		err_wrap(&create->op.err, "%s", create->request.what);
 		return done(create, false);
 	}
 	if (create->look.count == 0) {
 		bool again = create->sendings < CREATE_SENDINGS && !create->op.task.stopped;
+		create->held_back = !again && create->sendings == 0;
 		return again ? send(create, next) : done(create, false);
 	}
 	if (create->sendings) {		/* the answer was lost, the workflow was made */
@@ -42,8 +43,14 @@ static enum task_next looked(struct op_create *create, const struct answer *answ
 		return done(create, true);
 	}
 	create->there = create->look.items[0].id;
-	err_set(&create->op.err, "%s: a workflow of that name is there already (id %lld)",
-	        create->request.what, (long long)create->there);
+	create->there_count = create->look.count;
+	if (create->there_count > 1)
+		err_set(&create->op.err, "%s",
+		        listed_several(create->op.arena, create->look.count, &create->look.items[0],
+		                       &create->look.items[1]));
+	else
+		err_set(&create->op.err, "%s: a workflow of that name is there already (id %lld)",
+		        create->request.what, (long long)create->there);
 	return done(create, false);
 }
 

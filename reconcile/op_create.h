@@ -14,6 +14,8 @@ struct op_create {
 	const char *name;
 	int64_t id;		/* of the new workflow; 0: none */
 	int64_t there;		/* id of the workflow that has the name already (ok is false, nothing was sent); 0: none */
+	size_t there_count;	/* how many have it */
+	bool held_back;		/* the dispatcher stopped before it was sent at all */
 	struct node *answer;	/* of the create; NULL if it was lost and the workflow found by its name */
 
 	/* Kept between requests. */

@@ -63,7 +63,7 @@ static bool keep(struct op_list *list, const struct node *item)
 	const struct node *id = node_get(item, "id");
 	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
 
-	if (!id || id->kind != NODE_INT || !name)
+	if (!id || id->kind != NODE_INT || id->integer <= 0 || !name)
 		return false;
 	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
 	list->ids[list->seen++] = id->integer;
@@ -89,7 +89,8 @@ static int by_id(const void *a, const void *b)
 	return by_number(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
 }
 
-/* An id that comes twice means that pages shifted while they were read, so another may be missing. */
+/* An id that comes twice means that pages shifted while they were read, so another may be missing; so does a
+ * number that changed, even if it is right in the end: one deleted and one made hide each other. */
 static bool consistent(struct op_list *list)
 {
 	if (list->seen)
@@ -98,6 +99,9 @@ static bool consistent(struct op_list *list)
 		if (list->ids[i - 1] == list->ids[i])
 			return err_set(&list->op.err, "list workflows: workflow %lld came twice in %u readings",
 			               (long long)list->ids[i], list->reading);
+	if (list->shifted)
+		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
+		               "readings", list->reading);
 	if (list->told >= 0 && (size_t)list->told != list->seen)
 		return err_set(&list->op.err,
 		               "list workflows: the service says there are %lld and gave %zu, in %u readings",
@@ -116,19 +120,23 @@ static enum task_next finish(struct op_list *list, struct request *next)
 		return done(list, false);
 	list->reading++;
 	list->count = list->seen = 0;
+	list->told = -1;
+	list->shifted = false;
 	return ask(list, 1, next);
 }
 
 static enum task_next read_page(struct op_list *list, const struct node *page, struct request *next)
 {
 	const struct node *items = node_get(page, "workflows");
-	int64_t pages = node_get_int(page, "pageCount", -1);
+	int64_t pages = node_get_int(page, "pageCount", -1), told;
 
 	if (!items || items->kind != NODE_LIST)
 		return another_shape(list, "a list under \"workflows\"");
 	if (pages < 0)
 		return another_shape(list, "a number under \"pageCount\"");
-	list->told = node_get_int(page, "workflowsCount", -1);
+	told = node_get_int(page, "workflowsCount", -1);
+	list->shifted |= list->number > 1 && told != list->told;
+	list->told = told;
 	for (size_t i = 0; i < items->count; i++)
 		if (!keep(list, items->entries[i].value))
 			return another_shape(list, "workflows with an \"id\" and a \"name\"");
@@ -139,10 +147,21 @@ static enum task_next read_page(struct op_list *list, const struct node *page, s
 	}
 	if (list->only_page)
 		return done(list, true);
+	/* Else a service that promises one more page with each would never be done. */
+	if (!items->count && list->number < pages)
+		list->shifted = true, pages = list->number;
 	/* "then on to pageCount of the newest answer" (contract, 5) */
 	if (list->number < pages)
 		return ask(list, list->number + 1, next);
 	return finish(list, next);
+}
+
+const char *listed_several(struct arena *a, size_t count, const struct listed *first,
+                           const struct listed *second)
+{
+	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
+	                    "is meant cannot be told", count, first->name, (long long)first->id,
+	                    (long long)second->id, count > 2 ? ", ..." : "");
 }
 
 enum task_next op_list_step(struct op_list *list, const struct answer *answer,

@@ -31,10 +31,11 @@ static enum task_next failed(struct work *w, const struct op *op)
 	struct cycle *c = w->cycle;
 
 	w->step->http_status = op->status;
-	c->unauthorised |= op->refused;
 	c->forbidden = op->status == FORBIDDEN ? c->forbidden + 1 : 0;
-	if (c->forbidden >= CYCLE_FORBIDDEN_MAX)
+	if (c->forbidden == CYCLE_FORBIDDEN_MAX) {
+		c->forbade = true;
 		dispatch_stop(c->dispatch);
+	}
 	return ended(w, RESULT_FAILED, op->err.msg);
 }
 
@@ -145,22 +146,34 @@ static enum task_next update(struct work *w, struct request *next)
 	return w->call.op.task.step(&w->call.op.task, NULL, next);
 }
 
+/* It was written: what may fail now does not undo that. */
+static enum task_next verify(struct work *w, const struct op *op, struct request *next)
+{
+	w->cycle->report->verdict.applied = true;
+	w->cycle->forbidden = 0;
+	w->step->http_status = op->status;
+	w->tries = 0;
+	return describe(w, WORK_VERIFY, 0, next);
+}
+
 static enum task_next created(struct work *w, struct request *next)
 {
 	struct op_create *op = &w->create;
 
 	w->step->attempts = op->sendings;
-	w->step->http_status = op->op.status;
 	if (op->op.ok) {
 		w->step->id = op->id;
-		w->tries = 0;
-		return describe(w, WORK_VERIFY, 0, next);
+		return verify(w, &op->op, next);
 	}
+	if (op->there_count > 1)
+		return ended(w, RESULT_CONFLICT, op->op.err.msg);
 	/* "If it is there, the step is planned again": somebody made it since it was listed. */
 	if (op->there) {
 		w->step->id = op->there;
 		return describe(w, WORK_DESCRIBE, 0, next);
 	}
+	if (op->held_back)
+		return ended(w, RESULT_DEFERRED, WORK_NOT_BEGUN);
 	return failed(w, &op->op);
 }
 
@@ -194,15 +207,10 @@ static enum task_next conflicted(struct work *w, struct request *next)
 
 static enum task_next written(struct work *w, struct request *next)
 {
-	w->step->attempts = w->task.attempts;
-	w->step->http_status = w->call.op.status;
+	w->step->attempts += w->task.attempts;
 	if (!w->call.op.ok && w->call.op.status == CONFLICT)
 		return conflicted(w, next);
-	if (!w->call.op.ok)
-		return failed(w, &w->call.op);
-	w->cycle->forbidden = 0;
-	w->tries = 0;
-	return describe(w, WORK_VERIFY, 0, next);
+	return w->call.op.ok ? verify(w, &w->call.op, next) : failed(w, &w->call.op);
 }
 
 /* ---- verifying ---- */
@@ -220,6 +228,9 @@ static enum task_next verified(struct work *w, struct request *next)
 {
 	struct diff diff;
 
+	/* One that was just made may not be seen yet. */
+	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && ++w->tries < VERIFY_TRIES)
+		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
 	if (!w->call.op.ok) {
 		w->step->http_status = w->call.op.status;
 		return ended(w, RESULT_FAILED, arena_printf(&w->arena, "written, but it could not be checked: %s",

@@ -1,0 +1,504 @@
+#include "tests/test.h"
+#include "tests/fake_service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/json.h"
+#include "reconcile/render.h"
+#include "reconcile/validate.h"
+#include "tests/tree.h"
+
+#define STAMP	"2024-05-31T10:00:00.000Z"
+
+void fake_done(struct fake *f)
+{
+	buf_done(&f->writes);
+	arena_free(&f->arena);
+}
+
+struct fake_workflow *fake_find(struct fake *f, int64_t id)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->items[i].id == id)
+			return &f->items[i];
+	return NULL;
+}
+
+void fake_remove(struct fake *f, int64_t id)
+{
+	struct fake_workflow *w = fake_find(f, id);
+
+	assert_non_null(w);
+	memmove(w, w + 1, (size_t)(f->items + f->count - (w + 1)) * sizeof *w);
+	f->count--;
+}
+
+struct fake_workflow *fake_add(struct fake *f, const struct node *shown)
+{
+	struct node *copy = node_copy(&f->arena, shown);
+	int64_t id = node_get_int(copy, "id", f->last_id ? f->last_id + 1 : 612);
+
+	node_put(&f->arena, copy, "id", node_int(&f->arena, id));
+	if (id > f->last_id)
+		f->last_id = id;
+	arena_grow(&f->arena, f->items, f->count, f->room);
+	f->items[f->count] = (struct fake_workflow){ .id = id, .shown = copy };
+	return &f->items[f->count++];
+}
+
+/* ---- from a body that was sent to what describe shows ---- */
+
+static void put_default(struct fake *f, struct node *map, const char *key, struct node *value)
+{
+	if (!node_get(map, key))
+		node_put(&f->arena, map, key, value);
+}
+
+static void show_env(struct fake *f, struct node *step)
+{
+	struct node *parameters = node_get(step, "parameters"), *env = node_get(parameters, "env");
+
+	if (!env || f->env_as_map)
+		return;
+	struct node *list = node_list(&f->arena);
+	for (size_t i = 0; i < env->count; i++)
+		node_put(&f->arena, node_add(&f->arena, list, node_map(&f->arena)), env->entries[i].key,
+		         env->entries[i].value);
+	node_put(&f->arena, parameters, "env", list);
+}
+
+static void show_step(struct fake *f, struct node *step)
+{
+	struct arena *a = &f->arena;
+	struct node *repository = node_get(step, "repository");
+	const char *type;
+
+	put_default(f, step, "type", node_text(a, "standard"));
+	type = node_get_text(step, "type");
+	if (strcmp(type, "standard") == 0) {
+		struct node *resources = node_map(a);
+		node_put(a, resources, "instanceTypeId", node_int(a, 21));
+		node_put(a, resources, "storage", node_text(a, "10 GB"));
+		node_put(a, step, "imageName", node_text(a, "py-base"));
+		node_put(a, step, "imageVersion", node_text(a, "0.6.0"));
+		put_default(f, step, "clearImageCache", node_bool(a, false));
+		put_default(f, step, "stepTimeout", node_int(a, 0));
+		put_default(f, step, "resources", resources);
+	}
+	if (repository)
+		node_put(a, repository, "token", node_text(a, ""));
+	show_env(f, step);
+	put_default(f, step, "parents", node_list(a));
+	put_default(f, step, "runConfiguration", node_null(a));
+	put_default(f, step, "executionParameters", node_null(a));
+	put_default(f, step, "outputParameters", node_null(a));
+}
+
+static const char *new_address(struct fake *f)
+{
+	return arena_printf(&f->arena, "6f1de3aa-0000-4000-8000-%012lld", (long long)++f->webhooks);
+}
+
+/* The address of the nth webhook among triggers; NULL: there is none. */
+static const char *address(const struct node *triggers, size_t nth)
+{
+	for (size_t i = 0; triggers && i < triggers->count; i++) {
+		const char *id = node_get_text(triggers->entries[i].value, "webhook");
+		if (id && nth-- == 0)
+			return id;
+	}
+	return NULL;
+}
+
+/* "without that policy an update gives the workflow a new webhook address" (contract, 2) */
+static void show_triggers(struct fake *f, struct node *triggers, const struct node *old)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < triggers->count; i++) {
+		struct node *trigger = triggers->entries[i].value;
+		if (node_get(trigger, "cron"))
+			node_put(&f->arena, trigger, "scheduled", node_text(&f->arena, STAMP));
+		if (!node_get(trigger, "webhook"))
+			continue;
+		const char *id = node_get(trigger, "webhookPolicy") ? address(old, kept++) : NULL;
+		node_put(&f->arena, trigger, "webhook",
+		         node_text(&f->arena, id ? id : new_address(f)));
+		node_drop(trigger, "webhookPolicy");
+	}
+}
+
+static struct node *node_above(struct node *n, const char *pointer, const char **key)
+{
+	const char *slash = strrchr(pointer, '/');
+	char *above = strndup(pointer, (size_t)(slash - pointer));
+	struct node *found = node_at(n, above);
+
+	free(above);
+	*key = slash + 1;
+	return found && found->kind == NODE_MAP ? found : NULL;
+}
+
+static void stay_deaf(struct fake *f, struct node *shown, const struct node *old)
+{
+	const char *key;
+	struct node *map = f->deaf_to ? node_above(shown, f->deaf_to, &key) : NULL;
+
+	if (!map)
+		return;
+	struct node *was = old ? node_at(old, f->deaf_to) : NULL;
+	if (was)
+		node_put(&f->arena, map, key, was);
+	else
+		node_drop(map, key);
+}
+
+static struct node *show(struct fake *f, const struct node *body, const struct node *old, int64_t id)
+{
+	struct arena *a = &f->arena;
+	struct node *n = node_copy(a, body), *steps = node_get(n, "steps");
+	const char *status = node_get_text(old, "status");
+
+	for (size_t i = 0; i < steps->count; i++)
+		show_step(f, steps->entries[i].value);
+	put_default(f, n, "triggers", node_list(a));
+	put_default(f, n, "watchers", node_list(a));
+	put_default(f, n, "tags", node_list(a));
+	show_triggers(f, node_get(n, "triggers"), node_get(old, "triggers"));
+	if (f->hides_options) {
+		node_drop(n, "retryOptions");
+		node_drop(n, "metadata");
+	} else {
+		put_default(f, n, "retryOptions", node_null(a));
+		put_default(f, n, "metadata", node_null(a));
+	}
+	node_put(a, n, "id", node_int(a, id));
+	node_put(a, n, "createdAt", node_text(a, STAMP));
+	node_put(a, n, "updatedAt", node_text(a, STAMP));
+	node_put(a, n, "status", node_text(a, status ? status : "Available"));
+	node_put(a, n, "lastExecution", node_null(a));
+	stay_deaf(f, n, old);
+	return n;
+}
+
+static void write_body(struct fake *f, struct fake_workflow *w, const struct node *body)
+{
+	w->before = w->shown;
+	w->sent = node_copy(&f->arena, body);
+	w->shown = show(f, body, w->before, w->id);
+	w->stale = f->stale_reads;
+}
+
+struct fake_workflow *fake_make(struct fake *f, const struct node *body)
+{
+	struct fake_workflow *w = fake_add(f, node_map(&f->arena));
+
+	w->shown = NULL;
+	write_body(f, w, body);
+	w->before = NULL;
+	return w;
+}
+
+/* ---- answers ---- */
+
+static void answer_text(struct fake *f, struct answer *out, int status, const char *body)
+{
+	*out = (struct answer){
+		.status = status, .type = "application/json", .body = arena_strdup(&f->arena, body),
+		.len = strlen(body), .retry_after_ms = -1,
+	};
+}
+
+static void answer_tree(struct fake *f, struct answer *out, int status, const struct node *n)
+{
+	answer_text(f, out, status, tree_text(&f->arena, n));
+}
+
+static void refuse(struct fake *f, struct answer *out, int status, const char *detail)
+{
+	struct node *n = node_map(&f->arena);
+
+	node_put(&f->arena, n, "detail", node_text(&f->arena, detail));
+	answer_tree(f, out, status, n);
+}
+
+/* The value of key in the query of path, decoded; NULL: none. */
+static const char *query(struct fake *f, const char *path, const char *key)
+{
+	const char *mark = strchr(path, '?'), *s = mark;
+	size_t len = strlen(key);
+
+	while (s && (strncmp(s + 1, key, len) != 0 || s[1 + len] != '='))
+		s = strchr(s + 1, '&');
+	if (!s)
+		return NULL;
+	s += len + 2;
+	char *text = arena_strndup(&f->arena, s, strcspn(s, "&")), *to = text;
+	for (const char *from = text; *from; from++) {
+		unsigned byte;
+		if (*from == '%' && sscanf(from + 1, "%2x", &byte) == 1) {
+			*to++ = (char)byte;
+			from += 2;
+		} else {
+			*to++ = *from == '+' ? ' ' : *from;
+		}
+	}
+	*to = '\0';
+	return text;
+}
+
+static struct node *listed(struct fake *f, const struct fake_workflow *w)
+{
+	static const char *const keys[] = {
+		"id", "name", "createdAt", "updatedAt", "status", "lastExecution", "triggers", "tags",
+	};
+	struct node *n = node_map(&f->arena);
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (node_get(w->shown, keys[i]))
+			node_put(&f->arena, n, keys[i], node_get(w->shown, keys[i]));
+	return n;
+}
+
+/* "Default 25, from page 1"; searchTerm matches parts of names (contract, 2 and 5). */
+static void list(struct fake *f, const struct request *request, struct answer *out)
+{
+	struct arena *a = &f->arena;
+	const char *size_text = query(f, request->path, "pageSize");
+	const char *number_text = query(f, request->path, "pageNumber");
+	const char *term = query(f, request->path, "searchTerm");
+	size_t size = size_text ? strtoul(size_text, NULL, 10) : 25, found = 0;
+	size_t number = number_text ? strtoul(number_text, NULL, 10) : 1;
+	struct node *page = node_map(a), *items = node_list(a);
+
+	for (size_t i = 0; i < f->count; i++) {
+		const char *name = node_get_text(f->items[i].shown, "name");
+		if (term && !strcasestr(name, term))
+			continue;
+		if (found / size + 1 == number)
+			node_add(a, items, listed(f, &f->items[i]));
+		found++;
+	}
+	node_put(a, page, "pageCount", node_int(a, (int64_t)((found + size - 1) / size)));
+	node_put(a, page, "pageNumber", node_int(a, (int64_t)number));
+	node_put(a, page, "pageSize", node_int(a, (int64_t)size));
+	node_put(a, page, "workflowsCount", node_int(a, (int64_t)found));
+	node_put(a, page, "workflows", items);
+	answer_tree(f, out, 200, page);
+}
+
+static void describe(struct fake *f, struct fake_workflow *w, struct answer *out)
+{
+	if (w->stale && w->before) {
+		w->stale--;
+		answer_tree(f, out, 200, w->before);
+	} else if (w->stale) {		/* just made, and not seen yet */
+		w->stale--;
+		refuse(f, out, 404, "no such workflow");
+	} else {
+		answer_tree(f, out, 200, w->shown);
+	}
+}
+
+static void answer_write(struct fake *f, struct fake_workflow *w, struct answer *out)
+{
+	struct node *n = node_map(&f->arena);
+
+	node_put(&f->arena, n, "id", node_int(&f->arena, w->id));
+	answer_tree(f, out, 200, n);
+}
+
+static void create_or_update(struct fake *f, const struct request *request, int64_t id,
+                             struct answer *out)
+{
+	struct faults faults = { .arena = &f->arena };
+	struct node *body = tree_json(&f->arena, request->body);
+	struct fake_workflow *w = fake_find(f, id);
+
+	if (!validate_workflow(body, VALIDATE_REQUEST, &faults)) {
+		refuse(f, out, 422, faults.items[0].message);
+		return;
+	}
+	if (w)
+		write_body(f, w, body);
+	else
+		w = fake_make(f, body);
+	answer_write(f, w, out);
+}
+
+/* The id in "/workflows/12", which has to be all there is. */
+static int64_t id_of(const struct request *request)
+{
+	char *end;
+	int64_t id;
+
+	assert_int_equal(strncmp(request->path, "/workflows/", 11), 0);
+	id = strtoll(request->path + 11, &end, 10);
+	assert_string_equal(end, "");
+	return id;
+}
+
+static void carry_out(struct fake *f, const struct request *request, struct answer *out)
+{
+	int64_t id;
+
+	switch (request->operation) {
+	case OP_LIST:
+		list(f, request, out);
+		return;
+	case OP_CREATE:
+		assert_string_equal(request->path, "/workflows/");
+		create_or_update(f, request, 0, out);
+		buf_addf(&f->writes, "create %lld\n", (long long)f->last_id);
+		return;
+	default:
+		break;
+	}
+	id = id_of(request);
+	if (!fake_find(f, id)) {
+		refuse(f, out, 404, "no such workflow");
+		return;
+	}
+	switch (request->operation) {
+	case OP_DESCRIBE:
+		assert_null(request->body);
+		describe(f, fake_find(f, id), out);
+		return;
+	case OP_UPDATE:
+		buf_addf(&f->writes, "update %lld\n", (long long)id);
+		create_or_update(f, request, id, out);
+		return;
+	default:
+		fail_msg("a cycle does not ask for %s", operation_name(request->operation));
+	}
+}
+
+static struct fake_fault *fault_for(struct fake *f, const struct request *request)
+{
+	for (size_t i = 0; i < FAKE_FAULTS; i++) {
+		struct fake_fault *fault = &f->faults[i];
+		if (!fault->times || fault->operation != request->operation)
+			continue;
+		if (fault->id && fault->id != id_of(request))
+			continue;
+		if (fault->skip) {
+			fault->skip--;
+			continue;
+		}
+		fault->times--;
+		return fault;
+	}
+	return NULL;
+}
+
+void fake_answer(struct fake *f, const struct request *request, struct answer *out)
+{
+	if (!f->writes.limit)
+		f->writes = BUF_TEXT;
+	if (f->meanwhile)
+		f->meanwhile(f, request);
+	struct fake_fault *fault = fault_for(f, request);
+	if (!fault || fault->done)
+		carry_out(f, request, out);
+	if (!fault)
+		return;
+	if (fault->failure) {
+		*out = (struct answer){ .failure = fault->failure, .error = "the connection broke",
+		                        .retry_after_ms = -1 };
+		return;
+	}
+	if (fault->body)
+		answer_text(f, out, fault->status, fault->body);
+	else
+		refuse(f, out, fault->status, "not now");
+	if (fault->type)
+		out->type = fault->type;
+	if (fault->retry_after_ms)
+		out->retry_after_ms = fault->retry_after_ms;
+}
+
+/* ---- the driver ---- */
+
+enum { LATENCY_MS = 10, IN_FLIGHT = 64 };
+
+struct flight { struct task *task; struct request request; };
+
+static void land(struct fake *f, struct dispatch *d, const struct flight *flight)
+{
+	struct answer answer = { 0 };
+
+	f->now += LATENCY_MS;
+	fake_answer(f, &flight->request, &answer);
+	dispatch_answer(d, flight->task, &answer, f->now);
+}
+
+void fake_run(struct fake *f, struct dispatch *d)
+{
+	struct flight flights[IN_FLIGHT];
+	size_t first = 0, last = 0;	/* answers come in the order of the requests */
+
+	f->dispatch = d;
+	while (!dispatch_idle(d)) {
+		struct flight *next = &flights[last % IN_FLIGHT];
+		next->task = dispatch_next(d, f->now, &next->request);
+		if (next->task) {
+			last++;
+			if (++f->requests == f->stop_after)
+				dispatch_stop(d);
+			if (last - first > f->most_running)
+				f->most_running = (unsigned)(last - first);
+			continue;
+		}
+		if (first < last) {
+			land(f, d, &flights[first++ % IN_FLIGHT]);
+			continue;
+		}
+		if (dispatch_idle(d))
+			break;
+		int64_t wake = dispatch_wake(d);
+		assert_true(wake >= 0);
+		f->now = wake > f->now ? wake : f->now;
+	}
+}
+
+void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
+                const struct cycle_options *options, struct report *report, struct faults *faults)
+{
+	struct dispatch d;
+	struct cycle cycle;
+
+	*report = (struct report){ .mode = options->apply ? "sync" : "plan", .faults = faults };
+	report->source.files = specs->files;
+	dispatch_init(&d, f->concurrency ? f->concurrency : 4,
+	              f->deadline ? f->now + f->deadline : -1, 1);
+	cycle_begin(&cycle, a, &d, specs, options, report, faults);
+	do
+		fake_run(f, &d);
+	while (cycle_advance(&cycle));
+	cycle_done(&cycle);
+}
+
+static const char *told(struct fake *f, struct arena *a, const struct specs *specs, bool apply)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const struct cycle_options options = { .apply = apply };
+	struct faults faults = { .arena = a };
+	struct report report;
+
+	fake_cycle(f, a, specs, &options, &report, &faults);
+	buf_adds(&text, tree_faults(a, &faults));
+	render_human(report_tree(a, &report), false, &text);
+	return arena_strdup(a, buf_str(&text));
+}
+
+const char *fake_plan(struct fake *f, struct arena *a, const struct specs *specs)
+{
+	return told(f, a, specs, false);
+}
+
+const char *fake_sync(struct fake *f, struct arena *a, const struct specs *specs)
+{
+	return told(f, a, specs, true);
+}

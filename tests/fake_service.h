@@ -1,0 +1,83 @@
+/* fake_service.h: a workflow service in memory, pure C, that answers the requests of the core in the shapes of the
+ * contract (full text, 4.1, 4.2, 4.7), with a clock of its own and a switch for each thing that may go wrong.
+ *
+ * `struct fake f = { 0 };` is a service without workflows; fake_done() frees it. */
+#ifndef TESTS_FAKE_SERVICE_H
+#define TESTS_FAKE_SERVICE_H
+
+#include "reconcile/cycle.h"
+#include "reconcile/dispatch.h"
+
+struct fake_workflow {
+	int64_t id;
+	struct node *shown;	/* what describe answers */
+	struct node *before;	/* what it answered before the last write */
+	struct node *sent;	/* the last body that was written; NULL: none yet */
+	unsigned stale;		/* describes that still answer before */
+};
+
+/* One that goes wrong: of the requests of this operation (and workflow, unless 0), `times` after the first `skip`. */
+struct fake_fault {
+	enum operation operation;
+	int64_t id;
+	unsigned skip, times;
+	bool done;		/* the request is carried out all the same */
+	enum failure failure;
+	int status;
+	const char *type, *body;	/* NULL: JSON with a detail */
+	int64_t retry_after_ms;
+};
+
+enum { FAKE_FAULTS = 4 };
+
+struct fake {
+	struct arena arena;
+	struct fake_workflow *items;
+	size_t count, room;
+	int64_t last_id, webhooks;
+	int64_t now;			/* milliseconds */
+
+	/* Habits. */
+	bool hides_options;		/* describe shows neither retryOptions nor metadata */
+	bool env_as_map;
+	unsigned stale_reads;		/* describes after a write that show what was before it */
+	const char *deaf_to;		/* a JSON Pointer: a write leaves what is there as it was */
+	struct fake_fault faults[FAKE_FAULTS];
+	/* Called before each request is answered: the time for somebody else to interfere. */
+	void (*meanwhile)(struct fake *fake, const struct request *request);
+	struct dispatch *dispatch;	/* while fake_run() runs */
+	unsigned stop_after;		/* requests, then dispatch_stop(); 0: never */
+	int64_t deadline;		/* of a cycle, from its begin; 0: none */
+	unsigned concurrency;		/* 0: 4 */
+
+	/* What happened. */
+	struct buf writes;		/* "create_workflow /workflows/\n", ... with the id of what was made */
+	unsigned requests;
+	unsigned running;		/* at a time now, and the most there were */
+	unsigned most_running;
+};
+
+void fake_done(struct fake *fake);
+
+/* Adds a workflow that describe shows just so; without an id it gets the next one. */
+struct fake_workflow *fake_add(struct fake *fake, const struct node *shown);
+/* Makes one of a body as create would.  Returns it; valid until the next one is made. */
+struct fake_workflow *fake_make(struct fake *fake, const struct node *body);
+/* NULL: there is none. */
+struct fake_workflow *fake_find(struct fake *fake, int64_t id);
+void fake_remove(struct fake *fake, int64_t id);
+
+/* Answers request; the texts live as long as the fake. */
+void fake_answer(struct fake *fake, const struct request *request, struct answer *out);
+
+/* Runs the dispatcher until it is idle, the clock jumping over all waits. */
+void fake_run(struct fake *fake, struct dispatch *dispatch);
+
+/* One whole cycle over specs; report and faults are filled, and live in a. */
+void fake_cycle(struct fake *fake, struct arena *a, const struct specs *specs,
+                const struct cycle_options *options, struct report *report, struct faults *faults);
+/* The same for all specs, giving the text for people: warnings and errors first, as the command says them. */
+const char *fake_plan(struct fake *fake, struct arena *a, const struct specs *specs);
+const char *fake_sync(struct fake *fake, struct arena *a, const struct specs *specs);
+
+#endif
