@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconcile/buf.h"
+#include "reconcile/json.h"
 
 static bool key_tells(const char *key)
 {
@@ -15,10 +16,32 @@ static bool key_tells(const char *key)
 	return false;
 }
 
-static struct node *masked(struct arena *a, unsigned number)
+static struct node *text_node(struct arena *a, struct buf *text, struct pos at)
 {
-	return node_text(a, arena_printf(a, "(masked #%u)", number));
+	struct node *out = node_text(a, buf_str(text));
+
+	out->at = at;
+	buf_done(text);
+	return out;
 }
+
+/* A value that is secret as a whole. */
+static struct node *covered(struct arena *a, const struct cover *cover, const struct path *at,
+                            const struct node *n)
+{
+	CLEANUP(buf_done) struct buf json = BUF_TEXT;
+	struct buf out = BUF_TEXT;
+	const char *secret = node_scalar_text(a, n);
+
+	if (!secret) {
+		json_write_canonical(n, &json);
+		secret = buf_str(&json);
+	}
+	cover->add(cover, at, secret, strlen(secret), &out);
+	return text_node(a, &out, n->at);
+}
+
+/* ---- URLs ---- */
 
 /* The text that a URL is made of ends at white space, quotes and what stands around links in prose.  Not at braces: the
  * service fills in {{ name }} in a query, and more of it comes behind. */
@@ -28,69 +51,69 @@ static size_t url_length(const char *s)
 }
 
 /* Appends what follows "://" up to the URL's end. */
-static void add_masked_url(struct buf *out, const char *s, size_t len, unsigned number)
+static void add_url(const struct cover *cover, const struct path *at, const char *s, size_t len,
+                    struct buf *out)
 {
 	size_t authority = strcspn(s, "/?#");
 	if (authority > len)
 		authority = len;
-	const char *at = memrchr(s, '@', authority);
-	if (at) {
-		buf_addf(out, "(masked #%u)", number);
-		len -= (size_t)(at - s);
-		s = at;
+	const char *user_end = memrchr(s, '@', authority);
+	if (user_end) {
+		cover->add(cover, at, s, (size_t)(user_end - s), out);
+		len -= (size_t)(user_end - s);
+		s = user_end;
 	}
 	const char *query = memchr(s, '?', len);
 	if (!query || query + 1 == s + len) {
 		buf_add(out, s, len);
 		return;
 	}
-	buf_add(out, s, (size_t)(query - s) + 1);
-	buf_addf(out, "(masked #%u)", number);
 	const char *fragment = memchr(query, '#', (size_t)(s + len - query));
-	if (fragment)
-		buf_add(out, fragment, (size_t)(s + len - fragment));
+	const char *end = fragment ? fragment : s + len;
+	buf_add(out, s, (size_t)(query - s) + 1);
+	cover->add(cover, at, query + 1, (size_t)(end - query) - 1, out);
+	buf_add(out, end, (size_t)(s + len - end));
 }
 
-const char *mask_urls(struct arena *a, const char *text, unsigned number)
+static void add_text(const struct cover *cover, const struct path *at, const char *s, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf out = BUF_TEXT;
-	const char *s = text, *sep;
+	const char *sep;
 
 	while ((sep = strstr(s, "://"))) {
-		buf_add(&out, s, (size_t)(sep - s) + 3);
+		buf_add(out, s, (size_t)(sep - s) + 3);
 		s = sep + 3;
 		size_t len = url_length(s);
-		add_masked_url(&out, s, len, number);
+		add_url(cover, at, s, len, out);
 		s += len;
 	}
-	buf_adds(&out, s);
-	return arena_strdup(a, buf_str(&out));
+	buf_adds(out, s);
 }
 
 /* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract, 3). */
-static const char *mask_url(struct arena *a, const char *text, unsigned number)
+static void add_whole_url(const struct cover *cover, const struct path *at, const char *s,
+                          struct buf *out)
 {
-	CLEANUP(buf_done) struct buf out = BUF_TEXT;
-	const char *sep = strstr(text, "://");
-	size_t scheme = sep && sep < text + strcspn(text, "/?#@") ? (size_t)(sep - text) + 3 : 0;
+	const char *sep = strstr(s, "://");
+	size_t scheme = sep && sep < s + strcspn(s, "/?#@") ? (size_t)(sep - s) + 3 : 0;
 
-	buf_add(&out, text, scheme);
-	add_masked_url(&out, text + scheme, strlen(text + scheme), number);
-	return arena_strdup(a, buf_str(&out));
+	buf_add(out, s, scheme);
+	add_url(cover, at, s + scheme, strlen(s + scheme), out);
 }
 
-struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
-                        const struct field *f, const struct node *n, unsigned number)
+/* ---- trees ---- */
+
+struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const struct path *at,
+                              const struct field *outer, const struct field *f, const struct node *n)
 {
 	bool by_key = !f || (outer && (outer->flags & FIELD_MASK_BY_KEY));
 
-	if (by_key && key && n->kind != NODE_NULL && key_tells(key))
-		return masked(a, number);
-	return mask(a, f, n, number);
+	if (by_key && at->key && n->kind != NODE_NULL && key_tells(at->key))
+		return covered(a, cover, at, n);
+	return mask_cover(a, cover, at, f, n);
 }
 
-static struct node *mask_entries(struct arena *a, const struct field *f, const struct node *n,
-                                 unsigned number)
+static struct node *cover_entries(struct arena *a, const struct cover *cover, const struct path *at,
+                                  const struct field *f, const struct node *n)
 {
 	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
 	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
@@ -100,7 +123,8 @@ static struct node *mask_entries(struct arena *a, const struct field *f, const s
 		const struct entry *e = &n->entries[i];
 		/* Each kind of step has rows of its own, but what is secret is so in all of them. */
 		const struct field *child = env_list ? f : field_child(f, e->key, ALL_KINDS);
-		struct node *value = mask_entry(a, f, e->key, child, e->value, number);
+		struct path here = { at, e->key };
+		struct node *value = mask_cover_entry(a, cover, &here, f, child, e->value);
 		if (n->kind == NODE_MAP)
 			node_put(a, out, e->key, value);
 		else
@@ -109,23 +133,60 @@ static struct node *mask_entries(struct arena *a, const struct field *f, const s
 	return out;
 }
 
-struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number)
+struct node *mask_cover(struct arena *a, const struct cover *cover, const struct path *at,
+                        const struct field *f, const struct node *n)
 {
 	unsigned flags = f ? f->flags : 0;
 	bool empty_text = n->kind == NODE_TEXT && !*n->text;
+	struct buf out = BUF_TEXT;
 
 	if ((flags & FIELD_SECRET) && n->kind != NODE_NULL && !empty_text)
-		return masked(a, number);
+		return covered(a, cover, at, n);
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT)
-		return masked(a, number);
+		return covered(a, cover, at, n);
 	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
-		return mask_entries(a, f, n, number);
+		return cover_entries(a, cover, at, f, n);
 	if (n->kind != NODE_TEXT)
 		return node_copy(a, n);
-	struct node *out = node_text(a, (flags & FIELD_URL) ? mask_url(a, n->text, number)
-	                                                    : mask_urls(a, n->text, number));
-	out->at = n->at;
-	return out;
+	((flags & FIELD_URL) ? add_whole_url : add_text)(cover, at, n->text, &out);
+	return text_node(a, &out, n->at);
+}
+
+/* ---- for people ---- */
+
+struct numbered {
+	struct cover cover;
+	unsigned number;
+};
+
+static void add_number(const struct cover *cover, const struct path *at, const char *secret,
+                       size_t len, struct buf *out)
+{
+	buf_addf(out, "(masked #%u)", ((const struct numbered *)cover)->number);
+}
+
+struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number)
+{
+	struct numbered numbered = { { add_number }, number };
+
+	return mask_cover(a, &numbered.cover, &(struct path){ 0 }, f, n);
+}
+
+struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
+                        const struct field *f, const struct node *n, unsigned number)
+{
+	struct numbered numbered = { { add_number }, number };
+
+	return mask_cover_entry(a, &numbered.cover, &(struct path){ .key = key }, outer, f, n);
+}
+
+const char *mask_urls(struct arena *a, const char *text, unsigned number)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	struct numbered numbered = { { add_number }, number };
+
+	add_text(&numbered.cover, &(struct path){ 0 }, text, &out);
+	return arena_strdup(a, buf_str(&out));
 }
 
 static const char *without(struct arena *a, const char *text, const char *secret)

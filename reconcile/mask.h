@@ -2,13 +2,29 @@
 #ifndef RECONCILE_MASK_H
 #define RECONCILE_MASK_H
 
+#include "reconcile/buf.h"
 #include "reconcile/fields.h"
+#include "reconcile/path.h"
 
-/* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever a secret stands: secret
+/* What is put where a secret stood; at is where that is (list items count as one place). */
+struct cover {
+	void (*add)(const struct cover *cover, const struct path *at, const char *secret, size_t len,
+	            struct buf *out);
+};
+
+/* A copy of n, a value of field f (NULL: a field nobody knows) that stands at `at`, with every secret covered: secret
  * fields as a whole, env values whose key tells, webhook ids, user and query parts of URLs in any text. */
+struct node *mask_cover(struct arena *a, const struct cover *cover, const struct path *at,
+                        const struct field *f, const struct node *n);
+
+/* The same for the value of key inside a map of field outer, whose key may tell that it is a secret. */
+struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const struct path *at,
+                              const struct field *outer, const struct field *f, const struct node *n);
+
+/* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever a secret stands. */
 struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number);
 
-/* The same for n that is the value of key inside a map of field outer, whose key may tell that it is a secret. */
+/* The same for n that is the value of key (NULL: an item of a list) inside a map of field outer. */
 struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
                         const struct field *f, const struct node *n, unsigned number);
 
