@@ -23,7 +23,7 @@ endif
 Q := $(if $(V),,@)
 
 # What the core stands on, and what the program adds.
-CORE_LIBS  := -lyaml -ljson-c -lm
+CORE_LIBS  := -lyaml -ljson-c -lnettle -lm
 AGENT_LIBS := -lcurl -lmicrohttpd -lsqlite3 -lpthread
 
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*.c))
