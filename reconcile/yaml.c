@@ -1,5 +1,6 @@
 #include "reconcile/yaml.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -444,6 +445,8 @@ static const char *key_text(struct reader *r, const struct node *n)
 		return "null";
 	if (n->kind != NODE_REAL)
 		return node_scalar_text(r->arena, n);
+	if (!isfinite(n->real))
+		return isnan(n->real) ? "NaN" : n->real > 0 ? "Infinity" : "-Infinity";
 	buf_add_real(&real, n->real);
 	return arena_strdup(r->arena, buf_str(&real));
 }
