@@ -400,7 +400,8 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	if (strlen(value) != event->data.scalar.length)
 		fault_add(r->faults, n->at, "found a NUL character in a text");
 	n->text = arena_strdup(r->arena, value);
-	if (event->data.scalar.plain_implicit) {
+	/* "!" asks for what the text is by itself; libyaml knows that but for an empty one. */
+	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
 			warn_yaml12(r, n);
 		else

@@ -85,7 +85,7 @@ static void known_tags_are_obeyed(void **state)
 	static const struct { const char *text, *json; } cases[] = {
 		{ "[!!str 12, !!str '', !!str yes]", "[\"12\",\"\",\"yes\"]\n" },
 		{ "[!!int \"12\", !!int 010, !!float 1, !!float '.5']", "[12,8,1.0,0.5]\n" },
-		{ "[!!bool 'yes', !!null '', !!null ~, ! 12, ! '12']", "[true,null,null,12,12]\n" },
+		{ "[!!bool 'yes', !!null '', !!null ~, ! 12, ! '12', ! ]", "[true,null,null,12,12,null]\n" },
 		{ "!!map {a: !!seq [1]}", "{\"a\":[1]}\n" },
 		{ "!<tag:yaml.org,2002:str> 1", "\"1\"\n" },
 		{ "%TAG !y! tag:yaml.org,2002:\n---\n!y!str 1", "\"1\"\n" },
