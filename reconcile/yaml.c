@@ -559,6 +559,7 @@ static void close_map(struct reader *r, struct node *map, const struct node *mer
 	}
 	if (merge)
 		merge_entries(r, map, all, total, merge_at);
+	node_index(r->arena, map);
 }
 
 /* True if "<<" can merge n; otherwise it is a fault. */
