@@ -211,6 +211,7 @@ static bool read_map(struct arena *a, json_object *from, struct node *n, struct 
 			return false;
 		n->entries[n->count++] = (struct entry){ .key = arena_strdup(a, key), .value = value };
 	}
+	node_index(a, n);
 	return true;
 }
 

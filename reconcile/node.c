@@ -50,10 +50,74 @@ struct node *node_map(struct arena *a)
 	return new_node(a, NODE_MAP);
 }
 
+/* A map of up to so many keys is looked through one by one. */
+enum { FEW = 32 };
+
+/* A hash table over the keys of a large map, so that 100,000 of them, which fit in one file, do not
+ * take the square of that.  It holds for just the map and count it was made for: a map copied
+ * or filled otherwise is looked through. */
+struct node_index {
+	const struct node *map;
+	size_t count, mask;
+	uint32_t *slots;	/* 1 + the place in entries; 0 is free */
+};
+
+static size_t hash(const char *key)
+{
+	uint64_t h = 14695981039346656037U;	/* FNV-1a */
+
+	for (; *key; key++)
+		h = (h ^ (unsigned char)*key) * 1099511628211U;
+	return h ^ h >> 32;
+}
+
+/* The slot of key, or the free one where it belongs. */
+static uint32_t *slot_of(const struct node_index *index, const char *key)
+{
+	size_t i = hash(key) & index->mask;
+
+	while (index->slots[i] && strcmp(index->map->entries[index->slots[i] - 1].key, key) != 0)
+		i = (i + 1) & index->mask;
+	return &index->slots[i];
+}
+
+static bool has_index(const struct node *map, size_t count)
+{
+	return map->index && map->index->map == map && map->index->count == count;
+}
+
+void node_index(struct arena *a, struct node *map)
+{
+	size_t slots = 4 * FEW;
+
+	map->index = NULL;
+	if (map->count <= FEW)
+		return;
+	while (slots < 4 * map->count)
+		slots *= 2;
+	map->index = arena_new(a, struct node_index, 1);
+	*map->index = (struct node_index){ map, map->count, slots - 1, arena_new(a, uint32_t, slots) };
+	for (size_t i = 0; i < map->count; i++)
+		*slot_of(map->index, map->entries[i].key) = (uint32_t)i + 1;
+}
+
+/* Takes the newest entry into the index. */
+static void index_last(struct arena *a, struct node *map)
+{
+	if (!has_index(map, map->count - 1) || map->index->mask < 2 * map->count) {
+		node_index(a, map);
+		return;
+	}
+	*slot_of(map->index, map->entries[map->count - 1].key) = (uint32_t)map->count;
+	map->index->count = map->count;
+}
+
 static struct node *append(struct arena *a, struct node *n, const char *key, struct node *value)
 {
 	arena_grow(a, n->entries, n->count, n->room);
 	n->entries[n->count++] = (struct entry){ key, value->at, value };
+	if (key && n->count > FEW)
+		index_last(a, n);
 	return value;
 }
 
@@ -67,14 +131,16 @@ static struct entry *find(const struct node *map, const char *key)
 {
 	if (!map || map->kind != NODE_MAP)
 		return NULL;
+	if (has_index(map, map->count)) {
+		uint32_t place = *slot_of(map->index, key);
+		return place ? &map->entries[place - 1] : NULL;
+	}
 	for (size_t i = 0; i < map->count; i++)
 		if (strcmp(map->entries[i].key, key) == 0)
 			return &map->entries[i];
 	return NULL;
 }
 
-/* Looks through all keys, which is right for the few that a program puts; the readers,
- * which take what a stranger wrote, append to entries and look for doubles once. */
 struct node *node_put(struct arena *a, struct node *map, const char *key, struct node *value)
 {
 	assert(map->kind == NODE_MAP);
@@ -95,6 +161,7 @@ void node_drop(struct node *map, const char *key)
 	size_t after = map->entries + map->count - (entry + 1);
 	memmove(entry, entry + 1, after * sizeof *entry);
 	map->count--;
+	map->index = NULL;
 }
 
 struct node *node_get(const struct node *map, const char *key)
@@ -145,6 +212,8 @@ struct node *node_copy(struct arena *a, const struct node *n)
 			.value = node_copy(a, from->value),
 		};
 	}
+	if (n->kind == NODE_MAP)
+		node_index(a, copy);
 	return copy;
 }
 
@@ -161,17 +230,18 @@ static bool is_sorted(const struct node *map)
 	return true;
 }
 
-enum { FEW = 16 };
+/* So many entries are sorted on the stack. */
+enum { STACKED = 16 };
 
 /* The entries of map by key: map's own if they are sorted, else a copy, which is in few
  * if it fits, and in *heap if it does not. */
-static const struct entry *sorted(const struct node *map, struct entry few[FEW], void **heap)
+static const struct entry *sorted(const struct node *map, struct entry few[STACKED], void **heap)
 {
 	struct entry *copy = few;
 
 	if (is_sorted(map))
 		return map->entries;
-	if (map->count > FEW) {
+	if (map->count > STACKED) {
 		copy = *heap = malloc(map->count * sizeof *copy);
 		if (!copy) {
 			fputs("out of memory\n", stderr);
@@ -190,7 +260,7 @@ static void free_heap(void **heap)
 
 static int order_maps(const struct node *a, const struct node *b)
 {
-	struct entry few_a[FEW], few_b[FEW];
+	struct entry few_a[STACKED], few_b[STACKED];
 	CLEANUP(free_heap) void *heap_a = NULL;
 	CLEANUP(free_heap) void *heap_b = NULL;
 	const struct entry *x = sorted(a, few_a, &heap_a);
@@ -251,8 +321,10 @@ bool node_equal(const struct node *a, const struct node *b)
 
 void node_sort_keys(struct node *n)
 {
-	if (n->kind == NODE_MAP && !is_sorted(n))
+	if (n->kind == NODE_MAP && !is_sorted(n)) {
 		qsort(n->entries, n->count, sizeof *n->entries, by_key);
+		n->index = NULL;
+	}
 	for (size_t i = 0; i < n->count; i++)
 		node_sort_keys(n->entries[i].value);
 }

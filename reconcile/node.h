@@ -29,6 +29,7 @@ struct node {
 	const char *text;	/* NODE_TEXT: the text; other scalars: as it was written, or NULL */
 	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
 	size_t count, room;
+	struct node_index *index;	/* node.c's own: finds the keys of a large map */
 };
 
 struct node *node_null(struct arena *a);
@@ -45,6 +46,10 @@ struct node *node_add(struct arena *a, struct node *list, struct node *value);
 struct node *node_put(struct arena *a, struct node *map, const char *key, struct node *value);
 /* Takes key out; nothing happens if it is not there. */
 void node_drop(struct node *map, const char *key);
+
+/* For who fills entries of a map directly, which has to look for doubles itself: makes finding keys
+ * quick, however many there are.  Afterwards entries change through the functions above only. */
+void node_index(struct arena *a, struct node *map);
 
 /* The value of key; NULL if there is none, or if map is NULL or no map. */
 struct node *node_get(const struct node *map, const char *key);

@@ -201,8 +201,5 @@ bool template_fill(const struct vars *vars, const char *file, const char *text, 
 		}
 		copy_to(&f, f.end);
 	}
-	if (out->full)
-		fault_add(faults, (struct pos){ file, 0, 0 },
-		          "too large with its variables filled in");
 	return faults->errors == errors;
 }

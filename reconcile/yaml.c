@@ -1,5 +1,6 @@
 #include "reconcile/yaml.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -399,7 +400,8 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	if (strlen(value) != event->data.scalar.length)
 		fault_add(r->faults, n->at, "found a NUL character in a text");
 	n->text = arena_strdup(r->arena, value);
-	if (event->data.scalar.plain_implicit) {
+	/* "!" asks for what the text is by itself; libyaml knows that but for an empty one. */
+	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
 			warn_yaml12(r, n);
 		else
@@ -444,6 +446,8 @@ static const char *key_text(struct reader *r, const struct node *n)
 		return "null";
 	if (n->kind != NODE_REAL)
 		return node_scalar_text(r->arena, n);
+	if (!isfinite(n->real))
+		return isnan(n->real) ? "NaN" : n->real > 0 ? "Infinity" : "-Infinity";
 	buf_add_real(&real, n->real);
 	return arena_strdup(r->arena, buf_str(&real));
 }
@@ -555,6 +559,7 @@ static void close_map(struct reader *r, struct node *map, const struct node *mer
 	}
 	if (merge)
 		merge_entries(r, map, all, total, merge_at);
+	node_index(r->arena, map);
 }
 
 /* True if "<<" can merge n; otherwise it is a fault. */

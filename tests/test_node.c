@@ -171,6 +171,53 @@ static void maps_of_many_keys_are_compared_in_any_order(void **state)
 	assert_false(node_equal(up, down));
 }
 
+/* Keys k0 to k99999 but for the odd ones, with their number. */
+static void assert_even_keys(struct arena *a, const struct node *map)
+{
+	for (int i = 0; i < 100000; i++)
+		assert_int_equal(node_get_int(map, arena_printf(a, "k%d", i), -1), i % 2 ? -1 : i);
+}
+
+static void many_keys_are_found_in_short_time(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *map = node_map(&a);
+
+	for (int i = 0; i < 100000; i += 2)
+		node_put(&a, map, arena_printf(&a, "k%d", i), node_int(&a, -2));
+	for (int i = 0; i < 100000; i += 2)
+		node_put(&a, map, arena_printf(&a, "k%d", i), node_int(&a, i));
+	assert_int_equal(map->count, 50000);
+	assert_even_keys(&a, map);
+	struct node *copy = node_copy(&a, map);
+	assert_even_keys(&a, copy);
+	node_drop(copy, "k0");
+	node_drop(copy, "k50000");
+	assert_null(node_get(copy, "k0"));
+	assert_int_equal(node_get_int(copy, "k99998", 0), 99998);
+	node_put(&a, copy, "k50000", node_int(&a, 50000));
+	node_put(&a, copy, "k0", node_int(&a, 0));
+	assert_even_keys(&a, copy);
+	node_sort_keys(copy);
+	assert_int_equal(node_get_int(copy, "k99998", 0), 99998);
+	assert_true(node_equal(copy, map));
+}
+
+static void a_map_copied_as_a_struct_is_no_trap(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *map = node_map(&a), copy;
+
+	for (int i = 0; i < 40; i++)
+		node_put(&a, map, arena_printf(&a, "k%d", i), node_int(&a, i));
+	copy = *map;
+	node_put(&a, &copy, "only here", node_int(&a, 1));
+	assert_null(node_get(map, "only here"));
+	assert_int_equal(node_get_int(&copy, "only here", 0), 1);
+	assert_int_equal(node_get_int(&copy, "k39", 0), 39);
+	assert_int_equal(node_get_int(map, "k39", 0), 39);
+}
+
 static void keys_are_sorted_at_every_level(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -250,6 +297,8 @@ int main(void)
 		cmocka_unit_test(not_a_number_equals_itself),
 		cmocka_unit_test(the_order_is_total),
 		cmocka_unit_test(maps_of_many_keys_are_compared_in_any_order),
+		cmocka_unit_test(many_keys_are_found_in_short_time),
+		cmocka_unit_test(a_map_copied_as_a_struct_is_no_trap),
 		cmocka_unit_test(keys_are_sorted_at_every_level),
 		cmocka_unit_test(scalars_have_a_text),
 		cmocka_unit_test(a_pointer_names_a_node),

@@ -115,22 +115,6 @@ static void names_that_pass_through_are_enough_to_look_at_braces(void **state)
 	assert_filled(&only_through, "{{ x }}", "1:1 unknown variable \"x\"" HOW_TO_GIVE);
 }
 
-static void a_result_past_the_limit_is_a_fault(void **state)
-{
-	static const char text[] = "{{ schedule }}";
-	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf fits = BUF(9);
-	CLEANUP(buf_done) struct buf too_small = BUF(8);
-	struct faults faults = { .arena = &a };
-
-	assert_true(template_fill(&vars, "t.yaml", text, strlen(text), &fits, &faults));
-	assert_string_equal(buf_str(&fits), "0 1 * * *");
-	assert_false(template_fill(&vars, "t.yaml", text, strlen(text), &too_small, &faults));
-	assert_int_equal(faults.count, 1);
-	assert_int_equal(faults.items[0].at.line, 0);
-	assert_string_equal(faults.items[0].message, "too large with its variables filled in");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,7 +122,6 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_filled_in_is_named_with_its_place),
 		cmocka_unit_test(without_variables_text_stays_as_it_is),
 		cmocka_unit_test(names_that_pass_through_are_enough_to_look_at_braces),
-		cmocka_unit_test(a_result_past_the_limit_is_a_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

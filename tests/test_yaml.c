@@ -75,9 +75,9 @@ static void documents_become_trees(void **state)
 
 static void keys_that_are_no_text_become_their_json_text(void **state)
 {
-	assert_outcome("1: a\ntrue: b\n~: c\n1.50: d\n0x10: e\n-1: f\n2024-01-01: g\n",
+	assert_outcome("1: a\ntrue: b\n~: c\n1.50: d\n0x10: e\n-1: f\n2024-01-01: g\n.nan: h\n-.inf: i\n",
 	               "{\"1\":\"a\",\"true\":\"b\",\"null\":\"c\",\"1.5\":\"d\",\"16\":\"e\",\"-1\":\"f\","
-	               "\"2024-01-01\":\"g\"}\n");
+	               "\"2024-01-01\":\"g\",\"NaN\":\"h\",\"-Infinity\":\"i\"}\n");
 }
 
 static void known_tags_are_obeyed(void **state)
@@ -85,7 +85,7 @@ static void known_tags_are_obeyed(void **state)
 	static const struct { const char *text, *json; } cases[] = {
 		{ "[!!str 12, !!str '', !!str yes]", "[\"12\",\"\",\"yes\"]\n" },
 		{ "[!!int \"12\", !!int 010, !!float 1, !!float '.5']", "[12,8,1.0,0.5]\n" },
-		{ "[!!bool 'yes', !!null '', !!null ~, ! 12, ! '12']", "[true,null,null,12,12]\n" },
+		{ "[!!bool 'yes', !!null '', !!null ~, ! 12, ! '12', ! ]", "[true,null,null,12,12,null]\n" },
 		{ "!!map {a: !!seq [1]}", "{\"a\":[1]}\n" },
 		{ "!<tag:yaml.org,2002:str> 1", "\"1\"\n" },
 		{ "%TAG !y! tag:yaml.org,2002:\n---\n!y!str 1", "\"1\"\n" },
