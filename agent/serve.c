@@ -68,6 +68,8 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 
 	if (!o->tls_cert != !o->tls_key)
 		return err_usage(err, "--tls-cert and --tls-key are given together or not at all");
+	if (o->tls_cert && o->unix_path)
+		return err_usage(err, "a unix socket is served without TLS: leave --tls-cert and --tls-key out");
 	if ((o->tls_cert && !read_pem(&s->arena, o->tls_cert, &http.tls_certificate, err)) ||
 	    (o->tls_key && !read_pem(&s->arena, o->tls_key, &http.tls_key, err)))
 		return false;

@@ -85,18 +85,36 @@ static void keep_token(struct arena *a, struct node *repository, const struct no
 		node_put(a, repository, "token", node_text(a, token));
 }
 
+/* The step of that name.  Both bodies mostly have their steps in one order, so the search goes on where the last
+ * one ended: thousands of steps are not compared each with each. */
+static const struct node *same_step(const struct node *steps, const char *name, size_t *from)
+{
+	size_t count = steps ? steps->count : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct entry *e = &steps->entries[(*from + i) % count];
+		if (strcmp(e->key, name) == 0) {
+			*from += i + 1;
+			return e->value;
+		}
+	}
+	return NULL;
+}
+
 void shape_keep(struct arena *a, struct node *body, const struct stored_workflow *before,
                 const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
                 struct stored_workflow *out)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const struct node *steps = node_get(body, "steps"), *steps_before = node_get(before_body, "steps");
+	size_t from = 0;
 
 	for (size_t i = 0; steps && i < steps->count; i++) {
 		const struct entry *step = &steps->entries[i];
+		const struct node *was = same_step(steps_before, step->key, &from);
 		struct node *repository = node_get(step->value, "repository");
-		if (repository)
-			keep_token(a, repository, node_get(node_get(steps_before, step->key), "repository"));
+		if (repository && was)
+			keep_token(a, repository, node_get(was, "repository"));
 	}
 	out->name = node_get_text(body, "name");
 	keep_triggers(a, node_get(body, "triggers"), before, uuid, out);
@@ -161,22 +179,19 @@ struct node *shape_entry(struct arena *a, const struct stored_workflow *w, int64
 	return out;
 }
 
-/* A copy without the keys whose value is null: they count as not declared. */
-static struct node *without_nulls(struct arena *a, const struct node *n)
+/* Takes out the keys whose value is null: they count as not declared. */
+static void drop_nulls(struct node *n)
 {
-	struct node *out;
+	size_t kept = 0;
 
-	if (n->kind != NODE_MAP && n->kind != NODE_LIST)
-		return node_copy(a, n);
-	out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
 	for (size_t i = 0; i < n->count; i++) {
-		const struct entry *e = &n->entries[i];
-		if (n->kind == NODE_LIST)
-			node_add(a, out, without_nulls(a, e->value));
-		else if (e->value->kind != NODE_NULL)
-			node_put(a, out, e->key, without_nulls(a, e->value));
+		struct entry *e = &n->entries[i];
+		if (n->kind == NODE_MAP && e->value->kind == NODE_NULL)
+			continue;
+		drop_nulls(e->value);
+		n->entries[kept++] = *e;
 	}
-	return out;
+	n->count = kept;
 }
 
 static void fill(struct arena *a, struct node *map, const char *key, struct node *value)
@@ -220,10 +235,9 @@ static void fill_standard(struct arena *a, struct node *step)
 	fill(a, node_get(step, "resources"), "storage", node_text(a, "10GB"));
 }
 
-static struct node *step_out(struct arena *a, const struct node *sent)
+static void fill_step(struct arena *a, struct node *step)
 {
 	static const char *const told[] = { "runConfiguration", "executionParameters", "outputParameters" };
-	struct node *step = without_nulls(a, sent);
 	struct node *repository = node_get(step, "repository");
 
 	fill(a, step, "type", node_text(a, "standard"));
@@ -236,25 +250,26 @@ static struct node *step_out(struct arena *a, const struct node *sent)
 		list_env(a, node_get(step, "parameters"));
 	for (size_t i = 0; i < ARRAY_LEN(told); i++)
 		fill(a, step, told[i], node_null(a));
-	return step;
 }
 
-struct node *shape_workflow(struct arena *a, const struct stored_workflow *w,
-                            const struct node *body, int64_t now)
+struct node *shape_workflow(struct arena *a, const struct stored_workflow *w, struct node *body,
+                            int64_t now)
 {
-	struct node *out = shape_entry(a, w, now), *sent = without_nulls(a, body);
-	struct node *steps = node_get(sent, "steps");
+	struct node *out = shape_entry(a, w, now), *steps;
 
+	drop_nulls(body);
 	/* Null says that it is not set; left out, a client could not tell that from not being told. */
-	fill(a, sent, "retryOptions", node_null(a));
-	fill(a, sent, "metadata", node_null(a));
-	fill(a, sent, "watchers", node_list(a));
-	node_put(a, out, "watchers", node_get(sent, "watchers"));
-	node_put(a, out, "retryOptions", node_get(sent, "retryOptions"));
-	node_put(a, out, "metadata", node_get(sent, "metadata"));
-	for (size_t i = 0; steps && i < steps->count; i++)
-		node_put(a, steps, steps->entries[i].key, step_out(a, steps->entries[i].value));
-	node_put(a, out, "steps", steps ? steps : node_map(a));
+	fill(a, body, "retryOptions", node_null(a));
+	fill(a, body, "metadata", node_null(a));
+	fill(a, body, "watchers", node_list(a));
+	fill(a, body, "steps", node_map(a));
+	steps = node_get(body, "steps");
+	for (size_t i = 0; i < steps->count; i++)
+		fill_step(a, steps->entries[i].value);
+	node_put(a, out, "watchers", node_get(body, "watchers"));
+	node_put(a, out, "retryOptions", node_get(body, "retryOptions"));
+	node_put(a, out, "metadata", node_get(body, "metadata"));
+	node_put(a, out, "steps", steps);
 	return out;
 }
 

@@ -290,6 +290,7 @@ static void who_stops_in_the_middle_is_hung_up_on(void **state)
 	/* Nobody else waits for them. */
 	assert_string_equal(ask(f, GET("/")), "200 GET / <>");
 	for (size_t i = 0; i < ARRAY_LEN(halves); i++) {
+		errno = 0;
 		const char *all = hear(f, fds[i], NULL);
 		if (strstr(all, " 200 "))
 			fail_msg("%s: %s", halves[i], all);

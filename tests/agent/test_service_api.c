@@ -398,6 +398,25 @@ static void a_token_that_is_left_out_is_kept_with_its_repository(void **state)
 	}
 }
 
+static void a_token_is_kept_by_the_name_of_its_step_whatever_the_order(void **state)
+{
+#define STEP(name, token) \
+	"\"" name "\":{\"type\":\"sql\",\"repository\":{\"url\":\"u\",\"branch\":\"m\",\"filePath\":\"f\"" token "}}"
+	struct fixture *f = *state;
+	struct stored_workflow w;
+	struct err err;
+
+	PLAY(f,
+		{ "POST " W, "{\"name\":\"a\",\"steps\":{" STEP("a", ",\"token\":\"ta\"") ","
+		  STEP("b", ",\"token\":\"tb\"") "," STEP("c", "") "," STEP("d", ",\"token\":\"td\"") "}}",
+		  "201 {\"id\":1}" },
+		{ "PUT " W "/1", "{\"name\":\"a\",\"steps\":{" STEP("d", "") "," STEP("new", "") ","
+		  STEP("c", "") "," STEP("a", "") "}}", "200 {\"id\":1}" });
+	assert_true(store_get(f->api.store, &f->arena, 1, &w, &err));
+	assert_string_equal(w.body, "{\"name\":\"a\",\"steps\":{" STEP("d", ",\"token\":\"td\"") ","
+	                    STEP("new", "") "," STEP("c", "") "," STEP("a", ",\"token\":\"ta\"") "}}");
+}
+
 static void a_state_that_forbids_a_change_is_a_conflict(void **state)
 {
 	static const struct { enum workflow_status status; const char *detail; bool idle; } cases[] = {
@@ -492,6 +511,7 @@ int main(void)
 		WITH_API(describe_gives_back_the_shapes_of_the_service),
 		WITH_API(a_webhook_keeps_its_address_only_if_asked_to),
 		WITH_API(a_token_that_is_left_out_is_kept_with_its_repository),
+		WITH_API(a_token_is_kept_by_the_name_of_its_step_whatever_the_order),
 		WITH_API(a_state_that_forbids_a_change_is_a_conflict),
 		WITH_API(the_stamp_moves_with_every_change_whatever_the_clock_does),
 		WITH_API(nobody_gets_in_without_the_token),

@@ -296,6 +296,9 @@ class ServeTest(ServiceCase):
         self.assertIn("--tls-cert and --tls-key are given together or not at all",
                       self.serve(*given, *tls[:2], code=64).err)
 
+        self.assertIn("a unix socket is served without TLS",
+                      self.serve("--unix", self.tmp / "socket", *tls, code=64).err)
+
         process, listening, _ = self.serve("--listen", "0.0.0.0:0", *given, *tls)
         port = re.fullmatch(r"listening on https://0\.0\.0\.0:(\d+)/workflows/api/v1\n", listening)[1]
         trust = ssl.create_default_context(cadata=CERTIFICATE)
