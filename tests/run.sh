@@ -51,17 +51,20 @@ unit() {
 	dir=$2
 	shift 2
 	good=0
+	skipped=0
 	for program in "$dir"/tests/test_* "$dir"/tests/agent/test_*; do
 		[ -x "$program" ] || continue
 		log=$logs/$(echo "$name-${program##*/}" | tr ' ' _).log
 		timeout 300 "$@" "$program" >"$log" 2>&1 </dev/null
 		rc=$?
 		good=$((good + $(grep -c '^\[       OK ]' "$log")))
+		skipped=$((skipped + $(grep -c '^\[  SKIPPED ] [^0-9]' "$log")))
 		bad=$(grep -c '^\[  FAILED  ] [^0-9]' "$log")
 		# One that crashed, or failed outside of its tests, has failed all the same.
 		[ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
 		[ "$bad" -eq 0 ] || fail "$name: ${program##*/}, exit $rc" "$bad" "$log"
 	done
+	[ "$skipped" -eq 0 ] || echo "  skipped $name: $skipped unit tests"
 	[ "$good" -eq 0 ] || pass "$name: unit tests" "$good"
 }
 
@@ -85,7 +88,7 @@ e2e() {		# e2e NAME PROGRAM
 		return
 	fi
 	pass "$1: end-to-end tests" "$2"
-	[ "$4" -eq 0 ] || echo "  skipped $1: $4"
+	[ "$4" -eq 0 ] || echo "  skipped $1: $4 end-to-end tests"
 	[ "$3" -eq 0 ] || fail "$1: end-to-end tests" "$3" "$log"
 }
 
