@@ -74,13 +74,13 @@ fuzz-%: tests/fuzz/fuzz_%.c
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
-DOCS := README.md LICENSE examples/README.md $(wildcard examples/workflows/*)
+DOCS := README.md LICENSE examples/README.md examples/fields.txt $(wildcard examples/workflows/*)
 install: all
 	$(Q)install -D -m 755 $(BUILD)/flowsync $(DESTDIR)$(PREFIX)/bin/flowsync
 	$(Q)for f in $(DOCS); do install -D -m 644 $$f $(doc)/$$f || exit 1; done
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS))
-	$(Q)for d in examples/workflows examples .; do rmdir $(doc)/$$d 2>/dev/null || :; done
+	$(Q)for d in /examples/workflows /examples ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
 .PHONY: all programs unit test demo fuzz install uninstall help clean

@@ -9,7 +9,7 @@ make -s install DESTDIR="$root" PREFIX=/usr
 find "$root" -type f | sed "s|^$root||" | sort
 "$root/usr/bin/flowsync" version
 for file in bin/flowsync share/doc/flowsync/README.md share/doc/flowsync/LICENSE \
-            share/doc/flowsync/examples/README.md; do
+            share/doc/flowsync/examples/README.md share/doc/flowsync/examples/fields.txt; do
 	[ -f "$root/usr/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 for file in examples/workflows/*; do

@@ -85,6 +85,7 @@ class Service:
                 raise AssertionError(f"serve did not start (exit {code}):\n{self.output()}")
             time.sleep(0.01)
         self.endpoint, self.scheme, self.address = match.groups()
+        self.port = int(self.address.rpartition(":")[2])
 
     def stop(self):
         """Ends it as an init system would, and holds it to a clean end."""
