@@ -161,6 +161,8 @@ static enum task_next created(struct work *w, struct request *next)
 		w->step->id = op->there;
 		return describe(w, WORK_DESCRIBE, 0, next);
 	}
+	if (op->look.op.ok && !op->sendings)	/* looked up, and not sent any more: it was stopped */
+		return ended(w, RESULT_DEFERRED, WORK_NOT_BEGUN);
 	return failed(w, &op->op);
 }
 

@@ -5,6 +5,8 @@
 #include "reconcile/cycle.h"
 #include "reconcile/op_create.h"
 
+#define WORK_NOT_BEGUN "not begun: the cycle was stopped or its time was over"
+
 enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY };
 
 struct work {
