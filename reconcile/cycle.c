@@ -14,6 +14,20 @@ static bool meant(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
+/* A pattern that fits nothing is most likely a slip, and all would look well. */
+static void check_patterns(const struct cycle_options *o, const struct specs *specs,
+                           struct faults *faults)
+{
+	for (size_t i = 0; i < o->only_count; i++) {
+		size_t fits = 0;
+		for (size_t j = 0; j < specs->count; j++)
+			fits += fnmatch(o->only[i], specs->items[j].name, 0) == 0;
+		if (!fits)
+			fault_warn(faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
+			           o->only[i]);
+	}
+}
+
 void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
                  struct report *report, struct faults *faults)
@@ -31,6 +45,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		c->works[c->count] = (struct work){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;
 	}
+	check_patterns(options, specs, faults);
 	report->step_count = c->count;
 	report->source.specs = c->count;
 	op_list_init(&c->list, a);

@@ -15,7 +15,7 @@ void op_list_init(struct op_list *list, struct arena *a)
 		.op = { .task.step = task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
 		.reading = 1, .told = -1,
 	};
-	err_set(&list->op.err, "list workflows: not begun");
+	err_set(&list->op.err, "list workflows: not begun: it was stopped, or its time was over");
 }
 
 void op_list_name_init(struct op_list *list, struct arena *a, const char *name)

@@ -219,7 +219,10 @@ class Fake:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.block_on_close = False
         self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
@@ -228,6 +231,11 @@ class Fake:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+    def told(self, method=None):
+        """"METHOD path" of all requests that came, below /workflows/api/v1, without the query."""
+        return [f"{r.method} {r.path.removeprefix(BASE).split('?')[0]}" for r in self.requests
+                if method in (None, r.method)]
 
 
 class ServiceCase(unittest.TestCase):
@@ -264,6 +272,22 @@ class ServiceCase(unittest.TestCase):
         self.addCleanup(fake.close)
         return fake
 
+    def between(self, hook):
+        """A Fake in front of the test's service: hook(request, pass_on) answers as for Fake, or gives
+        None for what the service says.  pass_on(request) asks the service."""
+        service = self.service
+
+        def pass_on(request):
+            status, headers, body = service.raw(request.method, request.path, request.body or None,
+                                                request.headers.get("Authorization"),
+                                                {"Content-Type": "application/json"})
+            return status, body, {"Content-Type": headers["Content-Type"]}
+
+        def answer(request):
+            said = hook(request, pass_on)
+            return pass_on(request) if said is None else said
+        return self.fake(answer)
+
     def secret(self, name="secret"):
         """A text for a spec or a token that no output of any command may show from now on."""
         value = f"canary-{name}-{secrets.token_hex(8)}"
@@ -299,14 +323,10 @@ class ServiceCase(unittest.TestCase):
         unprivileged: not as root, where root would be let in.
         may_show_secrets: for the one option that says so.
         """
-        given = {"FLOWSYNC_STATE_DIR": self.state}
-        if endpoint is True:
-            endpoint = self.service.endpoint
-        if endpoint is not None:
-            given.update(FLOWSYNC_ENDPOINT=endpoint, FLOWSYNC_TOKEN_FILE=self.token_file())
         command = [str(a) for a in args]
-        options = dict(env=self.environment(**{**given, **(env or {})}), cwd=cwd or self.tmp,
-                       start_new_session=True)
+        given = {**self._given(endpoint), "TERM": "xterm" if terminal else None}
+        options = dict(env=self.environment(**{**given, **(env or {})}),
+                       cwd=cwd or self.tmp, start_new_session=True)
         program = PROGRAM
         if unprivileged and os.geteuid() == 0:
             program = self.tmp / "flowsync"     # the checkout may lie in a folder of root's
@@ -329,13 +349,12 @@ class ServiceCase(unittest.TestCase):
         self.assertEqual(result.code, code, f"\n{result}")
         return result
 
-    def start(self, *args, env=None):
+    def start(self, *args, env=None, endpoint=True):
         """A command left running, for tests that interrupt it: a Popen with text pipes."""
         process = subprocess.Popen(
             [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, cwd=self.tmp, start_new_session=True,
-            env=self.environment(FLOWSYNC_STATE_DIR=self.state, FLOWSYNC_ENDPOINT=self.service.endpoint,
-                                 FLOWSYNC_TOKEN_FILE=self.token_file(), **(env or {})))
+            env=self.environment(**self._given(endpoint), **(env or {})))
         self.addCleanup(self._reap, process)
         return process
 
@@ -349,6 +368,15 @@ class ServiceCase(unittest.TestCase):
     def _reap(self, process):
         process.kill()
         process.communicate()
+
+    def _given(self, endpoint):
+        """The variables by which a command finds its state and its service."""
+        given = {"FLOWSYNC_STATE_DIR": self.state}
+        if endpoint is True:
+            endpoint = self.service.endpoint
+        if endpoint is not None:
+            given.update(FLOWSYNC_ENDPOINT=endpoint, FLOWSYNC_TOKEN_FILE=self.token_file())
+        return given
 
     def token_file(self):
         if self._service is not None:
