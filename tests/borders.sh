@@ -22,6 +22,7 @@ home 'yaml\.h'        reconcile/yaml.c
 home 'json-c/'        reconcile/json.c
 home 'curl/'          agent/rest.c agent/endpoint.c
 home 'sqlite3\.h'     agent/store.c
+home 'nettle/'        reconcile/digest.c
 home 'microhttpd\.h'  agent/http_server.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
