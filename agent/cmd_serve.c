@@ -57,7 +57,8 @@ static int run(struct context *ctx)
 	if (!find_places(ctx, &places, &err) || !start(ctx, &places, &serve, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "listening on %s\ntoken in %s\n", serve_url(serve), places.token);
-	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody knows of the service. */
+	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody
+	 * knows of the service. */
 	if (fflush(ctx->out) != 0) {
 		err_sys(&err, errno, "write to stdout");
 		return cli_fail(ctx, &err);

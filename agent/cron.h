@@ -8,8 +8,8 @@
 
 #include "reconcile/base.h"
 
-/* Sets *next to the first minute after `after` (both in seconds since 1970).  False, *next untouched, if text
- * is not a five-field expression or never fires ("0 0 30 2 *"). */
+/* Sets *next to the first minute after `after` (both in seconds since 1970).  False, *next
+ * untouched, if text is not a five-field expression or never fires ("0 0 30 2 *"). */
 bool cron_next(const char *text, int64_t after, int64_t *next);
 
 #endif

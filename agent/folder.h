@@ -4,7 +4,8 @@
 
 #include "reconcile/err.h"
 
-/* Makes path, and the folders above it that are missing, for the user alone.  What is there stays as it is. */
+/* Makes path, and the folders above it that are missing, for the user alone.  What is there
+ * stays as it is. */
 bool folder_make(const char *path, struct err *err);
 
 #endif

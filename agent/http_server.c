@@ -68,7 +68,8 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place; form: a plus stands for a space.  A NUL would end the text early for whoever reads it. */
+/* In place; form: a plus stands for a space.  A NUL would end the text early for whoever reads
+ * it. */
 static bool decode(char *text, bool form)
 {
 	char *out = text;
@@ -158,9 +159,9 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-/* A client that waits for "100 Continue" has not sent its body, and one that announces far too much will not be listened to
- * for that long: both are answered at once.  Everybody else first gets rid of the body, else the answer would be lost in
- * the reset of the connection. */
+/* A client that waits for "100 Continue" has not sent its body, and one that announces far too
+ * much will not be listened to for that long: both are answered at once.  Everybody else first
+ * gets rid of the body, else the answer would be lost in the reset of the connection. */
 static bool refused_at_once(struct MHD_Connection *connection, unsigned long long announced)
 {
 	return header(connection, MHD_HTTP_HEADER_EXPECT) || announced > DISCARD_MAX;
@@ -226,8 +227,8 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	return send_answer(s, x, connection);
 }
 
-/* The first that is heard of a request, before its headers.  The path is taken from here because libmicrohttpd would
- * decode it to a text that a NUL cuts short. */
+/* The first that is heard of a request, before its headers.  The path is taken from here because
+ * libmicrohttpd would decode it to a text that a NUL cuts short. */
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
 	struct exchange *x = calloc(1, sizeof *x);
@@ -262,7 +263,8 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ke
 
 /* ---- start and stop ---- */
 
-/* Once it runs, what libmicrohttpd says is about clients that hung up; its thread says only that. */
+/* Once it runs, what libmicrohttpd says is about clients that hung up; its thread says only
+ * that. */
 static void PRINTF(2, 0) on_log(void *ctx, const char *fmt, va_list ap)
 {
 	struct http_server *s = ctx;

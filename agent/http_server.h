@@ -36,7 +36,8 @@ struct http_response {
 
 struct http_handler {
 	void *ctx;
-	/* Asked when the headers are in.  False: *response is the answer, and the body is thrown away as it comes. */
+	/* Asked when the headers are in.  False: *response is the answer, and the body is thrown
+	 * away as it comes. */
 	bool (*admit)(void *ctx, const struct http_request *request, struct http_response *response);
 	/* Asked when the body is in. */
 	void (*answer)(void *ctx, const struct http_request *request, struct http_response *response);
@@ -51,11 +52,13 @@ struct http_options {
 
 struct http_server;
 
-/* Serves on listener's socket until stopped; the socket stays the caller's and outlives the server. */
+/* Serves on listener's socket until stopped; the socket stays the caller's and outlives the
+ * server. */
 bool http_server_start(const struct http_options *options, const struct listener *listener,
                        struct http_server **out, struct err *err);
 
-/* Takes no new connection, lets requests that are under way end, for three seconds at most.  Takes NULL. */
+/* Takes no new connection, lets requests that are under way end, for three seconds at most.
+ * Takes NULL. */
 void http_server_stop(struct http_server *server);
 
 /* Makes the body {"detail": "..."}: the one shape of all errors. */

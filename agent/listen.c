@@ -106,7 +106,8 @@ static int listen_at(const struct addrinfo *address)
 
 	if (fd < 0)
 		return -1;
-	/* A service that was just stopped leaves connections behind that would hold its port for a minute. */
+	/* A service that was just stopped leaves connections behind that would hold its port for
+	 * a minute. */
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
 	if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
@@ -167,7 +168,8 @@ bool listen_unix(const char *path, struct listener *out, struct err *err)
 	if (!make_way(&address, err))
 		return false;
 	made.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	/* The file is made with the mode that the socket has: there is no moment in which others could connect. */
+	/* The file is made with the mode that the socket has: there is no moment in which others
+	 * could connect. */
 	if (made.fd < 0 || fchmod(made.fd, 0600) != 0 ||
 	    bind(made.fd, (const void *)&address, sizeof address) != 0 ||
 	    lstat(path, &st) != 0 || listen(made.fd, BACKLOG) != 0)

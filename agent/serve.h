@@ -1,5 +1,5 @@
-/* serve.h: the whole local service: its file of workflows, its socket, its thread.  `flowsync serve` runs it in the
- * open; the endpoint "local" runs it inside of another command. */
+/* serve.h: the whole local service: its file of workflows, its socket, its thread.  `flowsync
+ * serve` runs it in the open; the endpoint "local" runs it inside of another command. */
 #ifndef AGENT_SERVE_H
 #define AGENT_SERVE_H
 
@@ -17,19 +17,20 @@ struct serve_options {
 	const char *tls_cert, *tls_key;	/* PEM files; both NULL: plain HTTP */
 };
 
-/* Returns as soon as connections are taken.  Beyond loopback it wants a token that was given, and TLS: else ERR_USAGE.  Nothing of
- * options is kept. */
+/* Returns as soon as connections are taken.  Beyond loopback it wants a token that was given,
+ * and TLS: else ERR_USAGE.  Nothing of options is kept. */
 bool serve_start(const struct serve_options *options, struct serve **out, struct err *err);
 
-/* The same for the endpoint "local": on a free port of 127.0.0.1, with a token that nobody else learns, over local.db in
- * state_dir, which is made if it is not there. */
+/* The same for the endpoint "local": on a free port of 127.0.0.1, with a token that nobody else
+ * learns, over local.db in state_dir, which is made if it is not there. */
 bool serve_start_local(const char *state_dir, struct serve **out, struct err *err);
 
 /* Lets requests that are under way end, then closes everything.  Takes NULL. */
 void serve_stop(struct serve *serve);
 void serve_stopp(struct serve **serve);
 
-/* "http://127.0.0.1:8484/workflows/api/v1", or "unix:PATH": what --endpoint takes.  Valid until serve_stop(), as is the token. */
+/* "http://127.0.0.1:8484/workflows/api/v1", or "unix:PATH": what --endpoint takes.  Valid until
+ * serve_stop(), as is the token. */
 const char *serve_url(const struct serve *serve);
 const char *serve_token(const struct serve *serve);
 

@@ -31,7 +31,8 @@ int64_t service_now(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Version 4 (RFC 9562).  Whoever knows the id may pull the webhook one day, so it is made of good randomness. */
+/* Version 4 (RFC 9562).  Whoever knows the id may pull the webhook one day, so it is made of
+ * good randomness. */
 void service_uuid(char out[UUID_LEN + 1])
 {
 	unsigned char b[16];
@@ -328,8 +329,8 @@ static bool find_in(struct call *c, unsigned statuses, struct stored_workflow *w
 
 enum { IDLE = 1 << WORKFLOW_DRAFT | 1 << WORKFLOW_AVAILABLE | 1 << WORKFLOW_PAUSED };
 
-/* Who keeps the stamp of what he read must see that it changed, also within a millisecond and with a clock
- * that was set back. */
+/* Who keeps the stamp of what he read must see that it changed, also within a millisecond and
+ * with a clock that was set back. */
 static int64_t stamp_after(const struct call *c, int64_t before)
 {
 	int64_t now = c->api->now();
@@ -411,7 +412,8 @@ struct verb {
 
 #define BASE "/workflows/api/v1"
 
-/* "#" stands for a workflow's id, "*" for any word.  "executions" is no id: it is not made of digits. */
+/* "#" stands for a workflow's id, "*" for any word.  "executions" is no id: it is not made of
+ * digits. */
 static const struct route {
 	const char *path, *allow;
 	struct verb verbs[3];
@@ -432,7 +434,8 @@ static const struct route {
 	{ "/resource-usage/api/v1/telemetry", "POST", { { "POST", nothing } } },
 };
 
-/* The workflow's id that stands in the first len bytes; 0, which no workflow has, for one of more digits than ids have. */
+/* The workflow's id that stands in the first len bytes; 0, which no workflow has, for one of
+ * more digits than ids have. */
 static bool read_id(const char *text, size_t len, int64_t *id)
 {
 	enum { DIGITS = 18 };
@@ -508,7 +511,8 @@ static void answer(void *ctx, const struct http_request *request, struct http_re
 	dispatch(&c);
 }
 
-/* Takes the same time whatever the difference is, so that a token cannot be guessed piece by piece. */
+/* Takes the same time whatever the difference is, so that a token cannot be guessed piece by
+ * piece. */
 static bool same(const char *given, const char *token)
 {
 	size_t len = strlen(given);

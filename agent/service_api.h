@@ -1,5 +1,5 @@
-/* service_api.h: the local workflow service as the contract describes it: a request in, a status and JSON out.  It knows no
- * socket; http_server.c brings the requests. */
+/* service_api.h: the local workflow service as the contract describes it: a request in, a status
+ * and JSON out.  It knows no socket; http_server.c brings the requests. */
 #ifndef AGENT_SERVICE_API_H
 #define AGENT_SERVICE_API_H
 

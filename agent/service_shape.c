@@ -85,8 +85,8 @@ static void keep_token(struct arena *a, struct node *repository, const struct no
 		node_put(a, repository, "token", node_text(a, token));
 }
 
-/* The step of that name.  Both bodies mostly have their steps in one order, so the search goes on where the last
- * one ended: thousands of steps are not compared each with each. */
+/* The step of that name.  Both bodies mostly have their steps in one order, so the search goes
+ * on where the last one ended: thousands of steps are not compared each with each. */
 static const struct node *same_step(const struct node *steps, const char *name, size_t *from)
 {
 	size_t count = steps ? steps->count : 0;
@@ -215,7 +215,8 @@ static void list_env(struct arena *a, struct node *parameters)
 	node_put(a, parameters, "env", list);
 }
 
-/* Only standard steps have an image.  Nobody here knows its name, so it gets one that stays the same. */
+/* Only standard steps have an image.  Nobody here knows its name, so it gets one that stays the
+ * same. */
 static void fill_image(struct arena *a, struct node *step)
 {
 	int64_t image = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
@@ -258,7 +259,8 @@ struct node *shape_workflow(struct arena *a, const struct stored_workflow *w, st
 	struct node *out = shape_entry(a, w, now), *steps;
 
 	drop_nulls(body);
-	/* Null says that it is not set; left out, a client could not tell that from not being told. */
+	/* Null says that it is not set; left out, a client could not tell that from not being
+	 * told. */
 	fill(a, body, "retryOptions", node_null(a));
 	fill(a, body, "metadata", node_null(a));
 	fill(a, body, "watchers", node_list(a));

@@ -10,11 +10,11 @@ extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];
 
 enum { UUID_LEN = 36 };
 
-/* What create and update keep of a valid body, in out: name, triggers, tags and body; nothing else of out is touched.  All
- * text is in a or in body, which may be changed.
- * before and before_body: what an update replaces; NULL for a create.  A webhook with the policy "preserve"
- * takes over an id from there, another gets a new one from uuid; a token that is left out beside an unchanged
- * url is taken over too (contract, trap 3). */
+/* What create and update keep of a valid body, in out: name, triggers, tags and body; nothing
+ * else of out is touched.  All text is in a or in body, which may be changed. before and
+ * before_body: what an update replaces; NULL for a create.  A webhook with the policy "preserve"
+ * takes over an id from there, another gets a new one from uuid; a token that is left out beside
+ * an unchanged url is taken over too (contract, trap 3). */
 void shape_keep(struct arena *a, struct node *body, const struct stored_workflow *before,
                 const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
                 struct stored_workflow *out);

@@ -12,11 +12,13 @@
 
 enum { APPLICATION_ID = 0x666c6f77 };	/* "flow": tells our files from those of other programs */
 
-/* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to Z only. */
+/* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to
+ * Z only. */
 #define FITS " (?1 = 0 OR ?1 >> status & 1)" \
 	" AND (?2 IS NULL OR modified_by IN (SELECT value FROM json_each(?2)))"
 #define NAMED " AND instr(lower(name), lower(?3)) > 0"
-/* The index only narrows: what it takes for the same in another case is more than what lower() does. */
+/* The index only narrows: what it takes for the same in another case is more than what lower()
+ * does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
 #define COLUMNS "SELECT id, name, status, created, updated, modified_by FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
@@ -108,7 +110,8 @@ static sqlite3_stmt *begin_with(struct store *s, enum statement which)
 {
 	sqlite3_stmt **stmt = &s->statements[which];
 
-	/* What cannot be prepared is NULL; every call of sqlite3 takes that as misuse, so row() sees it. */
+	/* What cannot be prepared is NULL; every call of sqlite3 takes that as misuse, so row()
+	 * sees it. */
 	if (!*stmt)
 		sqlite3_prepare_v3(s->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
 	return *stmt;
@@ -125,7 +128,8 @@ static void finish(sqlite3_stmt *stmt)
 	sqlite3_clear_bindings(stmt);
 }
 
-/* Sets *more to whether there is a row.  After the last one, and after a failure, stmt is finished. */
+/* Sets *more to whether there is a row.  After the last one, and after a failure, stmt is
+ * finished. */
 static bool row(struct store *s, sqlite3_stmt *stmt, bool *more, struct err *err)
 {
 	int code = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
@@ -226,7 +230,8 @@ static bool make_file(const char *path, struct err *err)
 
 static bool set_up(struct store *s, int patience_ms, struct err *err)
 {
-	/* The store's user calls from one thread at a time, so sqlite3 needs no locks of its own. */
+	/* The store's user calls from one thread at a time, so sqlite3 needs no locks of its
+	 * own. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
 	if (!make_file(s->path, err))
@@ -235,8 +240,8 @@ static bool set_up(struct store *s, int patience_ms, struct err *err)
 		return failed(s, err);
 	sqlite3_extended_result_codes(s->db, 1);
 	sqlite3_busy_timeout(s->db, patience_ms);
-	/* What another program keeps is refused before anything in it is changed.  synchronous = FULL: an id that was given
-	 * out is not given out again after the power went. */
+	/* What another program keeps is refused before anything in it is changed.  synchronous =
+	 * FULL: an id that was given out is not given out again after the power went. */
 	return check_kind(s, &(int){ 0 }, err) &&
 	       execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 	                  "PRAGMA foreign_keys = ON", err) &&
@@ -287,7 +292,8 @@ bool store_end(struct store *s, bool keep, struct err *err)
 {
 	if (keep && run(s, begin_with(s, COMMIT), err))
 		return true;
-	/* A full disk may have taken it back already; then there is nothing to roll back, and nothing to say. */
+	/* A full disk may have taken it back already; then there is nothing to roll back, and
+	 * nothing to say. */
 	struct err ignored;
 	if (!sqlite3_get_autocommit(s->db))
 		run(s, begin_with(s, ROLLBACK), &ignored);
@@ -500,10 +506,11 @@ static const char *as_json(struct arena *a, const char *const *texts, size_t cou
 	return arena_strdup(a, buf_str(&text));
 }
 
-/* What the index of names is asked: the last characters of the searched part, as a phrase.  Names that begin
- * alike are the rule (pipeline-0001, pipeline-0002), and the index is slow in what they share: of 10,000 such names
- * a whole one takes 0.8 ms to find, six characters of it 0.05 ms.  NULL if there are less than the three that the
- * index is made of: then each name is looked at. */
+/* What the index of names is asked: the last characters of the searched part, as a phrase.
+ * Names that begin alike are the rule (pipeline-0001, pipeline-0002), and the index is slow in
+ * what they share: of 10,000 such names a whole one takes 0.8 ms to find, six characters of it
+ * 0.05 ms.  NULL if there are less than the three that the index is made of: then each name is
+ * looked at. */
 static const char *phrase(struct arena *a, const char *search)
 {
 	enum { LEAST = 3, MOST = 6 };

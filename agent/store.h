@@ -1,7 +1,7 @@
 /* store.h: the workflows of the local service, kept in one file.
  *
- * Several processes may use one file at a time; a write waits for the other's to end.  One store is used by one thread
- * at a time.  The only file that knows sqlite3 is store.c. */
+ * Several processes may use one file at a time; a write waits for the other's to end.  One store
+ * is used by one thread at a time.  The only file that knows sqlite3 is store.c. */
 #ifndef AGENT_STORE_H
 #define AGENT_STORE_H
 
@@ -48,8 +48,9 @@ struct workflow_page {
 	int64_t total;			/* that fit the query, on all pages */
 };
 
-/* Opens the file at path, made with mode 0600 if it is not there, and brings an older one up to date.  A newer one, or what is no
- * store of ours, is refused and left as it is.  patience_ms: how long to wait for another process to end its write. */
+/* Opens the file at path, made with mode 0600 if it is not there, and brings an older one up to
+ * date.  A newer one, or what is no store of ours, is refused and left as it is.  patience_ms:
+ * how long to wait for another process to end its write. */
 bool store_open(const char *path, int patience_ms, struct store **out, struct err *err);
 void store_close(struct store *store);	/* takes NULL */
 void store_closep(struct store **store);
@@ -57,8 +58,9 @@ void store_closep(struct store **store);
 /* True if the last failure was that another process kept the file busy: the same may work later. */
 bool store_was_busy(const struct store *store);
 
-/* What is read and written between these two is one step: nobody else writes meanwhile, others see all of it or
- * nothing.  keep false takes everything back, and so does a failure to keep; they do not nest. */
+/* What is read and written between these two is one step: nobody else writes meanwhile, others
+ * see all of it or nothing.  keep false takes everything back, and so does a failure to keep;
+ * they do not nest. */
 bool store_begin(struct store *store, struct err *err);
 bool store_end(struct store *store, bool keep, struct err *err);
 

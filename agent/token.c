@@ -80,7 +80,8 @@ static bool write_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* The file gets its name only when it is whole; link() leaves alone what somebody else made meanwhile. */
+/* The file gets its name only when it is whole; link() leaves alone what somebody else made
+ * meanwhile. */
 static bool make(struct arena *a, const char *path, struct err *err)
 {
 	const char *text = arena_printf(a, "%s\n", token_random(a));

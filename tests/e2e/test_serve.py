@@ -60,7 +60,7 @@ class Sdk:
     def __call__(self, method, path, body=None, token=None, **query):
         if query:
             path += "?" + urllib.parse.urlencode(query, doseq=True)
-        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection(self.service.address, timeout=TIMEOUT)
         try:
             connection.request(method, path, json.dumps(body or {}), {
                 "User-Agent": "peak/1.23.0 CPython/3.11.7 Linux/6.1.0",
@@ -371,11 +371,10 @@ class ServeTest(ServiceCase):
         first = self.service
         process, listening, _ = self.serve("--listen", "127.0.0.1:0", "--db", first.folder / "service.db",
                                            "--token-file", first.token_file)
-        port = urllib.parse.urlsplit(listening.split()[2]).port
+        addresses = first.address, urllib.parse.urlsplit(listening.split()[2]).netloc
 
         def write(n):
-            to = port if n % 2 else first.port
-            connection = http.client.HTTPConnection("127.0.0.1", to, timeout=TIMEOUT)
+            connection = http.client.HTTPConnection(addresses[n % 2], timeout=TIMEOUT)
             connection.request("POST", BASE + "/workflows/", json.dumps({"name": f"w{n}", "steps": {}}),
                                {"Authorization": first.token})
             answer = connection.getresponse()
