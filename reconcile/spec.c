@@ -38,7 +38,7 @@ static bool read_ignore(struct spec *spec, const struct entry *e, struct faults 
 {
 	bool good = want(faults, e, NODE_LIST, "a list of JSON Pointers");
 
-	for (size_t i = 0; good && i < e->value->count; i++) {
+	for (size_t i = 0; e->value->kind == NODE_LIST && i < e->value->count; i++) {
 		const struct node *pointer = e->value->entries[i].value;
 		if (pointer->kind != NODE_TEXT || pointer->text[0] != '/')
 			good = fault_add(faults, pointer->at, "flowsync/ignore: expected a JSON Pointer, such as "
@@ -52,6 +52,9 @@ static bool read_renamed_from(struct spec *spec, const struct entry *e, struct f
 {
 	if (!want(faults, e, NODE_TEXT, "the workflow's old name"))
 		return false;
+	if (!*e->value->text)
+		return fault_add(faults, e->value->at, "flowsync/renamed_from: expected the workflow's old name, "
+		                 "found an empty text");
 	spec->renamed_from = e->value->text;
 	return true;
 }
@@ -148,7 +151,7 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 {
 	CLEANUP(buf_done) struct buf filled = BUF(YAML_MAX_BYTES);
 	struct pos file = { .file = name };
-	struct yaml_docs docs;
+	struct yaml_docs docs = { 0 };
 	size_t found = 0, before = faults->errors;
 
 	specs->files++;
@@ -157,78 +160,77 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		                 YAML_MAX_BYTES);
 	if (!template_fill(vars, name, bytes, len, &filled, faults))
 		return false;
-	if (filled.full)
-		return fault_add(faults, file, "with its variables filled in the file is over %d bytes",
-		                 YAML_MAX_BYTES);
-	if (!yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults))
-		return false;
+	/* One document that cannot be read does not keep the faults of the others back. */
+	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;
 		found++;
 		read_document(specs, docs.root[i], faults);
 	}
-	if (!found)
+	if (!found && whole)
 		return fault_add(faults, file, "the file is empty: expected a workflow");
 	return faults->errors == before;
 }
 
 /* ---- all documents together ---- */
 
+/* A name that a spec has, or had. */
+struct claim {
+	const char *name;
+	const struct spec *spec;
+	bool old;
+};
+
+/* Names that are had come first, so that whoever claims one more can be told of it. */
 static int by_name(const void *a, const void *b)
 {
-	const struct spec *x = *(const struct spec *const *)a, *y = *(const struct spec *const *)b;
+	const struct claim *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
 
-	return order ? order : (x > y) - (x < y);
+	if (order == 0)
+		order = x->old - y->old;
+	return order ? order : (x->spec > y->spec) - (x->spec < y->spec);
 }
 
-static const struct spec **sorted(const struct specs *specs)
+static size_t sorted(const struct specs *specs, struct claim *claims)
 {
-	const struct spec **order = arena_new(specs->arena, const struct spec *, specs->count + 1);
+	size_t count = 0;
 
-	for (size_t i = 0; i < specs->count; i++)
-		order[i] = &specs->items[i];
-	if (specs->count)
-		qsort(order, specs->count, sizeof *order, by_name);
-	return order;
-}
-
-static const struct spec *search(const struct spec **order, size_t count, const char *name)
-{
-	while (count) {
-		size_t half = count / 2;
-		int side = strcmp(name, order[half]->name);
-		if (side == 0)
-			return order[half];
-		if (side > 0) {
-			order += half + 1;
-			count -= half + 1;
-		} else {
-			count = half;
-		}
+	for (size_t i = 0; i < specs->count; i++) {
+		const struct spec *s = &specs->items[i];
+		claims[count++] = (struct claim){ s->name, s, false };
+		if (s->renamed_from)
+			claims[count++] = (struct claim){ s->renamed_from, s, true };
 	}
-	return NULL;
+	if (count)
+		qsort(claims, count, sizeof *claims, by_name);
+	return count;
+}
+
+static void claimed_twice(const struct claim *first, const struct claim *again, struct faults *faults)
+{
+	struct pos at = first->spec->at;
+
+	if (!again->old)
+		fault_add(faults, again->spec->at, "a workflow \"%s\" is declared already at %s:%d:%d",
+		          again->name, at.file, at.line, at.col);
+	else if (first->spec == again->spec)
+		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is the name that the workflow has",
+		          again->name);
+	else
+		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is %s at %s:%d:%d", again->name,
+		          first->old ? "claimed already" : "still declared", at.file, at.line, at.col);
 }
 
 bool specs_check(const struct specs *specs, struct faults *faults)
 {
-	const struct spec **order = sorted(specs);
-	size_t before = faults->errors;
+	struct claim *claims = arena_new(specs->arena, struct claim, 2 * specs->count + 1);
+	size_t count = sorted(specs, claims), before = faults->errors;
 
-	for (size_t i = 1; i < specs->count; i++) {
-		const struct spec *first = order[i - 1], *again = order[i];
-		if (strcmp(first->name, again->name) == 0)
-			fault_add(faults, again->at, "a workflow \"%s\" is declared already at %s:%d:%d",
-			          again->name, first->at.file, first->at.line, first->at.col);
-	}
-	for (size_t i = 0; i < specs->count; i++) {
-		const struct spec *s = order[i];
-		const struct spec *old = s->renamed_from ? search(order, specs->count, s->renamed_from) : NULL;
-		if (old)
-			fault_add(faults, s->at, "renamed_from: \"%s\" is still declared at %s:%d:%d",
-			          s->renamed_from, old->at.file, old->at.line, old->at.col);
-	}
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(claims[i - 1].name, claims[i].name) == 0)
+			claimed_twice(&claims[i - 1], &claims[i], faults);
 	return faults->errors == before;
 }
 

@@ -30,7 +30,8 @@ struct specs {
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct faults *faults);
 
-/* What only all files together show: two specs of one name (both places), renamed_from that another spec declares.
+/* What only all files together show: two specs of one name (both places), renamed_from that another spec declares
+ * or claims too.
  * True if no error was added. */
 bool specs_check(const struct specs *specs, struct faults *faults);
 
