@@ -114,6 +114,11 @@ static bool read_source(struct run *r)
 
 /* ---- the cycle ---- */
 
+static bool is_live(const struct run *r)
+{
+	return r->ctx->term.err_live && !r->ctx->settings->quiet;
+}
+
 static void show_progress(void *context)
 {
 	static const char *const words[] = { "listing", "reading", "applying", "done" };
@@ -127,6 +132,12 @@ static void show_progress(void *context)
 	fflush(r->ctx->err);
 }
 
+static void wipe_progress(struct run *r)
+{
+	if (is_live(r))
+		fputs("\r\x1b[K", r->ctx->err);
+}
+
 /* A service that is down would otherwise be waited for in silence; many requests say it at once. */
 static void tell_again(void *context, const struct task *task, const struct answer *answer,
                        int64_t wait_ms)
@@ -136,6 +147,7 @@ static void tell_again(void *context, const struct task *task, const struct answ
 	if (drive_now() < r->told + TELL_MS)
 		return;
 	r->told = drive_now();
+	wipe_progress(r);
 	if (answer->failure != FAILURE_NONE)
 		log_info(r->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
 		         (double)wait_ms / 1000);
@@ -147,8 +159,7 @@ static void tell_again(void *context, const struct task *task, const struct answ
 static void run_cycle(struct run *r, struct connection *connection, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	bool live = r->ctx->term.err_live && !s->quiet;
-	struct drive_watch watch = { live ? show_progress : NULL, tell_again, r };
+	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
 	struct cycle_options meant = { apply, s->only.items, s->only.count };
 	struct dispatch dispatch;
 
@@ -158,8 +169,7 @@ static void run_cycle(struct run *r, struct connection *connection, bool apply)
 		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
 	cycle_done(&r->cycle);
-	if (live)
-		fputs("\r\x1b[K", r->ctx->err);
+	wipe_progress(r);
 }
 
 static void talk_to_service(struct run *r, bool apply)
