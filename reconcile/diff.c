@@ -3,13 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/digest.h"
 #include "reconcile/mask.h"
 #include "reconcile/normalise.h"
 #include "reconcile/path.h"
 
 struct walk {
 	struct arena *arena;
+	const char *name;		/* of the workflow */
 	const struct node *ignore;
+	const struct node *record, *sealed;
+	bool hidden;			/* what the service hides is compared with the record */
+	bool whole;
 	struct diff *out;	/* NULL: only whether there is a difference is asked */
 	size_t found;
 };
@@ -24,6 +29,7 @@ struct spot {
 
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
                     const struct node *observed);
+static bool means_the_same_left_out(struct walk *w, const struct field *f, const struct node *n);
 
 /* ---- what is found ---- */
 
@@ -31,6 +37,44 @@ static struct node *shown(struct walk *w, const struct spot *at, const struct no
                           unsigned number)
 {
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
+}
+
+/* What both sealed bodies have where path leads, down to the first list: items have no place of their own there. */
+struct pair { const struct node *before, *now; bool in_list; };
+
+static struct pair pair_at(const struct walk *w, const struct path *path)
+{
+	if (!path->up)
+		return (struct pair){ w->record, w->sealed, false };
+	struct pair above = pair_at(w, path->up);
+	if (above.in_list || !path->key)
+		return (struct pair){ above.before, above.now, true };
+	return (struct pair){ node_get(above.before, path->key), node_get(above.now, path->key), false };
+}
+
+static bool same_as_before(const struct walk *w, const struct path *path)
+{
+	struct pair p = pair_at(w, path);
+
+	return p.before && p.now ? node_equal(p.before, p.now) : p.before == p.now;
+}
+
+static enum reason reason_of(const struct walk *w, const struct path *path)
+{
+	if (!w->record)
+		return REASON_ADOPTED;
+	return same_as_before(w, path) ? REASON_DRIFT : REASON_DECLARED;
+}
+
+static const char *value_digest(struct walk *w, const struct spot *at, const struct node *n)
+{
+	return digest_value(w->arena, w->name, path_text(w->arena, &at->path), at->outer, at->path.key,
+	                    at->field, n);
+}
+
+static bool is_strict(const struct field *f)
+{
+	return f && (f->words || f->type == FIELD_BOOL || f->type == FIELD_INT || f->type == FIELD_NUMBER);
 }
 
 /* A changed secret is shown as "(masked #1)" and "(masked #2)": that it changed is visible. */
@@ -45,8 +89,11 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 		.path = path_text(w->arena, &at->path),
 		.from = from ? shown(w, at, from, 1) : NULL,
 		.to = to ? shown(w, at, to, 1) : NULL,
-		.reason = REASON_ADOPTED,
+		.reason = reason_of(w, &at->path),
 		.at = pos,
+		.sent = value_digest(w, at, to),
+		.kept = value_digest(w, at, from),
+		.strict = is_strict(at->field),
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
@@ -57,8 +104,10 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 static bool differ(struct walk *w, const struct spot *at, const struct node *declared,
                    const struct node *observed)
 {
-	struct walk probe = { .arena = w->arena, .ignore = w->ignore };
+	struct walk probe = *w;
 
+	probe.out = NULL;
+	probe.found = 0;
 	compare(&probe, at, declared, observed);
 	return probe.found > 0;
 }
@@ -282,6 +331,33 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
 
 /* ---- maps ---- */
 
+/* True if an observed key that is not declared is no business of the service's own. */
+static bool must_go(struct walk *w, const struct spot *at, const struct node *observed)
+{
+	const struct field *f = at->field;
+	bool closed = at->outer->flags & FIELD_CLOSED;
+
+	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || ignored(w, at))
+		return false;
+	if (closed)
+		return true;
+	if (node_empty(observed) || means_the_same_left_out(w, f, observed))
+		return false;
+	/* Inside of a list an item has no record of its own; the list is declared as a whole. */
+	struct pair p = pair_at(w, &at->path);
+	return w->whole || (w->record && !p.in_list && p.before);
+}
+
+static void removed(struct walk *w, const struct spot *at, const struct node *from, struct pos pos,
+                    enum reason reason)
+{
+	found(w, at, from, NULL, pos);
+	if (!w->out)
+		return;
+	w->out->removes = true;
+	w->out->items[w->out->count - 1].reason = w->record ? reason : REASON_ADOPTED;
+}
+
 static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
                          const struct node *observed)
 {
@@ -293,16 +369,14 @@ static void compare_keys(struct walk *w, const struct spot *at, const struct nod
 		                     { &at->path, e->key } };
 		compare(w, &spot, e->value, node_get(observed, e->key));
 	}
-	if (!(at->field->flags & FIELD_CLOSED))
-		return;
 	for (size_t i = 0; observed && i < observed->count; i++) {
 		const struct entry *e = &observed->entries[i];
-		struct spot spot = { at->field->fields, at->field, kind, { &at->path, e->key } };
-		if (node_get(declared, e->key) || ignored(w, &spot))
-			continue;
-		found(w, &spot, e->value, NULL, declared->at);
-		if (w->out)
-			w->out->removes = true;
+		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		                     { &at->path, e->key } };
+		if (!node_get(declared, e->key) && must_go(w, &spot, e->value))
+			removed(w, &spot, e->value, declared->at,
+			        w->record && !node_get(pair_at(w, &at->path).before, e->key)
+			        ? REASON_DRIFT : REASON_UNDECLARED);
 	}
 }
 
@@ -316,7 +390,9 @@ static void compare_maps(struct walk *w, const struct spot *at, const struct nod
 		return;
 	}
 	/* All of it is missing: shown as one addition, if any of it means more than being left out does. */
-	struct walk probe = { .arena = w->arena, .ignore = w->ignore };
+	struct walk probe = *w;
+	probe.out = NULL;
+	probe.found = 0;
 	compare_keys(&probe, at, declared, NULL);
 	if (probe.found || presence)
 		found(w, at, NULL, declared, declared->at);
@@ -330,15 +406,25 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 	return text && strcmp(text, f->otherwise) == 0;
 }
 
+/* "A field that the service hides is compared with the record: a changed one is written once, an unchanged one
+ * never" (design, 5). */
+static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
+{
+	if (at->field->flags & FIELD_MAY_HIDE)
+		unseen(w, at);
+	if (w->hidden && (!w->record || !same_as_before(w, &at->path)))
+		found(w, at, NULL, declared, declared->at);
+}
+
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
                     const struct node *observed)
 {
 	const struct field *f = at->field;
 
-	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY | FIELD_HIDDEN)) || ignored(w, at))
+	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || ignored(w, at))
 		return;
-	if (!observed && (f->flags & FIELD_MAY_HIDE)) {
-		unseen(w, at);
+	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE))) {
+		compare_hidden(w, at, declared);
 		return;
 	}
 	if (observed && observed->kind == NODE_NULL)
@@ -357,11 +443,47 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		found(w, at, observed, declared, declared->at);
 }
 
+/* What was declared, is no more, and cannot be seen: whether it is still there only a write can settle. */
+static void compare_gone(struct walk *w, const struct spot *at, const struct node *before,
+                         const struct node *declared, const struct node *observed)
+{
+	unsigned kind = field_kind(at->field, declared, at->kind);
+
+	for (size_t i = 0; before && before->kind == NODE_MAP && i < before->count; i++) {
+		const struct entry *e = &before->entries[i];
+		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		                     { &at->path, e->key } };
+		const struct node *now = node_get(declared, e->key), *seen = node_get(observed, e->key);
+		bool hides = spot.field && ((spot.field->flags & FIELD_HIDDEN) ||
+		                            ((spot.field->flags & FIELD_MAY_HIDE) && !seen));
+		bool has = spot.field && (!spot.field->only || (spot.field->only & kind));
+		if (now && now->kind == NODE_MAP && seen && seen->kind == NODE_MAP)
+			compare_gone(w, &spot, e->value, now, seen);
+		else if (!now && hides && has && !ignored(w, &spot))
+			removed(w, &spot, e->value, declared->at, REASON_UNDECLARED);
+	}
+}
+
+void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out)
+{
+	struct diff result = { 0 };
+	struct spot root = { .field = &workflow_field, .kind = ALL_KINDS };
+	struct walk w = {
+		.arena = a, .name = sides->name, .ignore = sides->ignore, .record = sides->record,
+		.sealed = sides->sealed, .hidden = true, .whole = sides->whole, .out = &result,
+	};
+
+	compare(&w, &root, sides->declared, sides->observed);
+	compare_gone(&w, &root, sides->record, sides->declared, sides->observed);
+	*out = result;
+}
+
 void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
                    const struct node *ignore, struct diff *out)
 {
+	const char *name = node_get_text(declared, "name");
 	struct diff result = { 0 };
-	struct walk w = { .arena = a, .ignore = ignore, .out = &result };
+	struct walk w = { .arena = a, .name = name ? name : "", .ignore = ignore, .out = &result };
 
 	compare(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
 	*out = result;
@@ -390,6 +512,8 @@ struct diff diff_copy(struct arena *a, const struct diff *diff)
 	for (size_t i = 0; i < diff->count; i++) {
 		out.items[i] = diff->items[i];
 		out.items[i].path = arena_strdup(a, diff->items[i].path);
+		out.items[i].sent = arena_strdup(a, diff->items[i].sent);
+		out.items[i].kept = arena_strdup(a, diff->items[i].kept);
 		out.items[i].from = diff->items[i].from ? node_copy(a, diff->items[i].from) : NULL;
 		out.items[i].to = diff->items[i].to ? node_copy(a, diff->items[i].to) : NULL;
 	}

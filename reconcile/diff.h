@@ -23,20 +23,37 @@ struct change {
 	const struct node *from, *to;	/* masked copies; NULL for add and remove */
 	enum reason reason;
 	struct pos at;			/* of the declared value; for a removal of what it was taken out of */
+	const char *sent, *kept;	/* digests of the declared and the observed value, by which a pair is known again */
+	bool strict;			/* a number, a boolean or of an enumeration: no service writes that in another way */
 };
 
 struct diff {
 	struct change *items;
 	size_t count, room;
-	bool removes;			/* a step must go: a patch cannot say that */
+	bool removes;			/* a step or a key must go: a patch cannot say that */
 	const char **unseen;		/* pointers of declared fields that this service does not give back */
 	size_t unseen_count, unseen_room;
 };
 
 /* declared and observed as normalise() makes them.  ignore is a list of JSON Pointers that are not compared, with what is
  * below them, "*" matching one level; NULL: none.  Everything in *out lives in a, texts and copies too. */
+/* This is without a record, and what the service hides is left out. */
 void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
                    const struct node *ignore, struct diff *out);
+
+/* All that is known of a workflow when it is compared. */
+struct diff_sides {
+	const char *name;		/* of the workflow */
+	const struct node *declared, *observed;	/* as normalise() makes them */
+	const struct node *ignore;	/* as for diff_workflow() */
+	/* What was declared at the last apply, and what is declared now, both as digest_seal() makes them with one key.  With a
+	 * record each change has its reason, a key that only the record has must go, and what the service hides is
+	 * compared with the record; without one what it hides is written once. */
+	const struct node *record, *sealed;	/* record NULL: there is none */
+	bool whole;			/* the spec is the whole truth: undeclared keys go too (--undeclared remove) */
+};
+
+void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out);
 
 /* A copy that lives in a alone. */
 struct diff diff_copy(struct arena *a, const struct diff *diff);
