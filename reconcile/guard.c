@@ -1,0 +1,116 @@
+#include "reconcile/guard.h"
+
+enum {
+	FLOOR = 10,		/* shares count from so many workflows on */
+	SHARE = 30,		/* percent */
+	SMALL_SHARE = 50,	/* percent, of fewer than FLOOR, and of two or more */
+	NAMES_SHOWN = 10,
+};
+
+static const char *name_list(struct arena *a, const char *const *names, size_t count)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
+		text = arena_printf(a, "%s%s%s", text, i ? ", " : "", names[i]);
+	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
+}
+
+static const char *share(struct arena *a, size_t part, size_t whole)
+{
+	return arena_printf(a, "%zu of %zu", part, whole);
+}
+
+static bool over(size_t part, size_t whole, int percent)
+{
+	return whole && part * 100 > whole * (size_t)percent;
+}
+
+static void add(struct arena *a, struct guards *g, const struct guard *guard, bool block)
+{
+	arena_grow(a, g->items, g->count, g->room);
+	g->items[g->count] = *guard;
+	if (!block)
+		g->items[g->count].message = NULL;
+	g->count++;
+	g->blocked |= block;
+}
+
+static void check_empty(struct arena *a, struct guards *g, const struct guard_facts *f,
+                        const struct guard_limits *l)
+{
+	add(a, g, &(struct guard){
+		.name = "empty-source", .limit = l->allow_empty ? "allowed" : "not empty",
+		.value = arena_printf(a, "%zu declared", f->declared),
+		.message = arena_printf(a, "the source declares nothing, but %zu workflows are owned (%s); if that "
+		                        "is meant, give --allow-empty", f->owned,
+		                        name_list(a, f->owned_names, f->owned)),
+	}, !f->declared && f->owned && !l->allow_empty);
+}
+
+/* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below 10" */
+static bool too_many_deletes(const struct guard_facts *f, int percent)
+{
+	if (percent >= 0)
+		return over(f->deletes, f->owned, percent);
+	if (f->owned >= FLOOR)
+		return over(f->deletes, f->owned, SHARE);
+	return f->deletes >= 2 && over(f->deletes, f->owned, SMALL_SHARE);
+}
+
+static void check_deletes(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	int percent = l->max_delete_percent >= 0 ? l->max_delete_percent :
+	              f->owned >= FLOOR ? SHARE : SMALL_SHARE;
+
+	add(a, g, &(struct guard){
+		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
+		.value = share(a, f->deletes, f->owned),
+		.message = arena_printf(a, "%zu of %zu owned workflows would be deleted, over %d %% (%s); if that is "
+		                        "meant, give --max-delete-percent", f->deletes, f->owned, percent,
+		                        name_list(a, f->delete_names, f->deletes)),
+	}, too_many_deletes(f, l->max_delete_percent));
+}
+
+/* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of another tenant, say. */
+static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	bool block = f->remembered >= FLOOR && over(f->missing, f->remembered, SHARE) && !l->allow_recreate;
+
+	add(a, g, &(struct guard){
+		.name = "missing-share", .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
+		.value = share(a, f->missing, f->remembered),
+		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
+		                        "%d %% (%s); is the token of another tenant? If they are to be made anew, give "
+		                        "--allow-recreate", f->missing, f->remembered, SHARE,
+		                        name_list(a, f->missing_names, f->missing)),
+	}, block);
+}
+
+static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	if (l->max_update_percent < 0)
+		return;
+	add(a, g, &(struct guard){
+		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
+		.value = share(a, f->updates, f->declared),
+		.message = arena_printf(a, "%zu of %zu declared workflows would be updated, over %d %%; if that is "
+		                        "meant, give a higher --max-update-percent", f->updates, f->declared,
+		                        l->max_update_percent),
+	}, over(f->updates, f->declared, l->max_update_percent));
+}
+
+struct guards guards_check(struct arena *a, const struct guard_facts *facts,
+                           const struct guard_limits *limits)
+{
+	struct guards g = { 0 };
+
+	check_empty(a, &g, facts, limits);
+	check_deletes(a, &g, facts, limits);
+	check_missing(a, &g, facts, limits);
+	check_updates(a, &g, facts, limits);
+	return g;
+}

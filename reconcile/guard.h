@@ -1,0 +1,35 @@
+/* guard.h: the rules that stop a plan before it does harm (design section 6). */
+#ifndef RECONCILE_GUARD_H
+#define RECONCILE_GUARD_H
+
+#include "reconcile/node.h"
+
+struct guard {
+	const char *name;	/* "empty-source", "delete-share", "missing-share", "update-share" */
+	const char *limit, *value;	/* in words: "30 %", "4 of 10 (40 %)" */
+	const char *message;	/* of one that blocks: the sentence, with the names; NULL: passed */
+};
+
+/* What a plan would do. */
+struct guard_facts {
+	size_t declared, owned, updates, deletes;
+	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
+	const char *const *delete_names, *const *missing_names, *const *owned_names;
+};
+
+struct guard_limits {
+	bool allow_empty, allow_recreate;
+	int max_delete_percent;		/* -1: the rule of the design */
+	int max_update_percent;		/* -1: off */
+};
+
+struct guards {
+	struct guard *items;
+	size_t count, room;
+	bool blocked;
+};
+
+struct guards guards_check(struct arena *a, const struct guard_facts *facts,
+                           const struct guard_limits *limits);
+
+#endif

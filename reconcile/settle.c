@@ -1,0 +1,119 @@
+#include "reconcile/settle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/buf.h"
+#include "reconcile/digest.h"
+
+static bool same(const struct node *pair, const char *key, const char *text)
+{
+	const char *value = node_get_text(pair, key);
+
+	return value && strcmp(value, text) == 0;
+}
+
+/* The pair that was learnt of this very change; NULL: none. */
+static const struct node *known_pair(const struct node *known, const struct change *c)
+{
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", c->path) && same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+			return pair;
+	}
+	return NULL;
+}
+
+/* "… or if the record shows that another sent value led to the same kept one" */
+static bool kept_whatever_is_sent(const struct node *known, const struct change *c)
+{
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", c->path) && !same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+			return true;
+	}
+	return false;
+}
+
+static void add(struct arena *a, struct diff *diff, const struct change *c)
+{
+	arena_grow(a, diff->items, diff->count, diff->room);
+	diff->items[diff->count++] = *c;
+	diff->removes |= c->op == CHANGE_REMOVE;
+}
+
+static void judge(struct arena *a, const struct node *known, const struct change *c,
+                  struct settlement *out)
+{
+	bool refused = c->strict || kept_whatever_is_sent(known, c);
+
+	add(a, refused ? &out->refused : &out->settled, c);
+}
+
+void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
+                  struct settlement *out)
+{
+	*out = (struct settlement){ 0 };
+	for (size_t i = 0; i < diff->count; i++)
+		judge(a, known, &diff->items[i], out);
+}
+
+void settle_split(struct arena *a, const struct diff *diff, const struct node *known,
+                  const char *marker, struct settlement *out)
+{
+	const char *digest = settle_digest(a, diff);
+
+	if (!known && marker && digest && strcmp(marker, digest) == 0) {
+		settle_judge(a, diff, NULL, out);
+		return;
+	}
+	*out = (struct settlement){ 0 };
+	for (size_t i = 0; i < diff->count; i++) {
+		const struct change *c = &diff->items[i];
+		const struct node *pair = known_pair(known, c), *refused = node_get(pair, "refused");
+		if (!pair)
+			add(a, &out->open, c);
+		else
+			add(a, refused && refused->boolean ? &out->refused : &out->settled, c);
+	}
+	out->open.removes = out->open.count && diff->removes;
+}
+
+static void add_pairs(struct arena *a, struct node *list, const struct diff *diff, bool refused)
+{
+	for (size_t i = 0; i < diff->count; i++) {
+		struct node *pair = node_add(a, list, node_map(a));
+		node_put(a, pair, "path", node_text(a, diff->items[i].path));
+		node_put(a, pair, "sent", node_text(a, diff->items[i].sent));
+		node_put(a, pair, "kept", node_text(a, diff->items[i].kept));
+		node_put(a, pair, "refused", node_bool(a, refused));
+	}
+}
+
+struct node *settle_list(struct arena *a, const struct settlement *s)
+{
+	struct node *list = node_list(a);
+
+	add_pairs(a, list, &s->settled, false);
+	add_pairs(a, list, &s->refused, true);
+	return list;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct change *)a)->path, ((const struct change *)b)->path);
+}
+
+const char *settle_digest(struct arena *a, const struct diff *diff)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct change *sorted = arena_new(a, struct change, diff->count + 1);
+
+	if (!diff->count)
+		return NULL;
+	memcpy(sorted, diff->items, diff->count * sizeof *sorted);
+	qsort(sorted, diff->count, sizeof *sorted, by_path);
+	for (size_t i = 0; i < diff->count; i++)
+		buf_addf(&text, "%s %s %s\n", sorted[i].path, sorted[i].sent, sorted[i].kept);
+	return digest_text(a, buf_str(&text));
+}

@@ -1,0 +1,33 @@
+/* settle.h: "no write is ever repeated without reason" (design section 5): what the service makes of a value that it was
+ * sent is learnt once, and counts as equal until the spec or that value changes. */
+#ifndef RECONCILE_SETTLE_H
+#define RECONCILE_SETTLE_H
+
+#include "reconcile/diff.h"
+#include "reconcile/record.h"
+
+/* A diff taken apart. */
+struct settlement {
+	struct diff open;	/* to be written */
+	struct diff settled;	/* the service's habit: left alone */
+	struct diff refused;	/* the service would not take it: left alone, and told of in every report */
+};
+
+/* Takes *diff apart by what is known: the pairs of known (a record's settled list; NULL: none), else the digest of them all that
+ * stands on the workflow (marker; NULL: none), which holds for all of diff together or not at all.  Parts share
+ * with diff. */
+void settle_split(struct arena *a, const struct diff *diff, const struct node *known,
+                  const char *marker, struct settlement *out);
+
+/* Judges what describe still shows otherwise after the same body was written twice: refused is what no service writes in another
+ * way (a number, a boolean, an enumeration), and what known shows to be kept whatever is sent; the rest is settled. */
+void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
+                  struct settlement *out);
+
+/* The list to be remembered: {path, sent, kept, refused} of both parts. */
+struct node *settle_list(struct arena *a, const struct settlement *s);
+
+/* S: eight hex digits by which all of diff is known again; NULL for an empty one. */
+const char *settle_digest(struct arena *a, const struct diff *diff);
+
+#endif
