@@ -1,18 +1,47 @@
 #include "reconcile/validate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/buf.h"
 #include "reconcile/fields.h"
 #include "reconcile/json.h"
 #include "reconcile/near.h"
 #include "reconcile/path.h"
 
+struct step_name { const char *name; size_t index; };
+
 struct check {
 	enum validate_as as;
 	const struct node *steps;	/* of the workflow; NULL: none */
+	struct step_name *names;	/* of the steps that are there, sorted: a file may hold thousands */
+	size_t name_count;
 	struct faults *faults;
 	struct arena *arena;
 };
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct step_name *)a)->name, ((const struct step_name *)b)->name);
+}
+
+static void sort_names(struct check *c)
+{
+	c->names = arena_new(c->arena, struct step_name, c->steps->count + 1);
+	for (size_t i = 0; i < c->steps->count; i++)
+		if (c->steps->entries[i].value->kind != NODE_NULL)
+			c->names[c->name_count++] = (struct step_name){ c->steps->entries[i].key, i };
+	if (c->name_count)
+		qsort(c->names, c->name_count, sizeof *c->names, by_name);
+}
+
+/* Where in steps the step of that name is; NULL if there is none, or nothing under its name. */
+static const size_t *find_step(const struct check *c, const char *name)
+{
+	struct step_name *found = c->name_count ? bsearch(&(struct step_name){ name }, c->names, c->name_count,
+	                                                  sizeof *c->names, by_name) : NULL;
+	return found ? &found->index : NULL;
+}
 
 /* How messages call the place: its pointer, and the root by a word. */
 static const char *place(const struct check *c, const struct path *path)
@@ -122,7 +151,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		}
 	if (f->flags & FIELD_CRON)
 		check_cron(c, n, path);
-	if ((f->flags & FIELD_STEP) && !node_get(c->steps, n->text))
+	if ((f->flags & FIELD_STEP) && !find_step(c, n->text))
 		fault_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
 	if ((f->flags & FIELD_JSON_TEXT) && c->as == VALIDATE_SPEC && !strstr(n->text, "{{") &&
 	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
@@ -170,11 +199,11 @@ static void check_entry(const struct check *c, const struct field *object, const
 	const struct field *f = field_child(object, e->key, kind.bits);
 	struct path here = { path, e->key };
 
-	if (e->value->kind == NODE_NULL)
-		return;		/* "Only null counts as not declared" (design, 5) */
-	if (!f) {
+	if (!f)
 		unknown_field(c, object, e, kind, path);
-	} else if (f->flags & FIELD_FILLED) {
+	if (!f || e->value->kind == NODE_NULL)
+		return;		/* "Only null counts as not declared" (design, 5) */
+	if (f->flags & FIELD_FILLED) {
 		fault_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
 		          place(c, path), e->key);
 	} else if (f->only && !(f->only & kind.bits)) {
@@ -194,11 +223,13 @@ static void check_required(const struct check *c, const struct field *object, co
 {
 	const char *choices = NULL;
 	size_t chosen = 0;
+	bool any = false;
 
 	for (const struct field *f = object->fields; f->name; f++) {
 		const struct node *value = node_get(n, f->name);
 		bool there = value && value->kind != NODE_NULL;
-		if ((f->need & kind.bits) && !there)
+		any |= there;
+		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
 			fault_add(c->faults, n->at, "%s: \"%s\" is missing", place(c, path), f->name);
 		if (f->one_of & kind.bits) {
 			chosen += there;
@@ -206,17 +237,29 @@ static void check_required(const struct check *c, const struct field *object, co
 			                  : arena_printf(c->arena, "\"%s\"", f->name);
 		}
 	}
-	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && chosen == 0;
+	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && !any;
 	if (choices && chosen != 1 && !none)
 		fault_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
 		          place(c, path), choices, chosen ? "more than one" : "none");
+}
+
+/* 0 if its word is missing where there must be one, or is none: that is said once, and what depends on it is
+ * not guessed at. */
+static unsigned kind_of(const struct field *f, const struct node *n, unsigned outer)
+{
+	const struct node *word = node_get(n, f->variant);
+	bool there = word && word->kind != NODE_NULL;
+
+	if (there ? word->kind != NODE_TEXT : !field_child(f, f->variant, ALL_KINDS)->otherwise)
+		return 0;
+	return field_kind(f, n, outer);
 }
 
 static void check_object(const struct check *c, const struct field *f, const struct node *n,
                          struct kind kind, const struct path *path)
 {
 	if (f->variant)
-		kind = (struct kind){ field_kind(f, n, kind.bits), f };
+		kind = (struct kind){ kind_of(f, n, kind.bits), f };
 	for (size_t i = 0; i < n->count; i++)
 		check_entry(c, f, n, &n->entries[i], kind, path);
 	check_required(c, f, n, kind, path);
@@ -285,6 +328,8 @@ static void check_value(const struct check *c, const struct field *f, const stru
 
 /* ---- the graph of steps ---- */
 
+enum { CIRCLE_SHOWN = 10 };	/* steps; a file may have a circle of thousands */
+
 struct graph {
 	const struct check *check;
 	const struct node *steps;
@@ -293,27 +338,19 @@ struct graph {
 	size_t *trail, depth;			/* the steps that are open, outermost first */
 };
 
-static size_t step_index(const struct node *steps, const char *name)
-{
-	for (size_t i = 0; i < steps->count; i++)
-		if (strcmp(steps->entries[i].key, name) == 0)
-			return i;
-	return steps->count;
-}
-
 static void circle(struct graph *g, size_t again, struct pos at)
 {
-	struct arena *a = g->check->arena;
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	size_t from = 0;
-	const char *text;
 
 	while (g->trail[from] != again)
 		from++;
-	text = g->steps->entries[again].key;
-	for (size_t i = g->depth; i-- > from; )
-		text = arena_printf(a, "%s -> %s", g->steps->entries[g->trail[i]].key, text);
+	size_t shown = g->depth - from < CIRCLE_SHOWN ? g->depth : from + CIRCLE_SHOWN;
+	for (size_t i = from; i < shown; i++)
+		buf_addf(&text, "%s -> ", g->steps->entries[g->trail[i]].key);
+	buf_addf(&text, "%s%s", shown < g->depth ? "... -> " : "", g->steps->entries[again].key);
 	fault_add(g->check->faults, at, "/steps/%s/parents: steps wait for each other in a circle: %s",
-	          g->steps->entries[g->trail[g->depth - 1]].key, text);
+	          g->steps->entries[g->trail[g->depth - 1]].key, buf_str(&text));
 }
 
 /* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
@@ -331,14 +368,12 @@ static void walk_from(struct graph *g, size_t start)
 			continue;
 		}
 		const struct node *parent = parents->entries[g->next[at]++].value;
-		size_t to = parent->kind == NODE_TEXT ? step_index(g->steps, parent->text) : g->steps->count;
-		if (to == g->steps->count)
-			continue;
-		if (g->marks[to] == OPEN) {
-			circle(g, to, parent->at);
-		} else if (g->marks[to] == UNSEEN) {
-			g->marks[to] = OPEN;
-			g->trail[g->depth++] = to;
+		const size_t *to = parent->kind == NODE_TEXT ? find_step(g->check, parent->text) : NULL;
+		if (to && g->marks[*to] == OPEN) {
+			circle(g, *to, parent->at);
+		} else if (to && g->marks[*to] == UNSEEN) {
+			g->marks[*to] = OPEN;
+			g->trail[g->depth++] = *to;
 		}
 	}
 }
@@ -364,6 +399,8 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct faul
 	};
 	size_t before = faults->errors;
 
+	if (c.steps)
+		sort_names(&c);
 	check_value(&c, &workflow_field, body, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
 	if (c.steps)
 		check_graph(&c);
