@@ -1,4 +1,5 @@
-/* yaml.h: YAML bytes to trees and back.  The only file that knows libyaml is yaml.c. */
+/* yaml.h: YAML bytes to trees and back.  The only file that knows libyaml is yaml.c;
+ * yaml_write.c does without. */
 #ifndef RECONCILE_YAML_H
 #define RECONCILE_YAML_H
 
@@ -29,7 +30,8 @@ bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
                struct yaml_docs *out, struct faults *faults);
 
 /* Appends n as a YAML document in block style; what it prints, yaml_read() reads back as
- * an equal tree.  Multi-line text becomes a literal block where YAML allows it. */
+ * an equal tree, if it is no larger than YAML_MAX_BYTES.  Multi-line text becomes a literal block
+ * where YAML allows it. */
 void yaml_write(const struct node *n, struct buf *out);
 
 #endif
