@@ -130,6 +130,42 @@ struct node *compose_whole(struct arena *a, const struct node *declared,
 	return out;
 }
 
+/* Takes out what pointer names; inside of lists nothing has to be taken out, as they are declared as wholes. */
+static void drop_at(struct arena *a, struct node *body, const char *pointer)
+{
+	const char *slash = strrchr(pointer, '/');
+	struct node *outer = node_at(body, arena_strndup(a, pointer, (size_t)(slash - pointer)));
+
+	if (!outer || outer->kind != NODE_MAP)
+		return;
+	for (size_t i = 0; i < outer->count; i++) {
+		const char *key = outer->entries[i].key;
+		if (strcmp(pointer_add(a, "", key), slash) == 0) {
+			node_drop(outer, key);
+			return;
+		}
+	}
+}
+
+struct node *compose_write(struct arena *a, const struct compose_sides *s)
+{
+	struct node *body = !s->described ? node_copy(a, s->declared) :
+	                    s->whole ? compose_whole(a, s->declared, s->described)
+	                             : compose_update(a, s->declared, s->described);
+	struct node *tags;
+
+	/* What merging made is shared with both sides. */
+	body = node_copy(a, body);
+	for (size_t i = 0; s->diff && i < s->diff->count; i++)
+		if (s->diff->items[i].op == CHANGE_REMOVE)
+			drop_at(a, body, s->diff->items[i].path);
+	tags = node_get(body, "tags");
+	if (!tags || tags->kind != NODE_LIST)
+		tags = node_put(a, body, "tags", node_list(a));
+	marker_write(a, tags, s->marker);
+	return body;
+}
+
 const char *compose_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described)
 {

@@ -3,6 +3,8 @@
 #ifndef RECONCILE_COMPOSE_H
 #define RECONCILE_COMPOSE_H
 
+#include "reconcile/diff.h"
+#include "reconcile/marker.h"
 #include "reconcile/normalise.h"
 
 /* The body of an update: what describe gave, with the declared laid over it.
@@ -14,6 +16,16 @@
  * untouched, the result shares with them. */
 struct node *compose_update(struct arena *a, const struct node *declared,
                             const struct node *described);
+
+/* What a sync writes. */
+struct compose_sides {
+	const struct node *declared, *described;	/* as for compose_update(); described NULL: a create */
+	const struct diff *diff;	/* its removals are carried out; NULL: none */
+	const struct marker *marker;	/* the tags of ours that it gets */
+	bool whole;			/* nothing undeclared is carried over (--undeclared remove) */
+};
+
+struct node *compose_write(struct arena *a, const struct compose_sides *sides);
 
 /* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks keep their addresses and flowsync's
  * own tags stay, which no file can say. */

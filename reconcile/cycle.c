@@ -1,10 +1,9 @@
 #include "reconcile/cycle.h"
 
 #include <fnmatch.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "reconcile/work.h"
+#include "reconcile/match.h"
 
 static bool meant(const struct cycle_options *o, const char *name)
 {
@@ -34,8 +33,10 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 {
 	*c = (struct cycle){
 		.arena = a, .dispatch = dispatch, .options = *options, .report = report, .faults = faults,
-		.works = arena_new(a, struct work, specs->count + 1), .to_do = 1,
+		.specs = specs, .works = arena_new(a, struct work, specs->count + 1), .to_do = 1,
 	};
+	if (!c->options.owner)
+		c->options.owner = "default";
 	report->steps = arena_new(a, struct step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
@@ -52,83 +53,9 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	dispatch_add(dispatch, &c->list.op.task);
 }
 
-/* ---- which workflow is meant ---- */
-
-struct names {
-	const struct listed **items;	/* by name, then id */
-	size_t count;
-};
-
-static int by_name(const void *a, const void *b)
+void cycle_remember(struct cycle *c, const struct cycle_memory *memory)
 {
-	const struct listed *x = *(const struct listed *const *)a, *y = *(const struct listed *const *)b;
-	int order = strcmp(x->name, y->name);
-
-	return order ? order : (x->id > y->id) - (x->id < y->id);
-}
-
-static struct names sorted(struct cycle *c)
-{
-	struct names names = { arena_new(c->arena, const struct listed *, c->list.count + 1), c->list.count };
-
-	for (size_t i = 0; i < names.count; i++)
-		names.items[i] = &c->list.items[i];
-	if (names.count)
-		qsort(names.items, names.count, sizeof *names.items, by_name);
-	return names;
-}
-
-/* All of one name, in the order of ids. */
-static struct names called(const struct names *names, const char *name)
-{
-	size_t low = 0, high = names->count, count = 0;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(names->items[middle]->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	while (low + count < names->count && strcmp(names->items[low + count]->name, name) == 0)
-		count++;
-	return (struct names){ names->items + low, count };
-}
-
-static const char *several(struct arena *a, const struct names *of)
-{
-	return listed_several(a, of->count, of->items[0], of->items[1]);
-}
-
-static const char *both(struct arena *a, const struct listed *old, const struct listed *new)
-{
-	return arena_printf(a, "renamed_from: \"%s\" (id %lld) and \"%s\" (id %lld) are both on the "
-	                    "service", old->name, (long long)old->id, new->name, (long long)new->id);
-}
-
-/* Finds the workflow that the spec means, by its name or by the one it had, and looks at it. */
-static void match(struct cycle *c, struct work *w, const struct names *names)
-{
-	struct step *s = w->step;
-	struct names now = called(names, s->name), old = { 0 };
-
-	if (w->spec->suspend) {
-		s->result = RESULT_SUSPENDED;
-		return;
-	}
-	if (w->spec->renamed_from)
-		old = called(names, w->spec->renamed_from);
-	s->result = RESULT_CONFLICT;
-	if (now.count > 1 || (!now.count && old.count > 1)) {
-		s->error = several(c->arena, now.count ? &now : &old);
-	} else if (now.count && old.count) {
-		s->error = both(c->arena, old.items[0], now.items[0]);
-	} else if (now.count || old.count) {
-		s->id = (now.count ? now : old).items[0]->id;
-		work_look(w);
-	} else {
-		work_plan_create(w);
-	}
+	c->memory = *memory;
 }
 
 /* ---- the phases ---- */
@@ -148,58 +75,124 @@ static void fail_whole(struct cycle *c, const char *sentence)
 static void observe(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
-	if (!c->list.op.ok) {
-		fail_whole(c, c->list.op.err.msg);
-		c->report->step_count = 0;	/* nothing is known of any: no step can be told */
-		c->phase = CYCLE_DONE;
+	if (c->list.op.ok) {
+		c->report->observed = c->list.count;
+		match_all(c, &c->facts);
 		return;
 	}
-	struct names names = sorted(c);
-	c->report->observed = c->list.count;
+	fail_whole(c, c->list.op.err.msg);
+	c->report->step_count = 0;	/* nothing is known of any: no step can be told */
+	c->phase = CYCLE_DONE;
+}
+
+/* "Nothing is written when one blocks" (design, 6). */
+static bool blocked(struct cycle *c)
+{
+	struct report *r = c->report;
+
 	for (size_t i = 0; i < c->count; i++)
-		match(c, &c->works[i], &names);
+		c->facts.updates += r->steps[i].result == RESULT_PLANNED &&
+		                    r->steps[i].action != ACTION_CREATE;
+	c->facts.declared = c->specs->count;
+	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
+	for (size_t i = 0; i < r->guards.count; i++)
+		if (r->guards.items[i].message)
+			fault_add(c->faults, (struct pos){ 0 }, "guard %s: %s", r->guards.items[i].name,
+			          r->guards.items[i].message);
+	for (size_t i = 0; r->guards.blocked && i < r->step_count; i++)
+		if (r->steps[i].result == RESULT_PLANNED)
+			r->steps[i].result = RESULT_BLOCKED;
+	r->verdict.blocked |= r->guards.blocked;
+	return r->guards.blocked;
 }
 
 static void apply(struct cycle *c)
 {
 	begin_phase(c, CYCLE_APPLY);
 	for (size_t i = 0; i < c->count; i++)
-		if (c->options.apply && c->works[i].step->result == RESULT_PLANNED)
+		if (c->works[i].step->result == RESULT_PLANNED)
 			work_apply(&c->works[i]);
 }
 
-static void warn_of_unseen(struct cycle *c)
+/* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks undeclared may be what they need. */
+static bool deletes_wait(const struct cycle *c)
 {
-	if (c->unseen == 1)
-		fault_warn(c->faults, (struct pos){ 0 },
-		           "workflow \"%s\" declares %s, which this service does not show: a change there is "
-		           "not seen", c->unseen_name, c->unseen_path);
-	else if (c->unseen)
-		fault_warn(c->faults, (struct pos){ 0 },
-		           "%zu workflows declare what this service does not show (%s of \"%s\", for one): a "
-		           "change there is not seen", c->unseen, c->unseen_path, c->unseen_name);
+	for (size_t i = 0; i < c->count; i++) {
+		const struct step *s = c->works[i].step;
+		bool moved = s->action == ACTION_CREATE || c->works[i].renames;
+		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
+			return true;
+	}
+	return false;
+}
+
+static void delete(struct cycle *c)
+{
+	struct report *r = c->report;
+	size_t before = c->count;
+	bool wait = deletes_wait(c);
+
+	begin_phase(c, CYCLE_DELETE);
+	if (before == r->step_count)
+		return;
+	struct work *works = arena_new(c->arena, struct work, r->step_count - before);
+	for (size_t i = before; i < r->step_count; i++) {
+		struct work *w = &works[i - before];
+		*w = (struct work){ .cycle = c, .step = &r->steps[i] };
+		if (!wait) {
+			work_delete(w);
+			continue;
+		}
+		r->steps[i].result = RESULT_DEFERRED;
+		r->steps[i].error = "waits for a create or a rename that has not succeeded";
+	}
+}
+
+static void warn_of(struct cycle *c, const struct tally *t, const char *one, const char *many)
+{
+	if (t->count == 1)
+		fault_warn(c->faults, (struct pos){ 0 }, "workflow \"%s\" %s", t->name, one);
+	else if (t->count)
+		fault_warn(c->faults, (struct pos){ 0 }, "%zu workflows (\"%s\" and others) %s", t->count, t->name,
+		           many);
+}
+
+static void warn(struct cycle *c)
+{
+	struct arena *a = c->arena;
+
+	warn_of(c, &c->unseen,
+	        arena_printf(a, "declares %s, which this service does not show: a change there is not seen",
+	                     c->unseen_path),
+	        arena_printf(a, "declare what this service does not show, such as %s: a change there is not "
+	                     "seen", c->unseen_path));
+	warn_of(c, &c->unmarked, "is unmarked: not pruned until first written",
+	        "are unmarked: not pruned until first written");
+	warn_of(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
+	        "have no record: keys taken out of the spec can't be seen");
 }
 
 /* What was planned and not begun: time was over, or somebody stopped it. */
 static void finish(struct cycle *c)
 {
+	struct report *r = c->report;
+
 	begin_phase(c, CYCLE_DONE);
 	if (c->dispatch->unauthorised && c->list.op.ok)
 		fail_whole(c, "the service does not accept the token any more: the cycle was stopped");
 	else if (c->forbade)
 		fail_whole(c, "the service forbade five workflows in a row: the cycle was stopped");
-	for (size_t i = 0; i < c->count && c->options.apply; i++) {
-		struct step *s = c->works[i].step;
-		if (s->result != RESULT_PLANNED)
+	for (size_t i = 0; i < r->step_count && c->options.apply; i++) {
+		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
-		s->result = RESULT_DEFERRED;
-		s->error = WORK_NOT_BEGUN;
+		r->steps[i].result = RESULT_DEFERRED;
+		r->steps[i].error = WORK_NOT_BEGUN;
 	}
-	warn_of_unseen(c);
-	report_judge(c->report);
-	c->report->requests = c->dispatch->total;
-	c->report->retries = c->dispatch->retries;
-	memcpy(c->report->by_operation, c->dispatch->by_operation, sizeof c->report->by_operation);
+	warn(c);
+	report_judge(r);
+	r->requests = c->dispatch->total;
+	r->retries = c->dispatch->retries;
+	memcpy(r->by_operation, c->dispatch->by_operation, sizeof r->by_operation);
 }
 
 bool cycle_advance(struct cycle *c)
@@ -209,9 +202,15 @@ bool cycle_advance(struct cycle *c)
 		observe(c);
 		break;
 	case CYCLE_OBSERVE:
-		apply(c);
+		if (blocked(c) || !c->options.apply)
+			c->phase = CYCLE_DONE;
+		else
+			apply(c);
 		break;
 	case CYCLE_APPLY:
+		delete(c);
+		break;
+	case CYCLE_DELETE:
 	case CYCLE_DONE:
 		c->phase = CYCLE_DONE;
 		break;

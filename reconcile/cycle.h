@@ -7,6 +7,7 @@
 #define RECONCILE_CYCLE_H
 
 #include "reconcile/op_list.h"
+#include "reconcile/record.h"
 #include "reconcile/report.h"
 #include "reconcile/spec.h"
 
@@ -14,33 +15,62 @@ struct cycle_options {
 	bool apply;			/* false: stop after plan */
 	const char *const *only;	/* globs of names; nothing outside is planned or counted */
 	size_t only_count;
+	const char *owner;		/* NULL: "default" */
+	bool prune;			/* delete what is owned and not declared any more */
+	bool no_adopt;			/* a workflow without our marker is a conflict */
+	bool mark;			/* put our marker on workflows that are equal already */
+	bool whole;			/* --undeclared remove */
+	struct guard_limits limits;
 };
 
-enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DONE };
+/* What is remembered between cycles.  All zero: nothing is. */
+struct cycle_memory {
+	const struct records *records;	/* NULL: none */
+	const unsigned char *key;	/* of sealed bodies, DIGEST_KEY_SIZE bytes; NULL: one of zeros */
+	/* The body of an older version of spec's file whose digest_body() is digest, in a; NULL: none is known. */
+	const struct node *(*recall)(void *context, struct arena *a, const struct spec *spec,
+	                             const char *digest);
+	void (*keep)(void *context, const struct record *record);	/* on disk when it returns */
+	void (*forget)(void *context, const char *name);
+	void *context;
+};
+
+enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };
 
 enum { CYCLE_FORBIDDEN_MAX = 5 };
+
+/* A number of workflows of which something is to be said, and the name of the first. */
+struct tally { size_t count; const char *name; };
 
 struct cycle {
 	struct arena *arena;		/* for what outlives the cycle: the report's steps */
 	struct dispatch *dispatch;
 	struct cycle_options options;
-	struct report *report;		/* steps, counts, warnings and verdict are filled in */
+	struct cycle_memory memory;
+	const struct specs *specs;
+	struct report *report;		/* steps, counts, warnings, guards and verdict are filled in */
 	struct faults *faults;		/* the report's; warnings are added */
 	enum cycle_phase phase;
 	struct op_list list;
-	struct work *works;		/* one for each spec that is meant */
+	struct work *works;		/* one for each spec that is meant; later one for each workflow that is to go */
 	size_t count;
+	struct guard_facts facts;
 	size_t finished, to_do;		/* of the works of this phase, for progress */
 	unsigned forbidden;		/* 403 answers in a row */
 	bool forbade;			/* there were so many of them that it was stopped */
-	size_t unseen;			/* workflows with a declared field that the service does not show */
-	const char *unseen_name, *unseen_path;	/* the first of them */
+	struct tally unseen;		/* a declared field that the service does not show */
+	const char *unseen_path;	/* of the first */
+	struct tally unmarked;		/* equal, and without our marker */
+	struct tally unrecorded;	/* no record of what was declared before */
 };
 
-/* specs were read without a fault; they, report and faults outlive the cycle. */
+/* specs were read without a fault; they, report, faults and what memory leads to outlive the cycle. */
 void cycle_begin(struct cycle *cycle, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
                  struct report *report, struct faults *faults);
+
+/* Between cycle_begin() and the first cycle_advance(): what is remembered. */
+void cycle_remember(struct cycle *cycle, const struct cycle_memory *memory);
 
 /* To be called when the dispatcher is idle.  False when the cycle has ended and the report's part of it is complete. */
 bool cycle_advance(struct cycle *cycle);

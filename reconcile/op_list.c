@@ -73,6 +73,7 @@ static bool keep(struct op_list *list, const struct node *item)
 	list->items[list->count++] = (struct listed){
 		id->integer, arena_strdup(list->op.arena, name),
 		arena_strdup(list->op.arena, status ? status : ""),
+		marker_read(list->op.arena, node_get(item, "tags")),
 		list->whole ? node_copy(list->op.arena, item) : NULL,
 	};
 	return true;

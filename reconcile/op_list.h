@@ -5,6 +5,7 @@
 #ifndef RECONCILE_OP_LIST_H
 #define RECONCILE_OP_LIST_H
 
+#include "reconcile/marker.h"
 #include "reconcile/op.h"
 
 enum { LIST_PAGE = 100, LIST_READINGS = 3, LIST_MAX = 500000 };
@@ -13,6 +14,7 @@ struct listed {
 	int64_t id;
 	const char *name;
 	const char *status;	/* "" if it is not told */
+	struct marker marker;		/* whose it is */
 	struct node *whole;	/* all that the list tells of it; NULL unless asked for */
 };
 

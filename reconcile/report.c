@@ -121,8 +121,8 @@ static struct node *step_tree(struct arena *a, const struct step *s)
 	                                                  : node_text(a, reason_word(s->reason)));
 	put_place(a, n, s->at);
 	node_put(a, n, "changes", changes_tree(a, &s->diff));
-	node_put(a, n, "settled", node_list(a));
-	node_put(a, n, "refused", kept_tree(a, &s->kept));
+	node_put(a, n, "settled", kept_tree(a, &s->settled));
+	node_put(a, n, "refused", kept_tree(a, &s->refused));
 	node_put(a, n, "attempts", node_int(a, s->attempts));
 	node_put(a, n, "http_status", s->http_status ? node_int(a, s->http_status) : node_null(a));
 	node_put(a, n, "error", text_or_null(a, s->error));
@@ -143,25 +143,41 @@ static struct node *steps_tree(struct arena *a, const struct report *r)
 static struct node *summary_tree(struct arena *a, const struct report *r)
 {
 	size_t actions[ACTION_DELETE + 1] = { 0 }, results[RESULT_SUSPENDED + 1] = { 0 };
+	size_t settled = 0;
 	struct node *n = node_map(a);
 
 	for (size_t i = 0; i < r->step_count; i++) {
+		settled += r->steps[i].settled.count > 0;
 		actions[r->steps[i].action]++;
 		results[r->steps[i].result]++;
 	}
 	node_put(a, n, "declared", node_int(a, (int64_t)r->source.specs));
 	node_put(a, n, "observed", node_int(a, (int64_t)r->observed));
-	node_put(a, n, "owned", node_int(a, 0));
+	node_put(a, n, "owned", node_int(a, (int64_t)r->owned));
 	for (int i = ACTION_CREATE; i <= ACTION_DELETE; i++)
 		node_put(a, n, action_word(i), node_int(a, (int64_t)actions[i]));
 	node_put(a, n, "none", node_int(a, (int64_t)actions[ACTION_NONE]));
-	node_put(a, n, "settled", node_int(a, 0));
+	node_put(a, n, "settled", node_int(a, (int64_t)settled));
 	node_put(a, n, "deferred", node_int(a, (int64_t)results[RESULT_DEFERRED]));
 	node_put(a, n, "failed", node_int(a, (int64_t)(results[RESULT_FAILED] + results[RESULT_REFUSED])));
 	node_put(a, n, "blocked", node_int(a, (int64_t)results[RESULT_BLOCKED]));
 	node_put(a, n, "conflict", node_int(a, (int64_t)results[RESULT_CONFLICT]));
 	node_put(a, n, "suspended", node_int(a, (int64_t)results[RESULT_SUSPENDED]));
 	return n;
+}
+
+static struct node *guards_tree(struct arena *a, const struct guards *g)
+{
+	struct node *list = node_list(a);
+
+	for (size_t i = 0; i < g->count; i++) {
+		struct node *n = node_add(a, list, node_map(a));
+		node_put(a, n, "name", node_text(a, g->items[i].name));
+		node_put(a, n, "limit", node_text(a, g->items[i].limit));
+		node_put(a, n, "value", node_text(a, g->items[i].value));
+		node_put(a, n, "result", node_text(a, g->items[i].message ? "block" : "pass"));
+	}
+	return list;
 }
 
 static struct node *source_tree(struct arena *a, const struct report_source *s)
@@ -234,7 +250,7 @@ struct node *report_tree(struct arena *a, const struct report *r)
 	node_put(a, n, "outcome", node_text(a, outcome_word(verdict_outcome(&r->verdict))));
 	node_put(a, n, "exit_code", node_int(a, verdict_exit_code(&r->verdict)));
 	node_put(a, n, "summary", summary_tree(a, r));
-	node_put(a, n, "guards", node_list(a));
+	node_put(a, n, "guards", guards_tree(a, &r->guards));
 	node_put(a, n, "workflows", steps_tree(a, r));
 	node_put(a, n, "requests", requests_tree(a, r));
 	node_put(a, n, "warnings", faults_tree(a, r->faults, true));

@@ -8,6 +8,7 @@
 #include "reconcile/buf.h"
 #include "reconcile/diff.h"
 #include "reconcile/faults.h"
+#include "reconcile/guard.h"
 #include "reconcile/request.h"
 #include "reconcile/verdict.h"
 
@@ -27,7 +28,7 @@ struct step {
 	enum reason reason;
 	struct pos at;			/* of the spec */
 	struct diff diff;		/* why: declared against observed, when it was planned */
-	struct diff kept;		/* what describe still showed otherwise after the write */
+	struct diff settled, refused;	/* what the service makes of what it is sent, and what it would not take */
 	unsigned attempts;		/* sendings of the write */
 	int http_status;		/* of the last answer; 0: none */
 	const char *error;		/* one sentence; NULL: none */
@@ -51,7 +52,8 @@ struct report {
 	struct verdict verdict;
 	struct step *steps;
 	size_t step_count;
-	size_t observed;		/* workflows on the service */
+	size_t observed, owned;		/* workflows on the service; those of them that bear our owner's marker */
+	struct guards guards;
 	unsigned requests, retries;
 	unsigned by_operation[OPERATION_COUNT];
 	const struct faults *faults;	/* warnings and errors */

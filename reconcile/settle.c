@@ -117,3 +117,14 @@ const char *settle_digest(struct arena *a, const struct diff *diff)
 		buf_addf(&text, "%s %s %s\n", sorted[i].path, sorted[i].sent, sorted[i].kept);
 	return digest_text(a, buf_str(&text));
 }
+
+const char *settle_digest_of(struct arena *a, const struct settlement *s)
+{
+	struct diff both = { 0 };
+
+	for (size_t i = 0; i < s->settled.count; i++)
+		add(a, &both, &s->settled.items[i]);
+	for (size_t i = 0; i < s->refused.count; i++)
+		add(a, &both, &s->refused.items[i]);
+	return settle_digest(a, &both);
+}

@@ -29,5 +29,7 @@ struct node *settle_list(struct arena *a, const struct settlement *s);
 
 /* S: eight hex digits by which all of diff is known again; NULL for an empty one. */
 const char *settle_digest(struct arena *a, const struct diff *diff);
+/* The same for what both settled parts say together. */
+const char *settle_digest_of(struct arena *a, const struct settlement *s);
 
 #endif

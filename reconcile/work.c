@@ -1,6 +1,9 @@
 #include "reconcile/work.h"
 
+#include <string.h>
+
 #include "reconcile/compose.h"
+#include "reconcile/digest.h"
 #include "reconcile/mask.h"
 
 enum {
@@ -39,19 +42,121 @@ static enum task_next failed(struct work *w, const struct op *op)
 	return ended(w, RESULT_FAILED, op->err.msg);
 }
 
+/* ---- what is known of the workflow ---- */
+
+static const struct record *remembered(const struct work *w)
+{
+	const struct records *records = w->cycle->memory.records;
+
+	return records ? records_find(records, w->spec->name) : NULL;
+}
+
+static const struct node *seal(struct work *w, const struct node *body)
+{
+	static const unsigned char no_key[DIGEST_KEY_SIZE];
+	const unsigned char *key = w->cycle->memory.key;
+
+	return digest_seal(&w->arena, key ? key : no_key, body);
+}
+
+/* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec itself, if its D is; else
+ * … the newest of the last 200 versions of its file whose D it is; else there is none" (design, 5). */
+static const struct node *find_record(struct work *w, const struct marker *m, const struct node *sealed)
+{
+	const struct record *r = remembered(w);
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct node *older;
+
+	if (!m->body)
+		return NULL;
+	if (r && r->body && strcmp(r->digest, m->body) == 0)
+		return r->body;
+	if (strcmp(digest_body(&w->arena, w->spec->body), m->body) == 0)
+		return sealed;
+	older = memory->recall ? memory->recall(memory->context, &w->arena, w->spec, m->body) : NULL;
+	return older ? seal(w, older) : NULL;
+}
+
+/* What is known is kept at once, so that a crash costs nothing. */
+static void remember(struct work *w, const struct node *settled, bool paused)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+
+	if (!memory->keep)
+		return;
+	memory->keep(memory->context, &(struct record){
+		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
+		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
+	});
+}
+
+static const struct node *known_pairs(const struct work *w)
+{
+	const struct record *r = remembered(w);
+
+	return r ? r->settled : NULL;
+}
+
+static void tell_one(struct tally *t, const char *name)
+{
+	if (t->count++ == 0)
+		t->name = name;
+}
+
+/* ---- planning ---- */
+
+static const char *paths(struct work *w, const char *words, const struct diff *diff)
+{
+	for (size_t i = 0; i < diff->count; i++)
+		words = arena_printf(&w->arena, "%s%s %s", words, i ? "," : "", diff->items[i].path);
+	return words;
+}
+
+static enum reason leading_reason(const struct diff *diff)
+{
+	enum reason reason = REASON_ADOPTED;
+
+	/* The spec's own change comes first, then what happened on the service. */
+	for (size_t i = 0; i < diff->count; i++)
+		if (i == 0 || diff->items[i].reason < reason)
+			reason = diff->items[i].reason;
+	return reason;
+}
+
+static void compare(struct work *w, const struct node *described, const struct node *record,
+                    struct diff *out)
+{
+	diff_three_way(&w->arena, &(struct diff_sides){
+		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
+		.observed = normalise(&w->arena, described), .ignore = w->spec->ignore,
+		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
+	}, out);
+}
+
 /* Sets the step by the difference between the spec and what describe gave. */
 static void plan(struct work *w, const struct node *described)
 {
 	struct step *s = w->step;
-	struct arena *a = w->cycle->arena;
-	struct node *declared = normalise(&w->arena, w->spec->body);
+	struct cycle *c = w->cycle;
+	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
+	const struct node *record = find_record(w, &m, seal(w, w->spec->body));
+	struct settlement parts;
 	struct diff diff;
 
-	diff_workflow(&w->arena, declared, normalise(&w->arena, described), w->spec->ignore, &diff);
-	s->diff = diff_copy(a, &diff);
-	s->reason = REASON_ADOPTED;
-	s->action = !diff.count ? ACTION_NONE : diff.removes ? ACTION_REPLACE : ACTION_PATCH;
-	s->result = diff.count ? RESULT_PLANNED : RESULT_UNCHANGED;
+	compare(w, described, record, &diff);
+	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
+	s->diff = diff_copy(c->arena, &parts.open);
+	s->settled = diff_copy(c->arena, &parts.settled);
+	s->refused = diff_copy(c->arena, &parts.refused);
+	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
+	w->settled_tag = settle_digest_of(&w->arena, &parts);
+	w->renames = strcmp(node_get_text(described, "name"), s->name) != 0;
+	/* prune: false has to stand on the workflow before the spec's file goes. */
+	bool keep_differs = w->marked && m.keep == w->spec->prune;
+	bool write = parts.open.count || keep_differs || (!w->marked && c->options.mark);
+	s->reason = parts.open.count ? leading_reason(&parts.open) : REASON_DECLARED;
+	s->action = !write ? ACTION_NONE : parts.open.removes ? ACTION_REPLACE : ACTION_PATCH;
+	s->result = write ? RESULT_PLANNED : parts.refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
 }
 
 static void plan_addition(struct work *w, const char *path, const struct field *f,
@@ -101,6 +206,41 @@ static enum task_next describe(struct work *w, enum work_state state, int64_t wa
 
 /* ---- looking ---- */
 
+static const char *refused_words(struct work *w)
+{
+	return paths(w, "refused by the service:", &w->step->refused);
+}
+
+static void tell_of_look(struct work *w)
+{
+	struct cycle *c = w->cycle;
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	bool write = w->step->result == RESULT_PLANNED;
+
+	if (w->step->diff.unseen_count) {
+		if (!c->unseen.count)
+			c->unseen_path = arena_strdup(c->arena, w->step->diff.unseen[0]);
+		tell_one(&c->unseen, w->step->name);
+	}
+	if (!w->marked && !write)
+		tell_one(&c->unmarked, w->step->name);
+	if (write && !find_record(w, &m, w->spec->body))
+		tell_one(&c->unrecorded, w->step->name);
+}
+
+/* Where the state was lost, what stands on the workflow is enough to begin it again. */
+static void remember_unchanged(struct work *w, const struct node *described)
+{
+	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
+	const struct record *r = remembered(w);
+	const char *digest = digest_body(&w->arena, w->spec->body);
+	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
+	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0;
+
+	if (w->marked && m.body && strcmp(m.body, digest) == 0 && !known)
+		remember(w, settle_list(&w->arena, &parts), false);
+}
+
 static enum task_next looked(struct work *w)
 {
 	const struct op *op = &w->call.op;
@@ -114,32 +254,48 @@ static enum task_next looked(struct work *w)
 		return failed(w, op);
 	w->cycle->forbidden = 0;
 	plan(w, w->call.answer);
+	tell_of_look(w);
 	result = w->step->result;
-	if (w->step->diff.unseen_count && w->cycle->unseen++ == 0) {
-		w->cycle->unseen_name = w->step->name;
-		w->cycle->unseen_path = w->step->diff.unseen[0];
-	}
 	const char *lost = result == RESULT_PLANNED
 	                 ? compose_may_lose(&w->arena, w->spec->body, w->call.answer) : NULL;
 	if (lost)
 		fault_warn(w->cycle->faults, w->step->at,
 		           "workflow \"%s\": an update loses %s if it is set on the service, which does not "
 		           "show it; declare it to keep it", w->step->name, lost);
-	return ended(w, result, NULL);
+	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
+		remember_unchanged(w, w->call.answer);
+	return ended(w, result, result == RESULT_REFUSED ? refused_words(w) : NULL);
 }
 
 /* ---- writing ---- */
 
+static struct marker our_marker(struct work *w)
+{
+	return (struct marker){
+		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
+		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
+	};
+}
+
 static enum task_next create(struct work *w, struct request *next)
 {
+	struct marker m = our_marker(w);
+	struct node *body = compose_write(&w->arena, &(struct compose_sides){
+		.declared = w->spec->body, .marker = &m,
+	});
+
 	w->state = WORK_CREATE;
-	op_create_init(&w->create, &w->arena, w->spec->body);
+	op_create_init(&w->create, &w->arena, body);
 	return w->create.op.task.step(&w->create.op.task, NULL, next);
 }
 
-static enum task_next update(struct work *w, struct request *next)
+static enum task_next update(struct work *w, const struct diff *diff, struct request *next)
 {
-	struct node *body = compose_update(&w->arena, w->spec->body, w->call.answer);
+	struct marker m = our_marker(w);
+	struct node *body = compose_write(&w->arena, &(struct compose_sides){
+		.declared = w->spec->body, .described = w->call.answer, .diff = diff, .marker = &m,
+		.whole = w->cycle->options.whole,
+	});
 
 	w->state = WORK_WRITE;
 	op_update_init(&w->call, &w->arena, w->step->id, w->step->name, body);
@@ -153,6 +309,7 @@ static enum task_next verify(struct work *w, const struct op *op, struct request
 	w->cycle->forbidden = 0;
 	w->step->http_status = op->status;
 	w->tries = 0;
+	remember(w, known_pairs(w), w->was_paused);
 	return describe(w, WORK_VERIFY, 0, next);
 }
 
@@ -177,6 +334,35 @@ static enum task_next created(struct work *w, struct request *next)
 	return failed(w, &op->op);
 }
 
+static bool is_paused(const struct node *described)
+{
+	const char *status = node_get_text(described, "status");
+
+	return status && strcmp(status, "Paused") == 0;
+}
+
+static bool still_ours(struct work *w)
+{
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	const char *owner = w->cycle->options.owner;
+
+	return !m.owner || strcmp(m.owner, owner) == 0 ||
+	       (m.name && !marker_fits(&w->arena, &m, node_get_text(w->call.answer, "name")));
+}
+
+/* Only that it was paused: what was applied last is what it was. */
+static void remember_paused(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *r = remembered(w);
+	struct record record = r ? *r : (struct record){ .name = w->spec->name, .digest = "" };
+
+	record.id = w->step->id;
+	record.paused = true;
+	if (memory->keep)
+		memory->keep(memory->context, &record);
+}
+
 /* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
  * again." */
 static enum task_next described(struct work *w, struct request *next)
@@ -187,10 +373,16 @@ static enum task_next described(struct work *w, struct request *next)
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
+	if (!still_ours(w))
+		return ended(w, RESULT_CONFLICT, "another owner has taken it since it was listed");
 	plan(w, w->call.answer);
-	if (w->step->result == RESULT_UNCHANGED)
-		return ended(w, RESULT_UNCHANGED, NULL);
-	return update(w, next);
+	w->was_paused |= is_paused(w->call.answer);
+	if (w->step->result != RESULT_PLANNED)
+		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+	/* "That it was paused is recorded before an update", so that a crash does not set it going. */
+	if (w->was_paused)
+		remember_paused(w);
+	return update(w, &w->step->diff, next);
 }
 
 /* 409: the workflow runs.  Described again each time, as it may be another one by then. */
@@ -215,13 +407,56 @@ static enum task_next written(struct work *w, struct request *next)
 
 /* ---- verifying ---- */
 
-static const char *not_kept(struct work *w, const struct diff *diff)
+/* It is as the spec says, or as near as the service lets it be; only its being paused may be missing. */
+static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
 {
-	const char *text = "written, but the service did not keep";
+	struct cycle *c = w->cycle;
 
-	for (size_t i = 0; i < diff->count; i++)
-		text = arena_printf(&w->arena, "%s%s %s", text, i ? "," : "", diff->items[i].path);
-	return text;
+	w->step->settled = diff_copy(c->arena, &parts->settled);
+	w->step->refused = diff_copy(c->arena, &parts->refused);
+	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
+	if (w->was_paused && !is_paused(w->call.answer)) {
+		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
+		w->state = WORK_PAUSE;
+		return w->call.op.task.step(&w->call.op.task, NULL, next);
+	}
+	remember(w, settle_list(&w->arena, parts), false);
+	return ended(w, w->step->result, parts->refused.count ? refused_words(w) : NULL);
+}
+
+static enum task_next paused(struct work *w)
+{
+	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
+
+	if (!w->call.op.ok) {
+		const char *why = arena_printf(&w->arena, "written, but the update set it going and it could not be "
+		                               "paused again: %s", w->call.op.err.msg);
+		w->step->http_status = w->call.op.status;
+		return ended(w, RESULT_FAILED, why);
+	}
+	fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": the update set it going; it was paused "
+	           "again", w->step->name);
+	remember(w, settle_list(&w->arena, &parts), false);
+	return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+}
+
+/* "Before judging, it is described again after a second, and written a second time at once" (design, 5). */
+static enum task_next unequal(struct work *w, const struct diff *diff, struct request *next)
+{
+	struct settlement parts;
+
+	settle_split(&w->arena, diff, known_pairs(w), w->settled_tag, &parts);
+	if (!parts.open.count)
+		return settled(w, &parts, next);
+	if (++w->tries < VERIFY_TRIES)
+		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
+	if (!w->written_twice) {
+		w->written_twice = true;
+		w->settled_tag = settle_digest(&w->arena, diff);
+		return update(w, diff, next);
+	}
+	settle_judge(&w->arena, diff, known_pairs(w), &parts);
+	return settled(w, &parts, next);
 }
 
 static enum task_next verified(struct work *w, struct request *next)
@@ -236,14 +471,52 @@ static enum task_next verified(struct work *w, struct request *next)
 		return ended(w, RESULT_FAILED, arena_printf(&w->arena, "written, but it could not be checked: %s",
 		                                            w->call.op.err.msg));
 	}
-	diff_workflow(&w->arena, normalise(&w->arena, w->spec->body),
-	              normalise(&w->arena, w->call.answer), w->spec->ignore, &diff);
-	if (!diff.count)
-		return ended(w, RESULT_APPLIED, NULL);
-	if (++w->tries < VERIFY_TRIES)
-		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
-	w->step->kept = diff_copy(w->cycle->arena, &diff);
-	return ended(w, RESULT_REFUSED, not_kept(w, &diff));
+	/* What was just written is the record of what the service hides. */
+	compare(w, w->call.answer, seal(w, w->spec->body), &diff);
+	if (diff.count)
+		return unequal(w, &diff, next);
+	return settled(w, &(struct settlement){ 0 }, next);
+}
+
+/* ---- deleting ---- */
+
+static enum task_next deleted(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+
+	w->step->http_status = w->call.op.status;
+	w->cycle->report->verdict.applied = true;
+	if (memory->forget)
+		memory->forget(memory->context, w->step->name);
+	return ended(w, RESULT_APPLIED, NULL);
+}
+
+/* It is looked at again right before: it may have been declared by another owner, kept, or renamed since. */
+static enum task_next delete_described(struct work *w, struct request *next)
+{
+	const struct node *n = w->call.answer;
+
+	if (!w->call.op.ok && w->call.op.status == NOT_FOUND)
+		return deleted(w);
+	if (!w->call.op.ok)
+		return failed(w, &w->call.op);
+	struct marker m = marker_read(&w->arena, node_get(n, "tags"));
+	bool same = m.owner && strcmp(m.owner, w->cycle->options.owner) == 0 && !m.other && !m.keep &&
+	            strcmp(node_get_text(n, "name"), w->step->name) == 0 &&
+	            marker_fits(&w->arena, &m, w->step->name);
+	if (!same)
+		return ended(w, RESULT_CONFLICT, "it changed since it was listed, and is left alone");
+	w->state = WORK_DELETE;
+	op_act_init(&w->call, &w->arena, OP_DELETE, w->step->id, w->step->name);
+	return w->call.op.task.step(&w->call.op.task, NULL, next);
+}
+
+static enum task_next delete_answered(struct work *w, struct request *next)
+{
+	w->step->attempts += w->task.attempts;
+	if (!w->call.op.ok && w->call.op.status == CONFLICT)
+		return conflicted(w, next);
+	return w->call.op.ok || w->call.op.status == NOT_FOUND ? deleted(w) : failed(w, &w->call.op);
 }
 
 /* ---- the task ---- */
@@ -275,9 +548,11 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 	switch (w->state) {
 	case WORK_LOOK: return looked(w);
 	case WORK_CREATE: return created(w, next);
-	case WORK_DESCRIBE: return described(w, next);
+	case WORK_DESCRIBE: return w->spec ? described(w, next) : delete_described(w, next);
 	case WORK_WRITE: return written(w, next);
 	case WORK_VERIFY: return verified(w, next);
+	case WORK_PAUSE: return paused(w);
+	case WORK_DELETE: return delete_answered(w, next);
 	}
 	return TASK_DONE;
 }
@@ -287,6 +562,7 @@ static void hand_over(struct work *w, enum work_state state)
 	w->task = (struct task){ .step = work_step };
 	w->state = state;
 	w->tries = 0;
+	w->settled_tag = NULL;	/* of the arena that went with the look */
 	w->cycle->to_do++;
 	dispatch_add(w->cycle->dispatch, &w->task);
 }
@@ -301,4 +577,9 @@ void work_look(struct work *w)
 void work_apply(struct work *w)
 {
 	hand_over(w, w->step->action == ACTION_CREATE ? WORK_CREATE : WORK_DESCRIBE);
+}
+
+void work_delete(struct work *w)
+{
+	hand_over(w, WORK_DESCRIBE);
 }

@@ -4,20 +4,28 @@
 
 #include "reconcile/cycle.h"
 #include "reconcile/op_create.h"
+#include "reconcile/settle.h"
 
 #define WORK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
-enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY };
+enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
 
 struct work {
 	struct task task;		/* first, so that a task is its work */
 	struct cycle *cycle;
-	const struct spec *spec;
+	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct step *step;		/* in the report */
+	bool marked;			/* the workflow bears our marker, for its name */
+	bool renames;			/* the workflow has another name on the service */
+
+	/* From here on: while it is at work. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
 	enum work_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
+	bool written_twice;
+	const char *settled_tag;	/* S of the last write; NULL: none */
+	bool was_paused;		/* before the update */
 	struct op_call call;
 	struct op_create create;
 };
@@ -26,6 +34,8 @@ struct work {
 void work_look(struct work *work);
 /* Do what is planned. */
 void work_apply(struct work *work);
+/* Delete the workflow, if it is still what it was when it was listed. */
+void work_delete(struct work *work);
 
 /* Plans the making of the workflow: every declared key is an addition. */
 void work_plan_create(struct work *work);
