@@ -139,7 +139,8 @@ static enum task_next create(struct work *w, struct request *next)
 
 static enum task_next update(struct work *w, struct request *next)
 {
-	struct node *body = compose_update(&w->arena, w->spec->body, w->call.answer);
+	struct node *body = compose_update(&w->arena, w->spec->body, w->call.answer,
+	                                   w->spec->ignore);
 
 	w->state = WORK_WRITE;
 	op_update_init(&w->call, &w->arena, w->step->id, w->step->name, body);
