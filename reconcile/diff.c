@@ -104,6 +104,9 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
+	/* A step or auth of another kind cannot keep the keys of the old one. */
+	if (from && to && at->outer && at->outer->variant && strcmp(at->outer->variant, at->path.key) == 0)
+		w->out->removes = true;
 	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
 	w->out->items[w->out->count++] = c;
 }
