@@ -126,6 +126,29 @@ struct node *compose_update(struct arena *a, const struct node *declared,
 	return merged(&m, &root, normalise_request(a, described), declared);
 }
 
+struct node *compose_whole(struct arena *a, const struct node *declared,
+                           const struct node *described)
+{
+	const struct merge m = { a, NULL };
+	const struct node *base = normalise_request(a, described);
+	struct node *out = node_map(a);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct entry *e = &declared->entries[i];
+		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
+		const struct place here = { f, ALL_KINDS, { &(struct path){ 0 }, e->key } };
+		bool lent = f && f->type == FIELD_LIST &&
+		            ((f->flags & FIELD_OWN_TAGS) || (f->fields->flags & FIELD_MAY_BE_EMPTY));
+		node_put(a, out, e->key, lent ? merged(&m, &here, node_get(base, e->key), e->value) : e->value);
+	}
+	if (!node_get(declared, "tags")) {
+		const struct place tags = { field_child(&workflow_field, "tags", ALL_KINDS), ALL_KINDS,
+		                            { &(struct path){ 0 }, "tags" } };
+		node_put(a, out, "tags", merged(&m, &tags, node_get(base, "tags"), node_list(a)));
+	}
+	return out;
+}
+
 const char *compose_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described)
 {
