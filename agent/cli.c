@@ -63,7 +63,9 @@ int cli_fail_usage(struct context *ctx, const struct faults *faults)
 	int code = verdict_exit_code(&(struct verdict){ .usage = true });
 
 	log_faults(ctx->log, ctx->arena, faults);
-	if (ctx->settings->output == OUTPUT_JSON)
+	if (ctx->command->refused)
+		ctx->command->refused(ctx, faults);
+	else if (ctx->settings->output == OUTPUT_JSON)
 		print_document(ctx->out, ctx->arena, faults, code);
 	return code;
 }

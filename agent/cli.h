@@ -20,6 +20,9 @@ struct command {
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
 	int (*run)(struct context *ctx);	/* returns the exit code */
+	/* The report of a command line that is wrong, where a report is promised on every exit code; the log has
+	 * told the faults.  NULL: with -o json {"errors", "warnings", "exit_code"} is printed. */
+	void (*refused)(struct context *ctx, const struct faults *faults);
 };
 
 struct context {

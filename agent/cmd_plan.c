@@ -5,6 +5,11 @@ static int run(struct context *ctx)
 	return cycle_run(ctx, false);
 }
 
+static void refused(struct context *ctx, const struct faults *faults)
+{
+	cycle_refused(ctx, faults, false);
+}
+
 const struct command cmd_plan = {
 	.name = "plan",
 	.arguments = "[DIR]",
@@ -16,4 +21,5 @@ const struct command cmd_plan = {
 	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
 	.run = run,
+	.refused = refused,
 };

@@ -5,6 +5,11 @@ static int run(struct context *ctx)
 	return cycle_run(ctx, true);
 }
 
+static void refused(struct context *ctx, const struct faults *faults)
+{
+	cycle_refused(ctx, faults, true);
+}
+
 const struct command cmd_sync = {
 	.name = "sync",
 	.arguments = "[DIR]",
@@ -17,4 +22,5 @@ const struct command cmd_sync = {
 	.options = FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
 	.run = run,
+	.refused = refused,
 };

@@ -233,21 +233,42 @@ static void print_report(struct run *r, const struct node *tree)
 	fputs(buf_str(&text), r->ctx->out);
 }
 
+/* Writes the report where --report says, and gives it. */
+static struct node *finish(struct run *r)
+{
+	struct node *tree = finished_tree(r);
+	struct err err;
+
+	if (write_report(r, tree, &err))
+		return tree;
+	/* Like a step that failed: what was applied is applied. */
+	fault_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
+	r->report.verdict.step_failed = true;
+	return finished_tree(r);
+}
+
 int cycle_run(struct context *ctx, bool apply)
 {
 	struct run r;
-	struct err err;
 
 	begin(&r, ctx, apply);
 	if (read_source(&r))
 		talk_to_service(&r, apply);
 	faults_sort(&r.faults);
-	struct node *tree = finished_tree(&r);
-	if (!write_report(&r, tree, &err)) {
-		fail(&r, &err);
-		tree = finished_tree(&r);
-	}
+	struct node *tree = finish(&r);
 	log_faults(&r);
 	print_report(&r, tree);
 	return verdict_exit_code(&r.report.verdict);
+}
+
+void cycle_refused(struct context *ctx, const struct faults *faults, bool apply)
+{
+	struct run r;
+
+	begin(&r, ctx, apply);
+	r.faults = *faults;
+	r.report.verdict.usage = true;
+	struct node *tree = finish(&r);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_report(&r, tree);
 }

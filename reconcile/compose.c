@@ -2,9 +2,23 @@
 
 #include <string.h>
 
+#include "reconcile/diff.h"
+#include "reconcile/path.h"
 
-static struct node *merged(struct arena *a, const struct field *f, const struct node *base,
-                           const struct node *declared, unsigned kind);
+struct merge {
+	struct arena *arena;
+	const struct node *ignore;
+};
+
+/* Where the merge stands. */
+struct place {
+	const struct field *field;	/* NULL: nobody knows it */
+	unsigned kind;
+	struct path path;
+};
+
+static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+                           const struct node *declared);
 
 /* True if key of the base cannot stand beside what is declared in the same object. */
 static bool excluded(const struct field *object, const struct field *f, const struct node *declared,
@@ -24,108 +38,113 @@ static bool excluded(const struct field *object, const struct field *f, const st
 	return false;
 }
 
-static struct node *merged_maps(struct arena *a, const struct field *f, const struct node *base,
-                                const struct node *declared, unsigned kind)
+/* True if what the base has under key goes although nothing is declared under it. */
+static bool goes(const struct merge *m, const struct place *object, const struct place *at,
+                 const struct node *declared)
 {
-	struct node *out = node_map(a);
+	const struct field *f = object->field;
 
-	kind = field_kind(f, declared, kind);
+	if (f && (f->flags & FIELD_CLOSED))
+		return !path_matches(m->arena, &at->path, m->ignore);
+	return f && f->type == FIELD_OBJECT && excluded(f, at->field, declared, at->kind);
+}
+
+static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+                                const struct node *declared)
+{
+	unsigned kind = field_kind(at->field, declared, at->kind);
+	struct node *out = node_map(m->arena);
+
 	for (size_t i = 0; i < base->count; i++) {
 		const struct entry *e = &base->entries[i];
-		const struct field *child = field_child(f, e->key, kind);
-		if (node_get(declared, e->key))
-			continue;
-		if ((f && (f->flags & FIELD_CLOSED)) || (f && f->type == FIELD_OBJECT &&
-		                                         excluded(f, child, declared, kind)))
-			continue;
-		node_put(a, out, e->key, e->value);
+		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
+		if (!node_get(declared, e->key) && !goes(m, at, &here, declared))
+			node_put(m->arena, out, e->key, e->value);
 	}
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
-		const struct field *child = field_child(f, e->key, kind);
-		node_put(a, out, e->key, merged(a, child, node_get(base, e->key), e->value, kind));
+		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
+		node_put(m->arena, out, e->key, merged(m, &here, node_get(base, e->key), e->value));
 	}
 	return out;
 }
 
-static size_t count_webhooks(const struct node *triggers)
+/* A webhook that is new has no address to keep. */
+static struct node *new_item(const struct merge *m, struct node *item)
 {
-	size_t count = 0;
-
-	for (size_t i = 0; triggers && i < triggers->count; i++)
-		count += node_get(triggers->entries[i].value, "webhook") != NULL;
-	return count;
+	if (!node_get(item, "webhookPolicy"))
+		return item;
+	item = node_copy(m->arena, item);
+	node_drop(item, "webhookPolicy");
+	return item;
 }
 
-/* Without the policy an update gives the workflow a new webhook address (contract, 2). */
-static struct node *merged_triggers(struct arena *a, const struct node *base,
-                                    const struct node *declared)
+/* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is open.  The base's
+ * webhooks bring their policy with them: "without it an update gives the workflow a new address" (contract, 2). */
+static struct node *merged_set(const struct merge *m, const struct place *at, const struct node *base,
+                               const struct node *declared)
 {
-	size_t addresses = count_webhooks(base);
-	struct node *out = node_list(a);
+	const size_t *pair = diff_pair(m->arena, at->field, declared, base);
+	struct node *out = node_list(m->arena);
 
 	for (size_t i = 0; i < declared->count; i++) {
-		struct node *trigger = declared->entries[i].value;
-		if (node_get(trigger, "webhook")) {
-			trigger = node_copy(a, trigger);
-			node_drop(trigger, "webhookPolicy");
-			if (addresses) {
-				node_put(a, trigger, "webhookPolicy", node_text(a, "preserve"));
-				addresses--;
-			}
-		}
-		node_add(a, out, trigger);
+		struct place here = { at->field->fields, at->kind, { &at->path, NULL, i } };
+		struct node *item = declared->entries[i].value;
+		node_add(m->arena, out, pair[i] < base->count
+		         ? merged(m, &here, base->entries[pair[i]].value, item) : new_item(m, item));
 	}
-	return out;
-}
-
-static struct node *merged_tags(struct arena *a, const struct node *base, const struct node *declared)
-{
-	struct node *out = node_list(a);
-
-	for (size_t i = 0; i < declared->count; i++)
-		node_add(a, out, declared->entries[i].value);
-	for (size_t i = 0; base && i < base->count; i++) {
+	for (size_t i = 0; (at->field->flags & FIELD_OWN_TAGS) && i < base->count; i++) {
 		const char *name = node_get_text(base->entries[i].value, "name");
 		if (name && field_own_tag(name))
-			node_add(a, out, base->entries[i].value);
+			node_add(m->arena, out, base->entries[i].value);
 	}
 	return out;
 }
 
-static struct node *merged(struct arena *a, const struct field *f, const struct node *base,
-                           const struct node *declared, unsigned kind)
+static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+                           const struct node *declared)
 {
-	bool lists = f && f->type == FIELD_LIST && declared->kind == NODE_LIST;
+	const struct field *f = at->field;
+	bool set = f && (f->flags & FIELD_SET) && f->fields->type == FIELD_OBJECT;
 
+	/* What is not compared is not written either, else the next other change would undo it. */
+	if (base && path_matches(m->arena, &at->path, m->ignore))
+		return (struct node *)base;
 	if (base && base->kind == NODE_MAP && declared->kind == NODE_MAP)
-		return merged_maps(a, f, base, declared, kind);
-	if (lists && (f->flags & FIELD_OWN_TAGS))
-		return merged_tags(a, base, declared);
-	if (lists && (f->fields->flags & FIELD_MAY_BE_EMPTY))
-		return merged_triggers(a, base, declared);
+		return merged_maps(m, at, base, declared);
+	if (set && declared->kind == NODE_LIST)
+		return merged_set(m, at, base && base->kind == NODE_LIST ? base : node_list(m->arena), declared);
 	return (struct node *)declared;
 }
 
 struct node *compose_update(struct arena *a, const struct node *declared,
-                            const struct node *described)
+                            const struct node *described, const struct node *ignore)
 {
-	return merged(a, &workflow_field, normalise_request(a, described), declared, ALL_KINDS);
+	const struct merge m = { a, ignore };
+	const struct place root = { .field = &workflow_field, .kind = ALL_KINDS };
+
+	return merged(&m, &root, normalise_request(a, described), declared);
 }
 
 struct node *compose_whole(struct arena *a, const struct node *declared,
                            const struct node *described)
 {
+	const struct merge m = { a, NULL };
 	const struct node *base = normalise_request(a, described);
 	struct node *out = node_map(a);
 
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
 		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
-		struct node *value = e->value;
-		if (f && f->type == FIELD_LIST)
-			value = merged(a, f, node_get(base, e->key), value, ALL_KINDS);
-		node_put(a, out, e->key, value);
+		const struct place here = { f, ALL_KINDS, { &(struct path){ 0 }, e->key } };
+		bool lent = f && f->type == FIELD_LIST &&
+		            ((f->flags & FIELD_OWN_TAGS) || (f->fields->flags & FIELD_MAY_BE_EMPTY));
+		node_put(a, out, e->key, lent ? merged(&m, &here, node_get(base, e->key), e->value) : e->value);
+	}
+	if (!node_get(declared, "tags")) {
+		const struct place tags = { field_child(&workflow_field, "tags", ALL_KINDS), ALL_KINDS,
+		                            { &(struct path){ 0 }, "tags" } };
+		node_put(a, out, "tags", merged(&m, &tags, node_get(base, "tags"), node_list(a)));
 	}
 	return out;
 }
@@ -151,7 +170,7 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 {
 	struct node *body = !s->described ? node_copy(a, s->declared) :
 	                    s->whole ? compose_whole(a, s->declared, s->described)
-	                             : compose_update(a, s->declared, s->described);
+	                             : compose_update(a, s->declared, s->described, s->ignore);
 	struct node *tags;
 
 	/* What merging made is shared with both sides. */

@@ -9,17 +9,19 @@
 
 /* The body of an update: what describe gave, with the declared laid over it.
  *
- * Maps merge, declared lists replace; steps that are not declared go.  All triggers are carried over unless the spec declares
- * triggers; each declared webhook asks to keep its address where there is one to keep.  What the service fills in, null and an
+ * Maps merge; of a declared list only its items stay, those of tags, triggers and watchers merged with what diff_workflow()
+ * compares them with; steps that are not declared go.  What ignore names (as there) stays as described.  All triggers
+ * are carried over unless the spec declares triggers; each declared webhook asks to keep its address where there is one to keep.  What the service fills in, null and an
  * empty token are left out, env is a map again, false and 0 stay; a field goes that the declared kind of step or auth cannot have.
  * flowsync's own tags stay.  declared is as normalise_declared() makes it, described as describe gave it; both are
  * untouched, the result shares with them. */
 struct node *compose_update(struct arena *a, const struct node *declared,
-                            const struct node *described);
+                            const struct node *described, const struct node *ignore);
 
 /* What a sync writes. */
 struct compose_sides {
 	const struct node *declared, *described;	/* as for compose_update(); described NULL: a create */
+	const struct node *ignore;	/* as for compose_update() */
 	const struct diff *diff;	/* its removals are carried out; NULL: none */
 	const struct marker *marker;	/* the tags of ours that it gets */
 	bool whole;			/* nothing undeclared is carried over (--undeclared remove) */

@@ -33,6 +33,11 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 
 /* ---- what is found ---- */
 
+static bool ignored(struct walk *w, const struct spot *at)
+{
+	return path_matches(w->arena, &at->path, w->ignore);
+}
+
 static struct node *shown(struct walk *w, const struct spot *at, const struct node *n,
                           unsigned number)
 {
@@ -81,6 +86,8 @@ static bool is_strict(const struct field *f)
 static void found(struct walk *w, const struct spot *at, const struct node *from,
                   const struct node *to, struct pos pos)
 {
+	if (ignored(w, at))
+		return;
 	w->found++;
 	if (!w->out)
 		return;
@@ -97,6 +104,9 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
+	/* A step or auth of another kind cannot keep the keys of the old one. */
+	if (from && to && at->outer && at->outer->variant && strcmp(at->outer->variant, at->path.key) == 0)
+		w->out->removes = true;
 	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
 	w->out->items[w->out->count++] = c;
 }
@@ -110,32 +120,6 @@ static bool differ(struct walk *w, const struct spot *at, const struct node *dec
 	probe.found = 0;
 	compare(&probe, at, declared, observed);
 	return probe.found > 0;
-}
-
-/* ---- what is not compared ---- */
-
-static bool pointer_matches(const char *pattern, const char *path)
-{
-	while (*pattern == '/' && *path == '/') {
-		size_t want = strcspn(++pattern, "/"), have = strcspn(++path, "/");
-		bool any = want == 1 && *pattern == '*';
-		if (!any && (want != have || strncmp(pattern, path, want) != 0))
-			return false;
-		pattern += want;
-		path += have;
-	}
-	return !*pattern && !*path;
-}
-
-static bool ignored(struct walk *w, const struct spot *at)
-{
-	if (!w->ignore || !w->ignore->count)
-		return false;
-	const char *path = path_text(w->arena, &at->path);
-	for (size_t i = 0; i < w->ignore->count; i++)
-		if (pointer_matches(w->ignore->entries[i].value->text, path))
-			return true;
-	return false;
 }
 
 static void unseen(struct walk *w, const struct spot *at)
@@ -423,14 +407,14 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 
 	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || ignored(w, at))
 		return;
+	if (declared->kind == NODE_NULL)
+		return;
 	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE))) {
 		compare_hidden(w, at, declared);
 		return;
 	}
 	if (observed && observed->kind == NODE_NULL)
 		observed = NULL;
-	if (declared->kind == NODE_NULL)
-		return;
 	bool scalar = declared->kind < NODE_LIST && (!observed || observed->kind < NODE_LIST);
 	if (observed && !scalar && declared->kind != observed->kind)
 		found(w, at, observed, declared, declared->at);
@@ -487,6 +471,15 @@ void diff_workflow(struct arena *a, const struct node *declared, const struct no
 
 	compare(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
 	*out = result;
+}
+
+const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
+                        const struct node *observed)
+{
+	struct walk w = { .arena = a };
+	const struct spot at = { .field = list, .kind = ALL_KINDS };
+
+	return pair_items(&w, &at, declared, observed).of;
 }
 
 const char *change_op_word(enum change_op op)

@@ -55,6 +55,11 @@ struct diff_sides {
 
 void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out);
 
+/* Which observed item each declared one of a set of mappings is compared with: an index for each declared one,
+ * observed->count where it is none. */
+const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
+                        const struct node *observed);
+
 /* A copy that lives in a alone. */
 struct diff diff_copy(struct arena *a, const struct diff *diff);
 

@@ -100,13 +100,13 @@ static bool consistent(struct op_list *list)
 		if (list->ids[i - 1] == list->ids[i])
 			return err_set(&list->op.err, "list workflows: workflow %lld came twice in %u readings",
 			               (long long)list->ids[i], list->reading);
-	if (list->shifted)
-		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
-		               "readings", list->reading);
 	if (list->told >= 0 && (size_t)list->told != list->seen)
 		return err_set(&list->op.err,
 		               "list workflows: the service says there are %lld and gave %zu, in %u readings",
 		               (long long)list->told, list->seen, list->reading);
+	if (list->shifted)
+		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
+		               "readings", list->reading);
 	return true;
 }
 

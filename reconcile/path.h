@@ -5,6 +5,8 @@
 
 #include "reconcile/arena.h"
 
+struct node;
+
 struct path {
 	const struct path *up;	/* NULL: the root, "" */
 	const char *key;	/* NULL: index counts */
@@ -13,5 +15,9 @@ struct path {
 
 /* The JSON Pointer (RFC 6901): "/steps/train/command". */
 const char *path_text(struct arena *a, const struct path *path);
+
+/* True if one of patterns, a list of JSON Pointers in which "*" stands for any one level, names this place;
+ * NULL: none does. */
+bool path_matches(struct arena *a, const struct path *path, const struct node *patterns);
 
 #endif

@@ -293,8 +293,8 @@ static enum task_next update(struct work *w, const struct diff *diff, struct req
 {
 	struct marker m = our_marker(w);
 	struct node *body = compose_write(&w->arena, &(struct compose_sides){
-		.declared = w->spec->body, .described = w->call.answer, .diff = diff, .marker = &m,
-		.whole = w->cycle->options.whole,
+		.declared = w->spec->body, .described = w->call.answer, .ignore = w->spec->ignore,
+		.diff = diff, .marker = &m, .whole = w->cycle->options.whole,
 	});
 
 	w->state = WORK_WRITE;

@@ -127,6 +127,17 @@ static void drift_is_patched_and_a_step_too_many_is_replaced_away(void **state)
 	assert_writes(&r, "");
 }
 
+static void a_step_of_another_kind_is_a_replacement(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	struct specs specs = tree_specs(&r.a, "name: a\nsteps: {greet: {type: http, method: get, url: u}}\n");
+
+	fake_make(&r.f, tree_json(&r.a, "{\"name\":\"a\",\"steps\":{\"greet\":{\"imageId\":8,\"command\":\"run\"}}}"));
+	cycle(&r, &specs, true);
+	assert_string_equal(steps(&r), "a replace applied\n");
+	assert_null(node_at(fake_find(&r.f, 612)->shown, "/steps/greet/imageId"));
+}
+
 static void the_address_of_a_webhook_stays_through_an_update(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -637,6 +648,7 @@ int main(void)
 		cmocka_unit_test(a_plan_writes_nothing),
 		cmocka_unit_test(a_second_sync_writes_nothing_whatever_the_service_is_like),
 		cmocka_unit_test(drift_is_patched_and_a_step_too_many_is_replaced_away),
+		cmocka_unit_test(a_step_of_another_kind_is_a_replacement),
 		cmocka_unit_test(the_address_of_a_webhook_stays_through_an_update),
 		cmocka_unit_test(one_step_that_fails_stops_no_other),
 		cmocka_unit_test(what_only_fails_is_a_failure),

@@ -138,7 +138,7 @@ static void a_list_is_whole_or_none(void **state)
 		const char *ids = "";
 
 		op_list_init(&list, &a);
-		assert_string_equal(list.op.err.msg, "list workflows: not begun");
+		assert_string_equal(list.op.err.msg, "list workflows: not begun: it was stopped, or its time was over");
 		assert_string_equal(play(&a, &list.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
 		assert_int_equal(list.op.ok, cases[i].error == NULL);
 		if (cases[i].error)

@@ -54,6 +54,10 @@ static void a_scenario_goes_as_it_is_written(void **state)
 	assert_string_equal(buf_str(&f.writes), "");
 	if (sync)
 		must_be(file, "sync", sync, fake_sync(&f, &a, &specs));
+	buf_reset(&f.writes);
+	if (sync)	/* the law: nothing is written twice */
+		fake_sync(&f, &a, &specs);
+	assert_string_equal(buf_str(&f.writes), "");
 }
 
 static int is_scenario(const struct dirent *entry)

@@ -349,10 +349,10 @@ class ServiceCase(unittest.TestCase):
         self.assertEqual(result.code, code, f"\n{result}")
         return result
 
-    def start(self, *args, env=None, endpoint=True):
+    def start(self, *args, env=None, endpoint=True, stdout=subprocess.PIPE):
         """A command left running, for tests that interrupt it: a Popen with text pipes."""
         process = subprocess.Popen(
-            [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE, text=True, cwd=self.tmp, start_new_session=True,
             env=self.environment(**self._given(endpoint), **(env or {})))
         self.addCleanup(self._reap, process)
@@ -361,7 +361,7 @@ class ServiceCase(unittest.TestCase):
     def finish(self, process, timeout=TIMEOUT):
         """Waits for what start() gave, as a Result."""
         out, err = process.communicate(timeout=timeout)
-        result = Result(list(map(str, process.args[1:])), process.returncode, out, err)
+        result = Result(list(map(str, process.args[1:])), process.returncode, out or "", err)
         self.check_output(result)
         return result
 

@@ -70,6 +70,7 @@ class Workflow:
 
 class Peer:
     def __init__(self, token="token", names=(), seed=1, port=0, log=None):
+        habits.parse(names)         # an unknown one is told of before a socket is open
         self.token = token
         self.lock = threading.RLock()
         self.seed = seed
