@@ -49,10 +49,10 @@ static void check_empty(struct arena *a, struct guards *g, const struct guard_fa
 }
 
 /* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below 10" */
-static bool too_many_deletes(const struct guard_facts *f, int percent)
+static bool too_many_deletes(const struct guard_facts *f, const struct guard_limits *l)
 {
-	if (percent >= 0)
-		return over(f->deletes, f->owned, percent);
+	if (l->delete_limit)
+		return over(f->deletes, f->owned, l->max_delete_percent);
 	if (f->owned >= FLOOR)
 		return over(f->deletes, f->owned, SHARE);
 	return f->deletes >= 2 && over(f->deletes, f->owned, SMALL_SHARE);
@@ -61,7 +61,7 @@ static bool too_many_deletes(const struct guard_facts *f, int percent)
 static void check_deletes(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
-	int percent = l->max_delete_percent >= 0 ? l->max_delete_percent :
+	int percent = l->delete_limit ? l->max_delete_percent :
 	              f->owned >= FLOOR ? SHARE : SMALL_SHARE;
 
 	add(a, g, &(struct guard){
@@ -70,7 +70,7 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 		.message = arena_printf(a, "%zu of %zu owned workflows would be deleted, over %d %% (%s); if that is "
 		                        "meant, give --max-delete-percent", f->deletes, f->owned, percent,
 		                        name_list(a, f->delete_names, f->deletes)),
-	}, too_many_deletes(f, l->max_delete_percent));
+	}, too_many_deletes(f, l));
 }
 
 /* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of another tenant, say. */
@@ -92,7 +92,7 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
-	if (l->max_update_percent < 0)
+	if (!l->update_limit)
 		return;
 	add(a, g, &(struct guard){
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),

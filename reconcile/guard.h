@@ -19,8 +19,8 @@ struct guard_facts {
 
 struct guard_limits {
 	bool allow_empty, allow_recreate;
-	int max_delete_percent;		/* -1: the rule of the design */
-	int max_update_percent;		/* -1: off */
+	bool delete_limit, update_limit;	/* whether the next two are given: else the design's rule, and none */
+	int max_delete_percent, max_update_percent;
 };
 
 struct guards {

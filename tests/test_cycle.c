@@ -552,9 +552,9 @@ static void a_value_that_the_service_does_not_keep_is_refused(void **state)
 	cycle(&r, &specs, true);
 	assert_string_equal(steps(&r), "w1 patch refused: written, but the service did not keep /steps/s/imageId\n");
 	assert_writes(&r, "update 612\n");
-	assert_int_equal(r.report.steps[0].kept.count, 1);
-	assert_string_equal(tree_text(&r.a, r.report.steps[0].kept.items[0].from), "2");
-	assert_string_equal(tree_text(&r.a, r.report.steps[0].kept.items[0].to), "1");
+	assert_int_equal(r.report.steps[0].refused.count, 1);
+	assert_string_equal(tree_text(&r.a, r.report.steps[0].refused.items[0].from), "2");
+	assert_string_equal(tree_text(&r.a, r.report.steps[0].refused.items[0].to), "1");
 	assert_exit(&r, 4);
 }
 
