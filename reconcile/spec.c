@@ -161,7 +161,8 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	if (!template_fill(vars, name, bytes, len, &filled, faults))
 		return false;
 	if (filled.full)
-		return fault_add(faults, file, "too large with its variables filled in");
+		return fault_add(faults, file, "with its variables filled in the file is over %d bytes",
+		                 YAML_MAX_BYTES);
 	/* One document that cannot be read does not keep the faults of the others back. */
 	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {

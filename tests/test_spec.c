@@ -184,7 +184,7 @@ static void variables_are_filled_in_and_may_not_blow_the_file_up(void **state)
 	assert_string_equal(specs.items[0].name, "hello");
 	assert_false(specs_read(&specs, &vars, "t.yaml", two, strlen(two), &faults));
 	assert_string_equal(tree_faults(&a, &faults),
-	                    "t.yaml: too large with its variables filled in\n");
+	                    "t.yaml: with its variables filled in the file is over 1048576 bytes\n");
 }
 
 static void names_are_checked_over_all_files(void **state)
