@@ -632,12 +632,17 @@ def missing(old, new, path=""):
     if path.endswith("/imageId") or old == new:
         return []
     if isinstance(old, list) and isinstance(new, list):
-        return [] if sorted(map(repr_sorted, old)) == sorted(map(repr_sorted, new)) else [path]
+        # Each has its own in the new list, which may say more: what the service filled in comes back to it.
+        left = list(new)
+        for item in old:
+            same = [n for n in left if not missing(item, n)]
+            if not same:
+                return [path]
+            left.remove(same[0])
+        return [path] if left else []
+    if path.endswith("/storage"):
+        return missing(old.replace(" ", ""), new.replace(" ", ""), path[:-len("/storage")])
     return [path]
-
-
-def repr_sorted(value):
-    return json.dumps(value, sort_keys=True)
 
 
 def print_table(found):
