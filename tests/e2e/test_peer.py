@@ -315,7 +315,8 @@ class PeerTest(unittest.TestCase):
     def test_strict(self):
         self.made("strict")
         for change in ({"colour": "red"}, {"id": 5}, {"steps": {"a": {"imageId": 1, "command": "x", "imageName": "y"}}},
-                       {"steps": {"a": {"imageId": 1, "command": "x", "parameters": {"env": {"A": 1}}}}}):
+                       {"steps": {"a": {"imageId": 1, "command": "x", "parameters": {"env": {"A": 1}}}}},
+                       {"steps": {"a": {"imageId": 1, "command": "x", "method": "get"}}}):
             self.assertEqual(self.update({**BODY, **change})[0], 422, change)
             self.peer.set_habits()
             self.assertEqual(self.update({**BODY, **change})[0], 200, change)
@@ -561,6 +562,30 @@ class FlowsyncTest(flowsync.ServiceCase):
         self.assertEqual(sorted(hello.webhooks), sorted(before))
         self.assertEqual(sorted(sorted(t)[0] for t in hello.body["triggers"]), ["cron", "webhook", "webhook"])
 
+    def test_a_step_of_another_type_takes_nothing_of_the_old_one_along(self):
+        forms = [CORNERS, """
+            name: corners
+            triggers: [{webhook: true}, {cron: "1 2 * * *"}]
+            watchers: [{user: x@example.com, events: {success: true}}]
+            steps:
+              build: {type: http, method: get, url: "https://example.com", auth: {type: api-key, apiKey: k}}
+              send: {type: sql, sqlQueryPath: a.sql, parents: [build], parameters: {env: {A: b}}}
+              dump: {type: export, schema: s, table: t, sortBy: c, sortOrder: asc, parents: [send]}
+            """, """
+            name: corners
+            triggers: []
+            steps:
+              build: {type: sql, repository: {url: "https://example.com/x", branch: b, filePath: f.sql}}
+              send: {type: export, schema: s, table: t, sortBy: c}
+            """]
+        for names in ((), ("defaults", "strict"), ("null-keys", "extra-keys", "strict", "env-map", "empty-tokens")):
+            peer = self.peer(*names)
+            for i, text in enumerate([*forms, *reversed(forms)]):
+                specs = self.write({"corners.yaml": text}, "forms")
+                self.assertEqual(self.run_on(peer, "sync", specs)[0], (0, 0 if i == 3 else 1), names)
+                self.assertEqual(self.run_on(peer, "sync", specs)[0], (0, 0), names)
+            self.assertEqual(peer.complaints + peer.broken, [])
+
     def test_pages_that_never_rest_stop_the_sync(self):
         peer = self.peer("shifting-pages=9")
         for i in range(5):
@@ -607,12 +632,17 @@ def missing(old, new, path=""):
     if path.endswith("/imageId") or old == new:
         return []
     if isinstance(old, list) and isinstance(new, list):
-        return [] if sorted(map(repr_sorted, old)) == sorted(map(repr_sorted, new)) else [path]
+        # Each has its own in the new list, which may say more: what the service filled in comes back to it.
+        left = list(new)
+        for item in old:
+            same = [n for n in left if not missing(item, n)]
+            if not same:
+                return [path]
+            left.remove(same[0])
+        return [path] if left else []
+    if path.endswith("/storage"):
+        return missing(old.replace(" ", ""), new.replace(" ", ""), path[:-len("/storage")])
     return [path]
-
-
-def repr_sorted(value):
-    return json.dumps(value, sort_keys=True)
 
 
 def print_table(found):

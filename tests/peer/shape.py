@@ -48,6 +48,16 @@ WORKFLOW = {
     "triggers": [TRIGGER], "watchers": [WATCHER], "retryOptions": RETRY, "steps": Map(STEP),
 }
 
+# What a step of each type may have; only a strict service looks.
+COMMON = {"type", "parents", "executionParameters", "runConfiguration"}
+OF_TYPE = {
+    "standard": {"imageId", "imageVersionId", "command", "clearImageCache", "stepTimeout", "resources",
+                 "repository", "parameters", "outputParameters"},
+    "http": {"method", "url", "payload", "headers", "auth", "parameters", "outputParameters"},
+    "export": {"schema", "table", "sortBy", "sortOrder", "compression"},
+    "sql": {"sqlQueryPath", "repository", "parameters"},
+}
+
 # What only answers have.
 READ_ONLY = {"id", "createdAt", "updatedAt", "status", "lastExecution"}
 STEP_READ_ONLY = {"imageName", "imageVersion"}
@@ -174,7 +184,14 @@ def unknown(body):
         if isinstance(shape, dict):
             found += [f"{pointer((*path, key))} is unknown" for key in value
                       if key not in shape and key not in OWN_EXTRA]
-        if path[-1:] == ("token",) and value == "":
+        if shape is STEP:
+            kind = value.get("type", "standard")
+            found += [f"{pointer((*path, key))} is not for {kind}"
+                      for key in set(value) & set(STEP) - COMMON - OF_TYPE[kind]]
+        if shape is STEP["auth"]:
+            wrong = set(value) & set(shape) - {"type"} - set(AUTH_REQUIRED.get(value.get("type"), ()))
+            found += [f"{pointer((*path, key))} is not for this type" for key in wrong]
+        if path[-2:] == ("repository", "token") and value == "":
             found.append(f"{pointer(path)} is empty")
         if path[-1:] == ("webhookPolicy",) and value != "preserve":
             found.append(f"{pointer(path)}: expected preserve")
