@@ -26,6 +26,7 @@ struct exchange {
 	void *tag;
 	struct buf url, sending, body, type, error;
 	size_t sent;		/* bytes of sending that libcurl has taken */
+	bool hurried;		/* the request had less time than any other has */
 	bool begun;		/* there was a connection, and the request began to go out on it */
 	struct exchange *next;
 };
@@ -108,7 +109,6 @@ static void exchange_init(struct exchange *x, struct rest *rest, const struct re
 	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(easy, CURLOPT_TIMEOUT_MS, rest->timeout_ms);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
 	SET(easy, CURLOPT_USERAGENT, "flowsync/" FLOWSYNC_VERSION);
 	SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
@@ -283,6 +283,7 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 	x->tag = tag;
 	x->sent = 0;
 	x->begun = false;
+	x->hurried = request->most_ms > 0 && request->most_ms < rest->timeout_ms;
 	buf_reset(&x->url);
 	buf_reset(&x->sending);
 	buf_reset(&x->body);
@@ -293,6 +294,7 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 	if (request->body)
 		buf_adds(&x->sending, request->body);
 	SET(x->easy, CURLOPT_URL, buf_str(&x->url));
+	SET(x->easy, CURLOPT_TIMEOUT_MS, x->hurried ? (long)request->most_ms : rest->timeout_ms);
 	set_method(x->easy, operation_method(request->operation), x, request->body);
 	must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
 	rest->in_flight++;
@@ -319,7 +321,10 @@ static void explain_timeout(struct exchange *x)
 	long status;
 
 	GET(x->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (!x->begun)
+	if (x->hurried)
+		buf_addf(&x->error, "no %s %s before the time was over",
+		         x->begun ? "whole answer from" : "connection to", rest->address);
+	else if (!x->begun)
 		buf_addf(&x->error, "no connection to %s within %s", rest->address,
 		         duration(&words, rest->connect_ms));
 	else

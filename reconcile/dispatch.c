@@ -174,6 +174,14 @@ static void end_waits(struct dispatch *d, int64_t now)
 	}
 }
 
+/* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried out. */
+static int64_t patience(const struct dispatch *d, const struct request *request)
+{
+	bool reads = operation_method(request->operation) == METHOD_GET;
+
+	return reads && !d->stop && d->deadline >= 0 ? d->deadline - d->now : 0;
+}
+
 static struct task *send_next(struct dispatch *d, struct request *out)
 {
 	struct task *task = d->waiting;
@@ -187,6 +195,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	d->retries += task->attempts > 1;
 	d->by_operation[task->request.operation]++;
 	*out = task->request;
+	out->most_ms = patience(d, out);
 	return task;
 }
 

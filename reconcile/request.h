@@ -22,6 +22,7 @@ struct request {
 	const char *body;	/* JSON; NULL: none is sent */
 	const char *what;	/* for messages: "describe workflow 12 \"nightly\"" */
 	int64_t wait_ms;	/* not to be sent before so long from now: a task that tries again */
+	int64_t most_ms;	/* how long its answer is waited for, if that is less than for any; 0: as for any */
 };
 
 enum failure {

@@ -180,7 +180,7 @@ class Fake:
     came are kept in .requests.
     """
 
-    def __init__(self, answer):
+    def __init__(self, answer, host="127.0.0.1"):
         self.requests = []
         fake = self
 
@@ -222,10 +222,10 @@ class Fake:
         class Server(http.server.ThreadingHTTPServer):
             request_queue_size = 128
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((host, 0), Handler)
         self.server.daemon_threads = True
         self.server.block_on_close = False
-        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+        self.endpoint = f"http://{host}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
@@ -266,9 +266,9 @@ class ServiceCase(unittest.TestCase):
         finally:
             self._service.kill()
 
-    def fake(self, answer):
+    def fake(self, answer, **options):
         """A Fake that is closed with the test; use it with endpoint=fake.endpoint."""
-        fake = Fake(answer)
+        fake = Fake(answer, **options)
         self.addCleanup(fake.close)
         return fake
 
