@@ -16,10 +16,10 @@ const struct command cmd_sync = {
 	.summary = "bring the service to what the specs say",
 	.help = "Compares the specs below DIR with what the service says, creates and updates workflows\n"
 	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
-	        "is not declared is left alone.",
+	        "is not declared is left alone, unless --prune is given and it is our own.",
 	.least = 0,
 	.most = 1,
-	.options = FOR_CYCLE | FOR_SPECS | FOR_RESULT,
+	.options = FOR_SYNC | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
 	.run = run,
 	.refused = refused,

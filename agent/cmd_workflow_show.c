@@ -3,6 +3,8 @@
 
 #include "agent/table.h"
 #include "agent/workflow.h"
+#include "reconcile/fields.h"
+#include "reconcile/marker.h"
 #include "reconcile/mask.h"
 #include "reconcile/op_list.h"
 
@@ -25,15 +27,23 @@ static const char *triggers_text(struct arena *a, const struct node *item)
 	return or_dash(text);
 }
 
+/* Those that people put on; what ours say is the owner. */
 static const char *tags_text(struct arena *a, const struct node *item)
 {
 	const struct node *list = node_get(item, "tags");
 	const char *text = "";
 
-	for (size_t i = 0; list && i < list->count; i++)
-		text = arena_printf(a, "%s%s%s", text, i ? ", " : "",
-		                    or_dash(node_get_text(list->entries[i].value, "name")));
+	for (size_t i = 0; list && i < list->count; i++) {
+		const char *name = or_dash(node_get_text(list->entries[i].value, "name"));
+		if (!field_own_tag(name))
+			text = arena_printf(a, "%s%s%s", text, *text ? ", " : "", name);
+	}
 	return or_dash(text);
+}
+
+static const char *owner_text(struct arena *a, const struct node *item)
+{
+	return or_dash(marker_read(a, node_get(item, "tags")).owner);
 }
 
 static const char *scalar_text(struct arena *a, const struct node *n)
@@ -69,7 +79,7 @@ static const char *filter(struct context *ctx)
 static void print_list(struct context *ctx, const struct op_list *list)
 {
 	static const char *const heading[] = {
-		"ID", "NAME", "STATUS", "TRIGGERS", "LAST RUN", "LAST RUN AT", "TAGS",
+		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "LAST RUN", "LAST RUN AT", "TAGS",
 	};
 	struct arena *a = ctx->arena;
 	struct table t;
@@ -81,10 +91,11 @@ static void print_list(struct context *ctx, const struct op_list *list)
 		row[0] = arena_printf(a, "%lld", (long long)list->items[i].id);
 		row[1] = list->items[i].name;
 		row[2] = or_dash(list->items[i].status);
-		row[3] = triggers_text(a, item);
-		row[4] = or_dash(node_get_text(last, "status"));
-		row[5] = or_dash(node_get_text(last, "executedAt"));
-		row[6] = tags_text(a, item);
+		row[3] = owner_text(a, item);
+		row[4] = triggers_text(a, item);
+		row[5] = or_dash(node_get_text(last, "status"));
+		row[6] = or_dash(node_get_text(last, "executedAt"));
+		row[7] = tags_text(a, item);
 	}
 	table_print(&t, ctx->out);
 }
@@ -158,7 +169,9 @@ static void print_steps(struct context *ctx, const struct node *steps)
 
 static void print_description(struct context *ctx, const struct node *n)
 {
-	static const char *const heading[] = { "ID", "NAME", "STATUS", "TRIGGERS", "UPDATED AT", "TAGS" };
+	static const char *const heading[] = {
+		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "UPDATED AT", "TAGS",
+	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
@@ -167,9 +180,10 @@ static void print_description(struct context *ctx, const struct node *n)
 	row[0] = scalar_text(a, node_get(n, "id"));
 	row[1] = or_dash(node_get_text(n, "name"));
 	row[2] = or_dash(node_get_text(n, "status"));
-	row[3] = triggers_text(a, n);
-	row[4] = or_dash(node_get_text(n, "updatedAt"));
-	row[5] = tags_text(a, n);
+	row[3] = owner_text(a, n);
+	row[4] = triggers_text(a, n);
+	row[5] = or_dash(node_get_text(n, "updatedAt"));
+	row[6] = tags_text(a, n);
 	table_print(&t, ctx->out);
 	fputc('\n', ctx->out);
 	print_steps(ctx, node_get(n, "steps"));

@@ -5,16 +5,20 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/connection.h"
 #include "agent/drive.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
+#include "agent/lock.h"
+#include "agent/memory.h"
 #include "agent/source_dir.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
 #include "reconcile/json.h"
+#include "reconcile/marker.h"
 #include "reconcile/render.h"
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
@@ -47,7 +51,7 @@ static void begin(struct run *r, struct context *ctx, bool apply)
 	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
 	r->report = (struct report){
 		.mode = apply ? "sync" : "plan", .sync = sync ? sync : "default", .trigger = "command",
-		.started = stamp_text(a, stamp_now()), .owner = "default", .verbose = ctx->settings->verbose,
+		.started = stamp_text(a, stamp_now()), .owner = ctx->settings->owner ? ctx->settings->owner : "default", .verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
 	r->report.cycle_id = arena_printf(a, "%.19sZ-%08x", r->report.started, (unsigned)random_number());
@@ -87,9 +91,7 @@ static bool read_source(struct run *r)
 		return false;
 	}
 	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
-	if (source_dir_read(ctx->arena, dir, &files, &r->faults) && !files.count)
-		fault_add(&r->faults, (struct pos){ .file = dir },
-		          "holds no *.yaml or *.yml file: nothing is declared");
+	source_dir_read(ctx->arena, dir, &files, &r->faults);
 	for (size_t i = 0; i < files.count; i++)
 		if (files.items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
@@ -110,7 +112,7 @@ static bool is_live(const struct run *r)
 
 static void show_progress(void *context)
 {
-	static const char *const words[] = { "listing", "reading", "applying", "done" };
+	static const char *const words[] = { "listing", "reading", "applying", "deleting", "done" };
 	struct run *r = context;
 	const struct cycle *c = &r->cycle;
 
@@ -145,15 +147,32 @@ static void tell_again(void *context, const struct task *task, const struct answ
 		         task->request.what, answer->status, (double)wait_ms / 1000);
 }
 
-static void run_cycle(struct run *r, struct connection *connection, bool apply)
+static struct cycle_options options_of(const struct settings *s, bool apply)
+{
+	return (struct cycle_options){
+		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
+		.prune = s->prune, .no_adopt = !s->adopt, .mark = s->mark, .whole = s->undeclared,
+		.limits = {
+			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
+			.delete_limit = settings_origin(s, &s->max_delete_percent) != NULL,
+			.update_limit = settings_origin(s, &s->max_update_percent) != NULL,
+			.max_delete_percent = s->max_delete_percent,
+			.max_update_percent = s->max_update_percent,
+		},
+	};
+}
+
+static void run_cycle(struct run *r, struct connection *connection, const struct memory *memory,
+                      bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
-	struct cycle_options meant = { apply, s->only.items, s->only.count };
+	struct cycle_options meant = options_of(s, apply);
 	struct dispatch dispatch;
 
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
+	cycle_remember(&r->cycle, &memory->face);
 	do {
 		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
@@ -161,9 +180,30 @@ static void run_cycle(struct run *r, struct connection *connection, bool apply)
 	wipe_progress(r);
 }
 
+/* Nothing declared and nothing owned is most likely a wrong directory; with something owned the guard has its say. */
+static void check_empty(struct run *r)
+{
+	struct verdict *v = &r->report.verdict;
+
+	if (r->specs.count || r->report.owned || v->failed || r->ctx->settings->allow_empty)
+		return;
+	fault_add(&r->faults, (struct pos){ .file = r->report.source.location },
+	          "holds no *.yaml or *.yml file: nothing is declared");
+	v->invalid = true;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
 static void talk_to_service(struct run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
+	CLEANUP(memory_close) struct memory memory = { 0 };
+	CLEANUP(close_fd) int lock = -1;
+	const char *state_dir = r->ctx->settings->state_dir;
 	struct err err;
 
 	if (!connection_open(r->ctx, (unsigned)r->ctx->settings->concurrency, &connection, &err)) {
@@ -171,7 +211,30 @@ static void talk_to_service(struct run *r, bool apply)
 		return;
 	}
 	r->report.endpoint = connection.serve ? "local" : connection.endpoint.url;
-	run_cycle(r, &connection, apply);
+	if ((apply && state_dir && !lock_take(state_dir, &lock, &err)) ||
+	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, r->report.source.location,
+	                 &r->faults, &memory, &err)) {
+		fail(r, &err);
+		return;
+	}
+	run_cycle(r, &connection, &memory, apply);
+	check_empty(r);
+}
+
+static bool check_owner(struct run *r)
+{
+	const struct settings *s = r->ctx->settings;
+	struct err err;
+
+	if (s->owner && !marker_is_owner(s->owner))
+		err_usage(&err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
+		          "\"settled-\", and not \"keep\"", s->owner);
+	else if (s->prune && !s->owner)
+		err_usage(&err, "--prune deletes what is our own: say who we are, with --owner NAME");
+	else
+		return true;
+	fail(r, &err);
+	return false;
 }
 
 /* ---- the report ---- */
@@ -241,7 +304,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct run r;
 
 	begin(&r, ctx, apply);
-	if (read_source(&r))
+	if (check_owner(&r) && read_source(&r))
 		talk_to_service(&r, apply);
 	faults_sort(&r.faults);
 	struct node *tree = finish(&r);

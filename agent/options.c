@@ -17,6 +17,8 @@ static const struct option_word color_words[] = {
 	{ "auto", COLOR_AUTO }, { "always", COLOR_ALWAYS }, { "never", COLOR_NEVER }, { 0 },
 };
 static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
+static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
+static const struct option_word adopt_words[] = { { "yes", 1 }, { "no", 0 }, { 0 } };
 static const struct option_word table_words[] = {
 	{ "table", OUTPUT_TABLE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
 };
@@ -63,6 +65,26 @@ const struct option option_table[] = {
 	{ "concurrency", 0, OPTION_NUMBER, FOR_CYCLE, AT(concurrency), .argument = "N",
 	  .key = "syncs.concurrency", .otherwise = "8", .least = 1, .most = 64,
 	  .help = "requests at a time, 1 to 64" },
+	{ "owner", 0, OPTION_TEXT, FOR_CYCLE, AT(owner), .argument = "NAME", .key = "syncs.owner",
+	  .help = "manage workflows under this name (default)" },
+	{ "prune", 0, OPTION_FLAG, FOR_CYCLE, AT(prune), .key = "syncs.prune",
+	  .help = "delete own workflows that are declared no more" },
+	{ "undeclared", 0, OPTION_WORD, FOR_CYCLE, AT(undeclared), .words = undeclared_words, .otherwise = "keep",
+	  .key = "syncs.undeclared", .help = "keys that no spec has" },
+	{ "adopt", 0, OPTION_WORD, FOR_CYCLE, AT(adopt), .words = adopt_words, .otherwise = "yes",
+	  .key = "syncs.adopt", .help = "take on workflows that nobody owns" },
+	{ "mark", 0, OPTION_FLAG, FOR_SYNC, AT(mark),
+	  .help = "mark as own what is equal already" },
+	{ "max-delete-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_delete_percent), .argument = "P",
+	  .key = "syncs.max_delete_percent", .least = 0, .most = 100,
+	  .help = "block over this share of deletes (30)" },
+	{ "max-update-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_update_percent), .argument = "P",
+	  .key = "syncs.max_update_percent", .least = 0, .most = 100,
+	  .help = "block over this share of updates (off)" },
+	{ "allow-empty", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_empty),
+	  .help = "let a source declare nothing" },
+	{ "allow-recreate", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_recreate),
+	  .help = "make anew what is missing on the service" },
 	{ "timeout", 0, OPTION_DURATION, FOR_CYCLE, AT(timeout_ms), .argument = "DURATION", .key = "syncs.timeout",
 	  .otherwise = "10m", .help = "end by then, as 90s or 1h30m" },
 	{ "output", 'o', OPTION_WORD, FOR_RESULT, AT(output), .words = result_words, .otherwise = "human",

@@ -25,6 +25,7 @@ enum option_group {
 	FOR_TABLE = 1 << 6,	/* -o table|json|yaml */
 	FOR_DESCRIBE = 1 << 7,
 	FOR_LIST = 1 << 8,
+	FOR_SYNC = 1 << 9,
 };
 
 enum option_type {
@@ -69,7 +70,7 @@ struct origin {
 	struct pos at;		/* in the configuration file, else nowhere */
 };
 
-enum { SETTINGS_MAX = 48 };	/* rows in the table, at most */
+enum { SETTINGS_MAX = 64 };	/* rows in the table, at most */
 
 /* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
 struct settings {
@@ -84,6 +85,10 @@ struct settings {
 	int64_t timeout_ms;
 	int output;			/* enum output */
 	bool verbose, detailed_exitcode;
+	const char *owner;
+	bool prune, mark, allow_empty, allow_recreate;
+	int undeclared, adopt;		/* 1: remove, yes */
+	int max_delete_percent, max_update_percent;
 
 	const char *listen, *unix_path, *db, *tls_cert, *tls_key;
 

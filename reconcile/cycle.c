@@ -188,7 +188,8 @@ static void finish(struct cycle *c)
 		r->steps[i].result = RESULT_DEFERRED;
 		r->steps[i].error = WORK_NOT_BEGUN;
 	}
-	warn(c);
+	if (!r->verdict.failed)
+		warn(c);
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

@@ -93,18 +93,34 @@ static void add_value(const struct node *value, struct buf *out)
 	}
 }
 
-static void add_line_number(const struct render *r, const struct node *change)
+/* Why it is to change; NULL where there is no record of an earlier apply, which is warned of once. */
+static const char *why(const struct node *change)
+{
+	static const struct { const char *word, *words; } reasons[] = {
+		{ "declared", "the spec changed" }, { "drift", "changed on the service" },
+		{ "undeclared", "taken out of the spec" },
+	};
+	const char *reason = node_get_text(change, "reason");
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (strcmp(reasons[i].word, reason) == 0)
+			return reasons[i].words;
+	return NULL;
+}
+
+static void add_origin(const struct render *r, const struct node *change, bool created)
 {
 	int64_t line = node_get_int(change, "line", 0);
 
-	if (!line)
-		return;
 	tint(r, DIM);
-	buf_addf(r->out, "  line %lld", (long long)line);
+	if (line)
+		buf_addf(r->out, "  line %lld", (long long)line);
+	if (!created && why(change))	/* what a new workflow begins with needs no reason */
+		buf_addf(r->out, "%s%s", line ? ": " : "  ", why(change));
 	tint(r, PLAIN);
 }
 
-static void render_change(const struct render *r, const struct node *change)
+static void render_change(const struct render *r, const struct node *change, bool created)
 {
 	CLEANUP(buf_done) struct buf from = BUF_TEXT, to = BUF_TEXT;
 	const struct node *old = node_get(change, "from"), *new = node_get(change, "to");
@@ -122,14 +138,14 @@ static void render_change(const struct render *r, const struct node *change)
 	add_tinted(r, PLAIN, path);
 	if (!from.len || !to.len) {
 		buf_addf(r->out, "  %s", from.len ? buf_str(&from) : buf_str(&to));
-		add_line_number(r, change);
+		add_origin(r, change, created);
 		buf_addc(r->out, '\n');
 	} else if (strlen(path) + from.len + to.len < LINE_WIDTH) {
 		buf_addf(r->out, "  %s -> %s", buf_str(&from), buf_str(&to));
-		add_line_number(r, change);
+		add_origin(r, change, created);
 		buf_addc(r->out, '\n');
 	} else {
-		add_line_number(r, change);
+		add_origin(r, change, created);
 		buf_addf(r->out, "\n        %s\n     -> %s\n", buf_str(&from), buf_str(&to));
 	}
 }
@@ -161,7 +177,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 	}
 	buf_addc(r->out, '\n');
 	for (size_t i = 0; changes && i < changes->count; i++)
-		render_change(r, changes->entries[i].value);
+		render_change(r, changes->entries[i].value, strcmp(action, "create") == 0);
 	if (error) {
 		buf_adds(r->out, "    ");
 		add_tinted(r, RED, error);
@@ -198,8 +214,11 @@ static void render_counts(const struct render *r, const struct node *report)
 	size_t told = 0;
 
 	/* Unchanged ones may not be listed: they are what is declared and not told of otherwise. */
-	for (size_t i = 0; list && i < list->count; i++)
-		told += strcmp(node_get_text(list->entries[i].value, "result"), "unchanged") != 0;
+	for (size_t i = 0; list && i < list->count; i++) {
+		const struct node *w = list->entries[i].value;
+		told += strcmp(node_get_text(w, "result"), "unchanged") != 0 &&
+		        strcmp(node_get_text(w, "action"), "delete") != 0;
+	}
 	size_t declared = (size_t)node_get_int(summary, "declared", 0);
 	tint(r, BOLD);
 	if (r->plan)

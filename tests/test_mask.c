@@ -186,6 +186,7 @@ static void that_a_secret_changed_is_visible(void **state)
 
 	fake_sync(&f, &a, &old);
 	assert_string_equal(fake_plan(&f, &a, &new),
+	    "warning: workflow \"w\" has no record: keys taken out of the spec can't be seen\n"
 	    "~ change    w (id 612)  s.yaml:1\n"
 	    "    ~ /watchers/0/webhook/url  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
 	    "    ~ /watchers/0/webhook/payload  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
@@ -195,6 +196,7 @@ static void that_a_secret_changed_is_visible(void **state)
 	    "    ~ /steps/one/repository/url  line 9\n"
 	    "        \"https://(masked #1)@git.example/r?(masked #1)\"\n"
 	    "     -> \"https://(masked #2)@git.example/r?(masked #2)\"\n"
+	    "    + /steps/one/repository/token  \"(masked #1)\"  line 9\n"
 	    "    ~ /steps/one/parameters/env/DB_PASSWORD  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"
 	    "    ~ /steps/one/parameters/env/my_Token  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"
 	    "    ~ /steps/one/parameters/env/CREDENTIALS  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"

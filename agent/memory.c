@@ -1,0 +1,91 @@
+#include "agent/memory.h"
+
+#include <string.h>
+
+#include "agent/history.h"
+#include "agent/state.h"
+#include "reconcile/digest.h"
+
+static void keep(void *context, const struct record *record)
+{
+	struct memory *m = context;
+	struct err err;
+
+	if (!m->state || state_put(m->state, record, &err) || m->failed)
+		return;
+	m->failed = true;
+	fault_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
+}
+
+static void forget(void *context, const char *name)
+{
+	struct memory *m = context;
+	struct err err;
+
+	if (m->state)
+		state_drop(m->state, name, &err);	/* a record too many says only that it is missing */
+}
+
+/* ---- older versions ---- */
+
+struct search {
+	struct memory *memory;
+	struct arena *arena;		/* of what is found */
+	const struct spec *spec;
+	const char *digest;
+	const struct node *found;
+};
+
+/* An older version need not be valid any more; what can be read of it is looked at. */
+static bool look_at_version(void *context, const char *bytes, size_t len)
+{
+	struct search *s = context;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults faults = { .arena = &a };
+	struct specs specs = { .arena = &a };
+
+	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
+	const struct spec *older = specs_find(&specs, s->spec->name);
+	if (older && strcmp(digest_body(&a, older->body), s->digest) == 0)
+		s->found = node_copy(s->arena, older->body);
+	return !s->found;
+}
+
+static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
+                                 const char *digest)
+{
+	struct memory *m = context;
+	struct search search = { m, a, spec, digest, NULL };
+	struct err err;
+
+	/* A history that cannot be read is one that is not there: what it would tell is only asked for. */
+	if (m->history && !history_versions(m->history, spec->at.file, look_at_version, &search, &err))
+		log_debug(m->ctx->log, "history of %s: %s", spec->at.file, err.msg);
+	return search.found;
+}
+
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
+                 struct faults *faults, struct memory *out, struct err *err)
+{
+	const char *state_dir = ctx->settings->state_dir;
+
+	*out = (struct memory){ .ctx = ctx, .faults = faults };
+	if (state_dir && (!state_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
+	                              &out->state, err) ||
+	                  !state_load(out->state, ctx->arena, &out->records, err)))
+		return err_wrap(err, "state in %s", state_dir);
+	if (!history_open(dir, &out->history, err))
+		log_debug(ctx->log, "history of %s: %s", dir, err->msg);
+	out->face = (struct cycle_memory){
+		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
+		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
+	};
+	return true;
+}
+
+void memory_close(struct memory *m)
+{
+	history_close(m->history);
+	state_close(m->state);
+	*m = (struct memory){ 0 };
+}

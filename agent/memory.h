@@ -1,0 +1,24 @@
+/* memory.h: what a cycle is told of earlier ones: records of the state, and older versions of a spec from git. */
+#ifndef AGENT_MEMORY_H
+#define AGENT_MEMORY_H
+
+#include "agent/cli.h"
+#include "reconcile/cycle.h"
+
+struct memory {
+	struct context *ctx;
+	struct faults *faults;		/* what cannot be remembered is warned of there, once */
+	struct state *state;		/* NULL: there is no place for one */
+	struct history *history;	/* NULL: the source stands in no git work tree */
+	struct records records;
+	bool failed;
+	struct cycle_memory face;	/* for the cycle */
+};
+
+/* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan nothing is written.
+ * endpoint is a name for the service; dir is the source. */
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
+                 struct faults *faults, struct memory *out, struct err *err);
+void memory_close(struct memory *memory);	/* takes a zeroed one */
+
+#endif
