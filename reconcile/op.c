@@ -197,7 +197,7 @@ void op_call_init(struct op_call *call, struct arena *a, enum operation operatio
 		             arena_strdup(a, what) },
 		.want_json = true,
 	};
-	err_set(&call->op.err, "%s: not begun", what);
+	err_set(&call->op.err, "%s: not begun: it was stopped, or its time was over", what);
 }
 
 void op_describe_init(struct op_call *call, struct arena *a, int64_t id, const char *name)

@@ -99,5 +99,6 @@ void op_create_init(struct op_create *create, struct arena *a, const struct node
 		OP_CREATE, "/workflows/", op_body(a, body),
 		arena_printf(a, "create workflow \"%s\"", create->name),
 	};
-	err_set(&create->op.err, "%s: not begun", create->request.what);
+	err_set(&create->op.err, "%s: not begun: it was stopped, or its time was over",
+	        create->request.what);
 }

@@ -129,10 +129,28 @@ static void what_may_be_lost_is_what_is_neither_shown_nor_declared(void **state)
 	}
 }
 
+static void a_whole_body_keeps_but_addresses_and_own_tags(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *described = tree_json(&a,
+		"{\"id\":1,\"name\":\"old\",\"metadata\":{},\"triggers\":[{\"webhook\":\"6f1d\"},{\"cron\":\"c\"}],"
+		"\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-default\"}],"
+		"\"watchers\":[{\"user\":\"u\",\"events\":{\"fail\":true}}],\"steps\":{\"s\":{\"stepTimeout\":9}}}");
+	struct node *declared = tree_json(&a,
+		"{\"name\":\"new\",\"triggers\":[{\"cron\":\"d\"},{\"webhook\":true}],\"tags\":[{\"name\":\"b\"}],"
+		"\"watchers\":[{\"user\":\"u\",\"events\":{}}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}");
+
+	assert_string_equal(tree_text(&a, compose_whole(&a, declared, described)),
+		"{\"name\":\"new\",\"triggers\":[{\"cron\":\"d\"},{\"webhookPolicy\":\"preserve\",\"webhook\":true}],"
+		"\"tags\":[{\"name\":\"b\"},{\"name\":\"flowsync-default\"}],"
+		"\"watchers\":[{\"user\":\"u\",\"events\":{}}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_update_is_what_is_there_with_the_declared_laid_over_it),
+		cmocka_unit_test(a_whole_body_keeps_but_addresses_and_own_tags),
 		cmocka_unit_test(what_may_be_lost_is_what_is_neither_shown_nor_declared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,7 +269,7 @@ static void a_create_is_not_sent_after_a_stop(void **state)
 	assert_string_equal(play(&a, &create.op.task, script, 1), LOOK "done\n");
 	assert_false(create.op.ok);
 	assert_true(create.held_back);
-	assert_string_equal(create.op.err.msg, "create workflow \"n\": not begun");
+	assert_string_equal(create.op.err.msg, "create workflow \"n\": not begun: it was stopped, or its time was over");
 }
 
 static void every_refusal_becomes_one_sentence(void **state)
@@ -305,7 +305,7 @@ static void every_refusal_becomes_one_sentence(void **state)
 		struct op_call call;
 
 		op_describe_init(&call, &a, 12, "nightly");
-		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun");
+		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun: it was stopped, or its time was over");
 		assert_string_equal(play(&a, &call.op.task, script, 1), "describe_workflow /workflows/12\ndone\n");
 		assert_false(call.op.ok);
 		assert_int_equal(call.op.status, cases[i].status);
