@@ -38,33 +38,50 @@ static bool excluded(const struct field *object, const struct field *f, const st
 	return false;
 }
 
-/* True if what the base has under key goes although nothing is declared under it. */
+/* True if what the base has under key goes although nothing is declared under it.  was: the base's kind. */
 static bool goes(const struct merge *m, const struct place *object, const struct place *at,
-                 const struct node *declared)
+                 const struct node *declared, const char *key, unsigned was)
 {
 	const struct field *f = object->field;
 
 	if (f && (f->flags & FIELD_CLOSED))
 		return !path_matches(m->arena, &at->path, m->ignore);
-	return f && f->type == FIELD_OBJECT && excluded(f, at->field, declared, at->kind);
+	/* One key can be two fields, as outputParameters is of a standard and of an http step. */
+	return f && f->type == FIELD_OBJECT &&
+	       (excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
+}
+
+static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+                                const struct node *declared);
+
+/* What the base has and nobody declares; of a step that was of another kind only what the new one can have. */
+static struct node *carried(const struct merge *m, const struct place *at, struct node *value,
+                            bool other_kind)
+{
+	bool inner = value->kind == NODE_MAP && at->field && !at->field->variant;
+
+	return other_kind && inner ? merged_maps(m, at, value, node_map(m->arena)) : value;
 }
 
 static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
+	unsigned was = field_kind(at->field, base, at->kind);
 	struct node *out = node_map(m->arena);
 
 	for (size_t i = 0; i < base->count; i++) {
 		const struct entry *e = &base->entries[i];
 		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
-		if (!node_get(declared, e->key) && !goes(m, at, &here, declared))
-			node_put(m->arena, out, e->key, e->value);
+		if (!node_get(declared, e->key) && !goes(m, at, &here, declared, e->key, was))
+			node_put(m->arena, out, e->key, carried(m, &here, e->value, was != kind));
 	}
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
 		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
-		node_put(m->arena, out, e->key, merged(m, &here, node_get(base, e->key), e->value));
+		bool same_field = field_child(at->field, e->key, was) == here.field;
+		node_put(m->arena, out, e->key,
+		         merged(m, &here, same_field ? node_get(base, e->key) : NULL, e->value));
 	}
 	return out;
 }
@@ -117,13 +134,54 @@ static struct node *merged(const struct merge *m, const struct place *at, const 
 	return (struct node *)declared;
 }
 
+/* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes sense without it. */
+static struct node *pruned(struct arena *a, const struct field *f, struct node *n,
+                           const struct node *steps)
+{
+	if (!f || n->kind < NODE_TEXT)
+		return n;
+	if (n->kind == NODE_TEXT)
+		return (f->flags & FIELD_STEP) && !node_get(steps, n->text) ? NULL : n;
+	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *child = field_child(f, e->key, ALL_KINDS);
+		struct node *left = pruned(a, child, e->value, steps);
+		bool lost = !left || (left->kind == NODE_LIST && left->count == 0 && e->value->count);
+		if (lost && n->kind == NODE_MAP && child->need)
+			return NULL;
+		if (left && n->kind == NODE_MAP)
+			node_put(a, out, e->key, left);
+		else if (left)
+			node_add(a, out, left);
+	}
+	return out;
+}
+
+/* What is carried over may name a step that goes, and no service takes that. */
+static void prune(struct arena *a, const struct node *base, struct node *body)
+{
+	const struct node *before = node_get(base, "steps");
+	struct node *steps = node_get(body, "steps");
+	bool gone = false;
+
+	for (size_t i = 0; before && i < before->count; i++)
+		gone |= before->kind == NODE_MAP && !node_get(steps, before->entries[i].key);
+	if (gone)
+		node_put(a, body, "steps", pruned(a, field_child(&workflow_field, "steps", ALL_KINDS), steps, steps));
+}
+
 struct node *compose_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore)
 {
 	const struct merge m = { a, ignore };
 	const struct place root = { .field = &workflow_field, .kind = ALL_KINDS };
 
-	return merged(&m, &root, normalise_request(a, described), declared);
+	const struct node *base = normalise_request(a, described);
+	struct node *body = merged(&m, &root, base, declared);
+
+	prune(a, base, body);
+	return body;
 }
 
 struct node *compose_whole(struct arena *a, const struct node *declared,

@@ -13,7 +13,7 @@
  * compares them with; steps that are not declared go.  What ignore names (as there) stays as described.  All triggers
  * are carried over unless the spec declares triggers; each declared webhook asks to keep its address where there is one to
  * keep.  What the service fills in, null and an empty token are left out, env is a map again, false and 0 stay; a field goes
- * that the declared kind of step or auth cannot have.  flowsync's own tags stay.  declared is as normalise_declared() makes it, described as describe gave it; both are
+ * that the declared kind of step or auth cannot have, and a mention of a step that goes.  flowsync's own tags stay.  declared is as normalise_declared() makes it, described as describe gave it; both are
  * untouched, the result shares with them. */
 struct node *compose_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore);

@@ -72,6 +72,29 @@ static const struct {
 	  "{\"steps\":{\"s\":{\"type\":\"sql\",\"sqlQueryPath\":\"q\",\"parameters\":{\"env\":{}}}}}",
 	  "{\"steps\":{\"s\":{\"type\":\"standard\",\"repository\":{\"url\":\"u\"},\"parameters\":{\"secrets\":[\"a\"],\"inherit\":{\"B\":\"c\"}}}}}",
 	  NULL, "{\"steps\":{\"s\":{\"type\":\"sql\",\"sqlQueryPath\":\"q\",\"parameters\":{\"inherit\":{\"B\":\"c\"},\"env\":{}}}}}" },
+	{ "... also of what nobody declares",
+	  "{\"steps\":{\"s\":{\"type\":\"sql\",\"sqlQueryPath\":\"q\"}}}",
+	  "{\"steps\":{\"s\":{\"type\":\"standard\",\"parameters\":{\"secrets\":[\"a\"],\"inherit\":{\"B\":\"c\"},\"novel\":1}}}}",
+	  NULL, "{\"steps\":{\"s\":{\"type\":\"sql\",\"sqlQueryPath\":\"q\",\"parameters\":{\"inherit\":{\"B\":\"c\"},\"novel\":1}}}}" },
+	{ "... and outputParameters mean another thing in each",
+	  "{\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\"}}}",
+	  "{\"steps\":{\"s\":{\"imageId\":1,\"command\":\"c\",\"outputParameters\":{\"A\":\"file\"},\"stepTimeout\":0}}}", NULL,
+	  "{\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\"}}}" },
+	{ "... even where they are declared",
+	  "{\"steps\":{\"s\":{\"type\":\"http\",\"outputParameters\":{\"B\":\"response.txt\"}}}}",
+	  "{\"steps\":{\"s\":{\"outputParameters\":{\"A\":\"file\"}}}}", NULL,
+	  "{\"steps\":{\"s\":{\"type\":\"http\",\"outputParameters\":{\"B\":\"response.txt\"}}}}" },
+	{ "a step that goes takes its mentions with it",
+	  "{\"steps\":{\"a\":{\"type\":\"standard\"},\"b\":{\"type\":\"standard\"}}}",
+	  "{\"steps\":{\"gone\":{},\"a\":{\"parents\":[\"gone\"],\"executionParameters\":{\"conditional\":[{\"stepName\":\"gone\","
+	  "\"condition\":\"equals\",\"paramName\":\"p\",\"value\":\"v\"}],\"parentStatus\":[{\"condition\":\"all-of\",\"parents\":["
+	  "\"gone\"],\"status\":[\"success\"]}]}},\"b\":{\"parents\":[\"gone\",\"a\"],\"executionParameters\":{\"conditional\":[{"
+	  "\"stepName\":\"a\",\"condition\":\"equals\",\"paramName\":\"gone\",\"value\":\"gone\"}],\"parentStatus\":[{\"condition\":"
+	  "\"one-of\",\"parents\":[\"a\",\"gone\"],\"status\":[\"failure\"]}]}}}}", NULL,
+	  "{\"steps\":{\"a\":{\"parents\":[],\"executionParameters\":{\"conditional\":[],\"parentStatus\":[]},\"type\":\"standard\"},"
+	  "\"b\":{\"parents\":[\"a\"],\"executionParameters\":{\"conditional\":[{\"stepName\":\"a\",\"condition\":\"equals\","
+	  "\"paramName\":\"gone\",\"value\":\"gone\"}],\"parentStatus\":[{\"condition\":\"one-of\",\"parents\":[\"a\"],\"status\":["
+	  "\"failure\"]}]},\"type\":\"standard\"}}}" },
 	{ "a request that becomes a get loses its payload", "{\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\"}}}",
 	  "{\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"post\",\"url\":\"u\",\"payload\":\"{}\"}}}", NULL,
 	  "{\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\"}}}" },
