@@ -154,7 +154,7 @@ static bool same_scalars(struct walk *w, const struct field *f, const struct nod
 
 	if (a->count != b->count)
 		return false;
-	if (f->flags & FIELD_SET) {
+	if ((f->flags & FIELD_SET) && a->count) {
 		qsort(a->entries, a->count, sizeof *a->entries, by_order);
 		qsort(b->entries, b->count, sizeof *b->entries, by_order);
 	}
