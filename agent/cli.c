@@ -70,18 +70,24 @@ int cli_fail_usage(struct context *ctx, const struct faults *faults)
 	return code;
 }
 
+int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind)
+{
+	struct verdict verdict = { 0 };
+
+	verdict_add(&verdict, &(struct err){ .kind = kind });
+	int code = verdict_exit_code(&verdict);
+	log_faults(ctx->log, ctx->arena, faults);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_document(ctx->out, ctx->arena, faults, code);
+	return code;
+}
+
 int cli_fail(struct context *ctx, const struct err *err)
 {
 	struct faults faults = { .arena = ctx->arena };
-	struct verdict verdict = { 0 };
 
-	verdict_add(&verdict, err);
-	int code = verdict_exit_code(&verdict);
-	log_error(ctx->log, "%s", err->msg);
 	fault_add(&faults, (struct pos){ 0 }, "%s", err->msg);
-	if (ctx->settings->output == OUTPUT_JSON)
-		print_document(ctx->out, ctx->arena, &faults, code);
-	return code;
+	return cli_fail_faults(ctx, &faults, err->kind);
 }
 
 bool cli_dir(const struct context *ctx, const char **out, struct err *err)

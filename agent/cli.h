@@ -47,6 +47,8 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 /* For a command that cannot go on: logs err and, with -o json, prints it as the one document.  Returns the exit
  * code that follows from its kind. */
 int cli_fail(struct context *ctx, const struct err *err);
+/* The same for all that is wrong with what was declared, and the exit code is that of kind. */
+int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind);
 /* The same for what is wrong with the command line, the variables or the configuration: 64. */
 int cli_fail_usage(struct context *ctx, const struct faults *faults);
 

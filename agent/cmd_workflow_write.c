@@ -7,10 +7,13 @@ static int create_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
 	struct op_create create;
+	struct faults faults = { .arena = ctx->arena };
 	struct spec spec;
 	struct err err;
 
-	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &err) || !session_open(ctx, &session, &err))
+	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &faults))
+		return cli_fail_faults(ctx, &faults, ERR_SPEC);
+	if (!session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
 	op_create_init(&create, ctx->arena, spec.body);
 	if (!session_run(&session, &create.op, &err)) {
@@ -37,12 +40,15 @@ static int update_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
 	struct op_call described, update;
+	struct faults faults = { .arena = ctx->arena };
 	struct spec spec;
 	const char *name;
 	struct err err;
 	int64_t id;
 
-	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &err) || !session_open(ctx, &session, &err) ||
+	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &faults))
+		return cli_fail_faults(ctx, &faults, ERR_SPEC);
+	if (!session_open(ctx, &session, &err) ||
 	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
 		return cli_fail(ctx, &err);
 	op_describe_init(&described, ctx->arena, id, name);

@@ -35,6 +35,7 @@ struct rest {
 	const struct endpoint *endpoint;
 	CURLM *multi;
 	struct curl_slist *headers;
+	char *token;			/* without "Bearer "; NULL: none */
 	char *host, *address;		/* of the endpoint, for messages: "x", "x:8080" */
 	size_t answer_max;
 	long timeout_ms, connect_ms;
@@ -153,6 +154,15 @@ static void add_header(struct rest *rest, const char *line)
 	rest->headers = longer;
 }
 
+static void keep_token(struct rest *rest, const char *token)
+{
+	static const char bearer[] = "Bearer ";
+	size_t len = sizeof bearer - 1;
+
+	rest->token = strdup(strncmp(token, bearer, len) == 0 ? token + len : token);
+	must(rest->token);
+}
+
 static void make_headers(struct rest *rest, const char *token)
 {
 	add_header(rest, "Accept: application/json");
@@ -162,6 +172,7 @@ static void make_headers(struct rest *rest, const char *token)
 	if (token) {
 		CLEANUP(buf_done) struct buf line = BUF_TEXT;
 		buf_addf(&line, "Authorization: %s", token);
+		keep_token(rest, token);
 		add_header(rest, buf_str(&line));
 	}
 }
@@ -231,6 +242,7 @@ void rest_close(struct rest *rest)
 	curl_slist_free_all(rest->headers);
 	curl_free(rest->host);
 	free(rest->address);
+	free(rest->token);
 	free(rest->exchanges);
 	free(rest);
 	curl_global_cleanup();
@@ -472,7 +484,9 @@ static void read_answer(struct exchange *x, CURLcode code, struct answer *answer
 {
 	long status = 0;
 
-	*answer = (struct answer){ .type = "", .body = "", .retry_after_ms = -1 };
+	*answer = (struct answer){
+		.type = "", .body = "", .retry_after_ms = -1, .token = x->rest->token,
+	};
 	if (code != CURLE_OK) {
 		answer->failure = x->body.full ? FAILURE_TOO_LARGE
 		                : x->begun ? FAILURE_LOST : FAILURE_UNSENT;

@@ -113,25 +113,22 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 
 /* ---- bodies from files ---- */
 
-bool workflow_read_file(struct context *ctx, const char *file, struct spec *out, struct err *err)
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+                        struct faults *faults)
 {
-	struct faults faults = { .arena = ctx->arena };
 	struct specs specs = { .arena = ctx->arena };
 	struct source_files files = { 0 };
 
-	if (source_file_read(ctx->arena, file, &files, &faults))
-		specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, &faults);
-	for (size_t i = 0; i < faults.count; i++)
-		(faults.items[i].warning ? log_warn : log_error)(ctx->log, "%s",
-		                                                 fault_line(ctx->arena, &faults.items[i]));
-	if (faults.errors)
-		err_set(err, "%s: not a valid spec", file);
-	else if (specs.count != 1)
-		err_set(err, "%s: expected one workflow, found %zu", file, specs.count);
-	else {
-		*out = specs.items[0];
-		return true;
+	if (!source_file_read(ctx->arena, file, &files, faults) ||
+	    !specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, faults))
+		return false;
+	if (specs.count != 1)
+		return fault_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
+		                 specs.count);
+	for (size_t i = 0; i < faults->count; i++) {
+		faults->items[i].warning = false;	/* the log says it */
+		log_warn(ctx->log, "%s", fault_line(ctx->arena, &faults->items[i]));
 	}
-	err->kind = ERR_SPEC;
-	return false;
+	*out = specs.items[0];
+	return true;
 }

@@ -28,8 +28,10 @@ bool session_find(struct session *session, const char *word, int64_t *id, const 
 /* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n may be a list of them. */
 void workflow_print(struct context *ctx, const struct node *n);
 
-/* The one spec in file, with its variables filled in.  Faults are logged: ERR_SPEC then, and *err says how many. */
-bool workflow_read_file(struct context *ctx, const char *file, struct spec *out, struct err *err);
+/* The one spec in file, with its variables filled in; warnings are logged then.  If false, *faults says all that is
+ * wrong with it. */
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+                        struct faults *faults);
 
 /* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it (NULL: nothing). */
 void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,

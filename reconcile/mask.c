@@ -189,7 +189,7 @@ const char *mask_urls(struct arena *a, const char *text, unsigned number)
 	return arena_strdup(a, buf_str(&out));
 }
 
-static const char *without(struct arena *a, const char *text, const char *secret)
+const char *mask_text(struct arena *a, const char *secret, const char *text)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 	const char *s = text, *hit;
@@ -211,7 +211,7 @@ static const char *without_masked(struct arena *a, const struct node *n, const s
 	const char *value = node_scalar_text(a, n);
 
 	if (value)
-		return copy && node_equal(n, copy) ? text : without(a, text, value);
+		return copy && node_equal(n, copy) ? text : mask_text(a, value, text);
 	if (copy && copy->kind != n->kind)
 		copy = NULL;
 	for (size_t i = 0; i < n->count; i++)

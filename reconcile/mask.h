@@ -31,6 +31,9 @@ struct node *mask_entry(struct arena *a, const struct field *outer, const char *
 /* A copy of text in which the user and query parts of every URL are masked. */
 const char *mask_urls(struct arena *a, const char *text, unsigned number);
 
+/* text with "(masked #1)" wherever secret stands in it.  One under four letters stays: it would match anything. */
+const char *mask_text(struct arena *a, const char *secret, const char *text);
+
 /* A copy of text in which every masked value of a workflow body is "(masked #1)", for text that somebody else made of the
  * body, such as the service's refusal of it.  Values under four letters stay: they would match anything. */
 const char *mask_values(struct arena *a, const struct node *body, const char *text);

@@ -111,6 +111,8 @@ static const char *detail(struct op *op, const struct answer *answer)
 	/* Whole values first: with its query gone a secret URL would not be known any more. */
 	if (op->secrets)
 		text = mask_values(op->arena, op->secrets, text);
+	if (answer->token)
+		text = mask_text(op->arena, answer->token, text);
 	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
 }
 

@@ -41,6 +41,7 @@ struct answer {
 	const char *body;	/* NUL-terminated; valid until the answer is released */
 	size_t len;
 	int64_t retry_after_ms;	/* from Retry-After, seconds or date; -1: none */
+	const char *token;	/* with which it was asked for: no message may show it; NULL: none */
 };
 
 enum method operation_method(enum operation op);
