@@ -79,6 +79,18 @@ static bool is_directory(const char *dir, struct err *err)
 	return false;
 }
 
+/* Most likely a wrong directory.  Where something could be deleted the guard has its say first, and it must know what is
+ * owned. */
+static bool nothing_declared(struct run *r)
+{
+	if (r->specs.count || r->ctx->settings->allow_empty)
+		return false;
+	fault_add(&r->faults, (struct pos){ .file = r->report.source.location },
+	          "holds no *.yaml or *.yml file: nothing is declared");
+	r->report.verdict.invalid = true;
+	return true;
+}
+
 static bool read_source(struct run *r)
 {
 	struct context *ctx = r->ctx;
@@ -100,6 +112,8 @@ static bool read_source(struct run *r)
 	r->report.source.files = files.count;
 	r->report.source.specs = r->specs.count;
 	r->report.verdict.invalid = r->faults.errors > 0;
+	if (!r->faults.errors && !ctx->settings->prune)
+		nothing_declared(r);
 	return !r->faults.errors;
 }
 
@@ -180,18 +194,6 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 	wipe_progress(r);
 }
 
-/* Nothing declared and nothing owned is most likely a wrong directory; with something owned the guard has its say. */
-static void check_empty(struct run *r)
-{
-	struct verdict *v = &r->report.verdict;
-
-	if (r->specs.count || r->report.owned || v->failed || r->ctx->settings->allow_empty)
-		return;
-	fault_add(&r->faults, (struct pos){ .file = r->report.source.location },
-	          "holds no *.yaml or *.yml file: nothing is declared");
-	v->invalid = true;
-}
-
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -218,7 +220,8 @@ static void talk_to_service(struct run *r, bool apply)
 		return;
 	}
 	run_cycle(r, &connection, &memory, apply);
-	check_empty(r);
+	if (!r->report.owned && !r->report.verdict.failed)
+		nothing_declared(r);
 }
 
 static bool check_owner(struct run *r)
