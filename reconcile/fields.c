@@ -250,6 +250,20 @@ static const struct field workflow[] = {
 
 const struct field workflow_field = { "", FIELD_OBJECT, .fields = workflow };
 
+static const struct field a_pointer[] = { { "[]", FIELD_TEXT, FIELD_POINTER }, END };
+static const struct field block[] = {
+	{ "prune", FIELD_BOOL, .about = "false: never delete this workflow" },
+	{ "suspend", FIELD_BOOL, .about = "true: leave it alone for now" },
+	{ "ignore", FIELD_LIST, .fields = a_pointer,
+	  .about = "JSON Pointers that are not compared; * matches one level" },
+	{ "renamed_from", FIELD_TEXT, FIELD_NAME,
+	  .about = "the workflow's old name: it keeps its id and history" },
+	END
+};
+
+const struct field block_field = { "flowsync", FIELD_OBJECT, .fields = block,
+                                   .about = "flowsync's own settings for this workflow" };
+
 const struct field *field_child(const struct field *outer, const char *key, unsigned kind)
 {
 	const struct field *other = NULL;

@@ -37,6 +37,7 @@ enum field_flags {
 	FIELD_NOT_GET = 1 << 19,	/* not beside method: get */
 	FIELD_NULLABLE = 1 << 22,	/* in our own documents: null may stand for it */
 	FIELD_ANYTHING = 1 << 23,	/* in our own documents: any JSON value */
+	FIELD_POINTER = 1 << 24,	/* text: a JSON Pointer */
 	FIELD_PRESENCE = 1 << 21,	/* an object that means something by being there, whatever its defaults */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; what begins with "flowsync-" is ours, not the spec's */
 };
@@ -64,6 +65,8 @@ enum { ALL_KINDS = ~0U };
 
 /* The row of a whole workflow body, a FIELD_OBJECT. */
 extern const struct field workflow_field;
+/* The row of the flowsync: block beside a body. */
+extern const struct field block_field;
 
 /* The row of key inside outer (an object, map or list; key is ignored for the last two), for a value of these
  * kinds; if only other kinds have it, their row, whose `only` tells; NULL: unknown, or outer is NULL. */

@@ -137,18 +137,6 @@ struct node *schema_begin(struct arena *a, const char *title)
 	return out;
 }
 
-static const struct field pointers[] = { { "[]", FIELD_TEXT }, { NULL } };
-static const struct field block_keys[] = {
-	{ "prune", FIELD_BOOL, .about = "false: never delete this workflow" },
-	{ "suspend", FIELD_BOOL, .about = "true: leave it alone for now" },
-	{ "ignore", FIELD_LIST, .fields = pointers,
-	  .about = "JSON Pointers that are not compared; * matches one level" },
-	{ "renamed_from", FIELD_TEXT, .about = "the workflow's old name: it keeps its id and history" },
-	{ NULL }
-};
-static const struct field block = { "flowsync", FIELD_OBJECT, .fields = block_keys,
-                                    .about = "flowsync's own settings for this workflow" };
-
 struct node *schema_spec(struct arena *a)
 {
 	struct node *out = schema_begin(a, "A workflow spec of flowsync");
@@ -161,9 +149,9 @@ struct node *schema_spec(struct arena *a)
 	put_text(a, ref, "$ref", "#/$defs/workflow");
 	put_text(a, wrapped, "type", "object");
 	node_put(a, keys, "body", ref);
-	node_put(a, keys, "flowsync", schema(a, &block, ALL_KINDS));
+	node_put(a, keys, "flowsync", schema(a, &block_field, ALL_KINDS));
 	node_add(a, node_put(a, wrapped, "required", node_list(a)), node_text(a, "body"));
-	node_put(a, node_get(bare, "properties"), "flowsync", schema(a, &block, ALL_KINDS));
+	node_put(a, node_get(bare, "properties"), "flowsync", schema(a, &block_field, ALL_KINDS));
 	node_add(a, forms, wrapped);
 	node_add(a, forms, bare);
 	return out;

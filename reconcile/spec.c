@@ -3,97 +3,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconcile/near.h"
 #include "reconcile/normalise.h"
 #include "reconcile/validate.h"
 #include "reconcile/yaml.h"
 
-/* ---- the flowsync: block ---- */
-
-static bool want(struct faults *faults, const struct entry *e, enum node_kind kind, const char *words)
-{
-	if (e->value->kind == kind)
-		return true;
-	return fault_add(faults, e->value->at, "flowsync/%s: expected %s, found %s", e->key, words,
-	                 node_kind_words(e->value->kind));
-}
-
-static bool read_prune(struct spec *spec, const struct entry *e, struct faults *faults)
-{
-	if (!want(faults, e, NODE_BOOL, "true or false"))
-		return false;
-	spec->prune = e->value->boolean;
-	return true;
-}
-
-static bool read_suspend(struct spec *spec, const struct entry *e, struct faults *faults)
-{
-	if (!want(faults, e, NODE_BOOL, "true or false"))
-		return false;
-	spec->suspend = e->value->boolean;
-	return true;
-}
-
-static bool read_ignore(struct spec *spec, const struct entry *e, struct faults *faults)
-{
-	bool good = want(faults, e, NODE_LIST, "a list of JSON Pointers");
-
-	for (size_t i = 0; e->value->kind == NODE_LIST && i < e->value->count; i++) {
-		const struct node *pointer = e->value->entries[i].value;
-		if (pointer->kind != NODE_TEXT || pointer->text[0] != '/')
-			good = fault_add(faults, pointer->at, "flowsync/ignore: expected a JSON Pointer, such as "
-			                 "/steps/train/command");
-	}
-	spec->ignore = e->value;
-	return good;
-}
-
-static bool read_renamed_from(struct spec *spec, const struct entry *e, struct faults *faults)
-{
-	if (!want(faults, e, NODE_TEXT, "the workflow's old name"))
-		return false;
-	if (!*e->value->text)
-		return fault_add(faults, e->value->at, "flowsync/renamed_from: expected the workflow's old name, "
-		                 "found an empty text");
-	spec->renamed_from = e->value->text;
-	return true;
-}
-
-static const struct {
-	const char *key;
-	bool (*read)(struct spec *, const struct entry *, struct faults *);
-} block_keys[] = {
-	{ "prune", read_prune }, { "suspend", read_suspend },
-	{ "ignore", read_ignore }, { "renamed_from", read_renamed_from },
-};
-
-static bool read_block_key(struct spec *spec, const struct entry *e, struct faults *faults)
-{
-	struct near near = { .word = e->key };
-
-	for (size_t i = 0; i < ARRAY_LEN(block_keys); i++) {
-		if (strcmp(block_keys[i].key, e->key) == 0)
-			return e->value->kind == NODE_NULL || block_keys[i].read(spec, e, faults);
-		near_offer(&near, block_keys[i].key);
-	}
-	if (near.best)
-		return fault_add(faults, e->at, "flowsync: unknown key \"%s\"; did you mean \"%s\"?", e->key,
-		                 near.best);
-	return fault_add(faults, e->at, "flowsync: unknown key \"%s\"", e->key);
-}
-
 static bool read_block(struct spec *spec, const struct node *block, struct faults *faults)
 {
-	bool good = true;
+	const struct node *prune, *suspend;
 
 	if (!block || block->kind == NODE_NULL)
 		return true;
-	if (block->kind != NODE_MAP)
-		return fault_add(faults, block->at, "flowsync: expected a mapping, found %s",
-		                 node_kind_words(block->kind));
-	for (size_t i = 0; i < block->count; i++)
-		good &= read_block_key(spec, &block->entries[i], faults);
-	return good;
+	if (!validate_block(block, faults))
+		return false;
+	prune = node_get(block, "prune");
+	suspend = node_get(block, "suspend");
+	spec->prune = !prune || prune->kind == NODE_NULL || prune->boolean;
+	spec->suspend = suspend && suspend->boolean;
+	spec->ignore = node_get(block, "ignore");
+	spec->renamed_from = node_get_text(block, "renamed_from");
+	return true;
 }
 
 /* ---- one document ---- */

@@ -13,6 +13,7 @@ struct step_name { const char *name; size_t index; };
 
 struct check {
 	enum validate_as as;
+	const char *root;		/* what stands before the pointer; NULL: nothing */
 	const struct node *steps;	/* of the workflow; NULL: none */
 	struct step_name *names;	/* of the steps that are there, sorted: a file may hold thousands */
 	size_t name_count;
@@ -47,6 +48,9 @@ static const size_t *find_step(const struct check *c, const char *name)
 static const char *place(const struct check *c, const struct path *path)
 {
 	const char *text = path_text(c->arena, path);
+
+	if (c->root)
+		return arena_printf(c->arena, "%s%s", c->root, text);
 	return *text ? text : "workflow";
 }
 
@@ -151,6 +155,9 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		}
 	if (f->flags & FIELD_CRON)
 		check_cron(c, n, path);
+	if ((f->flags & FIELD_POINTER) && *n->text != '/')
+		fault_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
+		          place(c, path));
 	if ((f->flags & FIELD_STEP) && !find_step(c, n->text))
 		fault_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
 	if ((f->flags & FIELD_JSON_TEXT) && c->as == VALIDATE_SPEC && !strstr(n->text, "{{") &&
@@ -404,5 +411,16 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct faul
 	check_value(&c, &workflow_field, body, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
 	if (c.steps)
 		check_graph(&c);
+	return faults->errors == before;
+}
+
+bool validate_block(const struct node *block, struct faults *faults)
+{
+	struct check c = {
+		.as = VALIDATE_SPEC, .root = "flowsync", .faults = faults, .arena = faults->arena,
+	};
+	size_t before = faults->errors;
+
+	check_value(&c, &block_field, block, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
 	return faults->errors == before;
 }

@@ -16,4 +16,7 @@ enum validate_as {
  * characters.  True if no error was added. */
 bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults);
 
+/* The same for the flowsync: block beside a body, by block_field. */
+bool validate_block(const struct node *block, struct faults *faults);
+
 #endif

@@ -55,17 +55,17 @@ static void the_block_is_read_or_refused_with_its_place(void **state)
 		{ "{ignore: []}", "" },
 		{ "true", "s.yaml:1:11: flowsync: expected a mapping, found yes or no\n" },
 		{ "[]", "s.yaml:1:11: flowsync: expected a mapping, found a list\n" },
-		{ "{prume: false}", "s.yaml:1:12: flowsync: unknown key \"prume\"; did you mean \"prune\"?\n" },
-		{ "{zebra: 1}", "s.yaml:1:12: flowsync: unknown key \"zebra\"\n" },
+		{ "{prume: false}", "s.yaml:1:12: flowsync: unknown field \"prume\"; did you mean \"prune\"?\n" },
+		{ "{zebra: 1}", "s.yaml:1:12: flowsync: unknown field \"zebra\"\n" },
 		{ "{prune: \"no\"}", "s.yaml:1:19: flowsync/prune: expected true or false, found a text\n" },
 		{ "{suspend: 1}", "s.yaml:1:21: flowsync/suspend: expected true or false, found a number\n" },
-		{ "{ignore: /steps}", "s.yaml:1:20: flowsync/ignore: expected a list of JSON Pointers, found a text\n" },
-		{ "{ignore: [/a, steps, 3]}", "s.yaml:1:25: flowsync/ignore: expected a JSON Pointer, such as /steps/train/command\n"
-		  "s.yaml:1:32: flowsync/ignore: expected a JSON Pointer, such as /steps/train/command\n" },
-		{ "{renamed_from: 7}", "s.yaml:1:26: flowsync/renamed_from: expected the workflow's old name, found a number\n" },
-		{ "{renamed_from: \"\"}", "s.yaml:1:26: flowsync/renamed_from: expected the workflow's old name, found an empty text\n" },
+		{ "{ignore: /steps}", "s.yaml:1:20: flowsync/ignore: expected a list, found a text\n" },
+		{ "{ignore: [/a, steps, 3]}", "s.yaml:1:25: flowsync/ignore/1: expected a JSON Pointer, such as /steps/train/command\n"
+		  "s.yaml:1:32: flowsync/ignore/2: expected text, found a number; quote it if it is meant as text\n" },
+		{ "{renamed_from: 7}", "s.yaml:1:26: flowsync/renamed_from: expected text, found a number; quote it if it is meant as text\n" },
+		{ "{renamed_from: \"\"}", "s.yaml:1:26: flowsync/renamed_from: expected a name, found an empty text\n" },
 		{ "{suspend: 1, zebra: 2}", "s.yaml:1:21: flowsync/suspend: expected true or false, found a number\n"
-		  "s.yaml:1:24: flowsync: unknown key \"zebra\"\n" },
+		  "s.yaml:1:24: flowsync: unknown field \"zebra\"\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };

@@ -89,9 +89,9 @@ REFUSED = {
     "block": ("flowsync: {prune: maybe}\n" + GOOD,
               "1:19: flowsync/prune: expected true or false, found a text"),
     "block-unknown": ("flowsync: {suspended: true}\n" + GOOD,
-                      '1:12: flowsync: unknown key "suspended"; did you mean "suspend"?'),
+                      '1:12: flowsync: unknown field "suspended"; did you mean "suspend"?'),
     "block-pointer": ("flowsync: {ignore: [steps]}\n" + GOOD,
-                      "1:21: flowsync/ignore: expected a JSON Pointer, such as /steps/train/command"),
+                      "1:21: flowsync/ignore/0: expected a JSON Pointer, such as /steps/train/command"),
 }
 
 
