@@ -4,10 +4,27 @@
 #include <stdio.h>
 #include <string.h>
 
+void err_trim(char *text)
+{
+	size_t len = strlen(text), start = len;
+
+	while (start > 0 && len - start < 4 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start == 0)
+		return;
+	unsigned char first = text[start - 1];
+	size_t want = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+	if (len - start + 1 < want)
+		text[start - 1] = '\0';
+}
+
 static void PRINTF(2, 0) append(struct err *e, const char *fmt, va_list ap)
 {
 	size_t used = strlen(e->msg);
-	vsnprintf(e->msg + used, sizeof e->msg - used, fmt, ap);
+	size_t room = sizeof e->msg - used;
+
+	if ((size_t)vsnprintf(e->msg + used, room, fmt, ap) >= room)
+		err_trim(e->msg);
 }
 
 static void PRINTF(2, 3) add(struct err *e, const char *fmt, ...)

@@ -15,7 +15,8 @@ static void PRINTF(4, 0) keep(struct faults *f, bool warning, struct pos at,
 		f->left_out++;
 		return;
 	}
-	vsnprintf(text, sizeof text, fmt, ap);
+	if ((size_t)vsnprintf(text, sizeof text, fmt, ap) >= sizeof text)
+		err_trim(text);
 	arena_grow(f->arena, f->items, f->count, f->room);
 	f->items[f->count++] = (struct fault){ warning, at, arena_strdup(f->arena, text) };
 }

@@ -219,7 +219,8 @@ static struct node *faults_tree(struct arena *a, const struct faults *faults, bo
 		node_put(a, n, "message", node_text(a, f->message));
 		put_place(a, n, f->at);
 	}
-	if (faults && faults->left_out && !warnings) {
+	/* What was left out is no error if there is none. */
+	if (faults && faults->left_out && warnings == !faults->errors) {
 		struct node *n = node_add(a, list, node_map(a));
 		node_put(a, n, "message", node_text(a, arena_printf(a, "%zu more are not shown",
 		                                                    faults->left_out)));
