@@ -1,16 +1,11 @@
 #include "agent/store.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "agent/database.h"
 #include "reconcile/buf.h"
 #include "reconcile/json.h"
-
-enum { APPLICATION_ID = 0x666c6f77 };	/* "flow": tells our files from those of other programs */
 
 /* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to
  * Z only. */
@@ -24,19 +19,13 @@ enum { APPLICATION_ID = 0x666c6f77 };	/* "flow": tells our files from those of o
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 enum statement {
-	BEGIN, BEGIN_READ, COMMIT, ROLLBACK,
 	ADD, ADD_BODY, ADD_TRIGGER, ADD_TAG, PUT, PUT_BODY, PUT_STATUS,
 	DROP, DROP_TRIGGERS, DROP_TAGS,
 	GET, GET_BODY, GET_TRIGGERS, GET_TAGS,
 	COUNT_ALL, PAGE_ALL, COUNT_NAMED, PAGE_NAMED, COUNT_INDEXED, PAGE_INDEXED,
-	STATEMENT_COUNT
 };
 
 static const char *const sql[] = {
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[BEGIN_READ] = "BEGIN",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
 	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[ADD_BODY] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
 	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook) VALUES(?1, ?2, ?3, ?4)",
@@ -87,174 +76,24 @@ static const char *const migrations[] = {
 	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;",
 };
 
-struct store {
-	char *path;
-	sqlite3 *db;
-	sqlite3_stmt *statements[STATEMENT_COUNT];	/* made when first used, then kept */
-	bool busy;
+static const struct database_kind kind = {
+	.what = "database",
+	.application = 0x666c6f77,	/* "flow" */
+	.migrations = migrations, .version = ARRAY_LEN(migrations),
+	.sql = sql, .sql_count = ARRAY_LEN(sql),
 };
 
-static bool failed(struct store *s, struct err *err)
-{
-	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
-
-	s->busy = (code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED;
-	if (s->busy)
-		return err_set(err, "database \"%s\" is kept busy by another process", s->path);
-	return err_set(err, "database \"%s\": %s", s->path, sqlite3_errmsg(s->db));
-}
-
-/* ---- one statement: begin_with(), bind_...(), then run() or row() until it is false ---- */
-
-static sqlite3_stmt *begin_with(struct store *s, enum statement which)
-{
-	sqlite3_stmt **stmt = &s->statements[which];
-
-	/* What cannot be prepared is NULL; every call of sqlite3 takes that as misuse, so row()
-	 * sees it. */
-	if (!*stmt)
-		sqlite3_prepare_v3(s->db, sql[which], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
-	return *stmt;
-}
-
-static void bind_text(sqlite3_stmt *stmt, int at, const char *text)
-{
-	sqlite3_bind_text(stmt, at, text, -1, SQLITE_STATIC);
-}
-
-static void finish(sqlite3_stmt *stmt)
-{
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
-}
-
-/* Sets *more to whether there is a row.  After the last one, and after a failure, stmt is
- * finished. */
-static bool row(struct store *s, sqlite3_stmt *stmt, bool *more, struct err *err)
-{
-	int code = stmt ? sqlite3_step(stmt) : SQLITE_ERROR;
-
-	*more = code == SQLITE_ROW;
-	if (*more)
-		return true;
-	if (code != SQLITE_DONE)
-		failed(s, err);
-	if (stmt)
-		finish(stmt);
-	return code == SQLITE_DONE;
-}
-
-static bool run(struct store *s, sqlite3_stmt *stmt, struct err *err)
-{
-	bool more;
-
-	return row(s, stmt, &more, err);
-}
-
-static const char *text_of(struct arena *a, sqlite3_stmt *stmt, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(stmt, column);
-
-	return text ? arena_strndup(a, text, (size_t)sqlite3_column_bytes(stmt, column)) : NULL;
-}
-
-/* ---- opening ---- */
-
-static bool pragma(struct store *s, const char *text, int *out, struct err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	bool more = false, ok;
-
-	sqlite3_prepare_v2(s->db, text, -1, &stmt, NULL);
-	ok = row(s, stmt, &more, err);
-	if (more && out)
-		*out = sqlite3_column_int(stmt, 0);
-	sqlite3_finalize(stmt);
-	return ok;
-}
-
-static bool execute(struct store *s, const char *text, struct err *err)
-{
-	return sqlite3_exec(s->db, text, NULL, NULL, NULL) == SQLITE_OK || failed(s, err);
-}
-
-static bool check_kind(struct store *s, int *version, struct err *err)
-{
-	int application = 0, tables = 0, newest = ARRAY_LEN(migrations);
-
-	if (!pragma(s, "PRAGMA user_version", version, err) ||
-	    !pragma(s, "PRAGMA application_id", &application, err) ||
-	    !pragma(s, "SELECT count(*) FROM sqlite_schema", &tables, err))
-		return false;
-	if (application != APPLICATION_ID && (application || *version || tables))
-		return err_set(err, "\"%s\" is the database of another program", s->path);
-	if (*version > newest)
-		return err_set(err, "database \"%s\" is of version %d, this flowsync knows versions up to %d: "
-		               "it was written by a newer flowsync", s->path, *version, newest);
-	return true;
-}
-
-/* Looks again once nobody else can write: two processes may open a new file at the same time. */
-static bool migrate(struct store *s, struct err *err)
-{
-	static const char stamp[] = "PRAGMA application_id = %d; PRAGMA user_version = %d";
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	int version = 0;
-
-	if (!check_kind(s, &version, err))
-		return false;
-	if (version == ARRAY_LEN(migrations))
-		return true;
-	if (!execute(s, sql[BEGIN], err))
-		return false;
-	bool ok = check_kind(s, &version, err);
-	for (; ok && version < (int)ARRAY_LEN(migrations); version++)
-		ok = execute(s, migrations[version], err);
-	buf_addf(&text, stamp, APPLICATION_ID, (int)ARRAY_LEN(migrations));
-	if (ok && execute(s, buf_str(&text), err) && execute(s, sql[COMMIT], err))
-		return true;
-	sqlite3_exec(s->db, sql[ROLLBACK], NULL, NULL, NULL);
-	return false;
-}
-
-/* sqlite3 would make it readable for all; its other files get the mode of this one. */
-static bool make_file(const char *path, struct err *err)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-
-	if (fd < 0)
-		return err_sys(err, errno, "open database \"%s\"", path);
-	close(fd);
-	return true;
-}
-
-static bool set_up(struct store *s, int patience_ms, struct err *err)
-{
-	/* The store's user calls from one thread at a time, so sqlite3 needs no locks of its
-	 * own. */
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-
-	if (!make_file(s->path, err))
-		return false;
-	if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK)
-		return failed(s, err);
-	sqlite3_extended_result_codes(s->db, 1);
-	sqlite3_busy_timeout(s->db, patience_ms);
-	/* What another program keeps is refused before anything in it is changed.  synchronous =
-	 * FULL: an id that was given out is not given out again after the power went. */
-	return check_kind(s, &(int){ 0 }, err) &&
-	       execute(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	                  "PRAGMA foreign_keys = ON", err) &&
-	       migrate(s, err);
-}
+struct store {
+	struct database *db;
+};
 
 bool store_open(const char *path, int patience_ms, struct store **out, struct err *err)
 {
 	CLEANUP(store_closep) struct store *s = calloc(1, sizeof *s);
 
-	if (!s || !(s->path = strdup(path)))
+	if (!s)
 		abort();
-	if (!set_up(s, patience_ms, err))
+	if (!database_open(path, &kind, patience_ms, &s->db, err))
 		return false;
 	*out = take(s);
 	return true;
@@ -264,10 +103,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < STATEMENT_COUNT; i++)
-		sqlite3_finalize(s->statements[i]);
-	sqlite3_close(s->db);
-	free(s->path);
+	database_close(s->db);
 	free(s);
 }
 
@@ -278,37 +114,30 @@ void store_closep(struct store **store)
 
 bool store_was_busy(const struct store *s)
 {
-	return s->busy;
+	return database_was_busy(s->db);
 }
 
 /* ---- writing ---- */
 
 bool store_begin(struct store *s, struct err *err)
 {
-	return run(s, begin_with(s, BEGIN), err);
+	return database_begin(s->db, err);
 }
 
 bool store_end(struct store *s, bool keep, struct err *err)
 {
-	if (keep && run(s, begin_with(s, COMMIT), err))
-		return true;
-	/* A full disk may have taken it back already; then there is nothing to roll back, and
-	 * nothing to say. */
-	struct err ignored;
-	if (!sqlite3_get_autocommit(s->db))
-		run(s, begin_with(s, ROLLBACK), &ignored);
-	return !keep;
+	return database_end(s->db, keep, err);
 }
 
 static bool add_triggers(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->trigger_count; i++) {
-		sqlite3_stmt *stmt = begin_with(s, ADD_TRIGGER);
-		sqlite3_bind_int64(stmt, 1, w->id);
-		sqlite3_bind_int64(stmt, 2, (int64_t)i);
-		bind_text(stmt, 3, w->triggers[i].cron);
-		bind_text(stmt, 4, w->triggers[i].webhook);
-		if (!run(s, stmt, err))
+		struct query *q = query_begin(s->db, ADD_TRIGGER);
+		query_int(q, 1, w->id);
+		query_int(q, 2, (int64_t)i);
+		query_text(q, 3, w->triggers[i].cron);
+		query_text(q, 4, w->triggers[i].webhook);
+		if (!query_run(q, err))
 			return false;
 	}
 	return true;
@@ -317,11 +146,11 @@ static bool add_triggers(struct store *s, const struct stored_workflow *w, struc
 static bool add_tags(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->tag_count; i++) {
-		sqlite3_stmt *stmt = begin_with(s, ADD_TAG);
-		sqlite3_bind_int64(stmt, 1, w->id);
-		sqlite3_bind_int64(stmt, 2, (int64_t)i);
-		bind_text(stmt, 3, w->tags[i]);
-		if (!run(s, stmt, err))
+		struct query *q = query_begin(s->db, ADD_TAG);
+		query_int(q, 1, w->id);
+		query_int(q, 2, (int64_t)i);
+		query_text(q, 3, w->tags[i]);
+		if (!query_run(q, err))
 			return false;
 	}
 	return true;
@@ -330,48 +159,48 @@ static bool add_tags(struct store *s, const struct stored_workflow *w, struct er
 static bool with_body(struct store *s, enum statement which, const struct stored_workflow *w,
                       struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, which);
+	struct query *q = query_begin(s->db, which);
 
-	sqlite3_bind_int64(stmt, 1, w->id);
-	bind_text(stmt, 2, w->body);
-	return run(s, stmt, err);
+	query_int(q, 1, w->id);
+	query_text(q, 2, w->body);
+	return query_run(q, err);
 }
 
-static sqlite3_stmt *with_columns(struct store *s, enum statement which,
+static struct query *with_columns(struct store *s, enum statement which,
                                   const struct stored_workflow *w)
 {
-	sqlite3_stmt *stmt = begin_with(s, which);
+	struct query *q = query_begin(s->db, which);
 
-	bind_text(stmt, 1, w->name);
-	sqlite3_bind_int(stmt, 2, w->status);
-	sqlite3_bind_int64(stmt, 3, w->created);
-	sqlite3_bind_int64(stmt, 4, w->updated);
-	bind_text(stmt, 5, w->modified_by);
-	return stmt;
+	query_text(q, 1, w->name);
+	query_int(q, 2, w->status);
+	query_int(q, 3, w->created);
+	query_int(q, 4, w->updated);
+	query_text(q, 5, w->modified_by);
+	return q;
 }
 
 static bool of_id(struct store *s, enum statement which, int64_t id, struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, which);
+	struct query *q = query_begin(s->db, which);
 
-	sqlite3_bind_int64(stmt, 1, id);
-	return run(s, stmt, err);
+	query_int(q, 1, id);
+	return query_run(q, err);
 }
 
 bool store_add(struct store *s, struct stored_workflow *w, struct err *err)
 {
-	if (!run(s, with_columns(s, ADD, w), err))
+	if (!query_run(with_columns(s, ADD, w), err))
 		return false;
-	w->id = sqlite3_last_insert_rowid(s->db);
+	w->id = database_last_id(s->db);
 	return with_body(s, ADD_BODY, w, err) && add_triggers(s, w, err) && add_tags(s, w, err);
 }
 
 bool store_put(struct store *s, const struct stored_workflow *w, struct err *err)
 {
-	sqlite3_stmt *stmt = with_columns(s, PUT, w);
+	struct query *q = with_columns(s, PUT, w);
 
-	sqlite3_bind_int64(stmt, 6, w->id);
-	return run(s, stmt, err) && with_body(s, PUT_BODY, w, err) &&
+	query_int(q, 6, w->id);
+	return query_run(q, err) && with_body(s, PUT_BODY, w, err) &&
 	       of_id(s, DROP_TRIGGERS, w->id, err) && add_triggers(s, w, err) &&
 	       of_id(s, DROP_TAGS, w->id, err) && add_tags(s, w, err);
 }
@@ -379,12 +208,12 @@ bool store_put(struct store *s, const struct stored_workflow *w, struct err *err
 bool store_put_status(struct store *s, int64_t id, enum workflow_status status, int64_t updated,
                       struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, PUT_STATUS);
+	struct query *q = query_begin(s->db, PUT_STATUS);
 
-	sqlite3_bind_int64(stmt, 1, id);
-	sqlite3_bind_int(stmt, 2, status);
-	sqlite3_bind_int64(stmt, 3, updated);
-	return run(s, stmt, err);
+	query_int(q, 1, id);
+	query_int(q, 2, status);
+	query_int(q, 3, updated);
+	return query_run(q, err);
 }
 
 bool store_drop(struct store *s, int64_t id, struct err *err)
@@ -396,15 +225,17 @@ bool store_drop(struct store *s, int64_t id, struct err *err)
 
 static bool get_triggers(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, GET_TRIGGERS);
+	struct query *q = query_begin(s->db, GET_TRIGGERS);
 	struct stored_trigger *items = NULL;
 	size_t room = 0;
 	bool more, ok;
 
-	sqlite3_bind_int64(stmt, 1, w->id);
-	while ((ok = row(s, stmt, &more, err)) && more) {
+	query_int(q, 1, w->id);
+	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, w->trigger_count, room);
-		items[w->trigger_count++] = (struct stored_trigger){ text_of(a, stmt, 0), text_of(a, stmt, 1) };
+		items[w->trigger_count++] = (struct stored_trigger){
+			.cron = query_get_text(a, q, 0), .webhook = query_get_text(a, q, 1),
+		};
 	}
 	w->triggers = items;
 	return ok;
@@ -412,15 +243,15 @@ static bool get_triggers(struct store *s, struct arena *a, struct stored_workflo
 
 static bool get_tags(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, GET_TAGS);
+	struct query *q = query_begin(s->db, GET_TAGS);
 	const char **items = NULL;
 	size_t room = 0;
 	bool more, ok;
 
-	sqlite3_bind_int64(stmt, 1, w->id);
-	while ((ok = row(s, stmt, &more, err)) && more) {
+	query_int(q, 1, w->id);
+	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, w->tag_count, room);
-		items[w->tag_count++] = text_of(a, stmt, 0);
+		items[w->tag_count++] = query_get_text(a, q, 0);
 	}
 	w->tags = items;
 	return ok;
@@ -428,51 +259,45 @@ static bool get_tags(struct store *s, struct arena *a, struct stored_workflow *w
 
 static bool get_body(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, GET_BODY);
+	struct query *q = query_begin(s->db, GET_BODY);
 	bool more;
 
-	sqlite3_bind_int64(stmt, 1, w->id);
-	if (!row(s, stmt, &more, err))
+	query_int(q, 1, w->id);
+	if (!query_row(q, &more, err))
 		return false;
 	if (!more)
-		return err_set(err, "database \"%s\": workflow %lld has no body", s->path, (long long)w->id);
-	w->body = text_of(a, stmt, 0);
-	finish(stmt);
+		return err_set(err, "database \"%s\": workflow %lld has no body", database_path(s->db),
+		               (long long)w->id);
+	w->body = query_get_text(a, q, 0);
+	query_end(q);
 	return true;
 }
 
-static struct stored_workflow columns(struct arena *a, sqlite3_stmt *stmt)
+static struct stored_workflow columns(struct arena *a, struct query *q)
 {
 	return (struct stored_workflow){
-		.id = sqlite3_column_int64(stmt, 0),
-		.name = text_of(a, stmt, 1),
-		.status = (enum workflow_status)sqlite3_column_int(stmt, 2),
-		.created = sqlite3_column_int64(stmt, 3),
-		.updated = sqlite3_column_int64(stmt, 4),
-		.modified_by = text_of(a, stmt, 5),
+		.id = query_get_int(q, 0),
+		.name = query_get_text(a, q, 1),
+		.status = (enum workflow_status)query_get_int(q, 2),
+		.created = query_get_int(q, 3),
+		.updated = query_get_int(q, 4),
+		.modified_by = query_get_text(a, q, 5),
 	};
-}
-
-/* Reading that takes several statements sees one state of the file, also while others write. */
-static bool begin_read(struct store *s, bool *begun, struct err *err)
-{
-	*begun = sqlite3_get_autocommit(s->db);
-	return !*begun || run(s, begin_with(s, BEGIN_READ), err);
 }
 
 static bool get(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
                 struct err *err)
 {
-	sqlite3_stmt *stmt = begin_with(s, GET);
+	struct query *q = query_begin(s->db, GET);
 	struct stored_workflow w = { 0 };
 	bool more;
 
-	sqlite3_bind_int64(stmt, 1, id);
-	if (!row(s, stmt, &more, err))
+	query_int(q, 1, id);
+	if (!query_row(q, &more, err))
 		return false;
 	if (more) {
-		w = columns(a, stmt);
-		finish(stmt);
+		w = columns(a, q);
+		query_end(q);
 		if (!get_triggers(s, a, &w, err) || !get_tags(s, a, &w, err) || !get_body(s, a, &w, err))
 			return false;
 	}
@@ -486,7 +311,7 @@ bool store_get(struct store *s, struct arena *a, int64_t id, struct stored_workf
 	struct err ignored;
 	bool begun;
 
-	if (!begin_read(s, &begun, err))
+	if (!database_begin_read(s->db, &begun, err))
 		return false;
 	bool ok = get(s, a, id, out, err);
 	if (begun)
@@ -535,45 +360,45 @@ static const char *phrase(struct arena *a, const char *search)
 
 struct selection { const char *by, *search, *phrase; unsigned statuses; };
 
-static sqlite3_stmt *select_with(struct store *s, enum statement all, const struct selection *sel)
+static struct query *select_with(struct store *s, enum statement all, const struct selection *sel)
 {
 	enum statement which = !sel->search ? all : all + (sel->phrase ? COUNT_INDEXED - COUNT_ALL
 	                                                               : COUNT_NAMED - COUNT_ALL);
-	sqlite3_stmt *stmt = begin_with(s, which);
+	struct query *q = query_begin(s->db, which);
 
-	sqlite3_bind_int64(stmt, 1, sel->statuses);
-	bind_text(stmt, 2, sel->by);
+	query_int(q, 1, sel->statuses);
+	query_text(q, 2, sel->by);
 	if (sel->search)
-		bind_text(stmt, 3, sel->search);
+		query_text(q, 3, sel->search);
 	if (sel->phrase)
-		bind_text(stmt, 4, sel->phrase);
-	return stmt;
+		query_text(q, 4, sel->phrase);
+	return q;
 }
 
 static bool get_count(struct store *s, const struct selection *sel, int64_t *out, struct err *err)
 {
-	sqlite3_stmt *stmt = select_with(s, COUNT_ALL, sel);
+	struct query *q = select_with(s, COUNT_ALL, sel);
 	bool more;
 
-	if (!row(s, stmt, &more, err))
+	if (!query_row(q, &more, err))
 		return false;
-	*out = sqlite3_column_int64(stmt, 0);
-	finish(stmt);
+	*out = query_get_int(q, 0);
+	query_end(q);
 	return true;
 }
 
-static bool get_items(struct store *s, struct arena *a, const struct page_query *q,
+static bool get_items(struct store *s, struct arena *a, const struct page_query *asked,
                       const struct selection *sel, struct workflow_page *page, struct err *err)
 {
-	sqlite3_stmt *stmt = select_with(s, PAGE_ALL, sel);
+	struct query *q = select_with(s, PAGE_ALL, sel);
 	size_t room = 0;
 	bool more, ok;
 
-	sqlite3_bind_int64(stmt, 5, q->size);
-	sqlite3_bind_int64(stmt, 6, (q->number - 1) * q->size);
-	while ((ok = row(s, stmt, &more, err)) && more) {
+	query_int(q, 5, asked->size);
+	query_int(q, 6, (asked->number - 1) * asked->size);
+	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, page->items, page->count, room);
-		page->items[page->count++] = columns(a, stmt);
+		page->items[page->count++] = columns(a, q);
 	}
 	for (size_t i = 0; ok && i < page->count; i++)
 		ok = get_triggers(s, a, &page->items[i], err) && get_tags(s, a, &page->items[i], err);
@@ -593,7 +418,7 @@ bool store_page(struct store *s, struct arena *a, const struct page_query *q,
 		.statuses = q->statuses,
 	};
 
-	if (!begin_read(s, &begun, err))
+	if (!database_begin_read(s->db, &begun, err))
 		return false;
 	ok = get_count(s, &sel, &page.total, err) && get_items(s, a, q, &sel, &page, err);
 	if (begun)

@@ -1,7 +1,7 @@
 /* store.h: the workflows of the local service, kept in one file.
  *
  * Several processes may use one file at a time; a write waits for the other's to end.  One store
- * is used by one thread at a time.  The only file that knows sqlite3 is store.c. */
+ * is used by one thread at a time. */
 #ifndef AGENT_STORE_H
 #define AGENT_STORE_H
 
