@@ -12,7 +12,8 @@ struct state;
 enum { STATE_KEY_SIZE = 32 };
 
 enum state_use {
-	STATE_READ,	/* for a plan: nothing is written; no state there is no error, it is empty then */
+	STATE_READ,	/* for a plan: as it was when it was opened; nothing is made or written, not even beside it; no state there
+			 * is no error, it is empty then */
 	STATE_WRITE,	/* for a sync: made if it is not there */
 };
 
