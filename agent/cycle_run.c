@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "agent/connection.h"
 #include "agent/drive.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
 #include "agent/source_dir.h"
+#include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
 #include "reconcile/json.h"
@@ -28,17 +28,6 @@ struct run {
 };
 
 enum { TELL_MS = 1000 };
-
-static const char *stamp(struct arena *a)
-{
-	struct timespec now;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
-	                    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
-}
 
 static uint64_t random_number(void)
 {
@@ -58,7 +47,7 @@ static void begin(struct run *r, struct context *ctx, bool apply)
 	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
 	r->report = (struct report){
 		.mode = apply ? "sync" : "plan", .sync = sync ? sync : "default", .trigger = "command",
-		.started = stamp(a), .owner = "default", .verbose = ctx->settings->verbose,
+		.started = stamp_text(a, stamp_now()), .owner = "default", .verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
 	r->report.cycle_id = arena_printf(a, "%.19sZ-%08x", r->report.started, (unsigned)random_number());
@@ -201,7 +190,7 @@ static void log_faults(struct run *r)
 
 static struct node *finished_tree(struct run *r)
 {
-	r->report.finished = stamp(r->ctx->arena);
+	r->report.finished = stamp_text(r->ctx->arena, stamp_now());
 	r->report.duration_ms = drive_now() - r->begun;
 	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? stop_signal() : 0;
 	return report_tree(r->ctx->arena, &r->report);

@@ -1,8 +1,8 @@
 #include "agent/log.h"
 
 #include <stdarg.h>
-#include <time.h>
 
+#include "agent/stamp.h"
 #include "agent/term.h"
 
 enum { LINE_MAX_BYTES = 64 << 10 };
@@ -14,21 +14,10 @@ static const struct { const char *word, *color, *prefix; } levels[] = {
 	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: " },
 };
 
-static void add_time(struct buf *line)
-{
-	struct timespec now;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	buf_addf(line, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-	         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(now.tv_nsec / 1000000));
-}
-
 static void add_json(struct buf *line, enum log_level level, const char *text)
 {
 	buf_adds(line, "{\"ts\":\"");
-	add_time(line);
+	stamp_add(line, stamp_now());
 	buf_addf(line, "\",\"level\":\"%s\",\"msg\":\"", levels[level].word);
 	/* Plain text has no control characters and is UTF-8: two characters are left that JSON minds. */
 	for (; *text; text++) {

@@ -7,6 +7,7 @@
 #include "agent/folder.h"
 #include "agent/http_server.h"
 #include "agent/service_api.h"
+#include "agent/stamp.h"
 #include "agent/store.h"
 #include "agent/token.h"
 
@@ -77,7 +78,7 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 		return false;
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = service_now, .uuid = service_uuid,
+		.now = stamp_now, .uuid = service_uuid,
 	};
 	http.handler = service_api_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);

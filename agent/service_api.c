@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "reconcile/json.h"
 #include "reconcile/validate.h"
@@ -22,14 +21,6 @@ struct call {
 	struct arena *arena;
 	int64_t id;		/* of the workflow in the path */
 };
-
-int64_t service_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Version 4 (RFC 9562).  Whoever knows the id may pull the webhook one day, so it is made of
  * good randomness. */

@@ -9,15 +9,14 @@
 struct service_api {
 	struct store *store;
 	const char *token;	/* every request has to bring it, bare, in Authorization */
-	int64_t (*now)(void);	/* milliseconds since 1970 */
+	int64_t (*now)(void);	/* milliseconds since 1970: stamp_now() outside of tests */
 	void (*uuid)(char out[UUID_LEN + 1]);
 };
 
 /* The handler that answers for api, which is kept. */
 struct http_handler service_api_handler(struct service_api *api);
 
-/* What api.now and api.uuid are outside of tests. */
-int64_t service_now(void);
+/* What api.uuid is outside of tests. */
 void service_uuid(char out[UUID_LEN + 1]);
 
 #endif

@@ -1,9 +1,9 @@
 #include "agent/service_shape.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "agent/cron.h"
+#include "agent/stamp.h"
 #include "reconcile/json.h"
 
 const char *const workflow_status_words[WORKFLOW_STATUS_COUNT] = {
@@ -125,17 +125,6 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
 
 /* ---- what is given back ---- */
 
-static struct node *stamp(struct arena *a, int64_t ms)
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm = { 0 };
-
-	gmtime_r(&seconds, &tm);
-	return node_text(a, arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-	                                 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-	                                 (int)(ms % 1000)));
-}
-
 static struct node *triggers_out(struct arena *a, const struct stored_workflow *w, int64_t now)
 {
 	struct node *list = node_list(a);
@@ -150,7 +139,7 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 		}
 		node_put(a, trigger, "cron", node_text(a, t->cron));
 		if (cron_next(t->cron, now / 1000, &next))
-			node_put(a, trigger, "scheduled", stamp(a, next * 1000));
+			node_put(a, trigger, "scheduled", node_text(a, stamp_text(a, next * 1000)));
 	}
 	return list;
 }
@@ -171,8 +160,8 @@ struct node *shape_entry(struct arena *a, const struct stored_workflow *w, int64
 	node_put(a, out, "id", node_int(a, w->id));
 	node_put(a, out, "name", node_text(a, w->name));
 	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
-	node_put(a, out, "createdAt", stamp(a, w->created));
-	node_put(a, out, "updatedAt", stamp(a, w->updated));
+	node_put(a, out, "createdAt", node_text(a, stamp_text(a, w->created)));
+	node_put(a, out, "updatedAt", node_text(a, stamp_text(a, w->updated)));
 	node_put(a, out, "lastExecution", node_null(a));
 	node_put(a, out, "triggers", triggers_out(a, w, now));
 	node_put(a, out, "tags", tags_out(a, w));

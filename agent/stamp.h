@@ -1,0 +1,17 @@
+/* stamp.h: the wall clock, and its times as they are written everywhere: RFC 3339 in UTC. */
+#ifndef AGENT_STAMP_H
+#define AGENT_STAMP_H
+
+#include <stdint.h>
+
+#include "reconcile/arena.h"
+#include "reconcile/buf.h"
+
+/* Milliseconds since 1970. */
+int64_t stamp_now(void);
+
+/* Both: "2026-11-23T04:05:06.789Z" */
+void stamp_add(struct buf *out, int64_t ms);
+const char *stamp_text(struct arena *a, int64_t ms);
+
+#endif
