@@ -46,12 +46,13 @@ static uint64_t random_number(void)
 static void begin(struct run *r, struct context *ctx, bool apply)
 {
 	struct arena *a = ctx->arena;
-	const char *sync = ctx->settings->sync_name;
+	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
 
 	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
 	r->report = (struct report){
 		.mode = apply ? "sync" : "plan", .sync = sync ? sync : "default", .trigger = "command",
-		.started = stamp_text(a, stamp_now()), .owner = ctx->settings->owner ? ctx->settings->owner : "default", .verbose = ctx->settings->verbose,
+		.started = stamp_text(a, stamp_now()), .owner = owner ? owner : "default",
+		.verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
 	r->report.cycle_id = arena_printf(a, "%.19sZ-%08x", r->report.started, (unsigned)random_number());

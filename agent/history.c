@@ -4,8 +4,11 @@
 #include <git2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "reconcile/yaml.h"
+
+enum { TREE_MAX = 1 << 20, CACHE_MAX = 64 << 20 };	/* bytes that are kept of one tree, and of all objects */
 
 /* Which objects were met; the zero id marks a free slot. */
 struct id_set {
@@ -345,19 +348,81 @@ bool history_versions(struct history *h, const char *path,
 static void set_up(void)
 {
 	static const int levels[] = {
-		GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL,
-	};
-	/* None of these changes what a commit, a tree or a file is. */
-	static const char *extensions[] = {
-		"partialclone", "preciousobjects", "relativeworktrees", "worktreeconfig",
+		GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
+		GIT_CONFIG_LEVEL_GLOBAL,
 	};
 
 	git_libgit2_init();
 	/* A home that cannot be read would be an error. */
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
 		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-	git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, extensions, ARRAY_LEN(extensions));
+	/* A folder's trees are looked at again for each of its files; large ones would not be kept. */
+	git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE, (size_t)TREE_MAX);
+	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_MAX);
+}
+
+/* The folder whose .git leads to the repository; NULL if it is one without a work tree. */
+static const char *find_top(struct arena *a, const char *dir, const char *repository)
+{
+	CLEANUP(free_text) char *meant = realpath(repository, NULL);
+	char *top = arena_strdup(a, dir);
+
+	for (char *slash = top; slash; ) {
+		CLEANUP(free_text) char *real = realpath(arena_printf(a, "%s/.git", top), NULL);
+		struct stat st;
+		/* A file names a folder elsewhere: a submodule, or a tree that git worktree added. */
+		if (real && stat(real, &st) == 0 &&
+		    (S_ISREG(st.st_mode) || (meant && strcmp(real, meant) == 0)))
+			return arena_printf(a, "%s/", top);
+		slash = strrchr(top, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	return NULL;
+}
+
+static void close_config(git_config **config)
+{
+	git_config_free(*config);
+}
+
+/* What would be taken for a repository without commits, or for a broken one. */
+static bool check_format(struct history *h, const char *dir, struct err *err)
+{
+	static const struct { const char *key, *known; } formats[] = {
+		{ "extensions.objectformat", "sha1" }, { "extensions.refstorage", "files" },
+	};
+	CLEANUP(close_config) git_config *config = NULL;
+
+	if (git_repository_config_snapshot(&config, h->repository) < 0)
+		return failed(dir, err);
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
+		const char *value;
+		if (git_config_get_string(&value, config, formats[i].key) == 0 &&
+		    strcmp(value, formats[i].known) != 0)
+			return err_set(err, "git repository of \"%s\": %s is \"%s\", expected \"%s\"", dir,
+			               formats[i].key, value, formats[i].known);
+	}
+	return true;
+}
+
+/* Sets *found to whether there is a work tree.  git_repository_open_ext() would do all of this, but it
+ * asks who owns the repository, refuses extensions that change nothing here, and leaks memory when
+ * it looks for them. */
+static bool find(struct history *h, const char *dir, bool *found, struct err *err)
+{
+	CLEANUP(git_buf_dispose) git_buf path = { 0 };
+	int code = git_repository_discover(&path, dir, 0, NULL);
+
+	*found = false;
+	if (code == 0)
+		h->top = find_top(&h->arena, dir, path.ptr);
+	if (code == GIT_ENOTFOUND || (code == 0 && !h->top))
+		return true;
+	if (code < 0 || git_repository_open_bare(&h->repository, path.ptr) < 0)
+		return failed(dir, err);
+	*found = true;
+	return check_format(h, dir, err);
 }
 
 static void close_reference(git_reference **reference)
@@ -370,53 +435,36 @@ static void close_object(git_object **object)
 	git_object_free(*object);
 }
 
-/* Sets *found to whether there is a work tree with a commit, and *head to that. */
-static bool find(struct history *h, const char *dir, git_oid *head, bool *found, struct err *err)
+/* Begins the walk at HEAD; *found stays false if that is no commit yet. */
+static bool begin(struct history *h, const char *dir, bool *found, struct err *err)
 {
-	CLEANUP(close_reference) git_reference *reference = NULL;
+	CLEANUP(close_reference) git_reference *head = NULL;
 	CLEANUP(close_object) git_object *commit = NULL;
-	int code = git_repository_open_ext(&h->repository, dir, 0, NULL);
+	int code = git_repository_head(&head, h->repository);
 
-	*found = false;
-	if (code == GIT_ENOTFOUND || (code == 0 && git_repository_is_bare(h->repository)))
-		return true;
-	if (code == 0)
-		code = git_repository_head(&reference, h->repository);
 	if (code == GIT_EUNBORNBRANCH || code == GIT_ENOTFOUND)
 		return true;
-	if (code < 0 || git_reference_peel(&commit, reference, GIT_OBJECT_COMMIT) < 0 ||
+	if (code < 0 || git_reference_peel(&commit, head, GIT_OBJECT_COMMIT) < 0 ||
 	    git_repository_odb(&h->objects, h->repository) < 0)
 		return failed(dir, err);
-	*head = *git_object_id(commit);
 	*found = true;
-	return true;
+	return meet(h, git_object_id(commit), err);
 }
 
 bool history_open(const char *dir, struct history **out, struct err *err)
 {
 	CLEANUP(history_closep) struct history *h = calloc(1, sizeof *h);
-	CLEANUP(free_text) char *real = realpath(dir, NULL), *top = NULL;
-	bool found = false;
-	git_oid head;
+	CLEANUP(free_text) char *real = realpath(dir, NULL);
+	bool tree = false, commit = false;
 
 	if (!h)
 		abort();
 	set_up();
 	if (!real)
 		return err_sys(err, errno, "%s", dir);
-	if (!find(h, real, &head, &found, err))
+	if (!find(h, real, &tree, err) || (tree && !begin(h, real, &commit, err)))
 		return false;
-	if (!found) {
-		*out = NULL;
-		return true;
-	}
-	top = realpath(git_repository_workdir(h->repository), NULL);
-	if (!top)
-		return err_sys(err, errno, "%s", git_repository_workdir(h->repository));
-	h->top = arena_printf(&h->arena, "%s%s", top, top[1] ? "/" : "");
-	if (!meet(h, &head, err))
-		return false;
-	*out = take(h);
+	*out = commit ? take(h) : NULL;
 	return true;
 }
 

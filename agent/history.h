@@ -1,5 +1,8 @@
-/* history.h: earlier versions of a spec file, from the git work tree that it stands in.  The only file that knows
- * libgit2 is history.c, until sources come from git too. */
+/* history.h: earlier versions of a spec file, from the git work tree that it stands in.  The only
+ * file that knows libgit2 is history.c.
+ *
+ * Nothing is run and nothing is believed that stands in the repository or in a user's settings of
+ * git, so a repository of another user (a checkout in a container) is read as any other. */
 #ifndef AGENT_HISTORY_H
 #define AGENT_HISTORY_H
 
@@ -15,8 +18,11 @@ bool history_open(const char *dir, struct history **out, struct err *err);
 void history_close(struct history *history);	/* takes NULL */
 void history_closep(struct history **history);
 
-/* Gives the versions of the file at path (as the user would write it) that HEAD's history holds to each(), newest first, equal neighbours
- * once, until it returns false or HISTORY_VERSIONS were given.  bytes are valid during the call. */
+/* Gives the versions of the file at path (as the user would write it) that HEAD's history holds to
+ * each(), newest first, each content once, until it returns false or HISTORY_VERSIONS were given.
+ * bytes are valid during the call.  A link's history is that of the file it leads to.  No version
+ * is no error: never committed, outside of the work tree.  What a shallow or partial clone does not
+ * have is passed over, and so is what is too large for a spec. */
 bool history_versions(struct history *history, const char *path,
                       bool (*each)(void *context, const char *bytes, size_t len), void *context,
                       struct err *err);

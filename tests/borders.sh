@@ -21,6 +21,7 @@ home() {
 home 'yaml\.h'        reconcile/yaml.c
 home 'json-c/'        reconcile/json.c
 home 'curl/'          agent/rest.c agent/endpoint.c
+home 'git2'           agent/history.c
 home 'sqlite3\.h'     agent/database.c
 home 'nettle/'        reconcile/digest.c
 home 'microhttpd\.h'  agent/http_server.c
