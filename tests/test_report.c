@@ -54,7 +54,7 @@ static void set_up(struct fake *f, struct arena *a, struct specs *specs)
 	f->deadline = 60000;
 	f->faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .id = 616, .times = 99, .status = 422 };
 	f->faults[1] = (struct fake_fault){ .operation = OP_UPDATE, .id = 617, .times = 99, .status = 409 };
-	f->faults[2] = (struct fake_fault){ .operation = OP_UPDATE, .id = 618, .times = 1, .status = 200, .body = "{}" };
+	f->faults[2] = (struct fake_fault){ .operation = OP_UPDATE, .id = 618, .times = 2, .status = 200, .body = "{}" };
 }
 
 static struct node *run(struct fake *f, struct arena *a, const struct specs *specs, bool apply,
@@ -178,7 +178,7 @@ static void a_sync_reads_well(void **state)
 		"    update workflow 617 \"running\": the service answered 409 (conflict): not now\n"
 		"! refused   deaf (id 618)  s.yaml:23\n"
 		"    ~ /steps/greet/imageId  1 -> 2  line 24\n"
-		"    written, but the service did not keep /steps/greet/imageId\n"
+		"    refused by the service: /steps/greet/imageId\n"
 		"\n"
 		"Sync: 1 created, 1 changed, 0 deleted; 1 unchanged, 1 suspended, 1 in conflict, 1 deferred, 1 refused, 1 failed\n");
 }
