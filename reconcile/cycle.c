@@ -51,6 +51,10 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	report->source.specs = c->count;
 	op_list_init(&c->list, a);
 	dispatch_add(dispatch, &c->list.op.task);
+	op_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
+	             "get the default resource");
+	if (options->whole)
+		dispatch_add(dispatch, &c->resources.op.task);
 }
 
 void cycle_remember(struct cycle *c, const struct cycle_memory *memory)

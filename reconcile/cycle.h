@@ -52,6 +52,7 @@ struct cycle {
 	struct faults *faults;		/* the report's; warnings are added */
 	enum cycle_phase phase;
 	struct op_list list;
+	struct op_call resources;	/* the default resource, asked for where options.whole */
 	struct work *works;		/* one for each spec that is meant; later one for each workflow that is to go */
 	size_t count;
 	struct guard_facts facts;

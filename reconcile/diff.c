@@ -15,6 +15,7 @@ struct walk {
 	const struct node *record, *sealed;
 	bool hidden;			/* what the service hides is compared with the record */
 	bool whole;
+	const struct node *resources;
 	struct diff *out;	/* NULL: only whether there is a difference is asked */
 	size_t found;
 };
@@ -315,6 +316,20 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
 
 /* ---- maps ---- */
 
+/* "resources left out beside the default resource" (design, 5); not knowing it, none can be told from it. */
+static bool is_default_resource(const struct walk *w, const struct field *f, const struct node *observed)
+{
+	if (!(f->flags & FIELD_RESOURCES) || observed->kind != NODE_MAP)
+		return false;
+	for (size_t i = 0; w->resources && i < observed->count; i++) {
+		const struct entry *e = &observed->entries[i];
+		const struct node *other = node_get(w->resources, e->key);
+		if (other && !normal_scalars_equal(field_child(f, e->key, ALL_KINDS), e->value, other))
+			return false;
+	}
+	return true;
+}
+
 /* True if an observed key that is not declared is no business of the service's own. */
 static bool must_go(struct walk *w, const struct spot *at, const struct node *observed)
 {
@@ -325,7 +340,8 @@ static bool must_go(struct walk *w, const struct spot *at, const struct node *ob
 		return false;
 	if (closed)
 		return true;
-	if (node_empty(observed) || means_the_same_left_out(w, f, observed))
+	if (node_empty(observed) || means_the_same_left_out(w, f, observed) ||
+	    is_default_resource(w, f, observed))
 		return false;
 	/* Inside of a list an item has no record of its own; the list is declared as a whole. */
 	struct pair p = pair_at(w, &at->path);
@@ -454,7 +470,8 @@ void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff
 	struct spot root = { .field = &workflow_field, .kind = ALL_KINDS };
 	struct walk w = {
 		.arena = a, .name = sides->name, .ignore = sides->ignore, .record = sides->record,
-		.sealed = sides->sealed, .hidden = true, .whole = sides->whole, .out = &result,
+		.sealed = sides->sealed, .hidden = true, .whole = sides->whole,
+		.resources = sides->resources, .out = &result,
 	};
 
 	compare(&w, &root, sides->declared, sides->observed);

@@ -51,6 +51,7 @@ struct diff_sides {
 	 * compared with the record; without one what it hides is written once. */
 	const struct node *record, *sealed;	/* record NULL: there is none */
 	bool whole;			/* the spec is the whole truth: undeclared keys go too (--undeclared remove) */
+	const struct node *resources;	/* the service's default resource, which is no undeclared one; NULL: not known */
 };
 
 void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out);

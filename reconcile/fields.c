@@ -197,7 +197,7 @@ static const struct field step[] = {
 	{ "command", FIELD_TEXT, .only = STANDARD, .need = STANDARD },
 	{ "repository", FIELD_OBJECT, .fields = repository, .only = STANDARD | SQL, .one_of = SQL },
 	{ "sqlQueryPath", FIELD_TEXT, .only = SQL, .one_of = SQL },
-	{ "resources", FIELD_OBJECT, .fields = resources, .only = STANDARD,
+	{ "resources", FIELD_OBJECT, FIELD_RESOURCES, .fields = resources, .only = STANDARD,
 	  .about = "left out: the default resource" },
 	{ "stepTimeout", FIELD_INT, .least = 0, .most = INT32_MAX, .only = STANDARD, .otherwise = "0",
 	  .about = "seconds; 0: none" },

@@ -37,6 +37,7 @@ enum field_flags {
 	FIELD_NOT_GET = 1 << 19,	/* not beside method: get */
 	FIELD_NULLABLE = 1 << 22,	/* in our own documents: null may stand for it */
 	FIELD_ANYTHING = 1 << 23,	/* in our own documents: any JSON value */
+	FIELD_RESOURCES = 1 << 25,	/* left out it becomes the service's default resource */
 	FIELD_POINTER = 1 << 24,	/* text: a JSON Pointer */
 	FIELD_PRESENCE = 1 << 21,	/* an object that means something by being there, whatever its defaults */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; what begins with "flowsync-" is ours, not the spec's */

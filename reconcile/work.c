@@ -130,6 +130,7 @@ static void compare(struct work *w, const struct node *described, const struct n
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
 		.observed = normalise(&w->arena, described), .ignore = w->spec->ignore,
 		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
+		.resources = w->cycle->resources.answer,
 	}, out);
 }
 
@@ -334,11 +335,16 @@ static enum task_next created(struct work *w, struct request *next)
 	return failed(w, &op->op);
 }
 
-static bool is_paused(const struct node *described)
+static bool has_status(const struct node *described, const char *word)
 {
 	const char *status = node_get_text(described, "status");
 
-	return status && strcmp(status, "Paused") == 0;
+	return status && strcmp(status, word) == 0;
+}
+
+static bool is_paused(const struct node *described)
+{
+	return has_status(described, "Paused");
 }
 
 static bool still_ours(struct work *w)
@@ -377,6 +383,7 @@ static enum task_next described(struct work *w, struct request *next)
 		return ended(w, RESULT_CONFLICT, "another owner has taken it since it was listed");
 	plan(w, w->call.answer);
 	w->was_paused |= is_paused(w->call.answer);
+	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
 		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
 	/* "That it was paused is recorded before an update", so that a crash does not set it going. */
@@ -415,6 +422,9 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	w->step->settled = diff_copy(c->arena, &parts->settled);
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
+	if (w->was_draft && !has_status(w->call.answer, "Draft"))
+		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
+		           "with the update", w->step->name);
 	if (w->was_paused && !is_paused(w->call.answer)) {
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
 		w->state = WORK_PAUSE;

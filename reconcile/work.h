@@ -25,7 +25,7 @@ struct work {
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
 	bool written_twice;
 	const char *settled_tag;	/* S of the last write; NULL: none */
-	bool was_paused;		/* before the update */
+	bool was_paused, was_draft;	/* before the update */
 	struct op_call call;
 	struct op_create create;
 };
