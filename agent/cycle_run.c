@@ -92,6 +92,16 @@ static bool nothing_declared(struct run *r)
 	return true;
 }
 
+/* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so" (design, 4). */
+static bool go_on_without(struct run *r)
+{
+	if (!r->specs.count)
+		return false;
+	fault_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
+	           "pruned");
+	return true;
+}
+
 static bool read_source(struct run *r)
 {
 	struct context *ctx = r->ctx;
@@ -115,7 +125,7 @@ static bool read_source(struct run *r)
 	r->report.verdict.invalid = r->faults.errors > 0;
 	if (!r->faults.errors && !ctx->settings->prune)
 		nothing_declared(r);
-	return !r->faults.errors;
+	return !r->faults.errors || (ctx->settings->on_invalid && go_on_without(r));
 }
 
 /* ---- the cycle ---- */
@@ -162,13 +172,14 @@ static void tell_again(void *context, const struct task *task, const struct answ
 		         task->request.what, answer->status, (double)wait_ms / 1000);
 }
 
-static struct cycle_options options_of(const struct settings *s, bool apply)
+static struct cycle_options options_of(const struct settings *s, bool apply, bool invalid)
 {
 	return (struct cycle_options){
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
-		.prune = s->prune, .no_adopt = !s->adopt, .mark = s->mark, .whole = s->undeclared,
+		.prune = s->prune && !invalid, .no_adopt = !s->adopt, .mark = s->mark, .whole = s->undeclared,
 		.limits = {
 			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
+			.allow_rollback = s->allow_rollback,
 			.delete_limit = settings_origin(s, &s->max_delete_percent) != NULL,
 			.update_limit = settings_origin(s, &s->max_update_percent) != NULL,
 			.max_delete_percent = s->max_delete_percent,
@@ -182,7 +193,7 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 {
 	const struct settings *s = r->ctx->settings;
 	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
-	struct cycle_options meant = options_of(s, apply);
+	struct cycle_options meant = options_of(s, apply, r->report.verdict.invalid);
 	struct dispatch dispatch;
 
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
@@ -220,7 +231,10 @@ static void talk_to_service(struct run *r, bool apply)
 		fail(r, &err);
 		return;
 	}
+	r->report.source.revision = memory.face.revision;
 	run_cycle(r, &connection, &memory, apply);
+	if (apply && verdict_exit_code(&r->report.verdict) == 0)
+		memory_applied(&memory);
 	if (!r->report.owned && !r->report.verdict.failed)
 		nothing_declared(r);
 }

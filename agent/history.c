@@ -41,6 +41,7 @@ struct history {
 	struct arena arena;
 	git_repository *repository;
 	git_odb *objects;
+	char revision[GIT_OID_HEXSZ + 1];	/* of HEAD */
 	const char *top;	/* of the work tree, without links, a slash at its end */
 	struct waiting *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
@@ -448,6 +449,7 @@ static bool begin(struct history *h, const char *dir, bool *found, struct err *e
 	    git_repository_odb(&h->objects, h->repository) < 0)
 		return failed(dir, err);
 	*found = true;
+	git_oid_tostr(h->revision, sizeof h->revision, git_object_id(commit));
 	return meet(h, git_object_id(commit), err);
 }
 
@@ -484,4 +486,19 @@ void history_close(struct history *h)
 void history_closep(struct history **history)
 {
 	history_close(*history);
+}
+
+const char *history_revision(const struct history *h)
+{
+	return h->revision;
+}
+
+bool history_rolls_back(struct history *h, const char *older)
+{
+	git_oid head, before;
+
+	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0 ||
+	    git_oid_equal(&head, &before) || !git_odb_exists(h->objects, &before))
+		return false;
+	return git_graph_descendant_of(h->repository, &head, &before) == 0;
 }

@@ -64,6 +64,19 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 	return search.found;
 }
 
+static bool find_revisions(struct memory *m, struct err *err)
+{
+	struct cycle_memory *face = &m->face;
+
+	if (m->history)
+		face->revision = arena_strdup(m->ctx->arena, history_revision(m->history));
+	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
+		return false;
+	face->rolls_back = m->history && face->last_revision &&
+	                   history_rolls_back(m->history, face->last_revision);
+	return true;
+}
+
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
                  struct faults *faults, struct memory *out, struct err *err)
 {
@@ -80,7 +93,16 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
 		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
 	};
-	return true;
+	return find_revisions(out, err) || err_wrap(err, "state in %s", state_dir);
+}
+
+void memory_applied(struct memory *m)
+{
+	struct err err;
+
+	/* Not knowing it costs a guard that cannot speak the next time. */
+	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
+		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
 }
 
 void memory_close(struct memory *m)

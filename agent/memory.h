@@ -19,6 +19,8 @@ struct memory {
  * endpoint is a name for the service; dir is the source. */
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
                  struct faults *faults, struct memory *out, struct err *err);
+/* After a sync that ended well: the revision that is applied now. */
+void memory_applied(struct memory *memory);
 void memory_close(struct memory *memory);	/* takes a zeroed one */
 
 #endif

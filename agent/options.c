@@ -18,6 +18,7 @@ static const struct option_word color_words[] = {
 };
 static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
 static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
+static const struct option_word invalid_words[] = { { "stop", 0 }, { "continue", 1 }, { 0 } };
 static const struct option_word adopt_words[] = { { "yes", 1 }, { "no", 0 }, { 0 } };
 static const struct option_word table_words[] = {
 	{ "table", OUTPUT_TABLE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
@@ -83,6 +84,8 @@ const struct option option_table[] = {
 	  .help = "block over this share of updates (off)" },
 	{ "allow-empty", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_empty),
 	  .help = "let a source declare nothing" },
+	{ "allow-rollback", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_rollback),
+	  .help = "apply an older git revision" },
 	{ "allow-recreate", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_recreate),
 	  .help = "make anew what is missing on the service" },
 	{ "timeout", 0, OPTION_DURATION, FOR_CYCLE, AT(timeout_ms), .argument = "DURATION", .key = "syncs.timeout",
@@ -125,6 +128,8 @@ const struct option option_table[] = {
 	  .help = "this page only, from 1" },
 
 	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
+	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
+	  .otherwise = "stop" },
 	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
 	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
 	{ 0 },

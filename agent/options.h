@@ -86,7 +86,8 @@ struct settings {
 	int output;			/* enum output */
 	bool verbose, detailed_exitcode;
 	const char *owner;
-	bool prune, mark, allow_empty, allow_recreate;
+	bool prune, mark, allow_empty, allow_recreate, allow_rollback;
+	int on_invalid;			/* 1: continue with the valid ones */
 	int undeclared, adopt;		/* 1: remove, yes */
 	int max_delete_percent, max_update_percent;
 

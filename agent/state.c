@@ -13,7 +13,7 @@
 
 enum { PATIENCE_MS = 5000 };
 
-enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP };
+enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, GET_REVISION, SET_REVISION };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -25,13 +25,16 @@ static const char *const sql[] = {
 	        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 	        " ON CONFLICT(sync, name) DO UPDATE SET workflow = ?3, digest = ?4, body = ?5, settled = ?6, paused = ?7",
 	[DROP] = "DELETE FROM record WHERE sync = ?1 AND name = ?2",
+	[GET_REVISION] = "SELECT revision FROM sync WHERE id = ?1",
+	[SET_REVISION] = "UPDATE sync SET revision = ?2 WHERE id = ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
 static const char *const migrations[] = {
 	"CREATE TABLE seal(id INTEGER PRIMARY KEY CHECK(id = 0), key BLOB NOT NULL) STRICT;"
 	"CREATE TABLE sync("
-	"  id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, UNIQUE(endpoint, owner)) STRICT;"
+	"  id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, revision TEXT,"
+	"  UNIQUE(endpoint, owner)) STRICT;"
 	"CREATE TABLE record("
 	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
 	"  workflow INTEGER NOT NULL, digest TEXT, body TEXT, settled TEXT, paused INTEGER NOT NULL,"
@@ -236,5 +239,29 @@ bool state_drop(struct state *s, const char *name, struct err *err)
 	assert(s->use == STATE_WRITE);
 	query_int(q, 1, s->sync);
 	query_text(q, 2, name);
+	return query_run(q, err);
+}
+
+bool state_revision(struct state *s, struct arena *a, const char **out, struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_REVISION);
+	bool more;
+
+	query_int(q, 1, s->sync);
+	if (!query_row(q, &more, err))
+		return false;
+	*out = more ? query_get_text(a, q, 0) : NULL;
+	if (more)
+		query_end(q);
+	return true;
+}
+
+bool state_set_revision(struct state *s, const char *revision, struct err *err)
+{
+	struct query *q = query_begin(s->db, SET_REVISION);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, revision);
 	return query_run(q, err);
 }

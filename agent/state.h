@@ -34,4 +34,8 @@ bool state_load(struct state *state, struct arena *a, struct records *out, struc
 bool state_put(struct state *state, const struct record *record, struct err *err);
 bool state_drop(struct state *state, const char *name, struct err *err);
 
+/* The git revision that was applied last, in a; NULL: none is known. */
+bool state_revision(struct state *state, struct arena *a, const char **out, struct err *err);
+bool state_set_revision(struct state *state, const char *revision, struct err *err);
+
 #endif

@@ -98,6 +98,9 @@ static bool blocked(struct cycle *c)
 		c->facts.updates += r->steps[i].result == RESULT_PLANNED &&
 		                    r->steps[i].action != ACTION_CREATE;
 	c->facts.declared = c->specs->count;
+	c->facts.revision = c->memory.revision;
+	c->facts.last_revision = c->memory.last_revision;
+	c->facts.rolls_back = c->memory.rolls_back;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)
 		if (r->guards.items[i].message)

@@ -33,6 +33,9 @@ struct cycle_memory {
 	void (*keep)(void *context, const struct record *record);	/* on disk when it returns */
 	void (*forget)(void *context, const char *name);
 	void *context;
+	/* Git revisions of the source, now and at the last apply; NULL: not known. */
+	const char *revision, *last_revision;
+	bool rolls_back;		/* revision is known not to come after last_revision */
 };
 
 enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };

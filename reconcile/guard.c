@@ -89,6 +89,20 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 	}, block);
 }
 
+/* "a git revision that is not a descendant of the last one applied": an old pipeline that runs again, say. */
+static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
+                           const struct guard_limits *l)
+{
+	if (!f->revision || !f->last_revision)
+		return;
+	add(a, g, &(struct guard){
+		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
+		.value = f->revision,
+		.message = arena_printf(a, "revision %s does not come after %s, which was applied last; if that is "
+		                        "meant, give --allow-rollback", f->revision, f->last_revision),
+	}, f->rolls_back && !l->allow_rollback);
+}
+
 static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
@@ -111,6 +125,7 @@ struct guards guards_check(struct arena *a, const struct guard_facts *facts,
 	check_empty(a, &g, facts, limits);
 	check_deletes(a, &g, facts, limits);
 	check_missing(a, &g, facts, limits);
+	check_rollback(a, &g, facts, limits);
 	check_updates(a, &g, facts, limits);
 	return g;
 }

@@ -5,7 +5,7 @@
 #include "reconcile/node.h"
 
 struct guard {
-	const char *name;	/* "empty-source", "delete-share", "missing-share", "update-share" */
+	const char *name;	/* "empty-source", "delete-share", "missing-share", "rollback", "update-share" */
 	const char *limit, *value;	/* in words: "30 %", "4 of 10 (40 %)" */
 	const char *message;	/* of one that blocks: the sentence, with the names; NULL: passed */
 };
@@ -14,11 +14,13 @@ struct guard {
 struct guard_facts {
 	size_t declared, owned, updates, deletes;
 	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
+	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
+	bool rolls_back;		/* revision does not come after last_revision */
 	const char *const *delete_names, *const *missing_names, *const *owned_names;
 };
 
 struct guard_limits {
-	bool allow_empty, allow_recreate;
+	bool allow_empty, allow_recreate, allow_rollback;
 	bool delete_limit, update_limit;	/* whether the next two are given: else the design's rule, and none */
 	int max_delete_percent, max_update_percent;
 };

@@ -38,6 +38,7 @@ struct step {
 struct report_source {
 	const char *kind;		/* "directory" */
 	const char *location;
+	const char *revision;		/* of git; NULL: none */
 	size_t specs, files;
 };
 
