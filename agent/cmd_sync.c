@@ -16,7 +16,8 @@ const struct command cmd_sync = {
 	.summary = "bring the service to what the specs say",
 	.help = "Compares the specs below DIR with what the service says, creates and updates workflows\n"
 	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
-	        "is not declared is left alone, unless --prune is given and it is our own.",
+	        "is not declared is left alone, unless --prune is given and it is our own.  The\n"
+	        "report is kept in the state directory: flowsync report shows it again.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_SYNC | FOR_CYCLE | FOR_SPECS | FOR_RESULT,

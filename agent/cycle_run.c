@@ -13,13 +13,14 @@
 #include "agent/file.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/report_print.h"
+#include "agent/reports.h"
 #include "agent/source_dir.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
 #include "reconcile/json.h"
 #include "reconcile/marker.h"
-#include "reconcile/render.h"
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
 struct run {
@@ -55,7 +56,7 @@ static void begin(struct run *r, struct context *ctx, bool apply)
 		.verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
-	r->report.cycle_id = arena_printf(a, "%.19sZ-%08x", r->report.started, (unsigned)random_number());
+	r->report.cycle_id = arena_printf(a, "%s-%08x", r->report.started, (unsigned)random_number());
 }
 
 static void fail(struct run *r, const struct err *err)
@@ -290,30 +291,31 @@ static bool write_report(struct run *r, const struct node *tree, struct err *err
 	       err_wrap(err, "report %s", r->ctx->settings->report);
 }
 
-static void print_report(struct run *r, const struct node *tree)
+/* A plan writes nothing, and a command line that is wrong began no cycle. */
+static bool store_report(struct run *r, const struct node *tree, struct err *err)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *state_dir = r->ctx->settings->state_dir;
 
-	if (r->ctx->settings->output == OUTPUT_JSON) {
-		json_write(tree, JSON_PRETTY, &text);
-		buf_addc(&text, '\n');
-	} else {
-		render_human(tree, r->ctx->term.out_color, &text);
-	}
-	fputs(buf_str(&text), r->ctx->out);
+	if (!state_dir)
+		return err_set(err, "give --state-dir, as HOME is not set");
+	return reports_store(state_dir, tree, stamp_now(), err);
 }
 
-/* Writes the report where --report says, and gives it. */
-static struct node *finish(struct run *r)
+/* Writes the report where --report says and, if it is to be stored, to the state directory; gives it. */
+static struct node *finish(struct run *r, bool store)
 {
 	struct node *tree = finished_tree(r);
 	struct err err;
 
-	if (write_report(r, tree, &err))
+	if (!write_report(r, tree, &err)) {
+		/* Like a step that failed: what was applied is applied. */
+		fault_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
+		r->report.verdict.step_failed = true;
+		tree = finished_tree(r);
+	}
+	if (!store || store_report(r, tree, &err))
 		return tree;
-	/* Like a step that failed: what was applied is applied. */
-	fault_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
-	r->report.verdict.step_failed = true;
+	fault_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
 	return finished_tree(r);
 }
 
@@ -325,9 +327,9 @@ int cycle_run(struct context *ctx, bool apply)
 	if (check_owner(&r) && read_source(&r))
 		talk_to_service(&r, apply);
 	faults_sort(&r.faults);
-	struct node *tree = finish(&r);
+	struct node *tree = finish(&r, apply);
 	log_faults(&r);
-	print_report(&r, tree);
+	report_print(ctx, tree);
 	return verdict_exit_code(&r.report.verdict);
 }
 
@@ -338,7 +340,7 @@ void cycle_refused(struct context *ctx, const struct faults *faults, bool apply)
 	begin(&r, ctx, apply);
 	r.faults = *faults;
 	r.report.verdict.usage = true;
-	struct node *tree = finish(&r);
+	struct node *tree = finish(&r, false);
 	if (ctx->settings->output == OUTPUT_JSON)
-		print_report(&r, tree);
+		report_print(ctx, tree);
 }

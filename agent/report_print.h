@@ -1,0 +1,10 @@
+/* report_print.h: a report document on stdout, as -o says. */
+#ifndef AGENT_REPORT_PRINT_H
+#define AGENT_REPORT_PRINT_H
+
+#include "agent/cli.h"
+#include "reconcile/node.h"
+
+void report_print(struct context *ctx, const struct node *report);
+
+#endif
