@@ -45,8 +45,8 @@ class ReportTest(SchemaCase):
         two = self.write({"a.yaml": spec("b") + "---\n" + spec("c")}, "two")
         self.assertEqual(self.report(4, "sync", two, endpoint=self.between(forbid).endpoint)["outcome"],
                          "partial")
-        self.service.create(body("a"))
-        self.assertEqual(self.report(5, "sync", specs)["outcome"], "conflict")
+        self.service.create(body("c"))
+        self.assertEqual(self.report(5, "sync", "--state-dir", self.tmp / "new", two)["outcome"], "conflict")
 
     def test_a_command_line_that_is_wrong_has_a_report_too(self):
         cases = (
