@@ -78,6 +78,14 @@ static const char *value_digest(struct walk *w, const struct spot *at, const str
 	                    at->field, n);
 }
 
+/* A service that shows 7 as "7" took the 7. */
+static bool reads_the_same(struct arena *a, const struct node *x, const struct node *y)
+{
+	const char *one = x ? node_scalar_text(a, x) : NULL, *other = y ? node_scalar_text(a, y) : NULL;
+
+	return one && other && strcmp(one, other) == 0;
+}
+
 static bool is_strict(const struct field *f)
 {
 	return f && (f->words || f->type == FIELD_BOOL || f->type == FIELD_INT || f->type == FIELD_NUMBER);
@@ -101,7 +109,7 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 		.at = pos,
 		.sent = value_digest(w, at, to),
 		.kept = value_digest(w, at, from),
-		.strict = is_strict(at->field),
+		.strict = is_strict(at->field) && !reads_the_same(w->arena, from, to),
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);

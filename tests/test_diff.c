@@ -214,6 +214,24 @@ static void shapes_are_brought_together(void **state)
 	check_all(cases, ARRAY_LEN(cases));
 }
 
+/* What is judged refused if a second write does not change it either. */
+static void a_number_that_is_shown_as_its_text_was_kept(void **state)
+{
+	static const struct { const char *observed; bool strict; } cases[] = {
+		{ "\"7200\"", false }, { "\"3600\"", true }, { "3600", true }, { "null", true },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct node *declared = place_in(&a, "s/stepTimeout", tree_json(&a, "7200"));
+		const struct node *observed = place_in(&a, "s/stepTimeout", tree_json(&a, cases[i].observed));
+		struct diff diff = compared(&a, declared, observed, NULL);
+
+		assert_int_equal(diff.count, 1);
+		if (diff.items[0].strict != cases[i].strict)
+			fail_msg("%s: strict is %d", cases[i].observed, diff.items[0].strict);
+	}
+}
+
 static void options_that_are_absent_are_unknown_and_null_is_none(void **state)
 {
 	static const struct one cases[] = {
@@ -332,6 +350,7 @@ int main(void)
 		cmocka_unit_test(sets_have_no_order_and_a_declared_list_is_the_whole_truth),
 		cmocka_unit_test(lists_that_are_no_sets_have_an_order),
 		cmocka_unit_test(shapes_are_brought_together),
+		cmocka_unit_test(a_number_that_is_shown_as_its_text_was_kept),
 		cmocka_unit_test(options_that_are_absent_are_unknown_and_null_is_none),
 		cmocka_unit_test(steps_are_closed_and_other_maps_are_open),
 		cmocka_unit_test(what_is_ignored_is_not_compared),

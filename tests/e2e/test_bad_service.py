@@ -361,9 +361,14 @@ class BadWriteTest(BadAnswerCase):
                 return status, text.replace('"imageId":7', '"imageId":8'), headers
         step = self.step(4, hook)
         self.assertEqual((step["result"], step["error"]),
-                         ("refused", "written, but the service did not keep /steps/only/imageId"))
+                         ("refused", "refused by the service: /steps/only/imageId"))
         self.assertEqual(step["refused"], [{"path": "/steps/only/imageId", "sent": 7, "kept": 8}])
-        self.assertEqual((len(self.told("POST")), len(self.told("PUT"))), (1, 0))
+        # "Written a second time at once" before it is judged, and never again.
+        self.assertEqual((len(self.told("POST")), len(self.told("PUT"))), (1, 1))
+        again = self.step(4, hook)
+        self.assertEqual((again["action"], again["result"], again["error"]),
+                         ("none", "refused", "refused by the service: /steps/only/imageId"))
+        self.assertEqual((len(self.told("POST")), len(self.told("PUT"))), (0, 0))
 
     def test_a_describe_that_makes_no_sense_fails_that_workflow_only(self):
         self.service.create(body("a", "make none"))

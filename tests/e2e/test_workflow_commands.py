@@ -38,10 +38,10 @@ class ReadTest(WorkflowCase):
 
     def test_list_as_a_table(self):
         self.assertEqual(self.workflow("list").out, """\
-ID  NAME         STATUS     TRIGGERS             LAST RUN  LAST RUN AT  TAGS
-1   hello        Available  -                    -         -            -
-2   on-push      Available  webhook, 15 2 * * *  -         -            x, y
-3   late report  Paused     -                    -         -            -
+ID  NAME         STATUS     OWNER  TRIGGERS             LAST RUN  LAST RUN AT  TAGS
+1   hello        Available  -      -                    -         -            -
+2   on-push      Available  -      webhook, 15 2 * * *  -         -            x, y
+3   late report  Paused     -      -                    -         -            -
 """)
 
     def test_list_as_json_and_yaml(self):
@@ -77,8 +77,8 @@ ID  NAME         STATUS     TRIGGERS             LAST RUN  LAST RUN AT  TAGS
 
     def test_describe_as_a_table(self):
         for word in ("3", "late report"):
-            self.assertRegex(self.workflow("describe", word).out, rf"""\AID  NAME         STATUS  TRIGGERS  UPDATED AT                TAGS
-3   late report  Paused  -         {STAMP}  -
+            self.assertRegex(self.workflow("describe", word).out, rf"""\AID  NAME         STATUS  OWNER  TRIGGERS  UPDATED AT                TAGS
+3   late report  Paused  -      -         {STAMP}  -
 
 STEP   TYPE    AFTER        WHAT
 query  sql     -            q\.sql
