@@ -124,7 +124,7 @@ class ReportTest(flowsync.ServiceCase):
         self.assertEqual(result.json()["warnings"][0]["message"], sentence)
         self.assertEqual(result.json()["outcome"], "applied")
 
-    def test_a_full_disk_is_a_warning_and_the_result_is_printed(self):
+    def test_a_full_disk_fails_the_sync_before_it_writes_and_the_result_is_printed(self):
         self.expect(0, "sync", self.specs)
         before = self.stored(), self.expect(0, "report", "latest", endpoint=None).out
 
@@ -136,10 +136,12 @@ class ReportTest(flowsync.ServiceCase):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=as_if_full,
             env=self.environment(FLOWSYNC_STATE_DIR=self.state, FLOWSYNC_ENDPOINT=self.service.endpoint,
                                  FLOWSYNC_TOKEN_FILE=self.token_file()))
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stderr, r'^flowsync: warning: this report is not kept: report "[^"]*": '
-                                      r"cannot be written: File too large\n$")
-        self.assertEqual(done.stdout, "Sync: 0 created, 0 changed, 0 deleted; 1 unchanged\n")
+        # What is applied could not be remembered, so nothing is applied.
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"flowsync: error: state in [^\n]*\n")
+        self.assertRegex(done.stderr, r'flowsync: warning: this report is not kept: report "[^"]*": '
+                                      r"cannot be written: File too large\n")
+        self.assertEqual(done.stdout, "Sync: nothing was written\n")
         self.assertEqual((self.stored(), self.expect(0, "report", "latest", endpoint=None).out), before)
 
     def test_a_hundred_are_kept(self):
