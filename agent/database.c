@@ -12,8 +12,8 @@
 #include "reconcile/buf.h"
 
 enum {
+	PAUSE_MS = 10,		/* between tries of what sqlite3 does not wait for itself */
 	COPY_TRIES = 50,	/* a file that is written to again and again while it is copied */
-	COPY_PAUSE_MS = 10,
 };
 
 struct query {
@@ -187,20 +187,37 @@ static bool number(struct database *d, const char *sql, int *out, struct err *er
 	return ok;
 }
 
+struct stamps { int version, application, tables; };
+
+/* All of one moment: another process may be making the file. */
+static bool read_stamps(struct database *d, struct stamps *out, struct err *err)
+{
+	bool begun, ok;
+
+	if (!database_begin_read(d, &begun, err))
+		return false;
+	ok = number(d, "PRAGMA user_version", &out->version, err) &&
+	     number(d, "PRAGMA application_id", &out->application, err) &&
+	     number(d, "SELECT count(*) FROM sqlite_schema", &out->tables, err);
+	if (begun)
+		database_end(d, false, err);
+	return ok;
+}
+
 static bool check_kind(struct database *d, int *version, struct err *err)
 {
 	const struct database_kind *kind = d->kind;
-	int application = 0, tables = 0;
+	struct stamps found;
 
-	if (!number(d, "PRAGMA user_version", version, err) ||
-	    !number(d, "PRAGMA application_id", &application, err) ||
-	    !number(d, "SELECT count(*) FROM sqlite_schema", &tables, err))
+	if (!read_stamps(d, &found, err))
 		return false;
-	if (application != kind->application && (application || *version || tables))
+	if (found.application != kind->application && (found.application || found.version || found.tables))
 		return err_set(err, "\"%s\" is the database of another program", d->path);
-	if (*version > kind->version)
+	if (found.version > kind->version)
 		return err_set(err, "%s \"%s\" is of version %d, this flowsync knows versions up to %d: "
-		               "it was written by a newer flowsync", kind->what, d->path, *version, kind->version);
+		               "it was written by a newer flowsync", kind->what, d->path, found.version,
+		               kind->version);
+	*version = found.version;
 	return true;
 }
 
@@ -264,6 +281,23 @@ static bool connect_to(struct database *d, const char *name, int flags, int pati
 	return true;
 }
 
+static void pause_a_little(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
+}
+
+/* Two processes may open a new file at the same time, and sqlite3 does not wait here.  synchronous = FULL: what was
+ * written is still there after the power went. */
+static bool set_up(struct database *d, int patience_ms, struct err *err)
+{
+	for (int waited = 0; !execute(d, "PRAGMA journal_mode = WAL", err); waited += PAUSE_MS) {
+		if (!d->busy || waited >= patience_ms)
+			return false;
+		pause_a_little();
+	}
+	return execute(d, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
+}
+
 static struct database *database_new(const char *path, const struct database_kind *kind)
 {
 	struct database *d = calloc(1, sizeof *d);
@@ -281,12 +315,10 @@ bool database_open(const char *path, const struct database_kind *kind, int patie
 {
 	CLEANUP(database_closep) struct database *d = database_new(path, kind);
 
-	/* What another program keeps is refused before anything in it is changed.  synchronous = FULL: what was
-	 * written is still there after the power went. */
+	/* What another program keeps is refused before anything in it is changed. */
 	if (!make_file(d, err) || !connect_to(d, path, SQLITE_OPEN_READWRITE, patience_ms, &d->db, err) ||
 	    !check_kind(d, &(int){ 0 }, err) ||
-	    !execute(d, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err) ||
-	    !migrate(d, err))
+	    !set_up(d, patience_ms, err) || !migrate(d, err))
 		return false;
 	*out = take(d);
 	return true;
@@ -399,7 +431,7 @@ static bool copy(struct database *d, int patience_ms, struct err *err)
 			return false;
 		if (looks_same(&before, &after))
 			return ok;
-		nanosleep(&(struct timespec){ .tv_nsec = COPY_PAUSE_MS * 1000000L }, NULL);
+		pause_a_little();
 	}
 	d->busy = true;
 	return err_set(err, "%s \"%s\" is kept busy by another process", d->kind->what, d->path);

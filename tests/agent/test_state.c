@@ -129,7 +129,7 @@ static const char *listing(struct fixture *f)
 	for (int i = 0; i < count; i++) {
 		assert_int_equal(stat(arena_printf(&f->arena, "%s/%s", f->dir, names[i]->d_name), &st), 0);
 		if (strcmp(names[i]->d_name, "..") != 0)
-			buf_addf(&text, "%s %lld %lld.%ld %o\n", names[i]->d_name, (long long)st.st_size,
+			buf_addf(&text, "%s %lld %lld.%09ld %o\n", names[i]->d_name, (long long)st.st_size,
 			         (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode);
 		free(names[i]);
 	}
@@ -355,12 +355,18 @@ static void ended_well(pid_t pid)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-#define IN_CHILD(condition)	do { if (!(condition)) _exit(__LINE__ & 0x7f); } while (0)
+/* err is the last thing that failed, if anything did. */
+#define IN_CHILD(condition)	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "line %d: %s\n", __LINE__, err.msg); \
+			_exit(1); \
+		} \
+	} while (0)
 
 static void put_for_ever(struct fixture *f, int fd)
 {
 	struct state *s;
-	struct err err;
+	struct err err = { 0 };
 
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	for (int i = 0; ; i++) {
@@ -403,21 +409,22 @@ static void what_was_put_survives_a_kill(void **state)
 	assert_int_equal(again.count, all.count);
 }
 
-static void put_fifty(struct fixture *f, int fd)
+enum { SOME = 10 };
+
+static void put_some(struct fixture *f, int fd)
 {
 	struct state *s;
-	struct err err;
+	struct err err = { 0 };
 
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	IN_CHILD(write(fd, state_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
-	for (int i = 0; i < 50; i++)
+	for (int i = 0; i < SOME; i++)
 		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
 	state_close(s);
 }
 
-static void two_processes_begin_one_state_and_both_write(void **state)
+static void begin_as_two(struct fixture *f)
 {
-	struct fixture *f = *state;
 	unsigned char keys[2][STATE_KEY_SIZE];
 	struct records all = { 0 };
 	struct err err;
@@ -425,7 +432,7 @@ static void two_processes_begin_one_state_and_both_write(void **state)
 	int fds[2];
 
 	for (int i = 0; i < 2; i++)
-		pids[i] = in_child(f, put_fifty, &fds[i]);
+		pids[i] = in_child(f, put_some, &fds[i]);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(read(fds[i], keys[i], STATE_KEY_SIZE), STATE_KEY_SIZE);
 		close(fds[i]);
@@ -434,13 +441,23 @@ static void two_processes_begin_one_state_and_both_write(void **state)
 	assert_memory_equal(keys[0], keys[1], STATE_KEY_SIZE);
 	CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
 	assert_true(state_load(s, &f->arena, &all, &err));
-	assert_int_equal(all.count, 100);
+	assert_int_equal(all.count, 2 * SOME);
+}
+
+static void two_processes_begin_one_state_and_both_write(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 20; i++) {
+		f->dir = arena_printf(&f->arena, "%s/%d", f->top, i);
+		begin_as_two(f);
+	}
 }
 
 /* Opens and closes all the time: the file is written to at each close, and stands alone between. */
 static void come_and_go(struct fixture *f, int fd)
 {
-	struct err err;
+	struct err err = { 0 };
 
 	for (int i = 0; i < 60; i++) {
 		struct state *s;
@@ -477,7 +494,7 @@ static void read_as_nobody(struct fixture *f, int fd)
 {
 	struct records all = { 0 };
 	struct state *s;
-	struct err err;
+	struct err err = { 0 };
 
 	IN_CHILD(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
 	IN_CHILD(access(f->dir, W_OK) < 0);
@@ -517,7 +534,7 @@ static void fill_up(struct fixture *f, int fd)
 {
 	struct rlimit limit = { 128 << 10, 128 << 10 };
 	struct state *s;
-	struct err err;
+	struct err err = { 0 };
 	int i = 0;
 
 	IN_CHILD(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
