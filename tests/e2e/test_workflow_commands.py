@@ -1,5 +1,4 @@
 """The `workflow` commands: every operation of the service by hand, by ID and by name."""
-import json
 import unittest
 
 import flowsync
