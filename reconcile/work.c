@@ -123,12 +123,13 @@ static enum reason leading_reason(const struct diff *diff)
 	return reason;
 }
 
+/* Sets in one order, or a service that shows them in another each time would show another difference each time. */
 static void compare(struct work *w, const struct node *described, const struct node *record,
                     struct diff *out)
 {
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
-		.observed = normalise(&w->arena, described), .ignore = w->spec->ignore,
+		.observed = digest_canonical(&w->arena, described), .ignore = w->spec->ignore,
 		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
 		.resources = w->cycle->resources.answer,
 	}, out);

@@ -41,7 +41,7 @@ VALUES = {"busy": "busy=1", "rate-limit": "rate-limit=17", "page": "page-100"}
 
 CORNERS = """
     name: corners
-    tags: [{name: Team-A}]
+    tags: [{name: Team-A}, {name: plain}, {name: Zeta}, {name: Alpha}]
     watchers: []
     retryOptions: {}
     steps:
