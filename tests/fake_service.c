@@ -1,10 +1,12 @@
 #include "tests/test.h"
 #include "tests/fake_service.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/digest.h"
 #include "reconcile/json.h"
 #include "reconcile/render.h"
 #include "reconcile/validate.h"
@@ -15,6 +17,7 @@
 void fake_done(struct fake *f)
 {
 	buf_done(&f->writes);
+	arena_free(&f->memory.arena);
 	arena_free(&f->arena);
 }
 
@@ -155,12 +158,51 @@ static void stay_deaf(struct fake *f, struct node *shown, const struct node *old
 		node_drop(map, key);
 }
 
+static void keep_habits(struct fake *f, struct node *shown)
+{
+	const char *key;
+
+	for (size_t i = 0; i < FAKE_HABITS && f->habits[i].pointer; i++) {
+		struct node *map = node_above(shown, f->habits[i].pointer, &key);
+		if (map && *f->habits[i].json)
+			node_put(&f->arena, map, key, tree_json(&f->arena, f->habits[i].json));
+		else if (map)
+			node_drop(map, key);
+	}
+}
+
+static void lower(struct fake *f, struct node *tag)
+{
+	char *text = arena_strdup(&f->arena, node_get_text(tag, "name"));
+
+	for (char *c = text; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	node_put(&f->arena, tag, "name", node_text(&f->arena, text));
+}
+
+static void keep_tags(struct fake *f, struct node *tags)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < tags->count; i++) {
+		const char *name = node_get_text(tags->entries[i].value, "name");
+		if (f->drops_our_tags && strncmp(name, "flowsync-", 9) == 0)
+			continue;
+		if (f->lower_tags)
+			lower(f, tags->entries[i].value);
+		tags->entries[kept++] = tags->entries[i];
+	}
+	tags->count = kept;
+}
+
 static struct node *show(struct fake *f, const struct node *body, const struct node *old, int64_t id)
 {
 	struct arena *a = &f->arena;
 	struct node *n = node_copy(a, body), *steps = node_get(n, "steps");
 	const char *status = node_get_text(old, "status");
 
+	if (f->update_resumes)
+		status = NULL;
 	for (size_t i = 0; i < steps->count; i++)
 		show_step(f, steps->entries[i].value);
 	put_default(f, n, "triggers", node_list(a));
@@ -179,7 +221,9 @@ static struct node *show(struct fake *f, const struct node *body, const struct n
 	node_put(a, n, "updatedAt", node_text(a, STAMP));
 	node_put(a, n, "status", node_text(a, status ? status : "Available"));
 	node_put(a, n, "lastExecution", node_null(a));
+	keep_tags(f, node_get(n, "tags"));
 	stay_deaf(f, n, old);
+	keep_habits(f, n);
 	return n;
 }
 
@@ -257,7 +301,7 @@ static struct node *listed(struct fake *f, const struct fake_workflow *w)
 	struct node *n = node_map(&f->arena);
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (node_get(w->shown, keys[i]))
+		if (node_get(w->shown, keys[i]) && !(f->list_without_tags && strcmp(keys[i], "tags") == 0))
 			node_put(&f->arena, n, keys[i], node_get(w->shown, keys[i]));
 	return n;
 }
@@ -289,6 +333,16 @@ static void list(struct fake *f, const struct request *request, struct answer *o
 	answer_tree(f, out, 200, page);
 }
 
+/* Another order each time. */
+static void turn(struct fake *f, struct node *list)
+{
+	struct node *copy = node_copy(&f->arena, list);
+	size_t by = ++f->turns % (list->count + 1);
+
+	for (size_t i = 0; i < list->count; i++)
+		list->entries[i] = copy->entries[(i + by) % list->count];
+}
+
 static void describe(struct fake *f, struct fake_workflow *w, struct answer *out)
 {
 	if (w->stale && w->before) {
@@ -298,7 +352,11 @@ static void describe(struct fake *f, struct fake_workflow *w, struct answer *out
 		w->stale--;
 		refuse(f, out, 404, "no such workflow");
 	} else {
-		answer_tree(f, out, 200, w->shown);
+		struct node *n = node_copy(&f->arena, w->shown);
+		for (size_t i = 0; f->shuffles && i < n->count; i++)
+			if (n->entries[i].value->kind == NODE_LIST)
+				turn(f, n->entries[i].value);
+		answer_tree(f, out, 200, n);
 	}
 }
 
@@ -328,7 +386,7 @@ static void create_or_update(struct fake *f, const struct request *request, int6
 	answer_write(f, w, out);
 }
 
-/* The id in "/workflows/12", which has to be all there is. */
+/* The id in "/workflows/12" and "/workflows/12/pause", which has to be all there is. */
 static int64_t id_of(const struct request *request)
 {
 	char *end;
@@ -336,7 +394,7 @@ static int64_t id_of(const struct request *request)
 
 	assert_int_equal(strncmp(request->path, "/workflows/", 11), 0);
 	id = strtoll(request->path + 11, &end, 10);
-	assert_string_equal(end, "");
+	assert_string_equal(end, request->operation == OP_PAUSE ? "/pause" : "");
 	return id;
 }
 
@@ -347,6 +405,9 @@ static void carry_out(struct fake *f, const struct request *request, struct answ
 	switch (request->operation) {
 	case OP_LIST:
 		list(f, request, out);
+		return;
+	case OP_DEFAULT_RESOURCE:
+		answer_text(f, out, 200, "{\"instanceTypeId\": 21, \"storage\": \"10GB\"}");
 		return;
 	case OP_CREATE:
 		assert_string_equal(request->path, "/workflows/");
@@ -369,6 +430,16 @@ static void carry_out(struct fake *f, const struct request *request, struct answ
 	case OP_UPDATE:
 		buf_addf(&f->writes, "update %lld\n", (long long)id);
 		create_or_update(f, request, id, out);
+		return;
+	case OP_DELETE:
+		buf_addf(&f->writes, "delete %lld\n", (long long)id);
+		fake_remove(f, id);
+		answer_text(f, out, 200, "{}");
+		return;
+	case OP_PAUSE:
+		buf_addf(&f->writes, "pause %lld\n", (long long)id);
+		node_put(&f->arena, fake_find(f, id)->shown, "status", node_text(&f->arena, "Paused"));
+		answer_text(f, out, 200, "{}");
 		return;
 	default:
 		fail_msg("a cycle does not ask for %s", operation_name(request->operation));
@@ -399,6 +470,10 @@ void fake_answer(struct fake *f, const struct request *request, struct answer *o
 		f->writes = BUF_TEXT;
 	if (f->meanwhile)
 		f->meanwhile(f, request);
+	if (f->memory.dead) {
+		*out = (struct answer){ .failure = FAILURE_UNSENT, .error = "killed", .retry_after_ms = -1 };
+		return;
+	}
 	struct fake_fault *fault = fault_for(f, request);
 	if (!fault || fault->done)
 		carry_out(f, request, out);
@@ -463,6 +538,70 @@ void fake_run(struct fake *f, struct dispatch *d)
 	}
 }
 
+/* ---- what is remembered ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct record *)a)->name, ((const struct record *)b)->name);
+}
+
+static void forget(void *context, const char *name)
+{
+	struct fake_memory *m = context;
+	size_t kept = 0;
+
+	if (m->dead)
+		return;
+	for (size_t i = 0; i < m->records.count; i++)
+		if (strcmp(m->records.items[i].name, name) != 0)
+			m->records.items[kept++] = m->records.items[i];
+	m->records.count = kept;
+}
+
+static void keep(void *context, const struct record *record)
+{
+	struct fake_memory *m = context;
+	struct arena *a = &m->arena;
+
+	if (m->dead)
+		return;
+	forget(m, record->name);
+	arena_grow(a, m->records.items, m->records.count, m->records.room);
+	m->records.items[m->records.count++] = (struct record){
+		.name = arena_strdup(a, record->name), .id = record->id,
+		.digest = arena_strdup(a, record->digest),
+		.body = record->body ? node_copy(a, record->body) : NULL,
+		.settled = record->settled ? node_copy(a, record->settled) : NULL,
+		.paused = record->paused,
+	};
+	qsort(m->records.items, m->records.count, sizeof *m->records.items, by_name);
+}
+
+static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
+                                 const char *digest)
+{
+	struct fake_memory *m = context;
+
+	m->recalls++;
+	return m->older && strcmp(digest_body(a, m->older), digest) == 0 ? m->older : NULL;
+}
+
+/* A cycle sees what was remembered before it, and nothing of what it keeps itself. */
+static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
+{
+	struct records *records = arena_new(a, struct records, 1);
+	struct fake_memory *m = &f->memory;
+
+	records->count = m->records.count;
+	records->items = arena_new(a, struct record, m->records.count + 1);
+	if (m->records.count)
+		memcpy(records->items, m->records.items, m->records.count * sizeof *records->items);
+	cycle_remember(cycle, &(struct cycle_memory){
+		.records = m->on ? records : NULL, .recall = recall, .keep = m->on ? keep : NULL,
+		.forget = m->on ? forget : NULL, .context = m,
+	});
+}
+
 void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
                 const struct cycle_options *options, struct report *report, struct faults *faults)
 {
@@ -474,6 +613,7 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 	dispatch_init(&d, f->concurrency ? f->concurrency : 4,
 	              f->deadline ? f->now + f->deadline : -1, 1);
 	cycle_begin(&cycle, a, &d, specs, options, report, faults);
+	remember(f, a, &cycle);
 	do
 		fake_run(f, &d);
 	while (cycle_advance(&cycle));

@@ -28,7 +28,17 @@ struct fake_fault {
 	int64_t retry_after_ms;
 };
 
-enum { FAKE_FAULTS = 4 };
+enum { FAKE_FAULTS = 4, FAKE_HABITS = 4 };
+
+/* What is remembered between cycles, as the agent's state does it: read once for each, kept at once. */
+struct fake_memory {
+	struct arena arena;
+	struct records records;
+	bool on;			/* else there is no state */
+	bool dead;			/* the program was killed: nothing is kept any more, and no request is answered */
+	const struct node *older;	/* of the file that is asked for; NULL: none */
+	unsigned recalls;		/* how often older versions were asked for */
+};
 
 struct fake {
 	struct arena arena;
@@ -42,6 +52,13 @@ struct fake {
 	bool env_as_map;
 	unsigned stale_reads;		/* describes after a write that show what was before it */
 	const char *deaf_to;		/* a JSON Pointer: a write leaves what is there as it was */
+	/* Whatever is written at the pointer, this JSON is kept ("" for a key that goes). */
+	struct fake_habit { const char *pointer, *json; } habits[FAKE_HABITS];
+	bool drops_our_tags, lower_tags;
+	bool shuffles;			/* sets are shown in another order each time */
+	size_t turns;
+	bool list_without_tags;
+	bool update_resumes;		/* a paused workflow runs again when it was updated */
 	struct fake_fault faults[FAKE_FAULTS];
 	/* Called before each request is answered: the time for somebody else to interfere. */
 	void (*meanwhile)(struct fake *fake, const struct request *request);
@@ -50,8 +67,10 @@ struct fake {
 	int64_t deadline;		/* of a cycle, from its begin; 0: none */
 	unsigned concurrency;		/* 0: 4 */
 
+	struct fake_memory memory;
+
 	/* What happened. */
-	struct buf writes;		/* "create_workflow /workflows/\n", ... with the id of what was made */
+	struct buf writes;		/* "create 612\n", "update 612\n", "delete 612\n", ... */
 	unsigned requests;
 	unsigned running;		/* at a time now, and the most there were */
 	unsigned most_running;

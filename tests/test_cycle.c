@@ -4,56 +4,18 @@
 #include <string.h>
 
 #include "reconcile/op_create.h"
-#include "tests/fake_service.h"
+#include "tests/run.h"
 #include "tests/tree.h"
-
-#define HELLO(name, image)	"name: " name "\nsteps: {greet: {imageId: " image ", command: run}}\n"
 
 static const char *const examples[] = {
 	"hello.yaml", "month-end.yaml", "nightly-forecast.yaml", "order-received.yaml", "price-watch.yaml",
 	"regional-reports.yaml",
 };
 
-/* One cycle and what is asked of it. */
-struct run {
-	struct arena a;
-	struct fake f;
-	struct faults faults;
-	struct report report;
-};
-
-static void run_done(struct run *r)
-{
-	fake_done(&r->f);
-	arena_free(&r->a);
-}
-
 static void cycle(struct run *r, const struct specs *specs, bool apply)
 {
-	const struct cycle_options options = { .apply = apply };
-
-	r->faults = (struct faults){ .arena = &r->a };
-	buf_reset(&r->f.writes);
-	r->f.requests = 0;
-	fake_cycle(&r->f, &r->a, specs, &options, &r->report, &r->faults);
+	run_cycle(r, specs, &(struct cycle_options){ .apply = apply });
 }
-
-/* "name action result" of each step, a line each, with the error behind if there is one. */
-static const char *steps(struct run *r)
-{
-	const char *text = "";
-
-	for (size_t i = 0; i < r->report.step_count; i++) {
-		const struct step *s = &r->report.steps[i];
-		text = arena_printf(&r->a, "%s%s %s %s%s%s\n", text, s->name, action_word(s->action),
-		                    result_word(s->result), s->error ? ": " : "", s->error ? s->error : "");
-	}
-	return text;
-}
-
-#define assert_writes(r, text)	assert_string_equal(buf_str(&(r)->f.writes), text)
-#define assert_exit(r, code)	assert_int_equal(verdict_exit_code(&(r)->report.verdict), code)
-#define assert_said(r, text)	assert_string_equal(tree_faults(&(r)->a, &(r)->faults), text)
 
 /* n specs called w1, w2, ... that are already there with another image. */
 static struct specs many(struct run *r, size_t n)
@@ -117,13 +79,13 @@ static void drift_is_patched_and_a_step_too_many_is_replaced_away(void **state)
 	fake_make(&r.f, tree_json(&r.a, "{\"name\":\"b\",\"steps\":{\"greet\":{\"imageId\":7,\"command\":\"run\"},"
 	                                "\"x\":{\"imageId\":1,\"command\":\"x\"}}}"));
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "a patch applied\nb replace applied\nc create applied\n");
+	assert_steps(&r, "a patch applied\nb replace applied\nc create applied\n");
 	assert_writes(&r, "update 612\nupdate 613\ncreate 614\n");
 	assert_null(node_at(fake_find(&r.f, 613)->shown, "/steps/x"));
 	assert_int_equal(r.report.steps[2].id, 614);
 	assert_exit(&r, 0);
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "a none unchanged\nb none unchanged\nc none unchanged\n");
+	assert_steps(&r, "a none unchanged\nb none unchanged\nc none unchanged\n");
 	assert_writes(&r, "");
 }
 
@@ -134,7 +96,7 @@ static void a_step_of_another_kind_is_a_replacement(void **state)
 
 	fake_make(&r.f, tree_json(&r.a, "{\"name\":\"a\",\"steps\":{\"greet\":{\"imageId\":8,\"command\":\"run\"}}}"));
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "a replace applied\n");
+	assert_steps(&r, "a replace applied\n");
 	assert_null(node_at(fake_find(&r.f, 612)->shown, "/steps/greet/imageId"));
 }
 
@@ -168,7 +130,7 @@ static void one_step_that_fails_stops_no_other(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .id = 613, .times = 99, .status = 500 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch applied\n"
+	assert_steps(&r, "w1 patch applied\n"
 	    "w2 patch failed: update workflow 613 \"w2\": the service answered 500 (internal error): not now\n"
 	    "w3 patch applied\n");
 	assert_int_equal(r.report.steps[1].attempts, DISPATCH_ATTEMPTS);
@@ -183,7 +145,7 @@ static void what_only_fails_is_a_failure(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 422 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch failed: update workflow 612 \"w1\": "
+	assert_steps(&r, "w1 patch failed: update workflow 612 \"w1\": "
 	                    "the service answered 422 (not a valid workflow): not now\n");
 	assert_exit(&r, 1);
 }
@@ -196,7 +158,7 @@ static void a_failure_that_passes_is_waited_out(void **state)
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 3, .status = 503 };
 	r.f.faults[1] = (struct fake_fault){ .operation = OP_DESCRIBE, .times = 2, .failure = FAILURE_LOST };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch applied\n");
+	assert_steps(&r, "w1 patch applied\n");
 	assert_int_equal(r.report.steps[0].attempts, 4);
 	assert_int_equal(r.report.retries, 5);
 	assert_exit(&r, 0);
@@ -275,7 +237,7 @@ static void a_workflow_that_runs_is_waited_for(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 8, .status = 409 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch applied\n");
+	assert_steps(&r, "w1 patch applied\n");
 	assert_int_equal(r.report.steps[0].attempts, 9);
 	assert_in_range(r.f.now, 2000 + 4000 + 8000 + 16000 + 4 * 30000, 152000);
 	assert_exit(&r, 0);
@@ -289,7 +251,7 @@ static void a_workflow_that_runs_until_the_end_is_deferred(void **state)
 	r.f.deadline = 600000;
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .id = 612, .times = 999, .status = 409 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch deferred: update workflow 612 \"w1\": "
+	assert_steps(&r, "w1 patch deferred: update workflow 612 \"w1\": "
 	                    "the service answered 409 (conflict): not now\nw2 patch applied\n");
 	assert_in_range(r.f.now, 600000, 601000);
 	assert_exit(&r, 4);
@@ -308,7 +270,7 @@ static void one_that_vanishes_after_the_list_is_planned_to_be_made(void **state)
 
 	r.f.meanwhile = remove_before_describe;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 create applied\n");
+	assert_steps(&r, "w1 create applied\n");
 	assert_writes(&r, "create 613\n");
 	assert_int_equal(r.report.steps[0].id, 613);
 	assert_exit(&r, 0);
@@ -327,7 +289,7 @@ static void one_that_vanishes_after_the_plan_is_made_again(void **state)
 
 	r.f.meanwhile = remove_before_the_second_describe;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 create applied\n");
+	assert_steps(&r, "w1 create applied\n");
 	assert_writes(&r, "create 613\n");
 }
 
@@ -344,7 +306,7 @@ static void one_that_became_equal_since_the_plan_is_not_written(void **state)
 
 	r.f.meanwhile = somebody_else_heals_it;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 none unchanged\n");
+	assert_steps(&r, "w1 none unchanged\n");
 	assert_writes(&r, "");
 	assert_exit(&r, 0);
 }
@@ -363,7 +325,7 @@ static void a_create_whose_answer_was_lost_makes_one_workflow(void **state)
 		r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .done = cases[i].done,
 			.failure = cases[i].failure, .status = cases[i].status };
 		cycle(&r, &specs, true);
-		assert_string_equal(steps(&r), "hello create applied\n");
+		assert_steps(&r, "hello create applied\n");
 		assert_writes(&r, "create 612\n");
 		assert_int_equal(r.f.count, 1);
 		assert_int_equal(r.report.steps[0].id, 612);
@@ -378,7 +340,7 @@ static void a_create_that_never_comes_through_is_given_up(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 99, .status = 500 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "hello create failed: create workflow \"hello\": "
+	assert_steps(&r, "hello create failed: create workflow \"hello\": "
 	                    "the service answered 500 (internal error): not now\n");
 	assert_int_equal(r.report.steps[0].attempts, CREATE_SENDINGS);
 	assert_int_equal(r.report.steps[0].http_status, 500);
@@ -400,7 +362,7 @@ static void one_that_somebody_made_since_the_list_is_updated(void **state)
 
 	r.f.meanwhile = make_it_first;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "hello patch applied\n");
+	assert_steps(&r, "hello patch applied\n");
 	assert_writes(&r, "update 612\n");
 	assert_int_equal(r.report.steps[0].id, 612);
 }
@@ -419,7 +381,7 @@ static void two_that_somebody_made_since_the_list_are_a_conflict(void **state)
 
 	r.f.meanwhile = make_two_first;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "hello create conflict: the service has 2 workflows called \"hello\" "
+	assert_steps(&r, "hello create conflict: the service has 2 workflows called \"hello\" "
 	                    "(ids 612, 613): which one is meant cannot be told\n");
 	assert_writes(&r, "");
 	assert_exit(&r, 5);
@@ -432,7 +394,7 @@ static void two_of_one_name_are_a_conflict_and_the_others_are_applied(void **sta
 
 	fake_make(&r.f, r.f.items[0].sent);
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 none conflict: the service has 2 workflows called \"w1\" (ids 612, 614): "
+	assert_steps(&r, "w1 none conflict: the service has 2 workflows called \"w1\" (ids 612, 614): "
 	                    "which one is meant cannot be told\nw2 patch applied\n");
 	assert_writes(&r, "update 613\n");
 	assert_exit(&r, 5);
@@ -460,7 +422,7 @@ static void renamed_from_follows_the_workflow(void **state)
 			fake_make(&r.f, tree_json(&r.a, arena_printf(&r.a, "{\"name\":\"%s\",\"steps\":{\"greet\":"
 			          "{\"imageId\":7,\"command\":\"run\"}}}", cases[i].live[j])));
 		cycle(&r, &specs, true);
-		assert_string_equal(steps(&r), cases[i].steps);
+		assert_steps(&r, cases[i].steps);
 		assert_writes(&r, cases[i].writes);
 		assert_exit(&r, cases[i].code);
 	}
@@ -472,7 +434,7 @@ static void a_suspended_workflow_is_left_alone(void **state)
 	struct specs specs = tree_specs(&r.a, "flowsync: {suspend: true}\n" HELLO("a", "7") "---\n" HELLO("b", "7"));
 
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "a none suspended\nb create applied\n");
+	assert_steps(&r, "a none suspended\nb create applied\n");
 	assert_exit(&r, 0);
 }
 
@@ -484,7 +446,7 @@ static void only_what_a_glob_names_is_planned_and_counted(void **state)
 	struct specs specs = many(&r, 11);
 
 	fake_cycle(&r.f, &r.a, &specs, &options, &r.report, &r.faults);
-	assert_string_equal(steps(&r), "w3 patch applied\nw10 patch applied\nw11 patch applied\n");
+	assert_steps(&r, "w3 patch applied\nw10 patch applied\nw11 patch applied\n");
 	assert_int_equal(r.report.source.specs, 3);
 	assert_writes(&r, "update 614\nupdate 621\nupdate 622\n");
 }
@@ -551,7 +513,7 @@ static void a_value_that_the_service_does_not_keep_is_refused(void **state)
 
 	r.f.deaf_to = "/steps/s/imageId";
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch refused: refused by the service: /steps/s/imageId\n");
+	assert_steps(&r, "w1 patch refused: refused by the service: /steps/s/imageId\n");
 	assert_writes(&r, "update 612\nupdate 612\n");
 	assert_int_equal(r.report.steps[0].refused.count, 1);
 	assert_string_equal(tree_text(&r.a, r.report.steps[0].refused.items[0].from), "2");
@@ -566,9 +528,9 @@ static void a_service_that_shows_a_write_late_is_asked_again(void **state)
 
 	r.f.stale_reads = 1;
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch applied\n");
+	assert_steps(&r, "w1 patch applied\n");
 	cycle(&r, &new, true);
-	assert_string_equal(steps(&r), "new create applied\n");
+	assert_steps(&r, "new create applied\n");
 	assert_exit(&r, 0);
 }
 
@@ -579,7 +541,7 @@ static void what_was_written_and_cannot_be_checked_was_not_nothing(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = 2, .times = 99, .status = 500 };
 	cycle(&r, &specs, true);
-	assert_string_equal(steps(&r), "w1 patch failed: written, but it could not be checked: describe workflow 612 "
+	assert_steps(&r, "w1 patch failed: written, but it could not be checked: describe workflow 612 "
 	                    "\"w1\": the service answered 500 (internal error): not now\n");
 	assert_exit(&r, 4);
 }
