@@ -11,13 +11,14 @@
 #include "reconcile/json.h"
 #include "reconcile/near.h"
 
-extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_report, cmd_workflow, cmd_serve, cmd_schema,
-                            cmd_version, cmd_help;
+extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
+                            cmd_schema, cmd_version, cmd_help;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
 	&cmd_sync,
 	&cmd_validate,
+	&cmd_import,
 	&cmd_report,
 	&cmd_workflow,
 	&cmd_serve,

@@ -127,6 +127,19 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 	return true;
 }
 
+bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+{
+	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return errno == EEXIST ? err_set(err, "exists already") : cannot_write(err);
+	if (write_all(fd, bytes, len))
+		return true;
+	cannot_write(err);
+	unlink(path);
+	return false;
+}
+
 const char *file_folder(struct arena *a, const char *path)
 {
 	const char *slash = strrchr(path, '/');

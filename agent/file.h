@@ -17,6 +17,10 @@ bool file_read(struct arena *a, const char *path, size_t most,
 bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
                   struct err *err);
 
+/* Makes path with these bytes; false, and nothing is changed, if there is something of that name already, be it a link that leads
+ * nowhere.  *err does not name the file. */
+bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
+
 /* The folder that path stands in, with the slash at its end; "" for a name alone. */
 const char *file_folder(struct arena *a, const char *path);
 

@@ -7,5 +7,7 @@
 /* Makes path, and the folders above it that are missing, for the user alone.  What is there
  * stays as it is. */
 bool folder_make(const char *path, struct err *err);
+/* The same, for whom the umask lets in. */
+bool folder_make_open(const char *path, struct err *err);
 
 #endif

@@ -26,6 +26,7 @@ enum option_group {
 	FOR_DESCRIBE = 1 << 7,
 	FOR_LIST = 1 << 8,
 	FOR_SYNC = 1 << 9,
+	FOR_IMPORT = 1 << 10,
 };
 
 enum option_type {
@@ -95,7 +96,8 @@ struct settings {
 
 	bool show_masked;
 	struct texts status, last_execution_status, last_modified_by;
-	const char *name;
+	const char *name;		/* of import: a glob */
+	const char *out;
 	int page_size, page_number;
 
 	const char *sync_name;
