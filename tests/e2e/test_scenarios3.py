@@ -213,6 +213,23 @@ class RenameTest(ScenarioCase):
         self.assertNoWrites(self.sync(*PRUNE, specs))
         self.assertNoWrites(self.sync(*PRUNE, self.specs("a", "new")))
 
+    def test_a_key_that_goes_with_a_rename_is_removed(self):
+        before = spec("old", more="    stepTimeout: 60\n")
+        after = ("flowsync: {renamed_from: old}\nbody:\n  name: new\n  steps:\n    only: "
+                 "{imageId: 7, command: make all}\n")
+        wanted = {"/name": ("replace", "declared"), "/steps/only/stepTimeout": ("remove", "undeclared")}
+        top = self.write({"w.yaml": before}, "repository")
+        git = Git(top)
+        git.commit()
+        self.sync(top)
+        self.write({"w.yaml": after}, "repository")
+        git.commit()
+        self.assertEqual(self.reasons(self.plan("--state-dir", self.tmp / "none", top, code=2), "new"), wanted)
+        git.run("checkout", "-q", "--orphan", "without-history")
+        git.commit()
+        self.assertEqual(self.reasons(self.sync("--allow-rollback", top), "new"), wanted)
+        self.assertConverged(top)
+
     def test_both_names_of_renamed_from_there_is_a_conflict(self):
         self.sync(*OWNER, self.specs("new", "old"))
         specs = self.specs(new="flowsync: {renamed_from: old}\nbody:\n  name: new\n  steps:\n    only: "
