@@ -239,11 +239,20 @@ static bool is_meant(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
+/* A spec that stands aside (a conflict, suspended, not meant now) may still want the workflow that it names. */
+static bool is_old_name(const struct specs *specs, const char *name)
+{
+	for (size_t i = 0; i < specs->count; i++)
+		if (specs->items[i].renamed_from && strcmp(specs->items[i].renamed_from, name) == 0)
+			return true;
+	return false;
+}
+
 static bool is_to_go(const struct matching *m, const struct listed *l)
 {
 	const struct cycle *c = m->cycle;
 
-	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) &&
+	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) && !is_old_name(c->specs, l->name) &&
 	       is_meant(&c->options, l->name) && !is_used(c, l->id);
 }
 

@@ -47,8 +47,12 @@ static enum task_next failed(struct work *w, const struct op *op)
 static const struct record *remembered(const struct work *w)
 {
 	const struct records *records = w->cycle->memory.records;
+	const struct record *r = records ? records_find(records, w->spec->name) : NULL;
 
-	return records ? records_find(records, w->spec->name) : NULL;
+	/* "Keep the workflow and its history under a new name" (design, 4). */
+	if (records && !r && w->spec->renamed_from)
+		r = records_find(records, w->spec->renamed_from);
+	return r;
 }
 
 static const struct node *seal(struct work *w, const struct node *body)
@@ -88,6 +92,8 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
 		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
+	if (w->spec->renamed_from && memory->forget)
+		memory->forget(memory->context, w->spec->renamed_from);
 }
 
 static const struct node *known_pairs(const struct work *w)
