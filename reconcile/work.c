@@ -103,6 +103,26 @@ static const struct node *known_pairs(const struct work *w)
 	return r ? r->settled : NULL;
 }
 
+static bool has_status(const struct node *described, const char *word)
+{
+	const char *status = node_get_text(described, "status");
+
+	return status && strcmp(status, word) == 0;
+}
+
+static bool is_paused(const struct node *described)
+{
+	return has_status(described, "Paused");
+}
+
+/* An earlier update set it going, and did not come to pause it again. */
+static bool set_going(const struct work *w, const struct node *described)
+{
+	const struct record *r = remembered(w);
+
+	return r && r->paused && r->id == w->step->id && !is_paused(described);
+}
+
 static void tell_one(struct tally *t, const char *name)
 {
 	if (t->count++ == 0)
@@ -161,8 +181,9 @@ static void plan(struct work *w, const struct node *described)
 	w->renames = strcmp(node_get_text(described, "name"), s->name) != 0;
 	/* prune: false has to stand on the workflow before the spec's file goes. */
 	bool keep_differs = w->marked && m.keep == w->spec->prune;
-	bool write = parts.open.count || keep_differs || (!w->marked && c->options.mark);
-	s->reason = parts.open.count ? leading_reason(&parts.open) : REASON_DECLARED;
+	bool going = set_going(w, described);
+	bool write = parts.open.count || keep_differs || going || (!w->marked && c->options.mark);
+	s->reason = parts.open.count ? leading_reason(&parts.open) : going ? REASON_DRIFT : REASON_DECLARED;
 	s->action = !write ? ACTION_NONE : parts.open.removes ? ACTION_REPLACE : ACTION_PATCH;
 	s->result = write ? RESULT_PLANNED : parts.refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
 }
@@ -243,7 +264,7 @@ static void remember_unchanged(struct work *w, const struct node *described)
 	const struct record *r = remembered(w);
 	const char *digest = digest_body(&w->arena, w->spec->body);
 	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
-	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0;
+	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0 && !r->paused;
 
 	if (w->marked && m.body && strcmp(m.body, digest) == 0 && !known)
 		remember(w, settle_list(&w->arena, &parts), false);
@@ -270,7 +291,7 @@ static enum task_next looked(struct work *w)
 		fault_warn(w->cycle->faults, w->step->at,
 		           "workflow \"%s\": an update loses %s if it is set on the service, which does not "
 		           "show it; declare it to keep it", w->step->name, lost);
-	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
+	if (result != RESULT_PLANNED && w->cycle->options.apply)
 		remember_unchanged(w, w->call.answer);
 	return ended(w, result, result == RESULT_REFUSED ? refused_words(w) : NULL);
 }
@@ -342,18 +363,6 @@ static enum task_next created(struct work *w, struct request *next)
 	return failed(w, &op->op);
 }
 
-static bool has_status(const struct node *described, const char *word)
-{
-	const char *status = node_get_text(described, "status");
-
-	return status && strcmp(status, word) == 0;
-}
-
-static bool is_paused(const struct node *described)
-{
-	return has_status(described, "Paused");
-}
-
 static bool still_ours(struct work *w)
 {
 	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
@@ -389,7 +398,7 @@ static enum task_next described(struct work *w, struct request *next)
 	if (!still_ours(w))
 		return ended(w, RESULT_CONFLICT, "another owner has taken it since it was listed");
 	plan(w, w->call.answer);
-	w->was_paused |= is_paused(w->call.answer);
+	w->was_paused |= is_paused(w->call.answer) || set_going(w, w->call.answer);
 	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
 		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
