@@ -47,8 +47,12 @@ static enum task_next failed(struct work *w, const struct op *op)
 static const struct record *remembered(const struct work *w)
 {
 	const struct records *records = w->cycle->memory.records;
+	const struct record *r = records ? records_find(records, w->spec->name) : NULL;
 
-	return records ? records_find(records, w->spec->name) : NULL;
+	if (r || !records || !w->old_name)
+		return r;
+	r = records_find(records, w->old_name);
+	return r && r->id == w->step->id ? r : NULL;
 }
 
 static const struct node *seal(struct work *w, const struct node *body)
@@ -141,10 +145,15 @@ static void plan(struct work *w, const struct node *described)
 	struct step *s = w->step;
 	struct cycle *c = w->cycle;
 	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
-	const struct node *record = find_record(w, &m, seal(w, w->spec->body));
+	const char *name = node_get_text(described, "name");
+	const struct node *record;
 	struct settlement parts;
 	struct diff diff;
 
+	w->old_name = strcmp(name, s->name) != 0 ? arena_strdup(c->arena, name) : NULL;
+	w->marked = marker_owned(&w->arena, &m, c->options.owner, name);
+	record = find_record(w, &m, seal(w, w->spec->body));
+	w->recorded = record != NULL;
 	compare(w, described, record, &diff);
 	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
 	s->diff = diff_copy(c->arena, &parts.open);
@@ -152,7 +161,6 @@ static void plan(struct work *w, const struct node *described)
 	s->refused = diff_copy(c->arena, &parts.refused);
 	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
 	w->settled_tag = settle_digest_of(&w->arena, &parts);
-	w->renames = strcmp(node_get_text(described, "name"), s->name) != 0;
 	/* prune: false has to stand on the workflow before the spec's file goes. */
 	bool keep_differs = w->marked && m.keep == w->spec->prune;
 	bool write = parts.open.count || keep_differs || (!w->marked && c->options.mark);
@@ -216,7 +224,6 @@ static const char *refused_words(struct work *w)
 static void tell_of_look(struct work *w)
 {
 	struct cycle *c = w->cycle;
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
 	bool write = w->step->result == RESULT_PLANNED;
 
 	if (w->step->diff.unseen_count) {
@@ -226,7 +233,7 @@ static void tell_of_look(struct work *w)
 	}
 	if (!w->marked && !write)
 		tell_one(&c->unmarked, w->step->name);
-	if (write && !find_record(w, &m, w->spec->body))
+	if (write && !w->recorded)
 		tell_one(&c->unrecorded, w->step->name);
 }
 
@@ -243,10 +250,35 @@ static void remember_unchanged(struct work *w, const struct node *described)
 		remember(w, settle_list(&w->arena, &parts), false);
 }
 
+const char *work_not_ours(struct arena *a, const struct work *w, const struct marker *m, const char *name)
+{
+	const struct cycle_options *o = &w->cycle->options;
+	const char *other = marker_other(a, m, o->owner, name), *old = w->spec->renamed_from;
+	/* It may have been renamed by hand. */
+	bool owned = marker_owned(a, m, o->owner, name) || marker_owned(a, m, o->owner, w->spec->name);
+
+	if (other)
+		return arena_printf(a, "it belongs to owner \"%s\" (tag flowsync-%s)", other, other);
+	if (owned)
+		return NULL;
+	if (strcmp(name, w->spec->name) != 0 && !(old && strcmp(name, old) == 0))
+		return arena_printf(a, "it is called \"%s\" since it was listed, and is left alone", name);
+	return o->no_adopt ? "it is on the service without our marker, and is not adopted" : NULL;
+}
+
+/* The list may have told nothing of its tags, or another thing. */
+static const char *not_ours(struct work *w)
+{
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	return work_not_ours(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
+}
+
 static enum task_next looked(struct work *w)
 {
 	const struct op *op = &w->call.op;
 	enum result result;
+	const char *taken;
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
 		work_plan_create(w);
@@ -255,6 +287,8 @@ static enum task_next looked(struct work *w)
 	if (!op->ok)
 		return failed(w, op);
 	w->cycle->forbidden = 0;
+	if ((taken = not_ours(w)))
+		return ended(w, RESULT_CONFLICT, taken);
 	plan(w, w->call.answer);
 	tell_of_look(w);
 	result = w->step->result;
@@ -348,15 +382,6 @@ static bool is_paused(const struct node *described)
 	return has_status(described, "Paused");
 }
 
-static bool still_ours(struct work *w)
-{
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
-	const char *owner = w->cycle->options.owner;
-
-	return !m.owner || strcmp(m.owner, owner) == 0 ||
-	       (m.name && !marker_fits(&w->arena, &m, node_get_text(w->call.answer, "name")));
-}
-
 /* Only that it was paused: what was applied last is what it was. */
 static void remember_paused(struct work *w)
 {
@@ -374,14 +399,16 @@ static void remember_paused(struct work *w)
  * again." */
 static enum task_next described(struct work *w, struct request *next)
 {
+	const char *taken;
+
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
 		work_plan_create(w);
 		return create(w, next);
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
-	if (!still_ours(w))
-		return ended(w, RESULT_CONFLICT, "another owner has taken it since it was listed");
+	if ((taken = not_ours(w)))
+		return ended(w, RESULT_CONFLICT, taken);
 	plan(w, w->call.answer);
 	w->was_paused |= is_paused(w->call.answer);
 	w->was_draft |= has_status(w->call.answer, "Draft");
@@ -415,6 +442,17 @@ static enum task_next written(struct work *w, struct request *next)
 
 /* ---- verifying ---- */
 
+/* What was known under the old name is known under the new one. */
+static void forget_old_name(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *old = w->old_name && memory->records
+	                         ? records_find(memory->records, w->old_name) : NULL;
+
+	if (old && old->id == w->step->id && memory->forget)
+		memory->forget(memory->context, w->old_name);
+}
+
 /* It is as the spec says, or as near as the service lets it be; only its being paused may be missing. */
 static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
 {
@@ -423,6 +461,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	w->step->settled = diff_copy(c->arena, &parts->settled);
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
+	forget_old_name(w);
 	if (w->was_draft && !has_status(w->call.answer, "Draft"))
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);

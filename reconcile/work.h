@@ -16,7 +16,8 @@ struct work {
 	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct step *step;		/* in the report */
 	bool marked;			/* the workflow bears our marker, for its name */
-	bool renames;			/* the workflow has another name on the service */
+	bool recorded;			/* what was declared at its last apply is known */
+	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
 
 	/* From here on: while it is at work. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
@@ -36,6 +37,10 @@ void work_look(struct work *work);
 void work_apply(struct work *work);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void work_delete(struct work *work);
+
+/* Why the workflow called name, with marker m, is not w's to write; NULL: it is. */
+const char *work_not_ours(struct arena *a, const struct work *work, const struct marker *m,
+                          const char *name);
 
 /* Plans the making of the workflow: every declared key is an addition. */
 void work_plan_create(struct work *work);
