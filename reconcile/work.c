@@ -133,7 +133,7 @@ static void compare(struct work *w, const struct node *described, const struct n
 {
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
-		.observed = digest_canonical(&w->arena, described), .ignore = w->spec->ignore,
+		.observed = digest_ordered(&w->arena, described), .ignore = w->spec->ignore,
 		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
 		.resources = w->cycle->resources.answer,
 	}, out);
