@@ -36,6 +36,9 @@ bool marker_owned(struct arena *a, const struct marker *m, const char *owner, co
 const char *marker_other(struct arena *a, const struct marker *m, const char *owner,
                          const char *name);
 
+/* True if both name the same owner, name and keep: what a service keeps or drops whatever the body is. */
+bool marker_same(const struct marker *x, const struct marker *y);
+
 /* Takes all of our tags out of tags and appends those that m says, m->name being made of the workflow's name. */
 void marker_write(struct arena *a, struct node *tags, const struct marker *m);
 

@@ -70,11 +70,13 @@ static const struct node *find_record(struct work *w, const struct marker *m, co
 	const struct record *r = remembered(w);
 	const struct cycle_memory *memory = &w->cycle->memory;
 	const struct node *older;
+	bool dropped = !m->body && r && r->id == w->step->id && settle_knows_tags(&w->arena, r->settled, NULL, m);
 
+	/* A service that never keeps our tags says nothing by their absence. */
+	if (r && r->body && (dropped || (m->body && strcmp(r->digest, m->body) == 0)))
+		return r->body;
 	if (!m->body)
 		return NULL;
-	if (r && r->body && strcmp(r->digest, m->body) == 0)
-		return r->body;
 	if (strcmp(digest_body(&w->arena, w->spec->body), m->body) == 0)
 		return sealed;
 	older = memory->recall ? memory->recall(memory->context, &w->arena, w->spec, m->body) : NULL;
@@ -139,6 +141,58 @@ static void compare(struct work *w, const struct node *described, const struct n
 	}, out);
 }
 
+static bool has_status(const struct node *described, const char *word)
+{
+	const char *status = node_get_text(described, "status");
+
+	return status && strcmp(status, word) == 0;
+}
+
+static bool is_paused(const struct node *described)
+{
+	return has_status(described, "Paused");
+}
+
+/* The tags of ours that the workflow is to have. */
+static struct marker our_marker(struct work *w)
+{
+	return (struct marker){
+		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
+		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
+	};
+}
+
+/* prune: false has to stand on the workflow before the spec's file goes. */
+static bool tags_are_due(struct work *w, const struct marker *m)
+{
+	struct marker ours = our_marker(w);
+	bool due = w->marked ? m->keep != ours.keep : w->cycle->options.mark;
+
+	return due && !settle_knows_tags(&w->arena, known_pairs(w), &ours, m);
+}
+
+/* S as it will most likely be: that of the same spec before, or of what is settled now.  If it comes otherwise, it is written once
+ * more. */
+static const char *likely_tag(struct work *w, const struct marker *m, const struct settlement *parts)
+{
+	const char *now = settle_digest_of(&w->arena, parts);
+	bool same_spec = m->body && strcmp(m->body, digest_body(&w->arena, w->spec->body)) == 0;
+
+	return m->settled && (same_spec || !now) ? m->settled : now;
+}
+
+static void decide(struct work *w, const struct settlement *parts, bool tags, bool pause)
+{
+	struct step *s = w->step;
+	bool write = parts->open.count || tags || pause;
+
+	w->to_pause = pause;
+	w->body_differs = parts->open.count || tags;
+	s->reason = parts->open.count ? leading_reason(&parts->open) : REASON_DECLARED;
+	s->action = !write ? ACTION_NONE : parts->open.removes ? ACTION_REPLACE : ACTION_PATCH;
+	s->result = write ? RESULT_PLANNED : parts->refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
+}
+
 /* Sets the step by the difference between the spec and what describe gave. */
 static void plan(struct work *w, const struct node *described)
 {
@@ -160,13 +214,11 @@ static void plan(struct work *w, const struct node *described)
 	s->settled = diff_copy(c->arena, &parts.settled);
 	s->refused = diff_copy(c->arena, &parts.refused);
 	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
-	w->settled_tag = settle_digest_of(&w->arena, &parts);
-	/* prune: false has to stand on the workflow before the spec's file goes. */
-	bool keep_differs = w->marked && m.keep == w->spec->prune;
-	bool write = parts.open.count || keep_differs || (!w->marked && c->options.mark);
-	s->reason = parts.open.count ? leading_reason(&parts.open) : REASON_DECLARED;
-	s->action = !write ? ACTION_NONE : parts.open.removes ? ACTION_REPLACE : ACTION_PATCH;
-	s->result = write ? RESULT_PLANNED : parts.refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
+	w->settled_tag = w->judged = likely_tag(w, &m, &parts);
+	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
+	const struct record *r = remembered(w);
+	decide(w, &parts, tags_are_due(w, &m),
+	       r && r->paused && r->id == s->id && !is_paused(described));
 }
 
 static void plan_addition(struct work *w, const char *path, const struct field *f,
@@ -237,6 +289,20 @@ static void tell_of_look(struct work *w)
 		tell_one(&c->unrecorded, w->step->name);
 }
 
+/* It is still, or again, paused: whoever resumes it now means it. */
+static void forget_paused(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *r = remembered(w);
+	struct record record;
+
+	if (!r || !r->paused || !memory->keep)
+		return;
+	record = *r;
+	record.paused = false;
+	memory->keep(memory->context, &record);
+}
+
 /* Where the state was lost, what stands on the workflow is enough to begin it again. */
 static void remember_unchanged(struct work *w, const struct node *described)
 {
@@ -248,6 +314,8 @@ static void remember_unchanged(struct work *w, const struct node *described)
 
 	if (w->marked && m.body && strcmp(m.body, digest) == 0 && !known)
 		remember(w, settle_list(&w->arena, &parts), false);
+	else
+		forget_paused(w);
 }
 
 const char *work_not_ours(struct arena *a, const struct work *w, const struct marker *m, const char *name)
@@ -304,14 +372,6 @@ static enum task_next looked(struct work *w)
 }
 
 /* ---- writing ---- */
-
-static struct marker our_marker(struct work *w)
-{
-	return (struct marker){
-		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
-		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
-	};
-}
 
 static enum task_next create(struct work *w, struct request *next)
 {
@@ -370,29 +430,33 @@ static enum task_next created(struct work *w, struct request *next)
 	return failed(w, &op->op);
 }
 
-static bool has_status(const struct node *described, const char *word)
-{
-	const char *status = node_get_text(described, "status");
-
-	return status && strcmp(status, word) == 0;
-}
-
-static bool is_paused(const struct node *described)
-{
-	return has_status(described, "Paused");
-}
-
 /* Only that it was paused: what was applied last is what it was. */
 static void remember_paused(struct work *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
 	const struct record *r = remembered(w);
-	struct record record = r ? *r : (struct record){ .name = w->spec->name, .digest = "" };
+	struct record record = r ? *r : (struct record){ .digest = "" };
 
+	record.name = w->spec->name;
 	record.id = w->step->id;
 	record.paused = true;
 	if (memory->keep)
 		memory->keep(memory->context, &record);
+}
+
+static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next);
+
+/* As it was remembered before. */
+static void take_back_paused(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *r = records_find(memory->records ? memory->records : &(struct records){ 0 },
+	                                      w->spec->name);
+
+	if (r && memory->keep)
+		memory->keep(memory->context, r);
+	else if (memory->forget)
+		memory->forget(memory->context, w->spec->name);
 }
 
 /* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
@@ -414,6 +478,9 @@ static enum task_next described(struct work *w, struct request *next)
 	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
 		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+	w->was_paused |= w->to_pause;
+	if (!w->body_differs)
+		return settled(w, &(struct settlement){ .settled = w->step->settled, .refused = w->step->refused }, next);
 	/* "That it was paused is recorded before an update", so that a crash does not set it going. */
 	if (w->was_paused)
 		remember_paused(w);
@@ -435,12 +502,24 @@ static enum task_next conflicted(struct work *w, struct request *next)
 static enum task_next written(struct work *w, struct request *next)
 {
 	w->step->attempts += w->task.attempts;
+	/* The service said no: nothing of it was carried out. */
+	if (!w->call.op.ok && w->was_paused && w->call.op.status >= 400 && w->call.op.status < 500)
+		take_back_paused(w);
 	if (!w->call.op.ok && w->call.op.status == CONFLICT)
 		return conflicted(w, next);
 	return w->call.op.ok ? verify(w, &w->call.op, next) : failed(w, &w->call.op);
 }
 
 /* ---- verifying ---- */
+
+/* True if all tags of ours are there, or are missing as they always are. */
+static bool tags_kept(struct work *w, const struct node *described)
+{
+	struct marker ours = our_marker(w), m = marker_read(&w->arena, node_get(described, "tags"));
+
+	return marker_same(&ours, &m) ||
+	       settle_knows_tags(&w->arena, known_pairs(w), &ours, &m);
+}
 
 /* What was known under the old name is known under the new one. */
 static void forget_old_name(struct work *w)
@@ -453,11 +532,34 @@ static void forget_old_name(struct work *w)
 		memory->forget(memory->context, w->old_name);
 }
 
+/* What is to be remembered of what the service makes of a write, our tags included. */
+static const struct node *habits(struct work *w, const struct settlement *parts)
+{
+	struct marker ours = our_marker(w), shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct node *list = settle_list(&w->arena, parts);
+
+	if (!marker_same(&ours, &shown))
+		settle_tags(&w->arena, list, &ours, &shown);
+	return list;
+}
+
+static bool same_text(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
 /* It is as the spec says, or as near as the service lets it be; only its being paused may be missing. */
 static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
 {
 	struct cycle *c = w->cycle;
 
+	/* A sign of what was seen for a moment only would, where there is no state, pass that for a habit one day. */
+	w->judged = settle_digest_of(&w->arena, parts);
+	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
+		w->corrected = w->written_twice = true;
+		w->settled_tag = w->judged;
+		return update(w, NULL, next);
+	}
 	w->step->settled = diff_copy(c->arena, &parts->settled);
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
@@ -466,18 +568,17 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
 	if (w->was_paused && !is_paused(w->call.answer)) {
+		w->habits = habits(w, parts);
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
 		w->state = WORK_PAUSE;
 		return w->call.op.task.step(&w->call.op.task, NULL, next);
 	}
-	remember(w, settle_list(&w->arena, parts), false);
+	remember(w, habits(w, parts), false);
 	return ended(w, w->step->result, parts->refused.count ? refused_words(w) : NULL);
 }
 
 static enum task_next paused(struct work *w)
 {
-	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
-
 	if (!w->call.op.ok) {
 		const char *why = arena_printf(&w->arena, "written, but the update set it going and it could not be "
 		                               "paused again: %s", w->call.op.err.msg);
@@ -486,7 +587,7 @@ static enum task_next paused(struct work *w)
 	}
 	fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": the update set it going; it was paused "
 	           "again", w->step->name);
-	remember(w, settle_list(&w->arena, &parts), false);
+	remember(w, w->habits, false);
 	return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
 }
 
@@ -495,7 +596,7 @@ static enum task_next unequal(struct work *w, const struct diff *diff, struct re
 {
 	struct settlement parts;
 
-	settle_split(&w->arena, diff, known_pairs(w), w->settled_tag, &parts);
+	settle_split(&w->arena, diff, known_pairs(w), w->judged, &parts);
 	if (!parts.open.count)
 		return settled(w, &parts, next);
 	if (++w->tries < VERIFY_TRIES)
@@ -525,6 +626,9 @@ static enum task_next verified(struct work *w, struct request *next)
 	compare(w, w->call.answer, seal(w, w->spec->body), &diff);
 	if (diff.count)
 		return unequal(w, &diff, next);
+	/* Its tags may be shown late, too. */
+	if (!tags_kept(w, w->call.answer) && ++w->tries < VERIFY_TRIES)
+		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
 	return settled(w, &(struct settlement){ 0 }, next);
 }
 

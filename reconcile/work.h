@@ -26,7 +26,12 @@ struct work {
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
 	bool written_twice;
 	const char *settled_tag;	/* S of the last write; NULL: none */
+	const char *judged;		/* S of what is known to be a habit; NULL: nothing is */
+	bool corrected;			/* it was written once more as S was not what came of it */
+	bool to_pause;			/* an earlier cycle set it going and did not come to pause it */
+	bool body_differs;		/* not only its being paused */
 	bool was_paused, was_draft;	/* before the update */
+	const struct node *habits;	/* to be remembered when it was paused again */
 	struct op_call call;
 	struct op_create create;
 };
