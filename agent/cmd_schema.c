@@ -28,6 +28,8 @@ static struct node *inner(struct arena *a, struct node *object, const char *key)
 		return n;
 	struct node *items = node_get(n, "items");
 	node_put(a, n, "type", node_text(a, "array"));
+	node_put(a, n, "minItems", node_int(a, 1));	/* so far one sync to a program */
+	node_put(a, n, "maxItems", node_int(a, 1));
 	return items ? items : node_put(a, n, "items", node_map(a));
 }
 

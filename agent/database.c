@@ -58,7 +58,8 @@ struct query *query_begin(struct database *d, size_t number)
 {
 	struct query *q = &d->queries[number];
 
-	/* What cannot be prepared is NULL; every call of sqlite3 takes that as misuse, so query_row() sees it. */
+	/* What cannot be prepared is NULL; every call of sqlite3 takes that as misuse, so
+	 * query_row() sees it. */
 	if (!q->stmt)
 		sqlite3_prepare_v3(d->db, q->sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL);
 	return q;
@@ -150,7 +151,8 @@ bool database_end(struct database *d, bool keep, struct err *err)
 {
 	if (keep && execute(d, "COMMIT", err))
 		return true;
-	/* A full disk may have taken it back already; then there is nothing to roll back, and nothing to say. */
+	/* A full disk may have taken it back already; then there is nothing to roll back, and
+	 * nothing to say. */
 	if (!sqlite3_get_autocommit(d->db))
 		sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
 	return !keep;
@@ -245,7 +247,8 @@ static bool migrate(struct database *d, struct err *err)
 
 /* ---- opening ---- */
 
-/* Looks without opening: to close a file gives up every lock that this process has on it, sqlite3's too. */
+/* Looks without opening: to close a file gives up every lock that this process has on it,
+ * sqlite3's too. */
 static bool look_at(struct database *d, int access, struct stat *st, struct err *err)
 {
 	if (stat(d->path, st) < 0 || euidaccess(d->path, access) < 0)
@@ -286,8 +289,8 @@ static void pause_a_little(void)
 	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
 }
 
-/* Two processes may open a new file at the same time, and sqlite3 does not wait here.  synchronous = FULL: what was
- * written is still there after the power went. */
+/* Two processes may open a new file at the same time, and sqlite3 does not wait here.
+ * synchronous = FULL: what was written is still there after the power went. */
 static bool set_up(struct database *d, int patience_ms, struct err *err)
 {
 	for (int waited = 0; !execute(d, "PRAGMA journal_mode = WAL", err); waited += PAUSE_MS) {
@@ -399,8 +402,9 @@ static void close_connection(sqlite3 **db)
 	sqlite3_close(*db);
 }
 
-/* To read the usual way would make files beside it, or fail where none may be made.  So one that stands alone is read
- * without locks, as if nobody could write, and whoever calls looks whether somebody did. */
+/* To read the usual way would make files beside it, or fail where none may be made.  So one that
+ * stands alone is read without locks, as if nobody could write, and whoever calls looks whether
+ * somebody did. */
 static bool copy_once(struct database *d, bool alone, int patience_ms, struct err *err)
 {
 	CLEANUP(close_connection) sqlite3 *from = NULL;

@@ -29,7 +29,8 @@ struct trees {
 	size_t count, room;
 };
 
-/* What one folder of the repository was, so far as it was asked for: its files share it, and most commits touch none. */
+/* What one folder of the repository was, so far as it was asked for: its files share it, and most
+ * commits touch none. */
 struct folder {
 	struct folder *next;
 	const char *path;	/* "" for the top */
@@ -97,8 +98,8 @@ static bool id_add(struct arena *a, struct id_set *set, const git_oid *id)
 
 /* ---- commits in time order ---- */
 
-/* libgit2's own walk ends with an error before it gives the last commit of a shallow clone, and it compares nothing:
- * this one passes over what is not there. */
+/* libgit2's own walk ends with an error before it gives the last commit of a shallow clone, and
+ * it compares nothing: this one passes over what is not there. */
 
 static bool is_newer(const struct waiting *a, const struct waiting *b)
 {
@@ -357,7 +358,8 @@ static void set_up(void)
 	/* A home that cannot be read would be an error. */
 	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
 		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-	/* A folder's trees are looked at again for each of its files; large ones would not be kept. */
+	/* A folder's trees are looked at again for each of its files; large ones would not be
+	 * kept. */
 	git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE, (size_t)TREE_MAX);
 	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_MAX);
 }
@@ -371,7 +373,8 @@ static const char *find_top(struct arena *a, const char *dir, const char *reposi
 	for (char *slash = top; slash; ) {
 		CLEANUP(free_text) char *real = realpath(arena_printf(a, "%s/.git", top), NULL);
 		struct stat st;
-		/* A file names a folder elsewhere: a submodule, or a tree that git worktree added. */
+		/* A file names a folder elsewhere: a submodule, or a tree that git worktree
+		 * added. */
 		if (real && stat(real, &st) == 0 &&
 		    (S_ISREG(st.st_mode) || (meant && strcmp(real, meant) == 0)))
 			return arena_printf(a, "%s/", top);
@@ -407,9 +410,9 @@ static bool check_format(struct history *h, const char *dir, struct err *err)
 	return true;
 }
 
-/* Sets *found to whether there is a work tree.  git_repository_open_ext() would do all of this, but it
- * asks who owns the repository, refuses extensions that change nothing here, and leaks memory when
- * it looks for them. */
+/* Sets *found to whether there is a work tree.  git_repository_open_ext() would do all of this,
+ * but it asks who owns the repository, refuses extensions that change nothing here, and leaks
+ * memory when it looks for them. */
 static bool find(struct history *h, const char *dir, bool *found, struct err *err)
 {
 	CLEANUP(git_buf_dispose) git_buf path = { 0 };

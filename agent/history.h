@@ -30,8 +30,9 @@ bool history_versions(struct history *history, const char *path,
 /* The commit that HEAD is, 40 hex digits; valid until history_close(). */
 const char *history_revision(const struct history *history);
 
-/* True if HEAD is known not to come after `older`: that commit is there, and HEAD neither is it nor descends from it.  False
- * where it is not there, as in a shallow clone: then nothing is known. */
+/* True if HEAD is known not to come after `older`: that commit is there, and HEAD neither is it
+ * nor descends from it.  False where it is not there, as in a shallow clone: then nothing is
+ * known. */
 bool history_rolls_back(struct history *history, const char *older);
 
 #endif

@@ -18,7 +18,8 @@ static void close_fd(int *fd)
 		close(*fd);
 }
 
-/* " (process 12, since 2026-11-23T04:05:06.789Z)"; "" if what stands there is not what write_holder() writes. */
+/* " (process 12, since 2026-11-23T04:05:06.789Z)"; "" if what stands there is not what
+ * write_holder() writes. */
 static const char *read_holder(struct arena *a, int fd)
 {
 	char *text = arena_new(a, char, HOLDER_MAX + 1);
@@ -39,8 +40,8 @@ static bool held(struct arena *a, int fd, const char *dir, struct err *err)
 	return false;
 }
 
-/* A courtesy to whoever finds it held: a full disk makes the lock no less of one.  Only the first line counts, so what a
- * longer one left behind it may stay. */
+/* A courtesy to whoever finds it held: a full disk makes the lock no less of one.  Only the first
+ * line counts, so what a longer one left behind it may stay. */
 static void write_holder(struct arena *a, int fd)
 {
 	dprintf(fd, "%d %s\n", (int)getpid(), stamp_text(a, stamp_now()));

@@ -46,6 +46,8 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
 	const struct spec *older = specs_find(&specs, s->spec->name);
+	if (!older && s->spec->renamed_from)
+		older = specs_find(&specs, s->spec->renamed_from);
 	if (older && strcmp(digest_body(&a, older->body), s->digest) == 0)
 		s->found = node_copy(s->arena, older->body);
 	return !s->found;

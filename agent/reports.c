@@ -15,7 +15,7 @@
 
 enum {
 	REPORT_MAX = 256 << 20,		/* bytes of a file that are read */
-	QUIET_MAX = 64 << 10,		/* more has a report of nothing only with --verbose: it counts as one of something */
+	QUIET_MAX = 64 << 10,		/* a larger report is of something, or --verbose */
 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000;

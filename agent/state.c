@@ -76,7 +76,8 @@ static bool get_key(struct state *s, bool *found, struct err *err)
 	return ok || damaged(s, err, "its key has not the length of one");
 }
 
-/* Another process may add its own meanwhile: the first one holds, so what holds is asked for again. */
+/* Another process may add its own meanwhile: the first one holds, so what holds is asked for
+ * again. */
 static bool find_key(struct state *s, struct err *err)
 {
 	unsigned char fresh[STATE_KEY_SIZE];

@@ -1,5 +1,6 @@
-/* state.h: what the agent remembers between cycles, in state.db of the state directory.  Losing it harms nothing but
- * costs a few more writes: who owns a workflow stands on the workflow itself (design sections 5 and 6).
+/* state.h: what the agent remembers between cycles, in state.db of the state directory.  Losing
+ * it harms nothing but costs a few more writes: who owns a workflow stands on the workflow itself
+ * (design sections 5 and 6).
  *
  * Everything is kept per endpoint, owner and workflow name. */
 #ifndef AGENT_STATE_H
@@ -12,19 +13,20 @@ struct state;
 enum { STATE_KEY_SIZE = 32 };
 
 enum state_use {
-	STATE_READ,	/* for a plan: as it was when it was opened; nothing is made or written, not even beside it; no state there
-			 * is no error, it is empty then */
+	STATE_READ,	/* for a plan: as it was when it was opened; nothing is made or written, not
+			 * even beside it; no state there is no error, it is empty then */
 	STATE_WRITE,	/* for a sync: made if it is not there */
 };
 
-/* Refused: a state that a newer flowsync wrote, and one that cannot be read (nothing is overwritten).  dir is made, mode
- * 0700, for STATE_WRITE; the file is 0600. */
+/* Refused: a state that a newer flowsync wrote, and one that cannot be read (nothing is
+ * overwritten).  dir is made, mode 0700, for STATE_WRITE; the file is 0600. */
 bool state_open(const char *dir, enum state_use use, const char *endpoint, const char *owner,
                 struct state **out, struct err *err);
 void state_close(struct state *state);		/* takes NULL */
 void state_closep(struct state **state);
 
-/* The key of sealed values: random, made with the state, in no other place.  With STATE_READ and no state: a fresh one. */
+/* The key of sealed values: random, made with the state, in no other place.  With STATE_READ and
+ * no state: a fresh one. */
 const unsigned char *state_key(const struct state *state);
 
 /* All records, sorted by name, in a. */

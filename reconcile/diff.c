@@ -341,6 +341,21 @@ static bool is_default_resource(const struct walk *w, const struct field *f, con
 	return true;
 }
 
+/* True if leaving n out says the same: it is empty, or an object of nothing but such things. */
+static bool says_nothing(struct walk *w, const struct field *f, unsigned kind, const struct node *n)
+{
+	if (node_empty(n) || means_the_same_left_out(w, f, n))
+		return true;
+	if (f->type != FIELD_OBJECT || n->kind != NODE_MAP || (f->flags & FIELD_PRESENCE))
+		return false;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct field *child = field_child(f, n->entries[i].key, kind);
+		if (child && !says_nothing(w, child, kind, n->entries[i].value))
+			return false;
+	}
+	return true;
+}
+
 /* True if an observed key that is not declared is no business of the service's own. */
 static bool must_go(struct walk *w, const struct spot *at, const struct node *observed)
 {
@@ -351,7 +366,7 @@ static bool must_go(struct walk *w, const struct spot *at, const struct node *ob
 		return false;
 	if (closed)
 		return true;
-	if (node_empty(observed) || means_the_same_left_out(w, f, observed) ||
+	if (says_nothing(w, f, field_kind(f, observed, at->kind), observed) ||
 	    is_default_resource(w, f, observed))
 		return false;
 	/* Inside of a list an item has no record of its own; the list is declared as a whole. */

@@ -272,6 +272,8 @@ const struct field *field_child(const struct field *outer, const char *key, unsi
 		return NULL;
 	if (outer->type != FIELD_OBJECT)
 		return outer->fields;
+	if (!key)	/* a list where the table has a map */
+		return NULL;
 	for (const struct field *f = outer->fields; f->name; f++) {
 		if (strcmp(f->name, key) != 0)
 			continue;

@@ -135,7 +135,7 @@ static bool no_json(struct op *op, const struct request *request, const struct a
 	if (strcmp(answer->type, "text/html") == 0 || *s == '<')
 		return err_set(&op->err, "%s: expected JSON, found a web page (HTML); is the endpoint right?",
 		               request->what);
-	return err_set(&op->err, "%s: the answer is no JSON that can be read: %s", request->what, why->msg);
+	return err_set(&op->err, "%s: the answer cannot be read: %s", request->what, why->msg);
 }
 
 bool op_read(struct op *op, const struct request *request, const struct answer *answer,

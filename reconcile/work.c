@@ -83,6 +83,16 @@ static const struct node *find_record(struct work *w, const struct marker *m, co
 	return older ? seal(w, older) : NULL;
 }
 
+/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4). */
+static void forget_name(struct work *w, const char *name)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *old = name && memory->records ? records_find(memory->records, name) : NULL;
+
+	if (old && old->id == w->step->id && memory->forget)
+		memory->forget(memory->context, name);
+}
+
 /* What is known is kept at once, so that a crash costs nothing. */
 static void remember(struct work *w, const struct node *settled, bool paused)
 {
@@ -94,6 +104,8 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
 		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
+	forget_name(w, w->old_name);
+	forget_name(w, w->spec->renamed_from);
 }
 
 static const struct node *known_pairs(const struct work *w)
@@ -521,17 +533,6 @@ static bool tags_kept(struct work *w, const struct node *described)
 	       settle_knows_tags(&w->arena, known_pairs(w), &ours, &m);
 }
 
-/* What was known under the old name is known under the new one. */
-static void forget_old_name(struct work *w)
-{
-	const struct cycle_memory *memory = &w->cycle->memory;
-	const struct record *old = w->old_name && memory->records
-	                         ? records_find(memory->records, w->old_name) : NULL;
-
-	if (old && old->id == w->step->id && memory->forget)
-		memory->forget(memory->context, w->old_name);
-}
-
 /* What is to be remembered of what the service makes of a write, our tags included. */
 static const struct node *habits(struct work *w, const struct settlement *parts)
 {
@@ -563,7 +564,6 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	w->step->settled = diff_copy(c->arena, &parts->settled);
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
-	forget_old_name(w);
 	if (w->was_draft && !has_status(w->call.answer, "Draft"))
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);

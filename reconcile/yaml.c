@@ -298,8 +298,9 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *event, int 
 	while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
 		i--;
 	if (i == 0)
-		fault_add(r->faults, at, "the alias \"*%s\" has no anchor before it: quote it if it is text",
-		          name);
+		/* Not its name: it may be a password that wants quotes. */
+		fault_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
+		          "if it is text");
 	else if (r->anchors[i - 1].open)
 		fault_add(r->faults, at, "the alias \"*%s\" stands inside of what it stands for", name);
 	else
@@ -324,7 +325,7 @@ static bool tag_fault(struct reader *r, struct pos at, const char *tag)
 	for (size_t i = 0; name && i < ARRAY_LEN(known); i++)
 		if (strcmp(name, known[i]) == 0)
 			return fault_add(r->faults, at, "the tag \"!!%s\" does not fit this value", name);
-	return fault_add(r->faults, at, "unknown tag \"%s%s\"", name ? "!!" : "", name ? name : tag);
+	return fault_add(r->faults, at, "unknown tag: quote what begins with \"!\" if it is text");
 }
 
 /* Lists and maps: the tag says what they are anyway. */

@@ -342,6 +342,30 @@ static void large_sets_are_compared_in_reasonable_time(void **state)
 	                    "remove /tags/0 0:0 {\"name\":\"tag-3000\"} -> null\n");
 }
 
+static void what_was_declared_and_says_as_much_left_out_need_not_go(void **state)
+{
+	static const struct { const char *was, *removed; } cases[] = {
+		{ "\"runConfiguration\":{\"skipConfiguration\":{\"skip\":false,\"skipDAG\":false}}", "" },
+		{ "\"runConfiguration\":{\"skipConfiguration\":{\"skip\":true}}", "/steps/s/runConfiguration" },
+		{ "\"runConfiguration\":{\"retryOptions\":{\"duration\":5}}", "/steps/s/runConfiguration" },
+		{ "\"parameters\":{\"env\":{},\"secrets\":[]}", "" },
+		{ "\"parameters\":{\"env\":{\"A\":\"\"}}", "/steps/s/parameters" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		static const char step[] = "{\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"standard\"%s%s}}}";
+		struct node *was = tree_json(&a, arena_printf(&a, step, ",", cases[i].was));
+		struct node *now = tree_json(&a, arena_printf(&a, step, "", ""));
+		struct diff diff;
+
+		diff_three_way(&a, &(struct diff_sides){ .name = "n", .declared = now, .observed = was,
+		                                         .record = was, .sealed = now }, &diff);
+		assert_int_equal(diff.count, *cases[i].removed != '\0');
+		if (diff.count)
+			assert_string_equal(diff.items[0].path, cases[i].removed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_workflow_does_not_differ_from_itself),
 		cmocka_unit_test(a_copy_lives_on_alone),
 		cmocka_unit_test(large_sets_are_compared_in_reasonable_time),
+		cmocka_unit_test(what_was_declared_and_says_as_much_left_out_need_not_go),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

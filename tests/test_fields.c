@@ -123,6 +123,7 @@ static void one_key_may_be_another_field_in_another_kind(void **state)
 	assert_int_equal(field_child(step, "outputParameters", SQL)->only, STANDARD);
 	assert_null(field_child(step, "outputParameter", STANDARD));
 	assert_null(field_child(NULL, "a", STANDARD));
+	assert_null(field_child(&workflow_field, NULL, STANDARD));	/* a list where a map is meant */
 	assert_null(field_child(step->fields, "a", STANDARD));
 }
 

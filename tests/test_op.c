@@ -116,7 +116,7 @@ static void a_list_is_whole_or_none(void **state)
 		{ { { .status = 200 } }, P1 "done\n", NULL,
 		  "list workflows, page 1: expected JSON, found an empty answer" },
 		{ { { .body = "{\"workflows\":[" } }, P1 "done\n", NULL,
-		  "list workflows, page 1: the answer is no JSON that can be read: not JSON: it ends too early" },
+		  "list workflows, page 1: the answer cannot be read: not JSON: it ends too early" },
 		{ { { .body = "[]" } }, P1 "done\n", NULL,
 		  "list workflows, page 1: expected a list under \"workflows\", found an answer of another shape" },
 		{ { { .body = "{\"workflows\":{},\"pageCount\":1}" } }, P1 "done\n", NULL,
@@ -161,7 +161,7 @@ static void a_deep_answer_is_refused(void **state)
 	op_list_init(&list, &a);
 	assert_string_equal(play(&a, &list.op.task, script, 1), P1 "done\n");
 	assert_false(list.op.ok);
-	assert_non_null(strstr(list.op.err.msg, "list workflows, page 1: the answer is no JSON that can be read: "));
+	assert_non_null(strstr(list.op.err.msg, "list workflows, page 1: the answer cannot be read: "));
 }
 
 static void a_name_is_looked_up_exactly_and_percent_encoded(void **state)

@@ -97,12 +97,12 @@ static void known_tags_are_obeyed(void **state)
 static void other_tags_are_refused(void **state)
 {
 	static const struct { const char *text, *fault; } cases[] = {
-		{ "a: !foo 1", "w.yaml:1:4: unknown tag \"!foo\"\n" },
-		{ "a: !!timestamp 2024-01-01", "w.yaml:1:4: unknown tag \"!!timestamp\"\n" },
-		{ "a: !!binary aGk=", "w.yaml:1:4: unknown tag \"!!binary\"\n" },
-		{ "!!set {a}", "w.yaml:1:1: unknown tag \"!!set\"\n" },
-		{ "!!omap [a: 1]", "w.yaml:1:1: unknown tag \"!!omap\"\n" },
-		{ "!<x:y> [1]", "w.yaml:1:1: unknown tag \"x:y\"\n" },
+		{ "a: !foo 1", "w.yaml:1:4: unknown tag: quote what begins with \"!\" if it is text\n" },
+		{ "a: !!timestamp 2024-01-01", "w.yaml:1:4: unknown tag: quote what begins with \"!\" if it is text\n" },
+		{ "a: !!binary aGk=", "w.yaml:1:4: unknown tag: quote what begins with \"!\" if it is text\n" },
+		{ "!!set {a}", "w.yaml:1:1: unknown tag: quote what begins with \"!\" if it is text\n" },
+		{ "!!omap [a: 1]", "w.yaml:1:1: unknown tag: quote what begins with \"!\" if it is text\n" },
+		{ "!<x:y> [1]", "w.yaml:1:1: unknown tag: quote what begins with \"!\" if it is text\n" },
 		{ "a: !!int x", "w.yaml:1:4: the tag \"!!int\" does not fit this value\n" },
 		{ "a: !!int 1.5", "w.yaml:1:4: the tag \"!!int\" does not fit this value\n" },
 		{ "a: !!bool 1", "w.yaml:1:4: the tag \"!!bool\" does not fit this value\n" },
@@ -195,17 +195,17 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 		{ "<<: [{}, x]\n", "w.yaml:1:10: \"<<\" merges maps, found a text\n" },
 		{ "[a]: 1\n", "w.yaml:1:1: found a list where a key was expected\n" },
 		{ "? {a: 1}\n: 1\n", "w.yaml:1:3: found a map where a key was expected\n" },
-		{ "a: *x\nb: *y\n", "w.yaml:1:4: the alias \"*x\" has no anchor before it: quote it if it is text\n"
-		                    "w.yaml:2:4: the alias \"*y\" has no anchor before it: quote it if it is text\n" },
+		{ "a: *x\nb: *y\n", "w.yaml:1:4: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n"
+		                    "w.yaml:2:4: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n" },
 		{ "- &x a\n---\n- *x\n",
-		  "[\"a\"]\nw.yaml:3:3: the alias \"*x\" has no anchor before it: quote it if it is text\n" },
+		  "[\"a\"]\nw.yaml:3:3: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n" },
 		{ "a: &x [1, *x]\n", "w.yaml:1:11: the alias \"*x\" stands inside of what it stands for\n" },
 		{ "&x a: {b: *x}\n", "{\"a\":{\"b\":\"a\"}}\n" },
 		{ "&x\na: {b: *x}\n", "w.yaml:2:8: the alias \"*x\" stands inside of what it stands for\n" },
 		{ "a: 99999999999999999999\n", "w.yaml:1:4: found an integer past 64 bits\n" },
 		{ "a: \"x\\0y\"\n", "w.yaml:1:4: found a NUL character in a text\n" },
 		{ "!x 1\n---\nb: 2\n---\n!y 3\n",
-		  "{\"b\":2}\nw.yaml:1:1: unknown tag \"!x\"\nw.yaml:5:1: unknown tag \"!y\"\n" },
+		  "{\"b\":2}\nw.yaml:1:1: unknown tag: quote what begins with \"!\" if it is text\nw.yaml:5:1: unknown tag: quote what begins with \"!\" if it is text\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_outcome(cases[i].text, cases[i].fault);

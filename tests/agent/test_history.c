@@ -217,6 +217,49 @@ static void what_a_partial_clone_lacks_is_passed_over(void **state)
 	expect("treeless", "treeless/a", "[5]");
 }
 
+/* The commit that name stands for in the repository at dir. */
+static const char *commit_of(struct arena *a, const char *dir, const char *name)
+{
+	FILE *f = popen(arena_printf(a, "git -C %s rev-parse %s", dir, name), "r");
+	char id[41] = { 0 };
+
+	assert_non_null(f);
+	assert_int_equal(fread(id, 1, 40, f), 40);
+	assert_int_equal(fgetc(f), '\n');
+	pclose(f);
+	return arena_strdup(a, id);
+}
+
+static bool rolls_back(const char *dir, const char *older)
+{
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct err err;
+
+	if (!history_open(dir, &h, &err))
+		fail_msg("%s", err.msg);
+	return history_rolls_back(h, older);
+}
+
+static void a_head_that_does_not_come_after_another_commit_rolls_back(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct err err;
+
+	sh("git init -q -b main back; cd back; for i in 1 2 3 4; do echo $i > a; c; git tag $i; done\n"
+	   "git checkout -q 2; echo side > a; c; git tag side; git checkout -q 3; cd ..\n"
+	   "git -c advice.detachedHead=false clone -q --depth 1 --branch 4 \"file://$PWD/back\" back1");
+	assert_true(history_open("back", &h, &err));
+	assert_string_equal(history_revision(h), commit_of(&a, "back", "3"));
+	assert_false(rolls_back("back", commit_of(&a, "back", "1")));
+	assert_false(rolls_back("back", commit_of(&a, "back", "3")));
+	assert_true(rolls_back("back", commit_of(&a, "back", "4")));
+	assert_true(rolls_back("back", commit_of(&a, "back", "side")));
+	assert_false(rolls_back("back", "0123456789012345678901234567890123456789"));
+	assert_false(rolls_back("back", "x"));
+	assert_false(rolls_back("back1", commit_of(&a, "back", "3")));
+}
+
 static void where_there_is_no_history_there_is_none(void **state)
 {
 	sh("mkdir nowhere; git init -q unborn; echo x > unborn/a; git init -q --bare bare.git\n"
@@ -336,6 +379,7 @@ int main(void)
 		cmocka_unit_test(a_git_folder_that_is_a_link_or_none_at_all_is_seen_through),
 		cmocka_unit_test(a_shallow_clone_ends_quietly),
 		cmocka_unit_test(what_a_partial_clone_lacks_is_passed_over),
+		cmocka_unit_test(a_head_that_does_not_come_after_another_commit_rolls_back),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),

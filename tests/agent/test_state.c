@@ -118,7 +118,8 @@ static const char *dump_of(struct fixture *f, enum state_use use, const char *en
 	return dump(f, s);
 }
 
-/* The names, sizes, times and modes of what stands in dir, and of dir itself; "" if it is not there. */
+/* The names, sizes, times and modes of what stands in dir, and of dir itself; "" if it is not
+ * there. */
 static const char *listing(struct fixture *f)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -195,6 +196,34 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 	assert_string_equal(dump_of(f, STATE_READ, "local", "other"), "");
 }
 
+static const char *revision(struct fixture *f, enum state_use use, const char *owner)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, use, ENDPOINT, owner);
+	const char *found = "?";
+	struct err err;
+
+	if (!state_revision(s, &f->arena, &found, &err))
+		fail_msg("%s", err.msg);
+	return found;
+}
+
+static void the_applied_revision_is_known_of_each_owner(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const revisions[] = { "0123", "4567" };
+	struct err err;
+
+	assert_null(revision(f, STATE_READ, "a"));
+	assert_null(revision(f, STATE_WRITE, "a"));
+	for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
+		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_set_revision(s, revisions[i], &err));
+	}
+	assert_string_equal(revision(f, STATE_READ, "a"), "4567");
+	assert_string_equal(revision(f, STATE_WRITE, "a"), "4567");
+	assert_null(revision(f, STATE_READ, "b"));
+}
+
 static void the_key_is_made_once_and_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -259,7 +288,8 @@ static void change(struct fixture *f, const char *text)
 static void refused(struct fixture *f, const char *msg)
 {
 	static const enum state_use uses[] = { STATE_READ, STATE_WRITE };
-	/* The folder's own time comes first: to write, a file may have been made beside it and taken away. */
+	/* The folder's own time comes first: to write, a file may have been made beside it and
+	 * taken away. */
 	const char *before = strchr(listing(f), '\n');
 
 	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
@@ -400,7 +430,8 @@ static void what_was_put_survives_a_kill(void **state)
 	assert_true(state_load(s, &f->arena, &all, &err));
 	assert_true(told >= 100);
 	assert_in_range(all.count, told, told + 1);
-	/* The index of what is in the log may be made anew; the log is not touched, and no other file made. */
+	/* The index of what is in the log may be made anew; the log is not touched, and no other
+	 * file made. */
 	assert_int_equal(strlen(listing(f)), strlen(before));
 
 	CLEANUP(state_closep) struct state *w = open_state(f, STATE_WRITE);
@@ -572,6 +603,7 @@ int main(void)
 		WITH_FOLDER(a_record_is_given_back_as_it_was_put),
 		WITH_FOLDER(a_later_record_takes_the_place_of_all_of_the_earlier),
 		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
+		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),
 		WITH_FOLDER(the_key_is_made_once_and_stays),
 		WITH_FOLDER(reading_makes_and_changes_nothing),
 		WITH_FOLDER(what_is_made_is_for_its_owner_alone),

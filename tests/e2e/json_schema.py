@@ -65,6 +65,12 @@ class Checker:
         many = isinstance(value, dict) and len(value) > most
         return [f"{path}: more than {most} keys"] if many else []
 
+    def of_min_items(self, value, least, _, path):
+        return [f"{path}: fewer than {least} items"] if isinstance(value, list) and len(value) < least else []
+
+    def of_max_items(self, value, most, _, path):
+        return [f"{path}: more than {most} items"] if isinstance(value, list) and len(value) > most else []
+
     def of_required(self, value, keys, _, path):
         lacking = [key for key in keys if isinstance(value, dict) and key not in value]
         return [f"{path}: lacks {key}" for key in lacking]
@@ -95,7 +101,8 @@ class Checker:
 KEYWORDS = {
     "$ref": Checker.of_ref, "type": Checker.of_type, "enum": Checker.of_enum, "const": Checker.of_const,
     "minimum": Checker.of_minimum, "maximum": Checker.of_maximum, "minLength": Checker.of_min_length,
-    "maxProperties": Checker.of_max_properties, "required": Checker.of_required,
+    "maxProperties": Checker.of_max_properties,
+    "minItems": Checker.of_min_items, "maxItems": Checker.of_max_items, "required": Checker.of_required,
     "properties": Checker.of_properties, "additionalProperties": Checker.of_additional,
     "items": Checker.of_items, "oneOf": Checker.of_one_of,
 }

@@ -114,7 +114,7 @@ class BadListTest(BadAnswerCase):
 
     def test_answers_that_are_no_list_of_workflows(self):
         shape = "found an answer of another shape"
-        unreadable = "the answer is no JSON that can be read: "
+        unreadable = "the answer cannot be read: "
         html = "expected JSON, found a web page (HTML); is the endpoint right?"
         cases = {
             "wrong token": ((401, {"detail": "who?"}),
@@ -168,7 +168,7 @@ class BadListTest(BadAnswerCase):
                 self.assertEqual(report["requests"], {"total": 2, "by_operation": {"list_workflows": 2},
                                                       "retries": 1})
                 always = self.fake(lambda request: answer)
-                self.assertEqual(self.only_error(1, "sync", "--timeout", "400ms", self.specs,
+                self.assertEqual(self.only_error(1, "sync", "--timeout", "900ms", self.specs,
                                                  endpoint=always.endpoint),
                                  FIRST + sentence.replace("ADDRESS", always.endpoint[7:]))
 

@@ -11,7 +11,6 @@ a mark; after a change of the specs, too.  What is known of earlier cycles diffe
 import concurrent.futures
 import copy
 import os
-import pathlib
 import random
 import re
 import shutil
@@ -33,8 +32,7 @@ REFUSES = {"ignore-field", "refuse-values"}
 # The service contradicts itself (STOPS), or is right only later than one cycle waits: a create whose answer is lost and
 # that can't be seen for a while is made twice by whoever tries; busy and rate-limit only take their time.
 NOT_IN_SETS = {*STOPS, *DOUBLED, "stale-reads", "lose-create", "busy", "rate-limit", "slow"}
-# What was learnt of a text is learnt of that very text: if it comes back in another form each time, it never rests.
-RANDOM_SETS = 10
+RANDOM_SETS = 9
 
 
 def specs():
@@ -71,13 +69,12 @@ class Git:
 class Runs:
     """Commands over one folder of specs against one service, with what the mode remembers between them."""
 
-    def __init__(self, case, mode, label, url=True, writes=None):
+    def __init__(self, case, mode, label, url=True):
         self.case, self.mode, self.url, self.count = case, mode, url, 0
         self.top = case.tmp / re.sub(r"\W", "-", label)[:60] / mode
         self.folder = self.top / "specs"
         self.folder.mkdir(parents=True)
         self.git = Git(self.folder) if mode == "git" else None
-        self.writes = writes
 
     def write(self, texts):
         for file, text in texts.items():
@@ -98,10 +95,11 @@ class Runs:
         sent = sum(count for operation, count in done.items() if not operation.startswith(("list_", "describe_")))
         return (report["exit_code"], sent), report
 
-    def cycles(self):
-        """Of sync, sync, plan; the last report beside them."""
+    def cycles(self, texts, plan):
+        """Of sync, sync and, if wanted, a plan over these specs; the last report beside them."""
+        self.write(texts)
         found = []
-        for args in (["sync"], ["sync"], ["plan", "--detailed-exitcode"]):
+        for args in (["sync"], ["sync"], ["plan", "--detailed-exitcode"])[:3 if plan else 2]:
             outcome, report = self.run(*args)
             found.append(outcome)
         return found, report
@@ -110,8 +108,8 @@ class Runs:
 class LawCase(flowsync.ServiceCase):
     def check(self, found, report, code=0):
         """A second sync writes nothing, and the plan is empty."""
-        self.assertEqual([c for c, _ in found], [code] * 3, report)
-        self.assertEqual([w for _, w in found[1:]], [0, 0], report)
+        self.assertEqual({c for c, _ in found}, {code}, report)
+        self.assertEqual({w for _, w in found[1:]}, {0}, report)
         summary = report["summary"]
         self.assertEqual([summary[k] for k in ("create", "patch", "replace", "delete")], [0] * 4, report)
         for w in report["workflows"]:
@@ -131,10 +129,8 @@ class LocalLawTest(LawCase):
                 for body in bodies:
                     self.service.create({**body, "name": FOUND + body["name"]})
                 runs = Runs(self, mode, "local")
-                runs.write(texts)
-                self.check(*runs.cycles())
-                runs.write(changed(texts))
-                self.check(*runs.cycles())
+                self.check(*runs.cycles(texts, True))
+                self.check(*runs.cycles(changed(texts), True))
                 timeouts = [s.get("stepTimeout") for name in ("nightly-forecast", FOUND + "nightly-forecast")
                             for s in self.service.describe(name)["steps"].values()]
                 self.assertEqual(any(timeouts), mode == "lost", timeouts)
@@ -171,16 +167,18 @@ class PeerLawTest(LawCase):
         return peer
 
     def outcome(self, names, mode):
-        """([sync, sync, plan], report) with the specs, and again with changed ones; what a good client never sends."""
+        """([sync, sync, plan], report) with the specs, and with changed ones; what a good client never sends.
+
+        To save time, "lost" stops before the change, and for the others the plan comes at the end only.
+        """
         peer = self.peer()
         for body in self.bodies:
             peer.add(copy.deepcopy(body))
         peer.set_habits(*names)
         runs = Runs(self, mode, ",".join(names), peer.url)
-        runs.write(self.texts)
-        first = runs.cycles()
-        runs.write(changed(self.texts))
-        return first, runs.cycles(), peer.complaints + peer.broken
+        first = runs.cycles(self.texts, mode == "lost")
+        later = None if mode == "lost" else runs.cycles(changed(self.texts), True)
+        return first, later, peer.complaints + peer.broken
 
     def outcomes(self, sets):
         asked = [(names, mode) for names in sets for mode in MODES]
@@ -189,40 +187,43 @@ class PeerLawTest(LawCase):
         print_table(sets, found)
         return found
 
+    def check_all(self, found, refuses):
+        for (names, mode), (first, later, wrong) in found.items():
+            with self.subTest(",".join(names), mode=mode):
+                self.assertEqual(wrong, [])
+                if DOUBLED & set(names) and mode != "state":
+                    self.assertEqual(set(first[0][1:]), {(5, 0)})
+                    continue
+                for phase in (first, later) if later else (first,):
+                    last = phase[0][-1][0]
+                    self.check(*phase, code=last if refuses & set(names) else 0)
+
     def test_each_habit_alone(self):
         names = [(VALUES.get(name, name),) for name in habits.HABITS if name not in STOPS]
-        for ((name,), mode), (first, later, wrong) in self.outcomes(names).items():
-            with self.subTest(name, mode=mode):
-                self.assertEqual(wrong, [])
-                if name in DOUBLED and mode != "state":
-                    self.assertEqual([(code, sent) for code, sent in first[0][1:]], [(5, 0), (5, 0)])
-                    continue
-                # Once written for good measure, what is refused is known; the timeout of it goes in the end.
-                self.check(*first, code=4 if name in REFUSES else 0)
-                self.check(*later, code=later[0][2][0] if name in REFUSES else 0)
+        found = self.outcomes(names)
+        self.check_all(found, REFUSES)
+        for (names, mode), (first, _, _) in found.items():
+            self.assertEqual(first[0][0][0] == 4, bool(REFUSES & set(names)), (names, mode))
 
     def test_random_sets_and_all(self):
         good = [n for n in habits.HABITS if n not in NOT_IN_SETS]
         draw = random.Random(11)
-        sets = [tuple(good)] + [tuple(draw.sample(good, draw.randint(2, 10))) for _ in range(RANDOM_SETS)]
-        for (names, mode), (first, later, wrong) in self.outcomes(sets).items():
-            with self.subTest(",".join(names), mode=mode):
-                self.assertEqual(wrong, [])
-                self.check(*first, code=first[0][2][0] if REFUSES & set(names) else 0)
-                self.check(*later, code=later[0][2][0] if REFUSES & set(names) else 0)
+        sets = [tuple(good), ("lower-tags", "reorder"), ("trim-text", "reorder", "text-numbers")]
+        sets += [tuple(draw.sample(good, draw.randint(2, 10))) for _ in range(RANDOM_SETS)]
+        self.check_all(self.outcomes(sets), REFUSES)
 
 
 def print_table(sets, found):
-    lines = ["", "exit/writes of sync, sync, plan | of the same with other specs", f"{'':18}" +
-             "".join(f"  {mode:31}" for mode in MODES)]
+    lines = ["", "exit/writes of sync, sync (lost: plan) | with other specs sync, sync, plan", f"{'':18}" +
+             "".join(f"  {mode:27}" for mode in MODES)]
     for names in sets:
         cells = []
         for mode in MODES:
             first, later, _ = found[names, mode]
-            cells.append(" ".join(f"{c}/{w}" for c, w in first[0]) + " | " + " ".join(f"{c}/{w}" for c, w in later[0]))
+            cells.append(" | ".join(" ".join(f"{c}/{w}" for c, w in phase[0]) for phase in (first, later) if phase))
         label = ",".join(names)
         label = label if len(label) <= 18 else f"{len(names)}: {label[:13]}.."
-        lines.append(f"{label:18}" + "".join(f"  {cell:31}" for cell in cells))
+        lines.append(f"{label:18}" + "".join(f"  {cell:27}" for cell in cells))
     print("\n".join(lines), file=sys.stderr)
 
 

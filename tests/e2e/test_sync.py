@@ -9,7 +9,7 @@ import unittest
 import flowsync
 
 EXAMPLES = flowsync.ROOT / "examples/workflows"
-READS = {"list_workflows", "describe_workflow"}
+READS = {"list_workflows", "describe_workflow", "get_default_resource"}
 
 
 def spec(name, command="make all", more=""):
