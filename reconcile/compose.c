@@ -184,6 +184,28 @@ struct node *compose_update(struct arena *a, const struct node *declared,
 	return body;
 }
 
+/* Puts back what base has where ignore names it: what is not compared is not written either. */
+static void restore(const struct merge *m, const struct place *at, const struct node *base,
+                    struct node *body)
+{
+	bool closed = at->field && (at->field->flags & FIELD_CLOSED);
+
+	for (size_t i = 0; i < base->count; i++) {
+		const struct entry *e = &base->entries[i];
+		struct place here = { field_child(at->field, e->key, ALL_KINDS), ALL_KINDS, { &at->path, e->key } };
+		struct node *now = node_get(body, e->key), *into = now ? now : node_map(m->arena);
+		if (path_matches(m->arena, &here.path, m->ignore)) {
+			node_put(m->arena, body, e->key, e->value);
+			continue;
+		}
+		if (e->value->kind != NODE_MAP || into->kind != NODE_MAP || (closed && !now))
+			continue;
+		restore(m, &here, e->value, into);
+		if (!now && into->count)
+			node_put(m->arena, body, e->key, into);
+	}
+}
+
 struct node *compose_whole(struct arena *a, const struct node *declared,
                            const struct node *described)
 {
@@ -236,6 +258,9 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 	for (size_t i = 0; s->diff && i < s->diff->count; i++)
 		if (s->diff->items[i].op == CHANGE_REMOVE)
 			drop_at(a, body, s->diff->items[i].path);
+	if (s->described && s->whole && s->ignore)
+		restore(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field },
+		        normalise_request(a, s->described), body);
 	tags = node_get(body, "tags");
 	if (!tags || tags->kind != NODE_LIST)
 		tags = node_put(a, body, "tags", node_list(a));

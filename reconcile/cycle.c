@@ -101,6 +101,7 @@ static bool blocked(struct cycle *c)
 	c->facts.revision = c->memory.revision;
 	c->facts.last_revision = c->memory.last_revision;
 	c->facts.rolls_back = c->memory.rolls_back;
+	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)
 		if (r->guards.items[i].message)
@@ -116,6 +117,9 @@ static bool blocked(struct cycle *c)
 static void apply(struct cycle *c)
 {
 	begin_phase(c, CYCLE_APPLY);
+	/* Else they would count as missing for ever. */
+	for (size_t i = 0; c->memory.forget && i < c->over_count; i++)
+		c->memory.forget(c->memory.context, c->over[i]);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->works[i].step->result == RESULT_PLANNED)
 			work_apply(&c->works[i]);
@@ -126,7 +130,7 @@ static bool deletes_wait(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		const struct step *s = c->works[i].step;
-		bool moved = s->action == ACTION_CREATE || c->works[i].renames;
+		bool moved = s->action == ACTION_CREATE || c->works[i].old_name;
 		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
 			return true;
 	}
@@ -146,6 +150,8 @@ static void delete(struct cycle *c)
 	for (size_t i = before; i < r->step_count; i++) {
 		struct work *w = &works[i - before];
 		*w = (struct work){ .cycle = c, .step = &r->steps[i] };
+		if (r->steps[i].result != RESULT_PLANNED)
+			continue;
 		if (!wait) {
 			work_delete(w);
 			continue;

@@ -59,6 +59,8 @@ struct cycle {
 	struct work *works;		/* one for each spec that is meant; later one for each workflow that is to go */
 	size_t count;
 	struct guard_facts facts;
+	const char **over;		/* remembered, neither declared nor on the service any more */
+	size_t over_count;
 	size_t finished, to_do;		/* of the works of this phase, for progress */
 	unsigned forbidden;		/* 403 answers in a row */
 	bool forbade;			/* there were so many of them that it was stopped */

@@ -30,6 +30,8 @@ struct spot {
 
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
                     const struct node *observed);
+static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
+                         const struct node *observed);
 static bool means_the_same_left_out(struct walk *w, const struct field *f, const struct node *n);
 
 /* ---- what is found ---- */
@@ -109,13 +111,14 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 		.at = pos,
 		.sent = value_digest(w, at, to),
 		.kept = value_digest(w, at, from),
+		.is_item = at->outer && at->outer->type == FIELD_LIST,
 		.strict = is_strict(at->field) && !reads_the_same(w->arena, from, to),
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
 	/* A step or auth of another kind cannot keep the keys of the old one. */
 	if (from && to && at->outer && at->outer->variant && strcmp(at->outer->variant, at->path.key) == 0)
-		w->out->removes = true;
+		w->out->removes = c.whole = true;
 	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
 	w->out->items[w->out->count++] = c;
 }
@@ -377,8 +380,22 @@ static void removed(struct walk *w, const struct spot *at, const struct node *fr
 	found(w, at, from, NULL, pos);
 	if (!w->out)
 		return;
-	w->out->removes = true;
-	w->out->items[w->out->count - 1].reason = w->record ? reason : REASON_ADOPTED;
+	struct change *last = &w->out->items[w->out->count - 1];
+	w->out->removes = last->whole = true;
+	last->reason = w->record ? reason : REASON_ADOPTED;
+}
+
+/* All of it, but for what is ignored below it. */
+static void goes(struct walk *w, const struct spot *at, struct pos pos, const struct node *observed)
+{
+	const struct node nothing = { .kind = NODE_MAP, .at = pos };
+
+	if (observed->kind == NODE_MAP && !(at->outer->flags & FIELD_CLOSED) &&
+	    path_leads_to(w->arena, &at->path, w->ignore))
+		compare_keys(w, at, &nothing, observed);
+	else
+		removed(w, at, observed, pos, w->record && !pair_at(w, &at->path).before ? REASON_DRIFT
+		                                                                           : REASON_UNDECLARED);
 }
 
 static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
@@ -397,9 +414,7 @@ static void compare_keys(struct walk *w, const struct spot *at, const struct nod
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		if (!node_get(declared, e->key) && must_go(w, &spot, e->value))
-			removed(w, &spot, e->value, declared->at,
-			        w->record && !node_get(pair_at(w, &at->path).before, e->key)
-			        ? REASON_DRIFT : REASON_UNDECLARED);
+			goes(w, &spot, declared->at, e->value);
 	}
 }
 
@@ -472,6 +487,8 @@ static void compare_gone(struct walk *w, const struct spot *at, const struct nod
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
 
+	if (ignored(w, at))
+		return;
 	for (size_t i = 0; before && before->kind == NODE_MAP && i < before->count; i++) {
 		const struct entry *e = &before->entries[i];
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,

@@ -24,13 +24,15 @@ struct change {
 	enum reason reason;
 	struct pos at;			/* of the declared value; for a removal of what it was taken out of */
 	const char *sent, *kept;	/* digests of the declared and the observed value, by which a pair is known again */
+	bool whole;			/* a patch cannot say it: a key or a step goes, or becomes of another kind */
+	bool is_item;			/* of a list, as a whole */
 	bool strict;			/* a number, a boolean or of an enumeration: no service writes that in another way */
 };
 
 struct diff {
 	struct change *items;
 	size_t count, room;
-	bool removes;			/* a step or a key must go: a patch cannot say that */
+	bool removes;			/* some change is whole */
 	const char **unseen;		/* pointers of declared fields that this service does not give back */
 	size_t unseen_count, unseen_room;
 };

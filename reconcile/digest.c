@@ -59,11 +59,18 @@ static void sort_sets(const struct field *f, struct node *n, unsigned kind)
 		qsort(n->entries, n->count, sizeof *n->entries, by_order);
 }
 
-struct node *digest_canonical(struct arena *a, const struct node *declared)
+struct node *digest_ordered(struct arena *a, const struct node *body)
 {
-	struct node *out = node_copy(a, normalise(a, declared));
+	struct node *out = node_copy(a, normalise(a, body));
 
 	sort_sets(&workflow_field, out, ALL_KINDS);
+	return out;
+}
+
+struct node *digest_canonical(struct arena *a, const struct node *declared)
+{
+	struct node *out = digest_ordered(a, declared);
+
 	node_sort_keys(out);
 	return out;
 }

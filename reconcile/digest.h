@@ -10,6 +10,9 @@ enum { DIGEST_KEY_SIZE = 32 };
 /* N: the first eight hex digits of the SHA-256 of a workflow's own name. */
 const char *digest_name(struct arena *a, const char *name);
 
+/* As normalise() makes it, with sets in one order: what is compared with it comes out the same each time. */
+struct node *digest_ordered(struct arena *a, const struct node *body);
+
 /* The canonical form of a declared body: as normalise() makes it, with sets in one order. */
 struct node *digest_canonical(struct arena *a, const struct node *declared);
 

@@ -110,11 +110,11 @@ static void check_updates(struct arena *a, struct guards *g, const struct guard_
 		return;
 	add(a, g, &(struct guard){
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
-		.value = share(a, f->updates, f->declared),
+		.value = share(a, f->updates, f->meant),
 		.message = arena_printf(a, "%zu of %zu declared workflows would be updated, over %d %%; if that is "
-		                        "meant, give a higher --max-update-percent", f->updates, f->declared,
+		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
 		                        l->max_update_percent),
-	}, over(f->updates, f->declared, l->max_update_percent));
+	}, over(f->updates, f->meant, l->max_update_percent));
 }
 
 struct guards guards_check(struct arena *a, const struct guard_facts *facts,

@@ -12,7 +12,8 @@ struct guard {
 
 /* What a plan would do. */
 struct guard_facts {
-	size_t declared, owned, updates, deletes;
+	size_t declared, meant;		/* in all; those of them that --only names */
+	size_t owned, updates, deletes;
 	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
 	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
 	bool rolls_back;		/* revision does not come after last_revision */

@@ -77,6 +77,28 @@ bool marker_fits(struct arena *a, const struct marker *m, const char *name)
 	return m->owner && m->name && strcmp(m->name, digest_name(a, name)) == 0;
 }
 
+bool marker_owned(struct arena *a, const struct marker *m, const char *owner, const char *name)
+{
+	return marker_fits(a, m, name) && strcmp(m->owner, owner) == 0 && !m->other;
+}
+
+const char *marker_other(struct arena *a, const struct marker *m, const char *owner, const char *name)
+{
+	if (!m->owner || (m->name && !marker_fits(a, m, name)))
+		return NULL;
+	return strcmp(m->owner, owner) != 0 ? m->owner : m->other;
+}
+
+static bool same(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+bool marker_same(const struct marker *x, const struct marker *y)
+{
+	return same(x->owner, y->owner) && same(x->other, y->other) && same(x->name, y->name) && x->keep == y->keep;
+}
+
 static void add_tag(struct arena *a, struct node *tags, const char *name)
 {
 	struct node *tag = node_add(a, tags, node_map(a));

@@ -18,6 +18,8 @@ struct matching {
 	struct names names;
 	struct names strays;	/* with our owner's tag, but a name that is not theirs */
 	const char **declared;	/* names of all specs, sorted */
+	const char **old;	/* what they say they were called before, sorted */
+	size_t old_count;
 };
 
 static int by_name(const void *a, const void *b)
@@ -66,17 +68,7 @@ static bool ours(const struct matching *m, const struct listed *l)
 /* Its marker is of its own name: it is no copy, and nobody renamed it. */
 static bool owned(const struct matching *m, const struct listed *l)
 {
-	return ours(m, l) && marker_fits(m->arena, &l->marker, l->name);
-}
-
-/* Another owner's, if its marker is no copy's: "any other workflow whose N does not fit its name … counts as unmarked". */
-static const char *foreign(const struct matching *m, const struct listed *l)
-{
-	const struct marker *k = &l->marker;
-
-	if (!k->owner || ours(m, l) || (k->name && !marker_fits(m->arena, k, l->name)))
-		return NULL;
-	return strcmp(k->owner, m->owner) != 0 ? k->owner : k->other;
+	return marker_owned(m->arena, &l->marker, m->owner, l->name);
 }
 
 /* ---- which one a spec means ---- */
@@ -96,20 +88,28 @@ static const char *both(struct arena *a, const struct listed *old, const struct 
 	                    "service", old->name, (long long)old->id, new->name, (long long)new->id);
 }
 
-/* "… the one that the state knows by id is meant and the others are warned of" */
-static struct names known_one(const struct matching *m, const struct work *w, struct names of)
+/* "… the one that the state knows by id is meant" (design, 6). */
+static struct names known_one(const struct matching *m, const char *name, struct names of)
 {
 	const struct records *records = m->cycle->memory.records;
-	const struct record *r = records ? records_find(records, w->step->name) : NULL;
+	const struct record *r = records ? records_find(records, name) : NULL;
 
-	for (size_t i = 0; r && of.count > 1 && i < of.count; i++) {
-		if (of.items[i]->id != r->id)
-			continue;
-		fault_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
-		           "id %lld is ours, the others are left alone", of.count, w->step->name, (long long)r->id);
-		return (struct names){ of.items + i, 1 };
-	}
+	for (size_t i = 0; r && of.count > 1 && i < of.count; i++)
+		if (of.items[i]->id == r->id)
+			return (struct names){ of.items + i, 1 };
 	return of;
+}
+
+/* Those called name, or the one of them that is known. */
+static struct names candidates(const struct matching *m, const struct work *w, const char *name)
+{
+	struct names all = called(&m->names, name), one = known_one(m, name, all);
+
+	if (one.count < all.count)
+		fault_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
+		           "id %lld is ours, the others are left alone", all.count, name,
+		           (long long)one.items[0]->id);
+	return one;
 }
 
 static int by_text(const void *a, const void *b)
@@ -128,11 +128,26 @@ static const char **declared_names(struct arena *a, const struct specs *specs)
 	return names;
 }
 
+static void find_old_names(struct matching *m)
+{
+	const struct specs *specs = m->cycle->specs;
+
+	m->old = arena_new(m->arena, const char *, specs->count + 1);
+	for (size_t i = 0; i < specs->count; i++)
+		if (specs->items[i].renamed_from)
+			m->old[m->old_count++] = specs->items[i].renamed_from;
+	if (m->old_count)
+		qsort(m->old, m->old_count, sizeof *m->old, by_text);
+}
+
+static bool is_among(const char **names, size_t count, const char *name)
+{
+	return count && bsearch(&name, names, count, sizeof *names, by_text);
+}
+
 static bool is_declared(const struct matching *m, const char *name)
 {
-	size_t count = m->cycle->specs->count;
-
-	return count && bsearch(&name, m->declared, count, sizeof *m->declared, by_text);
+	return is_among(m->declared, m->cycle->specs->count, name);
 }
 
 static struct names find_strays(const struct matching *m)
@@ -166,25 +181,33 @@ static const struct listed *renamed_by_hand(const struct matching *m, const char
 	return found;
 }
 
-static const char *not_ours(const struct matching *m, const struct listed *l)
+/* One found by its name is no other spec's; one found by what it was called may be. */
+static const struct work *user(const struct cycle *c, int64_t id)
 {
-	const char *other = foreign(m, l);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->works[i].step->id == id)
+			return &c->works[i];
+	return NULL;
+}
+
+static const char *not_free(const struct matching *m, const struct work *w, const struct listed *l)
+{
+	const struct work *other = strcmp(l->name, w->step->name) == 0 ? NULL : user(m->cycle, l->id);
 
 	if (other)
-		return arena_printf(m->arena, "it belongs to owner \"%s\" (tag flowsync-%s)", other, other);
-	if (m->cycle->options.no_adopt && !ours(m, l))
-		return "it is on the service without our marker, and is not adopted";
-	return NULL;
+		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
+		                    (long long)l->id, other->step->name);
+	return work_not_ours(m->arena, w, &l->marker, l->name);
 }
 
 /* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is in conflict. */
 static const struct listed *meant(const struct matching *m, struct work *w)
 {
 	struct step *s = w->step;
-	struct names now = known_one(m, w, called(&m->names, s->name)), old = { 0 };
+	struct names now = candidates(m, w, s->name), old = { 0 };
 
 	if (w->spec->renamed_from)
-		old = called(&m->names, w->spec->renamed_from);
+		old = candidates(m, w, w->spec->renamed_from);
 	if (now.count > 1 || (!now.count && old.count > 1)) {
 		s->error = several(m->arena, now.count ? &now : &old);
 		return NULL;
@@ -196,7 +219,7 @@ static const struct listed *meant(const struct matching *m, struct work *w)
 	const struct listed *found = now.count ? now.items[0] : old.count ? old.items[0]
 	                                                      : renamed_by_hand(m, s->name);
 	if (found)
-		s->error = not_ours(m, found);
+		s->error = not_free(m, w, found);
 	return s->error ? NULL : found;
 }
 
@@ -213,7 +236,6 @@ static void match(struct matching *m, struct work *w)
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
 	} else if (found) {
-		w->marked = owned(m, found);
 		work_look(w);
 	} else {
 		work_plan_create(w);
@@ -221,15 +243,6 @@ static void match(struct matching *m, struct work *w)
 }
 
 /* ---- which are to go ---- */
-
-/* One that a spec found under another name: it is renamed, not deleted. */
-static bool is_used(const struct cycle *c, int64_t id)
-{
-	for (size_t i = 0; i < c->count; i++)
-		if (c->works[i].step->id == id)
-			return true;
-	return false;
-}
 
 static bool is_meant(const struct cycle_options *o, const char *name)
 {
@@ -239,44 +252,63 @@ static bool is_meant(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
-/* A spec that stands aside (a conflict, suspended, not meant now) may still want the workflow that it names. */
-static bool is_old_name(const struct specs *specs, const char *name)
-{
-	for (size_t i = 0; i < specs->count; i++)
-		if (specs->items[i].renamed_from && strcmp(specs->items[i].renamed_from, name) == 0)
-			return true;
-	return false;
-}
-
+/* What a spec found under another name is renamed, not deleted; nor is what a spec says it was called before, while that
+ * spec is suspended or in conflict. */
 static bool is_to_go(const struct matching *m, const struct listed *l)
 {
 	const struct cycle *c = m->cycle;
 
-	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) && !is_old_name(c->specs, l->name) &&
-	       is_meant(&c->options, l->name) && !is_used(c, l->id);
+	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) &&
+	       !is_among(m->old, m->old_count, l->name) && !user(c, l->id);
+}
+
+/* Those of our own called as l is: one of them may be a copy that somebody made by hand. */
+static struct names namesakes(const struct matching *m, const struct listed *l)
+{
+	struct names all = called(&m->names, l->name), out = { 0 };
+
+	out.items = arena_new(m->arena, const struct listed *, all.count);
+	for (size_t i = 0; i < all.count; i++)
+		if (owned(m, all.items[i]))
+			out.items[out.count++] = all.items[i];
+	return known_one(m, l->name, out);
+}
+
+/* True if a delete is planned: the step may be a conflict, or nothing is to be said. */
+static bool plan_delete(struct matching *m, const struct listed *l)
+{
+	struct report *r = m->cycle->report;
+	struct names same = namesakes(m, l);
+	struct step step = {
+		.name = l->name, .id = l->id, .action = ACTION_DELETE, .reason = REASON_UNDECLARED,
+	};
+
+	if (same.items[0] != l)
+		return false;
+	if (same.count > 1) {
+		step.result = RESULT_CONFLICT;
+		step.error = several(m->arena, &same);
+	}
+	r->steps[r->step_count++] = step;
+	return same.count == 1;
 }
 
 static void plan_deletes(struct matching *m, struct guard_facts *facts)
 {
 	const char **names = arena_new(m->arena, const char *, m->names.count + 1);
 	const char **gone = arena_new(m->arena, const char *, m->names.count + 1);
-	struct report *r = m->cycle->report;
 
 	for (size_t i = 0; i < m->names.count; i++) {
 		const struct listed *l = m->names.items[i];
-		if (!owned(m, l))
+		if (!owned(m, l) || !is_meant(&m->cycle->options, l->name))
 			continue;
 		names[facts->owned++] = l->name;
-		if (!is_to_go(m, l))
-			continue;
-		gone[facts->deletes++] = l->name;
-		r->steps[r->step_count++] = (struct step){
-			.name = l->name, .id = l->id, .action = ACTION_DELETE, .reason = REASON_UNDECLARED,
-		};
+		if (is_to_go(m, l) && plan_delete(m, l))
+			gone[facts->deletes++] = l->name;
 	}
 	facts->owned_names = names;
 	facts->delete_names = gone;
-	r->owned = facts->owned;
+	m->cycle->report->owned = facts->owned;
 }
 
 static bool has_id(const struct op_list *list, int64_t id)
@@ -299,12 +331,19 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 {
 	const struct records *records = m->cycle->memory.records;
 	const char **names = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
+	struct cycle *c = m->cycle;
 
+	c->over = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
 	for (size_t i = 0; records && i < records->count; i++) {
 		const struct record *r = &records->items[i];
+		if (!is_meant(&c->options, r->name))
+			continue;
 		facts->remembered++;
-		if (!called(&m->names, r->name).count && !has_id(&m->cycle->list, r->id))
-			names[facts->missing++] = r->name;
+		if (called(&m->names, r->name).count || has_id(&c->list, r->id))
+			continue;
+		names[facts->missing++] = r->name;
+		if (!is_declared(m, r->name))
+			c->over[c->over_count++] = r->name;
 	}
 	facts->missing_names = names;
 }
@@ -329,6 +368,7 @@ void match_all(struct cycle *c, struct guard_facts *facts)
 	};
 
 	m.strays = find_strays(&m);
+	find_old_names(&m);
 	make_room(c);
 	for (size_t i = 0; i < c->count; i++)
 		match(&m, &c->works[i]);

@@ -20,4 +20,7 @@ const char *path_text(struct arena *a, const struct path *path);
  * NULL: none does. */
 bool path_matches(struct arena *a, const struct path *path, const struct node *patterns);
 
+/* True if one of patterns names a place below this one. */
+bool path_leads_to(struct arena *a, const struct path *path, const struct node *patterns);
+
 #endif

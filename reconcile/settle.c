@@ -24,9 +24,12 @@ static const struct node *known_pair(const struct node *known, const struct chan
 	return NULL;
 }
 
-/* "… or if the record shows that another sent value led to the same kept one" */
+/* "… or if the record shows that another sent value led to the same kept one".  That two items of a list are both kept
+ * nowhere says nothing of either: each may stand there in another shape. */
 static bool kept_whatever_is_sent(const struct node *known, const struct change *c)
 {
+	if (c->op == CHANGE_ADD && c->is_item)
+		return false;
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
 		if (same(pair, "path", c->path) && !same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
@@ -39,7 +42,7 @@ static void add(struct arena *a, struct diff *diff, const struct change *c)
 {
 	arena_grow(a, diff->items, diff->count, diff->room);
 	diff->items[diff->count++] = *c;
-	diff->removes |= c->op == CHANGE_REMOVE;
+	diff->removes |= c->whole;
 }
 
 static void judge(struct arena *a, const struct node *known, const struct change *c,
@@ -76,18 +79,23 @@ void settle_split(struct arena *a, const struct diff *diff, const struct node *k
 		else
 			add(a, refused && refused->boolean ? &out->refused : &out->settled, c);
 	}
-	out->open.removes = out->open.count && diff->removes;
+}
+
+static void add_pair(struct arena *a, struct node *list, const char *path, const char *sent,
+                     const char *kept, bool refused)
+{
+	struct node *pair = node_add(a, list, node_map(a));
+
+	node_put(a, pair, "path", node_text(a, path));
+	node_put(a, pair, "sent", node_text(a, sent));
+	node_put(a, pair, "kept", node_text(a, kept));
+	node_put(a, pair, "refused", node_bool(a, refused));
 }
 
 static void add_pairs(struct arena *a, struct node *list, const struct diff *diff, bool refused)
 {
-	for (size_t i = 0; i < diff->count; i++) {
-		struct node *pair = node_add(a, list, node_map(a));
-		node_put(a, pair, "path", node_text(a, diff->items[i].path));
-		node_put(a, pair, "sent", node_text(a, diff->items[i].sent));
-		node_put(a, pair, "kept", node_text(a, diff->items[i].kept));
-		node_put(a, pair, "refused", node_bool(a, refused));
-	}
+	for (size_t i = 0; i < diff->count; i++)
+		add_pair(a, list, diff->items[i].path, diff->items[i].sent, diff->items[i].kept, refused);
 }
 
 struct node *settle_list(struct arena *a, const struct settlement *s)
@@ -98,6 +106,34 @@ struct node *settle_list(struct arena *a, const struct settlement *s)
 	add_pairs(a, list, &s->refused, true);
 	return list;
 }
+
+/* ---- our own tags ---- */
+
+/* Which of them there are.  What they say of the body changes with it, and is no habit. */
+static const char *shape(struct arena *a, const struct marker *m)
+{
+	return arena_printf(a, "owner %s, id %s, keep %s", m->owner ? m->owner : "none",
+	                    m->name ? m->name : "none", m->keep ? "yes" : "no");
+}
+
+bool settle_knows_tags(struct arena *a, const struct node *known, const struct marker *sent,
+                       const struct marker *shown)
+{
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", "/tags") && same(pair, "kept", shape(a, shown)) &&
+		    (!sent || same(pair, "sent", shape(a, sent))))
+			return true;
+	}
+	return false;
+}
+
+void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown)
+{
+	add_pair(a, list, "/tags", shape(a, sent), shape(a, shown), false);
+}
+
+/* ---- on the workflow ---- */
 
 static int by_path(const void *a, const void *b)
 {

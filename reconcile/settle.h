@@ -4,6 +4,7 @@
 #define RECONCILE_SETTLE_H
 
 #include "reconcile/diff.h"
+#include "reconcile/marker.h"
 #include "reconcile/record.h"
 
 /* A diff taken apart. */
@@ -26,6 +27,12 @@ void settle_judge(struct arena *a, const struct diff *diff, const struct node *k
 
 /* The list to be remembered: {path, sent, kept, refused} of both parts. */
 struct node *settle_list(struct arena *a, const struct settlement *s);
+
+/* "What still differs is the service's habit": our own tags too.  True if the service is known to make shown of such tags as sent,
+ * where sent NULL stands for any; settle_tags() adds to a list that it does. */
+bool settle_knows_tags(struct arena *a, const struct node *known, const struct marker *sent,
+                       const struct marker *shown);
+void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown);
 
 /* S: eight hex digits by which all of diff is known again; NULL for an empty one. */
 const char *settle_digest(struct arena *a, const struct diff *diff);

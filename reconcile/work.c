@@ -49,10 +49,10 @@ static const struct record *remembered(const struct work *w)
 	const struct records *records = w->cycle->memory.records;
 	const struct record *r = records ? records_find(records, w->spec->name) : NULL;
 
-	/* "Keep the workflow and its history under a new name" (design, 4). */
-	if (records && !r && w->spec->renamed_from)
-		r = records_find(records, w->spec->renamed_from);
-	return r;
+	if (r || !records || !w->old_name)
+		return r;
+	r = records_find(records, w->old_name);
+	return r && r->id == w->step->id ? r : NULL;
 }
 
 static const struct node *seal(struct work *w, const struct node *body)
@@ -70,15 +70,27 @@ static const struct node *find_record(struct work *w, const struct marker *m, co
 	const struct record *r = remembered(w);
 	const struct cycle_memory *memory = &w->cycle->memory;
 	const struct node *older;
+	bool dropped = !m->body && r && r->id == w->step->id && settle_knows_tags(&w->arena, r->settled, NULL, m);
 
+	/* A service that never keeps our tags says nothing by their absence. */
+	if (r && r->body && (dropped || (m->body && strcmp(r->digest, m->body) == 0)))
+		return r->body;
 	if (!m->body)
 		return NULL;
-	if (r && r->body && strcmp(r->digest, m->body) == 0)
-		return r->body;
 	if (strcmp(digest_body(&w->arena, w->spec->body), m->body) == 0)
 		return sealed;
 	older = memory->recall ? memory->recall(memory->context, &w->arena, w->spec, m->body) : NULL;
 	return older ? seal(w, older) : NULL;
+}
+
+/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4). */
+static void forget_name(struct work *w, const char *name)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *old = name && memory->records ? records_find(memory->records, name) : NULL;
+
+	if (old && old->id == w->step->id && memory->forget)
+		memory->forget(memory->context, name);
 }
 
 /* What is known is kept at once, so that a crash costs nothing. */
@@ -92,8 +104,8 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
 		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
-	if (w->spec->renamed_from && memory->forget)
-		memory->forget(memory->context, w->spec->renamed_from);
+	forget_name(w, w->old_name);
+	forget_name(w, w->spec->renamed_from);
 }
 
 static const struct node *known_pairs(const struct work *w)
@@ -101,26 +113,6 @@ static const struct node *known_pairs(const struct work *w)
 	const struct record *r = remembered(w);
 
 	return r ? r->settled : NULL;
-}
-
-static bool has_status(const struct node *described, const char *word)
-{
-	const char *status = node_get_text(described, "status");
-
-	return status && strcmp(status, word) == 0;
-}
-
-static bool is_paused(const struct node *described)
-{
-	return has_status(described, "Paused");
-}
-
-/* An earlier update set it going, and did not come to pause it again. */
-static bool set_going(const struct work *w, const struct node *described)
-{
-	const struct record *r = remembered(w);
-
-	return r && r->paused && r->id == w->step->id && !is_paused(described);
 }
 
 static void tell_one(struct tally *t, const char *name)
@@ -155,10 +147,62 @@ static void compare(struct work *w, const struct node *described, const struct n
 {
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
-		.observed = digest_canonical(&w->arena, described), .ignore = w->spec->ignore,
+		.observed = digest_ordered(&w->arena, described), .ignore = w->spec->ignore,
 		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
 		.resources = w->cycle->resources.answer,
 	}, out);
+}
+
+static bool has_status(const struct node *described, const char *word)
+{
+	const char *status = node_get_text(described, "status");
+
+	return status && strcmp(status, word) == 0;
+}
+
+static bool is_paused(const struct node *described)
+{
+	return has_status(described, "Paused");
+}
+
+/* The tags of ours that the workflow is to have. */
+static struct marker our_marker(struct work *w)
+{
+	return (struct marker){
+		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
+		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
+	};
+}
+
+/* prune: false has to stand on the workflow before the spec's file goes. */
+static bool tags_are_due(struct work *w, const struct marker *m)
+{
+	struct marker ours = our_marker(w);
+	bool due = w->marked ? m->keep != ours.keep : w->cycle->options.mark;
+
+	return due && !settle_knows_tags(&w->arena, known_pairs(w), &ours, m);
+}
+
+/* S as it will most likely be: that of the same spec before, or of what is settled now.  If it comes otherwise, it is written once
+ * more. */
+static const char *likely_tag(struct work *w, const struct marker *m, const struct settlement *parts)
+{
+	const char *now = settle_digest_of(&w->arena, parts);
+	bool same_spec = m->body && strcmp(m->body, digest_body(&w->arena, w->spec->body)) == 0;
+
+	return m->settled && (same_spec || !now) ? m->settled : now;
+}
+
+static void decide(struct work *w, const struct settlement *parts, bool tags, bool pause)
+{
+	struct step *s = w->step;
+	bool write = parts->open.count || tags || pause;
+
+	w->to_pause = pause;
+	w->body_differs = parts->open.count || tags;
+	s->reason = parts->open.count ? leading_reason(&parts->open) : REASON_DECLARED;
+	s->action = !write ? ACTION_NONE : parts->open.removes ? ACTION_REPLACE : ACTION_PATCH;
+	s->result = write ? RESULT_PLANNED : parts->refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
 }
 
 /* Sets the step by the difference between the spec and what describe gave. */
@@ -167,25 +211,26 @@ static void plan(struct work *w, const struct node *described)
 	struct step *s = w->step;
 	struct cycle *c = w->cycle;
 	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
-	const struct node *record = find_record(w, &m, seal(w, w->spec->body));
+	const char *name = node_get_text(described, "name");
+	const struct node *record;
 	struct settlement parts;
 	struct diff diff;
 
+	w->old_name = strcmp(name, s->name) != 0 ? arena_strdup(c->arena, name) : NULL;
+	w->marked = marker_owned(&w->arena, &m, c->options.owner, name);
+	record = find_record(w, &m, seal(w, w->spec->body));
+	w->recorded = record != NULL;
 	compare(w, described, record, &diff);
 	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
 	s->diff = diff_copy(c->arena, &parts.open);
 	s->settled = diff_copy(c->arena, &parts.settled);
 	s->refused = diff_copy(c->arena, &parts.refused);
 	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
-	w->settled_tag = settle_digest_of(&w->arena, &parts);
-	w->renames = strcmp(node_get_text(described, "name"), s->name) != 0;
-	/* prune: false has to stand on the workflow before the spec's file goes. */
-	bool keep_differs = w->marked && m.keep == w->spec->prune;
-	bool going = set_going(w, described);
-	bool write = parts.open.count || keep_differs || going || (!w->marked && c->options.mark);
-	s->reason = parts.open.count ? leading_reason(&parts.open) : going ? REASON_DRIFT : REASON_DECLARED;
-	s->action = !write ? ACTION_NONE : parts.open.removes ? ACTION_REPLACE : ACTION_PATCH;
-	s->result = write ? RESULT_PLANNED : parts.refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
+	w->settled_tag = w->judged = likely_tag(w, &m, &parts);
+	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
+	const struct record *r = remembered(w);
+	decide(w, &parts, tags_are_due(w, &m),
+	       r && r->paused && r->id == s->id && !is_paused(described));
 }
 
 static void plan_addition(struct work *w, const char *path, const struct field *f,
@@ -243,7 +288,6 @@ static const char *refused_words(struct work *w)
 static void tell_of_look(struct work *w)
 {
 	struct cycle *c = w->cycle;
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
 	bool write = w->step->result == RESULT_PLANNED;
 
 	if (w->step->diff.unseen_count) {
@@ -253,8 +297,22 @@ static void tell_of_look(struct work *w)
 	}
 	if (!w->marked && !write)
 		tell_one(&c->unmarked, w->step->name);
-	if (write && !find_record(w, &m, w->spec->body))
+	if (write && !w->recorded)
 		tell_one(&c->unrecorded, w->step->name);
+}
+
+/* It is still, or again, paused: whoever resumes it now means it. */
+static void forget_paused(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *r = remembered(w);
+	struct record record;
+
+	if (!r || !r->paused || !memory->keep)
+		return;
+	record = *r;
+	record.paused = false;
+	memory->keep(memory->context, &record);
 }
 
 /* Where the state was lost, what stands on the workflow is enough to begin it again. */
@@ -264,16 +322,43 @@ static void remember_unchanged(struct work *w, const struct node *described)
 	const struct record *r = remembered(w);
 	const char *digest = digest_body(&w->arena, w->spec->body);
 	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
-	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0 && !r->paused;
+	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0;
 
 	if (w->marked && m.body && strcmp(m.body, digest) == 0 && !known)
 		remember(w, settle_list(&w->arena, &parts), false);
+	else
+		forget_paused(w);
+}
+
+const char *work_not_ours(struct arena *a, const struct work *w, const struct marker *m, const char *name)
+{
+	const struct cycle_options *o = &w->cycle->options;
+	const char *other = marker_other(a, m, o->owner, name), *old = w->spec->renamed_from;
+	/* It may have been renamed by hand. */
+	bool owned = marker_owned(a, m, o->owner, name) || marker_owned(a, m, o->owner, w->spec->name);
+
+	if (other)
+		return arena_printf(a, "it belongs to owner \"%s\" (tag flowsync-%s)", other, other);
+	if (owned)
+		return NULL;
+	if (strcmp(name, w->spec->name) != 0 && !(old && strcmp(name, old) == 0))
+		return arena_printf(a, "it is called \"%s\" since it was listed, and is left alone", name);
+	return o->no_adopt ? "it is on the service without our marker, and is not adopted" : NULL;
+}
+
+/* The list may have told nothing of its tags, or another thing. */
+static const char *not_ours(struct work *w)
+{
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	return work_not_ours(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
 }
 
 static enum task_next looked(struct work *w)
 {
 	const struct op *op = &w->call.op;
 	enum result result;
+	const char *taken;
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
 		work_plan_create(w);
@@ -282,6 +367,8 @@ static enum task_next looked(struct work *w)
 	if (!op->ok)
 		return failed(w, op);
 	w->cycle->forbidden = 0;
+	if ((taken = not_ours(w)))
+		return ended(w, RESULT_CONFLICT, taken);
 	plan(w, w->call.answer);
 	tell_of_look(w);
 	result = w->step->result;
@@ -291,20 +378,12 @@ static enum task_next looked(struct work *w)
 		fault_warn(w->cycle->faults, w->step->at,
 		           "workflow \"%s\": an update loses %s if it is set on the service, which does not "
 		           "show it; declare it to keep it", w->step->name, lost);
-	if (result != RESULT_PLANNED && w->cycle->options.apply)
+	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
 		remember_unchanged(w, w->call.answer);
 	return ended(w, result, result == RESULT_REFUSED ? refused_words(w) : NULL);
 }
 
 /* ---- writing ---- */
-
-static struct marker our_marker(struct work *w)
-{
-	return (struct marker){
-		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
-		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
-	};
-}
 
 static enum task_next create(struct work *w, struct request *next)
 {
@@ -363,45 +442,57 @@ static enum task_next created(struct work *w, struct request *next)
 	return failed(w, &op->op);
 }
 
-static bool still_ours(struct work *w)
-{
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
-	const char *owner = w->cycle->options.owner;
-
-	return !m.owner || strcmp(m.owner, owner) == 0 ||
-	       (m.name && !marker_fits(&w->arena, &m, node_get_text(w->call.answer, "name")));
-}
-
 /* Only that it was paused: what was applied last is what it was. */
 static void remember_paused(struct work *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
 	const struct record *r = remembered(w);
-	struct record record = r ? *r : (struct record){ .name = w->spec->name, .digest = "" };
+	struct record record = r ? *r : (struct record){ .digest = "" };
 
+	record.name = w->spec->name;
 	record.id = w->step->id;
 	record.paused = true;
 	if (memory->keep)
 		memory->keep(memory->context, &record);
 }
 
+static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next);
+
+/* As it was remembered before. */
+static void take_back_paused(struct work *w)
+{
+	const struct cycle_memory *memory = &w->cycle->memory;
+	const struct record *r = records_find(memory->records ? memory->records : &(struct records){ 0 },
+	                                      w->spec->name);
+
+	if (r && memory->keep)
+		memory->keep(memory->context, r);
+	else if (memory->forget)
+		memory->forget(memory->context, w->spec->name);
+}
+
 /* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
  * again." */
 static enum task_next described(struct work *w, struct request *next)
 {
+	const char *taken;
+
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
 		work_plan_create(w);
 		return create(w, next);
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
-	if (!still_ours(w))
-		return ended(w, RESULT_CONFLICT, "another owner has taken it since it was listed");
+	if ((taken = not_ours(w)))
+		return ended(w, RESULT_CONFLICT, taken);
 	plan(w, w->call.answer);
-	w->was_paused |= is_paused(w->call.answer) || set_going(w, w->call.answer);
+	w->was_paused |= is_paused(w->call.answer);
 	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
 		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+	w->was_paused |= w->to_pause;
+	if (!w->body_differs)
+		return settled(w, &(struct settlement){ .settled = w->step->settled, .refused = w->step->refused }, next);
 	/* "That it was paused is recorded before an update", so that a crash does not set it going. */
 	if (w->was_paused)
 		remember_paused(w);
@@ -423,6 +514,9 @@ static enum task_next conflicted(struct work *w, struct request *next)
 static enum task_next written(struct work *w, struct request *next)
 {
 	w->step->attempts += w->task.attempts;
+	/* The service said no: nothing of it was carried out. */
+	if (!w->call.op.ok && w->was_paused && w->call.op.status >= 400 && w->call.op.status < 500)
+		take_back_paused(w);
 	if (!w->call.op.ok && w->call.op.status == CONFLICT)
 		return conflicted(w, next);
 	return w->call.op.ok ? verify(w, &w->call.op, next) : failed(w, &w->call.op);
@@ -430,11 +524,43 @@ static enum task_next written(struct work *w, struct request *next)
 
 /* ---- verifying ---- */
 
+/* True if all tags of ours are there, or are missing as they always are. */
+static bool tags_kept(struct work *w, const struct node *described)
+{
+	struct marker ours = our_marker(w), m = marker_read(&w->arena, node_get(described, "tags"));
+
+	return marker_same(&ours, &m) ||
+	       settle_knows_tags(&w->arena, known_pairs(w), &ours, &m);
+}
+
+/* What is to be remembered of what the service makes of a write, our tags included. */
+static const struct node *habits(struct work *w, const struct settlement *parts)
+{
+	struct marker ours = our_marker(w), shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct node *list = settle_list(&w->arena, parts);
+
+	if (!marker_same(&ours, &shown))
+		settle_tags(&w->arena, list, &ours, &shown);
+	return list;
+}
+
+static bool same_text(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
 /* It is as the spec says, or as near as the service lets it be; only its being paused may be missing. */
 static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
 {
 	struct cycle *c = w->cycle;
 
+	/* A sign of what was seen for a moment only would, where there is no state, pass that for a habit one day. */
+	w->judged = settle_digest_of(&w->arena, parts);
+	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
+		w->corrected = w->written_twice = true;
+		w->settled_tag = w->judged;
+		return update(w, NULL, next);
+	}
 	w->step->settled = diff_copy(c->arena, &parts->settled);
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
@@ -442,18 +568,17 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
 	if (w->was_paused && !is_paused(w->call.answer)) {
+		w->habits = habits(w, parts);
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
 		w->state = WORK_PAUSE;
 		return w->call.op.task.step(&w->call.op.task, NULL, next);
 	}
-	remember(w, settle_list(&w->arena, parts), false);
+	remember(w, habits(w, parts), false);
 	return ended(w, w->step->result, parts->refused.count ? refused_words(w) : NULL);
 }
 
 static enum task_next paused(struct work *w)
 {
-	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
-
 	if (!w->call.op.ok) {
 		const char *why = arena_printf(&w->arena, "written, but the update set it going and it could not be "
 		                               "paused again: %s", w->call.op.err.msg);
@@ -462,7 +587,7 @@ static enum task_next paused(struct work *w)
 	}
 	fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": the update set it going; it was paused "
 	           "again", w->step->name);
-	remember(w, settle_list(&w->arena, &parts), false);
+	remember(w, w->habits, false);
 	return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
 }
 
@@ -471,7 +596,7 @@ static enum task_next unequal(struct work *w, const struct diff *diff, struct re
 {
 	struct settlement parts;
 
-	settle_split(&w->arena, diff, known_pairs(w), w->settled_tag, &parts);
+	settle_split(&w->arena, diff, known_pairs(w), w->judged, &parts);
 	if (!parts.open.count)
 		return settled(w, &parts, next);
 	if (++w->tries < VERIFY_TRIES)
@@ -501,6 +626,9 @@ static enum task_next verified(struct work *w, struct request *next)
 	compare(w, w->call.answer, seal(w, w->spec->body), &diff);
 	if (diff.count)
 		return unequal(w, &diff, next);
+	/* Its tags may be shown late, too. */
+	if (!tags_kept(w, w->call.answer) && ++w->tries < VERIFY_TRIES)
+		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
 	return settled(w, &(struct settlement){ 0 }, next);
 }
 

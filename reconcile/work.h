@@ -16,7 +16,8 @@ struct work {
 	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct step *step;		/* in the report */
 	bool marked;			/* the workflow bears our marker, for its name */
-	bool renames;			/* the workflow has another name on the service */
+	bool recorded;			/* what was declared at its last apply is known */
+	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
 
 	/* From here on: while it is at work. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
@@ -25,7 +26,12 @@ struct work {
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
 	bool written_twice;
 	const char *settled_tag;	/* S of the last write; NULL: none */
+	const char *judged;		/* S of what is known to be a habit; NULL: nothing is */
+	bool corrected;			/* it was written once more as S was not what came of it */
+	bool to_pause;			/* an earlier cycle set it going and did not come to pause it */
+	bool body_differs;		/* not only its being paused */
 	bool was_paused, was_draft;	/* before the update */
+	const struct node *habits;	/* to be remembered when it was paused again */
 	struct op_call call;
 	struct op_create create;
 };
@@ -36,6 +42,10 @@ void work_look(struct work *work);
 void work_apply(struct work *work);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void work_delete(struct work *work);
+
+/* Why the workflow called name, with marker m, is not w's to write; NULL: it is. */
+const char *work_not_ours(struct arena *a, const struct work *work, const struct marker *m,
+                          const char *name);
 
 /* Plans the making of the workflow: every declared key is an addition. */
 void work_plan_create(struct work *work);
