@@ -641,7 +641,7 @@ class FlowsyncTest(flowsync.ServiceCase):
 
 def without_ours(body):
     """Without flowsync's own tags, of which each write makes new ones."""
-    tags = [tag for tag in body.get("tags", []) if not tag["name"].startswith("flowsync-")]
+    tags = [tag for tag in body.get("tags") or [] if not tag["name"].startswith("flowsync-")]
     return {**body, "tags": tags}
 
 
