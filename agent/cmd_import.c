@@ -217,8 +217,8 @@ static void fetch_all(struct import *im)
 		left += im->fetches[i].state == FETCH_NOT_BEGUN;
 	if (!left)
 		return;
-	fault_add(&im->faults, (struct pos){ 0 }, "%zu workflows were not read: it was stopped, or its time was over",
-	          left);
+	fault_add(&im->faults, (struct pos){ 0 },
+	          "%zu workflows were not read: it was stopped, or its time was over", left);
 	im->verdict.step_failed = true;
 }
 
@@ -358,9 +358,10 @@ static int run(struct context *ctx)
 const struct command cmd_import = {
 	.name = "import",
 	.summary = "write existing workflows as spec files",
-	.help = "Writes the workflows of the service as spec files, one each, below the directory that --out names, so that a plan "
-	        "over them is empty.  What is secret is left out or masked, and comments at the top of each file say where.  No file is "
-	        "overwritten: if one is there already, nothing is written.",
+	.help = "Writes the workflows of the service as spec files, one each, below the directory that --out\n"
+	        "names, so that a plan over them is empty.  What is secret is left out or masked, and comments\n"
+	        "at the top of each file say where.  No file is overwritten: if one is there already, nothing\n"
+	        "is written.",
 	.options = FOR_IMPORT | FOR_RESULT,
 	.stops = true,
 	.run = run,

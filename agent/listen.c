@@ -57,6 +57,9 @@ static bool resolve(const char *host, uint16_t port, struct addrinfo **out, stru
 	char service[8];
 	int code;
 
+	/* A machine whose hosts file lacks it means loopback by it all the same (RFC 6761, 6.3). */
+	if (strcasecmp(host, "localhost") == 0)
+		host = "127.0.0.1";
 	snprintf(service, sizeof service, "%u", (unsigned)port);
 	code = getaddrinfo(host, service, &hints, out);
 	if (code == EAI_SYSTEM)

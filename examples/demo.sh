@@ -55,7 +55,8 @@ clean_up() {
 # Port 0 is any free one; the service says which.
 start_service() {
 	printf '\n$ flowsync serve --listen 127.0.0.1:0 &\n'
-	flowsync serve --listen 127.0.0.1:0 >"$tmp/serve.out" 2>"$tmp/serve.err" &
+	: >"$tmp/serve.out"	# the shell in the background may be late with it
+	flowsync serve --listen 127.0.0.1:0 >>"$tmp/serve.out" 2>"$tmp/serve.err" &
 	service=$!
 	tries=0
 	while [ "$(wc -l <"$tmp/serve.out")" -lt 2 ]; do

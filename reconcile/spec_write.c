@@ -269,7 +269,7 @@ static struct node *kept_list(struct writer *w, const struct spot *at, const str
 	return out;
 }
 
-/* A copy of n without what is masked and without what means the same left out; NULL if it can't be without. */
+/* A copy of n without what is masked and without what means the same left out; NULL: it can't be without. */
 static struct node *kept(struct writer *w, const struct spot *at, const struct node *n)
 {
 	size_t notes = w->count, ignored = w->ignore->count;
@@ -322,7 +322,8 @@ static void add_head(struct writer *w, const struct node *described, const char 
 	for (size_t i = 0; i < w->count; i++)
 		add_comment(out, w->notes[i]);
 	if (w->ignore->count)
-		add_comment(out, "To declare what flowsync.ignore names, take it out there: until then it stays as it is.");
+		add_comment(out, "To declare what flowsync.ignore names, take it out there: until then it stays "
+		            "as it is.");
 }
 
 static struct node *document(struct writer *w, const struct node *body)
@@ -336,8 +337,8 @@ static struct node *document(struct writer *w, const struct node *body)
 	return out;
 }
 
-/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the text is held against
- * what it promises. */
+/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the text is held
+ * against what it promises. */
 static bool keeps_its_word(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
 {

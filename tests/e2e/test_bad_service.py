@@ -84,7 +84,7 @@ class NoServiceTest(BadAnswerCase):
         self.assertLess(time.monotonic() - begun, 10)
 
     def test_a_socket_that_is_not_there(self):
-        sentence = self.only_error(1, "plan", "--timeout", "100ms", self.specs,
+        sentence = self.only_error(1, "plan", "--timeout", "2s", self.specs,
                                    endpoint=f"unix:{self.tmp}/socket")
         self.assertEqual(sentence, FIRST + f"could not connect to {self.tmp}/socket: No such file or directory")
 

@@ -596,6 +596,27 @@ class FlowsyncTest(flowsync.ServiceCase):
             self.assertEqual("the update set it going; it was paused again" in result.err, warning, result)
             self.assertEqual(peer.named("hello").status, "Paused")
 
+    def test_it_is_paused_again_later_if_that_failed_and_only_then(self):
+        peer = self.peer("resume-on-update")
+        self.run_on(peer, "sync", self.specs)
+        hello = peer.named("hello")
+        hello.status = "Paused"
+        pause = peer.pause
+        peer.pause = lambda *_: (403, {"detail": "not now"})
+        outcome, result = self.run_on(peer, "sync", self.bumped)
+        self.assertEqual(outcome[0], 4, result)
+        self.assertIn("could not be paused again", result.out)
+        self.assertEqual(hello.status, "Available")
+        peer.pause = pause
+        self.assertEqual(self.run_on(peer, "plan", "--detailed-exitcode", self.bumped)[0], (2, 0))
+        self.assertEqual(self.run_on(peer, "sync", self.bumped)[0][0], 0)
+        self.assertEqual(hello.status, "Paused")
+        self.assertEqual(self.run_on(peer, "sync", self.bumped)[0], (0, 0))
+        # Now that is past: who resumes it, means it.
+        hello.status = "Available"
+        self.assertEqual(self.run_on(peer, "sync", self.bumped)[0], (0, 0))
+        self.assertEqual(hello.status, "Available")
+
     def test_a_draft_stays_one(self):
         peer = self.peer()
         self.run_on(peer, "sync", self.specs)
@@ -620,7 +641,7 @@ class FlowsyncTest(flowsync.ServiceCase):
 
 def without_ours(body):
     """Without flowsync's own tags, of which each write makes new ones."""
-    tags = [tag for tag in body.get("tags", []) if not tag["name"].startswith("flowsync-")]
+    tags = [tag for tag in body.get("tags") or [] if not tag["name"].startswith("flowsync-")]
     return {**body, "tags": tags}
 
 
