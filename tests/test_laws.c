@@ -237,6 +237,8 @@ static void only_declared_ones_are_named(struct fake *f, const struct request *r
 	const struct fake_workflow *w = fake_find(f, id);
 	assert_non_null(w);
 	assert_null(strstr(node_get_text(w->shown, "name"), "other"));
+	if (request->operation == OP_DELETE)
+		assert_non_null(strstr(tree_text(&f->arena, node_get(w->shown, "tags")), "\"flowsync-default\""));
 }
 
 struct case_of {
@@ -296,6 +298,153 @@ static void after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost(void *
 	}
 }
 
+/* ---- whatever the service does to values, with a state, without, and with one that is lost ---- */
+
+enum { HABIT_ROUNDS = 40, EDITS = 4 };
+
+/* What may be kept of a value of field f, whatever is written: what the service itself would take, as it is carried over where
+ * nobody declares it. */
+static const char *kept_json(struct maker *m, const struct field *f, const struct node *n)
+{
+	bool may_go = !f->need && !f->one_of;
+
+	switch (n->kind) {
+	case NODE_LIST: return may_go && below(m, 2) ? "" : "[]";
+	case NODE_MAP: return may_go ? "" : NULL;
+	case NODE_INT: return may_go && below(m, 2) ? "" : "4";
+	case NODE_BOOL: return may_go && below(m, 2) ? "" : "false";
+	default: return may_go && (f->words || below(m, 2)) ? "" : f->words ? NULL : "\"kept\"";
+	}
+}
+
+/* A pointer to some value of body; without one where a habit would make it no workflow. */
+static struct fake_habit some_habit(struct maker *m, const struct node *body)
+{
+	const struct field *f = &workflow_field;
+	const struct node *n = body;
+	const char *pointer = "";
+	unsigned depth = 0;
+
+	while (n->kind == NODE_MAP && n->count && (!*pointer || below(m, 4))) {
+		const struct entry *e = &n->entries[below(m, (unsigned)n->count)];
+		pointer = pointer_add(m->arena, pointer, e->key);
+		f = field_child(f, e->key, ALL_KINDS);
+		n = e->value;
+		depth++;
+	}
+	const char *json = kept_json(m, f, n);
+	bool vital = (f->flags & (FIELD_NAME | FIELD_CLOSED)) || f->variant || (depth && strcmp(strrchr(pointer, '/'), "/type") == 0);
+	return json && !vital && depth ? (struct fake_habit){ pointer, json } : (struct fake_habit){ 0 };
+}
+
+static void some_habits(struct maker *m, struct fake *f, const struct specs *specs, bool remembers)
+{
+	size_t count = 0;
+
+	for (unsigned i = below(m, FAKE_HABITS); i > 0; i--) {
+		struct fake_habit habit = some_habit(m, specs->items[below(m, (unsigned)specs->count)].body);
+		if (habit.pointer && (remembers || strcmp(habit.pointer, "/tags") != 0))
+			f->habits[count++] = habit;
+	}
+	f->hides_options = below(m, 2);
+	f->env_as_map = below(m, 2);
+	f->lower_tags = below(m, 2);
+	f->shuffles = below(m, 2);
+	f->update_resumes = below(m, 2);
+	f->list_without_tags = below(m, 4) == 0;
+	f->stale_reads = below(m, 3) == 0;
+	/* Where nothing is remembered here nor there, nothing can be known. */
+	f->drops_our_tags = remembers && below(m, 4) == 0;
+}
+
+/* Specs called w0 ..., not each time all of them. */
+static struct specs some_specs(struct maker *m)
+{
+	CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
+
+	for (unsigned i = 0; i < SPECS; i++) {
+		if (i && below(m, 5) == 0)
+			continue;
+		buf_adds(&yaml, "---\n");
+		if (below(m, 5) == 0)
+			buf_adds(&yaml, "flowsync: {prune: false}\n");
+		yaml_write(make_body(m, arena_printf(m->arena, "w%u", i)), &yaml);
+	}
+	return tree_specs(m->arena, buf_str(&yaml));
+}
+
+/* What somebody does by hand between two syncs, to any workflow; there are always others. */
+static void interfere(struct maker *m, struct fake *f)
+{
+	struct fake_workflow *w = &f->items[below(m, (unsigned)f->count)];
+	bool other = strstr(node_get_text(w->shown, "name"), "other");
+	struct node *steps = node_get(w->shown, "steps"), *step = steps->entries[0].value;
+	static const char *const states[] = { "\"Paused\"", "\"Available\"", "\"Draft\"" };
+
+	switch (below(m, 6)) {
+	case 0: node_put(&f->arena, step, "parents", node_list(&f->arena)); break;
+	case 1: node_put(&f->arena, w->shown, "tags", tree_json(&f->arena, "[{\"name\":\"hand\"}]")); break;
+	case 2: node_put(&f->arena, w->shown, "status", tree_json(&f->arena, states[below(m, 3)])); break;
+	case 3: node_put(&f->arena, step, "command", node_text(&f->arena, "by hand")); break;
+	case 4: if (!other) fake_remove(f, w->id); break;
+	case 5: break;
+	}
+}
+
+static unsigned lines(const char *text)
+{
+	unsigned count = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		count++;
+	return count;
+}
+
+static void sync_all(struct fake *f, struct arena *a, const struct specs *specs)
+{
+	const struct cycle_options options = {
+		.apply = true, .prune = true,
+		.limits = { .allow_recreate = true, .delete_limit = true, .max_delete_percent = 100 },
+	};
+	struct faults faults = { .arena = a };
+	struct report report;
+
+	buf_reset(&f->writes);
+	fake_cycle(f, a, specs, &options, &report, &faults);
+}
+
+/* Deletes none but what was ours and is declared no more; the others are called "other". */
+static void after_any_edit_a_second_sync_writes_nothing(void **state)
+{
+	for (unsigned round = 0; round < HABIT_ROUNDS; round++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(fake_done) struct fake f = { .meanwhile = only_declared_ones_are_named };
+		struct maker m = { .arena = &a, .seed = round };
+		unsigned memory = round % 3;		/* kept, lost, none */
+
+		f.memory.on = memory < 2;
+		for (unsigned i = 0; i < OTHERS; i++)
+			fake_make(&f, make_body(&m, arena_printf(&a, "other-w%u", i)));
+		const struct specs first = some_specs(&m);
+		some_habits(&m, &f, &first, memory == 0);
+		for (unsigned edit = 0; edit < EDITS; edit++) {
+			struct specs specs = some_specs(&m);
+			for (unsigned again = 0; again < 3; again++) {
+				sync_all(&f, &a, &specs);
+				if (memory == 1)
+					f.memory.records.count = 0;
+				/* Written at most three times and paused, or deleted. */
+				if (lines(buf_str(&f.writes)) > (again ? 0 : 4 * SPECS))
+					fail_msg("round %u, edit %u, sync %u: written %s", round, edit, again,
+					         buf_str(&f.writes));
+			}
+			interfere(&m, &f);
+		}
+		for (unsigned i = 0; i < OTHERS; i++)
+			assert_non_null(shown(&f, arena_printf(&a, "other-w%u", i)));
+	}
+}
+
 static void what_is_made_is_valid_and_equals_itself(void **state)
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -322,6 +471,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_made_is_valid_and_equals_itself),
 		cmocka_unit_test(after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost),
+		cmocka_unit_test(after_any_edit_a_second_sync_writes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
