@@ -19,7 +19,7 @@ enum field_flags {
 	FIELD_URL = 1 << 1,	/* its user and query parts are masked */
 	FIELD_FILLED = 1 << 2,	/* the service's own: refused in a spec, never compared nor sent */
 	FIELD_HIDDEN = 1 << 3,	/* given back empty or not at all: cannot be compared with describe */
-	FIELD_MAY_HIDE = 1 << 4,	/* some services never give it back: absent (not null) or an empty text is unknown */
+	FIELD_MAY_HIDE = 1 << 4,	/* some services never give it back: absent (not null) is unknown */
 	FIELD_WRITE_ONLY = 1 << 5,	/* taken in a request, no part of the workflow: never compared */
 	FIELD_SET = 1 << 6,	/* a list whose order does not matter */
 	FIELD_CLOSED = 1 << 7,	/* a map in which an undeclared key is drift and goes */

@@ -39,7 +39,7 @@ static bool goes(const struct pass *p, const struct field *object, const struct 
 		return p->form == FORM_COMPARE || object == &workflow_field;
 	if (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY))
 		return true;
-	return (f->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE)) && value->kind == NODE_TEXT && !*value->text;
+	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
 }
 
 /* A step without type is a standard one; said aloud, so that a step that is another kind on the service

@@ -51,8 +51,6 @@ static const struct { const char *from, *compare, *declared, *request; } cases[]
 	  STEP("\"repository\":{\"url\":\"u\",\"token\":\"\"}"), STEP("\"repository\":{\"url\":\"u\"}") },
 	{ STEP("\"repository\":{\"url\":\"u\",\"token\":\"t\"}"), STEP("\"repository\":{\"url\":\"u\",\"token\":\"t\"}"),
 	  STEP("\"repository\":{\"url\":\"u\",\"token\":\"t\"}"), STEP("\"repository\":{\"url\":\"u\",\"token\":\"t\"}") },
-	{ STEP("\"auth\":{\"type\":\"api-key\",\"apiKey\":\"\"}"), STEP("\"auth\":{\"type\":\"api-key\"}"),
-	  STEP("\"auth\":{\"type\":\"api-key\",\"apiKey\":\"\"}"), STEP("\"auth\":{\"type\":\"api-key\"}") },
 	/* flowsync's own tags */
 	{ "{\"tags\":[{\"name\":\"flowsync-a\"},{\"name\":\"b\",\"id\":7},{\"name\":\"flowsyncer\"}]}",
 	  "{\"tags\":[{\"name\":\"b\"},{\"name\":\"flowsyncer\"}]}",
