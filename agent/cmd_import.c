@@ -12,12 +12,14 @@
 #include "agent/spec_names.h"
 #include "agent/stop.h"
 #include "agent/table.h"
+#include "reconcile/mask.h"
 #include "reconcile/json.h"
 #include "reconcile/spec_write.h"
 
 struct import {
 	struct context *ctx;
 	const char *dir, *endpoint;	/* endpoint: as the files call it */
+	const struct node *mask;	/* of the configuration; NULL: nothing */
 	struct connection connection;
 	int64_t deadline;
 	struct op_list list;
@@ -166,6 +168,7 @@ static void write_file(struct fetch *f)
 	const char *path = path_of(f->import, f->file);
 	struct err err;
 
+	mask_mark(&f->arena, f->call.answer, f->import->mask);
 	if (!spec_write(&f->arena, f->call.answer, f->import->endpoint, &text, &err))
 		err_wrap(&err, "%s", op_workflow(&f->arena, f->item->id, f->item->name));
 	else if (!file_create(path, text.text, text.len, 0666, &err))
@@ -307,6 +310,7 @@ static bool open_import(struct import *im, struct err *err)
 	if (!is_folder_or_nothing(im->dir, err) ||
 	    !connection_open(ctx, (unsigned)ctx->settings->concurrency, &im->connection, err))
 		return false;
+	im->mask = texts_list(im->ctx->arena, &im->ctx->settings->mask);
 	im->endpoint = im->connection.serve ? "the local service" : im->connection.endpoint.url;
 	return true;
 }

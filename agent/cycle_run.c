@@ -196,6 +196,8 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 	const struct settings *s = r->ctx->settings;
 	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
 	struct cycle_options meant = options_of(s, apply, r->report.verdict.invalid);
+
+	meant.mask = texts_list(r->ctx->arena, &s->mask);
 	struct dispatch dispatch;
 
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
@@ -241,11 +243,18 @@ static void talk_to_service(struct run *r, bool apply)
 		nothing_declared(r);
 }
 
-static bool check_owner(struct run *r)
+static bool check_settings(struct run *r)
 {
 	const struct settings *s = r->ctx->settings;
 	struct err err;
 
+	for (size_t i = 0; i < s->mask.count; i++)
+		if (s->mask.items[i][0] != '/') {
+			err_usage(&err, "mask \"%s\": expected a JSON Pointer, such as "
+			          "/steps/*/parameters/env/NAME", s->mask.items[i]);
+			fail(r, &err);
+			return false;
+		}
 	if (s->owner && !marker_is_owner(s->owner))
 		err_usage(&err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
 		          "\"settled-\", and not \"keep\"", s->owner);
@@ -327,7 +336,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct run r;
 
 	begin(&r, ctx, apply);
-	if (check_owner(&r) && read_source(&r))
+	if (check_settings(&r) && read_source(&r))
 		talk_to_service(&r, apply);
 	faults_sort(&r.faults);
 	struct node *tree = finish(&r, apply);

@@ -5,6 +5,7 @@
 #include "agent/history.h"
 #include "agent/state.h"
 #include "reconcile/digest.h"
+#include "reconcile/mask.h"
 
 static void keep(void *context, const struct record *record)
 {
@@ -46,6 +47,8 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
 	const struct spec *older = specs_find(&specs, s->spec->name);
+	if (older)
+		mask_mark(&a, older->body, s->memory->mask);
 	if (!older && s->spec->renamed_from)
 		older = specs_find(&specs, s->spec->renamed_from);
 	if (older && strcmp(digest_body(&a, older->body), s->digest) == 0)
@@ -85,7 +88,9 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 {
 	const char *state_dir = ctx->settings->state_dir;
 
-	*out = (struct memory){ .ctx = ctx, .faults = faults };
+	*out = (struct memory){
+		.ctx = ctx, .faults = faults, .mask = texts_list(ctx->arena, &ctx->settings->mask),
+	};
 	if (state_dir && (!state_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                              &out->state, err) ||
 	                  !state_load(out->state, ctx->arena, &out->records, err)))

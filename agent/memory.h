@@ -12,6 +12,7 @@ struct memory {
 	struct state *state;		/* NULL: there is no place for one */
 	struct history *history;	/* NULL: the source stands in no git work tree */
 	struct records records;
+	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
 	struct cycle_memory face;	/* for the cycle */
 };

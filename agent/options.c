@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "reconcile/near.h"
+#include "reconcile/node.h"
 
 #define PREFIX	"FLOWSYNC_"
 
@@ -137,6 +138,7 @@ const struct option option_table[] = {
 	  .otherwise = "stop" },
 	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
 	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
+	{ .key = "syncs.mask", .type = OPTION_LIST, AT(mask) },
 	{ 0 },
 };
 
@@ -418,4 +420,13 @@ void options_from_env(struct arena *a, unsigned groups, char **env, struct setti
 		if (eq && strncmp(*env, PREFIX, strlen(PREFIX)) == 0)
 			read_variable(a, groups | FOR_ALL, arena_strndup(a, *env, eq - *env), eq + 1, s, f);
 	}
+}
+
+struct node *texts_list(struct arena *a, const struct texts *texts)
+{
+	struct node *list = texts->count ? node_list(a) : NULL;
+
+	for (size_t i = 0; i < texts->count; i++)
+		node_add(a, list, node_text(a, texts->items[i]));
+	return list;
 }

@@ -103,7 +103,7 @@ struct settings {
 
 	const char *sync_name;
 	struct var_list vars;
-	struct texts vars_passthrough;
+	struct texts vars_passthrough, mask;
 
 	struct origin origins[SETTINGS_MAX];	/* by row of the table */
 };
@@ -146,6 +146,9 @@ void option_set(struct arena *a, const struct option *o, const char *text, const
 
 /* Where the setting `field`, a member of s, has its value from; NULL for its default. */
 const struct origin *settings_origin(const struct settings *s, const void *field);
+
+/* texts as a list of the tree; NULL if there is none. */
+struct node *texts_list(struct arena *a, const struct texts *texts);
 
 /* What follows the option in help, "FILE" or "human|json"; NULL for a flag. */
 const char *option_argument(struct arena *a, const struct option *o);

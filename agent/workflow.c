@@ -69,16 +69,24 @@ bool session_find(struct session *s, const char *word, int64_t *id, const char *
 
 /* ---- printing ---- */
 
+static struct node *masked(struct context *ctx, const struct node *n)
+{
+	struct node *copy = node_copy(ctx->arena, n);
+
+	mask_mark(ctx->arena, copy, texts_list(ctx->arena, &ctx->settings->mask));
+	return mask(ctx->arena, &workflow_field, copy, 1);
+}
+
 /* A workflow, or a list of workflows, for people's eyes. */
 static struct node *shown(struct context *ctx, const struct node *n)
 {
 	if (ctx->settings->show_masked)
 		return (struct node *)n;
 	if (n->kind != NODE_LIST)
-		return mask(ctx->arena, &workflow_field, n, 1);
+		return masked(ctx, n);
 	struct node *out = node_list(ctx->arena);
 	for (size_t i = 0; i < n->count; i++)
-		node_add(ctx->arena, out, mask(ctx->arena, &workflow_field, n->entries[i].value, 1));
+		node_add(ctx->arena, out, masked(ctx, n->entries[i].value));
 	return out;
 }
 

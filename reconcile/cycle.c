@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "reconcile/mask.h"
 #include "reconcile/match.h"
 
 static bool meant(const struct cycle_options *o, const char *name)
@@ -42,6 +43,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		const struct spec *spec = &specs->items[i];
 		if (!meant(options, spec->name))
 			continue;
+		mask_mark(a, spec->body, options->mask);
 		report->steps[c->count] = (struct step){ .name = spec->name, .at = spec->at };
 		c->works[c->count] = (struct work){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;

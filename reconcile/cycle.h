@@ -22,6 +22,7 @@ struct cycle_options {
 	bool no_adopt;			/* a workflow without our marker is a conflict */
 	bool mark;			/* put our marker on workflows that are equal already */
 	bool whole;			/* --undeclared remove */
+	const struct node *mask;	/* more that is masked, as for mask_mark(); NULL: nothing */
 	struct guard_limits limits;
 };
 

@@ -141,6 +141,9 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 {
 	unsigned flags = f ? f->flags : 0;
 	bool empty_text = n->kind == NODE_TEXT && !*n->text;
+
+	if (n->secret && n->kind != NODE_NULL)
+		return covered(a, cover, at, n);
 	struct buf out = BUF_TEXT;
 
 	if ((flags & FIELD_SECRET) && n->kind != NODE_NULL && !empty_text)
@@ -153,6 +156,36 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 		return node_copy(a, n);
 	((flags & FIELD_URL) ? add_whole_url : add_text)(cover, at, n->text, &out);
 	return text_node(a, &out, n->at);
+}
+
+/* ---- marks ---- */
+
+struct marking {
+	struct arena *arena;
+	const struct node *patterns;
+};
+
+static void mark(const struct marking *m, const struct path *at, const struct field *f, struct node *n,
+                 bool secret)
+{
+	/* An env that is given back as a list of maps has the places of a map. */
+	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
+
+	secret = secret || path_matches(m->arena, at, m->patterns);
+	if (n->kind < NODE_LIST)
+		n->secret |= secret;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		struct path here = { at, e->key, i };
+		mark(m, env_list ? at : &here, env_list ? f : field_child(f, e->key, ALL_KINDS), e->value,
+		     secret);
+	}
+}
+
+void mask_mark(struct arena *a, struct node *body, const struct node *patterns)
+{
+	if (patterns && patterns->count)
+		mark(&(struct marking){ a, patterns }, &(struct path){ 0 }, &workflow_field, body, false);
 }
 
 /* ---- for people ---- */

@@ -23,6 +23,10 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const struct path *at,
                               const struct field *outer, const struct field *f, const struct node *n);
 
+/* Marks every scalar at or below what patterns names as secret, in place; patterns is a list of JSON
+ * Pointers into a body, "*" matching one level (the `mask:` of a configuration); NULL: none. */
+void mask_mark(struct arena *a, struct node *body, const struct node *patterns);
+
 /* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever
  * a secret stands. */
 struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number);

@@ -27,6 +27,7 @@ struct node {
 	int64_t integer;	/* NODE_INT */
 	double real;		/* NODE_REAL */
 	const char *text;	/* NODE_TEXT: the text; other scalars: as it was written, or NULL */
+	bool secret;		/* to be masked whatever its field says: mask_mark() */
 	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
 	size_t count, room;
 	struct node_index *index;	/* node.c's own: finds the keys of a large map */

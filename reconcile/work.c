@@ -149,9 +149,12 @@ static enum reason leading_reason(const struct diff *diff)
 static void compare(struct work *w, const struct node *described, const struct node *record,
                     struct diff *out)
 {
+	struct node *observed = digest_ordered(&w->arena, described);
+
+	mask_mark(&w->arena, observed, w->cycle->options.mask);
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
-		.observed = digest_ordered(&w->arena, described), .ignore = w->spec->ignore,
+		.observed = observed, .ignore = w->spec->ignore,
 		.record = record, .sealed = seal(w, w->spec->body), .whole = w->cycle->options.whole,
 		.resources = w->cycle->resources.answer,
 	}, out);

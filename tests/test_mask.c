@@ -217,6 +217,30 @@ static void that_a_secret_changed_is_visible(void **state)
 	    "Plan: 0 to create, 1 to change, 0 to delete; 0 unchanged\n");
 }
 
+static void what_a_configuration_names_is_masked_too(void **state)
+{
+	static const struct { const char *patterns, *body, *masked; } cases[] = {
+		{ "[\"/steps/*/command\"]", "{\"steps\":{\"a\":{\"command\":\"c\",\"imageId\":7}}}",
+		  "{\"steps\":{\"a\":{\"command\":\"(masked #1)\",\"imageId\":7}}}" },
+		/* All that is below. */
+		{ "[\"/tags\"]", "{\"name\":\"n\",\"tags\":[{\"name\":\"a\"},{\"name\":\"b\"}]}",
+		  "{\"name\":\"n\",\"tags\":[{\"name\":\"(masked #1)\"},{\"name\":\"(masked #1)\"}]}" },
+		/* env as describe gives it has the places of a map. */
+		{ "[\"/steps/a/parameters/env/X\"]",
+		  "{\"steps\":{\"a\":{\"parameters\":{\"env\":[{\"X\":\"1\"},{\"Y\":\"2\"}]}}}}",
+		  "{\"steps\":{\"a\":{\"parameters\":{\"env\":[{\"X\":\"(masked #1)\"},{\"Y\":\"2\"}]}}}}" },
+		{ "[\"/steps/b/command\"]", "{\"steps\":{\"a\":{\"command\":\"c\"}}}",
+		  "{\"steps\":{\"a\":{\"command\":\"c\"}}}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *body = tree_json(&a, cases[i].body);
+		mask_mark(&a, body, tree_json(&a, cases[i].patterns));
+		assert_string_equal(tree_text(&a, mask(&a, &workflow_field, body, 1)), cases[i].masked);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +250,7 @@ int main(void)
 		cmocka_unit_test(masked_values_are_cut_out_of_any_text),
 		cmocka_unit_test(no_output_of_any_cycle_shows_a_secret),
 		cmocka_unit_test(that_a_secret_changed_is_visible),
+		cmocka_unit_test(what_a_configuration_names_is_masked_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

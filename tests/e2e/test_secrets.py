@@ -166,6 +166,20 @@ class SecretsTest(SyncCase):
         for value in self.secrets:
             self.assertNotIn(value.encode(), line)
 
+    def test_what_a_configuration_masks_is_shown_nowhere(self):
+        spec = "name: w\nsteps: {{s: {{imageId: 7, command: {}, parameters: {{env: {{REGION: {}}}}}}}}}\n"
+        config = self.tmp / "flowsync.yaml"
+        config.write_text("syncs: [{mask: [/steps/*/command, /steps/*/parameters/env/REGION]}]\n")
+        for more in ([], ["--undeclared", "remove"]):
+            specs = self.write({"w.yaml": spec.format(self.secret(), self.secret())})
+            self.look("plan", "-c", config, specs, *more)
+            self.look("sync", "-c", config, specs, *more)
+        self.expect(0, "workflow", "describe", "w", "-c", config, "-o", "yaml")
+        self.expect(0, "import", "-c", config, "--out", self.tmp / "copy")
+        self.assertNoSecretIn(self.state, self.tmp / "copy")
+        config.write_text("syncs: [{mask: [steps]}]\n")
+        self.assertIn('mask "steps": expected a JSON Pointer', self.expect(64, "plan", "-c", config, specs).err)
+
     def test_the_local_service_shows_no_secret(self):
         specs = self.write({"w.yaml": self.text()})
         self.sync(specs)
