@@ -75,7 +75,7 @@ const struct option option_table[] = {
 	  .key = "syncs.undeclared", .help = "keys that no spec has" },
 	{ "adopt", 0, OPTION_WORD, FOR_CYCLE, AT(adopt), .words = adopt_words, .otherwise = "yes",
 	  .key = "syncs.adopt", .help = "take on workflows that nobody owns" },
-	{ "mark", 0, OPTION_FLAG, FOR_SYNC, AT(mark),
+	{ "mark", 0, OPTION_FLAG, FOR_CYCLE, AT(mark),
 	  .help = "mark as own what is equal already" },
 	{ "max-delete-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_delete_percent), .argument = "P",
 	  .key = "syncs.max_delete_percent", .least = 0, .most = 100,

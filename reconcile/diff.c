@@ -113,7 +113,7 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 		.sent = value_digest(w, at, to),
 		.kept = value_digest(w, at, from),
 		.is_item = at->outer && at->outer->type == FIELD_LIST,
-		.strict = is_strict(at->field) && !reads_the_same(w->arena, from, to),
+		.strict = to && is_strict(at->field) && !reads_the_same(w->arena, from, to),
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);

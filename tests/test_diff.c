@@ -214,6 +214,22 @@ static void shapes_are_brought_together(void **state)
 	check_all(cases, ARRAY_LEN(cases));
 }
 
+/* What comes back though it was taken away: the service's own, and no value that it refused. */
+static void what_the_service_fills_in_again_is_not_refused(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct node *declared = place_in(&a, "s/command", tree_json(&a, "\"c\""));
+	struct node *observed = tree_json(&a, "{\"steps\":{\"s\":{\"command\":\"c\",\"imageVersionId\":1}}}");
+	struct diff diff;
+
+	diff_three_way(&a, &(struct diff_sides){
+		.name = "", .declared = normalise(&a, declared), .observed = normalise(&a, observed), .whole = true,
+	}, &diff);
+	assert_int_equal(diff.count, 1);
+	assert_string_equal(diff.items[0].path, "/steps/s/imageVersionId");
+	assert_false(diff.items[0].strict);
+}
+
 /* What is judged refused if a second write does not change it either. */
 static void a_number_that_is_shown_as_its_text_was_kept(void **state)
 {
@@ -374,6 +390,7 @@ int main(void)
 		cmocka_unit_test(sets_have_no_order_and_a_declared_list_is_the_whole_truth),
 		cmocka_unit_test(lists_that_are_no_sets_have_an_order),
 		cmocka_unit_test(shapes_are_brought_together),
+		cmocka_unit_test(what_the_service_fills_in_again_is_not_refused),
 		cmocka_unit_test(a_number_that_is_shown_as_its_text_was_kept),
 		cmocka_unit_test(options_that_are_absent_are_unknown_and_null_is_none),
 		cmocka_unit_test(steps_are_closed_and_other_maps_are_open),

@@ -69,8 +69,8 @@ class Git:
 class Runs:
     """Commands over one folder of specs against one service, with what the mode remembers between them."""
 
-    def __init__(self, case, mode, label, url=True):
-        self.case, self.mode, self.url, self.count = case, mode, url, 0
+    def __init__(self, case, mode, label, url=True, options=()):
+        self.case, self.mode, self.url, self.options, self.count = case, mode, url, options, 0
         self.top = case.tmp / re.sub(r"\W", "-", label)[:60] / mode
         self.folder = self.top / "specs"
         self.folder.mkdir(parents=True)
@@ -88,11 +88,11 @@ class Runs:
             shutil.rmtree(self.top / "state", ignore_errors=True)
         self.count += 1
         state = self.top / (f"state-{self.count}" if self.mode == "git" else "state")
-        result = self.case.flowsync(*args, "-o", "json", "--verbose", "--concurrency", "8", self.folder,
+        result = self.case.flowsync(*args, "-o", "json", "--verbose", "--concurrency", "8", *self.options, self.folder,
                                     endpoint=self.url, env={"FLOWSYNC_STATE_DIR": state})
         report = result.json()
         done = report["requests"]["by_operation"]
-        sent = sum(count for operation, count in done.items() if not operation.startswith(("list_", "describe_")))
+        sent = sum(count for operation, count in done.items() if not operation.startswith(("list_", "describe_", "get_")))
         return (report["exit_code"], sent), report
 
     def cycles(self, texts, plan):
@@ -166,7 +166,7 @@ class PeerLawTest(LawCase):
         self.addCleanup(peer.stop)
         return peer
 
-    def outcome(self, names, mode):
+    def outcome(self, names, mode, options=()):
         """([sync, sync, plan], report) with the specs, and with changed ones; what a good client never sends.
 
         To save time, "lost" stops before the change, and for the others the plan comes at the end only.
@@ -175,15 +175,15 @@ class PeerLawTest(LawCase):
         for body in self.bodies:
             peer.add(copy.deepcopy(body))
         peer.set_habits(*names)
-        runs = Runs(self, mode, ",".join(names), peer.url)
+        runs = Runs(self, mode, ",".join([*names, *options]), peer.url, options)
         first = runs.cycles(self.texts, mode == "lost")
         later = None if mode == "lost" else runs.cycles(changed(self.texts), True)
         return first, later, peer.complaints + peer.broken
 
-    def outcomes(self, sets):
+    def outcomes(self, sets, options=()):
         asked = [(names, mode) for names in sets for mode in MODES]
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            found = dict(zip(asked, pool.map(lambda a: self.outcome(*a), asked)))
+            found = dict(zip(asked, pool.map(lambda a: self.outcome(*a, options), asked)))
         print_table(sets, found)
         return found
 
@@ -211,6 +211,14 @@ class PeerLawTest(LawCase):
         sets = [tuple(good), ("lower-tags", "reorder"), ("trim-text", "reorder", "text-numbers")]
         sets += [tuple(draw.sample(good, draw.randint(2, 10))) for _ in range(RANDOM_SETS)]
         self.check_all(self.outcomes(sets), REFUSES)
+
+    def test_where_the_spec_is_the_whole_truth_what_the_service_fills_in_is_its_habit(self):
+        sets = [("defaults",), ("null-keys", "extra-keys", "watcher-ids"), ("many-triggers",),
+                ("hide-retry", "hide-metadata", "hide-tokens", "hide-auth"), ("defaults", "reorder", "text-numbers")]
+        self.check_all(self.outcomes(sets, ("--undeclared", "remove")), set())
+
+    def test_marking_ends(self):
+        self.check_all(self.outcomes([("runs",), ("lower-tags", "reorder")], ("--mark",)), set())
 
 
 def print_table(sets, found):
