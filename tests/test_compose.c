@@ -204,10 +204,10 @@ static const struct {
 	{ "... and what is ignored",
 	  "{\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1,\"command\":\"c\"}}}",
 	  "{\"name\":\"n\",\"retryOptions\":{\"duration\":9},\"watchers\":[{\"user\":\"u\"}],\"steps\":{\"s\":{\"command\":\"d\","
-	  "\"parameters\":{\"env\":[{\"A\":\"1\"},{\"B\":\"1\"}],\"secrets\":[\"x\"]}},\"t\":{\"command\":\"x\"},\"u\":{\"imageId\":7}}}",
+	  "\"parameters\":{\"env\":[{\"A\":\"1\"},{\"B\":\"1\"}],\"secrets\":[\"x\"]}},\"t\":{\"command\":\"x\"},\"u\":{\"imageId\":7,\"parents\":[\"t\"]}}}",
 	  "[\"/steps/*/command\",\"/watchers\",\"/steps/s/parameters/env/A\",\"/steps/u\"]", NULL, true,
 	  "{\"name\":\"n\",\"watchers\":[{\"user\":\"u\"}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1,\"command\":\"d\","
-	  "\"parameters\":{\"env\":{\"A\":\"1\"}}},\"u\":{\"imageId\":7,\"type\":\"standard\"}},"
+	  "\"parameters\":{\"env\":{\"A\":\"1\"}}},\"u\":{\"imageId\":7,\"type\":\"standard\",\"parents\":[]}},"
 	  "\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
 };
 
