@@ -226,7 +226,8 @@ static bool wants_json(const struct command_line *line, char **env)
 	return output && strcasecmp(output, "json") == 0;
 }
 
-/* What is wrong before the command runs.  The command may be a table of commands that lacks its word. */
+/* What is wrong before the command runs.  The command may be a table of commands that lacks its
+ * word. */
 static void check_line(struct context *ctx, const struct command_line *line, struct settings *s,
                        struct vars *vars, struct faults *f)
 {
@@ -242,8 +243,8 @@ static void check_line(struct context *ctx, const struct command_line *line, str
 		vars_build(ctx->arena, s, ctx->env, vars, f);
 }
 
-/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a step: the write
- * fails and is reported. */
+/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a
+ * step: the write fails and is reported. */
 static bool watch_signals(struct context *ctx, struct err *err)
 {
 	stop_no_sigpipe();
@@ -270,7 +271,8 @@ static int run_command(struct context *ctx, const struct command_line *line, str
 	return ctx->command->run(ctx);
 }
 
-/* Results that did not reach their reader are no success, nor a plan whose changes may be pending. */
+/* Results that did not reach their reader are no success, nor a plan whose changes may be
+ * pending. */
 static int close_output(struct context *ctx, int code)
 {
 	errno = 0;

@@ -20,8 +20,9 @@ struct command {
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
 	int (*run)(struct context *ctx);	/* returns the exit code */
-	/* The report of a command line that is wrong, where a report is promised on every exit code; the log has
-	 * told the faults.  NULL: with -o json {"errors", "warnings", "exit_code"} is printed. */
+	/* The report of a command line that is wrong, where a report is promised on every exit
+	 * code; the log has told the faults.  NULL: with -o json {"errors", "warnings",
+	 * "exit_code"} is printed. */
 	void (*refused)(struct context *ctx, const struct faults *faults);
 };
 
@@ -44,23 +45,23 @@ struct context {
 /* Runs what argv asks for; returns the exit code. */
 int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err);
 
-/* For a command that cannot go on: logs err and, with -o json, prints it as the one document.  Returns the exit
- * code that follows from its kind. */
+/* For a command that cannot go on: logs err and, with -o json, prints it as the one document.
+ * Returns the exit code that follows from its kind. */
 int cli_fail(struct context *ctx, const struct err *err);
 /* The same for all that is wrong with what was declared, and the exit code is that of kind. */
 int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind);
 /* The same for what is wrong with the command line, the variables or the configuration: 64. */
 int cli_fail_usage(struct context *ctx, const struct faults *faults);
 
-/* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it was given twice on the
- * command line, or nowhere. */
+/* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it
+ * was given twice on the command line, or nowhere. */
 bool cli_dir(const struct context *ctx, const char **out, struct err *err);
 
 /* Prints the help of a command; path is "" for the program itself. */
 void cli_help(const struct command *command, const char *path, FILE *out);
 
-/* The command that words begin with below root, as deep as sub-commands go; root itself if there is none.  *used is
- * how many words that took, *path their text. */
+/* The command that words begin with below root, as deep as sub-commands go; root itself if there
+ * is none.  *used is how many words that took, *path their text. */
 const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
                                size_t count, size_t *used, const char **path);
 

@@ -4,7 +4,8 @@
 
 enum { WIDTH = 80 };
 
-/* Fills lines with the words of text, however it is broken in the source; an empty line parts paragraphs. */
+/* Fills lines with the words of text, however it is broken in the source; an empty line parts
+ * paragraphs. */
 static void print_wrapped(const char *text, FILE *out)
 {
 	size_t column = 0;

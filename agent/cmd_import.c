@@ -116,7 +116,8 @@ static void choose(struct import *im)
 	qsort(im->fetches, im->count, sizeof *im->fetches, by_file);
 }
 
-/* All of them are looked at before anything is written, so that a wrong directory is left as it was. */
+/* All of them are looked at before anything is written, so that a wrong directory is left as it
+ * was. */
 static bool nothing_in_the_way(struct import *im)
 {
 	struct stat st;

@@ -9,7 +9,8 @@
 #include "reconcile/json.h"
 #include "reconcile/spec.h"
 
-/* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs is certainly a slip. */
+/* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
+ * is certainly a slip. */
 static void read_path(struct arena *a, const char *path, struct source_files *files, struct faults *faults)
 {
 	size_t before = files->count;

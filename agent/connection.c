@@ -34,7 +34,8 @@ static bool choose_token(struct context *ctx, const struct endpoint *endpoint, c
 	}, out, err);
 }
 
-/* The embedded service is reached as any other: by its address and a token, which never leaves this process. */
+/* The embedded service is reached as any other: by its address and a token, which never leaves
+ * this process. */
 static bool start_local(struct context *ctx, struct connection *c, const char **token,
                         struct err *err)
 {

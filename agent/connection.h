@@ -1,5 +1,5 @@
-/* connection.h: the service that a command talks to, from its settings: endpoint, token, REST client, and the
- * embedded service where that is meant. */
+/* connection.h: the service that a command talks to, from its settings: endpoint, token, REST
+ * client, and the embedded service where that is meant. */
 #ifndef AGENT_CONNECTION_H
 #define AGENT_CONNECTION_H
 
@@ -15,7 +15,8 @@ struct connection {
 	struct serve *serve;		/* NULL: the service is somewhere else */
 };
 
-/* Opens no socket to a service elsewhere yet.  What it takes from ctx stays valid as long as ctx->arena. */
+/* Opens no socket to a service elsewhere yet.  What it takes from ctx stays valid as long as
+ * ctx->arena. */
 bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err);
 void connection_close(struct connection *connection);	/* takes one that was never opened, if zeroed */
 

@@ -81,8 +81,8 @@ static bool is_directory(const char *dir, struct err *err)
 	return false;
 }
 
-/* Most likely a wrong directory.  Where something could be deleted the guard has its say first, and it must know what is
- * owned. */
+/* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
+ * and it must know what is owned. */
 static bool nothing_declared(struct run *r)
 {
 	if (r->specs.count || r->ctx->settings->allow_empty)
@@ -93,7 +93,8 @@ static bool nothing_declared(struct run *r)
 	return true;
 }
 
-/* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so" (design, 4). */
+/* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so"
+ * (design, 4). */
 static bool go_on_without(struct run *r)
 {
 	if (!r->specs.count)
@@ -278,7 +279,8 @@ static struct node *finished_tree(struct run *r)
 	return report_tree(r->ctx->arena, &r->report);
 }
 
-/* False if the report could not be written where --report says; the cycle was what it was all the same. */
+/* False if the report could not be written where --report says; the cycle was what it was all
+ * the same. */
 static bool write_report(struct run *r, const struct node *tree, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -301,7 +303,8 @@ static bool store_report(struct run *r, const struct node *tree, struct err *err
 	return reports_store(state_dir, tree, stamp_now(), err);
 }
 
-/* Writes the report where --report says and, if it is to be stored, to the state directory; gives it. */
+/* Writes the report where --report says and, if it is to be stored, to the state directory;
+ * gives it. */
 static struct node *finish(struct run *r, bool store)
 {
 	struct node *tree = finished_tree(r);

@@ -6,7 +6,8 @@
 
 /* Returns the exit code; the report is written and printed on every one. */
 int cycle_run(struct context *ctx, bool apply);
-/* The same for a command line that is wrong: its report, but nothing for people, who have read the log. */
+/* The same for a command line that is wrong: its report, but nothing for people, who have read
+ * the log. */
 void cycle_refused(struct context *ctx, const struct faults *faults, bool apply);
 
 #endif

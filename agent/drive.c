@@ -69,7 +69,8 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 	void *task;
 
 	while (!dispatch_idle(dispatch)) {
-		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to it. */
+		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to
+		 * it. */
 		if (!stopped && readable(stop_fd)) {
 			stopped = true;
 			dispatch_stop(dispatch);

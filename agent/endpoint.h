@@ -1,5 +1,5 @@
-/* endpoint.h: which service is meant, and which token may go to it (contract section 1,
- * design section 3).  Pure: the environment comes in as arguments.  URLs are taken apart by libcurl's
+/* endpoint.h: which service is meant, and which token may go to it (contract section 1, design
+ * section 3).  Pure: the environment comes in as arguments.  URLs are taken apart by libcurl's
  * parser, so that the host that the rules look at is the host that rest.c connects to. */
 #ifndef AGENT_ENDPOINT_H
 #define AGENT_ENDPOINT_H
@@ -24,9 +24,10 @@ struct endpoint_choice {
 	const char *env_stage;	/* STAGE; NULL: not set */
 };
 
-/* An endpoint beats a stage.  With neither it is an error of kind ERR_USAGE that says which choices there are; so
- * is a URL with user or password, a query, a fragment, or another scheme than https or http.  A URL without path gets
- * /workflows/api/v1; slashes at its end go.  Text is copied to a. */
+/* An endpoint beats a stage.  With neither it is an error of kind ERR_USAGE that says which
+ * choices there are; so is a URL with user or password, a query, a fragment, or another scheme
+ * than https or http.  A URL without path gets /workflows/api/v1; slashes at its end go.  Text
+ * is copied to a. */
 bool endpoint_resolve(struct arena *a, const struct endpoint_choice *choice,
                       struct endpoint *out, struct err *err);
 
@@ -37,10 +38,12 @@ struct token_choice {
 	const char *api_key;		/* API_KEY */
 };
 
-/* Picks the token for endpoint: token file, FLOWSYNC_TOKEN, then, for hosts under peak.ai only, PEAK_AUTH_TOKEN and
- * API_KEY; an empty one counts as not set.  ERR_USAGE without any (naming what can be set, and saying so if PEAK_AUTH_TOKEN or
- * API_KEY was passed over because of the host), for plain http to a host that is not loopback, and for a token with control
- * characters or spaces other than the one of "Bearer x".  White space at its ends is cut.  No text of a token is ever in an error. */
+/* Picks the token for endpoint: token file, FLOWSYNC_TOKEN, then, for hosts under peak.ai only,
+ * PEAK_AUTH_TOKEN and API_KEY; an empty one counts as not set.  ERR_USAGE without any (naming
+ * what can be set, and saying so if PEAK_AUTH_TOKEN or API_KEY was passed over because of the
+ * host), for plain http to a host that is not loopback, and for a token with control characters
+ * or spaces other than the one of "Bearer x".  White space at its ends is cut.  No text of a
+ * token is ever in an error. */
 bool endpoint_token(struct arena *a, const struct endpoint *endpoint,
                     const struct token_choice *choice, const char **out, struct err *err);
 

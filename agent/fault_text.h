@@ -8,7 +8,8 @@
 /* "file:line:column: message", with "warning: " before the message of one; one harmless line. */
 const char *fault_line(struct arena *a, const struct fault *fault);
 
-/* A list of {message, file, line, column}, null where there is none, of the faults that are warnings, or of the others. */
+/* A list of {message, file, line, column}, null where there is none, of the faults that are
+ * warnings, or of the others. */
 struct node *fault_list(struct arena *a, const struct faults *faults, bool warnings);
 
 #endif

@@ -89,7 +89,8 @@ static bool cannot_write(struct err *err)
 	return err_sys(err, errno, "cannot be written");
 }
 
-/* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that somebody put there. */
+/* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
+ * somebody put there. */
 static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
 {
 	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
@@ -97,7 +98,8 @@ static bool write_in_place(const char *path, const char *bytes, size_t len, mode
 	return (fd >= 0 && write_all(fd, bytes, len)) || cannot_write(err);
 }
 
-/* Without this a rename may be lost with the power; file systems that cannot do it say so, which is no failure. */
+/* Without this a rename may be lost with the power; file systems that cannot do it say so, which
+ * is no failure. */
 static void sync_folder(struct arena *a, const char *path)
 {
 	const char *folder = file_folder(a, path);

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A pattern is a row of parts, and matching walks all ways through them side by side: a pattern of many
- * stars costs its length times the path's, where trying one way after the other could take for ever. */
+/* A pattern is a row of parts, and matching walks all ways through them side by side: a pattern
+ * of many stars costs its length times the path's, where trying one way after the other could
+ * take for ever. */
 enum part_kind {
 	PART_BYTE,
 	PART_ANY,	/* ? */
@@ -55,8 +56,8 @@ static bool in_class(const char *name, size_t len, int c, bool *known)
 	return false;
 }
 
-/* p stands behind "[:".  Adds the class to set and returns its "]"; NULL for a class that nobody knows; p itself if
- * this is no class after all. */
+/* p stands behind "[:".  Adds the class to set and returns its "]"; NULL for a class that nobody
+ * knows; p itself if this is no class after all. */
 static const char *read_class(const char *p, bool *set)
 {
 	const char *end = strchr(p, ']');
@@ -110,7 +111,8 @@ static const char *read_set(const char *p, bool *set)
 	return p + 1;
 }
 
-/* Two stars or more stand for folders only where a slash or an end is on both sides; elsewhere they are one star. */
+/* Two stars or more stand for folders only where a slash or an end is on both sides; elsewhere
+ * they are one star. */
 static const char *read_stars(const char *pattern, const char *p, struct rule *r)
 {
 	const char *end = p + strspn(p, "*");

@@ -1,7 +1,8 @@
 /* ignore.h: which paths a .flowsyncignore leaves out, by the rules of gitignore(5).
  *
- * Each folder may have its own file; its rules hold below it and go before those of the folders around.  Within a file the
- * last rule that matches decides.  What lies in a folder that is left out is not asked about: nothing brings it back. */
+ * Each folder may have its own file; its rules hold below it and go before those of the folders
+ * around.  Within a file the last rule that matches decides.  What lies in a folder that is left
+ * out is not asked about: nothing brings it back. */
 #ifndef AGENT_IGNORE_H
 #define AGENT_IGNORE_H
 
@@ -11,8 +12,8 @@ struct ignore;
 
 enum { IGNORE_MAX_BYTES = 64 << 10 };	/* of one file; refused by the reader of the file */
 
-/* The rules in text, which stood in folder ("" is the source itself, "a/b" without slash at the end), laid over those of
- * outer (NULL: none). */
+/* The rules in text, which stood in folder ("" is the source itself, "a/b" without slash at the
+ * end), laid over those of outer (NULL: none). */
 const struct ignore *ignore_read(struct arena *a, const struct ignore *outer,
                                  const char *folder, const char *text);
 

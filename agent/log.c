@@ -19,7 +19,8 @@ static void add_json(struct buf *line, enum log_level level, const char *text)
 	buf_adds(line, "{\"ts\":\"");
 	stamp_add(line, stamp_now());
 	buf_addf(line, "\",\"level\":\"%s\",\"msg\":\"", levels[level].word);
-	/* Plain text has no control characters and is UTF-8: two characters are left that JSON minds. */
+	/* Plain text has no control characters and is UTF-8: two characters are left that JSON
+	 * minds. */
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
 			buf_addc(line, '\\');
@@ -48,8 +49,8 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 		add_json(&line, level, buf_str(&plain));
 	else
 		add_text(&line, level, log->color, buf_str(&plain));
-	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.  Where even
-	 * this fails there is nobody left to tell. */
+	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.
+	 * Where even this fails there is nobody left to tell. */
 	fwrite(buf_str(&line), 1, line.len, log->to);
 }
 

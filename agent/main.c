@@ -5,8 +5,9 @@
 
 #include "agent/cli.h"
 
-/* Whoever starts us with stdout closed must not find a report, or a password's file, in what we open first: each of the
- * three gets a place, one that cannot be used the way it is meant, so that a write to it still fails. */
+/* Whoever starts us with stdout closed must not find a report, or a password's file, in what we
+ * open first: each of the three gets a place, one that cannot be used the way it is meant, so
+ * that a write to it still fails. */
 static void fill_standard_files(void)
 {
 	for (int fd = 0; fd <= 2; fd++)

@@ -60,7 +60,8 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 	struct search search = { m, a, spec, digest, NULL };
 	struct err err;
 
-	/* A history that cannot be read is one that is not there: what it would tell is only asked for. */
+	/* A history that cannot be read is one that is not there: what it would tell is only
+	 * asked for. */
 	if (m->history && !history_versions(m->history, spec->at.file, look_at_version, &search, &err))
 		log_debug(m->ctx->log, "history of %s: %s", spec->at.file, err.msg);
 	return search.found;

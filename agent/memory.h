@@ -1,4 +1,5 @@
-/* memory.h: what a cycle is told of earlier ones: records of the state, and older versions of a spec from git. */
+/* memory.h: what a cycle is told of earlier ones: records of the state, and older versions of a
+ * spec from git. */
 #ifndef AGENT_MEMORY_H
 #define AGENT_MEMORY_H
 
@@ -15,8 +16,8 @@ struct memory {
 	struct cycle_memory face;	/* for the cycle */
 };
 
-/* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan nothing is written.
- * endpoint is a name for the service; dir is the source. */
+/* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan
+ * nothing is written. endpoint is a name for the service; dir is the source. */
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
                  struct faults *faults, struct memory *out, struct err *err);
 /* After a sync that ended well: the revision that is applied now. */

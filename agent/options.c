@@ -341,7 +341,8 @@ static const char *state_dir(struct arena *a, char **env)
 
 	if (given)
 		return arena_strndup(a, given, strcspn(given, ":"));
-	/* "All paths must be absolute. If an implementation encounters a relative path ... it should ignore it." */
+	/* "All paths must be absolute. If an implementation encounters a relative path ... it
+	 * should ignore it." */
 	if (xdg && *xdg == '/')
 		return arena_printf(a, "%s/flowsync", xdg);
 	return home ? arena_printf(a, "%s/.local/state/flowsync", home) : NULL;
@@ -382,7 +383,8 @@ static void set_from_variable(struct arena *a, const struct option *o, const cha
 			option_set(a, o, line, &from, s, f);
 }
 
-/* A token has a variable of its own and no option, because everybody on the machine can read a command line. */
+/* A token has a variable of its own and no option, because everybody on the machine can read a
+ * command line. */
 static const char token_variable[] = PREFIX "TOKEN";
 
 static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,

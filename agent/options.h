@@ -1,9 +1,10 @@
-/* options.h: every setting of the program, in one table: its option, variable, key in the configuration file, default
- * and help.  Parsing, help texts and the reading of the configuration file all come from that table: a new
- * option is one row in options.c and one member of struct settings.
+/* options.h: every setting of the program, in one table: its option, variable, key in the
+ * configuration file, default and help.  Parsing, help texts and the reading of the
+ * configuration file all come from that table: a new option is one row in options.c and one
+ * member of struct settings.
  *
- * An option beats a variable, a variable beats the file, the file beats the default; apply them in the order default,
- * file, variables, options.  A list is replaced as a whole, never mixed. */
+ * An option beats a variable, a variable beats the file, the file beats the default; apply them
+ * in the order default, file, variables, options.  A list is replaced as a whole, never mixed. */
 #ifndef AGENT_OPTIONS_H
 #define AGENT_OPTIONS_H
 
@@ -110,7 +111,8 @@ struct settings {
 /* The table, one row a setting; ends with a row without name and key. */
 extern const struct option option_table[];
 
-/* A command line taken apart: nothing is judged yet but whether an option is known and has its value. */
+/* A command line taken apart: nothing is judged yet but whether an option is known and has its
+ * value. */
 struct given { const char *name, *value; };	/* name without dashes; value NULL for a flag */
 
 struct command_line {
@@ -121,17 +123,20 @@ struct command_line {
 	bool help, version;		/* -h, --help; --version */
 };
 
-/* Takes argv[1..] apart; text is not copied.  After a fault it goes on, so that -o json is seen behind it. */
+/* Takes argv[1..] apart; text is not copied.  After a fault it goes on, so that -o json is seen
+ * behind it. */
 void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct faults *faults);
 
 /* Puts the defaults in; groups choose among rows of one name.  env is for the state directory. */
 void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s);
 
-/* What of env begins with FLOWSYNC_: those of groups are set, those of other commands passed over, the rest named in
- * a warning.  An empty one counts as not set; a list has one item a line. */
+/* What of env begins with FLOWSYNC_: those of groups are set, those of other commands passed
+ * over, the rest named in a warning.  An empty one counts as not set; a list has one item a
+ * line. */
 void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *faults);
 
-/* What was given on the command line; an option that is not of groups is a fault that names command. */
+/* What was given on the command line; an option that is not of groups is a fault that names
+ * command. */
 void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
                        struct settings *s, struct faults *faults);
 

@@ -50,8 +50,8 @@ static void add_given(struct arena *a, struct command_line *line, const struct o
 	line->given[line->given_count++] = (struct given){ o->name, value };
 }
 
-/* arg is what follows the two dashes, next the argument after it.  True if next was its value.  What follows an unknown
- * name is not repeated: it may be a token. */
+/* arg is what follows the two dashes, next the argument after it.  True if next was its value.
+ * What follows an unknown name is not repeated: it may be a token. */
 static bool scan_long(struct arena *a, const char *arg, const char *next,
                       struct command_line *line, struct faults *f)
 {
@@ -77,7 +77,8 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 	return takes_next;
 }
 
-/* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as its value. */
+/* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as
+ * its value. */
 static bool scan_letters(struct arena *a, const char *arg, const char *next,
                          struct command_line *line, struct faults *f)
 {

@@ -78,8 +78,8 @@ static size_t give_body(char *to, size_t size, size_t count, void *arg)
 	return len;
 }
 
-/* When a kept connection breaks, libcurl sends the request again by itself on a new one.  For a POST that could
- * create a workflow twice, so it does not get the body a second time. */
+/* When a kept connection breaks, libcurl sends the request again by itself on a new one.  For a
+ * POST that could create a workflow twice, so it does not get the body a second time. */
 static int refuse_to_rewind(void *arg, curl_off_t offset, int origin)
 {
 	return CURL_SEEKFUNC_FAIL;
@@ -167,7 +167,8 @@ static void make_headers(struct rest *rest, const char *token)
 {
 	add_header(rest, "Accept: application/json");
 	add_header(rest, "Content-Type: application/json");
-	/* Without this libcurl asks before a larger body and waits a second for leave, which few servers give. */
+	/* Without this libcurl asks before a larger body and waits a second for leave, which few
+	 * servers give. */
 	add_header(rest, "Expect:");
 	if (token) {
 		CLEANUP(buf_done) struct buf line = BUF_TEXT;
@@ -362,8 +363,9 @@ static void explain_certificate(struct exchange *x)
 	long verdict;
 
 	GET(x->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	/* libcurl looks at the name before it reads OpenSSL's verdict on the chain, which until then is 1,
-	 * "unspecified".  A chain that OpenSSL refuses ends the handshake earlier, with its own number. */
+	/* libcurl looks at the name before it reads OpenSSL's verdict on the chain, which until
+	 * then is 1, "unspecified".  A chain that OpenSSL refuses ends the handshake earlier,
+	 * with its own number. */
 	if (verdict <= 1)
 		buf_addf(&x->error, "the certificate that %s shows is for another host name", x->rest->address);
 	else
@@ -390,7 +392,8 @@ static void explain_size(struct exchange *x)
 		buf_addf(&x->error, "the answer is larger than %zu MiB", most >> 20);
 }
 
-/* The one place where libcurl's words become ours.  Returns true if sending it again cannot help. */
+/* The one place where libcurl's words become ours.  Returns true if sending it again cannot
+ * help. */
 static bool explain(struct exchange *x, CURLcode code)
 {
 	const struct rest *rest = x->rest;

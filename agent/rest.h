@@ -1,6 +1,6 @@
-/* rest.h: carries requests to the workflow service and brings answers back, several at a
- * time over connections that are kept.  It decides nothing: what is sent again, and when, is
- * the core's (reconcile/dispatch.h).  The only file that carries anything with libcurl is rest.c. */
+/* rest.h: carries requests to the workflow service and brings answers back, several at a time
+ * over connections that are kept.  It decides nothing: what is sent again, and when, is the
+ * core's (reconcile/dispatch.h).  The only file that carries anything with libcurl is rest.c. */
 #ifndef AGENT_REST_H
 #define AGENT_REST_H
 
@@ -31,8 +31,8 @@ void rest_closep(struct rest **rest);
 void rest_send(struct rest *rest, const struct request *request, void *tag);
 unsigned rest_in_flight(const struct rest *rest);
 
-/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or stop_fd (-1:
- * none) became readable.  *answer is valid until the next call with rest. */
+/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or stop_fd
+ * (-1: none) became readable.  *answer is valid until the next call with rest. */
 bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struct answer *answer);
 
 #endif

@@ -63,7 +63,8 @@ static bool is_spec_name(const char *name)
 	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-/* A link is followed where it stays inside the source: nothing from outside can become a workflow by a link. */
+/* A link is followed where it stays inside the source: nothing from outside can become a
+ * workflow by a link. */
 static bool link_is_inside(struct walk *w, const char *full)
 {
 	CLEANUP(free_text) char *real = realpath(full, NULL);
@@ -113,7 +114,8 @@ static mode_t mode_of(const char *full, const struct dirent *entry, bool *is_lin
 	struct stat st;
 
 	*is_link = false;
-	/* Most file systems say the kind with the name, which saves asking for each of many files. */
+	/* Most file systems say the kind with the name, which saves asking for each of many
+	 * files. */
 	if (entry->d_type == DT_REG)
 		return S_IFREG;
 	if (entry->d_type == DT_DIR)
@@ -230,7 +232,8 @@ static void read_files(struct walk *w, struct source_files *out)
 	}
 }
 
-/* What stands before the paths in dir: nothing for ".", so that names are those a user would write. */
+/* What stands before the paths in dir: nothing for ".", so that names are those a user would
+ * write. */
 static const char *prefix_of(struct arena *a, const char *root)
 {
 	if (strcmp(root, ".") == 0)

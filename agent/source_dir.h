@@ -1,5 +1,5 @@
-/* source_dir.h: the spec files of a directory (design section 4): *.yaml and *.yml in any depth, without what begins with a
- * dot and what a .flowsyncignore names. */
+/* source_dir.h: the spec files of a directory (design section 4): *.yaml and *.yml in any depth,
+ * without what begins with a dot and what a .flowsyncignore names. */
 #ifndef AGENT_SOURCE_DIR_H
 #define AGENT_SOURCE_DIR_H
 
@@ -21,9 +21,10 @@ struct source_files {
 	size_t count, room;
 };
 
-/* Appends all spec files below dir to out, sorted by the bytes of their names; all of it lives in a.  What cannot be
- * read, is too large or is a link that leads out of dir or in a circle is a fault that names it, and the others are
- * still read.  An empty directory is no fault: the caller decides.  True if no fault was added. */
+/* Appends all spec files below dir to out, sorted by the bytes of their names; all of it lives
+ * in a.  What cannot be read, is too large or is a link that leads out of dir or in a circle is
+ * a fault that names it, and the others are still read.  An empty directory is no fault: the
+ * caller decides.  True if no fault was added. */
 bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct faults *faults);
 
 /* The same for one file, whatever its name. */

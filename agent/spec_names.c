@@ -48,8 +48,8 @@ static bool add_id(struct arena *a, struct stem *s)
 	return true;
 }
 
-/* False if there are no doubles.  Two that have their ids are none, but one of them may be what another workflow is
- * called. */
+/* False if there are no doubles.  Two that have their ids are none, but one of them may be what
+ * another workflow is called. */
 static bool part_doubles(struct arena *a, struct stem *stems, size_t count)
 {
 	bool changed = false;

@@ -8,7 +8,8 @@
 static volatile sig_atomic_t came;
 static int ends[2] = { -1, -1 };
 
-/* A second signal changes nothing: the step in flight is finished and the report written in any case. */
+/* A second signal changes nothing: the step in flight is finished and the report written in any
+ * case. */
 static void on_stop(int number)
 {
 	int saved = errno;
@@ -33,8 +34,8 @@ static void handle(int number, void (*handler)(int))
 	sigaction(number, &action, NULL);
 }
 
-/* Not a signalfd: nobody has to read from a pipe of our own to learn which signal it was, so it stays readable for all
- * who wait on it, and children do not inherit blocked signals. */
+/* Not a signalfd: nobody has to read from a pipe of our own to learn which signal it was, so it
+ * stays readable for all who wait on it, and children do not inherit blocked signals. */
 bool stop_watch(int *fd, struct err *err)
 {
 	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)

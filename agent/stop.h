@@ -1,4 +1,5 @@
-/* stop.h: SIGINT and SIGTERM as something that can be waited for, so that the step in flight can be finished. */
+/* stop.h: SIGINT and SIGTERM as something that can be waited for, so that the step in flight can
+ * be finished. */
 #ifndef AGENT_STOP_H
 #define AGENT_STOP_H
 

@@ -20,8 +20,8 @@ struct term_hints { const char *no_color, *term, *columns; };
 
 void term_init(struct term *t, enum color choice, const struct term_hints *hints, FILE *out, FILE *err);
 
-/* Appends text as one harmless line: control characters, bytes that are no UTF-8 and the characters that turn the
- * direction of writing come out as \n, \x1b, \u202e. */
+/* Appends text as one harmless line: control characters, bytes that are no UTF-8 and the
+ * characters that turn the direction of writing come out as \n, \x1b, \u202e. */
 void term_add_plain(struct buf *out, const char *text);
 
 #endif

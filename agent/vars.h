@@ -1,13 +1,13 @@
-/* vars.h: what {{ name }} in specs is filled in with: vars: of the sync, then --vars FILE, then --set, the later
- * one holding. */
+/* vars.h: what {{ name }} in specs is filled in with: vars: of the sync, then --vars FILE, then
+ * --set, the later one holding. */
 #ifndef AGENT_VARS_H
 #define AGENT_VARS_H
 
 #include "agent/options.h"
 #include "reconcile/node.h"
 
-/* Appends the pairs of map n, whose values are scalars, as the texts that the service's own tool would fill in; what
- * names it in faults.  A key without a value is left out, as there. */
+/* Appends the pairs of map n, whose values are scalars, as the texts that the service's own tool
+ * would fill in; what names it in faults.  A key without a value is left out, as there. */
 void vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
                   struct faults *faults);
 

@@ -1,4 +1,5 @@
-/* workflow.h: what the `workflow` commands have in common: one service, one operation after the other. */
+/* workflow.h: what the `workflow` commands have in common: one service, one operation after the
+ * other. */
 #ifndef AGENT_WORKFLOW_H
 #define AGENT_WORKFLOW_H
 
@@ -25,15 +26,17 @@ bool session_run(struct session *session, struct op *op, struct err *err);
 bool session_find(struct session *session, const char *word, int64_t *id, const char **name,
                   struct err *err);
 
-/* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n may be a list of them. */
+/* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
+ * may be a list of them. */
 void workflow_print(struct context *ctx, const struct node *n);
 
-/* The one spec in file, with its variables filled in; warnings are logged then.  If false, *faults says all that is
- * wrong with it. */
+/* The one spec in file, with its variables filled in; warnings are logged then.  If false,
+ * *faults says all that is wrong with it. */
 bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
                         struct faults *faults);
 
-/* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it (NULL: nothing). */
+/* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
+ * (NULL: nothing). */
 void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
                    const struct node *answer);
 

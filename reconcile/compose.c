@@ -38,7 +38,8 @@ static bool excluded(const struct field *object, const struct field *f, const st
 	return false;
 }
 
-/* True if what the base has under key goes although nothing is declared under it.  was: the base's kind. */
+/* True if what the base has under key goes although nothing is declared under it.  was: the
+ * base's kind. */
 static bool goes(const struct merge *m, const struct place *object, const struct place *at,
                  const struct node *declared, const char *key, unsigned was)
 {
@@ -54,7 +55,8 @@ static bool goes(const struct merge *m, const struct place *object, const struct
 static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared);
 
-/* What the base has and nobody declares; of a step that was of another kind only what the new one can have. */
+/* What the base has and nobody declares; of a step that was of another kind only what the new
+ * one can have. */
 static struct node *carried(const struct merge *m, const struct place *at, struct node *value,
                             bool other_kind)
 {
@@ -96,8 +98,9 @@ static struct node *new_item(const struct merge *m, struct node *item)
 	return item;
 }
 
-/* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is open.  The base's
- * webhooks bring their policy with them: "without it an update gives the workflow a new address" (contract, 2). */
+/* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is
+ * open.  The base's webhooks bring their policy with them: "without it an update gives the
+ * workflow a new address" (contract, 2). */
 static struct node *merged_set(const struct merge *m, const struct place *at, const struct node *base,
                                const struct node *declared)
 {
@@ -134,7 +137,8 @@ static struct node *merged(const struct merge *m, const struct place *at, const 
 	return (struct node *)declared;
 }
 
-/* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes sense without it. */
+/* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes
+ * sense without it. */
 static struct node *pruned(struct arena *a, const struct field *f, struct node *n,
                            const struct node *steps)
 {
@@ -229,7 +233,8 @@ struct node *compose_whole(struct arena *a, const struct node *declared,
 	return out;
 }
 
-/* Takes out what pointer names; inside of lists nothing has to be taken out, as they are declared as wholes. */
+/* Takes out what pointer names; inside of lists nothing has to be taken out, as they are
+ * declared as wholes. */
 static void drop_at(struct arena *a, struct node *body, const char *pointer)
 {
 	const char *slash = strrchr(pointer, '/');

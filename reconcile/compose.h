@@ -9,12 +9,14 @@
 
 /* The body of an update: what describe gave, with the declared laid over it.
  *
- * Maps merge; of a declared list only its items stay, those of tags, triggers and watchers merged with what diff_workflow()
- * compares them with; steps that are not declared go.  What ignore names (as there) stays as described.  All triggers
- * are carried over unless the spec declares triggers; each declared webhook asks to keep its address where there is one to
- * keep.  What the service fills in, null and an empty token are left out, env is a map again, false and 0 stay; a field goes
- * that the declared kind of step or auth cannot have, and a mention of a step that goes.  flowsync's own tags stay.  declared is as normalise_declared() makes it, described as describe gave it; both are
- * untouched, the result shares with them. */
+ * Maps merge; of a declared list only its items stay, those of tags, triggers and watchers
+ * merged with what diff_workflow() compares them with; steps that are not declared go.  What
+ * ignore names (as there) stays as described.  All triggers are carried over unless the spec
+ * declares triggers; each declared webhook asks to keep its address where there is one to keep.
+ * What the service fills in, null and an empty token are left out, env is a map again, false and
+ * 0 stay; a field goes that the declared kind of step or auth cannot have, and a mention of a
+ * step that goes.  flowsync's own tags stay.  declared is as normalise_declared() makes it,
+ * described as describe gave it; both are untouched, the result shares with them. */
 struct node *compose_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore);
 
@@ -29,13 +31,14 @@ struct compose_sides {
 
 struct node *compose_write(struct arena *a, const struct compose_sides *sides);
 
-/* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks keep their addresses and flowsync's
- * own tags stay, which no file can say. */
+/* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks
+ * keep their addresses and flowsync's own tags stay, which no file can say. */
 struct node *compose_whole(struct arena *a, const struct node *declared,
                            const struct node *described);
 
-/* Fields of described that this service may hold without showing them, and that declared does not speak of: an update can
- * lose them.  Pointers, as one text for a warning ("/retryOptions, /metadata"); NULL: none. */
+/* Fields of described that this service may hold without showing them, and that declared does
+ * not speak of: an update can lose them.  Pointers, as one text for a warning ("/retryOptions,
+ * /metadata"); NULL: none. */
 const char *compose_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described);
 

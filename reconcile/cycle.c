@@ -125,7 +125,8 @@ static void apply(struct cycle *c)
 			work_apply(&c->works[i]);
 }
 
-/* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks undeclared may be what they need. */
+/* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks
+ * undeclared may be what they need. */
 static bool deletes_wait(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {

@@ -1,8 +1,10 @@
-/* cycle.h: one cycle over the declared workflows: list, describe, plan, apply, verify (design sections 5 and 6).
+/* cycle.h: one cycle over the declared workflows: list, describe, plan, apply, verify (design
+ * sections 5 and 6).
  *
- * The cycle hands tasks to a dispatcher; whoever drives that calls cycle_advance() each time it has become idle, until
- * it says that nothing is left.  One task at a time works for one workflow, and no failure of one stops another, except
- * a refused token, and five refusals (403) in a row. */
+ * The cycle hands tasks to a dispatcher; whoever drives that calls cycle_advance() each time it
+ * has become idle, until it says that nothing is left.  One task at a time works for one
+ * workflow, and no failure of one stops another, except a refused token, and five refusals (403)
+ * in a row. */
 #ifndef RECONCILE_CYCLE_H
 #define RECONCILE_CYCLE_H
 
@@ -27,7 +29,8 @@ struct cycle_options {
 struct cycle_memory {
 	const struct records *records;	/* NULL: none */
 	const unsigned char *key;	/* of sealed bodies, DIGEST_KEY_SIZE bytes; NULL: one of zeros */
-	/* The body of an older version of spec's file whose digest_body() is digest, in a; NULL: none is known. */
+	/* The body of an older version of spec's file whose digest_body() is digest, in a; NULL:
+	 * none is known. */
 	const struct node *(*recall)(void *context, struct arena *a, const struct spec *spec,
 	                             const char *digest);
 	void (*keep)(void *context, const struct record *record);	/* on disk when it returns */
@@ -70,7 +73,8 @@ struct cycle {
 	struct tally unrecorded;	/* no record of what was declared before */
 };
 
-/* specs were read without a fault; they, report, faults and what memory leads to outlive the cycle. */
+/* specs were read without a fault; they, report, faults and what memory leads to outlive the
+ * cycle. */
 void cycle_begin(struct cycle *cycle, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
                  struct report *report, struct faults *faults);
@@ -78,7 +82,8 @@ void cycle_begin(struct cycle *cycle, struct arena *a, struct dispatch *dispatch
 /* Between cycle_begin() and the first cycle_advance(): what is remembered. */
 void cycle_remember(struct cycle *cycle, const struct cycle_memory *memory);
 
-/* To be called when the dispatcher is idle.  False when the cycle has ended and the report's part of it is complete. */
+/* To be called when the dispatcher is idle.  False when the cycle has ended and the report's
+ * part of it is complete. */
 bool cycle_advance(struct cycle *cycle);
 
 /* Frees what the cycle still holds; the report stays. */

@@ -47,7 +47,8 @@ static struct node *shown(struct walk *w, const struct spot *at, const struct no
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
 }
 
-/* What both sealed bodies have where path leads, down to the first list: items have no place of their own there. */
+/* What both sealed bodies have where path leads, down to the first list: items have no place of
+ * their own there. */
 struct pair { const struct node *before, *now; bool in_list; };
 
 static struct pair pair_at(const struct walk *w, const struct path *path)
@@ -327,7 +328,8 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
 
 /* ---- maps ---- */
 
-/* "resources left out beside the default resource" (design, 5); not knowing it, none can be told from it. */
+/* "resources left out beside the default resource" (design, 5); not knowing it, none can be told
+ * from it. */
 static bool is_default_resource(const struct walk *w, const struct field *f, const struct node *observed)
 {
 	if (!(f->flags & FIELD_RESOURCES) || observed->kind != NODE_MAP)
@@ -427,7 +429,8 @@ static void compare_maps(struct walk *w, const struct spot *at, const struct nod
 		compare_keys(w, at, declared, observed);
 		return;
 	}
-	/* All of it is missing: shown as one addition, if any of it means more than being left out does. */
+	/* All of it is missing: shown as one addition, if any of it means more than being left
+	 * out does. */
 	struct walk probe = *w;
 	probe.out = NULL;
 	probe.found = 0;
@@ -444,8 +447,8 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 	return text && strcmp(text, f->otherwise) == 0;
 }
 
-/* "A field that the service hides is compared with the record: a changed one is written once, an unchanged one
- * never" (design, 5). */
+/* "A field that the service hides is compared with the record: a changed one is written once, an
+ * unchanged one never" (design, 5). */
 static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
 {
 	if (at->field->flags & FIELD_MAY_HIDE)
@@ -481,7 +484,8 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		found(w, at, observed, declared, declared->at);
 }
 
-/* What was declared, is no more, and cannot be seen: whether it is still there only a write can settle. */
+/* What was declared, is no more, and cannot be seen: whether it is still there only a write can
+ * settle. */
 static void compare_gone(struct walk *w, const struct spot *at, const struct node *before,
                          const struct node *declared, const struct node *observed)
 {

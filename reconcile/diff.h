@@ -1,7 +1,8 @@
 /* diff.h: how a declared workflow differs from the observed one (design section 5).
  *
- * Maps are open: only declared keys count, except that `steps` is closed.  A declared list is the whole truth.  Lists of
- * mappings are compared item by item, an item being open again; lists of scalars as wholes. */
+ * Maps are open: only declared keys count, except that `steps` is closed.  A declared list is
+ * the whole truth.  Lists of mappings are compared item by item, an item being open again; lists
+ * of scalars as wholes. */
 #ifndef RECONCILE_DIFF_H
 #define RECONCILE_DIFF_H
 
@@ -37,8 +38,9 @@ struct diff {
 	size_t unseen_count, unseen_room;
 };
 
-/* declared and observed as normalise() makes them.  ignore is a list of JSON Pointers that are not compared, with what is
- * below them, "*" matching one level; NULL: none.  Everything in *out lives in a, texts and copies too. */
+/* declared and observed as normalise() makes them.  ignore is a list of JSON Pointers that are
+ * not compared, with what is below them, "*" matching one level; NULL: none.  Everything in *out
+ * lives in a, texts and copies too. */
 /* This is without a record, and what the service hides is left out. */
 void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
                    const struct node *ignore, struct diff *out);
@@ -48,9 +50,10 @@ struct diff_sides {
 	const char *name;		/* of the workflow */
 	const struct node *declared, *observed;	/* as normalise() makes them */
 	const struct node *ignore;	/* as for diff_workflow() */
-	/* What was declared at the last apply, and what is declared now, both as digest_seal() makes them with one key.  With a
-	 * record each change has its reason, a key that only the record has must go, and what the service hides is
-	 * compared with the record; without one what it hides is written once. */
+	/* What was declared at the last apply, and what is declared now, both as digest_seal()
+	 * makes them with one key.  With a record each change has its reason, a key that only
+	 * the record has must go, and what the service hides is compared with the record;
+	 * without one what it hides is written once. */
 	const struct node *record, *sealed;	/* record NULL: there is none */
 	bool whole;			/* the spec is the whole truth: undeclared keys go too (--undeclared remove) */
 	const struct node *resources;	/* the service's default resource, which is no undeclared one; NULL: not known */
@@ -58,8 +61,8 @@ struct diff_sides {
 
 void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out);
 
-/* Which observed item each declared one of a set of mappings is compared with: an index for each declared one,
- * observed->count where it is none. */
+/* Which observed item each declared one of a set of mappings is compared with: an index for each
+ * declared one, observed->count where it is none. */
 const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
                         const struct node *observed);
 

@@ -77,7 +77,8 @@ struct node *digest_canonical(struct arena *a, const struct node *declared)
 
 /* ---- secrets ---- */
 
-/* Where the secret stands; items of a list are one place, or a new first one would change all others. */
+/* Where the secret stands; items of a list are one place, or a new first one would change all
+ * others. */
 static void add_place(struct buf *out, const struct path *at)
 {
 	if (!at->up)

@@ -119,7 +119,8 @@ static void stop_when_late(struct dispatch *d, int64_t now)
 		d->stop = true;
 }
 
-/* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent before due. */
+/* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent
+ * before due. */
 static void advance(struct dispatch *d, struct task *task, const struct answer *answer, int64_t due)
 {
 	struct request next = { 0 };
@@ -174,7 +175,8 @@ static void end_waits(struct dispatch *d, int64_t now)
 	}
 }
 
-/* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried out. */
+/* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried
+ * out. */
 static int64_t patience(const struct dispatch *d, const struct request *request)
 {
 	bool reads = operation_method(request->operation) == METHOD_GET;

@@ -1,9 +1,10 @@
 /* dispatch.h: which request goes out next, which is sent again, and when (design section 6).
  *
- * A task is a piece of work made of requests one after the other: describe a workflow, create one with the lookups
- * around it.  The dispatcher holds many and runs them side by side, never two requests of one task at
- * a time.  It is pure: time (milliseconds of a clock that only goes forward) is an argument, jitter comes from a
- * seed.  The agent's drive.c joins it to rest.c; tests answer by hand. */
+ * A task is a piece of work made of requests one after the other: describe a workflow, create
+ * one with the lookups around it.  The dispatcher holds many and runs them side by side, never
+ * two requests of one task at a time.  It is pure: time (milliseconds of a clock that only goes
+ * forward) is an argument, jitter comes from a seed.  The agent's drive.c joins it to rest.c;
+ * tests answer by hand. */
 #ifndef RECONCILE_DISPATCH_H
 #define RECONCILE_DISPATCH_H
 
@@ -13,9 +14,10 @@
 enum task_next { TASK_ASK, TASK_DONE };
 
 struct task {
-	/* Called first with answer NULL, then with each answer that is final.  TASK_ASK: *next is the request to
-	 * send; its text stays valid until the next call.  After TASK_DONE it is not called again and the dispatcher
-	 * has forgotten the task.  Whatever a task learns it keeps in the struct around this one. */
+	/* Called first with answer NULL, then with each answer that is final.  TASK_ASK: *next
+	 * is the request to send; its text stays valid until the next call.  After TASK_DONE it
+	 * is not called again and the dispatcher has forgotten the task.  Whatever a task learns
+	 * it keeps in the struct around this one. */
 	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
 
 	/* Kept by the dispatcher; a task may read them. */
@@ -49,33 +51,37 @@ struct dispatch {
 	unsigned by_operation[OPERATION_COUNT];
 };
 
-/* Sendings of one request.  A service that says Retry-After is asked again as long as the deadline, if there is one, allows. */
+/* Sendings of one request.  A service that says Retry-After is asked again as long as the
+ * deadline, if there is one, allows. */
 enum { DISPATCH_ATTEMPTS = 6 };
 
-/* deadline: in the same clock, -1 for none.  most is at least 1.  The struct is not moved afterwards, and is run until
- * dispatch_idle(): then it owns nothing. */
+/* deadline: in the same clock, -1 for none.  most is at least 1.  The struct is not moved
+ * afterwards, and is run until dispatch_idle(): then it owns nothing. */
 void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t seed);
 
 /* Adds a task in front of which nothing was sent yet; kept until it is done. */
 void dispatch_add(struct dispatch *d, struct task *task);
 
-/* The task whose request (*out) is to be sent now; NULL if none can be.  Ends tasks on the way: a fresh one may be done
- * without asking anything; with stop set or past the deadline fresh ones are dropped unbegun, waiting ones get their last
- * answer as final. */
+/* The task whose request (*out) is to be sent now; NULL if none can be.  Ends tasks on the way:
+ * a fresh one may be done without asking anything; with stop set or past the deadline fresh ones
+ * are dropped unbegun, waiting ones get their last answer as final. */
 struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out);
 
 /* When dispatch_next() may have something without an answer coming in; -1: never. */
 int64_t dispatch_wake(const struct dispatch *d);
 
-/* The answer to what dispatch_next() gave.  Final at once, unless it is one of: 429, 500, 502, 503, 504, nothing sent, answer lost;
- * then the request waits and is sent again (exponential backoff from 500 ms with jitter, at most 30 s; Retry-After if that is
- * longer), up to DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again by itself only after 429 or when nothing was
- * sent: everything else may have been carried out, so the task gets the answer, and what it asks next (a lookup) waits
- * as long as a sending again would have.  Returns how many milliseconds the same request waits; -1: the answer was final. */
+/* The answer to what dispatch_next() gave.  Final at once, unless it is one of: 429, 500, 502,
+ * 503, 504, nothing sent, answer lost; then the request waits and is sent again (exponential
+ * backoff from 500 ms with jitter, at most 30 s; Retry-After if that is longer), up to
+ * DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again by itself only after
+ * 429 or when nothing was sent: everything else may have been carried out, so the task gets the
+ * answer, and what it asks next (a lookup) waits as long as a sending again would have.  Returns
+ * how many milliseconds the same request waits; -1: the answer was final. */
 int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
                         int64_t now);
 
-/* Nothing is begun any more; what was sent is waited for and its task goes on to its end, so that no step is left half done. */
+/* Nothing is begun any more; what was sent is waited for and its task goes on to its end, so
+ * that no step is left half done. */
 void dispatch_stop(struct dispatch *d);
 
 bool dispatch_idle(const struct dispatch *d);	/* no task fresh, waiting or in flight */

@@ -37,7 +37,8 @@ bool err_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 bool err_at(struct err *e, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 /* "...: <strerror(errnum)>" */
 bool err_sys(struct err *e, int errnum, const char *fmt, ...) PRINTF(3, 4);
-/* Takes off what is left of a character that a limit cut in two: a report is JSON, and JSON is UTF-8. */
+/* Takes off what is left of a character that a limit cut in two: a report is JSON, and JSON is
+ * UTF-8. */
 void err_trim(char *text);
 
 /* "...: <what it said before>"; the kind stays. */

@@ -1,6 +1,6 @@
 /* fields.h: the one table of what is known about each field of a workflow (contract section 3
- * and section 4.7 of its full text).  Validation, error texts, normalising, diff, masking and the JSON
- * Schema all read it: a new field is one new row in fields.c. */
+ * and section 4.7 of its full text).  Validation, error texts, normalising, diff, masking and
+ * the JSON Schema all read it: a new field is one new row in fields.c. */
 #ifndef RECONCILE_FIELDS_H
 #define RECONCILE_FIELDS_H
 
@@ -69,12 +69,13 @@ extern const struct field workflow_field;
 /* The row of the flowsync: block beside a body. */
 extern const struct field block_field;
 
-/* The row of key inside outer (an object, map or list; key is ignored for the last two), for a value of these
- * kinds; if only other kinds have it, their row, whose `only` tells; NULL: unknown, or outer is NULL. */
+/* The row of key inside outer (an object, map or list; key is ignored for the last two), for a
+ * value of these kinds; if only other kinds have it, their row, whose `only` tells; NULL:
+ * unknown, or outer is NULL. */
 const struct field *field_child(const struct field *outer, const char *key, unsigned kind);
 
-/* The bit of the kind that n, a value of field, is: 1 << index of its word.  outer if field has no variant;
- * the first kind's if the key is left out, 0 if its word is none of them. */
+/* The bit of the kind that n, a value of field, is: 1 << index of its word.  outer if field has
+ * no variant; the first kind's if the key is left out, 0 if its word is none of them. */
 unsigned field_kind(const struct field *field, const struct node *n, unsigned outer);
 
 /* True if text begins as the tags do that flowsync puts on workflows itself. */

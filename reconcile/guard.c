@@ -48,7 +48,8 @@ static void check_empty(struct arena *a, struct guards *g, const struct guard_fa
 	}, !f->declared && f->owned && !l->allow_empty);
 }
 
-/* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below 10" */
+/* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below
+ * 10" */
 static bool too_many_deletes(const struct guard_facts *f, const struct guard_limits *l)
 {
 	if (l->delete_limit)
@@ -73,7 +74,8 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	}, too_many_deletes(f, l));
 }
 
-/* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of another tenant, say. */
+/* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of
+ * another tenant, say. */
 static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
@@ -89,7 +91,8 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 	}, block);
 }
 
-/* "a git revision that is not a descendant of the last one applied": an old pipeline that runs again, say. */
+/* "a git revision that is not a descendant of the last one applied": an old pipeline that runs
+ * again, say. */
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {

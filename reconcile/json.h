@@ -7,10 +7,11 @@
 
 enum { JSON_MAX_DEPTH = 64 };
 
-/* Reads one JSON value that fills all of bytes (white space around it is allowed).  Refused: what is
- * not JSON, NaN and Infinity, not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64 bits, a NUL in
- * a text or key, text after the value.  Of two equal keys in one object the last holds, as everywhere.
- * Reals keep their text as it was written.  If false, *err says what and, where known, at which byte. */
+/* Reads one JSON value that fills all of bytes (white space around it is allowed).  Refused:
+ * what is not JSON, NaN and Infinity, not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64
+ * bits, a NUL in a text or key, text after the value.  Of two equal keys in one object the last
+ * holds, as everywhere. Reals keep their text as it was written.  If false, *err says what and,
+ * where known, at which byte. */
 bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
 
 enum json_style {
@@ -18,8 +19,8 @@ enum json_style {
 	JSON_PRETTY,	/* two spaces, keys in their order */
 };
 
-/* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they read back
- * the same; NaN and infinities, which only YAML can bring, become null. */
+/* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they
+ * read back the same; NaN and infinities, which only YAML can bring, become null. */
 void json_write(const struct node *n, enum json_style style, struct buf *out);
 
 /* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */

@@ -43,8 +43,9 @@ static struct node *covered(struct arena *a, const struct cover *cover, const st
 
 /* ---- URLs ---- */
 
-/* The text that a URL is made of ends at white space, quotes and what stands around links in prose.  Not at braces: the
- * service fills in {{ name }} in a query, and more of it comes behind. */
+/* The text that a URL is made of ends at white space, quotes and what stands around links in
+ * prose.  Not at braces: the service fills in {{ name }} in a query, and more of it comes
+ * behind. */
 static size_t url_length(const char *s)
 {
 	return strcspn(s, " \t\r\n\"`<>");
@@ -89,7 +90,8 @@ static void add_text(const struct cover *cover, const struct path *at, const cha
 	buf_adds(out, s);
 }
 
-/* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract, 3). */
+/* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract,
+ * 3). */
 static void add_whole_url(const struct cover *cover, const struct path *at, const char *s,
                           struct buf *out)
 {
@@ -121,7 +123,8 @@ static struct node *cover_entries(struct arena *a, const struct cover *cover, co
 	out->at = n->at;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
-		/* Each kind of step has rows of its own, but what is secret is so in all of them. */
+		/* Each kind of step has rows of its own, but what is secret is so in all of
+		 * them. */
 		const struct field *child = env_list ? f : field_child(f, e->key, ALL_KINDS);
 		struct path here = { at, e->key };
 		struct node *value = mask_cover_entry(a, cover, &here, f, child, e->value);
@@ -204,7 +207,8 @@ const char *mask_text(struct arena *a, const char *secret, const char *text)
 	return arena_strdup(a, buf_str(&out));
 }
 
-/* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a secret. */
+/* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a
+ * secret. */
 static const char *without_masked(struct arena *a, const struct node *n, const struct node *copy,
                                   const char *text)
 {

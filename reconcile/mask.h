@@ -12,16 +12,19 @@ struct cover {
 	            struct buf *out);
 };
 
-/* A copy of n, a value of field f (NULL: a field nobody knows) that stands at `at`, with every secret covered: secret
- * fields as a whole, env values whose key tells, webhook ids, user and query parts of URLs in any text. */
+/* A copy of n, a value of field f (NULL: a field nobody knows) that stands at `at`, with every
+ * secret covered: secret fields as a whole, env values whose key tells, webhook ids, user and
+ * query parts of URLs in any text. */
 struct node *mask_cover(struct arena *a, const struct cover *cover, const struct path *at,
                         const struct field *f, const struct node *n);
 
-/* The same for the value of key inside a map of field outer, whose key may tell that it is a secret. */
+/* The same for the value of key inside a map of field outer, whose key may tell that it is a
+ * secret. */
 struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const struct path *at,
                               const struct field *outer, const struct field *f, const struct node *n);
 
-/* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever a secret stands. */
+/* A copy of n, a value of field f (NULL: a field nobody knows), with "(masked #number)" wherever
+ * a secret stands. */
 struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number);
 
 /* The same for n that is the value of key (NULL: an item of a list) inside a map of field outer. */
@@ -31,11 +34,13 @@ struct node *mask_entry(struct arena *a, const struct field *outer, const char *
 /* A copy of text in which the user and query parts of every URL are masked. */
 const char *mask_urls(struct arena *a, const char *text, unsigned number);
 
-/* text with "(masked #1)" wherever secret stands in it.  One under four letters stays: it would match anything. */
+/* text with "(masked #1)" wherever secret stands in it.  One under four letters stays: it would
+ * match anything. */
 const char *mask_text(struct arena *a, const char *secret, const char *text);
 
-/* A copy of text in which every masked value of a workflow body is "(masked #1)", for text that somebody else made of the
- * body, such as the service's refusal of it.  Values under four letters stay: they would match anything. */
+/* A copy of text in which every masked value of a workflow body is "(masked #1)", for text that
+ * somebody else made of the body, such as the service's refusal of it.  Values under four
+ * letters stay: they would match anything. */
 const char *mask_values(struct arena *a, const struct node *body, const char *text);
 
 #endif

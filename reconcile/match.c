@@ -73,7 +73,8 @@ static bool owned(const struct matching *m, const struct listed *l)
 
 /* ---- which one a spec means ---- */
 
-/* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design, 6). */
+/* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design,
+ * 6). */
 static const char *several(struct arena *a, const struct names *of)
 {
 	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
@@ -165,7 +166,8 @@ static struct names find_strays(const struct matching *m)
 	return out;
 }
 
-/* "If a declared name is absent and exactly one workflow has our owner's tag and N of that name, it was renamed by hand." */
+/* "If a declared name is absent and exactly one workflow has our owner's tag and N of that name,
+ * it was renamed by hand." */
 static const struct listed *renamed_by_hand(const struct matching *m, const char *name)
 {
 	const char *n = m->strays.count ? digest_name(m->arena, name) : NULL;
@@ -200,7 +202,8 @@ static const char *not_free(const struct matching *m, const struct work *w, cons
 	return work_not_ours(m->arena, w, &l->marker, l->name);
 }
 
-/* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is in conflict. */
+/* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
+ * in conflict. */
 static const struct listed *meant(const struct matching *m, struct work *w)
 {
 	struct step *s = w->step;
@@ -252,8 +255,8 @@ static bool is_meant(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
-/* What a spec found under another name is renamed, not deleted; nor is what a spec says it was called before, while that
- * spec is suspended or in conflict. */
+/* What a spec found under another name is renamed, not deleted; nor is what a spec says it was
+ * called before, while that spec is suspended or in conflict. */
 static bool is_to_go(const struct matching *m, const struct listed *l)
 {
 	const struct cycle *c = m->cycle;

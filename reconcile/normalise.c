@@ -12,7 +12,8 @@ struct pass {
 static struct node *normal(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind);
 
-/* [{"a": "1"}, {"b": "2"}] is {"a": "1", "b": "2"}; a later one wins.  NULL: it is another kind of list. */
+/* [{"a": "1"}, {"b": "2"}] is {"a": "1", "b": "2"}; a later one wins.  NULL: it is another kind
+ * of list. */
 static struct node *folded(const struct pass *p, const struct node *list)
 {
 	struct node *map = node_map(p->arena);
@@ -42,8 +43,8 @@ static bool goes(const struct pass *p, const struct field *object, const struct 
 	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
 }
 
-/* A step without type is a standard one; said aloud, so that a step that is another kind on the service
- * differs, and changes back when it is written. */
+/* A step without type is a standard one; said aloud, so that a step that is another kind on the
+ * service differs, and changes back when it is written. */
 static void add_kind(const struct pass *p, const struct field *f, const struct node *n,
                      struct node *out)
 {

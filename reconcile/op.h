@@ -1,7 +1,9 @@
-/* op.h: one operation of the service as a task, and what is common to all (contract sections 1, 2 and 5).
+/* op.h: one operation of the service as a task, and what is common to all (contract sections 1,
+ * 2 and 5).
  *
- * An op lives wherever its caller keeps it, is set up by its _init, added to a dispatcher, and read when
- * the dispatcher has ended it.  Texts and trees it gives live in the arena it was made with. */
+ * An op lives wherever its caller keeps it, is set up by its _init, added to a dispatcher, and
+ * read when the dispatcher has ended it.  Texts and trees it gives live in the arena it was made
+ * with. */
 #ifndef RECONCILE_OP_H
 #define RECONCILE_OP_H
 
@@ -44,8 +46,9 @@ void op_act_init(struct op_call *op, struct arena *a, enum operation operation, 
 
 /* ---- for the making of further ops ---- */
 
-/* If the answer is a good one (2xx), and JSON where out is given: true, *out set.  Else false, and op->err says in one sentence, with
- * the request's name, what came instead; op->status is set in any case. */
+/* If the answer is a good one (2xx), and JSON where out is given: true, *out set.  Else false,
+ * and op->err says in one sentence, with the request's name, what came instead; op->status is
+ * set in any case. */
 bool op_read(struct op *op, const struct request *request, const struct answer *answer,
              struct node **out);
 

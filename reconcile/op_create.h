@@ -1,7 +1,7 @@
 /* op_create.h: makes a workflow, and never two of it (design section 6).
  *
- * "Every create first looks its name up exactly": if it is there, nothing is sent.  "A create whose answer was lost is
- * looked up by name before it is sent again." */
+ * "Every create first looks its name up exactly": if it is there, nothing is sent.  "A create
+ * whose answer was lost is looked up by name before it is sent again." */
 #ifndef RECONCILE_OP_CREATE_H
 #define RECONCILE_OP_CREATE_H
 

@@ -90,8 +90,9 @@ static int by_id(const void *a, const void *b)
 	return by_number(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
 }
 
-/* An id that comes twice means that pages shifted while they were read, so another may be missing; so does a
- * number that changed, even if it is right in the end: one deleted and one made hide each other. */
+/* An id that comes twice means that pages shifted while they were read, so another may be
+ * missing; so does a number that changed, even if it is right in the end: one deleted and one
+ * made hide each other. */
 static bool consistent(struct op_list *list)
 {
 	if (list->seen)

@@ -1,7 +1,8 @@
 /* op_list.h: reads all pages of the list of workflows (contract sections 2 and 5).
  *
- * "Unknown is never empty": a list in which an id came twice, a page lacks, or the count is not what the service
- * says, or another one on each page, is read again from its first page, three times in all; then it is an error and no list (design section 6). */
+ * "Unknown is never empty": a list in which an id came twice, a page lacks, or the count is not
+ * what the service says, or another one on each page, is read again from its first page, three
+ * times in all; then it is an error and no list (design section 6). */
 #ifndef RECONCILE_OP_LIST_H
 #define RECONCILE_OP_LIST_H
 
@@ -45,7 +46,8 @@ void op_list_name_init(struct op_list *list, struct arena *a, const char *name);
 enum task_next op_list_step(struct op_list *list, const struct answer *answer,
                             struct request *next);
 
-/* Why it cannot be told which of several workflows of one name is meant; their first two are named. */
+/* Why it cannot be told which of several workflows of one name is meant; their first two are
+ * named. */
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,
                            const struct listed *second);
 

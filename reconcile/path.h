@@ -16,8 +16,8 @@ struct path {
 /* The JSON Pointer (RFC 6901): "/steps/train/command". */
 const char *path_text(struct arena *a, const struct path *path);
 
-/* True if one of patterns, a list of JSON Pointers in which "*" stands for any one level, names this place;
- * NULL: none does. */
+/* True if one of patterns, a list of JSON Pointers in which "*" stands for any one level, names
+ * this place; NULL: none does. */
 bool path_matches(struct arena *a, const struct path *path, const struct node *patterns);
 
 /* True if one of patterns names a place below this one. */

@@ -1,7 +1,9 @@
-/* record.h: what is remembered of the last apply of one workflow (design section 5, "The record").
+/* record.h: what is remembered of the last apply of one workflow (design section 5, "The
+ * record").
  *
- * It comes from the agent's state and goes there again; the core only reads and makes it.  Bodies are sealed
- * (reconcile/digest.h): where a masked value stood there is a keyed digest of it. */
+ * It comes from the agent's state and goes there again; the core only reads and makes it.
+ * Bodies are sealed (reconcile/digest.h): where a masked value stood there is a keyed digest of
+ * it. */
 #ifndef RECONCILE_RECORD_H
 #define RECONCILE_RECORD_H
 

@@ -93,7 +93,8 @@ static void add_value(const struct node *value, struct buf *out)
 	}
 }
 
-/* Why it is to change; NULL where there is no record of an earlier apply, which is warned of once. */
+/* Why it is to change; NULL where there is no record of an earlier apply, which is warned of
+ * once. */
 static const char *why(const struct node *change)
 {
 	static const struct { const char *word, *words; } reasons[] = {

@@ -1,7 +1,7 @@
 /* report.h: what a cycle found and did: the document of design section 7.
  *
- * The structs are filled by the cycle and the agent; report_tree() makes the document, and every rendering is made from
- * that document, so that a stored report can be shown again. */
+ * The structs are filled by the cycle and the agent; report_tree() makes the document, and every
+ * rendering is made from that document, so that a stored report can be shown again. */
 #ifndef RECONCILE_REPORT_H
 #define RECONCILE_REPORT_H
 

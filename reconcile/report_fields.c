@@ -1,4 +1,5 @@
-/* The keys of a report (design section 7), for its JSON Schema; a test holds every report against them. */
+/* The keys of a report (design section 7), for its JSON Schema; a test holds every report
+ * against them. */
 #include "reconcile/schema.h"
 
 #define WORDS(...)	((const char *const[]){ __VA_ARGS__, NULL })

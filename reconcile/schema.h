@@ -1,5 +1,5 @@
-/* schema.h: JSON Schemas (draft 2020-12) of what people write and read, made from the tables that the program
- * itself reads. */
+/* schema.h: JSON Schemas (draft 2020-12) of what people write and read, made from the tables
+ * that the program itself reads. */
 #ifndef RECONCILE_SCHEMA_H
 #define RECONCILE_SCHEMA_H
 
@@ -11,7 +11,8 @@ struct node *schema_spec(struct arena *a);
 /* Of a report (report_field in report_fields.c). */
 struct node *schema_report(struct arena *a);
 
-/* "$schema", a title and what follows them, for a schema that is made elsewhere: adds to an empty map. */
+/* "$schema", a title and what follows them, for a schema that is made elsewhere: adds to an
+ * empty map. */
 struct node *schema_begin(struct arena *a, const char *title);
 
 extern const struct field report_field;

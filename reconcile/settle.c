@@ -24,8 +24,8 @@ static const struct node *known_pair(const struct node *known, const struct chan
 	return NULL;
 }
 
-/* "… or if the record shows that another sent value led to the same kept one".  That two items of a list are both kept
- * nowhere says nothing of either: each may stand there in another shape. */
+/* "… or if the record shows that another sent value led to the same kept one".  That two items
+ * of a list are both kept nowhere says nothing of either: each may stand there in another shape. */
 static bool kept_whatever_is_sent(const struct node *known, const struct change *c)
 {
 	if (c->op == CHANGE_ADD && c->is_item)

@@ -25,14 +25,14 @@ struct specs {
 	size_t files;			/* that were read */
 };
 
-/* Reads one file: fills in variables, reads YAML, unwraps body: and flowsync:, validates each body.  A document that is empty
- * is passed over; a file without any is a fault.  A spec with a fault is not added.  name is kept.  True if no error was added. */
+/* Reads one file: fills in variables, reads YAML, unwraps body: and flowsync:, validates each
+ * body.  A document that is empty is passed over; a file without any is a fault.  A spec with a
+ * fault is not added.  name is kept.  True if no error was added. */
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct faults *faults);
 
-/* What only all files together show: two specs of one name (both places), renamed_from that another spec declares
- * or claims too.
- * True if no error was added. */
+/* What only all files together show: two specs of one name (both places), renamed_from that
+ * another spec declares or claims too. True if no error was added. */
 bool specs_check(const struct specs *specs, struct faults *faults);
 
 /* The spec of that name; NULL if there is none. */

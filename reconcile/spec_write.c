@@ -269,7 +269,8 @@ static struct node *kept_list(struct writer *w, const struct spot *at, const str
 	return out;
 }
 
-/* A copy of n without what is masked and without what means the same left out; NULL: it can't be without. */
+/* A copy of n without what is masked and without what means the same left out; NULL: it can't be
+ * without. */
 static struct node *kept(struct writer *w, const struct spot *at, const struct node *n)
 {
 	size_t notes = w->count, ignored = w->ignore->count;
@@ -337,8 +338,8 @@ static struct node *document(struct writer *w, const struct node *body)
 	return out;
 }
 
-/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the text is held
- * against what it promises. */
+/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the
+ * text is held against what it promises. */
 static bool keeps_its_word(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
 {

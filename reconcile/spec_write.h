@@ -1,7 +1,9 @@
-/* spec_write.h: a workflow that is on the service, as the text of a spec file (design section 3, import).
+/* spec_write.h: a workflow that is on the service, as the text of a spec file (design section 3,
+ * import).
  *
- * The text is the same whatever order the service gives things in.  It leaves out what the service fills in,
- * what means the same left out, and what is masked (design section 5); comments say where that stood. */
+ * The text is the same whatever order the service gives things in.  It leaves out what the
+ * service fills in, what means the same left out, and what is masked (design section 5);
+ * comments say where that stood. */
 #ifndef RECONCILE_SPEC_WRITE_H
 #define RECONCILE_SPEC_WRITE_H
 
@@ -9,9 +11,9 @@
 #include "reconcile/err.h"
 #include "reconcile/node.h"
 
-/* Appends the text for what describe gave; endpoint is how the text calls the service.  The text is a valid spec,
- * it holds no masked value, and a plan over it is empty.  False, and out untouched, if there is no such text: the
- * workflow has what no spec can say. */
+/* Appends the text for what describe gave; endpoint is how the text calls the service.  The text
+ * is a valid spec, it holds no masked value, and a plan over it is empty.  False, and out
+ * untouched, if there is no such text: the workflow has what no spec can say. */
 bool spec_write(struct arena *a, const struct node *described, const char *endpoint, struct buf *out,
                 struct err *err);
 

@@ -17,10 +17,11 @@ struct vars {
 	size_t passthrough_count;
 };
 
-/* Copies text to out with every {{ name }} replaced.  With no items and no passthrough the text is
- * copied as it stands.  A fault, with its place, for each: an unknown name (with the nearest known one), what is
- * not a plain name between the braces, braces that do not close on their line, "{%" and "{#".
- * Two copies of one name in the text are two faults.  True if no fault was added. */
+/* Copies text to out with every {{ name }} replaced.  With no items and no passthrough the text
+ * is copied as it stands.  A fault, with its place, for each: an unknown name (with the nearest
+ * known one), what is not a plain name between the braces, braces that do not close on their
+ * line, "{%" and "{#". Two copies of one name in the text are two faults.  True if no fault was
+ * added. */
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
                    struct buf *out, struct faults *faults);
 

@@ -133,7 +133,8 @@ static void check_text(const struct check *c, const struct field *f, const struc
 	struct err err;
 
 	if ((f->flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT) {
-		/* "the service wants strings in env: validate warns and sends text" (contract, 7). */
+		/* "the service wants strings in env: validate warns and sends text" (contract,
+		 * 7). */
 		if (c->as == VALIDATE_SPEC)
 			fault_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
 			           place(c, path), node_kind_words(n->kind));
@@ -250,8 +251,8 @@ static void check_required(const struct check *c, const struct field *object, co
 		          place(c, path), choices, chosen ? "more than one" : "none");
 }
 
-/* 0 if its word is missing where there must be one, or is none: that is said once, and what depends on it is
- * not guessed at. */
+/* 0 if its word is missing where there must be one, or is none: that is said once, and what
+ * depends on it is not guessed at. */
 static unsigned kind_of(const struct field *f, const struct node *n, unsigned outer)
 {
 	const struct node *word = node_get(n, f->variant);

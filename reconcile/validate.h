@@ -11,9 +11,10 @@ enum validate_as {
 				 * instead of a place */
 };
 
-/* Adds every fault of body: unknown fields (with the nearest known one), wrong types, enumerations and limits, required fields
- * per step type, read-only fields, parents and stepName that are no step, a cycle among steps, a name with control
- * characters.  True if no error was added. */
+/* Adds every fault of body: unknown fields (with the nearest known one), wrong types,
+ * enumerations and limits, required fields per step type, read-only fields, parents and stepName
+ * that are no step, a cycle among steps, a name with control characters.  True if no error was
+ * added. */
 bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults);
 
 /* The same for the flowsync: block beside a body, by block_field. */

@@ -1,4 +1,5 @@
-/* verdict.h: how a command ended, and the exit code that says so: the table of design section 3, in one place. */
+/* verdict.h: how a command ended, and the exit code that says so: the table of design section 3,
+ * in one place. */
 #ifndef RECONCILE_VERDICT_H
 #define RECONCILE_VERDICT_H
 

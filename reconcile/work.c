@@ -28,7 +28,8 @@ static enum task_next ended(struct work *w, enum result result, const char *erro
 	return TASK_DONE;
 }
 
-/* "401 stops the cycle at once; 403 on one workflow fails that step, five in a row stop" (design, 6). */
+/* "401 stops the cycle at once; 403 on one workflow fails that step, five in a row stop"
+ * (design, 6). */
 static enum task_next failed(struct work *w, const struct op *op)
 {
 	struct cycle *c = w->cycle;
@@ -63,8 +64,9 @@ static const struct node *seal(struct work *w, const struct node *body)
 	return digest_seal(&w->arena, key ? key : no_key, body);
 }
 
-/* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec itself, if its D is; else
- * … the newest of the last 200 versions of its file whose D it is; else there is none" (design, 5). */
+/* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec
+ * itself, if its D is; else … the newest of the last 200 versions of its file whose D it is;
+ * else there is none" (design, 5). */
 static const struct node *find_record(struct work *w, const struct marker *m, const struct node *sealed)
 {
 	const struct record *r = remembered(w);
@@ -83,7 +85,8 @@ static const struct node *find_record(struct work *w, const struct marker *m, co
 	return older ? seal(w, older) : NULL;
 }
 
-/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4). */
+/* What was known under an old name is known under the new one: "keep the workflow and its
+ * history" (design, 4). */
 static void forget_name(struct work *w, const char *name)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
@@ -141,7 +144,8 @@ static enum reason leading_reason(const struct diff *diff)
 	return reason;
 }
 
-/* Sets in one order, or a service that shows them in another each time would show another difference each time. */
+/* Sets in one order, or a service that shows them in another each time would show another
+ * difference each time. */
 static void compare(struct work *w, const struct node *described, const struct node *record,
                     struct diff *out)
 {
@@ -183,8 +187,8 @@ static bool tags_are_due(struct work *w, const struct marker *m)
 	return due && !settle_knows_tags(&w->arena, known_pairs(w), &ours, m);
 }
 
-/* S as it will most likely be: that of the same spec before, or of what is settled now.  If it comes otherwise, it is written once
- * more. */
+/* S as it will most likely be: that of the same spec before, or of what is settled now.  If it
+ * comes otherwise, it is written once more. */
 static const char *likely_tag(struct work *w, const struct marker *m, const struct settlement *parts)
 {
 	const char *now = settle_digest_of(&w->arena, parts);
@@ -472,8 +476,8 @@ static void take_back_paused(struct work *w)
 		memory->forget(memory->context, w->spec->name);
 }
 
-/* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
- * again." */
+/* "A workflow is described again right before it is changed; if it changed since the plan, the
+ * step is planned again." */
 static enum task_next described(struct work *w, struct request *next)
 {
 	const char *taken;
@@ -494,7 +498,8 @@ static enum task_next described(struct work *w, struct request *next)
 	w->was_paused |= w->to_pause;
 	if (!w->body_differs)
 		return settled(w, &(struct settlement){ .settled = w->step->settled, .refused = w->step->refused }, next);
-	/* "That it was paused is recorded before an update", so that a crash does not set it going. */
+	/* "That it was paused is recorded before an update", so that a crash does not set it
+	 * going. */
 	if (w->was_paused)
 		remember_paused(w);
 	return update(w, &w->step->diff, next);
@@ -550,12 +555,14 @@ static bool same_text(const char *x, const char *y)
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
-/* It is as the spec says, or as near as the service lets it be; only its being paused may be missing. */
+/* It is as the spec says, or as near as the service lets it be; only its being paused may be
+ * missing. */
 static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
 {
 	struct cycle *c = w->cycle;
 
-	/* A sign of what was seen for a moment only would, where there is no state, pass that for a habit one day. */
+	/* A sign of what was seen for a moment only would, where there is no state, pass that
+	 * for a habit one day. */
 	w->judged = settle_digest_of(&w->arena, parts);
 	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
 		w->corrected = w->written_twice = true;
@@ -592,7 +599,8 @@ static enum task_next paused(struct work *w)
 	return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
 }
 
-/* "Before judging, it is described again after a second, and written a second time at once" (design, 5). */
+/* "Before judging, it is described again after a second, and written a second time at once"
+ * (design, 5). */
 static enum task_next unequal(struct work *w, const struct diff *diff, struct request *next)
 {
 	struct settlement parts;
@@ -646,7 +654,8 @@ static enum task_next deleted(struct work *w)
 	return ended(w, RESULT_APPLIED, NULL);
 }
 
-/* It is looked at again right before: it may have been declared by another owner, kept, or renamed since. */
+/* It is looked at again right before: it may have been declared by another owner, kept, or
+ * renamed since. */
 static enum task_next delete_described(struct work *w, struct request *next)
 {
 	const struct node *n = w->call.answer;

@@ -1,4 +1,5 @@
-/* work.h: what a cycle does about one workflow, as a task: look, plan, write, verify.  Private to the cycle. */
+/* work.h: what a cycle does about one workflow, as a task: look, plan, write, verify.  Private
+ * to the cycle. */
 #ifndef RECONCILE_WORK_H
 #define RECONCILE_WORK_H
 
