@@ -263,9 +263,11 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 	for (size_t i = 0; s->diff && i < s->diff->count; i++)
 		if (s->diff->items[i].op == CHANGE_REMOVE)
 			drop_at(a, body, s->diff->items[i].path);
-	if (s->described && s->whole && s->ignore)
-		restore(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field },
-		        normalise_request(a, s->described), body);
+	if (s->described && s->whole && s->ignore) {
+		const struct node *base = normalise_request(a, s->described);
+		restore(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
+		prune(a, base, body);
+	}
 	tags = node_get(body, "tags");
 	if (!tags || tags->kind != NODE_LIST)
 		tags = node_put(a, body, "tags", node_list(a));

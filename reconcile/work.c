@@ -379,7 +379,8 @@ static enum task_next looked(struct work *w)
 	plan(w, w->call.answer);
 	tell_of_look(w);
 	result = w->step->result;
-	const char *lost = result == RESULT_PLANNED
+	/* "… of a workflow that we never wrote" (design, 6) */
+	const char *lost = result == RESULT_PLANNED && !w->marked
 	                 ? compose_may_lose(&w->arena, w->spec->body, w->call.answer) : NULL;
 	if (lost)
 		fault_warn(w->cycle->faults, w->step->at,

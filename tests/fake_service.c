@@ -620,10 +620,9 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 	cycle_done(&cycle);
 }
 
-static const char *told(struct fake *f, struct arena *a, const struct specs *specs, bool apply)
+const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs, struct cycle_options options)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const struct cycle_options options = { .apply = apply };
 	struct faults faults = { .arena = a };
 	struct report report;
 
@@ -635,10 +634,10 @@ static const char *told(struct fake *f, struct arena *a, const struct specs *spe
 
 const char *fake_plan(struct fake *f, struct arena *a, const struct specs *specs)
 {
-	return told(f, a, specs, false);
+	return fake_told(f, a, specs, (struct cycle_options){ 0 });
 }
 
 const char *fake_sync(struct fake *f, struct arena *a, const struct specs *specs)
 {
-	return told(f, a, specs, true);
+	return fake_told(f, a, specs, (struct cycle_options){ .apply = true });
 }

@@ -95,7 +95,9 @@ void fake_run(struct fake *fake, struct dispatch *dispatch);
 /* One whole cycle over specs; report and faults are filled, and live in a. */
 void fake_cycle(struct fake *fake, struct arena *a, const struct specs *specs,
                 const struct cycle_options *options, struct report *report, struct faults *faults);
-/* The same for all specs, giving the text for people: warnings and errors first, as the command says them. */
+/* The same, giving the text for people: warnings and errors first, as the command says them. */
+const char *fake_told(struct fake *fake, struct arena *a, const struct specs *specs,
+                      struct cycle_options options);
 const char *fake_plan(struct fake *fake, struct arena *a, const struct specs *specs);
 const char *fake_sync(struct fake *fake, struct arena *a, const struct specs *specs);
 

@@ -169,11 +169,86 @@ static void a_whole_body_keeps_but_addresses_and_own_tags(void **state)
 		"\"watchers\":[{\"user\":\"u\",\"events\":{}}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}");
 }
 
+/* What a sync writes.  removed: pointers of what goes; described NULL: it is made anew. */
+static const struct {
+	const char *why, *declared, *described, *ignore, *removed;
+	bool whole;
+	const char *sent;
+} writes[] = {
+	{ "a create has our tags behind its own", "{\"name\":\"n\",\"tags\":[{\"name\":\"a\"}],\"steps\":{}}", NULL, NULL, NULL, false,
+	  "{\"name\":\"n\",\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}],"
+	  "\"steps\":{}}" },
+	{ "tags that nobody declares stay beside ours, old ones of ours go", "{\"name\":\"n\",\"steps\":{}}",
+	  "{\"name\":\"n\",\"tags\":[{\"name\":\"flowsync-x\"},{\"name\":\"a\"},{\"name\":\"flowsync-keep\"},"
+	  "{\"name\":\"flowsync-settled-00000000\"}],\"steps\":{}}", NULL, NULL, false,
+	  "{\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}],"
+	  "\"name\":\"n\",\"steps\":{}}" },
+	{ "null tags are none", "{\"name\":\"n\",\"steps\":{}}", "{\"name\":\"n\",\"tags\":null,\"steps\":{}}", NULL, NULL, false,
+	  "{\"name\":\"n\",\"steps\":{},\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
+	{ "our tags are written even where tags are ignored", "{\"name\":\"n\",\"tags\":[{\"name\":\"b\"}],\"steps\":{}}",
+	  "{\"name\":\"n\",\"tags\":[{\"name\":\"a\"}],\"steps\":{}}", "[\"/tags\"]", NULL, false,
+	  "{\"name\":\"n\",\"steps\":{},\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-o\"},"
+	  "{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
+	{ "what is removed goes, its neighbours stay", "{\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"standard\"}}}",
+	  "{\"name\":\"n\",\"metadata\":{\"allowConcurrentExecution\":true},\"retryOptions\":{\"duration\":9},\"steps\":{\"s\":{"
+	  "\"stepTimeout\":9,\"parameters\":{\"env\":[{\"a/b~c\":\"1\"},{\"B\":\"1\"}]}}}}", NULL,
+	  "[\"/metadata\",\"/steps/s/parameters/env/a~1b~0c\",\"/steps/x/none\",\"/none\"]", false,
+	  "{\"retryOptions\":{\"duration\":9},\"name\":\"n\",\"steps\":{\"s\":{\"stepTimeout\":9,\"parameters\":{\"env\":{\"B\":\"1\"}},"
+	  "\"type\":\"standard\"}},\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
+	{ "the whole truth carries nothing over but addresses",
+	  "{\"name\":\"n\",\"triggers\":[{\"webhook\":true}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}",
+	  "{\"name\":\"n\",\"metadata\":{},\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-x\"}],\"triggers\":[{\"webhook\":\"6f1d\"}],"
+	  "\"steps\":{\"s\":{\"stepTimeout\":9}}}", NULL, NULL, true,
+	  "{\"name\":\"n\",\"triggers\":[{\"webhookPolicy\":\"preserve\",\"webhook\":true}],\"steps\":{\"s\":{\"type\":\"standard\","
+	  "\"imageId\":1}},\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
+	{ "... and what is ignored",
+	  "{\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1,\"command\":\"c\"}}}",
+	  "{\"name\":\"n\",\"retryOptions\":{\"duration\":9},\"watchers\":[{\"user\":\"u\"}],\"steps\":{\"s\":{\"command\":\"d\","
+	  "\"parameters\":{\"env\":[{\"A\":\"1\"},{\"B\":\"1\"}],\"secrets\":[\"x\"]}},\"t\":{\"command\":\"x\"},\"u\":{\"imageId\":7,\"parents\":[\"t\"]}}}",
+	  "[\"/steps/*/command\",\"/watchers\",\"/steps/s/parameters/env/A\",\"/steps/u\"]", NULL, true,
+	  "{\"name\":\"n\",\"watchers\":[{\"user\":\"u\"}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1,\"command\":\"d\","
+	  "\"parameters\":{\"env\":{\"A\":\"1\"}}},\"u\":{\"imageId\":7,\"type\":\"standard\",\"parents\":[]}},"
+	  "\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
+};
+
+static struct diff removals(struct arena *a, const char *pointers)
+{
+	struct node *list = tree_json(a, pointers ? pointers : "[]");
+	struct diff diff = { .items = arena_new(a, struct change, list->count + 1) };
+
+	for (; diff.count < list->count; diff.count++)
+		diff.items[diff.count] = (struct change){ CHANGE_REMOVE, list->entries[diff.count].value->text };
+	return diff;
+}
+
+static void what_a_sync_writes_bears_our_marker(void **state)
+{
+	static const struct marker marker = { .owner = "o", .name = "01234567", .body = "189abcdef" };
+
+	for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *declared = tree_json(&a, writes[i].declared);
+		struct node *described = writes[i].described ? tree_json(&a, writes[i].described) : NULL;
+		struct diff diff = removals(&a, writes[i].removed);
+		struct node *sent = compose_write(&a, &(struct compose_sides){
+			.declared = declared, .described = described, .diff = &diff, .marker = &marker, .whole = writes[i].whole,
+			.ignore = writes[i].ignore ? tree_json(&a, writes[i].ignore) : NULL,
+		});
+
+		if (!node_equal(sent, tree_json(&a, writes[i].sent)))
+			fail_msg("%s\n%s\n%s", writes[i].why, tree_text(&a, sent), writes[i].sent);
+		assert_string_equal(tree_text(&a, declared), writes[i].declared);
+		if (described)
+			assert_string_equal(tree_text(&a, described), writes[i].described);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_update_is_what_is_there_with_the_declared_laid_over_it),
 		cmocka_unit_test(a_whole_body_keeps_but_addresses_and_own_tags),
+		cmocka_unit_test(what_a_sync_writes_bears_our_marker),
 		cmocka_unit_test(what_may_be_lost_is_what_is_neither_shown_nor_declared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "reconcile/digest.h"
 #include "reconcile/normalise.h"
 #include "tests/tree.h"
 
@@ -382,6 +383,190 @@ static void what_was_declared_and_says_as_much_left_out_need_not_go(void **state
 	}
 }
 
+/* ---- beside a record ---- */
+
+static const unsigned char key[DIGEST_KEY_SIZE];
+
+/* Of each side, as JSON without braces: what step "s" has, and behind "|" what the workflow has.  record NULL: none. */
+struct three {
+	const char *record, *declared, *observed, *ignore;
+	bool whole;
+	const char *changes;
+};
+
+static struct node *side(struct arena *a, const char *text)
+{
+	const char *bar = strchr(text, '|');
+	const char *step = bar ? arena_strndup(a, text, (size_t)(bar - text)) : text;
+	struct node *body = tree_json(a, arena_printf(a, "{\"name\":\"n\",\"steps\":{\"s\":{\"imageId\":1%s}}}", step));
+
+	if (bar && bar[1]) {
+		struct node *more = tree_json(a, arena_printf(a, "{%s}", bar + 1));
+		for (size_t i = 0; i < more->count; i++)
+			node_put(a, body, more->entries[i].key, more->entries[i].value);
+	}
+	return body;
+}
+
+static const char *reasons(struct arena *a, const struct three *t, struct diff *diff)
+{
+	const struct node *declared = side(a, t->declared), *observed = side(a, t->observed);
+	const char *text = "";
+
+	diff_three_way(a, &(struct diff_sides){
+		.name = "n", .declared = normalise(a, declared), .observed = normalise(a, observed),
+		.ignore = t->ignore ? tree_json(a, t->ignore) : NULL, .whole = t->whole,
+		.record = t->record ? digest_seal(a, key, side(a, t->record)) : NULL,
+		.sealed = digest_seal(a, key, declared),
+	}, diff);
+	for (size_t i = 0; i < diff->count; i++)
+		text = arena_printf(a, "%s%s %s %s%s\n", text, change_op_word(diff->items[i].op), diff->items[i].path,
+		                    reason_word(diff->items[i].reason), diff->items[i].whole ? " whole" : "");
+	return text;
+}
+
+static void check_three(const struct three *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct diff diff;
+		const char *got = reasons(&a, &cases[i], &diff);
+
+		if (strcmp(got, cases[i].changes) != 0)
+			fail_msg("record %s, declared %s, observed %s\nexpected\n%sgot\n%s", cases[i].record ? cases[i].record
+			         : "(none)", cases[i].declared, cases[i].observed, cases[i].changes, got);
+		assert_int_equal(diff.removes, strstr(got, " whole") != NULL);
+	}
+}
+
+#define C(text)	",\"command\":\"" text "\""
+#define TIME(n)	",\"stepTimeout\":" n
+#define RETRY(n)	"\"retryOptions\":{\"duration\":" n "}"
+#define TAGS(n)	"\"tags\":[{\"name\":\"" n "\"}]"
+
+static void each_change_has_its_reason(void **state)
+{
+	static const struct three cases[] = {
+		{ C("c"), C("c"), C("c"), NULL, false, "" },
+		{ C("c"), C("d"), C("c"), NULL, false, "replace /steps/s/command declared\n" },
+		{ C("c"), C("c"), C("d"), NULL, false, "replace /steps/s/command drift\n" },
+		{ C("c"), C("c"), "", NULL, false, "add /steps/s/command drift\n" },
+		{ C("c"), C("d"), C("e"), NULL, false, "replace /steps/s/command declared\n" },
+		{ C("c"), C("d"), C("d"), NULL, false, "" },
+		{ "", C("c"), "", NULL, false, "add /steps/s/command declared\n" },
+		{ NULL, C("c"), C("d"), NULL, false, "replace /steps/s/command adopted\n" },
+		/* a list is one thing, whatever of it changed */
+		{ "|" TAGS("a"), "|" TAGS("a"), "|" TAGS("b"), NULL, false, "add /tags/0 drift\nremove /tags/0 drift\n" },
+		{ "|" TAGS("b"), "|" TAGS("a"), "|" TAGS("b"), NULL, false, "add /tags/0 declared\nremove /tags/0 declared\n" },
+		{ NULL, "|" TAGS("a"), "|" TAGS("b"), NULL, false, "add /tags/0 adopted\nremove /tags/0 adopted\n" },
+		/* a step that is too many was declared before, or was not */
+		{ "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{\"imageId\":1}}", "", "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{"
+		  "\"imageId\":1}}", NULL, false, "remove /steps/t undeclared whole\n" },
+		{ "", "", "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{\"imageId\":1}}", NULL, false, "remove /steps/t drift whole\n" },
+		{ NULL, "", "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{\"imageId\":1}}", NULL, false,
+		  "remove /steps/t adopted whole\n" },
+	};
+	check_three(cases, ARRAY_LEN(cases));
+}
+
+static void what_only_the_record_has_must_go(void **state)
+{
+	static const struct three cases[] = {
+		{ TIME("9"), "", TIME("9"), NULL, false, "remove /steps/s/stepTimeout undeclared whole\n" },
+		{ TIME("9"), "", TIME("8"), NULL, false, "remove /steps/s/stepTimeout undeclared whole\n" },
+		/* it is gone already, or as good as gone */
+		{ TIME("9"), "", "", NULL, false, "" },
+		{ TIME("9"), "", TIME("0"), NULL, false, "" },
+		{ TIME("9"), "", ",\"stepTimeout\":null", NULL, false, "" },
+		/* the service's own, and what nobody knows of */
+		{ "", "", TIME("9"), NULL, false, "" },
+		{ NULL, "", TIME("9"), NULL, false, "" },
+		{ TIME("9"), "", TIME("9"), "[\"/steps/s/stepTimeout\"]", false, "" },
+		{ TIME("9"), "", TIME("9"), "[\"/steps/*\"]", false, "" },
+		/* in any depth, as far as it was declared */
+		{ ",\"parameters\":{\"env\":{\"A\":\"1\",\"B\":\"1\"}}", ",\"parameters\":{\"env\":{\"A\":\"1\"}}",
+		  ",\"parameters\":{\"env\":{\"A\":\"1\",\"B\":\"1\",\"C\":\"1\"}}", NULL, false,
+		  "remove /steps/s/parameters/env/B undeclared whole\n" },
+		{ ",\"parameters\":{\"env\":{\"A\":\"1\"}}", "", ",\"parameters\":{\"env\":{\"A\":\"1\",\"B\":\"1\"}}", NULL, false,
+		  "remove /steps/s/parameters undeclared whole\n" },
+		{ ",\"parameters\":{\"env\":{\"A\":\"1\"}}", "", ",\"parameters\":{\"env\":{\"A\":\"1\",\"B\":\"1\"}}",
+		  "[\"/steps/s/parameters/env/B\"]", false, "remove /steps/s/parameters/env/A undeclared whole\n" },
+		{ "|" TAGS("a"), "", "|" TAGS("a"), NULL, false, "remove /tags undeclared whole\n" },
+		/* but not inside of a list, which is declared as a whole */
+		{ "|\"watchers\":[{\"user\":\"u\",\"events\":{\"fail\":true,\"success\":true}}]",
+		  "|\"watchers\":[{\"user\":\"u\",\"events\":{\"fail\":true}}]",
+		  "|\"watchers\":[{\"user\":\"u\",\"events\":{\"fail\":true,\"success\":true}}]", NULL, false, "" },
+		/* a step of another kind cannot keep what the old one had */
+		{ C("c"), ",\"type\":\"http\",\"method\":\"get\",\"url\":\"u\",\"imageId\":null", C("c"), NULL, false,
+		  "replace /steps/s/type declared whole\nadd /steps/s/method declared\nadd /steps/s/url declared\n"
+		  "remove /steps/s/imageId undeclared whole\nremove /steps/s/command undeclared whole\n" },
+	};
+	check_three(cases, ARRAY_LEN(cases));
+}
+
+#define REPO(token)	",\"repository\":{\"url\":\"u\",\"branch\":\"b\"" token "}"
+#define TOKEN(t)	",\"token\":\"" t "\""
+
+static void what_the_service_hides_is_compared_with_the_record(void **state)
+{
+	static const struct three cases[] = {
+		{ REPO(TOKEN("t")), REPO(TOKEN("t")), REPO(TOKEN("")), NULL, false, "" },
+		{ REPO(TOKEN("t")), REPO(TOKEN("x")), REPO(TOKEN("")), NULL, false, "add /steps/s/repository/token declared\n" },
+		{ REPO(""), REPO(TOKEN("x")), REPO(""), NULL, false, "add /steps/s/repository/token declared\n" },
+		{ NULL, REPO(TOKEN("t")), REPO(TOKEN("")), NULL, false, "add /steps/s/repository/token adopted\n" },
+		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), NULL, false,
+		  "remove /steps/s/repository/token undeclared whole\n" },
+		{ NULL, REPO(""), REPO(TOKEN("")), NULL, false, "" },
+		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), "[\"/steps/s/repository/token\"]", false, "" },
+		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), "[\"/steps/s/repository\"]", false, "" },
+		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), "[\"/steps/*\"]", false, "" },
+		{ REPO(TOKEN("t")), REPO(TOKEN("x")), REPO(TOKEN("")), "[\"/steps/s/repository\"]", false, "" },
+		/* all of it goes, or comes */
+		{ REPO(TOKEN("t")), "", REPO(TOKEN("")), NULL, false, "remove /steps/s/repository undeclared whole\n" },
+		{ "", REPO(TOKEN("t")), "", NULL, false, "add /steps/s/repository declared\n" },
+		{ REPO(TOKEN("t")), REPO(TOKEN("t")), "", NULL, false, "add /steps/s/repository drift\n" },
+		{ "", "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{\"imageId\":1" REPO(TOKEN("t")) "}}", "", NULL, false,
+		  "add /steps/t declared\n" },
+		/* absent is not shown, null is none */
+		{ "|" RETRY("9"), "|" RETRY("9"), "", NULL, false, "" },
+		{ "|" RETRY("9"), "|" RETRY("8"), "", NULL, false, "add /retryOptions declared\n" },
+		{ "|" RETRY("9"), "|" RETRY("9"), "|\"retryOptions\":null", NULL, false, "add /retryOptions drift\n" },
+		{ NULL, "|" RETRY("9"), "", NULL, false, "add /retryOptions adopted\n" },
+		{ "|" RETRY("9"), "", "", NULL, false, "remove /retryOptions undeclared whole\n" },
+		{ "|" RETRY("9"), "", "|\"retryOptions\":null", NULL, false, "" },
+		{ "|" RETRY("9"), "", "", "[\"/retryOptions\"]", false, "" },
+		/* a secret that can be read is compared with what is read */
+		{ "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"one\",\"payload\":\"1\"}}]",
+		  "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"two\",\"payload\":\"1\"}}]",
+		  "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"one\",\"payload\":\"1\"}}]", NULL, false,
+		  "replace /watchers/0/webhook/url declared\n" },
+		{ "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"one\",\"payload\":\"1\"}}]",
+		  "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"one\",\"payload\":\"1\"}}]",
+		  "|\"watchers\":[{\"webhook\":{\"name\":\"n\",\"url\":\"two\",\"payload\":\"1\"}}]", NULL, false,
+		  "replace /watchers/0/webhook/url drift\n" },
+	};
+	check_three(cases, ARRAY_LEN(cases));
+}
+
+static void a_spec_may_be_the_whole_truth(void **state)
+{
+	static const struct three cases[] = {
+		{ NULL, "", TIME("9"), NULL, true, "remove /steps/s/stepTimeout adopted whole\n" },
+		{ "", "", TIME("9"), NULL, true, "remove /steps/s/stepTimeout drift whole\n" },
+		{ TIME("9"), "", TIME("9"), NULL, true, "remove /steps/s/stepTimeout undeclared whole\n" },
+		{ "", "", TIME("0") ",\"parents\":[]|\"tags\":[],\"id\":7,\"novel\":1", NULL, true, "" },
+		{ "", "", "|" TAGS("a"), NULL, true, "remove /tags drift whole\n" },
+		{ "", "", "|\"tags\":[{\"name\":\"flowsync-default\"}]", NULL, true, "" },
+		{ "", "", TIME("9") "|" TAGS("a"), "[\"/tags\",\"/steps/s\"]", true, "" },
+		{ "", "", ",\"parameters\":{\"env\":{\"A\":\"1\",\"B\":\"1\"}}", "[\"/steps/s/parameters/env/A\"]", true,
+		  "remove /steps/s/parameters/env/B drift whole\n" },
+		/* a step goes as a whole: what is left of it would be none */
+		{ "", "", "|\"steps\":{\"s\":{\"imageId\":1},\"t\":{\"imageId\":1,\"command\":\"c\"}}", "[\"/steps/t/command\"]", true,
+		  "remove /steps/t drift whole\n" },
+	};
+	check_three(cases, ARRAY_LEN(cases));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +584,10 @@ int main(void)
 		cmocka_unit_test(a_copy_lives_on_alone),
 		cmocka_unit_test(large_sets_are_compared_in_reasonable_time),
 		cmocka_unit_test(what_was_declared_and_says_as_much_left_out_need_not_go),
+		cmocka_unit_test(each_change_has_its_reason),
+		cmocka_unit_test(what_only_the_record_has_must_go),
+		cmocka_unit_test(what_the_service_hides_is_compared_with_the_record),
+		cmocka_unit_test(a_spec_may_be_the_whole_truth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

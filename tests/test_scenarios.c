@@ -34,29 +34,88 @@ static void must_be(const char *file, const char *part, const char *expected, co
 	fail_msg("%s, %s\n---- expected\n%s---- got\n%s----", file, part, expected, got);
 }
 
+/* The words of a section, one line of them; NULL ends them. */
+static const char **words(struct arena *a, const char *text)
+{
+	const char **out = arena_new(a, const char *, strlen(text) + 1);
+	char *rest = arena_strdup(a, text);
+	size_t count = 0;
+
+	for (char *word; (word = strsep(&rest, " \n")); )
+		if (*word)
+			out[count++] = word;
+	return out;
+}
+
+/* @OPTIONS: prune mark no-adopt whole, as the options of sync; @OWNER: a name. */
+static struct cycle_options options(struct arena *a, const char *text)
+{
+	const char *names = section(a, text, "@OPTIONS"), *owner = section(a, text, "@OWNER");
+	struct cycle_options o = { .owner = owner ? words(a, owner)[0] : NULL };
+
+	for (const char **w = words(a, names ? names : ""); *w; w++) {
+		bool *flag = strcmp(*w, "prune") == 0 ? &o.prune : strcmp(*w, "mark") == 0 ? &o.mark :
+		             strcmp(*w, "no-adopt") == 0 ? &o.no_adopt : strcmp(*w, "whole") == 0 ? &o.whole : NULL;
+		assert_non_null(flag);
+		*flag = true;
+	}
+	return o;
+}
+
+/* @RECORD: the specs that were synced before, onto the same service, by an agent with a state. */
+static void sync_before(struct fake *f, struct arena *a, const char *text, struct cycle_options o)
+{
+	const char *record = section(a, text, "@RECORD");
+	struct faults faults = { .arena = a };
+	struct report report;
+
+	if (!record)
+		return;
+	struct specs specs = tree_specs(a, record);
+	o.apply = f->memory.on = true;
+	fake_cycle(f, a, &specs, &o, &report, &faults);
+}
+
+/* @LIVE: what describe shows, as JSON.  Beside a record: what somebody changed since, each laid over the workflow of its id. */
+static void set_live(struct fake *f, struct arena *a, const char *text)
+{
+	struct node *live = tree_json(a, section(a, text, "@LIVE"));
+
+	for (size_t i = 0; i < live->count; i++) {
+		const struct node *n = live->entries[i].value;
+		struct fake_workflow *w = fake_find(f, node_get_int(n, "id", 0));
+		for (size_t j = 0; w && j < n->count; j++)
+			node_put(&f->arena, w->shown, arena_strdup(&f->arena, n->entries[j].key),
+			         node_copy(&f->arena, n->entries[j].value));
+		if (!w)
+			fake_add(f, n);
+	}
+}
+
 static void a_scenario_goes_as_it_is_written(void **state)
 {
 	const char *file = *state;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(fake_done) struct fake f = { 0 };
 	const char *text = tree_file(&a, arena_printf(&a, FOLDER "/%s", file));
-	const char *live = section(&a, text, "@LIVE"), *spec = section(&a, text, "@SPEC");
+	const char *spec = section(&a, text, "@SPEC");
 	const char *expect = section(&a, text, "@EXPECT"), *sync = section(&a, text, "@SYNC");
+	struct cycle_options o = options(&a, text);
 
 	assert_non_null(spec);
-	assert_non_null(live);
 	assert_non_null(expect);
+	sync_before(&f, &a, text, o);
+	set_live(&f, &a, text);
+	buf_reset(&f.writes);
 	struct specs specs = tree_specs(&a, spec);
-	struct node *workflows = tree_json(&a, live);
-	for (size_t i = 0; i < workflows->count; i++)
-		fake_add(&f, workflows->entries[i].value);
-	must_be(file, "plan", expect, fake_plan(&f, &a, &specs));
+	must_be(file, "plan", expect, fake_told(&f, &a, &specs, o));
 	assert_string_equal(buf_str(&f.writes), "");
+	o.apply = true;
 	if (sync)
-		must_be(file, "sync", sync, fake_sync(&f, &a, &specs));
+		must_be(file, "sync", sync, fake_told(&f, &a, &specs, o));
 	buf_reset(&f.writes);
 	if (sync)	/* the law: nothing is written twice */
-		fake_sync(&f, &a, &specs);
+		fake_told(&f, &a, &specs, o);
 	assert_string_equal(buf_str(&f.writes), "");
 }
 

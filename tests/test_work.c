@@ -409,6 +409,16 @@ static void a_lost_state_begins_again_from_what_stands_on_the_workflow(void **st
 	assert_steps(&r, "a replace applied\n");
 }
 
+static void what_we_wrote_ourselves_has_nothing_to_lose(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.hides_options = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_plan(&r, HELLO("a", "8"));
+	assert_steps(&r, "a patch planned\n");
+	assert_said(&r, "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n");
+}
+
 static void what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -451,6 +461,7 @@ int main(void)
 		cmocka_unit_test(what_was_written_is_remembered_before_it_is_checked),
 		cmocka_unit_test(a_create_whose_answer_is_lost_bears_our_marker),
 		cmocka_unit_test(a_lost_state_begins_again_from_what_stands_on_the_workflow),
+		cmocka_unit_test(what_we_wrote_ourselves_has_nothing_to_lose),
 		cmocka_unit_test(what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
