@@ -29,8 +29,23 @@ void op_list_name_init(struct op_list *list, struct arena *a, const char *name)
 	list->exact = name;
 }
 
+static enum task_next done(struct op_list *list, bool ok)
+{
+	arena_free(&list->page);
+	list->op.ok = ok;
+	if (!ok)
+		list->items = NULL, list->count = 0;
+	return TASK_DONE;
+}
+
 static enum task_next ask(struct op_list *list, int64_t number, struct request *next)
 {
+	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
+	if (list->op.task.stopped) {
+		err_set(&list->op.err, "list workflows: it was stopped, or its time was over, before page %lld",
+		        (long long)number);
+		return done(list, false);
+	}
 	arena_free(&list->page);
 	list->number = number;
 	*next = (struct request){
@@ -40,15 +55,6 @@ static enum task_next ask(struct op_list *list, int64_t number, struct request *
 		.what = arena_printf(&list->page, "list workflows, page %lld", (long long)number),
 	};
 	return TASK_ASK;
-}
-
-static enum task_next done(struct op_list *list, bool ok)
-{
-	arena_free(&list->page);
-	list->op.ok = ok;
-	if (!ok)
-		list->items = NULL, list->count = 0;
-	return TASK_DONE;
 }
 
 static enum task_next another_shape(struct op_list *list, const char *wanted)
