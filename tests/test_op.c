@@ -397,9 +397,28 @@ static void a_refusal_that_tells_secrets_of_the_body_is_cut(void **state)
 	    "bad: (masked #1), (masked #1), (masked #1) (masked #1) (masked #1) (masked #1) (masked #1) plain");
 }
 
+static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
+{
+	static const char page[] = "{\"pageCount\":2,\"workflowsCount\":2,\"workflows\":[{\"id\":1,\"name\":\"a\"}]}";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct answer answer = {
+		.status = 200, .type = "application/json", .body = page, .len = strlen(page), .retry_after_ms = -1,
+	};
+	struct request next;
+	struct op_list list;
+
+	op_list_init(&list, &a);
+	assert_int_equal(op_list_step(&list, NULL, &next), TASK_ASK);
+	list.op.task.stopped = true;
+	assert_int_equal(op_list_step(&list, &answer, &next), TASK_DONE);
+	assert_false(list.op.ok);
+	assert_string_equal(list.op.err.msg, "list workflows: it was stopped, or its time was over, before page 2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_that_is_stopped_asks_for_no_further_page),
 		cmocka_unit_test(a_list_is_whole_or_none),
 		cmocka_unit_test(a_deep_answer_is_refused),
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
