@@ -311,12 +311,14 @@ bool watch_read(struct watch *w)
 
 bool watch_scan(struct watch *w)
 {
-	CLEANUP(arena_free) struct arena kept = w->arena;
 	struct source_look before = w->look;
+	struct arena kept = w->arena;
 
 	w->arena = (struct arena){ 0 };
 	look(w);
-	return !source_look_same(&before, &w->look);
+	bool differs = !source_look_same(&before, &w->look);
+	arena_free(&kept);
+	return differs;
 }
 
 /* ---- the handle ---- */
