@@ -42,13 +42,11 @@ static bool is_id(const char *word, int64_t *id)
 	return true;
 }
 
-bool session_find(struct session *s, const char *word, int64_t *id, const char **name,
-                  struct err *err)
+static bool find(struct session *s, const char *word, struct err *err)
 {
 	struct op_list list;
 
-	*name = NULL;
-	if (is_id(word, id))
+	if (is_id(word, &s->id))
 		return true;
 	op_list_name_init(&list, s->ctx->arena, word);
 	if (!session_run(s, &list.op, err))
@@ -62,8 +60,24 @@ bool session_find(struct session *s, const char *word, int64_t *id, const char *
 		err->kind = ERR_CONFLICT;
 		return false;
 	}
-	*id = list.items[0].id;
-	*name = word;
+	s->id = list.items[0].id;
+	s->name = word;
+	return true;
+}
+
+bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
+{
+	return session_open(ctx, out, err) && find(out, word, err);
+}
+
+bool session_describe(struct session *s, struct node **out, struct err *err)
+{
+	struct op_call call;
+
+	op_describe_init(&call, s->ctx->arena, s->id, s->name);
+	if (!session_run(s, &call.op, err))
+		return false;
+	*out = call.answer;
 	return true;
 }
 
