@@ -208,7 +208,7 @@ static void without_a_connection_nothing_was_sent(void **state)
 	/* A label of more than 63 letters: no resolver has to be asked. */
 	memset(host + 7, 'x', 70);
 	client_open(&nowhere, host);
-	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7), true);
+	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7), false);
 
 	client_open(&no_socket, "http://localhost");
 	assert_unsent(&no_socket, "could not connect to /nonexistent/socket: No such file or directory", false);
@@ -357,6 +357,36 @@ static void waiting_ends_by_time_and_by_the_stop_descriptor(void **state)
 	close(stop);
 }
 
+static bool is_odd(const void *tag)
+{
+	return *(const int *)tag % 2;
+}
+
+static void what_is_given_up_ends_at_once_and_its_place_is_free(void **state)
+{
+	struct request hangs = { OP_DESCRIBE, "/silent", NULL, "x" };
+	CLEANUP(client_done) struct client c = { .options.connections = 3 };
+	int tags[] = { 0, 1, 2 };
+	struct answer answer;
+	void *tag;
+
+	client_open(&c, NULL);
+	for (size_t i = 0; i < 3; i++)
+		rest_send(c.rest, &hangs, &tags[i]);
+	rest_give_up(c.rest, is_odd);
+	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_ptr_equal(tag, &tags[1]);
+	assert_int_equal(answer.failure, FAILURE_GIVEN_UP);
+	assert_string_equal(answer.error, "it was stopped");
+	assert_int_equal(rest_in_flight(c.rest), 2);
+	assert_false(rest_wait(c.rest, 50, -1, &tag, &answer));
+
+	rest_send(c.rest, &(struct request){ OP_DESCRIBE, "/bytes/3", NULL, "x" }, &tags[1]);
+	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_ptr_equal(tag, &tags[1]);
+	assert_string_equal(answer.body, "xxx");
+}
+
 static void a_unix_socket_is_reached_by_its_path(void **state)
 {
 	char dir[] = "/tmp/flowsync-test-XXXXXX";
@@ -500,6 +530,7 @@ int main(void)
 		cmocka_unit_test(retry_after_is_read_as_seconds_or_date),
 		cmocka_unit_test(eight_requests_go_at_once),
 		cmocka_unit_test(waiting_ends_by_time_and_by_the_stop_descriptor),
+		cmocka_unit_test(what_is_given_up_ends_at_once_and_its_place_is_free),
 		cmocka_unit_test(a_unix_socket_is_reached_by_its_path),
 		cmocka_unit_test(proxies_are_used_except_for_loopback_and_never_see_the_token),
 		cmocka_unit_test(a_certificate_is_verified_always),

@@ -9,6 +9,7 @@ import unittest
 import flowsync
 
 EXAMPLES = flowsync.ROOT / "examples/workflows"
+LIST = "list workflows, page 1: "
 READS = {"list_workflows", "describe_workflow", "get_default_resource"}
 
 
@@ -396,6 +397,55 @@ class PaceTest(SyncCase):
 
     def test_sigterm_finishes_the_steps_in_flight_and_begins_no_other(self):
         self.interrupted(signal.SIGTERM)
+
+    def stopped_while(self, is_hanging, *args, number=signal.SIGTERM):
+        """What args gave, stopped when the first request that hangs had come."""
+        came, over = threading.Event(), threading.Event()
+
+        def hang(request, pass_on):
+            if is_hanging(request):
+                came.set()
+                over.wait(flowsync.TIMEOUT)
+        process = self.start(*args, "-o", "json", endpoint=self.between(hang).endpoint)
+        self.addCleanup(over.set)   # before the program is reaped, so that its end is its own
+        self.assertTrue(came.wait(flowsync.TIMEOUT))
+        process.send_signal(number)
+        result = self.finish(process)
+        self.assertEqual(result.code, 128 + number, result)
+        return result.json()
+
+    def test_sigterm_ends_a_list_that_hangs(self):
+        specs = self.write({"a.yaml": spec("a")})
+        for command, number in (("plan", signal.SIGINT), ("sync", signal.SIGTERM)):
+            report = self.stopped_while(lambda request: True, command, specs, number=number)
+            self.assertEqual([e["message"] for e in report["errors"]], [f"{LIST}it was stopped"])
+            self.assertEqual((report["outcome"], report["workflows"]), ("interrupted", []))
+
+    def test_sigterm_ends_a_describe_that_hangs_and_its_workflow_is_deferred(self):
+        self.service.create(body("a", "make none"))
+        self.service.create(body("b", "make none"))
+        specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
+        report = self.stopped_while(lambda request: request.path.endswith("/workflows/2"),
+                                    "sync", "--concurrency", 1, specs)
+        self.assertEqual(self.results(report), {"a": ("patch", "deferred"), "b": ("none", "deferred")})
+        self.assertEqual([w["error"] for w in report["workflows"]],
+                         ["not begun: the cycle was stopped or its time was over",
+                          'describe workflow 2 "b": it was stopped'])
+        self.assertNoWrites(report)
+
+    def test_sigterm_ends_the_lookup_before_a_create_that_hangs(self):
+        specs = self.write({"a.yaml": spec("a")})
+        report = self.stopped_while(lambda request: "searchTerm" in request.path, "sync", specs)
+        self.assertEqual(self.results(report), {"a": ("create", "deferred")})
+        self.assertEqual(self.service.workflows(), [])
+
+    def test_sigterm_ends_an_import_that_hangs(self):
+        self.service.create(body("a"))
+        hangs = (lambda request: True, lambda request: request.path.endswith("/workflows/1"))
+        for is_hanging, what in zip(hangs, (LIST, 'describe workflow 1 "a": ')):
+            report = self.stopped_while(is_hanging, "import", "--out", self.tmp / "out")
+            self.assertEqual([e["message"] for e in report["errors"]], [what + "it was stopped"])
+            self.assertEqual(list(self.tmp.glob("out/*")), [])
 
     def test_sigterm_ends_a_wait_at_once(self):
         fake = self.fake(lambda request: (503, {"detail": "later"}, {"Retry-After": "60"}))
