@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/drive.h"
 #include "agent/fault_text.h"
+#include "agent/progress.h"
 #include "agent/source_dir.h"
 #include "reconcile/json.h"
 #include "reconcile/mask.h"
@@ -24,11 +24,13 @@ void session_close(struct session *s)
 
 bool session_run(struct session *s, struct op *op, struct err *err)
 {
+	struct progress progress = { .ctx = s->ctx };
+	struct drive_watch watch = progress_watch(&progress);
 	int64_t now = drive_now();
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
-	drive(s->connection.rest, &s->dispatch, -1, NULL);
+	drive(s->connection.rest, &s->dispatch, -1, &watch);
 	if (!op->ok)
 		*err = op->err;
 	return op->ok;

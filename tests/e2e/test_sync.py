@@ -1,4 +1,5 @@
 """plan and sync against a real service: what is written, what is left alone, and what is told of it."""
+import itertools
 import json
 import re
 import signal
@@ -477,15 +478,28 @@ class TerminalTest(SyncCase):
         quiet = self.expect(0, "plan", specs, endpoint=fake.endpoint)
         self.assertEqual(quiet.err, "")
 
-    def test_a_line_of_the_log_does_not_run_into_the_progress(self):
-        def late(request):
-            time.sleep(0.3)
-            return 503, {"detail": "later"}
-        specs = self.write({"a.yaml": spec("a")})
-        out = self.expect(1, "plan", "--timeout", "1s", specs, endpoint=self.fake(late).endpoint,
+    def test_an_import_shows_its_progress_as_well(self):
+        for name in "abc":
+            self.service.create(body(name))
+        fake = self.between(lambda request, pass_on: time.sleep(0.13))
+        out = self.expect(0, "import", "--concurrency", 1, "--out", self.tmp / "out", endpoint=fake.endpoint,
                           terminal=True).out
-        self.assertRegex(out, r"\rlisting workflows: 0\x1b\[K\r\x1b\[Kflowsync: list workflows, page 1: "
-                              r"the service answered 503; trying again in 0\.\d s\n")
+        self.assertIn("\rlisting workflows: 0\x1b[K", out)
+        self.assertRegex(out, r"\rreading: [0-3] of 3\x1b\[K\r\x1b\[K *ID")
+
+    def test_a_line_of_the_log_does_not_run_into_the_progress(self):
+        count = itertools.count()
+
+        def late(request, pass_on):
+            if next(count) == 0:
+                time.sleep(0.3)
+                return 503, {"detail": "later"}
+        specs = self.write({"a.yaml": spec("a")})
+        wanted = (r"\rlisting workflows: 0\x1b\[K\r\x1b\[Kflowsync: list workflows, page 1: "
+                  r"the service answered 503; trying again in 0\.\d s\n")
+        for args in (["plan", specs], ["import", "--out", self.tmp / "out"]):
+            count = itertools.count()
+            self.assertRegex(self.expect(0, *args, endpoint=self.between(late).endpoint, terminal=True).out, wanted)
 
     def test_colours_only_where_they_are_wanted(self):
         specs = self.write({"a.yaml": spec("a")})
