@@ -144,7 +144,7 @@ static void no_command(struct context *ctx, struct faults *f)
 	const char *space = *ctx->path ? " " : "";
 	struct near near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
 
-	for (const struct command *const *c = ctx->command->commands; *c; c++)
+	for (const struct command *const *c = ctx->command->commands; *c && !(*c)->hidden; c++)
 		near_offer(&near, (*c)->name);
 	if (ctx->argument_count == 0) {
 		/* After a wrong option the list would only push the message off the screen. */

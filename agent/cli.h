@@ -17,6 +17,7 @@ struct command {
 	int least, most;		/* arguments; most -1: any number */
 	unsigned options;		/* the groups it takes beside the global ones */
 	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
+	bool hidden;			/* the program runs it for itself: no help names it; these stand last in a table */
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
 	int (*run)(struct context *ctx);	/* returns the exit code */
