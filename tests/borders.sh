@@ -25,6 +25,7 @@ home 'git2'           agent/history.c
 home 'sqlite3\.h'     agent/database.c
 home 'nettle/'        reconcile/digest.c
 home 'microhttpd\.h'  agent/http_server.c
+home 'systemd/'       agent/notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*.[ch])
