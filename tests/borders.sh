@@ -26,6 +26,7 @@ home 'sqlite3\.h'     agent/database.c
 home 'nettle/'        reconcile/digest.c
 home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
+home 'systemd/'       agent/notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*.[ch])
