@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "agent/connection.h"
-#include "agent/drive.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/progress.h"
 #include "agent/report_print.h"
 #include "agent/reports.h"
 #include "agent/source_dir.h"
@@ -29,10 +29,8 @@ struct run {
 	struct faults faults;
 	struct specs specs;
 	struct cycle cycle;
-	int64_t begun, told;	/* of drive_now(); told: when a waiting was last told of */
+	int64_t begun;		/* of drive_now() */
 };
-
-enum { TELL_MS = 1000 };
 
 static uint64_t random_number(void)
 {
@@ -132,46 +130,15 @@ static bool read_source(struct run *r)
 
 /* ---- the cycle ---- */
 
-static bool is_live(const struct run *r)
-{
-	return r->ctx->term.err_live && !r->ctx->settings->quiet;
-}
-
-static void show_progress(void *context)
+static void say_progress(const void *work, struct buf *line)
 {
 	static const char *const words[] = { "listing", "reading", "applying", "deleting", "done" };
-	struct run *r = context;
-	const struct cycle *c = &r->cycle;
+	const struct cycle *c = work;
 
 	if (c->phase == CYCLE_LIST)
-		fprintf(r->ctx->err, "\rlisting workflows: %zu\x1b[K", c->list.seen);
+		buf_addf(line, "listing workflows: %zu", c->list.seen);
 	else
-		fprintf(r->ctx->err, "\r%s: %zu of %zu\x1b[K", words[c->phase], c->finished, c->to_do);
-	fflush(r->ctx->err);
-}
-
-static void wipe_progress(struct run *r)
-{
-	if (is_live(r))
-		fputs("\r\x1b[K", r->ctx->err);
-}
-
-/* A service that is down would otherwise be waited for in silence; many requests say it at once. */
-static void tell_again(void *context, const struct task *task, const struct answer *answer,
-                       int64_t wait_ms)
-{
-	struct run *r = context;
-
-	if (drive_now() < r->told + TELL_MS)
-		return;
-	r->told = drive_now();
-	wipe_progress(r);
-	if (answer->failure != FAILURE_NONE)
-		log_info(r->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
-		         (double)wait_ms / 1000);
-	else
-		log_info(r->ctx->log, "%s: the service answered %d; trying again in %.1f s",
-		         task->request.what, answer->status, (double)wait_ms / 1000);
+		buf_addf(line, "%s: %zu of %zu", words[c->phase], c->finished, c->to_do);
 }
 
 static struct cycle_options options_of(const struct settings *s, bool apply, bool invalid)
@@ -194,7 +161,8 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
+	struct progress progress = { .ctx = r->ctx, .say = say_progress, .work = &r->cycle };
+	struct drive_watch watch = progress_watch(&progress);
 	struct cycle_options meant = options_of(s, apply, r->report.verdict.invalid);
 
 	meant.mask = texts_list(r->ctx->arena, &s->mask);
@@ -207,7 +175,7 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
 	cycle_done(&r->cycle);
-	wipe_progress(r);
+	progress_wipe(&progress);
 }
 
 static void close_fd(int *fd)

@@ -100,6 +100,13 @@ const struct option option_table[] = {
 	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
 	  .help = "exit 2 if changes are pending" },
 
+	{ "sync", 0, OPTION_TEXT, FOR_SPECS, AT(sync), .argument = "NAME",
+	  .help = "which sync of the configuration is meant" },
+	{ "interval", 0, OPTION_DURATION, FOR_AGENT, AT(interval_ms), .argument = "DURATION",
+	  .key = "syncs.interval", .otherwise = "2m", .help = "look for drift this often" },
+	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
+	  .otherwise = "127.0.0.1:8485", .help = "tell of health and metrics here; none: nowhere" },
+
 	{ "out", 0, OPTION_PATH, FOR_IMPORT, AT(out), .argument = "DIR",
 	  .help = "write the files here; made if it is not there" },
 	{ "name", 0, OPTION_TEXT, FOR_IMPORT, AT(name), .argument = "GLOB",
@@ -136,6 +143,7 @@ const struct option option_table[] = {
 	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
 	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
 	  .otherwise = "stop" },
+	{ .key = "syncs.hook.secret_file", .type = OPTION_PATH, AT(hook_secret_file) },
 	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
 	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
 	{ .key = "syncs.mask", .type = OPTION_LIST, AT(mask) },

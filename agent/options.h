@@ -28,6 +28,7 @@ enum option_group {
 	FOR_LIST = 1 << 8,
 	FOR_SYNC = 1 << 9,
 	FOR_IMPORT = 1 << 10,
+	FOR_AGENT = 1 << 11,
 };
 
 enum option_type {
@@ -101,7 +102,12 @@ struct settings {
 	const char *out;
 	int page_size, page_number;
 
-	const char *sync_name;
+	const char *sync;		/* which one of the configuration is meant */
+	const char *http;		/* an address, or "none" */
+	const char *hook_secret_file;
+	int64_t interval_ms;
+
+	const char *sync_name;		/* NULL: nobody gave it one */
 	struct var_list vars;
 	struct texts vars_passthrough, mask;
 

@@ -24,7 +24,9 @@ home 'curl/'          agent/rest.c agent/endpoint.c
 home 'git2'           agent/history.c
 home 'sqlite3\.h'     agent/database.c
 home 'nettle/'        reconcile/digest.c
+home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
+home 'systemd/'       agent/notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*.[ch])
