@@ -451,10 +451,20 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
  * unchanged one never" (design, 5). */
 static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
 {
-	if (at->field->flags & FIELD_MAY_HIDE)
+	if (at->field->flags & (FIELD_MAY_HIDE | FIELD_MAY_BLANK))
 		unseen(w, at);
 	if (w->hidden && (!w->record || !same_as_before(w, &at->path)))
 		found(w, at, NULL, declared, declared->at);
+}
+
+/* An empty text beside an empty one is equal, unless the record tells of another that may still
+ * be there. */
+static bool blanked(const struct walk *w, const struct spot *at, const struct node *declared,
+                    const struct node *observed)
+{
+	bool blank = observed && observed->kind == NODE_TEXT && node_empty(observed);
+
+	return blank && (at->field->flags & FIELD_MAY_BLANK) && (w->record || !node_empty(declared));
 }
 
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
@@ -466,7 +476,8 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		return;
 	if (declared->kind == NODE_NULL)
 		return;
-	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE))) {
+	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE)) ||
+	    blanked(w, at, declared, observed)) {
 		compare_hidden(w, at, declared);
 		return;
 	}

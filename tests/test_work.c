@@ -194,6 +194,48 @@ static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(
 	}
 }
 
+#define AUTH(image, password) "name: a\nsteps: {s: {imageId: " image ", command: c}, h: {type: http, method: post, url: u, " \
+	"auth: {type: basic, username: u, password: " password "}}}\n"
+
+static void a_secret_that_is_given_back_empty_is_hidden_not_refused(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/h/auth/password", "\"\"" } } };
+		static const char *const specs[] = { AUTH("7", "one"), AUTH("7", "two"), AUTH("7", "three"), AUTH("7", "one") };
+
+		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, i ? "update 612\n" : "create 612\n");
+			if (i)
+				assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/h/auth/password declared\n"
+				                                                  : "add /steps/h/auth/password adopted\n");
+			assert_string_equal(parts(&r), "");
+			assert_exit(&r, 0);
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, "");
+			assert_steps(&r, "a none unchanged\n");
+			assert_said(&r, "warning: workflow \"a\" declares /steps/h/auth/password, which this service does not "
+			            "show: a change there is not seen\n");
+		}
+	}
+}
+
+/* Somebody emptied it, or it is hidden: what is shown and declared alike needs no write. */
+static void a_secret_that_is_declared_empty_is_equal_to_an_empty_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "create 612\n");
+	r.f.memory.records.count = 0;
+	run_put(&r, 612, "/tags", "[]");
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+}
+
 static void older_versions_of_a_file_are_a_record(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -449,6 +491,8 @@ int main(void)
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
+		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
+		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
 		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),

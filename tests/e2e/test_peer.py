@@ -19,7 +19,7 @@ from peer import BASE, Peer     # noqa: E402
 # With these habits describe shows something else than what was sent.  Each such workflow is written a second
 # time before it is judged, and then never again (design section 5: settled, refused): how many writes
 # the first sync takes.
-LEARNS = {"ignore-field": 10, "refuse-values": 11, "hide-auth": 10, "https-urls": 10, "trim-text": 10,
+LEARNS = {"ignore-field": 10, "refuse-values": 11, "https-urls": 10, "trim-text": 10,
           "lower-tags": 9, "text-numbers": 16}
 # What is refused is told of in every report.
 REFUSES = {"ignore-field", "refuse-values"}
