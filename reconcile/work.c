@@ -229,10 +229,11 @@ static void plan(struct work *w, const struct node *described)
 	w->recorded = record != NULL;
 	compare(w, described, record, &diff);
 	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
+	parts.open.unseen = diff.unseen;
+	parts.open.unseen_count = diff.unseen_count;
 	s->diff = diff_copy(c->arena, &parts.open);
 	s->settled = diff_copy(c->arena, &parts.settled);
 	s->refused = diff_copy(c->arena, &parts.refused);
-	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
 	w->settled_tag = w->judged = likely_tag(w, &m, &parts);
 	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
 	const struct record *r = remembered(w);

@@ -236,6 +236,17 @@ static void a_secret_that_is_declared_empty_is_equal_to_an_empty_one(void **stat
 	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
 }
 
+/* The arena of the look is gone by then. */
+static void what_is_not_shown_is_named_in_the_step_after_the_cycle(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.hides_options = true };
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	assert_int_equal(r.report.steps[0].diff.unseen_count, 1);
+	assert_string_equal(r.report.steps[0].diff.unseen[0], "/metadata");
+}
+
 static void older_versions_of_a_file_are_a_record(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -493,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
 		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
 		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
+		cmocka_unit_test(what_is_not_shown_is_named_in_the_step_after_the_cycle),
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
 		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),
