@@ -200,14 +200,29 @@ static const char *likely_tag(struct work *w, const struct marker *m, const stru
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
 
+/* What no change tells of: our own tags, and its being paused again. */
+static const char *note(const struct work *w, bool changes, bool tags, bool pause)
+{
+	if (pause)
+		return "it was paused when an update of flowsync set it going, and is paused again";
+	if (tags && !w->marked)
+		return changes ? NULL : "equal already: flowsync's tags are put on it, as --mark asks";
+	if (tags)
+		return w->spec->prune ? "the tag flowsync-keep goes: the spec does not say prune: false any more"
+		                      : "the tag flowsync-keep is put on it: the spec says prune: false";
+	return NULL;
+}
+
 static void decide(struct work *w, const struct settlement *parts, bool tags, bool pause)
 {
 	struct step *s = w->step;
 	bool write = parts->open.count || tags || pause;
+	enum reason other = pause ? REASON_DRIFT : w->marked ? REASON_DECLARED : REASON_ADOPTED;
 
 	w->to_pause = pause;
 	w->body_differs = parts->open.count || tags;
-	s->reason = parts->open.count ? leading_reason(&parts->open) : REASON_DECLARED;
+	s->reason = parts->open.count ? leading_reason(&parts->open) : other;
+	s->note = note(w, parts->open.count, tags, pause);
 	s->action = !write ? ACTION_NONE : parts->open.removes ? ACTION_REPLACE : ACTION_PATCH;
 	s->result = write ? RESULT_PLANNED : parts->refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
 }

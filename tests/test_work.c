@@ -306,8 +306,11 @@ static void tags_that_were_kept_before_are_written_again_on_demand(void **state)
 	assert_writes(&r, "");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "update 612\n");
+	assert_int_equal(r.report.steps[0].reason, REASON_ADOPTED);
+	assert_string_equal(r.report.steps[0].note, "equal already: flowsync's tags are put on it, as --mark asks");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
+	assert_null(r.report.steps[0].note);
 }
 
 static void a_keep_tag_that_is_not_kept_is_not_written_for_ever(void **state)
@@ -376,6 +379,9 @@ static void a_crash_does_not_set_it_going(void **state)
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, i == 2 ? "update 612\npause 612\n" : "pause 612\n");
 		assert_steps(&r, "a patch applied\n");
+		assert_int_equal(r.report.steps[0].reason, i == 2 ? REASON_DECLARED : REASON_DRIFT);
+		assert_string_equal(i == 2 ? "none" : r.report.steps[0].note, i == 2 ? "none" :
+		                    "it was paused when an update of flowsync set it going, and is paused again");
 		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
 		/* What somebody does afterwards is theirs to do. */
 		run_put(&r, 612, "/status", "\"Available\"");
