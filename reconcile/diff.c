@@ -457,14 +457,22 @@ static void compare_hidden(struct walk *w, const struct spot *at, const struct n
 		found(w, at, NULL, declared, declared->at);
 }
 
-/* An empty text beside an empty one is equal, unless the record tells of another that may still
- * be there. */
-static bool blanked(const struct walk *w, const struct spot *at, const struct node *declared,
-                    const struct node *observed)
+/* True if what is observed says nothing of what is there. */
+static bool is_hidden(const struct walk *w, const struct spot *at, const struct node *declared,
+                      const struct node *observed)
 {
-	bool blank = observed && observed->kind == NODE_TEXT && node_empty(observed);
+	unsigned flags = at->field->flags;
 
-	return blank && (at->field->flags & FIELD_MAY_BLANK) && (w->record || !node_empty(declared));
+	/* One that is shown all the same, and equal, is no reason to write; shown as something else
+	 * it may be stars. */
+	if (flags & FIELD_HIDDEN)
+		return !observed || !node_equal(declared, observed);
+	if (!observed)
+		return flags & FIELD_MAY_HIDE;
+	/* An empty text beside an empty one is equal, unless the record tells of another that may
+	 * still be there. */
+	return (flags & FIELD_MAY_BLANK) && observed->kind == NODE_TEXT && node_empty(observed) &&
+	       (w->record || !node_empty(declared));
 }
 
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
@@ -476,8 +484,7 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		return;
 	if (declared->kind == NODE_NULL)
 		return;
-	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE)) ||
-	    blanked(w, at, declared, observed)) {
+	if (is_hidden(w, at, declared, observed)) {
 		compare_hidden(w, at, declared);
 		return;
 	}
@@ -509,8 +516,7 @@ static void compare_gone(struct walk *w, const struct spot *at, const struct nod
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		const struct node *now = node_get(declared, e->key), *seen = node_get(observed, e->key);
-		bool hides = spot.field && ((spot.field->flags & FIELD_HIDDEN) ||
-		                            ((spot.field->flags & FIELD_MAY_HIDE) && !seen));
+		bool hides = spot.field && !seen && (spot.field->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE));
 		bool has = spot.field && (!spot.field->only || (spot.field->only & kind));
 		if (now && now->kind == NODE_MAP && seen && seen->kind == NODE_MAP)
 			compare_gone(w, &spot, e->value, now, seen);

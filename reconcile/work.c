@@ -308,6 +308,14 @@ static const char *refused_words(struct work *w)
 	return paths(w, "refused by the service:", &w->step->refused);
 }
 
+/* As far as is remembered. */
+static bool tags_never_stay(struct work *w)
+{
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	return !m.body && settle_knows_tags(&w->arena, known_pairs(w), NULL, &m);
+}
+
 static void tell_of_look(struct work *w)
 {
 	struct cycle *c = w->cycle;
@@ -319,7 +327,7 @@ static void tell_of_look(struct work *w)
 		tell_one(&c->unseen, w->step->name);
 	}
 	if (!w->marked && !write)
-		tell_one(&c->unmarked, w->step->name);
+		tell_one(tags_never_stay(w) ? &c->tagless : &c->unmarked, w->step->name);
 	if (write && !w->recorded)
 		tell_one(&c->unrecorded, w->step->name);
 }
@@ -569,6 +577,15 @@ static const struct node *habits(struct work *w, const struct settlement *parts)
 	return list;
 }
 
+/* Where there is no state nothing else tells of it but this cycle. */
+static void tell_of_tags(struct work *w)
+{
+	struct marker shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	if (!shown.body)
+		tell_one(&w->cycle->tagless, w->step->name);
+}
+
 static bool same_text(const char *x, const char *y)
 {
 	return x && y ? strcmp(x, y) == 0 : x == y;
@@ -594,6 +611,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	if (w->was_draft && !has_status(w->call.answer, "Draft"))
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
+	tell_of_tags(w);
 	if (w->was_paused && !is_paused(w->call.answer)) {
 		w->habits = habits(w, parts);
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);

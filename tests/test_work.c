@@ -272,6 +272,29 @@ static void older_versions_are_asked_for_once_a_look(void **state)
 
 /* ---- our own tags ---- */
 
+#define TAGLESS "warning: workflow \"a\" does not keep flowsync's tags on this service: it is never pruned, and without " \
+	"a state what the service hides or changes is written at each sync\n"
+#define UNRECORDED "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n"
+
+/* There is nowhere to remember anything: it can only be said. */
+static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.drops_our_tags = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "create 612\n");
+	assert_said(&r, TAGLESS);
+	/* "If it is equal already, nothing is written" */
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, TOKEN("7", "one"));
+		assert_writes(&r, "update 612\n");
+		assert_said(&r, TAGLESS UNRECORDED);
+	}
+}
+
 static void where_tags_are_dropped_a_state_is_enough(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f = { .drops_our_tags = true, .memory.on = true } };
@@ -282,7 +305,7 @@ static void where_tags_are_dropped_a_state_is_enough(void **state)
 	assert_writes(&r, "create 612\n");
 	run_sync(&r, TOKEN("7", "one"));
 	assert_writes(&r, "");
-	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	assert_said(&r, TAGLESS);
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
 	run_sync(&r, TOKEN("7", "two"));
@@ -513,6 +536,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_shown_is_named_in_the_step_after_the_cycle),
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
+		cmocka_unit_test(where_tags_are_dropped_and_there_is_no_state_the_report_says_so),
 		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),
 		cmocka_unit_test(tags_that_were_kept_before_are_written_again_on_demand),
 		cmocka_unit_test(a_keep_tag_that_is_not_kept_is_not_written_for_ever),
