@@ -118,10 +118,9 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
 	/* A step or auth of another kind cannot keep the keys of the old one. */
-	if (from && to && at->outer && at->outer->variant && strcmp(at->outer->variant, at->path.key) == 0)
-		w->out->removes = c.whole = true;
-	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
-	w->out->items[w->out->count++] = c;
+	c.whole = from && to && at->outer && at->outer->variant &&
+	          strcmp(at->outer->variant, at->path.key) == 0;
+	diff_add(w->arena, w->out, &c);
 }
 
 static bool differ(struct walk *w, const struct spot *at, const struct node *declared,
@@ -385,6 +384,7 @@ static void removed(struct walk *w, const struct spot *at, const struct node *fr
 	struct change *last = &w->out->items[w->out->count - 1];
 	w->out->removes = last->whole = true;
 	last->reason = w->record ? reason : REASON_ADOPTED;
+	last->by_record = w->record && !w->whole && !(at->outer->flags & FIELD_CLOSED);
 }
 
 /* All of it, but for what is ignored below it. */
@@ -502,6 +502,12 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		found(w, at, observed, declared, declared->at);
 }
 
+static void gone_unseen(struct walk *w, const struct spot *at, const struct node *before, struct pos pos)
+{
+	removed(w, at, before, pos, REASON_UNDECLARED);
+	w->out->items[w->out->count - 1].blind = true;
+}
+
 /* What was declared, is no more, and cannot be seen: whether it is still there only a write can
  * settle. */
 static void compare_gone(struct walk *w, const struct spot *at, const struct node *before,
@@ -521,7 +527,7 @@ static void compare_gone(struct walk *w, const struct spot *at, const struct nod
 		if (now && now->kind == NODE_MAP && seen && seen->kind == NODE_MAP)
 			compare_gone(w, &spot, e->value, now, seen);
 		else if (!now && hides && has && !ignored(w, &spot))
-			removed(w, &spot, e->value, declared->at, REASON_UNDECLARED);
+			gone_unseen(w, &spot, e->value, declared->at);
 	}
 }
 
@@ -570,6 +576,13 @@ const char *reason_word(enum reason reason)
 {
 	static const char *const words[] = { "declared", "drift", "undeclared", "adopted" };
 	return words[reason];
+}
+
+void diff_add(struct arena *a, struct diff *diff, const struct change *change)
+{
+	arena_grow(a, diff->items, diff->count, diff->room);
+	diff->items[diff->count++] = *change;
+	diff->removes |= change->whole;
 }
 
 struct diff diff_copy(struct arena *a, const struct diff *diff)

@@ -105,7 +105,7 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 		return;
 	memory->keep(memory->context, &(struct record){
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
-		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
+		.body = w->left ? w->left : seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
 	forget_name(w, w->old_name);
 	forget_name(w, w->spec->renamed_from);
@@ -152,6 +152,7 @@ static void compare(struct work *w, const struct node *described, const struct n
 	struct node *observed = digest_ordered(&w->arena, described);
 
 	mask_mark(&w->arena, observed, w->cycle->options.mask);
+	w->observed = observed;
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
 		.observed = observed, .ignore = w->spec->ignore,
@@ -227,6 +228,22 @@ static void decide(struct work *w, const struct settlement *parts, bool tags, bo
 	s->result = write ? RESULT_PLANNED : parts->refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
 }
 
+/* What was declared, with the keys that the service does not let go: else nothing would tell of
+ * them any more.  NULL: there are none. */
+static const struct node *with_left(struct work *w, const struct settlement *parts)
+{
+	struct node *body = NULL;
+
+	for (size_t i = 0; i < parts->settled.count; i++) {
+		const struct change *c = &parts->settled.items[i];
+		if (c->by_record && !body)
+			body = node_copy(&w->arena, seal(w, w->spec->body));
+		if (c->by_record)
+			record_retain(&w->arena, body, w->record, c->path);
+	}
+	return body;
+}
+
 /* Sets the step by the difference between the spec and what describe gave. */
 static void plan(struct work *w, const struct node *described)
 {
@@ -234,16 +251,16 @@ static void plan(struct work *w, const struct node *described)
 	struct cycle *c = w->cycle;
 	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
 	const char *name = node_get_text(described, "name");
-	const struct node *record;
 	struct settlement parts;
 	struct diff diff;
 
 	w->old_name = strcmp(name, s->name) != 0 ? arena_strdup(c->arena, name) : NULL;
 	w->marked = marker_owned(&w->arena, &m, c->options.owner, name);
-	record = find_record(w, &m, seal(w, w->spec->body));
-	w->recorded = record != NULL;
-	compare(w, described, record, &diff);
-	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
+	w->record = find_record(w, &m, seal(w, w->spec->body));
+	compare(w, described, w->record, &diff);
+	w->before = w->observed;
+	settle_split(&w->arena, &diff, known_pairs(w), w->record ? m.settled : NULL, &parts);
+	w->left = with_left(w, &parts);
 	parts.open.unseen = diff.unseen;
 	parts.open.unseen_count = diff.unseen_count;
 	s->diff = diff_copy(c->arena, &parts.open);
@@ -328,7 +345,7 @@ static void tell_of_look(struct work *w)
 	}
 	if (!w->marked && !write)
 		tell_one(tags_never_stay(w) ? &c->tagless : &c->unmarked, w->step->name);
-	if (write && !w->recorded)
+	if (write && !w->record)
 		tell_one(&c->unrecorded, w->step->name);
 }
 
@@ -510,6 +527,7 @@ static enum task_next described(struct work *w, struct request *next)
 	const char *taken;
 
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
+		w->record = w->left = NULL;	/* nothing is left of it */
 		work_plan_create(w);
 		return create(w, next);
 	}
@@ -586,6 +604,18 @@ static void tell_of_tags(struct work *w)
 		tell_one(&w->cycle->tagless, w->step->name);
 }
 
+/* "Applied" is not the whole truth there. */
+static void tell_of_blind(struct work *w)
+{
+	const struct diff *diff = &w->step->diff;
+
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->items[i].blind)
+			fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": %s was taken out of the spec; "
+			           "whether it is gone cannot be seen, as the service does not show it",
+			           w->step->name, diff->items[i].path);
+}
+
 static bool same_text(const char *x, const char *y)
 {
 	return x && y ? strcmp(x, y) == 0 : x == y;
@@ -600,6 +630,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	/* A sign of what was seen for a moment only would, where there is no state, pass that
 	 * for a habit one day. */
 	w->judged = settle_digest_of(&w->arena, parts);
+	w->left = with_left(w, parts);
 	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
 		w->corrected = w->written_twice = true;
 		w->settled_tag = w->judged;
@@ -612,6 +643,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
 	tell_of_tags(w);
+	tell_of_blind(w);
 	if (w->was_paused && !is_paused(w->call.answer)) {
 		w->habits = habits(w, parts);
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
@@ -656,6 +688,18 @@ static enum task_next unequal(struct work *w, const struct diff *diff, struct re
 	return settled(w, &parts, next);
 }
 
+/* What was to go, or was known not to go, and is there as it was.  Something else in its place is
+ * what the service fills in. */
+static void add_left(struct work *w, const struct diff *planned, struct diff *out)
+{
+	for (size_t i = 0; i < planned->count; i++) {
+		const struct change *c = &planned->items[i];
+		const struct node *was = node_at(w->before, c->path), *is = node_at(w->observed, c->path);
+		if (c->by_record && !c->blind && was && is && node_equal(was, is))
+			diff_add(&w->arena, out, c);
+	}
+}
+
 static enum task_next verified(struct work *w, struct request *next)
 {
 	struct diff diff;
@@ -670,6 +714,8 @@ static enum task_next verified(struct work *w, struct request *next)
 	}
 	/* What was just written is the record of what the service hides. */
 	compare(w, w->call.answer, seal(w, w->spec->body), &diff);
+	add_left(w, &w->step->diff, &diff);
+	add_left(w, &w->step->settled, &diff);
 	if (diff.count)
 		return unequal(w, &diff, next);
 	/* Its tags may be shown late, too. */
@@ -763,7 +809,9 @@ static void hand_over(struct work *w, enum work_state state)
 	w->task = (struct task){ .step = work_step };
 	w->state = state;
 	w->tries = 0;
-	w->settled_tag = NULL;	/* of the arena that went with the look */
+	/* of the arena that went with the look */
+	w->settled_tag = NULL;
+	w->record = w->left = NULL;
 	w->cycle->to_do++;
 	dispatch_add(w->cycle->dispatch, &w->task);
 }

@@ -10,6 +10,10 @@
 #define TOKEN(image, token) \
 	"name: a\nsteps: {s: {imageId: " image ", command: c, repository: {url: u, branch: b, token: " token "}}}\n"
 
+#define TIMED(image)	"name: a\nsteps: {greet: {imageId: " image ", command: run, stepTimeout: 9}}\n"
+#define BLIND(path) "warning: s.yaml:1:1: workflow \"a\": " path " was taken out of the spec; whether it is gone cannot " \
+	"be seen, as the service does not show it\n"
+
 /* With a state, with one that is lost after each sync, and with none ever. */
 enum { KEPT, LOST, NONE, STATES };
 
@@ -104,6 +108,96 @@ static void another_change_does_not_write_what_is_settled_twice_more(void **stat
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, "");
 	}
+}
+
+static void a_key_that_does_not_go_is_settled_and_never_written_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .habits = { { "/steps/greet/stepTimeout", "9" } } } };
+
+	run_sync(&r, TIMED("7"));
+	assert_writes(&r, "create 612\n");
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+	assert_writes(&r, "update 612\nupdate 612\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	assert_steps(&r, "a replace applied\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "");
+		assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+		assert_steps(&r, "a none unchanged\n");
+	}
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	/* "… until the spec or that observed value changes" */
+	run_put(&r, 612, "/steps/greet/stepTimeout", "8");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	/* and when it goes after all, that is all */
+	r.f.habits[0] = (struct fake_habit){ 0 };
+	run_put(&r, 612, "/steps/greet/stepTimeout", "0");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	assert_string_equal(parts(&r), "");
+}
+
+static void a_key_that_does_not_go_needs_no_state_to_be_left_alone(void **state)
+{
+	for (unsigned kind = LOST; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = {
+			.f.habits = { { "/steps/greet/stepTimeout", "9" }, { "/steps/greet/command", "\"sh -c run\"" } },
+		};
+		const struct specs before = tree_specs(&r.a, TIMED("7"));
+
+		lose(&r, kind);
+		run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
+		assert_writes(&r, "create 612\nupdate 612\n");
+		r.f.memory.older = before.items[0].body;
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+		assert_writes(&r, "update 612\nupdate 612\n");
+		assert_string_equal(parts(&r), "settled /steps/greet/command\nsettled /steps/greet/stepTimeout\n");
+		for (unsigned again = 0; again < 2; again++) {
+			lose(&r, kind);
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+		}
+	}
+}
+
+/* It is gone, and what is there instead is the service's own. */
+static void what_is_filled_in_where_a_key_went_is_no_habit(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, TIMED("7"));
+	r.f.habits[0] = (struct fake_habit){ "/steps/greet/stepTimeout", "60" };
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "update 612\n");
+	assert_string_equal(parts(&r), "");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+}
+
+static void whether_a_hidden_key_went_cannot_be_seen(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .hides_options = true } };
+	const char *bare = "name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b}}}\n";
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
+	run_sync(&r, bare);
+	assert_steps(&r, "a replace applied\n");
+	assert_writes(&r, "update 612\n");
+	assert_said(&r, BLIND("/metadata") BLIND("/steps/s/repository/token"));
+	run_sync(&r, bare);
+	assert_writes(&r, "");
+	assert_said(&r, "");
 }
 
 /* The action says what is written, not what was left alone. */
@@ -527,6 +621,10 @@ int main(void)
 		cmocka_unit_test(a_habit_is_learnt_by_two_writes_and_never_written_again),
 		cmocka_unit_test(a_settled_value_is_written_again_when_the_spec_or_it_changes),
 		cmocka_unit_test(another_change_does_not_write_what_is_settled_twice_more),
+		cmocka_unit_test(a_key_that_does_not_go_is_settled_and_never_written_again),
+		cmocka_unit_test(a_key_that_does_not_go_needs_no_state_to_be_left_alone),
+		cmocka_unit_test(what_is_filled_in_where_a_key_went_is_no_habit),
+		cmocka_unit_test(whether_a_hidden_key_went_cannot_be_seen),
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
