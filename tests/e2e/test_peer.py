@@ -539,9 +539,9 @@ class FlowsyncTest(flowsync.ServiceCase):
         text = "name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b%s}}}\n"
         for names, kept in (("hide-tokens",), "t"), (("empty-tokens", "forget-tokens"), None):
             peer = self.peer(*names)
-            self.run_on(peer, "sync", self.write({"a.yaml": text % ", token: t"}, "token"))
+            self.run_on(peer, "sync", self.write({"a.yaml": text % ", token: t"}, "gone"))
             for wrote in (1, 0):
-                outcome, result = self.run_on(peer, "sync", self.write({"a.yaml": text % ""}, "token"))
+                outcome, result = self.run_on(peer, "sync", self.write({"a.yaml": text % ""}, "gone"))
                 self.assertEqual(outcome, (0, wrote), result)
                 self.assertEqual("whether it is gone cannot be seen" in result.err, bool(wrote), result)
             self.assertEqual(peer.named("a").body["steps"]["s"]["repository"].get("token"), kept)
