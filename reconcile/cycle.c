@@ -184,6 +184,11 @@ static void warn(struct cycle *c)
 	                     "seen", c->unseen_path));
 	warn_of(c, &c->unmarked, "is unmarked: not pruned until first written",
 	        "are unmarked: not pruned until first written");
+	warn_of(c, &c->tagless,
+	        "does not keep flowsync's tags on this service: it is never pruned, and without a state what "
+	        "the service hides or changes is written at each sync",
+	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
+	        "the service hides or changes is written at each sync");
 	warn_of(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
 	        "have no record: keys taken out of the spec can't be seen");
 }

@@ -71,6 +71,7 @@ struct cycle {
 	struct tally unseen;		/* a declared field that the service does not show */
 	const char *unseen_path;	/* of the first */
 	struct tally unmarked;		/* equal, and without our marker */
+	struct tally tagless;		/* our tags do not stay on it */
 	struct tally unrecorded;	/* no record of what was declared before */
 };
 
