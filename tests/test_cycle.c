@@ -296,7 +296,8 @@ static void one_that_vanishes_after_the_plan_is_made_again(void **state)
 static void somebody_else_heals_it(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_DESCRIBE && f->requests > 2)
-		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId", node_int(&f->arena, 1));
+		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId",
+		         node_int(&f->arena, 1));
 }
 
 static void one_that_became_equal_since_the_plan_is_not_written(void **state)

@@ -49,7 +49,8 @@ static int tear_down(void **state)
 	return failed;
 }
 
-static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint, const char *owner)
+static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint,
+                             const char *owner)
 {
 	struct state *s = NULL;
 	struct err err;
