@@ -129,6 +129,9 @@ const struct option option_table[] = {
 	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
 	  .otherwise = "127.0.0.1:8485", .help = "tell of health and metrics here; none: nowhere" },
 
+	{ "revision", 0, OPTION_TEXT, FOR_APPROVE, AT(revision), .argument = "REV",
+	  .help = "the revision at which it was blocked" },
+
 	{ "out", 0, OPTION_PATH, FOR_IMPORT, AT(out), .argument = "DIR",
 	  .help = "write the files here; made if it is not there" },
 	{ "name", 0, OPTION_TEXT, FOR_IMPORT, AT(name), .argument = "GLOB",
