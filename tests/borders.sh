@@ -24,6 +24,7 @@ home 'curl/'          agent/rest.c agent/endpoint.c
 home 'git2'           agent/history.c
 home 'sqlite3\.h'     agent/database.c
 home 'nettle/'        reconcile/digest.c
+home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
 home 'systemd/'       agent/notify.c
 
