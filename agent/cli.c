@@ -13,7 +13,7 @@
 #include "reconcile/near.h"
 
 extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
-                            cmd_schema, cmd_version, cmd_help;
+                            cmd_schema, cmd_version, cmd_help, cmd_git_fetch;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
@@ -26,6 +26,7 @@ static const struct command *const commands[] = {
 	&cmd_schema,
 	&cmd_version,
 	&cmd_help,
+	&cmd_git_fetch,
 	NULL,
 };
 

@@ -1,10 +1,8 @@
 #include "agent/cycle_run.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/connection.h"
@@ -15,7 +13,7 @@
 #include "agent/progress.h"
 #include "agent/report_print.h"
 #include "agent/reports.h"
-#include "agent/source_dir.h"
+#include "agent/source.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
@@ -27,6 +25,7 @@ struct run {
 	struct context *ctx;
 	struct report report;
 	struct faults faults;
+	struct source source;
 	struct specs specs;
 	struct cycle cycle;
 	int64_t begun;		/* of drive_now() */
@@ -65,20 +64,6 @@ static void fail(struct run *r, const struct err *err)
 
 /* ---- the source ---- */
 
-static bool is_directory(const char *dir, struct err *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) < 0)
-		err_sys(err, errno, "%s", dir);
-	else if (!S_ISDIR(st.st_mode))
-		err_set(err, "%s: expected a directory of specs, found a file", dir);
-	else
-		return true;
-	err->kind = ERR_USAGE;
-	return false;
-}
-
 /* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
  * and it must know what is owned. */
 static bool nothing_declared(struct run *r)
@@ -102,26 +87,35 @@ static bool go_on_without(struct run *r)
 	return true;
 }
 
+static void report_source(struct run *r)
+{
+	const struct source *s = &r->source;
+
+	r->report.source = (struct report_source){
+		.kind = s->kind, .location = s->location, .path = s->path,
+		.revision = *s->revision.commit ? s->revision.commit : NULL,
+		.tree = *s->revision.tree ? s->revision.tree : NULL,
+		.files = s->files.count, .specs = r->specs.count,
+	};
+}
+
 static bool read_source(struct run *r)
 {
 	struct context *ctx = r->ctx;
-	struct source_files files = { 0 };
-	const char *dir;
+	const struct source_files *files = &r->source.files;
 	struct err err;
+	bool ok = source_read(ctx, NULL, &r->source, &r->faults, &err);
 
-	if (!cli_dir(ctx, &dir, &err) || !is_directory(dir, &err)) {
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].bytes)
+			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
+			           files->items[i].len, &r->faults);
+	specs_check(&r->specs, &r->faults);
+	report_source(r);
+	if (!ok) {
 		fail(r, &err);
 		return false;
 	}
-	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
-	source_dir_read(ctx->arena, dir, &files, &r->faults);
-	for (size_t i = 0; i < files.count; i++)
-		if (files.items[i].bytes)
-			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
-			           files.items[i].len, &r->faults);
-	specs_check(&r->specs, &r->faults);
-	r->report.source.files = files.count;
-	r->report.source.specs = r->specs.count;
 	r->report.verdict.invalid = r->faults.errors > 0;
 	if (!r->faults.errors && !ctx->settings->prune)
 		nothing_declared(r);
@@ -198,7 +192,7 @@ static void talk_to_service(struct run *r, bool apply)
 	}
 	r->report.endpoint = connection.serve ? "local" : connection.endpoint.url;
 	if ((apply && state_dir && !lock_take(state_dir, &lock, &err)) ||
-	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, r->report.source.location,
+	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
 	                 &r->faults, &memory, &err)) {
 		fail(r, &err);
 		return;
@@ -310,6 +304,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct node *tree = finish(&r, apply);
 	log_faults(&r);
 	report_print(ctx, tree);
+	source_done(&r.source);
 	return verdict_exit_code(&r.report.verdict);
 }
 

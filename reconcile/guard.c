@@ -16,6 +16,11 @@ static const char *name_list(struct arena *a, const char *const *names, size_t c
 	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
 }
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static const char *share(struct arena *a, size_t part, size_t whole)
 {
 	return arena_printf(a, "%zu of %zu", part, whole);
@@ -42,8 +47,8 @@ static void check_empty(struct arena *a, struct guards *g, const struct guard_fa
 	add(a, g, &(struct guard){
 		.name = "empty-source", .limit = l->allow_empty ? "allowed" : "not empty",
 		.value = arena_printf(a, "%zu declared", f->declared),
-		.message = arena_printf(a, "the source declares nothing, but %zu workflows are owned (%s); if that "
-		                        "is meant, give --allow-empty", f->owned,
+		.message = arena_printf(a, "the source declares nothing, but %zu workflow%s owned (%s); if that "
+		                        "is meant, give --allow-empty", f->owned, f->owned == 1 ? " is" : "s are",
 		                        name_list(a, f->owned_names, f->owned)),
 	}, !f->declared && f->owned && !l->allow_empty);
 }
@@ -68,8 +73,8 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	add(a, g, &(struct guard){
 		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
 		.value = share(a, f->deletes, f->owned),
-		.message = arena_printf(a, "%zu of %zu owned workflows would be deleted, over %d %% (%s); if that is "
-		                        "meant, give --max-delete-percent", f->deletes, f->owned, percent,
+		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
+		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural(f->owned), percent,
 		                        name_list(a, f->delete_names, f->deletes)),
 	}, too_many_deletes(f, l));
 }
@@ -96,13 +101,16 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {
+	const char *lost = f->rolled_back == 1 ? ", and takes back 1 commit"
+	                 : f->rolled_back ? arena_printf(a, ", and takes back %zu commits", f->rolled_back) : "";
+
 	if (!f->revision || !f->last_revision)
 		return;
 	add(a, g, &(struct guard){
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
 		.value = f->revision,
-		.message = arena_printf(a, "revision %s does not come after %s, which was applied last; if that is "
-		                        "meant, give --allow-rollback", f->revision, f->last_revision),
+		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
+		                        "that is meant, give --allow-rollback", f->revision, f->last_revision, lost),
 	}, f->rolls_back && !l->allow_rollback);
 }
 
@@ -114,9 +122,9 @@ static void check_updates(struct arena *a, struct guards *g, const struct guard_
 	add(a, g, &(struct guard){
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
 		.value = share(a, f->updates, f->meant),
-		.message = arena_printf(a, "%zu of %zu declared workflows would be updated, over %d %%; if that is "
+		.message = arena_printf(a, "%zu of %zu declared workflow%s would be updated, over %d %%; if that is "
 		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
-		                        l->max_update_percent),
+		                        plural(f->meant), l->max_update_percent),
 	}, over(f->updates, f->meant, l->max_update_percent));
 }
 

@@ -17,7 +17,6 @@ struct work {
 	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct step *step;		/* in the report */
 	bool marked;			/* the workflow bears our marker, for its name */
-	bool recorded;			/* what was declared at its last apply is known */
 	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
 
 	/* From here on: while it is at work. */
@@ -33,6 +32,10 @@ struct work {
 	bool to_pause;			/* an earlier cycle set it going and did not come to pause it */
 	bool body_differs;		/* not only its being paused */
 	bool was_paused, was_draft;	/* before the update */
+	const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
+	const struct node *observed, *before;	/* as it was compared last, and when it was planned */
+	const struct node *left;	/* keys taken out of the spec that are there all the same, and the spec: to
+					 * be remembered; NULL: the spec alone */
 	const struct node *habits;	/* to be remembered when it was paused again */
 	struct op_call call;
 	struct op_create create;
