@@ -207,6 +207,7 @@ static struct cycle_options options_of(struct run *r, bool apply)
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
 		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
 		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
+		.defer = job, .hold = job && job->source_error,
 		.limits = {
 			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
 			.allow_rollback = s->allow_rollback,
