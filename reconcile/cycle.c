@@ -38,6 +38,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
+	c->options.prune &= !options->hold;
 	report->steps = arena_new(a, struct step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
@@ -103,6 +104,7 @@ static bool blocked(struct cycle *c)
 	c->facts.revision = c->memory.revision;
 	c->facts.last_revision = c->memory.last_revision;
 	c->facts.rolls_back = c->memory.rolls_back;
+	c->facts.rolled_back = c->memory.rolled_back;
 	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)
@@ -211,6 +213,9 @@ static void finish(struct cycle *c)
 	}
 	if (!r->verdict.failed)
 		warn(c);
+	if (c->options.hold)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           WORK_HELD ": workflows are neither made nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

@@ -305,7 +305,9 @@ void work_plan_create(struct work *w)
 	s->id = 0;
 	s->action = ACTION_CREATE;
 	s->reason = REASON_DECLARED;
-	s->result = RESULT_PLANNED;
+	/* "A failed fetch plans neither deletes nor creates" (design, 6). */
+	s->result = w->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
+	s->error = w->cycle->options.hold ? WORK_HELD : NULL;
 }
 
 static enum task_next describe(struct work *w, enum work_state state, int64_t wait_ms,
@@ -410,7 +412,7 @@ static enum task_next looked(struct work *w)
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
 		work_plan_create(w);
-		return ended(w, RESULT_PLANNED, NULL);
+		return ended(w, w->step->result, w->step->error);
 	}
 	if (!op->ok)
 		return failed(w, op);
@@ -529,7 +531,7 @@ static enum task_next described(struct work *w, struct request *next)
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
 		w->record = w->left = NULL;	/* nothing is left of it */
 		work_plan_create(w);
-		return create(w, next);
+		return w->cycle->options.hold ? ended(w, w->step->result, w->step->error) : create(w, next);
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
@@ -550,13 +552,15 @@ static enum task_next described(struct work *w, struct request *next)
 	return update(w, &w->step->diff, next);
 }
 
-/* 409: the workflow runs.  Described again each time, as it may be another one by then. */
+/* 409: the workflow runs.  Described again each time, as it may be another one by then.  "Retried
+ * by a one-shot sync until its timeout and by the agent every 30 s without a whole cycle; the step
+ * is deferred meanwhile" (design, 6). */
 static enum task_next conflicted(struct work *w, struct request *next)
 {
 	int64_t wait = CONFLICT_FIRST_MS << (w->tries < 4 ? w->tries : 4);
 
 	w->step->http_status = CONFLICT;
-	if (w->task.stopped)
+	if (w->task.stopped || w->task.hurried || w->cycle->options.defer)
 		return ended(w, RESULT_DEFERRED, w->call.op.err.msg);
 	w->tries++;
 	return describe(w, WORK_DESCRIBE, wait < CONFLICT_MOST_MS ? wait : CONFLICT_MOST_MS, next);
