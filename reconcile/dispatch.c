@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "reconcile/jitter.h"
+
 enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_MOST_MS = 30000,
@@ -46,16 +48,6 @@ static void wait_until(struct dispatch *d, struct task *task, int64_t due)
 	*place = task;
 }
 
-/* splitmix64 */
-static uint64_t next_random(struct dispatch *d)
-{
-	uint64_t z = d->random += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-	return z ^ (z >> 31);
-}
-
 /* Between half and all of 500 ms, 1 s, 2 s, ...: clients that failed together come back apart. */
 static int64_t backoff(struct dispatch *d, unsigned attempts)
 {
@@ -65,7 +57,7 @@ static int64_t backoff(struct dispatch *d, unsigned attempts)
 		most *= 2;
 	if (most > BACKOFF_MOST_MS)
 		most = BACKOFF_MOST_MS;
-	return most / 2 + (int64_t)(next_random(d) % (uint64_t)(most / 2 + 1));
+	return most / 2 + jitter(&d->random, most / 2);
 }
 
 static int64_t wait_before_next(struct dispatch *d, const struct task *task,
@@ -86,6 +78,7 @@ static bool passing(const struct answer *answer)
 	case FAILURE_LOST:
 		return !answer->hopeless;
 	case FAILURE_TOO_LARGE:
+	case FAILURE_GIVEN_UP:
 		return false;
 	case FAILURE_NONE:
 		break;
@@ -192,6 +185,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	buf_done(&task->kept);
 	task->attempts++;
 	task->sent++;
+	task->wrote |= operation_method(task->request.operation) != METHOD_GET;
 	d->in_flight++;
 	d->total++;
 	d->retries += task->attempts > 1;
