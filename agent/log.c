@@ -1,18 +1,32 @@
 #include "agent/log.h"
 
 #include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "agent/stamp.h"
 #include "agent/term.h"
 
 enum { LINE_MAX_BYTES = 64 << 10 };
 
-static const struct { const char *word, *color, *prefix; } levels[] = {
-	[LEVEL_ERROR] = { "error", "\033[1;31m", "error: " },
-	[LEVEL_WARN] = { "warn", "\033[1;33m", "warning: " },
-	[LEVEL_INFO] = { "info", "", "" },
-	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: " },
+/* priority: as syslog(3) counts. */
+static const struct { const char *word, *color, *prefix; int priority; } levels[] = {
+	[LEVEL_ERROR] = { "error", "\033[1;31m", "error: ", 3 },
+	[LEVEL_WARN] = { "warn", "\033[1;33m", "warning: ", 4 },
+	[LEVEL_INFO] = { "info", "", "", 6 },
+	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: ", 7 },
 };
+
+bool log_is_journal(FILE *to, const char *stream)
+{
+	CLEANUP(buf_done) struct buf own = BUF_TEXT;
+	struct stat st;
+
+	if (!stream || fileno(to) < 0 || fstat(fileno(to), &st) != 0)
+		return false;
+	buf_addf(&own, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(buf_str(&own), stream) == 0;
+}
 
 static void add_json(struct buf *line, enum log_level level, const char *text)
 {
@@ -27,6 +41,12 @@ static void add_json(struct buf *line, enum log_level level, const char *text)
 		buf_addc(line, *text);
 	}
 	buf_adds(line, "\"}\n");
+}
+
+/* The journal knows when, and who. */
+static void add_journal(struct buf *line, enum log_level level, const char *text)
+{
+	buf_addf(line, "<%d>%s%s\n", levels[level].priority, levels[level].prefix, text);
 }
 
 static void add_text(struct buf *line, enum log_level level, bool color, const char *text)
@@ -47,6 +67,8 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 	term_add_plain(&plain, buf_str(&raw));
 	if (log->format == LOG_JSON)
 		add_json(&line, level, buf_str(&plain));
+	else if (log->journal)
+		add_journal(&line, level, buf_str(&plain));
 	else
 		add_text(&line, level, log->color, buf_str(&plain));
 	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.

@@ -14,7 +14,11 @@ struct log {
 	enum log_level level;	/* what is less grave is left out */
 	enum log_format format;
 	bool color;		/* of the level's word; text only */
+	bool journal;		/* `to` is read by systemd's journal: text lines begin with their level as it wants it */
 };
+
+/* Whether to is what JOURNAL_STREAM in the environment says, "DEVICE:INODE"; NULL: not set. */
+bool log_is_journal(FILE *to, const char *stream);
 
 /* Each writes one line at once; control characters in it are escaped, so that it stays one. */
 void log_error(struct log *log, const char *fmt, ...) PRINTF(2, 3);
