@@ -14,7 +14,8 @@ struct log {
 	enum log_level level;	/* what is less grave is left out */
 	enum log_format format;
 	bool color;		/* of the level's word; text only */
-	bool journal;		/* `to` is read by systemd's journal: text lines begin with their level as it wants it */
+	bool journal;		/* `to` leads to systemd's journal: a line of text begins with its level for it */
+	const char *sync;	/* that all lines are about; NULL: none in particular */
 };
 
 /* Whether to is what JOURNAL_STREAM in the environment says, "DEVICE:INODE"; NULL: not set. */

@@ -121,9 +121,19 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 	return find_revisions(out, err) || err_wrap(err, "state in %s", state_dir);
 }
 
+bool memory_approvals(struct memory *m, const char *revision, struct err *err)
+{
+	return !m->state || !revision || state_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
+	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+}
+
 void memory_applied(struct memory *m)
 {
 	struct err err;
+
+	/* Used once: what the same guard says of another plan is another question. */
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))

@@ -38,6 +38,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
+	c->options.prune &= !options->hold;
 	report->steps = arena_new(a, struct step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
@@ -212,6 +213,9 @@ static void finish(struct cycle *c)
 	}
 	if (!r->verdict.failed)
 		warn(c);
+	if (c->options.hold)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           WORK_HELD ": workflows are neither made nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

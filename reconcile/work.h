@@ -7,6 +7,7 @@
 #include "reconcile/op_create.h"
 #include "reconcile/settle.h"
 
+#define WORK_HELD	"the source could not be read anew"
 #define WORK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
 enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
@@ -52,7 +53,8 @@ void work_delete(struct work *work);
 const char *work_not_ours(struct arena *a, const struct work *work, const struct marker *m,
                           const char *name);
 
-/* Plans the making of the workflow: every declared key is an addition. */
+/* Plans the making of the workflow: every declared key is an addition.  Where the cycle holds back,
+ * the step waits. */
 void work_plan_create(struct work *work);
 
 #endif

@@ -36,6 +36,9 @@ static void a_line_says_its_level_in_each_format(void **state)
 		{ { .level = LEVEL_WARN }, "flowsync: error: a b\\nc\nflowsync: warning: w\n" },
 		{ { .level = LEVEL_DEBUG, .journal = true }, "<3>error: a b\\nc\n<4>warning: w\n<6>i\n<7>debug: d\n" },
 		{ { .level = LEVEL_WARN, .journal = true, .color = true }, "<3>error: a b\\nc\n<4>warning: w\n" },
+		{ { .level = LEVEL_ERROR, .sync = "s" }, "flowsync: error: s: a b\\nc\n" },
+		{ { .level = LEVEL_ERROR, .sync = "s", .journal = true }, "<3>error: s: a b\\nc\n" },
+		{ { .level = LEVEL_ERROR, .color = true }, "flowsync: \033[1;31merror: \033[0ma b\\nc\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct log log = cases[i].log;
