@@ -114,7 +114,10 @@ static bool read_source(struct run *r)
 		return false;
 	}
 	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
-	source_dir_read(ctx->arena, dir, &files, &r->faults);
+	if (!source_dir_settled(ctx->arena, dir, ctx->stop_fd, &files, &r->faults, &err)) {
+		fail(r, &err);
+		return false;
+	}
 	for (size_t i = 0; i < files.count; i++)
 		if (files.items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
