@@ -59,7 +59,7 @@ const struct option option_table[] = {
 	{ "dir", 0, OPTION_PATH, FOR_CYCLE, AT(dir), .argument = "DIR", .key = "syncs.source.dir",
 	  .help = "the directory of specs, instead of the argument" },
 	{ "git", 0, OPTION_GIT, FOR_CYCLE, AT(git), .argument = "URL", .key = "syncs.source.git.url",
-	  .help = "a git repository of specs, instead of a directory" },
+	  .help = "a git repository, instead of a directory" },
 	{ "branch", 0, OPTION_TEXT, FOR_CYCLE, AT(branch), .argument = "NAME", .key = "syncs.source.git.branch",
 	  .help = "its branch (what its HEAD is)" },
 	{ "tag", 0, OPTION_TEXT, FOR_CYCLE, AT(tag), .argument = "NAME", .key = "syncs.source.git.tag",
