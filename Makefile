@@ -24,7 +24,7 @@ Q := $(if $(V),,@)
 
 # What the core stands on, and what the program adds.
 CORE_LIBS  := -lyaml -ljson-c -lnettle -lm
-AGENT_LIBS := -lcurl -lgit2 -lmicrohttpd -lsqlite3 -lpthread
+AGENT_LIBS := -lcurl -lgit2 -lssh2 -lmicrohttpd -lsqlite3 -lsystemd -lpthread
 
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))

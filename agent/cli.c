@@ -6,13 +6,14 @@
 
 #include "agent/config.h"
 #include "agent/fault_text.h"
+#include "agent/job.h"
 #include "agent/stop.h"
 #include "agent/vars.h"
 #include "reconcile/json.h"
 #include "reconcile/near.h"
 
 extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
-                            cmd_schema, cmd_version, cmd_help;
+                            cmd_schema, cmd_version, cmd_help, cmd_git_fetch;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
@@ -25,6 +26,7 @@ static const struct command *const commands[] = {
 	&cmd_schema,
 	&cmd_version,
 	&cmd_help,
+	&cmd_git_fetch,
 	NULL,
 };
 
@@ -144,7 +146,7 @@ static void no_command(struct context *ctx, struct faults *f)
 	const char *space = *ctx->path ? " " : "";
 	struct near near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
 
-	for (const struct command *const *c = ctx->command->commands; *c; c++)
+	for (const struct command *const *c = ctx->command->commands; *c && !(*c)->hidden; c++)
 		near_offer(&near, (*c)->name);
 	if (ctx->argument_count == 0) {
 		/* After a wrong option the list would only push the message off the screen. */
@@ -175,30 +177,69 @@ static void check_arguments(const struct context *ctx, struct faults *f)
 
 /* Running it. */
 
-/* The file is read before variables and options, which beat it, but they say which file. */
-static void read_config(struct arena *a, const struct command_line *line, char **env, struct settings *s,
-                        struct faults *f)
+/* What was given on the command line, else in its variable.  For what has to be known before
+ * all the rest is read. */
+static const char *early(const struct context *ctx, const char *name, const char *variable)
 {
-	const char *path = env_get(env, "FLOWSYNC_CONFIG");
+	const char *text = env_get(ctx->env, variable);
 
-	for (size_t i = 0; i < line->given_count; i++)
-		if (strcmp(line->given[i].name, "config") == 0)
-			path = line->given[i].value;
-	if (path && *path)
-		config_read(a, path, s, f);
+	for (size_t i = 0; i < ctx->line->given_count; i++)
+		if (strcmp(ctx->line->given[i].name, name) == 0)
+			text = ctx->line->given[i].value;
+	return text && *text ? text : NULL;
 }
 
-static void read_settings(struct context *ctx, const struct command_line *line, struct settings *s,
-                          struct faults *f)
+bool cli_config(const struct context *ctx, struct arena *a, const struct config **out,
+                struct faults *faults)
+{
+	struct config *config = arena_new(a, struct config, 1);
+	const struct job *job = ctx->job;
+	const char *path = early(ctx, "config", "FLOWSYNC_CONFIG");
+
+	*out = NULL;
+	if (job ? !job->config_text : !path)
+		return true;
+	if (!(job ? config_parse(a, job->config_path, job->config_text, strlen(job->config_text), config, faults)
+	          : config_read(a, path, config, faults)))
+		return false;
+	*out = config;
+	return true;
+}
+
+/* The sync that a command is about. */
+static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f)
+{
+	const struct config *c = ctx->config;
+	const char *name = ctx->job ? ctx->job->sync : early(ctx, "sync", "FLOWSYNC_SYNC");
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+
+	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
+	if (!c || !(ctx->command->options & FOR_SPECS) || ctx->command->many || (!name && c->count < 2) ||
+	    (name && config_find(c, name, out)))
+		return true;
+	for (size_t i = 0; i < c->count; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", c->names[i]);
+	if (name)
+		return fault_add(f, (struct pos){ .file = c->path }, "no sync of the name \"%s\"; there are: %s", name,
+		                 buf_str(&all));
+	return fault_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
+	                 c->count, buf_str(&all));
+}
+
+void cli_settings(const struct context *ctx, const struct config *config, size_t sync,
+                  struct arena *a, struct settings *s, struct vars *vars, struct faults *f)
 {
 	unsigned groups = ctx->command->options | FOR_ALL;
 
-	options_defaults(ctx->arena, groups, ctx->env, s);
-	if (!ctx->command->bare) {
-		read_config(ctx->arena, line, ctx->env, s, f);
-		options_from_env(ctx->arena, groups, ctx->env, s, f);
-	}
-	options_from_line(ctx->arena, groups, ctx->path, line, s, f);
+	/* Each beats those before it. */
+	options_defaults(a, groups, ctx->env, s);
+	if (config)
+		config_set(a, config, sync, s);
+	if (!ctx->command->bare)
+		options_from_env(a, groups, ctx->env, s, f);
+	options_from_line(a, groups, ctx->path, ctx->line, s, f);
+	if (vars && (ctx->command->options & FOR_SPECS))
+		vars_build(a, s, ctx->env, vars, f);
 }
 
 static void set_up_output(struct context *ctx)
@@ -216,21 +257,19 @@ static void set_up_output(struct context *ctx)
 }
 
 /* True if the command line asks for JSON, whatever else is wrong with it. */
-static bool wants_json(const struct command_line *line, char **env)
+static bool wants_json(const struct context *ctx)
 {
-	const char *output = env_get(env, "FLOWSYNC_OUTPUT");
+	const char *output = early(ctx, "output", "FLOWSYNC_OUTPUT");
 
-	for (size_t i = 0; i < line->given_count; i++)
-		if (strcmp(line->given[i].name, "output") == 0)
-			output = line->given[i].value;
 	return output && strcasecmp(output, "json") == 0;
 }
 
 /* What is wrong before the command runs.  The command may be a table of commands that lacks its
  * word. */
-static void check_line(struct context *ctx, const struct command_line *line, struct settings *s,
-                       struct vars *vars, struct faults *f)
+static void check_line(struct context *ctx, struct settings *s, struct vars *vars, struct faults *f)
 {
+	size_t sync = CONFIG_NO_SYNC;
+
 	if (ctx->command->commands) {
 		no_command(ctx, f);
 		return;
@@ -238,9 +277,9 @@ static void check_line(struct context *ctx, const struct command_line *line, str
 	/* What follows an unknown option may be its value: no argument to complain of. */
 	if (f->errors == 0)
 		check_arguments(ctx, f);
-	read_settings(ctx, line, s, f);
-	if (ctx->command->options & FOR_SPECS)
-		vars_build(ctx->arena, s, ctx->env, vars, f);
+	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f))
+		choose_sync(ctx, &sync, f);
+	cli_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
 }
 
 /* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a
@@ -251,7 +290,7 @@ static bool watch_signals(struct context *ctx, struct err *err)
 	return !ctx->command->stops || stop_watch(&ctx->stop_fd, err);
 }
 
-static int run_command(struct context *ctx, const struct command_line *line, struct faults *faults)
+static int run_command(struct context *ctx, struct faults *faults)
 {
 	struct settings settings = { .log_level = LEVEL_INFO };
 	struct vars vars = { 0 };
@@ -259,10 +298,12 @@ static int run_command(struct context *ctx, const struct command_line *line, str
 
 	ctx->settings = &settings;
 	ctx->vars = &vars;
-	check_line(ctx, line, &settings, &vars, faults);
+	if (ctx->command->prepare && !ctx->command->prepare(ctx, &err))
+		return cli_fail(ctx, &err);
+	check_line(ctx, &settings, &vars, faults);
 	set_up_output(ctx);
 	if (faults->errors > 0) {
-		settings.output = wants_json(line, ctx->env) ? OUTPUT_JSON : OUTPUT_HUMAN;
+		settings.output = wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
 		return cli_fail_usage(ctx, faults);
 	}
 	log_faults(ctx->log, ctx->arena, faults);
@@ -293,6 +334,7 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 	struct command_line line;
 	size_t used;
 
+	ctx.line = &line;
 	options_scan(&arena, argc, argv, &line, &faults);
 	if (line.version && !line.help) {
 		line.words = version;
@@ -305,5 +347,5 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 		cli_help(ctx.command, ctx.path, out);
 		return close_output(&ctx, 0);
 	}
-	return close_output(&ctx, run_command(&ctx, &line, &faults));
+	return close_output(&ctx, run_command(&ctx, &faults));
 }

@@ -7,7 +7,9 @@
 #include "agent/term.h"
 #include "reconcile/verdict.h"
 
+struct config;
 struct context;
+struct job;
 
 struct command {
 	const char *name;
@@ -17,8 +19,12 @@ struct command {
 	int least, most;		/* arguments; most -1: any number */
 	unsigned options;		/* the groups it takes beside the global ones */
 	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
+	bool hidden;			/* the program runs it for itself: no help names it; these stand last in a table */
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
+	bool many;			/* is about all syncs of a configuration; others choose one */
+	/* Called before variables and configuration are read; NULL: nothing is to be done then. */
+	bool (*prepare)(struct context *ctx, struct err *err);
 	int (*run)(struct context *ctx);	/* returns the exit code */
 	/* The report of a command line that is wrong, where a report is promised on every exit
 	 * code; the log has told the faults.  NULL: with -o json {"errors", "warnings",
@@ -30,6 +36,9 @@ struct context {
 	const struct command *root;	/* of all commands */
 	const struct command *command;
 	const char *path;		/* how messages call it: "workflow list" */
+	const struct command_line *line;
+	const struct config *config;	/* NULL: there is no configuration file */
+	const struct job *job;		/* what a prepare() found that it is to do; NULL: none did */
 	const struct settings *settings;
 	const struct vars *vars;	/* for specs; empty unless the command takes FOR_SPECS */
 	const char *const *arguments;
@@ -44,6 +53,17 @@ struct context {
 
 /* Runs what argv asks for; returns the exit code. */
 int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err);
+
+/* Puts together the settings of sync number `sync` of config (NULL: there is none), as variables
+ * and the command line have them; for a command that is about specs, what they are filled in
+ * with too.  Errors are added to faults. */
+void cli_settings(const struct context *ctx, const struct config *config, size_t sync,
+                  struct arena *a, struct settings *settings, struct vars *vars, struct faults *faults);
+
+/* Reads the configuration file that command line and variables name; NULL if they name none.
+ * False with faults. */
+bool cli_config(const struct context *ctx, struct arena *a, const struct config **out,
+                struct faults *faults);
 
 /* For a command that cannot go on: logs err and, with -o json, prints it as the one document.
  * Returns the exit code that follows from its kind. */

@@ -64,11 +64,11 @@ static void print_commands(struct arena *a, const struct command *command, FILE 
 	int width = 0;
 
 	fprintf(out, "\ncommands:\n");
-	for (const struct command *const *c = command->commands; *c; c++) {
+	for (const struct command *const *c = command->commands; *c && !(*c)->hidden; c++) {
 		int len = (int)(strlen((*c)->name) + ((*c)->arguments ? strlen((*c)->arguments) + 1 : 0));
 		width = len > width ? len : width;
 	}
-	for (const struct command *const *c = command->commands; *c; c++) {
+	for (const struct command *const *c = command->commands; *c && !(*c)->hidden; c++) {
 		const char *arguments = (*c)->arguments;
 		fprintf(out, "  %-*s  %s\n", width,
 		        arena_printf(a, "%s%s%s", (*c)->name, arguments ? " " : "", arguments ? arguments : ""),

@@ -5,10 +5,10 @@
 #include <sys/stat.h>
 
 #include "agent/connection.h"
-#include "agent/drive.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
 #include "agent/folder.h"
+#include "agent/progress.h"
 #include "agent/spec_names.h"
 #include "agent/stop.h"
 #include "agent/table.h"
@@ -24,7 +24,7 @@ struct import {
 	int64_t deadline;
 	struct op_list list;
 	struct fetch *fetches;		/* by the names of their files */
-	size_t count;
+	size_t count, finished;
 	struct faults faults;
 	struct verdict verdict;
 };
@@ -193,13 +193,28 @@ static enum task_next fetch_step(struct task *task, const struct answer *answer,
 		write_file(f);
 	else
 		fetch_failed(f, &f->call.op.err);
+	f->import->finished++;
 	arena_free(&f->arena);
 	return TASK_DONE;
 }
 
+static void say_progress(const void *work, struct buf *line)
+{
+	const struct import *im = work;
+
+	if (im->count)
+		buf_addf(line, "reading: %zu of %zu", im->finished, im->count);
+	else
+		buf_addf(line, "listing workflows: %zu", im->list.seen);
+}
+
 static void run_tasks(struct import *im, struct dispatch *dispatch)
 {
-	drive(im->connection.rest, dispatch, im->ctx->stop_fd, NULL);
+	struct progress progress = { .ctx = im->ctx, .say = say_progress, .work = im };
+	struct drive_watch watch = progress_watch(&progress);
+
+	drive(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
+	progress_wipe(&progress);
 	im->verdict.signal = stop_signal();
 }
 

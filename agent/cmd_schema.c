@@ -28,8 +28,7 @@ static struct node *inner(struct arena *a, struct node *object, const char *key)
 		return n;
 	struct node *items = node_get(n, "items");
 	node_put(a, n, "type", node_text(a, "array"));
-	node_put(a, n, "minItems", node_int(a, 1));	/* so far one sync to a program */
-	node_put(a, n, "maxItems", node_int(a, 1));
+	node_put(a, n, "minItems", node_int(a, 1));
 	return items ? items : node_put(a, n, "items", node_map(a));
 }
 
@@ -37,7 +36,7 @@ static void describe(struct arena *a, const struct option *o, struct node *n)
 {
 	static const char *const types[] = {
 		[OPTION_FLAG] = "boolean", [OPTION_TEXT] = "string", [OPTION_PATH] = "string",
-		[OPTION_ENDPOINT] = "string", [OPTION_LIST] = "array", [OPTION_NUMBER] = "integer",
+		[OPTION_ENDPOINT] = "string", [OPTION_GIT] = "string", [OPTION_LIST] = "array", [OPTION_NUMBER] = "integer",
 		[OPTION_DURATION] = "string", [OPTION_WORD] = "string", [OPTION_MAP] = "object",
 	};
 
@@ -57,17 +56,26 @@ static void describe(struct arena *a, const struct option *o, struct node *n)
 	}
 }
 
+static void describe_key(struct arena *a, const struct option *o, const char *path, struct node *root)
+{
+	struct node *at = root;
+
+	for (char *rest = arena_strdup(a, path), *key; (key = strsep(&rest, ".")); )
+		at = inner(a, at, key);
+	describe(a, o, at);
+}
+
 static struct node *schema_config(struct arena *a)
 {
 	struct node *root = schema_begin(a, "A configuration file of flowsync");
 
 	for (const struct option *o = option_table; o->name || o->key; o++) {
-		struct node *at = root;
 		if (!o->key)
 			continue;
-		for (char *rest = arena_strdup(a, o->key), *key; (key = strsep(&rest, ".")); )
-			at = inner(a, at, key);
-		describe(a, o, at);
+		describe_key(a, o, o->key, root);
+		/* A sync may have a service of its own. */
+		if (strncmp(o->key, "service.", strlen("service.")) == 0)
+			describe_key(a, o, arena_printf(a, "syncs.%s", o->key), root);
 	}
 	return root;
 }

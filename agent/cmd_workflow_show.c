@@ -192,18 +192,13 @@ static void print_description(struct context *ctx, const struct node *n)
 static int describe_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct op_call call;
-	const char *name;
+	struct node *found;
 	struct err err;
-	int64_t id;
 
-	if (!session_open(ctx, &session, &err) ||
-	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	    !session_describe(&session, &found, &err))
 		return cli_fail(ctx, &err);
-	op_describe_init(&call, ctx->arena, id, name);
-	if (!session_run(&session, &call.op, &err))
-		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? print_description : workflow_print)(ctx, call.answer);
+	(ctx->settings->output == OUTPUT_TABLE ? print_description : workflow_print)(ctx, found);
 	return 0;
 }
 

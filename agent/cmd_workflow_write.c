@@ -39,26 +39,22 @@ const struct command cmd_workflow_create = {
 static int update_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct op_call described, update;
+	struct op_call update;
 	struct faults faults = { .arena = ctx->arena };
+	struct node *described;
 	struct spec spec;
-	const char *name;
 	struct err err;
-	int64_t id;
 
 	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &faults))
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	if (!session_open(ctx, &session, &err) ||
-	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	    !session_describe(&session, &described, &err))
 		return cli_fail(ctx, &err);
-	op_describe_init(&described, ctx->arena, id, name);
-	if (!session_run(&session, &described.op, &err))
-		return cli_fail(ctx, &err);
-	op_update_init(&update, ctx->arena, id, name,
-	               compose_whole(ctx->arena, spec.body, described.answer));
+	op_update_init(&update, ctx->arena, session.id, session.name,
+	               compose_whole(ctx->arena, spec.body, described));
 	if (!session_run(&session, &update.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_done(ctx, "updated", id, spec.name, NULL);
+	workflow_done(ctx, "updated", session.id, spec.name, NULL);
 	return 0;
 }
 
@@ -78,17 +74,14 @@ static int act(struct context *ctx, enum operation operation, const char *verb)
 {
 	CLEANUP(session_close) struct session session = { 0 };
 	struct op_call call;
-	const char *name;
 	struct err err;
-	int64_t id;
 
-	if (!session_open(ctx, &session, &err) ||
-	    !session_find(&session, ctx->arguments[0], &id, &name, &err))
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
-	op_act_init(&call, ctx->arena, operation, id, name);
+	op_act_init(&call, ctx->arena, operation, session.id, session.name);
 	if (!session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_done(ctx, verb, id, name, NULL);
+	workflow_done(ctx, verb, session.id, session.name, NULL);
 	return 0;
 }
 

@@ -1,21 +1,19 @@
 #include "agent/cycle_run.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/connection.h"
-#include "agent/drive.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
+#include "agent/progress.h"
 #include "agent/report_print.h"
 #include "agent/reports.h"
-#include "agent/source_dir.h"
+#include "agent/source.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
@@ -27,12 +25,11 @@ struct run {
 	struct context *ctx;
 	struct report report;
 	struct faults faults;
+	struct source source;
 	struct specs specs;
 	struct cycle cycle;
-	int64_t begun, told;	/* of drive_now(); told: when a waiting was last told of */
+	int64_t begun;		/* of drive_now() */
 };
-
-enum { TELL_MS = 1000 };
 
 static uint64_t random_number(void)
 {
@@ -67,20 +64,6 @@ static void fail(struct run *r, const struct err *err)
 
 /* ---- the source ---- */
 
-static bool is_directory(const char *dir, struct err *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) < 0)
-		err_sys(err, errno, "%s", dir);
-	else if (!S_ISDIR(st.st_mode))
-		err_set(err, "%s: expected a directory of specs, found a file", dir);
-	else
-		return true;
-	err->kind = ERR_USAGE;
-	return false;
-}
-
 /* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
  * and it must know what is owned. */
 static bool nothing_declared(struct run *r)
@@ -104,26 +87,35 @@ static bool go_on_without(struct run *r)
 	return true;
 }
 
+static void report_source(struct run *r)
+{
+	const struct source *s = &r->source;
+
+	r->report.source = (struct report_source){
+		.kind = s->kind, .location = s->location, .path = s->path,
+		.revision = *s->revision.commit ? s->revision.commit : NULL,
+		.tree = *s->revision.tree ? s->revision.tree : NULL,
+		.files = s->files.count, .specs = r->specs.count,
+	};
+}
+
 static bool read_source(struct run *r)
 {
 	struct context *ctx = r->ctx;
-	struct source_files files = { 0 };
-	const char *dir;
+	const struct source_files *files = &r->source.files;
 	struct err err;
+	bool ok = source_read(ctx, NULL, &r->source, &r->faults, &err);
 
-	if (!cli_dir(ctx, &dir, &err) || !is_directory(dir, &err)) {
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].bytes)
+			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
+			           files->items[i].len, &r->faults);
+	specs_check(&r->specs, &r->faults);
+	report_source(r);
+	if (!ok) {
 		fail(r, &err);
 		return false;
 	}
-	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
-	source_dir_read(ctx->arena, dir, &files, &r->faults);
-	for (size_t i = 0; i < files.count; i++)
-		if (files.items[i].bytes)
-			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
-			           files.items[i].len, &r->faults);
-	specs_check(&r->specs, &r->faults);
-	r->report.source.files = files.count;
-	r->report.source.specs = r->specs.count;
 	r->report.verdict.invalid = r->faults.errors > 0;
 	if (!r->faults.errors && !ctx->settings->prune)
 		nothing_declared(r);
@@ -132,46 +124,15 @@ static bool read_source(struct run *r)
 
 /* ---- the cycle ---- */
 
-static bool is_live(const struct run *r)
-{
-	return r->ctx->term.err_live && !r->ctx->settings->quiet;
-}
-
-static void show_progress(void *context)
+static void say_progress(const void *work, struct buf *line)
 {
 	static const char *const words[] = { "listing", "reading", "applying", "deleting", "done" };
-	struct run *r = context;
-	const struct cycle *c = &r->cycle;
+	const struct cycle *c = work;
 
 	if (c->phase == CYCLE_LIST)
-		fprintf(r->ctx->err, "\rlisting workflows: %zu\x1b[K", c->list.seen);
+		buf_addf(line, "listing workflows: %zu", c->list.seen);
 	else
-		fprintf(r->ctx->err, "\r%s: %zu of %zu\x1b[K", words[c->phase], c->finished, c->to_do);
-	fflush(r->ctx->err);
-}
-
-static void wipe_progress(struct run *r)
-{
-	if (is_live(r))
-		fputs("\r\x1b[K", r->ctx->err);
-}
-
-/* A service that is down would otherwise be waited for in silence; many requests say it at once. */
-static void tell_again(void *context, const struct task *task, const struct answer *answer,
-                       int64_t wait_ms)
-{
-	struct run *r = context;
-
-	if (drive_now() < r->told + TELL_MS)
-		return;
-	r->told = drive_now();
-	wipe_progress(r);
-	if (answer->failure != FAILURE_NONE)
-		log_info(r->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
-		         (double)wait_ms / 1000);
-	else
-		log_info(r->ctx->log, "%s: the service answered %d; trying again in %.1f s",
-		         task->request.what, answer->status, (double)wait_ms / 1000);
+		buf_addf(line, "%s: %zu of %zu", words[c->phase], c->finished, c->to_do);
 }
 
 static struct cycle_options options_of(const struct settings *s, bool apply, bool invalid)
@@ -194,7 +155,8 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	struct drive_watch watch = { is_live(r) ? show_progress : NULL, tell_again, r };
+	struct progress progress = { .ctx = r->ctx, .say = say_progress, .work = &r->cycle };
+	struct drive_watch watch = progress_watch(&progress);
 	struct cycle_options meant = options_of(s, apply, r->report.verdict.invalid);
 
 	meant.mask = texts_list(r->ctx->arena, &s->mask);
@@ -207,7 +169,7 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
 	cycle_done(&r->cycle);
-	wipe_progress(r);
+	progress_wipe(&progress);
 }
 
 static void close_fd(int *fd)
@@ -230,7 +192,7 @@ static void talk_to_service(struct run *r, bool apply)
 	}
 	r->report.endpoint = connection.serve ? "local" : connection.endpoint.url;
 	if ((apply && state_dir && !lock_take(state_dir, &lock, &err)) ||
-	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, r->report.source.location,
+	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
 	                 &r->faults, &memory, &err)) {
 		fail(r, &err);
 		return;
@@ -342,6 +304,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct node *tree = finish(&r, apply);
 	log_faults(&r);
 	report_print(ctx, tree);
+	source_done(&r.source);
 	return verdict_exit_code(&r.report.verdict);
 }
 

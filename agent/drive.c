@@ -60,6 +60,11 @@ static void take_answer(struct dispatch *dispatch, struct task *task, const stru
 		watch->again(watch->context, task, answer, wait_ms);
 }
 
+static bool only_reads(const void *task)
+{
+	return !((const struct task *)task)->wrote;
+}
+
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch)
 {
@@ -74,6 +79,7 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 		if (!stopped && readable(stop_fd)) {
 			stopped = true;
 			dispatch_stop(dispatch);
+			rest_give_up(rest, only_reads);
 		}
 		send_all(rest, dispatch);
 		if (dispatch_idle(dispatch))

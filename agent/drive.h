@@ -18,9 +18,9 @@ struct drive_watch {
 };
 
 /* Returns when dispatch_idle().  When stop_fd (-1: none) becomes readable it calls
- * dispatch_stop() once and goes on until what is under way has ended; it does not read from it.
- * watch is NULL where nobody does.  Returns false if it was stopped that way.  watch may be
- * NULL. */
+ * dispatch_stop() once and goes on until what is under way has ended, but waits for no answer to
+ * a task that only read; it does not read from stop_fd.  Returns false if it was stopped that
+ * way.  watch may be NULL. */
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch);
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/cli.h"
@@ -18,5 +19,7 @@ static void fill_standard_files(void)
 int main(int argc, char **argv)
 {
 	fill_standard_files();
+	/* A child (child.h) is started by a descriptor, and would be called by its number. */
+	prctl(PR_SET_NAME, "flowsync");
 	return cli_run(&cli_root, argc, argv, environ, stdout, stderr);
 }

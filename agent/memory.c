@@ -79,12 +79,18 @@ static bool find_revisions(struct memory *m, struct err *err)
 	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
 		return false;
 	face->rolls_back = m->history && face->last_revision &&
-	                   history_rolls_back(m->history, face->last_revision);
+	                   history_rolls_back(m->history, face->last_revision, &face->rolled_back);
 	return true;
 }
 
-bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
-                 struct faults *faults, struct memory *out, struct err *err)
+static bool open_history(const struct source *source, struct history **out, struct err *err)
+{
+	return source->mirror ? history_open_mirror(source->mirror, source->revision.commit, out, err)
+	                      : history_open(source->location, out, err);
+}
+
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct faults *faults, struct memory *out, struct err *err)
 {
 	const char *state_dir = ctx->settings->state_dir;
 
@@ -95,8 +101,8 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 	                              &out->state, err) ||
 	                  !state_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state in %s", state_dir);
-	if (!history_open(dir, &out->history, err))
-		log_debug(ctx->log, "history of %s: %s", dir, err->msg);
+	if (!open_history(source, &out->history, err))
+		log_debug(ctx->log, "history of %s: %s", source->location, err->msg);
 	out->face = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
 		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,

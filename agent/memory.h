@@ -3,14 +3,14 @@
 #ifndef AGENT_MEMORY_H
 #define AGENT_MEMORY_H
 
-#include "agent/cli.h"
+#include "agent/source.h"
 #include "reconcile/cycle.h"
 
 struct memory {
 	struct context *ctx;
 	struct faults *faults;		/* what cannot be remembered is warned of there, once */
 	struct state *state;		/* NULL: there is no place for one */
-	struct history *history;	/* NULL: the source stands in no git work tree */
+	struct history *history;	/* NULL: the source stands in no git work tree, and is no repository */
 	struct records records;
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
@@ -18,9 +18,9 @@ struct memory {
 };
 
 /* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan
- * nothing is written. endpoint is a name for the service; dir is the source. */
-bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
-                 struct faults *faults, struct memory *out, struct err *err);
+ * nothing is written. endpoint is a name for the service. */
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct faults *faults, struct memory *out, struct err *err);
 /* After a sync that ended well: the revision that is applied now. */
 void memory_applied(struct memory *memory);
 void memory_close(struct memory *memory);	/* takes a zeroed one */

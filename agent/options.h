@@ -28,6 +28,7 @@ enum option_group {
 	FOR_LIST = 1 << 8,
 	FOR_SYNC = 1 << 9,
 	FOR_IMPORT = 1 << 10,
+	FOR_AGENT = 1 << 11,
 };
 
 enum option_type {
@@ -35,6 +36,7 @@ enum option_type {
 	OPTION_TEXT,		/* const char * */
 	OPTION_PATH,		/* the same; in the configuration file relative to the file's folder */
 	OPTION_ENDPOINT,	/* the same for what follows unix: */
+	OPTION_GIT,		/* the same if it is a path and no URL */
 	OPTION_LIST,		/* struct texts; repeatable */
 	OPTION_NUMBER,		/* int */
 	OPTION_DURATION,	/* int64_t, milliseconds */
@@ -72,7 +74,7 @@ struct origin {
 	struct pos at;		/* in the configuration file, else nowhere */
 };
 
-enum { SETTINGS_MAX = 64 };	/* rows in the table, at most */
+enum { SETTINGS_MAX = 96 };	/* rows in the table, at most */
 
 /* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
 struct settings {
@@ -82,6 +84,9 @@ struct settings {
 	bool quiet;
 
 	const char *dir, *report, *vars_file;
+	const char *git, *branch, *tag, *semver, *commit, *path;
+	const char *git_token_file, *git_username, *git_ca_file, *ssh_key, *known_hosts;
+	int64_t git_poll_ms;
 	struct texts only, set;
 	int concurrency;
 	int64_t timeout_ms;
@@ -101,7 +106,12 @@ struct settings {
 	const char *out;
 	int page_size, page_number;
 
-	const char *sync_name;
+	const char *sync;		/* which one of the configuration is meant */
+	const char *http;		/* an address, or "none" */
+	const char *hook_secret_file;
+	int64_t interval_ms;
+
+	const char *sync_name;		/* NULL: nobody gave it one */
 	struct var_list vars;
 	struct texts vars_passthrough, mask;
 

@@ -28,6 +28,8 @@ struct exchange {
 	size_t sent;		/* bytes of sending that libcurl has taken */
 	bool hurried;		/* the request had less time than any other has */
 	bool begun;		/* there was a connection, and the request began to go out on it */
+	bool under_way;		/* the multi handle has it */
+	bool given_up;		/* rest_give_up() meant it */
 	struct exchange *next;
 };
 
@@ -111,6 +113,8 @@ static void exchange_init(struct exchange *x, struct rest *rest, const struct re
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
+	/* Else a request whose time is over still waits for a name server that does not answer. */
+	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 	SET(easy, CURLOPT_USERAGENT, "flowsync/" FLOWSYNC_VERSION);
 	SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	/* The token is for the service, not for a proxy on the way to it. */
@@ -295,7 +299,8 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 
 	x->tag = tag;
 	x->sent = 0;
-	x->begun = false;
+	x->begun = x->given_up = false;
+	x->under_way = true;
 	x->hurried = request->most_ms > 0 && request->most_ms < rest->timeout_ms;
 	buf_reset(&x->url);
 	buf_reset(&x->sending);
@@ -408,12 +413,14 @@ static bool explain(struct exchange *x, CURLcode code)
 		return false;
 	}
 	switch (code) {
+	/* libcurl says the same of a name that does not exist and of a name server that fails
+	 * for a moment. */
 	case CURLE_COULDNT_RESOLVE_HOST:
 		buf_addf(&x->error, "could not resolve host %s", rest->host);
-		return true;
+		return false;
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		buf_adds(&x->error, "could not resolve the host of the proxy");
-		return true;
+		return false;
 	case CURLE_COULDNT_CONNECT:
 		explain_connect(x);
 		return false;
@@ -506,6 +513,40 @@ static void read_answer(struct exchange *x, CURLcode code, struct answer *answer
 	answer->retry_after_ms = read_retry_after(x->easy);
 }
 
+/* Takes x out of those under way, to be read by the caller. */
+static void give(struct rest *rest, struct exchange *x, void **tag)
+{
+	*tag = x->tag;
+	must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
+	x->under_way = false;
+	rest->in_flight--;
+	rest->given = x;
+}
+
+void rest_give_up(struct rest *rest, bool (*which)(const void *tag))
+{
+	for (unsigned i = 0; i < rest->connections; i++) {
+		struct exchange *x = &rest->exchanges[i];
+		x->given_up |= x->under_way && which(x->tag);
+	}
+}
+
+static bool next_given_up(struct rest *rest, void **tag, struct answer *answer)
+{
+	for (unsigned i = 0; i < rest->connections; i++) {
+		struct exchange *x = &rest->exchanges[i];
+		if (!x->under_way || !x->given_up)
+			continue;
+		give(rest, x, tag);
+		*answer = (struct answer){
+			.failure = FAILURE_GIVEN_UP, .type = "", .body = "", .retry_after_ms = -1,
+			.error = "it was stopped", .token = rest->token,
+		};
+		return true;
+	}
+	return false;
+}
+
 static bool next_answer(struct rest *rest, void **tag, struct answer *answer)
 {
 	struct exchange *x;
@@ -516,14 +557,11 @@ static bool next_answer(struct rest *rest, void **tag, struct answer *answer)
 		if (msg->msg == CURLMSG_DONE)
 			break;
 	if (!msg)
-		return false;
+		return next_given_up(rest, tag, answer);
 	CURLcode code = msg->data.result;
 	GET(msg->easy_handle, CURLINFO_PRIVATE, &x);
 	read_answer(x, code, answer);
-	*tag = x->tag;
-	must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
-	rest->in_flight--;
-	rest->given = x;
+	give(rest, x, tag);
 	return true;
 }
 

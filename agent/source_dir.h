@@ -5,10 +5,7 @@
 
 #include "reconcile/faults.h"
 
-enum {
-	SOURCE_MAX_ENTRIES = 200000,	/* files and folders that are looked at, of all kinds */
-	SOURCE_MAX_BYTES = 512 << 20,	/* of all files together */
-};
+enum { SOURCE_MAX_BYTES = 512 << 20 };	/* of all files together */
 
 struct source_file {
 	const char *name;	/* as the user would write it: dir + "/" + path below it */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/drive.h"
 #include "agent/fault_text.h"
+#include "agent/progress.h"
 #include "agent/source_dir.h"
 #include "reconcile/json.h"
 #include "reconcile/mask.h"
@@ -24,11 +24,13 @@ void session_close(struct session *s)
 
 bool session_run(struct session *s, struct op *op, struct err *err)
 {
+	struct progress progress = { .ctx = s->ctx };
+	struct drive_watch watch = progress_watch(&progress);
 	int64_t now = drive_now();
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
-	drive(s->connection.rest, &s->dispatch, -1, NULL);
+	drive(s->connection.rest, &s->dispatch, -1, &watch);
 	if (!op->ok)
 		*err = op->err;
 	return op->ok;
@@ -42,13 +44,11 @@ static bool is_id(const char *word, int64_t *id)
 	return true;
 }
 
-bool session_find(struct session *s, const char *word, int64_t *id, const char **name,
-                  struct err *err)
+static bool find(struct session *s, const char *word, struct err *err)
 {
 	struct op_list list;
 
-	*name = NULL;
-	if (is_id(word, id))
+	if (is_id(word, &s->id))
 		return true;
 	op_list_name_init(&list, s->ctx->arena, word);
 	if (!session_run(s, &list.op, err))
@@ -62,8 +62,24 @@ bool session_find(struct session *s, const char *word, int64_t *id, const char *
 		err->kind = ERR_CONFLICT;
 		return false;
 	}
-	*id = list.items[0].id;
-	*name = word;
+	s->id = list.items[0].id;
+	s->name = word;
+	return true;
+}
+
+bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
+{
+	return session_open(ctx, out, err) && find(out, word, err);
+}
+
+bool session_describe(struct session *s, struct node **out, struct err *err)
+{
+	struct op_call call;
+
+	op_describe_init(&call, s->ctx->arena, s->id, s->name);
+	if (!session_run(s, &call.op, err))
+		return false;
+	*out = call.answer;
 	return true;
 }
 

@@ -14,17 +14,20 @@ struct session {
 	struct context *ctx;
 	struct connection connection;
 	struct dispatch dispatch;
+	int64_t id;		/* of the workflow that it is about; 0: of none */
+	const char *name;	/* NULL: it was given by its ID */
 };
 
 bool session_open(struct context *ctx, struct session *out, struct err *err);
+/* The same about the workflow that `word`, an ID or a name, means. */
+bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err);
 void session_close(struct session *session);	/* takes a zeroed one */
 
 /* Runs one operation to its end; false with its error if it failed. */
 bool session_run(struct session *session, struct op *op, struct err *err);
 
-/* The workflow that `word`, an ID or a name, means.  *name is NULL if it was given by its ID. */
-bool session_find(struct session *session, const char *word, int64_t *id, const char **name,
-                  struct err *err);
+/* What the service tells of the workflow that the session is about; it lives in ctx->arena. */
+bool session_describe(struct session *session, struct node **out, struct err *err);
 
 /* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
  * may be a list of them. */

@@ -103,6 +103,7 @@ static bool blocked(struct cycle *c)
 	c->facts.revision = c->memory.revision;
 	c->facts.last_revision = c->memory.last_revision;
 	c->facts.rolls_back = c->memory.rolls_back;
+	c->facts.rolled_back = c->memory.rolled_back;
 	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)

@@ -40,6 +40,7 @@ struct cycle_memory {
 	/* Git revisions of the source, now and at the last apply; NULL: not known. */
 	const char *revision, *last_revision;
 	bool rolls_back;		/* revision is known not to come after last_revision */
+	size_t rolled_back;		/* commits of last_revision that revision does not have; 0: not known */
 };
 
 enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };

@@ -86,6 +86,7 @@ static bool passing(const struct answer *answer)
 	case FAILURE_LOST:
 		return !answer->hopeless;
 	case FAILURE_TOO_LARGE:
+	case FAILURE_GIVEN_UP:
 		return false;
 	case FAILURE_NONE:
 		break;
@@ -192,6 +193,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	buf_done(&task->kept);
 	task->attempts++;
 	task->sent++;
+	task->wrote |= operation_method(task->request.operation) != METHOD_GET;
 	d->in_flight++;
 	d->total++;
 	d->retries += task->attempts > 1;

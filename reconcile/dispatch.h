@@ -25,6 +25,7 @@ struct task {
 	unsigned sent;		/* requests in all, each sending counted */
 	bool stopped;		/* the dispatcher stopped or its deadline passed while this was under way */
 	bool begun;
+	bool wrote;		/* one of its requests was more than a read */
 	int64_t due;		/* not to be sent before */
 	struct request request;
 	struct answer last;	/* while it waits to be sent again: the answer that becomes final if it never is */
@@ -81,7 +82,8 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
                         int64_t now);
 
 /* Nothing is begun any more; what was sent is waited for and its task goes on to its end, so
- * that no step is left half done. */
+ * that no step is left half done.  The caller may answer FAILURE_GIVEN_UP instead for a task
+ * that wrote nothing: there nothing can be left half done. */
 void dispatch_stop(struct dispatch *d);
 
 bool dispatch_idle(const struct dispatch *d);	/* no task fresh, waiting or in flight */

@@ -96,13 +96,16 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {
+	const char *lost = f->rolled_back == 1 ? ", and takes back 1 commit"
+	                 : f->rolled_back ? arena_printf(a, ", and takes back %zu commits", f->rolled_back) : "";
+
 	if (!f->revision || !f->last_revision)
 		return;
 	add(a, g, &(struct guard){
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
 		.value = f->revision,
-		.message = arena_printf(a, "revision %s does not come after %s, which was applied last; if that is "
-		                        "meant, give --allow-rollback", f->revision, f->last_revision),
+		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
+		                        "that is meant, give --allow-rollback", f->revision, f->last_revision, lost),
 	}, f->rolls_back && !l->allow_rollback);
 }
 

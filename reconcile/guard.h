@@ -17,6 +17,7 @@ struct guard_facts {
 	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
 	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
 	bool rolls_back;		/* revision does not come after last_revision */
+	size_t rolled_back;		/* commits that it takes back; 0: not known */
 	const char *const *delete_names, *const *missing_names, *const *owned_names;
 };
 

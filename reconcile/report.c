@@ -187,8 +187,8 @@ static struct node *source_tree(struct arena *a, const struct report_source *s)
 	node_put(a, n, "kind", text_or_null(a, s->kind));
 	node_put(a, n, "location", text_or_null(a, s->location));
 	node_put(a, n, "revision", text_or_null(a, s->revision));
-	node_put(a, n, "tree", node_null(a));
-	node_put(a, n, "path", node_null(a));
+	node_put(a, n, "tree", text_or_null(a, s->tree));
+	node_put(a, n, "path", text_or_null(a, s->path));
 	node_put(a, n, "specs", node_int(a, (int64_t)s->specs));
 	node_put(a, n, "files", node_int(a, (int64_t)s->files));
 	return n;

@@ -36,9 +36,10 @@ struct step {
 };
 
 struct report_source {
-	const char *kind;		/* "directory" */
+	const char *kind;		/* "directory", "git" */
 	const char *location;
-	const char *revision;		/* of git; NULL: none */
+	const char *revision, *tree;	/* of git; NULL: none */
+	const char *path;		/* in the repository; NULL: the top, or a directory */
 	size_t specs, files;
 };
 

@@ -30,11 +30,12 @@ enum failure {
 	FAILURE_UNSENT,		/* nothing reached the service: no address, no connection, TLS refused */
 	FAILURE_LOST,		/* it was sent, but no whole answer came: it may have been carried out */
 	FAILURE_TOO_LARGE,	/* the answer passed the limit; it may have been carried out */
+	FAILURE_GIVEN_UP,	/* a read whose answer nobody waits for any more, as all is to stop */
 };
 
 struct answer {
 	enum failure failure;
-	bool hopeless;		/* sending it again cannot help: unknown host, certificate not trusted */
+	bool hopeless;		/* sending it again cannot help: certificate not trusted, no HTTP */
 	const char *error;	/* for a failure: one sentence without the request's name */
 	int status;		/* HTTP; 0 with a failure */
 	const char *type;	/* Content-Type without parameters, lower case; "" if none */

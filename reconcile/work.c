@@ -40,7 +40,7 @@ static enum task_next failed(struct work *w, const struct op *op)
 		c->forbade = true;
 		dispatch_stop(c->dispatch);
 	}
-	return ended(w, RESULT_FAILED, op->err.msg);
+	return ended(w, w->given_up ? RESULT_DEFERRED : RESULT_FAILED, op->err.msg);
 }
 
 /* ---- what is known of the workflow ---- */
@@ -710,6 +710,7 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 	if (!answer)
 		return begin(w, next);
 	op->task.stopped = task->stopped;
+	w->given_up = answer->failure == FAILURE_GIVEN_UP;
 	if (op->task.step(&op->task, answer, next) == TASK_ASK)
 		return TASK_ASK;
 	switch (w->state) {

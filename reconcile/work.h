@@ -25,6 +25,7 @@ struct work {
 	enum work_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
+	bool given_up;			/* all is to stop, and its last read was not waited for */
 	bool written_twice;
 	const char *settled_tag;	/* S of the last write; NULL: none */
 	const char *judged;		/* S of what is known to be a habit; NULL: nothing is */

@@ -88,6 +88,7 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 		{ FAILURE_LOST, 0, false, AGAIN, LATER },
 		{ FAILURE_LOST, 0, true, FINAL, FINAL },
 		{ FAILURE_TOO_LARGE, 0, false, FINAL, FINAL },
+		{ FAILURE_GIVEN_UP, 0, false, FINAL, FINAL },
 	};
 	static const enum operation first[] = { OP_DESCRIBE, OP_UPDATE, OP_DELETE, OP_CREATE, OP_PAUSE };
 
@@ -475,6 +476,28 @@ static void fresh_tasks_go_while_others_wait(void **state)
 	assert_true(dispatch_idle(&d));
 }
 
+static void a_task_has_written_from_its_first_write_on(void **state)
+{
+	static const struct { enum operation asks[2]; bool after[2]; } cases[] = {
+		{ { OP_LIST, OP_DESCRIBE }, { false, false } },
+		{ { OP_LIST, OP_CREATE }, { false, true } },
+		{ { OP_UPDATE, OP_DESCRIBE }, { true, true } },
+		{ { OP_DELETE, OP_LIST }, { true, true } },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(work_done) struct work w = WORK(cases[i].asks[0], cases[i].asks[1]);
+		struct dispatch d;
+
+		dispatch_init(&d, 1, -1, 1);
+		dispatch_add(&d, &w.task);
+		for (size_t j = 0; j < 2; j++) {
+			assert_ptr_equal(next(&d, 0), &w);
+			assert_int_equal(w.task.wrote, cases[i].after[j]);
+			reply(&d, &w, status(200), 0);
+		}
+	}
+}
+
 static void a_task_may_end_without_asking(void **state)
 {
 	CLEANUP(work_done) struct work idle = WORK(OP_LIST), w = WORK(OP_LIST);
@@ -662,6 +685,7 @@ int main(void)
 		cmocka_unit_test(a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops),
 		cmocka_unit_test(what_is_due_at_one_time_goes_in_the_order_it_came),
 		cmocka_unit_test(fresh_tasks_go_while_others_wait),
+		cmocka_unit_test(a_task_has_written_from_its_first_write_on),
 		cmocka_unit_test(a_task_may_end_without_asking),
 		cmocka_unit_test(stop_drops_fresh_tasks_ends_waits_and_lets_steps_end),
 		cmocka_unit_test(the_deadline_ends_waits_as_stop_does),

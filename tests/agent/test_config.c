@@ -6,16 +6,25 @@
 
 static char *no_env[] = { NULL };
 
+static const char *lines_of(struct arena *a, const struct faults *f)
+{
+	const char *all = "";
+
+	for (size_t i = 0; i < f->count; i++)
+		all = arena_printf(a, "%s%s%s", all, i ? "\n" : "", fault_line(a, &f->items[i]));
+	return all;
+}
+
+/* The settings of the first sync, if there is any; gives the faults. */
 static const char *parse(struct arena *a, const char *path, const char *text, struct settings *s)
 {
 	struct faults f = { .arena = a };
-	const char *all = "";
+	struct config config;
 
 	options_defaults(a, FOR_ALL | FOR_CYCLE | FOR_RESULT, no_env, s);
-	config_parse(a, path, text, strlen(text), s, &f);
-	for (size_t i = 0; i < f.count; i++)
-		all = arena_printf(a, "%s%s%s", all, i ? "\n" : "", fault_line(a, &f.items[i]));
-	return all;
+	if (config_parse(a, path, text, strlen(text), &config, &f))
+		config_set(a, &config, 0, s);
+	return lines_of(a, &f);
 }
 
 static void every_key_is_read(void **state)
@@ -33,6 +42,10 @@ static void every_key_is_read(void **state)
 		"    only: [a*, b]\n"
 		"    concurrency: 3\n"
 		"    timeout: 90s\n"
+		"    interval: 5m\n"
+		"    prune: true\n"
+		"    adopt: \"no\"\n"
+		"    hook: {secret_file: hook}\n"
 		"    vars: {region: eu, count: 10, flag: true, none: null}\n"
 		"    vars_passthrough: [runId]\n", &s), "");
 	assert_string_equal(s.endpoint, "https://h/x");
@@ -48,6 +61,10 @@ static void every_key_is_read(void **state)
 	assert_string_equal(s.only.items[0], "a*");
 	assert_int_equal(s.concurrency, 3);
 	assert_int_equal(s.timeout_ms, 90000);
+	assert_int_equal(s.interval_ms, 300000);
+	assert_true(s.prune);
+	assert_int_equal(s.adopt, 0);
+	assert_string_equal(s.hook_secret_file, "conf/hook");
 	assert_int_equal(s.vars.count, 3);
 	assert_string_equal(s.vars.items[0].value, "eu");
 	assert_string_equal(s.vars.items[1].value, "10");
@@ -101,9 +118,17 @@ static void what_is_wrong_has_its_place(void **state)
 		{ "log: {level: loud}", "c.yaml:1:14: log.level: \"loud\" is not one of error, warn, info, debug" },
 		{ "- x", "c.yaml:1:1: a configuration is a map, found a list" },
 		{ "a", "c.yaml:1:1: a configuration is a map, found a text" },
-		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list with one sync, found a map" },
-		{ "syncs: []", "c.yaml:1:8: syncs: found 0 syncs, this version takes one" },
-		{ "syncs: [{}, {}]", "c.yaml:1:13: syncs: found 2 syncs, this version takes one" },
+		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list of syncs, found a map" },
+		{ "syncs: []", "c.yaml:1:8: syncs: expected a list of syncs, found none" },
+		{ "syncs: [{name: a}, {}]", "c.yaml:1:20: a sync without name: each of several needs one" },
+		{ "syncs: [{name: a}, {name: b}, {name: a}]", "c.yaml:1:31: a second sync of the name \"a\"" },
+		{ "syncs: [{name: a/b}]", "c.yaml:1:16: syncs.name: expected 1 to 64 letters, digits and any of -_., "
+		                          "found \"a/b\"" },
+		{ "syncs: [{name: [a]}]", "c.yaml:1:16: syncs.name: expected a text, found a list" },
+		{ "syncs: [{name: a}, {name: b, prune: 1}]", "c.yaml:1:37: syncs.prune: expected true or false, found a "
+		                                             "number" },
+		{ "syncs: [{service: {endpiont: x}}]", "c.yaml:1:20: unknown key \"endpiont\"; did you mean "
+		                                       "\"endpoint\"?" },
 		{ "syncs: [x]", "c.yaml:1:9: syncs: expected a map, found a text" },
 		{ "syncs: [{source: {git: x}}]", "c.yaml:1:19: unknown key \"git\"" },
 		{ "syncs: [{concurrency: 65}]",
@@ -125,6 +150,42 @@ static void what_is_wrong_has_its_place(void **state)
 	}
 }
 
+static void each_sync_has_its_own_and_what_holds_for_all(void **state)
+{
+	static const char text[] =
+		"service: {endpoint: \"https://all/x\", stage: prod}\n"
+		"syncs:\n"
+		"  - {name: one, owner: a, prune: true}\n"
+		"  - {name: two, service: {endpoint: local}, only: [b]}\n";
+	static const struct { const char *endpoint, *name, *owner; bool prune; size_t only; } wanted[] = {
+		{ "https://all/x", "one", "a", true, 0 }, { "local", "two", NULL, false, 1 },
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults f = { .arena = &a };
+	struct config config;
+	size_t found;
+
+	assert_true(config_parse(&a, "c.yaml", text, strlen(text), &config, &f));
+	assert_int_equal(config.count, 2);
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+		struct settings s = { 0 };
+		assert_true(config_find(&config, wanted[i].name, &found));
+		assert_int_equal(found, i);
+		config_set(&a, &config, i, &s);
+		assert_string_equal(s.endpoint, wanted[i].endpoint);
+		assert_string_equal(s.stage, "prod");
+		assert_string_equal(s.sync_name, wanted[i].name);
+		assert_true(wanted[i].owner ? s.owner && strcmp(s.owner, wanted[i].owner) == 0 : !s.owner);
+		assert_int_equal(s.prune, wanted[i].prune);
+		assert_int_equal(s.only.count, wanted[i].only);
+	}
+	assert_false(config_find(&config, "three", &found));
+	struct settings all = { 0 };
+	config_set(&a, &config, CONFIG_NO_SYNC, &all);
+	assert_string_equal(all.endpoint, "https://all/x");
+	assert_null(all.sync_name);
+}
+
 static void a_second_document_is_refused(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -138,9 +199,9 @@ static void a_file_that_is_not_there_is_named(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct faults f = { .arena = &a };
-	struct settings s = { 0 };
+	struct config config;
 
-	config_read(&a, "/nonexistent/c.yaml", &s, &f);
+	assert_false(config_read(&a, "/nonexistent/c.yaml", &config, &f));
 	assert_int_equal(f.count, 1);
 	assert_string_equal(fault_line(&a, &f.items[0]),
 	                    "/nonexistent/c.yaml: cannot be read: No such file or directory");
@@ -153,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_relative_path_begins_at_the_file),
 		cmocka_unit_test(nothing_said_changes_nothing),
 		cmocka_unit_test(what_is_wrong_has_its_place),
+		cmocka_unit_test(each_sync_has_its_own_and_what_holds_for_all),
 		cmocka_unit_test(a_second_document_is_refused),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
 	};

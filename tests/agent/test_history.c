@@ -234,10 +234,11 @@ static bool rolls_back(const char *dir, const char *older)
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
+	size_t back;
 
 	if (!history_open(dir, &h, &err))
 		fail_msg("%s", err.msg);
-	return history_rolls_back(h, older);
+	return history_rolls_back(h, older, &back);
 }
 
 static void a_head_that_does_not_come_after_another_commit_rolls_back(void **state)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ struct fixture {
 	struct listener listener;
 	struct http_server *server;
 	struct buf in;			/* what came on the connection that was read last */
-	unsigned slow_ms;		/* how long an answer takes */
+	sem_t asked;			/* posted when /slow is */
+	unsigned slow_ms;		/* how long its answer takes */
 };
 
 static bool admit(void *ctx, const struct http_request *request, struct http_response *response)
@@ -37,7 +39,10 @@ static void answer(void *ctx, const struct http_request *request, struct http_re
 {
 	struct fixture *f = ctx;
 
-	usleep(f->slow_ms * 1000);
+	if (strcmp(request->path, "/slow") == 0) {
+		sem_post(&f->asked);
+		usleep(f->slow_ms * 1000);
+	}
 	response->status = 200;
 	buf_addf(&response->body, "%s %s", request->method, request->path);
 	for (size_t i = 0; i < request->query_count; i++)
@@ -71,6 +76,7 @@ static int set_up(void **state)
 	struct err err;
 
 	assert_non_null(f);
+	assert_int_equal(sem_init(&f->asked, 0, 0), 0);
 	f->listener = LISTENER;
 	f->in = BUF_TEXT;
 	if (!listen_tcp("127.0.0.1", 0, &f->listener, &err))
@@ -305,7 +311,7 @@ static void *stop(void *ctx)
 {
 	struct fixture *f = ctx;
 
-	usleep(100000);
+	sem_wait(&f->asked);
 	http_server_stop(take(f->server));
 	return NULL;
 }

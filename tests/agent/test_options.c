@@ -122,8 +122,10 @@ static void each_option_beats_its_variable_and_that_the_file(void **state)
 		options_defaults(&a, groups, no_env, &s);
 		if (o->key) {
 			const char *text = config_of(&a, o, file);
-			config_parse(&a, "/f.yaml", text, strlen(text), &s, &f);
+			struct config config = { 0 };
+			config_parse(&a, "/f.yaml", text, strlen(text), &config, &f);
 			assert_string_equal(lines_of(&a, &f), "");
+			config_set(&a, &config, 0, &s);
 			assert_string_equal(value_of(&a, o, &s), file);
 			assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name, o->key);
 		} else if (o->otherwise) {

@@ -364,6 +364,14 @@ class ServiceCase(unittest.TestCase):
         self.addCleanup(self._reap, process)
         return process
 
+    def tell(self, process, number):
+        """Sends what start() gave a signal, and waits until its handler has it."""
+        process.send_signal(number)
+        end = time.monotonic() + TIMEOUT
+        while pending(process.pid) >> (number - 1) & 1:
+            self.assertLess(time.monotonic(), end, "the signal is not taken")
+            time.sleep(0.01)
+
     def finish(self, process, timeout=TIMEOUT):
         """Waits for what start() gave, as a Result."""
         out, err = process.communicate(timeout=timeout)
@@ -412,6 +420,12 @@ class ServiceCase(unittest.TestCase):
                 for value in self.secrets:
                     if value.encode() in content:
                         self.fail(f"a secret stands in {file} ({value[:14]}...)")
+
+
+def pending(pid):
+    """The signals, a bit each, that wait for a process."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"^ShdPnd:\t(\w+)$", status, re.M)[1], 16)
 
 
 def give_away(folder):

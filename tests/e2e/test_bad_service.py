@@ -1,5 +1,6 @@
 """A service that is away, slow, wrong or hostile: the exit code, the one sentence, and nothing half done."""
 import itertools
+import signal
 import ssl
 import time
 import unittest
@@ -33,6 +34,7 @@ class BadAnswerCase(SyncCase):
         sentence = errors[0].removeprefix("flowsync: error: ")
         self.assertEqual([e["message"] for e in result.json()["errors"]], [sentence])
         self.assertEqual(result.json()["exit_code"], code)
+        self.sent = result.json()["requests"]["total"]
         return sentence
 
 
@@ -77,11 +79,12 @@ class NoServiceTest(BadAnswerCase):
                                                              "http")):
             self.assertEqual(self.only_error(64, "plan", self.specs, endpoint=endpoint), sentence)
 
-    def test_a_host_that_nobody_knows_is_not_asked_for_again(self):
-        begun = time.monotonic()
-        self.assertEqual(self.only_error(1, "plan", self.specs, endpoint="https://nobody.invalid"),
-                         FIRST + "could not resolve host nobody.invalid")
-        self.assertLess(time.monotonic() - begun, 10)
+    def test_a_host_that_nobody_knows_is_looked_up_again_as_the_name_server_may_have_failed(self):
+        host = "x" * 70     # longer than a label may be: no name server has to be asked
+        result = self.expect(1, "plan", "--timeout", "2s", self.specs, endpoint=f"https://{host}")
+        lines = result.err.splitlines()
+        self.assertRegex(lines[0], rf"\Aflowsync: {FIRST}could not resolve host {host}; trying again in 0\.\d s\Z")
+        self.assertEqual(lines[-1], f"flowsync: error: {FIRST}could not resolve host {host}")
 
     def test_a_socket_that_is_not_there(self):
         sentence = self.only_error(1, "plan", "--timeout", "2s", self.specs,
@@ -91,11 +94,9 @@ class NoServiceTest(BadAnswerCase):
     def test_a_service_that_is_down_is_waited_for_and_that_is_told_at_once(self):
         address = self.service.address
         self.service.stop()
-        begun = time.monotonic()
         process = self.start("plan", "-o", "json", self.specs)
         self.assertRegex(process.stderr.readline(),
                          rf"\Aflowsync: {FIRST}connection refused by {address}; trying again in 0\.\d s\n\Z")
-        self.assertLess(time.monotonic() - begun, 2)
         self.service.start()
         result = self.finish(process)
         self.assertEqual((result.code, result.json()["outcome"]), (0, "changes-pending"))
@@ -103,10 +104,10 @@ class NoServiceTest(BadAnswerCase):
     def test_a_service_that_stays_down_is_given_up_when_the_time_is_over(self):
         address = self.service.address
         self.service.stop()
-        begun = time.monotonic()
-        self.assertEqual(self.only_error(1, "sync", "--timeout", "1s", self.specs),
-                         FIRST + f"connection refused by {address}")
-        self.assertLess(time.monotonic() - begun, 3)
+        self.assertIn(self.only_error(1, "sync", "--timeout", "1s", self.specs),
+                      (FIRST + f"connection refused by {address}",
+                       # It was just trying again.
+                       FIRST + f"no connection to {address} before the time was over"))
 
 
 class BadListTest(BadAnswerCase):
@@ -168,9 +169,12 @@ class BadListTest(BadAnswerCase):
                 self.assertEqual(report["requests"], {"total": 2, "by_operation": {"list_workflows": 2},
                                                       "retries": 1})
                 always = self.fake(lambda request: answer)
-                self.assertEqual(self.only_error(1, "sync", "--timeout", "900ms", self.specs,
-                                                 endpoint=always.endpoint),
-                                 FIRST + sentence.replace("ADDRESS", always.endpoint[7:]))
+                process = self.start("sync", "-o", "json", self.specs, endpoint=always.endpoint)
+                self.assertIn("; trying again in ", process.stderr.readline())
+                process.send_signal(signal.SIGTERM)
+                errors = self.finish(process).json()["errors"]
+                self.assertEqual([e["message"] for e in errors],
+                                 [FIRST + sentence.replace("ADDRESS", always.endpoint[7:])])
 
     def test_retry_after_is_waited_out(self):
         answers = [(503, {"detail": "later"}, {"Retry-After": "1"})]
@@ -182,10 +186,9 @@ class BadListTest(BadAnswerCase):
 
     def test_no_wait_is_begun_that_would_outlast_the_time(self):
         fake = self.fake(lambda request: (503, {"detail": "later"}, {"Retry-After": "3600"}))
-        begun = time.monotonic()
         self.assertEqual(self.only_error(1, "plan", self.specs, endpoint=fake.endpoint),
                          FIRST + "the service answered 503 (unavailable): later")
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertEqual(len(fake.requests), 1)
 
     def test_a_redirect_is_not_followed(self):
         thief = self.fake(lambda request: (200, PAGE))
@@ -227,9 +230,7 @@ class BadListTest(BadAnswerCase):
         def answer(request):
             number = page_number(request)
             return 200, {**PAGE, "pageCount": number + 1, "workflows": [item(number, f"w{number}")]}
-        begun = time.monotonic()
         sentence = self.only_error(1, "plan", "--timeout", "2s", self.specs, endpoint=self.fake(answer).endpoint)
-        self.assertLess(time.monotonic() - begun, 6)
         self.assertRegex(sentence, r"\Alist workflows")
 
 
@@ -292,7 +293,7 @@ class BadWriteTest(BadAnswerCase):
     def test_a_workflow_that_runs_is_deferred_when_the_time_is_over(self):
         self.service.create(body("a", "make none"))
         busy = lambda request, _: (409, {"detail": "it runs"}) if request.method == "PUT" else None
-        step = self.step(4, busy, "--timeout", "1s")
+        step = self.step(4, busy, "--timeout", "3s")
         self.assertEqual((step["result"], step["http_status"]), ("deferred", 409))
         self.assertRegex(step["error"], r'\Aupdate workflow 1 "a": the service answered 409 \(conflict\): it runs\Z')
 
@@ -377,14 +378,14 @@ class BadWriteTest(BadAnswerCase):
             ((200, {"id": 1, "name": "a"}), f'expected an object under "steps", {shape}'),
             ((200, []), f"expected an object, {shape}"),
             ((200, {"id": 2, "name": "a", "steps": {}}), None),
-            ((500, ""), "the service answered 500 (internal error)"),
+            # Such that no waiting is worth while.
+            ((500, "", {"Retry-After": "3600"}), "the service answered 500 (internal error)"),
             ((200, "<html>"), "expected JSON, found a web page (HTML); is the endpoint right?"),
         )
         for number, (answer, sentence) in enumerate(cases):
             with self.subTest(answer):
                 self.write({"a.yaml": spec("a") + "---\n" + spec(f"b{number}")})
-                step = self.step(4, lambda request, _: answer if request.path.endswith("/workflows/1") else None,
-                                 "--timeout", "1500ms")
+                step = self.step(4, lambda request, _: answer if request.path.endswith("/workflows/1") else None)
                 self.assertEqual(step["result"], "failed")
                 if sentence:
                     self.assertEqual(step["error"], f'describe workflow 1 "a": {sentence}')
@@ -410,11 +411,10 @@ class TlsTest(BadAnswerCase):
         return fake
 
     def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(self):
-        begun = time.monotonic()
         self.assertEqual(self.only_error(1, "plan", self.specs, endpoint=f"https://localhost:{self.port}"),
                          FIRST + f"the certificate of localhost:{self.port} is not trusted: give --ca-file if it is "
                          "of a private authority")
-        self.assertLess(time.monotonic() - begun, 5)
+        self.assertEqual(self.sent, 1)
         self.assertEqual(self.server.requests, [])
 
     def test_with_its_authority_it_is_trusted(self):

@@ -101,8 +101,18 @@ class PeerTest(unittest.TestCase):
 
     maxDiff = None
 
+    clock = staticmethod(time.monotonic)
+
+    def stand_still(self):
+        """now: from here on it is now[0], in seconds, to peers that are wired."""
+        now = [1000.0]
+        self.clock = lambda: now[0]
+        return now
+
     def wire(self, *names):
-        self.peer = Peer("token", names).start()
+        self.peer = Peer("token", names)
+        self.peer.clock = self.clock
+        self.peer.start()
         self.addCleanup(self.peer.stop)
         self.w = Wire(self.peer)
         self.addCleanup(self.w.connection.close)
@@ -189,11 +199,12 @@ class PeerTest(unittest.TestCase):
                          {"pageCount": 2, "pageNumber": 2, "pageSize": 2, "workflowsCount": 3})
 
     def test_an_execution_and_its_logs(self):
+        now = self.stand_still()
         self.made("runs=200")
         id = self.good("POST", "/workflows/601/execute", {"stepsToRun": [{"stepName": "one"}]})["executionId"]
         self.assertEqual(self.w.ask("POST", "/workflows/601/execute", {})[0], 409)
         self.assertEqual(self.good("GET", "/workflows/601")["status"], "Running")
-        time.sleep(0.2)
+        now[0] += 0.2
         answer = self.good("GET", "/workflows/executions/601?statuses=Success&count=5")
         self.assertEqual((answer["executionCount"], answer["executions"][0]["duration"]), (1, "00:00:01"))
         steps = self.good("GET", f"/workflows/601/executions/{id}")["steps"]
@@ -336,24 +347,26 @@ class PeerTest(unittest.TestCase):
         self.made("busy=2")
         self.assertEqual(self.good("GET", "/workflows/601")["status"], "Running")
         self.assertEqual([self.update(BODY)[0] for _ in range(3)], [409, 409, 200])
+        now = self.stand_still()
         self.made("busy=60ms")
         self.assertEqual(self.update(BODY)[0], 409)
-        time.sleep(0.06)
+        now[0] += 0.06
         self.assertEqual(self.update(BODY)[0], 200)
 
     def test_stale_reads(self):
+        now = self.stand_still()
         self.wire("stale-reads=150")
         self.good("POST", "/workflows/", BODY)
         self.assertEqual(self.w.ask("GET", "/workflows/601")[0], 404)
         self.assertEqual(self.good("GET", "/workflows/")["workflows"], [])
-        time.sleep(0.16)
+        now[0] += 0.16
         self.update({**BODY, "tags": []})
         self.assertEqual(len(self.good("GET", "/workflows/601")["tags"]), 4)
-        time.sleep(0.16)
+        now[0] += 0.16
         self.assertEqual(self.good("GET", "/workflows/601")["tags"], [])
         self.good("DELETE", "/workflows/601", {})
         self.assertEqual(len(self.good("GET", "/workflows/")["workflows"]), 1)
-        time.sleep(0.16)
+        now[0] += 0.16
         self.assertEqual(self.w.ask("GET", "/workflows/601")[0], 404)
 
     # ---- habits of lists ----

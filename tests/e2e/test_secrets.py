@@ -118,7 +118,7 @@ class SecretsTest(SyncCase):
         fake = self.fake(lambda request: (401, {"detail": f"unknown token {request.headers['Authorization']}"}))
         for env in ({}, {"FLOWSYNC_TOKEN_FILE": None, "FLOWSYNC_TOKEN": self.secret("token")},
                     {"FLOWSYNC_TOKEN_FILE": None, "FLOWSYNC_TOKEN": "Bearer " + self.secret("token")}):
-            self.look("plan", "--timeout", "1s", specs, code=1, endpoint=fake.endpoint, env=env)
+            self.look("plan", specs, code=1, endpoint=fake.endpoint, env=env)
             self.expect(1, "workflow", "list", endpoint=fake.endpoint, env=env)
 
     def test_a_token_that_cannot_be_one_is_not_shown(self):

@@ -394,11 +394,10 @@ class ServeTest(ServiceCase):
         body = json.dumps({"name": "late", "steps": {}})
         with socket.create_connection(("127.0.0.1", urllib.parse.urlsplit(listening.split()[2]).port), TIMEOUT) as s:
             s.sendall(f"POST {BASE}/workflows/ HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
-                      f"Content-Length: {len(body)}\r\n\r\n{body[:5]}".encode())
-            time.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            s.sendall(body[5:].encode())
+                      f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+            self.assertEqual(s.recv(4096), b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.tell(process, signal.SIGTERM)
+            s.sendall(body.encode())
             self.assertTrue(s.recv(4096).startswith(b"HTTP/1.1 201 "))
         self.assertEqual(self.finish(process).code, 0)
 

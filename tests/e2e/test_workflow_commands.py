@@ -1,4 +1,5 @@
 """The `workflow` commands: every operation of the service by hand, by ID and by name."""
+import itertools
 import unittest
 
 import flowsync
@@ -193,6 +194,15 @@ class WriteTest(WorkflowCase):
         self.assertEqual(self.refused(1, "update", "x", file), 'the service has no workflow called "x"')
         self.assertEqual(self.refused(1, "update", "7", file),
                          "describe workflow 7: the service answered 404 (not found): workflow 7 is not found")
+
+    def test_a_service_that_fails_for_a_moment_is_asked_again_and_that_is_told(self):
+        self.service.create(body("a"))
+        count = itertools.count()
+        fake = self.between(lambda request, _: (503, {"detail": "later"}) if next(count) == 0 else None)
+        result = self.workflow("pause", "a", endpoint=fake.endpoint)
+        self.assertEqual(result.out, 'paused workflow 1 "a"\n')
+        self.assertRegex(result.err, r"\Aflowsync: list workflows, page 1: the service answered 503; "
+                                     r"trying again in 0\.\d s\n\Z")
 
     def test_pause_resume_and_delete(self):
         self.service.create(body("a"))

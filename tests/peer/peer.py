@@ -76,6 +76,7 @@ class Peer:
         self.seed = seed
         self.log = log
         self.workflows = {}         # id: Workflow
+        self.clock = time.monotonic
         self.ghosts = {}            # id: (until, Workflow) of deleted ones that stale answers still show
         self.next_id = 601
         self.requests = []          # Request of all that came, but /control
@@ -222,17 +223,17 @@ class Peer:
     def make_busy(self, workflow):
         value = self.habits.get("busy", "0")
         workflow.busy_writes = 0 if value.endswith("ms") else int(value)
-        workflow.busy_until = time.monotonic() + int(value[:-2]) / 1000 if value.endswith("ms") else 0
+        workflow.busy_until = self.clock() + int(value[:-2]) / 1000 if value.endswith("ms") else 0
 
     def remember(self, workflow, new=False):
         """To be called before a write: stale answers show what is now."""
-        now = time.monotonic()
+        now = self.clock()
         if now >= workflow.fresh_at:
             workflow.before = None if new else snapshot(workflow)
         workflow.fresh_at = now + self.habits.get("stale-reads", 0) / 1000
 
     def want_free(self, workflow):
-        now = time.monotonic()
+        now = self.clock()
         if workflow.busy_writes > 0:
             workflow.busy_writes -= 1
         elif now >= workflow.busy_until and not self.running(workflow):
@@ -240,19 +241,19 @@ class Peer:
         raise Refused(409, f"workflow {workflow.id} is running")
 
     def running(self, workflow):
-        return any(e["until"] > time.monotonic() for e in workflow.executions)
+        return any(e["until"] > self.clock() for e in workflow.executions)
 
     # ---- what answers show ----
 
     def seen(self):
         """The workflows as answers show them: after a write, for a while, as they were before it."""
-        now = time.monotonic()
+        now = self.clock()
         ghosts = [w for until, w in self.ghosts.values() if now < until]
         present = [self.workflows[i] for i in self.order if i in self.workflows]
         return [w for w in (w if now >= w.fresh_at else w.before for w in present) if w] + ghosts
 
     def status(self, workflow):
-        busy = workflow.busy_writes > 0 or time.monotonic() < workflow.busy_until or self.running(workflow)
+        busy = workflow.busy_writes > 0 or self.clock() < workflow.busy_until or self.running(workflow)
         return "Running" if busy else workflow.status
 
     def describe(self, workflow):
@@ -364,7 +365,7 @@ class Peer:
     def delete(self, _, __, id):
         workflow = self.of_id(id, fresh=True)
         self.want_free(workflow)
-        self.ghosts[workflow.id] = (time.monotonic() + self.habits.get("stale-reads", 0) / 1000,
+        self.ghosts[workflow.id] = (self.clock() + self.habits.get("stale-reads", 0) / 1000,
                                     snapshot(workflow))
         del self.workflows[workflow.id]
         self.order.remove(workflow.id)
@@ -393,12 +394,12 @@ class Peer:
             self.want_free(workflow)
         wanted = [s["stepName"] for s in (sent or {}).get("stepsToRun", [])] or list(workflow.body["steps"])
         execution = {"executionId": self.new_uuid(), "at": self.now(), "steps": wanted,
-                     "until": time.monotonic() + self.habits.get("runs", 0) / 1000}
+                     "until": self.clock() + self.habits.get("runs", 0) / 1000}
         workflow.executions.insert(0, execution)
         return 200, {"executionId": execution["executionId"]}
 
     def run_status(self, execution):
-        return "Running" if execution["until"] > time.monotonic() else "Success"
+        return "Running" if execution["until"] > self.clock() else "Success"
 
     def told(self, execution, keys):
         status = self.run_status(execution)

@@ -1,0 +1,196 @@
+#include "agent/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/drive.h"
+#include "reconcile/arena.h"
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The document as a file without a name: a pipe would have to be filled while its reader is
+ * waited for. */
+static bool make_input(const char *input, size_t len, int *out, struct err *err)
+{
+	CLEANUP(close_fd) int fd = memfd_create("input", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, errno, "make a file in memory");
+	for (size_t done = 0; done < len; ) {
+		ssize_t wrote = write(fd, input + done, len - done);
+		if (wrote < 0 && errno != EINTR)
+			return err_sys(err, errno, "write to a file in memory");
+		done += wrote > 0 ? (size_t)wrote : 0;
+	}
+	lseek(fd, 0, SEEK_SET);
+	*out = fd;
+	fd = -1;
+	return true;
+}
+
+static bool make_pipe(int *from, int *to, struct err *err)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	*from = ends[0];
+	*to = ends[1];
+	return true;
+}
+
+/* Between fork and exec: another thread may hold any lock, so nothing here takes one. */
+static _Noreturn void become(int program, const char *const *argv, pid_t parent, int in, int out,
+                             int alive, int keep)
+{
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* It may have died before that was asked for. */
+	if (getppid() == parent && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+	    fcntl(alive, F_SETFD, 0) == 0 && (keep < 0 || fcntl(keep, F_SETFD, 0) == 0))
+		fexecve(program, (char *const *)argv, environ);
+	_exit(127);
+}
+
+static const char **make_argv(struct arena *a, const char *command, const char *const *words)
+{
+	size_t count = 0;
+
+	while (words && words[count])
+		count++;
+	const char **argv = arena_new(a, const char *, count + 3);
+	argv[0] = "flowsync";
+	argv[1] = command;
+	for (size_t i = 0; i < count; i++)
+		argv[2 + i] = words[i];
+	return argv;
+}
+
+bool child_start(const char *command, const char *const *words, const char *input, size_t len,
+                 int keep, struct child *out, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	/* The very file that runs, even if another was installed in its place since. */
+	CLEANUP(close_fd) int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CLEANUP(close_fd) int in = -1, from = -1, to = -1, exited = -1, alive = -1;
+	const char **argv = make_argv(&a, command, words);
+	pid_t parent = getpid();
+
+	if (program < 0)
+		return err_sys(err, errno, "open /proc/self/exe");
+	if (!make_input(input, len, &in, err) || !make_pipe(&from, &to, err) ||
+	    !make_pipe(&exited, &alive, err))
+		return false;
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	pid_t pid = fork();
+	if (pid < 0)
+		return err_sys(err, errno, "start a process");
+	if (pid == 0)
+		become(program, argv, parent, in, to, alive, keep);
+	*out = CHILD;
+	out->pid = pid;
+	out->out = from;
+	out->exited = exited;
+	from = exited = -1;
+	return true;
+}
+
+static void take_output(struct child *c)
+{
+	char bytes[16384];
+	ssize_t len;
+
+	while ((len = read(c->out, bytes, sizeof bytes)) > 0)
+		buf_add(&c->said, bytes, (size_t)len);
+	/* What is at its end would be readable for ever. */
+	if (len == 0 || (errno != EAGAIN && errno != EINTR))
+		close_fd(&c->out);
+}
+
+static bool readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void reap(struct child *c)
+{
+	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
+		;
+	c->pid = 0;
+	close_fd(&c->exited);
+	close_fd(&c->out);
+}
+
+/* Its end is looked at first, so that nothing it said before it can be missed. */
+bool child_read(struct child *c)
+{
+	if (!c->pid)
+		return true;
+	bool ended = readable(c->exited);
+	if (c->out >= 0)
+		take_output(c);
+	if (ended)
+		reap(c);
+	return ended;
+}
+
+/* Waits for whichever comes first.  False if that was stop_fd or the end of the time. */
+static bool wait_some(const struct child *c, int64_t until, int stop_fd, struct err *err)
+{
+	struct pollfd fds[] = {
+		{ .fd = c->exited, .events = POLLIN }, { .fd = c->out, .events = POLLIN },
+		{ .fd = stop_fd, .events = POLLIN },
+	};
+	int64_t left = until - drive_now();
+
+	if (left <= 0)
+		return err_set(err, "it did not end in time");
+	if (poll(fds, ARRAY_LEN(fds), left < INT_MAX ? (int)left : INT_MAX) < 0 && errno != EINTR)
+		return err_sys(err, errno, "wait for a process");
+	return !(fds[2].revents & POLLIN) || err_set(err, "interrupted");
+}
+
+bool child_wait(struct child *c, int64_t timeout_ms, int stop_fd, struct err *err)
+{
+	int64_t until = drive_now() + timeout_ms;
+
+	while (!child_read(c)) {
+		if (wait_some(c, until, stop_fd, err))
+			continue;
+		child_signal(c, SIGKILL);
+		reap(c);
+		return false;
+	}
+	return true;
+}
+
+void child_signal(const struct child *c, int number)
+{
+	if (c->pid)
+		kill(c->pid, number);
+}
+
+void child_done(struct child *c)
+{
+	if (c->pid) {
+		child_signal(c, SIGKILL);
+		reap(c);
+	}
+	buf_done(&c->said);
+	*c = CHILD;
+}

@@ -1,0 +1,46 @@
+/* child.h: this program run again as a child that can be waited for with a deadline, and be
+ * killed: whatever may block for ever, a fetch or a whole cycle, runs in one, and shares nothing
+ * with the agent but files.  A hidden command is told by a document on its stdin what to do, and
+ * answers with one on its stdout; stderr is ours. */
+#ifndef AGENT_CHILD_H
+#define AGENT_CHILD_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "reconcile/buf.h"
+#include "reconcile/err.h"
+
+enum { CHILD_SAYS_MAX = 256 << 20 };	/* bytes of its stdout; one that says more is cut */
+
+struct child {
+	pid_t pid;		/* 0: none runs, or it was waited for */
+	int exited;		/* becomes readable when it has ended: a pipe that only it holds open */
+	int out;		/* its stdout, read by child_read() */
+	struct buf said;	/* of its stdout so far */
+	int status;		/* as of waitpid(), once it has ended */
+};
+
+#define CHILD	((struct child){ .exited = -1, .out = -1, .said = BUF(CHILD_SAYS_MAX) })
+
+/* Starts `command` with words behind it (ends with NULL; NULL: none) and input on its stdin;
+ * nothing is kept.  keep is a descriptor that it inherits under the same number, -1: none.  It
+ * gets SIGTERM when this process dies.  To be called in the main thread. */
+bool child_start(const char *command, const char *const *words, const char *input, size_t len,
+                 int keep, struct child *out, struct err *err);
+
+/* Takes what it has said, without waiting.  True once it has ended and all of it was taken:
+ * status is set. */
+bool child_read(struct child *child);
+
+/* Waits until it has ended.  After timeout_ms, or once stop_fd (-1: none) is readable, it is
+ * killed: false, and *err says after what. */
+bool child_wait(struct child *child, int64_t timeout_ms, int stop_fd, struct err *err);
+
+/* Does nothing once it was waited for. */
+void child_signal(const struct child *child, int number);
+
+/* Kills it if it still runs, and frees what it said.  Takes CHILD. */
+void child_done(struct child *child);
+
+#endif

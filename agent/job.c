@@ -1,0 +1,47 @@
+#include "agent/job.h"
+
+#include "reconcile/json.h"
+
+/* The texts of a job, each under its member's name. */
+#define TEXT(member)	{ #member, offsetof(struct job, member) }
+
+static const struct { const char *key; size_t offset; } texts[] = {
+	TEXT(config_path), TEXT(config_text), TEXT(sync), TEXT(trigger), TEXT(endpoint), TEXT(token),
+	TEXT(commit), TEXT(tree), TEXT(ref), TEXT(source_error),
+};
+
+void job_write(const struct job *job, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *document = node_map(&a);
+	struct node *names = texts_list(&a, &job->names);
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const char *text = *(const char *const *)((const char *)job + texts[i].offset);
+		if (text)
+			node_put(&a, document, texts[i].key, node_text(&a, text));
+	}
+	if (names)
+		node_put(&a, document, "names", names);
+	json_write(document, JSON_COMPACT, out);
+}
+
+bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err)
+{
+	struct job job = { 0 };
+	struct node *document;
+
+	if (!json_read(a, bytes, len, &document, err))
+		return err_wrap(err, "the job on stdin");
+	if (document->kind != NODE_MAP)
+		return err_set(err, "the job on stdin: expected an object, found %s", node_kind_words(document->kind));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*(const char **)((char *)&job + texts[i].offset) = node_get_text(document, texts[i].key);
+	const struct node *names = node_get(document, "names");
+	for (size_t i = 0; names && i < names->count; i++) {
+		arena_grow(a, job.names.items, job.names.count, job.names.room);
+		job.names.items[job.names.count++] = names->entries[i].value->text;
+	}
+	*out = job;
+	return true;
+}
