@@ -363,26 +363,33 @@ class Silent(Thread):
 
 
 class Gate(Thread):
-    """Stands in front of a server and lets only the first bytes of its answer through, until open()."""
+    """Stands in front of a server.  After shut(most) it lets only so many bytes of an answer through,
+    and says with .reached that it holds one back, until open()."""
 
-    def __init__(self, server, most, **options):
-        self.server, self.most = server, most
+    def __init__(self, server):
+        self.server, self.most = server, None
         self.reached, self.opened = threading.Event(), threading.Event()
-        super().__init__(**options)
+        super().__init__()
 
-    def connect(self):
-        return socket.create_connection((self.server.host, self.server.port), TIMEOUT)
+    def shut(self, most):
+        self.reached.clear()
+        self.opened.clear()
+        self.most = most
+
+    def open(self):
+        self.most = None
+        self.opened.set()
 
     def serve(self, connection):
-        with self.connect() as server:
+        with socket.create_connection((self.server.host, self.server.port), TIMEOUT) as server:
             threading.Thread(target=self._carry, args=(connection, server), daemon=True).start()
             passed = 0
             while part := server.recv(4096):
-                if passed + len(part) > self.most and not self.opened.is_set():
+                passed += len(part)
+                if self.most is not None and passed > self.most:
                     self.reached.set()
                     self.opened.wait(TIMEOUT)
                 connection.sendall(part)
-                passed += len(part)
             connection.shutdown(socket.SHUT_RDWR)
 
     def _carry(self, source, target):
@@ -390,9 +397,6 @@ class Gate(Thread):
             while part := source.recv(4096):
                 target.sendall(part)
             target.shutdown(socket.SHUT_WR)
-
-    def open(self):
-        self.opened.set()
 
     def stop(self):
         self.open()

@@ -51,7 +51,7 @@ class GitCase(SyncCase):
         result = self.expect(1, "plan", *self.of(url, *args), **options)
         self.assertEqual(len(result.err.splitlines()), 1, result)
         self.assertRegex(result.err, pattern)
-        self.assertNotIn("libgit2", result.err)
+        self.assertNotRegex(result.err, "libgit2|libssh2|mbed")
         report = self.tmp / "report.json"
         again = self.expect(1, "plan", *self.of(url, *args), "-o", "json", "--report", report,
                             "--log-level", "debug", **options).json()
@@ -163,12 +163,12 @@ class HttpsTest(HttpsCase):
 
     def test_a_certificate_for_another_host_is_not_believed(self):
         web = self.web(certificate=self.authority.certificate("elsewhere", host="127.0.0.9"))
-        self.assertRefused("certificate.*host", web.url("repo.git"), *self.token)
+        self.assertRefused("certificate.*is for another host", web.url("repo.git"), *self.token)
         self.assertEqual(web.requests(), [])
 
     def test_an_expired_certificate_is_not_believed(self):
         web = self.web(certificate=self.authority.certificate("old", days=-1))
-        self.assertRefused("certificate.*(expired|out of date)", web.url("repo.git"), *self.token)
+        self.assertRefused("certificate.*has expired", web.url("repo.git"), *self.token)
         self.assertEqual(web.requests(), [])
 
     def test_a_file_of_authorities_that_is_missing_or_junk_is_named(self):
@@ -429,42 +429,59 @@ class DaemonTest(GitCase):
         self.assertPlans(self.server.url("repo.git"), names=("a", "b"))
 
     def test_a_repository_that_does_not_exist_is_said_not_to(self):
-        self.assertRefused("none.git", self.server.url("none.git"))
+        self.assertRefused("not exported: /none.git|no such", self.server.url("none.git"))
 
     def test_many_refs_are_no_trouble(self):
         self.repository.many_refs(20_000)
         self.assertPlans(self.server.url("repo.git"))
 
-    def large_commit(self):
+    def gate(self):
+        return self.run_server(Gate(self.server))
+
+    def half_fetched(self, gate):
+        """A plan whose fetch has half of what it needs."""
         self.repository.commit({"large": os.urandom(500_000).hex()})
-        return self.run_server(Gate(self.server, 100_000))
+        gate.shut(100_000)
+        process = self.start("plan", *self.of(gate.url("repo.git")))
+        gate.wait(gate.reached)
+        return process
+
+    def assertRepeated(self, gate, names):
+        """The next fetch into the same mirror is as if nothing had been; what was half there is gone."""
+        gate.open()
+        report = self.assertPlans(gate.url("repo.git"), names=names)
+        self.assertEqual(report["warnings"], [])
+        left = [f for f in self.state.glob("git/*/**/*") if "_git2_" in f.name or f.suffix == ".lock"]
+        self.assertEqual(left, [])
 
     def test_a_fetch_that_is_killed_in_the_middle_is_repeated(self):
-        self.assertPlans(self.server.url("repo.git"))
+        gate = self.gate()
+        self.assertPlans(gate.url("repo.git"))
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-            gate = self.large_commit()
-            process = self.start("plan", *self.of(gate.url("repo.git")))
-            gate.wait(gate.reached)
+            process = self.half_fetched(gate)
             os.killpg(process.pid, number)
             process.communicate()
         self.repository.commit({"workflows/b.yaml": spec("b")})
-        report = self.assertPlans(self.server.url("repo.git"), names=("a", "b"))
-        self.assertEqual(report["warnings"], [])
-        half = [f for f in self.state.rglob("*") if "tmp" in f.name.lower() or f.suffix == ".lock"]
-        self.assertEqual(half, [], "left over in the mirror")
+        self.assertRepeated(gate, ("a", "b"))
 
-    def test_the_first_fetch_is_killed_in_the_middle_and_repeated(self):
-        gate = self.large_commit()
-        process = self.start("plan", *self.of(gate.url("repo.git")))
-        gate.wait(gate.reached)
+    def test_a_first_fetch_that_is_killed_in_the_middle_is_repeated(self):
+        gate = self.gate()
+        process = self.half_fetched(gate)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        self.assertEqual(self.assertPlans(self.server.url("repo.git"))["warnings"], [])
+        self.assertRepeated(gate, ("a",))
+
+    def test_a_fetch_past_the_deadline_is_repeated(self):
+        gate = self.gate()
+        self.assertPlans(gate.url("repo.git"))
+        self.repository.commit({"large": os.urandom(500_000).hex(), "workflows/b.yaml": spec("b")})
+        gate.shut(100_000)
+        self.assertRefused("2s|time|deadline", gate.url("repo.git"), "--timeout", "2s")
+        self.assertRepeated(gate, ("a", "b"))
 
     def test_two_at_once_share_a_mirror(self):
-        gate = self.large_commit()
-        first = self.start("plan", *self.of(gate.url("repo.git")))
-        gate.wait(gate.reached)
+        gate = self.gate()
+        first = self.half_fetched(gate)
         second = self.start("plan", *self.of(gate.url("repo.git")))
         time.sleep(0.3)     # it may come to the mirror meanwhile; whether it does, both have to be good
         gate.open()
@@ -590,8 +607,8 @@ class SshTest(GitCase):
             self.assertRegex(result.err, "2s|time|deadline")
 
     def test_a_repository_that_does_not_exist_is_said_not_to(self):
-        result = self.assertRefused("none.git", self.server.url(self.site / "none.git"), *self.ssh())
-        self.assertEqual(len(result.err.splitlines()), 1)
+        self.assertRefused("none.git' does not appear to be a git repository",
+                           self.server.url(self.site / "none.git"), *self.ssh())
 
 
 if __name__ == "__main__":
