@@ -237,7 +237,7 @@ static void fetch_all(struct import *im)
 	if (!left)
 		return;
 	fault_add(&im->faults, (struct pos){ 0 },
-	          "%zu workflows were not read: it was stopped, or its time was over", left);
+	          "%zu workflow%s not read: it was stopped, or its time was over", left, left == 1 ? " was" : "s were");
 	im->verdict.step_failed = true;
 }
 

@@ -65,7 +65,8 @@ static void log_counts(struct context *ctx, const struct specs *specs, const str
 	size_t warnings = faults->count + faults->left_out - faults->errors;
 
 	if (faults->left_out)
-		log_warn(ctx->log, "%zu more faults are not shown", faults->left_out);
+		log_warn(ctx->log, "%s not shown", faults->left_out == 1 ? "1 more fault is"
+		         : arena_printf(ctx->arena, "%zu more faults are", faults->left_out));
 	log_info(ctx->log, "%s in %s, %s, %s", count_of(ctx->arena, specs->count, "valid spec"),
 	         count_of(ctx->arena, specs->files, "file"), count_of(ctx->arena, faults->errors, "error"),
 	         count_of(ctx->arena, warnings, "warning"));

@@ -314,6 +314,8 @@ static const char *of_library(const struct git_talk *t, int code, const char *te
 	static const char http_status[] = "unexpected http status code: ";
 	static const char certificate[] = "the SSL certificate is invalid: ";
 	bool here = t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
+	bool none = code == GIT_ENOTFOUND || strstr(text, "could not find repository") ||
+	            strstr(text, "unsupported URL protocol") || strstr(text, "failed to resolve path");
 
 	if (strncmp(text, http_status, strlen(http_status)) == 0)
 		return of_status(t, atoi(text + strlen(http_status)));
@@ -321,7 +323,7 @@ static const char *of_library(const struct git_talk *t, int code, const char *te
 		return of_certificate(t, strtoul(text + strlen(certificate), NULL, 16));
 	if (strstr(text, "unexpected redirect"))
 		return of_status(t, 302);
-	if (here && code == GIT_ENOTFOUND)
+	if (here && none)
 		return "there is no git repository";
 	return clean(t, text);
 }

@@ -14,11 +14,15 @@ static const struct { const char *word, *color, *prefix; } levels[] = {
 	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: " },
 };
 
-static void add_json(struct buf *line, enum log_level level, const char *text)
+static void add_json(struct buf *line, enum log_level level, const char *sync, const char *text)
 {
 	buf_adds(line, "{\"ts\":\"");
 	stamp_add(line, stamp_now());
-	buf_addf(line, "\",\"level\":\"%s\",\"msg\":\"", levels[level].word);
+	buf_addf(line, "\",\"level\":\"%s\"", levels[level].word);
+	/* A name of a sync has nothing in it that would have to be escaped. */
+	if (sync)
+		buf_addf(line, ",\"sync\":\"%s\"", sync);
+	buf_adds(line, ",\"msg\":\"");
 	/* Plain text has no control characters and is UTF-8: two characters are left that JSON
 	 * minds. */
 	for (; *text; text++) {
@@ -29,11 +33,11 @@ static void add_json(struct buf *line, enum log_level level, const char *text)
 	buf_adds(line, "\"}\n");
 }
 
-static void add_text(struct buf *line, enum log_level level, bool color, const char *text)
+static void add_text(struct buf *line, enum log_level level, bool color, const char *sync, const char *text)
 {
 	color = color && *levels[level].color;
-	buf_addf(line, "flowsync: %s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
-	         color ? "\033[0m" : "", text);
+	buf_addf(line, "flowsync: %s%s%s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
+	         color ? "\033[0m" : "", sync ? sync : "", sync ? ": " : "", text);
 }
 
 static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const char *fmt, va_list ap)
@@ -46,9 +50,9 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 	buf_addv(&raw, fmt, ap);
 	term_add_plain(&plain, buf_str(&raw));
 	if (log->format == LOG_JSON)
-		add_json(&line, level, buf_str(&plain));
+		add_json(&line, level, log->sync, buf_str(&plain));
 	else
-		add_text(&line, level, log->color, buf_str(&plain));
+		add_text(&line, level, log->color, log->sync, buf_str(&plain));
 	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.
 	 * Where even this fails there is nobody left to tell. */
 	fwrite(buf_str(&line), 1, line.len, log->to);

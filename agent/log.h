@@ -14,6 +14,7 @@ struct log {
 	enum log_level level;	/* what is less grave is left out */
 	enum log_format format;
 	bool color;		/* of the level's word; text only */
+	const char *sync;	/* that all lines are about; NULL: none in particular */
 };
 
 /* Each writes one line at once; control characters in it are escaped, so that it stays one. */

@@ -4,6 +4,7 @@
 #define AGENT_MEMORY_H
 
 #include "agent/source.h"
+#include "agent/state.h"
 #include "reconcile/cycle.h"
 
 struct memory {
@@ -12,6 +13,7 @@ struct memory {
 	struct state *state;		/* NULL: there is no place for one */
 	struct history *history;	/* NULL: the source stands in no git work tree, and is no repository */
 	struct records records;
+	struct state_approvals approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
 	struct cycle_memory face;	/* for the cycle */
@@ -21,6 +23,9 @@ struct memory {
  * nothing is written. endpoint is a name for the service. */
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
                  const struct source *source, struct faults *faults, struct memory *out, struct err *err);
+/* Looks up which guards somebody approved for this revision; NULL: it is not known. */
+bool memory_approvals(struct memory *memory, const char *revision, struct err *err);
+
 /* After a sync that ended well: the revision that is applied now. */
 void memory_applied(struct memory *memory);
 void memory_close(struct memory *memory);	/* takes a zeroed one */

@@ -29,6 +29,7 @@ enum option_group {
 	FOR_SYNC = 1 << 9,
 	FOR_IMPORT = 1 << 10,
 	FOR_AGENT = 1 << 11,
+	FOR_APPROVE = 1 << 12,
 };
 
 enum option_type {
@@ -110,6 +111,7 @@ struct settings {
 	const char *http;		/* an address, or "none" */
 	const char *hook_secret_file;
 	int64_t interval_ms;
+	const char *revision;
 
 	const char *sync_name;		/* NULL: nobody gave it one */
 	struct var_list vars;

@@ -35,8 +35,9 @@ unsigned rest_in_flight(const struct rest *rest);
  * rest_wait() brings FAILURE_GIVEN_UP for them at once, unless their answer is there already. */
 void rest_give_up(struct rest *rest, bool (*which)(const void *tag));
 
-/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or stop_fd
- * (-1: none) became readable.  *answer is valid until the next call with rest. */
-bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struct answer *answer);
+/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or one of
+ * both descriptors (-1: none) became readable.  *answer is valid until the next call with rest. */
+bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
+               struct answer *answer);
 
 #endif

@@ -11,6 +11,7 @@
 #include "agent/git_tree.h"
 #include "agent/git_url.h"
 #include "agent/token.h"
+#include "reconcile/digest.h"
 #include "reconcile/semver.h"
 
 /* ---- which source is meant ---- */
@@ -180,6 +181,20 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err)
 
 /* ---- reading ---- */
 
+/* Equal files, equal tree: what is approved for one is approved for no other. */
+static void digest_files(const struct source_files *files, char out[41])
+{
+	unsigned char sum[DIGEST_SIZE] = { 0 };
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct source_file *f = &files->items[i];
+		digest_hmac(sum, sizeof sum, f->name, strlen(f->name), sum);
+		digest_hmac(sum, sizeof sum, f->bytes ? f->bytes : "", f->bytes ? f->len : 0, sum);
+	}
+	for (size_t i = 0; i < 20; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+}
+
 static bool read_directory(struct context *ctx, struct source *out, struct faults *faults, struct err *err)
 {
 	struct stat st;
@@ -193,6 +208,7 @@ static bool read_directory(struct context *ctx, struct source *out, struct fault
 		err_set(err, "%s: expected a directory of specs, found a file", out->location);
 	else {
 		source_dir_read(ctx->arena, out->location, &out->files, faults);
+		digest_files(&out->files, out->revision.tree);
 		return true;
 	}
 	err->kind = ERR_USAGE;

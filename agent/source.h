@@ -13,7 +13,7 @@ struct source {
 	const char *path;		/* the folder in the repository; NULL: the top, or a directory */
 	const char *mirror;		/* NULL: a directory */
 	const char *temporary;		/* a folder that goes with the cycle; NULL: none */
-	struct git_revision revision;	/* of git */
+	struct git_revision revision;	/* of git; a directory has a tree alone, a digest of its files */
 	struct source_files files;
 };
 

@@ -22,6 +22,9 @@ struct cycle_options {
 	bool no_adopt;			/* a workflow without our marker is a conflict */
 	bool mark;			/* put our marker on workflows that are equal already */
 	bool whole;			/* --undeclared remove */
+	bool defer;			/* a workflow that runs (409) is not waited for: its step is deferred */
+	/* The source could not be read anew, the specs are older: nothing is made or deleted. */
+	bool hold;
 	const struct node *mask;	/* more that is masked, as for mask_mark(); NULL: nothing */
 	struct guard_limits limits;
 };
@@ -72,6 +75,7 @@ struct cycle {
 	struct tally unseen;		/* a declared field that the service does not show */
 	const char *unseen_path;	/* of the first */
 	struct tally unmarked;		/* equal, and without our marker */
+	struct tally tagless;		/* our tags do not stay on it */
 	struct tally unrecorded;	/* no record of what was declared before */
 };
 

@@ -25,6 +25,8 @@ struct guard_limits {
 	bool allow_empty, allow_recreate, allow_rollback;
 	bool delete_limit, update_limit;	/* whether the next two are given: else the design's rule, and none */
 	int max_delete_percent, max_update_percent;
+	const char *const *approved;	/* names of guards that may be passed this time */
+	size_t approved_count;
 };
 
 struct guards {

@@ -522,6 +522,8 @@ void fake_run(struct fake *f, struct dispatch *d)
 			last++;
 			if (++f->requests == f->stop_after)
 				dispatch_stop(d);
+			if (f->requests == f->hurry_after)
+				dispatch_hurry(d);
 			if (last - first > f->most_running)
 				f->most_running = (unsigned)(last - first);
 			continue;

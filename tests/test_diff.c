@@ -521,6 +521,13 @@ static void what_the_service_hides_is_compared_with_the_record(void **state)
 		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), "[\"/steps/s/repository\"]", false, "" },
 		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("")), "[\"/steps/*\"]", false, "" },
 		{ REPO(TOKEN("t")), REPO(TOKEN("x")), REPO(TOKEN("")), "[\"/steps/s/repository\"]", false, "" },
+		/* a service may show it all the same, or stars */
+		{ NULL, REPO(TOKEN("t")), REPO(TOKEN("t")), NULL, false, "" },
+		{ REPO(TOKEN("t")), REPO(TOKEN("x")), REPO(TOKEN("x")), NULL, false, "" },
+		{ REPO(TOKEN("t")), REPO(TOKEN("t")), REPO(TOKEN("***")), NULL, false, "" },
+		{ NULL, REPO(TOKEN("t")), REPO(TOKEN("***")), NULL, false, "add /steps/s/repository/token adopted\n" },
+		{ REPO(TOKEN("t")), REPO(""), REPO(TOKEN("t")), NULL, false,
+		  "remove /steps/s/repository/token undeclared whole\n" },
 		/* all of it goes, or comes */
 		{ REPO(TOKEN("t")), "", REPO(TOKEN("")), NULL, false, "remove /steps/s/repository undeclared whole\n" },
 		{ "", REPO(TOKEN("t")), "", NULL, false, "add /steps/s/repository declared\n" },

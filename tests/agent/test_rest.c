@@ -49,7 +49,7 @@ static struct answer ask(struct client *c, enum operation op, const char *path, 
 
 	rest_send(c->rest, &request, c);
 	assert_int_equal(rest_in_flight(c->rest), 1);
-	assert_true(rest_wait(c->rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c->rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, c);
 	assert_int_equal(rest_in_flight(c->rest), 0);
 	return answer;
@@ -328,7 +328,7 @@ static void eight_requests_go_at_once(void **state)
 			rest_send(c.rest, &request, &tags[i]);
 		assert_int_equal(rest_in_flight(c.rest), 8);
 		while (rest_in_flight(c.rest) > 0) {
-			assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+			assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 			assert_int_equal(answer.status, 200);
 			sum += 1 + (int)((int *)tag - tags);
 		}
@@ -354,13 +354,13 @@ static void waiting_ends_by_time_and_by_the_stop_descriptor(void **state)
 	void *tag;
 
 	client_open(&c, NULL);
-	assert_false(rest_wait(c.rest, 50, -1, &tag, &answer));	/* with nothing under way */
+	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));	/* with nothing under way */
 	assert_true(ms() - begun >= 50);
 	rest_send(c.rest, &request, &c);
-	assert_false(rest_wait(c.rest, 50, stop, &tag, &answer));
+	assert_false(rest_wait(c.rest, 50, stop, -1, &tag, &answer));
 	assert_true(ms() - begun >= 100);
 	assert_int_equal(eventfd_write(stop, 1), 0);
-	assert_false(rest_wait(c.rest, -1, stop, &tag, &answer));
+	assert_false(rest_wait(c.rest, -1, stop, -1, &tag, &answer));
 	assert_int_equal(rest_in_flight(c.rest), 1);	/* given up by rest_close() */
 	close(stop);
 }
@@ -382,15 +382,15 @@ static void what_is_given_up_ends_at_once_and_its_place_is_free(void **state)
 	for (size_t i = 0; i < 3; i++)
 		rest_send(c.rest, &hangs, &tags[i]);
 	rest_give_up(c.rest, is_odd);
-	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_int_equal(answer.failure, FAILURE_GIVEN_UP);
 	assert_string_equal(answer.error, "it was stopped");
 	assert_int_equal(rest_in_flight(c.rest), 2);
-	assert_false(rest_wait(c.rest, 50, -1, &tag, &answer));
+	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));
 
 	rest_send(c.rest, &(struct request){ OP_DESCRIBE, "/bytes/3", NULL, "x" }, &tags[1]);
-	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_string_equal(answer.body, "xxx");
 }
