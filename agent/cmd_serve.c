@@ -4,6 +4,7 @@
 
 #include "agent/cli.h"
 #include "agent/folder.h"
+#include "agent/notify.h"
 #include "agent/serve.h"
 #include "agent/token.h"
 
@@ -65,8 +66,10 @@ static int run(struct context *ctx)
 		err_sys(&err, errno, "write to stdout");
 		return cli_fail(ctx, &err);
 	}
+	notify_ready();
 	while (poll(&stop, 1, -1) < 0 && errno == EINTR)
 		;
+	notify_stopping();
 	return 0;
 }
 
