@@ -13,11 +13,14 @@
 #include "reconcile/near.h"
 
 extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
-                            cmd_schema, cmd_version, cmd_help;
+                            cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
+                            cmd_git_fetch;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
 	&cmd_sync,
+	&cmd_agent,
+	&cmd_approve,
 	&cmd_validate,
 	&cmd_import,
 	&cmd_report,
@@ -26,6 +29,9 @@ static const struct command *const commands[] = {
 	&cmd_schema,
 	&cmd_version,
 	&cmd_help,
+	/* hidden */
+	&cmd_agent_cycle,
+	&cmd_git_fetch,
 	NULL,
 };
 
@@ -213,7 +219,7 @@ static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
 
 	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
-	if (!c || !(ctx->command->options & FOR_SPECS) || ctx->command->many || (!name && c->count < 2) ||
+	if (!c || (ctx->job && c->count == 0) || !(ctx->command->options & FOR_SPECS) || ctx->command->many || (!name && c->count < 2) ||
 	    (name && config_find(c, name, out)))
 		return true;
 	for (size_t i = 0; i < c->count; i++)
@@ -305,7 +311,9 @@ static int run_command(struct context *ctx, struct faults *faults)
 		settings.output = wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
 		return cli_fail_usage(ctx, faults);
 	}
-	log_faults(ctx->log, ctx->arena, faults);
+	/* What the agent told when it began it need not tell each cycle. */
+	if (!ctx->job)
+		log_faults(ctx->log, ctx->arena, faults);
 	if (!watch_signals(ctx, &err))
 		return cli_fail(ctx, &err);
 	return ctx->command->run(ctx);
@@ -326,7 +334,8 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 {
 	static const char *version[] = { "version" };
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct log log = { .to = err, .level = LEVEL_INFO };
+	struct log log = { .to = err, .level = LEVEL_INFO,
+	                   .journal = log_is_journal(err, env_get(env, "JOURNAL_STREAM")) };
 	struct context ctx = { .root = root, .arena = &arena, .env = env, .out = out, .err = err,
 	                       .log = &log, .stop_fd = -1 };
 	struct faults faults = { .arena = &arena };

@@ -36,7 +36,7 @@ static void describe(struct arena *a, const struct option *o, struct node *n)
 {
 	static const char *const types[] = {
 		[OPTION_FLAG] = "boolean", [OPTION_TEXT] = "string", [OPTION_PATH] = "string",
-		[OPTION_ENDPOINT] = "string", [OPTION_LIST] = "array", [OPTION_NUMBER] = "integer",
+		[OPTION_ENDPOINT] = "string", [OPTION_GIT] = "string", [OPTION_LIST] = "array", [OPTION_NUMBER] = "integer",
 		[OPTION_DURATION] = "string", [OPTION_WORD] = "string", [OPTION_MAP] = "object",
 	};
 

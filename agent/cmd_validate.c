@@ -11,7 +11,8 @@
 
 /* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
  * is certainly a slip. */
-static void read_path(struct arena *a, const char *path, struct source_files *files, struct faults *faults)
+static void read_path(struct arena *a, const char *path, struct source_files *files,
+                      struct faults *faults)
 {
 	size_t before = files->count;
 	struct stat st;
@@ -30,7 +31,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* A file that two paths lead to is read once, or each of its specs would be there twice. */
-static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs, struct faults *faults)
+static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
+                       struct faults *faults)
 {
 	if (files->count)
 		qsort(files->items, files->count, sizeof *files->items, by_name);
@@ -65,7 +67,8 @@ static void log_counts(struct context *ctx, const struct specs *specs, const str
 	size_t warnings = faults->count + faults->left_out - faults->errors;
 
 	if (faults->left_out)
-		log_warn(ctx->log, "%zu more faults are not shown", faults->left_out);
+		log_warn(ctx->log, "%s not shown", faults->left_out == 1 ? "1 more fault is"
+		         : arena_printf(ctx->arena, "%zu more faults are", faults->left_out));
 	log_info(ctx->log, "%s in %s, %s, %s", count_of(ctx->arena, specs->count, "valid spec"),
 	         count_of(ctx->arena, specs->files, "file"), count_of(ctx->arena, faults->errors, "error"),
 	         count_of(ctx->arena, warnings, "warning"));

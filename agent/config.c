@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/file.h"
+#include "agent/git_url.h"
 #include "agent/vars.h"
 #include "reconcile/near.h"
 #include "reconcile/yaml.h"
@@ -67,6 +68,8 @@ static const char *text_of(struct reader *r, const struct option *o, const struc
 	size_t len = strlen(socket);
 
 	if (o->type == OPTION_PATH)
+		return from_folder(r, n->text);
+	if (o->type == OPTION_GIT && git_url_is_path(n->text))
 		return from_folder(r, n->text);
 	if (o->type == OPTION_ENDPOINT && strncmp(n->text, socket, len) == 0)
 		return arena_printf(r->arena, "%s%s", socket, from_folder(r, n->text + len));

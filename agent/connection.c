@@ -3,11 +3,12 @@
 #include <string.h>
 
 #include "agent/file.h"
+#include "agent/job.h"
 #include "agent/serve.h"
 
 enum { TOKEN_FILE_MAX = 64 << 10 };
 
-static bool resolve_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
+bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 
@@ -34,6 +35,11 @@ static bool choose_token(struct context *ctx, const struct endpoint *endpoint, c
 	}, out, err);
 }
 
+static bool find_local(struct context *ctx, const char *url, struct connection *c, struct err *err)
+{
+	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){ .endpoint = url }, &c->endpoint, err);
+}
+
 /* The embedded service is reached as any other: by its address and a token, which never leaves
  * this process. */
 static bool start_local(struct context *ctx, struct connection *c, const char **token,
@@ -45,8 +51,18 @@ static bool start_local(struct context *ctx, struct connection *c, const char **
 	if (!serve_start_local(ctx->settings->state_dir, &c->serve, err))
 		return err_wrap(err, "the local service");
 	*token = serve_token(c->serve);
-	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){ .endpoint = serve_url(c->serve) },
-	                        &c->endpoint, err);
+	return find_local(ctx, serve_url(c->serve), c, err);
+}
+
+/* The agent's own local service serves its children too. */
+static bool find_service(struct context *ctx, struct connection *c, const char **token, struct err *err)
+{
+	if (!c->endpoint.local)
+		return choose_token(ctx, &c->endpoint, token, err);
+	if (!ctx->job || !ctx->job->endpoint)
+		return start_local(ctx, c, token, err);
+	*token = ctx->job->token;
+	return find_local(ctx, ctx->job->endpoint, c, err);
 }
 
 bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err)
@@ -54,10 +70,10 @@ bool connection_open(struct context *ctx, unsigned concurrency, struct connectio
 	CLEANUP(connection_close) struct connection c = { 0 };
 	const char *token;
 
-	if (!resolve_endpoint(ctx, &c.endpoint, err))
+	if (!connection_endpoint(ctx, &c.endpoint, err))
 		return false;
-	if (c.endpoint.local ? !start_local(ctx, &c, &token, err)
-	                     : !choose_token(ctx, &c.endpoint, &token, err))
+	c.name = c.endpoint.local ? "local" : c.endpoint.url;
+	if (!find_service(ctx, &c, &token, err))
 		return false;
 	/* The client keeps a pointer to the endpoint, which outlives this frame in the arena. */
 	struct endpoint *kept = arena_new(ctx->arena, struct endpoint, 1);

@@ -10,10 +10,14 @@
 struct serve;
 
 struct connection {
+	const char *name;		/* "local", or the endpoint's URL */
 	struct endpoint endpoint;	/* for the embedded service too its url is set */
 	struct rest *rest;
 	struct serve *serve;		/* NULL: the service is somewhere else */
 };
+
+/* Which service the settings mean; nothing is opened. */
+bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err);
 
 /* Opens no socket to a service elsewhere yet.  What it takes from ctx stays valid as long as
  * ctx->arena. */

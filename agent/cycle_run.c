@@ -1,21 +1,20 @@
 #include "agent/cycle_run.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/connection.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
+#include "agent/job.h"
 #include "agent/lock.h"
 #include "agent/memory.h"
 #include "agent/progress.h"
 #include "agent/report_print.h"
 #include "agent/reports.h"
-#include "agent/source_dir.h"
+#include "agent/source.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "reconcile/cycle.h"
@@ -27,6 +26,7 @@ struct run {
 	struct context *ctx;
 	struct report report;
 	struct faults faults;
+	struct source source;
 	struct specs specs;
 	struct cycle cycle;
 	int64_t begun;		/* of drive_now() */
@@ -49,7 +49,8 @@ static void begin(struct run *r, struct context *ctx, bool apply)
 
 	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
 	r->report = (struct report){
-		.mode = apply ? "sync" : "plan", .sync = sync ? sync : "default", .trigger = "command",
+		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
+		.trigger = ctx->job ? ctx->job->trigger : "command",
 		.started = stamp_text(a, stamp_now()), .owner = owner ? owner : "default",
 		.verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
@@ -64,20 +65,6 @@ static void fail(struct run *r, const struct err *err)
 }
 
 /* ---- the source ---- */
-
-static bool is_directory(const char *dir, struct err *err)
-{
-	struct stat st;
-
-	if (stat(dir, &st) < 0)
-		err_sys(err, errno, "%s", dir);
-	else if (!S_ISDIR(st.st_mode))
-		err_set(err, "%s: expected a directory of specs, found a file", dir);
-	else
-		return true;
-	err->kind = ERR_USAGE;
-	return false;
-}
 
 /* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
  * and it must know what is owned. */
@@ -102,33 +89,76 @@ static bool go_on_without(struct run *r)
 	return true;
 }
 
+static void report_source(struct run *r)
+{
+	const struct source *s = &r->source;
+
+	r->report.source = (struct report_source){
+		.kind = s->kind, .location = s->location, .path = s->path,
+		.revision = *s->revision.commit ? s->revision.commit : NULL,
+		.tree = *s->revision.tree ? s->revision.tree : NULL,
+		.files = s->files.count, .specs = r->specs.count,
+	};
+}
+
+/* What the agent has fetched; where it could not, what it had before, from which nothing is made
+ * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
+static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
+{
+	const struct job *job = r->ctx->job;
+	struct git_fetch fetch;
+
+	for (size_t i = 0; i < job->warnings.count; i++)
+		fault_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
+	if (job->source_error)
+		fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
+	if (job->commit) {
+		*pin = (struct git_revision){ .name = job->ref };
+		snprintf(pin->commit, sizeof pin->commit, "%s", job->commit);
+		snprintf(pin->tree, sizeof pin->tree, "%s", job->tree);
+		return true;
+	}
+	return source_fetch(r->ctx, &fetch, err) &&
+	       mirror_known(r->ctx->arena, fetch.mirror, &fetch.ref, fetch.path, pin, err);
+}
+
+static bool is_pinned(const struct run *r)
+{
+	return r->ctx->job && (r->ctx->job->commit || r->ctx->job->source_error);
+}
+
+static bool read_files(struct run *r, struct err *err)
+{
+	struct git_revision pin = { 0 };
+
+	if (!is_pinned(r))
+		return source_read(r->ctx, NULL, &r->source, &r->faults, err);
+	r->report.verdict.deferred = r->ctx->job->source_error;
+	return find_pin(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
+}
+
 static bool read_source(struct run *r)
 {
 	struct context *ctx = r->ctx;
-	struct source_files files = { 0 };
-	const char *dir;
+	const struct source_files *files = &r->source.files;
 	struct err err;
+	bool ok = read_files(r, &err);
+	size_t known = r->ctx->job && r->ctx->job->source_error ? 1 : 0;	/* that makes no spec invalid */
 
-	if (!cli_dir(ctx, &dir, &err) || !is_directory(dir, &err)) {
-		fail(r, &err);
-		return false;
-	}
-	r->report.source = (struct report_source){ .kind = "directory", .location = dir };
-	if (!source_dir_settled(ctx->arena, dir, ctx->stop_fd, &files, &r->faults, &err)) {
-		fail(r, &err);
-		return false;
-	}
-	for (size_t i = 0; i < files.count; i++)
-		if (files.items[i].bytes)
-			specs_read(&r->specs, ctx->vars, files.items[i].name, files.items[i].bytes,
-			           files.items[i].len, &r->faults);
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].bytes)
+			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
+			           files->items[i].len, &r->faults);
 	specs_check(&r->specs, &r->faults);
-	r->report.source.files = files.count;
-	r->report.source.specs = r->specs.count;
-	r->report.verdict.invalid = r->faults.errors > 0;
-	if (!r->faults.errors && !ctx->settings->prune)
+	report_source(r);
+	if (!ok) {
+		fail(r, &err);
+		return false;
+	}
+	r->report.verdict.invalid = r->faults.errors > known;
+	if (!r->report.verdict.invalid && !ctx->settings->prune)
 		nothing_declared(r);
-	return !r->faults.errors || (ctx->settings->on_invalid && go_on_without(r));
+	return !r->report.verdict.invalid || (ctx->settings->on_invalid && go_on_without(r));
 }
 
 /* ---- the cycle ---- */
@@ -144,11 +174,42 @@ static void say_progress(const void *work, struct buf *line)
 		buf_addf(line, "%s: %zu of %zu", words[c->phase], c->finished, c->to_do);
 }
 
-static struct cycle_options options_of(const struct settings *s, bool apply, bool invalid)
+/* A name as a glob that fits nothing else. */
+static const char *exactly(struct arena *a, const char *name)
 {
-	return (struct cycle_options){
+	CLEANUP(buf_done) struct buf b = BUF_TEXT;
+
+	for (; *name; name++) {
+		if (strchr("*?[\\", *name))
+			buf_addc(&b, '\\');
+		buf_addc(&b, *name);
+	}
+	return arena_strdup(a, buf_str(&b));
+}
+
+/* Deferred steps are tried again without a whole cycle: nothing else is looked at, and nothing is
+ * deleted, as no guard could count. */
+static void only_deferred(struct run *r, struct cycle_options *o)
+{
+	const struct texts *names = &r->ctx->job->names;
+	const char **globs = arena_new(r->ctx->arena, const char *, names->count);
+
+	for (size_t i = 0; i < names->count; i++)
+		globs[i] = exactly(r->ctx->arena, names->items[i]);
+	o->only = globs;
+	o->only_count = names->count;
+	o->prune = false;
+}
+
+static struct cycle_options options_of(struct run *r, bool apply)
+{
+	const struct settings *s = r->ctx->settings;
+	const struct job *job = r->ctx->job;
+	struct cycle_options o = {
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
-		.prune = s->prune && !invalid, .no_adopt = !s->adopt, .mark = s->mark, .whole = s->undeclared,
+		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
+		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
+		.defer = job, .hold = job && job->source_error,
 		.limits = {
 			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
 			.allow_rollback = s->allow_rollback,
@@ -158,6 +219,10 @@ static struct cycle_options options_of(const struct settings *s, bool apply, boo
 			.max_update_percent = s->max_update_percent,
 		},
 	};
+
+	if (job && job->names.count)
+		only_deferred(r, &o);
+	return o;
 }
 
 static void run_cycle(struct run *r, struct connection *connection, const struct memory *memory,
@@ -166,11 +231,12 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 	const struct settings *s = r->ctx->settings;
 	struct progress progress = { .ctx = r->ctx, .say = say_progress, .work = &r->cycle };
 	struct drive_watch watch = progress_watch(&progress);
-	struct cycle_options meant = options_of(s, apply, r->report.verdict.invalid);
-
-	meant.mask = texts_list(r->ctx->arena, &s->mask);
+	struct cycle_options meant = options_of(r, apply);
 	struct dispatch dispatch;
 
+	meant.limits.approved = memory->approvals.guards;
+	meant.limits.approved_count = memory->approvals.count;
+	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->face);
@@ -187,6 +253,20 @@ static void close_fd(int *fd)
 		close(*fd);
 }
 
+/* What an approval is bound to. */
+static const char *approvable(const struct run *r)
+{
+	return r->source.mirror ? r->source.revision.commit : r->source.revision.tree;
+}
+
+static void tell_approve(struct run *r)
+{
+	for (size_t i = 0; i < r->report.guards.count; i++)
+		if (r->report.guards.items[i].message)
+			fault_warn(&r->faults, (struct pos){ 0 }, "if that is meant: flowsync approve %s %s --revision %.10s",
+			           r->report.sync, r->report.guards.items[i].name, approvable(r));
+}
+
 static void talk_to_service(struct run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
@@ -199,15 +279,19 @@ static void talk_to_service(struct run *r, bool apply)
 		fail(r, &err);
 		return;
 	}
-	r->report.endpoint = connection.serve ? "local" : connection.endpoint.url;
-	if ((apply && state_dir && !lock_take(state_dir, &lock, &err)) ||
-	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, r->report.source.location,
-	                 &r->faults, &memory, &err)) {
+	r->report.endpoint = connection.name;
+	/* The agent holds the lock for its children. */
+	if ((apply && state_dir && !r->ctx->job && !lock_take(state_dir, &lock, &err)) ||
+	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
+	                 &r->faults, &memory, &err) ||
+	    !memory_approvals(&memory, r->ctx->job ? approvable(r) : NULL, &err)) {
 		fail(r, &err);
 		return;
 	}
 	r->report.source.revision = memory.face.revision;
 	run_cycle(r, &connection, &memory, apply);
+	if (r->ctx->job)
+		tell_approve(r);
 	if (apply && verdict_exit_code(&r->report.verdict) == 0)
 		memory_applied(&memory);
 	if (!r->report.owned && !r->report.verdict.failed)
@@ -313,6 +397,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct node *tree = finish(&r, apply);
 	log_faults(&r);
 	report_print(ctx, tree);
+	source_done(&r.source);
 	return verdict_exit_code(&r.report.verdict);
 }
 

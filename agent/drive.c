@@ -65,10 +65,20 @@ static bool only_reads(const void *task)
 	return !((const struct task *)task)->wrote;
 }
 
+/* Calls dispatch_hurry() if it is time to, and then forgets the descriptor: it stays readable. */
+static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
+{
+	if (!readable(*hurry_fd))
+		return;
+	*hurry_fd = -1;
+	dispatch_hurry(dispatch);
+}
+
 bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch)
 {
 	bool watched = watch && watch->tick, stopped = false;
+	int hurry_fd = watch && watch->hurry_fd ? *watch->hurry_fd : -1;
 	int64_t ticked = drive_now();
 	struct answer answer;
 	void *task;
@@ -81,13 +91,14 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 			dispatch_stop(dispatch);
 			rest_give_up(rest, only_reads);
 		}
+		hurry_if_told(dispatch, &hurry_fd);
 		send_all(rest, dispatch);
 		if (dispatch_idle(dispatch))
 			break;
 		int wait = until(dispatch_wake(dispatch));
 		if (watched && (wait < 0 || wait > TICK_MS))
 			wait = TICK_MS;
-		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, &task, &answer))
+		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
 			take_answer(dispatch, task, &answer, watch);
 		if (watched)
 			tick_if_time(watch, &ticked);

@@ -15,6 +15,7 @@ struct drive_watch {
 	void (*again)(void *context, const struct task *task, const struct answer *answer,
 	              int64_t wait_ms);
 	void *context;
+	const int *hurry_fd;	/* once it is readable: dispatch_hurry(); it is not read from */
 };
 
 /* Returns when dispatch_idle().  When stop_fd (-1: none) becomes readable it calls

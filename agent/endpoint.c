@@ -39,7 +39,7 @@ static bool has_part(CURLU *url, CURLUPart part)
 	return text != NULL;
 }
 
-static bool is_loopback(const char *host)
+bool endpoint_is_loopback(const char *host)
 {
 	struct in_addr v4;
 	struct in6_addr v6;
@@ -122,7 +122,7 @@ static bool resolve_url(struct arena *a, const char *text, struct endpoint *out,
 	bool tls = strcmp(scheme, "https") == 0;
 	*out = (struct endpoint){
 		.url = arena_strdup(a, whole),
-		.loopback = is_loopback(host),
+		.loopback = endpoint_is_loopback(host),
 		.peak = tls && is_peak(host),
 		.tls = tls,
 	};

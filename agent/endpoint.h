@@ -31,6 +31,9 @@ struct endpoint_choice {
 bool endpoint_resolve(struct arena *a, const struct endpoint_choice *choice,
                       struct endpoint *out, struct err *err);
 
+/* True for localhost, 127.0.0.0/8 and "[::1]": what goes there leaves no machine. */
+bool endpoint_is_loopback(const char *host);
+
 struct token_choice {
 	const char *token_file_text;	/* what --token-file holds; NULL: no file given */
 	const char *flowsync_token;	/* FLOWSYNC_TOKEN; NULL: not set */

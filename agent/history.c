@@ -1,14 +1,12 @@
 #include "agent/history.h"
 
 #include <errno.h>
-#include <git2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/git_repo.h"
 #include "reconcile/yaml.h"
-
-enum { TREE_MAX = 1 << 20, CACHE_MAX = 64 << 20 };	/* bytes that are kept of one tree, and of all objects */
 
 /* Which objects were met; the zero id marks a free slot. */
 struct id_set {
@@ -43,7 +41,9 @@ struct history {
 	git_repository *repository;
 	git_odb *objects;
 	char revision[GIT_OID_HEXSZ + 1];	/* of HEAD */
-	const char *top;	/* of the work tree, without links, a slash at its end */
+	const char *top;	/* of the work tree, without links, a slash at its end; NULL: a mirror */
+	const char *where;	/* for messages */
+	git_oid tree;		/* of HEAD */
 	struct waiting *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
 	struct id_set seen;
@@ -144,7 +144,7 @@ static bool meet(struct history *h, const git_oid *id, struct err *err)
 	if (code == GIT_ENOTFOUND)
 		return true;
 	if (code < 0)
-		return failed(h->top, err);
+		return failed(h->where, err);
 	h->seen_count++;
 	w.time = git_commit_time(w.commit);
 	heap_push(h, w);
@@ -159,15 +159,10 @@ static void add_tree(struct arena *a, struct trees *trees, const git_oid *id)
 	trees->ids[trees->count++] = *id;
 }
 
-static void close_commit(git_commit **commit)
-{
-	git_commit_free(*commit);
-}
-
 /* Walks one commit further; there must be one waiting. */
 static bool walk(struct history *h, struct err *err)
 {
-	CLEANUP(close_commit) git_commit *commit = heap_pop(h);
+	CLEANUP(git_repo_close_commit) git_commit *commit = heap_pop(h);
 
 	add_tree(&h->arena, &h->roots, git_commit_tree_id(commit));
 	for (unsigned i = 0; i < git_commit_parentcount(commit); i++)
@@ -178,11 +173,6 @@ static bool walk(struct history *h, struct err *err)
 
 /* ---- folders ---- */
 
-static void close_tree(git_tree **tree)
-{
-	git_tree_free(*tree);
-}
-
 static void close_entry(git_tree_entry **entry)
 {
 	git_tree_entry_free(*entry);
@@ -192,7 +182,7 @@ static void close_entry(git_tree_entry **entry)
 static bool folder_in(struct history *h, const git_oid *root, const char *path, git_oid *out, bool *found,
                       struct err *err)
 {
-	CLEANUP(close_tree) git_tree *tree = NULL;
+	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
 	CLEANUP(close_entry) git_tree_entry *entry = NULL;
 
 	*out = *root;
@@ -203,7 +193,7 @@ static bool folder_in(struct history *h, const git_oid *root, const char *path, 
 	if (code == 0)
 		code = git_tree_entry_bypath(&entry, tree, path);
 	if (code < 0 && code != GIT_ENOTFOUND)
-		return failed(h->top, err);
+		return failed(h->where, err);
 	*found = code == 0 && git_tree_entry_type(entry) == GIT_OBJECT_TREE;
 	if (*found)
 		*out = *git_tree_entry_id(entry);
@@ -250,12 +240,12 @@ static struct folder *folder_of(struct history *h, const char *path)
 static bool file_in(struct history *h, const git_oid *folder, const char *name, git_oid *out, bool *found,
                     struct err *err)
 {
-	CLEANUP(close_tree) git_tree *tree = NULL;
+	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
 	int code = git_tree_lookup(&tree, h->repository, folder);
 
 	*found = false;
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->top, err);
+		return code == GIT_ENOTFOUND || failed(h->where, err);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
 	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -280,7 +270,7 @@ static bool give(struct history *h, const git_oid *id,
 	if (code == 0)
 		code = git_odb_read(&object, h->objects, id);
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->top, err);
+		return code == GIT_ENOTFOUND || failed(h->where, err);
 	*more = each(context, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return true;
@@ -304,17 +294,35 @@ static const char *resolve(struct arena *a, const char *path)
 	return above ? arena_printf(a, "%s/%s", above, slash ? slash + 1 : path) : NULL;
 }
 
-/* Cuts path into its folder and its name inside of the work tree.  False if it is outside. */
-static bool split(struct history *h, struct arena *a, const char *path, const char **folder, const char **name)
+/* The same in a mirror, as HEAD has it. */
+static const char *resolve_in_mirror(struct history *h, struct arena *a, const char *path)
 {
+	struct git_place place;
+	struct err err;
+
+	return git_repo_follow(a, h->repository, &h->tree, "", path, &place, &err) == GIT_FOUND ? place.path : path;
+}
+
+/* path inside of the work tree, or of the mirror; NULL if it is outside. */
+static const char *inside(struct history *h, struct arena *a, const char *path)
+{
+	if (!h->top)
+		return resolve_in_mirror(h, a, path);
 	const char *whole = resolve(a, path);
 	size_t len = strlen(h->top);
+	return whole && strncmp(whole, h->top, len) == 0 ? whole + len : NULL;
+}
 
-	if (!whole || strncmp(whole, h->top, len) != 0)
+/* Cuts path into its folder and its name.  False if it is outside. */
+static bool split(struct history *h, struct arena *a, const char *path, const char **folder, const char **name)
+{
+	const char *whole = inside(h, a, path);
+
+	if (!whole)
 		return false;
-	const char *slash = strrchr(whole + len, '/');
-	*name = slash ? slash + 1 : whole + len;
-	*folder = slash ? arena_strndup(a, whole + len, (size_t)(slash - whole) - len) : "";
+	const char *slash = strrchr(whole, '/');
+	*name = slash ? slash + 1 : whole;
+	*folder = slash ? arena_strndup(a, whole, (size_t)(slash - whole)) : "";
 	return **name;
 }
 
@@ -346,23 +354,6 @@ bool history_versions(struct history *h, const char *path,
 }
 
 /* ---- opening ---- */
-
-static void set_up(void)
-{
-	static const int levels[] = {
-		GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
-		GIT_CONFIG_LEVEL_GLOBAL,
-	};
-
-	git_libgit2_init();
-	/* A home that cannot be read would be an error. */
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-	/* A folder's trees are looked at again for each of its files; large ones would not be
-	 * kept. */
-	git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE, (size_t)TREE_MAX);
-	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_MAX);
-}
 
 /* The folder whose .git leads to the repository; NULL if it is one without a work tree. */
 static const char *find_top(struct arena *a, const char *dir, const char *repository)
@@ -429,47 +420,69 @@ static bool find(struct history *h, const char *dir, bool *found, struct err *er
 	return check_format(h, dir, err);
 }
 
-static void close_reference(git_reference **reference)
+/* Begins the walk at a commit. */
+static bool begin(struct history *h, const git_oid *id, struct err *err)
 {
-	git_reference_free(*reference);
+	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
+
+	if (git_commit_lookup(&commit, h->repository, id) < 0 ||
+	    git_repository_odb(&h->objects, h->repository) < 0)
+		return failed(h->where, err);
+	h->tree = *git_commit_tree_id(commit);
+	git_oid_tostr(h->revision, sizeof h->revision, id);
+	return meet(h, id, err);
 }
 
-static void close_object(git_object **object)
+/* *found stays false if HEAD is no commit yet. */
+static bool begin_at_head(struct history *h, bool *found, struct err *err)
 {
-	git_object_free(*object);
-}
-
-/* Begins the walk at HEAD; *found stays false if that is no commit yet. */
-static bool begin(struct history *h, const char *dir, bool *found, struct err *err)
-{
-	CLEANUP(close_reference) git_reference *head = NULL;
-	CLEANUP(close_object) git_object *commit = NULL;
+	CLEANUP(git_repo_close_reference) git_reference *head = NULL;
+	CLEANUP(git_repo_close_object) git_object *commit = NULL;
 	int code = git_repository_head(&head, h->repository);
 
 	if (code == GIT_EUNBORNBRANCH || code == GIT_ENOTFOUND)
 		return true;
-	if (code < 0 || git_reference_peel(&commit, head, GIT_OBJECT_COMMIT) < 0 ||
-	    git_repository_odb(&h->objects, h->repository) < 0)
-		return failed(dir, err);
+	if (code < 0 || git_reference_peel(&commit, head, GIT_OBJECT_COMMIT) < 0)
+		return failed(h->where, err);
 	*found = true;
-	git_oid_tostr(h->revision, sizeof h->revision, git_object_id(commit));
-	return meet(h, git_object_id(commit), err);
+	return begin(h, git_object_id(commit), err);
+}
+
+static struct history *make(const char *where)
+{
+	struct history *h = calloc(1, sizeof *h);
+
+	if (!h)
+		abort();
+	git_repo_set_up();
+	h->where = arena_strdup(&h->arena, where);
+	return h;
 }
 
 bool history_open(const char *dir, struct history **out, struct err *err)
 {
-	CLEANUP(history_closep) struct history *h = calloc(1, sizeof *h);
 	CLEANUP(free_text) char *real = realpath(dir, NULL);
 	bool tree = false, commit = false;
 
-	if (!h)
-		abort();
-	set_up();
 	if (!real)
 		return err_sys(err, errno, "%s", dir);
-	if (!find(h, real, &tree, err) || (tree && !begin(h, real, &commit, err)))
+	CLEANUP(history_closep) struct history *h = make(real);
+	if (!find(h, real, &tree, err) || (tree && !begin_at_head(h, &commit, err)))
 		return false;
 	*out = commit ? take(h) : NULL;
+	return true;
+}
+
+bool history_open_mirror(const char *mirror, const char *commit, struct history **out, struct err *err)
+{
+	CLEANUP(history_closep) struct history *h = make(mirror);
+	git_oid id;
+
+	if (git_repository_open_bare(&h->repository, mirror) < 0 || git_oid_fromstr(&id, commit) < 0)
+		return failed(mirror, err);
+	if (!begin(h, &id, err))
+		return false;
+	*out = take(h);
 	return true;
 }
 
@@ -496,12 +509,22 @@ const char *history_revision(const struct history *h)
 	return h->revision;
 }
 
-bool history_rolls_back(struct history *h, const char *older)
+bool history_rolls_back(struct history *h, const char *older, size_t *back)
 {
+	bool mirror = !h->top;
 	git_oid head, before;
+	size_t lost, gained;
 
+	*back = 0;
 	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0 ||
-	    git_oid_equal(&head, &before) || !git_odb_exists(h->objects, &before))
+	    git_oid_equal(&head, &before))
 		return false;
-	return git_graph_descendant_of(h->repository, &head, &before) == 0;
+	if (!git_odb_exists(h->objects, &before))
+		return mirror;
+	int code = git_graph_descendant_of(h->repository, &head, &before);
+	if (code != 0)
+		return mirror && code < 0;
+	if (git_graph_ahead_behind(&lost, &gained, h->repository, &before, &head) == 0)
+		*back = lost;
+	return true;
 }

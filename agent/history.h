@@ -1,5 +1,5 @@
-/* history.h: earlier versions of a spec file, from the git work tree that it stands in.  The only
- * file that knows libgit2 is history.c.
+/* history.h: earlier versions of a spec file, from the git work tree that it stands in, or from the
+ * mirror of a repository.
  *
  * Nothing is run and nothing is believed that stands in the repository or in a user's settings of
  * git, so a repository of another user (a checkout in a container) is read as any other. */
@@ -15,6 +15,9 @@ enum { HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first
 
 /* *out is NULL if dir stands in no git work tree, or in one without a commit: that is no error. */
 bool history_open(const char *dir, struct history **out, struct err *err);
+/* The same for a mirror, where commit takes the place of HEAD, and paths are those in the
+ * repository. */
+bool history_open_mirror(const char *mirror, const char *commit, struct history **out, struct err *err);
 void history_close(struct history *history);	/* takes NULL */
 void history_closep(struct history **history);
 
@@ -30,9 +33,10 @@ bool history_versions(struct history *history, const char *path,
 /* The commit that HEAD is, 40 hex digits; valid until history_close(). */
 const char *history_revision(const struct history *history);
 
-/* True if HEAD is known not to come after `older`: that commit is there, and HEAD neither is it
- * nor descends from it.  False where it is not there, as in a shallow clone: then nothing is
- * known. */
-bool history_rolls_back(struct history *history, const char *older);
+/* True if HEAD is known not to come after `older`: HEAD neither is it nor descends from it.  False
+ * where it is not there, as in a shallow clone: then nothing is known.  A mirror has all that comes
+ * before HEAD: what is not there does not.  *back is then how many commits of older HEAD does not
+ * have, 0 if that is not known. */
+bool history_rolls_back(struct history *history, const char *older, size_t *back);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 
 struct http_server {
 	struct http_handler handler;
+	size_t body_max;
 	struct MHD_Daemon *daemon;
 	atomic_bool stopping;
 	pthread_mutex_t lock;
@@ -53,6 +54,7 @@ void http_detail(struct http_response *response, int status, const char *fmt, ..
 	va_end(ap);
 	node_put(&a, answer, "detail", node_text(&a, buf_str(&text)));
 	response->status = status;
+	response->type = NULL;
 	buf_reset(&response->body);
 	response->body.full = false;
 	json_write(answer, JSON_COMPACT, &response->body);
@@ -119,10 +121,10 @@ static bool read_uri(struct exchange *x)
 
 /* ---- the stations of a request ---- */
 
-static void refuse_size(struct exchange *x)
+static void refuse_size(struct exchange *x, size_t most)
 {
 	x->refused = true;
-	http_detail(&x->response, 413, "the body is larger than %d bytes", HTTP_BODY_MAX);
+	http_detail(&x->response, 413, "the body is larger than %zu bytes", most);
 	buf_done(&x->body);
 }
 
@@ -142,7 +144,8 @@ static enum MHD_Result send_answer(struct http_server *s, struct exchange *x,
 	                                           MHD_RESPMEM_MUST_COPY);
 	if (!response)
 		abort();
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+	                        r->type ? r->type : "application/json");
 	if (r->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
 	if (r->retry_after)
@@ -157,6 +160,11 @@ static enum MHD_Result send_answer(struct http_server *s, struct exchange *x,
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	return request->connection ? header(request->connection, name) : NULL;
 }
 
 /* A client that waits for "100 Continue" has not sent its body, and one that announces far too
@@ -179,27 +187,29 @@ static enum MHD_Result begin(struct http_server *s, struct exchange *x,
 	pthread_mutex_unlock(&s->lock);
 
 	x->request.method = method;
+	x->request.connection = connection;
 	x->request.authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
 	if (!read_uri(x)) {
 		x->refused = true;
 		http_detail(&x->response, 400, "the address is not properly percent-encoded");
 	} else if (!s->handler.admit(s->handler.ctx, &x->request, &x->response)) {
 		x->refused = true;
-	} else if (announced > HTTP_BODY_MAX) {
-		refuse_size(x);
+	} else if (announced > s->body_max) {
+		refuse_size(x, s->body_max);
 	}
 	if (x->refused && refused_at_once(connection, announced))
 		return send_answer(s, x, connection);
 	return MHD_YES;
 }
 
-static enum MHD_Result receive(struct exchange *x, const char *bytes, size_t len)
+static enum MHD_Result receive(const struct http_server *s, struct exchange *x, const char *bytes,
+                               size_t len)
 {
 	x->received += len;
 	if (x->received > DISCARD_MAX)
 		return MHD_NO;
-	if (!x->refused && x->received > HTTP_BODY_MAX)
-		refuse_size(x);
+	if (!x->refused && x->received > s->body_max)
+		refuse_size(x, s->body_max);
 	if (!x->refused)
 		buf_add(&x->body, bytes, len);
 	return MHD_YES;
@@ -217,7 +227,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	if (*upload_len) {
 		size_t len = *upload_len;
 		*upload_len = 0;
-		return receive(x, upload, len);
+		return receive(s, x, upload, len);
 	}
 	if (!x->refused) {
 		x->request.body = buf_str(&x->body);
@@ -318,6 +328,7 @@ bool http_server_start(const struct http_options *options, const struct listener
 	if (!s)
 		abort();
 	s->handler = options->handler;
+	s->body_max = options->body_max ? options->body_max : HTTP_BODY_MAX;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->idle, NULL);
 	/* The new thread inherits this: signals are for the one that waits for them. */

@@ -10,7 +10,7 @@
 #include "reconcile/buf.h"
 
 enum {
-	HTTP_BODY_MAX = 4 << 20,	/* of a request: 413 above */
+	HTTP_BODY_MAX = 4 << 20,	/* of a request, unless options say less: 413 above */
 	HTTP_ANSWER_MAX = 64 << 20,
 };
 
@@ -25,11 +25,13 @@ struct http_request {
 	const char *authorization;	/* NULL: not sent */
 	const char *body;		/* NUL-terminated, "" if there is none */
 	size_t len;
+	void *connection;		/* http_header()'s; NULL: there are no other headers */
 };
 
 struct http_response {
 	int status;
-	struct buf body;		/* JSON */
+	const char *type;		/* of the body, static text; NULL: application/json */
+	struct buf body;
 	const char *allow;		/* of a 405, static text; NULL: no such header */
 	unsigned retry_after;		/* seconds; 0: no such header */
 };
@@ -48,6 +50,7 @@ struct http_options {
 	const char *tls_certificate;	/* PEM text, with tls_key; NULL: plain HTTP */
 	const char *tls_key;
 	unsigned idle_s;		/* a connection on which nothing moves for so long is closed */
+	size_t body_max;		/* of a request; 0: HTTP_BODY_MAX, which is the most */
 };
 
 struct http_server;
@@ -60,6 +63,10 @@ bool http_server_start(const struct http_options *options, const struct listener
 /* Takes no new connection, lets requests that are under way end, for three seconds at most.
  * Takes NULL. */
 void http_server_stop(struct http_server *server);
+
+/* The value of the request's header of that name, in whatever case; NULL: not sent.  Of one that
+ * was sent several times the first. */
+const char *http_header(const struct http_request *request, const char *name);
 
 /* Makes the body {"detail": "..."}: the one shape of all errors. */
 void http_detail(struct http_response *response, int status, const char *fmt, ...) PRINTF(3, 4);

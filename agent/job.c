@@ -10,25 +10,37 @@ static const struct { const char *key; size_t offset; } texts[] = {
 	TEXT(commit), TEXT(tree), TEXT(ref), TEXT(source_error),
 };
 
+static const struct { const char *key; size_t offset; } lists[] = { TEXT(names), TEXT(warnings) };
+
 void job_write(const struct job *job, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *document = node_map(&a);
-	struct node *names = texts_list(&a, &job->names);
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		const char *text = *(const char *const *)((const char *)job + texts[i].offset);
 		if (text)
 			node_put(&a, document, texts[i].key, node_text(&a, text));
 	}
-	if (names)
-		node_put(&a, document, "names", names);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		struct node *list = texts_list(&a, (const void *)((const char *)job + lists[i].offset));
+		if (list)
+			node_put(&a, document, lists[i].key, list);
+	}
 	json_write(document, JSON_COMPACT, out);
+}
+
+static void read_list(struct arena *a, const struct node *list, struct texts *out)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		arena_grow(a, out->items, out->count, out->room);
+		out->items[out->count++] = list->entries[i].value->text;
+	}
 }
 
 bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err)
 {
-	struct job job = { 0 };
+	struct job job = { .hurry_fd = -1 };
 	struct node *document;
 
 	if (!json_read(a, bytes, len, &document, err))
@@ -37,11 +49,8 @@ bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, s
 		return err_set(err, "the job on stdin: expected an object, found %s", node_kind_words(document->kind));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*(const char **)((char *)&job + texts[i].offset) = node_get_text(document, texts[i].key);
-	const struct node *names = node_get(document, "names");
-	for (size_t i = 0; names && i < names->count; i++) {
-		arena_grow(a, job.names.items, job.names.count, job.names.room);
-		job.names.items[job.names.count++] = names->entries[i].value->text;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		read_list(a, node_get(document, lists[i].key), (void *)((char *)&job + lists[i].offset));
 	*out = job;
 	return true;
 }

@@ -37,7 +37,20 @@ struct search {
 	const struct node *found;
 };
 
-/* An older version need not be valid any more; what can be read of it is looked at. */
+/* The spec called name, if it is what is looked for. */
+static const struct node *body_of(const struct search *s, struct arena *a, const struct specs *specs,
+                                  const char *name)
+{
+	const struct spec *older = name ? specs_find(specs, name) : NULL;
+
+	if (!older)
+		return NULL;
+	mask_mark(a, older->body, s->memory->mask);
+	return strcmp(digest_body(a, older->body), s->digest) == 0 ? older->body : NULL;
+}
+
+/* An older version need not be valid any more; what can be read of it is looked at.  No other names
+ * matter: what was applied under one bears its mark, and is no workflow of this spec's. */
 static bool look_at_version(void *context, const char *bytes, size_t len)
 {
 	struct search *s = context;
@@ -46,13 +59,11 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 	struct specs specs = { .arena = &a };
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
-	const struct spec *older = specs_find(&specs, s->spec->name);
-	if (older)
-		mask_mark(&a, older->body, s->memory->mask);
-	if (!older && s->spec->renamed_from)
-		older = specs_find(&specs, s->spec->renamed_from);
-	if (older && strcmp(digest_body(&a, older->body), s->digest) == 0)
-		s->found = node_copy(s->arena, older->body);
+	const struct node *body = body_of(s, &a, &specs, s->spec->name);
+	if (!body)
+		body = body_of(s, &a, &specs, s->spec->renamed_from);
+	if (body)
+		s->found = node_copy(s->arena, body);
 	return !s->found;
 }
 
@@ -79,12 +90,18 @@ static bool find_revisions(struct memory *m, struct err *err)
 	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
 		return false;
 	face->rolls_back = m->history && face->last_revision &&
-	                   history_rolls_back(m->history, face->last_revision);
+	                   history_rolls_back(m->history, face->last_revision, &face->rolled_back);
 	return true;
 }
 
-bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
-                 struct faults *faults, struct memory *out, struct err *err)
+static bool open_history(const struct source *source, struct history **out, struct err *err)
+{
+	return source->mirror ? history_open_mirror(source->mirror, source->revision.commit, out, err)
+	                      : history_open(source->location, out, err);
+}
+
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct faults *faults, struct memory *out, struct err *err)
 {
 	const char *state_dir = ctx->settings->state_dir;
 
@@ -95,8 +112,8 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 	                              &out->state, err) ||
 	                  !state_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state in %s", state_dir);
-	if (!history_open(dir, &out->history, err))
-		log_debug(ctx->log, "history of %s: %s", dir, err->msg);
+	if (!open_history(source, &out->history, err))
+		log_debug(ctx->log, "history of %s: %s", source->location, err->msg);
 	out->face = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
 		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
@@ -104,9 +121,19 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 	return find_revisions(out, err) || err_wrap(err, "state in %s", state_dir);
 }
 
+bool memory_approvals(struct memory *m, const char *revision, struct err *err)
+{
+	return !m->state || !revision || state_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
+	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+}
+
 void memory_applied(struct memory *m)
 {
 	struct err err;
+
+	/* Used once: what the same guard says of another plan is another question. */
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))

@@ -3,24 +3,29 @@
 #ifndef AGENT_MEMORY_H
 #define AGENT_MEMORY_H
 
-#include "agent/cli.h"
+#include "agent/source.h"
+#include "agent/state.h"
 #include "reconcile/cycle.h"
 
 struct memory {
 	struct context *ctx;
 	struct faults *faults;		/* what cannot be remembered is warned of there, once */
 	struct state *state;		/* NULL: there is no place for one */
-	struct history *history;	/* NULL: the source stands in no git work tree */
+	struct history *history;	/* NULL: the source stands in no git work tree, and is no repository */
 	struct records records;
+	struct state_approvals approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
 	struct cycle_memory face;	/* for the cycle */
 };
 
 /* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan
- * nothing is written. endpoint is a name for the service; dir is the source. */
-bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner, const char *dir,
-                 struct faults *faults, struct memory *out, struct err *err);
+ * nothing is written. endpoint is a name for the service. */
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct faults *faults, struct memory *out, struct err *err);
+/* Looks up which guards somebody approved for this revision; NULL: it is not known. */
+bool memory_approvals(struct memory *memory, const char *revision, struct err *err);
+
 /* After a sync that ended well: the revision that is applied now. */
 void memory_applied(struct memory *memory);
 void memory_close(struct memory *memory);	/* takes a zeroed one */

@@ -58,6 +58,28 @@ const struct option option_table[] = {
 
 	{ "dir", 0, OPTION_PATH, FOR_CYCLE, AT(dir), .argument = "DIR", .key = "syncs.source.dir",
 	  .help = "the directory of specs, instead of the argument" },
+	{ "git", 0, OPTION_GIT, FOR_CYCLE, AT(git), .argument = "URL", .key = "syncs.source.git.url",
+	  .help = "a git repository of specs, not a directory" },
+	{ "branch", 0, OPTION_TEXT, FOR_CYCLE, AT(branch), .argument = "NAME", .key = "syncs.source.git.branch",
+	  .help = "its branch (what its HEAD is)" },
+	{ "tag", 0, OPTION_TEXT, FOR_CYCLE, AT(tag), .argument = "NAME", .key = "syncs.source.git.tag",
+	  .help = "its tag instead" },
+	{ "semver", 0, OPTION_TEXT, FOR_CYCLE, AT(semver), .argument = "RANGE", .key = "syncs.source.git.semver",
+	  .help = "its highest tag of such a version, as ^1.2" },
+	{ "commit", 0, OPTION_TEXT, FOR_CYCLE, AT(commit), .argument = "SHA", .key = "syncs.source.git.commit",
+	  .help = "its commit, all 40 digits" },
+	{ "path", 0, OPTION_TEXT, FOR_CYCLE, AT(path), .argument = "DIR", .key = "syncs.source.git.path",
+	  .help = "the folder of the specs in it" },
+	{ "git-token-file", 0, OPTION_PATH, FOR_CYCLE, AT(git_token_file), .argument = "FILE",
+	  .key = "syncs.source.git.token_file", .help = "file that holds the token for it" },
+	{ "git-username", 0, OPTION_TEXT, FOR_CYCLE, AT(git_username), .argument = "NAME",
+	  .key = "syncs.source.git.username", .help = "the user for it (git)" },
+	{ "git-ca-file", 0, OPTION_PATH, FOR_CYCLE, AT(git_ca_file), .argument = "FILE",
+	  .key = "syncs.source.git.ca_file", .help = "trust these authorities for it instead (PEM)" },
+	{ "ssh-key", 0, OPTION_PATH, FOR_CYCLE, AT(ssh_key), .argument = "FILE", .key = "syncs.source.git.ssh_key",
+	  .help = "private key for ssh (the agent's)" },
+	{ "known-hosts", 0, OPTION_PATH, FOR_CYCLE, AT(known_hosts), .argument = "FILE",
+	  .key = "syncs.source.git.known_hosts", .help = "hosts of ssh to trust (~/.ssh/known_hosts)" },
 	{ "set", 0, OPTION_LIST, FOR_SPECS, AT(set), .argument = "KEY=VALUE",
 	  .help = "fill in {{ KEY }} in specs; repeatable" },
 	{ "vars", 0, OPTION_PATH, FOR_SPECS, AT(vars_file), .argument = "FILE",
@@ -105,7 +127,10 @@ const struct option option_table[] = {
 	{ "interval", 0, OPTION_DURATION, FOR_AGENT, AT(interval_ms), .argument = "DURATION",
 	  .key = "syncs.interval", .otherwise = "2m", .help = "look for drift this often" },
 	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
-	  .otherwise = "127.0.0.1:8485", .help = "tell of health and metrics here; none: nowhere" },
+	  .otherwise = "127.0.0.1:8485", .help = "health and metrics, or none" },
+
+	{ "revision", 0, OPTION_TEXT, FOR_APPROVE, AT(revision), .argument = "REV",
+	  .help = "the revision at which it was blocked" },
 
 	{ "out", 0, OPTION_PATH, FOR_IMPORT, AT(out), .argument = "DIR",
 	  .help = "write the files here; made if it is not there" },
@@ -144,6 +169,8 @@ const struct option option_table[] = {
 	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
 	  .otherwise = "stop" },
 	{ .key = "syncs.hook.secret_file", .type = OPTION_PATH, AT(hook_secret_file) },
+	{ .key = "syncs.source.git.poll", .type = OPTION_DURATION, .groups = FOR_AGENT, AT(git_poll_ms),
+	  .otherwise = "30s" },
 	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
 	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
 	{ .key = "syncs.mask", .type = OPTION_LIST, AT(mask) },
@@ -306,6 +333,7 @@ static bool set_value(struct arena *a, const struct option *o, const char *text,
 	case OPTION_TEXT:
 	case OPTION_PATH:
 	case OPTION_ENDPOINT:
+	case OPTION_GIT:
 		*(const char **)to = arena_strdup(a, text);
 		return true;
 	case OPTION_MAP:
@@ -393,17 +421,20 @@ static void set_from_variable(struct arena *a, const struct option *o, const cha
 			option_set(a, o, line, &from, s, f);
 }
 
-/* A token has a variable of its own and no option, because everybody on the machine can read a
+/* Tokens have variables of their own and no options, because everybody on the machine can read a
  * command line. */
-static const char token_variable[] = PREFIX "TOKEN";
+static const char *const token_variables[] = { PREFIX "TOKEN", PREFIX "GIT_TOKEN" };
 
 static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
                           struct settings *s, struct faults *f)
 {
 	struct near near = { .word = name };
-	bool known = strcmp(name, token_variable) == 0;
+	bool known = false;
 
-	near_offer(&near, token_variable);
+	for (size_t i = 0; i < ARRAY_LEN(token_variables); i++) {
+		known |= strcmp(name, token_variables[i]) == 0;
+		near_offer(&near, token_variables[i]);
+	}
 	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
 		const char *variable = variable_of(a, o);
 		near_offer(&near, variable);

@@ -29,6 +29,7 @@ enum option_group {
 	FOR_SYNC = 1 << 9,
 	FOR_IMPORT = 1 << 10,
 	FOR_AGENT = 1 << 11,
+	FOR_APPROVE = 1 << 12,
 };
 
 enum option_type {
@@ -36,6 +37,7 @@ enum option_type {
 	OPTION_TEXT,		/* const char * */
 	OPTION_PATH,		/* the same; in the configuration file relative to the file's folder */
 	OPTION_ENDPOINT,	/* the same for what follows unix: */
+	OPTION_GIT,		/* the same if it is a path and no URL */
 	OPTION_LIST,		/* struct texts; repeatable */
 	OPTION_NUMBER,		/* int */
 	OPTION_DURATION,	/* int64_t, milliseconds */
@@ -73,7 +75,7 @@ struct origin {
 	struct pos at;		/* in the configuration file, else nowhere */
 };
 
-enum { SETTINGS_MAX = 64 };	/* rows in the table, at most */
+enum { SETTINGS_MAX = 96 };	/* rows in the table, at most */
 
 /* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
 struct settings {
@@ -83,6 +85,9 @@ struct settings {
 	bool quiet;
 
 	const char *dir, *report, *vars_file;
+	const char *git, *branch, *tag, *semver, *commit, *path;
+	const char *git_token_file, *git_username, *git_ca_file, *ssh_key, *known_hosts;
+	int64_t git_poll_ms;
 	struct texts only, set;
 	int concurrency;
 	int64_t timeout_ms;
@@ -106,6 +111,7 @@ struct settings {
 	const char *http;		/* an address, or "none" */
 	const char *hook_secret_file;
 	int64_t interval_ms;
+	const char *revision;
 
 	const char *sync_name;		/* NULL: nobody gave it one */
 	struct var_list vars;

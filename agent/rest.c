@@ -573,10 +573,18 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struct answer *answer)
+bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
+               struct answer *answer)
 {
-	struct curl_waitfd stop = { .fd = stop_fd, .events = CURL_WAIT_POLLIN };
+	struct curl_waitfd fds[2];
+	unsigned count = 0;
+	bool readable = false;
 	int64_t end = now_ms() + timeout_ms;
+
+	if (stop_fd >= 0)
+		fds[count++] = (struct curl_waitfd){ .fd = stop_fd, .events = CURL_WAIT_POLLIN };
+	if (hurry_fd >= 0)
+		fds[count++] = (struct curl_waitfd){ .fd = hurry_fd, .events = CURL_WAIT_POLLIN };
 
 	release(rest);
 	for (;;) {
@@ -585,8 +593,10 @@ bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struc
 		if (next_answer(rest, tag, answer))
 			return true;
 		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
-		if (left <= 0 || stop.revents)
+		if (left <= 0 || readable)
 			return false;
-		must(curl_multi_poll(rest->multi, &stop, stop_fd >= 0, left, NULL) == CURLM_OK);
+		must(curl_multi_poll(rest->multi, fds, count, left, NULL) == CURLM_OK);
+		for (unsigned i = 0; i < count; i++)
+			readable |= fds[i].revents != 0;
 	}
 }

@@ -13,7 +13,7 @@ struct rest;
 struct rest_options {
 	const struct endpoint *endpoint;	/* where; kept, not copied */
 	const char *token;		/* sent bare in Authorization; NULL: none */
-	const char *ca_file;		/* a PEM bundle of private authorities, trusted instead of the system's; NULL: those */
+	const char *ca_file;		/* a PEM bundle, trusted instead of the system's; NULL: those */
 	unsigned connections;		/* most requests at a time, at least 1 */
 	size_t answer_max;		/* bytes; 0: REST_ANSWER_MAX */
 	unsigned timeout_ms;		/* of one request; 0: REST_TIMEOUT_MS */
@@ -35,8 +35,9 @@ unsigned rest_in_flight(const struct rest *rest);
  * rest_wait() brings FAILURE_GIVEN_UP for them at once, unless their answer is there already. */
 void rest_give_up(struct rest *rest, bool (*which)(const void *tag));
 
-/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or stop_fd
- * (-1: none) became readable.  *answer is valid until the next call with rest. */
-bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, void **tag, struct answer *answer);
+/* Waits up to timeout_ms (-1: as long as it takes) for one answer.  False: none came, or one of
+ * both descriptors (-1: none) became readable.  *answer is valid until the next call with rest. */
+bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
+               struct answer *answer);
 
 #endif

@@ -2,12 +2,22 @@
 
 #include <time.h>
 
-int64_t stamp_now(void)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t stamp_now(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+int64_t stamp_boot(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
 }
 
 void stamp_add(struct buf *out, int64_t ms)

@@ -10,6 +10,9 @@
 /* Milliseconds since 1970. */
 int64_t stamp_now(void);
 
+/* Milliseconds of a clock that only goes forward, and goes on while the machine sleeps. */
+int64_t stamp_boot(void);
+
 /* Both: "2026-11-23T04:05:06.789Z" */
 void stamp_add(struct buf *out, int64_t ms);
 const char *stamp_text(struct arena *a, int64_t ms);

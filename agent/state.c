@@ -13,7 +13,8 @@
 
 enum { PATIENCE_MS = 5000 };
 
-enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, GET_REVISION, SET_REVISION };
+enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, GET_REVISION, SET_REVISION,
+                 APPROVE, GET_APPROVALS, DROP_APPROVALS };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -27,6 +28,9 @@ static const char *const sql[] = {
 	[DROP] = "DELETE FROM record WHERE sync = ?1 AND name = ?2",
 	[GET_REVISION] = "SELECT revision FROM sync WHERE id = ?1",
 	[SET_REVISION] = "UPDATE sync SET revision = ?2 WHERE id = ?1",
+	[APPROVE] = "INSERT OR REPLACE INTO approval(sync, guard, revision) VALUES(?1, ?2, ?3)",
+	[GET_APPROVALS] = "SELECT guard FROM approval WHERE sync = ?1 AND revision = ?2 ORDER BY guard",
+	[DROP_APPROVALS] = "DELETE FROM approval WHERE sync = ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
@@ -39,6 +43,9 @@ static const char *const migrations[] = {
 	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
 	"  workflow INTEGER NOT NULL, digest TEXT, body TEXT, settled TEXT, paused INTEGER NOT NULL,"
 	"  UNIQUE(sync, name)) STRICT;",
+	"CREATE TABLE approval("
+	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, guard TEXT NOT NULL, revision TEXT NOT NULL,"
+	"  UNIQUE(sync, guard)) STRICT;",
 };
 
 static const struct database_kind kind = {
@@ -264,5 +271,45 @@ bool state_set_revision(struct state *s, const char *revision, struct err *err)
 	assert(s->use == STATE_WRITE);
 	query_int(q, 1, s->sync);
 	query_text(q, 2, revision);
+	return query_run(q, err);
+}
+
+/* ---- approvals ---- */
+
+bool state_approve(struct state *s, const char *guard, const char *revision, struct err *err)
+{
+	struct query *q = query_begin(s->db, APPROVE);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, guard);
+	query_text(q, 3, revision);
+	return query_run(q, err);
+}
+
+bool state_approvals(struct state *s, struct arena *a, const char *revision, struct state_approvals *out,
+                     struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_APPROVALS);
+	struct state_approvals all = { 0 };
+	bool more, ok;
+
+	query_int(q, 1, s->sync);
+	query_text(q, 2, revision);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, all.guards, all.count, all.room);
+		all.guards[all.count++] = query_get_text(a, q, 0);
+	}
+	if (ok)
+		*out = all;
+	return ok;
+}
+
+bool state_drop_approvals(struct state *s, struct err *err)
+{
+	struct query *q = query_begin(s->db, DROP_APPROVALS);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
 	return query_run(q, err);
 }

@@ -40,4 +40,14 @@ bool state_drop(struct state *state, const char *name, struct err *err);
 bool state_revision(struct state *state, struct arena *a, const char **out, struct err *err);
 bool state_set_revision(struct state *state, const char *revision, struct err *err);
 
+/* The names of guards that may be passed. */
+struct state_approvals { const char **guards; size_t count, room; };
+
+/* Somebody said that guard may be passed for that revision (or tree), and no other: an earlier
+ * approval of the guard is forgotten. */
+bool state_approve(struct state *state, const char *guard, const char *revision, struct err *err);
+bool state_approvals(struct state *state, struct arena *a, const char *revision,
+                     struct state_approvals *out, struct err *err);
+bool state_drop_approvals(struct state *state, struct err *err);	/* they were used */
+
 #endif

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t came;
-static int ends[2] = { -1, -1 };
+static int ends[2] = { -1, -1 }, hurry_ends[2] = { -1, -1 };
 
 /* A second signal changes nothing: the step in flight is finished and the report written in any
  * case. */
@@ -20,6 +20,15 @@ static void on_stop(int number)
 		written = write(ends[1], "", 1);
 	}
 	(void)written;	/* one byte fits into an empty pipe */
+	errno = saved;
+}
+
+static void on_hurry(int number)
+{
+	int saved = errno;
+	ssize_t written = write(hurry_ends[1], "", 1);
+
+	(void)written;	/* a full pipe is readable, too */
 	errno = saved;
 }
 
@@ -43,6 +52,15 @@ bool stop_watch(int *fd, struct err *err)
 	handle(SIGINT, on_stop);
 	handle(SIGTERM, on_stop);
 	*fd = ends[0];
+	return true;
+}
+
+bool stop_watch_hurry(int *fd, struct err *err)
+{
+	if (hurry_ends[0] < 0 && pipe2(hurry_ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "make a pipe for signals");
+	handle(SIGUSR2, on_hurry);
+	*fd = hurry_ends[0];
 	return true;
 }
 

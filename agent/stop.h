@@ -1,5 +1,5 @@
 /* stop.h: SIGINT and SIGTERM as something that can be waited for, so that the step in flight can
- * be finished. */
+ * be finished; and SIGUSR2, by which the agent tells a cycle to hurry. */
 #ifndef AGENT_STOP_H
 #define AGENT_STOP_H
 
@@ -7,6 +7,9 @@
 
 /* From now on both signals only make *fd readable, for ever; never read from it. */
 bool stop_watch(int *fd, struct err *err);
+
+/* From now on SIGUSR2 only makes *fd readable, for ever; never read from it. */
+bool stop_watch_hurry(int *fd, struct err *err);
 
 /* The signal that came first; 0: none came yet. */
 int stop_signal(void);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reconcile/diff.h"
+#include "reconcile/mask.h"
 #include "reconcile/path.h"
 
 struct merge {
@@ -275,6 +276,62 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 	return body;
 }
 
+struct sending {
+	struct arena *arena;
+	const struct compose_sides *sides;
+	struct node *body;		/* as it would be sent; NULL: not made yet */
+	const char *masked;		/* the first; NULL: none yet */
+};
+
+static void is_it_sent(void *context, const struct path *at, const struct node *value)
+{
+	struct sending *s = context;
+	const char *pointer = path_text(s->arena, at);
+
+	if (s->masked)
+		return;
+	if (!s->body)
+		s->body = compose_write(s->arena, s->sides);
+	const struct node *sent = node_at(s->body, pointer);
+	const struct node *there = s->sides->described ? node_at(s->sides->described, pointer) : NULL;
+	if (sent && node_equal(sent, value) && !(there && node_equal(there, value)))
+		s->masked = pointer;
+}
+
+const char *compose_masked(struct arena *a, const struct compose_sides *sides)
+{
+	struct sending s = { .arena = a, .sides = sides };
+
+	mask_each(a, sides->declared, NULL, is_it_sent, &s);
+	return s.masked;
+}
+
+static void add_loss(struct arena *a, const char **text, const char *pointer)
+{
+	*text = *text ? arena_printf(a, "%s, %s", *text, pointer) : pointer;
+}
+
+/* What is shown empty is sent empty where nobody declares it: left out it would be refused. */
+static void add_blanks(struct arena *a, const struct field *f, unsigned kind, const char *pointer,
+                       const struct node *declared, const struct node *described, const char **text)
+{
+	bool closed = f->flags & FIELD_CLOSED;
+
+	kind = field_kind(f, declared ? declared : described, kind);
+	for (size_t i = 0; described->kind == NODE_MAP && i < described->count; i++) {
+		const struct entry *e = &described->entries[i];
+		const struct field *child = field_child(f, e->key, kind);
+		const struct node *said = node_get(declared, e->key);
+		const char *here = pointer_add(a, pointer, e->key);
+		if (!child || (closed && !said) || (child->only && !(child->only & kind)))
+			continue;
+		if ((child->flags & FIELD_MAY_BLANK) && !said && e->value->kind == NODE_TEXT && node_empty(e->value))
+			add_loss(a, text, here);
+		else
+			add_blanks(a, child, kind, here, said, e->value, text);
+	}
+}
+
 const char *compose_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described)
 {
@@ -283,6 +340,7 @@ const char *compose_may_lose(struct arena *a, const struct node *declared,
 	for (const struct field *f = workflow_field.fields; f->name; f++)
 		if ((f->flags & FIELD_MAY_HIDE) && !node_get(declared, f->name) &&
 		    !node_get(described, f->name))
-			text = arena_printf(a, "%s%s/%s", text ? text : "", text ? ", " : "", f->name);
+			add_loss(a, &text, pointer_add(a, "", f->name));
+	add_blanks(a, &workflow_field, ALL_KINDS, "", declared, described, &text);
 	return text;
 }

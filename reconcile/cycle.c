@@ -38,6 +38,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
+	c->options.prune &= !options->hold;
 	report->steps = arena_new(a, struct step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
@@ -103,6 +104,7 @@ static bool blocked(struct cycle *c)
 	c->facts.revision = c->memory.revision;
 	c->facts.last_revision = c->memory.last_revision;
 	c->facts.rolls_back = c->memory.rolls_back;
+	c->facts.rolled_back = c->memory.rolled_back;
 	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)
@@ -184,6 +186,11 @@ static void warn(struct cycle *c)
 	                     "seen", c->unseen_path));
 	warn_of(c, &c->unmarked, "is unmarked: not pruned until first written",
 	        "are unmarked: not pruned until first written");
+	warn_of(c, &c->tagless,
+	        "does not keep flowsync's tags on this service: it is never pruned, and without a state what "
+	        "the service hides or changes is written at each sync",
+	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
+	        "the service hides or changes is written at each sync");
 	warn_of(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
 	        "have no record: keys taken out of the spec can't be seen");
 }
@@ -206,6 +213,9 @@ static void finish(struct cycle *c)
 	}
 	if (!r->verdict.failed)
 		warn(c);
+	if (c->options.hold)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           WORK_HELD ": workflows are neither made nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

@@ -22,6 +22,9 @@ struct cycle_options {
 	bool no_adopt;			/* a workflow without our marker is a conflict */
 	bool mark;			/* put our marker on workflows that are equal already */
 	bool whole;			/* --undeclared remove */
+	bool defer;			/* a workflow that runs (409) is not waited for: its step is deferred */
+	/* The source could not be read anew, the specs are older: nothing is made or deleted. */
+	bool hold;
 	const struct node *mask;	/* more that is masked, as for mask_mark(); NULL: nothing */
 	struct guard_limits limits;
 };
@@ -40,6 +43,7 @@ struct cycle_memory {
 	/* Git revisions of the source, now and at the last apply; NULL: not known. */
 	const char *revision, *last_revision;
 	bool rolls_back;		/* revision is known not to come after last_revision */
+	size_t rolled_back;		/* commits of last_revision that revision does not have; 0: not known */
 };
 
 enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };
@@ -71,6 +75,7 @@ struct cycle {
 	struct tally unseen;		/* a declared field that the service does not show */
 	const char *unseen_path;	/* of the first */
 	struct tally unmarked;		/* equal, and without our marker */
+	struct tally tagless;		/* our tags do not stay on it */
 	struct tally unrecorded;	/* no record of what was declared before */
 };
 

@@ -118,10 +118,9 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 	if (from && to && node_equal(c.from, c.to))
 		c.to = shown(w, at, to, 2);
 	/* A step or auth of another kind cannot keep the keys of the old one. */
-	if (from && to && at->outer && at->outer->variant && strcmp(at->outer->variant, at->path.key) == 0)
-		w->out->removes = c.whole = true;
-	arena_grow(w->arena, w->out->items, w->out->count, w->out->room);
-	w->out->items[w->out->count++] = c;
+	c.whole = from && to && at->outer && at->outer->variant &&
+	          strcmp(at->outer->variant, at->path.key) == 0;
+	diff_add(w->arena, w->out, &c);
 }
 
 static bool differ(struct walk *w, const struct spot *at, const struct node *declared,
@@ -385,6 +384,7 @@ static void removed(struct walk *w, const struct spot *at, const struct node *fr
 	struct change *last = &w->out->items[w->out->count - 1];
 	w->out->removes = last->whole = true;
 	last->reason = w->record ? reason : REASON_ADOPTED;
+	last->by_record = w->record && !w->whole && !(at->outer->flags & FIELD_CLOSED);
 }
 
 /* All of it, but for what is ignored below it. */
@@ -451,10 +451,28 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
  * unchanged one never" (design, 5). */
 static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
 {
-	if (at->field->flags & FIELD_MAY_HIDE)
+	if (at->field->flags & (FIELD_MAY_HIDE | FIELD_MAY_BLANK))
 		unseen(w, at);
 	if (w->hidden && (!w->record || !same_as_before(w, &at->path)))
 		found(w, at, NULL, declared, declared->at);
+}
+
+/* True if what is observed says nothing of what is there. */
+static bool is_hidden(const struct walk *w, const struct spot *at, const struct node *declared,
+                      const struct node *observed)
+{
+	unsigned flags = at->field->flags;
+
+	/* One that is shown all the same, and equal, is no reason to write; shown as something else
+	 * it may be stars. */
+	if (flags & FIELD_HIDDEN)
+		return !observed || !node_equal(declared, observed);
+	if (!observed)
+		return flags & FIELD_MAY_HIDE;
+	/* An empty text beside an empty one is equal, unless the record tells of another that may
+	 * still be there. */
+	return (flags & FIELD_MAY_BLANK) && observed->kind == NODE_TEXT && node_empty(observed) &&
+	       (w->record || !node_empty(declared));
 }
 
 static void compare(struct walk *w, const struct spot *at, const struct node *declared,
@@ -466,7 +484,7 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		return;
 	if (declared->kind == NODE_NULL)
 		return;
-	if ((f->flags & FIELD_HIDDEN) || (!observed && (f->flags & FIELD_MAY_HIDE))) {
+	if (is_hidden(w, at, declared, observed)) {
 		compare_hidden(w, at, declared);
 		return;
 	}
@@ -484,6 +502,12 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		found(w, at, observed, declared, declared->at);
 }
 
+static void gone_unseen(struct walk *w, const struct spot *at, const struct node *before, struct pos pos)
+{
+	removed(w, at, before, pos, REASON_UNDECLARED);
+	w->out->items[w->out->count - 1].blind = true;
+}
+
 /* What was declared, is no more, and cannot be seen: whether it is still there only a write can
  * settle. */
 static void compare_gone(struct walk *w, const struct spot *at, const struct node *before,
@@ -498,13 +522,12 @@ static void compare_gone(struct walk *w, const struct spot *at, const struct nod
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		const struct node *now = node_get(declared, e->key), *seen = node_get(observed, e->key);
-		bool hides = spot.field && ((spot.field->flags & FIELD_HIDDEN) ||
-		                            ((spot.field->flags & FIELD_MAY_HIDE) && !seen));
+		bool hides = spot.field && !seen && (spot.field->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE));
 		bool has = spot.field && (!spot.field->only || (spot.field->only & kind));
 		if (now && now->kind == NODE_MAP && seen && seen->kind == NODE_MAP)
 			compare_gone(w, &spot, e->value, now, seen);
 		else if (!now && hides && has && !ignored(w, &spot))
-			removed(w, &spot, e->value, declared->at, REASON_UNDECLARED);
+			gone_unseen(w, &spot, e->value, declared->at);
 	}
 }
 
@@ -553,6 +576,13 @@ const char *reason_word(enum reason reason)
 {
 	static const char *const words[] = { "declared", "drift", "undeclared", "adopted" };
 	return words[reason];
+}
+
+void diff_add(struct arena *a, struct diff *diff, const struct change *change)
+{
+	arena_grow(a, diff->items, diff->count, diff->room);
+	diff->items[diff->count++] = *change;
+	diff->removes |= change->whole;
 }
 
 struct diff diff_copy(struct arena *a, const struct diff *diff)

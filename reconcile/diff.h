@@ -26,6 +26,8 @@ struct change {
 	struct pos at;			/* of the declared value; for a removal of what it was taken out of */
 	const char *sent, *kept;	/* digests of the declared and the observed value, by which a pair is known again */
 	bool whole;			/* a patch cannot say it: a key or a step goes, or becomes of another kind */
+	bool by_record;			/* a key that goes only as the record has it */
+	bool blind;			/* … and that cannot be seen: nor whether it went */
 	bool is_item;			/* of a list, as a whole */
 	bool strict;			/* a number, a boolean or of an enumeration: no service writes that in another way */
 };
@@ -65,6 +67,9 @@ void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff
  * declared one, observed->count where it is none. */
 const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
                         const struct node *observed);
+
+/* Adds a change that shares with the one it is made from. */
+void diff_add(struct arena *a, struct diff *diff, const struct change *change);
 
 /* A copy that lives in a alone. */
 struct diff diff_copy(struct arena *a, const struct diff *diff);

@@ -1,6 +1,7 @@
 #include "reconcile/digest.h"
 
 #include <nettle/hmac.h>
+#include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,4 +172,23 @@ struct node *digest_seal(struct arena *a, const unsigned char *key, const struct
 
 	return mask_cover(a, &keyed.cover, &(struct path){ 0 }, &workflow_field,
 	                  digest_canonical(a, declared));
+}
+
+/* ---- proof of a secret ---- */
+
+_Static_assert(DIGEST_SIZE == SHA256_DIGEST_SIZE, "DIGEST_SIZE is that of SHA-256");
+
+void digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,
+                 unsigned char out[DIGEST_SIZE])
+{
+	struct hmac_sha256_ctx ctx;
+
+	hmac_sha256_set_key(&ctx, key_len, key);
+	hmac_sha256_update(&ctx, len, bytes);
+	hmac_sha256_digest(&ctx, DIGEST_SIZE, out);
+}
+
+bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE])
+{
+	return memeql_sec(a, b, DIGEST_SIZE);
 }

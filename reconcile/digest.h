@@ -5,7 +5,7 @@
 
 #include "reconcile/fields.h"
 
-enum { DIGEST_KEY_SIZE = 32 };
+enum { DIGEST_KEY_SIZE = 32, DIGEST_SIZE = 32 };
 
 /* N: the first eight hex digits of the SHA-256 of a workflow's own name. */
 const char *digest_name(struct arena *a, const char *name);
@@ -36,5 +36,11 @@ const char *digest_text(struct arena *a, const char *text);
  * DIGEST_KEY_SIZE bytes: what may be kept. Equal bodies give equal trees, and a changed secret
  * gives another tree. */
 struct node *digest_seal(struct arena *a, const unsigned char *key, const struct node *declared);
+
+/* The HMAC-SHA-256 of len bytes under a key of any size. */
+void digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,
+                 unsigned char out[DIGEST_SIZE]);
+/* Whether both are equal; takes equally long wherever they differ. */
+bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE]);
 
 #endif

@@ -3,11 +3,16 @@
 #include <assert.h>
 #include <string.h>
 
+#include "reconcile/jitter.h"
+
 enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_MOST_MS = 30000,
 	KEPT_BODY_MAX = 64 << 10,	/* of an answer that is held through a wait: it is an error's text */
 };
+
+/* Of one that hurries: what was just written is looked at again after this. */
+static const int64_t HURRY_WAIT_MS = 1000;
 
 /* So that no Retry-After can carry a time past its type. */
 static const int64_t WAIT_MOST_MS = (int64_t)7 * 24 * 3600 * 1000;
@@ -46,16 +51,6 @@ static void wait_until(struct dispatch *d, struct task *task, int64_t due)
 	*place = task;
 }
 
-/* splitmix64 */
-static uint64_t next_random(struct dispatch *d)
-{
-	uint64_t z = d->random += 0x9e3779b97f4a7c15U;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-	return z ^ (z >> 31);
-}
-
 /* Between half and all of 500 ms, 1 s, 2 s, ...: clients that failed together come back apart. */
 static int64_t backoff(struct dispatch *d, unsigned attempts)
 {
@@ -65,7 +60,7 @@ static int64_t backoff(struct dispatch *d, unsigned attempts)
 		most *= 2;
 	if (most > BACKOFF_MOST_MS)
 		most = BACKOFF_MOST_MS;
-	return most / 2 + (int64_t)(next_random(d) % (uint64_t)(most / 2 + 1));
+	return most / 2 + jitter(&d->random, most / 2);
 }
 
 static int64_t wait_before_next(struct dispatch *d, const struct task *task,
@@ -114,10 +109,19 @@ static bool attempts_left(const struct dispatch *d, const struct task *task,
 	    || (answer->retry_after_ms >= 0 && d->deadline >= 0);
 }
 
+/* The others would only be told what the one was that got the 429, and there is no time to wait
+ * it out. */
 static void stop_when_late(struct dispatch *d, int64_t now)
 {
-	if (d->deadline >= 0 && now >= d->deadline)
+	if ((d->deadline >= 0 && now >= d->deadline) || (d->hurry && now < d->quiet_until))
 		d->stop = true;
+}
+
+static int64_t no_longer_than_allowed(const struct dispatch *d, int64_t wait_ms)
+{
+	if (d->stop)
+		return 0;
+	return d->hurry && wait_ms > HURRY_WAIT_MS ? HURRY_WAIT_MS : wait_ms;
 }
 
 /* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent
@@ -127,11 +131,12 @@ static void advance(struct dispatch *d, struct task *task, const struct answer *
 	struct request next = { 0 };
 
 	task->stopped |= d->stop;
+	task->hurried |= d->hurry;
 	if (task->step(task, answer, &next) == TASK_DONE)
 		return;		/* it may be freed by now */
 	task->request = next;
 	task->attempts = 0;
-	wait_until(d, task, d->stop ? due : due + next.wait_ms);
+	wait_until(d, task, due + no_longer_than_allowed(d, next.wait_ms));
 }
 
 /* The answer's own text goes with the connection; the wait may outlast it. */
@@ -154,17 +159,20 @@ static void keep_answer(struct task *task, const struct answer *answer)
 	task->last.len = len;
 }
 
-/* Ends all waits, each with the answer that it had; a request that has none yet is due at once. */
+/* Ends all waits, each with the answer that it had; a request that has none yet is due as soon
+ * as it may be. */
 static void end_waits(struct dispatch *d, int64_t now)
 {
 	struct task *task = d->waiting;
 
-	d->waits_ended = true;
+	d->waits_ended = d->stop;
+	d->hurried = true;
 	d->waiting = NULL;
 	for (struct task *next; task; task = next) {
 		next = task->next;
 		if (task->attempts == 0) {
-			wait_until(d, task, now);
+			int64_t left = task->due > now ? task->due - now : 0;
+			wait_until(d, task, now + no_longer_than_allowed(d, left));
 			continue;
 		}
 		/* Taken out of the task first: its owner may free it in the last step. */
@@ -221,7 +229,7 @@ struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
 {
 	d->now = now;
 	stop_when_late(d, now);
-	if (d->stop && !d->waits_ended)
+	if (d->stop ? !d->waits_ended : d->hurry && !d->hurried)
 		end_waits(d, now);
 	if (d->stop)
 		queue_init(&d->fresh);
@@ -245,6 +253,8 @@ int64_t dispatch_wake(const struct dispatch *d)
 		return -1;
 	if (d->stop)
 		return d->fresh.first || !d->waits_ended || d->in_flight < d->allowed ? 0 : -1;
+	if (d->hurry && !d->hurried)
+		return 0;
 	if (d->in_flight >= d->allowed)
 		return d->deadline;
 	wake = d->fresh.first ? 0 : d->waiting->due;
@@ -278,11 +288,13 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
 	adapt(d, answer);
 	if (answer->status == 401)
 		d->unauthorised = d->stop = true;
+	if (d->hurry && answer->status == 429)
+		d->stop = true;
 	stop_when_late(d, now);
 
 	if (!d->stop && passing(answer)) {
-		due += wait_before_next(d, task, answer);
-		bool in_time = d->deadline < 0 || due < d->deadline;
+		due += no_longer_than_allowed(d, wait_before_next(d, task, answer));
+		bool in_time = (d->deadline < 0 || due < d->deadline) && !d->hurry;
 		if (in_time && attempts_left(d, task, answer) && may_repeat(&task->request, answer)) {
 			/* The others would only be told the same. */
 			if (answer->status == 429 && due > d->quiet_until)
@@ -299,6 +311,11 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
 void dispatch_stop(struct dispatch *d)
 {
 	d->stop = true;
+}
+
+void dispatch_hurry(struct dispatch *d)
+{
+	d->hurry = true;
 }
 
 bool dispatch_idle(const struct dispatch *d)

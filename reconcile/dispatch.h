@@ -24,6 +24,7 @@ struct task {
 	unsigned attempts;	/* sendings of the present request, 1 for the first */
 	unsigned sent;		/* requests in all, each sending counted */
 	bool stopped;		/* the dispatcher stopped or its deadline passed while this was under way */
+	bool hurried;		/* dispatch_hurry() was called before this step: wait for nobody */
 	bool begun;
 	bool wrote;		/* one of its requests was more than a read */
 	int64_t due;		/* not to be sent before */
@@ -47,6 +48,8 @@ struct dispatch {
 	struct task *waiting;		/* with a request that is to be sent, by the time at which it is due */
 	bool stop;			/* no task is begun any more, no wait is begun */
 	bool waits_ended;		/* and those that were begun before it are over */
+	bool hurry;			/* no long wait is begun any more, */
+	bool hurried;			/* and those that were begun before are over */
 	bool unauthorised;		/* a 401 came: it set stop */
 	unsigned total, retries;	/* requests sent; those of them that were sent again */
 	unsigned by_operation[OPERATION_COUNT];
@@ -85,6 +88,12 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
  * that no step is left half done.  The caller may answer FAILURE_GIVEN_UP instead for a task
  * that wrote nothing: there nothing can be left half done. */
 void dispatch_stop(struct dispatch *d);
+
+/* Tasks are begun as before, but none waits for long any more: a request that waits to be sent
+ * again, now or later, has its last answer as the final one.  Only what a task waits for after a
+ * write of its own, to see what came of it, is waited for, a second at most.  Where the service
+ * asks to be left alone (429) this is a dispatch_stop(). */
+void dispatch_hurry(struct dispatch *d);
 
 bool dispatch_idle(const struct dispatch *d);	/* no task fresh, waiting or in flight */
 

@@ -175,15 +175,15 @@ static const struct field headers[] = {
 };
 static const struct field auth[] = {
 	{ "type", FIELD_TEXT, .words = auth_types, .need = ALL_KINDS },
-	{ "clientId", FIELD_TEXT, FIELD_SECRET, .only = OAUTH, .need = OAUTH },
-	{ "clientSecret", FIELD_TEXT, FIELD_SECRET, .only = OAUTH, .need = OAUTH },
+	{ "clientId", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = OAUTH, .need = OAUTH },
+	{ "clientSecret", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = OAUTH, .need = OAUTH },
 	{ "authUrl", FIELD_TEXT, FIELD_SECRET, .only = OAUTH, .need = OAUTH },
 	{ "username", FIELD_TEXT, FIELD_SECRET, .only = BASIC, .need = BASIC },
-	{ "password", FIELD_TEXT, FIELD_SECRET, .only = BASIC, .need = BASIC,
+	{ "password", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = BASIC, .need = BASIC,
 	  .about = "the name of a stored secret" },
-	{ "apiKey", FIELD_TEXT, FIELD_SECRET, .only = API_KEY, .need = API_KEY,
+	{ "apiKey", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = API_KEY, .need = API_KEY,
 	  .about = "the name of a stored secret" },
-	{ "bearerToken", FIELD_TEXT, FIELD_SECRET, .only = BEARER, .need = BEARER,
+	{ "bearerToken", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = BEARER, .need = BEARER,
 	  .about = "the name of a stored secret" },
 	END
 };

@@ -40,6 +40,7 @@ enum field_flags {
 	FIELD_RESOURCES = 1 << 25,	/* left out it becomes the service's default resource */
 	FIELD_POINTER = 1 << 24,	/* text: a JSON Pointer */
 	FIELD_PRESENCE = 1 << 21,	/* an object that means something by being there, whatever its defaults */
+	FIELD_MAY_BLANK = 1 << 26,	/* a text that some services give back empty: that says nothing of it */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; what begins with "flowsync-" is ours, not the spec's */
 };
 

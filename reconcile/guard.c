@@ -1,5 +1,7 @@
 #include "reconcile/guard.h"
 
+#include <string.h>
+
 enum {
 	FLOOR = 10,		/* shares count from so many workflows on */
 	SHARE = 30,		/* percent */
@@ -16,6 +18,11 @@ static const char *name_list(struct arena *a, const char *const *names, size_t c
 	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
 }
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static const char *share(struct arena *a, size_t part, size_t whole)
 {
 	return arena_printf(a, "%zu of %zu", part, whole);
@@ -26,14 +33,27 @@ static bool over(size_t part, size_t whole, int percent)
 	return whole && part * 100 > whole * (size_t)percent;
 }
 
-static void add(struct arena *a, struct guards *g, const struct guard *guard, bool block)
+static bool is_approved(const struct guard_limits *l, const char *name)
 {
+	for (size_t i = 0; i < l->approved_count; i++)
+		if (strcmp(l->approved[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void add(struct arena *a, struct guards *g, const struct guard *guard, const struct guard_limits *l,
+                bool block)
+{
+	bool approved = block && is_approved(l, guard->name);
+
 	arena_grow(a, g->items, g->count, g->room);
 	g->items[g->count] = *guard;
-	if (!block)
+	if (approved)
+		g->items[g->count].limit = arena_printf(a, "%s, approved", guard->limit);
+	if (!block || approved)
 		g->items[g->count].message = NULL;
 	g->count++;
-	g->blocked |= block;
+	g->blocked |= block && !approved;
 }
 
 static void check_empty(struct arena *a, struct guards *g, const struct guard_facts *f,
@@ -42,10 +62,10 @@ static void check_empty(struct arena *a, struct guards *g, const struct guard_fa
 	add(a, g, &(struct guard){
 		.name = "empty-source", .limit = l->allow_empty ? "allowed" : "not empty",
 		.value = arena_printf(a, "%zu declared", f->declared),
-		.message = arena_printf(a, "the source declares nothing, but %zu workflows are owned (%s); if that "
-		                        "is meant, give --allow-empty", f->owned,
+		.message = arena_printf(a, "the source declares nothing, but %zu workflow%s owned (%s); if that "
+		                        "is meant, give --allow-empty", f->owned, f->owned == 1 ? " is" : "s are",
 		                        name_list(a, f->owned_names, f->owned)),
-	}, !f->declared && f->owned && !l->allow_empty);
+	}, l, !f->declared && f->owned && !l->allow_empty);
 }
 
 /* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below
@@ -68,10 +88,10 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	add(a, g, &(struct guard){
 		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
 		.value = share(a, f->deletes, f->owned),
-		.message = arena_printf(a, "%zu of %zu owned workflows would be deleted, over %d %% (%s); if that is "
-		                        "meant, give --max-delete-percent", f->deletes, f->owned, percent,
+		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
+		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural(f->owned), percent,
 		                        name_list(a, f->delete_names, f->deletes)),
-	}, too_many_deletes(f, l));
+	}, l, too_many_deletes(f, l));
 }
 
 /* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of
@@ -88,7 +108,7 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 		                        "%d %% (%s); is the token of another tenant? If they are to be made anew, give "
 		                        "--allow-recreate", f->missing, f->remembered, SHARE,
 		                        name_list(a, f->missing_names, f->missing)),
-	}, block);
+	}, l, block);
 }
 
 /* "a git revision that is not a descendant of the last one applied": an old pipeline that runs
@@ -96,14 +116,17 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {
+	const char *lost = f->rolled_back == 1 ? ", and takes back 1 commit"
+	                 : f->rolled_back ? arena_printf(a, ", and takes back %zu commits", f->rolled_back) : "";
+
 	if (!f->revision || !f->last_revision)
 		return;
 	add(a, g, &(struct guard){
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
 		.value = f->revision,
-		.message = arena_printf(a, "revision %s does not come after %s, which was applied last; if that is "
-		                        "meant, give --allow-rollback", f->revision, f->last_revision),
-	}, f->rolls_back && !l->allow_rollback);
+		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
+		                        "that is meant, give --allow-rollback", f->revision, f->last_revision, lost),
+	}, l, f->rolls_back && !l->allow_rollback);
 }
 
 static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,
@@ -114,10 +137,10 @@ static void check_updates(struct arena *a, struct guards *g, const struct guard_
 	add(a, g, &(struct guard){
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
 		.value = share(a, f->updates, f->meant),
-		.message = arena_printf(a, "%zu of %zu declared workflows would be updated, over %d %%; if that is "
+		.message = arena_printf(a, "%zu of %zu declared workflow%s would be updated, over %d %%; if that is "
 		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
-		                        l->max_update_percent),
-	}, over(f->updates, f->meant, l->max_update_percent));
+		                        plural(f->meant), l->max_update_percent),
+	}, l, over(f->updates, f->meant, l->max_update_percent));
 }
 
 struct guards guards_check(struct arena *a, const struct guard_facts *facts,

@@ -17,6 +17,7 @@ struct guard_facts {
 	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
 	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
 	bool rolls_back;		/* revision does not come after last_revision */
+	size_t rolled_back;		/* commits that it takes back; 0: not known */
 	const char *const *delete_names, *const *missing_names, *const *owned_names;
 };
 
@@ -24,6 +25,8 @@ struct guard_limits {
 	bool allow_empty, allow_recreate, allow_rollback;
 	bool delete_limit, update_limit;	/* whether the next two are given: else the design's rule, and none */
 	int max_delete_percent, max_update_percent;
+	const char *const *approved;	/* names of guards that may be passed this time */
+	size_t approved_count;
 };
 
 struct guards {

@@ -27,4 +27,8 @@ struct records {
 /* The record of that name; NULL if there is none. */
 const struct record *records_find(const struct records *records, const char *name);
 
+/* Puts what old has at path, a JSON Pointer through maps, into body: a key that was taken out of
+ * the spec and that the service keeps all the same, or nothing would tell of it any more. */
+void record_retain(struct arena *a, struct node *body, const struct node *old, const char *path);
+
 #endif

@@ -155,6 +155,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 {
 	const char *action = node_get_text(w, "action"), *result = node_get_text(w, "result");
 	const char *file = node_get_text(w, "file"), *error = node_get_text(w, "error");
+	const char *note = node_get_text(w, "note");
 	const struct node *changes = node_get(w, "changes");
 	bool bad = error != NULL;
 	int64_t id = node_get_int(w, "id", 0);
@@ -179,6 +180,11 @@ static void render_workflow(const struct render *r, const struct node *w)
 	buf_addc(r->out, '\n');
 	for (size_t i = 0; changes && i < changes->count; i++)
 		render_change(r, changes->entries[i].value, strcmp(action, "create") == 0);
+	if (note) {
+		buf_adds(r->out, "    ");
+		render_text(note, r->out);
+		buf_addc(r->out, '\n');
+	}
 	if (error) {
 		buf_adds(r->out, "    ");
 		add_tinted(r, RED, error);

@@ -120,6 +120,8 @@ static struct node *step_tree(struct arena *a, const struct step *s)
 	node_put(a, n, "reason", s->action == ACTION_NONE ? node_null(a)
 	                                                  : node_text(a, reason_word(s->reason)));
 	put_place(a, n, s->at);
+	if (s->note)
+		node_put(a, n, "note", node_text(a, s->note));
 	node_put(a, n, "changes", changes_tree(a, &s->diff));
 	node_put(a, n, "settled", kept_tree(a, &s->settled));
 	node_put(a, n, "refused", kept_tree(a, &s->refused));
@@ -187,8 +189,8 @@ static struct node *source_tree(struct arena *a, const struct report_source *s)
 	node_put(a, n, "kind", text_or_null(a, s->kind));
 	node_put(a, n, "location", text_or_null(a, s->location));
 	node_put(a, n, "revision", text_or_null(a, s->revision));
-	node_put(a, n, "tree", node_null(a));
-	node_put(a, n, "path", node_null(a));
+	node_put(a, n, "tree", text_or_null(a, s->tree));
+	node_put(a, n, "path", text_or_null(a, s->path));
 	node_put(a, n, "specs", node_int(a, (int64_t)s->specs));
 	node_put(a, n, "files", node_int(a, (int64_t)s->files));
 	return n;
@@ -222,8 +224,8 @@ static struct node *faults_tree(struct arena *a, const struct faults *faults, bo
 	/* What was left out is no error if there is none. */
 	if (faults && faults->left_out && warnings == !faults->errors) {
 		struct node *n = node_add(a, list, node_map(a));
-		node_put(a, n, "message", node_text(a, arena_printf(a, "%zu more are not shown",
-		                                                    faults->left_out)));
+		node_put(a, n, "message", node_text(a, arena_printf(a, "%zu more %s not shown", faults->left_out,
+		                                                    faults->left_out == 1 ? "is" : "are")));
 		put_place(a, n, (struct pos){ 0 });
 	}
 	return list;

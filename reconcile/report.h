@@ -31,14 +31,16 @@ struct step {
 	struct diff settled, refused;	/* what the service makes of what it is sent, and what it would not take */
 	unsigned attempts;		/* sendings of the write */
 	int http_status;		/* of the last answer; 0: none */
+	const char *note;		/* what is done beside the changes, and why; NULL: nothing */
 	const char *error;		/* one sentence; NULL: none */
 	int64_t duration_ms;		/* of applying it */
 };
 
 struct report_source {
-	const char *kind;		/* "directory" */
+	const char *kind;		/* "directory", "git" */
 	const char *location;
-	const char *revision;		/* of git; NULL: none */
+	const char *revision, *tree;	/* of git; NULL: none */
+	const char *path;		/* in the repository; NULL: the top, or a directory */
 	size_t specs, files;
 };
 

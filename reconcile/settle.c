@@ -30,6 +30,9 @@ static bool kept_whatever_is_sent(const struct node *known, const struct change 
 {
 	if (c->op == CHANGE_ADD && c->is_item)
 		return false;
+	/* Nothing was sent that could be refused. */
+	if (c->op == CHANGE_REMOVE)
+		return false;
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
 		if (same(pair, "path", c->path) && !same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
@@ -38,19 +41,12 @@ static bool kept_whatever_is_sent(const struct node *known, const struct change 
 	return false;
 }
 
-static void add(struct arena *a, struct diff *diff, const struct change *c)
-{
-	arena_grow(a, diff->items, diff->count, diff->room);
-	diff->items[diff->count++] = *c;
-	diff->removes |= c->whole;
-}
-
 static void judge(struct arena *a, const struct node *known, const struct change *c,
                   struct settlement *out)
 {
 	bool refused = c->strict || kept_whatever_is_sent(known, c);
 
-	add(a, refused ? &out->refused : &out->settled, c);
+	diff_add(a, refused ? &out->refused : &out->settled, c);
 }
 
 void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
@@ -66,18 +62,18 @@ void settle_split(struct arena *a, const struct diff *diff, const struct node *k
 {
 	const char *digest = settle_digest(a, diff);
 
-	if (!known && marker && digest && strcmp(marker, digest) == 0) {
-		settle_judge(a, diff, NULL, out);
-		return;
-	}
+	bool told = !known && marker && digest && strcmp(marker, digest) == 0;
+
 	*out = (struct settlement){ 0 };
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct change *c = &diff->items[i];
 		const struct node *pair = known_pair(known, c), *refused = node_get(pair, "refused");
-		if (!pair)
-			add(a, &out->open, c);
+		if (told && !c->by_record)
+			judge(a, NULL, c, out);
+		else if (!pair)
+			diff_add(a, &out->open, c);
 		else
-			add(a, refused && refused->boolean ? &out->refused : &out->settled, c);
+			diff_add(a, refused && refused->boolean ? &out->refused : &out->settled, c);
 	}
 }
 
@@ -144,12 +140,15 @@ const char *settle_digest(struct arena *a, const struct diff *diff)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct change *sorted = arena_new(a, struct change, diff->count + 1);
+	size_t count = 0;
 
-	if (!diff->count)
-		return NULL;
-	memcpy(sorted, diff->items, diff->count * sizeof *sorted);
-	qsort(sorted, diff->count, sizeof *sorted, by_path);
 	for (size_t i = 0; i < diff->count; i++)
+		if (!diff->items[i].by_record)
+			sorted[count++] = diff->items[i];
+	if (!count)
+		return NULL;
+	qsort(sorted, count, sizeof *sorted, by_path);
+	for (size_t i = 0; i < count; i++)
 		buf_addf(&text, "%s %s %s\n", sorted[i].path, sorted[i].sent, sorted[i].kept);
 	return digest_text(a, buf_str(&text));
 }
@@ -159,8 +158,8 @@ const char *settle_digest_of(struct arena *a, const struct settlement *s)
 	struct diff both = { 0 };
 
 	for (size_t i = 0; i < s->settled.count; i++)
-		add(a, &both, &s->settled.items[i]);
+		diff_add(a, &both, &s->settled.items[i]);
 	for (size_t i = 0; i < s->refused.count; i++)
-		add(a, &both, &s->refused.items[i]);
+		diff_add(a, &both, &s->refused.items[i]);
 	return settle_digest(a, &both);
 }

@@ -37,7 +37,8 @@ bool settle_knows_tags(struct arena *a, const struct node *known, const struct m
                        const struct marker *shown);
 void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown);
 
-/* S: eight hex digits by which all of diff is known again; NULL for an empty one. */
+/* S: eight hex digits by which all of diff is known again; NULL for an empty one.  What only a
+ * record tells of does not count: whoever has none to go by compares without it. */
 const char *settle_digest(struct arena *a, const struct diff *diff);
 /* The same for what both settled parts say together. */
 const char *settle_digest_of(struct arena *a, const struct settlement *s);

@@ -105,7 +105,7 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 		return;
 	memory->keep(memory->context, &(struct record){
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
-		.body = seal(w, w->spec->body), .settled = settled, .paused = paused,
+		.body = w->left ? w->left : seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
 	forget_name(w, w->old_name);
 	forget_name(w, w->spec->renamed_from);
@@ -152,6 +152,7 @@ static void compare(struct work *w, const struct node *described, const struct n
 	struct node *observed = digest_ordered(&w->arena, described);
 
 	mask_mark(&w->arena, observed, w->cycle->options.mask);
+	w->observed = observed;
 	diff_three_way(&w->arena, &(struct diff_sides){
 		.name = w->spec->name, .declared = normalise(&w->arena, w->spec->body),
 		.observed = observed, .ignore = w->spec->ignore,
@@ -200,16 +201,66 @@ static const char *likely_tag(struct work *w, const struct marker *m, const stru
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
 
+/* What no change tells of: our own tags, and its being paused again. */
+static const char *note(const struct work *w, bool changes, bool tags, bool pause)
+{
+	if (pause)
+		return "it was paused when an update of flowsync set it going, and is paused again";
+	if (tags && !w->marked)
+		return changes ? NULL : "equal already: flowsync's tags are put on it, as --mark asks";
+	if (tags)
+		return w->spec->prune ? "the tag flowsync-keep goes: the spec does not say prune: false any more"
+		                      : "the tag flowsync-keep is put on it: the spec says prune: false";
+	return NULL;
+}
+
 static void decide(struct work *w, const struct settlement *parts, bool tags, bool pause)
 {
 	struct step *s = w->step;
 	bool write = parts->open.count || tags || pause;
+	enum reason other = pause ? REASON_DRIFT : w->marked ? REASON_DECLARED : REASON_ADOPTED;
 
 	w->to_pause = pause;
 	w->body_differs = parts->open.count || tags;
-	s->reason = parts->open.count ? leading_reason(&parts->open) : REASON_DECLARED;
+	s->reason = parts->open.count ? leading_reason(&parts->open) : other;
+	s->note = note(w, parts->open.count, tags, pause);
 	s->action = !write ? ACTION_NONE : parts->open.removes ? ACTION_REPLACE : ACTION_PATCH;
 	s->result = write ? RESULT_PLANNED : parts->refused.count ? RESULT_REFUSED : RESULT_UNCHANGED;
+}
+
+/* What was declared, with the keys that the service does not let go: else nothing would tell of
+ * them any more.  NULL: there are none. */
+static const struct node *with_left(struct work *w, const struct settlement *parts)
+{
+	struct node *body = NULL;
+
+	for (size_t i = 0; i < parts->settled.count; i++) {
+		const struct change *c = &parts->settled.items[i];
+		if (c->by_record && !body)
+			body = node_copy(&w->arena, seal(w, w->spec->body));
+		if (c->by_record)
+			record_retain(&w->arena, body, w->record, c->path);
+	}
+	return body;
+}
+
+/* A masked value is good for being ignored, and for nothing else. */
+static void refuse_masked(struct work *w, const struct node *described)
+{
+	struct step *s = w->step;
+	struct marker m = our_marker(w);
+	const char *at = NULL;
+
+	if (s->result == RESULT_PLANNED && w->spec->ignore)
+		at = compose_masked(&w->arena, &(struct compose_sides){
+			.declared = w->spec->body, .described = described, .ignore = w->spec->ignore,
+			.diff = &s->diff, .marker = &m, .whole = w->cycle->options.whole,
+		});
+	if (!at)
+		return;
+	s->result = RESULT_FAILED;
+	s->error = arena_printf(w->cycle->arena, "%s: \"(masked #...)\" stands for a secret that was not shown, "
+	                        "and is never sent; write the secret itself", at);
 }
 
 /* Sets the step by the difference between the spec and what describe gave. */
@@ -219,25 +270,27 @@ static void plan(struct work *w, const struct node *described)
 	struct cycle *c = w->cycle;
 	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
 	const char *name = node_get_text(described, "name");
-	const struct node *record;
 	struct settlement parts;
 	struct diff diff;
 
 	w->old_name = strcmp(name, s->name) != 0 ? arena_strdup(c->arena, name) : NULL;
 	w->marked = marker_owned(&w->arena, &m, c->options.owner, name);
-	record = find_record(w, &m, seal(w, w->spec->body));
-	w->recorded = record != NULL;
-	compare(w, described, record, &diff);
-	settle_split(&w->arena, &diff, known_pairs(w), record ? m.settled : NULL, &parts);
+	w->record = find_record(w, &m, seal(w, w->spec->body));
+	compare(w, described, w->record, &diff);
+	w->before = w->observed;
+	settle_split(&w->arena, &diff, known_pairs(w), w->record ? m.settled : NULL, &parts);
+	w->left = with_left(w, &parts);
+	parts.open.unseen = diff.unseen;
+	parts.open.unseen_count = diff.unseen_count;
 	s->diff = diff_copy(c->arena, &parts.open);
 	s->settled = diff_copy(c->arena, &parts.settled);
 	s->refused = diff_copy(c->arena, &parts.refused);
-	s->diff.unseen = diff.unseen, s->diff.unseen_count = diff.unseen_count;
 	w->settled_tag = w->judged = likely_tag(w, &m, &parts);
 	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
 	const struct record *r = remembered(w);
 	decide(w, &parts, tags_are_due(w, &m),
 	       r && r->paused && r->id == s->id && !is_paused(described));
+	refuse_masked(w, described);
 }
 
 static void plan_addition(struct work *w, const char *path, const struct field *f,
@@ -272,7 +325,10 @@ void work_plan_create(struct work *w)
 	s->id = 0;
 	s->action = ACTION_CREATE;
 	s->reason = REASON_DECLARED;
-	s->result = RESULT_PLANNED;
+	/* "A failed fetch plans neither deletes nor creates" (design, 6). */
+	s->result = w->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
+	s->error = w->cycle->options.hold ? WORK_HELD : NULL;
+	refuse_masked(w, NULL);
 }
 
 static enum task_next describe(struct work *w, enum work_state state, int64_t wait_ms,
@@ -292,10 +348,29 @@ static const char *refused_words(struct work *w)
 	return paths(w, "refused by the service:", &w->step->refused);
 }
 
+/* As far as is remembered. */
+static bool tags_never_stay(struct work *w)
+{
+	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	return !m.body && settle_knows_tags(&w->arena, known_pairs(w), NULL, &m);
+}
+
+/* Of a step that was planned; NULL: nothing stands against it. */
+static const char *why_not(struct work *w)
+{
+	switch (w->step->result) {
+	case RESULT_FAILED:
+	case RESULT_DEFERRED:	return w->step->error;
+	case RESULT_REFUSED:	return refused_words(w);
+	default:		return NULL;
+	}
+}
+
 static void tell_of_look(struct work *w)
 {
 	struct cycle *c = w->cycle;
-	bool write = w->step->result == RESULT_PLANNED;
+	bool write = w->step->action != ACTION_NONE;
 
 	if (w->step->diff.unseen_count) {
 		if (!c->unseen.count)
@@ -303,8 +378,8 @@ static void tell_of_look(struct work *w)
 		tell_one(&c->unseen, w->step->name);
 	}
 	if (!w->marked && !write)
-		tell_one(&c->unmarked, w->step->name);
-	if (write && !w->recorded)
+		tell_one(tags_never_stay(w) ? &c->tagless : &c->unmarked, w->step->name);
+	if (write && !w->record)
 		tell_one(&c->unrecorded, w->step->name);
 }
 
@@ -369,7 +444,7 @@ static enum task_next looked(struct work *w)
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
 		work_plan_create(w);
-		return ended(w, RESULT_PLANNED, NULL);
+		return ended(w, w->step->result, why_not(w));
 	}
 	if (!op->ok)
 		return failed(w, op);
@@ -388,7 +463,7 @@ static enum task_next looked(struct work *w)
 		           "show it; declare it to keep it", w->step->name, lost);
 	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
 		remember_unchanged(w, w->call.answer);
-	return ended(w, result, result == RESULT_REFUSED ? refused_words(w) : NULL);
+	return ended(w, result, why_not(w));
 }
 
 /* ---- writing ---- */
@@ -486,8 +561,9 @@ static enum task_next described(struct work *w, struct request *next)
 	const char *taken;
 
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
+		w->record = w->left = NULL;	/* nothing is left of it */
 		work_plan_create(w);
-		return create(w, next);
+		return why_not(w) ? ended(w, w->step->result, why_not(w)) : create(w, next);
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
@@ -497,7 +573,7 @@ static enum task_next described(struct work *w, struct request *next)
 	w->was_paused |= is_paused(w->call.answer);
 	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
-		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+		return ended(w, w->step->result, why_not(w));
 	w->was_paused |= w->to_pause;
 	if (!w->body_differs)
 		return settled(w, &(struct settlement){ .settled = w->step->settled, .refused = w->step->refused }, next);
@@ -508,13 +584,15 @@ static enum task_next described(struct work *w, struct request *next)
 	return update(w, &w->step->diff, next);
 }
 
-/* 409: the workflow runs.  Described again each time, as it may be another one by then. */
+/* 409: the workflow runs.  Described again each time, as it may be another one by then.  "Retried
+ * by a one-shot sync until its timeout and by the agent every 30 s without a whole cycle; the step
+ * is deferred meanwhile" (design, 6). */
 static enum task_next conflicted(struct work *w, struct request *next)
 {
 	int64_t wait = CONFLICT_FIRST_MS << (w->tries < 4 ? w->tries : 4);
 
 	w->step->http_status = CONFLICT;
-	if (w->task.stopped)
+	if (w->task.stopped || w->task.hurried || w->cycle->options.defer)
 		return ended(w, RESULT_DEFERRED, w->call.op.err.msg);
 	w->tries++;
 	return describe(w, WORK_DESCRIBE, wait < CONFLICT_MOST_MS ? wait : CONFLICT_MOST_MS, next);
@@ -553,6 +631,27 @@ static const struct node *habits(struct work *w, const struct settlement *parts)
 	return list;
 }
 
+/* Where there is no state nothing else tells of it but this cycle. */
+static void tell_of_tags(struct work *w)
+{
+	struct marker shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+
+	if (!shown.body)
+		tell_one(&w->cycle->tagless, w->step->name);
+}
+
+/* "Applied" is not the whole truth there. */
+static void tell_of_blind(struct work *w)
+{
+	const struct diff *diff = &w->step->diff;
+
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->items[i].blind)
+			fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": %s was taken out of the spec; "
+			           "whether it is gone cannot be seen, as the service does not show it",
+			           w->step->name, diff->items[i].path);
+}
+
 static bool same_text(const char *x, const char *y)
 {
 	return x && y ? strcmp(x, y) == 0 : x == y;
@@ -567,6 +666,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	/* A sign of what was seen for a moment only would, where there is no state, pass that
 	 * for a habit one day. */
 	w->judged = settle_digest_of(&w->arena, parts);
+	w->left = with_left(w, parts);
 	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
 		w->corrected = w->written_twice = true;
 		w->settled_tag = w->judged;
@@ -578,6 +678,8 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	if (w->was_draft && !has_status(w->call.answer, "Draft"))
 		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
+	tell_of_tags(w);
+	tell_of_blind(w);
 	if (w->was_paused && !is_paused(w->call.answer)) {
 		w->habits = habits(w, parts);
 		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
@@ -622,6 +724,18 @@ static enum task_next unequal(struct work *w, const struct diff *diff, struct re
 	return settled(w, &parts, next);
 }
 
+/* What was to go, or was known not to go, and is there as it was.  Something else in its place is
+ * what the service fills in. */
+static void add_left(struct work *w, const struct diff *planned, struct diff *out)
+{
+	for (size_t i = 0; i < planned->count; i++) {
+		const struct change *c = &planned->items[i];
+		const struct node *was = node_at(w->before, c->path), *is = node_at(w->observed, c->path);
+		if (c->by_record && !c->blind && was && is && node_equal(was, is))
+			diff_add(&w->arena, out, c);
+	}
+}
+
 static enum task_next verified(struct work *w, struct request *next)
 {
 	struct diff diff;
@@ -636,6 +750,8 @@ static enum task_next verified(struct work *w, struct request *next)
 	}
 	/* What was just written is the record of what the service hides. */
 	compare(w, w->call.answer, seal(w, w->spec->body), &diff);
+	add_left(w, &w->step->diff, &diff);
+	add_left(w, &w->step->settled, &diff);
 	if (diff.count)
 		return unequal(w, &diff, next);
 	/* Its tags may be shown late, too. */
@@ -730,7 +846,9 @@ static void hand_over(struct work *w, enum work_state state)
 	w->task = (struct task){ .step = work_step };
 	w->state = state;
 	w->tries = 0;
-	w->settled_tag = NULL;	/* of the arena that went with the look */
+	/* of the arena that went with the look */
+	w->settled_tag = NULL;
+	w->record = w->left = w->before = w->observed = NULL;
 	w->cycle->to_do++;
 	dispatch_add(w->cycle->dispatch, &w->task);
 }

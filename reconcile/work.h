@@ -7,6 +7,7 @@
 #include "reconcile/op_create.h"
 #include "reconcile/settle.h"
 
+#define WORK_HELD	"the source could not be read anew"
 #define WORK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
 enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
@@ -17,7 +18,6 @@ struct work {
 	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct step *step;		/* in the report */
 	bool marked;			/* the workflow bears our marker, for its name */
-	bool recorded;			/* what was declared at its last apply is known */
 	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
 
 	/* From here on: while it is at work. */
@@ -33,6 +33,10 @@ struct work {
 	bool to_pause;			/* an earlier cycle set it going and did not come to pause it */
 	bool body_differs;		/* not only its being paused */
 	bool was_paused, was_draft;	/* before the update */
+	const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
+	const struct node *observed, *before;	/* as it was compared last, and when it was planned */
+	const struct node *left;	/* keys taken out of the spec that are there all the same, and the spec: to
+					 * be remembered; NULL: the spec alone */
 	const struct node *habits;	/* to be remembered when it was paused again */
 	struct op_call call;
 	struct op_create create;
@@ -49,7 +53,8 @@ void work_delete(struct work *work);
 const char *work_not_ours(struct arena *a, const struct work *work, const struct marker *m,
                           const char *name);
 
-/* Plans the making of the workflow: every declared key is an addition. */
+/* Plans the making of the workflow: every declared key is an addition.  Where the cycle holds back,
+ * the step waits. */
 void work_plan_create(struct work *work);
 
 #endif

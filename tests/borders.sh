@@ -21,11 +21,14 @@ home() {
 home 'yaml\.h'        reconcile/yaml.c
 home 'json-c/'        reconcile/json.c
 home 'curl/'          agent/rest.c agent/endpoint.c
-home 'git2'           agent/history.c
+home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_talk.c agent/git_talk.h \
+                      agent/git_repo.c agent/git_repo.h
+home 'libssh2'        agent/known_hosts.c
 home 'sqlite3\.h'     agent/database.c
-home 'nettle/'        reconcile/digest.c
+home 'nettle/'        reconcile/digest.c agent/base64.c
 home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
+home 'systemd/'       agent/notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*.[ch])

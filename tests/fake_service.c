@@ -195,7 +195,8 @@ static void keep_tags(struct fake *f, struct node *tags)
 	tags->count = kept;
 }
 
-static struct node *show(struct fake *f, const struct node *body, const struct node *old, int64_t id)
+static struct node *show(struct fake *f, const struct node *body, const struct node *old,
+                         int64_t id)
 {
 	struct arena *a = &f->arena;
 	struct node *n = node_copy(a, body), *steps = node_get(n, "steps");
@@ -522,6 +523,8 @@ void fake_run(struct fake *f, struct dispatch *d)
 			last++;
 			if (++f->requests == f->stop_after)
 				dispatch_stop(d);
+			if (f->requests == f->hurry_after)
+				dispatch_hurry(d);
 			if (last - first > f->most_running)
 				f->most_running = (unsigned)(last - first);
 			continue;
@@ -620,7 +623,8 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 	cycle_done(&cycle);
 }
 
-const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs, struct cycle_options options)
+const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs,
+                      struct cycle_options options)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct faults faults = { .arena = a };

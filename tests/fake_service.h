@@ -63,7 +63,7 @@ struct fake {
 	/* Called before each request is answered: the time for somebody else to interfere. */
 	void (*meanwhile)(struct fake *fake, const struct request *request);
 	struct dispatch *dispatch;	/* while fake_run() runs */
-	unsigned stop_after;		/* requests, then dispatch_stop(); 0: never */
+	unsigned stop_after, hurry_after;	/* requests, then dispatch_stop() or _hurry(); 0: never */
 	int64_t deadline;		/* of a cycle, from its begin; 0: none */
 	unsigned concurrency;		/* 0: 4 */
 

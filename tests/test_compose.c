@@ -135,6 +135,9 @@ static void an_update_is_what_is_there_with_the_declared_laid_over_it(void **sta
 	}
 }
 
+#define SHOWN(step)	"{\"metadata\":{},\"retryOptions\":{},\"steps\":{\"s\":" step "}}"
+#define BASIC(password)	"{\"type\":\"http\",\"auth\":{\"type\":\"basic\",\"username\":\"\",\"password\":" password "}}"
+
 static void what_may_be_lost_is_what_is_neither_shown_nor_declared(void **state)
 {
 	static const struct { const char *declared, *described, *lost; } rows[] = {
@@ -143,10 +146,18 @@ static void what_may_be_lost_is_what_is_neither_shown_nor_declared(void **state)
 		{ "{}", "{\"retryOptions\":null}", "/metadata" },
 		{ "{}", "{\"retryOptions\":{},\"metadata\":null}", NULL },
 		{ "{\"metadata\":{},\"retryOptions\":{}}", "{}", NULL },
+		/* secrets that are shown empty */
+		{ SHOWN("{\"type\":\"http\"}"), SHOWN(BASIC("\"\"")), "/steps/s/auth/password" },
+		{ SHOWN("{\"type\":\"http\"}"), SHOWN(BASIC("\"p\"")), NULL },
+		{ SHOWN("{\"type\":\"http\"}"), SHOWN(BASIC("null")), NULL },
+		{ SHOWN(BASIC("\"p\"")), SHOWN(BASIC("\"\"")), NULL },
+		{ SHOWN("{\"type\":\"standard\"}"), SHOWN(BASIC("\"\"")), NULL },
+		{ "{\"metadata\":{},\"retryOptions\":{},\"steps\":{}}", SHOWN(BASIC("\"\"")), NULL },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		const char *lost = compose_may_lose(&a, tree_json(&a, rows[i].declared), tree_json(&a, rows[i].described));
+		const char *lost = compose_may_lose(&a, tree_json(&a, rows[i].declared),
+		                                    tree_json(&a, rows[i].described));
 
 		assert_string_equal(lost ? lost : "nothing", rows[i].lost ? rows[i].lost : "nothing");
 	}

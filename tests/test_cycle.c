@@ -257,6 +257,74 @@ static void a_workflow_that_runs_until_the_end_is_deferred(void **state)
 	assert_exit(&r, 4);
 }
 
+/* The agent comes back to it. */
+static void with_defer_a_workflow_that_runs_is_not_waited_for(void **state)
+{
+	static const struct { const char *yaml; enum operation operation; const char *steps; } cases[] = {
+		{ HELLO("a", "7"), OP_UPDATE, "a patch deferred: update workflow 612 \"a\": "
+		                              "the service answered 409 (conflict): not now\n" },
+		{ HELLO("b", "7"), OP_DELETE, "b create applied\na delete deferred: delete workflow 612 \"a\": "
+		                              "the service answered 409 (conflict): not now\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		const struct specs specs = tree_specs(&r.a, cases[i].yaml);
+		const struct cycle_options options = {
+			.apply = true, .defer = true, .owner = "o", .prune = true,
+		};
+
+		const struct specs before = tree_specs(&r.a, HELLO("a", "6"));
+		run_cycle(&r, &before, &options);
+		r.f.faults[0] = (struct fake_fault){ .operation = cases[i].operation, .times = 999, .status = 409 };
+		run_cycle(&r, &specs, &options);
+		assert_steps(&r, cases[i].steps);
+		assert_int_equal(r.report.steps[i].attempts, 1);
+		assert_in_range(r.f.now, 0, 1999);
+		assert_exit(&r, 4);
+	}
+}
+
+static void a_hurry_waits_for_no_workflow_that_runs_and_begins_all_others(void **state)
+{
+	/* Before it is asked for anything, and in the midst of its waiting. */
+	static const unsigned after[] = { 1, 9 };
+
+	for (size_t i = 0; i < ARRAY_LEN(after); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		struct specs specs = many(&r, 3);
+
+		r.f.concurrency = 1;
+		r.f.hurry_after = after[i];
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .id = 612, .times = 999, .status = 409 };
+		cycle(&r, &specs, true);
+		assert_steps(&r, "w1 patch deferred: update workflow 612 \"w1\": "
+		                 "the service answered 409 (conflict): not now\n"
+		                 "w2 patch applied\nw3 patch applied\n");
+		assert_in_range(r.f.now, 0, 4000);
+		assert_exit(&r, 4);
+	}
+}
+
+/* "A failed fetch plans neither deletes nor creates" (design, 6). */
+static void what_is_held_back_is_neither_made_nor_deleted(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+	const struct specs before = tree_specs(&r.a, HELLO("a", "6") "---\n" HELLO("z", "7"));
+	const struct specs specs = tree_specs(&r.a, HELLO("a", "7") "---\n" HELLO("b", "7"));
+	struct cycle_options options = { .apply = true, .owner = "o", .prune = true };
+
+	run_cycle(&r, &before, &options);
+	options.hold = true;
+	run_cycle(&r, &specs, &options);
+	assert_steps(&r, "a patch applied\nb create deferred: the source could not be read anew\n");
+	assert_writes(&r, "update 612\n");
+	assert_said(&r, "warning: the source could not be read anew: workflows are neither made nor deleted\n");
+	assert_exit(&r, 4);
+	options.hold = false;
+	run_cycle(&r, &specs, &options);
+	assert_steps(&r, "a none unchanged\nb create applied\nz delete applied\n");
+}
+
 static void remove_before_describe(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_DESCRIBE && fake_find(f, 612))
@@ -293,10 +361,24 @@ static void one_that_vanishes_after_the_plan_is_made_again(void **state)
 	assert_writes(&r, "create 613\n");
 }
 
+static void one_that_vanishes_is_not_made_again_by_a_cycle_that_holds_back(void **state)
+{
+	for (unsigned before_plan = 0; before_plan < 2; before_plan++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		struct specs specs = many(&r, 1);
+
+		r.f.meanwhile = before_plan ? remove_before_describe : remove_before_the_second_describe;
+		run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .hold = true });
+		assert_steps(&r, "w1 create deferred: the source could not be read anew\n");
+		assert_writes(&r, "");
+	}
+}
+
 static void somebody_else_heals_it(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_DESCRIBE && f->requests > 2)
-		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId", node_int(&f->arena, 1));
+		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId",
+		         node_int(&f->arena, 1));
 }
 
 static void one_that_became_equal_since_the_plan_is_not_written(void **state)
@@ -623,8 +705,12 @@ int main(void)
 		cmocka_unit_test(four_forbidden_in_a_row_are_four_failures),
 		cmocka_unit_test(a_workflow_that_runs_is_waited_for),
 		cmocka_unit_test(a_workflow_that_runs_until_the_end_is_deferred),
+		cmocka_unit_test(with_defer_a_workflow_that_runs_is_not_waited_for),
+		cmocka_unit_test(a_hurry_waits_for_no_workflow_that_runs_and_begins_all_others),
+		cmocka_unit_test(what_is_held_back_is_neither_made_nor_deleted),
 		cmocka_unit_test(one_that_vanishes_after_the_list_is_planned_to_be_made),
 		cmocka_unit_test(one_that_vanishes_after_the_plan_is_made_again),
+		cmocka_unit_test(one_that_vanishes_is_not_made_again_by_a_cycle_that_holds_back),
 		cmocka_unit_test(one_that_became_equal_since_the_plan_is_not_written),
 		cmocka_unit_test(a_create_whose_answer_was_lost_makes_one_workflow),
 		cmocka_unit_test(a_create_that_never_comes_through_is_given_up),

@@ -13,7 +13,8 @@ struct work {
 	struct buf seen;
 };
 
-static enum task_next work_step(struct task *task, const struct answer *answer, struct request *next)
+static enum task_next work_step(struct task *task, const struct answer *answer,
+                                struct request *next)
 {
 	struct work *w = (struct work *)task;
 
@@ -666,6 +667,122 @@ static void a_long_answer_is_cut_while_it_waits(void **state)
 	assert_int_equal(w.seen.len, strlen("503 ;") + 65536);
 }
 
+static void a_hurry_ends_all_waits_and_lets_fresh_tasks_begin(void **state)
+{
+	struct work waiting = WORK(OP_DESCRIBE), under_way = WORK(OP_DESCRIBE), fresh = WORK(OP_DESCRIBE);
+	struct dispatch d;
+
+	dispatch_init(&d, 2, -1, 1);
+	dispatch_add(&d, &waiting.task);
+	dispatch_add(&d, &under_way.task);
+	dispatch_add(&d, &fresh.task);
+	assert_ptr_equal(next(&d, 0), &waiting);
+	assert_ptr_equal(next(&d, 0), &under_way);
+	reply(&d, &waiting, status(503), 0);
+	dispatch_hurry(&d);
+	assert_int_equal(dispatch_wake(&d), 0);
+	assert_ptr_equal(next(&d, 1), &fresh);
+	assert_string_equal(buf_str(&waiting.seen), "503 b;");
+	assert_false(fresh.stopped);
+	/* No new wait begins. */
+	reply(&d, &under_way, failed(FAILURE_UNSENT), 2);
+	reply(&d, &fresh, status(503), 2);
+	assert_string_equal(buf_str(&under_way.seen), "broken;");
+	assert_string_equal(buf_str(&fresh.seen), "503 b;");
+	assert_true(dispatch_idle(&d));
+	work_done(&waiting);
+	work_done(&under_way);
+	work_done(&fresh);
+}
+
+/* What was just written would be judged too early. */
+static void what_a_task_waits_for_by_itself_is_a_second_at_most_in_a_hurry(void **state)
+{
+	static const struct { int64_t wait, due; } cases[] = { { 0, 0 }, { 800, 800 }, { 1000, 1000 }, { 30000, 1000 } };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases) * 2; i++) {
+		CLEANUP(work_done) struct work w = WORK(OP_UPDATE, OP_DESCRIBE);
+		bool before = i % 2;
+		struct dispatch d;
+
+		w.wait_ms = cases[i / 2].wait;
+		dispatch_init(&d, 1, -1, 1);
+		dispatch_add(&d, &w.task);
+		if (before)
+			dispatch_hurry(&d);
+		assert_non_null(next(&d, 0));
+		reply(&d, &w, status(204), 0);
+		assert_int_equal(w.task.hurried, before);
+		dispatch_hurry(&d);
+		if (cases[i / 2].due)
+			assert_null(next(&d, 0));
+		assert_int_equal(dispatch_wake(&d), cases[i / 2].due);
+		assert_ptr_equal(next(&d, dispatch_wake(&d)), &w);
+		reply(&d, &w, status(200), 5000);
+		assert_true(dispatch_idle(&d));
+	}
+}
+
+static void a_write_whose_answer_was_lost_is_looked_up_within_a_second_in_a_hurry(void **state)
+{
+	CLEANUP(work_done) struct work w = WORK(OP_CREATE, OP_LIST);
+	struct answer answer = status(503);
+	struct dispatch d;
+
+	answer.retry_after_ms = 60000;
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_non_null(next(&d, 0));
+	dispatch_hurry(&d);
+	reply(&d, &w, answer, 0);
+	assert_string_equal(buf_str(&w.seen), "503 b;");
+	assert_null(next(&d, 999));
+	assert_int_equal(dispatch_wake(&d), 1000);
+	assert_ptr_equal(next(&d, 1000), &w);
+	reply(&d, &w, status(200), 1000);
+}
+
+static void a_hurry_is_a_stop_where_the_service_wants_to_be_left_alone(void **state)
+{
+	for (unsigned before = 0; before < 2; before++) {
+		CLEANUP(work_done) struct work asked = WORK(OP_DESCRIBE);
+		struct work fresh = WORK(OP_DESCRIBE);
+		struct dispatch d;
+
+		dispatch_init(&d, 1, -1, 1);
+		dispatch_add(&d, &asked.task);
+		dispatch_add(&d, &fresh.task);
+		assert_ptr_equal(next(&d, 0), &asked);
+		if (before)
+			dispatch_hurry(&d);
+		reply(&d, &asked, status(429), 0);
+		dispatch_hurry(&d);
+		assert_int_equal(dispatch_wake(&d), 0);
+		assert_null(next(&d, 1));
+		assert_string_equal(buf_str(&asked.seen), "429 b;");
+		assert_false(fresh.task.begun);
+		assert_true(dispatch_idle(&d));
+	}
+}
+
+static void a_stop_ends_what_a_hurry_still_waits_for(void **state)
+{
+	CLEANUP(work_done) struct work w = WORK(OP_UPDATE, OP_DESCRIBE);
+	struct dispatch d;
+
+	w.wait_ms = 1000;
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	dispatch_hurry(&d);
+	assert_non_null(next(&d, 0));
+	reply(&d, &w, status(204), 0);
+	assert_null(next(&d, 1));
+	dispatch_stop(&d);
+	assert_ptr_equal(next(&d, 2), &w);
+	reply(&d, &w, status(200), 2);
+	assert_true(w.stopped);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -693,6 +810,11 @@ int main(void)
 		cmocka_unit_test(an_answer_after_the_deadline_is_final),
 		cmocka_unit_test(a_401_stops_everything),
 		cmocka_unit_test(a_long_answer_is_cut_while_it_waits),
+		cmocka_unit_test(a_hurry_ends_all_waits_and_lets_fresh_tasks_begin),
+		cmocka_unit_test(what_a_task_waits_for_by_itself_is_a_second_at_most_in_a_hurry),
+		cmocka_unit_test(a_write_whose_answer_was_lost_is_looked_up_within_a_second_in_a_hurry),
+		cmocka_unit_test(a_hurry_is_a_stop_where_the_service_wants_to_be_left_alone),
+		cmocka_unit_test(a_stop_ends_what_a_hurry_still_waits_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

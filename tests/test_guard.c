@@ -15,8 +15,10 @@ static const char *told(struct arena *a, struct guard_facts facts, const struct 
 	facts.owned_names = facts.delete_names = facts.missing_names = names;
 	const struct guards g = guards_check(a, &facts, limits);
 	for (size_t i = 0; i < g.count; i++)
-		text = arena_printf(a, "%s%s: %s, %s%s%s\n", text, g.items[i].name, g.items[i].limit, g.items[i].value,
-		                    g.items[i].message ? ": " : "", g.items[i].message ? g.items[i].message : "");
+		text = arena_printf(a, "%s%s: %s, %s%s%s\n", text, g.items[i].name,
+		                    g.items[i].limit, g.items[i].value,
+		                    g.items[i].message ? ": " : "",
+		                    g.items[i].message ? g.items[i].message : "");
 	bool any = strstr(text, "; if that is meant") || strstr(text, "--allow-recreate");
 	assert_int_equal(g.blocked, any);
 	return text;
@@ -50,6 +52,8 @@ static void an_empty_source_blocks_where_something_is_owned(void **state)
 		{ 0, 3, true, "empty-source: allowed, 0 declared\n" },
 		{ 0, 3, false, "empty-source: not empty, 0 declared: the source declares nothing, but 3 workflows are owned "
 		  "(w1, w2, w3); if that is meant, give --allow-empty\n" },
+		{ 0, 1, false, "empty-source: not empty, 0 declared: the source declares nothing, but 1 workflow is owned "
+		  "(w1); if that is meant, give --allow-empty\n" },
 		{ 0, 12, false, "empty-source: not empty, 0 declared: the source declares nothing, but 12 workflows are owned "
 		  "(w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 and 2 more); if that is meant, give --allow-empty\n" },
 	};
@@ -106,7 +110,8 @@ static void a_share_blocks_when_it_is_over_its_limit(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		if (blocks(cases[i].what, cases[i].part, cases[i].whole, cases[i].percent) != cases[i].blocks)
-			fail_msg("%d: %zu of %zu, %d %%", cases[i].what, cases[i].part, cases[i].whole, cases[i].percent);
+			fail_msg("%d: %zu of %zu, %d %%", cases[i].what, cases[i].part,
+			         cases[i].whole, cases[i].percent);
 }
 
 static void what_blocks_says_what_why_and_how_to_go_on(void **state)
@@ -126,6 +131,14 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    "give --allow-rollback\n"
 	    "update-share: 50 %, 11 of 20: 11 of 20 declared workflows would be updated, over 50 %; if that is meant, "
 	    "give a higher --max-update-percent\n");
+	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .meant = 1, .owned = 1, .deletes = 1, .updates = 1 },
+	    &(struct guard_limits){ .update_limit = true, .delete_limit = true }),
+	    "empty-source: not empty, 1 declared\n"
+	    "delete-share: 0 %, 1 of 1: 1 of 1 owned workflow would be deleted, over 0 % (w1); if that is meant, give "
+	    "--max-delete-percent\n"
+	    "missing-share: 30 %, 0 of 0\n"
+	    "update-share: 0 %, 1 of 1: 1 of 1 declared workflow would be updated, over 0 %; if that is meant, give a "
+	    "higher --max-update-percent\n");
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .remembered = 30, .missing = 12, .revision = "a",
 	    .last_revision = "b", .rolls_back = true },
 	    &(struct guard_limits){ .allow_rollback = true, .allow_recreate = true }),

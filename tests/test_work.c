@@ -10,6 +10,10 @@
 #define TOKEN(image, token) \
 	"name: a\nsteps: {s: {imageId: " image ", command: c, repository: {url: u, branch: b, token: " token "}}}\n"
 
+#define TIMED(image)	"name: a\nsteps: {greet: {imageId: " image ", command: run, stepTimeout: 9}}\n"
+#define BLIND(path) "warning: s.yaml:1:1: workflow \"a\": " path " was taken out of the spec; whether it is gone cannot " \
+	"be seen, as the service does not show it\n"
+
 /* With a state, with one that is lost after each sync, and with none ever. */
 enum { KEPT, LOST, NONE, STATES };
 
@@ -106,6 +110,97 @@ static void another_change_does_not_write_what_is_settled_twice_more(void **stat
 	}
 }
 
+static void a_key_that_does_not_go_is_settled_and_never_written_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .habits = { { "/steps/greet/stepTimeout", "9" } } } };
+
+	run_sync(&r, TIMED("7"));
+	assert_writes(&r, "create 612\n");
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+	assert_writes(&r, "update 612\nupdate 612\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	assert_steps(&r, "a replace applied\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "");
+		assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+		assert_steps(&r, "a none unchanged\n");
+	}
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	/* "… until the spec or that observed value changes" */
+	run_put(&r, 612, "/steps/greet/stepTimeout", "8");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	/* and when it goes after all, that is all */
+	r.f.habits[0] = (struct fake_habit){ 0 };
+	run_put(&r, 612, "/steps/greet/stepTimeout", "0");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	assert_string_equal(parts(&r), "");
+}
+
+static void a_key_that_does_not_go_needs_no_state_to_be_left_alone(void **state)
+{
+	for (unsigned kind = LOST; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = {
+			.f.habits = { { "/steps/greet/stepTimeout", "9" }, { "/steps/greet/command", "\"sh -c run\"" } },
+		};
+		const struct specs before = tree_specs(&r.a, TIMED("7"));
+
+		lose(&r, kind);
+		run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
+		assert_writes(&r, "create 612\nupdate 612\n");
+		r.f.memory.older = before.items[0].body;
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+		assert_writes(&r, "update 612\nupdate 612\n");
+		assert_string_equal(parts(&r), "settled /steps/greet/command\nsettled /steps/greet/stepTimeout\n");
+		for (unsigned again = 0; again < 2; again++) {
+			lose(&r, kind);
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+		}
+	}
+}
+
+/* It is gone, and what is there instead is the service's own. */
+static void what_is_filled_in_where_a_key_went_is_no_habit(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, TIMED("7"));
+	r.f.habits[0] = (struct fake_habit){ "/steps/greet/stepTimeout", "60" };
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "update 612\n");
+	assert_string_equal(parts(&r), "");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+}
+
+static void whether_a_hidden_key_went_cannot_be_seen(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .hides_options = true } };
+	const char *bare =
+		"name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b}}}\n";
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
+	run_sync(&r, bare);
+	assert_steps(&r, "a replace applied\n");
+	assert_writes(&r, "update 612\n");
+	assert_said(&r, BLIND("/metadata") BLIND("/steps/s/repository/token"));
+	run_sync(&r, bare);
+	assert_writes(&r, "");
+	assert_said(&r, "");
+}
+
 /* The action says what is written, not what was left alone. */
 static void a_removal_that_is_settled_makes_no_replacement(void **state)
 {
@@ -186,12 +281,66 @@ static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(
 		assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/s/repository/token declared\n"
 		                                                  : "add /steps/s/repository/token adopted\n");
 		assert_writes(&r, "update 612\n");
-		assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent, "/steps/s/repository/token")),
+		assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent,
+		                                            "/steps/s/repository/token")),
 		                    "\"two\"");
 		lose(&r, kind);
 		run_sync(&r, TOKEN("7", "two"));
 		assert_writes(&r, "");
 	}
+}
+
+#define AUTH(image, password) "name: a\nsteps: {s: {imageId: " image ", command: c}, h: {type: http, method: post, url: u, " \
+	"auth: {type: basic, username: u, password: " password "}}}\n"
+
+static void a_secret_that_is_given_back_empty_is_hidden_not_refused(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/h/auth/password", "\"\"" } } };
+		static const char *const specs[] = { AUTH("7", "one"), AUTH("7", "two"), AUTH("7", "three"), AUTH("7", "one") };
+
+		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, i ? "update 612\n" : "create 612\n");
+			if (i)
+				assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/h/auth/password declared\n"
+				                                                  : "add /steps/h/auth/password adopted\n");
+			assert_string_equal(parts(&r), "");
+			assert_exit(&r, 0);
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, "");
+			assert_steps(&r, "a none unchanged\n");
+			assert_said(&r, "warning: workflow \"a\" declares /steps/h/auth/password, which this service does not "
+			            "show: a change there is not seen\n");
+		}
+	}
+}
+
+/* Somebody emptied it, or it is hidden: what is shown and declared alike needs no write. */
+static void a_secret_that_is_declared_empty_is_equal_to_an_empty_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "create 612\n");
+	r.f.memory.records.count = 0;
+	run_put(&r, 612, "/tags", "[]");
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+}
+
+/* The arena of the look is gone by then. */
+static void what_is_not_shown_is_named_in_the_step_after_the_cycle(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.hides_options = true };
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	assert_int_equal(r.report.steps[0].diff.unseen_count, 1);
+	assert_string_equal(r.report.steps[0].diff.unseen[0], "/metadata");
 }
 
 static void older_versions_of_a_file_are_a_record(void **state)
@@ -202,7 +351,8 @@ static void older_versions_of_a_file_are_a_record(void **state)
 	run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
 	r.f.memory.older = before.items[0].body;
 	run_sync(&r, TOKEN("8", "one"));
-	assert_string_equal(run_changes(&r), "replace /steps/s/imageId declared\nremove /metadata undeclared\n");
+	assert_string_equal(run_changes(&r),
+	                    "replace /steps/s/imageId declared\nremove /metadata undeclared\n");
 	assert_said(&r, "");
 	assert_writes(&r, "update 612\n");
 }
@@ -217,7 +367,88 @@ static void older_versions_are_asked_for_once_a_look(void **state)
 	assert_int_equal(r.f.memory.recalls, 1);
 }
 
+/* ---- what was shown instead of a secret ---- */
+
+#define BASIC(image, ignore, user) "flowsync: {ignore: [" ignore "]}\nname: a\nsteps: {s: {imageId: " image \
+	", command: c}, h: {type: http, method: get, url: u, auth: {type: basic, username: '" user "', password: p}}}\n"
+#define NEVER_SENT "/steps/h/auth/username: \"(masked #...)\" stands for a secret that was not shown, and is never " \
+	"sent; write the secret itself\n"
+
+static void a_masked_value_that_is_ignored_is_never_sent(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const char *ignored = BASIC("7", "/steps/h/auth/username", "(masked #1)");
+
+	run_plan(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	run_sync(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	assert_writes(&r, "");
+	assert_exit(&r, 1);
+	/* That of the service stays. */
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(run_shown(&r, 612, "/steps/h/auth/username"), "\"mine\"");
+	run_sync(&r, ignored);
+	assert_writes(&r, "");
+	/* There is none to stay. */
+	run_put(&r, 612, "/steps/h/auth", "{\"type\":\"no-auth\"}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a replace failed: " NEVER_SENT);
+	assert_writes(&r, "");
+}
+
+/* Somebody synced it once, and it is as bad as it was. */
+static void a_masked_value_that_the_service_has_stops_no_other_change(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"(masked #1)\",\"password\":\"p\"}}}}");
+	run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+	assert_steps(&r, "a patch applied\n");
+}
+
+static void one_that_vanishes_is_not_made_again_with_a_masked_value(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	for (unsigned skip = 0; skip < 2; skip++) {
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = skip, .times = 1, .status = 404 };
+		run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+		assert_steps(&r, "a create failed: " NEVER_SENT);
+		assert_writes(&r, "");
+	}
+}
+
 /* ---- our own tags ---- */
+
+#define TAGLESS "warning: workflow \"a\" does not keep flowsync's tags on this service: it is never pruned, and without " \
+	"a state what the service hides or changes is written at each sync\n"
+#define UNRECORDED "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n"
+
+/* There is nowhere to remember anything: it can only be said. */
+static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.drops_our_tags = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "create 612\n");
+	assert_said(&r, TAGLESS);
+	/* "If it is equal already, nothing is written" */
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, TOKEN("7", "one"));
+		assert_writes(&r, "update 612\n");
+		assert_said(&r, TAGLESS UNRECORDED);
+	}
+}
 
 static void where_tags_are_dropped_a_state_is_enough(void **state)
 {
@@ -229,7 +460,7 @@ static void where_tags_are_dropped_a_state_is_enough(void **state)
 	assert_writes(&r, "create 612\n");
 	run_sync(&r, TOKEN("7", "one"));
 	assert_writes(&r, "");
-	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	assert_said(&r, TAGLESS);
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
 	run_sync(&r, TOKEN("7", "two"));
@@ -253,8 +484,12 @@ static void tags_that_were_kept_before_are_written_again_on_demand(void **state)
 	assert_writes(&r, "");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "update 612\n");
+	assert_int_equal(r.report.steps[0].reason, REASON_ADOPTED);
+	assert_string_equal(r.report.steps[0].note,
+	                    "equal already: flowsync's tags are put on it, as --mark asks");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
+	assert_null(r.report.steps[0].note);
 }
 
 static void a_keep_tag_that_is_not_kept_is_not_written_for_ever(void **state)
@@ -323,6 +558,9 @@ static void a_crash_does_not_set_it_going(void **state)
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, i == 2 ? "update 612\npause 612\n" : "pause 612\n");
 		assert_steps(&r, "a patch applied\n");
+		assert_int_equal(r.report.steps[0].reason, i == 2 ? REASON_DECLARED : REASON_DRIFT);
+		assert_string_equal(i == 2 ? "none" : r.report.steps[0].note, i == 2 ? "none" :
+		                    "it was paused when an update of flowsync set it going, and is paused again");
 		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
 		/* What somebody does afterwards is theirs to do. */
 		run_put(&r, 612, "/status", "\"Available\"");
@@ -432,7 +670,8 @@ static void what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_trut
 	assert_string_equal(run_changes(&r), "replace /steps/greet/imageId adopted\nremove /steps/greet/resources/instanceTypeId adopted\n"
 	                    "remove /retryOptions adopted\n");
 	assert_string_equal(run_shown(&r, 612, "/steps/greet/command"), "\"other\"");
-	assert_string_equal(run_shown(&r, 612, "/watchers"), "[{\"user\":\"u\",\"events\":{\"fail\":true}}]");
+	assert_string_equal(run_shown(&r, 612, "/watchers"),
+	                    "[{\"user\":\"u\",\"events\":{\"fail\":true}}]");
 	assert_string_equal(run_shown(&r, 612, "/steps/greet/resources"), "{\"storage\":\"9GB\"}");
 	assert_string_equal(run_shown(&r, 612, "/retryOptions"), "null");
 	run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .whole = true });
@@ -445,12 +684,23 @@ int main(void)
 		cmocka_unit_test(a_habit_is_learnt_by_two_writes_and_never_written_again),
 		cmocka_unit_test(a_settled_value_is_written_again_when_the_spec_or_it_changes),
 		cmocka_unit_test(another_change_does_not_write_what_is_settled_twice_more),
+		cmocka_unit_test(a_key_that_does_not_go_is_settled_and_never_written_again),
+		cmocka_unit_test(a_key_that_does_not_go_needs_no_state_to_be_left_alone),
+		cmocka_unit_test(what_is_filled_in_where_a_key_went_is_no_habit),
+		cmocka_unit_test(whether_a_hidden_key_went_cannot_be_seen),
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
+		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
+		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
+		cmocka_unit_test(what_is_not_shown_is_named_in_the_step_after_the_cycle),
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
+		cmocka_unit_test(a_masked_value_that_is_ignored_is_never_sent),
+		cmocka_unit_test(a_masked_value_that_the_service_has_stops_no_other_change),
+		cmocka_unit_test(one_that_vanishes_is_not_made_again_with_a_masked_value),
+		cmocka_unit_test(where_tags_are_dropped_and_there_is_no_state_the_report_says_so),
 		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),
 		cmocka_unit_test(tags_that_were_kept_before_are_written_again_on_demand),
 		cmocka_unit_test(a_keep_tag_that_is_not_kept_is_not_written_for_ever),

@@ -1,7 +1,9 @@
 #include "tests/test.h"
 #include "agent/drive.h"
+#include "agent/stop.h"
 #include "tests/agent/badserver.h"
 
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -19,7 +21,8 @@ struct work {
 	struct buf seen;
 };
 
-static enum task_next work_step(struct task *task, const struct answer *answer, struct request *next)
+static enum task_next work_step(struct task *task, const struct answer *answer,
+                                struct request *next)
 {
 	struct work *w = (struct work *)task;
 
@@ -158,6 +161,57 @@ static void stopping_ends_a_wait_at_once(void **state)
 	close(timer);
 }
 
+static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work waits = WORK("/busy", NULL), fresh = WORK("/bytes/1", NULL);
+	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
+	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	struct drive_watch watch = { .hurry_fd = &timer };
+	struct dispatch d;
+	int64_t begun = drive_now();
+
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &waits.task);
+	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
+	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_string_equal(buf_str(&waits.seen), "503 slow down;");
+	assert_in_range(drive_now() - begun, 300, 30000);
+	/* The next phase of the same cycle hurries too. */
+	dispatch_add(&d, &fresh.task);
+	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_string_equal(buf_str(&fresh.seen), "200 x;");
+	buf_done(&waits.seen);
+	buf_done(&fresh.seen);
+	close(timer);
+}
+
+static void sigusr2_is_a_hurry(void **state)
+{
+	CLEANUP(client_done) struct client c = { 0 };
+	struct work w = WORK("/busy", NULL);
+	struct drive_watch watch = { 0 };
+	struct dispatch d;
+	struct err err;
+	int fd, again;
+
+	assert_true(stop_watch_hurry(&fd, &err));
+	assert_true(stop_watch_hurry(&again, &err));
+	assert_int_equal(fd, again);
+	watch.hurry_fd = &fd;
+	/* As often as somebody likes. */
+	for (unsigned i = 0; i < 100000; i++)
+		assert_int_equal(raise(SIGUSR2), 0);
+	client_open(&c, 1);
+	dispatch_init(&d, 1, -1, 1);
+	dispatch_add(&d, &w.task);
+	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_string_equal(buf_str(&w.seen), "503 slow down;");
+	assert_int_equal(stop_signal(), 0);
+	buf_done(&w.seen);
+}
+
 static void count(void *context)
 {
 	++*(int *)context;
@@ -201,6 +255,8 @@ int main(void)
 		cmocka_unit_test(stopping_lets_the_task_under_way_end_and_begins_no_other),
 		cmocka_unit_test(stopping_waits_for_a_write_and_what_follows_it_but_for_no_other_read),
 		cmocka_unit_test(stopping_ends_a_wait_at_once),
+		cmocka_unit_test(a_hurry_ends_a_wait_at_once_and_begins_what_is_left),
+		cmocka_unit_test(sigusr2_is_a_hurry),
 		cmocka_unit_test(a_watcher_is_called_ten_times_a_second),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

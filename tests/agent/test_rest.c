@@ -49,7 +49,7 @@ static struct answer ask(struct client *c, enum operation op, const char *path, 
 
 	rest_send(c->rest, &request, c);
 	assert_int_equal(rest_in_flight(c->rest), 1);
-	assert_true(rest_wait(c->rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c->rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, c);
 	assert_int_equal(rest_in_flight(c->rest), 0);
 	return answer;
@@ -210,17 +210,20 @@ static void without_a_connection_nothing_was_sent(void **state)
 	CLEANUP(client_done) struct client no_socket = { .endpoint.unix_socket = "/nonexistent/socket" };
 	char host[100] = "http://";
 
-	client_open(&refused, arena_printf(&refused.arena, "http://127.0.0.1:%d", ntohs(address.sin_port)));
+	client_open(&refused,
+	            arena_printf(&refused.arena, "http://127.0.0.1:%d", ntohs(address.sin_port)));
 	assert_unsent(&refused, arena_printf(&refused.arena, "connection refused by 127.0.0.1:%d",
 	                                     ntohs(address.sin_port)), false);
 
 	/* A label of more than 63 letters: no resolver has to be asked. */
 	memset(host + 7, 'x', 70);
 	client_open(&nowhere, host);
-	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7), false);
+	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7),
+	              false);
 
 	client_open(&no_socket, "http://localhost");
-	assert_unsent(&no_socket, "could not connect to /nonexistent/socket: No such file or directory", false);
+	assert_unsent(&no_socket,
+	              "could not connect to /nonexistent/socket: No such file or directory", false);
 
 	/* A queue of length 0 with one in it: further ones are neither taken nor refused. */
 	assert_int_equal(listen(fd, 0), 0);
@@ -242,7 +245,8 @@ static void a_service_that_went_away_refuses_the_next_connection(void **state)
 	client_open(&c, arena_printf(&c.arena, "http://127.0.0.1:%s", mortal.name));
 	assert_int_equal(ask(&c, OP_CREATE, "/echo", "{}").status, 200);
 	badserver_stop(&mortal);
-	assert_unsent(&c, arena_printf(&c.arena, "connection refused by 127.0.0.1:%s", mortal.name), false);
+	assert_unsent(&c, arena_printf(&c.arena, "connection refused by 127.0.0.1:%s", mortal.name),
+	              false);
 }
 
 static void a_redirect_takes_the_token_nowhere(void **state)
@@ -328,7 +332,7 @@ static void eight_requests_go_at_once(void **state)
 			rest_send(c.rest, &request, &tags[i]);
 		assert_int_equal(rest_in_flight(c.rest), 8);
 		while (rest_in_flight(c.rest) > 0) {
-			assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+			assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 			assert_int_equal(answer.status, 200);
 			sum += 1 + (int)((int *)tag - tags);
 		}
@@ -354,13 +358,13 @@ static void waiting_ends_by_time_and_by_the_stop_descriptor(void **state)
 	void *tag;
 
 	client_open(&c, NULL);
-	assert_false(rest_wait(c.rest, 50, -1, &tag, &answer));	/* with nothing under way */
+	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));	/* with nothing under way */
 	assert_true(ms() - begun >= 50);
 	rest_send(c.rest, &request, &c);
-	assert_false(rest_wait(c.rest, 50, stop, &tag, &answer));
+	assert_false(rest_wait(c.rest, 50, stop, -1, &tag, &answer));
 	assert_true(ms() - begun >= 100);
 	assert_int_equal(eventfd_write(stop, 1), 0);
-	assert_false(rest_wait(c.rest, -1, stop, &tag, &answer));
+	assert_false(rest_wait(c.rest, -1, stop, -1, &tag, &answer));
 	assert_int_equal(rest_in_flight(c.rest), 1);	/* given up by rest_close() */
 	close(stop);
 }
@@ -382,15 +386,15 @@ static void what_is_given_up_ends_at_once_and_its_place_is_free(void **state)
 	for (size_t i = 0; i < 3; i++)
 		rest_send(c.rest, &hangs, &tags[i]);
 	rest_give_up(c.rest, is_odd);
-	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_int_equal(answer.failure, FAILURE_GIVEN_UP);
 	assert_string_equal(answer.error, "it was stopped");
 	assert_int_equal(rest_in_flight(c.rest), 2);
-	assert_false(rest_wait(c.rest, 50, -1, &tag, &answer));
+	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));
 
 	rest_send(c.rest, &(struct request){ OP_DESCRIBE, "/bytes/3", NULL, "x" }, &tags[1]);
-	assert_true(rest_wait(c.rest, -1, -1, &tag, &answer));
+	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_string_equal(answer.body, "xxx");
 }
@@ -437,7 +441,8 @@ static void proxies_are_used_except_for_loopback_and_never_see_the_token(void **
 	client_open(&direct, NULL);
 	answer = ask(&direct, OP_DESCRIBE, "/last-connect", NULL);
 	assert_int_equal(answer.status, 200);
-	assert_string_equal(answer.body, "Host: service.example:443\nProxy-Connection: Keep-Alive\n" AGENT);
+	assert_string_equal(answer.body,
+	                    "Host: service.example:443\nProxy-Connection: Keep-Alive\n" AGENT);
 	unsetenv("http_proxy");
 	unsetenv("https_proxy");
 }
@@ -488,10 +493,13 @@ static void a_certificate_is_verified_always(void **state)
 
 	bad_file.options.ca_file = arena_printf(&a, "%s/ext", dir);
 	client_open(&bad_file, url);
-	assert_unsent(&bad_file, "the file of certificate authorities holds no certificate in PEM form", true);
+	assert_unsent(&bad_file,
+	              "the file of certificate authorities holds no certificate in PEM form", true);
 
 	client_open(&no_tls, arena_printf(&a, "https://127.0.0.1:%s", server.name));
-	assert_unsent(&no_tls, arena_printf(&a, "127.0.0.1:%s does not speak TLS as it should", server.name), false);
+	assert_unsent(&no_tls,
+	              arena_printf(&a, "127.0.0.1:%s does not speak TLS as it should", server.name),
+	              false);
 
 	badserver_stop(&tls_server);
 	assert_int_equal(system(arena_printf(&a, "rm -r %s", dir)), 0);

@@ -31,7 +31,9 @@ DOUBLED = {"same-names"}
 REFUSES = {"ignore-field", "refuse-values"}
 # The service contradicts itself (STOPS), or is right only later than one cycle waits: a create whose answer is lost and
 # that can't be seen for a while is made twice by whoever tries; busy and rate-limit only take their time.
-NOT_IN_SETS = {*STOPS, *DOUBLED, "stale-reads", "lose-create", "busy", "rate-limit", "slow"}
+# With it nothing can be remembered on the workflow: see test_where_nothing_can_be_remembered_the_report_says_so.
+FORGETS = "drop-our-tags"
+NOT_IN_SETS = {*STOPS, *DOUBLED, FORGETS, "stale-reads", "lose-create", "busy", "rate-limit", "slow"}
 RANDOM_SETS = 9
 
 
@@ -216,6 +218,21 @@ class PeerLawTest(LawCase):
         sets = [("defaults",), ("null-keys", "extra-keys", "watcher-ids"), ("many-triggers",),
                 ("hide-retry", "hide-metadata", "hide-tokens", "hide-auth"), ("defaults", "reorder", "text-numbers")]
         self.check_all(self.outcomes(sets, ("--undeclared", "remove")), set())
+
+    def test_where_nothing_can_be_remembered_the_report_says_so(self):
+        for (names, mode), (first, later, wrong) in self.outcomes([(FORGETS, "hide-tokens"), (FORGETS, "trim-text")]).items():
+            with self.subTest(",".join(names), mode=mode):
+                self.assertEqual(wrong, [])
+                if mode == "state":
+                    self.check(*first)
+                    self.check(*later)
+                if mode == "git":   # what is hidden, or a habit, is written each time, and nothing else
+                    (_, again), report = first
+                    wrote = [w for w in report["workflows"] if w["result"] == "applied"]
+                    self.assertTrue(all(w["changes"] for w in wrote), report)
+                    self.assertEqual(again[0], 0)
+                    self.assertIn(len(wrote), range(1, len(self.texts)))
+                    self.assertTrue(any("keep flowsync's tags" in w["message"] for w in report["warnings"]), report)
 
     def test_marking_ends(self):
         self.check_all(self.outcomes([("runs",), ("lower-tags", "reorder")], ("--mark",)), set())

@@ -19,7 +19,7 @@ from peer import BASE, Peer     # noqa: E402
 # With these habits describe shows something else than what was sent.  Each such workflow is written a second
 # time before it is judged, and then never again (design section 5: settled, refused): how many writes
 # the first sync takes.
-LEARNS = {"ignore-field": 10, "refuse-values": 11, "hide-auth": 10, "https-urls": 10, "trim-text": 10,
+LEARNS = {"ignore-field": 10, "refuse-values": 11, "https-urls": 10, "trim-text": 10,
           "lower-tags": 9, "text-numbers": 16}
 # What is refused is told of in every report.
 REFUSES = {"ignore-field", "refuse-values"}
@@ -534,6 +534,30 @@ class FlowsyncTest(flowsync.ServiceCase):
                     code = 4 if plain in REFUSES else 0
                     self.assertEqual((later[0][0], later[1]), (code, (code, 0)))
                     self.assertGreaterEqual(later[0][1], 7)
+
+    def test_a_key_that_the_service_does_not_let_go_is_told_of_and_left_alone(self):
+        text = "name: a\nsteps: {s: {imageId: 7, command: c%s}}\n"
+        peer = self.peer()
+        timed = self.write({"a.yaml": text % ", stepTimeout: 60"}, "timed")
+        self.assertEqual(self.run_on(peer, "sync", timed)[0], (0, 1))
+        peer.set_habits("ignore-field=/steps/*/stepTimeout")
+        plain = self.write({"a.yaml": text % ""}, "timed")
+        outcomes = [self.run_on(peer, "sync", "-o", "json", "--verbose", plain) for _ in range(3)]
+        self.assertEqual([outcome for outcome, _ in outcomes], [(0, 2), (0, 0), (0, 0)])
+        for _, result in outcomes:
+            self.assertEqual(result.json()["workflows"][0]["settled"],
+                             [{"path": "/steps/s/stepTimeout", "sent": None, "kept": 60}], result)
+
+    def test_a_hidden_token_that_is_taken_out_may_still_be_there_and_the_report_says_so(self):
+        text = "name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b%s}}}\n"
+        for names, kept in (("hide-tokens",), "t"), (("empty-tokens", "forget-tokens"), None):
+            peer = self.peer(*names)
+            self.run_on(peer, "sync", self.write({"a.yaml": text % ", token: t"}, "gone"))
+            for wrote in (1, 0):
+                outcome, result = self.run_on(peer, "sync", self.write({"a.yaml": text % ""}, "gone"))
+                self.assertEqual(outcome, (0, wrote), result)
+                self.assertEqual("whether it is gone cannot be seen" in result.err, bool(wrote), result)
+            self.assertEqual(peer.named("a").body["steps"]["s"]["repository"].get("token"), kept)
 
     def test_no_create_is_made_twice(self):
         for names in (("lose-create=8",), ("flaky=3",), ("lose-create=3", "loose-search", "page=2", "flaky=4")):

@@ -230,6 +230,22 @@ class RenameTest(ScenarioCase):
         self.assertEqual(self.reasons(self.sync("--allow-rollback", top), "new"), wanted)
         self.assertConverged(top)
 
+    def test_older_versions_are_known_by_both_names_with_what_a_configuration_masks(self):
+        timed = spec("old", more="    stepTimeout: 60\n")
+        after = ("flowsync: {renamed_from: old}\nbody:\n  name: new\n  steps:\n    only: "
+                 "{imageId: 7, command: make all}\n")
+        config = self.tmp / "mask.yaml"
+        config.write_text("syncs: [{mask: [/steps/*/command]}]\n")
+        top = self.write({"w.yaml": spec("new") + "---\n" + timed}, "repository")
+        git = Git(top)
+        git.commit()
+        self.sync("-c", config, "--only", "old", top)
+        self.write({"w.yaml": after}, "repository")
+        git.commit()
+        plan = self.plan("-c", config, "--state-dir", self.tmp / "none", top, code=2)
+        self.assertEqual(self.reasons(plan, "new"), {"/name": ("replace", "declared"),
+                                                     "/steps/only/stepTimeout": ("remove", "undeclared")})
+
     def test_both_names_of_renamed_from_there_is_a_conflict(self):
         self.sync(*OWNER, self.specs("new", "old"))
         specs = self.specs(new="flowsync: {renamed_from: old}\nbody:\n  name: new\n  steps:\n    only: "

@@ -188,6 +188,12 @@ def lower_tags(answer, *_):
         tag["name"] = tag["name"].lower()
 
 
+@reader("drop-our-tags", None, "no tag of flowsync's is ever shown")
+def drop_our_tags(answer, *_):
+    if "tags" in answer:
+        answer["tags"] = [tag for tag in answer["tags"] if not tag["name"].startswith("flowsync-")]
+
+
 @reader("text-numbers", None, "all numbers inside of the body are shown as text, and taken as such")
 def text_numbers(answer, *_):
     for path, kind, value in list(shape.each(shape.WORKFLOW, answer)):

@@ -1,0 +1,478 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent_sync.h"
+#include "agent/approval.h"
+#include "agent/config.h"
+#include "agent/connection.h"
+#include "agent/face.h"
+#include "agent/fault_text.h"
+#include "agent/file.h"
+#include "agent/lock.h"
+#include "agent/notify.h"
+#include "agent/serve.h"
+#include "agent/signals.h"
+#include "agent/source.h"
+#include "agent/stamp.h"
+#include "reconcile/json.h"
+
+enum {
+	READY_MS = 30 * 1000,	/* a first cycle that takes longer keeps systemd waiting no more */
+	SECRET_MAX_BYTES = 4096,
+};
+
+struct agent {
+	struct context *ctx;
+	struct agent_world world;
+	struct arena arena;		/* of the configuration that holds */
+	const struct config *config;	/* NULL: the command line is all there is */
+	struct agent_sync **syncs;	/* those that are gone from the configuration too, as long as they run */
+	size_t count, room;
+	struct arena list;		/* of that array */
+	struct serve *serve;		/* NULL: no sync uses the local service */
+	struct face *face;		/* NULL: --http none */
+	int signals;
+	int64_t began;
+	struct timespec approved;	/* when last */
+	bool ready, stopping;
+};
+
+static size_t sync_count(const struct config *config)
+{
+	return config && config->count ? config->count : 1;
+}
+
+/* ---- whether a configuration can be run ---- */
+
+/* What one sync is compared by with another: where it writes, and under which name. */
+struct claim { const char *sync, *service, *owner; };
+
+static bool check_source(struct context *ctx, struct err *err)
+{
+	struct git_fetch fetch;
+	const char *dir;
+
+	return source_fetch(ctx, &fetch, err) && (fetch.mirror || cli_dir(ctx, &dir, err));
+}
+
+static bool read_claim(struct agent *g, const struct config *config, size_t sync, struct claim *out,
+                       struct faults *faults)
+{
+	struct arena *a = faults->arena;
+	struct settings *s = arena_new(a, struct settings, 1);
+	struct vars vars = { 0 };
+	struct context ctx = *g->ctx;
+	struct endpoint endpoint;
+	size_t errors = faults->errors;
+	struct err err;
+
+	cli_settings(g->ctx, config, sync, a, s, &vars, faults);
+	ctx.settings = s;
+	ctx.arena = a;
+	if (faults->errors > errors)
+		return false;
+	if (!connection_endpoint(&ctx, &endpoint, &err) || !check_source(&ctx, &err))
+		return fault_add(faults, (struct pos){ 0 }, "sync \"%s\": %s",
+		                 s->sync_name ? s->sync_name : "default", err.msg);
+	*out = (struct claim){
+		.sync = s->sync_name ? s->sync_name : "default",
+		.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url,
+		.owner = s->owner ? s->owner : "default",
+	};
+	return true;
+}
+
+/* "Two syncs of one configuration with one service and owner are refused" (design, 6): each would
+ * delete what the other declares. */
+static bool check_claims(const struct claim *claims, size_t count, struct faults *faults)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(claims[i].service, claims[j].service) == 0 &&
+			    strcmp(claims[i].owner, claims[j].owner) == 0)
+				return fault_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service "
+				                 "and one owner, \"%s\": give each an owner of its own",
+				                 claims[j].sync, claims[i].sync, claims[i].owner);
+	return true;
+}
+
+static bool check_config(struct agent *g, const struct config *config, struct faults *faults)
+{
+	size_t count = sync_count(config);
+	struct claim *claims = arena_new(faults->arena, struct claim, count);
+	bool good = true;
+
+	for (size_t i = 0; i < count; i++)
+		good = read_claim(g, config, i, &claims[i], faults) && good;
+	return good && check_claims(claims, count, faults);
+}
+
+static bool uses_local(struct agent *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const char *endpoint = agent_sync_settings(g->syncs[i])->endpoint;
+		if (endpoint && strcmp(endpoint, "local") == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool start_local(struct agent *g, struct err *err)
+{
+	if (g->serve || !uses_local(g))
+		return true;
+	if (!g->ctx->settings->state_dir)
+		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir");
+	if (!serve_start_local(g->ctx->settings->state_dir, &g->serve, err))
+		return err_wrap(err, "the local service");
+	g->world.endpoint = serve_url(g->serve);
+	g->world.token = serve_token(g->serve);
+	return true;
+}
+
+/* ---- the syncs ---- */
+
+static struct agent_sync *find_sync(const struct agent *g, const char *name)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (strcmp(agent_sync_name(g->syncs[i]), name) == 0)
+			return g->syncs[i];
+	return NULL;
+}
+
+static void add_sync(struct agent *g, size_t number)
+{
+	arena_grow(&g->list, g->syncs, g->count, g->room);
+	g->syncs[g->count++] = agent_sync_new(&g->world, g->config, number);
+}
+
+static void drop_over(struct agent *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->count; i++) {
+		if (agent_sync_over(g->syncs[i]))
+			agent_sync_free(g->syncs[i]);
+		else
+			g->syncs[kept++] = g->syncs[i];
+	}
+	g->count = kept;
+}
+
+static const char *read_secret(struct agent *g, const struct settings *s)
+{
+	const char *text;
+	size_t len;
+	struct err err;
+
+	if (!s->hook_secret_file)
+		return NULL;
+	if (file_read(&g->arena, s->hook_secret_file, SECRET_MAX_BYTES, &text, &len, &err)) {
+		text = arena_strndup(&g->arena, text, strcspn(text, "\r\n"));
+		return *text ? text : NULL;
+	}
+	log_error(g->ctx->log, "%s: %s: %s; its webhook is off", s->sync_name, s->hook_secret_file, err.msg);
+	return NULL;
+}
+
+static void give_hooks(struct agent *g)
+{
+	struct face_hook *hooks = arena_new(&g->arena, struct face_hook, g->count + 1);
+	const char **names = arena_new(&g->arena, const char *, g->count + 1);
+
+	for (size_t i = 0; i < g->count; i++) {
+		names[i] = agent_sync_name(g->syncs[i]);
+		hooks[i] = (struct face_hook){ names[i], read_secret(g, agent_sync_settings(g->syncs[i])) };
+	}
+	metrics_keep(g->world.metrics, names, g->count);
+	if (g->face)
+		face_hooks(g->face, hooks, g->count);
+}
+
+/* ---- what the world may know ---- */
+
+static bool all(const struct agent *g, bool (*is)(const struct agent_sync *))
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (!is(g->syncs[i]))
+			return false;
+	return true;
+}
+
+static void publish(struct agent *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf status = BUF_TEXT, metrics = BUF_TEXT;
+	struct node *document = node_map(&a), *list = node_put(&a, document, "syncs", node_list(&a));
+	size_t good = 0;
+
+	for (size_t i = 0; i < g->count; i++) {
+		node_add(&a, list, agent_sync_status(g->syncs[i], &a));
+		good += agent_sync_good(g->syncs[i]);
+	}
+	notify_status("%zu of %zu syncs are as declared", good, g->count);
+	if (!g->face)
+		return;
+	json_write(document, JSON_PRETTY, &status);
+	buf_addc(&status, '\n');
+	metrics_text(g->world.metrics, &metrics);
+	face_publish(g->face, all(g, agent_sync_good), buf_str(&status), buf_str(&metrics));
+}
+
+/* Ready is who has tried: a unit that waits for us finds its workflows there. */
+static void tell_ready(struct agent *g)
+{
+	if (g->ready || (!all(g, agent_sync_tried) && stamp_boot() - g->began < READY_MS))
+		return;
+	g->ready = true;
+	notify_ready();
+}
+
+/* ---- what is asked of it ---- */
+
+static void ask_all(struct agent *g, enum agent_ask what)
+{
+	for (size_t i = 0; i < g->count; i++)
+		agent_sync_ask(g->syncs[i], what);
+}
+
+static void log_faults(struct agent *g, const struct faults *faults)
+{
+	for (size_t i = 0; i < faults->count; i++) {
+		struct fault f = faults->items[i];
+		bool warning = f.warning;
+		f.warning = false;	/* the log says it */
+		(warning ? log_warn : log_error)(g->ctx->log, "%s", fault_line(faults->arena, &f));
+	}
+}
+
+static bool is_declared(const struct config *config, const char *name, size_t *number)
+{
+	*number = 0;
+	return config && config->count ? config_find(config, name, number) : strcmp(name, "default") == 0;
+}
+
+static void apply_config(struct agent *g)
+{
+	size_t number;
+
+	for (size_t i = 0; i < g->count; i++) {
+		if (is_declared(g->config, agent_sync_name(g->syncs[i]), &number))
+			agent_sync_configure(g->syncs[i], g->config, number);
+		else
+			agent_sync_ask(g->syncs[i], ASK_STOP);
+	}
+	for (size_t i = 0; i < sync_count(g->config); i++)
+		if (!find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
+			add_sync(g, i);
+}
+
+/* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */
+static void reload(struct agent *g)
+{
+	struct arena arena = { 0 };
+	struct faults faults = { .arena = &arena };
+	const struct config *config;
+	struct err err;
+
+	notify_reloading();
+	if (!cli_config(g->ctx, &arena, &config, &faults) || !check_config(g, config, &faults)) {
+		log_faults(g, &faults);
+		log_error(g->ctx->log, "the configuration is not taken; the one before it goes on");
+		arena_free(&arena);
+		notify_ready();
+		return;
+	}
+	log_faults(g, &faults);
+	arena_free(&g->arena);
+	g->arena = arena;
+	g->config = config;
+	apply_config(g);
+	if (!start_local(g, &err))
+		log_error(g->ctx->log, "%s", err.msg);
+	give_hooks(g);
+	log_info(g->ctx->log, "the configuration was read again");
+	notify_ready();
+}
+
+static void take_signals(struct agent *g)
+{
+	bool hup = false, asked = false;
+
+	for (int number; (number = signals_next(g->signals)); ) {
+		hup = hup || number == SIGHUP;
+		asked = asked || number == SIGUSR1;
+	}
+	if (hup && !g->stopping)
+		reload(g);
+	if (asked)
+		ask_all(g, ASK_CYCLE);
+}
+
+static void take_approvals(struct agent *g)
+{
+	if (approval_came(g->ctx->settings->state_dir, &g->approved))
+		ask_all(g, ASK_CYCLE);
+}
+
+static void take_hooks(struct agent *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (const char *name; (name = face_hook_next(g->face, &a)); ) {
+		struct agent_sync *s = find_sync(g, name);
+		if (s)
+			agent_sync_ask(s, ASK_HINT);
+	}
+	face_count(g->face, g->world.metrics);
+}
+
+static void stop(struct agent *g)
+{
+	g->stopping = true;
+	notify_stopping();
+	log_info(g->ctx->log, "stopping: what is under way is finished");
+	ask_all(g, ASK_STOP);
+}
+
+/* ---- the loop ---- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Until something comes, but no longer than wait (-1: for ever). */
+static void wait_for(struct agent *g, int64_t wait)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct pollfd *fds = arena_new(&a, struct pollfd, 3 + g->count * AGENT_SYNC_FDS);
+	size_t count = 0;
+
+	fds[count++] = (struct pollfd){ .fd = g->signals, .events = POLLIN };
+	fds[count++] = (struct pollfd){ .fd = g->stopping ? -1 : g->ctx->stop_fd, .events = POLLIN };
+	fds[count++] = (struct pollfd){ .fd = g->face ? face_fd(g->face) : -1, .events = POLLIN };
+	for (size_t i = 0; i < g->count; i++)
+		count += agent_sync_fds(g->syncs[i], fds + count);
+	poll(fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
+}
+
+static bool stop_came(const struct agent *g)
+{
+	struct pollfd p = { .fd = g->ctx->stop_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static int64_t step_all(struct agent *g)
+{
+	int64_t wait = -1;
+
+	for (size_t i = 0; i < g->count; i++)
+		wait = sooner(wait, agent_sync_step(g->syncs[i]));
+	return wait;
+}
+
+/* Whoever watches over us wants to see the loop this often, whether there is anything to do or
+ * not. */
+static int64_t patience(void)
+{
+	int64_t watchdog = notify_watchdog_ms();
+
+	return watchdog > 0 && watchdog < FACE_PATIENCE_MS / 2 ? watchdog : FACE_PATIENCE_MS / 2;
+}
+
+static void loop(struct agent *g)
+{
+	while (g->count > 0) {
+		if (!g->stopping && stop_came(g))
+			stop(g);
+		take_signals(g);
+		take_approvals(g);
+		if (g->face)
+			take_hooks(g);
+		int64_t wait = step_all(g);
+		drop_over(g);
+		publish(g);
+		tell_ready(g);
+		notify_alive();
+		if (g->face)
+			face_alive(g->face, stamp_boot());
+		if (g->count > 0)
+			wait_for(g, sooner(wait, patience()));
+	}
+}
+
+/* ---- beginning and end ---- */
+
+/* The options of our own command line, for the children: whatever beats the configuration here
+ * beats it there. */
+static const char *const *child_words(struct context *ctx)
+{
+	const struct command_line *line = ctx->line;
+	const char **words = arena_new(ctx->arena, const char *, line->given_count + 2);
+	size_t count = 0;
+
+	for (size_t i = 0; i < line->given_count; i++) {
+		const struct given *g = &line->given[i];
+		words[count++] = g->value ? arena_printf(ctx->arena, "--%s=%s", g->name, g->value)
+		                          : arena_printf(ctx->arena, "--%s", g->name);
+	}
+	words[count++] = "--output=json";
+	return words;
+}
+
+static bool begin(struct agent *g, struct err *err)
+{
+	const struct settings *s = g->ctx->settings;
+	struct faults faults = { .arena = &g->arena };
+
+	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !check_config(g, g->config, &faults)) {
+		log_faults(g, &faults);
+		return err_usage(err, "this can't be run");
+	}
+	if (!s->state_dir)
+		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, as HOME is not set");
+	if (!lock_take(s->state_dir, &g->world.lock, err) || !signals_watch(&g->signals, err))
+		return false;
+	if (strcmp(s->http, "none") != 0 && !face_open(s->http, &g->face, err))
+		return err_wrap(err, "--http %s", s->http);
+	for (size_t i = 0; i < sync_count(g->config); i++)
+		add_sync(g, i);
+	give_hooks(g);
+	return start_local(g, err);
+}
+
+static void end(struct agent *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		agent_sync_free(g->syncs[i]);
+	face_close(g->face);
+	serve_stop(g->serve);
+	metrics_free(g->world.metrics);
+	arena_free(&g->list);
+	arena_free(&g->arena);
+	if (g->world.lock >= 0)
+		close(g->world.lock);
+}
+
+bool agent_run(struct context *ctx, struct err *err)
+{
+	CLEANUP(end) struct agent g = {
+		.ctx = ctx, .world = { .ctx = ctx, .metrics = metrics_new(), .words = child_words(ctx), .lock = -1 },
+		.signals = -1, .began = stamp_boot(),
+	};
+
+	if (!begin(&g, err))
+		return false;
+	if (g.face)
+		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", face_url(g.face));
+	loop(&g);
+	return true;
+}

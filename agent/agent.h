@@ -1,0 +1,12 @@
+/* agent.h: the daemon: one loop over all syncs of a configuration, until it is told to stop
+ * (design section 8). */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "agent/cli.h"
+
+/* Runs until SIGTERM or SIGINT came and what was under way has ended; false if it could not
+ * begin. */
+bool agent_run(struct context *ctx, struct err *err);
+
+#endif

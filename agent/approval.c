@@ -1,0 +1,33 @@
+#include "agent/approval.h"
+
+#include <sys/stat.h>
+
+#include "agent/file.h"
+#include "reconcile/arena.h"
+
+static const char *path_in(struct arena *a, const char *state_dir)
+{
+	return arena_printf(a, "%s/approved", state_dir);
+}
+
+bool approval_announce(const char *state_dir, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return file_replace(&a, path_in(&a, state_dir), "", 0, 0600, err);
+}
+
+bool approval_came(const char *state_dir, struct timespec *last)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct timespec before = *last;
+	struct stat st = { 0 };
+
+	stat(path_in(&a, state_dir), &st);
+	*last = st.st_mtim;
+	/* One nanosecond stands for a file that was never there. */
+	if (!last->tv_sec && !last->tv_nsec)
+		last->tv_nsec = 1;
+	return (before.tv_sec || before.tv_nsec) &&
+	       (before.tv_sec != last->tv_sec || before.tv_nsec != last->tv_nsec);
+}

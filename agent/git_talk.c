@@ -1,0 +1,337 @@
+#include "agent/git_talk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/base64.h"
+#include "agent/file.h"
+#include "agent/folder.h"
+#include "reconcile/buf.h"
+
+enum { FETCH_MAX_MIB = 8 << 10 };	/* what one fetch may bring: a disk is finite */
+
+/* ---- who the server is ---- */
+
+/* "SHA256:..." as ssh-keygen -l prints it, without padding. */
+static const char *fingerprint(struct arena *a, const unsigned char *hash, size_t len)
+{
+	const char *text = base64_write(a, hash, len);
+
+	return arena_printf(a, "SHA256:%.*s", (int)strcspn(text, "="), text);
+}
+
+static int port_of(const struct git_url *url)
+{
+	return url->port                         ? url->port :
+	       url->transport == GIT_BY_SSH      ? 22 :
+	       url->transport == GIT_BY_HTTPS    ? 443 : 80;
+}
+
+static const char *host_with_port(const struct git_talk *t)
+{
+	return t->url.port ? arena_printf(t->arena, "%s port %d", t->url.host, t->url.port) : t->url.host;
+}
+
+static const char *hosts_file(const struct git_talk *t)
+{
+	return t->remote->known_hosts_file ? t->remote->known_hosts_file : "a file of known hosts (--known-hosts)";
+}
+
+static int check_host_key(struct git_talk *t, const git_cert_hostkey *cert)
+{
+	enum known_host known = HOST_UNKNOWN;
+	bool raw = cert->type & GIT_CERT_SSH_RAW, hashed = cert->type & GIT_CERT_SSH_SHA256;
+	const char *shown = hashed ? fingerprint(t->arena, cert->hash_sha256, sizeof cert->hash_sha256)
+	                           : "one without a fingerprint";
+
+	if (raw && t->hosts)
+		known = known_hosts_check(t->hosts, t->url.host, port_of(&t->url), cert->hostkey,
+		                          cert->hostkey_len);
+	if (known == HOST_KNOWN)
+		return 0;
+	if (known == HOST_CHANGED)
+		t->why = arena_printf(t->arena, "the host key of %s is another one than in %s: the server shows %s; if that "
+		                      "is right, replace its line there, else somebody stands in between",
+		                      host_with_port(t), hosts_file(t), shown);
+	else if (known == HOST_REVOKED)
+		t->why = arena_printf(t->arena, "the host key of %s, %s, is revoked in %s", host_with_port(t), shown,
+		                      hosts_file(t));
+	else
+		t->why = arena_printf(t->arena, "the host %s is not known: the server shows the key %s; if that is right, "
+		                      "add its line to %s", host_with_port(t), shown, hosts_file(t));
+	return GIT_ECERTIFICATE;
+}
+
+static int check_certificate(git_cert *cert, int valid, const char *host, void *context)
+{
+	struct git_talk *t = context;
+
+	if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2)
+		return check_host_key(t, (const git_cert_hostkey *)cert);
+	/* Left to itself, libgit2 refuses it and says what is wrong with it. */
+	return valid ? 0 : GIT_PASSTHROUGH;
+}
+
+/* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of $HOME.  It gets a
+ * file of ours, so that a server with several keys shows the one we know.  No search path of
+ * libgit2 counts here. */
+static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err)
+{
+	const char *kind, *folder = arena_printf(t->arena, "%s/.ssh", scratch);
+	const char *lines = t->hosts ? known_hosts_lines(t->hosts, t->arena, t->url.host,
+	                                               port_of(&t->url), &kind) : "";
+
+	if (!folder_make(folder, err))
+		return false;
+	if (!file_replace(t->arena, arena_printf(t->arena, "%s/known_hosts", folder), lines, strlen(lines), 0600, err))
+		return err_wrap(err, "%s/known_hosts", folder);
+	setenv("HOME", scratch, 1);
+	return true;
+}
+
+static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
+{
+	const char *file = t->remote->known_hosts_file;
+
+	/* One that is not there knows nobody, and then it is said who wants to be known. */
+	if (file && (access(file, F_OK) == 0 || errno != ENOENT) && !known_hosts_read(file, &t->hosts, err))
+		return err_wrap(err, "the known hosts in %s", file);
+	return offer_hosts(t, scratch, err);
+}
+
+/* ---- who we are ---- */
+
+/* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
+static bool look_at_key(struct git_talk *t, struct err *err)
+{
+	const char *file = t->remote->ssh_key_file;
+
+	if (!file)
+		return true;
+	if (!ssh_key_look(file, &t->key, err))
+		return err_wrap(err, "the key file %s", file);
+	if (t->key.locked)
+		return err_set(err, "the key in %s takes a passphrase, and nobody is here to give it: take a key without "
+		               "one, or leave it to an agent of ssh", file);
+	return true;
+}
+
+static const char *user_of(const struct git_talk *t)
+{
+	return t->url.user ? t->url.user : t->remote->username ? t->remote->username : "git";
+}
+
+static int give_up(struct git_talk *t, const char *why)
+{
+	t->why = why;
+	return GIT_EUSER;
+}
+
+static int give_token(struct git_talk *t, git_credential **out)
+{
+	if (!t->remote->token)
+		return give_up(t, "the server wants a credential: give a token in a file (--git-token-file) or in "
+		               "FLOWSYNC_GIT_TOKEN");
+	if (t->asked > 1)
+		return give_up(t, "the server refuses the token");
+	const char *pair = arena_printf(t->arena, "%s:%s", user_of(t), t->remote->token);
+	t->sent = base64_write(t->arena, pair, strlen(pair));
+	return git_credential_userpass_plaintext_new(out, user_of(t), t->remote->token);
+}
+
+static int give_key(struct git_talk *t, git_credential **out)
+{
+	const char *file = t->remote->ssh_key_file;
+
+	if (file && t->asked > 1)
+		return give_up(t, arena_printf(t->arena, "the server refuses the key in %s for the user %s%s", file, user_of(t),
+		                               t->key.rsa ? "; a key of RSA is signed with SHA-1 here, which today's servers "
+		                                            "do not take: use one of ed25519" : ""));
+	if (file)
+		return git_credential_ssh_key_new(out, user_of(t), NULL, file, NULL);
+	if (!getenv("SSH_AUTH_SOCK"))
+		return give_up(t, "the server wants a key: give --ssh-key FILE, or have an agent of ssh run");
+	if (t->asked > 1)
+		return give_up(t, arena_printf(t->arena, "the server refuses every key of the agent of ssh for the user %s",
+		                               user_of(t)));
+	return git_credential_ssh_key_from_agent(out, user_of(t));
+}
+
+/* libgit2 follows a redirect to another port of the same host even if it is told to follow none. */
+static bool is_ours(struct git_talk *t, const char *url)
+{
+	struct git_url asked;
+	struct err err;
+
+	return git_url_read(t->arena, url, &asked, &err) && asked.transport == t->url.transport &&
+	       port_of(&asked) == port_of(&t->url) && asked.host && strcmp(asked.host, t->url.host) == 0;
+}
+
+static int give_credential(git_credential **out, const char *url, const char *user, unsigned allowed, void *context)
+{
+	struct git_talk *t = context;
+
+	if (!is_ours(t, url))
+		return give_up(t, "the server leads to another one, which wants a credential; give the URL that it leads to");
+	if (allowed & GIT_CREDENTIAL_USERNAME)
+		return git_credential_username_new(out, user_of(t));
+	t->asked++;
+	if (t->url.transport != GIT_BY_SSH && (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT))
+		return give_token(t, out);
+	if (t->url.transport == GIT_BY_SSH && (allowed & GIT_CREDENTIAL_SSH_KEY))
+		return give_key(t, out);
+	return give_up(t, t->url.transport == GIT_BY_SSH ? "the server takes no key for this user"
+	                                                 : "the server takes no user and token (basic authentication)");
+}
+
+/* ---- the conversation ---- */
+
+static int bound_size(const git_indexer_progress *progress, void *context)
+{
+	struct git_talk *t = context;
+
+	if (progress->received_bytes >> 20 < FETCH_MAX_MIB)
+		return 0;
+	return give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
+}
+
+bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
+                    struct git_talk *out, struct err *err)
+{
+	CLEANUP(git_talk_done) struct git_talk t = { .arena = a, .remote = remote };
+
+	if (!git_url_read(a, remote->url, &t.url, err))
+		return false;
+	if (t.url.transport == GIT_BY_SSH && (!look_at_key(&t, err) || !begin_ssh(&t, scratch, err)))
+		return err_wrap(err, "git repository %s", t.url.shown);
+	if (remote->ca_file && git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, remote->ca_file, NULL) < 0)
+		return err_set(err, "git repository %s: the authorities in %s cannot be read; expected certificates in PEM",
+		               t.url.shown, remote->ca_file);
+	*out = t;
+	t.hosts = NULL;
+	return true;
+}
+
+void git_talk_done(struct git_talk *t)
+{
+	known_hosts_free(&t->hosts);
+}
+
+/* "A redirect is never followed with the token" (design section 6). */
+static git_remote_redirect_t redirects(const struct git_talk *t)
+{
+	return t->remote->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
+}
+
+static git_proxy_t proxy(const struct git_talk *t)
+{
+	return t->url.loopback ? GIT_PROXY_NONE : GIT_PROXY_AUTO;
+}
+
+static void set_callbacks(struct git_talk *t, git_remote_callbacks *callbacks)
+{
+	callbacks->credentials = give_credential;
+	callbacks->certificate_check = check_certificate;
+	callbacks->transfer_progress = bound_size;
+	callbacks->payload = t;
+}
+
+git_remote_connect_options git_talk_connecting(struct git_talk *t)
+{
+	git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
+
+	set_callbacks(t, &options.callbacks);
+	options.proxy_opts.type = proxy(t);
+	options.follow_redirects = redirects(t);
+	return options;
+}
+
+git_fetch_options git_talk_fetching(struct git_talk *t)
+{
+	git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
+
+	set_callbacks(t, &options.callbacks);
+	options.proxy_opts.type = proxy(t);
+	options.follow_redirects = redirects(t);
+	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
+	options.update_fetchhead = 0;
+	return options;
+}
+
+/* What a server says may hold anything, our token too, also as it was sent. */
+static const char *clean(const struct git_talk *t, const char *text)
+{
+	CLEANUP(buf_done) struct buf out = BUF(512);
+	const char *token = t->remote->token ? t->remote->token : "", *sent = t->sent ? t->sent : "";
+
+	while (*text && !out.full) {
+		const char *hit = *sent && strncmp(text, sent, strlen(sent)) == 0 ? sent :
+		                  *token && strncmp(text, token, strlen(token)) == 0 ? token : NULL;
+		if (hit)
+			buf_adds(&out, "(masked)");
+		else
+			buf_addc(&out, (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+		text += hit ? strlen(hit) : 1;
+	}
+	while (out.len && out.text[out.len - 1] == ' ')
+		out.text[--out.len] = '\0';
+	return arena_strdup(t->arena, buf_str(&out));
+}
+
+/* mbedTLS's bits of what is wrong with a certificate. */
+enum { CERT_EXPIRED = 0x01, CERT_OTHER_HOST = 0x04, CERT_NOT_TRUSTED = 0x08, CERT_FUTURE = 0x200 };
+
+static const char *of_certificate(const struct git_talk *t, unsigned long bits)
+{
+	const char *what = bits & CERT_NOT_TRUSTED ? "is of an authority that is not known (--git-ca-file)" :
+	                   bits & CERT_EXPIRED     ? "has expired" :
+	                   bits & CERT_FUTURE      ? "is not valid yet" :
+	                   bits & CERT_OTHER_HOST  ? "is for another host (an address counts as a DNS name only)" : NULL;
+
+	return what ? arena_printf(t->arena, "the certificate of %s %s", host_with_port(t), what)
+	            : arena_printf(t->arena, "the certificate of %s is not one to be trusted (0x%lx)", host_with_port(t),
+	                           bits);
+}
+
+static const char *of_status(const struct git_talk *t, int status)
+{
+	if (status == 401 || status == 403)
+		return arena_printf(t->arena, "the server refuses %s (HTTP %d)",
+		                    t->remote->token ? "the token" : "us without a token", status);
+	if (status == 404)
+		return arena_printf(t->arena, "the server knows no such repository, or does not show it%s (HTTP 404)",
+		                    t->remote->token ? " for this token" : " without a token");
+	if (status >= 300 && status < 400)
+		return arena_printf(t->arena, "the server leads elsewhere (HTTP %d), which is not followed with a token; give "
+		                    "the URL that it leads to", status);
+	return arena_printf(t->arena, "the server answers with HTTP %d", status);
+}
+
+static const char *of_library(const struct git_talk *t, int code, const char *text)
+{
+	static const char http_status[] = "unexpected http status code: ";
+	static const char certificate[] = "the SSL certificate is invalid: ";
+	bool here = t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
+	bool none = code == GIT_ENOTFOUND || strstr(text, "could not find repository") ||
+	            strstr(text, "unsupported URL protocol") || strstr(text, "failed to resolve path");
+
+	if (strncmp(text, http_status, strlen(http_status)) == 0)
+		return of_status(t, atoi(text + strlen(http_status)));
+	if (strncmp(text, certificate, strlen(certificate)) == 0)
+		return of_certificate(t, strtoul(text + strlen(certificate), NULL, 16));
+	if (strstr(text, "unexpected redirect"))
+		return of_status(t, 302);
+	if (here && none)
+		return "there is no git repository";
+	return clean(t, text);
+}
+
+bool git_talk_failed(const struct git_talk *t, int code, struct err *err)
+{
+	const git_error *e = git_error_last();
+	const char *said = e && e->message ? e->message : "libgit2 does not say why";
+
+	return err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, code, said));
+}
