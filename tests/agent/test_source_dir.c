@@ -280,7 +280,8 @@ static void a_directory_that_stands_still_is_not_waited_for(void **state)
 static void what_changed_just_now_is_waited_for_until_it_is_stopped(void **state)
 {
 	static const char *const changes[] = {
-		"echo 2 > s/a.yaml", "rm s/a.yaml", "mkdir s/x", "echo x > s/.flowsyncignore", "ln -s a.yaml s/l.yaml",
+		"echo 2 > s/a.yaml", "rm s/a.yaml", "mkdir s/x", "ln -s a.yaml s/l.yaml",
+		"echo x > s/.flowsyncignore",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
@@ -302,10 +303,11 @@ static pid_t change_for_ever(void)
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
-	for (int i = 0; pid == 0; i++)
-		if (rename(i % 2 ? "s/x/a.yaml" : "s/a.yaml", i % 2 ? "s/a.yaml" : "s/x/a.yaml") < 0)
-			_exit(1);
-	return pid;
+	if (pid > 0)
+		return pid;
+	while (rename("s/a.yaml", "s/x/a.yaml") == 0 && rename("s/x/a.yaml", "s/a.yaml") == 0)
+		;
+	_exit(1);
 }
 
 static void what_never_stands_still_is_not_read(void **state)
@@ -320,7 +322,8 @@ static void what_never_stands_still_is_not_read(void **state)
 		all = read_settled(&a, "s", false);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	assert_string_equal(all, "s: changes while it is being read, and did not stand still for 200 ms within 5 s\n");
+	assert_string_equal(all,
+		"s: changes while it is being read, and did not stand still for 200 ms within 5 s\n");
 }
 
 #define IN_DIRECTORY(test)	cmocka_unit_test_setup_teardown(test, enter, leave)

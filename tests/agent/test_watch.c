@@ -619,12 +619,14 @@ static int place_in(const struct history *h, const char *state, int from)
 static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(void **state)
 {
 	struct history *h = mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	const char *seed = getenv("SEED");
+	const char *text = getenv("SEED");
+	unsigned seed = text ? (unsigned)atoi(text) : (unsigned)getpid();
 	int status = -1, at = 0, reads = 0;
 	pid_t pid, ended = 0;
 
 	assert_true(h != MAP_FAILED);
-	sh("rm -r s; mkdir -p s/a s/b/c s/.d0; ln -s .d0 s/d; for i in 0 1 2 3 4; do printf 0 > s/a/$i.yaml; done;"
+	sh("rm -r s; mkdir -p s/a s/b/c s/.d0; ln -s .d0 s/d;"
+	   "for i in 0 1 2 3 4; do printf 0 > s/a/$i.yaml; done;"
 	   /* many files between the others, so that reading takes a while */
 	   "mkdir s/c; cd s/c; seq -f %g.yaml 300 | xargs touch");
 	strcpy(h->states[h->count++], "a/0=0 a/1=0 a/2=0 a/3=0 a/4=0 ");
@@ -632,7 +634,7 @@ static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(voi
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		write_at_random(h, seed ? (unsigned)atoi(seed) : (unsigned)getppid());
+		write_at_random(h, seed);
 	while (ended == 0) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		ended = waitpid(pid, &status, WNOHANG);
@@ -643,7 +645,7 @@ static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(voi
 			reads++;
 		}
 	}
-	print_message("%d states, %d read, seed %u\n", h->count, reads, seed ? (unsigned)atoi(seed) : (unsigned)getpid());
+	print_message("%d states, %d read, seed %u\n", h->count, reads, seed);
 	assert_int_equal(status, 0);
 	assert_int_equal(ended, pid);
 	assert_string_equal(h->states[at], h->states[h->count - 1]);
