@@ -1,5 +1,6 @@
 #include "agent/cycle_run.h"
 #include "agent/job.h"
+#include "agent/stop.h"
 
 enum { JOB_MAX_BYTES = 8 << 20 };
 
@@ -12,7 +13,7 @@ static bool prepare(struct context *ctx, struct err *err)
 
 	for (size_t len; (len = fread(bytes, 1, sizeof bytes, stdin)) > 0; )
 		buf_add(&text, bytes, len);
-	if (!job_read(ctx->arena, buf_str(&text), text.len, job, err))
+	if (!job_read(ctx->arena, buf_str(&text), text.len, job, err) || !stop_watch_hurry(&job->hurry_fd, err))
 		return false;
 	ctx->job = job;
 	ctx->log->sync = job->sync;

@@ -108,6 +108,8 @@ static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
 	const struct job *job = r->ctx->job;
 	struct git_fetch fetch;
 
+	for (size_t i = 0; i < job->warnings.count; i++)
+		fault_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
 	if (job->source_error)
 		fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
 	if (job->commit) {
@@ -207,6 +209,7 @@ static struct cycle_options options_of(struct run *r, bool apply)
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
 		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
 		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
+		.defer = job, .hold = job && job->source_error,
 		.limits = {
 			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
 			.allow_rollback = s->allow_rollback,
@@ -233,7 +236,7 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 
 	meant.limits.approved = memory->approvals.guards;
 	meant.limits.approved_count = memory->approvals.count;
-
+	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->face);

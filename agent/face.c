@@ -150,7 +150,8 @@ static bool is_secret(const char *value, const char *secret)
 	return digest_equal(given, wanted);
 }
 
-static const struct { const char *header, *prefix; } proofs[] = {	/* prefix NULL: the secret itself */
+/* prefix NULL: it is the secret itself. */
+static const struct { const char *header, *prefix; } proofs[] = {
 	{ "X-Hub-Signature-256", "sha256=" },
 	{ "X-Gitea-Signature", "" },
 	{ "X-Signature", "sha256=" },
@@ -180,7 +181,8 @@ static bool is_proven(const struct http_request *request, const char *secret)
 static void refuse_hook(struct hook *h, struct http_response *response)
 {
 	h->refused++;
-	http_detail(response, 401, "expected proof of the hook's secret: a signature of the body, or a token");
+	http_detail(response, 401, "expected proof of the hook's secret: a signature of the body, or a "
+	            "token");
 }
 
 static void answer_hook(struct face *f, struct hook *h, const struct http_request *request,

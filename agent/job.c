@@ -40,7 +40,7 @@ static void read_list(struct arena *a, const struct node *list, struct texts *ou
 
 bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err)
 {
-	struct job job = { 0 };
+	struct job job = { .hurry_fd = -1 };
 	struct node *document;
 
 	if (!json_read(a, bytes, len, &document, err))

@@ -15,6 +15,7 @@ struct job {
 	const char *source_error;		/* why it could not be fetched this time; NULL: it was */
 	struct texts names;			/* only these workflows, those that were deferred; none: all that the settings say */
 	struct texts warnings;			/* of the fetch, for the report */
+	int hurry_fd;				/* stop_watch_hurry()'s; not of the document */
 };
 
 /* The document for a child's stdin, and back; it holds a token. */

@@ -474,21 +474,24 @@ static const struct {
 	{ "reconcile_duration_seconds", "histogram", "How long cycles took.", add_cycle_times },
 	{ "reconcile_total", "counter", "Cycles that ended; result is the outcome in their report.",
 	  add_cycles },
-	{ "objects", "gauge", "Workflows by where the last cycle left them, each in one state; drifted: was found "
-	  "drifted and put right; pending: to be changed, in a cycle that only plans.", add_objects },
+	{ "objects", "gauge", "Workflows by where the last cycle left them, each in one state; "
+	  "drifted: was found drifted and put right; pending: to be changed, in a cycle that only plans.",
+	  add_objects },
 	{ "operations_total", "counter", "Steps that were to change a workflow, by how they ended.",
 	  add_operations },
 	{ "git_requests_total", "counter", "Fetches from a git remote.", add_fetches },
 	{ "git_request_duration_seconds", "histogram", "How long fetches from a git remote took.",
 	  add_fetch_times },
-	{ "git_fetch_fail_total", "counter", "Fetches from a git remote that failed.", add_fetch_failures },
+	{ "git_fetch_fail_total", "counter", "Fetches from a git remote that failed.",
+	  add_fetch_failures },
 	{ "api_requests_total", "counter", "Requests to the workflow service, those sent again included.",
 	  add_requests },
-	{ "api_retries_total", "counter", "Requests to the workflow service that were sent again.", add_retries },
-	{ "webhook_events_total", "counter", "Calls of the sync's webhook; refused: without proof of the secret.",
-	  add_hooks },
-	{ "last_success_timestamp_seconds", "gauge", "When a cycle last ended with exit code 0; 0: none did.",
-	  add_last_success },
+	{ "api_retries_total", "counter", "Requests to the workflow service that were sent again.",
+	  add_retries },
+	{ "webhook_events_total", "counter", "Calls of the sync's webhook; refused: without proof of the "
+	  "secret.", add_hooks },
+	{ "last_success_timestamp_seconds", "gauge", "When a cycle last ended with exit code 0; 0: none "
+	  "did.", add_last_success },
 	{ "guard_blocks_total", "counter", "Cycles that a guard blocked.", add_blocks },
 	{ "suspended", "gauge", "Workflows that their spec says to leave alone.", add_suspended },
 };
@@ -593,5 +596,6 @@ void metrics_process(struct buf *out)
 		add_process(out, "max_fds", "gauge", "Most file descriptors that may be open.",
 		            (double)files.rlim_cur);
 	if (started > 0)
-		add_process(out, "start_time_seconds", "gauge", "When the process started, since 1970.", started);
+		add_process(out, "start_time_seconds", "gauge", "When the process started, since 1970.",
+		            started);
 }

@@ -59,7 +59,7 @@ const struct option option_table[] = {
 	{ "dir", 0, OPTION_PATH, FOR_CYCLE, AT(dir), .argument = "DIR", .key = "syncs.source.dir",
 	  .help = "the directory of specs, instead of the argument" },
 	{ "git", 0, OPTION_GIT, FOR_CYCLE, AT(git), .argument = "URL", .key = "syncs.source.git.url",
-	  .help = "a git repository, instead of a directory" },
+	  .help = "a git repository of specs, not a directory" },
 	{ "branch", 0, OPTION_TEXT, FOR_CYCLE, AT(branch), .argument = "NAME", .key = "syncs.source.git.branch",
 	  .help = "its branch (what its HEAD is)" },
 	{ "tag", 0, OPTION_TEXT, FOR_CYCLE, AT(tag), .argument = "NAME", .key = "syncs.source.git.tag",
@@ -127,7 +127,7 @@ const struct option option_table[] = {
 	{ "interval", 0, OPTION_DURATION, FOR_AGENT, AT(interval_ms), .argument = "DURATION",
 	  .key = "syncs.interval", .otherwise = "2m", .help = "look for drift this often" },
 	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
-	  .otherwise = "127.0.0.1:8485", .help = "tell of health and metrics here; none: nowhere" },
+	  .otherwise = "127.0.0.1:8485", .help = "health and metrics, or none" },
 
 	{ "revision", 0, OPTION_TEXT, FOR_APPROVE, AT(revision), .argument = "REV",
 	  .help = "the revision at which it was blocked" },

@@ -149,6 +149,9 @@ bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
 	if (specs.count != 1)
 		return fault_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
 		                 specs.count);
+	/* Whoever ignores it for a sync sends it by hand all the same. */
+	if (!spec_check_masked(specs.items[0].body, NULL, faults))
+		return false;
 	for (size_t i = 0; i < faults->count; i++) {
 		faults->items[i].warning = false;	/* the log says it */
 		log_warn(ctx->log, "%s", fault_line(ctx->arena, &faults->items[i]));

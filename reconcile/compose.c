@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reconcile/diff.h"
+#include "reconcile/mask.h"
 #include "reconcile/path.h"
 
 struct merge {
@@ -273,6 +274,36 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 		tags = node_put(a, body, "tags", node_list(a));
 	marker_write(a, tags, s->marker);
 	return body;
+}
+
+struct sending {
+	struct arena *arena;
+	const struct compose_sides *sides;
+	struct node *body;		/* as it would be sent; NULL: not made yet */
+	const char *masked;		/* the first; NULL: none yet */
+};
+
+static void is_it_sent(void *context, const struct path *at, const struct node *value)
+{
+	struct sending *s = context;
+	const char *pointer = path_text(s->arena, at);
+
+	if (s->masked)
+		return;
+	if (!s->body)
+		s->body = compose_write(s->arena, s->sides);
+	const struct node *sent = node_at(s->body, pointer);
+	const struct node *there = s->sides->described ? node_at(s->sides->described, pointer) : NULL;
+	if (sent && node_equal(sent, value) && !(there && node_equal(there, value)))
+		s->masked = pointer;
+}
+
+const char *compose_masked(struct arena *a, const struct compose_sides *sides)
+{
+	struct sending s = { .arena = a, .sides = sides };
+
+	mask_each(a, sides->declared, NULL, is_it_sent, &s);
+	return s.masked;
 }
 
 static void add_loss(struct arena *a, const char **text, const char *pointer)

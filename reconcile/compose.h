@@ -31,6 +31,10 @@ struct compose_sides {
 
 struct node *compose_write(struct arena *a, const struct compose_sides *sides);
 
+/* The first place at which compose_write() would send a value that only stands for a masked one
+ * ("(masked #1)") and that the service does not have so already: a JSON Pointer; NULL: none. */
+const char *compose_masked(struct arena *a, const struct compose_sides *sides);
+
 /* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks
  * keep their addresses and flowsync's own tags stay, which no file can say. */
 struct node *compose_whole(struct arena *a, const struct node *declared,

@@ -6,6 +6,8 @@
 #include "reconcile/buf.h"
 #include "reconcile/json.h"
 
+#define STANDS_FOR	"(masked #"
+
 static bool key_tells(const char *key)
 {
 	static const char *const words[] = { "pass", "secret", "token", "key", "cred" };
@@ -198,7 +200,7 @@ struct numbered {
 static void add_number(const struct cover *cover, const struct path *at, const char *secret,
                        size_t len, struct buf *out)
 {
-	buf_addf(out, "(masked #%u)", ((const struct numbered *)cover)->number);
+	buf_addf(out, STANDS_FOR "%u)", ((const struct numbered *)cover)->number);
 }
 
 struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number)
@@ -259,4 +261,43 @@ static const char *without_masked(struct arena *a, const struct node *n, const s
 const char *mask_values(struct arena *a, const struct node *body, const char *text)
 {
 	return without_masked(a, body, mask(a, &workflow_field, body, 1), text);
+}
+
+/* ---- what was shown, taken for the value ---- */
+
+static bool stands_for_secret(const char *text)
+{
+	const char *s = text;
+
+	while ((s = strstr(s, STANDS_FOR))) {
+		s += strlen(STANDS_FOR);
+		size_t digits = strspn(s, "0123456789");
+		if (digits && s[digits] == ')')
+			return true;
+	}
+	return false;
+}
+
+struct hunt {
+	struct arena *arena;
+	const struct node *ignore;
+	void (*found)(void *context, const struct path *at, const struct node *value);
+	void *context;
+};
+
+static void hunt(const struct hunt *h, const struct path *at, const struct node *n)
+{
+	if (path_matches(h->arena, at, h->ignore))
+		return;
+	if (n->kind == NODE_TEXT && stands_for_secret(n->text))
+		h->found(h->context, at, n);
+	for (size_t i = 0; i < n->count; i++)
+		hunt(h, &(struct path){ at, n->entries[i].key, i }, n->entries[i].value);
+}
+
+void mask_each(struct arena *a, const struct node *body, const struct node *ignore,
+               void (*found)(void *context, const struct path *at, const struct node *value),
+               void *context)
+{
+	hunt(&(struct hunt){ a, ignore, found, context }, &(struct path){ 0 }, body);
 }

@@ -47,4 +47,11 @@ const char *mask_text(struct arena *a, const char *secret, const char *text);
  * letters stay: they would match anything. */
 const char *mask_values(struct arena *a, const struct node *body, const char *text);
 
+/* Calls found for each value in body in which "(masked #1)", or another number, stands for a
+ * secret: somebody took it over from what was shown.  What ignore names (JSON Pointers as for
+ * diff_workflow(); NULL: nothing) is passed over, with what is below. */
+void mask_each(struct arena *a, const struct node *body, const struct node *ignore,
+               void (*found)(void *context, const struct path *at, const struct node *value),
+               void *context);
+
 #endif

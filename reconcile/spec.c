@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/mask.h"
 #include "reconcile/normalise.h"
 #include "reconcile/validate.h"
 #include "reconcile/yaml.h"
@@ -52,6 +53,22 @@ static const struct node *unwrap(struct arena *a, const struct node *doc, struct
 	return bare;
 }
 
+static void tell_masked(void *context, const struct path *at, const struct node *value)
+{
+	struct faults *faults = context;
+
+	fault_add(faults, value->at, "%s: found \"(masked #...)\", which stands for a secret that was not shown; "
+	          "write the secret itself", path_text(faults->arena, at));
+}
+
+bool spec_check_masked(const struct node *body, const struct node *ignore, struct faults *faults)
+{
+	size_t before = faults->errors;
+
+	mask_each(faults->arena, body, ignore, tell_masked, faults);
+	return faults->errors == before;
+}
+
 static bool read_document(struct specs *specs, const struct node *doc, struct faults *faults)
 {
 	struct spec spec = { .prune = true };
@@ -64,7 +81,8 @@ static bool read_document(struct specs *specs, const struct node *doc, struct fa
 		return fault_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
 	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
-	if (!validate_workflow(body, VALIDATE_SPEC, faults) || !good)
+	good &= validate_workflow(body, VALIDATE_SPEC, faults);
+	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
 	spec.body = normalise_declared(specs->arena, body);
 	spec.name = node_get_text(spec.body, "name");

@@ -244,6 +244,25 @@ static const struct node *with_left(struct work *w, const struct settlement *par
 	return body;
 }
 
+/* A masked value is good for being ignored, and for nothing else. */
+static void refuse_masked(struct work *w, const struct node *described)
+{
+	struct step *s = w->step;
+	struct marker m = our_marker(w);
+	const char *at = NULL;
+
+	if (s->result == RESULT_PLANNED && w->spec->ignore)
+		at = compose_masked(&w->arena, &(struct compose_sides){
+			.declared = w->spec->body, .described = described, .ignore = w->spec->ignore,
+			.diff = &s->diff, .marker = &m, .whole = w->cycle->options.whole,
+		});
+	if (!at)
+		return;
+	s->result = RESULT_FAILED;
+	s->error = arena_printf(w->cycle->arena, "%s: \"(masked #...)\" stands for a secret that was not shown, "
+	                        "and is never sent; write the secret itself", at);
+}
+
 /* Sets the step by the difference between the spec and what describe gave. */
 static void plan(struct work *w, const struct node *described)
 {
@@ -271,6 +290,7 @@ static void plan(struct work *w, const struct node *described)
 	const struct record *r = remembered(w);
 	decide(w, &parts, tags_are_due(w, &m),
 	       r && r->paused && r->id == s->id && !is_paused(described));
+	refuse_masked(w, described);
 }
 
 static void plan_addition(struct work *w, const char *path, const struct field *f,
@@ -308,6 +328,7 @@ void work_plan_create(struct work *w)
 	/* "A failed fetch plans neither deletes nor creates" (design, 6). */
 	s->result = w->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
 	s->error = w->cycle->options.hold ? WORK_HELD : NULL;
+	refuse_masked(w, NULL);
 }
 
 static enum task_next describe(struct work *w, enum work_state state, int64_t wait_ms,
@@ -335,10 +356,21 @@ static bool tags_never_stay(struct work *w)
 	return !m.body && settle_knows_tags(&w->arena, known_pairs(w), NULL, &m);
 }
 
+/* Of a step that was planned; NULL: nothing stands against it. */
+static const char *why_not(struct work *w)
+{
+	switch (w->step->result) {
+	case RESULT_FAILED:
+	case RESULT_DEFERRED:	return w->step->error;
+	case RESULT_REFUSED:	return refused_words(w);
+	default:		return NULL;
+	}
+}
+
 static void tell_of_look(struct work *w)
 {
 	struct cycle *c = w->cycle;
-	bool write = w->step->result == RESULT_PLANNED;
+	bool write = w->step->action != ACTION_NONE;
 
 	if (w->step->diff.unseen_count) {
 		if (!c->unseen.count)
@@ -412,7 +444,7 @@ static enum task_next looked(struct work *w)
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
 		work_plan_create(w);
-		return ended(w, w->step->result, w->step->error);
+		return ended(w, w->step->result, why_not(w));
 	}
 	if (!op->ok)
 		return failed(w, op);
@@ -431,7 +463,7 @@ static enum task_next looked(struct work *w)
 		           "show it; declare it to keep it", w->step->name, lost);
 	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
 		remember_unchanged(w, w->call.answer);
-	return ended(w, result, result == RESULT_REFUSED ? refused_words(w) : NULL);
+	return ended(w, result, why_not(w));
 }
 
 /* ---- writing ---- */
@@ -531,7 +563,7 @@ static enum task_next described(struct work *w, struct request *next)
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
 		w->record = w->left = NULL;	/* nothing is left of it */
 		work_plan_create(w);
-		return w->cycle->options.hold ? ended(w, w->step->result, w->step->error) : create(w, next);
+		return why_not(w) ? ended(w, w->step->result, why_not(w)) : create(w, next);
 	}
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
@@ -541,7 +573,7 @@ static enum task_next described(struct work *w, struct request *next)
 	w->was_paused |= is_paused(w->call.answer);
 	w->was_draft |= has_status(w->call.answer, "Draft");
 	if (w->step->result != RESULT_PLANNED)
-		return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
+		return ended(w, w->step->result, why_not(w));
 	w->was_paused |= w->to_pause;
 	if (!w->body_differs)
 		return settled(w, &(struct settlement){ .settled = w->step->settled, .refused = w->step->refused }, next);

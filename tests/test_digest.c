@@ -149,6 +149,40 @@ static void a_secret_value_is_salted_with_name_and_place(void **state)
 	assert_string_equal(value(&a, "a", "/steps/s/imageId", "1"), value(&a, "b", "/steps/t/imageId", "1"));
 }
 
+static void a_proof_of_a_secret_is_the_one_of_the_standard(void **state)
+{
+	/* RFC 4231, test cases 2 and 6; the second has a key that is longer than a block. */
+	static const struct { char key[132]; size_t key_len; const char *text, *digest; } cases[] = {
+		{ "Jefe", 4, "what do ya want for nothing?",
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ "", 131, "Test Using Larger Than Block-Size Key - Hash Key First",
+		  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		unsigned char key[132], digest[DIGEST_SIZE];
+		CLEANUP(buf_done) struct buf text = BUF_TEXT;
+		memcpy(key, cases[i].key, sizeof key);
+		if (!*cases[i].key)
+			memset(key, 0xaa, sizeof key);
+		digest_hmac(key, cases[i].key_len, cases[i].text, strlen(cases[i].text), digest);
+		for (size_t k = 0; k < DIGEST_SIZE; k++)
+			buf_addf(&text, "%02x", digest[k]);
+		assert_string_equal(buf_str(&text), cases[i].digest);
+	}
+}
+
+static void digests_are_equal_only_if_every_byte_is(void **state)
+{
+	unsigned char a[DIGEST_SIZE] = { 0 }, b[DIGEST_SIZE] = { 0 };
+
+	assert_true(digest_equal(a, b));
+	for (size_t i = 0; i < DIGEST_SIZE; i++) {
+		b[i] = 1;
+		assert_false(digest_equal(a, b));
+		b[i] = 0;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +194,8 @@ int main(void)
 		cmocka_unit_test(a_list_is_one_place),
 		cmocka_unit_test(a_value_is_known_by_what_it_is),
 		cmocka_unit_test(a_secret_value_is_salted_with_name_and_place),
+		cmocka_unit_test(a_proof_of_a_secret_is_the_one_of_the_standard),
+		cmocka_unit_test(digests_are_equal_only_if_every_byte_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

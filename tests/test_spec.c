@@ -79,6 +79,39 @@ static void the_block_is_read_or_refused_with_its_place(void **state)
 	}
 }
 
+#define SHOWN	": found \"(masked #...)\", which stands for a secret that was not shown; write the secret itself\n"
+
+static void what_was_shown_instead_of_a_secret_is_no_value(void **state)
+{
+	static const struct { const char *yaml, *faults; } cases[] = {
+		{ "name: hello\n" "steps: {s: {imageId: 1, command: c, repository: {url: u, branch: b, token: '(masked #1)'}}}\n",
+		  "s.yaml:2:76: /steps/s/repository/token" SHOWN },
+		{ "name: hello\n" "steps: {s: {imageId: 1, command: 'curl https://(masked #12)@h/'}}\n",
+		  "s.yaml:2:34: /steps/s/command" SHOWN },
+		{ "name: hello\nwatchers: [{webhook: {name: n, url: '(masked #2)', payload: '{}'}, events: {}}]\nsteps: {s: {imageId: 1,"
+		  " command: c, parameters: {env: {TOKEN: '(masked #1)'}}}}\n",
+		  "s.yaml:2:37: /watchers/0/webhook/url" SHOWN "s.yaml:3:63: /steps/s/parameters/env/TOKEN" SHOWN },
+		/* beside other faults */
+		{ "name: '(masked #1)'\n" "tags: 7\n" STEPS, "s.yaml:1:7: /name" SHOWN "s.yaml:2:7: /tags: expected a list, found a number\n" },
+		/* ignored it is not sent */
+		{ "flowsync: {ignore: [/steps/s/command]}\nname: hello\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n", "" },
+		{ "flowsync: {ignore: [/steps/*]}\nname: hello\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n", "" },
+		{ "flowsync: {ignore: [/steps/t]}\nname: hello\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n",
+		  "s.yaml:3:34: /steps/s/command" SHOWN },
+		/* other text */
+		{ "name: hello\nsteps: {s: {imageId: 1, command: '(masked #) (masked 1) masked #1 (masked #1'}}\n", "" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct specs specs = { .arena = &a };
+		struct faults faults = { .arena = &a };
+
+		assert_int_equal(read_file(&specs, "s.yaml", cases[i].yaml, &faults), !*cases[i].faults);
+		assert_string_equal(tree_faults(&a, &faults), cases[i].faults);
+		assert_int_equal(specs.count, !*cases[i].faults);
+	}
+}
+
 static void the_block_says_what_it_says(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -227,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_body_stands_alone_or_under_body),
 		cmocka_unit_test(the_block_is_read_or_refused_with_its_place),
+		cmocka_unit_test(what_was_shown_instead_of_a_secret_is_no_value),
 		cmocka_unit_test(the_block_says_what_it_says),
 		cmocka_unit_test(a_file_without_a_workflow_says_so),
 		cmocka_unit_test(what_stands_beside_body_is_warned_of),

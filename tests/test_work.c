@@ -364,6 +364,64 @@ static void older_versions_are_asked_for_once_a_look(void **state)
 	assert_int_equal(r.f.memory.recalls, 1);
 }
 
+/* ---- what was shown instead of a secret ---- */
+
+#define BASIC(image, ignore, user) "flowsync: {ignore: [" ignore "]}\nname: a\nsteps: {s: {imageId: " image \
+	", command: c}, h: {type: http, method: get, url: u, auth: {type: basic, username: '" user "', password: p}}}\n"
+#define NEVER_SENT "/steps/h/auth/username: \"(masked #...)\" stands for a secret that was not shown, and is never " \
+	"sent; write the secret itself\n"
+
+static void a_masked_value_that_is_ignored_is_never_sent(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const char *ignored = BASIC("7", "/steps/h/auth/username", "(masked #1)");
+
+	run_plan(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	run_sync(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	assert_writes(&r, "");
+	assert_exit(&r, 1);
+	/* That of the service stays. */
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(run_shown(&r, 612, "/steps/h/auth/username"), "\"mine\"");
+	run_sync(&r, ignored);
+	assert_writes(&r, "");
+	/* There is none to stay. */
+	run_put(&r, 612, "/steps/h/auth", "{\"type\":\"no-auth\"}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a replace failed: " NEVER_SENT);
+	assert_writes(&r, "");
+}
+
+/* Somebody synced it once, and it is as bad as it was. */
+static void a_masked_value_that_the_service_has_stops_no_other_change(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"(masked #1)\",\"password\":\"p\"}}}}");
+	run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+	assert_steps(&r, "a patch applied\n");
+}
+
+static void one_that_vanishes_is_not_made_again_with_a_masked_value(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	for (unsigned skip = 0; skip < 2; skip++) {
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = skip, .times = 1, .status = 404 };
+		run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+		assert_steps(&r, "a create failed: " NEVER_SENT);
+		assert_writes(&r, "");
+	}
+}
+
 /* ---- our own tags ---- */
 
 #define TAGLESS "warning: workflow \"a\" does not keep flowsync's tags on this service: it is never pruned, and without " \
@@ -634,6 +692,9 @@ int main(void)
 		cmocka_unit_test(what_is_not_shown_is_named_in_the_step_after_the_cycle),
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
+		cmocka_unit_test(a_masked_value_that_is_ignored_is_never_sent),
+		cmocka_unit_test(a_masked_value_that_the_service_has_stops_no_other_change),
+		cmocka_unit_test(one_that_vanishes_is_not_made_again_with_a_masked_value),
 		cmocka_unit_test(where_tags_are_dropped_and_there_is_no_state_the_report_says_so),
 		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),
 		cmocka_unit_test(tags_that_were_kept_before_are_written_again_on_demand),

@@ -56,6 +56,11 @@ static void answer(void *ctx, const struct http_request *request, struct http_re
 		response->allow = "GET, PUT";
 		response->retry_after = 7;
 	}
+	if (strcmp(request->path, "/typed") == 0) {
+		const char *value = http_header(request, "X-Word");
+		response->type = "text/plain; version=0.0.4";
+		buf_addf(&response->body, " %s", value ? value : "no word");
+	}
 	if (strcmp(request->path, "/endless") == 0)
 		while (!response->body.full)
 			buf_addf(&response->body, "%01000d", 1);
@@ -197,6 +202,29 @@ static void headers_say_what_the_answer_says(void **state)
 	assert_non_null(strstr(all, "\r\n\r\n{\"detail\":\"wrong \\\"1\\\"\"}"));
 }
 
+static void an_answer_has_the_type_it_says_and_none_has_a_body_on_head(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f->listener.port);
+
+	say(fd, "HEAD /typed HTTP/1.1\r\nHost: x\r\nAuthorization: t\r\nConnection: close\r\n\r\n");
+	const char *all = hear(f, fd, NULL);
+	close(fd);
+	assert_non_null(strstr(all, "\r\nContent-Type: text/plain; version=0.0.4\r\n"));
+	assert_non_null(strstr(all, "\r\nContent-Length: 22\r\n"));
+	assert_string_equal(strstr(all, "\r\n\r\n"), "\r\n\r\n");
+}
+
+static void a_header_is_found_in_whatever_case(void **state)
+{
+	struct http_request made_by_hand = { .method = "GET" };
+
+	assert_string_equal(ask(*state, GET("/typed")), "200 GET /typed <> no word");
+	assert_string_equal(ask(*state, "GET /typed HTTP/1.1\r\nHost: x\r\nAuthorization: t\r\nx-wORD: a b\r\n\r\n"),
+	                    "200 GET /typed <> a b");
+	assert_null(http_header(&made_by_hand, "X-Word"));
+}
+
 static void a_body_on_any_verb_keeps_the_connection_in_step(void **state)
 {
 	struct fixture *f = *state;
@@ -258,6 +286,21 @@ static void a_body_has_a_limit(void **state)
 	assert_string_equal(ask(f, "PUT / HTTP/1.1\r\nHost: x\r\nAuthorization: t\r\n"
 	                        "Content-Length: 99999999999\r\n\r\n"),
 	                    "413 {\"detail\":\"the body is larger than 4194304 bytes\"}");
+}
+
+static void a_server_may_take_less_than_others(void **state)
+{
+	struct fixture *f = *state;
+	struct http_options options = { .handler = { f, admit, answer }, .idle_s = 1, .body_max = 3 };
+	struct err err;
+
+	http_server_stop(f->server);
+	assert_true(http_server_start(&options, &f->listener, &f->server, &err));
+	assert_non_null(strstr(upload(f, 3, "t"), "POST / <xxx>"));
+	assert_non_null(strstr(upload(f, 4, "t"), "{\"detail\":\"the body is larger than 3 bytes\"}"));
+	assert_string_equal(ask(f, "PUT / HTTP/1.1\r\nHost: x\r\nAuthorization: t\r\nTransfer-Encoding: chunked\r\n"
+	                        "\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"),
+	                    "413 {\"detail\":\"the body is larger than 3 bytes\"}");
 }
 
 static void headers_have_a_limit(void **state)
@@ -462,6 +505,9 @@ int main(void)
 		SERVED(a_token_is_wanted_before_anything_is_read),
 		SERVED(headers_say_what_the_answer_says),
 		SERVED(a_body_on_any_verb_keeps_the_connection_in_step),
+		SERVED(an_answer_has_the_type_it_says_and_none_has_a_body_on_head),
+		SERVED(a_header_is_found_in_whatever_case),
+		SERVED(a_server_may_take_less_than_others),
 		SERVED(a_body_has_a_limit),
 		SERVED(headers_have_a_limit),
 		SERVED(an_answer_has_a_limit),

@@ -32,6 +32,9 @@ REFUSED = {
     "deep": ("name: a\nsteps: " + "[" * 100 + "]" * 100, "2:71: nested more than 64 deep"),
     "duplicate": (GOOD + "name: b\n", '4:1: duplicate key "name", given first in line 1, column 1'),
     "duplicate-step": (GOOD + "  s: {}\n", '4:3: duplicate key "s", given first in line 3, column 3'),
+    "masked": (step("imageId: 7, command: x, repository: {url: u, branch: b, token: '(masked #1)'}"),
+               '3:70: /steps/s/repository/token: found "(masked #...)", which stands for a secret that was not shown; write the '
+               "secret itself"),
     "merge": ("name: a\n<<: 7\n", '2:5: "<<" merges maps, found a number'),
     "not-ended": ("name: a\nsteps: {s: {imageId: 7\n", '3:1: found something else where "," or "}" was expected'),
     "quote": ("name: \"a\nsteps: {}\n", "1:7: this quoted text does not end"),

@@ -153,6 +153,14 @@ class WriteTest(WorkflowCase):
         self.assertEqual(self.workflow("create", specs / "c.yaml", "-o", "yaml").out, "id: 3\n")
         self.assertEqual(self.service.describe("b")["steps"]["only"]["command"], "make all")
 
+    def test_a_masked_value_is_never_sent_not_even_by_hand(self):
+        specs = self.write({"w.yaml": "flowsync: {ignore: [/steps/s/command]}\nname: w\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n"})
+        said = 'w.yaml:3:34: /steps/s/command: found "(masked #...)", which stands for a secret that was not shown'
+        self.assertIn(said, self.expect(65, "workflow", "create", specs / "w.yaml").err)
+        self.expect(0, "validate", specs)
+        self.assertIn("/steps/s/command", self.expect(1, "sync", specs).out)
+        self.assertEqual(self.service.workflows(), [])
+
     def test_create_shows_a_webhook_address_only_when_asked_to(self):
         specs = self.write({"a.yaml": spec("a", more="triggers: [{webhook: true}]\n"),
                             "b.yaml": spec("b", more="triggers: [{webhook: true}]\n")})
