@@ -424,13 +424,23 @@ static bool no_such_commit(struct visit *v, const struct pick *p, int code, stru
 	                                                                      : "%s is no commit", v->ref->text), "");
 }
 
+/* url.*.insteadOf would lead elsewhere; and when libgit2 looks for it, it leaks memory. */
+static int make_remote(struct visit *v, git_remote **out)
+{
+	git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
+
+	options.repository = v->repository;
+	options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF;
+	return git_remote_create_with_opts(out, v->talk->url.text, &options);
+}
+
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
 static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
 {
 	git_remote_connect_options options = git_talk_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
 	struct advertised all = { 0 };
-	int code = git_remote_create_anonymous(&remote, v->repository, v->talk->url.text);
+	int code = make_remote(v, &remote);
 
 	if (code == 0)
 		code = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
