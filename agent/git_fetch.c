@@ -86,7 +86,8 @@ const char *git_fetch_serve(struct arena *a, const char *document, size_t len)
 
 int64_t git_fetch_limit(const struct git_fetch *f, int64_t timeout_ms)
 {
-	bool first = access(f->mirror, F_OK) != 0;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	bool first = access(arena_printf(&a, "%s/refs/flowsync", f->mirror), F_OK) != 0;
 
 	return first || timeout_ms < LIMIT_MS ? timeout_ms : LIMIT_MS;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/base64.h"
 #include "agent/file.h"
 #include "agent/folder.h"
 #include "reconcile/buf.h"
@@ -13,21 +14,19 @@ enum { FETCH_MAX_MIB = 8 << 10 };	/* what one fetch may bring: a disk is finite 
 
 /* ---- who the server is ---- */
 
-/* "SHA256:..." as ssh-keygen -l prints it. */
+/* "SHA256:..." as ssh-keygen -l prints it, without padding. */
 static const char *fingerprint(struct arena *a, const unsigned char *hash, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	unsigned bits = 0, count = 0;
+	const char *text = base64_write(a, hash, len);
 
-	for (size_t i = 0; i < len; i++) {
-		bits = bits << 8 | hash[i];
-		for (count += 8; count >= 6; count -= 6)
-			buf_addc(&text, digits[bits >> (count - 6) & 63]);
-	}
-	if (count > 0)
-		buf_addc(&text, digits[bits << (6 - count) & 63]);
-	return arena_printf(a, "SHA256:%s", buf_str(&text));
+	return arena_printf(a, "SHA256:%.*s", (int)strcspn(text, "="), text);
+}
+
+static int port_of(const struct git_url *url)
+{
+	return url->port                         ? url->port :
+	       url->transport == GIT_BY_SSH      ? 22 :
+	       url->transport == GIT_BY_HTTPS    ? 443 : 80;
 }
 
 static const char *host_with_port(const struct git_talk *t)
@@ -48,7 +47,7 @@ static int check_host_key(struct git_talk *t, const git_cert_hostkey *cert)
 	                           : "one without a fingerprint";
 
 	if (raw && t->hosts)
-		known = known_hosts_check(t->hosts, t->url.host, t->url.port ? t->url.port : 22, cert->hostkey,
+		known = known_hosts_check(t->hosts, t->url.host, port_of(&t->url), cert->hostkey,
 		                          cert->hostkey_len);
 	if (known == HOST_KNOWN)
 		return 0;
@@ -71,26 +70,24 @@ static int check_certificate(git_cert *cert, int valid, const char *host, void *
 
 	if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2)
 		return check_host_key(t, (const git_cert_hostkey *)cert);
-	if (valid)
-		return 0;
-	t->why = arena_printf(t->arena, "the certificate of %s is not one to be trusted: not for this host, out of date, "
-	                      "or of an authority that is not known (--git-ca-file)", host_with_port(t));
-	return GIT_ECERTIFICATE;
+	/* Left to itself, libgit2 refuses it and says what is wrong with it. */
+	return valid ? 0 : GIT_PASSTHROUGH;
 }
 
-/* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of the user's folder
- * first.  It gets a file of ours, so that a server with several keys shows the one we know. */
+/* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of $HOME.  It gets a
+ * file of ours, so that a server with several keys shows the one we know.  No search path of
+ * libgit2 counts here. */
 static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err)
 {
 	const char *kind, *folder = arena_printf(t->arena, "%s/.ssh", scratch);
 	const char *lines = t->hosts ? known_hosts_lines(t->hosts, t->arena, t->url.host,
-	                                               t->url.port ? t->url.port : 22, &kind) : "";
+	                                               port_of(&t->url), &kind) : "";
 
 	if (!folder_make(folder, err))
 		return false;
 	if (!file_replace(t->arena, arena_printf(t->arena, "%s/known_hosts", folder), lines, strlen(lines), 0600, err))
 		return err_wrap(err, "%s/known_hosts", folder);
-	git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_GLOBAL, scratch);
+	setenv("HOME", scratch, 1);
 	return true;
 }
 
@@ -105,6 +102,21 @@ static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
 }
 
 /* ---- who we are ---- */
+
+/* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
+static bool look_at_key(struct git_talk *t, struct err *err)
+{
+	const char *file = t->remote->ssh_key_file;
+
+	if (!file)
+		return true;
+	if (!ssh_key_look(file, &t->key, err))
+		return err_wrap(err, "the key file %s", file);
+	if (t->key.locked)
+		return err_set(err, "the key in %s takes a passphrase, and nobody is here to give it: take a key without "
+		               "one, or leave it to an agent of ssh", file);
+	return true;
+}
 
 static const char *user_of(const struct git_talk *t)
 {
@@ -124,6 +136,8 @@ static int give_token(struct git_talk *t, git_credential **out)
 		               "FLOWSYNC_GIT_TOKEN");
 	if (t->asked > 1)
 		return give_up(t, "the server refuses the token");
+	const char *pair = arena_printf(t->arena, "%s:%s", user_of(t), t->remote->token);
+	t->sent = base64_write(t->arena, pair, strlen(pair));
 	return git_credential_userpass_plaintext_new(out, user_of(t), t->remote->token);
 }
 
@@ -132,8 +146,9 @@ static int give_key(struct git_talk *t, git_credential **out)
 	const char *file = t->remote->ssh_key_file;
 
 	if (file && t->asked > 1)
-		return give_up(t, arena_printf(t->arena, "the server refuses the key in %s for the user %s, or the file holds "
-		                               "none that can be read without a passphrase", file, user_of(t)));
+		return give_up(t, arena_printf(t->arena, "the server refuses the key in %s for the user %s%s", file, user_of(t),
+		                               t->key.rsa ? "; a key of RSA is signed with SHA-1 here, which today's servers "
+		                                            "do not take: use one of ed25519" : ""));
 	if (file)
 		return git_credential_ssh_key_new(out, user_of(t), NULL, file, NULL);
 	if (!getenv("SSH_AUTH_SOCK"))
@@ -144,10 +159,22 @@ static int give_key(struct git_talk *t, git_credential **out)
 	return git_credential_ssh_key_from_agent(out, user_of(t));
 }
 
+/* libgit2 follows a redirect to another port of the same host even if it is told to follow none. */
+static bool is_ours(struct git_talk *t, const char *url)
+{
+	struct git_url asked;
+	struct err err;
+
+	return git_url_read(t->arena, url, &asked, &err) && asked.transport == t->url.transport &&
+	       port_of(&asked) == port_of(&t->url) && asked.host && strcmp(asked.host, t->url.host) == 0;
+}
+
 static int give_credential(git_credential **out, const char *url, const char *user, unsigned allowed, void *context)
 {
 	struct git_talk *t = context;
 
+	if (!is_ours(t, url))
+		return give_up(t, "the server leads to another one, which wants a credential; give the URL that it leads to");
 	if (allowed & GIT_CREDENTIAL_USERNAME)
 		return git_credential_username_new(out, user_of(t));
 	t->asked++;
@@ -177,10 +204,11 @@ bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, cons
 
 	if (!git_url_read(a, remote->url, &t.url, err))
 		return false;
-	if (t.url.transport == GIT_BY_SSH && !begin_ssh(&t, scratch, err))
-		return false;
+	if (t.url.transport == GIT_BY_SSH && (!look_at_key(&t, err) || !begin_ssh(&t, scratch, err)))
+		return err_wrap(err, "git repository %s", t.url.shown);
 	if (remote->ca_file && git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, remote->ca_file, NULL) < 0)
-		return err_set(err, "the authorities in %s cannot be read; expected certificates in PEM", remote->ca_file);
+		return err_set(err, "git repository %s: the authorities in %s cannot be read; expected certificates in PEM",
+		               t.url.shown, remote->ca_file);
 	*out = t;
 	t.hosts = NULL;
 	return true;
@@ -232,24 +260,39 @@ git_fetch_options git_talk_fetching(struct git_talk *t)
 	return options;
 }
 
-/* What a server says may hold anything, our token too. */
-static const char *clean(struct git_talk const *t, const char *text)
+/* What a server says may hold anything, our token too, also as it was sent. */
+static const char *clean(const struct git_talk *t, const char *text)
 {
 	CLEANUP(buf_done) struct buf out = BUF(512);
-	const char *token = t->remote->token;
-	size_t len = token ? strlen(token) : 0;
+	const char *token = t->remote->token ? t->remote->token : "", *sent = t->sent ? t->sent : "";
 
-	for (; *text && !out.full; text++) {
-		if (len && strncmp(text, token, len) == 0) {
+	while (*text && !out.full) {
+		const char *hit = *sent && strncmp(text, sent, strlen(sent)) == 0 ? sent :
+		                  *token && strncmp(text, token, strlen(token)) == 0 ? token : NULL;
+		if (hit)
 			buf_adds(&out, "(masked)");
-			text += len - 1;
-		} else {
-			buf_addc(&out, (unsigned char)*text < ' ' ? ' ' : *text);
-		}
+		else
+			buf_addc(&out, (unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+		text += hit ? strlen(hit) : 1;
 	}
 	while (out.len && out.text[out.len - 1] == ' ')
 		out.text[--out.len] = '\0';
 	return arena_strdup(t->arena, buf_str(&out));
+}
+
+/* mbedTLS's bits of what is wrong with a certificate. */
+enum { CERT_EXPIRED = 0x01, CERT_OTHER_HOST = 0x04, CERT_NOT_TRUSTED = 0x08, CERT_FUTURE = 0x200 };
+
+static const char *of_certificate(const struct git_talk *t, unsigned long bits)
+{
+	const char *what = bits & CERT_NOT_TRUSTED ? "is of an authority that is not known (--git-ca-file)" :
+	                   bits & CERT_EXPIRED     ? "has expired" :
+	                   bits & CERT_FUTURE      ? "is not valid yet" :
+	                   bits & CERT_OTHER_HOST  ? "is for another host (an address counts as a DNS name only)" : NULL;
+
+	return what ? arena_printf(t->arena, "the certificate of %s %s", host_with_port(t), what)
+	            : arena_printf(t->arena, "the certificate of %s is not one to be trusted (0x%lx)", host_with_port(t),
+	                           bits);
 }
 
 static const char *of_status(const struct git_talk *t, int status)
@@ -269,13 +312,18 @@ static const char *of_status(const struct git_talk *t, int status)
 static const char *of_library(const struct git_talk *t, int code, const char *text)
 {
 	static const char http_status[] = "unexpected http status code: ";
+	static const char certificate[] = "the SSL certificate is invalid: ";
 	bool here = t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
+	bool none = code == GIT_ENOTFOUND || strstr(text, "could not find repository") ||
+	            strstr(text, "unsupported URL protocol") || strstr(text, "failed to resolve path");
 
 	if (strncmp(text, http_status, strlen(http_status)) == 0)
 		return of_status(t, atoi(text + strlen(http_status)));
+	if (strncmp(text, certificate, strlen(certificate)) == 0)
+		return of_certificate(t, strtoul(text + strlen(certificate), NULL, 16));
 	if (strstr(text, "unexpected redirect"))
 		return of_status(t, 302);
-	if (here && code == GIT_ENOTFOUND)
+	if (here && none)
 		return "there is no git repository";
 	return clean(t, text);
 }

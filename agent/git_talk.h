@@ -8,12 +8,15 @@
 #include "agent/git_url.h"
 #include "agent/known_hosts.h"
 #include "agent/mirror.h"
+#include "agent/ssh_key.h"
 
 struct git_talk {
 	struct arena *arena;
 	const struct git_remote_place *remote;
 	struct git_url url;
 	struct known_hosts *hosts;	/* of ssh */
+	struct ssh_key key;		/* of ssh, if one is in a file */
+	const char *sent;		/* the token as it stands in a request; NULL: not sent yet */
 	unsigned asked;			/* how often a credential was wanted */
 	const char *why;		/* what we saw to be wrong ourselves; NULL: nothing */
 };

@@ -24,7 +24,7 @@ struct known_hosts {
 	LIBSSH2_KNOWNHOSTS *of[ARRAY_LEN(kinds)];
 };
 
-static const char revoked_mark[] = "@revoked";
+static const char revoked_mark[] = "@revoked", anybody[] = "anybody";
 
 static void add_line(LIBSSH2_KNOWNHOSTS *to, const char *line)
 {
@@ -44,13 +44,21 @@ static void sort_in(struct known_hosts *h, const char *line)
 			add_line(h->of[i], line);
 }
 
-static void read_line(struct known_hosts *h, const char *line)
+/* Whosever key it was, it is nobody's any more: its hosts may well be the pattern "*". */
+static void revoke(struct known_hosts *h, struct arena *a, const char *line)
+{
+	line += strspn(line, " \t");
+	line += strcspn(line, " \t");
+	add_line(h->revoked, arena_printf(a, "%s%s", anybody, line));
+}
+
+static void read_line(struct known_hosts *h, struct arena *a, const char *line)
 {
 	size_t mark = strlen(revoked_mark);
 
 	line += strspn(line, " \t");
 	if (strncmp(line, revoked_mark, mark) == 0 && strchr(" \t", line[mark]))
-		add_line(h->revoked, line + mark + strspn(line + mark, " \t"));
+		revoke(h, a, line + mark);
 	if (!*line || *line == '@' || *line == '#')
 		return;
 	add_line(h->all, line);
@@ -93,7 +101,7 @@ bool known_hosts_read(const char *path, struct known_hosts **out, struct err *er
 	struct known_hosts *h = make();
 	for (char *rest = arena_strndup(&a, text, len), *line; (line = strsep(&rest, "\n")); ) {
 		line[strcspn(line, "\r")] = '\0';
-		read_line(h, line);
+		read_line(h, &a, line);
 	}
 	*out = h;
 	return true;
@@ -124,7 +132,7 @@ static int check(LIBSSH2_KNOWNHOSTS *list, const char *host, int port, const cha
 enum known_host known_hosts_check(struct known_hosts *h, const char *host, int port,
                                   const char *key, size_t len)
 {
-	if (check(h->revoked, host, port, key, len) == LIBSSH2_KNOWNHOST_CHECK_MATCH)
+	if (check(h->revoked, anybody, 22, key, len) == LIBSSH2_KNOWNHOST_CHECK_MATCH)
 		return HOST_REVOKED;
 	switch (check(h->all, host, port, key, len)) {
 	case LIBSSH2_KNOWNHOST_CHECK_MATCH:	return HOST_KNOWN;

@@ -2,7 +2,7 @@
  * The only file that knows libssh2 is known_hosts.c.
  *
  * Lines whose host is hashed, and such with several hosts, are read; patterns (*.example.com) and
- * authorities (@cert-authority) fit no host. */
+ * authorities (@cert-authority) fit no host.  A key that is @revoked is so for every host. */
 #ifndef AGENT_KNOWN_HOSTS_H
 #define AGENT_KNOWN_HOSTS_H
 

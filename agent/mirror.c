@@ -219,7 +219,7 @@ static int recall(struct arena *a, git_repository *repository, const struct git_
 	return code == GIT_ITEROVER ? 0 : code;
 }
 
-static bool remember(struct visit *v, const char *name, const git_oid *commit, struct err *err)
+static enum outcome remember(struct visit *v, const char *name, const git_oid *commit, struct err *err)
 {
 	CLEANUP(git_repo_close_reference) git_reference *made = NULL;
 	const char *place = place_of(v->arena, v->ref), *before;
@@ -227,12 +227,11 @@ static bool remember(struct visit *v, const char *name, const git_oid *commit, s
 
 	if (recall(v->arena, v->repository, v->ref, &before, &id) == 0 && before) {
 		if (strcmp(before, name) == 0 && git_oid_equal(&id, commit))
-			return true;
+			return DONE;
 		git_reference_remove(v->repository, arena_printf(v->arena, "%s%s", place, before));
 	}
 	return git_reference_create(&made, v->repository, arena_printf(v->arena, "%s%s", place, name), commit, 1,
-	                            NULL) == 0 ||
-	       git_repo_failed("write to the mirror", err);
+	                            NULL) == 0 ? DONE : damaged(err, "what is remembered");
 }
 
 /* A branch moves every day; a tag that does is worth a word. */
@@ -356,7 +355,8 @@ static bool pick_version(struct visit *v, const struct advertised *all, struct p
 /* A server need not give a commit that no ref leads to, so all is fetched that one may lead to it. */
 static bool pick_commit(struct visit *v, struct pick *out, struct err *err)
 {
-	*out = (struct pick){ .name = v->ref->text, .refspecs = { "refs/heads/*", "refs/tags/*" }, .count = 2 };
+	*out = (struct pick){ .name = v->ref->text, .count = 2,
+	                      .refspecs = { "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*" } };
 	return git_oid_fromstr(&out->id, v->ref->text) == 0 ||
 	       err_usage(err, "commit \"%s\": expected 40 hex digits", v->ref->text);
 }
@@ -505,8 +505,9 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 	if (outcome != DONE)
 		return outcome;
 	warn_if_moved(v, p.name, &commit);
-	if (!remember(v, p.name, &commit, err))
-		return FAILED;
+	outcome = remember(v, p.name, &commit, err);
+	if (outcome != DONE)
+		return outcome;
 	revision.name = p.name;
 	*out = revision;
 	return DONE;

@@ -25,7 +25,7 @@ home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_
                       agent/git_repo.c agent/git_repo.h
 home 'libssh2'        agent/known_hosts.c
 home 'sqlite3\.h'     agent/database.c
-home 'nettle/'        reconcile/digest.c
+home 'nettle/'        reconcile/digest.c agent/base64.c
 home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
 home 'systemd/'       agent/notify.c

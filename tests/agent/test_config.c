@@ -130,7 +130,8 @@ static void what_is_wrong_has_its_place(void **state)
 		{ "syncs: [{service: {endpiont: x}}]", "c.yaml:1:20: unknown key \"endpiont\"; did you mean "
 		                                       "\"endpoint\"?" },
 		{ "syncs: [x]", "c.yaml:1:9: syncs: expected a map, found a text" },
-		{ "syncs: [{source: {git: x}}]", "c.yaml:1:19: unknown key \"git\"" },
+		{ "syncs: [{source: {git: x}}]", "c.yaml:1:24: syncs.source.git: expected a map, found a text" },
+		{ "syncs: [{source: {git: {brnach: x}}}]", "c.yaml:1:25: unknown key \"brnach\"; did you mean \"branch\"?" },
 		{ "syncs: [{concurrency: 65}]",
 		  "c.yaml:1:23: syncs.concurrency: \"65\" is not a whole number from 1 to 64" },
 		{ "syncs: [{concurrency: \"8\"}]", "c.yaml:1:23: syncs.concurrency: expected a whole number, found a text" },
