@@ -5,19 +5,22 @@
 # The lists below are the only ones: README, demo and tests come here.
 set -eu
 LC_ALL=C
-export LC_ALL
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL PATH
 
 # One package a word; a|b: either will do.
 for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|libcurl4-gnutls-dev
            libmicrohttpd-dev libgit2-dev libssh2-1-dev libsqlite3-dev libsystemd-dev nettle-dev
            ca-certificates'
-for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind systemd'
+# Of the web server just the program: nothing is to be started for a machine that tests.
+for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind systemd
+           apache2-bin openssh-client openssh-server'
 
 build_headers='yaml.h json-c/json.h curl/curl.h git2.h libssh2.h microhttpd.h sqlite3.h
                systemd/sd-daemon.h nettle/sha2.h'
 test_headers='setjmp.h stdarg.h stddef.h stdint.h cmocka.h'
 build_commands='cc make'
-test_commands='clang git python3 openssl valgrind systemd-analyze'
+test_commands='clang git python3 openssl valgrind systemd-analyze apache2 ssh-agent sshd'
 
 case ${1-} in
 build) packages=$for_build headers=$build_headers commands=$build_commands ;;
@@ -75,7 +78,13 @@ else
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+made_policy=
+tidy() {
+	rm -f "$log"
+	[ -z "$made_policy" ] || $root rm -f $policy
+}
+trap tidy EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
@@ -87,6 +96,18 @@ apt_get() {
 		"$@" >>"$log" 2>&1 </dev/null
 }
 
+# sshd is here to be tested with: the machine is not to serve anybody for our sake, neither now
+# nor after its next start.
+case " $missing " in
+*' openssh-server '*) new_sshd=1 ;;
+*)                    new_sshd= ;;
+esac
+if [ -n "$new_sshd" ] && [ ! -e $policy ]; then
+	made_policy=1
+	printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
+	$root chmod 755 $policy
+fi
+
 echo "Installing with apt${root:+ and sudo}: $missing"
 # One source that can't be reached, often not even Debian's, is no reason to stop: the lists
 # that are there may do.
@@ -95,3 +116,4 @@ if ! apt_get install $missing || [ -n "$(missing_packages)" ]; then
 	tail -n 20 "$log" >&2
 	refuse "apt could not install them (its last words stand above)" "$missing"
 fi
+[ -z "$new_sshd" ] || $root update-rc.d ssh disable >/dev/null 2>&1 || :
