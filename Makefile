@@ -74,13 +74,18 @@ fuzz-%: tests/fuzz/fuzz_%.c
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
-DOCS := README.md LICENSE examples/README.md examples/fields.txt $(wildcard examples/workflows/*)
+units := $(DESTDIR)$(PREFIX)/lib/systemd/system
+DOCS := README.md LICENSE examples/README.md examples/fields.txt $(wildcard examples/workflows/*) \
+        systemd/README.md systemd/notify-reload.conf
+UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 install: all
 	$(Q)install -D -m 755 $(BUILD)/flowsync $(DESTDIR)$(PREFIX)/bin/flowsync
 	$(Q)for f in $(DOCS); do install -D -m 644 $$f $(doc)/$$f || exit 1; done
+	$(Q)for u in $(UNITS); do \
+		sed 's|/usr/local/|$(PREFIX)/|g' systemd/$$u | install -D -m 644 /dev/stdin $(units)/$$u || exit 1; done
 uninstall:
-	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS))
-	$(Q)for d in /examples/workflows /examples ''; do rmdir $(doc)$$d 2>/dev/null || :; done
+	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS)) $(addprefix $(units)/,$(UNITS))
+	$(Q)for d in /examples/workflows /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
 .PHONY: all programs unit test demo fuzz install uninstall help clean

@@ -334,7 +334,8 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 {
 	static const char *version[] = { "version" };
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct log log = { .to = err, .level = LEVEL_INFO };
+	struct log log = { .to = err, .level = LEVEL_INFO,
+	                   .journal = log_is_journal(err, env_get(env, "JOURNAL_STREAM")) };
 	struct context ctx = { .root = root, .arena = &arena, .env = env, .out = out, .err = err,
 	                       .log = &log, .stop_fd = -1 };
 	struct faults faults = { .arena = &arena };

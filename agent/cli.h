@@ -15,13 +15,15 @@ struct command {
 	const char *name;
 	const char *arguments;		/* for help: "PATH..."; NULL: none */
 	const char *summary;		/* one line in the list of commands */
-	const char *help;		/* sentences below the usage line; line breaks do not count; NULL: the summary */
+	/* Sentences below the usage line; line breaks do not count.  NULL: the summary. */
+	const char *help;
 	int least, most;		/* arguments; most -1: any number */
 	unsigned options;		/* the groups it takes beside the global ones */
 	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
 	bool hidden;			/* the program runs it for itself: no help names it; these stand last in a table */
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
-	const struct command *const *commands;	/* sub-commands instead of run, ends with NULL; NULL: none */
+	/* Sub-commands instead of run, ends with NULL; NULL: none. */
+	const struct command *const *commands;
 	bool many;			/* is about all syncs of a configuration; others choose one */
 	/* Called before variables and configuration are read; NULL: nothing is to be done then. */
 	bool (*prepare)(struct context *ctx, struct err *err);
@@ -58,7 +60,8 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
  * and the command line have them; for a command that is about specs, what they are filled in
  * with too.  Errors are added to faults. */
 void cli_settings(const struct context *ctx, const struct config *config, size_t sync,
-                  struct arena *a, struct settings *settings, struct vars *vars, struct faults *faults);
+                  struct arena *a, struct settings *settings, struct vars *vars,
+                  struct faults *faults);
 
 /* Reads the configuration file that command line and variables name; NULL if they name none.
  * False with faults. */
@@ -82,8 +85,9 @@ void cli_help(const struct command *command, const char *path, FILE *out);
 
 /* The command that words begin with below root, as deep as sub-commands go; root itself if there
  * is none.  *used is how many words that took, *path their text. */
-const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
-                               size_t count, size_t *used, const char **path);
+const struct command *cli_find(struct arena *a, const struct command *root,
+                               const char *const *words, size_t count, size_t *used,
+                               const char **path);
 
 /* Of all commands: what main() hands to cli_run(). */
 extern const struct command cli_root;

@@ -32,7 +32,8 @@ static void print_wrapped(const char *text, FILE *out)
 static const char *left_side(struct arena *a, const struct option *o)
 {
 	const char *argument = option_argument(a, o);
-	const char *dashed = arena_printf(a, "--%s%s%s", o->name, argument ? " " : "", argument ? argument : "");
+	const char *dashed = arena_printf(a, "--%s%s%s", o->name, argument ? " " : "",
+	                                  argument ? argument : "");
 
 	if (o->letter)
 		return arena_printf(a, "  -%c, %s", o->letter, dashed);
@@ -90,10 +91,11 @@ static void print_usage(const struct command *command, const char *path, FILE *o
 }
 
 static const char more[] =
-	"flowsync help COMMAND says more.  Each option has a variable too: --token-file is FLOWSYNC_TOKEN_FILE; "
-	"the token itself may stand in FLOWSYNC_TOKEN.\n\n"
-	"Exit codes: 0 done, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 a guard blocked the "
-	"plan, 4 partly done, 5 conflict, 64 usage or configuration, 65 invalid specs, 130 or 143 interrupted.";
+	"flowsync help COMMAND says more.  Each option has a variable too: --token-file is "
+	"FLOWSYNC_TOKEN_FILE; the token itself may stand in FLOWSYNC_TOKEN.\n\n"
+	"Exit codes: 0 done, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 a guard "
+	"blocked the plan, 4 partly done, 5 conflict, 64 usage or configuration, 65 invalid specs, "
+	"130 or 143 interrupted.";
 
 void cli_help(const struct command *command, const char *path, FILE *out)
 {

@@ -4,8 +4,8 @@ static int run(struct context *ctx)
 {
 	const char *path;
 	size_t used;
-	const struct command *command = cli_find(ctx->arena, ctx->root, ctx->arguments, ctx->argument_count,
-	                                         &used, &path);
+	const struct command *command = cli_find(ctx->arena, ctx->root, ctx->arguments,
+	                                         ctx->argument_count, &used, &path);
 	struct err err;
 
 	if (used < ctx->argument_count) {

@@ -95,7 +95,8 @@ static int by_file(const void *a, const void *b)
 	return strcmp(((const struct fetch *)a)->file, ((const struct fetch *)b)->file);
 }
 
-static enum task_next fetch_step(struct task *task, const struct answer *answer, struct request *next);
+static enum task_next fetch_step(struct task *task, const struct answer *answer,
+                                 struct request *next);
 
 static void choose(struct import *im)
 {
@@ -181,7 +182,8 @@ static void write_file(struct fetch *f)
 		fetch_failed(f, &err);
 }
 
-static enum task_next fetch_step(struct task *task, const struct answer *answer, struct request *next)
+static enum task_next fetch_step(struct task *task, const struct answer *answer,
+                                 struct request *next)
 {
 	struct fetch *f = (struct fetch *)task;
 
@@ -220,7 +222,8 @@ static void run_tasks(struct import *im, struct dispatch *dispatch)
 
 static void begin_tasks(struct import *im, struct dispatch *dispatch)
 {
-	dispatch_init(dispatch, (unsigned)im->ctx->settings->concurrency, im->deadline, (uint64_t)drive_now());
+	dispatch_init(dispatch, (unsigned)im->ctx->settings->concurrency, im->deadline,
+	              (uint64_t)drive_now());
 }
 
 static void fetch_all(struct import *im)
@@ -237,7 +240,8 @@ static void fetch_all(struct import *im)
 	if (!left)
 		return;
 	fault_add(&im->faults, (struct pos){ 0 },
-	          "%zu workflow%s not read: it was stopped, or its time was over", left, left == 1 ? " was" : "s were");
+	          "%zu workflow%s not read: it was stopped, or its time was over", left,
+	          left == 1 ? " was" : "s were");
 	im->verdict.step_failed = true;
 }
 
@@ -378,10 +382,10 @@ static int run(struct context *ctx)
 const struct command cmd_import = {
 	.name = "import",
 	.summary = "write existing workflows as spec files",
-	.help = "Writes the workflows of the service as spec files, one each, below the directory that --out\n"
-	        "names, so that a plan over them is empty.  What is secret is left out or masked, and comments\n"
-	        "at the top of each file say where.  No file is overwritten: if one is there already, nothing\n"
-	        "is written.",
+	.help = "Writes the workflows of the service as spec files, one each, below the directory that\n"
+	        "--out names, so that a plan over them is empty.  What is secret is left out or masked,\n"
+	        "and comments at the top of each file say where.  No file is overwritten: if one is\n"
+	        "there already, nothing is written.",
 	.options = FOR_IMPORT | FOR_RESULT,
 	.stops = true,
 	.run = run,

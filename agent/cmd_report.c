@@ -10,7 +10,8 @@
 /* ---- one ---- */
 
 /* What is wrong is told on stdout here: it is what was asked for. */
-static void print_messages(struct context *ctx, const struct node *report, const char *key, const char *word)
+static void print_messages(struct context *ctx, const struct node *report, const char *key,
+                           const char *word)
 {
 	const struct node *list = node_get(report, key);
 
@@ -30,8 +31,9 @@ static void print_heading(struct context *ctx, const struct node *report)
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *sync = node_get_text(report, "sync"), *id = node_get_text(report, "cycle_id");
 
-	buf_addf(&text, "%s, %s of %s: %s, exit code %d", id ? id : "-", node_get_text(report, "mode"),
-	         sync ? sync : "-", node_get_text(report, "outcome"), (int)node_get_int(report, "exit_code", 0));
+	buf_addf(&text, "%s, %s of %s: %s, exit code %d", id ? id : "-",
+	         node_get_text(report, "mode"), sync ? sync : "-", node_get_text(report, "outcome"),
+	         (int)node_get_int(report, "exit_code", 0));
 	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
 	term_add_plain(&plain, buf_str(&text));
 	fprintf(ctx->out, "%s\n\n", buf_str(&plain));

@@ -4,6 +4,7 @@
 
 #include "agent/cli.h"
 #include "agent/folder.h"
+#include "agent/notify.h"
 #include "agent/serve.h"
 #include "agent/token.h"
 
@@ -28,7 +29,8 @@ static bool find_places(const struct context *ctx, struct places *out, struct er
 	return true;
 }
 
-static bool start(struct context *ctx, const struct places *places, struct serve **out, struct err *err)
+static bool start(struct context *ctx, const struct places *places, struct serve **out,
+                  struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	struct serve_options serve = {
@@ -40,7 +42,8 @@ static bool start(struct context *ctx, const struct places *places, struct serve
 
 	if (s->listen && s->unix_path)
 		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
-	if (!(s->token_file ? token_read : token_keep)(ctx->arena, places->token, &serve.token, &exposed, err))
+	if (!(s->token_file ? token_read : token_keep)(ctx->arena, places->token, &serve.token,
+	                                               &exposed, err))
 		return false;
 	if (exposed)
 		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
@@ -63,8 +66,10 @@ static int run(struct context *ctx)
 		err_sys(&err, errno, "write to stdout");
 		return cli_fail(ctx, &err);
 	}
+	notify_ready();
 	while (poll(&stop, 1, -1) < 0 && errno == EINTR)
 		;
+	notify_stopping();
 	return 0;
 }
 

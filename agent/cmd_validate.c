@@ -11,7 +11,8 @@
 
 /* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
  * is certainly a slip. */
-static void read_path(struct arena *a, const char *path, struct source_files *files, struct faults *faults)
+static void read_path(struct arena *a, const char *path, struct source_files *files,
+                      struct faults *faults)
 {
 	size_t before = files->count;
 	struct stat st;
@@ -30,7 +31,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* A file that two paths lead to is read once, or each of its specs would be there twice. */
-static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs, struct faults *faults)
+static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
+                       struct faults *faults)
 {
 	if (files->count)
 		qsort(files->items, files->count, sizeof *files->items, by_name);

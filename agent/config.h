@@ -24,8 +24,8 @@ struct config {
 bool config_read(struct arena *a, const char *path, struct config *out, struct faults *faults);
 
 /* The same for bytes that were read from path; they are kept. */
-bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len, struct config *out,
-                  struct faults *faults);
+bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len,
+                  struct config *out, struct faults *faults);
 
 /* Sets *out to the number of the sync of that name. */
 bool config_find(const struct config *config, const char *name, size_t *out);

@@ -274,8 +274,8 @@ static bool make_file(struct database *d, struct err *err)
 }
 
 /* The user of a database calls from one thread at a time, so sqlite3 needs no locks of its own. */
-static bool connect_to(struct database *d, const char *name, int flags, int patience_ms, sqlite3 **db,
-                       struct err *err)
+static bool connect_to(struct database *d, const char *name, int flags, int patience_ms,
+                       sqlite3 **db, struct err *err)
 {
 	if (sqlite3_open_v2(name, db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		return failed_in(d, *db, err);
@@ -382,7 +382,8 @@ static bool looks_same(const struct looks *a, const struct looks *b)
 {
 	return a->there == b->there && a->alone == b->alone && a->st.st_dev == b->st.st_dev &&
 	       a->st.st_ino == b->st.st_ino && a->st.st_size == b->st.st_size &&
-	       a->st.st_mtim.tv_sec == b->st.st_mtim.tv_sec && a->st.st_mtim.tv_nsec == b->st.st_mtim.tv_nsec;
+	       a->st.st_mtim.tv_sec == b->st.st_mtim.tv_sec &&
+	       a->st.st_mtim.tv_nsec == b->st.st_mtim.tv_nsec;
 }
 
 static void add_uri(const char *path, bool alone, struct buf *out)

@@ -91,7 +91,8 @@ static bool cannot_write(struct err *err)
 
 /* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
  * somebody put there. */
-static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
+                           struct err *err)
 {
 	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
@@ -120,7 +121,8 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 	CLEANUP(close_fd) int fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return cannot_write(err);
-	if (!write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 || rename(fresh, path) < 0) {
+	if (!write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+	    rename(fresh, path) < 0) {
 		cannot_write(err);
 		unlink(fresh);
 		return false;

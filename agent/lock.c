@@ -35,7 +35,8 @@ static const char *read_holder(struct arena *a, int fd)
 
 static bool held(struct arena *a, int fd, const char *dir, struct err *err)
 {
-	err_set(err, "the state directory \"%s\" is in use by another flowsync%s", dir, read_holder(a, fd));
+	err_set(err, "the state directory \"%s\" is in use by another flowsync%s", dir,
+	        read_holder(a, fd));
 	err->kind = ERR_CONFLICT;
 	return false;
 }

@@ -1,18 +1,32 @@
 #include "agent/log.h"
 
 #include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "agent/stamp.h"
 #include "agent/term.h"
 
 enum { LINE_MAX_BYTES = 64 << 10 };
 
-static const struct { const char *word, *color, *prefix; } levels[] = {
-	[LEVEL_ERROR] = { "error", "\033[1;31m", "error: " },
-	[LEVEL_WARN] = { "warn", "\033[1;33m", "warning: " },
-	[LEVEL_INFO] = { "info", "", "" },
-	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: " },
+/* priority: as syslog(3) counts. */
+static const struct { const char *word, *color, *prefix; int priority; } levels[] = {
+	[LEVEL_ERROR] = { "error", "\033[1;31m", "error: ", 3 },
+	[LEVEL_WARN] = { "warn", "\033[1;33m", "warning: ", 4 },
+	[LEVEL_INFO] = { "info", "", "", 6 },
+	[LEVEL_DEBUG] = { "debug", "\033[2m", "debug: ", 7 },
 };
+
+bool log_is_journal(FILE *to, const char *stream)
+{
+	CLEANUP(buf_done) struct buf own = BUF_TEXT;
+	struct stat st;
+
+	if (!stream || fileno(to) < 0 || fstat(fileno(to), &st) != 0)
+		return false;
+	buf_addf(&own, "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return strcmp(buf_str(&own), stream) == 0;
+}
 
 static void add_json(struct buf *line, enum log_level level, const char *sync, const char *text)
 {
@@ -33,11 +47,17 @@ static void add_json(struct buf *line, enum log_level level, const char *sync, c
 	buf_adds(line, "\"}\n");
 }
 
-static void add_text(struct buf *line, enum log_level level, bool color, const char *sync, const char *text)
+/* The journal knows when, and who. */
+static void add_text(struct buf *line, const struct log *log, enum log_level level, const char *text)
 {
-	color = color && *levels[level].color;
-	buf_addf(line, "flowsync: %s%s%s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
-	         color ? "\033[0m" : "", sync ? sync : "", sync ? ": " : "", text);
+	bool color = log->color && !log->journal && *levels[level].color;
+
+	if (log->journal)
+		buf_addf(line, "<%d>", levels[level].priority);
+	else
+		buf_adds(line, "flowsync: ");
+	buf_addf(line, "%s%s%s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
+	         color ? "\033[0m" : "", log->sync ? log->sync : "", log->sync ? ": " : "", text);
 }
 
 static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const char *fmt, va_list ap)
@@ -52,7 +72,7 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 	if (log->format == LOG_JSON)
 		add_json(&line, level, log->sync, buf_str(&plain));
 	else
-		add_text(&line, level, log->color, log->sync, buf_str(&plain));
+		add_text(&line, log, level, buf_str(&plain));
 	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.
 	 * Where even this fails there is nobody left to tell. */
 	fwrite(buf_str(&line), 1, line.len, log->to);

@@ -14,8 +14,12 @@ struct log {
 	enum log_level level;	/* what is less grave is left out */
 	enum log_format format;
 	bool color;		/* of the level's word; text only */
+	bool journal;		/* `to` leads to systemd's journal: a line of text begins with its level for it */
 	const char *sync;	/* that all lines are about; NULL: none in particular */
 };
+
+/* Whether to is what JOURNAL_STREAM in the environment says, "DEVICE:INODE"; NULL: not set. */
+bool log_is_journal(FILE *to, const char *stream);
 
 /* Each writes one line at once; control characters in it are escaped, so that it stays one. */
 void log_error(struct log *log, const char *fmt, ...) PRINTF(2, 3);

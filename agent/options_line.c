@@ -25,7 +25,8 @@ static void unknown_option(struct arena *a, const char *name, struct faults *f)
 	struct near near = { .word = name };
 
 	if (strcmp(name, "token") == 0) {
-		fault_add(f, (struct pos){ 0 }, "--token: a token never stands on a command line, where others can "
+		fault_add(f, (struct pos){ 0 },
+		          "--token: a token never stands on a command line, where others can "
 		          "read it; put it in a file and give --token-file, or set FLOWSYNC_TOKEN");
 		return;
 	}
@@ -34,16 +35,18 @@ static void unknown_option(struct arena *a, const char *name, struct faults *f)
 	for (const struct option *o = option_table; o->name; o++)
 		near_offer(&near, o->name);
 	if (near.best)
-		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?", name, near.best);
+		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?",
+		          name, near.best);
 	else
 		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
 }
 
-static void add_given(struct arena *a, struct command_line *line, const struct option *o, const char *value,
-                      struct faults *f)
+static void add_given(struct arena *a, struct command_line *line, const struct option *o,
+                      const char *value, struct faults *f)
 {
 	if (!value && o->type != OPTION_FLAG) {
-		fault_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name, option_argument(a, o));
+		fault_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name,
+		          option_argument(a, o));
 		return;
 	}
 	arena_grow(a, line->given, line->given_count, line->given_room);
@@ -99,7 +102,8 @@ static bool scan_letters(struct arena *a, const char *arg, const char *next,
 	return false;
 }
 
-void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct faults *f)
+void options_scan(struct arena *a, int argc, char **argv, struct command_line *out,
+                  struct faults *f)
 {
 	bool only_words = false;
 
@@ -127,8 +131,8 @@ static const struct option *find_for(const char *name, unsigned groups)
 	return NULL;
 }
 
-void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
-                       struct settings *s, struct faults *f)
+void options_from_line(struct arena *a, unsigned groups, const char *command,
+                       const struct command_line *line, struct settings *s, struct faults *f)
 {
 	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {
 		const struct option *o = find_for(g->name, groups | FOR_ALL);

@@ -8,7 +8,8 @@
 
 struct progress {
 	struct context *ctx;
-	void (*say)(const void *work, struct buf *line);	/* how far work is; NULL: only waits are told of */
+	/* Says how far work is; NULL: only waits are told of. */
+	void (*say)(const void *work, struct buf *line);
 	const void *work;
 	int64_t told;		/* when a wait was last told of, of drive_now() */
 };

@@ -100,7 +100,8 @@ bool reports_list(struct arena *a, const char *state_dir, const char ***ids, siz
 
 /* ---- reading ---- */
 
-static bool read_document(struct arena *a, const char *path, size_t most, struct node **out, struct err *err)
+static bool read_document(struct arena *a, const char *path, size_t most, struct node **out,
+                          struct err *err)
 {
 	const char *bytes;
 	size_t len;
@@ -116,7 +117,8 @@ bool reports_read(struct arena *a, const char *state_dir, const char *id, const 
 	struct node *document;
 
 	if (!latest && !is_id(id, strlen(id)))
-		return err_set(err, "there is no report \"%s\": expected list, latest or an id from the list", id);
+		return err_set(err, "there is no report \"%s\": expected list, latest or an id from the "
+		               "list", id);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return latest ? err_set(err, "there is no report in \"%s\" yet: sync stores one", folder)
 		              : err_set(err, "there is no report \"%s\" in \"%s\"", id, folder);
@@ -131,8 +133,8 @@ bool reports_read(struct arena *a, const char *state_dir, const char *id, const 
 static bool fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
                  struct err *err);
 
-static bool fits_inside(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
-                        struct err *err)
+static bool fits_inside(struct arena *a, const struct field *f, const struct node *n,
+                        const char *pointer, struct err *err)
 {
 	for (size_t i = 0; f->type != FIELD_OBJECT && i < n->count; i++) {
 		const char *at = n->kind == NODE_LIST ? pointer_add_index(a, pointer, i)
@@ -202,8 +204,8 @@ static bool drop(struct arena *a, const char *folder, const char *id, struct err
 /* Drops those that are too old, or, as long as there are too many, quiet or there at all. */
 enum thinning { TOO_OLD, QUIET, ANY };
 
-static bool thin(struct arena *a, const char *folder, enum thinning which, const char *oldest, const char *newest,
-                 struct ids *ids, struct err *err)
+static bool thin(struct arena *a, const char *folder, enum thinning which, const char *oldest,
+                 const char *newest, struct ids *ids, struct err *err)
 {
 	size_t kept = 0, left = ids->count;
 
@@ -223,7 +225,8 @@ static bool thin(struct arena *a, const char *folder, enum thinning which, const
 	return true;
 }
 
-static bool thin_out(struct arena *a, const char *folder, int64_t now, const char *newest, struct err *err)
+static bool thin_out(struct arena *a, const char *folder, int64_t now, const char *newest,
+                     struct err *err)
 {
 	const char *oldest = stamp_text(a, now - REPORTS_DAYS * DAY_MS);
 	struct ids ids;
@@ -235,7 +238,8 @@ static bool thin_out(struct arena *a, const char *folder, int64_t now, const cha
 
 static bool write_one(struct arena *a, const char *path, const struct buf *text, struct err *err)
 {
-	return file_replace(a, path, buf_str(text), text->len, 0600, err) || err_wrap(err, "report \"%s\"", path);
+	return file_replace(a, path, buf_str(text), text->len, 0600, err) ||
+	       err_wrap(err, "report \"%s\"", path);
 }
 
 bool reports_store(const char *state_dir, const struct node *report, int64_t now, struct err *err)
@@ -247,5 +251,6 @@ bool reports_store(const char *state_dir, const struct node *report, int64_t now
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
 	return folder_make(folder, err) && write_one(&a, path_of(&a, folder, id), &text, err) &&
-	       write_one(&a, path_of(&a, folder, "latest"), &text, err) && thin_out(&a, folder, now, id, err);
+	       write_one(&a, path_of(&a, folder, "latest"), &text, err) &&
+	       thin_out(&a, folder, now, id, err);
 }

@@ -13,7 +13,7 @@ struct rest;
 struct rest_options {
 	const struct endpoint *endpoint;	/* where; kept, not copied */
 	const char *token;		/* sent bare in Authorization; NULL: none */
-	const char *ca_file;		/* a PEM bundle of private authorities, trusted instead of the system's; NULL: those */
+	const char *ca_file;		/* a PEM bundle, trusted instead of the system's; NULL: those */
 	unsigned connections;		/* most requests at a time, at least 1 */
 	size_t answer_max;		/* bytes; 0: REST_ANSWER_MAX */
 	unsigned timeout_ms;		/* of one request; 0: REST_TIMEOUT_MS */

@@ -119,7 +119,9 @@ static bool words_param(struct call *c, const char *name, const char *const *wor
 	return true;
 }
 
-static const char *const execution_words[] = { "Success", "Running", "Stopped", "Stopping", "Failed" };
+static const char *const execution_words[] = {
+	"Success", "Running", "Stopped", "Stopping", "Failed",
+};
 
 static bool page_query(struct call *c, struct page_query *q, unsigned *executions)
 {
@@ -520,8 +522,9 @@ static bool admit(void *ctx, const struct http_request *request, struct http_res
 
 	if (request->authorization && same(request->authorization, api->token))
 		return true;
-	http_detail(response, 401, request->authorization ? "the token in Authorization is not this service's"
-	                                                  : "a token in Authorization is wanted");
+	http_detail(response, 401,
+	            request->authorization ? "the token in Authorization is not this service's"
+	                                   : "a token in Authorization is wanted");
 	return false;
 }
 

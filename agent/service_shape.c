@@ -37,8 +37,8 @@ static const char *webhook_id(struct arena *a, const struct node *trigger, const
 
 /* "[], absent, [{}], [{"cron": null}] all mean manual" (contract, full text, trap 19). */
 static void keep_triggers(struct arena *a, const struct node *list,
-                          const struct stored_workflow *before, void (*uuid)(char out[UUID_LEN + 1]),
-                          struct stored_workflow *out)
+                          const struct stored_workflow *before,
+                          void (*uuid)(char out[UUID_LEN + 1]), struct stored_workflow *out)
 {
 	size_t count = list ? list->count : 0, from = 0;
 	struct stored_trigger *items = arena_new(a, struct stored_trigger, count);
@@ -208,7 +208,8 @@ static void list_env(struct arena *a, struct node *parameters)
  * same. */
 static void fill_image(struct arena *a, struct node *step)
 {
-	int64_t image = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
+	int64_t image = node_get_int(step, "imageId", 0);
+	int64_t version = node_get_int(step, "imageVersionId", 0);
 	const char *label = version ? arena_printf(a, "version-%lld", (long long)version) : "latest";
 
 	fill(a, step, "imageName", node_text(a, arena_printf(a, "image-%lld", (long long)image)));
@@ -227,7 +228,9 @@ static void fill_standard(struct arena *a, struct node *step)
 
 static void fill_step(struct arena *a, struct node *step)
 {
-	static const char *const told[] = { "runConfiguration", "executionParameters", "outputParameters" };
+	static const char *const told[] = {
+		"runConfiguration", "executionParameters", "outputParameters",
+	};
 	struct node *repository = node_get(step, "repository");
 
 	fill(a, step, "type", node_text(a, "standard"));

@@ -22,8 +22,8 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
 /* One workflow in a list; now: milliseconds since 1970. */
 struct node *shape_entry(struct arena *a, const struct stored_workflow *workflow, int64_t now);
 /* What describe gives back; body is workflow's, and is used up. */
-struct node *shape_workflow(struct arena *a, const struct stored_workflow *workflow, struct node *body,
-                            int64_t now);
+struct node *shape_workflow(struct arena *a, const struct stored_workflow *workflow,
+                            struct node *body, int64_t now);
 
 /* What create and update answer: the id, and the addresses of webhooks if there are any. */
 struct node *shape_written(struct arena *a, const struct stored_workflow *workflow);

@@ -207,7 +207,8 @@ static bool read_directory(struct context *ctx, struct source *out, struct fault
 	else if (!S_ISDIR(st.st_mode))
 		err_set(err, "%s: expected a directory of specs, found a file", out->location);
 	else {
-		source_dir_read(ctx->arena, out->location, &out->files, faults);
+		if (!source_dir_settled(ctx->arena, out->location, ctx->stop_fd, &out->files, faults, err))
+			return false;
 		digest_files(&out->files, out->revision.tree);
 		return true;
 	}

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@ struct folder {
 	const struct folder *outer;
 	const char *path;		/* below the source, without slash at the end; "" is the source */
 	const char *real;
+	int fd;
 	struct stat st;
 	const struct ignore *ignore;
 };
@@ -115,7 +117,7 @@ static void walk_folder(struct walk *w, const struct folder *f);
 static void enter_folder(struct walk *w, const struct folder *outer, const char *path,
                          const char *real)
 {
-	struct folder f = { outer, path, real, .ignore = outer ? outer->ignore : NULL };
+	struct folder f = { outer, path, real, .fd = -1, .ignore = outer ? outer->ignore : NULL };
 
 	/* Before what is in it, so that a change meanwhile is one between two looks. */
 	if (stat(real, &f.st) < 0)
@@ -165,7 +167,7 @@ static void walk_entry(struct walk *w, const struct folder *f, const struct dire
 	if (entry->d_type == DT_REG && !is_spec)
 		return;
 	const char *path = below(w, f->path, entry->d_name), *real = below(w, f->real, entry->d_name);
-	if (lstat(real, &st) < 0) {
+	if (fstatat(f->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT && !ignore_matches(f->ignore, path, entry->d_type == DT_DIR))
 			fault_errno(w, name_of(w, path));
 		return;
@@ -224,6 +226,7 @@ static void walk_folder(struct walk *w, const struct folder *f)
 	struct folder here = *f;
 	struct dirent *entry;
 
+	here.fd = dir ? dirfd(dir) : -1;
 	here.ignore = dir ? read_rules(w, f) : f->ignore;
 	add_entry(w, SOURCE_FOLDER, f->path, f->real, &f->st, here.ignore);
 	if (!dir) {

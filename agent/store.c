@@ -26,9 +26,11 @@ enum statement {
 };
 
 static const char *const sql[] = {
-	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by) VALUES(?1, ?2, ?3, ?4, ?5)",
+	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by)"
+	        " VALUES(?1, ?2, ?3, ?4, ?5)",
 	[ADD_BODY] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
-	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook) VALUES(?1, ?2, ?3, ?4)",
+	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook)"
+	                " VALUES(?1, ?2, ?3, ?4)",
 	[ADD_TAG] = "INSERT INTO workflow_tag(workflow, position, name) VALUES(?1, ?2, ?3)",
 	[PUT] = "UPDATE workflow SET name = ?1, status = ?2, created = ?3, updated = ?4, modified_by = ?5"
 	        " WHERE id = ?6",
@@ -39,7 +41,8 @@ static const char *const sql[] = {
 	[DROP_TAGS] = "DELETE FROM workflow_tag WHERE workflow = ?1",
 	[GET] = COLUMNS " WHERE id = ?1",
 	[GET_BODY] = "SELECT body FROM workflow_body WHERE workflow = ?1",
-	[GET_TRIGGERS] = "SELECT cron, webhook FROM workflow_trigger WHERE workflow = ?1 ORDER BY position",
+	[GET_TRIGGERS] = "SELECT cron, webhook FROM workflow_trigger WHERE workflow = ?1"
+	                 " ORDER BY position",
 	[GET_TAGS] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
 	[COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
 	[PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
@@ -223,7 +226,8 @@ bool store_drop(struct store *s, int64_t id, struct err *err)
 
 /* ---- reading ---- */
 
-static bool get_triggers(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
+static bool get_triggers(struct store *s, struct arena *a, struct stored_workflow *w,
+                         struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_TRIGGERS);
 	struct stored_trigger *items = NULL;

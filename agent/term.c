@@ -46,7 +46,8 @@ static int width_of(FILE *f, const char *columns)
 	return width < WIDTH_LEAST || width > WIDTH_MOST ? WIDTH : (int)width;
 }
 
-void term_init(struct term *t, enum color choice, const struct term_hints *hints, FILE *out, FILE *err)
+void term_init(struct term *t, enum color choice, const struct term_hints *hints, FILE *out,
+               FILE *err)
 {
 	*t = (struct term){
 		.out_color = wants_color(choice, hints, out),

@@ -18,7 +18,8 @@ struct term {
 /* What environ says of it; NULL: not set. */
 struct term_hints { const char *no_color, *term, *columns; };
 
-void term_init(struct term *t, enum color choice, const struct term_hints *hints, FILE *out, FILE *err);
+void term_init(struct term *t, enum color choice, const struct term_hints *hints, FILE *out,
+               FILE *err);
 
 /* Appends text as one harmless line: control characters, bytes that are no UTF-8 and the
  * characters that turn the direction of writing come out as \n, \x1b, \u202e. */

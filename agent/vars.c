@@ -36,7 +36,8 @@ void vars_add_map(struct arena *a, const char *what, const struct node *n, struc
 	}
 }
 
-static void add_file(struct arena *a, const char *path, struct var_list *vars, struct faults *faults)
+static void add_file(struct arena *a, const char *path, struct var_list *vars,
+                     struct faults *faults)
 {
 	struct yaml_docs docs;
 	const char *bytes;
@@ -56,7 +57,8 @@ static void add_file(struct arena *a, const char *path, struct var_list *vars, s
 }
 
 /* The text is not shown: what has no "=" in it may be a value, and that a secret. */
-static void add_set(struct arena *a, const struct settings *s, struct var_list *vars, struct faults *faults)
+static void add_set(struct arena *a, const struct settings *s, struct var_list *vars,
+                    struct faults *faults)
 {
 	for (size_t i = 0; i < s->set.count; i++) {
 		const char *text = s->set.items[i], *eq = strchr(text, '=');

@@ -92,3 +92,17 @@ void arena_free(struct arena *a)
 	}
 	*a = (struct arena){ 0 };
 }
+
+void arena_join(struct arena *a, struct arena *from)
+{
+	struct arena_page **end = &a->pages;
+
+	if (!a->pages) {
+		*a = *from;
+	} else {
+		while (*end)
+			end = &(*end)->older;
+		*end = from->pages;
+	}
+	*from = (struct arena){ 0 };
+}

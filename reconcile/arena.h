@@ -21,6 +21,8 @@ char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnul
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) __attribute__((returns_nonnull));
 void arena_free(struct arena *a);
+/* Gives all that lives in `from` to a; from is empty then. */
+void arena_join(struct arena *a, struct arena *from);
 
 #define arena_new(a, type, n)	((type *)arena_alloc(a, n, sizeof(type), alignof(type)))
 

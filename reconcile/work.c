@@ -848,7 +848,7 @@ static void hand_over(struct work *w, enum work_state state)
 	w->tries = 0;
 	/* of the arena that went with the look */
 	w->settled_tag = NULL;
-	w->record = w->left = NULL;
+	w->record = w->left = w->before = w->observed = NULL;
 	w->cycle->to_do++;
 	dispatch_add(w->cycle->dispatch, &w->task);
 }

@@ -195,7 +195,8 @@ static void keep_tags(struct fake *f, struct node *tags)
 	tags->count = kept;
 }
 
-static struct node *show(struct fake *f, const struct node *body, const struct node *old, int64_t id)
+static struct node *show(struct fake *f, const struct node *body, const struct node *old,
+                         int64_t id)
 {
 	struct arena *a = &f->arena;
 	struct node *n = node_copy(a, body), *steps = node_get(n, "steps");
@@ -622,7 +623,8 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 	cycle_done(&cycle);
 }
 
-const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs, struct cycle_options options)
+const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs,
+                      struct cycle_options options)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct faults faults = { .arena = a };

@@ -9,12 +9,20 @@ make -s install DESTDIR="$root" PREFIX=/usr
 find "$root" -type f | sed "s|^$root||" | sort
 "$root/usr/bin/flowsync" version
 for file in bin/flowsync share/doc/flowsync/README.md share/doc/flowsync/LICENSE \
-            share/doc/flowsync/examples/README.md share/doc/flowsync/examples/fields.txt; do
+            share/doc/flowsync/examples/README.md share/doc/flowsync/examples/fields.txt \
+            share/doc/flowsync/systemd/README.md share/doc/flowsync/systemd/notify-reload.conf \
+            lib/systemd/system/flowsync-sync.timer; do
 	[ -f "$root/usr/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 for file in examples/workflows/*; do
 	cmp "$file" "$root/usr/share/doc/flowsync/$file"
 done
+
+# Units know where the program is.
+for unit in flowsync flowsync-sync flowsync-serve; do
+	grep -q '^ExecStart=/usr/bin/flowsync ' "$root/usr/lib/systemd/system/$unit.service"
+done
+if grep /usr/local "$root"/usr/lib/systemd/system/*; then exit 1; fi
 
 # A stranger's file in our folder stays, and its folder with it.
 touch "$root/usr/share/doc/flowsync/stranger"

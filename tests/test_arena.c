@@ -35,6 +35,19 @@ static void nothing_at_all_is_not_null(void **state)
 	assert_non_null(arena_new(&a, int, 0));
 }
 
+static void what_is_joined_lives_as_long_as_the_other(void **state)
+{
+	for (int filled = 0; filled < 4; filled++) {
+		CLEANUP(arena_free) struct arena a = { 0 }, b = { 0 };
+		const char *x = filled & 1 ? arena_strdup(&a, "x") : "", *y = filled & 2 ? arena_strdup(&b, "y") : "";
+		memset(arena_new(&b, char, filled << 16), 'b', filled << 16);
+		arena_join(&a, &b);
+		arena_free(&b);
+		assert_string_equal(arena_printf(&a, "%s%s", x, y), ((const char *[]){ "", "x", "y", "xy" })[filled]);
+		assert_string_equal(arena_strdup(&b, "again"), "again");
+	}
+}
+
 static void texts_are_copied(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -82,6 +95,7 @@ int main(void)
 		cmocka_unit_test(memory_comes_zeroed_and_aligned),
 		cmocka_unit_test(more_than_a_page_can_be_had),
 		cmocka_unit_test(nothing_at_all_is_not_null),
+		cmocka_unit_test(what_is_joined_lives_as_long_as_the_other),
 		cmocka_unit_test(texts_are_copied),
 		cmocka_unit_test(a_growing_array_keeps_what_it_has),
 		cmocka_unit_test(it_can_be_used_again_after_it_was_freed),

@@ -156,7 +156,8 @@ static void what_may_be_lost_is_what_is_neither_shown_nor_declared(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		const char *lost = compose_may_lose(&a, tree_json(&a, rows[i].declared), tree_json(&a, rows[i].described));
+		const char *lost = compose_may_lose(&a, tree_json(&a, rows[i].declared),
+		                                    tree_json(&a, rows[i].described));
 
 		assert_string_equal(lost ? lost : "nothing", rows[i].lost ? rows[i].lost : "nothing");
 	}

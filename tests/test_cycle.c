@@ -377,7 +377,8 @@ static void one_that_vanishes_is_not_made_again_by_a_cycle_that_holds_back(void 
 static void somebody_else_heals_it(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_DESCRIBE && f->requests > 2)
-		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId", node_int(&f->arena, 1));
+		node_put(&f->arena, node_at(fake_find(f, 612)->shown, "/steps/s"), "imageId",
+		         node_int(&f->arena, 1));
 }
 
 static void one_that_became_equal_since_the_plan_is_not_written(void **state)

@@ -14,16 +14,17 @@ static const char *changes(struct arena *a, const struct diff *diff)
 
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct change *c = &diff->items[i];
-		text = arena_printf(a, "%s%s %s %d:%d %s -> %s\n", text, change_op_word(c->op), c->path, c->at.line,
-		                    c->at.col, tree_text(a, c->from), tree_text(a, c->to));
+		text = arena_printf(a, "%s%s %s %d:%d %s -> %s\n", text, change_op_word(c->op),
+		                    c->path, c->at.line, c->at.col, tree_text(a, c->from),
+		                    tree_text(a, c->to));
 	}
 	for (size_t i = 0; i < diff->unseen_count; i++)
 		text = arena_printf(a, "%sunseen %s\n", text, diff->unseen[i]);
 	return text;
 }
 
-static struct diff compared(struct arena *a, const struct node *declared, const struct node *observed,
-                            const char *ignore)
+static struct diff compared(struct arena *a, const struct node *declared,
+                            const struct node *observed, const char *ignore)
 {
 	struct diff diff;
 
@@ -349,8 +350,10 @@ static void large_sets_are_compared_in_reasonable_time(void **state)
 	struct node *declared = node_map(&a), *observed = node_map(&a), *x = node_list(&a), *y = node_list(&a);
 
 	for (size_t i = 0; i < COUNT; i++) {
-		node_put(&a, node_add(&a, x, node_map(&a)), "name", node_text(&a, arena_printf(&a, "tag-%zu", i)));
-		node_put(&a, node_add(&a, y, node_map(&a)), "name", node_text(&a, arena_printf(&a, "tag-%zu", COUNT - i)));
+		node_put(&a, node_add(&a, x, node_map(&a)), "name",
+		         node_text(&a, arena_printf(&a, "tag-%zu", i)));
+		node_put(&a, node_add(&a, y, node_map(&a)), "name",
+		         node_text(&a, arena_printf(&a, "tag-%zu", COUNT - i)));
 	}
 	node_put(&a, declared, "tags", x);
 	node_put(&a, observed, "tags", y);
@@ -420,8 +423,9 @@ static const char *reasons(struct arena *a, const struct three *t, struct diff *
 		.sealed = digest_seal(a, key, declared),
 	}, diff);
 	for (size_t i = 0; i < diff->count; i++)
-		text = arena_printf(a, "%s%s %s %s%s\n", text, change_op_word(diff->items[i].op), diff->items[i].path,
-		                    reason_word(diff->items[i].reason), diff->items[i].whole ? " whole" : "");
+		text = arena_printf(a, "%s%s %s %s%s\n", text, change_op_word(diff->items[i].op),
+		                    diff->items[i].path, reason_word(diff->items[i].reason),
+		                    diff->items[i].whole ? " whole" : "");
 	return text;
 }
 
@@ -433,8 +437,9 @@ static void check_three(const struct three *cases, size_t count)
 		const char *got = reasons(&a, &cases[i], &diff);
 
 		if (strcmp(got, cases[i].changes) != 0)
-			fail_msg("record %s, declared %s, observed %s\nexpected\n%sgot\n%s", cases[i].record ? cases[i].record
-			         : "(none)", cases[i].declared, cases[i].observed, cases[i].changes, got);
+			fail_msg("record %s, declared %s, observed %s\nexpected\n%sgot\n%s",
+			         cases[i].record ? cases[i].record : "(none)", cases[i].declared,
+			         cases[i].observed, cases[i].changes, got);
 		assert_int_equal(diff.removes, strstr(got, " whole") != NULL);
 	}
 }

@@ -112,7 +112,8 @@ static const struct field *field_at(const char *pointer)
 
 static const char *value(struct arena *a, const char *name, const char *pointer, const char *json)
 {
-	return digest_value(a, name, pointer, NULL, NULL, field_at(pointer), json ? tree_json(a, json) : NULL);
+	return digest_value(a, name, pointer, NULL, NULL, field_at(pointer),
+	                    json ? tree_json(a, json) : NULL);
 }
 
 static void a_value_is_known_by_what_it_is(void **state)
@@ -146,7 +147,8 @@ static void a_secret_value_is_salted_with_name_and_place(void **state)
 	assert_string_not_equal(one, value(&a, "b", "/steps/s/repository/token", "\"one\""));
 	assert_string_not_equal(one, value(&a, "a", "/steps/t/repository/token", "\"one\""));
 	/* What is none is the same everywhere. */
-	assert_string_equal(value(&a, "a", "/steps/s/imageId", "1"), value(&a, "b", "/steps/t/imageId", "1"));
+	assert_string_equal(value(&a, "a", "/steps/s/imageId", "1"),
+	                    value(&a, "b", "/steps/t/imageId", "1"));
 }
 
 static void a_proof_of_a_secret_is_the_one_of_the_standard(void **state)

@@ -13,7 +13,8 @@ struct work {
 	struct buf seen;
 };
 
-static enum task_next work_step(struct task *task, const struct answer *answer, struct request *next)
+static enum task_next work_step(struct task *task, const struct answer *answer,
+                                struct request *next)
 {
 	struct work *w = (struct work *)task;
 

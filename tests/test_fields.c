@@ -96,7 +96,8 @@ static void every_field_of_the_contract_has_its_row(void **state)
 		assert_int_equal(f->type, rows[i].type);
 		assert_int_equal(f->only, rows[i].only);
 		assert_int_equal(f->need, rows[i].need);
-		assert_string_equal(f->otherwise ? f->otherwise : "none", rows[i].otherwise ? rows[i].otherwise : "none");
+		assert_string_equal(f->otherwise ? f->otherwise : "none",
+		                    rows[i].otherwise ? rows[i].otherwise : "none");
 	}
 }
 
@@ -138,7 +139,8 @@ static void the_kind_is_told_by_the_word_of_the_variant(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		assert_int_equal(field_kind(row(&a, cases[i].pointer, ALL_KINDS), tree_json(&a, cases[i].value), 128),
+		assert_int_equal(field_kind(row(&a, cases[i].pointer, ALL_KINDS),
+		                            tree_json(&a, cases[i].value), 128),
 		                 cases[i].kind);
 	}
 }
@@ -165,7 +167,8 @@ static void own_tags_are_told_by_how_they_begin(void **state)
 static void check_rows(const struct field *outer)
 {
 	assert_true(outer->type == FIELD_OBJECT ||
-	            (strcmp(outer->fields[0].name, outer->type == FIELD_MAP ? "*" : "[]") == 0 && !outer->fields[1].name));
+	            (strcmp(outer->fields[0].name, outer->type == FIELD_MAP ? "*" : "[]") == 0 &&
+	             !outer->fields[1].name));
 	if (outer->variant)
 		assert_non_null(field_child(outer, outer->variant, ALL_KINDS)->words);
 	for (const struct field *f = outer->fields; f->name; f++) {

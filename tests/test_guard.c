@@ -15,8 +15,10 @@ static const char *told(struct arena *a, struct guard_facts facts, const struct 
 	facts.owned_names = facts.delete_names = facts.missing_names = names;
 	const struct guards g = guards_check(a, &facts, limits);
 	for (size_t i = 0; i < g.count; i++)
-		text = arena_printf(a, "%s%s: %s, %s%s%s\n", text, g.items[i].name, g.items[i].limit, g.items[i].value,
-		                    g.items[i].message ? ": " : "", g.items[i].message ? g.items[i].message : "");
+		text = arena_printf(a, "%s%s: %s, %s%s%s\n", text, g.items[i].name,
+		                    g.items[i].limit, g.items[i].value,
+		                    g.items[i].message ? ": " : "",
+		                    g.items[i].message ? g.items[i].message : "");
 	bool any = strstr(text, "; if that is meant") || strstr(text, "--allow-recreate");
 	assert_int_equal(g.blocked, any);
 	return text;
@@ -108,7 +110,8 @@ static void a_share_blocks_when_it_is_over_its_limit(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		if (blocks(cases[i].what, cases[i].part, cases[i].whole, cases[i].percent) != cases[i].blocks)
-			fail_msg("%d: %zu of %zu, %d %%", cases[i].what, cases[i].part, cases[i].whole, cases[i].percent);
+			fail_msg("%d: %zu of %zu, %d %%", cases[i].what, cases[i].part,
+			         cases[i].whole, cases[i].percent);
 }
 
 static void what_blocks_says_what_why_and_how_to_go_on(void **state)

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* Reads bytes from a block of exactly their size, so that a sanitizer sees a step too far. */
-static bool read_exact(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
+static bool read_exact(struct arena *a, const char *bytes, size_t len, struct node **out,
+                       struct err *err)
 {
 	char *block = malloc(len ? len : 1);
 

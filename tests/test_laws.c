@@ -68,7 +68,8 @@ static const struct field *choice(struct maker *m, const struct field *object, u
 	return chosen;
 }
 
-static bool wanted(struct maker *m, const struct field *f, const struct field *chosen, unsigned kind)
+static bool wanted(struct maker *m, const struct field *f, const struct field *chosen,
+                   unsigned kind)
 {
 	bool step_name = (f->flags & FIELD_STEP) ||
 	                 (f->fields && f->type == FIELD_LIST && (f->fields->flags & FIELD_STEP));
@@ -143,7 +144,9 @@ static struct node *make(struct maker *m, const struct field *f, unsigned kind)
 			return make_steps(m, f);
 		n = node_map(m->arena);
 		for (unsigned i = below(m, 4); i > 0; i--)
-			node_put(m->arena, n, arena_printf(m->arena, "%s_%u", below(m, 3) ? "KEY" : "PLAIN", below(m, 4)),
+			node_put(m->arena, n,
+			         arena_printf(m->arena, "%s_%u", below(m, 3) ? "KEY" : "PLAIN",
+			                      below(m, 4)),
 			         make(m, f->fields, kind));
 		return n;
 	case FIELD_LIST:
@@ -179,7 +182,8 @@ static bool may_stay(const struct field *object, const struct field *f, const st
 {
 	const char *method = node_get_text(declared, "method");
 
-	if (!f || (f->only && !(f->only & kind)) || (f->flags & FIELD_FILLED) || (object->flags & FIELD_CLOSED))
+	if (!f || (f->only && !(f->only & kind)) || (f->flags & FIELD_FILLED) ||
+	    (object->flags & FIELD_CLOSED))
 		return false;
 	if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
 		return false;
@@ -302,8 +306,8 @@ static void after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost(void *
 
 enum { HABIT_ROUNDS = 40, EDITS = 4 };
 
-/* What may be kept of a value of field f, whatever is written: what the service itself would take, as it is carried over where
- * nobody declares it. */
+/* What may be kept of a value of field f, whatever is written: what the service itself would
+ * take, as it is carried over where nobody declares it. */
 static const char *kept_json(struct maker *m, const struct field *f, const struct node *n)
 {
 	bool may_go = !f->need && !f->one_of;
@@ -333,7 +337,8 @@ static struct fake_habit some_habit(struct maker *m, const struct node *body)
 		depth++;
 	}
 	const char *json = kept_json(m, f, n);
-	bool vital = (f->flags & (FIELD_NAME | FIELD_CLOSED)) || f->variant || (depth && strcmp(strrchr(pointer, '/'), "/type") == 0);
+	bool vital = (f->flags & (FIELD_NAME | FIELD_CLOSED)) || f->variant ||
+	             (depth && strcmp(strrchr(pointer, '/'), "/type") == 0);
 	return json && !vital && depth ? (struct fake_habit){ pointer, json } : (struct fake_habit){ 0 };
 }
 

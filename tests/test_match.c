@@ -170,7 +170,8 @@ static void a_rename_takes_its_record_along(void **state)
 	run_put(&r, 612, "/steps/greet/command", "\"other\"");
 	run_sync(&r, RENAME("old", "new", "8"));
 	assert_steps(&r, "new replace applied\n");
-	assert_string_equal(run_changes(&r), "replace /name declared\nreplace /steps/greet/imageId declared\n"
+	assert_string_equal(run_changes(&r),
+	                    "replace /name declared\nreplace /steps/greet/imageId declared\n"
 	                    "replace /steps/greet/command drift\nremove /metadata undeclared\n");
 	assert_said(&r, "");
 	assert_int_equal(r.f.memory.records.count, 1);
@@ -245,7 +246,8 @@ static void deletes_wait_for_what_is_to_be_made(void **state)
 		sync_with(&r, spec, &prune);
 		assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
 		assert_int_equal(r.report.steps[1].result, RESULT_DEFERRED);
-		assert_string_equal(r.report.steps[1].error, "waits for a create or a rename that has not succeeded");
+		assert_string_equal(r.report.steps[1].error,
+		                    "waits for a create or a rename that has not succeeded");
 		assert_non_null(fake_find(&r.f, 612));
 		sync_with(&r, spec, &prune);
 		assert_int_equal(r.report.steps[1].result, RESULT_APPLIED);

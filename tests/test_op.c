@@ -306,7 +306,8 @@ static void every_refusal_becomes_one_sentence(void **state)
 
 		op_describe_init(&call, &a, 12, "nightly");
 		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun: it was stopped, or its time was over");
-		assert_string_equal(play(&a, &call.op.task, script, 1), "describe_workflow /workflows/12\ndone\n");
+		assert_string_equal(play(&a, &call.op.task, script, 1),
+		                    "describe_workflow /workflows/12\ndone\n");
 		assert_false(call.op.ok);
 		assert_int_equal(call.op.status, cases[i].status);
 		assert_int_equal(call.op.refused, cases[i].status == 401);
@@ -366,14 +367,17 @@ static void update_and_acts_ask_for_what_the_contract_says(void **state)
 	struct op_call call;
 
 	op_update_init(&call, &a, 12, "n", tree_json(&a, BODY));
-	assert_string_equal(play(&a, &call.op.task, empty, 1), "update_workflow /workflows/12 " BODY "\ndone\n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "update_workflow /workflows/12 " BODY "\ndone\n");
 	assert_true(call.op.ok);
 	op_act_init(&call, &a, OP_DELETE, 12, "n");
 	assert_string_equal(play(&a, &call.op.task, empty, 1), "delete_workflow /workflows/12\ndone\n");
 	op_act_init(&call, &a, OP_PAUSE, 12, "n");
-	assert_string_equal(play(&a, &call.op.task, empty, 1), "pause_workflow /workflows/12/pause {}\ndone\n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "pause_workflow /workflows/12/pause {}\ndone\n");
 	op_act_init(&call, &a, OP_RESUME, 12, "n");
-	assert_string_equal(play(&a, &call.op.task, empty, 1), "resume_workflow /workflows/12/resume {}\ndone\n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "resume_workflow /workflows/12/resume {}\ndone\n");
 	assert_true(call.op.ok);
 }
 
@@ -412,7 +416,8 @@ static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
 	list.op.task.stopped = true;
 	assert_int_equal(op_list_step(&list, &answer, &next), TASK_DONE);
 	assert_false(list.op.ok);
-	assert_string_equal(list.op.err.msg, "list workflows: it was stopped, or its time was over, before page 2");
+	assert_string_equal(list.op.err.msg,
+	                    "list workflows: it was stopped, or its time was over, before page 2");
 }
 
 int main(void)

@@ -32,7 +32,9 @@ static void what_is_retained_stands_where_it_stood(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *body = tree_json(&a, cases[i].body);
 
-		record_retain(&a, body, tree_json(&a, "{\"a\":1,\"b\":{\"c/d\":{\"e\":2,\"f\":3}}}"), cases[i].path);
+		record_retain(&a, body,
+		              tree_json(&a, "{\"a\":1,\"b\":{\"c/d\":{\"e\":2,\"f\":3}}}"),
+		              cases[i].path);
 		assert_string_equal(tree_text(&a, body), cases[i].retained);
 	}
 }

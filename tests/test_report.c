@@ -25,7 +25,8 @@ static void check_row(const struct field *f, const struct node *n, const char *w
 		known |= strcmp(f->words[i], n->text) == 0;
 	if (!known)
 		fail_msg("%s: the word \"%s\" is not in the table", where, n->text);
-	for (const struct field *child = f->fields; child && child->name && f->type == FIELD_OBJECT; child++)
+	for (const struct field *child = f->fields; child && child->name && f->type == FIELD_OBJECT;
+	     child++)
 		if (child->need && !node_get(n, child->name))
 			fail_msg("%s: \"%s\" is missing", where, child->name);
 	for (size_t i = 0; i < n->count; i++) {
@@ -282,7 +283,8 @@ static void what_was_left_out_counts_as_what_it_was(void **state)
 	struct node *tree = report_tree(&a, &report);
 	assert_int_equal(node_get(tree, "errors")->count, 0);
 	assert_int_equal(node_get(tree, "warnings")->count, FAULTS_MAX / 2 + 1);
-	assert_string_equal(node_get_text(node_at(tree, "/warnings/500"), "message"), "500 more are not shown");
+	assert_string_equal(node_get_text(node_at(tree, "/warnings/500"), "message"),
+	                    "500 more are not shown");
 	faults.left_out = 1;
 	assert_string_equal(node_get_text(node_at(report_tree(&a, &report), "/warnings/500"), "message"), "1 more is not shown");
 	fault_add(&faults, (struct pos){ 0 }, "e");

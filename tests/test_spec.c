@@ -13,7 +13,8 @@
 
 static const struct vars none = { 0 };
 
-static bool read_file(struct specs *specs, const char *name, const char *yaml, struct faults *faults)
+static bool read_file(struct specs *specs, const char *name, const char *yaml,
+                      struct faults *faults)
 {
 	return specs_read(specs, &none, name, yaml, strlen(yaml), faults);
 }
@@ -161,8 +162,10 @@ static void what_stands_beside_body_is_warned_of(void **state)
 	struct specs specs = { .arena = &a };
 	struct faults faults = { .arena = &a };
 
-	assert_true(read_file(&specs, "s.yaml", "kind: x\nbody:\n  name: hello\n  " STEPS "flowsync: {}\n", &faults));
-	assert_string_equal(tree_faults(&a, &faults), "warning: s.yaml:1:1: \"kind\" stands beside body: and is not read, "
+	assert_true(read_file(&specs, "s.yaml",
+	                      "kind: x\nbody:\n  name: hello\n  " STEPS "flowsync: {}\n", &faults));
+	assert_string_equal(tree_faults(&a, &faults),
+	                    "warning: s.yaml:1:1: \"kind\" stands beside body: and is not read, "
 	                    "as the service's own tool does not read it\n");
 	assert_int_equal(specs.count, 1);
 }
@@ -173,8 +176,10 @@ static void one_bad_document_does_not_hide_the_others(void **state)
 	struct specs specs = { .arena = &a };
 	struct faults faults = { .arena = &a };
 
-	assert_false(read_file(&specs, "s.yaml", HELLO "---\nname: b\n---\nname: c\nname: d\n" STEPS "---\nname: e\n" STEPS
-	                       "x: 1\n---\n---\nname: f\n" STEPS, &faults));
+	assert_false(read_file(&specs, "s.yaml",
+	                       HELLO "---\nname: b\n---\nname: c\nname: d\n" STEPS
+	                             "---\nname: e\n" STEPS "x: 1\n---\n---\nname: f\n" STEPS,
+	                       &faults));
 	assert_string_equal(tree_faults(&a, &faults),
 	    "s.yaml:4:1: workflow: \"steps\" is missing\n"
 	    "s.yaml:7:1: duplicate key \"name\", given first in line 6, column 1\n"

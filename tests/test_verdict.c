@@ -51,7 +51,8 @@ static struct verdict both(const struct verdict *x, const struct verdict *y)
  * the only rows that another one changes. */
 static bool changes(const struct verdict *x, const struct verdict *y)
 {
-	return (x->step_failed && !x->applied && y->applied) || (y->step_failed && !y->applied && x->applied) ||
+	return (x->step_failed && !x->applied && y->applied) ||
+	       (y->step_failed && !y->applied && x->applied) ||
 	       (x->pending && !x->detailed && y->detailed) || (y->pending && x->detailed);
 }
 

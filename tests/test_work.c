@@ -188,7 +188,8 @@ static void what_is_filled_in_where_a_key_went_is_no_habit(void **state)
 static void whether_a_hidden_key_went_cannot_be_seen(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .hides_options = true } };
-	const char *bare = "name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b}}}\n";
+	const char *bare =
+		"name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b}}}\n";
 
 	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
 	run_sync(&r, bare);
@@ -280,7 +281,8 @@ static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(
 		assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/s/repository/token declared\n"
 		                                                  : "add /steps/s/repository/token adopted\n");
 		assert_writes(&r, "update 612\n");
-		assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent, "/steps/s/repository/token")),
+		assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent,
+		                                            "/steps/s/repository/token")),
 		                    "\"two\"");
 		lose(&r, kind);
 		run_sync(&r, TOKEN("7", "two"));
@@ -349,7 +351,8 @@ static void older_versions_of_a_file_are_a_record(void **state)
 	run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
 	r.f.memory.older = before.items[0].body;
 	run_sync(&r, TOKEN("8", "one"));
-	assert_string_equal(run_changes(&r), "replace /steps/s/imageId declared\nremove /metadata undeclared\n");
+	assert_string_equal(run_changes(&r),
+	                    "replace /steps/s/imageId declared\nremove /metadata undeclared\n");
 	assert_said(&r, "");
 	assert_writes(&r, "update 612\n");
 }
@@ -482,7 +485,8 @@ static void tags_that_were_kept_before_are_written_again_on_demand(void **state)
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "update 612\n");
 	assert_int_equal(r.report.steps[0].reason, REASON_ADOPTED);
-	assert_string_equal(r.report.steps[0].note, "equal already: flowsync's tags are put on it, as --mark asks");
+	assert_string_equal(r.report.steps[0].note,
+	                    "equal already: flowsync's tags are put on it, as --mark asks");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
 	assert_null(r.report.steps[0].note);
@@ -666,7 +670,8 @@ static void what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_trut
 	assert_string_equal(run_changes(&r), "replace /steps/greet/imageId adopted\nremove /steps/greet/resources/instanceTypeId adopted\n"
 	                    "remove /retryOptions adopted\n");
 	assert_string_equal(run_shown(&r, 612, "/steps/greet/command"), "\"other\"");
-	assert_string_equal(run_shown(&r, 612, "/watchers"), "[{\"user\":\"u\",\"events\":{\"fail\":true}}]");
+	assert_string_equal(run_shown(&r, 612, "/watchers"),
+	                    "[{\"user\":\"u\",\"events\":{\"fail\":true}}]");
 	assert_string_equal(run_shown(&r, 612, "/steps/greet/resources"), "{\"storage\":\"9GB\"}");
 	assert_string_equal(run_shown(&r, 612, "/retryOptions"), "null");
 	run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .whole = true });

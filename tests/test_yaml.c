@@ -335,8 +335,8 @@ static void what_a_stranger_can_make_large_has_a_limit(void **state)
 
 	buf_adds(&text, "a: &a [1,1,1,1,1,1,1,1,1]\n");
 	for (char c = 'b'; c < 'j'; c++)
-		buf_addf(&text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1,
-		         c - 1, c - 1, c - 1, c - 1, c - 1);
+		buf_addf(&text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1,
+		         c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
 	assert_bomb(&text, "w.yaml:6:11: more than 200000 values in one file, "
 	            "aliases counted as what they stand for\n");
 
@@ -365,7 +365,8 @@ static void many_keys_take_no_long_time(void **state)
 	buf_adds(&text, "k7: 2\n");
 	assert_false(yaml_read(&a, name, text.text, text.len, &docs, &faults));
 	assert_int_equal(faults.count, 1);
-	assert_string_equal(faults.items[0].message, "duplicate key \"k7\", given first in line 8, column 1");
+	assert_string_equal(faults.items[0].message,
+	                    "duplicate key \"k7\", given first in line 8, column 1");
 }
 
 /* The tree that JSON text stands for, written as YAML. */

@@ -227,7 +227,9 @@ static void help_names_each_option_once_in_80_columns(void **state)
 		no_line_is_wider_than_80(r.out);
 		for (const struct option *o = option_table; o->name; o++) {
 			const char *argument = option_argument(&a, o);
-			const char *text = arena_printf(&a, " --%s%s%s ", o->name, argument ? " " : "", argument ? argument : "");
+			const char *text = arena_printf(&a, " --%s%s%s ", o->name,
+			                                argument ? " " : "",
+			                                argument ? argument : "");
 			assert_int_equal(occurrences(r.out, text), (o->groups & cases[i].groups) ? 1 : 0);
 		}
 	}

@@ -402,7 +402,8 @@ static void long_histories_are_read_to_the_limit_and_soon(void **state)
 
 	for (int i = 0; i < 2000; i++) {
 		const char *text = arena_printf(&a, "v%d\n", i / 4);
-		buf_addf(&import, "commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1\nx\n", 1000000000 + i);
+		buf_addf(&import, "commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1\nx\n",
+		         1000000000 + i);
 		for (int j = 0; i == 0 && j < 300; j++)
 			buf_addf(&import, "M 644 inline specs/f%03d.yaml\ndata 2\nx\n", j);
 		buf_addf(&import, "M 644 inline specs/long.yaml\ndata %zu\n%s", strlen(text), text);
@@ -423,7 +424,8 @@ static void long_histories_are_read_to_the_limit_and_soon(void **state)
 	assert_string_equal(buf_str(&heard.text) + heard.text.len - 6, "[v300]");
 	buf_reset(&heard.text);
 	for (int j = 0; j < 20; j++)
-		assert_true(history_versions(h, arena_printf(&a, "long/specs/f%03d.yaml", j + 100), hear, &heard, &err));
+		assert_true(history_versions(h, arena_printf(&a, "long/specs/f%03d.yaml", j + 100),
+		                             hear, &heard, &err));
 	assert_int_equal(heard.text.len, 20 * strlen("[x]"));
 	assert_true(now() - start < 10);
 	buf_done(&heard.text);

@@ -492,7 +492,8 @@ static void a_unix_socket_is_its_owners_and_never_stolen(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(folder), 0);
 	assert_false(listen_unix(path, &second, &err));
-	assert_string_equal(err.msg, arena_printf(&a, "listen on \"%s\": No such file or directory", path));
+	assert_string_equal(err.msg,
+	                    arena_printf(&a, "listen on \"%s\": No such file or directory", path));
 	assert_false(listen_unix(arena_printf(&a, "/%0200d", 1), &second, &err));
 	assert_int_equal(err.kind, ERR_USAGE);
 }

@@ -256,8 +256,10 @@ static void the_last_of_two_holds(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct settings s;
 
-	assert_string_equal(read_line(&a, ALL_GROUPS, "--concurrency 3 --concurrency 5 --stage a --stage b",
-	                              no_env, &s), "");
+	assert_string_equal(read_line(&a, ALL_GROUPS,
+	                              "--concurrency 3 --concurrency 5 --stage a --stage b", no_env,
+	                              &s),
+	                    "");
 	assert_int_equal(s.concurrency, 5);
 	assert_string_equal(s.stage, "b");
 }

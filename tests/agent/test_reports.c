@@ -210,12 +210,15 @@ static void those_of_nothing_to_do_go_first_but_for_the_newest(void **state)
 	store(f, start + 200 * hour, true);
 	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 1 0", from_to(f, REPORTS_MAX, 3)));
 	store(f, start + 201 * hour, true);
-	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 4 3 1 0", from_to(f, REPORTS_MAX + 1, 6)));
+	assert_string_equal(listed(f),
+	                    arena_printf(&f->arena, "%s 4 3 1 0", from_to(f, REPORTS_MAX + 1, 6)));
 	store(f, start + 202 * hour, false);
-	assert_string_equal(listed(f), arena_printf(&f->arena, "66 65 %s 4 3 1 0", from_to(f, REPORTS_MAX - 1, 6)));
+	assert_string_equal(listed(f), arena_printf(&f->arena, "66 65 %s 4 3 1 0",
+	                                            from_to(f, REPORTS_MAX - 1, 6)));
 	store(f, start + 203 * hour, false);
 	store(f, start + 204 * hour, true);
-	assert_string_equal(listed(f), arena_printf(&f->arena, "68 67 66 %s 4 3 1", from_to(f, REPORTS_MAX - 1, 6)));
+	assert_string_equal(listed(f), arena_printf(&f->arena, "68 67 66 %s 4 3 1",
+	                                            from_to(f, REPORTS_MAX - 1, 6)));
 }
 
 static void what_is_older_than_a_month_goes(void **state)
@@ -264,7 +267,8 @@ static void a_folder_that_cannot_be_used_is_said(void **state)
 
 	write_file(f->dir, "");
 	assert_false(reports_store(f->dir, make(f, start, false), start, &err));
-	assert_string_equal(err.msg, arena_printf(&f->arena, "make the folder \"%s\": File exists", f->dir));
+	assert_string_equal(err.msg,
+	                    arena_printf(&f->arena, "make the folder \"%s\": File exists", f->dir));
 	assert_false(reports_list(&f->arena, f->dir, &ids, &count, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "reports in \"%s/reports\": Not a directory", f->dir));
 }

@@ -210,17 +210,20 @@ static void without_a_connection_nothing_was_sent(void **state)
 	CLEANUP(client_done) struct client no_socket = { .endpoint.unix_socket = "/nonexistent/socket" };
 	char host[100] = "http://";
 
-	client_open(&refused, arena_printf(&refused.arena, "http://127.0.0.1:%d", ntohs(address.sin_port)));
+	client_open(&refused,
+	            arena_printf(&refused.arena, "http://127.0.0.1:%d", ntohs(address.sin_port)));
 	assert_unsent(&refused, arena_printf(&refused.arena, "connection refused by 127.0.0.1:%d",
 	                                     ntohs(address.sin_port)), false);
 
 	/* A label of more than 63 letters: no resolver has to be asked. */
 	memset(host + 7, 'x', 70);
 	client_open(&nowhere, host);
-	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7), false);
+	assert_unsent(&nowhere, arena_printf(&nowhere.arena, "could not resolve host %s", host + 7),
+	              false);
 
 	client_open(&no_socket, "http://localhost");
-	assert_unsent(&no_socket, "could not connect to /nonexistent/socket: No such file or directory", false);
+	assert_unsent(&no_socket,
+	              "could not connect to /nonexistent/socket: No such file or directory", false);
 
 	/* A queue of length 0 with one in it: further ones are neither taken nor refused. */
 	assert_int_equal(listen(fd, 0), 0);
@@ -242,7 +245,8 @@ static void a_service_that_went_away_refuses_the_next_connection(void **state)
 	client_open(&c, arena_printf(&c.arena, "http://127.0.0.1:%s", mortal.name));
 	assert_int_equal(ask(&c, OP_CREATE, "/echo", "{}").status, 200);
 	badserver_stop(&mortal);
-	assert_unsent(&c, arena_printf(&c.arena, "connection refused by 127.0.0.1:%s", mortal.name), false);
+	assert_unsent(&c, arena_printf(&c.arena, "connection refused by 127.0.0.1:%s", mortal.name),
+	              false);
 }
 
 static void a_redirect_takes_the_token_nowhere(void **state)
@@ -437,7 +441,8 @@ static void proxies_are_used_except_for_loopback_and_never_see_the_token(void **
 	client_open(&direct, NULL);
 	answer = ask(&direct, OP_DESCRIBE, "/last-connect", NULL);
 	assert_int_equal(answer.status, 200);
-	assert_string_equal(answer.body, "Host: service.example:443\nProxy-Connection: Keep-Alive\n" AGENT);
+	assert_string_equal(answer.body,
+	                    "Host: service.example:443\nProxy-Connection: Keep-Alive\n" AGENT);
 	unsetenv("http_proxy");
 	unsetenv("https_proxy");
 }
@@ -488,10 +493,13 @@ static void a_certificate_is_verified_always(void **state)
 
 	bad_file.options.ca_file = arena_printf(&a, "%s/ext", dir);
 	client_open(&bad_file, url);
-	assert_unsent(&bad_file, "the file of certificate authorities holds no certificate in PEM form", true);
+	assert_unsent(&bad_file,
+	              "the file of certificate authorities holds no certificate in PEM form", true);
 
 	client_open(&no_tls, arena_printf(&a, "https://127.0.0.1:%s", server.name));
-	assert_unsent(&no_tls, arena_printf(&a, "127.0.0.1:%s does not speak TLS as it should", server.name), false);
+	assert_unsent(&no_tls,
+	              arena_printf(&a, "127.0.0.1:%s does not speak TLS as it should", server.name),
+	              false);
 
 	badserver_stop(&tls_server);
 	assert_int_equal(system(arena_printf(&a, "rm -r %s", dir)), 0);

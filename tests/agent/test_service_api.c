@@ -391,7 +391,8 @@ static void a_token_that_is_left_out_is_kept_with_its_repository(void **state)
 
 	assert_string_equal(ask(f, "POST " W, MINI), "201 {\"id\":1}");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_string_equal(ask(f, "PUT " W "/1", REPOSITORY("u", ",\"token\":\"t1\"")), "200 {\"id\":1}");
+		assert_string_equal(ask(f, "PUT " W "/1", REPOSITORY("u", ",\"token\":\"t1\"")),
+		                    "200 {\"id\":1}");
 		assert_string_equal(ask(f, "PUT " W "/1", cases[i].put), "200 {\"id\":1}");
 		assert_true(store_get(f->api.store, &f->arena, 1, &w, &err));
 		assert_string_equal(w.body, cases[i].kept);
@@ -431,7 +432,8 @@ static void a_state_that_forbids_a_change_is_a_conflict(void **state)
 		assert_true(store_put_status(f->api.store, 1, cases[i].status, 1717149600000, &err));
 		assert_string_equal(ask(f, "POST " W "/1/pause", ""), cases[i].detail);
 		assert_string_equal(ask(f, "POST " W "/1/resume", ""), cases[i].detail);
-		assert_string_equal(ask(f, "PUT " W "/1", MINI), cases[i].idle ? "200 {\"id\":1}" : cases[i].detail);
+		assert_string_equal(ask(f, "PUT " W "/1", MINI),
+		                    cases[i].idle ? "200 {\"id\":1}" : cases[i].detail);
 	}
 	assert_string_equal(ask(f, "DELETE " W "/1", ""), "409 {\"detail\":\"workflow 1 is running\"}");
 }
@@ -458,7 +460,8 @@ static void nobody_gets_in_without_the_token(void **state)
 
 	assert_false(f->handler.admit(f->handler.ctx, &request, &response));
 	assert_int_equal(response.status, 401);
-	assert_string_equal(buf_str(&response.body), "{\"detail\":\"a token in Authorization is wanted\"}");
+	assert_string_equal(buf_str(&response.body),
+	                    "{\"detail\":\"a token in Authorization is wanted\"}");
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		request.authorization = wrong[i];
 		assert_false(f->handler.admit(f->handler.ctx, &request, &response));

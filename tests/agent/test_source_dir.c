@@ -18,7 +18,8 @@ static void make_file(const char *path, const char *text)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	for (char *copy = arena_strdup(&a, path), *slash = copy; (slash = strchr(slash, '/')); *slash++ = '/') {
+	for (char *copy = arena_strdup(&a, path), *slash = copy; (slash = strchr(slash, '/'));
+	     *slash++ = '/') {
 		*slash = '\0';
 		mkdir(copy, 0777);
 	}
@@ -102,7 +103,8 @@ static void names_are_as_a_user_would_write_them(void **state)
 	assert_string_equal(read_dir(&a, "./s"), "./s/x/a.yaml\n");
 	assert_string_equal(read_dir(&a, "."), "s/x/a.yaml\n");
 	assert_string_equal(read_dir(&a, "./"), "s/x/a.yaml\n");
-	assert_string_equal(read_dir(&a, arena_printf(&a, "%s/s", top)), arena_printf(&a, "%s/s/x/a.yaml\n", top));
+	assert_string_equal(read_dir(&a, arena_printf(&a, "%s/s", top)),
+	                    arena_printf(&a, "%s/s/x/a.yaml\n", top));
 }
 
 static void what_is_ignored_at_any_depth_is_left_out(void **state)

@@ -49,7 +49,8 @@ static int tear_down(void **state)
 	return failed;
 }
 
-static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint, const char *owner)
+static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint,
+                             const char *owner)
 {
 	struct state *s = NULL;
 	struct err err;
@@ -308,7 +309,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 
 	state_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 1: "
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 2: "
 	                                   "it was written by a newer flowsync", f->file));
 	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));

@@ -237,7 +237,8 @@ static void another_one_sees_what_was_kept_and_waits_its_turn(void **state)
 
 	assert_true(store_begin(f->store, &err));
 	assert_false(store_begin(other, &err));
-	assert_string_equal(err.msg, arena_printf(&f->arena, "database \"%s\" is kept busy by another process",
+	assert_string_equal(err.msg, arena_printf(&f->arena,
+	                                          "database \"%s\" is kept busy by another process",
 	                                          f->file));
 	assert_true(store_was_busy(other));
 	assert_true(store_end(f->store, true, &err));
@@ -298,7 +299,8 @@ static void a_file_that_is_no_database_is_refused_and_left_alone(void **state)
 	assert_string_equal(text, "not a database,");
 
 	assert_false(store_open(f->folder, 100, &f->store, &err));
-	assert_string_equal(err.msg, arena_printf(&f->arena, "open database \"%s\": Is a directory", f->folder));
+	assert_string_equal(err.msg, arena_printf(&f->arena, "open database \"%s\": Is a directory",
+	                                          f->folder));
 }
 
 static void opening_again_keeps_what_is_there(void **state)

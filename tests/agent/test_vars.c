@@ -74,7 +74,8 @@ static void a_wrong_file_is_refused_with_its_place(void **state)
 		assert_false(vars_build(&a, &s, env, &vars, &f));
 		unlink(s.vars_file);
 		assert_int_equal(f.count, 1);
-		assert_string_equal(fault_line(&a, &f.items[0]), arena_printf(&a, "%s%s", s.vars_file, cases[i].fault));
+		assert_string_equal(fault_line(&a, &f.items[0]),
+		                    arena_printf(&a, "%s%s", s.vars_file, cases[i].fault));
 	}
 }
 

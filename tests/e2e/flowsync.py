@@ -360,7 +360,7 @@ class ServiceCase(unittest.TestCase):
         process = subprocess.Popen(
             [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE, text=True, cwd=self.tmp, start_new_session=True,
-            env=self.environment(**self._given(endpoint), **(env or {})))
+            env=self.environment(**{**self._given(endpoint), **(env or {})}))
         self.addCleanup(self._reap, process)
         return process
 
