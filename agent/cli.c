@@ -247,6 +247,12 @@ void cli_settings(const struct context *ctx, const struct config *config, size_t
 		vars_build(a, s, ctx->env, vars, f);
 }
 
+void cli_set_log(struct log *log, const struct settings *s)
+{
+	log->format = s->log_format;
+	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+}
+
 static void set_up_output(struct context *ctx)
 {
 	const struct settings *s = ctx->settings;
@@ -256,8 +262,7 @@ static void set_up_output(struct context *ctx)
 
 	term_init(&ctx->term, s->color, &hints, ctx->out, ctx->err);
 	ctx->term.err_live = ctx->term.err_live && !s->quiet && s->log_format == LOG_TEXT;
-	ctx->log->format = s->log_format;
-	ctx->log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+	cli_set_log(ctx->log, s);
 	ctx->log->color = ctx->term.err_color;
 }
 

@@ -229,7 +229,8 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	struct progress progress = { .ctx = r->ctx, .say = say_progress, .work = &r->cycle };
+	/* Several cycles of an agent would write over each other's line. */
+	struct progress progress = { .ctx = r->ctx, .say = r->ctx->job ? NULL : say_progress, .work = &r->cycle };
 	struct drive_watch watch = progress_watch(&progress);
 	struct cycle_options meant = options_of(r, apply);
 	struct dispatch dispatch;

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/folder.h"
+#include "agent/git_packs.h"
 #include "agent/git_repo.h"
 #include "agent/git_talk.h"
 #include "reconcile/buf.h"
@@ -391,7 +391,7 @@ static int peel(struct visit *v, const git_oid *id, git_oid *out)
 }
 
 /* In an older mirror what goes wrong with files of ours is a reason to begin anew. */
-static enum outcome not_fetched(struct visit *v, int code, struct err *err)
+static enum outcome not_fetched(struct visit *v, struct err *err)
 {
 	const git_error *e = git_error_last();
 	int kind = e ? e->klass : GIT_ERROR_NONE;
@@ -400,7 +400,7 @@ static enum outcome not_fetched(struct visit *v, int code, struct err *err)
 
 	if (ours && !v->fresh && !v->talk->why)
 		return damaged(err, "a fetch into it");
-	git_talk_failed(v->talk, code, err);
+	git_talk_failed(v->talk, err);
 	return FAILED;
 }
 
@@ -413,7 +413,7 @@ static enum outcome download(struct visit *v, git_remote *remote, const struct p
 	for (size_t i = 0; i < p->count; i++)
 		specs[i] = arena_strdup(v->arena, p->refspecs[i]);
 	int code = git_remote_download(remote, &wanted, &options);
-	return code < 0 ? not_fetched(v, code, err) : DONE;
+	return code < 0 ? not_fetched(v, err) : DONE;
 }
 
 static bool no_such_commit(struct visit *v, const struct pick *p, int code, struct err *err)
@@ -424,20 +424,30 @@ static bool no_such_commit(struct visit *v, const struct pick *p, int code, stru
 	                                                                      : "%s is no commit", v->ref->text), "");
 }
 
+/* url.*.insteadOf would lead elsewhere; and when libgit2 looks for it, it leaks memory. */
+static int make_remote(struct visit *v, git_remote **out)
+{
+	git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
+
+	options.repository = v->repository;
+	options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF;
+	return git_remote_create_with_opts(out, v->talk->url.text, &options);
+}
+
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
 static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
 {
 	git_remote_connect_options options = git_talk_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
 	struct advertised all = { 0 };
-	int code = git_remote_create_anonymous(&remote, v->repository, v->talk->url.text);
+	int code = make_remote(v, &remote);
 
 	if (code == 0)
 		code = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
 	if (code == 0)
 		code = git_remote_ls(&all.heads, &all.count, remote);
 	if (code < 0) {
-		git_talk_failed(v->talk, code, err);
+		git_talk_failed(v->talk, err);
 		return FAILED;
 	}
 	if (!pick(v, &all, p, err))
@@ -491,6 +501,7 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 {
 	struct git_revision revision = { 0 };
 	struct pick p = { 0 };
+	struct err unfolded;
 	git_oid commit;
 	enum outcome outcome = open_mirror(v, err);
 
@@ -508,6 +519,8 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 	outcome = remember(v, p.name, &commit, err);
 	if (outcome != DONE)
 		return outcome;
+	/* One that did not get smaller is as good as before. */
+	git_packs_fold(v->arena, v->repository, v->dir, &unfolded);
 	revision.name = p.name;
 	*out = revision;
 	return DONE;

@@ -23,7 +23,7 @@ SOON = 30       # an end by a deadline of seconds, on a machine that is very slo
 ADVERTISEMENT = {"Content_Type": "application/x-git-upload-pack-advertisement"}
 
 
-class GitCase(SyncCase):
+class RemoteCase(SyncCase):
     def setUp(self):
         super().setUp()
         self.site = self.tmp / "site"
@@ -72,7 +72,7 @@ class GitCase(SyncCase):
         return found
 
 
-class HttpsCase(GitCase):
+class HttpsCase(RemoteCase):
     def setUp(self):
         super().setUp()
         self.authority = Authority(self.tmp / "authority")
@@ -157,7 +157,7 @@ class HttpsTest(HttpsCase):
         web = self.web()
         other = Authority(self.tmp / "other")
         self.assertRefused("certificate.*authority", web.url("repo.git"), *self.token, "--git-ca-file", other.file)
-        result = self.expect(1, "plan", *GitCase.of(self, web.url("repo.git"), *self.token))
+        result = self.expect(1, "plan", *RemoteCase.of(self, web.url("repo.git"), *self.token))
         self.assertRegex(result.err, "certificate.*authority")
         self.assertEqual(web.requests(), [])
 
@@ -342,7 +342,7 @@ class HangingTest(HttpsCase):
         yield "git without a word", f"git://{git.host}:{git.port}/repo.git", git.came
 
     def options(self, url):
-        return super().of(url, *self.token) if url.startswith("https") else GitCase.of(self, url)
+        return super().of(url, *self.token) if url.startswith("https") else RemoteCase.of(self, url)
 
     def test_the_deadline_ends_a_server_that_hangs(self):
         for name, url, _ in self.hanging():
@@ -373,7 +373,7 @@ class HangingTest(HttpsCase):
 
     def test_a_child_does_not_outlive_a_parent_that_is_killed(self):
         silent = self.run_server(Silent())
-        process = self.start("plan", *GitCase.of(self, f"git://{silent.host}:{silent.port}/repo.git"))
+        process = self.start("plan", *RemoteCase.of(self, f"git://{silent.host}:{silent.port}/repo.git"))
         silent.wait(silent.came)
         pids = self.descendants(process.pid)
         self.assertGreater(len(pids), 1)
@@ -385,7 +385,7 @@ class HangingTest(HttpsCase):
         ref = b"".join(packet(f"{'1' * 40} refs/heads/{i:08}-{'x' * 200}\n".encode()) for i in range(1000))
         first = packet(f"{'1' * 40} HEAD\0 ofs-delta side-band-64k\n".encode())
         flood = self.run_server(Silent(first, ref))
-        process = self.start("plan", *GitCase.of(self, f"git://{flood.host}:{flood.port}/repo.git"),
+        process = self.start("plan", *RemoteCase.of(self, f"git://{flood.host}:{flood.port}/repo.git"),
                              "--timeout", "10s")
         most = 0
         while process.poll() is None:
@@ -414,7 +414,7 @@ def resident(pid):
     return int(found[1]) if found else 0
 
 
-class DaemonTest(GitCase):
+class DaemonTest(RemoteCase):
     def setUp(self):
         super().setUp()
         self.server = self.run_server(Daemon(self.tmp, self.site))
@@ -491,7 +491,7 @@ class DaemonTest(GitCase):
             self.assertIn("1 to create", result.out)
 
 
-class SshTest(GitCase):
+class SshTest(RemoteCase):
     def setUp(self):
         super().setUp()
         self.server = self.run_server(Ssh(self.tmp))
@@ -501,6 +501,12 @@ class SshTest(GitCase):
         self.hosts = self.tmp / "hosts"
         self.hosts.write_text(self.server.known_line())
         self.url = self.server.url(self.repository.path)
+
+    def environment(self, **more):
+        """libgit2 1.5 never frees what it reads of the known hosts: other tests look for leaks of ours."""
+        env = super().environment(**more)
+        env["ASAN_OPTIONS"] = ":".join(filter(None, [env.get("ASAN_OPTIONS"), "detect_leaks=0"]))
+        return env
 
     def ssh(self, key=None, hosts=None):
         return ["--ssh-key", key or self.key, "--known-hosts", hosts or self.hosts]
