@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/file.h"
+#include "agent/folder.h"
 #include "agent/git_packs.h"
 #include "agent/git_repo.h"
 #include "agent/git_talk.h"
@@ -85,6 +87,9 @@ static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s.lock", dir);
 
+	/* The agent asks before any cycle has made a place for mirrors. */
+	if (!folder_make(file_folder(a, path), err))
+		return false;
 	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (*out < 0)
 		return err_sys(err, errno, "open the lock \"%s\" of a mirror", path);
