@@ -10,7 +10,6 @@
 #include "agent/agent_sync.h"
 #include "agent/approval.h"
 #include "agent/config.h"
-#include "agent/connection.h"
 #include "agent/face.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
@@ -18,8 +17,8 @@
 #include "agent/notify.h"
 #include "agent/serve.h"
 #include "agent/signals.h"
-#include "agent/source.h"
 #include "agent/stamp.h"
+#include "agent/syncs.h"
 #include "reconcile/json.h"
 
 enum {
@@ -44,76 +43,6 @@ struct agent {
 	bool ready, stopping;
 	bool changed;			/* what is published, by other things than the syncs */
 };
-
-static size_t sync_count(const struct config *config)
-{
-	return config && config->count ? config->count : 1;
-}
-
-/* ---- whether a configuration can be run ---- */
-
-/* What one sync is compared by with another: where it writes, and under which name. */
-struct claim { const char *sync, *service, *owner; };
-
-static bool check_source(struct context *ctx, struct err *err)
-{
-	struct git_fetch fetch;
-	const char *dir;
-
-	return source_fetch(ctx, &fetch, err) && (fetch.mirror || cli_dir(ctx, &dir, err));
-}
-
-static bool read_claim(struct agent *g, const struct config *config, size_t sync, struct claim *out,
-                       struct faults *faults)
-{
-	struct arena *a = faults->arena;
-	struct settings *s = arena_new(a, struct settings, 1);
-	struct vars vars = { 0 };
-	struct context ctx = *g->ctx;
-	struct endpoint endpoint;
-	size_t errors = faults->errors;
-	struct err err;
-
-	cli_settings(g->ctx, config, sync, a, s, &vars, faults);
-	ctx.settings = s;
-	ctx.arena = a;
-	if (faults->errors > errors)
-		return false;
-	if (!connection_endpoint(&ctx, &endpoint, &err) || !check_source(&ctx, &err))
-		return fault_add(faults, (struct pos){ 0 }, "sync \"%s\": %s",
-		                 s->sync_name ? s->sync_name : "default", err.msg);
-	*out = (struct claim){
-		.sync = s->sync_name ? s->sync_name : "default",
-		.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url,
-		.owner = s->owner ? s->owner : "default",
-	};
-	return true;
-}
-
-/* "Two syncs of one configuration with one service and owner are refused" (design, 6): each would
- * delete what the other declares. */
-static bool check_claims(const struct claim *claims, size_t count, struct faults *faults)
-{
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(claims[i].service, claims[j].service) == 0 &&
-			    strcmp(claims[i].owner, claims[j].owner) == 0)
-				return fault_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service "
-				                 "and one owner, \"%s\": give each an owner of its own",
-				                 claims[j].sync, claims[i].sync, claims[i].owner);
-	return true;
-}
-
-static bool check_config(struct agent *g, const struct config *config, struct faults *faults)
-{
-	size_t count = sync_count(config);
-	struct claim *claims = arena_new(faults->arena, struct claim, count);
-	bool good = true;
-
-	for (size_t i = 0; i < count; i++)
-		good = read_claim(g, config, i, &claims[i], faults) && good;
-	return good && check_claims(claims, count, faults);
-}
 
 static bool uses_local(struct agent *g)
 {
@@ -293,7 +222,7 @@ static void apply_config(struct agent *g)
 		else
 			agent_sync_ask(g->syncs[i], ASK_STOP);
 	}
-	for (size_t i = 0; i < sync_count(g->config); i++)
+	for (size_t i = 0; i < syncs_count(g->config); i++)
 		if (!find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
 			add_sync(g, i);
 }
@@ -325,7 +254,7 @@ static bool read_again(struct agent *g)
 	const struct config *config;
 
 	bool good = cli_config(g->ctx, &arena, &config, &faults) &&
-	            check_lasting(g, config, &all, &faults) && check_config(g, config, &faults);
+	            check_lasting(g, config, &all, &faults) && syncs_check(g->ctx, config, &faults);
 	log_faults(g, &faults);
 	if (!good) {
 		arena_free(&arena);
@@ -499,7 +428,7 @@ static bool begin(struct agent *g, struct err *err)
 	const struct settings *s = g->ctx->settings;
 	struct faults faults = { .arena = &g->arena };
 
-	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !check_config(g, g->config, &faults)) {
+	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !syncs_check(g->ctx, g->config, &faults)) {
 		log_faults(g, &faults);
 		return err_usage(err, "this can't be run");
 	}
@@ -511,7 +440,7 @@ static bool begin(struct agent *g, struct err *err)
 		return false;
 	if (strcmp(s->http, "none") != 0 && !face_open(s->http, &g->face, err))
 		return err_wrap(err, "--http %s", s->http);
-	for (size_t i = 0; i < sync_count(g->config); i++)
+	for (size_t i = 0; i < syncs_count(g->config); i++)
 		add_sync(g, i);
 	give_hooks(g);
 	keep_metrics(g);

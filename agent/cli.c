@@ -8,6 +8,7 @@
 #include "agent/fault_text.h"
 #include "agent/job.h"
 #include "agent/stop.h"
+#include "agent/syncs.h"
 #include "agent/vars.h"
 #include "reconcile/json.h"
 #include "reconcile/near.h"
@@ -287,8 +288,9 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
 	/* What follows an unknown option may be its value: no argument to complain of. */
 	if (f->errors == 0)
 		check_arguments(ctx, f);
-	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f))
-		choose_sync(ctx, &sync, f);
+	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
+	    !ctx->job && (ctx->command->options & FOR_CYCLE))
+		syncs_check_owners(ctx, ctx->config, f);
 	cli_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
 }
 

@@ -336,6 +336,8 @@ static const char *of_library(const struct git_talk *t, const git_error *e)
 		return of_certificate(t, strtoul(e->message + strlen(certificate), NULL, 16));
 	if (strstr(e->message, "unexpected redirect"))
 		return of_status(t, 302);
+	if (e->klass == GIT_ERROR_NOMEMORY)
+		return "what the server sends takes more memory than a fetch may have";
 	if (t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE)
 		return of_path(t, e);
 	return clean(t, e->message);

@@ -348,14 +348,18 @@ class Odd(Thread):
 
 
 class Silent(Thread):
-    """Takes connections and says nothing, or these bytes again and again for ever."""
+    """Takes connections and says nothing, or these bytes again and again for ever; wait: from
+    .begin.set() on."""
 
-    def __init__(self, first=b"", again=b"", **options):
-        self.first, self.again, self.came = first, again, threading.Event()
+    def __init__(self, first=b"", again=b"", wait=False, **options):
+        self.first, self.again, self.came, self.begin = first, again, threading.Event(), threading.Event()
+        if not wait:
+            self.begin.set()
         super().__init__(**options)
 
     def serve(self, connection):
         self.came.set()
+        self.begin.wait(TIMEOUT)
         connection.sendall(self.first)
         while self.again and not self.stopped.is_set():
             connection.sendall(self.again)

@@ -246,14 +246,19 @@ class MoveTest(DirectoryCase):
         process = self.agent("--interval", "1s")
         folders = [self.specs] + [self.specs / f"{i}" for i in range(5)]
         for folder in folders[1:]:
-            folder.mkdir()
+            for i in range(60):     # so that a walk through all takes a while
+                (folder / f"{i}").mkdir(parents=True)
         at = {name: folders[0] for name in "abc"}
         pick = random.Random(4)
-        for i in range(100):
+        begun = time.monotonic()
+        moves = 0
+        while moves < 100 or time.monotonic() < begun + 8:
             name, to = pick.choice("abc"), pick.choice(folders)
             os.rename(at[name] / f"{name}.yaml", to / f"{name}.yaml")
             at[name] = to
-            time.sleep(pick.choice((0, 0.001, 0.01, 0.05, 0.25)))
+            moves += 1
+            # just when it begins to read, it goes on
+            time.sleep(pick.choice((0, 0, 0.001)) if moves % 50 else pick.uniform(0.2, 0.35))
         (at["a"] / "a.yaml").write_text(spec("a", "last"))
         self.then(a="last", b="one", c="one")
         self.tell(process, signal.SIGTERM)
