@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/file.h"
+#include "agent/folder.h"
 #include "agent/git_packs.h"
 #include "agent/git_repo.h"
 #include "agent/git_talk.h"
@@ -84,8 +85,10 @@ static int remove_leftover(const char *path, const struct stat *st, int kind, st
 /* Waits: whoever started us has a deadline. */
 static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 {
-	const char *path = arena_printf(a, "%s.lock", dir);
+	const char *path = arena_printf(a, "%s.lock", dir), *above = file_folder(a, dir);
 
+	if (*above && !folder_make(above, err))
+		return false;
 	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (*out < 0)
 		return err_sys(err, errno, "open the lock \"%s\" of a mirror", path);
