@@ -46,7 +46,7 @@ static void a_ref_of_each_kind_is_found(void **state)
 	   "echo 3 > f; c; git tag -a -m x v1.1.0; git tag -a -m x nested v1.1.0; echo 4 > f; c; git branch a/b\n"
 	   "git tag v2.0.0-a; echo 5 > f; c");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_string_equal(update(&a, "m-refs", "refs", cases[i].kind, cases[i].text, NULL),
+		assert_string_equal(update(&a, "not/there/yet/m", "refs", cases[i].kind, cases[i].text, NULL),
 		                    arena_printf(&a, "%s %s", commit_of(&a, "refs", cases[i].what), cases[i].name));
 	assert_string_equal(update(&a, "m-refs", "refs", GIT_TAG, "nested", NULL),
 	                    arena_printf(&a, "%s nested", commit_of(&a, "refs", "v1.1.0")));
