@@ -10,7 +10,6 @@
 #include "agent/agent_sync.h"
 #include "agent/approval.h"
 #include "agent/config.h"
-#include "agent/connection.h"
 #include "agent/face.h"
 #include "agent/fault_text.h"
 #include "agent/file.h"
@@ -18,12 +17,13 @@
 #include "agent/notify.h"
 #include "agent/serve.h"
 #include "agent/signals.h"
-#include "agent/source.h"
 #include "agent/stamp.h"
+#include "agent/syncs.h"
 #include "reconcile/json.h"
 
 enum {
 	READY_MS = 30 * 1000,	/* a first cycle that takes longer keeps systemd waiting no more */
+	APPROVAL_MS = 2 * 1000,	/* an approval is looked for this often, where one is waited for */
 	SECRET_MAX_BYTES = 4096,
 };
 
@@ -41,77 +41,8 @@ struct agent {
 	int64_t began;
 	struct timespec approved;	/* when last */
 	bool ready, stopping;
+	bool changed;			/* what is published, by other things than the syncs */
 };
-
-static size_t sync_count(const struct config *config)
-{
-	return config && config->count ? config->count : 1;
-}
-
-/* ---- whether a configuration can be run ---- */
-
-/* What one sync is compared by with another: where it writes, and under which name. */
-struct claim { const char *sync, *service, *owner; };
-
-static bool check_source(struct context *ctx, struct err *err)
-{
-	struct git_fetch fetch;
-	const char *dir;
-
-	return source_fetch(ctx, &fetch, err) && (fetch.mirror || cli_dir(ctx, &dir, err));
-}
-
-static bool read_claim(struct agent *g, const struct config *config, size_t sync, struct claim *out,
-                       struct faults *faults)
-{
-	struct arena *a = faults->arena;
-	struct settings *s = arena_new(a, struct settings, 1);
-	struct vars vars = { 0 };
-	struct context ctx = *g->ctx;
-	struct endpoint endpoint;
-	size_t errors = faults->errors;
-	struct err err;
-
-	cli_settings(g->ctx, config, sync, a, s, &vars, faults);
-	ctx.settings = s;
-	ctx.arena = a;
-	if (faults->errors > errors)
-		return false;
-	if (!connection_endpoint(&ctx, &endpoint, &err) || !check_source(&ctx, &err))
-		return fault_add(faults, (struct pos){ 0 }, "sync \"%s\": %s",
-		                 s->sync_name ? s->sync_name : "default", err.msg);
-	*out = (struct claim){
-		.sync = s->sync_name ? s->sync_name : "default",
-		.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url,
-		.owner = s->owner ? s->owner : "default",
-	};
-	return true;
-}
-
-/* "Two syncs of one configuration with one service and owner are refused" (design, 6): each would
- * delete what the other declares. */
-static bool check_claims(const struct claim *claims, size_t count, struct faults *faults)
-{
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(claims[i].service, claims[j].service) == 0 &&
-			    strcmp(claims[i].owner, claims[j].owner) == 0)
-				return fault_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service "
-				                 "and one owner, \"%s\": give each an owner of its own",
-				                 claims[j].sync, claims[i].sync, claims[i].owner);
-	return true;
-}
-
-static bool check_config(struct agent *g, const struct config *config, struct faults *faults)
-{
-	size_t count = sync_count(config);
-	struct claim *claims = arena_new(faults->arena, struct claim, count);
-	bool good = true;
-
-	for (size_t i = 0; i < count; i++)
-		good = read_claim(g, config, i, &claims[i], faults) && good;
-	return good && check_claims(claims, count, faults);
-}
 
 static bool uses_local(struct agent *g)
 {
@@ -152,9 +83,10 @@ static void add_sync(struct agent *g, size_t number)
 	g->syncs[g->count++] = agent_sync_new(&g->world, g->config, number);
 }
 
-static void drop_over(struct agent *g)
+/* True if one was. */
+static bool drop_over(struct agent *g)
 {
-	size_t kept = 0;
+	size_t kept = 0, before = g->count;
 
 	for (size_t i = 0; i < g->count; i++) {
 		if (agent_sync_over(g->syncs[i]))
@@ -163,6 +95,7 @@ static void drop_over(struct agent *g)
 			g->syncs[kept++] = g->syncs[i];
 	}
 	g->count = kept;
+	return kept < before;
 }
 
 static const char *read_secret(struct agent *g, const struct settings *s)
@@ -181,18 +114,29 @@ static const char *read_secret(struct agent *g, const struct settings *s)
 	return NULL;
 }
 
+/* One that only ends has no hook any more. */
 static void give_hooks(struct agent *g)
 {
 	struct face_hook *hooks = arena_new(&g->arena, struct face_hook, g->count + 1);
-	const char **names = arena_new(&g->arena, const char *, g->count + 1);
+	size_t count = 0;
 
-	for (size_t i = 0; i < g->count; i++) {
+	if (!g->face)
+		return;
+	for (size_t i = 0; i < g->count; i++)
+		if (!agent_sync_stopping(g->syncs[i]))
+			hooks[count++] = (struct face_hook){ agent_sync_name(g->syncs[i]),
+			                                     read_secret(g, agent_sync_settings(g->syncs[i])) };
+	face_hooks(g->face, hooks, count);
+}
+
+static void keep_metrics(struct agent *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char **names = arena_new(&a, const char *, g->count + 1);
+
+	for (size_t i = 0; i < g->count; i++)
 		names[i] = agent_sync_name(g->syncs[i]);
-		hooks[i] = (struct face_hook){ names[i], read_secret(g, agent_sync_settings(g->syncs[i])) };
-	}
 	metrics_keep(g->world.metrics, names, g->count);
-	if (g->face)
-		face_hooks(g->face, hooks, g->count);
 }
 
 /* ---- what the world may know ---- */
@@ -203,6 +147,16 @@ static bool all(const struct agent *g, bool (*is)(const struct agent_sync *))
 		if (!is(g->syncs[i]))
 			return false;
 	return true;
+}
+
+static bool something_changed(struct agent *g)
+{
+	bool changed = g->changed;
+
+	g->changed = false;
+	for (size_t i = 0; i < g->count; i++)
+		changed = agent_sync_changed(g->syncs[i]) || changed;
+	return changed;
 }
 
 static void publish(struct agent *g)
@@ -268,37 +222,71 @@ static void apply_config(struct agent *g)
 		else
 			agent_sync_ask(g->syncs[i], ASK_STOP);
 	}
-	for (size_t i = 0; i < sync_count(g->config); i++)
+	for (size_t i = 0; i < syncs_count(g->config); i++)
 		if (!find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
 			add_sync(g, i);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* What holds as long as the process: the lock is on the state directory that it began with. */
+static bool check_lasting(struct agent *g, const struct config *config, struct settings *s,
+                          struct faults *faults)
+{
+	const struct settings *began = g->ctx->settings;
+
+	cli_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
+	if (!same(s->http, began->http))
+		fault_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
+	return same(s->state_dir, began->state_dir) ||
+	       fault_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
+}
+
 /* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */
-static void reload(struct agent *g)
+static bool read_again(struct agent *g)
 {
 	struct arena arena = { 0 };
 	struct faults faults = { .arena = &arena };
+	struct settings all = { 0 };
 	const struct config *config;
-	struct err err;
 
-	notify_reloading();
-	if (!cli_config(g->ctx, &arena, &config, &faults) || !check_config(g, config, &faults)) {
-		log_faults(g, &faults);
-		log_error(g->ctx->log, "the configuration is not taken; the one before it goes on");
-		arena_free(&arena);
-		notify_ready();
-		return;
-	}
+	bool good = cli_config(g->ctx, &arena, &config, &faults) &&
+	            check_lasting(g, config, &all, &faults) && syncs_check(g->ctx, config, &faults);
 	log_faults(g, &faults);
+	if (!good) {
+		arena_free(&arena);
+		return false;
+	}
 	arena_free(&g->arena);
 	g->arena = arena;
 	g->config = config;
-	apply_config(g);
-	if (!start_local(g, &err))
-		log_error(g->ctx->log, "%s", err.msg);
-	give_hooks(g);
-	log_info(g->ctx->log, "the configuration was read again");
-	notify_ready();
+	cli_set_log(g->ctx->log, &all);
+	return true;
+}
+
+static void reload(struct agent *g)
+{
+	struct err err;
+
+	/* Who has not told yet that it is ready has nothing to take back. */
+	if (g->ready)
+		notify_reloading();
+	if (read_again(g)) {
+		apply_config(g);
+		if (!start_local(g, &err))
+			log_error(g->ctx->log, "%s", err.msg);
+		give_hooks(g);
+		keep_metrics(g);
+		log_info(g->ctx->log, "the configuration was read again");
+	} else {
+		log_error(g->ctx->log, "the configuration is not taken; the one before it goes on");
+	}
+	g->changed = true;
+	if (g->ready)
+		notify_ready();
 }
 
 static void take_signals(struct agent *g)
@@ -330,7 +318,7 @@ static void take_hooks(struct agent *g)
 		if (s)
 			agent_sync_ask(s, ASK_HINT);
 	}
-	face_count(g->face, g->world.metrics);
+	g->changed = face_count(g->face, g->world.metrics) || g->changed;
 }
 
 static void stop(struct agent *g)
@@ -381,11 +369,14 @@ static int64_t step_all(struct agent *g)
 
 /* Whoever watches over us wants to see the loop this often, whether there is anything to do or
  * not. */
-static int64_t patience(void)
+static int64_t patience(const struct agent *g)
 {
-	int64_t watchdog = notify_watchdog_ms();
+	int64_t watchdog = notify_watchdog_ms(), wait = FACE_PATIENCE_MS / 2;
 
-	return watchdog > 0 && watchdog < FACE_PATIENCE_MS / 2 ? watchdog : FACE_PATIENCE_MS / 2;
+	for (size_t i = 0; i < g->count; i++)
+		if (agent_sync_blocked(g->syncs[i]))
+			wait = APPROVAL_MS;
+	return watchdog > 0 && watchdog < wait ? watchdog : wait;
 }
 
 static void loop(struct agent *g)
@@ -398,14 +389,18 @@ static void loop(struct agent *g)
 		if (g->face)
 			take_hooks(g);
 		int64_t wait = step_all(g);
-		drop_over(g);
-		publish(g);
+		if (drop_over(g)) {
+			keep_metrics(g);
+			g->changed = true;
+		}
+		if (something_changed(g))
+			publish(g);
 		tell_ready(g);
 		notify_alive();
 		if (g->face)
 			face_alive(g->face, stamp_boot());
 		if (g->count > 0)
-			wait_for(g, sooner(wait, patience()));
+			wait_for(g, sooner(wait, patience(g)));
 	}
 }
 
@@ -433,19 +428,22 @@ static bool begin(struct agent *g, struct err *err)
 	const struct settings *s = g->ctx->settings;
 	struct faults faults = { .arena = &g->arena };
 
-	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !check_config(g, g->config, &faults)) {
+	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !syncs_check(g->ctx, g->config, &faults)) {
 		log_faults(g, &faults);
 		return err_usage(err, "this can't be run");
 	}
+	if (s->sync)
+		return err_usage(err, "--sync %s: the agent runs all syncs of its configuration", s->sync);
 	if (!s->state_dir)
 		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, as HOME is not set");
 	if (!lock_take(s->state_dir, &g->world.lock, err) || !signals_watch(&g->signals, err))
 		return false;
 	if (strcmp(s->http, "none") != 0 && !face_open(s->http, &g->face, err))
 		return err_wrap(err, "--http %s", s->http);
-	for (size_t i = 0; i < sync_count(g->config); i++)
+	for (size_t i = 0; i < syncs_count(g->config); i++)
 		add_sync(g, i);
 	give_hooks(g);
+	keep_metrics(g);
 	return start_local(g, err);
 }
 

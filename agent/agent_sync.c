@@ -37,7 +37,8 @@ struct agent_sync {
 	struct arena report_arena;
 	const struct node *report;	/* of the last cycle; NULL before the first */
 	int code;			/* its exit code */
-	bool tried, over;
+	bool tried, stopping, over;
+	bool changed;			/* since agent_sync_changed() */
 	int64_t wake;			/* of stamp_boot(); -1: none */
 };
 
@@ -53,7 +54,8 @@ const char *agent_sync_name(const struct agent_sync *s)
 static void fetch_failed(struct agent_sync *s, const struct err *err)
 {
 	s->source_err = *err;
-	log_warn(&s->log, "%s", err->msg);
+	if (!s->stopping)
+		log_warn(&s->log, "%s", err->msg);
 	metrics_fetch(s->world->metrics, agent_sync_name(s), false, drive_now() - s->fetch_began);
 	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
 }
@@ -110,6 +112,8 @@ static void fetch_ended(struct agent_sync *s)
 	s->fetch = CHILD;
 	if (!source_fetch(&ctx, &fetch, &err) ||
 	    !git_fetch_result(&a, &fetch, &ended, &found, &warnings, &err)) {
+		if (drive_now() > s->fetch_ends)
+			err_wrap(&err, "it took too long");
 		fetch_failed(s, &err);
 		return;
 	}
@@ -152,9 +156,17 @@ static void cycle_over(struct agent_sync *s, enum sched_outcome outcome, bool de
 	happen(s, &(struct sched_event){ .kind = SCHED_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
 }
 
+/* What can be told of a cycle that left no report: that it failed. */
 static void cycle_broke(struct agent_sync *s, const char *why)
 {
-	log_error(&s->log, "%s", why);
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *report = node_map(&a);
+
+	/* One that is told to stop before it has begun leaves none. */
+	if (!s->stopping)
+		log_error(&s->log, "%s", why);
+	node_put(&a, report, "exit_code", node_int(&a, 1));
+	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
 	s->report = NULL;
 	s->code = 1;
 	cycle_over(s, SCHED_FAILED, false);
@@ -237,6 +249,8 @@ static void cycle_ended(struct agent_sync *s)
 	struct err err;
 
 	s->cycle = CHILD;
+	if (drive_now() > s->cycle_ends)
+		log_error(&s->log, "the cycle took too long, by its own time limit and a minute");
 	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
 	    !node_get(report, "summary")) {
 		cycle_broke(s, end_text(&a, ended.status));
@@ -286,6 +300,7 @@ static void happen(struct agent_sync *s, const struct sched_event *event)
 {
 	struct sched_action action = sched_step(&s->sched, event, stamp_boot());
 
+	s->changed |= event->kind != SCHED_TICK || action.start != SCHED_NOTHING;
 	act(s, &action);
 }
 
@@ -295,6 +310,7 @@ void agent_sync_ask(struct agent_sync *s, enum agent_ask what)
 		[ASK_CYCLE] = SCHED_ASKED, [ASK_HINT] = SCHED_HINT, [ASK_STOP] = SCHED_STOP,
 	};
 
+	s->stopping |= what == ASK_STOP;
 	happen(s, &(struct sched_event){ .kind = kinds[what] });
 }
 
@@ -326,16 +342,26 @@ static void take_events(struct agent_sync *s)
 	tell_degraded(s);
 }
 
+/* wait, or less if a child has to end before: -1 is for ever.  One that is late was killed and ends
+ * by itself. */
+static int64_t wait_until(int64_t wait, const struct child *child, int64_t ends)
+{
+	int64_t left = ends - drive_now();
+
+	return child->pid && left >= 0 && (wait < 0 || left < wait) ? left + 1 : wait;
+}
+
 int64_t agent_sync_step(struct agent_sync *s)
 {
 	take_events(s);
 	while (!s->over && s->wake >= 0 && s->wake <= stamp_boot())
 		happen(s, &(struct sched_event){ .kind = SCHED_TICK });
-	int64_t wait = s->over || s->wake < 0 ? -1 : s->wake - stamp_boot();
-	int64_t late = s->cycle.pid ? s->cycle_ends : s->fetch.pid ? s->fetch_ends : -1;
-	if (late >= 0 && (wait < 0 || late - drive_now() < wait))
-		wait = late - drive_now();
-	return wait;
+	int64_t wait = -1;
+	if (!s->over && s->wake >= 0) {
+		wait = s->wake - stamp_boot();
+		wait = wait > 0 ? wait : 0;
+	}
+	return wait_until(wait_until(wait, &s->cycle, s->cycle_ends), &s->fetch, s->fetch_ends);
 }
 
 size_t agent_sync_fds(const struct agent_sync *s, struct pollfd *fds)
@@ -423,6 +449,15 @@ static bool same_source(const struct settings *a, const struct settings *b)
 	return true;
 }
 
+/* What it brings may be of another source. */
+static void drop_fetch(struct agent_sync *s)
+{
+	if (!s->fetch.pid)
+		return;
+	child_done(&s->fetch);
+	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+}
+
 void agent_sync_configure(struct agent_sync *s, const struct config *config, size_t sync)
 {
 	CLEANUP(arena_free) struct arena old_arena = s->arena;
@@ -438,7 +473,9 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 		open_watch(s);
 	}
 	settings = sched_settings_of(s);
+	s->stopping = false;
 	happen(s, &(struct sched_event){ .kind = SCHED_CONFIGURED, .settings = &settings });
+	drop_fetch(s);
 }
 
 void agent_sync_free(struct agent_sync *s)
@@ -476,15 +513,36 @@ bool agent_sync_good(const struct agent_sync *s)
 	return s->tried && s->code == 0;
 }
 
+static const char *last_outcome(const struct agent_sync *s)
+{
+	return s->report ? node_get_text(s->report, "outcome") : NULL;
+}
+
+bool agent_sync_blocked(const struct agent_sync *s)
+{
+	return last_outcome(s) && strcmp(last_outcome(s), "blocked") == 0;
+}
+
+bool agent_sync_stopping(const struct agent_sync *s)
+{
+	return s->stopping;
+}
+
+bool agent_sync_changed(struct agent_sync *s)
+{
+	bool changed = s->changed;
+
+	s->changed = false;
+	return changed;
+}
+
 static const char *why_not(const struct agent_sync *s)
 {
-	const char *outcome = s->report ? node_get_text(s->report, "outcome") : NULL;
-
 	if (!s->tried)
 		return "no cycle has ended yet";
 	if (s->code == 0)
 		return NULL;
-	return outcome ? outcome : "the cycle left no report";
+	return last_outcome(s) ? last_outcome(s) : "the cycle left no report";
 }
 
 struct node *agent_sync_status(const struct agent_sync *s, struct arena *a)

@@ -29,7 +29,7 @@ enum { AGENT_SYNC_FDS = 5 };	/* at most, for agent_sync_fds() */
 struct agent_sync *agent_sync_new(struct agent_world *world, const struct config *config, size_t sync);
 void agent_sync_free(struct agent_sync *s);	/* takes NULL; kills what still runs */
 
-/* The same sync by another configuration. */
+/* The same sync by another configuration; one that was told to stop goes on. */
 void agent_sync_configure(struct agent_sync *s, const struct config *config, size_t sync);
 
 enum agent_ask { ASK_CYCLE /* SIGUSR1 */, ASK_HINT /* a webhook */, ASK_STOP };
@@ -48,6 +48,10 @@ const struct settings *agent_sync_settings(const struct agent_sync *s);
 bool agent_sync_over(const struct agent_sync *s);	/* it was stopped, and nothing runs any more */
 bool agent_sync_tried(const struct agent_sync *s);	/* a cycle has ended */
 bool agent_sync_good(const struct agent_sync *s);	/* the last one ended with 0 */
+bool agent_sync_blocked(const struct agent_sync *s);	/* by a guard: somebody may approve it */
+bool agent_sync_stopping(const struct agent_sync *s);	/* was told to stop */
+/* True if what is told of it may be other than the last time. */
+bool agent_sync_changed(struct agent_sync *s);
 
 /* {name, ready, why, running, report}, in a: why it is not ready, or null; "fetch", "cycle" or null;
  * the last report as it was written, null before the first. */

@@ -57,7 +57,17 @@ static bool make_pipe(int *from, int *to, struct err *err)
 static _Noreturn void become(int program, const char *const *argv, pid_t parent, int in, int out,
                              int alive, int keep)
 {
+	static const int not_ours[] = { SIGHUP, SIGUSR1 };
+	sigset_t early;
+
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* What is asked of the agent often reaches its whole group, and would end us. */
+	for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
+		signal(not_ours[i], SIG_IGN);
+	/* So would a hurry that comes before stop_watch_hurry() lets it in. */
+	sigemptyset(&early);
+	sigaddset(&early, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &early, NULL);
 	/* It may have died before that was asked for. */
 	if (getppid() == parent && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
 	    fcntl(alive, F_SETFD, 0) == 0 && (keep < 0 || fcntl(keep, F_SETFD, 0) == 0))

@@ -8,6 +8,7 @@
 #include "agent/fault_text.h"
 #include "agent/job.h"
 #include "agent/stop.h"
+#include "agent/syncs.h"
 #include "agent/vars.h"
 #include "reconcile/json.h"
 #include "reconcile/near.h"
@@ -247,6 +248,12 @@ void cli_settings(const struct context *ctx, const struct config *config, size_t
 		vars_build(a, s, ctx->env, vars, f);
 }
 
+void cli_set_log(struct log *log, const struct settings *s)
+{
+	log->format = s->log_format;
+	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+}
+
 static void set_up_output(struct context *ctx)
 {
 	const struct settings *s = ctx->settings;
@@ -256,8 +263,7 @@ static void set_up_output(struct context *ctx)
 
 	term_init(&ctx->term, s->color, &hints, ctx->out, ctx->err);
 	ctx->term.err_live = ctx->term.err_live && !s->quiet && s->log_format == LOG_TEXT;
-	ctx->log->format = s->log_format;
-	ctx->log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+	cli_set_log(ctx->log, s);
 	ctx->log->color = ctx->term.err_color;
 }
 
@@ -282,8 +288,9 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
 	/* What follows an unknown option may be its value: no argument to complain of. */
 	if (f->errors == 0)
 		check_arguments(ctx, f);
-	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f))
-		choose_sync(ctx, &sync, f);
+	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
+	    !ctx->job && (ctx->command->options & FOR_CYCLE))
+		syncs_check_owners(ctx, ctx->config, f);
 	cli_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
 }
 

@@ -56,6 +56,9 @@ struct context {
 /* Runs what argv asks for; returns the exit code. */
 int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err);
 
+/* What these settings say of the log holds from now on. */
+void cli_set_log(struct log *log, const struct settings *s);
+
 /* Puts together the settings of sync number `sync` of config (NULL: there is none), as variables
  * and the command line have them; for a command that is about specs, what they are filled in
  * with too.  Errors are added to faults. */

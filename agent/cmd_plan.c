@@ -14,7 +14,7 @@ const struct command cmd_plan = {
 	.name = "plan",
 	.arguments = "[DIR]",
 	.summary = "show what a sync would do",
-	.help = "Compares the specs below DIR with what the service says, and shows what a sync would\n"
+	.help = "Compares the specs below DIR, or in a git repository, with what the service says, and shows what a sync would\n"
 	        "do.  Writes nothing, and stores no report.  Exits 0; with --detailed-exitcode 2 if\n"
 	        "changes are pending.",
 	.least = 0,

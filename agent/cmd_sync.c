@@ -14,7 +14,7 @@ const struct command cmd_sync = {
 	.name = "sync",
 	.arguments = "[DIR]",
 	.summary = "bring the service to what the specs say",
-	.help = "Compares the specs below DIR with what the service says, creates and updates workflows\n"
+	.help = "Compares the specs below DIR, or in a git repository, with what the service says, creates and updates workflows\n"
 	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
 	        "is not declared is left alone, unless --prune is given and it is our own.  The\n"
 	        "report is kept in the state directory: flowsync report shows it again.",

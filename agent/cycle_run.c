@@ -17,9 +17,9 @@
 #include "agent/source.h"
 #include "agent/stamp.h"
 #include "agent/stop.h"
+#include "agent/syncs.h"
 #include "reconcile/cycle.h"
 #include "reconcile/json.h"
-#include "reconcile/marker.h"
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
 struct run {
@@ -229,7 +229,8 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	struct progress progress = { .ctx = r->ctx, .say = say_progress, .work = &r->cycle };
+	/* Several cycles of an agent would write over each other's line. */
+	struct progress progress = { .ctx = r->ctx, .say = r->ctx->job ? NULL : say_progress, .work = &r->cycle };
 	struct drive_watch watch = progress_watch(&progress);
 	struct cycle_options meant = options_of(r, apply);
 	struct dispatch dispatch;
@@ -300,22 +301,9 @@ static void talk_to_service(struct run *r, bool apply)
 
 static bool check_settings(struct run *r)
 {
-	const struct settings *s = r->ctx->settings;
 	struct err err;
 
-	for (size_t i = 0; i < s->mask.count; i++)
-		if (s->mask.items[i][0] != '/') {
-			err_usage(&err, "mask \"%s\": expected a JSON Pointer, such as "
-			          "/steps/*/parameters/env/NAME", s->mask.items[i]);
-			fail(r, &err);
-			return false;
-		}
-	if (s->owner && !marker_is_owner(s->owner))
-		err_usage(&err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
-		          "\"settled-\", and not \"keep\"", s->owner);
-	else if (s->prune && !s->owner)
-		err_usage(&err, "--prune deletes what is our own: say who we are, with --owner NAME");
-	else
+	if (syncs_check_settings(r->ctx->settings, &err))
 		return true;
 	fail(r, &err);
 	return false;

@@ -424,14 +424,18 @@ const char *face_hook_next(struct face *f, struct arena *a)
 	return sync;
 }
 
-void face_count(struct face *f, struct metrics *m)
+bool face_count(struct face *f, struct metrics *m)
 {
+	bool any = false;
+
 	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < f->hook_count; i++) {
 		struct hook *h = &f->hooks[i];
+		any = any || h->accepted || h->refused;
 		metrics_hook(m, h->sync, true, h->accepted);
 		metrics_hook(m, h->sync, false, h->refused);
 		h->accepted = h->refused = 0;
 	}
 	pthread_mutex_unlock(&f->lock);
+	return any;
 }

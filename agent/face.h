@@ -39,7 +39,7 @@ int face_fd(const struct face *f);	/* readable: a hook was called */
 /* Name of a sync whose hook was called since, in a; each once, however often it was.  NULL: no
  * more. */
 const char *face_hook_next(struct face *f, struct arena *a);
-/* Tells m of the calls of hooks since the last time. */
-void face_count(struct face *f, struct metrics *m);
+/* Tells m of the calls of hooks since the last time; true if there were any. */
+bool face_count(struct face *f, struct metrics *m);
 
 #endif

@@ -6,6 +6,8 @@
 #include "agent/child.h"
 #include "agent/mirror.h"
 
+enum { GIT_FETCH_MEMORY_MAX = 1 << 30 };	/* bytes that a child may have */
+
 /* The arguments of mirror_update(). */
 struct git_fetch {
 	const char *mirror;

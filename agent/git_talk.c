@@ -309,29 +309,46 @@ static const char *of_status(const struct git_talk *t, int status)
 	return arena_printf(t->arena, "the server answers with HTTP %d", status);
 }
 
-static const char *of_library(const struct git_talk *t, int code, const char *text)
+/* libgit2 has a sentence of its own for each way in which a folder is no repository. */
+static const char *of_path(const struct git_talk *t, const git_error *e)
+{
+	static const char *const none[] = {
+		"could not find repository", "unsupported URL protocol", "failed to resolve path",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		if (strstr(e->message, none[i]))
+			return "there is no git repository";
+	if (e->klass == GIT_ERROR_ODB)
+		return arena_printf(t->arena, "objects are missing in it, as in a shallow clone: give it its whole history (git "
+		                    "fetch --unshallow), or give the directory without --git (%s)", clean(t, e->message));
+	return clean(t, e->message);
+}
+
+static const char *of_library(const struct git_talk *t, const git_error *e)
 {
 	static const char http_status[] = "unexpected http status code: ";
 	static const char certificate[] = "the SSL certificate is invalid: ";
-	bool here = t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
-	bool none = code == GIT_ENOTFOUND || strstr(text, "could not find repository") ||
-	            strstr(text, "unsupported URL protocol") || strstr(text, "failed to resolve path");
 
-	if (strncmp(text, http_status, strlen(http_status)) == 0)
-		return of_status(t, atoi(text + strlen(http_status)));
-	if (strncmp(text, certificate, strlen(certificate)) == 0)
-		return of_certificate(t, strtoul(text + strlen(certificate), NULL, 16));
-	if (strstr(text, "unexpected redirect"))
+	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
+		return of_status(t, atoi(e->message + strlen(http_status)));
+	if (strncmp(e->message, certificate, strlen(certificate)) == 0)
+		return of_certificate(t, strtoul(e->message + strlen(certificate), NULL, 16));
+	if (strstr(e->message, "unexpected redirect"))
 		return of_status(t, 302);
-	if (here && none)
-		return "there is no git repository";
-	return clean(t, text);
+	if (e->klass == GIT_ERROR_NOMEMORY)
+		return "what the server sends takes more memory than a fetch may have";
+	if (t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE)
+		return of_path(t, e);
+	return clean(t, e->message);
 }
 
-bool git_talk_failed(const struct git_talk *t, int code, struct err *err)
+bool git_talk_failed(const struct git_talk *t, struct err *err)
 {
+	static const git_error silent = { .message = (char *)"libgit2 does not say why" };
 	const git_error *e = git_error_last();
-	const char *said = e && e->message ? e->message : "libgit2 does not say why";
 
-	return err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, code, said));
+	if (!e || !e->message)
+		e = &silent;
+	return err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, e));
 }

@@ -31,7 +31,7 @@ void git_talk_done(struct git_talk *talk);
 git_remote_connect_options git_talk_connecting(struct git_talk *talk);
 git_fetch_options git_talk_fetching(struct git_talk *talk);
 
-/* One sentence about the call of libgit2 that failed just now with code. */
-bool git_talk_failed(const struct git_talk *talk, int code, struct err *err);
+/* One sentence about the call of libgit2 that failed just now. */
+bool git_talk_failed(const struct git_talk *talk, struct err *err);
 
 #endif

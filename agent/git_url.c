@@ -83,8 +83,8 @@ static bool check_user(const struct git_url *u, const char *user, size_t len, st
 		                 "token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)user[i]) && !strchr("-._+", user[i]))
-			return err_usage(err, "the user in the URL of the git repository has a character that no user's "
-			                 "name has");
+			return err_usage(err, "the URL of the git repository has a user in it whose name cannot be "
+			                 "understood");
 	return len > 0 || err_usage(err, "the URL of the git repository has an empty user in it");
 }
 

@@ -134,6 +134,12 @@ static git_commit *heap_pop(struct history *h)
 	return top;
 }
 
+/* A clone may be shallow or partial; a mirror that lacks something is damaged. */
+static bool may_lack(const struct history *h, int code)
+{
+	return code == GIT_ENOTFOUND && h->top;
+}
+
 static bool meet(struct history *h, const git_oid *id, struct err *err)
 {
 	struct waiting w = { .order = h->seen_count };
@@ -141,7 +147,7 @@ static bool meet(struct history *h, const git_oid *id, struct err *err)
 	if (!id_add(&h->arena, &h->seen, id))
 		return true;
 	int code = git_commit_lookup(&w.commit, h->repository, id);
-	if (code == GIT_ENOTFOUND)
+	if (may_lack(h, code))
 		return true;
 	if (code < 0)
 		return failed(h->where, err);
@@ -190,6 +196,8 @@ static bool folder_in(struct history *h, const git_oid *root, const char *path, 
 	if (!*path)
 		return true;
 	int code = git_tree_lookup(&tree, h->repository, root);
+	if (code < 0 && !may_lack(h, code))
+		return failed(h->where, err);
 	if (code == 0)
 		code = git_tree_entry_bypath(&entry, tree, path);
 	if (code < 0 && code != GIT_ENOTFOUND)
@@ -245,7 +253,7 @@ static bool file_in(struct history *h, const git_oid *folder, const char *name, 
 
 	*found = false;
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->where, err);
+		return may_lack(h, code) || failed(h->where, err);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
 	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -270,7 +278,7 @@ static bool give(struct history *h, const git_oid *id,
 	if (code == 0)
 		code = git_odb_read(&object, h->objects, id);
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->where, err);
+		return may_lack(h, code) || failed(h->where, err);
 	*more = each(context, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return true;
@@ -509,22 +517,25 @@ const char *history_revision(const struct history *h)
 	return h->revision;
 }
 
-bool history_rolls_back(struct history *h, const char *older, size_t *back)
+bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
 {
 	bool mirror = !h->top;
 	git_oid head, before;
-	size_t lost, gained;
+	size_t gained;
 
+	*rolls_back = false;
 	*back = 0;
 	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0 ||
 	    git_oid_equal(&head, &before))
-		return false;
-	if (!git_odb_exists(h->objects, &before))
-		return mirror;
+		return true;
+	if (!git_odb_exists(h->objects, &before)) {
+		*rolls_back = mirror;
+		return true;
+	}
 	int code = git_graph_descendant_of(h->repository, &head, &before);
-	if (code != 0)
-		return mirror && code < 0;
-	if (git_graph_ahead_behind(&lost, &gained, h->repository, &before, &head) == 0)
-		*back = lost;
-	return true;
+	if (code == 0) {
+		*rolls_back = true;
+		code = git_graph_ahead_behind(back, &gained, h->repository, &before, &head);
+	}
+	return code >= 0 || !mirror || failed(h->where, err);
 }

@@ -10,6 +10,7 @@
 struct memory {
 	struct context *ctx;
 	struct faults *faults;		/* what cannot be remembered is warned of there, once */
+	const struct source *source;	/* outlives this */
 	struct state *state;		/* NULL: there is no place for one */
 	struct history *history;	/* NULL: the source stands in no git work tree, and is no repository */
 	struct records records;

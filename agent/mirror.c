@@ -9,7 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/file.h"
 #include "agent/folder.h"
+#include "agent/git_packs.h"
 #include "agent/git_repo.h"
 #include "agent/git_talk.h"
 #include "reconcile/buf.h"
@@ -17,7 +19,7 @@
 #include "reconcile/near.h"
 #include "reconcile/semver.h"
 
-enum { NAMES_SHOWN = 5, FILES_OPEN = 16 };
+enum { NAMES_SHOWN = 5, FILES_OPEN = 16, WHY_MAX = 4096 };
 
 enum outcome {
 	DONE,
@@ -83,8 +85,10 @@ static int remove_leftover(const char *path, const struct stat *st, int kind, st
 /* Waits: whoever started us has a deadline. */
 static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 {
-	const char *path = arena_printf(a, "%s.lock", dir);
+	const char *path = arena_printf(a, "%s.lock", dir), *above = file_folder(a, dir);
 
+	if (*above && !folder_make(above, err))
+		return false;
 	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (*out < 0)
 		return err_sys(err, errno, "open the lock \"%s\" of a mirror", path);
@@ -94,21 +98,25 @@ static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 	return true;
 }
 
-bool mirror_discard(const char *dir, struct err *err)
+static const char *condemned(struct arena *a, const char *dir)
+{
+	return arena_printf(a, "%s.damaged", dir);
+}
+
+/* Only who has the lock may throw it away, and to wait for that takes a deadline, which a fetch has.
+ * If it cannot be written, what was found will be found again. */
+void mirror_condemn(const char *dir, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(close_fd) int held = -1;
+	struct err err;
 
-	if (!lock(&a, dir, &held, err))
-		return false;
-	drop(dir);
-	return true;
+	file_replace(&a, condemned(&a, dir), why, strlen(why), 0600, &err);
 }
 
 void mirror_remove(const char *dir)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	static const char *const parts[] = { "", ".new", ".known", ".lock" };
+	static const char *const parts[] = { "", ".new", ".known", ".damaged", ".lock" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		drop(arena_printf(&a, "%s%s", dir, parts[i]));
@@ -144,6 +152,17 @@ static enum outcome make(struct visit *v, struct err *err)
 	return DONE;
 }
 
+static bool is_condemned(struct visit *v, struct err *err)
+{
+	const char *why;
+	size_t len;
+
+	if (!file_read(v->arena, condemned(v->arena, v->dir), WHY_MAX, &why, &len, err))
+		return false;
+	err_set(err, "%s", why);
+	return true;
+}
+
 static enum outcome open_mirror(struct visit *v, struct err *err)
 {
 	enum outcome outcome = DONE;
@@ -151,6 +170,8 @@ static enum outcome open_mirror(struct visit *v, struct err *err)
 
 	if (lstat(v->dir, &st) < 0)
 		outcome = make(v, err);
+	else if (is_condemned(v, err))
+		return DAMAGED;
 	else
 		nftw(v->dir, remove_leftover, FILES_OPEN, FTW_PHYS);
 	if (outcome == DONE && git_repository_open_bare(&v->repository, v->dir) < 0)
@@ -391,7 +412,7 @@ static int peel(struct visit *v, const git_oid *id, git_oid *out)
 }
 
 /* In an older mirror what goes wrong with files of ours is a reason to begin anew. */
-static enum outcome not_fetched(struct visit *v, int code, struct err *err)
+static enum outcome not_fetched(struct visit *v, struct err *err)
 {
 	const git_error *e = git_error_last();
 	int kind = e ? e->klass : GIT_ERROR_NONE;
@@ -400,7 +421,7 @@ static enum outcome not_fetched(struct visit *v, int code, struct err *err)
 
 	if (ours && !v->fresh && !v->talk->why)
 		return damaged(err, "a fetch into it");
-	git_talk_failed(v->talk, code, err);
+	git_talk_failed(v->talk, err);
 	return FAILED;
 }
 
@@ -413,7 +434,7 @@ static enum outcome download(struct visit *v, git_remote *remote, const struct p
 	for (size_t i = 0; i < p->count; i++)
 		specs[i] = arena_strdup(v->arena, p->refspecs[i]);
 	int code = git_remote_download(remote, &wanted, &options);
-	return code < 0 ? not_fetched(v, code, err) : DONE;
+	return code < 0 ? not_fetched(v, err) : DONE;
 }
 
 static bool no_such_commit(struct visit *v, const struct pick *p, int code, struct err *err)
@@ -424,20 +445,30 @@ static bool no_such_commit(struct visit *v, const struct pick *p, int code, stru
 	                                                                      : "%s is no commit", v->ref->text), "");
 }
 
+/* url.*.insteadOf would lead elsewhere; and when libgit2 looks for it, it leaks memory. */
+static int make_remote(struct visit *v, git_remote **out)
+{
+	git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
+
+	options.repository = v->repository;
+	options.flags = GIT_REMOTE_CREATE_SKIP_INSTEADOF;
+	return git_remote_create_with_opts(out, v->talk->url.text, &options);
+}
+
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
 static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
 {
 	git_remote_connect_options options = git_talk_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
 	struct advertised all = { 0 };
-	int code = git_remote_create_anonymous(&remote, v->repository, v->talk->url.text);
+	int code = make_remote(v, &remote);
 
 	if (code == 0)
 		code = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
 	if (code == 0)
 		code = git_remote_ls(&all.heads, &all.count, remote);
 	if (code < 0) {
-		git_talk_failed(v->talk, code, err);
+		git_talk_failed(v->talk, err);
 		return FAILED;
 	}
 	if (!pick(v, &all, p, err))
@@ -491,6 +522,7 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 {
 	struct git_revision revision = { 0 };
 	struct pick p = { 0 };
+	struct err unfolded;
 	git_oid commit;
 	enum outcome outcome = open_mirror(v, err);
 
@@ -508,6 +540,8 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 	outcome = remember(v, p.name, &commit, err);
 	if (outcome != DONE)
 		return outcome;
+	/* One that did not get smaller is as good as before. */
+	git_packs_fold(v->arena, v->repository, v->dir, &unfolded);
 	revision.name = p.name;
 	*out = revision;
 	return DONE;
@@ -524,6 +558,7 @@ static bool visit_twice(struct visit *v, struct git_revision *out, struct err *e
 		fault_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
 		           v->talk->url.shown, err->msg);
 		drop(v->dir);
+		unlink(condemned(v->arena, v->dir));
 		outcome = visit(v, out, err);
 		git_repo_close(&v->repository);
 	}

@@ -57,9 +57,15 @@ bool stop_watch(int *fd, struct err *err)
 
 bool stop_watch_hurry(int *fd, struct err *err)
 {
+	sigset_t hurry;
+
 	if (hurry_ends[0] < 0 && pipe2(hurry_ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
 	handle(SIGUSR2, on_hurry);
+	/* Whoever started us has kept back what came before the handler. */
+	sigemptyset(&hurry);
+	sigaddset(&hurry, SIGUSR2);
+	sigprocmask(SIG_UNBLOCK, &hurry, NULL);
 	*fd = hurry_ends[0];
 	return true;
 }

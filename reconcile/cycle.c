@@ -14,20 +14,6 @@ static bool meant(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
-/* A pattern that fits nothing is most likely a slip, and all would look well. */
-static void check_patterns(const struct cycle_options *o, const struct specs *specs,
-                           struct faults *faults)
-{
-	for (size_t i = 0; i < o->only_count; i++) {
-		size_t fits = 0;
-		for (size_t j = 0; j < specs->count; j++)
-			fits += fnmatch(o->only[i], specs->items[j].name, 0) == 0;
-		if (!fits)
-			fault_warn(faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
-			           o->only[i]);
-	}
-}
-
 void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
                  struct report *report, struct faults *faults)
@@ -49,7 +35,6 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		c->works[c->count] = (struct work){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;
 	}
-	check_patterns(options, specs, faults);
 	report->step_count = c->count;
 	report->source.specs = c->count;
 	op_list_init(&c->list, a);
@@ -79,11 +64,33 @@ static void fail_whole(struct cycle *c, const char *sentence)
 	c->report->verdict.failed = true;
 }
 
+static bool fits_any(const struct cycle *c, const char *glob)
+{
+	for (size_t i = 0; i < c->specs->count; i++)
+		if (fnmatch(glob, c->specs->items[i].name, 0) == 0)
+			return true;
+	/* What is to be deleted is declared no more. */
+	for (size_t i = 0; c->options.prune && i < c->list.count; i++)
+		if (fnmatch(glob, c->list.items[i].name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* A pattern that fits nothing is most likely a slip, and all would look well. */
+static void check_patterns(const struct cycle *c)
+{
+	for (size_t i = 0; i < c->options.only_count; i++)
+		if (!fits_any(c, c->options.only[i]))
+			fault_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
+			           c->options.only[i]);
+}
+
 static void observe(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
 	if (c->list.op.ok) {
 		c->report->observed = c->list.count;
+		check_patterns(c);
 		match_all(c, &c->facts);
 		return;
 	}

@@ -235,6 +235,7 @@ static void render_counts(const struct render *r, const struct node *report)
 		buf_addf(r->out, "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
 		         count(list, "create", result), changed, count(list, "delete", result), declared - told);
 	add_count(r, count(list, NULL, "suspended"), "suspended");
+	add_count(r, count(list, NULL, "blocked"), "blocked");
 	add_count(r, count(list, NULL, "conflict"), "in conflict");
 	add_count(r, count(list, NULL, "deferred"), "deferred");
 	add_count(r, count(list, NULL, "refused"), "refused");

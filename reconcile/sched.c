@@ -168,6 +168,7 @@ static void configure(struct sched *s, const struct sched_settings *settings)
 {
 	assert(settings->interval_ms > 0 && settings->poll_ms >= 0);
 	s->settings = *settings;
+	s->stopping = false;
 	s->stale = s->fetching;
 	s->source_failed = false;
 	s->fetches_failed = 0;

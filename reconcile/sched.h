@@ -22,7 +22,7 @@ enum sched_event_kind {
 	SCHED_ASKED,		/* SIGUSR1: fetch and cycle now */
 	SCHED_FETCHED,		/* the fetch ended: ok, tree */
 	SCHED_CYCLE_ENDED,	/* the cycle, whole or of deferred steps, ended: outcome, deferred */
-	SCHED_CONFIGURED,	/* the settings are others: settings */
+	SCHED_CONFIGURED,	/* the settings are others: settings; takes a SCHED_STOP back */
 	SCHED_STOP,		/* SIGTERM: finish what is under way, start nothing */
 };
 

@@ -327,12 +327,17 @@ static void add_head(struct writer *w, const struct node *described, const char 
 		            "as it is.");
 }
 
-static struct node *document(struct writer *w, const struct node *body)
+/* keep: the workflow is not to be deleted, as its tag says. */
+static struct node *document(struct writer *w, const struct node *body, bool keep)
 {
-	struct node *out = node_map(w->arena);
+	struct node *out = node_map(w->arena), *ours = node_map(w->arena);
 
+	if (keep)
+		node_put(w->arena, ours, "prune", node_bool(w->arena, false));
 	if (w->ignore->count)
-		node_put(w->arena, node_put(w->arena, out, "flowsync", node_map(w->arena)), "ignore", w->ignore);
+		node_put(w->arena, ours, "ignore", w->ignore);
+	if (ours->count)
+		node_put(w->arena, out, "flowsync", ours);
 	for (size_t i = 0; i < body->count; i++)
 		node_put(w->arena, out, body->entries[i].key, body->entries[i].value);
 	return out;
@@ -374,7 +379,7 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
 	const struct node *body = kept(&w, &root, ordered(a, &workflow_field, observed, ALL_KINDS));
 
 	add_head(&w, described, endpoint, marker.owner, &text);
-	yaml_write(document(&w, body), &text);
+	yaml_write(document(&w, body, marker.keep), &text);
 	if (!keeps_its_word(a, observed, &text, err))
 		return false;
 	buf_add(out, text.text, text.len);

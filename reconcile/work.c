@@ -311,7 +311,7 @@ void work_plan_create(struct work *w)
 	struct step *s = w->step;
 	const struct node *body = w->spec->body;
 
-	s->diff = (struct diff){ 0 };
+	s->diff = s->settled = s->refused = (struct diff){ 0 };
 	for (size_t i = 0; i < body->count; i++) {
 		const struct entry *e = &body->entries[i];
 		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);

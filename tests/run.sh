@@ -83,7 +83,7 @@ corpus() {	# corpus NAME DIR
 
 e2e() {		# e2e NAME PROGRAM
 	log=$logs/$(echo "$1" | tr ' ' _)-e2e.log
-	FLOWSYNC=$PWD/$2 timeout 900 python3 -B tests/e2e "$log" </dev/null 2>"$log.err" >"$log.sum"
+	FLOWSYNC=$PWD/$2 timeout 1800 python3 -B tests/e2e "$log" </dev/null 2>"$log.err" >"$log.sum"
 	# The last line of the summary: PASSED FAILED SKIPPED.
 	# shellcheck disable=SC2046
 	set -- "$1" $(tail -n 1 "$log.sum")

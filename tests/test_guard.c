@@ -139,6 +139,13 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    "missing-share: 30 %, 0 of 0\n"
 	    "update-share: 0 %, 1 of 1: 1 of 1 declared workflow would be updated, over 0 %; if that is meant, give a "
 	    "higher --max-update-percent\n");
+	for (size_t back = 1; back < 3; back++)
+		assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .revision = "a", .last_revision = "b",
+		    .rolls_back = true, .rolled_back = back }, &(struct guard_limits){ 0 }),
+		    arena_printf(&a, "empty-source: not empty, 1 declared\ndelete-share: 50 %%, 0 of 0\n"
+		    "missing-share: 30 %%, 0 of 0\nrollback: a later revision, a: revision a does not come after b, which was "
+		    "applied last, and takes back %zu commit%s; if that is meant, give --allow-rollback\n", back,
+		    back == 1 ? "" : "s"));
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .remembered = 30, .missing = 12, .revision = "a",
 	    .last_revision = "b", .rolls_back = true },
 	    &(struct guard_limits){ .allow_rollback = true, .allow_recreate = true }),

@@ -469,9 +469,27 @@ static void a_share_of_updates_is_of_what_is_meant(void **state)
 	            "give a higher --max-update-percent\n");
 }
 
+static void a_pattern_is_a_slip_unless_it_fits_what_is_declared_or_is_to_go(void **state)
+{
+	static const struct { const char *glob; bool prune; const char *said; } cases[] = {
+		{ "a", false, "" }, { "gone", true, "" },
+		{ "gone", false, "warning: only \"gone\": no declared workflow has such a name\n" },
+		{ "x*", true, "warning: only \"x*\": no declared workflow has such a name\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		run_sync(&r, HELLO("a", "7") "---\n" HELLO("gone", "7"));
+		sync_with(&r, HELLO("a", "7"), &(struct cycle_options){
+			.prune = cases[i].prune, .only = &cases[i].glob, .only_count = 1 });
+		assert_said(&r, cases[i].said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pattern_is_a_slip_unless_it_fits_what_is_declared_or_is_to_go),
 		cmocka_unit_test(a_workflow_is_adopted_unless_it_is_another_owners),
 		cmocka_unit_test(what_is_equal_is_marked_only_on_demand),
 		cmocka_unit_test(a_list_without_tags_does_not_make_it_mark_again),

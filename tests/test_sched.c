@@ -479,6 +479,18 @@ static void hope_begins_a_cycle_at_once_and_the_backoff_afresh(void **state)
 	}
 }
 
+/* A sync that one reload took out and the next brought back, while its cycle ran. */
+static void settings_take_a_stop_back(void **state)
+{
+	CLEANUP(talk_done) struct talk t;
+
+	talk_begin(&t, &dir);
+	kind(&t, SCHED_ASKED);
+	assert_string_equal(kind(&t, SCHED_STOP), "stop");
+	assert_string_equal(configured(&t, &dir), "");
+	assert_string_equal(ended(&t, SCHED_BAD), "cycle reload");
+}
+
 static void a_new_revision_ends_the_backoff_of_a_service_that_fails(void **state)
 {
 	static const struct sched_settings often = { 24 * HOUR, 5 * SECOND };
@@ -1033,6 +1045,7 @@ int main(void)
 		cmocka_unit_test(hooks_that_come_faster_than_fetches_end_hold_up_no_cycle),
 		cmocka_unit_test(failing_cycles_back_off_to_fifteen_minutes),
 		cmocka_unit_test(hope_begins_a_cycle_at_once_and_the_backoff_afresh),
+		cmocka_unit_test(settings_take_a_stop_back),
 		cmocka_unit_test(a_new_revision_ends_the_backoff_of_a_service_that_fails),
 		cmocka_unit_test(a_cycle_that_is_bad_is_not_repeated_before_the_interval),
 		cmocka_unit_test(deferred_steps_are_tried_each_thirty_seconds),

@@ -52,6 +52,10 @@ static const struct {
 	  "{\"id\":12,\"name\":\"n\",\"steps\":{}," NONE ",\"watchers\":[{\"user\":\"u\",\"events\":{\"success\":false},"
 	  "\"id\":\"w\"}]}",
 	  HEAD "name: n\nwatchers:\n  - user: u\n    events: {}\nsteps: {}\n" },
+	{ "what is never to be deleted stays so",
+	  "{\"id\":12,\"name\":\"n\",\"steps\":{}," NONE ",\"tags\":[{\"name\":\"flowsync-ops\"},"
+	  "{\"name\":\"flowsync-keep\"}]}",
+	  HEAD "# owner: ops\nflowsync:\n  prune: false\nname: n\nsteps: {}\n" },
 	{ "options that are there, though all of them are as usual, mean something",
 	  "{\"id\":12,\"name\":\"n\",\"steps\":{},\"metadata\":{},\"retryOptions\":{\"duration\":5,\"numberOfRetries\":3}}",
 	  HEAD "name: n\nretryOptions:\n  duration: 5\n  numberOfRetries: 3\nsteps: {}\n" },

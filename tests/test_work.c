@@ -201,6 +201,26 @@ static void whether_a_hidden_key_went_cannot_be_seen(void **state)
 	assert_said(&r, "");
 }
 
+static void vanish_after_a_conflict(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_DESCRIBE && f->faults[0].times == 0 && fake_find(f, 612))
+		fake_remove(f, 612);
+}
+
+static void one_that_is_made_again_has_no_habits_of_the_old_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .habits = { { "/steps/greet/stepTimeout", "9" } } } };
+
+	run_sync(&r, TIMED("7"));
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 409 };
+	r.f.meanwhile = vanish_after_a_conflict;
+	run_sync(&r, HELLO("a", "8"));
+	assert_steps(&r, "a create applied\n");
+	assert_string_equal(parts(&r), "");
+}
+
 /* The action says what is written, not what was left alone. */
 static void a_removal_that_is_settled_makes_no_replacement(void **state)
 {
@@ -688,6 +708,7 @@ int main(void)
 		cmocka_unit_test(a_key_that_does_not_go_needs_no_state_to_be_left_alone),
 		cmocka_unit_test(what_is_filled_in_where_a_key_went_is_no_habit),
 		cmocka_unit_test(whether_a_hidden_key_went_cannot_be_seen),
+		cmocka_unit_test(one_that_is_made_again_has_no_habits_of_the_old_one),
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),

@@ -89,6 +89,23 @@ static void a_relative_path_begins_at_the_file(void **state)
 	}
 }
 
+static void a_repository_is_relative_only_if_it_is_a_path(void **state)
+{
+	static const struct { const char *url, *git; } cases[] = {
+		{ "r.git", "/etc/r.git" }, { "../r", "/etc/../r" }, { "/r", "/r" }, { "https://h/r", "https://h/r" },
+		{ "git@h:r", "git@h:r" }, { "file:///r", "file:///r" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const char *text = arena_printf(&a, "syncs: [{source: {git: {url: \"%s\", poll: 5s, path: p}}}]", cases[i].url);
+		struct settings s;
+		assert_string_equal(parse(&a, "/etc/c.yaml", text, &s), "");
+		assert_string_equal(s.git, cases[i].git);
+		assert_string_equal(s.path, "p");
+		assert_int_equal(s.git_poll_ms, 5000);
+	}
+}
+
 static void nothing_said_changes_nothing(void **state)
 {
 	static const char *const cases[] = { "", "# nothing\n", "{}", "service:\n", "syncs:\n", "syncs: [{}]\n", "log: {}" };
@@ -213,6 +230,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(a_relative_path_begins_at_the_file),
+		cmocka_unit_test(a_repository_is_relative_only_if_it_is_a_path),
 		cmocka_unit_test(nothing_said_changes_nothing),
 		cmocka_unit_test(what_is_wrong_has_its_place),
 		cmocka_unit_test(each_sync_has_its_own_and_what_holds_for_all),

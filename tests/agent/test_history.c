@@ -230,15 +230,100 @@ static const char *commit_of(struct arena *a, const char *dir, const char *name)
 	return arena_strdup(a, id);
 }
 
+/* The same of a mirror, at a commit. */
+static void expect_in_mirror(const char *mirror, const char *commit, const char *path, const char *versions)
+{
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct heard heard = { .text = BUF_TEXT, .most = 1000 };
+	struct err err;
+
+	if (!history_open_mirror(mirror, commit, &h, &err))
+		fail_msg("%s", err.msg);
+	assert_string_equal(history_revision(h), commit);
+	if (!history_versions(h, path, hear, &heard, &err))
+		fail_msg("%s", err.msg);
+	assert_string_equal(buf_str(&heard.text), versions);
+	buf_done(&heard.text);
+}
+
 static bool rolls_back(const char *dir, const char *older)
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
+	bool rolls;
 	size_t back;
 
-	if (!history_open(dir, &h, &err))
+	if (!history_open(dir, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
 		fail_msg("%s", err.msg);
-	return history_rolls_back(h, older, &back);
+	return rolls;
+}
+
+static void a_mirror_is_asked_at_a_commit_and_by_its_own_paths(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("git init -q seen; cd seen; mkdir -p s/deep; echo 1 > s/deep/a; ln -s deep s/link; ln -s link/a s/b; c\n"
+	   "echo 2 > s/deep/a; c; git tag two; echo 3 > s/deep/a; c; cd ..; git clone -q --bare seen seen.git");
+	const char *two = commit_of(&a, "seen", "two"), *head = commit_of(&a, "seen", "HEAD");
+	expect_in_mirror("seen.git", head, "s/deep/a", "[3][2][1]");
+	expect_in_mirror("seen.git", two, "s/deep/a", "[2][1]");
+	expect_in_mirror("seen.git", two, "s/link/a", "[2][1]");
+	expect_in_mirror("seen.git", two, "s/b", "[2][1]");
+	expect_in_mirror("seen.git", two, "s/none", "");
+	expect_in_mirror("seen.git", two, "../a", "");
+	expect_in_mirror("seen.git", two, "", "");
+}
+
+/* "yes 2": it rolls back, and two commits are lost. */
+static const char *rolls_back_in_mirror(struct arena *a, const char *mirror, const char *commit, const char *older)
+{
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct err err;
+	bool rolls;
+	size_t back;
+
+	if (!history_open_mirror(mirror, commit, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
+		fail_msg("%s", err.msg);
+	return arena_printf(a, "%s %zu", rolls ? "yes" : "no", back);
+}
+
+static bool stop_at_once(void *context, const char *bytes, size_t len)
+{
+	return false;
+}
+
+static void a_mirror_that_lacks_something_is_damaged(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct err err;
+	bool rolls;
+	size_t back;
+
+	sh("git init -q holes; cd holes; echo 1 > f; c; git tag 1; echo 2 > f; c; echo 3 > f; c; cd ..\n"
+	   "git clone -q --bare --no-local holes holes.git; cd holes.git; mv objects/pack/*.pack .\n"
+	   "rm -rf objects/pack/*; cat *.pack | git unpack-objects -q; id=$(git rev-parse HEAD~1)\n"
+	   "rm -f objects/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-)");
+	assert_true(history_open_mirror("holes.git", commit_of(&a, "holes", "HEAD"), &h, &err));
+	assert_false(history_versions(h, "f", stop_at_once, NULL, &err));
+	assert_false(history_rolls_back(h, commit_of(&a, "holes", "1"), &rolls, &back, &err));
+	assert_non_null(strstr(err.msg, "git repository of \"holes.git\": "));
+}
+
+static void in_a_mirror_what_is_not_there_comes_not_before(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("git init -q pushed; cd pushed; c; git tag 1; c; git tag 2; c; git tag 3; git checkout -q -b side 1; c; git tag s\n"
+	   "cd ..; git clone -q --bare pushed pushed.git");
+	const char *one = commit_of(&a, "pushed", "1"), *three = commit_of(&a, "pushed", "3"),
+	           *side = commit_of(&a, "pushed", "s");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, one), "no 0");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, three), "no 0");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", one, three), "yes 2");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", side, three), "yes 2");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, "0123456789012345678901234567890123456789"), "yes 0");
+	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, "x"), "no 0");
 }
 
 static void a_head_that_does_not_come_after_another_commit_rolls_back(void **state)
@@ -383,6 +468,9 @@ int main(void)
 		cmocka_unit_test(a_shallow_clone_ends_quietly),
 		cmocka_unit_test(what_a_partial_clone_lacks_is_passed_over),
 		cmocka_unit_test(a_head_that_does_not_come_after_another_commit_rolls_back),
+		cmocka_unit_test(a_mirror_is_asked_at_a_commit_and_by_its_own_paths),
+		cmocka_unit_test(in_a_mirror_what_is_not_there_comes_not_before),
+		cmocka_unit_test(a_mirror_that_lacks_something_is_damaged),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),

@@ -3,9 +3,12 @@
 #include "agent/source_dir.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "reconcile/yaml.h"
@@ -227,6 +230,102 @@ static void no_directory_is_a_fault_and_an_empty_one_none(void **state)
 	assert_string_equal(read_dir(&a, "f.yaml"), "! f.yaml: a file, expected a directory\n");
 }
 
+/* The names and contents that came out, or why there are none; stop_fd is one that can be read if
+ * stopped. */
+static const char *read_settled(struct arena *a, const char *dir, bool stopped)
+{
+	struct faults f = { .arena = a };
+	struct source_files files = { 0 };
+	const char *all = "";
+	struct err err;
+	int stop[2];
+
+	assert_int_equal(pipe(stop), 0);
+	assert_true(!stopped || write(stop[1], "", 1) == 1);
+	fault_warn(&f, (struct pos){ 0 }, "before");
+	bool good = source_dir_settled(a, dir, stop[0], &files, &f, &err);
+	close(stop[0]);
+	close(stop[1]);
+	if (!good) {
+		assert_int_equal(files.count, 0);
+		assert_int_equal(f.count, 1);
+		return arena_printf(a, "%s\n", err.msg);
+	}
+	for (size_t i = 0; i < files.count; i++)
+		all = arena_printf(a, "%s%s: %s\n", all, files.items[i].name, files.items[i].bytes);
+	for (size_t i = 0; i < f.count; i++)
+		all = arena_printf(a, "%s! %s\n", all, fault_line(a, &f.items[i]));
+	return all;
+}
+
+static void a_directory_that_stands_still_is_not_waited_for(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct timespec future[2] = { { .tv_sec = 4000000000 }, { .tv_sec = 4000000000 } };
+
+	make_file("s/a.yaml", "a");
+	make_file("s/x/b.yaml", "b");
+	make_file("s/x/.flowsyncignore", "c.yaml");
+	assert_int_equal(symlink("nowhere.yaml", "s/l.yaml"), 0);
+	/* a stamp that anybody can set does not count */
+	assert_int_equal(utimensat(AT_FDCWD, "s/a.yaml", future, 0), 0);
+	for (int i = 0; i < 2; i++)
+		assert_string_equal(read_settled(&a, "s", i > 0),
+			"s/a.yaml: a\ns/x/b.yaml: b\n! warning: before\n"
+			"! s/l.yaml: cannot be read: No such file or directory\n");
+	assert_string_equal(read_settled(&a, "none", true),
+		"! warning: before\n! none: cannot be read: No such file or directory\n");
+}
+
+static void what_changed_just_now_is_waited_for_until_it_is_stopped(void **state)
+{
+	static const char *const changes[] = {
+		"echo 2 > s/a.yaml", "rm s/a.yaml", "mkdir s/x", "ln -s a.yaml s/l.yaml",
+		"echo x > s/.flowsyncignore",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const char *all = "";
+		/* A machine may be slow once, so that the change is an old one. */
+		for (int tries = 0; tries < 20 && strcmp(all, "s: stopped before it was read\n") != 0; tries++) {
+			assert_int_equal(system("rm -rf s; mkdir s; echo 1 > s/a.yaml"), 0);
+			read_settled(&a, "s", false);
+			assert_int_equal(system(changes[i]), 0);
+			all = read_settled(&a, "s", true);
+		}
+		assert_string_equal(all, "s: stopped before it was read\n");
+	}
+}
+
+static pid_t change_for_ever(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	while (rename("s/a.yaml", "s/x/a.yaml") == 0 && rename("s/x/a.yaml", "s/a.yaml") == 0)
+		;
+	_exit(1);
+}
+
+static void what_never_stands_still_is_not_read(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *all = "";
+
+	make_file("s/a.yaml", "a");
+	make_file("s/x/b.yaml", "b");
+	pid_t pid = change_for_ever();
+	for (int tries = 0; tries < 20 && !strstr(all, "changes"); tries++)
+		all = read_settled(&a, "s", false);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_string_equal(all,
+		"s: changes while it is being read, and did not stand still for 200 ms within 5 s\n");
+}
+
 #define IN_DIRECTORY(test)	cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
@@ -243,6 +342,9 @@ int main(void)
 		IN_DIRECTORY(what_is_no_file_is_named_and_not_waited_for),
 		IN_DIRECTORY(what_may_not_be_read_is_named),
 		IN_DIRECTORY(no_directory_is_a_fault_and_an_empty_one_none),
+		IN_DIRECTORY(a_directory_that_stands_still_is_not_waited_for),
+		IN_DIRECTORY(what_changed_just_now_is_waited_for_until_it_is_stopped),
+		IN_DIRECTORY(what_never_stands_still_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

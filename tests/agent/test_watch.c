@@ -1,9 +1,11 @@
 #include "tests/test.h"
+#include "agent/source_dir.h"
 #include "agent/watch.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/buf.h"
 
 /* Each test runs in a directory of its own, in which "s" is the source. */
 static char top[] = "/tmp/flowsync-test-XXXXXX";
@@ -467,6 +469,193 @@ static void without_room_for_more_watches_it_says_so_and_scans(void **state)
 	assert_int_equal(none, 0);
 }
 
+/* ---- a writer that is never asked to wait ---- */
+
+enum { FILES = 5, STATES = 350, ROOM = 200 };
+
+/* In memory that two processes share. */
+struct history {
+	char states[STATES][ROOM];	/* each is there before it is made true */
+	atomic_int count;
+};
+
+struct writer {
+	struct history *history;
+	unsigned seed;
+	int number;			/* of the folder that s/d leads to */
+	bool other_name;		/* of the folder that s/b is */
+	struct { int place, version; } files[FILES];
+};
+
+static unsigned pick(struct writer *w, unsigned below)
+{
+	w->seed = w->seed * 1103515245 + 12345;
+	return (w->seed >> 16) % below;
+}
+
+static const char *place_of(const struct writer *w, int place)
+{
+	return ((const char *[]){ "a", w->other_name ? "e/c" : "b/c", "d", "" })[place];
+}
+
+/* As the reader sees it: sorted by name. */
+static void tell_state(const struct writer *w)
+{
+	static const char *const order[] = { "", "a", "b/c", "d", "e/c" };
+	CLEANUP(buf_done) struct buf text = BUF(ROOM - 1);
+
+	for (size_t o = 0; o < ARRAY_LEN(order); o++)
+		for (int i = 0; i < FILES; i++)
+			if (strcmp(place_of(w, w->files[i].place), order[o]) == 0)
+				buf_addf(&text, "%s%s%d=%d ", order[o], *order[o] ? "/" : "", i, w->files[i].version);
+	assert_false(text.full);
+	strcpy(w->history->states[w->history->count], buf_str(&text));
+	w->history->count++;
+}
+
+static void write_file(const char *path, int version)
+{
+	FILE *file = fopen(path, "w");
+
+	if (!file || fprintf(file, "%d", version) < 0 || fclose(file))
+		_exit(1);
+}
+
+static void try(int result)
+{
+	if (result < 0)
+		_exit(2);
+}
+
+static void move_file(struct writer *w, struct arena *a)
+{
+	int i = pick(w, FILES), from = w->files[i].place;
+
+	w->files[i].place = pick(w, 4);
+	tell_state(w);
+	try(rename(arena_printf(a, "s/%s/%d.yaml", place_of(w, from), i),
+	           arena_printf(a, "s/%s/%d.yaml", place_of(w, w->files[i].place), i)));
+}
+
+static void rewrite_file(struct writer *w, struct arena *a)
+{
+	int i = pick(w, FILES);
+	const char *path = arena_printf(a, "s/%s/%d.yaml", place_of(w, w->files[i].place), i);
+
+	w->files[i].version++;
+	write_file("s/tmp", w->files[i].version);
+	tell_state(w);
+	try(rename("s/tmp", path));
+}
+
+static void rename_folder(struct writer *w, struct arena *a)
+{
+	w->other_name = !w->other_name;
+	tell_state(w);
+	try(rename(w->other_name ? "s/b" : "s/e", w->other_name ? "s/e" : "s/b"));
+}
+
+/* All files of s/d become others at once, as in a volume of Kubernetes. */
+static void swap_link(struct writer *w, struct arena *a)
+{
+	const char *fresh = arena_printf(a, "s/.d%d", ++w->number);
+
+	try(mkdir(fresh, 0777));
+	for (int i = 0; i < FILES; i++)
+		if (w->files[i].place == 2)
+			write_file(arena_printf(a, "%s/%d.yaml", fresh, i), ++w->files[i].version);
+	try(symlink(fresh + 2, "s/.tmp"));
+	tell_state(w);
+	try(rename("s/.tmp", "s/d"));
+	try(system(arena_printf(a, "rm -r s/.d%d", w->number - 1)));
+}
+
+static void write_at_random(struct history *history, unsigned seed)
+{
+	static void (*const ways[])(struct writer *, struct arena *) = {
+		move_file, move_file, move_file, move_file, rewrite_file, rewrite_file, rename_folder, swap_link,
+	};
+	struct writer w = { .history = history, .seed = seed };
+
+	while (history->count < STATES - 50) {
+		for (unsigned burst = 1 + pick(&w, 20); burst-- > 0; ) {
+			CLEANUP(arena_free) struct arena a = { 0 };
+			ways[pick(&w, ARRAY_LEN(ways))](&w, &a);
+		}
+		usleep(1000 * (150 + pick(&w, 250)));
+	}
+	_exit(0);
+}
+
+static const char *state_read(struct arena *a)
+{
+	struct faults f = { .arena = a };
+	struct source_files files = { 0 };
+	const char *all = "";
+	struct err err;
+
+	if (!source_dir_settled(a, "s", -1, &files, &f, &err))
+		return NULL;
+	for (size_t i = 0; i < f.count; i++)
+		fail_msg("%s: %s", f.items[i].at.file, f.items[i].message);
+	for (size_t i = 0; i < files.count; i++) {
+		const char *name = files.items[i].name + 2;
+		if (strncmp(name, "c/", 2) != 0)
+			all = arena_printf(a, "%s%.*s=%s ", all, (int)strlen(name) - 5, name, files.items[i].bytes);
+	}
+	return all;
+}
+
+/* Where the state stands in history, from `from` on. */
+static int place_in(const struct history *h, const char *state, int from)
+{
+	for (int i = from; i < h->count; i++)
+		if (strcmp(h->states[i], state) == 0)
+			return i;
+	fail_msg("never was so: %s", state);
+	return -1;
+}
+
+static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(void **state)
+{
+	struct history *h = mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const char *text = getenv("SEED");
+	unsigned seed = text ? (unsigned)atoi(text) : (unsigned)getpid();
+	int status = -1, at = 0, reads = 0;
+	pid_t pid, ended = 0;
+
+	assert_true(h != MAP_FAILED);
+	sh("rm -r s; mkdir -p s/a s/b/c s/.d0; ln -s .d0 s/d;"
+	   "for i in 0 1 2 3 4; do printf 0 > s/a/$i.yaml; done;"
+	   /* many files between the others, so that reading takes a while */
+	   "mkdir s/c; cd s/c; seq -f %g.yaml 300 | xargs touch");
+	strcpy(h->states[h->count++], "a/0=0 a/1=0 a/2=0 a/3=0 a/4=0 ");
+	struct watch *w = open_watch("s");
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		write_at_random(h, seed);
+	while (ended == 0) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		ended = waitpid(pid, &status, WNOHANG);
+		watch_read(w);
+		const char *now = state_read(&a);
+		if (now) {
+			at = place_in(h, now, at);
+			reads++;
+		}
+	}
+	print_message("%d states, %d read, seed %u\n", h->count, reads, seed);
+	assert_int_equal(status, 0);
+	assert_int_equal(ended, pid);
+	assert_string_equal(h->states[at], h->states[h->count - 1]);
+	/* its last look is of what there is now: every change was told of */
+	watch_read(w);
+	assert_false(watch_scan(w));
+	watch_close(w);
+	munmap(h, sizeof *h);
+}
+
 #define IN_DIRECTORY(test)	cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
@@ -484,6 +673,7 @@ int main(void)
 		IN_DIRECTORY(a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it),
 		IN_DIRECTORY(a_scan_finds_what_no_event_told_and_nothing_else),
 		IN_DIRECTORY(thousands_of_folders_come_and_go_and_none_is_kept),
+		IN_DIRECTORY(all_that_is_read_was_there_at_one_moment_and_no_change_is_missed),
 		IN_DIRECTORY(without_room_for_more_watches_it_says_so_and_scans),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@ command line, or in any file of the state.
 import base64
 import os
 import pathlib
-import re
+import resource
 import signal
 import socket
 import threading
@@ -19,11 +19,12 @@ from git_servers import (Agent, Authority, Daemon, Gate, Odd, Repository, Silent
                          http_answer, new_ssh_key)
 from test_sync import SyncCase, spec
 
+SANITIZED = "san" in flowsync.PROGRAM.parts
 SOON = 30       # an end by a deadline of seconds, on a machine that is very slow
 ADVERTISEMENT = {"Content_Type": "application/x-git-upload-pack-advertisement"}
 
 
-class GitCase(SyncCase):
+class RemoteCase(SyncCase):
     def setUp(self):
         super().setUp()
         self.site = self.tmp / "site"
@@ -72,7 +73,7 @@ class GitCase(SyncCase):
         return found
 
 
-class HttpsCase(GitCase):
+class HttpsCase(RemoteCase):
     def setUp(self):
         super().setUp()
         self.authority = Authority(self.tmp / "authority")
@@ -117,6 +118,20 @@ class HttpsTest(HttpsCase):
         report = self.assertPlans(self.web().url("repo.git"), *self.token)
         self.assertEqual(report["source"]["kind"], "git")
 
+    def test_a_sync_leaves_no_secret_in_reports_and_state(self):
+        url = self.web().url("repo.git")
+        first = self.sync(*self.of(url, *self.token), "--log-level", "debug")
+        self.assertEqual(self.results(first), {"a": ("create", "applied")})
+        self.assertConverged(url)
+        self.assertTrue(list(self.state.glob("git/*/config")))
+        self.assertTrue(list(self.state.glob("reports/*.json")))
+        self.assertNoSecretIn(self.state)
+
+    def assertConverged(self, url):
+        again = self.sync(*self.of(url, *self.token))
+        self.assertEqual(again["outcome"], "converged", again)
+        self.assertNoWrites(again)
+
     def test_the_token_may_come_by_its_variable(self):
         self.assertPlans(self.web().url("repo.git"), env={"FLOWSYNC_GIT_TOKEN": self.right})
 
@@ -157,7 +172,7 @@ class HttpsTest(HttpsCase):
         web = self.web()
         other = Authority(self.tmp / "other")
         self.assertRefused("certificate.*authority", web.url("repo.git"), *self.token, "--git-ca-file", other.file)
-        result = self.expect(1, "plan", *GitCase.of(self, web.url("repo.git"), *self.token))
+        result = self.expect(1, "plan", *RemoteCase.of(self, web.url("repo.git"), *self.token))
         self.assertRegex(result.err, "certificate.*authority")
         self.assertEqual(web.requests(), [])
 
@@ -342,7 +357,7 @@ class HangingTest(HttpsCase):
         yield "git without a word", f"git://{git.host}:{git.port}/repo.git", git.came
 
     def options(self, url):
-        return super().of(url, *self.token) if url.startswith("https") else GitCase.of(self, url)
+        return super().of(url, *self.token) if url.startswith("https") else RemoteCase.of(self, url)
 
     def test_the_deadline_ends_a_server_that_hangs(self):
         for name, url, _ in self.hanging():
@@ -373,7 +388,7 @@ class HangingTest(HttpsCase):
 
     def test_a_child_does_not_outlive_a_parent_that_is_killed(self):
         silent = self.run_server(Silent())
-        process = self.start("plan", *GitCase.of(self, f"git://{silent.host}:{silent.port}/repo.git"))
+        process = self.start("plan", *RemoteCase.of(self, f"git://{silent.host}:{silent.port}/repo.git"))
         silent.wait(silent.came)
         pids = self.descendants(process.pid)
         self.assertGreater(len(pids), 1)
@@ -381,21 +396,32 @@ class HangingTest(HttpsCase):
         process.communicate()
         self.assertGone(pids)
 
-    def test_refs_without_end_are_bounded(self):
+    def child_of(self, server):
+        """(a plan from a server that says nothing yet, the pid of the child that fetches)."""
+        process = self.start("plan", *RemoteCase.of(self, f"git://{server.host}:{server.port}/repo.git"))
+        server.wait(server.came)
+        child = self.descendants(process.pid)[-1]
+        self.assertNotEqual(child, process.pid)
+        return process, child
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has memory of its own")
+    def test_a_fetch_has_a_bound_of_memory(self):
+        process, child = self.child_of(self.run_server(Silent()))
+        most, _ = resource.prlimit(child, resource.RLIMIT_DATA)
+        self.assertLess(0, most)
+        self.assertLess(most, 3 << 29)
+        process.kill()
+
+    @unittest.skipIf(SANITIZED, "a sanitizer has memory of its own")
+    def test_refs_without_end_are_an_error(self):
         ref = b"".join(packet(f"{'1' * 40} refs/heads/{i:08}-{'x' * 200}\n".encode()) for i in range(1000))
-        first = packet(f"{'1' * 40} HEAD\0 ofs-delta side-band-64k\n".encode())
-        flood = self.run_server(Silent(first, ref))
-        process = self.start("plan", *GitCase.of(self, f"git://{flood.host}:{flood.port}/repo.git"),
-                             "--timeout", "10s")
-        most = 0
-        while process.poll() is None:
-            most = max([most, *map(resident, self.descendants(process.pid))])
-            time.sleep(0.05)
+        flood = self.run_server(Silent(packet(f"{'1' * 40} HEAD\0 ofs-delta side-band-64k\n".encode()), ref, wait=True))
+        process, child = self.child_of(flood)
+        resource.prlimit(child, resource.RLIMIT_DATA, (100 << 20, 100 << 20))   # its own would take its time
+        flood.begin.set()
         result = self.finish(process)
         self.assertEqual(result.code, 1, result)
-        self.assertEqual(len(result.err.splitlines()), 1, result)
-        if "ASAN_OPTIONS" not in os.environ or "build/san" not in str(flowsync.PROGRAM):
-            self.assertLess(most, 3 << 20, "KiB in memory")
+        self.assertRegex(result.err, r"\A.*more memory than a fetch may have\n\Z")
 
 
 def running(pid):
@@ -405,16 +431,7 @@ def running(pid):
         return False
 
 
-def resident(pid):
-    """KiB."""
-    try:
-        found = re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())
-    except OSError:
-        return 0
-    return int(found[1]) if found else 0
-
-
-class DaemonTest(GitCase):
+class DaemonTest(RemoteCase):
     def setUp(self):
         super().setUp()
         self.server = self.run_server(Daemon(self.tmp, self.site))
@@ -491,7 +508,7 @@ class DaemonTest(GitCase):
             self.assertIn("1 to create", result.out)
 
 
-class SshTest(GitCase):
+class SshTest(RemoteCase):
     def setUp(self):
         super().setUp()
         self.server = self.run_server(Ssh(self.tmp))
@@ -501,6 +518,12 @@ class SshTest(GitCase):
         self.hosts = self.tmp / "hosts"
         self.hosts.write_text(self.server.known_line())
         self.url = self.server.url(self.repository.path)
+
+    def environment(self, **more):
+        """libgit2 1.5 never frees what it reads of the known hosts: other tests look for leaks of ours."""
+        env = super().environment(**more)
+        env["ASAN_OPTIONS"] = ":".join(filter(None, [env.get("ASAN_OPTIONS"), "detect_leaks=0"]))
+        return env
 
     def ssh(self, key=None, hosts=None):
         return ["--ssh-key", key or self.key, "--known-hosts", hosts or self.hosts]
