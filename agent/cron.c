@@ -140,7 +140,7 @@ static bool fires_at(const struct cron *cron, int minute)
 
 enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
 
-/* A local day: `start` is its midnight, if there is one, as seconds that pass no change of clocks. */
+/* A local day; `start` is its midnight, counted as if no clock were ever changed. */
 struct day {
 	const struct cron *cron;
 	int64_t start, after;
@@ -210,7 +210,8 @@ static bool next_on_the_wall(const struct day *d, int64_t *next)
 		from = floor_to(d->after, MINUTE_SECONDS) + MINUTE_SECONDS;
 	for (int64_t at = from; at < to; at += MINUTE_SECONDS) {
 		int64_t into = at + d->offset(at) - d->start;
-		if (into >= 0 && into < DAY_SECONDS && fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
+		if (into >= 0 && into < DAY_SECONDS &&
+		    fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
 			*next = at;
 			return true;
 		}
