@@ -153,13 +153,6 @@ static int64_t offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
 	return offset ? offset(utc) : 0;
 }
 
-static int64_t floor_to(int64_t n, int64_t unit)
-{
-	int64_t rest = n % unit;
-
-	return n - (rest < 0 ? rest + unit : rest);
-}
-
 /* When the clocks go on, given that they do between the two. */
 static int64_t change_between(const struct day *d, int64_t low, int64_t high)
 {
@@ -207,7 +200,7 @@ static bool next_on_the_wall(const struct day *d, int64_t *next)
 	int64_t to = d->start + DAY_SECONDS - (forth ? d->offset_before : d->offset_after);
 
 	if (from <= d->after)
-		from = floor_to(d->after, MINUTE_SECONDS) + MINUTE_SECONDS;
+		from = d->after - d->after % MINUTE_SECONDS + MINUTE_SECONDS;
 	for (int64_t at = from; at < to; at += MINUTE_SECONDS) {
 		int64_t into = at + d->offset(at) - d->start;
 		if (into >= 0 && into < DAY_SECONDS &&
@@ -242,8 +235,9 @@ bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), 
 
 	if (!read_cron(text, &cron))
 		return false;
-	/* Clocks that are set back at midnight bring the day before once more. */
-	int64_t day = floor_to(after + offset_at(offset, after), DAY_SECONDS) - DAY_SECONDS;
+	/* Clocks that are set back after midnight bring the day before once more. */
+	int64_t local = after + offset_at(offset, after);
+	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
 	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
 		if (next_of_day(&cron, day, after, offset, next))
 			return true;
