@@ -25,7 +25,7 @@
  *   lost) only "any code" retries; that of a step that timed out is what its end gave (143, 137).
  * - Environment: `env`, then `inherit`, then params.global, then params.stepWise, later ones win.
  *   inherit finds the nearest step before this one that wrote the parameter, level by level, in
- *   the order of `parents`; if nobody wrote it, the variable is not set, and is named as missing.
+ *   the order of `parents`; a variable that nothing gives a value is not set, and named as missing.
  * - The run: Stopped if a stop was asked for while it ran; else Failed if any step is Failed, also
  *   one that another step looked after; else Success.  Nobody is told of a stopped run.
  * - Steps have the same words, and Pending and Skipped.  A stop makes Stopped of every step that has
