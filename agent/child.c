@@ -57,22 +57,29 @@ static bool make_pipe(int *from, int *to, struct err *err)
 static _Noreturn void become(int program, const char *const *argv, pid_t parent, int in, int out,
                              int alive, int keep)
 {
-	static const int not_ours[] = { SIGHUP, SIGUSR1 };
-	sigset_t early;
-
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* What is asked of the agent often reaches its whole group, and would end us. */
-	for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
-		signal(not_ours[i], SIG_IGN);
-	/* So would a hurry that comes before stop_watch_hurry() lets it in. */
-	sigemptyset(&early);
-	sigaddset(&early, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &early, NULL);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR1, SIG_IGN);
 	/* It may have died before that was asked for. */
 	if (getppid() == parent && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
 	    fcntl(alive, F_SETFD, 0) == 0 && (keep < 0 || fcntl(keep, F_SETFD, 0) == 0))
 		fexecve(program, (char *const *)argv, environ);
 	_exit(127);
+}
+
+/* In the child SIGUSR2 waits until stop_watch_hurry() lets it in: before that it would be the end. */
+static pid_t fork_for_hurry(void)
+{
+	sigset_t hurry, before;
+
+	sigemptyset(&hurry);
+	sigaddset(&hurry, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &hurry, &before);
+	pid_t pid = fork();
+	if (pid != 0)
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
 }
 
 static const char **make_argv(struct arena *a, const char *command, const char *const *words)
@@ -105,7 +112,7 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 	    !make_pipe(&exited, &alive, err))
 		return false;
 	fcntl(from, F_SETFL, O_NONBLOCK);
-	pid_t pid = fork();
+	pid_t pid = fork_for_hurry();
 	if (pid < 0)
 		return err_sys(err, errno, "start a process");
 	if (pid == 0)

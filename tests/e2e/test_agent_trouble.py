@@ -208,7 +208,10 @@ class NeighbourTest(AgentCase):
 
     def test_a_cycle_that_outlives_its_limit_is_ended(self):
         specs = self.write({"a.yaml": spec("a")})
-        agent = self.agent(self.config(self.sync(dir=specs, timeout="1s"), endpoint=self.gate()[0]))
+        never = threading.Event()
+        self.addCleanup(never.set)
+        hanging = self.fake(lambda request: never.wait(TIMEOUT) and (500, {}))
+        agent = self.agent(self.config(self.sync(dir=specs, timeout="1s"), endpoint=hanging.endpoint))
         report = agent.wait_report("one", "the limit ends it", outcome="failed")
         self.assertLess(report["duration_s"], TIMEOUT)
         agent.wait_for(lambda: agent.children() == {}, "no child is left")
