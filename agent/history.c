@@ -517,11 +517,32 @@ const char *history_revision(const struct history *h)
 	return h->revision;
 }
 
+static void close_walk(git_revwalk **walk)
+{
+	git_revwalk_free(*walk);
+}
+
+/* How many commits lead to older that do not lead to head. */
+static int count_lost(struct history *h, const git_oid *older, const git_oid *head, size_t *out)
+{
+	CLEANUP(close_walk) git_revwalk *all = NULL;
+	int code = git_revwalk_new(&all, h->repository);
+	git_oid id;
+
+	*out = 0;
+	if (code == 0)
+		code = git_revwalk_push(all, older);
+	if (code == 0)
+		code = git_revwalk_hide(all, head);
+	while (code == 0 && (code = git_revwalk_next(&id, all)) == 0)
+		++*out;
+	return code == GIT_ITEROVER ? 0 : code;
+}
+
 bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
 {
 	bool mirror = !h->top;
 	git_oid head, before;
-	size_t gained;
 
 	*rolls_back = false;
 	*back = 0;
@@ -532,10 +553,12 @@ bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, 
 		*rolls_back = mirror;
 		return true;
 	}
-	int code = git_graph_descendant_of(h->repository, &head, &before);
-	if (code == 0) {
-		*rolls_back = true;
-		code = git_graph_ahead_behind(back, &gained, h->repository, &before, &head);
-	}
-	return code >= 0 || !mirror || failed(h->where, err);
+	int code = count_lost(h, &before, &head, back);
+	if (code == 0)
+		*rolls_back = *back > 0;
+	else if (!mirror)	/* the walk comes to the edge of a shallow clone */
+		*rolls_back = git_graph_descendant_of(h->repository, &head, &before) == 0;
+	if (code < 0)
+		*back = 0;
+	return code == 0 || !mirror || failed(h->where, err);
 }

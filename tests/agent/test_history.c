@@ -250,7 +250,7 @@ static bool rolls_back(const char *dir, const char *older)
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
-	bool rolls;
+	bool rolls = false;
 	size_t back;
 
 	if (!history_open(dir, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
@@ -279,8 +279,8 @@ static const char *rolls_back_in_mirror(struct arena *a, const char *mirror, con
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
-	bool rolls;
-	size_t back;
+	bool rolls = false;
+	size_t back = 0;
 
 	if (!history_open_mirror(mirror, commit, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
 		fail_msg("%s", err.msg);
