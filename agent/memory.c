@@ -158,13 +158,17 @@ void memory_applied(struct memory *m)
 {
 	struct err err;
 
-	/* Used once: what the same guard says of another plan is another question. */
-	if (m->approvals.count && !state_drop_approvals(m->state, &err))
-		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
-
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
+}
+
+void memory_approvals_used(struct memory *m)
+{
+	struct err err;
+
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 }
 
 void memory_close(struct memory *m)

@@ -268,6 +268,16 @@ class HistoryTest(GitCase):
         self.assertEqual(self.sync("--allow-rollback")["outcome"], "applied")
         self.assertEqual(self.sync()["outcome"], "converged")
 
+    def test_a_force_push_over_what_was_applied_in_part_is_blocked(self):
+        base = self.commit({"a.yaml": spec("a"), "c.yaml": spec("c")})
+        self.sync("--only", "c", "--owner", "other")
+        self.commit({"a.yaml": spec("a", 9)})
+        self.assertEqual(self.sync(code=5)["summary"]["create"], 1)
+        self.git("reset", "-q", "--hard", base)
+        self.commit({"a.yaml": spec("a", 10)})
+        self.assertEqual(self.sync(code=3)["guards"][-1]["name"], "rollback")
+        self.assertEqual(self.service.describe("a")["steps"]["one"]["imageId"], 9)
+
     def test_a_force_push_is_blocked_also_if_the_mirror_is_new(self):
         base = self.commit({"a.yaml": spec("a")})
         old = self.commit({"a.yaml": spec("a", 9)})
