@@ -449,13 +449,13 @@ static bool same_source(const struct settings *a, const struct settings *b)
 	return true;
 }
 
-/* What it brings may be of another source. */
-static void drop_fetch(struct agent_sync *s)
+/* What it brings may be of another source.  True if one ran. */
+static bool drop_fetch(struct agent_sync *s)
 {
-	if (!s->fetch.pid)
-		return;
+	bool ran = s->fetch.pid;
+
 	child_done(&s->fetch);
-	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+	return ran;
 }
 
 void agent_sync_configure(struct agent_sync *s, const struct config *config, size_t sync)
@@ -474,8 +474,11 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 	}
 	settings = sched_settings_of(s);
 	s->stopping = false;
+	/* Before the new settings are told, which may start a fetch of their own. */
+	bool dropped = drop_fetch(s);
 	happen(s, &(struct sched_event){ .kind = SCHED_CONFIGURED, .settings = &settings });
-	drop_fetch(s);
+	if (dropped)
+		happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
 }
 
 void agent_sync_free(struct agent_sync *s)

@@ -30,6 +30,10 @@ enum option_group {
 	FOR_IMPORT = 1 << 10,
 	FOR_AGENT = 1 << 11,
 	FOR_APPROVE = 1 << 12,
+	FOR_PATCH = 1 << 13,
+	FOR_EXECUTE = 1 << 14,
+	FOR_EXECUTIONS = 1 << 15,
+	FOR_LOGS = 1 << 16,
 };
 
 enum option_type {
@@ -75,7 +79,7 @@ struct origin {
 	struct pos at;		/* in the configuration file, else nowhere */
 };
 
-enum { SETTINGS_MAX = 96 };	/* rows in the table, at most */
+enum { SETTINGS_MAX = 128 };	/* rows in the table, at most */
 
 /* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
 struct settings {
@@ -106,6 +110,17 @@ struct settings {
 	const char *name;		/* of import: a glob */
 	const char *out;
 	int page_size, page_number;
+
+	/* Of workflow patch; what the command line does not give is not patched. */
+	const char *repository, *token_name, *run_command, *storage;
+	int image_id, image_version_id, instance_type_id, step_timeout, clear_image_cache;
+	struct texts steps;		/* of patch, and of execute as NAME or NAME:dag */
+	struct texts params, step_params;	/* K=V, STEP.K=V */
+	bool wait, follow;
+	const char *step;		/* of logs */
+	const char *next_token;
+	const char *date_from, *date_to;
+	int count;
 
 	const char *sync;		/* which one of the configuration is meant */
 	const char *http;		/* an address, or "none" */

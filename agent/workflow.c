@@ -137,10 +137,10 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 
 /* ---- bodies from files ---- */
 
-bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
-                        struct faults *faults)
+static bool read_body(struct context *ctx, const char *file, bool partial, struct spec *out,
+                      struct faults *faults)
 {
-	struct specs specs = { .arena = ctx->arena };
+	struct specs specs = { .arena = ctx->arena, .partial = partial };
 	struct source_files files = { 0 };
 
 	if (!source_file_read(ctx->arena, file, &files, faults) ||
@@ -158,4 +158,16 @@ bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
 	}
 	*out = specs.items[0];
 	return true;
+}
+
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+                        struct faults *faults)
+{
+	return read_body(ctx, file, false, out, faults);
+}
+
+bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
+                         struct faults *faults)
+{
+	return read_body(ctx, file, true, out, faults);
 }

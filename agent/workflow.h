@@ -37,6 +37,9 @@ void workflow_print(struct context *ctx, const struct node *n);
  * *faults says all that is wrong with it. */
 bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
                         struct faults *faults);
+/* The same for a patch, in which nothing has to stand. */
+bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
+                         struct faults *faults);
 
 /* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
  * (NULL: nothing). */
@@ -44,7 +47,7 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
                    const struct node *answer);
 
 extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,
-	cmd_workflow_update, cmd_workflow_delete, cmd_workflow_pause, cmd_workflow_resume,
-	cmd_workflow_resources, cmd_workflow_default_resource;
+	cmd_workflow_update, cmd_workflow_patch, cmd_workflow_create_or_update, cmd_workflow_delete,
+	cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_resources, cmd_workflow_default_resource;
 
 #endif

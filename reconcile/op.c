@@ -172,6 +172,15 @@ static bool is_workflow(struct op_call *call)
 	return true;
 }
 
+/* An answer that may be empty, and is JSON where it is not. */
+static struct node *perhaps_json(struct arena *a, const struct answer *answer)
+{
+	struct node *out;
+	struct err err;
+
+	return json_read(a, answer->body, answer->len, &out, &err) ? out : NULL;
+}
+
 static enum task_next call_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
@@ -182,6 +191,8 @@ static enum task_next call_step(struct task *task, const struct answer *answer,
 		return TASK_ASK;
 	}
 	call->op.ok = op_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
+	if (call->op.ok && !call->want_json)
+		call->answer = perhaps_json(call->op.arena, answer);
 	if (call->op.ok && call->request.operation == OP_DESCRIBE)
 		call->op.ok = is_workflow(call);
 	/* It was sent before and the answer was lost: gone is what was wanted. */

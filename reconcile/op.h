@@ -28,7 +28,7 @@ struct op_call {
 	struct request request;
 	int64_t id;		/* of the workflow that is described */
 	bool want_json;		/* an answer that is no JSON is an error; else it may be empty (contract, 2.1) */
-	struct node *answer;	/* NULL where none is wanted */
+	struct node *answer;	/* NULL where none is wanted and none came */
 };
 
 /* path, body (NULL: none) and what as in struct request, copied. */

@@ -69,6 +69,17 @@ bool spec_check_masked(const struct node *body, const struct node *ignore, struc
 	return faults->errors == before;
 }
 
+/* In a patch a step without type stays of the type that it is. */
+static void drop_added_types(const struct node *body, struct node *normal)
+{
+	const struct node *steps = node_get(body, "steps");
+	const struct node *out = node_get(normal, "steps");
+
+	for (size_t i = 0; out && i < out->count; i++)
+		if (!node_get(node_get(steps, out->entries[i].key), "type"))
+			node_drop(out->entries[i].value, "type");
+}
+
 static bool read_document(struct specs *specs, const struct node *doc, struct faults *faults)
 {
 	struct spec spec = { .prune = true };
@@ -81,10 +92,12 @@ static bool read_document(struct specs *specs, const struct node *doc, struct fa
 		return fault_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
 	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
-	good &= validate_workflow(body, VALIDATE_SPEC, faults);
+	good &= validate_workflow(body, specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC, faults);
 	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
 	spec.body = normalise_declared(specs->arena, body);
+	if (specs->partial)
+		drop_added_types(body, spec.body);
 	spec.name = node_get_text(spec.body, "name");
 	spec.at = body->at;
 	arena_grow(specs->arena, specs->items, specs->count, specs->room);

@@ -7,7 +7,7 @@
 #include "reconcile/template.h"
 
 struct spec {
-	const char *name;		/* body.name */
+	const char *name;		/* body.name; NULL where a partial one lacks it */
 	struct pos at;			/* where the document's body begins */
 	struct node *body;		/* as declared: keys whose value is null are left out of maps, as the service's own
 					 * tool does; numbers in env are text */
@@ -20,6 +20,7 @@ struct spec {
 
 struct specs {
 	struct arena *arena;		/* where all of it lives; set by the caller */
+	bool partial;			/* set by the caller: they are patches, in which nothing has to stand */
 	struct spec *items;		/* in the order of files and documents */
 	size_t count, room;
 	size_t files;			/* that were read */

@@ -135,7 +135,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 	if ((f->flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT) {
 		/* "the service wants strings in env: validate warns and sends text" (contract,
 		 * 7). */
-		if (c->as == VALIDATE_SPEC)
+		if (c->as != VALIDATE_REQUEST)
 			fault_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
 			           place(c, path), node_kind_words(n->kind));
 		return;
@@ -159,9 +159,9 @@ static void check_text(const struct check *c, const struct field *f, const struc
 	if ((f->flags & FIELD_POINTER) && *n->text != '/')
 		fault_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
 		          place(c, path));
-	if ((f->flags & FIELD_STEP) && !find_step(c, n->text))
+	if ((f->flags & FIELD_STEP) && c->as != VALIDATE_PATCH && !find_step(c, n->text))
 		fault_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
-	if ((f->flags & FIELD_JSON_TEXT) && c->as == VALIDATE_SPEC && !strstr(n->text, "{{") &&
+	if ((f->flags & FIELD_JSON_TEXT) && c->as != VALIDATE_REQUEST && !strstr(n->text, "{{") &&
 	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
 		fault_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
 		           place(c, path));
@@ -253,24 +253,38 @@ static void check_required(const struct check *c, const struct field *object, co
 
 /* 0 if its word is missing where there must be one, or is none: that is said once, and what
  * depends on it is not guessed at. */
-static unsigned kind_of(const struct field *f, const struct node *n, unsigned outer)
+static unsigned kind_of(const struct check *c, const struct field *f, const struct node *n,
+                        unsigned outer)
 {
 	const struct node *word = node_get(n, f->variant);
 	bool there = word && word->kind != NODE_NULL;
 
+	if (!there && c->as == VALIDATE_PATCH)
+		return ALL_KINDS;
 	if (there ? word->kind != NODE_TEXT : !field_child(f, f->variant, ALL_KINDS)->otherwise)
 		return 0;
 	return field_kind(f, n, outer);
+}
+
+/* Maps of a patch are laid over what is there; a list is the whole truth. */
+static bool is_whole(const struct check *c, const struct path *path)
+{
+	bool in_list = false;
+
+	for (; path->up; path = path->up)
+		in_list |= !path->key;
+	return c->as != VALIDATE_PATCH || in_list;
 }
 
 static void check_object(const struct check *c, const struct field *f, const struct node *n,
                          struct kind kind, const struct path *path)
 {
 	if (f->variant)
-		kind = (struct kind){ kind_of(f, n, kind.bits), f };
+		kind = (struct kind){ kind_of(c, f, n, kind.bits), f };
 	for (size_t i = 0; i < n->count; i++)
 		check_entry(c, f, n, &n->entries[i], kind, path);
-	check_required(c, f, n, kind, path);
+	if (is_whole(c, path))
+		check_required(c, f, n, kind, path);
 }
 
 static void check_items(const struct check *c, const struct field *f, const struct node *n,
@@ -328,7 +342,7 @@ static void check_value(const struct check *c, const struct field *f, const stru
 			break;
 		}
 		check_items(c, f, n, kind, path);
-		if ((f->flags & FIELD_OWN_TAGS) && c->as == VALIDATE_SPEC)
+		if ((f->flags & FIELD_OWN_TAGS) && c->as != VALIDATE_REQUEST)
 			check_own_tags(c, n);
 		break;
 	}

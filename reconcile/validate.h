@@ -7,6 +7,8 @@
 
 enum validate_as {
 	VALIDATE_SPEC,		/* what a person declares */
+	VALIDATE_PATCH,		/* what a person lays over a workflow that is there: nothing is missing in it but inside of
+				 * lists, a step without type is of any, and its parents may be there already */
 	VALIDATE_REQUEST,	/* what a client sends: numbers in env are no warning, messages name the pointer
 				 * instead of a place */
 };

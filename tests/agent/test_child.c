@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -162,6 +163,35 @@ static void a_signal_reaches_it_and_none_is_sent_once_it_has_ended(void **state)
 	child_signal(&child, SIGKILL);	/* to no process, least of all to our own group */
 }
 
+static volatile sig_atomic_t *handled;	/* by this process or a copy of it */
+
+static void on_signal(int number)
+{
+	*handled = number;
+}
+
+static void what_ends_it_at_once_runs_no_handler_of_ours_in_it(void **state)
+{
+	struct sigaction action = { .sa_handler = on_signal }, before;
+
+	handled = mmap(NULL, sizeof *handled, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(handled != MAP_FAILED);
+	sigaction(SIGTERM, &action, &before);
+	for (int i = 0; i < 20; i++) {
+		CLEANUP(child_done) struct child child = CHILD;
+		struct err err;
+		assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
+		child_signal(&child, SIGTERM);
+		assert_true(child_wait(&child, LONG_MS, -1, &err));
+		assert_true(WIFSIGNALED(child.status));
+		assert_int_equal(*handled, 0);
+	}
+	assert_int_equal(raise(SIGTERM), 0);
+	assert_int_equal(*handled, SIGTERM);
+	sigaction(SIGTERM, &before, NULL);
+	munmap((void *)handled, sizeof *handled);
+}
+
 static void it_does_not_outlive_who_started_it(void **state)
 {
 	CLEANUP(child_done) struct child child = CHILD;
@@ -185,6 +215,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_that_hangs_is_killed_at_the_end_of_its_time),
 		cmocka_unit_test(whoever_waits_for_it_can_be_told_to_stop),
 		cmocka_unit_test(a_signal_reaches_it_and_none_is_sent_once_it_has_ended),
+		cmocka_unit_test(what_ends_it_at_once_runs_no_handler_of_ours_in_it),
 		cmocka_unit_test(it_does_not_outlive_who_started_it),
 	};
 

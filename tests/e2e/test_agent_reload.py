@@ -118,6 +118,19 @@ class ReloadTest(AgentCase):
         wait_for(lambda: "d" in self.names(), "the directory is watched")
         agent.stop()
 
+    def test_a_git_source_is_asked_anew(self):
+        repository = Repository(self.tmp / "site/repo.git")
+        repository.commit({"c.yaml": spec("c")})
+        agent = self.agent(self.config(self.sync("one", git=repository.path, poll="1h")))
+        agent.wait_ready()
+        agent.reload()
+        report = agent.wait_report("one", "the reload brought a cycle", trigger="reload")
+        self.assertEqual((report["outcome"], report["errors"]), ("converged", []))
+        repository.commit({"d.yaml": spec("d")})
+        agent.reload()
+        wait_for(lambda: self.names() == ["c", "d"], "the commit is applied")
+        agent.stop()
+
     def test_a_sync_with_the_local_service_may_come_later(self):
         agent = self.agent(self.config(self.sync("one", dir=self.one)))
         agent.wait_ready()
