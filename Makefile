@@ -2,6 +2,7 @@
 ## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
+## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
@@ -64,6 +65,7 @@ unit: programs
 	@for f in $(FUZZ); do echo "  CORPUS  $$f"; $$f tests/fuzz/corpus/$${f##*/fuzz_}/* || exit 1; done
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
+soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
 
 # One command compiles a target with the whole core, so that no object of another build comes in.
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -75,7 +77,7 @@ fuzz-%: tests/fuzz/fuzz_%.c
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
 units := $(DESTDIR)$(PREFIX)/lib/systemd/system
-DOCS := README.md LICENSE examples/README.md examples/fields.txt $(wildcard examples/workflows/*) \
+DOCS := README.md LICENSE examples/README.md examples/agent.yaml examples/fields.txt $(wildcard examples/workflows/*) \
         systemd/README.md systemd/notify-reload.conf
 UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 install: all
@@ -88,6 +90,6 @@ uninstall:
 	$(Q)for d in /examples/workflows /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit test demo fuzz install uninstall help clean
+.PHONY: all programs unit test demo soak fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -13,8 +13,9 @@ static const char *path_in(struct arena *a, const char *state_dir)
 bool approval_announce(const char *state_dir, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *path = path_in(&a, state_dir);
 
-	return file_replace(&a, path_in(&a, state_dir), "", 0, 0600, err);
+	return file_replace(&a, path, "", 0, 0600, err) || err_wrap(err, "%s", path);
 }
 
 bool approval_came(const char *state_dir, struct timespec *last)

@@ -53,21 +53,30 @@ static bool make_pipe(int *from, int *to, struct err *err)
 	return true;
 }
 
+/* All signals are kept back until here: a handler of ours would run in the child, too, and write to
+ * the pipe that its parent waits on. */
+static void set_signals(void)
+{
+	static const int not_ours[] = { SIGHUP, SIGUSR1 }, ends_us[] = { SIGINT, SIGTERM };
+	sigset_t late;
+
+	/* What is asked of the agent often reaches its whole group, and would end us. */
+	for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
+		signal(not_ours[i], SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(ends_us); i++)
+		signal(ends_us[i], SIG_DFL);
+	/* A hurry that comes before stop_watch_hurry() lets it in would end us as well. */
+	sigemptyset(&late);
+	sigaddset(&late, SIGUSR2);
+	sigprocmask(SIG_SETMASK, &late, NULL);
+}
+
 /* Between fork and exec: another thread may hold any lock, so nothing here takes one. */
 static _Noreturn void become(int program, const char *const *argv, pid_t parent, int in, int out,
                              int alive, int keep)
 {
-	static const int not_ours[] = { SIGHUP, SIGUSR1 };
-	sigset_t early;
-
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	/* What is asked of the agent often reaches its whole group, and would end us. */
-	for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
-		signal(not_ours[i], SIG_IGN);
-	/* So would a hurry that comes before stop_watch_hurry() lets it in. */
-	sigemptyset(&early);
-	sigaddset(&early, SIGUSR2);
-	sigprocmask(SIG_BLOCK, &early, NULL);
+	set_signals();
 	/* It may have died before that was asked for. */
 	if (getppid() == parent && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
 	    fcntl(alive, F_SETFD, 0) == 0 && (keep < 0 || fcntl(keep, F_SETFD, 0) == 0))
@@ -98,6 +107,7 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 	CLEANUP(close_fd) int in = -1, from = -1, to = -1, exited = -1, alive = -1;
 	const char **argv = make_argv(&a, command, words);
 	pid_t parent = getpid();
+	sigset_t all, before;
 
 	if (program < 0)
 		return err_sys(err, errno, "open /proc/self/exe");
@@ -105,11 +115,15 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 	    !make_pipe(&exited, &alive, err))
 		return false;
 	fcntl(from, F_SETFL, O_NONBLOCK);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = fork();
-	if (pid < 0)
-		return err_sys(err, errno, "start a process");
+	int why = errno;
 	if (pid == 0)
 		become(program, argv, parent, in, to, alive, keep);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		return err_sys(err, why, "start a process");
 	*out = CHILD;
 	out->pid = pid;
 	out->out = from;

@@ -25,8 +25,8 @@ struct child {
 
 /* Starts `command` with words behind it (ends with NULL; NULL: none) and input on its stdin;
  * nothing is kept.  keep is a descriptor that it inherits under the same number, -1: none.  It
- * gets SIGTERM when this process dies, ignores SIGHUP and SIGUSR1, and gets no SIGUSR2 before it asks
- * for it.  To be called in the main thread. */
+ * gets SIGTERM when this process dies, which ends it, as SIGINT does, until it watches for them; it
+ * ignores SIGHUP and SIGUSR1, and gets no SIGUSR2 before it asks for it.  To be called in the main thread. */
 bool child_start(const char *command, const char *const *words, const char *input, size_t len,
                  int keep, struct child *out, struct err *err);
 

@@ -326,5 +326,5 @@ void config_set(struct arena *a, const struct config *c, size_t sync, struct set
 		read_map(&r, "", c->root);
 	set_sync(&r, c, sync);
 	if (sync < c->count)
-		s->sync_name = c->names[sync];
+		s->sync_name = arena_strdup(a, c->names[sync]);
 }

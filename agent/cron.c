@@ -89,8 +89,26 @@ static bool read_field(const char **s, int field, struct cron *cron)
 	return **s == '\0' || **s == ' ' || **s == '\t';
 }
 
+static const char *fields_of(const char *text)
+{
+	static const struct { const char *name, *fields; } names[] = {
+		{ "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
+		{ "@weekly", "0 0 * * 0" }, { "@daily", "0 0 * * *" }, { "@midnight", "0 0 * * *" },
+		{ "@hourly", "0 * * * *" },
+	};
+	const char *name = text + strspn(text, " \t");
+	size_t len = strcspn(name, " \t");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i].name) == len && strncasecmp(name, names[i].name, len) == 0 &&
+		    name[len + strspn(name + len, " \t")] == '\0')
+			return names[i].fields;
+	return text;
+}
+
 static bool read_cron(const char *text, struct cron *cron)
 {
+	text = fields_of(text);
 	for (int field = 0; field < FIELD_COUNT; field++)
 		if (!read_field(&text, field, cron))
 			return false;
@@ -113,33 +131,115 @@ static bool fires_on(const struct cron *cron, const struct tm *day)
 	return of_month || of_week;
 }
 
-/* The first minute of the day, from `from` on, that fires; -1: none. */
-static int minute_of_day(const struct cron *cron, int from)
+static bool fires_at(const struct cron *cron, int minute)
 {
-	for (int m = from; m < 24 * 60; m++)
-		if (cron->on[HOUR] >> (m / 60) & cron->on[MINUTE] >> (m % 60) & 1)
-			return m;
-	return -1;
+	return cron->on[HOUR] >> (minute / 60) & cron->on[MINUTE] >> (minute % 60) & 1;
 }
 
-bool cron_next(const char *text, int64_t after, int64_t *next)
-{
-	enum { DAY_SECONDS = 24 * 60 * 60, DAYS = 8 * 366 + 1 };	/* 29 February can be eight years off */
-	struct cron cron = { 0 };
-	int64_t start = after - after % 60 + 60;
-	int64_t day = start - start % DAY_SECONDS;
-	int from = (int)(start - day) / 60;
+/* ---- local time ---- */
 
-	if (!read_cron(text, &cron))
-		return false;
-	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS, from = 0) {
-		time_t t = (time_t)day;
-		struct tm tm;
-		int minute = gmtime_r(&t, &tm) && fires_on(&cron, &tm) ? minute_of_day(&cron, from) : -1;
-		if (minute >= 0) {
-			*next = day + minute * 60;
+enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
+
+/* A local day; `start` is its midnight, counted as if no clock were ever changed. */
+struct day {
+	const struct cron *cron;
+	int64_t start, after;
+	int64_t (*offset)(int64_t utc);
+	int64_t offset_before, offset_after;	/* well before it began, well after it ended */
+};
+
+static int64_t offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
+{
+	return offset ? offset(utc) : 0;
+}
+
+/* When the clocks go on, given that they do between the two. */
+static int64_t change_between(const struct day *d, int64_t low, int64_t high)
+{
+	while (high - low > 1) {
+		int64_t middle = low + (high - low) / 2;
+		if (d->offset(middle) == d->offset_after)
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
+}
+
+/* Of a local time that comes twice the first; of one that never comes the moment when the clocks go
+ * on past it. */
+static int64_t utc_of(const struct day *d, int64_t local)
+{
+	int64_t first = local - d->offset_before, second = local - d->offset_after;
+
+	if (d->offset_before == d->offset_after || d->offset(first) == d->offset_before)
+		return first;
+	if (d->offset(second) == d->offset_after)
+		return second;
+	return change_between(d, second, first);
+}
+
+/* Once each, however often the local time comes. */
+static bool next_once(const struct day *d, int64_t *next)
+{
+	for (int m = 0; m < DAY_MINUTES; m++) {
+		int64_t at = fires_at(d->cron, m) ? utc_of(d, d->start + m * MINUTE_SECONDS) : d->after;
+		if (at > d->after) {
+			*next = at;
 			return true;
 		}
 	}
+	return false;
+}
+
+/* As often as the clock on the wall says so. */
+static bool next_on_the_wall(const struct day *d, int64_t *next)
+{
+	bool forth = d->offset_after > d->offset_before;
+	int64_t from = d->start - (forth ? d->offset_after : d->offset_before);
+	int64_t to = d->start + DAY_SECONDS - (forth ? d->offset_before : d->offset_after);
+
+	if (from <= d->after)
+		from = d->after - d->after % MINUTE_SECONDS + MINUTE_SECONDS;
+	for (int64_t at = from; at < to; at += MINUTE_SECONDS) {
+		int64_t into = at + d->offset(at) - d->start;
+		if (into >= 0 && into < DAY_SECONDS &&
+		    fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
+			*next = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool next_of_day(const struct cron *cron, int64_t start, int64_t after,
+                        int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	enum { FURTHEST = 15 * 60 * 60 };	/* no zone is further from UTC */
+	struct day d = { .cron = cron, .start = start, .after = after, .offset = offset };
+	time_t t = (time_t)start;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !fires_on(cron, &tm))
+		return false;
+	d.offset_before = offset_at(offset, start - FURTHEST);
+	d.offset_after = offset_at(offset, start + DAY_SECONDS + FURTHEST);
+	return cron->any[HOUR] && d.offset_before != d.offset_after ? next_on_the_wall(&d, next)
+	                                                            : next_once(&d, next);
+}
+
+bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	enum { DAYS = 8 * 366 + 2 };	/* 29 February can be eight years off */
+	struct cron cron = { 0 };
+
+	if (!read_cron(text, &cron))
+		return false;
+	/* Clocks that are set back after midnight bring the day before once more. */
+	int64_t local = after + offset_at(offset, after);
+	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
+	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
+		if (next_of_day(&cron, day, after, offset, next))
+			return true;
 	return false;
 }

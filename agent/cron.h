@@ -1,6 +1,14 @@
-/* cron.h: when a five-field cron expression fires next, in UTC.  Pure: the time is an
- * argument.  Six and seven fields (seconds first, a year last) are another dialect; they
- * are not read here. */
+/* cron.h: when a cron expression fires next.  Pure: time and zone are arguments.
+ *
+ * Five fields with lists, ranges, steps and the names of months and days, or @hourly, @daily
+ * (@midnight), @weekly, @monthly, @yearly (@annually).  If neither of the two day fields begins
+ * with "*", either will do.  Six and seven fields (seconds first, a year last) are another
+ * dialect, and @reboot is no time; they are not read here.
+ *
+ * When the clocks change: an hour field that begins with "*" follows the clock on the wall, so a
+ * local time that comes twice fires twice and one that never comes does not fire.  Otherwise it
+ * fires once: the first time of two, and in place of what never comes at the moment when the
+ * clocks go on past it. */
 #ifndef AGENT_CRON_H
 #define AGENT_CRON_H
 
@@ -8,8 +16,9 @@
 
 #include "reconcile/base.h"
 
-/* Sets *next to the first minute after `after` (both in seconds since 1970).  False, *next
- * untouched, if text is not a five-field expression or never fires ("0 0 30 2 *"). */
-bool cron_next(const char *text, int64_t after, int64_t *next);
+/* Sets *next to the first time after `after` (both in seconds since 1970).  offset gives the
+ * seconds that local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is none
+ * of the above or never fires ("0 0 30 2 *"). */
+bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next);
 
 #endif

@@ -46,6 +46,7 @@ struct history {
 	git_oid tree;		/* of HEAD */
 	struct waiting *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
+	bool lacks;		/* commits were passed over that are not there */
 	struct id_set seen;
 	struct trees roots;	/* of the commits walked so far */
 	struct folder *folders;
@@ -134,6 +135,12 @@ static git_commit *heap_pop(struct history *h)
 	return top;
 }
 
+/* A clone may be shallow or partial; a mirror that lacks something is damaged. */
+static bool may_lack(const struct history *h, int code)
+{
+	return code == GIT_ENOTFOUND && h->top;
+}
+
 static bool meet(struct history *h, const git_oid *id, struct err *err)
 {
 	struct waiting w = { .order = h->seen_count };
@@ -141,8 +148,10 @@ static bool meet(struct history *h, const git_oid *id, struct err *err)
 	if (!id_add(&h->arena, &h->seen, id))
 		return true;
 	int code = git_commit_lookup(&w.commit, h->repository, id);
-	if (code == GIT_ENOTFOUND)
+	if (may_lack(h, code)) {
+		h->lacks = true;
 		return true;
+	}
 	if (code < 0)
 		return failed(h->where, err);
 	h->seen_count++;
@@ -190,6 +199,8 @@ static bool folder_in(struct history *h, const git_oid *root, const char *path, 
 	if (!*path)
 		return true;
 	int code = git_tree_lookup(&tree, h->repository, root);
+	if (code < 0 && !may_lack(h, code))
+		return failed(h->where, err);
 	if (code == 0)
 		code = git_tree_entry_bypath(&entry, tree, path);
 	if (code < 0 && code != GIT_ENOTFOUND)
@@ -245,7 +256,7 @@ static bool file_in(struct history *h, const git_oid *folder, const char *name, 
 
 	*found = false;
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->where, err);
+		return may_lack(h, code) || failed(h->where, err);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
 	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -270,7 +281,7 @@ static bool give(struct history *h, const git_oid *id,
 	if (code == 0)
 		code = git_odb_read(&object, h->objects, id);
 	if (code < 0)
-		return code == GIT_ENOTFOUND || failed(h->where, err);
+		return may_lack(h, code) || failed(h->where, err);
 	*more = each(context, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return true;
@@ -509,22 +520,51 @@ const char *history_revision(const struct history *h)
 	return h->revision;
 }
 
-bool history_rolls_back(struct history *h, const char *older, size_t *back)
+/* A walk of its own over the same commits.  libgit2's walks leak memory where a commit is missing. */
+static struct history fork_walk(const struct history *h)
 {
-	bool mirror = !h->top;
-	git_oid head, before;
-	size_t lost, gained;
+	return (struct history){ .repository = h->repository, .top = h->top, .where = h->where };
+}
 
+static void end_walk(struct history *w)
+{
+	while (w->waiting > 0)
+		git_commit_free(heap_pop(w));
+	arena_free(&w->arena);
+}
+
+/* Walks over all that leads to id, or until `until` (NULL: nothing) is met. */
+static bool walk_from(struct history *w, const git_oid *id, const git_oid *until, struct err *err)
+{
+	bool ok = meet(w, id, err);
+
+	while (ok && w->waiting > 0 && !(until && git_oid_equal(slot_of(&w->seen, until), until)))
+		ok = walk(w, err);
+	return ok;
+}
+
+bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
+{
+	CLEANUP(end_walk) struct history w = fork_walk(h);
+	git_oid head, before;
+
+	*rolls_back = false;
 	*back = 0;
-	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0 ||
-	    git_oid_equal(&head, &before))
+	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0)
+		return true;
+	if (!git_odb_exists(h->objects, &before)) {
+		*rolls_back = !h->top;
+		return true;
+	}
+	if (!walk_from(&w, &head, &before, err))
 		return false;
-	if (!git_odb_exists(h->objects, &before))
-		return mirror;
-	int code = git_graph_descendant_of(h->repository, &head, &before);
-	if (code != 0)
-		return mirror && code < 0;
-	if (git_graph_ahead_behind(&lost, &gained, h->repository, &before, &head) == 0)
-		*back = lost;
+	/* Beyond the edge of a shallow clone it may well be met. */
+	if (git_oid_equal(slot_of(&w.seen, &before), &before) || w.lacks)
+		return true;
+	size_t ours = w.seen_count;
+	if (!walk_from(&w, &before, NULL, err))
+		return false;
+	*rolls_back = true;
+	*back = w.seen_count - ours;
 	return true;
 }

@@ -16,7 +16,7 @@ enum { HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first
 /* *out is NULL if dir stands in no git work tree, or in one without a commit: that is no error. */
 bool history_open(const char *dir, struct history **out, struct err *err);
 /* The same for a mirror, where commit takes the place of HEAD, and paths are those in the
- * repository. */
+ * repository.  What a mirror does not have is an error: it is damaged. */
 bool history_open_mirror(const char *mirror, const char *commit, struct history **out, struct err *err);
 void history_close(struct history *history);	/* takes NULL */
 void history_closep(struct history **history);
@@ -33,10 +33,11 @@ bool history_versions(struct history *history, const char *path,
 /* The commit that HEAD is, 40 hex digits; valid until history_close(). */
 const char *history_revision(const struct history *history);
 
-/* True if HEAD is known not to come after `older`: HEAD neither is it nor descends from it.  False
- * where it is not there, as in a shallow clone: then nothing is known.  A mirror has all that comes
- * before HEAD: what is not there does not.  *back is then how many commits of older HEAD does not
- * have, 0 if that is not known. */
-bool history_rolls_back(struct history *history, const char *older, size_t *back);
+/* Sets *rolls_back to whether HEAD is known not to come after `older`: HEAD neither is it nor descends
+ * from it.  Where older is not there, as in a shallow clone, nothing is known; but a mirror has all
+ * that comes before HEAD, so what it does not have does not.  *back is how many commits of older HEAD
+ * does not have, 0 if that is not known.  False if the history cannot be read. */
+bool history_rolls_back(struct history *history, const char *older, bool *rolls_back, size_t *back,
+                        struct err *err);
 
 #endif

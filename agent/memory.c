@@ -67,6 +67,22 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 	return !s->found;
 }
 
+/* A history that cannot be read is one that is not there: what it would tell is only asked for.  But a
+ * mirror of ours can be had anew. */
+static void lose_history(struct memory *m, const struct err *err)
+{
+	const struct source *source = m->source;
+
+	log_debug(m->ctx->log, "history of %s: %s", source->location, err->msg);
+	if (!source->mirror)
+		return;
+	mirror_condemn(source->mirror, err->msg);
+	fault_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
+	           source->location, err->msg);
+	history_close(m->history);
+	m->history = NULL;
+}
+
 static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
                                  const char *digest)
 {
@@ -74,11 +90,16 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 	struct search search = { m, a, spec, digest, NULL };
 	struct err err;
 
-	/* A history that cannot be read is one that is not there: what it would tell is only
-	 * asked for. */
 	if (m->history && !history_versions(m->history, spec->at.file, look_at_version, &search, &err))
-		log_debug(m->ctx->log, "history of %s: %s", spec->at.file, err.msg);
+		lose_history(m, &err);
 	return search.found;
+}
+
+/* Without it the guard would not see a history that was rewritten. */
+static bool no_history(struct memory *m, struct err *err)
+{
+	mirror_condemn(m->source->mirror, err->msg);
+	return err_wrap(err, "the mirror of %s is damaged, and will be fetched anew", m->source->location);
 }
 
 static bool find_revisions(struct memory *m, struct err *err)
@@ -88,16 +109,25 @@ static bool find_revisions(struct memory *m, struct err *err)
 	if (m->history)
 		face->revision = arena_strdup(m->ctx->arena, history_revision(m->history));
 	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
-		return false;
-	face->rolls_back = m->history && face->last_revision &&
-	                   history_rolls_back(m->history, face->last_revision, &face->rolled_back);
+		return err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+	if (!m->history || !face->last_revision ||
+	    history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
+		return true;
+	if (m->source->mirror)
+		return no_history(m, err);
+	lose_history(m, err);
 	return true;
 }
 
-static bool open_history(const struct source *source, struct history **out, struct err *err)
+static bool open_history(struct memory *m, struct err *err)
 {
-	return source->mirror ? history_open_mirror(source->mirror, source->revision.commit, out, err)
-	                      : history_open(source->location, out, err);
+	const struct source *s = m->source;
+
+	if (s->mirror)
+		return history_open_mirror(s->mirror, s->revision.commit, &m->history, err) || no_history(m, err);
+	if (!history_open(s->location, &m->history, err))
+		lose_history(m, err);
+	return true;
 }
 
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
@@ -106,19 +136,19 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 	const char *state_dir = ctx->settings->state_dir;
 
 	*out = (struct memory){
-		.ctx = ctx, .faults = faults, .mask = texts_list(ctx->arena, &ctx->settings->mask),
+		.ctx = ctx, .faults = faults, .source = source, .mask = texts_list(ctx->arena, &ctx->settings->mask),
 	};
 	if (state_dir && (!state_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                              &out->state, err) ||
 	                  !state_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state in %s", state_dir);
-	if (!open_history(source, &out->history, err))
-		log_debug(ctx->log, "history of %s: %s", source->location, err->msg);
+	if (!open_history(out, err))
+		return false;
 	out->face = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
 		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
 	};
-	return find_revisions(out, err) || err_wrap(err, "state in %s", state_dir);
+	return find_revisions(out, err);
 }
 
 bool memory_approvals(struct memory *m, const char *revision, struct err *err)
@@ -131,13 +161,17 @@ void memory_applied(struct memory *m)
 {
 	struct err err;
 
-	/* Used once: what the same guard says of another plan is another question. */
-	if (m->approvals.count && !state_drop_approvals(m->state, &err))
-		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
-
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
+}
+
+void memory_approvals_used(struct memory *m)
+{
+	struct err err;
+
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 }
 
 void memory_close(struct memory *m)

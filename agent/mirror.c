@@ -19,7 +19,7 @@
 #include "reconcile/near.h"
 #include "reconcile/semver.h"
 
-enum { NAMES_SHOWN = 5, FILES_OPEN = 16 };
+enum { NAMES_SHOWN = 5, FILES_OPEN = 16, WHY_MAX = 4096 };
 
 enum outcome {
 	DONE,
@@ -98,21 +98,25 @@ static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 	return true;
 }
 
-bool mirror_discard(const char *dir, struct err *err)
+static const char *condemned(struct arena *a, const char *dir)
+{
+	return arena_printf(a, "%s.damaged", dir);
+}
+
+/* Only who has the lock may throw it away, and to wait for that takes a deadline, which a fetch has.
+ * If it cannot be written, what was found will be found again. */
+void mirror_condemn(const char *dir, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(close_fd) int held = -1;
+	struct err err;
 
-	if (!lock(&a, dir, &held, err))
-		return false;
-	drop(dir);
-	return true;
+	file_replace(&a, condemned(&a, dir), why, strlen(why), 0600, &err);
 }
 
 void mirror_remove(const char *dir)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	static const char *const parts[] = { "", ".new", ".known", ".lock" };
+	static const char *const parts[] = { "", ".new", ".known", ".damaged", ".lock" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		drop(arena_printf(&a, "%s%s", dir, parts[i]));
@@ -148,6 +152,17 @@ static enum outcome make(struct visit *v, struct err *err)
 	return DONE;
 }
 
+static bool is_condemned(struct visit *v, struct err *err)
+{
+	const char *why;
+	size_t len;
+
+	if (!file_read(v->arena, condemned(v->arena, v->dir), WHY_MAX, &why, &len, err))
+		return false;
+	err_set(err, "%s", why);
+	return true;
+}
+
 static enum outcome open_mirror(struct visit *v, struct err *err)
 {
 	enum outcome outcome = DONE;
@@ -155,6 +170,8 @@ static enum outcome open_mirror(struct visit *v, struct err *err)
 
 	if (lstat(v->dir, &st) < 0)
 		outcome = make(v, err);
+	else if (is_condemned(v, err))
+		return DAMAGED;
 	else
 		nftw(v->dir, remove_leftover, FILES_OPEN, FTW_PHYS);
 	if (outcome == DONE && git_repository_open_bare(&v->repository, v->dir) < 0)
@@ -541,6 +558,7 @@ static bool visit_twice(struct visit *v, struct git_revision *out, struct err *e
 		fault_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
 		           v->talk->url.shown, err->msg);
 		drop(v->dir);
+		unlink(condemned(v->arena, v->dir));
 		outcome = visit(v, out, err);
 		git_repo_close(&v->repository);
 	}

@@ -42,10 +42,11 @@ bool mirror_update(struct arena *a, const char *dir, const struct git_remote_pla
 bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, const char *path,
                   struct git_revision *out, struct err *err);
 
-/* Throws the mirror away, because what is in it is damaged; waits for who works in it. */
-bool mirror_discard(const char *dir, struct err *err);
+/* Has the next mirror_update() throw the mirror away and fetch it anew: why is what was found to be
+ * damaged when it was read. */
+void mirror_condemn(const char *dir, const char *why);
 
-/* The same for a mirror that nobody else knows of, with all that belongs to it. */
+/* Removes a mirror that nobody else knows of, with all that belongs to it. */
 void mirror_remove(const char *dir);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/cron.h"
 #include "agent/stamp.h"
+#include "agent/zone.h"
 #include "reconcile/json.h"
 
 const char *const workflow_status_words[WORKFLOW_STATUS_COUNT] = {
@@ -138,7 +139,7 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 			continue;
 		}
 		node_put(a, trigger, "cron", node_text(a, t->cron));
-		if (cron_next(t->cron, now / 1000, &next))
+		if (cron_next(t->cron, now / 1000, zone_offset, &next))
 			node_put(a, trigger, "scheduled", node_text(a, stamp_text(a, next * 1000)));
 	}
 	return list;

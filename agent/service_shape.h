@@ -1,5 +1,6 @@
 /* service_shape.h: what the local service makes of a body it is sent, and in which shape it gives
- * it back (contract, full text, section 4).  Pure: time and webhook ids are arguments. */
+ * it back (contract, full text, section 4).  Pure: time and webhook ids are arguments; the
+ * zone of a trigger is that of zone.h. */
 #ifndef AGENT_SERVICE_SHAPE_H
 #define AGENT_SERVICE_SHAPE_H
 

@@ -246,9 +246,8 @@ static bool read_again(struct context *ctx, const struct git_fetch *f, const str
 {
 	struct git_revision revision;
 
-	fault_warn(faults, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s", out->location,
-	           err->msg);
-	if (!mirror_discard(f->mirror, err) || !fetch(ctx, f, &revision, faults, err))
+	mirror_condemn(f->mirror, err->msg);
+	if (!fetch(ctx, f, &revision, faults, err))
 		return false;
 	if (!pin)
 		out->revision = revision;

@@ -29,7 +29,7 @@ fail() {	# fail NAME COUNT LOG
 	failures="$failures
   $1 ($3)"
 	echo "  FAILED  $1: $2"
-	sed 's/^/          | /' "$3" | tail -n 60
+	sed 's/^/          | /' "$3" | tail -n 120
 }
 
 # check NAME COMMAND...: one test, passed if the command succeeds.
@@ -94,7 +94,10 @@ e2e() {		# e2e NAME PROGRAM
 	fi
 	pass "$1: end-to-end tests" "$2"
 	[ "$4" -eq 0 ] || echo "  skipped $1: $4 end-to-end tests"
-	[ "$3" -eq 0 ] || fail "$1: end-to-end tests" "$3" "$log"
+	[ "$3" -eq 0 ] && return
+	# What failed, and why; the whole log says a line of each that did not.
+	grep -E -A 30 '^(FAIL|ERROR): ' "$log" >"$log.failed"
+	fail "$1: end-to-end tests" "$3" "$log.failed"
 }
 
 build() {	# build NAME MAKE-ARGUMENTS...

@@ -14,7 +14,7 @@ for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|lib
            ca-certificates'
 # Of the web server just the program: nothing is to be started for a machine that tests.
 for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind systemd
-           apache2-bin openssh-client openssh-server'
+           apache2-bin openssh-client openssh-server tzdata'
 
 build_headers='yaml.h json-c/json.h curl/curl.h git2.h libssh2.h microhttpd.h sqlite3.h
                systemd/sd-daemon.h nettle/sha2.h'

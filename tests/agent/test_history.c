@@ -250,11 +250,12 @@ static bool rolls_back(const char *dir, const char *older)
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
+	bool rolls = false;
 	size_t back;
 
-	if (!history_open(dir, &h, &err))
+	if (!history_open(dir, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
 		fail_msg("%s", err.msg);
-	return history_rolls_back(h, older, &back);
+	return rolls;
 }
 
 static void a_mirror_is_asked_at_a_commit_and_by_its_own_paths(void **state)
@@ -278,12 +279,35 @@ static const char *rolls_back_in_mirror(struct arena *a, const char *mirror, con
 {
 	CLEANUP(history_closep) struct history *h = NULL;
 	struct err err;
+	bool rolls = false;
+	size_t back = 0;
+
+	if (!history_open_mirror(mirror, commit, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
+		fail_msg("%s", err.msg);
+	return arena_printf(a, "%s %zu", rolls ? "yes" : "no", back);
+}
+
+static bool stop_at_once(void *context, const char *bytes, size_t len)
+{
+	return false;
+}
+
+static void a_mirror_that_lacks_something_is_damaged(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(history_closep) struct history *h = NULL;
+	struct err err;
+	bool rolls;
 	size_t back;
 
-	if (!history_open_mirror(mirror, commit, &h, &err))
-		fail_msg("%s", err.msg);
-	bool rolls = history_rolls_back(h, older, &back);
-	return arena_printf(a, "%s %zu", rolls ? "yes" : "no", back);
+	sh("git init -q holes; cd holes; echo 1 > f; c; git tag 1; echo 2 > f; c; echo 3 > f; c; cd ..\n"
+	   "git clone -q --bare --no-local holes holes.git; cd holes.git; mv objects/pack/*.pack .\n"
+	   "rm -rf objects/pack/*; cat *.pack | git unpack-objects -q; id=$(git rev-parse HEAD~1)\n"
+	   "rm -f objects/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-)");
+	assert_true(history_open_mirror("holes.git", commit_of(&a, "holes", "HEAD"), &h, &err));
+	assert_false(history_versions(h, "f", stop_at_once, NULL, &err));
+	assert_false(history_rolls_back(h, commit_of(&a, "holes", "1"), &rolls, &back, &err));
+	assert_non_null(strstr(err.msg, "git repository of \"holes.git\": "));
 }
 
 static void in_a_mirror_what_is_not_there_comes_not_before(void **state)
@@ -446,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_head_that_does_not_come_after_another_commit_rolls_back),
 		cmocka_unit_test(a_mirror_is_asked_at_a_commit_and_by_its_own_paths),
 		cmocka_unit_test(in_a_mirror_what_is_not_there_comes_not_before),
+		cmocka_unit_test(a_mirror_that_lacks_something_is_damaged),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),

@@ -225,6 +225,62 @@ static void the_applied_revision_is_known_of_each_owner(void **state)
 	assert_null(revision(f, STATE_READ, "b"));
 }
 
+/* What may be passed at a revision, each with a comma behind it. */
+static const char *approved(struct fixture *f, const char *owner, const char *revision)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, STATE_READ, ENDPOINT, owner);
+	struct state_approvals all;
+	const char *text = "";
+	struct err err;
+
+	if (!state_approvals(s, &f->arena, revision, &all, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < all.count; i++)
+		text = arena_printf(&f->arena, "%s%s,", text, all.guards[i]);
+	return text;
+}
+
+static void approve(struct fixture *f, const char *owner, const char *guard, const char *revision)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
+	struct err err;
+
+	assert_true(state_approve(s, guard, revision, &err));
+}
+
+static void an_approval_is_of_one_owner_one_guard_and_one_revision(void **state)
+{
+	struct fixture *f = *state;
+
+	approve(f, "a", "rollback", "r1");
+	approve(f, "a", "delete-share", "r1");
+	approve(f, "b", "rollback", "r2");
+	assert_string_equal(approved(f, "a", "r1"), "delete-share,rollback,");
+	assert_string_equal(approved(f, "b", "r1"), "");
+	assert_string_equal(approved(f, "b", "r2"), "rollback,");
+	assert_string_equal(approved(f, "a", "r"), "");
+	approve(f, "a", "rollback", "r3");
+	assert_string_equal(approved(f, "a", "r1"), "delete-share,");
+	assert_string_equal(approved(f, "a", "r3"), "rollback,");
+}
+
+static void approvals_that_were_used_are_gone_and_others_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	approve(f, "a", "rollback", "r1");
+	approve(f, "a", "delete-share", "r2");
+	approve(f, "b", "rollback", "r1");
+	{
+		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_drop_approvals(s, &err));
+	}
+	assert_string_equal(approved(f, "a", "r1"), "");
+	assert_string_equal(approved(f, "a", "r2"), "");
+	assert_string_equal(approved(f, "b", "r1"), "rollback,");
+}
+
 static void the_key_is_made_once_and_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -626,6 +682,8 @@ int main(void)
 		WITH_FOLDER(a_later_record_takes_the_place_of_all_of_the_earlier),
 		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
 		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),
+		WITH_FOLDER(an_approval_is_of_one_owner_one_guard_and_one_revision),
+		WITH_FOLDER(approvals_that_were_used_are_gone_and_others_stay),
 		WITH_FOLDER(the_key_is_made_once_and_stays),
 		WITH_FOLDER(reading_makes_and_changes_nothing),
 		WITH_FOLDER(what_is_made_is_for_its_owner_alone),

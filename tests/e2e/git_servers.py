@@ -46,6 +46,11 @@ def git_environment(**more):
             "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.org", **more}
 
 
+def git_program(name):
+    """The program behind `git NAME`: what git starts for itself would not end with git."""
+    return pathlib.Path(run("git", "--exec-path").strip()) / f"git-{name}"
+
+
 class Repository:
     """A bare repository, with a work tree beside it by which commits come into it."""
 
@@ -178,15 +183,15 @@ def free_port(host):
 class Daemon(Process):
     """`git daemon` over all repositories below a folder."""
 
-    def __init__(self, folder, repositories):
-        self.repositories = repositories
+    def __init__(self, folder, repositories, *options):
+        self.repositories, self.options = repositories, options
         super().__init__(folder)
 
     def command(self, port):
-        return ["git", "daemon", "--export-all", "--reuseaddr", f"--listen={self.host}", f"--port={port}",
-                f"--base-path={self.repositories}", self.repositories]
+        return [git_program("daemon"), "--export-all", "--reuseaddr", f"--listen={self.host}", f"--port={port}",
+                f"--base-path={self.repositories}", *self.options, self.repositories]
 
-    def url(self, name):
+    def url(self, name=""):
         return f"git://{self.host}:{self.port}/{name}"
 
 
@@ -239,7 +244,7 @@ class WebServer(Process):
 
     def command(self, port):
         as_root = os.geteuid() == 0
-        backend = pathlib.Path(run("git", "--exec-path").strip()) / "git-http-backend"
+        backend = git_program("http-backend")
         names = ["mpm_prefork", "authn_core", "authz_core", "authz_user", "auth_basic", "authn_file",
                  "alias", "env", "cgi", "socache_shmcb", "ssl"]
         modules = [f"LoadModule {n}_module {MODULES}/mod_{n}.so" for n in names]

@@ -1,10 +1,8 @@
 """Repositories for tests of git sources: made with the git command, on a machine where nobody has
 set anything up."""
-import re
-import shutil
-import socket
 import subprocess
 
+import git_servers
 from flowsync import TIMEOUT, ServiceCase
 
 
@@ -72,24 +70,6 @@ class GitCase(ServiceCase):
 
     def daemon(self, *args):
         """git daemon for the repositories below the test's folder; gives its URL."""
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        process = subprocess.Popen(
-            ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", "--export-all", "--reuseaddr", "--verbose",
-             f"--base-path={self.tmp}", *args], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, env=self.environment(), start_new_session=True)
-        self.addCleanup(self._reap_daemon, process)
-        while not re.search("Ready to rumble", process.stderr.readline()):
-            self.assertIsNone(process.poll(), "git daemon does not run")
-        return f"git://127.0.0.1:{port}"
-
-    def _reap_daemon(self, process):
-        process.kill()
-        process.stderr.close()
-        process.wait()
-
-
-def has_daemon():
-    return shutil.which("git") and subprocess.run(["git", "daemon", "--help"], capture_output=True,
-                                                  stdin=subprocess.DEVNULL, check=False).returncode in (0, 129, 1)
+        server = git_servers.Daemon(self.tmp, self.tmp, *args)
+        self.addCleanup(server.stop)
+        return server.url().rstrip("/")

@@ -82,11 +82,11 @@ class LifeTest(AgentCase):
         agent.stop()
 
     def test_the_local_service_runs_inside_and_is_reached_by_other_commands(self):
-        agent = self.agent(self.config(self.sync(dir=self.specs), self.sync("two", dir=self.specs, adopt="no"),
+        other = self.write({"c.yaml": spec("c")}, "other")
+        agent = self.agent(self.config(self.sync(dir=self.specs), self.sync("two", dir=other),
                                        service={"endpoint": "local"}))
-        agent.wait_for(lambda: agent.report("one") and agent.report("two"), "both had a cycle")
-        outcomes = sorted(s["report"]["outcome"] for s in agent.status().values())
-        self.assertEqual(outcomes, ["applied", "conflict"])
+        agent.wait_for(lambda: len(agent.status()) == 2 and agent.ready(), "both are good")
+        agent.wait_next("two", lambda: (other / "a.yaml").write_text(spec("a")), outcome="conflict")
         self.put("a.yaml", spec("a", "uptime"))
         wait_for(lambda: "uptime" in self.flowsync("workflow", "describe", "a", endpoint="local").out,
                  "the change is seen")

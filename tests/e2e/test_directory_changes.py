@@ -119,24 +119,19 @@ class SaveTest(DirectoryCase):
             with self.subTest(save.__name__):
                 self.saves(save.__name__.strip("<>"), save)
 
-    def test_real_editors(self):
-        def vim(*settings):
-            def save(text):
-                command = text.split("command: ")[1].strip()
-                subprocess.run(["vim", "-u", "NONE", "-es", "-c", "set " + " ".join(settings),
-                                "-c", f"%s/command: .*/command: {command}/", "-c", "wq", self.file],
-                               check=True, timeout=flowsync.TIMEOUT, env=self.environment(TERM="dumb"))
-            return save
+    def edit(self, command, *words):
+        """Saves with a program that is given what to substitute."""
+        self.saves(command, lambda text: subprocess.run(
+            [*words, self.file], check=True, timeout=flowsync.TIMEOUT, env=self.environment(TERM="dumb")))
 
-        def sed(text):
-            command = text.split("command: ")[1].strip()
-            subprocess.run(["sed", "-i", f"s/command: .*/command: {command}/", self.file], check=True)
+    def test_sed_in_place(self):
+        self.edit("by-sed", "sed", "-i", "s/command: .*/command: by-sed/")
 
-        self.saves("by-sed", sed)
-        if not shutil.which("vim"):
-            return
+    @unittest.skipUnless(shutil.which("vim"), "there is no vim")
+    def test_vim_with_all_its_ways_to_keep_a_backup(self):
         for i, setting in enumerate(("backupcopy=yes", "backupcopy=no", "nowritebackup", "backup")):
-            self.saves(f"by-vim-{i}", vim(setting))
+            self.edit(f"by-vim-{i}", "vim", "-u", "NONE", "-es", "-c", f"set {setting}",
+                      "-c", f"%s/command: .*/command: by-vim-{i}/", "-c", "wq")
 
     def test_what_is_no_spec_starts_no_cycle(self):
         self.wait_until(lambda: self.cycles() == 1, self.cycles)

@@ -1,9 +1,12 @@
 """Every example is synced, described and found equal, and together they use every field."""
 import re
 import shutil
+import textwrap
 import unittest
 
 import flowsync
+from agent import AgentCase, spec
+from git_servers import Repository
 
 EXAMPLES = flowsync.ROOT / "examples"
 SPECS = EXAMPLES / "workflows"
@@ -100,6 +103,39 @@ class ExamplesTest(flowsync.ServiceCase):
                 self.assertRegex(text, rf"\b{keys[-1]}:")
                 if word:
                     self.assertRegex(text, rf"\b{word}\b")
+
+
+class AgentExampleTest(AgentCase):
+    def test_the_configuration_runs_as_it_stands(self):
+        folder = self.tmp / "examples"
+        shutil.copytree(EXAMPLES, folder)
+        repository = Repository(self.tmp / "repo.git")
+        repository.commit({"production/p.yaml": spec("p"), "other/o.yaml": spec("o")})
+        for name in ("git-token", "hook-secret"):
+            (folder / name).touch(mode=0o600)
+            (folder / name).write_text(self.secret(name))
+        text = (folder / "agent.yaml").read_text()
+        url = "https://git.example.com/platform/workflows.git"
+        self.assertIn(url, text)
+        agent = self.agent(text.replace(url, str(repository.path)), name="examples/agent")
+        agent.wait_ready()
+        self.assertEqual(agent.report("team")["summary"]["declared"], 7)
+        self.assertEqual([w["name"] for w in agent.report("platform")["workflows"]], ["p"])
+        hook = {"X-Flowsync-Token": (folder / "hook-secret").read_text()}
+        agent.wait_next("platform", lambda: agent.get("/hook/platform", b"{}", hook), trigger="webhook")
+        agent.stop()
+
+    def test_the_one_of_the_readme_runs_as_it_stands(self):
+        lines = (flowsync.ROOT / "README.md").read_text().split("`flowsync.yaml`:\n\n")[1].split("\n\n")[0]
+        url = "https://service.peak.ai/workflows/api/v1"
+        self.assertIn(url, lines)
+        (self.tmp / "token").write_text(self.service.token)
+        (self.tmp / "token").chmod(0o600)
+        self.write({"hello.yaml": spec("hello")}, "my-workflows")
+        agent = self.agent(textwrap.dedent(lines).replace(url, self.service.endpoint))
+        agent.wait_ready()
+        self.assertEqual(self.names(), ["hello"])
+        agent.stop()
 
 
 if __name__ == "__main__":

@@ -268,6 +268,16 @@ class HistoryTest(GitCase):
         self.assertEqual(self.sync("--allow-rollback")["outcome"], "applied")
         self.assertEqual(self.sync()["outcome"], "converged")
 
+    def test_a_force_push_over_what_was_applied_in_part_is_blocked(self):
+        base = self.commit({"a.yaml": spec("a"), "c.yaml": spec("c")})
+        self.sync("--only", "c", "--owner", "other")
+        self.commit({"a.yaml": spec("a", 9)})
+        self.assertEqual(self.sync(code=5)["summary"]["create"], 1)
+        self.git("reset", "-q", "--hard", base)
+        self.commit({"a.yaml": spec("a", 10)})
+        self.assertEqual(self.sync(code=3)["guards"][-1]["name"], "rollback")
+        self.assertEqual(self.service.describe("a")["steps"]["one"]["imageId"], 9)
+
     def test_a_force_push_is_blocked_also_if_the_mirror_is_new(self):
         base = self.commit({"a.yaml": spec("a")})
         old = self.commit({"a.yaml": spec("a", 9)})
@@ -368,6 +378,52 @@ class MirrorTest(GitCase):
         def damage(mirror):
             (mirror / "HEAD").unlink()
         self.heals(damage)
+
+    def lose_object(self, what):
+        """Takes one object out of the mirror, which it unpacks for that."""
+        mirror, name = self.mirror(), self.git("rev-parse", what)
+        packs = [p.rename(self.tmp / p.name) for p in mirror.glob("objects/pack/*.pack")]
+        for index in mirror.glob("objects/pack/*"):
+            index.unlink()
+        for pack in packs:
+            with open(pack, "rb") as content:
+                subprocess.run(["git", "-C", mirror, "unpack-objects", "-q"], stdin=content, check=True)
+        (mirror / "objects" / name[:2] / name[2:]).unlink()
+
+    def test_a_history_with_a_hole_is_never_taken_for_a_good_one(self):
+        first = self.commit({"a.yaml": spec("a")})
+        self.sync()
+        self.commit({"a.yaml": spec("a", 8)})
+        self.commit({"a.yaml": spec("a", 9)})
+        self.plan()
+        self.lose_object("HEAD~1")
+        report = self.sync(code=1)
+        lost = "object not found - no match for id"
+        self.assertEqual(len(report["errors"]), 1)
+        self.assertTrue(self.messages(report)[0].startswith(
+            "the mirror of TMP/repo is damaged, and will be fetched anew: "), report["errors"])
+        self.assertIn(lost, report["errors"][0]["message"])
+        report = self.sync()
+        self.assertEqual(report["outcome"], "applied")
+        self.assertEqual(len(report["warnings"]), 1)
+        self.assertTrue(self.messages(report, "warnings")[0].startswith(self.damage_said), report["warnings"])
+        self.assertEqual(self.messages(self.sync(), "warnings"), [])
+        self.assertEqual(self.git("rev-parse", "HEAD~2"), first)
+
+    def test_a_record_that_is_lost_with_a_damaged_mirror_is_found_the_next_time(self):
+        self.commit({"a.yaml": spec("a") + "    parameters: {env: {A: '1'}}\n"})
+        self.sync()
+        self.commit({"a.yaml": spec("a", 8)})
+        self.plan()
+        (self.state / "state.db").rename(self.tmp / "away")
+        self.lose_object("HEAD~1:a.yaml")
+        report = self.plan()
+        self.assertTrue(any(w.startswith("the mirror of TMP/repo is damaged, and will be fetched anew: ")
+                            for w in self.messages(report, "warnings")), report["warnings"])
+        report = self.plan()
+        self.assertEqual(len(report["warnings"]), 1, report["warnings"])
+        self.assertEqual(sorted((c["op"], c["reason"]) for w in report["workflows"] for c in w["changes"]),
+                         [("remove", "undeclared"), ("replace", "declared")])
 
     def test_what_a_killed_fetch_leaves_is_no_hindrance(self):
         self.commit({"a.yaml": spec("a")})

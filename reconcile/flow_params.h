@@ -1,0 +1,16 @@
+/* flow_params.h: the environment of a step, by the rules that flow.h gives.  For flow*.c alone. */
+#ifndef RECONCILE_FLOW_PARAMS_H
+#define RECONCILE_FLOW_PARAMS_H
+
+#include "reconcile/flow.h"
+
+/* All of it in a; *missing is the list of the names of inherit that have
+ * no value. */
+struct node *flow_params(const struct flow *flow, size_t at, struct arena *a,
+                         const struct node **missing);
+
+/* A copy in a of the values of output parameters, as text without the newlines at their end, as a
+ * shell would take them; NULL if outputs is NULL. */
+const struct node *flow_outputs(struct arena *a, const struct node *outputs);
+
+#endif
