@@ -623,5 +623,39 @@ class CreateOrUpdateTest(PeerCase):
         self.assertEqual(self.peer.writes(), [])
 
 
+class TableTest(PeerCase):
+    def test_the_readme_has_a_row_for_each_command_with_all_its_options(self):
+        text = (flowsync.ROOT / "README.md").read_text()
+        rows = re.findall(r"^\| `?\S.*$", text.split("## Every operation of the service")[1].split("\n## ")[0], re.M)
+        told = {}
+        for row in rows:
+            for words in re.findall(r"`workflow ([^`]*)`", row):
+                command, _, rest = words.partition(" ")
+                told.setdefault(command, set()).update(re.findall(r"--[a-z-]+", rest))
+        commands = re.findall(r"^  ([a-z-]+) .*$", self.expect(0, "workflow", "--help").out.split("commands:")[1], re.M)
+        self.assertEqual(sorted(told), sorted(commands))
+        general = {"--set", "--vars", "--sync", "--output", "--show-masked"}
+        for command in commands:
+            own = self.workflow(command, "--help").out.split("global options:")[0]
+            options = set(re.findall(r"^ .*?(--[a-z-]+)", own, re.M)) - general
+            self.assertEqual(told[command], options, command)
+        sdk = {"list", "create", "describe", "update", "create_or_update", "patch", "delete", "pause", "resume", "execute"}
+        for operation in [f"{name}_workflow" for name in sdk - {"list"}] + [
+                "list_workflows", "list_executions", "get_execution_details", "get_execution_logs", "list_resources",
+                "get_default_resource"]:
+            self.assertTrue(any(f"`{operation}`" in row.split("|")[1] for row in rows), operation)
+
+    def test_workflows_are_found_by_how_their_last_run_ended_and_by_whom_they_were_changed(self):
+        self.peer.set_habits("fail-step=get")
+        self.run_id()
+        for args, found in ((("--last-execution-status", "Failed"), ["night"]),
+                            (("--last-execution-status", "Success", "--last-execution-status", "failed"), ["night"]),
+                            (("--last-execution-status", "Success"), []), (("--last-modified-by", "a+b@c"), ["night"])):
+            listed = self.workflow("list", *args, "-o", "json").json()
+            self.assertEqual([w["name"] for w in listed], found, args)
+        self.assertIn("&lastModifiedBy=a%2Bb%40c&", self.peer.requests[-1].path)
+        self.assertRegex(self.workflow("list").out, rf"\n{self.id} +night +Available .* Failed  +{STAMP} ")
+
+
 if __name__ == "__main__":
     unittest.main()
