@@ -472,7 +472,11 @@ class Silent:
         self.met = threading.Event()
         self.kept = []
         threading.Thread(target=self.accept, daemon=True).start()
-        case.addCleanup(self.socket.close)
+        case.addCleanup(self.close)
+
+    def close(self):
+        for connection in [self.socket, *self.kept]:
+            connection.close()
 
     def accept(self):
         try:
