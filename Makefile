@@ -77,7 +77,7 @@ fuzz-%: tests/fuzz/fuzz_%.c
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
 units := $(DESTDIR)$(PREFIX)/lib/systemd/system
-DOCS := README.md LICENSE examples/README.md examples/fields.txt $(wildcard examples/workflows/*) \
+DOCS := README.md LICENSE examples/README.md examples/agent.yaml examples/fields.txt $(wildcard examples/workflows/*) \
         systemd/README.md systemd/notify-reload.conf
 UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 install: all

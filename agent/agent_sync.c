@@ -59,9 +59,10 @@ const char *agent_sync_name(const struct agent_sync *s)
 
 static void fetch_failed(struct agent_sync *s, const struct err *err)
 {
-	s->source_err = *err;
-	if (!s->stopping)
+	/* The same again is told by the report of each cycle. */
+	if (!s->stopping && strcmp(s->source_err.msg, err->msg) != 0)
 		log_warn(&s->log, "%s", err->msg);
+	s->source_err = *err;
 	metrics_fetch(s->world->metrics, agent_sync_name(s), false, drive_now() - s->fetch_began);
 	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
 }
@@ -124,6 +125,7 @@ static void fetch_ended(struct agent_sync *s)
 		return;
 	}
 	keep_found(s, &found, &warnings);
+	s->source_err = (struct err){ 0 };
 	metrics_fetch(s->world->metrics, agent_sync_name(s), true, drive_now() - s->fetch_began);
 	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED, .ok = true, .tree = s->found.tree });
 }

@@ -113,7 +113,10 @@ static bool find_revisions(struct memory *m, struct err *err)
 	if (!m->history || !face->last_revision ||
 	    history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
 		return true;
-	return no_history(m, err);
+	if (m->source->mirror)
+		return no_history(m, err);
+	lose_history(m, err);
+	return true;
 }
 
 static bool open_history(struct memory *m, struct err *err)

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/child.h"
+#include "agent/stop.h"
 
 enum { LONG_MS = 120000 };	/* for what does end */
 
@@ -51,6 +53,15 @@ static int has_descriptor(const char *number)
 	return fcntl(fd, F_GETFD) < 0;
 }
 
+/* 0 once it was told to hurry. */
+static int wait_for_hurry(void)
+{
+	struct pollfd p = { .fd = -1, .events = POLLIN };
+	struct err err;
+
+	return !stop_watch_hurry(&p.fd, &err) || poll(&p, 1, LONG_MS) != 1;
+}
+
 static int grandparent(void)
 {
 	struct child child;
@@ -72,6 +83,8 @@ static int act(int argc, char **argv)
 		hang();
 	if (strcmp(argv[1], "grandparent") == 0)
 		return grandparent();
+	if (strcmp(argv[1], "hurry") == 0)
+		return wait_for_hurry();
 	return has_descriptor(argv[2]);
 }
 
@@ -163,6 +176,34 @@ static void a_signal_reaches_it_and_none_is_sent_once_it_has_ended(void **state)
 	child_signal(&child, SIGKILL);	/* to no process, least of all to our own group */
 }
 
+/* Of several that wait the lowest number comes first: it would have been the end. */
+static void what_is_asked_of_the_agent_does_not_end_it(void **state)
+{
+	CLEANUP(child_done) struct child child = CHILD;
+	struct err err;
+
+	assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
+	while (child.said.len == 0)
+		assert_false(child_read(&child));
+	child_signal(&child, SIGHUP);
+	child_signal(&child, SIGUSR1);
+	child_signal(&child, SIGTERM);
+	assert_true(child_wait(&child, LONG_MS, -1, &err));
+	assert_int_equal(WTERMSIG(child.status), SIGTERM);
+}
+
+static void a_hurry_may_come_before_it_listens(void **state)
+{
+	CLEANUP(child_done) struct child child = CHILD;
+	struct err err;
+
+	assert_true(child_start("hurry", NULL, "", 0, -1, &child, &err));
+	child_signal(&child, SIGUSR2);
+	assert_true(child_wait(&child, LONG_MS, -1, &err));
+	assert_true(WIFEXITED(child.status));
+	assert_int_equal(WEXITSTATUS(child.status), 0);
+}
+
 static volatile sig_atomic_t *handled;	/* by this process or a copy of it */
 
 static void on_signal(int number)
@@ -215,6 +256,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_that_hangs_is_killed_at_the_end_of_its_time),
 		cmocka_unit_test(whoever_waits_for_it_can_be_told_to_stop),
 		cmocka_unit_test(a_signal_reaches_it_and_none_is_sent_once_it_has_ended),
+		cmocka_unit_test(what_is_asked_of_the_agent_does_not_end_it),
+		cmocka_unit_test(a_hurry_may_come_before_it_listens),
 		cmocka_unit_test(what_ends_it_at_once_runs_no_handler_of_ours_in_it),
 		cmocka_unit_test(it_does_not_outlive_who_started_it),
 	};

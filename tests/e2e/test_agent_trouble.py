@@ -1,5 +1,6 @@
 """The agent while something else does not work: the service, the git server, a token, a neighbour."""
 import calendar
+import hashlib
 import json
 import os
 import signal
@@ -7,9 +8,9 @@ import threading
 import time
 import unittest
 
-from agent import AgentCase, spec, wait_for
+from agent import AgentCase, alive, spec, wait_for
 from flowsync import TIMEOUT
-from git_servers import Daemon, Repository
+from git_servers import Daemon, Repository, Silent
 
 
 def seconds(stamp):
@@ -77,14 +78,21 @@ class GitDownTest(AgentCase):
         agent.wait_ready()
         daemon.stop()
         self.service.delete("b")
+        # One of ours that is declared no more: to be deleted, if anything may be.
+        mark = next(tag["name"] for tag in self.service.describe("a")["tags"] if "-id-" in tag["name"])
+        name = hashlib.sha256(b"gone").hexdigest()[:8]
+        self.service.create({**json.loads(spec("gone")), "tags": [
+            {"name": "flowsync-one"}, {"name": f"flowsync-id-{name}-{mark.split('-')[-1]}"}]})
         self.drift("a", "false")
         wait_for(lambda: self.command_of("a") == "true", "drift is healed", also=agent.output)
-        report = agent.wait_report("one", "the report says what is missing", outcome="partial")
-        self.assertEqual((report["exit_code"], report["summary"]["deferred"]), (4, 1))
-        self.assertEqual([(w["name"], w["action"], w["result"]) for w in report["workflows"] if w["name"] == "b"],
+        report = agent.wait_next("one", lambda: None, outcome="partial")
+        self.assertEqual((report["exit_code"], report["summary"]["deferred"], report["summary"]["delete"]), (4, 1, 0))
+        self.assertEqual([(w["name"], w["action"], w["result"]) for w in report["workflows"] if w["name"] != "a"],
                          [("b", "create", "deferred")])
         self.assertIn("git repository git://", json.dumps(report["errors"]))
-        self.assertEqual(self.names(), ["a"])
+        self.assertIn("workflows are neither made nor deleted", json.dumps(report["warnings"]))
+        self.assertEqual(agent.output().count("warning: one: git repository"), 1)
+        self.assertEqual(self.names(), ["a", "gone"])
         self.assertFalse(agent.ready())
         self.assertGreaterEqual(agent.metrics()["flowsync_git_fetch_fail_total", {"sync": "one"}], 1)
         daemon.start()
@@ -102,6 +110,19 @@ class GitDownTest(AgentCase):
         Repository(self.tmp / "site/repo.git").commit({"a.yaml": spec("a")})
         agent.wait_ready()
         self.assertEqual(self.names(), ["a"])
+
+
+    def test_a_fetch_that_hangs_holds_up_no_stop(self):
+        silent = Silent()
+        self.addCleanup(silent.stop)
+        agent = self.agent(self.config(self.sync(git=silent.url("repo.git"))))
+        silent.wait(silent.came)
+        children = list(agent.children())
+        agent.signal(signal.SIGINT)
+        result = agent.wait_end(0)
+        self.assertNotRegex(result.out, "(?m)^flowsync: (error|warning)")
+        self.assertFalse(any(map(alive, children)))
+        self.assertEqual(self.reports(), [])
 
 
 class HurryTest(AgentCase):
@@ -208,7 +229,10 @@ class NeighbourTest(AgentCase):
 
     def test_a_cycle_that_outlives_its_limit_is_ended(self):
         specs = self.write({"a.yaml": spec("a")})
-        agent = self.agent(self.config(self.sync(dir=specs, timeout="1s"), endpoint=self.gate()[0]))
+        never = threading.Event()
+        self.addCleanup(never.set)
+        hanging = self.fake(lambda request: never.wait(TIMEOUT) and (500, {}))
+        agent = self.agent(self.config(self.sync(dir=specs, timeout="1s"), endpoint=hanging.endpoint))
         report = agent.wait_report("one", "the limit ends it", outcome="failed")
         self.assertLess(report["duration_s"], TIMEOUT)
         agent.wait_for(lambda: agent.children() == {}, "no child is left")

@@ -10,17 +10,17 @@ sys.path.insert(0, str(flowsync.ROOT / "tests"))
 from soak import Directory, Git, soak   # noqa: E402
 
 # What sanitizers keep of freed memory is no leak.
-CYCLES = 60 if "ASAN_OPTIONS" not in os.environ else 20
+SHARE = 1 if "ASAN_OPTIONS" not in os.environ else 3
 
 
 class SoakDirectoryTest(AgentCase):
     def test_nothing_grows_with_the_cycles_of_a_directory(self):
-        soak(self, CYCLES, Directory)
+        soak(self, 60 // SHARE, Directory)
 
 
 class SoakGitTest(AgentCase):
     def test_nothing_grows_with_the_cycles_of_a_repository(self):
-        soak(self, CYCLES, Git)
+        soak(self, 30 // SHARE, Git)
 
 
 if __name__ == "__main__":
