@@ -1,6 +1,7 @@
 #include "agent/agent_sync.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -36,7 +37,12 @@ struct agent_sync {
 	struct err source_err;		/* of the last fetch that failed */
 	struct arena report_arena;
 	const struct node *report;	/* of the last cycle; NULL before the first */
-	int code;			/* its exit code */
+	/* Exit code and outcome, "" without a report, of the last cycle, or of the one before if that
+	 * was bad and the last one did no more than its deferred steps. */
+	int code;
+	char outcome[16];
+	bool only_deferred;		/* the last cycle, or the one that runs, is about some workflows alone */
+	bool bad_beside;		/* the last whole cycle was bad beside what it deferred */
 	bool tried, stopping, over;
 	bool changed;			/* since agent_sync_changed() */
 	int64_t wake;			/* of stamp_boot(); -1: none */
@@ -133,7 +139,24 @@ static bool has_word(const struct node *workflow, const char *key, const char *w
 	return text && strcmp(text, word) == 0;
 }
 
-/* The workflows that the last cycle deferred.  None, which means all, if one of them is to be
+/* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).
+ * Whatever else was put off waits for what no time brings by itself: an interval is soon enough. */
+static bool waits_for_run(const struct node *w)
+{
+	return has_word(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
+}
+
+static size_t count_waiting(const struct node *report)
+{
+	const struct node *workflows = node_get(report, "workflows");
+	size_t count = 0;
+
+	for (size_t i = 0; workflows && i < workflows->count; i++)
+		count += waits_for_run(workflows->entries[i].value);
+	return count;
+}
+
+/* The workflows whose steps are to be tried again.  None, which means all, if one of them is to be
  * deleted: whether that may be is for a whole cycle to say. */
 static struct texts deferred(const struct agent_sync *s, struct arena *a)
 {
@@ -142,7 +165,7 @@ static struct texts deferred(const struct agent_sync *s, struct arena *a)
 
 	for (size_t i = 0; workflows && i < workflows->count; i++) {
 		const struct node *w = workflows->entries[i].value;
-		if (!has_word(w, "result", "deferred"))
+		if (!waits_for_run(w))
 			continue;
 		if (has_word(w, "action", "delete"))
 			return (struct texts){ 0 };
@@ -171,6 +194,7 @@ static void cycle_broke(struct agent_sync *s, const char *why)
 	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
 	s->report = NULL;
 	s->code = 1;
+	s->outcome[0] = '\0';
 	cycle_over(s, SCHED_FAILED, false);
 }
 
@@ -191,6 +215,7 @@ static void start_cycle(struct agent_sync *s, const struct sched_action *action)
 
 	if (action->start == SCHED_START_DEFERRED)
 		job.names = deferred(s, &a);
+	s->only_deferred = job.names.count > 0;
 	job_write(&job, &input);
 	s->cycle_ends = drive_now() + s->settings.timeout_ms + GRACE_MS;
 	if (!child_start("agent-cycle", s->world->words, buf_str(&input), input.len, s->world->lock, &s->cycle, &err))
@@ -243,6 +268,21 @@ static const char *end_text(struct arena *a, int status)
 	return arena_printf(a, "the cycle's process ended with %d and left no report", WEXITSTATUS(status));
 }
 
+/* That deferred steps went well now says nothing of the other workflows. */
+static void judge(struct agent_sync *s, const struct node *report, int code, size_t waiting)
+{
+	const struct node *summary = node_get(report, "summary");
+	const char *outcome = node_get_text(report, "outcome");
+
+	if (s->only_deferred && s->bad_beside && code == 0)
+		return;
+	if (!s->only_deferred)
+		s->bad_beside = code != 0 && (code != 4 || node_get_int(summary, "failed", 0) > 0 ||
+		                              node_get_int(summary, "deferred", 0) > (int64_t)waiting);
+	s->code = code;
+	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
+}
+
 static void cycle_ended(struct agent_sync *s)
 {
 	CLEANUP(child_done) struct child ended = s->cycle;
@@ -259,14 +299,15 @@ static void cycle_ended(struct agent_sync *s)
 		return;
 	}
 	int code = WEXITSTATUS(ended.status);
+	size_t waiting = count_waiting(report);
 	log_cycle(s, report, code);
 	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
 	arena_free(&s->report_arena);
 	s->report_arena = a;
 	a = (struct arena){ 0 };
 	s->report = report;
-	s->code = code;
-	cycle_over(s, outcome_of(code, report), node_get_int(node_get(report, "summary"), "deferred", 0) > 0);
+	judge(s, report, code, waiting);
+	cycle_over(s, outcome_of(code, report), waiting > 0);
 }
 
 /* Nothing that it does may take so long: it hangs where its own time limit does not reach. */
@@ -518,14 +559,9 @@ bool agent_sync_good(const struct agent_sync *s)
 	return s->tried && s->code == 0;
 }
 
-static const char *last_outcome(const struct agent_sync *s)
-{
-	return s->report ? node_get_text(s->report, "outcome") : NULL;
-}
-
 bool agent_sync_blocked(const struct agent_sync *s)
 {
-	return last_outcome(s) && strcmp(last_outcome(s), "blocked") == 0;
+	return strcmp(s->outcome, "blocked") == 0;
 }
 
 bool agent_sync_stopping(const struct agent_sync *s)
@@ -547,7 +583,7 @@ static const char *why_not(const struct agent_sync *s)
 		return "no cycle has ended yet";
 	if (s->code == 0)
 		return NULL;
-	return last_outcome(s) ? last_outcome(s) : "the cycle left no report";
+	return *s->outcome ? s->outcome : "the cycle left no report";
 }
 
 struct node *agent_sync_status(const struct agent_sync *s, struct arena *a)

@@ -140,7 +140,7 @@ static bool fires_at(const struct cron *cron, int minute)
 
 enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
 
-/* A local day: `start` is its midnight, if there is one, as seconds that pass no change of clocks. */
+/* A local day; `start` is its midnight, counted as if no clock were ever changed. */
 struct day {
 	const struct cron *cron;
 	int64_t start, after;
@@ -151,13 +151,6 @@ struct day {
 static int64_t offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
 {
 	return offset ? offset(utc) : 0;
-}
-
-static int64_t floor_to(int64_t n, int64_t unit)
-{
-	int64_t rest = n % unit;
-
-	return n - (rest < 0 ? rest + unit : rest);
 }
 
 /* When the clocks go on, given that they do between the two. */
@@ -207,10 +200,11 @@ static bool next_on_the_wall(const struct day *d, int64_t *next)
 	int64_t to = d->start + DAY_SECONDS - (forth ? d->offset_before : d->offset_after);
 
 	if (from <= d->after)
-		from = floor_to(d->after, MINUTE_SECONDS) + MINUTE_SECONDS;
+		from = d->after - d->after % MINUTE_SECONDS + MINUTE_SECONDS;
 	for (int64_t at = from; at < to; at += MINUTE_SECONDS) {
 		int64_t into = at + d->offset(at) - d->start;
-		if (into >= 0 && into < DAY_SECONDS && fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
+		if (into >= 0 && into < DAY_SECONDS &&
+		    fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
 			*next = at;
 			return true;
 		}
@@ -241,8 +235,9 @@ bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), 
 
 	if (!read_cron(text, &cron))
 		return false;
-	/* Clocks that are set back at midnight bring the day before once more. */
-	int64_t day = floor_to(after + offset_at(offset, after), DAY_SECONDS) - DAY_SECONDS;
+	/* Clocks that are set back after midnight bring the day before once more. */
+	int64_t local = after + offset_at(offset, after);
+	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
 	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
 		if (next_of_day(&cron, day, after, offset, next))
 			return true;

@@ -7,8 +7,8 @@
  *
  * When the clocks change: an hour field that begins with "*" follows the clock on the wall, so a
  * local time that comes twice fires twice and one that never comes does not fire.  Otherwise it
- * fires once: the first time of two, and in place of what never comes at the moment when the clocks
- * go on past it. */
+ * fires once: the first time of two, and in place of what never comes at the moment when the
+ * clocks go on past it. */
 #ifndef AGENT_CRON_H
 #define AGENT_CRON_H
 
@@ -16,8 +16,8 @@
 
 #include "reconcile/base.h"
 
-/* Sets *next to the first time after `after` (both in seconds since 1970).  offset gives the seconds
- * that local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is none
+/* Sets *next to the first time after `after` (both in seconds since 1970).  offset gives the
+ * seconds that local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is none
  * of the above or never fires ("0 0 30 2 *"). */
 bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next);
 

@@ -293,8 +293,12 @@ static void talk_to_service(struct run *r, bool apply)
 	run_cycle(r, &connection, &memory, apply);
 	if (r->ctx->job)
 		tell_approve(r);
-	if (apply && verdict_exit_code(&r->report.verdict) == 0)
+	bool good = verdict_exit_code(&r->report.verdict) == 0;
+	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
+	if (apply && (good || r->report.verdict.applied))
 		memory_applied(&memory);
+	if (apply && good)
+		memory_approvals_used(&memory);
 	if (!r->report.owned && !r->report.verdict.failed)
 		nothing_declared(r);
 }

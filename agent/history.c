@@ -46,6 +46,7 @@ struct history {
 	git_oid tree;		/* of HEAD */
 	struct waiting *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
+	bool lacks;		/* commits were passed over that are not there */
 	struct id_set seen;
 	struct trees roots;	/* of the commits walked so far */
 	struct folder *folders;
@@ -147,8 +148,10 @@ static bool meet(struct history *h, const git_oid *id, struct err *err)
 	if (!id_add(&h->arena, &h->seen, id))
 		return true;
 	int code = git_commit_lookup(&w.commit, h->repository, id);
-	if (may_lack(h, code))
+	if (may_lack(h, code)) {
+		h->lacks = true;
 		return true;
+	}
 	if (code < 0)
 		return failed(h->where, err);
 	h->seen_count++;
@@ -517,48 +520,51 @@ const char *history_revision(const struct history *h)
 	return h->revision;
 }
 
-static void close_walk(git_revwalk **walk)
+/* A walk of its own over the same commits.  libgit2's walks leak memory where a commit is missing. */
+static struct history fork_walk(const struct history *h)
 {
-	git_revwalk_free(*walk);
+	return (struct history){ .repository = h->repository, .top = h->top, .where = h->where };
 }
 
-/* How many commits lead to older that do not lead to head. */
-static int count_lost(struct history *h, const git_oid *older, const git_oid *head, size_t *out)
+static void end_walk(struct history *w)
 {
-	CLEANUP(close_walk) git_revwalk *all = NULL;
-	int code = git_revwalk_new(&all, h->repository);
-	git_oid id;
+	while (w->waiting > 0)
+		git_commit_free(heap_pop(w));
+	arena_free(&w->arena);
+}
 
-	*out = 0;
-	if (code == 0)
-		code = git_revwalk_push(all, older);
-	if (code == 0)
-		code = git_revwalk_hide(all, head);
-	while (code == 0 && (code = git_revwalk_next(&id, all)) == 0)
-		++*out;
-	return code == GIT_ITEROVER ? 0 : code;
+/* Walks over all that leads to id, or until `until` (NULL: nothing) is met. */
+static bool walk_from(struct history *w, const git_oid *id, const git_oid *until, struct err *err)
+{
+	bool ok = meet(w, id, err);
+
+	while (ok && w->waiting > 0 && !(until && git_oid_equal(slot_of(&w->seen, until), until)))
+		ok = walk(w, err);
+	return ok;
 }
 
 bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
 {
-	bool mirror = !h->top;
+	CLEANUP(end_walk) struct history w = fork_walk(h);
 	git_oid head, before;
 
 	*rolls_back = false;
 	*back = 0;
-	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0 ||
-	    git_oid_equal(&head, &before))
+	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0)
 		return true;
 	if (!git_odb_exists(h->objects, &before)) {
-		*rolls_back = mirror;
+		*rolls_back = !h->top;
 		return true;
 	}
-	int code = count_lost(h, &before, &head, back);
-	if (code == 0)
-		*rolls_back = *back > 0;
-	else if (!mirror)	/* the walk comes to the edge of a shallow clone */
-		*rolls_back = git_graph_descendant_of(h->repository, &head, &before) == 0;
-	if (code < 0)
-		*back = 0;
-	return code == 0 || !mirror || failed(h->where, err);
+	if (!walk_from(&w, &head, &before, err))
+		return false;
+	/* Beyond the edge of a shallow clone it may well be met. */
+	if (git_oid_equal(slot_of(&w.seen, &before), &before) || w.lacks)
+		return true;
+	size_t ours = w.seen_count;
+	if (!walk_from(&w, &before, NULL, err))
+		return false;
+	*rolls_back = true;
+	*back = w.seen_count - ours;
+	return true;
 }

@@ -36,7 +36,7 @@ const char *history_revision(const struct history *history);
 /* Sets *rolls_back to whether HEAD is known not to come after `older`: HEAD neither is it nor descends
  * from it.  Where older is not there, as in a shallow clone, nothing is known; but a mirror has all
  * that comes before HEAD, so what it does not have does not.  *back is how many commits of older HEAD
- * does not have, 0 if that is not known.  False only for a mirror that is damaged. */
+ * does not have, 0 if that is not known.  False if the history cannot be read. */
 bool history_rolls_back(struct history *history, const char *older, bool *rolls_back, size_t *back,
                         struct err *err);
 

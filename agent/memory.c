@@ -113,7 +113,10 @@ static bool find_revisions(struct memory *m, struct err *err)
 	if (!m->history || !face->last_revision ||
 	    history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
 		return true;
-	return no_history(m, err);
+	if (m->source->mirror)
+		return no_history(m, err);
+	lose_history(m, err);
+	return true;
 }
 
 static bool open_history(struct memory *m, struct err *err)
@@ -158,13 +161,17 @@ void memory_applied(struct memory *m)
 {
 	struct err err;
 
-	/* Used once: what the same guard says of another plan is another question. */
-	if (m->approvals.count && !state_drop_approvals(m->state, &err))
-		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
-
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
+}
+
+void memory_approvals_used(struct memory *m)
+{
+	struct err err;
+
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 }
 
 void memory_close(struct memory *m)

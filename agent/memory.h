@@ -27,8 +27,10 @@ bool memory_open(struct context *ctx, bool write, const char *endpoint, const ch
 /* Looks up which guards somebody approved for this revision; NULL: it is not known. */
 bool memory_approvals(struct memory *memory, const char *revision, struct err *err);
 
-/* After a sync that ended well: the revision that is applied now. */
+/* From now on the source's revision is the one that was applied last. */
 void memory_applied(struct memory *memory);
+/* After a sync that ended well: what the same guard says of another plan is another question. */
+void memory_approvals_used(struct memory *memory);
 void memory_close(struct memory *memory);	/* takes a zeroed one */
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/stamp.h"
 
+#include <string.h>
 #include <time.h>
 
 static int64_t read_clock(clockid_t clock)
@@ -36,4 +37,36 @@ const char *stamp_text(struct arena *a, int64_t ms)
 
 	stamp_add(&text, ms);
 	return arena_strdup(a, buf_str(&text));
+}
+
+bool stamp_read(const char *text, int64_t *ms)
+{
+	struct tm tm = { 0 };
+	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	int fraction = 0;
+
+	if (!rest)
+		return false;
+	if (*rest == '.') {
+		int weight = 100;
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, weight /= 10)
+			fraction += weight * (*rest - '0');
+	}
+	if (strcmp(rest, "Z") != 0)
+		return false;
+	*ms = (int64_t)timegm(&tm) * 1000 + fraction;
+	return true;
+}
+
+const char *stamp_duration(struct arena *a, int64_t ms)
+{
+	int64_t s = ms / 1000;
+
+	if (ms < 10000)
+		return arena_printf(a, "%.1fs", ms < 0 ? 0.0 : (double)ms / 1000);
+	if (s < 60)
+		return arena_printf(a, "%llds", (long long)s);
+	if (s < 3600)
+		return arena_printf(a, "%lldm%llds", (long long)s / 60, (long long)s % 60);
+	return arena_printf(a, "%lldh%lldm%llds", (long long)s / 3600, (long long)s / 60 % 60, (long long)s % 60);
 }

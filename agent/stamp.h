@@ -17,4 +17,10 @@ int64_t stamp_boot(void);
 void stamp_add(struct buf *out, int64_t ms);
 const char *stamp_text(struct arena *a, int64_t ms);
 
+/* The time that text says in that form, with milliseconds or without; false if it is NULL or
+ * none. */
+bool stamp_read(const char *text, int64_t *ms);
+/* How long that is, for people: "0.4s", "12s", "3m12s", "1h0m5s". */
+const char *stamp_duration(struct arena *a, int64_t ms);
+
 #endif

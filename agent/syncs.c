@@ -41,7 +41,7 @@ static struct context context_of(const struct context *ctx, const struct config 
 	return one;
 }
 
-/* Where a sync writes, and under which name; service NULL: it cannot be told. */
+/* Where a sync writes, and under which name; service NULL: it cannot be told, "": nothing says. */
 struct claim { const char *sync, *service, *owner; };
 
 static struct claim claim_of(struct context *one)
@@ -53,6 +53,8 @@ static struct claim claim_of(struct context *one)
 
 	if (connection_endpoint(one, &endpoint, &err))
 		claim.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url;
+	else if (!s->endpoint && !s->stage)
+		claim.service = "";
 	return claim;
 }
 
@@ -61,14 +63,27 @@ static bool is_same(const struct claim *a, const struct claim *b)
 	return a->service && b->service && strcmp(a->service, b->service) == 0 && strcmp(a->owner, b->owner) == 0;
 }
 
+/* What a command about one sync is told beside the configuration says nothing of the others. */
+static struct context without_words(const struct context *ctx)
+{
+	static char *nothing[] = { NULL };
+	static const struct command_line empty;
+	struct context plain = *ctx;
+
+	plain.line = &empty;
+	plain.env = nothing;
+	return plain;
+}
+
 bool syncs_check_owners(const struct context *ctx, const struct config *config, struct faults *faults)
 {
+	struct context meant = ctx->command->many ? *ctx : without_words(ctx);
 	size_t count = syncs_count(config);
 	struct claim *claims = arena_new(faults->arena, struct claim, count);
 	struct faults none = { .arena = faults->arena };
 
 	for (size_t i = 0; i < count; i++) {
-		struct context one = context_of(ctx, config, i, faults->arena, NULL, &none);
+		struct context one = context_of(&meant, config, i, faults->arena, NULL, &none);
 		claims[i] = claim_of(&one);
 		for (size_t j = 0; j < i; j++)
 			if (is_same(&claims[i], &claims[j]))

@@ -11,7 +11,9 @@ bool syncs_check_settings(const struct settings *s, struct err *err);
 size_t syncs_count(const struct config *config);
 
 /* "Two syncs of one configuration with one service and owner are refused (64)" (design, 6): each
- * would delete what the other declares.  A sync whose service cannot be told is passed over. */
+ * would delete what the other declares.  A sync whose service cannot be told is passed over.  For a
+ * command about one of them the configuration alone counts: a preview of it elsewhere is none of the
+ * others' business. */
 bool syncs_check_owners(const struct context *ctx, const struct config *config, struct faults *faults);
 
 /* All that an agent needs to know before it begins, for each sync: settings, source, service, and

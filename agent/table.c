@@ -38,6 +38,16 @@ static const char *plain(const struct table *t, const char *text)
 	return arena_strdup(t->arena, buf_str(&out));
 }
 
+/* How many cells of a row are more than empty texts at its end. */
+static size_t used(const struct table *t, size_t row)
+{
+	size_t cells = t->columns;
+
+	while (cells > 1 && !*t->rows[row][cells - 1])
+		cells--;
+	return cells;
+}
+
 void table_print(const struct table *t, FILE *out)
 {
 	size_t widths[TABLE_COLUMNS] = { 0 };
@@ -49,8 +59,8 @@ void table_print(const struct table *t, FILE *out)
 			widths[j] = w > widths[j] ? w : widths[j];
 		}
 	for (size_t i = 0; i < t->count; i++)
-		for (size_t j = 0; j < t->columns; j++) {
-			bool last = j + 1 == t->columns;
+		for (size_t j = 0, cells = used(t, i); j < cells; j++) {
+			bool last = j + 1 == cells;
 			size_t gap = last ? 0 : widths[j] - width(t->rows[i][j]) + 2;
 			fprintf(out, "%s%*s%s", t->rows[i][j], (int)gap, "", last ? "\n" : "");
 		}

@@ -21,7 +21,8 @@ void table_init(struct table *t, struct arena *a, size_t columns, const char *co
 /* Adds a row and returns its cells, all "-", to be set to texts that live as long as the table. */
 const char **table_row(struct table *t);
 
-/* Columns as wide as their widest cell, two spaces between them; control characters are escaped. */
+/* Columns as wide as their widest cell, two spaces between them; empty cells at a row's end are
+ * left out, control characters are escaped. */
 void table_print(const struct table *t, FILE *out);
 
 #endif

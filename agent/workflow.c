@@ -6,6 +6,7 @@
 #include "agent/fault_text.h"
 #include "agent/progress.h"
 #include "agent/source_dir.h"
+#include "agent/stop.h"
 #include "reconcile/json.h"
 #include "reconcile/mask.h"
 #include "reconcile/op_list.h"
@@ -30,10 +31,22 @@ bool session_run(struct session *s, struct op *op, struct err *err)
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
-	drive(s->connection.rest, &s->dispatch, -1, &watch);
+	drive(s->connection.rest, &s->dispatch, s->ctx->stop_fd, &watch);
 	if (!op->ok)
 		*err = op->err;
 	return op->ok;
+}
+
+bool session_stopped(const struct session *s)
+{
+	return s->ctx->stop_fd >= 0 && stop_signal();
+}
+
+int session_fail(const struct session *s, const struct err *err)
+{
+	if (!session_stopped(s))
+		return cli_fail(s->ctx, err);
+	return verdict_exit_code(&(struct verdict){ .signal = stop_signal() });
 }
 
 static bool is_id(const char *word, int64_t *id)
@@ -106,17 +119,27 @@ static struct node *shown(struct context *ctx, const struct node *n)
 	return out;
 }
 
-void workflow_print(struct context *ctx, const struct node *n)
+void workflow_print_plain(struct context *ctx, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
 	if (ctx->settings->output == OUTPUT_YAML) {
-		yaml_write(shown(ctx, n), &text);
+		yaml_write(n, &text);
 	} else {
-		json_write(shown(ctx, n), JSON_PRETTY, &text);
+		json_write(n, JSON_PRETTY, &text);
 		buf_addc(&text, '\n');
 	}
 	fputs(buf_str(&text), ctx->out);
+}
+
+void workflow_print(struct context *ctx, const struct node *n)
+{
+	workflow_print_plain(ctx, shown(ctx, n));
+}
+
+void workflow_print_run(struct context *ctx, const struct node *n)
+{
+	workflow_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
 }
 
 void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,

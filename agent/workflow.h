@@ -23,8 +23,12 @@ bool session_open(struct context *ctx, struct session *out, struct err *err);
 bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err);
 void session_close(struct session *session);	/* takes a zeroed one */
 
-/* Runs one operation to its end; false with its error if it failed. */
+/* Runs one operation to its end; false with its error if it failed, or if a command that
+ * `stops` is to end: session_stopped(). */
 bool session_run(struct session *session, struct op *op, struct err *err);
+bool session_stopped(const struct session *session);
+/* How a command ends that cannot go on: as cli_fail(), but 130 or 143 if it was stopped. */
+int session_fail(const struct session *session, const struct err *err);
 
 /* What the service tells of the workflow that the session is about; it lives in ctx->arena. */
 bool session_describe(struct session *session, struct node **out, struct err *err);
@@ -32,6 +36,10 @@ bool session_describe(struct session *session, struct node **out, struct err *er
 /* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
  * may be a list of them. */
 void workflow_print(struct context *ctx, const struct node *n);
+/* The same for what is told of a run, or a list of them: user and query parts of URLs are masked. */
+void workflow_print_run(struct context *ctx, const struct node *n);
+/* Prints n as JSON or YAML as it is. */
+void workflow_print_plain(struct context *ctx, const struct node *n);
 
 /* The one spec in file, with its variables filled in; warnings are logged then.  If false,
  * *faults says all that is wrong with it. */
@@ -48,6 +56,7 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 
 extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,
 	cmd_workflow_update, cmd_workflow_patch, cmd_workflow_create_or_update, cmd_workflow_delete,
-	cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_resources, cmd_workflow_default_resource;
+	cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_execute, cmd_workflow_executions,
+	cmd_workflow_execution, cmd_workflow_logs, cmd_workflow_resources, cmd_workflow_default_resource;
 
 #endif

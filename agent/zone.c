@@ -36,14 +36,15 @@ bool zone_use(const char *name, struct err *err)
 	CLEANUP(buf_done) struct buf tz = BUF_TEXT;
 
 	if (!is_name(name))
-		return err_usage(err, "expected the name of a time zone such as Europe/Berlin, found \"%s\"",
-		                 name);
+		return err_usage(err, "expected the name of a time zone such as Europe/Berlin, "
+		                      "found \"%s\"", name);
 	if (strcmp(name, "UTC") == 0) {
 		buf_adds(&tz, "UTC0");
 	} else {
 		buf_addf(&tz, ":%s/%s", folder, name);
 		if (!is_zone_file(buf_str(&tz) + 1))
-			return err_usage(err, "time zone \"%s\" is not known: %s has no such file", name, folder);
+			return err_usage(err, "time zone \"%s\" is not known: %s has no such file",
+			                 name, folder);
 	}
 	if (setenv("TZ", buf_str(&tz), 1) != 0)
 		return err_sys(err, errno, "set the time zone");

@@ -164,11 +164,11 @@ static bool code_retries(const struct node *codes, int code)
 	return false;
 }
 
-static void fail_step(struct flow *flow, struct flow_step *step)
+static void fail_step(struct flow *flow, struct flow_step *step, bool for_good)
 {
 	const struct flow_retry *retry = &vertex(flow, step)->retry;
 
-	if (step->attempts > retry->most || !code_retries(retry->codes, step->code)) {
+	if (for_good || step->attempts > retry->most || !code_retries(retry->codes, step->code)) {
 		close_step(flow, step, FLOW_FAILED, COUNTS_FAILURE);
 		return;
 	}
@@ -205,12 +205,13 @@ static void keep_result(struct flow *flow, struct flow_step *step, const struct 
 		keep_message(flow, step, e->message);
 	else if (e->kind == FLOW_LOST)
 		step->message = "the service ended while it ran";
-	else if (e->kind == FLOW_BROKEN)
+	else if (e->kind == FLOW_BROKEN || e->kind == FLOW_REFUSED)
 		step->message = "it could not start";
 	else if (well)
 		step->message = "";
 	else
-		step->message = arena_printf(a, http ? "the answer has status %d" : "exit code %d", e->code);
+		step->message = arena_printf(a, http ? "the answer has status %d" : "exit code %d",
+		                             e->code);
 }
 
 static bool ended_well(const struct flow *flow, const struct flow_step *step,
@@ -245,7 +246,7 @@ static void take_end(struct flow *flow, const struct flow_event *e)
 	else if (well)
 		close_step(flow, step, FLOW_SUCCESS, COUNTS_SUCCESS);
 	else
-		fail_step(flow, step);
+		fail_step(flow, step, e->kind == FLOW_REFUSED);
 }
 
 static void take_stop(struct take *t, const char *by)
@@ -273,6 +274,7 @@ static void take_event(struct take *t, const struct flow_event *e)
 		break;
 	case FLOW_ENDED:
 	case FLOW_BROKEN:
+	case FLOW_REFUSED:
 	case FLOW_LOST:
 	case FLOW_UNBEGUN:
 		take_end(t->flow, e);

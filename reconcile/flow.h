@@ -17,15 +17,15 @@
  * - skipDAG leaves out all that depend on the step, through parents, whatever else they ask for.
  * - A condition that cannot be judged (a parameter nobody wrote, a word that is none) fails the
  *   step with a sentence.  Values are compared as text, newlines at the end of a file taken off.
- * - stepsToRun: empty is absent.  Steps left out by it are passed through: order is kept, nothing
- *   is asked of them, and entries and conditions that name only such steps hold.  skip stays in force.
+ * - stepsToRun: empty is absent.  Steps left out by it are passed through: order is kept, nothing is
+ *   asked of them, and entries and conditions that name only such steps hold.  skip stays in force.
  * - Retries: the step's retryOptions replace the workflow's as a whole; without any there is no
  *   retry.  exitCodes empty is absent.  The doubled wait has no cap.  A step that waits for its
  *   retry is Running and takes up no place.  Where no code is known (it could not start, it was
  *   lost) only "any code" retries; that of a step that timed out is what its end gave (143, 137).
  * - Environment: `env`, then `inherit`, then params.global, then params.stepWise, later ones win.
- *   inherit finds the nearest step before this one that wrote the parameter, level by level, in the
- *   order of `parents`; nobody having written it, the variable is not set and is named as missing.
+ *   inherit finds the nearest step before this one that wrote the parameter, level by level, in
+ *   the order of `parents`; a variable that nothing gives a value is not set, and named as missing.
  * - The run: Stopped if a stop was asked for while it ran; else Failed if any step is Failed, also
  *   one that another step looked after; else Success.  Nobody is told of a stopped run.
  * - Steps have the same words, and Pending and Skipped.  A stop makes Stopped of every step that has
@@ -60,8 +60,8 @@ struct flow_step {
 	bool left_out;			/* by stepsToRun: it is no part of this run */
 	unsigned attempts;		/* begun so far */
 	int64_t started, finished;	/* the first attempt's begin, the last one's end */
-	int code;			/* of the last attempt: exit code, or status of an answer; -1: none */
-	const char *message;		/* why it ended so, or is to be tried again; "" if there is nothing to say */
+	int code;			/* of the last attempt: exit code, status of an answer; -1: none */
+	const char *message;		/* why it ended so, or is to be tried again; "": nothing to say */
 	const struct node *outputs;	/* parameter to text; NULL: none */
 
 	/* run's own */
@@ -93,7 +93,8 @@ enum flow_event_kind {
 	FLOW_TICK,	/* only time went by */
 	FLOW_ENDED,	/* step, code, outputs, message */
 	FLOW_BROKEN,	/* step could not start, or had no answer: message */
-	FLOW_LOST,	/* step was under way when the service ended, and is gone; message may be NULL */
+	FLOW_REFUSED,	/* the same, and another attempt would fare no better: it is not tried again */
+	FLOW_LOST,	/* step was under way when the service ended, and is gone */
 	FLOW_UNBEGUN,	/* step was told to begin, and certainly never did: it is not counted */
 	FLOW_STOP,	/* by */
 };
@@ -105,8 +106,8 @@ struct flow_event {
 	 * good from 200 to 299. */
 	int code;
 	const char *message;		/* NULL: one is made; copied, as all text is */
-	const struct node *outputs;	/* FLOW_ENDED: a map of the parameters whose files were there, to
-					 * their text; NULL: none */
+	const struct node *outputs;	/* FLOW_ENDED: the parameters whose files were there, to their
+					 * text; NULL: none */
 	const char *by;			/* FLOW_STOP: who; NULL: not known */
 };
 

@@ -147,87 +147,19 @@ static void read_named(struct arena *a, const struct flow_graph *g, struct flow_
 		for (size_t p = 0; p < size_of(parents); p++)
 			read_name(a, g, v, parents->entries[p].value, "parentStatus", i);
 	}
-	for (size_t i = 0; i < size_of(conditional); i++)
-		read_name(a, g, v, node_get(conditional->entries[i].value, "stepName"), "conditional", i);
+	for (size_t i = 0; i < size_of(conditional); i++) {
+		const struct node *name = node_get(conditional->entries[i].value, "stepName");
+		read_name(a, g, v, name, "conditional", i);
+	}
 }
 
 /* ---- circles ---- */
-
-/* Tarjan's strong components, with a stack of its own: a workflow may be a chain of thousands. */
-struct circles {
-	const struct flow_graph *g;
-	size_t *seen, *low, *component;	/* order in which it was seen, from 1; 0: not yet */
-	size_t *next;			/* the link of each step that is followed next */
-	size_t *trail, depth, *open, open_count;
-	size_t clock, components;
-};
-
-static size_t follow(const struct flow_vertex *v, size_t link)
-{
-	return link < v->parents.count ? v->parents.to[link] : v->named.to[link - v->parents.count];
-}
-
-static void enter(struct circles *c, size_t at)
-{
-	c->seen[at] = c->low[at] = ++c->clock;
-	c->trail[c->depth++] = at;
-	c->open[c->open_count++] = at;
-}
-
-static void leave(struct circles *c, size_t at)
-{
-	if (c->low[at] == c->seen[at]) {
-		size_t member;
-		c->components++;
-		do {
-			member = c->open[--c->open_count];
-			c->component[member] = c->components;
-		} while (member != at);
-	}
-	if (--c->depth > 0) {
-		size_t *low = &c->low[c->trail[c->depth - 1]];
-		*low = c->low[at] < *low ? c->low[at] : *low;
-	}
-}
-
-static void walk_from(struct circles *c, size_t start)
-{
-	enter(c, start);
-	while (c->depth > 0) {
-		size_t at = c->trail[c->depth - 1];
-		const struct flow_vertex *v = &c->g->vertices[at];
-		if (c->next[at] == v->parents.count + v->named.count) {
-			leave(c, at);
-			continue;
-		}
-		size_t to = follow(v, c->next[at]++);
-		if (!c->seen[to])
-			enter(c, to);
-		else if (!c->component[to] && c->seen[to] < c->low[at])
-			c->low[at] = c->seen[to];
-	}
-}
-
-static const size_t *components(struct arena *a, const struct flow_graph *g)
-{
-	size_t n = g->count;
-	struct circles c = {
-		.g = g, .seen = arena_new(a, size_t, n), .low = arena_new(a, size_t, n),
-		.component = arena_new(a, size_t, n), .next = arena_new(a, size_t, n),
-		.trail = arena_new(a, size_t, n), .open = arena_new(a, size_t, n),
-	};
-
-	for (size_t i = 0; i < n; i++)
-		if (!c.seen[i])
-			walk_from(&c, i);
-	return c.component;
-}
 
 /* Takes out the conditions that would wait for what waits for them: the rest has no circle, as
  * parents alone have none. */
 static void cut_circles(struct arena *a, struct flow_graph *g)
 {
-	const size_t *component = components(a, g);
+	const size_t *component = flow_circles(a, g);
 
 	for (size_t i = 0; i < g->count; i++) {
 		struct flow_vertex *v = &g->vertices[i];
@@ -237,8 +169,9 @@ static void cut_circles(struct arena *a, struct flow_graph *g)
 			if (component[to] != component[i])
 				v->named.to[kept++] = to;
 			else if (!v->unjudged)
-				v->unjudged = arena_printf(a, "executionParameters names step \"%s\", which "
-				                           "waits for this one", g->vertices[to].name);
+				v->unjudged = arena_printf(a, "executionParameters names step \"%s\", "
+				                           "which waits for this one",
+				                           g->vertices[to].name);
 		}
 		v->named.count = kept;
 	}
@@ -246,13 +179,13 @@ static void cut_circles(struct arena *a, struct flow_graph *g)
 
 static bool check_parents(struct arena *a, const struct flow_graph *g, struct err *err)
 {
-	const size_t *component = components(a, g);
+	const size_t *component = flow_circles(a, g);
 
 	for (size_t i = 0; i < g->count; i++)
 		for (size_t p = 0; p < g->vertices[i].parents.count; p++)
 			if (component[g->vertices[i].parents.to[p]] == component[i])
-				return err_set(err, "steps wait for each other in a circle: step \"%s\" is one "
-				               "of them", g->vertices[i].name);
+				return err_set(err, "steps wait for each other in a circle: step \"%s\" "
+				               "is one of them", g->vertices[i].name);
 	return true;
 }
 
@@ -261,7 +194,7 @@ static void link_children(struct arena *a, struct flow_graph *g)
 	for (size_t i = 0; i < g->count; i++) {
 		const struct flow_vertex *v = &g->vertices[i];
 		for (size_t n = 0; n < v->parents.count + v->named.count; n++)
-			link_to(a, &g->vertices[follow(v, n)].children, i);
+			link_to(a, &g->vertices[flow_link(v, n)].children, i);
 	}
 }
 
@@ -310,7 +243,8 @@ static bool choose_steps(struct arena *a, struct flow_graph *g, struct err *err)
 	bool *with_dag = arena_new(a, bool, g->count);
 
 	if (list && list->kind != NODE_LIST)
-		return err_set(err, "stepsToRun: expected a list, found %s", node_kind_words(list->kind));
+		return err_set(err, "stepsToRun: expected a list, found %s",
+		               node_kind_words(list->kind));
 	for (size_t i = 0; i < g->count; i++)
 		g->vertices[i].chosen = !size_of(list);
 	for (size_t i = 0; i < size_of(list); i++)

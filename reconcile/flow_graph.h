@@ -42,6 +42,11 @@ bool flow_graph_make(struct arena *a, const struct node *body, const struct node
 /* The step's index; count if there is none. */
 size_t flow_graph_find(const struct flow_graph *g, const char *name);
 
+/* Whom v waits for: its parents, then whom its conditions name; link is below the sum of both. */
+size_t flow_link(const struct flow_vertex *v, size_t link);
+/* A number for each step, from 1, in a: two steps have the same if each waits for the other. */
+const size_t *flow_circles(struct arena *a, const struct flow_graph *g);
+
 /* The value of key; NULL if it is absent or null. */
 const struct node *flow_given(const struct node *map, const char *key);
 

@@ -64,7 +64,8 @@ static bool read_words(const struct judge *j, const struct node *list, size_t in
 		else if (word->kind == NODE_TEXT && strcmp(word->text, "failure") == 0)
 			*out |= FAILURE;
 		else
-			return say(j, "parentStatus[%zu]: expected success or failure as status", index), false;
+			return say(j, "parentStatus[%zu]: expected success or failure as status",
+			           index), false;
 	}
 	return *out || (say(j, "parentStatus[%zu]: no status is named", index), false);
 }
@@ -129,13 +130,14 @@ static enum flow_verdict condition_holds(const struct judge *j, const struct nod
 		return say(j, "conditional[%zu]: expected equals or not-equals as condition", index),
 		       VERDICT_FAIL;
 	if (!param || !wanted)
-		return say(j, "conditional[%zu]: expected a paramName and a value", index), VERDICT_FAIL;
+		return say(j, "conditional[%zu]: expected a paramName and a value", index),
+		       VERDICT_FAIL;
 	if (!step)
 		return VERDICT_RUN;
 	const char *found = node_get_text(step->outputs, param);
 	if (!found)
-		return say(j, "conditional[%zu] cannot be judged: step \"%s\" wrote no output parameter "
-		           "\"%s\"", index, step->name, param), VERDICT_FAIL;
+		return say(j, "conditional[%zu] cannot be judged: step \"%s\" wrote no output "
+		           "parameter \"%s\"", index, step->name, param), VERDICT_FAIL;
 	if ((strcmp(found, wanted) == 0) == equals)
 		return VERDICT_RUN;
 	say(j, "conditional[%zu] does not hold: \"%s\" of step \"%s\" %s \"%s\"", index, param,

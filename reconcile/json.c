@@ -297,23 +297,37 @@ struct writer {
 	bool pretty, canonical;
 };
 
-static void write_text(struct buf *out, const char *text)
+static void write_escaped(struct buf *out, unsigned char c)
 {
 	static const char shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-	const char *from = text;
+	const char *found = strchr(shorts, c);
+
+	if (found)
+		buf_addf(out, "\\%c", letters[found - shorts]);
+	else
+		buf_addf(out, "\\u%04x", c);
+}
+
+/* Names of files and what servers say may be anything: a byte that is no UTF-8 would keep everybody
+ * from reading all the rest. */
+static void write_text(struct buf *out, const char *text)
+{
+	const char *from = text, *end = text + strlen(text);
 
 	buf_addc(out, '"');
-	for (; *text; text++) {
+	while (text < end) {
 		unsigned char c = *text;
-		if (c >= ' ' && c != '"' && c != '\\' && c != 0x7f)
+		size_t len = character(text, end);
+		if (len && c >= ' ' && c != '"' && c != '\\' && c != 0x7f) {
+			text += len;
 			continue;
+		}
 		buf_add(out, from, text - from);
-		from = text + 1;
-		const char *found = strchr(shorts, c);
-		if (found)
-			buf_addf(out, "\\%c", letters[found - shorts]);
+		if (len)
+			write_escaped(out, c);
 		else
-			buf_addf(out, "\\u%04x", c);
+			buf_adds(out, "\\ufffd");
+		from = ++text;
 	}
 	buf_add(out, from, text - from);
 	buf_addc(out, '"');

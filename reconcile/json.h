@@ -20,7 +20,8 @@ enum json_style {
 };
 
 /* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they
- * read back the same; NaN and infinities, which only YAML can bring, become null. */
+ * read back the same; NaN and infinities, which only YAML can bring, become null, and a byte of a text
+ * that is not UTF-8, which only names of files and messages can bring, the character U+FFFD. */
 void json_write(const struct node *n, enum json_style style, struct buf *out);
 
 /* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */

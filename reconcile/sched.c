@@ -74,13 +74,23 @@ static void move(enum sched_trigger *from, enum sched_trigger *to)
 	*from = TRIGGER_NONE;
 }
 
+/* A repository that cannot be reached is left in peace until its time has come, and what it had
+ * before has to do: drift is healed meanwhile. */
+static bool backs_off(const struct sched *s)
+{
+	return s->fetches_failed && !s->fetching && !passed(s, s->poll_due);
+}
+
 /* A fetch that runs already may have asked before what the trigger tells of happened; for the
  * interval it is good enough. */
 static void want(struct sched *s, enum sched_trigger trigger)
 {
-	if (!is_git(s))
+	bool by_time = trigger <= TRIGGER_CATCH_UP, without = by_time && backs_off(s);
+
+	s->source_failed |= without;
+	if (!is_git(s) || without)
 		strengthen(&s->ready, trigger);
-	else if (trigger <= TRIGGER_CATCH_UP && s->fetching)
+	else if (by_time && s->fetching)
 		strengthen(&s->fetched_for, trigger);
 	else
 		strengthen(&s->asked, trigger);

@@ -553,6 +553,17 @@ static void what_left_no_code_is_tried_again_only_after_any_failure(void **state
 	}
 }
 
+static void what_is_refused_is_not_tried_again(void **state)
+{
+	CLEANUP(talk_done) struct talk t;
+
+	talk_init(&t, "steps: {a: {type: sql, runConfiguration: {retryOptions: {}}}}", NULL);
+	tick(&t);
+	assert_string_equal(gone(&t, "a", FLOW_REFUSED, "no command is configured for sql"), "over");
+	assert_string_equal(stand(&t), "Failed: a Failed");
+	assert_string_equal(message(&t, "a"), "no command is configured for sql");
+}
+
 static void a_step_that_never_began_begins_again_and_is_not_counted(void **state)
 {
 	CLEANUP(talk_done) struct talk t;
@@ -844,6 +855,7 @@ int main(void)
 		cmocka_unit_test(retries_wait_as_the_options_say),
 		cmocka_unit_test(a_step_that_waits_for_its_retry_leaves_its_place_to_another),
 		cmocka_unit_test(what_left_no_code_is_tried_again_only_after_any_failure),
+		cmocka_unit_test(what_is_refused_is_not_tried_again),
 		cmocka_unit_test(a_step_that_never_began_begins_again_and_is_not_counted),
 		cmocka_unit_test(an_answer_is_good_from_200_to_299),
 		cmocka_unit_test(a_step_that_takes_too_long_is_ended_once_and_has_failed),

@@ -668,6 +668,71 @@ static void a_service_that_is_killed_again_and_again_brings_every_run_to_an_end(
 	assert_true(kills > SEEDS / 2);
 }
 
+/* Puts something else at a random place of the tree. */
+static void spoil(struct arena *a, struct node *n, uint64_t *r)
+{
+	static const char *const words[] = { "over", "active", "waits", "Running", "Failed", "stop", "x" };
+
+	while ((n->kind == NODE_MAP || n->kind == NODE_LIST) && n->count) {
+		struct entry *e = &n->entries[below(r, n->count)];
+		bool whole = one_in(r, 8) || !e->value->count;
+		if (!whole) {
+			n = e->value;
+			continue;
+		}
+		e->value = one_in(r, 3) ? node_text(a, words[below(r, ARRAY_LEN(words))]) :
+		           one_in(r, 2) ? node_int(a, (int64_t)below(r, 5) - 2) :
+		           one_in(r, 2) ? node_int(a, one_in(r, 2) ? INT64_MAX : INT64_MIN) : node_list(a);
+		return;
+	}
+}
+
+/* Ends whatever runs, until nothing more happens. */
+static void drive(struct arena *a, struct flow *flow, int64_t now)
+{
+	struct flow_action x = flow_take(flow, a, &(struct flow_event){ .kind = FLOW_TICK }, 9, now);
+
+	for (unsigned calls = 0; !x.over && calls < 300; calls++) {
+		struct flow_event e = { .kind = FLOW_TICK };
+		for (size_t i = 0; i < flow->count; i++)
+			if (flow->steps[i].phase == STEP_ACTIVE)
+				e = (struct flow_event){ .kind = FLOW_LOST, .step = flow->steps[i].name };
+		if (e.kind == FLOW_TICK && x.wake >= 0)
+			now = x.wake;
+		x = flow_take(flow, a, &e, 9, now);
+	}
+}
+
+static void a_saved_run_that_was_spoilt_is_refused_or_does_no_harm(void **state)
+{
+	unsigned refused = 0, taken = 0;
+
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		CLEANUP(world_done) struct world w;
+		struct plan plan;
+		uint64_t r = seed + 13;
+		struct node *saved;
+		struct flow *flow;
+		struct err err;
+
+		plan_make(&plan, seed);
+		world_begin(&w, &plan);
+		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
+		for (size_t n = below(&r, 12); n > 0 && !w.over; n--)
+			go_on(&w);
+		saved = flow_save(&w.a, w.flow);
+		spoil(&w.a, saved, &r);
+		if (flow_load(&w.a, w.body, w.execute, saved, &flow, &err)) {
+			drive(&w.a, flow, w.now);
+			taken++;
+		} else {
+			assert_true(*err.msg);
+			refused++;
+		}
+	}
+	assert_true(refused > SEEDS / 4 && taken > SEEDS / 10);
+}
+
 /* Nothing may take a time that grows with the square, or a stack that grows with the chain. */
 static void a_chain_of_thousands_is_walked(void **state)
 {
@@ -695,6 +760,7 @@ int main(void)
 		cmocka_unit_test(a_run_that_is_restored_at_every_moment_goes_as_one_that_is_not),
 		cmocka_unit_test(a_stop_at_any_moment_ends_the_run),
 		cmocka_unit_test(a_service_that_is_killed_again_and_again_brings_every_run_to_an_end),
+		cmocka_unit_test(a_saved_run_that_was_spoilt_is_refused_or_does_no_harm),
 		cmocka_unit_test(a_chain_of_thousands_is_walked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

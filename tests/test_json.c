@@ -141,6 +141,23 @@ static void nesting_has_a_limit(void **state)
 	assert_string_equal(err.msg, "nested more than 64 deep at byte 65");
 }
 
+static void what_is_no_utf8_is_written_as_the_character_for_that(void **state)
+{
+	static const struct { const char *text, *json; } cases[] = {
+		{ "a\xff.yaml", "\"a\\ufffd.yaml\"" },
+		{ "\xc3\xa9\xe2\x82", "\"\xc3\xa9\\ufffd\\ufffd\"" },
+		{ "\xed\xa0\x80\n", "\"\\ufffd\\ufffd\\ufffd\\n\"" },
+		{ "\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(buf_done) struct buf out = BUF_TEXT;
+		json_write(node_text(&a, cases[i].text), JSON_COMPACT, &out);
+		assert_string_equal(buf_str(&out), cases[i].json);
+	}
+}
+
 static void numbers_that_json_lacks_are_written_as_it_can(void **state)
 {
 	static const struct { struct node n; const char *json; } cases[] = {
@@ -191,6 +208,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_json_is_refused),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(nesting_has_a_limit),
+		cmocka_unit_test(what_is_no_utf8_is_written_as_the_character_for_that),
 		cmocka_unit_test(numbers_that_json_lacks_are_written_as_it_can),
 		cmocka_unit_test(equal_trees_have_one_canonical_form),
 	};

@@ -268,6 +268,26 @@ static void failing_polls_begin_nothing_and_back_off_to_fifteen_minutes(void **s
 	assert_in_range(t.wake - t.now, 10 * SECOND, 11 * SECOND);
 }
 
+static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
+{
+	CLEANUP(talk_done) struct talk t;
+
+	talk_begin(&t, &git);
+	for (int64_t end = t.now + DAY; t.now < end; ) {
+		const char *said = until_said(&t);
+		if (strcmp(said, "cycle interval unread") == 0) {
+			ended(&t, SCHED_BAD);
+			continue;
+		}
+		assert_string_equal(said, "fetch");
+		fetched(&t, NULL);
+	}
+	/* As often as if there were no interval. */
+	assert_in_range(t.s.fetches_failed, 24 * 4, 24 * 4 + 8);
+	assert_string_equal(kind(&t, SCHED_HINT), "fetch");
+	assert_string_equal(fetched(&t, TREE_A), "cycle webhook");
+}
+
 static void what_a_cycle_held_back_is_done_once_the_source_can_be_read_again(void **state)
 {
 	CLEANUP(talk_done) struct talk t;
@@ -1033,6 +1053,7 @@ int main(void)
 		cmocka_unit_test(many_missed_intervals_make_one_cycle),
 		cmocka_unit_test(a_poll_begins_a_cycle_only_for_another_tree),
 		cmocka_unit_test(failing_polls_begin_nothing_and_back_off_to_fifteen_minutes),
+		cmocka_unit_test(an_interval_asks_no_repository_that_is_left_in_peace),
 		cmocka_unit_test(what_a_cycle_held_back_is_done_once_the_source_can_be_read_again),
 		cmocka_unit_test(a_change_settles_before_its_cycle_begins),
 		cmocka_unit_test(changes_without_end_are_waited_for_ten_seconds),

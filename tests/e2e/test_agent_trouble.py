@@ -180,6 +180,27 @@ class DeferredTest(AgentCase):
                          [2, 0])
         agent.stop()
 
+    def test_a_deferred_step_that_is_done_makes_nothing_else_good(self):
+        specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b"), "c.yaml": spec("c")})
+        self.expect(0, "sync", specs, "--only", "c", "--owner", "other")
+        busy = threading.Event()
+
+        def hook(request, _):
+            if request.method in ("PUT", "PATCH") and busy.is_set():
+                return 409, {"detail": "the workflow is running"}
+            return None
+        agent = self.agent(self.config(self.sync(dir=specs, interval="1h"), endpoint=self.between(hook).endpoint))
+        agent.wait_report("one", "the first cycle is over", outcome="conflict")
+        busy.set()
+        (specs / "a.yaml").write_text(spec("a", "date"))
+        agent.wait_for(lambda: agent.report("one").get("summary", {}).get("deferred") == 1, "a step is deferred")
+        busy.clear()
+        agent.wait_report("one", "it is done", outcome="applied", trigger="deferred")
+        status = agent.status()["one"]
+        self.assertEqual((status["ready"], status["why"]), (False, "conflict"))
+        self.assertFalse(agent.ready())
+        agent.stop()
+
 
 class NeighbourTest(AgentCase):
     """Several syncs of one agent know nothing of each other."""

@@ -268,6 +268,16 @@ class HistoryTest(GitCase):
         self.assertEqual(self.sync("--allow-rollback")["outcome"], "applied")
         self.assertEqual(self.sync()["outcome"], "converged")
 
+    def test_a_force_push_over_what_was_applied_in_part_is_blocked(self):
+        base = self.commit({"a.yaml": spec("a"), "c.yaml": spec("c")})
+        self.sync("--only", "c", "--owner", "other")
+        self.commit({"a.yaml": spec("a", 9)})
+        self.assertEqual(self.sync(code=5)["summary"]["create"], 1)
+        self.git("reset", "-q", "--hard", base)
+        self.commit({"a.yaml": spec("a", 10)})
+        self.assertEqual(self.sync(code=3)["guards"][-1]["name"], "rollback")
+        self.assertEqual(self.service.describe("a")["steps"]["one"]["imageId"], 9)
+
     def test_a_force_push_is_blocked_also_if_the_mirror_is_new(self):
         base = self.commit({"a.yaml": spec("a")})
         old = self.commit({"a.yaml": spec("a", 9)})
@@ -381,6 +391,7 @@ class MirrorTest(GitCase):
         (mirror / "objects" / name[:2] / name[2:]).unlink()
 
     def test_a_history_with_a_hole_is_never_taken_for_a_good_one(self):
+        self.overlook_leaks()
         first = self.commit({"a.yaml": spec("a")})
         self.sync()
         self.commit({"a.yaml": spec("a", 8)})
@@ -461,7 +472,11 @@ class Silent:
         self.met = threading.Event()
         self.kept = []
         threading.Thread(target=self.accept, daemon=True).start()
-        case.addCleanup(self.socket.close)
+        case.addCleanup(self.close)
+
+    def close(self):
+        for connection in [self.socket, *self.kept]:
+            connection.close()
 
     def accept(self):
         try:

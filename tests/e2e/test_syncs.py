@@ -1,0 +1,45 @@
+"""plan and sync with a configuration of several syncs: which one is meant, and what is refused."""
+import json
+import unittest
+
+from agent import AgentCase, spec
+
+
+class ChosenSyncTest(AgentCase):
+    def setUp(self):
+        super().setUp()
+        self.one = self.write({"a.yaml": spec("a")}, "one")
+        self.two = self.write({"b.yaml": spec("b")}, "two")
+
+    def given(self, *syncs):
+        file = self.tmp / "flowsync.yaml"
+        file.write_text(json.dumps({"syncs": syncs}))
+        return "--config", file
+
+    def entry(self, name, folder, **more):
+        return {"name": name, "source": {"dir": str(folder)}, **more}
+
+    def test_one_of_several_is_to_be_chosen(self):
+        given = self.given(self.entry("one", self.one, owner="us"), self.entry("two", self.two, owner="them"))
+        self.assertIn("holds 2 syncs (one, two): choose one with --sync NAME", self.expect(64, "sync", *given).err)
+        self.assertIn('no sync of the name "three"', self.expect(64, "sync", *given, "--sync", "three").err)
+        self.expect(0, "sync", *given, "--sync", "two")
+        self.assertEqual(self.names(), ["b"])
+
+    def test_two_of_one_service_and_owner_are_refused(self):
+        for more in ({}, {"service": {"endpoint": "local"}}, {"owner": "us", "prune": True}):
+            with self.subTest(more):
+                given = self.given(self.entry("one", self.one, **more), self.entry("two", self.two, **more))
+                self.assertIn("have one service and one owner", self.expect(64, "plan", *given, "--sync", "one").err)
+
+    def test_one_may_be_tried_elsewhere_and_under_another_name(self):
+        given = self.given(self.entry("one", self.one, service={"endpoint": "http://127.0.0.1:1"}),
+                           self.entry("two", self.two, service={"endpoint": "http://127.0.0.1:2"}))
+        self.expect(0, "plan", *given, "--sync", "one", "--endpoint", self.service.endpoint)
+        given = self.given(self.entry("one", self.one, owner="us"), self.entry("two", self.two, owner="them"))
+        self.expect(0, "sync", *given, "--sync", "one", "--owner", "me")
+        self.assertEqual(self.names(), ["a"])
+
+
+if __name__ == "__main__":
+    unittest.main()
