@@ -5,7 +5,7 @@ import json
 import signal
 import unittest
 
-from agent import AgentCase, spec, wait_for
+from agent import AgentCase, spec
 from git_servers import Daemon, Repository
 
 FAR = "1h"      # a poll that no test waits for
@@ -76,8 +76,8 @@ class CommitTest(GitCase):
         agent = self.agent(self.config(self.git_sync(poll=FAR, interval="1s")))
         agent.wait_ready()
         self.drift("a", "false")
-        wait_for(lambda: self.command_of("a") == "true", "it is as declared again")
-        healed = next(r for r in self.reports() if r["summary"]["patch"])
+        healed = agent.wait_for(lambda: next((r for r in self.reports() if r["summary"]["patch"]), None), "it is healed")
+        self.assertEqual(self.command_of("a"), "true")
         self.assertEqual((healed["trigger"], healed["workflows"][0]["reason"]), ("interval", "drift"))
 
     def test_a_hook_fetches_at_once(self):

@@ -31,7 +31,7 @@ class ServiceDownTest(AgentCase):
         self.service.start()
         self.drift("a", "false")
         agent.wait_ready()
-        back = next(r for r in self.reports() if r["started"] > down["started"])
+        back = next(r for r in self.reports() if r["started"] > down["started"])    # stored before it is told of
         # Not the interval: ten seconds, and up to a tenth more.
         self.assertGreaterEqual(seconds(back["started"]) - seconds(down["finished"]), 9.9)
         self.assertEqual((back["outcome"], back["trigger"], self.command_of("a")), ("applied", "interval", "true"))

@@ -9,7 +9,7 @@ from agent import AgentCase
 sys.path.insert(0, str(flowsync.ROOT / "tests"))
 from soak import Directory, Git, soak   # noqa: E402
 
-# What sanitizers keep of freed memory is no leak.
+# With sanitizers all takes longer.
 SHARE = 1 if "ASAN_OPTIONS" not in os.environ else 3
 
 
