@@ -1,6 +1,7 @@
 /* The `workflow` commands about runs that are there: which, how far, and what they printed. */
 #include <errno.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/file.h"
@@ -387,7 +388,9 @@ static bool print_lines(struct run *run, struct run_log *log, FILE *out, struct 
 
 static bool write_lines(struct run *run, struct run_log *log, const char *path, struct err *err)
 {
-	FILE *out = fopen(path, "we");
+	/* A step may have printed what not everybody is to read. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!out)
 		return err_sys(err, errno, "write %s", path);
@@ -445,7 +448,7 @@ static bool fetch(struct session *session, const char *url, const char *what, co
 		*err = op.err;
 		return false;
 	}
-	return file_replace(op.arena, file, answer.body, answer.len, 0666, err) || err_wrap(err, "write %s", file);
+	return file_replace(op.arena, file, answer.body, answer.len, 0600, err) || err_wrap(err, "write %s", file);
 }
 
 static bool download(struct run *run, const char *step, const char *file, struct err *err)

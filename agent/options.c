@@ -197,9 +197,9 @@ const struct option option_table[] = {
 	{ "step", 0, OPTION_LIST, FOR_EXECUTE, AT(steps), .argument = "NAME[:dag]",
 	  .help = "run this step, :dag and those after it" },
 	{ "wait", 0, OPTION_FLAG, FOR_EXECUTE, AT(wait),
-	  .help = "until the run has ended; exit 4 unless Success" },
+	  .help = "until the run ends; exit 4 unless Success" },
 	{ "follow", 0, OPTION_FLAG, FOR_EXECUTE | FOR_LOGS, AT(follow),
-	  .help = "show logs until the run has ended" },
+	  .help = "show logs until the run ends" },
 
 	{ "status", 0, OPTION_LIST, FOR_EXECUTIONS, AT(status), .argument = "WORD", .words = execution_words,
 	  .help = "of this status; repeatable" },

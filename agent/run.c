@@ -157,18 +157,17 @@ bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *
 
 /* ---- steps ---- */
 
-static size_t log_of(struct run *run, const char *step)
+/* Valid until the next call. */
+static struct run_log *log_of(struct run *run, const char *step)
 {
 	struct arena *a = run->session->ctx->arena;
 
 	for (size_t i = 0; i < run->count; i++)
 		if (strcmp(run->logs[i].step, step) == 0)
-			return i;
-	arena_grow(a, run->states, run->count, run->states_room);
+			return &run->logs[i];
 	arena_grow(a, run->logs, run->count, run->room);
-	run->states[run->count] = "";
-	run->logs[run->count] = (struct run_log){ .step = arena_strdup(a, step), .token = BUF_TEXT };
-	return run->count++;
+	run->logs[run->count] = (struct run_log){ .step = arena_strdup(a, step), .token = BUF_TEXT, .told = "" };
+	return &run->logs[run->count++];
 }
 
 bool run_read_logs(struct run *run, const struct node *details, const struct run_lines *lines,
@@ -181,7 +180,7 @@ bool run_read_logs(struct run *run, const struct node *details, const struct run
 		const char *name = node_get_text(step, "name");
 		if (!name || node_empty(node_get(step, "startedAt")))
 			continue;
-		if (!run_read_log(run, &run->logs[log_of(run, name)], lines, err))
+		if (!run_read_log(run, log_of(run, name), lines, err))
 			return false;
 	}
 	return true;
@@ -198,10 +197,10 @@ static void tell_changes(struct run *run, const struct node *details)
 		const char *name = node_get_text(step, "name"), *state = node_get_text(step, "status");
 		if (!name || !state || node_empty(node_get(step, "startedAt")))
 			continue;
-		const char **told = &run->states[log_of(run, name)];
-		if (strcmp(*told, state) == 0)
+		struct run_log *log = log_of(run, name);
+		if (strcmp(log->told, state) == 0)
 			continue;
-		*told = arena_strdup(ctx->arena, state);
+		log->told = arena_strdup(ctx->arena, state);
 		bool over = !node_empty(node_get(step, "finishedAt"));
 		log_info(ctx->log, "step %s: %s%s%s", name, state, over ? " after " : "",
 		         over ? run_time(&a, step, "startedAt") : "");
@@ -238,7 +237,7 @@ static bool look(struct run *run, const struct node *details, const struct run_l
 		tell_changes(run, details);
 	if (!lines)
 		return true;
-	return step ? run_read_log(run, &run->logs[log_of(run, step)], lines, err)
+	return step ? run_read_log(run, log_of(run, step), lines, err)
 	            : run_read_logs(run, details, lines, err);
 }
 

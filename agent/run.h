@@ -19,6 +19,7 @@ struct run_log {
 	struct buf token;		/* of the next page; "": from the beginning */
 	size_t seen;			/* lines of that page that were taken already */
 	char status[32];		/* what the newest page calls the step's state */
+	const char *told;		/* of the step's states: the one that was logged last */
 };
 
 void run_log_done(struct run_log *log);
@@ -27,8 +28,7 @@ struct run {
 	struct session *session;	/* about its workflow */
 	const char *id;
 	struct run_log *logs;		/* of the steps met so far */
-	const char **states;		/* of each, as it was told last */
-	size_t count, room, states_room;
+	size_t count, room;
 };
 
 /* Refuses what can be no execution's ID: ERR_USAGE. */

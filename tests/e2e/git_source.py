@@ -59,7 +59,7 @@ class GitCase(ServiceCase):
         return sorted(w["name"] for w in report["workflows"])
 
     def messages(self, report, kind="errors"):
-        """With "AAAA" for the folder of the test."""
+        """With TMP for the folder of the test."""
         return [m["message"].replace(str(self.tmp), "TMP") for m in report[kind]]
 
     def mirror(self):

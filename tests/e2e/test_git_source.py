@@ -391,6 +391,7 @@ class MirrorTest(GitCase):
         (mirror / "objects" / name[:2] / name[2:]).unlink()
 
     def test_a_history_with_a_hole_is_never_taken_for_a_good_one(self):
+        self.overlook_leaks()
         first = self.commit({"a.yaml": spec("a")})
         self.sync()
         self.commit({"a.yaml": spec("a", 8)})
@@ -471,7 +472,11 @@ class Silent:
         self.met = threading.Event()
         self.kept = []
         threading.Thread(target=self.accept, daemon=True).start()
-        case.addCleanup(self.socket.close)
+        case.addCleanup(self.close)
+
+    def close(self):
+        for connection in [self.socket, *self.kept]:
+            connection.close()
 
     def accept(self):
         try:

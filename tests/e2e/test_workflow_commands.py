@@ -190,7 +190,10 @@ class WriteTest(WorkflowCase):
             after = self.service.describe("a")
             self.assertEqual((after["triggers"], after["tags"], after["retryOptions"]), (before, [], None))
             self.assertEqual(after["steps"]["only"]["command"], "make more")
-        self.assertEqual(self.workflow("update", "a", specs / "a.yaml", "-o", "json").json(), {"id": 1})
+        said = self.workflow("update", "a", specs / "a.yaml", "-o", "json").json()
+        self.assertEqual(said, {"id": 1, "triggers": [{"webhook": "(masked #1)"}]})
+        said = self.workflow("update", "a", specs / "a.yaml", "-o", "json", "--show-masked").json()
+        self.assertEqual(said["triggers"], before)
 
     def test_update_can_rename(self):
         self.service.create(body("a"))

@@ -28,6 +28,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import habits
+import runs
 import shape
 
 BASE = "/workflows/api/v1"
@@ -35,6 +36,7 @@ BODY_MAX = 4 << 20
 RESOURCES = [{"id": 21, "cpu": 0.25, "memory": 0.5, "gpu": None, "gpuMemory": None},
              {"id": 23, "cpu": 1, "memory": 2, "gpu": None, "gpuMemory": None},
              {"id": 24, "cpu": 4, "memory": 16, "gpu": 1, "gpuMemory": 8}]
+SIGNATURE = "signed-7d0b4bb29a2f"
 DEFAULT_RESOURCE = {"instanceTypeId": 21, "storage": "10GB"}
 IN_LIST = ("id", "name", "createdAt", "updatedAt", "status", "lastExecution", "triggers", "tags")
 
@@ -81,6 +83,8 @@ class Peer:
         self.next_id = 601
         self.requests = []          # Request of all that came, but /control
         self.complaints = []        # what no good client sends, in sentences
+        self.runs = 0               # so many have begun
+        self.downloads = {}         # path: text, for whoever has the address
         self.broken = []            # errors of our own: a test wants this empty
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler, bind_and_activate=False)
         self.server.daemon_threads = True
@@ -154,6 +158,10 @@ class Peer:
 
     def new_uuid(self):
         return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def new_run_id(self):
+        self.runs += 1
+        return str(uuid.UUID(int=random.Random(self.runs).getrandbits(128), version=4))
 
     # ---- what a write keeps ----
 
@@ -241,7 +249,7 @@ class Peer:
         raise Refused(409, f"workflow {workflow.id} is running")
 
     def running(self, workflow):
-        return any(e["until"] > self.clock() for e in workflow.executions)
+        return any(not run.over(self.clock()) for run in workflow.executions)
 
     # ---- what answers show ----
 
@@ -264,10 +272,11 @@ class Peer:
             updated = workflow.created
         if "updated-at-moves" in self.habits:
             updated = self.now()
-        last = workflow.executions[0] if workflow.executions else None
+        last = workflow.executions[0].short(self.clock(), self.stamp) if workflow.executions else None
         answer = {"id": workflow.id, "name": None, "createdAt": self.stamp(workflow.created),
                   "updatedAt": self.stamp(updated), "status": self.status(workflow),
-                  "lastExecution": last and self.told(last, ("executionId", "executedAt", "status")),
+                  "lastExecution": last and {key: last[key] for key in
+                                           ("executionId", "executedAt", "status", "rerunId") if key in last},
                   "steps": {}, "triggers": [], "watchers": [], "tags": [], **body}
         for trigger in answer["triggers"]:
             if "webhook" in trigger:
@@ -303,7 +312,7 @@ class Peer:
         status = query.get("workflowStatus")
         last = query.get("lastExecutionStatus")
         return (found and (not status or self.status(workflow) in status)
-                and (not last or (workflow.executions and self.run_status(workflow.executions[0]) in last)))
+                and (not last or (workflow.executions and workflow.executions[0].status(self.clock()) in last)))
 
     def page(self, query, key, count_key, items):
         size, number = whole(query, "pageSize", 25), whole(query, "pageNumber", 1)
@@ -386,70 +395,67 @@ class Peer:
         workflow.status, workflow.updated = status, self.now()
         return 200, {}
 
-    # ---- executions: nothing is run, all of it succeeds ----
+    # ---- executions: nothing is run, it only seems so ----
 
     def execute(self, _, sent, id):
         workflow = self.of_id(id, fresh=True)
         if not workflow.body.get("metadata", {}).get("allowConcurrentExecution"):
             self.want_free(workflow)
-        wanted = [s["stepName"] for s in (sent or {}).get("stepsToRun", [])] or list(workflow.body["steps"])
-        execution = {"executionId": self.new_uuid(), "at": self.now(), "steps": wanted,
-                     "until": self.clock() + self.habits.get("runs", 0) / 1000}
-        workflow.executions.insert(0, execution)
-        return 200, {"executionId": execution["executionId"]}
-
-    def run_status(self, execution):
-        return "Running" if execution["until"] > self.clock() else "Success"
-
-    def told(self, execution, keys):
-        status = self.run_status(execution)
-        told = {"executionId": execution["executionId"], "executedAt": self.stamp(execution["at"]),
-                "status": status, "reruns": []}
-        if status != "Running":
-            told.update(finishedAt=self.stamp(execution["at"] + 1), duration="00:00:01")
-        return {key: told[key] for key in keys if key in told}
+        found = runs.faults(sent, workflow.body["steps"])
+        if found:
+            raise Refused(400, "; ".join(found))
+        workflow.executions.insert(0, runs.Run(
+            self.new_run_id(), copy.deepcopy(workflow.body), sent, self.now(), self.clock(),
+            self.habits.get("runs", 0) / 1000, self.habits.get("fail-step"), self.habits.get("log-lines", 0)))
+        return 200, {"executionId": workflow.executions[0].id}
 
     def executions(self, query, _, id):
         workflow = self.of_id(id)
-        found = [e for e in workflow.executions
-                 if not query.get("statuses") or self.run_status(e) in query["statuses"]]
+        told = [run.short(self.clock(), self.stamp) for run in workflow.executions]
+        first, last = moment(query, "dateFrom"), moment(query, "dateTo")
+        found = [t for t in told if t["status"] in query.get("statuses", [t["status"]])
+                 and (not first or first <= instant(t["executedAt"]))
+                 and (not last or instant(t["executedAt"]) <= last)]
         found = found[:whole(query, "count", len(found) or 1)]
-        keys = ("executionId", "executedAt", "finishedAt", "duration", "status", "reruns")
-        answer = self.page(query, "executions", "executionCount", [self.told(e, keys) for e in found])
+        keys = ("executionId", "executedAt", "finishedAt", "duration", "status", "stoppedBy", "reruns")
+        answer = self.page(query, "executions", "executionCount",
+                           [{key: t[key] for key in keys if key in t} for t in found])
         return 200, {"workflowId": workflow.id, **answer}
 
-    def execution_of(self, workflow, id):
-        for execution in workflow.executions:
-            if execution["executionId"] == id:
-                return execution
+    def run_of(self, workflow, id):
+        for run in workflow.executions:
+            if run.id == id:
+                return run
         raise Refused(404, f"execution {id} not found")
 
     def execution(self, _, __, id, execution_id):
-        workflow = self.of_id(id)
-        execution = self.execution_of(workflow, execution_id)
-        told = self.told(execution, ("executionId", "status", "executedAt", "finishedAt"))
-        steps = workflow.body["steps"]
-        told["steps"] = [{
-            "name": name, "stepType": steps[name].get("type", "standard"), "status": told["status"],
-            "startedAt": told["executedAt"], "finishedAt": told.get("finishedAt"),
-            "children": [other for other in steps if name in steps[other].get("parents", [])],
-            "command": steps[name].get("command"), "resources": {"instanceTypeId": 21, "storage": "10 GB"},
-            "output": {"exitCode": "0", "message": "terminated"},
-        } for name in execution["steps"] if name in steps]
-        return 200, told
+        return 200, self.run_of(self.of_id(id), execution_id).details(self.clock(), self.stamp)
+
+    def step_of(self, run, query):
+        step = query.get("stepName", [""])[0]
+        if step not in run.parents:
+            raise Refused(404, f'no step "{step}" in this execution')
+        return step
 
     def logs(self, query, _, id, execution_id):
-        execution = self.execution_of(self.of_id(id), execution_id)
-        step = query.get("stepName", [""])[0]
-        if step not in execution["steps"]:
-            raise Refused(404, f'no step "{step}" in this execution')
-        lines = [{"message": f"step {step} ran", "timestamp": int(execution["at"] * 1000)}]
-        return 200, {"logs": [] if "nextToken" in query else lines, "nextToken": "f/1/s",
-                     "stepRunStatus": self.run_status(execution)}
+        run = self.run_of(self.of_id(id), execution_id)
+        step, token = self.step_of(run, query), query.get("nextToken", [""])[0]
+        lines = run.log(step, self.clock())
+        match = re.fullmatch(r"f/(\d+)/s", token)
+        begin = int(match[1]) if match else len(lines) if token else 0
+        part = lines[begin:begin + self.habits.get("log-page", 100)]
+        answer = {"logs": part, "nextToken": f"f/{begin + len(part)}/s",
+                  "stepRunStatus": run.step(step, self.clock())[0]}
+        if "no-log-token" in self.habits:
+            answer.update(logs=lines or None, nextToken=None)
+        return 200, answer
 
     def logs_download(self, query, _, id, execution_id):
-        self.execution_of(self.of_id(id), execution_id)
-        return 200, {"downloadUrl": f"{self.url}/control/log"}
+        run = self.run_of(self.of_id(id), execution_id)
+        step = self.step_of(run, query)
+        self.downloads[f"/download/{run.id}/{step}"] = "".join(
+            f"{line['message']}\n" for line in run.log(step, self.clock()))
+        return 200, {"downloadUrl": f"{self.url}/download/{run.id}/{step}?signature={SIGNATURE}"}
 
     def resources(self, *_):
         return 200, RESOURCES
@@ -487,7 +493,7 @@ class Peer:
             if method == "DELETE":
                 log.clear()
             return 200, list(log)
-        return (200, "a line\n") if path == "/log" else (404, {"detail": "no such control"})
+        return 404, {"detail": "no such control"}
 
     def kept(self, workflow):
         return {"id": workflow.id, "status": workflow.status, "webhooks": workflow.webhooks,
@@ -576,6 +582,20 @@ def snapshot(workflow):
     return copied
 
 
+def instant(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def moment(query, key):
+    """The time that a query names; None: it names none."""
+    if key not in query:
+        return None
+    try:
+        return instant(query[key][0])
+    except ValueError:
+        raise Refused(400, f"{key}: expected a time, as 2024-01-31T18:00:00.000Z") from None
+
+
 def whole(query, key, usual):
     text = query.get(key, [str(usual)])[0]
     if not text.isdecimal() or int(text) < 1:
@@ -625,6 +645,12 @@ class Handler(BaseHTTPRequestHandler):
         if path.startswith("/control/"):
             with peer.lock:
                 return self.say(*peer.control(self.command, path.removeprefix("/control"), body))
+        if path in peer.downloads:
+            if "Authorization" in self.headers:
+                peer.complaints.append(f"{path}: the token is sent where the address is the secret")
+            if urlsplit(self.path).query != f"signature={SIGNATURE}":
+                return self.say(403, {"detail": "no such signature"})
+            return self.send(200, peer.downloads[path].encode(), {"Content-Type": "text/plain"})
         if path == "/tenant-management/api/v1/external/tenants/tenant-metadata" or \
                 path == "/resource-usage/api/v1/telemetry":
             return self.say(200, {})
@@ -645,10 +671,11 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = serve
 
     def say(self, status, answer, headers=None):
-        text = json.dumps(answer).encode()
+        self.send(status, json.dumps(answer).encode(), {"Content-Type": "application/json", **(headers or {})})
+
+    def send(self, status, text, headers):
         self.send_response(status)
-        for key, value in {"Content-Type": "application/json", "Content-Length": len(text),
-                           **(headers or {})}.items():
+        for key, value in {"Content-Length": len(text), **headers}.items():
             self.send_header(key, str(value))
         self.end_headers()
         self.wfile.write(text)
