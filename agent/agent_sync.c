@@ -35,6 +35,7 @@ struct agent_sync {
 	struct git_revision found;	/* by the last good fetch; commit "" before the first */
 	struct texts warnings;		/* of that fetch */
 	struct err source_err;		/* of the last fetch that failed */
+	bool late;			/* it was not done in its time */
 	struct arena report_arena;
 	const struct node *report;	/* of the last cycle; NULL before the first */
 	/* Exit code and outcome, "" without a report, of the last cycle, or of the one before if that
@@ -89,7 +90,9 @@ static void start_fetch(struct agent_sync *s)
 		fetch_failed(s, &err);
 		return;
 	}
-	s->fetch_ends = s->fetch_began + git_fetch_limit(&fetch, s->settings.timeout_ms);
+	/* What is new may be much: else it would be begun anew for ever. */
+	s->fetch_ends = s->fetch_began + (s->late ? s->settings.timeout_ms
+	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
 }
 
 static void keep_found(struct agent_sync *s, const struct git_revision *found, const struct faults *warnings)
@@ -119,13 +122,15 @@ static void fetch_ended(struct agent_sync *s)
 	s->fetch = CHILD;
 	if (!source_fetch(&ctx, &fetch, &err) ||
 	    !git_fetch_result(&a, &fetch, &ended, &found, &warnings, &err)) {
-		if (drive_now() > s->fetch_ends)
+		s->late = drive_now() > s->fetch_ends;
+		if (s->late)
 			err_wrap(&err, "it took too long");
 		fetch_failed(s, &err);
 		return;
 	}
 	keep_found(s, &found, &warnings);
 	s->source_err = (struct err){ 0 };
+	s->late = false;
 	metrics_fetch(s->world->metrics, agent_sync_name(s), true, drive_now() - s->fetch_began);
 	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED, .ok = true, .tree = s->found.tree });
 }

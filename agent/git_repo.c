@@ -59,6 +59,11 @@ void git_repo_close_commit(git_commit **commit)
 	git_commit_free(*commit);
 }
 
+void git_repo_close_blob(git_blob **blob)
+{
+	git_blob_free(*blob);
+}
+
 void git_repo_close_object(git_object **object)
 {
 	git_object_free(*object);
@@ -72,6 +77,19 @@ void git_repo_close_reference(git_reference **reference)
 void git_repo_close_remote(git_remote **remote)
 {
 	git_remote_free(*remote);
+}
+
+int git_repo_read_blob(git_repository *repository, const git_oid *id, size_t most, git_blob **out)
+{
+	CLEANUP(git_repo_close_odb) git_odb *objects = NULL;
+	git_object_t type;
+	size_t len = 0;
+	int code = git_repository_odb(&objects, repository);
+
+	*out = NULL;
+	if (code == 0)
+		code = git_odb_read_header(&len, &type, objects, id);
+	return code < 0 || len > most ? code : git_blob_lookup(out, repository, id);
 }
 
 /* ---- paths and links ---- */
@@ -115,23 +133,20 @@ static enum git_found look_up(struct walk *w, const char *name, struct git_place
 	return GIT_FOUND;
 }
 
-static void close_blob(git_blob **blob)
-{
-	git_blob_free(*blob);
-}
-
 /* What is left to walk once the link is followed. */
 static enum git_found read_link(struct walk *w, const struct git_place *link, const char **rest)
 {
-	CLEANUP(close_blob) git_blob *blob = NULL;
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 
 	if (++w->links > LINKS_MAX)
 		return GIT_CIRCLE;
-	if (git_blob_lookup(&blob, w->repository, &link->id) < 0)
+	if (git_repo_read_blob(w->repository, &link->id, TARGET_MAX, &blob) < 0)
 		return unreadable(w, link->path);
+	if (!blob)
+		return GIT_MISSING;
 	size_t len = (size_t)git_blob_rawsize(blob);
 	const char *target = git_blob_rawcontent(blob);
-	if (len == 0 || len > TARGET_MAX || memchr(target, '\0', len))
+	if (len == 0 || memchr(target, '\0', len))
 		return GIT_MISSING;
 	if (*target == '/')
 		return GIT_OUTSIDE;

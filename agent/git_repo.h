@@ -22,9 +22,14 @@ void git_repo_close(git_repository **repository);
 void git_repo_close_odb(git_odb **objects);
 void git_repo_close_tree(git_tree **tree);
 void git_repo_close_commit(git_commit **commit);
+void git_repo_close_blob(git_blob **blob);
 void git_repo_close_object(git_object **object);
 void git_repo_close_reference(git_reference **reference);
 void git_repo_close_remote(git_remote **remote);
+
+/* Sets *out to the blob; to NULL if it has more than most bytes: it is not read then, as it may be
+ * larger than our memory.  Gives what libgit2 says, 0 if all is well. */
+int git_repo_read_blob(git_repository *repository, const git_oid *id, size_t most, git_blob **out);
 
 enum git_found {
 	GIT_FOUND,

@@ -44,16 +44,6 @@ static bool damaged(struct walk *w, const char *path)
 	return git_repo_failed(arena_printf(w->arena, "%s%s", w->prefix, path), w->err);
 }
 
-static void close_blob(git_blob **blob)
-{
-	git_blob_free(*blob);
-}
-
-static bool too_large(const git_blob *blob, size_t most)
-{
-	return (uint64_t)git_blob_rawsize(blob) > most;
-}
-
 static const char *copy(struct walk *w, const git_blob *blob)
 {
 	return arena_strndup(w->arena, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
@@ -61,12 +51,12 @@ static const char *copy(struct walk *w, const git_blob *blob)
 
 static bool add_file(struct walk *w, const char *path, const git_oid *id)
 {
-	CLEANUP(close_blob) git_blob *blob = NULL;
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 	struct source_file file = { .name = arena_printf(w->arena, "%s%s", w->prefix, path) };
 
-	if (git_blob_lookup(&blob, w->repository, id) < 0)
+	if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
 		return damaged(w, path);
-	if (too_large(blob, YAML_MAX_BYTES)) {
+	if (!blob) {
 		fault_on(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
 	} else {
 		file.bytes = copy(w, blob);
@@ -153,7 +143,7 @@ static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *
 {
 	static const char name[] = ".flowsyncignore";
 	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : name;
-	CLEANUP(close_blob) git_blob *blob = NULL;
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 	struct git_place place;
 	bool found;
 
@@ -166,9 +156,9 @@ static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *
 		return true;
 	if (place.mode == GIT_FILEMODE_TREE)
 		return fault_on(w, path, "a directory, expected a file");
-	if (git_blob_lookup(&blob, w->repository, &place.id) < 0)
+	if (git_repo_read_blob(w->repository, &place.id, IGNORE_MAX_BYTES, &blob) < 0)
 		return damaged(w, path);
-	if (too_large(blob, IGNORE_MAX_BYTES))
+	if (!blob)
 		return fault_on(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_MAX_BYTES));
 	*out = ignore_read(w->arena, f->ignore, f->path, copy(w, blob));
 	return true;

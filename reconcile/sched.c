@@ -74,11 +74,11 @@ static void move(enum sched_trigger *from, enum sched_trigger *to)
 	*from = TRIGGER_NONE;
 }
 
-/* A repository that cannot be reached is left in peace until its time has come, and what it had
- * before has to do: drift is healed meanwhile. */
+/* A repository that could not be reached is left in peace until its time has come, and nobody knows
+ * how long it is tried then: what it had before has to do, so that drift is healed meanwhile. */
 static bool backs_off(const struct sched *s)
 {
-	return s->fetches_failed && !s->fetching && !passed(s, s->poll_due);
+	return s->fetches_failed && !passed(s, s->poll_due);
 }
 
 /* A fetch that runs already may have asked before what the trigger tells of happened; for the

@@ -288,6 +288,19 @@ static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
 	assert_string_equal(fetched(&t, TREE_A), "cycle webhook");
 }
 
+static void a_repository_that_hangs_again_holds_up_no_interval(void **state)
+{
+	CLEANUP(talk_done) struct talk t;
+
+	talk_begin(&t, &git);
+	until_said(&t);
+	fetched(&t, NULL);
+	assert_string_equal(until_said(&t), "fetch");
+	assert_string_equal(until_said(&t), "cycle interval unread");
+	ended(&t, SCHED_BAD);
+	assert_string_equal(fetched(&t, TREE_A), "cycle source");
+}
+
 static void what_a_cycle_held_back_is_done_once_the_source_can_be_read_again(void **state)
 {
 	CLEANUP(talk_done) struct talk t;
@@ -1054,6 +1067,7 @@ int main(void)
 		cmocka_unit_test(a_poll_begins_a_cycle_only_for_another_tree),
 		cmocka_unit_test(failing_polls_begin_nothing_and_back_off_to_fifteen_minutes),
 		cmocka_unit_test(an_interval_asks_no_repository_that_is_left_in_peace),
+		cmocka_unit_test(a_repository_that_hangs_again_holds_up_no_interval),
 		cmocka_unit_test(what_a_cycle_held_back_is_done_once_the_source_can_be_read_again),
 		cmocka_unit_test(a_change_settles_before_its_cycle_begins),
 		cmocka_unit_test(changes_without_end_are_waited_for_ten_seconds),

@@ -37,19 +37,24 @@ static int repos_leave(void **state)
 	return chdir("/") || system(arena_printf(&a, "rm -rf %s", (const char *)*state));
 }
 
-/* "c" commits all there is. */
+/* "c MESSAGE" commits all there is, a second later than the one before; "new DIR" makes a repository
+ * and goes there. */
 static void sh(const char *script)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *whole = arena_printf(&a, "set -eu\nc() { git add -A; git commit -q --allow-empty -m \"${1-x}\"; }\n"
-	                                 "new() { git init -q -b main \"$1\"; cd \"$1\"; }\n%s\n", script);
+	static int run;
+	const char *whole = arena_printf(&a,
+		"set -eu\nt=$((1000000000 + %d * 1000))\n"
+		"c() { t=$((t + 1)); git add -A; GIT_AUTHOR_DATE=\"$t +0000\" GIT_COMMITTER_DATE=\"$t +0000\""
+		" git commit -q --allow-empty -m \"${1-x}\"; }\n"
+		"new() { git init -q -b main \"$1\"; cd \"$1\"; }\n%s\n", run++, script);
 
 	if (system(whole) != 0)
 		fail_msg("%s", whole);
 }
 
 /* The one line that a command prints. */
-static const char *said(struct arena *a, const char *command)
+static inline const char *said(struct arena *a, const char *command)
 {
 	FILE *f = popen(command, "r");
 	char line[256] = "";

@@ -130,6 +130,24 @@ static void a_file_over_the_limit_is_a_fault(void **state)
 	assert_string_equal(read_tree(&a, "large", NULL), "a.yaml=1\nb.yaml: larger than 1 MiB\n");
 }
 
+static void a_file_over_the_limit_is_not_even_read(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults faults = { .arena = &a };
+	struct source_files files = { 0 };
+	struct git_revision r = { 0 };
+	struct err err;
+
+	/* Reading the whole of it would find that its end is wrong. */
+	sh("new cut; dd if=/dev/zero of=b.yaml bs=1048577 count=1 2>/dev/null; c\n"
+	   "id=$(git rev-parse HEAD:b.yaml); cd .git/objects/${id%??????????????????????????????????????}\n"
+	   "head -c -4 ${id#??} > ../cut; printf xxxx >> ../cut; mv -f ../cut ${id#??}");
+	snprintf(r.tree, sizeof r.tree, "%s", said(&a, "git -C cut rev-parse HEAD^{tree}"));
+	assert_true(git_tree_read(&a, "cut/.git", &r, NULL, &files, &faults, &err));
+	assert_int_equal(faults.count, 1);
+	assert_string_equal(faults.items[0].message, "larger than 1 MiB");
+}
+
 static void a_damaged_mirror_is_told_from_a_bad_source(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -155,6 +173,7 @@ int main(void)
 		cmocka_unit_test(a_directory_with_the_same_files_gives_the_same),
 		cmocka_unit_test(a_submodule_is_warned_of_unless_it_is_left_out),
 		cmocka_unit_test(a_file_over_the_limit_is_a_fault),
+		cmocka_unit_test(a_file_over_the_limit_is_not_even_read),
 		cmocka_unit_test(a_damaged_mirror_is_told_from_a_bad_source),
 	};
 

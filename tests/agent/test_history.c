@@ -10,47 +10,9 @@
 
 #include "agent/history.h"
 #include "reconcile/buf.h"
+#include "tests/agent/git_repos.h"
 
 enum { NOBODY = 65534 };
-
-/* git as on a machine where nobody has set anything up. */
-static int enter(void **state)
-{
-	static char top[] = "/tmp/flowsync-history-XXXXXX";
-	static const char *const env[][2] = {
-		{ "GIT_CONFIG_GLOBAL", "/dev/null" }, { "GIT_CONFIG_SYSTEM", "/dev/null" },
-		{ "GIT_AUTHOR_NAME", "a" }, { "GIT_AUTHOR_EMAIL", "a@b" },
-		{ "GIT_COMMITTER_NAME", "a" }, { "GIT_COMMITTER_EMAIL", "a@b" },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(env); i++)
-		setenv(env[i][0], env[i][1], 1);
-	unsetenv("GIT_DIR");
-	if (!mkdtemp(top) || chdir(top))
-		return 1;
-	*state = top;
-	return 0;
-}
-
-static int leave(void **state)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-
-	return chdir("/") || system(arena_printf(&a, "rm -rf %s", (const char *)*state));
-}
-
-/* Each commit is a second later than the one before, with "c MESSAGE" in place of "git commit". */
-static void sh(const char *script)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	static int run;
-	const char *whole = arena_printf(&a,
-		"set -eu\nt=$((1000000000 + %d * 1000))\n"
-		"c() { t=$((t + 1)); git add -A; GIT_AUTHOR_DATE=\"$t +0000\" GIT_COMMITTER_DATE=\"$t +0000\""
-		" git commit -q --allow-empty -m x; }\n%s\n", run++, script);
-	if (system(whole) != 0)
-		fail_msg("%s", whole);
-}
 
 /* What was given, each "[...]"; stops after most. */
 struct heard {
@@ -476,5 +438,5 @@ int main(void)
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),
 		cmocka_unit_test(long_histories_are_read_to_the_limit_and_soon),
 	};
-	return cmocka_run_group_tests(tests, enter, leave);
+	return cmocka_run_group_tests(tests, repos_enter, repos_leave);
 }
