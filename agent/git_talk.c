@@ -1,8 +1,10 @@
 #include "agent/git_talk.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/base64.h"
@@ -10,7 +12,12 @@
 #include "agent/folder.h"
 #include "reconcile/buf.h"
 
-enum { FETCH_MAX_MIB = 8 << 10 };	/* what one fetch may bring: a disk is finite */
+#define LEADS_AWAY "the server leads to another one, which wants a credential; give the URL that it leads to"
+
+enum {
+	FETCH_MAX_MIB = 8 << 10,	/* what one fetch may bring: a disk is finite */
+	CONNECTIONS_SEEN = 256,		/* descriptors among which one is looked for */
+};
 
 /* ---- who the server is ---- */
 
@@ -64,12 +71,37 @@ static int check_host_key(struct git_talk *t, const git_cert_hostkey *cert)
 	return GIT_ECERTIFICATE;
 }
 
+static int give_up(struct git_talk *t, const char *why)
+{
+	t->why = why;
+	return GIT_EUSER;
+}
+
+/* Some releases of libgit2 1.5 follow a redirect to another port of the same host whatever they are
+ * told, and call it by the first one's URL.  What this process is connected to does not lie: of a
+ * child that fetches all connections are libgit2's. */
+static bool is_elsewhere(const struct git_talk *t)
+{
+	for (int fd = 0; fd < CONNECTIONS_SEEN; fd++) {
+		union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } peer;
+		socklen_t len = sizeof peer;
+		if (getpeername(fd, &peer.any, &len) < 0)
+			continue;
+		if ((peer.any.sa_family == AF_INET && ntohs(peer.v4.sin_port) != port_of(&t->url)) ||
+		    (peer.any.sa_family == AF_INET6 && ntohs(peer.v6.sin6_port) != port_of(&t->url)))
+			return true;
+	}
+	return false;
+}
+
 static int check_certificate(git_cert *cert, int valid, const char *host, void *context)
 {
 	struct git_talk *t = context;
 
 	if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2)
 		return check_host_key(t, (const git_cert_hostkey *)cert);
+	if (t->remote->token && is_elsewhere(t))
+		return give_up(t, LEADS_AWAY);
 	/* Left to itself, libgit2 refuses it and says what is wrong with it. */
 	return valid ? 0 : GIT_PASSTHROUGH;
 }
@@ -123,12 +155,6 @@ static const char *user_of(const struct git_talk *t)
 	return t->url.user ? t->url.user : t->remote->username ? t->remote->username : "git";
 }
 
-static int give_up(struct git_talk *t, const char *why)
-{
-	t->why = why;
-	return GIT_EUSER;
-}
-
 static int give_token(struct git_talk *t, git_credential **out)
 {
 	if (!t->remote->token)
@@ -173,8 +199,8 @@ static int give_credential(git_credential **out, const char *url, const char *us
 {
 	struct git_talk *t = context;
 
-	if (!is_ours(t, url))
-		return give_up(t, "the server leads to another one, which wants a credential; give the URL that it leads to");
+	if (!is_ours(t, url) || (t->remote->token && is_elsewhere(t)))
+		return give_up(t, LEADS_AWAY);
 	if (allowed & GIT_CREDENTIAL_USERNAME)
 		return git_credential_username_new(out, user_of(t));
 	t->asked++;
