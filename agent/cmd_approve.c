@@ -14,7 +14,7 @@ static bool is_text(const struct node *map, const char *key, const char *wanted)
 	return text && strcmp(text, wanted) == 0;
 }
 
-/* What the sync's last cycle said. */
+/* What the sync's last cycle said; a `sync` by hand beside the agent says only that it may not. */
 static bool find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
 {
 	const char *dir = ctx->settings->state_dir, **ids;
@@ -28,12 +28,12 @@ static bool find_report(struct context *ctx, const char *sync, const struct node
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!reports_read(ctx->arena, dir, ids[i], &report, &skipped) || !reports_check(report, &skipped) ||
-		    !is_text(report, "sync", sync))
+		    !is_text(report, "sync", sync) || !is_text(report, "mode", "agent"))
 			continue;
 		*out = report;
 		return true;
 	}
-	return err_usage(err, "no report of a sync \"%s\" is stored in %s", sync, dir);
+	return err_usage(err, "no report of an agent's sync \"%s\" is stored in %s", sync, dir);
 }
 
 static const struct node *blocking(const struct node *report, const char *guard)

@@ -18,6 +18,10 @@ static void on_signal(int number)
 	errno = saved;
 }
 
+static void on_hurry(int number)
+{
+}
+
 bool signals_watch(int *fd, struct err *err)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
@@ -26,6 +30,9 @@ bool signals_watch(int *fd, struct err *err)
 		return err_sys(err, errno, "make a pipe for signals");
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
+	/* Meant for a cycle; sent to the whole group it must not end us. */
+	action.sa_handler = on_hurry;
+	sigaction(SIGUSR2, &action, NULL);
 	*fd = ends[0];
 	return true;
 }
