@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/git_loose.h"
 #include "agent/git_repo.h"
 #include "reconcile/yaml.h"
 
@@ -425,7 +426,7 @@ static bool find(struct history *h, const char *dir, bool *found, struct err *er
 		h->top = find_top(&h->arena, dir, path.ptr);
 	if (code == GIT_ENOTFOUND || (code == 0 && !h->top))
 		return true;
-	if (code < 0 || git_repository_open_bare(&h->repository, path.ptr) < 0)
+	if (code < 0 || git_repository_open_bare(&h->repository, path.ptr) < 0 || git_loose_guard(h->repository) < 0)
 		return failed(dir, err);
 	*found = true;
 	return check_format(h, dir, err);

@@ -331,6 +331,12 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 		{ "cp -r full broken; rm -rf broken/.git/objects/*", "broken",
 		  "git repository of \"", "/broken\": the reference 'refs/heads/main' cannot be peeled - "
 		  "Cannot retrieve reference target" },
+		/* libgit2 reads such an object for ever. */
+		{ "cp -r full cut; cd cut; id=$(git rev-parse HEAD)\n"
+		  "file=.git/objects/$(echo $id | cut -c 1-2)/$(echo $id | cut -c 3-)\n"
+		  "test -f $file; head -c 60 $file > ../piece; chmod u+w $file; cp ../piece $file", "cut",
+		  "git repository of \"", "/cut\": the reference 'refs/heads/main' cannot be peeled - "
+		  "Cannot retrieve reference target" },
 		{ "", "none", "", "none: No such file or directory" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -342,6 +348,28 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 		assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before,
 		                                          *cases[i].before ? (const char *)*state : "", cases[i].after));
 		assert_ptr_equal(h, state);
+	}
+}
+
+static bool hear_nothing(void *context, const char *bytes, size_t len)
+{
+	return true;
+}
+
+static void an_object_that_was_cut_off_is_said(void **state)
+{
+	static const char *const objects[] = { "HEAD~1", "HEAD~1:", "HEAD~1:f" };
+
+	for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(history_closep) struct history *h = NULL;
+		struct err err;
+		sh(arena_printf(&a, "new off%zu; seq 1000 > f; c; seq 1001 > f; c; seq 1002 > f; c\n"
+		                "id=$(git rev-parse %s); file=.git/objects/$(echo $id | cut -c 1-2)/$(echo $id | cut -c 3-)\n"
+		                "head -c 40 $file > piece; chmod u+w $file; cp piece $file", i, objects[i]));
+		assert_true(history_open(arena_printf(&a, "off%zu", i), &h, &err));
+		assert_false(history_versions(h, arena_printf(&a, "off%zu/f", i), hear_nothing, NULL, &err));
+		assert_non_null(strstr(err.msg, "is damaged: its file is cut off"));
 	}
 }
 
@@ -435,6 +463,7 @@ int main(void)
 		cmocka_unit_test(a_mirror_that_lacks_something_is_damaged),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
+		cmocka_unit_test(an_object_that_was_cut_off_is_said),
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),
 		cmocka_unit_test(long_histories_are_read_to_the_limit_and_soon),
 	};
