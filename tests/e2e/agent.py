@@ -271,7 +271,8 @@ class AgentCase(flowsync.ServiceCase):
     def reports(self):
         """All stored reports, the oldest first."""
         folder = self.state / "reports"
-        names = sorted(p.name for p in folder.iterdir() if p.name[0].isdigit()) if folder.exists() else []
+        # One that is being written has another end to its name.
+        names = sorted(p.name for p in folder.glob("[0-9]*.json"))
         found = []
         for name in names:
             with contextlib.suppress(FileNotFoundError):    # thinned out just now
