@@ -12,6 +12,7 @@
 #include "agent/config.h"
 #include "agent/face.h"
 #include "agent/fault_text.h"
+#include "agent/fd.h"
 #include "agent/file.h"
 #include "agent/lock.h"
 #include "agent/notify.h"
@@ -351,13 +352,6 @@ static void wait_for(struct agent *g, int64_t wait)
 	poll(fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
 }
 
-static bool stop_came(const struct agent *g)
-{
-	struct pollfd p = { .fd = g->ctx->stop_fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
-}
-
 static int64_t step_all(struct agent *g)
 {
 	int64_t wait = -1;
@@ -382,7 +376,7 @@ static int64_t patience(const struct agent *g)
 static void loop(struct agent *g)
 {
 	while (g->count > 0) {
-		if (!g->stopping && stop_came(g))
+		if (!g->stopping && fd_readable(g->ctx->stop_fd))
 			stop(g);
 		take_signals(g);
 		take_approvals(g);

@@ -9,6 +9,7 @@
 #include "agent/child.h"
 #include "agent/config.h"
 #include "agent/drive.h"
+#include "agent/fd.h"
 #include "agent/git_fetch.h"
 #include "agent/job.h"
 #include "agent/source.h"
@@ -362,13 +363,6 @@ void agent_sync_ask(struct agent_sync *s, enum agent_ask what)
 	happen(s, &(struct sched_event){ .kind = kinds[what] });
 }
 
-static bool readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return fd >= 0 && poll(&p, 1, 0) == 1;
-}
-
 static void tell_degraded(struct agent_sync *s)
 {
 	const char *why = s->watch ? watch_degraded(s->watch) : NULL;
@@ -385,7 +379,7 @@ static void take_events(struct agent_sync *s)
 		fetch_ended(s);
 	if (s->cycle.pid && child_read(&s->cycle))
 		cycle_ended(s);
-	if (s->watch && readable(watch_fd(s->watch)) && watch_read(s->watch))
+	if (s->watch && fd_readable(watch_fd(s->watch)) && watch_read(s->watch))
 		happen(s, &(struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
 	tell_degraded(s);
 }

@@ -13,20 +13,14 @@
 #include <unistd.h>
 
 #include "agent/drive.h"
+#include "agent/fd.h"
 #include "reconcile/arena.h"
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
 
 /* The document as a file without a name: a pipe would have to be filled while its reader is
  * waited for. */
 static bool make_input(const char *input, size_t len, int *out, struct err *err)
 {
-	CLEANUP(close_fd) int fd = memfd_create("input", MFD_CLOEXEC);
+	CLEANUP(fd_close) int fd = memfd_create("input", MFD_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, errno, "make a file in memory");
@@ -103,8 +97,8 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	/* The very file that runs, even if another was installed in its place since. */
-	CLEANUP(close_fd) int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	CLEANUP(close_fd) int in = -1, from = -1, to = -1, exited = -1, alive = -1;
+	CLEANUP(fd_close) int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int in = -1, from = -1, to = -1, exited = -1, alive = -1;
 	const char **argv = make_argv(&a, command, words);
 	pid_t parent = getpid();
 	sigset_t all, before;
@@ -141,14 +135,7 @@ static void take_output(struct child *c)
 		buf_add(&c->said, bytes, (size_t)len);
 	/* What is at its end would be readable for ever. */
 	if (len == 0 || (errno != EAGAIN && errno != EINTR))
-		close_fd(&c->out);
-}
-
-static bool readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) == 1;
+		fd_close(&c->out);
 }
 
 static void reap(struct child *c)
@@ -156,8 +143,8 @@ static void reap(struct child *c)
 	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
 		;
 	c->pid = 0;
-	close_fd(&c->exited);
-	close_fd(&c->out);
+	fd_close(&c->exited);
+	fd_close(&c->out);
 }
 
 /* Its end is looked at first, so that nothing it said before it can be missed. */
@@ -165,7 +152,7 @@ bool child_read(struct child *c)
 {
 	if (!c->pid)
 		return true;
-	bool ended = readable(c->exited);
+	bool ended = fd_readable(c->exited);
 	if (c->out >= 0)
 		take_output(c);
 	if (ended)

@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "agent/connection.h"
 #include "agent/fault_text.h"
+#include "agent/fd.h"
 #include "agent/file.h"
 #include "agent/job.h"
 #include "agent/lock.h"
@@ -248,12 +248,6 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 	progress_wipe(&progress);
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
-
 /* What an approval is bound to. */
 static const char *approvable(const struct run *r)
 {
@@ -272,7 +266,7 @@ static void talk_to_service(struct run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
 	CLEANUP(memory_close) struct memory memory = { 0 };
-	CLEANUP(close_fd) int lock = -1;
+	CLEANUP(fd_close) int lock = -1;
 	const char *state_dir = r->ctx->settings->state_dir;
 	struct err err;
 

@@ -1,8 +1,9 @@
 #include "agent/drive.h"
 
 #include <limits.h>
-#include <poll.h>
 #include <time.h>
+
+#include "agent/fd.h"
 
 enum { TICK_MS = 100 };
 
@@ -12,13 +13,6 @@ int64_t drive_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static bool readable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-
-	return fd >= 0 && poll(&p, 1, 0) == 1;
 }
 
 /* Milliseconds until wake as rest_wait() wants them. */
@@ -68,7 +62,7 @@ static bool only_reads(const void *task)
 /* Calls dispatch_hurry() if it is time to, and then forgets the descriptor: it stays readable. */
 static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
 {
-	if (!readable(*hurry_fd))
+	if (!fd_readable(*hurry_fd))
 		return;
 	*hurry_fd = -1;
 	dispatch_hurry(dispatch);
@@ -86,7 +80,7 @@ bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 	while (!dispatch_idle(dispatch)) {
 		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to
 		 * it. */
-		if (!stopped && readable(stop_fd)) {
+		if (!stopped && fd_readable(stop_fd)) {
 			stopped = true;
 			dispatch_stop(dispatch);
 			rest_give_up(rest, only_reads);

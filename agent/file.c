@@ -8,11 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
+#include "agent/fd.h"
 
 static bool too_large(struct err *err, size_t most)
 {
@@ -56,7 +52,7 @@ bool file_read(struct arena *a, const char *path, size_t most,
                const char **bytes, size_t *len, struct err *err)
 {
 	/* Without O_NONBLOCK, opening a named pipe waits for a writer that may never come. */
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -94,7 +90,7 @@ static bool cannot_write(struct err *err)
 static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
                            struct err *err)
 {
-	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
 	return (fd >= 0 && write_all(fd, bytes, len)) || cannot_write(err);
 }
@@ -104,7 +100,7 @@ static bool write_in_place(const char *path, const char *bytes, size_t len, mode
 static void sync_folder(struct arena *a, const char *path)
 {
 	const char *folder = file_folder(a, path);
-	CLEANUP(close_fd) int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0)
 		fsync(fd);
@@ -118,7 +114,7 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return write_in_place(path, bytes, len, mode, err);
-	CLEANUP(close_fd) int fd = mkostemp(fresh, O_CLOEXEC);
+	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return cannot_write(err);
 	if (!write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
@@ -133,7 +129,7 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 
 bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
 {
-	CLEANUP(close_fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
 	if (fd < 0)
 		return errno == EEXIST ? err_set(err, "exists already") : cannot_write(err);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "agent/fd.h"
 #include "reconcile/arena.h"
 
 enum {
@@ -20,12 +21,6 @@ struct guard {
 	struct arena arena;
 	const char *objects;	/* the folder */
 };
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
 
 static void end_stream(z_stream *z)
 {
@@ -51,7 +46,7 @@ static int unpack(z_stream *z, unsigned char *in, size_t len)
 /* True too where there is no such file: then the object is in a pack, or nowhere. */
 static bool is_whole(const char *path)
 {
-	CLEANUP(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	CLEANUP(end_stream) z_stream z = { 0 };
 	unsigned char in[PIECE];
 	int code = Z_OK;

@@ -7,16 +7,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "agent/fd.h"
 #include "agent/folder.h"
 #include "agent/stamp.h"
 
 enum { HOLDER_MAX = 64 };	/* bytes of the file that are looked at */
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
 
 /* " (process 12, since 2026-11-23T04:05:06.789Z)"; "" if what stands there is not what
  * write_holder() writes. */
@@ -55,7 +50,7 @@ bool lock_take(const char *dir, int *out, struct err *err)
 
 	if (!folder_make(dir, err))
 		return false;
-	CLEANUP(close_fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0)
 		return err_sys(err, errno, "open lock \"%s\"", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/fd.h"
 #include "agent/file.h"
 #include "agent/folder.h"
 #include "agent/git_packs.h"
@@ -50,12 +51,6 @@ struct pick {
 static const char heads[] = "refs/heads/", tags[] = "refs/tags/";
 
 /* ---- files ---- */
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
@@ -571,7 +566,7 @@ bool mirror_update(struct arena *a, const char *dir, const struct git_remote_pla
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_talk_done) struct git_talk talk = { 0 };
-	CLEANUP(close_fd) int held = -1;
+	CLEANUP(fd_close) int held = -1;
 	struct visit v = { .arena = a, .dir = dir, .ref = ref, .path = path, .warnings = warnings, .talk = &talk };
 
 	git_repo_set_up();
