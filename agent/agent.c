@@ -31,7 +31,7 @@ enum {
 struct agent {
 	struct context *ctx;
 	struct agent_world world;
-	struct arena arena;		/* of the configuration that holds */
+	struct arena arena;		/* of the configuration that holds, once it was read again */
 	const struct config *config;	/* NULL: the command line is all there is */
 	struct agent_sync **syncs;	/* those that are gone from the configuration too, as long as they run */
 	size_t count, room;
@@ -109,7 +109,9 @@ static const char *read_secret(struct agent *g, const struct settings *s)
 		return NULL;
 	if (file_read(&g->arena, s->hook_secret_file, SECRET_MAX_BYTES, &text, &len, &err)) {
 		text = arena_strndup(&g->arena, text, strcspn(text, "\r\n"));
-		return *text ? text : NULL;
+		if (*text)
+			return text;
+		err_set(&err, "expected a secret, found nothing");
 	}
 	log_error(g->ctx->log, "%s: %s: %s; its webhook is off", s->sync_name, s->hook_secret_file, err.msg);
 	return NULL;
@@ -197,16 +199,6 @@ static void ask_all(struct agent *g, enum agent_ask what)
 		agent_sync_ask(g->syncs[i], what);
 }
 
-static void log_faults(struct agent *g, const struct faults *faults)
-{
-	for (size_t i = 0; i < faults->count; i++) {
-		struct fault f = faults->items[i];
-		bool warning = f.warning;
-		f.warning = false;	/* the log says it */
-		(warning ? log_warn : log_error)(g->ctx->log, "%s", fault_line(faults->arena, &f));
-	}
-}
-
 static bool is_declared(const struct config *config, const char *name, size_t *number)
 {
 	*number = 0;
@@ -256,7 +248,7 @@ static bool read_again(struct agent *g)
 
 	bool good = cli_config(g->ctx, &arena, &config, &faults) &&
 	            check_lasting(g, config, &all, &faults) && syncs_check(g->ctx, config, &faults);
-	log_faults(g, &faults);
+	fault_log(g->ctx->log, &faults);
 	if (!good) {
 		arena_free(&arena);
 		return false;
@@ -420,12 +412,7 @@ static const char *const *child_words(struct context *ctx)
 static bool begin(struct agent *g, struct err *err)
 {
 	const struct settings *s = g->ctx->settings;
-	struct faults faults = { .arena = &g->arena };
 
-	if (!cli_config(g->ctx, &g->arena, &g->config, &faults) || !syncs_check(g->ctx, g->config, &faults)) {
-		log_faults(g, &faults);
-		return err_usage(err, "this can't be run");
-	}
 	if (s->sync)
 		return err_usage(err, "--sync %s: the agent runs all syncs of its configuration", s->sync);
 	if (!s->state_dir)
@@ -458,7 +445,7 @@ bool agent_run(struct context *ctx, struct err *err)
 {
 	CLEANUP(end) struct agent g = {
 		.ctx = ctx, .world = { .ctx = ctx, .metrics = metrics_new(), .words = child_words(ctx), .lock = -1 },
-		.signals = -1, .began = stamp_boot(),
+		.config = ctx->config, .signals = -1, .began = stamp_boot(),
 	};
 
 	if (!begin(&g, err))

@@ -57,22 +57,11 @@ static void print_document(FILE *out, struct arena *a, const struct faults *faul
 	fprintf(out, "%s\n", buf_str(&text));
 }
 
-static void log_faults(struct log *log, struct arena *a, const struct faults *faults)
-{
-	for (const struct fault *f = faults->items; f < faults->items + faults->count; f++) {
-		struct fault plain = *f;
-		plain.warning = false;	/* the log says it */
-		(f->warning ? log_warn : log_error)(log, "%s", fault_line(a, &plain));
-	}
-	if (faults->left_out)
-		log_error(log, "and %zu more", faults->left_out);
-}
-
 int cli_fail_usage(struct context *ctx, const struct faults *faults)
 {
 	int code = verdict_exit_code(&(struct verdict){ .usage = true });
 
-	log_faults(ctx->log, ctx->arena, faults);
+	fault_log(ctx->log, faults);
 	if (ctx->command->refused)
 		ctx->command->refused(ctx, faults);
 	else if (ctx->settings->output == OUTPUT_JSON)
@@ -86,7 +75,7 @@ int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_k
 
 	verdict_add(&verdict, &(struct err){ .kind = kind });
 	int code = verdict_exit_code(&verdict);
-	log_faults(ctx->log, ctx->arena, faults);
+	fault_log(ctx->log, faults);
 	if (ctx->settings->output == OUTPUT_JSON)
 		print_document(ctx->out, ctx->arena, faults, code);
 	return code;
@@ -320,7 +309,7 @@ static int run_command(struct context *ctx, struct faults *faults)
 	}
 	/* What the agent told when it began it need not tell each cycle. */
 	if (!ctx->job)
-		log_faults(ctx->log, ctx->arena, faults);
+		fault_log(ctx->log, faults);
 	if (!watch_signals(ctx, &err))
 		return cli_fail(ctx, &err);
 	return ctx->command->run(ctx);

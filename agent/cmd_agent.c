@@ -1,9 +1,13 @@
 #include "agent/agent.h"
+#include "agent/syncs.h"
 
 static int run(struct context *ctx)
 {
+	struct faults faults = { .arena = ctx->arena };
 	struct err err;
 
+	if (!syncs_check(ctx, ctx->config, &faults))
+		return cli_fail_usage(ctx, &faults);
 	/* Who is told to stop and does has done what was wanted: no 143. */
 	return agent_run(ctx, &err) ? 0 : cli_fail(ctx, &err);
 }

@@ -309,18 +309,6 @@ static bool check_settings(struct run *r)
 
 /* ---- the report ---- */
 
-static void log_faults(struct run *r)
-{
-	for (size_t i = 0; i < r->faults.count; i++) {
-		struct fault f = r->faults.items[i];
-		bool warning = f.warning;
-		f.warning = false;	/* the log says it */
-		(warning ? log_warn : log_error)(r->ctx->log, "%s", fault_line(r->ctx->arena, &f));
-	}
-	if (r->faults.left_out)
-		log_error(r->ctx->log, "and %zu more", r->faults.left_out);
-}
-
 static struct node *finished_tree(struct run *r)
 {
 	r->report.finished = stamp_text(r->ctx->arena, stamp_now());
@@ -381,7 +369,7 @@ int cycle_run(struct context *ctx, bool apply)
 		talk_to_service(&r, apply);
 	faults_sort(&r.faults);
 	struct node *tree = finish(&r, apply);
-	log_faults(&r);
+	fault_log(ctx->log, &r.faults);
 	report_print(ctx, tree);
 	source_done(&r.source);
 	return verdict_exit_code(&r.report.verdict);

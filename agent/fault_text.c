@@ -30,6 +30,20 @@ static struct node *number_or_null(struct arena *a, int number)
 	return number > 0 ? node_int(a, number) : node_null(a);
 }
 
+void fault_log(struct log *log, const struct faults *faults)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (size_t i = 0; i < faults->count; i++) {
+		struct fault plain = faults->items[i];
+		bool warning = plain.warning;
+		plain.warning = false;	/* the log says it */
+		(warning ? log_warn : log_error)(log, "%s", fault_line(&a, &plain));
+	}
+	if (faults->left_out)
+		log_error(log, "and %zu more", faults->left_out);
+}
+
 struct node *fault_list(struct arena *a, const struct faults *faults, bool warnings)
 {
 	struct node *list = node_list(a);

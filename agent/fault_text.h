@@ -2,11 +2,15 @@
 #ifndef AGENT_FAULT_TEXT_H
 #define AGENT_FAULT_TEXT_H
 
+#include "agent/log.h"
 #include "reconcile/faults.h"
 #include "reconcile/node.h"
 
 /* "file:line:column: message", with "warning: " before the message of one; one harmless line. */
 const char *fault_line(struct arena *a, const struct fault *fault);
+
+/* Logs each, a line as a warning or an error. */
+void fault_log(struct log *log, const struct faults *faults);
 
 /* A list of {message, file, line, column}, null where there is none, of the faults that are
  * warnings, or of the others. */
