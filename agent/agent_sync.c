@@ -138,18 +138,11 @@ static void fetch_ended(struct agent_sync *s)
 
 /* ---- cycles ---- */
 
-static bool has_word(const struct node *workflow, const char *key, const char *word)
-{
-	const char *text = node_get_text(workflow, key);
-
-	return text && strcmp(text, word) == 0;
-}
-
 /* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).
  * Whatever else was put off waits for what no time brings by itself: an interval is soon enough. */
 static bool waits_for_run(const struct node *w)
 {
-	return has_word(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
+	return node_is_text(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
 }
 
 static size_t count_waiting(const struct node *report)
@@ -173,7 +166,7 @@ static struct texts deferred(const struct agent_sync *s, struct arena *a)
 		const struct node *w = workflows->entries[i].value;
 		if (!waits_for_run(w))
 			continue;
-		if (has_word(w, "action", "delete"))
+		if (node_is_text(w, "action", "delete"))
 			return (struct texts){ 0 };
 		arena_grow(a, names.items, names.count, names.room);
 		names.items[names.count++] = node_get_text(w, "name");
@@ -254,7 +247,7 @@ static void log_cycle(struct agent_sync *s, const struct node *report, int code)
 	};
 	const struct node *summary = node_get(report, "summary");
 	const char *outcome = node_get_text(report, "outcome"), *trigger = node_get_text(report, "trigger");
-	bool quiet = s->tried && code == s->code && outcome && strcmp(outcome, "converged") == 0;
+	bool quiet = s->tried && code == s->code && node_is_text(report, "outcome", "converged");
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (node_get_int(summary, keys[i], 0) > 0)

@@ -7,13 +7,6 @@
 
 enum { REVISION_LEAST = 7 };	/* characters that name a revision well enough */
 
-static bool is_text(const struct node *map, const char *key, const char *wanted)
-{
-	const char *text = node_get_text(map, key);
-
-	return text && strcmp(text, wanted) == 0;
-}
-
 /* What the sync's last cycle said; a `sync` by hand beside the agent says only that it may not. */
 static bool find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
 {
@@ -28,7 +21,7 @@ static bool find_report(struct context *ctx, const char *sync, const struct node
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		if (!reports_read(ctx->arena, dir, ids[i], &report, &skipped) || !reports_check(report, &skipped) ||
-		    !is_text(report, "sync", sync) || !is_text(report, "mode", "agent"))
+		    !node_is_text(report, "sync", sync) || !node_is_text(report, "mode", "agent"))
 			continue;
 		*out = report;
 		return true;
@@ -42,7 +35,7 @@ static const struct node *blocking(const struct node *report, const char *guard)
 
 	for (size_t i = 0; guards && i < guards->count; i++) {
 		const struct node *g = guards->entries[i].value;
-		if (is_text(g, "result", "block") && (!guard || is_text(g, "name", guard)))
+		if (node_is_text(g, "result", "block") && (!guard || node_is_text(g, "name", guard)))
 			return g;
 	}
 	return NULL;
@@ -70,7 +63,7 @@ static bool find_revision(const struct node *report, const char *given, const ch
 {
 	const struct node *source = node_get(report, "source");
 	const char *revision = node_get_text(source, "revision"), *tree = node_get_text(source, "tree");
-	const char *named = is_text(source, "kind", "git") ? revision : tree;
+	const char *named = node_is_text(source, "kind", "git") ? revision : tree;
 
 	if (strlen(given) < REVISION_LEAST)
 		return err_usage(err, "--revision %s: give at least %d characters of it", given, REVISION_LEAST);

@@ -176,6 +176,13 @@ const char *node_get_text(const struct node *map, const char *key)
 	return n && n->kind == NODE_TEXT ? n->text : NULL;
 }
 
+bool node_is_text(const struct node *map, const char *key, const char *text)
+{
+	const char *found = node_get_text(map, key);
+
+	return found && strcmp(found, text) == 0;
+}
+
 int64_t node_get_int(const struct node *map, const char *key, int64_t otherwise)
 {
 	const struct node *n = node_get(map, key);

@@ -56,7 +56,9 @@ void node_index(struct arena *a, struct node *map);
 struct node *node_get(const struct node *map, const char *key);
 /* The same for its text; NULL if it is absent or no text. */
 const char *node_get_text(const struct node *map, const char *key);
-/* The same for an integer; otherwise if it is absent or none. */
+/* True if it is that text. */
+bool node_is_text(const struct node *map, const char *key, const char *text);
+/* The same as node_get() for an integer; otherwise if it is absent or none. */
 int64_t node_get_int(const struct node *map, const char *key, int64_t otherwise);
 
 /* True for NULL, null, and an empty list, map or text. */

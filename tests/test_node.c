@@ -285,9 +285,24 @@ static void pointers_escape_what_they_must(void **state)
 	assert_string_equal(pointer_add_index(&a, "/tags", 12), "/tags/12");
 }
 
+static void a_text_is_asked_for_by_its_key(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *map = node_map(&a);
+
+	node_put(&a, map, "a", node_text(&a, "x"));
+	node_put(&a, map, "b", node_int(&a, 1));
+	assert_true(node_is_text(map, "a", "x"));
+	assert_false(node_is_text(map, "a", "xy"));
+	assert_false(node_is_text(map, "b", "1"));
+	assert_false(node_is_text(map, "c", "x"));
+	assert_false(node_is_text(NULL, "a", "x"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_text_is_asked_for_by_its_key),
 		cmocka_unit_test(put_replaces_in_place_and_appends),
 		cmocka_unit_test(drop_keeps_the_others_in_order),
 		cmocka_unit_test(get_finds_nothing_where_nothing_is),
