@@ -3,39 +3,6 @@
 #include "reconcile/compose.h"
 #include "reconcile/op_create.h"
 
-static int create_run(struct context *ctx)
-{
-	CLEANUP(session_close) struct session session = { 0 };
-	struct op_create create;
-	struct faults faults = { .arena = ctx->arena };
-	struct spec spec;
-	struct err err;
-
-	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &faults))
-		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	if (!session_open(ctx, &session, &err))
-		return cli_fail(ctx, &err);
-	op_create_init(&create, ctx->arena, spec.body);
-	if (!session_run(&session, &create.op, &err)) {
-		if (create.there)
-			err.kind = ERR_CONFLICT;
-		return cli_fail(ctx, &err);
-	}
-	workflow_done(ctx, "created", create.id, spec.name, create.answer);
-	return 0;
-}
-
-const struct command cmd_workflow_create = {
-	.name = "create",
-	.arguments = "FILE",
-	.summary = "make a workflow from a spec file",
-	.help = "Makes a workflow from a spec file.  A name that is there already is a conflict: exit 5.",
-	.least = 1,
-	.most = 1,
-	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
-	.run = create_run,
-};
-
 /* Replaces the workflow that the session is about by spec. */
 static int update(struct session *session, const struct spec *spec)
 {
@@ -80,7 +47,9 @@ const struct command cmd_workflow_update = {
 	.run = update_run,
 };
 
-static int create_or_update_run(struct context *ctx)
+/* Makes the workflow of a spec file; where exactly one has its name already, and that is what is
+ * wanted, updates that one. */
+static int create(struct context *ctx, bool or_update)
 {
 	CLEANUP(session_close) struct session session = { 0 };
 	struct faults faults = { .arena = ctx->arena };
@@ -97,7 +66,7 @@ static int create_or_update_run(struct context *ctx)
 		workflow_done(ctx, "created", create.id, spec.name, create.answer);
 		return 0;
 	}
-	if (create.there_count != 1) {
+	if (!or_update || create.there_count != 1) {
 		if (create.there)
 			err.kind = ERR_CONFLICT;
 		return cli_fail(ctx, &err);
@@ -105,6 +74,27 @@ static int create_or_update_run(struct context *ctx)
 	session.id = create.there;
 	session.name = spec.name;
 	return update(&session, &spec);
+}
+
+static int create_run(struct context *ctx)
+{
+	return create(ctx, false);
+}
+
+const struct command cmd_workflow_create = {
+	.name = "create",
+	.arguments = "FILE",
+	.summary = "make a workflow from a spec file",
+	.help = "Makes a workflow from a spec file.  A name that is there already is a conflict: exit 5.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = create_run,
+};
+
+static int create_or_update_run(struct context *ctx)
+{
+	return create(ctx, true);
 }
 
 const struct command cmd_workflow_create_or_update = {
