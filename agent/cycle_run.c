@@ -110,8 +110,6 @@ static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
 
 	for (size_t i = 0; i < job->warnings.count; i++)
 		fault_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
-	if (job->source_error)
-		fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
 	if (job->commit) {
 		*pin = (struct git_revision){ .name = job->ref };
 		snprintf(pin->commit, sizeof pin->commit, "%s", job->commit);
@@ -133,8 +131,18 @@ static bool read_files(struct run *r, struct err *err)
 
 	if (!is_pinned(r))
 		return source_read(r->ctx, NULL, &r->source, &r->faults, err);
-	r->report.verdict.deferred = r->ctx->job->source_error;
 	return find_pin(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
+}
+
+/* The cycle goes on with what was known before, but not as if nothing were wrong. */
+static void tell_unread(struct run *r)
+{
+	const struct job *job = r->ctx->job;
+
+	if (!job || !job->source_error)
+		return;
+	fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
+	r->report.verdict.deferred = true;
 }
 
 static bool read_source(struct run *r)
@@ -143,7 +151,6 @@ static bool read_source(struct run *r)
 	const struct source_files *files = &r->source.files;
 	struct err err;
 	bool ok = read_files(r, &err);
-	size_t known = r->ctx->job && r->ctx->job->source_error ? 1 : 0;	/* that makes no spec invalid */
 
 	for (size_t i = 0; i < files->count; i++)
 		if (files->items[i].bytes)
@@ -151,11 +158,12 @@ static bool read_source(struct run *r)
 			           files->items[i].len, &r->faults);
 	specs_check(&r->specs, &r->faults);
 	report_source(r);
+	r->report.verdict.invalid = ok && r->faults.errors > 0;
+	tell_unread(r);
 	if (!ok) {
 		fail(r, &err);
 		return false;
 	}
-	r->report.verdict.invalid = r->faults.errors > known;
 	if (!r->report.verdict.invalid && !ctx->settings->prune)
 		nothing_declared(r);
 	return !r->report.verdict.invalid || (ctx->settings->on_invalid && go_on_without(r));
