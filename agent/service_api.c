@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "agent/machine_types.h"
 #include "reconcile/json.h"
 #include "reconcile/validate.h"
 
@@ -240,16 +241,12 @@ static void find_execution(struct call *c)
 
 static void list_resources(struct call *c)
 {
-	reply_text(c, "[{\"id\":21,\"cpu\":0.25,\"memory\":0.5,\"gpu\":null,\"gpuMemory\":null},"
-	              "{\"id\":22,\"cpu\":0.5,\"memory\":1,\"gpu\":null,\"gpuMemory\":null},"
-	              "{\"id\":23,\"cpu\":1,\"memory\":2,\"gpu\":null,\"gpuMemory\":null},"
-	              "{\"id\":24,\"cpu\":2,\"memory\":4,\"gpu\":null,\"gpuMemory\":null},"
-	              "{\"id\":25,\"cpu\":4,\"memory\":8,\"gpu\":null,\"gpuMemory\":null}]");
+	reply(c, 200, machine_types_answer(c->arena));
 }
 
 static void default_resource(struct call *c)
 {
-	reply_text(c, "{\"instanceTypeId\":21,\"storage\":\"10GB\"}");
+	reply(c, 200, machine_default_answer(c->arena));
 }
 
 static void nothing(struct call *c)
