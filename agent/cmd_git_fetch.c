@@ -1,33 +1,8 @@
-#include <sys/resource.h>
-#include <unistd.h>
-
+#include "agent/bound.h"
 #include "agent/cli.h"
 #include "agent/git_fetch.h"
 
 enum { QUESTION_MAX = 1 << 20 };
-
-static void close_file(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
-/* A server may name refs without end, and libgit2 keeps them all.  What is there already does not
- * count; a file that is mapped never does. */
-static void bound_memory(void)
-{
-	CLEANUP(close_file) FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long pages = 0;
-	struct rlimit limit;
-
-	if (!file || fscanf(file, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
-		pages = 0;
-	rlim_t most = (rlim_t)pages * sysconf(_SC_PAGESIZE) + GIT_FETCH_MEMORY_MAX;
-	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > most) {
-		limit.rlim_cur = most;
-		setrlimit(RLIMIT_DATA, &limit);
-	}
-}
 
 /* The token comes this way too: a command line can be read by everybody, and an environment is
  * inherited by what libgit2 may start. */
@@ -37,7 +12,8 @@ static int run(struct context *ctx)
 	char bytes[4096];
 	size_t len;
 
-	bound_memory();
+	/* A server may name refs without end, and libgit2 keeps them all. */
+	bound_memory(GIT_FETCH_MEMORY_MAX);
 	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
 		buf_add(&question, bytes, len);
 	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);

@@ -21,6 +21,7 @@ static const struct { const char *key; size_t offset; } texts[] = {
 	{ "ssh_key_file", offsetof(struct git_fetch, remote.ssh_key_file) },
 	{ "known_hosts_file", offsetof(struct git_fetch, remote.known_hosts_file) },
 	{ "ca_file", offsetof(struct git_fetch, remote.ca_file) },
+	{ "advice", offsetof(struct git_fetch, remote.advice) },
 	{ "ref", offsetof(struct git_fetch, ref.text) },
 	{ "path", offsetof(struct git_fetch, path) },
 };
@@ -30,24 +31,32 @@ static const char **text_at(const struct git_fetch *f, size_t i)
 	return (const char **)((char *)f + texts[i].offset);
 }
 
-static struct node *question(struct arena *a, const struct git_fetch *f)
+void git_fetch_write(const struct git_fetch *f, struct buf *out)
 {
-	struct node *n = node_map(a);
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *n = node_map(&a);
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (*text_at(f, i))
-			node_put(a, n, texts[i].key, node_text(a, *text_at(f, i)));
-	node_put(a, n, "kind", node_int(a, f->ref.kind));
-	return n;
+			node_put(&a, n, texts[i].key, node_text(&a, *text_at(f, i)));
+	node_put(&a, n, "kind", node_int(&a, f->ref.kind));
+	json_write(n, JSON_COMPACT, out);
 }
 
-static struct git_fetch asked(const struct node *n)
+bool git_fetch_read(struct arena *a, const char *document, size_t len, struct git_fetch *out, struct err *err)
 {
-	struct git_fetch f = { .ref.kind = (enum git_ref_kind)node_get_int(n, "kind", GIT_HEAD) };
+	struct git_fetch f = { 0 };
+	struct node *n;
 
+	if (!json_read(a, document, len, &n, err))
+		return err_wrap(err, "the document of a fetch");
+	f.ref.kind = (enum git_ref_kind)node_get_int(n, "kind", GIT_HEAD);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*text_at(&f, i) = node_get_text(n, texts[i].key);
-	return f;
+	if (!f.remote.url || !f.mirror)
+		return err_set(err, "the document of a fetch: it names no url, or no mirror");
+	*out = f;
+	return true;
 }
 
 static void put_warnings(struct arena *a, struct node *n, const struct faults *warnings)
@@ -62,13 +71,13 @@ const char *git_fetch_serve(struct arena *a, const char *document, size_t len)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct faults warnings = { .arena = a };
-	struct node *n, *answer = node_map(a);
+	struct node *answer = node_map(a);
 	struct git_revision revision;
-	struct err err = { 0 };
+	struct git_fetch f;
+	struct err err;
 
-	if (!json_read(a, document, len, &n, &err) || !node_get_text(n, "url") || !node_get_text(n, "mirror"))
+	if (!git_fetch_read(a, document, len, &f, &err))
 		return NULL;
-	struct git_fetch f = asked(n);
 	if (mirror_update(a, f.mirror, &f.remote, &f.ref, f.path, &revision, &warnings, &err)) {
 		node_put(a, answer, "commit", node_text(a, revision.commit));
 		node_put(a, answer, "tree", node_text(a, revision.tree));
@@ -94,10 +103,9 @@ int64_t git_fetch_limit(const struct git_fetch *f, int64_t timeout_ms)
 
 bool git_fetch_start(const struct git_fetch *f, struct child *out, struct err *err)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	json_write(question(&a, f), JSON_COMPACT, &text);
+	git_fetch_write(f, &text);
 	return child_start("git-fetch", NULL, buf_str(&text), text.len, -1, out, err);
 }
 

@@ -31,6 +31,10 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *fetch, const stru
 bool git_fetch_run(struct arena *a, const struct git_fetch *fetch, int64_t limit_ms, int stop_fd,
                    struct git_revision *out, struct faults *warnings, struct err *err);
 
+/* The document for a child's stdin, and back; it holds the token. */
+void git_fetch_write(const struct git_fetch *fetch, struct buf *out);
+bool git_fetch_read(struct arena *a, const char *document, size_t len, struct git_fetch *out, struct err *err);
+
 /* The child's side: does what the document asks for, and gives its answer. */
 const char *git_fetch_serve(struct arena *a, const char *document, size_t len);
 

@@ -123,16 +123,6 @@ static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err
 	return true;
 }
 
-static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
-{
-	const char *file = t->remote->known_hosts_file;
-
-	/* One that is not there knows nobody, and then it is said who wants to be known. */
-	if (file && (access(file, F_OK) == 0 || errno != ENOENT) && !known_hosts_read(file, &t->hosts, err))
-		return err_wrap(err, "the known hosts in %s", file);
-	return offer_hosts(t, scratch, err);
-}
-
 /* ---- who we are ---- */
 
 /* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
@@ -150,6 +140,18 @@ static bool look_at_key(struct git_talk *t, struct err *err)
 	return true;
 }
 
+static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
+{
+	const char *file = t->remote->known_hosts_file;
+
+	if (!look_at_key(t, err))
+		return false;
+	/* One that is not there knows nobody, and then it is said who wants to be known. */
+	if (file && (access(file, F_OK) == 0 || errno != ENOENT) && !known_hosts_read(file, &t->hosts, err))
+		return err_wrap(err, "the known hosts in %s", file);
+	return offer_hosts(t, scratch, err);
+}
+
 static const char *user_of(const struct git_talk *t)
 {
 	return t->url.user ? t->url.user : t->remote->username ? t->remote->username : "git";
@@ -158,8 +160,8 @@ static const char *user_of(const struct git_talk *t)
 static int give_token(struct git_talk *t, git_credential **out)
 {
 	if (!t->remote->token)
-		return give_up(t, "the server wants a credential: give a token in a file (--git-token-file) or in "
-		               "FLOWSYNC_GIT_TOKEN");
+		return give_up(t, arena_printf(t->arena, "the server wants a credential: %s", t->remote->advice ? t->remote->advice
+		                               : "give a token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN"));
 	if (t->asked > 1)
 		return give_up(t, "the server refuses the token");
 	const char *pair = arena_printf(t->arena, "%s:%s", user_of(t), t->remote->token);
@@ -223,6 +225,14 @@ static int bound_size(const git_indexer_progress *progress, void *context)
 	return give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
 }
 
+static bool begin_tls(const struct git_talk *t, struct err *err)
+{
+	const char *file = t->remote->ca_file;
+
+	return !file || git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, NULL) == 0 ||
+	       err_set(err, "the authorities in %s cannot be read; expected certificates in PEM", file);
+}
+
 bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
                     struct git_talk *out, struct err *err)
 {
@@ -230,11 +240,11 @@ bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, cons
 
 	if (!git_url_read(a, remote->url, &t.url, err))
 		return false;
-	if (t.url.transport == GIT_BY_SSH && (!look_at_key(&t, err) || !begin_ssh(&t, scratch, err)))
-		return err_wrap(err, "git repository %s", t.url.shown);
-	if (remote->ca_file && git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, remote->ca_file, NULL) < 0)
-		return err_set(err, "git repository %s: the authorities in %s cannot be read; expected certificates in PEM",
-		               t.url.shown, remote->ca_file);
+	if ((t.url.transport == GIT_BY_SSH && !begin_ssh(&t, scratch, err)) || !begin_tls(&t, err)) {
+		err_wrap(err, "git repository %s", t.url.shown);
+		err->kind = ERR_FINAL;
+		return false;
+	}
 	*out = t;
 	t.hosts = NULL;
 	return true;
@@ -335,8 +345,13 @@ static const char *of_status(const struct git_talk *t, int status)
 	return arena_printf(t->arena, "the server answers with HTTP %d", status);
 }
 
+static bool is_path(const struct git_talk *t)
+{
+	return t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
+}
+
 /* libgit2 has a sentence of its own for each way in which a folder is no repository. */
-static const char *of_path(const struct git_talk *t, const git_error *e)
+static bool says_no_repository(const git_error *e)
 {
 	static const char *const none[] = {
 		"could not find repository", "unsupported URL protocol", "failed to resolve path",
@@ -344,16 +359,24 @@ static const char *of_path(const struct git_talk *t, const git_error *e)
 
 	for (size_t i = 0; i < ARRAY_LEN(none); i++)
 		if (strstr(e->message, none[i]))
-			return "there is no git repository";
+			return true;
+	return false;
+}
+
+static const char *of_path(const struct git_talk *t, const git_error *e)
+{
+	if (says_no_repository(e))
+		return "there is no git repository";
 	if (e->klass == GIT_ERROR_ODB)
 		return arena_printf(t->arena, "objects are missing in it, as in a shallow clone: give it its whole history (git "
 		                    "fetch --unshallow), or give the directory without --git (%s)", clean(t, e->message));
 	return clean(t, e->message);
 }
 
+static const char http_status[] = "unexpected http status code: ";
+
 static const char *of_library(const struct git_talk *t, const git_error *e)
 {
-	static const char http_status[] = "unexpected http status code: ";
 	static const char certificate[] = "the SSL certificate is invalid: ";
 
 	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
@@ -364,9 +387,33 @@ static const char *of_library(const struct git_talk *t, const git_error *e)
 		return of_status(t, 302);
 	if (e->klass == GIT_ERROR_NOMEMORY)
 		return "what the server sends takes more memory than a fetch may have";
-	if (t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE)
+	if (is_path(t))
 		return of_path(t, e);
 	return clean(t, e->message);
+}
+
+/* A server that is busy, or broken, may be neither later. */
+static bool status_is_final(int status)
+{
+	return status < 500 && status != 408 && status != 429;
+}
+
+/* Whether asking again is of no use.  What nobody is sure of may be a connection that broke. */
+static bool is_final(const struct git_talk *t, const git_error *e)
+{
+	static const char *const words[] = {
+		"the SSL certificate is invalid", "unexpected redirect", "not exported",
+		"does not appear to be a git repository", "epository not found",
+	};
+
+	if (t->why || e->klass == GIT_ERROR_NOMEMORY || (is_path(t) && (says_no_repository(e) || e->klass == GIT_ERROR_ODB)))
+		return true;
+	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
+		return status_is_final(atoi(e->message + strlen(http_status)));
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strstr(e->message, words[i]))
+			return true;
+	return false;
 }
 
 bool git_talk_failed(const struct git_talk *t, struct err *err)
@@ -376,5 +423,8 @@ bool git_talk_failed(const struct git_talk *t, struct err *err)
 
 	if (!e || !e->message)
 		e = &silent;
-	return err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, e));
+	bool final = is_final(t, e);
+	err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, e));
+	err->kind = final ? ERR_FINAL : ERR_FAILED;
+	return false;
 }

@@ -31,7 +31,7 @@ void git_talk_done(struct git_talk *talk);
 git_remote_connect_options git_talk_connecting(struct git_talk *talk);
 git_fetch_options git_talk_fetching(struct git_talk *talk);
 
-/* One sentence about the call of libgit2 that failed just now. */
+/* One sentence about the call of libgit2 that failed just now; ERR_FINAL if it would fail again. */
 bool git_talk_failed(const struct git_talk *talk, struct err *err);
 
 #endif

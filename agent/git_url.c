@@ -208,3 +208,18 @@ bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct
 	*out = u;
 	return true;
 }
+
+bool git_url_check_token(const struct git_url *url, struct err *err)
+{
+	if (url->transport != GIT_BY_HTTP || url->loopback)
+		return true;
+	return err_usage(err, "the URL of the git repository is plain http: a token goes over that to this machine "
+	                 "itself only; use https");
+}
+
+void git_url_warn_if_plain(const struct git_url *url, struct faults *faults)
+{
+	if ((url->transport == GIT_BY_HTTP || url->transport == GIT_BY_GIT) && !url->loopback)
+		fault_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
+		           "this connection; use https or ssh", url->shown);
+}

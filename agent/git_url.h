@@ -5,6 +5,7 @@
 
 #include "reconcile/arena.h"
 #include "reconcile/err.h"
+#include "reconcile/faults.h"
 
 enum git_way { GIT_BY_PATH, GIT_BY_FILE, GIT_BY_GIT, GIT_BY_HTTP, GIT_BY_HTTPS, GIT_BY_SSH };
 
@@ -23,6 +24,13 @@ struct git_url {
  * a password, a user in http(s) or git, a query, a fragment, a host that is none.  Text lives in
  * a. */
 bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct err *err);
+
+/* ERR_USAGE for plain http to another machine: no token may go there. */
+bool git_url_check_token(const struct git_url *url, struct err *err);
+
+/* Warns of a connection on which whoever stands in between can change what comes: it becomes what is
+ * run. */
+void git_url_warn_if_plain(const struct git_url *url, struct faults *faults);
 
 /* True for a path: in the configuration file it is relative to the file's folder. */
 bool git_url_is_path(const char *text);

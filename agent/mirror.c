@@ -318,7 +318,9 @@ static const char *what_there_is(struct visit *v, const struct advertised *all, 
 
 static bool not_there(struct visit *v, struct err *err, const char *what, const char *instead)
 {
-	return err_set(err, "git repository %s: %s%s", v->talk->url.shown, what, instead);
+	err_set(err, "git repository %s: %s%s", v->talk->url.shown, what, instead);
+	err->kind = ERR_FINAL;
+	return false;
 }
 
 static void pick_ref(struct visit *v, const git_remote_head *head, const char *name, struct pick *out)

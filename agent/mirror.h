@@ -20,6 +20,7 @@ struct git_remote_place {
 	const char *url;	/* git_url_read() takes it */
 	const char *username, *token;
 	const char *ssh_key_file, *known_hosts_file, *ca_file;
+	const char *advice;	/* how a token is given, for who gave none: "give ..."; NULL: by the options */
 };
 
 struct git_revision {
@@ -32,7 +33,8 @@ struct git_revision {
  * Blocks, for ever if the server does: to be run in a child.  One process at a time works in a
  * mirror, others wait.  A mirror that turns out to be damaged is thrown away and fetched anew,
  * with a warning; so is a tag that moved warned of.  path is the folder of the specs, NULL or ""
- * for the top.  False: *err is one sentence that names the repository, and holds no secret. */
+ * for the top.  False: *err is one sentence that names the repository, and holds no secret; ERR_FINAL
+ * and ERR_USAGE say that asking again is of no use. */
 bool mirror_update(struct arena *a, const char *dir, const struct git_remote_place *remote,
                    const struct git_ref *ref, const char *path, struct git_revision *out,
                    struct faults *warnings, struct err *err);

@@ -142,9 +142,8 @@ static bool choose_credentials(struct context *ctx, const struct git_url *url, s
 		return true;
 	if (!read_token(ctx, &out->token, err))
 		return false;
-	if (out->token && url->transport == GIT_BY_HTTP && !url->loopback)
-		return err_usage(err, "the URL of the git repository is plain http: a token goes over that to this machine "
-		                 "itself only; use https");
+	if (out->token && !git_url_check_token(url, err))
+		return false;
 	if (out->username && strchr(out->username, ':'))
 		return err_usage(err, "the user for the git repository has a colon in it");
 	return true;
@@ -255,14 +254,6 @@ static bool read_again(struct context *ctx, const struct git_fetch *f, const str
 	       err_wrap(err, "git repository %s", out->location);
 }
 
-/* What comes that way can be changed by whoever stands in between, and becomes what is run. */
-static void warn_if_plain(const struct git_url *url, struct faults *faults)
-{
-	if ((url->transport == GIT_BY_HTTP || url->transport == GIT_BY_GIT) && !url->loopback)
-		fault_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
-		           "this connection; use https or ssh", url->shown);
-}
-
 static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_revision *pin,
                      struct source *out, struct faults *faults, struct err *err)
 {
@@ -274,7 +265,7 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 	out->location = url.shown;
 	out->path = f->path;
 	out->mirror = f->mirror;
-	warn_if_plain(&url, faults);
+	git_url_warn_if_plain(&url, faults);
 	if (pin)
 		out->revision = *pin;
 	else if (!fetch(ctx, f, &out->revision, faults, err))

@@ -21,6 +21,7 @@ enum err_kind {
 	ERR_SPEC,	/* 65: declared specs */
 	ERR_CONFLICT,	/* 5 */
 	ERR_PARTLY,	/* 4: refused or deferred by the service, other things were done */
+	ERR_FINAL,	/* 1: and asking again is of no use; what nobody is sure of is ERR_FAILED */
 };
 
 struct err {

@@ -23,7 +23,7 @@ home 'json-c/'        reconcile/json.c
 home 'curl/'          agent/rest.c agent/endpoint.c
 home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_talk.c agent/git_talk.h \
                       agent/git_repo.c agent/git_repo.h agent/git_packs.c agent/git_packs.h \
-                      agent/git_loose.c agent/git_loose.h
+                      agent/git_loose.c agent/git_loose.h agent/git_checkout.c
 home 'zlib\.h'        agent/git_loose.c
 home 'libssh2'        agent/known_hosts.c
 home 'sqlite3\.h'     agent/database.c

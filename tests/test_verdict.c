@@ -78,6 +78,7 @@ static void an_error_that_ends_a_command_gives_its_code(void **state)
 {
 	static const struct { enum err_kind kind; int code; } kinds[] = {
 		{ ERR_FAILED, 1 }, { ERR_USAGE, 64 }, { ERR_SPEC, 65 }, { ERR_CONFLICT, 5 }, { ERR_PARTLY, 4 },
+		{ ERR_FINAL, 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		struct verdict v = { 0 };

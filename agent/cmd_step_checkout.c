@@ -1,0 +1,28 @@
+#include "agent/bound.h"
+#include "agent/checkout.h"
+#include "agent/cli.h"
+
+enum { QUESTION_MAX = 1 << 20 };
+
+/* Of a file and what it was packed as a difference to, each as large as a file may be, and of trees. */
+static const size_t memory_max = (size_t)3 << 30;
+
+static int run(struct context *ctx)
+{
+	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
+	char bytes[4096];
+	size_t len;
+
+	bound_memory(memory_max);
+	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+		buf_add(&question, bytes, len);
+	return checkout_serve(ctx->arena, buf_str(&question), question.len, CHECKOUT_FETCH_MS, ctx->out);
+}
+
+const struct command cmd_step_checkout = {
+	.name = "step-checkout",
+	.summary = "check the repository of a step out into the current folder: for flowsync itself",
+	.bare = true,
+	.hidden = true,
+	.run = run,
+};
