@@ -222,8 +222,7 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 	return outcome == CHECKOUT_DONE || err_wrap(err, "git repository %s: commit %s", url->shown, out->commit);
 }
 
-/* What a server says of itself (a host that is not known, a branch that is none) comes the same each
- * time, and so does what is wrong with the document. */
+/* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
 static int failed(FILE *log, const struct err *err)
 {
 	print_line(log, err->msg);

@@ -15,7 +15,7 @@
 #include "reconcile/node.h"
 
 enum {
-	CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* for the mirror, waiting for others that work in it included */
+	CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */
 	CHECKOUT_AGAIN = 75,			/* the exit code if another try may help */
 	CHECKOUT_REFUSED = 64,			/* if none will: no such branch, a wrong credential, ... */
 };
@@ -36,8 +36,9 @@ bool checkout_command(struct arena *a, const struct node *repository, const stru
                       struct attempt_command *out, const char *const **masks, struct err *err);
 
 /* The command's side: does in the current folder what the document says, and prints the lines of the
- * step's log, the last of which says what came out or why nothing did.  The fetch has limit_ms.
- * Returns the exit code. */
+ * step's log, the last of which says what came out or why nothing did.  A fetch has limit_ms; there
+ * is a second one if the mirror turns out to be damaged.  SIGTERM ends it at once, and the child that
+ * fetches with it.  Returns the exit code. */
 int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log);
 
 #endif

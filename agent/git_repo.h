@@ -1,4 +1,5 @@
-/* git_repo.h: what those files share that know libgit2: history.c, mirror.c and git_tree.c.
+/* git_repo.h: what those files share that know libgit2: history.c, mirror.c, git_tree.c and
+ * git_checkout.c.
  *
  * Nothing is run and nothing is believed that stands in a repository or in a user's settings of
  * git, so it does not matter whose a repository is. */

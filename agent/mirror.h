@@ -2,7 +2,7 @@
  * tags and the like lead to, and all before them.  Commits that a server forgets stay in it, so that
  * a history that was rewritten is told from one that went on.
  *
- * libgit2 lives here, in history.c and in git_tree.c; git_repo.h is what they share. */
+ * libgit2 lives here, in history.c, git_tree.c and git_checkout.c; git_repo.h is what they share. */
 #ifndef AGENT_MIRROR_H
 #define AGENT_MIRROR_H
 

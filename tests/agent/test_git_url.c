@@ -105,12 +105,36 @@ static void a_mirrors_folder_tells_repositories_apart(void **state)
 	}
 }
 
+static void plain_http_carries_no_token_and_is_warned_of(void **state)
+{
+	static const struct { const char *text; bool token, warned; } cases[] = {
+		{ "http://h/a", false, true }, { "http://localhost/a", true, false }, { "https://h/a", true, false },
+		{ "git://h/a", true, true }, { "git://127.0.0.1/a", true, false }, { "ssh://h/a", true, false },
+		{ "/srv/a", true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct faults faults = { .arena = &a };
+		struct git_url u;
+		struct err err;
+		assert_true(git_url_read(&a, cases[i].text, &u, &err));
+		assert_int_equal(git_url_check_token(&u, &err), cases[i].token);
+		if (!cases[i].token)
+			assert_int_equal(err.kind, ERR_USAGE);
+		git_url_warn_if_plain(&u, &faults);
+		assert_int_equal(faults.count, cases[i].warned);
+		assert_int_equal(faults.errors, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_taken_apart),
 		cmocka_unit_test(what_is_refused_is_not_repeated),
 		cmocka_unit_test(a_mirrors_folder_tells_repositories_apart),
+		cmocka_unit_test(plain_http_carries_no_token_and_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
