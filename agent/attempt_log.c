@@ -235,14 +235,19 @@ static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64
 	return printed;
 }
 
-/* What is left of a line whose beginning was written over may begin with the end of a secret. */
+/* What is left of a line whose beginning was written over may begin with the end of a secret, or of a
+ * mark.  The rest of a long one is worth to be kept, but not from within a secret. */
 static size_t first_whole(const struct attempt_log *log, const char *kept, size_t len)
 {
-	const char *newline = memchr(kept, '\n', len);
+	const char *newline = memchr(kept, '\n', ATTEMPT_LINE_MAX);
 	size_t unsure = log->secrets.longest + MARK_ROOM;
 
 	if (newline)
 		return (size_t)(newline + 1 - kept);
+	for (size_t i = 0; i < unsure && i < len; i++) {
+		size_t end = i + secrets_at(&log->secrets, kept + i, len - i);
+		unsure = end > unsure ? end : unsure;
+	}
 	return unsure < len ? unsure : len;
 }
 
