@@ -12,6 +12,7 @@
 #ifndef AGENT_ATTEMPT_H
 #define AGENT_ATTEMPT_H
 
+#include "reconcile/arena.h"
 #include "reconcile/buf.h"
 #include "reconcile/err.h"
 
@@ -37,5 +38,25 @@ struct attempt {
 	const char *const *masks;	/* texts that no log may show; ends with NULL */
 	const char *cgroup;		/* the folder of the cgroup that they are put in; NULL: none */
 };
+
+/* The document of an attempt, and back: every byte of it comes through, be it UTF-8 or not.  What is
+ * read lives in a. */
+void attempt_write(const struct attempt *attempt, struct buf *out);
+bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt *out, struct err *err);
+
+/* True if the first command of the attempt in folder began, or was about to. */
+bool attempt_begun(const char *folder);
+
+/* What folder's result says; *found is false if there is none, or an empty one, which is what may be
+ * left of it when the machine itself stops.  *message ("" for none) lives in a.  False if it cannot
+ * be read, or is no result. */
+bool attempt_result_read(struct arena *a, const char *folder, int *code, const char **message,
+                         bool *found, struct err *err);
+/* Makes it, as a whole; it is not waited for until it is on the disk. */
+bool attempt_result_write(const char *folder, int code, const char *message, struct err *err);
+
+/* Removes folder with all that the attempt left there; true too if there is none.  folder_remove() says
+ * what stays. */
+bool attempt_remove(const char *folder, struct err *err);
 
 #endif

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,26 +14,6 @@
 #include "agent/drive.h"
 #include "agent/fd.h"
 #include "reconcile/arena.h"
-
-/* The document as a file without a name: a pipe would have to be filled while its reader is
- * waited for. */
-static bool make_input(const char *input, size_t len, int *out, struct err *err)
-{
-	CLEANUP(fd_close) int fd = memfd_create("input", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(err, errno, "make a file in memory");
-	for (size_t done = 0; done < len; ) {
-		ssize_t wrote = write(fd, input + done, len - done);
-		if (wrote < 0 && errno != EINTR)
-			return err_sys(err, errno, "write to a file in memory");
-		done += wrote > 0 ? (size_t)wrote : 0;
-	}
-	lseek(fd, 0, SEEK_SET);
-	*out = fd;
-	fd = -1;
-	return true;
-}
 
 static bool make_pipe(int *from, int *to, struct err *err)
 {
@@ -49,16 +28,18 @@ static bool make_pipe(int *from, int *to, struct err *err)
 
 /* All signals are kept back until here: a handler of ours would run in the child, too, and write to
  * the pipe that its parent waits on. */
-static void set_signals(void)
+static void set_signals(bool apart)
 {
+	/* What is asked of the agent often reaches its whole group, and would end us. */
 	static const int not_ours[] = { SIGHUP, SIGUSR1 }, ends_us[] = { SIGINT, SIGTERM };
 	sigset_t late;
 
-	/* What is asked of the agent often reaches its whole group, and would end us. */
 	for (size_t i = 0; i < ARRAY_LEN(not_ours); i++)
 		signal(not_ours[i], SIG_IGN);
 	for (size_t i = 0; i < ARRAY_LEN(ends_us); i++)
-		signal(ends_us[i], SIG_DFL);
+		signal(ends_us[i], apart ? SIG_IGN : SIG_DFL);
+	if (apart)
+		signal(SIGQUIT, SIG_IGN);
 	/* A hurry that comes before stop_watch_hurry() lets it in would end us as well. */
 	sigemptyset(&late);
 	sigaddset(&late, SIGUSR2);
@@ -66,14 +47,18 @@ static void set_signals(void)
 }
 
 /* Between fork and exec: another thread may hold any lock, so nothing here takes one. */
-static _Noreturn void become(int program, const char *const *argv, pid_t parent, int in, int out,
-                             int alive, int keep)
+static _Noreturn void become(int program, const char *const *argv, pid_t parent,
+                             const struct child_place *place, int alive)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	set_signals();
+	if (place->apart)
+		setsid();
+	else
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	set_signals(place->apart);
 	/* It may have died before that was asked for. */
-	if (getppid() == parent && dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-	    fcntl(alive, F_SETFD, 0) == 0 && (keep < 0 || fcntl(keep, F_SETFD, 0) == 0))
+	if (getppid() == parent && dup2(place->in, STDIN_FILENO) >= 0 &&
+	    dup2(place->out, STDOUT_FILENO) >= 0 && fcntl(alive, F_SETFD, 0) == 0 &&
+	    (place->keep < 0 || fcntl(place->keep, F_SETFD, 0) == 0))
 		fexecve(program, (char *const *)argv, environ);
 	_exit(127);
 }
@@ -92,37 +77,51 @@ static const char **make_argv(struct arena *a, const char *command, const char *
 	return argv;
 }
 
-bool child_start(const char *command, const char *const *words, const char *input, size_t len,
-                 int keep, struct child *out, struct err *err)
+bool child_spawn(const char *command, const char *const *words, const struct child_place *place,
+                 pid_t *out, int *ended, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	/* The very file that runs, even if another was installed in its place since. */
 	CLEANUP(fd_close) int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	CLEANUP(fd_close) int in = -1, from = -1, to = -1, exited = -1, alive = -1;
+	CLEANUP(fd_close) int exited = -1, alive = -1;
 	const char **argv = make_argv(&a, command, words);
 	pid_t parent = getpid();
 	sigset_t all, before;
 
 	if (program < 0)
 		return err_sys(err, errno, "open /proc/self/exe");
-	if (!make_input(input, len, &in, err) || !make_pipe(&from, &to, err) ||
-	    !make_pipe(&exited, &alive, err))
+	if (!make_pipe(&exited, &alive, err))
 		return false;
-	fcntl(from, F_SETFL, O_NONBLOCK);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = fork();
 	int why = errno;
 	if (pid == 0)
-		become(program, argv, parent, in, to, alive, keep);
+		become(program, argv, parent, place, alive);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return err_sys(err, why, "start a process");
-	*out = CHILD;
-	out->pid = pid;
+	*out = pid;
+	*ended = exited;
+	exited = -1;
+	return true;
+}
+
+bool child_start(const char *command, const char *const *words, const char *input, size_t len,
+                 int keep, struct child *out, struct err *err)
+{
+	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
+	struct child child = CHILD;
+
+	if (!fd_memory(input, len, &in, err) || !make_pipe(&from, &to, err))
+		return false;
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	if (!child_spawn(command, words, &(struct child_place){ .in = in, .out = to, .keep = keep },
+	                 &child.pid, &child.exited, err))
+		return false;
+	*out = child;
 	out->out = from;
-	out->exited = exited;
-	from = exited = -1;
+	from = -1;
 	return true;
 }
 

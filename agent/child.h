@@ -30,6 +30,19 @@ struct child {
 bool child_start(const char *command, const char *const *words, const char *input, size_t len,
                  int keep, struct child *out, struct err *err);
 
+struct child_place {
+	int in, out;		/* its stdin and stdout */
+	int keep;		/* as of child_start() */
+	/* In a session of its own, deaf to SIGINT, SIGTERM and SIGQUIT too, and not ended by the death
+	 * of this process, of which it has to learn itself; any thread may start it. */
+	bool apart;
+};
+
+/* Starts `command` alike and does no more: *pid is to be waited for, and *ended becomes readable once
+ * nobody holds a descriptor any more that the child got, at a number it is not told. */
+bool child_spawn(const char *command, const char *const *words, const struct child_place *place,
+                 pid_t *pid, int *ended, struct err *err);
+
 /* Takes what it has said, without waiting.  True once it has ended and all of it was taken:
  * status is set. */
 bool child_read(struct child *child);

@@ -1,4 +1,4 @@
-/* folder.h: makes the folders that the program keeps its things in. */
+/* folder.h: makes the folders that the program keeps its things in, and removes them. */
 #ifndef AGENT_FOLDER_H
 #define AGENT_FOLDER_H
 
@@ -9,5 +9,10 @@
 bool folder_make(const char *path, struct err *err);
 /* The same, for whom the umask lets in. */
 bool folder_make_open(const char *path, struct err *err);
+
+/* Removes path with all that is in it, however deep, whatever modes the folders have; a link goes, not
+ * what it leads to, and what is mounted there stays, as does the folder then.  Nobody else may be
+ * working in it.  True too if there is no such folder. */
+bool folder_remove(const char *path, struct err *err);
 
 #endif
