@@ -44,8 +44,9 @@ bool cgroup_enter(const char *folder);
 /* Whether a process of the leaf was killed because the leaf's memory was used up. */
 bool cgroup_out_of_memory(const char *folder);
 
-/* Kills what still runs in the leaf and takes it away, with what steps made below it.  The killed
- * are waited for, half a second at most; a leaf that stays after that is cgroup_sweep()'s. */
+/* Kills what still runs in the leaf (Linux 5.14 and later) and takes it away, with what steps made
+ * below it.  The killed are waited for, half a second at most; a leaf that stays after that is
+ * cgroup_sweep()'s. */
 void cgroup_remove(const char *folder);
 /* cgroup_remove() for each leaf of a step, whoever made it: at the start, when none is ours. */
 void cgroup_sweep(const struct cgroups *c);

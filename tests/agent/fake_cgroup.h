@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static char fake_top[] = "/tmp/flowsync-cgroup-XXXXXX";	/* as long as it ends so
 static const char *fake_refused;	/* writes to a file of this name fail with fake_errno */
 static int fake_errno;
 static int fake_dying;		/* so many rmdirs still find the killed in their cgroup */
+static const char *fake_born;	/* a process, as a line, that appears in the top when one leaves it */
 static const char *fake_missing;	/* a file that this kernel does not have; NULL: it has all */
 
 static bool fake_holds(const char *path)
@@ -93,13 +95,20 @@ static void fake_leave(const char *folder, void *pid_line)
 		                              found + strlen(pid_line)));
 }
 
-static void fake_enter(struct arena *a, const char *file, const char *pid)
+static bool fake_enter(struct arena *a, const char *file, const char *text)
 {
-	char *line = arena_printf(a, "%d\n", atoi(pid) ? atoi(pid) : (int)getpid());
+	pid_t pid = atoi(text) ? atoi(text) : getpid();
+	char *line = arena_printf(a, "%d\n", (int)pid);
 
 	fake_leave(fake_top, line);
 	fake_each(fake_top, fake_leave, line);
+	/* One that has ended is in none. */
+	if (kill(pid, 0) < 0)
+		return false;
 	fake_write(file, arena_printf(a, "%s%s", fake_read(a, file), line));
+	if (fake_born)
+		fake_write(arena_printf(a, "%s/cgroup.procs", fake_top), take(fake_born));
+	return true;
 }
 
 static void fake_kill(const char *folder, void *arg)
@@ -142,11 +151,9 @@ static bool fake_take(const char *file, const char *text)
 	}
 	if (strcmp(name, "cgroup.subtree_control") == 0)
 		return fake_control(&a, folder, file, text);
-	if (strcmp(name, "cgroup.procs") == 0) {
-		fake_enter(&a, file, text);
-	} else {
-		fake_write(file, arena_printf(&a, "%s\n", text));
-	}
+	if (strcmp(name, "cgroup.procs") == 0)
+		return fake_enter(&a, file, text);
+	fake_write(file, arena_printf(&a, "%s\n", text));
 	if (strcmp(name, "cgroup.kill") == 0) {
 		fake_kill(folder, NULL);
 		fake_each(folder, fake_kill, NULL);

@@ -112,7 +112,7 @@ static int leave(void **state)
 {
 	int rc = system(arena_printf(&arena, "rm -rf %s", fake_top));
 
-	fake_refused = fake_missing = NULL;
+	fake_refused = fake_missing = fake_born = NULL;
 	fake_dying = 0;
 	arena_free(&arena);
 	return rc;
@@ -195,6 +195,19 @@ static void its_children_move_with_it(void **state)
 	end_child(pid);
 }
 
+static void one_that_is_born_meanwhile_moves_too(void **state)
+{
+	CLEANUP(cgroup_closep) struct cgroups *c = NULL;
+	pid_t pid = start_child();
+
+	fake_born = line_of(pid);
+	opened(&c);
+	assert_string_equal(text_of("cgroup.procs"), "");
+	assert_string_equal(text_of("service/cgroup.procs"),
+	                    arena_printf(&arena, "%s%s", line_of(getpid()), line_of(pid)));
+	end_child(pid);
+}
+
 static void others_are_left_where_they_are(void **state)
 {
 	pid_t parent = getppid();
@@ -248,6 +261,8 @@ static void a_machine_without_pids_has_limits_all_the_same(void **state)
 	assert_string_equal(text_of("cgroup.subtree_control"), "cpu memory\n");
 	assert_true(cgroup_make(c, &arena, "a", 1, 1, &folder, &err));
 	assert_false(there("step-a/pids.max"));
+	cgroup_close(take(c));
+	assert_string_equal(text_of("cgroup.subtree_control"), "");
 }
 
 #define ABSENT(name) "cgroup \"TOP\": the controller " name \
@@ -387,6 +402,7 @@ static void a_name_that_leads_elsewhere_is_refused(void **state)
 	}
 	memset(longest, 'x', 251);
 	assert_false(cgroup_make(c, &arena, longest, 1, 1, &folder, &err));
+	assert_non_null(strstr(err.msg, "is no name for a cgroup"));
 	longest[250] = '\0';
 	assert_true(cgroup_make(c, &arena, longest, 1, 1, &folder, &err));
 }
@@ -413,7 +429,7 @@ static void only_a_kill_is_out_of_memory(void **state)
 	static const struct { const char *events; bool out; } cases[] = {
 		{ "", false }, { "oom 9\nmax 9\n", false }, { "oom_kill 0\n", false }, { "oom_kill 1", true },
 		{ "xoom_kill 1\noom_kill 0\n", false }, { "oom_group_kill 1\n", false },
-		{ "low 0\nhigh 0\noom_kill 12\n", true },
+		{ "oom_group_kill 0\noom_kill 12\n", true },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		fake_write(at("memory.events"), cases[i].events);
@@ -591,9 +607,9 @@ static void use_real(struct cgroups *c)
 	struct err err;
 	int status;
 
-	assert_true(cgroup_make(c, &arena, "greedy", 0.5, 32 << 20, &folder, &err));
+	assert_true(cgroup_make(c, &arena, "greedy", 0.5, 64 << 20, &folder, &err));
 	assert_string_equal(real_text(folder, "cpu.max"), "50000 100000\n");
-	assert_string_equal(real_text(folder, "memory.max"), "33554432\n");
+	assert_string_equal(real_text(folder, "memory.max"), "67108864\n");
 	assert_string_equal(real_text(folder, "memory.oom.group"), "1\n");
 	pid_t other = start_in(folder), greedy = start_greedy(folder);
 	assert_int_equal(waitpid(greedy, &status, 0), greedy);
@@ -653,6 +669,7 @@ int main(void)
 		IN_TREE(where_there_is_none_is_told_why),
 		IN_TREE(the_service_moves_into_a_leaf_and_back),
 		IN_TREE(its_children_move_with_it),
+		IN_TREE(one_that_is_born_meanwhile_moves_too),
 		IN_TREE(others_are_left_where_they_are),
 		IN_TREE(one_that_ended_meanwhile_is_in_nobodys_way),
 		IN_TREE(nobody_moves_out_of_the_root),
