@@ -30,6 +30,9 @@ struct child {
 bool child_start(const char *command, const char *const *words, const char *input, size_t len,
                  int keep, struct child *out, struct err *err);
 
+/* In the child: the document that it was told on its stdin. */
+void child_document(struct buf *out);
+
 /* Takes what it has said, without waiting.  True once it has ended and all of it was taken:
  * status is set. */
 bool child_read(struct child *child);

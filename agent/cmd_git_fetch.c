@@ -34,12 +34,9 @@ static void bound_memory(void)
 static int run(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
-	char bytes[4096];
-	size_t len;
 
 	bound_memory();
-	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
-		buf_add(&question, bytes, len);
+	child_document(&question);
 	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);
 	if (!answer)
 		return 64;
