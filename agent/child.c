@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -144,6 +145,15 @@ static void reap(struct child *c)
 	c->pid = 0;
 	fd_close(&c->exited);
 	fd_close(&c->out);
+}
+
+void child_document(struct buf *out)
+{
+	char bytes[4096];
+	size_t len;
+
+	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
+		buf_add(out, bytes, len);
 }
 
 /* Its end is looked at first, so that nothing it said before it can be missed. */

@@ -43,6 +43,9 @@ struct child_place {
 bool child_spawn(const char *command, const char *const *words, const struct child_place *place,
                  pid_t *pid, int *ended, struct err *err);
 
+/* In the child: the document that it was told on its stdin. */
+void child_document(struct buf *out);
+
 /* Takes what it has said, without waiting.  True once it has ended and all of it was taken:
  * status is set. */
 bool child_read(struct child *child);

@@ -9,13 +9,10 @@ enum { QUESTION_MAX = 1 << 20 };
 static int run(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
-	char bytes[4096];
-	size_t len;
 
 	/* A server may name refs without end, and libgit2 keeps them all. */
 	bound_memory(GIT_FETCH_MEMORY_MAX);
-	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
-		buf_add(&question, bytes, len);
+	child_document(&question);
 	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);
 	if (!answer)
 		return 64;

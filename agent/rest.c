@@ -2,15 +2,13 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/curl_talk.h"
 #include "reconcile/buf.h"
 
 enum {
@@ -46,19 +44,6 @@ struct rest {
 	struct exchange *idle;
 	struct exchange *given;		/* the caller is reading its answer */
 };
-
-/* What fails here is memory, or a libcurl that lacks what the rules of this file rest on. */
-static void must(bool ok)
-{
-	if (!ok) {
-		fputs("libcurl: out of memory, or an option is missing\n", stderr);
-		abort();
-	}
-}
-
-#define SET(easy, option, value)	must(curl_easy_setopt(easy, option, value) == CURLE_OK)
-#define SET_MULTI(multi, option, value)	must(curl_multi_setopt(multi, option, value) == CURLM_OK)
-#define GET(easy, info, out)		must(curl_easy_getinfo(easy, info, out) == CURLE_OK)
 
 static size_t take_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -99,33 +84,22 @@ static void exchange_init(struct exchange *x, struct rest *rest, const struct re
 	const struct endpoint *endpoint = options->endpoint;
 	CURL *easy = curl_easy_init();
 
-	must(easy);
+	talk_must(easy);
 	*x = (struct exchange){
 		.easy = easy, .rest = rest, .next = rest->idle,
 		.url = BUF_TEXT, .sending = BUF_TEXT, .error = BUF_TEXT,
 		.body = BUF(rest->answer_max), .type = BUF(TYPE_MAX),
 	};
 	SET(easy, CURLOPT_PRIVATE, x);
-	SET(easy, CURLOPT_NOSIGNAL, 1L);
+	talk_basics(easy, options->ca_file);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
-	/* Else a request whose time is over still waits for a name server that does not answer. */
-	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 	SET(easy, CURLOPT_USERAGENT, "flowsync/" FLOWSYNC_VERSION);
 	SET(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	/* The token is for the service, not for a proxy on the way to it. */
 	SET(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 	SET(easy, CURLOPT_HTTPHEADER, rest->headers);
-	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (options->ca_file) {
-		SET(easy, CURLOPT_CAINFO, options->ca_file);
-		SET(easy, CURLOPT_CAPATH, NULL);
-	}
 	if (endpoint->unix_socket)
 		SET(easy, CURLOPT_UNIX_SOCKET_PATH, endpoint->unix_socket);
 	if (endpoint->loopback)
@@ -154,7 +128,7 @@ static void add_header(struct rest *rest, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(rest->headers, line);
 
-	must(longer);
+	talk_must(longer);
 	rest->headers = longer;
 }
 
@@ -164,7 +138,7 @@ static void keep_token(struct rest *rest, const char *token)
 	size_t len = sizeof bearer - 1;
 
 	rest->token = strdup(strncmp(token, bearer, len) == 0 ? token + len : token);
-	must(rest->token);
+	talk_must(rest->token);
 }
 
 static void make_headers(struct rest *rest, const char *token)
@@ -185,19 +159,12 @@ static void make_headers(struct rest *rest, const char *token)
 /* The names that messages call the service by. */
 static void make_names(struct rest *rest)
 {
-	CURLU *url = curl_url();
-	char *port = NULL;
-
-	must(url && curl_url_set(url, CURLUPART_URL, rest->endpoint->url, 0) == CURLUE_OK
-	     && curl_url_get(url, CURLUPART_HOST, &rest->host, 0) == CURLUE_OK
-	     && curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK);
-	if (rest->endpoint->unix_socket)
+	talk_names(rest->endpoint->url, &rest->host, &rest->address);
+	if (rest->endpoint->unix_socket) {
+		free(rest->address);
 		rest->address = strdup(rest->endpoint->unix_socket);
-	else if (asprintf(&rest->address, "%s:%s", rest->host, port) < 0)
-		rest->address = NULL;
-	must(rest->address);
-	curl_free(port);
-	curl_url_cleanup(url);
+		talk_must(rest->address);
+	}
 }
 
 bool rest_open(const struct rest_options *options, struct rest **out, struct err *err)
@@ -209,12 +176,10 @@ bool rest_open(const struct rest_options *options, struct rest **out, struct err
 		return false;
 	}
 	assert(options->connections > 0);
-	/* OpenSSL raises it when a connection breaks while it is written to. */
-	signal(SIGPIPE, SIG_IGN);
-	must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	talk_begin();
 
 	struct rest *rest = calloc(1, sizeof *rest);
-	must(rest);
+	talk_must(rest);
 	rest->endpoint = options->endpoint;
 	rest->connections = options->connections;
 	rest->answer_max = options->answer_max ? options->answer_max : REST_ANSWER_MAX;
@@ -222,12 +187,12 @@ bool rest_open(const struct rest_options *options, struct rest **out, struct err
 	rest->connect_ms = rest->timeout_ms < REST_CONNECT_TIMEOUT_MS ? rest->timeout_ms
 	                                                              : REST_CONNECT_TIMEOUT_MS;
 	rest->multi = curl_multi_init();
-	must(rest->multi);
+	talk_must(rest->multi);
 	SET_MULTI(rest->multi, CURLMOPT_MAXCONNECTS, (long)rest->connections);
 	make_headers(rest, options->token);
 	make_names(rest);
 	rest->exchanges = calloc(rest->connections, sizeof *rest->exchanges);
-	must(rest->exchanges);
+	talk_must(rest->exchanges);
 	for (unsigned i = 0; i < rest->connections; i++)
 		exchange_init(&rest->exchanges[i], rest, options);
 	*out = rest;
@@ -250,7 +215,7 @@ void rest_close(struct rest *rest)
 	free(rest->token);
 	free(rest->exchanges);
 	free(rest);
-	curl_global_cleanup();
+	talk_end();
 }
 
 void rest_closep(struct rest **rest)
@@ -314,7 +279,7 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 	SET(x->easy, CURLOPT_URL, buf_str(&x->url));
 	SET(x->easy, CURLOPT_TIMEOUT_MS, x->hurried ? (long)request->most_ms : rest->timeout_ms);
 	set_method(x->easy, operation_method(request->operation), x, request->body);
-	must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
+	talk_must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
 	rest->in_flight++;
 }
 
@@ -323,136 +288,17 @@ unsigned rest_in_flight(const struct rest *rest)
 	return rest->in_flight;
 }
 
-static const char *duration(struct buf *words, long ms)
-{
-	if (ms % 1000)
-		buf_addf(words, "%ldms", ms);
-	else
-		buf_addf(words, "%lds", ms / 1000);
-	return buf_str(words);
-}
-
-static void explain_timeout(struct exchange *x)
-{
-	const struct rest *rest = x->rest;
-	CLEANUP(buf_done) struct buf words = BUF_TEXT;
-	long status;
-
-	GET(x->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (x->hurried)
-		buf_addf(&x->error, "no %s %s before the time was over",
-		         x->begun ? "whole answer from" : "connection to", rest->address);
-	else if (!x->begun)
-		buf_addf(&x->error, "no connection to %s within %s", rest->address,
-		         duration(&words, rest->connect_ms));
-	else
-		buf_addf(&x->error, "no %sanswer from %s within %s", status ? "whole " : "", rest->address,
-		         duration(&words, rest->timeout_ms));
-}
-
-static void explain_connect(struct exchange *x)
-{
-	long error;
-
-	GET(x->easy, CURLINFO_OS_ERRNO, &error);
-	if (error == ECONNREFUSED)
-		buf_addf(&x->error, "connection refused by %s", x->rest->address);
-	else if (error)
-		buf_addf(&x->error, "could not connect to %s: %s", x->rest->address, strerror(error));
-	else
-		buf_addf(&x->error, "could not connect to %s", x->rest->address);
-}
-
-static void explain_certificate(struct exchange *x)
-{
-	long verdict;
-
-	GET(x->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	/* libcurl looks at the name before it reads OpenSSL's verdict on the chain, which until
-	 * then is 1, "unspecified".  A chain that OpenSSL refuses ends the handshake earlier,
-	 * with its own number. */
-	if (verdict <= 1)
-		buf_addf(&x->error, "the certificate that %s shows is for another host name", x->rest->address);
-	else
-		buf_addf(&x->error, "the certificate of %s is not trusted: give --ca-file if it is of a "
-		                    "private authority", x->rest->address);
-}
-
-/* What a proxy answered to CONNECT; 0 if there is none. */
-static long proxy_status(struct exchange *x)
-{
-	long status;
-
-	GET(x->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-	return status;
-}
-
-static void explain_size(struct exchange *x)
-{
-	size_t most = x->rest->answer_max;
-
-	if (most % (1 << 20))
-		buf_addf(&x->error, "the answer is larger than %zu bytes", most);
-	else
-		buf_addf(&x->error, "the answer is larger than %zu MiB", most >> 20);
-}
-
-/* The one place where libcurl's words become ours.  Returns true if sending it again cannot
- * help. */
 static bool explain(struct exchange *x, CURLcode code)
 {
 	const struct rest *rest = x->rest;
+	struct talk talk = {
+		.easy = x->easy, .host = rest->host, .address = rest->address, .speaks = "HTTP",
+		.trust = ": give --ca-file if it is of a private authority",
+		.connect_ms = rest->connect_ms, .timeout_ms = rest->timeout_ms, .answer_max = rest->answer_max,
+		.full = x->body.full, .hurried = x->hurried, .begun = x->begun,
+	};
 
-	if (x->body.full) {
-		explain_size(x);
-		return true;
-	}
-	if (!x->begun && proxy_status(x) >= 300) {
-		buf_addf(&x->error, "the proxy does not let us through to %s: it answers %ld",
-		         rest->address, proxy_status(x));
-		return false;
-	}
-	switch (code) {
-	/* libcurl says the same of a name that does not exist and of a name server that fails
-	 * for a moment. */
-	case CURLE_COULDNT_RESOLVE_HOST:
-		buf_addf(&x->error, "could not resolve host %s", rest->host);
-		return false;
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		buf_adds(&x->error, "could not resolve the host of the proxy");
-		return false;
-	case CURLE_COULDNT_CONNECT:
-		explain_connect(x);
-		return false;
-	case CURLE_OPERATION_TIMEDOUT:
-		explain_timeout(x);
-		return false;
-	case CURLE_PEER_FAILED_VERIFICATION:
-		explain_certificate(x);
-		return true;
-	case CURLE_SSL_CACERT_BADFILE:
-		buf_adds(&x->error, "the file of certificate authorities holds no certificate in PEM form");
-		return true;
-	case CURLE_SSL_CONNECT_ERROR:
-		buf_addf(&x->error, "%s does not speak TLS as it should", rest->address);
-		return false;
-	case CURLE_PARTIAL_FILE:
-		buf_addf(&x->error, "the answer of %s was cut short", rest->address);
-		return false;
-	case CURLE_GOT_NOTHING:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_SEND_FAIL_REWIND:
-		buf_addf(&x->error, "the connection to %s broke before a whole answer came", rest->address);
-		return false;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_WEIRD_SERVER_REPLY:
-		buf_addf(&x->error, "what %s answers is not HTTP", rest->address);
-		return true;
-	default:
-		buf_addf(&x->error, "%s: %s", rest->address, curl_easy_strerror(code));
-		return false;
-	}
+	return talk_explain(&talk, code, &x->error);
 }
 
 /* "Text/HTML; charset=x" becomes "text/html". */
@@ -517,7 +363,7 @@ static void read_answer(struct exchange *x, CURLcode code, struct answer *answer
 static void give(struct rest *rest, struct exchange *x, void **tag)
 {
 	*tag = x->tag;
-	must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
+	talk_must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
 	x->under_way = false;
 	rest->in_flight--;
 	rest->given = x;
@@ -589,13 +435,13 @@ bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, voi
 	release(rest);
 	for (;;) {
 		int running;
-		must(curl_multi_perform(rest->multi, &running) == CURLM_OK);
+		talk_must(curl_multi_perform(rest->multi, &running) == CURLM_OK);
 		if (next_answer(rest, tag, answer))
 			return true;
 		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
 		if (left <= 0 || readable)
 			return false;
-		must(curl_multi_poll(rest->multi, fds, count, left, NULL) == CURLM_OK);
+		talk_must(curl_multi_poll(rest->multi, fds, count, left, NULL) == CURLM_OK);
 		for (unsigned i = 0; i < count; i++)
 			readable |= fds[i].revents != 0;
 	}

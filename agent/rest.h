@@ -1,6 +1,7 @@
 /* rest.h: carries requests to the workflow service and brings answers back, several at a time
  * over connections that are kept.  It decides nothing: what is sent again, and when, is the
- * core's (reconcile/dispatch.h).  The only file that carries anything with libcurl is rest.c. */
+ * core's (reconcile/dispatch.h).  libcurl lives in rest.c, and in
+ * transfer.c for what goes elsewhere. */
 #ifndef AGENT_REST_H
 #define AGENT_REST_H
 

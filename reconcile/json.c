@@ -44,6 +44,18 @@ static size_t character(const char *p, const char *end)
 	return overlong || surrogate || past_end ? 0 : len;
 }
 
+bool json_can_hold(const char *bytes, size_t len)
+{
+	const char *end = bytes + len;
+
+	for (size_t n; bytes < end && *bytes; bytes += n) {
+		n = character(bytes, end);
+		if (n == 0)
+			return false;
+	}
+	return bytes == end;
+}
+
 static bool scan_text(struct scan *s, struct err *err)
 {
 	for (s->at++; s->at < s->end && *s->at != '"'; ) {

@@ -27,4 +27,7 @@ void json_write(const struct node *n, enum json_style style, struct buf *out);
 /* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */
 void json_write_canonical(const struct node *n, struct buf *out);
 
+/* True if these bytes can be a text in JSON and stay what they are: UTF-8 without a NUL. */
+bool json_can_hold(const char *bytes, size_t len);
+
 #endif

@@ -20,7 +20,7 @@ home() {
 
 home 'yaml\.h'        reconcile/yaml.c
 home 'json-c/'        reconcile/json.c
-home 'curl/'          agent/rest.c agent/endpoint.c
+home 'curl/'          agent/curl_talk.c agent/curl_talk.h agent/transfer.c agent/endpoint.c
 home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_talk.c agent/git_talk.h \
                       agent/git_repo.c agent/git_repo.h agent/git_packs.c agent/git_packs.h \
                       agent/git_loose.c agent/git_loose.h agent/git_checkout.c

@@ -14,7 +14,9 @@ for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|lib
            ca-certificates'
 # Of the web server just the program: nothing is to be started for a machine that tests.
 for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind systemd
-           apache2-bin openssh-client openssh-server tzdata'
+           apache2-bin openssh-client openssh-server tzdata exim4-daemon-light|exim4-daemon-heavy'
+# Those that bring a service along that the machine would run, and what runs it.
+serving='openssh-server:ssh exim4-daemon-light:exim4 exim4-daemon-light:exim4-base.timer'
 
 build_headers='yaml.h json-c/json.h curl/curl.h git2.h libssh2.h microhttpd.h sqlite3.h
                systemd/sd-daemon.h nettle/sha2.h zlib.h'
@@ -38,8 +40,17 @@ is_installed() {
 	return 1
 }
 
+# A machine has one mail server.  Where it is another, the tests that want exim are skipped.
+has_other_mail_server() {
+	dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
+		grep -v '^installed exim4-' | grep -q '^installed .*mail-transport-agent'
+}
+
 missing_packages() {
 	for package in $packages; do
+		case $package in
+		exim4-*) has_other_mail_server && continue ;;
+		esac
 		is_installed "$package" || echo "${package%%|*}"
 	done
 }
@@ -96,13 +107,15 @@ apt_get() {
 		"$@" >>"$log" 2>&1 </dev/null
 }
 
-# sshd is here to be tested with: the machine is not to serve anybody for our sake, neither now
+# Servers are here to be tested with: the machine is not to serve anybody for our sake, neither now
 # nor after its next start.
-case " $missing " in
-*' openssh-server '*) new_sshd=1 ;;
-*)                    new_sshd= ;;
-esac
-if [ -n "$new_sshd" ] && [ ! -e $policy ]; then
+new_services=
+for pair in $serving; do
+	case " $missing " in
+	*" ${pair%%:*} "*) new_services="$new_services ${pair#*:}" ;;
+	esac
+done
+if [ -n "$new_services" ] && [ ! -e $policy ]; then
 	made_policy=1
 	printf '#!/bin/sh\nexit 101\n' | $root tee $policy >/dev/null
 	$root chmod 755 $policy
@@ -116,4 +129,9 @@ if ! apt_get install $missing || [ -n "$(missing_packages)" ]; then
 	tail -n 20 "$log" >&2
 	refuse "apt could not install them (its last words stand above)" "$missing"
 fi
-[ -z "$new_sshd" ] || $root update-rc.d ssh disable >/dev/null 2>&1 || :
+for service in $new_services; do
+	case $service in
+	*.timer) $root systemctl disable "$service" ;;
+	*)       $root update-rc.d "$service" disable ;;
+	esac >/dev/null 2>&1 || :
+done

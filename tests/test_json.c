@@ -158,6 +158,27 @@ static void what_is_no_utf8_is_written_as_the_character_for_that(void **state)
 	}
 }
 
+static void what_json_can_hold_stays_what_it_is(void **state)
+{
+	static const struct { const char *bytes; size_t len; bool can; } cases[] = {
+		{ "", 0, true }, { "plain \"\\\n\x01\x7f", 11, true }, { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, true },
+		{ "a\0b", 3, false }, { "\0", 1, false }, { "\xe9", 1, false }, { "a\xc3", 2, false },
+		{ "\xc0\x80", 2, false }, { "\xed\xa0\x80", 3, false }, { "\xf4\x90\x80\x80", 4, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(buf_done) struct buf text = BUF_TEXT;
+		struct node *n = NULL;
+		struct err err;
+		assert_int_equal(json_can_hold(cases[i].bytes, cases[i].len), cases[i].can);
+		json_write(node_text(&a, cases[i].bytes), JSON_COMPACT, &text);
+		assert_true(json_read(&a, buf_str(&text), text.len, &n, &err));
+		bool same = strlen(n->text) == cases[i].len && memcmp(n->text, cases[i].bytes, cases[i].len) == 0;
+		assert_int_equal(same, cases[i].can);
+	}
+}
+
 static void numbers_that_json_lacks_are_written_as_it_can(void **state)
 {
 	static const struct { struct node n; const char *json; } cases[] = {
@@ -209,6 +230,7 @@ int main(void)
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(nesting_has_a_limit),
 		cmocka_unit_test(what_is_no_utf8_is_written_as_the_character_for_that),
+		cmocka_unit_test(what_json_can_hold_stays_what_it_is),
 		cmocka_unit_test(numbers_that_json_lacks_are_written_as_it_can),
 		cmocka_unit_test(equal_trees_have_one_canonical_form),
 	};

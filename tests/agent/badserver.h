@@ -1,4 +1,4 @@
-/* badserver.h: starts tests/agent/badserver.py for a test and ends it afterwards. */
+/* badserver.h: starts tests/agent/badserver.py, or badmail.py, for a test and ends it afterwards. */
 #ifndef TESTS_AGENT_BADSERVER_H
 #define TESTS_AGENT_BADSERVER_H
 
@@ -15,9 +15,9 @@ struct badserver {
 };
 
 /* argv: what comes after the script's name, NULL at the end. */
-static inline void badserver_start(struct badserver *s, const char *const *argv)
+static inline void badserver_run(struct badserver *s, const char *script, const char *const *argv)
 {
-	const char *args[8] = { "python3", "tests/agent/badserver.py" };
+	const char *args[8] = { "python3", script };
 	int in[2], out[2];
 	FILE *answer;
 
@@ -39,6 +39,11 @@ static inline void badserver_start(struct badserver *s, const char *const *argv)
 	assert_non_null(fgets(s->name, sizeof s->name, answer));
 	s->name[strcspn(s->name, "\n")] = '\0';
 	fclose(answer);
+}
+
+static inline void badserver_start(struct badserver *s, const char *const *argv)
+{
+	badserver_run(s, "tests/agent/badserver.py", argv);
 }
 
 static inline void badserver_stop(struct badserver *s)

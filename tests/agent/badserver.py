@@ -17,6 +17,7 @@ import time
 lock = threading.Lock()
 seen = {}                               # path -> requests so far
 last_connect = ""                       # what a CONNECT brought along
+last_token = ""
 everyone = threading.Barrier(8)
 
 
@@ -42,6 +43,19 @@ def answer(body=b"ok", status="200 OK", headers=()):
 def echo(sock, r):
     text = "\n".join([f"{r.method} {r.path}", *sorted(h for h in r.headers if h), "", r.body])
     sock.sendall(answer(text, headers=["Content-Type: text/plain"]))
+
+
+def reflect(sock, r):
+    text = "\n".join(["no:", *sorted(h for h in r.headers if h), "", r.body])
+    sock.sendall(answer(text, "400 Bad Request"))
+
+
+def token(sock, r):
+    """What an authorization server does; /last-token gives what it was asked."""
+    global last_token
+    last_token = "\n".join([*sorted(h for h in r.headers if h), "", r.body])
+    sock.sendall(answer('{"access_token": "s3same-token", "token_type": "Bearer", "expires_in": 60}',
+                        headers=["Content-Type: application/json"]))
 
 
 def chunked(sock, r):
@@ -128,6 +142,13 @@ def connect(sock, r):
 
 ACTS = {
     "/echo": echo,
+    "/reflect": reflect,
+    "/token": token,
+    "/token/none": lambda s, r: s.sendall(answer('{"error": "s3same-none"}')),
+    "/token/break": lambda s, r: s.sendall(answer('{"access_token": "s3same\\r\\nX-More: 1"}')),
+    "/last-token": lambda s, r: s.sendall(answer(last_token)),
+    "/server-error": lambda s, r: s.sendall(answer("oops", "500 Internal Server Error")),
+    "/long": lambda s, r: s.sendall(answer("a\x00\x1b[1m\n" + "s3same-one" * 500, "404 Not Found")),
     "/chunked": chunked,
     "/html": lambda s, r: s.sendall(answer("<p>", headers=["Content-Type: Text/HTML ; charset=utf-8"])),
     "/gzip": lambda s, r: s.sendall(answer(gzip.compress(b"unpacked"), headers=["Content-Encoding: gzip"])),
@@ -183,7 +204,7 @@ def act_for(r):
         return lambda s, _: s.sendall(answer("x" * int(r.path[7:])))
     if r.path.startswith("http://"):    # asked as a proxy
         return echo
-    return ACTS[r.path]
+    return ACTS[r.path.split("?")[0]]
 
 
 def serve(sock, connection, context):
