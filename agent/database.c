@@ -119,6 +119,23 @@ int64_t query_get_int(struct query *q, int column)
 	return sqlite3_column_int64(q->stmt, column);
 }
 
+int64_t query_get_int_or(struct query *q, int column, int64_t otherwise)
+{
+	return sqlite3_column_type(q->stmt, column) == SQLITE_NULL ? otherwise : query_get_int(q, column);
+}
+
+bool query_number(struct query *q, int64_t otherwise, int64_t *out, struct err *err)
+{
+	bool more;
+
+	if (!query_row(q, &more, err))
+		return false;
+	*out = more ? query_get_int_or(q, 0, otherwise) : otherwise;
+	if (more)
+		query_end(q);
+	return true;
+}
+
 bool query_get_bytes(struct query *q, int column, void *bytes, size_t len)
 {
 	const void *found = sqlite3_column_blob(q->stmt, column);

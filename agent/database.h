@@ -71,6 +71,9 @@ void query_end(struct query *query);
 /* Columns of the row count from 0.  Text is copied to a; NULL if there is none. */
 const char *query_get_text(struct arena *a, struct query *query, int column);
 int64_t query_get_int(struct query *query, int column);
+int64_t query_get_int_or(struct query *query, int column, int64_t otherwise);	/* otherwise: it is NULL */
+/* The one number of a query that gives one row or none; otherwise: it is NULL, or there is none. */
+bool query_number(struct query *query, int64_t otherwise, int64_t *out, struct err *err);
 /* True and copied if they are that many. */
 bool query_get_bytes(struct query *query, int column, void *bytes, size_t len);
 

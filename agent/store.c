@@ -3,92 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/database.h"
+#include "agent/store_sql.h"
 #include "reconcile/buf.h"
 #include "reconcile/json.h"
-
-/* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to
- * Z only. */
-#define FITS " (?1 = 0 OR ?1 >> status & 1)" \
-	" AND (?2 IS NULL OR modified_by IN (SELECT value FROM json_each(?2)))"
-#define NAMED " AND instr(lower(name), lower(?3)) > 0"
-/* The index only narrows: what it takes for the same in another case is more than what lower()
- * does. */
-#define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
-#define COLUMNS "SELECT id, name, status, created, updated, modified_by FROM workflow"
-#define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
-
-enum statement {
-	ADD, ADD_BODY, ADD_TRIGGER, ADD_TAG, PUT, PUT_BODY, PUT_STATUS,
-	DROP, DROP_TRIGGERS, DROP_TAGS,
-	GET, GET_BODY, GET_TRIGGERS, GET_TAGS,
-	COUNT_ALL, PAGE_ALL, COUNT_NAMED, PAGE_NAMED, COUNT_INDEXED, PAGE_INDEXED,
-};
-
-static const char *const sql[] = {
-	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by)"
-	        " VALUES(?1, ?2, ?3, ?4, ?5)",
-	[ADD_BODY] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
-	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook)"
-	                " VALUES(?1, ?2, ?3, ?4)",
-	[ADD_TAG] = "INSERT INTO workflow_tag(workflow, position, name) VALUES(?1, ?2, ?3)",
-	[PUT] = "UPDATE workflow SET name = ?1, status = ?2, created = ?3, updated = ?4, modified_by = ?5"
-	        " WHERE id = ?6",
-	[PUT_BODY] = "UPDATE workflow_body SET body = ?2 WHERE workflow = ?1",
-	[PUT_STATUS] = "UPDATE workflow SET status = ?2, updated = ?3 WHERE id = ?1",
-	[DROP] = "DELETE FROM workflow WHERE id = ?1",
-	[DROP_TRIGGERS] = "DELETE FROM workflow_trigger WHERE workflow = ?1",
-	[DROP_TAGS] = "DELETE FROM workflow_tag WHERE workflow = ?1",
-	[GET] = COLUMNS " WHERE id = ?1",
-	[GET_BODY] = "SELECT body FROM workflow_body WHERE workflow = ?1",
-	[GET_TRIGGERS] = "SELECT cron, webhook FROM workflow_trigger WHERE workflow = ?1"
-	                 " ORDER BY position",
-	[GET_TAGS] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
-	[COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
-	[PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
-	[COUNT_NAMED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED,
-	[PAGE_NAMED] = COLUMNS " WHERE" FITS NAMED PAGE,
-	[COUNT_INDEXED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED INDEXED,
-	[PAGE_INDEXED] = COLUMNS " WHERE" FITS NAMED INDEXED PAGE,
-};
-
-/* Row i brings a file of version i to version i + 1.  Never change a row that was released.
- * A body stands apart from its workflow, so that reading a page touches no body. */
-static const char *const migrations[] = {
-	"CREATE TABLE workflow("
-	"  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
-	"  status INTEGER NOT NULL CHECK(status BETWEEN 0 AND 3), created INTEGER NOT NULL,"
-	"  updated INTEGER NOT NULL, modified_by TEXT NOT NULL) STRICT;"
-	"CREATE TABLE workflow_body("
-	"  workflow INTEGER PRIMARY KEY REFERENCES workflow ON DELETE CASCADE, body TEXT NOT NULL) STRICT;"
-	"CREATE TABLE workflow_trigger("
-	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE, position INTEGER NOT NULL,"
-	"  cron TEXT, webhook TEXT UNIQUE, CHECK((cron IS NULL) <> (webhook IS NULL)),"
-	"  PRIMARY KEY(workflow, position)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE workflow_tag("
-	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE, position INTEGER NOT NULL,"
-	"  name TEXT NOT NULL, PRIMARY KEY(workflow, position)) STRICT, WITHOUT ROWID;"
-	"CREATE VIRTUAL TABLE workflow_name"
-	"  USING fts5(name, content = 'workflow', content_rowid = 'id', tokenize = 'trigram');"
-	"CREATE TRIGGER name_added AFTER INSERT ON workflow BEGIN"
-	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;"
-	"CREATE TRIGGER name_gone AFTER DELETE ON workflow BEGIN"
-	"  INSERT INTO workflow_name(workflow_name, rowid, name) VALUES('delete', old.id, old.name); END;"
-	"CREATE TRIGGER name_changed AFTER UPDATE OF name ON workflow WHEN old.name <> new.name BEGIN"
-	"  INSERT INTO workflow_name(workflow_name, rowid, name) VALUES('delete', old.id, old.name);"
-	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;",
-};
-
-static const struct database_kind kind = {
-	.what = "database",
-	.application = 0x666c6f77,	/* "flow" */
-	.migrations = migrations, .version = ARRAY_LEN(migrations),
-	.sql = sql, .sql_count = ARRAY_LEN(sql),
-};
-
-struct store {
-	struct database *db;
-};
 
 bool store_open(const char *path, int patience_ms, struct store **out, struct err *err)
 {
@@ -96,7 +13,7 @@ bool store_open(const char *path, int patience_ms, struct store **out, struct er
 
 	if (!s)
 		abort();
-	if (!database_open(path, &kind, patience_ms, &s->db, err))
+	if (!database_open(path, &store_kind, patience_ms, &s->db, err))
 		return false;
 	*out = take(s);
 	return true;
@@ -132,6 +49,12 @@ bool store_end(struct store *s, bool keep, struct err *err)
 	return database_end(s->db, keep, err);
 }
 
+static void query_due(struct query *q, int at, int64_t due)
+{
+	if (due >= 0)
+		query_int(q, at, due);
+}
+
 static bool add_triggers(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->trigger_count; i++) {
@@ -140,6 +63,7 @@ static bool add_triggers(struct store *s, const struct stored_workflow *w, struc
 		query_int(q, 2, (int64_t)i);
 		query_text(q, 3, w->triggers[i].cron);
 		query_text(q, 4, w->triggers[i].webhook);
+		query_due(q, 5, w->triggers[i].due);
 		if (!query_run(q, err))
 			return false;
 	}
@@ -159,7 +83,7 @@ static bool add_tags(struct store *s, const struct stored_workflow *w, struct er
 	return true;
 }
 
-static bool with_body(struct store *s, enum statement which, const struct stored_workflow *w,
+static bool with_body(struct store *s, enum store_statement which, const struct stored_workflow *w,
                       struct err *err)
 {
 	struct query *q = query_begin(s->db, which);
@@ -169,7 +93,7 @@ static bool with_body(struct store *s, enum statement which, const struct stored
 	return query_run(q, err);
 }
 
-static struct query *with_columns(struct store *s, enum statement which,
+static struct query *with_columns(struct store *s, enum store_statement which,
                                   const struct stored_workflow *w)
 {
 	struct query *q = query_begin(s->db, which);
@@ -182,7 +106,7 @@ static struct query *with_columns(struct store *s, enum statement which,
 	return q;
 }
 
-static bool of_id(struct store *s, enum statement which, int64_t id, struct err *err)
+static bool of_id(struct store *s, enum store_statement which, int64_t id, struct err *err)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -224,6 +148,70 @@ bool store_drop(struct store *s, int64_t id, struct err *err)
 	return of_id(s, DROP, id, err);
 }
 
+bool store_put_due(struct store *s, int64_t id, size_t position, int64_t due, struct err *err)
+{
+	struct query *q = query_begin(s->db, PUT_DUE);
+
+	query_int(q, 1, id);
+	query_int(q, 2, (int64_t)position);
+	query_due(q, 3, due);
+	return query_run(q, err);
+}
+
+bool store_put_dues_off(struct store *s, int64_t id, struct err *err)
+{
+	return of_id(s, PUT_DUES_OFF, id, err);
+}
+
+/* ---- crons and webhooks ---- */
+
+static bool read_crons(struct arena *a, struct query *q, struct stored_cron **out, size_t *count,
+                       struct err *err)
+{
+	struct stored_cron *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = (struct stored_cron){
+			.workflow = query_get_int(q, 0), .position = (size_t)query_get_int(q, 1),
+			.cron = query_get_text(a, q, 2), .due = query_get_int_or(q, 3, -1),
+		};
+	}
+	*out = items;
+	*count = n;
+	return ok;
+}
+
+bool store_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+               size_t *count, struct err *err)
+{
+	struct query *q = query_begin(s->db, ALL_DUE);
+
+	query_int(q, 1, now);
+	query_int(q, 2, (int64_t)most);
+	return read_crons(a, q, out, count, err);
+}
+
+bool store_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count, struct err *err)
+{
+	return read_crons(a, query_begin(s->db, ALL_CRONS), out, count, err);
+}
+
+bool store_next_due(struct store *s, int64_t *out, struct err *err)
+{
+	return query_number(query_begin(s->db, NEXT_DUE), -1, out, err);
+}
+
+bool store_find_webhook(struct store *s, const char *webhook, int64_t *id, struct err *err)
+{
+	struct query *q = query_begin(s->db, FIND_WEBHOOK);
+
+	query_text(q, 1, webhook);
+	return query_number(q, 0, id, err);
+}
+
 /* ---- reading ---- */
 
 static bool get_triggers(struct store *s, struct arena *a, struct stored_workflow *w,
@@ -239,6 +227,7 @@ static bool get_triggers(struct store *s, struct arena *a, struct stored_workflo
 		arena_grow(a, items, w->trigger_count, room);
 		items[w->trigger_count++] = (struct stored_trigger){
 			.cron = query_get_text(a, q, 0), .webhook = query_get_text(a, q, 1),
+			.due = query_get_int_or(q, 2, -1),
 		};
 	}
 	w->triggers = items;
@@ -362,16 +351,17 @@ static const char *phrase(struct arena *a, const char *search)
 	return arena_strdup(a, buf_str(&text));
 }
 
-struct selection { const char *by, *search, *phrase; unsigned statuses; };
+struct selection { const char *by, *search, *phrase; unsigned statuses, last_runs; };
 
-static struct query *select_with(struct store *s, enum statement all, const struct selection *sel)
+static struct query *select_with(struct store *s, enum store_statement all, const struct selection *sel)
 {
-	enum statement which = !sel->search ? all : all + (sel->phrase ? COUNT_INDEXED - COUNT_ALL
+	enum store_statement which = !sel->search ? all : all + (sel->phrase ? COUNT_INDEXED - COUNT_ALL
 	                                                               : COUNT_NAMED - COUNT_ALL);
 	struct query *q = query_begin(s->db, which);
 
 	query_int(q, 1, sel->statuses);
 	query_text(q, 2, sel->by);
+	query_int(q, 7, sel->last_runs);
 	if (sel->search)
 		query_text(q, 3, sel->search);
 	if (sel->phrase)
@@ -419,7 +409,7 @@ bool store_page(struct store *s, struct arena *a, const struct page_query *q,
 		.by = q->modified_by_count ? as_json(a, q->modified_by, q->modified_by_count) : NULL,
 		.search = q->search,
 		.phrase = q->search ? phrase(a, q->search) : NULL,
-		.statuses = q->statuses,
+		.statuses = q->statuses, .last_runs = q->last_runs,
 	};
 
 	if (!database_begin_read(s->db, &begun, err))

@@ -19,15 +19,17 @@ enum workflow_status { WORKFLOW_DRAFT, WORKFLOW_RUNNING, WORKFLOW_AVAILABLE, WOR
 struct stored_trigger {
 	const char *cron;	/* NULL: a webhook */
 	const char *webhook;	/* its id; NULL: a cron */
+	int64_t due;		/* of a cron: when it fires next, milliseconds since 1970; -1: never */
 };
 
 struct stored_workflow {
 	int64_t id;			/* never given out twice */
 	const char *name;		/* need not be unique */
+	/* Read: WORKFLOW_RUNNING while a run of it is under way, whatever was written. */
 	enum workflow_status status;
 	int64_t created, updated;	/* milliseconds since 1970 */
 	const char *modified_by;
-	const struct stored_trigger *triggers;
+	struct stored_trigger *triggers;
 	size_t trigger_count;
 	const char *const *tags;
 	size_t tag_count;
@@ -40,6 +42,7 @@ struct page_query {
 	const char *search;		/* a part of the name, in any case of A to Z; NULL: all */
 	const char *const *modified_by;	/* by one of these; count 0: by anyone */
 	size_t modified_by_count;
+	unsigned last_runs;		/* bits 1 << enum flow_status of the last run; 0: all, those without one too */
 };
 
 struct workflow_page {
@@ -72,6 +75,29 @@ bool store_put(struct store *store, const struct stored_workflow *workflow, stru
 bool store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
                       struct err *err);
 bool store_drop(struct store *store, int64_t id, struct err *err);
+
+/* When trigger `position` of the workflow fires next; -1: never. */
+bool store_put_due(struct store *store, int64_t id, size_t position, int64_t due, struct err *err);
+/* None of its triggers fires any more. */
+bool store_put_dues_off(struct store *store, int64_t id, struct err *err);
+
+struct stored_cron {
+	int64_t workflow;
+	size_t position;	/* among its triggers */
+	const char *cron;
+	int64_t due;		/* -1: never */
+};
+
+/* Up to most triggers that are due by now, those that were due first first. */
+bool store_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+               size_t *count, struct err *err);
+/* All crons of workflows that are available. */
+bool store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count, struct err *err);
+/* When the next one is due; -1: none is. */
+bool store_next_due(struct store *store, int64_t *out, struct err *err);
+
+/* The workflow with that webhook; 0 if there is none. */
+bool store_find_webhook(struct store *store, const char *webhook, int64_t *id, struct err *err);
 
 /* The workflow of that id, its text in a.  If there is none it is true and out->id is 0. */
 bool store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
