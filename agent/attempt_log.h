@@ -11,7 +11,7 @@
 
 struct attempt_log {
 	int fd;			/* -1: the log has ended */
-	struct secrets secrets;
+	struct redact secrets;
 	struct lines lines;	/* to the file */
 	struct buf out;		/* lines that are not written yet */
 	size_t size;		/* of the file */

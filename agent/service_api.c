@@ -1,130 +1,16 @@
 #include "agent/service_api.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "agent/machine_types.h"
+#include "agent/run_shape.h"
+#include "agent/service_call.h"
+#include "agent/service_runs.h"
+#include "agent/wake.h"
 #include "reconcile/json.h"
 #include "reconcile/validate.h"
 
-enum { PAGE_SIZE = 25, PAGE_SIZE_MAX = 1000, PAGE_NUMBER_MAX = 1000000000 };
-
-/* Everyone with the token is the same to us. */
-static const char user[] = "local";
-
-/* One request on its way to its answer. */
-struct call {
-	const struct service_api *api;
-	const struct http_request *request;
-	struct http_response *response;
-	struct arena *arena;
-	int64_t id;		/* of the workflow in the path */
-};
-
-/* Version 4 (RFC 9562).  Whoever knows the id may pull the webhook one day, so it is made of
- * good randomness. */
-void service_uuid(char out[UUID_LEN + 1])
-{
-	unsigned char b[16];
-
-	if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b)
-		abort();
-	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
-	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(out, UUID_LEN + 1, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-	         b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-	         b[13], b[14], b[15]);
-}
-
-/* ---- answers ---- */
-
-static void reply(struct call *c, int status, const struct node *body)
-{
-	c->response->status = status;
-	json_write(body, JSON_COMPACT, &c->response->body);
-}
-
-static void reply_text(struct call *c, const char *json)
-{
-	c->response->status = 200;
-	buf_adds(&c->response->body, json);
-}
-
-/* The store failed. */
-static void broken(struct call *c, const struct err *err)
-{
-	bool busy = store_was_busy(c->api->store);
-
-	http_detail(c->response, busy ? 503 : 500, "%s", err->msg);
-	c->response->retry_after = busy;
-}
-
-/* ---- queries ---- */
-
-static const char *param(const struct call *c, const char *name)
-{
-	const struct http_request *r = c->request;
-
-	for (size_t i = r->query_count; i-- > 0; )
-		if (strcmp(r->query[i].name, name) == 0)
-			return r->query[i].value;
-	return NULL;
-}
-
-/* Leaves *out alone if the parameter was not sent. */
-static bool number_param(struct call *c, const char *name, int64_t most, int64_t *out)
-{
-	const char *text = param(c, name);
-	int64_t value = 0;
-
-	if (!text)
-		return true;
-	for (const char *s = text; *s; s++)
-		value = *s >= '0' && *s <= '9' && value <= most ? value * 10 + (*s - '0') : most + 1;
-	if (value < 1 || value > most) {
-		http_detail(c->response, 400, "%s: expected a number from 1 to %lld", name, (long long)most);
-		return false;
-	}
-	*out = value;
-	return true;
-}
-
-static int word_index(const char *const *words, size_t count, const char *word)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(words[i], word) == 0)
-			return (int)i;
-	return -1;
-}
-
-/* Sets a bit for each word that was sent. */
-static bool words_param(struct call *c, const char *name, const char *const *words, size_t count,
-                        unsigned *out)
-{
-	CLEANUP(buf_done) struct buf known = BUF_TEXT;
-
-	for (size_t i = 0; i < c->request->query_count; i++) {
-		const struct http_param *p = &c->request->query[i];
-		int index = strcmp(p->name, name) == 0 ? word_index(words, count, p->value) : -1;
-		if (index >= 0) {
-			*out |= 1U << index;
-		} else if (strcmp(p->name, name) == 0) {
-			for (size_t w = 0; w < count; w++)
-				buf_addf(&known, "%s%s", w == 0 ? "" : w + 1 == count ? " or " : ", ", words[w]);
-			http_detail(c->response, 400, "%s: expected %s", name, buf_str(&known));
-			return false;
-		}
-	}
-	return true;
-}
-
-static const char *const execution_words[] = {
-	"Success", "Running", "Stopped", "Stopping", "Failed",
-};
-
-static bool page_query(struct call *c, struct page_query *q, unsigned *executions)
+static bool page_query(struct call *c, struct page_query *q)
 {
 	const char **by = arena_new(c->arena, const char *, c->request->query_count);
 
@@ -132,126 +18,81 @@ static bool page_query(struct call *c, struct page_query *q, unsigned *execution
 	for (size_t i = 0; i < c->request->query_count; i++)
 		if (strcmp(c->request->query[i].name, "lastModifiedBy") == 0)
 			by[q->modified_by_count++] = c->request->query[i].value;
-	q->search = param(c, "searchTerm");
+	q->search = call_param(c, "searchTerm");
 	if (q->search && !*q->search)
 		q->search = NULL;
-	return number_param(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) &&
-	       number_param(c, "pageSize", PAGE_SIZE_MAX, &q->size) &&
-	       words_param(c, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
-	                   &q->statuses) &&
-	       words_param(c, "lastExecutionStatus", execution_words, ARRAY_LEN(execution_words),
-	                   executions);
-}
-
-static void put_page(struct call *c, struct node *out, const struct page_query *q, int64_t total)
-{
-	node_put(c->arena, out, "pageCount", node_int(c->arena, (total + q->size - 1) / q->size));
-	node_put(c->arena, out, "pageNumber", node_int(c->arena, q->number));
-	node_put(c->arena, out, "pageSize", node_int(c->arena, q->size));
+	return call_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) &&
+	       call_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) &&
+	       call_words(c, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
+	                  &q->statuses) &&
+	       call_run_statuses(c, "lastExecutionStatus", &q->last_runs);
 }
 
 /* ---- reading ---- */
+
+static bool last_execution(struct call *c, int64_t workflow, struct node **out)
+{
+	struct stored_rerun *reruns = NULL;
+	struct stored_run run;
+	size_t count = 0;
+	struct err err;
+
+	if (!runs_last(c->api->store, c->arena, workflow, &run, &err) ||
+	    (run.id && !runs_reruns(c->api->store, c->arena, run.id, &reruns, &count, &err))) {
+		call_broken(c, &err);
+		return false;
+	}
+	*out = run_shape_last(c->arena, &run, reruns, count);
+	return true;
+}
 
 static void list(struct call *c)
 {
 	struct node *out = node_map(c->arena), *items = node_list(c->arena);
 	struct workflow_page page = { 0 };
 	struct page_query q;
-	unsigned executions = 0;
+	struct node *last;
 	struct err err;
 
-	if (!page_query(c, &q, &executions))
+	if (!page_query(c, &q))
 		return;
-	/* Nothing runs here yet, so no workflow has a last execution of whatever status. */
-	if (!executions && !store_page(c->api->store, c->arena, &q, &page, &err)) {
-		broken(c, &err);
+	if (!store_page(c->api->store, c->arena, &q, &page, &err)) {
+		call_broken(c, &err);
 		return;
 	}
-	for (size_t i = 0; i < page.count; i++)
-		node_add(c->arena, items, shape_entry(c->arena, &page.items[i], c->api->now()));
-	put_page(c, out, &q, page.total);
+	for (size_t i = 0; i < page.count; i++) {
+		if (!last_execution(c, page.items[i].id, &last))
+			return;
+		node_add(c->arena, items, shape_entry(c->arena, &page.items[i], last, c->api->now()));
+	}
+	call_put_page(c, out, q.number, q.size, page.total);
 	node_put(c->arena, out, "workflowsCount", node_int(c->arena, page.total));
 	node_put(c->arena, out, "workflows", items);
-	reply(c, 200, out);
-}
-
-static bool find(struct call *c, struct stored_workflow *w)
-{
-	struct err err;
-
-	if (!store_get(c->api->store, c->arena, c->id, w, &err)) {
-		broken(c, &err);
-		return false;
-	}
-	if (w->id == 0)
-		http_detail(c->response, 404, "workflow %lld is not found", (long long)c->id);
-	return w->id != 0;
-}
-
-static bool stored_body(struct call *c, const struct stored_workflow *w, struct node **out)
-{
-	struct err err;
-
-	if (json_read(c->arena, w->body, strlen(w->body), out, &err))
-		return true;
-	http_detail(c->response, 500, "workflow %lld is damaged in the database: %s", (long long)w->id,
-	            err.msg);
-	return false;
+	call_reply(c, 200, out);
 }
 
 static void describe(struct call *c)
 {
 	struct stored_workflow w;
-	struct node *body;
+	struct node *body, *last;
 
-	if (find(c, &w) && stored_body(c, &w, &body))
-		reply(c, 200, shape_workflow(c->arena, &w, body, c->api->now()));
-}
-
-/* Some tools read the one spelling of the count, some the other (contract, full text, 4.3). */
-static void list_executions(struct call *c)
-{
-	struct node *out = node_map(c->arena);
-	struct page_query q = { .number = 1, .size = PAGE_SIZE };
-	struct stored_workflow w;
-	unsigned statuses = 0;
-	int64_t newest = 0;
-
-	if (!number_param(c, "pageNumber", PAGE_NUMBER_MAX, &q.number) ||
-	    !number_param(c, "pageSize", PAGE_SIZE_MAX, &q.size) ||
-	    !number_param(c, "count", PAGE_NUMBER_MAX, &newest) ||
-	    !words_param(c, "statuses", execution_words, ARRAY_LEN(execution_words), &statuses) ||
-	    !find(c, &w))
-		return;
-	node_put(c->arena, out, "workflowId", node_int(c->arena, c->id));
-	node_put(c->arena, out, "executionCount", node_int(c->arena, 0));
-	node_put(c->arena, out, "executionsCount", node_int(c->arena, 0));
-	put_page(c, out, &q, 0);
-	node_put(c->arena, out, "executions", node_list(c->arena));
-	reply(c, 200, out);
-}
-
-static void find_execution(struct call *c)
-{
-	struct stored_workflow w;
-
-	if (find(c, &w))
-		http_detail(c->response, 404, "workflow %lld has no such execution", (long long)c->id);
+	if (call_find(c, &w) && call_body(c, &w, &body) && last_execution(c, w.id, &last))
+		call_reply(c, 200, shape_workflow(c->arena, &w, body, last, c->api->now()));
 }
 
 static void list_resources(struct call *c)
 {
-	reply(c, 200, machine_types_answer(c->arena));
+	call_reply(c, 200, machine_types_answer(c->arena));
 }
 
 static void default_resource(struct call *c)
 {
-	reply(c, 200, machine_default_answer(c->arena));
+	call_reply(c, 200, machine_default_answer(c->arena));
 }
 
 static void nothing(struct call *c)
 {
-	reply_text(c, "{}");
+	call_reply_text(c, "{}");
 }
 
 /* ---- writing; each of these runs between store_begin() and store_end() ---- */
@@ -287,7 +128,7 @@ static void create(struct call *c)
 {
 	int64_t now = c->api->now();
 	struct stored_workflow w = {
-		.status = WORKFLOW_AVAILABLE, .created = now, .updated = now, .modified_by = user,
+		.status = WORKFLOW_AVAILABLE, .created = now, .updated = now, .modified_by = service_user,
 	};
 	struct node *body;
 	struct err err;
@@ -295,10 +136,11 @@ static void create(struct call *c)
 	if (!read_workflow(c, &body))
 		return;
 	shape_keep(c->arena, body, NULL, NULL, c->api->uuid, &w);
+	shape_due(&w, NULL, now);
 	if (store_add(c->api->store, &w, &err))
-		reply(c, 201, shape_written(c->arena, &w));
+		call_reply(c, 201, shape_written(c->arena, &w));
 	else
-		broken(c, &err);
+		call_broken(c, &err);
 }
 
 /* The status that a change may find, and what is said of the others. */
@@ -309,7 +151,7 @@ static bool find_in(struct call *c, unsigned statuses, struct stored_workflow *w
 		[WORKFLOW_AVAILABLE] = "not paused", [WORKFLOW_PAUSED] = "paused already",
 	};
 
-	if (!find(c, w))
+	if (!call_find(c, w))
 		return false;
 	if (statuses & 1U << w->status)
 		return true;
@@ -335,16 +177,17 @@ static void update(struct call *c)
 	struct err err;
 
 	if (!read_workflow(c, &body) || !find_in(c, IDLE, &before) ||
-	    !stored_body(c, &before, &before_body))
+	    !call_body(c, &before, &before_body))
 		return;
 	w = before;
 	w.updated = stamp_after(c, before.updated);
-	w.modified_by = user;
+	w.modified_by = service_user;
 	shape_keep(c->arena, body, &before, before_body, c->api->uuid, &w);
+	shape_due(&w, &before, w.updated);
 	if (store_put(c->api->store, &w, &err))
-		reply(c, 200, shape_written(c->arena, &w));
+		call_reply(c, 200, shape_written(c->arena, &w));
 	else
-		broken(c, &err);
+		call_broken(c, &err);
 }
 
 static void drop(struct call *c)
@@ -357,39 +200,52 @@ static void drop(struct call *c)
 	if (store_drop(c->api->store, w.id, &err))
 		nothing(c);
 	else
-		broken(c, &err);
+		call_broken(c, &err);
 }
 
-static void change_status(struct call *c, enum workflow_status from, enum workflow_status to)
+static bool change_status(struct call *c, enum workflow_status from, enum workflow_status to,
+                          struct stored_workflow *w)
 {
-	struct stored_workflow w;
 	struct err err;
 
-	if (!find_in(c, 1U << from, &w))
-		return;
-	if (store_put_status(c->api->store, w.id, to, stamp_after(c, w.updated), &err))
-		nothing(c);
-	else
-		broken(c, &err);
+	if (!find_in(c, 1U << from, w))
+		return false;
+	w->status = to;
+	w->updated = stamp_after(c, w->updated);
+	if (store_put_status(c->api->store, w->id, to, w->updated, &err))
+		return true;
+	call_broken(c, &err);
+	return false;
 }
 
 static void pause_workflow(struct call *c)
 {
-	change_status(c, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED);
+	struct stored_workflow w;
+	struct err err;
+
+	if (!change_status(c, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED, &w))
+		return;
+	if (store_put_dues_off(c->api->store, w.id, &err))
+		nothing(c);
+	else
+		call_broken(c, &err);
 }
 
+/* What was due meanwhile is not made up for: somebody wanted it not to run. */
 static void resume_workflow(struct call *c)
 {
-	change_status(c, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE);
-}
-
-static void execute(struct call *c)
-{
 	struct stored_workflow w;
+	struct err err;
 
-	if (find(c, &w))
-		http_detail(c->response, 501, "the local service of this version keeps workflows but does not "
-		            "run them");
+	if (!change_status(c, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE, &w))
+		return;
+	shape_due(&w, NULL, w.updated);
+	for (size_t i = 0; i < w.trigger_count; i++)
+		if (!store_put_due(c->api->store, w.id, i, w.triggers[i].due, &err)) {
+			call_broken(c, &err);
+			return;
+		}
+	nothing(c);
 }
 
 /* ---- the way from a request to its function ---- */
@@ -402,22 +258,25 @@ struct verb {
 
 #define BASE "/workflows/api/v1"
 
-/* "#" stands for a workflow's id, "*" for any word.  "executions" is no id: it is not made of
- * digits. */
+/* "#" stands for a workflow's id, "*" for any word, which is kept.  "executions" is no id: it is not
+ * made of digits. */
 static const struct route {
 	const char *path, *allow;
 	struct verb verbs[3];
 } routes[] = {
 	{ BASE "/workflows", "GET, POST", { { "GET", list }, { "POST", create, true } } },
-	{ BASE "/workflows/executions/#", "GET", { { "GET", list_executions } } },
+	{ BASE "/workflows/executions/#", "GET", { { "GET", service_executions } } },
 	{ BASE "/workflows/#", "GET, PUT, DELETE",
 	  { { "GET", describe }, { "PUT", update, true }, { "DELETE", drop, true } } },
 	{ BASE "/workflows/#/pause", "POST", { { "POST", pause_workflow, true } } },
 	{ BASE "/workflows/#/resume", "POST", { { "POST", resume_workflow, true } } },
-	{ BASE "/workflows/#/execute", "POST", { { "POST", execute } } },
-	{ BASE "/workflows/#/executions/*", "GET", { { "GET", find_execution } } },
-	{ BASE "/workflows/#/executions/*/logs", "GET", { { "GET", find_execution } } },
-	{ BASE "/workflows/#/executions/*/logs/download", "GET", { { "GET", find_execution } } },
+	{ BASE "/workflows/#/execute", "POST", { { "POST", service_execute, true } } },
+	{ BASE "/workflows/#/executions/*", "GET", { { "GET", service_execution } } },
+	{ BASE "/workflows/#/executions/*/stop", "POST", { { "POST", service_stop, true } } },
+	{ BASE "/workflows/#/executions/*/logs", "GET", { { "GET", service_logs } } },
+	{ BASE "/workflows/#/executions/*/logs/download", "GET", { { "GET", service_download } } },
+	{ "/downloads/*", "GET", { { "GET", service_downloaded } } },
+	{ "/hooks/*", "POST", { { "POST", service_hook, true } } },
 	{ BASE "/resources", "GET", { { "GET", list_resources } } },
 	{ BASE "/resources/defaults", "GET", { { "GET", default_resource } } },
 	{ "/tenant-management/api/v1/external/tenants/tenant-metadata", "GET", { { "GET", nothing } } },
@@ -441,7 +300,7 @@ static bool read_id(const char *text, size_t len, int64_t *id)
 }
 
 /* A slash at the end makes no difference. */
-static bool matches(const char *pattern, const char *path, int64_t *id)
+static bool matches(const char *pattern, const char *path, struct call *c)
 {
 	while (*pattern && *path) {
 		size_t len = strcspn(path, "/");
@@ -450,8 +309,10 @@ static bool matches(const char *pattern, const char *path, int64_t *id)
 				return false;
 			continue;
 		}
-		if (len == 0 || (*pattern == '#' && !read_id(path, len, id)))
+		if (len == 0 || (*pattern == '#' && !read_id(path, len, &c->id)))
 			return false;
+		if (*pattern == '*')
+			c->word = arena_strndup(c->arena, path, len);
 		pattern++;
 		path += len;
 	}
@@ -467,19 +328,21 @@ static void run(struct call *c, const struct verb *verb)
 		return;
 	}
 	if (!store_begin(c->api->store, &err)) {
-		broken(c, &err);
+		call_broken(c, &err);
 		return;
 	}
 	verb->run(c);
 	if (!store_end(c->api->store, c->response->status < 300, &err))
-		broken(c, &err);
+		call_broken(c, &err);
+	else if (c->response->status < 300)
+		wake_send(c->api->wake);
 }
 
 static void dispatch(struct call *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct route *route = &routes[i];
-		if (!matches(route->path, c->request->path, &c->id))
+		if (!matches(route->path, c->request->path, c))
 			continue;
 		for (size_t v = 0; v < ARRAY_LEN(route->verbs) && route->verbs[v].method; v++)
 			if (strcmp(route->verbs[v].method, c->request->method) == 0) {
@@ -517,6 +380,9 @@ static bool admit(void *ctx, const struct http_request *request, struct http_res
 {
 	const struct service_api *api = ctx;
 
+	/* The address is the secret there. */
+	if (strncmp(request->path, "/hooks/", 7) == 0 || strncmp(request->path, "/downloads/", 11) == 0)
+		return true;
 	if (request->authorization && same(request->authorization, api->token))
 		return true;
 	http_detail(response, 401,

@@ -10,13 +10,12 @@ struct service_api {
 	struct store *store;
 	const char *token;	/* every request has to bring it, bare, in Authorization */
 	int64_t (*now)(void);	/* milliseconds since 1970: stamp_now() outside of tests */
-	void (*uuid)(char out[UUID_LEN + 1]);
+	void (*uuid)(char out[UUID_LEN + 1]);	/* uuid_make() outside of tests */
+	int wake;		/* wake_open()'s: what was written is told there; -1: nobody is told */
+	bool tls;		/* it is reached by https */
 };
 
 /* The handler that answers for api, which is kept. */
 struct http_handler service_api_handler(struct service_api *api);
-
-/* What api.uuid is outside of tests. */
-void service_uuid(char out[UUID_LEN + 1]);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/cron.h"
+#include "agent/machine_types.h"
 #include "agent/stamp.h"
 #include "agent/zone.h"
 #include "reconcile/json.h"
@@ -124,6 +125,36 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
 	out->body = arena_strdup(a, buf_str(&text));
 }
 
+/* ---- when it is due ---- */
+
+int64_t shape_next(const char *cron, int64_t now)
+{
+	int64_t next;
+
+	return cron_next(cron, now / 1000, zone_offset, &next) ? next * 1000 : -1;
+}
+
+static int64_t due_before(const struct stored_workflow *before, const char *cron)
+{
+	for (size_t i = 0; before && i < before->trigger_count; i++)
+		if (before->triggers[i].cron && strcmp(before->triggers[i].cron, cron) == 0)
+			return before->triggers[i].due;
+	return -1;
+}
+
+void shape_due(struct stored_workflow *w, const struct stored_workflow *before, int64_t now)
+{
+	for (size_t i = 0; i < w->trigger_count; i++) {
+		struct stored_trigger *t = &w->triggers[i];
+		t->due = -1;
+		if (!t->cron || w->status != WORKFLOW_AVAILABLE)
+			continue;
+		t->due = due_before(before, t->cron);
+		if (t->due < 0)
+			t->due = shape_next(t->cron, now);
+	}
+}
+
 /* ---- what is given back ---- */
 
 static struct node *triggers_out(struct arena *a, const struct stored_workflow *w, int64_t now)
@@ -133,14 +164,14 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 	for (size_t i = 0; i < w->trigger_count; i++) {
 		const struct stored_trigger *t = &w->triggers[i];
 		struct node *trigger = node_add(a, list, node_map(a));
-		int64_t next;
+		int64_t next = t->cron ? shape_next(t->cron, now) : -1;
 		if (!t->cron) {
 			node_put(a, trigger, "webhook", node_text(a, t->webhook));
 			continue;
 		}
 		node_put(a, trigger, "cron", node_text(a, t->cron));
-		if (cron_next(t->cron, now / 1000, zone_offset, &next))
-			node_put(a, trigger, "scheduled", node_text(a, stamp_text(a, next * 1000)));
+		if (next >= 0)
+			node_put(a, trigger, "scheduled", node_text(a, stamp_text(a, next)));
 	}
 	return list;
 }
@@ -154,7 +185,8 @@ static struct node *tags_out(struct arena *a, const struct stored_workflow *w)
 	return list;
 }
 
-struct node *shape_entry(struct arena *a, const struct stored_workflow *w, int64_t now)
+struct node *shape_entry(struct arena *a, const struct stored_workflow *w, struct node *last,
+                         int64_t now)
 {
 	struct node *out = node_map(a);
 
@@ -163,7 +195,7 @@ struct node *shape_entry(struct arena *a, const struct stored_workflow *w, int64
 	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
 	node_put(a, out, "createdAt", node_text(a, stamp_text(a, w->created)));
 	node_put(a, out, "updatedAt", node_text(a, stamp_text(a, w->updated)));
-	node_put(a, out, "lastExecution", node_null(a));
+	node_put(a, out, "lastExecution", last);
 	node_put(a, out, "triggers", triggers_out(a, w, now));
 	node_put(a, out, "tags", tags_out(a, w));
 	return out;
@@ -223,8 +255,8 @@ static void fill_standard(struct arena *a, struct node *step)
 	fill(a, step, "clearImageCache", node_bool(a, false));
 	fill(a, step, "stepTimeout", node_int(a, 0));
 	fill(a, step, "resources", node_map(a));
-	fill(a, node_get(step, "resources"), "instanceTypeId", node_int(a, 21));
-	fill(a, node_get(step, "resources"), "storage", node_text(a, "10GB"));
+	fill(a, node_get(step, "resources"), "instanceTypeId", node_int(a, MACHINE_TYPE_DEFAULT));
+	fill(a, node_get(step, "resources"), "storage", node_text(a, MACHINE_STORAGE_DEFAULT));
 }
 
 static void fill_step(struct arena *a, struct node *step)
@@ -247,9 +279,9 @@ static void fill_step(struct arena *a, struct node *step)
 }
 
 struct node *shape_workflow(struct arena *a, const struct stored_workflow *w, struct node *body,
-                            int64_t now)
+                            struct node *last, int64_t now)
 {
-	struct node *out = shape_entry(a, w, now), *steps;
+	struct node *out = shape_entry(a, w, last, now), *steps;
 
 	drop_nulls(body);
 	/* Null says that it is not set; left out, a client could not tell that from not being

@@ -5,11 +5,10 @@
 #define AGENT_SERVICE_SHAPE_H
 
 #include "agent/store.h"
+#include "agent/uuid.h"
 #include "reconcile/node.h"
 
 extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];
-
-enum { UUID_LEN = 36 };
 
 /* What create and update keep of a valid body, in out: name, triggers, tags and body; nothing
  * else of out is touched.  All text is in a or in body, which may be changed. before and
@@ -20,11 +19,18 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
                 const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
                 struct stored_workflow *out);
 
-/* One workflow in a list; now: milliseconds since 1970. */
-struct node *shape_entry(struct arena *a, const struct stored_workflow *workflow, int64_t now);
+/* When the cron fires first after now, both in milliseconds since 1970; -1: never. */
+int64_t shape_next(const char *cron, int64_t now);
+/* Sets when each trigger of the workflow is due next: never, unless it is available; a cron that it has
+ * since before (NULL: it is new) stays due when it was. */
+void shape_due(struct stored_workflow *workflow, const struct stored_workflow *before, int64_t now);
+
+/* One workflow in a list.  last: its lastExecution; now: milliseconds since 1970. */
+struct node *shape_entry(struct arena *a, const struct stored_workflow *workflow, struct node *last,
+                         int64_t now);
 /* What describe gives back; body is workflow's, and is used up. */
 struct node *shape_workflow(struct arena *a, const struct stored_workflow *workflow,
-                            struct node *body, int64_t now);
+                            struct node *body, struct node *last, int64_t now);
 
 /* What create and update answer: the id, and the addresses of webhooks if there are any. */
 struct node *shape_written(struct arena *a, const struct stored_workflow *workflow);

@@ -21,6 +21,7 @@ static const struct {
 	[OP_LOGS_DOWNLOAD] = { METHOD_GET, "download_execution_logs" },
 	[OP_RESOURCES] = { METHOD_GET, "list_resources" },
 	[OP_DEFAULT_RESOURCE] = { METHOD_GET, "get_default_resource" },
+	[OP_STOP] = { METHOD_POST, "stop_execution" },
 };
 
 enum method operation_method(enum operation op)

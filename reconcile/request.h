@@ -9,10 +9,11 @@
 
 enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_DELETE };
 
-/* The operations of contract section 2. */
+/* The operations of contract section 2; OP_STOP is no part of it, and the local service's alone. */
 enum operation {
 	OP_LIST, OP_CREATE, OP_DESCRIBE, OP_UPDATE, OP_DELETE, OP_PAUSE, OP_RESUME, OP_EXECUTE,
 	OP_LIST_EXECUTIONS, OP_EXECUTION, OP_LOGS, OP_LOGS_DOWNLOAD, OP_RESOURCES, OP_DEFAULT_RESOURCE,
+	OP_STOP,
 	OPERATION_COUNT
 };
 

@@ -18,6 +18,7 @@ static void operations_have_the_method_and_name_of_the_contract(void **state)
 		{ OP_LOGS_DOWNLOAD, METHOD_GET, "download_execution_logs" },
 		{ OP_RESOURCES, METHOD_GET, "list_resources" },
 		{ OP_DEFAULT_RESOURCE, METHOD_GET, "get_default_resource" },
+		{ OP_STOP, METHOD_POST, "stop_execution" },
 	};
 	assert_int_equal(ARRAY_LEN(cases), OPERATION_COUNT);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -1,0 +1,10 @@
+/* boot.h: what tells this run of the machine from those before. */
+#ifndef AGENT_BOOT_H
+#define AGENT_BOOT_H
+
+#include "reconcile/arena.h"
+
+/* The kernel's name for it; "" where it has none. */
+const char *boot_id(struct arena *a);
+
+#endif
