@@ -10,6 +10,7 @@
 #include "agent/agent_sync.h"
 #include "agent/approval.h"
 #include "agent/config.h"
+#include "agent/engine_settings.h"
 #include "agent/face.h"
 #include "agent/fault_text.h"
 #include "agent/fd.h"
@@ -57,11 +58,15 @@ static bool uses_local(struct agent *g)
 
 static bool start_local(struct agent *g, struct err *err)
 {
+	struct engine_options engine;
+
 	if (g->serve || !uses_local(g))
 		return true;
 	if (!g->ctx->settings->state_dir)
 		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir");
-	if (!serve_start_local(g->ctx->settings->state_dir, &g->serve, err))
+	if (!engine_settings(g->ctx, serve_local_database(g->ctx->arena, g->ctx->settings->state_dir), &engine, err))
+		return false;
+	if (!serve_start_local(g->ctx->settings->state_dir, &engine, &g->serve, err))
 		return err_wrap(err, "the local service");
 	g->world.endpoint = serve_url(g->serve);
 	g->world.token = serve_token(g->serve);

@@ -223,13 +223,17 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 }
 
 /* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
-static int failed(FILE *log, const struct err *err)
+static int failed(struct arena *a, FILE *log, const struct err *err, struct attempt_answer *answer)
 {
+	bool final = err->kind != ERR_FAILED;
+
 	print_line(log, err->msg);
-	return err->kind == ERR_FAILED ? CHECKOUT_AGAIN : CHECKOUT_REFUSED;
+	*answer = (struct attempt_answer){ .message = arena_strdup(a, err->msg), .final = final };
+	return final ? CHECKOUT_REFUSED : CHECKOUT_AGAIN;
 }
 
-int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log)
+int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                   struct attempt_answer *answer)
 {
 	struct faults warnings = { .arena = a };
 	struct git_revision revision;
@@ -239,15 +243,15 @@ int checkout_serve(struct arena *a, const char *document, size_t len, int64_t li
 
 	if (!git_fetch_read(a, document, len, &f, &err)) {
 		err.kind = ERR_USAGE;
-		return failed(log, &err);
+		return failed(a, log, &err, answer);
 	}
 	if (!git_url_read(a, f.remote.url, &url, &err) || !check_empty(&err))
-		return failed(log, &err);
+		return failed(a, log, &err, answer);
 	git_url_warn_if_plain(&url, &warnings);
 	bool done = bring(a, &f, &url, limit_ms, &revision, &warnings, &err);
 	print_warnings(log, &warnings);
 	if (!done)
-		return failed(log, &err);
+		return failed(a, log, &err, answer);
 	print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown, COMMIT_SHOWN,
 	                             revision.commit));
 	return 0;

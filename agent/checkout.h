@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "agent/answer.h"
 #include "agent/attempt.h"
 #include "reconcile/node.h"
 
@@ -36,9 +37,9 @@ bool checkout_command(struct arena *a, const struct node *repository, const stru
                       struct attempt_command *out, const char *const **masks, struct err *err);
 
 /* The command's side: does in the current folder what the document says, and prints the lines of the
- * step's log, the last of which says what came out or why nothing did.  A fetch has limit_ms; there
- * is a second one if the mirror turns out to be damaged.  SIGTERM ends it at once, and the child that
- * fetches with it.  Returns the exit code. */
-int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log);
+ * step's log, the last of which says what came out or why nothing did; then *answer is set, in a.  The
+ * fetch has limit_ms.  Returns the exit code. */
+int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                   struct attempt_answer *answer);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "agent/cli.h"
+#include "agent/engine_settings.h"
 #include "agent/folder.h"
 #include "agent/notify.h"
 #include "agent/serve.h"
@@ -33,10 +34,12 @@ static bool start(struct context *ctx, const struct places *places, struct serve
                   struct err *err)
 {
 	const struct settings *s = ctx->settings;
+	struct engine_options engine;
 	struct serve_options serve = {
 		.database = places->database,
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
+		.engine = &engine,
 	};
 	bool exposed;
 
@@ -47,7 +50,7 @@ static bool start(struct context *ctx, const struct places *places, struct serve
 		return false;
 	if (exposed)
 		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
-	return serve_start(&serve, out, err);
+	return engine_settings(ctx, places->database, &engine, err) && serve_start(&serve, out, err);
 }
 
 static int run(struct context *ctx)
@@ -76,7 +79,8 @@ static int run(struct context *ctx)
 const struct command cmd_serve = {
 	.name = "serve",
 	.summary = "run the local workflow service",
-	.help = "Keeps workflows in a SQLite file and answers as the hosted service does, on\n"
+	.help = "Keeps workflows in a SQLite file, runs them on this machine, by hand, by webhooks and by\n"
+	        "their crons, and answers as the hosted service does, on\n"
 	        "127.0.0.1:8484 unless told otherwise, until it is stopped.  Every request has\n"
 	        "to bring the token; without --token-file one is made at the first start.\n"
 	        "To listen beyond loopback takes --token-file, --tls-cert and --tls-key.",

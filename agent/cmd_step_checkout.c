@@ -16,7 +16,12 @@ static int run(struct context *ctx)
 	bound_memory(memory_max);
 	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
 		buf_add(&question, bytes, len);
-	return checkout_serve(ctx->arena, buf_str(&question), question.len, CHECKOUT_FETCH_MS, ctx->out);
+	struct attempt_answer answer;
+	int code = checkout_serve(ctx->arena, buf_str(&question), question.len, CHECKOUT_FETCH_MS, ctx->out,
+	                          &answer);
+	if (code != 0)
+		attempt_answer_write(&answer);
+	return code;
 }
 
 const struct command cmd_step_checkout = {

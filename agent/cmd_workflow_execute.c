@@ -2,6 +2,7 @@
 
 #include "agent/log_print.h"
 #include "agent/run.h"
+#include "agent/serve.h"
 #include "agent/stop.h"
 
 /* ---- the body ---- */
@@ -158,14 +159,24 @@ static void print_id(struct context *ctx, const char *id, const struct node *det
 	workflow_print_run(ctx, out);
 }
 
-/* Nobody stopped the run, only our waiting for it. */
+/* True if the run ends with this command, as the service that runs it does. */
+static bool runs_here(const struct session *session)
+{
+	return session->connection.serve && serve_runs_here(session->connection.serve);
+}
+
+/* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
 static int given_up(struct session *session, const char *id, const struct err *err)
 {
 	struct context *ctx = session->ctx;
 
 	if (!session_stopped(session))
 		return cli_fail(ctx, err);
-	log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
+	if (runs_here(session))
+		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on",
+		         id);
+	else
+		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
 	if (ctx->settings->output != OUTPUT_TABLE)
 		print_id(ctx, id, NULL);
 	return session_fail(session, err);
@@ -191,6 +202,38 @@ static int wait_for(struct session *session, const char *id)
 	return verdict_exit_code(&(struct verdict){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
 }
 
+/* What runs in this process ends before it does. */
+static int end_here(struct session *session, int code)
+{
+	struct context *ctx = session->ctx;
+
+	if (!runs_here(session))
+		return code;
+	if (!ctx->settings->wait && !ctx->settings->follow)
+		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
+		         "agent has this service");
+	serve_drain(session->connection.serve, ctx->stop_fd);
+	return code;
+}
+
+static int started(struct session *session, const char *id)
+{
+	struct context *ctx = session->ctx;
+	const struct settings *s = ctx->settings;
+
+	if (s->output == OUTPUT_TABLE) {
+		fprintf(ctx->out, "started execution %s of %s\n", id,
+		        op_workflow(ctx->arena, session->id, session->name));
+		fflush(ctx->out);
+	}
+	if (s->wait || s->follow)
+		return wait_for(session, id);
+	if (s->output != OUTPUT_TABLE)
+		print_id(ctx, id, NULL);
+	fflush(ctx->out);
+	return 0;
+}
+
 static int execute_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { .ctx = ctx };
@@ -208,15 +251,7 @@ static int execute_run(struct context *ctx)
 	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
 	    !begin(&session, body, &id, &err))
 		return session_fail(&session, &err);
-	if (s->output == OUTPUT_TABLE) {
-		fprintf(ctx->out, "started execution %s of %s\n", id, op_workflow(ctx->arena, session.id, session.name));
-		fflush(ctx->out);
-	}
-	if (s->wait || s->follow)
-		return wait_for(&session, id);
-	if (s->output != OUTPUT_TABLE)
-		print_id(ctx, id, NULL);
-	return 0;
+	return end_here(&session, started(&session, id));
 }
 
 const struct command cmd_workflow_execute = {
@@ -225,10 +260,56 @@ const struct command cmd_workflow_execute = {
 	.summary = "run a workflow",
 	.help = "Starts a run of a workflow, of all its steps or of those that --step names, and prints\n"
 	        "its ID.  With --wait or --follow it ends when the run does: 0 on Success, 4 on Failed or\n"
-	        "Stopped.  An interrupt ends the waiting, and the run goes on.",
+	        "Stopped.  An interrupt ends the waiting, and the run goes on.  With --endpoint local, and\n"
+	        "where no other flowsync runs that service, it runs in this command, which waits for its end\n"
+	        "in any case; an interrupt stops it then.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_EXECUTE | FOR_TABLE,
 	.stops = true,
+	.runs = true,
 	.run = execute_run,
+};
+
+/* ---- stopping one ---- */
+
+static int stop_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	CLEANUP(run_done) struct run run = { 0 };
+	struct arena *a = ctx->arena;
+	struct op_call call;
+	struct err err;
+
+	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
+	    !session_open_on(ctx, ctx->arguments[0], &session, &err))
+		return cli_fail(ctx, &err);
+	if (session.connection.endpoint.peak) {
+		err_usage(&err, "the hosted service has no way to stop a run over its interface");
+		return cli_fail(ctx, &err);
+	}
+	const char *what = arena_printf(a, "stop execution %s of %s", run.id,
+	                                op_workflow(a, session.id, session.name));
+	op_call_init(&call, a, OP_STOP,
+	             arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
+	             node_map(a), what);
+	if (!session_run(&session, &call.op, &err))
+		return cli_fail(ctx, &err);
+	if (ctx->settings->output == OUTPUT_TABLE)
+		fprintf(ctx->out, "execution %s is to stop\n", run.id);
+	else
+		print_id(ctx, run.id, NULL);
+	return 0;
+}
+
+const struct command cmd_workflow_stop = {
+	.name = "stop",
+	.arguments = "ID|NAME EXECUTION",
+	.summary = "stop a run; local service only",
+	.help = "Asks the local service to stop a run: what runs of it gets SIGTERM, and SIGKILL ten seconds\n"
+	        "later; nothing more begins.  The hosted service has no such operation.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_TABLE,
+	.run = stop_run,
 };

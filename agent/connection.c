@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/engine_settings.h"
 #include "agent/file.h"
 #include "agent/job.h"
 #include "agent/serve.h"
@@ -48,7 +49,13 @@ static bool start_local(struct context *ctx, struct connection *c, const char **
 	if (!ctx->settings->state_dir)
 		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
 		                 "as HOME is not set");
-	if (!serve_start_local(ctx->settings->state_dir, &c->serve, err))
+	const char *database = serve_local_database(ctx->arena, ctx->settings->state_dir);
+	struct engine_options engine;
+	if (!engine_settings(ctx, database, &engine, err))
+		return false;
+	engine.crons = false;	/* this command ends soon */
+	engine.brief = true;
+	if (!serve_start_local(ctx->settings->state_dir, ctx->command->runs ? &engine : NULL, &c->serve, err))
 		return err_wrap(err, "the local service");
 	*token = serve_token(c->serve);
 	return find_local(ctx, serve_url(c->serve), c, err);

@@ -105,6 +105,14 @@ struct settings {
 
 	const char *listen, *unix_path, *db, *tls_cert, *tls_key;
 
+	/* Of the local service's runs. */
+	int jobs, crons;		/* crons 1: they begin runs */
+	const char *timezone, *secrets_dir, *cgroup;
+	const char *sql_command, *export_command;
+	struct var_list images;
+	const char *step_ca_file, *step_ssh_key, *step_known_hosts;
+	const char *smtp_url, *smtp_from, *smtp_username, *smtp_password_file, *smtp_ca_file;
+
 	bool show_masked;
 	struct texts status, last_execution_status, last_modified_by;
 	const char *name;		/* of import: a glob */

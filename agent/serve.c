@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/fd.h"
 #include "agent/file.h"
 #include "agent/folder.h"
 #include "agent/http_server.h"
@@ -10,6 +11,7 @@
 #include "agent/stamp.h"
 #include "agent/store.h"
 #include "agent/token.h"
+#include "agent/wake.h"
 
 enum { PATIENCE_MS = 5000, IDLE_S = 30, PEM_MAX = 1 << 20 };
 
@@ -19,6 +21,8 @@ struct serve {
 	struct service_api api;
 	struct listener listener;
 	struct http_server *server;
+	struct engine_options options;
+	struct engine *engine;		/* NULL: runs are another process's */
 	const char *url;
 };
 
@@ -29,7 +33,7 @@ static bool read_pem(struct arena *a, const char *path, const char **out, struct
 	return file_read(a, path, PEM_MAX, out, &len, err) || err_wrap(err, "\"%s\"", path);
 }
 
-/* Whoever talks to the service may have commands run one day. */
+/* Whoever talks to the service has commands run. */
 static bool check_reach(const struct serve_options *o, const char *host, struct err *err)
 {
 	bool loopback = true;
@@ -63,6 +67,15 @@ static bool open_socket(struct serve *s, const struct serve_options *o, struct e
 	return true;
 }
 
+static bool start_engine(struct serve *s, const struct serve_options *o, struct err *err)
+{
+	if (!o->engine)
+		return true;
+	s->options = *o->engine;
+	s->options.database = arena_strdup(&s->arena, o->database);
+	return engine_start(&s->options, &s->engine, err);
+}
+
 static bool start(struct serve *s, const struct serve_options *o, struct err *err)
 {
 	struct http_options http = { .idle_s = IDLE_S };
@@ -78,8 +91,10 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 		return false;
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = stamp_now, .uuid = service_uuid,
+		.now = stamp_now, .uuid = uuid_make, .wake = -1, .tls = o->tls_cert,
 	};
+	if (!wake_open(o->database, &s->api.wake, err) || !start_engine(s, o, err))
+		return false;
 	http.handler = service_api_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);
 }
@@ -91,19 +106,27 @@ bool serve_start(const struct serve_options *options, struct serve **out, struct
 	if (!s)
 		abort();
 	s->listener = LISTENER;
+	s->api.wake = -1;
 	if (!start(s, options, err))
 		return false;
 	*out = take(s);
 	return true;
 }
 
-bool serve_start_local(const char *state_dir, struct serve **out, struct err *err)
+const char *serve_local_database(struct arena *a, const char *state_dir)
+{
+	return arena_printf(a, "%s/local.db", state_dir);
+}
+
+bool serve_start_local(const char *state_dir, const struct engine_options *engine, struct serve **out,
+                       struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct serve_options options = {
-		.database = arena_printf(&a, "%s/local.db", state_dir),
+		.database = serve_local_database(&a, state_dir),
 		.listen = "127.0.0.1:0",
 		.token = token_random(&a),
+		.engine = engine,
 	};
 
 	return folder_make(state_dir, err) && serve_start(&options, out, err);
@@ -114,6 +137,8 @@ void serve_stop(struct serve *s)
 	if (!s)
 		return;
 	http_server_stop(s->server);
+	engine_stop(s->engine);
+	fd_close(&s->api.wake);
 	listen_done(&s->listener);
 	store_close(s->store);
 	arena_free(&s->arena);
@@ -123,6 +148,17 @@ void serve_stop(struct serve *s)
 void serve_stopp(struct serve **serve)
 {
 	serve_stop(*serve);
+}
+
+bool serve_runs_here(struct serve *s)
+{
+	return s->engine && engine_is_ours(s->engine);
+}
+
+void serve_drain(struct serve *s, int stop_fd)
+{
+	if (s->engine)
+		engine_drain(s->engine, stop_fd);
 }
 
 const char *serve_url(const struct serve *s)

@@ -1,10 +1,9 @@
-/* serve.h: the whole local service: its file of workflows, its socket, its thread.  `flowsync
+/* serve.h: the whole local service: its file of workflows, its socket, its threads.  `flowsync
  * serve` runs it in the open; the endpoint "local" runs it inside of another command. */
 #ifndef AGENT_SERVE_H
 #define AGENT_SERVE_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "agent/engine.h"
 
 struct serve;
 
@@ -15,6 +14,7 @@ struct serve_options {
 	const char *token;		/* that every request has to bring */
 	bool token_given;		/* by the user: one that we made ourselves is no good beyond this machine */
 	const char *tls_cert, *tls_key;	/* PEM files; both NULL: plain HTTP */
+	const struct engine_options *engine;	/* that runs workflows, its database aside; NULL: none here */
 };
 
 /* Returns as soon as connections are taken.  Beyond loopback it wants a token that was given,
@@ -22,8 +22,15 @@ struct serve_options {
 bool serve_start(const struct serve_options *options, struct serve **out, struct err *err);
 
 /* The same for the endpoint "local": on a free port of 127.0.0.1, with a token that nobody else
- * learns, over local.db in state_dir, which is made if it is not there. */
-bool serve_start_local(const char *state_dir, struct serve **out, struct err *err);
+ * learns, over the database in state_dir, which is made if it is not there. */
+const char *serve_local_database(struct arena *a, const char *state_dir);
+bool serve_start_local(const char *state_dir, const struct engine_options *engine, struct serve **out,
+                       struct err *err);
+
+/* True if its workflows are run in this process. */
+bool serve_runs_here(struct serve *serve);
+/* engine_drain() of its engine, if it has one. */
+void serve_drain(struct serve *serve, int stop_fd);
 
 /* Lets requests that are under way end, then closes everything.  Takes NULL. */
 void serve_stop(struct serve *serve);

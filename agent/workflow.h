@@ -57,6 +57,6 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,
 	cmd_workflow_update, cmd_workflow_patch, cmd_workflow_create_or_update, cmd_workflow_delete,
 	cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_execute, cmd_workflow_executions,
-	cmd_workflow_execution, cmd_workflow_logs, cmd_workflow_resources, cmd_workflow_default_resource;
+	cmd_workflow_execution, cmd_workflow_logs, cmd_workflow_stop, cmd_workflow_resources, cmd_workflow_default_resource;
 
 #endif

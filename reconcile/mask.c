@@ -8,7 +8,7 @@
 
 #define STANDS_FOR	"(masked #"
 
-static bool key_tells(const char *key)
+bool mask_key(const char *key)
 {
 	static const char *const words[] = { "pass", "secret", "token", "key", "cred" };
 
@@ -111,7 +111,7 @@ struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const 
 {
 	bool by_key = !f || (outer && (outer->flags & FIELD_MASK_BY_KEY));
 
-	if (by_key && at->key && n->kind != NODE_NULL && key_tells(at->key))
+	if (by_key && at->key && n->kind != NODE_NULL && mask_key(at->key))
 		return covered(a, cover, at, n);
 	return mask_cover(a, cover, at, f, n);
 }

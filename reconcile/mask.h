@@ -35,6 +35,9 @@ struct node *mask(struct arena *a, const struct field *f, const struct node *n, 
 struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
                         const struct field *f, const struct node *n, unsigned number);
 
+/* Whether the value of a variable of that name is masked: "pass, secret, token, key or cred". */
+bool mask_key(const char *key);
+
 /* A copy of text in which the user and query parts of every URL are masked. */
 const char *mask_urls(struct arena *a, const char *text, unsigned number);
 

@@ -238,7 +238,8 @@ static const char *check_out_as(struct arena *a, const char *document, const cha
 	assert_non_null(log);
 	mkdir(folder, 0700);
 	assert_int_equal(chdir(folder), 0);
-	int code = checkout_serve(a, document, strlen(document), limit_ms, log);
+	struct attempt_answer answer;
+	int code = checkout_serve(a, document, strlen(document), limit_ms, log, &answer);
 	assert_int_equal(chdir(top), 0);
 	fclose(log);
 	const char *out = arena_printf(a, "%d %s", code, text);

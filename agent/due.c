@@ -1,0 +1,123 @@
+#include "agent/due.h"
+
+#include <string.h>
+
+#include "agent/run_begin.h"
+#include "agent/service_shape.h"
+#include "agent/stamp.h"
+#include "agent/uuid.h"
+#include "reconcile/json.h"
+
+enum { AT_A_TIME = 100, AGAIN_MS = 5000 };
+
+struct firing {
+	struct arena *arena;
+	const struct stored_cron *cron;
+	int64_t now;
+	enum run_begin_result result;
+	const char *workflow;
+	struct err why;
+};
+
+static bool begin_run(struct engine_world *w, struct firing *f, const struct stored_workflow *workflow,
+                      struct err *err)
+{
+	char uuid[UUID_LEN + 1];
+	struct node *body;
+
+	f->workflow = workflow->name;
+	/* It was damaged, and will be at the next time too. */
+	if (!json_read(f->arena, workflow->body, strlen(workflow->body), &body, &f->why))
+		return true;
+	uuid_make(uuid);
+	f->result = run_begin(w->store, f->arena, &(struct run_begin){
+		.workflow = workflow, .body = body, .cause = "cron", .uuid = uuid, .now = f->now,
+	}, &f->why);
+	if (f->result == RUN_BROKEN)
+		*err = f->why;
+	return f->result != RUN_BROKEN;
+}
+
+/* The run and when the cron is due next are one step: it is never begun twice. */
+static bool write_firing(struct engine_world *w, void *what, struct err *err)
+{
+	struct firing *f = what;
+	struct stored_workflow workflow;
+
+	if (!store_get(w->store, f->arena, f->cron->workflow, &workflow, err))
+		return false;
+	if (!workflow.id)
+		return true;
+	return begin_run(w, f, &workflow, err) &&
+	       store_put_due(w->store, f->cron->workflow, f->cron->position, shape_next(f->cron->cron, f->now), err);
+}
+
+static bool fire(struct engine_world *w, const struct stored_cron *cron)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct firing f = { .arena = &a, .cron = cron, .now = stamp_now(), .result = RUN_WRONG };
+
+	if (!world_commit(w, write_firing, &f))
+		return false;
+	if (f.workflow && f.result != RUN_BEGUN)
+		log_warn(w->options->log, "workflow \"%s\": no run at its time: %s", f.workflow, f.why.msg);
+	return f.result == RUN_BEGUN;
+}
+
+bool due_begin(struct engine_world *w, int64_t *next)
+{
+	bool begun = false;
+	size_t count = AT_A_TIME;
+	struct err err;
+
+	while (count == AT_A_TIME && !w->stopping) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct stored_cron *crons;
+		if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
+			log_error(w->options->log, "crons: %s", err.msg);
+			break;
+		}
+		for (size_t i = 0; i < count && !w->stopping; i++)
+			begun |= fire(w, &crons[i]);
+	}
+	if (!store_next_due(w->store, next, &err))
+		*next = stamp_now() + AGAIN_MS;
+	return begun;
+}
+
+/* ---- at the start ---- */
+
+static bool write_all(struct engine_world *w, void *what, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	int64_t now = stamp_now();
+	struct stored_cron *crons;
+	size_t count;
+
+	if (!store_crons(w->store, &a, &crons, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		int64_t due = crons[i].due >= 0 && crons[i].due <= now ? crons[i].due
+		                                                       : shape_next(crons[i].cron, now);
+		if (due != crons[i].due &&
+		    !store_put_due(w->store, crons[i].workflow, crons[i].position, due, err))
+			return false;
+	}
+	return true;
+}
+
+void due_set(struct engine_world *w)
+{
+	world_commit(w, write_all, NULL);
+}
+
+static bool write_forgotten(struct engine_world *w, void *what, struct err *err)
+{
+	return runs_drop_old(w->store, *(int64_t *)what, AT_A_TIME * 10, err);
+}
+
+/* A thousand at a time: the rest waits for the next time, as whoever asks is told of none of them. */
+void due_forget_old(struct engine_world *w, int64_t before)
+{
+	world_commit(w, write_forgotten, &before);
+}

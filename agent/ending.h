@@ -1,0 +1,15 @@
+/* ending.h: what became of an attempt, as it can be read from what it left in its folder. */
+#ifndef AGENT_ENDING_H
+#define AGENT_ENDING_H
+
+#include "agent/attempt.h"
+#include "reconcile/flow.h"
+
+enum { OUTPUT_MAX = 64 << 10 };		/* bytes of an output parameter: it becomes a variable of other steps */
+
+/* The event that the run is told; all lives in a.  FLOW_LOST if nobody knows how it ended.  What
+ * concerns the reader of the step's log is added to notes, a line each. */
+struct flow_event ending_read(struct arena *a, const struct flow_step *step, const char *folder,
+                              struct buf *notes);
+
+#endif

@@ -1,0 +1,629 @@
+#include "agent/engine.h"
+
+#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "agent/due.h"
+#include "agent/fd.h"
+#include "agent/folder.h"
+#include "agent/live.h"
+#include "agent/stamp.h"
+#include "agent/tell.h"
+#include "agent/wake.h"
+
+enum {
+	STORE_PATIENCE_MS = 5000,
+	LOCK_MS = 200,			/* between tries of a lock that another engine holds */
+	AGAIN_MS = 5000,		/* and where it cannot begin */
+	LOG_MS = 250,			/* between looks at what running steps have printed */
+	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long */
+	PAGE = 100,			/* runs that are taken at a time */
+};
+
+static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
+
+struct engine {
+	struct engine_options options;
+	struct engine_world world;
+	struct arena arena;
+	int stop_fd, wake_fd, lock_fd;	/* lock_fd -1: it is another engine's */
+	pthread_t thread;
+
+	/* The thread's own. */
+	struct live **runs;
+	size_t run_count, run_room;
+	int64_t last_run;		/* the newest that was taken */
+	int64_t next_due, next_tell, next_clean;
+	bool look;			/* something was written into the store */
+
+	pthread_mutex_t lock;		/* of what follows */
+	pthread_cond_t changed;
+	bool ours, idle, decided, stop_all;
+	unsigned rounds;		/* of the loop */
+};
+
+/* ---- what a run leans on ---- */
+
+/* True if the engine is to end. */
+static bool pause_ms(struct engine_world *w, int ms)
+{
+	struct pollfd fd = { .fd = w->stop_fd, .events = POLLIN };
+
+	return poll(&fd, 1, ms) > 0;
+}
+
+static bool try_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
+                       void *what, struct err *err)
+{
+	struct err ignored;
+
+	if (!store_begin(w->store, err))
+		return false;
+	bool ok = write(w, what, err);
+	return store_end(w->store, ok, ok ? err : &ignored) && ok;
+}
+
+bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
+                  void *what)
+{
+	enum { TRY_MS = 1000, TOLD_EVERY = 60 };
+	struct err err;
+
+	for (unsigned tries = 0; !w->stopping; tries++) {
+		if (try_commit(w, write, what, &err))
+			return true;
+		if (tries % TOLD_EVERY == 0)
+			log_error(w->options->log, "runs wait, as they cannot be written down: %s", err.msg);
+		w->stopping = pause_ms(w, TRY_MS);
+	}
+	return false;
+}
+
+bool world_begin(struct engine_world *w, struct active *at, const struct attempt *attempt, struct err *err)
+{
+	if (!runner_begin(w->runner, at->id, attempt, err))
+		return false;
+	arena_grow(&w->arena, w->active, w->active_count, w->active_room);
+	w->active[w->active_count++] = at;
+	w->active_steps += at->live != NULL;
+	return true;
+}
+
+struct active *world_find(const struct engine_world *w, uint64_t id)
+{
+	for (size_t i = 0; i < w->active_count; i++)
+		if (w->active[i]->id == id)
+			return w->active[i];
+	return NULL;
+}
+
+void world_forget(struct engine_world *w, struct active *at)
+{
+	for (size_t i = 0; i < w->active_count; i++) {
+		if (w->active[i] != at)
+			continue;
+		w->active[i] = w->active[--w->active_count];
+		w->active_steps -= at->live != NULL;
+		break;
+	}
+	if (at->cgroup)
+		cgroup_remove(at->cgroup);
+	arena_free(&at->arena);
+	free(at);
+}
+
+void world_remove(const struct engine_world *w, const char *folder)
+{
+	struct err err;
+
+	if (!attempt_remove(folder, &err))
+		log_warn(w->options->log, "what a step left behind stays: %s", err.msg);
+}
+
+/* ---- places ---- */
+
+static size_t free_places(const struct engine *g)
+{
+	size_t jobs = (size_t)g->options.jobs;
+
+	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
+}
+
+/* Who has waited longer comes first. */
+static size_t places_for(const struct engine *g, const struct live *l)
+{
+	for (size_t i = 0; i < g->run_count && g->runs[i] != l; i++)
+		if (g->runs[i]->waiting)
+			return 0;
+	return free_places(g);
+}
+
+static void tick(struct engine *g, struct live *l)
+{
+	live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK }, places_for(g, l));
+}
+
+static void serve_waiting(struct engine *g)
+{
+	for (size_t i = 0; i < g->run_count && free_places(g) && !g->world.stopping; i++)
+		if (g->runs[i]->waiting)
+			tick(g, g->runs[i]);
+}
+
+/* ---- the runs ---- */
+
+static struct live *add_run(struct engine *g, const struct stored_run *row)
+{
+	struct live *l = live_load(&g->world, row);
+
+	g->last_run = row->id;
+	if (!l)
+		return NULL;
+	arena_grow(&g->arena, g->runs, g->run_count, g->run_room);
+	return g->runs[g->run_count++] = l;
+}
+
+static void drop_over(struct engine *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->run_count; i++) {
+		if (g->runs[i]->over)
+			live_free(g->runs[i]);
+		else
+			g->runs[kept++] = g->runs[i];
+	}
+	g->run_count = kept;
+}
+
+static void take_new(struct engine *g)
+{
+	size_t count = PAGE;
+
+	while (count == PAGE && !g->world.stopping) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct stored_run *rows;
+		struct err err;
+		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
+			log_error(g->options.log, "runs: %s", err.msg);
+			return;
+		}
+		for (size_t i = 0; i < count; i++) {
+			struct live *l = add_run(g, &rows[i]);
+			if (!l)
+				continue;
+			if (!g->options.brief)
+				log_info(g->options.log, "workflow \"%s\": run %s begins (%s)", l->workflow, l->run.uuid,
+				         l->run.cause);
+			tick(g, l);
+		}
+	}
+}
+
+static void stop_run(struct engine *g, struct live *l, const char *by)
+{
+	if (l->flow->status == FLOW_RUNNING)
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
+}
+
+static void take_stops(struct engine *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stored_run *rows;
+	size_t count;
+	struct err err;
+
+	if (!runs_stops(g->world.store, &a, &rows, &count, &err)) {
+		log_error(g->options.log, "runs: %s", err.msg);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		for (size_t r = 0; r < g->run_count; r++)
+			if (g->runs[r]->run.id == rows[i].id)
+				stop_run(g, g->runs[r], rows[i].stop_asked);
+}
+
+static void ended(struct engine *g, struct active *at, const char *why)
+{
+	if (at->live)
+		live_ended(&g->world, at, why, places_for(g, at->live));
+	else
+		tell_ended(&g->world, at, why);
+	g->next_tell = 0;
+}
+
+/* ---- the runner ---- */
+
+/* It was killed: so were all that it had. */
+static void start_again(struct engine *g)
+{
+	struct err err;
+
+	log_error(g->options.log, "the process that runs steps was killed, and they with it");
+	runner_stop(g->world.runner, 0);
+	g->world.runner = NULL;
+	while (!runner_start(g->lock_fd, &g->world.runner, &err)) {
+		log_error(g->options.log, "steps cannot be run: %s", err.msg);
+		g->world.stopping = pause_ms(&g->world, 1000);
+		if (g->world.stopping)
+			return;
+	}
+	while (g->world.active_count && !g->world.stopping)
+		ended(g, g->world.active[0], NULL);
+}
+
+static void take_runner(struct engine *g)
+{
+	struct runner_event e;
+
+	while (!g->world.stopping && g->world.runner && runner_next(g->world.runner, &e)) {
+		struct active *at = e.kind == RUNNER_GONE ? NULL : world_find(&g->world, e.id);
+		if (e.kind == RUNNER_GONE) {
+			start_again(g);
+			return;
+		}
+		if (at)
+			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL);
+	}
+}
+
+/* ---- time ---- */
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+static void take_time(struct engine *g)
+{
+	int64_t now = stamp_now();
+
+	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++)
+		if (g->runs[i]->wake >= 0 && g->runs[i]->wake <= now)
+			tick(g, g->runs[i]);
+	if (g->options.crons && (g->look || (g->next_due >= 0 && g->next_due <= now)) &&
+	    due_begin(&g->world, &g->next_due))
+		take_new(g);
+	if (g->next_tell >= 0 && g->next_tell <= now)
+		tell_due(&g->world, &g->next_tell);
+	if (g->next_clean <= now) {
+		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
+		g->next_clean = now + CLEAN_MS;
+	}
+	live_logs(&g->world);
+}
+
+static int wait_ms(const struct engine *g)
+{
+	int64_t now = stamp_now(), wake = sooner(g->next_due, g->next_tell);
+
+	for (size_t i = 0; i < g->run_count; i++)
+		wake = sooner(wake, g->runs[i]->wake);
+	if (g->world.active_steps)
+		wake = sooner(wake, now + LOG_MS);
+	if (wake < 0)
+		return g->options.crons ? (int)LONGEST_MS * 60 : -1;
+	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;
+}
+
+/* ---- the thread ---- */
+
+static void publish(struct engine *g, bool decided)
+{
+	pthread_mutex_lock(&g->lock);
+	g->ours = g->lock_fd >= 0;
+	g->idle = g->run_count == 0 && g->world.active_count == 0 && !g->look;
+	g->decided = g->decided || decided;
+	g->rounds++;
+	pthread_cond_broadcast(&g->changed);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static bool asked_to_stop_all(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	bool asked = g->stop_all;
+	pthread_mutex_unlock(&g->lock);
+	return asked;
+}
+
+static void wait_for_something(struct engine *g)
+{
+	struct pollfd fds[] = {
+		{ .fd = g->stop_fd, .events = POLLIN }, { .fd = g->wake_fd, .events = POLLIN },
+		{ .fd = runner_fd(g->world.runner), .events = POLLIN },
+	};
+
+	if (poll(fds, ARRAY_LEN(fds), wait_ms(g)) < 0)
+		return;
+	if (fds[0].revents)
+		g->world.stopping = true;
+	if (fds[1].revents) {
+		wake_take(g->wake_fd);
+		g->look = true;
+	}
+}
+
+static void look(struct engine *g)
+{
+	if (g->look) {
+		take_new(g);
+		take_stops(g);
+	}
+	if (asked_to_stop_all(g))
+		for (size_t i = 0; i < g->run_count; i++)
+			stop_run(g, g->runs[i], "local");
+}
+
+static void loop(struct engine *g)
+{
+	while (!g->world.stopping) {
+		take_runner(g);
+		look(g);
+		take_time(g);
+		serve_waiting(g);
+		drop_over(g);
+		g->look = false;
+		publish(g, true);
+		wait_for_something(g);
+	}
+}
+
+/* ---- taking over from the last engine ---- */
+
+static bool is_needed(const struct engine *g, const char *name)
+{
+	for (size_t r = 0; r < g->run_count; r++)
+		for (size_t i = 0; i < g->runs[r]->flow->count; i++) {
+			CLEANUP(arena_free) struct arena a = { 0 };
+			const char *folder = live_folder(&a, &g->world, g->runs[r], i);
+			if (folder && strcmp(strrchr(folder, '/') + 1, name) == 0)
+				return true;
+		}
+	return false;
+}
+
+/* Folders of attempts whose end was written down. */
+static void sweep(struct engine *g)
+{
+	DIR *dir = opendir(g->world.folder);
+
+	for (struct dirent *e; dir && (e = readdir(dir)); ) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		if (e->d_name[0] != '.' && !is_needed(g, e->d_name))
+			world_remove(&g->world, arena_printf(&a, "%s/%s", g->world.folder, e->d_name));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool load_all(struct engine *g, struct err *err)
+{
+	size_t count = PAGE;
+
+	while (count == PAGE) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct stored_run *rows;
+		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
+			return false;
+		for (size_t i = 0; i < count; i++)
+			add_run(g, &rows[i]);
+	}
+	return true;
+}
+
+static void recover(struct engine *g)
+{
+	sweep(g);
+	if (g->world.cgroups)
+		cgroup_sweep(g->world.cgroups);
+	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
+		if (g->runs[i]->run.taken)
+			live_recover(&g->world, g->runs[i]);
+		tick(g, g->runs[i]);
+	}
+	g->look = true;		/* stops that were asked for meanwhile */
+}
+
+/* Where the machine lets us not, that is told once. */
+static void open_cgroups(struct engine *g)
+{
+	struct err err;
+
+	if (!g->options.cgroup || g->world.cgroups)
+		return;
+	if (!cgroup_open(g->options.cgroup, &g->world.cgroups, &err))
+		(g->options.brief ? log_debug : log_warn)(g->options.log, "steps run without limits of processor and "
+		                                          "memory: %s", err.msg);
+}
+
+static bool take_lock(struct engine *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *path = arena_printf(&a, "%s.lock", g->options.database);
+	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	g->lock_fd = fd;
+	fd = -1;
+	return true;
+}
+
+static bool begin(struct engine *g, struct err *err)
+{
+	g->last_run = 0;
+	g->next_tell = g->next_clean = 0;
+	g->next_due = g->options.crons ? 0 : -1;
+	open_cgroups(g);
+	if (!folder_make(g->world.folder, err) || !runner_start(g->lock_fd, &g->world.runner, err) ||
+	    !load_all(g, err))
+		return false;
+	recover(g);
+	if (g->options.crons)
+		due_set(&g->world);
+	return true;
+}
+
+static void end(struct engine *g)
+{
+	runner_stop(g->world.runner, ATTEMPT_GRACE_MS);
+	g->world.runner = NULL;
+	while (g->world.active_count)
+		world_forget(&g->world, g->world.active[0]);
+	for (size_t i = 0; i < g->run_count; i++)
+		live_free(g->runs[i]);
+	g->run_count = 0;
+	fd_close(&g->lock_fd);
+}
+
+static void *run(void *context)
+{
+	struct engine *g = context;
+	struct err err;
+
+	while (!g->world.stopping) {
+		int wait = LOCK_MS;
+		if (take_lock(g)) {
+			if (begin(g, &err))
+				loop(g);
+			else
+				log_error(g->options.log, "workflows cannot be run: %s", err.msg);
+			end(g);
+			wait = AGAIN_MS;
+		}
+		publish(g, true);
+		g->world.stopping = g->world.stopping || pause_ms(&g->world, wait);
+	}
+	return NULL;
+}
+
+/* ---- from outside ---- */
+
+static void engine_free(struct engine *g)
+{
+	cgroup_close(g->world.cgroups);
+	store_close(g->world.store);
+	fd_close(&g->stop_fd);
+	fd_close(&g->wake_fd);
+	pthread_cond_destroy(&g->changed);
+	pthread_mutex_destroy(&g->lock);
+	arena_free(&g->world.arena);
+	arena_free(&g->arena);
+	free(g);
+}
+
+static bool open_all(struct engine *g, struct err *err)
+{
+	char *absolute = realpath(g->options.database, NULL);
+
+	if (!absolute)
+		return err_sys(err, errno, "find \"%s\"", g->options.database);
+	g->world.folder = arena_printf(&g->arena, "%s.runs", absolute);
+	free(absolute);
+	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->stop_fd < 0)
+		return err_sys(err, errno, "make a descriptor");
+	return wake_open(g->options.database, &g->wake_fd, err) &&
+	       store_open(g->options.database, STORE_PATIENCE_MS, &g->world.store, err);
+}
+
+/* Signals are for the thread that waits for them. */
+static bool start_thread(struct engine *g, struct err *err)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int code = pthread_create(&g->thread, NULL, run, g);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return code == 0 || err_sys(err, code, "start a thread");
+}
+
+bool engine_start(const struct engine_options *options, struct engine **out, struct err *err)
+{
+	struct engine *g = calloc(1, sizeof *g);
+
+	if (!g)
+		abort();
+	g->options = *options;
+	g->world.options = &g->options;
+	g->stop_fd = g->wake_fd = g->lock_fd = -1;
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_cond_init(&g->changed, NULL);
+	if (!open_all(g, err) || !start_thread(g, err)) {
+		engine_free(g);
+		return false;
+	}
+	*out = g;
+	return true;
+}
+
+bool engine_is_ours(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	while (!g->decided)
+		pthread_cond_wait(&g->changed, &g->lock);
+	bool ours = g->ours;
+	pthread_mutex_unlock(&g->lock);
+	return ours;
+}
+
+static void stop_all(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->stop_all = true;
+	pthread_mutex_unlock(&g->lock);
+	wake_send(g->wake_fd);
+}
+
+/* What was written before `since` has been seen two rounds later. */
+static bool is_done(struct engine *g, unsigned since)
+{
+	pthread_mutex_lock(&g->lock);
+	bool done = g->decided && (!g->ours || (g->idle && g->rounds - since >= 2));
+	pthread_mutex_unlock(&g->lock);
+	return done;
+}
+
+static unsigned rounds(struct engine *g)
+{
+	pthread_mutex_lock(&g->lock);
+	unsigned now = g->rounds;
+	pthread_mutex_unlock(&g->lock);
+	return now;
+}
+
+void engine_drain(struct engine *g, int stop_fd)
+{
+	enum { LOOK_MS = 20 };
+	struct pollfd fd = { .fd = stop_fd, .events = POLLIN };
+
+	for (unsigned since = rounds(g); !is_done(g, since); ) {
+		wake_send(g->wake_fd);
+		if (poll(&fd, 1, LOOK_MS) <= 0 || fd.fd < 0)
+			continue;
+		stop_all(g);
+		fd.fd = -1;
+	}
+}
+
+void engine_stop(struct engine *g)
+{
+	if (!g)
+		return;
+	eventfd_write(g->stop_fd, 1);
+	pthread_join(g->thread, NULL);
+	engine_free(g);
+}

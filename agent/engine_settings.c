@@ -1,0 +1,41 @@
+#include "agent/engine_settings.h"
+
+#include <string.h>
+
+#include "agent/zone.h"
+
+enum { JOBS = 8 };
+
+/* systemd's credentials are secrets as well. */
+static const char *secrets_dir(const struct context *ctx)
+{
+	return ctx->settings->secrets_dir ? ctx->settings->secrets_dir
+	                                  : env_get(ctx->env, "CREDENTIALS_DIRECTORY");
+}
+
+bool engine_settings(struct context *ctx, const char *database, struct engine_options *out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	/* A command that takes no such option has no default for it. */
+	const char *timezone = s->timezone ? s->timezone : "UTC", *cgroup = s->cgroup ? s->cgroup : "auto";
+
+	if (!zone_use(timezone, err))
+		return err_wrap(err, "timezone");
+	*out = (struct engine_options){
+		.database = database, .log = ctx->log, .jobs = s->jobs ? s->jobs : JOBS, .crons = s->crons,
+		.cgroup = strcmp(cgroup, "none") == 0 ? NULL : cgroup,
+		.prepare = {
+			.env = ctx->env, .images = s->images, .sql = s->sql_command, .export = s->export_command,
+			.place = {
+				.mirrors = arena_printf(ctx->arena, "%s.mirrors", database),
+				.secrets_dir = secrets_dir(ctx), .ca_file = s->step_ca_file,
+				.ssh_key = s->step_ssh_key, .known_hosts = s->step_known_hosts,
+			},
+		},
+		.mail = {
+			.url = s->smtp_url, .from = s->smtp_from, .username = s->smtp_username,
+			.password_file = s->smtp_password_file, .ca_file = s->smtp_ca_file,
+		},
+	};
+	return true;
+}
