@@ -193,11 +193,19 @@ static int descriptor_of(struct msghdr *message)
 	return fd;
 }
 
+/* Asked for each attempt anew: it may have died since we looked for its orders. */
+static bool service_lives(const struct service *s)
+{
+	struct pollfd p = { .fd = s->socket };
+
+	return !s->stopping && poll(&p, 1, 0) == 0;
+}
+
 static void obey(struct service *s, const struct step_runner_order *order, int document)
 {
 	switch (order->what) {
 	case STEP_RUNNER_BEGIN:
-		if (!s->stopping)
+		if (service_lives(s))
 			fork_keeper(s, add_slot(s, order->id), document);
 		break;
 	case STEP_RUNNER_END:
