@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -448,6 +449,13 @@ static void begin_rerun(struct engine_world *w, struct live *l)
 	         l->workflow, l->run.uuid);
 }
 
+/* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
+ * is given has ended by itself. */
+static bool died_with_service(const struct flow_event *e)
+{
+	return e->kind == FLOW_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
+}
+
 /* All that ran has ended before the lock was ours. */
 static struct flow_event became(struct arena *a, const struct live *l, const struct flow_step *step,
                                 const char *folder, struct buf *notes)
@@ -456,6 +464,8 @@ static struct flow_event became(struct arena *a, const struct live *l, const str
 
 	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
 		e.kind = FLOW_UNBEGUN;
+	if (died_with_service(&e))
+		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
 	return e;
 }
 
