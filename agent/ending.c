@@ -83,5 +83,9 @@ struct flow_event ending_read(struct arena *a, const struct flow_step *step, con
 	e.kind = FLOW_ENDED;
 	e.message = *message ? message : NULL;
 	e.outputs = read_outputs(a, step, folder, notes);
-	return attempt_answer_read(a, folder, &answer) ? from_answer(&answer, &e) : e;
+	if (!attempt_answer_read(a, folder, &answer, &err)) {
+		e.message = arena_strdup(a, err.msg);
+		return e;
+	}
+	return answer.found ? from_answer(&answer, &e) : e;
 }

@@ -20,14 +20,6 @@
 
 enum { LOG_PART = 128 << 10 };	/* bytes of a log that are stored as one */
 
-static const char *as_json(struct arena *a, const struct node *n)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(n, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
-}
-
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {
 	return (size_t)(step - l->flow->steps);
@@ -160,7 +152,7 @@ static bool write_tells(struct store *s, const struct change *c, struct err *err
 {
 	for (size_t i = 0; i < c->action->tell_count; i++) {
 		const struct flow_tell *tell = &c->action->tells[i];
-		if (!runs_tell_add(s, c->live->run.id, as_json(c->arena, tell->watcher),
+		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
 		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
 			return false;
 	}
@@ -179,7 +171,7 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 	l->run.finished = l->flow->finished;
 	l->run.stopped_by = l->flow->stopped_by;
 	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
-	       runs_put(w->store, &l->run, as_json(c->arena, run_state_write(c->arena, &state)), err) &&
+	       runs_put(w->store, &l->run, json_text(c->arena, run_state_write(c->arena, &state)), err) &&
 	       (l->run.finished < 0 || runs_rerun_end(w->store, &l->run, err));
 }
 
