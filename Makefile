@@ -3,6 +3,7 @@
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
+## make bench             figures of the local service, each beside a limit of this machine (a minute)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
@@ -65,6 +66,8 @@ unit: programs
 	@for f in $(FUZZ); do echo "  CORPUS  $$f"; $$f tests/fuzz/corpus/$${f##*/fuzz_}/* || exit 1; done
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
+# stdout is for the table.
+bench:; @$(MAKE) --no-print-directory all >&2 && python3 -B tests/bench.py
 soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
 
 # One command compiles a target with the whole core, so that no object of another build comes in.
@@ -90,6 +93,6 @@ uninstall:
 	$(Q)for d in /examples/workflows /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit test demo soak fuzz install uninstall help clean
+.PHONY: all programs unit test demo bench soak fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

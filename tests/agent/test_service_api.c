@@ -331,9 +331,9 @@ static void describe_gives_back_the_shapes_of_the_service(void **state)
 		  "\"parents\":[]," NULLS ",\"q\":{\"type\":\"sql\",\"repository\":{\"url\":\"u\",\"branch\":\"m\","
 		  "\"filePath\":\"f\",\"token\":\"\"},\"parents\":[]," NULLS ",\"e\":{\"type\":\"export\","
 		  "\"schema\":\"s\",\"table\":\"t\",\"sortBy\":\"b\",\"parents\":[\"q\"]," NULLS "}") },
-		{ "{\"name\":\"a\",\"triggers\":[{\"cron\":\"15 6 * * 1-5\"},{\"cron\":\"0 0 12 * * ?\"}],\"steps\":{}}",
+		{ "{\"name\":\"a\",\"triggers\":[{\"cron\":\"15 6 * * 1-5\"},{\"cron\":\"0 0 12 ? * 2\"}],\"steps\":{}}",
 		  DESCRIBED("{\"cron\":\"15 6 * * 1-5\",\"scheduled\":\"2024-06-03T06:15:00.000Z\"},"
-		  "{\"cron\":\"0 0 12 * * ?\"}", BARE ",\"steps\":{}") },
+		  "{\"cron\":\"0 0 12 ? * 2\"}", BARE ",\"steps\":{}") },
 		{ "{\"name\":\"a\",\"triggers\":[{},{\"cron\":null}],\"steps\":{}}",
 		  DESCRIBED("", BARE ",\"steps\":{}") },
 	};
