@@ -24,9 +24,9 @@ static enum run_begin_result check(struct store *s, const struct run_begin *l, s
 {
 	int64_t open;
 
-	if (l->workflow->status == WORKFLOW_DRAFT)
+	if (l->workflow->resting == WORKFLOW_DRAFT)
 		return no(RUN_BUSY, l, err, "is a draft");
-	if (l->workflow->status == WORKFLOW_PAUSED && !l->by_hand)
+	if (l->workflow->resting == WORKFLOW_PAUSED && !l->by_hand)
 		return no(RUN_BUSY, l, err, "is paused");
 	if (l->workflow->status == WORKFLOW_RUNNING && !overlaps(l))
 		return no(RUN_BUSY, l, err, "is running, and does not allow a run beside another one");

@@ -275,6 +275,7 @@ static struct stored_workflow columns(struct arena *a, struct query *q)
 		.created = query_get_int(q, 3),
 		.updated = query_get_int(q, 4),
 		.modified_by = query_get_text(a, q, 5),
+		.resting = (enum workflow_status)query_get_int(q, 6),
 	};
 }
 

@@ -16,7 +16,7 @@
 /* The index only narrows: what it takes for the same in another case is more than what lower()
  * does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
-#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by FROM workflow"
+#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 #define RUN_COLUMNS \
