@@ -1,5 +1,4 @@
 """What the rules of a run come to on a real service: parameters, stops, time, and when it may begin."""
-import fcntl
 import json
 import threading
 import time
@@ -181,13 +180,9 @@ class BeginTest(RunCase):
         id = self.create("w", overlap=True, one=step("true"))
         self.run_to("Success", "w")
         self.service.stop()
-        # Another workflow's, which nobody is to run.
+        self.hold_engine()
         self.sql("INSERT INTO run(uuid, workflow, status, began, cause) WITH RECURSIVE n(i) AS"
                  " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT i, ?, 1, 0, 'x' FROM n", (id,))
-        # Its engine would find that none of these can go on; so this one has none: another has the lock.
-        hold = open(self.service.folder / "service.db.lock", "r+")
-        self.addCleanup(hold.close)
-        fcntl.flock(hold, fcntl.LOCK_EX)
         self.service.start()
         status, headers, text = self.service.raw("POST", f"/workflows/api/v1/workflows/{id}/execute", "{}")
         self.assertEqual((status, headers["Retry-After"]), (429, "5"))

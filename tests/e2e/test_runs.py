@@ -8,11 +8,10 @@ import git_servers
 import mail_server
 from agent import AgentCase
 from mail_server import MailServer
-from runs import RunCase
+from runs import UUID, RunCase
 
 EXAMPLES = flowsync.ROOT / "examples"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-UUID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
 
 
 class ExampleCase(RunCase, AgentCase):
