@@ -263,15 +263,27 @@ static void end_steps(struct engine_world *w, struct live *l, const struct flow_
 	}
 }
 
+static const struct flow_step *first_failed(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->steps[i].status == FLOW_FAILED)
+			return &flow->steps[i];
+	return NULL;
+}
+
 static void tell_over(struct engine_world *w, const struct live *l)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct flow_step *failed = first_failed(l->flow);
+	bool told = failed && l->flow->status == FLOW_FAILED;
 
 	if (w->options->brief)
 		return;
-	log_info(w->options->log, "workflow \"%s\": run %s: %s after %s", l->workflow, l->run.uuid,
-	         flow_status_words[l->flow->status],
-	         stamp_duration(&a, l->flow->finished - l->flow->began));
+	(told ? log_warn : log_info)(w->options->log, "workflow \"%s\": run %s: %s after %s%s%s%s%s", l->workflow,
+	                             l->run.uuid, flow_status_words[l->flow->status],
+	                             stamp_duration(&a, l->flow->finished - l->flow->began),
+	                             told ? ": step " : "", told ? failed->name : "", told ? ": " : "",
+	                             told ? failed->message : "");
 }
 
 /* Reruns that a step's last attempt belongs to. */
