@@ -19,6 +19,7 @@
 #include "agent/folder.h"
 #include "agent/live.h"
 #include "agent/stamp.h"
+#include "agent/stray.h"
 #include "agent/tell.h"
 #include "agent/wake.h"
 
@@ -29,6 +30,7 @@ enum {
 	LOG_MS = 250,			/* between looks at what running steps have printed */
 	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long */
 	PAGE = 100,			/* runs that are taken at a time */
+	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
 };
 
 static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
@@ -135,7 +137,7 @@ void world_remove(const struct engine_world *w, const char *folder)
 
 static size_t free_places(const struct engine *g)
 {
-	size_t jobs = (size_t)g->options.jobs;
+	size_t jobs = runner_lives(g->world.runner) ? (size_t)g->options.jobs : 0;
 
 	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
 }
@@ -234,10 +236,10 @@ static void take_stops(struct engine *g)
 				stop_run(g, g->runs[r], rows[i].stop_asked);
 }
 
-static void ended(struct engine *g, struct active *at, const char *why)
+static void ended(struct engine *g, struct active *at, const char *why, bool gone)
 {
 	if (at->live)
-		live_ended(&g->world, at, why, places_for(g, at->live));
+		live_ended(&g->world, at, why, gone, places_for(g, at->live));
 	else
 		tell_ended(&g->world, at, why);
 	g->next_tell = 0;
@@ -245,9 +247,34 @@ static void ended(struct engine *g, struct active *at, const char *why)
 
 /* ---- the runner ---- */
 
-/* It was killed: so were all that it had. */
+/* Of runs that have steps under way, when neither a runner nor a keeper lives: a keeper that was killed
+ * together with the runner has ended nothing. */
+static void end_strays(struct engine *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char **marks = arena_new(&a, const char *, g->run_count + 1);
+	size_t count = 0;
+
+	for (size_t r = 0; r < g->run_count; r++)
+		if (live_is_active(g->runs[r]))
+			marks[count++] = prepare_mark(&a, g->runs[r]->run.uuid);
+	if (!stray_end(marks, count, STRAYS_MS))
+		log_error(g->options.log, "something that a step left was killed, and does not end");
+}
+
+static struct active *first_until(const struct engine *g, uint64_t last)
+{
+	for (size_t i = 0; i < g->world.active_count; i++)
+		if (g->world.active[i]->id <= last)
+			return g->world.active[i];
+	return NULL;
+}
+
+/* It was killed: so were all that it had, which are those up to now. */
 static void start_again(struct engine *g)
 {
+	uint64_t last = g->world.last_id;
+	struct active *at;
 	struct err err;
 
 	log_error(g->options.log, "the process that runs steps was killed, and they with it");
@@ -259,8 +286,9 @@ static void start_again(struct engine *g)
 		if (g->world.stopping)
 			return;
 	}
-	while (g->world.active_count && !g->world.stopping)
-		ended(g, g->world.active[0], NULL);
+	end_strays(g);
+	while (!g->world.stopping && (at = first_until(g, last)))
+		ended(g, at, NULL, true);
 }
 
 static void take_runner(struct engine *g)
@@ -274,7 +302,7 @@ static void take_runner(struct engine *g)
 			return;
 		}
 		if (at)
-			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL);
+			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL, false);
 	}
 }
 
@@ -425,9 +453,10 @@ static bool load_all(struct engine *g, struct err *err)
 
 static void recover(struct engine *g)
 {
-	sweep(g);
+	end_strays(g);
 	if (g->world.cgroups)
 		cgroup_sweep(g->world.cgroups);
+	sweep(g);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)
 			live_recover(&g->world, g->runs[i]);

@@ -243,6 +243,9 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
 		ok = world_begin(w, at, &attempt, why);
+		/* It is not the step's fault: it waits until there is another. */
+		if (!ok && !runner_lives(w->runner))
+			*kind = FLOW_UNBEGUN;
 	}
 	if (!ok)
 		world_forget(w, at);
@@ -320,7 +323,19 @@ void live_take(struct engine_world *w, struct live *l, const struct flow_event *
 
 /* ---- the end of an attempt ---- */
 
-void live_ended(struct engine_world *w, struct active *at, const char *why, size_t places)
+static void lose(struct flow_event *e, bool begun)
+{
+	if (e->kind != FLOW_LOST || e->message)
+		return;
+	if (begun)
+		e->message = "what watched over it was killed";
+	else
+		e->kind = FLOW_UNBEGUN;
+}
+
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
+void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
@@ -329,10 +344,9 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, size
 	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
 	struct flow_event e = ending_read(&a, step, log.folder, &notes);
 
+	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
 		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
-	else if (e.kind == FLOW_LOST && !e.message)
-		e.message = "what watched over it was killed";
 	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
@@ -467,6 +481,14 @@ static struct flow_event became(struct arena *a, const struct live *l, const str
 	if (died_with_service(&e))
 		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
 	return e;
+}
+
+bool live_is_active(const struct live *l)
+{
+	for (size_t i = 0; i < l->flow->count; i++)
+		if (l->flow->steps[i].phase == STEP_ACTIVE)
+			return true;
+	return false;
 }
 
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)
