@@ -165,6 +165,20 @@ static void serve_waiting(struct engine *g)
 
 /* ---- the runs ---- */
 
+static void stop_run(struct engine *g, struct live *l, const char *by)
+{
+	if (l->flow->status == FLOW_RUNNING)
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
+}
+
+/* A stop that was accepted comes before whatever could begin. */
+static void set_going(struct engine *g, struct live *l)
+{
+	if (l->run.stop_asked)
+		stop_run(g, l, l->run.stop_asked);
+	tick(g, l);
+}
+
 static struct live *add_run(struct engine *g, const struct stored_run *row)
 {
 	struct live *l = live_load(&g->world, row);
@@ -208,15 +222,9 @@ static void take_new(struct engine *g)
 			if (!g->options.brief)
 				log_info(g->options.log, "workflow \"%s\": run %s begins (%s)", l->workflow, l->run.uuid,
 				         l->run.cause);
-			tick(g, l);
+			set_going(g, l);
 		}
 	}
-}
-
-static void stop_run(struct engine *g, struct live *l, const char *by)
-{
-	if (l->flow->status == FLOW_RUNNING)
-		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
 }
 
 static void take_stops(struct engine *g)
@@ -460,9 +468,9 @@ static void recover(struct engine *g)
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)
 			live_recover(&g->world, g->runs[i]);
-		tick(g, g->runs[i]);
+		set_going(g, g->runs[i]);
 	}
-	g->look = true;		/* stops that were asked for meanwhile */
+	g->look = true;		/* what was asked for meanwhile */
 }
 
 /* Where the machine lets us not, that is told once. */

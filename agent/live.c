@@ -414,7 +414,7 @@ static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
 
 	run.uuid = arena_strdup(a, row->uuid);
 	run.cause = arena_strdup(a, row->cause);
-	run.stop_asked = NULL;
+	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
 	return run;
 }
 
