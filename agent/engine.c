@@ -331,13 +331,21 @@ static void take_time(struct engine *g)
 	if (g->options.crons && (g->look || (g->next_due >= 0 && g->next_due <= now)) &&
 	    due_begin(&g->world, &g->next_due))
 		take_new(g);
-	if (g->next_tell >= 0 && g->next_tell <= now)
-		tell_due(&g->world, &g->next_tell);
 	if (g->next_clean <= now) {
 		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
 		g->next_clean = now + CLEAN_MS;
 	}
 	live_logs(&g->world);
+}
+
+/* After all that may have written some. */
+static void take_tells(struct engine *g)
+{
+	if (g->world.new_tells)
+		g->next_tell = 0;
+	g->world.new_tells = false;
+	if (g->next_tell >= 0 && g->next_tell <= stamp_now() && !g->world.stopping)
+		tell_due(&g->world, &g->next_tell);
 }
 
 static int wait_ms(const struct engine *g)
@@ -410,6 +418,7 @@ static void loop(struct engine *g)
 		take_time(g);
 		serve_waiting(g);
 		drop_over(g);
+		take_tells(g);
 		g->look = false;
 		publish(g, true);
 		wait_for_something(g);
@@ -464,6 +473,7 @@ static void recover(struct engine *g)
 	end_strays(g);
 	if (g->world.cgroups)
 		cgroup_sweep(g->world.cgroups);
+	tell_recover(&g->world);
 	sweep(g);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)

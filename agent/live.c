@@ -304,6 +304,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	note_reruns(l, &action);
 	if ((action.changed || ended) && !world_commit(w, write_change, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
+	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
 	begin_steps(w, l, &a, &action, refusals, &count);
 	l->wake = action.wake;

@@ -27,6 +27,7 @@ struct engine_world {
 	const char *folder;		/* of all attempts */
 	int stop_fd;			/* readable: the engine is to end */
 	bool stopping;			/* it is to end, and something could not be written because of that */
+	bool new_tells;			/* some were written since the engine looked */
 	uint64_t last_id;
 	struct active **active;
 	size_t active_count, active_room, active_steps;
