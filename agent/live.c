@@ -142,17 +142,28 @@ struct change {
 	const char *notes;			/* for that log */
 };
 
+/* Once, though it may be to begin more often: one that certainly did not is not counted. */
+static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+{
+	const struct log_place log = {
+		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
+	};
+	unsigned noted;
+	int64_t upto;
+
+	if (step->attempts < 2)
+		return true;
+	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+		return false;
+	return noted == step->attempts ||
+	       store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+}
+
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
 {
-	for (size_t i = 0; i < c->action->start_count; i++) {
-		const struct flow_step *step = c->action->starts[i].step;
-		const struct log_place log = {
-			.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
-		};
-		if (step->attempts > 1 &&
-		    !store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err))
+	for (size_t i = 0; i < c->action->start_count; i++)
+		if (!note_start(s, c, c->action->starts[i].step, err))
 			return false;
-	}
 	return true;
 }
 
