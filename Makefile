@@ -3,6 +3,7 @@
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
+## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
@@ -66,6 +67,7 @@ unit: programs
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
 soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
+kill: all; @python3 -B tests/kill.py
 
 # One command compiles a target with the whole core, so that no object of another build comes in.
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -90,6 +92,6 @@ uninstall:
 	$(Q)for d in /examples/workflows /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit test demo soak fuzz install uninstall help clean
+.PHONY: all programs unit test demo soak kill fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
