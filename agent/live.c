@@ -134,17 +134,28 @@ struct change {
 	const char *notes;			/* for that log */
 };
 
+/* Once, though it may be to begin more often: one that certainly did not is not counted. */
+static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+{
+	const struct log_place log = {
+		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
+	};
+	unsigned noted;
+	int64_t upto;
+
+	if (step->attempts < 2)
+		return true;
+	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+		return false;
+	return noted == step->attempts ||
+	       store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+}
+
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
 {
-	for (size_t i = 0; i < c->action->start_count; i++) {
-		const struct flow_step *step = c->action->starts[i].step;
-		const struct log_place log = {
-			.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
-		};
-		if (step->attempts > 1 &&
-		    !store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err))
+	for (size_t i = 0; i < c->action->start_count; i++)
+		if (!note_start(s, c, c->action->starts[i].step, err))
 			return false;
-	}
 	return true;
 }
 
@@ -235,6 +246,9 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
 		ok = world_begin(w, at, &attempt, why);
+		/* It is not the step's fault: it waits until there is another. */
+		if (!ok && !runner_lives(w->runner))
+			*kind = FLOW_UNBEGUN;
 	}
 	if (!ok)
 		world_forget(w, at);
@@ -305,6 +319,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	note_reruns(l, &action);
 	if ((action.changed || ended) && !world_commit(w, write_change, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
+	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
 	begin_steps(w, l, &a, &action, refusals, &count);
 	l->wake = action.wake;
@@ -324,7 +339,19 @@ void live_take(struct engine_world *w, struct live *l, const struct flow_event *
 
 /* ---- the end of an attempt ---- */
 
-void live_ended(struct engine_world *w, struct active *at, const char *why, size_t places)
+static void lose(struct flow_event *e, bool begun)
+{
+	if (e->kind != FLOW_LOST || e->message)
+		return;
+	if (begun)
+		e->message = "what watched over it was killed";
+	else
+		e->kind = FLOW_UNBEGUN;
+}
+
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
+void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
@@ -333,10 +360,9 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, size
 	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
 	struct flow_event e = ending_read(&a, step, log.folder, &notes);
 
+	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
 		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
-	else if (e.kind == FLOW_LOST && !e.message)
-		e.message = "what watched over it was killed";
 	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
@@ -404,7 +430,7 @@ static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
 
 	run.uuid = arena_strdup(a, row->uuid);
 	run.cause = arena_strdup(a, row->cause);
-	run.stop_asked = NULL;
+	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
 	return run;
 }
 
@@ -471,6 +497,14 @@ static struct flow_event became(struct arena *a, const struct live *l, const str
 	if (died_with_service(&e))
 		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
 	return e;
+}
+
+bool live_is_active(const struct live *l)
+{
+	for (size_t i = 0; i < l->flow->count; i++)
+		if (l->flow->steps[i].phase == STEP_ACTIVE)
+			return true;
+	return false;
 }
 
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)

@@ -103,6 +103,8 @@ bool runs_tell_put(struct store *store, int64_t id, unsigned attempts, int64_t d
 bool runs_tell_drop(struct store *store, int64_t id, struct err *err);
 bool runs_tells_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_tell **out,
                     size_t *count, struct err *err);
+/* None is due later than now. */
+bool runs_tells_hurry(struct store *store, int64_t now, struct err *err);
 bool runs_next_tell(struct store *store, int64_t *out, struct err *err);	/* -1: none is due */
 
 #endif
