@@ -174,6 +174,21 @@ static struct live *add_run(struct engine *g, const struct stored_run *row)
 	return g->runs[g->run_count++] = l;
 }
 
+static void stop_run(struct engine *g, struct live *l, const char *by)
+{
+	if (l->flow->status == FLOW_RUNNING)
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
+}
+
+/* One whose stop was asked for already begins nothing more. */
+static void go_on(struct engine *g, struct live *l)
+{
+	if (l->run.stop_asked)
+		stop_run(g, l, l->run.stop_asked);
+	else
+		tick(g, l);
+}
+
 static void drop_over(struct engine *g)
 {
 	size_t kept = 0;
@@ -206,15 +221,9 @@ static void take_new(struct engine *g)
 			if (!g->options.brief)
 				log_info(g->options.log, "workflow \"%s\": run %s begins (%s)", l->workflow, l->run.uuid,
 				         l->run.cause);
-			tick(g, l);
+			go_on(g, l);
 		}
 	}
-}
-
-static void stop_run(struct engine *g, struct live *l, const char *by)
-{
-	if (l->flow->status == FLOW_RUNNING)
-		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
 }
 
 static void take_stops(struct engine *g)
@@ -245,9 +254,20 @@ static void ended(struct engine *g, struct active *at, const char *why)
 
 /* ---- the runner ---- */
 
-/* It was killed: so were all that it had. */
+/* Something that the runner was given when there was no later id than that; NULL: nothing any more. */
+static struct active *given_by(const struct engine *g, uint64_t last)
+{
+	for (size_t i = 0; i < g->world.active_count; i++)
+		if (g->world.active[i]->id <= last)
+			return g->world.active[i];
+	return NULL;
+}
+
+/* It was killed: so were all that it had.  What begins because of that is the new one's. */
 static void start_again(struct engine *g)
 {
+	uint64_t last = g->world.last_id;
+	struct active *at;
 	struct err err;
 
 	log_error(g->options.log, "the process that runs steps was killed, and they with it");
@@ -259,8 +279,8 @@ static void start_again(struct engine *g)
 		if (g->world.stopping)
 			return;
 	}
-	while (g->world.active_count && !g->world.stopping)
-		ended(g, g->world.active[0], NULL);
+	while (!g->world.stopping && (at = given_by(g, last)))
+		ended(g, at, NULL);
 }
 
 static void take_runner(struct engine *g)
@@ -431,9 +451,9 @@ static void recover(struct engine *g)
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)
 			live_recover(&g->world, g->runs[i]);
-		tick(g, g->runs[i]);
+		go_on(g, g->runs[i]);
 	}
-	g->look = true;		/* stops that were asked for meanwhile */
+	g->look = true;		/* what was written meanwhile */
 }
 
 /* Where the machine lets us not, that is told once. */
