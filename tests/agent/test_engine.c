@@ -552,7 +552,7 @@ static const char *leave_under_way(struct fixture *f, int64_t id, const char *bo
 	const char *uuid = begin(f, id, with_marks(f));
 	struct stored_run run = find(f, uuid);
 	struct stored_workflow w;
-	struct flow *flow;
+	struct flow *flow = NULL;
 	struct err err;
 
 	check(store_get(f->store, &f->arena, id, &w, &err) &&
