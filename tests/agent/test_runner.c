@@ -199,7 +199,7 @@ static struct runner *start(int keep_fd)
 	return r;
 }
 
-/* The pids of the children of a process that have such a name. */
+/* The pids of the children of a process (0: of whomever) that have such a name. */
 static size_t children(pid_t parent, const char *name, pid_t out[], size_t most)
 {
 	DIR *proc = opendir("/proc");
@@ -211,7 +211,7 @@ static size_t children(pid_t parent, const char *name, pid_t out[], size_t most)
 		int fd = openat(dirfd(proc), arena_printf(&arena, "%s/stat", e->d_name), O_RDONLY);
 		if (fd >= 0 && read(fd, text, sizeof text - 1) > 0 &&
 		    sscanf(text, "%d (%63[^)]) %*c %d", &pid, found, &above) == 3 &&
-		    above == parent && strcmp(found, name) == 0 && count < most)
+		    (!parent || above == parent) && strcmp(found, name) == 0 && count < most)
 			out[count++] = pid;
 		fd_close(&fd);
 	}
@@ -545,7 +545,7 @@ static void a_full_disk_ends_the_log_and_not_the_step(void **state)
 	wait_over(r, 73);
 	assert_string_equal(result(73), "4 ");
 	file(place(73, "log"), &len);
-	assert_in_range(len, 1000, 50000);
+	assert_in_range(len, 49900, 50000);
 	log_of(73);
 	runner_stop(r, 0);
 }
@@ -618,17 +618,20 @@ static void what_was_left_running_and_does_not_listen_is_killed(void **state)
 	runner_stop(r, 0);
 }
 
-/* One that makes others while it is ended. */
+/* One that makes others while it is ended.  They have a name that nobody else on the machine has. */
 static void a_crowd_that_grows_is_ended(void **state)
 {
 	struct runner *r = start(-1);
-	pid_t found[64];
+	const char *name = arena_printf(&arena, "crowd%d", (int)getpid());
+	pid_t found[1];
 
-	begin_sh(r, 82, "f() { trap '' TERM; while :; do setsid sleep 997 & sleep 0.01; done; }; f & f & sleep 0.3");
+	assert_int_equal(symlink("/bin/sleep", arena_printf(&arena, "%s/%s", top, name)), 0);
+	begin_sh(r, 82, arena_printf(&arena, "f() { trap '' TERM; while :; do setsid ../../%s 997 & sleep 0.01; done; };"
+	                             "f & f & sleep 0.3; ps -C %s -o pid= | grep -c . > ../count", name, name));
 	wait_over(r, 82);
 	assert_string_equal(result(82), "0 ");
-	assert_int_equal(children(1, "sleep", found, 64) + children(getpid(), "sleep", found, 64) +
-	                 children(runner_of(getpid()), "sleep", found, 64), 0);
+	assert_true(pid_in(place(82, "count")) > 1);
+	assert_int_equal(children(0, name, found, 1), 0);
 	runner_stop(r, 0);
 }
 
@@ -887,8 +890,9 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 	assert_false(runner_begin(r, 112, &attempt, &err));
 	assert_string_equal(err.msg, "the runner is gone");
 	runner_end(r, 110, 0);
+	/* A process closes its files one after the other: the lock may follow by a moment. */
 	lock = open(arena_printf(&arena, "%s/lock2", top), O_RDWR | O_CLOEXEC);
-	assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
 	close(lock);
 	runner_stop(r, 0);
 }
@@ -1052,17 +1056,16 @@ static int leave(void **state)
 	return !good;
 }
 
-/* A test that failed leaves a runner, which would be taken for the next test's. */
+/* A test that failed leaves a runner, which would be taken for the next test's; and what a killed one
+ * leaves comes to us. */
 static int clear(void **state)
 {
 	pid_t left[8];
 	size_t count = children(getpid(), "flowsync-runner", left, ARRAY_LEN(left));
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		kill(left[i], SIGKILL);
-		wait_gone(left[i]);
-	}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	while (waitpid(-1, NULL, 0) > 0)
 		;
 	return 0;
 }

@@ -8,7 +8,10 @@
 
 What is to come is waited for, for a minute at most; nothing sleeps and hopes.
 """
+import contextlib
+import fcntl
 import json
+import pathlib
 import shutil
 import sqlite3
 import subprocess
@@ -18,8 +21,8 @@ from agent import alive, wait_for
 from flowsync import TIMEOUT
 from test_workflow_commands import WorkflowCase
 
+UUID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
 OVER = ("Success", "Failed", "Stopped")
-
 
 
 def step(command, *parents, retries=None, wait=0, inherit=None, outputs=None, env=None, secrets=None, **more):
@@ -136,6 +139,13 @@ class RunCase(WorkflowCase):
         database.close()
         return rows
 
+    def hold_engine(self):
+        """Keeps the engine of the service, which does not run, from beginning; gives what lets it go."""
+        lock = open(self.service.folder / "service.db.lock", "r+")
+        self.addCleanup(lock.close)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return lock.close
+
     def make_secrets(self, **values):
         """A folder for --secrets-dir."""
         folder = self.tmp / "secrets"
@@ -153,3 +163,12 @@ class RunCase(WorkflowCase):
 
     def wait_gone(self, *pids):
         self.wait(lambda: not any(map(alive, pids)), f"processes {pids} have ended")
+
+
+def command_lines():
+    """What the process list shows, a line a process."""
+    found = []
+    for file in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text(errors="replace").replace("\0", " "))
+    return found
