@@ -521,6 +521,9 @@ void live_recover(struct engine_world *w, struct live *l)
 	bool *was = arena_new(&l->arena, bool, count);
 	for (size_t i = 0; i < count; i++)
 		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
+	/* A step that is lost to a run that is to stop is stopped, and not one of its failures. */
+	if (l->run.stop_asked && l->flow->status == FLOW_RUNNING)
+		live_take(w, l, &(struct flow_event){ .kind = FLOW_STOP, .by = l->run.stop_asked }, 0);
 	for (size_t i = 0; i < count && !w->stopping; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
