@@ -1,6 +1,7 @@
-"""The engine in a bad world: a file that was damaged, a clock that is set."""
+"""The engine in a bad world: a file that was damaged, or is known by two names."""
 import unittest
 
+from flowsync import Service
 from runs import RunCase, step
 
 
@@ -21,6 +22,25 @@ class DamageTest(RunCase):
             self.assertEqual([r["status"] for r in self.executions(name)], ["Failed"])
             self.assertIn(f"run {run} cannot go on: ", self.service.output())
         self.assertNotIn("cannot be written down", self.service.output())
+
+
+class NamesTest(RunCase):
+    def test_a_file_that_two_services_know_by_two_names_has_one_engine(self):
+        told = self.tmp / "told"
+        self.create("once", one=step(f"echo it ran >> {told}; until test -e {self.tmp}/end; do sleep 0.05; done"))
+        self.create("next", one=step("true"))
+        run = self.begin("once")
+        self.wait_step("once", run, "one")
+        (self.tmp / "other").mkdir(mode=0o700)
+        (self.tmp / "other/service.db").symlink_to(self.service.folder / "service.db")
+        other = Service(self, self.tmp / "other")
+        self.addCleanup(other.kill)
+        next_run = other.good("POST", f"/workflows/{other.id_of('next')}/execute", {})["executionId"]
+        self.wait_over("next", next_run, "Success")     # by whoever runs them
+        (self.tmp / "end").touch()
+        self.wait_over("once", run, "Success")
+        self.assertEqual(told.read_text(), "it ran\n")
+        other.stop()
 
 
 if __name__ == "__main__":
