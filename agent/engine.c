@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -573,12 +572,7 @@ static void engine_free(struct engine *g)
 
 static bool open_all(struct engine *g, struct err *err)
 {
-	char *absolute = realpath(g->options.database, NULL);
-
-	if (!absolute)
-		return err_sys(err, errno, "find \"%s\"", g->options.database);
-	g->world.folder = arena_printf(&g->arena, "%s.runs", absolute);
-	free(absolute);
+	g->world.folder = arena_printf(&g->arena, "%s.runs", g->options.database);
 	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->stop_fd < 0)
 		return err_sys(err, errno, "make a descriptor");

@@ -18,7 +18,10 @@
 #include "agent/uuid.h"
 #include "reconcile/json.h"
 
-enum { LOG_PART = 128 << 10 };	/* bytes of a log that are stored as one */
+enum {
+	LOG_PART = 128 << 10,	/* bytes of a log that are stored as one */
+	LOG_MOST = ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + (64 << 10),	/* a log that has more was not written by a keeper */
+};
 
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {
@@ -44,10 +47,23 @@ static struct active *find_active(const struct engine_world *w, const struct liv
 
 struct log_place { const char *folder; int64_t run; size_t step; unsigned attempt; };
 
+/* A step may have put anything in its place: a pipe would be waited for, and /dev/urandom has no end.
+ * -1: it has no log that can be read. */
+static int open_log(const char *folder)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	int fd = open(arena_printf(&a, "%s/log", folder), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		fd_close(&fd);
+	return fd;
+}
+
 /* The whole lines among the next bytes of the log; 0: there are none yet. */
 static size_t read_lines(int fd, int64_t from, char *out)
 {
-	ssize_t len = pread(fd, out, LOG_PART, from);
+	ssize_t len = from < LOG_MOST ? pread(fd, out, LOG_PART, from) : 0;
 	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
 	size_t lines = end ? (size_t)(end - out) + 1 : 0;
 
@@ -58,7 +74,7 @@ static size_t read_lines(int fd, int64_t from, char *out)
 static bool store_log(struct store *s, const struct log_place *log, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(fd_close) int fd = open(arena_printf(&a, "%s/log", log->folder), O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = open_log(log->folder);
 	unsigned attempt;
 	int64_t from;
 	size_t len;
@@ -96,12 +112,12 @@ static bool write_log(struct engine_world *w, void *what, struct err *err)
 	return store_log(w->store, what, err);
 }
 
-static bool has_more(const struct log_place *log, int64_t stored)
+static int64_t log_size(const char *folder)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(fd_close) int fd = open_log(folder);
 	struct stat st;
 
-	return stat(arena_printf(&a, "%s/log", log->folder), &st) == 0 && st.st_size > stored;
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
 }
 
 void live_logs(struct engine_world *w)
@@ -109,17 +125,15 @@ void live_logs(struct engine_world *w)
 	for (size_t i = 0; i < w->active_count; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct active *at = w->active[i];
-		struct stat st;
 		if (!at->live)
 			continue;
 		struct log_place log = {
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
-		if (!has_more(&log, at->stored) || stat(arena_printf(&a, "%s/log", log.folder), &st) < 0)
-			continue;
-		if (world_commit(w, write_log, &log))
-			at->stored = st.st_size;
+		int64_t size = log_size(log.folder);
+		if (size > at->stored && at->stored < LOG_MOST && world_commit(w, write_log, &log))
+			at->stored = size;
 	}
 }
 
@@ -402,26 +416,22 @@ static bool load(struct engine_world *w, struct live *l, struct err *err)
 	return true;
 }
 
-struct unreadable { struct arena *arena; struct stored_run run; };
-
+/* What it is made of stays as it was found: it may not even be there. */
 static bool write_failed(struct engine_world *w, void *what, struct err *err)
 {
-	struct unreadable *u = what;
-	struct stored_work work;
+	const struct stored_run *run = what;
 
-	return runs_work(w->store, u->arena, u->run.id, &work, err) &&
-	       runs_put(w->store, &u->run, work.state, err) && runs_rerun_end(w->store, &u->run, err);
+	return runs_put(w->store, run, NULL, err) && runs_rerun_end(w->store, run, err);
 }
 
 static void give_up(struct engine_world *w, const struct stored_run *row, const struct err *err)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
-	struct unreadable u = { &a, *row };
+	struct stored_run run = *row;
 
-	u.run.status = FLOW_FAILED;
-	u.run.finished = stamp_now();
+	run.status = FLOW_FAILED;
+	run.finished = stamp_now();
 	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
-	world_commit(w, write_failed, &u);
+	world_commit(w, write_failed, &run);
 }
 
 static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
