@@ -75,7 +75,8 @@ bool due_begin(struct engine_world *w, int64_t *next)
 		struct stored_cron *crons;
 		if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
 			log_error(w->options->log, "crons: %s", err.msg);
-			break;
+			*next = stamp_now() + AGAIN_MS;
+			return begun;
 		}
 		for (size_t i = 0; i < count && !w->stopping; i++)
 			begun |= fire(w, &crons[i]);

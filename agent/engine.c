@@ -468,14 +468,18 @@ static void open_cgroups(struct engine *g)
 		                                          "memory: %s", err.msg);
 }
 
-static bool take_lock(struct engine *g)
+/* False without a message: another engine has it. */
+static bool take_lock(struct engine *g, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s.lock", g->options.database);
 	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return false;
+	*err = (struct err){ 0 };
+	if (fd < 0)
+		return err_sys(err, errno, "open \"%s\"", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno != EWOULDBLOCK && err_sys(err, errno, "lock \"%s\"", path);
 	g->lock_fd = fd;
 	fd = -1;
 	return true;
@@ -508,21 +512,29 @@ static void end(struct engine *g)
 	fd_close(&g->lock_fd);
 }
 
+/* One turn at the file, if it is ours to take; gives how long to wait before the next. */
+static int take_turn(struct engine *g)
+{
+	struct err err;
+	bool locked = take_lock(g, &err);
+
+	if (locked && begin(g, &err))
+		loop(g);
+	else if (*err.msg)
+		log_error(g->options.log, "workflows cannot be run: %s", err.msg);
+	else
+		return LOCK_MS;
+	if (locked)
+		end(g);
+	return AGAIN_MS;
+}
+
 static void *run(void *context)
 {
 	struct engine *g = context;
-	struct err err;
 
 	while (!g->world.stopping) {
-		int wait = LOCK_MS;
-		if (take_lock(g)) {
-			if (begin(g, &err))
-				loop(g);
-			else
-				log_error(g->options.log, "workflows cannot be run: %s", err.msg);
-			end(g);
-			wait = AGAIN_MS;
-		}
+		int wait = take_turn(g);
 		publish(g, true);
 		g->world.stopping = g->world.stopping || pause_ms(&g->world, wait);
 	}

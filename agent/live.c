@@ -376,26 +376,21 @@ static bool load(struct engine_world *w, struct live *l, struct err *err)
 	return true;
 }
 
-struct unreadable { struct arena *arena; struct stored_run run; };
-
 static bool write_failed(struct engine_world *w, void *what, struct err *err)
 {
-	struct unreadable *u = what;
-	struct stored_work work;
+	const struct stored_run *run = what;
 
-	return runs_work(w->store, u->arena, u->run.id, &work, err) &&
-	       runs_put(w->store, &u->run, work.state, err) && runs_rerun_end(w->store, &u->run, err);
+	return runs_put(w->store, run, NULL, err) && runs_rerun_end(w->store, run, err);
 }
 
 static void give_up(struct engine_world *w, const struct stored_run *row, const struct err *err)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
-	struct unreadable u = { &a, *row };
+	struct stored_run run = *row;
 
-	u.run.status = FLOW_FAILED;
-	u.run.finished = stamp_now();
+	run.status = FLOW_FAILED;
+	run.finished = stamp_now();
 	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
-	world_commit(w, write_failed, &u);
+	world_commit(w, write_failed, &run);
 }
 
 static struct stored_run copy_run(struct arena *a, const struct stored_run *row)

@@ -61,7 +61,7 @@ bool runs_put(struct store *s, const struct stored_run *run, const char *state, 
 	query_int(q, 2, run->status);
 	query_time(q, 3, run->finished);
 	query_text(q, 4, run->stopped_by);
-	return query_run(q, err) && put_state(s, run->id, state, err) &&
+	return query_run(q, err) && (!state || put_state(s, run->id, state, err)) &&
 	       (run->finished < 0 || forget_execute(s, run->id, err));
 }
 
