@@ -18,7 +18,10 @@
 #include "agent/uuid.h"
 #include "reconcile/json.h"
 
-enum { LOG_PART = 128 << 10 };	/* bytes of a log that are stored as one */
+enum {
+	LOG_PART = 128 << 10,	/* bytes of a log that are stored as one */
+	LOG_MOST = ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + (64 << 10),	/* a log that has more was not written by a keeper */
+};
 
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {
@@ -44,10 +47,23 @@ static struct active *find_active(const struct engine_world *w, const struct liv
 
 struct log_place { const char *folder; int64_t run; size_t step; unsigned attempt; };
 
+/* A step may have put anything in its place: a pipe would be waited for, and /dev/urandom has no end.
+ * -1: it has no log that can be read. */
+static int open_log(const char *folder)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	int fd = open(arena_printf(&a, "%s/log", folder), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		fd_close(&fd);
+	return fd;
+}
+
 /* The whole lines among the next bytes of the log; 0: there are none yet. */
 static size_t read_lines(int fd, int64_t from, char *out)
 {
-	ssize_t len = pread(fd, out, LOG_PART, from);
+	ssize_t len = from < LOG_MOST ? pread(fd, out, LOG_PART, from) : 0;
 	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
 	size_t lines = end ? (size_t)(end - out) + 1 : 0;
 
@@ -58,7 +74,7 @@ static size_t read_lines(int fd, int64_t from, char *out)
 static bool store_log(struct store *s, const struct log_place *log, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(fd_close) int fd = open(arena_printf(&a, "%s/log", log->folder), O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = open_log(log->folder);
 	unsigned attempt;
 	int64_t from;
 	size_t len;
@@ -96,12 +112,12 @@ static bool write_log(struct engine_world *w, void *what, struct err *err)
 	return store_log(w->store, what, err);
 }
 
-static bool has_more(const struct log_place *log, int64_t stored)
+static int64_t log_size(const char *folder)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(fd_close) int fd = open_log(folder);
 	struct stat st;
 
-	return stat(arena_printf(&a, "%s/log", log->folder), &st) == 0 && st.st_size > stored;
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
 }
 
 void live_logs(struct engine_world *w)
@@ -109,17 +125,15 @@ void live_logs(struct engine_world *w)
 	for (size_t i = 0; i < w->active_count; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct active *at = w->active[i];
-		struct stat st;
 		if (!at->live)
 			continue;
 		struct log_place log = {
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
-		if (!has_more(&log, at->stored) || stat(arena_printf(&a, "%s/log", log.folder), &st) < 0)
-			continue;
-		if (world_commit(w, write_log, &log))
-			at->stored = st.st_size;
+		int64_t size = log_size(log.folder);
+		if (size > at->stored && at->stored < LOG_MOST && world_commit(w, write_log, &log))
+			at->stored = size;
 	}
 }
 
@@ -134,17 +148,28 @@ struct change {
 	const char *notes;			/* for that log */
 };
 
+/* Once, though it may be to begin more often: one that certainly did not is not counted. */
+static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+{
+	const struct log_place log = {
+		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
+	};
+	unsigned noted;
+	int64_t upto;
+
+	if (step->attempts < 2)
+		return true;
+	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+		return false;
+	return noted == step->attempts ||
+	       store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+}
+
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
 {
-	for (size_t i = 0; i < c->action->start_count; i++) {
-		const struct flow_step *step = c->action->starts[i].step;
-		const struct log_place log = {
-			.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
-		};
-		if (step->attempts > 1 &&
-		    !store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err))
+	for (size_t i = 0; i < c->action->start_count; i++)
+		if (!note_start(s, c, c->action->starts[i].step, err))
 			return false;
-	}
 	return true;
 }
 
@@ -235,6 +260,9 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
 		ok = world_begin(w, at, &attempt, why);
+		/* It is not the step's fault: it waits until there is another. */
+		if (!ok && !runner_lives(w->runner))
+			*kind = FLOW_UNBEGUN;
 	}
 	if (!ok)
 		world_forget(w, at);
@@ -305,6 +333,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	note_reruns(l, &action);
 	if ((action.changed || ended) && !world_commit(w, write_change, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
+	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
 	begin_steps(w, l, &a, &action, refusals, &count);
 	l->wake = action.wake;
@@ -324,7 +353,19 @@ void live_take(struct engine_world *w, struct live *l, const struct flow_event *
 
 /* ---- the end of an attempt ---- */
 
-void live_ended(struct engine_world *w, struct active *at, const char *why, size_t places)
+static void lose(struct flow_event *e, bool begun)
+{
+	if (e->kind != FLOW_LOST || e->message)
+		return;
+	if (begun)
+		e->message = "what watched over it was killed";
+	else
+		e->kind = FLOW_UNBEGUN;
+}
+
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
+void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
@@ -333,10 +374,9 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, size
 	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
 	struct flow_event e = ending_read(&a, step, log.folder, &notes);
 
+	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
 		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
-	else if (e.kind == FLOW_LOST && !e.message)
-		e.message = "what watched over it was killed";
 	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
@@ -376,6 +416,7 @@ static bool load(struct engine_world *w, struct live *l, struct err *err)
 	return true;
 }
 
+/* What it is made of stays as it was found: it may not even be there. */
 static bool write_failed(struct engine_world *w, void *what, struct err *err)
 {
 	const struct stored_run *run = what;
@@ -466,6 +507,14 @@ static struct flow_event became(struct arena *a, const struct live *l, const str
 	if (died_with_service(&e))
 		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
 	return e;
+}
+
+bool live_is_active(const struct live *l)
+{
+	for (size_t i = 0; i < l->flow->count; i++)
+		if (l->flow->steps[i].phase == STEP_ACTIVE)
+			return true;
+	return false;
 }
 
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)

@@ -265,11 +265,18 @@ static void put_params(struct plan *p)
 		         p->start->missing->entries[i].value->text);
 }
 
+static const char run_variable[] = "WORKFLOW_EXECUTION_ID";
+
+const char *prepare_mark(struct arena *a, const char *uuid)
+{
+	return arena_printf(a, "%s=%s", run_variable, uuid);
+}
+
 static void put_place(struct plan *p, const struct prepare_run *run)
 {
 	put(p, "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id));
 	put(p, "WORKFLOW_NAME", run->workflow);
-	put(p, "WORKFLOW_EXECUTION_ID", run->uuid);
+	put(p, run_variable, run->uuid);
 	put(p, "WORKFLOW_STEP", p->start->step->name);
 	put(p, "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts));
 }

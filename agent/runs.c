@@ -379,6 +379,14 @@ bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, 
 	return ok;
 }
 
+bool runs_tells_hurry(struct store *s, int64_t now, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_HURRY);
+
+	query_int(q, 1, now);
+	return query_run(q, err);
+}
+
 bool runs_next_tell(struct store *s, int64_t *out, struct err *err)
 {
 	return query_number(query_begin(s->db, TELL_NEXT), -1, out, err);

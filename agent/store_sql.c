@@ -91,6 +91,7 @@ static const char *const sql[STORE_STATEMENTS] = {
 	[TELL_DROP] = "DELETE FROM tell WHERE id = ?1",
 	[TELL_DUE] = "SELECT id, watcher, news, attempts FROM tell WHERE due <= ?1 ORDER BY due LIMIT ?2",
 	[TELL_NEXT] = "SELECT min(due) FROM tell",
+	[TELL_HURRY] = "UPDATE tell SET due = ?1 WHERE due > ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released.

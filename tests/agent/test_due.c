@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/due.h"
+#include "agent/run_begin.h"
 #include "agent/service_shape.h"
 #include "agent/stamp.h"
 
@@ -235,6 +236,50 @@ static void many_that_are_due_all_begin(void **state)
 		assert_int_equal(runs_of(f, id), 1);
 }
 
+static void set_open(struct fixture *f, int64_t count, int64_t finished)
+{
+	struct err err;
+
+	check(store_begin(f->world.store, &err), &err);
+	for (int64_t i = 1; i <= count; i++) {
+		struct stored_run run = {
+			.id = i, .uuid = arena_printf(&f->arena, "00000000-0000-4000-8000-%012lld", (long long)i), .workflow = 1,
+			.status = finished < 0 ? FLOW_RUNNING : FLOW_SUCCESS, .cause = "cron", .finished = finished,
+		};
+		check((finished >= 0 || runs_add(f->world.store, &run, &(struct stored_work){ NULL, "[]", "{}" }, &err)) &&
+		      runs_put(f->world.store, &run, NULL, &err), &err);
+	}
+	check(store_end(f->world.store, true, &err), &err);
+}
+
+static void where_no_more_runs_may_be_those_that_are_due_wait_for_room(void **state)
+{
+	struct fixture *f = *state;
+	int64_t next = 0, before = stamp_now();
+
+	add(f, WORKFLOW_AVAILABLE, BESIDE, "0 0 1 1 *", -1);
+	for (int i = 0; i < 3; i++)
+		add(f, WORKFLOW_AVAILABLE, BODY, "0 0 1 1 *", 1000 + i);
+	set_open(f, RUN_OPEN_MAX - 1, -1);
+	assert_true(due_begin(&f->world, &next));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(runs_of(f, 2), 1);
+		assert_int_equal(due_of(f, 3), 1001);
+		assert_int_equal(due_of(f, 4), 1002);
+		assert_in_range(next, before + 1000, stamp_now() + 60000);	/* no haste, and no year either */
+		assert_false(due_begin(&f->world, &next));
+	}
+	assert_string_equal(said(f), "flowsync: warning: crons that are due wait: as many runs as there may be are under "
+	                             "way\n");
+
+	set_open(f, RUN_OPEN_MAX - 1, 2000);
+	assert_true(due_begin(&f->world, &next));
+	for (int64_t id = 3; id <= 4; id++) {
+		assert_int_equal(runs_of(f, id), 1);
+		assert_next(due_of(f, id), "0 0 1 1 *");
+	}
+}
+
 /* Somebody else writes; the engine is told to end meanwhile. */
 static void an_engine_that_ends_while_it_waits_for_the_file_begins_nothing(void **state)
 {
@@ -285,6 +330,7 @@ int main(void)
 		WITH_WORLD(what_cannot_begin_is_told_and_waits_for_its_next_time),
 		WITH_WORLD(those_that_allow_it_begin_beside_each_other),
 		WITH_WORLD(many_that_are_due_all_begin),
+		WITH_WORLD(where_no_more_runs_may_be_those_that_are_due_wait_for_room),
 		WITH_WORLD(an_engine_that_ends_while_it_waits_for_the_file_begins_nothing),
 		WITH_WORLD(old_runs_are_forgotten),
 	};

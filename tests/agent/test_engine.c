@@ -728,7 +728,7 @@ static void an_engine_without_a_file_does_not_start(void **state)
 
 	f->options.database = "/tmp/flowsync-engine-none/a.db";
 	assert_false(engine_start(&f->options, &g, &err));
-	assert_string_equal(err.msg, "find \"/tmp/flowsync-engine-none/a.db\": No such file or directory");
+	assert_string_equal(err.msg, "make the pipe \"/tmp/flowsync-engine-none/a.db.wake\": No such file or directory");
 	assert_null(g);
 }
 

@@ -877,6 +877,7 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 	begin_sh(r, 111, "trap 'exit 0' TERM; echo on > ../on; while :; do sleep 0.01; done");
 	wait_for(place(110, "ready"));
 	wait_for(place(111, "on"));
+	assert_true(runner_lives(r));
 	kill(runner_of(getpid()), SIGKILL);
 	event = next(r);
 	assert_int_equal(event.kind, RUNNER_GONE);
@@ -887,6 +888,7 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 	assert_true(attempt_begun(place(110, ".")));
 	assert_false(runner_next(r, &event));
 	assert_false(fd_readable(runner_fd(r)));
+	assert_false(runner_lives(r));
 	assert_false(runner_begin(r, 112, &attempt, &err));
 	assert_string_equal(err.msg, "the runner is gone");
 	runner_end(r, 110, 0);
@@ -951,6 +953,7 @@ static void a_runner_that_hangs_is_done_without(void **state)
 	while (runner_begin(r, 117, &attempt, &err) && drive_now() < began + LONG_MS)
 		;
 	assert_string_equal(err.msg, "the runner hangs, and was killed");
+	assert_false(runner_lives(r));
 	assert_int_equal(next(r).kind, RUNNER_GONE);
 	assert_gone(pid_in(place(116, "leader")));
 	runner_stop(r, 0);

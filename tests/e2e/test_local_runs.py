@@ -7,7 +7,7 @@ import unittest
 import urllib.parse
 
 import flowsync
-from runs import UUID, RunCase, step
+from run_case import UUID, RunCase, step
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -6,7 +6,7 @@ import sqlite3
 import unittest
 
 from agent import AgentCase, alive, wait_for
-from runs import UUID, RunCase, step
+from run_case import UUID, RunCase, step
 
 GATE = "echo $$ > ~/pid; until [ -e ~/go ]; do sleep 0.05; done; echo through"
 

@@ -4,7 +4,7 @@ import time
 import unittest
 import urllib.parse
 
-from runs import RunCase, step
+from run_case import RunCase, step
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

@@ -4,7 +4,7 @@ import threading
 import time
 import unittest
 
-from runs import RunCase, step
+from run_case import RunCase, step
 
 SHOW = 'echo "$A $B $C"'
 # A step that has a child of its own and ends on SIGTERM as a shell does; $HOME/NAME holds their numbers.

@@ -5,7 +5,7 @@ import unittest
 import urllib.parse
 
 import git_servers
-from runs import RunCase, command_lines, step
+from run_case import RunCase, command_lines, step
 
 
 class SecretTest(RunCase):

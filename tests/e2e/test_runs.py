@@ -8,7 +8,7 @@ import git_servers
 import mail_server
 from agent import AgentCase
 from mail_server import MailServer
-from runs import UUID, RunCase
+from run_case import UUID, RunCase
 
 EXAMPLES = flowsync.ROOT / "examples"
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
