@@ -375,7 +375,8 @@ static void loop(struct engine *g)
 		drop_over(g);
 		g->look = false;
 		publish(g, true);
-		wait_for_something(g);
+		if (!g->world.stopping)		/* else there may be no runner */
+			wait_for_something(g);
 	}
 }
 
