@@ -30,7 +30,7 @@ enum {
 	PAGE = 100,			/* runs that are taken at a time */
 };
 
-static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
+static const int64_t CLEAN_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 
 struct engine {
 	struct engine_options options;
