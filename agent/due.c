@@ -38,6 +38,15 @@ static bool begin_run(struct engine_world *w, struct firing *f, const struct sto
 	return f->result != RUN_BROKEN;
 }
 
+/* Who is due was read a while ago: since then it may have been changed, or paused. */
+static bool is_still_due(const struct stored_workflow *workflow, const struct firing *f)
+{
+	if (f->cron->position >= workflow->trigger_count)
+		return false;
+	const struct stored_trigger *t = &workflow->triggers[f->cron->position];
+	return t->cron && strcmp(t->cron, f->cron->cron) == 0 && t->due >= 0 && t->due <= f->now;
+}
+
 /* The run and when the cron is due next are one step: it is never begun twice. */
 static bool write_firing(struct engine_world *w, void *what, struct err *err)
 {
@@ -46,7 +55,7 @@ static bool write_firing(struct engine_world *w, void *what, struct err *err)
 
 	if (!store_get(w->store, f->arena, f->cron->workflow, &workflow, err))
 		return false;
-	if (!workflow.id)
+	if (!workflow.id || !is_still_due(&workflow, f))
 		return true;
 	if (!begin_run(w, f, &workflow, err))
 		return false;
@@ -137,10 +146,11 @@ void due_set(struct engine_world *w)
 
 static bool write_forgotten(struct engine_world *w, void *what, struct err *err)
 {
-	return runs_drop_old(w->store, *(int64_t *)what, AT_A_TIME * 10, err);
+	return runs_drop_old(w->store, *(int64_t *)what, AT_A_TIME, err);
 }
 
-/* A thousand at a time: the rest waits for the next time, as whoever asks is told of none of them. */
+/* The rest waits for the next time: whoever asks is told of none of them, and what they all printed would
+ * keep others from writing for long. */
 void due_forget_old(struct engine_world *w, int64_t before)
 {
 	world_commit(w, write_forgotten, &before);

@@ -32,7 +32,7 @@ enum {
 	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
 };
 
-static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
+static const int64_t CLEAN_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 
 struct engine {
 	struct engine_options options;
@@ -420,7 +420,8 @@ static void loop(struct engine *g)
 		take_tells(g);
 		g->look = false;
 		publish(g, true);
-		wait_for_something(g);
+		if (!g->world.stopping)		/* else there may be no runner */
+			wait_for_something(g);
 	}
 }
 
