@@ -365,6 +365,13 @@ static void lose(struct flow_event *e, bool begun)
 
 /* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
  * each time. */
+static bool is_confined(const struct engine_world *w, const struct flow_step *step)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return prepare_image(&a, &w->options->prepare, step->body);
+}
+
 void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -372,7 +379,7 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, bool
 	struct live *l = at->live;
 	const struct flow_step *step = &l->flow->steps[at->step];
 	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
-	struct flow_event e = ending_read(&a, step, log.folder, &notes);
+	struct flow_event e = ending_read(&a, step, log.folder, is_confined(w, step), &notes);
 
 	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
@@ -497,10 +504,10 @@ static bool died_with_service(const struct flow_event *e)
 }
 
 /* All that ran has ended before the lock was ours. */
-static struct flow_event became(struct arena *a, const struct live *l, const struct flow_step *step,
-                                const char *folder, struct buf *notes)
+static struct flow_event became(struct arena *a, const struct engine_world *w, const struct live *l,
+                                const struct flow_step *step, const char *folder, struct buf *notes)
 {
-	struct flow_event e = ending_read(a, step, folder, notes);
+	struct flow_event e = ending_read(a, step, folder, is_confined(w, step), notes);
 
 	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
 		e.kind = FLOW_UNBEGUN;
@@ -541,7 +548,7 @@ void live_recover(struct engine_world *w, struct live *l)
 		if (!was[i])
 			continue;
 		const struct log_place log = { attempt_folder(&a, w, l, i), l->run.id, i, step->attempts };
-		struct flow_event e = became(&a, l, step, log.folder, &notes);
+		struct flow_event e = became(&a, w, l, step, log.folder, &notes);
 		take_event(w, l, &e, 0, &log, buf_str(&notes));
 		if (!w->stopping)
 			world_remove(w, log.folder);

@@ -145,18 +145,18 @@ static const char *find_image(const struct var_list *images, const char *key)
 	return NULL;
 }
 
-static const char *image_prefix(const struct plan *p)
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step)
 {
-	const struct node *step = p->start->step->body;
 	int64_t id = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
 	const char *keys[] = {
-		arena_printf(p->arena, "%" PRId64 ":%" PRId64, id, version),
-		arena_printf(p->arena, "%" PRId64, id), "*",
+		arena_printf(a, "%" PRId64 ":%" PRId64, id, version), arena_printf(a, "%" PRId64, id), "*",
 	};
-	const char *found = NULL;
+	const char *type = node_get_text(step, "type"), *found = NULL;
 
+	if (type && strcmp(type, "standard") != 0)
+		return NULL;
 	for (size_t i = 0; !found && i < ARRAY_LEN(keys); i++)
-		found = find_image(&p->options->images, keys[i]);
+		found = find_image(&options->images, keys[i]);
 	return found;
 }
 
@@ -176,7 +176,7 @@ static bool prepare_standard(struct plan *p, struct err *err)
 
 	if (!put_secrets(p, err) || !add_checkout(p, err))
 		return false;
-	add_shell(p, command ? command : "", image_prefix(p));
+	add_shell(p, command ? command : "", prepare_image(p->arena, p->options, p->start->step->body));
 	return true;
 }
 

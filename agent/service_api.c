@@ -323,18 +323,15 @@ static void run(struct call *c, const struct verb *verb)
 {
 	struct err err;
 
-	if (!verb->writes) {
-		verb->run(c);
-		return;
-	}
-	if (!store_begin(c->api->store, &err)) {
+	if (!(verb->writes ? store_begin : store_begin_read)(c->api->store, &err)) {
 		call_broken(c, &err);
 		return;
 	}
 	verb->run(c);
-	if (!store_end(c->api->store, c->response->status < 300, &err))
+	bool keep = verb->writes && c->response->status < 300;
+	if (!store_end(c->api->store, keep, &err))
 		call_broken(c, &err);
-	else if (c->response->status < 300)
+	else if (keep)
 		wake_send(c->api->wake);
 }
 

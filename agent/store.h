@@ -66,6 +66,8 @@ bool store_was_busy(const struct store *store);
  * see all of it or nothing.  keep false takes everything back, and so does a failure to keep;
  * they do not nest. */
 bool store_begin(struct store *store, struct err *err);
+/* The same for what is only read: all of it sees one state, also while others write. */
+bool store_begin_read(struct store *store, struct err *err);
 bool store_end(struct store *store, bool keep, struct err *err);
 
 /* Adds a workflow; all but its id is read, and its id is set. */
