@@ -122,7 +122,8 @@ static void set_items(struct reader *r, const struct option *o, const struct nod
 static void set_value(struct reader *r, const struct option *o, const struct node *n)
 {
 	if (o->type == OPTION_MAP)
-		vars_add_map(r->arena, o->key, n, &r->settings->vars, r->faults);
+		vars_add_map(r->arena, o->key, n, (struct var_list *)((char *)r->settings + o->offset),
+		             r->faults);
 	else if (o->type == OPTION_LIST)
 		set_items(r, o, n);
 	else

@@ -4,6 +4,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "reconcile/buf.h"
+
 enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELD_COUNT };
 
 struct cron {
@@ -228,7 +230,7 @@ static bool next_of_day(const struct cron *cron, int64_t start, int64_t after,
 	                                                            : next_once(&d, next);
 }
 
-bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+static bool next_of(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
 {
 	enum { DAYS = 8 * 366 + 2 };	/* 29 February can be eight years off */
 	struct cron cron = { 0 };
@@ -242,4 +244,73 @@ bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), 
 		if (next_of_day(&cron, day, after, offset, next))
 			return true;
 	return false;
+}
+
+/* ---- six and seven fields ---- */
+
+struct word { const char *text; size_t len; };
+
+enum { SIX = 6, SEVEN = 7 };
+
+static int split(const char *text, struct word *words)
+{
+	int count = 0;
+
+	for (text += strspn(text, " \t"); *text && count <= SEVEN; text += strspn(text, " \t")) {
+		size_t len = strcspn(text, " \t");
+		if (count < SEVEN)
+			words[count] = (struct word){ text, len };
+		count++;
+		text += len;
+	}
+	return count;
+}
+
+static bool is(const struct word *w, const char *text)
+{
+	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
+}
+
+static bool is_any(const struct word *w)
+{
+	return is(w, "*") || is(w, "?");
+}
+
+static bool read_second(const struct word *w, int *out)
+{
+	const char *s = w->text;
+
+	return read_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
+}
+
+/* The five in the middle, if there is but one meaning. */
+static bool shorten(const char *text, struct buf *out, int *second)
+{
+	struct word words[SEVEN];
+	int count = split(text, words);
+	const struct word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
+
+	if ((count != SIX && count != SEVEN) || !read_second(&words[0], second) ||
+	    (count == SEVEN && !is(&words[SIX], "*")) || !(is_any(day) || is_any(weekday)))
+		return false;
+	for (size_t i = 0; i < weekday->len; i++)
+		if (weekday->text[i] >= '0' && weekday->text[i] <= '9')
+			return false;
+	for (int i = 1; i < SIX; i++)
+		buf_addf(out, "%.*s ", is(&words[i], "?") ? 1 : (int)words[i].len, is(&words[i], "?") ? "*" : words[i].text);
+	return true;
+}
+
+bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	CLEANUP(buf_done) struct buf five = BUF_TEXT;
+	int64_t minute;
+	int second;
+
+	if (next_of(text, after, offset, next))
+		return true;
+	if (!shorten(text, &five, &second) || !next_of(buf_str(&five), after - second, offset, &minute))
+		return false;
+	*next = minute + second;
+	return true;
 }

@@ -2,8 +2,12 @@
  *
  * Five fields with lists, ranges, steps and the names of months and days, or @hourly, @daily
  * (@midnight), @weekly, @monthly, @yearly (@annually).  If neither of the two day fields begins
- * with "*", either will do.  Six and seven fields (seconds first, a year last) are another
- * dialect, and @reboot is no time; they are not read here.
+ * with "*", either will do.  @reboot is no time, and not read here.
+ *
+ * Six fields have seconds first, seven a year last, too: another dialect, of which some count the
+ * days of the week from 0 and some from 1.  They are read where there is but one meaning: one
+ * second, days of the week by their names, one of the two day fields "*" or "?", and "*" as the
+ * year.
  *
  * When the clocks change: an hour field that begins with "*" follows the clock on the wall, so a
  * local time that comes twice fires twice and one that never comes does not fire.  Otherwise it

@@ -48,39 +48,62 @@ static bool write_firing(struct engine_world *w, void *what, struct err *err)
 		return false;
 	if (!workflow.id)
 		return true;
-	return begin_run(w, f, &workflow, err) &&
-	       store_put_due(w->store, f->cron->workflow, f->cron->position, shape_next(f->cron->cron, f->now), err);
+	if (!begin_run(w, f, &workflow, err))
+		return false;
+	/* It stays due until there is room: tomorrow's run is no answer to a busy midnight. */
+	return f->result == RUN_FULL || store_put_due(w->store, f->cron->workflow, f->cron->position,
+	                                              shape_next(f->cron->cron, f->now), err);
 }
 
-static bool fire(struct engine_world *w, const struct stored_cron *cron)
+/* RUN_BROKEN: the engine ends. */
+static enum run_begin_result fire(struct engine_world *w, const struct stored_cron *cron)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct firing f = { .arena = &a, .cron = cron, .now = stamp_now(), .result = RUN_WRONG };
 
 	if (!world_commit(w, write_firing, &f))
-		return false;
-	if (f.workflow && f.result != RUN_BEGUN)
+		return RUN_BROKEN;
+	if (f.workflow && f.result != RUN_BEGUN && f.result != RUN_FULL)
 		log_warn(w->options->log, "workflow \"%s\": no run at its time: %s", f.workflow, f.why.msg);
-	return f.result == RUN_BEGUN;
+	return f.result;
+}
+
+/* Of those that are due the first AT_A_TIME, or until *full; returns how many there were. */
+static size_t begin_some(struct engine_world *w, bool *begun, bool *full)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stored_cron *crons;
+	size_t count;
+	struct err err;
+
+	if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
+		log_error(w->options->log, "crons: %s", err.msg);
+		return 0;
+	}
+	for (size_t i = 0; i < count && !*full && !w->stopping; i++) {
+		enum run_begin_result result = fire(w, &crons[i]);
+		*begun |= result == RUN_BEGUN;
+		*full = result == RUN_FULL;
+	}
+	return count;
+}
+
+static void tell_full(struct engine_world *w, bool full)
+{
+	if (full && !w->full)
+		log_warn(w->options->log, "crons that are due wait: as many runs as there may be are under way");
+	w->full = full;
 }
 
 bool due_begin(struct engine_world *w, int64_t *next)
 {
-	bool begun = false;
-	size_t count = AT_A_TIME;
+	bool begun = false, full = false;
 	struct err err;
 
-	while (count == AT_A_TIME && !w->stopping) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		struct stored_cron *crons;
-		if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
-			log_error(w->options->log, "crons: %s", err.msg);
-			break;
-		}
-		for (size_t i = 0; i < count && !w->stopping; i++)
-			begun |= fire(w, &crons[i]);
-	}
-	if (!store_next_due(w->store, next, &err))
+	while (begin_some(w, &begun, &full) == AT_A_TIME && !full && !w->stopping)
+		;
+	tell_full(w, full);
+	if (full || !store_next_due(w->store, next, &err))
 		*next = stamp_now() + AGAIN_MS;
 	return begun;
 }

@@ -6,6 +6,7 @@
 
 #include "agent/answer.h"
 #include "agent/file.h"
+#include "reconcile/json.h"
 
 /* ---- output parameters ---- */
 
@@ -28,9 +29,9 @@ static const char *read_output(struct arena *a, const char *folder, const char *
 	if (!is_there(path))
 		return NULL;
 	if (file_read(a, path, OUTPUT_MAX, &text, &len, &err)) {
-		if (!memchr(text, '\0', len))
+		if (json_can_hold(text, len))
 			return text;
-		err_set(&err, "there is a NUL byte in it");
+		err_set(&err, "no text: it has a NUL byte in it, or is not UTF-8");
 	}
 	buf_addf(notes, "output parameter %s: %s: %s\n", param, file, err.msg);
 	return NULL;
@@ -83,5 +84,9 @@ struct flow_event ending_read(struct arena *a, const struct flow_step *step, con
 	e.kind = FLOW_ENDED;
 	e.message = *message ? message : NULL;
 	e.outputs = read_outputs(a, step, folder, notes);
-	return attempt_answer_read(a, folder, &answer) ? from_answer(&answer, &e) : e;
+	if (!attempt_answer_read(a, folder, &answer, &err)) {
+		e.message = arena_strdup(a, err.msg);
+		return e;
+	}
+	return answer.found ? from_answer(&answer, &e) : e;
 }

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 #include "agent/folder.h"
 #include "agent/live.h"
 #include "agent/stamp.h"
+#include "agent/stray.h"
 #include "agent/tell.h"
 #include "agent/wake.h"
 
@@ -29,6 +29,7 @@ enum {
 	LOG_MS = 250,			/* between looks at what running steps have printed */
 	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long */
 	PAGE = 100,			/* runs that are taken at a time */
+	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
 };
 
 static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
@@ -135,7 +136,7 @@ void world_remove(const struct engine_world *w, const char *folder)
 
 static size_t free_places(const struct engine *g)
 {
-	size_t jobs = (size_t)g->options.jobs;
+	size_t jobs = runner_lives(g->world.runner) ? (size_t)g->options.jobs : 0;
 
 	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
 }
@@ -162,6 +163,20 @@ static void serve_waiting(struct engine *g)
 }
 
 /* ---- the runs ---- */
+
+static void stop_run(struct engine *g, struct live *l, const char *by)
+{
+	if (l->flow->status == FLOW_RUNNING)
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
+}
+
+/* A stop that was accepted comes before whatever could begin. */
+static void set_going(struct engine *g, struct live *l)
+{
+	if (l->run.stop_asked)
+		stop_run(g, l, l->run.stop_asked);
+	tick(g, l);
+}
 
 static struct live *add_run(struct engine *g, const struct stored_run *row)
 {
@@ -206,15 +221,9 @@ static void take_new(struct engine *g)
 			if (!g->options.brief)
 				log_info(g->options.log, "workflow \"%s\": run %s begins (%s)", l->workflow, l->run.uuid,
 				         l->run.cause);
-			tick(g, l);
+			set_going(g, l);
 		}
 	}
-}
-
-static void stop_run(struct engine *g, struct live *l, const char *by)
-{
-	if (l->flow->status == FLOW_RUNNING)
-		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
 }
 
 static void take_stops(struct engine *g)
@@ -234,10 +243,10 @@ static void take_stops(struct engine *g)
 				stop_run(g, g->runs[r], rows[i].stop_asked);
 }
 
-static void ended(struct engine *g, struct active *at, const char *why)
+static void ended(struct engine *g, struct active *at, const char *why, bool gone)
 {
 	if (at->live)
-		live_ended(&g->world, at, why, places_for(g, at->live));
+		live_ended(&g->world, at, why, gone, places_for(g, at->live));
 	else
 		tell_ended(&g->world, at, why);
 	g->next_tell = 0;
@@ -245,9 +254,34 @@ static void ended(struct engine *g, struct active *at, const char *why)
 
 /* ---- the runner ---- */
 
-/* It was killed: so were all that it had. */
+/* Of runs that have steps under way, when neither a runner nor a keeper lives: a keeper that was killed
+ * together with the runner has ended nothing. */
+static void end_strays(struct engine *g)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char **marks = arena_new(&a, const char *, g->run_count + 1);
+	size_t count = 0;
+
+	for (size_t r = 0; r < g->run_count; r++)
+		if (live_is_active(g->runs[r]))
+			marks[count++] = prepare_mark(&a, g->runs[r]->run.uuid);
+	if (!stray_end(marks, count, STRAYS_MS))
+		log_error(g->options.log, "something that a step left was killed, and does not end");
+}
+
+static struct active *first_until(const struct engine *g, uint64_t last)
+{
+	for (size_t i = 0; i < g->world.active_count; i++)
+		if (g->world.active[i]->id <= last)
+			return g->world.active[i];
+	return NULL;
+}
+
+/* It was killed: so were all that it had, which are those up to now. */
 static void start_again(struct engine *g)
 {
+	uint64_t last = g->world.last_id;
+	struct active *at;
 	struct err err;
 
 	log_error(g->options.log, "the process that runs steps was killed, and they with it");
@@ -259,8 +293,9 @@ static void start_again(struct engine *g)
 		if (g->world.stopping)
 			return;
 	}
-	while (g->world.active_count && !g->world.stopping)
-		ended(g, g->world.active[0], NULL);
+	end_strays(g);
+	while (!g->world.stopping && (at = first_until(g, last)))
+		ended(g, at, NULL, true);
 }
 
 static void take_runner(struct engine *g)
@@ -274,7 +309,7 @@ static void take_runner(struct engine *g)
 			return;
 		}
 		if (at)
-			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL);
+			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL, false);
 	}
 }
 
@@ -304,13 +339,21 @@ static void take_time(struct engine *g)
 	if (g->options.crons && (g->look || (g->next_due >= 0 && g->next_due <= now)) &&
 	    due_begin(&g->world, &g->next_due))
 		take_new(g);
-	if (g->next_tell >= 0 && g->next_tell <= now)
-		tell_due(&g->world, &g->next_tell);
 	if (g->next_clean <= now) {
 		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
 		g->next_clean = now + CLEAN_MS;
 	}
 	take_logs(g, now);
+}
+
+/* After all that may have written some. */
+static void take_tells(struct engine *g)
+{
+	if (g->world.new_tells)
+		g->next_tell = 0;
+	g->world.new_tells = false;
+	if (g->next_tell >= 0 && g->next_tell <= stamp_now() && !g->world.stopping)
+		tell_due(&g->world, &g->next_tell);
 }
 
 static int wait_ms(const struct engine *g)
@@ -320,7 +363,7 @@ static int wait_ms(const struct engine *g)
 	for (size_t i = 0; i < g->run_count; i++)
 		wake = sooner(wake, g->runs[i]->wake);
 	if (g->world.active_steps)
-		wake = sooner(wake, g->next_logs);
+		wake = sooner(wake, sooner(g->next_logs, now + LOG_MS));
 	if (wake < 0)
 		return g->options.crons ? (int)LONGEST_MS * 60 : -1;
 	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;
@@ -383,6 +426,7 @@ static void loop(struct engine *g)
 		take_time(g);
 		serve_waiting(g);
 		drop_over(g);
+		take_tells(g);
 		g->look = false;
 		publish(g, true);
 		wait_for_something(g);
@@ -434,15 +478,17 @@ static bool load_all(struct engine *g, struct err *err)
 
 static void recover(struct engine *g)
 {
-	sweep(g);
+	end_strays(g);
 	if (g->world.cgroups)
 		cgroup_sweep(g->world.cgroups);
+	tell_recover(&g->world);
+	sweep(g);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)
 			live_recover(&g->world, g->runs[i]);
-		tick(g, g->runs[i]);
+		set_going(g, g->runs[i]);
 	}
-	g->look = true;		/* stops that were asked for meanwhile */
+	g->look = true;		/* what was asked for meanwhile */
 }
 
 /* Where the machine lets us not, that is told once. */
@@ -535,12 +581,7 @@ static void engine_free(struct engine *g)
 
 static bool open_all(struct engine *g, struct err *err)
 {
-	char *absolute = realpath(g->options.database, NULL);
-
-	if (!absolute)
-		return err_sys(err, errno, "find \"%s\"", g->options.database);
-	g->world.folder = arena_printf(&g->arena, "%s.runs", absolute);
-	free(absolute);
+	g->world.folder = arena_printf(&g->arena, "%s.runs", g->options.database);
 	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->stop_fd < 0)
 		return err_sys(err, errno, "make a descriptor");

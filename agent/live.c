@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,15 +18,10 @@
 #include "agent/uuid.h"
 #include "reconcile/json.h"
 
-enum { LOG_PART = 128 << 10 };	/* bytes of a log that are stored as one */
-
-static const char *as_json(struct arena *a, const struct node *n)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(n, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
-}
+enum {
+	LOG_PART = 128 << 10,	/* bytes of a log that are stored as one */
+	LOG_MOST = ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + (64 << 10),	/* a log that has more was not written by a keeper */
+};
 
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {
@@ -51,10 +47,23 @@ static struct active *find_active(const struct engine_world *w, const struct liv
 
 struct log_place { const char *folder; int64_t run; size_t step; unsigned attempt; };
 
+/* A step may have put anything in its place: a pipe would be waited for, and /dev/urandom has no end.
+ * -1: it has no log that can be read. */
+static int open_log(const char *folder)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	int fd = open(arena_printf(&a, "%s/log", folder), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
+		fd_close(&fd);
+	return fd;
+}
+
 /* The whole lines among the next bytes of the log, room at most; 0: there are none yet. */
 static size_t read_lines(int fd, int64_t from, char *out, size_t room)
 {
-	ssize_t len = pread(fd, out, room, from);
+	ssize_t len = from < LOG_MOST ? pread(fd, out, room, from) : 0;
 	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
 	size_t lines = end ? (size_t)(end - out) + 1 : 0;
 
@@ -65,7 +74,7 @@ static size_t read_lines(int fd, int64_t from, char *out, size_t room)
 static bool store_log(struct store *s, const struct log_place *log, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(fd_close) int fd = open(arena_printf(&a, "%s/log", log->folder), O_RDONLY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = open_log(log->folder);
 	unsigned attempt;
 	struct stat st;
 	int64_t from;
@@ -100,15 +109,12 @@ static bool store_notes(struct store *s, const struct log_place *log, const char
 	                    buf_str(&text), err);
 }
 
-static bool has_more(const struct log_place *log, int64_t stored, int64_t *size)
+static int64_t log_size(const char *folder)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(fd_close) int fd = open_log(folder);
 	struct stat st;
 
-	if (stat(arena_printf(&a, "%s/log", log->folder), &st) < 0 || st.st_size <= stored)
-		return false;
-	*size = st.st_size;
-	return true;
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
 }
 
 /* Logs that have grown. */
@@ -137,8 +143,11 @@ void live_logs(struct engine_world *w)
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
-		if (has_more(&log, at->stored, &at->stored))
-			grown.logs[grown.count++] = log;
+		int64_t size = log_size(log.folder);
+		if (size <= at->stored || at->stored >= LOG_MOST)
+			continue;
+		at->stored = size;
+		grown.logs[grown.count++] = log;
 	}
 	if (grown.count)
 		world_commit(w, write_logs, &grown);
@@ -155,17 +164,28 @@ struct change {
 	const char *notes;			/* for that log */
 };
 
+/* Once, though it may be to begin more often: one that certainly did not is not counted. */
+static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+{
+	const struct log_place log = {
+		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
+	};
+	unsigned noted;
+	int64_t upto;
+
+	if (step->attempts < 2)
+		return true;
+	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+		return false;
+	return noted == step->attempts ||
+	       store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+}
+
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
 {
-	for (size_t i = 0; i < c->action->start_count; i++) {
-		const struct flow_step *step = c->action->starts[i].step;
-		const struct log_place log = {
-			.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
-		};
-		if (step->attempts > 1 &&
-		    !store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err))
+	for (size_t i = 0; i < c->action->start_count; i++)
+		if (!note_start(s, c, c->action->starts[i].step, err))
 			return false;
-	}
 	return true;
 }
 
@@ -173,7 +193,7 @@ static bool write_tells(struct store *s, const struct change *c, struct err *err
 {
 	for (size_t i = 0; i < c->action->tell_count; i++) {
 		const struct flow_tell *tell = &c->action->tells[i];
-		if (!runs_tell_add(s, c->live->run.id, as_json(c->arena, tell->watcher),
+		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
 		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
 			return false;
 	}
@@ -192,7 +212,7 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 	l->run.finished = l->flow->finished;
 	l->run.stopped_by = l->flow->stopped_by;
 	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
-	       runs_put(w->store, &l->run, as_json(c->arena, run_state_write(c->arena, &state)), err) &&
+	       runs_put(w->store, &l->run, json_text(c->arena, run_state_write(c->arena, &state)), err) &&
 	       (l->run.finished < 0 || runs_rerun_end(w->store, &l->run, err));
 }
 
@@ -256,6 +276,9 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
 		ok = world_begin(w, at, &attempt, why);
+		/* It is not the step's fault: it waits until there is another. */
+		if (!ok && !runner_lives(w->runner))
+			*kind = FLOW_UNBEGUN;
 	}
 	if (!ok)
 		world_forget(w, at);
@@ -284,15 +307,27 @@ static void end_steps(struct engine_world *w, struct live *l, const struct flow_
 	}
 }
 
+static const struct flow_step *first_failed(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->steps[i].status == FLOW_FAILED)
+			return &flow->steps[i];
+	return NULL;
+}
+
 static void tell_over(struct engine_world *w, const struct live *l)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct flow_step *failed = first_failed(l->flow);
+	bool told = failed && l->flow->status == FLOW_FAILED;
 
 	if (w->options->brief)
 		return;
-	log_info(w->options->log, "workflow \"%s\": run %s: %s after %s", l->workflow, l->run.uuid,
-	         flow_status_words[l->flow->status],
-	         stamp_duration(&a, l->flow->finished - l->flow->began));
+	(told ? log_warn : log_info)(w->options->log, "workflow \"%s\": run %s: %s after %s%s%s%s%s", l->workflow,
+	                             l->run.uuid, flow_status_words[l->flow->status],
+	                             stamp_duration(&a, l->flow->finished - l->flow->began),
+	                             told ? ": step " : "", told ? failed->name : "", told ? ": " : "",
+	                             told ? failed->message : "");
 }
 
 /* Reruns that a step's last attempt belongs to. */
@@ -330,6 +365,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	note_reruns(l, &action);
 	if ((action.changed || ended) && !only_waits(l, &action, ended) && !write_down(w, l, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
+	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
 	begin_steps(w, l, &a, &action, refusals, &count);
 	l->wake = action.wake;
@@ -349,7 +385,19 @@ void live_take(struct engine_world *w, struct live *l, const struct flow_event *
 
 /* ---- the end of an attempt ---- */
 
-void live_ended(struct engine_world *w, struct active *at, const char *why, size_t places)
+static void lose(struct flow_event *e, bool begun)
+{
+	if (e->kind != FLOW_LOST || e->message)
+		return;
+	if (begun)
+		e->message = "what watched over it was killed";
+	else
+		e->kind = FLOW_UNBEGUN;
+}
+
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
+void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
@@ -358,10 +406,9 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, size
 	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
 	struct flow_event e = ending_read(&a, step, log.folder, &notes);
 
+	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
 		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
-	else if (e.kind == FLOW_LOST && !e.message)
-		e.message = "what watched over it was killed";
 	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
@@ -401,26 +448,22 @@ static bool load(struct engine_world *w, struct live *l, struct err *err)
 	return true;
 }
 
-struct unreadable { struct arena *arena; struct stored_run run; };
-
+/* What it is made of stays as it was found: it may not even be there. */
 static bool write_failed(struct engine_world *w, void *what, struct err *err)
 {
-	struct unreadable *u = what;
-	struct stored_work work;
+	const struct stored_run *run = what;
 
-	return runs_work(w->store, u->arena, u->run.id, &work, err) &&
-	       runs_put(w->store, &u->run, work.state, err) && runs_rerun_end(w->store, &u->run, err);
+	return runs_put(w->store, run, NULL, err) && runs_rerun_end(w->store, run, err);
 }
 
 static void give_up(struct engine_world *w, const struct stored_run *row, const struct err *err)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
-	struct unreadable u = { &a, *row };
+	struct stored_run run = *row;
 
-	u.run.status = FLOW_FAILED;
-	u.run.finished = stamp_now();
+	run.status = FLOW_FAILED;
+	run.finished = stamp_now();
 	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
-	world_commit(w, write_failed, &u);
+	world_commit(w, write_failed, &run);
 }
 
 static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
@@ -429,7 +472,7 @@ static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
 
 	run.uuid = arena_strdup(a, row->uuid);
 	run.cause = arena_strdup(a, row->cause);
-	run.stop_asked = NULL;
+	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
 	return run;
 }
 
@@ -478,6 +521,13 @@ static void begin_rerun(struct engine_world *w, struct live *l)
 	         l->workflow, l->run.uuid);
 }
 
+/* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
+ * is given has ended by itself. */
+static bool died_with_service(const struct flow_event *e)
+{
+	return e->kind == FLOW_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
+}
+
 /* All that ran has ended before the lock was ours. */
 static struct flow_event became(struct arena *a, const struct live *l, const struct flow_step *step,
                                 const char *folder, struct buf *notes)
@@ -486,7 +536,17 @@ static struct flow_event became(struct arena *a, const struct live *l, const str
 
 	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
 		e.kind = FLOW_UNBEGUN;
+	if (died_with_service(&e))
+		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
 	return e;
+}
+
+bool live_is_active(const struct live *l)
+{
+	for (size_t i = 0; i < l->flow->count; i++)
+		if (l->flow->steps[i].phase == STEP_ACTIVE)
+			return true;
+	return false;
 }
 
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)
@@ -503,6 +563,9 @@ void live_recover(struct engine_world *w, struct live *l)
 	bool *was = arena_new(&l->arena, bool, count);
 	for (size_t i = 0; i < count; i++)
 		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
+	/* A step that is lost to a run that is to stop is stopped, and not one of its failures. */
+	if (l->run.stop_asked && l->flow->status == FLOW_RUNNING)
+		live_take(w, l, &(struct flow_event){ .kind = FLOW_STOP, .by = l->run.stop_asked }, 0);
 	for (size_t i = 0; i < count && !w->stopping; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		CLEANUP(buf_done) struct buf notes = BUF(64 << 10);

@@ -26,7 +26,9 @@ struct engine_world {
 	struct cgroups *cgroups;	/* NULL: no limits */
 	const char *folder;		/* of all attempts */
 	int stop_fd;			/* readable: the engine is to end */
+	bool full;			/* due.c: crons wait for room, which was told */
 	bool stopping;			/* it is to end, and something could not be written because of that */
+	bool new_tells;			/* some were written since the engine looked */
 	uint64_t last_id;
 	struct active **active;
 	size_t active_count, active_room, active_steps;
@@ -66,12 +68,14 @@ void live_free(struct live *l);
 /* Tells it what happened, writes down how it stands then, and does what is to be done; places: how many
  * of its steps may begin. */
 void live_take(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places);
+/* Whether an attempt of one of its steps is under way. */
+bool live_is_active(const struct live *l);
 /* The folder of the step's attempt, in a, if one is under way; else NULL. */
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step);
 /* What became of the steps that were under way when the last engine ended. */
 void live_recover(struct engine_world *w, struct live *l);
-/* The attempt has ended, or could not be begun (why). */
-void live_ended(struct engine_world *w, struct active *active, const char *why, size_t places);
+/* The attempt has ended, or could not be begun (why).  gone: the runner had it, and was killed. */
+void live_ended(struct engine_world *w, struct active *active, const char *why, bool gone, size_t places);
 /* Stores what the steps that run have printed since. */
 void live_logs(struct engine_world *w);
 

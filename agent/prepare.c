@@ -81,6 +81,29 @@ static void add_shell(struct plan *p, const char *text, const char *before)
 
 /* ---- secrets ---- */
 
+/* What is set already stays as it is: a secret that somebody called "path" would leave a step without its
+ * programs. */
+static void put_secret(struct plan *p, const char *variable, const char *name, const char *value)
+{
+	if (node_get(p->env, variable))
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is set already\n", name, variable);
+	else
+		put(p, variable, value);
+}
+
+/* By its long name, and by the short one unless that tells programs what to load. */
+static void put_secret_twice(struct plan *p, const char *name, const char *value)
+{
+	const char *brief = secret_variable_short(p->arena, name);
+
+	put_secret(p, secret_variable(p->arena, name), name, value);
+	if (strncmp(brief, "LD_", 3) == 0)
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load what such a variable says\n",
+		         name, brief);
+	else
+		put_secret(p, brief, name, value);
+}
+
 static bool put_secrets(struct plan *p, struct err *err)
 {
 	const struct node *names = p->start->secrets;
@@ -92,8 +115,7 @@ static bool put_secrets(struct plan *p, struct err *err)
 			continue;
 		if (!secret_read(p->arena, p->options->place.secrets_dir, name->text, &value, err))
 			return false;
-		put(p, secret_variable(p->arena, name->text), value);
-		put(p, secret_variable_short(p->arena, name->text), value);
+		put_secret_twice(p, name->text, value);
 		masks_add(p->arena, &p->masks, value);
 	}
 	return true;
@@ -104,7 +126,6 @@ static bool put_secrets(struct plan *p, struct err *err)
 static bool add_checkout(struct plan *p, struct err *err)
 {
 	const struct node *repository = node_get(p->start->step->body, "repository");
-
 	const char *const *masks = NULL;
 
 	if (!repository || repository->kind == NODE_NULL)
@@ -244,11 +265,18 @@ static void put_params(struct plan *p)
 		         p->start->missing->entries[i].value->text);
 }
 
+static const char run_variable[] = "WORKFLOW_EXECUTION_ID";
+
+const char *prepare_mark(struct arena *a, const char *uuid)
+{
+	return arena_printf(a, "%s=%s", run_variable, uuid);
+}
+
 static void put_place(struct plan *p, const struct prepare_run *run)
 {
 	put(p, "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id));
 	put(p, "WORKFLOW_NAME", run->workflow);
-	put(p, "WORKFLOW_EXECUTION_ID", run->uuid);
+	put(p, run_variable, run->uuid);
 	put(p, "WORKFLOW_STEP", p->start->step->name);
 	put(p, "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts));
 }

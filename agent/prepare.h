@@ -34,4 +34,7 @@ bool prepare_attempt(struct arena *a, const struct prepare_options *options, con
  * ends with NULL, in a. */
 const char *const *prepare_environment(struct arena *a, const struct prepare_options *options);
 
+/* The variable by which whatever a run started is known, "NAME=VALUE"; in a. */
+const char *prepare_mark(struct arena *a, const char *uuid);
+
 #endif

@@ -24,6 +24,7 @@ enum {
 
 struct runner {
 	pid_t pid;
+	bool killed;	/* by us, as it hung */
 	int socket;	/* -1: the runner is gone */
 	int ended;	/* readable when its keepers are gone too; -1: that was told */
 	int events;	/* epoll of both */
@@ -79,6 +80,13 @@ int runner_fd(const struct runner *r)
 	return r->events;
 }
 
+bool runner_lives(const struct runner *r)
+{
+	struct pollfd p = { .fd = r ? r->socket : -1 };
+
+	return p.fd >= 0 && !r->killed && poll(&p, 1, 0) == 0;
+}
+
 /* ---- orders ---- */
 
 /* document: -1: none goes with it. */
@@ -116,6 +124,7 @@ static bool order(struct runner *r, const struct step_runner_order *order, int d
 			continue;
 		if (r->pid)
 			kill(r->pid, SIGKILL);
+		r->killed = true;
 		return err_set(err, "the runner hangs, and was killed");
 	}
 	return true;

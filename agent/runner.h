@@ -25,11 +25,16 @@ struct runner_event {
 };
 
 /* Starts the runner.  keep_fd (-1: none) is the descriptor of a lock, which the runner and every keeper
- * keep open, so that the lock is free when all of them are gone, and no command gets. */
+ * keep open, so that the lock is free when all of them are gone (RUNNER_GONE may come a moment before),
+ * and no command gets. */
 bool runner_start(int keep_fd, struct runner **out, struct err *err);
 
 /* Is readable when runner_next() has something; poll it, do not read from it. */
 int runner_fd(const struct runner *runner);
+
+/* False once the runner is gone, or hangs and was killed: no attempt can be begun any more, and
+ * RUNNER_GONE comes when its keepers are gone too. */
+bool runner_lives(const struct runner *runner);	/* NULL: false */
 
 /* Begins an attempt, under an id that no other has which is not over.  Nothing of it is kept.  False: it
  * never begins, and no event comes. */

@@ -70,7 +70,7 @@ static bool put_run(struct store *s, const struct stored_run *run, struct err *e
 
 bool runs_put(struct store *s, const struct stored_run *run, const char *state, struct err *err)
 {
-	return put_run(s, run, err) && put_state(s, run->id, state, err) &&
+	return put_run(s, run, err) && (!state || put_state(s, run->id, state, err)) &&
 	       (run->finished < 0 || forget_execute(s, run->id, err));
 }
 
@@ -386,6 +386,14 @@ bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, 
 	*out = items;
 	*count = n;
 	return ok;
+}
+
+bool runs_tells_hurry(struct store *s, int64_t now, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_HURRY);
+
+	query_int(q, 1, now);
+	return query_run(q, err);
 }
 
 bool runs_next_tell(struct store *s, int64_t *out, struct err *err)

@@ -48,8 +48,8 @@ struct run_query {
 
 /* Adds a run that begins at began: all but its id is read, and its id is set. */
 bool runs_add(struct store *store, struct stored_run *run, const struct stored_work *work, struct err *err);
-/* How it stands now; it counts as taken then.  Once it has finished what it was sent is forgotten:
- * there may be secrets in it. */
+/* How it stands now; it counts as taken then.  state NULL: as it was.  Once it has finished what it was
+ * sent is forgotten: there may be secrets in it. */
 bool runs_put(struct store *store, const struct stored_run *run, const char *state, struct err *err);
 /* Of one that is under way. */
 bool runs_ask_stop(struct store *store, int64_t id, const char *by, struct err *err);
@@ -103,6 +103,8 @@ bool runs_tell_put(struct store *store, int64_t id, unsigned attempts, int64_t d
 bool runs_tell_drop(struct store *store, int64_t id, struct err *err);
 bool runs_tells_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_tell **out,
                     size_t *count, struct err *err);
+/* None is due later than now. */
+bool runs_tells_hurry(struct store *store, int64_t now, struct err *err);
 bool runs_next_tell(struct store *store, int64_t *out, struct err *err);	/* -1: none is due */
 
 #endif

@@ -27,6 +27,7 @@ struct stored_workflow {
 	const char *name;		/* need not be unique */
 	/* Read: WORKFLOW_RUNNING while a run of it is under way, whatever was written. */
 	enum workflow_status status;
+	enum workflow_status resting;	/* read: what was written, and what it is while none is */
 	int64_t created, updated;	/* milliseconds since 1970 */
 	const char *modified_by;
 	struct stored_trigger *triggers;

@@ -16,7 +16,7 @@
 /* The index only narrows: what it takes for the same in another case is more than what lower()
  * does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
-#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by FROM workflow"
+#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 #define RUN_COLUMNS \
@@ -92,6 +92,7 @@ static const char *const sql[STORE_STATEMENTS] = {
 	[TELL_DROP] = "DELETE FROM tell WHERE id = ?1",
 	[TELL_DUE] = "SELECT id, watcher, news, attempts FROM tell WHERE due <= ?1 ORDER BY due LIMIT ?2",
 	[TELL_NEXT] = "SELECT min(due) FROM tell",
+	[TELL_HURRY] = "UPDATE tell SET due = ?1 WHERE due > ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released.

@@ -1,5 +1,6 @@
 #include "agent/tell.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "agent/stamp.h"
 #include "reconcile/json.h"
 
-/* One that was begun is not begun again before that time: a service that is killed meanwhile does not
- * know what became of it.  FIRST doubles with each attempt. */
+/* One that was begun is not begun again before that time, unless by another engine, which knows that it has
+ * ended.  FIRST doubles with each attempt. */
 static const int64_t PATIENCE_MS = 5 * 60 * 1000, FIRST_MS = 5 * 1000;
 
 /* ---- what of ---- */
@@ -32,7 +33,6 @@ static void put(struct arena *a, struct node *map, const char *key, const char *
 
 const char *tell_news(struct arena *a, const struct live *l, const char *event)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *news = node_map(a);
 
 	put(a, news, "workflow", l->workflow);
@@ -43,8 +43,7 @@ const char *tell_news(struct arena *a, const struct live *l, const char *event)
 	put(a, news, "began", stamp_text(a, l->flow->began));
 	put(a, news, "finished", l->flow->finished < 0 ? NULL : stamp_text(a, l->flow->finished));
 	put(a, news, "detail", failures(a, l->flow));
-	json_write(news, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
+	return json_text(a, news);
 }
 
 static bool read_tell(struct arena *a, const struct stored_tell *tell, struct node **watcher,
@@ -111,7 +110,8 @@ size_t tell_count(const struct engine_world *w)
 	return w->active_count - w->active_steps;
 }
 
-static bool begin(struct engine_world *w, struct active *at, struct err *err)
+/* *final: another try would fare no better. */
+static bool begin(struct engine_world *w, struct active *at, bool *final, struct err *err)
 {
 	struct arena *a = &at->arena;
 	struct attempt_command *command = arena_new(a, struct attempt_command, 1);
@@ -119,6 +119,7 @@ static bool begin(struct engine_world *w, struct active *at, struct err *err)
 	struct deliver_news news;
 	struct node *watcher;
 
+	*final = true;
 	if (!read_tell(a, at->tell, &watcher, &news, err) ||
 	    !deliver_command(a, watcher, &news, &w->options->mail, command, &masks, err))
 		return false;
@@ -126,6 +127,7 @@ static bool begin(struct engine_world *w, struct active *at, struct err *err)
 		.folder = folder_of(a, w, at->tell), .commands = command, .command_count = 1,
 		.env = prepare_environment(a, &w->options->prepare), .masks = masks_list(&masks),
 	};
+	*final = false;
 	return world_begin(w, at, &attempt, err);
 }
 
@@ -133,6 +135,7 @@ static void start(struct engine_world *w, const struct stored_tell *row)
 {
 	struct active *at = calloc(1, sizeof *at);
 	struct err err;
+	bool final;
 
 	if (!at)
 		abort();
@@ -146,9 +149,9 @@ static void start(struct engine_world *w, const struct stored_tell *row)
 		world_forget(w, at);
 		return;
 	}
-	if (begin(w, at, &err))
+	if (begin(w, at, &final, &err))
 		return;
-	failed(w, at->tell, true, err.msg);
+	failed(w, at->tell, final, err.msg);
 	world_forget(w, at);
 }
 
@@ -204,4 +207,51 @@ void tell_ended(struct engine_world *w, struct active *at, const char *why)
 		failed(w, at->tell, found && code == FOR_GOOD, why ? why : last_line(&at->arena, folder));
 	world_remove(w, folder);
 	world_forget(w, at);
+}
+
+/* ---- from one engine to the next ---- */
+
+/* "tell-12" is the folder of the twelfth. */
+static bool read_id(const char *name, int64_t *id)
+{
+	char *end;
+
+	if (strncmp(name, "tell-", 5) != 0)
+		return false;
+	*id = strtoll(name + 5, &end, 10);
+	return end > name + 5 && !*end;
+}
+
+static bool was_told(const struct engine_world *w, const char *name)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *message;
+	bool found;
+	struct err err;
+	int code;
+
+	return attempt_result_read(&a, arena_printf(&a, "%s/%s", w->folder, name), &code, &message, &found, &err) &&
+	       found && code == 0;
+}
+
+static void close_stream(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+static bool write_recovered(struct engine_world *w, void *what, struct err *err)
+{
+	CLEANUP(close_stream) DIR *dir = opendir(w->folder);
+	int64_t id;
+
+	for (struct dirent *e; dir && (e = readdir(dir)); )
+		if (read_id(e->d_name, &id) && was_told(w, e->d_name) && !runs_tell_drop(w->store, id, err))
+			return false;
+	return runs_tells_hurry(w->store, stamp_now(), err);
+}
+
+void tell_recover(struct engine_world *w)
+{
+	world_commit(w, write_recovered, NULL);
 }

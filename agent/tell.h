@@ -14,6 +14,8 @@ const char *tell_news(struct arena *a, const struct live *live, const char *even
 void tell_due(struct engine_world *w, int64_t *next);
 /* That has ended, or could not be begun (why). */
 void tell_ended(struct engine_world *w, struct active *active, const char *why);
+/* After another engine: those that it had told are done with, the others are due, also if it had begun to. */
+void tell_recover(struct engine_world *w);
 /* How many are being told. */
 size_t tell_count(const struct engine_world *w);
 

@@ -36,6 +36,8 @@ static void every_key_is_read(void **state)
 		"service: {endpoint: \"https://h/x\", stage: prod, token_file: token, ca_file: /etc/ca.pem}\n"
 		"state_dir: ../state\n"
 		"log: {level: debug, format: json}\n"
+		"images: {12: podman run x, \"12:3\": env A=b}\n"
+		"serve: {jobs: 3, secrets_dir: secrets, sql: psql, smtp: {url: \"smtp://h\", password_file: pw}}\n"
 		"syncs:\n"
 		"  - name: production\n"
 		"    source: {dir: specs}\n"
@@ -65,6 +67,15 @@ static void every_key_is_read(void **state)
 	assert_true(s.prune);
 	assert_int_equal(s.adopt, 0);
 	assert_string_equal(s.hook_secret_file, "conf/hook");
+	assert_int_equal(s.images.count, 2);
+	assert_string_equal(s.images.items[0].name, "12");
+	assert_string_equal(s.images.items[1].name, "12:3");
+	assert_string_equal(s.images.items[1].value, "env A=b");
+	assert_int_equal(s.jobs, 3);
+	assert_string_equal(s.secrets_dir, "conf/secrets");
+	assert_string_equal(s.sql_command, "psql");
+	assert_string_equal(s.smtp_url, "smtp://h");
+	assert_string_equal(s.smtp_password_file, "conf/pw");
 	assert_int_equal(s.vars.count, 3);
 	assert_string_equal(s.vars.items[0].value, "eu");
 	assert_string_equal(s.vars.items[1].value, "10");
