@@ -45,7 +45,7 @@ struct engine {
 	struct live **runs;
 	size_t run_count, run_room;
 	int64_t last_run;		/* the newest that was taken */
-	int64_t next_due, next_tell, next_clean;
+	int64_t next_due, next_tell, next_clean, next_logs;
 	bool look;			/* something was written into the store */
 
 	pthread_mutex_t lock;		/* of what follows */
@@ -320,6 +320,15 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* Not at every turn: what steps print is a commit each time.  A clock that was set back keeps nobody. */
+static void take_logs(struct engine *g, int64_t now)
+{
+	if (now < g->next_logs && g->next_logs - now <= LOG_MS)
+		return;
+	live_logs(&g->world);
+	g->next_logs = now + LOG_MS;
+}
+
 static void take_time(struct engine *g)
 {
 	int64_t now = stamp_now();
@@ -334,7 +343,7 @@ static void take_time(struct engine *g)
 		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
 		g->next_clean = now + CLEAN_MS;
 	}
-	live_logs(&g->world);
+	take_logs(g, now);
 }
 
 /* After all that may have written some. */
@@ -354,7 +363,7 @@ static int wait_ms(const struct engine *g)
 	for (size_t i = 0; i < g->run_count; i++)
 		wake = sooner(wake, g->runs[i]->wake);
 	if (g->world.active_steps)
-		wake = sooner(wake, now + LOG_MS);
+		wake = sooner(wake, sooner(g->next_logs, now + LOG_MS));
 	if (wake < 0)
 		return g->options.crons ? (int)LONGEST_MS * 60 : -1;
 	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;

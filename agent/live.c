@@ -60,10 +60,10 @@ static int open_log(const char *folder)
 	return fd;
 }
 
-/* The whole lines among the next bytes of the log; 0: there are none yet. */
-static size_t read_lines(int fd, int64_t from, char *out)
+/* The whole lines among the next bytes of the log, room at most; 0: there are none yet. */
+static size_t read_lines(int fd, int64_t from, char *out, size_t room)
 {
-	ssize_t len = from < LOG_MOST ? pread(fd, out, LOG_PART, from) : 0;
+	ssize_t len = from < LOG_MOST ? pread(fd, out, room, from) : 0;
 	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
 	size_t lines = end ? (size_t)(end - out) + 1 : 0;
 
@@ -76,15 +76,17 @@ static bool store_log(struct store *s, const struct log_place *log, struct err *
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(fd_close) int fd = open_log(log->folder);
 	unsigned attempt;
+	struct stat st;
 	int64_t from;
 	size_t len;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
 		return true;
 	if (!runs_log_end(s, log->run, log->step, &attempt, &from, err))
 		return false;
 	from = attempt == log->attempt ? from : 0;
-	for (char *part = arena_new(&a, char, LOG_PART + 1); (len = read_lines(fd, from, part)); from += len)
+	size_t room = st.st_size < LOG_PART ? (size_t)st.st_size : LOG_PART;
+	for (char *part = arena_new(&a, char, room + 1); (len = read_lines(fd, from, part, room)); from += len)
 		if (!runs_log_add(s, log->run, log->step, log->attempt, from + (int64_t)len, part, err))
 			return false;
 	return true;
@@ -107,11 +109,6 @@ static bool store_notes(struct store *s, const struct log_place *log, const char
 	                    buf_str(&text), err);
 }
 
-static bool write_log(struct engine_world *w, void *what, struct err *err)
-{
-	return store_log(w->store, what, err);
-}
-
 static int64_t log_size(const char *folder)
 {
 	CLEANUP(fd_close) int fd = open_log(folder);
@@ -120,21 +117,40 @@ static int64_t log_size(const char *folder)
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
 }
 
+/* Logs that have grown. */
+struct grown { struct log_place *logs; size_t count; };
+
+static bool write_logs(struct engine_world *w, void *what, struct err *err)
+{
+	const struct grown *g = what;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (!store_log(w->store, &g->logs[i], err))
+			return false;
+	return true;
+}
+
 void live_logs(struct engine_world *w)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct grown grown = { arena_new(&a, struct log_place, w->active_count) };
+
 	for (size_t i = 0; i < w->active_count; i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
 		struct active *at = w->active[i];
 		if (!at->live)
 			continue;
-		struct log_place log = {
+		const struct log_place log = {
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
 		int64_t size = log_size(log.folder);
-		if (size > at->stored && at->stored < LOG_MOST && world_commit(w, write_log, &log))
-			at->stored = size;
+		if (size <= at->stored || at->stored >= LOG_MOST)
+			continue;
+		at->stored = size;
+		grown.logs[grown.count++] = log;
 	}
+	if (grown.count)
+		world_commit(w, write_logs, &grown);
 }
 
 /* ---- writing down how it stands ---- */
@@ -321,6 +337,22 @@ static void note_reruns(struct live *l, const struct flow_action *action)
 		node_put(&l->arena, l->reruns, action->starts[i].step->name, node_text(&l->arena, l->rerun));
 }
 
+/* Nothing of it ever began, and nothing is to be done: it waits for its first place.  The next engine finds
+ * it as it was added, which is as good, and saves a commit for each run of many. */
+static bool only_waits(const struct live *l, const struct flow_action *action, const struct log_place *ended)
+{
+	return !l->run.taken && !ended && action->waiting && !action->start_count && !action->end_count &&
+	       !action->tell_count && !action->over;
+}
+
+static bool write_down(struct engine_world *w, struct live *l, struct change *change)
+{
+	if (!world_commit(w, write_change, change))
+		return false;
+	l->run.taken = true;
+	return true;
+}
+
 static void take_event(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
                        const struct log_place *ended, const char *notes)
 {
@@ -331,7 +363,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	size_t count = 0;
 
 	note_reruns(l, &action);
-	if ((action.changed || ended) && !world_commit(w, write_change, &change))
+	if ((action.changed || ended) && !only_waits(l, &action, ended) && !write_down(w, l, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
 	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
