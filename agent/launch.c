@@ -26,7 +26,7 @@ static bool make_stdin(const struct attempt_command *c, int *out, struct err *er
  * command, and may change nothing in it that we look at then. */
 struct start {
 	const struct attempt *attempt;
-	const char *const *argv;
+	const char *const *argv, *const *env;
 	bool self;
 	const char *folder, *cgroup;	/* cgroup: the file to write to; NULL: none */
 	pid_t keeper;
@@ -49,7 +49,8 @@ static void prepare(struct arena *a, const struct attempt *attempt, const struct
                     struct start *out)
 {
 	*out = (struct start){
-		.attempt = attempt, .argv = c->self ? self_argv(a, c->argv) : c->argv, .self = c->self,
+		.attempt = attempt, .argv = c->self ? self_argv(a, c->argv) : c->argv,
+		.env = c->env ? c->env : attempt->env, .self = c->self,
 		.folder = arena_printf(a, "%s/work", attempt->folder),
 		.cgroup = attempt->cgroup ? arena_printf(a, "%s/cgroup.procs", attempt->cgroup) : NULL,
 		.keeper = getpid(),
@@ -83,7 +84,7 @@ static void become_plain(void)
 
 static void execute(const struct start *s)
 {
-	environ = (char **)s->attempt->env;	/* where PATH is looked up, too */
+	environ = (char **)s->env;	/* where PATH is looked up, too */
 	if (!s->self) {
 		execvp(s->argv[0], (char *const *)s->argv);
 		return;
