@@ -57,7 +57,7 @@ static bool write_firing(struct engine_world *w, void *what, struct err *err)
 		return false;
 	if (!workflow.id || !is_still_due(&workflow, f))
 		return true;
-	if (!begin_run(w, f, &workflow, err))
+	if (workflow.triggers[f->cron->position].due != DUE_UNKNOWN && !begin_run(w, f, &workflow, err))
 		return false;
 	/* It stays due until there is room: tomorrow's run is no answer to a busy midnight. */
 	return f->result == RUN_FULL || store_put_due(w->store, f->cron->workflow, f->cron->position,
@@ -130,8 +130,8 @@ static bool write_all(struct engine_world *w, void *what, struct err *err)
 	if (!store_crons(w->store, &a, &crons, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		int64_t due = crons[i].due >= 0 && crons[i].due <= now ? crons[i].due
-		                                                       : shape_next(crons[i].cron, now);
+		bool missed = crons[i].due > DUE_UNKNOWN && crons[i].due <= now;
+		int64_t due = missed ? crons[i].due : shape_next(crons[i].cron, now);
 		if (due != crons[i].due &&
 		    !store_put_due(w->store, crons[i].workflow, crons[i].position, due, err))
 			return false;

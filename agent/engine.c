@@ -27,7 +27,9 @@ enum {
 	LOCK_MS = 200,			/* between tries of a lock that another engine holds */
 	AGAIN_MS = 5000,		/* and where it cannot begin */
 	LOG_MS = 250,			/* between looks at what running steps have printed */
-	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long */
+	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long, */
+	IDLE_MS = 3600 * 1000,		/* where nothing is due at all after so long */
+	READ_MS = 1000,			/* until what could not be read is looked at again */
 	PAGE = 100,			/* runs that are taken at a time */
 	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
 };
@@ -47,6 +49,9 @@ struct engine {
 	int64_t last_run;		/* the newest that was taken */
 	int64_t next_due, next_tell, next_clean, next_logs;
 	bool look;			/* something was written into the store */
+	bool again;			/* and could not be read */
+	size_t turn;			/* whose it is first among the runs that wait for a place */
+	int64_t last_now;
 
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t changed;
@@ -141,13 +146,19 @@ static size_t free_places(const struct engine *g)
 	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
 }
 
-/* Who has waited longer comes first. */
+static size_t count_waiting(const struct engine *g)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->run_count; i++)
+		count += g->runs[i]->waiting;
+	return count;
+}
+
+/* None as long as others wait: serve_waiting() shares them out. */
 static size_t places_for(const struct engine *g, const struct live *l)
 {
-	for (size_t i = 0; i < g->run_count && g->runs[i] != l; i++)
-		if (g->runs[i]->waiting)
-			return 0;
-	return free_places(g);
+	return count_waiting(g) == l->waiting ? free_places(g) : 0;
 }
 
 static void tick(struct engine *g, struct live *l)
@@ -155,11 +166,20 @@ static void tick(struct engine *g, struct live *l)
 	live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK }, places_for(g, l));
 }
 
+/* A run with many steps keeps no other from all places: each gets its share, in turn. */
 static void serve_waiting(struct engine *g)
 {
-	for (size_t i = 0; i < g->run_count && free_places(g) && !g->world.stopping; i++)
-		if (g->runs[i]->waiting)
-			tick(g, g->runs[i]);
+	size_t waiting = count_waiting(g), places;
+
+	for (size_t i = 0; i < g->run_count && (places = free_places(g)) && !g->world.stopping; i++) {
+		struct live *l = g->runs[(g->turn + i) % g->run_count];
+		if (!l->waiting)
+			continue;
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK },
+		          places > waiting ? places / waiting : 1);
+		waiting--;
+	}
+	g->turn++;
 }
 
 /* ---- the runs ---- */
@@ -202,7 +222,8 @@ static void drop_over(struct engine *g)
 	g->run_count = kept;
 }
 
-static void take_new(struct engine *g)
+/* False: it could not be read what there is. */
+static bool take_new(struct engine *g)
 {
 	size_t count = PAGE;
 
@@ -212,7 +233,7 @@ static void take_new(struct engine *g)
 		struct err err;
 		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
 			log_error(g->options.log, "runs: %s", err.msg);
-			return;
+			return false;
 		}
 		for (size_t i = 0; i < count; i++) {
 			struct live *l = add_run(g, &rows[i]);
@@ -224,9 +245,10 @@ static void take_new(struct engine *g)
 			set_going(g, l);
 		}
 	}
+	return true;
 }
 
-static void take_stops(struct engine *g)
+static bool take_stops(struct engine *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct stored_run *rows;
@@ -235,12 +257,13 @@ static void take_stops(struct engine *g)
 
 	if (!runs_stops(g->world.store, &a, &rows, &count, &err)) {
 		log_error(g->options.log, "runs: %s", err.msg);
-		return;
+		return false;
 	}
 	for (size_t i = 0; i < count; i++)
 		for (size_t r = 0; r < g->run_count; r++)
 			if (g->runs[r]->run.id == rows[i].id)
 				stop_run(g, g->runs[r], rows[i].stop_asked);
+	return true;
 }
 
 static void ended(struct engine *g, struct active *at, const char *why, bool gone)
@@ -329,10 +352,26 @@ static void take_logs(struct engine *g, int64_t now)
 	g->next_logs = now + LOG_MS;
 }
 
+/* What is due then was reckoned for a time that will not come for long. */
+static void mind_the_clock(struct engine *g, int64_t now)
+{
+	bool set_back = g->last_now - now > LONGEST_MS;
+
+	g->last_now = now;
+	if (!set_back)
+		return;
+	g->next_tell = 0;
+	if (!g->options.crons)
+		return;
+	due_set(&g->world);
+	g->next_due = 0;
+}
+
 static void take_time(struct engine *g)
 {
 	int64_t now = stamp_now();
 
+	mind_the_clock(g, now);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++)
 		if (g->runs[i]->wake >= 0 && g->runs[i]->wake <= now)
 			tick(g, g->runs[i]);
@@ -364,8 +403,10 @@ static int wait_ms(const struct engine *g)
 		wake = sooner(wake, g->runs[i]->wake);
 	if (g->world.active_steps)
 		wake = sooner(wake, sooner(g->next_logs, now + LOG_MS));
+	if (g->look)
+		wake = sooner(wake, now + READ_MS);
 	if (wake < 0)
-		return g->options.crons ? (int)LONGEST_MS * 60 : -1;
+		return g->options.crons ? IDLE_MS : -1;
 	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;
 }
 
@@ -409,10 +450,8 @@ static void wait_for_something(struct engine *g)
 
 static void look(struct engine *g)
 {
-	if (g->look) {
-		take_new(g);
-		take_stops(g);
-	}
+	if (g->look)
+		g->again = !take_new(g) || !take_stops(g);
 	if (asked_to_stop_all(g))
 		for (size_t i = 0; i < g->run_count; i++)
 			stop_run(g, g->runs[i], "local");
@@ -427,7 +466,8 @@ static void loop(struct engine *g)
 		serve_waiting(g);
 		drop_over(g);
 		take_tells(g);
-		g->look = false;
+		g->look = g->again;
+		g->again = false;
 		publish(g, true);
 		if (!g->world.stopping)		/* else there may be no runner */
 			wait_for_something(g);

@@ -22,6 +22,9 @@ struct stored_trigger {
 	int64_t due;		/* of a cron: when it fires next, milliseconds since 1970; -1: never */
 };
 
+/* As `due`: at once, for an engine to reckon when it is. */
+#define DUE_UNKNOWN	0
+
 struct stored_workflow {
 	int64_t id;			/* never given out twice */
 	const char *name;		/* need not be unique */

@@ -359,6 +359,22 @@ static void old_runs_are_forgotten(void **state)
 	assert_int_equal(runs_of(f, 1), 2);
 }
 
+static void one_that_nobody_reckoned_gets_its_time_and_no_run(void **state)
+{
+	struct fixture *f = *state;
+	int64_t next = -1;
+
+	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
+	assert_false(due_begin(&f->world, &next));
+	assert_next(due_of(f, 1), "17 3 * * *");
+	assert_int_equal(next, due_of(f, 1));
+	assert_int_equal(runs_of(f, 1), 0);
+	/* At the start it is the same. */
+	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
+	due_set(&f->world);
+	assert_next(due_of(f, 2), "17 3 * * *");
+}
+
 int main(void)
 {
 #define WITH_WORLD(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -373,6 +389,7 @@ int main(void)
 		WITH_WORLD(what_is_changed_or_paused_meanwhile_does_not_begin),
 		WITH_WORLD(an_engine_that_ends_while_it_waits_for_the_file_begins_nothing),
 		WITH_WORLD(old_runs_are_forgotten),
+		WITH_WORLD(one_that_nobody_reckoned_gets_its_time_and_no_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
