@@ -510,9 +510,13 @@ void live_free(struct live *l)
 static bool write_rerun(struct engine_world *w, void *what, struct err *err)
 {
 	struct live *l = what;
+	const struct stored_run cut_short = {
+		.id = l->run.id, .status = FLOW_STOPPED, .finished = stamp_now(), .stopped_by = "the service's end",
+	};
 
-	return runs_rerun_add(w->store, l->run.id, &(struct stored_rerun){
-		.uuid = l->rerun, .status = FLOW_RUNNING, .began = stamp_now(),
+	return runs_rerun_end(w->store, &cut_short, err) &&
+	       runs_rerun_add(w->store, l->run.id, &(struct stored_rerun){
+		.uuid = l->rerun, .status = FLOW_RUNNING, .began = cut_short.finished,
 	}, err);
 }
 
