@@ -1,9 +1,8 @@
 #include "agent/engine.h"
 
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -58,84 +57,6 @@ struct engine {
 	bool ours, idle, decided, stop_all;
 	unsigned rounds;		/* of the loop */
 };
-
-/* ---- what a run leans on ---- */
-
-/* True if the engine is to end. */
-static bool pause_ms(struct engine_world *w, int ms)
-{
-	struct pollfd fd = { .fd = w->stop_fd, .events = POLLIN };
-
-	return poll(&fd, 1, ms) > 0;
-}
-
-static bool try_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
-                       void *what, struct err *err)
-{
-	struct err ignored;
-
-	if (!store_begin(w->store, err))
-		return false;
-	bool ok = write(w, what, err);
-	return store_end(w->store, ok, ok ? err : &ignored) && ok;
-}
-
-bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
-                  void *what)
-{
-	enum { TRY_MS = 1000, TOLD_EVERY = 60 };
-	struct err err;
-
-	for (unsigned tries = 0; !w->stopping; tries++) {
-		if (try_commit(w, write, what, &err))
-			return true;
-		if (tries % TOLD_EVERY == 0)
-			log_error(w->options->log, "runs wait, as they cannot be written down: %s", err.msg);
-		w->stopping = pause_ms(w, TRY_MS);
-	}
-	return false;
-}
-
-bool world_begin(struct engine_world *w, struct active *at, const struct attempt *attempt, struct err *err)
-{
-	if (!runner_begin(w->runner, at->id, attempt, err))
-		return false;
-	arena_grow(&w->arena, w->active, w->active_count, w->active_room);
-	w->active[w->active_count++] = at;
-	w->active_steps += at->live != NULL;
-	return true;
-}
-
-struct active *world_find(const struct engine_world *w, uint64_t id)
-{
-	for (size_t i = 0; i < w->active_count; i++)
-		if (w->active[i]->id == id)
-			return w->active[i];
-	return NULL;
-}
-
-void world_forget(struct engine_world *w, struct active *at)
-{
-	for (size_t i = 0; i < w->active_count; i++) {
-		if (w->active[i] != at)
-			continue;
-		w->active[i] = w->active[--w->active_count];
-		w->active_steps -= at->live != NULL;
-		break;
-	}
-	if (at->cgroup)
-		cgroup_remove(at->cgroup);
-	arena_free(&at->arena);
-	free(at);
-}
-
-void world_remove(const struct engine_world *w, const char *folder)
-{
-	struct err err;
-
-	if (!attempt_remove(folder, &err))
-		log_warn(w->options->log, "what a step left behind stays: %s", err.msg);
-}
 
 /* ---- places ---- */
 
@@ -312,7 +233,7 @@ static void start_again(struct engine *g)
 	g->world.runner = NULL;
 	while (!runner_start(g->lock_fd, &g->world.runner, &err)) {
 		log_error(g->options.log, "steps cannot be run: %s", err.msg);
-		g->world.stopping = pause_ms(&g->world, 1000);
+		g->world.stopping = world_pause(&g->world, 1000);
 		if (g->world.stopping)
 			return;
 	}
@@ -612,7 +533,7 @@ static void *run(void *context)
 	while (!g->world.stopping) {
 		int wait = take_turn(g);
 		publish(g, true);
-		g->world.stopping = g->world.stopping || pause_ms(&g->world, wait);
+		g->world.stopping = g->world.stopping || world_pause(&g->world, wait);
 	}
 	return NULL;
 }
