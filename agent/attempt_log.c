@@ -286,7 +286,8 @@ bool attempt_log_open(struct arena *a, const char *path, const char *const *mask
 {
 	struct attempt_log log = { .out = BUF(OUT_MAX) };
 
-	log.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	log.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+	              0600);
 	if (log.fd < 0)
 		return err_sys(err, errno, "make the log \"%s\"", path);
 	redact_init(a, masks, &log.secrets);

@@ -19,6 +19,7 @@ struct plan {
 	const struct prepare_options *options;
 	const struct flow_start *start;
 	struct node *env;		/* name to value, in the order in which they count */
+	struct node *own;		/* the same for our own commands */
 	struct attempt_command *commands;
 	size_t count, room;
 	struct masks masks;
@@ -145,18 +146,18 @@ static const char *find_image(const struct var_list *images, const char *key)
 	return NULL;
 }
 
-static const char *image_prefix(const struct plan *p)
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step)
 {
-	const struct node *step = p->start->step->body;
 	int64_t id = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
 	const char *keys[] = {
-		arena_printf(p->arena, "%" PRId64 ":%" PRId64, id, version),
-		arena_printf(p->arena, "%" PRId64, id), "*",
+		arena_printf(a, "%" PRId64 ":%" PRId64, id, version), arena_printf(a, "%" PRId64, id), "*",
 	};
-	const char *found = NULL;
+	const char *type = node_get_text(step, "type"), *found = NULL;
 
+	if (type && strcmp(type, "standard") != 0)
+		return NULL;
 	for (size_t i = 0; !found && i < ARRAY_LEN(keys); i++)
-		found = find_image(&p->options->images, keys[i]);
+		found = find_image(&options->images, keys[i]);
 	return found;
 }
 
@@ -176,7 +177,7 @@ static bool prepare_standard(struct plan *p, struct err *err)
 
 	if (!put_secrets(p, err) || !add_checkout(p, err))
 		return false;
-	add_shell(p, command ? command : "", image_prefix(p));
+	add_shell(p, command ? command : "", prepare_image(p->arena, p->options, p->start->step->body));
 	return true;
 }
 
@@ -274,11 +275,25 @@ const char *prepare_mark(struct arena *a, const char *uuid)
 
 static void put_place(struct plan *p, const struct prepare_run *run)
 {
-	put(p, "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id));
-	put(p, "WORKFLOW_NAME", run->workflow);
-	put(p, run_variable, run->uuid);
-	put(p, "WORKFLOW_STEP", p->start->step->name);
-	put(p, "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts));
+	const char *values[][2] = {
+		{ "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id) },
+		{ "WORKFLOW_NAME", run->workflow },
+		{ run_variable, run->uuid },
+		{ "WORKFLOW_STEP", p->start->step->name },
+		{ "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		put(p, values[i][0], values[i][1]);
+}
+
+/* A parameter called LD_PRELOAD or https_proxy would change what our own commands are: they are told all
+ * in their documents. */
+static void keep_from_own(struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->commands[i].self)
+			p->commands[i].env = as_list(p->arena, p->own);
 }
 
 bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
@@ -290,10 +305,13 @@ bool prepare_attempt(struct arena *a, const struct prepare_options *options, con
 	};
 
 	put_place(&p, run);
+	p.own = node_copy(a, p.env);
 	put_params(&p);
+	put_place(&p, run);	/* these are ours, whatever parameters there are */
 	mask_params(&p);
 	if (!prepare_by_type(&p, err))
 		return false;
+	keep_from_own(&p);
 	*out = (struct attempt){
 		.folder = folder, .commands = p.commands, .command_count = p.count, .env = as_list(a, p.env),
 		.masks = masks_list(&p.masks),

@@ -106,7 +106,7 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 		return false;
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = stamp_now, .uuid = uuid_make, .wake = -1, .tls = o->tls_cert,
+		.now = stamp_now, .uuid = uuid_make, .wake = -1, .reckons = o->engine && o->engine->crons, .tls = o->tls_cert,
 	};
 	if (!wake_open(s->database, &s->api.wake, err) || !start_engine(s, o, err))
 		return false;

@@ -44,6 +44,13 @@ bool store_begin(struct store *s, struct err *err)
 	return database_begin(s->db, err);
 }
 
+bool store_begin_read(struct store *s, struct err *err)
+{
+	bool begun;
+
+	return database_begin_read(s->db, &begun, err);
+}
+
 bool store_end(struct store *s, bool keep, struct err *err)
 {
 	return database_end(s->db, keep, err);

@@ -60,6 +60,7 @@ static const char *const sql[STORE_STATEMENTS] = {
 
 	[RUN_ADD] = "INSERT INTO run(uuid, workflow, status, began, cause) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[RUN_ADD_WORK] = "INSERT INTO run_work(run, execute, steps, state) VALUES(?1, ?2, ?3, ?4)",
+	[RUN_TAKE] = "UPDATE run SET taken = 1 WHERE id = ?1 AND taken = 0",
 	[RUN_PUT] = "UPDATE run SET status = ?2, finished = ?3, stopped_by = ?4, taken = 1 WHERE id = ?1",
 	[RUN_PUT_WORK] = "UPDATE run_work SET state = ?2 WHERE run = ?1",
 	[RUN_FORGET_EXECUTE] = "UPDATE run_work SET execute = NULL WHERE run = ?1",

@@ -6,6 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "agent/due.h"
 #include "agent/run_begin.h"
 #include "agent/service_shape.h"
@@ -280,6 +282,43 @@ static void where_no_more_runs_may_be_those_that_are_due_wait_for_room(void **st
 	}
 }
 
+/* What others do between the moment when it is known who is due and the moment when it begins. */
+static void what_is_changed_or_paused_meanwhile_does_not_begin(void **state)
+{
+	static const char *const changes[] = {
+		"UPDATE workflow_trigger SET cron = NULL, webhook = 'now a hook', due = NULL WHERE workflow = 2 AND position = 1",
+		"UPDATE workflow_trigger SET due = NULL WHERE workflow = 2",
+		"UPDATE workflow_trigger SET cron = '0 0 1 1 *', due = 4102444800000 WHERE workflow = 2 AND position = 1",
+		"DELETE FROM workflow_trigger WHERE workflow = 2 AND position = 1",
+	};
+	static const int64_t dues[] = { -1, -1, 4102444800000, -1 };
+
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		if (i > 0) {
+			tear_down(state);
+			set_up(state);
+		}
+		struct fixture *f = *state;
+		struct stored_workflow w;
+		sqlite3 *db;
+		int64_t next = 0;
+		struct err err;
+		add(f, WORKFLOW_AVAILABLE, BODY, "* * * * *", 1000);
+		add(f, WORKFLOW_AVAILABLE, BODY, "* * * * *", 1001);
+		assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, arena_printf(&f->arena, "CREATE TRIGGER somebody AFTER INSERT ON run WHEN "
+		                              "new.workflow = 1 BEGIN %s; END", changes[i]), NULL, NULL, NULL), SQLITE_OK);
+		sqlite3_close(db);
+		assert_true(due_begin(&f->world, &next));
+		assert_int_equal(runs_of(f, 1), 1);
+		assert_int_equal(runs_of(f, 2), 0);
+		check(store_get(f->world.store, &f->arena, 2, &w, &err), &err);
+		if (w.trigger_count > 1)
+			assert_int_equal(w.triggers[1].due, dues[i]);
+		assert_string_equal(said(f), "");
+	}
+}
+
 /* Somebody else writes; the engine is told to end meanwhile. */
 static void an_engine_that_ends_while_it_waits_for_the_file_begins_nothing(void **state)
 {
@@ -320,6 +359,22 @@ static void old_runs_are_forgotten(void **state)
 	assert_int_equal(runs_of(f, 1), 2);
 }
 
+static void one_that_nobody_reckoned_gets_its_time_and_no_run(void **state)
+{
+	struct fixture *f = *state;
+	int64_t next = -1;
+
+	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
+	assert_false(due_begin(&f->world, &next));
+	assert_next(due_of(f, 1), "17 3 * * *");
+	assert_int_equal(next, due_of(f, 1));
+	assert_int_equal(runs_of(f, 1), 0);
+	/* At the start it is the same. */
+	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
+	due_set(&f->world);
+	assert_next(due_of(f, 2), "17 3 * * *");
+}
+
 int main(void)
 {
 #define WITH_WORLD(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -331,8 +386,10 @@ int main(void)
 		WITH_WORLD(those_that_allow_it_begin_beside_each_other),
 		WITH_WORLD(many_that_are_due_all_begin),
 		WITH_WORLD(where_no_more_runs_may_be_those_that_are_due_wait_for_room),
+		WITH_WORLD(what_is_changed_or_paused_meanwhile_does_not_begin),
 		WITH_WORLD(an_engine_that_ends_while_it_waits_for_the_file_begins_nothing),
 		WITH_WORLD(old_runs_are_forgotten),
+		WITH_WORLD(one_that_nobody_reckoned_gets_its_time_and_no_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 struct fixture {
 	char folder[40];
 	struct arena arena;
+	bool confined;
 };
 
 static int set_up(void **state)
@@ -61,7 +62,7 @@ static const char *read_end(struct fixture *f, const char *body)
 
 	assert_true(json_read(&f->arena, body, strlen(body), &n, &err));
 	step.body = n;
-	struct flow_event e = ending_read(&f->arena, &step, f->folder, &notes);
+	struct flow_event e = ending_read(&f->arena, &step, f->folder, f->confined, &notes);
 	return arena_printf(&f->arena, "%s %s %d %s %s|%s", kinds[e.kind], e.step, e.code, e.message ? e.message : "-",
 	                    e.outputs ? json_text(&f->arena, e.outputs) : "-", buf_str(&notes));
 }
@@ -201,6 +202,29 @@ static void output_parameters_are_read_whatever_the_end_was(void **state)
 	assert_string_equal(read_end(f, WRITES("{\"A\":\"response.txt\"}")), "ended s 404 - {\"A\":\"{}\"}|");
 }
 
+static void what_a_confined_step_points_at_outside_of_its_folder_is_not_read(void **state)
+{
+	static const struct { const char *file, *end; } cases[] = {
+		{ "inside", "ended s 0 - {\"P\":\"in\"}|" },
+		{ "link", "ended s 0 - {}|output parameter P: link: it is not in the folder of the step\n" },
+		{ "../outside", "ended s 0 - {}|output parameter P: ../outside: it is not in the folder of the step\n" },
+		{ "/etc/passwd", "ended s 0 - {}|output parameter P: /etc/passwd: it is not in the folder of the step\n" },
+		{ "none", "ended s 0 - {}|" },
+	};
+	struct fixture *f = *state;
+
+	leave(f, "result", "{\"code\":0,\"message\":\"\"}", 23);
+	leave(f, "work/inside", "in", 2);
+	leave(f, "outside", "out", 3);
+	assert_int_equal(symlink("../outside", arena_printf(&f->arena, "%s/work/link", f->folder)), 0);
+	f->confined = true;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(read_end(f, arena_printf(&f->arena, "{\"outputParameters\":{\"P\":\"%s\"}}",
+		                                             cases[i].file)), cases[i].end);
+	f->confined = false;
+	assert_string_equal(read_end(f, "{\"outputParameters\":{\"P\":\"link\"}}"), "ended s 0 - {\"P\":\"out\"}|");
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -211,6 +235,7 @@ int main(void)
 		WITH_FOLDER(an_answer_says_more_than_a_code),
 		WITH_FOLDER(output_parameters_are_what_stands_in_their_files),
 		WITH_FOLDER(output_parameters_are_read_whatever_the_end_was),
+		WITH_FOLDER(what_a_confined_step_points_at_outside_of_its_folder_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,11 +432,18 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 		check(runs_rerun_add(f->store, run.id, &(struct stored_rerun){ "r", FLOW_RUNNING, 1 }, &err) &&
 		      runs_put(f->store, &run, cases[i].state, &err), &err);
 	}
+	/* Of this one nothing is left but that it was. */
+	const char *empty = begin(f, id, NULL);
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM run_work WHERE run = 5", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
 	const char *good = begin(f, id, NULL);
 	struct engine *g = start(f);
 	assert_string_equal(wait_end(f, good), "Success: a Success 1 0 terminated");
 	engine_drain(g, -1);
 	engine_stop(g);
+	assert_true(find(f, empty).id == 5 && find(f, empty).status == FLOW_FAILED);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct stored_run run = find(f, uuids[i]);
 		assert_true(run.status == FLOW_FAILED && run.finished > 0);
@@ -720,7 +728,7 @@ static void an_engine_without_a_file_does_not_start(void **state)
 
 	f->options.database = "/tmp/flowsync-engine-none/a.db";
 	assert_false(engine_start(&f->options, &g, &err));
-	assert_string_equal(err.msg, "find \"/tmp/flowsync-engine-none/a.db\": No such file or directory");
+	assert_string_equal(err.msg, "make the pipe \"/tmp/flowsync-engine-none/a.db.wake\": No such file or directory");
 	assert_null(g);
 }
 
@@ -734,6 +742,20 @@ static void an_engine_that_has_no_place_for_attempts_says_so(void **state)
 	assert_false(engine_is_ours(g));
 	engine_stop(g);
 	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflows cannot be run: make the folder \"%s\": ", place)));
+}
+
+/* Of another user's, say. */
+static void a_lock_that_cannot_be_opened_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const char *lock = arena_printf(&f->arena, "%s.lock", f->file);
+
+	assert_int_equal(symlink("elsewhere", lock), 0);
+	struct engine *g = start(f);
+	assert_false(engine_is_ours(g));
+	engine_stop(g);
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflows cannot be run: open \"%s\": Too many levels of "
+	                                             "symbolic links\n", lock)));
 }
 
 static int enter(void **state)
@@ -768,6 +790,7 @@ int main(int argc, char **argv)
 		test(what_follows_a_step_that_was_killed_with_the_runner_is_run),
 		test(an_engine_without_a_file_does_not_start),
 		test(an_engine_that_has_no_place_for_attempts_says_so),
+		test(a_lock_that_cannot_be_opened_is_told),
 	};
 
 	/* The runner is this program again. */

@@ -106,13 +106,13 @@ static void a_step_gets_what_it_needs_of_the_service_and_no_more(void **state)
 		.env = (char **)(uintptr_t)service_env }), " "), SERVICE);
 }
 
-static void parameters_win_over_all_else(void **state)
+static void parameters_win_over_all_but_what_is_ours(void **state)
 {
 	make(&(struct made){ "{\"command\":\"x\"}", "{\"A\":\"1\",\"PATH\":\"/mine\",\"WORKFLOW_STEP\":\"other\",\"B C\":\"=\"}",
 	                     .attempts = 1 });
 	assert_string_equal(environment_of,
 	                    "PATH=/mine HOME=/root TZ=Asia/Kathmandu WORKFLOW_ID=12 WORKFLOW_NAME=daily report "
-	                    "WORKFLOW_EXECUTION_ID=u-1 WORKFLOW_STEP=other WORKFLOW_ATTEMPT=1 A=1 B C==");
+	                    "WORKFLOW_EXECUTION_ID=u-1 WORKFLOW_STEP=s WORKFLOW_ATTEMPT=1 A=1 B C==");
 	assert_string_equal(notes, "");
 }
 
@@ -254,6 +254,8 @@ static void an_http_step_is_a_command_of_ours(void **state)
 	assert_non_null(memmem(made.commands[0].input, made.commands[0].len, "http://x/one", 12));
 	assert_string_equal(masks, "hush1");
 	assert_string_equal(environment_of, SERVICE PLACE " A=one");
+	/* A variable that programs obey is none of ours. */
+	assert_string_equal(join(made.commands[0].env, " "), SERVICE PLACE);
 	make(&(struct made){ "{\"type\":\"http\",\"method\":\"get\",\"url\":\"http://x/\",\"auth\":{\"type\":\"bearer-token\","
 	                     "\"bearerToken\":\"none\"}}", .attempts = 1 });
 	assert_memory_equal(commands, "no: auth.bearerToken names a secret that is not there", 53);
@@ -332,7 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_step_gets_what_it_needs_of_the_service_and_no_more),
-		cmocka_unit_test(parameters_win_over_all_else),
+		cmocka_unit_test(parameters_win_over_all_but_what_is_ours),
 		cmocka_unit_test(what_cannot_be_a_variable_and_what_nobody_wrote_is_noted),
 		cmocka_unit_test(the_value_of_a_variable_whose_name_tells_is_masked),
 		cmocka_unit_test(secrets_are_variables_that_no_log_shows),

@@ -188,6 +188,8 @@ static void a_run_is_given_back_as_it_was_added_and_put(void **state)
 	run.stopped_by = "ann";
 	check(runs_put(f->store, &run, "{\"n\":3}", &err), &err);
 	assert_string_equal(found(f, "u-1"), "1 u-1 of 1: Stopped 10-30 by cron, stopped by ann, asked by -, taken");
+	check(runs_put(f->store, &run, NULL, &err), &err);
+	assert_string_equal(work(f, 1), "- [] {\"n\":3}");
 }
 
 static void what_a_run_was_sent_is_forgotten_when_it_ends(void **state)

@@ -298,6 +298,19 @@ static void a_cron_is_due_from_when_it_is_declared_until_it_is_paused(void **sta
 	assert_int_equal(due(f), -1);
 }
 
+static void where_no_engine_begins_what_is_due_another_one_reckons(void **state)
+{
+	struct fixture *f = *state;
+
+	f->api.reckons = false;
+	ask(f, "POST " W "/", "{\"name\":\"a\",\"triggers\":[{\"cron\":\"0 * * * *\"}],\"steps\":{}}");
+	assert_int_equal(due(f), DUE_UNKNOWN);
+	ask(f, "POST " W "/1/pause", "{}");
+	assert_int_equal(due(f), -1);
+	ask(f, "POST " W "/1/resume", "{}");
+	assert_int_equal(due(f), DUE_UNKNOWN);
+}
+
 /* ---- a list of runs ---- */
 
 /* The last two digits of the ids that a list has, between its count of pages and of runs. */
@@ -712,6 +725,7 @@ int main(void)
 		WITH_API(a_running_workflow_is_left_as_it_is),
 		WITH_API(a_list_finds_workflows_by_their_last_run),
 		WITH_API(a_cron_is_due_from_when_it_is_declared_until_it_is_paused),
+		WITH_API(where_no_engine_begins_what_is_due_another_one_reckons),
 		WITH_API(runs_are_listed_as_they_are_asked_for),
 		WITH_API(a_list_of_runs_tells_what_the_contract_says),
 		WITH_API(runs_of_more_than_ninety_days_ago_are_not_listed),

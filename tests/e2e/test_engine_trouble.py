@@ -2,7 +2,7 @@
 import unittest
 
 from flowsync import Service
-from runs import RunCase, step
+from run_case import RunCase, step
 
 
 class DamageTest(RunCase):

@@ -2,7 +2,7 @@
 belong to the same user, keeps nobody else from running and fills no disk."""
 import unittest
 
-from runs import RunCase, step
+from run_case import RunCase, step
 
 ENDLESS = 'rm ../log && yes "all work and no play" | head -c 64000000 > ../log'
 
