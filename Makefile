@@ -3,6 +3,7 @@
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
+## make bench             figures of the local service, each beside a limit of this machine (a minute)
 ## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
@@ -66,6 +67,8 @@ unit: programs
 	@for f in $(FUZZ); do echo "  CORPUS  $$f"; $$f tests/fuzz/corpus/$${f##*/fuzz_}/* || exit 1; done
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
+# stdout is for the table.
+bench:; @$(MAKE) --no-print-directory all >&2 && python3 -B tests/bench.py
 soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
 kill: all; @python3 -B tests/kill.py
 
@@ -79,7 +82,8 @@ fuzz-%: tests/fuzz/fuzz_%.c
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
 units := $(DESTDIR)$(PREFIX)/lib/systemd/system
-DOCS := README.md LICENSE examples/README.md examples/agent.yaml examples/fields.txt $(wildcard examples/workflows/*) \
+DOCS := README.md LICENSE examples/README.md examples/agent.yaml examples/serve.yaml examples/fields.txt \
+        $(wildcard examples/workflows/* examples/runs/*.yaml examples/runs/queries/*) \
         systemd/README.md systemd/notify-reload.conf
 UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 install: all
@@ -89,9 +93,9 @@ install: all
 		sed 's|/usr/local/|$(PREFIX)/|g' systemd/$$u | install -D -m 644 /dev/stdin $(units)/$$u || exit 1; done
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS)) $(addprefix $(units)/,$(UNITS))
-	$(Q)for d in /examples/workflows /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
+	$(Q)for d in /examples/workflows /examples/runs/queries /examples/runs /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit test demo soak kill fuzz install uninstall help clean
+.PHONY: all programs unit test demo bench soak kill fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

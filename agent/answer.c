@@ -1,16 +1,18 @@
 #include "agent/answer.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "agent/file.h"
 #include "reconcile/json.h"
 
 enum { ANSWER_MAX = 64 << 10 };
 
-void attempt_answer_write(const struct attempt_answer *answer)
+bool attempt_answer_write(const struct attempt_answer *answer, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *map = node_map(&a);
-	struct err ignored;
 
 	if (answer->message) {
 		node_put(&a, map, "message", node_text(&a, answer->message));
@@ -18,24 +20,30 @@ void attempt_answer_write(const struct attempt_answer *answer)
 	} else {
 		node_put(&a, map, "status", node_int(&a, answer->status));
 	}
-	json_write(map, JSON_COMPACT, &text);
-	file_replace(&a, "../answer", buf_str(&text), text.len, 0600, &ignored);
+	const char *text = json_text(&a, map);
+	return file_replace(&a, "../answer", text, strlen(text), 0600, err) ||
+	       err_wrap(err, "the answer of the step");
 }
 
-bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out)
+bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out, struct err *err)
 {
-	const char *bytes;
+	const char *path = arena_printf(a, "%s/answer", folder), *bytes;
+	struct attempt_answer answer = { .found = true };
 	struct node *n;
-	struct err ignored;
 	size_t len;
 
-	if (!file_read(a, arena_printf(a, "%s/answer", folder), ANSWER_MAX, &bytes, &len, &ignored) ||
-	    !json_read(a, bytes, len, &n, &ignored))
-		return false;
+	if (access(path, F_OK) != 0 && errno == ENOENT) {
+		*out = (struct attempt_answer){ 0 };
+		return true;
+	}
+	if (!file_read(a, path, ANSWER_MAX, &bytes, &len, err) || !json_read(a, bytes, len, &n, err))
+		return err_wrap(err, "the answer of the step");
 	const struct node *final = node_get(n, "final");
-	*out = (struct attempt_answer){
-		.status = (int)node_get_int(n, "status", 0), .message = node_get_text(n, "message"),
-		.final = final && final->kind == NODE_BOOL && final->boolean,
-	};
-	return out->message || out->status;
+	answer.status = (int)node_get_int(n, "status", 0);
+	answer.message = node_get_text(n, "message");
+	answer.final = final && final->kind == NODE_BOOL && final->boolean;
+	if (!answer.message == !answer.status)
+		return err_set(err, "the answer of the step says neither a status nor a message, or both");
+	*out = answer;
+	return true;
 }

@@ -4,17 +4,19 @@
 #define AGENT_ANSWER_H
 
 #include "reconcile/arena.h"
+#include "reconcile/err.h"
 
 struct attempt_answer {
+	bool found;		/* false: it left none; the rest says nothing */
 	int status;		/* of the HTTP answer that came; 0 with a message */
 	const char *message;	/* why none did, or what else went wrong; NULL: one came */
 	bool final;		/* with a message: another try would fare no better */
 };
 
-/* Writes it; to be called in the attempt's folder `work`.  What cannot be written is passed over: the exit
- * code still tells. */
-void attempt_answer_write(const struct attempt_answer *answer);
-/* False if there is none. */
-bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out);
+/* Writes it; to be called in the attempt's folder `work`. */
+bool attempt_answer_write(const struct attempt_answer *answer, struct err *err);
+
+/* What stands in folder; text lives in a.  False: it cannot be read, or is none. */
+bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out, struct err *err);
 
 #endif

@@ -42,6 +42,8 @@ static struct node *command_node(struct arena *a, const struct attempt_command *
 	node_put(a, n, "self", node_bool(a, c->self));
 	if (c->input)
 		node_put(a, n, "input", coded(a, c->input, c->len));
+	if (c->env)
+		node_put(a, n, "env", coded_list(a, c->env));
 	return n;
 }
 
@@ -88,11 +90,13 @@ static const char *const *decoded_list(struct arena *a, const struct node *list)
 
 static bool read_command(struct arena *a, const struct node *n, struct attempt_command *out)
 {
-	const struct node *self = node_get(n, "self"), *input = node_get(n, "input");
+	const struct node *self = node_get(n, "self"), *input = node_get(n, "input"), *env = node_get(n, "env");
 
 	out->argv = decoded_list(a, node_get(n, "argv"));
 	out->self = self && self->kind == NODE_BOOL && self->boolean;
 	if (input && !(out->input = decoded(a, input, &out->len)))
+		return false;
+	if (env && !(out->env = decoded_list(a, env)))
 		return false;
 	return out->argv && out->argv[0];
 }

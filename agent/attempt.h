@@ -28,6 +28,7 @@ struct attempt_command {
 	bool self;			/* it is a hidden command of this program: argv[0] is its name */
 	const char *input;		/* for its stdin; NULL: nothing */
 	size_t len;
+	const char *const *env;		/* that it gets instead of the attempt's; NULL: that */
 };
 
 struct attempt {

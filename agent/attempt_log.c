@@ -25,20 +25,28 @@ struct log_tail {
 
 /* ---- the file ---- */
 
+/* The disk is full: of what could be written half a line is left at the end, which is none.  If it
+ * cannot be taken away it stays. */
+static void end_log(struct attempt_log *log, size_t done)
+{
+	const char *newline = done ? memrchr(log->out.text, '\n', done) : NULL;
+	size_t whole = newline ? (size_t)(newline + 1 - log->out.text) : 0;
+
+	if (done > whole && ftruncate(log->fd, (off_t)(log->size - log->out.len + whole)) == 0)
+		log->size -= log->out.len - whole;
+	fd_close(&log->fd);
+}
+
 static void write_out(struct attempt_log *log)
 {
 	size_t done = 0;
 
 	while (log->fd >= 0 && done < log->out.len) {
 		ssize_t n = write(log->fd, log->out.text + done, log->out.len - done);
-		if (n > 0) {
+		if (n > 0)
 			done += (size_t)n;
-		} else if (n == 0 || errno != EINTR) {
-			/* Half a line is none; if it cannot be taken away it stays. */
-			if (done && ftruncate(log->fd, (off_t)(log->size - log->out.len)) < 0)
-				done = 0;
-			fd_close(&log->fd);
-		}
+		else if (n == 0 || errno != EINTR)
+			end_log(log, done);
 	}
 	buf_reset(&log->out);
 }
@@ -278,7 +286,8 @@ bool attempt_log_open(struct arena *a, const char *path, const char *const *mask
 {
 	struct attempt_log log = { .out = BUF(OUT_MAX) };
 
-	log.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	log.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+	              0600);
 	if (log.fd < 0)
 		return err_sys(err, errno, "make the log \"%s\"", path);
 	redact_init(a, masks, &log.secrets);

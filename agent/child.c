@@ -51,6 +51,8 @@ static void set_signals(bool apart)
 static _Noreturn void become(int program, const char *const *argv, pid_t parent,
                              const struct child_place *place, int alive)
 {
+	static char *const nothing[] = { NULL };
+
 	if (place->apart)
 		setsid();
 	else
@@ -60,7 +62,7 @@ static _Noreturn void become(int program, const char *const *argv, pid_t parent,
 	if (getppid() == parent && dup2(place->in, STDIN_FILENO) >= 0 &&
 	    dup2(place->out, STDOUT_FILENO) >= 0 && fcntl(alive, F_SETFD, 0) == 0 &&
 	    (place->keep < 0 || fcntl(place->keep, F_SETFD, 0) == 0))
-		fexecve(program, (char *const *)argv, environ);
+		fexecve(program, (char *const *)argv, place->apart ? nothing : environ);
 	_exit(127);
 }
 

@@ -33,7 +33,7 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 struct child_place {
 	int in, out;		/* its stdin and stdout */
 	int keep;		/* as of child_start() */
-	/* In a session of its own, deaf to SIGINT, SIGTERM and SIGQUIT too, and not ended by the death
+	/* Without an environment, which what it starts could read; in a session of its own, deaf to SIGINT, SIGTERM and SIGQUIT too, and not ended by the death
 	 * of this process, of which it has to learn itself; any thread may start it. */
 	bool apart;
 };

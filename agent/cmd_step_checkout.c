@@ -19,8 +19,9 @@ static int run(struct context *ctx)
 	struct attempt_answer answer;
 	int code = checkout_serve(ctx->arena, buf_str(&question), question.len, CHECKOUT_FETCH_MS, ctx->out,
 	                          &answer);
-	if (code != 0)
-		attempt_answer_write(&answer);
+	struct err err;
+	if (code != 0 && !attempt_answer_write(&answer, &err))
+		fprintf(ctx->out, "%s\n", err.msg);
 	return code;
 }
 

@@ -165,6 +165,12 @@ static bool runs_here(const struct session *session)
 	return session->connection.serve && serve_runs_here(session->connection.serve);
 }
 
+static void tell_stopped(struct session *session, const char *id)
+{
+	log_warn(session->ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on",
+	         id);
+}
+
 /* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
 static int given_up(struct session *session, const char *id, const struct err *err)
 {
@@ -173,8 +179,7 @@ static int given_up(struct session *session, const char *id, const struct err *e
 	if (!session_stopped(session))
 		return cli_fail(ctx, err);
 	if (runs_here(session))
-		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on",
-		         id);
+		tell_stopped(session, id);
 	else
 		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
 	if (ctx->settings->output != OUTPUT_TABLE)
@@ -202,18 +207,23 @@ static int wait_for(struct session *session, const char *id)
 	return verdict_exit_code(&(struct verdict){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
 }
 
-/* What runs in this process ends before it does. */
-static int end_here(struct session *session, int code)
+/* What runs in this process ends before it does; whoever interrupts that is told as if he had asked for
+ * the wait. */
+static int end_here(struct session *session, const char *id, int code)
 {
 	struct context *ctx = session->ctx;
+	bool waited = ctx->settings->wait || ctx->settings->follow;
 
 	if (!runs_here(session))
 		return code;
-	if (!ctx->settings->wait && !ctx->settings->follow)
+	if (!waited)
 		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
 		         "agent has this service");
 	serve_drain(session->connection.serve, ctx->stop_fd);
-	return code;
+	if (waited || !session_stopped(session))
+		return code;
+	tell_stopped(session, id);
+	return session_fail(session, NULL);
 }
 
 static int started(struct session *session, const char *id)
@@ -251,7 +261,7 @@ static int execute_run(struct context *ctx)
 	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
 	    !begin(&session, body, &id, &err))
 		return session_fail(&session, &err);
-	return end_here(&session, started(&session, id));
+	return end_here(&session, id, started(&session, id));
 }
 
 const struct command cmd_workflow_execute = {

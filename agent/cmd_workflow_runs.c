@@ -154,7 +154,7 @@ static void print_run(struct context *ctx, const struct run *run, const struct n
 }
 
 /* What a step ended with, where that says more than its state. */
-static const char *note(struct arena *a, const struct node *step)
+static const char *ending(struct arena *a, const struct node *step)
 {
 	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
 	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
@@ -165,7 +165,17 @@ static const char *note(struct arena *a, const struct node *step)
 	message = told ? mask_urls(a, message, 1) : "";
 	if (failed)
 		return arena_printf(a, "exit code %s%s%s", exit_code, told ? ": " : "", message);
-	return told ? message : "-";
+	return message;
+}
+
+static const char *note(struct arena *a, const struct node *step)
+{
+	int64_t attempts = node_get_int(step, "attempts", 1);
+	const char *end = ending(a, step);
+
+	if (attempts < 2)
+		return or_dash(end);
+	return arena_printf(a, "attempt %lld%s%s", (long long)attempts, *end ? "; " : "", end);
 }
 
 struct steps {

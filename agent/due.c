@@ -38,6 +38,15 @@ static bool begin_run(struct engine_world *w, struct firing *f, const struct sto
 	return f->result != RUN_BROKEN;
 }
 
+/* Who is due was read a while ago: since then it may have been changed, or paused. */
+static bool is_still_due(const struct stored_workflow *workflow, const struct firing *f)
+{
+	if (f->cron->position >= workflow->trigger_count)
+		return false;
+	const struct stored_trigger *t = &workflow->triggers[f->cron->position];
+	return t->cron && strcmp(t->cron, f->cron->cron) == 0 && t->due >= 0 && t->due <= f->now;
+}
+
 /* The run and when the cron is due next are one step: it is never begun twice. */
 static bool write_firing(struct engine_world *w, void *what, struct err *err)
 {
@@ -46,41 +55,65 @@ static bool write_firing(struct engine_world *w, void *what, struct err *err)
 
 	if (!store_get(w->store, f->arena, f->cron->workflow, &workflow, err))
 		return false;
-	if (!workflow.id)
+	if (!workflow.id || !is_still_due(&workflow, f))
 		return true;
-	return begin_run(w, f, &workflow, err) &&
-	       store_put_due(w->store, f->cron->workflow, f->cron->position, shape_next(f->cron->cron, f->now), err);
+	if (workflow.triggers[f->cron->position].due != DUE_UNKNOWN && !begin_run(w, f, &workflow, err))
+		return false;
+	/* It stays due until there is room: tomorrow's run is no answer to a busy midnight. */
+	return f->result == RUN_FULL || store_put_due(w->store, f->cron->workflow, f->cron->position,
+	                                              shape_next(f->cron->cron, f->now), err);
 }
 
-static bool fire(struct engine_world *w, const struct stored_cron *cron)
+/* RUN_BROKEN: the engine ends. */
+static enum run_begin_result fire(struct engine_world *w, const struct stored_cron *cron)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct firing f = { .arena = &a, .cron = cron, .now = stamp_now(), .result = RUN_WRONG };
 
 	if (!world_commit(w, write_firing, &f))
-		return false;
-	if (f.workflow && f.result != RUN_BEGUN)
+		return RUN_BROKEN;
+	if (f.workflow && f.result != RUN_BEGUN && f.result != RUN_FULL)
 		log_warn(w->options->log, "workflow \"%s\": no run at its time: %s", f.workflow, f.why.msg);
-	return f.result == RUN_BEGUN;
+	return f.result;
+}
+
+/* Of those that are due the first AT_A_TIME, or until *full; returns how many there were, -1: nobody knows. */
+static int begin_some(struct engine_world *w, bool *begun, bool *full)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stored_cron *crons;
+	size_t count;
+	struct err err;
+
+	if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
+		log_error(w->options->log, "crons: %s", err.msg);
+		return -1;
+	}
+	for (size_t i = 0; i < count && !*full && !w->stopping; i++) {
+		enum run_begin_result result = fire(w, &crons[i]);
+		*begun |= result == RUN_BEGUN;
+		*full = result == RUN_FULL;
+	}
+	return (int)count;
+}
+
+static void tell_full(struct engine_world *w, bool full)
+{
+	if (full && !w->full)
+		log_warn(w->options->log, "crons that are due wait: as many runs as there may be are under way");
+	w->full = full;
 }
 
 bool due_begin(struct engine_world *w, int64_t *next)
 {
-	bool begun = false;
-	size_t count = AT_A_TIME;
+	bool begun = false, full = false;
 	struct err err;
+	int count;
 
-	while (count == AT_A_TIME && !w->stopping) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		struct stored_cron *crons;
-		if (!store_due(w->store, &a, stamp_now(), AT_A_TIME, &crons, &count, &err)) {
-			log_error(w->options->log, "crons: %s", err.msg);
-			break;
-		}
-		for (size_t i = 0; i < count && !w->stopping; i++)
-			begun |= fire(w, &crons[i]);
-	}
-	if (!store_next_due(w->store, next, &err))
+	while ((count = begin_some(w, &begun, &full)) == AT_A_TIME && !full && !w->stopping)
+		;
+	tell_full(w, full);
+	if (count < 0 || full || !store_next_due(w->store, next, &err))
 		*next = stamp_now() + AGAIN_MS;
 	return begun;
 }
@@ -97,8 +130,8 @@ static bool write_all(struct engine_world *w, void *what, struct err *err)
 	if (!store_crons(w->store, &a, &crons, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		int64_t due = crons[i].due >= 0 && crons[i].due <= now ? crons[i].due
-		                                                       : shape_next(crons[i].cron, now);
+		bool missed = crons[i].due > DUE_UNKNOWN && crons[i].due <= now;
+		int64_t due = missed ? crons[i].due : shape_next(crons[i].cron, now);
 		if (due != crons[i].due &&
 		    !store_put_due(w->store, crons[i].workflow, crons[i].position, due, err))
 			return false;
@@ -113,10 +146,11 @@ void due_set(struct engine_world *w)
 
 static bool write_forgotten(struct engine_world *w, void *what, struct err *err)
 {
-	return runs_drop_old(w->store, *(int64_t *)what, AT_A_TIME * 10, err);
+	return runs_drop_old(w->store, *(int64_t *)what, AT_A_TIME, err);
 }
 
-/* A thousand at a time: the rest waits for the next time, as whoever asks is told of none of them. */
+/* The rest waits for the next time: whoever asks is told of none of them, and what they all printed would
+ * keep others from writing for long. */
 void due_forget_old(struct engine_world *w, int64_t before)
 {
 	world_commit(w, write_forgotten, &before);

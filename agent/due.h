@@ -10,10 +10,11 @@
 void due_set(struct engine_world *w);
 
 /* Begins a run for each cron that is due, once however long ago that was, and sets when it is due next.
+ * Where as many runs as there may be are under way (run_begin.h) it stays due, and waits for room.
  * *next becomes when to call again, milliseconds since 1970, -1: never.  True if a run was begun. */
 bool due_begin(struct engine_world *w, int64_t *next);
 
-/* Forgets runs that finished before then. */
+/* Forgets a hundred runs that finished before then; to be called every minute, they are more than begin. */
 void due_forget_old(struct engine_world *w, int64_t before);
 
 #endif

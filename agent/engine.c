@@ -1,10 +1,8 @@
 #include "agent/engine.h"
 
-#include <errno.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -28,12 +26,14 @@ enum {
 	LOCK_MS = 200,			/* between tries of a lock that another engine holds */
 	AGAIN_MS = 5000,		/* and where it cannot begin */
 	LOG_MS = 250,			/* between looks at what running steps have printed */
-	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long */
+	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long, */
+	IDLE_MS = 3600 * 1000,		/* where nothing is due at all after so long */
+	READ_MS = 1000,			/* until what could not be read is looked at again */
 	PAGE = 100,			/* runs that are taken at a time */
 	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
 };
 
-static const int64_t CLEAN_MS = 6 * 3600 * 1000, DAY_MS = 24 * 3600 * 1000;
+static const int64_t CLEAN_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 
 struct engine {
 	struct engine_options options;
@@ -46,92 +46,17 @@ struct engine {
 	struct live **runs;
 	size_t run_count, run_room;
 	int64_t last_run;		/* the newest that was taken */
-	int64_t next_due, next_tell, next_clean;
+	int64_t next_due, next_tell, next_clean, next_logs;
 	bool look;			/* something was written into the store */
+	bool again;			/* and could not be read */
+	size_t turn;			/* whose it is first among the runs that wait for a place */
+	int64_t last_now;
 
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t changed;
 	bool ours, idle, decided, stop_all;
 	unsigned rounds;		/* of the loop */
 };
-
-/* ---- what a run leans on ---- */
-
-/* True if the engine is to end. */
-static bool pause_ms(struct engine_world *w, int ms)
-{
-	struct pollfd fd = { .fd = w->stop_fd, .events = POLLIN };
-
-	return poll(&fd, 1, ms) > 0;
-}
-
-static bool try_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
-                       void *what, struct err *err)
-{
-	struct err ignored;
-
-	if (!store_begin(w->store, err))
-		return false;
-	bool ok = write(w, what, err);
-	return store_end(w->store, ok, ok ? err : &ignored) && ok;
-}
-
-bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
-                  void *what)
-{
-	enum { TRY_MS = 1000, TOLD_EVERY = 60 };
-	struct err err;
-
-	for (unsigned tries = 0; !w->stopping; tries++) {
-		if (try_commit(w, write, what, &err))
-			return true;
-		if (tries % TOLD_EVERY == 0)
-			log_error(w->options->log, "runs wait, as they cannot be written down: %s", err.msg);
-		w->stopping = pause_ms(w, TRY_MS);
-	}
-	return false;
-}
-
-bool world_begin(struct engine_world *w, struct active *at, const struct attempt *attempt, struct err *err)
-{
-	if (!runner_begin(w->runner, at->id, attempt, err))
-		return false;
-	arena_grow(&w->arena, w->active, w->active_count, w->active_room);
-	w->active[w->active_count++] = at;
-	w->active_steps += at->live != NULL;
-	return true;
-}
-
-struct active *world_find(const struct engine_world *w, uint64_t id)
-{
-	for (size_t i = 0; i < w->active_count; i++)
-		if (w->active[i]->id == id)
-			return w->active[i];
-	return NULL;
-}
-
-void world_forget(struct engine_world *w, struct active *at)
-{
-	for (size_t i = 0; i < w->active_count; i++) {
-		if (w->active[i] != at)
-			continue;
-		w->active[i] = w->active[--w->active_count];
-		w->active_steps -= at->live != NULL;
-		break;
-	}
-	if (at->cgroup)
-		cgroup_remove(at->cgroup);
-	arena_free(&at->arena);
-	free(at);
-}
-
-void world_remove(const struct engine_world *w, const char *folder)
-{
-	struct err err;
-
-	if (!attempt_remove(folder, &err))
-		log_warn(w->options->log, "what a step left behind stays: %s", err.msg);
-}
 
 /* ---- places ---- */
 
@@ -142,13 +67,19 @@ static size_t free_places(const struct engine *g)
 	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
 }
 
-/* Who has waited longer comes first. */
+static size_t count_waiting(const struct engine *g)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < g->run_count; i++)
+		count += g->runs[i]->waiting;
+	return count;
+}
+
+/* None as long as others wait: serve_waiting() shares them out. */
 static size_t places_for(const struct engine *g, const struct live *l)
 {
-	for (size_t i = 0; i < g->run_count && g->runs[i] != l; i++)
-		if (g->runs[i]->waiting)
-			return 0;
-	return free_places(g);
+	return count_waiting(g) == l->waiting ? free_places(g) : 0;
 }
 
 static void tick(struct engine *g, struct live *l)
@@ -156,11 +87,20 @@ static void tick(struct engine *g, struct live *l)
 	live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK }, places_for(g, l));
 }
 
+/* A run with many steps keeps no other from all places: each gets its share, in turn. */
 static void serve_waiting(struct engine *g)
 {
-	for (size_t i = 0; i < g->run_count && free_places(g) && !g->world.stopping; i++)
-		if (g->runs[i]->waiting)
-			tick(g, g->runs[i]);
+	size_t waiting = count_waiting(g), places;
+
+	for (size_t i = 0; i < g->run_count && (places = free_places(g)) && !g->world.stopping; i++) {
+		struct live *l = g->runs[(g->turn + i) % g->run_count];
+		if (!l->waiting)
+			continue;
+		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK },
+		          places > waiting ? places / waiting : 1);
+		waiting--;
+	}
+	g->turn++;
 }
 
 /* ---- the runs ---- */
@@ -203,7 +143,8 @@ static void drop_over(struct engine *g)
 	g->run_count = kept;
 }
 
-static void take_new(struct engine *g)
+/* False: it could not be read what there is. */
+static bool take_new(struct engine *g)
 {
 	size_t count = PAGE;
 
@@ -213,7 +154,7 @@ static void take_new(struct engine *g)
 		struct err err;
 		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
 			log_error(g->options.log, "runs: %s", err.msg);
-			return;
+			return false;
 		}
 		for (size_t i = 0; i < count; i++) {
 			struct live *l = add_run(g, &rows[i]);
@@ -225,9 +166,10 @@ static void take_new(struct engine *g)
 			set_going(g, l);
 		}
 	}
+	return true;
 }
 
-static void take_stops(struct engine *g)
+static bool take_stops(struct engine *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct stored_run *rows;
@@ -236,12 +178,13 @@ static void take_stops(struct engine *g)
 
 	if (!runs_stops(g->world.store, &a, &rows, &count, &err)) {
 		log_error(g->options.log, "runs: %s", err.msg);
-		return;
+		return false;
 	}
 	for (size_t i = 0; i < count; i++)
 		for (size_t r = 0; r < g->run_count; r++)
 			if (g->runs[r]->run.id == rows[i].id)
 				stop_run(g, g->runs[r], rows[i].stop_asked);
+	return true;
 }
 
 static void ended(struct engine *g, struct active *at, const char *why, bool gone)
@@ -290,7 +233,7 @@ static void start_again(struct engine *g)
 	g->world.runner = NULL;
 	while (!runner_start(g->lock_fd, &g->world.runner, &err)) {
 		log_error(g->options.log, "steps cannot be run: %s", err.msg);
-		g->world.stopping = pause_ms(&g->world, 1000);
+		g->world.stopping = world_pause(&g->world, 1000);
 		if (g->world.stopping)
 			return;
 	}
@@ -321,10 +264,35 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* Not at every turn: what steps print is a commit each time.  A clock that was set back keeps nobody. */
+static void take_logs(struct engine *g, int64_t now)
+{
+	if (now < g->next_logs && g->next_logs - now <= LOG_MS)
+		return;
+	live_logs(&g->world);
+	g->next_logs = now + LOG_MS;
+}
+
+/* What is due then was reckoned for a time that will not come for long. */
+static void mind_the_clock(struct engine *g, int64_t now)
+{
+	bool set_back = g->last_now - now > LONGEST_MS;
+
+	g->last_now = now;
+	if (!set_back)
+		return;
+	g->next_tell = 0;
+	if (!g->options.crons)
+		return;
+	due_set(&g->world);
+	g->next_due = 0;
+}
+
 static void take_time(struct engine *g)
 {
 	int64_t now = stamp_now();
 
+	mind_the_clock(g, now);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++)
 		if (g->runs[i]->wake >= 0 && g->runs[i]->wake <= now)
 			tick(g, g->runs[i]);
@@ -335,7 +303,7 @@ static void take_time(struct engine *g)
 		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
 		g->next_clean = now + CLEAN_MS;
 	}
-	live_logs(&g->world);
+	take_logs(g, now);
 }
 
 /* After all that may have written some. */
@@ -355,9 +323,11 @@ static int wait_ms(const struct engine *g)
 	for (size_t i = 0; i < g->run_count; i++)
 		wake = sooner(wake, g->runs[i]->wake);
 	if (g->world.active_steps)
-		wake = sooner(wake, now + LOG_MS);
+		wake = sooner(wake, sooner(g->next_logs, now + LOG_MS));
+	if (g->look)
+		wake = sooner(wake, now + READ_MS);
 	if (wake < 0)
-		return g->options.crons ? (int)LONGEST_MS * 60 : -1;
+		return g->options.crons ? IDLE_MS : -1;
 	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;
 }
 
@@ -401,10 +371,8 @@ static void wait_for_something(struct engine *g)
 
 static void look(struct engine *g)
 {
-	if (g->look) {
-		take_new(g);
-		take_stops(g);
-	}
+	if (g->look)
+		g->again = !take_new(g) || !take_stops(g);
 	if (asked_to_stop_all(g))
 		for (size_t i = 0; i < g->run_count; i++)
 			stop_run(g, g->runs[i], "local");
@@ -419,9 +387,11 @@ static void loop(struct engine *g)
 		serve_waiting(g);
 		drop_over(g);
 		take_tells(g);
-		g->look = false;
+		g->look = g->again;
+		g->again = false;
 		publish(g, true);
-		wait_for_something(g);
+		if (!g->world.stopping)		/* else there may be no runner */
+			wait_for_something(g);
 	}
 }
 
@@ -495,14 +465,18 @@ static void open_cgroups(struct engine *g)
 		                                          "memory: %s", err.msg);
 }
 
-static bool take_lock(struct engine *g)
+/* False without a message: another engine has it. */
+static bool take_lock(struct engine *g, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s.lock", g->options.database);
 	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return false;
+	*err = (struct err){ 0 };
+	if (fd < 0)
+		return err_sys(err, errno, "open \"%s\"", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno != EWOULDBLOCK && err_sys(err, errno, "lock \"%s\"", path);
 	g->lock_fd = fd;
 	fd = -1;
 	return true;
@@ -535,23 +509,31 @@ static void end(struct engine *g)
 	fd_close(&g->lock_fd);
 }
 
+/* One turn at the file, if it is ours to take; gives how long to wait before the next. */
+static int take_turn(struct engine *g)
+{
+	struct err err;
+	bool locked = take_lock(g, &err);
+
+	if (locked && begin(g, &err))
+		loop(g);
+	else if (*err.msg)
+		log_error(g->options.log, "workflows cannot be run: %s", err.msg);
+	else
+		return LOCK_MS;
+	if (locked)
+		end(g);
+	return AGAIN_MS;
+}
+
 static void *run(void *context)
 {
 	struct engine *g = context;
-	struct err err;
 
 	while (!g->world.stopping) {
-		int wait = LOCK_MS;
-		if (take_lock(g)) {
-			if (begin(g, &err))
-				loop(g);
-			else
-				log_error(g->options.log, "workflows cannot be run: %s", err.msg);
-			end(g);
-			wait = AGAIN_MS;
-		}
+		int wait = take_turn(g);
 		publish(g, true);
-		g->world.stopping = g->world.stopping || pause_ms(&g->world, wait);
+		g->world.stopping = g->world.stopping || world_pause(&g->world, wait);
 	}
 	return NULL;
 }
@@ -573,12 +555,7 @@ static void engine_free(struct engine *g)
 
 static bool open_all(struct engine *g, struct err *err)
 {
-	char *absolute = realpath(g->options.database, NULL);
-
-	if (!absolute)
-		return err_sys(err, errno, "find \"%s\"", g->options.database);
-	g->world.folder = arena_printf(&g->arena, "%s.runs", absolute);
-	free(absolute);
+	g->world.folder = arena_printf(&g->arena, "%s.runs", g->options.database);
 	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->stop_fd < 0)
 		return err_sys(err, errno, "make a descriptor");

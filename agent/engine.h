@@ -15,7 +15,7 @@ struct engine;
 
 /* All of it is kept, not copied. */
 struct engine_options {
-	const char *database;		/* store.h's */
+	const char *database;		/* store.h's: its absolute path, links followed */
 	struct log *log;
 	bool brief;			/* only what went wrong is logged: another one tells of the runs */
 	int jobs;			/* steps at a time */

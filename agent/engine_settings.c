@@ -13,11 +13,25 @@ static const char *secrets_dir(const struct context *ctx)
 	                                  : env_get(ctx->env, "CREDENTIALS_DIRECTORY");
 }
 
+/* As the service was given it: to choose a zone changes our own, and steps have the machine's. */
+static char **environment(const struct context *ctx)
+{
+	size_t count = 0;
+
+	while (ctx->env[count])
+		count++;
+	char **copy = arena_new(ctx->arena, char *, count + 1);
+	for (size_t i = 0; i < count; i++)
+		copy[i] = arena_strdup(ctx->arena, ctx->env[i]);
+	return copy;
+}
+
 bool engine_settings(struct context *ctx, const char *database, struct engine_options *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	/* A command that takes no such option has no default for it. */
 	const char *timezone = s->timezone ? s->timezone : "UTC", *cgroup = s->cgroup ? s->cgroup : "auto";
+	char **env = environment(ctx);
 
 	if (!zone_use(timezone, err))
 		return err_wrap(err, "timezone");
@@ -25,7 +39,7 @@ bool engine_settings(struct context *ctx, const char *database, struct engine_op
 		.database = database, .log = ctx->log, .jobs = s->jobs ? s->jobs : JOBS, .crons = s->crons,
 		.cgroup = strcmp(cgroup, "none") == 0 ? NULL : cgroup,
 		.prepare = {
-			.env = ctx->env, .images = s->images, .sql = s->sql_command, .export = s->export_command,
+			.env = env, .images = s->images, .sql = s->sql_command, .export = s->export_command,
 			.place = {
 				.mirrors = arena_printf(ctx->arena, "%s.mirrors", database),
 				.secrets_dir = secrets_dir(ctx), .ca_file = s->step_ca_file,

@@ -21,28 +21,36 @@ static bool make_one(const char *path, mode_t mode, struct err *err)
 	return err_sys(err, errno, "make the folder \"%s\"", path);
 }
 
-static bool make_all(const char *path, mode_t mode, struct err *err)
+/* From the end: mostly all but the last are there. */
+static bool make_all(char *path, mode_t mode, struct err *err)
+{
+	char *slash = strrchr(path, '/');
+
+	if (make_one(path, mode, err))
+		return true;
+	if (!slash || slash == path)
+		return false;
+	*slash = '\0';
+	bool made = make_all(path, mode, err);
+	*slash = '/';
+	return made && make_one(path, mode, err);
+}
+
+static bool make(const char *path, mode_t mode, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	char *part = arena_strdup(&a, path);
 
-	for (char *slash = part; *slash && (slash = strchr(slash + 1, '/')); ) {
-		*slash = '\0';
-		if (!make_one(part, mode, err))
-			return false;
-		*slash = '/';
-	}
-	return make_one(path, mode, err);
+	return make_all(arena_strdup(&a, path), mode, err);
 }
 
 bool folder_make(const char *path, struct err *err)
 {
-	return make_all(path, 0700, err);
+	return make(path, 0700, err);
 }
 
 bool folder_make_open(const char *path, struct err *err)
 {
-	return make_all(path, 0777, err);
+	return make(path, 0777, err);
 }
 
 /* ---- removing ----
@@ -105,12 +113,12 @@ static void remove_entry(struct removal *r, int at, const char *name, char fresh
 	*fresh = '\0';
 	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		note(r, errno);
+	else if (unlinkat(at, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) == 0)
+		r->progress = true;
 	else if (S_ISDIR(st.st_mode))
 		move_up(r, at, name, fresh);
-	else if (unlinkat(at, name, 0) < 0)
-		note(r, errno);
 	else
-		r->progress = true;
+		note(r, errno);
 }
 
 static DIR *look_into(int at, const char *name)
@@ -170,10 +178,11 @@ bool folder_remove(const char *path, struct err *err)
 	if (!top)
 		return err_sys(err, errno, "remove the folder \"%s\"", path);
 	r.top = dirfd(top);
-	do
+	do {
 		remove_round(&r, top);
-	while (r.progress);
-	if (rmdir(path) < 0)
-		return err_sys(err, r.why ? r.why : errno, "remove the folder \"%s\"", path);
-	return true;
+		if (rmdir(path) == 0)
+			return true;
+		note(&r, errno);
+	} while (r.progress);
+	return err_sys(err, r.why, "remove the folder \"%s\"", path);
 }

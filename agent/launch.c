@@ -22,13 +22,50 @@ static bool make_stdin(const struct attempt_command *c, int *out, struct err *er
 	return *out >= 0 || err_sys(err, errno, "open /dev/null");
 }
 
-/* "0" is whoever writes it. */
-static void join_cgroup(struct arena *a, const char *cgroup)
+/* What the new process needs, made ready before it is there: it shares our memory until it runs the
+ * command, and may change nothing in it that we look at then. */
+struct start {
+	const struct attempt *attempt;
+	const char *const *argv, *const *env;
+	bool self;
+	const char *folder, *cgroup;	/* cgroup: the file to write to; NULL: none */
+	pid_t keeper;
+	int in, out;
+};
+
+static const char *const *self_argv(struct arena *a, const char *const *words)
 {
-	CLEANUP(fd_close) int fd = open(arena_printf(a, "%s/cgroup.procs", cgroup), O_WRONLY | O_CLOEXEC);
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	const char **argv = arena_new(a, const char *, count + 2);
+	argv[0] = "flowsync";
+	memcpy(argv + 1, words, count * sizeof *argv);
+	return argv;
+}
+
+static void prepare(struct arena *a, const struct attempt *attempt, const struct attempt_command *c,
+                    struct start *out)
+{
+	*out = (struct start){
+		.attempt = attempt, .argv = c->self ? self_argv(a, c->argv) : c->argv,
+		.env = c->env ? c->env : attempt->env, .self = c->self,
+		.folder = arena_printf(a, "%s/work", attempt->folder),
+		.cgroup = attempt->cgroup ? arena_printf(a, "%s/cgroup.procs", attempt->cgroup) : NULL,
+		.keeper = getpid(),
+	};
+}
+
+/* ---- in the new process ---- */
+
+/* "0" is whoever writes it. */
+static void join_cgroup(const struct start *s)
+{
+	CLEANUP(fd_close) int fd = open(s->cgroup, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, "0", 1) != 1)
-		dprintf(STDERR_FILENO, "cannot join the cgroup \"%s\": %s\n", cgroup, strerror(errno));
+		dprintf(STDERR_FILENO, "cannot join the cgroup \"%s\": %s\n", s->attempt->cgroup, strerror(errno));
 }
 
 /* Nothing of what is peculiar to us is inherited. */
@@ -45,57 +82,67 @@ static void become_plain(void)
 	umask(022);
 }
 
-static void execute(struct arena *a, const struct attempt *attempt, const struct attempt_command *c)
+static void execute(const struct start *s)
 {
-	size_t count = 0;
-
-	environ = (char **)attempt->env;	/* where PATH is looked up, too */
-	if (!c->self) {
-		execvp(c->argv[0], (char *const *)c->argv);
+	environ = (char **)s->env;	/* where PATH is looked up, too */
+	if (!s->self) {
+		execvp(s->argv[0], (char *const *)s->argv);
 		return;
 	}
-	while (c->argv[count])
-		count++;
-	const char **argv = arena_new(a, const char *, count + 2);
-	argv[0] = "flowsync";
-	memcpy(argv + 1, c->argv, count * sizeof *argv);
 	/* The very file that runs, even if another was installed in its place since. */
 	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (program >= 0)
-		fexecve(program, (char *const *)argv, environ);
+		fexecve(program, (char *const *)s->argv, environ);
 }
 
-static _Noreturn void become(const struct attempt *attempt, const struct attempt_command *c,
-                             pid_t keeper, int in, int out)
+static _Noreturn void become(const struct start *s)
 {
-	struct arena a = { 0 };
+	const char *name = s->self ? s->argv[1] : s->argv[0];
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* It may have died before that was asked for. */
-	if (getppid() != keeper || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(out, STDERR_FILENO) < 0)
+	if (getppid() != s->keeper || dup2(s->in, STDIN_FILENO) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
+	    dup2(s->out, STDERR_FILENO) < 0)
 		_exit(NOT_RUN);
-	if (attempt->cgroup)
-		join_cgroup(&a, attempt->cgroup);
+	if (s->cgroup)
+		join_cgroup(s);
 	become_plain();
-	if (chdir(arena_printf(&a, "%s/work", attempt->folder)) < 0) {
+	if (chdir(s->folder) < 0) {
 		dprintf(STDERR_FILENO, "cannot go to the folder of the step: %s\n", strerror(errno));
 		_exit(NOT_RUN);
 	}
-	execute(&a, attempt, c);
+	execute(s);
 	int why = errno;
-	dprintf(STDERR_FILENO, "cannot run \"%s\": %s\n", c->argv[0], strerror(why));
+	dprintf(STDERR_FILENO, "cannot run \"%s\": %s\n", name, strerror(why));
 	_exit(why == ENOENT ? NOT_FOUND : NOT_RUN);
+}
+
+/* ---- in the keeper ---- */
+
+/* By vfork(): to copy what our address space looks like, with all the libraries in it, takes longer than
+ * many a command does.  We stand still until the command runs, or could not be run; it is in a group of
+ * its own by then. */
+static pid_t start(const struct start *s)
+{
+	char **ours = environ;
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		become(s);
+	environ = ours;
+	return pid;
 }
 
 bool launch(const struct attempt *attempt, const struct attempt_command *c, pid_t *pid, int *out,
             struct err *err)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
-	pid_t keeper = getpid();
+	struct start s;
 	int ends[2];
 
+	prepare(&a, attempt, c, &s);
 	if (!make_stdin(c, &in, err))
 		return false;
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -103,13 +150,11 @@ bool launch(const struct attempt *attempt, const struct attempt_command *c, pid_
 	from = ends[0];
 	to = ends[1];
 	fcntl(from, F_SETFL, O_NONBLOCK);
-	pid_t child = fork();
-	if (child == 0)
-		become(attempt, c, keeper, in, to);
+	s.in = in;
+	s.out = to;
+	pid_t child = start(&s);
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
-	/* Both do it: neither may go on before it is done. */
-	setpgid(child, child);
 	*pid = child;
 	*out = from;
 	from = -1;

@@ -1,32 +1,16 @@
 #include "agent/live.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/boot.h"
 #include "agent/ending.h"
-#include "agent/fd.h"
 #include "agent/machine_types.h"
 #include "agent/run_shape.h"
 #include "agent/stamp.h"
 #include "agent/tell.h"
-#include "agent/uuid.h"
 #include "reconcile/json.h"
-
-enum { LOG_PART = 128 << 10 };	/* bytes of a log that are stored as one */
-
-static const char *as_json(struct arena *a, const struct node *n)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(n, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
-}
 
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {
@@ -50,85 +34,40 @@ static struct active *find_active(const struct engine_world *w, const struct liv
 
 /* ---- logs ---- */
 
-struct log_place { const char *folder; int64_t run; size_t step; unsigned attempt; };
+/* Logs that have grown. */
+struct grown { struct step_log *logs; size_t count; };
 
-/* The whole lines among the next bytes of the log; 0: there are none yet. */
-static size_t read_lines(int fd, int64_t from, char *out)
+static bool write_logs(struct engine_world *w, void *what, struct err *err)
 {
-	ssize_t len = pread(fd, out, LOG_PART, from);
-	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
-	size_t lines = end ? (size_t)(end - out) + 1 : 0;
+	const struct grown *g = what;
 
-	out[lines] = '\0';
-	return lines;
-}
-
-static bool store_log(struct store *s, const struct log_place *log, struct err *err)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(fd_close) int fd = open(arena_printf(&a, "%s/log", log->folder), O_RDONLY | O_CLOEXEC);
-	unsigned attempt;
-	int64_t from;
-	size_t len;
-
-	if (fd < 0)
-		return true;
-	if (!runs_log_end(s, log->run, log->step, &attempt, &from, err))
-		return false;
-	from = attempt == log->attempt ? from : 0;
-	for (char *part = arena_new(&a, char, LOG_PART + 1); (len = read_lines(fd, from, part)); from += len)
-		if (!runs_log_add(s, log->run, log->step, log->attempt, from + (int64_t)len, part, err))
+	for (size_t i = 0; i < g->count; i++)
+		if (!step_log_store(w->store, &g->logs[i], err))
 			return false;
 	return true;
 }
 
-/* Lines of our own; upto 0: the attempt's own log is read from its beginning all the same. */
-static bool store_notes(struct store *s, const struct log_place *log, const char *notes, struct err *err)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	unsigned attempt;
-	int64_t upto, now = stamp_now();
-
-	if (!*notes)
-		return true;
-	if (!runs_log_end(s, log->run, log->step, &attempt, &upto, err))
-		return false;
-	for (const char *end; (end = strchr(notes, '\n')); notes = end + 1)
-		buf_addf(&text, "%" PRId64 " %.*s\n", now, (int)(end - notes), notes);
-	return runs_log_add(s, log->run, log->step, log->attempt, attempt == log->attempt ? upto : 0,
-	                    buf_str(&text), err);
-}
-
-static bool write_log(struct engine_world *w, void *what, struct err *err)
-{
-	return store_log(w->store, what, err);
-}
-
-static bool has_more(const struct log_place *log, int64_t stored)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	struct stat st;
-
-	return stat(arena_printf(&a, "%s/log", log->folder), &st) == 0 && st.st_size > stored;
-}
-
 void live_logs(struct engine_world *w)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct grown grown = { arena_new(&a, struct step_log, w->active_count) };
+
 	for (size_t i = 0; i < w->active_count; i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
 		struct active *at = w->active[i];
-		struct stat st;
 		if (!at->live)
 			continue;
-		struct log_place log = {
+		const struct step_log log = {
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
-		if (!has_more(&log, at->stored) || stat(arena_printf(&a, "%s/log", log.folder), &st) < 0)
+		int64_t size = step_log_size(log.folder);
+		if (size <= at->stored || at->stored >= STEP_LOG_MOST)
 			continue;
-		if (world_commit(w, write_log, &log))
-			at->stored = st.st_size;
+		at->stored = size;
+		grown.logs[grown.count++] = log;
 	}
+	if (grown.count)
+		world_commit(w, write_logs, &grown);
 }
 
 /* ---- writing down how it stands ---- */
@@ -138,14 +77,14 @@ struct change {
 	struct arena *arena;
 	struct live *live;
 	const struct flow_action *action;
-	const struct log_place *ended;		/* whose log is to be read to its end; NULL: nobody's */
+	const struct step_log *ended;		/* whose log is to be read to its end; NULL: nobody's */
 	const char *notes;			/* for that log */
 };
 
 /* Once, though it may be to begin more often: one that certainly did not is not counted. */
 static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
 {
-	const struct log_place log = {
+	const struct step_log log = {
 		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
 	};
 	unsigned noted;
@@ -156,7 +95,7 @@ static bool note_start(struct store *s, const struct change *c, const struct flo
 	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
 		return false;
 	return noted == step->attempts ||
-	       store_notes(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+	       step_log_note(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
 }
 
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
@@ -171,7 +110,7 @@ static bool write_tells(struct store *s, const struct change *c, struct err *err
 {
 	for (size_t i = 0; i < c->action->tell_count; i++) {
 		const struct flow_tell *tell = &c->action->tells[i];
-		if (!runs_tell_add(s, c->live->run.id, as_json(c->arena, tell->watcher),
+		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
 		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
 			return false;
 	}
@@ -184,13 +123,13 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 	struct live *l = c->live;
 	const struct run_state state = { flow_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
 
-	if (c->ended && (!store_log(w->store, c->ended, err) || !store_notes(w->store, c->ended, c->notes, err)))
+	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err)))
 		return false;
 	l->run.status = l->flow->status;
 	l->run.finished = l->flow->finished;
 	l->run.stopped_by = l->flow->stopped_by;
 	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
-	       runs_put(w->store, &l->run, as_json(c->arena, run_state_write(c->arena, &state)), err) &&
+	       runs_put(w->store, &l->run, json_text(c->arena, run_state_write(c->arena, &state)), err) &&
 	       (l->run.finished < 0 || runs_rerun_end(w->store, &l->run, err));
 }
 
@@ -224,13 +163,13 @@ static struct active *new_active(struct engine_world *w, struct live *l, size_t 
 	return at;
 }
 
-struct noted { struct log_place log; const char *notes; };
+struct noted { struct step_log log; const char *notes; };
 
 static bool write_notes(struct engine_world *w, void *what, struct err *err)
 {
 	const struct noted *n = what;
 
-	return store_notes(w->store, &n->log, n->notes, err);
+	return step_log_note(w->store, &n->log, n->notes, err);
 }
 
 /* *why tells what was wrong with it; true: it runs. */
@@ -285,15 +224,27 @@ static void end_steps(struct engine_world *w, struct live *l, const struct flow_
 	}
 }
 
+static const struct flow_step *first_failed(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->steps[i].status == FLOW_FAILED)
+			return &flow->steps[i];
+	return NULL;
+}
+
 static void tell_over(struct engine_world *w, const struct live *l)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct flow_step *failed = first_failed(l->flow);
+	bool told = failed && l->flow->status == FLOW_FAILED;
 
 	if (w->options->brief)
 		return;
-	log_info(w->options->log, "workflow \"%s\": run %s: %s after %s", l->workflow, l->run.uuid,
-	         flow_status_words[l->flow->status],
-	         stamp_duration(&a, l->flow->finished - l->flow->began));
+	(told ? log_warn : log_info)(w->options->log, "workflow \"%s\": run %s: %s after %s%s%s%s%s", l->workflow,
+	                             l->run.uuid, flow_status_words[l->flow->status],
+	                             stamp_duration(&a, l->flow->finished - l->flow->began),
+	                             told ? ": step " : "", told ? failed->name : "", told ? ": " : "",
+	                             told ? failed->message : "");
 }
 
 /* Reruns that a step's last attempt belongs to. */
@@ -303,8 +254,24 @@ static void note_reruns(struct live *l, const struct flow_action *action)
 		node_put(&l->arena, l->reruns, action->starts[i].step->name, node_text(&l->arena, l->rerun));
 }
 
-static void take_event(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
-                       const struct log_place *ended, const char *notes)
+/* Nothing of it ever began, and nothing is to be done: it waits for its first place.  The next engine finds
+ * it as it was added, which is as good, and saves a commit for each run of many. */
+static bool only_waits(const struct live *l, const struct flow_action *action, const struct step_log *ended)
+{
+	return !l->run.taken && !ended && action->waiting && !action->start_count && !action->end_count &&
+	       !action->tell_count && !action->over;
+}
+
+static bool write_down(struct engine_world *w, struct live *l, struct change *change)
+{
+	if (!world_commit(w, write_change, change))
+		return false;
+	l->run.taken = true;
+	return true;
+}
+
+void live_take_end(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
+                   const struct step_log *ended, const char *notes)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct flow_action action = flow_take(l->flow, &a, event, places, stamp_now());
@@ -313,7 +280,7 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 	size_t count = 0;
 
 	note_reruns(l, &action);
-	if ((action.changed || ended) && !world_commit(w, write_change, &change))
+	if ((action.changed || ended) && !only_waits(l, &action, ended) && !write_down(w, l, &change))
 		return;		/* the engine ends; the next one finds what the last commit left */
 	w->new_tells |= action.tell_count > 0;
 	end_steps(w, l, &action);
@@ -330,11 +297,13 @@ static void take_event(struct engine_world *w, struct live *l, const struct flow
 
 void live_take(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places)
 {
-	take_event(w, l, event, places, NULL, "");
+	live_take_end(w, l, event, places, NULL, "");
 }
 
 /* ---- the end of an attempt ---- */
 
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
 static void lose(struct flow_event *e, bool begun)
 {
 	if (e->kind != FLOW_LOST || e->message)
@@ -345,16 +314,21 @@ static void lose(struct flow_event *e, bool begun)
 		e->kind = FLOW_UNBEGUN;
 }
 
-/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
- * each time. */
+bool live_is_confined(const struct engine_world *w, const struct flow_step *step)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return prepare_image(&a, &w->options->prepare, step->body);
+}
+
 void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
 	struct live *l = at->live;
 	const struct flow_step *step = &l->flow->steps[at->step];
-	const struct log_place log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
-	struct flow_event e = ending_read(&a, step, log.folder, &notes);
+	const struct step_log log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
+	struct flow_event e = ending_read(&a, step, log.folder, live_is_confined(w, step), &notes);
 
 	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
@@ -362,138 +336,12 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, bool
 	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
-	take_event(w, l, &e, places, &log, buf_str(&notes));
+	live_take_end(w, l, &e, places, &log, buf_str(&notes));
 	if (!w->stopping)
 		world_remove(w, log.folder);
 }
 
-/* ---- from one engine to the next ---- */
-
-static bool read_document(struct arena *a, const char *json, struct node **out, struct err *err)
-{
-	*out = NULL;
-	return !json || json_read(a, json, strlen(json), out, err);
-}
-
-static bool load(struct engine_world *w, struct live *l, struct err *err)
-{
-	struct arena *a = &l->arena;
-	struct stored_workflow workflow;
-	struct stored_work work;
-	struct node *body, *execute;
-	struct run_state state;
-
-	if (!runs_work(w->store, a, l->run.id, &work, err) ||
-	    !store_get(w->store, a, l->run.workflow, &workflow, err))
-		return false;
-	if (!workflow.id)
-		return err_set(err, "its workflow is gone");
-	l->workflow = workflow.name;
-	if (!read_document(a, workflow.body, &body, err) || !read_document(a, work.execute, &execute, err) ||
-	    !run_state_read(a, work.state, &state, err) ||
-	    !flow_load(a, body, execute, state.flow, &l->flow, err))
-		return false;
-	l->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
-	l->same_boot = strcmp(state.boot, boot_id(a)) == 0;
-	return true;
-}
-
-struct unreadable { struct arena *arena; struct stored_run run; };
-
-static bool write_failed(struct engine_world *w, void *what, struct err *err)
-{
-	struct unreadable *u = what;
-	struct stored_work work;
-
-	return runs_work(w->store, u->arena, u->run.id, &work, err) &&
-	       runs_put(w->store, &u->run, work.state, err) && runs_rerun_end(w->store, &u->run, err);
-}
-
-static void give_up(struct engine_world *w, const struct stored_run *row, const struct err *err)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	struct unreadable u = { &a, *row };
-
-	u.run.status = FLOW_FAILED;
-	u.run.finished = stamp_now();
-	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
-	world_commit(w, write_failed, &u);
-}
-
-static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
-{
-	struct stored_run run = *row;
-
-	run.uuid = arena_strdup(a, row->uuid);
-	run.cause = arena_strdup(a, row->cause);
-	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
-	return run;
-}
-
-struct live *live_load(struct engine_world *w, const struct stored_run *row)
-{
-	struct live *l = calloc(1, sizeof *l);
-	struct err err;
-
-	if (!l)
-		abort();
-	l->run = copy_run(&l->arena, row);
-	l->wake = -1;
-	if (load(w, l, &err))
-		return l;
-	give_up(w, row, &err);
-	live_free(l);
-	return NULL;
-}
-
-void live_free(struct live *l)
-{
-	if (!l)
-		return;
-	arena_free(&l->arena);
-	free(l);
-}
-
-static bool write_rerun(struct engine_world *w, void *what, struct err *err)
-{
-	struct live *l = what;
-
-	return runs_rerun_add(w->store, l->run.id, &(struct stored_rerun){
-		.uuid = l->rerun, .status = FLOW_RUNNING, .began = stamp_now(),
-	}, err);
-}
-
-/* It goes on here: that is told as a rerun. */
-static void begin_rerun(struct engine_world *w, struct live *l)
-{
-	char uuid[UUID_LEN + 1];
-
-	uuid_make(uuid);
-	l->rerun = arena_strdup(&l->arena, uuid);
-	world_commit(w, write_rerun, l);
-	log_info(w->options->log, "workflow \"%s\": run %s goes on, the service had ended in between",
-	         l->workflow, l->run.uuid);
-}
-
-/* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
- * is given has ended by itself. */
-static bool died_with_service(const struct flow_event *e)
-{
-	return e->kind == FLOW_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
-}
-
-/* All that ran has ended before the lock was ours. */
-static struct flow_event became(struct arena *a, const struct live *l, const struct flow_step *step,
-                                const char *folder, struct buf *notes)
-{
-	struct flow_event e = ending_read(a, step, folder, notes);
-
-	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
-		e.kind = FLOW_UNBEGUN;
-	if (died_with_service(&e))
-		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
-	return e;
-}
+/* ---- how it stands ---- */
 
 bool live_is_active(const struct live *l)
 {
@@ -508,25 +356,10 @@ const char *live_folder(struct arena *a, const struct engine_world *w, const str
 	return l->flow->steps[step].phase == STEP_ACTIVE ? attempt_folder(a, w, l, step) : NULL;
 }
 
-void live_recover(struct engine_world *w, struct live *l)
+void live_free(struct live *l)
 {
-	begin_rerun(w, l);
-	/* What begins meanwhile has an attempt of its own: those that were under way before are few, and
-	 * are told first of all. */
-	size_t count = l->flow->count;
-	bool *was = arena_new(&l->arena, bool, count);
-	for (size_t i = 0; i < count; i++)
-		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
-	for (size_t i = 0; i < count && !w->stopping; i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-		const struct flow_step *step = &l->flow->steps[i];
-		if (!was[i])
-			continue;
-		const struct log_place log = { attempt_folder(&a, w, l, i), l->run.id, i, step->attempts };
-		struct flow_event e = became(&a, l, step, log.folder, &notes);
-		take_event(w, l, &e, 0, &log, buf_str(&notes));
-		if (!w->stopping)
-			world_remove(w, log.folder);
-	}
+	if (!l)
+		return;
+	arena_free(&l->arena);
+	free(l);
 }

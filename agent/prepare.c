@@ -19,6 +19,7 @@ struct plan {
 	const struct prepare_options *options;
 	const struct flow_start *start;
 	struct node *env;		/* name to value, in the order in which they count */
+	struct node *own;		/* the same for our own commands */
 	struct attempt_command *commands;
 	size_t count, room;
 	struct masks masks;
@@ -81,6 +82,29 @@ static void add_shell(struct plan *p, const char *text, const char *before)
 
 /* ---- secrets ---- */
 
+/* What is set already stays as it is: a secret that somebody called "path" would leave a step without its
+ * programs. */
+static void put_secret(struct plan *p, const char *variable, const char *name, const char *value)
+{
+	if (node_get(p->env, variable))
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is set already\n", name, variable);
+	else
+		put(p, variable, value);
+}
+
+/* By its long name, and by the short one unless that tells programs what to load. */
+static void put_secret_twice(struct plan *p, const char *name, const char *value)
+{
+	const char *brief = secret_variable_short(p->arena, name);
+
+	put_secret(p, secret_variable(p->arena, name), name, value);
+	if (strncmp(brief, "LD_", 3) == 0)
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load what such a variable says\n",
+		         name, brief);
+	else
+		put_secret(p, brief, name, value);
+}
+
 static bool put_secrets(struct plan *p, struct err *err)
 {
 	const struct node *names = p->start->secrets;
@@ -92,8 +116,7 @@ static bool put_secrets(struct plan *p, struct err *err)
 			continue;
 		if (!secret_read(p->arena, p->options->place.secrets_dir, name->text, &value, err))
 			return false;
-		put(p, secret_variable(p->arena, name->text), value);
-		put(p, secret_variable_short(p->arena, name->text), value);
+		put_secret_twice(p, name->text, value);
 		masks_add(p->arena, &p->masks, value);
 	}
 	return true;
@@ -104,7 +127,6 @@ static bool put_secrets(struct plan *p, struct err *err)
 static bool add_checkout(struct plan *p, struct err *err)
 {
 	const struct node *repository = node_get(p->start->step->body, "repository");
-
 	const char *const *masks = NULL;
 
 	if (!repository || repository->kind == NODE_NULL)
@@ -124,18 +146,18 @@ static const char *find_image(const struct var_list *images, const char *key)
 	return NULL;
 }
 
-static const char *image_prefix(const struct plan *p)
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step)
 {
-	const struct node *step = p->start->step->body;
 	int64_t id = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
 	const char *keys[] = {
-		arena_printf(p->arena, "%" PRId64 ":%" PRId64, id, version),
-		arena_printf(p->arena, "%" PRId64, id), "*",
+		arena_printf(a, "%" PRId64 ":%" PRId64, id, version), arena_printf(a, "%" PRId64, id), "*",
 	};
-	const char *found = NULL;
+	const char *type = node_get_text(step, "type"), *found = NULL;
 
+	if (type && strcmp(type, "standard") != 0)
+		return NULL;
 	for (size_t i = 0; !found && i < ARRAY_LEN(keys); i++)
-		found = find_image(&p->options->images, keys[i]);
+		found = find_image(&options->images, keys[i]);
 	return found;
 }
 
@@ -155,7 +177,7 @@ static bool prepare_standard(struct plan *p, struct err *err)
 
 	if (!put_secrets(p, err) || !add_checkout(p, err))
 		return false;
-	add_shell(p, command ? command : "", image_prefix(p));
+	add_shell(p, command ? command : "", prepare_image(p->arena, p->options, p->start->step->body));
 	return true;
 }
 
@@ -253,11 +275,25 @@ const char *prepare_mark(struct arena *a, const char *uuid)
 
 static void put_place(struct plan *p, const struct prepare_run *run)
 {
-	put(p, "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id));
-	put(p, "WORKFLOW_NAME", run->workflow);
-	put(p, run_variable, run->uuid);
-	put(p, "WORKFLOW_STEP", p->start->step->name);
-	put(p, "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts));
+	const char *values[][2] = {
+		{ "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id) },
+		{ "WORKFLOW_NAME", run->workflow },
+		{ run_variable, run->uuid },
+		{ "WORKFLOW_STEP", p->start->step->name },
+		{ "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		put(p, values[i][0], values[i][1]);
+}
+
+/* A parameter called LD_PRELOAD or https_proxy would change what our own commands are: they are told all
+ * in their documents. */
+static void keep_from_own(struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->commands[i].self)
+			p->commands[i].env = as_list(p->arena, p->own);
 }
 
 bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
@@ -269,10 +305,13 @@ bool prepare_attempt(struct arena *a, const struct prepare_options *options, con
 	};
 
 	put_place(&p, run);
+	p.own = node_copy(a, p.env);
 	put_params(&p);
+	put_place(&p, run);	/* these are ours, whatever parameters there are */
 	mask_params(&p);
 	if (!prepare_by_type(&p, err))
 		return false;
+	keep_from_own(&p);
 	*out = (struct attempt){
 		.folder = folder, .commands = p.commands, .command_count = p.count, .env = as_list(a, p.env),
 		.masks = masks_list(&p.masks),

@@ -37,4 +37,8 @@ const char *const *prepare_environment(struct arena *a, const struct prepare_opt
 /* The variable by which whatever a run started is known, "NAME=VALUE"; in a. */
 const char *prepare_mark(struct arena *a, const char *uuid);
 
+/* What goes before the command of the step, because of its image; NULL: nothing, it runs on the machine
+ * as it is. */
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step);
+
 #endif

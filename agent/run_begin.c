@@ -6,14 +6,6 @@
 #include "agent/run_shape.h"
 #include "reconcile/json.h"
 
-static const char *as_json(struct arena *a, const struct node *n)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(n, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
-}
-
 static enum run_begin_result no(enum run_begin_result result, const struct run_begin *l, struct err *err,
                              const char *why)
 {
@@ -32,9 +24,9 @@ static enum run_begin_result check(struct store *s, const struct run_begin *l, s
 {
 	int64_t open;
 
-	if (l->workflow->status == WORKFLOW_DRAFT)
+	if (l->workflow->resting == WORKFLOW_DRAFT)
 		return no(RUN_BUSY, l, err, "is a draft");
-	if (l->workflow->status == WORKFLOW_PAUSED && !l->by_hand)
+	if (l->workflow->resting == WORKFLOW_PAUSED && !l->by_hand)
 		return no(RUN_BUSY, l, err, "is paused");
 	if (l->workflow->status == WORKFLOW_RUNNING && !overlaps(l))
 		return no(RUN_BUSY, l, err, "is running, and does not allow a run beside another one");
@@ -61,9 +53,9 @@ enum run_begin_result run_begin(struct store *s, struct arena *a, const struct r
 	}
 	const struct run_state state = { .flow = flow_save(a, flow), .boot = boot_id(a) };
 	const struct stored_work work = {
-		.execute = node_empty(l->execute) ? NULL : as_json(a, l->execute),
-		.steps = as_json(a, run_shape_steps(a, l->body)),
-		.state = as_json(a, run_state_write(a, &state)),
+		.execute = node_empty(l->execute) ? NULL : json_text(a, l->execute),
+		.steps = json_text(a, run_shape_steps(a, l->body)),
+		.state = json_text(a, run_state_write(a, &state)),
 	};
 	return runs_add(s, &run, &work, err) ? RUN_BEGUN : RUN_BROKEN;
 }

@@ -132,11 +132,11 @@ bool run_state_read(struct arena *a, const char *json, struct run_state *out, st
 
 	if (!json_read(a, json, strlen(json), &root, err))
 		return false;
-	const struct node *flow = node_get(root, "flow");
+	const struct node *flow = node_get(root, "flow"), *reruns = node_get(root, "reruns");
 	const char *boot = node_get_text(root, "boot");
-	if (!flow || flow->kind != NODE_MAP || !boot)
+	if (!flow || flow->kind != NODE_MAP || (reruns && reruns->kind != NODE_MAP) || !boot)
 		return err_set(err, "expected a saved run");
-	*out = (struct run_state){ flow, node_get(root, "reruns"), boot };
+	*out = (struct run_state){ flow, reruns, boot };
 	return true;
 }
 
@@ -235,13 +235,21 @@ static void put_state(struct arena *a, struct node *out, const struct run_state 
 	put_text(a, out, "rerunId", node_get_text(state->reruns, name));
 }
 
+static bool are_steps(const struct node *list)
+{
+	for (size_t i = 0; list->kind == NODE_LIST && i < list->count; i++)
+		if (!node_get_text(list->entries[i].value, "name"))
+			return false;
+	return list->kind == NODE_LIST;
+}
+
 static bool read_work(struct arena *a, const struct stored_work *work, struct node **steps,
                       struct run_state *state, struct err *err)
 {
 	if (!json_read(a, work->steps, strlen(work->steps), steps, err) ||
 	    !run_state_read(a, work->state, state, err))
 		return false;
-	return (*steps)->kind == NODE_LIST || err_set(err, "expected a list of steps");
+	return are_steps(*steps) || err_set(err, "expected a list of steps");
 }
 
 bool run_shape_details(struct arena *a, const struct stored_run *run, const struct stored_work *work,
@@ -284,18 +292,19 @@ bool run_shape_step(struct arena *a, const struct stored_work *work, const char 
 
 /* ---- logs ---- */
 
-/* Takes one line off; false if there is none. */
+/* Takes one line off; false if there is none.  What does not begin with a time is all message, of 1970. */
 static bool next_line(const char **text, int64_t *ms, const char **message, size_t *len)
 {
-	const char *end = strchr(*text, '\n');
-	char *after;
+	enum { DIGITS = 15 };
+	const char *line = *text, *end = strchr(line, '\n');
+	size_t digits = strspn(line, "0123456789");
+	bool timed = digits > 0 && digits <= DIGITS && (line[digits] == ' ' || line[digits] == '\n');
 
 	if (!end)
 		return false;
-	*ms = strtoll(*text, &after, 10);
-	after += *after == ' ';
-	*message = after;
-	*len = after < end ? (size_t)(end - after) : 0;
+	*ms = timed ? strtoll(line, NULL, 10) : 0;
+	*message = timed ? line + digits + (line[digits] == ' ') : line;
+	*len = (size_t)(end - *message);
 	*text = end + 1;
 	return true;
 }

@@ -25,7 +25,8 @@ struct runner_event {
 };
 
 /* Starts the runner.  keep_fd (-1: none) is the descriptor of a lock, which the runner and every keeper
- * keep open, so that the lock is free when all of them are gone, and no command gets. */
+ * keep open, so that the lock is free when all of them are gone (RUNNER_GONE may come a moment before),
+ * and no command gets. */
 bool runner_start(int keep_fd, struct runner **out, struct err *err);
 
 /* Is readable when runner_next() has something; poll it, do not read from it. */

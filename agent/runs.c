@@ -53,15 +53,24 @@ static bool forget_execute(struct store *s, int64_t id, struct err *err)
 	return query_run(q, err);
 }
 
-bool runs_put(struct store *s, const struct stored_run *run, const char *state, struct err *err)
+/* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
+static bool put_run(struct store *s, const struct stored_run *run, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_PUT);
+	bool goes_on = run->status == FLOW_RUNNING && run->finished < 0;
+	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
 
 	query_int(q, 1, run->id);
+	if (goes_on)
+		return query_run(q, err);
 	query_int(q, 2, run->status);
 	query_time(q, 3, run->finished);
 	query_text(q, 4, run->stopped_by);
-	return query_run(q, err) && put_state(s, run->id, state, err) &&
+	return query_run(q, err);
+}
+
+bool runs_put(struct store *s, const struct stored_run *run, const char *state, struct err *err)
+{
+	return put_run(s, run, err) && (!state || put_state(s, run->id, state, err)) &&
 	       (run->finished < 0 || forget_execute(s, run->id, err));
 }
 

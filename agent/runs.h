@@ -48,8 +48,8 @@ struct run_query {
 
 /* Adds a run that begins at began: all but its id is read, and its id is set. */
 bool runs_add(struct store *store, struct stored_run *run, const struct stored_work *work, struct err *err);
-/* How it stands now; it counts as taken then.  Once it has finished what it was sent is forgotten:
- * there may be secrets in it. */
+/* How it stands now; it counts as taken then.  state NULL: as it was.  Once it has finished what it was
+ * sent is forgotten: there may be secrets in it. */
 bool runs_put(struct store *store, const struct stored_run *run, const char *state, struct err *err);
 /* Of one that is under way. */
 bool runs_ask_stop(struct store *store, int64_t id, const char *by, struct err *err);

@@ -1,5 +1,6 @@
 #include "agent/serve.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct serve {
 	struct http_server *server;
 	struct engine_options options;
 	struct engine *engine;		/* NULL: runs are another process's */
-	const char *url;
+	const char *url, *database;
 };
 
 static bool read_pem(struct arena *a, const char *path, const char **out, struct err *err)
@@ -67,12 +68,26 @@ static bool open_socket(struct serve *s, const struct serve_options *o, struct e
 	return true;
 }
 
+/* Whatever stands beside the file is found by all who use it, also by one who came through a link: of
+ * two locks beside one file each would have an engine. */
+static bool open_file(struct serve *s, const char *path, struct err *err)
+{
+	if (!store_open(path, PATIENCE_MS, &s->store, err))
+		return false;
+	char *real = realpath(path, NULL);
+	if (!real)
+		return err_sys(err, errno, "find \"%s\"", path);
+	s->database = arena_strdup(&s->arena, real);
+	free(real);
+	return true;
+}
+
 static bool start_engine(struct serve *s, const struct serve_options *o, struct err *err)
 {
 	if (!o->engine)
 		return true;
 	s->options = *o->engine;
-	s->options.database = arena_strdup(&s->arena, o->database);
+	s->options.database = s->database;
 	return engine_start(&s->options, &s->engine, err);
 }
 
@@ -87,13 +102,13 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 	if ((o->tls_cert && !read_pem(&s->arena, o->tls_cert, &http.tls_certificate, err)) ||
 	    (o->tls_key && !read_pem(&s->arena, o->tls_key, &http.tls_key, err)))
 		return false;
-	if (!open_socket(s, o, err) || !store_open(o->database, PATIENCE_MS, &s->store, err))
+	if (!open_socket(s, o, err) || !open_file(s, o->database, err))
 		return false;
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = stamp_now, .uuid = uuid_make, .wake = -1, .tls = o->tls_cert,
+		.now = stamp_now, .uuid = uuid_make, .wake = -1, .reckons = o->engine && o->engine->crons, .tls = o->tls_cert,
 	};
-	if (!wake_open(o->database, &s->api.wake, err) || !start_engine(s, o, err))
+	if (!wake_open(s->database, &s->api.wake, err) || !start_engine(s, o, err))
 		return false;
 	http.handler = service_api_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);

@@ -136,7 +136,7 @@ static void create(struct call *c)
 	if (!read_workflow(c, &body))
 		return;
 	shape_keep(c->arena, body, NULL, NULL, c->api->uuid, &w);
-	shape_due(&w, NULL, now);
+	shape_due(&w, NULL, c->api->reckons ? now : -1);
 	if (store_add(c->api->store, &w, &err))
 		call_reply(c, 201, shape_written(c->arena, &w));
 	else
@@ -183,7 +183,7 @@ static void update(struct call *c)
 	w.updated = stamp_after(c, before.updated);
 	w.modified_by = service_user;
 	shape_keep(c->arena, body, &before, before_body, c->api->uuid, &w);
-	shape_due(&w, &before, w.updated);
+	shape_due(&w, &before, c->api->reckons ? w.updated : -1);
 	if (store_put(c->api->store, &w, &err))
 		call_reply(c, 200, shape_written(c->arena, &w));
 	else
@@ -239,7 +239,7 @@ static void resume_workflow(struct call *c)
 
 	if (!change_status(c, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE, &w))
 		return;
-	shape_due(&w, NULL, w.updated);
+	shape_due(&w, NULL, c->api->reckons ? w.updated : -1);
 	for (size_t i = 0; i < w.trigger_count; i++)
 		if (!store_put_due(c->api->store, w.id, i, w.triggers[i].due, &err)) {
 			call_broken(c, &err);
@@ -323,18 +323,15 @@ static void run(struct call *c, const struct verb *verb)
 {
 	struct err err;
 
-	if (!verb->writes) {
-		verb->run(c);
-		return;
-	}
-	if (!store_begin(c->api->store, &err)) {
+	if (!(verb->writes ? store_begin : store_begin_read)(c->api->store, &err)) {
 		call_broken(c, &err);
 		return;
 	}
 	verb->run(c);
-	if (!store_end(c->api->store, c->response->status < 300, &err))
+	bool keep = verb->writes && c->response->status < 300;
+	if (!store_end(c->api->store, keep, &err))
 		call_broken(c, &err);
-	else if (c->response->status < 300)
+	else if (keep)
 		wake_send(c->api->wake);
 }
 

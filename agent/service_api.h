@@ -13,6 +13,7 @@ struct service_api {
 	void (*uuid)(char out[UUID_LEN + 1]);	/* uuid_make() outside of tests */
 	int wake;		/* wake_open()'s: what was written is told there; -1: nobody is told */
 	bool tls;		/* it is reached by https */
+	bool reckons;		/* an engine in this process begins what is due, in its zone */
 };
 
 /* The handler that answers for api, which is kept. */

@@ -78,8 +78,8 @@ void service_hook(struct call *c)
 		http_detail(c->response, 413, "the payload is larger than %d bytes", PAYLOAD_MAX);
 		return;
 	}
-	if (strlen(c->request->body) != c->request->len) {
-		http_detail(c->response, 400, "the payload has a NUL byte in it");
+	if (!json_can_hold(c->request->body, c->request->len)) {
+		http_detail(c->response, 400, "the payload is no text: it has a NUL byte in it, or is not UTF-8");
 		return;
 	}
 	if (!store_find_webhook(c->api->store, c->word, &c->id, &err)) {
@@ -357,6 +357,10 @@ void service_downloaded(struct call *c)
 	}
 	if (!runs_find(c->api->store, c->arena, c->word, &part.run, &err)) {
 		call_broken(c, &err);
+		return;
+	}
+	if (!part.run.id) {
+		http_detail(c->response, 404, "this execution is not kept any more");
 		return;
 	}
 	c->id = part.run.workflow;

@@ -151,7 +151,7 @@ void shape_due(struct stored_workflow *w, const struct stored_workflow *before, 
 			continue;
 		t->due = due_before(before, t->cron);
 		if (t->due < 0)
-			t->due = shape_next(t->cron, now);
+			t->due = now < 0 ? DUE_UNKNOWN : shape_next(t->cron, now);
 	}
 }
 

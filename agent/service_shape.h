@@ -22,7 +22,8 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
 /* When the cron fires first after now, both in milliseconds since 1970; -1: never. */
 int64_t shape_next(const char *cron, int64_t now);
 /* Sets when each trigger of the workflow is due next: never, unless it is available; a cron that it has
- * since before (NULL: it is new) stays due when it was. */
+ * since before (NULL: it is new) stays due when it was.  now -1: an engine in another process, maybe in
+ * another zone, is to reckon it: DUE_UNKNOWN. */
 void shape_due(struct stored_workflow *workflow, const struct stored_workflow *before, int64_t now);
 
 /* One workflow in a list.  last: its lastExecution; now: milliseconds since 1970. */

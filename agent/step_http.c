@@ -1,12 +1,11 @@
 #include "agent/step_http.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
+#include "agent/answer.h"
 #include "agent/base64.h"
 #include "agent/file.h"
 #include "agent/stamp.h"
@@ -18,7 +17,6 @@ enum {
 	MASK_LEAST = 8,		/* letters of what may be no secret at all, so that logs stay readable */
 	UNKNOWN_MAX = 20,	/* names that the log tells of */
 	NAME_MAX_SHOWN = 64,
-	ANSWER_FILE_MAX = 1 << 16,
 	TOKEN_ANSWER_MAX = 1 << 20, TOKEN_MAX = 64 << 10,
 };
 
@@ -360,29 +358,6 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
 	return write_document(a, document, out, err);
 }
 
-bool step_http_answer(struct arena *a, const char *folder, struct step_http_answer *out, struct err *err)
-{
-	const char *path = arena_printf(a, "%s/answer", folder), *bytes;
-	struct step_http_answer answer = { .found = true };
-	struct node *n;
-	size_t len;
-
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		*out = (struct step_http_answer){ 0 };
-		return true;
-	}
-	if (!file_read(a, path, ANSWER_FILE_MAX, &bytes, &len, err) || !json_read(a, bytes, len, &n, err))
-		return err_wrap(err, "the answer of step-http");
-	const struct node *final = node_get(n, "final");
-	answer.status = (int)node_get_int(n, "status", 0);
-	answer.message = node_get_text(n, "message");
-	answer.final = final && final->kind == NODE_BOOL && final->boolean;
-	if (!answer.message == !answer.status)
-		return err_set(err, "the answer of step-http says neither a status nor a message, or both");
-	*out = answer;
-	return true;
-}
-
 /* ---- the command's side ---- */
 
 struct job {
@@ -408,28 +383,16 @@ static void PRINTF(2, 3) say(const struct job *j, const char *fmt, ...)
 	fflush(j->out);
 }
 
-static bool write_answer(const struct job *j, const struct node *answer, struct err *err)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(answer, JSON_COMPACT, &text);
-	return file_replace(j->arena, "../answer", buf_str(&text), text.len, 0600, err) ||
-	       err_wrap(err, "the answer of the step");
-}
-
 /* Says why there is no answer. */
 static int give_up(const struct job *j, const struct err *why)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
-	struct node *answer = node_map(j->arena);
 	bool final = why->kind == ERR_USAGE;
 	struct err err;
 
 	masks_cover(masks_list(&j->masks), why->msg, strlen(why->msg), SIZE_MAX, &shown);
-	node_put(j->arena, answer, "message", node_text(j->arena, buf_str(&shown)));
-	node_put(j->arena, answer, "final", node_bool(j->arena, final));
 	say(j, "%s", why->msg);
-	if (!write_answer(j, answer, &err))
+	if (!attempt_answer_write(&(struct attempt_answer){ .message = buf_str(&shown), .final = final }, &err))
 		say(j, "%s", err.msg);
 	return final ? TRANSFER_FINAL : TRANSFER_AGAIN;
 }
@@ -516,7 +479,6 @@ static void show_body(const struct job *j, const struct buf *body)
 
 static int take_answer(const struct job *j, const struct transfer_answer *answer, int64_t took)
 {
-	struct node *n = node_map(j->arena);
 	int status = answer->status;
 	struct err err;
 
@@ -528,13 +490,13 @@ static int take_answer(const struct job *j, const struct transfer_answer *answer
 		err_usage(&err, "the answer is larger than %d MiB", STEP_HTTP_ANSWER_MAX >> 20);
 		return give_up(j, &err);
 	}
-	node_put(j->arena, n, "status", node_int(j->arena, status));
 	err = (struct err){ 0 };
 	if (!file_replace(j->arena, "response.txt", buf_str(&answer->body), answer->body.len, 0644, &err)) {
 		err_wrap(&err, "response.txt");
 		return give_up(j, &err);
 	}
-	return write_answer(j, n, &err) ? TRANSFER_DONE : give_up(j, &err);
+	return attempt_answer_write(&(struct attempt_answer){ .status = status }, &err) ? TRANSFER_DONE
+	                                                                                : give_up(j, &err);
 }
 
 static int send_request(struct job *j)

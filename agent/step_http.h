@@ -5,7 +5,7 @@
  * program, which is told on its stdin what to send, prints what people should read, and leaves
  *
  *	response.txt	in its working directory: the body of the answer
- *	../answer	{"status": 200}, or {"message": TEXT, "final": BOOLEAN} if there was no answer
+ *	../answer	answer.h
  *
  * What the contract leaves open is settled so:
  *
@@ -44,17 +44,6 @@ enum {
 bool step_http_command(struct arena *a, const struct node *step, const struct node *env,
                        const char *secrets_dir, struct attempt_command *out, struct masks *masks,
                        struct err *err);
-
-struct step_http_answer {
-	bool found;		/* false: it left no answer; the rest says nothing */
-	int status;		/* of the answer; 0: there was none */
-	const char *message;	/* why; NULL with a status */
-	bool final;		/* another try would fare no better */
-};
-
-/* Reads what an attempt left in folder; text lives in a.  False: it cannot be read, or is not what
- * step-http writes. */
-bool step_http_answer(struct arena *a, const char *folder, struct step_http_answer *out, struct err *err);
 
 /* The command's side: does what the document asks for, in the working directory, prints to out, and
  * gives the exit code, enum transfer_exit. */

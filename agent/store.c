@@ -44,6 +44,13 @@ bool store_begin(struct store *s, struct err *err)
 	return database_begin(s->db, err);
 }
 
+bool store_begin_read(struct store *s, struct err *err)
+{
+	bool begun;
+
+	return database_begin_read(s->db, &begun, err);
+}
+
 bool store_end(struct store *s, bool keep, struct err *err)
 {
 	return database_end(s->db, keep, err);
@@ -275,6 +282,7 @@ static struct stored_workflow columns(struct arena *a, struct query *q)
 		.created = query_get_int(q, 3),
 		.updated = query_get_int(q, 4),
 		.modified_by = query_get_text(a, q, 5),
+		.resting = (enum workflow_status)query_get_int(q, 6),
 	};
 }
 
@@ -315,13 +323,11 @@ bool store_get(struct store *s, struct arena *a, int64_t id, struct stored_workf
 /* A list of texts as the JSON that json_each() reads. */
 static const char *as_json(struct arena *a, const char *const *texts, size_t count)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *list = node_list(a);
 
 	for (size_t i = 0; i < count; i++)
 		node_add(a, list, node_text(a, texts[i]));
-	json_write(list, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
+	return json_text(a, list);
 }
 
 /* What the index of names is asked: the last characters of the searched part, as a phrase.

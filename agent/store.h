@@ -22,11 +22,15 @@ struct stored_trigger {
 	int64_t due;		/* of a cron: when it fires next, milliseconds since 1970; -1: never */
 };
 
+/* As `due`: at once, for an engine to reckon when it is. */
+#define DUE_UNKNOWN	0
+
 struct stored_workflow {
 	int64_t id;			/* never given out twice */
 	const char *name;		/* need not be unique */
 	/* Read: WORKFLOW_RUNNING while a run of it is under way, whatever was written. */
 	enum workflow_status status;
+	enum workflow_status resting;	/* read: what was written, and what it is while none is */
 	int64_t created, updated;	/* milliseconds since 1970 */
 	const char *modified_by;
 	struct stored_trigger *triggers;
@@ -65,6 +69,8 @@ bool store_was_busy(const struct store *store);
  * see all of it or nothing.  keep false takes everything back, and so does a failure to keep;
  * they do not nest. */
 bool store_begin(struct store *store, struct err *err);
+/* The same for what is only read: all of it sees one state, also while others write. */
+bool store_begin_read(struct store *store, struct err *err);
 bool store_end(struct store *store, bool keep, struct err *err);
 
 /* Adds a workflow; all but its id is read, and its id is set. */

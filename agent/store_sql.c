@@ -16,7 +16,7 @@
 /* The index only narrows: what it takes for the same in another case is more than what lower()
  * does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
-#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by FROM workflow"
+#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 #define RUN_COLUMNS \
@@ -60,6 +60,7 @@ static const char *const sql[STORE_STATEMENTS] = {
 
 	[RUN_ADD] = "INSERT INTO run(uuid, workflow, status, began, cause) VALUES(?1, ?2, ?3, ?4, ?5)",
 	[RUN_ADD_WORK] = "INSERT INTO run_work(run, execute, steps, state) VALUES(?1, ?2, ?3, ?4)",
+	[RUN_TAKE] = "UPDATE run SET taken = 1 WHERE id = ?1 AND taken = 0",
 	[RUN_PUT] = "UPDATE run SET status = ?2, finished = ?3, stopped_by = ?4, taken = 1 WHERE id = ?1",
 	[RUN_PUT_WORK] = "UPDATE run_work SET state = ?2 WHERE run = ?1",
 	[RUN_FORGET_EXECUTE] = "UPDATE run_work SET execute = NULL WHERE run = ?1",
@@ -71,7 +72,8 @@ static const char *const sql[STORE_STATEMENTS] = {
 	[RUN_LAST] = RUN_COLUMNS " WHERE workflow = ?1 ORDER BY id DESC LIMIT 1",
 	[RUN_COUNT_OPEN] = "SELECT count(*) FROM run WHERE finished IS NULL",
 	[RUN_OPEN_OF] = "SELECT count(*) FROM run WHERE workflow = ?1 AND finished IS NULL",
-	[RUN_NEW] = RUN_COLUMNS " WHERE finished IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
+	/* By the id it would look through all that have finished: few are under way. */
+	[RUN_NEW] = RUN_COLUMNS " INDEXED BY run_under_way WHERE finished IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
 	[RUN_STOPS] = "SELECT id, stop_asked FROM run WHERE finished IS NULL AND stop_asked IS NOT NULL",
 	[RUN_COUNT] = "SELECT count(*) FROM run" RUN_FITS,
 	[RUN_PAGE] = RUN_COLUMNS RUN_FITS " ORDER BY id DESC LIMIT ?5 OFFSET ?6",
@@ -129,8 +131,10 @@ static const char *const migrations[] = {
 	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE,"
 	"  status INTEGER NOT NULL CHECK(status BETWEEN 1 AND 5), began INTEGER NOT NULL, finished INTEGER,"
 	"  cause TEXT NOT NULL, stopped_by TEXT, stop_asked TEXT, taken INTEGER NOT NULL DEFAULT 0) STRICT;"
-	"CREATE INDEX run_of_workflow ON run(workflow);"
+	/* With all that a page of runs, and what is told of a workflow's last one, is selected by. */
+	"CREATE INDEX run_of_workflow ON run(workflow, id, began, status);"
 	"CREATE INDEX run_under_way ON run(workflow) WHERE finished IS NULL;"
+	"CREATE INDEX run_to_stop ON run(id) WHERE finished IS NULL AND stop_asked IS NOT NULL;"
 	"CREATE INDEX run_finished ON run(finished) WHERE finished IS NOT NULL;"
 	/* execute: what it was sent, as long as it is under way.  steps: what of each step is shown and does
 	 * not change; state: flow_save()'s. */

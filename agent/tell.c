@@ -33,7 +33,6 @@ static void put(struct arena *a, struct node *map, const char *key, const char *
 
 const char *tell_news(struct arena *a, const struct live *l, const char *event)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *news = node_map(a);
 
 	put(a, news, "workflow", l->workflow);
@@ -44,8 +43,7 @@ const char *tell_news(struct arena *a, const struct live *l, const char *event)
 	put(a, news, "began", stamp_text(a, l->flow->began));
 	put(a, news, "finished", l->flow->finished < 0 ? NULL : stamp_text(a, l->flow->finished));
 	put(a, news, "detail", failures(a, l->flow));
-	json_write(news, JSON_COMPACT, &text);
-	return arena_strdup(a, buf_str(&text));
+	return json_text(a, news);
 }
 
 static bool read_tell(struct arena *a, const struct stored_tell *tell, struct node **watcher,

@@ -75,6 +75,27 @@ start_service() {
 	show export "FLOWSYNC_TOKEN_FILE=$FLOWSYNC_TOKEN_FILE"
 }
 
+# hook NAME: the address of a workflow's webhook.
+hook() {
+	uuid=$(flowsync workflow describe "$1" --show-masked -o yaml | sed -n 's/.*webhook: *"\{0,1\}\([0-9a-f-]\{36\}\).*/\1/p')
+	echo "${FLOWSYNC_ENDPOINT%%/workflows/*}/hooks/$uuid"
+}
+
+# pull_webhook NAME PAYLOAD: by curl, where there is one; its run is over when this returns.
+pull_webhook() {
+	if command -v curl >/dev/null 2>&1; then
+		run 0 curl -sS -d "$2" "$(hook "$1")"
+		echo
+		shown executionId
+		execution=$(sed -n 's/.*"executionId": *"\([^"]*\)".*/\1/p' "$tmp/out")
+		run 0 flowsync workflow logs "$1" "$execution" --follow
+	else
+		say "There is no curl here to send something with, so it is done by hand."
+		run 0 flowsync workflow execute "$1" --follow --param "payload=$2"
+	fi
+	shown "called with $2"
+}
+
 service=
 tmp=$(mktemp -d) || exit 1
 trap clean_up EXIT
@@ -94,7 +115,7 @@ for name in $(env | sed -n 's/^\(FLOWSYNC_[A-Z_]*\)=.*/\1/p') \
 	unset "$name"
 done
 export FLOWSYNC_STATE_DIR=state
-cp -R examples/workflows "$tmp/workflows"
+cp -R examples/workflows examples/runs "$tmp"
 top=$PWD
 # The paths in the tour are short ones.
 cd "$tmp" || exit 1
@@ -163,6 +184,37 @@ say "7. The report, as JSON: what was done, to which workflow, and from which li
 run 0 cat report.json
 shown '"outcome": "applied"'
 shown '"path": "/steps/greet/command"'
+
+say "8. Now something runs.  Here is a workflow that does what any machine can: its steps" \
+    "follow on each other, one fails twice and is tried again, one is left out."
+run 0 cat runs/pipeline.yaml
+run 0 flowsync workflow create runs/pipeline.yaml
+say "It is run and followed.  What is before a bar is the step that a line comes from."
+run 0 flowsync workflow execute pipeline --follow
+shown '1 + 2 + ... + 12 = 78'
+shown 'there it is, at attempt 3'
+execution=$(sed -n 's/^started execution \([^ ]*\) .*/\1/p' "$tmp/out")
+
+say "So it went, as a picture: side by side stands what ran side by side."
+run 0 flowsync workflow execution pipeline "$execution"
+shown 'sample          Skipped'
+say "What a step has printed is kept, for 90 days."
+run 0 flowsync workflow logs pipeline "$execution" --step fetch
+shown 'nothing there yet'
+
+say "9. A parameter for this one run: fetch is to fail for good.  Exit code 4 says so, and" \
+    "the step that cleans up has its turn."
+run 4 flowsync workflow execute pipeline --follow --step-param fetch.READY_AT=9
+shown 'clean-up |'
+run 0 flowsync workflow executions pipeline
+shown Failed
+
+say "10. Others start a workflow by its webhook.  Its address is a secret, so that it is shown" \
+    "only to whoever asks for it; what is sent there comes to the steps as \$payload."
+run 0 flowsync workflow create runs/on-call.yaml
+pull_webhook on-call '{"severity": "high"}'
+run 0 flowsync workflow list --name on-call
+shown Success
 
 say "That was the tour.  Go on with files of your own:" \
     "" \

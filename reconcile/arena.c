@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small first: a cycle over thousands of workflows has as many small arenas. */
+/* Small first, and each twice as large as the one before: a cycle over thousands of workflows has as many
+ * small arenas, and so has a service with many runs under way. */
 enum { FIRST_PAGE = 4 * 1024, PAGE = 64 * 1024 };
 
 struct arena_page {
@@ -24,6 +25,13 @@ static void *xcalloc(size_t size)
 	return p;
 }
 
+static size_t next_room(const struct arena *a)
+{
+	size_t room = a->pages ? (size_t)(a->end - (char *)a->pages->data) * 2 : FIRST_PAGE;
+
+	return room < PAGE ? room : PAGE;
+}
+
 void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 {
 	size_t want, gap = -(uintptr_t)a->next & (align - 1);
@@ -31,7 +39,7 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 	if (__builtin_mul_overflow(count, size, &want) || want > SIZE_MAX / 2)
 		abort();
 	if (!a->next || gap + want > (size_t)(a->end - a->next)) {
-		size_t room = a->pages ? PAGE : FIRST_PAGE;
+		size_t room = next_room(a);
 		if (room < want)
 			room = want;
 		struct arena_page *page = xcalloc(sizeof *page + room);

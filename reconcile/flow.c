@@ -75,7 +75,7 @@ static int64_t exceeded_at(const struct flow *flow, size_t watcher)
 	double minutes = !n ? 0 : n->kind == NODE_INT ? (double)n->integer :
 	                 n->kind == NODE_REAL ? n->real : 0;
 
-	if (flow->told[watcher] || !(minutes > 0) || minutes > INT32_MAX)
+	if (flow->status != FLOW_RUNNING || flow->told[watcher] || !(minutes > 0) || minutes > INT32_MAX)
 		return NEVER;
 	return flow->began + (int64_t)(minutes * MINUTE_MS);
 }

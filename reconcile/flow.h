@@ -155,7 +155,8 @@ struct flow_action flow_take(struct flow *flow, struct arena *a, const struct fl
 /* The step of that name; NULL if there is none. */
 const struct flow_step *flow_find(const struct flow *flow, const char *name);
 
-/* How the run stands, as a tree in a that JSON can hold; body and execute are not in it. */
+/* How the run stands, as a tree in a that JSON can hold; body and execute are not in it, nor, once it has
+ * ended, what its steps wrote for others. */
 struct node *flow_save(struct arena *a, const struct flow *run);
 /* Begins as flow_begin() does, and goes on where `saved` was: whatever comes then is the same as it
  * would have been.  Of each step that is under way (phase STEP_ACTIVE) the caller tells what

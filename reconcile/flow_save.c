@@ -34,7 +34,7 @@ static void save_word(struct arena *a, struct node *map, const char *key, const 
 		node_put(a, map, key, node_text(a, words[n]));
 }
 
-static struct node *save_step(struct arena *a, const struct flow_step *s)
+static struct node *save_step(struct arena *a, const struct flow *flow, const struct flow_step *s)
 {
 	struct node *map = node_map(a);
 
@@ -50,7 +50,8 @@ static struct node *save_step(struct arena *a, const struct flow_step *s)
 	save_int(a, map, "code", s->code, -1);
 	if (*s->message)
 		node_put(a, map, "message", node_text(a, s->message));
-	if (s->outputs)
+	/* No step asks for them any more, and there may be secrets in them. */
+	if (s->outputs && flow->finished < 0)
 		node_put(a, map, "outputs", node_copy(a, s->outputs));
 	return map;
 }
@@ -73,7 +74,7 @@ struct node *flow_save(struct arena *a, const struct flow *flow)
 	if (told->count)
 		node_put(a, map, "told", told);
 	for (size_t i = 0; i < flow->count; i++)
-		node_put(a, steps, flow->steps[i].name, save_step(a, &flow->steps[i]));
+		node_put(a, steps, flow->steps[i].name, save_step(a, flow, &flow->steps[i]));
 	node_put(a, map, "steps", steps);
 	return map;
 }

@@ -407,6 +407,14 @@ void json_write(const struct node *n, enum json_style style, struct buf *out)
 	write_node(&w, n, 0);
 }
 
+const char *json_text(struct arena *a, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+
+	json_write(n, JSON_COMPACT, &out);
+	return arena_strdup(a, buf_str(&out));
+}
+
 void json_write_canonical(const struct node *n, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };

@@ -24,6 +24,9 @@ enum json_style {
  * that is not UTF-8, which only names of files and messages can bring, the character U+FFFD. */
 void json_write(const struct node *n, enum json_style style, struct buf *out);
 
+/* The same, compact, in a. */
+const char *json_text(struct arena *a, const struct node *n);
+
 /* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */
 void json_write_canonical(const struct node *n, struct buf *out);
 

@@ -29,14 +29,6 @@ void op_encode(struct buf *out, const char *value)
 	}
 }
 
-const char *op_body(struct arena *a, const struct node *body)
-{
-	CLEANUP(buf_done) struct buf out = BUF_TEXT;
-
-	json_write(body, JSON_COMPACT, &out);
-	return arena_strdup(a, buf_str(&out));
-}
-
 /* ---- reading answers ---- */
 
 static const char *status_words(int status)
@@ -65,7 +57,7 @@ static const char *told(struct arena *a, const struct node *body)
 		said = node_get(body, keys[i]);
 	if (node_empty(said))
 		return "";
-	return said->kind == NODE_TEXT ? said->text : op_body(a, said);
+	return said->kind == NODE_TEXT ? said->text : json_text(a, said);
 }
 
 /* How many bytes the character at s takes; 0 if it is none in UTF-8. */
@@ -206,7 +198,7 @@ void op_call_init(struct op_call *call, struct arena *a, enum operation operatio
 {
 	*call = (struct op_call){
 		.op = { .task.step = call_step, .arena = a, .secrets = body },
-		.request = { operation, arena_strdup(a, path), body ? op_body(a, body) : NULL,
+		.request = { operation, arena_strdup(a, path), body ? json_text(a, body) : NULL,
 		             arena_strdup(a, what) },
 		.want_json = true,
 	};

@@ -58,7 +58,4 @@ const char *op_workflow(struct arena *a, int64_t id, const char *name);
 /* Appends value, percent-encoded as in a form (a space is "+"). */
 void op_encode(struct buf *out, const char *value);
 
-/* The body as it is sent. */
-const char *op_body(struct arena *a, const struct node *body);
-
 #endif

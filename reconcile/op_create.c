@@ -1,5 +1,7 @@
 #include "reconcile/op_create.h"
 
+#include "reconcile/json.h"
+
 static enum task_next look(struct op_create *create, struct request *next)
 {
 	create->looking = true;
@@ -96,7 +98,7 @@ void op_create_init(struct op_create *create, struct arena *a, const struct node
 		.name = node_get_text(body, "name"),
 	};
 	create->request = (struct request){
-		OP_CREATE, "/workflows/", op_body(a, body),
+		OP_CREATE, "/workflows/", json_text(a, body),
 		arena_printf(a, "create workflow \"%s\"", create->name),
 	};
 	err_set(&create->op.err, "%s: not begun: it was stopped, or its time was over",

@@ -14,7 +14,7 @@ for file in bin/flowsync share/doc/flowsync/README.md share/doc/flowsync/LICENSE
             lib/systemd/system/flowsync-sync.timer; do
 	[ -f "$root/usr/$file" ] || { echo "not installed: $file"; exit 1; }
 done
-for file in examples/workflows/*; do
+for file in examples/serve.yaml examples/workflows/* examples/runs/*.yaml examples/runs/queries/*; do
 	cmp "$file" "$root/usr/share/doc/flowsync/$file"
 done
 

@@ -796,6 +796,19 @@ static void a_run_is_saved_as_what_is_not_as_at_the_beginning(void **state)
 		"\"started\":1700000000000,\"began\":1700000000000}}}");
 }
 
+static void of_a_run_that_has_ended_no_output_is_saved(void **state)
+{
+	CLEANUP(talk_done) struct talk t;
+
+	talk_init(&t, "steps: {a: {}, b: {parents: [a]}}\n", NULL);
+	tick(&t);
+	wrote(&t, "a", "{\"P\": \"a token\"}");
+	assert_string_equal(tree_text(&t.a, node_at(flow_save(&t.a, t.flow), "/steps/a/outputs")), "{\"P\":\"a token\"}");
+	wrote(&t, "b", "{\"Q\": \"another\"}");
+	assert_true(t.action.over);
+	assert_null(strstr(tree_text(&t.a, flow_save(&t.a, t.flow)), "outputs"));
+}
+
 static void a_saved_run_that_does_not_fit_is_refused(void **state)
 {
 #define HEAD	"\"version\":1,\"status\":\"Running\",\"began\":1,\"now\":1"
@@ -867,6 +880,7 @@ int main(void)
 		cmocka_unit_test(the_environment_is_merged_from_all_that_gives_values),
 		cmocka_unit_test(inherit_takes_what_the_nearest_step_before_wrote),
 		cmocka_unit_test(a_run_is_saved_as_what_is_not_as_at_the_beginning),
+		cmocka_unit_test(of_a_run_that_has_ended_no_output_is_saved),
 		cmocka_unit_test(a_saved_run_that_does_not_fit_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,15 +205,17 @@ static const char *file(struct arena *a, size_t *len)
 	return bytes;
 }
 
-/* The beginning of the next line, alone: sscanf() looks for the end of what it is given. */
-static bool next_line(const char **at, char line[128])
+/* The beginning of the next line, alone: string functions look for the end of what they are given. */
+static bool next_line(const char **at, const char *end, char line[128])
 {
-	const char *end = strchr(*at, '\n');
+	const char *newline = memchr(*at, '\n', (size_t)(end - *at));
 
-	if (!end)
+	if (!newline)
 		return false;
-	snprintf(line, 128, "%.*s", (int)(end - *at), *at);
-	*at = end + 1;
+	size_t len = (size_t)(newline - *at) < 127 ? (size_t)(newline - *at) : 127;
+	memcpy(line, *at, len);
+	line[len] = '\0';
+	*at = newline + 1;
 	return true;
 }
 
@@ -260,7 +262,7 @@ static void check_ends(struct arena *a, size_t last)
 	long long ms;
 
 	assert_in_range(len, ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX * 9 / 10, ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + 200);
-	while (next_line(&at, line)) {
+	while (next_line(&at, text + len, line)) {
 		if (!missing && sscanf(line, "%lld ... %zu lines (%zu bytes) left out ...", &ms, &missing, &bytes) == 3) {
 			assert_in_range(at - text, ATTEMPT_HEAD_MAX - 100, ATTEMPT_HEAD_MAX + 100);
 			next += missing;
@@ -282,7 +284,7 @@ static void of_much_the_first_and_the_newest_are_kept(void **state)
 	static const struct { size_t count, step; } cases[] = {
 		{ 150000, 65536 }, { 1000000, 65536 }, { 150000, 65537 }, { 200000, 77 }, { 300000, 1000 },
 	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < (getenv("TESTS_RUN_SLOWLY") ? 1 : ARRAY_LEN(cases)); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct attempt_log log;
 		open_log(&a, masks, &log);
@@ -307,7 +309,8 @@ static void lines_of_the_end_keep_their_times(void **state)
 	}
 	attempt_log_close(&log, 1);
 	char line[128];
-	for (const char *at = file(&a, &len); next_line(&at, line); )
+	const char *text = file(&a, &len);
+	for (const char *at = text; next_line(&at, text + len, line); )
 		if (sscanf(line, "%lld %lld", &ms, &said) == 2) {
 			assert_int_equal(ms, said);
 			count++;
@@ -362,7 +365,7 @@ static void one_line_without_an_end_is_bounded_and_masked(void **state)
 	assert_non_null(strstr(text, "left out"));
 	assert_null(strpbrk(text, "SRET!c"));
 	for (const char *at = text, *end; *at; at = end + 1, lines++) {
-		end = strchr(at, '\n');
+		end = memchr(at, '\n', (size_t)(text + len - at));
 		assert_in_range(end - at, 1, ATTEMPT_LINE_MAX + 2);
 	}
 	assert_in_range(lines, ATTEMPT_HEAD_MAX / ATTEMPT_LINE_MAX, 400);
@@ -385,7 +388,7 @@ static void when_the_disk_is_full_the_log_ends_with_a_whole_line(void **state)
 	attempt_log_close(&log, 1);
 	setrlimit(RLIMIT_FSIZE, &before);
 	const char *text = file(&a, &len);
-	assert_in_range(len, 60000, 100001);
+	assert_in_range(len, 100001 - 52, 100001);
 	assert_int_equal(text[len - 1], '\n');
 	assert_null(strstr(text, "not this"));
 }
@@ -401,13 +404,13 @@ static void what_is_left_out_costs_little(void **state)
 		bytes[i] = i % 8 == 7 ? '\n' : 's';
 	open_log(&a, masks, &log);
 	int64_t began = drive_now();
-	for (size_t i = 0; i < ((size_t)1 << 30) / sizeof bytes; i++)
+	size_t total = getenv("TESTS_RUN_SLOWLY") ? (size_t)64 << 20 : (size_t)1 << 30;
+	for (size_t i = 0; i < total / sizeof bytes; i++)
 		attempt_log_add(&log, bytes, sizeof bytes, 1700000000000);
 	attempt_log_close(&log, 1);
 	int64_t took = drive_now() - began;
-	print_message("%lld MB/s\n", (long long)(1024 * 1000 / (took ? took : 1)));
-	if (!getenv("TESTS_RUN_SLOWLY"))
-		assert_in_range(took, 0, 20000);
+	print_message("%lld MB/s\n", (long long)(total / 1000 / (size_t)(took ? took : 1)));
+	assert_in_range(took, 0, 20000);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
 #include "tests/test.h"
+#include "agent/answer.h"
 #include "agent/step_http.h"
 #include "tests/agent/badserver.h"
 
@@ -23,7 +24,7 @@ struct sent {
 	struct err err;
 	int code;
 	char *said;		/* stdout */
-	struct step_http_answer answer;
+	struct attempt_answer answer;
 	const char *response;	/* NULL: there is no response.txt */
 };
 
@@ -72,7 +73,7 @@ static void serve(struct sent *s, const char *document, size_t len)
 	FILE *out = open_memstream(&s->said, &said_len);
 	s->code = step_http_serve(&s->arena, document, len, out);
 	fclose(out);
-	if (!step_http_answer(&s->arena, folder, &s->answer, &err))
+	if (!attempt_answer_read(&s->arena, folder, &s->answer, &err))
 		fail_msg("%s", err.msg);
 	if (file_read(&s->arena, "response.txt", STEP_HTTP_ANSWER_MAX, &response, &len, &err))
 		s->response = response;
@@ -548,12 +549,12 @@ static void an_answer_file_is_read_strictly(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct step_http_answer answer;
+		struct attempt_answer answer;
 		struct err err;
 		assert_true(file_replace(&a, "../answer", cases[i].text, strlen(cases[i].text), 0600, &err));
-		assert_int_equal(step_http_answer(&a, folder, &answer, &err), cases[i].good);
+		assert_int_equal(attempt_answer_read(&a, folder, &answer, &err), cases[i].good);
 		if (!cases[i].good)
-			assert_memory_equal(err.msg, "the answer of step-http", 23);
+			assert_memory_equal(err.msg, "the answer of the step", 22);
 	}
 }
 

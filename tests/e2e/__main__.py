@@ -1,4 +1,4 @@
-"""python3 tests/e2e [LOG]: all end-to-end tests, the classes side by side, one worker a processor.
+"""python3 tests/e2e [LOG]: all end-to-end tests, the classes side by side, two workers a processor.
 
 Each test mostly waits for a program, so threads do.  The details go to LOG (or stderr); the last
 line on stdout is "PASSED FAILED SKIPPED".
@@ -34,7 +34,7 @@ def main():
     suites = classes(unittest.defaultTestLoader.discover(here))
     passed = failed = skipped = 0
     with (open(sys.argv[1], "w") if len(sys.argv) > 1 else sys.stderr) as log, \
-            concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
         for result, text in pool.map(run, suites):
             if text:
                 log.write(text)

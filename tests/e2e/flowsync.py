@@ -80,9 +80,9 @@ class Service:
         with open(said, "wb") as out, open(self.folder / "serve.log", "ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--listen", self.address, "--db", self.folder / "service.db",
-                 "--token-file", self.token_file, *self.args],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True,
-                env=self.case.environment())
+                 "--token-file", self.token_file, "--crons", "yes" if self.case.crons else "no", *self.args],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True, cwd=self.case.tmp,
+                env=self.case.environment(FLOWSYNC_STATE_DIR=self.case.state))
         end = time.monotonic() + TIMEOUT
         while not (match := re.search(r"^listening on ((https?)://([^/\s]+)\S*)\n", said.read_text(), re.M)):
             code = self.process.poll()
@@ -249,6 +249,7 @@ class ServiceCase(unittest.TestCase):
 
     maxDiff = None
     serve_args = ()     # more options for `serve`
+    crons = False       # whether they begin runs there: none is to come in between by chance
     leaks_count = True
 
     def setUp(self):

@@ -15,6 +15,7 @@ import unittest
 import urllib.parse
 import uuid
 
+from agent import wait_for
 from flowsync import BASE, PROGRAM, TIMEOUT, ServiceCase
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -77,7 +78,7 @@ class Sdk:
 
 
 class SdkExchangeTest(ServiceCase):
-    """Appendix B of the contract, with the answers that only a run would bring left out."""
+    """Appendix B of the contract, but that its run fails at once: nobody here keeps the secret."""
 
     def setUp(self):
         super().setUp()
@@ -141,11 +142,46 @@ class SdkExchangeTest(ServiceCase):
             "updatedAt": again["updatedAt"], "retryOptions": None, "steps": {"train": described_step}})
 
         status, answer = ask("POST", top + "2/execute", {"params": {"global": {"AS_OF": "2024-05-31"}}})
-        self.assertEqual((status, list(answer)), (501, ["detail"]))
-        self.assertEqual(
-            ask("GET", top + "executions/2", statuses=["Running", "Failed"], pageSize=25, pageNumber=1),
-            (200, {"workflowId": 2, "executionCount": 0, "executionsCount": 0, "pageCount": 0, "pageNumber": 1,
-                   "pageSize": 25, "executions": []}))
+        self.assertEqual((status, list(answer)), (200, ["executionId"]))
+        run = answer["executionId"]
+        self.assertRegex(run, UUID)
+        execution = f"{top}2/executions/{run}"
+        wait_for(lambda: ask("GET", execution)[1]["status"] == "Failed", "the run ends", also=self.service.output)
+
+        query = {"statuses": ["Running", "Failed"], "pageSize": 25, "pageNumber": 1}
+        status, page = ask("GET", top + "executions/2", **query)
+        self.assertEqual(status, 200)
+        [listed] = page["executions"]
+        began, finished = listed["executedAt"], listed["finishedAt"]
+        for time in began, finished:
+            self.assertRegex(time, STAMP)
+        self.assertRegex(listed["duration"], r"\A00:00:\d\d\Z")
+        self.assertEqual(page, {
+            "workflowId": 2, "executionCount": 1, "executionsCount": 1, "pageCount": 1, "pageNumber": 1, "pageSize": 25,
+            "executions": [{"executionId": run, "status": "Failed", "executedAt": began, "finishedAt": finished,
+                            "duration": listed["duration"], "reruns": []}]})
+        status, details = ask("GET", execution)
+        self.assertEqual(status, 200)
+        [step] = details["steps"]
+        for time in step["startedAt"], step["finishedAt"]:
+            self.assertTrue(began <= time <= finished, details)
+        self.assertEqual(details, {
+            "executionId": run, "status": "Failed", "executedAt": began, "finishedAt": finished, "steps": [{
+                "name": "train", "stepType": "standard", "status": "Failed", "children": [],
+                "command": "python train.py", "image": "image-41:version-7",
+                "output": {"exitCode": "", "message": 'secret "warehouse-login" is not there: the service has no '
+                                                      "directory of secrets (--secrets-dir)"},
+                "resources": {"instanceTypeId": 21, "storage": "10 GB"},
+                "source": {"type": "GIT", "url": "https://git.example.org/a/b.git", "filePath": ""},
+                "startedAt": step["startedAt"], "finishedAt": step["finishedAt"], "attempts": 1}]})
+        self.assertEqual(ask("GET", execution + "/logs", stepName="train"),
+                         (200, {"logs": [], "nextToken": "f/0/s", "stepRunStatus": "Failed"}))
+        status, answer = ask("GET", execution + "/logs/download", stepName="train")
+        self.assertEqual((status, list(answer)), (200, ["downloadUrl"]))
+        self.assertEqual(ask("GET", top + "2")[1]["lastExecution"],
+                         {"executionId": run, "executedAt": began, "status": "Failed", "rerunId": None})
+        self.assertEqual(ask("GET", execution + "/logs", stepName="none"),
+                         (404, {"detail": f'execution {run} has no step "none"'}))
         execution = top + "2/executions/c1b6a0d4-55b8-4c5c-8f0e-0d8f7b8f2a01"
         for path in execution, execution + "/logs?stepName=train", execution + "/logs/download?stepName=train":
             self.assertEqual(ask("GET", path), (404, {"detail": "workflow 2 has no such execution"}))
@@ -247,8 +283,9 @@ class ServeTest(ServiceCase):
             self.assertEqual(self.ask(url, ""), 401)
             self.end(process, how)
         self.assertEqual(len(tokens), 1)
-        self.assertEqual(sorted(p.name for p in self.state.iterdir()), ["service-token", "service.db"])
-        self.assertEqual(stat.S_IMODE((self.state / "service.db").stat().st_mode), 0o600)
+        self.assertEqual({p.name: stat.S_IMODE(p.stat().st_mode) for p in self.state.iterdir()}, {
+            "service-token": 0o600, "service.db": 0o600, "service.db.lock": 0o600, "service.db.wake": 0o600,
+            "service.db.runs": 0o700})
 
     def test_two_first_starts_agree_on_the_token(self):
         made = [self.serve("--listen", "127.0.0.1:0") for _ in range(2)]
@@ -331,7 +368,7 @@ class ServeTest(ServiceCase):
             for code, args, sentence in (
                     (1, ["--listen", f"127.0.0.1:{port}"],
                      f'listen on port {port} of "127.0.0.1": Address already in use'),
-                    (1, ["--db", newer], f'database "{newer}" is of version 99, this flowsync knows versions up to 1: '
+                    (1, ["--db", newer], f'database "{newer}" is of version 99, this flowsync knows versions up to 2: '
                      "it was written by a newer flowsync"),
                     (1, ["--db", text], f'database "{text}": file is not a database'),
                     (1, ["--db", other], f'"{other}" is the database of another program'),

@@ -202,11 +202,6 @@ class ExecuteTest(PeerCase):
                          "--follow prints lines as they come and goes with no other output: give --wait")
         self.assertEqual(len(self.peer.writes()), 2)
 
-    def test_the_local_service_says_that_it_does_not_run_workflows(self):
-        self.service.create(BODY | {"tags": []})
-        said = self.refused(1, "execute", "night", endpoint=self.service.endpoint)
-        self.assertRegex(said, r'\Aexecute workflow 1 "night": the service answered 501 \(not implemented\): .+')
-
 
 class ExecutionsTest(PeerCase):
     def test_every_field_of_a_run_is_shown(self):
@@ -295,7 +290,7 @@ EXECUTION                             STATUS   STARTED                   FINISHE
                              'get execution x of workflow 1: expected an object with a text under "status", found an '
                              "answer of another shape")
 
-    def test_the_local_service_has_no_runs(self):
+    def test_a_workflow_of_the_local_service_that_never_ran(self):
         self.service.create(BODY | {"tags": []})
         endpoint = self.service.endpoint
         self.assertEqual(self.workflow("executions", "night", endpoint=endpoint).out,

@@ -1,0 +1,57 @@
+"""The figures, with small numbers; by hand and with large ones: make bench."""
+import io
+import contextlib
+import os
+import sys
+import unittest
+from unittest import mock
+
+import flowsync
+
+sys.path.insert(0, str(flowsync.ROOT / "tests"))
+import bench    # noqa: E402
+
+LITTLE = {"ROUNDS": 1, "RUNS": 48, "STEPS": 5, "LATENCIES": 5, "WORKFLOWS": 400, "FINISHED": 2000, "IDLE_S": 1}
+
+
+class BenchTest(bench.Bench):
+    def setUp(self):
+        super().setUp()
+        for name, value in LITTLE.items():
+            self.enterContext(mock.patch.object(bench, name, value))
+
+    def figures(self, section):
+        """Name and unit to the figure; none is nothing, and each stands beside something."""
+        found = {}
+        for name, value, unit, peer, beside, ratio in bench.SECTIONS[section](self):
+            self.assertTrue(unit and peer)
+            if section != "idle":
+                self.assertGreater(min(value, beside, ratio), 0, (name, value, beside))
+            found[name, unit] = value
+        return found
+
+    def test_runs_and_steps_are_measured(self):
+        self.assertIn(("one-step runs", "a second"), self.figures("runs"))
+        self.assertEqual(len(self.figures("steps")), 2)
+
+    def test_a_file_that_was_used_for_long_is_measured(self):
+        figures = self.figures("store")
+        self.assertIn(("memory, 400 workflows, 2,000 runs", "MiB"), figures)
+        self.assertLess(figures["memory after all answers below", "MiB"],
+                        100 if "ASAN_OPTIONS" not in os.environ else 1000)
+
+    def test_a_service_with_crons_does_nothing_until_they_are_due(self):
+        figures = self.figures("idle")
+        self.assertLessEqual(figures["", "wake-ups"], 2)
+
+    def test_the_table_has_a_line_for_each_figure(self):
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", ["bench.py", "steps"]):
+            bench.main()
+        lines = out.getvalue().splitlines()
+        self.assertEqual([line.split()[-1] for line in lines[:1]], ["ratio"])
+        self.assertEqual(len(lines), 3)
+
+
+if __name__ == "__main__":
+    unittest.main()
