@@ -875,7 +875,7 @@ def disturb(victim, client, r, seconds):
     while client.thread.is_alive() and time.monotonic() < until:
         if victim.process is None:
             victim.start()
-        time.sleep(r.uniform(0.05, 1.5) * (SLOW if chance(r, 0.7) else 1))
+        time.sleep(r.uniform(0.05, 1.5))
         victim.kill(r, r.choices(kinds, weights)[0])
     if victim.process is None:
         victim.start()
