@@ -100,8 +100,8 @@ static void failed(struct engine_world *w, const struct stored_tell *tell, bool 
 	int64_t wait = FIRST_MS << (tell->attempts ? tell->attempts - 1 : 0);
 
 	if (final || tell->attempts >= TELL_ATTEMPTS) {
-		log_error(w->options->log, "%s: a watcher was not told after %u attempts, and will not be: %s",
-		          about(&a, tell), tell->attempts, why);
+		log_error(w->options->log, "%s: a watcher was not told after %u attempt%s, and will not be: %s",
+		          about(&a, tell), tell->attempts, tell->attempts == 1 ? "" : "s", why);
 		put_again(w, tell, -1);
 		return;
 	}
