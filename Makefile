@@ -3,7 +3,7 @@
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
-## make bench             figures of the local service, each beside a limit of this machine (a minute)
+## make bench             figures of the local service, each beside a limit of this machine (1 to 2 minutes)
 ## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
