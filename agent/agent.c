@@ -239,6 +239,10 @@ static bool check_lasting(struct agent *g, const struct config *config, struct s
 	cli_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
 	if (!same(s->http, began->http))
 		fault_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
+	if (s->jobs != began->jobs || s->crons != began->crons || !same(s->timezone, began->timezone) ||
+	    !same(s->secrets_dir, began->secrets_dir) || !same(s->cgroup, began->cgroup) ||
+	    s->images.count != began->images.count)
+		fault_warn(faults, (struct pos){ 0 }, "serve or images are others now: that takes a restart");
 	return same(s->state_dir, began->state_dir) ||
 	       fault_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
 }

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent/cli.h"
 #include "agent/engine_settings.h"
@@ -11,6 +12,14 @@
 
 /* Where the service's things are: in the state directory unless said otherwise. */
 struct places { const char *token, *database; };
+
+/* The same as that of --endpoint local; before there was but one it had another name. */
+static const char *find_database(struct arena *a, const char *state_dir)
+{
+	const char *own = arena_printf(a, "%s/service.db", state_dir);
+
+	return access(own, F_OK) == 0 ? own : serve_local_database(a, state_dir);
+}
 
 static bool find_places(const struct context *ctx, struct places *out, struct err *err)
 {
@@ -26,7 +35,7 @@ static bool find_places(const struct context *ctx, struct places *out, struct er
 	if (!out->token)
 		out->token = arena_printf(ctx->arena, "%s/service-token", s->state_dir);
 	if (!out->database)
-		out->database = arena_printf(ctx->arena, "%s/service.db", s->state_dir);
+		out->database = find_database(ctx->arena, s->state_dir);
 	return true;
 }
 

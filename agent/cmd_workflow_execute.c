@@ -165,12 +165,6 @@ static bool runs_here(const struct session *session)
 	return session->connection.serve && serve_runs_here(session->connection.serve);
 }
 
-static void tell_stopped(struct session *session, const char *id)
-{
-	log_warn(session->ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on",
-	         id);
-}
-
 /* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
 static int given_up(struct session *session, const char *id, const struct err *err)
 {
@@ -179,7 +173,7 @@ static int given_up(struct session *session, const char *id, const struct err *e
 	if (!session_stopped(session))
 		return cli_fail(ctx, err);
 	if (runs_here(session))
-		tell_stopped(session, id);
+		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
 	else
 		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
 	if (ctx->settings->output != OUTPUT_TABLE)
@@ -207,41 +201,33 @@ static int wait_for(struct session *session, const char *id)
 	return verdict_exit_code(&(struct verdict){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
 }
 
-/* What runs in this process ends before it does; whoever interrupts that is told as if he had asked for
- * the wait. */
-static int end_here(struct session *session, const char *id, int code)
-{
-	struct context *ctx = session->ctx;
-	bool waited = ctx->settings->wait || ctx->settings->follow;
-
-	if (!runs_here(session))
-		return code;
-	if (!waited)
-		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
-		         "agent has this service");
-	serve_drain(session->connection.serve, ctx->stop_fd);
-	if (waited || !session_stopped(session))
-		return code;
-	tell_stopped(session, id);
-	return session_fail(session, NULL);
-}
-
 static int started(struct session *session, const char *id)
 {
 	struct context *ctx = session->ctx;
 	const struct settings *s = ctx->settings;
+	bool asked = s->wait || s->follow, here = runs_here(session);
 
 	if (s->output == OUTPUT_TABLE) {
 		fprintf(ctx->out, "started execution %s of %s\n", id,
 		        op_workflow(ctx->arena, session->id, session->name));
 		fflush(ctx->out);
 	}
-	if (s->wait || s->follow)
+	if (here && !asked)
+		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
+		         "agent has this service");
+	if (here || asked)
 		return wait_for(session, id);
 	if (s->output != OUTPUT_TABLE)
 		print_id(ctx, id, NULL);
-	fflush(ctx->out);
 	return 0;
+}
+
+/* What runs in this process ends before it does. */
+static int end_here(struct session *session, int code)
+{
+	if (runs_here(session))
+		serve_drain(session->connection.serve, session->ctx->stop_fd);
+	return code;
 }
 
 static int execute_run(struct context *ctx)
@@ -261,7 +247,7 @@ static int execute_run(struct context *ctx)
 	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
 	    !begin(&session, body, &id, &err))
 		return session_fail(&session, &err);
-	return end_here(&session, id, started(&session, id));
+	return end_here(&session, started(&session, id));
 }
 
 const struct command cmd_workflow_execute = {
@@ -271,8 +257,8 @@ const struct command cmd_workflow_execute = {
 	.help = "Starts a run of a workflow, of all its steps or of those that --step names, and prints\n"
 	        "its ID.  With --wait or --follow it ends when the run does: 0 on Success, 4 on Failed or\n"
 	        "Stopped.  An interrupt ends the waiting, and the run goes on.  With --endpoint local, and\n"
-	        "where no other flowsync runs that service, it runs in this command, which waits for its end\n"
-	        "in any case; an interrupt stops it then.",
+	        "where no other flowsync runs that service, it runs in this command, as if --wait were given,\n"
+	        "and an interrupt stops it.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_EXECUTE | FOR_TABLE,

@@ -153,25 +153,10 @@ static void print_run(struct context *ctx, const struct run *run, const struct n
 	table_print(&t, ctx->out);
 }
 
-/* What a step ended with, where that says more than its state. */
-static const char *ending(struct arena *a, const struct node *step)
-{
-	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
-	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
-	const char *message = node_get_text(output, "message");
-	bool failed = exit_code && *exit_code && strcmp(exit_code, "0") != 0;
-	bool told = message && *message && strcmp(message, "terminated") != 0;
-
-	message = told ? mask_urls(a, message, 1) : "";
-	if (failed)
-		return arena_printf(a, "exit code %s%s%s", exit_code, told ? ": " : "", message);
-	return message;
-}
-
 static const char *note(struct arena *a, const struct node *step)
 {
 	int64_t attempts = node_get_int(step, "attempts", 1);
-	const char *end = ending(a, step);
+	const char *end = run_ending(a, step);
 
 	if (attempts < 2)
 		return or_dash(end);

@@ -15,14 +15,16 @@ static const char *or_dash(const char *text)
 	return text && *text ? text : "-";
 }
 
-static const char *triggers_text(struct arena *a, const struct node *item)
+static const char *triggers_text(struct arena *a, const struct node *item, bool show_masked)
 {
 	const struct node *list = node_get(item, "triggers");
 	const char *text = "";
 
 	for (size_t i = 0; list && i < list->count; i++) {
 		const char *cron = node_get_text(list->entries[i].value, "cron");
-		text = arena_printf(a, "%s%s%s", text, i ? ", " : "", cron ? cron : "webhook");
+		const char *id = show_masked ? node_get_text(list->entries[i].value, "webhook") : NULL;
+		text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", cron ? cron : "webhook", id ? " " : "",
+		                    id ? id : "");
 	}
 	return or_dash(text);
 }
@@ -92,7 +94,7 @@ static void print_list(struct context *ctx, const struct op_list *list)
 		row[1] = list->items[i].name;
 		row[2] = or_dash(list->items[i].status);
 		row[3] = owner_text(a, item);
-		row[4] = triggers_text(a, item);
+		row[4] = triggers_text(a, item, false);
 		row[5] = or_dash(node_get_text(last, "status"));
 		row[6] = or_dash(node_get_text(last, "executedAt"));
 		row[7] = tags_text(a, item);
@@ -181,7 +183,7 @@ static void print_description(struct context *ctx, const struct node *n)
 	row[1] = or_dash(node_get_text(n, "name"));
 	row[2] = or_dash(node_get_text(n, "status"));
 	row[3] = owner_text(a, n);
-	row[4] = triggers_text(a, n);
+	row[4] = triggers_text(a, n, ctx->settings->show_masked);
 	row[5] = or_dash(node_get_text(n, "updatedAt"));
 	row[6] = tags_text(a, n);
 	table_print(&t, ctx->out);

@@ -9,12 +9,23 @@
 
 enum { TOKEN_FILE_MAX = 64 << 10 };
 
+static enum origin_kind origin_of(const struct settings *s, const void *field)
+{
+	const struct origin *origin = settings_origin(s, field);
+
+	return origin ? origin->kind : ORIGIN_DEFAULT;
+}
+
+/* "An option beats a variable, a variable beats the file" (design, 3): also a stage an endpoint. */
 bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
+	enum origin_kind endpoint = origin_of(s, &s->endpoint), stage = origin_of(s, &s->stage);
 
+	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
+		return err_usage(err, "--endpoint and --stage name two services: give one of them");
 	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){
-		.endpoint = s->endpoint, .stage = s->stage,
+		.endpoint = stage > endpoint ? NULL : s->endpoint, .stage = s->stage,
 		.peak_stage = env_get(ctx->env, "PEAK__STAGE"), .env_stage = env_get(ctx->env, "STAGE"),
 	}, out, err);
 }

@@ -139,9 +139,26 @@ static bool write_all(struct engine_world *w, void *what, struct err *err)
 	return true;
 }
 
+/* Whoever wrote them may wait for long. */
+static void tell_never(struct engine_world *w)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stored_cron *crons;
+	size_t count;
+	struct err ignored;
+
+	if (!store_crons(w->store, &a, &crons, &count, &ignored))
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (crons[i].due < 0)
+			log_warn(w->options->log, "workflow %lld: its cron \"%s\" never comes, as this service reads crons",
+			         (long long)crons[i].workflow, crons[i].cron);
+}
+
 void due_set(struct engine_world *w)
 {
-	world_commit(w, write_all, NULL);
+	if (world_commit(w, write_all, NULL))
+		tell_never(w);
 }
 
 static bool write_forgotten(struct engine_world *w, void *what, struct err *err)

@@ -51,6 +51,7 @@ struct engine {
 	bool again;			/* and could not be read */
 	size_t turn;			/* whose it is first among the runs that wait for a place */
 	int64_t last_now;
+	unsigned waits;			/* for the lock */
 
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t changed;
@@ -485,6 +486,7 @@ static bool take_lock(struct engine *g, struct err *err)
 static bool begin(struct engine *g, struct err *err)
 {
 	g->last_run = 0;
+	g->waits = 0;
 	g->next_tell = g->next_clean = 0;
 	g->next_due = g->options.crons ? 0 : -1;
 	open_cgroups(g);
@@ -509,6 +511,17 @@ static void end(struct engine *g)
 	fd_close(&g->lock_fd);
 }
 
+/* What a killed service leaves holds the lock for some seconds: that is not told. */
+static int wait_for_turn(struct engine *g)
+{
+	enum { TOLD_AT = 10 * 1000 / LOCK_MS };
+
+	if (++g->waits == TOLD_AT && !g->options.brief)
+		log_info(g->options.log, "another flowsync runs the workflows of \"%s\": this one answers only, and takes "
+		         "over when that ends", g->options.database);
+	return LOCK_MS;
+}
+
 /* One turn at the file, if it is ours to take; gives how long to wait before the next. */
 static int take_turn(struct engine *g)
 {
@@ -520,7 +533,7 @@ static int take_turn(struct engine *g)
 	else if (*err.msg)
 		log_error(g->options.log, "workflows cannot be run: %s", err.msg);
 	else
-		return LOCK_MS;
+		return wait_for_turn(g);
 	if (locked)
 		end(g);
 	return AGAIN_MS;

@@ -1,6 +1,8 @@
 #include "agent/engine_settings.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/zone.h"
 
@@ -35,6 +37,9 @@ bool engine_settings(struct context *ctx, const char *database, struct engine_op
 
 	if (!zone_use(timezone, err))
 		return err_wrap(err, "timezone");
+	if (s->secrets_dir && access(s->secrets_dir, R_OK | X_OK) < 0)
+		log_warn(ctx->log, "no step will find a secret: secrets_dir \"%s\": %s", s->secrets_dir,
+		         strerror(errno));
 	*out = (struct engine_options){
 		.database = database, .log = ctx->log, .jobs = s->jobs ? s->jobs : JOBS, .crons = s->crons,
 		.cgroup = strcmp(cgroup, "none") == 0 ? NULL : cgroup,

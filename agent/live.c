@@ -98,6 +98,17 @@ static bool note_start(struct store *s, const struct change *c, const struct flo
 	       step_log_note(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
 }
 
+/* Whoever reads the log learns there, too, why it stops: what its own lines cannot tell. */
+static bool note_end(struct store *s, const struct change *c, struct err *err)
+{
+	const struct flow_step *step = &c->live->flow->steps[c->ended->step];
+	const char *plain = arena_printf(c->arena, "exit code %d", step->code);
+
+	if (!*step->message || step->phase == STEP_ACTIVE || strcmp(step->message, plain) == 0)
+		return true;
+	return step_log_note(s, c->ended, arena_printf(c->arena, "flowsync: %s\n", step->message), err);
+}
+
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
 {
 	for (size_t i = 0; i < c->action->start_count; i++)
@@ -123,7 +134,8 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 	struct live *l = c->live;
 	const struct run_state state = { flow_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
 
-	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err)))
+	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err) ||
+	                 !note_end(w->store, c, err)))
 		return false;
 	l->run.status = l->flow->status;
 	l->run.finished = l->flow->finished;
@@ -185,6 +197,8 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 
 	*kind = FLOW_REFUSED;
 	bool ok = prepare_attempt(&at->arena, &w->options->prepare, &run, start, folder, &attempt, &notes, why);
+	if (!ok)
+		buf_addf(&notes, "flowsync: %s\n", why->msg);
 	noted.notes = buf_str(&notes);
 	if (*noted.notes)
 		world_commit(w, write_notes, &noted);

@@ -261,9 +261,12 @@ static void put_params(struct plan *p)
 		else
 			buf_addf(p->notes, "flowsync: no variable can be called \"%s\"\n", name);
 	}
-	for (size_t i = 0; p->start->missing && i < p->start->missing->count; i++)
-		buf_addf(p->notes, "flowsync: %s is not set: no step before wrote its output parameter\n",
-		         p->start->missing->entries[i].value->text);
+	const struct node *inherit = node_get(node_get(p->start->step->body, "parameters"), "inherit");
+	for (size_t i = 0; p->start->missing && i < p->start->missing->count; i++) {
+		const char *name = p->start->missing->entries[i].value->text, *param = node_get_text(inherit, name);
+		buf_addf(p->notes, "flowsync: %s is not set: no step before wrote the output parameter %s\n", name,
+		         param ? param : "");
+	}
 }
 
 static const char run_variable[] = "WORKFLOW_EXECUTION_ID";

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/stamp.h"
+#include "reconcile/mask.h"
 
 enum {
 	POLL_FIRST_MS = 200, POLL_MOST_MS = 2000,
@@ -187,6 +188,20 @@ bool run_read_logs(struct run *run, const struct node *details, const struct run
 	return true;
 }
 
+const char *run_ending(struct arena *a, const struct node *step)
+{
+	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
+	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
+	const char *message = node_get_text(output, "message");
+	bool failed = exit_code && *exit_code && strcmp(exit_code, "0") != 0;
+	bool told = message && *message && strcmp(message, "terminated") != 0;
+
+	message = told ? mask_urls(a, message, 1) : "";
+	if (failed)
+		return arena_printf(a, "exit code %s%s%s", exit_code, told ? ": " : "", message);
+	return message;
+}
+
 static void tell_changes(struct run *run, const struct node *details)
 {
 	const struct node *steps = node_get(details, "steps");
@@ -203,8 +218,9 @@ static void tell_changes(struct run *run, const struct node *details)
 			continue;
 		log->told = arena_strdup(ctx->arena, state);
 		bool over = !node_empty(node_get(step, "finishedAt"));
-		log_info(ctx->log, "step %s: %s%s%s", name, state, over ? " after " : "",
-		         over ? run_time(&a, step, "startedAt") : "");
+		const char *why = over && strcmp(state, "Success") != 0 ? run_ending(&a, step) : "";
+		log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
+		         over ? run_time(&a, step, "startedAt") : "", *why ? ": " : "", why);
 	}
 }
 

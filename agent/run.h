@@ -44,6 +44,9 @@ bool run_ended(const struct node *details);
  * if it has not begun. */
 const char *run_time(struct arena *a, const struct node *n, const char *begun);
 
+/* What a step ended with, where that says more than its state; "": nothing does. */
+const char *run_ending(struct arena *a, const struct node *step);
+
 /* Hands all lines of log that are there by now and were not handed on before to lines. */
 bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *lines, struct err *err);
 /* The same of each step that has begun. */

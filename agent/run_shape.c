@@ -1,7 +1,6 @@
 #include "agent/run_shape.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/machine_types.h"
@@ -292,30 +291,51 @@ bool run_shape_step(struct arena *a, const struct stored_work *work, const char 
 
 /* ---- logs ---- */
 
-/* Takes one line off; false if there is none.  What does not begin with a time is all message, of 1970. */
-static bool next_line(const char **text, int64_t *ms, const char **message, size_t *len)
+/* What is left of a log, which may be long: nothing here looks further than at one line. */
+struct rest { const char *text, *end; };
+
+static struct rest rest_of(const char *text)
+{
+	return (struct rest){ text, text + strlen(text) };
+}
+
+/* The time that a line begins with: its digits, 0 if there is none. */
+static size_t read_time(const char *line, int64_t *ms)
 {
 	enum { DIGITS = 15 };
-	const char *line = *text, *end = strchr(line, '\n');
-	size_t digits = strspn(line, "0123456789");
-	bool timed = digits > 0 && digits <= DIGITS && (line[digits] == ' ' || line[digits] == '\n');
+	size_t digits = 0;
+	int64_t time = 0;
+
+	for (; line[digits] >= '0' && line[digits] <= '9'; digits++)
+		time = digits < DIGITS ? time * 10 + (line[digits] - '0') : 0;
+	if (digits > DIGITS || (line[digits] != ' ' && line[digits] != '\n'))
+		digits = 0;
+	*ms = digits ? time : 0;
+	return digits;
+}
+
+/* Takes one line off; false if there is none.  What does not begin with a time is all message, of 1970. */
+static bool next_line(struct rest *rest, int64_t *ms, const char **message, size_t *len)
+{
+	const char *line = rest->text, *end = memchr(line, '\n', (size_t)(rest->end - line));
 
 	if (!end)
 		return false;
-	*ms = timed ? strtoll(line, NULL, 10) : 0;
-	*message = timed ? line + digits + (line[digits] == ' ') : line;
+	size_t digits = read_time(line, ms);
+	*message = line + digits + (digits && line[digits] == ' ');
 	*len = (size_t)(end - *message);
-	*text = end + 1;
+	rest->text = end + 1;
 	return true;
 }
 
 void run_shape_log(struct arena *a, const char *text, struct node *list)
 {
+	struct rest rest = rest_of(text);
 	const char *message;
 	int64_t ms;
 	size_t len;
 
-	while (next_line(&text, &ms, &message, &len)) {
+	while (next_line(&rest, &ms, &message, &len)) {
 		struct node *line = node_add(a, list, node_map(a));
 		node_put(a, line, "message", node_text(a, arena_strndup(a, message, len)));
 		node_put(a, line, "timestamp", node_int(a, ms));
@@ -324,11 +344,12 @@ void run_shape_log(struct arena *a, const char *text, struct node *list)
 
 void run_shape_log_text(const char *text, struct buf *out)
 {
+	struct rest rest = rest_of(text);
 	const char *message;
 	int64_t ms;
 	size_t len;
 
-	while (next_line(&text, &ms, &message, &len)) {
+	while (next_line(&rest, &ms, &message, &len)) {
 		stamp_add(out, ms);
 		buf_addc(out, ' ');
 		buf_add(out, message, len);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/cron.h"
+#include "reconcile/cron.h"
 #include "agent/machine_types.h"
 #include "agent/stamp.h"
 #include "agent/zone.h"

@@ -83,18 +83,30 @@ static bool put_again(struct engine_world *w, const struct stored_tell *tell, in
 	return world_commit(w, write_again, &again);
 }
 
+static const char *about(struct arena *a, const struct stored_tell *tell)
+{
+	struct deliver_news news = { 0 };
+	struct node *watcher;
+	struct err ignored;
+
+	if (!read_tell(a, tell, &watcher, &news, &ignored) || !news.workflow || !news.execution)
+		return "a run";
+	return arena_printf(a, "workflow \"%s\": run %s", news.workflow, news.execution);
+}
+
 static void failed(struct engine_world *w, const struct stored_tell *tell, bool final, const char *why)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
 	int64_t wait = FIRST_MS << (tell->attempts ? tell->attempts - 1 : 0);
 
 	if (final || tell->attempts >= TELL_ATTEMPTS) {
-		log_error(w->options->log, "a watcher was not told after %u attempts, and will not be: %s",
-		          tell->attempts, why);
+		log_error(w->options->log, "%s: a watcher was not told after %u attempt%s, and will not be: %s",
+		          about(&a, tell), tell->attempts, tell->attempts == 1 ? "" : "s", why);
 		put_again(w, tell, -1);
 		return;
 	}
-	log_warn(w->options->log, "a watcher could not be told and will be again in %" PRId64 " s: %s",
-	         wait / 1000, why);
+	log_warn(w->options->log, "%s: a watcher could not be told and will be again in %" PRId64 " s: %s",
+	         about(&a, tell), wait / 1000, why);
 	put_again(w, tell, stamp_now() + wait);
 }
 

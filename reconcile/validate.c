@@ -6,6 +6,7 @@
 #include "reconcile/buf.h"
 #include "reconcile/fields.h"
 #include "reconcile/json.h"
+#include "reconcile/cron.h"
 #include "reconcile/near.h"
 #include "reconcile/path.h"
 
@@ -95,7 +96,7 @@ static void check_number(const struct check *c, const struct field *f, const str
 		          node_scalar_text(c->arena, n));
 }
 
-/* A cron stays opaque text (contract, full text, 3.2): only its number of fields is looked at. */
+/* A cron stays opaque text (contract, full text, 3.2): what nobody could run is warned of. */
 static void check_cron(const struct check *c, const struct node *n, const struct path *path)
 {
 	size_t fields = 0;
@@ -106,6 +107,8 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 		fault_warn(c->faults, n->at,
 		           "%s: expected five cron fields, or six or seven with seconds first and a "
 		           "year last, found %zu", place(c, path), fields);
+	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
+		fault_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place(c, path), n->text);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,

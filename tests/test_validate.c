@@ -190,6 +190,10 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "warning: s.yaml:3:59: /steps/s/parameters/env/B: expected text, found a number with a fraction; quote it, it is "
 		  "sent as text\n"
 		  "warning: s.yaml:3:67: /steps/s/parameters/env/C: expected text, found yes or no; quote it, it is sent as text\n" },
+		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\" is no cron that "
+		  "ever comes\n" },
+		{ TOP("triggers: [{cron: 0 0 31 2 *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 31 2 *\" is no cron that "
+		  "ever comes\n" },
 		{ TOP("triggers: [{cron: 0 0}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, or six or seven "
 		  "with seconds first and a year last, found 2\n" },
 		{ TOP("triggers: [{cron: 0 0 12 * * ?}, {cron: 0 15 10 * * ? 2021}, {cron: 0 0 * * *}]"), "" },

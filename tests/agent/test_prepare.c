@@ -118,13 +118,13 @@ static void parameters_win_over_all_but_what_is_ours(void **state)
 
 static void what_cannot_be_a_variable_and_what_nobody_wrote_is_noted(void **state)
 {
-	make(&(struct made){ "{\"command\":\"x\"}", "{\"\":\"1\",\"A=B\":\"2\",\"C\":\"3\"}",
+	make(&(struct made){ "{\"command\":\"x\",\"parameters\":{\"inherit\":{\"ROWS\":\"N\"}}}", "{\"\":\"1\",\"A=B\":\"2\",\"C\":\"3\"}",
 	                     .missing = "[\"ROWS\",\"DAYS\"]", .attempts = 1 });
 	assert_string_equal(environment_of, SERVICE PLACE " C=3");
 	assert_string_equal(notes, "flowsync: no variable can be called \"\"\n"
 	                    "flowsync: no variable can be called \"A=B\"\n"
-	                    "flowsync: ROWS is not set: no step before wrote its output parameter\n"
-	                    "flowsync: DAYS is not set: no step before wrote its output parameter\n");
+	                    "flowsync: ROWS is not set: no step before wrote the output parameter N\n"
+	                    "flowsync: DAYS is not set: no step before wrote the output parameter \n");
 }
 
 static void the_value_of_a_variable_whose_name_tells_is_masked(void **state)

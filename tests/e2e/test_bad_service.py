@@ -44,6 +44,12 @@ class NoServiceTest(BadAnswerCase):
                          "no service is chosen: give --endpoint URL, --endpoint local for the service that flowsync "
                          "brings along, or --stage NAME (such as prod) for the hosted one")
 
+    def test_a_stage_of_the_command_line_beats_an_endpoint_of_the_environment(self):
+        self.assertEqual(self.only_error(64, "plan", "--stage", "A", self.specs, endpoint="local"),
+                         'the stage is "A": a stage is made of small letters, digits and hyphens, such as prod')
+        self.assertEqual(self.only_error(64, "plan", "--stage", "prod", "--endpoint", "local", self.specs),
+                         "--endpoint and --stage name two services: give one of them")
+
     def test_no_token_is_given(self):
         env = {"FLOWSYNC_TOKEN_FILE": None}
         self.assertEqual(self.only_error(64, "plan", self.specs, endpoint="https://example.invalid", env=env),

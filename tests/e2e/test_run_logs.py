@@ -213,6 +213,25 @@ class RestartTest(RunCase):
         self.wait_gone(pid)
         self.assertEqual(len(self.executions("w")[0]["reruns"]), 1)
 
+    def test_one_that_waits_for_its_first_place_has_lost_nothing(self):
+        self.serve_args = [*self.serve_args, "--jobs", 1]
+        self.create("first", one=step("echo $$ > ~/$WORKFLOW_ATTEMPT; [ $WORKFLOW_ATTEMPT = 2 ] || sleep 1000", retries=1))
+        self.create("second", one=step("echo x >> ~/second"))
+        self.create("third", one=step("true"))
+        first = self.begin("first")
+        pid = self.pid_in(self.home / "1")
+        second, third = self.begin("second"), self.begin("third")
+        # The engine takes one after the other.
+        self.wait(lambda: f"run {third} begins" in self.service.output(), "the second was taken")
+        self.assertEqual(self.states(self.details("second", second)), {"one": "Pending"})
+        self.service.kill()
+        self.service.start()
+        self.wait_over("first", first, "Success")
+        self.wait_over("second", second, "Success")
+        self.wait_gone(pid)
+        self.assertEqual([len(self.executions(name)[0]["reruns"]) for name in ("first", "second")], [1, 0])
+        self.assertEqual((self.home / "second").read_text(), "x\n")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -73,7 +73,7 @@ class PipelineTest(ExampleCase):
             "+--+--+",
             "*  |  |     add             Success  -",
             "+--|--|--+",
-            "|  *  |  |  fetch           Success  -",
+            "|  *  |  |  fetch           Success  attempt 3",
             "+--+--|--+",
             "*     |  |  report          Success  -",
             "      *  |  sample          Skipped  conditional[0] does not hold: \"MODE\" of step \"count\" is not "

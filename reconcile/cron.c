@@ -1,4 +1,4 @@
-#include "agent/cron.h"
+#include "reconcile/cron.h"
 
 #include <string.h>
 #include <strings.h>

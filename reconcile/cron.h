@@ -13,8 +13,8 @@
  * local time that comes twice fires twice and one that never comes does not fire.  Otherwise it
  * fires once: the first time of two, and in place of what never comes at the moment when the
  * clocks go on past it. */
-#ifndef AGENT_CRON_H
-#define AGENT_CRON_H
+#ifndef RECONCILE_CRON_H
+#define RECONCILE_CRON_H
 
 #include <stdint.h>
 
