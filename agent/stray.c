@@ -66,15 +66,19 @@ static bool kill_marked(const char *const *marks, size_t count)
 	return any;
 }
 
-/* What starts another in that moment is not seen with it, but the other is the next time. */
+/* What starts another in that moment is not seen with it, but the other is the next time; and while a
+ * process becomes another program it has no environment.  So none has to be found twice. */
 bool stray_end(const char *const *marks, size_t count, int patience_ms)
 {
+	enum { TIMES = 2 };
 	int64_t until = drive_now() + patience_ms;
 
-	while (count && kill_marked(marks, count)) {
-		if (drive_now() >= until)
+	for (int none = 0; count && none < TIMES; ) {
+		none = kill_marked(marks, count) ? 0 : none + 1;
+		if (!none && drive_now() >= until)
 			return false;
-		usleep(AGAIN_MS * 1000);
+		if (none < TIMES)
+			usleep(AGAIN_MS * 1000);
 	}
 	return true;
 }

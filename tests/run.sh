@@ -50,24 +50,30 @@ named() {
 	grep "^\[  $1 ] [^0-9]" "$2" | sort -u | wc -l
 }
 
-# unit NAME DIR [WRAPPER...]: every cmocka program and every corpus of the build in DIR.
+# unit NAME DIR [WRAPPER...]: every cmocka program and every corpus of the build in DIR, one a processor.
 unit() {
 	name=$1
 	dir=$2
 	shift 2
 	good=0
 	skipped=0
+	prefix=$logs/$(echo "$name" | tr ' ' _)
 	for program in "$dir"/tests/test_* "$dir"/tests/agent/test_*; do
-		[ -x "$program" ] || continue
-		log=$logs/$(echo "$name-${program##*/}" | tr ' ' _).log
-		timeout 300 "$@" "$program" >"$log" 2>&1 </dev/null
-		rc=$?
+		[ -x "$program" ] && echo "$program"
+	done | xargs -P "$jobs" -I '{}' sh -c '
+		program=$1 log=$2-${1##*/}
+		shift 2
+		timeout 300 "$@" "$program" >"$log.log" 2>&1 </dev/null
+		echo $? >"$log.rc"' sh '{}' "$prefix" "$@"
+	for rc in "$prefix"-test_*.rc; do
+		log=${rc%.rc}.log
 		good=$((good + $(grep -c '^\[       OK ]' "$log")))
 		skipped=$((skipped + $(named SKIPPED "$log")))
 		bad=$(named 'FAILED ' "$log")
 		# One that crashed, or failed outside of its tests, has failed all the same.
-		[ "$rc" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-		[ "$bad" -eq 0 ] || fail "$name: ${program##*/}, exit $rc" "$bad" "$log"
+		[ "$(cat "$rc")" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+		program=${log##*/"${prefix##*/}"-}
+		[ "$bad" -eq 0 ] || fail "$name: ${program%.log}, exit $(cat "$rc")" "$bad" "$log"
 	done
 	[ "$skipped" -eq 0 ] || echo "  skipped $name: $skipped unit tests"
 	[ "$good" -eq 0 ] || pass "$name: unit tests" "$good"

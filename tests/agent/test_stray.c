@@ -63,6 +63,14 @@ static bool lives(pid_t pid)
 	return fd >= 0 && read(fd, &byte, 1) == 1;
 }
 
+/* One that is just becoming another program has no command line for a moment. */
+static void wait_for_life(pid_t pid)
+{
+	for (int64_t until = drive_now() + LONG_MS; !lives(pid); usleep(1000))
+		if (drive_now() > until)
+			fail_msg("process %d does not live", (int)pid);
+}
+
 static void whatever_has_the_mark_ends(void **state)
 {
 	const char *env[] = { "PATH=/usr/bin:/bin", other, mark, NULL };
@@ -71,7 +79,7 @@ static void whatever_has_the_mark_ends(void **state)
 	run_apart("trap '' TERM; echo $$; sleep 1000 & echo $!; setsid sleep 1000 & echo $!; wait; sleep 1000", env,
 	          pids, 3);
 	for (size_t i = 0; i < 3; i++)
-		assert_true(lives(pids[i]));
+		wait_for_life(pids[i]);
 	assert_true(stray_end((const char *[]){ "TEST_STRAY=no such", mark }, 2, LONG_MS));
 	for (size_t i = 0; i < 3; i++)
 		assert_false(lives(pids[i]));
@@ -98,7 +106,7 @@ static void another_mark_is_another(void **state)
 	run_apart("echo $$; exec sleep 1000", env, &pid, 1);
 	assert_true(stray_end(&mark, 1, LONG_MS));
 	assert_true(stray_end(NULL, 0, 0));
-	assert_true(lives(pid));
+	wait_for_life(pid);
 	kill(pid, SIGKILL);
 }
 
@@ -113,7 +121,7 @@ static void what_is_below_us_is_left_alone(void **state)
 	}
 	usleep(50000);
 	assert_true(stray_end(&mark, 1, LONG_MS));
-	assert_true(lives(pid));
+	wait_for_life(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }

@@ -105,8 +105,7 @@ class AllKilledTest(RecoveryCase):
         self.begin({"a": {"command": self.LEAVES + "[ $WORKFLOW_ATTEMPT = 2 ] && exit; wait"}},
                    retryOptions={"numberOfRetries": 1, "duration": 0})
         self.wait_file("on")
-        for pid in (self.service.process.pid, self.runner(), *self.keepers()):
-            os.kill(pid, signal.SIGKILL)
+        self.kill_at_once(self.service.process.pid, self.runner(), *self.keepers())
         left = [int((self.tmp / name).read_text().split()[0]) for name in ("child", "session", "daemon")]
         self.addCleanup(self.end, left)
         self.start()
@@ -118,13 +117,19 @@ class AllKilledTest(RecoveryCase):
         self.begin({"a": {"command": self.LEAVES + "[ $WORKFLOW_ATTEMPT = 2 ] && exit; wait"}},
                    retryOptions={"numberOfRetries": 1, "duration": 0})
         self.wait_file("on")
-        for pid in (self.runner(), *self.keepers()):
-            os.kill(pid, signal.SIGKILL)
+        self.kill_at_once(self.runner(), *self.keepers())
         left = [int((self.tmp / name).read_text().split()[0]) for name in ("child", "session", "daemon")]
         self.addCleanup(self.end, left)
         self.assertEqual(self.wait_over()["status"], "Success")
         for pid in left:
             self.assertGone(pid)
+
+    @staticmethod
+    def kill_at_once(*pids):
+        """None of them has the time to do anything about the death of another."""
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            for pid in pids:
+                os.kill(pid, number)
 
     @staticmethod
     def end(pids):

@@ -41,14 +41,16 @@ class LocalCase(RunCase):
 
 class EmbeddedRunTest(LocalCase):
     def test_the_command_waits_for_the_end_of_what_it_runs(self):
-        self.create("w", one=step("echo hello; sleep 0.3; touch ~/done"))
+        self.create("w", one=step('echo hello; sleep 0.3; touch ~/done; test -z "$BAD"'))
         result = self.workflow("execute", "w")
         self.assertTrue((self.home / "done").exists())
-        run = re.fullmatch(rf'started execution ({UUID}) of workflow 1 "w"\n', result.out)[1]
+        run = re.fullmatch(rf'started execution ({UUID}) of workflow 1 "w"\nexecution \1: Success after \S+\n', result.out)[1]
         self.assertIn("waiting for the end of the run: it runs in this command", result.err)
         self.assertEqual(self.shown("w", run)["status"], "Success")
         self.assertRegex(self.workflow("logs", "w", run).out, r"\Aone \| \S+ hello\n\Z")
         self.assertRegex(self.workflow("list").out, r"\n1 +w +Available +- +- +Success ")
+        result = self.workflow("execute", "w", "--param", "BAD=yes", code=4)
+        self.assertRegex(result.err, r"step one: Failed after \S+: exit code 1\n")
 
     def test_it_says_how_it_ended_when_it_was_told_to_wait(self):
         self.create("w", one=step('test -z "$BAD"'))

@@ -107,7 +107,8 @@ class TimeoutTest(RunCase):
         polite, deaf = self.begin("polite"), self.begin("deaf")
         pids = [self.pid_in(self.home / name) for name in ("child", "shell")]
         details = self.wait_over("polite", polite, "Failed")
-        self.assertEqual(self.log("polite", polite, "one"), ["asked"])
+        self.assertEqual(self.log("polite", polite, "one"),
+                         ["asked", "flowsync: it took longer than its stepTimeout of 1 seconds"])
         self.assertEqual(self.messages(details)["one"], "it took longer than its stepTimeout of 1 seconds")
         details = self.wait_over("deaf", deaf, "Failed")
         self.wait_gone(*pids)

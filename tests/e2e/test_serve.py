@@ -174,8 +174,12 @@ class SdkExchangeTest(ServiceCase):
                 "resources": {"instanceTypeId": 21, "storage": "10 GB"},
                 "source": {"type": "GIT", "url": "https://git.example.org/a/b.git", "filePath": ""},
                 "startedAt": step["startedAt"], "finishedAt": step["finishedAt"], "attempts": 1}]})
-        self.assertEqual(ask("GET", execution + "/logs", stepName="train"),
-                         (200, {"logs": [], "nextToken": "f/0/s", "stepRunStatus": "Failed"}))
+        status, answer = ask("GET", execution + "/logs", stepName="train")
+        told = answer.pop("logs")
+        self.assertEqual([line["message"] for line in told],
+                         ['flowsync: secret "warehouse-login" is not there: the service has no directory of secrets '
+                          "(--secrets-dir)"])
+        self.assertEqual((status, answer), (200, {"nextToken": "f/1/s", "stepRunStatus": "Failed"}))
         status, answer = ask("GET", execution + "/logs/download", stepName="train")
         self.assertEqual((status, list(answer)), (200, ["downloadUrl"]))
         self.assertEqual(ask("GET", top + "2")[1]["lastExecution"],
@@ -284,8 +288,8 @@ class ServeTest(ServiceCase):
             self.end(process, how)
         self.assertEqual(len(tokens), 1)
         self.assertEqual({p.name: stat.S_IMODE(p.stat().st_mode) for p in self.state.iterdir()}, {
-            "service-token": 0o600, "service.db": 0o600, "service.db.lock": 0o600, "service.db.wake": 0o600,
-            "service.db.runs": 0o700})
+            "service-token": 0o600, "local.db": 0o600, "local.db.lock": 0o600, "local.db.wake": 0o600,
+            "local.db.runs": 0o700})
 
     def test_two_first_starts_agree_on_the_token(self):
         made = [self.serve("--listen", "127.0.0.1:0") for _ in range(2)]
