@@ -14,7 +14,7 @@ void due_set(struct engine_world *w);
  * *next becomes when to call again, milliseconds since 1970, -1: never.  True if a run was begun. */
 bool due_begin(struct engine_world *w, int64_t *next);
 
-/* Forgets a hundred runs that finished before then; to be called every minute, they are more than begin. */
+/* Forgets a hundred runs that finished before then; called every minute that is more than begin. */
 void due_forget_old(struct engine_world *w, int64_t before);
 
 #endif

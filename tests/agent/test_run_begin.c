@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/agent/store_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,48 +11,6 @@
 
 /* 2024-05-31 10:00:00 */
 #define NOW	INT64_C(1717149600000)
-
-struct fixture {
-	char folder[32];
-	char *file;
-	struct arena arena;
-	struct store *store;
-};
-
-static void check(bool ok, const struct err *err)
-{
-	if (!ok)
-		fail_msg("%s", err->msg);
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	struct err err;
-
-	assert_non_null(f);
-	strcpy(f->folder, "/tmp/flowsync-begin-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	check(store_open(f->file, 100, &f->store, &err), &err);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	static const char *const ends[] = { "", "-wal", "-shm" };
-
-	store_close(f->store);
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
-	assert_int_equal(rmdir(f->folder), 0);
-	arena_free(&f->arena);
-	free(f->file);
-	free(f);
-	return 0;
-}
 
 static struct node *read_json(struct arena *a, const char *json)
 {

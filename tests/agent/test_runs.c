@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/agent/store_fixture.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -7,48 +7,6 @@
 #include <unistd.h>
 
 #include "agent/runs.h"
-
-struct fixture {
-	char folder[32];
-	char *file;
-	struct arena arena;
-	struct store *store;
-};
-
-static void check(bool ok, const struct err *err)
-{
-	if (!ok)
-		fail_msg("%s", err->msg);
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	struct err err;
-
-	assert_non_null(f);
-	strcpy(f->folder, "/tmp/flowsync-runs-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	check(store_open(f->file, 100, &f->store, &err), &err);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	static const char *const ends[] = { "", "-wal", "-shm" };
-
-	store_close(f->store);
-	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
-		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
-	assert_int_equal(rmdir(f->folder), 0);
-	arena_free(&f->arena);
-	free(f->file);
-	free(f);
-	return 0;
-}
 
 /* ---- what a file holds, and what it is asked ---- */
 
