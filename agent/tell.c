@@ -117,7 +117,8 @@ static const char *folder_of(struct arena *a, const struct engine_world *w, cons
 	return arena_printf(a, "%s/tell-%" PRId64, w->folder, tell->id);
 }
 
-size_t tell_count(const struct engine_world *w)
+/* How many are being told. */
+static size_t tell_count(const struct engine_world *w)
 {
 	return w->active_count - w->active_steps;
 }

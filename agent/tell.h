@@ -16,7 +16,5 @@ void tell_due(struct engine_world *w, int64_t *next);
 void tell_ended(struct engine_world *w, struct active *active, const char *why);
 /* After another engine: those that it had told are done with, the others are due, also if it had begun to. */
 void tell_recover(struct engine_world *w);
-/* How many are being told. */
-size_t tell_count(const struct engine_world *w);
 
 #endif

@@ -19,7 +19,7 @@ class OwnFilesTest(RunCase):
         self.assertEqual(self.logs("good", self.run_to("Success", "good")), {"one": ["still here"]})
 
     def test_a_log_that_is_there_while_its_step_runs_is_no_pipe_either(self):
-        self.create("odd", one=step("echo first; rm ../log; mkfifo ../log; while ! test -e ../work/end; do sleep 0.05; done"))
+        self.create("odd", one=step("echo first; rm ../log; mkfifo ../log; while ! test -e end; do sleep 0.05; done"))
         self.create("good", one=step("true"))
         run = self.begin("odd")
         self.wait_step("odd", run, "one")
