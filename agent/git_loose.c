@@ -2,6 +2,10 @@
 
 #include <fcntl.h>
 #include <git2/sys/odb_backend.h>
+/* git_error_set_str() is declared here since libgit2 1.8, and in git2.h before; 1.5 lacks the file. */
+#if LIBGIT2_VER_MAJOR > 1 || (LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR >= 8)
+#include <git2/sys/errors.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
