@@ -261,6 +261,68 @@ static struct node *convert(struct arena *a, json_object *from, struct err *err)
 	return ok ? n : NULL;
 }
 
+/* ---- text that is not ASCII ---- */
+
+/* json-c 0.18, where char is signed, takes each byte from 0x80 up for a control character, and refuses
+ * the text if it is strict (json-c #875).  So json-c gets an ASCII copy, which means the same: "\u00e9".
+ * All bytes here are UTF-8, as scan() has checked. */
+
+static size_t ascii_len(const char *bytes, const char *end)
+{
+	const char *p = bytes;
+
+	while (p < end && (unsigned char)*p < 0x80)
+		p++;
+	return (size_t)(p - bytes);
+}
+
+/* The code point of the character of len bytes at p, which is none of ASCII. */
+static unsigned code_point(const char *p, size_t len)
+{
+	static const unsigned char first_bits[] = { 0, 0, 0x1f, 0x0f, 0x07 };
+	unsigned code = (unsigned char)*p & first_bits[len];
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((unsigned char)p[i] & 0x3f);
+	return code;
+}
+
+static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
+{
+	const char *end = bytes + len;
+
+	while (bytes < end) {
+		size_t n = ascii_len(bytes, end);
+		buf_add(out, bytes, n);
+		bytes += n;
+		if (bytes == end)
+			return;
+		n = character(bytes, end);
+		unsigned code = code_point(bytes, n);
+		if (code < 0x10000)
+			buf_addf(out, "\\u%04x", code);
+		else	/* a surrogate pair */
+			buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+		bytes += n;
+	}
+}
+
+/* Where in the source the character stands that is at `at` of its ASCII copy. */
+static size_t position_in_source(const char *bytes, size_t len, size_t at)
+{
+	static const size_t copied[] = { 0, 1, 6, 6, 12 };
+	const char *p = bytes, *end = bytes + len;
+
+	while (p < end) {
+		size_t n = character(p, end);
+		if (copied[n] > at)
+			break;
+		at -= copied[n];
+		p += n;
+	}
+	return (size_t)(p - bytes);
+}
+
 static void put_object(json_object **object)
 {
 	json_object_put(*object);
@@ -280,11 +342,16 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 	if (is_blank(bytes, len))
 		return err_set(err, "nothing, where JSON was expected");
 
+	CLEANUP(buf_done) struct buf ascii = BUF(INT_MAX);
+	write_in_ascii(bytes, len, &ascii);
+	if (ascii.full)
+		return err_set(err, "JSON of more than 2 GiB");
+
 	CLEANUP(free_tokener) json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
 	if (!tokener)
 		abort();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	CLEANUP(put_object) json_object *root = json_tokener_parse_ex(tokener, bytes, (int)len);
+	CLEANUP(put_object) json_object *root = json_tokener_parse_ex(tokener, buf_str(&ascii), (int)ascii.len);
 	enum json_tokener_error e = json_tokener_get_error(tokener);
 	if (e == json_tokener_continue) {
 		/* A bare number ends where something else begins. */
@@ -295,7 +362,7 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 		return err_set(err, "not JSON: it ends too early");
 	if (e != json_tokener_success)
 		return err_set(err, "not JSON: %s at byte %zu", json_tokener_error_desc(e),
-		               json_tokener_get_parse_end(tokener) + 1);
+		               position_in_source(bytes, len, json_tokener_get_parse_end(tokener)) + 1);
 
 	struct node *n = convert(a, root, err);
 	if (!n)

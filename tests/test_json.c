@@ -103,6 +103,25 @@ static void what_is_no_json_is_refused(void **state)
 		{ "-9223372036854775809", "an integer past 64 bits at byte 1" },
 		{ "18446744073709551616", "an integer past 64 bits at byte 1" },
 		{ "1e999", "a number that is too large" },
+		/* The position counts bytes of the source, also behind text that is not ASCII. */
+		{ "[\"\xc3\xbc\",]", "not JSON: unexpected character at byte 7" },
+		{ "{\"\xf0\x9f\x98\x80\" 1}", "not JSON: object property name separator ':' expected at byte 9" },
+		{ "{\"\xc3\xbc\":1,}", "not JSON: unexpected character at byte 9" },
+		{ "\"\xe2\x82\xac\" \"\"", "not JSON: unexpected character at byte 7" },
+		{ "\"\xe2\x82\xac\\x\"", "not JSON: invalid string sequence at byte 6" },
+		{ "[\"\xe2\x82\xac", "not JSON: it ends inside a text" },
+		{ "[\"\xe2\x82\xac\"", "not JSON: it ends too early" },
+		{ "[1 2]", "not JSON: array value separator ',' expected at byte 4" },
+		{ "[,1]", "not JSON: unexpected character at byte 2" },
+		{ "{,}", "not JSON: quoted object property name expected at byte 2" },
+		{ "[1,,2]", "not JSON: unexpected character at byte 4" },
+		{ "{\"a\":1,,\"b\":2}", "not JSON: quoted object property name expected at byte 8" },
+		{ "\"a\tb\"", "not JSON: a control character that is not escaped at byte 3" },
+		{ "\"a\x1f\"", "not JSON: a control character that is not escaped at byte 3" },
+		{ "[1]//x", "not JSON: found \"//x\" at byte 4" },
+		{ "nul", "not JSON: found \"nul\" at byte 1" },
+		{ "[Null]", "not JSON: found \"Null\" at byte 2" },
+		{ "'a'", "not JSON: found \"'a'\" at byte 1" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
@@ -113,6 +132,34 @@ static void what_is_no_json_is_refused(void **state)
 		assert_string_equal(err.msg, cases[i].message);
 		assert_null(n);
 	}
+}
+
+/* The first and the last character of each length that UTF-8 has, and what stands beside the surrogates. */
+static void text_that_is_not_ascii_is_read_in_keys_and_values(void **state)
+{
+	static const char *const characters[] = {
+		"\x7e", "\xc2\x80", "\xc3\xbc", "\xdf\xbf", "\xe0\xa0\x80", "\xe2\x82\xac", "\xed\x9f\xbf",
+		"\xee\x80\x80", "\xef\xbf\xbd", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf0\x9f\x98\x80",
+		"\xf3\xbf\xbf\xbf", "\xf4\x8f\xbf\xbf",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(characters); i++) {
+		CLEANUP(buf_done) struct buf json = BUF_TEXT;
+		buf_addf(&json, "{\"%s\":\"%s\",\"a%sb\":[\"a%sb%s%s\"]}", characters[i], characters[i],
+		         characters[i], characters[i], characters[i], characters[i]);
+		assert_reads(buf_str(&json), JSON_COMPACT, buf_str(&json));
+	}
+}
+
+static void an_escaped_character_is_the_same_as_a_plain_one(void **state)
+{
+	assert_reads("{\"\\u00fc\\u20ac\\ud83d\\ude00\":\"\xc3\xbc\\u20ac\xf0\x9f\x98\x80\",\"\xc3\xbc\":\"\\\\u00fc\"}",
+	             JSON_COMPACT, "{\"\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\":"
+	             "\"\xc3\xbc\xe2\x82\xac\xf0\x9f\x98\x80\",\"\xc3\xbc\":\"\\\\u00fc\"}");
+	/* The last of two equal keys, however they are written. */
+	assert_reads("{\"\xc3\xbc\":1,\"\\u00fc\":2}", JSON_COMPACT, "{\"\xc3\xbc\":2}");
+	/* Half a pair takes nothing from the character after it. */
+	assert_reads("\"\\ud83d\xc3\xbc\"", JSON_COMPACT, "\"\xef\xbf\xbd\xc3\xbc\"");
+	assert_reads("\"\\ud83d\xf0\x9f\x98\x80\"", JSON_COMPACT, "\"\xef\xbf\xbd\xf0\x9f\x98\x80\"");
 }
 
 static void a_nul_byte_is_refused(void **state)
@@ -227,6 +274,8 @@ int main(void)
 		cmocka_unit_test(what_is_read_is_written),
 		cmocka_unit_test(the_pretty_form_has_two_spaces),
 		cmocka_unit_test(what_is_no_json_is_refused),
+		cmocka_unit_test(text_that_is_not_ascii_is_read_in_keys_and_values),
+		cmocka_unit_test(an_escaped_character_is_the_same_as_a_plain_one),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(nesting_has_a_limit),
 		cmocka_unit_test(what_is_no_utf8_is_written_as_the_character_for_that),
