@@ -10,6 +10,7 @@
 #include "agent/base64.h"
 #include "agent/file.h"
 #include "agent/folder.h"
+#include "agent/git_repo.h"
 #include "reconcile/buf.h"
 
 #define LEADS_AWAY "the server leads to another one, which wants a credential; give the URL that it leads to"
@@ -106,7 +107,19 @@ static int check_certificate(git_cert *cert, int valid, const char *host, void *
 	return valid ? 0 : GIT_PASSTHROUGH;
 }
 
-/* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of $HOME.  It gets a
+/* libgit2 1.5 finds its home in $HOME whenever it needs it; from 1.7 on it remembers the home that it
+ * found when it was set up. */
+static bool set_home(const char *dir, struct err *err)
+{
+	setenv("HOME", dir, 1);
+#if LIBGIT2_VER_MAJOR > 1 || (LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR >= 7)
+	if (git_libgit2_opts(GIT_OPT_SET_HOMEDIR, dir) < 0)
+		return git_repo_failed("set the home folder of libgit2", err);
+#endif
+	return true;
+}
+
+/* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of its home.  It gets a
  * file of ours, so that a server with several keys shows the one we know.  No search path of
  * libgit2 counts here. */
 static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err)
@@ -119,8 +132,7 @@ static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err
 		return false;
 	if (!file_replace(t->arena, arena_printf(t->arena, "%s/known_hosts", folder), lines, strlen(lines), 0600, err))
 		return err_wrap(err, "%s/known_hosts", folder);
-	setenv("HOME", scratch, 1);
-	return true;
+	return set_home(scratch, err);
 }
 
 /* ---- who we are ---- */
