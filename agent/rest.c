@@ -28,11 +28,13 @@ struct exchange {
 	bool begun;		/* there was a connection, and the request began to go out on it */
 	bool under_way;		/* the multi handle has it */
 	bool given_up;		/* rest_give_up() meant it */
+	bool failed;		/* libcurl did not carry it to its end */
 	struct exchange *next;
 };
 
 struct rest {
 	const struct endpoint *endpoint;
+	char *ca_file;			/* NULL: the system's authorities */
 	CURLM *multi;
 	struct curl_slist *headers;
 	char *token;			/* without "Bearer "; NULL: none */
@@ -78,20 +80,17 @@ static int note_begin(void *arg, char *peer, char *self, int peer_port, int self
 	return CURL_PREREQFUNC_OK;
 }
 
-/* What is the same for all requests. */
-static void exchange_init(struct exchange *x, struct rest *rest, const struct rest_options *options)
+/* Gives x a handle, with what is the same for all requests. */
+static void exchange_make_handle(struct exchange *x)
 {
-	const struct endpoint *endpoint = options->endpoint;
+	const struct rest *rest = x->rest;
+	const struct endpoint *endpoint = rest->endpoint;
 	CURL *easy = curl_easy_init();
 
 	talk_must(easy);
-	*x = (struct exchange){
-		.easy = easy, .rest = rest, .next = rest->idle,
-		.url = BUF_TEXT, .sending = BUF_TEXT, .error = BUF_TEXT,
-		.body = BUF(rest->answer_max), .type = BUF(TYPE_MAX),
-	};
+	x->easy = easy;
 	SET(easy, CURLOPT_PRIVATE, x);
-	talk_basics(easy, options->ca_file);
+	talk_basics(easy, rest->ca_file);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
@@ -111,6 +110,16 @@ static void exchange_init(struct exchange *x, struct rest *rest, const struct re
 	SET(easy, CURLOPT_SEEKFUNCTION, refuse_to_rewind);
 	SET(easy, CURLOPT_PREREQFUNCTION, note_begin);
 	SET(easy, CURLOPT_PREREQDATA, x);
+}
+
+static void exchange_init(struct exchange *x, struct rest *rest)
+{
+	*x = (struct exchange){
+		.rest = rest, .next = rest->idle,
+		.url = BUF_TEXT, .sending = BUF_TEXT, .error = BUF_TEXT,
+		.body = BUF(rest->answer_max), .type = BUF(TYPE_MAX),
+	};
+	exchange_make_handle(x);
 	rest->idle = x;
 }
 
@@ -181,6 +190,10 @@ bool rest_open(const struct rest_options *options, struct rest **out, struct err
 	struct rest *rest = calloc(1, sizeof *rest);
 	talk_must(rest);
 	rest->endpoint = options->endpoint;
+	if (options->ca_file) {
+		rest->ca_file = strdup(options->ca_file);
+		talk_must(rest->ca_file);
+	}
 	rest->connections = options->connections;
 	rest->answer_max = options->answer_max ? options->answer_max : REST_ANSWER_MAX;
 	rest->timeout_ms = options->timeout_ms ? options->timeout_ms : REST_TIMEOUT_MS;
@@ -194,7 +207,7 @@ bool rest_open(const struct rest_options *options, struct rest **out, struct err
 	rest->exchanges = calloc(rest->connections, sizeof *rest->exchanges);
 	talk_must(rest->exchanges);
 	for (unsigned i = 0; i < rest->connections; i++)
-		exchange_init(&rest->exchanges[i], rest, options);
+		exchange_init(&rest->exchanges[i], rest);
 	*out = rest;
 	return true;
 }
@@ -213,6 +226,7 @@ void rest_close(struct rest *rest)
 	curl_free(rest->host);
 	free(rest->address);
 	free(rest->token);
+	free(rest->ca_file);
 	free(rest->exchanges);
 	free(rest);
 	talk_end();
@@ -232,6 +246,12 @@ static void release(struct rest *rest)
 		return;
 	if (x->body.room > KEPT_BODY_MAX)
 		buf_done(&x->body);
+	/* libcurl 8.14 keeps in the handle that the body has to be rewound, which refuse_to_rewind() does
+	 * not do: every later request on it would fail.  Kept connections are the multi handle's. */
+	if (x->failed) {
+		curl_easy_cleanup(x->easy);
+		exchange_make_handle(x);
+	}
 	x->next = rest->idle;
 	rest->idle = x;
 	rest->given = NULL;
@@ -264,7 +284,7 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 
 	x->tag = tag;
 	x->sent = 0;
-	x->begun = x->given_up = false;
+	x->begun = x->given_up = x->failed = false;
 	x->under_way = true;
 	x->hurried = request->most_ms > 0 && request->most_ms < rest->timeout_ms;
 	buf_reset(&x->url);
@@ -383,6 +403,7 @@ static bool next_given_up(struct rest *rest, void **tag, struct answer *answer)
 		struct exchange *x = &rest->exchanges[i];
 		if (!x->under_way || !x->given_up)
 			continue;
+		x->failed = true;
 		give(rest, x, tag);
 		*answer = (struct answer){
 			.failure = FAILURE_GIVEN_UP, .type = "", .body = "", .retry_after_ms = -1,
@@ -406,6 +427,7 @@ static bool next_answer(struct rest *rest, void **tag, struct answer *answer)
 		return next_given_up(rest, tag, answer);
 	CURLcode code = msg->data.result;
 	GET(msg->easy_handle, CURLINFO_PRIVATE, &x);
+	x->failed = code != CURLE_OK;
 	read_answer(x, code, answer);
 	give(rest, x, tag);
 	return true;

@@ -296,6 +296,22 @@ static void a_kept_connection_that_breaks_never_sends_a_post_twice(void **state)
 	}
 }
 
+/* A handle that libcurl failed with is replaced: the next request must go out as any other. */
+static void a_request_after_a_lost_one_is_as_any_other(void **state)
+{
+	CLEANUP(client_done) struct client c = { .options.token = "s3same" };
+	CLEANUP(buf_done) struct buf want = BUF_TEXT;
+
+	client_open(&c, NULL);
+	buf_adds(&want, ask(&c, OP_CREATE, "/echo", "{\"a\":1}").body);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(&c, OP_CREATE, "/drop-second", "{}").failure, FAILURE_LOST);
+		struct answer answer = ask(&c, OP_CREATE, "/echo", "{\"a\":1}");
+		assert_int_equal(answer.status, 200);
+		assert_string_equal(answer.body, buf_str(&want));
+	}
+}
+
 static void retry_after_is_read_as_seconds_or_date(void **state)
 {
 	static const struct { const char *path; int64_t least, most; } cases[] = {
@@ -543,6 +559,7 @@ int main(void)
 		cmocka_unit_test(a_redirect_takes_the_token_nowhere),
 		cmocka_unit_test(connections_are_kept),
 		cmocka_unit_test(a_kept_connection_that_breaks_never_sends_a_post_twice),
+		cmocka_unit_test(a_request_after_a_lost_one_is_as_any_other),
 		cmocka_unit_test(retry_after_is_read_as_seconds_or_date),
 		cmocka_unit_test(eight_requests_go_at_once),
 		cmocka_unit_test(waiting_ends_by_time_and_by_the_stop_descriptor),
