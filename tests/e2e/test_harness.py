@@ -1,7 +1,12 @@
 """The harness must see what it is there to see."""
+import pathlib
+import re
+import subprocess
 import unittest
 
 import flowsync
+
+RUN_SH = pathlib.Path(__file__).resolve().parent.parent / "run.sh"
 
 
 class HarnessTest(flowsync.ServiceCase):
@@ -25,6 +30,44 @@ class HarnessTest(flowsync.ServiceCase):
         self.assertNotIn("FLOWSYNC_TOKEN", self.environment())
         self.assertEqual(self.environment(A=1, TZ=None)["A"], "1")
         self.assertNotIn("TZ", self.environment(TZ=None))
+
+    def count_named(self, word, log):
+        function = re.search(r"^named\(\) \{\n.*?^\}\n", RUN_SH.read_text(), re.M | re.S).group()
+        folder = self.write({"unit.log": log})
+        out = subprocess.run(["sh", "-c", function + 'named "$1" "$2"', "sh", word, f"{folder}/unit.log"],
+                             capture_output=True, text=True, check=True).stdout
+        return int(out)
+
+    def test_run_sh_counts_the_tests_of_each_cmocka(self):
+        old = ("[==========] Running 3 test(s).\n[ RUN      ] a\n[  FAILED  ] a\n[ RUN      ] b\n[  FAILED  ] b\n"
+               "[ RUN      ] c\n[  SKIPPED ] c\n[==========] 3 test(s) run.\n[  PASSED  ] 0 test(s).\n"
+               "[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] c\n\n 1 SKIPPED TEST(S)\n"
+               "[  FAILED  ] 2 test(s), listed below:\n[  FAILED  ] a\n[  FAILED  ] b\n\n 2 FAILED TEST(S)\n")
+        new = re.sub(r"(\[==========\]|\[  \w+ *\]) (Running )?(\d test)", r"\1 tests: \2\3", old)
+        self.assertIn("[  FAILED  ] tests: 2 test(s), listed below:", new)
+        for log in (old, new):
+            self.assertEqual((self.count_named("FAILED ", log), self.count_named("SKIPPED", log)), (2, 1))
+
+    def test_run_sh_counts_the_tests_of_this_cmocka(self):
+        folder = self.write({"two.c": """
+            #include <setjmp.h>
+            #include <stdarg.h>
+            #include <stddef.h>
+            #include <stdint.h>
+            #include <cmocka.h>
+            static void bad(void **state) { assert_true(0); }
+            static void worse(void **state) { assert_true(0); }
+            static void left_out(void **state) { skip(); }
+            int main(void)
+            {
+                const struct CMUnitTest tests[] = {
+                    cmocka_unit_test(bad), cmocka_unit_test(worse), cmocka_unit_test(left_out),
+                };
+                return cmocka_run_group_tests(tests, NULL, NULL);
+            }"""})
+        subprocess.run(["cc", "-w", "-o", f"{folder}/two", f"{folder}/two.c", "-lcmocka"], check=True)
+        log = subprocess.run([f"{folder}/two"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        self.assertEqual((self.count_named("FAILED ", log), self.count_named("SKIPPED", log)), (2, 1), log)
 
 
 if __name__ == "__main__":
