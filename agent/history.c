@@ -169,16 +169,30 @@ static void add_tree(struct arena *a, struct trees *trees, const git_oid *id)
 	trees->ids[trees->count++] = *id;
 }
 
+/* The header names the parents in every release of libgit2; from 1.7 on a commit at the edge of a shallow
+ * clone is said to have none, as if the history began there. */
+static bool meet_parents(struct history *h, const git_commit *commit, struct err *err)
+{
+	static const char parent[] = "parent ";
+	const char *line = strchr(git_commit_raw_header(commit), '\n');	/* behind that of the tree */
+	git_oid id;
+
+	for (; line && strncmp(line + 1, parent, strlen(parent)) == 0; line = strchr(line + 1, '\n')) {
+		if (git_oid_fromstrn(&id, line + 1 + strlen(parent), GIT_OID_HEXSZ) < 0)
+			return failed(h->where, err);
+		if (!meet(h, &id, err))
+			return false;
+	}
+	return true;
+}
+
 /* Walks one commit further; there must be one waiting. */
 static bool walk(struct history *h, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = heap_pop(h);
 
 	add_tree(&h->arena, &h->roots, git_commit_tree_id(commit));
-	for (unsigned i = 0; i < git_commit_parentcount(commit); i++)
-		if (!meet(h, git_commit_parent_id(commit, i), err))
-			return false;
-	return true;
+	return meet_parents(h, commit, err);
 }
 
 /* ---- folders ---- */

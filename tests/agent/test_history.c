@@ -308,6 +308,23 @@ static void a_head_that_does_not_come_after_another_commit_rolls_back(void **sta
 	assert_false(rolls_back("back1", commit_of(&a, "back", "3")));
 }
 
+/* The earlier revision is there, but the edge hides whether HEAD comes after it. */
+static void behind_the_edge_of_a_shallow_clone_nothing_rolls_back(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("git init -q -b main edged; cd edged; for i in 1 2 3 4 5; do echo $i > a; c; git tag $i; done; cd ..\n"
+	   "git clone -q --depth 1 --no-tags \"file://$PWD/edged\" hidden\n"
+	   "git -C hidden fetch -q --depth 1 origin tag 2; git -C hidden cat-file -e 2\n"
+	   "git clone -q --depth 3 --no-tags \"file://$PWD/edged\" cut-later; git -C cut-later fetch -q --depth 1\n"
+	   "git -C cut-later cat-file -e $(git -C edged rev-parse 4); test $(git -C cut-later rev-list --count HEAD) = 1");
+	const char *two = commit_of(&a, "edged", "2"), *four = commit_of(&a, "edged", "4");
+	assert_false(rolls_back("hidden", two));
+	assert_false(rolls_back("cut-later", four));
+	assert_false(rolls_back("cut-later", two));
+	expect("hidden", "hidden/a", "[5]");
+}
+
 static void where_there_is_no_history_there_is_none(void **state)
 {
 	sh("mkdir nowhere; git init -q unborn; echo x > unborn/a; git init -q --bare bare.git\n"
@@ -461,6 +478,7 @@ int main(void)
 		cmocka_unit_test(a_mirror_is_asked_at_a_commit_and_by_its_own_paths),
 		cmocka_unit_test(in_a_mirror_what_is_not_there_comes_not_before),
 		cmocka_unit_test(a_mirror_that_lacks_something_is_damaged),
+		cmocka_unit_test(behind_the_edge_of_a_shallow_clone_nothing_rolls_back),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(an_object_that_was_cut_off_is_said),
