@@ -452,6 +452,21 @@ static int make_remote(struct visit *v, git_remote **out)
 	return git_remote_create_with_opts(out, v->talk->url.text, &options);
 }
 
+/* A mirror has all that comes before its commits: a rollback is known by that.  libgit2 1.5 fails to fetch
+ * from a shallow clone, 1.9 fetches what there is. */
+static bool refuse_shallow(struct visit *v, struct err *err)
+{
+	CLEANUP(git_repo_close) git_repository *source = NULL;
+	const struct git_url *url = &v->talk->url;
+	const char *path = url->transport == GIT_BY_FILE ? url->text + strlen("file://") : url->text;
+
+	if ((url->transport != GIT_BY_PATH && url->transport != GIT_BY_FILE) ||
+	    git_repository_open(&source, path) < 0 || !git_repository_is_shallow(source))
+		return true;
+	return not_there(v, err, "it is a shallow clone: give it its whole history (git fetch --unshallow), or give the "
+	                         "directory without --git", "");
+}
+
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
 static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
 {
@@ -468,7 +483,7 @@ static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct
 		git_talk_failed(v->talk, err);
 		return FAILED;
 	}
-	if (!pick(v, &all, p, err))
+	if (!refuse_shallow(v, err) || !pick(v, &all, p, err))
 		return FAILED;
 	if (peel(v, &p->id, commit) == 0)
 		return DONE;
