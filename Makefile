@@ -29,10 +29,10 @@ Q := $(if $(V),,@)
 CORE_LIBS  := -lyaml -ljson-c -lnettle -lm
 AGENT_LIBS := -lcurl -lz -lgit2 -lssh2 -lmicrohttpd -lsqlite3 -lsystemd -lpthread
 
-CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*.c))
+CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))
-UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
-TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/test_%.c,$(wildcard tests/*.c)))
+UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reconcile/*/test_*.c))
+TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
@@ -44,7 +44,7 @@ $(BUILD)/flowsync: $(BUILD)/agent/main.o $(BUILD)/libagent.a $(BUILD)/libreconci
 	@echo "  LD      $@"
 	$(Q)$(link) -o $@ $^ $(CORE_LIBS) $(AGENT_LIBS)
 # The folders count too: what was in a file that is gone must not stay in the library.
-$(BUILD)/libreconcile.a: $(CORE) reconcile
+$(BUILD)/libreconcile.a: $(CORE) $(wildcard reconcile/*/)
 $(BUILD)/libagent.a: $(AGENT) agent
 $(BUILD)/libtest.a: $(TOOLS) tests
 $(BUILD)/%.a:
@@ -76,7 +76,7 @@ kill: all; @python3 -B tests/kill.py
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-%: tests/fuzz/fuzz_%.c
 	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(T) seconds"
-	$(Q)clang $(cppflags) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*.c $(CORE_LIBS)
+	$(Q)clang $(cppflags) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*/*.c $(CORE_LIBS)
 	$(Q)build/fuzz/$* -max_total_time=$(T) -timeout=10 -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
 

@@ -21,7 +21,7 @@
 #include "agent/signals.h"
 #include "agent/stamp.h"
 #include "agent/syncs.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum {
 	READY_MS = 30 * 1000,	/* a first cycle that takes longer keeps systemd waiting no more */

@@ -15,8 +15,8 @@
 #include "agent/source.h"
 #include "agent/stamp.h"
 #include "agent/watch.h"
-#include "reconcile/json.h"
-#include "reconcile/sched.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/sched/sync_scheduler.h"
 
 enum { GRACE_MS = 60 * 1000 };	/* what a cycle is given beyond its own time limit, to write its report */
 

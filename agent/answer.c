@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "agent/file.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { ANSWER_MAX = 64 << 10 };
 

@@ -3,8 +3,8 @@
 #ifndef AGENT_ANSWER_H
 #define AGENT_ANSWER_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 struct attempt_answer {
 	bool found;		/* false: it left none; the rest says nothing */

@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "agent/file.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static const char *path_in(struct arena *a, const char *state_dir)
 {

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 bool approval_announce(const char *state_dir, struct err *err);
 

@@ -11,7 +11,7 @@
 #include "agent/fd.h"
 #include "agent/file.h"
 #include "agent/folder.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { RESULT_MAX = 64 << 10 };
 

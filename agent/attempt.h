@@ -12,9 +12,9 @@
 #ifndef AGENT_ATTEMPT_H
 #define AGENT_ATTEMPT_H
 
-#include "reconcile/arena.h"
-#include "reconcile/buf.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/base/err.h"
 
 enum {
 	ATTEMPT_GRACE_MS = 10 * 1000,	/* between SIGTERM and SIGKILL */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "agent/lines.h"
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 struct attempt_log {
 	int fd;			/* -1: the log has ended */

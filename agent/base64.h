@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 /* With its padding. */
 const char *base64_write(struct arena *a, const void *bytes, size_t len);

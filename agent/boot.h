@@ -2,7 +2,7 @@
 #ifndef AGENT_BOOT_H
 #define AGENT_BOOT_H
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 /* The kernel's name for it; "" where it has none. */
 const char *boot_id(struct arena *a);

@@ -2,7 +2,7 @@
 #ifndef AGENT_BOUND_H
 #define AGENT_BOUND_H
 
-#include "reconcile/base.h"
+#include "reconcile/base/base.h"
 
 /* From now on this process, and what it starts, may take that many more bytes.  What is there already
  * does not count; a file that is mapped never does. */

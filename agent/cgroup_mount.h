@@ -2,8 +2,8 @@
 #ifndef AGENT_CGROUP_MOUNT_H
 #define AGENT_CGROUP_MOUNT_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 /* own is the process's /proc/PID/cgroup, mounts its /proc/PID/mountinfo.  *folder lives in a; whether
  * it is there, and what may be done in it, is not looked at. */

@@ -13,7 +13,7 @@
 
 #include "agent/answer.h"
 #include "agent/attempt.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 enum {
 	CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */

@@ -14,7 +14,7 @@
 
 #include "agent/drive.h"
 #include "agent/fd.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static bool make_pipe(int *from, int *to, struct err *err)
 {

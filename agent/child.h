@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "reconcile/buf.h"
-#include "reconcile/err.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/base/err.h"
 
 enum { CHILD_SAYS_MAX = 256 << 20 };	/* bytes of its stdout; one that says more is cut */
 

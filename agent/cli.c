@@ -10,8 +10,8 @@
 #include "agent/stop.h"
 #include "agent/syncs.h"
 #include "agent/vars.h"
-#include "reconcile/json.h"
-#include "reconcile/near.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/base/suggest.h"
 
 extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
                             cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,

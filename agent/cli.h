@@ -5,7 +5,7 @@
 #include "agent/log.h"
 #include "agent/options.h"
 #include "agent/term.h"
-#include "reconcile/verdict.h"
+#include "reconcile/plan/exit_status.h"
 
 struct config;
 struct context;

@@ -12,9 +12,9 @@
 #include "agent/spec_names.h"
 #include "agent/stop.h"
 #include "agent/table.h"
-#include "reconcile/mask.h"
-#include "reconcile/json.h"
-#include "reconcile/spec_write.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/spec_write.h"
 
 struct import {
 	struct context *ctx;

@@ -5,7 +5,7 @@
 #include "agent/report_print.h"
 #include "agent/reports.h"
 #include "agent/table.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* ---- one ---- */
 

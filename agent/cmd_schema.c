@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "agent/cli.h"
-#include "reconcile/json.h"
-#include "reconcile/schema.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/schema.h"
 
 /* ---- the configuration file, from the table of options ---- */
 

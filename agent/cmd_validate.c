@@ -6,8 +6,8 @@
 #include "agent/cli.h"
 #include "agent/fault_text.h"
 #include "agent/source_dir.h"
-#include "reconcile/json.h"
-#include "reconcile/spec.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/spec.h"
 
 /* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
  * is certainly a slip. */

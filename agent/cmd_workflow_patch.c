@@ -1,6 +1,6 @@
 #include "agent/workflow.h"
-#include "reconcile/compose.h"
-#include "reconcile/patch.h"
+#include "reconcile/plan/request_body.h"
+#include "reconcile/plan/patch.h"
 
 /* A variable that a pipeline has set for its syncs, FLOWSYNC_BRANCH say, must not change a
  * workflow here. */

@@ -9,7 +9,7 @@
 #include "agent/log_print.h"
 #include "agent/run.h"
 #include "agent/table.h"
-#include "reconcile/mask.h"
+#include "reconcile/schema/mask.h"
 
 enum {
 	PAGE = 100, RUNS_MAX = 500000,

@@ -3,10 +3,10 @@
 
 #include "agent/table.h"
 #include "agent/workflow.h"
-#include "reconcile/fields.h"
-#include "reconcile/marker.h"
-#include "reconcile/mask.h"
-#include "reconcile/op_list.h"
+#include "reconcile/schema/fields.h"
+#include "reconcile/wire/owner_tags.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/wire/operation_list.h"
 
 /* ---- texts for cells ---- */
 

@@ -1,7 +1,7 @@
 /* The `workflow` commands that change something. */
 #include "agent/workflow.h"
-#include "reconcile/compose.h"
-#include "reconcile/op_create.h"
+#include "reconcile/plan/request_body.h"
+#include "reconcile/wire/operation_create.h"
 
 /* Replaces the workflow that the session is about by spec. */
 static int update(struct session *session, const struct spec *spec)

@@ -5,8 +5,8 @@
 #include "agent/file.h"
 #include "agent/git_url.h"
 #include "agent/vars.h"
-#include "reconcile/near.h"
-#include "reconcile/yaml.h"
+#include "reconcile/base/suggest.h"
+#include "reconcile/tree/yaml.h"
 
 struct reader {
 	struct arena *arena;

@@ -4,7 +4,7 @@
 #define AGENT_CONFIG_H
 
 #include "agent/options.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 /* Lives in the arena that it was read into. */
 struct config {

@@ -5,7 +5,7 @@
 
 #include <curl/curl.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 /* What fails here is memory, or a libcurl that lacks what the rules of these files rest on: it ends
  * the process. */

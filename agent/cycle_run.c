@@ -18,8 +18,8 @@
 #include "agent/stamp.h"
 #include "agent/stop.h"
 #include "agent/syncs.h"
-#include "reconcile/cycle.h"
-#include "reconcile/json.h"
+#include "reconcile/plan/cycle.h"
+#include "reconcile/tree/json.h"
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
 struct run {

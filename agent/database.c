@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 enum {
 	PAUSE_MS = 10,		/* between tries of what sqlite3 does not wait for itself */

@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 struct database;
 struct query;

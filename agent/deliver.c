@@ -6,8 +6,8 @@
 #include "agent/mail.h"
 #include "agent/stamp.h"
 #include "agent/transfer.h"
-#include "reconcile/digest.h"
-#include "reconcile/json.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
 
 enum { ANSWER_MAX = 64 << 10 };	/* bytes; what a webhook answers beside its status is nobody's concern */
 

@@ -10,7 +10,7 @@
 
 #include "agent/attempt.h"
 #include "agent/secrets.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 enum {
 	DELIVER_RECIPIENTS_MAX = 100,

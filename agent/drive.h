@@ -3,7 +3,7 @@
 #define AGENT_DRIVE_H
 
 #include "agent/rest.h"
-#include "reconcile/dispatch.h"
+#include "reconcile/wire/dispatch.h"
 
 /* Milliseconds of CLOCK_MONOTONIC: the clock of dispatch. */
 int64_t drive_now(void);

@@ -6,7 +6,7 @@
 #include "agent/service_shape.h"
 #include "agent/stamp.h"
 #include "agent/uuid.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { AT_A_TIME = 100, AGAIN_MS = 5000 };
 

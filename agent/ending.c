@@ -7,7 +7,7 @@
 
 #include "agent/answer.h"
 #include "agent/file.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* ---- output parameters ---- */
 

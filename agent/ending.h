@@ -3,7 +3,7 @@
 #define AGENT_ENDING_H
 
 #include "agent/attempt.h"
-#include "reconcile/flow.h"
+#include "reconcile/dag/dag_run.h"
 
 enum { OUTPUT_MAX = 64 << 10 };		/* bytes of an output parameter: it becomes a variable of other steps */
 

@@ -4,8 +4,8 @@
 #ifndef AGENT_ENDPOINT_H
 #define AGENT_ENDPOINT_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 struct endpoint {
 	bool local;		/* the embedded service; url is set once it listens */

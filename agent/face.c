@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "agent/http_server.h"
-#include "reconcile/digest.h"
-#include "reconcile/json.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
 
 enum { IDLE_S = 20 };
 

@@ -6,7 +6,7 @@
 #define AGENT_FACE_H
 
 #include "agent/metrics.h"
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 enum {
 	FACE_PATIENCE_MS = 30 * 1000,	/* after so long without face_alive() /healthz is 503 */

@@ -3,8 +3,8 @@
 #define AGENT_FAULT_TEXT_H
 
 #include "agent/log.h"
-#include "reconcile/faults.h"
-#include "reconcile/node.h"
+#include "reconcile/base/diagnostics.h"
+#include "reconcile/tree/node.h"
 
 /* "file:line:column: message", with "warning: " before the message of one; one harmless line. */
 const char *fault_line(struct arena *a, const struct fault *fault);

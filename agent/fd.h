@@ -2,7 +2,7 @@
 #ifndef AGENT_FD_H
 #define AGENT_FD_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* For CLEANUP, and to close one before that: takes -1, leaves -1 behind. */
 void fd_close(int *fd);

@@ -4,8 +4,8 @@
 
 #include <sys/types.h>
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 /* Reads path into a; a NUL that is not counted stands after the bytes.  Refused: what is no
  * regular file (a pipe would be waited for), and more than most bytes.  *err does not name the

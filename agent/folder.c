@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { NAME_ROOM = 32 };
 

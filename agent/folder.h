@@ -2,7 +2,7 @@
 #ifndef AGENT_FOLDER_H
 #define AGENT_FOLDER_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* Makes path, and the folders above it that are missing, for the user alone.  What is there
  * stays as it is. */

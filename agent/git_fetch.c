@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/git_url.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { LIMIT_MS = 120000 };
 

@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "agent/fd.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum {
 	FIRST = 1000,		/* asked before those that read: theirs are 1 and 2 */

@@ -4,8 +4,8 @@
 
 #include <git2.h>
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 /* Once there are many small packs, puts all that is in them into one.  Nothing is lost, not even what
  * no reference leads to; if it fails, or is killed, the old ones are still there.  To be called by who

@@ -8,8 +8,8 @@
 
 #include <git2.h>
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 /* Each is to be undone by one git_libgit2_shutdown(). */
 void git_repo_set_up(void);

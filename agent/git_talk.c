@@ -11,7 +11,7 @@
 #include "agent/file.h"
 #include "agent/folder.h"
 #include "agent/git_repo.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 #define LEADS_AWAY "the server leads to another one, which wants a credential; give the URL that it leads to"
 

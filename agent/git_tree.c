@@ -8,7 +8,7 @@
 #include "agent/git_repo.h"
 #include "agent/ignore.h"
 #include "agent/source_look.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/yaml.h"
 
 /* A folder that is being read, and those it lies in. */
 struct folder {

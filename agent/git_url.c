@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/endpoint.h"
-#include "reconcile/digest.h"
+#include "reconcile/schema/digest.h"
 
 enum { NAME_MAX_LEN = 40 };	/* of what a mirror's folder shows of the repository's name */
 

@@ -3,9 +3,9 @@
 #ifndef AGENT_GIT_URL_H
 #define AGENT_GIT_URL_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
-#include "reconcile/faults.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
+#include "reconcile/base/diagnostics.h"
 
 enum git_way { GIT_BY_PATH, GIT_BY_FILE, GIT_BY_GIT, GIT_BY_HTTP, GIT_BY_HTTPS, GIT_BY_SSH };
 

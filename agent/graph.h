@@ -10,7 +10,7 @@
 #ifndef AGENT_GRAPH_H
 #define AGENT_GRAPH_H
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { GRAPH_LANES = 20, GRAPH_NO_STEP = -1 };
 

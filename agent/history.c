@@ -7,7 +7,7 @@
 
 #include "agent/git_loose.h"
 #include "agent/git_repo.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/yaml.h"
 
 /* Which objects were met; the zero id marks a free slot. */
 struct id_set {

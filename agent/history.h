@@ -6,8 +6,8 @@
 #ifndef AGENT_HISTORY_H
 #define AGENT_HISTORY_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 struct history;
 

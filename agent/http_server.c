@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum {
 	CONNECTIONS_MAX = 256,

@@ -7,7 +7,7 @@
 #define AGENT_HTTP_SERVER_H
 
 #include "agent/listen.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 enum {
 	HTTP_BODY_MAX = 4 << 20,	/* of a request, unless options say less: 413 above */

@@ -6,7 +6,7 @@
 #ifndef AGENT_IGNORE_H
 #define AGENT_IGNORE_H
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 struct ignore;
 

@@ -1,6 +1,6 @@
 #include "agent/job.h"
 
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* The texts of a job, each under its member's name. */
 #define TEXT(member)	{ #member, offsetof(struct job, member) }

@@ -4,7 +4,7 @@
 #define AGENT_JOB_H
 
 #include "agent/options.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 struct job {
 	const char *config_path, *config_text;	/* NULL: there is no configuration file */

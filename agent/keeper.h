@@ -3,7 +3,7 @@
 #ifndef AGENT_KEEPER_H
 #define AGENT_KEEPER_H
 
-#include "reconcile/base.h"
+#include "reconcile/base/base.h"
 
 /* What the runner writes to a keeper's control; what a keeper writes there, before it ends, is why the
  * attempt could not be begun: a text without a NUL, of less than KEEPER_SAYS_MAX bytes. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/file.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 enum { KNOWN_HOSTS_MAX = 4 << 20 };	/* bytes of the file */
 

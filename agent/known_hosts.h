@@ -6,8 +6,8 @@
 #ifndef AGENT_KNOWN_HOSTS_H
 #define AGENT_KNOWN_HOSTS_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 enum known_host {
 	HOST_KNOWN,		/* with this very key */

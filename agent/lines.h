@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "agent/redact.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 struct lines {
 	const struct redact *secrets;

@@ -10,7 +10,7 @@
 #include "agent/run_shape.h"
 #include "agent/stamp.h"
 #include "agent/tell.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static size_t step_index(const struct live *l, const struct flow_step *step)
 {

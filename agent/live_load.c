@@ -11,7 +11,7 @@
 #include "agent/run_shape.h"
 #include "agent/stamp.h"
 #include "agent/uuid.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* ---- taking it ---- */
 

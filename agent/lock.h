@@ -2,7 +2,7 @@
 #ifndef AGENT_LOCK_H
 #define AGENT_LOCK_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* Takes the lock of state directory dir, which is made if it is not there.  It goes with the
  * process, however that ends.  Held by somebody else: ERR_CONFLICT, and *err names the process

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "reconcile/base.h"
+#include "reconcile/base/base.h"
 
 enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };

@@ -3,7 +3,7 @@
 #ifndef AGENT_MACHINE_TYPES_H
 #define AGENT_MACHINE_TYPES_H
 
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 struct machine_type {
 	int64_t id;

@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "agent/base64.h"
-#include "reconcile/buf.h"
-#include "reconcile/err.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/base/err.h"
 
 enum {
 	ADDRESS_MAX = 254,	/* RFC 5321, 4.5.3.1 */

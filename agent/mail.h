@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { MAIL_TEXT_MAX = 64 << 10 };	/* bytes of a mail's text; what passes that is left out */
 

@@ -4,8 +4,8 @@
 
 #include "agent/history.h"
 #include "agent/state.h"
-#include "reconcile/digest.h"
-#include "reconcile/mask.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/schema/mask.h"
 
 static void keep(void *context, const struct record *record)
 {

@@ -5,7 +5,7 @@
 
 #include "agent/source.h"
 #include "agent/state.h"
-#include "reconcile/cycle.h"
+#include "reconcile/plan/cycle.h"
 
 struct memory {
 	struct context *ctx;

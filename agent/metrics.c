@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "reconcile/report.h"
+#include "reconcile/plan/report.h"
 
 /* ---- what is counted ---- */
 

@@ -5,8 +5,8 @@
 #ifndef AGENT_METRICS_H
 #define AGENT_METRICS_H
 
-#include "reconcile/buf.h"
-#include "reconcile/node.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/node.h"
 
 #define METRICS_TYPE	"text/plain; version=0.0.4; charset=utf-8"
 

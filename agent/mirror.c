@@ -15,10 +15,10 @@
 #include "agent/git_packs.h"
 #include "agent/git_repo.h"
 #include "agent/git_talk.h"
-#include "reconcile/buf.h"
-#include "reconcile/digest.h"
-#include "reconcile/near.h"
-#include "reconcile/semver.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/base/suggest.h"
+#include "reconcile/schema/semver.h"
 
 enum { NAMES_SHOWN = 5, FILES_OPEN = 16, WHY_MAX = 4096 };
 

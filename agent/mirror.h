@@ -6,7 +6,7 @@
 #ifndef AGENT_MIRROR_H
 #define AGENT_MIRROR_H
 
-#include "reconcile/faults.h"
+#include "reconcile/base/diagnostics.h"
 
 enum git_ref_kind { GIT_HEAD, GIT_BRANCH, GIT_TAG, GIT_SEMVER, GIT_COMMIT };
 

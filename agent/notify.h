@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "reconcile/base.h"
+#include "reconcile/base/base.h"
 
 void notify_ready(void);	/* after the start, and again when a reload has ended */
 void notify_reloading(void);

@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 struct process { pid_t pid, parent, group; };
 

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "reconcile/near.h"
-#include "reconcile/node.h"
+#include "reconcile/base/suggest.h"
+#include "reconcile/tree/node.h"
 
 #define PREFIX	"FLOWSYNC_"
 

@@ -12,8 +12,8 @@
 
 #include "agent/log.h"
 #include "agent/term.h"
-#include "reconcile/faults.h"
-#include "reconcile/template.h"
+#include "reconcile/base/diagnostics.h"
+#include "reconcile/tree/template.h"
 
 /* Who takes an option; a command has the bits of all that it takes. */
 enum option_group {

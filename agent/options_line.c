@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "reconcile/near.h"
+#include "reconcile/base/suggest.h"
 
 static const struct option *find_long(const char *name, size_t len)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/step_http.h"
-#include "reconcile/mask.h"
+#include "reconcile/schema/mask.h"
 
 /* What a step gets of the service's own environment: what programs of this machine want, and nothing
  * in which a token may stand. */

@@ -7,7 +7,7 @@
 #include "agent/checkout.h"
 #include "agent/options.h"
 #include "agent/secrets.h"
-#include "reconcile/flow.h"
+#include "reconcile/dag/dag_run.h"
 
 /* What the operator of the service has said of it.  What is NULL is not said. */
 struct prepare_options {

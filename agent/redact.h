@@ -2,7 +2,7 @@
 #ifndef AGENT_REDACT_H
 #define AGENT_REDACT_H
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { REDACT_LEAST = 4 };	/* bytes; a shorter one would be found everywhere, and can be guessed */
 

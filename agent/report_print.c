@@ -1,7 +1,7 @@
 #include "agent/report_print.h"
 
-#include "reconcile/json.h"
-#include "reconcile/render.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/render.h"
 
 void report_print(struct context *ctx, const struct node *report)
 {

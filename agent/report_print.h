@@ -3,7 +3,7 @@
 #define AGENT_REPORT_PRINT_H
 
 #include "agent/cli.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 void report_print(struct context *ctx, const struct node *report);
 

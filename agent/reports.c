@@ -10,8 +10,8 @@
 #include "agent/file.h"
 #include "agent/folder.h"
 #include "agent/stamp.h"
-#include "reconcile/json.h"
-#include "reconcile/schema.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/schema.h"
 
 enum {
 	REPORT_MAX = 256 << 20,		/* bytes of a file that are read */

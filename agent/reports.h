@@ -7,7 +7,7 @@
 #ifndef AGENT_REPORTS_H
 #define AGENT_REPORTS_H
 
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 enum { REPORTS_MAX = 100, REPORTS_DAYS = 30 };
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/curl_talk.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 enum {
 	TYPE_MAX = 200,

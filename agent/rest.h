@@ -6,8 +6,8 @@
 #define AGENT_REST_H
 
 #include "agent/endpoint.h"
-#include "reconcile/err.h"
-#include "reconcile/request.h"
+#include "reconcile/base/err.h"
+#include "reconcile/wire/request.h"
 
 struct rest;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/stamp.h"
-#include "reconcile/mask.h"
+#include "reconcile/schema/mask.h"
 
 enum {
 	POLL_FIRST_MS = 200, POLL_MOST_MS = 2000,

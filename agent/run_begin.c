@@ -4,7 +4,7 @@
 
 #include "agent/boot.h"
 #include "agent/run_shape.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static enum run_begin_result no(enum run_begin_result result, const struct run_begin *l, struct err *err,
                              const char *why)

@@ -4,7 +4,7 @@
 #define AGENT_RUN_BEGIN_H
 
 #include "agent/runs.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 enum { RUN_OPEN_MAX = 1000 };	/* runs under way; more are asked to come later */
 

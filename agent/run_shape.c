@@ -5,8 +5,8 @@
 
 #include "agent/machine_types.h"
 #include "agent/stamp.h"
-#include "reconcile/json.h"
-#include "reconcile/mask.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
 
 static bool given(const struct node *n)
 {

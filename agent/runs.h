@@ -6,8 +6,8 @@
 #define AGENT_RUNS_H
 
 #include "agent/store.h"
-#include "reconcile/buf.h"
-#include "reconcile/flow.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/dag/dag_run.h"
 
 enum { RUNS_KEPT_DAYS = 90 };	/* "executions older than 90 days are not available" (contract, 5) */
 

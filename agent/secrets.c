@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/file.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { MASK_LEAST = 4 };
 

@@ -6,9 +6,9 @@
 #ifndef AGENT_SECRETS_H
 #define AGENT_SECRETS_H
 
-#include "reconcile/arena.h"
-#include "reconcile/buf.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/base/err.h"
 
 enum { SECRET_MAX = 64 << 10, SECRET_NAME_MAX = 255 };	/* bytes */
 

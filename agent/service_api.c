@@ -7,8 +7,8 @@
 #include "agent/service_call.h"
 #include "agent/service_runs.h"
 #include "agent/wake.h"
-#include "reconcile/json.h"
-#include "reconcile/validate.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/validate.h"
 
 static bool page_query(struct call *c, struct page_query *q)
 {

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "reconcile/flow.h"
-#include "reconcile/json.h"
+#include "reconcile/dag/dag_run.h"
+#include "reconcile/tree/json.h"
 
 const char service_user[] = "local";
 

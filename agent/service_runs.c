@@ -7,9 +7,9 @@
 #include "agent/run_begin.h"
 #include "agent/run_shape.h"
 #include "agent/stamp.h"
-#include "reconcile/digest.h"
-#include "reconcile/json.h"
-#include "reconcile/op.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/wire/operation.h"
 
 enum {
 	LOG_PAGE_BYTES = 256 << 10,

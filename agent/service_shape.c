@@ -2,11 +2,11 @@
 
 #include <string.h>
 
-#include "reconcile/cron.h"
+#include "reconcile/schema/cron.h"
 #include "agent/machine_types.h"
 #include "agent/stamp.h"
 #include "agent/zone.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 const char *const workflow_status_words[WORKFLOW_STATUS_COUNT] = {
 	[WORKFLOW_DRAFT] = "Draft", [WORKFLOW_RUNNING] = "Running",

@@ -6,7 +6,7 @@
 
 #include "agent/store.h"
 #include "agent/uuid.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];
 

@@ -3,7 +3,7 @@
 #ifndef AGENT_SIGNALS_H
 #define AGENT_SIGNALS_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* From now on SIGHUP and SIGUSR1 only make *fd readable. */
 bool signals_watch(int *fd, struct err *err);

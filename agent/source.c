@@ -11,8 +11,8 @@
 #include "agent/git_tree.h"
 #include "agent/git_url.h"
 #include "agent/token.h"
-#include "reconcile/digest.h"
-#include "reconcile/semver.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/schema/semver.h"
 
 /* ---- which source is meant ---- */
 

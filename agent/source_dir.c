@@ -6,7 +6,7 @@
 #include "agent/file.h"
 #include "agent/source_look.h"
 #include "agent/stamp.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/yaml.h"
 
 static bool read_file(struct arena *a, const char *name, const char *path, struct source_files *out,
                       struct faults *faults)

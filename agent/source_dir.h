@@ -3,7 +3,7 @@
 #ifndef AGENT_SOURCE_DIR_H
 #define AGENT_SOURCE_DIR_H
 
-#include "reconcile/faults.h"
+#include "reconcile/base/diagnostics.h"
 
 enum { SOURCE_MAX_BYTES = 512 << 20 };	/* of all files together */
 

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-#include "reconcile/faults.h"
+#include "reconcile/base/diagnostics.h"
 
 enum { SOURCE_MAX_ENTRIES = 200000 };	/* files and folders that are looked at, of all kinds */
 

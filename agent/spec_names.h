@@ -2,7 +2,7 @@
 #ifndef AGENT_SPEC_NAMES_H
 #define AGENT_SPEC_NAMES_H
 
-#include "reconcile/op_list.h"
+#include "reconcile/wire/operation_list.h"
 
 /* Sets names[i] to that of items[i]: its name with ".yaml", as any file system takes it; what is
  * not of A-Z a-z 0-9 . _ - becomes "-", and none begins with a dot or a dash.  Those that would

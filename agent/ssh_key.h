@@ -2,8 +2,8 @@
 #ifndef AGENT_SSH_KEY_H
 #define AGENT_SSH_KEY_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 struct ssh_key {
 	bool locked;	/* it takes a passphrase */

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "reconcile/arena.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/buf.h"
 
 /* Milliseconds since 1970. */
 int64_t stamp_now(void);

@@ -8,8 +8,8 @@
 
 #include "agent/database.h"
 #include "agent/folder.h"
-#include "reconcile/buf.h"
-#include "reconcile/json.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/json.h"
 
 enum { PATIENCE_MS = 5000 };
 

@@ -6,7 +6,7 @@
 #ifndef AGENT_STATE_H
 #define AGENT_STATE_H
 
-#include "reconcile/record.h"
+#include "reconcile/plan/applied_record.h"
 
 struct state;
 

@@ -10,8 +10,8 @@
 #include "agent/file.h"
 #include "agent/stamp.h"
 #include "agent/transfer.h"
-#include "reconcile/json.h"
-#include "reconcile/mask.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
 
 enum {
 	MASK_LEAST = 8,		/* letters of what may be no secret at all, so that logs stay readable */

@@ -25,7 +25,7 @@
 
 #include "agent/attempt.h"
 #include "agent/secrets.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 enum {
 	STEP_HTTP_CONNECT_MS = 30 * 1000, STEP_HTTP_TIMEOUT_MS = 3600 * 1000,

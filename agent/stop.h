@@ -3,7 +3,7 @@
 #ifndef AGENT_STOP_H
 #define AGENT_STOP_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* From now on both signals only make *fd readable, for ever; never read from it. */
 bool stop_watch(int *fd, struct err *err);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "agent/store_sql.h"
-#include "reconcile/buf.h"
-#include "reconcile/json.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/json.h"
 
 bool store_open(const char *path, int patience_ms, struct store **out, struct err *err)
 {

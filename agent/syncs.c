@@ -5,7 +5,7 @@
 #include "agent/config.h"
 #include "agent/connection.h"
 #include "agent/source.h"
-#include "reconcile/marker.h"
+#include "reconcile/wire/owner_tags.h"
 
 bool syncs_check_settings(const struct settings *s, struct err *err)
 {

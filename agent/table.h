@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { TABLE_COLUMNS = 8 };
 

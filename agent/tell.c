@@ -7,7 +7,7 @@
 
 #include "agent/file.h"
 #include "agent/stamp.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* One that was begun is not begun again before that time, unless by another engine, which knows that it has
  * ended.  FIRST doubles with each attempt. */

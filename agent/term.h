@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 

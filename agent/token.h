@@ -3,8 +3,8 @@
 #ifndef AGENT_TOKEN_H
 #define AGENT_TOKEN_H
 
-#include "reconcile/arena.h"
-#include "reconcile/err.h"
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
 
 /* The token that stands in the file at path, without the white space around it.  Refused: an
  * empty one, and one that no HTTP header can carry; each is an ERR_USAGE.  *exposed is set to

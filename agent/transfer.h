@@ -7,8 +7,8 @@
 #ifndef AGENT_TRANSFER_H
 #define AGENT_TRANSFER_H
 
-#include "reconcile/buf.h"
-#include "reconcile/node.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/node.h"
 
 enum { TRANSFER_URL_MAX = 64 << 10, TRANSFER_HEADERS_MAX = 1 << 20 };	/* bytes */
 

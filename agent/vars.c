@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/file.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/yaml.h"
 
 static void add(struct arena *a, struct var_list *vars, const char *name, const char *value)
 {

@@ -4,7 +4,7 @@
 #define AGENT_VARS_H
 
 #include "agent/options.h"
-#include "reconcile/node.h"
+#include "reconcile/tree/node.h"
 
 /* Appends the pairs of map n, whose values are scalars, as the texts that the service's own tool
  * would fill in; what names it in faults.  A key without a value is left out, as there. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/fd.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 /* Both sides open it for both directions: then it is never at its end, and nobody waits for the
  * other to open it. */

@@ -3,7 +3,7 @@
 #ifndef AGENT_WAKE_H
 #define AGENT_WAKE_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* Opens that of the database, made if it is not there; for either side. */
 bool wake_open(const char *database, int *fd, struct err *err);

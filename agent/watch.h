@@ -7,7 +7,7 @@
 #ifndef AGENT_WATCH_H
 #define AGENT_WATCH_H
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 struct watch;
 

@@ -7,10 +7,10 @@
 #include "agent/progress.h"
 #include "agent/source_dir.h"
 #include "agent/stop.h"
-#include "reconcile/json.h"
-#include "reconcile/mask.h"
-#include "reconcile/op_list.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/wire/operation_list.h"
+#include "reconcile/tree/yaml.h"
 
 bool session_open(struct context *ctx, struct session *out, struct err *err)
 {

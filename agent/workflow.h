@@ -5,8 +5,8 @@
 
 #include "agent/cli.h"
 #include "agent/connection.h"
-#include "reconcile/op.h"
-#include "reconcile/spec.h"
+#include "reconcile/wire/operation.h"
+#include "reconcile/plan/spec.h"
 
 enum { BY_HAND_TIMEOUT_MS = 120000 };	/* of one operation with all its sendings */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 static const char folder[] = "/usr/share/zoneinfo";
 static bool chosen;

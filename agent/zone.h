@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "reconcile/err.h"
+#include "reconcile/base/err.h"
 
 /* Chooses a zone by its name ("Europe/Berlin"; "UTC" needs no file), before there are threads. TZ
  * is set for this process and for those that take over its environment.  If false, the name is none

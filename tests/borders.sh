@@ -11,15 +11,15 @@ home() {
 	header=$1
 	shift
 	wrong=$(grep -lE "^#[[:space:]]*include[[:space:]]*[<\"]$header" \
-	             reconcile/*.[ch] agent/*.[ch] 2>/dev/null |
+	             reconcile/*/*.[ch] agent/*.[ch] 2>/dev/null |
 	        grep -vxF "$(printf '%s\n' "$@")")
 	[ -z "$wrong" ] && return
 	echo "$header is included outside of $*:" $wrong
 	bad=1
 }
 
-home 'yaml\.h'        reconcile/yaml.c
-home 'json-c/'        reconcile/json.c
+home 'yaml\.h'        reconcile/tree/yaml.c
+home 'json-c/'        reconcile/tree/json.c
 home 'curl/'          agent/curl_talk.c agent/curl_talk.h agent/transfer.c agent/endpoint.c
 home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_talk.c agent/git_talk.h \
                       agent/git_repo.c agent/git_repo.h agent/git_packs.c agent/git_packs.h \
@@ -27,13 +27,13 @@ home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_
 home 'zlib\.h'        agent/git_loose.c
 home 'libssh2'        agent/known_hosts.c
 home 'sqlite3\.h'     agent/database.c
-home 'nettle/'        reconcile/digest.c agent/base64.c
+home 'nettle/'        reconcile/schema/digest.c agent/base64.c
 home 'sys/inotify\.h' agent/watch.c
 home 'microhttpd\.h'  agent/http_server.c
 home 'systemd/'       agent/notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
-             reconcile/*.[ch])
+             reconcile/*/*.[ch])
 if [ -n "$wrong" ]; then
 	printf 'the core reaches outside:\n%s\n' "$wrong"
 	bad=1
@@ -58,7 +58,7 @@ if [ -n "$wrong" ]; then
 fi
 
 # Only the end of memory may be told to stderr, before it ends the process.
-wrong=$(grep -nE '(stderr|fputs|fwrite)\b' reconcile/*.[ch] | grep -vF 'fputs("out of memory\n", stderr);')
+wrong=$(grep -nE '(stderr|fputs|fwrite)\b' reconcile/*/*.[ch] | grep -vF 'fputs("out of memory\n", stderr);')
 if [ -n "$wrong" ]; then
 	printf 'the core prints:\n%s\n' "$wrong"
 	bad=1

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconcile/digest.h"
-#include "reconcile/json.h"
-#include "reconcile/render.h"
-#include "reconcile/validate.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/render.h"
+#include "reconcile/schema/validate.h"
 #include "tests/tree.h"
 
 #define STAMP	"2024-05-31T10:00:00.000Z"

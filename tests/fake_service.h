@@ -5,8 +5,8 @@
 #ifndef TESTS_FAKE_SERVICE_H
 #define TESTS_FAKE_SERVICE_H
 
-#include "reconcile/cycle.h"
-#include "reconcile/dispatch.h"
+#include "reconcile/plan/cycle.h"
+#include "reconcile/wire/dispatch.h"
 
 struct fake_workflow {
 	int64_t id;

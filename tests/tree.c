@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "reconcile/json.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/tree/yaml.h"
 
 struct node *tree_json(struct arena *a, const char *text)
 {

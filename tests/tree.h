@@ -2,9 +2,9 @@
 #ifndef TESTS_TREE_H
 #define TESTS_TREE_H
 
-#include "reconcile/faults.h"
-#include "reconcile/node.h"
-#include "reconcile/spec.h"
+#include "reconcile/base/diagnostics.h"
+#include "reconcile/tree/node.h"
+#include "reconcile/plan/spec.h"
 
 struct node *tree_json(struct arena *a, const char *text);
 struct node *tree_yaml(struct arena *a, const char *text);	/* its file is called s.yaml */

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "agent/file.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static char fake_top[] = "/tmp/flowsync-cgroup-XXXXXX";	/* as long as it ends so, there is no tree */
 static const char *fake_refused;	/* writes to a file of this name fail with fake_errno */

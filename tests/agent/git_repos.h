@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static int repos_enter(void **state)
 {

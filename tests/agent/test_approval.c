@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/approval.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static char top[] = "/tmp/flowsync-approval-XXXXXX";
 

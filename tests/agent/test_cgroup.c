@@ -9,7 +9,7 @@
 
 #include "agent/cgroup.h"
 #include "agent/cgroup_mount.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 #include "tests/agent/fake_cgroup.h"
 
 static struct arena arena;	/* of one test */

@@ -10,7 +10,7 @@
 #include "agent/git_fetch.h"
 #include "agent/git_url.h"
 #include "agent/secrets.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { LONG_MS = 120000 };	/* for what does end */
 

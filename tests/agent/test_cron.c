@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "reconcile/cron.h"
+#include "reconcile/schema/cron.h"
 #include "agent/zone.h"
 
 static int64_t stamp(const char *text)

@@ -8,7 +8,7 @@
 #include "agent/file.h"
 #include "agent/mail.h"
 #include "agent/transfer.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static struct badserver web;
 static char folder[] = "/tmp/flowsync-test-XXXXXX";

@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 static struct badserver server;
 

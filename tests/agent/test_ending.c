@@ -8,7 +8,7 @@
 
 #include "agent/ending.h"
 #include "agent/file.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* The folder of an attempt, as it is left. */
 struct fixture {

@@ -24,7 +24,7 @@
 #include "agent/step_runner.h"
 #include "agent/uuid.h"
 #include "agent/wake.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { LONG_MS = 120000 };	/* for what does end */
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include "agent/git_fetch.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 enum { LONG_MS = 120000 };	/* for what does end */
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 /* Each letter of steps is a step; edges are pairs of them. */
 static const char *drawn(struct arena *a, const char *steps, const char *edges)

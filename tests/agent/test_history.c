@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "agent/history.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 #include "tests/agent/git_repos.h"
 
 enum { NOBODY = 65534 };

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "agent/lock.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static char top[] = "/tmp/flowsync-lock-XXXXXX";
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/log.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 static const char *written(FILE *f)
 {

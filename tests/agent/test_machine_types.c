@@ -1,7 +1,7 @@
 #include "tests/test.h"
 
 #include "agent/machine_types.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static void a_type_is_found_by_its_id(void **state)
 {

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "agent/metrics.h"
-#include "reconcile/json.h"
-#include "reconcile/report.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/report.h"
 
 /* ---- a reader of the text format 0.0.4, as strict as what scrapes it may be ---- */
 

@@ -7,7 +7,7 @@
 
 #include "agent/file.h"
 #include "agent/prepare.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static char secrets[] = "/tmp/flowsync-prepare-XXXXXX";
 static struct arena arena;

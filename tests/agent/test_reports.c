@@ -11,8 +11,8 @@
 
 #include "agent/reports.h"
 #include "agent/stamp.h"
-#include "reconcile/buf.h"
-#include "reconcile/report.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/plan/report.h"
 
 static const int64_t start = 1790000000000, hour = 3600000;	/* 2026-09-21T14:13:20Z */
 

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 #define AGENT	"User-Agent: flowsync/" FLOWSYNC_VERSION
 

@@ -7,7 +7,7 @@
 
 #include "agent/boot.h"
 #include "agent/run_begin.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 /* 2024-05-31 10:00:00 */
 #define NOW	INT64_C(1717149600000)

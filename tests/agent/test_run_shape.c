@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/run_shape.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 static struct node *read(struct arena *a, const char *json)
 {

@@ -1,6 +1,6 @@
 #include "tests/test.h"
 
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 #include "tests/agent/service_fixture.h"
 
 #define MINI	"{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":1,\"command\":\"x\"}}}"

@@ -4,7 +4,7 @@
 
 #include "agent/run_begin.h"
 #include "agent/wake.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 #include "tests/agent/service_fixture.h"
 
 /* The clock of the fixture begins there. */

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reconcile/yaml.h"
+#include "reconcile/tree/yaml.h"
 
 /* Each test runs in a directory of its own, in which "s" is the source. */
 static char top[] = "/tmp/flowsync-test-XXXXXX";

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/state.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 #define ENDPOINT	"https://s/workflows/api/v1"
 

@@ -8,7 +8,7 @@
 
 #include "agent/file.h"
 #include "agent/transfer.h"
-#include "reconcile/json.h"
+#include "reconcile/tree/json.h"
 
 #define AGENT	"User-Agent: flowsync/" FLOWSYNC_VERSION
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/store.h"
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 struct fixture {
 	char folder[32];

@@ -11,7 +11,7 @@
 #include "agent/drive.h"
 #include "agent/fd.h"
 #include "agent/stray.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 enum { LONG_MS = 60000 };
 

@@ -10,7 +10,7 @@
 
 #include "agent/fd.h"
 #include "agent/wake.h"
-#include "reconcile/arena.h"
+#include "reconcile/base/arena.h"
 
 static char folder[] = "/tmp/flowsync-wake-XXXXXX";
 static const char *database, *pipe_path;

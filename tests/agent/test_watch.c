@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "reconcile/buf.h"
+#include "reconcile/base/buf.h"
 
 /* Each test runs in a directory of its own, in which "s" is the source. */
 static char top[] = "/tmp/flowsync-test-XXXXXX";

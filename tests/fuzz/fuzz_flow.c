@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "reconcile/flow.h"
-#include "reconcile/json.h"
-#include "reconcile/validate.h"
+#include "reconcile/dag/dag_run.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/validate.h"
 
 enum { STATIONS = 400, STEPS = 40 };
 

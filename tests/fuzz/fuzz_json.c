@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "reconcile/json.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/tree/yaml.h"
 
 static struct node *again(struct arena *a, const struct buf *text)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "reconcile/template.h"
+#include "reconcile/tree/template.h"
 
 static void stays(const char *text, size_t len, const struct vars *vars)
 {

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "reconcile/json.h"
-#include "reconcile/yaml.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/tree/yaml.h"
 
 /* JSON has no word for them: they become null. */
 static bool has_no_infinities(const struct node *n)

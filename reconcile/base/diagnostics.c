@@ -1,0 +1,62 @@
+#include "reconcile/base/diagnostics.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void PRINTF(4, 0) keep(struct faults *f, bool warning, struct pos at,
+                              const char *fmt, va_list ap)
+{
+	char text[sizeof ((struct err *)0)->msg];
+
+	f->errors += !warning;
+	/* Warnings leave room, lest a thousand of them hide the one error. */
+	if (f->count >= (warning ? FAULTS_MAX / 2 : FAULTS_MAX)) {
+		f->left_out++;
+		return;
+	}
+	if ((size_t)vsnprintf(text, sizeof text, fmt, ap) >= sizeof text)
+		err_trim(text);
+	arena_grow(f->arena, f->items, f->count, f->room);
+	f->items[f->count++] = (struct fault){ warning, at, arena_strdup(f->arena, text) };
+}
+
+bool fault_add(struct faults *f, struct pos at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	keep(f, false, at, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+void fault_warn(struct faults *f, struct pos at, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	keep(f, true, at, fmt, ap);
+	va_end(ap);
+}
+
+static int by_place(const struct fault *a, const struct fault *b)
+{
+	int order = strcmp(a->at.file ? a->at.file : "", b->at.file ? b->at.file : "");
+
+	if (order == 0)
+		order = a->at.line - b->at.line;
+	return order ? order : a->at.col - b->at.col;
+}
+
+void faults_sort(struct faults *f)
+{
+	/* Insertion: the list is short and almost in order, and equal places must not move. */
+	for (size_t i = 1; i < f->count; i++) {
+		struct fault moved = f->items[i];
+		size_t to = i;
+		for (; to > 0 && by_place(&moved, &f->items[to - 1]) < 0; to--)
+			f->items[to] = f->items[to - 1];
+		f->items[to] = moved;
+	}
+}

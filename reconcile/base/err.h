@@ -1,0 +1,48 @@
+/* err.h: what went wrong, in words for the person who runs the agent.
+ *
+ * Every function that can fail returns bool and takes `struct err *` last.
+ * The makers below return false, so a failure is one line:
+ *
+ *	return err_at(err, node->at, "unknown key \"%s\"", key);
+ */
+#ifndef RECONCILE_BASE_ERR_H
+#define RECONCILE_BASE_ERR_H
+
+#include "reconcile/base/base.h"
+
+/* Where something stands.  Lines and columns count from 1, columns in characters;
+ * line 0 is the whole file; file NULL is nowhere (a value the program made). */
+struct pos { const char *file; int line, col; };
+
+/* What the caller has to know beyond the words: which exit code follows. */
+enum err_kind {
+	ERR_FAILED,	/* 1 */
+	ERR_USAGE,	/* 64: the command line or the configuration */
+	ERR_SPEC,	/* 65: declared specs */
+	ERR_CONFLICT,	/* 5 */
+	ERR_PARTLY,	/* 4: refused or deferred by the service, other things were done */
+	ERR_FINAL,	/* 1: and asking again is of no use; what nobody is sure of is ERR_FAILED */
+};
+
+struct err {
+	enum err_kind kind;
+	char msg[1024];		/* longer messages are cut, never overrun */
+};
+
+/* The plain one. */
+bool err_set(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+/* The same, of kind ERR_USAGE. */
+bool err_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+
+/* "file:line:col: ..." */
+bool err_at(struct err *e, struct pos at, const char *fmt, ...) PRINTF(3, 4);
+/* "...: <strerror(errnum)>" */
+bool err_sys(struct err *e, int errnum, const char *fmt, ...) PRINTF(3, 4);
+/* Takes off what is left of a character that a limit cut in two: a report is JSON, and JSON is
+ * UTF-8. */
+void err_trim(char *text);
+
+/* "...: <what it said before>"; the kind stays. */
+bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,183 @@
+#include "reconcile/dag/dag_conditions.h"
+
+#include <string.h>
+
+#include "reconcile/dag/dag_graph.h"
+
+enum { SUCCESS = 1, FAILURE = 2, ANY = SUCCESS | FAILURE };
+
+struct judge {
+	const struct flow *flow;
+	const struct flow_vertex *v;
+	const char **why;
+};
+
+#define say(j, ...)	(*(j)->why = arena_printf((j)->flow->arena, __VA_ARGS__))
+
+static const struct node *list_of(const struct node *map, const char *key)
+{
+	const struct node *n = flow_given(map, key);
+
+	return n && n->kind == NODE_LIST && n->count ? n : NULL;
+}
+
+/* The step that a condition names; NULL: it is left out by stepsToRun.  That there is one was seen
+ * to when the graph was made. */
+static const struct flow_step *named(const struct judge *j, const char *name)
+{
+	const struct flow_step *step = flow_find(j->flow, name);
+
+	return step && !step->left_out ? step : NULL;
+}
+
+/* ---- parents ---- */
+
+static const struct flow_step *skipped_above(const struct judge *j)
+{
+	for (size_t i = 0; i < j->v->parents.count; i++) {
+		const struct flow_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		if (parent->counts == COUNTS_SKIP_DAG)
+			return parent;
+	}
+	return NULL;
+}
+
+static enum flow_verdict parents_well(const struct judge *j)
+{
+	for (size_t i = 0; i < j->v->parents.count; i++) {
+		const struct flow_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		if (parent->counts == COUNTS_SUCCESS)
+			continue;
+		say(j, "step \"%s\" %s", parent->name,
+		    parent->counts == COUNTS_FAILURE ? "failed" : "did not run");
+		return VERDICT_SKIP;
+	}
+	return VERDICT_RUN;
+}
+
+static bool read_words(const struct judge *j, const struct node *list, size_t index, unsigned *out)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		const struct node *word = list->entries[i].value;
+		if (word->kind == NODE_TEXT && strcmp(word->text, "success") == 0)
+			*out |= SUCCESS;
+		else if (word->kind == NODE_TEXT && strcmp(word->text, "failure") == 0)
+			*out |= FAILURE;
+		else
+			return say(j, "parentStatus[%zu]: expected success or failure as status",
+			           index), false;
+	}
+	return *out || (say(j, "parentStatus[%zu]: no status is named", index), false);
+}
+
+static bool ended_so(const struct flow_step *step, unsigned words)
+{
+	return words == ANY || (step->counts == COUNTS_SUCCESS && words == SUCCESS) ||
+	       (step->counts == COUNTS_FAILURE && words == FAILURE);
+}
+
+static enum flow_verdict entry_holds(const struct judge *j, const struct node *entry, size_t index)
+{
+	const struct node *parents = list_of(entry, "parents");
+	const char *word = node_get_text(entry, "condition");
+	bool all = word && strcmp(word, "all-of") == 0, one = word && strcmp(word, "one-of") == 0;
+	size_t asked = 0, so = 0;
+	unsigned words = 0;
+
+	if (!all && !one)
+		return say(j, "parentStatus[%zu]: expected all-of or one-of as condition", index),
+		       VERDICT_FAIL;
+	if (!parents)
+		return say(j, "parentStatus[%zu]: no parents are named", index), VERDICT_FAIL;
+	if (!read_words(j, list_of(entry, "status"), index, &words))
+		return VERDICT_FAIL;
+	for (size_t i = 0; i < parents->count; i++) {
+		const struct flow_step *step = named(j, parents->entries[i].value->text);
+		asked += step != NULL;
+		so += step && ended_so(step, words);
+	}
+	if (asked == 0 || (all ? so == asked : so > 0))
+		return VERDICT_RUN;
+	say(j, "parentStatus[%zu] does not hold", index);
+	return VERDICT_SKIP;
+}
+
+static enum flow_verdict judge_parents(const struct judge *j, const struct node *entries)
+{
+	if (!entries)
+		return parents_well(j);
+	for (size_t i = 0; i < entries->count; i++) {
+		enum flow_verdict verdict = entry_holds(j, entries->entries[i].value, i);
+		if (verdict != VERDICT_RUN)
+			return verdict;
+	}
+	return VERDICT_RUN;
+}
+
+/* ---- output parameters ---- */
+
+/* The parameter's value is nobody's business here, the one it is compared with stands in the
+ * workflow. */
+static enum flow_verdict condition_holds(const struct judge *j, const struct node *c, size_t index)
+{
+	const char *word = node_get_text(c, "condition"), *param = node_get_text(c, "paramName");
+	bool equals = word && strcmp(word, "equals") == 0;
+	const struct node *value = node_get(c, "value");
+	const char *wanted = value ? node_scalar_text(j->flow->arena, value) : NULL;
+	const struct flow_step *step = named(j, node_get_text(c, "stepName"));
+
+	if (!equals && (!word || strcmp(word, "not-equals") != 0))
+		return say(j, "conditional[%zu]: expected equals or not-equals as condition", index),
+		       VERDICT_FAIL;
+	if (!param || !wanted)
+		return say(j, "conditional[%zu]: expected a paramName and a value", index),
+		       VERDICT_FAIL;
+	if (!step)
+		return VERDICT_RUN;
+	const char *found = node_get_text(step->outputs, param);
+	if (!found)
+		return say(j, "conditional[%zu] cannot be judged: step \"%s\" wrote no output "
+		           "parameter \"%s\"", index, step->name, param), VERDICT_FAIL;
+	if ((strcmp(found, wanted) == 0) == equals)
+		return VERDICT_RUN;
+	say(j, "conditional[%zu] does not hold: \"%s\" of step \"%s\" %s \"%s\"", index, param,
+	    step->name, equals ? "is not" : "is", wanted);
+	return VERDICT_SKIP;
+}
+
+static enum flow_verdict judge_rules(const struct judge *j)
+{
+	const struct node *all = flow_given(j->v->body, "executionParameters");
+	const struct node *conditions = list_of(all, "conditional");
+
+	if (j->v->unjudged) {
+		*j->why = j->v->unjudged;
+		return VERDICT_FAIL;
+	}
+	enum flow_verdict verdict = judge_parents(j, list_of(all, "parentStatus"));
+	for (size_t i = 0; verdict == VERDICT_RUN && conditions && i < conditions->count; i++)
+		verdict = condition_holds(j, conditions->entries[i].value, i);
+	return verdict;
+}
+
+enum flow_verdict flow_judge(const struct flow *flow, size_t at, const char **why)
+{
+	const struct judge j = { flow, &flow->graph->vertices[at], why };
+	const struct flow_step *above = skipped_above(&j);
+	enum flow_verdict verdict;
+
+	if (above)
+		return say(&j, "left out with step \"%s\"", above->name), VERDICT_SKIP_DAG;
+	if (!j.v->chosen) {
+		verdict = parents_well(&j);
+		*why = "not among the steps to run";
+		return verdict == VERDICT_RUN ? VERDICT_PASS : verdict;
+	}
+	if (j.v->skip_dag)
+		return *why = "skipDAG is set", VERDICT_SKIP_DAG;
+	verdict = judge_rules(&j);
+	if (!j.v->skip || verdict == VERDICT_SKIP)
+		return verdict;
+	*why = "skip is set";
+	return VERDICT_PASS;
+}

@@ -1,0 +1,71 @@
+#include "reconcile/dag/dag_graph.h"
+
+/* Tarjan's strong components, with a stack of its own: a workflow may be a chain of thousands. */
+struct circles {
+	const struct flow_graph *g;
+	size_t *seen, *low, *component;	/* order in which it was seen, from 1; 0: not yet */
+	size_t *next;			/* the link of each step that is followed next */
+	size_t *trail, depth, *open, open_count;
+	size_t clock, components;
+};
+
+size_t flow_link(const struct flow_vertex *v, size_t link)
+{
+	return link < v->parents.count ? v->parents.to[link] : v->named.to[link - v->parents.count];
+}
+
+static void enter(struct circles *c, size_t at)
+{
+	c->seen[at] = c->low[at] = ++c->clock;
+	c->trail[c->depth++] = at;
+	c->open[c->open_count++] = at;
+}
+
+static void leave(struct circles *c, size_t at)
+{
+	if (c->low[at] == c->seen[at]) {
+		size_t member;
+		c->components++;
+		do {
+			member = c->open[--c->open_count];
+			c->component[member] = c->components;
+		} while (member != at);
+	}
+	if (--c->depth > 0) {
+		size_t *low = &c->low[c->trail[c->depth - 1]];
+		*low = c->low[at] < *low ? c->low[at] : *low;
+	}
+}
+
+static void walk_from(struct circles *c, size_t start)
+{
+	enter(c, start);
+	while (c->depth > 0) {
+		size_t at = c->trail[c->depth - 1];
+		const struct flow_vertex *v = &c->g->vertices[at];
+		if (c->next[at] == v->parents.count + v->named.count) {
+			leave(c, at);
+			continue;
+		}
+		size_t to = flow_link(v, c->next[at]++);
+		if (!c->seen[to])
+			enter(c, to);
+		else if (!c->component[to] && c->seen[to] < c->low[at])
+			c->low[at] = c->seen[to];
+	}
+}
+
+const size_t *flow_circles(struct arena *a, const struct flow_graph *g)
+{
+	size_t n = g->count;
+	struct circles c = {
+		.g = g, .seen = arena_new(a, size_t, n), .low = arena_new(a, size_t, n),
+		.component = arena_new(a, size_t, n), .next = arena_new(a, size_t, n),
+		.trail = arena_new(a, size_t, n), .open = arena_new(a, size_t, n),
+	};
+
+	for (size_t i = 0; i < n; i++)
+		if (!c.seen[i])
+			walk_from(&c, i);
+	return c.component;
+}

@@ -1,0 +1,53 @@
+/* dag_graph.h: what of a run is settled before it begins: who waits for whom, which steps are to
+ * run, how often each is tried.  For flow*.c alone. */
+#ifndef RECONCILE_DAG_DAG_GRAPH_H
+#define RECONCILE_DAG_DAG_GRAPH_H
+
+#include "reconcile/tree/node.h"
+
+struct flow_links { size_t *to, count, room; };
+
+struct flow_retry {
+	unsigned most;			/* 0: never */
+	int64_t wait_ms;
+	bool doubles;
+	const struct node *codes;	/* NULL: after any failure */
+};
+
+struct flow_vertex {
+	const char *name;
+	const struct node *body;
+	struct flow_links parents;	/* in their order */
+	struct flow_links named;		/* by its conditions, and to be waited for too */
+	struct flow_links children;	/* those that wait for it; one entry for each time they do */
+	bool chosen;			/* not left out by stepsToRun */
+	bool skip, skip_dag, http;
+	int64_t timeout_ms;		/* 0: none */
+	struct flow_retry retry;
+	const char *unjudged;		/* why its conditions cannot be judged; NULL: they can */
+};
+
+struct flow_graph {
+	struct flow_vertex *vertices;
+	size_t count;
+	const struct node *execute, *watchers;	/* NULL: none */
+	size_t watcher_count;
+	size_t *by_name;
+};
+
+/* All of it lives in a, body and execute are kept.  If false, *err says what cannot be run. */
+bool flow_graph_make(struct arena *a, const struct node *body, const struct node *execute,
+                    const struct flow_graph **out, struct err *err);
+
+/* The step's index; count if there is none. */
+size_t flow_graph_find(const struct flow_graph *g, const char *name);
+
+/* Whom v waits for: its parents, then whom its conditions name; link is below the sum of both. */
+size_t flow_link(const struct flow_vertex *v, size_t link);
+/* A number for each step, from 1, in a: two steps have the same if each waits for the other. */
+const size_t *flow_circles(struct arena *a, const struct flow_graph *g);
+
+/* The value of key; NULL if it is absent or null. */
+const struct node *flow_given(const struct node *map, const char *key);
+
+#endif

@@ -1,0 +1,234 @@
+#include "reconcile/dag/dag_run.h"
+
+#include <string.h>
+
+#include "reconcile/dag/dag_graph.h"
+
+enum { VERSION = 1 };
+static const int64_t LAST_MS = (int64_t)1 << 52;	/* no time is later: sums stay in 64 bits */
+
+static const char *const phase_words[STEP_PHASE_COUNT] = {
+	[STEP_WAITS] = "waits", [STEP_READY] = "ready", [STEP_ACTIVE] = "active",
+	[STEP_RETRIES] = "retries", [STEP_OVER] = "over",
+};
+static const char *const counts_words[COUNTS_COUNT] = {
+	[COUNTS_NEITHER] = "neither", [COUNTS_SUCCESS] = "success", [COUNTS_FAILURE] = "failure",
+	[COUNTS_SKIP_DAG] = "skip-dag",
+};
+static const char *const ending_words[ENDING_COUNT] = {
+	[ENDING_NOT] = "not", [ENDING_TIMEOUT] = "timeout", [ENDING_STOP] = "stop",
+};
+
+/* ---- writing: what is as at the beginning is left out ---- */
+
+static void save_int(struct arena *a, struct node *map, const char *key, int64_t n, int64_t initial)
+{
+	if (n != initial)
+		node_put(a, map, key, node_int(a, n));
+}
+
+static void save_word(struct arena *a, struct node *map, const char *key, const char *const *words,
+                      unsigned n)
+{
+	if (n)
+		node_put(a, map, key, node_text(a, words[n]));
+}
+
+static struct node *save_step(struct arena *a, const struct flow *flow, const struct flow_step *s)
+{
+	struct node *map = node_map(a);
+
+	save_word(a, map, "phase", phase_words, s->phase);
+	save_word(a, map, "status", flow_status_words, s->status);
+	save_word(a, map, "counts", counts_words, s->counts);
+	save_word(a, map, "ending", ending_words, s->ending);
+	save_int(a, map, "attempts", s->attempts, 0);
+	save_int(a, map, "started", s->started, -1);
+	save_int(a, map, "began", s->began, -1);
+	save_int(a, map, "due", s->due, -1);
+	save_int(a, map, "finished", s->finished, -1);
+	save_int(a, map, "code", s->code, -1);
+	if (*s->message)
+		node_put(a, map, "message", node_text(a, s->message));
+	/* No step asks for them any more, and there may be secrets in them. */
+	if (s->outputs && flow->finished < 0)
+		node_put(a, map, "outputs", node_copy(a, s->outputs));
+	return map;
+}
+
+struct node *flow_save(struct arena *a, const struct flow *flow)
+{
+	struct node *map = node_map(a), *told = node_list(a), *steps = node_map(a);
+
+	node_put(a, map, "version", node_int(a, VERSION));
+	save_word(a, map, "status", flow_status_words, flow->status);
+	node_put(a, map, "began", node_int(a, flow->began));
+	node_put(a, map, "now", node_int(a, flow->now));
+	save_int(a, map, "shift", flow->shift, 0);
+	save_int(a, map, "finished", flow->finished, -1);
+	if (flow->stopped_by)
+		node_put(a, map, "stoppedBy", node_text(a, flow->stopped_by));
+	for (size_t i = 0; i < flow->graph->watcher_count; i++)
+		if (flow->told[i])
+			node_add(a, told, node_int(a, (int64_t)i));
+	if (told->count)
+		node_put(a, map, "told", told);
+	for (size_t i = 0; i < flow->count; i++)
+		node_put(a, steps, flow->steps[i].name, save_step(a, flow, &flow->steps[i]));
+	node_put(a, map, "steps", steps);
+	return map;
+}
+
+/* ---- reading ---- */
+
+static bool load_int(const struct node *map, const char *key, int64_t least, int64_t most,
+                     int64_t *out, struct err *err)
+{
+	const struct node *n = node_get(map, key);
+
+	if (!n)
+		return true;
+	if (n->kind != NODE_INT || n->integer < least || n->integer > most)
+		return err_set(err, "%s: expected a number from %lld to %lld", key, (long long)least,
+		               (long long)most);
+	*out = n->integer;
+	return true;
+}
+
+static bool load_word(const struct node *map, const char *key, const char *const *words,
+                      unsigned count, unsigned *out, struct err *err)
+{
+	const struct node *n = node_get(map, key);
+
+	if (!n)
+		return true;
+	for (unsigned i = 0; n->kind == NODE_TEXT && i < count; i++)
+		if (strcmp(n->text, words[i]) == 0) {
+			*out = i;
+			return true;
+		}
+	return err_set(err, "%s: its word is not known", key);
+}
+
+static bool load_words(const struct node *map, struct flow_step *s, struct err *err)
+{
+	unsigned phase = s->phase, status = s->status, counts = s->counts, ending = s->ending;
+
+	if (!load_word(map, "phase", phase_words, STEP_PHASE_COUNT, &phase, err) ||
+	    !load_word(map, "status", flow_status_words, FLOW_STATUS_COUNT, &status, err) ||
+	    !load_word(map, "counts", counts_words, COUNTS_COUNT, &counts, err) ||
+	    !load_word(map, "ending", ending_words, ENDING_COUNT, &ending, err))
+		return false;
+	s->phase = phase;
+	s->status = status;
+	s->counts = counts;
+	s->ending = ending;
+	return true;
+}
+
+static bool load_result(struct arena *a, const struct node *map, struct flow_step *s,
+                        struct err *err)
+{
+	const struct node *message = node_get(map, "message"), *outputs = node_get(map, "outputs");
+
+	if (message && message->kind != NODE_TEXT)
+		return err_set(err, "message: expected a text");
+	if (outputs && outputs->kind != NODE_MAP)
+		return err_set(err, "outputs: expected a map");
+	if (message)
+		s->message = arena_strdup(a, message->text);
+	if (outputs)
+		s->outputs = node_copy(a, outputs);
+	return true;
+}
+
+static bool load_step(struct arena *a, const struct node *map, struct flow_step *s, struct err *err)
+{
+	int64_t attempts = 0, code = -1;
+
+	if (!map || map->kind != NODE_MAP)
+		return err_set(err, "expected a map");
+	if (!load_words(map, s, err) || !load_result(a, map, s, err) ||
+	    !load_int(map, "attempts", 0, INT32_MAX, &attempts, err) ||
+	    !load_int(map, "started", -1, LAST_MS, &s->started, err) ||
+	    !load_int(map, "began", -1, LAST_MS, &s->began, err) ||
+	    !load_int(map, "due", -1, LAST_MS, &s->due, err) ||
+	    !load_int(map, "finished", -1, LAST_MS, &s->finished, err) ||
+	    !load_int(map, "code", INT32_MIN, INT32_MAX, &code, err))
+		return false;
+	s->attempts = (unsigned)attempts;
+	s->code = (int)code;
+	/* What would hang for ever, or be counted below nothing. */
+	if (s->phase == STEP_ACTIVE && (s->attempts == 0 || s->began < 0))
+		return err_set(err, "it is under way and has not begun");
+	if (s->phase == STEP_RETRIES && s->due < 0)
+		return err_set(err, "it is to be tried again, and not said when");
+	return true;
+}
+
+static bool load_told(const struct node *list, struct flow *flow, struct err *err)
+{
+	for (size_t i = 0; list && i < list->count; i++) {
+		const struct node *n = list->entries[i].value;
+		if (n->kind != NODE_INT || n->integer < 0 ||
+		    (uint64_t)n->integer >= flow->graph->watcher_count)
+			return err_set(err, "told: expected indices of watchers");
+		flow->told[n->integer] = true;
+	}
+	return true;
+}
+
+static bool load_flow(struct arena *a, const struct node *saved, struct flow *flow, struct err *err)
+{
+	const struct node *by = node_get(saved, "stoppedBy"), *told = node_get(saved, "told");
+	unsigned status = FLOW_STATUS_COUNT;
+
+	if (node_get_int(saved, "version", 0) != VERSION)
+		return err_set(err, "expected version %d", VERSION);
+	if ((by && by->kind != NODE_TEXT) || (told && told->kind != NODE_LIST))
+		return err_set(err, "expected a text in stoppedBy and a list in told");
+	if (!load_word(saved, "status", flow_status_words, FLOW_STATUS_COUNT, &status, err) ||
+	    !load_int(saved, "began", 0, LAST_MS, &flow->began, err) ||
+	    !load_int(saved, "now", 0, LAST_MS, &flow->now, err) ||
+	    !load_int(saved, "shift", 0, LAST_MS, &flow->shift, err) ||
+	    !load_int(saved, "finished", -1, LAST_MS, &flow->finished, err) ||
+	    !load_told(told, flow, err))
+		return false;
+	if (status < FLOW_RUNNING || status > FLOW_STOPPED)
+		return err_set(err, "status: expected that of a run");
+	flow->status = status;
+	flow->stopped_by = by ? arena_strdup(a, by->text) : NULL;
+	return true;
+}
+
+/* Who waits for whom follows from what is over. */
+static void count_waits(struct flow *flow)
+{
+	flow->judge_head = flow->judge_tail = 0;
+	for (size_t i = 0; i < flow->count; i++) {
+		const struct flow_links *children = &flow->graph->vertices[i].children;
+		for (size_t c = 0; flow->steps[i].phase == STEP_OVER && c < children->count; c++)
+			flow->steps[children->to[c]].waits--;
+	}
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->steps[i].phase == STEP_WAITS && flow->steps[i].waits == 0)
+			flow->judged[flow->judge_tail++] = i;
+}
+
+bool flow_load(struct arena *a, const struct node *body, const struct node *execute,
+               const struct node *saved, struct flow **out, struct err *err)
+{
+	const struct node *steps = node_get(saved, "steps");
+	struct flow *flow;
+
+	if (!flow_begin(a, body, execute, 0, &flow, err) || !load_flow(a, saved, flow, err))
+		return false;
+	if (!steps || steps->kind != NODE_MAP || steps->count != flow->count)
+		return err_set(err, "the saved run has other steps than the workflow");
+	for (size_t i = 0; i < flow->count; i++)
+		if (!load_step(a, node_get(steps, flow->steps[i].name), &flow->steps[i], err))
+			return err_wrap(err, "step \"%s\"", flow->steps[i].name);
+	count_waits(flow);
+	*out = flow;
+	return true;
+}

@@ -1,0 +1,44 @@
+#include "reconcile/plan/applied_record.h"
+
+#include <string.h>
+
+const struct record *records_find(const struct records *records, const char *name)
+{
+	size_t low = 0, high = records->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(name, records->items[middle].name);
+		if (order == 0)
+			return &records->items[middle];
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+static const struct entry *entry_of(struct arena *a, const struct node *map, const char *path, size_t len)
+{
+	for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++) {
+		const char *token = pointer_add(a, "", map->entries[i].key);
+		if (strlen(token) == len && strncmp(token, path, len) == 0)
+			return &map->entries[i];
+	}
+	return NULL;
+}
+
+void record_retain(struct arena *a, struct node *body, const struct node *old, const char *path)
+{
+	size_t len = 1 + strcspn(path + 1, "/");
+	const struct entry *e = entry_of(a, old, path, len);
+	struct node *here = e && body->kind == NODE_MAP ? node_get(body, e->key) : NULL;
+
+	if (!e || body->kind != NODE_MAP)
+		return;
+	if (!path[len] && !here)
+		node_put(a, body, e->key, node_copy(a, e->value));
+	else if (path[len])
+		record_retain(a, here ? here : node_put(a, body, e->key, node_map(a)), e->value, path + len);
+}

@@ -1,0 +1,263 @@
+#include "reconcile/plan/cycle.h"
+
+#include <fnmatch.h>
+#include <string.h>
+
+#include "reconcile/schema/mask.h"
+#include "reconcile/plan/ownership.h"
+
+static bool meant(const struct cycle_options *o, const char *name)
+{
+	for (size_t i = 0; i < o->only_count; i++)
+		if (fnmatch(o->only[i], name, 0) == 0)
+			return true;
+	return o->only_count == 0;
+}
+
+void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
+                 const struct specs *specs, const struct cycle_options *options,
+                 struct report *report, struct faults *faults)
+{
+	*c = (struct cycle){
+		.arena = a, .dispatch = dispatch, .options = *options, .report = report, .faults = faults,
+		.specs = specs, .works = arena_new(a, struct work, specs->count + 1), .to_do = 1,
+	};
+	if (!c->options.owner)
+		c->options.owner = "default";
+	c->options.prune &= !options->hold;
+	report->steps = arena_new(a, struct step, specs->count + 1);
+	for (size_t i = 0; i < specs->count; i++) {
+		const struct spec *spec = &specs->items[i];
+		if (!meant(options, spec->name))
+			continue;
+		mask_mark(a, spec->body, options->mask);
+		report->steps[c->count] = (struct step){ .name = spec->name, .at = spec->at };
+		c->works[c->count] = (struct work){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
+		c->count++;
+	}
+	report->step_count = c->count;
+	report->source.specs = c->count;
+	op_list_init(&c->list, a);
+	dispatch_add(dispatch, &c->list.op.task);
+	op_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
+	             "get the default resource");
+	if (options->whole)
+		dispatch_add(dispatch, &c->resources.op.task);
+}
+
+void cycle_remember(struct cycle *c, const struct cycle_memory *memory)
+{
+	c->memory = *memory;
+}
+
+/* ---- the phases ---- */
+
+static void begin_phase(struct cycle *c, enum cycle_phase phase)
+{
+	c->phase = phase;
+	c->finished = c->to_do = 0;
+}
+
+static void fail_whole(struct cycle *c, const char *sentence)
+{
+	fault_add(c->faults, (struct pos){ 0 }, "%s", sentence);
+	c->report->verdict.failed = true;
+}
+
+static bool fits_any(const struct cycle *c, const char *glob)
+{
+	for (size_t i = 0; i < c->specs->count; i++)
+		if (fnmatch(glob, c->specs->items[i].name, 0) == 0)
+			return true;
+	/* What is to be deleted is declared no more. */
+	for (size_t i = 0; c->options.prune && i < c->list.count; i++)
+		if (fnmatch(glob, c->list.items[i].name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* A pattern that fits nothing is most likely a slip, and all would look well. */
+static void check_patterns(const struct cycle *c)
+{
+	for (size_t i = 0; i < c->options.only_count; i++)
+		if (!fits_any(c, c->options.only[i]))
+			fault_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
+			           c->options.only[i]);
+}
+
+static void observe(struct cycle *c)
+{
+	begin_phase(c, CYCLE_OBSERVE);
+	if (c->list.op.ok) {
+		c->report->observed = c->list.count;
+		check_patterns(c);
+		match_all(c, &c->facts);
+		return;
+	}
+	fail_whole(c, c->list.op.err.msg);
+	c->report->step_count = 0;	/* nothing is known of any: no step can be told */
+	c->phase = CYCLE_DONE;
+}
+
+/* "Nothing is written when one blocks" (design, 6). */
+static bool blocked(struct cycle *c)
+{
+	struct report *r = c->report;
+
+	for (size_t i = 0; i < c->count; i++)
+		c->facts.updates += r->steps[i].result == RESULT_PLANNED &&
+		                    r->steps[i].action != ACTION_CREATE;
+	c->facts.declared = c->specs->count;
+	c->facts.revision = c->memory.revision;
+	c->facts.last_revision = c->memory.last_revision;
+	c->facts.rolls_back = c->memory.rolls_back;
+	c->facts.rolled_back = c->memory.rolled_back;
+	c->facts.meant = c->count;
+	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
+	for (size_t i = 0; i < r->guards.count; i++)
+		if (r->guards.items[i].message)
+			fault_add(c->faults, (struct pos){ 0 }, "guard %s: %s", r->guards.items[i].name,
+			          r->guards.items[i].message);
+	for (size_t i = 0; r->guards.blocked && i < r->step_count; i++)
+		if (r->steps[i].result == RESULT_PLANNED)
+			r->steps[i].result = RESULT_BLOCKED;
+	r->verdict.blocked |= r->guards.blocked;
+	return r->guards.blocked;
+}
+
+static void apply(struct cycle *c)
+{
+	begin_phase(c, CYCLE_APPLY);
+	/* Else they would count as missing for ever. */
+	for (size_t i = 0; c->memory.forget && i < c->over_count; i++)
+		c->memory.forget(c->memory.context, c->over[i]);
+	for (size_t i = 0; i < c->count; i++)
+		if (c->works[i].step->result == RESULT_PLANNED)
+			work_apply(&c->works[i]);
+}
+
+/* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks
+ * undeclared may be what they need. */
+static bool deletes_wait(const struct cycle *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct step *s = c->works[i].step;
+		bool moved = s->action == ACTION_CREATE || c->works[i].old_name;
+		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
+			return true;
+	}
+	return false;
+}
+
+static void delete(struct cycle *c)
+{
+	struct report *r = c->report;
+	size_t before = c->count;
+	bool wait = deletes_wait(c);
+
+	begin_phase(c, CYCLE_DELETE);
+	if (before == r->step_count)
+		return;
+	struct work *works = arena_new(c->arena, struct work, r->step_count - before);
+	for (size_t i = before; i < r->step_count; i++) {
+		struct work *w = &works[i - before];
+		*w = (struct work){ .cycle = c, .step = &r->steps[i] };
+		if (r->steps[i].result != RESULT_PLANNED)
+			continue;
+		if (!wait) {
+			work_delete(w);
+			continue;
+		}
+		r->steps[i].result = RESULT_DEFERRED;
+		r->steps[i].error = "waits for a create or a rename that has not succeeded";
+	}
+}
+
+static void warn_of(struct cycle *c, const struct tally *t, const char *one, const char *many)
+{
+	if (t->count == 1)
+		fault_warn(c->faults, (struct pos){ 0 }, "workflow \"%s\" %s", t->name, one);
+	else if (t->count)
+		fault_warn(c->faults, (struct pos){ 0 }, "%zu workflows (\"%s\" and others) %s", t->count, t->name,
+		           many);
+}
+
+static void warn(struct cycle *c)
+{
+	struct arena *a = c->arena;
+
+	warn_of(c, &c->unseen,
+	        arena_printf(a, "declares %s, which this service does not show: a change there is not seen",
+	                     c->unseen_path),
+	        arena_printf(a, "declare what this service does not show, such as %s: a change there is not "
+	                     "seen", c->unseen_path));
+	warn_of(c, &c->unmarked, "is unmarked: not pruned until first written",
+	        "are unmarked: not pruned until first written");
+	warn_of(c, &c->tagless,
+	        "does not keep flowsync's tags on this service: it is never pruned, and without a state what "
+	        "the service hides or changes is written at each sync",
+	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
+	        "the service hides or changes is written at each sync");
+	warn_of(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
+	        "have no record: keys taken out of the spec can't be seen");
+}
+
+/* What was planned and not begun: time was over, or somebody stopped it. */
+static void finish(struct cycle *c)
+{
+	struct report *r = c->report;
+
+	begin_phase(c, CYCLE_DONE);
+	if (c->dispatch->unauthorised && c->list.op.ok)
+		fail_whole(c, "the service does not accept the token any more: the cycle was stopped");
+	else if (c->forbade)
+		fail_whole(c, "the service forbade five workflows in a row: the cycle was stopped");
+	for (size_t i = 0; i < r->step_count && c->options.apply; i++) {
+		if (r->steps[i].result != RESULT_PLANNED)
+			continue;
+		r->steps[i].result = RESULT_DEFERRED;
+		r->steps[i].error = WORK_NOT_BEGUN;
+	}
+	if (!r->verdict.failed)
+		warn(c);
+	if (c->options.hold)
+		fault_warn(c->faults, (struct pos){ 0 },
+		           WORK_HELD ": workflows are neither made nor deleted");
+	report_judge(r);
+	r->requests = c->dispatch->total;
+	r->retries = c->dispatch->retries;
+	memcpy(r->by_operation, c->dispatch->by_operation, sizeof r->by_operation);
+}
+
+bool cycle_advance(struct cycle *c)
+{
+	switch (c->phase) {
+	case CYCLE_LIST:
+		observe(c);
+		break;
+	case CYCLE_OBSERVE:
+		if (blocked(c) || !c->options.apply)
+			c->phase = CYCLE_DONE;
+		else
+			apply(c);
+		break;
+	case CYCLE_APPLY:
+		delete(c);
+		break;
+	case CYCLE_DELETE:
+	case CYCLE_DONE:
+		c->phase = CYCLE_DONE;
+		break;
+	}
+	if (c->phase != CYCLE_DONE)
+		return true;
+	finish(c);
+	return false;
+}
+
+void cycle_done(struct cycle *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		arena_free(&c->works[i].arena);
+	arena_free(&c->list.page);
+}

@@ -1,0 +1,36 @@
+/* exit_status.h: how a command ended, and the exit code that says so: the table of design section 3,
+ * in one place. */
+#ifndef RECONCILE_PLAN_EXIT_STATUS_H
+#define RECONCILE_PLAN_EXIT_STATUS_H
+
+#include "reconcile/base/err.h"
+
+/* What happened; several may hold. */
+struct verdict {
+	bool usage;		/* the command line or the configuration was wrong */
+	bool invalid;		/* declared specs are invalid */
+	int signal;		/* SIGINT or SIGTERM that ended it; 0: none */
+	bool failed;		/* the service could not be reached or refused the token: nothing could be done */
+	bool step_failed;	/* a step failed or was refused */
+	bool deferred;		/* a step waits */
+	bool blocked;		/* a guard blocked the plan */
+	bool conflict;		/* another owner's, two of one name, the lock is held, a stale step */
+	bool applied;		/* a step was applied */
+	bool pending;		/* a plan has steps */
+	bool detailed;		/* --detailed-exitcode: pending changes are 2 */
+};
+
+enum outcome {
+	OUTCOME_CONVERGED, OUTCOME_CHANGES_PENDING, OUTCOME_APPLIED, OUTCOME_PARTIAL, OUTCOME_FAILED,
+	OUTCOME_BLOCKED, OUTCOME_CONFLICT, OUTCOME_INVALID, OUTCOME_INTERRUPTED,
+};
+
+/* The first row of the table that holds. */
+int verdict_exit_code(const struct verdict *v);
+enum outcome verdict_outcome(const struct verdict *v);
+const char *outcome_word(enum outcome outcome);		/* "changes-pending" */
+
+/* Adds what an error that ended the command means. */
+void verdict_add(struct verdict *v, const struct err *err);
+
+#endif

@@ -1,0 +1,157 @@
+#include "reconcile/plan/guard.h"
+
+#include <string.h>
+
+enum {
+	FLOOR = 10,		/* shares count from so many workflows on */
+	SHARE = 30,		/* percent */
+	SMALL_SHARE = 50,	/* percent, of fewer than FLOOR, and of two or more */
+	NAMES_SHOWN = 10,
+};
+
+static const char *name_list(struct arena *a, const char *const *names, size_t count)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
+		text = arena_printf(a, "%s%s%s", text, i ? ", " : "", names[i]);
+	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static const char *share(struct arena *a, size_t part, size_t whole)
+{
+	return arena_printf(a, "%zu of %zu", part, whole);
+}
+
+static bool over(size_t part, size_t whole, int percent)
+{
+	return whole && part * 100 > whole * (size_t)percent;
+}
+
+static bool is_approved(const struct guard_limits *l, const char *name)
+{
+	for (size_t i = 0; i < l->approved_count; i++)
+		if (strcmp(l->approved[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void add(struct arena *a, struct guards *g, const struct guard *guard, const struct guard_limits *l,
+                bool block)
+{
+	bool approved = block && is_approved(l, guard->name);
+
+	arena_grow(a, g->items, g->count, g->room);
+	g->items[g->count] = *guard;
+	if (approved)
+		g->items[g->count].limit = arena_printf(a, "%s, approved", guard->limit);
+	if (!block || approved)
+		g->items[g->count].message = NULL;
+	g->count++;
+	g->blocked |= block && !approved;
+}
+
+static void check_empty(struct arena *a, struct guards *g, const struct guard_facts *f,
+                        const struct guard_limits *l)
+{
+	add(a, g, &(struct guard){
+		.name = "empty-source", .limit = l->allow_empty ? "allowed" : "not empty",
+		.value = arena_printf(a, "%zu declared", f->declared),
+		.message = arena_printf(a, "the source declares nothing, but %zu workflow%s owned (%s); if that "
+		                        "is meant, give --allow-empty", f->owned, f->owned == 1 ? " is" : "s are",
+		                        name_list(a, f->owned_names, f->owned)),
+	}, l, !f->declared && f->owned && !l->allow_empty);
+}
+
+/* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below
+ * 10" */
+static bool too_many_deletes(const struct guard_facts *f, const struct guard_limits *l)
+{
+	if (l->delete_limit)
+		return over(f->deletes, f->owned, l->max_delete_percent);
+	if (f->owned >= FLOOR)
+		return over(f->deletes, f->owned, SHARE);
+	return f->deletes >= 2 && over(f->deletes, f->owned, SMALL_SHARE);
+}
+
+static void check_deletes(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	int percent = l->delete_limit ? l->max_delete_percent :
+	              f->owned >= FLOOR ? SHARE : SMALL_SHARE;
+
+	add(a, g, &(struct guard){
+		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
+		.value = share(a, f->deletes, f->owned),
+		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
+		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural(f->owned), percent,
+		                        name_list(a, f->delete_names, f->deletes)),
+	}, l, too_many_deletes(f, l));
+}
+
+/* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of
+ * another tenant, say. */
+static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	bool block = f->remembered >= FLOOR && over(f->missing, f->remembered, SHARE) && !l->allow_recreate;
+
+	add(a, g, &(struct guard){
+		.name = "missing-share", .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
+		.value = share(a, f->missing, f->remembered),
+		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
+		                        "%d %% (%s); is the token of another tenant? If they are to be made anew, give "
+		                        "--allow-recreate", f->missing, f->remembered, SHARE,
+		                        name_list(a, f->missing_names, f->missing)),
+	}, l, block);
+}
+
+/* "a git revision that is not a descendant of the last one applied": an old pipeline that runs
+ * again, say. */
+static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
+                           const struct guard_limits *l)
+{
+	const char *lost = f->rolled_back == 1 ? ", and takes back 1 commit"
+	                 : f->rolled_back ? arena_printf(a, ", and takes back %zu commits", f->rolled_back) : "";
+
+	if (!f->revision || !f->last_revision)
+		return;
+	add(a, g, &(struct guard){
+		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
+		.value = f->revision,
+		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
+		                        "that is meant, give --allow-rollback", f->revision, f->last_revision, lost),
+	}, l, f->rolls_back && !l->allow_rollback);
+}
+
+static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,
+                          const struct guard_limits *l)
+{
+	if (!l->update_limit)
+		return;
+	add(a, g, &(struct guard){
+		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
+		.value = share(a, f->updates, f->meant),
+		.message = arena_printf(a, "%zu of %zu declared workflow%s would be updated, over %d %%; if that is "
+		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
+		                        plural(f->meant), l->max_update_percent),
+	}, l, over(f->updates, f->meant, l->max_update_percent));
+}
+
+struct guards guards_check(struct arena *a, const struct guard_facts *facts,
+                           const struct guard_limits *limits)
+{
+	struct guards g = { 0 };
+
+	check_empty(a, &g, facts, limits);
+	check_deletes(a, &g, facts, limits);
+	check_missing(a, &g, facts, limits);
+	check_rollback(a, &g, facts, limits);
+	check_updates(a, &g, facts, limits);
+	return g;
+}

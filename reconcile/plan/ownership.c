@@ -1,0 +1,380 @@
+#include "reconcile/plan/ownership.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/schema/digest.h"
+
+struct names {
+	const struct listed **items;	/* by name, then id */
+	size_t count;
+};
+
+struct matching {
+	struct cycle *cycle;
+	struct arena *arena;
+	const char *owner;
+	struct names names;
+	struct names strays;	/* with our owner's tag, but a name that is not theirs */
+	const char **declared;	/* names of all specs, sorted */
+	const char **old;	/* what they say they were called before, sorted */
+	size_t old_count;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	const struct listed *x = *(const struct listed *const *)a, *y = *(const struct listed *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+static struct names sorted(struct cycle *c)
+{
+	struct names names = { arena_new(c->arena, const struct listed *, c->list.count + 1), c->list.count };
+
+	for (size_t i = 0; i < names.count; i++)
+		names.items[i] = &c->list.items[i];
+	if (names.count)
+		qsort(names.items, names.count, sizeof *names.items, by_name);
+	return names;
+}
+
+/* All of one name, in the order of ids. */
+static struct names called(const struct names *names, const char *name)
+{
+	size_t low = 0, high = names->count, count = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(names->items[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low + count < names->count && strcmp(names->items[low + count]->name, name) == 0)
+		count++;
+	return (struct names){ names->items + low, count };
+}
+
+/* ---- whose a workflow is ---- */
+
+static bool ours(const struct matching *m, const struct listed *l)
+{
+	return l->marker.owner && strcmp(l->marker.owner, m->owner) == 0 && !l->marker.other;
+}
+
+/* Its marker is of its own name: it is no copy, and nobody renamed it. */
+static bool owned(const struct matching *m, const struct listed *l)
+{
+	return marker_owned(m->arena, &l->marker, m->owner, l->name);
+}
+
+/* ---- which one a spec means ---- */
+
+/* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design,
+ * 6). */
+static const char *several(struct arena *a, const struct names *of)
+{
+	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
+	                    "is meant cannot be told", of->count, of->items[0]->name,
+	                    (long long)of->items[0]->id, (long long)of->items[1]->id,
+	                    of->count > 2 ? ", ..." : "");
+}
+
+static const char *both(struct arena *a, const struct listed *old, const struct listed *new)
+{
+	return arena_printf(a, "renamed_from: \"%s\" (id %lld) and \"%s\" (id %lld) are both on the "
+	                    "service", old->name, (long long)old->id, new->name, (long long)new->id);
+}
+
+/* "… the one that the state knows by id is meant" (design, 6). */
+static struct names known_one(const struct matching *m, const char *name, struct names of)
+{
+	const struct records *records = m->cycle->memory.records;
+	const struct record *r = records ? records_find(records, name) : NULL;
+
+	for (size_t i = 0; r && of.count > 1 && i < of.count; i++)
+		if (of.items[i]->id == r->id)
+			return (struct names){ of.items + i, 1 };
+	return of;
+}
+
+/* Those called name, or the one of them that is known. */
+static struct names candidates(const struct matching *m, const struct work *w, const char *name)
+{
+	struct names all = called(&m->names, name), one = known_one(m, name, all);
+
+	if (one.count < all.count)
+		fault_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
+		           "id %lld is ours, the others are left alone", all.count, name,
+		           (long long)one.items[0]->id);
+	return one;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const char **declared_names(struct arena *a, const struct specs *specs)
+{
+	const char **names = arena_new(a, const char *, specs->count + 1);
+
+	for (size_t i = 0; i < specs->count; i++)
+		names[i] = specs->items[i].name;
+	if (specs->count)
+		qsort(names, specs->count, sizeof *names, by_text);
+	return names;
+}
+
+static void find_old_names(struct matching *m)
+{
+	const struct specs *specs = m->cycle->specs;
+
+	m->old = arena_new(m->arena, const char *, specs->count + 1);
+	for (size_t i = 0; i < specs->count; i++)
+		if (specs->items[i].renamed_from)
+			m->old[m->old_count++] = specs->items[i].renamed_from;
+	if (m->old_count)
+		qsort(m->old, m->old_count, sizeof *m->old, by_text);
+}
+
+static bool is_among(const char **names, size_t count, const char *name)
+{
+	return count && bsearch(&name, names, count, sizeof *names, by_text);
+}
+
+static bool is_declared(const struct matching *m, const char *name)
+{
+	return is_among(m->declared, m->cycle->specs->count, name);
+}
+
+static struct names find_strays(const struct matching *m)
+{
+	struct names out = { 0 };
+	size_t room = 0;
+
+	for (size_t i = 0; i < m->names.count; i++) {
+		const struct listed *l = m->names.items[i];
+		if (!ours(m, l) || !l->marker.name || owned(m, l) || is_declared(m, l->name))
+			continue;
+		arena_grow(m->arena, out.items, out.count, room);
+		out.items[out.count++] = l;
+	}
+	return out;
+}
+
+/* "If a declared name is absent and exactly one workflow has our owner's tag and N of that name,
+ * it was renamed by hand." */
+static const struct listed *renamed_by_hand(const struct matching *m, const char *name)
+{
+	const char *n = m->strays.count ? digest_name(m->arena, name) : NULL;
+	const struct listed *found = NULL;
+
+	for (size_t i = 0; i < m->strays.count; i++) {
+		if (strcmp(m->strays.items[i]->marker.name, n) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = m->strays.items[i];
+	}
+	return found;
+}
+
+/* One found by its name is no other spec's; one found by what it was called may be. */
+static const struct work *user(const struct cycle *c, int64_t id)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (c->works[i].step->id == id)
+			return &c->works[i];
+	return NULL;
+}
+
+static const char *not_free(const struct matching *m, const struct work *w, const struct listed *l)
+{
+	const struct work *other = strcmp(l->name, w->step->name) == 0 ? NULL : user(m->cycle, l->id);
+
+	if (other)
+		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
+		                    (long long)l->id, other->step->name);
+	return work_not_ours(m->arena, w, &l->marker, l->name);
+}
+
+/* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
+ * in conflict. */
+static const struct listed *meant(const struct matching *m, struct work *w)
+{
+	struct step *s = w->step;
+	struct names now = candidates(m, w, s->name), old = { 0 };
+
+	if (w->spec->renamed_from)
+		old = candidates(m, w, w->spec->renamed_from);
+	if (now.count > 1 || (!now.count && old.count > 1)) {
+		s->error = several(m->arena, now.count ? &now : &old);
+		return NULL;
+	}
+	if (now.count && old.count) {
+		s->error = both(m->arena, old.items[0], now.items[0]);
+		return NULL;
+	}
+	const struct listed *found = now.count ? now.items[0] : old.count ? old.items[0]
+	                                                      : renamed_by_hand(m, s->name);
+	if (found)
+		s->error = not_free(m, w, found);
+	return s->error ? NULL : found;
+}
+
+static void match(struct matching *m, struct work *w)
+{
+	struct step *s = w->step;
+
+	if (w->spec->suspend) {
+		s->result = RESULT_SUSPENDED;
+		return;
+	}
+	const struct listed *found = meant(m, w);
+	s->id = found ? found->id : 0;
+	if (s->error) {
+		s->result = RESULT_CONFLICT;
+	} else if (found) {
+		work_look(w);
+	} else {
+		work_plan_create(w);
+	}
+}
+
+/* ---- which are to go ---- */
+
+static bool is_meant(const struct cycle_options *o, const char *name)
+{
+	for (size_t i = 0; i < o->only_count; i++)
+		if (fnmatch(o->only[i], name, 0) == 0)
+			return true;
+	return o->only_count == 0;
+}
+
+/* What a spec found under another name is renamed, not deleted; nor is what a spec says it was
+ * called before, while that spec is suspended or in conflict. */
+static bool is_to_go(const struct matching *m, const struct listed *l)
+{
+	const struct cycle *c = m->cycle;
+
+	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) &&
+	       !is_among(m->old, m->old_count, l->name) && !user(c, l->id);
+}
+
+/* Those of our own called as l is: one of them may be a copy that somebody made by hand. */
+static struct names namesakes(const struct matching *m, const struct listed *l)
+{
+	struct names all = called(&m->names, l->name), out = { 0 };
+
+	out.items = arena_new(m->arena, const struct listed *, all.count);
+	for (size_t i = 0; i < all.count; i++)
+		if (owned(m, all.items[i]))
+			out.items[out.count++] = all.items[i];
+	return known_one(m, l->name, out);
+}
+
+/* True if a delete is planned: the step may be a conflict, or nothing is to be said. */
+static bool plan_delete(struct matching *m, const struct listed *l)
+{
+	struct report *r = m->cycle->report;
+	struct names same = namesakes(m, l);
+	struct step step = {
+		.name = l->name, .id = l->id, .action = ACTION_DELETE, .reason = REASON_UNDECLARED,
+	};
+
+	if (same.items[0] != l)
+		return false;
+	if (same.count > 1) {
+		step.result = RESULT_CONFLICT;
+		step.error = several(m->arena, &same);
+	}
+	r->steps[r->step_count++] = step;
+	return same.count == 1;
+}
+
+static void plan_deletes(struct matching *m, struct guard_facts *facts)
+{
+	const char **names = arena_new(m->arena, const char *, m->names.count + 1);
+	const char **gone = arena_new(m->arena, const char *, m->names.count + 1);
+
+	for (size_t i = 0; i < m->names.count; i++) {
+		const struct listed *l = m->names.items[i];
+		if (!owned(m, l) || !is_meant(&m->cycle->options, l->name))
+			continue;
+		names[facts->owned++] = l->name;
+		if (is_to_go(m, l) && plan_delete(m, l))
+			gone[facts->deletes++] = l->name;
+	}
+	facts->owned_names = names;
+	facts->delete_names = gone;
+	m->cycle->report->owned = facts->owned;
+}
+
+static bool has_id(const struct op_list *list, int64_t id)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (list->items[middle].id == id)
+			return true;
+		if (list->items[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+static void count_missing(struct matching *m, struct guard_facts *facts)
+{
+	const struct records *records = m->cycle->memory.records;
+	const char **names = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
+	struct cycle *c = m->cycle;
+
+	c->over = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
+	for (size_t i = 0; records && i < records->count; i++) {
+		const struct record *r = &records->items[i];
+		if (!is_meant(&c->options, r->name))
+			continue;
+		facts->remembered++;
+		if (called(&m->names, r->name).count || has_id(&c->list, r->id))
+			continue;
+		names[facts->missing++] = r->name;
+		if (!is_declared(m, r->name))
+			c->over[c->over_count++] = r->name;
+	}
+	facts->missing_names = names;
+}
+
+/* Steps move to an array that has room for deletes too. */
+static void make_room(struct cycle *c)
+{
+	struct step *steps = arena_new(c->arena, struct step, c->count + c->list.count + 1);
+
+	for (size_t i = 0; i < c->count; i++) {
+		steps[i] = *c->works[i].step;
+		c->works[i].step = &steps[i];
+	}
+	c->report->steps = steps;
+}
+
+void match_all(struct cycle *c, struct guard_facts *facts)
+{
+	struct matching m = {
+		.cycle = c, .arena = c->arena, .owner = c->options.owner, .names = sorted(c),
+		.declared = declared_names(c->arena, c->specs),
+	};
+
+	m.strays = find_strays(&m);
+	find_old_names(&m);
+	make_room(c);
+	for (size_t i = 0; i < c->count; i++)
+		match(&m, &c->works[i]);
+	plan_deletes(&m, facts);
+	count_missing(&m, facts);
+}

@@ -1,0 +1,264 @@
+#include "reconcile/plan/render.h"
+
+#include <string.h>
+
+#include "reconcile/tree/json.h"
+
+enum {
+	VALUE_MAX = 120,	/* bytes of one value; the JSON document has it whole */
+	LINE_WIDTH = 76,	/* old and new value stand on one line up to here */
+};
+
+struct render {
+	struct buf *out;
+	bool colour;
+	bool plan;		/* what is to be done, not what was done */
+};
+
+enum tint { PLAIN, GREEN, YELLOW, RED, BOLD, DIM };
+
+static void tint(const struct render *r, enum tint t)
+{
+	static const char *const codes[] = {
+		"\x1b[0m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[2m",
+	};
+	if (r->colour)
+		buf_adds(r->out, codes[t]);
+}
+
+void render_text(const char *text, struct buf *out)
+{
+	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
+		if (*s == '\n')
+			buf_adds(out, "\\n");
+		else if (*s == '\t')
+			buf_adds(out, "\\t");
+		else if (*s < ' ' || *s == 0x7f)
+			buf_addf(out, "\\x%02x", *s);
+		else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)	/* the terminal's other control set */
+			buf_addf(out, "\\x%02x", *++s);
+		else
+			buf_addc(out, (char)*s);
+	}
+}
+
+static void add_tinted(const struct render *r, enum tint t, const char *text)
+{
+	tint(r, t);
+	render_text(text, r->out);
+	tint(r, PLAIN);
+}
+
+/* ---- one workflow ---- */
+
+static enum tint sign(const char *op, char *c)
+{
+	bool add = strcmp(op, "add") == 0 || strcmp(op, "create") == 0;
+	bool gone = strcmp(op, "remove") == 0 || strcmp(op, "delete") == 0;
+
+	*c = add ? '+' : gone ? '-' : '~';
+	return add ? GREEN : gone ? RED : YELLOW;
+}
+
+static const char *doing(const struct render *r, const char *action, const char *result)
+{
+	static const struct { const char *action, *plan, *done; } words[] = {
+		{ "create", "create", "created" }, { "patch", "change", "changed" },
+		{ "replace", "change", "changed" }, { "delete", "delete", "deleted" },
+	};
+	bool applied = strcmp(result, "applied") == 0;
+
+	if (!applied && strcmp(result, "planned") != 0)
+		return result;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i].action, action) == 0)
+			return applied ? words[i].done : words[i].plan;
+	return result;
+}
+
+static void add_value(const struct node *value, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf json = BUF_TEXT;
+
+	json_write(value, JSON_COMPACT, &json);
+	if (json.len > VALUE_MAX) {
+		size_t cut = VALUE_MAX;
+		while (cut && ((unsigned char)json.text[cut] & 0xc0) == 0x80)
+			cut--;		/* not inside a character */
+		json.text[cut] = '\0';
+		render_text(json.text, out);
+		buf_addf(out, "... (%zu bytes)", json.len);
+	} else {
+		render_text(buf_str(&json), out);
+	}
+}
+
+/* Why it is to change; NULL where there is no record of an earlier apply, which is warned of
+ * once. */
+static const char *why(const struct node *change)
+{
+	static const struct { const char *word, *words; } reasons[] = {
+		{ "declared", "the spec changed" }, { "drift", "changed on the service" },
+		{ "undeclared", "taken out of the spec" },
+	};
+	const char *reason = node_get_text(change, "reason");
+
+	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
+		if (strcmp(reasons[i].word, reason) == 0)
+			return reasons[i].words;
+	return NULL;
+}
+
+static void add_origin(const struct render *r, const struct node *change, bool created)
+{
+	int64_t line = node_get_int(change, "line", 0);
+
+	tint(r, DIM);
+	if (line)
+		buf_addf(r->out, "  line %lld", (long long)line);
+	if (!created && why(change))	/* what a new workflow begins with needs no reason */
+		buf_addf(r->out, "%s%s", line ? ": " : "  ", why(change));
+	tint(r, PLAIN);
+}
+
+static void render_change(const struct render *r, const struct node *change, bool created)
+{
+	CLEANUP(buf_done) struct buf from = BUF_TEXT, to = BUF_TEXT;
+	const struct node *old = node_get(change, "from"), *new = node_get(change, "to");
+	const char *op = node_get_text(change, "op"), *path = node_get_text(change, "path");
+	char c;
+	enum tint t = sign(op, &c);
+
+	if (old && old->kind != NODE_NULL)
+		add_value(old, &from);
+	if (new && new->kind != NODE_NULL)
+		add_value(new, &to);
+	buf_adds(r->out, "    ");
+	tint(r, t);
+	buf_addf(r->out, "%c ", c);
+	add_tinted(r, PLAIN, path);
+	if (!from.len || !to.len) {
+		buf_addf(r->out, "  %s", from.len ? buf_str(&from) : buf_str(&to));
+		add_origin(r, change, created);
+		buf_addc(r->out, '\n');
+	} else if (strlen(path) + from.len + to.len < LINE_WIDTH) {
+		buf_addf(r->out, "  %s -> %s", buf_str(&from), buf_str(&to));
+		add_origin(r, change, created);
+		buf_addc(r->out, '\n');
+	} else {
+		add_origin(r, change, created);
+		buf_addf(r->out, "\n        %s\n     -> %s\n", buf_str(&from), buf_str(&to));
+	}
+}
+
+static void render_workflow(const struct render *r, const struct node *w)
+{
+	const char *action = node_get_text(w, "action"), *result = node_get_text(w, "result");
+	const char *file = node_get_text(w, "file"), *error = node_get_text(w, "error");
+	const char *note = node_get_text(w, "note");
+	const struct node *changes = node_get(w, "changes");
+	bool bad = error != NULL;
+	int64_t id = node_get_int(w, "id", 0);
+	char c;
+	enum tint t = sign(action, &c);
+
+	if (strcmp(action, "none") == 0)
+		c = ' ', t = PLAIN;
+	tint(r, bad ? RED : t);
+	buf_addf(r->out, "%c %-9s ", bad ? '!' : c, doing(r, action, result));
+	tint(r, PLAIN);
+	add_tinted(r, BOLD, node_get_text(w, "name"));
+	if (id)
+		buf_addf(r->out, " (id %lld)", (long long)id);
+	if (file) {
+		tint(r, DIM);
+		buf_adds(r->out, "  ");
+		render_text(file, r->out);
+		buf_addf(r->out, ":%lld", (long long)node_get_int(w, "line", 0));
+		tint(r, PLAIN);
+	}
+	buf_addc(r->out, '\n');
+	for (size_t i = 0; changes && i < changes->count; i++)
+		render_change(r, changes->entries[i].value, strcmp(action, "create") == 0);
+	if (note) {
+		buf_adds(r->out, "    ");
+		render_text(note, r->out);
+		buf_addc(r->out, '\n');
+	}
+	if (error) {
+		buf_adds(r->out, "    ");
+		add_tinted(r, RED, error);
+		buf_addc(r->out, '\n');
+	}
+}
+
+/* ---- the whole ---- */
+
+/* How many listed workflows have this action (NULL: any) and this result. */
+static size_t count(const struct node *workflows, const char *action, const char *result)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; workflows && i < workflows->count; i++) {
+		const struct node *w = workflows->entries[i].value;
+		sum += (!action || strcmp(node_get_text(w, "action"), action) == 0) &&
+		       strcmp(node_get_text(w, "result"), result) == 0;
+	}
+	return sum;
+}
+
+static void add_count(const struct render *r, size_t number, const char *word)
+{
+	if (number)
+		buf_addf(r->out, ", %zu %s", number, word);
+}
+
+static void render_counts(const struct render *r, const struct node *report)
+{
+	const struct node *list = node_get(report, "workflows"), *summary = node_get(report, "summary");
+	const char *result = r->plan ? "planned" : "applied";
+	size_t changed = count(list, "patch", result) + count(list, "replace", result);
+	size_t told = 0;
+
+	/* Unchanged ones may not be listed: they are what is declared and not told of otherwise. */
+	for (size_t i = 0; list && i < list->count; i++) {
+		const struct node *w = list->entries[i].value;
+		told += strcmp(node_get_text(w, "result"), "unchanged") != 0 &&
+		        strcmp(node_get_text(w, "action"), "delete") != 0;
+	}
+	size_t declared = (size_t)node_get_int(summary, "declared", 0);
+	tint(r, BOLD);
+	if (r->plan)
+		buf_addf(r->out, "Plan: %zu to create, %zu to change, %zu to delete; %zu unchanged",
+		         count(list, "create", result), changed, count(list, "delete", result), declared - told);
+	else
+		buf_addf(r->out, "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
+		         count(list, "create", result), changed, count(list, "delete", result), declared - told);
+	add_count(r, count(list, NULL, "suspended"), "suspended");
+	add_count(r, count(list, NULL, "blocked"), "blocked");
+	add_count(r, count(list, NULL, "conflict"), "in conflict");
+	add_count(r, count(list, NULL, "deferred"), "deferred");
+	add_count(r, count(list, NULL, "refused"), "refused");
+	add_count(r, count(list, NULL, "failed"), "failed");
+	tint(r, PLAIN);
+	buf_addc(r->out, '\n');
+}
+
+void render_human(const struct node *report, bool colour, struct buf *out)
+{
+	struct render r = {
+		.out = out, .colour = colour, .plan = strcmp(node_get_text(report, "mode"), "plan") == 0,
+	};
+	const struct node *list = node_get(report, "workflows"), *errors = node_get(report, "errors");
+	const char *outcome = node_get_text(report, "outcome");
+
+	for (size_t i = 0; i < list->count; i++)
+		render_workflow(&r, list->entries[i].value);
+	if (list->count)
+		buf_addc(out, '\n');
+	if (!list->count && errors->count && strcmp(outcome, "converged") != 0)
+		buf_addf(out, "%s: nothing was %s\n", r.plan ? "Plan" : "Sync",
+		         r.plan ? "planned" : "written");
+	else
+		render_counts(&r, report);
+}

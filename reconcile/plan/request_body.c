@@ -1,0 +1,346 @@
+#include "reconcile/plan/request_body.h"
+
+#include <string.h>
+
+#include "reconcile/plan/diff.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/tree/path.h"
+
+struct merge {
+	struct arena *arena;
+	const struct node *ignore;
+};
+
+/* Where the merge stands. */
+struct place {
+	const struct field *field;	/* NULL: nobody knows it */
+	unsigned kind;
+	struct path path;
+};
+
+static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+                           const struct node *declared);
+
+/* True if key of the base cannot stand beside what is declared in the same object. */
+static bool excluded(const struct field *object, const struct field *f, const struct node *declared,
+                     unsigned kind)
+{
+	const char *method = node_get_text(declared, "method");
+
+	if (!f)
+		return false;
+	if (f->only && !(f->only & kind))
+		return true;
+	if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
+		return true;
+	for (const struct field *other = object->fields; (f->one_of & kind) && other->name; other++)
+		if (other != f && (other->one_of & kind) && node_get(declared, other->name))
+			return true;
+	return false;
+}
+
+/* True if what the base has under key goes although nothing is declared under it.  was: the
+ * base's kind. */
+static bool goes(const struct merge *m, const struct place *object, const struct place *at,
+                 const struct node *declared, const char *key, unsigned was)
+{
+	const struct field *f = object->field;
+
+	if (f && (f->flags & FIELD_CLOSED))
+		return !path_matches(m->arena, &at->path, m->ignore);
+	/* One key can be two fields, as outputParameters is of a standard and of an http step. */
+	return f && f->type == FIELD_OBJECT &&
+	       (excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
+}
+
+static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+                                const struct node *declared);
+
+/* What the base has and nobody declares; of a step that was of another kind only what the new
+ * one can have. */
+static struct node *carried(const struct merge *m, const struct place *at, struct node *value,
+                            bool other_kind)
+{
+	bool inner = value->kind == NODE_MAP && at->field && !at->field->variant;
+
+	return other_kind && inner ? merged_maps(m, at, value, node_map(m->arena)) : value;
+}
+
+static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+                                const struct node *declared)
+{
+	unsigned kind = field_kind(at->field, declared, at->kind);
+	unsigned was = field_kind(at->field, base, at->kind);
+	struct node *out = node_map(m->arena);
+
+	for (size_t i = 0; i < base->count; i++) {
+		const struct entry *e = &base->entries[i];
+		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
+		if (!node_get(declared, e->key) && !goes(m, at, &here, declared, e->key, was))
+			node_put(m->arena, out, e->key, carried(m, &here, e->value, was != kind));
+	}
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct entry *e = &declared->entries[i];
+		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
+		bool same_field = field_child(at->field, e->key, was) == here.field;
+		node_put(m->arena, out, e->key,
+		         merged(m, &here, same_field ? node_get(base, e->key) : NULL, e->value));
+	}
+	return out;
+}
+
+/* A webhook that is new has no address to keep. */
+static struct node *new_item(const struct merge *m, struct node *item)
+{
+	if (!node_get(item, "webhookPolicy"))
+		return item;
+	item = node_copy(m->arena, item);
+	node_drop(item, "webhookPolicy");
+	return item;
+}
+
+/* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is
+ * open.  The base's webhooks bring their policy with them: "without it an update gives the
+ * workflow a new address" (contract, 2). */
+static struct node *merged_set(const struct merge *m, const struct place *at, const struct node *base,
+                               const struct node *declared)
+{
+	const size_t *pair = diff_pair(m->arena, at->field, declared, base);
+	struct node *out = node_list(m->arena);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		struct place here = { at->field->fields, at->kind, { &at->path, NULL, i } };
+		struct node *item = declared->entries[i].value;
+		node_add(m->arena, out, pair[i] < base->count
+		         ? merged(m, &here, base->entries[pair[i]].value, item) : new_item(m, item));
+	}
+	for (size_t i = 0; (at->field->flags & FIELD_OWN_TAGS) && i < base->count; i++) {
+		const char *name = node_get_text(base->entries[i].value, "name");
+		if (name && field_own_tag(name))
+			node_add(m->arena, out, base->entries[i].value);
+	}
+	return out;
+}
+
+static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+                           const struct node *declared)
+{
+	const struct field *f = at->field;
+	bool set = f && (f->flags & FIELD_SET) && f->fields->type == FIELD_OBJECT;
+
+	/* What is not compared is not written either, else the next other change would undo it. */
+	if (base && path_matches(m->arena, &at->path, m->ignore))
+		return (struct node *)base;
+	if (base && base->kind == NODE_MAP && declared->kind == NODE_MAP)
+		return merged_maps(m, at, base, declared);
+	if (set && declared->kind == NODE_LIST)
+		return merged_set(m, at, base && base->kind == NODE_LIST ? base : node_list(m->arena), declared);
+	return (struct node *)declared;
+}
+
+/* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes
+ * sense without it. */
+static struct node *pruned(struct arena *a, const struct field *f, struct node *n,
+                           const struct node *steps)
+{
+	if (!f || n->kind < NODE_TEXT)
+		return n;
+	if (n->kind == NODE_TEXT)
+		return (f->flags & FIELD_STEP) && !node_get(steps, n->text) ? NULL : n;
+	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *child = field_child(f, e->key, ALL_KINDS);
+		struct node *left = pruned(a, child, e->value, steps);
+		bool lost = !left || (left->kind == NODE_LIST && left->count == 0 && e->value->count);
+		if (lost && n->kind == NODE_MAP && child->need)
+			return NULL;
+		if (left && n->kind == NODE_MAP)
+			node_put(a, out, e->key, left);
+		else if (left)
+			node_add(a, out, left);
+	}
+	return out;
+}
+
+/* What is carried over may name a step that goes, and no service takes that. */
+static void prune(struct arena *a, const struct node *base, struct node *body)
+{
+	const struct node *before = node_get(base, "steps");
+	struct node *steps = node_get(body, "steps");
+	bool gone = false;
+
+	for (size_t i = 0; before && i < before->count; i++)
+		gone |= before->kind == NODE_MAP && !node_get(steps, before->entries[i].key);
+	if (gone)
+		node_put(a, body, "steps", pruned(a, field_child(&workflow_field, "steps", ALL_KINDS), steps, steps));
+}
+
+struct node *compose_update(struct arena *a, const struct node *declared,
+                            const struct node *described, const struct node *ignore)
+{
+	const struct merge m = { a, ignore };
+	const struct place root = { .field = &workflow_field, .kind = ALL_KINDS };
+
+	const struct node *base = normalise_request(a, described);
+	struct node *body = merged(&m, &root, base, declared);
+
+	prune(a, base, body);
+	return body;
+}
+
+/* Puts back what base has where ignore names it: what is not compared is not written either. */
+static void restore(const struct merge *m, const struct place *at, const struct node *base,
+                    struct node *body)
+{
+	bool closed = at->field && (at->field->flags & FIELD_CLOSED);
+
+	for (size_t i = 0; i < base->count; i++) {
+		const struct entry *e = &base->entries[i];
+		struct place here = { field_child(at->field, e->key, ALL_KINDS), ALL_KINDS, { &at->path, e->key } };
+		struct node *now = node_get(body, e->key), *into = now ? now : node_map(m->arena);
+		if (path_matches(m->arena, &here.path, m->ignore)) {
+			node_put(m->arena, body, e->key, e->value);
+			continue;
+		}
+		if (e->value->kind != NODE_MAP || into->kind != NODE_MAP || (closed && !now))
+			continue;
+		restore(m, &here, e->value, into);
+		if (!now && into->count)
+			node_put(m->arena, body, e->key, into);
+	}
+}
+
+struct node *compose_whole(struct arena *a, const struct node *declared,
+                           const struct node *described)
+{
+	const struct merge m = { a, NULL };
+	const struct node *base = normalise_request(a, described);
+	struct node *out = node_map(a);
+
+	for (size_t i = 0; i < declared->count; i++) {
+		const struct entry *e = &declared->entries[i];
+		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
+		const struct place here = { f, ALL_KINDS, { &(struct path){ 0 }, e->key } };
+		bool lent = f && f->type == FIELD_LIST &&
+		            ((f->flags & FIELD_OWN_TAGS) || (f->fields->flags & FIELD_MAY_BE_EMPTY));
+		node_put(a, out, e->key, lent ? merged(&m, &here, node_get(base, e->key), e->value) : e->value);
+	}
+	if (!node_get(declared, "tags")) {
+		const struct place tags = { field_child(&workflow_field, "tags", ALL_KINDS), ALL_KINDS,
+		                            { &(struct path){ 0 }, "tags" } };
+		node_put(a, out, "tags", merged(&m, &tags, node_get(base, "tags"), node_list(a)));
+	}
+	return out;
+}
+
+/* Takes out what pointer names; inside of lists nothing has to be taken out, as they are
+ * declared as wholes. */
+static void drop_at(struct arena *a, struct node *body, const char *pointer)
+{
+	const char *slash = strrchr(pointer, '/');
+	struct node *outer = node_at(body, arena_strndup(a, pointer, (size_t)(slash - pointer)));
+
+	if (!outer || outer->kind != NODE_MAP)
+		return;
+	for (size_t i = 0; i < outer->count; i++) {
+		const char *key = outer->entries[i].key;
+		if (strcmp(pointer_add(a, "", key), slash) == 0) {
+			node_drop(outer, key);
+			return;
+		}
+	}
+}
+
+struct node *compose_write(struct arena *a, const struct compose_sides *s)
+{
+	struct node *body = !s->described ? node_copy(a, s->declared) :
+	                    s->whole ? compose_whole(a, s->declared, s->described)
+	                             : compose_update(a, s->declared, s->described, s->ignore);
+	struct node *tags;
+
+	/* What merging made is shared with both sides. */
+	body = node_copy(a, body);
+	for (size_t i = 0; s->diff && i < s->diff->count; i++)
+		if (s->diff->items[i].op == CHANGE_REMOVE)
+			drop_at(a, body, s->diff->items[i].path);
+	if (s->described && s->whole && s->ignore) {
+		const struct node *base = normalise_request(a, s->described);
+		restore(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
+		prune(a, base, body);
+	}
+	tags = node_get(body, "tags");
+	if (!tags || tags->kind != NODE_LIST)
+		tags = node_put(a, body, "tags", node_list(a));
+	marker_write(a, tags, s->marker);
+	return body;
+}
+
+struct sending {
+	struct arena *arena;
+	const struct compose_sides *sides;
+	struct node *body;		/* as it would be sent; NULL: not made yet */
+	const char *masked;		/* the first; NULL: none yet */
+};
+
+static void is_it_sent(void *context, const struct path *at, const struct node *value)
+{
+	struct sending *s = context;
+	const char *pointer = path_text(s->arena, at);
+
+	if (s->masked)
+		return;
+	if (!s->body)
+		s->body = compose_write(s->arena, s->sides);
+	const struct node *sent = node_at(s->body, pointer);
+	const struct node *there = s->sides->described ? node_at(s->sides->described, pointer) : NULL;
+	if (sent && node_equal(sent, value) && !(there && node_equal(there, value)))
+		s->masked = pointer;
+}
+
+const char *compose_masked(struct arena *a, const struct compose_sides *sides)
+{
+	struct sending s = { .arena = a, .sides = sides };
+
+	mask_each(a, sides->declared, NULL, is_it_sent, &s);
+	return s.masked;
+}
+
+static void add_loss(struct arena *a, const char **text, const char *pointer)
+{
+	*text = *text ? arena_printf(a, "%s, %s", *text, pointer) : pointer;
+}
+
+/* What is shown empty is sent empty where nobody declares it: left out it would be refused. */
+static void add_blanks(struct arena *a, const struct field *f, unsigned kind, const char *pointer,
+                       const struct node *declared, const struct node *described, const char **text)
+{
+	bool closed = f->flags & FIELD_CLOSED;
+
+	kind = field_kind(f, declared ? declared : described, kind);
+	for (size_t i = 0; described->kind == NODE_MAP && i < described->count; i++) {
+		const struct entry *e = &described->entries[i];
+		const struct field *child = field_child(f, e->key, kind);
+		const struct node *said = node_get(declared, e->key);
+		const char *here = pointer_add(a, pointer, e->key);
+		if (!child || (closed && !said) || (child->only && !(child->only & kind)))
+			continue;
+		if ((child->flags & FIELD_MAY_BLANK) && !said && e->value->kind == NODE_TEXT && node_empty(e->value))
+			add_loss(a, text, here);
+		else
+			add_blanks(a, child, kind, here, said, e->value, text);
+	}
+}
+
+const char *compose_may_lose(struct arena *a, const struct node *declared,
+                             const struct node *described)
+{
+	const char *text = NULL;
+
+	for (const struct field *f = workflow_field.fields; f->name; f++)
+		if ((f->flags & FIELD_MAY_HIDE) && !node_get(declared, f->name) &&
+		    !node_get(described, f->name))
+			add_loss(a, &text, pointer_add(a, "", f->name));
+	add_blanks(a, &workflow_field, ALL_KINDS, "", declared, described, &text);
+	return text;
+}

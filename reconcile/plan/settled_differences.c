@@ -1,0 +1,165 @@
+#include "reconcile/plan/settled_differences.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/base/buf.h"
+#include "reconcile/schema/digest.h"
+
+static bool same(const struct node *pair, const char *key, const char *text)
+{
+	const char *value = node_get_text(pair, key);
+
+	return value && strcmp(value, text) == 0;
+}
+
+/* The pair that was learnt of this very change; NULL: none. */
+static const struct node *known_pair(const struct node *known, const struct change *c)
+{
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", c->path) && same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+			return pair;
+	}
+	return NULL;
+}
+
+/* "… or if the record shows that another sent value led to the same kept one".  That two items
+ * of a list are both kept nowhere says nothing of either: each may stand there in another shape. */
+static bool kept_whatever_is_sent(const struct node *known, const struct change *c)
+{
+	if (c->op == CHANGE_ADD && c->is_item)
+		return false;
+	/* Nothing was sent that could be refused. */
+	if (c->op == CHANGE_REMOVE)
+		return false;
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", c->path) && !same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+			return true;
+	}
+	return false;
+}
+
+static void judge(struct arena *a, const struct node *known, const struct change *c,
+                  struct settlement *out)
+{
+	bool refused = c->strict || kept_whatever_is_sent(known, c);
+
+	diff_add(a, refused ? &out->refused : &out->settled, c);
+}
+
+void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
+                  struct settlement *out)
+{
+	*out = (struct settlement){ 0 };
+	for (size_t i = 0; i < diff->count; i++)
+		judge(a, known, &diff->items[i], out);
+}
+
+void settle_split(struct arena *a, const struct diff *diff, const struct node *known,
+                  const char *marker, struct settlement *out)
+{
+	const char *digest = settle_digest(a, diff);
+
+	bool told = !known && marker && digest && strcmp(marker, digest) == 0;
+
+	*out = (struct settlement){ 0 };
+	for (size_t i = 0; i < diff->count; i++) {
+		const struct change *c = &diff->items[i];
+		const struct node *pair = known_pair(known, c), *refused = node_get(pair, "refused");
+		if (told && !c->by_record)
+			judge(a, NULL, c, out);
+		else if (!pair)
+			diff_add(a, &out->open, c);
+		else
+			diff_add(a, refused && refused->boolean ? &out->refused : &out->settled, c);
+	}
+}
+
+static void add_pair(struct arena *a, struct node *list, const char *path, const char *sent,
+                     const char *kept, bool refused)
+{
+	struct node *pair = node_add(a, list, node_map(a));
+
+	node_put(a, pair, "path", node_text(a, path));
+	node_put(a, pair, "sent", node_text(a, sent));
+	node_put(a, pair, "kept", node_text(a, kept));
+	node_put(a, pair, "refused", node_bool(a, refused));
+}
+
+static void add_pairs(struct arena *a, struct node *list, const struct diff *diff, bool refused)
+{
+	for (size_t i = 0; i < diff->count; i++)
+		add_pair(a, list, diff->items[i].path, diff->items[i].sent, diff->items[i].kept, refused);
+}
+
+struct node *settle_list(struct arena *a, const struct settlement *s)
+{
+	struct node *list = node_list(a);
+
+	add_pairs(a, list, &s->settled, false);
+	add_pairs(a, list, &s->refused, true);
+	return list;
+}
+
+/* ---- our own tags ---- */
+
+/* Which of them there are.  What they say of the body changes with it, and is no habit. */
+static const char *shape(struct arena *a, const struct marker *m)
+{
+	return arena_printf(a, "owner %s, id %s, keep %s", m->owner ? m->owner : "none",
+	                    m->name ? m->name : "none", m->keep ? "yes" : "no");
+}
+
+bool settle_knows_tags(struct arena *a, const struct node *known, const struct marker *sent,
+                       const struct marker *shown)
+{
+	for (size_t i = 0; known && i < known->count; i++) {
+		const struct node *pair = known->entries[i].value;
+		if (same(pair, "path", "/tags") && same(pair, "kept", shape(a, shown)) &&
+		    (!sent || same(pair, "sent", shape(a, sent))))
+			return true;
+	}
+	return false;
+}
+
+void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown)
+{
+	add_pair(a, list, "/tags", shape(a, sent), shape(a, shown), false);
+}
+
+/* ---- on the workflow ---- */
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct change *)a)->path, ((const struct change *)b)->path);
+}
+
+const char *settle_digest(struct arena *a, const struct diff *diff)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct change *sorted = arena_new(a, struct change, diff->count + 1);
+	size_t count = 0;
+
+	for (size_t i = 0; i < diff->count; i++)
+		if (!diff->items[i].by_record)
+			sorted[count++] = diff->items[i];
+	if (!count)
+		return NULL;
+	qsort(sorted, count, sizeof *sorted, by_path);
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&text, "%s %s %s\n", sorted[i].path, sorted[i].sent, sorted[i].kept);
+	return digest_text(a, buf_str(&text));
+}
+
+const char *settle_digest_of(struct arena *a, const struct settlement *s)
+{
+	struct diff both = { 0 };
+
+	for (size_t i = 0; i < s->settled.count; i++)
+		diff_add(a, &both, &s->settled.items[i]);
+	for (size_t i = 0; i < s->refused.count; i++)
+		diff_add(a, &both, &s->refused.items[i]);
+	return settle_digest(a, &both);
+}

@@ -1,0 +1,205 @@
+#include "reconcile/plan/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/schema/mask.h"
+#include "reconcile/schema/normalise.h"
+#include "reconcile/schema/validate.h"
+#include "reconcile/tree/yaml.h"
+
+static bool read_block(struct spec *spec, const struct node *block, struct faults *faults)
+{
+	const struct node *prune, *suspend;
+
+	if (!block || block->kind == NODE_NULL)
+		return true;
+	if (!validate_block(block, faults))
+		return false;
+	prune = node_get(block, "prune");
+	suspend = node_get(block, "suspend");
+	spec->prune = !prune || prune->kind == NODE_NULL || prune->boolean;
+	spec->suspend = suspend && suspend->boolean;
+	spec->ignore = node_get(block, "ignore");
+	spec->renamed_from = node_get_text(block, "renamed_from");
+	return true;
+}
+
+/* ---- one document ---- */
+
+/* The body is under body:, or it is the document itself beside our block. */
+static const struct node *unwrap(struct arena *a, const struct node *doc, struct faults *faults)
+{
+	const struct node *body = node_get(doc, "body");
+
+	if (body) {
+		for (size_t i = 0; i < doc->count; i++) {
+			const struct entry *e = &doc->entries[i];
+			if (strcmp(e->key, "body") != 0 && strcmp(e->key, "flowsync") != 0)
+				fault_warn(faults, e->at, "\"%s\" stands beside body: and is not read, as the service's "
+				           "own tool does not read it", e->key);
+		}
+		return body;
+	}
+	struct node *bare = node_map(a);
+	bare->at = doc->at;
+	for (size_t i = 0; i < doc->count; i++) {
+		const struct entry *e = &doc->entries[i];
+		if (strcmp(e->key, "flowsync") != 0) {
+			node_put(a, bare, e->key, e->value);
+			bare->entries[bare->count - 1].at = e->at;
+		}
+	}
+	return bare;
+}
+
+static void tell_masked(void *context, const struct path *at, const struct node *value)
+{
+	struct faults *faults = context;
+
+	fault_add(faults, value->at, "%s: found \"(masked #...)\", which stands for a secret that was not shown; "
+	          "write the secret itself", path_text(faults->arena, at));
+}
+
+bool spec_check_masked(const struct node *body, const struct node *ignore, struct faults *faults)
+{
+	size_t before = faults->errors;
+
+	mask_each(faults->arena, body, ignore, tell_masked, faults);
+	return faults->errors == before;
+}
+
+/* In a patch a step without type stays of the type that it is. */
+static void drop_added_types(const struct node *body, struct node *normal)
+{
+	const struct node *steps = node_get(body, "steps");
+	const struct node *out = node_get(normal, "steps");
+
+	for (size_t i = 0; out && i < out->count; i++)
+		if (!node_get(node_get(steps, out->entries[i].key), "type"))
+			node_drop(out->entries[i].value, "type");
+}
+
+static bool read_document(struct specs *specs, const struct node *doc, struct faults *faults)
+{
+	struct spec spec = { .prune = true };
+
+	if (doc->kind != NODE_MAP)
+		return fault_add(faults, doc->at, "expected a workflow, which is a mapping, found %s",
+		                 node_kind_words(doc->kind));
+	const struct node *body = unwrap(specs->arena, doc, faults);
+	if (body->kind != NODE_MAP)
+		return fault_add(faults, body->at, "body: expected a mapping, found %s",
+		                 node_kind_words(body->kind));
+	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
+	good &= validate_workflow(body, specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC, faults);
+	if (!spec_check_masked(body, spec.ignore, faults) || !good)
+		return false;
+	spec.body = normalise_declared(specs->arena, body);
+	if (specs->partial)
+		drop_added_types(body, spec.body);
+	spec.name = node_get_text(spec.body, "name");
+	spec.at = body->at;
+	arena_grow(specs->arena, specs->items, specs->count, specs->room);
+	specs->items[specs->count++] = spec;
+	return true;
+}
+
+bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
+                const char *bytes, size_t len, struct faults *faults)
+{
+	CLEANUP(buf_done) struct buf filled = BUF(YAML_MAX_BYTES);
+	struct pos file = { .file = name };
+	struct yaml_docs docs = { 0 };
+	size_t found = 0, before = faults->errors;
+
+	specs->files++;
+	if (len > YAML_MAX_BYTES)
+		return fault_add(faults, file, "the file is too large: %zu bytes, at most %d are read", len,
+		                 YAML_MAX_BYTES);
+	if (!template_fill(vars, name, bytes, len, &filled, faults))
+		return false;
+	if (filled.full)
+		return fault_add(faults, file, "with its variables filled in the file is over %d bytes",
+		                 YAML_MAX_BYTES);
+	/* One document that cannot be read does not keep the faults of the others back. */
+	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
+	for (size_t i = 0; i < docs.count; i++) {
+		if (docs.root[i]->kind == NODE_NULL)
+			continue;
+		found++;
+		read_document(specs, docs.root[i], faults);
+	}
+	if (!found && whole)
+		return fault_add(faults, file, "the file is empty: expected a workflow");
+	return faults->errors == before;
+}
+
+/* ---- all documents together ---- */
+
+/* A name that a spec has, or had. */
+struct claim {
+	const char *name;
+	const struct spec *spec;
+	bool old;
+};
+
+/* Names that are had come first, so that whoever claims one more can be told of it. */
+static int by_name(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	if (order == 0)
+		order = x->old - y->old;
+	return order ? order : (x->spec > y->spec) - (x->spec < y->spec);
+}
+
+static size_t sorted(const struct specs *specs, struct claim *claims)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < specs->count; i++) {
+		const struct spec *s = &specs->items[i];
+		claims[count++] = (struct claim){ s->name, s, false };
+		if (s->renamed_from)
+			claims[count++] = (struct claim){ s->renamed_from, s, true };
+	}
+	if (count)
+		qsort(claims, count, sizeof *claims, by_name);
+	return count;
+}
+
+static void claimed_twice(const struct claim *first, const struct claim *again, struct faults *faults)
+{
+	struct pos at = first->spec->at;
+
+	if (!again->old)
+		fault_add(faults, again->spec->at, "a workflow \"%s\" is declared already at %s:%d:%d",
+		          again->name, at.file, at.line, at.col);
+	else if (first->spec == again->spec)
+		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is the name that the workflow has",
+		          again->name);
+	else
+		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is %s at %s:%d:%d", again->name,
+		          first->old ? "claimed already" : "still declared", at.file, at.line, at.col);
+}
+
+bool specs_check(const struct specs *specs, struct faults *faults)
+{
+	struct claim *claims = arena_new(specs->arena, struct claim, 2 * specs->count + 1);
+	size_t count = sorted(specs, claims), before = faults->errors;
+
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(claims[i - 1].name, claims[i].name) == 0)
+			claimed_twice(&claims[i - 1], &claims[i], faults);
+	return faults->errors == before;
+}
+
+const struct spec *specs_find(const struct specs *specs, const char *name)
+{
+	for (size_t i = 0; i < specs->count; i++)
+		if (strcmp(specs->items[i].name, name) == 0)
+			return &specs->items[i];
+	return NULL;
+}

@@ -1,0 +1,387 @@
+#include "reconcile/plan/spec_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/plan/diff.h"
+#include "reconcile/wire/owner_tags.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/schema/normalise.h"
+#include "reconcile/tree/path.h"
+#include "reconcile/tree/scalar.h"
+#include "reconcile/plan/spec.h"
+#include "reconcile/tree/yaml.h"
+
+struct writer {
+	struct arena *arena;
+	bool managed;			/* flowsync wrote it before: a record may say what was declared */
+	const char *secret;		/* where the secret stands for which a value was given up last */
+	struct node *ignore;		/* pointers for flowsync.ignore */
+	const char **notes;		/* comments, in the order of the text */
+	size_t count, room;
+};
+
+/* Where a walk stands, and what the value there is. */
+struct spot {
+	const struct field *field, *outer;
+	unsigned kind;
+	bool needed;			/* what is around it can't be without it */
+	bool vital;			/* nor can what is around that, up to the spec */
+	bool presence;			/* in an object that means something by being there: its defaults stay */
+	struct path path;
+};
+
+/* ---- one order ---- */
+
+static struct node *ordered(struct arena *a, const struct field *f, const struct node *n, unsigned kind);
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
+}
+
+/* In the order of the table.  What no row of this kind of object speaks of is no part of a spec. */
+static struct node *ordered_object(struct arena *a, const struct field *f, const struct node *n,
+                                   unsigned kind)
+{
+	struct node *out = node_map(a);
+
+	kind = field_kind(f, n, kind);
+	for (const struct field *row = f->fields; row->name; row++) {
+		const struct node *value = node_get(n, row->name);
+		if (value && (!row->only || (row->only & kind)))
+			node_put(a, out, row->name, ordered(a, row, value, kind));
+	}
+	return out;
+}
+
+static bool parents_stand(const struct node *steps, const struct node *step, const struct node *out)
+{
+	const struct node *parents = node_get(step, "parents");
+
+	for (size_t i = 0; parents && parents->kind == NODE_LIST && i < parents->count; i++) {
+		const struct node *name = parents->entries[i].value;
+		if (name->kind == NODE_TEXT && node_get(steps, name->text) && !node_get(out, name->text))
+			return false;
+	}
+	return true;
+}
+
+/* Steps that stand in a circle come last; that they do is told by who validates. */
+static struct node *parents_first(struct arena *a, const struct node *steps)
+{
+	struct node *out = node_map(a);
+
+	for (size_t before = 0; out->count < steps->count; before = out->count) {
+		for (size_t i = 0; i < steps->count; i++) {
+			const struct entry *e = &steps->entries[i];
+			if (node_get(out, e->key) || !parents_stand(steps, e->value, out))
+				continue;
+			node_put(a, out, e->key, e->value);
+			break;
+		}
+		for (size_t i = 0; out->count == before && i < steps->count; i++)
+			if (!node_get(out, steps->entries[i].key))
+				node_put(a, out, steps->entries[i].key, steps->entries[i].value);
+	}
+	return out;
+}
+
+static struct node *ordered_map(struct arena *a, const struct field *f, const struct node *n,
+                                unsigned kind)
+{
+	struct node *out = node_map(a);
+
+	for (size_t i = 0; i < n->count; i++)
+		node_put(a, out, n->entries[i].key, ordered(a, f->fields, n->entries[i].value, kind));
+	if (out->count)
+		qsort(out->entries, out->count, sizeof *out->entries, by_key);
+	node_index(a, out);
+	return (f->flags & FIELD_CLOSED) ? parents_first(a, out) : out;
+}
+
+static struct node *ordered_list(struct arena *a, const struct field *f, const struct node *n,
+                                 unsigned kind)
+{
+	struct node *out = node_list(a);
+
+	for (size_t i = 0; i < n->count; i++)
+		node_add(a, out, ordered(a, f->fields, n->entries[i].value, kind));
+	if ((f->flags & FIELD_SET) && out->count)
+		qsort(out->entries, out->count, sizeof *out->entries, by_value);
+	return out;
+}
+
+static struct node *ordered(struct arena *a, const struct field *f, const struct node *n, unsigned kind)
+{
+	if (f->type == FIELD_OBJECT && n->kind == NODE_MAP)
+		return ordered_object(a, f, n, kind);
+	if (f->type == FIELD_MAP && n->kind == NODE_MAP)
+		return ordered_map(a, f, n, kind);
+	if (f->type == FIELD_LIST && n->kind == NODE_LIST)
+		return ordered_list(a, f, n, kind);
+	return (struct node *)n;
+}
+
+/* ---- what is left out ---- */
+
+static struct node *kept(struct writer *w, const struct spot *at, const struct node *n);
+
+static void note(struct writer *w, const char *text)
+{
+	arena_grow(w->arena, w->notes, w->count, w->room);
+	w->notes[w->count++] = text;
+}
+
+static void ignore(struct writer *w, const char *pointer)
+{
+	node_add(w->arena, w->ignore, node_text(w->arena, pointer));
+}
+
+/* A record would take a key that is missing here for one that somebody took out. */
+static void ignore_if_managed(struct writer *w, const char *pointer)
+{
+	if (w->managed)
+		ignore(w, pointer);
+}
+
+static bool is_secret(struct writer *w, const struct spot *at, const struct node *n)
+{
+	unsigned flags = at->field ? at->field->flags : 0;
+
+	if (at->outer == &workflow_field && (flags & FIELD_NAME))
+		return false;	/* every plan calls the workflow by its name */
+	/* One that is shown empty is hidden: written so, it would be lost with the next update. */
+	return (flags & FIELD_SECRET) ||
+	       !node_equal(n, mask_entry(w->arena, at->outer, at->path.key, at->field, n, 1));
+}
+
+/* For a secret without which there is no spec: it is masked, and not compared. */
+static struct node *masked(struct writer *w, const struct spot *at, const struct node *n)
+{
+	const char *pointer = path_text(w->arena, &at->path);
+
+	note(w, arena_printf(w->arena, "%s: holds a secret, which is masked here and not compared", pointer));
+	ignore(w, pointer);
+	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, 1);
+}
+
+static bool says_nothing(struct writer *w, const struct spot *at, const struct node *n)
+{
+	const char *text = at->field->otherwise && !at->presence ? node_scalar_text(w->arena, n) : NULL;
+
+	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
+		return n->count == 0;
+	return n->kind == NODE_NULL || (text && strcmp(text, at->field->otherwise) == 0);
+}
+
+static void left_out(struct writer *w, const struct spot *at)
+{
+	const char *pointer = path_text(w->arena, &at->path);
+
+	note(w, strcmp(pointer, w->secret) == 0
+	        ? arena_printf(w->arena, "%s: left out, it is secret", pointer)
+	        : arena_printf(w->arena, "%s: left out, %s is secret", pointer, w->secret));
+	ignore_if_managed(w, pointer);
+}
+
+/* One pointer stands for all that was left out of what is left out itself. */
+static void ignore_whole(struct writer *w, const struct spot *at, size_t ignored)
+{
+	if (w->ignore->count == ignored)
+		return;
+	w->ignore->count = ignored;
+	ignore(w, path_text(w->arena, &at->path));
+}
+
+static void note_hidden(struct writer *w, const struct spot *at, const struct node *n)
+{
+	unsigned kind = field_kind(at->field, n, at->kind);
+
+	for (const struct field *row = at->field->fields; row->name; row++) {
+		struct path path = { &at->path, row->name };
+		if (!(row->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE)) || (row->only && !(row->only & kind)) ||
+		    node_get(n, row->name))
+			continue;
+		const char *pointer = path_text(w->arena, &path);
+		note(w, arena_printf(w->arena, "%s: not shown by the service; add it if there is one", pointer));
+		ignore_if_managed(w, pointer);
+	}
+}
+
+/* False if the value is to be left out with all that is around it. */
+static bool keep_entry(struct writer *w, const struct spot *at, const struct node *n, struct node *out)
+{
+	size_t ignored = w->ignore->count;
+	struct node *value = kept(w, at, n);
+
+	if (!value && at->needed)
+		return false;
+	if (!value)
+		left_out(w, at);
+	else if (at->needed || !says_nothing(w, at, value))
+		node_put(w->arena, out, at->path.key, value);
+	else
+		ignore_whole(w, at, ignored);
+	return true;
+}
+
+static struct node *kept_map(struct writer *w, const struct spot *at, const struct node *n)
+{
+	const struct field *f = at->field;
+	unsigned kind = field_kind(f, n, at->kind);
+	struct node *out = node_map(w->arena);
+
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *child = field_child(f, e->key, kind);
+		bool needed = f->type == FIELD_OBJECT ? (child->need | child->one_of) & kind
+		                                      : f->flags & FIELD_CLOSED;
+		struct spot spot = { child, f, kind, needed, needed && at->vital, f->flags & FIELD_PRESENCE,
+		                     { &at->path, e->key } };
+		if (!keep_entry(w, &spot, e->value, out))
+			return NULL;
+	}
+	if (f->type == FIELD_OBJECT)
+		note_hidden(w, at, n);
+	return out;
+}
+
+/* A declared list is the whole truth: it is kept as a whole or not at all. */
+static struct node *kept_list(struct writer *w, const struct spot *at, const struct node *n)
+{
+	struct node *out = node_list(w->arena);
+
+	for (size_t i = 0; i < n->count; i++) {
+		struct spot spot = { at->field->fields, at->field, at->kind, true, false, false,
+		                     { &at->path, "*" } };
+		size_t notes = w->count;
+		struct node *item = kept(w, &spot, n->entries[i].value);
+		if (!item || w->count > notes)
+			return NULL;
+		node_add(w->arena, out, item);
+	}
+	return out;
+}
+
+/* A copy of n without what is masked and without what means the same left out; NULL: it can't be
+ * without. */
+static struct node *kept(struct writer *w, const struct spot *at, const struct node *n)
+{
+	size_t notes = w->count, ignored = w->ignore->count;
+	enum field_type type = at->field->type;
+
+	if ((type == FIELD_LIST && n->kind == NODE_LIST) ||
+	    ((type == FIELD_OBJECT || type == FIELD_MAP) && n->kind == NODE_MAP)) {
+		struct node *out = (type == FIELD_LIST ? kept_list : kept_map)(w, at, n);
+		if (out)
+			return out;
+		w->count = notes;
+		w->ignore->count = ignored;
+	} else if (!is_secret(w, at, n)) {
+		return (struct node *)n;
+	} else {
+		w->secret = path_text(w->arena, &at->path);
+	}
+	return at->vital ? masked(w, at, n) : NULL;
+}
+
+/* ---- the text ---- */
+
+/* A name may hold what would end the line. */
+static void add_comment(struct buf *out, const char *text)
+{
+	buf_adds(out, "# ");
+	while (*text) {
+		size_t odd = scalar_odd_character(text);
+		if (odd)
+			buf_addc(out, '?');
+		else
+			buf_addc(out, *text);
+		text += odd ? odd : 1;
+	}
+	buf_addc(out, '\n');
+}
+
+static void add_head(struct writer *w, const struct node *described, const char *endpoint,
+                     const char *owner, struct buf *out)
+{
+	const char *status = node_get_text(described, "status");
+
+	add_comment(out, arena_printf(w->arena, "workflow %lld, imported from %s",
+	                              (long long)node_get_int(described, "id", 0), endpoint));
+	/* A run that is under way is over when somebody reads this. */
+	if (status && strcmp(status, "Available") != 0 && strcmp(status, "Running") != 0)
+		add_comment(out, arena_printf(w->arena, "status: %s", status));
+	if (owner)
+		add_comment(out, arena_printf(w->arena, "owner: %s", owner));
+	for (size_t i = 0; i < w->count; i++)
+		add_comment(out, w->notes[i]);
+	if (w->ignore->count)
+		add_comment(out, "To declare what flowsync.ignore names, take it out there: until then it stays "
+		            "as it is.");
+}
+
+/* keep: the workflow is not to be deleted, as its tag says. */
+static struct node *document(struct writer *w, const struct node *body, bool keep)
+{
+	struct node *out = node_map(w->arena), *ours = node_map(w->arena);
+
+	if (keep)
+		node_put(w->arena, ours, "prune", node_bool(w->arena, false));
+	if (w->ignore->count)
+		node_put(w->arena, ours, "ignore", w->ignore);
+	if (ours->count)
+		node_put(w->arena, out, "flowsync", ours);
+	for (size_t i = 0; i < body->count; i++)
+		node_put(w->arena, out, body->entries[i].key, body->entries[i].value);
+	return out;
+}
+
+/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the
+ * text is held against what it promises. */
+static bool keeps_its_word(struct arena *a, const struct node *observed, const struct buf *text,
+                           struct err *err)
+{
+	struct faults faults = { .arena = a };
+	struct specs specs = { .arena = a };
+	static const struct vars none = { 0 };
+	struct diff diff;
+
+	if (!specs_read(&specs, &none, NULL, text->text, text->len, &faults)) {
+		size_t first = 0;
+		while (faults.items[first].warning)
+			first++;
+		return err_set(err, "it would be no valid spec: %s", faults.items[first].message);
+	}
+	diff_three_way(a, &(struct diff_sides){
+		.name = specs.items[0].name, .declared = normalise(a, specs.items[0].body),
+		.observed = observed, .ignore = specs.items[0].ignore,
+	}, &diff);
+	if (diff.count)
+		return err_set(err, "no spec says the same as the service does at %s", diff.items[0].path);
+	return true;
+}
+
+bool spec_write(struct arena *a, const struct node *described, const char *endpoint, struct buf *out,
+                struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct marker marker = marker_read(a, node_get(described, "tags"));
+	struct writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
+	const struct spot root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
+	const struct node *observed = normalise(a, described);
+	const struct node *body = kept(&w, &root, ordered(a, &workflow_field, observed, ALL_KINDS));
+
+	add_head(&w, described, endpoint, marker.owner, &text);
+	yaml_write(document(&w, body, marker.keep), &text);
+	if (!keeps_its_word(a, observed, &text, err))
+		return false;
+	buf_add(out, text.text, text.len);
+	return true;
+}

@@ -1,0 +1,350 @@
+#include "reconcile/sched/sync_scheduler.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reconcile/base/jitter.h"
+
+static const int64_t NEVER = -1;
+static const int64_t SETTLE_MS = 200, SETTLE_MOST_MS = 10 * 1000;
+static const int64_t SCAN_MS = 60 * 1000;
+static const int64_t DEFERRED_MS = 30 * 1000;
+static const int64_t BACKOFF_FIRST_MS = 10 * 1000, BACKOFF_MOST_MS = 15 * 60 * 1000;
+
+static const char *const trigger_names[] = {
+	[TRIGGER_INTERVAL] = "interval", [TRIGGER_CATCH_UP] = "catch-up", [TRIGGER_RELOAD] = "reload",
+	[TRIGGER_SOURCE] = "source", [TRIGGER_WEBHOOK] = "webhook", [TRIGGER_SIGNAL] = "signal",
+	[TRIGGER_START] = "start",
+};
+
+static bool is_git(const struct sched *s)
+{
+	return s->settings.poll_ms > 0;
+}
+
+/* ---- time ---- */
+
+/* Goes on from where it was when the caller's clock is set back: whatever is due stays as far
+ * away as it was. */
+static void set_clock(struct sched *s, int64_t now)
+{
+	if (now + s->shift < s->now)
+		s->shift = s->now - now;
+	s->now = now + s->shift;
+}
+
+/* ms from now and up to a tenth more, so that many agents do not come together. */
+static int64_t in(struct sched *s, int64_t ms)
+{
+	return s->now + ms + jitter(&s->random, ms / 10);
+}
+
+static int64_t after_failures(struct sched *s, unsigned failures)
+{
+	int64_t wait = BACKOFF_FIRST_MS;
+
+	for (unsigned i = 1; i < failures && wait < BACKOFF_MOST_MS; i++)
+		wait *= 2;
+	wait += jitter(&s->random, wait / 10);
+	return s->now + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
+}
+
+static bool passed(const struct sched *s, int64_t due)
+{
+	return due != NEVER && due <= s->now;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a == NEVER || (b != NEVER && b < a) ? b : a;
+}
+
+/* ---- what is wanted ---- */
+
+static void strengthen(enum sched_trigger *wanted, enum sched_trigger trigger)
+{
+	if (*wanted < trigger)
+		*wanted = trigger;
+}
+
+static void move(enum sched_trigger *from, enum sched_trigger *to)
+{
+	strengthen(to, *from);
+	*from = TRIGGER_NONE;
+}
+
+/* A repository that could not be reached is left in peace until its time has come, and nobody knows
+ * how long it is tried then: what it had before has to do, so that drift is healed meanwhile. */
+static bool backs_off(const struct sched *s)
+{
+	return s->fetches_failed && !passed(s, s->poll_due);
+}
+
+/* A fetch that runs already may have asked before what the trigger tells of happened; for the
+ * interval it is good enough. */
+static void want(struct sched *s, enum sched_trigger trigger)
+{
+	bool by_time = trigger <= TRIGGER_CATCH_UP, without = by_time && backs_off(s);
+
+	s->source_failed |= without;
+	if (!is_git(s) || without)
+		strengthen(&s->ready, trigger);
+	else if (by_time && s->fetching)
+		strengthen(&s->fetched_for, trigger);
+	else
+		strengthen(&s->asked, trigger);
+}
+
+/* "Starts afresh": somebody or something gives hope that it goes better now. */
+static void want_now(struct sched *s, enum sched_trigger trigger)
+{
+	s->cycles_failed = 0;
+	want(s, trigger);
+}
+
+static bool settling(const struct sched *s)
+{
+	return s->settle_due != NEVER;
+}
+
+static int64_t settled_at(const struct sched *s)
+{
+	return earlier(s->settle_due, s->settle_most);
+}
+
+/* The source is another than that of the cycle that runs, which must not hold it up any longer. */
+static void new_source(struct sched *s, struct sched_action *action)
+{
+	s->cycles_failed = 0;
+	strengthen(&s->ready, TRIGGER_SOURCE);
+	action->hurry = s->cycling && !s->hurried;
+	s->hurried |= s->cycling;
+}
+
+/* ---- events ---- */
+
+static void take_change(struct sched *s)
+{
+	if (is_git(s))
+		return;
+	if (!settling(s))
+		s->settle_most = s->now + SETTLE_MOST_MS;
+	s->settle_due = s->now + SETTLE_MS;
+}
+
+static void take_fetched(struct sched *s, const struct sched_event *e, struct sched_action *action)
+{
+	assert(s->fetching);
+	s->fetching = false;
+	if (s->stale) {
+		s->stale = false;	/* what waits for a fetch waits for the next one */
+		return;
+	}
+	if (!e->ok) {
+		s->source_failed |= s->fetched_for != TRIGGER_NONE;
+		move(&s->fetched_for, &s->ready);
+		s->poll_due = after_failures(s, ++s->fetches_failed);
+		return;
+	}
+	s->fetches_failed = 0;
+	s->source_failed = false;
+	s->poll_due = in(s, s->settings.poll_ms);
+	snprintf(s->fetched, sizeof s->fetched, "%s", e->tree);
+	move(&s->fetched_for, &s->ready);
+	if (strcmp(s->fetched, s->tree) != 0)
+		new_source(s, action);
+}
+
+static void take_cycle_end(struct sched *s, const struct sched_event *e)
+{
+	assert(s->cycling);
+	s->cycling = false;
+	s->deferred_due = NEVER;
+	if (e->outcome == SCHED_FAILED) {
+		/* The whole cycle comes to the deferred steps too. */
+		s->cycle_due = after_failures(s, ++s->cycles_failed);
+		return;
+	}
+	s->cycles_failed = 0;
+	if (s->whole)
+		s->cycle_due = in(s, s->settings.interval_ms);
+	if (e->deferred)
+		s->deferred_due = s->now + DEFERRED_MS;
+}
+
+/* Whatever was wanted is wanted of the new source. */
+static void configure(struct sched *s, const struct sched_settings *settings)
+{
+	assert(settings->interval_ms > 0 && settings->poll_ms >= 0);
+	s->settings = *settings;
+	s->stopping = false;
+	s->stale = s->fetching;
+	s->source_failed = false;
+	s->fetches_failed = 0;
+	s->poll_due = NEVER;
+	if (is_git(s)) {
+		s->settle_due = s->settle_most = s->scan_due = NEVER;
+		move(&s->fetched_for, &s->asked);
+		move(&s->ready, &s->asked);
+		return;
+	}
+	s->scan_due = s->now + SCAN_MS;
+	move(&s->asked, &s->ready);
+	move(&s->fetched_for, &s->ready);
+}
+
+static void take_event(struct sched *s, const struct sched_event *e, struct sched_action *action)
+{
+	switch (e->kind) {
+	case SCHED_TICK:
+		break;
+	case SCHED_SOURCE_CHANGED:
+		take_change(s);
+		break;
+	case SCHED_HINT:
+		want_now(s, TRIGGER_WEBHOOK);
+		break;
+	case SCHED_ASKED:
+		want_now(s, TRIGGER_SIGNAL);
+		break;
+	case SCHED_FETCHED:
+		take_fetched(s, e, action);
+		break;
+	case SCHED_CYCLE_ENDED:
+		take_cycle_end(s, e);
+		break;
+	case SCHED_CONFIGURED:
+		configure(s, e->settings);
+		want_now(s, TRIGGER_RELOAD);
+		break;
+	case SCHED_STOP:
+		s->stopping = true;
+		action->stop = s->fetching || s->cycling;
+		break;
+	}
+}
+
+/* What became due by itself. */
+static void take_time(struct sched *s, struct sched_action *action)
+{
+	if (passed(s, settled_at(s))) {
+		s->settle_due = s->settle_most = NEVER;
+		new_source(s, action);
+	}
+	if (passed(s, s->cycle_due)) {
+		bool slept = s->now - s->cycle_due > s->settings.interval_ms;
+		s->cycle_due = NEVER;
+		want(s, slept ? TRIGGER_CATCH_UP : TRIGGER_INTERVAL);
+	}
+	if (passed(s, s->scan_due)) {
+		s->scan_due = s->now + SCAN_MS;
+		action->scan = true;
+	}
+}
+
+/* ---- what may begin ---- */
+
+/* It waits for a fetch that runs for a cycle, and for a source that settles: one cycle for both. */
+static bool may_cycle(const struct sched *s)
+{
+	return s->ready && !s->cycling && !settling(s) && !(s->fetching && s->fetched_for);
+}
+
+static bool may_fetch(const struct sched *s)
+{
+	return !s->fetching && (s->asked || passed(s, s->poll_due));
+}
+
+/* A whole cycle that is on its way does the deferred steps too. */
+static bool whole_comes(const struct sched *s)
+{
+	return s->ready || s->asked || s->fetched_for || settling(s);
+}
+
+static bool may_defer(const struct sched *s)
+{
+	return passed(s, s->deferred_due) && !s->cycling && !whole_comes(s);
+}
+
+static void begin_cycle(struct sched *s, struct sched_action *action)
+{
+	action->start = SCHED_START_CYCLE;
+	action->trigger = trigger_names[s->ready];
+	action->source_failed = s->source_failed;
+	s->ready = TRIGGER_NONE;
+	s->cycling = s->whole = true;
+	s->hurried = false;
+	s->cycle_due = NEVER;
+	/* What it held back is done as soon as the source can be read again, even if it is the
+	 * same then. */
+	snprintf(s->tree, sizeof s->tree, "%s", s->source_failed ? "" : s->fetched);
+}
+
+static void begin_deferred(struct sched *s, struct sched_action *action)
+{
+	action->start = SCHED_START_DEFERRED;
+	action->trigger = "deferred";
+	action->source_failed = s->source_failed;
+	s->cycling = true;
+	s->whole = s->hurried = false;
+}
+
+static void begin_fetch(struct sched *s, struct sched_action *action)
+{
+	action->start = SCHED_START_FETCH;
+	s->fetching = true;
+	s->poll_due = NEVER;
+	move(&s->asked, &s->fetched_for);
+}
+
+static void begin(struct sched *s, struct sched_action *action)
+{
+	if (may_cycle(s))
+		begin_cycle(s, action);
+	else if (may_fetch(s))
+		begin_fetch(s, action);
+	else if (may_defer(s))
+		begin_deferred(s, action);
+}
+
+static int64_t next_wake(const struct sched *s)
+{
+	int64_t wake = earlier(earlier(settled_at(s), s->cycle_due), s->scan_due);
+
+	if (may_cycle(s) || may_fetch(s) || may_defer(s))
+		return s->now;
+	if (!s->fetching)
+		wake = earlier(wake, s->poll_due);
+	/* Else it waits for what comes first to come and go. */
+	return !s->cycling && !whole_comes(s) ? earlier(wake, s->deferred_due) : wake;
+}
+
+void sched_init(struct sched *s, const struct sched_settings *settings, uint64_t seed, int64_t now)
+{
+	*s = (struct sched){
+		.random = seed, .now = now, .cycle_due = NEVER, .deferred_due = NEVER,
+		.settle_due = NEVER, .settle_most = NEVER,
+	};
+	configure(s, settings);
+	want(s, TRIGGER_START);
+}
+
+struct sched_action sched_step(struct sched *s, const struct sched_event *event, int64_t now)
+{
+	struct sched_action action = { .wake = NEVER };
+
+	set_clock(s, now);
+	take_event(s, event, &action);
+	if (s->stopping) {
+		action.over = !s->fetching && !s->cycling;
+		action.hurry = false;	/* a stop ends all waits too */
+		return action;
+	}
+	take_time(s, &action);
+	begin(s, &action);
+	action.wake = next_wake(s);
+	if (action.wake != NEVER)
+		action.wake -= s->shift;
+	return action;
+}

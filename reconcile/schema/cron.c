@@ -1,0 +1,316 @@
+#include "reconcile/schema/cron.h"
+
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "reconcile/base/buf.h"
+
+enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELD_COUNT };
+
+struct cron {
+	uint64_t on[FIELD_COUNT];	/* a bit for each value that fires */
+	bool any[FIELD_COUNT];		/* the field begins with "*" */
+};
+
+static const struct { int least, most; const char *const *names; } ranges[] = {
+	[MINUTE] = { 0, 59 },
+	[HOUR] = { 0, 23 },
+	[DAY] = { 1, 31 },
+	[MONTH] = { 1, 12, (const char *const[]){ "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL",
+	                                          "AUG", "SEP", "OCT", "NOV", "DEC", NULL } },
+	[WEEKDAY] = { 0, 7, (const char *const[]){ "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT",
+	                                           NULL } },
+};
+
+static bool read_number(const char **s, int *out)
+{
+	int n = 0, digits = 0;
+
+	for (; **s >= '0' && **s <= '9' && digits < 4; (*s)++, digits++)
+		n = n * 10 + (**s - '0');
+	if (digits == 0 || digits == 4)
+		return false;
+	*out = n;
+	return true;
+}
+
+static bool read_value(const char **s, int field, int *out)
+{
+	const char *const *names = ranges[field].names;
+
+	for (int i = 0; names && names[i]; i++)
+		if (strncasecmp(*s, names[i], 3) == 0) {
+			*s += 3;
+			*out = ranges[field].least + i;
+			return true;
+		}
+	return read_number(s, out) && *out >= ranges[field].least && *out <= ranges[field].most;
+}
+
+/* One part between commas: "*", "5", "1-5", each with an optional "/step". */
+static bool read_part(const char **s, int field, uint64_t *on)
+{
+	int from = ranges[field].least, to = ranges[field].most, step = 1;
+	bool open_end = false;
+
+	if (**s == '*') {
+		(*s)++;
+	} else {
+		if (!read_value(s, field, &from))
+			return false;
+		open_end = **s != '-';
+		if (!open_end && (++*s, !read_value(s, field, &to)))
+			return false;
+	}
+	if (**s == '/') {
+		++*s;
+		if (!read_number(s, &step) || step == 0)
+			return false;
+	} else if (open_end) {
+		to = from;
+	}
+	if (from > to)
+		return false;
+	for (int v = from; v <= to; v += step)
+		*on |= (uint64_t)1 << v;
+	return true;
+}
+
+static bool read_field(const char **s, int field, struct cron *cron)
+{
+	*s += strspn(*s, " \t");
+	cron->any[field] = **s == '*';
+	for (;;) {
+		if (!read_part(s, field, &cron->on[field]))
+			return false;
+		if (**s != ',')
+			break;
+		++*s;
+	}
+	return **s == '\0' || **s == ' ' || **s == '\t';
+}
+
+static const char *fields_of(const char *text)
+{
+	static const struct { const char *name, *fields; } names[] = {
+		{ "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
+		{ "@weekly", "0 0 * * 0" }, { "@daily", "0 0 * * *" }, { "@midnight", "0 0 * * *" },
+		{ "@hourly", "0 * * * *" },
+	};
+	const char *name = text + strspn(text, " \t");
+	size_t len = strcspn(name, " \t");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strlen(names[i].name) == len && strncasecmp(name, names[i].name, len) == 0 &&
+		    name[len + strspn(name + len, " \t")] == '\0')
+			return names[i].fields;
+	return text;
+}
+
+static bool read_cron(const char *text, struct cron *cron)
+{
+	text = fields_of(text);
+	for (int field = 0; field < FIELD_COUNT; field++)
+		if (!read_field(&text, field, cron))
+			return false;
+	/* Both 0 and 7 are Sunday. */
+	if (cron->on[WEEKDAY] & 1 << 7)
+		cron->on[WEEKDAY] |= 1;
+	return text[strspn(text, " \t")] == '\0';
+}
+
+/* If both days are restricted, either will do: that is how cron has always read them. */
+static bool fires_on(const struct cron *cron, const struct tm *day)
+{
+	bool of_month = cron->on[DAY] >> day->tm_mday & 1;
+	bool of_week = cron->on[WEEKDAY] >> day->tm_wday & 1;
+
+	if (!(cron->on[MONTH] >> (day->tm_mon + 1) & 1))
+		return false;
+	if (cron->any[DAY] || cron->any[WEEKDAY])
+		return of_month && of_week;
+	return of_month || of_week;
+}
+
+static bool fires_at(const struct cron *cron, int minute)
+{
+	return cron->on[HOUR] >> (minute / 60) & cron->on[MINUTE] >> (minute % 60) & 1;
+}
+
+/* ---- local time ---- */
+
+enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
+
+/* A local day; `start` is its midnight, counted as if no clock were ever changed. */
+struct day {
+	const struct cron *cron;
+	int64_t start, after;
+	int64_t (*offset)(int64_t utc);
+	int64_t offset_before, offset_after;	/* well before it began, well after it ended */
+};
+
+static int64_t offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
+{
+	return offset ? offset(utc) : 0;
+}
+
+/* When the clocks go on, given that they do between the two. */
+static int64_t change_between(const struct day *d, int64_t low, int64_t high)
+{
+	while (high - low > 1) {
+		int64_t middle = low + (high - low) / 2;
+		if (d->offset(middle) == d->offset_after)
+			high = middle;
+		else
+			low = middle;
+	}
+	return high;
+}
+
+/* Of a local time that comes twice the first; of one that never comes the moment when the clocks go
+ * on past it. */
+static int64_t utc_of(const struct day *d, int64_t local)
+{
+	int64_t first = local - d->offset_before, second = local - d->offset_after;
+
+	if (d->offset_before == d->offset_after || d->offset(first) == d->offset_before)
+		return first;
+	if (d->offset(second) == d->offset_after)
+		return second;
+	return change_between(d, second, first);
+}
+
+/* Once each, however often the local time comes. */
+static bool next_once(const struct day *d, int64_t *next)
+{
+	for (int m = 0; m < DAY_MINUTES; m++) {
+		int64_t at = fires_at(d->cron, m) ? utc_of(d, d->start + m * MINUTE_SECONDS) : d->after;
+		if (at > d->after) {
+			*next = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* As often as the clock on the wall says so. */
+static bool next_on_the_wall(const struct day *d, int64_t *next)
+{
+	bool forth = d->offset_after > d->offset_before;
+	int64_t from = d->start - (forth ? d->offset_after : d->offset_before);
+	int64_t to = d->start + DAY_SECONDS - (forth ? d->offset_before : d->offset_after);
+
+	if (from <= d->after)
+		from = d->after - d->after % MINUTE_SECONDS + MINUTE_SECONDS;
+	for (int64_t at = from; at < to; at += MINUTE_SECONDS) {
+		int64_t into = at + d->offset(at) - d->start;
+		if (into >= 0 && into < DAY_SECONDS &&
+		    fires_at(d->cron, (int)(into / MINUTE_SECONDS))) {
+			*next = at;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool next_of_day(const struct cron *cron, int64_t start, int64_t after,
+                        int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	enum { FURTHEST = 15 * 60 * 60 };	/* no zone is further from UTC */
+	struct day d = { .cron = cron, .start = start, .after = after, .offset = offset };
+	time_t t = (time_t)start;
+	struct tm tm;
+
+	if (!gmtime_r(&t, &tm) || !fires_on(cron, &tm))
+		return false;
+	d.offset_before = offset_at(offset, start - FURTHEST);
+	d.offset_after = offset_at(offset, start + DAY_SECONDS + FURTHEST);
+	return cron->any[HOUR] && d.offset_before != d.offset_after ? next_on_the_wall(&d, next)
+	                                                            : next_once(&d, next);
+}
+
+static bool next_of(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	enum { DAYS = 8 * 366 + 2 };	/* 29 February can be eight years off */
+	struct cron cron = { 0 };
+
+	if (!read_cron(text, &cron))
+		return false;
+	/* Clocks that are set back after midnight bring the day before once more. */
+	int64_t local = after + offset_at(offset, after);
+	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
+	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
+		if (next_of_day(&cron, day, after, offset, next))
+			return true;
+	return false;
+}
+
+/* ---- six and seven fields ---- */
+
+struct word { const char *text; size_t len; };
+
+enum { SIX = 6, SEVEN = 7 };
+
+static int split(const char *text, struct word *words)
+{
+	int count = 0;
+
+	for (text += strspn(text, " \t"); *text && count <= SEVEN; text += strspn(text, " \t")) {
+		size_t len = strcspn(text, " \t");
+		if (count < SEVEN)
+			words[count] = (struct word){ text, len };
+		count++;
+		text += len;
+	}
+	return count;
+}
+
+static bool is(const struct word *w, const char *text)
+{
+	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
+}
+
+static bool is_any(const struct word *w)
+{
+	return is(w, "*") || is(w, "?");
+}
+
+static bool read_second(const struct word *w, int *out)
+{
+	const char *s = w->text;
+
+	return read_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
+}
+
+/* The five in the middle, if there is but one meaning. */
+static bool shorten(const char *text, struct buf *out, int *second)
+{
+	struct word words[SEVEN];
+	int count = split(text, words);
+	const struct word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
+
+	if ((count != SIX && count != SEVEN) || !read_second(&words[0], second) ||
+	    (count == SEVEN && !is(&words[SIX], "*")) || !(is_any(day) || is_any(weekday)))
+		return false;
+	for (size_t i = 0; i < weekday->len; i++)
+		if (weekday->text[i] >= '0' && weekday->text[i] <= '9')
+			return false;
+	for (int i = 1; i < SIX; i++)
+		buf_addf(out, "%.*s ", is(&words[i], "?") ? 1 : (int)words[i].len, is(&words[i], "?") ? "*" : words[i].text);
+	return true;
+}
+
+bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	CLEANUP(buf_done) struct buf five = BUF_TEXT;
+	int64_t minute;
+	int second;
+
+	if (next_of(text, after, offset, next))
+		return true;
+	if (!shorten(text, &five, &second) || !next_of(buf_str(&five), after - second, offset, &minute))
+		return false;
+	*next = minute + second;
+	return true;
+}

@@ -1,0 +1,316 @@
+#include "reconcile/schema/fields.h"
+
+#include <string.h>
+
+/* Kinds of steps and of authentications, as bits in the order of their words. */
+enum { STANDARD = 1, HTTP = 2, EXPORT = 4, SQL = 8 };
+enum { OAUTH = 2, BASIC = 4, API_KEY = 8, BEARER = 16 };
+
+#define WORDS(...)	((const char *const[]){ __VA_ARGS__, NULL })
+#define END		{ NULL }
+
+static const char *const step_types[] = { "standard", "http", "export", "sql", NULL };
+static const char *const auth_types[] = { "no-auth", "oauth", "basic", "api-key", "bearer-token", NULL };
+
+static const struct field a_text[] = { { "[]", FIELD_TEXT }, END };
+static const struct field an_int[] = { { "[]", FIELD_INT }, END };
+static const struct field any_text[] = { { "*", FIELD_TEXT }, END };
+static const struct field any_scalar[] = { { "*", FIELD_TEXT, FIELD_TEXT_OF }, END };
+static const struct field any_secret[] = { { "*", FIELD_TEXT, FIELD_SECRET }, END };
+static const struct field a_step[] = { { "[]", FIELD_TEXT, FIELD_STEP }, END };
+
+static const struct field metadata[] = {
+	{ "allowConcurrentExecution", FIELD_BOOL,
+	  .about = "whether a run may start while another one runs" },
+	END
+};
+
+static const struct field tag[] = {
+	{ "name", FIELD_TEXT, FIELD_NAME, .need = ALL_KINDS },
+	END
+};
+static const struct field a_tag[] = {
+	{ "[]", FIELD_OBJECT, .fields = tag, .identity = WORDS("/name") },
+	END
+};
+
+static const struct field trigger[] = {
+	{ "cron", FIELD_TEXT, FIELD_CRON, .one_of = ALL_KINDS,
+	  .about = "when to run: five cron fields, or six or seven with seconds first and a year last" },
+	{ "webhook", FIELD_BOOL, FIELD_WEBHOOK_ID | FIELD_TRUE, .one_of = ALL_KINDS,
+	  .about = "true: run when the workflow's webhook address is called" },
+	{ "webhookPolicy", FIELD_TEXT, FIELD_WRITE_ONLY, .words = WORDS("preserve"),
+	  .about = "keep the webhook address on an update; flowsync always asks for that" },
+	{ "scheduled", FIELD_TEXT, FIELD_FILLED },
+	END
+};
+static const struct field a_trigger[] = {
+	{ "[]", FIELD_OBJECT, FIELD_MAY_BE_EMPTY, .fields = trigger, .identity = WORDS("/webhook") },
+	END
+};
+
+static const struct field events[] = {
+	{ "success", FIELD_BOOL, .otherwise = "false", .about = "tell of a run that succeeded" },
+	{ "fail", FIELD_BOOL, .otherwise = "false", .about = "tell of a run that failed" },
+	{ "runtimeExceeded", FIELD_NUMBER, .least = 0, .most = INT32_MAX,
+	  .about = "tell of a run that takes longer, in minutes" },
+	END
+};
+static const struct field watcher_webhook[] = {
+	{ "name", FIELD_TEXT, .need = ALL_KINDS },
+	{ "url", FIELD_TEXT, FIELD_SECRET, .need = ALL_KINDS },
+	{ "payload", FIELD_TEXT, FIELD_SECRET | FIELD_JSON_TEXT, .need = ALL_KINDS,
+	  .about = "JSON as text" },
+	END
+};
+static const struct field recipients[] = {
+	{ "to", FIELD_LIST, FIELD_SET, .fields = a_text, .need = ALL_KINDS,
+	  .about = "addresses; users of the tenant only" },
+	END
+};
+static const struct field watcher_email[] = {
+	{ "name", FIELD_TEXT, .need = ALL_KINDS },
+	{ "recipients", FIELD_OBJECT, .fields = recipients, .need = ALL_KINDS },
+	END
+};
+static const struct field watcher[] = {
+	{ "user", FIELD_TEXT, .one_of = ALL_KINDS, .about = "a user of the tenant" },
+	{ "webhook", FIELD_OBJECT, .fields = watcher_webhook, .one_of = ALL_KINDS },
+	{ "email", FIELD_OBJECT, .fields = watcher_email, .one_of = ALL_KINDS },
+	{ "events", FIELD_OBJECT, .fields = events, .need = ALL_KINDS, .about = "what to tell of" },
+	{ "id", FIELD_TEXT, FIELD_FILLED },
+	END
+};
+static const struct field a_watcher[] = {
+	{ "[]", FIELD_OBJECT, .fields = watcher,
+	  .identity = WORDS("/user", "/webhook/name", "/email/name") },
+	END
+};
+
+static const struct field retry_options[] = {
+	{ "duration", FIELD_INT, .least = 0, .most = 120, .otherwise = "5",
+	  .about = "seconds to wait before a retry" },
+	{ "exitCodes", FIELD_LIST, FIELD_SET, .fields = an_int,
+	  .about = "retry after these only; none: after any failure" },
+	{ "exponentialBackoff", FIELD_BOOL, .otherwise = "false", .about = "double the wait each time" },
+	{ "numberOfRetries", FIELD_INT, .least = 0, .most = 5, .otherwise = "3" },
+	END
+};
+
+static const struct field skip_configuration[] = {
+	{ "skip", FIELD_BOOL, .otherwise = "false", .about = "leave out this step" },
+	{ "skipDAG", FIELD_BOOL, .otherwise = "false",
+	  .about = "leave out this step and all that depend on it" },
+	END
+};
+static const struct field run_configuration[] = {
+	{ "retryOptions", FIELD_OBJECT, FIELD_PRESENCE, .fields = retry_options,
+	  .about = "wins over the workflow's" },
+	{ "skipConfiguration", FIELD_OBJECT, .fields = skip_configuration },
+	END
+};
+
+static const struct field conditional[] = {
+	{ "condition", FIELD_TEXT, .words = WORDS("equals", "not-equals"), .need = ALL_KINDS },
+	{ "paramName", FIELD_TEXT, .need = ALL_KINDS, .about = "an output parameter of that step" },
+	{ "stepName", FIELD_TEXT, FIELD_STEP, .need = ALL_KINDS },
+	{ "value", FIELD_TEXT, FIELD_TEXT_OF, .need = ALL_KINDS },
+	END
+};
+static const struct field a_conditional[] = { { "[]", FIELD_OBJECT, .fields = conditional }, END };
+
+static const struct field a_status[] = {
+	{ "[]", FIELD_TEXT, .words = WORDS("success", "failure") },
+	END
+};
+static const struct field parent_status[] = {
+	{ "condition", FIELD_TEXT, .words = WORDS("all-of", "one-of"), .need = ALL_KINDS },
+	{ "parents", FIELD_LIST, FIELD_SET, .fields = a_step, .need = ALL_KINDS },
+	{ "status", FIELD_LIST, FIELD_SET, .fields = a_status, .need = ALL_KINDS },
+	END
+};
+static const struct field a_parent_status[] = {
+	{ "[]", FIELD_OBJECT, .fields = parent_status },
+	END
+};
+static const struct field execution_parameters[] = {
+	{ "conditional", FIELD_LIST, .fields = a_conditional,
+	  .about = "run only if output parameters of other steps are so" },
+	{ "parentStatus", FIELD_LIST, .fields = a_parent_status,
+	  .about = "run only if other steps ended so" },
+	END
+};
+
+static const struct field parameters[] = {
+	{ "env", FIELD_MAP, FIELD_ENV_LIST | FIELD_MASK_BY_KEY, .fields = any_scalar,
+	  .about = "the step's environment" },
+	{ "inherit", FIELD_MAP, .fields = any_text,
+	  .about = "environment name to the output parameter of another step" },
+	{ "secrets", FIELD_LIST, FIELD_SET, .fields = a_text, .only = STANDARD | HTTP,
+	  .about = "names of stored secrets" },
+	END
+};
+static const struct field response_txt[] = {
+	{ "*", FIELD_TEXT, .words = WORDS("response.txt") },
+	END
+};
+
+static const struct field repository[] = {
+	{ "url", FIELD_TEXT, FIELD_URL, .need = ALL_KINDS },
+	{ "branch", FIELD_TEXT, .need = ALL_KINDS },
+	{ "filePath", FIELD_TEXT, .only = SQL, .need = SQL },
+	{ "token", FIELD_TEXT, FIELD_SECRET | FIELD_HIDDEN, .about = "the name of a stored credential" },
+	END
+};
+static const struct field resources[] = {
+	{ "instanceTypeId", FIELD_INT, .about = "an id of `flowsync workflow resources`" },
+	{ "storage", FIELD_TEXT, FIELD_SIZE, .about = "such as 10GB" },
+	END
+};
+
+static const struct field headers[] = {
+	{ "absolute", FIELD_MAP, .fields = any_secret, .about = "header to value" },
+	{ "secrets", FIELD_MAP, .fields = any_text, .about = "header to the name of a stored secret" },
+	END
+};
+static const struct field auth[] = {
+	{ "type", FIELD_TEXT, .words = auth_types, .need = ALL_KINDS },
+	{ "clientId", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = OAUTH, .need = OAUTH },
+	{ "clientSecret", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = OAUTH, .need = OAUTH },
+	{ "authUrl", FIELD_TEXT, FIELD_SECRET, .only = OAUTH, .need = OAUTH },
+	{ "username", FIELD_TEXT, FIELD_SECRET, .only = BASIC, .need = BASIC },
+	{ "password", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = BASIC, .need = BASIC,
+	  .about = "the name of a stored secret" },
+	{ "apiKey", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = API_KEY, .need = API_KEY,
+	  .about = "the name of a stored secret" },
+	{ "bearerToken", FIELD_TEXT, FIELD_SECRET | FIELD_MAY_BLANK, .only = BEARER, .need = BEARER,
+	  .about = "the name of a stored secret" },
+	END
+};
+
+static const struct field step[] = {
+	{ "type", FIELD_TEXT, .words = step_types, .otherwise = "standard" },
+	{ "imageId", FIELD_INT, .only = STANDARD, .need = STANDARD },
+	{ "imageVersionId", FIELD_INT, .only = STANDARD },
+	{ "imageName", FIELD_TEXT, FIELD_FILLED },
+	{ "imageVersion", FIELD_TEXT, FIELD_FILLED },
+	{ "command", FIELD_TEXT, .only = STANDARD, .need = STANDARD },
+	{ "repository", FIELD_OBJECT, .fields = repository, .only = STANDARD | SQL, .one_of = SQL },
+	{ "sqlQueryPath", FIELD_TEXT, .only = SQL, .one_of = SQL },
+	{ "resources", FIELD_OBJECT, FIELD_RESOURCES, .fields = resources, .only = STANDARD,
+	  .about = "left out: the default resource" },
+	{ "stepTimeout", FIELD_INT, .least = 0, .most = INT32_MAX, .only = STANDARD, .otherwise = "0",
+	  .about = "seconds; 0: none" },
+	{ "clearImageCache", FIELD_BOOL, .only = STANDARD, .otherwise = "false",
+	  .about = "pull the image anew on each run" },
+	{ "method", FIELD_TEXT, .words = WORDS("get", "post", "put", "patch", "delete"),
+	  .only = HTTP, .need = HTTP },
+	{ "url", FIELD_TEXT, FIELD_URL, .only = HTTP, .need = HTTP },
+	{ "payload", FIELD_TEXT, FIELD_NOT_GET, .only = HTTP, .about = "JSON as text" },
+	{ "headers", FIELD_OBJECT, .fields = headers, .only = HTTP },
+	{ "auth", FIELD_OBJECT, .fields = auth, .variant = "type", .only = HTTP },
+	{ "schema", FIELD_TEXT, .only = EXPORT, .need = EXPORT },
+	{ "table", FIELD_TEXT, .only = EXPORT, .need = EXPORT },
+	{ "sortBy", FIELD_TEXT, .only = EXPORT, .need = EXPORT },
+	{ "sortOrder", FIELD_TEXT, .words = WORDS("asc", "desc"), .only = EXPORT, .otherwise = "asc" },
+	{ "compression", FIELD_BOOL, .only = EXPORT, .otherwise = "false" },
+	{ "parents", FIELD_LIST, FIELD_SET, .fields = a_step, .about = "steps that come before" },
+	{ "parameters", FIELD_OBJECT, .fields = parameters, .only = STANDARD | HTTP | SQL },
+	{ "outputParameters", FIELD_MAP, .fields = any_text, .only = STANDARD,
+	  .about = "parameter to the file that holds its value" },
+	{ "outputParameters", FIELD_MAP, .fields = response_txt, .only = HTTP,
+	  .about = "parameter to response.txt" },
+	{ "executionParameters", FIELD_OBJECT, .fields = execution_parameters },
+	{ "runConfiguration", FIELD_OBJECT, .fields = run_configuration },
+	END
+};
+static const struct field any_step[] = {
+	{ "*", FIELD_OBJECT, .fields = step, .variant = "type" },
+	END
+};
+
+static const struct field workflow[] = {
+	{ "name", FIELD_TEXT, FIELD_NAME, .need = ALL_KINDS,
+	  .about = "by which the workflow is found on the service" },
+	{ "metadata", FIELD_OBJECT, FIELD_MAY_HIDE, .fields = metadata },
+	{ "tags", FIELD_LIST, FIELD_SET | FIELD_OWN_TAGS, .fields = a_tag },
+	{ "triggers", FIELD_LIST, FIELD_SET, .fields = a_trigger, .about = "empty: by hand only" },
+	{ "watchers", FIELD_LIST, FIELD_SET, .fields = a_watcher, .about = "who is told of runs" },
+	{ "retryOptions", FIELD_OBJECT, FIELD_MAY_HIDE | FIELD_PRESENCE, .fields = retry_options,
+	  .about = "for all steps" },
+	{ "steps", FIELD_MAP, FIELD_CLOSED, .fields = any_step, .need = ALL_KINDS,
+	  .about = "step name to step" },
+	{ "id", FIELD_INT, FIELD_FILLED },
+	{ "createdAt", FIELD_TEXT, FIELD_FILLED },
+	{ "updatedAt", FIELD_TEXT, FIELD_FILLED },
+	{ "status", FIELD_TEXT, FIELD_FILLED },
+	{ "lastExecution", FIELD_OBJECT, FIELD_FILLED },
+	END
+};
+
+const struct field workflow_field = { "", FIELD_OBJECT, .fields = workflow };
+
+static const struct field a_pointer[] = { { "[]", FIELD_TEXT, FIELD_POINTER }, END };
+static const struct field block[] = {
+	{ "prune", FIELD_BOOL, .about = "false: never delete this workflow" },
+	{ "suspend", FIELD_BOOL, .about = "true: leave it alone for now" },
+	{ "ignore", FIELD_LIST, .fields = a_pointer,
+	  .about = "JSON Pointers that are not compared; * matches one level" },
+	{ "renamed_from", FIELD_TEXT, FIELD_NAME,
+	  .about = "the workflow's old name: it keeps its id and history" },
+	END
+};
+
+const struct field block_field = { "flowsync", FIELD_OBJECT, .fields = block,
+                                   .about = "flowsync's own settings for this workflow" };
+
+const struct field *field_child(const struct field *outer, const char *key, unsigned kind)
+{
+	const struct field *other = NULL;
+
+	if (!outer || !outer->fields)
+		return NULL;
+	if (outer->type != FIELD_OBJECT)
+		return outer->fields;
+	if (!key)	/* a list where the table has a map */
+		return NULL;
+	for (const struct field *f = outer->fields; f->name; f++) {
+		if (strcmp(f->name, key) != 0)
+			continue;
+		if (!f->only || (f->only & kind))
+			return f;
+		if (!other)
+			other = f;
+	}
+	return other;
+}
+
+unsigned field_kind(const struct field *field, const struct node *n, unsigned outer)
+{
+	if (!field || !field->variant)
+		return outer;
+	const char *word = node_get_text(n, field->variant);
+	const char *const *words = field_child(field, field->variant, ALL_KINDS)->words;
+	if (!word)
+		return 1;
+	for (unsigned i = 0; words[i]; i++)
+		if (strcmp(words[i], word) == 0)
+			return 1U << i;
+	return 0;
+}
+
+bool field_own_tag(const char *name)
+{
+	return strncmp(name, "flowsync-", strlen("flowsync-")) == 0;
+}
+
+const char *field_kind_words(struct arena *a, const struct field *field, unsigned bits)
+{
+	const char *const *words = field_child(field, field->variant, ALL_KINDS)->words;
+	const char *text = "";
+
+	for (unsigned i = 0; words[i]; i++)
+		if (bits & (1U << i))
+			text = arena_printf(a, "%s%s%s", text, *text ? ", " : "", words[i]);
+	return text;
+}

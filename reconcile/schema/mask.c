@@ -1,0 +1,303 @@
+#include "reconcile/schema/mask.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/json.h"
+
+#define STANDS_FOR	"(masked #"
+
+bool mask_key(const char *key)
+{
+	static const char *const words[] = { "pass", "secret", "token", "key", "cred" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcasestr(key, words[i]))
+			return true;
+	return false;
+}
+
+static struct node *text_node(struct arena *a, struct buf *text, struct pos at)
+{
+	struct node *out = node_text(a, buf_str(text));
+
+	out->at = at;
+	buf_done(text);
+	return out;
+}
+
+/* A value that is secret as a whole. */
+static struct node *covered(struct arena *a, const struct cover *cover, const struct path *at,
+                            const struct node *n)
+{
+	CLEANUP(buf_done) struct buf json = BUF_TEXT;
+	struct buf out = BUF_TEXT;
+	const char *secret = node_scalar_text(a, n);
+
+	if (!secret) {
+		json_write_canonical(n, &json);
+		secret = buf_str(&json);
+	}
+	cover->add(cover, at, secret, strlen(secret), &out);
+	return text_node(a, &out, n->at);
+}
+
+/* ---- URLs ---- */
+
+/* The text that a URL is made of ends at white space, quotes and what stands around links in
+ * prose.  Not at braces: the service fills in {{ name }} in a query, and more of it comes
+ * behind. */
+static size_t url_length(const char *s)
+{
+	return strcspn(s, " \t\r\n\"`<>");
+}
+
+/* Appends what follows "://" up to the URL's end. */
+static void add_url(const struct cover *cover, const struct path *at, const char *s, size_t len,
+                    struct buf *out)
+{
+	size_t authority = strcspn(s, "/?#");
+	if (authority > len)
+		authority = len;
+	const char *user_end = memrchr(s, '@', authority);
+	if (user_end) {
+		cover->add(cover, at, s, (size_t)(user_end - s), out);
+		len -= (size_t)(user_end - s);
+		s = user_end;
+	}
+	const char *query = memchr(s, '?', len);
+	if (!query || query + 1 == s + len) {
+		buf_add(out, s, len);
+		return;
+	}
+	const char *fragment = memchr(query, '#', (size_t)(s + len - query));
+	const char *end = fragment ? fragment : s + len;
+	buf_add(out, s, (size_t)(query - s) + 1);
+	cover->add(cover, at, query + 1, (size_t)(end - query) - 1, out);
+	buf_add(out, end, (size_t)(s + len - end));
+}
+
+static void add_text(const struct cover *cover, const struct path *at, const char *s, struct buf *out)
+{
+	const char *sep;
+
+	while ((sep = strstr(s, "://"))) {
+		buf_add(out, s, (size_t)(sep - s) + 3);
+		s = sep + 3;
+		size_t len = url_length(s);
+		add_url(cover, at, s, len, out);
+		s += len;
+	}
+	buf_adds(out, s);
+}
+
+/* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract,
+ * 3). */
+static void add_whole_url(const struct cover *cover, const struct path *at, const char *s,
+                          struct buf *out)
+{
+	const char *sep = strstr(s, "://");
+	size_t scheme = sep && sep < s + strcspn(s, "/?#@") ? (size_t)(sep - s) + 3 : 0;
+
+	buf_add(out, s, scheme);
+	add_url(cover, at, s + scheme, strlen(s + scheme), out);
+}
+
+/* ---- trees ---- */
+
+struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const struct path *at,
+                              const struct field *outer, const struct field *f, const struct node *n)
+{
+	bool by_key = !f || (outer && (outer->flags & FIELD_MASK_BY_KEY));
+
+	if (by_key && at->key && n->kind != NODE_NULL && mask_key(at->key))
+		return covered(a, cover, at, n);
+	return mask_cover(a, cover, at, f, n);
+}
+
+static struct node *cover_entries(struct arena *a, const struct cover *cover, const struct path *at,
+                                  const struct field *f, const struct node *n)
+{
+	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
+
+	out->at = n->at;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		/* Each kind of step has rows of its own, but what is secret is so in all of
+		 * them. */
+		const struct field *child = env_list ? f : field_child(f, e->key, ALL_KINDS);
+		struct path here = { at, e->key };
+		struct node *value = mask_cover_entry(a, cover, &here, f, child, e->value);
+		if (n->kind == NODE_MAP)
+			node_put(a, out, e->key, value);
+		else
+			node_add(a, out, value);
+	}
+	return out;
+}
+
+struct node *mask_cover(struct arena *a, const struct cover *cover, const struct path *at,
+                        const struct field *f, const struct node *n)
+{
+	unsigned flags = f ? f->flags : 0;
+	bool empty_text = n->kind == NODE_TEXT && !*n->text;
+
+	if (n->secret && n->kind != NODE_NULL)
+		return covered(a, cover, at, n);
+	struct buf out = BUF_TEXT;
+
+	if ((flags & FIELD_SECRET) && n->kind != NODE_NULL && !empty_text)
+		return covered(a, cover, at, n);
+	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT)
+		return covered(a, cover, at, n);
+	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
+		return cover_entries(a, cover, at, f, n);
+	if (n->kind != NODE_TEXT)
+		return node_copy(a, n);
+	((flags & FIELD_URL) ? add_whole_url : add_text)(cover, at, n->text, &out);
+	return text_node(a, &out, n->at);
+}
+
+/* ---- marks ---- */
+
+struct marking {
+	struct arena *arena;
+	const struct node *patterns;
+};
+
+static void mark(const struct marking *m, const struct path *at, const struct field *f, struct node *n,
+                 bool secret)
+{
+	/* An env that is given back as a list of maps has the places of a map. */
+	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
+
+	secret = secret || path_matches(m->arena, at, m->patterns);
+	if (n->kind < NODE_LIST)
+		n->secret |= secret;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		struct path here = { at, e->key, i };
+		mark(m, env_list ? at : &here, env_list ? f : field_child(f, e->key, ALL_KINDS), e->value,
+		     secret);
+	}
+}
+
+void mask_mark(struct arena *a, struct node *body, const struct node *patterns)
+{
+	if (patterns && patterns->count)
+		mark(&(struct marking){ a, patterns }, &(struct path){ 0 }, &workflow_field, body, false);
+}
+
+/* ---- for people ---- */
+
+struct numbered {
+	struct cover cover;
+	unsigned number;
+};
+
+static void add_number(const struct cover *cover, const struct path *at, const char *secret,
+                       size_t len, struct buf *out)
+{
+	buf_addf(out, STANDS_FOR "%u)", ((const struct numbered *)cover)->number);
+}
+
+struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number)
+{
+	struct numbered numbered = { { add_number }, number };
+
+	return mask_cover(a, &numbered.cover, &(struct path){ 0 }, f, n);
+}
+
+struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
+                        const struct field *f, const struct node *n, unsigned number)
+{
+	struct numbered numbered = { { add_number }, number };
+
+	return mask_cover_entry(a, &numbered.cover, &(struct path){ .key = key }, outer, f, n);
+}
+
+const char *mask_urls(struct arena *a, const char *text, unsigned number)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	struct numbered numbered = { { add_number }, number };
+
+	add_text(&numbered.cover, &(struct path){ 0 }, text, &out);
+	return arena_strdup(a, buf_str(&out));
+}
+
+const char *mask_text(struct arena *a, const char *secret, const char *text)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	const char *s = text, *hit;
+
+	if (strlen(secret) < 4 || !strstr(text, secret))
+		return text;
+	for (; (hit = strstr(s, secret)); s = hit + strlen(secret)) {
+		buf_add(&out, s, (size_t)(hit - s));
+		buf_adds(&out, "(masked #1)");
+	}
+	buf_adds(&out, s);
+	return arena_strdup(a, buf_str(&out));
+}
+
+/* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a
+ * secret. */
+static const char *without_masked(struct arena *a, const struct node *n, const struct node *copy,
+                                  const char *text)
+{
+	const char *value = node_scalar_text(a, n);
+
+	if (value)
+		return copy && node_equal(n, copy) ? text : mask_text(a, value, text);
+	if (copy && copy->kind != n->kind)
+		copy = NULL;
+	for (size_t i = 0; i < n->count; i++)
+		text = without_masked(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
+	return text;
+}
+
+const char *mask_values(struct arena *a, const struct node *body, const char *text)
+{
+	return without_masked(a, body, mask(a, &workflow_field, body, 1), text);
+}
+
+/* ---- what was shown, taken for the value ---- */
+
+static bool stands_for_secret(const char *text)
+{
+	const char *s = text;
+
+	while ((s = strstr(s, STANDS_FOR))) {
+		s += strlen(STANDS_FOR);
+		size_t digits = strspn(s, "0123456789");
+		if (digits && s[digits] == ')')
+			return true;
+	}
+	return false;
+}
+
+struct hunt {
+	struct arena *arena;
+	const struct node *ignore;
+	void (*found)(void *context, const struct path *at, const struct node *value);
+	void *context;
+};
+
+static void hunt(const struct hunt *h, const struct path *at, const struct node *n)
+{
+	if (path_matches(h->arena, at, h->ignore))
+		return;
+	if (n->kind == NODE_TEXT && stands_for_secret(n->text))
+		h->found(h->context, at, n);
+	for (size_t i = 0; i < n->count; i++)
+		hunt(h, &(struct path){ at, n->entries[i].key, i }, n->entries[i].value);
+}
+
+void mask_each(struct arena *a, const struct node *body, const struct node *ignore,
+               void (*found)(void *context, const struct path *at, const struct node *value),
+               void *context)
+{
+	hunt(&(struct hunt){ a, ignore, found, context }, &(struct path){ 0 }, body);
+}

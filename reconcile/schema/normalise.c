@@ -1,0 +1,181 @@
+#include "reconcile/schema/normalise.h"
+
+#include <string.h>
+
+enum form { FORM_COMPARE, FORM_DECLARED, FORM_REQUEST };
+
+struct pass {
+	struct arena *arena;
+	enum form form;
+};
+
+static struct node *normal(const struct pass *p, const struct field *f, const struct node *n,
+                           unsigned kind);
+
+/* [{"a": "1"}, {"b": "2"}] is {"a": "1", "b": "2"}; a later one wins.  NULL: it is another kind
+ * of list. */
+static struct node *folded(const struct pass *p, const struct node *list)
+{
+	struct node *map = node_map(p->arena);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *item = list->entries[i].value;
+		if (item->kind != NODE_MAP)
+			return NULL;
+		for (size_t j = 0; j < item->count; j++)
+			node_put(p->arena, map, item->entries[j].key, item->entries[j].value);
+	}
+	map->at = list->at;
+	return map;
+}
+
+static bool goes(const struct pass *p, const struct field *object, const struct field *f,
+                 const struct node *value)
+{
+	if (value->kind == NODE_NULL)
+		return p->form != FORM_COMPARE || !f || !(f->flags & FIELD_MAY_HIDE);
+	if (p->form == FORM_DECLARED)
+		return false;
+	if (!f)		/* "what is at the top and unknown is the service's own" (contract, 2.7 E) */
+		return p->form == FORM_COMPARE || object == &workflow_field;
+	if (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY))
+		return true;
+	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
+}
+
+/* A step without type is a standard one; said aloud, so that a step that is another kind on the
+ * service differs, and changes back when it is written. */
+static void add_kind(const struct pass *p, const struct field *f, const struct node *n,
+                     struct node *out)
+{
+	const struct field *row = f && f->variant ? field_child(f, f->variant, ALL_KINDS) : NULL;
+	const struct node *word = row ? node_get(n, f->variant) : NULL;
+
+	if (!row || !row->otherwise || (word && word->kind != NODE_NULL))
+		return;
+	node_put(p->arena, out, f->variant, node_text(p->arena, row->otherwise))->at = n->at;
+}
+
+static struct node *normal_map(const struct pass *p, const struct field *f, const struct node *n,
+                               unsigned kind)
+{
+	struct node *out = node_map(p->arena);
+
+	kind = field_kind(f, n, kind);
+	out->at = n->at;
+	add_kind(p, f, n, out);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *child = field_child(f, e->key, kind);
+		if (goes(p, f, child, e->value))
+			continue;
+		node_put(p->arena, out, e->key, normal(p, child, e->value, kind));
+		out->entries[out->count - 1].at = e->at;
+	}
+	return out;
+}
+
+static struct node *normal_list(const struct pass *p, const struct field *f, const struct node *n,
+                                unsigned kind)
+{
+	const struct field *child = field_child(f, NULL, kind);
+	struct node *out = node_list(p->arena);
+
+	out->at = n->at;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct node *item = normal(p, child, n->entries[i].value, kind);
+		const char *name = node_get_text(item, "name");
+		if (child && (child->flags & FIELD_MAY_BE_EMPTY) && node_empty(item))
+			continue;
+		if (f && (f->flags & FIELD_OWN_TAGS) && p->form == FORM_COMPARE && name && field_own_tag(name))
+			continue;
+		node_add(p->arena, out, (struct node *)item);
+	}
+	return out;
+}
+
+/* A webhook's id stands beside nothing else in its trigger, so the policy can be put there. */
+static void keep_address(const struct pass *p, struct node *map)
+{
+	const struct node *webhook = node_get(map, "webhook");
+
+	if (p->form == FORM_REQUEST && webhook && webhook->kind == NODE_BOOL)
+		node_put(p->arena, map, "webhookPolicy", node_text(p->arena, "preserve"));
+}
+
+static struct node *normal(const struct pass *p, const struct field *f, const struct node *n,
+                           unsigned kind)
+{
+	unsigned flags = f ? f->flags : 0;
+	struct node *out;
+
+	if ((flags & FIELD_ENV_LIST) && n->kind == NODE_LIST && (out = folded(p, n)))
+		n = out;
+	if (n->kind == NODE_MAP) {
+		out = normal_map(p, f, n, kind);
+		if (flags & FIELD_MAY_BE_EMPTY)
+			keep_address(p, out);
+		return out;
+	}
+	if (n->kind == NODE_LIST)
+		return normal_list(p, f, n, kind);
+	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT && *n->text && p->form != FORM_DECLARED)
+		out = node_bool(p->arena, true);
+	else if ((flags & FIELD_TEXT_OF) && n->kind != NODE_NULL && n->kind != NODE_TEXT)
+		out = node_text(p->arena, node_scalar_text(p->arena, n));
+	else
+		return (struct node *)n;
+	out->at = n->at;
+	return out;
+}
+
+static struct node *in_form(struct arena *a, enum form form, const struct node *body)
+{
+	return normal(&(struct pass){ a, form }, &workflow_field, body, ALL_KINDS);
+}
+
+struct node *normalise(struct arena *a, const struct node *body)
+{
+	return in_form(a, FORM_COMPARE, body);
+}
+
+struct node *normalise_declared(struct arena *a, const struct node *body)
+{
+	return in_form(a, FORM_DECLARED, body);
+}
+
+struct node *normalise_request(struct arena *a, const struct node *body)
+{
+	return in_form(a, FORM_REQUEST, body);
+}
+
+static bool same_but_spaces(const char *x, const char *y)
+{
+	for (;; x++, y++) {
+		x += strspn(x, " ");
+		y += strspn(y, " ");
+		if (*x != *y)
+			return false;
+		if (!*x)
+			return true;
+	}
+}
+
+static bool is_number(const struct node *n)
+{
+	return n->kind == NODE_INT || n->kind == NODE_REAL;
+}
+
+static double number(const struct node *n)
+{
+	return n->kind == NODE_INT ? (double)n->integer : n->real;
+}
+
+bool normal_scalars_equal(const struct field *f, const struct node *x, const struct node *y)
+{
+	if (f && (f->flags & FIELD_SIZE) && x->kind == NODE_TEXT && y->kind == NODE_TEXT)
+		return same_but_spaces(x->text, y->text);
+	if (is_number(x) && is_number(y) && x->kind != y->kind)		/* 10 and 10.0 */
+		return number(x) == number(y);
+	return node_equal(x, y);
+}

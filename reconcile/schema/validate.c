@@ -1,0 +1,444 @@
+#include "reconcile/schema/validate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/base/buf.h"
+#include "reconcile/schema/fields.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/cron.h"
+#include "reconcile/base/suggest.h"
+#include "reconcile/tree/path.h"
+
+struct step_name { const char *name; size_t index; };
+
+struct check {
+	enum validate_as as;
+	const char *root;		/* what stands before the pointer; NULL: nothing */
+	const struct node *steps;	/* of the workflow; NULL: none */
+	struct step_name *names;	/* of the steps that are there, sorted: a file may hold thousands */
+	size_t name_count;
+	struct faults *faults;
+	struct arena *arena;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct step_name *)a)->name, ((const struct step_name *)b)->name);
+}
+
+static void sort_names(struct check *c)
+{
+	c->names = arena_new(c->arena, struct step_name, c->steps->count + 1);
+	for (size_t i = 0; i < c->steps->count; i++)
+		if (c->steps->entries[i].value->kind != NODE_NULL)
+			c->names[c->name_count++] = (struct step_name){ c->steps->entries[i].key, i };
+	if (c->name_count)
+		qsort(c->names, c->name_count, sizeof *c->names, by_name);
+}
+
+/* Where in steps the step of that name is; NULL if there is none, or nothing under its name. */
+static const size_t *find_step(const struct check *c, const char *name)
+{
+	struct step_name *found = c->name_count ? bsearch(&(struct step_name){ name }, c->names, c->name_count,
+	                                                  sizeof *c->names, by_name) : NULL;
+	return found ? &found->index : NULL;
+}
+
+/* How messages call the place: its pointer, and the root by a word. */
+static const char *place(const struct check *c, const struct path *path)
+{
+	const char *text = path_text(c->arena, path);
+
+	if (c->root)
+		return arena_printf(c->arena, "%s%s", c->root, text);
+	return *text ? text : "workflow";
+}
+
+static const char *words_of(const struct check *c, const char *const *words)
+{
+	const char *text = words[0];
+
+	for (size_t i = 1; words[i]; i++)
+		text = arena_printf(c->arena, "%s%s%s", text, words[i + 1] ? ", " : " or ", words[i]);
+	return text;
+}
+
+static const char *wanted(const struct check *c, const struct field *f)
+{
+	static const char *const words[] = {
+		[FIELD_BOOL] = "true or false", [FIELD_INT] = "a whole number",
+		[FIELD_NUMBER] = "a number", [FIELD_TEXT] = "text",
+		[FIELD_OBJECT] = "a mapping", [FIELD_MAP] = "a mapping", [FIELD_LIST] = "a list",
+	};
+	return f->words ? words_of(c, f->words) : words[f->type];
+}
+
+static void wrong_type(const struct check *c, const struct field *f, const struct node *n,
+                       const struct path *path)
+{
+	bool quote = f->type == FIELD_TEXT && n->kind > NODE_NULL && n->kind < NODE_TEXT;
+
+	fault_add(c->faults, n->at, "%s: expected %s, found %s%s", place(c, path), wanted(c, f),
+	          node_kind_words(n->kind), quote ? "; quote it if it is meant as text" : "");
+}
+
+static void check_number(const struct check *c, const struct field *f, const struct node *n,
+                         const struct path *path)
+{
+	double value = n->kind == NODE_INT ? (double)n->integer : n->real;
+
+	if (n->kind != NODE_INT && (f->type == FIELD_INT || n->kind != NODE_REAL))
+		wrong_type(c, f, n, path);
+	else if ((f->least || f->most) && !(value >= (double)f->least && value <= (double)f->most))
+		fault_add(c->faults, n->at, "%s: expected a number from %lld to %lld, found %s",
+		          place(c, path), (long long)f->least, (long long)f->most,
+		          node_scalar_text(c->arena, n));
+}
+
+/* A cron stays opaque text (contract, full text, 3.2): what nobody could run is warned of. */
+static void check_cron(const struct check *c, const struct node *n, const struct path *path)
+{
+	size_t fields = 0;
+
+	for (const char *s = n->text; *(s += strspn(s, " \t")); s += strcspn(s, " \t"))
+		fields++;
+	if (fields < 5 || fields > 7)
+		fault_warn(c->faults, n->at,
+		           "%s: expected five cron fields, or six or seven with seconds first and a "
+		           "year last, found %zu", place(c, path), fields);
+	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
+		fault_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place(c, path), n->text);
+}
+
+static void check_word(const struct check *c, const struct field *f, const struct node *n,
+                       const struct path *path)
+{
+	struct near near = { .word = n->text };
+
+	for (size_t i = 0; f->words[i]; i++) {
+		if (strcmp(f->words[i], n->text) == 0)
+			return;
+		near_offer(&near, f->words[i]);
+	}
+	if (near.best)
+		fault_add(c->faults, n->at, "%s: expected %s, found \"%s\"; did you mean \"%s\"?",
+		          place(c, path), words_of(c, f->words), n->text, near.best);
+	else
+		fault_add(c->faults, n->at, "%s: expected %s, found \"%s\"",
+		          place(c, path), words_of(c, f->words), n->text);
+}
+
+static void check_text(const struct check *c, const struct field *f, const struct node *n,
+                       const struct path *path)
+{
+	struct node *read;
+	struct err err;
+
+	if ((f->flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT) {
+		/* "the service wants strings in env: validate warns and sends text" (contract,
+		 * 7). */
+		if (c->as != VALIDATE_REQUEST)
+			fault_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
+			           place(c, path), node_kind_words(n->kind));
+		return;
+	}
+	if (n->kind != NODE_TEXT) {
+		wrong_type(c, f, n, path);
+		return;
+	}
+	if (f->words)
+		check_word(c, f, n, path);
+	if ((f->flags & FIELD_NAME) && !*n->text)
+		fault_add(c->faults, n->at, "%s: expected a name, found an empty text", place(c, path));
+	for (const char *s = n->text; (f->flags & FIELD_NAME) && *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f) {
+			fault_add(c->faults, n->at, "%s: expected a name on one line, found a control character",
+			          place(c, path));
+			break;
+		}
+	if (f->flags & FIELD_CRON)
+		check_cron(c, n, path);
+	if ((f->flags & FIELD_POINTER) && *n->text != '/')
+		fault_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
+		          place(c, path));
+	if ((f->flags & FIELD_STEP) && c->as != VALIDATE_PATCH && !find_step(c, n->text))
+		fault_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
+	if ((f->flags & FIELD_JSON_TEXT) && c->as != VALIDATE_REQUEST && !strstr(n->text, "{{") &&
+	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
+		fault_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
+		           place(c, path));
+}
+
+/* Which kind of step, or of auth, the walk is in. */
+struct kind {
+	unsigned bits;			/* 0: its word is none of them, which was said once */
+	const struct field *holder;	/* the object with the variant; NULL: none around */
+};
+
+static void check_value(const struct check *c, const struct field *f, const struct node *n,
+                        struct kind kind, const struct path *path);
+
+static void unknown_field(const struct check *c, const struct field *object, const struct entry *e,
+                          struct kind kind, const struct path *path)
+{
+	struct near near = { .word = e->key };
+
+	for (const struct field *f = object->fields; f->name; f++)
+		if (!(f->flags & FIELD_FILLED) && (!f->only || (f->only & kind.bits)))
+			near_offer(&near, f->name);
+	if (near.best)
+		fault_add(c->faults, e->at, "%s: unknown field \"%s\"; did you mean \"%s\"?",
+		          place(c, path), e->key, near.best);
+	else
+		fault_add(c->faults, e->at, "%s: unknown field \"%s\"", place(c, path), e->key);
+}
+
+static void wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
+                       struct kind kind, const struct path *path)
+{
+	const char *of = strcmp(kind.holder->name, "*") == 0 ? "step" : kind.holder->name;
+
+	fault_add(c->faults, e->at, "%s: \"%s\" does not go with %s of type %s, only with %s",
+	          place(c, path), e->key, of, field_kind_words(c->arena, kind.holder, kind.bits),
+	          field_kind_words(c->arena, kind.holder, f->only));
+}
+
+static void check_entry(const struct check *c, const struct field *object, const struct node *n,
+                        const struct entry *e, struct kind kind, const struct path *path)
+{
+	const struct field *f = field_child(object, e->key, kind.bits);
+	struct path here = { path, e->key };
+
+	if (!f)
+		unknown_field(c, object, e, kind, path);
+	if (!f || e->value->kind == NODE_NULL)
+		return;		/* "Only null counts as not declared" (design, 5) */
+	if (f->flags & FIELD_FILLED) {
+		fault_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
+		          place(c, path), e->key);
+	} else if (f->only && !(f->only & kind.bits)) {
+		if (kind.bits)
+			wrong_kind(c, f, e, kind, path);
+	} else {
+		const char *method = node_get_text(n, "method");
+		if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
+			fault_add(c->faults, e->at, "%s: \"%s\" does not go with method get",
+			          place(c, path), e->key);
+		check_value(c, f, e->value, kind, &here);
+	}
+}
+
+static void check_required(const struct check *c, const struct field *object, const struct node *n,
+                           struct kind kind, const struct path *path)
+{
+	const char *choices = NULL;
+	size_t chosen = 0;
+	bool any = false;
+
+	for (const struct field *f = object->fields; f->name; f++) {
+		const struct node *value = node_get(n, f->name);
+		bool there = value && value->kind != NODE_NULL;
+		any |= there;
+		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
+			fault_add(c->faults, n->at, "%s: \"%s\" is missing", place(c, path), f->name);
+		if (f->one_of & kind.bits) {
+			chosen += there;
+			choices = choices ? arena_printf(c->arena, "%s, \"%s\"", choices, f->name)
+			                  : arena_printf(c->arena, "\"%s\"", f->name);
+		}
+	}
+	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && !any;
+	if (choices && chosen != 1 && !none)
+		fault_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
+		          place(c, path), choices, chosen ? "more than one" : "none");
+}
+
+/* 0 if its word is missing where there must be one, or is none: that is said once, and what
+ * depends on it is not guessed at. */
+static unsigned kind_of(const struct check *c, const struct field *f, const struct node *n,
+                        unsigned outer)
+{
+	const struct node *word = node_get(n, f->variant);
+	bool there = word && word->kind != NODE_NULL;
+
+	if (!there && c->as == VALIDATE_PATCH)
+		return ALL_KINDS;
+	if (there ? word->kind != NODE_TEXT : !field_child(f, f->variant, ALL_KINDS)->otherwise)
+		return 0;
+	return field_kind(f, n, outer);
+}
+
+/* Maps of a patch are laid over what is there; a list is the whole truth. */
+static bool is_whole(const struct check *c, const struct path *path)
+{
+	bool in_list = false;
+
+	for (; path->up; path = path->up)
+		in_list |= !path->key;
+	return c->as != VALIDATE_PATCH || in_list;
+}
+
+static void check_object(const struct check *c, const struct field *f, const struct node *n,
+                         struct kind kind, const struct path *path)
+{
+	if (f->variant)
+		kind = (struct kind){ kind_of(c, f, n, kind.bits), f };
+	for (size_t i = 0; i < n->count; i++)
+		check_entry(c, f, n, &n->entries[i], kind, path);
+	if (is_whole(c, path))
+		check_required(c, f, n, kind, path);
+}
+
+static void check_items(const struct check *c, const struct field *f, const struct node *n,
+                        struct kind kind, const struct path *path)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		struct path here = { path, e->key, i };
+		/* A key without value counts as not declared; a list has no such items. */
+		if (f->type == FIELD_MAP && e->value->kind == NODE_NULL)
+			continue;
+		check_value(c, f->fields, e->value, kind, &here);
+	}
+}
+
+/* "flowsync's own tags are … refused in specs" (design, 5). */
+static void check_own_tags(const struct check *c, const struct node *tags)
+{
+	for (size_t i = 0; i < tags->count; i++) {
+		const char *name = node_get_text(tags->entries[i].value, "name");
+		if (name && field_own_tag(name))
+			fault_add(c->faults, tags->entries[i].at,
+			          "/tags/%zu: tags that begin with \"flowsync-\" are put on by flowsync itself", i);
+	}
+}
+
+static void check_value(const struct check *c, const struct field *f, const struct node *n,
+                        struct kind kind, const struct path *path)
+{
+	switch (f->type) {
+	case FIELD_BOOL:
+		if (n->kind != NODE_BOOL)
+			wrong_type(c, f, n, path);
+		else if ((f->flags & FIELD_TRUE) && !n->boolean)
+			fault_add(c->faults, n->at, "%s: expected true, found false; leave it out instead",
+			          place(c, path));
+		break;
+	case FIELD_INT:
+	case FIELD_NUMBER:
+		check_number(c, f, n, path);
+		break;
+	case FIELD_TEXT:
+		check_text(c, f, n, path);
+		break;
+	case FIELD_OBJECT:
+		if (n->kind != NODE_MAP)
+			wrong_type(c, f, n, path);
+		else
+			check_object(c, f, n, kind, path);
+		break;
+	case FIELD_MAP:
+	case FIELD_LIST:
+		if (n->kind != (f->type == FIELD_MAP ? NODE_MAP : NODE_LIST)) {
+			wrong_type(c, f, n, path);
+			break;
+		}
+		check_items(c, f, n, kind, path);
+		if ((f->flags & FIELD_OWN_TAGS) && c->as != VALIDATE_REQUEST)
+			check_own_tags(c, n);
+		break;
+	}
+}
+
+/* ---- the graph of steps ---- */
+
+enum { CIRCLE_SHOWN = 10 };	/* steps; a file may have a circle of thousands */
+
+struct graph {
+	const struct check *check;
+	const struct node *steps;
+	enum { UNSEEN, OPEN, SEEN } *marks;	/* of each step */
+	size_t *next;				/* the parent of each step that is looked at next */
+	size_t *trail, depth;			/* the steps that are open, outermost first */
+};
+
+static void circle(struct graph *g, size_t again, struct pos at)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	size_t from = 0;
+
+	while (g->trail[from] != again)
+		from++;
+	size_t shown = g->depth - from < CIRCLE_SHOWN ? g->depth : from + CIRCLE_SHOWN;
+	for (size_t i = from; i < shown; i++)
+		buf_addf(&text, "%s -> ", g->steps->entries[g->trail[i]].key);
+	buf_addf(&text, "%s%s", shown < g->depth ? "... -> " : "", g->steps->entries[again].key);
+	fault_add(g->check->faults, at, "/steps/%s/parents: steps wait for each other in a circle: %s",
+	          g->steps->entries[g->trail[g->depth - 1]].key, buf_str(&text));
+}
+
+/* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
+static void walk_from(struct graph *g, size_t start)
+{
+	g->depth = 0;
+	g->marks[start] = OPEN;
+	g->trail[g->depth++] = start;
+	while (g->depth) {
+		size_t at = g->trail[g->depth - 1];
+		const struct node *parents = node_get(g->steps->entries[at].value, "parents");
+		if (!parents || parents->kind != NODE_LIST || g->next[at] == parents->count) {
+			g->marks[at] = SEEN;
+			g->depth--;
+			continue;
+		}
+		const struct node *parent = parents->entries[g->next[at]++].value;
+		const size_t *to = parent->kind == NODE_TEXT ? find_step(g->check, parent->text) : NULL;
+		if (to && g->marks[*to] == OPEN) {
+			circle(g, *to, parent->at);
+		} else if (to && g->marks[*to] == UNSEEN) {
+			g->marks[*to] = OPEN;
+			g->trail[g->depth++] = *to;
+		}
+	}
+}
+
+static void check_graph(const struct check *c)
+{
+	struct graph g = { .check = c, .steps = c->steps };
+
+	g.marks = arena_alloc(c->arena, c->steps->count + 1, sizeof *g.marks, alignof(max_align_t));
+	g.next = arena_new(c->arena, size_t, c->steps->count + 1);
+	g.trail = arena_new(c->arena, size_t, c->steps->count + 1);
+	for (size_t i = 0; i < c->steps->count; i++)
+		if (g.marks[i] == UNSEEN)
+			walk_from(&g, i);
+}
+
+bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults)
+{
+	const struct node *steps = node_get(body, "steps");
+	struct check c = {
+		.as = as, .faults = faults, .arena = faults->arena,
+		.steps = steps && steps->kind == NODE_MAP ? steps : NULL,
+	};
+	size_t before = faults->errors;
+
+	if (c.steps)
+		sort_names(&c);
+	check_value(&c, &workflow_field, body, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
+	if (c.steps)
+		check_graph(&c);
+	return faults->errors == before;
+}
+
+bool validate_block(const struct node *block, struct faults *faults)
+{
+	struct check c = {
+		.as = VALIDATE_SPEC, .root = "flowsync", .faults = faults, .arena = faults->arena,
+	};
+	size_t before = faults->errors;
+
+	check_value(&c, &block_field, block, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
+	return faults->errors == before;
+}

@@ -1,0 +1,493 @@
+#include "reconcile/tree/json.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+/* json-c lets through what JSON forbids (NaN, control characters, form feeds as white space,
+ * overlong UTF-8), clips integers past 64 bits and cuts keys at a NUL, all without a word.
+ * So each word of the source is looked at first; json-c then knows what they mean together. */
+struct scan {
+	const char *start, *at, *end;
+	int depth;
+};
+
+static bool PRINTF(3, 4) refuse(const struct scan *s, struct err *err, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf text = BUF(sizeof err->msg);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	return err_set(err, "%s at byte %zu", buf_str(&text), (size_t)(s->at - s->start) + 1);
+}
+
+/* How many bytes the character at p takes, 0 if it is not UTF-8. */
+static size_t character(const char *p, const char *end)
+{
+	unsigned char c = *p;
+	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	if (len > (size_t)(end - p))
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			return 0;
+	unsigned char second = len > 2 ? p[1] : 0;
+	bool overlong = (c == 0xe0 && second < 0xa0) || (c == 0xf0 && second < 0x90);
+	bool surrogate = c == 0xed && second > 0x9f, past_end = c == 0xf4 && second > 0x8f;
+	return overlong || surrogate || past_end ? 0 : len;
+}
+
+bool json_can_hold(const char *bytes, size_t len)
+{
+	const char *end = bytes + len;
+
+	for (size_t n; bytes < end && *bytes; bytes += n) {
+		n = character(bytes, end);
+		if (n == 0)
+			return false;
+	}
+	return bytes == end;
+}
+
+static bool scan_text(struct scan *s, struct err *err)
+{
+	for (s->at++; s->at < s->end && *s->at != '"'; ) {
+		size_t len = character(s->at, s->end);
+		if (len == 0)
+			return refuse(s, err, "not JSON: a text that is not UTF-8");
+		if ((unsigned char)*s->at < ' ')
+			return refuse(s, err, "not JSON: a control character that is not escaped");
+		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
+			return refuse(s, err, "a text with a NUL character");
+		if (*s->at == '\\' && s->end - s->at > 1)
+			len = 2;
+		s->at += len;
+	}
+	if (s->at == s->end)
+		return err_set(err, "not JSON: it ends inside a text");
+	s->at++;
+	return true;
+}
+
+static const char *digits(const char *p, const char *end)
+{
+	while (p < end && isdigit((unsigned char)*p))
+		p++;
+	return p;
+}
+
+/* The end of the number at p; NULL if there is none as JSON writes them. */
+static const char *number(const char *p, const char *end, bool *is_real)
+{
+	p += p < end && *p == '-';
+	const char *whole = p;
+	p = digits(p, end);
+	if (p == whole || (*whole == '0' && p - whole > 1))
+		return NULL;
+	const char *integer = p;
+	if (p < end && *p == '.') {
+		const char *fraction = ++p;
+		if ((p = digits(p, end)) == fraction)
+			return NULL;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		p += p < end && (*p == '+' || *p == '-');
+		const char *exponent = p;
+		if ((p = digits(p, end)) == exponent)
+			return NULL;
+	}
+	*is_real = p != integer;
+	return p;
+}
+
+static bool fits_int64(const char *p, size_t len)
+{
+	bool minus = *p == '-';
+	const char *limit = minus ? "9223372036854775808" : "9223372036854775807";
+	size_t room = strlen(limit);
+
+	p += minus;
+	len -= minus;
+	return len < room || (len == room && memcmp(p, limit, room) <= 0);
+}
+
+/* A word: all up to the next white space or mark, so that messages name the whole of it. */
+static size_t word_len(const struct scan *s)
+{
+	size_t len = 0;
+	while (s->at + len < s->end && s->at[len] && !strchr(" \t\r\n[]{},:\"", s->at[len]))
+		len++;
+	return len;
+}
+
+static bool scan_word(struct scan *s, struct err *err)
+{
+	static const char *const literals[] = { "true", "false", "null" };
+	size_t len = word_len(s);
+	bool is_real;
+
+	for (size_t i = 0; i < ARRAY_LEN(literals); i++)
+		if (len == strlen(literals[i]) && memcmp(s->at, literals[i], len) == 0) {
+			s->at += len;
+			return true;
+		}
+	for (size_t i = 0; i < len; i++)
+		if (!isgraph((unsigned char)s->at[i]))
+			return refuse(s, err, "not JSON: bytes that are no text");
+	if (len == 0)
+		return refuse(s, err, "not JSON: a control character");
+	int shown = len < 40 ? len : 40;
+	if (number(s->at, s->at + len, &is_real) != s->at + len)
+		return refuse(s, err, "not JSON: found \"%.*s\"", shown, s->at);
+	if (!is_real && !fits_int64(s->at, len))
+		return refuse(s, err, "an integer past 64 bits");
+	s->at += len;
+	return true;
+}
+
+static bool scan(const char *bytes, size_t len, struct err *err)
+{
+	struct scan s = { bytes, bytes, bytes + len };
+
+	while (s.at < s.end) {
+		switch (*s.at) {
+		case '[': case '{':
+			if (++s.depth > JSON_MAX_DEPTH)
+				return refuse(&s, err, "nested more than %d deep", JSON_MAX_DEPTH);
+			s.at++;
+			break;
+		case ']': case '}':
+			s.depth--;
+			s.at++;
+			break;
+		case ' ': case '\t': case '\r': case '\n': case ',': case ':':
+			s.at++;
+			break;
+		case '"':
+			if (!scan_text(&s, err))
+				return false;
+			break;
+		default:
+			if (!scan_word(&s, err))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool is_blank(const char *bytes, size_t len)
+{
+	while (len > 0 && isspace((unsigned char)bytes[len - 1]))
+		len--;
+	return len == 0;
+}
+
+static bool read_real(struct arena *a, json_object *from, struct node *n, struct err *err)
+{
+	n->kind = NODE_REAL;
+	n->real = json_object_get_double(from);
+	n->text = arena_strdup(a, json_object_to_json_string(from));	/* as it was written */
+	return isfinite(n->real) || err_set(err, "a number that is too large");
+}
+
+static struct node *convert(struct arena *a, json_object *from, struct err *err);
+
+static bool read_list(struct arena *a, json_object *from, struct node *n, struct err *err)
+{
+	n->kind = NODE_LIST;
+	n->count = n->room = json_object_array_length(from);
+	n->entries = n->count ? arena_new(a, struct entry, n->count) : NULL;
+	for (size_t i = 0; i < n->count; i++)
+		if (!(n->entries[i].value = convert(a, json_object_array_get_idx(from, i), err)))
+			return false;
+	return true;
+}
+
+/* json-c has kept the last of two equal keys already, so none needs to be looked for. */
+static bool read_map(struct arena *a, json_object *from, struct node *n, struct err *err)
+{
+	n->kind = NODE_MAP;
+	n->room = json_object_object_length(from);
+	n->entries = n->room ? arena_new(a, struct entry, n->room) : NULL;
+	json_object_object_foreach(from, key, child) {
+		struct node *value = convert(a, child, err);
+		if (!value)
+			return false;
+		n->entries[n->count++] = (struct entry){ .key = arena_strdup(a, key), .value = value };
+	}
+	node_index(a, n);
+	return true;
+}
+
+/* Depth is bounded by scan(). */
+static struct node *convert(struct arena *a, json_object *from, struct err *err)
+{
+	struct node *n = node_null(a);
+	bool ok = true;
+
+	switch (json_object_get_type(from)) {
+	case json_type_null:
+		break;
+	case json_type_boolean:
+		n->kind = NODE_BOOL;
+		n->boolean = json_object_get_boolean(from);
+		break;
+	case json_type_int:
+		n->kind = NODE_INT;
+		n->integer = json_object_get_int64(from);
+		break;
+	case json_type_string:
+		n->kind = NODE_TEXT;
+		n->text = arena_strdup(a, json_object_get_string(from));
+		break;
+	case json_type_double:
+		ok = read_real(a, from, n, err);
+		break;
+	case json_type_array:
+		ok = read_list(a, from, n, err);
+		break;
+	case json_type_object:
+		ok = read_map(a, from, n, err);
+		break;
+	}
+	return ok ? n : NULL;
+}
+
+/* ---- text that is not ASCII ---- */
+
+/* json-c 0.18, where char is signed, takes each byte from 0x80 up for a control character, and refuses
+ * the text if it is strict (json-c #875).  So json-c gets an ASCII copy, which means the same: "\u00e9".
+ * All bytes here are UTF-8, as scan() has checked. */
+
+static size_t ascii_len(const char *bytes, const char *end)
+{
+	const char *p = bytes;
+
+	while (p < end && (unsigned char)*p < 0x80)
+		p++;
+	return (size_t)(p - bytes);
+}
+
+/* The code point of the character of len bytes at p, which is none of ASCII. */
+static unsigned code_point(const char *p, size_t len)
+{
+	static const unsigned char first_bits[] = { 0, 0, 0x1f, 0x0f, 0x07 };
+	unsigned code = (unsigned char)*p & first_bits[len];
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((unsigned char)p[i] & 0x3f);
+	return code;
+}
+
+static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
+{
+	const char *end = bytes + len;
+
+	while (bytes < end) {
+		size_t n = ascii_len(bytes, end);
+		buf_add(out, bytes, n);
+		bytes += n;
+		if (bytes == end)
+			return;
+		n = character(bytes, end);
+		unsigned code = code_point(bytes, n);
+		if (code < 0x10000)
+			buf_addf(out, "\\u%04x", code);
+		else	/* a surrogate pair */
+			buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+		bytes += n;
+	}
+}
+
+/* Where in the source the character stands that is at `at` of its ASCII copy. */
+static size_t position_in_source(const char *bytes, size_t len, size_t at)
+{
+	static const size_t copied[] = { 0, 1, 6, 6, 12 };
+	const char *p = bytes, *end = bytes + len;
+
+	while (p < end) {
+		size_t n = character(p, end);
+		if (copied[n] > at)
+			break;
+		at -= copied[n];
+		p += n;
+	}
+	return (size_t)(p - bytes);
+}
+
+static void put_object(json_object **object)
+{
+	json_object_put(*object);
+}
+
+static void free_tokener(json_tokener **tokener)
+{
+	json_tokener_free(*tokener);
+}
+
+bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
+{
+	if (len > INT_MAX)
+		return err_set(err, "JSON of more than 2 GiB");
+	if (!scan(bytes, len, err))
+		return false;
+	if (is_blank(bytes, len))
+		return err_set(err, "nothing, where JSON was expected");
+
+	CLEANUP(buf_done) struct buf ascii = BUF(INT_MAX);
+	write_in_ascii(bytes, len, &ascii);
+	if (ascii.full)
+		return err_set(err, "JSON of more than 2 GiB");
+
+	CLEANUP(free_tokener) json_tokener *tokener = json_tokener_new_ex(JSON_MAX_DEPTH + 2);
+	if (!tokener)
+		abort();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	CLEANUP(put_object) json_object *root = json_tokener_parse_ex(tokener, buf_str(&ascii), (int)ascii.len);
+	enum json_tokener_error e = json_tokener_get_error(tokener);
+	if (e == json_tokener_continue) {
+		/* A bare number ends where something else begins. */
+		root = json_tokener_parse_ex(tokener, "\n", 1);
+		e = json_tokener_get_error(tokener);
+	}
+	if (e == json_tokener_continue)
+		return err_set(err, "not JSON: it ends too early");
+	if (e != json_tokener_success)
+		return err_set(err, "not JSON: %s at byte %zu", json_tokener_error_desc(e),
+		               position_in_source(bytes, len, json_tokener_get_parse_end(tokener)) + 1);
+
+	struct node *n = convert(a, root, err);
+	if (!n)
+		return false;
+	*out = n;
+	return true;
+}
+
+struct writer {
+	struct buf *out;
+	bool pretty, canonical;
+};
+
+static void write_escaped(struct buf *out, unsigned char c)
+{
+	static const char shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+	const char *found = strchr(shorts, c);
+
+	if (found)
+		buf_addf(out, "\\%c", letters[found - shorts]);
+	else
+		buf_addf(out, "\\u%04x", c);
+}
+
+/* Names of files and what servers say may be anything: a byte that is no UTF-8 would keep everybody
+ * from reading all the rest. */
+static void write_text(struct buf *out, const char *text)
+{
+	const char *from = text, *end = text + strlen(text);
+
+	buf_addc(out, '"');
+	while (text < end) {
+		unsigned char c = *text;
+		size_t len = character(text, end);
+		if (len && c >= ' ' && c != '"' && c != '\\' && c != 0x7f) {
+			text += len;
+			continue;
+		}
+		buf_add(out, from, text - from);
+		if (len)
+			write_escaped(out, c);
+		else
+			buf_adds(out, "\\ufffd");
+		from = ++text;
+	}
+	buf_add(out, from, text - from);
+	buf_addc(out, '"');
+}
+
+static void write_real(const struct writer *w, const struct node *n)
+{
+	bool is_real;
+	size_t len = n->text ? strlen(n->text) : 0;
+
+	if (!isfinite(n->real))
+		buf_adds(w->out, "null");
+	else if (w->canonical)
+		buf_add_real(w->out, n->real == 0 ? 0 : n->real);	/* -0.0 equals 0.0 */
+	else if (len && number(n->text, n->text + len, &is_real) == n->text + len && is_real)
+		buf_adds(w->out, n->text);
+	else
+		buf_add_real(w->out, n->real);
+}
+
+static void new_line(const struct writer *w, int depth)
+{
+	if (w->pretty)
+		buf_addf(w->out, "\n%*s", 2 * depth, "");
+}
+
+static void write_node(const struct writer *w, const struct node *n, int depth);
+
+static void write_entries(const struct writer *w, const struct node *n, int depth)
+{
+	bool is_map = n->kind == NODE_MAP;
+
+	buf_addc(w->out, is_map ? '{' : '[');
+	for (size_t i = 0; i < n->count; i++) {
+		if (i)
+			buf_addc(w->out, ',');
+		new_line(w, depth + 1);
+		if (is_map) {
+			write_text(w->out, n->entries[i].key);
+			buf_adds(w->out, w->pretty ? ": " : ":");
+		}
+		write_node(w, n->entries[i].value, depth + 1);
+	}
+	if (n->count)
+		new_line(w, depth);
+	buf_addc(w->out, is_map ? '}' : ']');
+}
+
+static void write_node(const struct writer *w, const struct node *n, int depth)
+{
+	switch (n->kind) {
+	case NODE_NULL: buf_adds(w->out, "null"); break;
+	case NODE_BOOL: buf_adds(w->out, n->boolean ? "true" : "false"); break;
+	case NODE_INT:  buf_addf(w->out, "%lld", (long long)n->integer); break;
+	case NODE_REAL: write_real(w, n); break;
+	case NODE_TEXT: write_text(w->out, n->text); break;
+	case NODE_LIST:
+	case NODE_MAP:  write_entries(w, n, depth); break;
+	}
+}
+
+void json_write(const struct node *n, enum json_style style, struct buf *out)
+{
+	const struct writer w = { .out = out, .pretty = style == JSON_PRETTY };
+	write_node(&w, n, 0);
+}
+
+const char *json_text(struct arena *a, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+
+	json_write(n, JSON_COMPACT, &out);
+	return arena_strdup(a, buf_str(&out));
+}
+
+void json_write_canonical(const struct node *n, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *copy = node_copy(&a, n);
+	const struct writer w = { .out = out, .canonical = true };
+
+	node_sort_keys(copy);
+	write_node(&w, copy, 0);
+}

@@ -1,0 +1,36 @@
+/* json.h: JSON bytes to trees and back.  The only file that knows json-c is json.c. */
+#ifndef RECONCILE_TREE_JSON_H
+#define RECONCILE_TREE_JSON_H
+
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/node.h"
+
+enum { JSON_MAX_DEPTH = 64 };
+
+/* Reads one JSON value that fills all of bytes (white space around it is allowed).  Refused:
+ * what is not JSON, NaN and Infinity, not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64
+ * bits, a NUL in a text or key, text after the value.  Of two equal keys in one object the last
+ * holds, as everywhere. Reals keep their text as it was written.  If false, *err says what and,
+ * where known, at which byte. */
+bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
+
+enum json_style {
+	JSON_COMPACT,	/* one line, no spaces, keys in their order */
+	JSON_PRETTY,	/* two spaces, keys in their order */
+};
+
+/* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they
+ * read back the same; NaN and infinities, which only YAML can bring, become null, and a byte of a text
+ * that is not UTF-8, which only names of files and messages can bring, the character U+FFFD. */
+void json_write(const struct node *n, enum json_style style, struct buf *out);
+
+/* The same, compact, in a. */
+const char *json_text(struct arena *a, const struct node *n);
+
+/* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */
+void json_write_canonical(const struct node *n, struct buf *out);
+
+/* True if these bytes can be a text in JSON and stay what they are: UTF-8 without a NUL. */
+bool json_can_hold(const char *bytes, size_t len);
+
+#endif

@@ -1,0 +1,88 @@
+/* node.h: the one tree that YAML and JSON are turned into and written from.
+ *
+ * A tree lives in an arena and may share branches with another tree of the same or
+ * a longer-lived arena: nothing is freed alone, and a branch that may be shared is
+ * never changed in place (node_copy() first).  Text holds no NUL: both readers
+ * refuse one. */
+#ifndef RECONCILE_TREE_NODE_H
+#define RECONCILE_TREE_NODE_H
+
+#include <stdint.h>
+
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
+
+enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_REAL, NODE_TEXT, NODE_LIST, NODE_MAP };
+
+struct entry {
+	const char *key;	/* NULL in a list */
+	struct pos at;		/* of the key; of the value in a list */
+	struct node *value;
+};
+
+struct node {
+	enum node_kind kind;
+	struct pos at;
+	bool boolean;		/* NODE_BOOL */
+	int64_t integer;	/* NODE_INT */
+	double real;		/* NODE_REAL */
+	const char *text;	/* NODE_TEXT: the text; other scalars: as it was written, or NULL */
+	bool secret;		/* to be masked whatever its field says: mask_mark() */
+	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
+	size_t count, room;
+	struct node_index *index;	/* node.c's own: finds the keys of a large map */
+};
+
+struct node *node_null(struct arena *a);
+struct node *node_bool(struct arena *a, bool value);
+struct node *node_int(struct arena *a, int64_t value);
+struct node *node_text(struct arena *a, const char *text);	/* keeps a copy */
+struct node *node_list(struct arena *a);
+struct node *node_map(struct arena *a);
+
+/* Appends value, which is kept, and returns it. */
+struct node *node_add(struct arena *a, struct node *list, struct node *value);
+/* Sets key, which is copied, to value, which is kept; an earlier value is replaced in its
+ * place.  Returns value. */
+struct node *node_put(struct arena *a, struct node *map, const char *key, struct node *value);
+/* Takes key out; nothing happens if it is not there. */
+void node_drop(struct node *map, const char *key);
+
+/* For who fills entries of a map directly, which has to look for doubles itself: makes finding keys
+ * quick, however many there are.  Afterwards entries change through the functions above only. */
+void node_index(struct arena *a, struct node *map);
+
+/* The value of key; NULL if there is none, or if map is NULL or no map. */
+struct node *node_get(const struct node *map, const char *key);
+/* The same for its text; NULL if it is absent or no text. */
+const char *node_get_text(const struct node *map, const char *key);
+/* True if it is that text. */
+bool node_is_text(const struct node *map, const char *key, const char *text);
+/* The same as node_get() for an integer; otherwise if it is absent or none. */
+int64_t node_get_int(const struct node *map, const char *key, int64_t otherwise);
+
+/* True for NULL, null, and an empty list, map or text. */
+bool node_empty(const struct node *n);
+
+/* A copy in a that shares nothing with n; positions stay. */
+struct node *node_copy(struct arena *a, const struct node *n);
+/* The same kind and value; the order of a map's keys does not matter, that of a list does. */
+bool node_equal(const struct node *a, const struct node *b);
+/* A total order that agrees with node_equal(), for sorting sets. */
+int node_order(const struct node *a, const struct node *b);
+/* Sorts keys, in place and at every level: with this equal trees print the same bytes. */
+void node_sort_keys(struct node *n);
+
+/* The text by which a scalar is compared where a number may stand for its text: integers
+ * in decimal, true and false, reals as written.  NULL for null, lists and maps. */
+const char *node_scalar_text(struct arena *a, const struct node *n);
+/* For messages: "a number", "a list", "yes or no" (a boolean), ... */
+const char *node_kind_words(enum node_kind kind);
+
+/* The node that a JSON Pointer (RFC 6901) names, "" being n itself; NULL if there is none. */
+struct node *node_at(const struct node *n, const char *pointer);
+/* pointer + "/" + key with ~ and / escaped. */
+const char *pointer_add(struct arena *a, const char *pointer, const char *key);
+const char *pointer_add_index(struct arena *a, const char *pointer, size_t index);
+
+#endif

@@ -1,0 +1,724 @@
+#include "reconcile/tree/yaml.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yaml.h>
+
+#include "reconcile/tree/scalar.h"
+
+enum {
+	MAX_ANCHORS = 1000,	/* in one document; they are searched one by one */
+	MAX_TAG_LINES = 16,	/* libyaml's time grows with their square */
+	MAX_TEXT = 16 << 20,	/* bytes of all texts of one file, aliases counted as what they stand for */
+	MAX_BRACES = 200,	/* bytes of what is still called a name in braces */
+	STRIDE = 256,
+};
+
+struct anchor {
+	const char *name;
+	struct node *node;
+	bool open;		/* its list or map has not ended yet */
+};
+
+struct reader {
+	yaml_parser_t parser;
+	struct arena *arena;
+	const char *name;
+	const char *bytes;	/* without byte order mark */
+	size_t len;
+	struct faults *faults;
+	struct anchor *anchors;	/* of the document; the newest of one name holds */
+	size_t anchor_count, anchor_room;
+	size_t nodes, text;	/* of the file, to bound both */
+	yaml_mark_t last;	/* where the last event began */
+	size_t braces;		/* 1 + where braces were found last, not to name them twice */
+	size_t *strides;	/* the byte of every STRIDEth character; NULL: not looked up yet */
+};
+
+static struct pos place(const struct reader *r, yaml_mark_t mark)
+{
+	/* libyaml counts from 0. */
+	return (struct pos){ r->name, (int)mark.line + 1, (int)mark.column + 1 };
+}
+
+static size_t next_character(const struct reader *r, size_t offset)
+{
+	do
+		offset++;
+	while (offset < r->len && ((unsigned char)r->bytes[offset] & 0xc0) == 0x80);
+	return offset;
+}
+
+/* The byte at which mark stands: libyaml counts characters. */
+static size_t offset_of(struct reader *r, yaml_mark_t mark)
+{
+	/* One look through all of it, else a file full of faults takes minutes. */
+	if (!r->strides) {
+		r->strides = arena_new(r->arena, size_t, r->len / STRIDE + 1);
+		for (size_t i = 0, offset = 0; offset < r->len; i++, offset = next_character(r, offset))
+			if (i % STRIDE == 0)
+				r->strides[i / STRIDE] = offset;
+	}
+	/* libyaml's last mark may lie one behind the end. */
+	size_t index = mark.index < r->len ? mark.index : r->len;
+	size_t offset = r->strides[index / STRIDE];
+	for (size_t i = index % STRIDE; i > 0 && offset < r->len; i--)
+		offset = next_character(r, offset);
+	return offset;
+}
+
+/* Line and column of a byte, for errors that come without a mark. */
+static struct pos place_of(const struct reader *r, size_t offset)
+{
+	struct pos at = { r->name, 1, 1 };
+
+	for (size_t i = 0; i < offset && i < r->len; i = next_character(r, i)) {
+		at.col++;
+		bool lone = r->bytes[i] == '\r' && (i + 1 == r->len || r->bytes[i + 1] != '\n');
+		if (r->bytes[i] == '\n' || lone) {
+			at.line++;
+			at.col = 1;
+		}
+	}
+	return at;
+}
+
+/* How many bytes the "{{ name }}" at offset takes, 0 if there is none. */
+static size_t braces_len(const struct reader *r, size_t offset)
+{
+	size_t left = r->len - offset, len = 2;
+
+	if (left < 4 || memcmp(r->bytes + offset, "{{", 2) != 0)
+		return 0;
+	for (; len + 1 < left && len < MAX_BRACES; len++) {
+		if (strchr("\r\n", r->bytes[offset + len]))
+			return 0;
+		if (memcmp(r->bytes + offset + len, "}}", 2) == 0)
+			return len + 2;
+	}
+	return 0;
+}
+
+static bool unfilled(struct reader *r, struct pos at, size_t offset)
+{
+	int len = (int)braces_len(r, offset);
+
+	if (len == 0)
+		return false;
+	if (r->braces == offset + 1)
+		return true;
+	r->braces = offset + 1;
+	fault_add(r->faults, at,
+	          "found \"%.*s\", which nobody filled in: give it with --set or --vars, "
+	          "or quote it if the service is to have it", len, r->bytes + offset);
+	return true;
+}
+
+/* The same for the first place in the line of mark where a value begins with braces. */
+static bool unfilled_in_line(struct reader *r, yaml_mark_t mark)
+{
+	size_t from = offset_of(r, mark);
+	char before = ':';	/* the last character that is no space */
+
+	while (from > 0 && !strchr("\r\n", r->bytes[from - 1]))
+		from--;
+	for (; from < r->len && !strchr("\r\n", r->bytes[from]); from++) {
+		if (strchr(":-[,", before) && braces_len(r, from))
+			return unfilled(r, place_of(r, from), from);
+		if (r->bytes[from] != ' ')
+			before = r->bytes[from];
+	}
+	return false;
+}
+
+static bool reader_fault(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	struct pos at = place_of(r, p->problem_offset);
+
+	if (strcmp(p->problem, "control characters are not allowed") == 0)
+		return fault_add(r->faults, at, "found the control character U+%04X, "
+		                 "which YAML takes only escaped in double quotes", p->problem_value);
+	return fault_add(r->faults, at, "this is not UTF-8");
+}
+
+/* What libyaml says, and what a person understands; the place is that of the problem, or of the
+ * context, which is where the thing began. */
+static const struct { const char *problem, *words; bool at_context; } wordings[] = {
+	{ "mapping values are not allowed in this context",
+	  "found \": \" where it cannot stand: quote the text that it is part of, "
+	  "or check the indentation" },
+	{ "could not find expected ':'", "found no \": \" after this key", true },
+	{ "did not find expected key",
+	  "found something else where a key was expected: check the indentation" },
+	{ "did not find expected '-' indicator",
+	  "found something else where \"- \" was expected: check the indentation" },
+	{ "did not find expected ',' or ']'", "found something else where \",\" or \"]\" was expected" },
+	{ "did not find expected ',' or '}'", "found something else where \",\" or \"}\" was expected" },
+	{ "did not find expected node content", "found something else where a value was expected" },
+	{ "did not find expected <document start>",
+	  "found more after the end of the document: the next one begins with \"---\"" },
+	{ "found unexpected end of stream", "this quoted text does not end", true },
+	{ "found unexpected document indicator", "this quoted text does not end", true },
+	{ "found unknown escape character", "found an unknown escape: "
+	  "write \"\\\\\" for a backslash, or use single quotes" },
+	{ "block sequence entries are not allowed in this context",
+	  "found \"- \" where no list can begin" },
+	{ "mapping keys are not allowed in this context", "found \"? \" where no key can begin" },
+	{ "found a tab character where an indentation space is expected",
+	  "found a tab where indentation was expected" },
+	{ "found a tab character that violates indentation",
+	  "found a tab where indentation was expected" },
+	{ "found undefined tag handle", "found a tag whose handle is not defined", true },
+};
+
+static bool word_fault(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	struct pos at = place(r, p->problem_mark);
+	size_t offset = offset_of(r, p->problem_mark);
+	char found = offset < r->len ? r->bytes[offset] : '\0';
+
+	for (size_t i = 0; i < ARRAY_LEN(wordings); i++)
+		if (strcmp(p->problem, wordings[i].problem) == 0)
+			return fault_add(r->faults, wordings[i].at_context ? place(r, p->context_mark) : at,
+			                 "%s", wordings[i].words);
+	if (strcmp(p->problem, "found character that cannot start any token") == 0) {
+		if (found == '\t')
+			return fault_add(r->faults, at, "found a tab where indentation was expected");
+		return fault_add(r->faults, at, "found \"%c\", which cannot begin a value: quote it", found);
+	}
+	if (p->context && strcmp(p->context, "while scanning an alias") == 0)
+		return fault_add(r->faults, place(r, p->context_mark), "found \"*\", which begins an "
+		                 "alias: quote the text if none is meant");
+	return fault_add(r->faults, at, "%s%s%s", p->problem, p->context ? " " : "",
+	                 p->context ? p->context : "");
+}
+
+/* Braces that nobody filled in are the likely cause of any error in their line. */
+static bool syntax_fault(struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+
+	if (p->error == YAML_MEMORY_ERROR)
+		abort();
+	if (p->error == YAML_READER_ERROR)
+		return reader_fault(r);
+	if (unfilled_in_line(r, p->problem_mark) ||
+	    (p->context && unfilled_in_line(r, p->context_mark)) || unfilled_in_line(r, r->last))
+		return false;
+	return word_fault(r);
+}
+
+static bool next(struct reader *r, yaml_event_t *event)
+{
+	if (!yaml_parser_parse(&r->parser, event))
+		return syntax_fault(r);
+	r->last = event->start_mark;
+	return true;
+}
+
+/* Takes one more node into account. */
+static bool count(struct reader *r, struct pos at)
+{
+	if (++r->nodes > YAML_MAX_NODES)
+		return fault_add(r->faults, at, "more than %d values in one file, aliases counted as what "
+		                 "they stand for", YAML_MAX_NODES);
+	return true;
+}
+
+static bool deep(struct reader *r, struct pos at, int depth)
+{
+	return depth <= YAML_MAX_DEPTH ||
+	       fault_add(r->faults, at, "nested more than %d deep", YAML_MAX_DEPTH);
+}
+
+static struct node *new_node(struct reader *r, enum node_kind kind, yaml_mark_t mark)
+{
+	struct node *n = node_null(r->arena);
+
+	n->kind = kind;
+	n->at = place(r, mark);
+	return n;
+}
+
+static void append(struct reader *r, struct node *n, const char *key, struct pos at,
+                   struct node *value)
+{
+	arena_grow(r->arena, n->entries, n->count, n->room);
+	n->entries[n->count++] = (struct entry){ key, at, value };
+}
+
+/* An anchor is known from its beginning, so that an alias to what is still open is seen. */
+static bool anchor(struct reader *r, const yaml_char_t *name, struct node *n, bool open)
+{
+	if (!name)
+		return true;
+	if (r->anchor_count == MAX_ANCHORS)
+		return fault_add(r->faults, n->at, "more than %d anchors in one document", MAX_ANCHORS);
+	arena_grow(r->arena, r->anchors, r->anchor_count, r->anchor_room);
+	r->anchors[r->anchor_count++] = (struct anchor){
+		.name = arena_strdup(r->arena, (const char *)name), .node = n, .open = open
+	};
+	return true;
+}
+
+static void close_anchor(struct reader *r, const struct node *n)
+{
+	for (size_t i = r->anchor_count; i-- > 0; )
+		if (r->anchors[i].node == n)
+			r->anchors[i].open = false;
+}
+
+/* Counts what a copy of n adds: this, and the depth, is what an alias bomb runs into. */
+static bool count_copy(struct reader *r, struct pos at, const struct node *n, int depth)
+{
+	r->text += n->text ? strlen(n->text) : 0;
+	if (r->text > MAX_TEXT)
+		return fault_add(r->faults, at, "aliases make more than %d MiB of one file",
+		                 MAX_TEXT >> 20);
+	if (n->count && !deep(r, at, depth))
+		return false;
+	for (size_t i = 0; i < n->count; i++) {
+		r->text += n->entries[i].key ? strlen(n->entries[i].key) : 0;
+		if (!count(r, at) || !count_copy(r, at, n->entries[i].value, depth + 1))
+			return false;
+	}
+	return true;
+}
+
+static struct node *read_alias(struct reader *r, const yaml_event_t *event, int depth)
+{
+	const char *name = (const char *)event->data.alias.anchor;
+	struct pos at = place(r, event->start_mark);
+	size_t i = r->anchor_count;
+
+	while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
+		i--;
+	if (i == 0)
+		/* Not its name: it may be a password that wants quotes. */
+		fault_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
+		          "if it is text");
+	else if (r->anchors[i - 1].open)
+		fault_add(r->faults, at, "the alias \"*%s\" stands inside of what it stands for", name);
+	else
+		return count_copy(r, at, r->anchors[i - 1].node, depth) ?
+		       node_copy(r->arena, r->anchors[i - 1].node) : NULL;
+	return new_node(r, NODE_NULL, event->start_mark);
+}
+
+#define TAG_PREFIX	"tag:yaml.org,2002:"
+
+static const char *tag_name(const char *tag)
+{
+	size_t len = strlen(TAG_PREFIX);
+	return strncmp(tag, TAG_PREFIX, len) == 0 ? tag + len : NULL;
+}
+
+static bool tag_fault(struct reader *r, struct pos at, const char *tag)
+{
+	static const char *const known[] = { "str", "int", "float", "bool", "null", "map", "seq" };
+	const char *name = tag_name(tag);
+
+	for (size_t i = 0; name && i < ARRAY_LEN(known); i++)
+		if (strcmp(name, known[i]) == 0)
+			return fault_add(r->faults, at, "the tag \"!!%s\" does not fit this value", name);
+	return fault_add(r->faults, at, "unknown tag: quote what begins with \"!\" if it is text");
+}
+
+/* Lists and maps: the tag says what they are anyway. */
+static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, const char *wanted)
+{
+	const char *name = tag ? tag_name((const char *)tag) : wanted;
+
+	if (tag && strcmp((const char *)tag, "!") == 0)
+		return;
+	if (!name || strcmp(name, wanted) != 0)
+		tag_fault(r, at, (const char *)tag);
+}
+
+/* Gives n, resolved from its text, the kind that its tag asks for; false if it cannot have it. */
+static bool apply_tag(struct node *n, const char *tag)
+{
+	const char *name = tag_name(tag);
+
+	if (!name)
+		return false;
+	if (strcmp(name, "float") == 0 && n->kind == NODE_INT) {
+		n->kind = NODE_REAL;
+		n->real = (double)n->integer;
+	}
+	switch (n->kind) {
+	case NODE_INT:  return strcmp(name, "int") == 0;
+	case NODE_REAL: return strcmp(name, "float") == 0;
+	case NODE_BOOL: return strcmp(name, "bool") == 0;
+	case NODE_NULL: return strcmp(name, "null") == 0;
+	default:        return false;
+	}
+}
+
+static const char *meaning_here(const struct node *n, const char *in_yaml12)
+{
+	switch (n->kind) {
+	case NODE_BOOL: return n->boolean ? "true" : "false";
+	case NODE_INT:
+	case NODE_REAL: return strcmp(in_yaml12, "text") == 0 ? "a number" : "an octal number";
+	default:        return "text";
+	}
+}
+
+/* Names the kinds and not the value, which may be a secret. */
+static void warn_yaml12(struct reader *r, const struct node *n)
+{
+	const char *other = scalar_in_yaml12(n->text);
+
+	if (other)
+		fault_warn(r->faults, n->at, "this is %s here, as in YAML 1.1, but %s in YAML 1.2: "
+		           "quote it if text is meant", meaning_here(n, other), other);
+}
+
+static void read_tagged(struct reader *r, struct node *n, const char *tag)
+{
+	struct err err;
+	const char *name = tag_name(tag), *text = n->text;
+
+	if (name && strcmp(name, "str") == 0)
+		return;
+	if (!scalar_resolve(n, text, &err) || !apply_tag(n, tag))
+		tag_fault(r, n->at, tag);
+}
+
+static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
+{
+	struct node *n = new_node(r, NODE_TEXT, event->start_mark);
+	const char *value = (const char *)event->data.scalar.value;
+	const char *tag = (const char *)event->data.scalar.tag;
+	struct err err;
+
+	if (strlen(value) != event->data.scalar.length)
+		fault_add(r->faults, n->at, "found a NUL character in a text");
+	n->text = arena_strdup(r->arena, value);
+	/* "!" asks for what the text is by itself; libyaml knows that but for an empty one. */
+	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
+		if (scalar_resolve(n, n->text, &err))
+			warn_yaml12(r, n);
+		else
+			fault_add(r->faults, n->at, "found %s", err.msg);
+	} else if (tag) {
+		read_tagged(r, n, tag);
+	}
+	return anchor(r, event->data.scalar.anchor, n, false) ? n : NULL;
+}
+
+static struct node *read_value(struct reader *r, const yaml_event_t *event, int depth);
+
+static struct node *read_list(struct reader *r, const yaml_event_t *start, int depth)
+{
+	struct node *list = new_node(r, NODE_LIST, start->start_mark);
+
+	check_tag(r, list->at, start->data.sequence_start.tag, "seq");
+	if (!deep(r, list->at, depth) || !anchor(r, start->data.sequence_start.anchor, list, true))
+		return NULL;
+	for (;;) {
+		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
+		if (!next(r, &event))
+			return NULL;
+		if (event.type == YAML_SEQUENCE_END_EVENT)
+			break;
+		struct pos at = place(r, event.start_mark);
+		struct node *item = count(r, at) ? read_value(r, &event, depth + 1) : NULL;
+		if (!item)
+			return NULL;
+		append(r, list, NULL, at, item);
+	}
+	close_anchor(r, list);
+	return list;
+}
+
+/* The key that n stands for: of what is no text JSON's text, as the service's own tool sends it. */
+static const char *key_text(struct reader *r, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf real = BUF_TEXT;
+
+	if (n->kind == NODE_NULL)
+		return "null";
+	if (n->kind != NODE_REAL)
+		return node_scalar_text(r->arena, n);
+	if (!isfinite(n->real))
+		return isnan(n->real) ? "NaN" : n->real > 0 ? "Infinity" : "-Infinity";
+	buf_add_real(&real, n->real);
+	return arena_strdup(r->arena, buf_str(&real));
+}
+
+/* Leaves *key NULL for one that is a list or a map, after saying so. */
+static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark, int depth,
+                     const char **key)
+{
+	size_t errors = r->faults->errors;
+	yaml_mark_t mark = event->start_mark;
+	struct pos at = place(r, mark);
+	struct node *n = read_value(r, event, depth);
+
+	if (!n)
+		return false;
+	if (n->kind != NODE_LIST && n->kind != NODE_MAP) {
+		*key = key_text(r, n);
+		return true;
+	}
+	/* Plain braces are a map in a map to YAML, the inner one being a key. */
+	if (errors == r->faults->errors && !unfilled(r, place(r, map_mark), offset_of(r, map_mark)) &&
+	    !unfilled(r, at, offset_of(r, mark)))
+		fault_add(r->faults, at, "found %s where a key was expected",
+		          node_kind_words(n->kind));
+	return true;
+}
+
+static bool is_merge_key(const yaml_event_t *event)
+{
+	return event->type == YAML_SCALAR_EVENT && event->data.scalar.plain_implicit &&
+	       event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	       strcmp((const char *)event->data.scalar.value, "<<") == 0;
+}
+
+/* A key of a map or of what is merged into it. */
+struct candidate {
+	const struct entry *entry;
+	size_t order;		/* the map's own first, then what is merged, the first map first */
+};
+
+static int by_key_then_order(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	int order = strcmp(x->entry->key, y->entry->key);
+	return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static size_t merged_count(const struct node *merge)
+{
+	size_t sum = 0;
+
+	if (!merge || merge->kind == NODE_MAP)
+		return merge ? merge->count : 0;
+	for (size_t i = 0; i < merge->count; i++)
+		sum += merge->entries[i].value->count;
+	return sum;
+}
+
+static size_t add_candidates(struct candidate *all, size_t n, const struct node *map)
+{
+	for (size_t i = 0; i < map->count; i++, n++)
+		all[n] = (struct candidate){ &map->entries[i], n };
+	return n;
+}
+
+/* Puts what won into map, the merged keys where the "<<" stood. */
+static void merge_entries(struct reader *r, struct node *map, const struct candidate *all,
+                          size_t total, size_t merge_at)
+{
+	const struct node own = *map;
+
+	map->entries = arena_new(r->arena, struct entry, total);
+	map->count = 0;
+	map->room = total;
+	for (size_t i = 0; i < merge_at; i++)
+		map->entries[map->count++] = own.entries[i];
+	for (size_t i = own.count; i < total; i++)
+		if (all[i].entry)
+			map->entries[map->count++] = *all[i].entry;
+	for (size_t i = merge_at; i < own.count; i++)
+		map->entries[map->count++] = own.entries[i];
+}
+
+/* Finds keys given twice, and merges: own keys win, then those of the first map.  All at once and
+ * sorted, because looking each key up in those before it takes minutes for a file full of keys. */
+static void close_map(struct reader *r, struct node *map, const struct node *merge, size_t merge_at)
+{
+	size_t total = map->count + merged_count(merge);
+	struct candidate *all = arena_new(r->arena, struct candidate, total);
+	struct candidate *sorted = arena_new(r->arena, struct candidate, total);
+	size_t n = add_candidates(all, 0, map), first = 0;
+
+	if (merge && merge->kind == NODE_MAP)
+		add_candidates(all, n, merge);
+	for (size_t i = 0; merge && merge->kind == NODE_LIST && i < merge->count; i++)
+		n = add_candidates(all, n, merge->entries[i].value);
+	memcpy(sorted, all, total * sizeof *all);
+	qsort(sorted, total, sizeof *sorted, by_key_then_order);
+	for (size_t i = 1; i < total; i++) {
+		const struct entry *entry = sorted[i].entry, *before = sorted[first].entry;
+		if (strcmp(entry->key, before->key) != 0) {
+			first = i;
+			continue;
+		}
+		if (sorted[i].order < map->count)
+			fault_add(r->faults, entry->at, "duplicate key \"%s\", given first in line %d, column %d",
+			          entry->key, before->at.line, before->at.col);
+		all[sorted[i].order].entry = NULL;
+	}
+	if (merge)
+		merge_entries(r, map, all, total, merge_at);
+	node_index(r->arena, map);
+}
+
+/* True if "<<" can merge n; otherwise it is a fault. */
+static bool can_merge(struct reader *r, struct pos at, const struct node *n)
+{
+	if (n->kind == NODE_MAP)
+		return true;
+	for (size_t i = 0; n->kind == NODE_LIST && i < n->count; i++)
+		if (n->entries[i].value->kind != NODE_MAP)
+			return fault_add(r->faults, n->entries[i].at, "\"<<\" merges maps, found %s",
+			                 node_kind_words(n->entries[i].value->kind));
+	return n->kind == NODE_LIST ||
+	       fault_add(r->faults, at, "\"<<\" merges maps, found %s", node_kind_words(n->kind));
+}
+
+struct merge {
+	const struct node *from;	/* NULL: nothing is merged */
+	size_t at;			/* before which of the map's own entries */
+	struct pos key;
+};
+
+static void set_merge(struct reader *r, struct merge *merge, struct pos key, struct pos at,
+                      const struct node *map, const struct node *from)
+{
+	if (merge->from)
+		fault_add(r->faults, key, "duplicate key \"<<\", given first in line %d, column %d",
+		          merge->key.line, merge->key.col);
+	else if (can_merge(r, at, from))
+		*merge = (struct merge){ from, map->count, key };
+}
+
+/* Reads the value of the key that event is; false if the file ends here. */
+static bool read_entry(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
+                       struct node *map, int depth, struct merge *merge)
+{
+	CLEANUP(yaml_event_delete) yaml_event_t of_value = { 0 };
+	struct pos key_at = place(r, event->start_mark);
+	bool merges = is_merge_key(event);
+	const char *key = NULL;
+
+	if (!merges && !read_key(r, event, map_mark, depth, &key))
+		return false;
+	if (!next(r, &of_value))
+		return false;
+	size_t errors = r->faults->errors;
+	struct pos at = place(r, of_value.start_mark);
+	struct node *value = count(r, at) ? read_value(r, &of_value, depth) : NULL;
+	if (!value)
+		return false;
+	if (key)
+		append(r, map, key, key_at, value);
+	else if (merges && errors == r->faults->errors)
+		set_merge(r, merge, key_at, at, map, value);
+	return true;
+}
+
+static struct node *read_map(struct reader *r, const yaml_event_t *start, int depth)
+{
+	struct node *map = new_node(r, NODE_MAP, start->start_mark);
+	struct merge merge = { 0 };
+
+	check_tag(r, map->at, start->data.mapping_start.tag, "map");
+	if (!deep(r, map->at, depth) || !anchor(r, start->data.mapping_start.anchor, map, true))
+		return NULL;
+	for (;;) {
+		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
+		if (!next(r, &event))
+			return NULL;
+		if (event.type == YAML_MAPPING_END_EVENT)
+			break;
+		if (!read_entry(r, &event, start->start_mark, map, depth + 1, &merge))
+			return NULL;
+	}
+	close_map(r, map, merge.from, merge.at);
+	close_anchor(r, map);
+	return map;
+}
+
+/* What event begins; NULL, after a fault, if nothing more can be read of this file. */
+static struct node *read_value(struct reader *r, const yaml_event_t *event, int depth)
+{
+	switch (event->type) {
+	case YAML_ALIAS_EVENT:          return read_alias(r, event, depth);
+	case YAML_SEQUENCE_START_EVENT: return read_list(r, event, depth);
+	case YAML_MAPPING_START_EVENT:  return read_map(r, event, depth);
+	default:                        return read_scalar(r, event);
+	}
+}
+
+static struct node *read_root(struct reader *r)
+{
+	CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
+
+	r->anchor_count = 0;
+	if (!next(r, &event) || !count(r, place(r, event.start_mark)))
+		return NULL;
+	return read_value(r, &event, 1);
+}
+
+static void read_documents(struct reader *r, struct yaml_docs *docs)
+{
+	size_t room = 0;
+
+	for (;;) {
+		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
+		if (!next(r, &event) || event.type == YAML_STREAM_END_EVENT)
+			return;
+		if (event.type != YAML_DOCUMENT_START_EVENT)
+			continue;
+		size_t errors = r->faults->errors;
+		struct node *root = read_root(r);
+		if (!root)
+			return;
+		if (errors != r->faults->errors)
+			continue;
+		arena_grow(r->arena, docs->root, docs->count, room);
+		docs->root[docs->count++] = root;
+	}
+}
+
+/* What libyaml would not notice, or not in words, or too late. */
+static bool check_bytes(const struct reader *r)
+{
+	const struct pos whole = { r->name, 0, 0 };
+	size_t tag_lines = 0;
+
+	if (r->len > YAML_MAX_BYTES)
+		return fault_add(r->faults, whole, "larger than %d MiB", YAML_MAX_BYTES >> 20);
+	if (r->len >= 2 && (memcmp(r->bytes, "\xff\xfe", 2) == 0 ||
+	                    memcmp(r->bytes, "\xfe\xff", 2) == 0))
+		return fault_add(r->faults, whole, "this is UTF-16, not UTF-8");
+	const char *nul = memchr(r->bytes, '\0', r->len);
+	if (nul)
+		return fault_add(r->faults, place_of(r, nul - r->bytes),
+		                 "this is not text: found a NUL character");
+	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
+		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';
+	return tag_lines <= MAX_TAG_LINES ||
+	       fault_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
+}
+
+bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
+               struct yaml_docs *out, struct faults *faults)
+{
+	size_t errors = faults->errors;
+	size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	struct reader r = {
+		.arena = a, .name = name, .bytes = bytes + mark, .len = len - mark, .faults = faults
+	};
+	struct yaml_docs docs = { 0 };
+
+	if (!check_bytes(&r))
+		return false;
+	if (!yaml_parser_initialize(&r.parser))
+		abort();
+	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.bytes, r.len);
+	read_documents(&r, &docs);
+	yaml_parser_delete(&r.parser);
+	*out = docs;
+	return faults->errors == errors;
+}

@@ -1,0 +1,170 @@
+#include "reconcile/tree/yaml.h"
+
+#include <string.h>
+
+#include "reconcile/tree/scalar.h"
+
+/* A reader need not take keys of over 1024 characters without a "?"; each may be escaped to six. */
+enum { MAX_PLAIN_KEY = 160 };
+
+/* Writing is not left to libyaml's emitter: that writes lists without indentation under their
+ * key, and gives up literal blocks for a space at the end of a line. */
+
+static void pad(struct buf *out, int indent)
+{
+	buf_addf(out, "%*s", indent, "");
+}
+
+static void write_escaped(struct buf *out, const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (*p == '\n' || *p == '\t')
+		buf_adds(out, *p == '\n' ? "\\n" : "\\t");
+	else if (len == 1)
+		buf_addf(out, "\\x%02X", *p);
+	else if (len == 2)
+		buf_addf(out, "\\u%04X", (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU));
+	else
+		buf_addf(out, "\\u%04X", (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU));
+}
+
+static void write_quoted(struct buf *out, const char *text)
+{
+	buf_addc(out, '"');
+	while (*text) {
+		size_t odd = scalar_odd_character(text);
+		if (odd)
+			write_escaped(out, text, odd);
+		else if (*text == '"' || *text == '\\')
+			buf_addf(out, "\\%c", *text);
+		else
+			buf_addc(out, *text);
+		text += odd ? odd : 1;
+	}
+	buf_addc(out, '"');
+}
+
+static void write_flat(struct buf *out, const char *text)
+{
+	if (scalar_needs_quotes(text))
+		write_quoted(out, text);
+	else
+		buf_adds(out, text);
+}
+
+/* True if text is several lines, and a literal block can hold it exactly. */
+static bool fits_literal(const char *text)
+{
+	const char *newline = strchr(text, '\n');
+
+	if (!newline || strspn(text, "\n") == strlen(text))
+		return false;
+	for (; *text; text++)
+		if (*text != '\n' && *text != '\t' && scalar_odd_character(text))
+			return false;
+	return true;
+}
+
+/* From the "|" to the last line of text.  A first line that begins with white space needs the
+ * indentation said; how many newlines end the text is said by "-", nothing or "+". */
+static void write_literal(struct buf *out, const char *text, int indent)
+{
+	size_t len = strlen(text);
+	bool ends = text[len - 1] == '\n', ends_twice = ends && text[len - 2] == '\n';
+
+	buf_adds(out, strchr(" \t\n", text[0]) ? "|2" : "|");
+	buf_adds(out, !ends ? "-\n" : ends_twice ? "+\n" : "\n");
+	for (const char *line = text; *line; ) {
+		size_t line_len = strcspn(line, "\n");
+		if (line_len)
+			pad(out, indent);
+		buf_add(out, line, line_len);
+		buf_addc(out, '\n');
+		line += line_len + (line[line_len] == '\n');
+	}
+}
+
+static void write_real(struct buf *out, const struct node *n)
+{
+	struct node again = { 0 };
+	struct err err;
+
+	/* As it was written, if every reader takes it for that. */
+	if (n->text && scalar_resolve(&again, n->text, &err) && node_equal(&again, n) &&
+	    !scalar_in_yaml12(n->text))
+		buf_adds(out, n->text);
+	else
+		buf_add_real(out, n->real);
+}
+
+static void write_scalar(struct buf *out, const struct node *n)
+{
+	switch (n->kind) {
+	case NODE_NULL: buf_adds(out, "null"); break;
+	case NODE_BOOL: buf_adds(out, n->boolean ? "true" : "false"); break;
+	case NODE_INT:  buf_addf(out, "%lld", (long long)n->integer); break;
+	case NODE_REAL: write_real(out, n); break;
+	case NODE_TEXT: write_flat(out, n->text); break;
+	case NODE_LIST: buf_adds(out, "[]"); break;
+	case NODE_MAP:  buf_adds(out, "{}"); break;
+	}
+}
+
+static void write_block(struct buf *out, const struct node *n, int indent);
+
+/* A value after its "key:" or "-", which stand at indent, up to the end of its last line. */
+static void write_after(struct buf *out, const struct node *n, int indent, bool in_list)
+{
+	if (n->count == 0) {
+		buf_addc(out, ' ');
+		if (n->kind == NODE_TEXT && fits_literal(n->text)) {
+			write_literal(out, n->text, indent + 2);
+			return;
+		}
+		write_scalar(out, n);
+		buf_addc(out, '\n');
+		return;
+	}
+	buf_addc(out, in_list ? ' ' : '\n');
+	if (!in_list)
+		pad(out, indent + 2);
+	write_block(out, n, indent + 2);
+}
+
+/* A list or map that is not empty; the first line is indented already. */
+static void write_block(struct buf *out, const struct node *n, int indent)
+{
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *entry = &n->entries[i];
+		if (i)
+			pad(out, indent);
+		if (!entry->key) {
+			buf_addc(out, '-');
+			write_after(out, entry->value, indent, true);
+			continue;
+		}
+		bool is_long = strlen(entry->key) > MAX_PLAIN_KEY;
+		if (is_long)
+			buf_adds(out, "? ");
+		write_flat(out, entry->key);
+		if (is_long) {
+			buf_addc(out, '\n');
+			pad(out, indent);
+		}
+		buf_addc(out, ':');
+		write_after(out, entry->value, indent, false);
+	}
+}
+
+void yaml_write(const struct node *n, struct buf *out)
+{
+	if (n->count) {
+		write_block(out, n, 0);
+	} else if (n->kind == NODE_TEXT && fits_literal(n->text)) {
+		write_literal(out, n->text, 2);
+	} else {
+		write_scalar(out, n);
+		buf_addc(out, '\n');
+	}
+}

@@ -1,0 +1,324 @@
+#include "reconcile/wire/dispatch.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "reconcile/base/jitter.h"
+
+enum {
+	BACKOFF_FIRST_MS = 500,
+	BACKOFF_MOST_MS = 30000,
+	KEPT_BODY_MAX = 64 << 10,	/* of an answer that is held through a wait: it is an error's text */
+};
+
+/* Of one that hurries: what was just written is looked at again after this. */
+static const int64_t HURRY_WAIT_MS = 1000;
+
+/* So that no Retry-After can carry a time past its type. */
+static const int64_t WAIT_MOST_MS = (int64_t)7 * 24 * 3600 * 1000;
+
+static void queue_init(struct task_queue *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+}
+
+static void queue_add(struct task_queue *q, struct task *task)
+{
+	task->next = NULL;
+	*q->last = task;
+	q->last = &task->next;
+}
+
+static struct task *queue_pop(struct task_queue *q)
+{
+	struct task *task = q->first;
+
+	if (task && !(q->first = task->next))
+		q->last = &q->first;
+	return task;
+}
+
+/* Waiting tasks stand in the order in which they fall due, equal ones as they came. */
+static void wait_until(struct dispatch *d, struct task *task, int64_t due)
+{
+	struct task **place = &d->waiting;
+
+	while (*place && (*place)->due <= due)
+		place = &(*place)->next;
+	task->due = due;
+	task->next = *place;
+	*place = task;
+}
+
+/* Between half and all of 500 ms, 1 s, 2 s, ...: clients that failed together come back apart. */
+static int64_t backoff(struct dispatch *d, unsigned attempts)
+{
+	int64_t most = BACKOFF_FIRST_MS;
+
+	for (unsigned i = 1; i < attempts && most < BACKOFF_MOST_MS; i++)
+		most *= 2;
+	if (most > BACKOFF_MOST_MS)
+		most = BACKOFF_MOST_MS;
+	return most / 2 + jitter(&d->random, most / 2);
+}
+
+static int64_t wait_before_next(struct dispatch *d, const struct task *task,
+                                const struct answer *answer)
+{
+	int64_t wait = backoff(d, task->attempts);
+
+	if (wait < answer->retry_after_ms)
+		wait = answer->retry_after_ms;
+	return wait < WAIT_MOST_MS ? wait : WAIT_MOST_MS;
+}
+
+/* An answer that may be another one in a while. */
+static bool passing(const struct answer *answer)
+{
+	switch (answer->failure) {
+	case FAILURE_UNSENT:
+	case FAILURE_LOST:
+		return !answer->hopeless;
+	case FAILURE_TOO_LARGE:
+	case FAILURE_GIVEN_UP:
+		return false;
+	case FAILURE_NONE:
+		break;
+	}
+	switch (answer->status) {
+	case 429: case 500: case 502: case 503: case 504:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* True if the service has certainly not done what was asked, or if doing it twice does no harm. */
+static bool may_repeat(const struct request *request, const struct answer *answer)
+{
+	return operation_method(request->operation) != METHOD_POST
+	    || answer->failure == FAILURE_UNSENT || answer->status == 429;
+}
+
+/* Without a deadline Retry-After does not lift the limit: it would never end. */
+static bool attempts_left(const struct dispatch *d, const struct task *task,
+                          const struct answer *answer)
+{
+	return task->attempts < DISPATCH_ATTEMPTS
+	    || (answer->retry_after_ms >= 0 && d->deadline >= 0);
+}
+
+/* The others would only be told what the one was that got the 429, and there is no time to wait
+ * it out. */
+static void stop_when_late(struct dispatch *d, int64_t now)
+{
+	if ((d->deadline >= 0 && now >= d->deadline) || (d->hurry && now < d->quiet_until))
+		d->stop = true;
+}
+
+static int64_t no_longer_than_allowed(const struct dispatch *d, int64_t wait_ms)
+{
+	if (d->stop)
+		return 0;
+	return d->hurry && wait_ms > HURRY_WAIT_MS ? HURRY_WAIT_MS : wait_ms;
+}
+
+/* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent
+ * before due. */
+static void advance(struct dispatch *d, struct task *task, const struct answer *answer, int64_t due)
+{
+	struct request next = { 0 };
+
+	task->stopped |= d->stop;
+	task->hurried |= d->hurry;
+	if (task->step(task, answer, &next) == TASK_DONE)
+		return;		/* it may be freed by now */
+	task->request = next;
+	task->attempts = 0;
+	wait_until(d, task, due + no_longer_than_allowed(d, next.wait_ms));
+}
+
+/* The answer's own text goes with the connection; the wait may outlast it. */
+static void keep_answer(struct task *task, const struct answer *answer)
+{
+	const char *type = answer->type ? answer->type : "";
+	const char *error = answer->error ? answer->error : "";
+	size_t len = answer->len < KEPT_BODY_MAX ? answer->len : KEPT_BODY_MAX;
+	struct buf text = BUF_TEXT;
+
+	buf_add(&text, type, strlen(type) + 1);
+	buf_add(&text, error, strlen(error) + 1);
+	if (len > 0)
+		buf_add(&text, answer->body, len);
+	task->kept = text;
+	task->last = *answer;
+	task->last.type = text.text;
+	task->last.error = answer->error ? text.text + strlen(type) + 1 : NULL;
+	task->last.body = text.text + strlen(type) + strlen(error) + 2;
+	task->last.len = len;
+}
+
+/* Ends all waits, each with the answer that it had; a request that has none yet is due as soon
+ * as it may be. */
+static void end_waits(struct dispatch *d, int64_t now)
+{
+	struct task *task = d->waiting;
+
+	d->waits_ended = d->stop;
+	d->hurried = true;
+	d->waiting = NULL;
+	for (struct task *next; task; task = next) {
+		next = task->next;
+		if (task->attempts == 0) {
+			int64_t left = task->due > now ? task->due - now : 0;
+			wait_until(d, task, now + no_longer_than_allowed(d, left));
+			continue;
+		}
+		/* Taken out of the task first: its owner may free it in the last step. */
+		struct answer last = task->last;
+		struct buf kept = task->kept;
+		task->kept = BUF_TEXT;
+		advance(d, task, &last, now);
+		buf_done(&kept);
+	}
+}
+
+/* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried
+ * out. */
+static int64_t patience(const struct dispatch *d, const struct request *request)
+{
+	bool reads = operation_method(request->operation) == METHOD_GET;
+
+	return reads && !d->stop && d->deadline >= 0 ? d->deadline - d->now : 0;
+}
+
+static struct task *send_next(struct dispatch *d, struct request *out)
+{
+	struct task *task = d->waiting;
+
+	d->waiting = task->next;
+	buf_done(&task->kept);
+	task->attempts++;
+	task->sent++;
+	task->wrote |= operation_method(task->request.operation) != METHOD_GET;
+	d->in_flight++;
+	d->total++;
+	d->retries += task->attempts > 1;
+	d->by_operation[task->request.operation]++;
+	*out = task->request;
+	out->most_ms = patience(d, out);
+	return task;
+}
+
+void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t seed)
+{
+	assert(most > 0);
+	*d = (struct dispatch){ .most = most, .allowed = most, .deadline = deadline, .random = seed };
+	queue_init(&d->fresh);
+}
+
+void dispatch_add(struct dispatch *d, struct task *task)
+{
+	assert(!task->begun);
+	task->kept = BUF_TEXT;
+	queue_add(&d->fresh, task);
+}
+
+struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
+{
+	d->now = now;
+	stop_when_late(d, now);
+	if (d->stop ? !d->waits_ended : d->hurry && !d->hurried)
+		end_waits(d, now);
+	if (d->stop)
+		queue_init(&d->fresh);
+	if (d->in_flight >= d->allowed || (now < d->quiet_until && !d->stop))
+		return NULL;
+	while (!d->waiting || d->waiting->due > now) {
+		struct task *task = queue_pop(&d->fresh);
+		if (!task)
+			return NULL;
+		task->begun = true;
+		advance(d, task, NULL, now);
+	}
+	return send_next(d, out);
+}
+
+int64_t dispatch_wake(const struct dispatch *d)
+{
+	int64_t wake;
+
+	if (!d->fresh.first && !d->waiting)
+		return -1;
+	if (d->stop)
+		return d->fresh.first || !d->waits_ended || d->in_flight < d->allowed ? 0 : -1;
+	if (d->hurry && !d->hurried)
+		return 0;
+	if (d->in_flight >= d->allowed)
+		return d->deadline;
+	wake = d->fresh.first ? 0 : d->waiting->due;
+	if (wake < d->quiet_until)
+		wake = d->quiet_until;
+	return d->deadline >= 0 && d->deadline < wake ? d->deadline : wake;
+}
+
+/* Halves the load on a service that says it is too much, and gives back slowly. */
+static void adapt(struct dispatch *d, const struct answer *answer)
+{
+	if (answer->status == 429) {
+		d->allowed = d->allowed > 1 ? d->allowed / 2 : 1;
+		d->good = 0;
+	} else if (answer->failure != FAILURE_NONE || answer->status >= 500) {
+		d->good = 0;
+	} else if (d->allowed < d->most && ++d->good >= d->allowed) {
+		d->allowed++;
+		d->good = 0;
+	}
+}
+
+int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
+                        int64_t now)
+{
+	int64_t due = now;
+
+	assert(d->in_flight > 0);
+	d->now = now;
+	d->in_flight--;
+	adapt(d, answer);
+	if (answer->status == 401)
+		d->unauthorised = d->stop = true;
+	if (d->hurry && answer->status == 429)
+		d->stop = true;
+	stop_when_late(d, now);
+
+	if (!d->stop && passing(answer)) {
+		due += no_longer_than_allowed(d, wait_before_next(d, task, answer));
+		bool in_time = (d->deadline < 0 || due < d->deadline) && !d->hurry;
+		if (in_time && attempts_left(d, task, answer) && may_repeat(&task->request, answer)) {
+			/* The others would only be told the same. */
+			if (answer->status == 429 && due > d->quiet_until)
+				d->quiet_until = due;
+			keep_answer(task, answer);
+			wait_until(d, task, due);
+			return due - now;
+		}
+	}
+	advance(d, task, answer, due);
+	return -1;
+}
+
+void dispatch_stop(struct dispatch *d)
+{
+	d->stop = true;
+}
+
+void dispatch_hurry(struct dispatch *d)
+{
+	d->hurry = true;
+}
+
+bool dispatch_idle(const struct dispatch *d)
+{
+	return !d->fresh.first && !d->waiting && d->in_flight == 0;
+}

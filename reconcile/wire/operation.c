@@ -1,0 +1,236 @@
+#include "reconcile/wire/operation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
+
+enum { DETAIL_MAX = 400 };
+
+const char *op_workflow(struct arena *a, int64_t id, const char *name)
+{
+	if (name)
+		return arena_printf(a, "workflow %lld \"%s\"", (long long)id, name);
+	return arena_printf(a, "workflow %lld", (long long)id);
+}
+
+void op_encode(struct buf *out, const char *value)
+{
+	for (const unsigned char *s = (const unsigned char *)value; *s; s++) {
+		bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+		             (*s >= '0' && *s <= '9') || strchr("-._~", *s);
+		if (*s == ' ')
+			buf_addc(out, '+');
+		else if (plain)
+			buf_addc(out, (char)*s);
+		else
+			buf_addf(out, "%%%02X", *s);
+	}
+}
+
+/* ---- reading answers ---- */
+
+static const char *status_words(int status)
+{
+	static const struct { int status; const char *words; } known[] = {
+		{ 400, "bad request" }, { 401, "the token is not accepted" }, { 403, "forbidden" },
+		{ 404, "not found" }, { 405, "method not allowed" }, { 409, "conflict" },
+		{ 413, "too large" }, { 422, "not a valid workflow" }, { 429, "too many requests" },
+		{ 500, "internal error" }, { 501, "not implemented" }, { 502, "bad gateway" },
+		{ 503, "unavailable" }, { 504, "gateway timeout" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].status == status)
+			return known[i].words;
+	return status >= 300 && status < 400 ? "a redirect, which is not followed" : "unexpected";
+}
+
+/* The part of a JSON answer that is meant for people: `detail`, sometimes `title` or `message`
+ * (contract, 2), a text as a rule. */
+static const char *told(struct arena *a, const struct node *body)
+{
+	static const char *const keys[] = { "detail", "message", "title" };
+	const struct node *said = body->kind == NODE_TEXT ? body : NULL;
+
+	for (size_t i = 0; node_empty(said) && i < ARRAY_LEN(keys); i++)
+		said = node_get(body, keys[i]);
+	if (node_empty(said))
+		return "";
+	return said->kind == NODE_TEXT ? said->text : json_text(a, said);
+}
+
+/* How many bytes the character at s takes; 0 if it is none in UTF-8. */
+static size_t character(const unsigned char *s)
+{
+	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+/* Text of a stranger as a part of one line: cut, and such that JSON can hold it. */
+static const char *on_one_line(struct arena *a, const char *text)
+{
+	CLEANUP(buf_done) struct buf line = BUF(DETAIL_MAX);
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t len; *s && !line.full; s += len ? len : 1) {
+		len = character(s);
+		if (*s < ' ' || *s == 0x7f)
+			buf_addc(&line, ' ');
+		else if (len)
+			buf_add(&line, s, len);
+		else
+			buf_addc(&line, '?');
+	}
+	return arena_strdup(a, buf_str(&line));
+}
+
+/* What the service says of its own refusal, without secrets; "" if that is nothing for people. */
+static const char *detail(struct op *op, const struct answer *answer)
+{
+	const char *text = "";
+	struct node *body;
+	struct err err;
+
+	if (json_read(op->arena, answer->body, answer->len, &body, &err))
+		text = told(op->arena, body);
+	else if (strcmp(answer->type, "text/plain") == 0)
+		text = answer->body;
+	/* Whole values first: with its query gone a secret URL would not be known any more. */
+	if (op->secrets)
+		text = mask_values(op->arena, op->secrets, text);
+	if (answer->token)
+		text = mask_text(op->arena, answer->token, text);
+	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
+}
+
+static bool bad_status(struct op *op, const struct request *request, const struct answer *answer)
+{
+	const char *said = detail(op, answer);
+
+	op->refused = answer->status == 401;
+	return err_set(&op->err, "%s: the service answered %d (%s)%s%s", request->what,
+	               answer->status, status_words(answer->status), *said ? ": " : "", said);
+}
+
+static bool no_json(struct op *op, const struct request *request, const struct answer *answer,
+                    const struct err *why)
+{
+	const char *s = answer->body + strspn(answer->body, " \t\r\n");
+
+	if (!*s)
+		return err_set(&op->err, "%s: expected JSON, found an empty answer", request->what);
+	if (strcmp(answer->type, "text/html") == 0 || *s == '<')
+		return err_set(&op->err, "%s: expected JSON, found a web page (HTML); is the endpoint right?",
+		               request->what);
+	return err_set(&op->err, "%s: the answer cannot be read: %s", request->what, why->msg);
+}
+
+bool op_read(struct op *op, const struct request *request, const struct answer *answer,
+             struct node **out)
+{
+	struct err why;
+
+	op->status = answer->status;
+	if (answer->failure != FAILURE_NONE)
+		return err_set(&op->err, "%s: %s", request->what, answer->error);
+	if (answer->status < 200 || answer->status > 299)
+		return bad_status(op, request, answer);
+	if (out && !json_read(op->arena, answer->body, answer->len, out, &why))
+		return no_json(op, request, answer, &why);
+	return true;
+}
+
+/* ---- one request, one answer ---- */
+
+static bool is_workflow(struct op_call *call)
+{
+	const struct node *n = call->answer, *id = node_get(n, "id");
+	const struct node *steps = node_get(n, "steps");
+	const char *lacks = n->kind != NODE_MAP ? "an object" :
+	                    !id || id->kind != NODE_INT ? "a number under \"id\"" :
+	                    id->integer != call->id ? arena_printf(call->op.arena, "%lld under \"id\"",
+	                                                           (long long)call->id) :
+	                    !node_get_text(n, "name") ? "a text under \"name\"" :
+	                    !steps || steps->kind != NODE_MAP ? "an object under \"steps\"" : NULL;
+
+	if (lacks)
+		return err_set(&call->op.err, "%s: expected %s, found an answer of another shape",
+		               call->request.what, lacks);
+	return true;
+}
+
+/* An answer that may be empty, and is JSON where it is not. */
+static struct node *perhaps_json(struct arena *a, const struct answer *answer)
+{
+	struct node *out;
+	struct err err;
+
+	return json_read(a, answer->body, answer->len, &out, &err) ? out : NULL;
+}
+
+static enum task_next call_step(struct task *task, const struct answer *answer,
+                                struct request *next)
+{
+	struct op_call *call = (struct op_call *)task;
+
+	if (!answer) {
+		*next = call->request;
+		return TASK_ASK;
+	}
+	call->op.ok = op_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
+	if (call->op.ok && !call->want_json)
+		call->answer = perhaps_json(call->op.arena, answer);
+	if (call->op.ok && call->request.operation == OP_DESCRIBE)
+		call->op.ok = is_workflow(call);
+	/* It was sent before and the answer was lost: gone is what was wanted. */
+	if (call->request.operation == OP_DELETE && answer->status == 404 && task->attempts > 1)
+		call->op.ok = true;
+	return TASK_DONE;
+}
+
+void op_call_init(struct op_call *call, struct arena *a, enum operation operation, const char *path,
+                  const struct node *body, const char *what)
+{
+	*call = (struct op_call){
+		.op = { .task.step = call_step, .arena = a, .secrets = body },
+		.request = { operation, arena_strdup(a, path), body ? json_text(a, body) : NULL,
+		             arena_strdup(a, what) },
+		.want_json = true,
+	};
+	err_set(&call->op.err, "%s: not begun: it was stopped, or its time was over", what);
+}
+
+void op_describe_init(struct op_call *call, struct arena *a, int64_t id, const char *name)
+{
+	op_call_init(call, a, OP_DESCRIBE, arena_printf(a, "/workflows/%lld", (long long)id), NULL,
+	             arena_printf(a, "describe %s", op_workflow(a, id, name)));
+	call->id = id;
+}
+
+void op_update_init(struct op_call *call, struct arena *a, int64_t id, const char *name,
+                    const struct node *body)
+{
+	op_call_init(call, a, OP_UPDATE, arena_printf(a, "/workflows/%lld", (long long)id), body,
+	             arena_printf(a, "update %s", op_workflow(a, id, name)));
+	call->want_json = false;
+}
+
+void op_act_init(struct op_call *call, struct arena *a, enum operation operation, int64_t id,
+                 const char *name)
+{
+	static const char *const verbs[OPERATION_COUNT] = {
+		[OP_DELETE] = "delete", [OP_PAUSE] = "pause", [OP_RESUME] = "resume",
+	};
+	const char *path = arena_printf(a, "/workflows/%lld%s%s", (long long)id,
+	                                operation == OP_DELETE ? "" : "/",
+	                                operation == OP_DELETE ? "" : verbs[operation]);
+
+	op_call_init(call, a, operation, path, operation == OP_DELETE ? NULL : node_map(a),
+	             arena_printf(a, "%s %s", verbs[operation], op_workflow(a, id, name)));
+	call->want_json = false;
+}

@@ -1,0 +1,106 @@
+#include "reconcile/wire/operation_create.h"
+
+#include "reconcile/tree/json.h"
+
+static enum task_next look(struct op_create *create, struct request *next)
+{
+	create->looking = true;
+	op_list_name_init(&create->look, create->op.arena, create->name);
+	return op_list_step(&create->look, NULL, next);
+}
+
+static enum task_next send(struct op_create *create, struct request *next)
+{
+	create->looking = false;
+	create->sendings++;
+	*next = create->request;
+	return TASK_ASK;
+}
+
+static enum task_next done(struct op_create *create, bool ok)
+{
+	create->op.ok = ok;
+	return TASK_DONE;
+}
+
+static enum task_next looked(struct op_create *create, const struct answer *answer,
+                             struct request *next)
+{
+	if (op_list_step(&create->look, answer, next) == TASK_ASK)
+		return TASK_ASK;
+	if (!create->look.op.ok) {
+		create->op.status = create->look.op.status;
+		create->op.refused = create->look.op.refused;
+		create->op.err = create->look.op.err;
+		err_wrap(&create->op.err, "%s", create->request.what);
+		return done(create, false);
+	}
+	if (create->look.count == 0) {
+		bool again = create->sendings < CREATE_SENDINGS && !create->op.task.stopped;
+		create->held_back = !again && create->sendings == 0;
+		return again ? send(create, next) : done(create, false);
+	}
+	if (create->sendings) {		/* the answer was lost, the workflow was made */
+		create->id = create->look.items[0].id;
+		return done(create, true);
+	}
+	create->there = create->look.items[0].id;
+	create->there_count = create->look.count;
+	if (create->there_count > 1)
+		err_set(&create->op.err, "%s",
+		        listed_several(create->op.arena, create->look.count, &create->look.items[0],
+		                       &create->look.items[1]));
+	else
+		err_set(&create->op.err, "%s: a workflow of that name is there already (id %lld)",
+		        create->request.what, (long long)create->there);
+	return done(create, false);
+}
+
+/* Carried out or not, nobody knows: nothing came back, or not from the service itself. */
+static bool unclear(const struct answer *answer)
+{
+	return answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
+	       (answer->status >= 500 && answer->status != 501);
+}
+
+static enum task_next sent(struct op_create *create, const struct answer *answer,
+                           struct request *next)
+{
+	bool good = op_read(&create->op, &create->request, answer, &create->answer);
+
+	if (good) {
+		create->id = node_get_int(create->answer, "id", 0);
+		if (create->id)
+			return done(create, true);
+		err_set(&create->op.err, "%s: expected an \"id\", found an answer of another shape",
+		        create->request.what);
+		create->answer = NULL;
+	}
+	if (unclear(answer) || (answer->status >= 200 && answer->status < 300))
+		return look(create, next);
+	return done(create, false);
+}
+
+static enum task_next create_step(struct task *task, const struct answer *answer,
+                                  struct request *next)
+{
+	struct op_create *create = (struct op_create *)task;
+
+	if (!answer)
+		return look(create, next);
+	return create->looking ? looked(create, answer, next) : sent(create, answer, next);
+}
+
+void op_create_init(struct op_create *create, struct arena *a, const struct node *body)
+{
+	*create = (struct op_create){
+		.op = { .task.step = create_step, .arena = a, .secrets = body },
+		.name = node_get_text(body, "name"),
+	};
+	create->request = (struct request){
+		OP_CREATE, "/workflows/", json_text(a, body),
+		arena_printf(a, "create workflow \"%s\"", create->name),
+	};
+	err_set(&create->op.err, "%s: not begun: it was stopped, or its time was over",
+	        create->request.what);
+}

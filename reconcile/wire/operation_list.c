@@ -1,0 +1,194 @@
+#include "reconcile/wire/operation_list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum task_next task_step(struct task *task, const struct answer *answer,
+                                struct request *next)
+{
+	return op_list_step((struct op_list *)task, answer, next);
+}
+
+void op_list_init(struct op_list *list, struct arena *a)
+{
+	*list = (struct op_list){
+		.op = { .task.step = task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
+		.reading = 1, .told = -1,
+	};
+	err_set(&list->op.err, "list workflows: not begun: it was stopped, or its time was over");
+}
+
+void op_list_name_init(struct op_list *list, struct arena *a, const char *name)
+{
+	CLEANUP(buf_done) struct buf filter = BUF_TEXT;
+
+	op_list_init(list, a);
+	buf_adds(&filter, "&searchTerm=");
+	op_encode(&filter, name);
+	list->filter = arena_strdup(a, buf_str(&filter));
+	list->exact = name;
+}
+
+static enum task_next done(struct op_list *list, bool ok)
+{
+	arena_free(&list->page);
+	list->op.ok = ok;
+	if (!ok)
+		list->items = NULL, list->count = 0;
+	return TASK_DONE;
+}
+
+static enum task_next ask(struct op_list *list, int64_t number, struct request *next)
+{
+	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
+	if (list->op.task.stopped) {
+		err_set(&list->op.err, "list workflows: it was stopped, or its time was over, before page %lld",
+		        (long long)number);
+		return done(list, false);
+	}
+	arena_free(&list->page);
+	list->number = number;
+	*next = (struct request){
+		.operation = OP_LIST,
+		.path = arena_printf(&list->page, "/workflows/?pageSize=%d%s&pageNumber=%lld", list->page_size,
+		                     list->filter, (long long)number),
+		.what = arena_printf(&list->page, "list workflows, page %lld", (long long)number),
+	};
+	return TASK_ASK;
+}
+
+static enum task_next another_shape(struct op_list *list, const char *wanted)
+{
+	err_set(&list->op.err, "list workflows, page %lld: expected %s, found an answer of another shape",
+	        (long long)list->number, wanted);
+	return done(list, false);
+}
+
+static bool keep(struct op_list *list, const struct node *item)
+{
+	const struct node *id = node_get(item, "id");
+	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
+
+	if (!id || id->kind != NODE_INT || id->integer <= 0 || !name)
+		return false;
+	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
+	list->ids[list->seen++] = id->integer;
+	if (list->exact && strcmp(list->exact, name) != 0)
+		return true;	/* "searchTerm matches parts of names" (contract, 2) */
+	arena_grow(list->op.arena, list->items, list->count, list->room);
+	list->items[list->count++] = (struct listed){
+		id->integer, arena_strdup(list->op.arena, name),
+		arena_strdup(list->op.arena, status ? status : ""),
+		marker_read(list->op.arena, node_get(item, "tags")),
+		list->whole ? node_copy(list->op.arena, item) : NULL,
+	};
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return by_number(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
+}
+
+/* An id that comes twice means that pages shifted while they were read, so another may be
+ * missing; so does a number that changed, even if it is right in the end: one deleted and one
+ * made hide each other. */
+static bool consistent(struct op_list *list)
+{
+	if (list->seen)
+		qsort(list->ids, list->seen, sizeof *list->ids, by_number);
+	for (size_t i = 1; i < list->seen; i++)
+		if (list->ids[i - 1] == list->ids[i])
+			return err_set(&list->op.err, "list workflows: workflow %lld came twice in %u readings",
+			               (long long)list->ids[i], list->reading);
+	if (list->told >= 0 && (size_t)list->told != list->seen)
+		return err_set(&list->op.err,
+		               "list workflows: the service says there are %lld and gave %zu, in %u readings",
+		               (long long)list->told, list->seen, list->reading);
+	if (list->shifted)
+		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
+		               "readings", list->reading);
+	return true;
+}
+
+static enum task_next finish(struct op_list *list, struct request *next)
+{
+	if (consistent(list)) {
+		if (list->count)
+			qsort(list->items, list->count, sizeof *list->items, by_id);
+		return done(list, true);
+	}
+	if (list->reading == LIST_READINGS)
+		return done(list, false);
+	list->reading++;
+	list->count = list->seen = 0;
+	list->told = -1;
+	list->shifted = false;
+	return ask(list, 1, next);
+}
+
+static enum task_next read_page(struct op_list *list, const struct node *page, struct request *next)
+{
+	const struct node *items = node_get(page, "workflows");
+	int64_t pages = node_get_int(page, "pageCount", -1), told;
+
+	if (!items || items->kind != NODE_LIST)
+		return another_shape(list, "a list under \"workflows\"");
+	if (pages < 0)
+		return another_shape(list, "a number under \"pageCount\"");
+	told = node_get_int(page, "workflowsCount", -1);
+	list->shifted |= list->number > 1 && told != list->told;
+	list->told = told;
+	for (size_t i = 0; i < items->count; i++)
+		if (!keep(list, items->entries[i].value))
+			return another_shape(list, "workflows with an \"id\" and a \"name\"");
+	if (list->seen > LIST_MAX || list->number > LIST_MAX) {
+		err_set(&list->op.err, "list workflows: over %d of them, which is more than flowsync reads",
+		        LIST_MAX);
+		return done(list, false);
+	}
+	if (list->only_page)
+		return done(list, true);
+	/* Else a service that promises one more page with each would never be done. */
+	if (!items->count && list->number < pages)
+		list->shifted = true, pages = list->number;
+	/* "then on to pageCount of the newest answer" (contract, 5) */
+	if (list->number < pages)
+		return ask(list, list->number + 1, next);
+	return finish(list, next);
+}
+
+const char *listed_several(struct arena *a, size_t count, const struct listed *first,
+                           const struct listed *second)
+{
+	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
+	                    "is meant cannot be told", count, first->name, (long long)first->id,
+	                    (long long)second->id, count > 2 ? ", ..." : "");
+}
+
+enum task_next op_list_step(struct op_list *list, const struct answer *answer,
+                            struct request *next)
+{
+	/* The page's tree goes when the page was read, so it is read into the page's arena. */
+	struct op reader = list->op;
+	struct node *page;
+
+	if (!answer)
+		return ask(list, list->only_page ? list->only_page : 1, next);
+	struct request asked = { OP_LIST, "", NULL,
+		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
+	reader.arena = &list->page;
+	bool good = op_read(&reader, &asked, answer, &page);
+	list->op.status = reader.status;
+	list->op.refused = reader.refused;
+	if (good)
+		return read_page(list, page, next);
+	list->op.err = reader.err;
+	return done(list, false);
+}

@@ -1,0 +1,125 @@
+#include "reconcile/wire/owner_tags.h"
+
+#include <string.h>
+
+#include "reconcile/schema/digest.h"
+
+#define OURS	"flowsync-"
+#define ID	"id-"
+#define SETTLED	"settled-"
+#define KEEP	"keep"
+
+enum { OWNER_MAX = 40, DIGITS = 8 };
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+static bool is_hex(const char *text, size_t len)
+{
+	return strspn(text, "0123456789abcdef") >= len;
+}
+
+bool marker_is_owner(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len >= 1 && len <= OWNER_MAX &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len &&
+	       !begins(text, ID) && !begins(text, SETTLED) && strcmp(text, KEEP) != 0;
+}
+
+/* "NNNNNNNN-vDDDDDDDD" */
+static void read_id(struct arena *a, struct marker *m, const char *text, bool *again)
+{
+	size_t len = 2 * DIGITS + 2;
+
+	if (strlen(text) != len || !is_hex(text, DIGITS) || text[DIGITS] != '-' ||
+	    !is_hex(text + DIGITS + 2, DIGITS))
+		return;
+	*again |= m->name != NULL;
+	m->name = arena_strndup(a, text, DIGITS);
+	m->body = arena_strdup(a, text + DIGITS + 1);
+}
+
+static void read_tag(struct arena *a, struct marker *m, const char *text, bool *again)
+{
+	if (begins(text, ID))
+		read_id(a, m, text + strlen(ID), again);
+	else if (begins(text, SETTLED))
+		m->settled = arena_strdup(a, text + strlen(SETTLED));
+	else if (strcmp(text, KEEP) == 0)
+		m->keep = true;
+	else if (marker_is_owner(text) && !m->owner)
+		m->owner = arena_strdup(a, text);
+	else if (marker_is_owner(text) && strcmp(m->owner, text) != 0)
+		m->other = arena_strdup(a, text);
+}
+
+struct marker marker_read(struct arena *a, const struct node *tags)
+{
+	struct marker m = { 0 };
+	bool again = false;
+
+	for (size_t i = 0; tags && tags->kind == NODE_LIST && i < tags->count; i++) {
+		const char *name = node_get_text(tags->entries[i].value, "name");
+		if (name && begins(name, OURS))
+			read_tag(a, &m, name + strlen(OURS), &again);
+	}
+	if (again)		/* two ids say nothing */
+		m.name = m.body = NULL;
+	return m;
+}
+
+bool marker_fits(struct arena *a, const struct marker *m, const char *name)
+{
+	return m->owner && m->name && strcmp(m->name, digest_name(a, name)) == 0;
+}
+
+bool marker_owned(struct arena *a, const struct marker *m, const char *owner, const char *name)
+{
+	return marker_fits(a, m, name) && strcmp(m->owner, owner) == 0 && !m->other;
+}
+
+const char *marker_other(struct arena *a, const struct marker *m, const char *owner, const char *name)
+{
+	if (!m->owner || (m->name && !marker_fits(a, m, name)))
+		return NULL;
+	return strcmp(m->owner, owner) != 0 ? m->owner : m->other;
+}
+
+static bool same(const char *x, const char *y)
+{
+	return x && y ? strcmp(x, y) == 0 : x == y;
+}
+
+bool marker_same(const struct marker *x, const struct marker *y)
+{
+	return same(x->owner, y->owner) && same(x->other, y->other) && same(x->name, y->name) && x->keep == y->keep;
+}
+
+static void add_tag(struct arena *a, struct node *tags, const char *name)
+{
+	struct node *tag = node_add(a, tags, node_map(a));
+
+	node_put(a, tag, "name", node_text(a, name));
+}
+
+void marker_write(struct arena *a, struct node *tags, const struct marker *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < tags->count; i++) {
+		const char *name = node_get_text(tags->entries[i].value, "name");
+		if (!name || !begins(name, OURS))
+			tags->entries[kept++] = tags->entries[i];
+	}
+	tags->count = kept;
+	add_tag(a, tags, arena_printf(a, OURS "%s", m->owner));
+	add_tag(a, tags, arena_printf(a, OURS ID "%s-%s", m->name, m->body));
+	if (m->settled)
+		add_tag(a, tags, arena_printf(a, OURS SETTLED "%s", m->settled));
+	if (m->keep)
+		add_tag(a, tags, OURS KEEP);
+}

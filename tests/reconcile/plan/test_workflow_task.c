@@ -1,0 +1,739 @@
+/* What a cycle does about one workflow: what it writes, how often, and what it knows afterwards. */
+#include "tests/test.h"
+#include "reconcile/plan/workflow_task.h"
+
+#include <string.h>
+
+#include "tests/run.h"
+#include "tests/tree.h"
+
+#define TOKEN(image, token) \
+	"name: a\nsteps: {s: {imageId: " image ", command: c, repository: {url: u, branch: b, token: " token "}}}\n"
+
+#define TIMED(image)	"name: a\nsteps: {greet: {imageId: " image ", command: run, stepTimeout: 9}}\n"
+#define BLIND(path) "warning: s.yaml:1:1: workflow \"a\": " path " was taken out of the spec; whether it is gone cannot " \
+	"be seen, as the service does not show it\n"
+
+/* With a state, with one that is lost after each sync, and with none ever. */
+enum { KEPT, LOST, NONE, STATES };
+
+static void lose(struct run *r, unsigned state)
+{
+	r->f.memory.on = state != NONE;
+	if (state == LOST)
+		r->f.memory.records.count = 0;
+}
+
+/* The settled and refused parts of the first step: their paths. */
+static const char *parts(struct run *r)
+{
+	const struct step *s = &r->report.steps[0];
+	const char *text = "";
+
+	for (size_t i = 0; i < s->settled.count; i++)
+		text = arena_printf(&r->a, "%ssettled %s\n", text, s->settled.items[i].path);
+	for (size_t i = 0; i < s->refused.count; i++)
+		text = arena_printf(&r->a, "%srefused %s\n", text, s->refused.items[i].path);
+	return text;
+}
+
+static void a_habit_is_learnt_by_two_writes_and_never_written_again(void **state)
+{
+	static const struct { struct fake_habit habit; const char *parts; } cases[] = {
+		{ { "/steps/greet/command", "\"sh -c run\"" }, "settled /steps/greet/command\n" },
+		{ { "/steps/greet/command", "" }, "settled /steps/greet/command\n" },
+		{ { "/steps/greet/imageId", "9" }, "refused /steps/greet/imageId\n" },
+		{ { "/steps/greet/imageId", "" }, "refused /steps/greet/imageId\n" },
+		{ { "/steps/extra", "{\"imageId\":1,\"command\":\"x\"}" }, "settled /steps/extra\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases) * STATES; i++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { cases[i / STATES].habit } };
+		const char *expected = cases[i / STATES].parts;
+
+		lose(&r, i % STATES);
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "create 612\nupdate 612\n");
+		assert_string_equal(parts(&r), expected);
+		assert_exit(&r, *expected == 'r' ? 4 : 0);
+		for (unsigned again = 0; again < 3; again++) {
+			lose(&r, i % STATES);
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_string_equal(parts(&r), expected);
+			assert_exit(&r, *expected == 'r' ? 4 : 0);
+			assert_steps(&r, *expected == 'r' ? arena_printf(&r.a, "a none refused: refused by the service: %s\n",
+			             strtok(arena_strdup(&r.a, strchr(expected, '/')), "\n")) : "a none unchanged\n");
+		}
+	}
+}
+
+static void a_settled_value_is_written_again_when_the_spec_or_it_changes(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/greet/command", "\"sh -c run\"" } } };
+
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		/* by hand */
+		run_put(&r, 612, "/steps/greet/command", "\"other\"");
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "update 612\n");
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "");
+		/* Another sent value leads to the same kept one: only what is remembered can tell. */
+		lose(&r, kind);
+		run_sync(&r, "name: a\nsteps: {greet: {imageId: 7, command: walk}}\n");
+		assert_string_equal(parts(&r), kind == KEPT ? "refused /steps/greet/command\n"
+		                                            : "settled /steps/greet/command\n");
+		lose(&r, kind);
+		run_sync(&r, "name: a\nsteps: {greet: {imageId: 7, command: walk}}\n");
+		assert_writes(&r, "");
+	}
+}
+
+static void another_change_does_not_write_what_is_settled_twice_more(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/greet/command", "\"sh -c run\"" } } };
+
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "update 612\n");
+		assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "");
+	}
+}
+
+static void a_key_that_does_not_go_is_settled_and_never_written_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .habits = { { "/steps/greet/stepTimeout", "9" } } } };
+
+	run_sync(&r, TIMED("7"));
+	assert_writes(&r, "create 612\n");
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+	assert_writes(&r, "update 612\nupdate 612\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	assert_steps(&r, "a replace applied\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "");
+		assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+		assert_steps(&r, "a none unchanged\n");
+	}
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	/* "… until the spec or that observed value changes" */
+	run_put(&r, 612, "/steps/greet/stepTimeout", "8");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\n");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	/* and when it goes after all, that is all */
+	r.f.habits[0] = (struct fake_habit){ 0 };
+	run_put(&r, 612, "/steps/greet/stepTimeout", "0");
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+	assert_string_equal(parts(&r), "");
+}
+
+static void a_key_that_does_not_go_needs_no_state_to_be_left_alone(void **state)
+{
+	for (unsigned kind = LOST; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = {
+			.f.habits = { { "/steps/greet/stepTimeout", "9" }, { "/steps/greet/command", "\"sh -c run\"" } },
+		};
+		const struct specs before = tree_specs(&r.a, TIMED("7"));
+
+		lose(&r, kind);
+		run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
+		assert_writes(&r, "create 612\nupdate 612\n");
+		r.f.memory.older = before.items[0].body;
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
+		assert_writes(&r, "update 612\nupdate 612\n");
+		assert_string_equal(parts(&r), "settled /steps/greet/command\nsettled /steps/greet/stepTimeout\n");
+		for (unsigned again = 0; again < 2; again++) {
+			lose(&r, kind);
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+		}
+	}
+}
+
+/* It is gone, and what is there instead is the service's own. */
+static void what_is_filled_in_where_a_key_went_is_no_habit(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, TIMED("7"));
+	r.f.habits[0] = (struct fake_habit){ "/steps/greet/stepTimeout", "60" };
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "update 612\n");
+	assert_string_equal(parts(&r), "");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+}
+
+static void whether_a_hidden_key_went_cannot_be_seen(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .hides_options = true } };
+	const char *bare =
+		"name: a\nsteps: {s: {imageId: 7, command: c, repository: {url: u, branch: b}}}\n";
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
+	run_sync(&r, bare);
+	assert_steps(&r, "a replace applied\n");
+	assert_writes(&r, "update 612\n");
+	assert_said(&r, BLIND("/metadata") BLIND("/steps/s/repository/token"));
+	run_sync(&r, bare);
+	assert_writes(&r, "");
+	assert_said(&r, "");
+}
+
+static void vanish_after_a_conflict(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_DESCRIBE && f->faults[0].times == 0 && fake_find(f, 612))
+		fake_remove(f, 612);
+}
+
+static void one_that_is_made_again_has_no_habits_of_the_old_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .habits = { { "/steps/greet/stepTimeout", "9" } } } };
+
+	run_sync(&r, TIMED("7"));
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(parts(&r), "settled /steps/greet/stepTimeout\n");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 409 };
+	r.f.meanwhile = vanish_after_a_conflict;
+	run_sync(&r, HELLO("a", "8"));
+	assert_steps(&r, "a create applied\n");
+	assert_string_equal(parts(&r), "");
+}
+
+/* The action says what is written, not what was left alone. */
+static void a_removal_that_is_settled_makes_no_replacement(void **state)
+{
+	CLEANUP(run_done) struct run r = {
+		.f.memory.on = true, .f.habits = { { "/steps/extra", "{\"imageId\":1,\"command\":\"x\"}" } },
+	};
+
+	run_sync(&r, HELLO("a", "7"));
+	run_sync(&r, HELLO("a", "8"));
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(parts(&r), "settled /steps/extra\n");
+}
+
+static void tags_that_are_lowered_are_settled_not_refused(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f = { .lower_tags = true, .shuffles = true } };
+		static const char *const specs[] = {
+			HELLO("a", "7") "tags: [{name: Finance}, {name: ops}]\n",
+			HELLO("a", "7") "tags: [{name: Sales}, {name: ops}]\n",
+		};
+		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_int_equal(r.report.steps[0].settled.count, 2);
+			assert_exit(&r, 0);
+			for (unsigned again = 0; again < 3; again++) {
+				lose(&r, kind);
+				run_sync(&r, specs[i]);
+				assert_writes(&r, "");
+				assert_exit(&r, 0);
+			}
+		}
+	}
+}
+
+static void a_stale_read_is_no_habit(void **state)
+{
+	for (unsigned stale = 1; stale <= 4; stale++)
+		for (unsigned kind = 0; kind < STATES; kind++) {
+			CLEANUP(run_done) struct run r = { 0 };
+
+			lose(&r, kind);
+			run_sync(&r, HELLO("a", "7"));
+			r.f.stale_reads = stale;
+			run_sync(&r, HELLO("a", "8"));
+			assert_string_equal(parts(&r), "");
+			r.f.stale_reads = 0;
+			fake_find(&r.f, 612)->stale = 0;
+			assert_string_equal(run_shown(&r, 612, "/steps/greet/imageId"), "8");
+			/* What was stale then is drift now. */
+			run_put(&r, 612, "/steps/greet/imageId", "7");
+			lose(&r, kind);
+			run_sync(&r, HELLO("a", "8"));
+			assert_string_equal(run_changes(&r), "replace /steps/greet/imageId drift\n");
+			assert_string_equal(run_shown(&r, 612, "/steps/greet/imageId"), "8");
+		}
+}
+
+/* ---- what the service hides ---- */
+
+static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { 0 };
+
+		run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":7,\"command\":\"c\",\"repository\":{\"url\":\"u\","
+		         "\"branch\":\"b\"}}}}");
+		lose(&r, kind);
+		run_sync(&r, TOKEN("7", "one"));
+		assert_string_equal(run_changes(&r), "add /steps/s/repository/token adopted\n");
+		assert_writes(&r, "update 612\n");
+		lose(&r, kind);
+		run_sync(&r, TOKEN("7", "one"));
+		assert_writes(&r, "");
+		lose(&r, kind);
+		run_sync(&r, TOKEN("7", "two"));
+		assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/s/repository/token declared\n"
+		                                                  : "add /steps/s/repository/token adopted\n");
+		assert_writes(&r, "update 612\n");
+		assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent,
+		                                            "/steps/s/repository/token")),
+		                    "\"two\"");
+		lose(&r, kind);
+		run_sync(&r, TOKEN("7", "two"));
+		assert_writes(&r, "");
+	}
+}
+
+#define AUTH(image, password) "name: a\nsteps: {s: {imageId: " image ", command: c}, h: {type: http, method: post, url: u, " \
+	"auth: {type: basic, username: u, password: " password "}}}\n"
+
+static void a_secret_that_is_given_back_empty_is_hidden_not_refused(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/h/auth/password", "\"\"" } } };
+		static const char *const specs[] = { AUTH("7", "one"), AUTH("7", "two"), AUTH("7", "three"), AUTH("7", "one") };
+
+		for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, i ? "update 612\n" : "create 612\n");
+			if (i)
+				assert_string_equal(run_changes(&r), kind == KEPT ? "add /steps/h/auth/password declared\n"
+				                                                  : "add /steps/h/auth/password adopted\n");
+			assert_string_equal(parts(&r), "");
+			assert_exit(&r, 0);
+			lose(&r, kind);
+			run_sync(&r, specs[i]);
+			assert_writes(&r, "");
+			assert_steps(&r, "a none unchanged\n");
+			assert_said(&r, "warning: workflow \"a\" declares /steps/h/auth/password, which this service does not "
+			            "show: a change there is not seen\n");
+		}
+	}
+}
+
+/* Somebody emptied it, or it is hidden: what is shown and declared alike needs no write. */
+static void a_secret_that_is_declared_empty_is_equal_to_an_empty_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "create 612\n");
+	r.f.memory.records.count = 0;
+	run_put(&r, 612, "/tags", "[]");
+	run_sync(&r, AUTH("7", "''"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+}
+
+/* The arena of the look is gone by then. */
+static void what_is_not_shown_is_named_in_the_step_after_the_cycle(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.hides_options = true };
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	assert_int_equal(r.report.steps[0].diff.unseen_count, 1);
+	assert_string_equal(r.report.steps[0].diff.unseen[0], "/metadata");
+}
+
+static void older_versions_of_a_file_are_a_record(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const struct specs before = tree_specs(&r.a, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
+
+	run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
+	r.f.memory.older = before.items[0].body;
+	run_sync(&r, TOKEN("8", "one"));
+	assert_string_equal(run_changes(&r),
+	                    "replace /steps/s/imageId declared\nremove /metadata undeclared\n");
+	assert_said(&r, "");
+	assert_writes(&r, "update 612\n");
+}
+
+/* To look for them is dear. */
+static void older_versions_are_asked_for_once_a_look(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_plan(&r, HELLO("a", "8"));
+	assert_int_equal(r.f.memory.recalls, 1);
+}
+
+/* ---- what was shown instead of a secret ---- */
+
+#define BASIC(image, ignore, user) "flowsync: {ignore: [" ignore "]}\nname: a\nsteps: {s: {imageId: " image \
+	", command: c}, h: {type: http, method: get, url: u, auth: {type: basic, username: '" user "', password: p}}}\n"
+#define NEVER_SENT "/steps/h/auth/username: \"(masked #...)\" stands for a secret that was not shown, and is never " \
+	"sent; write the secret itself\n"
+
+static void a_masked_value_that_is_ignored_is_never_sent(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const char *ignored = BASIC("7", "/steps/h/auth/username", "(masked #1)");
+
+	run_plan(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	run_sync(&r, ignored);
+	assert_steps(&r, "a create failed: " NEVER_SENT);
+	assert_writes(&r, "");
+	assert_exit(&r, 1);
+	/* That of the service stays. */
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(run_shown(&r, 612, "/steps/h/auth/username"), "\"mine\"");
+	run_sync(&r, ignored);
+	assert_writes(&r, "");
+	/* There is none to stay. */
+	run_put(&r, 612, "/steps/h/auth", "{\"type\":\"no-auth\"}");
+	run_sync(&r, ignored);
+	assert_steps(&r, "a replace failed: " NEVER_SENT);
+	assert_writes(&r, "");
+}
+
+/* Somebody synced it once, and it is as bad as it was. */
+static void a_masked_value_that_the_service_has_stops_no_other_change(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"(masked #1)\",\"password\":\"p\"}}}}");
+	run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+	assert_steps(&r, "a patch applied\n");
+}
+
+static void one_that_vanishes_is_not_made_again_with_a_masked_value(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"},\"h\":{\"type\":\"http\",\"method\":\"get\","
+	         "\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"username\":\"mine\",\"password\":\"p\"}}}}");
+	for (unsigned skip = 0; skip < 2; skip++) {
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = skip, .times = 1, .status = 404 };
+		run_sync(&r, BASIC("7", "/steps/h/auth", "(masked #1)"));
+		assert_steps(&r, "a create failed: " NEVER_SENT);
+		assert_writes(&r, "");
+	}
+}
+
+/* ---- our own tags ---- */
+
+#define TAGLESS "warning: workflow \"a\" does not keep flowsync's tags on this service: it is never pruned, and without " \
+	"a state what the service hides or changes is written at each sync\n"
+#define UNRECORDED "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n"
+
+/* There is nowhere to remember anything: it can only be said. */
+static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.drops_our_tags = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "create 612\n");
+	assert_said(&r, TAGLESS);
+	/* "If it is equal already, nothing is written" */
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	for (unsigned again = 0; again < 2; again++) {
+		run_sync(&r, TOKEN("7", "one"));
+		assert_writes(&r, "update 612\n");
+		assert_said(&r, TAGLESS UNRECORDED);
+	}
+}
+
+static void where_tags_are_dropped_a_state_is_enough(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .drops_our_tags = true, .memory.on = true } };
+	const struct cycle_options mark = { .apply = true, .mark = true };
+	const struct specs specs = tree_specs(&r.a, TOKEN("7", "one"));
+
+	run_sync(&r, TOKEN("7", "one"));
+	assert_writes(&r, "create 612\n");
+	run_sync(&r, TOKEN("7", "one"));
+	assert_writes(&r, "");
+	assert_said(&r, TAGLESS);
+	run_cycle(&r, &specs, &mark);
+	assert_writes(&r, "");
+	run_sync(&r, TOKEN("7", "two"));
+	assert_string_equal(run_changes(&r), "add /steps/s/repository/token declared\n");
+	run_sync(&r, TOKEN("7", "two"));
+	assert_writes(&r, "");
+	run_sync(&r, "flowsync: {prune: false}\n" TOKEN("7", "two"));
+	assert_writes(&r, "");
+}
+
+/* A tag that somebody took off is another thing than one that is never kept. */
+static void tags_that_were_kept_before_are_written_again_on_demand(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+	const struct cycle_options mark = { .apply = true, .mark = true };
+	const struct specs specs = tree_specs(&r.a, HELLO("a", "7"));
+
+	run_sync(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/tags", "[]");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	run_cycle(&r, &specs, &mark);
+	assert_writes(&r, "update 612\n");
+	assert_int_equal(r.report.steps[0].reason, REASON_ADOPTED);
+	assert_string_equal(r.report.steps[0].note,
+	                    "equal already: flowsync's tags are put on it, as --mark asks");
+	run_cycle(&r, &specs, &mark);
+	assert_writes(&r, "");
+	assert_null(r.report.steps[0].note);
+}
+
+static void a_keep_tag_that_is_not_kept_is_not_written_for_ever(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	const char *tags = run_shown(&r, 612, "/tags");
+	r.f.habits[0] = (struct fake_habit){ "/tags", tags };
+	run_sync(&r, "flowsync: {prune: false}\n" HELLO("a", "7"));
+	assert_writes(&r, "update 612\n");
+	run_sync(&r, "flowsync: {prune: false}\n" HELLO("a", "7"));
+	assert_writes(&r, "");
+}
+
+/* ---- paused ---- */
+
+static void a_paused_workflow_stays_paused(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.update_resumes = true };
+
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		run_put(&r, 612, "/status", "\"Paused\"");
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "update 612\npause 612\n");
+		assert_said(&r, arena_printf(&r.a, "%swarning: s.yaml:1:1: workflow \"a\": the update set it going; it was paused "
+		            "again\n", kind != KEPT && kind != LOST ? "warning: workflow \"a\" has no record: keys taken out of the "
+		            "spec can't be seen\n" : ""));
+		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "");
+	}
+}
+
+static void die_before_it_is_paused(struct fake *f, const struct request *request)
+{
+	f->memory.dead |= request->operation == OP_PAUSE;
+}
+
+static void die_after_the_update(struct fake *f, const struct request *request)
+{
+	f->memory.dead |= request->operation == OP_DESCRIBE && strstr(buf_str(&f->writes), "update");
+}
+
+static void die_before_the_update(struct fake *f, const struct request *request)
+{
+	f->memory.dead |= request->operation == OP_UPDATE;
+}
+
+static void a_crash_does_not_set_it_going(void **state)
+{
+	static void (*const deaths[])(struct fake *, const struct request *) = {
+		die_before_it_is_paused, die_after_the_update, die_before_the_update,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(deaths); i++) {
+		CLEANUP(run_done) struct run r = { .f = { .update_resumes = true, .memory.on = true } };
+
+		run_sync(&r, HELLO("a", "7"));
+		run_put(&r, 612, "/status", "\"Paused\"");
+		r.f.meanwhile = deaths[i];
+		run_sync(&r, HELLO("a", "8"));
+		r.f.meanwhile = NULL;
+		r.f.memory.dead = false;
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, i == 2 ? "update 612\npause 612\n" : "pause 612\n");
+		assert_steps(&r, "a patch applied\n");
+		assert_int_equal(r.report.steps[0].reason, i == 2 ? REASON_DECLARED : REASON_DRIFT);
+		assert_string_equal(i == 2 ? "none" : r.report.steps[0].note, i == 2 ? "none" :
+		                    "it was paused when an update of flowsync set it going, and is paused again");
+		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
+		/* What somebody does afterwards is theirs to do. */
+		run_put(&r, 612, "/status", "\"Available\"");
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "");
+	}
+}
+
+static void what_was_never_updated_is_not_paused_later(void **state)
+{
+	static const int answers[] = { 422, 409 };
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .deadline = 60000 } };
+
+		run_make(&r, HELLO_BODY("a", "7"));
+		run_put(&r, 612, "/status", "\"Paused\"");
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 99, .status = answers[i] };
+		run_sync(&r, HELLO("a", "8"));
+		assert_int_not_equal(r.report.steps[0].result, RESULT_APPLIED);
+		assert_int_equal(r.f.memory.records.count, 0);
+		/* The change is taken back, and somebody resumes it. */
+		run_put(&r, 612, "/status", "\"Available\"");
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "");
+		assert_steps(&r, "a none unchanged\n");
+	}
+}
+
+/* A paused workflow whose update crashed before it was sent, and that needs none any more. */
+static void a_workflow_that_is_still_paused_is_no_more_to_be_paused(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/status", "\"Paused\"");
+	r.f.meanwhile = die_before_the_update;
+	run_sync(&r, HELLO("a", "8"));
+	r.f.meanwhile = NULL;
+	r.f.memory.dead = false;
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	run_put(&r, 612, "/status", "\"Available\"");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+}
+
+/* ---- what is remembered when ---- */
+
+static void what_was_written_is_remembered_before_it_is_checked(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .meanwhile = die_after_the_update } };
+
+	run_make(&r, HELLO_BODY("a", "7"));
+	run_sync(&r, HELLO("a", "8"));
+	assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
+	assert_int_equal(r.f.memory.records.count, 1);
+	assert_int_equal(r.f.memory.records.items[0].id, 612);
+	assert_string_equal(tree_text(&r.a, node_at(r.f.memory.records.items[0].body, "/steps/greet/imageId")), "8");
+}
+
+static void a_create_whose_answer_is_lost_bears_our_marker(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .done = true, .failure = FAILURE_LOST };
+	run_sync(&r, HELLO("a", "7"));
+	assert_steps(&r, "a create applied\n");
+	assert_memory_equal(run_tags(&r, 612), "flowsync-default flowsync-id-ca978112-1", 39);
+	assert_int_equal(r.f.memory.records.items[0].id, 612);
+}
+
+static void a_lost_state_begins_again_from_what_stands_on_the_workflow(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	r.f.memory.records.count = 0;
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_int_equal(r.f.memory.records.count, 1);
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /metadata undeclared\n");
+	assert_steps(&r, "a replace applied\n");
+}
+
+static void what_we_wrote_ourselves_has_nothing_to_lose(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.hides_options = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_plan(&r, HELLO("a", "8"));
+	assert_steps(&r, "a patch planned\n");
+	assert_said(&r, "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n");
+}
+
+static void what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const struct specs specs = tree_specs(&r.a, "flowsync: {ignore: [/steps/greet/command, /watchers, "
+		"/steps/greet/resources/storage]}\n" HELLO("a", "8"));
+
+	run_make(&r, "{\"name\":\"a\",\"watchers\":[{\"user\":\"u\",\"events\":{\"fail\":true}}],\"retryOptions\":{"
+	         "\"duration\":9},\"steps\":{\"greet\":{\"imageId\":7,\"command\":\"other\",\"resources\":{\"instanceTypeId\":5,"
+	         "\"storage\":\"9GB\"}}}}");
+	run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .whole = true });
+	assert_string_equal(run_changes(&r), "replace /steps/greet/imageId adopted\nremove /steps/greet/resources/instanceTypeId adopted\n"
+	                    "remove /retryOptions adopted\n");
+	assert_string_equal(run_shown(&r, 612, "/steps/greet/command"), "\"other\"");
+	assert_string_equal(run_shown(&r, 612, "/watchers"),
+	                    "[{\"user\":\"u\",\"events\":{\"fail\":true}}]");
+	assert_string_equal(run_shown(&r, 612, "/steps/greet/resources"), "{\"storage\":\"9GB\"}");
+	assert_string_equal(run_shown(&r, 612, "/retryOptions"), "null");
+	run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .whole = true });
+	assert_writes(&r, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_habit_is_learnt_by_two_writes_and_never_written_again),
+		cmocka_unit_test(a_settled_value_is_written_again_when_the_spec_or_it_changes),
+		cmocka_unit_test(another_change_does_not_write_what_is_settled_twice_more),
+		cmocka_unit_test(a_key_that_does_not_go_is_settled_and_never_written_again),
+		cmocka_unit_test(a_key_that_does_not_go_needs_no_state_to_be_left_alone),
+		cmocka_unit_test(what_is_filled_in_where_a_key_went_is_no_habit),
+		cmocka_unit_test(whether_a_hidden_key_went_cannot_be_seen),
+		cmocka_unit_test(one_that_is_made_again_has_no_habits_of_the_old_one),
+		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
+		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
+		cmocka_unit_test(a_stale_read_is_no_habit),
+		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
+		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
+		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
+		cmocka_unit_test(what_is_not_shown_is_named_in_the_step_after_the_cycle),
+		cmocka_unit_test(older_versions_of_a_file_are_a_record),
+		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
+		cmocka_unit_test(a_masked_value_that_is_ignored_is_never_sent),
+		cmocka_unit_test(a_masked_value_that_the_service_has_stops_no_other_change),
+		cmocka_unit_test(one_that_vanishes_is_not_made_again_with_a_masked_value),
+		cmocka_unit_test(where_tags_are_dropped_and_there_is_no_state_the_report_says_so),
+		cmocka_unit_test(where_tags_are_dropped_a_state_is_enough),
+		cmocka_unit_test(tags_that_were_kept_before_are_written_again_on_demand),
+		cmocka_unit_test(a_keep_tag_that_is_not_kept_is_not_written_for_ever),
+		cmocka_unit_test(a_paused_workflow_stays_paused),
+		cmocka_unit_test(a_crash_does_not_set_it_going),
+		cmocka_unit_test(what_was_never_updated_is_not_paused_later),
+		cmocka_unit_test(a_workflow_that_is_still_paused_is_no_more_to_be_paused),
+		cmocka_unit_test(what_was_written_is_remembered_before_it_is_checked),
+		cmocka_unit_test(a_create_whose_answer_is_lost_bears_our_marker),
+		cmocka_unit_test(a_lost_state_begins_again_from_what_stands_on_the_workflow),
+		cmocka_unit_test(what_we_wrote_ourselves_has_nothing_to_lose),
+		cmocka_unit_test(what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

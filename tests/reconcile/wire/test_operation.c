@@ -1,0 +1,440 @@
+#include "tests/test.h"
+#include "reconcile/wire/operation.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "reconcile/wire/operation_create.h"
+#include "tests/tree.h"
+
+struct script {
+	enum failure failure;
+	int status;		/* 0: 200, unless there is a failure */
+	const char *body;
+	const char *type;	/* NULL: JSON */
+};
+
+static struct answer answer_of(const struct script *s)
+{
+	const char *body = s->body ? s->body : "";
+
+	if (s->failure)
+		return (struct answer){ .failure = s->failure, .error = "the connection broke", .retry_after_ms = -1 };
+	return (struct answer){
+		.status = s->status ? s->status : 200, .type = s->type ? s->type : "application/json",
+		.body = body, .len = strlen(body), .retry_after_ms = -1,
+	};
+}
+
+/* Gives the task the answers one after the other.  Returns what it asked for, a line each; a last line says
+ * "done" if it ended with the last answer, "early" if before it. */
+static const char *play(struct arena *a, struct task *task, const struct script *script, size_t count)
+{
+	struct request request = { 0 };
+	enum task_next next = task->step(task, NULL, &request);
+	const char *text = "";
+
+	for (size_t i = 0; i < count; i++) {
+		if (next == TASK_DONE)
+			return arena_printf(a, "%searly\n", text);
+		text = arena_printf(a, "%s%s %s%s%s\n", text, operation_name(request.operation), request.path,
+		                    request.body ? " " : "", request.body ? request.body : "");
+		struct answer answer = answer_of(&script[i]);
+		next = task->step(task, &answer, &request);
+	}
+	return arena_printf(a, "%s%s\n", text, next == TASK_DONE ? "done" :
+	                    arena_printf(a, "asks on: %s %s", operation_name(request.operation), request.path));
+}
+
+#define ITEM(id, name)	"{\"id\":" id ",\"name\":\"" name "\"}"
+#define PAGE(pages, count, items)	"{\"pageCount\":" pages ",\"workflowsCount\":" count ",\"workflows\":[" items "]}"
+#define P1	"list_workflows /workflows/?pageSize=100&pageNumber=1\n"
+#define P2	"list_workflows /workflows/?pageSize=100&pageNumber=2\n"
+#define P3	"list_workflows /workflows/?pageSize=100&pageNumber=3\n"
+#define MOST	12
+
+static size_t length(const struct script *script)
+{
+	size_t count = 0;
+
+	while (count < MOST && (script[count].failure || script[count].status || script[count].body))
+		count++;
+	return count;
+}
+
+static void a_list_is_whole_or_none(void **state)
+{
+	static const struct { struct script script[MOST]; const char *asked, *ids, *error; } cases[] = {
+		{ { { .body = PAGE("0", "0", "") } }, P1 "done\n", "", NULL },
+		{ { { .body = PAGE("1", "2", ITEM("9", "b") "," ITEM("3", "a")) } }, P1 "done\n", "3 9", NULL },
+		{ { { .body = "{\"pageCount\":1,\"workflows\":[" ITEM("3", "a") "]}" } }, P1 "done\n", "3", NULL },
+		/* the pageCount of the newest answer counts */
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("2", "b")) } },
+		  P1 P2 "done\n", "1 2", NULL },
+		{ { { .body = "{\"pageCount\":1,\"workflows\":[" ITEM("1", "a") "]}" } }, P1 "done\n", "1", NULL },
+		{ { { .body = "{\"pageCount\":3,\"workflows\":[" ITEM("1", "a") "]}" },
+		    { .body = "{\"pageCount\":2,\"workflows\":[" ITEM("2", "a") "]}" } }, P1 P2 "done\n", "1 2", NULL },
+		/* an id twice, then it is good */
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
+		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("2", "b")) } },
+		  P1 P2 P1 P2 "done\n", "1 2", NULL },
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
+		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
+		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) } },
+		  P1 P2 P1 P2 P1 P2 "done\n", NULL, "list workflows: workflow 1 came twice in 3 readings" },
+		/* one deleted and one made while it was read: the sum is right, and one is missing all the same */
+		{ { { .body = PAGE("2", "3", ITEM("1", "a") "," ITEM("2", "b")) }, { .body = PAGE("2", "2", "") },
+		    { .body = PAGE("1", "1", ITEM("3", "c")) } }, P1 P2 P1 "done\n", "3", NULL },
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("3", "3", ITEM("2", "b")) },
+		    { .body = PAGE("3", "3", ITEM("3", "c")) }, { .body = PAGE("1", "1", ITEM("1", "a")) } },
+		  P1 P2 P3 P1 "done\n", "1", NULL },
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) },
+		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) },
+		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) } },
+		  P1 P2 P1 P2 P1 P2 "done\n", NULL,
+		  "list workflows: their number changed while they were read, in 3 readings" },
+		/* a count that lies */
+		{ { { .body = PAGE("1", "2", ITEM("1", "a")) }, { .body = PAGE("1", "2", ITEM("1", "a")) },
+		    { .body = PAGE("1", "2", ITEM("1", "a")) } }, P1 P1 P1 "done\n", NULL,
+		  "list workflows: the service says there are 2 and gave 1, in 3 readings" },
+		/* pages without an end */
+		{ { { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
+		    { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
+		    { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") } },
+		  P1 P2 P1 P2 P1 P2 "done\n", NULL,
+		  "list workflows: their number changed while they were read, in 3 readings" },
+		/* a page that fails */
+		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .status = 500 } }, P1 P2 "done\n", NULL,
+		  "list workflows, page 2: the service answered 500 (internal error)" },
+		{ { { .failure = FAILURE_LOST } }, P1 "done\n", NULL,
+		  "list workflows, page 1: the connection broke" },
+		/* answers of another shape */
+		{ { { .body = "<!doctype html>", .type = "text/html" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected JSON, found a web page (HTML); is the endpoint right?" },
+		{ { { .body = " <html>" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected JSON, found a web page (HTML); is the endpoint right?" },
+		{ { { .status = 200 } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected JSON, found an empty answer" },
+		{ { { .body = "{\"workflows\":[" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: the answer cannot be read: not JSON: it ends too early" },
+		{ { { .body = "[]" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected a list under \"workflows\", found an answer of another shape" },
+		{ { { .body = "{\"workflows\":{},\"pageCount\":1}" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected a list under \"workflows\", found an answer of another shape" },
+		{ { { .body = "{\"workflows\":[],\"pageCount\":\"1\"}" } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected a number under \"pageCount\", found an answer of another shape" },
+		{ { { .body = PAGE("1", "1", "{\"id\":\"1\",\"name\":\"a\"}") } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		{ { { .body = PAGE("1", "1", "{\"id\":1}") } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		{ { { .body = PAGE("1", "1", ITEM("0", "a")) } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		{ { { .body = PAGE("1", "1", "null") } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct op_list list;
+		const char *ids = "";
+
+		op_list_init(&list, &a);
+		assert_string_equal(list.op.err.msg, "list workflows: not begun: it was stopped, or its time was over");
+		assert_string_equal(play(&a, &list.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
+		assert_int_equal(list.op.ok, cases[i].error == NULL);
+		if (cases[i].error)
+			assert_string_equal(list.op.err.msg, cases[i].error);
+		for (size_t j = 0; j < list.count; j++)
+			ids = arena_printf(&a, "%s%s%lld", ids, j ? " " : "", (long long)list.items[j].id);
+		assert_string_equal(ids, cases[i].ids ? cases[i].ids : "");
+	}
+}
+
+static void a_deep_answer_is_refused(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char deep[200] = "";
+	struct script script[] = { { .body = deep } };
+	struct op_list list;
+
+	memset(deep, '[', 70);
+	memset(deep + 70, ']', 70);
+	op_list_init(&list, &a);
+	assert_string_equal(play(&a, &list.op.task, script, 1), P1 "done\n");
+	assert_false(list.op.ok);
+	assert_non_null(strstr(list.op.err.msg, "list workflows, page 1: the answer cannot be read: "));
+}
+
+static void a_name_is_looked_up_exactly_and_percent_encoded(void **state)
+{
+	static const struct { const char *name, *term; } cases[] = {
+		{ "nightly", "nightly" }, { "a b", "a+b" }, { "a+b&c=d", "a%2Bb%26c%3Dd" },
+		{ "50%/x?#", "50%25%2Fx%3F%23" }, { "Ωr", "%CE%A9r" }, { "-._~", "-._~" }, { "\"'\\", "%22%27%5C" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct op_list list;
+		struct script script[] = { { .body = PAGE("1", "1", ITEM("1", "x")) } };
+
+		op_list_name_init(&list, &a, cases[i].name);
+		assert_string_equal(play(&a, &list.op.task, script, 1),
+		    arena_printf(&a, "list_workflows /workflows/?pageSize=100&searchTerm=%s&pageNumber=1\ndone\n",
+		                 cases[i].term));
+		assert_true(list.op.ok);
+		assert_int_equal(list.count, 0);
+	}
+}
+
+static void only_the_exact_name_is_found_on_any_page(void **state)
+{
+	static const struct script script[] = {
+		{ .body = PAGE("2", "4", ITEM("1", "nightly-old") "," ITEM("2", "Nightly")) },
+		{ .body = PAGE("2", "4", ITEM("4", "nightly") "," ITEM("3", "nightly")) },
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct op_list list;
+
+	op_list_name_init(&list, &a, "nightly");
+	play(&a, &list.op.task, script, 2);
+	assert_true(list.op.ok);
+	assert_int_equal(list.count, 2);
+	assert_int_equal(list.items[0].id, 3);
+	assert_int_equal(list.items[1].id, 4);
+}
+
+#define BODY	"{\"name\":\"n\"}"
+#define LOOK	"list_workflows /workflows/?pageSize=100&searchTerm=n&pageNumber=1\n"
+#define SEND	"create_workflow /workflows/ " BODY "\n"
+#define NONE	{ .body = PAGE("0", "0", "") }
+#define THERE	{ .body = PAGE("1", "1", ITEM("7", "n")) }
+
+static void a_create_looks_first_and_never_makes_two(void **state)
+{
+	static const struct {
+		struct script script[MOST];
+		const char *asked;
+		int64_t id, there;
+		const char *error;
+	} cases[] = {
+		{ { NONE, { .body = "{\"id\":5}" } }, LOOK SEND "done\n", 5, 0, NULL },
+		{ { THERE }, LOOK "done\n", 0, 7, "create workflow \"n\": a workflow of that name is there already (id 7)" },
+		{ { { .body = PAGE("1", "2", ITEM("8", "n") "," ITEM("7", "n")) } }, LOOK "done\n", 0, 7,
+		  "the service has 2 workflows called \"n\" (ids 7, 8): which one is meant cannot be told" },
+		{ { { .status = 500 } }, LOOK "done\n", 0, 0,
+		  "create workflow \"n\": list workflows, page 1: the service answered 500 (internal error)" },
+		/* the answer was lost, and it was carried out */
+		{ { NONE, { .failure = FAILURE_LOST }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
+		{ { NONE, { .failure = FAILURE_TOO_LARGE }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
+		{ { NONE, { .status = 502 }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
+		{ { NONE, { .body = "<html>" }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
+		{ { NONE, { .body = "{}" }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
+		/* it was lost, and it was not */
+		{ { NONE, { .failure = FAILURE_LOST }, NONE, { .body = "{\"id\":5}" } }, LOOK SEND LOOK SEND "done\n", 5, 0, NULL },
+		{ { NONE, { .status = 500 }, NONE, { .status = 503 }, NONE, { .failure = FAILURE_LOST }, NONE,
+		    { .status = 504 }, NONE }, LOOK SEND LOOK SEND LOOK SEND LOOK SEND LOOK "done\n", 0, 0,
+		  "create workflow \"n\": the service answered 504 (gateway timeout)" },
+		/* it was lost, and nobody can say: it is not sent again */
+		{ { NONE, { .failure = FAILURE_LOST }, { .status = 500 } }, LOOK SEND LOOK "done\n", 0, 0,
+		  "create workflow \"n\": list workflows, page 1: the service answered 500 (internal error)" },
+		/* it was refused */
+		{ { NONE, { .status = 422, .body = "{\"detail\":\"no steps\"}" } }, LOOK SEND "done\n", 0, 0,
+		  "create workflow \"n\": the service answered 422 (not a valid workflow): no steps" },
+		{ { NONE, { .status = 409 } }, LOOK SEND "done\n", 0, 0, "create workflow \"n\": the service answered 409 (conflict)" },
+		{ { NONE, { .status = 501 } }, LOOK SEND "done\n", 0, 0,
+		  "create workflow \"n\": the service answered 501 (not implemented)" },
+		{ { NONE, { .failure = FAILURE_UNSENT } }, LOOK SEND "done\n", 0, 0, "create workflow \"n\": the connection broke" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct op_create create;
+
+		op_create_init(&create, &a, tree_json(&a, BODY));
+		assert_string_equal(play(&a, &create.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
+		assert_int_equal(create.op.ok, cases[i].error == NULL);
+		assert_int_equal(create.id, cases[i].id);
+		assert_int_equal(create.there, cases[i].there);
+		if (cases[i].error)
+			assert_string_equal(create.op.err.msg, cases[i].error);
+		assert_false(create.held_back);
+	}
+}
+
+static void a_create_is_not_sent_after_a_stop(void **state)
+{
+	static const struct script script[] = { NONE };
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct op_create create;
+
+	op_create_init(&create, &a, tree_json(&a, BODY));
+	create.op.task.stopped = true;
+	assert_string_equal(play(&a, &create.op.task, script, 1), LOOK "done\n");
+	assert_false(create.op.ok);
+	assert_true(create.held_back);
+	assert_string_equal(create.op.err.msg, "create workflow \"n\": not begun: it was stopped, or its time was over");
+}
+
+static void every_refusal_becomes_one_sentence(void **state)
+{
+	static const struct { int status; const char *type, *body, *error; } cases[] = {
+		{ 400, NULL, "{\"detail\":\"bad name\"}", "400 (bad request): bad name" },
+		{ 401, NULL, "", "401 (the token is not accepted)" },
+		{ 403, NULL, "{\"message\":\"go away\"}", "403 (forbidden): go away" },
+		{ 404, NULL, "{\"title\":\"Not Found\"}", "404 (not found): Not Found" },
+		{ 404, NULL, "{\"title\":\"Not Found\",\"detail\":\"no 12\"}", "404 (not found): no 12" },
+		{ 405, NULL, "{}", "405 (method not allowed)" },
+		{ 409, NULL, "{\"detail\":\"is running\"}", "409 (conflict): is running" },
+		{ 409, NULL, "\"is running\"", "409 (conflict): is running" },
+		{ 413, "text/plain", "too much", "413 (too large): too much" },
+		{ 422, NULL, "{\"detail\":[{\"loc\":[\"name\"],\"msg\":\"missing\"}]}",
+		  "422 (not a valid workflow): [{\"loc\":[\"name\"],\"msg\":\"missing\"}]" },
+		{ 429, NULL, NULL, "429 (too many requests)" },
+		{ 500, "text/html", "<html>trace</html>", "500 (internal error)" },
+		{ 501, NULL, "null", "501 (not implemented)" },
+		{ 502, NULL, "{\"detail\":null}", "502 (bad gateway)" },
+		{ 503, NULL, "{\"detail\":\"\"}", "503 (unavailable)" },
+		{ 504, NULL, "", "504 (gateway timeout)" },
+		{ 302, NULL, "", "302 (a redirect, which is not followed)" },
+		{ 418, NULL, "", "418 (unexpected)" },
+		{ 400, NULL, "{\"detail\":\"two\\nlines\\u001b[31m\\u007f\"}", "400 (bad request): two lines [31m " },
+		{ 400, "text/plain", "\xe4rger \xc3\xa4", "400 (bad request): ?rger \xc3\xa4" },
+		{ 400, "text/plain", "see https://u:pw@h.example/x?token=abc#f",
+		  "400 (bad request): see https://(masked #1)@h.example/x?(masked #1)#f" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct script script[] = { { .status = cases[i].status, .type = cases[i].type, .body = cases[i].body } };
+		struct op_call call;
+
+		op_describe_init(&call, &a, 12, "nightly");
+		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun: it was stopped, or its time was over");
+		assert_string_equal(play(&a, &call.op.task, script, 1),
+		                    "describe_workflow /workflows/12\ndone\n");
+		assert_false(call.op.ok);
+		assert_int_equal(call.op.status, cases[i].status);
+		assert_int_equal(call.op.refused, cases[i].status == 401);
+		assert_string_equal(call.op.err.msg,
+		    arena_printf(&a, "describe workflow 12 \"nightly\": the service answered %s", cases[i].error));
+	}
+}
+
+static void a_long_refusal_is_cut_between_characters(void **state)
+{
+	for (size_t shift = 0; shift < 3; shift++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		char text[1000] = "";
+		struct script script[] = { { .status = 400, .type = "text/plain", .body = text } };
+		struct op_call call;
+
+		memset(text, 'x', shift);
+		for (size_t i = 0; i < 300; i++)
+			memcpy(text + shift + 3 * i, "\xe2\x82\xac", 3);
+		op_describe_init(&call, &a, 12, NULL);
+		play(&a, &call.op.task, script, 1);
+		const char *said = strstr(call.op.err.msg, "): ") + 3;
+		assert_in_range(strlen(said), 397, 403);
+		assert_int_equal((strlen(said) - shift) % 3, 0);
+		assert_string_equal(said + strlen(said) - 3, "\xe2\x82\xac");
+	}
+}
+
+static void what_is_no_workflow_is_no_answer_to_describe(void **state)
+{
+	static const struct { const char *body, *lacks; } cases[] = {
+		{ "[]", "an object" },
+		{ "{\"name\":\"n\",\"steps\":{}}", "a number under \"id\"" },
+		{ "{\"id\":\"12\",\"name\":\"n\",\"steps\":{}}", "a number under \"id\"" },
+		{ "{\"id\":12,\"steps\":{}}", "a text under \"name\"" },
+		{ "{\"id\":12,\"name\":\"n\"}", "an object under \"steps\"" },
+		{ "{\"id\":12,\"name\":\"n\",\"steps\":[]}", "an object under \"steps\"" },
+		{ "{\"id\":13,\"name\":\"n\",\"steps\":{}}", "12 under \"id\"" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct script script[] = { { .body = cases[i].body } };
+		struct op_call call;
+
+		op_describe_init(&call, &a, 12, NULL);
+		play(&a, &call.op.task, script, 1);
+		assert_false(call.op.ok);
+		assert_string_equal(call.op.err.msg,
+		    arena_printf(&a, "describe workflow 12: expected %s, found an answer of another shape", cases[i].lacks));
+	}
+}
+
+static void update_and_acts_ask_for_what_the_contract_says(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	static const struct script empty[] = { { .status = 200 } };
+	struct op_call call;
+
+	op_update_init(&call, &a, 12, "n", tree_json(&a, BODY));
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "update_workflow /workflows/12 " BODY "\ndone\n");
+	assert_true(call.op.ok);
+	op_act_init(&call, &a, OP_DELETE, 12, "n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1), "delete_workflow /workflows/12\ndone\n");
+	op_act_init(&call, &a, OP_PAUSE, 12, "n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "pause_workflow /workflows/12/pause {}\ndone\n");
+	op_act_init(&call, &a, OP_RESUME, 12, "n");
+	assert_string_equal(play(&a, &call.op.task, empty, 1),
+	                    "resume_workflow /workflows/12/resume {}\ndone\n");
+	assert_true(call.op.ok);
+}
+
+static void a_refusal_that_tells_secrets_of_the_body_is_cut(void **state)
+{
+	static const char body[] =
+		"{\"name\":\"n\",\"watchers\":[{\"webhook\":{\"name\":\"p\",\"url\":\"https://hooks.example/T0/CANARY?x=1\","
+		"\"payload\":\"CANARY-payload\"}}],\"steps\":{\"s\":{\"repository\":{\"token\":\"CANARY-token\"},"
+		"\"parameters\":{\"env\":{\"DB_PASSWORD\":\"CANARY-pass\",\"MODE\":\"plain\"}},"
+		"\"auth\":{\"type\":\"basic\",\"username\":\"CANARY-user\"},\"new\":{\"secretKey\":{\"deep\":\"CANARY-deep\"}},"
+		"\"headers\":{\"absolute\":{\"X\":\"CANARY-header\"}}}}}";
+	static const char said[] = "bad: https://hooks.example/T0/CANARY?x=1, CANARY-payload, CANARY-token CANARY-pass "
+		"CANARY-user CANARY-header CANARY-deep plain";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct script script[] = { { .status = 422, .type = "text/plain", .body = said } };
+	struct op_call call;
+
+	op_update_init(&call, &a, 12, "n", tree_json(&a, body));
+	play(&a, &call.op.task, script, 1);
+	assert_string_equal(call.op.err.msg, "update workflow 12 \"n\": the service answered 422 (not a valid workflow): "
+	    "bad: (masked #1), (masked #1), (masked #1) (masked #1) (masked #1) (masked #1) (masked #1) plain");
+}
+
+static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
+{
+	static const char page[] = "{\"pageCount\":2,\"workflowsCount\":2,\"workflows\":[{\"id\":1,\"name\":\"a\"}]}";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct answer answer = {
+		.status = 200, .type = "application/json", .body = page, .len = strlen(page), .retry_after_ms = -1,
+	};
+	struct request next;
+	struct op_list list;
+
+	op_list_init(&list, &a);
+	assert_int_equal(op_list_step(&list, NULL, &next), TASK_ASK);
+	list.op.task.stopped = true;
+	assert_int_equal(op_list_step(&list, &answer, &next), TASK_DONE);
+	assert_false(list.op.ok);
+	assert_string_equal(list.op.err.msg,
+	                    "list workflows: it was stopped, or its time was over, before page 2");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_that_is_stopped_asks_for_no_further_page),
+		cmocka_unit_test(a_list_is_whole_or_none),
+		cmocka_unit_test(a_deep_answer_is_refused),
+		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
+		cmocka_unit_test(only_the_exact_name_is_found_on_any_page),
+		cmocka_unit_test(a_create_looks_first_and_never_makes_two),
+		cmocka_unit_test(a_create_is_not_sent_after_a_stop),
+		cmocka_unit_test(every_refusal_becomes_one_sentence),
+		cmocka_unit_test(a_long_refusal_is_cut_between_characters),
+		cmocka_unit_test(what_is_no_workflow_is_no_answer_to_describe),
+		cmocka_unit_test(update_and_acts_ask_for_what_the_contract_says),
+		cmocka_unit_test(a_refusal_that_tells_secrets_of_the_body_is_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
