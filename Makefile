@@ -30,22 +30,22 @@ CORE_LIBS  := -lyaml -ljson-c -lnettle -lm
 AGENT_LIBS := -lcurl -lz -lgit2 -lssh2 -lmicrohttpd -lsqlite3 -lsystemd -lpthread
 
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*/*.c))
-AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/main.c,$(wildcard agent/*.c)))
+AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c agent/*/*/*.c)))
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reconcile/*/test_*.c))
 TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
-UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/test_*.c))
+UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
 link    = $(CC) $(CFLAGS) $(san) $(LDFLAGS)
 
 all: $(BUILD)/flowsync
 
-$(BUILD)/flowsync: $(BUILD)/agent/main.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
+$(BUILD)/flowsync: $(BUILD)/agent/cmd/main.o $(BUILD)/libagent.a $(BUILD)/libreconcile.a
 	@echo "  LD      $@"
 	$(Q)$(link) -o $@ $^ $(CORE_LIBS) $(AGENT_LIBS)
 # The folders count too: what was in a file that is gone must not stay in the library.
 $(BUILD)/libreconcile.a: $(CORE) $(wildcard reconcile/*/)
-$(BUILD)/libagent.a: $(AGENT) agent
+$(BUILD)/libagent.a: $(AGENT) $(wildcard agent/*/ agent/*/*/)
 $(BUILD)/libtest.a: $(TOOLS) tests
 $(BUILD)/%.a:
 	@echo "  AR      $@"; rm -f $@; $(AR) rcs $@ $(filter %.o,$^)

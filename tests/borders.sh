@@ -11,7 +11,7 @@ home() {
 	header=$1
 	shift
 	wrong=$(grep -lE "^#[[:space:]]*include[[:space:]]*[<\"]$header" \
-	             reconcile/*/*.[ch] agent/*.[ch] 2>/dev/null |
+	             reconcile/*/*.[ch] agent/*/*.[ch] agent/*/*/*.[ch] 2>/dev/null |
 	        grep -vxF "$(printf '%s\n' "$@")")
 	[ -z "$wrong" ] && return
 	echo "$header is included outside of $*:" $wrong
@@ -20,17 +20,17 @@ home() {
 
 home 'yaml\.h'        reconcile/tree/yaml.c
 home 'json-c/'        reconcile/tree/json.c
-home 'curl/'          agent/curl_talk.c agent/curl_talk.h agent/transfer.c agent/endpoint.c
-home 'git2'           agent/history.c agent/mirror.c agent/git_tree.c agent/git_talk.c agent/git_talk.h \
-                      agent/git_repo.c agent/git_repo.h agent/git_packs.c agent/git_packs.h \
-                      agent/git_loose.c agent/git_loose.h agent/git_checkout.c
-home 'zlib\.h'        agent/git_loose.c
-home 'libssh2'        agent/known_hosts.c
-home 'sqlite3\.h'     agent/database.c
-home 'nettle/'        reconcile/schema/digest.c agent/base64.c
-home 'sys/inotify\.h' agent/watch.c
-home 'microhttpd\.h'  agent/http_server.c
-home 'systemd/'       agent/notify.c
+home 'curl/'          agent/net/curl_common.c agent/net/curl_common.h agent/net/transfer.c agent/net/endpoint.c
+home 'git2'           agent/git/file_history.c agent/git/mirror.c agent/source/source_git.c agent/git/git_transport.c agent/git/git_transport.h \
+                      agent/git/git_repo.c agent/git/git_repo.h agent/git/git_repack.c agent/git/git_repack.h \
+                      agent/git/git_loose_guard.c agent/git/git_loose_guard.h agent/git/git_checkout.c
+home 'zlib\.h'        agent/git/git_loose_guard.c
+home 'libssh2'        agent/git/known_hosts.c
+home 'sqlite3\.h'     agent/state/database.c
+home 'nettle/'        reconcile/schema/digest.c agent/util/base64.c
+home 'sys/inotify\.h' agent/source/dir_watch.c
+home 'microhttpd\.h'  agent/net/http_server.c
+home 'systemd/'       agent/util/systemd_notify.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*/*.[ch])

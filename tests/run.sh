@@ -59,7 +59,7 @@ unit() {
 	good=0
 	skipped=0
 	prefix=$logs/$(echo "$name" | tr ' ' _)
-	for program in "$dir"/tests/reconcile/*/test_* "$dir"/tests/agent/test_*; do
+	for program in "$dir"/tests/reconcile/*/test_* "$dir"/tests/agent/*/test_* "$dir"/tests/agent/*/*/test_*; do
 		[ -x "$program" ] && echo "$program"
 	done | xargs -P "$jobs" -I '{}' sh -c '
 		program=$1 log=$2-${1##*/}

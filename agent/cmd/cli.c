@@ -1,0 +1,359 @@
+#include "agent/cmd/cli.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/config/config_file.h"
+#include "agent/util/diagnostics_text.h"
+#include "agent/config/cycle_job.h"
+#include "agent/util/shutdown_signals.h"
+#include "agent/sync/sync_check.h"
+#include "agent/config/template_vars.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/base/suggest.h"
+
+extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
+                            cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
+                            cmd_git_fetch, cmd_step_checkout, cmd_step_runner, cmd_step_http, cmd_deliver;
+
+static const struct command *const commands[] = {
+	&cmd_plan,
+	&cmd_sync,
+	&cmd_agent,
+	&cmd_approve,
+	&cmd_validate,
+	&cmd_import,
+	&cmd_report,
+	&cmd_workflow,
+	&cmd_serve,
+	&cmd_schema,
+	&cmd_version,
+	&cmd_help,
+	/* hidden */
+	&cmd_agent_cycle,
+	&cmd_git_fetch,
+	&cmd_step_checkout,
+	&cmd_step_runner,
+	&cmd_step_http,
+	&cmd_deliver,
+	NULL,
+};
+
+const struct command cli_root = {
+	.name = "flowsync",
+	.help = "Keeps the workflows of a workflow service as YAML files declare them.",
+	.commands = commands,
+};
+
+/* What went wrong. */
+
+/* "With -o json stdout is one JSON document, on every exit code." */
+static void print_document(FILE *out, struct arena *a, const struct faults *faults, int exit_code)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct node *document = node_map(a);
+
+	node_put(a, document, "errors", fault_list(a, faults, false));
+	node_put(a, document, "warnings", fault_list(a, faults, true));
+	node_put(a, document, "exit_code", node_int(a, exit_code));
+	json_write(document, JSON_PRETTY, &text);
+	fprintf(out, "%s\n", buf_str(&text));
+}
+
+int cli_fail_usage(struct context *ctx, const struct faults *faults)
+{
+	int code = verdict_exit_code(&(struct verdict){ .usage = true });
+
+	fault_log(ctx->log, faults);
+	if (ctx->command->refused)
+		ctx->command->refused(ctx, faults);
+	else if (ctx->settings->output == OUTPUT_JSON)
+		print_document(ctx->out, ctx->arena, faults, code);
+	return code;
+}
+
+int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind)
+{
+	struct verdict verdict = { 0 };
+
+	verdict_add(&verdict, &(struct err){ .kind = kind });
+	int code = verdict_exit_code(&verdict);
+	fault_log(ctx->log, faults);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_document(ctx->out, ctx->arena, faults, code);
+	return code;
+}
+
+int cli_fail(struct context *ctx, const struct err *err)
+{
+	struct faults faults = { .arena = ctx->arena };
+
+	fault_add(&faults, (struct pos){ 0 }, "%s", err->msg);
+	return cli_fail_faults(ctx, &faults, err->kind);
+}
+
+bool cli_dir(const struct context *ctx, const char **out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	const struct origin *origin = settings_origin(s, &s->dir);
+
+	if (ctx->argument_count > 0) {
+		if (origin && origin->kind == ORIGIN_OPTION)
+			return err_usage(err, "two directories are given, \"%s\" and --dir \"%s\"",
+			                 ctx->arguments[0], s->dir);
+		*out = ctx->arguments[0];
+		return true;
+	}
+	if (!s->dir)
+		return err_usage(err, "no directory is given: flowsync %s DIR, --dir DIR, FLOWSYNC_DIR, or "
+		                 "source: {dir: ...} of the sync in the configuration file", ctx->path);
+	*out = s->dir;
+	return true;
+}
+
+/* Finding the command. */
+
+static const struct command *find_in(const struct command *outer, const char *word)
+{
+	for (const struct command *const *c = outer->commands; *c; c++)
+		if (strcmp((*c)->name, word) == 0)
+			return *c;
+	return NULL;
+}
+
+const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
+                               size_t count, size_t *used, const char **path)
+{
+	const struct command *found = root, *inner;
+	const char *text = "";
+
+	for (*used = 0; *used < count && found->commands; ++*used) {
+		inner = find_in(found, words[*used]);
+		if (!inner)
+			break;
+		text = arena_printf(a, "%s%s%s", text, *text ? " " : "", inner->name);
+		found = inner;
+	}
+	*path = text;
+	return found;
+}
+
+/* Where the words end, or go on with one that nobody knows. */
+static void no_command(struct context *ctx, struct faults *f)
+{
+	const char *space = *ctx->path ? " " : "";
+	struct near near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
+
+	for (const struct command *const *c = ctx->command->commands; *c && !(*c)->hidden; c++)
+		near_offer(&near, (*c)->name);
+	if (ctx->argument_count == 0) {
+		/* After a wrong option the list would only push the message off the screen. */
+		if (f->errors > 0)
+			return;
+		cli_help(ctx->command, ctx->path, ctx->err);
+		fputc('\n', ctx->err);
+		fault_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
+	} else if (near.best) {
+		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
+		          ctx->path, space, near.word, ctx->path, space, near.best);
+	} else {
+		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
+		          ctx->path, space, near.word, space, ctx->path);
+	}
+}
+
+static void check_arguments(const struct context *ctx, struct faults *f)
+{
+	const struct command *c = ctx->command;
+
+	if ((int)ctx->argument_count < c->least)
+		fault_add(f, (struct pos){ 0 }, "\"%s\" needs %s", ctx->path, c->arguments);
+	else if (c->most >= 0 && (int)ctx->argument_count > c->most)
+		fault_add(f, (struct pos){ 0 }, "\"%s\" does not take the argument \"%s\"", ctx->path,
+		          ctx->arguments[c->most]);
+}
+
+/* Running it. */
+
+/* What was given on the command line, else in its variable.  For what has to be known before
+ * all the rest is read. */
+static const char *early(const struct context *ctx, const char *name, const char *variable)
+{
+	const char *text = env_get(ctx->env, variable);
+
+	for (size_t i = 0; i < ctx->line->given_count; i++)
+		if (strcmp(ctx->line->given[i].name, name) == 0)
+			text = ctx->line->given[i].value;
+	return text && *text ? text : NULL;
+}
+
+bool cli_config(const struct context *ctx, struct arena *a, const struct config **out,
+                struct faults *faults)
+{
+	struct config *config = arena_new(a, struct config, 1);
+	const struct job *job = ctx->job;
+	const char *path = early(ctx, "config", "FLOWSYNC_CONFIG");
+
+	*out = NULL;
+	if (job ? !job->config_text : !path)
+		return true;
+	if (!(job ? config_parse(a, job->config_path, job->config_text, strlen(job->config_text), config, faults)
+	          : config_read(a, path, config, faults)))
+		return false;
+	*out = config;
+	return true;
+}
+
+/* The sync that a command is about. */
+static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f)
+{
+	const struct config *c = ctx->config;
+	const char *name = ctx->job ? ctx->job->sync : early(ctx, "sync", "FLOWSYNC_SYNC");
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+
+	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
+	if (!c || (ctx->job && c->count == 0) || !(ctx->command->options & FOR_SPECS) || ctx->command->many || (!name && c->count < 2) ||
+	    (name && config_find(c, name, out)))
+		return true;
+	for (size_t i = 0; i < c->count; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", c->names[i]);
+	if (name)
+		return fault_add(f, (struct pos){ .file = c->path }, "no sync of the name \"%s\"; there are: %s", name,
+		                 buf_str(&all));
+	return fault_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
+	                 c->count, buf_str(&all));
+}
+
+void cli_settings(const struct context *ctx, const struct config *config, size_t sync,
+                  struct arena *a, struct settings *s, struct vars *vars, struct faults *f)
+{
+	unsigned groups = ctx->command->options | FOR_ALL;
+
+	/* Each beats those before it. */
+	options_defaults(a, groups, ctx->env, s);
+	if (config)
+		config_set(a, config, sync, s);
+	if (!ctx->command->bare)
+		options_from_env(a, groups, ctx->env, s, f);
+	options_from_line(a, groups, ctx->path, ctx->line, s, f);
+	if (vars && (ctx->command->options & FOR_SPECS))
+		vars_build(a, s, ctx->env, vars, f);
+}
+
+void cli_set_log(struct log *log, const struct settings *s)
+{
+	log->format = s->log_format;
+	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+}
+
+static void set_up_output(struct context *ctx)
+{
+	const struct settings *s = ctx->settings;
+	struct term_hints hints = {
+		env_get(ctx->env, "NO_COLOR"), env_get(ctx->env, "TERM"), env_get(ctx->env, "COLUMNS"),
+	};
+
+	term_init(&ctx->term, s->color, &hints, ctx->out, ctx->err);
+	ctx->term.err_live = ctx->term.err_live && !s->quiet && s->log_format == LOG_TEXT;
+	cli_set_log(ctx->log, s);
+	ctx->log->color = ctx->term.err_color;
+}
+
+/* True if the command line asks for JSON, whatever else is wrong with it. */
+static bool wants_json(const struct context *ctx)
+{
+	const char *output = early(ctx, "output", "FLOWSYNC_OUTPUT");
+
+	return output && strcasecmp(output, "json") == 0;
+}
+
+/* What is wrong before the command runs.  The command may be a table of commands that lacks its
+ * word. */
+static void check_line(struct context *ctx, struct settings *s, struct vars *vars, struct faults *f)
+{
+	size_t sync = CONFIG_NO_SYNC;
+
+	if (ctx->command->commands) {
+		no_command(ctx, f);
+		return;
+	}
+	/* What follows an unknown option may be its value: no argument to complain of. */
+	if (f->errors == 0)
+		check_arguments(ctx, f);
+	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
+	    !ctx->job && (ctx->command->options & FOR_CYCLE))
+		syncs_check_owners(ctx, ctx->config, f);
+	cli_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
+}
+
+/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a
+ * step: the write fails and is reported. */
+static bool watch_signals(struct context *ctx, struct err *err)
+{
+	stop_no_sigpipe();
+	return !ctx->command->stops || stop_watch(&ctx->stop_fd, err);
+}
+
+static int run_command(struct context *ctx, struct faults *faults)
+{
+	struct settings settings = { .log_level = LEVEL_INFO };
+	struct vars vars = { 0 };
+	struct err err;
+
+	ctx->settings = &settings;
+	ctx->vars = &vars;
+	if (ctx->command->prepare && !ctx->command->prepare(ctx, &err))
+		return cli_fail(ctx, &err);
+	check_line(ctx, &settings, &vars, faults);
+	set_up_output(ctx);
+	if (faults->errors > 0) {
+		settings.output = wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
+		return cli_fail_usage(ctx, faults);
+	}
+	/* What the agent told when it began it need not tell each cycle. */
+	if (!ctx->job)
+		fault_log(ctx->log, faults);
+	if (!watch_signals(ctx, &err))
+		return cli_fail(ctx, &err);
+	return ctx->command->run(ctx);
+}
+
+/* Results that did not reach their reader are no success, nor a plan whose changes may be
+ * pending. */
+static int close_output(struct context *ctx, int code)
+{
+	errno = 0;
+	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
+		return code;
+	log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "what was printed is not whole");
+	return code == 0 || code == 2 ? verdict_exit_code(&(struct verdict){ .failed = true }) : code;
+}
+
+int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err)
+{
+	static const char *version[] = { "version" };
+	CLEANUP(arena_free) struct arena arena = { 0 };
+	struct log log = { .to = err, .level = LEVEL_INFO,
+	                   .journal = log_is_journal(err, env_get(env, "JOURNAL_STREAM")) };
+	struct context ctx = { .root = root, .arena = &arena, .env = env, .out = out, .err = err,
+	                       .log = &log, .stop_fd = -1 };
+	struct faults faults = { .arena = &arena };
+	struct command_line line;
+	size_t used;
+
+	ctx.line = &line;
+	options_scan(&arena, argc, argv, &line, &faults);
+	if (line.version && !line.help) {
+		line.words = version;
+		line.word_count = 1;
+	}
+	ctx.command = cli_find(&arena, root, line.words, line.word_count, &used, &ctx.path);
+	ctx.arguments = line.words + used;
+	ctx.argument_count = line.word_count - used;
+	if (line.help && (ctx.argument_count == 0 || !ctx.command->commands)) {
+		cli_help(ctx.command, ctx.path, out);
+		return close_output(&ctx, 0);
+	}
+	return close_output(&ctx, run_command(&ctx, &faults));
+}

@@ -1,0 +1,116 @@
+#include "agent/cmd/cli.h"
+
+#include <string.h>
+
+enum { WIDTH = 80 };
+
+/* Fills lines with the words of text, however it is broken in the source; an empty line parts
+ * paragraphs. */
+static void print_wrapped(const char *text, FILE *out)
+{
+	size_t column = 0;
+
+	for (size_t len; *text; text += len) {
+		size_t breaks = 0;
+		for (; *text == ' ' || *text == '\n'; text++)
+			breaks += *text == '\n';
+		len = strcspn(text, " \n");
+		if (breaks > 1) {
+			fputs("\n\n", out);
+			column = 0;
+		} else if (column && column + 1 + len > WIDTH) {
+			fputc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column ? " " : "", (int)len, text);
+		column += (column > 0) + len;
+	}
+	fputc('\n', out);
+}
+
+/* "  -c, --config FILE" */
+static const char *left_side(struct arena *a, const struct option *o)
+{
+	const char *argument = option_argument(a, o);
+	const char *dashed = arena_printf(a, "--%s%s%s", o->name, argument ? " " : "",
+	                                  argument ? argument : "");
+
+	if (o->letter)
+		return arena_printf(a, "  -%c, %s", o->letter, dashed);
+	return arena_printf(a, "      %s", dashed);
+}
+
+static void print_options(struct arena *a, const char *title, unsigned groups, FILE *out)
+{
+	int width = 0;
+
+	for (const struct option *o = option_table; o->name; o++)
+		if ((o->groups & groups) && (int)strlen(left_side(a, o)) > width)
+			width = (int)strlen(left_side(a, o));
+	if (width == 0)
+		return;
+	fprintf(out, "\n%s:\n", title);
+	for (const struct option *o = option_table; o->name; o++) {
+		if (!(o->groups & groups))
+			continue;
+		fprintf(out, "%-*s  %s", width, left_side(a, o), o->help);
+		if (o->otherwise)
+			fprintf(out, " (%s)", o->otherwise);
+		fputc('\n', out);
+	}
+}
+
+static void print_commands(struct arena *a, const struct command *command, FILE *out)
+{
+	int width = 0;
+
+	fprintf(out, "\ncommands:\n");
+	for (const struct command *const *c = command->commands; *c && !(*c)->hidden; c++) {
+		int len = (int)(strlen((*c)->name) + ((*c)->arguments ? strlen((*c)->arguments) + 1 : 0));
+		width = len > width ? len : width;
+	}
+	for (const struct command *const *c = command->commands; *c && !(*c)->hidden; c++) {
+		const char *arguments = (*c)->arguments;
+		fprintf(out, "  %-*s  %s\n", width,
+		        arena_printf(a, "%s%s%s", (*c)->name, arguments ? " " : "", arguments ? arguments : ""),
+		        (*c)->summary);
+	}
+}
+
+static void print_usage(const struct command *command, const char *path, FILE *out)
+{
+	fprintf(out, "usage: flowsync%s%s%s", *path ? " " : " [global options]", path,
+	        command->commands ? " COMMAND" : "");
+	if (!command->bare)
+		fputs(" [options]", out);
+	if (command->commands)
+		fputs(" [arguments]", out);
+	else if (command->arguments)
+		fprintf(out, " %s", command->arguments);
+	fputc('\n', out);
+}
+
+static const char more[] =
+	"flowsync help COMMAND says more.  Each option has a variable too: --token-file is "
+	"FLOWSYNC_TOKEN_FILE; the token itself may stand in FLOWSYNC_TOKEN.\n\n"
+	"Exit codes: 0 done, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 a guard "
+	"blocked the plan, 4 partly done, 5 conflict, 64 usage or configuration, 65 invalid specs, "
+	"130 or 143 interrupted.";
+
+void cli_help(const struct command *command, const char *path, FILE *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	print_usage(command, path, out);
+	fputc('\n', out);
+	print_wrapped(command->help ? command->help : command->summary, out);
+	if (command->commands)
+		print_commands(&a, command, out);
+	print_options(&a, "options", command->options & ~(unsigned)FOR_ALL, out);
+	if (!command->bare && (*path == '\0' || !command->commands))
+		print_options(&a, "global options", FOR_ALL, out);
+	if (*path == '\0') {
+		fputc('\n', out);
+		print_wrapped(more, out);
+	}
+}

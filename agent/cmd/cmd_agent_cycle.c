@@ -1,0 +1,42 @@
+#include "agent/sync/cycle_run.h"
+#include "agent/config/cycle_job.h"
+#include "agent/util/shutdown_signals.h"
+
+enum { JOB_MAX_BYTES = 8 << 20 };
+
+/* Before the configuration is looked for: the job has it. */
+static bool prepare(struct context *ctx, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF(JOB_MAX_BYTES);
+	struct job *job = arena_new(ctx->arena, struct job, 1);
+	char bytes[4096];
+
+	for (size_t len; (len = fread(bytes, 1, sizeof bytes, stdin)) > 0; )
+		buf_add(&text, bytes, len);
+	if (!job_read(ctx->arena, buf_str(&text), text.len, job, err) || !stop_watch_hurry(&job->hurry_fd, err))
+		return false;
+	ctx->job = job;
+	ctx->log->sync = job->sync;
+	return true;
+}
+
+static int run(struct context *ctx)
+{
+	return cycle_run(ctx, true);
+}
+
+static void refused(struct context *ctx, const struct faults *faults)
+{
+	cycle_refused(ctx, faults, true);
+}
+
+const struct command cmd_agent_cycle = {
+	.name = "agent-cycle",
+	.summary = "one cycle of one sync, as the agent asks for on stdin",
+	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS | FOR_RESULT,
+	.hidden = true,
+	.stops = true,
+	.prepare = prepare,
+	.run = run,
+	.refused = refused,
+};

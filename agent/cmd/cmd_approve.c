@@ -1,0 +1,115 @@
+#include <string.h>
+
+#include "agent/daemon/approval.h"
+#include "agent/cmd/cli.h"
+#include "agent/state/report_store.h"
+#include "agent/state/state_store.h"
+
+enum { REVISION_LEAST = 7 };	/* characters that name a revision well enough */
+
+/* What the sync's last cycle said; a `sync` by hand beside the agent says only that it may not. */
+static bool find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
+{
+	const char *dir = ctx->settings->state_dir, **ids;
+	const struct node *report;
+	struct err skipped;
+	size_t count;
+
+	if (!dir)
+		return err_usage(err, "reports are kept in the state directory: give --state-dir, as HOME is not set");
+	if (!reports_list(ctx->arena, dir, &ids, &count, err))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (!reports_read(ctx->arena, dir, ids[i], &report, &skipped) || !reports_check(report, &skipped) ||
+		    !node_is_text(report, "sync", sync) || !node_is_text(report, "mode", "agent"))
+			continue;
+		*out = report;
+		return true;
+	}
+	return err_usage(err, "no report of an agent's sync \"%s\" is stored in %s", sync, dir);
+}
+
+static const struct node *blocking(const struct node *report, const char *guard)
+{
+	const struct node *guards = node_get(report, "guards");
+
+	for (size_t i = 0; guards && i < guards->count; i++) {
+		const struct node *g = guards->entries[i].value;
+		if (node_is_text(g, "result", "block") && (!guard || node_is_text(g, "name", guard)))
+			return g;
+	}
+	return NULL;
+}
+
+static bool check_guard(const struct node *report, const char *sync, const char *guard, struct err *err)
+{
+	const struct node *other = blocking(report, NULL);
+
+	if (blocking(report, guard))
+		return true;
+	if (other)
+		return err_usage(err, "the last cycle of \"%s\" was blocked by the guard %s, not by \"%s\"", sync,
+		                 node_get_text(other, "name"), guard);
+	return err_usage(err, "the last cycle of \"%s\" was not blocked by a guard", sync);
+}
+
+static bool begins_with(const char *text, const char *given)
+{
+	return text && strncmp(text, given, strlen(given)) == 0;
+}
+
+/* A directory's revision says nothing of what stands in its files: its tree does. */
+static bool find_revision(const struct node *report, const char *given, const char **out, struct err *err)
+{
+	const struct node *source = node_get(report, "source");
+	const char *revision = node_get_text(source, "revision"), *tree = node_get_text(source, "tree");
+	const char *named = node_is_text(source, "kind", "git") ? revision : tree;
+
+	if (strlen(given) < REVISION_LEAST)
+		return err_usage(err, "--revision %s: give at least %d characters of it", given, REVISION_LEAST);
+	if (named && (begins_with(revision, given) || begins_with(tree, given))) {
+		*out = named;
+		return true;
+	}
+	return err_usage(err, "the last cycle was blocked at revision %s, not at %s", named ? named : "unknown", given);
+}
+
+static bool approve(struct context *ctx, const char **revision, struct err *err)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	const char *sync = ctx->arguments[0], *guard = ctx->arguments[1];
+	const struct node *report = NULL;
+
+	if (!ctx->settings->revision)
+		return err_usage(err, "say which revision is meant, with --revision REV");
+	if (!find_report(ctx, sync, &report, err) || !check_guard(report, sync, guard, err) ||
+	    !find_revision(report, ctx->settings->revision, revision, err))
+		return false;
+	return state_open(ctx->settings->state_dir, STATE_WRITE, node_get_text(node_get(report, "service"), "endpoint"),
+	                  node_get_text(report, "owner"), &state, err) &&
+	       state_approve(state, guard, *revision, err) && approval_announce(ctx->settings->state_dir, err);
+}
+
+static int run(struct context *ctx)
+{
+	const char *revision = NULL;
+	struct err err;
+
+	if (!approve(ctx, &revision, &err))
+		return cli_fail(ctx, &err);
+	fprintf(ctx->out, "%s may pass the guard %s once, at %s\n", ctx->arguments[0], ctx->arguments[1], revision);
+	return 0;
+}
+
+const struct command cmd_approve = {
+	.name = "approve",
+	.arguments = "SYNC GUARD",
+	.summary = "let the agent pass a guard for one revision",
+	.help = "After a guard has blocked a cycle of the running agent (flowsync report latest says\n"
+	        "which, and at which revision), lets the sync SYNC pass the guard GUARD once, for that\n"
+	        "revision and no other.  The agent looks for it every few seconds.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_APPROVE,
+	.run = run,
+};

@@ -1,0 +1,29 @@
+#include "agent/util/memory_limit.h"
+#include "agent/cmd/cli.h"
+#include "agent/git/git_fetch.h"
+
+enum { QUESTION_MAX = 1 << 20 };
+
+/* The token comes this way too: a command line can be read by everybody, and an environment is
+ * inherited by what libgit2 may start. */
+static int run(struct context *ctx)
+{
+	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
+
+	/* A server may name refs without end, and libgit2 keeps them all. */
+	bound_memory(GIT_FETCH_MEMORY_MAX);
+	child_document(&question);
+	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);
+	if (!answer)
+		return 64;
+	fprintf(ctx->out, "%s\n", answer);
+	return 0;
+}
+
+const struct command cmd_git_fetch = {
+	.name = "git-fetch",
+	.summary = "bring the mirror of a git repository up to date: for flowsync itself",
+	.bare = true,
+	.hidden = true,
+	.run = run,
+};

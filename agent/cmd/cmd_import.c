@@ -1,0 +1,392 @@
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/sync/connection.h"
+#include "agent/util/diagnostics_text.h"
+#include "agent/util/file.h"
+#include "agent/util/directory.h"
+#include "agent/sync/progress.h"
+#include "agent/cmd/import_names.h"
+#include "agent/util/shutdown_signals.h"
+#include "agent/util/table.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/spec_write.h"
+
+struct import {
+	struct context *ctx;
+	const char *dir, *endpoint;	/* endpoint: as the files call it */
+	const struct node *mask;	/* of the configuration; NULL: nothing */
+	struct connection connection;
+	int64_t deadline;
+	struct op_list list;
+	struct fetch *fetches;		/* by the names of their files */
+	size_t count, finished;
+	struct faults faults;
+	struct verdict verdict;
+};
+
+/* One workflow, from describe to its file. */
+struct fetch {
+	struct task task;		/* first, so that a task is its fetch */
+	struct import *import;
+	const struct listed *item;
+	const char *file;
+	enum { FETCH_NOT_BEGUN, FETCH_WRITTEN, FETCH_FAILED } state;
+
+	/* From here on: while it is at work. */
+	struct arena arena;		/* freed when the task ends */
+	struct op_call call;
+};
+
+static void close_import(struct import *im)
+{
+	connection_close(&im->connection);
+}
+
+/* ---- what is to be written ---- */
+
+static const char *path_of(struct import *im, const char *file)
+{
+	size_t len = strlen(im->dir);
+
+	return arena_printf(im->ctx->arena, "%s%s%s", im->dir, im->dir[len - 1] == '/' ? "" : "/", file);
+}
+
+static bool is_wanted(const struct import *im, const struct listed *item)
+{
+	const char *glob = im->ctx->settings->name;
+
+	return !glob || fnmatch(glob, item->name, 0) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct listed *x = *(const struct listed *const *)a, *y = *(const struct listed *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x->id > y->id) - (x->id < y->id);
+}
+
+/* "two specs of one name" are refused (design, 4): none of them is written. */
+static void part_doubles(struct import *im, const struct listed **items, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && strcmp(items[end]->name, items[i]->name) == 0; end++)
+			;
+		if (end == i + 1) {
+			items[kept++] = items[i];
+			continue;
+		}
+		fault_warn(&im->faults, (struct pos){ 0 }, "%s; none is written",
+		           listed_several(im->ctx->arena, end - i, items[i], items[i + 1]));
+		im->verdict.conflict = true;
+	}
+	im->count = kept;
+}
+
+static int by_file(const void *a, const void *b)
+{
+	return strcmp(((const struct fetch *)a)->file, ((const struct fetch *)b)->file);
+}
+
+static enum task_next fetch_step(struct task *task, const struct answer *answer,
+                                 struct request *next);
+
+static void choose(struct import *im)
+{
+	struct arena *a = im->ctx->arena;
+	const struct op_list *list = &im->list;
+	const struct listed **items = arena_new(a, const struct listed *, list->count + 1);
+	const char **names = arena_new(a, const char *, list->count + 1);
+	size_t count = 0;
+
+	spec_names(a, list->items, list->count, names);
+	for (size_t i = 0; i < list->count; i++)
+		if (is_wanted(im, &list->items[i]))
+			items[count++] = &list->items[i];
+	qsort(items, count, sizeof *items, by_name);
+	part_doubles(im, items, count);
+	im->fetches = arena_new(a, struct fetch, im->count + 1);
+	for (size_t i = 0; i < im->count; i++)
+		im->fetches[i] = (struct fetch){ { .step = fetch_step }, im, items[i],
+		                                 names[items[i] - list->items] };
+	qsort(im->fetches, im->count, sizeof *im->fetches, by_file);
+}
+
+/* All of them are looked at before anything is written, so that a wrong directory is left as it
+ * was. */
+static bool nothing_in_the_way(struct import *im)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < im->count; i++) {
+		const char *path = path_of(im, im->fetches[i].file);
+		if (lstat(path, &st) == 0)
+			fault_add(&im->faults, (struct pos){ .file = path }, "exists already; nothing is written");
+	}
+	return im->faults.errors == 0;
+}
+
+static bool is_folder_or_nothing(const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st) < 0) {
+		if (errno == ENOENT)
+			return true;
+		err_sys(err, errno, "--out %s", dir);
+	} else if (S_ISDIR(st.st_mode)) {
+		return true;
+	} else {
+		err_set(err, "--out %s: expected a directory, found a file", dir);
+	}
+	err->kind = ERR_USAGE;
+	return false;
+}
+
+/* ---- fetching and writing ---- */
+
+static void fetch_failed(struct fetch *f, const struct err *err)
+{
+	struct import *im = f->import;
+
+	f->state = FETCH_FAILED;
+	fault_add(&im->faults, (struct pos){ 0 }, "%s", err->msg);
+	if (f->call.op.refused)
+		im->verdict.failed = true;
+	im->verdict.step_failed = true;
+}
+
+static void write_file(struct fetch *f)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *path = path_of(f->import, f->file);
+	struct err err;
+
+	mask_mark(&f->arena, f->call.answer, f->import->mask);
+	if (!spec_write(&f->arena, f->call.answer, f->import->endpoint, &text, &err))
+		err_wrap(&err, "%s", op_workflow(&f->arena, f->item->id, f->item->name));
+	else if (!file_create(path, text.text, text.len, 0666, &err))
+		err_wrap(&err, "%s", path);
+	else
+		f->state = FETCH_WRITTEN;
+	if (f->state == FETCH_WRITTEN)
+		f->import->verdict.applied = true;
+	else
+		fetch_failed(f, &err);
+}
+
+static enum task_next fetch_step(struct task *task, const struct answer *answer,
+                                 struct request *next)
+{
+	struct fetch *f = (struct fetch *)task;
+
+	if (!answer)
+		op_describe_init(&f->call, &f->arena, f->item->id, f->item->name);
+	if (f->call.op.task.step(&f->call.op.task, answer, next) == TASK_ASK)
+		return TASK_ASK;
+	if (f->call.op.ok)
+		write_file(f);
+	else
+		fetch_failed(f, &f->call.op.err);
+	f->import->finished++;
+	arena_free(&f->arena);
+	return TASK_DONE;
+}
+
+static void say_progress(const void *work, struct buf *line)
+{
+	const struct import *im = work;
+
+	if (im->count)
+		buf_addf(line, "reading: %zu of %zu", im->finished, im->count);
+	else
+		buf_addf(line, "listing workflows: %zu", im->list.seen);
+}
+
+static void run_tasks(struct import *im, struct dispatch *dispatch)
+{
+	struct progress progress = { .ctx = im->ctx, .say = say_progress, .work = im };
+	struct drive_watch watch = progress_watch(&progress);
+
+	drive(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
+	progress_wipe(&progress);
+	im->verdict.signal = stop_signal();
+}
+
+static void begin_tasks(struct import *im, struct dispatch *dispatch)
+{
+	dispatch_init(dispatch, (unsigned)im->ctx->settings->concurrency, im->deadline,
+	              (uint64_t)drive_now());
+}
+
+static void fetch_all(struct import *im)
+{
+	struct dispatch dispatch;
+	size_t left = 0;
+
+	begin_tasks(im, &dispatch);
+	for (size_t i = 0; i < im->count; i++)
+		dispatch_add(&dispatch, &im->fetches[i].task);
+	run_tasks(im, &dispatch);
+	for (size_t i = 0; i < im->count; i++)
+		left += im->fetches[i].state == FETCH_NOT_BEGUN;
+	if (!left)
+		return;
+	fault_add(&im->faults, (struct pos){ 0 },
+	          "%zu workflow%s not read: it was stopped, or its time was over", left,
+	          left == 1 ? " was" : "s were");
+	im->verdict.step_failed = true;
+}
+
+static bool list_all(struct import *im, struct err *err)
+{
+	struct dispatch dispatch;
+
+	begin_tasks(im, &dispatch);
+	op_list_init(&im->list, im->ctx->arena);
+	dispatch_add(&dispatch, &im->list.op.task);
+	run_tasks(im, &dispatch);
+	if (im->list.op.ok)
+		return true;
+	*err = im->list.op.err;
+	return false;
+}
+
+/* ---- what is told ---- */
+
+static void print_table(struct import *im)
+{
+	static const char *const heading[] = { "ID", "NAME", "FILE" };
+	struct arena *a = im->ctx->arena;
+	struct table t;
+
+	if (!im->verdict.applied)
+		return;
+	table_init(&t, a, ARRAY_LEN(heading), heading);
+	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
+		if (f->state != FETCH_WRITTEN)
+			continue;
+		const char **row = table_row(&t);
+		row[0] = arena_printf(a, "%lld", (long long)f->item->id);
+		row[1] = f->item->name;
+		row[2] = path_of(im, f->file);
+	}
+	table_print(&t, im->ctx->out);
+}
+
+static void print_json(struct import *im)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct arena *a = im->ctx->arena;
+	struct node *document = node_map(a), *list = node_list(a);
+
+	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
+		if (f->state != FETCH_WRITTEN)
+			continue;
+		struct node *item = node_add(a, list, node_map(a));
+		node_put(a, item, "id", node_int(a, f->item->id));
+		node_put(a, item, "name", node_text(a, f->item->name));
+		node_put(a, item, "file", node_text(a, path_of(im, f->file)));
+	}
+	node_put(a, document, "workflows", list);
+	node_put(a, document, "errors", fault_list(a, &im->faults, false));
+	node_put(a, document, "warnings", fault_list(a, &im->faults, true));
+	node_put(a, document, "exit_code", node_int(a, verdict_exit_code(&im->verdict)));
+	json_write(document, JSON_PRETTY, &text);
+	fprintf(im->ctx->out, "%s\n", buf_str(&text));
+}
+
+static int finish(struct import *im)
+{
+	struct log *log = im->ctx->log;
+
+	for (struct fault *f = im->faults.items; f < im->faults.items + im->faults.count; f++) {
+		struct fault plain = *f;
+		plain.warning = false;	/* the log says it */
+		(f->warning ? log_warn : log_error)(log, "%s", fault_line(im->ctx->arena, &plain));
+	}
+	if (im->faults.left_out)
+		log_error(log, "and %zu more", im->faults.left_out);
+	(im->ctx->settings->output == OUTPUT_JSON ? print_json : print_table)(im);
+	return verdict_exit_code(&im->verdict);
+}
+
+/* ---- the command ---- */
+
+static bool open_import(struct import *im, struct err *err)
+{
+	struct context *ctx = im->ctx;
+
+	if (!im->dir)
+		return err_usage(err, "no directory is given: flowsync import --out DIR");
+	if (!is_folder_or_nothing(im->dir, err) ||
+	    !connection_open(ctx, (unsigned)ctx->settings->concurrency, &im->connection, err))
+		return false;
+	im->mask = texts_list(im->ctx->arena, &im->ctx->settings->mask);
+	im->endpoint = im->connection.serve ? "the local service" : im->connection.endpoint.url;
+	return true;
+}
+
+static void nothing_found(struct import *im)
+{
+	const char *name = im->ctx->settings->name;
+
+	if (name)
+		fault_warn(&im->faults, (struct pos){ 0 }, "the service has no workflow called \"%s\"", name);
+	else
+		fault_warn(&im->faults, (struct pos){ 0 }, "the service has no workflows");
+}
+
+static bool import_all(struct import *im, struct err *err)
+{
+	if (!open_import(im, err) || !list_all(im, err))
+		return false;
+	choose(im);
+	if (!im->count) {
+		if (!im->verdict.conflict)
+			nothing_found(im);
+		return true;
+	}
+	if (!nothing_in_the_way(im)) {
+		im->verdict.failed = true;
+		return true;
+	}
+	if (!folder_make_open(im->dir, err))
+		return false;
+	fetch_all(im);
+	return true;
+}
+
+static int run(struct context *ctx)
+{
+	CLEANUP(close_import) struct import im = {
+		.ctx = ctx, .dir = ctx->settings->out, .faults.arena = ctx->arena,
+		.deadline = drive_now() + ctx->settings->timeout_ms,
+	};
+	struct err err;
+
+	if (!import_all(&im, &err)) {
+		fault_add(&im.faults, (struct pos){ 0 }, "%s", err.msg);
+		verdict_add(&im.verdict, &err);
+	}
+	return finish(&im);
+}
+
+const struct command cmd_import = {
+	.name = "import",
+	.summary = "write existing workflows as spec files",
+	.help = "Writes the workflows of the service as spec files, one each, below the directory that\n"
+	        "--out names, so that a plan over them is empty.  What is secret is left out or masked,\n"
+	        "and comments at the top of each file say where.  No file is overwritten: if one is\n"
+	        "there already, nothing is written.",
+	.options = FOR_IMPORT | FOR_RESULT,
+	.stops = true,
+	.run = run,
+};

@@ -1,0 +1,26 @@
+#include "agent/sync/cycle_run.h"
+
+static int run(struct context *ctx)
+{
+	return cycle_run(ctx, false);
+}
+
+static void refused(struct context *ctx, const struct faults *faults)
+{
+	cycle_refused(ctx, faults, false);
+}
+
+const struct command cmd_plan = {
+	.name = "plan",
+	.arguments = "[DIR]",
+	.summary = "show what a sync would do",
+	.help = "Compares the specs below DIR, or in a git repository, with what the service says, and shows what a sync would\n"
+	        "do.  Writes nothing, and stores no report.  Exits 0; with --detailed-exitcode 2 if\n"
+	        "changes are pending.",
+	.least = 0,
+	.most = 1,
+	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
+	.stops = true,
+	.run = run,
+	.refused = refused,
+};

@@ -1,0 +1,164 @@
+#include <string.h>
+
+#include "agent/cmd/cli.h"
+#include "agent/util/diagnostics_text.h"
+#include "agent/sync/report_print.h"
+#include "agent/state/report_store.h"
+#include "agent/util/table.h"
+#include "reconcile/tree/json.h"
+
+/* ---- one ---- */
+
+/* What is wrong is told on stdout here: it is what was asked for. */
+static void print_messages(struct context *ctx, const struct node *report, const char *key,
+                           const char *word)
+{
+	const struct node *list = node_get(report, key);
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *n = list->entries[i].value;
+		struct fault f = {
+			.message = node_get_text(n, "message"),
+			.at = { node_get_text(n, "file"), (int)node_get_int(n, "line", 0),
+			        (int)node_get_int(n, "column", 0) },
+		};
+		fprintf(ctx->out, "%s: %s\n", word, fault_line(ctx->arena, &f));
+	}
+}
+
+static void print_heading(struct context *ctx, const struct node *report)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *sync = node_get_text(report, "sync"), *id = node_get_text(report, "cycle_id");
+
+	buf_addf(&text, "%s, %s of %s: %s, exit code %d", id ? id : "-",
+	         node_get_text(report, "mode"), sync ? sync : "-", node_get_text(report, "outcome"),
+	         (int)node_get_int(report, "exit_code", 0));
+	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
+	term_add_plain(&plain, buf_str(&text));
+	fprintf(ctx->out, "%s\n\n", buf_str(&plain));
+}
+
+static int show(struct context *ctx, const char *id)
+{
+	const struct node *report;
+	bool human = ctx->settings->output == OUTPUT_HUMAN;
+	struct err err;
+
+	if (!reports_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
+		return cli_fail(ctx, &err);
+	if (!reports_check(report, &err)) {
+		err_wrap(&err, "report \"%s\" is not as this flowsync writes them", id);
+		return cli_fail(ctx, &err);
+	}
+	if (human)
+		print_heading(ctx, report);
+	report_print(ctx, report);
+	if (human) {
+		print_messages(ctx, report, "errors", "error");
+		print_messages(ctx, report, "warnings", "warning");
+	}
+	return 0;
+}
+
+/* ---- all ---- */
+
+/* Reports that can be shown, what else a list has of them left out. */
+static struct node *list_tree(struct context *ctx, const char **ids, size_t count)
+{
+	static const char *const keys[] = {
+		"cycle_id", "mode", "sync", "trigger", "started", "finished", "owner", "outcome", "exit_code",
+		"summary",
+	};
+	struct arena *a = ctx->arena;
+	struct node *list = node_list(a);
+	struct err err;
+
+	for (size_t i = 0; i < count; i++) {
+		CLEANUP(arena_free) struct arena whole = { 0 };
+		const struct node *report;
+		if (!reports_read(&whole, ctx->settings->state_dir, ids[i], &report, &err) ||
+		    !reports_check(report, &err)) {
+			log_warn(ctx->log, "report \"%s\" is left out: %s", ids[i], err.msg);
+			continue;
+		}
+		struct node *item = node_add(a, list, node_map(a));
+		for (size_t j = 0; j < ARRAY_LEN(keys); j++)
+			node_put(a, item, keys[j], node_copy(a, node_get(report, keys[j])));
+	}
+	return list;
+}
+
+static void print_table(struct context *ctx, const struct node *list)
+{
+	static const char *const heading[] = {
+		"CYCLE", "SYNC", "OUTCOME", "EXIT", "CREATE", "CHANGE", "DELETE", "FAILED",
+	};
+	struct arena *a = ctx->arena;
+	struct table t;
+
+	table_init(&t, a, ARRAY_LEN(heading), heading);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *item = list->entries[i].value, *sum = node_get(item, "summary");
+		const char *sync = node_get_text(item, "sync"), **row = table_row(&t);
+		const int64_t counts[] = {
+			node_get_int(item, "exit_code", 0), node_get_int(sum, "create", 0),
+			node_get_int(sum, "patch", 0) + node_get_int(sum, "replace", 0),
+			node_get_int(sum, "delete", 0), node_get_int(sum, "failed", 0),
+		};
+		row[0] = node_get_text(item, "cycle_id");
+		row[1] = sync ? sync : "-";
+		row[2] = node_get_text(item, "outcome");
+		for (size_t j = 0; j < ARRAY_LEN(counts); j++)
+			row[3 + j] = arena_printf(a, "%lld", (long long)counts[j]);
+	}
+	table_print(&t, ctx->out);
+}
+
+static int list_all(struct context *ctx)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char **ids;
+	size_t count;
+	struct err err;
+
+	if (!reports_list(ctx->arena, ctx->settings->state_dir, &ids, &count, &err))
+		return cli_fail(ctx, &err);
+	struct node *list = list_tree(ctx, ids, count);
+	if (ctx->settings->output == OUTPUT_JSON) {
+		struct node *document = node_map(ctx->arena);
+		node_put(ctx->arena, document, "reports", list);
+		json_write(document, JSON_PRETTY, &text);
+		fprintf(ctx->out, "%s\n", buf_str(&text));
+	} else {
+		print_table(ctx, list);
+	}
+	return 0;
+}
+
+static int run(struct context *ctx)
+{
+	const char *which = ctx->argument_count ? ctx->arguments[0] : "list";
+	struct err err;
+
+	if (!ctx->settings->state_dir) {
+		err_usage(&err, "reports are kept in the state directory: give --state-dir, as HOME is not set");
+		return cli_fail(ctx, &err);
+	}
+	return strcmp(which, "list") == 0 ? list_all(ctx) : show(ctx, which);
+}
+
+const struct command cmd_report = {
+	.name = "report",
+	.arguments = "[list|latest|ID]",
+	.summary = "show the report of an earlier sync",
+	.help = "Each sync stores its report in the state directory; a plan stores none, as it writes\n"
+	        "nothing.  Lists those that are there (the default), or shows one again, the latest or\n"
+	        "that of an ID, as it was printed then.  The last 100 are kept, and none longer than 30\n"
+	        "days; those of cycles that found nothing to do go first.  Exits 0 whatever the report\n"
+	        "says, 1 if there is none.",
+	.least = 0,
+	.most = 1,
+	.options = FOR_RESULT,
+	.run = run,
+};

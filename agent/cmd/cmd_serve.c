@@ -1,0 +1,99 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/cmd/cli.h"
+#include "agent/service/engine/engine_options.h"
+#include "agent/util/directory.h"
+#include "agent/util/systemd_notify.h"
+#include "agent/service/api/local_service.h"
+#include "agent/util/token_file.h"
+
+/* Where the service's things are: in the state directory unless said otherwise. */
+struct places { const char *token, *database; };
+
+/* The same as that of --endpoint local; before there was but one it had another name. */
+static const char *find_database(struct arena *a, const char *state_dir)
+{
+	const char *own = arena_printf(a, "%s/service.db", state_dir);
+
+	return access(own, F_OK) == 0 ? own : serve_local_database(a, state_dir);
+}
+
+static bool find_places(const struct context *ctx, struct places *out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+
+	*out = (struct places){ s->token_file, s->db };
+	if (out->token && out->database)
+		return true;
+	if (!s->state_dir)
+		return err_usage(err, "there is no place for the service's files: give --state-dir");
+	if (!folder_make(s->state_dir, err))
+		return false;
+	if (!out->token)
+		out->token = arena_printf(ctx->arena, "%s/service-token", s->state_dir);
+	if (!out->database)
+		out->database = find_database(ctx->arena, s->state_dir);
+	return true;
+}
+
+static bool start(struct context *ctx, const struct places *places, struct serve **out,
+                  struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	struct engine_options engine;
+	struct serve_options serve = {
+		.database = places->database,
+		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
+		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
+		.engine = &engine,
+	};
+	bool exposed;
+
+	if (s->listen && s->unix_path)
+		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
+	if (!(s->token_file ? token_read : token_keep)(ctx->arena, places->token, &serve.token,
+	                                               &exposed, err))
+		return false;
+	if (exposed)
+		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
+	return engine_settings(ctx, places->database, &engine, err) && serve_start(&serve, out, err);
+}
+
+static int run(struct context *ctx)
+{
+	CLEANUP(serve_stopp) struct serve *serve = NULL;
+	struct pollfd stop = { .fd = ctx->stop_fd, .events = POLLIN };
+	struct places places;
+	struct err err;
+
+	if (!find_places(ctx, &places, &err) || !start(ctx, &places, &serve, &err))
+		return cli_fail(ctx, &err);
+	fprintf(ctx->out, "listening on %s\ntoken in %s\n", serve_url(serve), places.token);
+	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody
+	 * knows of the service. */
+	if (fflush(ctx->out) != 0) {
+		err_sys(&err, errno, "write to stdout");
+		return cli_fail(ctx, &err);
+	}
+	notify_ready();
+	while (poll(&stop, 1, -1) < 0 && errno == EINTR)
+		;
+	notify_stopping();
+	return 0;
+}
+
+const struct command cmd_serve = {
+	.name = "serve",
+	.summary = "run the local workflow service",
+	.help = "Keeps workflows in a SQLite file, runs them on this machine, by hand, by webhooks and by\n"
+	        "their crons, and answers as the hosted service does, on\n"
+	        "127.0.0.1:8484 unless told otherwise, until it is stopped.  Every request has\n"
+	        "to bring the token; without --token-file one is made at the first start.\n"
+	        "To listen beyond loopback takes --token-file, --tls-cert and --tls-key.",
+	.options = FOR_SERVE,
+	.stops = true,
+	.run = run,
+};

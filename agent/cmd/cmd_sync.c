@@ -1,0 +1,27 @@
+#include "agent/sync/cycle_run.h"
+
+static int run(struct context *ctx)
+{
+	return cycle_run(ctx, true);
+}
+
+static void refused(struct context *ctx, const struct faults *faults)
+{
+	cycle_refused(ctx, faults, true);
+}
+
+const struct command cmd_sync = {
+	.name = "sync",
+	.arguments = "[DIR]",
+	.summary = "bring the service to what the specs say",
+	.help = "Compares the specs below DIR, or in a git repository, with what the service says, creates and updates workflows\n"
+	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
+	        "is not declared is left alone, unless --prune is given and it is our own.  The\n"
+	        "report is kept in the state directory: flowsync report shows it again.",
+	.least = 0,
+	.most = 1,
+	.options = FOR_SYNC | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
+	.stops = true,
+	.run = run,
+	.refused = refused,
+};

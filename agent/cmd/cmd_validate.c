@@ -1,0 +1,108 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/cmd/cli.h"
+#include "agent/util/diagnostics_text.h"
+#include "agent/source/source_dir.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/plan/spec.h"
+
+/* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
+ * is certainly a slip. */
+static void read_path(struct arena *a, const char *path, struct source_files *files,
+                      struct faults *faults)
+{
+	size_t before = files->count;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		fault_add(faults, (struct pos){ path, 0, 0 }, "cannot be read: %s", strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		source_file_read(a, path, files, faults);
+	else if (source_dir_read(a, path, files, faults) && files->count == before)
+		fault_add(faults, (struct pos){ path, 0, 0 }, "holds no *.yaml or *.yml file");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
+}
+
+/* A file that two paths lead to is read once, or each of its specs would be there twice. */
+static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
+                       struct faults *faults)
+{
+	if (files->count)
+		qsort(files->items, files->count, sizeof *files->items, by_name);
+	for (size_t i = 0; i < files->count; i++) {
+		const struct source_file *f = &files->items[i];
+		if (i == 0 || strcmp(f->name, f[-1].name) != 0)
+			specs_read(specs, ctx->vars, f->name, f->bytes, f->len, faults);
+	}
+	specs_check(specs, faults);
+}
+
+static void print_json(struct context *ctx, const struct specs *specs, const struct faults *faults)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct node *document = node_map(ctx->arena);
+
+	node_put(ctx->arena, document, "errors", fault_list(ctx->arena, faults, false));
+	node_put(ctx->arena, document, "warnings", fault_list(ctx->arena, faults, true));
+	node_put(ctx->arena, document, "files", node_int(ctx->arena, (int64_t)specs->files));
+	node_put(ctx->arena, document, "specs", node_int(ctx->arena, (int64_t)specs->count));
+	json_write(document, JSON_PRETTY, &text);
+	fprintf(ctx->out, "%s\n", buf_str(&text));
+}
+
+static const char *count_of(struct arena *a, size_t count, const char *noun)
+{
+	return arena_printf(a, "%zu %s%s", count, noun, count == 1 ? "" : "s");
+}
+
+static void log_counts(struct context *ctx, const struct specs *specs, const struct faults *faults)
+{
+	size_t warnings = faults->count + faults->left_out - faults->errors;
+
+	if (faults->left_out)
+		log_warn(ctx->log, "%s not shown", faults->left_out == 1 ? "1 more fault is"
+		         : arena_printf(ctx->arena, "%zu more faults are", faults->left_out));
+	log_info(ctx->log, "%s in %s, %s, %s", count_of(ctx->arena, specs->count, "valid spec"),
+	         count_of(ctx->arena, specs->files, "file"), count_of(ctx->arena, faults->errors, "error"),
+	         count_of(ctx->arena, warnings, "warning"));
+}
+
+static int run(struct context *ctx)
+{
+	struct faults faults = { .arena = ctx->arena };
+	struct specs specs = { .arena = ctx->arena };
+	struct source_files files = { 0 };
+
+	for (size_t i = 0; i < ctx->argument_count; i++)
+		read_path(ctx->arena, ctx->arguments[i], &files, &faults);
+	read_specs(ctx, &files, &specs, &faults);
+	faults_sort(&faults);
+	if (ctx->settings->output == OUTPUT_JSON)
+		print_json(ctx, &specs, &faults);
+	else
+		for (size_t i = 0; i < faults.count; i++)
+			fprintf(ctx->out, "%s\n", fault_line(ctx->arena, &faults.items[i]));
+	fflush(ctx->out);
+	log_counts(ctx, &specs, &faults);
+	return verdict_exit_code(&(struct verdict){ .invalid = faults.errors > 0 });
+}
+
+const struct command cmd_validate = {
+	.name = "validate",
+	.arguments = "PATH...",
+	.summary = "check specs without a service",
+	.help = "Checks spec files, and all *.yaml and *.yml files below directories, without a\n"
+	        "service. Each fault is one line, file:line:column: message.  Exits 65 on an\n"
+	        "error; warnings alone are no error.",
+	.least = 1,
+	.most = -1,
+	.options = FOR_SPECS | FOR_RESULT,
+	.run = run,
+};

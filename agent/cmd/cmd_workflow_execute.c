@@ -1,0 +1,311 @@
+#include <string.h>
+
+#include "agent/cmd/log_output.h"
+#include "agent/cmd/execution_client.h"
+#include "agent/service/api/local_service.h"
+#include "agent/util/shutdown_signals.h"
+
+/* ---- the body ---- */
+
+static struct node *map_in(struct arena *a, struct node *outer, const char *key)
+{
+	struct node *inner = node_get(outer, key);
+
+	return inner ? inner : node_put(a, outer, key, node_map(a));
+}
+
+static bool put_param(struct arena *a, struct node *map, const char *option, const char *text,
+                      struct err *err)
+{
+	const char *eq = strchr(text, '=');
+
+	if (!eq || eq == text)
+		return err_usage(err, "%s: expected KEY=VALUE, found \"%.*s\"", option,
+		                 (int)strcspn(text, "="), text);
+	node_put(a, map, arena_strndup(a, text, (size_t)(eq - text)), node_text(a, eq + 1));
+	return true;
+}
+
+/* STEP.KEY=VALUE; a step may have a dot in its name, a variable cannot. */
+static bool put_step_param(struct arena *a, struct node *step_wise, const char *text, struct err *err)
+{
+	size_t len = strcspn(text, "=");
+	const char *dot = memrchr(text, '.', len);
+
+	if (!dot || dot == text || !text[len])
+		return err_usage(err, "--step-param: expected STEP.KEY=VALUE, found \"%.*s\"", (int)len, text);
+	struct node *step = map_in(a, step_wise, arena_strndup(a, text, (size_t)(dot - text)));
+	return put_param(a, step, "--step-param", dot + 1, err);
+}
+
+static void put_step(struct arena *a, struct node *body, const char *text)
+{
+	static const char dag[] = ":dag";
+	size_t len = strlen(text);
+	bool all = len > strlen(dag) && strcmp(text + len - strlen(dag), dag) == 0;
+	struct node *steps = node_get(body, "stepsToRun"), *item = node_map(a);
+
+	if (!steps)
+		steps = node_put(a, body, "stepsToRun", node_list(a));
+	node_put(a, item, "stepName", node_text(a, arena_strndup(a, text, all ? len - strlen(dag) : len)));
+	node_put(a, item, "runDAG", node_bool(a, all));
+	node_add(a, steps, item);
+}
+
+static bool make_body(struct context *ctx, struct node **out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	struct node *body = node_map(ctx->arena);
+
+	for (size_t i = 0; i < s->params.count; i++)
+		if (!put_param(ctx->arena, map_in(ctx->arena, map_in(ctx->arena, body, "params"), "global"),
+		               "--param", s->params.items[i], err))
+			return false;
+	for (size_t i = 0; i < s->step_params.count; i++)
+		if (!put_step_param(ctx->arena, map_in(ctx->arena, map_in(ctx->arena, body, "params"), "stepWise"),
+		                    s->step_params.items[i], err))
+			return false;
+	for (size_t i = 0; i < s->steps.count; i++)
+		put_step(ctx->arena, body, s->steps.items[i]);
+	*out = body;
+	return true;
+}
+
+/* ---- the steps that it names ---- */
+
+static bool no_step(const struct session *session, const struct node *steps, const char *name,
+                    struct err *err)
+{
+	CLEANUP(buf_done) struct buf all = BUF(400);
+
+	for (size_t i = 0; i < steps->count; i++)
+		buf_addf(&all, "%s%s", i ? ", " : "", steps->entries[i].key);
+	return err_set(err, "%s has no step \"%s\"; there are: %s",
+	               op_workflow(session->ctx->arena, session->id, session->name), name, buf_str(&all));
+}
+
+/* A service may pass over a step that it does not know, and then nothing would run. */
+static bool check_steps(struct session *session, const struct node *body, struct err *err)
+{
+	const struct node *wanted = node_get(body, "stepsToRun");
+	const struct node *step_wise = node_get(node_get(body, "params"), "stepWise");
+	struct node *described;
+
+	if (!wanted && !step_wise)
+		return true;
+	if (!session_describe(session, &described, err))
+		return false;
+	const struct node *steps = node_get(described, "steps");
+	for (size_t i = 0; wanted && i < wanted->count; i++) {
+		const char *name = node_get_text(wanted->entries[i].value, "stepName");
+		if (!node_get(steps, name))
+			return no_step(session, steps, name, err);
+	}
+	for (size_t i = 0; step_wise && i < step_wise->count; i++)
+		if (!node_get(steps, step_wise->entries[i].key))
+			return no_step(session, steps, step_wise->entries[i].key, err);
+	return true;
+}
+
+/* ---- starting it ---- */
+
+/* An execute that knows whether its answer says what came of it. */
+struct start {
+	struct op_call call;
+	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
+	bool unclear;
+};
+
+static enum task_next start_step(struct task *task, const struct answer *answer, struct request *next)
+{
+	struct start *start = (struct start *)task;
+
+	if (answer)
+		start->unclear = answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
+		                 (answer->status >= 500 && answer->status != 501);
+	return start->step(task, answer, next);
+}
+
+static bool begin(struct session *session, const struct node *body, const char **id, struct err *err)
+{
+	struct arena *a = session->ctx->arena;
+	struct start start = { 0 };
+
+	op_call_init(&start.call, a, OP_EXECUTE, arena_printf(a, "/workflows/%lld/execute", (long long)session->id),
+	             body, arena_printf(a, "execute %s", op_workflow(a, session->id, session->name)));
+	start.step = start.call.op.task.step;
+	start.call.op.task.step = start_step;
+	if (!session_run(session, &start.call.op, err)) {
+		size_t len = strlen(err->msg);
+		if (start.unclear)
+			snprintf(err->msg + len, sizeof err->msg - len,
+			         "; it may run all the same: `flowsync workflow executions` tells");
+		return false;
+	}
+	*id = node_get_text(start.call.answer, "executionId");
+	return *id || err_set(err, "%s: expected an \"executionId\", found an answer of another shape",
+	                      start.call.request.what);
+}
+
+/* ---- and its end ---- */
+
+static void print_id(struct context *ctx, const char *id, const struct node *details)
+{
+	struct node *out = node_map(ctx->arena);
+
+	node_put(ctx->arena, out, "executionId", node_text(ctx->arena, id));
+	for (size_t i = 0; details && i < details->count; i++)
+		node_put(ctx->arena, out, details->entries[i].key, details->entries[i].value);
+	workflow_print_run(ctx, out);
+}
+
+/* True if the run ends with this command, as the service that runs it does. */
+static bool runs_here(const struct session *session)
+{
+	return session->connection.serve && serve_runs_here(session->connection.serve);
+}
+
+/* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
+static int given_up(struct session *session, const char *id, const struct err *err)
+{
+	struct context *ctx = session->ctx;
+
+	if (!session_stopped(session))
+		return cli_fail(ctx, err);
+	if (runs_here(session))
+		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
+	else
+		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
+	if (ctx->settings->output != OUTPUT_TABLE)
+		print_id(ctx, id, NULL);
+	return session_fail(session, err);
+}
+
+static int wait_for(struct session *session, const char *id)
+{
+	CLEANUP(run_done) struct run run = { 0 };
+	struct context *ctx = session->ctx;
+	struct log_print print = { .out = ctx->out, .many = true };
+	struct run_lines lines = log_print_lines(&print);
+	struct node *details;
+	struct err err;
+
+	if (!run_init(&run, session, id, &err) ||
+	    !run_wait(&run, ctx->settings->follow ? &lines : NULL, NULL, true, &details, &err))
+		return given_up(session, id, &err);
+	const char *status = node_get_text(details, "status"), *time = run_time(ctx->arena, details, "executedAt");
+	if (ctx->settings->output == OUTPUT_TABLE)
+		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
+	else
+		print_id(ctx, id, details);
+	return verdict_exit_code(&(struct verdict){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
+}
+
+static int started(struct session *session, const char *id)
+{
+	struct context *ctx = session->ctx;
+	const struct settings *s = ctx->settings;
+	bool asked = s->wait || s->follow, here = runs_here(session);
+
+	if (s->output == OUTPUT_TABLE) {
+		fprintf(ctx->out, "started execution %s of %s\n", id,
+		        op_workflow(ctx->arena, session->id, session->name));
+		fflush(ctx->out);
+	}
+	if (here && !asked)
+		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
+		         "agent has this service");
+	if (here || asked)
+		return wait_for(session, id);
+	if (s->output != OUTPUT_TABLE)
+		print_id(ctx, id, NULL);
+	return 0;
+}
+
+/* What runs in this process ends before it does. */
+static int end_here(struct session *session, int code)
+{
+	if (runs_here(session))
+		serve_drain(session->connection.serve, session->ctx->stop_fd);
+	return code;
+}
+
+static int execute_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	const struct settings *s = ctx->settings;
+	struct node *body;
+	const char *id;
+	struct err err;
+
+	if (s->follow && s->output != OUTPUT_TABLE) {
+		err_usage(&err, "--follow prints lines as they come and goes with no other output: give --wait");
+		return cli_fail(ctx, &err);
+	}
+	if (!make_body(ctx, &body, &err))
+		return cli_fail(ctx, &err);
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
+	    !begin(&session, body, &id, &err))
+		return session_fail(&session, &err);
+	return end_here(&session, started(&session, id));
+}
+
+const struct command cmd_workflow_execute = {
+	.name = "execute",
+	.arguments = "ID|NAME",
+	.summary = "run a workflow",
+	.help = "Starts a run of a workflow, of all its steps or of those that --step names, and prints\n"
+	        "its ID.  With --wait or --follow it ends when the run does: 0 on Success, 4 on Failed or\n"
+	        "Stopped.  An interrupt ends the waiting, and the run goes on.  With --endpoint local, and\n"
+	        "where no other flowsync runs that service, it runs in this command, as if --wait were given,\n"
+	        "and an interrupt stops it.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_EXECUTE | FOR_TABLE,
+	.stops = true,
+	.runs = true,
+	.run = execute_run,
+};
+
+/* ---- stopping one ---- */
+
+static int stop_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	CLEANUP(run_done) struct run run = { 0 };
+	struct arena *a = ctx->arena;
+	struct op_call call;
+	struct err err;
+
+	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
+	    !session_open_on(ctx, ctx->arguments[0], &session, &err))
+		return cli_fail(ctx, &err);
+	if (session.connection.endpoint.peak) {
+		err_usage(&err, "the hosted service has no way to stop a run over its interface");
+		return cli_fail(ctx, &err);
+	}
+	const char *what = arena_printf(a, "stop execution %s of %s", run.id,
+	                                op_workflow(a, session.id, session.name));
+	op_call_init(&call, a, OP_STOP,
+	             arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
+	             node_map(a), what);
+	if (!session_run(&session, &call.op, &err))
+		return cli_fail(ctx, &err);
+	if (ctx->settings->output == OUTPUT_TABLE)
+		fprintf(ctx->out, "execution %s is to stop\n", run.id);
+	else
+		print_id(ctx, run.id, NULL);
+	return 0;
+}
+
+const struct command cmd_workflow_stop = {
+	.name = "stop",
+	.arguments = "ID|NAME EXECUTION",
+	.summary = "stop a run; local service only",
+	.help = "Asks the local service to stop a run: what runs of it gets SIGTERM, and SIGKILL ten seconds\n"
+	        "later; nothing more begins.  The hosted service has no such operation.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_TABLE,
+	.run = stop_run,
+};

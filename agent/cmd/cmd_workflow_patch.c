@@ -1,0 +1,132 @@
+#include "agent/cmd/workflow_session.h"
+#include "reconcile/plan/request_body.h"
+#include "reconcile/plan/patch.h"
+
+/* A variable that a pipeline has set for its syncs, FLOWSYNC_BRANCH say, must not change a
+ * workflow here. */
+static bool given(const struct settings *s, const void *field)
+{
+	const struct origin *origin = settings_origin(s, field);
+
+	return origin && origin->kind == ORIGIN_OPTION;
+}
+
+static void put_text(struct context *ctx, struct node *map, const char *key, const char *const *field)
+{
+	if (given(ctx->settings, field))
+		node_put(ctx->arena, map, key, node_text(ctx->arena, *field));
+}
+
+static void put_number(struct context *ctx, struct node *map, const char *key, const int *field)
+{
+	if (given(ctx->settings, field))
+		node_put(ctx->arena, map, key, node_int(ctx->arena, *field));
+}
+
+static void put_map(struct context *ctx, struct node *step, const char *key, struct node *map)
+{
+	if (map->count)
+		node_put(ctx->arena, step, key, map);
+}
+
+/* The arguments in the shape of a step; NULL if there are none. */
+static const struct node *step_values(struct context *ctx)
+{
+	struct node *step = node_map(ctx->arena), *repository = node_map(ctx->arena);
+	struct node *resources = node_map(ctx->arena);
+	const struct settings *s = ctx->settings;
+
+	put_text(ctx, repository, "url", &s->repository);
+	put_text(ctx, repository, "branch", &s->branch);
+	put_text(ctx, repository, "token", &s->token_name);
+	put_number(ctx, resources, "instanceTypeId", &s->instance_type_id);
+	put_text(ctx, resources, "storage", &s->storage);
+	put_text(ctx, step, "command", &s->run_command);
+	put_number(ctx, step, "imageId", &s->image_id);
+	put_number(ctx, step, "imageVersionId", &s->image_version_id);
+	put_number(ctx, step, "stepTimeout", &s->step_timeout);
+	if (given(s, &s->clear_image_cache))
+		node_put(ctx->arena, step, "clearImageCache", node_bool(ctx->arena, s->clear_image_cache));
+	put_map(ctx, step, "repository", repository);
+	put_map(ctx, step, "resources", resources);
+	return step->count ? step : NULL;
+}
+
+/* False if there is nothing to patch, or steps are named for nothing. */
+static bool arguments(struct context *ctx, struct patch *out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+
+	out->name = given(s, &s->name) ? s->name : NULL;
+	out->step = step_values(ctx);
+	out->names = given(s, &s->steps) ? texts_list(ctx->arena, &s->steps) : NULL;
+	if (out->names && !out->step)
+		return err_usage(err, "--step says which steps other options are for, and none of these is given");
+	if (!out->name && !out->step && ctx->argument_count < 2)
+		return err_usage(err, "nothing to patch is given: a FILE, or an option such as --image-id");
+	return true;
+}
+
+static void warn_of_loss(struct context *ctx, const struct node *body, const struct node *described)
+{
+	const char *lost = compose_may_lose(ctx->arena, body, described);
+
+	if (lost)
+		log_warn(ctx->log, "the service does not show %s: if it has that, the patch takes it away unless "
+		         "a file says it again", lost);
+}
+
+static int patch(struct session *session, const struct patch *patch)
+{
+	struct context *ctx = session->ctx;
+	struct node *described, *body;
+	struct op_call update;
+	struct err err;
+
+	if (!session_describe(session, &described, &err))
+		return cli_fail(ctx, &err);
+	if (!patch_body(ctx->arena, patch, described, &body, &err)) {
+		err_wrap(&err, "patch %s", op_workflow(ctx->arena, session->id, session->name));
+		return cli_fail(ctx, &err);
+	}
+	warn_of_loss(ctx, body, described);
+	op_update_init(&update, ctx->arena, session->id, session->name, body);
+	if (!session_run(session, &update.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_done(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
+	return 0;
+}
+
+static int patch_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct faults faults = { .arena = ctx->arena };
+	struct patch what = { 0 };
+	struct spec spec;
+	struct err err;
+
+	if (!arguments(ctx, &what, &err))
+		return cli_fail(ctx, &err);
+	if (ctx->argument_count > 1) {
+		if (!workflow_read_patch(ctx, ctx->arguments[1], &spec, &faults))
+			return cli_fail_faults(ctx, &faults, ERR_SPEC);
+		what.body = spec.body;
+	}
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+		return cli_fail(ctx, &err);
+	return patch(&session, &what);
+}
+
+const struct command cmd_workflow_patch = {
+	.name = "patch",
+	.arguments = "ID|NAME [FILE]",
+	.summary = "change parts of a workflow",
+	.help = "Changes parts of a workflow and keeps the rest: what a file says, then what options say.\n"
+	        "In a file each key beside steps is replaced as a whole; a step that is named is merged\n"
+	        "into the one that is there, or added.  Options go to every step that can have them, or\n"
+	        "to those that --step names; variables do not count for them.",
+	.least = 1,
+	.most = 2,
+	.options = FOR_PATCH | FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = patch_run,
+};

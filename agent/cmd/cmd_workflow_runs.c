@@ -1,0 +1,521 @@
+/* The `workflow` commands about runs that are there: which, how far, and what they printed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/util/file.h"
+#include "agent/cmd/dag_drawing.h"
+#include "agent/cmd/log_output.h"
+#include "agent/cmd/execution_client.h"
+#include "agent/util/table.h"
+#include "reconcile/schema/mask.h"
+
+enum {
+	PAGE = 100, RUNS_MAX = 500000,
+	DOCUMENT_MAX = 64 << 20,	/* of log text that is held for one JSON document */
+	DOWNLOAD_MAX = 512 << 20, DOWNLOAD_TIMEOUT_MS = 600000,
+};
+
+static const char *or_dash(const char *text)
+{
+	return text && *text ? text : "-";
+}
+
+/* ---- executions ---- */
+
+static const char *executions_query(struct context *ctx)
+{
+	CLEANUP(buf_done) struct buf query = BUF_TEXT;
+	const struct settings *s = ctx->settings;
+
+	buf_addf(&query, "?pageSize=%d", s->page_size ? s->page_size : PAGE);
+	if (s->count)
+		buf_addf(&query, "&count=%d", s->count);
+	for (size_t i = 0; i < s->status.count; i++)
+		buf_addf(&query, "&statuses=%s", s->status.items[i]);
+	const struct { const char *key, *value; } dates[] = {
+		{ "dateTo", s->date_to }, { "dateFrom", s->date_from },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(dates); i++)
+		if (dates[i].value) {
+			buf_addf(&query, "&%s=", dates[i].key);
+			op_encode(&query, dates[i].value);
+		}
+	return arena_strdup(ctx->arena, buf_str(&query));
+}
+
+/* Adds what is new on a page: a run that begins while pages are read moves the others on. */
+static bool take_runs(struct context *ctx, const struct node *page, struct node *seen, struct node *out,
+                      const char *what, struct err *err)
+{
+	const struct node *list = node_get(page, "executions");
+
+	if (!list || list->kind != NODE_LIST)
+		return err_set(err, "%s: expected a list under \"executions\", found an answer of another shape", what);
+	for (size_t i = 0; i < list->count; i++) {
+		struct node *run = list->entries[i].value;
+		const char *id = node_get_text(run, "executionId");
+		if (!id)
+			return err_set(err, "%s: expected executions with an \"executionId\", found an answer of another "
+			               "shape", what);
+		if (node_get(seen, id) || (ctx->settings->count && out->count == (size_t)ctx->settings->count))
+			continue;
+		node_put(ctx->arena, seen, id, run);
+		node_add(ctx->arena, out, run);
+	}
+	return true;
+}
+
+static bool read_runs(struct session *session, struct node *out, struct err *err)
+{
+	struct context *ctx = session->ctx;
+	const char *query = executions_query(ctx), *of = op_workflow(ctx->arena, session->id, session->name);
+	int64_t number = ctx->settings->page_number ? ctx->settings->page_number : 1, pages;
+	struct node *seen = node_map(ctx->arena);
+
+	do {
+		struct op_call call;
+		op_call_init(&call, ctx->arena, OP_LIST_EXECUTIONS,
+		             arena_printf(ctx->arena, "/workflows/executions/%lld%s&pageNumber=%lld",
+		                          (long long)session->id, query, (long long)number), NULL,
+		             arena_printf(ctx->arena, "list executions of %s, page %lld", of, (long long)number));
+		if (!session_run(session, &call.op, err) ||
+		    !take_runs(ctx, call.answer, seen, out, call.request.what, err))
+			return false;
+		pages = node_empty(node_get(call.answer, "executions")) ? 0
+		        : node_get_int(call.answer, "pageCount", 0);
+	} while (!ctx->settings->page_number && number++ < pages && out->count < RUNS_MAX);
+	return true;
+}
+
+static void print_runs(struct context *ctx, const struct node *runs)
+{
+	static const char *const heading[] = {
+		"EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME", "STOPPED BY", "RERUNS",
+	};
+	struct arena *a = ctx->arena;
+	struct table t;
+
+	table_init(&t, a, ARRAY_LEN(heading), heading);
+	for (size_t i = 0; i < runs->count; i++) {
+		const struct node *run = runs->entries[i].value, *reruns = node_get(run, "reruns");
+		const char **row = table_row(&t);
+		row[0] = node_get_text(run, "executionId");
+		row[1] = or_dash(node_get_text(run, "status"));
+		row[2] = or_dash(node_get_text(run, "executedAt"));
+		row[3] = or_dash(node_get_text(run, "finishedAt"));
+		row[4] = or_dash(node_get_text(run, "duration"));
+		row[5] = or_dash(node_get_text(run, "stoppedBy"));
+		row[6] = arena_printf(a, "%zu", reruns && reruns->kind == NODE_LIST ? reruns->count : 0);
+	}
+	table_print(&t, ctx->out);
+}
+
+static int executions_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct node *runs = node_list(ctx->arena);
+	struct err err;
+
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !read_runs(&session, runs, &err))
+		return cli_fail(ctx, &err);
+	(ctx->settings->output == OUTPUT_TABLE ? print_runs : workflow_print_run)(ctx, runs);
+	return 0;
+}
+
+const struct command cmd_workflow_executions = {
+	.name = "executions",
+	.arguments = "ID|NAME",
+	.summary = "list the runs of a workflow",
+	.help = "Lists the runs of a workflow, newest first, those of the last 90 days or those that the\n"
+	        "filters leave; all pages are read unless one is named.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_EXECUTIONS | FOR_TABLE,
+	.run = executions_run,
+};
+
+/* ---- execution ---- */
+
+static void print_run(struct context *ctx, const struct run *run, const struct node *details)
+{
+	static const char *const heading[] = { "EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME" };
+	struct table t;
+
+	table_init(&t, ctx->arena, ARRAY_LEN(heading), heading);
+	const char **row = table_row(&t);
+	row[0] = run->id;
+	row[1] = node_get_text(details, "status");
+	row[2] = or_dash(node_get_text(details, "executedAt"));
+	row[3] = or_dash(node_get_text(details, "finishedAt"));
+	row[4] = or_dash(run_time(ctx->arena, details, "executedAt"));
+	table_print(&t, ctx->out);
+}
+
+static const char *note(struct arena *a, const struct node *step)
+{
+	int64_t attempts = node_get_int(step, "attempts", 1);
+	const char *end = run_ending(a, step);
+
+	if (attempts < 2)
+		return or_dash(end);
+	return arena_printf(a, "attempt %lld%s%s", (long long)attempts, *end ? "; " : "", end);
+}
+
+struct steps {
+	const struct node *list;
+	struct graph_edge *edges;
+	size_t count, room;
+};
+
+static void add_edges(struct arena *a, struct steps *steps)
+{
+	struct node *index = node_map(a);
+
+	for (size_t i = 0; i < steps->list->count; i++) {
+		const char *name = node_get_text(steps->list->entries[i].value, "name");
+		if (name)
+			node_put(a, index, name, node_int(a, (int64_t)i));
+	}
+	for (size_t i = 0; i < steps->list->count; i++) {
+		const struct node *children = node_get(steps->list->entries[i].value, "children");
+		for (size_t j = 0; children && children->kind == NODE_LIST && j < children->count; j++) {
+			const struct node *child = children->entries[j].value;
+			int64_t to = child->kind == NODE_TEXT ? node_get_int(index, child->text, -1) : -1;
+			if (to < 0)
+				continue;
+			arena_grow(a, steps->edges, steps->count, steps->room);
+			steps->edges[steps->count++] = (struct graph_edge){ i, (size_t)to };
+		}
+	}
+}
+
+/* "a, b" of all steps that lead to this one, for a graph that cannot be drawn. */
+static const char *parents(struct arena *a, const struct steps *steps, size_t step)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < steps->count; i++)
+		if (steps->edges[i].to == step)
+			text = arena_printf(a, "%s%s%s", text, *text ? ", " : "",
+			                    or_dash(node_get_text(steps->list->entries[steps->edges[i].from].value,
+			                                          "name")));
+	return or_dash(text);
+}
+
+/* Names begin behind the widest part of the drawing. */
+static size_t art_width(const struct graph *graph)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < graph->count; i++) {
+		size_t len = graph->rows[i].step == GRAPH_NO_STEP ? 0 : strlen(graph->rows[i].art);
+		width = len > width ? len : width;
+	}
+	return width;
+}
+
+static void step_row(struct context *ctx, const struct steps *steps, const struct graph_row *from,
+                     size_t width, bool whole, const char **row)
+{
+	const struct node *step = steps->list->entries[from->step].value;
+
+	row[0] = arena_printf(ctx->arena, "%-*s%s%s", (int)width, from->art, width ? "  " : "",
+	                      or_dash(node_get_text(step, "name")));
+	row[1] = or_dash(node_get_text(step, "status"));
+	row[2] = or_dash(node_get_text(step, "startedAt"));
+	row[3] = or_dash(run_time(ctx->arena, step, "startedAt"));
+	row[4] = note(ctx->arena, step);
+	if (!whole)
+		row[5] = parents(ctx->arena, steps, (size_t)from->step);
+}
+
+static void print_steps(struct context *ctx, const struct node *list)
+{
+	static const char *const heading[] = { "STEP", "STATE", "STARTED", "TIME", "NOTE", "AFTER" };
+	struct steps steps = { .list = list };
+	struct graph graph;
+	struct table t;
+
+	add_edges(ctx->arena, &steps);
+	bool whole = graph_draw(ctx->arena, list->count, steps.edges, steps.count, &graph);
+	size_t width = art_width(&graph), columns = ARRAY_LEN(heading) - whole;
+	table_init(&t, ctx->arena, columns, heading);
+	for (size_t i = 0; i < graph.count; i++) {
+		const char **row = table_row(&t);
+		if (graph.rows[i].step != GRAPH_NO_STEP) {
+			step_row(ctx, &steps, &graph.rows[i], width, whole, row);
+			continue;
+		}
+		for (size_t j = 0; j < columns; j++)
+			row[j] = j ? "" : graph.rows[i].art;
+	}
+	table_print(&t, ctx->out);
+}
+
+static int execution_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	CLEANUP(run_done) struct run run = { 0 };
+	struct node *details;
+	struct err err;
+	int status;
+
+	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
+	    !session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	    !run_details(&run, ctx->arena, &details, &status, &err))
+		return cli_fail(ctx, &err);
+	if (ctx->settings->output != OUTPUT_TABLE) {
+		workflow_print_run(ctx, details);
+		return 0;
+	}
+	const struct node *steps = node_get(details, "steps");
+	print_run(ctx, &run, details);
+	if (steps && steps->kind == NODE_LIST && steps->count) {
+		fputc('\n', ctx->out);
+		print_steps(ctx, steps);
+	}
+	return 0;
+}
+
+const struct command cmd_workflow_execution = {
+	.name = "execution",
+	.arguments = "ID|NAME EXECUTION",
+	.summary = "show one run, its steps drawn as a graph",
+	.help = "Shows one run: its steps as they follow on each other, each with its state and time, or\n"
+	        "all that the service tells with -o json or yaml.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_TABLE,
+	.run = execution_run,
+};
+
+/* ---- logs ---- */
+
+/* Lines for one document. */
+struct collected {
+	struct arena *arena;
+	struct node *lines;
+	size_t bytes;
+};
+
+static void collect(void *context, const char *step, int64_t ms, const char *message)
+{
+	struct collected *c = context;
+	size_t len = strlen(message);
+
+	c->bytes += len;
+	if (c->bytes > DOCUMENT_MAX)
+		return;
+	struct node *line = node_add(c->arena, c->lines, node_map(c->arena));
+	node_put(c->arena, line, "message", node_text(c->arena, message));
+	if (ms >= 0)
+		node_put(c->arena, line, "timestamp", node_int(c->arena, ms));
+}
+
+/* The pages of one step as one. */
+static bool read_whole(struct run *run, struct run_log *log, struct node *out, struct err *err)
+{
+	struct arena *a = run->session->ctx->arena;
+	struct collected c = { .arena = a, .lines = node_list(a) };
+
+	if (!run_read_log(run, log, &(struct run_lines){ collect, NULL, &c }, err))
+		return false;
+	if (c.bytes > DOCUMENT_MAX)
+		return err_set(err, "step \"%s\" printed over %d MiB, which is more than one document holds: give "
+		               "--out FILE", log->step, DOCUMENT_MAX >> 20);
+	node_put(a, out, "logs", c.lines);
+	node_put(a, out, "nextToken", log->token.len ? node_text(a, buf_str(&log->token)) : node_null(a));
+	node_put(a, out, "stepRunStatus", node_text(a, log->status));
+	return true;
+}
+
+static bool read_steps_whole(struct run *run, const struct node *details, struct node *out,
+                             struct err *err)
+{
+	struct arena *a = run->session->ctx->arena;
+	const struct node *steps = node_get(details, "steps");
+	struct node *list = node_put(a, out, "steps", node_list(a));
+
+	for (size_t i = 0; steps && i < steps->count; i++) {
+		CLEANUP(run_log_done) struct run_log log = { .token = BUF_TEXT };
+		const struct node *step = steps->entries[i].value;
+		log.step = node_get_text(step, "name");
+		if (!log.step || node_empty(node_get(step, "startedAt")))
+			continue;
+		struct node *one = node_add(a, list, node_map(a));
+		node_put(a, one, "name", node_text(a, log.step));
+		if (!read_whole(run, &log, one, err))
+			return false;
+	}
+	return true;
+}
+
+static bool print_document(struct run *run, struct run_log *log, struct err *err)
+{
+	struct context *ctx = run->session->ctx;
+	struct node *details, *out = node_map(ctx->arena);
+	int status;
+
+	if (log ? !read_whole(run, log, out, err)
+	        : !run_details(run, ctx->arena, &details, &status, err) ||
+	          !read_steps_whole(run, details, out, err))
+		return false;
+	workflow_print_plain(ctx, out);
+	return true;
+}
+
+static bool print_lines(struct run *run, struct run_log *log, FILE *out, struct err *err)
+{
+	struct context *ctx = run->session->ctx;
+	struct log_print print = { .out = out, .many = !log, .raw = out != ctx->out };
+	struct run_lines lines = log_print_lines(&print);
+	struct node *details;
+	int status;
+
+	if (ctx->settings->follow)
+		return run_wait(run, &lines, ctx->settings->step, false, &details, err);
+	if (log)
+		return run_read_log(run, log, &lines, err);
+	return run_details(run, ctx->arena, &details, &status, err) && run_read_logs(run, details, &lines, err);
+}
+
+static bool write_lines(struct run *run, struct run_log *log, const char *path, struct err *err)
+{
+	/* A step may have printed what not everybody is to read. */
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+
+	if (!out)
+		return err_sys(err, errno, "write %s", path);
+	bool ok = print_lines(run, log, out, err), written = !ferror(out);
+	written &= fclose(out) == 0;
+	if (ok && !written)
+		return err_sys(err, errno, "write %s", path);
+	return ok;
+}
+
+/* ---- the log as a file of the service ---- */
+
+/* Where a download is: its endpoint in *out, and what follows that in *path.  "The file is then
+ * fetched from that URL without the token" (contract, 2). */
+static bool find_download(struct session *session, const char *url, struct endpoint *out, const char **path,
+                          struct err *err)
+{
+	struct arena *a = session->ctx->arena;
+	const struct endpoint *service = &session->connection.endpoint;
+	const char *sep = strstr(url, "://");
+	size_t len = sep ? (size_t)(sep - url) + 3 + strcspn(sep + 3, "/?#") : 0;
+	const char *origin = arena_strndup(a, url, len);
+	struct err why;
+
+	if (!len || !endpoint_resolve(a, &(struct endpoint_choice){ .endpoint = origin }, out, &why))
+		return err_set(err, "the service offers the log at an address that is none to fetch from");
+	if (!out->tls && !out->loopback)
+		return err_set(err, "the service offers the log over plain http, which only this machine is trusted with");
+	if (service->unix_socket && strncmp(service->url, origin, len) == 0 && service->url[len] == '/')
+		out->unix_socket = service->unix_socket;
+	out->url = origin;
+	*path = arena_strndup(a, url + len, strcspn(url + len, "#"));
+	return true;
+}
+
+static bool fetch(struct session *session, const char *url, const char *what, const char *file,
+                  struct err *err)
+{
+	CLEANUP(rest_closep) struct rest *rest = NULL;
+	struct op op = { .arena = session->ctx->arena };
+	struct request request = { .operation = OP_LOGS_DOWNLOAD, .what = what };
+	struct endpoint endpoint;
+	struct answer answer;
+	void *tag;
+
+	if (!find_download(session, url, &endpoint, &request.path, err) ||
+	    !rest_open(&(struct rest_options){ .endpoint = &endpoint, .ca_file = session->ctx->settings->ca_file,
+	                                       .connections = 1, .answer_max = DOWNLOAD_MAX,
+	                                       .timeout_ms = DOWNLOAD_TIMEOUT_MS }, &rest, err))
+		return false;
+	rest_send(rest, &request, NULL);
+	if (!rest_wait(rest, -1, session->ctx->stop_fd, -1, &tag, &answer))
+		return err_set(err, "%s: stopped", what);
+	if (!op_read(&op, &request, &answer, NULL)) {
+		*err = op.err;
+		return false;
+	}
+	return file_replace(op.arena, file, answer.body, answer.len, 0600, err) || err_wrap(err, "write %s", file);
+}
+
+static bool download(struct run *run, const char *step, const char *file, struct err *err)
+{
+	CLEANUP(buf_done) struct buf path = BUF_TEXT;
+	struct session *session = run->session;
+	struct arena *a = session->ctx->arena;
+	const char *what = arena_printf(a, "download the log of step \"%s\" of execution %s", step, run->id);
+	struct op_call call;
+
+	buf_addf(&path, "/workflows/%lld/executions/%s/logs/download?stepName=", (long long)session->id, run->id);
+	op_encode(&path, step);
+	op_call_init(&call, a, OP_LOGS_DOWNLOAD, buf_str(&path), NULL, what);
+	if (!session_run(session, &call.op, err))
+		return false;
+	const char *url = node_get_text(call.answer, "downloadUrl");
+	if (!url)
+		return err_set(err, "%s: expected a \"downloadUrl\", found an answer of another shape", what);
+	return fetch(session, url, what, file, err);
+}
+
+/* ---- which of these ---- */
+
+static bool check_logs_options(const struct settings *s, struct err *err)
+{
+	if (s->output != OUTPUT_TABLE && (s->follow || s->out))
+		return err_usage(err, "--follow and --out write lines and go with no other output");
+	if (s->next_token && (!s->step || s->follow || s->out))
+		return err_usage(err, "--next-token goes with --step, and without --follow and --out");
+	return true;
+}
+
+static bool show_logs(struct run *run, struct err *err)
+{
+	const struct settings *s = run->session->ctx->settings;
+	CLEANUP(run_log_done) struct run_log log = { .step = s->step, .token = BUF_TEXT };
+	struct run_log *one = s->step ? &log : NULL;
+
+	if (s->next_token)
+		buf_adds(&log.token, s->next_token);
+	if (s->output != OUTPUT_TABLE)
+		return print_document(run, one, err);
+	if (s->out && s->step && !s->follow)
+		return download(run, s->step, s->out, err);
+	if (s->out)
+		return write_lines(run, one, s->out, err);
+	return print_lines(run, one, run->session->ctx->out, err);
+}
+
+static int logs_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	CLEANUP(run_done) struct run run = { 0 };
+	struct err err;
+
+	if (!check_logs_options(ctx->settings, &err) || !run_init(&run, &session, ctx->arguments[1], &err))
+		return cli_fail(ctx, &err);
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !show_logs(&run, &err))
+		return session_fail(&session, &err);
+	return 0;
+}
+
+const struct command cmd_workflow_logs = {
+	.name = "logs",
+	.arguments = "ID|NAME EXECUTION",
+	.summary = "show what the steps of a run printed",
+	.help = "Shows what the steps of a run printed, or one of them with --step.  With --step and\n"
+	        "--out it is the file that the service offers for download; else --out gets the lines\n"
+	        "that would be shown.  As JSON and YAML all pages are joined.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_LOGS | FOR_TABLE,
+	.stops = true,
+	.run = logs_run,
+};

@@ -1,0 +1,171 @@
+/* The `workflow` commands that change something. */
+#include "agent/cmd/workflow_session.h"
+#include "reconcile/plan/request_body.h"
+#include "reconcile/wire/operation_create.h"
+
+/* Replaces the workflow that the session is about by spec. */
+static int update(struct session *session, const struct spec *spec)
+{
+	struct context *ctx = session->ctx;
+	struct op_call update;
+	struct node *described;
+	struct err err;
+
+	if (!session_describe(session, &described, &err))
+		return cli_fail(ctx, &err);
+	op_update_init(&update, ctx->arena, session->id, session->name,
+	               compose_whole(ctx->arena, spec->body, described));
+	if (!session_run(session, &update.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_done(ctx, "updated", session->id, spec->name, update.answer);
+	return 0;
+}
+
+static int update_run(struct context *ctx)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct faults faults = { .arena = ctx->arena };
+	struct spec spec;
+	struct err err;
+
+	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &faults))
+		return cli_fail_faults(ctx, &faults, ERR_SPEC);
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+		return cli_fail(ctx, &err);
+	return update(&session, &spec);
+}
+
+const struct command cmd_workflow_update = {
+	.name = "update",
+	.arguments = "ID|NAME FILE",
+	.summary = "replace a workflow by a spec file",
+	.help = "Replaces a workflow by a spec file: what the file leaves out is gone.  A webhook that\n"
+	        "stays keeps its address.",
+	.least = 2,
+	.most = 2,
+	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = update_run,
+};
+
+/* Makes the workflow of a spec file; where exactly one has its name already, and that is what is
+ * wanted, updates that one. */
+static int create(struct context *ctx, bool or_update)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct faults faults = { .arena = ctx->arena };
+	struct op_create create;
+	struct spec spec;
+	struct err err;
+
+	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &faults))
+		return cli_fail_faults(ctx, &faults, ERR_SPEC);
+	if (!session_open(ctx, &session, &err))
+		return cli_fail(ctx, &err);
+	op_create_init(&create, ctx->arena, spec.body);
+	if (session_run(&session, &create.op, &err)) {
+		workflow_done(ctx, "created", create.id, spec.name, create.answer);
+		return 0;
+	}
+	if (!or_update || create.there_count != 1) {
+		if (create.there)
+			err.kind = ERR_CONFLICT;
+		return cli_fail(ctx, &err);
+	}
+	session.id = create.there;
+	session.name = spec.name;
+	return update(&session, &spec);
+}
+
+static int create_run(struct context *ctx)
+{
+	return create(ctx, false);
+}
+
+const struct command cmd_workflow_create = {
+	.name = "create",
+	.arguments = "FILE",
+	.summary = "make a workflow from a spec file",
+	.help = "Makes a workflow from a spec file.  A name that is there already is a conflict: exit 5.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = create_run,
+};
+
+static int create_or_update_run(struct context *ctx)
+{
+	return create(ctx, true);
+}
+
+const struct command cmd_workflow_create_or_update = {
+	.name = "create-or-update",
+	.arguments = "FILE",
+	.summary = "make a workflow, or replace the one of its name",
+	.help = "Makes a workflow from a spec file, or replaces the one that has its name: what the file\n"
+	        "leaves out is gone then, but a webhook that stays keeps its address.  Two workflows of\n"
+	        "the name are a conflict: exit 5.",
+	.least = 1,
+	.most = 1,
+	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
+	.run = create_or_update_run,
+};
+
+static int act(struct context *ctx, enum operation operation, const char *verb)
+{
+	CLEANUP(session_close) struct session session = { 0 };
+	struct op_call call;
+	struct err err;
+
+	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+		return cli_fail(ctx, &err);
+	op_act_init(&call, ctx->arena, operation, session.id, session.name);
+	if (!session_run(&session, &call.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_done(ctx, verb, session.id, session.name, NULL);
+	return 0;
+}
+
+static int delete_run(struct context *ctx)
+{
+	return act(ctx, OP_DELETE, "deleted");
+}
+
+static int pause_run(struct context *ctx)
+{
+	return act(ctx, OP_PAUSE, "paused");
+}
+
+static int resume_run(struct context *ctx)
+{
+	return act(ctx, OP_RESUME, "resumed");
+}
+
+const struct command cmd_workflow_delete = {
+	.name = "delete",
+	.arguments = "ID|NAME",
+	.summary = "delete a workflow",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = delete_run,
+};
+
+const struct command cmd_workflow_pause = {
+	.name = "pause",
+	.arguments = "ID|NAME",
+	.summary = "hold a workflow's schedule",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = pause_run,
+};
+
+const struct command cmd_workflow_resume = {
+	.name = "resume",
+	.arguments = "ID|NAME",
+	.summary = "let a paused workflow run again",
+	.least = 1,
+	.most = 1,
+	.options = FOR_TABLE,
+	.run = resume_run,
+};

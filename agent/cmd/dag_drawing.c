@@ -1,0 +1,213 @@
+#include "agent/cmd/dag_drawing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/base/buf.h"
+
+enum { FREE = -1 };
+
+struct drawing {
+	struct arena *arena;
+	size_t steps;
+	struct graph_edge *edges;	/* sorted, no two alike */
+	size_t edge_count;
+	size_t *first;		/* of each step: its first edge; one more at the end */
+	size_t *waits_for;	/* how many steps before each are not drawn yet */
+	bool *drawn;
+	size_t low;		/* all steps below it are drawn */
+	/* Each line that leads down has a lane, and all that lead to one step share one. */
+	long lanes[GRAPH_LANES];	/* the step that it leads to, or FREE */
+	size_t width;		/* lanes that are or were in use */
+	bool too_wide;
+	struct graph *out;
+};
+
+static int by_ends(const void *a, const void *b)
+{
+	const struct graph_edge *x = a, *y = b;
+
+	if (x->from != y->from)
+		return x->from < y->from ? -1 : 1;
+	return (x->to > y->to) - (x->to < y->to);
+}
+
+static void take_edges(struct drawing *d, const struct graph_edge *edges, size_t count)
+{
+	d->edges = arena_new(d->arena, struct graph_edge, count + 1);
+	for (size_t i = 0; i < count; i++)
+		if (edges[i].from < d->steps && edges[i].to < d->steps && edges[i].from != edges[i].to)
+			d->edges[d->edge_count++] = edges[i];
+	qsort(d->edges, d->edge_count, sizeof *d->edges, by_ends);
+	size_t kept = 0;
+	for (size_t i = 0; i < d->edge_count; i++)
+		if (!kept || by_ends(&d->edges[kept - 1], &d->edges[i]) != 0)
+			d->edges[kept++] = d->edges[i];
+	d->edge_count = kept;
+	for (size_t i = 0, step = 0; step <= d->steps; step++) {
+		while (i < kept && d->edges[i].from < step)
+			i++;
+		d->first[step] = i;
+	}
+	for (size_t i = 0; i < kept; i++)
+		d->waits_for[d->edges[i].to]++;
+}
+
+/* The step that a lane leads to, leftmost first, so that lines stay short; else one that nothing
+ * comes before; in a circle any. */
+static size_t next_step(struct drawing *d)
+{
+	for (size_t i = 0; i < d->width; i++)
+		if (d->lanes[i] != FREE && d->waits_for[d->lanes[i]] == 0)
+			return (size_t)d->lanes[i];
+	while (d->drawn[d->low])
+		d->low++;
+	for (size_t i = d->low; i < d->steps; i++)
+		if (!d->drawn[i] && d->waits_for[i] == 0)
+			return i;
+	return d->low;
+}
+
+static size_t lane_to(const struct drawing *d, long step)
+{
+	for (size_t i = 0; i < d->width; i++)
+		if (d->lanes[i] == step)
+			return i;
+	return GRAPH_LANES;
+}
+
+/* A lane for step; GRAPH_LANES if all are taken. */
+static size_t new_lane(struct drawing *d, long step)
+{
+	size_t i = lane_to(d, FREE);
+
+	if (i == GRAPH_LANES && d->width < GRAPH_LANES)
+		i = d->width++;
+	if (i < GRAPH_LANES)
+		d->lanes[i] = step;
+	else
+		d->too_wide = true;
+	return i;
+}
+
+static void add_row(struct drawing *d, const char *art, long step)
+{
+	size_t len = strlen(art);
+
+	while (len && art[len - 1] == ' ')
+		len--;
+	arena_grow(d->arena, d->out->rows, d->out->count, d->out->room);
+	d->out->rows[d->out->count++] = (struct graph_row){ arena_strndup(d->arena, art, len), step };
+}
+
+/* What nothing leads to must not stand right below something that ends. */
+static void draw_gap(struct drawing *d, size_t lane)
+{
+	CLEANUP(buf_done) struct buf art = BUF_TEXT;
+	const char *above = d->out->count ? d->out->rows[d->out->count - 1].art : "";
+
+	if (strlen(above) <= 3 * lane || above[3 * lane] == ' ')
+		return;
+	for (size_t i = 0; i < d->width; i++)
+		buf_addf(&art, "%c  ", i != lane && d->lanes[i] != FREE ? '|' : ' ');
+	add_row(d, buf_str(&art), GRAPH_NO_STEP);
+}
+
+static void draw_step(struct drawing *d, size_t lane, size_t step)
+{
+	CLEANUP(buf_done) struct buf art = BUF_TEXT;
+
+	for (size_t i = 0; i < d->width; i++)
+		buf_addf(&art, "%c  ", i == lane ? '*' : d->lanes[i] != FREE ? '|' : ' ');
+	add_row(d, buf_str(&art), (long)step);
+}
+
+/* The line from lane to all that joined says; the others go down through it. */
+static void draw_lines(struct drawing *d, size_t lane, const bool *joined)
+{
+	CLEANUP(buf_done) struct buf art = BUF_TEXT;
+	size_t left = lane, right = lane;
+
+	for (size_t i = 0; i < d->width; i++) {
+		left = joined[i] && i < left ? i : left;
+		right = joined[i] && i > right ? i : right;
+	}
+	if (left == right)
+		return;
+	for (size_t i = 0; i < d->width; i++) {
+		bool inside = i >= left && i < right, end = i == lane || joined[i];
+		char line = d->lanes[i] != FREE ? '|' : i > left && i < right ? '-' : ' ';
+		buf_addf(&art, "%c%s", end ? '+' : line, inside ? "--" : "  ");
+	}
+	add_row(d, buf_str(&art), GRAPH_NO_STEP);
+}
+
+/* A lane for each step that comes after step.  The first new one goes on in step's own. */
+static void lead_on(struct drawing *d, size_t lane, size_t step)
+{
+	bool joined[GRAPH_LANES] = { false };
+
+	d->lanes[lane] = FREE;
+	for (size_t i = d->first[step]; i < d->first[step + 1]; i++) {
+		long to = (long)d->edges[i].to;
+		if (d->drawn[to])
+			continue;
+		size_t there = lane_to(d, to);
+		if (there == GRAPH_LANES) {
+			there = d->lanes[lane] == FREE ? lane : GRAPH_LANES;
+			if (there == lane)
+				d->lanes[lane] = to;
+			else
+				there = new_lane(d, to);
+		}
+		if (there < GRAPH_LANES)
+			joined[there] = true;
+	}
+	draw_lines(d, lane, joined);
+}
+
+static void draw_next(struct drawing *d)
+{
+	size_t step = next_step(d), lane = lane_to(d, (long)step);
+
+	if (lane == GRAPH_LANES && (lane = new_lane(d, (long)step)) < GRAPH_LANES)
+		draw_gap(d, lane);
+	d->drawn[step] = true;
+	for (size_t i = d->first[step]; i < d->first[step + 1]; i++)
+		d->waits_for[d->edges[i].to]--;
+	if (lane == GRAPH_LANES) {
+		add_row(d, "", (long)step);
+		return;
+	}
+	draw_step(d, lane, step);
+	lead_on(d, lane, step);
+}
+
+/* The same rows without lines. */
+static void take_art_away(struct graph *g)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (g->rows[i].step != GRAPH_NO_STEP)
+			g->rows[kept++] = (struct graph_row){ "", g->rows[i].step };
+	g->count = kept;
+}
+
+bool graph_draw(struct arena *a, size_t steps, const struct graph_edge *edges, size_t edge_count,
+                struct graph *out)
+{
+	struct drawing d = {
+		.arena = a, .steps = steps, .out = out,
+		.first = arena_new(a, size_t, steps + 1), .waits_for = arena_new(a, size_t, steps + 1),
+		.drawn = arena_new(a, bool, steps + 1),
+	};
+
+	*out = (struct graph){ 0 };
+	take_edges(&d, edges, edge_count);
+	for (size_t i = 0; i < steps; i++)
+		draw_next(&d);
+	if (d.too_wide)
+		take_art_away(out);
+	return !d.too_wide;
+}

@@ -1,0 +1,284 @@
+#include "agent/cmd/execution_client.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/util/clock.h"
+#include "reconcile/schema/mask.h"
+
+enum {
+	POLL_FIRST_MS = 200, POLL_MOST_MS = 2000,
+	POLL_HERE_MS = 300,	/* of a service on this machine, whom that costs nothing */
+	NOT_YET = 10,		/* so often a run that was begun may not be there yet */
+	EMPTY_PAGES = 3,	/* in a row, before what follows counts as empty too */
+};
+
+bool run_init(struct run *run, struct session *session, const char *id, struct err *err)
+{
+	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+
+	if (!*id || strspn(id, allowed) != strlen(id))
+		return err_usage(err, "\"%s\" is no execution's ID; `flowsync workflow executions` lists them", id);
+	*run = (struct run){ .session = session, .id = id };
+	return true;
+}
+
+void run_log_done(struct run_log *log)
+{
+	buf_done(&log->token);
+}
+
+void run_done(struct run *run)
+{
+	for (size_t i = 0; i < run->count; i++)
+		run_log_done(&run->logs[i]);
+	*run = (struct run){ 0 };
+}
+
+/* ---- details ---- */
+
+static const char *path_of(const struct run *run, struct arena *a)
+{
+	return arena_printf(a, "/workflows/%lld/executions/%s", (long long)run->session->id, run->id);
+}
+
+static const char *what_of(const struct run *run, struct arena *a, const char *what)
+{
+	return arena_printf(a, "%s execution %s of %s", what, run->id,
+	                    op_workflow(a, run->session->id, run->session->name));
+}
+
+bool run_details(struct run *run, struct arena *a, struct node **out, int *http_status,
+                 struct err *err)
+{
+	struct op_call call;
+
+	op_call_init(&call, a, OP_EXECUTION, path_of(run, a), NULL, what_of(run, a, "get"));
+	bool ok = session_run(run->session, &call.op, err);
+	*http_status = call.op.status;
+	if (!ok)
+		return false;
+	if (!node_get_text(call.answer, "status"))
+		return err_set(err, "%s: expected an object with a text under \"status\", found an answer of "
+		               "another shape", call.request.what);
+	*out = call.answer;
+	return true;
+}
+
+bool run_ended(const struct node *details)
+{
+	static const char *const words[] = { "Success", "Failed", "Stopped" };
+	const char *status = node_get_text(details, "status");
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(status, words[i]) == 0)
+			return true;
+	/* A word that nobody knows. */
+	return strcmp(status, "Running") != 0 && strcmp(status, "Stopping") != 0 &&
+	       !node_empty(node_get(details, "finishedAt"));
+}
+
+const char *run_time(struct arena *a, const struct node *n, const char *begun)
+{
+	int64_t from, to;
+
+	if (!stamp_read(node_get_text(n, begun), &from))
+		return NULL;
+	if (!stamp_read(node_get_text(n, "finishedAt"), &to))
+		to = stamp_now();
+	return stamp_duration(a, to - from);
+}
+
+/* ---- logs ---- */
+
+static const char *page_path(const struct run *run, struct arena *a, const struct run_log *log)
+{
+	CLEANUP(buf_done) struct buf path = BUF_TEXT;
+
+	buf_addf(&path, "%s/logs?stepName=", path_of(run, a));
+	op_encode(&path, log->step);
+	if (log->token.len) {
+		buf_adds(&path, "&nextToken=");
+		op_encode(&path, buf_str(&log->token));
+	}
+	return arena_strdup(a, buf_str(&path));
+}
+
+static int64_t time_of(const struct node *line)
+{
+	const struct node *stamp = node_get(line, "timestamp");
+
+	return stamp && stamp->kind == NODE_INT && stamp->integer >= 0 ? stamp->integer : -1;
+}
+
+/* Hands on what is new of a page; the token that leads on is the page's own until then.  *more: the
+ * service says that another one follows. */
+static bool take_page(struct run_log *log, const struct node *page, const char *what,
+                      const struct run_lines *lines, bool *more, struct err *err)
+{
+	const struct node *list = node_get(page, "logs");
+	const char *next = node_get_text(page, "nextToken"), *status = node_get_text(page, "stepRunStatus");
+	size_t count = list && list->kind == NODE_LIST ? list->count : 0;
+
+	if (page->kind != NODE_MAP || (list && list->kind != NODE_LIST && list->kind != NODE_NULL))
+		return err_set(err, "%s: expected a list under \"logs\", found an answer of another shape", what);
+	for (size_t i = log->seen; i < count; i++) {
+		const char *message = node_get_text(list->entries[i].value, "message");
+		lines->line(lines->context, log->step, time_of(list->entries[i].value), message ? message : "");
+	}
+	snprintf(log->status, sizeof log->status, "%s", status ? status : "");
+	*more = next && *next && strcmp(next, buf_str(&log->token)) != 0;
+	/* Asked again with the same token it gives the same lines, and perhaps more. */
+	log->seen = *more ? 0 : count;
+	if (*more) {
+		buf_reset(&log->token);
+		buf_adds(&log->token, next);
+	}
+	return true;
+}
+
+bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *lines, struct err *err)
+{
+	bool more = true;
+
+	for (unsigned empty = 0; more && empty < EMPTY_PAGES; ) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct op_call call;
+		op_call_init(&call, &a, OP_LOGS, page_path(run, &a, log), NULL,
+		             arena_printf(&a, "%s, step \"%s\"", what_of(run, &a, "get logs of"), log->step));
+		if (!session_run(run->session, &call.op, err) ||
+		    !take_page(log, call.answer, call.request.what, lines, &more, err))
+			return false;
+		empty = node_empty(node_get(call.answer, "logs")) ? empty + 1 : 0;
+		if (lines->page_end)
+			lines->page_end(lines->context);
+	}
+	return true;
+}
+
+/* ---- steps ---- */
+
+/* Valid until the next call. */
+static struct run_log *log_of(struct run *run, const char *step)
+{
+	struct arena *a = run->session->ctx->arena;
+
+	for (size_t i = 0; i < run->count; i++)
+		if (strcmp(run->logs[i].step, step) == 0)
+			return &run->logs[i];
+	arena_grow(a, run->logs, run->count, run->room);
+	run->logs[run->count] = (struct run_log){ .step = arena_strdup(a, step), .token = BUF_TEXT, .told = "" };
+	return &run->logs[run->count++];
+}
+
+bool run_read_logs(struct run *run, const struct node *details, const struct run_lines *lines,
+                   struct err *err)
+{
+	const struct node *steps = node_get(details, "steps");
+
+	for (size_t i = 0; steps && i < steps->count; i++) {
+		const struct node *step = steps->entries[i].value;
+		const char *name = node_get_text(step, "name");
+		if (!name || node_empty(node_get(step, "startedAt")))
+			continue;
+		if (!run_read_log(run, log_of(run, name), lines, err))
+			return false;
+	}
+	return true;
+}
+
+const char *run_ending(struct arena *a, const struct node *step)
+{
+	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
+	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
+	const char *message = node_get_text(output, "message");
+	bool failed = exit_code && *exit_code && strcmp(exit_code, "0") != 0;
+	bool told = message && *message && strcmp(message, "terminated") != 0;
+
+	message = told ? mask_urls(a, message, 1) : "";
+	if (failed)
+		return arena_printf(a, "exit code %s%s%s", exit_code, told ? ": " : "", message);
+	return message;
+}
+
+static void tell_changes(struct run *run, const struct node *details)
+{
+	const struct node *steps = node_get(details, "steps");
+	struct context *ctx = run->session->ctx;
+
+	for (size_t i = 0; steps && i < steps->count; i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct node *step = steps->entries[i].value;
+		const char *name = node_get_text(step, "name"), *state = node_get_text(step, "status");
+		if (!name || !state || node_empty(node_get(step, "startedAt")))
+			continue;
+		struct run_log *log = log_of(run, name);
+		if (strcmp(log->told, state) == 0)
+			continue;
+		log->told = arena_strdup(ctx->arena, state);
+		bool over = !node_empty(node_get(step, "finishedAt"));
+		const char *why = over && strcmp(state, "Success") != 0 ? run_ending(&a, step) : "";
+		log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
+		         over ? run_time(&a, step, "startedAt") : "", *why ? ": " : "", why);
+	}
+}
+
+/* ---- waiting ---- */
+
+static bool pause_for(const struct run *run, int ms)
+{
+	struct pollfd stop = { .fd = run->session->ctx->stop_fd, .events = POLLIN };
+
+	return poll(&stop, 1, ms) == 0;
+}
+
+static bool step_ended(const struct node *details, const char *name)
+{
+	const struct node *steps = node_get(details, "steps");
+
+	for (size_t i = 0; steps && i < steps->count; i++) {
+		const struct node *step = steps->entries[i].value;
+		const char *is = node_get_text(step, "name");
+		if (is && strcmp(is, name) == 0)
+			return !node_empty(node_get(step, "finishedAt"));
+	}
+	return false;
+}
+
+/* The logs are asked for after the details: those of a run that has ended are whole then. */
+static bool look(struct run *run, const struct node *details, const struct run_lines *lines,
+                 const char *step, bool tell, struct err *err)
+{
+	if (tell)
+		tell_changes(run, details);
+	if (!lines)
+		return true;
+	return step ? run_read_log(run, log_of(run, step), lines, err)
+	            : run_read_logs(run, details, lines, err);
+}
+
+bool run_wait(struct run *run, const struct run_lines *lines, const char *step, bool begun,
+              struct node **details, struct err *err)
+{
+	int most = run->session->connection.endpoint.loopback ? POLL_HERE_MS : POLL_MOST_MS;
+	int pause = POLL_FIRST_MS, status;
+
+	for (unsigned missing = 0;; ) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *now;
+		if (run_details(run, &a, &now, &status, err)) {
+			if (!look(run, now, lines, step, begun, err))
+				return false;
+			if (run_ended(now) || (step && step_ended(now, step))) {
+				*details = node_copy(run->session->ctx->arena, now);
+				return true;
+			}
+		} else if (status != 404 || !begun || ++missing == NOT_YET) {
+			return false;
+		}
+		if (!pause_for(run, pause))
+			return err_set(err, "stopped");
+		pause = pause * 3 / 2 < most ? pause * 3 / 2 : most;
+	}
+}

@@ -1,0 +1,62 @@
+#include "agent/cmd/log_output.h"
+
+#include <string.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/term.h"
+
+/* A tab does no harm, and columns are what it is for. */
+static void add_harmless(struct buf *out, const char *text)
+{
+	for (size_t len; ; text += len + 1) {
+		CLEANUP(buf_done) struct buf part = BUF_TEXT;
+		len = strcspn(text, "\t");
+		buf_add(&part, text, len);
+		term_add_plain(out, buf_str(&part));
+		if (!text[len])
+			return;
+		buf_addc(out, '\t');
+	}
+}
+
+static void print_line(const struct log_print *p, const char *step, int64_t ms, const char *text,
+                       size_t len)
+{
+	CLEANUP(buf_done) struct buf line = BUF_TEXT, message = BUF_TEXT;
+
+	if (p->many) {
+		term_add_plain(&line, step);
+		buf_adds(&line, " | ");
+	}
+	if (ms >= 0) {
+		stamp_add(&line, ms);
+		buf_addc(&line, ' ');
+	}
+	buf_add(&message, text, len);
+	if (p->raw)
+		buf_adds(&line, buf_str(&message));
+	else
+		add_harmless(&line, buf_str(&message));
+	fprintf(p->out, "%s\n", buf_str(&line));
+}
+
+/* One message may be several lines, and most end with one. */
+static void print_message(void *context, const char *step, int64_t ms, const char *message)
+{
+	do {
+		size_t len = strcspn(message, "\n");
+		size_t shown = len && message[len - 1] == '\r' ? len - 1 : len;
+		print_line(context, step, ms, message, shown);
+		message += len + (message[len] == '\n');
+	} while (*message);
+}
+
+static void flush(void *context)
+{
+	fflush(((const struct log_print *)context)->out);
+}
+
+struct run_lines log_print_lines(struct log_print *print)
+{
+	return (struct run_lines){ print_message, flush, print };
+}

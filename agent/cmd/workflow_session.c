@@ -1,0 +1,196 @@
+#include "agent/cmd/workflow_session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/diagnostics_text.h"
+#include "agent/sync/progress.h"
+#include "agent/source/source_dir.h"
+#include "agent/util/shutdown_signals.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
+#include "reconcile/wire/operation_list.h"
+#include "reconcile/tree/yaml.h"
+
+bool session_open(struct context *ctx, struct session *out, struct err *err)
+{
+	*out = (struct session){ .ctx = ctx };
+	return connection_open(ctx, 1, &out->connection, err);
+}
+
+void session_close(struct session *s)
+{
+	connection_close(&s->connection);
+}
+
+bool session_run(struct session *s, struct op *op, struct err *err)
+{
+	struct progress progress = { .ctx = s->ctx };
+	struct drive_watch watch = progress_watch(&progress);
+	int64_t now = drive_now();
+
+	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
+	dispatch_add(&s->dispatch, &op->task);
+	drive(s->connection.rest, &s->dispatch, s->ctx->stop_fd, &watch);
+	if (!op->ok)
+		*err = op->err;
+	return op->ok;
+}
+
+bool session_stopped(const struct session *s)
+{
+	return s->ctx->stop_fd >= 0 && stop_signal();
+}
+
+int session_fail(const struct session *s, const struct err *err)
+{
+	if (!session_stopped(s))
+		return cli_fail(s->ctx, err);
+	return verdict_exit_code(&(struct verdict){ .signal = stop_signal() });
+}
+
+static bool is_id(const char *word, int64_t *id)
+{
+	if (!*word || strspn(word, "0123456789") != strlen(word) || strlen(word) > 18)
+		return false;
+	*id = strtoll(word, NULL, 10);
+	return true;
+}
+
+static bool find(struct session *s, const char *word, struct err *err)
+{
+	struct op_list list;
+
+	if (is_id(word, &s->id))
+		return true;
+	op_list_name_init(&list, s->ctx->arena, word);
+	if (!session_run(s, &list.op, err))
+		return false;
+	if (!list.count)
+		return err_set(err, "the service has no workflow called \"%s\"", word);
+	if (list.count > 1) {
+		err_set(err, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): give the ID",
+		        list.count, word, (long long)list.items[0].id, (long long)list.items[1].id,
+		        list.count > 2 ? ", ..." : "");
+		err->kind = ERR_CONFLICT;
+		return false;
+	}
+	s->id = list.items[0].id;
+	s->name = word;
+	return true;
+}
+
+bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
+{
+	return session_open(ctx, out, err) && find(out, word, err);
+}
+
+bool session_describe(struct session *s, struct node **out, struct err *err)
+{
+	struct op_call call;
+
+	op_describe_init(&call, s->ctx->arena, s->id, s->name);
+	if (!session_run(s, &call.op, err))
+		return false;
+	*out = call.answer;
+	return true;
+}
+
+/* ---- printing ---- */
+
+static struct node *masked(struct context *ctx, const struct node *n)
+{
+	struct node *copy = node_copy(ctx->arena, n);
+
+	mask_mark(ctx->arena, copy, texts_list(ctx->arena, &ctx->settings->mask));
+	return mask(ctx->arena, &workflow_field, copy, 1);
+}
+
+/* A workflow, or a list of workflows, for people's eyes. */
+static struct node *shown(struct context *ctx, const struct node *n)
+{
+	if (ctx->settings->show_masked)
+		return (struct node *)n;
+	if (n->kind != NODE_LIST)
+		return masked(ctx, n);
+	struct node *out = node_list(ctx->arena);
+	for (size_t i = 0; i < n->count; i++)
+		node_add(ctx->arena, out, masked(ctx, n->entries[i].value));
+	return out;
+}
+
+void workflow_print_plain(struct context *ctx, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (ctx->settings->output == OUTPUT_YAML) {
+		yaml_write(n, &text);
+	} else {
+		json_write(n, JSON_PRETTY, &text);
+		buf_addc(&text, '\n');
+	}
+	fputs(buf_str(&text), ctx->out);
+}
+
+void workflow_print(struct context *ctx, const struct node *n)
+{
+	workflow_print_plain(ctx, shown(ctx, n));
+}
+
+void workflow_print_run(struct context *ctx, const struct node *n)
+{
+	workflow_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
+}
+
+void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
+                   const struct node *answer)
+{
+	struct arena *a = ctx->arena;
+
+	if (ctx->settings->output == OUTPUT_TABLE) {
+		fprintf(ctx->out, "%s %s\n", verb, op_workflow(a, id, name));
+		return;
+	}
+	struct node *out = node_map(a);
+	node_put(a, out, "id", node_int(a, id));
+	for (size_t i = 0; answer && answer->kind == NODE_MAP && i < answer->count; i++)
+		node_put(a, out, answer->entries[i].key, answer->entries[i].value);
+	workflow_print(ctx, out);
+}
+
+/* ---- bodies from files ---- */
+
+static bool read_body(struct context *ctx, const char *file, bool partial, struct spec *out,
+                      struct faults *faults)
+{
+	struct specs specs = { .arena = ctx->arena, .partial = partial };
+	struct source_files files = { 0 };
+
+	if (!source_file_read(ctx->arena, file, &files, faults) ||
+	    !specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, faults))
+		return false;
+	if (specs.count != 1)
+		return fault_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
+		                 specs.count);
+	/* Whoever ignores it for a sync sends it by hand all the same. */
+	if (!spec_check_masked(specs.items[0].body, NULL, faults))
+		return false;
+	for (size_t i = 0; i < faults->count; i++) {
+		faults->items[i].warning = false;	/* the log says it */
+		log_warn(ctx->log, "%s", fault_line(ctx->arena, &faults->items[i]));
+	}
+	*out = specs.items[0];
+	return true;
+}
+
+bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+                        struct faults *faults)
+{
+	return read_body(ctx, file, false, out, faults);
+}
+
+bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
+                         struct faults *faults)
+{
+	return read_body(ctx, file, true, out, faults);
+}

@@ -1,0 +1,331 @@
+#include "agent/config/config_file.h"
+
+#include <string.h>
+
+#include "agent/util/file.h"
+#include "agent/net/git_url.h"
+#include "agent/config/template_vars.h"
+#include "reconcile/base/suggest.h"
+#include "reconcile/tree/yaml.h"
+
+struct reader {
+	struct arena *arena;
+	const char *folder;	/* of the file, with a slash at its end; "" if it has none */
+	struct settings *settings;
+	struct faults *faults;
+};
+
+/* The only key whose value is a list of maps; the table's keys go on below it without a number. */
+static const char list_of_maps[] = "syncs";
+
+/* What stands in a sync beside its own keys: the service it uses instead of the one of all. */
+static const char own_service[] = "syncs.service";
+
+enum { NAME_MAX_BYTES = 64 };	/* of a sync: it stands in paths of URLs and in labels of metrics */
+
+static const struct option *find_key(const char *key)
+{
+	for (const struct option *o = option_table; o->name || o->key; o++)
+		if (o->key && strcmp(o->key, key) == 0)
+			return o;
+	return NULL;
+}
+
+static bool is_outer(const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const struct option *o = option_table; o->name || o->key; o++)
+		if (o->key && strncmp(o->key, key, len) == 0 && o->key[len] == '.')
+			return true;
+	return false;
+}
+
+/* Offers what may stand in the place of key below outer ("" or "log."). */
+static void offer_siblings(struct arena *a, const char *outer, struct near *near)
+{
+	size_t len = strlen(outer);
+
+	for (const struct option *o = option_table; o->name || o->key; o++)
+		if (o->key && strncmp(o->key, outer, len) == 0)
+			near_offer(near, arena_strndup(a, o->key + len, strcspn(o->key + len, ".")));
+}
+
+static bool expected(struct reader *r, const char *key, const char *wanted, const struct node *found)
+{
+	return fault_add(r->faults, found->at, "%s: expected %s, found %s", key, wanted,
+	                 node_kind_words(found->kind));
+}
+
+static const char *from_folder(struct reader *r, const char *path)
+{
+	return *path == '/' || !*path ? path : arena_printf(r->arena, "%s%s", r->folder, path);
+}
+
+static const char *text_of(struct reader *r, const struct option *o, const struct node *n)
+{
+	static const char socket[] = "unix:";
+	size_t len = strlen(socket);
+
+	if (o->type == OPTION_PATH)
+		return from_folder(r, n->text);
+	if (o->type == OPTION_GIT && git_url_is_path(n->text))
+		return from_folder(r, n->text);
+	if (o->type == OPTION_ENDPOINT && strncmp(n->text, socket, len) == 0)
+		return arena_printf(r->arena, "%s%s", socket, from_folder(r, n->text + len));
+	return n->text;
+}
+
+static bool has_word(const struct option *o, const char *word)
+{
+	for (const struct option_word *w = o->words; w && w->word; w++)
+		if (strcmp(w->word, word) == 0)
+			return true;
+	return false;
+}
+
+/* What option_set() takes for n; NULL with a fault.  A word "yes" is a boolean to YAML. */
+static const char *value_text(struct reader *r, const struct option *o, const struct node *n)
+{
+	const char *word = n->kind == NODE_BOOL ? (n->boolean ? "yes" : "no") : "";
+
+	if (o->type == OPTION_FLAG ? n->kind == NODE_BOOL : has_word(o, word))
+		return word;
+	if (o->type == OPTION_NUMBER && n->kind == NODE_INT)
+		return node_scalar_text(r->arena, n);
+	if (o->type != OPTION_NUMBER && n->kind == NODE_TEXT)
+		return text_of(r, o, n);
+	expected(r, o->key, o->type == OPTION_FLAG ? "true or false" : o->type == OPTION_NUMBER ? "a whole number"
+	                    : "a text", n);
+	return NULL;
+}
+
+static void set_scalar(struct reader *r, const struct option *o, const struct node *n)
+{
+	struct origin from = { ORIGIN_FILE, o->key, n->at };
+	const char *text = value_text(r, o, n);
+
+	if (text)
+		option_set(r->arena, o, text, &from, r->settings, r->faults);
+}
+
+static void set_items(struct reader *r, const struct option *o, const struct node *n)
+{
+	if (n->kind != NODE_LIST) {
+		expected(r, o->key, "a list of texts", n);
+		return;
+	}
+	for (size_t i = 0; i < n->count; i++)
+		set_scalar(r, o, n->entries[i].value);
+}
+
+static void set_value(struct reader *r, const struct option *o, const struct node *n)
+{
+	if (o->type == OPTION_MAP)
+		vars_add_map(r->arena, o->key, n, (struct var_list *)((char *)r->settings + o->offset),
+		             r->faults);
+	else if (o->type == OPTION_LIST)
+		set_items(r, o, n);
+	else
+		set_scalar(r, o, n);
+}
+
+static void read_map(struct reader *r, const char *outer, const struct node *n);
+
+static void read_outer(struct reader *r, const char *key, const struct node *n)
+{
+	const char *below = arena_printf(r->arena, "%s.", key);
+
+	if (n->kind == NODE_MAP)
+		read_map(r, below, n);
+	else
+		expected(r, key, "a map", n);
+}
+
+static void unknown_key(struct reader *r, const char *outer, const struct entry *e)
+{
+	struct near near = { .word = e->key };
+
+	offer_siblings(r->arena, outer, &near);
+	if (near.best)
+		fault_add(r->faults, e->at, "unknown key \"%s\"; did you mean \"%s\"?", e->key, near.best);
+	else
+		fault_add(r->faults, e->at, "unknown key \"%s\"", e->key);
+}
+
+/* outer is "" or ends with a dot.  A key without a value is as good as not written. */
+static void read_map(struct reader *r, const char *outer, const struct node *n)
+{
+	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+		const char *key = arena_printf(r->arena, "%s%s", outer, e->key);
+		const struct option *o = strchr(e->key, '.') ? NULL : find_key(key);
+		bool known = o || (!strchr(e->key, '.') && is_outer(key));
+		if (strcmp(key, own_service) == 0)
+			read_outer(r, "service", e->value);
+		else if (!known)
+			unknown_key(r, outer, e);
+		else if (e->value->kind == NODE_NULL || strcmp(key, list_of_maps) == 0)
+			continue;
+		else if (o)
+			set_value(r, o, e->value);
+		else
+			read_outer(r, key, e->value);
+	}
+}
+
+/* ---- the syncs ---- */
+
+static const struct node *syncs_of(const struct config *c)
+{
+	const struct node *list = c->root ? node_get(c->root, list_of_maps) : NULL;
+
+	return list && list->kind == NODE_LIST ? list : NULL;
+}
+
+static bool is_name(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
+
+	return len > 0 && len <= NAME_MAX_BYTES && text[len] == '\0' && text[0] != '.';
+}
+
+/* "default" for one that is alone and has none. */
+static bool name_of(struct reader *r, const struct node *sync, bool alone, const char **out)
+{
+	const struct node *n = node_get(sync, "name");
+
+	*out = "default";
+	if (!n || n->kind == NODE_NULL)
+		return alone || fault_add(r->faults, sync->at, "a sync without name: each of several needs one");
+	if (n->kind != NODE_TEXT)
+		return false;	/* read_map() says so */
+	if (!is_name(n->text))
+		return fault_add(r->faults, n->at, "syncs.name: expected 1 to %d letters, digits and any of -_., "
+		                 "found \"%s\"", NAME_MAX_BYTES, n->text);
+	*out = n->text;
+	return true;
+}
+
+static void add_name(struct reader *r, struct config *c, const struct node *sync, const char *name)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (strcmp(c->names[i], name) == 0)
+			fault_add(r->faults, sync->at, "a second sync of the name \"%s\"", name);
+	c->names[c->count++] = name;
+}
+
+static void read_syncs(struct reader *r, struct config *c)
+{
+	const struct node *list = c->root ? node_get(c->root, list_of_maps) : NULL;
+	const char *name;
+
+	if (!list || list->kind == NODE_NULL)
+		return;
+	if (list->kind != NODE_LIST) {
+		expected(r, list_of_maps, "a list of syncs", list);
+		return;
+	}
+	if (list->count == 0) {
+		fault_add(r->faults, list->at, "%s: expected a list of syncs, found none", list_of_maps);
+		return;
+	}
+	c->names = arena_new(r->arena, const char *, list->count);
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *sync = list->entries[i].value;
+		if (sync->kind != NODE_MAP)
+			expected(r, list_of_maps, "a map", sync);
+		else if (name_of(r, sync, list->count == 1, &name))
+			add_name(r, c, sync, name);
+	}
+}
+
+/* ---- the whole ---- */
+
+static bool read_document(struct arena *a, struct config *c, struct faults *faults)
+{
+	struct yaml_docs docs;
+
+	if (!yaml_read(a, c->path, c->bytes, c->len, &docs, faults))
+		return false;
+	if (docs.count > 1)
+		return fault_add(faults, docs.root[1]->at, "a configuration is one document, found %zu", docs.count);
+	if (docs.count == 1 && docs.root[0]->kind == NODE_MAP)
+		c->root = docs.root[0];
+	else if (docs.count == 1 && docs.root[0]->kind != NODE_NULL)
+		return fault_add(faults, docs.root[0]->at, "a configuration is a map, found %s",
+		                 node_kind_words(docs.root[0]->kind));
+	return true;
+}
+
+static void set_sync(struct reader *r, const struct config *c, size_t sync)
+{
+	const struct node *list = syncs_of(c);
+
+	if (list && sync < list->count && list->entries[sync].value->kind == NODE_MAP)
+		read_map(r, "syncs.", list->entries[sync].value);
+}
+
+/* What is wrong is told once, here; whoever takes settings from it later has no faults. */
+static void check(struct arena *a, struct config *c, struct faults *faults)
+{
+	struct settings all = { 0 };
+	struct reader r = { a, file_folder(a, c->path), &all, faults };
+
+	if (c->root)
+		read_map(&r, "", c->root);
+	read_syncs(&r, c);
+	for (size_t i = 0; syncs_of(c) && i < syncs_of(c)->count; i++) {
+		struct settings one = { 0 };
+		r.settings = &one;
+		set_sync(&r, c, i);
+	}
+}
+
+bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len, struct config *out,
+                  struct faults *faults)
+{
+	struct config c = { .path = path, .bytes = bytes, .len = len };
+	size_t errors = faults->errors;
+
+	if (!read_document(a, &c, faults))
+		return false;
+	check(a, &c, faults);
+	if (faults->errors > errors)
+		return false;
+	*out = c;
+	return true;
+}
+
+bool config_read(struct arena *a, const char *path, struct config *out, struct faults *faults)
+{
+	const char *bytes;
+	size_t len;
+	struct err err;
+
+	if (file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err))
+		return config_parse(a, path, bytes, len, out, faults);
+	return fault_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+}
+
+bool config_find(const struct config *c, const char *name, size_t *out)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (strcmp(c->names[i], name) != 0)
+			continue;
+		*out = i;
+		return true;
+	}
+	return false;
+}
+
+void config_set(struct arena *a, const struct config *c, size_t sync, struct settings *s)
+{
+	struct faults none = { .arena = a };
+	struct reader r = { a, file_folder(a, c->path), s, &none };
+
+	if (c->root)
+		read_map(&r, "", c->root);
+	set_sync(&r, c, sync);
+	if (sync < c->count)
+		s->sync_name = arena_strdup(a, c->names[sync]);
+}

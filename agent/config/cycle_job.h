@@ -1,0 +1,25 @@
+/* cycle_job.h: what the agent has one of its children do: a cycle of one sync, by the configuration that
+ * it holds itself, which may not be what stands in the file by now. */
+#ifndef AGENT_CONFIG_CYCLE_JOB_H
+#define AGENT_CONFIG_CYCLE_JOB_H
+
+#include "agent/config/options.h"
+#include "reconcile/tree/node.h"
+
+struct job {
+	const char *config_path, *config_text;	/* NULL: there is no configuration file */
+	const char *sync;			/* its name */
+	const char *trigger;			/* why the cycle begins, for its report */
+	const char *endpoint, *token;		/* of the local service that the agent runs; NULL: the settings say */
+	const char *commit, *tree, *ref;	/* of a git source, as it was fetched; NULL: never yet */
+	const char *source_error;		/* why it could not be fetched this time; NULL: it was */
+	struct texts names;			/* only these workflows, those that were deferred; none: all that the settings say */
+	struct texts warnings;			/* of the fetch, for the report */
+	int hurry_fd;				/* stop_watch_hurry()'s; not of the document */
+};
+
+/* The document for a child's stdin, and back; it holds a token. */
+void job_write(const struct job *job, struct buf *out);
+bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err);
+
+#endif

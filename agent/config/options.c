@@ -1,0 +1,548 @@
+#include "agent/config/options.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "reconcile/base/suggest.h"
+#include "reconcile/tree/node.h"
+
+#define PREFIX	"FLOWSYNC_"
+
+static const struct option_word level_words[] = {
+	{ "error", LEVEL_ERROR }, { "warn", LEVEL_WARN }, { "info", LEVEL_INFO }, { "debug", LEVEL_DEBUG }, { 0 },
+};
+static const struct option_word format_words[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { 0 } };
+static const struct option_word color_words[] = {
+	{ "auto", COLOR_AUTO }, { "always", COLOR_ALWAYS }, { "never", COLOR_NEVER }, { 0 },
+};
+static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
+static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
+static const struct option_word invalid_words[] = { { "stop", 0 }, { "continue", 1 }, { 0 } };
+static const struct option_word yes_no_words[] = { { "yes", 1 }, { "no", 0 }, { 0 } };
+static const struct option_word table_words[] = {
+	{ "table", OUTPUT_TABLE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
+};
+static const struct option_word status_words[] = {
+	{ .word = "Draft" }, { .word = "Running" }, { .word = "Available" }, { .word = "Paused" }, { 0 },
+};
+static const struct option_word execution_words[] = {
+	{ .word = "Success" }, { .word = "Running" }, { .word = "Stopped" }, { .word = "Stopping" },
+	{ .word = "Failed" }, { 0 },
+};
+
+#define AT(member)	.offset = offsetof(struct settings, member)
+
+const struct option option_table[] = {
+	{ "config", 'c', OPTION_PATH, FOR_ALL, AT(config), .argument = "FILE",
+	  .help = "read settings from this file" },
+	{ "endpoint", 0, OPTION_ENDPOINT, FOR_ALL, AT(endpoint), .argument = "URL", .key = "service.endpoint",
+	  .help = "the service: a URL, local, or unix:PATH" },
+	{ "stage", 0, OPTION_TEXT, FOR_ALL, AT(stage), .argument = "NAME", .key = "service.stage",
+	  .help = "the hosted service, by its stage" },
+	{ "token-file", 0, OPTION_PATH, FOR_ALL, AT(token_file), .argument = "FILE", .key = "service.token_file",
+	  .help = "file that holds the service's token" },
+	{ "ca-file", 0, OPTION_PATH, FOR_ALL, AT(ca_file), .argument = "FILE", .key = "service.ca_file",
+	  .help = "trust these authorities instead (PEM)" },
+	{ "state-dir", 0, OPTION_PATH, FOR_ALL, AT(state_dir), .argument = "DIR", .key = "state_dir",
+	  .help = "own state (~/.local/state/flowsync)" },
+	{ "log-level", 0, OPTION_WORD, FOR_ALL, AT(log_level), .key = "log.level", .words = level_words,
+	  .otherwise = "info", .help = "how much stderr tells" },
+	{ "log-format", 0, OPTION_WORD, FOR_ALL, AT(log_format), .key = "log.format", .words = format_words,
+	  .otherwise = "text", .help = "how stderr is written" },
+	{ "color", 0, OPTION_WORD, FOR_ALL, AT(color), .words = color_words,
+	  .otherwise = "auto", .help = "colours on a terminal" },
+	{ "quiet", 'q', OPTION_FLAG, FOR_ALL, AT(quiet),
+	  .help = "only warnings and errors on stderr" },
+
+	{ "dir", 0, OPTION_PATH, FOR_CYCLE, AT(dir), .argument = "DIR", .key = "syncs.source.dir",
+	  .help = "the directory of specs, instead of the argument" },
+	{ "git", 0, OPTION_GIT, FOR_CYCLE, AT(git), .argument = "URL", .key = "syncs.source.git.url",
+	  .help = "a git repository of specs, not a directory" },
+	{ "branch", 0, OPTION_TEXT, FOR_CYCLE, AT(branch), .argument = "NAME", .key = "syncs.source.git.branch",
+	  .help = "its branch (what its HEAD is)" },
+	{ "tag", 0, OPTION_TEXT, FOR_CYCLE, AT(tag), .argument = "NAME", .key = "syncs.source.git.tag",
+	  .help = "its tag instead" },
+	{ "semver", 0, OPTION_TEXT, FOR_CYCLE, AT(semver), .argument = "RANGE", .key = "syncs.source.git.semver",
+	  .help = "its highest tag of such a version, as ^1.2" },
+	{ "commit", 0, OPTION_TEXT, FOR_CYCLE, AT(commit), .argument = "SHA", .key = "syncs.source.git.commit",
+	  .help = "its commit, all 40 digits" },
+	{ "path", 0, OPTION_TEXT, FOR_CYCLE, AT(path), .argument = "DIR", .key = "syncs.source.git.path",
+	  .help = "the folder of the specs in it" },
+	{ "git-token-file", 0, OPTION_PATH, FOR_CYCLE, AT(git_token_file), .argument = "FILE",
+	  .key = "syncs.source.git.token_file", .help = "file that holds the token for it" },
+	{ "git-username", 0, OPTION_TEXT, FOR_CYCLE, AT(git_username), .argument = "NAME",
+	  .key = "syncs.source.git.username", .help = "the user for it (git)" },
+	{ "git-ca-file", 0, OPTION_PATH, FOR_CYCLE, AT(git_ca_file), .argument = "FILE",
+	  .key = "syncs.source.git.ca_file", .help = "trust these authorities for it instead (PEM)" },
+	{ "ssh-key", 0, OPTION_PATH, FOR_CYCLE, AT(ssh_key), .argument = "FILE", .key = "syncs.source.git.ssh_key",
+	  .help = "private key for ssh (the agent's)" },
+	{ "known-hosts", 0, OPTION_PATH, FOR_CYCLE, AT(known_hosts), .argument = "FILE",
+	  .key = "syncs.source.git.known_hosts", .help = "hosts of ssh to trust (~/.ssh/known_hosts)" },
+	{ "set", 0, OPTION_LIST, FOR_SPECS, AT(set), .argument = "KEY=VALUE",
+	  .help = "fill in {{ KEY }} in specs; repeatable" },
+	{ "vars", 0, OPTION_PATH, FOR_SPECS, AT(vars_file), .argument = "FILE",
+	  .help = "fill in specs from this YAML mapping" },
+	{ "only", 0, OPTION_LIST, FOR_CYCLE, AT(only), .argument = "GLOB", .key = "syncs.only",
+	  .help = "only workflows of such a name; repeatable" },
+	{ "concurrency", 0, OPTION_NUMBER, FOR_CYCLE | FOR_IMPORT, AT(concurrency), .argument = "N",
+	  .key = "syncs.concurrency", .otherwise = "8", .least = 1, .most = 64,
+	  .help = "requests at a time, 1 to 64" },
+	{ "owner", 0, OPTION_TEXT, FOR_CYCLE, AT(owner), .argument = "NAME", .key = "syncs.owner",
+	  .help = "manage workflows under this name (default)" },
+	{ "prune", 0, OPTION_FLAG, FOR_CYCLE, AT(prune), .key = "syncs.prune",
+	  .help = "delete own workflows that are declared no more" },
+	{ "undeclared", 0, OPTION_WORD, FOR_CYCLE, AT(undeclared), .words = undeclared_words, .otherwise = "keep",
+	  .key = "syncs.undeclared", .help = "keys that no spec has" },
+	{ "adopt", 0, OPTION_WORD, FOR_CYCLE, AT(adopt), .words = yes_no_words, .otherwise = "yes",
+	  .key = "syncs.adopt", .help = "take on workflows that nobody owns" },
+	{ "mark", 0, OPTION_FLAG, FOR_CYCLE, AT(mark),
+	  .help = "mark as own what is equal already" },
+	{ "max-delete-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_delete_percent), .argument = "P",
+	  .key = "syncs.max_delete_percent", .least = 0, .most = 100,
+	  .help = "block over this share of deletes (30)" },
+	{ "max-update-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_update_percent), .argument = "P",
+	  .key = "syncs.max_update_percent", .least = 0, .most = 100,
+	  .help = "block over this share of updates (off)" },
+	{ "allow-empty", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_empty),
+	  .help = "let a source declare nothing" },
+	{ "allow-rollback", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_rollback),
+	  .help = "apply an older git revision" },
+	{ "allow-recreate", 0, OPTION_FLAG, FOR_CYCLE, AT(allow_recreate),
+	  .help = "make anew what is missing on the service" },
+	{ "timeout", 0, OPTION_DURATION, FOR_CYCLE | FOR_IMPORT, AT(timeout_ms), .argument = "DURATION", .key = "syncs.timeout",
+	  .otherwise = "10m", .help = "end by then, as 90s or 1h30m" },
+	{ "output", 'o', OPTION_WORD, FOR_RESULT, AT(output), .words = result_words, .otherwise = "human",
+	  .help = "how stdout is written" },
+	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
+	  .help = "write the report there too, as JSON" },
+	{ "verbose", 0, OPTION_FLAG, FOR_CYCLE, AT(verbose),
+	  .help = "list unchanged workflows too" },
+	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
+	  .help = "exit 2 if changes are pending" },
+
+	{ "sync", 0, OPTION_TEXT, FOR_SPECS, AT(sync), .argument = "NAME",
+	  .help = "which sync of the configuration is meant" },
+	{ "interval", 0, OPTION_DURATION, FOR_AGENT, AT(interval_ms), .argument = "DURATION",
+	  .key = "syncs.interval", .otherwise = "2m", .help = "look for drift this often" },
+	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
+	  .otherwise = "127.0.0.1:8485", .help = "health and metrics, or none" },
+
+	{ "revision", 0, OPTION_TEXT, FOR_APPROVE, AT(revision), .argument = "REV",
+	  .help = "the revision at which it was blocked" },
+
+	{ "out", 0, OPTION_PATH, FOR_IMPORT, AT(out), .argument = "DIR",
+	  .help = "write the files here; made if it is not there" },
+	{ "name", 0, OPTION_TEXT, FOR_IMPORT, AT(name), .argument = "GLOB",
+	  .help = "only workflows of such a name" },
+
+	{ "listen", 0, OPTION_TEXT, FOR_SERVE, AT(listen), .argument = "ADDRESS",
+	  .help = "listen on this address, as 127.0.0.1:8080" },
+	{ "unix", 0, OPTION_PATH, FOR_SERVE, AT(unix_path), .argument = "PATH",
+	  .help = "listen on this unix socket instead" },
+	{ "db", 0, OPTION_PATH, FOR_SERVE, AT(db), .argument = "FILE",
+	  .help = "keep workflows in this SQLite file" },
+	{ "tls-cert", 0, OPTION_PATH, FOR_SERVE, AT(tls_cert), .argument = "FILE",
+	  .help = "certificate to serve https with (PEM)" },
+	{ "tls-key", 0, OPTION_PATH, FOR_SERVE, AT(tls_key), .argument = "FILE",
+	  .help = "its private key (PEM)" },
+
+	{ "jobs", 0, OPTION_NUMBER, FOR_SERVE | FOR_AGENT, AT(jobs), .argument = "N", .key = "serve.jobs",
+	  .otherwise = "8", .least = 1, .most = 256, .help = "local service: steps at a time, 1 to 256" },
+	{ "crons", 0, OPTION_WORD, FOR_SERVE | FOR_AGENT, AT(crons), .key = "serve.crons", .words = yes_no_words,
+	  .otherwise = "yes", .help = "local service: whether crons begin runs" },
+	{ "timezone", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT, AT(timezone), .argument = "ZONE",
+	  .key = "serve.timezone", .otherwise = "UTC", .help = "local service: of crons, as Europe/Berlin" },
+	{ "secrets-dir", 0, OPTION_PATH, FOR_SERVE | FOR_AGENT, AT(secrets_dir), .argument = "DIR",
+	  .key = "serve.secrets_dir", .help = "local service: a file for each secret" },
+	{ "cgroup", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT, AT(cgroup), .argument = "DIR|auto|none",
+	  .key = "serve.cgroup", .otherwise = "auto", .help = "local service: limit steps below it" },
+
+	{ "output", 'o', OPTION_WORD, FOR_TABLE, AT(output), .words = table_words, .otherwise = "table",
+	  .help = "how stdout is written" },
+	{ "show-masked", 0, OPTION_FLAG, FOR_DESCRIBE, AT(show_masked),
+	  .help = "show secret values as they are" },
+	{ "name", 0, OPTION_TEXT, FOR_LIST, AT(name), .argument = "TEXT",
+	  .help = "whose name has this text in it" },
+	{ "status", 0, OPTION_LIST, FOR_LIST, AT(status), .argument = "STATUS", .words = status_words,
+	  .help = "of this status; repeatable" },
+	{ "last-execution-status", 0, OPTION_LIST, FOR_LIST, AT(last_execution_status), .argument = "STATUS",
+	  .words = execution_words, .help = "whose last run ended so; repeatable" },
+	{ "last-modified-by", 0, OPTION_LIST, FOR_LIST, AT(last_modified_by), .argument = "USER",
+	  .help = "last changed by this user; repeatable" },
+	{ "page-size", 0, OPTION_NUMBER, FOR_LIST | FOR_EXECUTIONS, AT(page_size), .argument = "N", .least = 1,
+	  .most = 1000, .help = "so many a page, 1 to 1000" },
+	{ "page-number", 0, OPTION_NUMBER, FOR_LIST | FOR_EXECUTIONS, AT(page_number), .argument = "N", .least = 1, .most = 1000000,
+	  .help = "this page only, from 1" },
+
+	{ "name", 0, OPTION_TEXT, FOR_PATCH, AT(name), .argument = "NAME",
+	  .help = "the workflow's new name" },
+	{ "step", 0, OPTION_LIST, FOR_PATCH, AT(steps), .argument = "NAME",
+	  .help = "patch this step only; repeatable" },
+	{ "command", 0, OPTION_TEXT, FOR_PATCH, AT(run_command), .argument = "TEXT",
+	  .help = "what the steps run" },
+	{ "repository", 0, OPTION_TEXT, FOR_PATCH, AT(repository), .argument = "URL",
+	  .help = "where their code is" },
+	{ "branch", 0, OPTION_TEXT, FOR_PATCH, AT(branch), .argument = "BRANCH",
+	  .help = "its branch" },
+	{ "token-name", 0, OPTION_TEXT, FOR_PATCH, AT(token_name), .argument = "NAME",
+	  .help = "the credential for it, by its name" },
+	{ "image-id", 0, OPTION_NUMBER, FOR_PATCH, AT(image_id), .argument = "N", .most = 999999999,
+	  .help = "the image they run in" },
+	{ "image-version-id", 0, OPTION_NUMBER, FOR_PATCH, AT(image_version_id), .argument = "N",
+	  .most = 999999999, .help = "its version" },
+	{ "instance-type-id", 0, OPTION_NUMBER, FOR_PATCH, AT(instance_type_id), .argument = "N",
+	  .most = 999999999, .help = "what they run on, as in resources" },
+	{ "storage", 0, OPTION_TEXT, FOR_PATCH, AT(storage), .argument = "SIZE",
+	  .help = "their storage, as 10GB" },
+	{ "step-timeout", 0, OPTION_NUMBER, FOR_PATCH, AT(step_timeout), .argument = "SECONDS",
+	  .most = 999999999, .help = "how long they may run; 0: for ever" },
+	{ "clear-image-cache", 0, OPTION_WORD, FOR_PATCH, AT(clear_image_cache), .words = yes_no_words,
+	  .help = "pull the image anew on each run" },
+
+	{ "param", 0, OPTION_LIST, FOR_EXECUTE, AT(params), .argument = "KEY=VALUE",
+	  .help = "a parameter of all steps; repeatable" },
+	{ "step-param", 0, OPTION_LIST, FOR_EXECUTE, AT(step_params), .argument = "STEP.KEY=VALUE",
+	  .help = "of one step; repeatable" },
+	{ "step", 0, OPTION_LIST, FOR_EXECUTE, AT(steps), .argument = "NAME[:dag]",
+	  .help = "run this step, :dag and those after it" },
+	{ "wait", 0, OPTION_FLAG, FOR_EXECUTE, AT(wait),
+	  .help = "until the run ends; exit 4 unless Success" },
+	{ "follow", 0, OPTION_FLAG, FOR_EXECUTE | FOR_LOGS, AT(follow),
+	  .help = "show logs until the run ends" },
+
+	{ "status", 0, OPTION_LIST, FOR_EXECUTIONS, AT(status), .argument = "WORD", .words = execution_words,
+	  .help = "of this status; repeatable" },
+	{ "date-from", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_from), .argument = "TIME",
+	  .help = "from then on, as 2024-01-31T18:00:00.000Z" },
+	{ "date-to", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_to), .argument = "TIME",
+	  .help = "up to then" },
+	{ "count", 0, OPTION_NUMBER, FOR_EXECUTIONS, AT(count), .argument = "N", .least = 1, .most = 1000000,
+	  .help = "the newest N only" },
+
+	{ "step", 0, OPTION_TEXT, FOR_LOGS, AT(step), .argument = "STEP",
+	  .help = "of this step only" },
+	{ "next-token", 0, OPTION_TEXT, FOR_LOGS, AT(next_token), .argument = "TOKEN",
+	  .help = "go on behind this page of the step" },
+	{ "out", 0, OPTION_PATH, FOR_LOGS, AT(out), .argument = "FILE",
+	  .help = "write them there" },
+
+	{ .key = "images", .type = OPTION_MAP, AT(images),
+	  .help = "image (12, 12:3 or *) to what goes before the command of its steps" },
+	{ .key = "serve.sql", .type = OPTION_TEXT, AT(sql_command), .help = "runs sql steps" },
+	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "runs export steps" },
+	{ .key = "serve.git.ca_file", .type = OPTION_PATH, AT(step_ca_file) },
+	{ .key = "serve.git.ssh_key", .type = OPTION_PATH, AT(step_ssh_key) },
+	{ .key = "serve.git.known_hosts", .type = OPTION_PATH, AT(step_known_hosts) },
+	{ .key = "serve.smtp.url", .type = OPTION_TEXT, AT(smtp_url),
+	  .help = "smtp://HOST:PORT or smtps://HOST:PORT, for watchers" },
+	{ .key = "serve.smtp.from", .type = OPTION_TEXT, AT(smtp_from) },
+	{ .key = "serve.smtp.username", .type = OPTION_TEXT, AT(smtp_username) },
+	{ .key = "serve.smtp.password_file", .type = OPTION_PATH, AT(smtp_password_file) },
+	{ .key = "serve.smtp.ca_file", .type = OPTION_PATH, AT(smtp_ca_file) },
+
+	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
+	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
+	  .otherwise = "stop" },
+	{ .key = "syncs.hook.secret_file", .type = OPTION_PATH, AT(hook_secret_file) },
+	{ .key = "syncs.source.git.poll", .type = OPTION_DURATION, .groups = FOR_AGENT, AT(git_poll_ms),
+	  .otherwise = "30s" },
+	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
+	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
+	{ .key = "syncs.mask", .type = OPTION_LIST, AT(mask) },
+	{ 0 },
+};
+
+_Static_assert(ARRAY_LEN(option_table) <= SETTINGS_MAX, "struct settings has too few origins");
+
+static bool is_last(const struct option *o)
+{
+	return !o->name && !o->key;
+}
+
+const char *env_get(char **env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; *env; env++)
+		if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+			return (*env)[len + 1] ? *env + len + 1 : NULL;
+	return NULL;
+}
+
+const char *option_argument(struct arena *a, const struct option *o)
+{
+	CLEANUP(buf_done) struct buf b = BUF_TEXT;
+
+	if (o->argument || o->type == OPTION_FLAG)
+		return o->argument;
+	for (const struct option_word *w = o->words; w->word; w++)
+		buf_addf(&b, "%s%s", b.len ? "|" : "", w->word);
+	return arena_strdup(a, buf_str(&b));
+}
+
+/* Setting one from text. */
+
+static bool wrong(struct faults *f, const struct origin *from, const char *text, const char *wanted)
+{
+	return fault_add(f, from->at, "%s: \"%s\" is not %s", from->name, text, wanted);
+}
+
+static bool read_flag(const char *text, bool *out)
+{
+	static const struct { const char *word; bool value; } words[] = {
+		{ "1", true }, { "true", true }, { "yes", true }, { "on", true },
+		{ "0", false }, { "false", false }, { "no", false }, { "off", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcasecmp(words[i].word, text) == 0) {
+			*out = words[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Up to nine digits at *p, which no sum or product here overflows. */
+static bool read_digits(const char **p, int64_t *out)
+{
+	size_t len = strspn(*p, "0123456789");
+
+	if (len == 0 || len > 9)
+		return false;
+	*out = strtoll(*p, NULL, 10);
+	*p += len;
+	return true;
+}
+
+static bool read_number(const char *text, int least, int most, int *out)
+{
+	int64_t n;
+
+	if (!read_digits(&text, &n) || *text || n < least || n > most)
+		return false;
+	*out = (int)n;
+	return true;
+}
+
+/* Hours, minutes, seconds, milliseconds, each at most once and in this order; not nothing. */
+static bool read_duration(const char *text, int64_t *out)
+{
+	static const struct { const char *name; int64_t ms; } units[] = {
+		{ "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
+	};
+	int64_t sum = 0, n;
+
+	for (size_t i = 0; *text; ) {
+		if (!read_digits(&text, &n))
+			return false;
+		size_t len = strcspn(text, "0123456789");
+		while (i < ARRAY_LEN(units) &&
+		       (strlen(units[i].name) != len || strncmp(units[i].name, text, len) != 0))
+			i++;
+		if (i == ARRAY_LEN(units))
+			return false;
+		sum += n * units[i++].ms;
+		text += len;
+	}
+	if (sum == 0)
+		return false;
+	*out = sum;
+	return true;
+}
+
+/* False with a fault that names all words and the nearest. */
+static bool read_word(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                      const struct option_word **out, struct faults *f)
+{
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+	struct near near = { .word = text };
+
+	for (const struct option_word *w = o->words; w->word; w++) {
+		if (strcasecmp(w->word, text) == 0) {
+			*out = w;
+			return true;
+		}
+		near_offer(&near, w->word);
+		buf_addf(&all, "%s%s", all.len ? ", " : "one of ", w->word);
+	}
+	if (near.best)
+		buf_addf(&all, "; did you mean \"%s\"?", near.best);
+	return wrong(f, from, text, buf_str(&all));
+}
+
+static void add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                     struct texts *list, struct faults *f)
+{
+	const struct option_word *word;
+
+	if (o->words) {
+		if (!read_word(a, o, text, from, &word, f))
+			return;
+		text = word->word;
+	}
+	arena_grow(a, list->items, list->count, list->room);
+	list->items[list->count++] = arena_strdup(a, text);
+}
+
+static bool set_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                      void *to, struct faults *f)
+{
+	const struct option_word *word;
+
+	switch (o->type) {
+	case OPTION_FLAG:
+		return read_flag(text, to) || wrong(f, from, text, "yes or no");
+	case OPTION_NUMBER:
+		return read_number(text, o->least, o->most, to) ||
+		       wrong(f, from, text, arena_printf(a, "a whole number from %d to %d", o->least, o->most));
+	case OPTION_DURATION:
+		return read_duration(text, to) || wrong(f, from, text, "a duration such as 90s, 10m or 1h30m");
+	case OPTION_WORD:
+		if (!read_word(a, o, text, from, &word, f))
+			return false;
+		*(int *)to = word->value;
+		return true;
+	case OPTION_LIST:
+		add_item(a, o, text, from, to, f);
+		return true;
+	case OPTION_TEXT:
+	case OPTION_PATH:
+	case OPTION_ENDPOINT:
+	case OPTION_GIT:
+		*(const char **)to = arena_strdup(a, text);
+		return true;
+	case OPTION_MAP:
+		break;
+	}
+	return true;
+}
+
+void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                struct settings *s, struct faults *f)
+{
+	struct origin *origin = &s->origins[o - option_table];
+	void *to = (char *)s + o->offset;
+
+	if (!*text) {
+		fault_add(f, from->at, "%s: expected %s, found nothing", from->name, option_argument(a, o));
+		return;
+	}
+	/* A list that comes from a stronger place begins anew. */
+	if (o->type == OPTION_LIST && from->kind != origin->kind)
+		*(struct texts *)to = (struct texts){ 0 };
+	*origin = *from;
+	set_value(a, o, text, from, to, f);
+}
+
+const struct origin *settings_origin(const struct settings *s, const void *field)
+{
+	size_t offset = (const char *)field - (const char *)s;
+
+	for (const struct option *o = option_table; !is_last(o); o++)
+		if (o->offset == offset && s->origins[o - option_table].kind != ORIGIN_DEFAULT)
+			return &s->origins[o - option_table];
+	return NULL;
+}
+
+/* Defaults. */
+
+/* systemd's StateDirectory= (of several the first), then the XDG base directory. */
+static const char *state_dir(struct arena *a, char **env)
+{
+	const char *given = env_get(env, "STATE_DIRECTORY");
+	const char *xdg = env_get(env, "XDG_STATE_HOME"), *home = env_get(env, "HOME");
+
+	if (given)
+		return arena_strndup(a, given, strcspn(given, ":"));
+	/* "All paths must be absolute. If an implementation encounters a relative path ... it
+	 * should ignore it." */
+	if (xdg && *xdg == '/')
+		return arena_printf(a, "%s/flowsync", xdg);
+	return home ? arena_printf(a, "%s/.local/state/flowsync", home) : NULL;
+}
+
+void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s)
+{
+	struct faults none = { .arena = a };
+
+	*s = (struct settings){ .state_dir = state_dir(a, env) };
+	for (const struct option *o = option_table; !is_last(o); o++)
+		if (o->otherwise && (o->groups & groups))
+			option_set(a, o, o->otherwise, &(struct origin){ .name = o->name }, s, &none);
+}
+
+/* Variables. */
+
+static const char *variable_of(struct arena *a, const struct option *o)
+{
+	char *name = arena_printf(a, PREFIX "%s", o->name);
+
+	for (char *p = name; *p; p++)
+		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
+	return name;
+}
+
+static void set_from_variable(struct arena *a, const struct option *o, const char *name, const char *value,
+                              struct settings *s, struct faults *f)
+{
+	struct origin from = { ORIGIN_VARIABLE, name, { 0 } };
+
+	if (o->type != OPTION_LIST) {
+		option_set(a, o, value, &from, s, f);
+		return;
+	}
+	for (char *rest = arena_strdup(a, value), *line; (line = strsep(&rest, "\n")); )
+		if (*line)
+			option_set(a, o, line, &from, s, f);
+}
+
+/* Tokens have variables of their own and no options, because everybody on the machine can read a
+ * command line. */
+static const char *const token_variables[] = { PREFIX "TOKEN", PREFIX "GIT_TOKEN" };
+
+static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
+                          struct settings *s, struct faults *f)
+{
+	struct near near = { .word = name };
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(token_variables); i++) {
+		known |= strcmp(name, token_variables[i]) == 0;
+		near_offer(&near, token_variables[i]);
+	}
+	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
+		const char *variable = variable_of(a, o);
+		near_offer(&near, variable);
+		if (strcmp(variable, name) != 0)
+			continue;
+		known = true;
+		if (*value && (o->groups & groups))
+			set_from_variable(a, o, variable, value, s, f);
+	}
+	if (known)
+		return;
+	if (near.best)
+		fault_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, near.best);
+	else
+		fault_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
+}
+
+void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *f)
+{
+	for (; *env; env++) {
+		const char *eq = strchr(*env, '=');
+		if (eq && strncmp(*env, PREFIX, strlen(PREFIX)) == 0)
+			read_variable(a, groups | FOR_ALL, arena_strndup(a, *env, eq - *env), eq + 1, s, f);
+	}
+}
+
+struct node *texts_list(struct arena *a, const struct texts *texts)
+{
+	struct node *list = texts->count ? node_list(a) : NULL;
+
+	for (size_t i = 0; i < texts->count; i++)
+		node_add(a, list, node_text(a, texts->items[i]));
+	return list;
+}

@@ -1,0 +1,194 @@
+/* options.h: every setting of the program, in one table: its option, variable, key in the
+ * configuration file, default and help.  Parsing, help texts and the reading of the
+ * configuration file all come from that table: a new option is one row in options.c and one
+ * member of struct settings.
+ *
+ * An option beats a variable, a variable beats the file, the file beats the default; apply them
+ * in the order default, file, variables, options.  A list is replaced as a whole, never mixed. */
+#ifndef AGENT_CONFIG_OPTIONS_H
+#define AGENT_CONFIG_OPTIONS_H
+
+#include <stdint.h>
+
+#include "agent/util/log.h"
+#include "agent/util/term.h"
+#include "reconcile/base/diagnostics.h"
+#include "reconcile/tree/template.h"
+
+/* Who takes an option; a command has the bits of all that it takes. */
+enum option_group {
+	FOR_ALL = 1 << 0,	/* global options */
+	FOR_PLAN = 1 << 1,
+	FOR_CYCLE = 1 << 2,	/* plan and sync */
+	FOR_SPECS = 1 << 3,	/* whoever reads specs */
+	FOR_RESULT = 1 << 4,	/* -o human|json */
+	FOR_SERVE = 1 << 5,
+	FOR_TABLE = 1 << 6,	/* -o table|json|yaml */
+	FOR_DESCRIBE = 1 << 7,
+	FOR_LIST = 1 << 8,
+	FOR_SYNC = 1 << 9,
+	FOR_IMPORT = 1 << 10,
+	FOR_AGENT = 1 << 11,
+	FOR_APPROVE = 1 << 12,
+	FOR_PATCH = 1 << 13,
+	FOR_EXECUTE = 1 << 14,
+	FOR_EXECUTIONS = 1 << 15,
+	FOR_LOGS = 1 << 16,
+};
+
+enum option_type {
+	OPTION_FLAG,		/* bool */
+	OPTION_TEXT,		/* const char * */
+	OPTION_PATH,		/* the same; in the configuration file relative to the file's folder */
+	OPTION_ENDPOINT,	/* the same for what follows unix: */
+	OPTION_GIT,		/* the same if it is a path and no URL */
+	OPTION_LIST,		/* struct texts; repeatable */
+	OPTION_NUMBER,		/* int */
+	OPTION_DURATION,	/* int64_t, milliseconds */
+	OPTION_WORD,		/* int: the value of the word */
+	OPTION_MAP,		/* struct var_list; in the configuration file only */
+};
+
+/* Which of a fixed set of words is given. */
+struct option_word { const char *word; int value; };
+
+struct option {
+	const char *name;		/* without dashes; NULL: in the configuration file only */
+	char letter;			/* 0: none */
+	enum option_type type;
+	unsigned groups;
+	size_t offset;			/* in struct settings */
+	const char *argument;		/* what help calls the value; NULL: its words, or none */
+	const char *key;		/* in the configuration file, with dots; NULL: none */
+	const char *otherwise;		/* the default, as it would be written; NULL: none */
+	const struct option_word *words;	/* of a word or a list's items; ends without word */
+	int least, most;		/* of a number */
+	const char *help;		/* one line */
+};
+
+struct texts { const char **items; size_t count, room; };
+struct var_list { struct var *items; size_t count, room; };
+
+enum output { OUTPUT_HUMAN, OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+
+enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_VARIABLE, ORIGIN_OPTION };
+
+struct origin {
+	enum origin_kind kind;
+	const char *name;	/* "--concurrency", "FLOWSYNC_CONCURRENCY", "syncs.concurrency" */
+	struct pos at;		/* in the configuration file, else nowhere */
+};
+
+enum { SETTINGS_MAX = 128 };	/* rows in the table, at most */
+
+/* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
+struct settings {
+	const char *config, *endpoint, *stage, *token_file, *ca_file;
+	const char *state_dir;		/* NULL: no HOME to put it below either */
+	int log_level, log_format, color;	/* enum log_level, log_format, color */
+	bool quiet;
+
+	const char *dir, *report, *vars_file;
+	const char *git, *branch, *tag, *semver, *commit, *path;
+	const char *git_token_file, *git_username, *git_ca_file, *ssh_key, *known_hosts;
+	int64_t git_poll_ms;
+	struct texts only, set;
+	int concurrency;
+	int64_t timeout_ms;
+	int output;			/* enum output */
+	bool verbose, detailed_exitcode;
+	const char *owner;
+	bool prune, mark, allow_empty, allow_recreate, allow_rollback;
+	int on_invalid;			/* 1: continue with the valid ones */
+	int undeclared, adopt;		/* 1: remove, yes */
+	int max_delete_percent, max_update_percent;
+
+	const char *listen, *unix_path, *db, *tls_cert, *tls_key;
+
+	/* Of the local service's runs. */
+	int jobs, crons;		/* crons 1: they begin runs */
+	const char *timezone, *secrets_dir, *cgroup;
+	const char *sql_command, *export_command;
+	struct var_list images;
+	const char *step_ca_file, *step_ssh_key, *step_known_hosts;
+	const char *smtp_url, *smtp_from, *smtp_username, *smtp_password_file, *smtp_ca_file;
+
+	bool show_masked;
+	struct texts status, last_execution_status, last_modified_by;
+	const char *name;		/* of import: a glob */
+	const char *out;
+	int page_size, page_number;
+
+	/* Of workflow patch; what the command line does not give is not patched. */
+	const char *repository, *token_name, *run_command, *storage;
+	int image_id, image_version_id, instance_type_id, step_timeout, clear_image_cache;
+	struct texts steps;		/* of patch, and of execute as NAME or NAME:dag */
+	struct texts params, step_params;	/* K=V, STEP.K=V */
+	bool wait, follow;
+	const char *step;		/* of logs */
+	const char *next_token;
+	const char *date_from, *date_to;
+	int count;
+
+	const char *sync;		/* which one of the configuration is meant */
+	const char *http;		/* an address, or "none" */
+	const char *hook_secret_file;
+	int64_t interval_ms;
+	const char *revision;
+
+	const char *sync_name;		/* NULL: nobody gave it one */
+	struct var_list vars;
+	struct texts vars_passthrough, mask;
+
+	struct origin origins[SETTINGS_MAX];	/* by row of the table */
+};
+
+/* The table, one row a setting; ends with a row without name and key. */
+extern const struct option option_table[];
+
+/* A command line taken apart: nothing is judged yet but whether an option is known and has its
+ * value. */
+struct given { const char *name, *value; };	/* name without dashes; value NULL for a flag */
+
+struct command_line {
+	struct given *given;
+	size_t given_count, given_room;
+	const char **words;		/* what is no option: command and arguments */
+	size_t word_count, word_room;
+	bool help, version;		/* -h, --help; --version */
+};
+
+/* Takes argv[1..] apart; text is not copied.  After a fault it goes on, so that -o json is seen
+ * behind it. */
+void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct faults *faults);
+
+/* Puts the defaults in; groups choose among rows of one name.  env is for the state directory. */
+void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s);
+
+/* What of env begins with FLOWSYNC_: those of groups are set, those of other commands passed
+ * over, the rest named in a warning.  An empty one counts as not set; a list has one item a
+ * line. */
+void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *faults);
+
+/* What was given on the command line; an option that is not of groups is a fault that names
+ * command. */
+void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
+                       struct settings *s, struct faults *faults);
+
+/* Sets one setting from text.  A wrong value is a fault that begins with the origin's name. */
+void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                struct settings *s, struct faults *faults);
+
+/* Where the setting `field`, a member of s, has its value from; NULL for its default. */
+const struct origin *settings_origin(const struct settings *s, const void *field);
+
+/* texts as a list of the tree; NULL if there is none. */
+struct node *texts_list(struct arena *a, const struct texts *texts);
+
+/* What follows the option in help, "FILE" or "human|json"; NULL for a flag. */
+const char *option_argument(struct arena *a, const struct option *o);
+
+/* The value of NAME in env; NULL if it is not there or empty. */
+const char *env_get(char **env, const char *name);
+
+#endif

@@ -1,0 +1,145 @@
+#include "agent/config/options.h"
+
+#include <string.h>
+
+#include "reconcile/base/suggest.h"
+
+static const struct option *find_long(const char *name, size_t len)
+{
+	for (const struct option *o = option_table; o->name; o++)
+		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+			return o;
+	return NULL;
+}
+
+static const struct option *find_letter(char letter)
+{
+	for (const struct option *o = option_table; o->name; o++)
+		if (o->letter && o->letter == letter)
+			return o;
+	return NULL;
+}
+
+static void unknown_option(struct arena *a, const char *name, struct faults *f)
+{
+	struct near near = { .word = name };
+
+	if (strcmp(name, "token") == 0) {
+		fault_add(f, (struct pos){ 0 },
+		          "--token: a token never stands on a command line, where others can "
+		          "read it; put it in a file and give --token-file, or set FLOWSYNC_TOKEN");
+		return;
+	}
+	near_offer(&near, "help");
+	near_offer(&near, "version");
+	for (const struct option *o = option_table; o->name; o++)
+		near_offer(&near, o->name);
+	if (near.best)
+		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?",
+		          name, near.best);
+	else
+		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
+}
+
+static void add_given(struct arena *a, struct command_line *line, const struct option *o,
+                      const char *value, struct faults *f)
+{
+	if (!value && o->type != OPTION_FLAG) {
+		fault_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name,
+		          option_argument(a, o));
+		return;
+	}
+	arena_grow(a, line->given, line->given_count, line->given_room);
+	line->given[line->given_count++] = (struct given){ o->name, value };
+}
+
+/* arg is what follows the two dashes, next the argument after it.  True if next was its value.
+ * What follows an unknown name is not repeated: it may be a token. */
+static bool scan_long(struct arena *a, const char *arg, const char *next,
+                      struct command_line *line, struct faults *f)
+{
+	size_t len = strcspn(arg, "=");
+	const char *value = arg[len] ? arg + len + 1 : NULL;
+	const struct option *o = find_long(arg, len);
+	const char *name = arena_strndup(a, arg, len);
+
+	if (strcmp(name, "help") == 0 || strcmp(name, "version") == 0) {
+		*(*name == 'h' ? &line->help : &line->version) = true;
+		return false;
+	}
+	if (!o) {
+		unknown_option(a, name, f);
+		return strcmp(name, "token") == 0 && !value;
+	}
+	if (o->type == OPTION_FLAG && value) {
+		fault_add(f, (struct pos){ 0 }, "--%s takes no value", o->name);
+		return false;
+	}
+	bool takes_next = o->type != OPTION_FLAG && !value && next;
+	add_given(a, line, o, takes_next ? next : value, f);
+	return takes_next;
+}
+
+/* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as
+ * its value. */
+static bool scan_letters(struct arena *a, const char *arg, const char *next,
+                         struct command_line *line, struct faults *f)
+{
+	for (; *arg; arg++) {
+		const struct option *o = find_letter(*arg);
+		if (*arg == 'h') {
+			line->help = true;
+		} else if (!o) {
+			fault_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
+			return false;
+		} else if (o->type == OPTION_FLAG) {
+			add_given(a, line, o, NULL, f);
+		} else {
+			add_given(a, line, o, arg[1] ? arg + 1 : next, f);
+			return !arg[1] && next;
+		}
+	}
+	return false;
+}
+
+void options_scan(struct arena *a, int argc, char **argv, struct command_line *out,
+                  struct faults *f)
+{
+	bool only_words = false;
+
+	*out = (struct command_line){ 0 };
+	for (int i = 1; i < argc; i++) {
+		const char *arg = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+		if (only_words || *arg != '-' || !arg[1]) {
+			arena_grow(a, out->words, out->word_count, out->word_room);
+			out->words[out->word_count++] = arg;
+		} else if (strcmp(arg, "--") == 0) {
+			only_words = true;
+		} else if (arg[1] == '-') {
+			i += scan_long(a, arg + 2, next, out, f);
+		} else {
+			i += scan_letters(a, arg + 1, next, out, f);
+		}
+	}
+}
+
+static const struct option *find_for(const char *name, unsigned groups)
+{
+	for (const struct option *o = option_table; o->name; o++)
+		if ((o->groups & groups) && strcmp(o->name, name) == 0)
+			return o;
+	return NULL;
+}
+
+void options_from_line(struct arena *a, unsigned groups, const char *command,
+                       const struct command_line *line, struct settings *s, struct faults *f)
+{
+	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {
+		const struct option *o = find_for(g->name, groups | FOR_ALL);
+		struct origin from = { ORIGIN_OPTION, arena_printf(a, "--%s", g->name), { 0 } };
+		if (o)
+			option_set(a, o, g->value ? g->value : "yes", &from, s, f);
+		else
+			fault_add(f, (struct pos){ 0 }, "\"%s\" takes no option --%s", command, g->name);
+	}
+}

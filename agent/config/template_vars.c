@@ -1,0 +1,108 @@
+#include "agent/config/template_vars.h"
+
+#include <string.h>
+
+#include "agent/util/file.h"
+#include "reconcile/tree/yaml.h"
+
+static void add(struct arena *a, struct var_list *vars, const char *name, const char *value)
+{
+	arena_grow(a, vars->items, vars->count, vars->room);
+	vars->items[vars->count++] = (struct var){ name, value };
+}
+
+/* The tool prints Python's booleans, which begin with a capital; YAML reads both the same. */
+static const char *text_of(struct arena *a, const struct node *n)
+{
+	if (n->kind == NODE_BOOL)
+		return n->boolean ? "True" : "False";
+	return node_scalar_text(a, n);
+}
+
+void vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
+                  struct faults *faults)
+{
+	if (n->kind != NODE_MAP) {
+		fault_add(faults, n->at, "%s: expected a map of names to texts, found %s", what,
+		          node_kind_words(n->kind));
+		return;
+	}
+	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+		if (e->value->kind == NODE_LIST || e->value->kind == NODE_MAP)
+			fault_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
+			          node_kind_words(e->value->kind));
+		else if (e->value->kind != NODE_NULL)
+			add(a, vars, e->key, text_of(a, e->value));
+	}
+}
+
+static void add_file(struct arena *a, const char *path, struct var_list *vars,
+                     struct faults *faults)
+{
+	struct yaml_docs docs;
+	const char *bytes;
+	size_t len;
+	struct err err;
+
+	if (!file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err)) {
+		fault_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+		return;
+	}
+	if (!yaml_read(a, path, bytes, len, &docs, faults) || docs.count == 0)
+		return;
+	if (docs.count > 1)
+		fault_add(faults, docs.root[1]->at, "--vars: expected one document, found %zu", docs.count);
+	else if (docs.root[0]->kind != NODE_NULL)
+		vars_add_map(a, "--vars", docs.root[0], vars, faults);
+}
+
+/* The text is not shown: what has no "=" in it may be a value, and that a secret. */
+static void add_set(struct arena *a, const struct settings *s, struct var_list *vars,
+                    struct faults *faults)
+{
+	for (size_t i = 0; i < s->set.count; i++) {
+		const char *text = s->set.items[i], *eq = strchr(text, '=');
+		if (eq && eq != text)
+			add(a, vars, arena_strndup(a, text, eq - text), eq + 1);
+		else
+			fault_add(faults, (struct pos){ 0 }, "%s: expected KEY=VALUE, found %s",
+			          settings_origin(s, &s->set)->name, eq ? "no key" : "no \"=\"");
+	}
+}
+
+static void add_env(struct arena *a, char **env, struct vars *out)
+{
+	size_t count = 0;
+
+	while (env[count])
+		count++;
+	struct var *vars = arena_new(a, struct var, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		const char *eq = strchr(env[i], '=');
+		if (eq)
+			vars[out->env_count++] = (struct var){ arena_strndup(a, env[i], eq - env[i]), eq + 1 };
+	}
+	out->env = vars;
+}
+
+bool vars_build(struct arena *a, const struct settings *s, char **env, struct vars *out,
+                struct faults *faults)
+{
+	struct vars vars = { .passthrough = s->vars_passthrough.items,
+	                     .passthrough_count = s->vars_passthrough.count };
+	struct var_list list = { 0 };
+	size_t errors = faults->errors;
+
+	for (size_t i = 0; i < s->vars.count; i++)
+		add(a, &list, s->vars.items[i].name, s->vars.items[i].value);
+	if (s->vars_file)
+		add_file(a, s->vars_file, &list, faults);
+	add_set(a, s, &list, faults);
+	if (faults->errors > errors)
+		return false;
+	vars.items = list.items;
+	vars.count = list.count;
+	add_env(a, env, &vars);
+	*out = vars;
+	return true;
+}

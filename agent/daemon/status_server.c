@@ -1,0 +1,441 @@
+#include "agent/daemon/status_server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/net/http_server.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
+
+enum { IDLE_S = 20 };
+
+struct hook {
+	const char *sync, *secret;
+	bool pending;
+	unsigned accepted, refused;	/* since they were counted last */
+};
+
+struct face {
+	struct arena arena;
+	struct listener listener;
+	struct http_server *server;
+	const char *url;
+	int called;			/* eventfd: readable while a hook is pending */
+
+	/* What both threads use. */
+	pthread_mutex_t lock;
+	int64_t alive;			/* milliseconds of CLOCK_BOOTTIME */
+	bool ready;
+	struct buf readiness, status, metrics;
+	struct arena hook_arena;
+	struct hook *hooks;
+	size_t hook_count;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_BOOTTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- what is answered; in the server's thread, under lock ---- */
+
+static void answer_healthz(struct face *f, struct http_response *response)
+{
+	int64_t silent = now_ms() - f->alive;
+
+	response->type = "text/plain; charset=utf-8";
+	response->status = silent > FACE_PATIENCE_MS ? 503 : 200;
+	if (response->status == 200)
+		buf_adds(&response->body, "ok\n");
+	else
+		buf_addf(&response->body, "the agent's loop did not come by for %lld s\n",
+		         (long long)(silent / 1000));
+}
+
+static void answer_readyz(struct face *f, struct http_response *response)
+{
+	response->status = f->ready ? 200 : 503;
+	buf_add(&response->body, buf_str(&f->readiness), f->readiness.len);
+}
+
+static void answer_status(struct face *f, struct http_response *response)
+{
+	response->status = 200;
+	buf_add(&response->body, buf_str(&f->status), f->status.len);
+}
+
+static void answer_metrics(struct face *f, struct http_response *response)
+{
+	response->status = 200;
+	response->type = METRICS_TYPE;
+	buf_add(&response->body, buf_str(&f->metrics), f->metrics.len);
+	metrics_process(&response->body);
+}
+
+static const struct {
+	const char *path;
+	void (*answer)(struct face *f, struct http_response *response);
+} pages[] = {
+	{ "/healthz", answer_healthz },
+	{ "/readyz", answer_readyz },
+	{ "/metrics", answer_metrics },
+	{ "/status", answer_status },
+};
+
+/* ---- hooks ---- */
+
+static struct hook *find_hook(struct face *f, const char *sync)
+{
+	for (size_t i = 0; i < f->hook_count; i++)
+		if (strcmp(f->hooks[i].sync, sync) == 0)
+			return &f->hooks[i];
+	return NULL;
+}
+
+/* The sync of "/hook/SYNC"; NULL: it is another path. */
+static const char *hook_name(const char *path)
+{
+	static const char prefix[] = "/hook/";
+
+	return strncmp(path, prefix, strlen(prefix)) == 0 ? path + strlen(prefix) : NULL;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_digest(const char *text, unsigned char out[DIGEST_SIZE])
+{
+	if (strlen(text) != 2 * DIGEST_SIZE)
+		return false;
+	for (int i = 0; i < DIGEST_SIZE; i++) {
+		int high = hex(text[2 * i]), low = hex(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+static bool signs(const char *value, const char *prefix, const char *secret,
+                  const struct http_request *request)
+{
+	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
+
+	if (strncmp(value, prefix, strlen(prefix)) != 0 || !read_digest(value + strlen(prefix), given))
+		return false;
+	digest_hmac(secret, strlen(secret), request->body, request->len, wanted);
+	return digest_equal(given, wanted);
+}
+
+/* Digests are compared, so that the time tells nothing, not even of a length. */
+static bool is_secret(const char *value, const char *secret)
+{
+	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
+
+	digest_hmac(secret, strlen(secret), value, strlen(value), given);
+	digest_hmac(secret, strlen(secret), secret, strlen(secret), wanted);
+	return digest_equal(given, wanted);
+}
+
+/* prefix NULL: it is the secret itself. */
+static const struct { const char *header, *prefix; } proofs[] = {
+	{ "X-Hub-Signature-256", "sha256=" },
+	{ "X-Gitea-Signature", "" },
+	{ "X-Signature", "sha256=" },
+	{ "X-Gitlab-Token", NULL },
+	{ "X-Flowsync-Token", NULL },
+};
+
+static bool has_proof(const struct http_request *request)
+{
+	for (size_t i = 0; i < ARRAY_LEN(proofs); i++)
+		if (http_header(request, proofs[i].header))
+			return true;
+	return false;
+}
+
+static bool is_proven(const struct http_request *request, const char *secret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
+		const char *value = http_header(request, proofs[i].header);
+		if (value && (proofs[i].prefix ? signs(value, proofs[i].prefix, secret, request)
+		                               : is_secret(value, secret)))
+			return true;
+	}
+	return false;
+}
+
+static void refuse_hook(struct hook *h, struct http_response *response)
+{
+	h->refused++;
+	http_detail(response, 401, "expected proof of the hook's secret: a signature of the body, or a "
+	            "token");
+}
+
+static void answer_hook(struct face *f, struct hook *h, const struct http_request *request,
+                        struct http_response *response)
+{
+	const char *event = http_header(request, "X-GitHub-Event");
+
+	if (!is_proven(request, h->secret)) {
+		refuse_hook(h, response);
+		return;
+	}
+	h->accepted++;
+	/* GitHub's way to ask whether there is anybody: nothing was pushed. */
+	response->status = event && strcmp(event, "ping") == 0 ? 200 : 202;
+	buf_adds(&response->body, "{}");
+	if (response->status == 202 && !h->pending) {
+		h->pending = true;
+		eventfd_write(f->called, 1);
+	}
+}
+
+/* ---- the handler; in the server's thread ---- */
+
+static const char *methods_of(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (strcmp(path, pages[i].path) == 0)
+			return "GET, HEAD";
+	return NULL;
+}
+
+static bool allows(const char *methods, const char *method)
+{
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+
+	return strcmp(methods, "POST") == 0 ? strcmp(method, "POST") == 0 : reads;
+}
+
+/* That a sync is unknown, that it has no secret and that there is no such page is one answer:
+ * a hook without a secret does not exist. */
+static bool admit(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	struct face *f = ctx;
+	const char *sync = hook_name(request->path);
+	const char *methods;
+
+	pthread_mutex_lock(&f->lock);
+	struct hook *h = sync ? find_hook(f, sync) : NULL;
+	methods = h ? "POST" : methods_of(request->path);
+	if (!methods) {
+		http_detail(response, 404, "there is no such page");
+	} else if (!allows(methods, request->method)) {
+		http_detail(response, 405, "expected %s", methods);
+		response->allow = methods;
+	} else if (h && !has_proof(request)) {
+		refuse_hook(h, response);
+	}
+	pthread_mutex_unlock(&f->lock);
+	return response->status == 0;
+}
+
+/* After admit(); but hooks may be others by now. */
+static void answer(void *ctx, const struct http_request *request, struct http_response *response)
+{
+	struct face *f = ctx;
+	const char *sync = hook_name(request->path);
+
+	pthread_mutex_lock(&f->lock);
+	struct hook *h = sync ? find_hook(f, sync) : NULL;
+	if (h)
+		answer_hook(f, h, request, response);
+	else if (sync)
+		http_detail(response, 404, "there is no such page");
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (strcmp(request->path, pages[i].path) == 0)
+			pages[i].answer(f, response);
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- open and close ---- */
+
+static bool start(struct face *f, const char *address, struct err *err)
+{
+	struct http_options options = {
+		.handler = { f, admit, answer }, .idle_s = IDLE_S, .body_max = FACE_HOOK_MAX,
+	};
+	const char *host;
+	uint16_t port;
+
+	if (!listen_split(&f->arena, address, &host, &port, err) ||
+	    !listen_tcp(host, port, &f->listener, err))
+		return false;
+	f->url = arena_printf(&f->arena, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
+	                      (unsigned)f->listener.port);
+	f->called = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->called < 0)
+		return err_sys(err, errno, "make an eventfd");
+	return http_server_start(&options, &f->listener, &f->server, err);
+}
+
+bool face_open(const char *address, struct face **out, struct err *err)
+{
+	struct face *f = calloc(1, sizeof *f);
+
+	if (!f)
+		abort();
+	f->listener = LISTENER;
+	f->called = -1;
+	f->alive = now_ms();
+	f->readiness = f->status = f->metrics = BUF_TEXT;
+	buf_adds(&f->readiness, "{\"ready\":false,\"why\":\"the agent is starting\"}");
+	buf_adds(&f->status, "{}");
+	pthread_mutex_init(&f->lock, NULL);
+	if (start(f, address, err)) {
+		*out = f;
+		return true;
+	}
+	face_close(f);
+	return false;
+}
+
+void face_close(struct face *f)
+{
+	if (!f)
+		return;
+	http_server_stop(f->server);
+	listen_done(&f->listener);
+	if (f->called >= 0)
+		close(f->called);
+	pthread_mutex_destroy(&f->lock);
+	buf_done(&f->readiness);
+	buf_done(&f->status);
+	buf_done(&f->metrics);
+	arena_free(&f->hook_arena);
+	arena_free(&f->arena);
+	free(f);
+}
+
+const char *face_url(const struct face *f)
+{
+	return f->url;
+}
+
+/* ---- what the loop tells ---- */
+
+void face_alive(struct face *f, int64_t now)
+{
+	pthread_mutex_lock(&f->lock);
+	f->alive = now;
+	pthread_mutex_unlock(&f->lock);
+}
+
+static void add_readiness(struct buf *out, bool ready, const char *status)
+{
+	static const char *const keys[] = { "name", "ready", "why" };
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *tree, *answer = node_map(&a), *list = node_list(&a);
+	struct err err;
+
+	const struct node *syncs = json_read(&a, status, strlen(status), &tree, &err)
+	                           ? node_get(tree, "syncs") : NULL;
+	for (size_t i = 0; syncs && syncs->kind == NODE_LIST && i < syncs->count; i++) {
+		struct node *sync = node_add(&a, list, node_map(&a));
+		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
+			struct node *value = node_get(syncs->entries[i].value, keys[k]);
+			if (value)
+				node_put(&a, sync, keys[k], value);
+		}
+	}
+	node_put(&a, answer, "ready", node_bool(&a, ready));
+	node_put(&a, answer, "syncs", list);
+	json_write(answer, JSON_COMPACT, out);
+}
+
+static void replace(struct buf *old, const char *text)
+{
+	buf_reset(old);
+	buf_adds(old, text);
+}
+
+void face_publish(struct face *f, bool ready, const char *status, const char *metrics)
+{
+	CLEANUP(buf_done) struct buf readiness = BUF_TEXT;
+
+	add_readiness(&readiness, ready, status);
+	pthread_mutex_lock(&f->lock);
+	f->ready = ready;
+	replace(&f->readiness, buf_str(&readiness));
+	replace(&f->status, status);
+	replace(&f->metrics, metrics);
+	pthread_mutex_unlock(&f->lock);
+}
+
+void face_hooks(struct face *f, const struct face_hook *hooks, size_t count)
+{
+	struct arena a = { 0 };
+	struct hook *made = arena_new(&a, struct hook, count + 1);
+	size_t used = 0;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < count; i++) {
+		const struct hook *old = find_hook(f, hooks[i].sync);
+		if (!hooks[i].secret || !*hooks[i].secret)
+			continue;
+		if (old)
+			made[used] = *old;
+		made[used].sync = arena_strdup(&a, hooks[i].sync);
+		made[used++].secret = arena_strdup(&a, hooks[i].secret);
+	}
+	arena_free(&f->hook_arena);
+	f->hook_arena = a;
+	f->hooks = made;
+	f->hook_count = used;
+	pthread_mutex_unlock(&f->lock);
+}
+
+/* ---- what the loop asks ---- */
+
+int face_fd(const struct face *f)
+{
+	return f->called;
+}
+
+const char *face_hook_next(struct face *f, struct arena *a)
+{
+	const char *sync = NULL;
+	eventfd_t calls;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < f->hook_count && !sync; i++)
+		if (f->hooks[i].pending) {
+			f->hooks[i].pending = false;
+			sync = arena_strdup(a, f->hooks[i].sync);
+		}
+	/* Under the lock, or the call of one that comes now would be unheard. */
+	if (!sync)
+		eventfd_read(f->called, &calls);
+	pthread_mutex_unlock(&f->lock);
+	return sync;
+}
+
+bool face_count(struct face *f, struct metrics *m)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&f->lock);
+	for (size_t i = 0; i < f->hook_count; i++) {
+		struct hook *h = &f->hooks[i];
+		any = any || h->accepted || h->refused;
+		metrics_hook(m, h->sync, true, h->accepted);
+		metrics_hook(m, h->sync, false, h->refused);
+		h->accepted = h->refused = 0;
+	}
+	pthread_mutex_unlock(&f->lock);
+	return any;
+}

@@ -1,0 +1,592 @@
+#include "agent/daemon/sync_job.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "agent/util/subprocess.h"
+#include "agent/config/config_file.h"
+#include "agent/net/request_loop.h"
+#include "agent/util/fd.h"
+#include "agent/git/git_fetch.h"
+#include "agent/config/cycle_job.h"
+#include "agent/source/source.h"
+#include "agent/util/clock.h"
+#include "agent/source/dir_watch.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/sched/sync_scheduler.h"
+
+enum { GRACE_MS = 60 * 1000 };	/* what a cycle is given beyond its own time limit, to write its report */
+
+struct agent_sync {
+	struct agent_world *world;
+	struct arena arena;		/* of what the configuration says */
+	struct settings settings;
+	struct log log;			/* as the agent's, but about this sync */
+	const char *config_path, *config_text;	/* NULL: there is none */
+	struct sched sched;
+	struct watch *watch;		/* of a directory */
+	bool degraded;			/* that it only scans was told of */
+	bool git;
+	struct child fetch, cycle;
+	int64_t fetch_began, fetch_ends, cycle_ends;	/* of drive_now(); ends: when it is killed */
+	struct arena found_arena;
+	struct git_revision found;	/* by the last good fetch; commit "" before the first */
+	struct texts warnings;		/* of that fetch */
+	struct err source_err;		/* of the last fetch that failed */
+	bool late;			/* it was not done in its time */
+	struct arena report_arena;
+	const struct node *report;	/* of the last cycle; NULL before the first */
+	/* Exit code and outcome, "" without a report, of the last cycle, or of the one before if that
+	 * was bad and the last one did no more than its deferred steps. */
+	int code;
+	char outcome[16];
+	bool only_deferred;		/* the last cycle, or the one that runs, is about some workflows alone */
+	bool bad_beside;		/* the last whole cycle was bad beside what it deferred */
+	bool tried, stopping, over;
+	bool changed;			/* since agent_sync_changed() */
+	int64_t wake;			/* of stamp_boot(); -1: none */
+};
+
+static void happen(struct agent_sync *s, const struct sched_event *event);
+
+const char *agent_sync_name(const struct agent_sync *s)
+{
+	return s->settings.sync_name;
+}
+
+/* ---- fetches ---- */
+
+static void fetch_failed(struct agent_sync *s, const struct err *err)
+{
+	/* The same again is told by the report of each cycle. */
+	if (!s->stopping && strcmp(s->source_err.msg, err->msg) != 0)
+		log_warn(&s->log, "%s", err->msg);
+	s->source_err = *err;
+	metrics_fetch(s->world->metrics, agent_sync_name(s), false, drive_now() - s->fetch_began);
+	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+}
+
+/* The context that a command about this sync alone would have. */
+static struct context context_of(struct agent_sync *s, struct arena *a)
+{
+	struct context ctx = *s->world->ctx;
+
+	ctx.settings = &s->settings;
+	ctx.arena = a;
+	return ctx;
+}
+
+static void start_fetch(struct agent_sync *s)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct context ctx = context_of(s, &a);
+	struct git_fetch fetch;
+	struct err err;
+
+	s->fetch_began = drive_now();
+	if (!source_fetch(&ctx, &fetch, &err) || !git_fetch_start(&fetch, &s->fetch, &err)) {
+		fetch_failed(s, &err);
+		return;
+	}
+	/* What is new may be much: else it would be begun anew for ever. */
+	s->fetch_ends = s->fetch_began + (s->late ? s->settings.timeout_ms
+	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
+}
+
+static void keep_found(struct agent_sync *s, const struct git_revision *found, const struct faults *warnings)
+{
+	struct arena *a = &s->found_arena;
+
+	arena_free(a);
+	s->found = *found;
+	s->found.name = arena_strdup(a, found->name);
+	s->warnings = (struct texts){ 0 };
+	for (size_t i = 0; i < warnings->count; i++) {
+		arena_grow(a, s->warnings.items, s->warnings.count, s->warnings.room);
+		s->warnings.items[s->warnings.count++] = arena_strdup(a, warnings->items[i].message);
+	}
+}
+
+static void fetch_ended(struct agent_sync *s)
+{
+	CLEANUP(child_done) struct child ended = s->fetch;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults warnings = { .arena = &a };
+	struct context ctx = context_of(s, &a);
+	struct git_revision found = { 0 };
+	struct git_fetch fetch;
+	struct err err;
+
+	s->fetch = CHILD;
+	if (!source_fetch(&ctx, &fetch, &err) ||
+	    !git_fetch_result(&a, &fetch, &ended, &found, &warnings, &err)) {
+		s->late = drive_now() > s->fetch_ends;
+		if (s->late)
+			err_wrap(&err, "it took too long");
+		fetch_failed(s, &err);
+		return;
+	}
+	keep_found(s, &found, &warnings);
+	s->source_err = (struct err){ 0 };
+	s->late = false;
+	metrics_fetch(s->world->metrics, agent_sync_name(s), true, drive_now() - s->fetch_began);
+	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED, .ok = true, .tree = s->found.tree });
+}
+
+/* ---- cycles ---- */
+
+/* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).
+ * Whatever else was put off waits for what no time brings by itself: an interval is soon enough. */
+static bool waits_for_run(const struct node *w)
+{
+	return node_is_text(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
+}
+
+static size_t count_waiting(const struct node *report)
+{
+	const struct node *workflows = node_get(report, "workflows");
+	size_t count = 0;
+
+	for (size_t i = 0; workflows && i < workflows->count; i++)
+		count += waits_for_run(workflows->entries[i].value);
+	return count;
+}
+
+/* The workflows whose steps are to be tried again.  None, which means all, if one of them is to be
+ * deleted: whether that may be is for a whole cycle to say. */
+static struct texts deferred(const struct agent_sync *s, struct arena *a)
+{
+	const struct node *workflows = s->report ? node_get(s->report, "workflows") : NULL;
+	struct texts names = { 0 };
+
+	for (size_t i = 0; workflows && i < workflows->count; i++) {
+		const struct node *w = workflows->entries[i].value;
+		if (!waits_for_run(w))
+			continue;
+		if (node_is_text(w, "action", "delete"))
+			return (struct texts){ 0 };
+		arena_grow(a, names.items, names.count, names.room);
+		names.items[names.count++] = node_get_text(w, "name");
+	}
+	return names;
+}
+
+static void cycle_over(struct agent_sync *s, enum sched_outcome outcome, bool deferred)
+{
+	s->tried = true;
+	happen(s, &(struct sched_event){ .kind = SCHED_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
+}
+
+/* What can be told of a cycle that left no report: that it failed. */
+static void cycle_broke(struct agent_sync *s, const char *why)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *report = node_map(&a);
+
+	/* One that is told to stop before it has begun leaves none. */
+	if (!s->stopping)
+		log_error(&s->log, "%s", why);
+	node_put(&a, report, "exit_code", node_int(&a, 1));
+	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
+	s->report = NULL;
+	s->code = 1;
+	s->outcome[0] = '\0';
+	cycle_over(s, SCHED_FAILED, false);
+}
+
+static void start_cycle(struct agent_sync *s, const struct sched_action *action)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf input = BUF_TEXT;
+	bool fetched = s->git && *s->found.commit;
+	struct job job = {
+		.config_path = s->config_path, .config_text = s->config_text,
+		.sync = agent_sync_name(s), .trigger = action->trigger,
+		.endpoint = s->world->endpoint, .token = s->world->token,
+		.commit = fetched ? s->found.commit : NULL, .tree = fetched ? s->found.tree : NULL,
+		.ref = fetched ? s->found.name : NULL, .warnings = s->warnings,
+		.source_error = action->source_failed ? s->source_err.msg : NULL,
+	};
+	struct err err;
+
+	if (action->start == SCHED_START_DEFERRED)
+		job.names = deferred(s, &a);
+	s->only_deferred = job.names.count > 0;
+	job_write(&job, &input);
+	s->cycle_ends = drive_now() + s->settings.timeout_ms + GRACE_MS;
+	if (!child_start("agent-cycle", s->world->words, buf_str(&input), input.len, s->world->lock, &s->cycle, &err))
+		cycle_broke(s, err.msg);
+}
+
+/* A service that refuses single steps is there all the same: only one that could not be spoken to
+ * is left in peace for a while. */
+static enum sched_outcome outcome_of(int code, const struct node *report)
+{
+	if (code == 0)
+		return SCHED_GOOD;
+	return code == 1 && node_get_int(node_get(report, "summary"), "failed", 0) == 0 ? SCHED_FAILED : SCHED_BAD;
+}
+
+static const char *short_revision(struct arena *a, const struct node *report)
+{
+	const char *revision = node_get_text(node_get(report, "source"), "revision");
+
+	return revision ? arena_printf(a, " at %.10s", revision) : "";
+}
+
+/* One line, and only where something was done or is not as it was before. */
+static void log_cycle(struct agent_sync *s, const struct node *report, int code)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
+	static const char *const keys[] = {
+		"create", "patch", "replace", "delete", "deferred", "failed", "blocked", "conflict",
+	};
+	const struct node *summary = node_get(report, "summary");
+	const char *outcome = node_get_text(report, "outcome"), *trigger = node_get_text(report, "trigger");
+	bool quiet = s->tried && code == s->code && node_is_text(report, "outcome", "converged");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (node_get_int(summary, keys[i], 0) > 0)
+			buf_addf(&counts, "%s%d %s", counts.len ? ", " : " (",
+			         (int)node_get_int(summary, keys[i], 0), keys[i]);
+	buf_adds(&counts, counts.len ? ")" : "");
+	(quiet ? log_debug : log_info)(&s->log, "%s%s%s, trigger %s",
+	                               outcome ? outcome : "", buf_str(&counts), short_revision(&a, report),
+	                               trigger ? trigger : "");
+}
+
+static const char *end_text(struct arena *a, int status)
+{
+	if (WIFSIGNALED(status))
+		return arena_printf(a, "the cycle's process was ended by signal %d (%s)", WTERMSIG(status),
+		                    strsignal(WTERMSIG(status)));
+	return arena_printf(a, "the cycle's process ended with %d and left no report", WEXITSTATUS(status));
+}
+
+/* That deferred steps went well now says nothing of the other workflows. */
+static void judge(struct agent_sync *s, const struct node *report, int code, size_t waiting)
+{
+	const struct node *summary = node_get(report, "summary");
+	const char *outcome = node_get_text(report, "outcome");
+
+	if (s->only_deferred && s->bad_beside && code == 0)
+		return;
+	if (!s->only_deferred)
+		s->bad_beside = code != 0 && (code != 4 || node_get_int(summary, "failed", 0) > 0 ||
+		                              node_get_int(summary, "deferred", 0) > (int64_t)waiting);
+	s->code = code;
+	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
+}
+
+static void cycle_ended(struct agent_sync *s)
+{
+	CLEANUP(child_done) struct child ended = s->cycle;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *report;
+	struct err err;
+
+	s->cycle = CHILD;
+	if (drive_now() > s->cycle_ends)
+		log_error(&s->log, "the cycle took too long, by its own time limit and a minute");
+	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
+	    !node_get(report, "summary")) {
+		cycle_broke(s, end_text(&a, ended.status));
+		return;
+	}
+	int code = WEXITSTATUS(ended.status);
+	size_t waiting = count_waiting(report);
+	log_cycle(s, report, code);
+	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
+	arena_free(&s->report_arena);
+	s->report_arena = a;
+	a = (struct arena){ 0 };
+	s->report = report;
+	judge(s, report, code, waiting);
+	cycle_over(s, outcome_of(code, report), waiting > 0);
+}
+
+/* Nothing that it does may take so long: it hangs where its own time limit does not reach. */
+static void end_if_late(struct agent_sync *s)
+{
+	if (s->cycle.pid && drive_now() > s->cycle_ends)
+		child_signal(&s->cycle, SIGKILL);
+	if (s->fetch.pid && drive_now() > s->fetch_ends)
+		child_signal(&s->fetch, SIGKILL);
+}
+
+/* ---- what to do ---- */
+
+static void act(struct agent_sync *s, const struct sched_action *action)
+{
+	s->wake = action->wake;
+	s->over = action->over;
+	if (action->hurry)
+		child_signal(&s->cycle, SIGUSR2);
+	if (action->stop) {
+		child_signal(&s->cycle, SIGTERM);
+		child_signal(&s->fetch, SIGTERM);
+	}
+	if (action->start == SCHED_START_FETCH)
+		start_fetch(s);
+	else if (action->start != SCHED_NOTHING)
+		start_cycle(s, action);
+	if (action->scan && s->watch && watch_scan(s->watch))
+		happen(s, &(struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
+}
+
+static void happen(struct agent_sync *s, const struct sched_event *event)
+{
+	struct sched_action action = sched_step(&s->sched, event, stamp_boot());
+
+	s->changed |= event->kind != SCHED_TICK || action.start != SCHED_NOTHING;
+	act(s, &action);
+}
+
+void agent_sync_ask(struct agent_sync *s, enum agent_ask what)
+{
+	static const enum sched_event_kind kinds[] = {
+		[ASK_CYCLE] = SCHED_ASKED, [ASK_HINT] = SCHED_HINT, [ASK_STOP] = SCHED_STOP,
+	};
+
+	s->stopping |= what == ASK_STOP;
+	happen(s, &(struct sched_event){ .kind = kinds[what] });
+}
+
+static void tell_degraded(struct agent_sync *s)
+{
+	const char *why = s->watch ? watch_degraded(s->watch) : NULL;
+
+	if (why && !s->degraded)
+		log_warn(&s->log, "%s", why);
+	s->degraded = why;
+}
+
+static void take_events(struct agent_sync *s)
+{
+	end_if_late(s);
+	if (s->fetch.pid && child_read(&s->fetch))
+		fetch_ended(s);
+	if (s->cycle.pid && child_read(&s->cycle))
+		cycle_ended(s);
+	if (s->watch && fd_readable(watch_fd(s->watch)) && watch_read(s->watch))
+		happen(s, &(struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
+	tell_degraded(s);
+}
+
+/* wait, or less if a child has to end before: -1 is for ever.  One that is late was killed and ends
+ * by itself. */
+static int64_t wait_until(int64_t wait, const struct child *child, int64_t ends)
+{
+	int64_t left = ends - drive_now();
+
+	return child->pid && left >= 0 && (wait < 0 || left < wait) ? left + 1 : wait;
+}
+
+int64_t agent_sync_step(struct agent_sync *s)
+{
+	take_events(s);
+	while (!s->over && s->wake >= 0 && s->wake <= stamp_boot())
+		happen(s, &(struct sched_event){ .kind = SCHED_TICK });
+	int64_t wait = -1;
+	if (!s->over && s->wake >= 0) {
+		wait = s->wake - stamp_boot();
+		wait = wait > 0 ? wait : 0;
+	}
+	return wait_until(wait_until(wait, &s->cycle, s->cycle_ends), &s->fetch, s->fetch_ends);
+}
+
+size_t agent_sync_fds(const struct agent_sync *s, struct pollfd *fds)
+{
+	const int all[AGENT_SYNC_FDS] = {
+		s->fetch.exited, s->fetch.out, s->cycle.exited, s->cycle.out, s->watch ? watch_fd(s->watch) : -1,
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		if (all[i] >= 0)
+			fds[count++] = (struct pollfd){ .fd = all[i], .events = POLLIN };
+	return count;
+}
+
+/* ---- its settings ---- */
+
+static struct sched_settings sched_settings_of(const struct agent_sync *s)
+{
+	return (struct sched_settings){ .interval_ms = s->settings.interval_ms,
+	                                .poll_ms = s->git ? s->settings.git_poll_ms : 0 };
+}
+
+/* One whose settings are wrong is not: it was refused before. */
+static bool is_git(struct agent_sync *s)
+{
+	struct context ctx = context_of(s, &s->arena);
+	struct git_fetch fetch;
+	struct err err;
+
+	return source_fetch(&ctx, &fetch, &err) && fetch.mirror;
+}
+
+/* Whatever is wrong was told when the configuration was read, and that is kept then. */
+static void read_settings(struct agent_sync *s, const struct config *config, size_t sync)
+{
+	struct faults none = { .arena = &s->arena };
+
+	cli_settings(s->world->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
+	if (!s->settings.sync_name)
+		s->settings.sync_name = "default";
+	s->config_path = config ? arena_strdup(&s->arena, config->path) : NULL;
+	s->config_text = config ? arena_strndup(&s->arena, config->bytes, config->len) : NULL;
+	s->git = is_git(s);
+	s->log = *s->world->ctx->log;
+	s->log.sync = s->settings.sync_name;
+}
+
+/* Without a watch a directory is looked at each interval all the same. */
+static void open_watch(struct agent_sync *s)
+{
+	struct err err;
+
+	s->degraded = false;
+	if (!s->git && s->settings.dir && !watch_open(s->settings.dir, &s->watch, &err))
+		log_warn(&s->log, "%s", err.msg);
+}
+
+struct agent_sync *agent_sync_new(struct agent_world *world, const struct config *config, size_t sync)
+{
+	struct agent_sync *s = calloc(1, sizeof *s);
+	struct sched_settings settings;
+
+	if (!s)
+		abort();
+	*s = (struct agent_sync){ .world = world, .fetch = CHILD, .cycle = CHILD };
+	read_settings(s, config, sync);
+	open_watch(s);
+	settings = sched_settings_of(s);
+	sched_init(&s->sched, &settings, (uint64_t)stamp_now() ^ (uint64_t)(uintptr_t)s, stamp_boot());
+	return s;
+}
+
+/* Another source is another sync: what was fetched of the old one says nothing about it. */
+static bool same_source(const struct settings *a, const struct settings *b)
+{
+	const char *const pairs[][2] = {
+		{ a->dir, b->dir }, { a->git, b->git }, { a->path, b->path },
+		{ a->branch, b->branch }, { a->tag, b->tag },
+		{ a->semver, b->semver }, { a->commit, b->commit },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
+		if (strcmp(pairs[i][0] ? pairs[i][0] : "", pairs[i][1] ? pairs[i][1] : "") != 0)
+			return false;
+	return true;
+}
+
+/* What it brings may be of another source.  True if one ran. */
+static bool drop_fetch(struct agent_sync *s)
+{
+	bool ran = s->fetch.pid;
+
+	child_done(&s->fetch);
+	return ran;
+}
+
+void agent_sync_configure(struct agent_sync *s, const struct config *config, size_t sync)
+{
+	CLEANUP(arena_free) struct arena old_arena = s->arena;
+	struct settings old = s->settings;
+	struct sched_settings settings;
+
+	s->arena = (struct arena){ 0 };
+	read_settings(s, config, sync);
+	if (!same_source(&old, &s->settings)) {
+		s->found = (struct git_revision){ 0 };
+		watch_close(s->watch);
+		s->watch = NULL;
+		open_watch(s);
+	}
+	settings = sched_settings_of(s);
+	s->stopping = false;
+	/* Before the new settings are told, which may start a fetch of their own. */
+	bool dropped = drop_fetch(s);
+	happen(s, &(struct sched_event){ .kind = SCHED_CONFIGURED, .settings = &settings });
+	if (dropped)
+		happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+}
+
+void agent_sync_free(struct agent_sync *s)
+{
+	if (!s)
+		return;
+	child_done(&s->fetch);
+	child_done(&s->cycle);
+	watch_close(s->watch);
+	arena_free(&s->arena);
+	arena_free(&s->found_arena);
+	arena_free(&s->report_arena);
+	free(s);
+}
+
+/* ---- what is told of it ---- */
+
+const struct settings *agent_sync_settings(const struct agent_sync *s)
+{
+	return &s->settings;
+}
+
+bool agent_sync_over(const struct agent_sync *s)
+{
+	return s->over;
+}
+
+bool agent_sync_tried(const struct agent_sync *s)
+{
+	return s->tried;
+}
+
+bool agent_sync_good(const struct agent_sync *s)
+{
+	return s->tried && s->code == 0;
+}
+
+bool agent_sync_blocked(const struct agent_sync *s)
+{
+	return strcmp(s->outcome, "blocked") == 0;
+}
+
+bool agent_sync_stopping(const struct agent_sync *s)
+{
+	return s->stopping;
+}
+
+bool agent_sync_changed(struct agent_sync *s)
+{
+	bool changed = s->changed;
+
+	s->changed = false;
+	return changed;
+}
+
+static const char *why_not(const struct agent_sync *s)
+{
+	if (!s->tried)
+		return "no cycle has ended yet";
+	if (s->code == 0)
+		return NULL;
+	return *s->outcome ? s->outcome : "the cycle left no report";
+}
+
+struct node *agent_sync_status(const struct agent_sync *s, struct arena *a)
+{
+	struct node *status = node_map(a);
+	const char *why = why_not(s), *running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL;
+
+	node_put(a, status, "name", node_text(a, agent_sync_name(s)));
+	node_put(a, status, "ready", node_bool(a, agent_sync_good(s)));
+	node_put(a, status, "why", why ? node_text(a, why) : node_null(a));
+	node_put(a, status, "running", running ? node_text(a, running) : node_null(a));
+	node_put(a, status, "report", s->report ? node_copy(a, s->report) : node_null(a));
+	return status;
+}

@@ -1,0 +1,206 @@
+#include "agent/git/git_repo.h"
+
+#include <string.h>
+
+enum {
+	TREE_MAX = 1 << 20, CACHE_MAX = 64 << 20,	/* bytes that are kept of one tree, and of all objects */
+	LINKS_MAX = 40,		/* as the system follows */
+	TARGET_MAX = 4096,	/* bytes of a link */
+};
+
+void git_repo_set_up(void)
+{
+	static const int levels[] = {
+		GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
+		GIT_CONFIG_LEVEL_GLOBAL,
+	};
+
+	git_libgit2_init();
+	/* A home that cannot be read would be an error. */
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
+	git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+	/* A folder's trees are looked at again for each of its files; large ones would not be
+	 * kept. */
+	git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE, (size_t)TREE_MAX);
+	git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)CACHE_MAX);
+}
+
+void git_repo_shut_down(bool *up)
+{
+	if (*up)
+		git_libgit2_shutdown();
+}
+
+bool git_repo_failed(const char *where, struct err *err)
+{
+	const git_error *e = git_error_last();
+
+	return err_set(err, "%s: %s", where, e && e->message ? e->message : "cannot be read");
+}
+
+void git_repo_close(git_repository **repository)
+{
+	git_repository_free(*repository);
+}
+
+void git_repo_close_odb(git_odb **objects)
+{
+	git_odb_free(*objects);
+}
+
+void git_repo_close_tree(git_tree **tree)
+{
+	git_tree_free(*tree);
+}
+
+void git_repo_close_commit(git_commit **commit)
+{
+	git_commit_free(*commit);
+}
+
+void git_repo_close_blob(git_blob **blob)
+{
+	git_blob_free(*blob);
+}
+
+void git_repo_close_object(git_object **object)
+{
+	git_object_free(*object);
+}
+
+void git_repo_close_reference(git_reference **reference)
+{
+	git_reference_free(*reference);
+}
+
+void git_repo_close_remote(git_remote **remote)
+{
+	git_remote_free(*remote);
+}
+
+int git_repo_read_blob(git_repository *repository, const git_oid *id, size_t most, git_blob **out)
+{
+	CLEANUP(git_repo_close_odb) git_odb *objects = NULL;
+	git_object_t type;
+	size_t len = 0;
+	int code = git_repository_odb(&objects, repository);
+
+	*out = NULL;
+	if (code == 0)
+		code = git_odb_read_header(&len, &type, objects, id);
+	return code < 0 || len > most ? code : git_blob_lookup(out, repository, id);
+}
+
+/* ---- paths and links ---- */
+
+/* Where a walk stands: the folders from the top down to it. */
+struct walk {
+	struct arena *arena;
+	git_repository *repository;
+	struct git_place *folders;	/* the first is the top */
+	size_t count, room;
+	unsigned links;
+	struct err *err;
+};
+
+static enum git_found unreadable(struct walk *w, const char *path)
+{
+	git_repo_failed(*path ? path : "the tree", w->err);
+	return GIT_UNREADABLE;
+}
+
+static void enter(struct walk *w, const char *path, const git_oid *id)
+{
+	arena_grow(w->arena, w->folders, w->count, w->room);
+	w->folders[w->count++] = (struct git_place){ path, *id, GIT_FILEMODE_TREE };
+}
+
+/* What is called name in the folder where the walk stands. */
+static enum git_found look_up(struct walk *w, const char *name, struct git_place *out)
+{
+	const struct git_place *here = &w->folders[w->count - 1];
+	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
+
+	if (git_tree_lookup(&tree, w->repository, &here->id) < 0)
+		return unreadable(w, here->path);
+	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
+	if (!entry)
+		return GIT_MISSING;
+	out->path = *here->path ? arena_printf(w->arena, "%s/%s", here->path, name) : arena_strdup(w->arena, name);
+	out->id = *git_tree_entry_id(entry);
+	out->mode = git_tree_entry_filemode(entry);
+	return GIT_FOUND;
+}
+
+/* What is left to walk once the link is followed. */
+static enum git_found read_link(struct walk *w, const struct git_place *link, const char **rest)
+{
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
+
+	if (++w->links > LINKS_MAX)
+		return GIT_CIRCLE;
+	if (git_repo_read_blob(w->repository, &link->id, TARGET_MAX, &blob) < 0)
+		return unreadable(w, link->path);
+	if (!blob)
+		return GIT_MISSING;
+	size_t len = (size_t)git_blob_rawsize(blob);
+	const char *target = git_blob_rawcontent(blob);
+	if (len == 0 || memchr(target, '\0', len))
+		return GIT_MISSING;
+	if (*target == '/')
+		return GIT_OUTSIDE;
+	*rest = arena_printf(w->arena, "%.*s/%s", (int)len, target, *rest);
+	return GIT_FOUND;
+}
+
+/* Goes up one folder. */
+static enum git_found leave(struct walk *w)
+{
+	if (w->count == 1)
+		return GIT_OUTSIDE;
+	w->count--;
+	return GIT_FOUND;
+}
+
+static enum git_found walk_on(struct walk *w, const char *rest, struct git_place *out)
+{
+	enum git_found found = GIT_FOUND;
+	struct git_place next;
+
+	for (rest += strspn(rest, "/"); *rest; rest += strspn(rest, "/")) {
+		const char *name = arena_strndup(w->arena, rest, strcspn(rest, "/"));
+		rest += strlen(name);
+		if (strcmp(name, ".") == 0)
+			continue;
+		found = strcmp(name, "..") == 0 ? leave(w) : look_up(w, name, &next);
+		if (found == GIT_FOUND && strcmp(name, "..") == 0)
+			continue;
+		if (found == GIT_FOUND && next.mode == GIT_FILEMODE_LINK) {
+			found = read_link(w, &next, &rest);
+		} else if (found == GIT_FOUND && next.mode == GIT_FILEMODE_TREE) {
+			enter(w, next.path, &next.id);
+		} else if (found == GIT_FOUND) {
+			/* A file: nothing but its name may be left. */
+			if (rest[strspn(rest, "/")])
+				return GIT_MISSING;
+			*out = next;
+			return GIT_FOUND;
+		}
+		if (found != GIT_FOUND)
+			return found;
+	}
+	*out = w->folders[w->count - 1];
+	return GIT_FOUND;
+}
+
+enum git_found git_repo_follow(struct arena *a, git_repository *repository, const git_oid *tree,
+                               const char *from, const char *path, struct git_place *out, struct err *err)
+{
+	struct walk w = { .arena = a, .repository = repository, .err = err };
+	struct git_place start;
+
+	enter(&w, "", tree);
+	enum git_found found = walk_on(&w, from, &start);
+	return found == GIT_FOUND ? walk_on(&w, path, out) : found;
+}

@@ -1,0 +1,37 @@
+/* git_transport.h: a conversation with the server of a git repository: who we are, whether it is who it
+ * says it is, and what is said when it goes wrong. */
+#ifndef AGENT_GIT_GIT_TRANSPORT_H
+#define AGENT_GIT_GIT_TRANSPORT_H
+
+#include <git2.h>
+
+#include "agent/net/git_url.h"
+#include "agent/git/known_hosts.h"
+#include "agent/git/mirror.h"
+#include "agent/git/ssh_key.h"
+
+struct git_talk {
+	struct arena *arena;
+	const struct git_remote_place *remote;
+	struct git_url url;
+	struct known_hosts *hosts;	/* of ssh */
+	struct ssh_key key;		/* of ssh, if one is in a file */
+	const char *sent;		/* the token as it stands in a request; NULL: not sent yet */
+	unsigned asked;			/* how often a credential was wanted */
+	const char *why;		/* what we saw to be wrong ourselves; NULL: nothing */
+};
+
+/* scratch is a folder of ours, where libgit2 finds the known hosts.  What a talks about lives in
+ * a; git_talk_done() takes a zeroed one. */
+bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
+                    struct git_talk *out, struct err *err);
+void git_talk_done(struct git_talk *talk);
+
+/* talk has to stay where it is as long as the options are used. */
+git_remote_connect_options git_talk_connecting(struct git_talk *talk);
+git_fetch_options git_talk_fetching(struct git_talk *talk);
+
+/* One sentence about the call of libgit2 that failed just now; ERR_FINAL if it would fail again. */
+bool git_talk_failed(const struct git_talk *talk, struct err *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* curl_common.h: what rest.c and transfer.c have in common with libcurl: the rules that hold for
+ * whatever is carried, and its errors in our words.  For these two alone. */
+#ifndef AGENT_NET_CURL_COMMON_H
+#define AGENT_NET_CURL_COMMON_H
+
+#include <curl/curl.h>
+
+#include "reconcile/base/buf.h"
+
+/* What fails here is memory, or a libcurl that lacks what the rules of these files rest on: it ends
+ * the process. */
+void talk_must(bool ok);
+
+#define SET(easy, option, value)	talk_must(curl_easy_setopt(easy, option, value) == CURLE_OK)
+#define SET_MULTI(multi, option, value)	talk_must(curl_multi_setopt(multi, option, value) == CURLM_OK)
+#define GET(easy, info, out)		talk_must(curl_easy_getinfo(easy, info, out) == CURLE_OK)
+
+/* libcurl can be used until talk_end(), and from then on the process ignores SIGPIPE. */
+void talk_begin(void);
+void talk_end(void);
+
+/* For a new handle: no redirect is followed, no password is looked up anywhere, certificates are
+ * verified.  ca_file: a PEM bundle, trusted instead of the system's authorities; NULL: those. */
+void talk_basics(CURL *easy, const char *ca_file);
+
+/* The names that messages call the server of url by, "x" and "x:8080"; to be freed with curl_free()
+ * and free().  url is a valid one. */
+void talk_names(const char *url, char **host, char **address);
+
+/* What there is to say of an exchange that failed. */
+struct talk {
+	CURL *easy;
+	const char *host, *address;	/* talk_names(), or other words for the server */
+	const char *speaks;	/* "HTTP" */
+	const char *trust;	/* what helps where a certificate is not trusted, with what joins it; or "" */
+	long connect_ms, timeout_ms;
+	size_t answer_max;
+	bool full;		/* the answer is larger than that */
+	bool hurried;		/* the request had less time than any other has */
+	bool begun;		/* there was a connection, and the request began to go out on it */
+};
+
+/* The one place where libcurl's words become ours: appends a sentence.  Returns true if sending it
+ * again cannot help. */
+bool talk_explain(const struct talk *talk, CURLcode code, struct buf *out);
+
+#endif

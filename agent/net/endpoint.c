@@ -1,0 +1,263 @@
+#include "agent/net/endpoint.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#define API_PATH	"/workflows/api/v1"
+#define WHITE_SPACE	" \t\r\n\v\f"
+
+enum { STAGE_MAX = 63, TOKEN_MAX = 8192 };	/* a label of a host name; far above any token */
+
+static void url_cleanup(CURLU **url)
+{
+	curl_url_cleanup(*url);
+}
+
+static void text_free(char **text)
+{
+	curl_free(*text);
+}
+
+/* A part of url; NULL if it is not there.  Freed with text_free(). */
+static char *url_part(CURLU *url, CURLUPart part)
+{
+	char *text = NULL;
+
+	return curl_url_get(url, part, &text, CURLU_NO_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
+}
+
+static bool has_part(CURLU *url, CURLUPart part)
+{
+	CLEANUP(text_free) char *text = url_part(url, part);
+
+	return text != NULL;
+}
+
+bool endpoint_is_loopback(const char *host)
+{
+	struct in_addr v4;
+	struct in6_addr v6;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	/* "[::1]" */
+	size_t len = strlen(host);
+	if (host[0] == '[' && len < INET6_ADDRSTRLEN) {
+		char address[INET6_ADDRSTRLEN] = { 0 };
+		memcpy(address, host + 1, len - 2);
+		return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	}
+	return strcasecmp(host, "localhost") == 0;
+}
+
+/* peak.ai and what is below it; "evilpeak.ai" is neither. */
+static bool is_peak(const char *host)
+{
+	static const char domain[] = "peak.ai";
+	size_t len = strlen(host), tail = sizeof domain - 1;
+
+	if (len > 0 && host[len - 1] == '.')
+		len--;
+	if (len < tail || strncasecmp(host + len - tail, domain, tail) != 0)
+		return false;
+	return len == tail || host[len - tail - 1] == '.';
+}
+
+/* No message shows the text: it may hold a password. */
+static bool check_url(CURLU *url, struct err *err)
+{
+	CLEANUP(text_free) char *scheme = url_part(url, CURLUPART_SCHEME);
+
+	if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
+		return err_usage(err, "the endpoint's scheme is %s: it has to be https or http", scheme);
+	if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
+		return err_usage(err, "the endpoint has a user or a password in it: the service is "
+		                      "reached with a token, which stands in a file (--token-file) "
+		                      "or in FLOWSYNC_TOKEN");
+	if (has_part(url, CURLUPART_QUERY))
+		return err_usage(err, "the endpoint has a query (\"?\") in it: it has to end at "
+		                      "the path, such as " API_PATH);
+	if (has_part(url, CURLUPART_FRAGMENT))
+		return err_usage(err, "the endpoint has a fragment (\"#\") in it: it has to end at "
+		                      "the path, such as " API_PATH);
+	return true;
+}
+
+static void complete_path(CURLU *url)
+{
+	CLEANUP(text_free) char *path = url_part(url, CURLUPART_PATH);
+	size_t len = path ? strlen(path) : 0;
+
+	while (len > 0 && path[len - 1] == '/')
+		path[--len] = '\0';
+	if (curl_url_set(url, CURLUPART_PATH, len ? path : API_PATH, 0) != CURLUE_OK)
+		abort();	/* out of memory: it was a path before */
+}
+
+static bool resolve_url(struct arena *a, const char *text, struct endpoint *out, struct err *err)
+{
+	CLEANUP(url_cleanup) CURLU *url = curl_url();
+	CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+
+	if (code == CURLUE_BAD_SCHEME || !strstr(text, "://"))
+		return err_usage(err, "the endpoint is none of a URL such as https://host" API_PATH
+		                      ", \"local\" and unix:PATH");
+	if (code == CURLUE_BAD_PORT_NUMBER)
+		return err_usage(err, "the endpoint's port is not a number between 0 and 65535");
+	if (code != CURLUE_OK)
+		return err_usage(err, "the endpoint is not a valid URL, such as https://host" API_PATH);
+	if (!check_url(url, err))
+		return false;
+	complete_path(url);
+
+	CLEANUP(text_free) char *scheme = url_part(url, CURLUPART_SCHEME);
+	CLEANUP(text_free) char *host = url_part(url, CURLUPART_HOST);
+	CLEANUP(text_free) char *whole = url_part(url, CURLUPART_URL);
+	bool tls = strcmp(scheme, "https") == 0;
+	*out = (struct endpoint){
+		.url = arena_strdup(a, whole),
+		.loopback = endpoint_is_loopback(host),
+		.peak = tls && is_peak(host),
+		.tls = tls,
+	};
+	return true;
+}
+
+static bool resolve_unix(struct arena *a, const char *path, struct endpoint *out, struct err *err)
+{
+	size_t max = sizeof ((struct sockaddr_un *)0)->sun_path - 1;
+
+	if (!*path)
+		return err_usage(err, "the endpoint \"unix:\" has no path of a socket after it");
+	if (strlen(path) > max)
+		return err_usage(err, "the endpoint's socket path has %zu bytes: at most %zu are possible",
+		                 strlen(path), max);
+	*out = (struct endpoint){
+		.url = "http://localhost" API_PATH,
+		.unix_socket = arena_strdup(a, path),
+		.loopback = true,
+	};
+	return true;
+}
+
+static bool resolve_stage(struct arena *a, const char *from, const char *stage,
+                          struct endpoint *out, struct err *err)
+{
+	size_t len = strlen(stage);
+	const char *domain;
+
+	if (len == 0)
+		return err_usage(err, "%s is empty: a stage is wanted, such as prod", from);
+	if (len > STAGE_MAX || strspn(stage, "abcdefghijklmnopqrstuvwxyz0123456789-") != len
+	    || stage[0] == '-' || stage[len - 1] == '-')
+		return err_usage(err, "%s is \"%.63s\": a stage is made of small letters, digits and "
+		                      "hyphens, such as prod", from, stage);
+	if (strcmp(stage, "prod") == 0)
+		domain = "";
+	else if (strcmp(stage, "latest") == 0)
+		domain = "dev.";
+	else
+		domain = arena_printf(a, "%s.", stage);
+	*out = (struct endpoint){
+		.url = arena_printf(a, "https://service.%speak.ai" API_PATH, domain),
+		.peak = true, .tls = true,
+	};
+	return true;
+}
+
+bool endpoint_resolve(struct arena *a, const struct endpoint_choice *choice,
+                      struct endpoint *out, struct err *err)
+{
+	const char *endpoint = choice->endpoint;
+
+	if (endpoint && strcmp(endpoint, "local") == 0) {
+		*out = (struct endpoint){ .local = true, .loopback = true };
+		return true;
+	}
+	if (endpoint && strncmp(endpoint, "unix:", 5) == 0)
+		return resolve_unix(a, endpoint + 5, out, err);
+	if (endpoint)
+		return resolve_url(a, endpoint, out, err);
+	if (choice->stage)
+		return resolve_stage(a, "the stage", choice->stage, out, err);
+	if (choice->peak_stage)
+		return resolve_stage(a, "PEAK__STAGE", choice->peak_stage, out, err);
+	if (choice->env_stage)
+		return resolve_stage(a, "STAGE", choice->env_stage, out, err);
+	return err_usage(err, "no service is chosen: give --endpoint URL, --endpoint local for the "
+	                      "service that flowsync brings along, or --stage NAME (such as prod) "
+	                      "for the hosted one");
+}
+
+/* A copy of text without white space at its ends; NULL if nothing is left. */
+static const char *trimmed(struct arena *a, const char *text)
+{
+	if (!text)
+		return NULL;
+	text += strspn(text, WHITE_SPACE);
+	size_t len = strlen(text);
+	while (len > 0 && strchr(WHITE_SPACE, text[len - 1]))
+		len--;
+	return len ? arena_strndup(a, text, len) : NULL;
+}
+
+static bool check_token(const char *from, const char *token, struct err *err)
+{
+	/* The one space that a token may have. */
+	const char *rest = strncmp(token, "Bearer ", 7) == 0 ? token + 7 : token;
+
+	if (strlen(token) > TOKEN_MAX)
+		return err_usage(err, "the token in %s is longer than %d bytes", from, TOKEN_MAX);
+	for (; *rest; rest++)
+		if (*rest <= ' ' || *rest > '~')
+			return err_usage(err, "the token in %s has a space, a line break or another "
+			                      "character in it that no token has", from);
+	return true;
+}
+
+static bool no_token(const struct endpoint *endpoint, const struct token_choice *choice,
+                     struct err *err)
+{
+	const char *empty = choice->token_file_text ? " (the token file is empty)" : "";
+	const char *passed = choice->peak_auth_token && *choice->peak_auth_token ? "PEAK_AUTH_TOKEN"
+	                   : choice->api_key && *choice->api_key ? "API_KEY" : NULL;
+
+	if (endpoint->peak)
+		return err_usage(err, "no token%s: give --token-file FILE, or set FLOWSYNC_TOKEN, "
+		                      "PEAK_AUTH_TOKEN or API_KEY", empty);
+	if (passed)
+		return err_usage(err, "no token%s: give --token-file FILE or set FLOWSYNC_TOKEN; %s "
+		                      "is set, but is sent to hosts under peak.ai only", empty, passed);
+	return err_usage(err, "no token%s: give --token-file FILE or set FLOWSYNC_TOKEN", empty);
+}
+
+bool endpoint_token(struct arena *a, const struct endpoint *endpoint,
+                    const struct token_choice *choice, const char **out, struct err *err)
+{
+	const struct { const char *from, *text; bool may_go; } tokens[] = {
+		{ "the token file", choice->token_file_text, true },
+		{ "FLOWSYNC_TOKEN", choice->flowsync_token, true },
+		{ "PEAK_AUTH_TOKEN", choice->peak_auth_token, endpoint->peak },
+		{ "API_KEY", choice->api_key, endpoint->peak },
+	};
+
+	if (!endpoint->tls && !endpoint->loopback)
+		return err_usage(err, "the endpoint is plain http: a token goes over that to this machine "
+		                      "itself only; use https");
+	for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
+		const char *token = tokens[i].may_go ? trimmed(a, tokens[i].text) : NULL;
+		if (!token)
+			continue;
+		if (!check_token(tokens[i].from, token, err))
+			return false;
+		*out = token;
+		return true;
+	}
+	return no_token(endpoint, choice, err);
+}

@@ -1,0 +1,225 @@
+#include "agent/net/git_url.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/net/endpoint.h"
+#include "reconcile/schema/digest.h"
+
+enum { NAME_MAX_LEN = 40 };	/* of what a mirror's folder shows of the repository's name */
+
+static const struct { const char *prefix; enum git_way transport; } schemes[] = {
+	{ "file://", GIT_BY_FILE }, { "git://", GIT_BY_GIT }, { "http://", GIT_BY_HTTP },
+	{ "https://", GIT_BY_HTTPS }, { "ssh://", GIT_BY_SSH },
+};
+
+/* "user@host:path" as git knows it: a colon, and no slash before it. */
+static const char *scp_colon(const char *text)
+{
+	const char *colon = strchr(text, ':'), *bracket = strchr(text, '['), *slash = strchr(text, '/');
+
+	if (bracket && colon && bracket < colon) {
+		const char *end = strchr(bracket, ']');
+		colon = end && end[1] == ':' ? end + 1 : NULL;
+	}
+	return colon && (!slash || colon < slash) ? colon : NULL;
+}
+
+bool git_url_is_path(const char *text)
+{
+	return !strstr(text, "://") && !scp_colon(text);
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* The characters of a host are few on purpose: what another parser might read otherwise is
+ * refused, so that the host the rules look at is the one that is connected to. */
+static bool is_host(const char *text, size_t len)
+{
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+		for (size_t i = 1; i + 1 < len; i++)
+			if (!isxdigit((unsigned char)text[i]) && text[i] != ':' && text[i] != '.')
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("-._", text[i]))
+			return false;
+	return len > 0 && *text != '-';
+}
+
+static void set_host(struct arena *a, const char *text, size_t len, struct git_url *out)
+{
+	char *host = arena_strndup(a, text, len);
+
+	for (char *p = host; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	out->loopback = endpoint_is_loopback(host);
+	out->host = *host == '[' ? arena_strndup(a, host + 1, len - 2) : host;
+}
+
+static bool read_port(const char *text, size_t len, int *out)
+{
+	if (len == 0 || len > 5 || strspn(text, "0123456789") < len)
+		return false;
+	*out = atoi(text);
+	return *out > 0 && *out <= 65535;
+}
+
+static bool check_user(const struct git_url *u, const char *user, size_t len, struct err *err)
+{
+	if (memchr(user, ':', len))
+		return err_usage(err, "the URL of the git repository has a password in it: a token stands in a file "
+		                 "(--git-token-file) or in FLOWSYNC_GIT_TOKEN");
+	if (u->transport != GIT_BY_SSH)
+		return err_usage(err, "the URL of the git repository has a user in it: give --git-username, and a "
+		                 "token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)user[i]) && !strchr("-._+", user[i]))
+			return err_usage(err, "the URL of the git repository has a user in it whose name cannot be "
+			                 "understood");
+	return len > 0 || err_usage(err, "the URL of the git repository has an empty user in it");
+}
+
+/* "user@host:port", and the path behind it. */
+static bool read_authority(struct arena *a, const char *text, const char *path, struct git_url *out,
+                           struct err *err)
+{
+	const char *at = memrchr(text, '@', (size_t)(path - text));
+	const char *host = at ? at + 1 : text;
+	size_t len = (size_t)(path - host);
+
+	if (at && !check_user(out, text, (size_t)(at - text), err))
+		return false;
+	const char *colon = memrchr(host, ':', len), *bracket = memchr(host, ']', len);
+	if (colon && (!bracket || colon > bracket)) {
+		if (!read_port(colon + 1, (size_t)(path - colon) - 1, &out->port))
+			return err_usage(err, "the URL of the git repository has a port that is no number between 1 and "
+			                 "65535");
+		len = (size_t)(colon - host);
+	}
+	if (!is_host(host, len))
+		return err_usage(err, "the URL of the git repository has no host that can be understood");
+	set_host(a, host, len, out);
+	out->user = at ? arena_strndup(a, text, (size_t)(at - text)) : NULL;
+	return true;
+}
+
+static bool check_path(const char *path, struct err *err)
+{
+	if (strpbrk(path, "?#"))
+		return err_usage(err, "the URL of the git repository has a query or a fragment (\"?\", \"#\") in it: it "
+		                 "has to end at the path");
+	if (!path[strspn(path, "/")])
+		return err_usage(err, "the URL of the git repository has no path behind its host");
+	return true;
+}
+
+static bool read_url(struct arena *a, const char *text, size_t scheme, struct git_url *out, struct err *err)
+{
+	const char *host = text + scheme, *path = host + strcspn(host, "/?#");
+
+	if (out->transport == GIT_BY_FILE) {
+		out->shown = text;
+		return *host == '/' || err_usage(err, "the URL of the git repository begins with file://, which has to be "
+		                                 "followed by a path that begins with a slash");
+	}
+	if (!read_authority(a, host, path, out, err) || !check_path(path, err))
+		return false;
+	const char *at = memrchr(host, '@', (size_t)(path - host));
+	out->shown = arena_printf(a, "%.*s%s", (int)scheme, text, at ? at + 1 : host);
+	return true;
+}
+
+/* A port has no place here: what follows the colon is the path. */
+static bool read_scp(struct arena *a, const char *text, const char *colon, struct git_url *out,
+                     struct err *err)
+{
+	const char *at = memchr(text, '@', (size_t)(colon - text));
+	const char *host = at ? at + 1 : text;
+
+	out->transport = GIT_BY_SSH;
+	if (at && !check_user(out, text, (size_t)(at - text), err))
+		return false;
+	if (!is_host(host, (size_t)(colon - host)) || strchr(host, '@'))
+		return err_usage(err, "the URL of the git repository has no host that can be understood");
+	if (!check_path(colon + 1, err))
+		return false;
+	set_host(a, host, (size_t)(colon - host), out);
+	out->user = at ? arena_strndup(a, text, (size_t)(at - text)) : NULL;
+	out->shown = host;
+	return true;
+}
+
+/* Two repositories of one name differ in the digest, and a person still finds hers. */
+static const char *folder_of(struct arena *a, const char *text)
+{
+	char *plain = arena_strdup(a, text);
+	size_t len = strlen(plain);
+
+	while (len > 0 && (plain[len - 1] == '/' || (len > 4 && strcmp(plain + len - 4, ".git") == 0))) {
+		len -= plain[len - 1] == '/' ? 1 : 4;
+		plain[len] = '\0';
+	}
+	char *name = plain + len;
+	while (name > plain && plain + len - name < NAME_MAX_LEN && (isalnum((unsigned char)name[-1]) || name[-1] == '-' ||
+	                                                            name[-1] == '_'))
+		name--;
+	return arena_printf(a, "%s-%s", *name ? name : "repository", digest_text(a, text));
+}
+
+static bool read_any(struct arena *a, const char *text, struct git_url *out, struct err *err)
+{
+	const char *colon = scp_colon(text);
+
+	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+		size_t len = strlen(schemes[i].prefix);
+		if (strncmp(text, schemes[i].prefix, len) != 0)
+			continue;
+		out->transport = schemes[i].transport;
+		return read_url(a, text, len, out, err);
+	}
+	if (strstr(text, "://"))
+		return err_usage(err, "the URL of the git repository is none of https://, http://, ssh://, git://, "
+		                 "file://, user@host:path and a path");
+	if (colon)
+		return read_scp(a, text, colon, out, err);
+	out->transport = GIT_BY_PATH;
+	out->shown = text;
+	return *text || err_usage(err, "the URL of the git repository is empty");
+}
+
+bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct err *err)
+{
+	struct git_url u = { .text = arena_strdup(a, text) };
+
+	if (has_control(text))
+		return err_usage(err, "the URL of the git repository has a control character in it");
+	if (!read_any(a, u.text, &u, err))
+		return false;
+	u.folder = folder_of(a, text);
+	*out = u;
+	return true;
+}
+
+bool git_url_check_token(const struct git_url *url, struct err *err)
+{
+	if (url->transport != GIT_BY_HTTP || url->loopback)
+		return true;
+	return err_usage(err, "the URL of the git repository is plain http: a token goes over that to this machine "
+	                 "itself only; use https");
+}
+
+void git_url_warn_if_plain(const struct git_url *url, struct faults *faults)
+{
+	if ((url->transport == GIT_BY_HTTP || url->transport == GIT_BY_GIT) && !url->loopback)
+		fault_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
+		           "this connection; use https or ssh", url->shown);
+}

@@ -1,0 +1,74 @@
+/* http_server.h: answers HTTP requests on a listening socket, from one thread of its own.
+ *
+ * What to answer is the handler's; it is called in that thread, one request at a time, so
+ * what it uses needs no lock as long as nobody else uses it meanwhile.  The only file that knows
+ * libmicrohttpd is http_server.c. */
+#ifndef AGENT_NET_HTTP_SERVER_H
+#define AGENT_NET_HTTP_SERVER_H
+
+#include "agent/net/listener.h"
+#include "reconcile/base/buf.h"
+
+enum {
+	HTTP_BODY_MAX = 4 << 20,	/* of a request, unless options say less: 413 above */
+	HTTP_ANSWER_MAX = 64 << 20,
+};
+
+struct http_param { const char *name, *value; };
+
+/* All of it is valid until the handler returns. */
+struct http_request {
+	const char *method;		/* "GET" */
+	const char *path;		/* percent-decoded, without the query */
+	const struct http_param *query;	/* decoded, in the order sent; a name can come again */
+	size_t query_count;
+	const char *authorization;	/* NULL: not sent */
+	const char *body;		/* NUL-terminated, "" if there is none */
+	size_t len;
+	void *connection;		/* http_header()'s; NULL: there are no other headers */
+};
+
+struct http_response {
+	int status;
+	const char *type;		/* of the body, static text; NULL: application/json */
+	struct buf body;
+	const char *allow;		/* of a 405, static text; NULL: no such header */
+	unsigned retry_after;		/* seconds; 0: no such header */
+};
+
+struct http_handler {
+	void *ctx;
+	/* Asked when the headers are in.  False: *response is the answer, and the body is thrown
+	 * away as it comes. */
+	bool (*admit)(void *ctx, const struct http_request *request, struct http_response *response);
+	/* Asked when the body is in. */
+	void (*answer)(void *ctx, const struct http_request *request, struct http_response *response);
+};
+
+struct http_options {
+	struct http_handler handler;
+	const char *tls_certificate;	/* PEM text, with tls_key; NULL: plain HTTP */
+	const char *tls_key;
+	unsigned idle_s;		/* a connection on which nothing moves for so long is closed */
+	size_t body_max;		/* of a request; 0: HTTP_BODY_MAX, which is the most */
+};
+
+struct http_server;
+
+/* Serves on listener's socket until stopped; the socket stays the caller's and outlives the
+ * server. */
+bool http_server_start(const struct http_options *options, const struct listener *listener,
+                       struct http_server **out, struct err *err);
+
+/* Takes no new connection, lets requests that are under way end, for three seconds at most.
+ * Takes NULL. */
+void http_server_stop(struct http_server *server);
+
+/* The value of the request's header of that name, in whatever case; NULL: not sent.  Of one that
+ * was sent several times the first. */
+const char *http_header(const struct http_request *request, const char *name);
+
+/* Makes the body {"detail": "..."}: the one shape of all errors. */
+void http_detail(struct http_response *response, int status, const char *fmt, ...) PRINTF(3, 4);
+
+#endif

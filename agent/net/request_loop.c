@@ -1,0 +1,101 @@
+#include "agent/net/request_loop.h"
+
+#include <limits.h>
+#include <time.h>
+
+#include "agent/util/fd.h"
+
+enum { TICK_MS = 100 };
+
+int64_t drive_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Milliseconds until wake as rest_wait() wants them. */
+static int until(int64_t wake)
+{
+	int64_t left = wake - drive_now();
+
+	if (wake < 0)
+		return -1;
+	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
+}
+
+static void send_all(struct rest *rest, struct dispatch *dispatch)
+{
+	struct request request;
+	struct task *task;
+
+	while ((task = dispatch_next(dispatch, drive_now(), &request)))
+		rest_send(rest, &request, task);
+}
+
+/* Calls tick once TICK_MS have gone by since *last. */
+static void tick_if_time(const struct drive_watch *watch, int64_t *last)
+{
+	int64_t now = drive_now();
+
+	if (now - *last < TICK_MS)
+		return;
+	*last = now;
+	watch->tick(watch->context);
+}
+
+static void take_answer(struct dispatch *dispatch, struct task *task, const struct answer *answer,
+                        const struct drive_watch *watch)
+{
+	int64_t wait_ms = dispatch_answer(dispatch, task, answer, drive_now());
+
+	if (wait_ms >= 0 && watch && watch->again)
+		watch->again(watch->context, task, answer, wait_ms);
+}
+
+static bool only_reads(const void *task)
+{
+	return !((const struct task *)task)->wrote;
+}
+
+/* Calls dispatch_hurry() if it is time to, and then forgets the descriptor: it stays readable. */
+static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
+{
+	if (!fd_readable(*hurry_fd))
+		return;
+	*hurry_fd = -1;
+	dispatch_hurry(dispatch);
+}
+
+bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
+           const struct drive_watch *watch)
+{
+	bool watched = watch && watch->tick, stopped = false;
+	int hurry_fd = watch && watch->hurry_fd ? *watch->hurry_fd : -1;
+	int64_t ticked = drive_now();
+	struct answer answer;
+	void *task;
+
+	while (!dispatch_idle(dispatch)) {
+		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to
+		 * it. */
+		if (!stopped && fd_readable(stop_fd)) {
+			stopped = true;
+			dispatch_stop(dispatch);
+			rest_give_up(rest, only_reads);
+		}
+		hurry_if_told(dispatch, &hurry_fd);
+		send_all(rest, dispatch);
+		if (dispatch_idle(dispatch))
+			break;
+		int wait = until(dispatch_wake(dispatch));
+		if (watched && (wait < 0 || wait > TICK_MS))
+			wait = TICK_MS;
+		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
+			take_answer(dispatch, task, &answer, watch);
+		if (watched)
+			tick_if_time(watch, &ticked);
+	}
+	return !stopped;
+}

@@ -1,0 +1,379 @@
+#include "agent/service/engine/execution.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/boot_id.h"
+#include "agent/service/exec/attempt_outcome.h"
+#include "agent/service/steps/instance_types.h"
+#include "agent/service/engine/execution_json.h"
+#include "agent/util/clock.h"
+#include "agent/service/engine/notification_queue.h"
+#include "reconcile/tree/json.h"
+
+static size_t step_index(const struct live *l, const struct flow_step *step)
+{
+	return (size_t)(step - l->flow->steps);
+}
+
+static const char *attempt_folder(struct arena *a, const struct engine_world *w, const struct live *l,
+                                  size_t step)
+{
+	return arena_printf(a, "%s/%" PRId64 "-%zu-%u", w->folder, l->run.id, step,
+	                    l->flow->steps[step].attempts);
+}
+
+static struct active *find_active(const struct engine_world *w, const struct live *l, size_t step)
+{
+	for (size_t i = 0; i < w->active_count; i++)
+		if (w->active[i]->live == l && w->active[i]->step == step)
+			return w->active[i];
+	return NULL;
+}
+
+/* ---- logs ---- */
+
+/* Logs that have grown. */
+struct grown { struct step_log *logs; size_t count; };
+
+static bool write_logs(struct engine_world *w, void *what, struct err *err)
+{
+	const struct grown *g = what;
+
+	for (size_t i = 0; i < g->count; i++)
+		if (!step_log_store(w->store, &g->logs[i], err))
+			return false;
+	return true;
+}
+
+void live_logs(struct engine_world *w)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct grown grown = { arena_new(&a, struct step_log, w->active_count) };
+
+	for (size_t i = 0; i < w->active_count; i++) {
+		struct active *at = w->active[i];
+		if (!at->live)
+			continue;
+		const struct step_log log = {
+			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
+			at->live->flow->steps[at->step].attempts,
+		};
+		int64_t size = step_log_size(log.folder);
+		if (size <= at->stored || at->stored >= STEP_LOG_MOST)
+			continue;
+		at->stored = size;
+		grown.logs[grown.count++] = log;
+	}
+	if (grown.count)
+		world_commit(w, write_logs, &grown);
+}
+
+/* ---- writing down how it stands ---- */
+
+/* What is written in one step. */
+struct change {
+	struct arena *arena;
+	struct live *live;
+	const struct flow_action *action;
+	const struct step_log *ended;		/* whose log is to be read to its end; NULL: nobody's */
+	const char *notes;			/* for that log */
+};
+
+/* Once, though it may be to begin more often: one that certainly did not is not counted. */
+static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+{
+	const struct step_log log = {
+		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
+	};
+	unsigned noted;
+	int64_t upto;
+
+	if (step->attempts < 2)
+		return true;
+	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+		return false;
+	return noted == step->attempts ||
+	       step_log_note(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+}
+
+/* Whoever reads the log learns there, too, why it stops: what its own lines cannot tell. */
+static bool note_end(struct store *s, const struct change *c, struct err *err)
+{
+	const struct flow_step *step = &c->live->flow->steps[c->ended->step];
+	const char *plain = arena_printf(c->arena, "exit code %d", step->code);
+
+	if (!*step->message || step->phase == STEP_ACTIVE || strcmp(step->message, plain) == 0)
+		return true;
+	return step_log_note(s, c->ended, arena_printf(c->arena, "flowsync: %s\n", step->message), err);
+}
+
+static bool write_starts(struct store *s, const struct change *c, struct err *err)
+{
+	for (size_t i = 0; i < c->action->start_count; i++)
+		if (!note_start(s, c, c->action->starts[i].step, err))
+			return false;
+	return true;
+}
+
+static bool write_tells(struct store *s, const struct change *c, struct err *err)
+{
+	for (size_t i = 0; i < c->action->tell_count; i++) {
+		const struct flow_tell *tell = &c->action->tells[i];
+		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
+		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
+			return false;
+	}
+	return true;
+}
+
+static bool write_change(struct engine_world *w, void *what, struct err *err)
+{
+	const struct change *c = what;
+	struct live *l = c->live;
+	const struct run_state state = { flow_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
+
+	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err) ||
+	                 !note_end(w->store, c, err)))
+		return false;
+	l->run.status = l->flow->status;
+	l->run.finished = l->flow->finished;
+	l->run.stopped_by = l->flow->stopped_by;
+	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
+	       runs_put(w->store, &l->run, json_text(c->arena, run_state_write(c->arena, &state)), err) &&
+	       (l->run.finished < 0 || runs_rerun_end(w->store, &l->run, err));
+}
+
+/* ---- doing ---- */
+
+struct refusal { enum flow_event_kind kind; const char *step, *message; };
+
+static void limit(struct engine_world *w, struct active *at, const struct flow_step *step)
+{
+	const struct node *resources = node_get(step->body, "resources");
+	const struct machine_type *type;
+	struct err err;
+
+	if (!w->cgroups)
+		return;
+	type = machine_type_find(node_get_int(resources, "instanceTypeId", MACHINE_TYPE_DEFAULT));
+	if (type && !cgroup_make(w->cgroups, &at->arena, arena_printf(&at->arena, "%" PRIu64, at->id),
+	                         type->cpu, machine_type_memory(type), &at->cgroup, &err))
+		log_warn(w->options->log, "step \"%s\" runs without limits: %s", step->name, err.msg);
+}
+
+static struct active *new_active(struct engine_world *w, struct live *l, size_t step)
+{
+	struct active *at = calloc(1, sizeof *at);
+
+	if (!at)
+		abort();
+	at->id = ++w->last_id;
+	at->live = l;
+	at->step = step;
+	return at;
+}
+
+struct noted { struct step_log log; const char *notes; };
+
+static bool write_notes(struct engine_world *w, void *what, struct err *err)
+{
+	const struct noted *n = what;
+
+	return step_log_note(w->store, &n->log, n->notes, err);
+}
+
+/* *why tells what was wrong with it; true: it runs. */
+static bool begin_step(struct engine_world *w, struct live *l, const struct flow_start *start,
+                       enum flow_event_kind *kind, struct err *why)
+{
+	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
+	const struct prepare_run run = { l->run.uuid, l->workflow, l->run.workflow };
+	struct active *at = new_active(w, l, step_index(l, start->step));
+	const char *folder = attempt_folder(&at->arena, w, l, at->step);
+	struct noted noted = { { folder, l->run.id, at->step, start->step->attempts }, "" };
+	struct attempt attempt;
+
+	*kind = FLOW_REFUSED;
+	bool ok = prepare_attempt(&at->arena, &w->options->prepare, &run, start, folder, &attempt, &notes, why);
+	if (!ok)
+		buf_addf(&notes, "flowsync: %s\n", why->msg);
+	noted.notes = buf_str(&notes);
+	if (*noted.notes)
+		world_commit(w, write_notes, &noted);
+	if (ok) {
+		*kind = FLOW_BROKEN;
+		limit(w, at, start->step);
+		attempt.cgroup = at->cgroup;
+		ok = world_begin(w, at, &attempt, why);
+		/* It is not the step's fault: it waits until there is another. */
+		if (!ok && !runner_lives(w->runner))
+			*kind = FLOW_UNBEGUN;
+	}
+	if (!ok)
+		world_forget(w, at);
+	return ok;
+}
+
+/* What could not begin is told to the run once all that could has. */
+static void begin_steps(struct engine_world *w, struct live *l, struct arena *a,
+                        const struct flow_action *action, struct refusal *refusals, size_t *count)
+{
+	for (size_t i = 0; i < action->start_count; i++) {
+		enum flow_event_kind kind;
+		struct err err;
+		if (!begin_step(w, l, &action->starts[i], &kind, &err))
+			refusals[(*count)++] = (struct refusal){ kind, action->starts[i].step->name,
+			                                         arena_strdup(a, err.msg) };
+	}
+}
+
+static void end_steps(struct engine_world *w, struct live *l, const struct flow_action *action)
+{
+	for (size_t i = 0; i < action->end_count; i++) {
+		struct active *at = find_active(w, l, step_index(l, action->ends[i].step));
+		if (at)
+			runner_end(w->runner, at->id, ATTEMPT_GRACE_MS);
+	}
+}
+
+static const struct flow_step *first_failed(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->steps[i].status == FLOW_FAILED)
+			return &flow->steps[i];
+	return NULL;
+}
+
+static void tell_over(struct engine_world *w, const struct live *l)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct flow_step *failed = first_failed(l->flow);
+	bool told = failed && l->flow->status == FLOW_FAILED;
+
+	if (w->options->brief)
+		return;
+	(told ? log_warn : log_info)(w->options->log, "workflow \"%s\": run %s: %s after %s%s%s%s%s", l->workflow,
+	                             l->run.uuid, flow_status_words[l->flow->status],
+	                             stamp_duration(&a, l->flow->finished - l->flow->began),
+	                             told ? ": step " : "", told ? failed->name : "", told ? ": " : "",
+	                             told ? failed->message : "");
+}
+
+/* Reruns that a step's last attempt belongs to. */
+static void note_reruns(struct live *l, const struct flow_action *action)
+{
+	for (size_t i = 0; l->rerun && i < action->start_count; i++)
+		node_put(&l->arena, l->reruns, action->starts[i].step->name, node_text(&l->arena, l->rerun));
+}
+
+/* Nothing of it ever began, and nothing is to be done: it waits for its first place.  The next engine finds
+ * it as it was added, which is as good, and saves a commit for each run of many. */
+static bool only_waits(const struct live *l, const struct flow_action *action, const struct step_log *ended)
+{
+	return !l->run.taken && !ended && action->waiting && !action->start_count && !action->end_count &&
+	       !action->tell_count && !action->over;
+}
+
+static bool write_down(struct engine_world *w, struct live *l, struct change *change)
+{
+	if (!world_commit(w, write_change, change))
+		return false;
+	l->run.taken = true;
+	return true;
+}
+
+void live_take_end(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
+                   const struct step_log *ended, const char *notes)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct flow_action action = flow_take(l->flow, &a, event, places, stamp_now());
+	struct change change = { &a, l, &action, ended, notes };
+	struct refusal *refusals = arena_new(&a, struct refusal, action.start_count);
+	size_t count = 0;
+
+	note_reruns(l, &action);
+	if ((action.changed || ended) && !only_waits(l, &action, ended) && !write_down(w, l, &change))
+		return;		/* the engine ends; the next one finds what the last commit left */
+	w->new_tells |= action.tell_count > 0;
+	end_steps(w, l, &action);
+	begin_steps(w, l, &a, &action, refusals, &count);
+	l->wake = action.wake;
+	l->waiting = action.waiting > 0;
+	if (action.over && !l->over)
+		tell_over(w, l);
+	l->over = action.over;
+	for (size_t i = 0; i < count; i++)
+		live_take(w, l, &(struct flow_event){ .kind = refusals[i].kind, .step = refusals[i].step,
+		                                      .message = refusals[i].message }, 0);
+}
+
+void live_take(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places)
+{
+	live_take_end(w, l, event, places, NULL, "");
+}
+
+/* ---- the end of an attempt ---- */
+
+/* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
+ * each time. */
+static void lose(struct flow_event *e, bool begun)
+{
+	if (e->kind != FLOW_LOST || e->message)
+		return;
+	if (begun)
+		e->message = "what watched over it was killed";
+	else
+		e->kind = FLOW_UNBEGUN;
+}
+
+bool live_is_confined(const struct engine_world *w, const struct flow_step *step)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return prepare_image(&a, &w->options->prepare, step->body);
+}
+
+void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
+	struct live *l = at->live;
+	const struct flow_step *step = &l->flow->steps[at->step];
+	const struct step_log log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
+	struct flow_event e = ending_read(&a, step, log.folder, live_is_confined(w, step), &notes);
+
+	lose(&e, !gone || attempt_begun(log.folder));
+	if (why)
+		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
+	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
+		e.message = "killed: it used more memory than its resources allow";
+	world_forget(w, at);
+	live_take_end(w, l, &e, places, &log, buf_str(&notes));
+	if (!w->stopping)
+		world_remove(w, log.folder);
+}
+
+/* ---- how it stands ---- */
+
+bool live_is_active(const struct live *l)
+{
+	for (size_t i = 0; i < l->flow->count; i++)
+		if (l->flow->steps[i].phase == STEP_ACTIVE)
+			return true;
+	return false;
+}
+
+const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)
+{
+	return l->flow->steps[step].phase == STEP_ACTIVE ? attempt_folder(a, w, l, step) : NULL;
+}
+
+void live_free(struct live *l)
+{
+	if (!l)
+		return;
+	arena_free(&l->arena);
+	free(l);
+}

@@ -1,0 +1,165 @@
+/* A run on its way from one engine to the next: taken from the store, and what became of its steps. */
+#include "agent/service/engine/execution.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/boot_id.h"
+#include "agent/service/exec/attempt_outcome.h"
+#include "agent/service/engine/execution_json.h"
+#include "agent/util/clock.h"
+#include "agent/util/uuid.h"
+#include "reconcile/tree/json.h"
+
+/* ---- taking it ---- */
+
+static bool read_document(struct arena *a, const char *json, struct node **out, struct err *err)
+{
+	*out = NULL;
+	return !json || json_read(a, json, strlen(json), out, err);
+}
+
+static bool load(struct engine_world *w, struct live *l, struct err *err)
+{
+	struct arena *a = &l->arena;
+	struct stored_workflow workflow;
+	struct stored_work work;
+	struct node *body, *execute;
+	struct run_state state;
+
+	if (!runs_work(w->store, a, l->run.id, &work, err) ||
+	    !store_get(w->store, a, l->run.workflow, &workflow, err))
+		return false;
+	if (!workflow.id)
+		return err_set(err, "its workflow is gone");
+	l->workflow = workflow.name;
+	if (!read_document(a, workflow.body, &body, err) || !read_document(a, work.execute, &execute, err) ||
+	    !run_state_read(a, work.state, &state, err) ||
+	    !flow_load(a, body, execute, state.flow, &l->flow, err))
+		return false;
+	l->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
+	l->same_boot = strcmp(state.boot, boot_id(a)) == 0;
+	return true;
+}
+
+/* What it is made of stays as it was found: it may not even be there. */
+static bool write_failed(struct engine_world *w, void *what, struct err *err)
+{
+	const struct stored_run *run = what;
+
+	return runs_put(w->store, run, NULL, err) && runs_rerun_end(w->store, run, err);
+}
+
+static void give_up(struct engine_world *w, const struct stored_run *row, const struct err *err)
+{
+	struct stored_run run = *row;
+
+	run.status = FLOW_FAILED;
+	run.finished = stamp_now();
+	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
+	world_commit(w, write_failed, &run);
+}
+
+static struct stored_run copy_run(struct arena *a, const struct stored_run *row)
+{
+	struct stored_run run = *row;
+
+	run.uuid = arena_strdup(a, row->uuid);
+	run.cause = arena_strdup(a, row->cause);
+	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
+	return run;
+}
+
+struct live *live_load(struct engine_world *w, const struct stored_run *row)
+{
+	struct live *l = calloc(1, sizeof *l);
+	struct err err;
+
+	if (!l)
+		abort();
+	l->run = copy_run(&l->arena, row);
+	l->wake = -1;
+	if (load(w, l, &err))
+		return l;
+	give_up(w, row, &err);
+	live_free(l);
+	return NULL;
+}
+
+static bool write_rerun(struct engine_world *w, void *what, struct err *err)
+{
+	struct live *l = what;
+	const struct stored_run cut_short = {
+		.id = l->run.id, .status = FLOW_STOPPED, .finished = stamp_now(), .stopped_by = "the service's end",
+	};
+
+	return runs_rerun_end(w->store, &cut_short, err) &&
+	       runs_rerun_add(w->store, l->run.id, &(struct stored_rerun){
+		.uuid = l->rerun, .status = FLOW_RUNNING, .began = cut_short.finished,
+	}, err);
+}
+
+/* It goes on here: that is told as a rerun. */
+static void begin_rerun(struct engine_world *w, struct live *l)
+{
+	char uuid[UUID_LEN + 1];
+
+	uuid_make(uuid);
+	l->rerun = arena_strdup(&l->arena, uuid);
+	world_commit(w, write_rerun, l);
+	log_info(w->options->log, "workflow \"%s\": run %s goes on, the service had ended in between",
+	         l->workflow, l->run.uuid);
+}
+
+/* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
+ * is given has ended by itself. */
+static bool died_with_service(const struct flow_event *e)
+{
+	return e->kind == FLOW_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
+}
+
+/* All that ran has ended before the lock was ours. */
+static struct flow_event became(struct arena *a, const struct engine_world *w, const struct live *l,
+                                const struct flow_step *step, const char *folder, struct buf *notes)
+{
+	struct flow_event e = ending_read(a, step, folder, live_is_confined(w, step), notes);
+
+	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
+		e.kind = FLOW_UNBEGUN;
+	if (died_with_service(&e))
+		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
+	return e;
+}
+
+static void recover_step(struct engine_world *w, struct live *l, size_t i)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
+	const struct flow_step *step = &l->flow->steps[i];
+	const struct step_log log = { live_folder(&a, w, l, i), l->run.id, i, step->attempts };
+	struct flow_event e = became(&a, w, l, step, log.folder, &notes);
+
+	live_take_end(w, l, &e, 0, &log, buf_str(&notes));
+	if (!w->stopping)
+		world_remove(w, log.folder);
+}
+
+void live_recover(struct engine_world *w, struct live *l)
+{
+	size_t count = l->flow->count;
+	bool *was = arena_new(&l->arena, bool, count);
+
+	begin_rerun(w, l);
+	/* What begins meanwhile has an attempt of its own: those that were under way before are few, and
+	 * are told first of all. */
+	for (size_t i = 0; i < count; i++)
+		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
+	/* A step that is lost to a run that is to stop is stopped, and not one of its failures. */
+	if (l->run.stop_asked && l->flow->status == FLOW_RUNNING)
+		live_take(w, l, &(struct flow_event){ .kind = FLOW_STOP, .by = l->run.stop_asked }, 0);
+	for (size_t i = 0; i < count && !w->stopping; i++)
+		if (was[i])
+			recover_step(w, l, i);
+}

@@ -1,0 +1,193 @@
+#include "agent/service/exec/attempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/util/base64.h"
+#include "agent/util/fd.h"
+#include "agent/util/file.h"
+#include "agent/util/directory.h"
+#include "reconcile/tree/json.h"
+
+enum { RESULT_MAX = 64 << 10 };
+
+/* ---- the document ----
+ *
+ * An environment and an input may hold any bytes, JSON only UTF-8: all texts are written in base64,
+ * so that none needs to be asked. */
+
+static struct node *coded(struct arena *a, const char *bytes, size_t len)
+{
+	return node_text(a, base64_write(a, bytes, len));
+}
+
+static struct node *coded_list(struct arena *a, const char *const *texts)
+{
+	struct node *list = node_list(a);
+
+	for (; texts && *texts; texts++)
+		node_add(a, list, coded(a, *texts, strlen(*texts)));
+	return list;
+}
+
+static struct node *command_node(struct arena *a, const struct attempt_command *c)
+{
+	struct node *n = node_map(a);
+
+	node_put(a, n, "argv", coded_list(a, c->argv));
+	node_put(a, n, "self", node_bool(a, c->self));
+	if (c->input)
+		node_put(a, n, "input", coded(a, c->input, c->len));
+	if (c->env)
+		node_put(a, n, "env", coded_list(a, c->env));
+	return n;
+}
+
+void attempt_write(const struct attempt *attempt, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *n = node_map(&a), *commands = node_list(&a);
+
+	node_put(&a, n, "folder", coded(&a, attempt->folder, strlen(attempt->folder)));
+	for (size_t i = 0; i < attempt->command_count; i++)
+		node_add(&a, commands, command_node(&a, &attempt->commands[i]));
+	node_put(&a, n, "commands", commands);
+	node_put(&a, n, "env", coded_list(&a, attempt->env));
+	node_put(&a, n, "masks", coded_list(&a, attempt->masks));
+	if (attempt->cgroup)
+		node_put(&a, n, "cgroup", coded(&a, attempt->cgroup, strlen(attempt->cgroup)));
+	json_write(n, JSON_COMPACT, out);
+}
+
+/* NULL if it is no such text.  len NULL: a NUL in it makes it none. */
+static const char *decoded(struct arena *a, const struct node *n, size_t *len)
+{
+	const uint8_t *bytes;
+	size_t count;
+
+	if (!n || n->kind != NODE_TEXT || !base64_read(a, n->text, strlen(n->text), &bytes, &count) ||
+	    (!len && memchr(bytes, '\0', count)))
+		return NULL;
+	if (len)
+		*len = count;
+	return (const char *)bytes;
+}
+
+static const char *const *decoded_list(struct arena *a, const struct node *list)
+{
+	if (!list || list->kind != NODE_LIST)
+		return NULL;
+	const char **texts = arena_new(a, const char *, list->count + 1);
+	for (size_t i = 0; i < list->count; i++)
+		if (!(texts[i] = decoded(a, list->entries[i].value, NULL)))
+			return NULL;
+	return texts;
+}
+
+static bool read_command(struct arena *a, const struct node *n, struct attempt_command *out)
+{
+	const struct node *self = node_get(n, "self"), *input = node_get(n, "input"), *env = node_get(n, "env");
+
+	out->argv = decoded_list(a, node_get(n, "argv"));
+	out->self = self && self->kind == NODE_BOOL && self->boolean;
+	if (input && !(out->input = decoded(a, input, &out->len)))
+		return false;
+	if (env && !(out->env = decoded_list(a, env)))
+		return false;
+	return out->argv && out->argv[0];
+}
+
+static bool read_commands(struct arena *a, const struct node *list, struct attempt *out)
+{
+	if (!list || list->kind != NODE_LIST)
+		return false;
+	struct attempt_command *commands = arena_new(a, struct attempt_command, list->count);
+	for (size_t i = 0; i < list->count; i++)
+		if (!read_command(a, list->entries[i].value, &commands[i]))
+			return false;
+	out->commands = commands;
+	out->command_count = list->count;
+	return list->count > 0;
+}
+
+bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt *out, struct err *err)
+{
+	struct attempt attempt = { 0 };
+	struct node *n;
+
+	if (!json_read(a, bytes, len, &n, err))
+		return err_wrap(err, "the document of an attempt");
+	const struct node *cgroup = node_get(n, "cgroup");
+	attempt.folder = decoded(a, node_get(n, "folder"), NULL);
+	attempt.env = decoded_list(a, node_get(n, "env"));
+	attempt.masks = decoded_list(a, node_get(n, "masks"));
+	if (!attempt.folder || *attempt.folder != '/')
+		return err_set(err, "the document of an attempt: its folder has no absolute path");
+	if (!read_commands(a, node_get(n, "commands"), &attempt))
+		return err_set(err, "the document of an attempt: no command, or one without a program");
+	if (!attempt.env || !attempt.masks || (cgroup && !(attempt.cgroup = decoded(a, cgroup, NULL))))
+		return err_set(err, "the document of an attempt: a text that is none");
+	*out = attempt;
+	return true;
+}
+
+/* ---- what it leaves ---- */
+
+bool attempt_begun(const char *folder)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return access(arena_printf(&a, "%s/begun", folder), F_OK) == 0;
+}
+
+bool attempt_result_read(struct arena *a, const char *folder, int *code, const char **message,
+                         bool *found, struct err *err)
+{
+	const char *path = arena_printf(a, "%s/result", folder), *bytes;
+	struct node *n;
+	size_t len = 0;
+
+	if ((access(path, F_OK) < 0 && errno == ENOENT) ||
+	    (file_read(a, path, RESULT_MAX, &bytes, &len, err) && len == 0)) {
+		*found = false;
+		return true;
+	}
+	if (len == 0 || !json_read(a, bytes, len, &n, err))
+		return err_wrap(err, "the result \"%s\"", path);
+	int64_t number = node_get_int(n, "code", -1);
+	const char *text = node_get_text(n, "message");
+	if (number < 0 || number > INT_MAX || !text)
+		return err_set(err, "the result \"%s\": no code, or no message", path);
+	*code = (int)number;
+	*message = text;
+	*found = true;
+	return true;
+}
+
+/* Not by file_replace(): to wait for the disk would take longer than most attempts. */
+bool attempt_result_write(const char *folder, int code, const char *message, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF(RESULT_MAX);
+	const char *path = arena_printf(&a, "%s/result", folder), *fresh = arena_printf(&a, "%s.new", path);
+	struct node *n = node_map(&a);
+
+	node_put(&a, n, "code", node_int(&a, code));
+	node_put(&a, n, "message", node_text(&a, message));
+	json_write(n, JSON_COMPACT, &text);
+	unlink(fresh);
+	if (!file_create(fresh, buf_str(&text), text.len, 0600, err))
+		return err_wrap(err, "the result \"%s\"", path);
+	if (rename(fresh, path) < 0)
+		return err_sys(err, errno, "the result \"%s\" cannot be written", path);
+	return true;
+}
+
+bool attempt_remove(const char *folder, struct err *err)
+{
+	return folder_remove(folder, err);
+}

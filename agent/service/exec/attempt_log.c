@@ -1,0 +1,365 @@
+#include "agent/service/exec/attempt_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/service/exec/attempt.h"
+#include "agent/util/fd.h"
+
+enum { OUT_MAX = 64 << 10, MARK_ROOM = 32 };
+
+/* What came when the head was full, as it came: most of it will never be looked at.  In between, at
+ * the beginnings of lines, stand marks: a NUL, milliseconds and a space.  Other NULs are none, so
+ * they become a byte that is as little a character. */
+struct log_tail {
+	char ring[ATTEMPT_TAIL_MAX];
+	uint64_t total;		/* bytes that were put there */
+	uint64_t printed;	/* without the marks */
+	uint64_t lost_lines;	/* newlines that were written over */
+	bool line_begins;
+};
+
+/* ---- the file ---- */
+
+/* The disk is full: of what could be written half a line is left at the end, which is none.  If it
+ * cannot be taken away it stays. */
+static void end_log(struct attempt_log *log, size_t done)
+{
+	const char *newline = done ? memrchr(log->out.text, '\n', done) : NULL;
+	size_t whole = newline ? (size_t)(newline + 1 - log->out.text) : 0;
+
+	if (done > whole && ftruncate(log->fd, (off_t)(log->size - log->out.len + whole)) == 0)
+		log->size -= log->out.len - whole;
+	fd_close(&log->fd);
+}
+
+static void write_out(struct attempt_log *log)
+{
+	size_t done = 0;
+
+	while (log->fd >= 0 && done < log->out.len) {
+		ssize_t n = write(log->fd, log->out.text + done, log->out.len - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			end_log(log, done);
+	}
+	buf_reset(&log->out);
+}
+
+static size_t line_size(int64_t ms, size_t len)
+{
+	return (size_t)snprintf(NULL, 0, "%lld \n", (long long)ms) + len;
+}
+
+static void write_line(struct attempt_log *log, int64_t ms, const char *text, size_t len)
+{
+	if (log->out.len + line_size(ms, len) > OUT_MAX)
+		write_out(log);
+	log->size += line_size(ms, len);
+	buf_addf(&log->out, "%lld ", (long long)ms);
+	buf_add(&log->out, text, len);
+	buf_addc(&log->out, '\n');
+}
+
+/* ---- keeping the newest ---- */
+
+static uint64_t count_lines(const char *bytes, size_t len)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < len; i++)
+		count += bytes[i] == '\n';
+	return count;
+}
+
+static void keep_part(struct log_tail *t, const char *bytes, size_t len, bool is_mark)
+{
+	char *to = t->ring + t->total % sizeof t->ring;
+
+	if (t->total >= sizeof t->ring)
+		t->lost_lines += count_lines(to, len);
+	memcpy(to, bytes, len);
+	for (char *nul = to; !is_mark && (nul = memchr(nul, '\0', (size_t)(to + len - nul))); )
+		*nul = '\xff';
+	t->total += len;
+}
+
+static void keep(struct log_tail *t, const char *bytes, size_t len, bool is_mark)
+{
+	t->printed += is_mark ? 0 : len;
+	while (len > 0) {
+		size_t room = sizeof t->ring - t->total % sizeof t->ring, part = len < room ? len : room;
+		keep_part(t, bytes, part, is_mark);
+		bytes += part;
+		len -= part;
+	}
+}
+
+static void keep_mark(struct log_tail *t, int64_t ms)
+{
+	char mark[MARK_ROOM] = "";
+
+	keep(t, mark, 1 + (size_t)snprintf(mark + 1, sizeof mark - 1, "%lld ", (long long)ms), true);
+}
+
+/* A mark for the first line that begins here is enough for all of them. */
+static void keep_printed(struct log_tail *t, const char *bytes, size_t len, int64_t ms)
+{
+	if (!t->line_begins) {
+		const char *newline = memchr(bytes, '\n', len);
+		size_t part = newline ? (size_t)(newline + 1 - bytes) : len;
+		keep(t, bytes, part, false);
+		t->line_begins = newline;
+		bytes += part;
+		len -= part;
+	}
+	if (len == 0)
+		return;
+	keep_mark(t, ms);
+	keep(t, bytes, len, false);
+	t->line_begins = bytes[len - 1] == '\n';
+}
+
+/* ---- the head ---- */
+
+static void begin_tail(struct attempt_log *log)
+{
+	log->tail = malloc(sizeof *log->tail);
+	if (!log->tail) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	log->tail->total = log->tail->printed = log->tail->lost_lines = 0;
+	log->tail->line_begins = true;
+}
+
+static void take_line(void *context, int64_t ms, const char *text, size_t len)
+{
+	struct attempt_log *log = context;
+
+	if (!log->tail && log->size + line_size(ms, len) > ATTEMPT_HEAD_MAX)
+		begin_tail(log);
+	if (!log->tail) {
+		write_line(log, ms, text, len);
+		return;
+	}
+	keep_printed(log->tail, text, len, ms);
+	keep_printed(log->tail, "\n", 1, ms);
+}
+
+/* The head became full somewhere within what lines has: the rest of that belongs to the tail. */
+static void hand_over(struct attempt_log *log, int64_t ms)
+{
+	struct lines *l = &log->lines;
+	size_t covered = l->covered < l->raw.len ? l->covered : l->raw.len;
+
+	keep_printed(log->tail, buf_str(&l->text), l->text.len, ms);
+	keep_printed(log->tail, buf_str(&l->raw) + covered, l->raw.len - covered, ms);
+	lines_done(l);
+}
+
+/* ---- the end ---- */
+
+struct ending {
+	struct attempt_log *log;
+	size_t room;		/* how many bytes of lines are to come, until they fit */
+	uint64_t lines, bytes;	/* left out */
+	bool told;
+};
+
+static void measure(void *context, int64_t ms, const char *text, size_t len)
+{
+	struct ending *e = context;
+
+	e->room += line_size(ms, len);
+}
+
+static void tell_what_is_left_out(struct ending *e, int64_t ms)
+{
+	CLEANUP(buf_done) struct buf text = BUF(256);
+
+	if (e->lines + e->bytes > 0 && !e->told) {
+		buf_addf(&text, "... %llu lines (%llu bytes) left out ...", (unsigned long long)e->lines,
+		         (unsigned long long)e->bytes);
+		write_line(e->log, ms, buf_str(&text), text.len);
+	}
+	e->told = true;
+}
+
+static void write_kept(void *context, int64_t ms, const char *text, size_t len)
+{
+	struct ending *e = context;
+
+	if (e->room > ATTEMPT_TAIL_MAX) {
+		e->room -= line_size(ms, len);
+		e->lines++;
+		e->bytes += len + 1;
+		return;
+	}
+	tell_what_is_left_out(e, ms);
+	write_line(e->log, ms, text, len);
+}
+
+/* The time of a mark, and where what it stands before begins; 0 if it is none. */
+static int64_t read_mark(const char **at, const char *end)
+{
+	int64_t ms = 0;
+	const char *p = *at;
+
+	for (p++; p < end && *p >= '0' && *p <= '9'; p++)
+		ms = ms * 10 + (*p - '0');
+	*at = p < end && *p == ' ' ? p + 1 : p;
+	return ms;
+}
+
+/* Hands what stands between marks to emit, and returns how many bytes that was.  What stands before
+ * the first came at the same time, or little before. */
+static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64_t ms,
+                           void (*emit)(void *, int64_t, const char *, size_t))
+{
+	struct lines lines;
+	const char *end = kept + len, *mark = len ? memchr(kept, '\0', len) : NULL;
+	uint64_t printed = 0;
+
+	lines_init(&lines, &e->log->secrets, emit, e);
+	if (mark)
+		ms = read_mark(&(const char *){ mark }, end);
+	while (kept < end) {
+		mark = memchr(kept, '\0', (size_t)(end - kept));
+		size_t part = (size_t)((mark ? mark : end) - kept);
+		lines_add(&lines, kept, part, ms);
+		printed += part;
+		kept += part;
+		if (mark)
+			ms = read_mark(&kept, end);
+	}
+	lines_end(&lines, ms);
+	lines_done(&lines);
+	return printed;
+}
+
+/* What is left of a line whose beginning was written over may begin with the end of a secret, or of a
+ * mark.  The rest of a long one is worth to be kept, but not from within a secret. */
+static size_t first_whole(const struct attempt_log *log, const char *kept, size_t len)
+{
+	const char *newline = memchr(kept, '\n', ATTEMPT_LINE_MAX);
+	size_t unsure = log->secrets.longest + MARK_ROOM;
+
+	if (newline)
+		return (size_t)(newline + 1 - kept);
+	for (size_t i = 0; i < unsure && i < len; i++) {
+		size_t end = i + redact_at(&log->secrets, kept + i, len - i);
+		unsure = end > unsure ? end : unsure;
+	}
+	return unsure < len ? unsure : len;
+}
+
+static void write_tail(struct attempt_log *log, int64_t ms)
+{
+	struct log_tail *t = log->tail;
+	CLEANUP(buf_done) struct buf kept = BUF(sizeof t->ring);
+	struct ending e = { .log = log };
+	size_t at = t->total % sizeof t->ring, skip = 0;
+
+	if (t->total > sizeof t->ring) {
+		buf_add(&kept, t->ring + at, sizeof t->ring - at);
+		buf_add(&kept, t->ring, at);
+		skip = first_whole(log, kept.text, kept.len);
+		e.lines = t->lost_lines + 1;
+	} else {
+		buf_add(&kept, t->ring, (size_t)t->total);
+	}
+	e.bytes = t->printed - shape_kept(&e, buf_str(&kept) + skip, kept.len - skip, ms, measure);
+	shape_kept(&e, buf_str(&kept) + skip, kept.len - skip, ms, write_kept);
+	tell_what_is_left_out(&e, ms);
+}
+
+/* ---- what is called ---- */
+
+bool attempt_log_open(struct arena *a, const char *path, const char *const *masks,
+                      struct attempt_log *out, struct err *err)
+{
+	struct attempt_log log = { .out = BUF(OUT_MAX) };
+
+	log.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK,
+	              0600);
+	if (log.fd < 0)
+		return err_sys(err, errno, "make the log \"%s\"", path);
+	redact_init(a, masks, &log.secrets);
+	*out = log;
+	lines_init(&out->lines, &out->secrets, take_line, out);
+	return true;
+}
+
+void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int64_t ms)
+{
+	if (log->fd < 0)
+		return;
+	/* Bit by bit, so that little of it goes through what is slow once the head is full. */
+	while (len > 0 && !log->tail) {
+		size_t part = len < 4096 ? len : 4096;
+		lines_add(&log->lines, bytes, part, ms);
+		bytes += part;
+		len -= part;
+		if (log->tail)
+			hand_over(log, ms);
+	}
+	write_out(log);
+	if (log->tail)
+		keep_printed(log->tail, bytes, len, ms);
+}
+
+void attempt_log_pause(struct attempt_log *log, int64_t ms)
+{
+	if (log->fd < 0 || log->tail)
+		return;
+	lines_pause(&log->lines, ms);
+	if (log->tail)
+		hand_over(log, ms);
+	write_out(log);
+}
+
+void attempt_log_cut(struct attempt_log *log, int64_t ms)
+{
+	if (log->fd < 0)
+		return;
+	if (!log->tail) {
+		lines_end(&log->lines, ms);
+		if (log->tail)
+			hand_over(log, ms);
+		write_out(log);
+	} else if (!log->tail->line_begins) {
+		keep_printed(log->tail, "\n", 1, ms);
+	}
+}
+
+void attempt_log_say(struct attempt_log *log, int64_t ms, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf text = BUF(ATTEMPT_LINE_MAX);
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	buf_addc(&text, '\n');
+	attempt_log_cut(log, ms);
+	attempt_log_add(log, buf_str(&text), text.len, ms);
+}
+
+void attempt_log_close(struct attempt_log *log, int64_t ms)
+{
+	attempt_log_cut(log, ms);
+	if (log->fd >= 0 && log->tail)
+		write_tail(log, ms);
+	write_out(log);
+	fd_close(&log->fd);
+	lines_done(&log->lines);
+	buf_done(&log->out);
+	free(log->tail);
+	log->tail = NULL;
+}

@@ -1,0 +1,117 @@
+#include "agent/service/exec/attempt_outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/service/exec/attempt_reply.h"
+#include "agent/util/file.h"
+#include "reconcile/tree/json.h"
+
+/* ---- output parameters ---- */
+
+struct outputs {
+	struct arena *arena;
+	const char *folder;
+	bool confined;
+	struct buf *notes;
+};
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 || errno != ENOENT;
+}
+
+static void free_text(char **text)
+{
+	free(*text);
+}
+
+/* A link may lead anywhere, and so may "..".  Nothing of the step runs any more that could change it. */
+static bool is_within(const char *folder, const char *path)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(free_text) char *top = realpath(arena_printf(&a, "%s/work", folder), NULL);
+	CLEANUP(free_text) char *real = realpath(path, NULL);
+	size_t len = top ? strlen(top) : 0;
+
+	return top && real && strncmp(real, top, len) == 0 && real[len] == '/';
+}
+
+/* NULL: it wrote none. */
+static const char *read_output(const struct outputs *o, const char *param, const char *file)
+{
+	struct arena *a = o->arena;
+	const char *path = *file == '/' ? file : arena_printf(a, "%s/work/%s", o->folder, file);
+	const char *text;
+	size_t len;
+	struct err err = { 0 };
+
+	if (!is_there(path))
+		return NULL;
+	if (o->confined && !is_within(o->folder, path))
+		err_set(&err, "it is not in the folder of the step");
+	else if (file_read(a, path, OUTPUT_MAX, &text, &len, &err) && json_can_hold(text, len))
+		return text;
+	else if (!*err.msg)
+		err_set(&err, "no text: it has a NUL byte in it, or is not UTF-8");
+	buf_addf(o->notes, "output parameter %s: %s: %s\n", param, file, err.msg);
+	return NULL;
+}
+
+static const struct node *read_outputs(const struct outputs *o, const struct flow_step *step)
+{
+	const struct node *declared = node_get(step->body, "outputParameters");
+	struct node *found = node_map(o->arena);
+
+	for (size_t i = 0; declared && declared->kind == NODE_MAP && i < declared->count; i++) {
+		const char *param = declared->entries[i].key, *file = node_get_text(declared, param);
+		const char *text = file && *file ? read_output(o, param, file) : NULL;
+		if (text)
+			node_put(o->arena, found, param, node_text(o->arena, text));
+	}
+	return found;
+}
+
+/* ---- how it ended ---- */
+
+/* A command of ours has said more than its exit code can. */
+static struct flow_event from_answer(const struct attempt_answer *answer, const struct flow_event *end)
+{
+	if (answer->message)
+		return (struct flow_event){ .kind = answer->final ? FLOW_REFUSED : FLOW_BROKEN,
+		                            .step = end->step, .message = answer->message };
+	struct flow_event e = *end;
+	e.code = answer->status;
+	e.message = NULL;
+	return e;
+}
+
+struct flow_event ending_read(struct arena *a, const struct flow_step *step, const char *folder,
+                              bool confined, struct buf *notes)
+{
+	const struct outputs outputs = { a, folder, confined, notes };
+	struct flow_event e = { .kind = FLOW_LOST, .step = step->name };
+	struct attempt_answer answer;
+	const char *message = "";
+	bool found = false;
+	struct err err;
+
+	if (!attempt_result_read(a, folder, &e.code, &message, &found, &err)) {
+		e.message = arena_strdup(a, err.msg);
+		return e;
+	}
+	if (!found)
+		return e;
+	e.kind = FLOW_ENDED;
+	e.message = *message ? message : NULL;
+	e.outputs = read_outputs(&outputs, step);
+	if (!attempt_answer_read(a, folder, &answer, &err)) {
+		e.message = arena_strdup(a, err.msg);
+		return e;
+	}
+	return answer.found ? from_answer(&answer, &e) : e;
+}

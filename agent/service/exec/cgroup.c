@@ -1,0 +1,394 @@
+#include "agent/service/exec/cgroup.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/service/exec/cgroup_mount.h"
+#include "agent/util/fd.h"
+#include "agent/util/file.h"
+
+#define SERVICE		"service"
+#define STEP		"step-"
+
+enum {
+	FILE_MAX = 1 << 20,	/* bytes of a file of the kernel's that are read */
+	CPU_PERIOD_US = 100 * 1000,
+	CPU_QUOTA_MIN_US = 1000,	/* the kernel refuses less */
+	PIDS_MAX = 4096,	/* of a step */
+	MOVES = 8,		/* rounds: what is moved may start children meanwhile */
+	ANCESTORS = 32,
+	DEPTH = 16,		/* of cgroups that a step made in its own */
+	TRIES = 50,
+	TRY_MS = 10,
+};
+
+struct cgroups {
+	struct arena arena;
+	const char *folder, *service;
+	bool moved, enabled, pids;
+};
+
+/* ---- the kernel's files ---- */
+
+/* "" if it cannot be read. */
+static const char *read_file(struct arena *a, const char *folder, const char *name)
+{
+	const char *text;
+	struct err err;
+	size_t len;
+
+	return file_read(a, arena_printf(a, "%s/%s", folder, name), FILE_MAX, &text, &len, &err) ? text
+	                                                                                        : "";
+}
+
+static bool has_file(struct arena *a, const char *folder, const char *name)
+{
+	return access(arena_printf(a, "%s/%s", folder, name), F_OK) == 0;
+}
+
+/* As one write: the kernel takes it whole or not at all.  If false, errno says why. */
+static bool put(const char *folder, const char *name, const char *text)
+{
+	CLEANUP(fd_close) int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(fd_close) int fd = dir < 0 ? -1 : openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t wrote = fd < 0 ? -1 : write(fd, text, strlen(text));
+	int why = errno;
+
+	fd_close(&fd);
+	fd_close(&dir);
+	errno = why;
+	return wrote >= 0;
+}
+
+/* Whether the words, with spaces and line ends between them, have this one. */
+static bool has_word(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	while (*(words += strspn(words, " \n"))) {
+		size_t n = strcspn(words, " \n");
+		if (n == len && memcmp(words, word, len) == 0)
+			return true;
+		words += n;
+	}
+	return false;
+}
+
+/* ---- who is in it ---- */
+
+/* The name of the program, which stands in brackets, may hold anything. */
+static pid_t parent_of(struct arena *a, pid_t pid)
+{
+	const char *stat = read_file(a, arena_printf(a, "/proc/%d", (int)pid), "stat");
+	const char *name_end = strrchr(stat, ')');
+	int parent = 0;
+
+	return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool is_ours(struct arena *a, pid_t pid)
+{
+	for (int i = 0; i < ANCESTORS && pid > 0; i++) {
+		if (pid == getpid())
+			return true;
+		pid = parent_of(a, pid);
+	}
+	return false;
+}
+
+/* Moves the processes of `from` to `to`, which have to be ours.  One that ended meanwhile is no
+ * failure. */
+static bool move_all(const char *from, const char *to, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *list = read_file(&a, from, "cgroup.procs");
+
+	for (char *end; *list; list = *end ? end + 1 : end) {
+		long pid = strtol(list, &end, 10);
+		/* 0 is one that is outside of this pid namespace. */
+		if (end == list)
+			break;
+		if (!is_ours(&a, (pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
+			return err_set(err, "there are processes in it that are not of this service (%ld)", pid);
+		if (!put(to, "cgroup.procs", arena_printf(&a, "%ld", pid)) && errno != ESRCH)
+			return err_sys(err, errno, "move process %ld to \"%s\"", pid, to);
+	}
+	return true;
+}
+
+/* ---- taking and giving back ---- */
+
+static bool find_own(struct arena *a, const char **folder, struct err *err)
+{
+	return cgroup_mount_find(a, read_file(a, "/proc/self", "cgroup"),
+	                         read_file(a, "/proc/self", "mountinfo"), folder, err);
+}
+
+static bool check_offer(struct cgroups *c, struct err *err)
+{
+	static const char *const needed[] = { "cpu", "memory" };
+	const char *text;
+	struct err why;
+	size_t len;
+
+	if (!file_read(&c->arena, arena_printf(&c->arena, "%s/cgroup.controllers", c->folder), FILE_MAX,
+	               &text, &len, &why))
+		return err_set(err, "no cgroup of version 2: cgroup.controllers %s", why.msg);
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (!has_word(text, needed[i]))
+			return err_set(err, "the controller %s is not available in it (version 1 may have it, or "
+			               "it was not delegated)", needed[i]);
+	c->pids = has_word(text, "pids");
+	return access(c->folder, W_OK) == 0 || err_sys(err, errno, "not writable");
+}
+
+/* Only the root of all has no type, and only there processes are not in the way. */
+static bool make_way(struct cgroups *c, struct err *err)
+{
+	if (!has_file(&c->arena, c->folder, "cgroup.type") ||
+	    !*read_file(&c->arena, c->folder, "cgroup.procs"))
+		return true;
+	if (mkdir(c->service, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "make \"%s\"", c->service);
+	c->moved = true;
+	return move_all(c->folder, c->service, err);
+}
+
+static bool enable(struct cgroups *c, struct err *err)
+{
+	const char *wanted = c->pids ? "+cpu +memory +pids" : "+cpu +memory";
+
+	for (int i = 0; i < MOVES; i++) {
+		if (put(c->folder, "cgroup.subtree_control", wanted))
+			return c->enabled = true;
+		if (errno != EBUSY)
+			break;
+		if (!make_way(c, err))
+			return false;
+	}
+	return err_sys(err, errno, "write \"%s\" to cgroup.subtree_control", wanted);
+}
+
+/* What ends the child is its exit code: 0, or errno. */
+static bool enter_once(const char *folder, struct err *err)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(cgroup_enter(folder) ? 0 : errno);
+	if (pid < 0)
+		return err_sys(err, errno, "start a process");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status))
+		return err_set(err, "a process that was to be put in \"%s\" was killed", folder);
+	return WEXITSTATUS(status) == 0 ||
+	       err_sys(err, WEXITSTATUS(status), "put a process in \"%s\"", folder);
+}
+
+/* A limit that can be set says nothing about who may be put there: that takes rights above it. */
+static bool try_leaf(struct cgroups *c, struct err *err)
+{
+	const char *folder;
+
+	if (!cgroup_make(c, &c->arena, "trial", 1, 64 << 20, &folder, err))
+		return false;
+	bool entered = enter_once(folder, err);
+	cgroup_remove(folder);
+	return entered;
+}
+
+/* If false, the cgroup is not named in *err. */
+static bool take_cgroup(struct cgroups *c, struct err *err)
+{
+	c->service = arena_printf(&c->arena, "%s/" SERVICE, c->folder);
+	return check_offer(c, err) && make_way(c, err) && enable(c, err) && try_leaf(c, err);
+}
+
+bool cgroup_open(const char *where, struct cgroups **out, struct err *err)
+{
+	CLEANUP(cgroup_closep) struct cgroups *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	if (strcmp(where, "auto") != 0)
+		c->folder = arena_strdup(&c->arena, where);
+	else if (!find_own(&c->arena, &c->folder, err))
+		return false;
+	if (!take_cgroup(c, err))
+		return err_wrap(err, "cgroup \"%s\"", c->folder);
+	*out = take(c);
+	return true;
+}
+
+/* The controllers first: while they are enabled below it, nothing can be put there. */
+void cgroup_close(struct cgroups *c)
+{
+	struct err err;
+
+	if (!c)
+		return;
+	if (c->enabled)
+		put(c->folder, "cgroup.subtree_control", c->pids ? "-cpu -memory -pids" : "-cpu -memory");
+	if (c->moved) {
+		move_all(c->service, c->folder, &err);
+		rmdir(c->service);
+	}
+	arena_free(&c->arena);
+	free(c);
+}
+
+void cgroup_closep(struct cgroups **c)
+{
+	cgroup_close(*c);
+}
+
+/* ---- leaves ---- */
+
+static bool is_name(const char *name)
+{
+	for (const char *s = name; *s; s++)
+		if (!isascii((unsigned char)*s) ||
+		    (!isalnum((unsigned char)*s) && !strchr("-_.", *s)))
+			return false;
+	return *name && strlen(name) <= NAME_MAX - strlen(STEP);
+}
+
+static bool make_folder(const char *folder, struct err *err)
+{
+	if (mkdir(folder, 0755) == 0)
+		return true;
+	if (errno == EEXIST) {
+		cgroup_remove(folder);
+		if (mkdir(folder, 0755) == 0)
+			return true;
+	}
+	return err_sys(err, errno, "make \"%s\"", folder);
+}
+
+static const char *cpu_text(struct arena *a, double cpu)
+{
+	double quota = cpu * CPU_PERIOD_US;
+
+	/* More than any machine has; the kernel's own limit is not far above. */
+	if (!(cpu > 0) || quota > 1e12)
+		return arena_printf(a, "max %d", CPU_PERIOD_US);
+	return arena_printf(a, "%lld %d", quota < CPU_QUOTA_MIN_US ? CPU_QUOTA_MIN_US : (long long)quota,
+	                    CPU_PERIOD_US);
+}
+
+struct limit {
+	const char *file, *text;
+	bool optional;		/* left out where the kernel has no such file */
+};
+
+static bool set_limits(struct arena *a, const char *folder, double cpu, int64_t memory,
+                       struct err *err)
+{
+	const struct limit limits[] = {
+		{ "cpu.max", cpu_text(a, cpu) },
+		{ "memory.max", memory > 0 ? arena_printf(a, "%lld", (long long)memory) : "max" },
+		{ "memory.swap.max", memory > 0 ? "0" : "max", true },
+		{ "memory.oom.group", "1", true },
+		{ "pids.max", arena_printf(a, "%d", PIDS_MAX), true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		const struct limit *l = &limits[i];
+		if (!put(folder, l->file, l->text) && !(l->optional && errno == ENOENT))
+			return err_sys(err, errno, "write \"%s\" to %s", l->text, l->file);
+	}
+	return true;
+}
+
+bool cgroup_make(const struct cgroups *c, struct arena *a, const char *name, double cpu,
+                 int64_t memory, const char **folder, struct err *err)
+{
+	const char *leaf = arena_printf(a, "%s/" STEP "%s", c->folder, name);
+
+	if (!is_name(name))
+		return err_set(err, "\"%s\" is no name for a cgroup", name);
+	if (!make_folder(leaf, err))
+		return false;
+	if (!set_limits(a, leaf, cpu, memory, err)) {
+		err_wrap(err, "cgroup \"%s\"", leaf);
+		rmdir(leaf);
+		return false;
+	}
+	*folder = leaf;
+	return true;
+}
+
+bool cgroup_enter(const char *folder)
+{
+	return put(folder, "cgroup.procs", "0");
+}
+
+bool cgroup_out_of_memory(const char *folder)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *line = read_file(&a, folder, "memory.events");
+
+	for (; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		if (strncmp(line, "oom_kill ", 9) == 0)
+			return strtoll(line + 9, NULL, 10) > 0;
+	return false;
+}
+
+/* Calls fn with each folder in the cgroup whose name begins so. */
+static void each_below(const char *folder, const char *begins, void (*fn)(const char *, int),
+                       int depth)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)))
+		if (e->d_type == DT_DIR && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strncmp(e->d_name, begins, strlen(begins)) == 0)
+			fn(arena_printf(&a, "%s/%s", folder, e->d_name), depth);
+	if (dir)
+		closedir(dir);
+}
+
+static void remove_tree(const char *folder, int depth)
+{
+	if (depth < DEPTH)
+		each_below(folder, "", remove_tree, depth + 1);
+	rmdir(folder);
+}
+
+/* A process that was killed is in its cgroup until it is gone, which takes a moment. */
+void cgroup_remove(const char *folder)
+{
+	const struct timespec moment = { .tv_nsec = TRY_MS * 1000000L };
+
+	put(folder, "cgroup.kill", "1");
+	for (int i = 0; i < TRIES; i++) {
+		each_below(folder, "", remove_tree, 1);
+		if (rmdir(folder) == 0 || errno != EBUSY)
+			return;
+		nanosleep(&moment, NULL);
+	}
+}
+
+static void remove_leaf(const char *folder, int depth)
+{
+	cgroup_remove(folder);
+}
+
+void cgroup_sweep(const struct cgroups *c)
+{
+	each_below(c->folder, STEP, remove_leaf, 0);
+}

@@ -1,0 +1,101 @@
+#include "agent/service/exec/cgroup_mount.h"
+
+#include <string.h>
+
+/* The path in the line "0::PATH", which is that of version 2; NULL: there is none. */
+static const char *own_path(struct arena *a, const char *own)
+{
+	for (; *own; own += strcspn(own, "\n"), own += *own == '\n')
+		if (strncmp(own, "0::/", 4) == 0)
+			return arena_strndup(a, own + 3, strcspn(own + 3, "\n"));
+	return NULL;
+}
+
+static bool is_octal(const char *s)
+{
+	for (int i = 0; i < 3; i++)
+		if (s[i] < '0' || s[i] > '7')
+			return false;
+	return true;
+}
+
+/* A field of mountinfo: spaces, line ends and backslashes stand there as "\040". */
+static const char *unescape(struct arena *a, const char *field, size_t len)
+{
+	char *text = arena_strndup(a, field, len), *to = text;
+
+	for (const char *from = text; *from; ) {
+		if (from[0] == '\\' && is_octal(from + 1)) {
+			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			from += 4;
+		} else {
+			*to++ = *from++;
+		}
+	}
+	*to = '\0';
+	return text;
+}
+
+struct mount {
+	const char *root, *point, *type;
+};
+
+/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS" (proc(5)). */
+static void read_mount(struct arena *a, const char *line, size_t len, struct mount *m)
+{
+	const char *end = line + len;
+	bool tags_over = false;
+
+	*m = (struct mount){ 0 };
+	for (int i = 0; line < end && !m->type; i++) {
+		const char *space = memchr(line, ' ', end - line);
+		size_t n = (space ? space : end) - line;
+		if (i == 3)
+			m->root = unescape(a, line, n);
+		else if (i == 4)
+			m->point = unescape(a, line, n);
+		else if (tags_over)
+			m->type = arena_strndup(a, line, n);
+		tags_over = i > 5 && n == 1 && *line == '-';
+		line += n + 1;
+	}
+}
+
+/* What of the path is below root; NULL: it is not in there. */
+static const char *path_below(const char *path, const char *root)
+{
+	size_t len = strlen(root);
+
+	if (strcmp(root, "/") == 0)
+		return path;
+	if (strncmp(path, root, len) == 0 && (path[len] == '/' || !path[len]))
+		return path + len;
+	return NULL;
+}
+
+/* A path that leads up is outside of what this cgroup namespace shows. */
+static bool leads_up(const char *path)
+{
+	return strncmp(path, "/..", 3) == 0 && (path[3] == '/' || !path[3]);
+}
+
+bool cgroup_mount_find(struct arena *a, const char *own, const char *mounts, const char **folder,
+                       struct err *err)
+{
+	const char *path = own_path(a, own), *below;
+	size_t len;
+
+	if (!path)
+		return err_set(err, "this process is in no cgroup of version 2");
+	for (; *mounts; mounts += len + (mounts[len] == '\n')) {
+		struct mount m;
+		len = strcspn(mounts, "\n");
+		read_mount(a, mounts, len, &m);
+		if (!m.type || strcmp(m.type, "cgroup2") != 0 || leads_up(path) ||
+		    !(below = path_below(path, m.root)))
+			continue;
+		*folder = arena_printf(a, "%s%s", m.point, strcmp(below, "/") == 0 ? "" : below);
+		return true;
+	}
+	return err_set(err, "the cgroup \"%s\" of this process is not mounted here as version 2", path);
+}

@@ -1,0 +1,180 @@
+#include "agent/service/exec/line_splitter.h"
+
+#include <string.h>
+
+#include "agent/service/exec/attempt.h"
+
+enum { RAW_MAX = 64 << 10 };	/* of a line that are waited for, beside the longest secret */
+
+static const char masked[] = "(masked)", unknown[] = "\xef\xbf\xbd";
+
+void lines_init(struct lines *l, const struct redact *secrets,
+                void (*emit)(void *context, int64_t ms, const char *text, size_t len), void *context)
+{
+	*l = (struct lines){ .secrets = secrets, .emit = emit, .context = context,
+	                     .raw = BUF(RAW_MAX + secrets->longest), .text = BUF(ATTEMPT_LINE_MAX) };
+}
+
+/* How many bytes the character at p takes by its first byte; 0: there is none that begins so. */
+static size_t promised(const char *p)
+{
+	unsigned char c = *p;
+
+	return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+}
+
+/* The same for all of it; 0 if it is not UTF-8, or cut off. */
+static size_t character(const char *p, size_t room)
+{
+	unsigned char c = *p, second = room > 1 ? p[1] : 0;
+	size_t len = promised(p);
+
+	if (len > room || (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+	    (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if (((unsigned char)p[i] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
+static void emit_text(struct lines *l, int64_t ms)
+{
+	l->emit(l->context, ms, buf_str(&l->text), l->text.len);
+	buf_reset(&l->text);
+}
+
+static void put(struct lines *l, const char *bytes, size_t len, int64_t ms)
+{
+	if (l->text.len + len > ATTEMPT_LINE_MAX)
+		emit_text(l, ms);
+	buf_add(&l->text, bytes, len);
+}
+
+/* Returns how many bytes of raw that was. */
+static size_t put_character(struct lines *l, size_t at, size_t cut, int64_t ms)
+{
+	const char *p = l->raw.text + at;
+	size_t len = *p ? character(p, cut - at) : 0;
+
+	if (len)
+		put(l, p, len, ms);
+	else
+		put(l, unknown, strlen(unknown), ms);
+	return len ? len : 1;
+}
+
+static void forget_raw(struct lines *l, size_t count)
+{
+	size_t left = l->raw.len - count;
+
+	if (left)
+		memmove(l->raw.text, l->raw.text + count, left);
+	l->raw.len = left;
+}
+
+/* The first cut bytes of raw become text.  Secrets may overlap, and one that begins before the cut may
+ * end behind it. */
+static void shape(struct lines *l, size_t cut, int64_t ms)
+{
+	size_t hidden = l->covered;
+
+	for (size_t i = 0; i < cut; ) {
+		size_t len = redact_at(l->secrets, l->raw.text + i, l->raw.len - i);
+		if (len && i >= hidden)
+			put(l, masked, strlen(masked), ms);
+		if (i + len > hidden && len)
+			hidden = i + len;
+		i += i < hidden ? 1 : put_character(l, i, cut, ms);
+	}
+	l->covered = hidden > cut ? hidden - cut : 0;
+	forget_raw(l, cut);
+}
+
+/* Up to where raw can become text, whatever comes. */
+static size_t safe_cut(const struct lines *l)
+{
+	size_t len = l->raw.len, held = redact_held(l->secrets, buf_str(&l->raw), len);
+
+	for (size_t back = 1; back <= 3 && back <= len; back++)
+		if (promised(l->raw.text + len - back) > back)
+			return len - (held > back ? held : back);
+	return len - held;
+}
+
+/* Before the end of a line a carriage return says nothing. */
+static void drop_return(struct lines *l)
+{
+	if (l->raw.len && l->raw.text[l->raw.len - 1] == '\r')
+		l->raw.len--;
+}
+
+static void end_line(struct lines *l, int64_t ms)
+{
+	drop_return(l);
+	shape(l, l->raw.len, ms);
+	l->covered = 0;
+	if (l->text.len || !l->broken_off)
+		emit_text(l, ms);
+	l->broken_off = false;
+}
+
+/* raw is full.  Its last byte waits if it is a carriage return: a newline may follow. */
+static void make_room(struct lines *l, int64_t ms)
+{
+	size_t cut = safe_cut(l);
+
+	shape(l, cut - (cut && l->raw.text[cut - 1] == '\r'), ms);
+}
+
+void lines_add(struct lines *l, const char *bytes, size_t len, int64_t ms)
+{
+	while (len > 0) {
+		const char *newline = memchr(bytes, '\n', len);
+		size_t part = newline ? (size_t)(newline - bytes) : len, room = l->raw.limit - l->raw.len;
+		bool whole = newline && part <= room;
+		part = part < room ? part : room;
+		buf_add(&l->raw, bytes, part);
+		bytes += part + whole;
+		len -= part + whole;
+		if (whole)
+			end_line(l, ms);
+		else if (l->raw.len == l->raw.limit)
+			make_room(l, ms);
+	}
+}
+
+bool lines_wait(const struct lines *l)
+{
+	return l->raw.len > 0 || l->text.len > 0;
+}
+
+void lines_pause(struct lines *l, int64_t ms)
+{
+	drop_return(l);
+	shape(l, safe_cut(l), ms);
+	if (l->text.len == 0)
+		return;
+	emit_text(l, ms);
+	l->broken_off = true;
+}
+
+void lines_end(struct lines *l, int64_t ms)
+{
+	size_t held = redact_held(l->secrets, buf_str(&l->raw), l->raw.len);
+
+	if (held >= REDACT_LEAST) {
+		shape(l, l->raw.len - held, ms);
+		put(l, masked, strlen(masked), ms);
+		l->raw.len = 0;
+	}
+	if (lines_wait(l))
+		end_line(l, ms);
+	l->broken_off = false;
+}
+
+void lines_done(struct lines *l)
+{
+	buf_done(&l->raw);
+	buf_done(&l->text);
+}

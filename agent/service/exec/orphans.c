@@ -1,0 +1,84 @@
+#include "agent/service/exec/orphans.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/net/request_loop.h"
+#include "agent/util/file.h"
+#include "agent/service/exec/process_tree.h"
+
+enum { ENVIRONMENT_MAX = 8 << 20, AGAIN_MS = 20 };
+
+static void close_stream(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+static bool has(const char *environment, size_t len, const char *mark)
+{
+	for (const char *at = environment, *end = at + len; at < end; at += strnlen(at, (size_t)(end - at)) + 1)
+		if (strcmp(at, mark) == 0)
+			return true;
+	return false;
+}
+
+static bool is_marked(pid_t pid, const char *const *marks, size_t count)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *text;
+	struct err err;
+	size_t len;
+
+	if (!file_read(&a, arena_printf(&a, "/proc/%d/environ", (int)pid), ENVIRONMENT_MAX, &text, &len, &err))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (has(text, len, marks[i]))
+			return true;
+	return false;
+}
+
+static bool is_ours(const struct offspring *ours, pid_t pid)
+{
+	for (size_t i = 0; i < ours->count; i++)
+		if (ours->items[i].pid == pid)
+			return true;
+	return pid == getpid();
+}
+
+/* Returns whether there were any; one that has ended has no environment. */
+static bool kill_marked(const char *const *marks, size_t count)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(close_stream) DIR *proc = opendir("/proc");
+	struct offspring ours;
+	bool any = false;
+
+	offspring_list(&a, &ours);
+	for (struct dirent *e; proc && (e = readdir(proc)); ) {
+		pid_t pid = *e->d_name >= '0' && *e->d_name <= '9' ? (pid_t)strtol(e->d_name, NULL, 10) : 0;
+		if (pid && !is_ours(&ours, pid) && is_marked(pid, marks, count) && kill(pid, SIGKILL) == 0)
+			any = true;
+	}
+	return any;
+}
+
+/* What starts another in that moment is not seen with it, but the other is the next time; and while a
+ * process becomes another program it has no environment.  So none has to be found twice. */
+bool stray_end(const char *const *marks, size_t count, int patience_ms)
+{
+	enum { TIMES = 2 };
+	int64_t until = drive_now() + patience_ms;
+
+	for (int none = 0; count && none < TIMES; ) {
+		none = kill_marked(marks, count) ? 0 : none + 1;
+		if (!none && drive_now() >= until)
+			return false;
+		if (none < TIMES)
+			usleep(AGAIN_MS * 1000);
+	}
+	return true;
+}

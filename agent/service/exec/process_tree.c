@@ -1,0 +1,123 @@
+#include "agent/service/exec/process_tree.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/util/fd.h"
+
+enum { STAT_MAX = 512 };
+
+static void close_stream(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+/* "12 (name) S 1 12 ...": a name may hold anything, a parenthesis too. */
+static bool read_process(int proc, const char *name, struct process *out)
+{
+	char path[64], text[STAT_MAX + 1];
+
+	snprintf(path, sizeof path, "%s/stat", name);
+	CLEANUP(fd_close) int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, STAT_MAX);
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	const char *behind = strrchr(text, ')');
+	out->pid = (pid_t)strtol(name, NULL, 10);
+	return behind && sscanf(behind, ") %*c %d %d", &out->parent, &out->group) == 2;
+}
+
+/* Not by /proc/PID/task/TID/children: not every kernel has it. */
+static void read_all(struct arena *a, struct offspring *out)
+{
+	CLEANUP(close_stream) DIR *proc = opendir("/proc");
+	size_t room = 0;
+
+	for (struct dirent *e; proc && (e = readdir(proc)); ) {
+		struct process p;
+		if (*e->d_name < '0' || *e->d_name > '9' || !read_process(dirfd(proc), e->d_name, &p))
+			continue;
+		arena_grow(a, out->items, out->count, room);
+		out->items[out->count++] = p;
+	}
+}
+
+static int by_parent(const void *a, const void *b)
+{
+	pid_t one = ((const struct process *)a)->parent, other = ((const struct process *)b)->parent;
+
+	return one < other ? -1 : one > other;
+}
+
+/* The first child of parent in all, which are sorted; all->count if there is none. */
+static size_t first_child(const struct offspring *all, pid_t parent)
+{
+	size_t low = 0, high = all->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (all->items[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < all->count && all->items[low].parent == parent ? low : all->count;
+}
+
+static bool is_among(pid_t pid, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* A number may have gone from one process to another while they were read, and make a circle: nobody
+ * is taken twice, as no more are taken than there are. */
+void offspring_list_but(struct arena *a, const pid_t *except, size_t count, struct offspring *out)
+{
+	struct offspring all = { 0 }, below = { 0 };
+	pid_t parent = getpid();
+
+	read_all(a, &all);
+	if (all.count)
+		qsort(all.items, all.count, sizeof *all.items, by_parent);
+	below.items = arena_new(a, struct process, all.count + 1);
+	for (size_t next = 0; ; parent = below.items[next++].pid) {
+		for (size_t i = first_child(&all, parent); i < all.count && all.items[i].parent == parent; i++)
+			if (below.count < all.count && !is_among(all.items[i].pid, except, count))
+				below.items[below.count++] = all.items[i];
+		if (next == below.count)
+			break;
+	}
+	*out = below;
+}
+
+void offspring_list(struct arena *a, struct offspring *out)
+{
+	offspring_list_but(a, NULL, 0, out);
+}
+
+static bool is_ours(pid_t group)
+{
+	return group <= 1 || group == getpgrp();
+}
+
+void offspring_signal(const struct offspring *all, int number)
+{
+	for (size_t i = 0; number == SIGKILL && i < all->count; i++)
+		if (!is_ours(all->items[i].group))
+			kill(-all->items[i].group, SIGKILL);
+	for (size_t i = 0; i < all->count; i++) {
+		kill(all->items[i].pid, number);
+		if (number != SIGKILL)
+			kill(all->items[i].pid, SIGCONT);
+	}
+}

@@ -1,0 +1,232 @@
+#include "agent/service/exec/runner_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/util/subprocess.h"
+#include "agent/net/request_loop.h"
+#include "agent/util/fd.h"
+#include "agent/service/exec/runner_process.h"
+
+enum {
+	TAKES_MS = 5 * 1000,	/* a runner that does not take an order so long is taken to hang */
+	PATIENCE_MS = 60 * 1000,	/* beside the grace: longer than the runner waits for its keepers */
+};
+
+struct runner {
+	pid_t pid;
+	bool killed;	/* by us, as it hung */
+	int socket;	/* -1: the runner is gone */
+	int ended;	/* readable when its keepers are gone too; -1: that was told */
+	int events;	/* epoll of both */
+};
+
+static bool watch(int events, int fd, struct err *err)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event) == 0 || err_sys(err, errno, "watch the runner");
+}
+
+static bool start(int keep_fd, struct runner *r, int theirs, struct err *err)
+{
+	CLEANUP(fd_close) int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	const struct child_place place = { .in = theirs, .out = nothing, .keep = keep_fd, .apart = true };
+
+	r->events = epoll_create1(EPOLL_CLOEXEC);
+	if (nothing < 0 || r->events < 0)
+		return err_sys(err, errno, "start the runner");
+	return watch(r->events, r->socket, err) &&
+	       child_spawn("step-runner", NULL, &place, &r->pid, &r->ended, err) &&
+	       watch(r->events, r->ended, err);
+}
+
+bool runner_start(int keep_fd, struct runner **out, struct err *err)
+{
+	struct runner *r = calloc(1, sizeof *r);
+	int ends[2];
+
+	if (!r) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	*r = (struct runner){ .socket = -1, .ended = -1, .events = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+		free(r);
+		return err_sys(err, errno, "make a socket for the runner");
+	}
+	r->socket = ends[0];
+	bool good = start(keep_fd, r, ends[1], err);
+	close(ends[1]);
+	if (!good) {
+		runner_stop(r, 0);
+		return false;
+	}
+	*out = r;
+	return true;
+}
+
+int runner_fd(const struct runner *r)
+{
+	return r->events;
+}
+
+bool runner_lives(const struct runner *r)
+{
+	struct pollfd p = { .fd = r ? r->socket : -1 };
+
+	return p.fd >= 0 && !r->killed && poll(&p, 1, 0) == 0;
+}
+
+/* ---- orders ---- */
+
+/* document: -1: none goes with it. */
+static bool give(struct runner *r, const struct step_runner_order *order, int document)
+{
+	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec part = { (void *)order, sizeof *order };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (document >= 0) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof control;
+		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof document);
+		memcpy(CMSG_DATA(c), &document, sizeof document);
+	}
+	return sendmsg(r->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+/* One that hangs would let attempts run on that were to be ended: its keepers do better without it. */
+static bool order(struct runner *r, const struct step_runner_order *order, int document, struct err *err)
+{
+	struct pollfd p = { .fd = r->socket, .events = POLLOUT };
+	int64_t until = drive_now() + TAKES_MS;
+
+	if (r->socket < 0)
+		return err_set(err, "the runner is gone");
+	while (!give(r, order, document)) {
+		int64_t left = until - drive_now();
+		if (errno != EAGAIN && errno != EINTR)
+			return err_sys(err, errno, "tell the runner");
+		if (left > 0 && poll(&p, 1, (int)left) >= 0)
+			continue;
+		if (r->pid)
+			kill(r->pid, SIGKILL);
+		r->killed = true;
+		return err_set(err, "the runner hangs, and was killed");
+	}
+	return true;
+}
+
+bool runner_begin(struct runner *r, uint64_t id, const struct attempt *attempt, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	CLEANUP(fd_close) int document = -1;
+
+	attempt_write(attempt, &text);
+	if (text.full)
+		return err_set(err, "an attempt that is larger than 1 GiB");
+	return fd_memory(buf_str(&text), text.len, &document, err) &&
+	       order(r, &(struct step_runner_order){ .what = STEP_RUNNER_BEGIN, .id = id }, document, err);
+}
+
+void runner_end(struct runner *r, uint64_t id, int grace_ms)
+{
+	struct err err;
+
+	order(r, &(struct step_runner_order){ .what = STEP_RUNNER_END, .id = id, .grace_ms = grace_ms }, -1, &err);
+}
+
+/* ---- events ---- */
+
+static void wait_for_process(struct runner *r)
+{
+	while (r->pid && waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	r->pid = 0;
+}
+
+/* Its end would make it readable for ever. */
+static bool next_news(struct runner *r, struct step_runner_news *out)
+{
+	ssize_t len;
+
+	if (r->socket < 0)
+		return false;
+	while ((len = recv(r->socket, out, sizeof *out, MSG_DONTWAIT)) < 0 && errno == EINTR)
+		;
+	if (len == sizeof *out)
+		return true;
+	if (len >= 0 || errno != EAGAIN)
+		fd_close(&r->socket);
+	return false;
+}
+
+bool runner_next(struct runner *r, struct runner_event *out)
+{
+	struct step_runner_news news;
+
+	if (next_news(r, &news)) {
+		*out = (struct runner_event){ .kind = news.broken ? RUNNER_BROKEN : RUNNER_OVER, .id = news.id };
+		memcpy(out->message, news.message, sizeof out->message);
+		out->message[sizeof out->message - 1] = '\0';
+		return true;
+	}
+	if (r->socket >= 0 || !fd_readable(r->ended))
+		return false;
+	fd_close(&r->ended);
+	wait_for_process(r);
+	*out = (struct runner_event){ .kind = RUNNER_GONE };
+	return true;
+}
+
+/* ---- the end ---- */
+
+/* What it says meanwhile is read, so that it need not wait for that.  False: it is not gone in time. */
+static bool wait_until_gone(struct runner *r, int64_t until)
+{
+	struct runner_event event = { 0 };
+	struct pollfd p = { .fd = r->events, .events = POLLIN };
+
+	while (r->ended >= 0) {
+		int64_t left = until - drive_now();
+		if (left <= 0)
+			return false;
+		poll(&p, 1, (int)left);
+		while (runner_next(r, &event))
+			;
+	}
+	return true;
+}
+
+void runner_stop(struct runner *r, int grace_ms)
+{
+	struct err err;
+
+	if (!r)
+		return;
+	order(r, &(struct step_runner_order){ .what = STEP_RUNNER_STOP, .grace_ms = grace_ms }, -1, &err);
+	if (!wait_until_gone(r, drive_now() + grace_ms + PATIENCE_MS) && r->pid) {
+		kill(r->pid, SIGKILL);
+		wait_until_gone(r, drive_now() + PATIENCE_MS);
+	}
+	if (r->pid && r->ended >= 0)
+		kill(r->pid, SIGKILL);
+	wait_for_process(r);
+	fd_close(&r->socket);
+	fd_close(&r->ended);
+	fd_close(&r->events);
+	free(r);
+}

@@ -1,0 +1,385 @@
+#include "agent/service/exec/runner_process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/net/request_loop.h"
+#include "agent/util/fd.h"
+#include "agent/service/exec/process_tree.h"
+
+/* A keeper that was told to end and lives so long after that hangs. */
+enum { KEEPER_PATIENCE_MS = KEEPER_LOST_MS + KEEPER_GIVE_UP_MS + 10 * 1000, AGAIN_MS = 20 };
+
+#define NEVER	INT64_MAX
+
+struct slot {
+	uint64_t id;
+	pid_t pid;		/* of the keeper; 0: it has ended */
+	int control;
+	int64_t kill_at;	/* when a keeper that was told to end is taken to hang */
+	bool lost;		/* it did not end by itself: what it left has to go first */
+	struct step_runner_news news;
+};
+
+struct service {
+	struct arena arena;	/* of slots */
+	int socket;		/* -1: the service is gone */
+	int children;		/* signalfd of SIGCHLD */
+	struct slot *slots;
+	size_t count, room;
+	bool stopping;
+	bool strangers;		/* there may be processes that no keeper minds */
+	int64_t sweep_at;	/* when they are looked for: what they start, or leave, comes later */
+	int64_t sweep_until;	/* one that does not end though it was killed is not looked for any more */
+};
+
+/* ---- set up ---- */
+
+static void close_stream(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+/* Whatever the service inherited itself, and did not know of. */
+static void close_on_exec(void)
+{
+	CLEANUP(close_stream) DIR *stream = opendir("/proc/self/fd");
+
+	for (struct dirent *e; stream && (e = readdir(stream)); ) {
+		int fd = (int)strtol(e->d_name, NULL, 10);
+		if (fd > STDERR_FILENO)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+}
+
+/* The signals of a terminal, or of systemd, that reach all its processes are for the service, which
+ * says what is to be ended. */
+static int watch_signals(void)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
+	sigset_t set;
+
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool set_up(struct service *s)
+{
+	const struct rlimit none = { 0, 0 };
+	CLEANUP(fd_close) int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	prctl(PR_SET_NAME, "flowsync-runner");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	setrlimit(RLIMIT_CORE, &none);		/* an attempt may hold secrets */
+	s->socket = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	s->children = watch_signals();
+	close_on_exec();
+	return s->socket >= 0 && s->children >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
+	       chdir("/") == 0;
+}
+
+/* ---- keepers ---- */
+
+static struct slot *add_slot(struct service *s, uint64_t id)
+{
+	arena_grow(&s->arena, s->slots, s->count, s->room);
+	s->slots[s->count] = (struct slot){ .id = id, .control = -1, .kill_at = NEVER, .news.id = id };
+	return &s->slots[s->count++];
+}
+
+static bool not_begun(struct slot *slot, const char *what)
+{
+	slot->news.broken = true;
+	snprintf(slot->news.message, sizeof slot->news.message, "%s: %s", what, strerror(errno));
+	return false;
+}
+
+/* Their ends of file are how keepers learn that we are gone: none may hold another's. */
+static _Noreturn void become_keeper(struct service *s, int document, int control)
+{
+	for (size_t i = 0; i < s->count; i++)
+		fd_close(&s->slots[i].control);
+	fd_close(&s->socket);
+	fd_close(&s->children);
+	_exit(keeper_run(document, control));
+}
+
+static bool fork_keeper(struct service *s, struct slot *slot, int document)
+{
+	int ends[2];
+
+	if (document < 0) {
+		errno = EMFILE;		/* it was sent, but there was no number for it */
+		return not_begun(slot, "take the document of an attempt");
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return not_begun(slot, "make a socket for a keeper");
+	slot->pid = fork();
+	if (slot->pid == 0) {
+		close(ends[0]);
+		become_keeper(s, document, ends[1]);
+	}
+	close(ends[1]);
+	if (slot->pid > 0) {
+		slot->control = ends[0];
+		return true;
+	}
+	slot->pid = 0;
+	not_begun(slot, "start a process");
+	close(ends[0]);
+	return false;
+}
+
+static void end_keeper(struct slot *slot, int grace_ms)
+{
+	const struct keeper_order order = { grace_ms };
+	int64_t at = drive_now() + grace_ms + KEEPER_PATIENCE_MS;
+
+	if (!slot->pid)
+		return;
+	send(slot->control, &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (at < slot->kill_at)
+		slot->kill_at = at;
+}
+
+static void end_keepers(struct service *s, int grace_ms)
+{
+	for (size_t i = 0; i < s->count; i++)
+		end_keeper(&s->slots[i], grace_ms);
+}
+
+/* The keepers learn it from the end of file. */
+static void lose_service(struct service *s)
+{
+	fd_close(&s->socket);
+	s->stopping = true;
+	for (size_t i = 0; i < s->count; i++) {
+		fd_close(&s->slots[i].control);
+		if (s->slots[i].kill_at > drive_now() + KEEPER_PATIENCE_MS)
+			s->slots[i].kill_at = drive_now() + KEEPER_PATIENCE_MS;
+	}
+}
+
+/* ---- what the service asks ---- */
+
+/* Returns the descriptor that came with it, -1: none. */
+static int descriptor_of(struct msghdr *message)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof fd))
+		memcpy(&fd, CMSG_DATA(c), sizeof fd);
+	return fd;
+}
+
+/* Asked for each attempt anew: it may have died since we looked for its orders. */
+static bool service_lives(const struct service *s)
+{
+	struct pollfd p = { .fd = s->socket };
+
+	return !s->stopping && poll(&p, 1, 0) == 0;
+}
+
+static void obey(struct service *s, const struct step_runner_order *order, int document)
+{
+	switch (order->what) {
+	case STEP_RUNNER_BEGIN:
+		if (service_lives(s))
+			fork_keeper(s, add_slot(s, order->id), document);
+		break;
+	case STEP_RUNNER_END:
+		for (size_t i = 0; i < s->count; i++)
+			if (s->slots[i].id == order->id)
+				end_keeper(&s->slots[i], order->grace_ms);
+		break;
+	case STEP_RUNNER_STOP:
+		s->stopping = true;
+		end_keepers(s, order->grace_ms);
+		break;
+	}
+}
+
+static void take_order(struct service *s)
+{
+	struct step_runner_order order;
+	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { &order, sizeof order };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
+	                          .msg_control = control, .msg_controllen = sizeof control };
+	ssize_t len = recvmsg(s->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	CLEANUP(fd_close) int document = len < 0 ? -1 : descriptor_of(&message);
+	if (len == sizeof order)
+		obey(s, &order, document);
+	else
+		lose_service(s);
+}
+
+/* ---- what has ended ---- */
+
+static void keeper_ended(struct service *s, struct slot *slot, int status)
+{
+	struct step_runner_news *news = &slot->news;
+
+	slot->pid = 0;
+	slot->kill_at = NEVER;
+	if (slot->control >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_BROKEN) {
+		ssize_t len = recv(slot->control, news->message, sizeof news->message - 1, MSG_DONTWAIT);
+		news->message[len > 0 ? len : 0] = '\0';
+		news->broken = true;
+	}
+	fd_close(&slot->control);
+	if (WIFEXITED(status) && WEXITSTATUS(status) != KEEPER_LEFT_SOMETHING)
+		return;
+	s->strangers = true;
+	s->sweep_at = 0;
+	s->sweep_until = drive_now() + KEEPER_GIVE_UP_MS;
+	slot->lost = WIFSIGNALED(status);
+}
+
+static void reap(struct service *s)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		size_t i = 0;
+		while (i < s->count && s->slots[i].pid != pid)
+			i++;
+		if (i < s->count)
+			keeper_ended(s, &s->slots[i], status);
+		else
+			s->sweep_at = 0;	/* it may have left us its children */
+	}
+}
+
+/* What a keeper that was killed leaves is given to us.  Nobody minds it: it goes. */
+static void sweep(struct service *s)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	pid_t *keepers = arena_new(&a, pid_t, s->count + 1);
+	struct offspring left;
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->slots[i].pid)
+			keepers[count++] = s->slots[i].pid;
+	offspring_list_but(&a, keepers, count, &left);
+	offspring_signal(&left, SIGKILL);
+	s->strangers = left.count > 0 && drive_now() < s->sweep_until;
+	s->sweep_at = drive_now() + AGAIN_MS;
+}
+
+static void mind_the_time(struct service *s)
+{
+	int64_t now = drive_now();
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->slots[i].pid && now >= s->slots[i].kill_at)
+			kill(s->slots[i].pid, SIGKILL);
+	if (s->strangers && now >= s->sweep_at)
+		sweep(s);
+}
+
+static bool is_over(const struct service *s, const struct slot *slot)
+{
+	return !slot->pid && !(slot->lost && s->strangers);
+}
+
+/* False if it cannot be told yet. */
+static bool tell(struct service *s, const struct slot *slot)
+{
+	return s->socket < 0 ||
+	       send(s->socket, &slot->news, sizeof slot->news, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
+	       (errno != EAGAIN && errno != EINTR && errno != ENOBUFS);
+}
+
+/* Returns whether some wait for the service to read. */
+static bool tell_all(struct service *s)
+{
+	bool waits = false;
+
+	for (size_t i = s->count; i-- > 0; ) {
+		if (!is_over(s, &s->slots[i]))
+			continue;
+		if (!tell(s, &s->slots[i])) {
+			waits = true;
+			continue;
+		}
+		s->slots[i] = s->slots[--s->count];
+	}
+	return waits;
+}
+
+/* ---- the loop ---- */
+
+static int time_left(const struct service *s)
+{
+	int64_t at = s->strangers ? s->sweep_at : NEVER, now = drive_now();
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->slots[i].pid && s->slots[i].kill_at < at)
+			at = s->slots[i].kill_at;
+	if (at == NEVER)
+		return -1;
+	return at <= now ? 0 : at - now < INT_MAX ? (int)(at - now) : INT_MAX;
+}
+
+/* Orders may still be waiting when the service has died; none of them is begun then. */
+static void turn(struct service *s, bool news_wait)
+{
+	struct pollfd fds[] = {
+		{ .fd = s->socket, .events = POLLIN | (news_wait ? POLLOUT : 0) },
+		{ .fd = s->children, .events = POLLIN },
+	};
+	struct signalfd_siginfo info;
+
+	poll(fds, ARRAY_LEN(fds), time_left(s));
+	if (fds[1].revents && read(s->children, &info, sizeof info) == sizeof info)
+		reap(s);
+	if (fds[0].revents & (POLLHUP | POLLERR))
+		lose_service(s);
+	else if (fds[0].revents & POLLIN)
+		take_order(s);
+	mind_the_time(s);
+}
+
+int step_runner(void)
+{
+	struct service s = { .socket = -1, .children = -1 };
+	bool waits = false;
+
+	if (!set_up(&s))
+		return 1;
+	while (!s.stopping || s.count > 0) {
+		turn(&s, waits);
+		waits = tell_all(&s);
+	}
+	fd_close(&s.socket);
+	fd_close(&s.children);
+	arena_free(&s.arena);
+	return 0;
+}

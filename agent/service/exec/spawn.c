@@ -1,0 +1,162 @@
+#include "agent/service/exec/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/util/fd.h"
+
+enum { NOT_FOUND = 127, NOT_RUN = 126 };
+
+static bool make_stdin(const struct attempt_command *c, int *out, struct err *err)
+{
+	if (c->input)
+		return fd_memory(c->input, c->len, out, err);
+	*out = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return *out >= 0 || err_sys(err, errno, "open /dev/null");
+}
+
+/* What the new process needs, made ready before it is there: it shares our memory until it runs the
+ * command, and may change nothing in it that we look at then. */
+struct start {
+	const struct attempt *attempt;
+	const char *const *argv, *const *env;
+	bool self;
+	const char *folder, *cgroup;	/* cgroup: the file to write to; NULL: none */
+	pid_t keeper;
+	int in, out;
+};
+
+static const char *const *self_argv(struct arena *a, const char *const *words)
+{
+	size_t count = 0;
+
+	while (words[count])
+		count++;
+	const char **argv = arena_new(a, const char *, count + 2);
+	argv[0] = "flowsync";
+	memcpy(argv + 1, words, count * sizeof *argv);
+	return argv;
+}
+
+static void prepare(struct arena *a, const struct attempt *attempt, const struct attempt_command *c,
+                    struct start *out)
+{
+	*out = (struct start){
+		.attempt = attempt, .argv = c->self ? self_argv(a, c->argv) : c->argv,
+		.env = c->env ? c->env : attempt->env, .self = c->self,
+		.folder = arena_printf(a, "%s/work", attempt->folder),
+		.cgroup = attempt->cgroup ? arena_printf(a, "%s/cgroup.procs", attempt->cgroup) : NULL,
+		.keeper = getpid(),
+	};
+}
+
+/* ---- in the new process ---- */
+
+/* "0" is whoever writes it. */
+static void join_cgroup(const struct start *s)
+{
+	CLEANUP(fd_close) int fd = open(s->cgroup, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		dprintf(STDERR_FILENO, "cannot join the cgroup \"%s\": %s\n", s->attempt->cgroup, strerror(errno));
+}
+
+/* Nothing of what is peculiar to us is inherited. */
+static void become_plain(void)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t empty;
+
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&empty);
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+	setrlimit(RLIMIT_CORE, &none);
+	umask(022);
+}
+
+static void execute(const struct start *s)
+{
+	environ = (char **)s->env;	/* where PATH is looked up, too */
+	if (!s->self) {
+		execvp(s->argv[0], (char *const *)s->argv);
+		return;
+	}
+	/* The very file that runs, even if another was installed in its place since. */
+	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (program >= 0)
+		fexecve(program, (char *const *)s->argv, environ);
+}
+
+static _Noreturn void become(const struct start *s)
+{
+	const char *name = s->self ? s->argv[1] : s->argv[0];
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* It may have died before that was asked for. */
+	if (getppid() != s->keeper || dup2(s->in, STDIN_FILENO) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
+	    dup2(s->out, STDERR_FILENO) < 0)
+		_exit(NOT_RUN);
+	if (s->cgroup)
+		join_cgroup(s);
+	become_plain();
+	if (chdir(s->folder) < 0) {
+		dprintf(STDERR_FILENO, "cannot go to the folder of the step: %s\n", strerror(errno));
+		_exit(NOT_RUN);
+	}
+	execute(s);
+	int why = errno;
+	dprintf(STDERR_FILENO, "cannot run \"%s\": %s\n", name, strerror(why));
+	_exit(why == ENOENT ? NOT_FOUND : NOT_RUN);
+}
+
+/* ---- in the keeper ---- */
+
+/* By vfork(): to copy what our address space looks like, with all the libraries in it, takes longer than
+ * many a command does.  We stand still until the command runs, or could not be run; it is in a group of
+ * its own by then. */
+static pid_t start(const struct start *s)
+{
+	char **ours = environ;
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		become(s);
+	environ = ours;
+	return pid;
+}
+
+bool launch(const struct attempt *attempt, const struct attempt_command *c, pid_t *pid, int *out,
+            struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
+	struct start s;
+	int ends[2];
+
+	prepare(&a, attempt, c, &s);
+	if (!make_stdin(c, &in, err))
+		return false;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "make a pipe");
+	from = ends[0];
+	to = ends[1];
+	fcntl(from, F_SETFL, O_NONBLOCK);
+	s.in = in;
+	s.out = to;
+	pid_t child = start(&s);
+	if (child < 0)
+		return err_sys(err, errno, "start a process");
+	*pid = child;
+	*out = from;
+	from = -1;
+	return true;
+}

@@ -1,0 +1,377 @@
+#include "agent/service/exec/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/service/exec/attempt.h"
+#include "agent/service/exec/attempt_log.h"
+#include "agent/net/request_loop.h"
+#include "agent/util/fd.h"
+#include "agent/util/directory.h"
+#include "agent/service/exec/spawn.h"
+#include "agent/service/exec/process_tree.h"
+#include "agent/util/clock.h"
+
+enum { QUIET_MS = 1000, AGAIN_MS = 20, READ_MAX = 64 << 10, RESULT_TRIES = 60 };
+
+#define NEVER	INT64_MAX
+
+struct keeper {
+	struct arena arena;
+	struct attempt attempt;
+	struct attempt_log log;
+	int control;		/* -1: the runner is gone */
+	int children;		/* signalfd of SIGCHLD */
+	int out;		/* what the command prints; -1: it has ended */
+	pid_t leader;		/* the process of the command; 0: it has ended, with status */
+	int status;
+	bool alone;		/* nothing is left below us */
+	bool told;		/* to end it, or the runner is gone */
+	bool first;		/* the command ended before that */
+	bool left_something;
+	int64_t quiet_at;	/* when half a line is a line */
+	int64_t kill_at, give_up_at;
+};
+
+/* ---- what it ends ---- */
+
+static void signal_all(int number)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct offspring all;
+
+	offspring_list(&a, &all);
+	offspring_signal(&all, number);
+}
+
+/* Once only one is told to end: a program may take a second time for being asked to hurry. */
+static void end_all(struct keeper *k, int grace_ms)
+{
+	int64_t at = drive_now() + grace_ms;
+
+	if (k->kill_at == NEVER && grace_ms > 0)
+		signal_all(SIGTERM);
+	if (at < k->kill_at)
+		k->kill_at = at;
+}
+
+static void kill_all(struct keeper *k, int64_t now)
+{
+	if (k->give_up_at == NEVER)
+		k->give_up_at = now + KEEPER_GIVE_UP_MS;
+	signal_all(SIGKILL);
+	/* What started something in this moment was not seen by that. */
+	k->kill_at = now + AGAIN_MS;
+}
+
+/* What was killed does nothing any more, even if it cannot end. */
+static void give_up(struct keeper *k)
+{
+	attempt_log_say(&k->log, stamp_now(), "something was killed and does not end; it is not waited for any more");
+	k->left_something = k->alone = true;
+	if (k->leader) {
+		k->status = W_EXITCODE(0, SIGKILL);
+		k->first = false;
+	}
+}
+
+/* ---- what comes ---- */
+
+static void take_output(struct keeper *k, size_t most)
+{
+	char bytes[READ_MAX];
+	ssize_t len = read(k->out, bytes, most < sizeof bytes ? most : sizeof bytes);
+
+	if (len > 0) {
+		attempt_log_add(&k->log, bytes, (size_t)len, stamp_now());
+		k->quiet_at = lines_wait(&k->log.lines) ? drive_now() + QUIET_MS : NEVER;
+	} else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
+		fd_close(&k->out);
+	}
+}
+
+/* What is in the pipe when nobody is left who could write; an outsider who was given its end is not
+ * listened to. */
+static void take_rest(struct keeper *k)
+{
+	int waiting = 0;
+
+	if (k->out >= 0)
+		ioctl(k->out, FIONREAD, &waiting);
+	for (int done = 0; done < waiting && k->out >= 0; done += READ_MAX)
+		take_output(k, (size_t)(waiting - done));
+	fd_close(&k->out);
+	attempt_log_cut(&k->log, stamp_now());
+	k->quiet_at = NEVER;
+}
+
+static void take_orders(struct keeper *k)
+{
+	struct keeper_order order;
+	ssize_t len = 0;
+
+	while (k->control >= 0 &&
+	       (len = recv(k->control, &order, sizeof order, MSG_DONTWAIT)) == sizeof order) {
+		k->told = true;
+		end_all(k, order.grace_ms);
+	}
+	if (k->control < 0 || (len < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	fd_close(&k->control);
+	k->told = true;
+	end_all(k, KEEPER_LOST_MS);
+}
+
+/* Everything that was orphaned comes to us, too. */
+static void reap(struct keeper *k)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != k->leader)
+			continue;
+		k->leader = 0;
+		k->status = status;
+		k->first = !k->told;
+	}
+	k->alone = pid < 0 && errno == ECHILD;
+	if (!k->leader && !k->alone && k->kill_at > drive_now() + KEEPER_LOST_MS)
+		end_all(k, KEEPER_LOST_MS);
+}
+
+static int64_t earliest(const struct keeper *k)
+{
+	int64_t at = k->quiet_at < k->kill_at ? k->quiet_at : k->kill_at;
+
+	return at < k->give_up_at ? at : k->give_up_at;
+}
+
+static void wait_some(const struct keeper *k, struct pollfd fds[3])
+{
+	int64_t at = earliest(k), left = at == NEVER ? -1 : at - drive_now();
+
+	fds[0] = (struct pollfd){ .fd = k->out, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = k->children, .events = POLLIN };
+	fds[2] = (struct pollfd){ .fd = k->control, .events = POLLIN };
+	if (at != NEVER && left < 0)
+		left = 0;
+	poll(fds, 3, left < INT_MAX ? (int)left : INT_MAX);
+}
+
+static void mind_the_time(struct keeper *k)
+{
+	int64_t now = drive_now();
+
+	if (now >= k->quiet_at) {
+		attempt_log_pause(&k->log, stamp_now());
+		k->quiet_at = NEVER;
+	}
+	if (k->alone)
+		return;
+	if (now >= k->kill_at)
+		kill_all(k, now);
+	if (now >= k->give_up_at)
+		give_up(k);
+}
+
+/* What has ended is looked at before what is to be ended: a command that was faster has ended by
+ * itself. */
+static void turn(struct keeper *k)
+{
+	struct signalfd_siginfo info;
+	struct pollfd fds[3];
+
+	wait_some(k, fds);
+	if (fds[0].revents)
+		take_output(k, READ_MAX);
+	if (fds[1].revents && read(k->children, &info, sizeof info) == sizeof info)
+		reap(k);
+	if (fds[2].revents)
+		take_orders(k);
+	mind_the_time(k);
+}
+
+/* ---- the commands ---- */
+
+/* How a shell says it. */
+static int exit_code(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Until nothing of it is left.  False if it could not be started; *err says why. */
+static bool run(struct keeper *k, const struct attempt_command *command, struct err *err)
+{
+	k->kill_at = k->give_up_at = k->quiet_at = NEVER;
+	k->alone = false;
+	if (!launch(&k->attempt, command, &k->leader, &k->out, err))
+		return false;
+	while (!k->alone)
+		turn(k);
+	take_rest(k);
+	return true;
+}
+
+/* Descendants that put themselves elsewhere were found as such; this is for what was moved into the
+ * cgroup by others. */
+static void empty_cgroup(struct keeper *k)
+{
+	if (!k->attempt.cgroup)
+		return;
+	CLEANUP(fd_close) int fd = open(arena_printf(&k->arena, "%s/cgroup.kill", k->attempt.cgroup),
+	                                O_WRONLY | O_CLOEXEC);
+	ssize_t wrote = fd < 0 ? 0 : write(fd, "1", 1);
+	(void)wrote;
+}
+
+/* A full disk may get room again.  Whoever is told to end does not wait for that. */
+static void write_result(struct keeper *k, int code, const char *message)
+{
+	struct err err;
+
+	for (int i = 0; i < RESULT_TRIES; i++) {
+		struct pollfd p = { .fd = k->control, .events = POLLIN };
+		if (attempt_result_write(k->attempt.folder, code, message, &err) || k->told ||
+		    poll(&p, 1, QUIET_MS) != 0)
+			return;
+	}
+}
+
+static void finish(struct keeper *k, bool whole)
+{
+	const char *message = "";
+	int code = exit_code(k->status);
+
+	if (WIFSIGNALED(k->status)) {
+		message = arena_printf(&k->arena, "killed by signal %d (%s)", WTERMSIG(k->status),
+		                       strsignal(WTERMSIG(k->status)));
+	} else if (!whole && code == 0) {
+		code = 128 + SIGTERM;
+		message = "ended before all of its commands had run";
+	}
+	attempt_log_close(&k->log, stamp_now());
+	if (k->control >= 0 || (whole && k->first))
+		write_result(k, code, message);
+}
+
+/* A command could not be started.  If it is the first nothing ever began, which can be told. */
+static bool count_as_failed(struct keeper *k, size_t i, const struct err *why)
+{
+	if (i == 0 && unlink(arena_printf(&k->arena, "%s/begun", k->attempt.folder)) == 0)
+		return false;
+	attempt_log_say(&k->log, stamp_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
+	k->status = W_EXITCODE(126, 0);
+	k->first = true;
+	return true;
+}
+
+/* Whether a command is the last is known when it has ended: `whole` then. */
+static bool run_all(struct keeper *k, struct err *err)
+{
+	bool whole = false;
+
+	for (size_t i = 0; i < k->attempt.command_count && !whole; i++) {
+		take_orders(k);
+		if (k->told)
+			break;
+		if (!run(k, &k->attempt.commands[i], err) && !count_as_failed(k, i, err))
+			return false;
+		whole = i + 1 == k->attempt.command_count || (k->first && exit_code(k->status) != 0);
+	}
+	empty_cgroup(k);
+	finish(k, whole);
+	return true;
+}
+
+/* ---- the folder ---- */
+
+static bool read_document(struct keeper *k, int document, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(document, &st) < 0 || st.st_size == 0)
+		return err_set(err, "the document of an attempt: it is empty");
+	void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, document, 0);
+	if (bytes == MAP_FAILED)
+		return err_sys(err, errno, "the document of an attempt");
+	bool good = attempt_read(&k->arena, bytes, (size_t)st.st_size, &k->attempt, err);
+	munmap(bytes, (size_t)st.st_size);
+	return good;
+}
+
+/* Made by nobody else, and never twice: an attempt that began once must not begin again. */
+static bool make_begun(struct keeper *k, struct err *err)
+{
+	const char *path = arena_printf(&k->arena, "%s/begun", k->attempt.folder);
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd >= 0 || err_sys(err, errno, "make \"%s\"", path);
+}
+
+static bool make_folder(struct keeper *k, struct err *err)
+{
+	const char *folder = k->attempt.folder;
+
+	if (!folder_make(arena_printf(&k->arena, "%s/work", folder), err))
+		return false;
+	if (attempt_begun(folder))
+		return err_set(err, "the attempt in \"%s\" was begun before", folder);
+	return attempt_log_open(&k->arena, arena_printf(&k->arena, "%s/log", folder), k->attempt.masks,
+	                        &k->log, err);
+}
+
+static bool watch_children(struct keeper *k, struct err *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	k->children = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return k->children >= 0 || err_sys(err, errno, "watch for the end of processes");
+}
+
+static bool set_up(struct keeper *k, int document, struct err *err)
+{
+	prctl(PR_SET_NAME, "flowsync-keeper");
+	setsid();
+	umask(077);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return err_sys(err, errno, "become a subreaper");
+	return watch_children(k, err) && read_document(k, document, err) && make_folder(k, err);
+}
+
+static bool begin(struct keeper *k, struct err *err)
+{
+	take_orders(k);
+	return (k->told || make_begun(k, err)) && run_all(k, err);
+}
+
+int keeper_run(int document, int control)
+{
+	struct keeper k = { .control = control, .children = -1, .out = -1, .alone = true, .log.fd = -1,
+	                    .quiet_at = NEVER, .kill_at = NEVER, .give_up_at = NEVER };
+	struct err err;
+
+	if (!set_up(&k, document, &err) || !begin(&k, &err)) {
+		size_t len = strnlen(err.msg, KEEPER_SAYS_MAX - 1);
+		if (k.control >= 0)
+			send(k.control, err.msg, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		return KEEPER_BROKEN;
+	}
+	return k.left_something ? KEEPER_LEFT_SOMETHING : KEEPER_DONE;
+}

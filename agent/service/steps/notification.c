@@ -1,0 +1,282 @@
+#include "agent/service/steps/notification.h"
+
+#include <string.h>
+
+#include "agent/util/file.h"
+#include "agent/net/mail_message.h"
+#include "agent/util/clock.h"
+#include "agent/net/transfer.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/tree/json.h"
+
+enum { ANSWER_MAX = 64 << 10 };	/* bytes; what a webhook answers beside its status is nobody's concern */
+
+/* ---- the service's side ---- */
+
+static bool write_document(struct arena *a, const struct node *document, struct attempt_command *out,
+                           struct err *err)
+{
+	static const char *const argv[] = { "deliver", NULL };
+	CLEANUP(buf_done) struct buf text = BUF(DELIVER_DOCUMENT_MAX);
+
+	json_write(document, JSON_COMPACT, &text);
+	if (text.full)
+		return err_set(err, "what the watcher is to be told is larger than %d MiB", DELIVER_DOCUMENT_MAX >> 20);
+	*out = (struct attempt_command){
+		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
+	};
+	return true;
+}
+
+static void put_text(struct arena *a, struct node *map, const char *key, const char *text)
+{
+	if (text)
+		node_put(a, map, key, node_text(a, text));
+}
+
+static bool webhook_command(struct arena *a, const struct node *webhook, struct attempt_command *out,
+                            struct masks *masks, struct err *err)
+{
+	const char *url = node_get_text(webhook, "url"), *payload = node_get_text(webhook, "payload"), *origin;
+	struct node *document = node_map(a), *inner = node_put(a, document, "webhook", node_map(a));
+
+	if (!url)
+		return err_set(err, "webhook.url is missing");
+	masks_add(a, masks, url);
+	if (!transfer_url(a, "webhook.url", url, &origin, err))
+		return false;
+	put_text(a, inner, "url", url);
+	put_text(a, inner, "payload", payload ? payload : "");
+	return write_document(a, document, out, err);
+}
+
+/* ---- mail ---- */
+
+/* How a run stands, as a sentence about it goes on. */
+static const char *what_happened(const struct deliver_news *n)
+{
+	if (strcmp(n->event, "success") == 0)
+		return "succeeded";
+	return strcmp(n->event, "fail") == 0 ? "failed" : "runs longer than expected";
+}
+
+static const char *mail_text(struct arena *a, const struct deliver_news *n)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	buf_addf(&text, "The workflow %s %s.\n\n", n->workflow, what_happened(n));
+	buf_addf(&text, "Workflow:  %s (id %lld)\n", n->workflow, (long long)n->workflow_id);
+	buf_addf(&text, "Execution: %s\nStatus:    %s\n", n->execution, n->status);
+	if (n->began)
+		buf_addf(&text, "Began:     %s\n", n->began);
+	if (n->finished)
+		buf_addf(&text, "Finished:  %s\n", n->finished);
+	if (n->detail && *n->detail)
+		buf_addf(&text, "\n%s\n", n->detail);
+	return arena_strdup(a, buf_str(&text));
+}
+
+static bool check_recipients(const struct node *to, struct err *err)
+{
+	if (!to || to->count == 0)
+		return err_set(err, "the watcher names nobody to write to");
+	if (to->count > DELIVER_RECIPIENTS_MAX)
+		return err_set(err, "the watcher names %zu recipients: at most %d are possible", to->count,
+		               DELIVER_RECIPIENTS_MAX);
+	for (size_t i = 0; i < to->count; i++) {
+		const struct node *n = to->entries[i].value;
+		if (n->kind != NODE_TEXT || !mail_address(n->text))
+			return err_set(err, "recipient %zu of the watcher is not an address that mail can be sent to",
+			               i + 1);
+	}
+	return true;
+}
+
+static bool read_password(struct arena *a, const char *path, const char **out, struct err *err)
+{
+	size_t len;
+
+	if (!file_read(a, path, SECRET_MAX, out, &len, err))
+		return err_wrap(err, "the file of the mail server's password, %s", path);
+	*out = arena_strndup(a, *out, strcspn(*out, "\r\n"));
+	if (!json_can_hold(*out, strlen(*out)))
+		return err_set(err, "the file of the mail server's password, %s, is not UTF-8", path);
+	return **out || err_set(err, "the file of the mail server's password, %s, has an empty first line", path);
+}
+
+static bool put_server(struct arena *a, struct node *mail, const struct deliver_mail_server *s,
+                       struct masks *masks, struct err *err)
+{
+	const char *password = NULL;
+
+	if (!s->url)
+		return err_set(err, "no mail server is configured: set serve.smtp.url");
+	if (!s->from || !mail_address(s->from))
+		return err_set(err, "%s: set serve.smtp.from", s->from ? "the address that mails come from is none"
+		                                                : "no address is configured that mails come from");
+	if (!s->username != !s->password_file)
+		return err_set(err, "the mail server has %s", s->username
+		               ? "a user but no password: set serve.smtp.password_file"
+		               : "a password but no user: set serve.smtp.username");
+	if (s->password_file && !read_password(a, s->password_file, &password, err))
+		return false;
+	masks_add(a, masks, password);
+	put_text(a, mail, "url", s->url);
+	put_text(a, mail, "from", s->from);
+	put_text(a, mail, "username", s->username);
+	put_text(a, mail, "password", password);
+	put_text(a, mail, "ca_file", s->ca_file);
+	return true;
+}
+
+static bool mail_command(struct arena *a, const struct node *to, const struct deliver_news *news,
+                         const struct deliver_mail_server *server, struct attempt_command *out,
+                         struct masks *masks, struct err *err)
+{
+	struct node *document = node_map(a), *mail = node_put(a, document, "mail", node_map(a));
+	CLEANUP(buf_done) struct buf names = BUF_TEXT;
+
+	if (!put_server(a, mail, server, masks, err) || !check_recipients(to, err))
+		return false;
+	node_put(a, mail, "to", node_copy(a, to));
+	put_text(a, mail, "subject", arena_printf(a, "flowsync: %s %s", news->workflow, what_happened(news)));
+	put_text(a, mail, "text", mail_text(a, news));
+	/* The same at each try, so that a mail that comes twice can be told to be one. */
+	json_write(to, JSON_COMPACT, &names);
+	put_text(a, mail, "id", arena_printf(a, "%s.%s.%s", news->execution, news->event,
+	                                     digest_text(a, buf_str(&names))));
+	return write_document(a, document, out, err);
+}
+
+bool deliver_command(struct arena *a, const struct node *watcher, const struct deliver_news *news,
+                     const struct deliver_mail_server *server, struct attempt_command *out,
+                     struct masks *masks, struct err *err)
+{
+	const struct node *email = node_get(watcher, "email");
+	const char *user = node_get_text(watcher, "user");
+
+	if (node_get(watcher, "webhook"))
+		return webhook_command(a, node_get(watcher, "webhook"), out, masks, err);
+	if (email)
+		return mail_command(a, node_get(node_get(email, "recipients"), "to"), news, server, out, masks, err);
+	if (!user)
+		return err_set(err, "the watcher is none of user, webhook and email");
+	if (!mail_address(user))
+		return err_set(err, "the watcher's user is not an address, and there are no other users here");
+	struct node *to = node_list(a);
+	node_add(a, to, node_text(a, user));
+	return mail_command(a, to, news, server, out, masks, err);
+}
+
+/* ---- the command's side ---- */
+
+static int not_told(FILE *out, const struct err *err)
+{
+	fprintf(out, "%s\n", err->msg);
+	return err->kind == ERR_USAGE ? TRANSFER_FINAL : TRANSFER_AGAIN;
+}
+
+static int judge(FILE *out, const char *origin, int status)
+{
+	bool again = status >= 500 || status == 408 || status == 425 || status == 429;
+
+	if (status >= 200 && status < 300) {
+		fprintf(out, "told %s: answered %d\n", origin, status);
+		return TRANSFER_DONE;
+	}
+	fprintf(out, "%s answered %d%s\n", origin, status,
+	        status >= 300 && status < 400 ? " (redirects are not followed)" : "");
+	return again ? TRANSFER_AGAIN : TRANSFER_FINAL;
+}
+
+static long time_limit(const struct node *document)
+{
+	return (long)node_get_int(document, "timeout_ms", DELIVER_TIMEOUT_MS);
+}
+
+static int serve_webhook(struct arena *a, const struct node *document, FILE *out)
+{
+	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
+	const struct node *webhook = node_get(document, "webhook");
+	struct err err = { 0 };
+	const char *origin;
+	struct transfer_request request = {
+		.called = "webhook.url", .url = node_get_text(webhook, "url"), .method = "POST",
+		.body = node_get_text(webhook, "payload"), .connect_ms = DELIVER_CONNECT_MS,
+		.timeout_ms = time_limit(document), .answer_max = ANSWER_MAX,
+	};
+
+	if (!request.url || !request.body)
+		return TRANSFER_FINAL;
+	if (!transfer_url(a, request.called, request.url, &origin, &err) || !transfer_http(&request, &answer, &err))
+		return not_told(out, &err);
+	return judge(out, origin, answer.status);
+}
+
+static bool is_refused(const struct transfer_mailed *mailed, const char *to)
+{
+	for (size_t i = 0; i < mailed->refused_count; i++)
+		if (mailed->refused[i].to == to)
+			return true;
+	return false;
+}
+
+static int tell_mailed(FILE *out, const struct transfer_mail *m, const struct transfer_mailed *mailed)
+{
+	for (size_t i = 0; i < m->to_count; i++)
+		if (!is_refused(mailed, m->to[i]))
+			fprintf(out, "mailed %s\n", m->to[i]);
+	for (size_t i = 0; i < mailed->refused_count; i++)
+		fprintf(out, "%s was refused by the mail server: %s\n", mailed->refused[i].to, mailed->refused[i].reply);
+	return TRANSFER_DONE;
+}
+
+static bool read_recipients(struct arena *a, const struct node *to, struct transfer_mail *m)
+{
+	struct err err;
+
+	if (!check_recipients(to, &err))
+		return false;
+	const char **list = arena_new(a, const char *, to->count);
+	for (size_t i = 0; i < to->count; i++)
+		list[i] = to->entries[i].value->text;
+	m->to = list;
+	m->to_count = to->count;
+	return true;
+}
+
+static int serve_mail(struct arena *a, const struct node *document, FILE *out)
+{
+	const struct node *n = node_get(document, "mail");
+	struct transfer_mailed mailed;
+	struct err err = { 0 };
+	struct transfer_mail m = {
+		.url = node_get_text(n, "url"), .from = node_get_text(n, "from"),
+		.username = node_get_text(n, "username"), .password = node_get_text(n, "password"),
+		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = time_limit(document),
+	};
+	struct mail mail = {
+		.from = m.from, .subject = node_get_text(n, "subject"), .text = node_get_text(n, "text"),
+		.id = node_get_text(n, "id"),
+	};
+
+	if (!m.url || !m.from || !mail_address(m.from) || !mail.subject || !mail.text || !mail.id ||
+	    !read_recipients(a, node_get(n, "to"), &m))
+		return TRANSFER_FINAL;
+	mail.to = m.to;
+	mail.to_count = m.to_count;
+	m.message = mail_message(a, &mail, stamp_now());
+	if (!transfer_mail(a, &m, &mailed, &err))
+		return not_told(out, &err);
+	return tell_mailed(out, &m, &mailed);
+}
+
+int deliver_serve(struct arena *a, const char *document, size_t len, FILE *out)
+{
+	struct err err;
+	struct node *n;
+
+	if (!json_read(a, document, len, &n, &err))
+		return TRANSFER_FINAL;
+	return node_get(n, "webhook") ? serve_webhook(a, n, out) : serve_mail(a, n, out);
+}

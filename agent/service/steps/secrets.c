@@ -1,0 +1,152 @@
+#include "agent/service/steps/secrets.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/util/file.h"
+#include "reconcile/tree/json.h"
+
+enum { MASK_LEAST = 4 };
+
+/* ---- files ---- */
+
+/* "secret "x"" or "the secret that auth.password names". */
+static const char *called(struct arena *a, const char *field, const char *name)
+{
+	return field ? arena_printf(a, "the secret that %s names", field)
+	             : arena_printf(a, "secret \"%s\"", name);
+}
+
+static bool is_file_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > SECRET_NAME_MAX || name[0] == '.')
+		return false;
+	for (; *name; name++)
+		if (*name == '/' || iscntrl((unsigned char)*name))
+			return false;
+	return true;
+}
+
+static bool not_there(struct arena *a, const char *dir, const char *field, const char *name,
+                      struct err *err)
+{
+	const char *what = field ? arena_printf(a, "%s names a secret that", field) : called(a, NULL, name);
+
+	if (dir)
+		return err_set(err, "%s is not there: expected a file of that name in %s", what, dir);
+	return err_set(err, "%s is not there: the service has no directory of secrets (--secrets-dir)", what);
+}
+
+/* What stands in a field may be a secret that is no name of a file; that it is not there is all
+ * that there is to say of it. */
+static bool no_name(struct arena *a, const char *dir, const char *field, struct err *err)
+{
+	return field ? not_there(a, dir, field, NULL, err)
+	             : err_set(err, "the name of a secret is none of a file: it is empty, too long, begins with "
+	                            "a dot, or has a slash or a control character in it");
+}
+
+bool secret_read_of(struct arena *a, const char *dir, const char *field, const char *name,
+                    const char **value, struct err *err)
+{
+	const char *bytes;
+	struct stat st;
+	size_t len;
+
+	if (!is_file_name(name))
+		return no_name(a, dir, field, err);
+	if (!dir)
+		return not_there(a, dir, field, name, err);
+	const char *path = arena_printf(a, "%s/%s", dir, name);
+	if (stat(path, &st) < 0 && errno == ENOENT)
+		return not_there(a, dir, field, name, err);
+	if (!file_read(a, path, SECRET_MAX, &bytes, &len, err))
+		return err_wrap(err, "%s", called(a, field, name));
+	if (!json_can_hold(bytes, len))
+		return err_set(err, "%s is no text: it has a NUL in it, or is not UTF-8", called(a, field, name));
+	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+		len--;
+	*value = arena_strndup(a, bytes, len);
+	return true;
+}
+
+bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,
+                 struct err *err)
+{
+	return secret_read_of(a, dir, NULL, name, value, err);
+}
+
+/* ---- variables ---- */
+
+const char *secret_variable_short(struct arena *a, const char *name)
+{
+	char *out = arena_strdup(a, name);
+
+	/* Not toupper() and its kin: what a letter is must not depend on the locale. */
+	for (char *c = out; *c; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c -= 'a' - 'A';
+		else if (!(*c >= 'A' && *c <= 'Z') && !(*c >= '0' && *c <= '9'))
+			*c = '_';
+	return out;
+}
+
+const char *secret_variable(struct arena *a, const char *name)
+{
+	return arena_printf(a, "%s_CUSTOM", secret_variable_short(a, name));
+}
+
+/* ---- masks ---- */
+
+void masks_add(struct arena *a, struct masks *m, const char *text)
+{
+	if (!text || !*text)
+		return;
+	arena_grow(a, m->items, m->count, m->room);
+	m->items[m->count++] = text;
+	arena_grow(a, m->items, m->count, m->room);
+	m->items[m->count] = NULL;
+}
+
+const char *const *masks_list(const struct masks *m)
+{
+	static const char *const none[] = { NULL };
+
+	return m->items ? (const char *const *)m->items : none;
+}
+
+/* The length of the longest of masks that stands at the beginning of text; 0: none does. */
+static size_t longest(const char *const *masks, const char *text, size_t len)
+{
+	size_t most = 0;
+
+	for (; *masks; masks++) {
+		size_t n = strlen(*masks);
+		if (n >= MASK_LEAST && n <= len && n > most && memcmp(*masks, text, n) == 0)
+			most = n;
+	}
+	return most;
+}
+
+bool masks_cover(const char *const *masks, const char *text, size_t len, size_t most, struct buf *out)
+{
+	static const char cover[] = "(masked #1)";
+	size_t begun = out->len;
+
+	while (len > 0) {
+		size_t n = longest(masks, text, len);
+		if (out->len - begun + (n ? sizeof cover - 1 : 1) > most)
+			return false;
+		if (n)
+			buf_adds(out, cover);
+		else
+			buf_addc(out, *text);
+		text += n ? n : 1;
+		len -= n ? n : 1;
+	}
+	return true;
+}

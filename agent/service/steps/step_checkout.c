@@ -1,0 +1,258 @@
+#include "agent/service/steps/step_checkout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/util/base64.h"
+#include "agent/util/fd.h"
+#include "agent/git/git_checkout.h"
+#include "agent/git/git_fetch.h"
+#include "agent/net/git_url.h"
+#include "agent/service/steps/secrets.h"
+
+enum { COMMIT_SHOWN = 10, FILES_OPEN = 16 };	/* digits; of a walk */
+
+/* ---- the service's side ---- */
+
+/* "user@host:path" of ssh; "host:8443/path" lacks but its scheme. */
+static bool is_scp(const char *text)
+{
+	size_t name = strcspn(text, "@:/");
+
+	return text[name] == '@' && text[name + strcspn(text + name, ":/")] == ':';
+}
+
+static bool whole_url(struct arena *a, const char *text, const char **out, struct err *err)
+{
+	if (*text == '.' || *text == '~')
+		return err_usage(err, "the repository's url is a relative path, expected a URL or an absolute path");
+	bool whole = !*text || *text == '/' || strstr(text, "://") || is_scp(text);
+	*out = whole ? text : arena_printf(a, "https://%s", text);
+	return true;
+}
+
+/* Said by us: git_url_read() would name options that a step does not have. */
+static bool check_user(const char *url, struct err *err)
+{
+	const char *scheme = strstr(url, "://");
+
+	if (!scheme || strncmp(url, "ssh://", 6) == 0 || strncmp(url, "file://", 7) == 0)
+		return true;
+	size_t host = strcspn(scheme + 3, "/?#");
+	return !memchr(scheme + 3, '@', host) ||
+	       err_usage(err, "the repository's url has a user or a password in it: take that out, and name a stored "
+	                 "credential as its token");
+}
+
+static bool read_url(struct arena *a, const struct node *repository, struct git_fetch *f, struct git_url *url,
+                     struct err *err)
+{
+	const char *text = node_get_text(repository, "url"), *branch = node_get_text(repository, "branch");
+
+	if (!text || !*text)
+		return err_usage(err, "the repository has no url");
+	if (!branch || !*branch)
+		return err_usage(err, "the repository has no branch");
+	f->ref = (struct git_ref){ GIT_BRANCH, branch };
+	return whole_url(a, text, &f->remote.url, err) && check_user(f->remote.url, err) &&
+	       git_url_read(a, f->remote.url, url, err);
+}
+
+/* "USER:PASSWORD", or a token alone. */
+static bool read_credential(struct arena *a, const char *value, const struct git_url *url, const char *name,
+                            struct git_remote_place *out, struct err *err)
+{
+	const char *colon = strchr(value, ':');
+
+	for (const char *p = value; *p; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+			return err_set(err, "secret \"%s\" has a character that no credential has, expected one line of printable "
+			               "ASCII", name);
+	out->username = colon && colon > value ? arena_strndup(a, value, (size_t)(colon - value)) : NULL;
+	out->token = colon ? colon + 1 : value;
+	if (!*out->token)
+		return err_set(err, "secret \"%s\" is empty, expected USER:PASSWORD or a token", name);
+	return git_url_check_token(url, err);
+}
+
+static const char *const *with_masks(struct arena *a, const char *const *masks, const char *const *more, size_t count)
+{
+	size_t had = 0;
+
+	while (masks && masks[had])
+		had++;
+	const char **all = arena_new(a, const char *, had + count + 1);
+	for (size_t i = 0; i < had; i++)
+		all[i] = masks[i];
+	for (size_t i = 0; i < count; i++)
+		all[had + i] = more[i];
+	return all;
+}
+
+/* Also as it stands in a request. */
+static const char *const *masks_of(struct arena *a, const char *value, const struct git_remote_place *r,
+                                   const char *const *masks)
+{
+	const char *pair = arena_printf(a, "%s:%s", r->username ? r->username : "git", r->token);
+	const char *const more[] = { value, r->token, base64_write(a, pair, strlen(pair)) };
+
+	return with_masks(a, masks, more, ARRAY_LEN(more));
+}
+
+/* A step runs elsewhere. */
+static const char *absolute(struct arena *a, const char *path)
+{
+	char here[4096];
+
+	return !path || *path == '/' || !getcwd(here, sizeof here) ? path : arena_printf(a, "%s/%s", here, path);
+}
+
+static void set_place(struct arena *a, const struct checkout_place *place, const struct git_url *url,
+                      struct git_fetch *f)
+{
+	f->mirror = arena_printf(a, "%s/%s", absolute(a, place->mirrors), url->folder);
+	f->remote.ca_file = absolute(a, place->ca_file);
+	f->remote.ssh_key_file = absolute(a, place->ssh_key);
+	f->remote.known_hosts_file = absolute(a, place->known_hosts);
+	f->remote.advice = "name a stored one as the repository's token";
+}
+
+static struct attempt_command command_of(struct arena *a, const struct git_fetch *f)
+{
+	static const char *const argv[] = { "step-checkout", NULL };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	git_fetch_write(f, &text);
+	return (struct attempt_command){ .argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len),
+	                                 .len = text.len };
+}
+
+bool checkout_command(struct arena *a, const struct node *repository, const struct checkout_place *place,
+                      struct attempt_command *out, const char *const **masks, struct err *err)
+{
+	const char *name = node_get_text(repository, "token"), *value;
+	struct git_fetch f = { 0 };
+	struct git_url url;
+
+	if (!read_url(a, repository, &f, &url, err))
+		return false;
+	if (name && *name && (!secret_read(a, place->secrets_dir, name, &value, err) ||
+	                      !read_credential(a, value, &url, name, &f.remote, err)))
+		return err_wrap(err, "the credential of %s", url.shown);
+	set_place(a, place, &url, &f);
+	*out = command_of(a, &f);
+	if (f.remote.token)
+		*masks = masks_of(a, value, &f.remote, *masks);
+	return true;
+}
+
+/* ---- the command's side ---- */
+
+/* Names come from strangers, and each line of a log is one. */
+static void print_line(FILE *log, const char *text)
+{
+	for (; *text; text++)
+		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, log);
+	fputc('\n', log);
+}
+
+static void print_warnings(FILE *log, const struct faults *warnings)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (size_t i = 0; i < warnings->count; i++)
+		print_line(log, arena_printf(&a, "warning: %s", warnings->items[i].message));
+	if (warnings->left_out)
+		print_line(log, arena_printf(&a, "warning: and %zu more", warnings->left_out));
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* So that all that is in it later was written by us. */
+static bool check_empty(struct err *err)
+{
+	CLEANUP(close_dir) DIR *dir = opendir(".");
+	struct dirent *entry;
+
+	if (!dir)
+		return err_sys(err, errno, "read the folder of the step");
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return err_usage(err, "the folder of the step is not empty");
+	return true;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	return at->level > 0 ? remove(path) : 0;
+}
+
+/* The next try begins where the first did. */
+static bool begin_anew(const struct git_fetch *f, struct err *err)
+{
+	mirror_condemn(f->mirror, err->msg);
+	return nftw(".", remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS) == 0 ||
+	       err_sys(err, errno, "empty the folder of the step");
+}
+
+/* A damaged mirror is known when it is read: then, once, all is fetched anew. */
+static bool bring(struct arena *a, const struct git_fetch *f, const struct git_url *url, int64_t limit_ms,
+                  struct git_revision *out, struct faults *warnings, struct err *err)
+{
+	static const struct git_checkout_limits limits = GIT_CHECKOUT_LIMITS;
+	CLEANUP(fd_close) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum git_checkout outcome = CHECKOUT_DAMAGED;
+
+	if (here < 0)
+		return err_sys(err, errno, "open the folder of the step");
+	for (int tries = 0; outcome == CHECKOUT_DAMAGED && tries < 2; tries++) {
+		if ((tries > 0 && !begin_anew(f, err)) || !git_fetch_run(a, f, limit_ms, -1, out, warnings, err))
+			return false;
+		outcome = git_checkout(f->mirror, out, &limits, here, warnings, err);
+	}
+	return outcome == CHECKOUT_DONE || err_wrap(err, "git repository %s: commit %s", url->shown, out->commit);
+}
+
+/* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
+static int failed(struct arena *a, FILE *log, const struct err *err, struct attempt_answer *answer)
+{
+	bool final = err->kind != ERR_FAILED;
+
+	print_line(log, err->msg);
+	*answer = (struct attempt_answer){ .message = arena_strdup(a, err->msg), .final = final };
+	return final ? CHECKOUT_REFUSED : CHECKOUT_AGAIN;
+}
+
+int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                   struct attempt_answer *answer)
+{
+	struct faults warnings = { .arena = a };
+	struct git_revision revision;
+	struct git_fetch f;
+	struct git_url url;
+	struct err err;
+
+	if (!git_fetch_read(a, document, len, &f, &err)) {
+		err.kind = ERR_USAGE;
+		return failed(a, log, &err, answer);
+	}
+	if (!git_url_read(a, f.remote.url, &url, &err) || !check_empty(&err))
+		return failed(a, log, &err, answer);
+	git_url_warn_if_plain(&url, &warnings);
+	bool done = bring(a, &f, &url, limit_ms, &revision, &warnings, &err);
+	print_warnings(log, &warnings);
+	if (!done)
+		return failed(a, log, &err, answer);
+	print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown, COMMIT_SHOWN,
+	                             revision.commit));
+	return 0;
+}

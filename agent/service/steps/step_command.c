@@ -1,0 +1,323 @@
+#include "agent/service/steps/step_command.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/service/steps/step_http.h"
+#include "reconcile/schema/mask.h"
+
+/* What a step gets of the service's own environment: what programs of this machine want, and nothing
+ * in which a token may stand. */
+static const char *const handed_on[] = {
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR",
+};
+
+/* One attempt that is being made. */
+struct plan {
+	struct arena *arena;
+	const struct prepare_options *options;
+	const struct flow_start *start;
+	struct node *env;		/* name to value, in the order in which they count */
+	struct node *own;		/* the same for our own commands */
+	struct attempt_command *commands;
+	size_t count, room;
+	struct masks masks;
+	struct buf *notes;
+};
+
+static struct node *environment(struct arena *a, const struct prepare_options *options)
+{
+	struct node *env = node_map(a);
+
+	for (size_t i = 0; i < ARRAY_LEN(handed_on); i++) {
+		const char *value = env_get(options->env, handed_on[i]);
+		if (value)
+			node_put(a, env, handed_on[i], node_text(a, value));
+	}
+	if (!node_get(env, "PATH"))
+		node_put(a, env, "PATH", node_text(a, "/usr/local/bin:/usr/bin:/bin"));
+	return env;
+}
+
+static const char *const *as_list(struct arena *a, const struct node *env)
+{
+	const char **list = arena_new(a, const char *, env->count + 1);
+
+	for (size_t i = 0; i < env->count; i++)
+		list[i] = arena_printf(a, "%s=%s", env->entries[i].key, env->entries[i].value->text);
+	return list;
+}
+
+const char *const *prepare_environment(struct arena *a, const struct prepare_options *options)
+{
+	return as_list(a, environment(a, options));
+}
+
+static void put(struct plan *p, const char *name, const char *value)
+{
+	node_put(p->arena, p->env, name, node_text(p->arena, value));
+}
+
+static struct attempt_command *add_command(struct plan *p)
+{
+	arena_grow(p->arena, p->commands, p->count, p->room);
+	p->commands[p->count] = (struct attempt_command){ 0 };
+	return &p->commands[p->count++];
+}
+
+/* A shell takes text as its first parameter; before is put in front of the shell that runs it. */
+static void add_shell(struct plan *p, const char *text, const char *before)
+{
+	const char **argv = arena_new(p->arena, const char *, 6);
+	struct attempt_command *c = add_command(p);
+
+	argv[0] = "/bin/sh";
+	argv[1] = "-c";
+	argv[2] = before ? arena_printf(p->arena, "%s /bin/sh -c \"$1\"", before) : text;
+	argv[3] = before ? "sh" : NULL;
+	argv[4] = before ? text : NULL;
+	c->argv = argv;
+}
+
+/* ---- secrets ---- */
+
+/* What is set already stays as it is: a secret that somebody called "path" would leave a step without its
+ * programs. */
+static void put_secret(struct plan *p, const char *variable, const char *name, const char *value)
+{
+	if (node_get(p->env, variable))
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is set already\n", name, variable);
+	else
+		put(p, variable, value);
+}
+
+/* By its long name, and by the short one unless that tells programs what to load. */
+static void put_secret_twice(struct plan *p, const char *name, const char *value)
+{
+	const char *brief = secret_variable_short(p->arena, name);
+
+	put_secret(p, secret_variable(p->arena, name), name, value);
+	if (strncmp(brief, "LD_", 3) == 0)
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load what such a variable says\n",
+		         name, brief);
+	else
+		put_secret(p, brief, name, value);
+}
+
+static bool put_secrets(struct plan *p, struct err *err)
+{
+	const struct node *names = p->start->secrets;
+
+	for (size_t i = 0; names && names->kind == NODE_LIST && i < names->count; i++) {
+		const struct node *name = names->entries[i].value;
+		const char *value;
+		if (name->kind != NODE_TEXT)
+			continue;
+		if (!secret_read(p->arena, p->options->place.secrets_dir, name->text, &value, err))
+			return false;
+		put_secret_twice(p, name->text, value);
+		masks_add(p->arena, &p->masks, value);
+	}
+	return true;
+}
+
+/* ---- by the type of the step ---- */
+
+static bool add_checkout(struct plan *p, struct err *err)
+{
+	const struct node *repository = node_get(p->start->step->body, "repository");
+	const char *const *masks = NULL;
+
+	if (!repository || repository->kind == NODE_NULL)
+		return true;
+	if (!checkout_command(p->arena, repository, &p->options->place, add_command(p), &masks, err))
+		return false;
+	for (; masks && *masks; masks++)
+		masks_add(p->arena, &p->masks, *masks);
+	return true;
+}
+
+static const char *find_image(const struct var_list *images, const char *key)
+{
+	for (size_t i = 0; i < images->count; i++)
+		if (strcmp(images->items[i].name, key) == 0)
+			return images->items[i].value;
+	return NULL;
+}
+
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step)
+{
+	int64_t id = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
+	const char *keys[] = {
+		arena_printf(a, "%" PRId64 ":%" PRId64, id, version), arena_printf(a, "%" PRId64, id), "*",
+	};
+	const char *type = node_get_text(step, "type"), *found = NULL;
+
+	if (type && strcmp(type, "standard") != 0)
+		return NULL;
+	for (size_t i = 0; !found && i < ARRAY_LEN(keys); i++)
+		found = find_image(&options->images, keys[i]);
+	return found;
+}
+
+/* Values of variables whose name tells, as everywhere (design, section 5): a log does not show them. */
+static void mask_params(struct plan *p)
+{
+	const struct node *env = p->start->env;
+
+	for (size_t i = 0; i < env->count; i++)
+		if (mask_key(env->entries[i].key))
+			masks_add(p->arena, &p->masks, env->entries[i].value->text);
+}
+
+static bool prepare_standard(struct plan *p, struct err *err)
+{
+	const char *command = node_get_text(p->start->step->body, "command");
+
+	if (!put_secrets(p, err) || !add_checkout(p, err))
+		return false;
+	add_shell(p, command ? command : "", prepare_image(p->arena, p->options, p->start->step->body));
+	return true;
+}
+
+static bool prepare_http(struct plan *p, struct err *err)
+{
+	return step_http_command(p->arena, p->start->step->body, p->start->env, p->options->place.secrets_dir,
+	                         add_command(p), &p->masks, err);
+}
+
+/* What the operator's command finds of the step. */
+static void put_field(struct plan *p, const char *variable, const struct node *map, const char *key,
+                      const char *otherwise)
+{
+	const struct node *n = node_get(map, key);
+	const char *text = n ? node_scalar_text(p->arena, n) : NULL;
+
+	if (text || otherwise)
+		put(p, variable, text ? text : otherwise);
+}
+
+static bool prepare_sql(struct plan *p, struct err *err)
+{
+	const struct node *step = p->start->step->body, *repository = node_get(step, "repository");
+
+	if (!p->options->sql)
+		return err_set(err, "this service runs no sql steps: no command for them is configured "
+		                    "(serve.sql)");
+	if (!add_checkout(p, err))
+		return false;
+	put_field(p, "SQL_QUERY_PATH", step, "sqlQueryPath", NULL);
+	put_field(p, "SQL_QUERY_PATH", repository, "filePath", NULL);
+	add_shell(p, p->options->sql, NULL);
+	return true;
+}
+
+static bool prepare_export(struct plan *p, struct err *err)
+{
+	const struct node *step = p->start->step->body;
+
+	if (!p->options->export)
+		return err_set(err, "this service runs no export steps: no command for them is configured "
+		                    "(serve.export)");
+	put_field(p, "EXPORT_SCHEMA", step, "schema", "");
+	put_field(p, "EXPORT_TABLE", step, "table", "");
+	put_field(p, "EXPORT_SORT_BY", step, "sortBy", "");
+	put_field(p, "EXPORT_SORT_ORDER", step, "sortOrder", "asc");
+	put_field(p, "EXPORT_COMPRESSION", step, "compression", "false");
+	add_shell(p, p->options->export, NULL);
+	return true;
+}
+
+static const struct {
+	const char *type;
+	bool (*prepare)(struct plan *p, struct err *err);
+} types[] = {
+	{ "standard", prepare_standard }, { "http", prepare_http }, { "sql", prepare_sql },
+	{ "export", prepare_export },
+};
+
+static bool prepare_by_type(struct plan *p, struct err *err)
+{
+	const char *type = node_get_text(p->start->step->body, "type");
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(types[i].type, type ? type : "standard") == 0)
+			return types[i].prepare(p, err);
+	return err_set(err, "this service runs no steps of the type \"%s\"", type);
+}
+
+/* ---- all of it ---- */
+
+/* A name with "=" in it would be another one. */
+static void put_params(struct plan *p)
+{
+	const struct node *env = p->start->env;
+
+	for (size_t i = 0; i < env->count; i++) {
+		const char *name = env->entries[i].key;
+		if (*name && !strchr(name, '='))
+			put(p, name, env->entries[i].value->text);
+		else
+			buf_addf(p->notes, "flowsync: no variable can be called \"%s\"\n", name);
+	}
+	const struct node *inherit = node_get(node_get(p->start->step->body, "parameters"), "inherit");
+	for (size_t i = 0; p->start->missing && i < p->start->missing->count; i++) {
+		const char *name = p->start->missing->entries[i].value->text, *param = node_get_text(inherit, name);
+		buf_addf(p->notes, "flowsync: %s is not set: no step before wrote the output parameter %s\n", name,
+		         param ? param : "");
+	}
+}
+
+static const char run_variable[] = "WORKFLOW_EXECUTION_ID";
+
+const char *prepare_mark(struct arena *a, const char *uuid)
+{
+	return arena_printf(a, "%s=%s", run_variable, uuid);
+}
+
+static void put_place(struct plan *p, const struct prepare_run *run)
+{
+	const char *values[][2] = {
+		{ "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id) },
+		{ "WORKFLOW_NAME", run->workflow },
+		{ run_variable, run->uuid },
+		{ "WORKFLOW_STEP", p->start->step->name },
+		{ "WORKFLOW_ATTEMPT", arena_printf(p->arena, "%u", p->start->step->attempts) },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(values); i++)
+		put(p, values[i][0], values[i][1]);
+}
+
+/* A parameter called LD_PRELOAD or https_proxy would change what our own commands are: they are told all
+ * in their documents. */
+static void keep_from_own(struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->commands[i].self)
+			p->commands[i].env = as_list(p->arena, p->own);
+}
+
+bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
+                     const struct flow_start *start, const char *folder, struct attempt *out,
+                     struct buf *notes, struct err *err)
+{
+	struct plan p = {
+		.arena = a, .options = options, .start = start, .env = environment(a, options), .notes = notes,
+	};
+
+	put_place(&p, run);
+	p.own = node_copy(a, p.env);
+	put_params(&p);
+	put_place(&p, run);	/* these are ours, whatever parameters there are */
+	mask_params(&p);
+	if (!prepare_by_type(&p, err))
+		return false;
+	keep_from_own(&p);
+	*out = (struct attempt){
+		.folder = folder, .commands = p.commands, .command_count = p.count, .env = as_list(a, p.env),
+		.masks = masks_list(&p.masks),
+	};
+	return true;
+}

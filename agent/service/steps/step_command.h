@@ -1,0 +1,44 @@
+/* step_command.h: what is run for one attempt of a step, whatever its type: which commands, with which
+ * environment, and what its log may not show. */
+#ifndef AGENT_SERVICE_STEPS_STEP_COMMAND_H
+#define AGENT_SERVICE_STEPS_STEP_COMMAND_H
+
+#include "agent/service/exec/attempt.h"
+#include "agent/service/steps/step_checkout.h"
+#include "agent/config/options.h"
+#include "agent/service/steps/secrets.h"
+#include "reconcile/dag/dag_run.h"
+
+/* What the operator of the service has said of it.  What is NULL is not said. */
+struct prepare_options {
+	char **env;			/* of the service: a step gets PATH, HOME and the like of it */
+	struct checkout_place place;
+	struct var_list images;		/* "12" or "12:3" (imageId:imageVersionId), or "*": what goes before
+					 * the command of a step with that image */
+	const char *sql, *export;	/* commands for steps of these types */
+};
+
+struct prepare_run {
+	const char *uuid, *workflow;	/* its execution and the workflow's name */
+	int64_t workflow_id;
+};
+
+/* Makes of a start the attempt in folder; all lives in a.  Notes for whoever reads the step's log are
+ * added to notes, a line each.  If false, *err says what is missing, and that another try would fare no
+ * better; no secret is in it. */
+bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
+                     const struct flow_start *start, const char *folder, struct attempt *out,
+                     struct buf *notes, struct err *err);
+
+/* What such a service hands on to a program that it runs, without the step's own variables: "NAME=VALUE",
+ * ends with NULL, in a. */
+const char *const *prepare_environment(struct arena *a, const struct prepare_options *options);
+
+/* The variable by which whatever a run started is known, "NAME=VALUE"; in a. */
+const char *prepare_mark(struct arena *a, const char *uuid);
+
+/* What goes before the command of the step, because of its image; NULL: nothing, it runs on the machine
+ * as it is. */
+const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step);
+
+#endif

@@ -1,0 +1,562 @@
+#include "agent/service/steps/step_http.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+#include "agent/service/exec/attempt_reply.h"
+#include "agent/util/base64.h"
+#include "agent/util/file.h"
+#include "agent/util/clock.h"
+#include "agent/net/transfer.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/mask.h"
+
+enum {
+	MASK_LEAST = 8,		/* letters of what may be no secret at all, so that logs stay readable */
+	UNKNOWN_MAX = 20,	/* names that the log tells of */
+	NAME_MAX_SHOWN = 64,
+	TOKEN_ANSWER_MAX = 1 << 20, TOKEN_MAX = 64 << 10,
+};
+
+/* ---- the service's side: what is to be sent ---- */
+
+struct making {
+	struct arena *arena;
+	const struct node *step, *env;
+	const char *secrets_dir;
+	struct masks *masks;
+	struct node *values;	/* of placeholders, by name */
+	struct node *unknown;	/* names without a value */
+	struct node *headers;
+	size_t left;		/* bytes that texts may still have */
+};
+
+static bool read_secret(struct making *m, const char *field, const char *name, const char **value,
+                        struct err *err)
+{
+	if (!(field ? secret_read_of(m->arena, m->secrets_dir, field, name, value, err)
+	            : secret_read(m->arena, m->secrets_dir, name, value, err)))
+		return false;
+	masks_add(m->arena, m->masks, *value);
+	return true;
+}
+
+/* Secrets first: a variable of the same name wins. */
+static bool gather_values(struct making *m, struct err *err)
+{
+	const struct node *names = node_get(node_get(m->step, "parameters"), "secrets");
+
+	m->values = node_map(m->arena);
+	if (names && names->count > STEP_HTTP_SECRETS_MAX)
+		return err_set(err, "parameters.secrets has %zu names: at most %d are possible", names->count,
+		               STEP_HTTP_SECRETS_MAX);
+	for (size_t i = 0; names && i < names->count; i++) {
+		const char *name = node_scalar_text(m->arena, names->entries[i].value), *value;
+		if (!name)
+			continue;
+		if (!read_secret(m, NULL, name, &value, err))
+			return err_wrap(err, "parameters.secrets");
+		node_put(m->arena, m->values, secret_variable_short(m->arena, name), node_text(m->arena, value));
+		node_put(m->arena, m->values, secret_variable(m->arena, name), node_text(m->arena, value));
+	}
+	for (size_t i = 0; m->env && i < m->env->count; i++)
+		node_put(m->arena, m->values, m->env->entries[i].key, m->env->entries[i].value);
+	return true;
+}
+
+static bool is_name_letter(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
+}
+
+/* The name in "{{ name }}", which text begins with, and how long all of that is; NULL: it is none. */
+static const char *placeholder(struct arena *a, const char *text, size_t *len)
+{
+	const char *begin = text + 2, *end, *close;
+
+	begin += strspn(begin, " \t");
+	for (end = begin; is_name_letter(*end); end++)
+		;
+	close = end + strspn(end, " \t");
+	if (end == begin || strncmp(close, "}}", 2) != 0)
+		return NULL;
+	*len = (size_t)(close + 2 - text);
+	return arena_strndup(a, begin, (size_t)(end - begin));
+}
+
+static void note_unknown(struct making *m, const char *name)
+{
+	for (size_t i = 0; i < m->unknown->count; i++)
+		if (strcmp(m->unknown->entries[i].value->text, name) == 0)
+			return;
+	if (m->unknown->count < UNKNOWN_MAX && strlen(name) <= NAME_MAX_SHOWN)
+		node_add(m->arena, m->unknown, node_text(m->arena, name));
+}
+
+static void fill_in(struct making *m, const char *text, struct buf *out)
+{
+	for (const char *open; (open = strstr(text, "{{")); ) {
+		size_t len = 2;
+		const char *name = placeholder(m->arena, open, &len);
+		const char *value = name ? node_get_text(m->values, name) : NULL;
+		if (name && !value)
+			note_unknown(m, name);
+		/* Of "{{{name}}}" the second brace may begin one. */
+		if (!name)
+			len = 1;
+		buf_add(out, text, (size_t)(open - text));
+		if (value)
+			buf_adds(out, value);
+		else
+			buf_add(out, open, len);
+		text = open + len;
+	}
+	buf_adds(out, text);
+}
+
+/* text with what its placeholders stand for; NULL if that is too much. */
+static const char *filled(struct making *m, const char *field, const char *text, struct err *err)
+{
+	CLEANUP(buf_done) struct buf out = BUF(m->left);
+
+	fill_in(m, text, &out);
+	if (out.full) {
+		err_set(err, "%s: the request is larger than %d MiB once all is filled in", field,
+		        STEP_HTTP_TEXT_MAX >> 20);
+		return NULL;
+	}
+	m->left -= out.len;
+	return arena_strdup(m->arena, buf_str(&out));
+}
+
+/* ---- headers ---- */
+
+/* A header's name is the same in capitals: the later one takes the place of the earlier. */
+static void put_header(struct making *m, const char *name, const char *value)
+{
+	for (size_t i = 0; i < m->headers->count; i++)
+		if (strcasecmp(m->headers->entries[i].key, name) == 0) {
+			m->headers->entries[i].value = node_text(m->arena, value);
+			return;
+		}
+	node_put(m->arena, m->headers, name, node_text(m->arena, value));
+}
+
+static bool put_absolute(struct making *m, const struct node *headers, struct err *err)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		const char *text = node_scalar_text(m->arena, headers->entries[i].value);
+		const char *value = text ? filled(m, "headers.absolute", text, err) : "";
+		if (!value)
+			return false;
+		if (text)
+			put_header(m, headers->entries[i].key, value);
+	}
+	return true;
+}
+
+static bool put_secret(struct making *m, const struct node *headers, struct err *err)
+{
+	for (size_t i = 0; headers && i < headers->count; i++) {
+		const char *header = headers->entries[i].key, *value;
+		const char *name = node_scalar_text(m->arena, headers->entries[i].value);
+		if (!name)
+			continue;
+		if (!read_secret(m, arena_printf(m->arena, "headers.secrets.%.100s", header), name, &value, err))
+			return false;
+		put_header(m, header, value);
+	}
+	return true;
+}
+
+static bool auth_text(struct making *m, const char *key, const char **out, struct err *err)
+{
+	const struct node *n = node_get(node_get(m->step, "auth"), key);
+
+	*out = n ? node_scalar_text(m->arena, n) : NULL;
+	return *out || err_set(err, "auth.%s is missing", key);
+}
+
+static bool auth_secret(struct making *m, const char *key, const char **out, struct err *err)
+{
+	const char *name;
+
+	return auth_text(m, key, &name, err) &&
+	       read_secret(m, arena_printf(m->arena, "auth.%s", key), name, out, err);
+}
+
+static bool put_basic(struct making *m, struct err *err)
+{
+	const char *username, *password;
+
+	if (!auth_text(m, "username", &username, err) || !auth_secret(m, "password", &password, err))
+		return false;
+	/* RFC 7617, 2: whoever reads it takes what stands behind the first colon for the password. */
+	if (strchr(username, ':'))
+		return err_set(err, "auth.username has a colon in it, which basic authentication cannot carry");
+	const char *both = arena_printf(m->arena, "%s:%s", username, password);
+	const char *coded = base64_write(m->arena, both, strlen(both));
+	masks_add(m->arena, m->masks, coded);
+	put_header(m, "Authorization", arena_printf(m->arena, "Basic %s", coded));
+	return true;
+}
+
+static bool put_oauth(struct making *m, struct node *document, struct err *err)
+{
+	const char *url, *id, *secret;
+
+	if (!auth_text(m, "authUrl", &url, err) || !auth_secret(m, "clientId", &id, err) ||
+	    !auth_secret(m, "clientSecret", &secret, err))
+		return false;
+	struct node *oauth = node_put(m->arena, document, "oauth", node_map(m->arena));
+	node_put(m->arena, oauth, "url", node_text(m->arena, url));
+	node_put(m->arena, oauth, "id", node_text(m->arena, id));
+	node_put(m->arena, oauth, "secret", node_text(m->arena, secret));
+	return true;
+}
+
+static bool put_auth(struct making *m, struct node *document, struct err *err)
+{
+	const char *type = node_get_text(node_get(m->step, "auth"), "type"), *value;
+
+	if (!type || strcmp(type, "no-auth") == 0)
+		return true;
+	if (strcmp(type, "basic") == 0)
+		return put_basic(m, err);
+	if (strcmp(type, "oauth") == 0)
+		return put_oauth(m, document, err);
+	if (strcmp(type, "api-key") == 0) {
+		if (!auth_secret(m, "apiKey", &value, err))
+			return false;
+		put_header(m, "x-api-key", value);
+		return true;
+	}
+	if (strcmp(type, "bearer-token") != 0)
+		return err_set(err, "auth.type is none of no-auth, oauth, basic, api-key and bearer-token");
+	if (!auth_secret(m, "bearerToken", &value, err))
+		return false;
+	put_header(m, "Authorization", arena_printf(m->arena, "Bearer %s", value));
+	return true;
+}
+
+/* ---- what is masked beside the secrets ---- */
+
+struct collecting {
+	struct cover cover;
+	struct arena *arena;
+	struct masks *masks;
+};
+
+static void collect(const struct cover *cover, const struct path *at, const char *secret, size_t len,
+                    struct buf *out)
+{
+	const struct collecting *c = (const struct collecting *)cover;
+
+	if (len >= MASK_LEAST)
+		masks_add(c->arena, c->masks, arena_strndup(c->arena, secret, len));
+}
+
+/* The rules of what is never shown are mask.h's: it is asked about the step as it will be sent. */
+static void collect_masks(struct making *m, const struct node *document)
+{
+	struct arena *a = m->arena;
+	struct collecting c = { { collect }, a, m->masks };
+	struct node *sent = node_copy(a, m->step), *parameters = node_map(a), *headers = node_map(a);
+
+	node_put(a, sent, "url", node_get(document, "url"));
+	node_put(a, sent, "headers", headers);
+	node_put(a, headers, "absolute", m->headers);
+	node_put(a, sent, "parameters", parameters);
+	if (m->env)
+		node_put(a, parameters, "env", (struct node *)m->env);
+	const struct field *field = field_child(field_child(&workflow_field, "steps", ALL_KINDS), "*", ALL_KINDS);
+	mask_cover(a, &c.cover, &(struct path){ 0 }, field, sent);
+}
+
+static void put_masks(struct making *m, struct node *document)
+{
+	struct node *list = node_put(m->arena, document, "masks", node_list(m->arena));
+
+	for (const char *const *text = masks_list(m->masks); *text; text++)
+		node_add(m->arena, list, node_text(m->arena, *text));
+}
+
+/* ---- the document ---- */
+
+static const char *method_of(const struct node *step)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
+	const char *text = node_get_text(step, "method");
+
+	for (size_t i = 0; text && i < ARRAY_LEN(methods); i++)
+		if (strcasecmp(methods[i], text) == 0)
+			return methods[i];
+	return NULL;
+}
+
+static bool put_request(struct making *m, struct node *document, struct err *err)
+{
+	struct arena *a = m->arena;
+	const char *method = method_of(m->step), *url = node_get_text(m->step, "url");
+	const char *payload = node_get_text(m->step, "payload");
+
+	if (!method || !url)
+		return err_set(err, "%s", !url ? "url is missing" : "method is none of get, post, put, patch and delete");
+	node_put(a, document, "method", node_text(a, method));
+	url = filled(m, "url", url, err);
+	if (!url)
+		return false;
+	node_put(a, document, "url", node_text(a, url));
+	if (payload && strcmp(method, "GET") != 0) {
+		payload = filled(m, "payload", payload, err);
+		if (!payload)
+			return false;
+		node_put(a, document, "payload", node_text(a, payload));
+	}
+	return true;
+}
+
+static bool write_document(struct arena *a, const struct node *document, struct attempt_command *out,
+                           struct err *err)
+{
+	static const char *const argv[] = { "step-http", NULL };
+	CLEANUP(buf_done) struct buf text = BUF(STEP_HTTP_DOCUMENT_MAX);
+
+	json_write(document, JSON_COMPACT, &text);
+	if (text.full)
+		return err_set(err, "the request is too large, with all that must not be shown of it");
+	*out = (struct attempt_command){
+		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
+	};
+	return true;
+}
+
+bool step_http_command(struct arena *a, const struct node *step, const struct node *env,
+                       const char *secrets_dir, struct attempt_command *out, struct masks *masks,
+                       struct err *err)
+{
+	struct node *document = node_map(a);
+	const struct node *headers = node_get(step, "headers");
+	struct making m = {
+		.arena = a, .step = step, .env = env, .secrets_dir = secrets_dir, .masks = masks,
+		.unknown = node_list(a), .headers = node_map(a), .left = STEP_HTTP_TEXT_MAX,
+	};
+
+	if (!gather_values(&m, err) || !put_request(&m, document, err) ||
+	    !put_absolute(&m, node_get(headers, "absolute"), err))
+		return false;
+	collect_masks(&m, document);
+	if (!put_secret(&m, node_get(headers, "secrets"), err) || !put_auth(&m, document, err))
+		return false;
+	node_put(a, document, "headers", m.headers);
+	node_put(a, document, "unknown", m.unknown);
+	node_put(a, document, "connect_ms", node_int(a, STEP_HTTP_CONNECT_MS));
+	node_put(a, document, "timeout_ms", node_int(a, STEP_HTTP_TIMEOUT_MS));
+	put_masks(&m, document);
+	return write_document(a, document, out, err);
+}
+
+/* ---- the command's side ---- */
+
+struct job {
+	struct arena *arena;
+	FILE *out;
+	const struct node *document;
+	struct masks masks;
+	struct node *headers;
+	long connect_ms, timeout_ms;
+};
+
+/* Prints a line in which no secret stands. */
+static void PRINTF(2, 3) say(const struct job *j, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf line = BUF_TEXT, shown = BUF_TEXT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&line, fmt, ap);
+	va_end(ap);
+	masks_cover(masks_list(&j->masks), buf_str(&line), line.len, SIZE_MAX, &shown);
+	fprintf(j->out, "%s\n", buf_str(&shown));
+	fflush(j->out);
+}
+
+/* Says why there is no answer. */
+static int give_up(const struct job *j, const struct err *why)
+{
+	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
+	bool final = why->kind == ERR_USAGE;
+	struct err err;
+
+	masks_cover(masks_list(&j->masks), why->msg, strlen(why->msg), SIZE_MAX, &shown);
+	say(j, "%s", why->msg);
+	if (!attempt_answer_write(&(struct attempt_answer){ .message = buf_str(&shown), .final = final }, &err))
+		say(j, "%s", err.msg);
+	return final ? TRANSFER_FINAL : TRANSFER_AGAIN;
+}
+
+/* ---- oauth ---- */
+
+/* application/x-www-form-urlencoded */
+static void add_form(struct buf *out, const char *key, const char *value)
+{
+	buf_addf(out, "%s%s=", out->len ? "&" : "", key);
+	for (; *value; value++)
+		if (isalnum((unsigned char)*value) || strchr("-._~", *value))
+			buf_addc(out, *value);
+		else
+			buf_addf(out, "%%%02X", (unsigned char)*value);
+}
+
+static bool read_token(struct job *j, const struct buf *body, struct err *err)
+{
+	const char *token = NULL;
+	struct err unread;
+	struct node *n;
+
+	if (json_read(j->arena, buf_str(body), body->len, &n, &unread))
+		token = node_get_text(n, "access_token");
+	if (!token || !*token || strlen(token) > TOKEN_MAX)
+		return err_usage(err, "auth.authUrl answers without an access_token");
+	masks_add(j->arena, &j->masks, token);
+	node_put(j->arena, j->headers, "Authorization",
+	         node_text(j->arena, arena_printf(j->arena, "Bearer %s", token)));
+	return true;
+}
+
+/* What is wrong with the request itself does not get better. */
+static bool is_final(int status)
+{
+	return status < 500 && status != 408 && status != 425 && status != 429;
+}
+
+static bool fetch_token(struct job *j, const struct node *oauth, struct err *err)
+{
+	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
+	CLEANUP(buf_done) struct buf form = BUF_TEXT;
+	struct node *headers = node_map(j->arena);
+
+	add_form(&form, "grant_type", "client_credentials");
+	add_form(&form, "client_id", node_get_text(oauth, "id"));
+	add_form(&form, "client_secret", node_get_text(oauth, "secret"));
+	node_put(j->arena, headers, "Content-Type", node_text(j->arena, "application/x-www-form-urlencoded"));
+	node_put(j->arena, headers, "Accept", node_text(j->arena, "application/json"));
+	struct transfer_request request = {
+		.called = "auth.authUrl", .server = "the server of auth.authUrl", .url = node_get_text(oauth, "url"),
+		.method = "POST", .headers = headers, .body = buf_str(&form),
+		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .answer_max = TOKEN_ANSWER_MAX,
+	};
+	if (!transfer_http(&request, &answer, err))
+		return false;
+	if (answer.status >= 200 && answer.status < 300)
+		return read_token(j, &answer.body, err);
+	err_set(err, "auth.authUrl gives no token: it answers %d", answer.status);
+	if (is_final(answer.status))
+		err->kind = ERR_USAGE;
+	return false;
+}
+
+/* ---- the request ---- */
+
+/* The beginning of an answer that is no success mostly says why. */
+static void show_body(const struct job *j, const struct buf *body)
+{
+	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
+	bool all = masks_cover(masks_list(&j->masks), buf_str(body), body->len, STEP_HTTP_SHOWN_MAX, &shown);
+
+	for (size_t i = 0; i < shown.len; i++)
+		if (iscntrl((unsigned char)shown.text[i]) && shown.text[i] != '\n' && shown.text[i] != '\t')
+			shown.text[i] = '?';
+	while (shown.len > 0 && shown.text[shown.len - 1] == '\n')
+		shown.text[--shown.len] = '\0';
+	if (shown.len > 0)
+		fprintf(j->out, "%s\n", shown.text);
+	if (!all)
+		fprintf(j->out, "(all of it stands in response.txt)\n");
+}
+
+static int take_answer(const struct job *j, const struct transfer_answer *answer, int64_t took)
+{
+	int status = answer->status;
+	struct err err;
+
+	say(j, "answered %d in %s, %zu bytes%s", status, stamp_duration(j->arena, took), answer->body.len,
+	    status >= 300 && status < 400 ? " (redirects are not followed)" : "");
+	if (status < 200 || status > 299)
+		show_body(j, &answer->body);
+	if (answer->body.full) {
+		err_usage(&err, "the answer is larger than %d MiB", STEP_HTTP_ANSWER_MAX >> 20);
+		return give_up(j, &err);
+	}
+	err = (struct err){ 0 };
+	if (!file_replace(j->arena, "response.txt", buf_str(&answer->body), answer->body.len, 0644, &err)) {
+		err_wrap(&err, "response.txt");
+		return give_up(j, &err);
+	}
+	return attempt_answer_write(&(struct attempt_answer){ .status = status }, &err) ? TRANSFER_DONE
+	                                                                                : give_up(j, &err);
+}
+
+static int send_request(struct job *j)
+{
+	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
+	struct err err = { 0 };
+	const char *origin;
+	struct transfer_request request = {
+		.called = "url", .url = node_get_text(j->document, "url"),
+		.method = node_get_text(j->document, "method"), .headers = j->headers,
+		.body = node_get_text(j->document, "payload"),
+		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .answer_max = STEP_HTTP_ANSWER_MAX,
+	};
+
+	if (!transfer_url(j->arena, "url", request.url, &origin, &err))
+		return give_up(j, &err);
+	const struct node *oauth = node_get(j->document, "oauth");
+	if (oauth && !fetch_token(j, oauth, &err))
+		return give_up(j, &err);
+	say(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
+	int64_t begun = stamp_boot();
+	if (!transfer_http(&request, &answer, &err))
+		return give_up(j, &err);
+	return take_answer(j, &answer, stamp_boot() - begun);
+}
+
+static bool is_text_map(const struct node *n)
+{
+	for (size_t i = 0; n && i < n->count; i++)
+		if (n->entries[i].value->kind != NODE_TEXT)
+			return false;
+	return n != NULL;
+}
+
+static bool read_job(struct job *j, const char *document, size_t len)
+{
+	struct err err;
+	struct node *n;
+
+	if (!json_read(j->arena, document, len, &n, &err))
+		return false;
+	const struct node *masks = node_get(n, "masks"), *oauth = node_get(n, "oauth");
+	j->document = n;
+	j->headers = node_get(n, "headers");
+	j->connect_ms = (long)node_get_int(n, "connect_ms", STEP_HTTP_CONNECT_MS);
+	j->timeout_ms = (long)node_get_int(n, "timeout_ms", STEP_HTTP_TIMEOUT_MS);
+	for (size_t i = 0; masks && i < masks->count; i++)
+		masks_add(j->arena, &j->masks, masks->entries[i].value->text);
+	return node_get_text(n, "url") && node_get_text(n, "method") && is_text_map(j->headers) &&
+	       (!oauth || (node_get_text(oauth, "url") && node_get_text(oauth, "id") && node_get_text(oauth, "secret")));
+}
+
+int step_http_serve(struct arena *a, const char *document, size_t len, FILE *out)
+{
+	struct job j = { .arena = a, .out = out };
+
+	if (!read_job(&j, document, len))
+		return TRANSFER_FINAL;
+	const struct node *unknown = node_get(j.document, "unknown");
+	for (size_t i = 0; unknown && i < unknown->count; i++)
+		say(&j, "{{%s}} has no value: it is left as it stands", unknown->entries[i].value->text);
+	return send_request(&j);
+}

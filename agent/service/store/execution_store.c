@@ -1,0 +1,402 @@
+#include "agent/service/store/execution_store.h"
+
+#include "agent/service/store/store_schema.h"
+
+/* They stand in the file. */
+_Static_assert(FLOW_RUNNING == 1 && FLOW_STOPPING == 2 && FLOW_SUCCESS == 3 && FLOW_FAILED == 4 &&
+               FLOW_STOPPED == 5, "a file that was written knows other words");
+
+static const int64_t EVER = INT64_MAX;
+
+static void query_time(struct query *q, int at, int64_t ms)
+{
+	if (ms >= 0)
+		query_int(q, at, ms);
+}
+
+/* ---- runs ---- */
+
+bool runs_add(struct store *s, struct stored_run *run, const struct stored_work *work, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_ADD);
+
+	query_text(q, 1, run->uuid);
+	query_int(q, 2, run->workflow);
+	query_int(q, 3, run->status);
+	query_int(q, 4, run->began);
+	query_text(q, 5, run->cause);
+	if (!query_run(q, err))
+		return false;
+	run->id = database_last_id(s->db);
+	q = query_begin(s->db, RUN_ADD_WORK);
+	query_int(q, 1, run->id);
+	query_text(q, 2, work->execute);
+	query_text(q, 3, work->steps);
+	query_text(q, 4, work->state);
+	return query_run(q, err);
+}
+
+static bool put_state(struct store *s, int64_t id, const char *state, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_PUT_WORK);
+
+	query_int(q, 1, id);
+	query_text(q, 2, state);
+	return query_run(q, err);
+}
+
+static bool forget_execute(struct store *s, int64_t id, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_FORGET_EXECUTE);
+
+	query_int(q, 1, id);
+	return query_run(q, err);
+}
+
+/* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
+static bool put_run(struct store *s, const struct stored_run *run, struct err *err)
+{
+	bool goes_on = run->status == FLOW_RUNNING && run->finished < 0;
+	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
+
+	query_int(q, 1, run->id);
+	if (goes_on)
+		return query_run(q, err);
+	query_int(q, 2, run->status);
+	query_time(q, 3, run->finished);
+	query_text(q, 4, run->stopped_by);
+	return query_run(q, err);
+}
+
+bool runs_put(struct store *s, const struct stored_run *run, const char *state, struct err *err)
+{
+	return put_run(s, run, err) && (!state || put_state(s, run->id, state, err)) &&
+	       (run->finished < 0 || forget_execute(s, run->id, err));
+}
+
+bool runs_ask_stop(struct store *s, int64_t id, const char *by, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_ASK_STOP);
+
+	query_int(q, 1, id);
+	query_text(q, 2, by);
+	return query_run(q, err);
+}
+
+static struct stored_run run_columns(struct arena *a, struct query *q)
+{
+	return (struct stored_run){
+		.id = query_get_int(q, 0), .uuid = query_get_text(a, q, 1), .workflow = query_get_int(q, 2),
+		.status = (enum flow_status)query_get_int(q, 3), .began = query_get_int(q, 4),
+		.finished = query_get_int_or(q, 5, -1), .cause = query_get_text(a, q, 6),
+		.stopped_by = query_get_text(a, q, 7), .stop_asked = query_get_text(a, q, 8),
+		.taken = query_get_int(q, 9),
+	};
+}
+
+/* All that the query gives. */
+static bool read_runs(struct arena *a, struct query *q, struct stored_run **out, size_t *count,
+                      struct err *err)
+{
+	struct stored_run *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = run_columns(a, q);
+	}
+	*out = items;
+	*count = n;
+	return ok;
+}
+
+static bool read_run(struct arena *a, struct query *q, struct stored_run *out, struct err *err)
+{
+	struct stored_run *found;
+	size_t count;
+
+	if (!read_runs(a, q, &found, &count, err))
+		return false;
+	*out = count ? found[0] : (struct stored_run){ 0 };
+	return true;
+}
+
+bool runs_find(struct store *s, struct arena *a, const char *uuid, struct stored_run *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_GET);
+
+	query_text(q, 1, uuid);
+	return read_run(a, q, out, err);
+}
+
+bool runs_last(struct store *s, struct arena *a, int64_t workflow, struct stored_run *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_LAST);
+
+	query_int(q, 1, workflow);
+	return read_run(a, q, out, err);
+}
+
+bool runs_work(struct store *s, struct arena *a, int64_t id, struct stored_work *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_GET_WORK);
+	bool more;
+
+	query_int(q, 1, id);
+	if (!query_row(q, &more, err))
+		return false;
+	if (!more)
+		return err_set(err, "database \"%s\": run %lld has no steps", database_path(s->db), (long long)id);
+	*out = (struct stored_work){
+		query_get_text(a, q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
+	};
+	query_end(q);
+	return true;
+}
+
+static struct query *select_runs(struct store *s, enum store_statement which, const struct run_query *asked)
+{
+	struct query *q = query_begin(s->db, which);
+
+	query_int(q, 1, asked->workflow);
+	query_int(q, 2, asked->from);
+	query_int(q, 3, asked->to);
+	query_int(q, 4, asked->statuses);
+	return q;
+}
+
+bool runs_page(struct store *s, struct arena *a, const struct run_query *asked, struct stored_run **out,
+               size_t *count, int64_t *total, struct err *err)
+{
+	int64_t before = (asked->number - 1) * asked->size, most = asked->newest ? asked->newest : EVER;
+	int64_t all = 0;
+
+	if (!query_number(select_runs(s, RUN_COUNT, asked), 0, &all, err))
+		return false;
+	all = all < most ? all : most;
+	struct query *q = select_runs(s, RUN_PAGE, asked);
+	query_int(q, 5, all - before < asked->size ? all > before ? all - before : 0 : asked->size);
+	query_int(q, 6, before);
+	*total = all;
+	return read_runs(a, q, out, count, err);
+}
+
+bool runs_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, workflow ? RUN_OPEN_OF : RUN_COUNT_OPEN);
+
+	if (workflow)
+		query_int(q, 1, workflow);
+	return query_number(q, 0, out, err);
+}
+
+bool runs_new(struct store *s, struct arena *a, int64_t after, size_t most, struct stored_run **out,
+              size_t *count, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_NEW);
+
+	query_int(q, 1, after);
+	query_int(q, 2, (int64_t)most);
+	return read_runs(a, q, out, count, err);
+}
+
+bool runs_stops(struct store *s, struct arena *a, struct stored_run **out, size_t *count, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_STOPS);
+	struct stored_run *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = (struct stored_run){ .id = query_get_int(q, 0), .stop_asked = query_get_text(a, q, 1) };
+	}
+	*out = items;
+	*count = n;
+	return ok;
+}
+
+bool runs_drop_old(struct store *s, int64_t before, size_t most, struct err *err)
+{
+	struct query *q = query_begin(s->db, RUN_DROP_OLD);
+
+	query_int(q, 1, before);
+	query_int(q, 2, (int64_t)most);
+	return query_run(q, err);
+}
+
+/* ---- reruns ---- */
+
+bool runs_rerun_add(struct store *s, int64_t run, const struct stored_rerun *rerun, struct err *err)
+{
+	struct query *q = query_begin(s->db, RERUN_ADD);
+
+	query_int(q, 1, run);
+	query_text(q, 2, rerun->uuid);
+	query_int(q, 3, rerun->status);
+	query_int(q, 4, rerun->began);
+	return query_run(q, err);
+}
+
+bool runs_rerun_end(struct store *s, const struct stored_run *run, struct err *err)
+{
+	struct query *q = query_begin(s->db, RERUN_PUT);
+
+	query_int(q, 1, run->id);
+	query_int(q, 2, run->status);
+	query_time(q, 3, run->finished);
+	query_text(q, 4, run->stopped_by);
+	return query_run(q, err);
+}
+
+bool runs_reruns(struct store *s, struct arena *a, int64_t run, struct stored_rerun **out, size_t *count,
+                 struct err *err)
+{
+	struct query *q = query_begin(s->db, RERUN_OF);
+	struct stored_rerun *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	query_int(q, 1, run);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = (struct stored_rerun){
+			.uuid = query_get_text(a, q, 0), .status = (enum flow_status)query_get_int(q, 1),
+			.began = query_get_int(q, 2), .finished = query_get_int_or(q, 3, -1),
+			.stopped_by = query_get_text(a, q, 4),
+		};
+	}
+	*out = items;
+	*count = n;
+	return ok;
+}
+
+/* ---- logs ---- */
+
+bool runs_log_add(struct store *s, int64_t run, size_t step, unsigned attempt, int64_t upto,
+                  const char *text, struct err *err)
+{
+	struct query *q = query_begin(s->db, LOG_ADD);
+
+	query_int(q, 1, run);
+	query_int(q, 2, (int64_t)step);
+	query_int(q, 3, attempt);
+	query_int(q, 4, upto);
+	query_text(q, 5, text);
+	return query_run(q, err);
+}
+
+static struct query *of_step(struct store *s, enum store_statement which, int64_t run, size_t step)
+{
+	struct query *q = query_begin(s->db, which);
+
+	query_int(q, 1, run);
+	query_int(q, 2, (int64_t)step);
+	return q;
+}
+
+bool runs_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, int64_t *upto,
+                  struct err *err)
+{
+	struct query *q = of_step(s, LOG_END, run, step);
+	bool more;
+
+	*attempt = 0;
+	*upto = 0;
+	if (!query_row(q, &more, err))
+		return false;
+	if (!more)
+		return true;
+	*attempt = (unsigned)query_get_int(q, 0);
+	*upto = query_get_int(q, 1);
+	query_end(q);
+	return true;
+}
+
+bool runs_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_t most, struct buf *out,
+                   int64_t *next, struct err *err)
+{
+	struct query *q = of_step(s, LOG_PAGE, run, step);
+	bool more, ok;
+
+	query_int(q, 3, seq);
+	*next = seq;
+	while ((ok = query_row(q, &more, err)) && more) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		buf_adds(out, query_get_text(&a, q, 1));
+		*next = query_get_int(q, 0) + 1;
+		if (out->len < most)
+			continue;
+		query_end(q);
+		break;
+	}
+	return ok;
+}
+
+/* ---- watchers ---- */
+
+bool runs_tell_add(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
+                   struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_ADD);
+
+	query_int(q, 1, run);
+	query_text(q, 2, watcher);
+	query_text(q, 3, news);
+	query_int(q, 4, due);
+	return query_run(q, err);
+}
+
+bool runs_tell_put(struct store *s, int64_t id, unsigned attempts, int64_t due, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_PUT);
+
+	query_int(q, 1, id);
+	query_int(q, 2, attempts);
+	query_int(q, 3, due);
+	return query_run(q, err);
+}
+
+bool runs_tell_drop(struct store *s, int64_t id, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_DROP);
+
+	query_int(q, 1, id);
+	return query_run(q, err);
+}
+
+bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_tell **out,
+                    size_t *count, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_DUE);
+	struct stored_tell *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	query_int(q, 1, now);
+	query_int(q, 2, (int64_t)most);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = (struct stored_tell){
+			query_get_int(q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
+			(unsigned)query_get_int(q, 3),
+		};
+	}
+	*out = items;
+	*count = n;
+	return ok;
+}
+
+bool runs_tells_hurry(struct store *s, int64_t now, struct err *err)
+{
+	struct query *q = query_begin(s->db, TELL_HURRY);
+
+	query_int(q, 1, now);
+	return query_run(q, err);
+}
+
+bool runs_next_tell(struct store *s, int64_t *out, struct err *err)
+{
+	return query_number(query_begin(s->db, TELL_NEXT), -1, out, err);
+}

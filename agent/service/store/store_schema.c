@@ -1,0 +1,165 @@
+#include "agent/service/store/store_schema.h"
+
+/* A workflow is Running while a run of it is; what else it is comes back then. */
+#define STATUS \
+	"CASE WHEN EXISTS(SELECT 1 FROM run WHERE run.workflow = workflow.id AND run.finished IS NULL)" \
+	" THEN 1 ELSE workflow.status END"
+#define LAST_RUN_STATUS \
+	"(SELECT run.status FROM run WHERE run.workflow = workflow.id ORDER BY run.id DESC LIMIT 1)"
+
+/* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to
+ * Z only. */
+#define FITS " (?1 = 0 OR ?1 >> " STATUS " & 1)" \
+	" AND (?2 IS NULL OR modified_by IN (SELECT value FROM json_each(?2)))" \
+	" AND (?7 = 0 OR ?7 >> " LAST_RUN_STATUS " & 1)"
+#define NAMED " AND instr(lower(name), lower(?3)) > 0"
+/* The index only narrows: what it takes for the same in another case is more than what lower()
+ * does. */
+#define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
+#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
+#define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
+
+#define RUN_COLUMNS \
+	"SELECT id, uuid, workflow, status, began, finished, cause, stopped_by, stop_asked, taken FROM run"
+#define RUN_FITS " WHERE workflow = ?1 AND began >= ?2 AND began <= ?3 AND (?4 = 0 OR ?4 >> status & 1)"
+
+static const char *const sql[STORE_STATEMENTS] = {
+	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by)"
+	        " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[ADD_BODY] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
+	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook, due)"
+	                " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[ADD_TAG] = "INSERT INTO workflow_tag(workflow, position, name) VALUES(?1, ?2, ?3)",
+	[PUT] = "UPDATE workflow SET name = ?1, status = ?2, created = ?3, updated = ?4, modified_by = ?5"
+	        " WHERE id = ?6",
+	[PUT_BODY] = "UPDATE workflow_body SET body = ?2 WHERE workflow = ?1",
+	[PUT_STATUS] = "UPDATE workflow SET status = ?2, updated = ?3 WHERE id = ?1",
+	[DROP] = "DELETE FROM workflow WHERE id = ?1",
+	[DROP_TRIGGERS] = "DELETE FROM workflow_trigger WHERE workflow = ?1",
+	[DROP_TAGS] = "DELETE FROM workflow_tag WHERE workflow = ?1",
+	[GET] = COLUMNS " WHERE id = ?1",
+	[GET_BODY] = "SELECT body FROM workflow_body WHERE workflow = ?1",
+	[GET_TRIGGERS] = "SELECT cron, webhook, due FROM workflow_trigger WHERE workflow = ?1"
+	                 " ORDER BY position",
+	[GET_TAGS] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
+	[FIND_WEBHOOK] = "SELECT workflow FROM workflow_trigger WHERE webhook = ?1",
+	[COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
+	[PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
+	[COUNT_NAMED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED,
+	[PAGE_NAMED] = COLUMNS " WHERE" FITS NAMED PAGE,
+	[COUNT_INDEXED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED INDEXED,
+	[PAGE_INDEXED] = COLUMNS " WHERE" FITS NAMED INDEXED PAGE,
+
+	[PUT_DUE] = "UPDATE workflow_trigger SET due = ?3 WHERE workflow = ?1 AND position = ?2",
+	[PUT_DUES_OFF] = "UPDATE workflow_trigger SET due = NULL WHERE workflow = ?1",
+	[ALL_DUE] = "SELECT workflow, position, cron, due FROM workflow_trigger"
+	            " WHERE due <= ?1 ORDER BY due LIMIT ?2",
+	[NEXT_DUE] = "SELECT min(due) FROM workflow_trigger WHERE due IS NOT NULL",
+	[ALL_CRONS] = "SELECT workflow, position, cron, due FROM workflow_trigger"
+	              " JOIN workflow ON workflow.id = workflow WHERE cron IS NOT NULL AND status = 2",
+
+	[RUN_ADD] = "INSERT INTO run(uuid, workflow, status, began, cause) VALUES(?1, ?2, ?3, ?4, ?5)",
+	[RUN_ADD_WORK] = "INSERT INTO run_work(run, execute, steps, state) VALUES(?1, ?2, ?3, ?4)",
+	[RUN_TAKE] = "UPDATE run SET taken = 1 WHERE id = ?1 AND taken = 0",
+	[RUN_PUT] = "UPDATE run SET status = ?2, finished = ?3, stopped_by = ?4, taken = 1 WHERE id = ?1",
+	[RUN_PUT_WORK] = "UPDATE run_work SET state = ?2 WHERE run = ?1",
+	[RUN_FORGET_EXECUTE] = "UPDATE run_work SET execute = NULL WHERE run = ?1",
+	[RUN_ASK_STOP] = "UPDATE run SET stop_asked = ?2 WHERE id = ?1 AND finished IS NULL",
+	[RUN_DROP_OLD] = "DELETE FROM run WHERE id IN"
+	                 " (SELECT id FROM run WHERE finished < ?1 ORDER BY finished LIMIT ?2)",
+	[RUN_GET] = RUN_COLUMNS " WHERE uuid = ?1",
+	[RUN_GET_WORK] = "SELECT execute, steps, state FROM run_work WHERE run = ?1",
+	[RUN_LAST] = RUN_COLUMNS " WHERE workflow = ?1 ORDER BY id DESC LIMIT 1",
+	[RUN_COUNT_OPEN] = "SELECT count(*) FROM run WHERE finished IS NULL",
+	[RUN_OPEN_OF] = "SELECT count(*) FROM run WHERE workflow = ?1 AND finished IS NULL",
+	/* By the id it would look through all that have finished: few are under way. */
+	[RUN_NEW] = RUN_COLUMNS " INDEXED BY run_under_way WHERE finished IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
+	[RUN_STOPS] = "SELECT id, stop_asked FROM run WHERE finished IS NULL AND stop_asked IS NOT NULL",
+	[RUN_COUNT] = "SELECT count(*) FROM run" RUN_FITS,
+	[RUN_PAGE] = RUN_COLUMNS RUN_FITS " ORDER BY id DESC LIMIT ?5 OFFSET ?6",
+	[RERUN_ADD] = "INSERT INTO rerun(run, position, uuid, status, began)"
+	              " SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3, ?4 FROM rerun WHERE run = ?1",
+	[RERUN_PUT] = "UPDATE rerun SET status = ?2, finished = ?3, stopped_by = ?4 WHERE run = ?1"
+	              " AND finished IS NULL",
+	[RERUN_OF] = "SELECT uuid, status, began, finished, stopped_by FROM rerun WHERE run = ?1 ORDER BY position",
+	[LOG_ADD] = "INSERT INTO log(run, step, seq, attempt, upto, text)"
+	            " SELECT ?1, ?2, coalesce(max(seq) + 1, 0), ?3, ?4, ?5 FROM log"
+	            " WHERE run = ?1 AND step = ?2",
+	[LOG_END] = "SELECT attempt, upto FROM log WHERE run = ?1 AND step = ?2 ORDER BY seq DESC LIMIT 1",
+	[LOG_PAGE] = "SELECT seq, text FROM log WHERE run = ?1 AND step = ?2 AND seq >= ?3 ORDER BY seq",
+	[TELL_ADD] = "INSERT INTO tell(run, watcher, news, attempts, due) VALUES(?1, ?2, ?3, 0, ?4)",
+	[TELL_PUT] = "UPDATE tell SET attempts = ?2, due = ?3 WHERE id = ?1",
+	[TELL_DROP] = "DELETE FROM tell WHERE id = ?1",
+	[TELL_DUE] = "SELECT id, watcher, news, attempts FROM tell WHERE due <= ?1 ORDER BY due LIMIT ?2",
+	[TELL_NEXT] = "SELECT min(due) FROM tell",
+	[TELL_HURRY] = "UPDATE tell SET due = ?1 WHERE due > ?1",
+};
+
+/* Row i brings a file of version i to version i + 1.  Never change a row that was released.
+ * A body stands apart from its workflow, so that reading a page touches no body; so does what a
+ * run is made of, for pages of runs. */
+static const char *const migrations[] = {
+	"CREATE TABLE workflow("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL,"
+	"  status INTEGER NOT NULL CHECK(status BETWEEN 0 AND 3), created INTEGER NOT NULL,"
+	"  updated INTEGER NOT NULL, modified_by TEXT NOT NULL) STRICT;"
+	"CREATE TABLE workflow_body("
+	"  workflow INTEGER PRIMARY KEY REFERENCES workflow ON DELETE CASCADE, body TEXT NOT NULL) STRICT;"
+	"CREATE TABLE workflow_trigger("
+	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE, position INTEGER NOT NULL,"
+	"  cron TEXT, webhook TEXT UNIQUE, CHECK((cron IS NULL) <> (webhook IS NULL)),"
+	"  PRIMARY KEY(workflow, position)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE workflow_tag("
+	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE, position INTEGER NOT NULL,"
+	"  name TEXT NOT NULL, PRIMARY KEY(workflow, position)) STRICT, WITHOUT ROWID;"
+	"CREATE VIRTUAL TABLE workflow_name"
+	"  USING fts5(name, content = 'workflow', content_rowid = 'id', tokenize = 'trigram');"
+	"CREATE TRIGGER name_added AFTER INSERT ON workflow BEGIN"
+	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;"
+	"CREATE TRIGGER name_gone AFTER DELETE ON workflow BEGIN"
+	"  INSERT INTO workflow_name(workflow_name, rowid, name) VALUES('delete', old.id, old.name); END;"
+	"CREATE TRIGGER name_changed AFTER UPDATE OF name ON workflow WHEN old.name <> new.name BEGIN"
+	"  INSERT INTO workflow_name(workflow_name, rowid, name) VALUES('delete', old.id, old.name);"
+	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;",
+
+	/* due: when a cron fires next, in milliseconds since 1970; NULL: never, or it is paused. */
+	"ALTER TABLE workflow_trigger ADD COLUMN due INTEGER;"
+	"CREATE INDEX trigger_due ON workflow_trigger(due) WHERE due IS NOT NULL;"
+	/* status: enum flow_status.  finished NULL: it is under way.  taken: by an engine once. */
+	"CREATE TABLE run("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,"
+	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE,"
+	"  status INTEGER NOT NULL CHECK(status BETWEEN 1 AND 5), began INTEGER NOT NULL, finished INTEGER,"
+	"  cause TEXT NOT NULL, stopped_by TEXT, stop_asked TEXT, taken INTEGER NOT NULL DEFAULT 0) STRICT;"
+	/* With all that a page of runs, and what is told of a workflow's last one, is selected by. */
+	"CREATE INDEX run_of_workflow ON run(workflow, id, began, status);"
+	"CREATE INDEX run_under_way ON run(workflow) WHERE finished IS NULL;"
+	"CREATE INDEX run_to_stop ON run(id) WHERE finished IS NULL AND stop_asked IS NOT NULL;"
+	"CREATE INDEX run_finished ON run(finished) WHERE finished IS NOT NULL;"
+	/* execute: what it was sent, as long as it is under way.  steps: what of each step is shown and does
+	 * not change; state: flow_save()'s. */
+	"CREATE TABLE run_work("
+	"  run INTEGER PRIMARY KEY REFERENCES run ON DELETE CASCADE, execute TEXT, steps TEXT NOT NULL,"
+	"  state TEXT NOT NULL) STRICT;"
+	"CREATE TABLE rerun("
+	"  run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, position INTEGER NOT NULL, uuid TEXT NOT NULL,"
+	"  status INTEGER NOT NULL, began INTEGER NOT NULL, finished INTEGER, stopped_by TEXT,"
+	"  PRIMARY KEY(run, position)) STRICT, WITHOUT ROWID;"
+	/* upto: bytes of the attempt's own log that are in here. */
+	"CREATE TABLE log("
+	"  run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, step INTEGER NOT NULL, seq INTEGER NOT NULL,"
+	"  attempt INTEGER NOT NULL, upto INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(run, step, seq)) STRICT;"
+	/* A watcher that is still to be told, and what of. */
+	"CREATE TABLE tell("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
+	"  watcher TEXT NOT NULL, news TEXT NOT NULL, attempts INTEGER NOT NULL, due INTEGER NOT NULL) STRICT;"
+	"CREATE INDEX tell_due ON tell(due);"
+	"CREATE INDEX tell_of_run ON tell(run);",
+};
+
+const struct database_kind store_kind = {
+	.what = "database",
+	.application = 0x666c6f77,	/* "flow" */
+	.migrations = migrations, .version = ARRAY_LEN(migrations),
+	.sql = sql, .sql_count = STORE_STATEMENTS,
+};

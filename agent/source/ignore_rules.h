@@ -1,0 +1,23 @@
+/* ignore_rules.h: which paths a .flowsyncignore leaves out, by the rules of gitignore(5).
+ *
+ * Each folder may have its own file; its rules hold below it and go before those of the folders
+ * around.  Within a file the last rule that matches decides.  What lies in a folder that is left
+ * out is not asked about: nothing brings it back. */
+#ifndef AGENT_SOURCE_IGNORE_RULES_H
+#define AGENT_SOURCE_IGNORE_RULES_H
+
+#include "reconcile/base/arena.h"
+
+struct ignore;
+
+enum { IGNORE_MAX_BYTES = 64 << 10 };	/* of one file; refused by the reader of the file */
+
+/* The rules in text, which stood in folder ("" is the source itself, "a/b" without slash at the
+ * end), laid over those of outer (NULL: none). */
+const struct ignore *ignore_read(struct arena *a, const struct ignore *outer,
+                                 const char *folder, const char *text);
+
+/* True if path, relative to the source, is left out; ignore may be NULL. */
+bool ignore_matches(const struct ignore *ignore, const char *path, bool is_folder);
+
+#endif

@@ -1,0 +1,158 @@
+#include "agent/source/source_dir.h"
+
+#include <poll.h>
+
+#include "agent/net/request_loop.h"
+#include "agent/util/file.h"
+#include "agent/source/source_scan.h"
+#include "agent/util/clock.h"
+#include "reconcile/tree/yaml.h"
+
+static bool read_file(struct arena *a, const char *name, const char *path, struct source_files *out,
+                      struct faults *faults)
+{
+	struct source_file file = { .name = name };
+	struct err err;
+
+	if (!file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err))
+		return fault_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
+	arena_grow(a, out->items, out->count, out->room);
+	out->items[out->count++] = file;
+	return true;
+}
+
+bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct faults *faults)
+{
+	return read_file(a, arena_strdup(a, path), path, out, faults);
+}
+
+static void read_files(struct arena *a, const struct source_look *look, const char *dir,
+                       struct source_files *out, struct faults *faults)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < look->count; i++) {
+		const struct source_entry *e = &look->items[i];
+		if (e->kind != SOURCE_FILE)
+			continue;
+		if (read_file(a, e->name, e->real, out, faults))
+			bytes += out->items[out->count - 1].len;
+		if (bytes > SOURCE_MAX_BYTES) {
+			fault_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
+			          SOURCE_MAX_BYTES >> 20);
+			return;
+		}
+	}
+}
+
+bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct faults *faults)
+{
+	size_t errors = faults->errors;
+	struct source_look look;
+
+	source_look(a, dir, &look, faults);
+	read_files(a, &look, arena_strdup(a, dir), out, faults);
+	return faults->errors == errors;
+}
+
+/* ---- a moment at which nobody writes ---- */
+
+enum {
+	STILL_MS = 200,
+	MOST_MS = 5000,
+};
+
+struct settle {
+	const char *dir;
+	struct arena arena;		/* of the look, and of what is read by it */
+	struct source_look look;
+	int64_t since;			/* it is like this, by drive_now() */
+	int looks, changes;		/* changes: between two looks */
+};
+
+/* When it last changed is first told by ctime, which nobody can set.  But its clock may be another
+ * machine's, and be ahead of ours: then, and after any change, what we see ourselves counts.
+ * Stamps have the grain of a clock's tick, in which two changes look like one: after a while no
+ * further change can have the stamp that was seen. */
+static void look_again(struct settle *s, struct faults *faults)
+{
+	struct arena arena = { 0 };
+	struct source_look look;
+	int64_t now = drive_now(), stamp = stamp_now();
+
+	source_look(&arena, s->dir, &look, faults);
+	int64_t age = stamp - ((int64_t)look.newest.tv_sec * 1000 + look.newest.tv_nsec / 1000000);
+	if (!s->looks++) {
+		s->since = now - (age > 0 ? age : 0);
+	} else if (!source_look_same(&look, &s->look)) {
+		s->since = now;
+		s->changes++;
+	}
+	arena_free(&s->arena);
+	s->arena = arena;
+	s->look = look;
+}
+
+static bool is_unchanged(const struct settle *s)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults faults = { .arena = &a };
+	struct source_look look;
+
+	source_look(&a, s->dir, &look, &faults);
+	return source_look_same(&look, &s->look);
+}
+
+/* Fills *files with what there is; false if it changed meanwhile. */
+static bool read_still(struct settle *s, struct source_files *files, struct faults *faults)
+{
+	*files = (struct source_files){ 0 };
+	read_files(&s->arena, &s->look, s->dir, files, faults);
+	return is_unchanged(s);
+}
+
+static bool was_stopped(int stop_fd, int64_t ms)
+{
+	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
+
+	return poll(&stop, 1, (int)ms) > 0;
+}
+
+static void add_files(struct arena *a, const struct source_files *files, struct source_files *out)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		arena_grow(a, out->items, out->count, out->room);
+		out->items[out->count++] = files->items[i];
+	}
+}
+
+bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
+                        struct faults *faults, struct err *err)
+{
+	struct settle s = { .dir = arena_strdup(a, dir) };
+	struct faults before = *faults;
+	struct source_files files;
+	int64_t begun = drive_now();
+
+	for (;;) {
+		*faults = before;
+		look_again(&s, faults);
+		int64_t wait = s.since + STILL_MS - drive_now();
+		if (wait <= 0 && read_still(&s, &files, faults))
+			break;
+		/* Where a look takes long, one that found no change is no reason to give up. */
+		if (s.changes && drive_now() - begun > MOST_MS)
+			err_set(err, "%s: changes while it is being read, and did not stand still for %d ms "
+			        "within %d s", dir, STILL_MS, MOST_MS / 1000);
+		else if (was_stopped(stop_fd, wait > 0 ? wait : 0))
+			err_set(err, "%s: stopped before it was read", dir);
+		else
+			continue;
+		*faults = before;
+		arena_free(&s.arena);
+		return false;
+	}
+	add_files(a, &files, out);
+	arena_join(a, &s.arena);
+	return true;
+}

@@ -1,0 +1,38 @@
+/* source_dir.h: the spec files of a directory (design section 4): *.yaml and *.yml in any depth,
+ * without what begins with a dot and what a .flowsyncignore names. */
+#ifndef AGENT_SOURCE_SOURCE_DIR_H
+#define AGENT_SOURCE_SOURCE_DIR_H
+
+#include "reconcile/base/diagnostics.h"
+
+enum { SOURCE_MAX_BYTES = 512 << 20 };	/* of all files together */
+
+struct source_file {
+	const char *name;	/* as the user would write it: dir + "/" + path below it */
+	const char *bytes;	/* NULL: not read */
+	size_t len;
+};
+
+struct source_files {
+	struct source_file *items;
+	size_t count, room;
+};
+
+/* Appends all spec files below dir to out, sorted by the bytes of their names; all of it lives
+ * in a.  What cannot be read, is too large or is a link that leads out of dir or in a circle is
+ * a fault that names it, and the others are still read.  An empty directory is no fault: the
+ * caller decides.  True if no fault was added. */
+bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct faults *faults);
+
+/* The same as it is at a moment at which nobody writes: what is given was all there at once, no file
+ * twice, none missing that was only moved, none that is half written.  Waits until nothing has
+ * changed for 200 ms, for some seconds at most, and no longer than until stop_fd (-1: none) is
+ * readable: then it is false, *err says which, and nothing was added.  Faults are none of its
+ * failures. */
+bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
+                        struct faults *faults, struct err *err);
+
+/* The same for one file, whatever its name. */
+bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct faults *faults);
+
+#endif

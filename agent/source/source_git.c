@@ -1,0 +1,230 @@
+#include "agent/source/source_git.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/git/git_repo.h"
+#include "agent/source/ignore_rules.h"
+#include "agent/source/source_scan.h"
+#include "reconcile/tree/yaml.h"
+
+/* A folder that is being read, and those it lies in. */
+struct folder {
+	const struct folder *outer;
+	const char *path;		/* below the source as it was walked to, "" is the source */
+	const char *real;		/* the same without links */
+	git_oid id;
+	const struct ignore *ignore;
+};
+
+struct walk {
+	struct arena *arena;
+	git_repository *repository;
+	const char *prefix;		/* what stands before a path in names: "workflows/", or "" */
+	git_oid top;			/* the tree of the source */
+	size_t entries, bytes;
+	struct source_files files;
+	struct faults *faults;
+	struct err *err;
+};
+
+/* path "" is the source as a whole. */
+static bool fault_on(struct walk *w, const char *path, const char *what)
+{
+	const char *name = *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : NULL;
+
+	fault_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
+	return true;
+}
+
+static bool damaged(struct walk *w, const char *path)
+{
+	return git_repo_failed(arena_printf(w->arena, "%s%s", w->prefix, path), w->err);
+}
+
+static const char *copy(struct walk *w, const git_blob *blob)
+{
+	return arena_strndup(w->arena, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
+}
+
+static bool add_file(struct walk *w, const char *path, const git_oid *id)
+{
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
+	struct source_file file = { .name = arena_printf(w->arena, "%s%s", w->prefix, path) };
+
+	if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
+		return damaged(w, path);
+	if (!blob) {
+		fault_on(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
+	} else {
+		file.bytes = copy(w, blob);
+		file.len = (size_t)git_blob_rawsize(blob);
+		w->bytes += file.len;
+	}
+	arena_grow(w->arena, w->files.items, w->files.count, w->files.room);
+	w->files.items[w->files.count++] = file;
+	return true;
+}
+
+/* ---- folders ---- */
+
+static bool walk_folder(struct walk *w, const struct folder *f);
+
+static bool is_circle(const struct folder *f, const char *real)
+{
+	for (; f; f = f->outer)
+		if (strcmp(f->real, real) == 0)
+			return true;
+	return false;
+}
+
+static bool enter(struct walk *w, const struct folder *outer, const char *path, const struct git_place *place)
+{
+	if (is_circle(outer, place->path))
+		return fault_on(w, path, "a link to a folder that it lies in");
+	/* No file system could hold it, and each level takes some of our stack. */
+	if (strlen(path) > PATH_MAX)
+		return fault_on(w, "", "the source has folders so deep that no path leads to them");
+	return walk_folder(w, &(struct folder){ outer, path, place->path, place->id, outer->ignore });
+}
+
+/* Where the link leads; *found is false where it leads nowhere, which is a fault by now if a file was
+ * wanted: else nothing says that a folder was meant. */
+static bool follow(struct walk *w, const struct folder *f, const char *path, const char *name, bool wanted,
+                   struct git_place *out, bool *found)
+{
+	enum git_found how = git_repo_follow(w->arena, w->repository, &w->top, f->real, name, out, w->err);
+
+	*found = how == GIT_FOUND;
+	if (how == GIT_UNREADABLE)
+		return false;
+	if (how == GIT_OUTSIDE)
+		fault_on(w, path, "a symbolic link that leads out of the source");
+	else if (how != GIT_FOUND && wanted)
+		fault_on(w, path, arena_printf(w->arena, "cannot be read: %s",
+		                               strerror(how == GIT_CIRCLE ? ELOOP : ENOENT)));
+	return true;
+}
+
+static bool submodule(struct walk *w, const char *path)
+{
+	fault_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
+	           "a submodule: what is in it is not read");
+	return true;
+}
+
+/* What is to be looked at before its kind is known: a link may be a folder under any name. */
+static bool walk_entry(struct walk *w, const struct folder *f, const char *name, const git_tree_entry *entry)
+{
+	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : arena_strdup(w->arena, name);
+	struct git_place place = { .id = *git_tree_entry_id(entry), .mode = git_tree_entry_filemode(entry) };
+	bool found = true;
+
+	if (place.mode == GIT_FILEMODE_LINK) {
+		if (ignore_matches(f->ignore, path, false))
+			return true;
+		if (!follow(w, f, path, name, source_is_spec(name), &place, &found))
+			return false;
+	} else {
+		place.path = *f->real ? arena_printf(w->arena, "%s/%s", f->real, name) : arena_strdup(w->arena, name);
+	}
+	bool folder = place.mode == GIT_FILEMODE_TREE || place.mode == GIT_FILEMODE_COMMIT;
+	if (!found || (!folder && !source_is_spec(name)) || ignore_matches(f->ignore, path, folder))
+		return true;
+	if (place.mode == GIT_FILEMODE_COMMIT)
+		return submodule(w, path);
+	return folder ? enter(w, f, path, &place) : add_file(w, path, &place.id);
+}
+
+/* The folder's .flowsyncignore laid over those around it. */
+static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *tree, const struct ignore **out)
+{
+	static const char name[] = ".flowsyncignore";
+	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : name;
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
+	struct git_place place;
+	bool found;
+
+	*out = f->ignore;
+	if (!git_tree_entry_byname(tree, name))
+		return true;
+	if (!follow(w, f, path, name, true, &place, &found))
+		return false;
+	if (!found)
+		return true;
+	if (place.mode == GIT_FILEMODE_TREE)
+		return fault_on(w, path, "a directory, expected a file");
+	if (git_repo_read_blob(w->repository, &place.id, IGNORE_MAX_BYTES, &blob) < 0)
+		return damaged(w, path);
+	if (!blob)
+		return fault_on(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_MAX_BYTES));
+	*out = ignore_read(w->arena, f->ignore, f->path, copy(w, blob));
+	return true;
+}
+
+/* Said once, not for each of what may be a million entries. */
+static bool has_room(struct walk *w)
+{
+	if (w->entries++ == SOURCE_MAX_ENTRIES)
+		fault_on(w, "", arena_printf(w->arena, "the source holds more than %d files and folders", SOURCE_MAX_ENTRIES));
+	if (w->bytes > SOURCE_MAX_BYTES && w->entries <= SOURCE_MAX_ENTRIES) {
+		fault_on(w, "", arena_printf(w->arena, "the source holds more than %d MiB of specs", SOURCE_MAX_BYTES >> 20));
+		w->entries = SOURCE_MAX_ENTRIES + 1;
+	}
+	return w->entries <= SOURCE_MAX_ENTRIES;
+}
+
+static bool walk_folder(struct walk *w, const struct folder *f)
+{
+	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
+	struct folder here = *f;
+
+	if (git_tree_lookup(&tree, w->repository, &f->id) < 0)
+		return damaged(w, f->path);
+	if (!read_ignore(w, f, tree, &here.ignore))
+		return false;
+	for (size_t i = 0; i < git_tree_entrycount(tree) && has_room(w); i++) {
+		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
+		const char *name = git_tree_entry_name(entry);
+		if (*name != '.' && !walk_entry(w, &here, name, entry))
+			return false;
+	}
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
+}
+
+static void append(struct walk *w, struct source_files *out)
+{
+	if (w->files.count)
+		qsort(w->files.items, w->files.count, sizeof *w->files.items, by_name);
+	for (size_t i = 0; i < w->files.count; i++) {
+		arena_grow(w->arena, out->items, out->count, out->room);
+		out->items[out->count++] = w->files.items[i];
+	}
+}
+
+bool git_tree_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
+                   struct source_files *out, struct faults *faults, struct err *err)
+{
+	CLEANUP(git_repo_shut_down) bool up = true;
+	CLEANUP(git_repo_close) git_repository *repository = NULL;
+	struct walk w = { .arena = a, .faults = faults, .err = err };
+
+	git_repo_set_up();
+	if (git_repository_open_bare(&repository, mirror) < 0 || git_oid_fromstr(&w.top, revision->tree) < 0)
+		return git_repo_failed("the mirror", err);
+	w.repository = repository;
+	w.prefix = path && *path ? arena_printf(a, "%s/", path) : "";
+	if (!walk_folder(&w, &(struct folder){ .path = "", .real = "", .id = w.top }))
+		return false;
+	append(&w, out);
+	return true;
+}

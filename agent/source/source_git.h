@@ -1,0 +1,17 @@
+/* source_git.h: the spec files of a commit (design section 4), from the objects of a mirror: nothing
+ * is checked out.  The rules are those of source_dir.h. */
+#ifndef AGENT_SOURCE_SOURCE_GIT_H
+#define AGENT_SOURCE_SOURCE_GIT_H
+
+#include "agent/git/mirror.h"
+#include "agent/source/source_dir.h"
+
+/* Appends the spec files below path (NULL or "": the top) of the commit to out, sorted by the bytes
+ * of their names, which begin with path; all of it lives in a.  A link that leads out of path or in
+ * a circle, what is too large, and the like is a fault that names it, and the others are still read; a
+ * submodule is warned of.  False if the mirror itself cannot be read: *err says what is wrong with
+ * it. */
+bool git_tree_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
+                   struct source_files *out, struct faults *faults, struct err *err);
+
+#endif

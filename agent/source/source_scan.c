@@ -1,0 +1,312 @@
+#include "agent/source/source_scan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/util/file.h"
+#include "agent/source/ignore_rules.h"
+
+/* A folder that is being looked into, and those it lies in. */
+struct folder {
+	const struct folder *outer;
+	const char *path;		/* below the source, without slash at the end; "" is the source */
+	const char *real;
+	int fd;
+	struct stat st;
+	const struct ignore *ignore;
+};
+
+struct walk {
+	struct arena *arena;
+	const char *root;		/* as given, without slashes at the end */
+	const char *prefix;		/* what stands before a path below it */
+	const char *real;		/* root without any link */
+	size_t entries;
+	struct source_look look;
+	struct faults *faults;
+};
+
+static void free_text(char **p)
+{
+	free(*p);
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static bool fault_on(struct walk *w, const char *name, const char *what)
+{
+	return fault_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
+}
+
+static bool fault_errno(struct walk *w, const char *name)
+{
+	return fault_on(w, name, arena_printf(w->arena, "cannot be read: %s", strerror(errno)));
+}
+
+static const char *name_of(struct walk *w, const char *path)
+{
+	return *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : w->root;
+}
+
+static const char *below(struct walk *w, const char *folder, const char *name)
+{
+	size_t len = strlen(folder);
+
+	return arena_printf(w->arena, "%s%s%s", folder, len && folder[len - 1] != '/' ? "/" : "", name);
+}
+
+bool source_is_spec(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static bool is_later(struct timespec a, struct timespec b)
+{
+	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+}
+
+static void add_entry(struct walk *w, enum source_kind kind, const char *path, const char *real,
+                      const struct stat *st, const struct ignore *ignore)
+{
+	struct source_look *l = &w->look;
+
+	arena_grow(w->arena, l->items, l->count, l->room);
+	l->items[l->count++] = (struct source_entry){
+		.kind = kind, .name = name_of(w, path), .path = path, .real = real, .ignore = ignore,
+		.stamp = { st->st_dev, st->st_ino, st->st_mode, st->st_size, st->st_mtim, st->st_ctim },
+	};
+	if (is_later(st->st_ctim, l->newest))
+		l->newest = st->st_ctim;
+}
+
+/* A link is followed where it stays inside the source: nothing from outside can become a
+ * workflow by a link.  Gives what it leads to, without any link. */
+static bool follow(struct walk *w, const char *path, const char *link, const char **out)
+{
+	CLEANUP(free_text) char *real = realpath(link, NULL);
+	size_t len = strlen(w->real);
+
+	if (!real)
+		return fault_errno(w, name_of(w, path));
+	if (strncmp(real, w->real, len) != 0 || (real[len] && real[len] != '/' && w->real[len - 1] != '/'))
+		return fault_on(w, name_of(w, path), "a symbolic link that leads out of the source");
+	*out = arena_strdup(w->arena, real);
+	return true;
+}
+
+static bool is_circle(const struct folder *f, const struct stat *st)
+{
+	for (; f; f = f->outer)
+		if (f->st.st_dev == st->st_dev && f->st.st_ino == st->st_ino)
+			return true;
+	return false;
+}
+
+static void walk_folder(struct walk *w, const struct folder *f);
+
+static void enter_folder(struct walk *w, const struct folder *outer, const char *path,
+                         const char *real)
+{
+	struct folder f = { outer, path, real, .fd = -1, .ignore = outer ? outer->ignore : NULL };
+
+	/* Before what is in it, so that a change meanwhile is one between two looks. */
+	if (stat(real, &f.st) < 0)
+		fault_errno(w, name_of(w, path));
+	else if (is_circle(outer, &f.st))
+		fault_on(w, name_of(w, path), "a link to a folder that it lies in");
+	else
+		walk_folder(w, &f);
+}
+
+static void add_file(struct walk *w, const char *path, const char *real)
+{
+	struct stat st;
+
+	if (stat(real, &st) == 0)
+		add_entry(w, SOURCE_FILE, path, real, &st, NULL);
+	else
+		fault_errno(w, name_of(w, path));
+}
+
+static void walk_link(struct walk *w, const struct folder *f, const char *path, const char *link,
+                      const struct stat *st)
+{
+	const char *real;
+	struct stat to;
+	bool is_spec = source_is_spec(link), is_folder = stat(link, &to) == 0 && S_ISDIR(to.st_mode);
+
+	if (ignore_matches(f->ignore, path, is_folder))
+		return;
+	/* What leads to no spec today may do so when something on its way is another. */
+	add_entry(w, SOURCE_LINK, path, link, st, NULL);
+	if ((!is_spec && !is_folder) || !follow(w, path, link, &real))
+		return;
+	if (is_folder)
+		enter_folder(w, f, path, real);
+	else
+		add_file(w, path, real);
+}
+
+static void walk_entry(struct walk *w, const struct folder *f, const struct dirent *entry)
+{
+	bool is_spec = source_is_spec(entry->d_name);
+	struct stat st;
+
+	/* Most file systems say the kind with the name, which saves asking for each of what may be
+	 * many files of other kinds. */
+	if (entry->d_type == DT_REG && !is_spec)
+		return;
+	const char *path = below(w, f->path, entry->d_name), *real = below(w, f->real, entry->d_name);
+	if (fstatat(f->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		if (errno != ENOENT && !ignore_matches(f->ignore, path, entry->d_type == DT_DIR))
+			fault_errno(w, name_of(w, path));
+		return;
+	}
+	if (S_ISLNK(st.st_mode))
+		walk_link(w, f, path, real, &st);
+	else if ((!S_ISDIR(st.st_mode) && !is_spec) ||
+	         ignore_matches(f->ignore, path, S_ISDIR(st.st_mode)))
+		return;
+	else if (S_ISDIR(st.st_mode))
+		enter_folder(w, f, path, real);
+	else
+		add_entry(w, SOURCE_FILE, path, real, &st, NULL);
+}
+
+/* The folder's .flowsyncignore laid over those around it. */
+static const struct ignore *read_rules(struct walk *w, const struct folder *f)
+{
+	const char *path = below(w, f->path, ".flowsyncignore");
+	const char *real = below(w, f->real, ".flowsyncignore");
+	const char *text;
+	size_t len;
+	struct stat st;
+	struct err err;
+
+	if (lstat(real, &st) < 0) {
+		if (errno != ENOENT)
+			fault_errno(w, name_of(w, path));
+		return f->ignore;
+	}
+	if (S_ISLNK(st.st_mode)) {
+		add_entry(w, SOURCE_LINK, path, real, &st, NULL);
+		if (!follow(w, path, real, &real))
+			return f->ignore;
+	}
+	if (stat(real, &st) == 0)
+		add_entry(w, SOURCE_RULES, path, real, &st, NULL);
+	if (file_read(w->arena, real, IGNORE_MAX_BYTES, &text, &len, &err))
+		return ignore_read(w->arena, f->ignore, f->path, text);
+	fault_on(w, name_of(w, path), err.msg);
+	return f->ignore;
+}
+
+/* Said once, not for each of what may be a million entries. */
+static bool has_room(struct walk *w)
+{
+	if (w->entries++ == SOURCE_MAX_ENTRIES)
+		fault_on(w, w->root, arena_printf(w->arena, "holds more than %d files and folders",
+		                                  SOURCE_MAX_ENTRIES));
+	return w->entries <= SOURCE_MAX_ENTRIES;
+}
+
+static void walk_folder(struct walk *w, const struct folder *f)
+{
+	CLEANUP(close_dir) DIR *dir = opendir(f->real);
+	struct folder here = *f;
+	struct dirent *entry;
+
+	here.fd = dir ? dirfd(dir) : -1;
+	here.ignore = dir ? read_rules(w, f) : f->ignore;
+	add_entry(w, SOURCE_FOLDER, f->path, f->real, &f->st, here.ignore);
+	if (!dir) {
+		fault_errno(w, name_of(w, f->path));
+		return;
+	}
+	while ((errno = 0, entry = readdir(dir)) && has_room(w))
+		if (*entry->d_name != '.')
+			walk_entry(w, &here, entry);
+	if (!entry && errno)
+		fault_errno(w, name_of(w, f->path));
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct source_entry *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (int)x->kind - (int)y->kind;
+}
+
+/* What stands before the paths in dir: nothing for ".", so that names are those a user would
+ * write. */
+static const char *prefix_of(struct arena *a, const char *root)
+{
+	if (strcmp(root, ".") == 0)
+		return "";
+	return strcmp(root, "/") == 0 ? "/" : arena_printf(a, "%s/", root);
+}
+
+static const char *without_slashes(struct arena *a, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	return arena_strndup(a, dir, len);
+}
+
+bool source_look(struct arena *a, const char *dir, struct source_look *out, struct faults *faults)
+{
+	CLEANUP(free_text) char *real = realpath(dir, NULL);
+	struct walk w = { .arena = a, .root = without_slashes(a, dir), .faults = faults };
+	size_t errors = faults->errors;
+	struct stat st;
+
+	*out = (struct source_look){ 0 };
+	w.prefix = prefix_of(a, w.root);
+	if (!real || stat(real, &st) < 0)
+		return fault_errno(&w, w.root);
+	if (!S_ISDIR(st.st_mode))
+		return fault_on(&w, w.root, "a file, expected a directory");
+	w.real = arena_strdup(a, real);
+	enter_folder(&w, NULL, "", w.real);
+	if (w.look.count)
+		qsort(w.look.items, w.look.count, sizeof *w.look.items, by_name);
+	*out = w.look;
+	return faults->errors == errors;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_entry(const struct source_entry *x, const struct source_entry *y)
+{
+	const struct source_stamp *s = &x->stamp, *t = &y->stamp;
+
+	return x->kind == y->kind && strcmp(x->name, y->name) == 0 && strcmp(x->real, y->real) == 0 &&
+	       s->dev == t->dev && s->ino == t->ino && s->mode == t->mode && s->size == t->size &&
+	       same_time(s->mtime, t->mtime) && same_time(s->ctime, t->ctime);
+}
+
+bool source_look_same(const struct source_look *x, const struct source_look *y)
+{
+	if (x->count != y->count)
+		return false;
+	for (size_t i = 0; i < x->count; i++)
+		if (!same_entry(&x->items[i], &y->items[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,256 @@
+#include "agent/state/report_store.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/util/file.h"
+#include "agent/util/directory.h"
+#include "agent/util/clock.h"
+#include "reconcile/tree/json.h"
+#include "reconcile/schema/schema.h"
+
+enum {
+	REPORT_MAX = 256 << 20,		/* bytes of a file that are read */
+	QUIET_MAX = 64 << 10,		/* a larger report is of something, or --verbose */
+};
+
+static const int64_t DAY_MS = 24 * 60 * 60 * 1000;
+
+static const char id_form[] = "0000-00-00T00:00:00.000Z-xxxxxxxx";
+
+/* What is no id is never made part of a path. */
+static bool is_id(const char *text, size_t len)
+{
+	if (len != strlen(id_form))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if (id_form[i] == '0' ? !isdigit(c) : id_form[i] == 'x' ? !isxdigit(c) : c != id_form[i])
+			return false;
+	}
+	return true;
+}
+
+static const char *folder_of(struct arena *a, const char *state_dir)
+{
+	return arena_printf(a, "%s/reports", state_dir);
+}
+
+static const char *path_of(struct arena *a, const char *folder, const char *id)
+{
+	return arena_printf(a, "%s/%s.json", folder, id);
+}
+
+/* ---- what is there ---- */
+
+struct ids {
+	const char **items;	/* oldest first */
+	size_t count, room;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool find_ids(struct arena *a, const char *folder, struct ids *out, struct err *err)
+{
+	static const char end[] = ".json";
+	struct ids ids = { 0 };
+	struct dirent *e;
+	DIR *dir = opendir(folder);
+
+	if (!dir && errno != ENOENT)
+		return err_sys(err, errno, "reports in \"%s\"", folder);
+	while (dir && (e = readdir(dir))) {
+		size_t len = strlen(e->d_name), id = len - strlen(end);
+		if (len <= strlen(end) || strcmp(e->d_name + id, end) != 0 || !is_id(e->d_name, id))
+			continue;
+		arena_grow(a, ids.items, ids.count, ids.room);
+		ids.items[ids.count++] = arena_strndup(a, e->d_name, id);
+	}
+	if (dir)
+		closedir(dir);
+	if (ids.count > 0)
+		qsort(ids.items, ids.count, sizeof *ids.items, by_text);
+	*out = ids;
+	return true;
+}
+
+bool reports_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
+                  struct err *err)
+{
+	struct ids found;
+
+	if (!find_ids(a, folder_of(a, state_dir), &found, err))
+		return false;
+	for (size_t i = 0; i < found.count / 2; i++) {
+		const char *later = found.items[found.count - 1 - i];
+		found.items[found.count - 1 - i] = found.items[i];
+		found.items[i] = later;
+	}
+	*ids = found.items;
+	*count = found.count;
+	return true;
+}
+
+/* ---- reading ---- */
+
+static bool read_document(struct arena *a, const char *path, size_t most, struct node **out,
+                          struct err *err)
+{
+	const char *bytes;
+	size_t len;
+
+	return file_read(a, path, most, &bytes, &len, err) && json_read(a, bytes, len, out, err);
+}
+
+bool reports_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
+                  struct err *err)
+{
+	const char *folder = folder_of(a, state_dir), *path = path_of(a, folder, id);
+	bool latest = strcmp(id, "latest") == 0;
+	struct node *document;
+
+	if (!latest && !is_id(id, strlen(id)))
+		return err_set(err, "there is no report \"%s\": expected list, latest or an id from the "
+		               "list", id);
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return latest ? err_set(err, "there is no report in \"%s\" yet: sync stores one", folder)
+		              : err_set(err, "there is no report \"%s\" in \"%s\"", id, folder);
+	if (!read_document(a, path, REPORT_MAX, &document, err))
+		return err_wrap(err, "report \"%s\"", path);
+	*out = document;
+	return true;
+}
+
+/* ---- its form ---- */
+
+static bool fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
+                 struct err *err);
+
+static bool fits_inside(struct arena *a, const struct field *f, const struct node *n,
+                        const char *pointer, struct err *err)
+{
+	for (size_t i = 0; f->type != FIELD_OBJECT && i < n->count; i++) {
+		const char *at = n->kind == NODE_LIST ? pointer_add_index(a, pointer, i)
+		                                      : pointer_add(a, pointer, n->entries[i].key);
+		if (!fits(a, f->fields, n->entries[i].value, at, err))
+			return false;
+	}
+	for (const struct field *in = f->fields; f->type == FIELD_OBJECT && in->name; in++) {
+		const struct node *value = node_get(n, in->name);
+		const char *at = pointer_add(a, pointer, in->name);
+		if (!value && in->need)
+			return err_set(err, "%s is missing", at);
+		if (value && !fits(a, in, value, at, err))
+			return false;
+	}
+	return true;
+}
+
+static bool fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
+                 struct err *err)
+{
+	static const enum node_kind kinds[] = {
+		[FIELD_BOOL] = NODE_BOOL, [FIELD_INT] = NODE_INT, [FIELD_NUMBER] = NODE_INT,
+		[FIELD_TEXT] = NODE_TEXT, [FIELD_OBJECT] = NODE_MAP, [FIELD_MAP] = NODE_MAP,
+		[FIELD_LIST] = NODE_LIST,
+	};
+	bool real = f->type == FIELD_NUMBER && n->kind == NODE_REAL;
+
+	if ((f->flags & FIELD_ANYTHING) || (n->kind == NODE_NULL && (f->flags & FIELD_NULLABLE)))
+		return true;
+	if (n->kind != kinds[f->type] && !real)
+		return err_set(err, "%s is %s, expected %s", *pointer ? pointer : "the document",
+		               node_kind_words(n->kind), node_kind_words(kinds[f->type]));
+	return !f->fields || fits_inside(a, f, n, pointer, err);
+}
+
+bool reports_check(const struct node *report, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return fits(&a, &report_field, report, "", err);
+}
+
+/* ---- storing ---- */
+
+/* True if the cycle found nothing to do. */
+static bool is_quiet(const char *folder, const char *id)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct node *document;
+	struct err ignored;
+
+	if (!read_document(&a, path_of(&a, folder, id), QUIET_MAX, &document, &ignored))
+		return false;
+	const char *outcome = node_get_text(document, "outcome");
+	return outcome && strcmp(outcome, "converged") == 0;
+}
+
+/* Another process may have been first. */
+static bool drop(struct arena *a, const char *folder, const char *id, struct err *err)
+{
+	const char *path = path_of(a, folder, id);
+
+	return unlink(path) == 0 || errno == ENOENT || err_sys(err, errno, "remove report \"%s\"", path);
+}
+
+/* Drops those that are too old, or, as long as there are too many, quiet or there at all. */
+enum thinning { TOO_OLD, QUIET, ANY };
+
+static bool thin(struct arena *a, const char *folder, enum thinning which, const char *oldest,
+                 const char *newest, struct ids *ids, struct err *err)
+{
+	size_t kept = 0, left = ids->count;
+
+	for (size_t i = 0; i < ids->count; i++) {
+		const char *id = ids->items[i];
+		bool too_old = strcmp(id, oldest) < 0;	/* an id begins with its time */
+		bool goes = strcmp(id, newest) != 0 &&
+		            (which == TOO_OLD ? too_old
+		                              : left > REPORTS_MAX && (which == ANY || is_quiet(folder, id)));
+		if (goes && !drop(a, folder, id, err))
+			return false;
+		left -= goes;
+		if (!goes)
+			ids->items[kept++] = id;
+	}
+	ids->count = kept;
+	return true;
+}
+
+static bool thin_out(struct arena *a, const char *folder, int64_t now, const char *newest,
+                     struct err *err)
+{
+	const char *oldest = stamp_text(a, now - REPORTS_DAYS * DAY_MS);
+	struct ids ids;
+
+	return find_ids(a, folder, &ids, err) && thin(a, folder, TOO_OLD, oldest, newest, &ids, err) &&
+	       thin(a, folder, QUIET, oldest, newest, &ids, err) &&
+	       thin(a, folder, ANY, oldest, newest, &ids, err);
+}
+
+static bool write_one(struct arena *a, const char *path, const struct buf *text, struct err *err)
+{
+	return file_replace(a, path, buf_str(text), text->len, 0600, err) ||
+	       err_wrap(err, "report \"%s\"", path);
+}
+
+bool reports_store(const char *state_dir, const struct node *report, int64_t now, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *folder = folder_of(&a, state_dir), *id = node_get_text(report, "cycle_id");
+
+	json_write(report, JSON_PRETTY, &text);
+	buf_addc(&text, '\n');
+	return folder_make(folder, err) && write_one(&a, path_of(&a, folder, id), &text, err) &&
+	       write_one(&a, path_of(&a, folder, "latest"), &text, err) &&
+	       thin_out(&a, folder, now, id, err);
+}

@@ -1,0 +1,315 @@
+#include "agent/state/state_store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/state/database.h"
+#include "agent/util/directory.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/tree/json.h"
+
+enum { PATIENCE_MS = 5000 };
+
+enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, GET_REVISION, SET_REVISION,
+                 APPROVE, GET_APPROVALS, DROP_APPROVALS };
+
+static const char *const sql[] = {
+	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
+	[GET_KEY] = "SELECT key FROM seal WHERE id = 0",
+	[ADD_SYNC] = "INSERT OR IGNORE INTO sync(endpoint, owner) VALUES(?1, ?2)",
+	[GET_SYNC] = "SELECT id FROM sync WHERE endpoint = ?1 AND owner = ?2",
+	[LOAD] = "SELECT name, workflow, digest, body, settled, paused FROM record WHERE sync = ?1 ORDER BY name",
+	[PUT] = "INSERT INTO record(sync, name, workflow, digest, body, settled, paused)"
+	        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	        " ON CONFLICT(sync, name) DO UPDATE SET workflow = ?3, digest = ?4, body = ?5, settled = ?6, paused = ?7",
+	[DROP] = "DELETE FROM record WHERE sync = ?1 AND name = ?2",
+	[GET_REVISION] = "SELECT revision FROM sync WHERE id = ?1",
+	[SET_REVISION] = "UPDATE sync SET revision = ?2 WHERE id = ?1",
+	[APPROVE] = "INSERT OR REPLACE INTO approval(sync, guard, revision) VALUES(?1, ?2, ?3)",
+	[GET_APPROVALS] = "SELECT guard FROM approval WHERE sync = ?1 AND revision = ?2 ORDER BY guard",
+	[DROP_APPROVALS] = "DELETE FROM approval WHERE sync = ?1",
+};
+
+/* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
+static const char *const migrations[] = {
+	"CREATE TABLE seal(id INTEGER PRIMARY KEY CHECK(id = 0), key BLOB NOT NULL) STRICT;"
+	"CREATE TABLE sync("
+	"  id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, revision TEXT,"
+	"  UNIQUE(endpoint, owner)) STRICT;"
+	"CREATE TABLE record("
+	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
+	"  workflow INTEGER NOT NULL, digest TEXT, body TEXT, settled TEXT, paused INTEGER NOT NULL,"
+	"  UNIQUE(sync, name)) STRICT;",
+	"CREATE TABLE approval("
+	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, guard TEXT NOT NULL, revision TEXT NOT NULL,"
+	"  UNIQUE(sync, guard)) STRICT;",
+};
+
+static const struct database_kind kind = {
+	.what = "state",
+	.otherwise = "move it away to begin anew, which costs a few more writes and nothing else",
+	.application = 0x666c7374,	/* "flst" */
+	.migrations = migrations, .version = ARRAY_LEN(migrations),
+	.sql = sql, .sql_count = ARRAY_LEN(sql),
+};
+
+struct state {
+	struct database *db;
+	enum state_use use;
+	unsigned char key[STATE_KEY_SIZE];
+	int64_t sync;
+};
+
+static bool damaged(struct state *s, struct err *err, const char *why)
+{
+	return err_set(err, "state \"%s\" is damaged: %s; %s", database_path(s->db), why, kind.otherwise);
+}
+
+/* ---- opening ---- */
+
+static bool get_key(struct state *s, bool *found, struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_KEY);
+
+	if (!query_row(q, found, err))
+		return false;
+	if (!*found)
+		return true;
+	bool ok = query_get_bytes(q, 0, s->key, sizeof s->key);
+	query_end(q);
+	return ok || damaged(s, err, "its key has not the length of one");
+}
+
+/* Another process may add its own meanwhile: the first one holds, so what holds is asked for
+ * again. */
+static bool find_key(struct state *s, struct err *err)
+{
+	unsigned char fresh[STATE_KEY_SIZE];
+	bool found;
+
+	if (!get_key(s, &found, err))
+		return false;
+	if (found)
+		return true;
+	if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh)
+		return err_sys(err, errno, "make the key of state \"%s\"", database_path(s->db));
+	struct query *q = query_begin(s->db, ADD_KEY);
+	query_bytes(q, 1, fresh, sizeof fresh);
+	return query_run(q, err) && get_key(s, &found, err);
+}
+
+static bool get_sync(struct state *s, const char *endpoint, const char *owner, struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_SYNC);
+	bool found;
+
+	query_text(q, 1, endpoint);
+	query_text(q, 2, owner);
+	if (!query_row(q, &found, err))
+		return false;
+	if (found) {
+		s->sync = query_get_int(q, 0);
+		query_end(q);
+	}
+	return true;
+}
+
+static bool find_sync(struct state *s, const char *endpoint, const char *owner, struct err *err)
+{
+	if (!get_sync(s, endpoint, owner, err))
+		return false;
+	if (s->sync)
+		return true;
+	struct query *q = query_begin(s->db, ADD_SYNC);
+	query_text(q, 1, endpoint);
+	query_text(q, 2, owner);
+	return query_run(q, err) && get_sync(s, endpoint, owner, err);
+}
+
+bool state_open(const char *dir, enum state_use use, const char *endpoint, const char *owner,
+                struct state **out, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(state_closep) struct state *s = calloc(1, sizeof *s);
+	const char *path = arena_printf(&a, "%s/state.db", dir);
+
+	if (!s)
+		abort();
+	s->use = use;
+	if (use == STATE_READ ? !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
+	                      : !folder_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
+		return false;
+	if (!find_key(s, err) || !find_sync(s, endpoint, owner, err))
+		return false;
+	*out = take(s);
+	return true;
+}
+
+void state_close(struct state *s)
+{
+	if (!s)
+		return;
+	database_close(s->db);
+	explicit_bzero(s->key, sizeof s->key);
+	free(s);
+}
+
+void state_closep(struct state **state)
+{
+	state_close(*state);
+}
+
+const unsigned char *state_key(const struct state *s)
+{
+	return s->key;
+}
+
+/* ---- records ---- */
+
+static bool read_tree(struct state *s, struct arena *a, const char *name, const char *text,
+                      const struct node **out, struct err *err)
+{
+	struct node *tree;
+
+	if (!text)
+		return true;
+	if (!json_read(a, text, strlen(text), &tree, err))
+		return damaged(s, err, arena_printf(a, "the record of workflow \"%s\": %s", name, err->msg));
+	*out = tree;
+	return true;
+}
+
+static bool read_record(struct state *s, struct arena *a, struct query *q, struct record *out, struct err *err)
+{
+	struct record r = {
+		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .digest = query_get_text(a, q, 2),
+		.paused = query_get_int(q, 5),
+	};
+
+	if (!read_tree(s, a, r.name, query_get_text(a, q, 3), &r.body, err) ||
+	    !read_tree(s, a, r.name, query_get_text(a, q, 4), &r.settled, err))
+		return false;
+	*out = r;
+	return true;
+}
+
+bool state_load(struct state *s, struct arena *a, struct records *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, LOAD);
+	struct records all = { 0 };
+	bool more, ok;
+
+	query_int(q, 1, s->sync);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, all.items, all.count, all.room);
+		if (!read_record(s, a, q, &all.items[all.count], err)) {
+			query_end(q);
+			return false;
+		}
+		all.count++;
+	}
+	if (ok)
+		*out = all;
+	return ok;
+}
+
+static const char *as_json(const struct node *n, struct buf *text)
+{
+	if (!n)
+		return NULL;
+	json_write(n, JSON_COMPACT, text);
+	return buf_str(text);
+}
+
+bool state_put(struct state *s, const struct record *r, struct err *err)
+{
+	CLEANUP(buf_done) struct buf body = BUF_TEXT, settled = BUF_TEXT;
+	struct query *q = query_begin(s->db, PUT);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, r->name);
+	query_int(q, 3, r->id);
+	query_text(q, 4, r->digest);
+	query_text(q, 5, as_json(r->body, &body));
+	query_text(q, 6, as_json(r->settled, &settled));
+	query_int(q, 7, r->paused);
+	return query_run(q, err);
+}
+
+bool state_drop(struct state *s, const char *name, struct err *err)
+{
+	struct query *q = query_begin(s->db, DROP);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, name);
+	return query_run(q, err);
+}
+
+bool state_revision(struct state *s, struct arena *a, const char **out, struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_REVISION);
+	bool more;
+
+	query_int(q, 1, s->sync);
+	if (!query_row(q, &more, err))
+		return false;
+	*out = more ? query_get_text(a, q, 0) : NULL;
+	if (more)
+		query_end(q);
+	return true;
+}
+
+bool state_set_revision(struct state *s, const char *revision, struct err *err)
+{
+	struct query *q = query_begin(s->db, SET_REVISION);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, revision);
+	return query_run(q, err);
+}
+
+/* ---- approvals ---- */
+
+bool state_approve(struct state *s, const char *guard, const char *revision, struct err *err)
+{
+	struct query *q = query_begin(s->db, APPROVE);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, guard);
+	query_text(q, 3, revision);
+	return query_run(q, err);
+}
+
+bool state_approvals(struct state *s, struct arena *a, const char *revision, struct state_approvals *out,
+                     struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_APPROVALS);
+	struct state_approvals all = { 0 };
+	bool more, ok;
+
+	query_int(q, 1, s->sync);
+	query_text(q, 2, revision);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, all.guards, all.count, all.room);
+		all.guards[all.count++] = query_get_text(a, q, 0);
+	}
+	if (ok)
+		*out = all;
+	return ok;
+}
+
+bool state_drop_approvals(struct state *s, struct err *err)
+{
+	struct query *q = query_begin(s->db, DROP_APPROVALS);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	return query_run(q, err);
+}

@@ -1,0 +1,182 @@
+#include "agent/sync/applied_state.h"
+
+#include <string.h>
+
+#include "agent/git/file_history.h"
+#include "agent/state/state_store.h"
+#include "reconcile/schema/digest.h"
+#include "reconcile/schema/mask.h"
+
+static void keep(void *context, const struct record *record)
+{
+	struct memory *m = context;
+	struct err err;
+
+	if (!m->state || state_put(m->state, record, &err) || m->failed)
+		return;
+	m->failed = true;
+	fault_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
+}
+
+static void forget(void *context, const char *name)
+{
+	struct memory *m = context;
+	struct err err;
+
+	if (m->state)
+		state_drop(m->state, name, &err);	/* a record too many says only that it is missing */
+}
+
+/* ---- older versions ---- */
+
+struct search {
+	struct memory *memory;
+	struct arena *arena;		/* of what is found */
+	const struct spec *spec;
+	const char *digest;
+	const struct node *found;
+};
+
+/* The spec called name, if it is what is looked for. */
+static const struct node *body_of(const struct search *s, struct arena *a, const struct specs *specs,
+                                  const char *name)
+{
+	const struct spec *older = name ? specs_find(specs, name) : NULL;
+
+	if (!older)
+		return NULL;
+	mask_mark(a, older->body, s->memory->mask);
+	return strcmp(digest_body(a, older->body), s->digest) == 0 ? older->body : NULL;
+}
+
+/* An older version need not be valid any more; what can be read of it is looked at.  No other names
+ * matter: what was applied under one bears its mark, and is no workflow of this spec's. */
+static bool look_at_version(void *context, const char *bytes, size_t len)
+{
+	struct search *s = context;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct faults faults = { .arena = &a };
+	struct specs specs = { .arena = &a };
+
+	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
+	const struct node *body = body_of(s, &a, &specs, s->spec->name);
+	if (!body)
+		body = body_of(s, &a, &specs, s->spec->renamed_from);
+	if (body)
+		s->found = node_copy(s->arena, body);
+	return !s->found;
+}
+
+/* A history that cannot be read is one that is not there: what it would tell is only asked for.  But a
+ * mirror of ours can be had anew. */
+static void lose_history(struct memory *m, const struct err *err)
+{
+	const struct source *source = m->source;
+
+	log_debug(m->ctx->log, "history of %s: %s", source->location, err->msg);
+	if (!source->mirror)
+		return;
+	mirror_condemn(source->mirror, err->msg);
+	fault_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
+	           source->location, err->msg);
+	history_close(m->history);
+	m->history = NULL;
+}
+
+static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
+                                 const char *digest)
+{
+	struct memory *m = context;
+	struct search search = { m, a, spec, digest, NULL };
+	struct err err;
+
+	if (m->history && !history_versions(m->history, spec->at.file, look_at_version, &search, &err))
+		lose_history(m, &err);
+	return search.found;
+}
+
+/* Without it the guard would not see a history that was rewritten. */
+static bool no_history(struct memory *m, struct err *err)
+{
+	mirror_condemn(m->source->mirror, err->msg);
+	return err_wrap(err, "the mirror of %s is damaged, and will be fetched anew", m->source->location);
+}
+
+static bool find_revisions(struct memory *m, struct err *err)
+{
+	struct cycle_memory *face = &m->face;
+
+	if (m->history)
+		face->revision = arena_strdup(m->ctx->arena, history_revision(m->history));
+	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
+		return err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+	if (!m->history || !face->last_revision ||
+	    history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
+		return true;
+	if (m->source->mirror)
+		return no_history(m, err);
+	lose_history(m, err);
+	return true;
+}
+
+static bool open_history(struct memory *m, struct err *err)
+{
+	const struct source *s = m->source;
+
+	if (s->mirror)
+		return history_open_mirror(s->mirror, s->revision.commit, &m->history, err) || no_history(m, err);
+	if (!history_open(s->location, &m->history, err))
+		lose_history(m, err);
+	return true;
+}
+
+bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct faults *faults, struct memory *out, struct err *err)
+{
+	const char *state_dir = ctx->settings->state_dir;
+
+	*out = (struct memory){
+		.ctx = ctx, .faults = faults, .source = source, .mask = texts_list(ctx->arena, &ctx->settings->mask),
+	};
+	if (state_dir && (!state_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
+	                              &out->state, err) ||
+	                  !state_load(out->state, ctx->arena, &out->records, err)))
+		return err_wrap(err, "state in %s", state_dir);
+	if (!open_history(out, err))
+		return false;
+	out->face = (struct cycle_memory){
+		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
+		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
+	};
+	return find_revisions(out, err);
+}
+
+bool memory_approvals(struct memory *m, const char *revision, struct err *err)
+{
+	return !m->state || !revision || state_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
+	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+}
+
+void memory_applied(struct memory *m)
+{
+	struct err err;
+
+	/* Not knowing it costs a guard that cannot speak the next time. */
+	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
+		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
+}
+
+void memory_approvals_used(struct memory *m)
+{
+	struct err err;
+
+	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
+}
+
+void memory_close(struct memory *m)
+{
+	history_close(m->history);
+	state_close(m->state);
+	*m = (struct memory){ 0 };
+}

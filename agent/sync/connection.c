@@ -1,0 +1,113 @@
+#include "agent/sync/connection.h"
+
+#include <string.h>
+
+#include "agent/service/engine/engine_options.h"
+#include "agent/util/file.h"
+#include "agent/config/cycle_job.h"
+#include "agent/service/api/local_service.h"
+
+enum { TOKEN_FILE_MAX = 64 << 10 };
+
+static enum origin_kind origin_of(const struct settings *s, const void *field)
+{
+	const struct origin *origin = settings_origin(s, field);
+
+	return origin ? origin->kind : ORIGIN_DEFAULT;
+}
+
+/* "An option beats a variable, a variable beats the file" (design, 3): also a stage an endpoint. */
+bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	enum origin_kind endpoint = origin_of(s, &s->endpoint), stage = origin_of(s, &s->stage);
+
+	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
+		return err_usage(err, "--endpoint and --stage name two services: give one of them");
+	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){
+		.endpoint = stage > endpoint ? NULL : s->endpoint, .stage = s->stage,
+		.peak_stage = env_get(ctx->env, "PEAK__STAGE"), .env_stage = env_get(ctx->env, "STAGE"),
+	}, out, err);
+}
+
+static bool choose_token(struct context *ctx, const struct endpoint *endpoint, const char **out,
+                         struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	const char *text = NULL;
+	size_t len;
+
+	if (s->token_file && !file_read(ctx->arena, s->token_file, TOKEN_FILE_MAX, &text, &len, err)) {
+		err->kind = ERR_USAGE;
+		return err_wrap(err, "token file %s", s->token_file);
+	}
+	return endpoint_token(ctx->arena, endpoint, &(struct token_choice){
+		.token_file_text = text, .flowsync_token = env_get(ctx->env, "FLOWSYNC_TOKEN"),
+		.peak_auth_token = env_get(ctx->env, "PEAK_AUTH_TOKEN"), .api_key = env_get(ctx->env, "API_KEY"),
+	}, out, err);
+}
+
+static bool find_local(struct context *ctx, const char *url, struct connection *c, struct err *err)
+{
+	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){ .endpoint = url }, &c->endpoint, err);
+}
+
+/* The embedded service is reached as any other: by its address and a token, which never leaves
+ * this process. */
+static bool start_local(struct context *ctx, struct connection *c, const char **token,
+                        struct err *err)
+{
+	if (!ctx->settings->state_dir)
+		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
+		                 "as HOME is not set");
+	const char *database = serve_local_database(ctx->arena, ctx->settings->state_dir);
+	struct engine_options engine;
+	if (!engine_settings(ctx, database, &engine, err))
+		return false;
+	engine.crons = false;	/* this command ends soon */
+	engine.brief = true;
+	if (!serve_start_local(ctx->settings->state_dir, ctx->command->runs ? &engine : NULL, &c->serve, err))
+		return err_wrap(err, "the local service");
+	*token = serve_token(c->serve);
+	return find_local(ctx, serve_url(c->serve), c, err);
+}
+
+/* The agent's own local service serves its children too. */
+static bool find_service(struct context *ctx, struct connection *c, const char **token, struct err *err)
+{
+	if (!c->endpoint.local)
+		return choose_token(ctx, &c->endpoint, token, err);
+	if (!ctx->job || !ctx->job->endpoint)
+		return start_local(ctx, c, token, err);
+	*token = ctx->job->token;
+	return find_local(ctx, ctx->job->endpoint, c, err);
+}
+
+bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err)
+{
+	CLEANUP(connection_close) struct connection c = { 0 };
+	const char *token;
+
+	if (!connection_endpoint(ctx, &c.endpoint, err))
+		return false;
+	c.name = c.endpoint.local ? "local" : c.endpoint.url;
+	if (!find_service(ctx, &c, &token, err))
+		return false;
+	/* The client keeps a pointer to the endpoint, which outlives this frame in the arena. */
+	struct endpoint *kept = arena_new(ctx->arena, struct endpoint, 1);
+	*kept = c.endpoint;
+	if (!rest_open(&(struct rest_options){ .endpoint = kept, .token = token,
+	                                       .ca_file = ctx->settings->ca_file,
+	                                       .connections = concurrency }, &c.rest, err))
+		return false;
+	*out = c;
+	c = (struct connection){ 0 };
+	return true;
+}
+
+void connection_close(struct connection *c)
+{
+	rest_close(c->rest);
+	serve_stop(c->serve);
+	*c = (struct connection){ 0 };
+}

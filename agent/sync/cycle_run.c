@@ -1,0 +1,396 @@
+#include "agent/sync/cycle_run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "agent/sync/connection.h"
+#include "agent/util/diagnostics_text.h"
+#include "agent/util/fd.h"
+#include "agent/util/file.h"
+#include "agent/config/cycle_job.h"
+#include "agent/util/state_lock.h"
+#include "agent/sync/applied_state.h"
+#include "agent/sync/progress.h"
+#include "agent/sync/report_print.h"
+#include "agent/state/report_store.h"
+#include "agent/source/source.h"
+#include "agent/util/clock.h"
+#include "agent/util/shutdown_signals.h"
+#include "agent/sync/sync_check.h"
+#include "reconcile/plan/cycle.h"
+#include "reconcile/tree/json.h"
+
+/* Everything that one cycle holds; the report's texts live in the context's arena. */
+struct run {
+	struct context *ctx;
+	struct report report;
+	struct faults faults;
+	struct source source;
+	struct specs specs;
+	struct cycle cycle;
+	int64_t begun;		/* of drive_now() */
+};
+
+static uint64_t random_number(void)
+{
+	uint64_t number;
+
+	/* Jitter and a cycle's id need no secrecy; before the pool is filled the clock will do. */
+	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+		number = (uint64_t)drive_now();
+	return number;
+}
+
+static void begin(struct run *r, struct context *ctx, bool apply)
+{
+	struct arena *a = ctx->arena;
+	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
+
+	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
+	r->report = (struct report){
+		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
+		.trigger = ctx->job ? ctx->job->trigger : "command",
+		.started = stamp_text(a, stamp_now()), .owner = owner ? owner : "default",
+		.verbose = ctx->settings->verbose,
+		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
+	};
+	r->report.cycle_id = arena_printf(a, "%s-%08x", r->report.started, (unsigned)random_number());
+}
+
+static void fail(struct run *r, const struct err *err)
+{
+	fault_add(&r->faults, (struct pos){ 0 }, "%s", err->msg);
+	verdict_add(&r->report.verdict, err);
+}
+
+/* ---- the source ---- */
+
+/* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
+ * and it must know what is owned. */
+static bool nothing_declared(struct run *r)
+{
+	if (r->specs.count || r->ctx->settings->allow_empty)
+		return false;
+	fault_add(&r->faults, (struct pos){ .file = r->report.source.location },
+	          "holds no *.yaml or *.yml file: nothing is declared");
+	r->report.verdict.invalid = true;
+	return true;
+}
+
+/* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so"
+ * (design, 4). */
+static bool go_on_without(struct run *r)
+{
+	if (!r->specs.count)
+		return false;
+	fault_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
+	           "pruned");
+	return true;
+}
+
+static void report_source(struct run *r)
+{
+	const struct source *s = &r->source;
+
+	r->report.source = (struct report_source){
+		.kind = s->kind, .location = s->location, .path = s->path,
+		.revision = *s->revision.commit ? s->revision.commit : NULL,
+		.tree = *s->revision.tree ? s->revision.tree : NULL,
+		.files = s->files.count, .specs = r->specs.count,
+	};
+}
+
+/* What the agent has fetched; where it could not, what it had before, from which nothing is made
+ * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
+static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
+{
+	const struct job *job = r->ctx->job;
+	struct git_fetch fetch;
+
+	for (size_t i = 0; i < job->warnings.count; i++)
+		fault_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
+	if (job->commit) {
+		*pin = (struct git_revision){ .name = job->ref };
+		snprintf(pin->commit, sizeof pin->commit, "%s", job->commit);
+		snprintf(pin->tree, sizeof pin->tree, "%s", job->tree);
+		return true;
+	}
+	return source_fetch(r->ctx, &fetch, err) &&
+	       mirror_known(r->ctx->arena, fetch.mirror, &fetch.ref, fetch.path, pin, err);
+}
+
+static bool is_pinned(const struct run *r)
+{
+	return r->ctx->job && (r->ctx->job->commit || r->ctx->job->source_error);
+}
+
+static bool read_files(struct run *r, struct err *err)
+{
+	struct git_revision pin = { 0 };
+
+	if (!is_pinned(r))
+		return source_read(r->ctx, NULL, &r->source, &r->faults, err);
+	return find_pin(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
+}
+
+/* The cycle goes on with what was known before, but not as if nothing were wrong. */
+static void tell_unread(struct run *r)
+{
+	const struct job *job = r->ctx->job;
+
+	if (!job || !job->source_error)
+		return;
+	fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
+	r->report.verdict.deferred = true;
+}
+
+static bool read_source(struct run *r)
+{
+	struct context *ctx = r->ctx;
+	const struct source_files *files = &r->source.files;
+	struct err err;
+	bool ok = read_files(r, &err);
+
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].bytes)
+			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
+			           files->items[i].len, &r->faults);
+	specs_check(&r->specs, &r->faults);
+	report_source(r);
+	r->report.verdict.invalid = ok && r->faults.errors > 0;
+	tell_unread(r);
+	if (!ok) {
+		fail(r, &err);
+		return false;
+	}
+	if (!r->report.verdict.invalid && !ctx->settings->prune)
+		nothing_declared(r);
+	return !r->report.verdict.invalid || (ctx->settings->on_invalid && go_on_without(r));
+}
+
+/* ---- the cycle ---- */
+
+static void say_progress(const void *work, struct buf *line)
+{
+	static const char *const words[] = { "listing", "reading", "applying", "deleting", "done" };
+	const struct cycle *c = work;
+
+	if (c->phase == CYCLE_LIST)
+		buf_addf(line, "listing workflows: %zu", c->list.seen);
+	else
+		buf_addf(line, "%s: %zu of %zu", words[c->phase], c->finished, c->to_do);
+}
+
+/* A name as a glob that fits nothing else. */
+static const char *exactly(struct arena *a, const char *name)
+{
+	CLEANUP(buf_done) struct buf b = BUF_TEXT;
+
+	for (; *name; name++) {
+		if (strchr("*?[\\", *name))
+			buf_addc(&b, '\\');
+		buf_addc(&b, *name);
+	}
+	return arena_strdup(a, buf_str(&b));
+}
+
+/* Deferred steps are tried again without a whole cycle: nothing else is looked at, and nothing is
+ * deleted, as no guard could count. */
+static void only_deferred(struct run *r, struct cycle_options *o)
+{
+	const struct texts *names = &r->ctx->job->names;
+	const char **globs = arena_new(r->ctx->arena, const char *, names->count);
+
+	for (size_t i = 0; i < names->count; i++)
+		globs[i] = exactly(r->ctx->arena, names->items[i]);
+	o->only = globs;
+	o->only_count = names->count;
+	o->prune = false;
+}
+
+static struct cycle_options options_of(struct run *r, bool apply)
+{
+	const struct settings *s = r->ctx->settings;
+	const struct job *job = r->ctx->job;
+	struct cycle_options o = {
+		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
+		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
+		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
+		.defer = job, .hold = job && job->source_error,
+		.limits = {
+			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
+			.allow_rollback = s->allow_rollback,
+			.delete_limit = settings_origin(s, &s->max_delete_percent) != NULL,
+			.update_limit = settings_origin(s, &s->max_update_percent) != NULL,
+			.max_delete_percent = s->max_delete_percent,
+			.max_update_percent = s->max_update_percent,
+		},
+	};
+
+	if (job && job->names.count)
+		only_deferred(r, &o);
+	return o;
+}
+
+static void run_cycle(struct run *r, struct connection *connection, const struct memory *memory,
+                      bool apply)
+{
+	const struct settings *s = r->ctx->settings;
+	/* Several cycles of an agent would write over each other's line. */
+	struct progress progress = { .ctx = r->ctx, .say = r->ctx->job ? NULL : say_progress, .work = &r->cycle };
+	struct drive_watch watch = progress_watch(&progress);
+	struct cycle_options meant = options_of(r, apply);
+	struct dispatch dispatch;
+
+	meant.limits.approved = memory->approvals.guards;
+	meant.limits.approved_count = memory->approvals.count;
+	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
+	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
+	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
+	cycle_remember(&r->cycle, &memory->face);
+	do {
+		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
+	} while (cycle_advance(&r->cycle));
+	cycle_done(&r->cycle);
+	progress_wipe(&progress);
+}
+
+/* What an approval is bound to. */
+static const char *approvable(const struct run *r)
+{
+	return r->source.mirror ? r->source.revision.commit : r->source.revision.tree;
+}
+
+static void tell_approve(struct run *r)
+{
+	for (size_t i = 0; i < r->report.guards.count; i++)
+		if (r->report.guards.items[i].message)
+			fault_warn(&r->faults, (struct pos){ 0 }, "if that is meant: flowsync approve %s %s --revision %.10s",
+			           r->report.sync, r->report.guards.items[i].name, approvable(r));
+}
+
+static void talk_to_service(struct run *r, bool apply)
+{
+	CLEANUP(connection_close) struct connection connection = { 0 };
+	CLEANUP(memory_close) struct memory memory = { 0 };
+	CLEANUP(fd_close) int lock = -1;
+	const char *state_dir = r->ctx->settings->state_dir;
+	struct err err;
+
+	if (!connection_open(r->ctx, (unsigned)r->ctx->settings->concurrency, &connection, &err)) {
+		fail(r, &err);
+		return;
+	}
+	r->report.endpoint = connection.name;
+	/* The agent holds the lock for its children. */
+	if ((apply && state_dir && !r->ctx->job && !lock_take(state_dir, &lock, &err)) ||
+	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
+	                 &r->faults, &memory, &err) ||
+	    !memory_approvals(&memory, r->ctx->job ? approvable(r) : NULL, &err)) {
+		fail(r, &err);
+		return;
+	}
+	r->report.source.revision = memory.face.revision;
+	run_cycle(r, &connection, &memory, apply);
+	if (r->ctx->job)
+		tell_approve(r);
+	bool good = verdict_exit_code(&r->report.verdict) == 0;
+	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
+	if (apply && (good || r->report.verdict.applied))
+		memory_applied(&memory);
+	if (apply && good)
+		memory_approvals_used(&memory);
+	if (!r->report.owned && !r->report.verdict.failed)
+		nothing_declared(r);
+}
+
+static bool check_settings(struct run *r)
+{
+	struct err err;
+
+	if (syncs_check_settings(r->ctx->settings, &err))
+		return true;
+	fail(r, &err);
+	return false;
+}
+
+/* ---- the report ---- */
+
+static struct node *finished_tree(struct run *r)
+{
+	r->report.finished = stamp_text(r->ctx->arena, stamp_now());
+	r->report.duration_ms = drive_now() - r->begun;
+	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? stop_signal() : 0;
+	return report_tree(r->ctx->arena, &r->report);
+}
+
+/* False if the report could not be written where --report says; the cycle was what it was all
+ * the same. */
+static bool write_report(struct run *r, const struct node *tree, struct err *err)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (!r->ctx->settings->report)
+		return true;
+	json_write(tree, JSON_PRETTY, &text);
+	buf_addc(&text, '\n');
+	return file_replace(r->ctx->arena, r->ctx->settings->report, buf_str(&text), text.len, 0600, err) ||
+	       err_wrap(err, "report %s", r->ctx->settings->report);
+}
+
+/* A plan writes nothing, and a command line that is wrong began no cycle. */
+static bool store_report(struct run *r, const struct node *tree, struct err *err)
+{
+	const char *state_dir = r->ctx->settings->state_dir;
+
+	if (!state_dir)
+		return err_set(err, "give --state-dir, as HOME is not set");
+	return reports_store(state_dir, tree, stamp_now(), err);
+}
+
+/* Writes the report where --report says and, if it is to be stored, to the state directory;
+ * gives it. */
+static struct node *finish(struct run *r, bool store)
+{
+	struct node *tree = finished_tree(r);
+	struct err err;
+
+	if (!write_report(r, tree, &err)) {
+		/* Like a step that failed: what was applied is applied. */
+		fault_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
+		r->report.verdict.step_failed = true;
+		tree = finished_tree(r);
+	}
+	if (!store || store_report(r, tree, &err))
+		return tree;
+	fault_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
+	return finished_tree(r);
+}
+
+int cycle_run(struct context *ctx, bool apply)
+{
+	struct run r;
+
+	begin(&r, ctx, apply);
+	if (check_settings(&r) && read_source(&r))
+		talk_to_service(&r, apply);
+	faults_sort(&r.faults);
+	struct node *tree = finish(&r, apply);
+	fault_log(ctx->log, &r.faults);
+	report_print(ctx, tree);
+	source_done(&r.source);
+	return verdict_exit_code(&r.report.verdict);
+}
+
+void cycle_refused(struct context *ctx, const struct faults *faults, bool apply)
+{
+	struct run r;
+
+	begin(&r, ctx, apply);
+	r.faults = *faults;
+	r.report.verdict.usage = true;
+	struct node *tree = finish(&r, false);
+	if (ctx->settings->output == OUTPUT_JSON)
+		report_print(ctx, tree);
+}

@@ -1,0 +1,10 @@
+/* report_print.h: a report document on stdout, as -o says. */
+#ifndef AGENT_SYNC_REPORT_PRINT_H
+#define AGENT_SYNC_REPORT_PRINT_H
+
+#include "agent/cmd/cli.h"
+#include "reconcile/tree/node.h"
+
+void report_print(struct context *ctx, const struct node *report);
+
+#endif

@@ -1,0 +1,120 @@
+#include "agent/sync/sync_check.h"
+
+#include <string.h>
+
+#include "agent/config/config_file.h"
+#include "agent/sync/connection.h"
+#include "agent/source/source.h"
+#include "reconcile/wire/owner_tags.h"
+
+bool syncs_check_settings(const struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < s->mask.count; i++)
+		if (s->mask.items[i][0] != '/')
+			return err_usage(err, "mask \"%s\": expected a JSON Pointer, such as /steps/*/parameters/env/NAME",
+			                 s->mask.items[i]);
+	if (s->owner && !marker_is_owner(s->owner))
+		return err_usage(err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
+		                 "\"settled-\", and not \"keep\"", s->owner);
+	if (s->prune && !s->owner)
+		return err_usage(err, "--prune deletes what is our own: say who we are, with --owner NAME");
+	return true;
+}
+
+size_t syncs_count(const struct config *config)
+{
+	return config && config->count ? config->count : 1;
+}
+
+/* A context as a command about this sync alone would have it; it lives in a. */
+static struct context context_of(const struct context *ctx, const struct config *config, size_t sync,
+                                 struct arena *a, struct vars *vars, struct faults *faults)
+{
+	struct settings *s = arena_new(a, struct settings, 1);
+	struct context one = *ctx;
+
+	cli_settings(ctx, config, sync, a, s, vars, faults);
+	if (!s->sync_name)
+		s->sync_name = "default";
+	one.settings = s;
+	one.arena = a;
+	return one;
+}
+
+/* Where a sync writes, and under which name; service NULL: it cannot be told, "": nothing says. */
+struct claim { const char *sync, *service, *owner; };
+
+static struct claim claim_of(struct context *one)
+{
+	const struct settings *s = one->settings;
+	struct claim claim = { .sync = s->sync_name, .owner = s->owner ? s->owner : "default" };
+	struct endpoint endpoint;
+	struct err err;
+
+	if (connection_endpoint(one, &endpoint, &err))
+		claim.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url;
+	else if (!s->endpoint && !s->stage)
+		claim.service = "";
+	return claim;
+}
+
+static bool is_same(const struct claim *a, const struct claim *b)
+{
+	return a->service && b->service && strcmp(a->service, b->service) == 0 && strcmp(a->owner, b->owner) == 0;
+}
+
+/* What a command about one sync is told beside the configuration says nothing of the others. */
+static struct context without_words(const struct context *ctx)
+{
+	static char *nothing[] = { NULL };
+	static const struct command_line empty;
+	struct context plain = *ctx;
+
+	plain.line = &empty;
+	plain.env = nothing;
+	return plain;
+}
+
+bool syncs_check_owners(const struct context *ctx, const struct config *config, struct faults *faults)
+{
+	struct context meant = ctx->command->many ? *ctx : without_words(ctx);
+	size_t count = syncs_count(config);
+	struct claim *claims = arena_new(faults->arena, struct claim, count);
+	struct faults none = { .arena = faults->arena };
+
+	for (size_t i = 0; i < count; i++) {
+		struct context one = context_of(&meant, config, i, faults->arena, NULL, &none);
+		claims[i] = claim_of(&one);
+		for (size_t j = 0; j < i; j++)
+			if (is_same(&claims[i], &claims[j]))
+				return fault_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service and one "
+				                 "owner, \"%s\": give each an owner of its own", claims[j].sync, claims[i].sync,
+				                 claims[i].owner);
+	}
+	return true;
+}
+
+static bool check_one(struct context *one, struct err *err)
+{
+	struct endpoint endpoint;
+	struct git_fetch fetch;
+	const char *dir;
+
+	return syncs_check_settings(one->settings, err) && connection_endpoint(one, &endpoint, err) &&
+	       source_fetch(one, &fetch, err) && (fetch.mirror || cli_dir(one, &dir, err));
+}
+
+bool syncs_check(const struct context *ctx, const struct config *config, struct faults *faults)
+{
+	size_t errors = faults->errors;
+	struct err err;
+
+	for (size_t i = 0; i < syncs_count(config); i++) {
+		struct vars vars = { 0 };
+		size_t before = faults->errors;
+		struct context one = context_of(ctx, config, i, faults->arena, &vars, faults);
+		if (faults->errors == before && !check_one(&one, &err))
+			fault_add(faults, (struct pos){ 0 }, "sync \"%s\": %s", one.settings->sync_name, err.msg);
+	}
+	return faults->errors == errors && syncs_check_owners(ctx, config, faults);
+}

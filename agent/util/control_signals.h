@@ -1,0 +1,14 @@
+/* control_signals.h: signals by which somebody asks a running agent for something, one after the other.
+ * What ends it is stop.h's. */
+#ifndef AGENT_UTIL_CONTROL_SIGNALS_H
+#define AGENT_UTIL_CONTROL_SIGNALS_H
+
+#include "reconcile/base/err.h"
+
+/* From now on SIGHUP and SIGUSR1 only make *fd readable. */
+bool signals_watch(int *fd, struct err *err);
+
+/* The next that came; 0: no more. */
+int signals_next(int fd);
+
+#endif

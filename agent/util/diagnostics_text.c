@@ -1,0 +1,61 @@
+#include "agent/util/diagnostics_text.h"
+
+#include "agent/util/term.h"
+
+const char *fault_line(struct arena *a, const struct fault *fault)
+{
+	CLEANUP(buf_done) struct buf raw = BUF_TEXT, line = BUF_TEXT;
+
+	if (fault->at.file)
+		buf_addf(&raw, "%s:", fault->at.file);
+	if (fault->at.line > 0)
+		buf_addf(&raw, "%d:%d:", fault->at.line, fault->at.col);
+	buf_addf(&raw, "%s%s%s", raw.len ? " " : "", fault->warning ? "warning: " : "", fault->message);
+	term_add_plain(&line, buf_str(&raw));
+	return arena_strdup(a, buf_str(&line));
+}
+
+static struct node *text_or_null(struct arena *a, const char *text)
+{
+	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
+
+	if (!text)
+		return node_null(a);
+	term_add_plain(&plain, text);
+	return node_text(a, buf_str(&plain));
+}
+
+static struct node *number_or_null(struct arena *a, int number)
+{
+	return number > 0 ? node_int(a, number) : node_null(a);
+}
+
+void fault_log(struct log *log, const struct faults *faults)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (size_t i = 0; i < faults->count; i++) {
+		struct fault plain = faults->items[i];
+		bool warning = plain.warning;
+		plain.warning = false;	/* the log says it */
+		(warning ? log_warn : log_error)(log, "%s", fault_line(&a, &plain));
+	}
+	if (faults->left_out)
+		log_error(log, "and %zu more", faults->left_out);
+}
+
+struct node *fault_list(struct arena *a, const struct faults *faults, bool warnings)
+{
+	struct node *list = node_list(a);
+
+	for (const struct fault *f = faults->items; f < faults->items + faults->count; f++) {
+		if (f->warning != warnings)
+			continue;
+		struct node *item = node_add(a, list, node_map(a));
+		node_put(a, item, "message", text_or_null(a, f->message));
+		node_put(a, item, "file", text_or_null(a, f->at.file));
+		node_put(a, item, "line", number_or_null(a, f->at.line));
+		node_put(a, item, "column", number_or_null(a, f->at.line > 0 ? f->at.col : 0));
+	}
+	return list;
+}

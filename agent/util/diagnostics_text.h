@@ -1,0 +1,19 @@
+/* diagnostics_text.h: faults as lines and as JSON. */
+#ifndef AGENT_UTIL_DIAGNOSTICS_TEXT_H
+#define AGENT_UTIL_DIAGNOSTICS_TEXT_H
+
+#include "agent/util/log.h"
+#include "reconcile/base/diagnostics.h"
+#include "reconcile/tree/node.h"
+
+/* "file:line:column: message", with "warning: " before the message of one; one harmless line. */
+const char *fault_line(struct arena *a, const struct fault *fault);
+
+/* Logs each, a line as a warning or an error. */
+void fault_log(struct log *log, const struct faults *faults);
+
+/* A list of {message, file, line, column}, null where there is none, of the faults that are
+ * warnings, or of the others. */
+struct node *fault_list(struct arena *a, const struct faults *faults, bool warnings);
+
+#endif

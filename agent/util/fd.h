@@ -1,0 +1,18 @@
+/* fd.h: the few things that are done with a descriptor everywhere. */
+#ifndef AGENT_UTIL_FD_H
+#define AGENT_UTIL_FD_H
+
+#include "reconcile/base/err.h"
+
+/* For CLEANUP, and to close one before that: takes -1, leaves -1 behind. */
+void fd_close(int *fd);
+
+/* True if it can be read from, or has come to its end, without waiting.  False for -1. */
+bool fd_readable(int fd);
+
+/* The bytes as a file without a name, at its beginning, that nobody can change any more: what another
+ * process is to be told need not pass through a pipe, which would have to be filled while its reader
+ * is waited for. */
+bool fd_memory(const char *bytes, size_t len, int *out, struct err *err);
+
+#endif

@@ -1,0 +1,148 @@
+#include "agent/util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/util/fd.h"
+
+static bool too_large(struct err *err, size_t most)
+{
+	if (most % (1 << 20) == 0)
+		return err_set(err, "larger than %zu MiB", most >> 20);
+	return err_set(err, "larger than %zu bytes", most);
+}
+
+/* The file may grow while it is read: its size is only a first guess. */
+static bool read_all(struct arena *a, int fd, size_t room, size_t most,
+                     const char **bytes, size_t *len, struct err *err)
+{
+	char *text = arena_new(a, char, room + 1);
+	size_t used = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, text + used, room - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(err, errno, "cannot be read");
+		if (n == 0)
+			break;
+		used += n;
+		if (used > most)
+			return too_large(err, most);
+		if (used == room) {
+			room = room * 2 < most ? room * 2 : most + 1;
+			char *more = arena_new(a, char, room + 1);
+			memcpy(more, text, used);
+			text = more;
+		}
+	}
+	text[used] = '\0';
+	*bytes = text;
+	*len = used;
+	return true;
+}
+
+bool file_read(struct arena *a, const char *path, size_t most,
+               const char **bytes, size_t *len, struct err *err)
+{
+	/* Without O_NONBLOCK, opening a named pipe waits for a writer that may never come. */
+	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, errno, "cannot be read");
+	if (S_ISDIR(st.st_mode))
+		return err_set(err, "a directory, expected a file");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, "not a regular file");
+	if ((size_t)st.st_size > most)
+		return too_large(err, most);
+	return read_all(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
+}
+
+static bool write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		bytes += n;
+		len -= n;
+	}
+	return true;
+}
+
+static bool cannot_write(struct err *err)
+{
+	return err_sys(err, errno, "cannot be written");
+}
+
+/* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
+ * somebody put there. */
+static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
+                           struct err *err)
+{
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
+
+	return (fd >= 0 && write_all(fd, bytes, len)) || cannot_write(err);
+}
+
+/* Without this a rename may be lost with the power; file systems that cannot do it say so, which
+ * is no failure. */
+static void sync_folder(struct arena *a, const char *path)
+{
+	const char *folder = file_folder(a, path);
+	CLEANUP(fd_close) int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		fsync(fd);
+}
+
+bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
+                  struct err *err)
+{
+	char *fresh = arena_printf(a, "%s.XXXXXX", path);
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return write_in_place(path, bytes, len, mode, err);
+	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
+	if (fd < 0)
+		return cannot_write(err);
+	if (!write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+	    rename(fresh, path) < 0) {
+		cannot_write(err);
+		unlink(fresh);
+		return false;
+	}
+	sync_folder(a, path);
+	return true;
+}
+
+bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+{
+	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+
+	if (fd < 0)
+		return errno == EEXIST ? err_set(err, "exists already") : cannot_write(err);
+	if (write_all(fd, bytes, len))
+		return true;
+	cannot_write(err);
+	unlink(path);
+	return false;
+}
+
+const char *file_folder(struct arena *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? arena_strndup(a, path, slash + 1 - path) : "";
+}

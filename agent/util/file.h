@@ -1,0 +1,29 @@
+/* file.h: the whole of a small file. */
+#ifndef AGENT_UTIL_FILE_H
+#define AGENT_UTIL_FILE_H
+
+#include <sys/types.h>
+
+#include "reconcile/base/arena.h"
+#include "reconcile/base/err.h"
+
+/* Reads path into a; a NUL that is not counted stands after the bytes.  Refused: what is no
+ * regular file (a pipe would be waited for), and more than most bytes.  *err does not name the
+ * file: "cannot be read: Permission denied". */
+bool file_read(struct arena *a, const char *path, size_t most,
+               const char **bytes, size_t *len, struct err *err);
+
+/* Puts len bytes in the place of path, as a whole or not at all, even if the machine stops
+ * meanwhile; what stood there is gone.  A device, a pipe or a symbolic link is written to as it
+ * is.  *err does not name the file. */
+bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
+                  struct err *err);
+
+/* Makes path with these bytes; false, and nothing is changed, if there is something of that name
+ * already, be it a link that leads nowhere.  *err does not name the file. */
+bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
+
+/* The folder that path stands in, with the slash at its end; "" for a name alone. */
+const char *file_folder(struct arena *a, const char *path);
+
+#endif

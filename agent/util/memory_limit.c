@@ -1,0 +1,26 @@
+#include "agent/util/memory_limit.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+
+void bound_memory(size_t bytes)
+{
+	CLEANUP(close_file) FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+	struct rlimit limit;
+
+	if (!file || fscanf(file, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
+		pages = 0;
+	rlim_t most = (rlim_t)pages * sysconf(_SC_PAGESIZE) + bytes;
+	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > most) {
+		limit.rlim_cur = most;
+		setrlimit(RLIMIT_DATA, &limit);
+	}
+}

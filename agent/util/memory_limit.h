@@ -1,0 +1,11 @@
+/* memory_limit.h: keeps a child of ours from taking all memory of the machine. */
+#ifndef AGENT_UTIL_MEMORY_LIMIT_H
+#define AGENT_UTIL_MEMORY_LIMIT_H
+
+#include "reconcile/base/base.h"
+
+/* From now on this process, and what it starts, may take that many more bytes.  What is there already
+ * does not count; a file that is mapped never does. */
+void bound_memory(size_t bytes);
+
+#endif

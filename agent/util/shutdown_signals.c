@@ -1,0 +1,82 @@
+#include "agent/util/shutdown_signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t came;
+static int ends[2] = { -1, -1 }, hurry_ends[2] = { -1, -1 };
+
+/* A second signal changes nothing: the step in flight is finished and the report written in any
+ * case. */
+static void on_stop(int number)
+{
+	int saved = errno;
+	ssize_t written = 0;
+
+	if (!came) {
+		came = number;
+		written = write(ends[1], "", 1);
+	}
+	(void)written;	/* one byte fits into an empty pipe */
+	errno = saved;
+}
+
+static void on_hurry(int number)
+{
+	int saved = errno;
+	ssize_t written = write(hurry_ends[1], "", 1);
+
+	(void)written;	/* a full pipe is readable, too */
+	errno = saved;
+}
+
+static void on_pipe(int number)
+{
+}
+
+static void handle(int number, void (*handler)(int))
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
+
+	sigaction(number, &action, NULL);
+}
+
+/* Not a signalfd: nobody has to read from a pipe of our own to learn which signal it was, so it
+ * stays readable for all who wait on it, and children do not inherit blocked signals. */
+bool stop_watch(int *fd, struct err *err)
+{
+	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "make a pipe for signals");
+	handle(SIGINT, on_stop);
+	handle(SIGTERM, on_stop);
+	*fd = ends[0];
+	return true;
+}
+
+bool stop_watch_hurry(int *fd, struct err *err)
+{
+	sigset_t hurry;
+
+	if (hurry_ends[0] < 0 && pipe2(hurry_ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(err, errno, "make a pipe for signals");
+	handle(SIGUSR2, on_hurry);
+	/* Whoever started us has kept back what came before the handler. */
+	sigemptyset(&hurry);
+	sigaddset(&hurry, SIGUSR2);
+	sigprocmask(SIG_UNBLOCK, &hurry, NULL);
+	*fd = hurry_ends[0];
+	return true;
+}
+
+int stop_signal(void)
+{
+	return came;
+}
+
+/* A handler, because children would inherit SIG_IGN. */
+void stop_no_sigpipe(void)
+{
+	handle(SIGPIPE, on_pipe);
+}

@@ -1,0 +1,63 @@
+#include "agent/util/state_lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "agent/util/fd.h"
+#include "agent/util/directory.h"
+#include "agent/util/clock.h"
+
+enum { HOLDER_MAX = 64 };	/* bytes of the file that are looked at */
+
+/* " (process 12, since 2026-11-23T04:05:06.789Z)"; "" if what stands there is not what
+ * write_holder() writes. */
+static const char *read_holder(struct arena *a, int fd)
+{
+	char *text = arena_new(a, char, HOLDER_MAX + 1);
+
+	if (pread(fd, text, HOLDER_MAX, 0) <= 0)
+		return "";
+	size_t pid = strspn(text, "0123456789");
+	size_t since = text[pid] == ' ' ? strspn(text + pid + 1, "0123456789TZ:.-") : 0;
+	if (pid == 0 || since == 0 || text[pid + 1 + since] != '\n')
+		return "";
+	return arena_printf(a, " (process %.*s, since %.*s)", (int)pid, text, (int)since, text + pid + 1);
+}
+
+static bool held(struct arena *a, int fd, const char *dir, struct err *err)
+{
+	err_set(err, "the state directory \"%s\" is in use by another flowsync%s", dir,
+	        read_holder(a, fd));
+	err->kind = ERR_CONFLICT;
+	return false;
+}
+
+/* A courtesy to whoever finds it held: a full disk makes the lock no less of one.  Only the first
+ * line counts, so what a longer one left behind it may stay. */
+static void write_holder(struct arena *a, int fd)
+{
+	dprintf(fd, "%d %s\n", (int)getpid(), stamp_text(a, stamp_now()));
+}
+
+bool lock_take(const char *dir, int *out, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *path = arena_printf(&a, "%s/lock", dir);
+
+	if (!folder_make(dir, err))
+		return false;
+	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	if (fd < 0)
+		return err_sys(err, errno, "open lock \"%s\"", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? held(&a, fd, dir, err)
+		                            : err_sys(err, errno, "take lock \"%s\"", path);
+	write_holder(&a, fd);
+	*out = fd;
+	fd = -1;
+	return true;
+}

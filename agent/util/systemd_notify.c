@@ -1,0 +1,61 @@
+#include "agent/util/systemd_notify.h"
+
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "agent/util/term.h"
+
+enum { STATUS_MAX = 500 };
+
+void notify_ready(void)
+{
+	sd_notify(0, "READY=1");
+}
+
+/* Both in one message: systemd takes RELOADING without the time it began for a fault of a
+ * Type=notify-reload service. */
+void notify_reloading(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
+	           (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+}
+
+void notify_stopping(void)
+{
+	sd_notify(0, "STOPPING=1");
+}
+
+/* A line break would begin another assignment, and systemd refuses what is no UTF-8, so that it
+ * is cut between characters. */
+void notify_status(const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf raw = BUF_TEXT, plain = BUF_TEXT;
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&raw, fmt, ap);
+	va_end(ap);
+	term_add_plain(&plain, buf_str(&raw));
+	len = plain.len < STATUS_MAX ? plain.len : STATUS_MAX;
+	while (len < plain.len && (buf_str(&plain)[len] & 0xc0) == 0x80)
+		len--;
+	sd_notifyf(0, "STATUS=%.*s", (int)len, buf_str(&plain));
+}
+
+int64_t notify_watchdog_ms(void)
+{
+	uint64_t usec;
+
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return 0;
+	return usec < 2000 ? 1 : (int64_t)(usec / 2000);
+}
+
+void notify_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}

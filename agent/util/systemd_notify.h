@@ -1,0 +1,21 @@
+/* systemd_notify.h: tells systemd how the agent is (sd_notify).  All of it does nothing where no
+ * NOTIFY_SOCKET is in the environment.  libsystemd lives in notify.c. */
+#ifndef AGENT_UTIL_SYSTEMD_NOTIFY_H
+#define AGENT_UTIL_SYSTEMD_NOTIFY_H
+
+#include <stdint.h>
+
+#include "reconcile/base/base.h"
+
+void notify_ready(void);	/* after the start, and again when a reload has ended */
+void notify_reloading(void);
+void notify_stopping(void);
+/* What systemctl status shows: one line; control characters in it are escaped, and what passes
+ * some hundred bytes is left out. */
+void notify_status(const char *fmt, ...) PRINTF(1, 2);
+
+/* How often notify_alive() is wanted: half of the unit's WatchdogSec; 0: never. */
+int64_t notify_watchdog_ms(void);
+void notify_alive(void);
+
+#endif

@@ -1,0 +1,303 @@
+#include "tests/test.h"
+#include "agent/cmd/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A program of our own: every group of options, and sub-commands. */
+
+static int print_arguments(struct context *ctx)
+{
+	fprintf(ctx->out, "%s:", ctx->path);
+	for (size_t i = 0; i < ctx->argument_count; i++)
+		fprintf(ctx->out, " %s", ctx->arguments[i]);
+	fprintf(ctx->out, "\n");
+	log_info(ctx->log, "ran");
+	return 0;
+}
+
+static int print_dir(struct context *ctx)
+{
+	const char *dir;
+	struct err err;
+
+	if (!cli_dir(ctx, &dir, &err))
+		return cli_fail(ctx, &err);
+	fprintf(ctx->out, "%s\n", dir);
+	return 0;
+}
+
+static int fail_with_conflict(struct context *ctx)
+{
+	struct err err;
+
+	err_set(&err, "another \"owner\"");
+	err.kind = ERR_CONFLICT;
+	return cli_fail(ctx, &err);
+}
+
+static const struct command plan = {
+	.name = "plan", .arguments = "[DIR]", .summary = "show what a sync would do", .most = 1,
+	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT, .run = print_dir,
+};
+static const struct command serve = {
+	.name = "serve", .summary = "serve", .options = FOR_SERVE, .stops = true, .run = print_arguments,
+};
+static const struct command list = {
+	.name = "list", .summary = "list", .options = FOR_TABLE | FOR_LIST, .run = print_arguments,
+};
+static const struct command describe = {
+	.name = "describe", .arguments = "WORKFLOW", .summary = "describe", .least = 1, .most = 1,
+	.options = FOR_TABLE | FOR_DESCRIBE, .run = fail_with_conflict,
+};
+static const struct command *const workflow_commands[] = { &list, &describe, NULL };
+static const struct command workflow = {
+	.name = "workflow", .summary = "one operation by hand", .commands = workflow_commands,
+};
+static const struct command bare = {
+	.name = "version", .summary = "print the version", .bare = true, .run = print_arguments,
+};
+extern const struct command cmd_help;
+static const struct command *const commands[] = { &plan, &serve, &workflow, &bare, &cmd_help, NULL };
+static const struct command root = { .name = "flowsync", .help = "A test.", .commands = commands };
+
+static char *no_env[] = { NULL };
+
+struct ran {
+	int code;
+	char *out, *err;
+};
+
+static void ran_done(struct ran *r)
+{
+	free(r->out);
+	free(r->err);
+}
+
+/* Runs what stands between single spaces. */
+static struct ran run(const struct command *from, const char *text, char **env)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char *argv[32] = { (char *)"flowsync" };
+	struct ran r;
+	size_t out_len, err_len;
+	int argc = 1;
+	FILE *out = open_memstream(&r.out, &out_len), *err = open_memstream(&r.err, &err_len);
+
+	for (char *rest = arena_strdup(&a, text), *word; *text && (word = strsep(&rest, " ")); )
+		argv[argc++] = word;
+	r.code = cli_run(from, argc, argv, env, out, err);
+	fclose(out);
+	fclose(err);
+	return r;
+}
+
+static void a_line_ends_with_its_code_and_texts(void **state)
+{
+	static const struct { const char *line, *out, *err; int code; } cases[] = {
+		{ "plan x", "x\n", "", 0 },
+		{ "plan --dir x", "x\n", "", 0 },
+		{ "plan x --dir y", "", "flowsync: error: two directories are given, \"x\" and --dir \"y\"\n", 64 },
+		{ "plan", "", "flowsync: error: no directory is given: flowsync plan DIR, --dir DIR, FLOWSYNC_DIR, or "
+		  "source: {dir: ...} of the sync in the configuration file\n", 64 },
+		{ "plan x y", "", "flowsync: error: \"plan\" does not take the argument \"y\"\n", 64 },
+		{ "workflow list", "workflow list:\n", "flowsync: ran\n", 0 },
+		{ "-q workflow list", "workflow list:\n", "", 0 },
+		{ "workflow list --log-level warn", "workflow list:\n", "", 0 },
+		{ "-q workflow describe x", "", "flowsync: error: another \"owner\"\n", 5 },
+		{ "workflow describe x --color always", "",
+		  "flowsync: \033[1;31merror: \033[0manother \"owner\"\n", 5 },
+		{ "workflow describe", "", "flowsync: error: \"workflow describe\" needs WORKFLOW\n", 64 },
+		{ "workflow lst", "", "flowsync: error: unknown command \"workflow lst\"; "
+		                      "did you mean \"workflow list\"?\n", 64 },
+		{ "workflow xyz", "", "flowsync: error: unknown command \"workflow xyz\"; "
+		                      "flowsync help workflow lists all\n", 64 },
+		{ "paln x", "", "flowsync: error: unknown command \"paln\"; did you mean \"plan\"?\n", 64 },
+		{ "help paln", "", "flowsync: error: no help on \"paln\"; flowsync help lists what there is\n", 64 },
+		{ "plan x --concurency 3", "", "flowsync: error: unknown option \"--concurency\"; "
+		                               "did you mean \"--concurrency\"?\n", 64 },
+		{ "plan x --listen y", "", "flowsync: error: \"plan\" takes no option --listen\n", 64 },
+		{ "plan x --set secret", "", "flowsync: error: --set: expected KEY=VALUE, found no \"=\"\n", 64 },
+		{ "plan x --vars /nonexistent", "",
+		  "flowsync: error: /nonexistent: cannot be read: No such file or directory\n", 64 },
+		{ "plan x --config /nonexistent", "",
+		  "flowsync: error: /nonexistent: cannot be read: No such file or directory\n", 64 },
+		{ "--version", "version:\n", "flowsync: ran\n", 0 },
+		{ "version -c /nonexistent", "version:\n", "flowsync: ran\n", 0 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(ran_done) struct ran r = run(&root, cases[i].line, no_env);
+		assert_string_equal(r.err, cases[i].err);
+		assert_string_equal(r.out, cases[i].out);
+		assert_int_equal(r.code, cases[i].code);
+	}
+}
+
+static void with_json_an_error_is_one_document_on_stdout(void **state)
+{
+	static const struct { const char *line, *message; int code; } cases[] = {
+		{ "workflow describe x -o json", "another \\\"owner\\\"", 5 },
+		{ "-o json plan x y", "\\\"plan\\\" does not take the argument \\\"y\\\"", 64 },
+		{ "--zzz -o json plan x", "unknown option \\\"--zzz\\\"", 64 },
+		{ "paln -o json", "unknown command \\\"paln\\\"; did you mean \\\"plan\\\"?", 64 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(ran_done) struct ran r = run(&root, cases[i].line, no_env);
+		assert_string_equal(r.out, arena_printf(&a,
+			"{\n  \"errors\": [\n    {\n      \"message\": \"%s\",\n      \"file\": null,\n"
+			"      \"line\": null,\n      \"column\": null\n    }\n  ],\n"
+			"  \"warnings\": [],\n  \"exit_code\": %d\n}\n", cases[i].message, cases[i].code));
+		assert_int_equal(r.code, cases[i].code);
+	}
+}
+
+static void variables_hold_for_every_command_but_a_bare_one(void **state)
+{
+	char *env[] = { (char *)"FLOWSYNC_LOG_FORMAT=xml", (char *)"FLOWSYNC_STAGEE=x", NULL };
+	CLEANUP(ran_done) struct ran bad = run(&root, "serve", env);
+	CLEANUP(ran_done) struct ran good = run(&root, "version", env);
+
+	assert_string_equal(bad.err,
+		"flowsync: error: FLOWSYNC_LOG_FORMAT: \"xml\" is not one of text, json\n"
+		"flowsync: warning: unknown variable FLOWSYNC_STAGEE; did you mean FLOWSYNC_STAGE?\n");
+	assert_int_equal(bad.code, 64);
+	assert_string_equal(good.err, "flowsync: ran\n");
+	assert_int_equal(good.code, 0);
+}
+
+static void a_log_line_may_be_json(void **state)
+{
+	CLEANUP(ran_done) struct ran r = run(&root, "workflow describe x --log-format json", no_env);
+	static const char end[] = "Z\",\"level\":\"error\",\"msg\":\"another \\\"owner\\\"\"}\n";
+
+	/* {"ts":"2024-01-31T12:00:00.000Z",... */
+	assert_int_equal(strncmp(r.err, "{\"ts\":\"20", 9), 0);
+	assert_int_equal(strlen(r.err), 30 + strlen(end));
+	assert_string_equal(r.err + 30, end);
+}
+
+static void no_command_shows_the_commands_and_is_an_error(void **state)
+{
+	CLEANUP(ran_done) struct ran none = run(&root, "", no_env), half = run(&root, "workflow", no_env);
+
+	assert_string_equal(none.out, "");
+	assert_non_null(strstr(none.err, "\n  plan [DIR]      show what a sync would do\n"));
+	assert_non_null(strstr(none.err, "\n\nflowsync: error: no command is given: flowsync COMMAND\n"));
+	assert_int_equal(none.code, 64);
+	assert_non_null(strstr(half.err, "\n  describe WORKFLOW  describe\n"));
+	assert_non_null(strstr(half.err, "\n\nflowsync: error: no command is given: flowsync workflow COMMAND\n"));
+	assert_int_equal(half.code, 64);
+}
+
+static size_t occurrences(const char *text, const char *part)
+{
+	size_t count = 0;
+
+	for (const char *p = text; (p = strstr(p, part)); p++)
+		count++;
+	return count;
+}
+
+static void no_line_is_wider_than_80(const char *text)
+{
+	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
+		if (end - line > 80)
+			fail_msg("%.*s", (int)(end - line), line);
+}
+
+static void help_names_each_option_once_in_80_columns(void **state)
+{
+	static const struct { const char *line; unsigned groups; } cases[] = {
+		{ "plan --help", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT },
+		{ "help plan", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT },
+		{ "serve -h", FOR_ALL | FOR_SERVE },
+		{ "workflow list --help", FOR_ALL | FOR_TABLE | FOR_LIST },
+		{ "help workflow describe", FOR_ALL | FOR_TABLE | FOR_DESCRIBE },
+		{ "help workflow", 0 },
+		{ "version --help", 0 },
+		{ "help", FOR_ALL },
+		{ "--help", FOR_ALL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(ran_done) struct ran r = run(&root, cases[i].line, no_env);
+		assert_int_equal(r.code, 0);
+		assert_string_equal(r.err, "");
+		no_line_is_wider_than_80(r.out);
+		for (const struct option *o = option_table; o->name; o++) {
+			const char *argument = option_argument(&a, o);
+			const char *text = arena_printf(&a, " --%s%s%s ", o->name,
+			                                argument ? " " : "",
+			                                argument ? argument : "");
+			assert_int_equal(occurrences(r.out, text), (o->groups & cases[i].groups) ? 1 : 0);
+		}
+	}
+}
+
+static void help_of_every_command_fits(const struct command *command)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	cli_help(command, command == &cli_root ? "" : command->name, out);
+	fclose(out);
+	no_line_is_wider_than_80(text);
+	free(text);
+	for (const struct command *const *c = command->commands; c && *c; c++)
+		help_of_every_command_fits(*c);
+}
+
+static void the_programs_own_help_fits_80_columns(void **state)
+{
+	help_of_every_command_fits(&cli_root);
+}
+
+static void what_is_not_written_is_an_error(void **state)
+{
+	char *argv[] = { (char *)"flowsync", (char *)"version", NULL };
+	char *text = NULL;
+	size_t len;
+	FILE *full = fopen("/dev/full", "w"), *err = open_memstream(&text, &len);
+
+	assert_int_equal(cli_run(&root, 2, argv, no_env, full, err), 1);
+	fclose(full);
+	fclose(err);
+	assert_string_equal(text, "flowsync: ran\nflowsync: error: write to stdout: No space left on device\n");
+	free(text);
+}
+
+static void a_log_line_stays_one_and_harmless(void **state)
+{
+	static const struct { const char *text, *plain; } cases[] = {
+		{ "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "a\nb\tc\rd", "a\\nb\\tc\\rd" },
+		{ "\033[2J\x7f", "\\x1b[2J\\x7f" },
+		{ "\xc2\x9b" "2J", "\\x9b2J" },
+		{ "\xe2\x80\xae" "x\xe2\x80\xa8", "\\u202ex\\u2028" },
+		{ "\xff\xc3", "\\xff\\xc3" },
+		{ "\xc0\x8a\xed\xa0\x80\xf4\x90\x80\x80", "\\xc0\\x8a\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(buf_done) struct buf b = BUF_TEXT;
+		term_add_plain(&b, cases[i].text);
+		assert_string_equal(buf_str(&b), cases[i].plain);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_ends_with_its_code_and_texts),
+		cmocka_unit_test(with_json_an_error_is_one_document_on_stdout),
+		cmocka_unit_test(variables_hold_for_every_command_but_a_bare_one),
+		cmocka_unit_test(a_log_line_may_be_json),
+		cmocka_unit_test(no_command_shows_the_commands_and_is_an_error),
+		cmocka_unit_test(help_names_each_option_once_in_80_columns),
+		cmocka_unit_test(the_programs_own_help_fits_80_columns),
+		cmocka_unit_test(what_is_not_written_is_an_error),
+		cmocka_unit_test(a_log_line_stays_one_and_harmless),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+#include "tests/test.h"
+#include "agent/source/ignore_rules.h"
+
+/* One rule file at the source's top.  Checked against git check-ignore of git 2.39 with the same files. */
+static const struct {
+	const char *rules, *path;
+	bool folder, ignored;
+} cases[] = {
+	/* a name alone holds at any depth */
+	{ "a.yaml", "a.yaml", false, true },
+	{ "a.yaml", "x/y/a.yaml", false, true },
+	{ "a.yaml", "ba.yaml", false, false },
+	{ "*.yml", "x/b.yml", false, true },
+	{ "*", "x/b.yml", false, true },
+	{ "a?.yaml", "ab.yaml", false, true },
+	{ "a?.yaml", "a.yaml", false, false },
+	{ "A.yaml", "a.yaml", false, false },
+	/* a slash in it binds it to its folder */
+	{ "/a.yaml", "a.yaml", false, true },
+	{ "/a.yaml", "x/a.yaml", false, false },
+	{ "x/a.yaml", "x/a.yaml", false, true },
+	{ "x/a.yaml", "y/x/a.yaml", false, false },
+	{ "x/*.yaml", "x/a.yaml", false, true },
+	{ "x/*.yaml", "x/y/a.yaml", false, false },
+	{ "x?a.yaml", "x/a.yaml", false, false },
+	{ "x[/]a.yaml", "x/a.yaml", false, false },
+	{ "x[^b]a.yaml", "x/a.yaml", false, false },
+	/* a slash at its end: folders only */
+	{ "x/", "x", true, true },
+	{ "x/", "x", false, false },
+	{ "x/", "y/x", true, true },
+	{ "/x/", "y/x", true, false },
+	{ "y/x/", "y/x", true, true },
+	{ "x", "x", true, true },
+	/* two stars */
+	{ "**/x", "x", false, true },
+	{ "**/x", "a/b/x", false, true },
+	{ "**/x", "a/bx", false, false },
+	{ "**/x/y", "a/x/y", false, true },
+	{ "**/x/y", "a/x/b/y", false, false },
+	{ "x/**", "x", true, false },
+	{ "x/**", "x/a/b", false, true },
+	{ "x/**", "a/x/b", false, false },
+	{ "a/**/b", "a/b", false, true },
+	{ "a/**/b", "a/x/y/b", false, true },
+	{ "a/**/b", "a/xb", false, false },
+	{ "a/**/b", "ab", false, false },
+	{ "a**b", "axxb", false, true },
+	{ "a**b", "a/b", false, false },
+	{ "x/a**b", "x/a/b", false, false },
+	{ "x/a**b", "x/acb", false, true },
+	{ "/**", "a/b", false, true },
+	{ "**", "a/b", false, true },
+	{ "***/x", "a/b/x", false, true },
+	{ "a/**/**/b", "a/b", false, true },
+	{ "a/**/*.yaml", "a/b/c.yaml", false, true },
+	{ "a/**/", "a/b", true, true },
+	{ "a/**/", "a/b", false, false },
+	/* sets */
+	{ "[abc].yaml", "b.yaml", false, true },
+	{ "[a-c].yaml", "b.yaml", false, true },
+	{ "[a-c].yaml", "d.yaml", false, false },
+	{ "[!a-c].yaml", "d.yaml", false, true },
+	{ "[^a-c].yaml", "b.yaml", false, false },
+	{ "[]a].yaml", "].yaml", false, true },
+	{ "[!]a].yaml", "].yaml", false, false },
+	{ "[a-].yaml", "-.yaml", false, true },
+	{ "[\\]].yaml", "].yaml", false, true },
+	{ "[\\a-\\c].yaml", "b.yaml", false, true },
+	{ "[[:digit:]].yaml", "7.yaml", false, true },
+	{ "[[:digit:]].yaml", "d.yaml", false, false },
+	{ "[[:digit:]a].yaml", "a.yaml", false, true },
+	{ "[[:dig].yaml", "d.yaml", false, true },
+	{ "[[:foo:]].yaml", "f.yaml", false, false },
+	{ "[a.yaml", "[a.yaml", false, false },
+	{ "[z-a].yaml", "b.yaml", false, false },
+	/* escapes, spaces, comments */
+	{ "\\*.yaml", "*.yaml", false, true },
+	{ "\\*.yaml", "a.yaml", false, false },
+	{ "\\#a", "#a", false, true },
+	{ "#a", "#a", false, false },
+	{ "\\!a", "!a", false, true },
+	{ "a\\", "a\\", false, false },
+	{ "a\\", "a", false, false },
+	{ "a.yaml  ", "a.yaml", false, true },
+	{ "a\\ ", "a ", false, true },
+	{ "a\\  ", "a ", false, true },
+	{ "a\\ ", "a", false, false },
+	{ " a", "a", false, false },
+	{ " a", " a", false, true },
+	{ "a\t", "a", false, false },
+	{ "a.yaml\r\nb.yaml", "a.yaml", false, true },
+	{ "\xef\xbb\xbf" "a.yaml", "a.yaml", false, true },
+	{ "\n\n  \n", "a.yaml", false, false },
+	{ "/", "a", true, false },
+	/* the last one decides */
+	{ "*.yaml\n!a.yaml", "a.yaml", false, false },
+	{ "*.yaml\n!a.yaml", "b.yaml", false, true },
+	{ "!a.yaml\n*.yaml", "a.yaml", false, true },
+	{ "*\n!x/\n!x/a.yaml", "x", true, false },
+	{ "x/*\n!x/a.yaml", "x/a.yaml", false, false },
+	{ "a\n!a\na", "a", false, true },
+	{ "!", "a", false, false },
+};
+
+static void a_rule_means_what_git_says(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct ignore *ig = ignore_read(&a, NULL, "", cases[i].rules);
+		if (ignore_matches(ig, cases[i].path, cases[i].folder) != cases[i].ignored)
+			fail_msg("\"%s\" and \"%s\"", cases[i].rules, cases[i].path);
+	}
+}
+
+static void a_deeper_file_goes_before_those_around_it(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct ignore *top = ignore_read(&a, NULL, "", "*.yaml\n/c.yml");
+	const struct ignore *deep = ignore_read(&a, top, "x/y", "!a.yaml\n/c.yml");
+
+	assert_false(ignore_matches(deep, "x/y/a.yaml", false));
+	assert_false(ignore_matches(deep, "x/y/z/a.yaml", false));
+	assert_true(ignore_matches(deep, "x/y/b.yaml", false));
+	assert_true(ignore_matches(deep, "x/y/c.yml", false));
+	assert_false(ignore_matches(deep, "x/y/z/c.yml", false));
+	assert_true(ignore_matches(top, "x/y/a.yaml", false));
+}
+
+static void many_stars_take_no_time(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char rule[201] = { 0 }, path[251] = { 0 };
+
+	for (size_t i = 0; i < 200; i += 2) {
+		rule[i] = 'a';
+		rule[i + 1] = '*';
+	}
+	rule[199] = 'b';
+	for (size_t i = 0; i < 250; i++)
+		path[i] = 'a';
+	assert_false(ignore_matches(ignore_read(&a, NULL, "", rule), path, false));
+}
+
+static void no_file_leaves_nothing_out(void **state)
+{
+	assert_false(ignore_matches(NULL, "a.yaml", false));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_rule_means_what_git_says),
+		cmocka_unit_test(a_deeper_file_goes_before_those_around_it),
+		cmocka_unit_test(many_stars_take_no_time),
+		cmocka_unit_test(no_file_leaves_nothing_out),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

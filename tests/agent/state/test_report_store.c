@@ -1,0 +1,317 @@
+#include "tests/test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/state/report_store.h"
+#include "agent/util/clock.h"
+#include "reconcile/base/buf.h"
+#include "reconcile/plan/report.h"
+
+static const int64_t start = 1790000000000, hour = 3600000;	/* 2026-09-21T14:13:20Z */
+
+struct fixture {
+	char top[32];
+	const char *dir;
+	struct arena arena;
+	unsigned stored;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	assert_non_null(f);
+	strcpy(f->top, "/tmp/flowsync-reports-XXXXXX");
+	assert_non_null(mkdtemp(f->top));
+	f->dir = arena_printf(&f->arena, "%s/state", f->top);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	int failed = system(arena_printf(&f->arena, "rm -rf %s", f->top));
+
+	arena_free(&f->arena);
+	free(f);
+	return failed;
+}
+
+/* A report as a cycle makes it; with a step applied, or one of nothing to do. */
+static const struct node *make(struct fixture *f, int64_t at, bool quiet)
+{
+	struct report r = {
+		.mode = "sync", .verdict.applied = !quiet, .started = stamp_text(&f->arena, at),
+		.cycle_id = arena_printf(&f->arena, "%s-%08x", stamp_text(&f->arena, at), f->stored++),
+	};
+
+	return report_tree(&f->arena, &r);
+}
+
+static const char *store(struct fixture *f, int64_t at, bool quiet)
+{
+	const struct node *report = make(f, at, quiet);
+	struct err err;
+
+	if (!reports_store(f->dir, report, at, &err))
+		fail_msg("%s", err.msg);
+	return node_get_text(report, "cycle_id");
+}
+
+/* The last digits of the ids, newest first. */
+static const char *listed(struct fixture *f)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char **ids;
+	size_t count;
+	struct err err;
+
+	if (!reports_list(&f->arena, f->dir, &ids, &count, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < count; i++)
+		buf_addf(&text, "%s%lx", i ? " " : "", strtoul(strrchr(ids[i], '-') + 1, NULL, 16));
+	return arena_strdup(&f->arena, buf_str(&text));
+}
+
+static const char *path(struct fixture *f, const char *name)
+{
+	return arena_printf(&f->arena, "%s/reports/%s", f->dir, name);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void a_report_is_read_as_it_was_stored(void **state)
+{
+	struct fixture *f = *state;
+	const struct node *report = make(f, start, false), *again;
+	struct stat st;
+	struct err err;
+
+	assert_string_equal(listed(f), "");
+	assert_true(reports_store(f->dir, report, start, &err));
+	assert_true(reports_read(&f->arena, f->dir, "2026-09-21T14:13:20.000Z-00000000", &again, &err));
+	assert_true(node_equal(again, report));
+	assert_true(reports_check(again, &err));
+	const char *later = store(f, start + 1, true);
+	assert_true(reports_read(&f->arena, f->dir, "latest", &again, &err));
+	assert_string_equal(node_get_text(again, "cycle_id"), later);
+	assert_string_equal(listed(f), "1 0");
+
+	assert_int_equal(stat(path(f, ""), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_int_equal(stat(path(f, "latest.json"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(stat(path(f, "2026-09-21T14:13:20.000Z-00000000.json"), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void what_is_not_there_is_said(void **state)
+{
+	struct fixture *f = *state;
+	const struct { const char *id, *msg; } cases[] = {
+		{ "latest", arena_printf(&f->arena, "there is no report in \"%s/reports\" yet: sync stores one", f->dir) },
+		{ "2026-09-21T14:13:20.000Z-00000000",
+		  arena_printf(&f->arena, "there is no report \"2026-09-21T14:13:20.000Z-00000000\" in \"%s/reports\"",
+		               f->dir) },
+		{ "../../x", "there is no report \"../../x\": expected list, latest or an id from the list" },
+		{ "", "there is no report \"\": expected list, latest or an id from the list" },
+	};
+	const struct node *out = (const struct node *)f;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_false(reports_read(&f->arena, f->dir, cases[i].id, &out, &err));
+		assert_string_equal(err.msg, cases[i].msg);
+		assert_ptr_equal(out, f);
+	}
+}
+
+static void what_cannot_be_read_is_said(void **state)
+{
+	struct fixture *f = *state;
+	const struct node *out;
+	struct err err;
+
+	store(f, start, false);
+	write_file(path(f, "latest.json"), "{");
+	assert_false(reports_read(&f->arena, f->dir, "latest", &out, &err));
+	assert_memory_equal(err.msg, arena_printf(&f->arena, "report \"%s\": ", path(f, "latest.json")),
+	                    strlen(path(f, "latest.json")) + 11);
+	assert_int_equal(unlink(path(f, "latest.json")), 0);
+	assert_int_equal(mkdir(path(f, "latest.json"), 0700), 0);
+	assert_false(reports_read(&f->arena, f->dir, "latest", &out, &err));
+	assert_string_equal(err.msg, arena_printf(&f->arena, "report \"%s\": a directory, expected a file",
+	                                          path(f, "latest.json")));
+}
+
+static void a_document_of_another_form_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct node *report = node_copy(&f->arena, make(f, start, false));
+	struct err err;
+
+	assert_true(reports_check(report, &err));
+	node_put(&f->arena, report, "new_key", node_null(&f->arena));
+	assert_true(reports_check(report, &err));
+	node_put(&f->arena, report, "owner", node_int(&f->arena, 5));
+	assert_false(reports_check(report, &err));
+	assert_string_equal(err.msg, "/owner is a number, expected a text");
+	node_put(&f->arena, report, "owner", node_null(&f->arena));
+	struct node *step = node_add(&f->arena, node_get(report, "workflows"), node_map(&f->arena));
+	node_put(&f->arena, step, "name", node_text(&f->arena, "a"));
+	assert_false(reports_check(report, &err));
+	assert_string_equal(err.msg, "/workflows/0/id is missing");
+	assert_false(reports_check(node_list(&f->arena), &err));
+	assert_string_equal(err.msg, "the document is a list, expected a map");
+}
+
+/* The numbers from first down to last. */
+static const char *from_to(struct fixture *f, int first, int last)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	for (int i = first; i >= last; i--)
+		buf_addf(&text, "%s%x", i < first ? " " : "", (unsigned)i);
+	return arena_strdup(&f->arena, buf_str(&text));
+}
+
+static void the_oldest_go_when_there_are_too_many(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < REPORTS_MAX + 3; i++)
+		store(f, start + i * hour, false);
+	assert_string_equal(listed(f), from_to(f, REPORTS_MAX + 2, 3));
+}
+
+static void those_of_nothing_to_do_go_first_but_for_the_newest(void **state)
+{
+	struct fixture *f = *state;
+
+	/* 2 and 5 found nothing to do. */
+	for (int i = 0; i < REPORTS_MAX; i++)
+		store(f, start + i * hour, i == 2 || i == 5);
+	assert_string_equal(listed(f), from_to(f, REPORTS_MAX - 1, 0));
+	store(f, start + 200 * hour, true);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 1 0", from_to(f, REPORTS_MAX, 3)));
+	store(f, start + 201 * hour, true);
+	assert_string_equal(listed(f),
+	                    arena_printf(&f->arena, "%s 4 3 1 0", from_to(f, REPORTS_MAX + 1, 6)));
+	store(f, start + 202 * hour, false);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "66 65 %s 4 3 1 0",
+	                                            from_to(f, REPORTS_MAX - 1, 6)));
+	store(f, start + 203 * hour, false);
+	store(f, start + 204 * hour, true);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "68 67 66 %s 4 3 1",
+	                                            from_to(f, REPORTS_MAX - 1, 6)));
+}
+
+static void what_is_older_than_a_month_goes(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t day = 24 * hour;
+
+	store(f, start, false);
+	store(f, start + 1, true);
+	store(f, start + 20 * day, true);
+	assert_string_equal(listed(f), "2 1 0");
+	store(f, start + REPORTS_DAYS * day, false);
+	assert_string_equal(listed(f), "3 2 1 0");
+	store(f, start + REPORTS_DAYS * day + 1, false);
+	assert_string_equal(listed(f), "4 3 2 1");
+	/* A clock that was set back: what was just stored stays. */
+	store(f, start - 90 * day, false);
+	assert_string_equal(listed(f), "4 3 2 1 5");
+	store(f, start + 200 * day, false);
+	assert_string_equal(listed(f), "6");
+}
+
+static void files_of_other_names_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = {
+		"notes.txt", "2020-01-01T00:00:00.000Z-00000000", "2020-01-01T00:00:00.000Z-0000000g.json",
+		"2020-01-01T00:00:00.000Z-00000000.json.bak", ".json", "2020-01-01T00:00:00.000Z-000000000.json",
+	};
+
+	store(f, start, false);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		write_file(path(f, names[i]), "mine");
+	store(f, start + 1, false);
+	assert_string_equal(listed(f), "1 0");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(access(path(f, names[i]), F_OK), 0);
+}
+
+static void a_folder_that_cannot_be_used_is_said(void **state)
+{
+	struct fixture *f = *state;
+	const char **ids;
+	size_t count;
+	struct err err;
+
+	write_file(f->dir, "");
+	assert_false(reports_store(f->dir, make(f, start, false), start, &err));
+	assert_string_equal(err.msg,
+	                    arena_printf(&f->arena, "make the folder \"%s\": File exists", f->dir));
+	assert_false(reports_list(&f->arena, f->dir, &ids, &count, &err));
+	assert_string_equal(err.msg, arena_printf(&f->arena, "reports in \"%s/reports\": Not a directory", f->dir));
+}
+
+/* As on a disk without room for this one. */
+static void a_full_disk_is_said_and_leaves_what_was_there(void **state)
+{
+	struct fixture *f = *state;
+	const char *before = store(f, start, true);
+	const struct node *report = make(f, start + 1, true), *found;
+	struct err err;
+	int status;
+
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct rlimit limit = { 100, 100 };
+		signal(SIGXFSZ, SIG_IGN);
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) || reports_store(f->dir, report, start + 1, &err) ||
+		      strcmp(err.msg, arena_printf(&f->arena, "report \"%s\": cannot be written: File too large",
+		                                   path(f, "2026-09-21T14:13:20.001Z-00000001.json"))) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_string_equal(listed(f), "0");
+	assert_true(reports_read(&f->arena, f->dir, "latest", &found, &err));
+	assert_string_equal(node_get_text(found, "cycle_id"), before);
+	assert_int_equal(system(arena_printf(&f->arena, "test $(ls %s | wc -l) = 2", path(f, ""))), 0);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		WITH_FOLDER(a_report_is_read_as_it_was_stored),
+		WITH_FOLDER(what_is_not_there_is_said),
+		WITH_FOLDER(what_cannot_be_read_is_said),
+		WITH_FOLDER(a_document_of_another_form_is_refused),
+		WITH_FOLDER(the_oldest_go_when_there_are_too_many),
+		WITH_FOLDER(those_of_nothing_to_do_go_first_but_for_the_newest),
+		WITH_FOLDER(what_is_older_than_a_month_goes),
+		WITH_FOLDER(files_of_other_names_are_left_alone),
+		WITH_FOLDER(a_folder_that_cannot_be_used_is_said),
+		WITH_FOLDER(a_full_disk_is_said_and_leaves_what_was_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,700 @@
+#include "tests/test.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/state/state_store.h"
+#include "reconcile/tree/json.h"
+
+#define ENDPOINT	"https://s/workflows/api/v1"
+
+enum { NOBODY = 65534 };
+
+struct fixture {
+	char top[32];
+	const char *dir, *file;
+	struct arena arena;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	assert_non_null(f);
+	strcpy(f->top, "/tmp/flowsync-state-XXXXXX");
+	assert_non_null(mkdtemp(f->top));
+	/* What would mean something in a URI. */
+	f->dir = arena_printf(&f->arena, "%s/a/s?mode=rw#%%41", f->top);
+	f->file = arena_printf(&f->arena, "%s/state.db", f->dir);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	int failed = system(arena_printf(&f->arena, "rm -rf %s", f->top));
+
+	arena_free(&f->arena);
+	free(f);
+	return failed;
+}
+
+static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint,
+                             const char *owner)
+{
+	struct state *s = NULL;
+	struct err err;
+
+	if (!state_open(f->dir, use, endpoint, owner, &s, &err))
+		fail_msg("%s", err.msg);
+	return s;
+}
+
+static struct state *open_state(struct fixture *f, enum state_use use)
+{
+	return open_as(f, use, ENDPOINT, "default");
+}
+
+static const struct node *tree(struct fixture *f, const char *json)
+{
+	struct node *n;
+	struct err err;
+
+	if (!json)
+		return NULL;
+	if (!json_read(&f->arena, json, strlen(json), &n, &err))
+		fail_msg("%s", err.msg);
+	return n;
+}
+
+static void put(struct state *s, const char *name)
+{
+	struct err err;
+
+	if (!state_put(s, &(struct record){ .name = name, .id = 1 }, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void add_tree(const char *key, const struct node *n, struct buf *out)
+{
+	if (!n)
+		return;
+	buf_addf(out, " %s=", key);
+	json_write(n, JSON_COMPACT, out);
+}
+
+/* All records, one a line. */
+static const char *dump(struct fixture *f, struct state *s)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct records all = { 0 };
+	struct err err;
+
+	if (!state_load(s, &f->arena, &all, &err))
+		fail_msg("%s", err.msg);
+	for (const struct record *r = all.items; r < all.items + all.count; r++) {
+		buf_addf(&text, "%s %lld %s%s", r->name, (long long)r->id, r->digest ? r->digest : "-",
+		         r->paused ? " paused" : "");
+		add_tree("body", r->body, &text);
+		add_tree("settled", r->settled, &text);
+		buf_addc(&text, '\n');
+	}
+	return arena_strdup(&f->arena, buf_str(&text));
+}
+
+static const char *dump_of(struct fixture *f, enum state_use use, const char *endpoint, const char *owner)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, use, endpoint, owner);
+
+	return dump(f, s);
+}
+
+/* The names, sizes, times and modes of what stands in dir, and of dir itself; "" if it is not
+ * there. */
+static const char *listing(struct fixture *f)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct dirent **names;
+	struct stat st;
+	int count = scandir(f->dir, &names, NULL, alphasort);
+
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(stat(arena_printf(&f->arena, "%s/%s", f->dir, names[i]->d_name), &st), 0);
+		if (strcmp(names[i]->d_name, "..") != 0)
+			buf_addf(&text, "%s %lld %lld.%09ld %o\n", names[i]->d_name, (long long)st.st_size,
+			         (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, st.st_mode);
+		free(names[i]);
+	}
+	if (count >= 0)
+		free(names);
+	return arena_strdup(&f->arena, buf_str(&text));
+}
+
+static void a_record_is_given_back_as_it_was_put(void **state)
+{
+	struct fixture *f = *state;
+	struct state *s = open_state(f, STATE_WRITE);
+	struct record full = {
+		.name = "n\xc3\xa4me", .id = INT64_MAX, .digest = "a0123abcd", .paused = true,
+		.body = tree(f, "{\"name\":\"n\",\"z\":[1,1.50,null,true],\"a\":{}}"),
+		.settled = tree(f, "[{\"path\":\"/a\",\"sent\":1,\"kept\":null,\"refused\":false}]"),
+	};
+	struct err err;
+
+	assert_true(state_put(s, &(struct record){ .name = "b", .digest = "b" }, &err));
+	assert_true(state_put(s, &full, &err));
+	assert_true(state_put(s, &(struct record){ .name = "Z", .id = 7 }, &err));
+	static const char all[] =
+		"Z 7 -\n"
+		"b 0 b\n"
+		"n\xc3\xa4me 9223372036854775807 a0123abcd paused body={\"name\":\"n\",\"z\":[1,1.50,null,true],\"a\":{}}"
+		" settled=[{\"path\":\"/a\",\"sent\":1,\"kept\":null,\"refused\":false}]\n";
+	assert_string_equal(dump(f, s), all);
+	state_close(s);
+	assert_string_equal(dump_of(f, STATE_WRITE, ENDPOINT, "default"), all);
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), all);
+}
+
+static void a_later_record_takes_the_place_of_all_of_the_earlier(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
+	struct err err;
+
+	assert_true(state_put(s, &(struct record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
+	assert_true(state_put(s, &(struct record){ .name = "a", .id = 2 }, &err));
+	assert_string_equal(dump(f, s), "a 2 -\n");
+	assert_true(state_drop(s, "a", &err));
+	assert_true(state_drop(s, "a", &err));
+	assert_string_equal(dump(f, s), "");
+}
+
+static void each_endpoint_and_owner_has_records_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { const char *endpoint, *owner; } syncs[] = {
+		{ ENDPOINT, "default" }, { ENDPOINT, "other" }, { "local", "default" },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(syncs); i++) {
+		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, syncs[i].endpoint, syncs[i].owner);
+		assert_true(state_put(s, &(struct record){ .name = "a", .id = (int64_t)i }, &err));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(syncs); i++)
+		assert_string_equal(dump_of(f, STATE_READ, syncs[i].endpoint, syncs[i].owner),
+		                    arena_printf(&f->arena, "a %zu -\n", i));
+	assert_string_equal(dump_of(f, STATE_READ, "local", "other"), "");
+}
+
+static const char *revision(struct fixture *f, enum state_use use, const char *owner)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, use, ENDPOINT, owner);
+	const char *found = "?";
+	struct err err;
+
+	if (!state_revision(s, &f->arena, &found, &err))
+		fail_msg("%s", err.msg);
+	return found;
+}
+
+static void the_applied_revision_is_known_of_each_owner(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const revisions[] = { "0123", "4567" };
+	struct err err;
+
+	assert_null(revision(f, STATE_READ, "a"));
+	assert_null(revision(f, STATE_WRITE, "a"));
+	for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
+		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_set_revision(s, revisions[i], &err));
+	}
+	assert_string_equal(revision(f, STATE_READ, "a"), "4567");
+	assert_string_equal(revision(f, STATE_WRITE, "a"), "4567");
+	assert_null(revision(f, STATE_READ, "b"));
+}
+
+/* What may be passed at a revision, each with a comma behind it. */
+static const char *approved(struct fixture *f, const char *owner, const char *revision)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, STATE_READ, ENDPOINT, owner);
+	struct state_approvals all;
+	const char *text = "";
+	struct err err;
+
+	if (!state_approvals(s, &f->arena, revision, &all, &err))
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < all.count; i++)
+		text = arena_printf(&f->arena, "%s%s,", text, all.guards[i]);
+	return text;
+}
+
+static void approve(struct fixture *f, const char *owner, const char *guard, const char *revision)
+{
+	CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
+	struct err err;
+
+	assert_true(state_approve(s, guard, revision, &err));
+}
+
+static void an_approval_is_of_one_owner_one_guard_and_one_revision(void **state)
+{
+	struct fixture *f = *state;
+
+	approve(f, "a", "rollback", "r1");
+	approve(f, "a", "delete-share", "r1");
+	approve(f, "b", "rollback", "r2");
+	assert_string_equal(approved(f, "a", "r1"), "delete-share,rollback,");
+	assert_string_equal(approved(f, "b", "r1"), "");
+	assert_string_equal(approved(f, "b", "r2"), "rollback,");
+	assert_string_equal(approved(f, "a", "r"), "");
+	approve(f, "a", "rollback", "r3");
+	assert_string_equal(approved(f, "a", "r1"), "delete-share,");
+	assert_string_equal(approved(f, "a", "r3"), "rollback,");
+}
+
+static void approvals_that_were_used_are_gone_and_others_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	approve(f, "a", "rollback", "r1");
+	approve(f, "a", "delete-share", "r2");
+	approve(f, "b", "rollback", "r1");
+	{
+		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_drop_approvals(s, &err));
+	}
+	assert_string_equal(approved(f, "a", "r1"), "");
+	assert_string_equal(approved(f, "a", "r2"), "");
+	assert_string_equal(approved(f, "b", "r1"), "rollback,");
+}
+
+static void the_key_is_made_once_and_stays(void **state)
+{
+	struct fixture *f = *state;
+	static const unsigned char none[STATE_KEY_SIZE];
+	unsigned char keys[4][STATE_KEY_SIZE];
+	const enum state_use uses[] = { STATE_READ, STATE_READ, STATE_WRITE, STATE_READ };
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+		CLEANUP(state_closep) struct state *s = open_state(f, uses[i]);
+		memcpy(keys[i], state_key(s), STATE_KEY_SIZE);
+		assert_memory_not_equal(keys[i], none, STATE_KEY_SIZE);
+	}
+	assert_memory_not_equal(keys[0], keys[1], STATE_KEY_SIZE);
+	assert_memory_not_equal(keys[1], keys[2], STATE_KEY_SIZE);
+	assert_memory_equal(keys[2], keys[3], STATE_KEY_SIZE);
+}
+
+static void reading_makes_and_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "");
+	assert_string_equal(listing(f), "");
+
+	struct state *s = open_state(f, STATE_WRITE);
+	put(s, "a");
+	state_close(s);
+	const char *before = listing(f);
+	assert_null(strstr(before, "-wal"));
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 1 -\n");
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "nobody"), "");
+	assert_string_equal(listing(f), before);
+}
+
+static void what_is_made_is_for_its_owner_alone(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	struct stat st;
+
+	put(s, "a");
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		assert_int_equal(stat(arena_printf(&f->arena, "%s%s", f->file, ends[i]), &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+	}
+	assert_int_equal(stat(f->dir, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+}
+
+/* ---- what is refused ---- */
+
+static void change(struct fixture *f, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void refused(struct fixture *f, const char *msg)
+{
+	static const enum state_use uses[] = { STATE_READ, STATE_WRITE };
+	/* The folder's own time comes first: to write, a file may have been made beside it and
+	 * taken away. */
+	const char *before = strchr(listing(f), '\n');
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
+		struct state *s = (struct state *)f;
+		struct err err;
+		assert_false(state_open(f->dir, uses[i], ENDPOINT, "default", &s, &err));
+		assert_string_equal(err.msg, msg);
+		assert_ptr_equal(s, f);
+		assert_string_equal(strchr(listing(f), '\n'), before);
+	}
+}
+
+static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	state_close(open_state(f, STATE_WRITE));
+	change(f, "PRAGMA user_version = 7");
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 2: "
+	                                   "it was written by a newer flowsync", f->file));
+	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
+	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));
+}
+
+#define BEGIN_ANEW	"; move it away to begin anew, which costs a few more writes and nothing else"
+
+static void what_cannot_be_read_is_refused_and_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	state_close(open_state(f, STATE_WRITE));
+	change(f, "UPDATE seal SET key = x'00'");
+	refused(f, arena_printf(&f->arena, "state \"%s\" is damaged: its key has not the length of one" BEGIN_ANEW,
+	                        f->file));
+
+	FILE *file = fopen(f->file, "w");
+	assert_non_null(file);
+	fputs("not a database, but longer than the head of one is, which matters, and so it goes on for a while\n", file);
+	fclose(file);
+	refused(f, arena_printf(&f->arena, "state \"%s\": file is not a database" BEGIN_ANEW, f->file));
+
+	assert_int_equal(unlink(f->file), 0);
+	assert_int_equal(mkdir(f->file, 0700), 0);
+	refused(f, arena_printf(&f->arena, "open state \"%s\": Is a directory", f->file));
+	assert_int_equal(rmdir(f->file), 0);
+	assert_int_equal(mkfifo(f->file, 0600), 0);
+	refused(f, arena_printf(&f->arena, "open state \"%s\": not a regular file", f->file));
+}
+
+static void a_damaged_record_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct state *s = open_state(f, STATE_WRITE);
+	struct records all = { .count = 5 };
+	struct err err;
+
+	put(s, "a");
+	change(f, "UPDATE record SET settled = '[1'");
+	assert_false(state_load(s, &f->arena, &all, &err));
+	assert_int_equal(all.count, 5);
+	assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is damaged: the record of workflow \"a\": ",
+	                                          f->file), strlen(f->file) + 48);
+	assert_non_null(strstr(err.msg, BEGIN_ANEW));
+	state_close(s);
+}
+
+/* ---- other processes ---- */
+
+/* Runs what() in a process of its own, with a pipe to write to. */
+static pid_t in_child(struct fixture *f, void (*what)(struct fixture *f, int fd), int *fd)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ends[0]);
+		what(f, ends[1]);
+		_exit(0);
+	}
+	close(ends[1]);
+	*fd = ends[0];
+	return pid;
+}
+
+static void ended_well(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* err is the last thing that failed, if anything did. */
+#define IN_CHILD(condition)	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "line %d: %s\n", __LINE__, err.msg); \
+			_exit(1); \
+		} \
+	} while (0)
+
+static void put_for_ever(struct fixture *f, int fd)
+{
+	struct state *s;
+	struct err err = { 0 };
+
+	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	for (int i = 0; ; i++) {
+		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "w%06d", i) }, &err));
+		IN_CHILD(write(fd, "", 1) == 1);
+	}
+}
+
+static void what_was_put_survives_a_kill(void **state)
+{
+	struct fixture *f = *state;
+	struct records all = { 0 };
+	struct err err;
+	size_t told = 0;
+	char byte[64];
+	ssize_t n;
+	int fd;
+	pid_t pid = in_child(f, put_for_ever, &fd);
+
+	while (told < 100 && (n = read(fd, byte, sizeof byte)) > 0)
+		told += (size_t)n;
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	while ((n = read(fd, byte, sizeof byte)) > 0)
+		told += (size_t)n;
+	close(fd);
+
+	const char *before = listing(f);
+	assert_non_null(strstr(before, "state.db-wal"));
+	CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
+	assert_true(state_load(s, &f->arena, &all, &err));
+	assert_true(told >= 100);
+	assert_in_range(all.count, told, told + 1);
+	/* The index of what is in the log may be made anew; the log is not touched, and no other
+	 * file made. */
+	assert_int_equal(strlen(listing(f)), strlen(before));
+
+	CLEANUP(state_closep) struct state *w = open_state(f, STATE_WRITE);
+	struct records again = { 0 };
+	assert_true(state_load(w, &f->arena, &again, &err));
+	assert_int_equal(again.count, all.count);
+}
+
+enum { SOME = 10 };
+
+static void put_some(struct fixture *f, int fd)
+{
+	struct state *s;
+	struct err err = { 0 };
+
+	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(write(fd, state_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
+	for (int i = 0; i < SOME; i++)
+		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
+	state_close(s);
+}
+
+static void begin_as_two(struct fixture *f)
+{
+	unsigned char keys[2][STATE_KEY_SIZE];
+	struct records all = { 0 };
+	struct err err;
+	pid_t pids[2];
+	int fds[2];
+
+	for (int i = 0; i < 2; i++)
+		pids[i] = in_child(f, put_some, &fds[i]);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(read(fds[i], keys[i], STATE_KEY_SIZE), STATE_KEY_SIZE);
+		close(fds[i]);
+		ended_well(pids[i]);
+	}
+	assert_memory_equal(keys[0], keys[1], STATE_KEY_SIZE);
+	CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
+	assert_true(state_load(s, &f->arena, &all, &err));
+	assert_int_equal(all.count, 2 * SOME);
+}
+
+static void two_processes_begin_one_state_and_both_write(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < 20; i++) {
+		f->dir = arena_printf(&f->arena, "%s/%d", f->top, i);
+		begin_as_two(f);
+	}
+}
+
+/* Opens and closes all the time: the file is written to at each close, and stands alone between. */
+static void come_and_go(struct fixture *f, int fd)
+{
+	struct err err = { 0 };
+
+	for (int i = 0; i < 60; i++) {
+		struct state *s;
+		IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "%d", i) }, &err));
+		state_close(s);
+		IN_CHILD(write(fd, "", 1) == 1);
+	}
+}
+
+static void reading_beside_a_writer_sees_what_was_put(void **state)
+{
+	struct fixture *f = *state;
+	size_t told = 0;
+	char byte;
+	int fd;
+	pid_t pid = in_child(f, come_and_go, &fd);
+
+	while (read(fd, &byte, 1) == 1) {
+		CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
+		struct records all = { 0 };
+		struct err err;
+		if (!state_load(s, &f->arena, &all, &err))
+			fail_msg("%s", err.msg);
+		told++;
+		assert_in_range(all.count, told, 60);
+	}
+	close(fd);
+	ended_well(pid);
+	assert_int_equal(told, 60);
+}
+
+static void read_as_nobody(struct fixture *f, int fd)
+{
+	struct records all = { 0 };
+	struct state *s;
+	struct err err = { 0 };
+
+	IN_CHILD(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+	IN_CHILD(access(f->dir, W_OK) < 0);
+	IN_CHILD(state_open(f->dir, STATE_READ, ENDPOINT, "default", &s, &err));
+	IN_CHILD(state_load(s, &f->arena, &all, &err));
+	IN_CHILD(all.count == 1);
+	state_close(s);
+	IN_CHILD(!state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
+}
+
+static void put_one_and_wait(struct fixture *f, int fd)
+{
+	struct state *s;
+	struct err err = { 0 };
+
+	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(state_put(s, &(struct record){ .name = "a" }, &err));
+	IN_CHILD(write(fd, "", 1) == 1);
+	pause();
+}
+
+/* Whoever may read all, but write nothing: a folder mounted to be read, another user's. */
+static void only_reading_is_possible(struct fixture *f)
+{
+	char msg[1024] = { 0 };
+	int fd;
+
+	assert_int_equal(system(arena_printf(&f->arena, "chmod -R a+rX '%s'", f->top)), 0);
+	pid_t pid = in_child(f, read_as_nobody, &fd);
+	assert_true(read(fd, msg, sizeof msg - 1) > 0);
+	close(fd);
+	ended_well(pid);
+	assert_string_equal(msg, arena_printf(&f->arena, "open state \"%s\": Permission denied", f->file));
+}
+
+static void a_folder_that_may_not_be_written_can_be_read(void **state)
+{
+	struct fixture *f = *state;
+	char byte;
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	pid_t pid = in_child(f, put_one_and_wait, &fd);
+	assert_int_equal(read(fd, &byte, 1), 1);
+	close(fd);
+	only_reading_is_possible(f);	/* beside its writer */
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	only_reading_is_possible(f);	/* as a killed one left it */
+	state_close(open_state(f, STATE_WRITE));
+	only_reading_is_possible(f);	/* alone */
+}
+
+static void fill_up(struct fixture *f, int fd)
+{
+	struct rlimit limit = { 128 << 10, 128 << 10 };
+	struct state *s;
+	struct err err = { 0 };
+	int i = 0;
+
+	IN_CHILD(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	while (state_put(s, &(struct record){ arena_printf(&f->arena, "w%d", i) }, &err))
+		i++;
+	IN_CHILD(write(fd, &i, sizeof i) == sizeof i);
+	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
+	state_close(s);
+}
+
+static void a_full_disk_is_said_and_loses_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct records all = { 0 };
+	struct err err;
+	char msg[1024] = { 0 };
+	int fd, put_count;
+	pid_t pid = in_child(f, fill_up, &fd);
+
+	assert_int_equal(read(fd, &put_count, sizeof put_count), sizeof put_count);
+	assert_true(read(fd, msg, sizeof msg - 1) > 0);
+	close(fd);
+	ended_well(pid);
+	assert_string_equal(msg, arena_printf(&f->arena, "state \"%s\": disk I/O error", f->file));
+	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
+	assert_true(state_load(s, &f->arena, &all, &err));
+	assert_true(put_count > 5);
+	assert_int_equal(all.count, put_count);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		WITH_FOLDER(a_record_is_given_back_as_it_was_put),
+		WITH_FOLDER(a_later_record_takes_the_place_of_all_of_the_earlier),
+		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
+		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),
+		WITH_FOLDER(an_approval_is_of_one_owner_one_guard_and_one_revision),
+		WITH_FOLDER(approvals_that_were_used_are_gone_and_others_stay),
+		WITH_FOLDER(the_key_is_made_once_and_stays),
+		WITH_FOLDER(reading_makes_and_changes_nothing),
+		WITH_FOLDER(what_is_made_is_for_its_owner_alone),
+		WITH_FOLDER(what_a_newer_flowsync_or_another_program_wrote_is_refused),
+		WITH_FOLDER(what_cannot_be_read_is_refused_and_stays),
+		WITH_FOLDER(a_damaged_record_is_named),
+		WITH_FOLDER(what_was_put_survives_a_kill),
+		WITH_FOLDER(two_processes_begin_one_state_and_both_write),
+		WITH_FOLDER(reading_beside_a_writer_sees_what_was_put),
+		WITH_FOLDER(a_folder_that_may_not_be_written_can_be_read),
+		WITH_FOLDER(a_full_disk_is_said_and_loses_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

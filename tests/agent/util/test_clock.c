@@ -1,0 +1,65 @@
+#include "tests/test.h"
+#include "agent/util/clock.h"
+
+static void a_time_is_read_with_milliseconds_or_without(void **state)
+{
+	static const struct { const char *text; int64_t ms; } cases[] = {
+		{ "1970-01-01T00:00:00.000Z", 0 },
+		{ "1970-01-01T00:00:01Z", 1000 },
+		{ "2023-11-14T22:13:20.5Z", 1700000000500 },
+		{ "2023-11-14T22:13:20.123456Z", 1700000000123 },
+		{ "2020-02-29T23:59:59.999Z", 1583020799999 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t ms = -1;
+		assert_true(stamp_read(cases[i].text, &ms));
+		assert_int_equal(ms, cases[i].ms);
+	}
+}
+
+static void what_is_no_time_is_not_read(void **state)
+{
+	static const char *const cases[] = {
+		NULL, "", "x", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14T22:13:20+01:00", "2023-13-14T22:13:20Z",
+		"2023-11-14T22:13:20.1x", "2023-11-14T22:13:20.000Z ",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t ms = -1;
+		assert_false(stamp_read(cases[i], &ms));
+		assert_int_equal(ms, -1);
+	}
+}
+
+static void what_is_written_reads_back(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (int64_t ms = 0; ms < 4000000000000; ms += 39999999987) {
+		int64_t back;
+		assert_true(stamp_read(stamp_text(&a, ms), &back));
+		assert_int_equal(back, ms);
+	}
+}
+
+static void durations_are_for_people(void **state)
+{
+	static const struct { int64_t ms; const char *text; } cases[] = {
+		{ -5, "0.0s" }, { 0, "0.0s" }, { 440, "0.4s" }, { 9949, "9.9s" }, { 10000, "10s" }, { 59999, "59s" },
+		{ 60000, "1m0s" }, { 192000, "3m12s" }, { 3605000, "1h0m5s" }, { 360000000, "100h0m0s" },
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_string_equal(stamp_duration(&a, cases[i].ms), cases[i].text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_time_is_read_with_milliseconds_or_without),
+		cmocka_unit_test(what_is_no_time_is_not_read),
+		cmocka_unit_test(what_is_written_reads_back),
+		cmocka_unit_test(durations_are_for_people),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+#include "tests/test.h"
+#include "agent/util/file.h"
+#include "agent/util/shutdown_signals.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char top[] = "/tmp/flowsync-file-XXXXXX";
+
+static int enter(void **state)
+{
+	return !mkdtemp(top) || chdir(top);
+}
+
+static int leave(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	return chdir("/") || system(arena_printf(&a, "rm -rf %s", top));
+}
+
+static const char *text_in(struct arena *a, const char *path)
+{
+	const char *text;
+	size_t len;
+	struct err err;
+
+	return file_read(a, path, 1000, &text, &len, &err) ? text : NULL;
+}
+
+static void what_is_put_there_is_read_again(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stat st;
+	struct err err;
+
+	assert_true(file_replace(&a, "f", "first, long", 11, 0644, &err));
+	assert_true(file_replace(&a, "f", "second", 6, 0600, &err));
+	assert_string_equal(text_in(&a, "f"), "second");
+	assert_int_equal(stat("f", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_link_is_written_through_and_stays(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stat st;
+	struct err err;
+
+	assert_int_equal(symlink("target", "link"), 0);
+	assert_true(file_replace(&a, "link", "x", 1, 0600, &err));
+	assert_int_equal(lstat("link", &st), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_string_equal(text_in(&a, "target"), "x");
+	assert_true(file_replace(&a, "/dev/null", "x", 1, 0600, &err));
+	assert_int_equal(lstat("/dev/null", &st), 0);
+	assert_true(S_ISCHR(st.st_mode));
+}
+
+static void what_cannot_be_written_leaves_nothing_behind(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct err err;
+
+	assert_int_equal(mkdir("d", 0777), 0);
+	assert_false(file_replace(&a, "d", "x", 1, 0600, &err));
+	assert_string_equal(err.msg, "cannot be written: Is a directory");
+	assert_false(file_replace(&a, "none/f", "x", 1, 0600, &err));
+	assert_string_equal(err.msg, "cannot be written: No such file or directory");
+	assert_int_equal(rmdir("d"), 0);
+}
+
+static void a_file_of_unknown_size_is_read_to_its_limit(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *text;
+	size_t len;
+	struct err err;
+
+	/* The kernel says that it has no bytes at all. */
+	assert_true(file_read(&a, "/proc/self/status", 1 << 16, &text, &len, &err));
+	assert_true(len > 100 && strlen(text) == len);
+	assert_false(file_read(&a, "/proc/self/status", 100, &text, &len, &err));
+	assert_string_equal(err.msg, "larger than 100 bytes");
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void a_signal_makes_the_descriptor_readable_for_ever(void **state)
+{
+	struct err err;
+	int fd = -1;
+
+	assert_true(stop_watch(&fd, &err));
+	assert_false(is_readable(fd));
+	assert_int_equal(stop_signal(), 0);
+	raise(SIGTERM);
+	assert_true(is_readable(fd));
+	raise(SIGINT);
+	assert_true(is_readable(fd));
+	assert_int_equal(stop_signal(), SIGTERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_put_there_is_read_again),
+		cmocka_unit_test(a_link_is_written_through_and_stays),
+		cmocka_unit_test(what_cannot_be_written_leaves_nothing_behind),
+		cmocka_unit_test(a_file_of_unknown_size_is_read_to_its_limit),
+		cmocka_unit_test(a_signal_makes_the_descriptor_readable_for_ever),
+	};
+	return cmocka_run_group_tests(tests, enter, leave);
+}
