@@ -126,6 +126,7 @@ everything() {
 	done
 	if build gcc CC=gcc; then
 		check "borders" sh tests/borders.sh
+		check "order of the folders" sh tests/layers.sh
 		unit gcc build
 		corpus gcc build
 		# Leaks are LeakSanitizer's: here a forked child would be blamed for what it inherited.

@@ -93,25 +93,6 @@ int cli_fail(struct context *ctx, const struct err *err)
 	return cli_fail_faults(ctx, &faults, err->kind);
 }
 
-bool cli_dir(const struct context *ctx, const char **out, struct err *err)
-{
-	const struct settings *s = ctx->settings;
-	const struct origin *origin = settings_origin(s, &s->dir);
-
-	if (ctx->argument_count > 0) {
-		if (origin && origin->kind == ORIGIN_OPTION)
-			return err_usage(err, "two directories are given, \"%s\" and --dir \"%s\"",
-			                 ctx->arguments[0], s->dir);
-		*out = ctx->arguments[0];
-		return true;
-	}
-	if (!s->dir)
-		return err_usage(err, "no directory is given: flowsync %s DIR, --dir DIR, FLOWSYNC_DIR, or "
-		                 "source: {dir: ...} of the sync in the configuration file", ctx->path);
-	*out = s->dir;
-	return true;
-}
-
 /* Finding the command. */
 
 static const struct command *find_in(const struct command *outer, const char *word)
@@ -176,40 +157,11 @@ static void check_arguments(const struct context *ctx, struct faults *f)
 
 /* Running it. */
 
-/* What was given on the command line, else in its variable.  For what has to be known before
- * all the rest is read. */
-static const char *early(const struct context *ctx, const char *name, const char *variable)
-{
-	const char *text = env_get(ctx->env, variable);
-
-	for (size_t i = 0; i < ctx->line->given_count; i++)
-		if (strcmp(ctx->line->given[i].name, name) == 0)
-			text = ctx->line->given[i].value;
-	return text && *text ? text : NULL;
-}
-
-bool cli_config(const struct context *ctx, struct arena *a, const struct config **out,
-                struct faults *faults)
-{
-	struct config *config = arena_new(a, struct config, 1);
-	const struct job *job = ctx->job;
-	const char *path = early(ctx, "config", "FLOWSYNC_CONFIG");
-
-	*out = NULL;
-	if (job ? !job->config_text : !path)
-		return true;
-	if (!(job ? config_parse(a, job->config_path, job->config_text, strlen(job->config_text), config, faults)
-	          : config_read(a, path, config, faults)))
-		return false;
-	*out = config;
-	return true;
-}
-
 /* The sync that a command is about. */
 static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f)
 {
 	const struct config *c = ctx->config;
-	const char *name = ctx->job ? ctx->job->sync : early(ctx, "sync", "FLOWSYNC_SYNC");
+	const char *name = ctx->job ? ctx->job->sync : context_early(ctx, "sync", "FLOWSYNC_SYNC");
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
 
 	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
@@ -225,28 +177,6 @@ static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f
 	                 c->count, buf_str(&all));
 }
 
-void cli_settings(const struct context *ctx, const struct config *config, size_t sync,
-                  struct arena *a, struct settings *s, struct vars *vars, struct faults *f)
-{
-	unsigned groups = ctx->command->options | FOR_ALL;
-
-	/* Each beats those before it. */
-	options_defaults(a, groups, ctx->env, s);
-	if (config)
-		config_set(a, config, sync, s);
-	if (!ctx->command->bare)
-		options_from_env(a, groups, ctx->env, s, f);
-	options_from_line(a, groups, ctx->path, ctx->line, s, f);
-	if (vars && (ctx->command->options & FOR_SPECS))
-		vars_build(a, s, ctx->env, vars, f);
-}
-
-void cli_set_log(struct log *log, const struct settings *s)
-{
-	log->format = s->log_format;
-	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
-}
-
 static void set_up_output(struct context *ctx)
 {
 	const struct settings *s = ctx->settings;
@@ -256,14 +186,14 @@ static void set_up_output(struct context *ctx)
 
 	term_init(&ctx->term, s->color, &hints, ctx->out, ctx->err);
 	ctx->term.err_live = ctx->term.err_live && !s->quiet && s->log_format == LOG_TEXT;
-	cli_set_log(ctx->log, s);
+	context_set_log(ctx->log, s);
 	ctx->log->color = ctx->term.err_color;
 }
 
 /* True if the command line asks for JSON, whatever else is wrong with it. */
 static bool wants_json(const struct context *ctx)
 {
-	const char *output = early(ctx, "output", "FLOWSYNC_OUTPUT");
+	const char *output = context_early(ctx, "output", "FLOWSYNC_OUTPUT");
 
 	return output && strcasecmp(output, "json") == 0;
 }
@@ -281,10 +211,10 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
 	/* What follows an unknown option may be its value: no argument to complain of. */
 	if (f->errors == 0)
 		check_arguments(ctx, f);
-	if (!ctx->command->bare && cli_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
+	if (!ctx->command->bare && context_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
 	    !ctx->job && (ctx->command->options & FOR_CYCLE))
 		syncs_check_owners(ctx, ctx->config, f);
-	cli_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
+	context_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
 }
 
 /* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a

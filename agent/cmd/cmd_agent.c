@@ -1,3 +1,4 @@
+#include "agent/cmd/cli.h"
 #include "agent/daemon/daemon.h"
 #include "agent/sync/sync_check.h"
 

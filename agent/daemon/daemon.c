@@ -236,7 +236,7 @@ static bool check_lasting(struct agent *g, const struct config *config, struct s
 {
 	const struct settings *began = g->ctx->settings;
 
-	cli_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
+	context_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
 	if (!same(s->http, began->http))
 		fault_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
 	if (s->jobs != began->jobs || s->crons != began->crons || !same(s->timezone, began->timezone) ||
@@ -255,7 +255,7 @@ static bool read_again(struct agent *g)
 	struct settings all = { 0 };
 	const struct config *config;
 
-	bool good = cli_config(g->ctx, &arena, &config, &faults) &&
+	bool good = context_config(g->ctx, &arena, &config, &faults) &&
 	            check_lasting(g, config, &all, &faults) && syncs_check(g->ctx, config, &faults);
 	fault_log(g->ctx->log, &faults);
 	if (!good) {
@@ -265,7 +265,7 @@ static bool read_again(struct agent *g)
 	arena_free(&g->arena);
 	g->arena = arena;
 	g->config = config;
-	cli_set_log(g->ctx->log, &all);
+	context_set_log(g->ctx->log, &all);
 	return true;
 }
 

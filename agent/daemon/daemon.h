@@ -3,7 +3,7 @@
 #ifndef AGENT_DAEMON_DAEMON_H
 #define AGENT_DAEMON_DAEMON_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 
 /* Runs the syncs of ctx->config, which syncs_check() found good, until SIGTERM or SIGINT came and
  * what was under way has ended; false if it could not begin. */

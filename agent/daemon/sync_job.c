@@ -8,7 +8,6 @@
 
 #include "agent/util/subprocess.h"
 #include "agent/config/config_file.h"
-#include "agent/net/request_loop.h"
 #include "agent/util/fd.h"
 #include "agent/git/git_fetch.h"
 #include "agent/config/cycle_job.h"
@@ -435,7 +434,7 @@ static void read_settings(struct agent_sync *s, const struct config *config, siz
 {
 	struct faults none = { .arena = &s->arena };
 
-	cli_settings(s->world->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
+	context_settings(s->world->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
 	if (!s->settings.sync_name)
 		s->settings.sync_name = "default";
 	s->config_path = config ? arena_strdup(&s->arena, config->path) : NULL;

@@ -6,7 +6,7 @@
 
 #include <poll.h>
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "agent/daemon/metrics.h"
 
 struct config;

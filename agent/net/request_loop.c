@@ -1,19 +1,10 @@
 #include "agent/net/request_loop.h"
 
 #include <limits.h>
-#include <time.h>
 
 #include "agent/util/fd.h"
 
 enum { TICK_MS = 100 };
-
-int64_t drive_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Milliseconds until wake as rest_wait() wants them. */
 static int until(int64_t wake)

@@ -3,10 +3,8 @@
 #define AGENT_NET_REQUEST_LOOP_H
 
 #include "agent/net/service_client.h"
+#include "agent/util/clock.h"
 #include "reconcile/wire/dispatch.h"
-
-/* Milliseconds of CLOCK_MONOTONIC: the clock of dispatch. */
-int64_t drive_now(void);
 
 /* Somebody who watches; each may be NULL. */
 struct drive_watch {

@@ -199,7 +199,7 @@ static bool read_directory(struct context *ctx, struct source *out, struct fault
 	struct stat st;
 
 	out->kind = "directory";
-	if (!cli_dir(ctx, &out->location, err))
+	if (!context_dir(ctx, &out->location, err))
 		return false;
 	if (stat(out->location, &st) < 0)
 		err_sys(err, errno, "%s", out->location);

@@ -3,7 +3,7 @@
 #ifndef AGENT_SOURCE_SOURCE_H
 #define AGENT_SOURCE_SOURCE_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "agent/git/git_fetch.h"
 #include "agent/source/source_dir.h"
 

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 
-#include "agent/net/request_loop.h"
 #include "agent/util/file.h"
 #include "agent/source/source_scan.h"
 #include "agent/util/clock.h"

@@ -3,7 +3,7 @@
 #ifndef AGENT_SYNC_CONNECTION_H
 #define AGENT_SYNC_CONNECTION_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "agent/net/endpoint.h"
 #include "agent/net/service_client.h"
 

@@ -2,7 +2,7 @@
 #ifndef AGENT_SYNC_CYCLE_RUN_H
 #define AGENT_SYNC_CYCLE_RUN_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 
 /* Returns the exit code; the report is written and printed on every one. */
 int cycle_run(struct context *ctx, bool apply);

@@ -3,7 +3,7 @@
 #ifndef AGENT_SYNC_PROGRESS_H
 #define AGENT_SYNC_PROGRESS_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "agent/net/request_loop.h"
 
 struct progress {

@@ -2,7 +2,7 @@
 #ifndef AGENT_SYNC_REPORT_PRINT_H
 #define AGENT_SYNC_REPORT_PRINT_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "reconcile/tree/node.h"
 
 void report_print(struct context *ctx, const struct node *report);

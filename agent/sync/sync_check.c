@@ -33,7 +33,7 @@ static struct context context_of(const struct context *ctx, const struct config 
 	struct settings *s = arena_new(a, struct settings, 1);
 	struct context one = *ctx;
 
-	cli_settings(ctx, config, sync, a, s, vars, faults);
+	context_settings(ctx, config, sync, a, s, vars, faults);
 	if (!s->sync_name)
 		s->sync_name = "default";
 	one.settings = s;
@@ -101,7 +101,7 @@ static bool check_one(struct context *one, struct err *err)
 	const char *dir;
 
 	return syncs_check_settings(one->settings, err) && connection_endpoint(one, &endpoint, err) &&
-	       source_fetch(one, &fetch, err) && (fetch.mirror || cli_dir(one, &dir, err));
+	       source_fetch(one, &fetch, err) && (fetch.mirror || context_dir(one, &dir, err));
 }
 
 bool syncs_check(const struct context *ctx, const struct config *config, struct faults *faults)

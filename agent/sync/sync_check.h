@@ -2,7 +2,7 @@
 #ifndef AGENT_SYNC_SYNC_CHECK_H
 #define AGENT_SYNC_SYNC_CHECK_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 
 /* False, ERR_USAGE, if a cycle cannot be run with these settings whatever the service says. */
 bool syncs_check_settings(const struct settings *s, struct err *err);

@@ -16,6 +16,11 @@ int64_t stamp_now(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+int64_t drive_now(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
 int64_t stamp_boot(void)
 {
 	return read_clock(CLOCK_BOOTTIME);

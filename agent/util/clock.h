@@ -10,6 +10,9 @@
 /* Milliseconds since 1970. */
 int64_t stamp_now(void);
 
+/* Milliseconds of CLOCK_MONOTONIC, for deadlines. */
+int64_t drive_now(void);
+
 /* Milliseconds of a clock that only goes forward, and goes on while the machine sleeps. */
 int64_t stamp_boot(void);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "reconcile/schema/cron.h"
+#include "agent/service/engine/cron_time.h"
 #include "agent/service/steps/instance_types.h"
 #include "agent/util/clock.h"
 #include "agent/util/timezone.h"
@@ -127,13 +127,6 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
 
 /* ---- when it is due ---- */
 
-int64_t shape_next(const char *cron, int64_t now)
-{
-	int64_t next;
-
-	return cron_next(cron, now / 1000, zone_offset, &next) ? next * 1000 : -1;
-}
-
 static int64_t due_before(const struct stored_workflow *before, const char *cron)
 {
 	for (size_t i = 0; before && i < before->trigger_count; i++)
@@ -151,7 +144,7 @@ void shape_due(struct stored_workflow *w, const struct stored_workflow *before, 
 			continue;
 		t->due = due_before(before, t->cron);
 		if (t->due < 0)
-			t->due = now < 0 ? DUE_UNKNOWN : shape_next(t->cron, now);
+			t->due = now < 0 ? DUE_UNKNOWN : cron_time_next(t->cron, now);
 	}
 }
 
@@ -164,7 +157,7 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 	for (size_t i = 0; i < w->trigger_count; i++) {
 		const struct stored_trigger *t = &w->triggers[i];
 		struct node *trigger = node_add(a, list, node_map(a));
-		int64_t next = t->cron ? shape_next(t->cron, now) : -1;
+		int64_t next = t->cron ? cron_time_next(t->cron, now) : -1;
 		if (!t->cron) {
 			node_put(a, trigger, "webhook", node_text(a, t->webhook));
 			continue;

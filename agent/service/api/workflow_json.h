@@ -19,8 +19,6 @@ void shape_keep(struct arena *a, struct node *body, const struct stored_workflow
                 const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
                 struct stored_workflow *out);
 
-/* When the cron fires first after now, both in milliseconds since 1970; -1: never. */
-int64_t shape_next(const char *cron, int64_t now);
 /* Sets when each trigger of the workflow is due next: never, unless it is available; a cron that it has
  * since before (NULL: it is new) stays due when it was.  now -1: an engine in another process, maybe in
  * another zone, is to reckon it: DUE_UNKNOWN. */

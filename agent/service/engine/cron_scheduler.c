@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/service/engine/execution_start.h"
-#include "agent/service/api/workflow_json.h"
+#include "agent/service/engine/cron_time.h"
 #include "agent/util/clock.h"
 #include "agent/util/uuid.h"
 #include "reconcile/tree/json.h"
@@ -61,7 +61,7 @@ static bool write_firing(struct engine_world *w, void *what, struct err *err)
 		return false;
 	/* It stays due until there is room: tomorrow's run is no answer to a busy midnight. */
 	return f->result == RUN_FULL || store_put_due(w->store, f->cron->workflow, f->cron->position,
-	                                              shape_next(f->cron->cron, f->now), err);
+	                                              cron_time_next(f->cron->cron, f->now), err);
 }
 
 /* RUN_BROKEN: the engine ends. */
@@ -131,7 +131,7 @@ static bool write_all(struct engine_world *w, void *what, struct err *err)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		bool missed = crons[i].due > DUE_UNKNOWN && crons[i].due <= now;
-		int64_t due = missed ? crons[i].due : shape_next(crons[i].cron, now);
+		int64_t due = missed ? crons[i].due : cron_time_next(crons[i].cron, now);
 		if (due != crons[i].due &&
 		    !store_put_due(w->store, crons[i].workflow, crons[i].position, due, err))
 			return false;

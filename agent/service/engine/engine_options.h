@@ -2,7 +2,7 @@
 #ifndef AGENT_SERVICE_ENGINE_ENGINE_OPTIONS_H
 #define AGENT_SERVICE_ENGINE_ENGINE_OPTIONS_H
 
-#include "agent/cmd/cli.h"
+#include "agent/config/context.h"
 #include "agent/service/engine/engine.h"
 
 /* To be called before there are threads: it chooses the zone that crons are meant in, whether an engine

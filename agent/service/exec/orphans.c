@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/net/request_loop.h"
+#include "agent/util/clock.h"
 #include "agent/util/file.h"
 #include "agent/service/exec/process_tree.h"
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "agent/util/subprocess.h"
-#include "agent/net/request_loop.h"
+#include "agent/util/clock.h"
 #include "agent/util/fd.h"
 #include "agent/service/exec/runner_process.h"
 

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/net/request_loop.h"
+#include "agent/util/clock.h"
 #include "agent/util/fd.h"
 #include "agent/service/exec/process_tree.h"
 

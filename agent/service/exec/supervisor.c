@@ -18,7 +18,6 @@
 
 #include "agent/service/exec/attempt.h"
 #include "agent/service/exec/attempt_log.h"
-#include "agent/net/request_loop.h"
 #include "agent/util/fd.h"
 #include "agent/util/directory.h"
 #include "agent/service/exec/spawn.h"

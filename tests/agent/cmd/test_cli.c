@@ -21,7 +21,7 @@ static int print_dir(struct context *ctx)
 	const char *dir;
 	struct err err;
 
-	if (!cli_dir(ctx, &dir, &err))
+	if (!context_dir(ctx, &dir, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "%s\n", dir);
 	return 0;

@@ -11,6 +11,7 @@
 #include "agent/service/engine/cron_scheduler.h"
 #include "agent/service/engine/execution_start.h"
 #include "agent/service/api/workflow_json.h"
+#include "agent/service/engine/cron_time.h"
 #include "agent/util/clock.h"
 
 /* An engine's world without an engine: a file, a log, and somebody who may stop it. */
@@ -119,7 +120,7 @@ static void assert_next(int64_t due, const char *cron)
 {
 	int64_t now = stamp_now();
 
-	if (due != shape_next(cron, now) && due != shape_next(cron, now - 5000))
+	if (due != cron_time_next(cron, now) && due != cron_time_next(cron, now - 5000))
 		fail_msg("%lld is not when \"%s\" comes next", (long long)due, cron);
 }
 

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "agent/util/boot_id.h"
-#include "agent/net/request_loop.h"
 #include "agent/service/engine/engine.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"

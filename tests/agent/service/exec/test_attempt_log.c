@@ -10,7 +10,7 @@
 
 #include "agent/service/exec/attempt.h"
 #include "agent/service/exec/attempt_log.h"
-#include "agent/net/request_loop.h"
+#include "agent/util/clock.h"
 #include "agent/util/file.h"
 
 enum { LOG_MAX = 64 << 20 };

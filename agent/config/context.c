@@ -1,0 +1,77 @@
+#include "agent/config/context.h"
+
+#include <string.h>
+
+#include "agent/config/config_file.h"
+#include "agent/config/cycle_job.h"
+#include "agent/config/template_vars.h"
+
+bool context_dir(const struct context *ctx, const char **out, struct err *err)
+{
+	const struct settings *s = ctx->settings;
+	const struct origin *origin = settings_origin(s, &s->dir);
+
+	if (ctx->argument_count > 0) {
+		if (origin && origin->kind == ORIGIN_OPTION)
+			return err_usage(err, "two directories are given, \"%s\" and --dir \"%s\"",
+			                 ctx->arguments[0], s->dir);
+		*out = ctx->arguments[0];
+		return true;
+	}
+	if (!s->dir)
+		return err_usage(err, "no directory is given: flowsync %s DIR, --dir DIR, FLOWSYNC_DIR, or "
+		                 "source: {dir: ...} of the sync in the configuration file", ctx->path);
+	*out = s->dir;
+	return true;
+}
+
+/* What was given on the command line, else in its variable.  For what has to be known before
+ * all the rest is read. */
+const char *context_early(const struct context *ctx, const char *name, const char *variable)
+{
+	const char *text = env_get(ctx->env, variable);
+
+	for (size_t i = 0; i < ctx->line->given_count; i++)
+		if (strcmp(ctx->line->given[i].name, name) == 0)
+			text = ctx->line->given[i].value;
+	return text && *text ? text : NULL;
+}
+
+bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
+                struct faults *faults)
+{
+	struct config *config = arena_new(a, struct config, 1);
+	const struct job *job = ctx->job;
+	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG");
+
+	*out = NULL;
+	if (job ? !job->config_text : !path)
+		return true;
+	if (!(job ? config_parse(a, job->config_path, job->config_text, strlen(job->config_text), config, faults)
+	          : config_read(a, path, config, faults)))
+		return false;
+	*out = config;
+	return true;
+}
+
+void context_settings(const struct context *ctx, const struct config *config, size_t sync,
+                  struct arena *a, struct settings *s, struct vars *vars, struct faults *f)
+{
+	unsigned groups = ctx->command->options | FOR_ALL;
+
+	/* Each beats those before it. */
+	options_defaults(a, groups, ctx->env, s);
+	if (config)
+		config_set(a, config, sync, s);
+	if (!ctx->command->bare)
+		options_from_env(a, groups, ctx->env, s, f);
+	options_from_line(a, groups, ctx->path, ctx->line, s, f);
+	if (vars && (ctx->command->options & FOR_SPECS))
+		vars_build(a, s, ctx->env, vars, f);
+}
+
+void context_set_log(struct log *log, const struct settings *s)
+{
+	log->format = s->log_format;
+	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+}

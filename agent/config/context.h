@@ -1,0 +1,80 @@
+/* context.h: what a command is given, and its settings. */
+#ifndef AGENT_CONFIG_CONTEXT_H
+#define AGENT_CONFIG_CONTEXT_H
+
+#include "agent/util/log.h"
+#include "agent/config/options.h"
+#include "agent/util/term.h"
+#include "reconcile/plan/exit_status.h"
+
+struct config;
+struct context;
+struct job;
+
+struct command {
+	const char *name;
+	const char *arguments;		/* for help: "PATH..."; NULL: none */
+	const char *summary;		/* one line in the list of commands */
+	/* Sentences below the usage line; line breaks do not count.  NULL: the summary. */
+	const char *help;
+	int least, most;		/* arguments; most -1: any number */
+	unsigned options;		/* the groups it takes beside the global ones */
+	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
+	bool hidden;			/* the program runs it for itself: no help names it; these stand last in a table */
+	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
+	/* Sub-commands instead of run, ends with NULL; NULL: none. */
+	const struct command *const *commands;
+	bool runs;			/* workflows are run in it, where the local service lives in it */
+	bool many;			/* is about all syncs of a configuration; others choose one */
+	/* Called before variables and configuration are read; NULL: nothing is to be done then. */
+	bool (*prepare)(struct context *ctx, struct err *err);
+	int (*run)(struct context *ctx);	/* returns the exit code */
+	/* The report of a command line that is wrong, where a report is promised on every exit
+	 * code; the log has told the faults.  NULL: with -o json {"errors", "warnings",
+	 * "exit_code"} is printed. */
+	void (*refused)(struct context *ctx, const struct faults *faults);
+};
+
+struct context {
+	const struct command *root;	/* of all commands */
+	const struct command *command;
+	const char *path;		/* how messages call it: "workflow list" */
+	const struct command_line *line;
+	const struct config *config;	/* NULL: there is no configuration file */
+	const struct job *job;		/* what a prepare() found that it is to do; NULL: none did */
+	const struct settings *settings;
+	const struct vars *vars;	/* for specs; empty unless the command takes FOR_SPECS */
+	const char *const *arguments;
+	size_t argument_count;
+	char **env;			/* as environ */
+	struct arena *arena;		/* freed when the command has ended */
+	FILE *out, *err;		/* results go to out and nothing else does; err is for progress */
+	struct log *log;
+	struct term term;
+	int stop_fd;			/* stop_watch()'s; -1: the command has no `stops` */
+};
+
+
+/* What these settings say of the log holds from now on. */
+void context_set_log(struct log *log, const struct settings *s);
+
+/* Puts together the settings of sync number `sync` of config (NULL: there is none), as variables
+ * and the command line have them; for a command that is about specs, what they are filled in
+ * with too.  Errors are added to faults. */
+void context_settings(const struct context *ctx, const struct config *config, size_t sync,
+                  struct arena *a, struct settings *settings, struct vars *vars,
+                  struct faults *faults);
+
+/* Reads the configuration file that command line and variables name; NULL if they name none.
+ * False with faults. */
+bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
+                struct faults *faults);
+
+/* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it
+ * was given twice on the command line, or nowhere. */
+bool context_dir(const struct context *ctx, const char **out, struct err *err);
+
+/* The value of an option before settings are read: from the command line, else from its variable. */
+const char *context_early(const struct context *ctx, const char *name, const char *variable);
+
+#endif

@@ -1,0 +1,10 @@
+/* cron_time.h: when a cron fires next, in the time zone of the service. */
+#ifndef AGENT_SERVICE_ENGINE_CRON_TIME_H
+#define AGENT_SERVICE_ENGINE_CRON_TIME_H
+
+#include <stdint.h>
+
+/* When the cron fires first after now, both in milliseconds since 1970; -1: never. */
+int64_t cron_time_next(const char *cron, int64_t now);
+
+#endif
