@@ -372,7 +372,7 @@ static void answer_write(struct fake *f, struct fake_workflow *w, struct answer 
 static void create_or_update(struct fake *f, const struct request *request, int64_t id,
                              struct answer *out)
 {
-	struct faults faults = { .arena = &f->arena };
+	struct diagnostics faults = { .arena = &f->arena };
 	struct node *body = tree_json(&f->arena, request->body);
 	struct fake_workflow *w = fake_find(f, id);
 
@@ -545,7 +545,7 @@ void fake_run(struct fake *f, struct dispatch *d)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct record *)a)->name, ((const struct record *)b)->name);
+	return strcmp(((const struct applied_record *)a)->name, ((const struct applied_record *)b)->name);
 }
 
 static void forget(void *context, const char *name)
@@ -561,7 +561,7 @@ static void forget(void *context, const char *name)
 	m->records.count = kept;
 }
 
-static void keep(void *context, const struct record *record)
+static void keep(void *context, const struct applied_record *record)
 {
 	struct fake_memory *m = context;
 	struct arena *a = &m->arena;
@@ -570,7 +570,7 @@ static void keep(void *context, const struct record *record)
 		return;
 	forget(m, record->name);
 	arena_grow(a, m->records.items, m->records.count, m->records.room);
-	m->records.items[m->records.count++] = (struct record){
+	m->records.items[m->records.count++] = (struct applied_record){
 		.name = arena_strdup(a, record->name), .id = record->id,
 		.digest = arena_strdup(a, record->digest),
 		.body = record->body ? node_copy(a, record->body) : NULL,
@@ -592,11 +592,11 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 /* A cycle sees what was remembered before it, and nothing of what it keeps itself. */
 static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 {
-	struct records *records = arena_new(a, struct records, 1);
+	struct applied_records *records = arena_new(a, struct applied_records, 1);
 	struct fake_memory *m = &f->memory;
 
 	records->count = m->records.count;
-	records->items = arena_new(a, struct record, m->records.count + 1);
+	records->items = arena_new(a, struct applied_record, m->records.count + 1);
 	if (m->records.count)
 		memcpy(records->items, m->records.items, m->records.count * sizeof *records->items);
 	cycle_remember(cycle, &(struct cycle_memory){
@@ -606,7 +606,7 @@ static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 }
 
 void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
-                const struct cycle_options *options, struct report *report, struct faults *faults)
+                const struct cycle_options *options, struct report *report, struct diagnostics *faults)
 {
 	struct dispatch d;
 	struct cycle cycle;
@@ -627,7 +627,7 @@ const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs
                       struct cycle_options options)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct report report;
 
 	fake_cycle(f, a, specs, &options, &report, &faults);

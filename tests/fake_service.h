@@ -33,7 +33,7 @@ enum { FAKE_FAULTS = 4, FAKE_HABITS = 4 };
 /* What is remembered between cycles, as the agent's state does it: read once for each, kept at once. */
 struct fake_memory {
 	struct arena arena;
-	struct records records;
+	struct applied_records records;
 	bool on;			/* else there is no state */
 	bool dead;			/* the program was killed: nothing is kept any more, and no request is answered */
 	const struct node *older;	/* of the file that is asked for; NULL: none */
@@ -94,7 +94,7 @@ void fake_run(struct fake *fake, struct dispatch *dispatch);
 
 /* One whole cycle over specs; report and faults are filled, and live in a. */
 void fake_cycle(struct fake *fake, struct arena *a, const struct specs *specs,
-                const struct cycle_options *options, struct report *report, struct faults *faults);
+                const struct cycle_options *options, struct report *report, struct diagnostics *faults);
 /* The same, giving the text for people: warnings and errors first, as the command says them. */
 const char *fake_told(struct fake *fake, struct arena *a, const struct specs *specs,
                       struct cycle_options options);

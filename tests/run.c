@@ -13,7 +13,7 @@ void run_done(struct run *r)
 
 void run_cycle(struct run *r, const struct specs *specs, const struct cycle_options *options)
 {
-	r->faults = (struct faults){ .arena = &r->a };
+	r->faults = (struct diagnostics){ .arena = &r->a };
 	buf_reset(&r->f.writes);
 	r->f.requests = 0;
 	fake_cycle(&r->f, &r->a, specs, options, &r->report, &r->faults);
@@ -70,7 +70,7 @@ const char *run_steps(struct run *r)
 	const char *text = "";
 
 	for (size_t i = 0; i < r->report.step_count; i++) {
-		const struct step *s = &r->report.steps[i];
+		const struct plan_step *s = &r->report.steps[i];
 		text = arena_printf(&r->a, "%s%s %s %s%s%s\n", text, s->name, action_word(s->action),
 		                    result_word(s->result), s->error ? ": " : "", s->error ? s->error : "");
 	}

@@ -1,4 +1,4 @@
-/* run.h: cycles over the fake service, and what is asked of them afterwards. */
+/* execution_client.h: cycles over the fake service, and what is asked of them afterwards. */
 #ifndef TESTS_RUN_H
 #define TESTS_RUN_H
 
@@ -12,7 +12,7 @@
 struct run {
 	struct arena a;
 	struct fake f;
-	struct faults faults;
+	struct diagnostics faults;
 	struct report report;
 };
 
@@ -40,7 +40,7 @@ const char *run_changes(struct run *run);
 
 #define assert_steps(r, text)	assert_string_equal(run_steps(r), text)
 #define assert_writes(r, text)	assert_string_equal(buf_str(&(r)->f.writes), text)
-#define assert_exit(r, code)	assert_int_equal(verdict_exit_code(&(r)->report.verdict), code)
+#define assert_exit(r, code)	assert_int_equal(exit_status_code(&(r)->report.verdict), code)
 #define assert_said(r, text)	assert_string_equal(tree_faults(&(r)->a, &(r)->faults), text)
 
 #endif

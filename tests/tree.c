@@ -19,7 +19,7 @@ struct node *tree_json(struct arena *a, const char *text)
 
 struct node *tree_yaml(struct arena *a, const char *text)
 {
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct yaml_docs docs;
 
 	if (!yaml_read(a, "s.yaml", text, strlen(text), &docs, &faults) || docs.count != 1)
@@ -35,12 +35,12 @@ const char *tree_text(struct arena *a, const struct node *n)
 	return arena_strdup(a, buf_str(&out));
 }
 
-const char *tree_faults(struct arena *a, struct faults *faults)
+const char *tree_faults(struct arena *a, struct diagnostics *faults)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 	struct err line;
 
-	faults_sort(faults);
+	diagnostics_sort(faults);
 	for (size_t i = 0; i < faults->count; i++) {
 		err_at(&line, faults->items[i].at, "%s", faults->items[i].message);
 		buf_addf(&out, "%s%s\n", faults->items[i].warning ? "warning: " : "", line.msg);
@@ -50,7 +50,7 @@ const char *tree_faults(struct arena *a, struct faults *faults)
 
 struct specs tree_specs(struct arena *a, const char *yaml)
 {
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct specs specs = { .arena = a };
 	static const struct vars none = { 0 };
 

@@ -12,7 +12,7 @@ struct node *tree_yaml(struct arena *a, const char *text);	/* its file is called
 const char *tree_text(struct arena *a, const struct node *n);
 
 /* All faults in order, a line each: "s.yaml:1:2: ...", warnings with "warning: " in front. */
-const char *tree_faults(struct arena *a, struct faults *faults);
+const char *tree_faults(struct arena *a, struct diagnostics *faults);
 
 /* The specs of one file called s.yaml, which has to be without errors. */
 struct specs tree_specs(struct arena *a, const char *yaml);

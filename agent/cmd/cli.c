@@ -49,7 +49,7 @@ const struct command cli_root = {
 /* What went wrong. */
 
 /* "With -o json stdout is one JSON document, on every exit code." */
-static void print_document(FILE *out, struct arena *a, const struct faults *faults, int exit_code)
+static void print_document(FILE *out, struct arena *a, const struct diagnostics *faults, int exit_code)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(a);
@@ -61,9 +61,9 @@ static void print_document(FILE *out, struct arena *a, const struct faults *faul
 	fprintf(out, "%s\n", buf_str(&text));
 }
 
-int cli_fail_usage(struct context *ctx, const struct faults *faults)
+int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
 {
-	int code = verdict_exit_code(&(struct verdict){ .usage = true });
+	int code = exit_status_code(&(struct exit_status){ .usage = true });
 
 	fault_log(ctx->log, faults);
 	if (ctx->command->refused)
@@ -73,12 +73,12 @@ int cli_fail_usage(struct context *ctx, const struct faults *faults)
 	return code;
 }
 
-int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind)
+int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum err_kind kind)
 {
-	struct verdict verdict = { 0 };
+	struct exit_status verdict = { 0 };
 
-	verdict_add(&verdict, &(struct err){ .kind = kind });
-	int code = verdict_exit_code(&verdict);
+	exit_status_add(&verdict, &(struct err){ .kind = kind });
+	int code = exit_status_code(&verdict);
 	fault_log(ctx->log, faults);
 	if (ctx->settings->output == OUTPUT_JSON)
 		print_document(ctx->out, ctx->arena, faults, code);
@@ -87,9 +87,9 @@ int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_k
 
 int cli_fail(struct context *ctx, const struct err *err)
 {
-	struct faults faults = { .arena = ctx->arena };
+	struct diagnostics faults = { .arena = ctx->arena };
 
-	fault_add(&faults, (struct pos){ 0 }, "%s", err->msg);
+	diagnostics_add(&faults, (struct pos){ 0 }, "%s", err->msg);
 	return cli_fail_faults(ctx, &faults, err->kind);
 }
 
@@ -121,44 +121,44 @@ const struct command *cli_find(struct arena *a, const struct command *root, cons
 }
 
 /* Where the words end, or go on with one that nobody knows. */
-static void no_command(struct context *ctx, struct faults *f)
+static void no_command(struct context *ctx, struct diagnostics *f)
 {
 	const char *space = *ctx->path ? " " : "";
-	struct near near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
+	struct suggestion near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
 
 	for (const struct command *const *c = ctx->command->commands; *c && !(*c)->hidden; c++)
-		near_offer(&near, (*c)->name);
+		suggest_offer(&near, (*c)->name);
 	if (ctx->argument_count == 0) {
 		/* After a wrong option the list would only push the message off the screen. */
 		if (f->errors > 0)
 			return;
 		cli_help(ctx->command, ctx->path, ctx->err);
 		fputc('\n', ctx->err);
-		fault_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
+		diagnostics_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
 	} else if (near.best) {
-		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
+		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
 		          ctx->path, space, near.word, ctx->path, space, near.best);
 	} else {
-		fault_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
+		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
 		          ctx->path, space, near.word, space, ctx->path);
 	}
 }
 
-static void check_arguments(const struct context *ctx, struct faults *f)
+static void check_arguments(const struct context *ctx, struct diagnostics *f)
 {
 	const struct command *c = ctx->command;
 
 	if ((int)ctx->argument_count < c->least)
-		fault_add(f, (struct pos){ 0 }, "\"%s\" needs %s", ctx->path, c->arguments);
+		diagnostics_add(f, (struct pos){ 0 }, "\"%s\" needs %s", ctx->path, c->arguments);
 	else if (c->most >= 0 && (int)ctx->argument_count > c->most)
-		fault_add(f, (struct pos){ 0 }, "\"%s\" does not take the argument \"%s\"", ctx->path,
+		diagnostics_add(f, (struct pos){ 0 }, "\"%s\" does not take the argument \"%s\"", ctx->path,
 		          ctx->arguments[c->most]);
 }
 
 /* Running it. */
 
 /* The sync that a command is about. */
-static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f)
+static bool choose_sync(const struct context *ctx, size_t *out, struct diagnostics *f)
 {
 	const struct config *c = ctx->config;
 	const char *name = ctx->job ? ctx->job->sync : context_early(ctx, "sync", "FLOWSYNC_SYNC");
@@ -171,9 +171,9 @@ static bool choose_sync(const struct context *ctx, size_t *out, struct faults *f
 	for (size_t i = 0; i < c->count; i++)
 		buf_addf(&all, "%s%s", i ? ", " : "", c->names[i]);
 	if (name)
-		return fault_add(f, (struct pos){ .file = c->path }, "no sync of the name \"%s\"; there are: %s", name,
+		return diagnostics_add(f, (struct pos){ .file = c->path }, "no sync of the name \"%s\"; there are: %s", name,
 		                 buf_str(&all));
-	return fault_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
+	return diagnostics_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
 	                 c->count, buf_str(&all));
 }
 
@@ -200,7 +200,7 @@ static bool wants_json(const struct context *ctx)
 
 /* What is wrong before the command runs.  The command may be a table of commands that lacks its
  * word. */
-static void check_line(struct context *ctx, struct settings *s, struct vars *vars, struct faults *f)
+static void check_line(struct context *ctx, struct settings *s, struct vars *vars, struct diagnostics *f)
 {
 	size_t sync = CONFIG_NO_SYNC;
 
@@ -225,7 +225,7 @@ static bool watch_signals(struct context *ctx, struct err *err)
 	return !ctx->command->stops || stop_watch(&ctx->stop_fd, err);
 }
 
-static int run_command(struct context *ctx, struct faults *faults)
+static int run_command(struct context *ctx, struct diagnostics *faults)
 {
 	struct settings settings = { .log_level = LEVEL_INFO };
 	struct vars vars = { 0 };
@@ -257,7 +257,7 @@ static int close_output(struct context *ctx, int code)
 	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
 		return code;
 	log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "what was printed is not whole");
-	return code == 0 || code == 2 ? verdict_exit_code(&(struct verdict){ .failed = true }) : code;
+	return code == 0 || code == 2 ? exit_status_code(&(struct exit_status){ .failed = true }) : code;
 }
 
 int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err)
@@ -268,7 +268,7 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 	                   .journal = log_is_journal(err, env_get(env, "JOURNAL_STREAM")) };
 	struct context ctx = { .root = root, .arena = &arena, .env = env, .out = out, .err = err,
 	                       .log = &log, .stop_fd = -1 };
-	struct faults faults = { .arena = &arena };
+	struct diagnostics faults = { .arena = &arena };
 	struct command_line line;
 	size_t used;
 

@@ -11,9 +11,9 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
  * Returns the exit code that follows from its kind. */
 int cli_fail(struct context *ctx, const struct err *err);
 /* The same for all that is wrong with what was declared, and the exit code is that of kind. */
-int cli_fail_faults(struct context *ctx, const struct faults *faults, enum err_kind kind);
+int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum err_kind kind);
 /* The same for what is wrong with the command line, the variables or the configuration: 64. */
-int cli_fail_usage(struct context *ctx, const struct faults *faults);
+int cli_fail_usage(struct context *ctx, const struct diagnostics *faults);
 
 /* Prints the help of a command; path is "" for the program itself. */
 void cli_help(const struct command *command, const char *path, FILE *out);

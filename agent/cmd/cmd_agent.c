@@ -4,7 +4,7 @@
 
 static int run(struct context *ctx)
 {
-	struct faults faults = { .arena = ctx->arena };
+	struct diagnostics faults = { .arena = ctx->arena };
 	struct err err;
 
 	if (!syncs_check(ctx, ctx->config, &faults))

@@ -25,7 +25,7 @@ static int run(struct context *ctx)
 	return cycle_run(ctx, true);
 }
 
-static void refused(struct context *ctx, const struct faults *faults)
+static void refused(struct context *ctx, const struct diagnostics *faults)
 {
 	cycle_refused(ctx, faults, true);
 }

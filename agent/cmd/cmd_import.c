@@ -22,11 +22,11 @@ struct import {
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	struct connection connection;
 	int64_t deadline;
-	struct op_list list;
+	struct operation_list list;
 	struct fetch *fetches;		/* by the names of their files */
 	size_t count, finished;
-	struct faults faults;
-	struct verdict verdict;
+	struct diagnostics faults;
+	struct exit_status verdict;
 };
 
 /* One workflow, from describe to its file. */
@@ -39,7 +39,7 @@ struct fetch {
 
 	/* From here on: while it is at work. */
 	struct arena arena;		/* freed when the task ends */
-	struct op_call call;
+	struct operation_call call;
 };
 
 static void close_import(struct import *im)
@@ -83,7 +83,7 @@ static void part_doubles(struct import *im, const struct listed **items, size_t 
 			items[kept++] = items[i];
 			continue;
 		}
-		fault_warn(&im->faults, (struct pos){ 0 }, "%s; none is written",
+		diagnostics_warn(&im->faults, (struct pos){ 0 }, "%s; none is written",
 		           listed_several(im->ctx->arena, end - i, items[i], items[i + 1]));
 		im->verdict.conflict = true;
 	}
@@ -101,7 +101,7 @@ static enum task_next fetch_step(struct task *task, const struct answer *answer,
 static void choose(struct import *im)
 {
 	struct arena *a = im->ctx->arena;
-	const struct op_list *list = &im->list;
+	const struct operation_list *list = &im->list;
 	const struct listed **items = arena_new(a, const struct listed *, list->count + 1);
 	const char **names = arena_new(a, const char *, list->count + 1);
 	size_t count = 0;
@@ -128,7 +128,7 @@ static bool nothing_in_the_way(struct import *im)
 	for (size_t i = 0; i < im->count; i++) {
 		const char *path = path_of(im, im->fetches[i].file);
 		if (lstat(path, &st) == 0)
-			fault_add(&im->faults, (struct pos){ .file = path }, "exists already; nothing is written");
+			diagnostics_add(&im->faults, (struct pos){ .file = path }, "exists already; nothing is written");
 	}
 	return im->faults.errors == 0;
 }
@@ -157,7 +157,7 @@ static void fetch_failed(struct fetch *f, const struct err *err)
 	struct import *im = f->import;
 
 	f->state = FETCH_FAILED;
-	fault_add(&im->faults, (struct pos){ 0 }, "%s", err->msg);
+	diagnostics_add(&im->faults, (struct pos){ 0 }, "%s", err->msg);
 	if (f->call.op.refused)
 		im->verdict.failed = true;
 	im->verdict.step_failed = true;
@@ -171,7 +171,7 @@ static void write_file(struct fetch *f)
 
 	mask_mark(&f->arena, f->call.answer, f->import->mask);
 	if (!spec_write(&f->arena, f->call.answer, f->import->endpoint, &text, &err))
-		err_wrap(&err, "%s", op_workflow(&f->arena, f->item->id, f->item->name));
+		err_wrap(&err, "%s", operation_workflow(&f->arena, f->item->id, f->item->name));
 	else if (!file_create(path, text.text, text.len, 0666, &err))
 		err_wrap(&err, "%s", path);
 	else
@@ -188,7 +188,7 @@ static enum task_next fetch_step(struct task *task, const struct answer *answer,
 	struct fetch *f = (struct fetch *)task;
 
 	if (!answer)
-		op_describe_init(&f->call, &f->arena, f->item->id, f->item->name);
+		operation_describe_init(&f->call, &f->arena, f->item->id, f->item->name);
 	if (f->call.op.task.step(&f->call.op.task, answer, next) == TASK_ASK)
 		return TASK_ASK;
 	if (f->call.op.ok)
@@ -215,7 +215,7 @@ static void run_tasks(struct import *im, struct dispatch *dispatch)
 	struct progress progress = { .ctx = im->ctx, .say = say_progress, .work = im };
 	struct drive_watch watch = progress_watch(&progress);
 
-	drive(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
+	request_loop_run(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
 	progress_wipe(&progress);
 	im->verdict.signal = stop_signal();
 }
@@ -239,7 +239,7 @@ static void fetch_all(struct import *im)
 		left += im->fetches[i].state == FETCH_NOT_BEGUN;
 	if (!left)
 		return;
-	fault_add(&im->faults, (struct pos){ 0 },
+	diagnostics_add(&im->faults, (struct pos){ 0 },
 	          "%zu workflow%s not read: it was stopped, or its time was over", left,
 	          left == 1 ? " was" : "s were");
 	im->verdict.step_failed = true;
@@ -250,7 +250,7 @@ static bool list_all(struct import *im, struct err *err)
 	struct dispatch dispatch;
 
 	begin_tasks(im, &dispatch);
-	op_list_init(&im->list, im->ctx->arena);
+	operation_list_init(&im->list, im->ctx->arena);
 	dispatch_add(&dispatch, &im->list.op.task);
 	run_tasks(im, &dispatch);
 	if (im->list.op.ok)
@@ -298,7 +298,7 @@ static void print_json(struct import *im)
 	node_put(a, document, "workflows", list);
 	node_put(a, document, "errors", fault_list(a, &im->faults, false));
 	node_put(a, document, "warnings", fault_list(a, &im->faults, true));
-	node_put(a, document, "exit_code", node_int(a, verdict_exit_code(&im->verdict)));
+	node_put(a, document, "exit_code", node_int(a, exit_status_code(&im->verdict)));
 	json_write(document, JSON_PRETTY, &text);
 	fprintf(im->ctx->out, "%s\n", buf_str(&text));
 }
@@ -307,15 +307,15 @@ static int finish(struct import *im)
 {
 	struct log *log = im->ctx->log;
 
-	for (struct fault *f = im->faults.items; f < im->faults.items + im->faults.count; f++) {
-		struct fault plain = *f;
+	for (struct diagnostic *f = im->faults.items; f < im->faults.items + im->faults.count; f++) {
+		struct diagnostic plain = *f;
 		plain.warning = false;	/* the log says it */
 		(f->warning ? log_warn : log_error)(log, "%s", fault_line(im->ctx->arena, &plain));
 	}
 	if (im->faults.left_out)
 		log_error(log, "and %zu more", im->faults.left_out);
 	(im->ctx->settings->output == OUTPUT_JSON ? print_json : print_table)(im);
-	return verdict_exit_code(&im->verdict);
+	return exit_status_code(&im->verdict);
 }
 
 /* ---- the command ---- */
@@ -339,9 +339,9 @@ static void nothing_found(struct import *im)
 	const char *name = im->ctx->settings->name;
 
 	if (name)
-		fault_warn(&im->faults, (struct pos){ 0 }, "the service has no workflow called \"%s\"", name);
+		diagnostics_warn(&im->faults, (struct pos){ 0 }, "the service has no workflow called \"%s\"", name);
 	else
-		fault_warn(&im->faults, (struct pos){ 0 }, "the service has no workflows");
+		diagnostics_warn(&im->faults, (struct pos){ 0 }, "the service has no workflows");
 }
 
 static bool import_all(struct import *im, struct err *err)
@@ -373,8 +373,8 @@ static int run(struct context *ctx)
 	struct err err;
 
 	if (!import_all(&im, &err)) {
-		fault_add(&im.faults, (struct pos){ 0 }, "%s", err.msg);
-		verdict_add(&im.verdict, &err);
+		diagnostics_add(&im.faults, (struct pos){ 0 }, "%s", err.msg);
+		exit_status_add(&im.verdict, &err);
 	}
 	return finish(&im);
 }

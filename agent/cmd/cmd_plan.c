@@ -5,7 +5,7 @@ static int run(struct context *ctx)
 	return cycle_run(ctx, false);
 }
 
-static void refused(struct context *ctx, const struct faults *faults)
+static void refused(struct context *ctx, const struct diagnostics *faults)
 {
 	cycle_refused(ctx, faults, false);
 }

@@ -17,7 +17,7 @@ static void print_messages(struct context *ctx, const struct node *report, const
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *n = list->entries[i].value;
-		struct fault f = {
+		struct diagnostic f = {
 			.message = node_get_text(n, "message"),
 			.at = { node_get_text(n, "file"), (int)node_get_int(n, "line", 0),
 			        (int)node_get_int(n, "column", 0) },

@@ -12,17 +12,17 @@
 /* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
  * is certainly a slip. */
 static void read_path(struct arena *a, const char *path, struct source_files *files,
-                      struct faults *faults)
+                      struct diagnostics *faults)
 {
 	size_t before = files->count;
 	struct stat st;
 
 	if (stat(path, &st) < 0)
-		fault_add(faults, (struct pos){ path, 0, 0 }, "cannot be read: %s", strerror(errno));
+		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "cannot be read: %s", strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		source_file_read(a, path, files, faults);
 	else if (source_dir_read(a, path, files, faults) && files->count == before)
-		fault_add(faults, (struct pos){ path, 0, 0 }, "holds no *.yaml or *.yml file");
+		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "holds no *.yaml or *.yml file");
 }
 
 static int by_name(const void *a, const void *b)
@@ -32,7 +32,7 @@ static int by_name(const void *a, const void *b)
 
 /* A file that two paths lead to is read once, or each of its specs would be there twice. */
 static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
-                       struct faults *faults)
+                       struct diagnostics *faults)
 {
 	if (files->count)
 		qsort(files->items, files->count, sizeof *files->items, by_name);
@@ -44,7 +44,7 @@ static void read_specs(struct context *ctx, struct source_files *files, struct s
 	specs_check(specs, faults);
 }
 
-static void print_json(struct context *ctx, const struct specs *specs, const struct faults *faults)
+static void print_json(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(ctx->arena);
@@ -62,7 +62,7 @@ static const char *count_of(struct arena *a, size_t count, const char *noun)
 	return arena_printf(a, "%zu %s%s", count, noun, count == 1 ? "" : "s");
 }
 
-static void log_counts(struct context *ctx, const struct specs *specs, const struct faults *faults)
+static void log_counts(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
 {
 	size_t warnings = faults->count + faults->left_out - faults->errors;
 
@@ -76,14 +76,14 @@ static void log_counts(struct context *ctx, const struct specs *specs, const str
 
 static int run(struct context *ctx)
 {
-	struct faults faults = { .arena = ctx->arena };
+	struct diagnostics faults = { .arena = ctx->arena };
 	struct specs specs = { .arena = ctx->arena };
 	struct source_files files = { 0 };
 
 	for (size_t i = 0; i < ctx->argument_count; i++)
 		read_path(ctx->arena, ctx->arguments[i], &files, &faults);
 	read_specs(ctx, &files, &specs, &faults);
-	faults_sort(&faults);
+	diagnostics_sort(&faults);
 	if (ctx->settings->output == OUTPUT_JSON)
 		print_json(ctx, &specs, &faults);
 	else
@@ -91,7 +91,7 @@ static int run(struct context *ctx)
 			fprintf(ctx->out, "%s\n", fault_line(ctx->arena, &faults.items[i]));
 	fflush(ctx->out);
 	log_counts(ctx, &specs, &faults);
-	return verdict_exit_code(&(struct verdict){ .invalid = faults.errors > 0 });
+	return exit_status_code(&(struct exit_status){ .invalid = faults.errors > 0 });
 }
 
 const struct command cmd_validate = {

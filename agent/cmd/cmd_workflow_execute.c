@@ -81,7 +81,7 @@ static bool no_step(const struct session *session, const struct node *steps, con
 	for (size_t i = 0; i < steps->count; i++)
 		buf_addf(&all, "%s%s", i ? ", " : "", steps->entries[i].key);
 	return err_set(err, "%s has no step \"%s\"; there are: %s",
-	               op_workflow(session->ctx->arena, session->id, session->name), name, buf_str(&all));
+	               operation_workflow(session->ctx->arena, session->id, session->name), name, buf_str(&all));
 }
 
 /* A service may pass over a step that it does not know, and then nothing would run. */
@@ -111,7 +111,7 @@ static bool check_steps(struct session *session, const struct node *body, struct
 
 /* An execute that knows whether its answer says what came of it. */
 struct start {
-	struct op_call call;
+	struct operation_call call;
 	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
 	bool unclear;
 };
@@ -131,8 +131,8 @@ static bool begin(struct session *session, const struct node *body, const char *
 	struct arena *a = session->ctx->arena;
 	struct start start = { 0 };
 
-	op_call_init(&start.call, a, OP_EXECUTE, arena_printf(a, "/workflows/%lld/execute", (long long)session->id),
-	             body, arena_printf(a, "execute %s", op_workflow(a, session->id, session->name)));
+	operation_call_init(&start.call, a, OP_EXECUTE, arena_printf(a, "/workflows/%lld/execute", (long long)session->id),
+	             body, arena_printf(a, "execute %s", operation_workflow(a, session->id, session->name)));
 	start.step = start.call.op.task.step;
 	start.call.op.task.step = start_step;
 	if (!session_run(session, &start.call.op, err)) {
@@ -198,7 +198,7 @@ static int wait_for(struct session *session, const char *id)
 		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
 	else
 		print_id(ctx, id, details);
-	return verdict_exit_code(&(struct verdict){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
+	return exit_status_code(&(struct exit_status){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
 }
 
 static int started(struct session *session, const char *id)
@@ -209,7 +209,7 @@ static int started(struct session *session, const char *id)
 
 	if (s->output == OUTPUT_TABLE) {
 		fprintf(ctx->out, "started execution %s of %s\n", id,
-		        op_workflow(ctx->arena, session->id, session->name));
+		        operation_workflow(ctx->arena, session->id, session->name));
 		fflush(ctx->out);
 	}
 	if (here && !asked)
@@ -274,7 +274,7 @@ static int stop_run(struct context *ctx)
 	CLEANUP(session_close) struct session session = { .ctx = ctx };
 	CLEANUP(run_done) struct run run = { 0 };
 	struct arena *a = ctx->arena;
-	struct op_call call;
+	struct operation_call call;
 	struct err err;
 
 	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
@@ -285,8 +285,8 @@ static int stop_run(struct context *ctx)
 		return cli_fail(ctx, &err);
 	}
 	const char *what = arena_printf(a, "stop execution %s of %s", run.id,
-	                                op_workflow(a, session.id, session.name));
-	op_call_init(&call, a, OP_STOP,
+	                                operation_workflow(a, session.id, session.name));
+	operation_call_init(&call, a, OP_STOP,
 	             arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
 	             node_map(a), what);
 	if (!session_run(&session, &call.op, &err))

@@ -69,7 +69,7 @@ static bool arguments(struct context *ctx, struct patch *out, struct err *err)
 
 static void warn_of_loss(struct context *ctx, const struct node *body, const struct node *described)
 {
-	const char *lost = compose_may_lose(ctx->arena, body, described);
+	const char *lost = request_body_may_lose(ctx->arena, body, described);
 
 	if (lost)
 		log_warn(ctx->log, "the service does not show %s: if it has that, the patch takes it away unless "
@@ -80,17 +80,17 @@ static int patch(struct session *session, const struct patch *patch)
 {
 	struct context *ctx = session->ctx;
 	struct node *described, *body;
-	struct op_call update;
+	struct operation_call update;
 	struct err err;
 
 	if (!session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	if (!patch_body(ctx->arena, patch, described, &body, &err)) {
-		err_wrap(&err, "patch %s", op_workflow(ctx->arena, session->id, session->name));
+		err_wrap(&err, "patch %s", operation_workflow(ctx->arena, session->id, session->name));
 		return cli_fail(ctx, &err);
 	}
 	warn_of_loss(ctx, body, described);
-	op_update_init(&update, ctx->arena, session->id, session->name, body);
+	operation_update_init(&update, ctx->arena, session->id, session->name, body);
 	if (!session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
 	workflow_done(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
@@ -100,7 +100,7 @@ static int patch(struct session *session, const struct patch *patch)
 static int patch_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct faults faults = { .arena = ctx->arena };
+	struct diagnostics faults = { .arena = ctx->arena };
 	struct patch what = { 0 };
 	struct spec spec;
 	struct err err;

@@ -40,7 +40,7 @@ static const char *executions_query(struct context *ctx)
 	for (size_t i = 0; i < ARRAY_LEN(dates); i++)
 		if (dates[i].value) {
 			buf_addf(&query, "&%s=", dates[i].key);
-			op_encode(&query, dates[i].value);
+			operation_encode(&query, dates[i].value);
 		}
 	return arena_strdup(ctx->arena, buf_str(&query));
 }
@@ -70,13 +70,13 @@ static bool take_runs(struct context *ctx, const struct node *page, struct node 
 static bool read_runs(struct session *session, struct node *out, struct err *err)
 {
 	struct context *ctx = session->ctx;
-	const char *query = executions_query(ctx), *of = op_workflow(ctx->arena, session->id, session->name);
+	const char *query = executions_query(ctx), *of = operation_workflow(ctx->arena, session->id, session->name);
 	int64_t number = ctx->settings->page_number ? ctx->settings->page_number : 1, pages;
 	struct node *seen = node_map(ctx->arena);
 
 	do {
-		struct op_call call;
-		op_call_init(&call, ctx->arena, OP_LIST_EXECUTIONS,
+		struct operation_call call;
+		operation_call_init(&call, ctx->arena, OP_LIST_EXECUTIONS,
 		             arena_printf(ctx->arena, "/workflows/executions/%lld%s&pageNumber=%lld",
 		                          (long long)session->id, query, (long long)number), NULL,
 		             arena_printf(ctx->arena, "list executions of %s, page %lld", of, (long long)number));
@@ -425,7 +425,7 @@ static bool fetch(struct session *session, const char *url, const char *what, co
                   struct err *err)
 {
 	CLEANUP(rest_closep) struct rest *rest = NULL;
-	struct op op = { .arena = session->ctx->arena };
+	struct operation_task op = { .arena = session->ctx->arena };
 	struct request request = { .operation = OP_LOGS_DOWNLOAD, .what = what };
 	struct endpoint endpoint;
 	struct answer answer;
@@ -439,7 +439,7 @@ static bool fetch(struct session *session, const char *url, const char *what, co
 	rest_send(rest, &request, NULL);
 	if (!rest_wait(rest, -1, session->ctx->stop_fd, -1, &tag, &answer))
 		return err_set(err, "%s: stopped", what);
-	if (!op_read(&op, &request, &answer, NULL)) {
+	if (!operation_read(&op, &request, &answer, NULL)) {
 		*err = op.err;
 		return false;
 	}
@@ -452,11 +452,11 @@ static bool download(struct run *run, const char *step, const char *file, struct
 	struct session *session = run->session;
 	struct arena *a = session->ctx->arena;
 	const char *what = arena_printf(a, "download the log of step \"%s\" of execution %s", step, run->id);
-	struct op_call call;
+	struct operation_call call;
 
 	buf_addf(&path, "/workflows/%lld/executions/%s/logs/download?stepName=", (long long)session->id, run->id);
-	op_encode(&path, step);
-	op_call_init(&call, a, OP_LOGS_DOWNLOAD, buf_str(&path), NULL, what);
+	operation_encode(&path, step);
+	operation_call_init(&call, a, OP_LOGS_DOWNLOAD, buf_str(&path), NULL, what);
 	if (!session_run(session, &call.op, err))
 		return false;
 	const char *url = node_get_text(call.answer, "downloadUrl");

@@ -45,7 +45,7 @@ static const char *tags_text(struct arena *a, const struct node *item)
 
 static const char *owner_text(struct arena *a, const struct node *item)
 {
-	return or_dash(marker_read(a, node_get(item, "tags")).owner);
+	return or_dash(owner_tags_read(a, node_get(item, "tags")).owner);
 }
 
 static const char *scalar_text(struct arena *a, const struct node *n)
@@ -59,7 +59,7 @@ static void add_words(struct buf *query, const char *key, const struct texts *wo
 {
 	for (size_t i = 0; i < words->count; i++) {
 		buf_addf(query, "&%s=", key);
-		op_encode(query, words->items[i]);
+		operation_encode(query, words->items[i]);
 	}
 }
 
@@ -73,12 +73,12 @@ static const char *filter(struct context *ctx)
 	add_words(&query, "lastModifiedBy", &s->last_modified_by);
 	if (s->name) {
 		buf_adds(&query, "&searchTerm=");
-		op_encode(&query, s->name);
+		operation_encode(&query, s->name);
 	}
 	return arena_strdup(ctx->arena, buf_str(&query));
 }
 
-static void print_list(struct context *ctx, const struct op_list *list)
+static void print_list(struct context *ctx, const struct operation_list *list)
 {
 	static const char *const heading[] = {
 		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "LAST RUN", "LAST RUN AT", "TAGS",
@@ -102,7 +102,7 @@ static void print_list(struct context *ctx, const struct op_list *list)
 	table_print(&t, ctx->out);
 }
 
-static void print_whole(struct context *ctx, const struct op_list *list)
+static void print_whole(struct context *ctx, const struct operation_list *list)
 {
 	struct node *out = node_list(ctx->arena);
 
@@ -115,12 +115,12 @@ static int list_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
 	const struct settings *s = ctx->settings;
-	struct op_list list;
+	struct operation_list list;
 	struct err err;
 
 	if (!session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
-	op_list_init(&list, ctx->arena);
+	operation_list_init(&list, ctx->arena);
 	list.filter = filter(ctx);
 	list.whole = true;
 	list.only_page = s->page_number;
@@ -249,12 +249,12 @@ static int ask(struct context *ctx, enum operation operation, const char *path, 
                enum node_kind kind, void (*print)(struct context *, const struct node *))
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct op_call call;
+	struct operation_call call;
 	struct err err;
 
 	if (!session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
-	op_call_init(&call, ctx->arena, operation, path, NULL, what);
+	operation_call_init(&call, ctx->arena, operation, path, NULL, what);
 	if (!session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	if (call.answer->kind != kind) {

@@ -7,14 +7,14 @@
 static int update(struct session *session, const struct spec *spec)
 {
 	struct context *ctx = session->ctx;
-	struct op_call update;
+	struct operation_call update;
 	struct node *described;
 	struct err err;
 
 	if (!session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
-	op_update_init(&update, ctx->arena, session->id, session->name,
-	               compose_whole(ctx->arena, spec->body, described));
+	operation_update_init(&update, ctx->arena, session->id, session->name,
+	               request_body_whole(ctx->arena, spec->body, described));
 	if (!session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
 	workflow_done(ctx, "updated", session->id, spec->name, update.answer);
@@ -24,7 +24,7 @@ static int update(struct session *session, const struct spec *spec)
 static int update_run(struct context *ctx)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct faults faults = { .arena = ctx->arena };
+	struct diagnostics faults = { .arena = ctx->arena };
 	struct spec spec;
 	struct err err;
 
@@ -52,8 +52,8 @@ const struct command cmd_workflow_update = {
 static int create(struct context *ctx, bool or_update)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct faults faults = { .arena = ctx->arena };
-	struct op_create create;
+	struct diagnostics faults = { .arena = ctx->arena };
+	struct operation_create create;
 	struct spec spec;
 	struct err err;
 
@@ -61,7 +61,7 @@ static int create(struct context *ctx, bool or_update)
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
 	if (!session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
-	op_create_init(&create, ctx->arena, spec.body);
+	operation_create_init(&create, ctx->arena, spec.body);
 	if (session_run(&session, &create.op, &err)) {
 		workflow_done(ctx, "created", create.id, spec.name, create.answer);
 		return 0;
@@ -113,12 +113,12 @@ const struct command cmd_workflow_create_or_update = {
 static int act(struct context *ctx, enum operation operation, const char *verb)
 {
 	CLEANUP(session_close) struct session session = { 0 };
-	struct op_call call;
+	struct operation_call call;
 	struct err err;
 
 	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
-	op_act_init(&call, ctx->arena, operation, session.id, session.name);
+	operation_act_init(&call, ctx->arena, operation, session.id, session.name);
 	if (!session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	workflow_done(ctx, verb, session.id, session.name, NULL);

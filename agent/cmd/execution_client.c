@@ -46,15 +46,15 @@ static const char *path_of(const struct run *run, struct arena *a)
 static const char *what_of(const struct run *run, struct arena *a, const char *what)
 {
 	return arena_printf(a, "%s execution %s of %s", what, run->id,
-	                    op_workflow(a, run->session->id, run->session->name));
+	                    operation_workflow(a, run->session->id, run->session->name));
 }
 
 bool run_details(struct run *run, struct arena *a, struct node **out, int *http_status,
                  struct err *err)
 {
-	struct op_call call;
+	struct operation_call call;
 
-	op_call_init(&call, a, OP_EXECUTION, path_of(run, a), NULL, what_of(run, a, "get"));
+	operation_call_init(&call, a, OP_EXECUTION, path_of(run, a), NULL, what_of(run, a, "get"));
 	bool ok = session_run(run->session, &call.op, err);
 	*http_status = call.op.status;
 	if (!ok)
@@ -97,10 +97,10 @@ static const char *page_path(const struct run *run, struct arena *a, const struc
 	CLEANUP(buf_done) struct buf path = BUF_TEXT;
 
 	buf_addf(&path, "%s/logs?stepName=", path_of(run, a));
-	op_encode(&path, log->step);
+	operation_encode(&path, log->step);
 	if (log->token.len) {
 		buf_adds(&path, "&nextToken=");
-		op_encode(&path, buf_str(&log->token));
+		operation_encode(&path, buf_str(&log->token));
 	}
 	return arena_strdup(a, buf_str(&path));
 }
@@ -144,8 +144,8 @@ bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *
 
 	for (unsigned empty = 0; more && empty < EMPTY_PAGES; ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct op_call call;
-		op_call_init(&call, &a, OP_LOGS, page_path(run, &a, log), NULL,
+		struct operation_call call;
+		operation_call_init(&call, &a, OP_LOGS, page_path(run, &a, log), NULL,
 		             arena_printf(&a, "%s, step \"%s\"", what_of(run, &a, "get logs of"), log->step));
 		if (!session_run(run->session, &call.op, err) ||
 		    !take_page(log, call.answer, call.request.what, lines, &more, err))

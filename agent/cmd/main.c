@@ -20,7 +20,7 @@ static void fill_standard_files(void)
 int main(int argc, char **argv)
 {
 	fill_standard_files();
-	/* A child (child.h) is started by a descriptor, and would be called by its number. */
+	/* A child (subprocess.h) is started by a descriptor, and would be called by its number. */
 	prctl(PR_SET_NAME, "flowsync");
 	return cli_run(&cli_root, argc, argv, environ, stdout, stderr);
 }

@@ -23,7 +23,7 @@ void session_close(struct session *s)
 	connection_close(&s->connection);
 }
 
-bool session_run(struct session *s, struct op *op, struct err *err)
+bool session_run(struct session *s, struct operation_task *op, struct err *err)
 {
 	struct progress progress = { .ctx = s->ctx };
 	struct drive_watch watch = progress_watch(&progress);
@@ -31,7 +31,7 @@ bool session_run(struct session *s, struct op *op, struct err *err)
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
-	drive(s->connection.rest, &s->dispatch, s->ctx->stop_fd, &watch);
+	request_loop_run(s->connection.rest, &s->dispatch, s->ctx->stop_fd, &watch);
 	if (!op->ok)
 		*err = op->err;
 	return op->ok;
@@ -46,7 +46,7 @@ int session_fail(const struct session *s, const struct err *err)
 {
 	if (!session_stopped(s))
 		return cli_fail(s->ctx, err);
-	return verdict_exit_code(&(struct verdict){ .signal = stop_signal() });
+	return exit_status_code(&(struct exit_status){ .signal = stop_signal() });
 }
 
 static bool is_id(const char *word, int64_t *id)
@@ -59,11 +59,11 @@ static bool is_id(const char *word, int64_t *id)
 
 static bool find(struct session *s, const char *word, struct err *err)
 {
-	struct op_list list;
+	struct operation_list list;
 
 	if (is_id(word, &s->id))
 		return true;
-	op_list_name_init(&list, s->ctx->arena, word);
+	operation_list_name_init(&list, s->ctx->arena, word);
 	if (!session_run(s, &list.op, err))
 		return false;
 	if (!list.count)
@@ -87,9 +87,9 @@ bool session_open_on(struct context *ctx, const char *word, struct session *out,
 
 bool session_describe(struct session *s, struct node **out, struct err *err)
 {
-	struct op_call call;
+	struct operation_call call;
 
-	op_describe_init(&call, s->ctx->arena, s->id, s->name);
+	operation_describe_init(&call, s->ctx->arena, s->id, s->name);
 	if (!session_run(s, &call.op, err))
 		return false;
 	*out = call.answer;
@@ -148,7 +148,7 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 	struct arena *a = ctx->arena;
 
 	if (ctx->settings->output == OUTPUT_TABLE) {
-		fprintf(ctx->out, "%s %s\n", verb, op_workflow(a, id, name));
+		fprintf(ctx->out, "%s %s\n", verb, operation_workflow(a, id, name));
 		return;
 	}
 	struct node *out = node_map(a);
@@ -161,7 +161,7 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 /* ---- bodies from files ---- */
 
 static bool read_body(struct context *ctx, const char *file, bool partial, struct spec *out,
-                      struct faults *faults)
+                      struct diagnostics *faults)
 {
 	struct specs specs = { .arena = ctx->arena, .partial = partial };
 	struct source_files files = { 0 };
@@ -170,7 +170,7 @@ static bool read_body(struct context *ctx, const char *file, bool partial, struc
 	    !specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, faults))
 		return false;
 	if (specs.count != 1)
-		return fault_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
+		return diagnostics_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
 		                 specs.count);
 	/* Whoever ignores it for a sync sends it by hand all the same. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))
@@ -184,13 +184,13 @@ static bool read_body(struct context *ctx, const char *file, bool partial, struc
 }
 
 bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
-                        struct faults *faults)
+                        struct diagnostics *faults)
 {
 	return read_body(ctx, file, false, out, faults);
 }
 
 bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
-                         struct faults *faults)
+                         struct diagnostics *faults)
 {
 	return read_body(ctx, file, true, out, faults);
 }

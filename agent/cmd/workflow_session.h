@@ -25,7 +25,7 @@ void session_close(struct session *session);	/* takes a zeroed one */
 
 /* Runs one operation to its end; false with its error if it failed, or if a command that
  * `stops` is to end: session_stopped(). */
-bool session_run(struct session *session, struct op *op, struct err *err);
+bool session_run(struct session *session, struct operation_task *op, struct err *err);
 bool session_stopped(const struct session *session);
 /* How a command ends that cannot go on: as cli_fail(), but 130 or 143 if it was stopped. */
 int session_fail(const struct session *session, const struct err *err);
@@ -44,10 +44,10 @@ void workflow_print_plain(struct context *ctx, const struct node *n);
 /* The one spec in file, with its variables filled in; warnings are logged then.  If false,
  * *faults says all that is wrong with it. */
 bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
-                        struct faults *faults);
+                        struct diagnostics *faults);
 /* The same for a patch, in which nothing has to stand. */
 bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
-                         struct faults *faults);
+                         struct diagnostics *faults);
 
 /* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
  * (NULL: nothing). */

@@ -12,7 +12,7 @@ struct reader {
 	struct arena *arena;
 	const char *folder;	/* of the file, with a slash at its end; "" if it has none */
 	struct settings *settings;
-	struct faults *faults;
+	struct diagnostics *faults;
 };
 
 /* The only key whose value is a list of maps; the table's keys go on below it without a number. */
@@ -42,18 +42,18 @@ static bool is_outer(const char *key)
 }
 
 /* Offers what may stand in the place of key below outer ("" or "log."). */
-static void offer_siblings(struct arena *a, const char *outer, struct near *near)
+static void offer_siblings(struct arena *a, const char *outer, struct suggestion *near)
 {
 	size_t len = strlen(outer);
 
 	for (const struct option *o = option_table; o->name || o->key; o++)
 		if (o->key && strncmp(o->key, outer, len) == 0)
-			near_offer(near, arena_strndup(a, o->key + len, strcspn(o->key + len, ".")));
+			suggest_offer(near, arena_strndup(a, o->key + len, strcspn(o->key + len, ".")));
 }
 
 static bool expected(struct reader *r, const char *key, const char *wanted, const struct node *found)
 {
-	return fault_add(r->faults, found->at, "%s: expected %s, found %s", key, wanted,
+	return diagnostics_add(r->faults, found->at, "%s: expected %s, found %s", key, wanted,
 	                 node_kind_words(found->kind));
 }
 
@@ -144,13 +144,13 @@ static void read_outer(struct reader *r, const char *key, const struct node *n)
 
 static void unknown_key(struct reader *r, const char *outer, const struct entry *e)
 {
-	struct near near = { .word = e->key };
+	struct suggestion near = { .word = e->key };
 
 	offer_siblings(r->arena, outer, &near);
 	if (near.best)
-		fault_add(r->faults, e->at, "unknown key \"%s\"; did you mean \"%s\"?", e->key, near.best);
+		diagnostics_add(r->faults, e->at, "unknown key \"%s\"; did you mean \"%s\"?", e->key, near.best);
 	else
-		fault_add(r->faults, e->at, "unknown key \"%s\"", e->key);
+		diagnostics_add(r->faults, e->at, "unknown key \"%s\"", e->key);
 }
 
 /* outer is "" or ends with a dot.  A key without a value is as good as not written. */
@@ -196,11 +196,11 @@ static bool name_of(struct reader *r, const struct node *sync, bool alone, const
 
 	*out = "default";
 	if (!n || n->kind == NODE_NULL)
-		return alone || fault_add(r->faults, sync->at, "a sync without name: each of several needs one");
+		return alone || diagnostics_add(r->faults, sync->at, "a sync without name: each of several needs one");
 	if (n->kind != NODE_TEXT)
 		return false;	/* read_map() says so */
 	if (!is_name(n->text))
-		return fault_add(r->faults, n->at, "syncs.name: expected 1 to %d letters, digits and any of -_., "
+		return diagnostics_add(r->faults, n->at, "syncs.name: expected 1 to %d letters, digits and any of -_., "
 		                 "found \"%s\"", NAME_MAX_BYTES, n->text);
 	*out = n->text;
 	return true;
@@ -210,7 +210,7 @@ static void add_name(struct reader *r, struct config *c, const struct node *sync
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (strcmp(c->names[i], name) == 0)
-			fault_add(r->faults, sync->at, "a second sync of the name \"%s\"", name);
+			diagnostics_add(r->faults, sync->at, "a second sync of the name \"%s\"", name);
 	c->names[c->count++] = name;
 }
 
@@ -226,7 +226,7 @@ static void read_syncs(struct reader *r, struct config *c)
 		return;
 	}
 	if (list->count == 0) {
-		fault_add(r->faults, list->at, "%s: expected a list of syncs, found none", list_of_maps);
+		diagnostics_add(r->faults, list->at, "%s: expected a list of syncs, found none", list_of_maps);
 		return;
 	}
 	c->names = arena_new(r->arena, const char *, list->count);
@@ -241,18 +241,18 @@ static void read_syncs(struct reader *r, struct config *c)
 
 /* ---- the whole ---- */
 
-static bool read_document(struct arena *a, struct config *c, struct faults *faults)
+static bool read_document(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct yaml_docs docs;
 
 	if (!yaml_read(a, c->path, c->bytes, c->len, &docs, faults))
 		return false;
 	if (docs.count > 1)
-		return fault_add(faults, docs.root[1]->at, "a configuration is one document, found %zu", docs.count);
+		return diagnostics_add(faults, docs.root[1]->at, "a configuration is one document, found %zu", docs.count);
 	if (docs.count == 1 && docs.root[0]->kind == NODE_MAP)
 		c->root = docs.root[0];
 	else if (docs.count == 1 && docs.root[0]->kind != NODE_NULL)
-		return fault_add(faults, docs.root[0]->at, "a configuration is a map, found %s",
+		return diagnostics_add(faults, docs.root[0]->at, "a configuration is a map, found %s",
 		                 node_kind_words(docs.root[0]->kind));
 	return true;
 }
@@ -266,7 +266,7 @@ static void set_sync(struct reader *r, const struct config *c, size_t sync)
 }
 
 /* What is wrong is told once, here; whoever takes settings from it later has no faults. */
-static void check(struct arena *a, struct config *c, struct faults *faults)
+static void check(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct settings all = { 0 };
 	struct reader r = { a, file_folder(a, c->path), &all, faults };
@@ -282,7 +282,7 @@ static void check(struct arena *a, struct config *c, struct faults *faults)
 }
 
 bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len, struct config *out,
-                  struct faults *faults)
+                  struct diagnostics *faults)
 {
 	struct config c = { .path = path, .bytes = bytes, .len = len };
 	size_t errors = faults->errors;
@@ -296,7 +296,7 @@ bool config_parse(struct arena *a, const char *path, const char *bytes, size_t l
 	return true;
 }
 
-bool config_read(struct arena *a, const char *path, struct config *out, struct faults *faults)
+bool config_read(struct arena *a, const char *path, struct config *out, struct diagnostics *faults)
 {
 	const char *bytes;
 	size_t len;
@@ -304,7 +304,7 @@ bool config_read(struct arena *a, const char *path, struct config *out, struct f
 
 	if (file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err))
 		return config_parse(a, path, bytes, len, out, faults);
-	return fault_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+	return diagnostics_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
 }
 
 bool config_find(const struct config *c, const char *name, size_t *out)
@@ -320,7 +320,7 @@ bool config_find(const struct config *c, const char *name, size_t *out)
 
 void config_set(struct arena *a, const struct config *c, size_t sync, struct settings *s)
 {
-	struct faults none = { .arena = a };
+	struct diagnostics none = { .arena = a };
 	struct reader r = { a, file_folder(a, c->path), s, &none };
 
 	if (c->root)

@@ -9,7 +9,7 @@
 /* Lives in the arena that it was read into. */
 struct config {
 	const char *path;
-	const char *bytes;		/* as they were read: a child (job.h) reads the same */
+	const char *bytes;		/* as they were read: a child (cycle_job.h) reads the same */
 	size_t len;
 	const struct node *root;	/* NULL: nothing stands there */
 	const char **names;		/* of the syncs, no two alike; "default" for a single one without name */
@@ -21,11 +21,11 @@ struct config {
 /* Reads path.  All faults are collected, each with its place: not YAML, an unknown key (with the
  * nearest known one), a value of a wrong kind, a name that is missing or given twice.  False,
  * and *out untouched, if there was any. */
-bool config_read(struct arena *a, const char *path, struct config *out, struct faults *faults);
+bool config_read(struct arena *a, const char *path, struct config *out, struct diagnostics *faults);
 
 /* The same for bytes that were read from path; they are kept. */
 bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len,
-                  struct config *out, struct faults *faults);
+                  struct config *out, struct diagnostics *faults);
 
 /* Sets *out to the number of the sync of that name. */
 bool config_find(const struct config *config, const char *name, size_t *out);

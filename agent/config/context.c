@@ -38,7 +38,7 @@ const char *context_early(const struct context *ctx, const char *name, const cha
 }
 
 bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
-                struct faults *faults)
+                struct diagnostics *faults)
 {
 	struct config *config = arena_new(a, struct config, 1);
 	const struct job *job = ctx->job;
@@ -55,7 +55,7 @@ bool context_config(const struct context *ctx, struct arena *a, const struct con
 }
 
 void context_settings(const struct context *ctx, const struct config *config, size_t sync,
-                  struct arena *a, struct settings *s, struct vars *vars, struct faults *f)
+                  struct arena *a, struct settings *s, struct vars *vars, struct diagnostics *f)
 {
 	unsigned groups = ctx->command->options | FOR_ALL;
 

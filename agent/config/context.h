@@ -32,7 +32,7 @@ struct command {
 	/* The report of a command line that is wrong, where a report is promised on every exit
 	 * code; the log has told the faults.  NULL: with -o json {"errors", "warnings",
 	 * "exit_code"} is printed. */
-	void (*refused)(struct context *ctx, const struct faults *faults);
+	void (*refused)(struct context *ctx, const struct diagnostics *faults);
 };
 
 struct context {
@@ -63,12 +63,12 @@ void context_set_log(struct log *log, const struct settings *s);
  * with too.  Errors are added to faults. */
 void context_settings(const struct context *ctx, const struct config *config, size_t sync,
                   struct arena *a, struct settings *settings, struct vars *vars,
-                  struct faults *faults);
+                  struct diagnostics *faults);
 
 /* Reads the configuration file that command line and variables name; NULL if they name none.
  * False with faults. */
 bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
-                struct faults *faults);
+                struct diagnostics *faults);
 
 /* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it
  * was given twice on the command line, or nowhere. */

@@ -284,9 +284,9 @@ const char *option_argument(struct arena *a, const struct option *o)
 
 /* Setting one from text. */
 
-static bool wrong(struct faults *f, const struct origin *from, const char *text, const char *wanted)
+static bool wrong(struct diagnostics *f, const struct origin *from, const char *text, const char *wanted)
 {
-	return fault_add(f, from->at, "%s: \"%s\" is not %s", from->name, text, wanted);
+	return diagnostics_add(f, from->at, "%s: \"%s\" is not %s", from->name, text, wanted);
 }
 
 static bool read_flag(const char *text, bool *out)
@@ -354,17 +354,17 @@ static bool read_duration(const char *text, int64_t *out)
 
 /* False with a fault that names all words and the nearest. */
 static bool read_word(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                      const struct option_word **out, struct faults *f)
+                      const struct option_word **out, struct diagnostics *f)
 {
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
-	struct near near = { .word = text };
+	struct suggestion near = { .word = text };
 
 	for (const struct option_word *w = o->words; w->word; w++) {
 		if (strcasecmp(w->word, text) == 0) {
 			*out = w;
 			return true;
 		}
-		near_offer(&near, w->word);
+		suggest_offer(&near, w->word);
 		buf_addf(&all, "%s%s", all.len ? ", " : "one of ", w->word);
 	}
 	if (near.best)
@@ -373,7 +373,7 @@ static bool read_word(struct arena *a, const struct option *o, const char *text,
 }
 
 static void add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                     struct texts *list, struct faults *f)
+                     struct texts *list, struct diagnostics *f)
 {
 	const struct option_word *word;
 
@@ -387,7 +387,7 @@ static void add_item(struct arena *a, const struct option *o, const char *text, 
 }
 
 static bool set_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                      void *to, struct faults *f)
+                      void *to, struct diagnostics *f)
 {
 	const struct option_word *word;
 
@@ -420,13 +420,13 @@ static bool set_value(struct arena *a, const struct option *o, const char *text,
 }
 
 void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                struct settings *s, struct faults *f)
+                struct settings *s, struct diagnostics *f)
 {
 	struct origin *origin = &s->origins[o - option_table];
 	void *to = (char *)s + o->offset;
 
 	if (!*text) {
-		fault_add(f, from->at, "%s: expected %s, found nothing", from->name, option_argument(a, o));
+		diagnostics_add(f, from->at, "%s: expected %s, found nothing", from->name, option_argument(a, o));
 		return;
 	}
 	/* A list that comes from a stronger place begins anew. */
@@ -465,7 +465,7 @@ static const char *state_dir(struct arena *a, char **env)
 
 void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s)
 {
-	struct faults none = { .arena = a };
+	struct diagnostics none = { .arena = a };
 
 	*s = (struct settings){ .state_dir = state_dir(a, env) };
 	for (const struct option *o = option_table; !is_last(o); o++)
@@ -485,7 +485,7 @@ static const char *variable_of(struct arena *a, const struct option *o)
 }
 
 static void set_from_variable(struct arena *a, const struct option *o, const char *name, const char *value,
-                              struct settings *s, struct faults *f)
+                              struct settings *s, struct diagnostics *f)
 {
 	struct origin from = { ORIGIN_VARIABLE, name, { 0 } };
 
@@ -503,18 +503,18 @@ static void set_from_variable(struct arena *a, const struct option *o, const cha
 static const char *const token_variables[] = { PREFIX "TOKEN", PREFIX "GIT_TOKEN" };
 
 static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
-                          struct settings *s, struct faults *f)
+                          struct settings *s, struct diagnostics *f)
 {
-	struct near near = { .word = name };
+	struct suggestion near = { .word = name };
 	bool known = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(token_variables); i++) {
 		known |= strcmp(name, token_variables[i]) == 0;
-		near_offer(&near, token_variables[i]);
+		suggest_offer(&near, token_variables[i]);
 	}
 	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
 		const char *variable = variable_of(a, o);
-		near_offer(&near, variable);
+		suggest_offer(&near, variable);
 		if (strcmp(variable, name) != 0)
 			continue;
 		known = true;
@@ -524,12 +524,12 @@ static void read_variable(struct arena *a, unsigned groups, const char *name, co
 	if (known)
 		return;
 	if (near.best)
-		fault_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, near.best);
+		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, near.best);
 	else
-		fault_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
+		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
 }
 
-void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *f)
+void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *f)
 {
 	for (; *env; env++) {
 		const char *eq = strchr(*env, '=');

@@ -160,7 +160,7 @@ struct command_line {
 
 /* Takes argv[1..] apart; text is not copied.  After a fault it goes on, so that -o json is seen
  * behind it. */
-void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct faults *faults);
+void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct diagnostics *faults);
 
 /* Puts the defaults in; groups choose among rows of one name.  env is for the state directory. */
 void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s);
@@ -168,16 +168,16 @@ void options_defaults(struct arena *a, unsigned groups, char **env, struct setti
 /* What of env begins with FLOWSYNC_: those of groups are set, those of other commands passed
  * over, the rest named in a warning.  An empty one counts as not set; a list has one item a
  * line. */
-void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct faults *faults);
+void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *faults);
 
 /* What was given on the command line; an option that is not of groups is a fault that names
  * command. */
 void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
-                       struct settings *s, struct faults *faults);
+                       struct settings *s, struct diagnostics *faults);
 
 /* Sets one setting from text.  A wrong value is a fault that begins with the origin's name. */
 void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                struct settings *s, struct faults *faults);
+                struct settings *s, struct diagnostics *faults);
 
 /* Where the setting `field`, a member of s, has its value from; NULL for its default. */
 const struct origin *settings_origin(const struct settings *s, const void *field);

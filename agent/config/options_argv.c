@@ -20,32 +20,32 @@ static const struct option *find_letter(char letter)
 	return NULL;
 }
 
-static void unknown_option(struct arena *a, const char *name, struct faults *f)
+static void unknown_option(struct arena *a, const char *name, struct diagnostics *f)
 {
-	struct near near = { .word = name };
+	struct suggestion near = { .word = name };
 
 	if (strcmp(name, "token") == 0) {
-		fault_add(f, (struct pos){ 0 },
+		diagnostics_add(f, (struct pos){ 0 },
 		          "--token: a token never stands on a command line, where others can "
 		          "read it; put it in a file and give --token-file, or set FLOWSYNC_TOKEN");
 		return;
 	}
-	near_offer(&near, "help");
-	near_offer(&near, "version");
+	suggest_offer(&near, "help");
+	suggest_offer(&near, "version");
 	for (const struct option *o = option_table; o->name; o++)
-		near_offer(&near, o->name);
+		suggest_offer(&near, o->name);
 	if (near.best)
-		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?",
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; did you mean \"--%s\"?",
 		          name, near.best);
 	else
-		fault_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
 }
 
 static void add_given(struct arena *a, struct command_line *line, const struct option *o,
-                      const char *value, struct faults *f)
+                      const char *value, struct diagnostics *f)
 {
 	if (!value && o->type != OPTION_FLAG) {
-		fault_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name,
+		diagnostics_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name,
 		          option_argument(a, o));
 		return;
 	}
@@ -56,7 +56,7 @@ static void add_given(struct arena *a, struct command_line *line, const struct o
 /* arg is what follows the two dashes, next the argument after it.  True if next was its value.
  * What follows an unknown name is not repeated: it may be a token. */
 static bool scan_long(struct arena *a, const char *arg, const char *next,
-                      struct command_line *line, struct faults *f)
+                      struct command_line *line, struct diagnostics *f)
 {
 	size_t len = strcspn(arg, "=");
 	const char *value = arg[len] ? arg + len + 1 : NULL;
@@ -72,7 +72,7 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 		return strcmp(name, "token") == 0 && !value;
 	}
 	if (o->type == OPTION_FLAG && value) {
-		fault_add(f, (struct pos){ 0 }, "--%s takes no value", o->name);
+		diagnostics_add(f, (struct pos){ 0 }, "--%s takes no value", o->name);
 		return false;
 	}
 	bool takes_next = o->type != OPTION_FLAG && !value && next;
@@ -83,14 +83,14 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 /* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as
  * its value. */
 static bool scan_letters(struct arena *a, const char *arg, const char *next,
-                         struct command_line *line, struct faults *f)
+                         struct command_line *line, struct diagnostics *f)
 {
 	for (; *arg; arg++) {
 		const struct option *o = find_letter(*arg);
 		if (*arg == 'h') {
 			line->help = true;
 		} else if (!o) {
-			fault_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
+			diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
 			return false;
 		} else if (o->type == OPTION_FLAG) {
 			add_given(a, line, o, NULL, f);
@@ -103,7 +103,7 @@ static bool scan_letters(struct arena *a, const char *arg, const char *next,
 }
 
 void options_scan(struct arena *a, int argc, char **argv, struct command_line *out,
-                  struct faults *f)
+                  struct diagnostics *f)
 {
 	bool only_words = false;
 
@@ -132,7 +132,7 @@ static const struct option *find_for(const char *name, unsigned groups)
 }
 
 void options_from_line(struct arena *a, unsigned groups, const char *command,
-                       const struct command_line *line, struct settings *s, struct faults *f)
+                       const struct command_line *line, struct settings *s, struct diagnostics *f)
 {
 	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {
 		const struct option *o = find_for(g->name, groups | FOR_ALL);
@@ -140,6 +140,6 @@ void options_from_line(struct arena *a, unsigned groups, const char *command,
 		if (o)
 			option_set(a, o, g->value ? g->value : "yes", &from, s, f);
 		else
-			fault_add(f, (struct pos){ 0 }, "\"%s\" takes no option --%s", command, g->name);
+			diagnostics_add(f, (struct pos){ 0 }, "\"%s\" takes no option --%s", command, g->name);
 	}
 }

@@ -20,16 +20,16 @@ static const char *text_of(struct arena *a, const struct node *n)
 }
 
 void vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
-                  struct faults *faults)
+                  struct diagnostics *faults)
 {
 	if (n->kind != NODE_MAP) {
-		fault_add(faults, n->at, "%s: expected a map of names to texts, found %s", what,
+		diagnostics_add(faults, n->at, "%s: expected a map of names to texts, found %s", what,
 		          node_kind_words(n->kind));
 		return;
 	}
 	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
 		if (e->value->kind == NODE_LIST || e->value->kind == NODE_MAP)
-			fault_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
+			diagnostics_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
 			          node_kind_words(e->value->kind));
 		else if (e->value->kind != NODE_NULL)
 			add(a, vars, e->key, text_of(a, e->value));
@@ -37,7 +37,7 @@ void vars_add_map(struct arena *a, const char *what, const struct node *n, struc
 }
 
 static void add_file(struct arena *a, const char *path, struct var_list *vars,
-                     struct faults *faults)
+                     struct diagnostics *faults)
 {
 	struct yaml_docs docs;
 	const char *bytes;
@@ -45,27 +45,27 @@ static void add_file(struct arena *a, const char *path, struct var_list *vars,
 	struct err err;
 
 	if (!file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err)) {
-		fault_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
 		return;
 	}
 	if (!yaml_read(a, path, bytes, len, &docs, faults) || docs.count == 0)
 		return;
 	if (docs.count > 1)
-		fault_add(faults, docs.root[1]->at, "--vars: expected one document, found %zu", docs.count);
+		diagnostics_add(faults, docs.root[1]->at, "--vars: expected one document, found %zu", docs.count);
 	else if (docs.root[0]->kind != NODE_NULL)
 		vars_add_map(a, "--vars", docs.root[0], vars, faults);
 }
 
 /* The text is not shown: what has no "=" in it may be a value, and that a secret. */
 static void add_set(struct arena *a, const struct settings *s, struct var_list *vars,
-                    struct faults *faults)
+                    struct diagnostics *faults)
 {
 	for (size_t i = 0; i < s->set.count; i++) {
 		const char *text = s->set.items[i], *eq = strchr(text, '=');
 		if (eq && eq != text)
 			add(a, vars, arena_strndup(a, text, eq - text), eq + 1);
 		else
-			fault_add(faults, (struct pos){ 0 }, "%s: expected KEY=VALUE, found %s",
+			diagnostics_add(faults, (struct pos){ 0 }, "%s: expected KEY=VALUE, found %s",
 			          settings_origin(s, &s->set)->name, eq ? "no key" : "no \"=\"");
 	}
 }
@@ -86,7 +86,7 @@ static void add_env(struct arena *a, char **env, struct vars *out)
 }
 
 bool vars_build(struct arena *a, const struct settings *s, char **env, struct vars *out,
-                struct faults *faults)
+                struct diagnostics *faults)
 {
 	struct vars vars = { .passthrough = s->vars_passthrough.items,
 	                     .passthrough_count = s->vars_passthrough.count };

@@ -232,26 +232,26 @@ static bool same(const char *a, const char *b)
 
 /* What holds as long as the process: the lock is on the state directory that it began with. */
 static bool check_lasting(struct agent *g, const struct config *config, struct settings *s,
-                          struct faults *faults)
+                          struct diagnostics *faults)
 {
 	const struct settings *began = g->ctx->settings;
 
 	context_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
 	if (!same(s->http, began->http))
-		fault_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
+		diagnostics_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
 	if (s->jobs != began->jobs || s->crons != began->crons || !same(s->timezone, began->timezone) ||
 	    !same(s->secrets_dir, began->secrets_dir) || !same(s->cgroup, began->cgroup) ||
 	    s->images.count != began->images.count)
-		fault_warn(faults, (struct pos){ 0 }, "serve or images are others now: that takes a restart");
+		diagnostics_warn(faults, (struct pos){ 0 }, "serve or images are others now: that takes a restart");
 	return same(s->state_dir, began->state_dir) ||
-	       fault_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
+	       diagnostics_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
 }
 
 /* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */
 static bool read_again(struct agent *g)
 {
 	struct arena arena = { 0 };
-	struct faults faults = { .arena = &arena };
+	struct diagnostics faults = { .arena = &arena };
 	struct settings all = { 0 };
 	const struct config *config;
 

@@ -25,7 +25,7 @@ struct agent_sync {
 	struct settings settings;
 	struct log log;			/* as the agent's, but about this sync */
 	const char *config_path, *config_text;	/* NULL: there is none */
-	struct sched sched;
+	struct sync_scheduler sched;
 	struct watch *watch;		/* of a directory */
 	bool degraded;			/* that it only scans was told of */
 	bool git;
@@ -49,7 +49,7 @@ struct agent_sync {
 	int64_t wake;			/* of stamp_boot(); -1: none */
 };
 
-static void happen(struct agent_sync *s, const struct sched_event *event);
+static void happen(struct agent_sync *s, const struct scheduler_event *event);
 
 const char *agent_sync_name(const struct agent_sync *s)
 {
@@ -65,7 +65,7 @@ static void fetch_failed(struct agent_sync *s, const struct err *err)
 		log_warn(&s->log, "%s", err->msg);
 	s->source_err = *err;
 	metrics_fetch(s->world->metrics, agent_sync_name(s), false, drive_now() - s->fetch_began);
-	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
 /* The context that a command about this sync alone would have. */
@@ -95,7 +95,7 @@ static void start_fetch(struct agent_sync *s)
 	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
 }
 
-static void keep_found(struct agent_sync *s, const struct git_revision *found, const struct faults *warnings)
+static void keep_found(struct agent_sync *s, const struct git_revision *found, const struct diagnostics *warnings)
 {
 	struct arena *a = &s->found_arena;
 
@@ -113,7 +113,7 @@ static void fetch_ended(struct agent_sync *s)
 {
 	CLEANUP(child_done) struct child ended = s->fetch;
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct context ctx = context_of(s, &a);
 	struct git_revision found = { 0 };
 	struct git_fetch fetch;
@@ -132,7 +132,7 @@ static void fetch_ended(struct agent_sync *s)
 	s->source_err = (struct err){ 0 };
 	s->late = false;
 	metrics_fetch(s->world->metrics, agent_sync_name(s), true, drive_now() - s->fetch_began);
-	happen(s, &(struct sched_event){ .kind = SCHED_FETCHED, .ok = true, .tree = s->found.tree });
+	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = true, .tree = s->found.tree });
 }
 
 /* ---- cycles ---- */
@@ -173,10 +173,10 @@ static struct texts deferred(const struct agent_sync *s, struct arena *a)
 	return names;
 }
 
-static void cycle_over(struct agent_sync *s, enum sched_outcome outcome, bool deferred)
+static void cycle_over(struct agent_sync *s, enum scheduler_outcome outcome, bool deferred)
 {
 	s->tried = true;
-	happen(s, &(struct sched_event){ .kind = SCHED_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
+	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
 }
 
 /* What can be told of a cycle that left no report: that it failed. */
@@ -193,10 +193,10 @@ static void cycle_broke(struct agent_sync *s, const char *why)
 	s->report = NULL;
 	s->code = 1;
 	s->outcome[0] = '\0';
-	cycle_over(s, SCHED_FAILED, false);
+	cycle_over(s, SCHEDULER_FAILED, false);
 }
 
-static void start_cycle(struct agent_sync *s, const struct sched_action *action)
+static void start_cycle(struct agent_sync *s, const struct scheduler_action *action)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf input = BUF_TEXT;
@@ -211,7 +211,7 @@ static void start_cycle(struct agent_sync *s, const struct sched_action *action)
 	};
 	struct err err;
 
-	if (action->start == SCHED_START_DEFERRED)
+	if (action->start == SCHEDULER_START_DEFERRED)
 		job.names = deferred(s, &a);
 	s->only_deferred = job.names.count > 0;
 	job_write(&job, &input);
@@ -222,11 +222,11 @@ static void start_cycle(struct agent_sync *s, const struct sched_action *action)
 
 /* A service that refuses single steps is there all the same: only one that could not be spoken to
  * is left in peace for a while. */
-static enum sched_outcome outcome_of(int code, const struct node *report)
+static enum scheduler_outcome outcome_of(int code, const struct node *report)
 {
 	if (code == 0)
-		return SCHED_GOOD;
-	return code == 1 && node_get_int(node_get(report, "summary"), "failed", 0) == 0 ? SCHED_FAILED : SCHED_BAD;
+		return SCHEDULER_GOOD;
+	return code == 1 && node_get_int(node_get(report, "summary"), "failed", 0) == 0 ? SCHEDULER_FAILED : SCHEDULER_BAD;
 }
 
 static const char *short_revision(struct arena *a, const struct node *report)
@@ -319,7 +319,7 @@ static void end_if_late(struct agent_sync *s)
 
 /* ---- what to do ---- */
 
-static void act(struct agent_sync *s, const struct sched_action *action)
+static void act(struct agent_sync *s, const struct scheduler_action *action)
 {
 	s->wake = action->wake;
 	s->over = action->over;
@@ -329,30 +329,30 @@ static void act(struct agent_sync *s, const struct sched_action *action)
 		child_signal(&s->cycle, SIGTERM);
 		child_signal(&s->fetch, SIGTERM);
 	}
-	if (action->start == SCHED_START_FETCH)
+	if (action->start == SCHEDULER_START_FETCH)
 		start_fetch(s);
-	else if (action->start != SCHED_NOTHING)
+	else if (action->start != SCHEDULER_NOTHING)
 		start_cycle(s, action);
 	if (action->scan && s->watch && watch_scan(s->watch))
-		happen(s, &(struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
+		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 }
 
-static void happen(struct agent_sync *s, const struct sched_event *event)
+static void happen(struct agent_sync *s, const struct scheduler_event *event)
 {
-	struct sched_action action = sched_step(&s->sched, event, stamp_boot());
+	struct scheduler_action action = sync_scheduler_step(&s->sched, event, stamp_boot());
 
-	s->changed |= event->kind != SCHED_TICK || action.start != SCHED_NOTHING;
+	s->changed |= event->kind != SCHEDULER_TICK || action.start != SCHEDULER_NOTHING;
 	act(s, &action);
 }
 
 void agent_sync_ask(struct agent_sync *s, enum agent_ask what)
 {
-	static const enum sched_event_kind kinds[] = {
-		[ASK_CYCLE] = SCHED_ASKED, [ASK_HINT] = SCHED_HINT, [ASK_STOP] = SCHED_STOP,
+	static const enum scheduler_event_kind kinds[] = {
+		[ASK_CYCLE] = SCHEDULER_REQUESTED, [ASK_HINT] = SCHEDULER_HINT, [ASK_STOP] = SCHEDULER_STOP,
 	};
 
 	s->stopping |= what == ASK_STOP;
-	happen(s, &(struct sched_event){ .kind = kinds[what] });
+	happen(s, &(struct scheduler_event){ .kind = kinds[what] });
 }
 
 static void tell_degraded(struct agent_sync *s)
@@ -372,7 +372,7 @@ static void take_events(struct agent_sync *s)
 	if (s->cycle.pid && child_read(&s->cycle))
 		cycle_ended(s);
 	if (s->watch && fd_readable(watch_fd(s->watch)) && watch_read(s->watch))
-		happen(s, &(struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
+		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 	tell_degraded(s);
 }
 
@@ -389,7 +389,7 @@ int64_t agent_sync_step(struct agent_sync *s)
 {
 	take_events(s);
 	while (!s->over && s->wake >= 0 && s->wake <= stamp_boot())
-		happen(s, &(struct sched_event){ .kind = SCHED_TICK });
+		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_TICK });
 	int64_t wait = -1;
 	if (!s->over && s->wake >= 0) {
 		wait = s->wake - stamp_boot();
@@ -413,9 +413,9 @@ size_t agent_sync_fds(const struct agent_sync *s, struct pollfd *fds)
 
 /* ---- its settings ---- */
 
-static struct sched_settings sched_settings_of(const struct agent_sync *s)
+static struct scheduler_settings sched_settings_of(const struct agent_sync *s)
 {
-	return (struct sched_settings){ .interval_ms = s->settings.interval_ms,
+	return (struct scheduler_settings){ .interval_ms = s->settings.interval_ms,
 	                                .poll_ms = s->git ? s->settings.git_poll_ms : 0 };
 }
 
@@ -432,7 +432,7 @@ static bool is_git(struct agent_sync *s)
 /* Whatever is wrong was told when the configuration was read, and that is kept then. */
 static void read_settings(struct agent_sync *s, const struct config *config, size_t sync)
 {
-	struct faults none = { .arena = &s->arena };
+	struct diagnostics none = { .arena = &s->arena };
 
 	context_settings(s->world->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
 	if (!s->settings.sync_name)
@@ -457,7 +457,7 @@ static void open_watch(struct agent_sync *s)
 struct agent_sync *agent_sync_new(struct agent_world *world, const struct config *config, size_t sync)
 {
 	struct agent_sync *s = calloc(1, sizeof *s);
-	struct sched_settings settings;
+	struct scheduler_settings settings;
 
 	if (!s)
 		abort();
@@ -465,7 +465,7 @@ struct agent_sync *agent_sync_new(struct agent_world *world, const struct config
 	read_settings(s, config, sync);
 	open_watch(s);
 	settings = sched_settings_of(s);
-	sched_init(&s->sched, &settings, (uint64_t)stamp_now() ^ (uint64_t)(uintptr_t)s, stamp_boot());
+	sync_scheduler_init(&s->sched, &settings, (uint64_t)stamp_now() ^ (uint64_t)(uintptr_t)s, stamp_boot());
 	return s;
 }
 
@@ -496,7 +496,7 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 {
 	CLEANUP(arena_free) struct arena old_arena = s->arena;
 	struct settings old = s->settings;
-	struct sched_settings settings;
+	struct scheduler_settings settings;
 
 	s->arena = (struct arena){ 0 };
 	read_settings(s, config, sync);
@@ -510,9 +510,9 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 	s->stopping = false;
 	/* Before the new settings are told, which may start a fetch of their own. */
 	bool dropped = drop_fetch(s);
-	happen(s, &(struct sched_event){ .kind = SCHED_CONFIGURED, .settings = &settings });
+	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = &settings });
 	if (dropped)
-		happen(s, &(struct sched_event){ .kind = SCHED_FETCHED });
+		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
 void agent_sync_free(struct agent_sync *s)

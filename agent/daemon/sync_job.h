@@ -1,5 +1,5 @@
 /* sync_job.h: one sync of the agent: its source is watched, its fetches and cycles run in
- * children, and what they reported last is kept.  What to do when is sched.h's to decide; here it
+ * children, and what they reported last is kept.  What to do when is sync_scheduler.h's to decide; here it
  * is done.  One sync knows nothing of another. */
 #ifndef AGENT_DAEMON_SYNC_JOB_H
 #define AGENT_DAEMON_SYNC_JOB_H

@@ -26,7 +26,7 @@ struct walk {
 	const struct git_checkout_limits *limits;
 	size_t entries;
 	uint64_t bytes;
-	struct faults *warnings;
+	struct diagnostics *warnings;
 	struct err *err;
 };
 
@@ -157,7 +157,7 @@ static enum git_checkout submodule(struct walk *w, const struct folder *f, const
 
 	if (mkdirat(f->fd, name, 0777) < 0)
 		return not_written(w, f, name);
-	fault_warn(w->warnings, (struct pos){ 0 }, "\"%s\" is a submodule: it is left empty", path_of(&a, f, name));
+	diagnostics_warn(w->warnings, (struct pos){ 0 }, "\"%s\" is a submodule: it is left empty", path_of(&a, f, name));
 	return CHECKOUT_DONE;
 }
 
@@ -203,7 +203,7 @@ static enum git_checkout write_folder(struct walk *w, const struct folder *f, co
 }
 
 enum git_checkout git_checkout(const char *mirror, const struct git_revision *revision,
-                               const struct git_checkout_limits *limits, int dir, struct faults *warnings,
+                               const struct git_checkout_limits *limits, int dir, struct diagnostics *warnings,
                                struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;

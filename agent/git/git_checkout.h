@@ -32,7 +32,7 @@ enum git_checkout {
 /* Writes the files of revision, its whole tree, into the folder that is open as dir, and warns of each
  * submodule.  If it is not done, what was written by then stays. */
 enum git_checkout git_checkout(const char *mirror, const struct git_revision *revision,
-                               const struct git_checkout_limits *limits, int dir, struct faults *warnings,
+                               const struct git_checkout_limits *limits, int dir, struct diagnostics *warnings,
                                struct err *err);
 
 #endif

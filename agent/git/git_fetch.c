@@ -59,7 +59,7 @@ bool git_fetch_read(struct arena *a, const char *document, size_t len, struct gi
 	return true;
 }
 
-static void put_warnings(struct arena *a, struct node *n, const struct faults *warnings)
+static void put_warnings(struct arena *a, struct node *n, const struct diagnostics *warnings)
 {
 	struct node *list = node_put(a, n, "warnings", node_list(a));
 
@@ -70,7 +70,7 @@ static void put_warnings(struct arena *a, struct node *n, const struct faults *w
 const char *git_fetch_serve(struct arena *a, const char *document, size_t len)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct faults warnings = { .arena = a };
+	struct diagnostics warnings = { .arena = a };
 	struct node *answer = node_map(a);
 	struct git_revision revision;
 	struct git_fetch f;
@@ -136,7 +136,7 @@ static bool copy_id(const struct node *n, const char *key, char *out)
 }
 
 bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct child *ended,
-                      struct git_revision *out, struct faults *warnings, struct err *err)
+                      struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
 	struct git_revision revision = { 0 };
 	struct node *n;
@@ -145,7 +145,7 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct c
 		return no_answer(a, f, ended->status, err);
 	const struct node *list = node_get(n, "warnings");
 	for (size_t i = 0; list && i < list->count; i++)
-		fault_warn(warnings, (struct pos){ 0 }, "%s", list->entries[i].value->text);
+		diagnostics_warn(warnings, (struct pos){ 0 }, "%s", list->entries[i].value->text);
 	if (node_get_text(n, "error")) {
 		err_set(err, "%s", node_get_text(n, "error"));
 		err->kind = (enum err_kind)node_get_int(n, "kind", ERR_FAILED);
@@ -159,7 +159,7 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct c
 }
 
 bool git_fetch_run(struct arena *a, const struct git_fetch *f, int64_t limit_ms, int stop_fd,
-                   struct git_revision *out, struct faults *warnings, struct err *err)
+                   struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
 	CLEANUP(child_done) struct child child = CHILD;
 

@@ -25,11 +25,11 @@ bool git_fetch_start(const struct git_fetch *fetch, struct child *out, struct er
 
 /* What a child said that has ended.  The same as mirror_update(). */
 bool git_fetch_result(struct arena *a, const struct git_fetch *fetch, const struct child *ended,
-                      struct git_revision *out, struct faults *warnings, struct err *err);
+                      struct git_revision *out, struct diagnostics *warnings, struct err *err);
 
 /* All of it: starts, waits up to limit_ms or until stop_fd (-1: none) is readable. */
 bool git_fetch_run(struct arena *a, const struct git_fetch *fetch, int64_t limit_ms, int stop_fd,
-                   struct git_revision *out, struct faults *warnings, struct err *err);
+                   struct git_revision *out, struct diagnostics *warnings, struct err *err);
 
 /* The document for a child's stdin, and back; it holds the token. */
 void git_fetch_write(const struct git_fetch *fetch, struct buf *out);

@@ -1,4 +1,4 @@
-/* git_repo.h: what those files share that know libgit2: history.c, mirror.c, git_tree.c and
+/* git_repo.h: what those files share that know libgit2: file_history.c, mirror.c, source_git.c and
  * git_checkout.c.
  *
  * Nothing is run and nothing is believed that stands in a repository or in a user's settings of

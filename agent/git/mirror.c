@@ -34,7 +34,7 @@ struct visit {
 	const char *dir;
 	const struct git_ref *ref;
 	const char *path;
-	struct faults *warnings;
+	struct diagnostics *warnings;
 	struct git_talk *talk;
 	git_repository *repository;
 	bool fresh;		/* the mirror was made for this visit */
@@ -262,7 +262,7 @@ static void warn_if_moved(struct visit *v, const char *name, const git_oid *comm
 	if (recall(v->arena, v->repository, v->ref, &before, &id) < 0 || !before ||
 	    strcmp(before, name) != 0 || git_oid_equal(&id, commit))
 		return;
-	fault_warn(v->warnings, (struct pos){ 0 }, "git repository %s: the tag %s was moved from %s to %s",
+	diagnostics_warn(v->warnings, (struct pos){ 0 }, "git repository %s: the tag %s was moved from %s to %s",
 	           v->talk->url.shown, name, git_oid_tostr(old, sizeof old, &id),
 	           git_oid_tostr(new, sizeof new, commit));
 }
@@ -299,12 +299,12 @@ static const char **names_below(struct arena *a, const struct advertised *all, c
 static const char *what_there_is(struct visit *v, const struct advertised *all, const char *prefix)
 {
 	CLEANUP(buf_done) struct buf text = BUF(512);
-	struct near near = { .word = v->ref->text ? v->ref->text : "" };
+	struct suggestion near = { .word = v->ref->text ? v->ref->text : "" };
 	size_t count;
 	const char **names = names_below(v->arena, all, prefix, &count);
 
 	for (size_t i = 0; i < count; i++)
-		near_offer(&near, names[i]);
+		suggest_offer(&near, names[i]);
 	if (near.best)
 		return arena_printf(v->arena, "; did you mean \"%s\"?", near.best);
 	if (count == 0)
@@ -567,7 +567,7 @@ static bool visit_twice(struct visit *v, struct git_revision *out, struct err *e
 	git_repo_close(&v->repository);
 	v->repository = NULL;
 	if (outcome == DAMAGED && !v->fresh) {
-		fault_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
+		diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
 		           v->talk->url.shown, err->msg);
 		drop(v->dir);
 		unlink(condemned(v->arena, v->dir));
@@ -579,7 +579,7 @@ static bool visit_twice(struct visit *v, struct git_revision *out, struct err *e
 
 bool mirror_update(struct arena *a, const char *dir, const struct git_remote_place *remote,
                    const struct git_ref *ref, const char *path, struct git_revision *out,
-                   struct faults *warnings, struct err *err)
+                   struct diagnostics *warnings, struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_talk_done) struct git_talk talk = { 0 };

@@ -2,7 +2,7 @@
  * tags and the like lead to, and all before them.  Commits that a server forgets stay in it, so that
  * a history that was rewritten is told from one that went on.
  *
- * libgit2 lives here, in history.c, git_tree.c and git_checkout.c; git_repo.h is what they share. */
+ * libgit2 lives here, in file_history.c, source_git.c and git_checkout.c; git_repo.h is what they share. */
 #ifndef AGENT_GIT_MIRROR_H
 #define AGENT_GIT_MIRROR_H
 
@@ -37,7 +37,7 @@ struct git_revision {
  * and ERR_USAGE say that asking again is of no use. */
 bool mirror_update(struct arena *a, const char *dir, const struct git_remote_place *remote,
                    const struct git_ref *ref, const char *path, struct git_revision *out,
-                   struct faults *warnings, struct err *err);
+                   struct diagnostics *warnings, struct err *err);
 
 /* What ref was at the last good mirror_update(), without asking anybody.  False if there was
  * none. */

@@ -1,4 +1,4 @@
-/* curl_common.h: what rest.c and transfer.c have in common with libcurl: the rules that hold for
+/* curl_common.h: what service_client.c and transfer.c have in common with libcurl: the rules that hold for
  * whatever is carried, and its errors in our words.  For these two alone. */
 #ifndef AGENT_NET_CURL_COMMON_H
 #define AGENT_NET_CURL_COMMON_H

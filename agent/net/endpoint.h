@@ -1,6 +1,6 @@
 /* endpoint.h: which service is meant, and which token may go to it (contract section 1, design
  * section 3).  Pure: the environment comes in as arguments.  URLs are taken apart by libcurl's
- * parser, so that the host that the rules look at is the host that rest.c connects to. */
+ * parser, so that the host that the rules look at is the host that service_client.c connects to. */
 #ifndef AGENT_NET_ENDPOINT_H
 #define AGENT_NET_ENDPOINT_H
 

@@ -217,9 +217,9 @@ bool git_url_check_token(const struct git_url *url, struct err *err)
 	                 "itself only; use https");
 }
 
-void git_url_warn_if_plain(const struct git_url *url, struct faults *faults)
+void git_url_warn_if_plain(const struct git_url *url, struct diagnostics *faults)
 {
 	if ((url->transport == GIT_BY_HTTP || url->transport == GIT_BY_GIT) && !url->loopback)
-		fault_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
+		diagnostics_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
 		           "this connection; use https or ssh", url->shown);
 }

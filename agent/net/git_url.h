@@ -30,7 +30,7 @@ bool git_url_check_token(const struct git_url *url, struct err *err);
 
 /* Warns of a connection on which whoever stands in between can change what comes: it becomes what is
  * run. */
-void git_url_warn_if_plain(const struct git_url *url, struct faults *faults);
+void git_url_warn_if_plain(const struct git_url *url, struct diagnostics *faults);
 
 /* True for a path: in the configuration file it is relative to the file's folder. */
 bool git_url_is_path(const char *text);

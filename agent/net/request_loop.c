@@ -59,7 +59,7 @@ static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
 	dispatch_hurry(dispatch);
 }
 
-bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
+bool request_loop_run(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch)
 {
 	bool watched = watch && watch->tick, stopped = false;

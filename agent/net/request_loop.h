@@ -20,7 +20,7 @@ struct drive_watch {
  * dispatch_stop() once and goes on until what is under way has ended, but waits for no answer to
  * a task that only read; it does not read from stop_fd.  Returns false if it was stopped that
  * way.  watch may be NULL. */
-bool drive(struct rest *rest, struct dispatch *dispatch, int stop_fd,
+bool request_loop_run(struct rest *rest, struct dispatch *dispatch, int stop_fd,
            const struct drive_watch *watch);
 
 #endif

@@ -1,6 +1,6 @@
 /* service_client.h: carries requests to the workflow service and brings answers back, several at a time
  * over connections that are kept.  It decides nothing: what is sent again, and when, is the
- * core's (reconcile/dispatch.h).  libcurl lives in rest.c, and in
+ * core's (reconcile/dispatch.h).  libcurl lives in service_client.c, and in
  * transfer.c for what goes elsewhere. */
 #ifndef AGENT_NET_SERVICE_CLIENT_H
 #define AGENT_NET_SERVICE_CLIENT_H

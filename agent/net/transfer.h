@@ -1,6 +1,6 @@
 /* transfer.h: one HTTP request to anybody and its answer, or one mail to a mail server; for the
  * child processes that do such a thing and end.  What goes to the workflow service goes through
- * rest.h.
+ * service_client.h.
  *
  * Certificates are verified, TLS is 1.2 or newer, no redirect is followed, and what goes to this
  * machine itself goes past any proxy.  No message holds more of a URL than host and port. */

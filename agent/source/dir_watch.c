@@ -194,7 +194,7 @@ static bool replace_reasons(struct watch *w, const struct reasons *old, const st
 static bool look_once(struct watch *w)
 {
 	struct update u = { .watch = w };
-	struct faults faults = { .arena = &u.arena };	/* told by the cycle that reads the source */
+	struct diagnostics faults = { .arena = &u.arena };	/* told by the cycle that reads the source */
 
 	w->full = false;
 	source_look(&u.arena, w->dir, &u.look, &faults);

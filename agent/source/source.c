@@ -194,7 +194,7 @@ static void digest_files(const struct source_files *files, char out[41])
 		snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
-static bool read_directory(struct context *ctx, struct source *out, struct faults *faults, struct err *err)
+static bool read_directory(struct context *ctx, struct source *out, struct diagnostics *faults, struct err *err)
 {
 	struct stat st;
 
@@ -232,7 +232,7 @@ static bool make_place(struct context *ctx, struct git_fetch *f, struct source *
 }
 
 static bool fetch(struct context *ctx, const struct git_fetch *f, struct git_revision *out,
-                  struct faults *faults, struct err *err)
+                  struct diagnostics *faults, struct err *err)
 {
 	log_debug(ctx->log, "source: asking %s", f->remote.url);
 	return git_fetch_run(ctx->arena, f, git_fetch_limit(f, ctx->settings->timeout_ms), ctx->stop_fd, out, faults,
@@ -241,7 +241,7 @@ static bool fetch(struct context *ctx, const struct git_fetch *f, struct git_rev
 
 /* A damaged mirror is known when it is read: then, once, all is fetched anew. */
 static bool read_again(struct context *ctx, const struct git_fetch *f, const struct git_revision *pin,
-                       struct source *out, struct faults *faults, struct err *err)
+                       struct source *out, struct diagnostics *faults, struct err *err)
 {
 	struct git_revision revision;
 
@@ -255,7 +255,7 @@ static bool read_again(struct context *ctx, const struct git_fetch *f, const str
 }
 
 static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_revision *pin,
-                     struct source *out, struct faults *faults, struct err *err)
+                     struct source *out, struct diagnostics *faults, struct err *err)
 {
 	struct git_url url;
 
@@ -276,7 +276,7 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 }
 
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,
-                 struct faults *faults, struct err *err)
+                 struct diagnostics *faults, struct err *err)
 {
 	struct git_fetch f;
 

@@ -30,7 +30,7 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err);
  * and location are set as soon as they are known, also on failure; out is to be given to
  * source_done() in any case. */
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,
-                 struct faults *faults, struct err *err);
+                 struct diagnostics *faults, struct err *err);
 void source_done(struct source *source);	/* takes a zeroed one */
 
 #endif

@@ -8,25 +8,25 @@
 #include "reconcile/tree/yaml.h"
 
 static bool read_file(struct arena *a, const char *name, const char *path, struct source_files *out,
-                      struct faults *faults)
+                      struct diagnostics *faults)
 {
 	struct source_file file = { .name = name };
 	struct err err;
 
 	if (!file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err))
-		return fault_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
+		return diagnostics_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
 	arena_grow(a, out->items, out->count, out->room);
 	out->items[out->count++] = file;
 	return true;
 }
 
-bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct faults *faults)
+bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults)
 {
 	return read_file(a, arena_strdup(a, path), path, out, faults);
 }
 
 static void read_files(struct arena *a, const struct source_look *look, const char *dir,
-                       struct source_files *out, struct faults *faults)
+                       struct source_files *out, struct diagnostics *faults)
 {
 	size_t bytes = 0;
 
@@ -37,14 +37,14 @@ static void read_files(struct arena *a, const struct source_look *look, const ch
 		if (read_file(a, e->name, e->real, out, faults))
 			bytes += out->items[out->count - 1].len;
 		if (bytes > SOURCE_MAX_BYTES) {
-			fault_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
+			diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
 			          SOURCE_MAX_BYTES >> 20);
 			return;
 		}
 	}
 }
 
-bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct faults *faults)
+bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
 	struct source_look look;
@@ -73,7 +73,7 @@ struct settle {
  * machine's, and be ahead of ours: then, and after any change, what we see ourselves counts.
  * Stamps have the grain of a clock's tick, in which two changes look like one: after a while no
  * further change can have the stamp that was seen. */
-static void look_again(struct settle *s, struct faults *faults)
+static void look_again(struct settle *s, struct diagnostics *faults)
 {
 	struct arena arena = { 0 };
 	struct source_look look;
@@ -95,7 +95,7 @@ static void look_again(struct settle *s, struct faults *faults)
 static bool is_unchanged(const struct settle *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct source_look look;
 
 	source_look(&a, s->dir, &look, &faults);
@@ -103,7 +103,7 @@ static bool is_unchanged(const struct settle *s)
 }
 
 /* Fills *files with what there is; false if it changed meanwhile. */
-static bool read_still(struct settle *s, struct source_files *files, struct faults *faults)
+static bool read_still(struct settle *s, struct source_files *files, struct diagnostics *faults)
 {
 	*files = (struct source_files){ 0 };
 	read_files(&s->arena, &s->look, s->dir, files, faults);
@@ -126,10 +126,10 @@ static void add_files(struct arena *a, const struct source_files *files, struct 
 }
 
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
-                        struct faults *faults, struct err *err)
+                        struct diagnostics *faults, struct err *err)
 {
 	struct settle s = { .dir = arena_strdup(a, dir) };
-	struct faults before = *faults;
+	struct diagnostics before = *faults;
 	struct source_files files;
 	int64_t begun = drive_now();
 

@@ -22,7 +22,7 @@ struct source_files {
  * in a.  What cannot be read, is too large or is a link that leads out of dir or in a circle is
  * a fault that names it, and the others are still read.  An empty directory is no fault: the
  * caller decides.  True if no fault was added. */
-bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct faults *faults);
+bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct diagnostics *faults);
 
 /* The same as it is at a moment at which nobody writes: what is given was all there at once, no file
  * twice, none missing that was only moved, none that is half written.  Waits until nothing has
@@ -30,9 +30,9 @@ bool source_dir_read(struct arena *a, const char *dir, struct source_files *out,
  * readable: then it is false, *err says which, and nothing was added.  Faults are none of its
  * failures. */
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
-                        struct faults *faults, struct err *err);
+                        struct diagnostics *faults, struct err *err);
 
 /* The same for one file, whatever its name. */
-bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct faults *faults);
+bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults);
 
 #endif

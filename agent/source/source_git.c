@@ -26,7 +26,7 @@ struct walk {
 	git_oid top;			/* the tree of the source */
 	size_t entries, bytes;
 	struct source_files files;
-	struct faults *faults;
+	struct diagnostics *faults;
 	struct err *err;
 };
 
@@ -35,7 +35,7 @@ static bool fault_on(struct walk *w, const char *path, const char *what)
 {
 	const char *name = *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : NULL;
 
-	fault_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
+	diagnostics_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
 	return true;
 }
 
@@ -110,7 +110,7 @@ static bool follow(struct walk *w, const struct folder *f, const char *path, con
 
 static bool submodule(struct walk *w, const char *path)
 {
-	fault_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
+	diagnostics_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
 	           "a submodule: what is in it is not read");
 	return true;
 }
@@ -212,7 +212,7 @@ static void append(struct walk *w, struct source_files *out)
 }
 
 bool git_tree_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
-                   struct source_files *out, struct faults *faults, struct err *err)
+                   struct source_files *out, struct diagnostics *faults, struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_repo_close) git_repository *repository = NULL;

@@ -27,7 +27,7 @@ struct walk {
 	const char *real;		/* root without any link */
 	size_t entries;
 	struct source_look look;
-	struct faults *faults;
+	struct diagnostics *faults;
 };
 
 static void free_text(char **p)
@@ -43,7 +43,7 @@ static void close_dir(DIR **dir)
 
 static bool fault_on(struct walk *w, const char *name, const char *what)
 {
-	return fault_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
+	return diagnostics_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
 }
 
 static bool fault_errno(struct walk *w, const char *name)
@@ -266,7 +266,7 @@ static const char *without_slashes(struct arena *a, const char *dir)
 	return arena_strndup(a, dir, len);
 }
 
-bool source_look(struct arena *a, const char *dir, struct source_look *out, struct faults *faults)
+bool source_look(struct arena *a, const char *dir, struct source_look *out, struct diagnostics *faults)
 {
 	CLEANUP(free_text) char *real = realpath(dir, NULL);
 	struct walk w = { .arena = a, .root = without_slashes(a, dir), .faults = faults };

@@ -43,7 +43,7 @@ struct source_look {
 
 /* Looks at dir; all of it lives in a.  What cannot be looked at, or is a link that leads out of dir
  * or in a circle, is a fault that names it, and all else is there.  True if no fault was added. */
-bool source_look(struct arena *a, const char *dir, struct source_look *out, struct faults *faults);
+bool source_look(struct arena *a, const char *dir, struct source_look *out, struct diagnostics *faults);
 
 /* True if all names are the same and lead to the same with the same stamps. */
 bool source_look_same(const struct source_look *x, const struct source_look *y);

@@ -182,9 +182,9 @@ static bool read_tree(struct state *s, struct arena *a, const char *name, const 
 	return true;
 }
 
-static bool read_record(struct state *s, struct arena *a, struct query *q, struct record *out, struct err *err)
+static bool read_record(struct state *s, struct arena *a, struct query *q, struct applied_record *out, struct err *err)
 {
-	struct record r = {
+	struct applied_record r = {
 		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .digest = query_get_text(a, q, 2),
 		.paused = query_get_int(q, 5),
 	};
@@ -196,10 +196,10 @@ static bool read_record(struct state *s, struct arena *a, struct query *q, struc
 	return true;
 }
 
-bool state_load(struct state *s, struct arena *a, struct records *out, struct err *err)
+bool state_load(struct state *s, struct arena *a, struct applied_records *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, LOAD);
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	bool more, ok;
 
 	query_int(q, 1, s->sync);
@@ -224,7 +224,7 @@ static const char *as_json(const struct node *n, struct buf *text)
 	return buf_str(text);
 }
 
-bool state_put(struct state *s, const struct record *r, struct err *err)
+bool state_put(struct state *s, const struct applied_record *r, struct err *err)
 {
 	CLEANUP(buf_done) struct buf body = BUF_TEXT, settled = BUF_TEXT;
 	struct query *q = query_begin(s->db, PUT);

@@ -30,10 +30,10 @@ void state_closep(struct state **state);
 const unsigned char *state_key(const struct state *state);
 
 /* All records, sorted by name, in a. */
-bool state_load(struct state *state, struct arena *a, struct records *out, struct err *err);
+bool state_load(struct state *state, struct arena *a, struct applied_records *out, struct err *err);
 
 /* Each is on disk when it returns. */
-bool state_put(struct state *state, const struct record *record, struct err *err);
+bool state_put(struct state *state, const struct applied_record *record, struct err *err);
 bool state_drop(struct state *state, const char *name, struct err *err);
 
 /* The git revision that was applied last, in a; NULL: none is known. */

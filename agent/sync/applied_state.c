@@ -7,7 +7,7 @@
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 
-static void keep(void *context, const struct record *record)
+static void keep(void *context, const struct applied_record *record)
 {
 	struct memory *m = context;
 	struct err err;
@@ -15,7 +15,7 @@ static void keep(void *context, const struct record *record)
 	if (!m->state || state_put(m->state, record, &err) || m->failed)
 		return;
 	m->failed = true;
-	fault_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
 }
 
 static void forget(void *context, const char *name)
@@ -55,7 +55,7 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 {
 	struct search *s = context;
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct specs specs = { .arena = &a };
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
@@ -77,7 +77,7 @@ static void lose_history(struct memory *m, const struct err *err)
 	if (!source->mirror)
 		return;
 	mirror_condemn(source->mirror, err->msg);
-	fault_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
 	           source->location, err->msg);
 	history_close(m->history);
 	m->history = NULL;
@@ -131,7 +131,7 @@ static bool open_history(struct memory *m, struct err *err)
 }
 
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
-                 const struct source *source, struct faults *faults, struct memory *out, struct err *err)
+                 const struct source *source, struct diagnostics *faults, struct memory *out, struct err *err)
 {
 	const char *state_dir = ctx->settings->state_dir;
 

@@ -9,11 +9,11 @@
 
 struct memory {
 	struct context *ctx;
-	struct faults *faults;		/* what cannot be remembered is warned of there, once */
+	struct diagnostics *faults;		/* what cannot be remembered is warned of there, once */
 	const struct source *source;	/* outlives this */
 	struct state *state;		/* NULL: there is no place for one */
 	struct history *history;	/* NULL: the source stands in no git work tree, and is no repository */
-	struct records records;
+	struct applied_records records;
 	struct state_approvals approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
@@ -23,7 +23,7 @@ struct memory {
 /* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan
  * nothing is written. endpoint is a name for the service. */
 bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
-                 const struct source *source, struct faults *faults, struct memory *out, struct err *err);
+                 const struct source *source, struct diagnostics *faults, struct memory *out, struct err *err);
 /* Looks up which guards somebody approved for this revision; NULL: it is not known. */
 bool memory_approvals(struct memory *memory, const char *revision, struct err *err);
 

@@ -22,10 +22,10 @@
 #include "reconcile/tree/json.h"
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
-struct run {
+struct cycle_run {
 	struct context *ctx;
 	struct report report;
-	struct faults faults;
+	struct diagnostics faults;
 	struct source source;
 	struct specs specs;
 	struct cycle cycle;
@@ -42,12 +42,12 @@ static uint64_t random_number(void)
 	return number;
 }
 
-static void begin(struct run *r, struct context *ctx, bool apply)
+static void begin(struct cycle_run *r, struct context *ctx, bool apply)
 {
 	struct arena *a = ctx->arena;
 	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
 
-	*r = (struct run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
+	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
 	r->report = (struct report){
 		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
 		.trigger = ctx->job ? ctx->job->trigger : "command",
@@ -58,21 +58,21 @@ static void begin(struct run *r, struct context *ctx, bool apply)
 	r->report.cycle_id = arena_printf(a, "%s-%08x", r->report.started, (unsigned)random_number());
 }
 
-static void fail(struct run *r, const struct err *err)
+static void fail(struct cycle_run *r, const struct err *err)
 {
-	fault_add(&r->faults, (struct pos){ 0 }, "%s", err->msg);
-	verdict_add(&r->report.verdict, err);
+	diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err->msg);
+	exit_status_add(&r->report.verdict, err);
 }
 
 /* ---- the source ---- */
 
 /* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
  * and it must know what is owned. */
-static bool nothing_declared(struct run *r)
+static bool nothing_declared(struct cycle_run *r)
 {
 	if (r->specs.count || r->ctx->settings->allow_empty)
 		return false;
-	fault_add(&r->faults, (struct pos){ .file = r->report.source.location },
+	diagnostics_add(&r->faults, (struct pos){ .file = r->report.source.location },
 	          "holds no *.yaml or *.yml file: nothing is declared");
 	r->report.verdict.invalid = true;
 	return true;
@@ -80,16 +80,16 @@ static bool nothing_declared(struct run *r)
 
 /* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so"
  * (design, 4). */
-static bool go_on_without(struct run *r)
+static bool go_on_without(struct cycle_run *r)
 {
 	if (!r->specs.count)
 		return false;
-	fault_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
+	diagnostics_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
 	           "pruned");
 	return true;
 }
 
-static void report_source(struct run *r)
+static void report_source(struct cycle_run *r)
 {
 	const struct source *s = &r->source;
 
@@ -103,13 +103,13 @@ static void report_source(struct run *r)
 
 /* What the agent has fetched; where it could not, what it had before, from which nothing is made
  * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
-static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
+static bool find_pin(struct cycle_run *r, struct git_revision *pin, struct err *err)
 {
 	const struct job *job = r->ctx->job;
 	struct git_fetch fetch;
 
 	for (size_t i = 0; i < job->warnings.count; i++)
-		fault_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
+		diagnostics_warn(&r->faults, (struct pos){ 0 }, "%s", job->warnings.items[i]);
 	if (job->commit) {
 		*pin = (struct git_revision){ .name = job->ref };
 		snprintf(pin->commit, sizeof pin->commit, "%s", job->commit);
@@ -120,12 +120,12 @@ static bool find_pin(struct run *r, struct git_revision *pin, struct err *err)
 	       mirror_known(r->ctx->arena, fetch.mirror, &fetch.ref, fetch.path, pin, err);
 }
 
-static bool is_pinned(const struct run *r)
+static bool is_pinned(const struct cycle_run *r)
 {
 	return r->ctx->job && (r->ctx->job->commit || r->ctx->job->source_error);
 }
 
-static bool read_files(struct run *r, struct err *err)
+static bool read_files(struct cycle_run *r, struct err *err)
 {
 	struct git_revision pin = { 0 };
 
@@ -135,17 +135,17 @@ static bool read_files(struct run *r, struct err *err)
 }
 
 /* The cycle goes on with what was known before, but not as if nothing were wrong. */
-static void tell_unread(struct run *r)
+static void tell_unread(struct cycle_run *r)
 {
 	const struct job *job = r->ctx->job;
 
 	if (!job || !job->source_error)
 		return;
-	fault_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
+	diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", job->source_error);
 	r->report.verdict.deferred = true;
 }
 
-static bool read_source(struct run *r)
+static bool read_source(struct cycle_run *r)
 {
 	struct context *ctx = r->ctx;
 	const struct source_files *files = &r->source.files;
@@ -197,7 +197,7 @@ static const char *exactly(struct arena *a, const char *name)
 
 /* Deferred steps are tried again without a whole cycle: nothing else is looked at, and nothing is
  * deleted, as no guard could count. */
-static void only_deferred(struct run *r, struct cycle_options *o)
+static void only_deferred(struct cycle_run *r, struct cycle_options *o)
 {
 	const struct texts *names = &r->ctx->job->names;
 	const char **globs = arena_new(r->ctx->arena, const char *, names->count);
@@ -209,7 +209,7 @@ static void only_deferred(struct run *r, struct cycle_options *o)
 	o->prune = false;
 }
 
-static struct cycle_options options_of(struct run *r, bool apply)
+static struct cycle_options options_of(struct cycle_run *r, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	const struct job *job = r->ctx->job;
@@ -233,7 +233,7 @@ static struct cycle_options options_of(struct run *r, bool apply)
 	return o;
 }
 
-static void run_cycle(struct run *r, struct connection *connection, const struct memory *memory,
+static void run_cycle(struct cycle_run *r, struct connection *connection, const struct memory *memory,
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
@@ -250,27 +250,27 @@ static void run_cycle(struct run *r, struct connection *connection, const struct
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->face);
 	do {
-		drive(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
+		request_loop_run(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
 	cycle_done(&r->cycle);
 	progress_wipe(&progress);
 }
 
 /* What an approval is bound to. */
-static const char *approvable(const struct run *r)
+static const char *approvable(const struct cycle_run *r)
 {
 	return r->source.mirror ? r->source.revision.commit : r->source.revision.tree;
 }
 
-static void tell_approve(struct run *r)
+static void tell_approve(struct cycle_run *r)
 {
 	for (size_t i = 0; i < r->report.guards.count; i++)
 		if (r->report.guards.items[i].message)
-			fault_warn(&r->faults, (struct pos){ 0 }, "if that is meant: flowsync approve %s %s --revision %.10s",
+			diagnostics_warn(&r->faults, (struct pos){ 0 }, "if that is meant: flowsync approve %s %s --revision %.10s",
 			           r->report.sync, r->report.guards.items[i].name, approvable(r));
 }
 
-static void talk_to_service(struct run *r, bool apply)
+static void talk_to_service(struct cycle_run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
 	CLEANUP(memory_close) struct memory memory = { 0 };
@@ -295,7 +295,7 @@ static void talk_to_service(struct run *r, bool apply)
 	run_cycle(r, &connection, &memory, apply);
 	if (r->ctx->job)
 		tell_approve(r);
-	bool good = verdict_exit_code(&r->report.verdict) == 0;
+	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
 	if (apply && (good || r->report.verdict.applied))
 		memory_applied(&memory);
@@ -305,7 +305,7 @@ static void talk_to_service(struct run *r, bool apply)
 		nothing_declared(r);
 }
 
-static bool check_settings(struct run *r)
+static bool check_settings(struct cycle_run *r)
 {
 	struct err err;
 
@@ -317,7 +317,7 @@ static bool check_settings(struct run *r)
 
 /* ---- the report ---- */
 
-static struct node *finished_tree(struct run *r)
+static struct node *finished_tree(struct cycle_run *r)
 {
 	r->report.finished = stamp_text(r->ctx->arena, stamp_now());
 	r->report.duration_ms = drive_now() - r->begun;
@@ -327,7 +327,7 @@ static struct node *finished_tree(struct run *r)
 
 /* False if the report could not be written where --report says; the cycle was what it was all
  * the same. */
-static bool write_report(struct run *r, const struct node *tree, struct err *err)
+static bool write_report(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
@@ -340,7 +340,7 @@ static bool write_report(struct run *r, const struct node *tree, struct err *err
 }
 
 /* A plan writes nothing, and a command line that is wrong began no cycle. */
-static bool store_report(struct run *r, const struct node *tree, struct err *err)
+static bool store_report(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	const char *state_dir = r->ctx->settings->state_dir;
 
@@ -351,41 +351,41 @@ static bool store_report(struct run *r, const struct node *tree, struct err *err
 
 /* Writes the report where --report says and, if it is to be stored, to the state directory;
  * gives it. */
-static struct node *finish(struct run *r, bool store)
+static struct node *finish(struct cycle_run *r, bool store)
 {
 	struct node *tree = finished_tree(r);
 	struct err err;
 
 	if (!write_report(r, tree, &err)) {
 		/* Like a step that failed: what was applied is applied. */
-		fault_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
+		diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
 		r->report.verdict.step_failed = true;
 		tree = finished_tree(r);
 	}
 	if (!store || store_report(r, tree, &err))
 		return tree;
-	fault_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
+	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
 	return finished_tree(r);
 }
 
 int cycle_run(struct context *ctx, bool apply)
 {
-	struct run r;
+	struct cycle_run r;
 
 	begin(&r, ctx, apply);
 	if (check_settings(&r) && read_source(&r))
 		talk_to_service(&r, apply);
-	faults_sort(&r.faults);
+	diagnostics_sort(&r.faults);
 	struct node *tree = finish(&r, apply);
 	fault_log(ctx->log, &r.faults);
 	report_print(ctx, tree);
 	source_done(&r.source);
-	return verdict_exit_code(&r.report.verdict);
+	return exit_status_code(&r.report.verdict);
 }
 
-void cycle_refused(struct context *ctx, const struct faults *faults, bool apply)
+void cycle_refused(struct context *ctx, const struct diagnostics *faults, bool apply)
 {
-	struct run r;
+	struct cycle_run r;
 
 	begin(&r, ctx, apply);
 	r.faults = *faults;

@@ -14,7 +14,7 @@ struct progress {
 	int64_t told;		/* when a wait was last told of, of drive_now() */
 };
 
-/* For drive(), which may be called with it again; p has to outlive that. */
+/* For request_loop_run(), which may be called with it again; p has to outlive that. */
 struct drive_watch progress_watch(struct progress *p);
 
 /* Takes the line away, before anything else is printed. */

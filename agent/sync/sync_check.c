@@ -13,7 +13,7 @@ bool syncs_check_settings(const struct settings *s, struct err *err)
 		if (s->mask.items[i][0] != '/')
 			return err_usage(err, "mask \"%s\": expected a JSON Pointer, such as /steps/*/parameters/env/NAME",
 			                 s->mask.items[i]);
-	if (s->owner && !marker_is_owner(s->owner))
+	if (s->owner && !owner_tags_is_owner(s->owner))
 		return err_usage(err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
 		                 "\"settled-\", and not \"keep\"", s->owner);
 	if (s->prune && !s->owner)
@@ -28,7 +28,7 @@ size_t syncs_count(const struct config *config)
 
 /* A context as a command about this sync alone would have it; it lives in a. */
 static struct context context_of(const struct context *ctx, const struct config *config, size_t sync,
-                                 struct arena *a, struct vars *vars, struct faults *faults)
+                                 struct arena *a, struct vars *vars, struct diagnostics *faults)
 {
 	struct settings *s = arena_new(a, struct settings, 1);
 	struct context one = *ctx;
@@ -75,19 +75,19 @@ static struct context without_words(const struct context *ctx)
 	return plain;
 }
 
-bool syncs_check_owners(const struct context *ctx, const struct config *config, struct faults *faults)
+bool syncs_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults)
 {
 	struct context meant = ctx->command->many ? *ctx : without_words(ctx);
 	size_t count = syncs_count(config);
 	struct claim *claims = arena_new(faults->arena, struct claim, count);
-	struct faults none = { .arena = faults->arena };
+	struct diagnostics none = { .arena = faults->arena };
 
 	for (size_t i = 0; i < count; i++) {
 		struct context one = context_of(&meant, config, i, faults->arena, NULL, &none);
 		claims[i] = claim_of(&one);
 		for (size_t j = 0; j < i; j++)
 			if (is_same(&claims[i], &claims[j]))
-				return fault_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service and one "
+				return diagnostics_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service and one "
 				                 "owner, \"%s\": give each an owner of its own", claims[j].sync, claims[i].sync,
 				                 claims[i].owner);
 	}
@@ -104,7 +104,7 @@ static bool check_one(struct context *one, struct err *err)
 	       source_fetch(one, &fetch, err) && (fetch.mirror || context_dir(one, &dir, err));
 }
 
-bool syncs_check(const struct context *ctx, const struct config *config, struct faults *faults)
+bool syncs_check(const struct context *ctx, const struct config *config, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
 	struct err err;
@@ -114,7 +114,7 @@ bool syncs_check(const struct context *ctx, const struct config *config, struct 
 		size_t before = faults->errors;
 		struct context one = context_of(ctx, config, i, faults->arena, &vars, faults);
 		if (faults->errors == before && !check_one(&one, &err))
-			fault_add(faults, (struct pos){ 0 }, "sync \"%s\": %s", one.settings->sync_name, err.msg);
+			diagnostics_add(faults, (struct pos){ 0 }, "sync \"%s\": %s", one.settings->sync_name, err.msg);
 	}
 	return faults->errors == errors && syncs_check_owners(ctx, config, faults);
 }

@@ -14,10 +14,10 @@ size_t syncs_count(const struct config *config);
  * would delete what the other declares.  A sync whose service cannot be told is passed over.  For a
  * command about one of them the configuration alone counts: a preview of it elsewhere is none of the
  * others' business. */
-bool syncs_check_owners(const struct context *ctx, const struct config *config, struct faults *faults);
+bool syncs_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults);
 
 /* All that an agent needs to know before it begins, for each sync: settings, source, service, and
  * the owners. */
-bool syncs_check(const struct context *ctx, const struct config *config, struct faults *faults);
+bool syncs_check(const struct context *ctx, const struct config *config, struct diagnostics *faults);
 
 #endif

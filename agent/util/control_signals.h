@@ -1,5 +1,5 @@
 /* control_signals.h: signals by which somebody asks a running agent for something, one after the other.
- * What ends it is stop.h's. */
+ * What ends it is shutdown_signals.h's. */
 #ifndef AGENT_UTIL_CONTROL_SIGNALS_H
 #define AGENT_UTIL_CONTROL_SIGNALS_H
 

@@ -2,7 +2,7 @@
 
 #include "agent/util/term.h"
 
-const char *fault_line(struct arena *a, const struct fault *fault)
+const char *fault_line(struct arena *a, const struct diagnostic *fault)
 {
 	CLEANUP(buf_done) struct buf raw = BUF_TEXT, line = BUF_TEXT;
 
@@ -30,12 +30,12 @@ static struct node *number_or_null(struct arena *a, int number)
 	return number > 0 ? node_int(a, number) : node_null(a);
 }
 
-void fault_log(struct log *log, const struct faults *faults)
+void fault_log(struct log *log, const struct diagnostics *faults)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	for (size_t i = 0; i < faults->count; i++) {
-		struct fault plain = faults->items[i];
+		struct diagnostic plain = faults->items[i];
 		bool warning = plain.warning;
 		plain.warning = false;	/* the log says it */
 		(warning ? log_warn : log_error)(log, "%s", fault_line(&a, &plain));
@@ -44,11 +44,11 @@ void fault_log(struct log *log, const struct faults *faults)
 		log_error(log, "and %zu more", faults->left_out);
 }
 
-struct node *fault_list(struct arena *a, const struct faults *faults, bool warnings)
+struct node *fault_list(struct arena *a, const struct diagnostics *faults, bool warnings)
 {
 	struct node *list = node_list(a);
 
-	for (const struct fault *f = faults->items; f < faults->items + faults->count; f++) {
+	for (const struct diagnostic *f = faults->items; f < faults->items + faults->count; f++) {
 		if (f->warning != warnings)
 			continue;
 		struct node *item = node_add(a, list, node_map(a));

@@ -4,24 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static void PRINTF(4, 0) keep(struct faults *f, bool warning, struct pos at,
+static void PRINTF(4, 0) keep(struct diagnostics *f, bool warning, struct pos at,
                               const char *fmt, va_list ap)
 {
 	char text[sizeof ((struct err *)0)->msg];
 
 	f->errors += !warning;
 	/* Warnings leave room, lest a thousand of them hide the one error. */
-	if (f->count >= (warning ? FAULTS_MAX / 2 : FAULTS_MAX)) {
+	if (f->count >= (warning ? DIAGNOSTICS_MAX / 2 : DIAGNOSTICS_MAX)) {
 		f->left_out++;
 		return;
 	}
 	if ((size_t)vsnprintf(text, sizeof text, fmt, ap) >= sizeof text)
 		err_trim(text);
 	arena_grow(f->arena, f->items, f->count, f->room);
-	f->items[f->count++] = (struct fault){ warning, at, arena_strdup(f->arena, text) };
+	f->items[f->count++] = (struct diagnostic){ warning, at, arena_strdup(f->arena, text) };
 }
 
-bool fault_add(struct faults *f, struct pos at, const char *fmt, ...)
+bool diagnostics_add(struct diagnostics *f, struct pos at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,7 +31,7 @@ bool fault_add(struct faults *f, struct pos at, const char *fmt, ...)
 	return false;
 }
 
-void fault_warn(struct faults *f, struct pos at, const char *fmt, ...)
+void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -40,7 +40,7 @@ void fault_warn(struct faults *f, struct pos at, const char *fmt, ...)
 	va_end(ap);
 }
 
-static int by_place(const struct fault *a, const struct fault *b)
+static int by_place(const struct diagnostic *a, const struct diagnostic *b)
 {
 	int order = strcmp(a->at.file ? a->at.file : "", b->at.file ? b->at.file : "");
 
@@ -49,11 +49,11 @@ static int by_place(const struct fault *a, const struct fault *b)
 	return order ? order : a->at.col - b->at.col;
 }
 
-void faults_sort(struct faults *f)
+void diagnostics_sort(struct diagnostics *f)
 {
 	/* Insertion: the list is short and almost in order, and equal places must not move. */
 	for (size_t i = 1; i < f->count; i++) {
-		struct fault moved = f->items[i];
+		struct diagnostic moved = f->items[i];
 		size_t to = i;
 		for (; to > 0 && by_place(&moved, &f->items[to - 1]) < 0; to--)
 			f->items[to] = f->items[to - 1];

@@ -6,26 +6,26 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-struct fault {
+struct diagnostic {
 	bool warning;		/* false: the spec is refused */
 	struct pos at;
 	const char *message;	/* one sentence, no full stop */
 };
 
-struct faults {
+struct diagnostics {
 	struct arena *arena;
-	struct fault *items;	/* in the order found; faults_sort() */
+	struct diagnostic *items;	/* in the order found; diagnostics_sort() */
 	size_t count, errors;	/* errors: those that are no warning */
-	size_t room, left_out;	/* past FAULTS_MAX none is kept, only counted */
+	size_t room, left_out;	/* past DIAGNOSTICS_MAX none is kept, only counted */
 };
 
-enum { FAULTS_MAX = 1000 };
+enum { DIAGNOSTICS_MAX = 1000 };
 
-/* Both keep a copy of the text; fault_add() returns false, so that refusing is one line. */
-bool fault_add(struct faults *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
-void fault_warn(struct faults *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
+/* Both keep a copy of the text; diagnostics_add() returns false, so that refusing is one line. */
+bool diagnostics_add(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
+void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 
 /* By file, line, column; equal places stay in the order found. */
-void faults_sort(struct faults *f);
+void diagnostics_sort(struct diagnostics *f);
 
 #endif

@@ -35,7 +35,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 	return last[b_len];
 }
 
-void near_offer(struct near *n, const char *candidate)
+void suggest_offer(struct suggestion *n, const char *candidate)
 {
 	size_t word_len = strlen(n->word), len = strlen(candidate);
 

@@ -5,12 +5,12 @@
 #include "reconcile/base/base.h"
 
 /* Offers candidates one by one and keeps the one nearest to a misspelt word. */
-struct near {
+struct suggestion {
 	const char *word;	/* what was found */
 	const char *best;	/* NULL: none is near enough; a third of the letters may differ */
 	size_t distance;	/* of best */
 };
 
-void near_offer(struct near *n, const char *candidate);
+void suggest_offer(struct suggestion *n, const char *candidate);
 
 #endif

@@ -7,8 +7,8 @@
 enum { SUCCESS = 1, FAILURE = 2, ANY = SUCCESS | FAILURE };
 
 struct judge {
-	const struct flow *flow;
-	const struct flow_vertex *v;
+	const struct dag_run *flow;
+	const struct dag_vertex *v;
 	const char **why;
 };
 
@@ -16,36 +16,36 @@ struct judge {
 
 static const struct node *list_of(const struct node *map, const char *key)
 {
-	const struct node *n = flow_given(map, key);
+	const struct node *n = dag_given(map, key);
 
 	return n && n->kind == NODE_LIST && n->count ? n : NULL;
 }
 
 /* The step that a condition names; NULL: it is left out by stepsToRun.  That there is one was seen
  * to when the graph was made. */
-static const struct flow_step *named(const struct judge *j, const char *name)
+static const struct dag_step *named(const struct judge *j, const char *name)
 {
-	const struct flow_step *step = flow_find(j->flow, name);
+	const struct dag_step *step = dag_run_find(j->flow, name);
 
 	return step && !step->left_out ? step : NULL;
 }
 
 /* ---- parents ---- */
 
-static const struct flow_step *skipped_above(const struct judge *j)
+static const struct dag_step *skipped_above(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
-		const struct flow_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
 		if (parent->counts == COUNTS_SKIP_DAG)
 			return parent;
 	}
 	return NULL;
 }
 
-static enum flow_verdict parents_well(const struct judge *j)
+static enum dag_verdict parents_well(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
-		const struct flow_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
 		if (parent->counts == COUNTS_SUCCESS)
 			continue;
 		say(j, "step \"%s\" %s", parent->name,
@@ -70,13 +70,13 @@ static bool read_words(const struct judge *j, const struct node *list, size_t in
 	return *out || (say(j, "parentStatus[%zu]: no status is named", index), false);
 }
 
-static bool ended_so(const struct flow_step *step, unsigned words)
+static bool ended_so(const struct dag_step *step, unsigned words)
 {
 	return words == ANY || (step->counts == COUNTS_SUCCESS && words == SUCCESS) ||
 	       (step->counts == COUNTS_FAILURE && words == FAILURE);
 }
 
-static enum flow_verdict entry_holds(const struct judge *j, const struct node *entry, size_t index)
+static enum dag_verdict entry_holds(const struct judge *j, const struct node *entry, size_t index)
 {
 	const struct node *parents = list_of(entry, "parents");
 	const char *word = node_get_text(entry, "condition");
@@ -92,7 +92,7 @@ static enum flow_verdict entry_holds(const struct judge *j, const struct node *e
 	if (!read_words(j, list_of(entry, "status"), index, &words))
 		return VERDICT_FAIL;
 	for (size_t i = 0; i < parents->count; i++) {
-		const struct flow_step *step = named(j, parents->entries[i].value->text);
+		const struct dag_step *step = named(j, parents->entries[i].value->text);
 		asked += step != NULL;
 		so += step && ended_so(step, words);
 	}
@@ -102,12 +102,12 @@ static enum flow_verdict entry_holds(const struct judge *j, const struct node *e
 	return VERDICT_SKIP;
 }
 
-static enum flow_verdict judge_parents(const struct judge *j, const struct node *entries)
+static enum dag_verdict judge_parents(const struct judge *j, const struct node *entries)
 {
 	if (!entries)
 		return parents_well(j);
 	for (size_t i = 0; i < entries->count; i++) {
-		enum flow_verdict verdict = entry_holds(j, entries->entries[i].value, i);
+		enum dag_verdict verdict = entry_holds(j, entries->entries[i].value, i);
 		if (verdict != VERDICT_RUN)
 			return verdict;
 	}
@@ -118,13 +118,13 @@ static enum flow_verdict judge_parents(const struct judge *j, const struct node 
 
 /* The parameter's value is nobody's business here, the one it is compared with stands in the
  * workflow. */
-static enum flow_verdict condition_holds(const struct judge *j, const struct node *c, size_t index)
+static enum dag_verdict condition_holds(const struct judge *j, const struct node *c, size_t index)
 {
 	const char *word = node_get_text(c, "condition"), *param = node_get_text(c, "paramName");
 	bool equals = word && strcmp(word, "equals") == 0;
 	const struct node *value = node_get(c, "value");
 	const char *wanted = value ? node_scalar_text(j->flow->arena, value) : NULL;
-	const struct flow_step *step = named(j, node_get_text(c, "stepName"));
+	const struct dag_step *step = named(j, node_get_text(c, "stepName"));
 
 	if (!equals && (!word || strcmp(word, "not-equals") != 0))
 		return say(j, "conditional[%zu]: expected equals or not-equals as condition", index),
@@ -145,26 +145,26 @@ static enum flow_verdict condition_holds(const struct judge *j, const struct nod
 	return VERDICT_SKIP;
 }
 
-static enum flow_verdict judge_rules(const struct judge *j)
+static enum dag_verdict judge_rules(const struct judge *j)
 {
-	const struct node *all = flow_given(j->v->body, "executionParameters");
+	const struct node *all = dag_given(j->v->body, "executionParameters");
 	const struct node *conditions = list_of(all, "conditional");
 
 	if (j->v->unjudged) {
 		*j->why = j->v->unjudged;
 		return VERDICT_FAIL;
 	}
-	enum flow_verdict verdict = judge_parents(j, list_of(all, "parentStatus"));
+	enum dag_verdict verdict = judge_parents(j, list_of(all, "parentStatus"));
 	for (size_t i = 0; verdict == VERDICT_RUN && conditions && i < conditions->count; i++)
 		verdict = condition_holds(j, conditions->entries[i].value, i);
 	return verdict;
 }
 
-enum flow_verdict flow_judge(const struct flow *flow, size_t at, const char **why)
+enum dag_verdict dag_conditions_judge(const struct dag_run *flow, size_t at, const char **why)
 {
 	const struct judge j = { flow, &flow->graph->vertices[at], why };
-	const struct flow_step *above = skipped_above(&j);
-	enum flow_verdict verdict;
+	const struct dag_step *above = skipped_above(&j);
+	enum dag_verdict verdict;
 
 	if (above)
 		return say(&j, "left out with step \"%s\"", above->name), VERDICT_SKIP_DAG;

@@ -1,11 +1,11 @@
-/* dag_conditions.h: whether a step that waits no more is to run, by the rules that flow.h gives.  For
+/* dag_conditions.h: whether a step that waits no more is to run, by the rules that dag_run.h gives.  For
  * flow*.c alone. */
 #ifndef RECONCILE_DAG_DAG_CONDITIONS_H
 #define RECONCILE_DAG_DAG_CONDITIONS_H
 
 #include "reconcile/dag/dag_run.h"
 
-enum flow_verdict {
+enum dag_verdict {
 	VERDICT_RUN,
 	VERDICT_PASS,		/* left out, and counts as success */
 	VERDICT_SKIP,		/* left out, and counts as neither */
@@ -14,6 +14,6 @@ enum flow_verdict {
 };
 
 /* *why is set unless it is to run: in the flow's arena. */
-enum flow_verdict flow_judge(const struct flow *flow, size_t at, const char **why);
+enum dag_verdict dag_conditions_judge(const struct dag_run *flow, size_t at, const char **why);
 
 #endif

@@ -2,14 +2,14 @@
 
 /* Tarjan's strong components, with a stack of its own: a workflow may be a chain of thousands. */
 struct circles {
-	const struct flow_graph *g;
+	const struct dag_graph *g;
 	size_t *seen, *low, *component;	/* order in which it was seen, from 1; 0: not yet */
 	size_t *next;			/* the link of each step that is followed next */
 	size_t *trail, depth, *open, open_count;
 	size_t clock, components;
 };
 
-size_t flow_link(const struct flow_vertex *v, size_t link)
+size_t dag_link(const struct dag_vertex *v, size_t link)
 {
 	return link < v->parents.count ? v->parents.to[link] : v->named.to[link - v->parents.count];
 }
@@ -42,12 +42,12 @@ static void walk_from(struct circles *c, size_t start)
 	enter(c, start);
 	while (c->depth > 0) {
 		size_t at = c->trail[c->depth - 1];
-		const struct flow_vertex *v = &c->g->vertices[at];
+		const struct dag_vertex *v = &c->g->vertices[at];
 		if (c->next[at] == v->parents.count + v->named.count) {
 			leave(c, at);
 			continue;
 		}
-		size_t to = flow_link(v, c->next[at]++);
+		size_t to = dag_link(v, c->next[at]++);
 		if (!c->seen[to])
 			enter(c, to);
 		else if (!c->component[to] && c->seen[to] < c->low[at])
@@ -55,7 +55,7 @@ static void walk_from(struct circles *c, size_t start)
 	}
 }
 
-const size_t *flow_circles(struct arena *a, const struct flow_graph *g)
+const size_t *dag_cycles(struct arena *a, const struct dag_graph *g)
 {
 	size_t n = g->count;
 	struct circles c = {

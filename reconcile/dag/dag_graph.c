@@ -5,7 +5,7 @@
 
 static const int64_t SECOND_MS = 1000;
 
-const struct node *flow_given(const struct node *map, const char *key)
+const struct node *dag_given(const struct node *map, const char *key)
 {
 	const struct node *n = node_get(map, key);
 
@@ -38,7 +38,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-static void sort_names(struct arena *a, struct flow_graph *g)
+static void sort_names(struct arena *a, struct dag_graph *g)
 {
 	struct named *names = arena_new(a, struct named, g->count);
 
@@ -51,7 +51,7 @@ static void sort_names(struct arena *a, struct flow_graph *g)
 		g->by_name[i] = names[i].at;
 }
 
-size_t flow_graph_find(const struct flow_graph *g, const char *name)
+size_t dag_graph_find(const struct dag_graph *g, const char *name)
 {
 	size_t low = 0, high = g->count;
 
@@ -70,19 +70,19 @@ size_t flow_graph_find(const struct flow_graph *g, const char *name)
 
 /* ---- one step ---- */
 
-static void link_to(struct arena *a, struct flow_links *links, size_t to)
+static void link_to(struct arena *a, struct dag_links *links, size_t to)
 {
 	arena_grow(a, links->to, links->count, links->room);
 	links->to[links->count++] = to;
 }
 
-static struct flow_retry read_retry(const struct node *options)
+static struct dag_retry read_retry(const struct node *options)
 {
-	const struct node *codes = flow_given(options, "exitCodes");
+	const struct node *codes = dag_given(options, "exitCodes");
 
 	if (!options)
-		return (struct flow_retry){ 0 };
-	return (struct flow_retry){
+		return (struct dag_retry){ 0 };
+	return (struct dag_retry){
 		.most = (unsigned)within(node_get_int(options, "numberOfRetries", 3), 0, 5),
 		.wait_ms = within(node_get_int(options, "duration", 5), 0, 120) * SECOND_MS,
 		.doubles = is_true(options, "exponentialBackoff"),
@@ -90,11 +90,11 @@ static struct flow_retry read_retry(const struct node *options)
 	};
 }
 
-static void read_step(struct flow_vertex *v, const struct node *retry)
+static void read_step(struct dag_vertex *v, const struct node *retry)
 {
-	const struct node *configuration = flow_given(v->body, "runConfiguration");
-	const struct node *skip = flow_given(configuration, "skipConfiguration");
-	const struct node *own = flow_given(configuration, "retryOptions");
+	const struct node *configuration = dag_given(v->body, "runConfiguration");
+	const struct node *skip = dag_given(configuration, "skipConfiguration");
+	const struct node *own = dag_given(configuration, "retryOptions");
 	const char *type = node_get_text(v->body, "type");
 
 	v->skip = is_true(skip, "skip");
@@ -104,14 +104,14 @@ static void read_step(struct flow_vertex *v, const struct node *retry)
 	v->retry = read_retry(own ? own : retry);
 }
 
-static bool read_parents(struct arena *a, const struct flow_graph *g, struct flow_vertex *v,
+static bool read_parents(struct arena *a, const struct dag_graph *g, struct dag_vertex *v,
                          struct err *err)
 {
-	const struct node *parents = flow_given(v->body, "parents");
+	const struct node *parents = dag_given(v->body, "parents");
 
 	for (size_t i = 0; i < size_of(parents); i++) {
 		const struct node *parent = parents->entries[i].value;
-		size_t at = parent->kind == NODE_TEXT ? flow_graph_find(g, parent->text) : g->count;
+		size_t at = parent->kind == NODE_TEXT ? dag_graph_find(g, parent->text) : g->count;
 		if (at == g->count)
 			return err_set(err, "step \"%s\": parent %zu is no step of the workflow",
 			               v->name, i + 1);
@@ -123,10 +123,10 @@ static bool read_parents(struct arena *a, const struct flow_graph *g, struct flo
 /* ---- what its conditions name ---- */
 
 /* What is left out is not asked, so nobody waits for it. */
-static void read_name(struct arena *a, const struct flow_graph *g, struct flow_vertex *v,
+static void read_name(struct arena *a, const struct dag_graph *g, struct dag_vertex *v,
                       const struct node *name, const char *list, size_t index)
 {
-	size_t at = name && name->kind == NODE_TEXT ? flow_graph_find(g, name->text) : g->count;
+	size_t at = name && name->kind == NODE_TEXT ? dag_graph_find(g, name->text) : g->count;
 
 	if (at < g->count && g->vertices[at].chosen)
 		link_to(a, &v->named, at);
@@ -136,14 +136,14 @@ static void read_name(struct arena *a, const struct flow_graph *g, struct flow_v
 		                           name && name->kind == NODE_TEXT ? name->text : "");
 }
 
-static void read_named(struct arena *a, const struct flow_graph *g, struct flow_vertex *v)
+static void read_named(struct arena *a, const struct dag_graph *g, struct dag_vertex *v)
 {
-	const struct node *all = flow_given(v->body, "executionParameters");
-	const struct node *status = flow_given(all, "parentStatus");
-	const struct node *conditional = flow_given(all, "conditional");
+	const struct node *all = dag_given(v->body, "executionParameters");
+	const struct node *status = dag_given(all, "parentStatus");
+	const struct node *conditional = dag_given(all, "conditional");
 
 	for (size_t i = 0; i < size_of(status); i++) {
-		const struct node *parents = flow_given(status->entries[i].value, "parents");
+		const struct node *parents = dag_given(status->entries[i].value, "parents");
 		for (size_t p = 0; p < size_of(parents); p++)
 			read_name(a, g, v, parents->entries[p].value, "parentStatus", i);
 	}
@@ -157,12 +157,12 @@ static void read_named(struct arena *a, const struct flow_graph *g, struct flow_
 
 /* Takes out the conditions that would wait for what waits for them: the rest has no circle, as
  * parents alone have none. */
-static void cut_circles(struct arena *a, struct flow_graph *g)
+static void cut_circles(struct arena *a, struct dag_graph *g)
 {
-	const size_t *component = flow_circles(a, g);
+	const size_t *component = dag_cycles(a, g);
 
 	for (size_t i = 0; i < g->count; i++) {
-		struct flow_vertex *v = &g->vertices[i];
+		struct dag_vertex *v = &g->vertices[i];
 		size_t kept = 0;
 		for (size_t n = 0; n < v->named.count; n++) {
 			size_t to = v->named.to[n];
@@ -177,9 +177,9 @@ static void cut_circles(struct arena *a, struct flow_graph *g)
 	}
 }
 
-static bool check_parents(struct arena *a, const struct flow_graph *g, struct err *err)
+static bool check_parents(struct arena *a, const struct dag_graph *g, struct err *err)
 {
-	const size_t *component = flow_circles(a, g);
+	const size_t *component = dag_cycles(a, g);
 
 	for (size_t i = 0; i < g->count; i++)
 		for (size_t p = 0; p < g->vertices[i].parents.count; p++)
@@ -189,21 +189,21 @@ static bool check_parents(struct arena *a, const struct flow_graph *g, struct er
 	return true;
 }
 
-static void link_children(struct arena *a, struct flow_graph *g)
+static void link_children(struct arena *a, struct dag_graph *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
-		const struct flow_vertex *v = &g->vertices[i];
+		const struct dag_vertex *v = &g->vertices[i];
 		for (size_t n = 0; n < v->parents.count + v->named.count; n++)
-			link_to(a, &g->vertices[flow_link(v, n)].children, i);
+			link_to(a, &g->vertices[dag_link(v, n)].children, i);
 	}
 }
 
 /* ---- execute ---- */
 
-static bool choose(struct flow_graph *g, const struct node *item, bool *with_dag, struct err *err)
+static bool choose(struct dag_graph *g, const struct node *item, bool *with_dag, struct err *err)
 {
 	const char *name = node_get_text(item, "stepName");
-	size_t at = name ? flow_graph_find(g, name) : g->count;
+	size_t at = name ? dag_graph_find(g, name) : g->count;
 
 	if (!name)
 		return err_set(err, "stepsToRun: expected a stepName in each entry");
@@ -215,9 +215,9 @@ static bool choose(struct flow_graph *g, const struct node *item, bool *with_dag
 }
 
 /* Adds all that depend on those marked. */
-static void choose_below(struct arena *a, struct flow_graph *g, bool *marked)
+static void choose_below(struct arena *a, struct dag_graph *g, bool *marked)
 {
-	struct flow_links *below = arena_new(a, struct flow_links, g->count);
+	struct dag_links *below = arena_new(a, struct dag_links, g->count);
 	size_t *next = arena_new(a, size_t, g->count), count = 0;
 
 	for (size_t i = 0; i < g->count; i++) {
@@ -237,9 +237,9 @@ static void choose_below(struct arena *a, struct flow_graph *g, bool *marked)
 	}
 }
 
-static bool choose_steps(struct arena *a, struct flow_graph *g, struct err *err)
+static bool choose_steps(struct arena *a, struct dag_graph *g, struct err *err)
 {
-	const struct node *list = flow_given(g->execute, "stepsToRun");
+	const struct node *list = dag_given(g->execute, "stepsToRun");
 	bool *with_dag = arena_new(a, bool, g->count);
 
 	if (list && list->kind != NODE_LIST)
@@ -267,23 +267,23 @@ static bool check_values(const struct node *map, const char *what, struct err *e
 	return true;
 }
 
-static bool check_params(const struct flow_graph *g, struct err *err)
+static bool check_params(const struct dag_graph *g, struct err *err)
 {
-	const struct node *params = flow_given(g->execute, "params");
-	const struct node *steps = flow_given(params, "stepWise");
+	const struct node *params = dag_given(g->execute, "params");
+	const struct node *steps = dag_given(params, "stepWise");
 
 	if (params && params->kind != NODE_MAP)
 		return err_set(err, "params: expected a map, found %s", node_kind_words(params->kind));
-	if (!check_values(flow_given(params, "global"), "params.global", err))
+	if (!check_values(dag_given(params, "global"), "params.global", err))
 		return false;
 	if (steps && steps->kind != NODE_MAP)
 		return err_set(err, "params.stepWise: expected a map, found %s",
 		               node_kind_words(steps->kind));
 	for (size_t i = 0; i < size_of(steps); i++) {
 		const char *name = steps->entries[i].key;
-		if (flow_graph_find(g, name) == g->count)
+		if (dag_graph_find(g, name) == g->count)
 			return err_set(err, "params.stepWise: there is no step \"%s\"", name);
-		if (!check_values(flow_given(steps, name), "params.stepWise", err))
+		if (!check_values(dag_given(steps, name), "params.stepWise", err))
 			return false;
 	}
 	return true;
@@ -291,15 +291,15 @@ static bool check_params(const struct flow_graph *g, struct err *err)
 
 /* ---- all of it ---- */
 
-static bool read_steps(struct arena *a, struct flow_graph *g, const struct node *body,
+static bool read_steps(struct arena *a, struct dag_graph *g, const struct node *body,
                        struct err *err)
 {
-	const struct node *steps = flow_given(body, "steps"), *retry = flow_given(body, "retryOptions");
+	const struct node *steps = dag_given(body, "steps"), *retry = dag_given(body, "retryOptions");
 
 	if (!steps || steps->kind != NODE_MAP)
 		return err_set(err, "steps: expected a map of steps");
 	g->count = steps->count;
-	g->vertices = arena_new(a, struct flow_vertex, g->count);
+	g->vertices = arena_new(a, struct dag_vertex, g->count);
 	for (size_t i = 0; i < g->count; i++) {
 		g->vertices[i].name = steps->entries[i].key;
 		g->vertices[i].body = steps->entries[i].value;
@@ -312,15 +312,15 @@ static bool read_steps(struct arena *a, struct flow_graph *g, const struct node 
 	return check_parents(a, g, err);
 }
 
-bool flow_graph_make(struct arena *a, const struct node *body, const struct node *execute,
-                     const struct flow_graph **out, struct err *err)
+bool dag_graph_make(struct arena *a, const struct node *body, const struct node *execute,
+                     const struct dag_graph **out, struct err *err)
 {
-	struct flow_graph *g = arena_new(a, struct flow_graph, 1);
+	struct dag_graph *g = arena_new(a, struct dag_graph, 1);
 
 	if (execute && execute->kind != NODE_NULL && execute->kind != NODE_MAP)
 		return err_set(err, "expected a map, found %s", node_kind_words(execute->kind));
 	g->execute = execute;
-	g->watchers = flow_given(body, "watchers");
+	g->watchers = dag_given(body, "watchers");
 	g->watcher_count = size_of(g->watchers);
 	if (!read_steps(a, g, body, err) || !choose_steps(a, g, err) || !check_params(g, err))
 		return false;

@@ -10,36 +10,36 @@
 static const int64_t NEVER = -1;
 static const double MINUTE_MS = 60 * 1000;
 
-const char *const flow_status_words[FLOW_STATUS_COUNT] = {
-	[FLOW_PENDING] = "Pending", [FLOW_RUNNING] = "Running", [FLOW_STOPPING] = "Stopping",
-	[FLOW_SUCCESS] = "Success", [FLOW_FAILED] = "Failed", [FLOW_STOPPED] = "Stopped",
-	[FLOW_SKIPPED] = "Skipped",
+const char *const flow_status_words[DAG_STATUS_COUNT] = {
+	[DAG_PENDING] = "Pending", [DAG_RUNNING] = "Running", [DAG_STOPPING] = "Stopping",
+	[DAG_SUCCESS] = "Success", [DAG_FAILED] = "Failed", [DAG_STOPPED] = "Stopped",
+	[DAG_SKIPPED] = "Skipped",
 };
 
-/* One call of flow_take(): the run, and what is said of it. */
+/* One call of dag_run_handle(): the run, and what is said of it. */
 struct take {
-	struct flow *flow;
+	struct dag_run *flow;
 	struct arena *arena;
-	struct flow_action *action;
+	struct dag_action *action;
 	size_t start_room, end_room, tell_room;
 };
 
-static const struct flow_vertex *vertex(const struct flow *flow, const struct flow_step *step)
+static const struct dag_vertex *vertex(const struct dag_run *flow, const struct dag_step *step)
 {
 	return &flow->graph->vertices[step - flow->steps];
 }
 
 /* ---- time ---- */
 
-/* As sched.c: whatever is due stays as far away as it was when the caller's clock is set back. */
-static void set_clock(struct flow *flow, int64_t now)
+/* As sync_scheduler.c: whatever is due stays as far away as it was when the caller's clock is set back. */
+static void set_clock(struct dag_run *flow, int64_t now)
 {
 	if (now + flow->shift < flow->now)
 		flow->shift = flow->now - now;
 	flow->now = now + flow->shift;
 }
 
-static bool passed(const struct flow *flow, int64_t due)
+static bool passed(const struct dag_run *flow, int64_t due)
 {
 	return due != NEVER && due <= flow->now;
 }
@@ -50,7 +50,7 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* When the step that is under way has taken too long. */
-static int64_t timeout_at(const struct flow *flow, const struct flow_step *step)
+static int64_t timeout_at(const struct dag_run *flow, const struct dag_step *step)
 {
 	int64_t timeout = vertex(flow, step)->timeout_ms;
 
@@ -58,49 +58,49 @@ static int64_t timeout_at(const struct flow *flow, const struct flow_step *step)
 	       ? step->began + timeout : NEVER;
 }
 
-static int64_t retry_at(const struct flow_step *step)
+static int64_t retry_at(const struct dag_step *step)
 {
 	return step->phase == STEP_RETRIES ? step->due : NEVER;
 }
 
-static const struct node *events_of(const struct flow *flow, size_t watcher)
+static const struct node *events_of(const struct dag_run *flow, size_t watcher)
 {
 	return node_get(flow->graph->watchers->entries[watcher].value, "events");
 }
 
 /* When the watcher is to be told that the run takes long. */
-static int64_t exceeded_at(const struct flow *flow, size_t watcher)
+static int64_t exceeded_at(const struct dag_run *flow, size_t watcher)
 {
 	const struct node *n = node_get(events_of(flow, watcher), "runtimeExceeded");
 	double minutes = !n ? 0 : n->kind == NODE_INT ? (double)n->integer :
 	                 n->kind == NODE_REAL ? n->real : 0;
 
-	if (flow->status != FLOW_RUNNING || flow->told[watcher] || !(minutes > 0) || minutes > INT32_MAX)
+	if (flow->status != DAG_RUNNING || flow->told[watcher] || !(minutes > 0) || minutes > INT32_MAX)
 		return NEVER;
 	return flow->began + (int64_t)(minutes * MINUTE_MS);
 }
 
 /* ---- what is said ---- */
 
-static void say_start(struct take *t, struct flow_step *step)
+static void say_start(struct take *t, struct dag_step *step)
 {
-	struct flow_action *x = t->action;
-	const struct node *declared = flow_given(step->body, "parameters");
-	struct flow_start start = { .step = step, .secrets = flow_given(declared, "secrets") };
+	struct dag_action *x = t->action;
+	const struct node *declared = dag_given(step->body, "parameters");
+	struct dag_start start = { .step = step, .secrets = dag_given(declared, "secrets") };
 
-	start.env = flow_params(t->flow, (size_t)(step - t->flow->steps), t->arena, &start.missing);
+	start.env = dag_step_env(t->flow, (size_t)(step - t->flow->steps), t->arena, &start.missing);
 	arena_grow(t->arena, x->starts, x->start_count, t->start_room);
 	x->starts[x->start_count++] = start;
 }
 
-static void say_end(struct take *t, struct flow_step *step, enum flow_ending why)
+static void say_end(struct take *t, struct dag_step *step, enum dag_ending why)
 {
-	struct flow_action *x = t->action;
+	struct dag_action *x = t->action;
 
 	/* It is told once; a stop of what runs out its time already makes it stopped. */
 	if (step->ending == ENDING_NOT) {
 		arena_grow(t->arena, x->ends, x->end_count, t->end_room);
-		x->ends[x->end_count++] = (struct flow_end){ step, why };
+		x->ends[x->end_count++] = (struct dag_end){ step, why };
 	}
 	step->ending = why;
 	t->flow->changed = true;
@@ -108,10 +108,10 @@ static void say_end(struct take *t, struct flow_step *step, enum flow_ending why
 
 static void say_tell(struct take *t, size_t watcher, const char *event)
 {
-	struct flow_action *x = t->action;
+	struct dag_action *x = t->action;
 
 	arena_grow(t->arena, x->tells, x->tell_count, t->tell_room);
-	x->tells[x->tell_count++] = (struct flow_tell){
+	x->tells[x->tell_count++] = (struct dag_notification){
 		.watcher = t->flow->graph->watchers->entries[watcher].value, .index = watcher,
 		.event = event,
 	};
@@ -119,16 +119,16 @@ static void say_tell(struct take *t, size_t watcher, const char *event)
 
 /* ---- the end of a step ---- */
 
-static void keep_message(struct flow *flow, struct flow_step *step, const char *message)
+static void keep_message(struct dag_run *flow, struct dag_step *step, const char *message)
 {
 	step->message = arena_strdup(flow->arena, message);
 }
 
 /* Its children that waited for it alone are judged next. */
-static void close_step(struct flow *flow, struct flow_step *step, enum flow_status status,
-                       enum flow_counts counts)
+static void close_step(struct dag_run *flow, struct dag_step *step, enum dag_status status,
+                       enum dag_counts counts)
 {
-	const struct flow_links *children = &vertex(flow, step)->children;
+	const struct dag_links *children = &vertex(flow, step)->children;
 
 	step->status = status;
 	step->counts = counts;
@@ -141,13 +141,13 @@ static void close_step(struct flow *flow, struct flow_step *step, enum flow_stat
 			flow->judged[flow->judge_tail++] = children->to[i];
 }
 
-static void stop_step(struct flow *flow, struct flow_step *step, const char *message)
+static void stop_step(struct dag_run *flow, struct dag_step *step, const char *message)
 {
 	keep_message(flow, step, message);
-	close_step(flow, step, FLOW_STOPPED, COUNTS_NEITHER);
+	close_step(flow, step, DAG_STOPPED, COUNTS_NEITHER);
 }
 
-static const char *unbegun_words(const struct flow_step *step)
+static const char *unbegun_words(const struct dag_step *step)
 {
 	return step->attempts ? "stopped before its next attempt" : "stopped before it began";
 }
@@ -164,22 +164,22 @@ static bool code_retries(const struct node *codes, int code)
 	return false;
 }
 
-static void fail_step(struct flow *flow, struct flow_step *step, bool for_good)
+static void fail_step(struct dag_run *flow, struct dag_step *step, bool for_good)
 {
-	const struct flow_retry *retry = &vertex(flow, step)->retry;
+	const struct dag_retry *retry = &vertex(flow, step)->retry;
 
 	if (for_good || step->attempts > retry->most || !code_retries(retry->codes, step->code)) {
-		close_step(flow, step, FLOW_FAILED, COUNTS_FAILURE);
+		close_step(flow, step, DAG_FAILED, COUNTS_FAILURE);
 		return;
 	}
 	step->phase = STEP_RETRIES;
 	step->due = flow->now + retry->wait_ms * (retry->doubles ? 1 << (step->attempts - 1) : 1);
 }
 
-static void unbegin(struct flow *flow, struct flow_step *step)
+static void unbegin(struct dag_run *flow, struct dag_step *step)
 {
 	if (--step->attempts == 0) {
-		step->status = FLOW_PENDING;
+		step->status = DAG_PENDING;
 		step->started = NEVER;
 	}
 	if (step->ending == ENDING_STOP) {
@@ -190,22 +190,22 @@ static void unbegin(struct flow *flow, struct flow_step *step)
 	step->ending = ENDING_NOT;
 }
 
-static void keep_result(struct flow *flow, struct flow_step *step, const struct flow_event *e,
+static void keep_result(struct dag_run *flow, struct dag_step *step, const struct dag_event *e,
                         bool well)
 {
 	struct arena *a = flow->arena;
 	bool http = vertex(flow, step)->http;
 
-	step->code = e->kind == FLOW_ENDED ? e->code : -1;
-	step->outputs = flow_outputs(a, e->kind == FLOW_ENDED ? e->outputs : NULL);
+	step->code = e->kind == DAG_ENDED ? e->code : -1;
+	step->outputs = dag_step_outputs(a, e->kind == DAG_ENDED ? e->outputs : NULL);
 	if (step->ending == ENDING_TIMEOUT)
 		step->message = arena_printf(a, "it took longer than its stepTimeout of %lld seconds",
 		                             (long long)vertex(flow, step)->timeout_ms / 1000);
 	else if (e->message)
 		keep_message(flow, step, e->message);
-	else if (e->kind == FLOW_LOST)
+	else if (e->kind == DAG_LOST)
 		step->message = "the service ended while it ran";
-	else if (e->kind == FLOW_BROKEN || e->kind == FLOW_REFUSED)
+	else if (e->kind == DAG_BROKEN || e->kind == DAG_REFUSED)
 		step->message = "it could not start";
 	else if (well)
 		step->message = "";
@@ -214,28 +214,28 @@ static void keep_result(struct flow *flow, struct flow_step *step, const struct 
 		                             e->code);
 }
 
-static bool ended_well(const struct flow *flow, const struct flow_step *step,
-                       const struct flow_event *e)
+static bool ended_well(const struct dag_run *flow, const struct dag_step *step,
+                       const struct dag_event *e)
 {
-	if (e->kind != FLOW_ENDED || step->ending == ENDING_TIMEOUT)
+	if (e->kind != DAG_ENDED || step->ending == ENDING_TIMEOUT)
 		return false;
 	return vertex(flow, step)->http ? e->code >= 200 && e->code <= 299 : e->code == 0;
 }
 
-static struct flow_step *find(struct flow *flow, const char *name)
+static struct dag_step *find(struct dag_run *flow, const char *name)
 {
-	size_t at = flow_graph_find(flow->graph, name);
+	size_t at = dag_graph_find(flow->graph, name);
 
 	return at < flow->count ? &flow->steps[at] : NULL;
 }
 
-static void take_end(struct flow *flow, const struct flow_event *e)
+static void take_end(struct dag_run *flow, const struct dag_event *e)
 {
-	struct flow_step *step = find(flow, e->step);
+	struct dag_step *step = find(flow, e->step);
 
 	assert(step && step->phase == STEP_ACTIVE);
 	flow->changed = true;
-	if (e->kind == FLOW_UNBEGUN) {
+	if (e->kind == DAG_UNBEGUN) {
 		unbegin(flow, step);
 		return;
 	}
@@ -244,22 +244,22 @@ static void take_end(struct flow *flow, const struct flow_event *e)
 	if (step->ending == ENDING_STOP)
 		stop_step(flow, step, "stopped");
 	else if (well)
-		close_step(flow, step, FLOW_SUCCESS, COUNTS_SUCCESS);
+		close_step(flow, step, DAG_SUCCESS, COUNTS_SUCCESS);
 	else
-		fail_step(flow, step, e->kind == FLOW_REFUSED);
+		fail_step(flow, step, e->kind == DAG_REFUSED);
 }
 
 static void take_stop(struct take *t, const char *by)
 {
-	struct flow *flow = t->flow;
+	struct dag_run *flow = t->flow;
 
-	if (flow->status != FLOW_RUNNING)
+	if (flow->status != DAG_RUNNING)
 		return;
-	flow->status = FLOW_STOPPING;
+	flow->status = DAG_STOPPING;
 	flow->stopped_by = by ? arena_strdup(flow->arena, by) : NULL;
 	flow->changed = true;
 	for (size_t i = 0; i < flow->count; i++) {
-		struct flow_step *step = &flow->steps[i];
+		struct dag_step *step = &flow->steps[i];
 		if (step->phase == STEP_ACTIVE)
 			say_end(t, step, ENDING_STOP);
 		else if (step->phase != STEP_OVER)
@@ -267,19 +267,19 @@ static void take_stop(struct take *t, const char *by)
 	}
 }
 
-static void take_event(struct take *t, const struct flow_event *e)
+static void take_event(struct take *t, const struct dag_event *e)
 {
 	switch (e->kind) {
-	case FLOW_TICK:
+	case DAG_TICK:
 		break;
-	case FLOW_ENDED:
-	case FLOW_BROKEN:
-	case FLOW_REFUSED:
-	case FLOW_LOST:
-	case FLOW_UNBEGUN:
+	case DAG_ENDED:
+	case DAG_BROKEN:
+	case DAG_REFUSED:
+	case DAG_LOST:
+	case DAG_UNBEGUN:
 		take_end(t->flow, e);
 		break;
-	case FLOW_STOP:
+	case DAG_STOP:
 		take_stop(t, e->by);
 		break;
 	}
@@ -289,10 +289,10 @@ static void take_event(struct take *t, const struct flow_event *e)
 
 static void take_time(struct take *t)
 {
-	struct flow *flow = t->flow;
+	struct dag_run *flow = t->flow;
 
 	for (size_t i = 0; i < flow->count; i++) {
-		struct flow_step *step = &flow->steps[i];
+		struct dag_step *step = &flow->steps[i];
 		if (passed(flow, timeout_at(flow, step)))
 			say_end(t, step, ENDING_TIMEOUT);
 		if (passed(flow, retry_at(step))) {
@@ -308,14 +308,14 @@ static void take_time(struct take *t)
 		}
 }
 
-static void judge(struct flow *flow, size_t at)
+static void judge(struct dag_run *flow, size_t at)
 {
-	struct flow_step *step = &flow->steps[at];
+	struct dag_step *step = &flow->steps[at];
 	const char *why = "";
 
 	if (step->phase != STEP_WAITS)	/* it was stopped meanwhile */
 		return;
-	enum flow_verdict verdict = flow_judge(flow, at, &why);
+	enum dag_verdict verdict = dag_conditions_judge(flow, at, &why);
 	step->message = why;
 	switch (verdict) {
 	case VERDICT_RUN:
@@ -323,24 +323,24 @@ static void judge(struct flow *flow, size_t at)
 		flow->changed = true;
 		break;
 	case VERDICT_PASS:
-		close_step(flow, step, FLOW_SKIPPED, COUNTS_SUCCESS);
+		close_step(flow, step, DAG_SKIPPED, COUNTS_SUCCESS);
 		break;
 	case VERDICT_SKIP:
-		close_step(flow, step, FLOW_SKIPPED, COUNTS_NEITHER);
+		close_step(flow, step, DAG_SKIPPED, COUNTS_NEITHER);
 		break;
 	case VERDICT_SKIP_DAG:
-		close_step(flow, step, FLOW_SKIPPED, COUNTS_SKIP_DAG);
+		close_step(flow, step, DAG_SKIPPED, COUNTS_SKIP_DAG);
 		break;
 	case VERDICT_FAIL:
-		close_step(flow, step, FLOW_FAILED, COUNTS_FAILURE);
+		close_step(flow, step, DAG_FAILED, COUNTS_FAILURE);
 		break;
 	}
 }
 
-static void begin_step(struct take *t, struct flow_step *step)
+static void begin_step(struct take *t, struct dag_step *step)
 {
 	step->phase = STEP_ACTIVE;
-	step->status = FLOW_RUNNING;
+	step->status = DAG_RUNNING;
 	step->ending = ENDING_NOT;
 	step->attempts++;
 	step->began = t->flow->now;
@@ -353,7 +353,7 @@ static void begin_step(struct take *t, struct flow_step *step)
 static void begin_steps(struct take *t, size_t places)
 {
 	for (size_t i = 0; i < t->flow->count; i++) {
-		struct flow_step *step = &t->flow->steps[i];
+		struct dag_step *step = &t->flow->steps[i];
 		if (step->phase != STEP_READY)
 			continue;
 		if (t->action->start_count < places)
@@ -365,7 +365,7 @@ static void begin_steps(struct take *t, size_t places)
 
 /* ---- the end of the run ---- */
 
-static bool all_over(const struct flow *flow)
+static bool all_over(const struct dag_run *flow)
 {
 	for (size_t i = 0; i < flow->count; i++)
 		if (flow->steps[i].phase != STEP_OVER)
@@ -373,19 +373,19 @@ static bool all_over(const struct flow *flow)
 	return true;
 }
 
-static enum flow_status last_status(const struct flow *flow)
+static enum dag_status last_status(const struct dag_run *flow)
 {
-	if (flow->status == FLOW_STOPPING)
-		return FLOW_STOPPED;
+	if (flow->status == DAG_STOPPING)
+		return DAG_STOPPED;
 	for (size_t i = 0; i < flow->count; i++)
-		if (flow->steps[i].status == FLOW_FAILED)
-			return FLOW_FAILED;
-	return FLOW_SUCCESS;
+		if (flow->steps[i].status == DAG_FAILED)
+			return DAG_FAILED;
+	return DAG_SUCCESS;
 }
 
 static void tell_end(struct take *t)
 {
-	const char *event = t->flow->status == FLOW_SUCCESS ? "success" : "fail";
+	const char *event = t->flow->status == DAG_SUCCESS ? "success" : "fail";
 
 	for (size_t i = 0; i < t->flow->graph->watcher_count; i++) {
 		const struct node *wants = node_get(events_of(t->flow, i), event);
@@ -399,11 +399,11 @@ static void finish(struct take *t)
 	t->flow->status = last_status(t->flow);
 	t->flow->finished = t->flow->now;
 	t->flow->changed = true;
-	if (t->flow->status != FLOW_STOPPED)
+	if (t->flow->status != DAG_STOPPED)
 		tell_end(t);
 }
 
-static int64_t next_wake(const struct flow *flow)
+static int64_t next_wake(const struct dag_run *flow)
 {
 	int64_t wake = NEVER;
 
@@ -415,15 +415,15 @@ static int64_t next_wake(const struct flow *flow)
 	return wake == NEVER ? NEVER : wake - flow->shift;
 }
 
-static bool ended(const struct flow *flow)
+static bool ended(const struct dag_run *flow)
 {
-	return flow->status != FLOW_RUNNING && flow->status != FLOW_STOPPING;
+	return flow->status != DAG_RUNNING && flow->status != DAG_STOPPING;
 }
 
-struct flow_action flow_take(struct flow *flow, struct arena *a, const struct flow_event *event,
+struct dag_action dag_run_handle(struct dag_run *flow, struct arena *a, const struct dag_event *event,
                              size_t places, int64_t now)
 {
-	struct flow_action action = { .wake = NEVER, .over = ended(flow) };
+	struct dag_action action = { .wake = NEVER, .over = ended(flow) };
 	struct take t = { .flow = flow, .arena = a, .action = &action };
 
 	if (action.over)
@@ -446,23 +446,23 @@ struct flow_action flow_take(struct flow *flow, struct arena *a, const struct fl
 
 /* ---- the beginning ---- */
 
-bool flow_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
-                struct flow **out, struct err *err)
+bool dag_run_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
+                struct dag_run **out, struct err *err)
 {
-	const struct flow_graph *g;
+	const struct dag_graph *g;
 
-	if (!flow_graph_make(a, body, execute, &g, err))
+	if (!dag_graph_make(a, body, execute, &g, err))
 		return false;
-	struct flow *flow = arena_new(a, struct flow, 1);
-	*flow = (struct flow){
-		.steps = arena_new(a, struct flow_step, g->count), .count = g->count,
-		.status = FLOW_RUNNING, .began = now, .finished = NEVER, .arena = a, .graph = g,
+	struct dag_run *flow = arena_new(a, struct dag_run, 1);
+	*flow = (struct dag_run){
+		.steps = arena_new(a, struct dag_step, g->count), .count = g->count,
+		.status = DAG_RUNNING, .began = now, .finished = NEVER, .arena = a, .graph = g,
 		.now = now, .told = arena_new(a, bool, g->watcher_count),
 		.judged = arena_new(a, size_t, g->count),
 	};
 	for (size_t i = 0; i < g->count; i++) {
-		const struct flow_vertex *v = &g->vertices[i];
-		flow->steps[i] = (struct flow_step){
+		const struct dag_vertex *v = &g->vertices[i];
+		flow->steps[i] = (struct dag_step){
 			.name = v->name, .body = v->body, .left_out = !v->chosen, .started = NEVER,
 			.finished = NEVER, .code = -1, .message = "", .began = NEVER, .due = NEVER,
 			.waits = v->parents.count + v->named.count,
@@ -474,9 +474,9 @@ bool flow_begin(struct arena *a, const struct node *body, const struct node *exe
 	return true;
 }
 
-const struct flow_step *flow_find(const struct flow *flow, const char *name)
+const struct dag_step *dag_run_find(const struct dag_run *flow, const char *name)
 {
-	size_t at = name ? flow_graph_find(flow->graph, name) : flow->count;
+	size_t at = name ? dag_graph_find(flow->graph, name) : flow->count;
 
 	return at < flow->count ? &flow->steps[at] : NULL;
 }

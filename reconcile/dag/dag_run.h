@@ -37,26 +37,26 @@
 
 #include "reconcile/tree/node.h"
 
-enum flow_status {
-	FLOW_PENDING,	/* of a step: it waits for others, or for a place */
-	FLOW_RUNNING, FLOW_STOPPING, FLOW_SUCCESS, FLOW_FAILED, FLOW_STOPPED,
-	FLOW_SKIPPED,	/* of a step: it was not to run */
-	FLOW_STATUS_COUNT
+enum dag_status {
+	DAG_PENDING,	/* of a step: it waits for others, or for a place */
+	DAG_RUNNING, DAG_STOPPING, DAG_SUCCESS, DAG_FAILED, DAG_STOPPED,
+	DAG_SKIPPED,	/* of a step: it was not to run */
+	DAG_STATUS_COUNT
 };
-extern const char *const flow_status_words[FLOW_STATUS_COUNT];
+extern const char *const flow_status_words[DAG_STATUS_COUNT];
 
 /* What a step does, beyond its word. */
-enum flow_phase { STEP_WAITS, STEP_READY, STEP_ACTIVE, STEP_RETRIES, STEP_OVER, STEP_PHASE_COUNT };
+enum dag_phase { STEP_WAITS, STEP_READY, STEP_ACTIVE, STEP_RETRIES, STEP_OVER, STEP_PHASE_COUNT };
 /* What its end is to those that wait for it. */
-enum flow_counts { COUNTS_NEITHER, COUNTS_SUCCESS, COUNTS_FAILURE, COUNTS_SKIP_DAG, COUNTS_COUNT };
+enum dag_counts { COUNTS_NEITHER, COUNTS_SUCCESS, COUNTS_FAILURE, COUNTS_SKIP_DAG, COUNTS_COUNT };
 /* Why its caller was told to end it. */
-enum flow_ending { ENDING_NOT, ENDING_TIMEOUT, ENDING_STOP, ENDING_COUNT };
+enum dag_ending { ENDING_NOT, ENDING_TIMEOUT, ENDING_STOP, ENDING_COUNT };
 
 /* Times that are not known are -1. */
-struct flow_step {
+struct dag_step {
 	const char *name;
 	const struct node *body;
-	enum flow_status status;
+	enum dag_status status;
 	bool left_out;			/* by stepsToRun: it is no part of this run */
 	unsigned attempts;		/* begun so far */
 	int64_t started, finished;	/* the first attempt's begin, the last one's end */
@@ -65,103 +65,103 @@ struct flow_step {
 	const struct node *outputs;	/* parameter to text; NULL: none */
 
 	/* run's own */
-	enum flow_phase phase;
-	enum flow_counts counts;
-	enum flow_ending ending;
+	enum dag_phase phase;
+	enum dag_counts counts;
+	enum dag_ending ending;
 	int64_t began, due;		/* of the attempt; of the next one */
 	size_t waits;			/* steps it still waits for */
 };
 
 /* Read by its caller, changed here alone.  It lives in the arena it was begun in. */
-struct flow {
-	struct flow_step *steps;		/* in the order of the body */
+struct dag_run {
+	struct dag_step *steps;		/* in the order of the body */
 	size_t count;
-	enum flow_status status;
+	enum dag_status status;
 	int64_t began, finished;
 	const char *stopped_by;		/* NULL: by nobody */
 
 	/* run's own */
 	struct arena *arena;
-	const struct flow_graph *graph;
+	const struct dag_graph *graph;
 	int64_t now, shift;
 	bool *told;			/* of each watcher: that the run takes long */
 	size_t *judged, judge_head, judge_tail;	/* the steps that wait no more; each comes once */
 	bool changed;
 };
 
-enum flow_event_kind {
-	FLOW_TICK,	/* only time went by */
-	FLOW_ENDED,	/* step, code, outputs, message */
-	FLOW_BROKEN,	/* step could not start, or had no answer: message */
-	FLOW_REFUSED,	/* the same, and another attempt would fare no better: it is not tried again */
-	FLOW_LOST,	/* step was under way when the service ended, and is gone */
-	FLOW_UNBEGUN,	/* step was told to begin, and certainly never did: it is not counted */
-	FLOW_STOP,	/* by */
+enum dag_event_kind {
+	DAG_TICK,	/* only time went by */
+	DAG_ENDED,	/* step, code, outputs, message */
+	DAG_BROKEN,	/* step could not start, or had no answer: message */
+	DAG_REFUSED,	/* the same, and another attempt would fare no better: it is not tried again */
+	DAG_LOST,	/* step was under way when the service ended, and is gone */
+	DAG_UNBEGUN,	/* step was told to begin, and certainly never did: it is not counted */
+	DAG_STOP,	/* by */
 };
 
-struct flow_event {
-	enum flow_event_kind kind;
+struct dag_event {
+	enum dag_event_kind kind;
 	const char *step;
-	/* FLOW_ENDED: as a shell gives it (143 for SIGTERM); of an http step the answer's status,
+	/* DAG_ENDED: as a shell gives it (143 for SIGTERM); of an http step the answer's status,
 	 * good from 200 to 299. */
 	int code;
 	const char *message;		/* NULL: one is made; copied, as all text is */
-	const struct node *outputs;	/* FLOW_ENDED: the parameters whose files were there, to their
+	const struct node *outputs;	/* DAG_ENDED: the parameters whose files were there, to their
 					 * text; NULL: none */
-	const char *by;			/* FLOW_STOP: who; NULL: not known */
+	const char *by;			/* DAG_STOP: who; NULL: not known */
 };
 
-struct flow_start {
-	const struct flow_step *step;	/* `attempts` counts this one already */
+struct dag_start {
+	const struct dag_step *step;	/* `attempts` counts this one already */
 	const struct node *env;		/* name to text */
 	const struct node *secrets;	/* names, as parameters.secrets has them; NULL: none */
 	const struct node *missing;	/* a list of names that inherit could not fill */
 };
 
-struct flow_end {
-	const struct flow_step *step;
-	enum flow_ending why;
+struct dag_end {
+	const struct dag_step *step;
+	enum dag_ending why;
 };
 
-struct flow_tell {
+struct dag_notification {
 	const struct node *watcher;
 	size_t index;			/* in watchers */
 	const char *event;		/* "success", "fail", "runtimeExceeded" */
 };
 
-struct flow_action {
-	struct flow_start *starts;
-	struct flow_end *ends;		/* each once; FLOW_ENDED has to follow */
-	struct flow_tell *tells;
+struct dag_action {
+	struct dag_start *starts;
+	struct dag_end *ends;		/* each once; DAG_ENDED has to follow */
+	struct dag_notification *tells;
 	size_t start_count, end_count, tell_count;
 	size_t waiting;		/* steps that could begin if there were a place */
 	bool changed;		/* save the run before anything of this is done */
 	bool over;		/* the run is in its last state, and nothing of it runs */
-	int64_t wake;		/* call again by then with FLOW_TICK; -1: only on an event */
+	int64_t wake;		/* call again by then with DAG_TICK; -1: only on an event */
 };
 
-/* A run that is to begin; the first flow_take() starts the first steps.  body is a valid workflow,
+/* A run that is to begin; the first dag_run_handle() starts the first steps.  body is a valid workflow,
  * execute what its caller was sent (contract, section 4), NULL or empty for a plain run; both
  * are kept, and so is a.  If false, *err says what of the two is wrong; nothing is to run then. */
-bool flow_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
-               struct flow **out, struct err *err);
+bool dag_run_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
+               struct dag_run **out, struct err *err);
 
 /* Takes an event and says what is to be done; at most `places` steps start.  What the action
  * points to lives in a, and in the run.  An event of a step that is not under way is our own
  * mistake, except that after the end nothing happens any more. */
-struct flow_action flow_take(struct flow *flow, struct arena *a, const struct flow_event *event,
+struct dag_action dag_run_handle(struct dag_run *flow, struct arena *a, const struct dag_event *event,
                            size_t places, int64_t now);
 
 /* The step of that name; NULL if there is none. */
-const struct flow_step *flow_find(const struct flow *flow, const char *name);
+const struct dag_step *dag_run_find(const struct dag_run *flow, const char *name);
 
 /* How the run stands, as a tree in a that JSON can hold; body and execute are not in it, nor, once it has
  * ended, what its steps wrote for others. */
-struct node *flow_save(struct arena *a, const struct flow *run);
-/* Begins as flow_begin() does, and goes on where `saved` was: whatever comes then is the same as it
+struct node *dag_run_save(struct arena *a, const struct dag_run *run);
+/* Begins as dag_run_begin() does, and goes on where `saved` was: whatever comes then is the same as it
  * would have been.  Of each step that is under way (phase STEP_ACTIVE) the caller tells what
- * became of it: FLOW_ENDED, FLOW_LOST or FLOW_UNBEGUN.  If false, *err says what does not fit. */
-bool flow_load(struct arena *a, const struct node *body, const struct node *execute,
-              const struct node *saved, struct flow **out, struct err *err);
+ * became of it: DAG_ENDED, DAG_LOST or DAG_UNBEGUN.  If false, *err says what does not fit. */
+bool dag_run_load(struct arena *a, const struct node *body, const struct node *execute,
+              const struct node *saved, struct dag_run **out, struct err *err);
 
 #endif

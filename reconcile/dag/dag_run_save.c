@@ -34,7 +34,7 @@ static void save_word(struct arena *a, struct node *map, const char *key, const 
 		node_put(a, map, key, node_text(a, words[n]));
 }
 
-static struct node *save_step(struct arena *a, const struct flow *flow, const struct flow_step *s)
+static struct node *save_step(struct arena *a, const struct dag_run *flow, const struct dag_step *s)
 {
 	struct node *map = node_map(a);
 
@@ -56,7 +56,7 @@ static struct node *save_step(struct arena *a, const struct flow *flow, const st
 	return map;
 }
 
-struct node *flow_save(struct arena *a, const struct flow *flow)
+struct node *dag_run_save(struct arena *a, const struct dag_run *flow)
 {
 	struct node *map = node_map(a), *told = node_list(a), *steps = node_map(a);
 
@@ -110,12 +110,12 @@ static bool load_word(const struct node *map, const char *key, const char *const
 	return err_set(err, "%s: its word is not known", key);
 }
 
-static bool load_words(const struct node *map, struct flow_step *s, struct err *err)
+static bool load_words(const struct node *map, struct dag_step *s, struct err *err)
 {
 	unsigned phase = s->phase, status = s->status, counts = s->counts, ending = s->ending;
 
 	if (!load_word(map, "phase", phase_words, STEP_PHASE_COUNT, &phase, err) ||
-	    !load_word(map, "status", flow_status_words, FLOW_STATUS_COUNT, &status, err) ||
+	    !load_word(map, "status", flow_status_words, DAG_STATUS_COUNT, &status, err) ||
 	    !load_word(map, "counts", counts_words, COUNTS_COUNT, &counts, err) ||
 	    !load_word(map, "ending", ending_words, ENDING_COUNT, &ending, err))
 		return false;
@@ -126,7 +126,7 @@ static bool load_words(const struct node *map, struct flow_step *s, struct err *
 	return true;
 }
 
-static bool load_result(struct arena *a, const struct node *map, struct flow_step *s,
+static bool load_result(struct arena *a, const struct node *map, struct dag_step *s,
                         struct err *err)
 {
 	const struct node *message = node_get(map, "message"), *outputs = node_get(map, "outputs");
@@ -142,7 +142,7 @@ static bool load_result(struct arena *a, const struct node *map, struct flow_ste
 	return true;
 }
 
-static bool load_step(struct arena *a, const struct node *map, struct flow_step *s, struct err *err)
+static bool load_step(struct arena *a, const struct node *map, struct dag_step *s, struct err *err)
 {
 	int64_t attempts = 0, code = -1;
 
@@ -166,7 +166,7 @@ static bool load_step(struct arena *a, const struct node *map, struct flow_step 
 	return true;
 }
 
-static bool load_told(const struct node *list, struct flow *flow, struct err *err)
+static bool load_told(const struct node *list, struct dag_run *flow, struct err *err)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *n = list->entries[i].value;
@@ -178,23 +178,23 @@ static bool load_told(const struct node *list, struct flow *flow, struct err *er
 	return true;
 }
 
-static bool load_flow(struct arena *a, const struct node *saved, struct flow *flow, struct err *err)
+static bool load_flow(struct arena *a, const struct node *saved, struct dag_run *flow, struct err *err)
 {
 	const struct node *by = node_get(saved, "stoppedBy"), *told = node_get(saved, "told");
-	unsigned status = FLOW_STATUS_COUNT;
+	unsigned status = DAG_STATUS_COUNT;
 
 	if (node_get_int(saved, "version", 0) != VERSION)
 		return err_set(err, "expected version %d", VERSION);
 	if ((by && by->kind != NODE_TEXT) || (told && told->kind != NODE_LIST))
 		return err_set(err, "expected a text in stoppedBy and a list in told");
-	if (!load_word(saved, "status", flow_status_words, FLOW_STATUS_COUNT, &status, err) ||
+	if (!load_word(saved, "status", flow_status_words, DAG_STATUS_COUNT, &status, err) ||
 	    !load_int(saved, "began", 0, LAST_MS, &flow->began, err) ||
 	    !load_int(saved, "now", 0, LAST_MS, &flow->now, err) ||
 	    !load_int(saved, "shift", 0, LAST_MS, &flow->shift, err) ||
 	    !load_int(saved, "finished", -1, LAST_MS, &flow->finished, err) ||
 	    !load_told(told, flow, err))
 		return false;
-	if (status < FLOW_RUNNING || status > FLOW_STOPPED)
+	if (status < DAG_RUNNING || status > DAG_STOPPED)
 		return err_set(err, "status: expected that of a run");
 	flow->status = status;
 	flow->stopped_by = by ? arena_strdup(a, by->text) : NULL;
@@ -202,11 +202,11 @@ static bool load_flow(struct arena *a, const struct node *saved, struct flow *fl
 }
 
 /* Who waits for whom follows from what is over. */
-static void count_waits(struct flow *flow)
+static void count_waits(struct dag_run *flow)
 {
 	flow->judge_head = flow->judge_tail = 0;
 	for (size_t i = 0; i < flow->count; i++) {
-		const struct flow_links *children = &flow->graph->vertices[i].children;
+		const struct dag_links *children = &flow->graph->vertices[i].children;
 		for (size_t c = 0; flow->steps[i].phase == STEP_OVER && c < children->count; c++)
 			flow->steps[children->to[c]].waits--;
 	}
@@ -215,13 +215,13 @@ static void count_waits(struct flow *flow)
 			flow->judged[flow->judge_tail++] = i;
 }
 
-bool flow_load(struct arena *a, const struct node *body, const struct node *execute,
-               const struct node *saved, struct flow **out, struct err *err)
+bool dag_run_load(struct arena *a, const struct node *body, const struct node *execute,
+               const struct node *saved, struct dag_run **out, struct err *err)
 {
 	const struct node *steps = node_get(saved, "steps");
-	struct flow *flow;
+	struct dag_run *flow;
 
-	if (!flow_begin(a, body, execute, 0, &flow, err) || !load_flow(a, saved, flow, err))
+	if (!dag_run_begin(a, body, execute, 0, &flow, err) || !load_flow(a, saved, flow, err))
 		return false;
 	if (!steps || steps->kind != NODE_MAP || steps->count != flow->count)
 		return err_set(err, "the saved run has other steps than the workflow");

@@ -17,7 +17,7 @@ static void merge(struct arena *a, struct node *env, const struct node *map)
 /* ---- inherit ---- */
 
 /* The steps before one, nearest first. */
-static size_t before(const struct flow_graph *g, size_t at, struct arena *a, size_t **out)
+static size_t before(const struct dag_graph *g, size_t at, struct arena *a, size_t **out)
 {
 	size_t *found = *out = arena_new(a, size_t, g->count + 1), count = 0;
 	bool *seen = arena_new(a, bool, g->count);
@@ -25,7 +25,7 @@ static size_t before(const struct flow_graph *g, size_t at, struct arena *a, siz
 	found[count++] = at;
 	seen[at] = true;
 	for (size_t i = 0; i < count; i++) {
-		const struct flow_links *links[] = { &g->vertices[found[i]].parents,
+		const struct dag_links *links[] = { &g->vertices[found[i]].parents,
 		                                     &g->vertices[found[i]].named };
 		for (size_t kind = 0; kind < ARRAY_LEN(links); kind++)
 			for (size_t n = 0; n < links[kind]->count; n++) {
@@ -38,7 +38,7 @@ static size_t before(const struct flow_graph *g, size_t at, struct arena *a, siz
 	return count;
 }
 
-static const char *written(const struct flow *flow, const size_t *steps, size_t count,
+static const char *written(const struct dag_run *flow, const size_t *steps, size_t count,
                            const char *param)
 {
 	/* The first is the step itself: what an earlier attempt of it wrote is no answer. */
@@ -55,7 +55,7 @@ static bool empty(const struct node *map)
 	return !map || map->kind != NODE_MAP || map->count == 0;
 }
 
-static void inherit(const struct flow *flow, size_t at, const struct node *map, struct arena *a,
+static void inherit(const struct dag_run *flow, size_t at, const struct node *map, struct arena *a,
                     struct node *env)
 {
 	size_t *steps, count;
@@ -81,23 +81,23 @@ static const struct node *unfilled(const struct node *map, const struct node *en
 	return list;
 }
 
-struct node *flow_params(const struct flow *flow, size_t at, struct arena *a,
+struct node *dag_step_env(const struct dag_run *flow, size_t at, struct arena *a,
                          const struct node **missing)
 {
-	const struct node *declared = flow_given(flow->graph->vertices[at].body, "parameters");
-	const struct node *inherited = flow_given(declared, "inherit");
-	const struct node *params = flow_given(flow->graph->execute, "params");
+	const struct node *declared = dag_given(flow->graph->vertices[at].body, "parameters");
+	const struct node *inherited = dag_given(declared, "inherit");
+	const struct node *params = dag_given(flow->graph->execute, "params");
 	struct node *env = node_map(a);
 
-	merge(a, env, flow_given(declared, "env"));
+	merge(a, env, dag_given(declared, "env"));
 	inherit(flow, at, inherited, a, env);
-	merge(a, env, flow_given(params, "global"));
-	merge(a, env, flow_given(flow_given(params, "stepWise"), flow->steps[at].name));
+	merge(a, env, dag_given(params, "global"));
+	merge(a, env, dag_given(dag_given(params, "stepWise"), flow->steps[at].name));
 	*missing = unfilled(inherited, env, a);
 	return env;
 }
 
-const struct node *flow_outputs(struct arena *a, const struct node *outputs)
+const struct node *dag_step_outputs(struct arena *a, const struct node *outputs)
 {
 	struct node *copy = outputs ? node_map(a) : NULL;
 

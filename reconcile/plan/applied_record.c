@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-const struct record *records_find(const struct records *records, const char *name)
+const struct applied_record *applied_records_find(const struct applied_records *records, const char *name)
 {
 	size_t low = 0, high = records->count;
 
@@ -29,7 +29,7 @@ static const struct entry *entry_of(struct arena *a, const struct node *map, con
 	return NULL;
 }
 
-void record_retain(struct arena *a, struct node *body, const struct node *old, const char *path)
+void applied_record_retain(struct arena *a, struct node *body, const struct node *old, const char *path)
 {
 	size_t len = 1 + strcspn(path + 1, "/");
 	const struct entry *e = entry_of(a, old, path, len);
@@ -40,5 +40,5 @@ void record_retain(struct arena *a, struct node *body, const struct node *old, c
 	if (!path[len] && !here)
 		node_put(a, body, e->key, node_copy(a, e->value));
 	else if (path[len])
-		record_retain(a, here ? here : node_put(a, body, e->key, node_map(a)), e->value, path + len);
+		applied_record_retain(a, here ? here : node_put(a, body, e->key, node_map(a)), e->value, path + len);
 }

@@ -9,7 +9,7 @@
 
 #include "reconcile/tree/node.h"
 
-struct record {
+struct applied_record {
 	const char *name;		/* of the workflow; the key among the records of one endpoint and owner */
 	int64_t id;			/* on the service */
 	const char *digest;		/* of the declared body, as it stands in the marker: a sign and eight hex digits */
@@ -19,16 +19,16 @@ struct record {
 	bool paused;			/* it was paused before an update that has not been seen to its end */
 };
 
-struct records {
-	struct record *items;		/* sorted by name */
+struct applied_records {
+	struct applied_record *items;		/* sorted by name */
 	size_t count, room;
 };
 
 /* The record of that name; NULL if there is none. */
-const struct record *records_find(const struct records *records, const char *name);
+const struct applied_record *applied_records_find(const struct applied_records *records, const char *name);
 
 /* Puts what old has at path, a JSON Pointer through maps, into body: a key that was taken out of
  * the spec and that the service keeps all the same, or nothing would tell of it any more. */
-void record_retain(struct arena *a, struct node *body, const struct node *old, const char *path);
+void applied_record_retain(struct arena *a, struct node *body, const struct node *old, const char *path);
 
 #endif

@@ -16,30 +16,30 @@ static bool meant(const struct cycle_options *o, const char *name)
 
 void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
-                 struct report *report, struct faults *faults)
+                 struct report *report, struct diagnostics *faults)
 {
 	*c = (struct cycle){
 		.arena = a, .dispatch = dispatch, .options = *options, .report = report, .faults = faults,
-		.specs = specs, .works = arena_new(a, struct work, specs->count + 1), .to_do = 1,
+		.specs = specs, .works = arena_new(a, struct workflow_task, specs->count + 1), .to_do = 1,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
 	c->options.prune &= !options->hold;
-	report->steps = arena_new(a, struct step, specs->count + 1);
+	report->steps = arena_new(a, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
 		if (!meant(options, spec->name))
 			continue;
 		mask_mark(a, spec->body, options->mask);
-		report->steps[c->count] = (struct step){ .name = spec->name, .at = spec->at };
-		c->works[c->count] = (struct work){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
+		report->steps[c->count] = (struct plan_step){ .name = spec->name, .at = spec->at };
+		c->works[c->count] = (struct workflow_task){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;
 	}
 	report->step_count = c->count;
 	report->source.specs = c->count;
-	op_list_init(&c->list, a);
+	operation_list_init(&c->list, a);
 	dispatch_add(dispatch, &c->list.op.task);
-	op_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
+	operation_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
 	             "get the default resource");
 	if (options->whole)
 		dispatch_add(dispatch, &c->resources.op.task);
@@ -60,7 +60,7 @@ static void begin_phase(struct cycle *c, enum cycle_phase phase)
 
 static void fail_whole(struct cycle *c, const char *sentence)
 {
-	fault_add(c->faults, (struct pos){ 0 }, "%s", sentence);
+	diagnostics_add(c->faults, (struct pos){ 0 }, "%s", sentence);
 	c->report->verdict.failed = true;
 }
 
@@ -81,7 +81,7 @@ static void check_patterns(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->options.only_count; i++)
 		if (!fits_any(c, c->options.only[i]))
-			fault_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
+			diagnostics_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
 			           c->options.only[i]);
 }
 
@@ -91,7 +91,7 @@ static void observe(struct cycle *c)
 	if (c->list.op.ok) {
 		c->report->observed = c->list.count;
 		check_patterns(c);
-		match_all(c, &c->facts);
+		ownership_resolve(c, &c->facts);
 		return;
 	}
 	fail_whole(c, c->list.op.err.msg);
@@ -116,7 +116,7 @@ static bool blocked(struct cycle *c)
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)
 		if (r->guards.items[i].message)
-			fault_add(c->faults, (struct pos){ 0 }, "guard %s: %s", r->guards.items[i].name,
+			diagnostics_add(c->faults, (struct pos){ 0 }, "guard %s: %s", r->guards.items[i].name,
 			          r->guards.items[i].message);
 	for (size_t i = 0; r->guards.blocked && i < r->step_count; i++)
 		if (r->steps[i].result == RESULT_PLANNED)
@@ -133,7 +133,7 @@ static void apply(struct cycle *c)
 		c->memory.forget(c->memory.context, c->over[i]);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->works[i].step->result == RESULT_PLANNED)
-			work_apply(&c->works[i]);
+			workflow_task_apply(&c->works[i]);
 }
 
 /* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks
@@ -141,7 +141,7 @@ static void apply(struct cycle *c)
 static bool deletes_wait(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
-		const struct step *s = c->works[i].step;
+		const struct plan_step *s = c->works[i].step;
 		bool moved = s->action == ACTION_CREATE || c->works[i].old_name;
 		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
 			return true;
@@ -158,14 +158,14 @@ static void delete(struct cycle *c)
 	begin_phase(c, CYCLE_DELETE);
 	if (before == r->step_count)
 		return;
-	struct work *works = arena_new(c->arena, struct work, r->step_count - before);
+	struct workflow_task *works = arena_new(c->arena, struct workflow_task, r->step_count - before);
 	for (size_t i = before; i < r->step_count; i++) {
-		struct work *w = &works[i - before];
-		*w = (struct work){ .cycle = c, .step = &r->steps[i] };
+		struct workflow_task *w = &works[i - before];
+		*w = (struct workflow_task){ .cycle = c, .step = &r->steps[i] };
 		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
 		if (!wait) {
-			work_delete(w);
+			workflow_task_delete(w);
 			continue;
 		}
 		r->steps[i].result = RESULT_DEFERRED;
@@ -176,9 +176,9 @@ static void delete(struct cycle *c)
 static void warn_of(struct cycle *c, const struct tally *t, const char *one, const char *many)
 {
 	if (t->count == 1)
-		fault_warn(c->faults, (struct pos){ 0 }, "workflow \"%s\" %s", t->name, one);
+		diagnostics_warn(c->faults, (struct pos){ 0 }, "workflow \"%s\" %s", t->name, one);
 	else if (t->count)
-		fault_warn(c->faults, (struct pos){ 0 }, "%zu workflows (\"%s\" and others) %s", t->count, t->name,
+		diagnostics_warn(c->faults, (struct pos){ 0 }, "%zu workflows (\"%s\" and others) %s", t->count, t->name,
 		           many);
 }
 
@@ -221,7 +221,7 @@ static void finish(struct cycle *c)
 	if (!r->verdict.failed)
 		warn(c);
 	if (c->options.hold)
-		fault_warn(c->faults, (struct pos){ 0 },
+		diagnostics_warn(c->faults, (struct pos){ 0 },
 		           WORK_HELD ": workflows are neither made nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;

@@ -31,13 +31,13 @@ struct cycle_options {
 
 /* What is remembered between cycles.  All zero: nothing is. */
 struct cycle_memory {
-	const struct records *records;	/* NULL: none */
+	const struct applied_records *records;	/* NULL: none */
 	const unsigned char *key;	/* of sealed bodies, DIGEST_KEY_SIZE bytes; NULL: one of zeros */
 	/* The body of an older version of spec's file whose digest_body() is digest, in a; NULL:
 	 * none is known. */
 	const struct node *(*recall)(void *context, struct arena *a, const struct spec *spec,
 	                             const char *digest);
-	void (*keep)(void *context, const struct record *record);	/* on disk when it returns */
+	void (*keep)(void *context, const struct applied_record *record);	/* on disk when it returns */
 	void (*forget)(void *context, const char *name);
 	void *context;
 	/* Git revisions of the source, now and at the last apply; NULL: not known. */
@@ -60,11 +60,11 @@ struct cycle {
 	struct cycle_memory memory;
 	const struct specs *specs;
 	struct report *report;		/* steps, counts, warnings, guards and verdict are filled in */
-	struct faults *faults;		/* the report's; warnings are added */
+	struct diagnostics *faults;		/* the report's; warnings are added */
 	enum cycle_phase phase;
-	struct op_list list;
-	struct op_call resources;	/* the default resource, asked for where options.whole */
-	struct work *works;		/* one for each spec that is meant; later one for each workflow that is to go */
+	struct operation_list list;
+	struct operation_call resources;	/* the default resource, asked for where options.whole */
+	struct workflow_task *works;		/* one for each spec that is meant; later one for each workflow that is to go */
 	size_t count;
 	struct guard_facts facts;
 	const char **over;		/* remembered, neither declared nor on the service any more */
@@ -83,7 +83,7 @@ struct cycle {
  * cycle. */
 void cycle_begin(struct cycle *cycle, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
-                 struct report *report, struct faults *faults);
+                 struct report *report, struct diagnostics *faults);
 
 /* Between cycle_begin() and the first cycle_advance(): what is remembered. */
 void cycle_remember(struct cycle *cycle, const struct cycle_memory *memory);

@@ -2,24 +2,24 @@
 
 /* The rows of design section 3, in its order: "the first that holds". */
 struct row {
-	bool (*holds)(const struct verdict *);
+	bool (*holds)(const struct exit_status *);
 	int code;		/* -1: by the signal */
 	enum outcome outcome;
 };
 
-static bool usage(const struct verdict *v) { return v->usage; }
-static bool invalid(const struct verdict *v) { return v->invalid; }
-static bool interrupted(const struct verdict *v) { return v->signal != 0; }
-static bool failed(const struct verdict *v) { return v->failed || (v->step_failed && !v->applied); }
-static bool blocked(const struct verdict *v) { return v->blocked; }
-static bool conflict(const struct verdict *v) { return v->conflict; }
-static bool partly(const struct verdict *v) { return v->step_failed || v->deferred; }
-static bool pending(const struct verdict *v) { return v->pending && v->detailed; }
-static bool shown(const struct verdict *v) { return v->pending; }
-static bool applied(const struct verdict *v) { return v->applied; }
-static bool nothing(const struct verdict *v) { return true; }
+static bool usage(const struct exit_status *v) { return v->usage; }
+static bool invalid(const struct exit_status *v) { return v->invalid; }
+static bool interrupted(const struct exit_status *v) { return v->signal != 0; }
+static bool failed(const struct exit_status *v) { return v->failed || (v->step_failed && !v->applied); }
+static bool blocked(const struct exit_status *v) { return v->blocked; }
+static bool conflict(const struct exit_status *v) { return v->conflict; }
+static bool partly(const struct exit_status *v) { return v->step_failed || v->deferred; }
+static bool pending(const struct exit_status *v) { return v->pending && v->detailed; }
+static bool shown(const struct exit_status *v) { return v->pending; }
+static bool applied(const struct exit_status *v) { return v->applied; }
+static bool nothing(const struct exit_status *v) { return true; }
 
-static const struct row *row_of(const struct verdict *v)
+static const struct row *row_of(const struct exit_status *v)
 {
 	static const struct row rows[] = {
 		{ usage, 64, OUTCOME_FAILED },
@@ -41,14 +41,14 @@ static const struct row *row_of(const struct verdict *v)
 	return row;
 }
 
-int verdict_exit_code(const struct verdict *v)
+int exit_status_code(const struct exit_status *v)
 {
 	int code = row_of(v)->code;
 
 	return code < 0 ? 128 + v->signal : code;
 }
 
-enum outcome verdict_outcome(const struct verdict *v)
+enum outcome exit_status_outcome(const struct exit_status *v)
 {
 	return row_of(v)->outcome;
 }
@@ -62,7 +62,7 @@ const char *outcome_word(enum outcome outcome)
 	return words[outcome];
 }
 
-void verdict_add(struct verdict *v, const struct err *err)
+void exit_status_add(struct exit_status *v, const struct err *err)
 {
 	switch (err->kind) {
 	case ERR_FAILED: case ERR_FINAL: v->failed = true; break;

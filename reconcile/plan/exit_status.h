@@ -6,7 +6,7 @@
 #include "reconcile/base/err.h"
 
 /* What happened; several may hold. */
-struct verdict {
+struct exit_status {
 	bool usage;		/* the command line or the configuration was wrong */
 	bool invalid;		/* declared specs are invalid */
 	int signal;		/* SIGINT or SIGTERM that ended it; 0: none */
@@ -26,11 +26,11 @@ enum outcome {
 };
 
 /* The first row of the table that holds. */
-int verdict_exit_code(const struct verdict *v);
-enum outcome verdict_outcome(const struct verdict *v);
+int exit_status_code(const struct exit_status *v);
+enum outcome exit_status_outcome(const struct exit_status *v);
 const char *outcome_word(enum outcome outcome);		/* "changes-pending" */
 
 /* Adds what an error that ended the command means. */
-void verdict_add(struct verdict *v, const struct err *err);
+void exit_status_add(struct exit_status *v, const struct err *err);
 
 #endif

@@ -68,7 +68,7 @@ static bool ours(const struct matching *m, const struct listed *l)
 /* Its marker is of its own name: it is no copy, and nobody renamed it. */
 static bool owned(const struct matching *m, const struct listed *l)
 {
-	return marker_owned(m->arena, &l->marker, m->owner, l->name);
+	return owner_tags_owned(m->arena, &l->marker, m->owner, l->name);
 }
 
 /* ---- which one a spec means ---- */
@@ -92,8 +92,8 @@ static const char *both(struct arena *a, const struct listed *old, const struct 
 /* "… the one that the state knows by id is meant" (design, 6). */
 static struct names known_one(const struct matching *m, const char *name, struct names of)
 {
-	const struct records *records = m->cycle->memory.records;
-	const struct record *r = records ? records_find(records, name) : NULL;
+	const struct applied_records *records = m->cycle->memory.records;
+	const struct applied_record *r = records ? applied_records_find(records, name) : NULL;
 
 	for (size_t i = 0; r && of.count > 1 && i < of.count; i++)
 		if (of.items[i]->id == r->id)
@@ -102,12 +102,12 @@ static struct names known_one(const struct matching *m, const char *name, struct
 }
 
 /* Those called name, or the one of them that is known. */
-static struct names candidates(const struct matching *m, const struct work *w, const char *name)
+static struct names candidates(const struct matching *m, const struct workflow_task *w, const char *name)
 {
 	struct names all = called(&m->names, name), one = known_one(m, name, all);
 
 	if (one.count < all.count)
-		fault_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
+		diagnostics_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
 		           "id %lld is ours, the others are left alone", all.count, name,
 		           (long long)one.items[0]->id);
 	return one;
@@ -184,7 +184,7 @@ static const struct listed *renamed_by_hand(const struct matching *m, const char
 }
 
 /* One found by its name is no other spec's; one found by what it was called may be. */
-static const struct work *user(const struct cycle *c, int64_t id)
+static const struct workflow_task *user(const struct cycle *c, int64_t id)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (c->works[i].step->id == id)
@@ -192,21 +192,21 @@ static const struct work *user(const struct cycle *c, int64_t id)
 	return NULL;
 }
 
-static const char *not_free(const struct matching *m, const struct work *w, const struct listed *l)
+static const char *not_free(const struct matching *m, const struct workflow_task *w, const struct listed *l)
 {
-	const struct work *other = strcmp(l->name, w->step->name) == 0 ? NULL : user(m->cycle, l->id);
+	const struct workflow_task *other = strcmp(l->name, w->step->name) == 0 ? NULL : user(m->cycle, l->id);
 
 	if (other)
 		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
 		                    (long long)l->id, other->step->name);
-	return work_not_ours(m->arena, w, &l->marker, l->name);
+	return workflow_task_not_ours(m->arena, w, &l->marker, l->name);
 }
 
 /* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
  * in conflict. */
-static const struct listed *meant(const struct matching *m, struct work *w)
+static const struct listed *meant(const struct matching *m, struct workflow_task *w)
 {
-	struct step *s = w->step;
+	struct plan_step *s = w->step;
 	struct names now = candidates(m, w, s->name), old = { 0 };
 
 	if (w->spec->renamed_from)
@@ -226,9 +226,9 @@ static const struct listed *meant(const struct matching *m, struct work *w)
 	return s->error ? NULL : found;
 }
 
-static void match(struct matching *m, struct work *w)
+static void match(struct matching *m, struct workflow_task *w)
 {
-	struct step *s = w->step;
+	struct plan_step *s = w->step;
 
 	if (w->spec->suspend) {
 		s->result = RESULT_SUSPENDED;
@@ -239,9 +239,9 @@ static void match(struct matching *m, struct work *w)
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
 	} else if (found) {
-		work_look(w);
+		workflow_task_describe(w);
 	} else {
-		work_plan_create(w);
+		workflow_task_plan_create(w);
 	}
 }
 
@@ -282,7 +282,7 @@ static bool plan_delete(struct matching *m, const struct listed *l)
 {
 	struct report *r = m->cycle->report;
 	struct names same = namesakes(m, l);
-	struct step step = {
+	struct plan_step step = {
 		.name = l->name, .id = l->id, .action = ACTION_DELETE, .reason = REASON_UNDECLARED,
 	};
 
@@ -314,7 +314,7 @@ static void plan_deletes(struct matching *m, struct guard_facts *facts)
 	m->cycle->report->owned = facts->owned;
 }
 
-static bool has_id(const struct op_list *list, int64_t id)
+static bool has_id(const struct operation_list *list, int64_t id)
 {
 	size_t low = 0, high = list->count;
 
@@ -332,13 +332,13 @@ static bool has_id(const struct op_list *list, int64_t id)
 
 static void count_missing(struct matching *m, struct guard_facts *facts)
 {
-	const struct records *records = m->cycle->memory.records;
+	const struct applied_records *records = m->cycle->memory.records;
 	const char **names = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
 	struct cycle *c = m->cycle;
 
 	c->over = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
 	for (size_t i = 0; records && i < records->count; i++) {
-		const struct record *r = &records->items[i];
+		const struct applied_record *r = &records->items[i];
 		if (!is_meant(&c->options, r->name))
 			continue;
 		facts->remembered++;
@@ -354,7 +354,7 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 /* Steps move to an array that has room for deletes too. */
 static void make_room(struct cycle *c)
 {
-	struct step *steps = arena_new(c->arena, struct step, c->count + c->list.count + 1);
+	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + 1);
 
 	for (size_t i = 0; i < c->count; i++) {
 		steps[i] = *c->works[i].step;
@@ -363,7 +363,7 @@ static void make_room(struct cycle *c)
 	c->report->steps = steps;
 }
 
-void match_all(struct cycle *c, struct guard_facts *facts)
+void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 {
 	struct matching m = {
 		.cycle = c, .arena = c->arena, .owner = c->options.owner, .names = sorted(c),

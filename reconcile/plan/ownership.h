@@ -8,6 +8,6 @@
 /* Goes through the list that was read: each spec's work begins to look at its workflow, plans to
  * make it, or is in conflict; the steps of workflows that are to be deleted come behind theirs
  * in the report.  Fills in what the guards want to know of the list. */
-void match_all(struct cycle *cycle, struct guard_facts *facts);
+void ownership_resolve(struct cycle *cycle, struct guard_facts *facts);
 
 #endif

@@ -64,7 +64,7 @@ static void lay_body(struct arena *a, const struct node *body, const struct node
                      struct node *out)
 {
 	/* For what no file can say: which addresses and tags of ours are there. */
-	const struct node *lent = compose_whole(a, body, described);
+	const struct node *lent = request_body_whole(a, body, described);
 
 	for (size_t i = 0; i < body->count; i++) {
 		const char *key = body->entries[i].key;

@@ -32,7 +32,7 @@ static const char *operation_of(enum action action)
 
 void report_judge(struct report *report)
 {
-	struct verdict *v = &report->verdict;
+	struct exit_status *v = &report->verdict;
 
 	for (size_t i = 0; i < report->step_count; i++) {
 		switch (report->steps[i].result) {
@@ -108,7 +108,7 @@ static struct node *kept_tree(struct arena *a, const struct diff *kept)
 	return list;
 }
 
-static struct node *step_tree(struct arena *a, const struct step *s)
+static struct node *step_tree(struct arena *a, const struct plan_step *s)
 {
 	struct node *n = node_map(a);
 
@@ -209,12 +209,12 @@ static struct node *requests_tree(struct arena *a, const struct report *r)
 	return n;
 }
 
-static struct node *faults_tree(struct arena *a, const struct faults *faults, bool warnings)
+static struct node *faults_tree(struct arena *a, const struct diagnostics *faults, bool warnings)
 {
 	struct node *list = node_list(a);
 
 	for (size_t i = 0; faults && i < faults->count; i++) {
-		const struct fault *f = &faults->items[i];
+		const struct diagnostic *f = &faults->items[i];
 		if (f->warning != warnings)
 			continue;
 		struct node *n = node_add(a, list, node_map(a));
@@ -250,8 +250,8 @@ struct node *report_tree(struct arena *a, const struct report *r)
 	node_put(a, n, "source", source_tree(a, &r->source));
 	node_put(a, n, "service", service);
 	node_put(a, n, "owner", text_or_null(a, r->owner));
-	node_put(a, n, "outcome", node_text(a, outcome_word(verdict_outcome(&r->verdict))));
-	node_put(a, n, "exit_code", node_int(a, verdict_exit_code(&r->verdict)));
+	node_put(a, n, "outcome", node_text(a, outcome_word(exit_status_outcome(&r->verdict))));
+	node_put(a, n, "exit_code", node_int(a, exit_status_code(&r->verdict)));
 	node_put(a, n, "summary", summary_tree(a, r));
 	node_put(a, n, "guards", guards_tree(a, &r->guards));
 	node_put(a, n, "workflows", steps_tree(a, r));

@@ -20,7 +20,7 @@ enum result {
 };
 
 /* What is done, or is to be done, about one workflow. */
-struct step {
+struct plan_step {
 	const char *name;
 	int64_t id;			/* on the service; 0: not there yet */
 	enum action action;
@@ -52,14 +52,14 @@ struct report {
 	struct report_source source;
 	const char *endpoint, *owner;
 	bool verbose;			/* list unchanged workflows too */
-	struct verdict verdict;
-	struct step *steps;
+	struct exit_status verdict;
+	struct plan_step *steps;
 	size_t step_count;
 	size_t observed, owned;		/* workflows on the service; those of them that bear our owner's marker */
 	struct guards guards;
 	unsigned requests, retries;
 	unsigned by_operation[OPERATION_COUNT];
-	const struct faults *faults;	/* warnings and errors */
+	const struct diagnostics *faults;	/* warnings and errors */
 };
 
 /* Adds to report->verdict what its steps say. */

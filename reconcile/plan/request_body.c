@@ -176,7 +176,7 @@ static void prune(struct arena *a, const struct node *base, struct node *body)
 		node_put(a, body, "steps", pruned(a, field_child(&workflow_field, "steps", ALL_KINDS), steps, steps));
 }
 
-struct node *compose_update(struct arena *a, const struct node *declared,
+struct node *request_body_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore)
 {
 	const struct merge m = { a, ignore };
@@ -211,7 +211,7 @@ static void restore(const struct merge *m, const struct place *at, const struct 
 	}
 }
 
-struct node *compose_whole(struct arena *a, const struct node *declared,
+struct node *request_body_whole(struct arena *a, const struct node *declared,
                            const struct node *described)
 {
 	const struct merge m = { a, NULL };
@@ -252,11 +252,11 @@ static void drop_at(struct arena *a, struct node *body, const char *pointer)
 	}
 }
 
-struct node *compose_write(struct arena *a, const struct compose_sides *s)
+struct node *request_body_write(struct arena *a, const struct request_body_sides *s)
 {
 	struct node *body = !s->described ? node_copy(a, s->declared) :
-	                    s->whole ? compose_whole(a, s->declared, s->described)
-	                             : compose_update(a, s->declared, s->described, s->ignore);
+	                    s->whole ? request_body_whole(a, s->declared, s->described)
+	                             : request_body_update(a, s->declared, s->described, s->ignore);
 	struct node *tags;
 
 	/* What merging made is shared with both sides. */
@@ -272,13 +272,13 @@ struct node *compose_write(struct arena *a, const struct compose_sides *s)
 	tags = node_get(body, "tags");
 	if (!tags || tags->kind != NODE_LIST)
 		tags = node_put(a, body, "tags", node_list(a));
-	marker_write(a, tags, s->marker);
+	owner_tags_write(a, tags, s->marker);
 	return body;
 }
 
 struct sending {
 	struct arena *arena;
-	const struct compose_sides *sides;
+	const struct request_body_sides *sides;
 	struct node *body;		/* as it would be sent; NULL: not made yet */
 	const char *masked;		/* the first; NULL: none yet */
 };
@@ -291,14 +291,14 @@ static void is_it_sent(void *context, const struct path *at, const struct node *
 	if (s->masked)
 		return;
 	if (!s->body)
-		s->body = compose_write(s->arena, s->sides);
+		s->body = request_body_write(s->arena, s->sides);
 	const struct node *sent = node_at(s->body, pointer);
 	const struct node *there = s->sides->described ? node_at(s->sides->described, pointer) : NULL;
 	if (sent && node_equal(sent, value) && !(there && node_equal(there, value)))
 		s->masked = pointer;
 }
 
-const char *compose_masked(struct arena *a, const struct compose_sides *sides)
+const char *request_body_masked(struct arena *a, const struct request_body_sides *sides)
 {
 	struct sending s = { .arena = a, .sides = sides };
 
@@ -332,7 +332,7 @@ static void add_blanks(struct arena *a, const struct field *f, unsigned kind, co
 	}
 }
 
-const char *compose_may_lose(struct arena *a, const struct node *declared,
+const char *request_body_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described)
 {
 	const char *text = NULL;

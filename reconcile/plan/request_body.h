@@ -17,33 +17,33 @@
  * 0 stay; a field goes that the declared kind of step or auth cannot have, and a mention of a
  * step that goes.  flowsync's own tags stay.  declared is as normalise_declared() makes it,
  * described as describe gave it; both are untouched, the result shares with them. */
-struct node *compose_update(struct arena *a, const struct node *declared,
+struct node *request_body_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore);
 
 /* What a sync writes. */
-struct compose_sides {
-	const struct node *declared, *described;	/* as for compose_update(); described NULL: a create */
-	const struct node *ignore;	/* as for compose_update() */
+struct request_body_sides {
+	const struct node *declared, *described;	/* as for request_body_update(); described NULL: a create */
+	const struct node *ignore;	/* as for request_body_update() */
 	const struct diff *diff;	/* its removals are carried out; NULL: none */
-	const struct marker *marker;	/* the tags of ours that it gets */
+	const struct owner_tags *marker;	/* the tags of ours that it gets */
 	bool whole;			/* nothing undeclared is carried over (--undeclared remove) */
 };
 
-struct node *compose_write(struct arena *a, const struct compose_sides *sides);
+struct node *request_body_write(struct arena *a, const struct request_body_sides *sides);
 
-/* The first place at which compose_write() would send a value that only stands for a masked one
+/* The first place at which request_body_write() would send a value that only stands for a masked one
  * ("(masked #1)") and that the service does not have so already: a JSON Pointer; NULL: none. */
-const char *compose_masked(struct arena *a, const struct compose_sides *sides);
+const char *request_body_masked(struct arena *a, const struct request_body_sides *sides);
 
 /* The body of an update by hand: declared as it is, and what it leaves out goes; but webhooks
  * keep their addresses and flowsync's own tags stay, which no file can say. */
-struct node *compose_whole(struct arena *a, const struct node *declared,
+struct node *request_body_whole(struct arena *a, const struct node *declared,
                            const struct node *described);
 
 /* Fields of described that this service may hold without showing them, and that declared does
  * not speak of: an update can lose them.  Pointers, as one text for a warning ("/retryOptions,
  * /metadata"); NULL: none. */
-const char *compose_may_lose(struct arena *a, const struct node *declared,
+const char *request_body_may_lose(struct arena *a, const struct node *declared,
                              const struct node *described);
 
 #endif

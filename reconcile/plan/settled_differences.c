@@ -49,7 +49,7 @@ static void judge(struct arena *a, const struct node *known, const struct change
 	diff_add(a, refused ? &out->refused : &out->settled, c);
 }
 
-void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
+void settled_judge(struct arena *a, const struct diff *diff, const struct node *known,
                   struct settlement *out)
 {
 	*out = (struct settlement){ 0 };
@@ -57,10 +57,10 @@ void settle_judge(struct arena *a, const struct diff *diff, const struct node *k
 		judge(a, known, &diff->items[i], out);
 }
 
-void settle_split(struct arena *a, const struct diff *diff, const struct node *known,
+void settled_split(struct arena *a, const struct diff *diff, const struct node *known,
                   const char *marker, struct settlement *out)
 {
-	const char *digest = settle_digest(a, diff);
+	const char *digest = settled_digest(a, diff);
 
 	bool told = !known && marker && digest && strcmp(marker, digest) == 0;
 
@@ -94,7 +94,7 @@ static void add_pairs(struct arena *a, struct node *list, const struct diff *dif
 		add_pair(a, list, diff->items[i].path, diff->items[i].sent, diff->items[i].kept, refused);
 }
 
-struct node *settle_list(struct arena *a, const struct settlement *s)
+struct node *settled_list(struct arena *a, const struct settlement *s)
 {
 	struct node *list = node_list(a);
 
@@ -106,14 +106,14 @@ struct node *settle_list(struct arena *a, const struct settlement *s)
 /* ---- our own tags ---- */
 
 /* Which of them there are.  What they say of the body changes with it, and is no habit. */
-static const char *shape(struct arena *a, const struct marker *m)
+static const char *shape(struct arena *a, const struct owner_tags *m)
 {
 	return arena_printf(a, "owner %s, id %s, keep %s", m->owner ? m->owner : "none",
 	                    m->name ? m->name : "none", m->keep ? "yes" : "no");
 }
 
-bool settle_knows_tags(struct arena *a, const struct node *known, const struct marker *sent,
-                       const struct marker *shown)
+bool settled_knows_tags(struct arena *a, const struct node *known, const struct owner_tags *sent,
+                       const struct owner_tags *shown)
 {
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
@@ -124,7 +124,7 @@ bool settle_knows_tags(struct arena *a, const struct node *known, const struct m
 	return false;
 }
 
-void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown)
+void settled_tags(struct arena *a, struct node *list, const struct owner_tags *sent, const struct owner_tags *shown)
 {
 	add_pair(a, list, "/tags", shape(a, sent), shape(a, shown), false);
 }
@@ -136,7 +136,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct change *)a)->path, ((const struct change *)b)->path);
 }
 
-const char *settle_digest(struct arena *a, const struct diff *diff)
+const char *settled_digest(struct arena *a, const struct diff *diff)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct change *sorted = arena_new(a, struct change, diff->count + 1);
@@ -153,7 +153,7 @@ const char *settle_digest(struct arena *a, const struct diff *diff)
 	return digest_text(a, buf_str(&text));
 }
 
-const char *settle_digest_of(struct arena *a, const struct settlement *s)
+const char *settled_digest_of(struct arena *a, const struct settlement *s)
 {
 	struct diff both = { 0 };
 
@@ -161,5 +161,5 @@ const char *settle_digest_of(struct arena *a, const struct settlement *s)
 		diff_add(a, &both, &s->settled.items[i]);
 	for (size_t i = 0; i < s->refused.count; i++)
 		diff_add(a, &both, &s->refused.items[i]);
-	return settle_digest(a, &both);
+	return settled_digest(a, &both);
 }

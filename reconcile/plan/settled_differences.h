@@ -18,29 +18,29 @@ struct settlement {
 /* Takes *diff apart by what is known: the pairs of known (a record's settled list; NULL: none),
  * else the digest of them all that stands on the workflow (marker; NULL: none), which holds for
  * all of diff together or not at all.  Parts share with diff. */
-void settle_split(struct arena *a, const struct diff *diff, const struct node *known,
+void settled_split(struct arena *a, const struct diff *diff, const struct node *known,
                   const char *marker, struct settlement *out);
 
 /* Judges what describe still shows otherwise after the same body was written twice: refused is
  * what no service writes in another way (a number, a boolean, an enumeration), and what known
  * shows to be kept whatever is sent; the rest is settled. */
-void settle_judge(struct arena *a, const struct diff *diff, const struct node *known,
+void settled_judge(struct arena *a, const struct diff *diff, const struct node *known,
                   struct settlement *out);
 
 /* The list to be remembered: {path, sent, kept, refused} of both parts. */
-struct node *settle_list(struct arena *a, const struct settlement *s);
+struct node *settled_list(struct arena *a, const struct settlement *s);
 
 /* "What still differs is the service's habit": our own tags too.  True if the service is known
- * to make shown of such tags as sent, where sent NULL stands for any; settle_tags() adds to a
+ * to make shown of such tags as sent, where sent NULL stands for any; settled_tags() adds to a
  * list that it does. */
-bool settle_knows_tags(struct arena *a, const struct node *known, const struct marker *sent,
-                       const struct marker *shown);
-void settle_tags(struct arena *a, struct node *list, const struct marker *sent, const struct marker *shown);
+bool settled_knows_tags(struct arena *a, const struct node *known, const struct owner_tags *sent,
+                       const struct owner_tags *shown);
+void settled_tags(struct arena *a, struct node *list, const struct owner_tags *sent, const struct owner_tags *shown);
 
 /* S: eight hex digits by which all of diff is known again; NULL for an empty one.  What only a
  * record tells of does not count: whoever has none to go by compares without it. */
-const char *settle_digest(struct arena *a, const struct diff *diff);
+const char *settled_digest(struct arena *a, const struct diff *diff);
 /* The same for what both settled parts say together. */
-const char *settle_digest_of(struct arena *a, const struct settlement *s);
+const char *settled_digest_of(struct arena *a, const struct settlement *s);
 
 #endif

@@ -8,7 +8,7 @@
 #include "reconcile/schema/validate.h"
 #include "reconcile/tree/yaml.h"
 
-static bool read_block(struct spec *spec, const struct node *block, struct faults *faults)
+static bool read_block(struct spec *spec, const struct node *block, struct diagnostics *faults)
 {
 	const struct node *prune, *suspend;
 
@@ -28,7 +28,7 @@ static bool read_block(struct spec *spec, const struct node *block, struct fault
 /* ---- one document ---- */
 
 /* The body is under body:, or it is the document itself beside our block. */
-static const struct node *unwrap(struct arena *a, const struct node *doc, struct faults *faults)
+static const struct node *unwrap(struct arena *a, const struct node *doc, struct diagnostics *faults)
 {
 	const struct node *body = node_get(doc, "body");
 
@@ -36,7 +36,7 @@ static const struct node *unwrap(struct arena *a, const struct node *doc, struct
 		for (size_t i = 0; i < doc->count; i++) {
 			const struct entry *e = &doc->entries[i];
 			if (strcmp(e->key, "body") != 0 && strcmp(e->key, "flowsync") != 0)
-				fault_warn(faults, e->at, "\"%s\" stands beside body: and is not read, as the service's "
+				diagnostics_warn(faults, e->at, "\"%s\" stands beside body: and is not read, as the service's "
 				           "own tool does not read it", e->key);
 		}
 		return body;
@@ -55,13 +55,13 @@ static const struct node *unwrap(struct arena *a, const struct node *doc, struct
 
 static void tell_masked(void *context, const struct path *at, const struct node *value)
 {
-	struct faults *faults = context;
+	struct diagnostics *faults = context;
 
-	fault_add(faults, value->at, "%s: found \"(masked #...)\", which stands for a secret that was not shown; "
+	diagnostics_add(faults, value->at, "%s: found \"(masked #...)\", which stands for a secret that was not shown; "
 	          "write the secret itself", path_text(faults->arena, at));
 }
 
-bool spec_check_masked(const struct node *body, const struct node *ignore, struct faults *faults)
+bool spec_check_masked(const struct node *body, const struct node *ignore, struct diagnostics *faults)
 {
 	size_t before = faults->errors;
 
@@ -80,16 +80,16 @@ static void drop_added_types(const struct node *body, struct node *normal)
 			node_drop(out->entries[i].value, "type");
 }
 
-static bool read_document(struct specs *specs, const struct node *doc, struct faults *faults)
+static bool read_document(struct specs *specs, const struct node *doc, struct diagnostics *faults)
 {
 	struct spec spec = { .prune = true };
 
 	if (doc->kind != NODE_MAP)
-		return fault_add(faults, doc->at, "expected a workflow, which is a mapping, found %s",
+		return diagnostics_add(faults, doc->at, "expected a workflow, which is a mapping, found %s",
 		                 node_kind_words(doc->kind));
 	const struct node *body = unwrap(specs->arena, doc, faults);
 	if (body->kind != NODE_MAP)
-		return fault_add(faults, body->at, "body: expected a mapping, found %s",
+		return diagnostics_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
 	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
 	good &= validate_workflow(body, specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC, faults);
@@ -106,7 +106,7 @@ static bool read_document(struct specs *specs, const struct node *doc, struct fa
 }
 
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
-                const char *bytes, size_t len, struct faults *faults)
+                const char *bytes, size_t len, struct diagnostics *faults)
 {
 	CLEANUP(buf_done) struct buf filled = BUF(YAML_MAX_BYTES);
 	struct pos file = { .file = name };
@@ -115,12 +115,12 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 
 	specs->files++;
 	if (len > YAML_MAX_BYTES)
-		return fault_add(faults, file, "the file is too large: %zu bytes, at most %d are read", len,
+		return diagnostics_add(faults, file, "the file is too large: %zu bytes, at most %d are read", len,
 		                 YAML_MAX_BYTES);
 	if (!template_fill(vars, name, bytes, len, &filled, faults))
 		return false;
 	if (filled.full)
-		return fault_add(faults, file, "with its variables filled in the file is over %d bytes",
+		return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
 		                 YAML_MAX_BYTES);
 	/* One document that cannot be read does not keep the faults of the others back. */
 	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
@@ -131,7 +131,7 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		read_document(specs, docs.root[i], faults);
 	}
 	if (!found && whole)
-		return fault_add(faults, file, "the file is empty: expected a workflow");
+		return diagnostics_add(faults, file, "the file is empty: expected a workflow");
 	return faults->errors == before;
 }
 
@@ -170,22 +170,22 @@ static size_t sorted(const struct specs *specs, struct claim *claims)
 	return count;
 }
 
-static void claimed_twice(const struct claim *first, const struct claim *again, struct faults *faults)
+static void claimed_twice(const struct claim *first, const struct claim *again, struct diagnostics *faults)
 {
 	struct pos at = first->spec->at;
 
 	if (!again->old)
-		fault_add(faults, again->spec->at, "a workflow \"%s\" is declared already at %s:%d:%d",
+		diagnostics_add(faults, again->spec->at, "a workflow \"%s\" is declared already at %s:%d:%d",
 		          again->name, at.file, at.line, at.col);
 	else if (first->spec == again->spec)
-		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is the name that the workflow has",
+		diagnostics_add(faults, again->spec->at, "renamed_from: \"%s\" is the name that the workflow has",
 		          again->name);
 	else
-		fault_add(faults, again->spec->at, "renamed_from: \"%s\" is %s at %s:%d:%d", again->name,
+		diagnostics_add(faults, again->spec->at, "renamed_from: \"%s\" is %s at %s:%d:%d", again->name,
 		          first->old ? "claimed already" : "still declared", at.file, at.line, at.col);
 }
 
-bool specs_check(const struct specs *specs, struct faults *faults)
+bool specs_check(const struct specs *specs, struct diagnostics *faults)
 {
 	struct claim *claims = arena_new(specs->arena, struct claim, 2 * specs->count + 1);
 	size_t count = sorted(specs, claims), before = faults->errors;

@@ -30,15 +30,15 @@ struct specs {
  * body.  A document that is empty is passed over; a file without any is a fault.  A spec with a
  * fault is not added.  name is kept.  True if no error was added. */
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
-                const char *bytes, size_t len, struct faults *faults);
+                const char *bytes, size_t len, struct diagnostics *faults);
 
 /* Adds a fault for each value of body that stands for a masked one, such as "(masked #1)", but for
  * what ignore names (NULL: nothing): it is no value, and is never sent.  True if there is none. */
-bool spec_check_masked(const struct node *body, const struct node *ignore, struct faults *faults);
+bool spec_check_masked(const struct node *body, const struct node *ignore, struct diagnostics *faults);
 
 /* What only all files together show: two specs of one name (both places), renamed_from that
  * another spec declares or claims too. True if no error was added. */
-bool specs_check(const struct specs *specs, struct faults *faults);
+bool specs_check(const struct specs *specs, struct diagnostics *faults);
 
 /* The spec of that name; NULL if there is none. */
 const struct spec *specs_find(const struct specs *specs, const char *name);

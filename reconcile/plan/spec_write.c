@@ -348,7 +348,7 @@ static struct node *document(struct writer *w, const struct node *body, bool kee
 static bool keeps_its_word(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
 {
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct specs specs = { .arena = a };
 	static const struct vars none = { 0 };
 	struct diff diff;
@@ -372,7 +372,7 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
                 struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct marker marker = marker_read(a, node_get(described, "tags"));
+	struct owner_tags marker = owner_tags_read(a, node_get(described, "tags"));
 	struct writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
 	const struct spot root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
 	const struct node *observed = normalise(a, described);

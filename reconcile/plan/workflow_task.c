@@ -16,7 +16,7 @@ enum {
 	FORBIDDEN = 403,
 };
 
-static enum task_next ended(struct work *w, enum result result, const char *error)
+static enum task_next ended(struct workflow_task *w, enum result result, const char *error)
 {
 	struct cycle *c = w->cycle;
 
@@ -30,7 +30,7 @@ static enum task_next ended(struct work *w, enum result result, const char *erro
 
 /* "401 stops the cycle at once; 403 on one workflow fails that step, five in a row stop"
  * (design, 6). */
-static enum task_next failed(struct work *w, const struct op *op)
+static enum task_next failed(struct workflow_task *w, const struct operation_task *op)
 {
 	struct cycle *c = w->cycle;
 
@@ -45,18 +45,18 @@ static enum task_next failed(struct work *w, const struct op *op)
 
 /* ---- what is known of the workflow ---- */
 
-static const struct record *remembered(const struct work *w)
+static const struct applied_record *remembered(const struct workflow_task *w)
 {
-	const struct records *records = w->cycle->memory.records;
-	const struct record *r = records ? records_find(records, w->spec->name) : NULL;
+	const struct applied_records *records = w->cycle->memory.records;
+	const struct applied_record *r = records ? applied_records_find(records, w->spec->name) : NULL;
 
 	if (r || !records || !w->old_name)
 		return r;
-	r = records_find(records, w->old_name);
+	r = applied_records_find(records, w->old_name);
 	return r && r->id == w->step->id ? r : NULL;
 }
 
-static const struct node *seal(struct work *w, const struct node *body)
+static const struct node *seal(struct workflow_task *w, const struct node *body)
 {
 	static const unsigned char no_key[DIGEST_KEY_SIZE];
 	const unsigned char *key = w->cycle->memory.key;
@@ -67,12 +67,12 @@ static const struct node *seal(struct work *w, const struct node *body)
 /* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec
  * itself, if its D is; else … the newest of the last 200 versions of its file whose D it is;
  * else there is none" (design, 5). */
-static const struct node *find_record(struct work *w, const struct marker *m, const struct node *sealed)
+static const struct node *find_record(struct workflow_task *w, const struct owner_tags *m, const struct node *sealed)
 {
-	const struct record *r = remembered(w);
+	const struct applied_record *r = remembered(w);
 	const struct cycle_memory *memory = &w->cycle->memory;
 	const struct node *older;
-	bool dropped = !m->body && r && r->id == w->step->id && settle_knows_tags(&w->arena, r->settled, NULL, m);
+	bool dropped = !m->body && r && r->id == w->step->id && settled_knows_tags(&w->arena, r->settled, NULL, m);
 
 	/* A service that never keeps our tags says nothing by their absence. */
 	if (r && r->body && (dropped || (m->body && strcmp(r->digest, m->body) == 0)))
@@ -87,23 +87,23 @@ static const struct node *find_record(struct work *w, const struct marker *m, co
 
 /* What was known under an old name is known under the new one: "keep the workflow and its
  * history" (design, 4). */
-static void forget_name(struct work *w, const char *name)
+static void forget_name(struct workflow_task *w, const char *name)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
-	const struct record *old = name && memory->records ? records_find(memory->records, name) : NULL;
+	const struct applied_record *old = name && memory->records ? applied_records_find(memory->records, name) : NULL;
 
 	if (old && old->id == w->step->id && memory->forget)
 		memory->forget(memory->context, name);
 }
 
 /* What is known is kept at once, so that a crash costs nothing. */
-static void remember(struct work *w, const struct node *settled, bool paused)
+static void remember(struct workflow_task *w, const struct node *settled, bool paused)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
 
 	if (!memory->keep)
 		return;
-	memory->keep(memory->context, &(struct record){
+	memory->keep(memory->context, &(struct applied_record){
 		.name = w->spec->name, .id = w->step->id, .digest = digest_body(&w->arena, w->spec->body),
 		.body = w->left ? w->left : seal(w, w->spec->body), .settled = settled, .paused = paused,
 	});
@@ -111,9 +111,9 @@ static void remember(struct work *w, const struct node *settled, bool paused)
 	forget_name(w, w->spec->renamed_from);
 }
 
-static const struct node *known_pairs(const struct work *w)
+static const struct node *known_pairs(const struct workflow_task *w)
 {
-	const struct record *r = remembered(w);
+	const struct applied_record *r = remembered(w);
 
 	return r ? r->settled : NULL;
 }
@@ -126,7 +126,7 @@ static void tell_one(struct tally *t, const char *name)
 
 /* ---- planning ---- */
 
-static const char *paths(struct work *w, const char *words, const struct diff *diff)
+static const char *paths(struct workflow_task *w, const char *words, const struct diff *diff)
 {
 	for (size_t i = 0; i < diff->count; i++)
 		words = arena_printf(&w->arena, "%s%s %s", words, i ? "," : "", diff->items[i].path);
@@ -146,7 +146,7 @@ static enum reason leading_reason(const struct diff *diff)
 
 /* Sets in one order, or a service that shows them in another each time would show another
  * difference each time. */
-static void compare(struct work *w, const struct node *described, const struct node *record,
+static void compare(struct workflow_task *w, const struct node *described, const struct node *record,
                     struct diff *out)
 {
 	struct node *observed = digest_ordered(&w->arena, described);
@@ -174,35 +174,35 @@ static bool is_paused(const struct node *described)
 }
 
 /* The tags of ours that the workflow is to have. */
-static struct marker our_marker(struct work *w)
+static struct owner_tags our_marker(struct workflow_task *w)
 {
-	return (struct marker){
+	return (struct owner_tags){
 		.owner = w->cycle->options.owner, .name = digest_name(&w->arena, w->spec->name),
 		.body = digest_body(&w->arena, w->spec->body), .settled = w->settled_tag, .keep = !w->spec->prune,
 	};
 }
 
 /* prune: false has to stand on the workflow before the spec's file goes. */
-static bool tags_are_due(struct work *w, const struct marker *m)
+static bool tags_are_due(struct workflow_task *w, const struct owner_tags *m)
 {
-	struct marker ours = our_marker(w);
+	struct owner_tags ours = our_marker(w);
 	bool due = w->marked ? m->keep != ours.keep : w->cycle->options.mark;
 
-	return due && !settle_knows_tags(&w->arena, known_pairs(w), &ours, m);
+	return due && !settled_knows_tags(&w->arena, known_pairs(w), &ours, m);
 }
 
 /* S as it will most likely be: that of the same spec before, or of what is settled now.  If it
  * comes otherwise, it is written once more. */
-static const char *likely_tag(struct work *w, const struct marker *m, const struct settlement *parts)
+static const char *likely_tag(struct workflow_task *w, const struct owner_tags *m, const struct settlement *parts)
 {
-	const char *now = settle_digest_of(&w->arena, parts);
+	const char *now = settled_digest_of(&w->arena, parts);
 	bool same_spec = m->body && strcmp(m->body, digest_body(&w->arena, w->spec->body)) == 0;
 
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
 
 /* What no change tells of: our own tags, and its being paused again. */
-static const char *note(const struct work *w, bool changes, bool tags, bool pause)
+static const char *note(const struct workflow_task *w, bool changes, bool tags, bool pause)
 {
 	if (pause)
 		return "it was paused when an update of flowsync set it going, and is paused again";
@@ -214,9 +214,9 @@ static const char *note(const struct work *w, bool changes, bool tags, bool paus
 	return NULL;
 }
 
-static void decide(struct work *w, const struct settlement *parts, bool tags, bool pause)
+static void decide(struct workflow_task *w, const struct settlement *parts, bool tags, bool pause)
 {
-	struct step *s = w->step;
+	struct plan_step *s = w->step;
 	bool write = parts->open.count || tags || pause;
 	enum reason other = pause ? REASON_DRIFT : w->marked ? REASON_DECLARED : REASON_ADOPTED;
 
@@ -230,7 +230,7 @@ static void decide(struct work *w, const struct settlement *parts, bool tags, bo
 
 /* What was declared, with the keys that the service does not let go: else nothing would tell of
  * them any more.  NULL: there are none. */
-static const struct node *with_left(struct work *w, const struct settlement *parts)
+static const struct node *with_left(struct workflow_task *w, const struct settlement *parts)
 {
 	struct node *body = NULL;
 
@@ -239,20 +239,20 @@ static const struct node *with_left(struct work *w, const struct settlement *par
 		if (c->by_record && !body)
 			body = node_copy(&w->arena, seal(w, w->spec->body));
 		if (c->by_record)
-			record_retain(&w->arena, body, w->record, c->path);
+			applied_record_retain(&w->arena, body, w->record, c->path);
 	}
 	return body;
 }
 
 /* A masked value is good for being ignored, and for nothing else. */
-static void refuse_masked(struct work *w, const struct node *described)
+static void refuse_masked(struct workflow_task *w, const struct node *described)
 {
-	struct step *s = w->step;
-	struct marker m = our_marker(w);
+	struct plan_step *s = w->step;
+	struct owner_tags m = our_marker(w);
 	const char *at = NULL;
 
 	if (s->result == RESULT_PLANNED && w->spec->ignore)
-		at = compose_masked(&w->arena, &(struct compose_sides){
+		at = request_body_masked(&w->arena, &(struct request_body_sides){
 			.declared = w->spec->body, .described = described, .ignore = w->spec->ignore,
 			.diff = &s->diff, .marker = &m, .whole = w->cycle->options.whole,
 		});
@@ -264,21 +264,21 @@ static void refuse_masked(struct work *w, const struct node *described)
 }
 
 /* Sets the step by the difference between the spec and what describe gave. */
-static void plan(struct work *w, const struct node *described)
+static void plan(struct workflow_task *w, const struct node *described)
 {
-	struct step *s = w->step;
+	struct plan_step *s = w->step;
 	struct cycle *c = w->cycle;
-	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
+	struct owner_tags m = owner_tags_read(&w->arena, node_get(described, "tags"));
 	const char *name = node_get_text(described, "name");
 	struct settlement parts;
 	struct diff diff;
 
 	w->old_name = strcmp(name, s->name) != 0 ? arena_strdup(c->arena, name) : NULL;
-	w->marked = marker_owned(&w->arena, &m, c->options.owner, name);
+	w->marked = owner_tags_owned(&w->arena, &m, c->options.owner, name);
 	w->record = find_record(w, &m, seal(w, w->spec->body));
 	compare(w, described, w->record, &diff);
 	w->before = w->observed;
-	settle_split(&w->arena, &diff, known_pairs(w), w->record ? m.settled : NULL, &parts);
+	settled_split(&w->arena, &diff, known_pairs(w), w->record ? m.settled : NULL, &parts);
 	w->left = with_left(w, &parts);
 	parts.open.unseen = diff.unseen;
 	parts.open.unseen_count = diff.unseen_count;
@@ -287,13 +287,13 @@ static void plan(struct work *w, const struct node *described)
 	s->refused = diff_copy(c->arena, &parts.refused);
 	w->settled_tag = w->judged = likely_tag(w, &m, &parts);
 	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
-	const struct record *r = remembered(w);
+	const struct applied_record *r = remembered(w);
 	decide(w, &parts, tags_are_due(w, &m),
 	       r && r->paused && r->id == s->id && !is_paused(described));
 	refuse_masked(w, described);
 }
 
-static void plan_addition(struct work *w, const char *path, const struct field *f,
+static void plan_addition(struct workflow_task *w, const char *path, const struct field *f,
                           const struct entry *e)
 {
 	struct arena *a = w->cycle->arena;
@@ -306,9 +306,9 @@ static void plan_addition(struct work *w, const char *path, const struct field *
 	};
 }
 
-void work_plan_create(struct work *w)
+void workflow_task_plan_create(struct workflow_task *w)
 {
-	struct step *s = w->step;
+	struct plan_step *s = w->step;
 	const struct node *body = w->spec->body;
 
 	s->diff = s->settled = s->refused = (struct diff){ 0 };
@@ -331,11 +331,11 @@ void work_plan_create(struct work *w)
 	refuse_masked(w, NULL);
 }
 
-static enum task_next describe(struct work *w, enum work_state state, int64_t wait_ms,
+static enum task_next describe(struct workflow_task *w, enum workflow_task_state state, int64_t wait_ms,
                                struct request *next)
 {
 	w->state = state;
-	op_describe_init(&w->call, &w->arena, w->step->id, w->step->name);
+	operation_describe_init(&w->call, &w->arena, w->step->id, w->step->name);
 	enum task_next ask = w->call.op.task.step(&w->call.op.task, NULL, next);
 	next->wait_ms = wait_ms;
 	return ask;
@@ -343,21 +343,21 @@ static enum task_next describe(struct work *w, enum work_state state, int64_t wa
 
 /* ---- looking ---- */
 
-static const char *refused_words(struct work *w)
+static const char *refused_words(struct workflow_task *w)
 {
 	return paths(w, "refused by the service:", &w->step->refused);
 }
 
 /* As far as is remembered. */
-static bool tags_never_stay(struct work *w)
+static bool tags_never_stay(struct workflow_task *w)
 {
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&w->arena, node_get(w->call.answer, "tags"));
 
-	return !m.body && settle_knows_tags(&w->arena, known_pairs(w), NULL, &m);
+	return !m.body && settled_knows_tags(&w->arena, known_pairs(w), NULL, &m);
 }
 
 /* Of a step that was planned; NULL: nothing stands against it. */
-static const char *why_not(struct work *w)
+static const char *why_not(struct workflow_task *w)
 {
 	switch (w->step->result) {
 	case RESULT_FAILED:
@@ -367,7 +367,7 @@ static const char *why_not(struct work *w)
 	}
 }
 
-static void tell_of_look(struct work *w)
+static void tell_of_look(struct workflow_task *w)
 {
 	struct cycle *c = w->cycle;
 	bool write = w->step->action != ACTION_NONE;
@@ -384,11 +384,11 @@ static void tell_of_look(struct work *w)
 }
 
 /* It is still, or again, paused: whoever resumes it now means it. */
-static void forget_paused(struct work *w)
+static void forget_paused(struct workflow_task *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
-	const struct record *r = remembered(w);
-	struct record record;
+	const struct applied_record *r = remembered(w);
+	struct applied_record record;
 
 	if (!r || !r->paused || !memory->keep)
 		return;
@@ -398,26 +398,26 @@ static void forget_paused(struct work *w)
 }
 
 /* Where the state was lost, what stands on the workflow is enough to begin it again. */
-static void remember_unchanged(struct work *w, const struct node *described)
+static void remember_unchanged(struct workflow_task *w, const struct node *described)
 {
-	struct marker m = marker_read(&w->arena, node_get(described, "tags"));
-	const struct record *r = remembered(w);
+	struct owner_tags m = owner_tags_read(&w->arena, node_get(described, "tags"));
+	const struct applied_record *r = remembered(w);
 	const char *digest = digest_body(&w->arena, w->spec->body);
 	struct settlement parts = { .settled = w->step->settled, .refused = w->step->refused };
 	bool known = r && r->id == w->step->id && strcmp(r->digest, digest) == 0;
 
 	if (w->marked && m.body && strcmp(m.body, digest) == 0 && !known)
-		remember(w, settle_list(&w->arena, &parts), false);
+		remember(w, settled_list(&w->arena, &parts), false);
 	else
 		forget_paused(w);
 }
 
-const char *work_not_ours(struct arena *a, const struct work *w, const struct marker *m, const char *name)
+const char *workflow_task_not_ours(struct arena *a, const struct workflow_task *w, const struct owner_tags *m, const char *name)
 {
 	const struct cycle_options *o = &w->cycle->options;
-	const char *other = marker_other(a, m, o->owner, name), *old = w->spec->renamed_from;
+	const char *other = owner_tags_other_owner(a, m, o->owner, name), *old = w->spec->renamed_from;
 	/* It may have been renamed by hand. */
-	bool owned = marker_owned(a, m, o->owner, name) || marker_owned(a, m, o->owner, w->spec->name);
+	bool owned = owner_tags_owned(a, m, o->owner, name) || owner_tags_owned(a, m, o->owner, w->spec->name);
 
 	if (other)
 		return arena_printf(a, "it belongs to owner \"%s\" (tag flowsync-%s)", other, other);
@@ -429,21 +429,21 @@ const char *work_not_ours(struct arena *a, const struct work *w, const struct ma
 }
 
 /* The list may have told nothing of its tags, or another thing. */
-static const char *not_ours(struct work *w)
+static const char *not_ours(struct workflow_task *w)
 {
-	struct marker m = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&w->arena, node_get(w->call.answer, "tags"));
 
-	return work_not_ours(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
+	return workflow_task_not_ours(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
 }
 
-static enum task_next looked(struct work *w)
+static enum task_next looked(struct workflow_task *w)
 {
-	const struct op *op = &w->call.op;
+	const struct operation_task *op = &w->call.op;
 	enum result result;
 	const char *taken;
 
 	if (!op->ok && op->status == NOT_FOUND) {	/* deleted since it was listed */
-		work_plan_create(w);
+		workflow_task_plan_create(w);
 		return ended(w, w->step->result, why_not(w));
 	}
 	if (!op->ok)
@@ -456,9 +456,9 @@ static enum task_next looked(struct work *w)
 	result = w->step->result;
 	/* "… of a workflow that we never wrote" (design, 6) */
 	const char *lost = result == RESULT_PLANNED && !w->marked
-	                 ? compose_may_lose(&w->arena, w->spec->body, w->call.answer) : NULL;
+	                 ? request_body_may_lose(&w->arena, w->spec->body, w->call.answer) : NULL;
 	if (lost)
-		fault_warn(w->cycle->faults, w->step->at,
+		diagnostics_warn(w->cycle->faults, w->step->at,
 		           "workflow \"%s\": an update loses %s if it is set on the service, which does not "
 		           "show it; declare it to keep it", w->step->name, lost);
 	if (result == RESULT_UNCHANGED && w->cycle->options.apply)
@@ -468,33 +468,33 @@ static enum task_next looked(struct work *w)
 
 /* ---- writing ---- */
 
-static enum task_next create(struct work *w, struct request *next)
+static enum task_next create(struct workflow_task *w, struct request *next)
 {
-	struct marker m = our_marker(w);
-	struct node *body = compose_write(&w->arena, &(struct compose_sides){
+	struct owner_tags m = our_marker(w);
+	struct node *body = request_body_write(&w->arena, &(struct request_body_sides){
 		.declared = w->spec->body, .marker = &m,
 	});
 
 	w->state = WORK_CREATE;
-	op_create_init(&w->create, &w->arena, body);
+	operation_create_init(&w->create, &w->arena, body);
 	return w->create.op.task.step(&w->create.op.task, NULL, next);
 }
 
-static enum task_next update(struct work *w, const struct diff *diff, struct request *next)
+static enum task_next update(struct workflow_task *w, const struct diff *diff, struct request *next)
 {
-	struct marker m = our_marker(w);
-	struct node *body = compose_write(&w->arena, &(struct compose_sides){
+	struct owner_tags m = our_marker(w);
+	struct node *body = request_body_write(&w->arena, &(struct request_body_sides){
 		.declared = w->spec->body, .described = w->call.answer, .ignore = w->spec->ignore,
 		.diff = diff, .marker = &m, .whole = w->cycle->options.whole,
 	});
 
 	w->state = WORK_WRITE;
-	op_update_init(&w->call, &w->arena, w->step->id, w->step->name, body);
+	operation_update_init(&w->call, &w->arena, w->step->id, w->step->name, body);
 	return w->call.op.task.step(&w->call.op.task, NULL, next);
 }
 
 /* It was written: what may fail now does not undo that. */
-static enum task_next verify(struct work *w, const struct op *op, struct request *next)
+static enum task_next verify(struct workflow_task *w, const struct operation_task *op, struct request *next)
 {
 	w->cycle->report->verdict.applied = true;
 	w->cycle->forbidden = 0;
@@ -504,9 +504,9 @@ static enum task_next verify(struct work *w, const struct op *op, struct request
 	return describe(w, WORK_VERIFY, 0, next);
 }
 
-static enum task_next created(struct work *w, struct request *next)
+static enum task_next created(struct workflow_task *w, struct request *next)
 {
-	struct op_create *op = &w->create;
+	struct operation_create *op = &w->create;
 
 	w->step->attempts = op->sendings;
 	if (op->op.ok) {
@@ -526,11 +526,11 @@ static enum task_next created(struct work *w, struct request *next)
 }
 
 /* Only that it was paused: what was applied last is what it was. */
-static void remember_paused(struct work *w)
+static void remember_paused(struct workflow_task *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
-	const struct record *r = remembered(w);
-	struct record record = r ? *r : (struct record){ .digest = "" };
+	const struct applied_record *r = remembered(w);
+	struct applied_record record = r ? *r : (struct applied_record){ .digest = "" };
 
 	record.name = w->spec->name;
 	record.id = w->step->id;
@@ -539,13 +539,13 @@ static void remember_paused(struct work *w)
 		memory->keep(memory->context, &record);
 }
 
-static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next);
+static enum task_next settled(struct workflow_task *w, const struct settlement *parts, struct request *next);
 
 /* As it was remembered before. */
-static void take_back_paused(struct work *w)
+static void take_back_paused(struct workflow_task *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
-	const struct record *r = records_find(memory->records ? memory->records : &(struct records){ 0 },
+	const struct applied_record *r = applied_records_find(memory->records ? memory->records : &(struct applied_records){ 0 },
 	                                      w->spec->name);
 
 	if (r && memory->keep)
@@ -556,13 +556,13 @@ static void take_back_paused(struct work *w)
 
 /* "A workflow is described again right before it is changed; if it changed since the plan, the
  * step is planned again." */
-static enum task_next described(struct work *w, struct request *next)
+static enum task_next described(struct workflow_task *w, struct request *next)
 {
 	const char *taken;
 
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
 		w->record = w->left = NULL;	/* nothing is left of it */
-		work_plan_create(w);
+		workflow_task_plan_create(w);
 		return why_not(w) ? ended(w, w->step->result, why_not(w)) : create(w, next);
 	}
 	if (!w->call.op.ok)
@@ -587,7 +587,7 @@ static enum task_next described(struct work *w, struct request *next)
 /* 409: the workflow runs.  Described again each time, as it may be another one by then.  "Retried
  * by a one-shot sync until its timeout and by the agent every 30 s without a whole cycle; the step
  * is deferred meanwhile" (design, 6). */
-static enum task_next conflicted(struct work *w, struct request *next)
+static enum task_next conflicted(struct workflow_task *w, struct request *next)
 {
 	int64_t wait = CONFLICT_FIRST_MS << (w->tries < 4 ? w->tries : 4);
 
@@ -598,7 +598,7 @@ static enum task_next conflicted(struct work *w, struct request *next)
 	return describe(w, WORK_DESCRIBE, wait < CONFLICT_MOST_MS ? wait : CONFLICT_MOST_MS, next);
 }
 
-static enum task_next written(struct work *w, struct request *next)
+static enum task_next written(struct workflow_task *w, struct request *next)
 {
 	w->step->attempts += w->task.attempts;
 	/* The service said no: nothing of it was carried out. */
@@ -612,42 +612,42 @@ static enum task_next written(struct work *w, struct request *next)
 /* ---- verifying ---- */
 
 /* True if all tags of ours are there, or are missing as they always are. */
-static bool tags_kept(struct work *w, const struct node *described)
+static bool tags_kept(struct workflow_task *w, const struct node *described)
 {
-	struct marker ours = our_marker(w), m = marker_read(&w->arena, node_get(described, "tags"));
+	struct owner_tags ours = our_marker(w), m = owner_tags_read(&w->arena, node_get(described, "tags"));
 
-	return marker_same(&ours, &m) ||
-	       settle_knows_tags(&w->arena, known_pairs(w), &ours, &m);
+	return owner_tags_equal(&ours, &m) ||
+	       settled_knows_tags(&w->arena, known_pairs(w), &ours, &m);
 }
 
 /* What is to be remembered of what the service makes of a write, our tags included. */
-static const struct node *habits(struct work *w, const struct settlement *parts)
+static const struct node *habits(struct workflow_task *w, const struct settlement *parts)
 {
-	struct marker ours = our_marker(w), shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
-	struct node *list = settle_list(&w->arena, parts);
+	struct owner_tags ours = our_marker(w), shown = owner_tags_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct node *list = settled_list(&w->arena, parts);
 
-	if (!marker_same(&ours, &shown))
-		settle_tags(&w->arena, list, &ours, &shown);
+	if (!owner_tags_equal(&ours, &shown))
+		settled_tags(&w->arena, list, &ours, &shown);
 	return list;
 }
 
 /* Where there is no state nothing else tells of it but this cycle. */
-static void tell_of_tags(struct work *w)
+static void tell_of_tags(struct workflow_task *w)
 {
-	struct marker shown = marker_read(&w->arena, node_get(w->call.answer, "tags"));
+	struct owner_tags shown = owner_tags_read(&w->arena, node_get(w->call.answer, "tags"));
 
 	if (!shown.body)
 		tell_one(&w->cycle->tagless, w->step->name);
 }
 
 /* "Applied" is not the whole truth there. */
-static void tell_of_blind(struct work *w)
+static void tell_of_blind(struct workflow_task *w)
 {
 	const struct diff *diff = &w->step->diff;
 
 	for (size_t i = 0; i < diff->count; i++)
 		if (diff->items[i].blind)
-			fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": %s was taken out of the spec; "
+			diagnostics_warn(w->cycle->faults, w->step->at, "workflow \"%s\": %s was taken out of the spec; "
 			           "whether it is gone cannot be seen, as the service does not show it",
 			           w->step->name, diff->items[i].path);
 }
@@ -659,13 +659,13 @@ static bool same_text(const char *x, const char *y)
 
 /* It is as the spec says, or as near as the service lets it be; only its being paused may be
  * missing. */
-static enum task_next settled(struct work *w, const struct settlement *parts, struct request *next)
+static enum task_next settled(struct workflow_task *w, const struct settlement *parts, struct request *next)
 {
 	struct cycle *c = w->cycle;
 
 	/* A sign of what was seen for a moment only would, where there is no state, pass that
 	 * for a habit one day. */
-	w->judged = settle_digest_of(&w->arena, parts);
+	w->judged = settled_digest_of(&w->arena, parts);
 	w->left = with_left(w, parts);
 	if (w->body_differs && !same_text(w->judged, w->settled_tag) && !w->corrected) {
 		w->corrected = w->written_twice = true;
@@ -676,13 +676,13 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	w->step->refused = diff_copy(c->arena, &parts->refused);
 	w->step->result = parts->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
 	if (w->was_draft && !has_status(w->call.answer, "Draft"))
-		fault_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
+		diagnostics_warn(c->faults, w->step->at, "workflow \"%s\": it was a draft, and the service published it "
 		           "with the update", w->step->name);
 	tell_of_tags(w);
 	tell_of_blind(w);
 	if (w->was_paused && !is_paused(w->call.answer)) {
 		w->habits = habits(w, parts);
-		op_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
+		operation_act_init(&w->call, &w->arena, OP_PAUSE, w->step->id, w->step->name);
 		w->state = WORK_PAUSE;
 		return w->call.op.task.step(&w->call.op.task, NULL, next);
 	}
@@ -690,7 +690,7 @@ static enum task_next settled(struct work *w, const struct settlement *parts, st
 	return ended(w, w->step->result, parts->refused.count ? refused_words(w) : NULL);
 }
 
-static enum task_next paused(struct work *w)
+static enum task_next paused(struct workflow_task *w)
 {
 	if (!w->call.op.ok) {
 		const char *why = arena_printf(&w->arena, "written, but the update set it going and it could not be "
@@ -698,7 +698,7 @@ static enum task_next paused(struct work *w)
 		w->step->http_status = w->call.op.status;
 		return ended(w, RESULT_FAILED, why);
 	}
-	fault_warn(w->cycle->faults, w->step->at, "workflow \"%s\": the update set it going; it was paused "
+	diagnostics_warn(w->cycle->faults, w->step->at, "workflow \"%s\": the update set it going; it was paused "
 	           "again", w->step->name);
 	remember(w, w->habits, false);
 	return ended(w, w->step->result, w->step->refused.count ? refused_words(w) : NULL);
@@ -706,27 +706,27 @@ static enum task_next paused(struct work *w)
 
 /* "Before judging, it is described again after a second, and written a second time at once"
  * (design, 5). */
-static enum task_next unequal(struct work *w, const struct diff *diff, struct request *next)
+static enum task_next unequal(struct workflow_task *w, const struct diff *diff, struct request *next)
 {
 	struct settlement parts;
 
-	settle_split(&w->arena, diff, known_pairs(w), w->judged, &parts);
+	settled_split(&w->arena, diff, known_pairs(w), w->judged, &parts);
 	if (!parts.open.count)
 		return settled(w, &parts, next);
 	if (++w->tries < VERIFY_TRIES)
 		return describe(w, WORK_VERIFY, VERIFY_AGAIN_MS, next);
 	if (!w->written_twice) {
 		w->written_twice = true;
-		w->settled_tag = settle_digest(&w->arena, diff);
+		w->settled_tag = settled_digest(&w->arena, diff);
 		return update(w, diff, next);
 	}
-	settle_judge(&w->arena, diff, known_pairs(w), &parts);
+	settled_judge(&w->arena, diff, known_pairs(w), &parts);
 	return settled(w, &parts, next);
 }
 
 /* What was to go, or was known not to go, and is there as it was.  Something else in its place is
  * what the service fills in. */
-static void add_left(struct work *w, const struct diff *planned, struct diff *out)
+static void add_left(struct workflow_task *w, const struct diff *planned, struct diff *out)
 {
 	for (size_t i = 0; i < planned->count; i++) {
 		const struct change *c = &planned->items[i];
@@ -736,7 +736,7 @@ static void add_left(struct work *w, const struct diff *planned, struct diff *ou
 	}
 }
 
-static enum task_next verified(struct work *w, struct request *next)
+static enum task_next verified(struct workflow_task *w, struct request *next)
 {
 	struct diff diff;
 
@@ -762,7 +762,7 @@ static enum task_next verified(struct work *w, struct request *next)
 
 /* ---- deleting ---- */
 
-static enum task_next deleted(struct work *w)
+static enum task_next deleted(struct workflow_task *w)
 {
 	const struct cycle_memory *memory = &w->cycle->memory;
 
@@ -775,7 +775,7 @@ static enum task_next deleted(struct work *w)
 
 /* It is looked at again right before: it may have been declared by another owner, kept, or
  * renamed since. */
-static enum task_next delete_described(struct work *w, struct request *next)
+static enum task_next delete_described(struct workflow_task *w, struct request *next)
 {
 	const struct node *n = w->call.answer;
 
@@ -783,18 +783,18 @@ static enum task_next delete_described(struct work *w, struct request *next)
 		return deleted(w);
 	if (!w->call.op.ok)
 		return failed(w, &w->call.op);
-	struct marker m = marker_read(&w->arena, node_get(n, "tags"));
+	struct owner_tags m = owner_tags_read(&w->arena, node_get(n, "tags"));
 	bool same = m.owner && strcmp(m.owner, w->cycle->options.owner) == 0 && !m.other && !m.keep &&
 	            strcmp(node_get_text(n, "name"), w->step->name) == 0 &&
-	            marker_fits(&w->arena, &m, w->step->name);
+	            owner_tags_fit(&w->arena, &m, w->step->name);
 	if (!same)
 		return ended(w, RESULT_CONFLICT, "it changed since it was listed, and is left alone");
 	w->state = WORK_DELETE;
-	op_act_init(&w->call, &w->arena, OP_DELETE, w->step->id, w->step->name);
+	operation_act_init(&w->call, &w->arena, OP_DELETE, w->step->id, w->step->name);
 	return w->call.op.task.step(&w->call.op.task, NULL, next);
 }
 
-static enum task_next delete_answered(struct work *w, struct request *next)
+static enum task_next delete_answered(struct workflow_task *w, struct request *next)
 {
 	w->step->attempts += w->task.attempts;
 	if (!w->call.op.ok && w->call.op.status == CONFLICT)
@@ -804,7 +804,7 @@ static enum task_next delete_answered(struct work *w, struct request *next)
 
 /* ---- the task ---- */
 
-static enum task_next begin(struct work *w, struct request *next)
+static enum task_next begin(struct workflow_task *w, struct request *next)
 {
 	w->begun = w->cycle->dispatch->now;
 	switch (w->state) {
@@ -820,8 +820,8 @@ static enum task_next begin(struct work *w, struct request *next)
 static enum task_next work_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
-	struct work *w = (struct work *)task;
-	struct op *op = w->state == WORK_CREATE ? &w->create.op : &w->call.op;
+	struct workflow_task *w = (struct workflow_task *)task;
+	struct operation_task *op = w->state == WORK_CREATE ? &w->create.op : &w->call.op;
 
 	if (!answer)
 		return begin(w, next);
@@ -841,7 +841,7 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 	return TASK_DONE;
 }
 
-static void hand_over(struct work *w, enum work_state state)
+static void hand_over(struct workflow_task *w, enum workflow_task_state state)
 {
 	w->task = (struct task){ .step = work_step };
 	w->state = state;
@@ -853,19 +853,19 @@ static void hand_over(struct work *w, enum work_state state)
 	dispatch_add(w->cycle->dispatch, &w->task);
 }
 
-void work_look(struct work *w)
+void workflow_task_describe(struct workflow_task *w)
 {
 	w->step->result = RESULT_DEFERRED;	/* until it was looked at */
 	w->step->error = "not looked at: the cycle was stopped or its time was over";
 	hand_over(w, WORK_LOOK);
 }
 
-void work_apply(struct work *w)
+void workflow_task_apply(struct workflow_task *w)
 {
 	hand_over(w, w->step->action == ACTION_CREATE ? WORK_CREATE : WORK_DESCRIBE);
 }
 
-void work_delete(struct work *w)
+void workflow_task_delete(struct workflow_task *w)
 {
 	hand_over(w, WORK_DESCRIBE);
 }

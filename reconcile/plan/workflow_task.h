@@ -10,19 +10,19 @@
 #define WORK_HELD	"the source could not be read anew"
 #define WORK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
-enum work_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
+enum workflow_task_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
 
-struct work {
+struct workflow_task {
 	struct task task;		/* first, so that a task is its work */
 	struct cycle *cycle;
 	const struct spec *spec;	/* NULL: the workflow is to go */
-	struct step *step;		/* in the report */
+	struct plan_step *step;		/* in the report */
 	bool marked;			/* the workflow bears our marker, for its name */
 	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
 
 	/* From here on: while it is at work. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
-	enum work_state state;
+	enum workflow_task_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
 	bool given_up;			/* all is to stop, and its last read was not waited for */
@@ -38,23 +38,23 @@ struct work {
 	const struct node *left;	/* keys taken out of the spec that are there all the same, and the spec: to
 					 * be remembered; NULL: the spec alone */
 	const struct node *habits;	/* to be remembered when it was paused again */
-	struct op_call call;
-	struct op_create create;
+	struct operation_call call;
+	struct operation_create create;
 };
 
 /* Describe the workflow step->id and plan what is to be done about it. */
-void work_look(struct work *work);
+void workflow_task_describe(struct workflow_task *work);
 /* Do what is planned. */
-void work_apply(struct work *work);
+void workflow_task_apply(struct workflow_task *work);
 /* Delete the workflow, if it is still what it was when it was listed. */
-void work_delete(struct work *work);
+void workflow_task_delete(struct workflow_task *work);
 
 /* Why the workflow called name, with marker m, is not w's to write; NULL: it is. */
-const char *work_not_ours(struct arena *a, const struct work *work, const struct marker *m,
+const char *workflow_task_not_ours(struct arena *a, const struct workflow_task *work, const struct owner_tags *m,
                           const char *name);
 
 /* Plans the making of the workflow: every declared key is an addition.  Where the cycle holds back,
  * the step waits. */
-void work_plan_create(struct work *work);
+void workflow_task_plan_create(struct workflow_task *work);
 
 #endif

@@ -18,7 +18,7 @@ static const char *const trigger_names[] = {
 	[TRIGGER_START] = "start",
 };
 
-static bool is_git(const struct sched *s)
+static bool is_git(const struct sync_scheduler *s)
 {
 	return s->settings.poll_ms > 0;
 }
@@ -27,7 +27,7 @@ static bool is_git(const struct sched *s)
 
 /* Goes on from where it was when the caller's clock is set back: whatever is due stays as far
  * away as it was. */
-static void set_clock(struct sched *s, int64_t now)
+static void set_clock(struct sync_scheduler *s, int64_t now)
 {
 	if (now + s->shift < s->now)
 		s->shift = s->now - now;
@@ -35,12 +35,12 @@ static void set_clock(struct sched *s, int64_t now)
 }
 
 /* ms from now and up to a tenth more, so that many agents do not come together. */
-static int64_t in(struct sched *s, int64_t ms)
+static int64_t in(struct sync_scheduler *s, int64_t ms)
 {
 	return s->now + ms + jitter(&s->random, ms / 10);
 }
 
-static int64_t after_failures(struct sched *s, unsigned failures)
+static int64_t after_failures(struct sync_scheduler *s, unsigned failures)
 {
 	int64_t wait = BACKOFF_FIRST_MS;
 
@@ -50,7 +50,7 @@ static int64_t after_failures(struct sched *s, unsigned failures)
 	return s->now + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
 }
 
-static bool passed(const struct sched *s, int64_t due)
+static bool passed(const struct sync_scheduler *s, int64_t due)
 {
 	return due != NEVER && due <= s->now;
 }
@@ -62,13 +62,13 @@ static int64_t earlier(int64_t a, int64_t b)
 
 /* ---- what is wanted ---- */
 
-static void strengthen(enum sched_trigger *wanted, enum sched_trigger trigger)
+static void strengthen(enum scheduler_trigger *wanted, enum scheduler_trigger trigger)
 {
 	if (*wanted < trigger)
 		*wanted = trigger;
 }
 
-static void move(enum sched_trigger *from, enum sched_trigger *to)
+static void move(enum scheduler_trigger *from, enum scheduler_trigger *to)
 {
 	strengthen(to, *from);
 	*from = TRIGGER_NONE;
@@ -76,14 +76,14 @@ static void move(enum sched_trigger *from, enum sched_trigger *to)
 
 /* A repository that could not be reached is left in peace until its time has come, and nobody knows
  * how long it is tried then: what it had before has to do, so that drift is healed meanwhile. */
-static bool backs_off(const struct sched *s)
+static bool backs_off(const struct sync_scheduler *s)
 {
 	return s->fetches_failed && !passed(s, s->poll_due);
 }
 
 /* A fetch that runs already may have asked before what the trigger tells of happened; for the
  * interval it is good enough. */
-static void want(struct sched *s, enum sched_trigger trigger)
+static void want(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	bool by_time = trigger <= TRIGGER_CATCH_UP, without = by_time && backs_off(s);
 
@@ -97,24 +97,24 @@ static void want(struct sched *s, enum sched_trigger trigger)
 }
 
 /* "Starts afresh": somebody or something gives hope that it goes better now. */
-static void want_now(struct sched *s, enum sched_trigger trigger)
+static void want_now(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	s->cycles_failed = 0;
 	want(s, trigger);
 }
 
-static bool settling(const struct sched *s)
+static bool settling(const struct sync_scheduler *s)
 {
 	return s->settle_due != NEVER;
 }
 
-static int64_t settled_at(const struct sched *s)
+static int64_t settled_at(const struct sync_scheduler *s)
 {
 	return earlier(s->settle_due, s->settle_most);
 }
 
 /* The source is another than that of the cycle that runs, which must not hold it up any longer. */
-static void new_source(struct sched *s, struct sched_action *action)
+static void new_source(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	s->cycles_failed = 0;
 	strengthen(&s->ready, TRIGGER_SOURCE);
@@ -124,7 +124,7 @@ static void new_source(struct sched *s, struct sched_action *action)
 
 /* ---- events ---- */
 
-static void take_change(struct sched *s)
+static void take_change(struct sync_scheduler *s)
 {
 	if (is_git(s))
 		return;
@@ -133,7 +133,7 @@ static void take_change(struct sched *s)
 	s->settle_due = s->now + SETTLE_MS;
 }
 
-static void take_fetched(struct sched *s, const struct sched_event *e, struct sched_action *action)
+static void take_fetched(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
 {
 	assert(s->fetching);
 	s->fetching = false;
@@ -156,12 +156,12 @@ static void take_fetched(struct sched *s, const struct sched_event *e, struct sc
 		new_source(s, action);
 }
 
-static void take_cycle_end(struct sched *s, const struct sched_event *e)
+static void take_cycle_end(struct sync_scheduler *s, const struct scheduler_event *e)
 {
 	assert(s->cycling);
 	s->cycling = false;
 	s->deferred_due = NEVER;
-	if (e->outcome == SCHED_FAILED) {
+	if (e->outcome == SCHEDULER_FAILED) {
 		/* The whole cycle comes to the deferred steps too. */
 		s->cycle_due = after_failures(s, ++s->cycles_failed);
 		return;
@@ -174,7 +174,7 @@ static void take_cycle_end(struct sched *s, const struct sched_event *e)
 }
 
 /* Whatever was wanted is wanted of the new source. */
-static void configure(struct sched *s, const struct sched_settings *settings)
+static void configure(struct sync_scheduler *s, const struct scheduler_settings *settings)
 {
 	assert(settings->interval_ms > 0 && settings->poll_ms >= 0);
 	s->settings = *settings;
@@ -194,31 +194,31 @@ static void configure(struct sched *s, const struct sched_settings *settings)
 	move(&s->fetched_for, &s->ready);
 }
 
-static void take_event(struct sched *s, const struct sched_event *e, struct sched_action *action)
+static void take_event(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
 {
 	switch (e->kind) {
-	case SCHED_TICK:
+	case SCHEDULER_TICK:
 		break;
-	case SCHED_SOURCE_CHANGED:
+	case SCHEDULER_SOURCE_CHANGED:
 		take_change(s);
 		break;
-	case SCHED_HINT:
+	case SCHEDULER_HINT:
 		want_now(s, TRIGGER_WEBHOOK);
 		break;
-	case SCHED_ASKED:
+	case SCHEDULER_REQUESTED:
 		want_now(s, TRIGGER_SIGNAL);
 		break;
-	case SCHED_FETCHED:
+	case SCHEDULER_FETCHED:
 		take_fetched(s, e, action);
 		break;
-	case SCHED_CYCLE_ENDED:
+	case SCHEDULER_CYCLE_ENDED:
 		take_cycle_end(s, e);
 		break;
-	case SCHED_CONFIGURED:
+	case SCHEDULER_CONFIGURED:
 		configure(s, e->settings);
 		want_now(s, TRIGGER_RELOAD);
 		break;
-	case SCHED_STOP:
+	case SCHEDULER_STOP:
 		s->stopping = true;
 		action->stop = s->fetching || s->cycling;
 		break;
@@ -226,7 +226,7 @@ static void take_event(struct sched *s, const struct sched_event *e, struct sche
 }
 
 /* What became due by itself. */
-static void take_time(struct sched *s, struct sched_action *action)
+static void take_time(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	if (passed(s, settled_at(s))) {
 		s->settle_due = s->settle_most = NEVER;
@@ -246,30 +246,30 @@ static void take_time(struct sched *s, struct sched_action *action)
 /* ---- what may begin ---- */
 
 /* It waits for a fetch that runs for a cycle, and for a source that settles: one cycle for both. */
-static bool may_cycle(const struct sched *s)
+static bool may_cycle(const struct sync_scheduler *s)
 {
 	return s->ready && !s->cycling && !settling(s) && !(s->fetching && s->fetched_for);
 }
 
-static bool may_fetch(const struct sched *s)
+static bool may_fetch(const struct sync_scheduler *s)
 {
 	return !s->fetching && (s->asked || passed(s, s->poll_due));
 }
 
 /* A whole cycle that is on its way does the deferred steps too. */
-static bool whole_comes(const struct sched *s)
+static bool whole_comes(const struct sync_scheduler *s)
 {
 	return s->ready || s->asked || s->fetched_for || settling(s);
 }
 
-static bool may_defer(const struct sched *s)
+static bool may_defer(const struct sync_scheduler *s)
 {
 	return passed(s, s->deferred_due) && !s->cycling && !whole_comes(s);
 }
 
-static void begin_cycle(struct sched *s, struct sched_action *action)
+static void begin_cycle(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	action->start = SCHED_START_CYCLE;
+	action->start = SCHEDULER_START_CYCLE;
 	action->trigger = trigger_names[s->ready];
 	action->source_failed = s->source_failed;
 	s->ready = TRIGGER_NONE;
@@ -281,24 +281,24 @@ static void begin_cycle(struct sched *s, struct sched_action *action)
 	snprintf(s->tree, sizeof s->tree, "%s", s->source_failed ? "" : s->fetched);
 }
 
-static void begin_deferred(struct sched *s, struct sched_action *action)
+static void begin_deferred(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	action->start = SCHED_START_DEFERRED;
+	action->start = SCHEDULER_START_DEFERRED;
 	action->trigger = "deferred";
 	action->source_failed = s->source_failed;
 	s->cycling = true;
 	s->whole = s->hurried = false;
 }
 
-static void begin_fetch(struct sched *s, struct sched_action *action)
+static void begin_fetch(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	action->start = SCHED_START_FETCH;
+	action->start = SCHEDULER_START_FETCH;
 	s->fetching = true;
 	s->poll_due = NEVER;
 	move(&s->asked, &s->fetched_for);
 }
 
-static void begin(struct sched *s, struct sched_action *action)
+static void begin(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	if (may_cycle(s))
 		begin_cycle(s, action);
@@ -308,7 +308,7 @@ static void begin(struct sched *s, struct sched_action *action)
 		begin_deferred(s, action);
 }
 
-static int64_t next_wake(const struct sched *s)
+static int64_t next_wake(const struct sync_scheduler *s)
 {
 	int64_t wake = earlier(earlier(settled_at(s), s->cycle_due), s->scan_due);
 
@@ -320,9 +320,9 @@ static int64_t next_wake(const struct sched *s)
 	return !s->cycling && !whole_comes(s) ? earlier(wake, s->deferred_due) : wake;
 }
 
-void sched_init(struct sched *s, const struct sched_settings *settings, uint64_t seed, int64_t now)
+void sync_scheduler_init(struct sync_scheduler *s, const struct scheduler_settings *settings, uint64_t seed, int64_t now)
 {
-	*s = (struct sched){
+	*s = (struct sync_scheduler){
 		.random = seed, .now = now, .cycle_due = NEVER, .deferred_due = NEVER,
 		.settle_due = NEVER, .settle_most = NEVER,
 	};
@@ -330,9 +330,9 @@ void sched_init(struct sched *s, const struct sched_settings *settings, uint64_t
 	want(s, TRIGGER_START);
 }
 
-struct sched_action sched_step(struct sched *s, const struct sched_event *event, int64_t now)
+struct scheduler_action sync_scheduler_step(struct sync_scheduler *s, const struct scheduler_event *event, int64_t now)
 {
-	struct sched_action action = { .wake = NEVER };
+	struct scheduler_action action = { .wake = NEVER };
 
 	set_clock(s, now);
 	take_event(s, event, &action);

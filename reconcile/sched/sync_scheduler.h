@@ -10,46 +10,46 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct sched_settings {
+struct scheduler_settings {
 	int64_t interval_ms;	/* from the end of a cycle to the next; positive */
 	int64_t poll_ms;	/* git: how often a new revision is asked for; 0: a directory */
 };
 
-enum sched_event_kind {
-	SCHED_TICK,		/* only time went by */
-	SCHED_SOURCE_CHANGED,	/* directory: inotify or scan saw something */
-	SCHED_HINT,		/* a push webhook: fetch and cycle now */
-	SCHED_ASKED,		/* SIGUSR1: fetch and cycle now */
-	SCHED_FETCHED,		/* the fetch ended: ok, tree */
-	SCHED_CYCLE_ENDED,	/* the cycle, whole or of deferred steps, ended: outcome, deferred */
-	SCHED_CONFIGURED,	/* the settings are others: settings; takes a SCHED_STOP back */
-	SCHED_STOP,		/* SIGTERM: finish what is under way, start nothing */
+enum scheduler_event_kind {
+	SCHEDULER_TICK,		/* only time went by */
+	SCHEDULER_SOURCE_CHANGED,	/* directory: inotify or scan saw something */
+	SCHEDULER_HINT,		/* a push webhook: fetch and cycle now */
+	SCHEDULER_REQUESTED,		/* SIGUSR1: fetch and cycle now */
+	SCHEDULER_FETCHED,		/* the fetch ended: ok, tree */
+	SCHEDULER_CYCLE_ENDED,	/* the cycle, whole or of deferred steps, ended: outcome, deferred */
+	SCHEDULER_CONFIGURED,	/* the settings are others: settings; takes a SCHEDULER_STOP back */
+	SCHEDULER_STOP,		/* SIGTERM: finish what is under way, start nothing */
 };
 
-enum sched_outcome {
-	SCHED_GOOD,
-	SCHED_BAD,	/* blocked, conflict, invalid, partly: it waits for somebody */
-	SCHED_FAILED,	/* service or source not reached: back off */
+enum scheduler_outcome {
+	SCHEDULER_GOOD,
+	SCHEDULER_BAD,	/* blocked, conflict, invalid, partly: it waits for somebody */
+	SCHEDULER_FAILED,	/* service or source not reached: back off */
 };
 
-struct sched_event {
-	enum sched_event_kind kind;
+struct scheduler_event {
+	enum scheduler_event_kind kind;
 	bool ok;				/* FETCHED */
 	const char *tree;			/* FETCHED and ok: 40 hex digits; copied */
-	enum sched_outcome outcome;		/* CYCLE_ENDED */
+	enum scheduler_outcome outcome;		/* CYCLE_ENDED */
 	bool deferred;				/* CYCLE_ENDED: some steps wait for a run to end */
-	const struct sched_settings *settings;	/* CONFIGURED; copied */
+	const struct scheduler_settings *settings;	/* CONFIGURED; copied */
 };
 
-enum sched_start {
-	SCHED_NOTHING,
-	SCHED_START_FETCH,
-	SCHED_START_CYCLE,
-	SCHED_START_DEFERRED,	/* a cycle of the deferred steps only */
+enum scheduler_start {
+	SCHEDULER_NOTHING,
+	SCHEDULER_START_FETCH,
+	SCHEDULER_START_CYCLE,
+	SCHEDULER_START_DEFERRED,	/* a cycle of the deferred steps only */
 };
 
-struct sched_action {
-	enum sched_start start;
+struct scheduler_action {
+	enum scheduler_start start;
 	/* Of a cycle: "start", "source", "interval", "catch-up", "signal", "webhook", "reload",
 	 * "deferred"; else NULL. */
 	const char *trigger;
@@ -58,25 +58,25 @@ struct sched_action {
 	bool hurry;		/* tell the cycle that runs to wait no more: a newer revision is there */
 	bool stop;		/* tell what runs to end after the step in flight */
 	bool over;		/* stopped, and nothing runs */
-	int64_t wake;		/* call again by then with SCHED_TICK; -1: only on an event */
+	int64_t wake;		/* call again by then with SCHEDULER_TICK; -1: only on an event */
 };
 
 /* Why a cycle is wanted; of several the greatest is named. */
-enum sched_trigger {
+enum scheduler_trigger {
 	TRIGGER_NONE, TRIGGER_INTERVAL, TRIGGER_CATCH_UP, TRIGGER_RELOAD, TRIGGER_SOURCE,
 	TRIGGER_WEBHOOK, TRIGGER_SIGNAL, TRIGGER_START,
 };
 
 /* Owned by its caller, who only keeps it; owns nothing. Times that are not set are -1. */
-struct sched {
-	struct sched_settings settings;
+struct sync_scheduler {
+	struct scheduler_settings settings;
 	uint64_t random;
 	int64_t now, shift;		/* our clock never goes back: it is the caller's plus shift */
 
 	/* A wanted cycle goes from one to the next; for a directory it is ready at once. */
-	enum sched_trigger asked;	/* wants a fetch that has not begun */
-	enum sched_trigger fetched_for;	/* waits for the fetch that runs */
-	enum sched_trigger ready;	/* may begin */
+	enum scheduler_trigger asked;	/* wants a fetch that has not begun */
+	enum scheduler_trigger fetched_for;	/* waits for the fetch that runs */
+	enum scheduler_trigger ready;	/* may begin */
 
 	bool fetching;
 	bool stale;			/* the fetch that runs is of settings that are gone */
@@ -91,11 +91,11 @@ struct sched {
 	int64_t settle_due, settle_most;	/* a change settles: till no other came, and at the latest */
 };
 
-/* The first sched_step() starts the first job. */
-void sched_init(struct sched *s, const struct sched_settings *settings, uint64_t seed, int64_t now);
+/* The first sync_scheduler_step() starts the first job. */
+void sync_scheduler_init(struct sync_scheduler *s, const struct scheduler_settings *settings, uint64_t seed, int64_t now);
 
 /* Takes an event and says what is to be done. An action starts one job at most: if there is more
  * to do, wake is now. */
-struct sched_action sched_step(struct sched *s, const struct sched_event *event, int64_t now);
+struct scheduler_action sync_scheduler_step(struct sync_scheduler *s, const struct scheduler_event *event, int64_t now);
 
 #endif

@@ -18,7 +18,7 @@ struct check {
 	const struct node *steps;	/* of the workflow; NULL: none */
 	struct step_name *names;	/* of the steps that are there, sorted: a file may hold thousands */
 	size_t name_count;
-	struct faults *faults;
+	struct diagnostics *faults;
 	struct arena *arena;
 };
 
@@ -79,7 +79,7 @@ static void wrong_type(const struct check *c, const struct field *f, const struc
 {
 	bool quote = f->type == FIELD_TEXT && n->kind > NODE_NULL && n->kind < NODE_TEXT;
 
-	fault_add(c->faults, n->at, "%s: expected %s, found %s%s", place(c, path), wanted(c, f),
+	diagnostics_add(c->faults, n->at, "%s: expected %s, found %s%s", place(c, path), wanted(c, f),
 	          node_kind_words(n->kind), quote ? "; quote it if it is meant as text" : "");
 }
 
@@ -91,7 +91,7 @@ static void check_number(const struct check *c, const struct field *f, const str
 	if (n->kind != NODE_INT && (f->type == FIELD_INT || n->kind != NODE_REAL))
 		wrong_type(c, f, n, path);
 	else if ((f->least || f->most) && !(value >= (double)f->least && value <= (double)f->most))
-		fault_add(c->faults, n->at, "%s: expected a number from %lld to %lld, found %s",
+		diagnostics_add(c->faults, n->at, "%s: expected a number from %lld to %lld, found %s",
 		          place(c, path), (long long)f->least, (long long)f->most,
 		          node_scalar_text(c->arena, n));
 }
@@ -104,28 +104,28 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 	for (const char *s = n->text; *(s += strspn(s, " \t")); s += strcspn(s, " \t"))
 		fields++;
 	if (fields < 5 || fields > 7)
-		fault_warn(c->faults, n->at,
+		diagnostics_warn(c->faults, n->at,
 		           "%s: expected five cron fields, or six or seven with seconds first and a "
 		           "year last, found %zu", place(c, path), fields);
 	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
-		fault_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place(c, path), n->text);
+		diagnostics_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place(c, path), n->text);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
                        const struct path *path)
 {
-	struct near near = { .word = n->text };
+	struct suggestion near = { .word = n->text };
 
 	for (size_t i = 0; f->words[i]; i++) {
 		if (strcmp(f->words[i], n->text) == 0)
 			return;
-		near_offer(&near, f->words[i]);
+		suggest_offer(&near, f->words[i]);
 	}
 	if (near.best)
-		fault_add(c->faults, n->at, "%s: expected %s, found \"%s\"; did you mean \"%s\"?",
+		diagnostics_add(c->faults, n->at, "%s: expected %s, found \"%s\"; did you mean \"%s\"?",
 		          place(c, path), words_of(c, f->words), n->text, near.best);
 	else
-		fault_add(c->faults, n->at, "%s: expected %s, found \"%s\"",
+		diagnostics_add(c->faults, n->at, "%s: expected %s, found \"%s\"",
 		          place(c, path), words_of(c, f->words), n->text);
 }
 
@@ -139,7 +139,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		/* "the service wants strings in env: validate warns and sends text" (contract,
 		 * 7). */
 		if (c->as != VALIDATE_REQUEST)
-			fault_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
+			diagnostics_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
 			           place(c, path), node_kind_words(n->kind));
 		return;
 	}
@@ -150,23 +150,23 @@ static void check_text(const struct check *c, const struct field *f, const struc
 	if (f->words)
 		check_word(c, f, n, path);
 	if ((f->flags & FIELD_NAME) && !*n->text)
-		fault_add(c->faults, n->at, "%s: expected a name, found an empty text", place(c, path));
+		diagnostics_add(c->faults, n->at, "%s: expected a name, found an empty text", place(c, path));
 	for (const char *s = n->text; (f->flags & FIELD_NAME) && *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f) {
-			fault_add(c->faults, n->at, "%s: expected a name on one line, found a control character",
+			diagnostics_add(c->faults, n->at, "%s: expected a name on one line, found a control character",
 			          place(c, path));
 			break;
 		}
 	if (f->flags & FIELD_CRON)
 		check_cron(c, n, path);
 	if ((f->flags & FIELD_POINTER) && *n->text != '/')
-		fault_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
+		diagnostics_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
 		          place(c, path));
 	if ((f->flags & FIELD_STEP) && c->as != VALIDATE_PATCH && !find_step(c, n->text))
-		fault_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
+		diagnostics_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
 	if ((f->flags & FIELD_JSON_TEXT) && c->as != VALIDATE_REQUEST && !strstr(n->text, "{{") &&
 	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
-		fault_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
+		diagnostics_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
 		           place(c, path));
 }
 
@@ -182,16 +182,16 @@ static void check_value(const struct check *c, const struct field *f, const stru
 static void unknown_field(const struct check *c, const struct field *object, const struct entry *e,
                           struct kind kind, const struct path *path)
 {
-	struct near near = { .word = e->key };
+	struct suggestion near = { .word = e->key };
 
 	for (const struct field *f = object->fields; f->name; f++)
 		if (!(f->flags & FIELD_FILLED) && (!f->only || (f->only & kind.bits)))
-			near_offer(&near, f->name);
+			suggest_offer(&near, f->name);
 	if (near.best)
-		fault_add(c->faults, e->at, "%s: unknown field \"%s\"; did you mean \"%s\"?",
+		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"; did you mean \"%s\"?",
 		          place(c, path), e->key, near.best);
 	else
-		fault_add(c->faults, e->at, "%s: unknown field \"%s\"", place(c, path), e->key);
+		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"", place(c, path), e->key);
 }
 
 static void wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
@@ -199,7 +199,7 @@ static void wrong_kind(const struct check *c, const struct field *f, const struc
 {
 	const char *of = strcmp(kind.holder->name, "*") == 0 ? "step" : kind.holder->name;
 
-	fault_add(c->faults, e->at, "%s: \"%s\" does not go with %s of type %s, only with %s",
+	diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with %s of type %s, only with %s",
 	          place(c, path), e->key, of, field_kind_words(c->arena, kind.holder, kind.bits),
 	          field_kind_words(c->arena, kind.holder, f->only));
 }
@@ -215,7 +215,7 @@ static void check_entry(const struct check *c, const struct field *object, const
 	if (!f || e->value->kind == NODE_NULL)
 		return;		/* "Only null counts as not declared" (design, 5) */
 	if (f->flags & FIELD_FILLED) {
-		fault_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
+		diagnostics_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
 		          place(c, path), e->key);
 	} else if (f->only && !(f->only & kind.bits)) {
 		if (kind.bits)
@@ -223,7 +223,7 @@ static void check_entry(const struct check *c, const struct field *object, const
 	} else {
 		const char *method = node_get_text(n, "method");
 		if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
-			fault_add(c->faults, e->at, "%s: \"%s\" does not go with method get",
+			diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with method get",
 			          place(c, path), e->key);
 		check_value(c, f, e->value, kind, &here);
 	}
@@ -241,7 +241,7 @@ static void check_required(const struct check *c, const struct field *object, co
 		bool there = value && value->kind != NODE_NULL;
 		any |= there;
 		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
-			fault_add(c->faults, n->at, "%s: \"%s\" is missing", place(c, path), f->name);
+			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place(c, path), f->name);
 		if (f->one_of & kind.bits) {
 			chosen += there;
 			choices = choices ? arena_printf(c->arena, "%s, \"%s\"", choices, f->name)
@@ -250,7 +250,7 @@ static void check_required(const struct check *c, const struct field *object, co
 	}
 	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && !any;
 	if (choices && chosen != 1 && !none)
-		fault_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
+		diagnostics_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
 		          place(c, path), choices, chosen ? "more than one" : "none");
 }
 
@@ -309,7 +309,7 @@ static void check_own_tags(const struct check *c, const struct node *tags)
 	for (size_t i = 0; i < tags->count; i++) {
 		const char *name = node_get_text(tags->entries[i].value, "name");
 		if (name && field_own_tag(name))
-			fault_add(c->faults, tags->entries[i].at,
+			diagnostics_add(c->faults, tags->entries[i].at,
 			          "/tags/%zu: tags that begin with \"flowsync-\" are put on by flowsync itself", i);
 	}
 }
@@ -322,7 +322,7 @@ static void check_value(const struct check *c, const struct field *f, const stru
 		if (n->kind != NODE_BOOL)
 			wrong_type(c, f, n, path);
 		else if ((f->flags & FIELD_TRUE) && !n->boolean)
-			fault_add(c->faults, n->at, "%s: expected true, found false; leave it out instead",
+			diagnostics_add(c->faults, n->at, "%s: expected true, found false; leave it out instead",
 			          place(c, path));
 		break;
 	case FIELD_INT:
@@ -355,7 +355,7 @@ static void check_value(const struct check *c, const struct field *f, const stru
 
 enum { CIRCLE_SHOWN = 10 };	/* steps; a file may have a circle of thousands */
 
-struct graph {
+struct step_graph {
 	const struct check *check;
 	const struct node *steps;
 	enum { UNSEEN, OPEN, SEEN } *marks;	/* of each step */
@@ -363,7 +363,7 @@ struct graph {
 	size_t *trail, depth;			/* the steps that are open, outermost first */
 };
 
-static void circle(struct graph *g, size_t again, struct pos at)
+static void circle(struct step_graph *g, size_t again, struct pos at)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	size_t from = 0;
@@ -374,12 +374,12 @@ static void circle(struct graph *g, size_t again, struct pos at)
 	for (size_t i = from; i < shown; i++)
 		buf_addf(&text, "%s -> ", g->steps->entries[g->trail[i]].key);
 	buf_addf(&text, "%s%s", shown < g->depth ? "... -> " : "", g->steps->entries[again].key);
-	fault_add(g->check->faults, at, "/steps/%s/parents: steps wait for each other in a circle: %s",
+	diagnostics_add(g->check->faults, at, "/steps/%s/parents: steps wait for each other in a circle: %s",
 	          g->steps->entries[g->trail[g->depth - 1]].key, buf_str(&text));
 }
 
 /* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
-static void walk_from(struct graph *g, size_t start)
+static void walk_from(struct step_graph *g, size_t start)
 {
 	g->depth = 0;
 	g->marks[start] = OPEN;
@@ -405,7 +405,7 @@ static void walk_from(struct graph *g, size_t start)
 
 static void check_graph(const struct check *c)
 {
-	struct graph g = { .check = c, .steps = c->steps };
+	struct step_graph g = { .check = c, .steps = c->steps };
 
 	g.marks = arena_alloc(c->arena, c->steps->count + 1, sizeof *g.marks, alignof(max_align_t));
 	g.next = arena_new(c->arena, size_t, c->steps->count + 1);
@@ -415,7 +415,7 @@ static void check_graph(const struct check *c)
 			walk_from(&g, i);
 }
 
-bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults)
+bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults)
 {
 	const struct node *steps = node_get(body, "steps");
 	struct check c = {
@@ -432,7 +432,7 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct faul
 	return faults->errors == before;
 }
 
-bool validate_block(const struct node *block, struct faults *faults)
+bool validate_block(const struct node *block, struct diagnostics *faults)
 {
 	struct check c = {
 		.as = VALIDATE_SPEC, .root = "flowsync", .faults = faults, .arena = faults->arena,

@@ -17,9 +17,9 @@ enum validate_as {
  * enumerations and limits, required fields per step type, read-only fields, parents and stepName
  * that are no step, a cycle among steps, a name with control characters.  True if no error was
  * added. */
-bool validate_workflow(const struct node *body, enum validate_as as, struct faults *faults);
+bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults);
 
 /* The same for the flowsync: block beside a body, by block_field. */
-bool validate_block(const struct node *block, struct faults *faults);
+bool validate_block(const struct node *block, struct diagnostics *faults);
 
 #endif

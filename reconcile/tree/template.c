@@ -13,7 +13,7 @@ struct filler {
 	const char *at, *end;	/* what is left of the text */
 	struct pos pos;		/* of at */
 	struct buf *out;
-	struct faults *faults;
+	struct diagnostics *faults;
 };
 
 /* A word of the text. */
@@ -99,31 +99,31 @@ static bool passes_through(const struct filler *f, struct word word)
 }
 
 /* Offers the names of vars, unless there have been many faults. */
-static void offer(struct filler *f, struct near *near, const struct var *vars, size_t count)
+static void offer(struct filler *f, struct suggestion *near, const struct var *vars, size_t count)
 {
 	for (size_t i = 0; f->faults->errors < MAX_SUGGESTIONS && i < count; i++)
-		near_offer(near, vars[i].name);
+		suggest_offer(near, vars[i].name);
 }
 
 static void unknown_name(struct filler *f, struct word name)
 {
-	struct near near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
+	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
 	offer(f, &near, f->vars->items, f->vars->count);
 	if (near.best)
-		fault_add(f->faults, f->pos, "unknown variable \"%s\", did you mean \"%s\"?",
+		diagnostics_add(f->faults, f->pos, "unknown variable \"%s\", did you mean \"%s\"?",
 		          near.word, near.best);
 	else
-		fault_add(f->faults, f->pos, "unknown variable \"%s\": give it with --set or --vars, "
+		diagnostics_add(f->faults, f->pos, "unknown variable \"%s\": give it with --set or --vars, "
 		          "or list it under vars_passthrough if the service is to have it", near.word);
 }
 
 static void unknown_env(struct filler *f, struct word name)
 {
-	struct near near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
+	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
 	offer(f, &near, f->vars->env, f->vars->env_count);
-	fault_add(f->faults, f->pos, "the environment has no variable \"%s\"%s%s%s", near.word,
+	diagnostics_add(f->faults, f->pos, "the environment has no variable \"%s\"%s%s%s", near.word,
 	          near.best ? ", did you mean \"" : "", near.best ? near.best : "",
 	          near.best ? "\"?" : "");
 }
@@ -147,7 +147,7 @@ static void fill(struct filler *f, struct word expression, const char *end)
 		if (!value)
 			unknown_env(f, in_env);
 	} else {
-		fault_add(f->faults, f->pos, "found \"%.*s\": only a plain name can be filled in",
+		diagnostics_add(f->faults, f->pos, "found \"%.*s\": only a plain name can be filled in",
 		          (int)(end - f->at), f->at);
 	}
 	if (value)
@@ -165,7 +165,7 @@ static void fill_braces(struct filler *f)
 		fill(f, trimmed(inside, close), close + 2);
 		return;
 	}
-	fault_add(f->faults, f->pos, "found \"{{\" without \"}}\" in the same line");
+	diagnostics_add(f->faults, f->pos, "found \"{{\" without \"}}\" in the same line");
 	skip_to(f, line_end);	/* one fault a line, whatever else it holds */
 }
 
@@ -175,7 +175,7 @@ static void step(struct filler *f)
 	if (f->at[1] == '{') {
 		fill_braces(f);
 	} else if (f->at[1] == '%' || f->at[1] == '#') {
-		fault_add(f->faults, f->pos, "found \"{%c\": only \"{{ name }}\" is filled in, "
+		diagnostics_add(f->faults, f->pos, "found \"{%c\": only \"{{ name }}\" is filled in, "
 		          "there is no other template language", f->at[1]);
 		skip_to(f, f->at + 2);
 	} else {
@@ -184,7 +184,7 @@ static void step(struct filler *f)
 }
 
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
-                   struct buf *out, struct faults *faults)
+                   struct buf *out, struct diagnostics *faults)
 {
 	struct filler f = {
 		.vars = vars, .at = text, .end = text + len, .pos = { file, 1, 1 },

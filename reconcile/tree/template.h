@@ -23,6 +23,6 @@ struct vars {
  * line, "{%" and "{#". Two copies of one name in the text are two faults.  True if no fault was
  * added. */
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
-                   struct buf *out, struct faults *faults);
+                   struct buf *out, struct diagnostics *faults);
 
 #endif

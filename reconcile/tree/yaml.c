@@ -28,7 +28,7 @@ struct reader {
 	const char *name;
 	const char *bytes;	/* without byte order mark */
 	size_t len;
-	struct faults *faults;
+	struct diagnostics *faults;
 	struct anchor *anchors;	/* of the document; the newest of one name holds */
 	size_t anchor_count, anchor_room;
 	size_t nodes, text;	/* of the file, to bound both */
@@ -110,7 +110,7 @@ static bool unfilled(struct reader *r, struct pos at, size_t offset)
 	if (r->braces == offset + 1)
 		return true;
 	r->braces = offset + 1;
-	fault_add(r->faults, at,
+	diagnostics_add(r->faults, at,
 	          "found \"%.*s\", which nobody filled in: give it with --set or --vars, "
 	          "or quote it if the service is to have it", len, r->bytes + offset);
 	return true;
@@ -139,9 +139,9 @@ static bool reader_fault(struct reader *r)
 	struct pos at = place_of(r, p->problem_offset);
 
 	if (strcmp(p->problem, "control characters are not allowed") == 0)
-		return fault_add(r->faults, at, "found the control character U+%04X, "
+		return diagnostics_add(r->faults, at, "found the control character U+%04X, "
 		                 "which YAML takes only escaped in double quotes", p->problem_value);
-	return fault_add(r->faults, at, "this is not UTF-8");
+	return diagnostics_add(r->faults, at, "this is not UTF-8");
 }
 
 /* What libyaml says, and what a person understands; the place is that of the problem, or of the
@@ -183,17 +183,17 @@ static bool word_fault(struct reader *r)
 
 	for (size_t i = 0; i < ARRAY_LEN(wordings); i++)
 		if (strcmp(p->problem, wordings[i].problem) == 0)
-			return fault_add(r->faults, wordings[i].at_context ? place(r, p->context_mark) : at,
+			return diagnostics_add(r->faults, wordings[i].at_context ? place(r, p->context_mark) : at,
 			                 "%s", wordings[i].words);
 	if (strcmp(p->problem, "found character that cannot start any token") == 0) {
 		if (found == '\t')
-			return fault_add(r->faults, at, "found a tab where indentation was expected");
-		return fault_add(r->faults, at, "found \"%c\", which cannot begin a value: quote it", found);
+			return diagnostics_add(r->faults, at, "found a tab where indentation was expected");
+		return diagnostics_add(r->faults, at, "found \"%c\", which cannot begin a value: quote it", found);
 	}
 	if (p->context && strcmp(p->context, "while scanning an alias") == 0)
-		return fault_add(r->faults, place(r, p->context_mark), "found \"*\", which begins an "
+		return diagnostics_add(r->faults, place(r, p->context_mark), "found \"*\", which begins an "
 		                 "alias: quote the text if none is meant");
-	return fault_add(r->faults, at, "%s%s%s", p->problem, p->context ? " " : "",
+	return diagnostics_add(r->faults, at, "%s%s%s", p->problem, p->context ? " " : "",
 	                 p->context ? p->context : "");
 }
 
@@ -224,7 +224,7 @@ static bool next(struct reader *r, yaml_event_t *event)
 static bool count(struct reader *r, struct pos at)
 {
 	if (++r->nodes > YAML_MAX_NODES)
-		return fault_add(r->faults, at, "more than %d values in one file, aliases counted as what "
+		return diagnostics_add(r->faults, at, "more than %d values in one file, aliases counted as what "
 		                 "they stand for", YAML_MAX_NODES);
 	return true;
 }
@@ -232,7 +232,7 @@ static bool count(struct reader *r, struct pos at)
 static bool deep(struct reader *r, struct pos at, int depth)
 {
 	return depth <= YAML_MAX_DEPTH ||
-	       fault_add(r->faults, at, "nested more than %d deep", YAML_MAX_DEPTH);
+	       diagnostics_add(r->faults, at, "nested more than %d deep", YAML_MAX_DEPTH);
 }
 
 static struct node *new_node(struct reader *r, enum node_kind kind, yaml_mark_t mark)
@@ -257,7 +257,7 @@ static bool anchor(struct reader *r, const yaml_char_t *name, struct node *n, bo
 	if (!name)
 		return true;
 	if (r->anchor_count == MAX_ANCHORS)
-		return fault_add(r->faults, n->at, "more than %d anchors in one document", MAX_ANCHORS);
+		return diagnostics_add(r->faults, n->at, "more than %d anchors in one document", MAX_ANCHORS);
 	arena_grow(r->arena, r->anchors, r->anchor_count, r->anchor_room);
 	r->anchors[r->anchor_count++] = (struct anchor){
 		.name = arena_strdup(r->arena, (const char *)name), .node = n, .open = open
@@ -277,7 +277,7 @@ static bool count_copy(struct reader *r, struct pos at, const struct node *n, in
 {
 	r->text += n->text ? strlen(n->text) : 0;
 	if (r->text > MAX_TEXT)
-		return fault_add(r->faults, at, "aliases make more than %d MiB of one file",
+		return diagnostics_add(r->faults, at, "aliases make more than %d MiB of one file",
 		                 MAX_TEXT >> 20);
 	if (n->count && !deep(r, at, depth))
 		return false;
@@ -299,10 +299,10 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *event, int 
 		i--;
 	if (i == 0)
 		/* Not its name: it may be a password that wants quotes. */
-		fault_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
+		diagnostics_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
 		          "if it is text");
 	else if (r->anchors[i - 1].open)
-		fault_add(r->faults, at, "the alias \"*%s\" stands inside of what it stands for", name);
+		diagnostics_add(r->faults, at, "the alias \"*%s\" stands inside of what it stands for", name);
 	else
 		return count_copy(r, at, r->anchors[i - 1].node, depth) ?
 		       node_copy(r->arena, r->anchors[i - 1].node) : NULL;
@@ -324,8 +324,8 @@ static bool tag_fault(struct reader *r, struct pos at, const char *tag)
 
 	for (size_t i = 0; name && i < ARRAY_LEN(known); i++)
 		if (strcmp(name, known[i]) == 0)
-			return fault_add(r->faults, at, "the tag \"!!%s\" does not fit this value", name);
-	return fault_add(r->faults, at, "unknown tag: quote what begins with \"!\" if it is text");
+			return diagnostics_add(r->faults, at, "the tag \"!!%s\" does not fit this value", name);
+	return diagnostics_add(r->faults, at, "unknown tag: quote what begins with \"!\" if it is text");
 }
 
 /* Lists and maps: the tag says what they are anyway. */
@@ -375,7 +375,7 @@ static void warn_yaml12(struct reader *r, const struct node *n)
 	const char *other = scalar_in_yaml12(n->text);
 
 	if (other)
-		fault_warn(r->faults, n->at, "this is %s here, as in YAML 1.1, but %s in YAML 1.2: "
+		diagnostics_warn(r->faults, n->at, "this is %s here, as in YAML 1.1, but %s in YAML 1.2: "
 		           "quote it if text is meant", meaning_here(n, other), other);
 }
 
@@ -398,14 +398,14 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	struct err err;
 
 	if (strlen(value) != event->data.scalar.length)
-		fault_add(r->faults, n->at, "found a NUL character in a text");
+		diagnostics_add(r->faults, n->at, "found a NUL character in a text");
 	n->text = arena_strdup(r->arena, value);
 	/* "!" asks for what the text is by itself; libyaml knows that but for an empty one. */
 	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
 			warn_yaml12(r, n);
 		else
-			fault_add(r->faults, n->at, "found %s", err.msg);
+			diagnostics_add(r->faults, n->at, "found %s", err.msg);
 	} else if (tag) {
 		read_tagged(r, n, tag);
 	}
@@ -470,7 +470,7 @@ static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t ma
 	/* Plain braces are a map in a map to YAML, the inner one being a key. */
 	if (errors == r->faults->errors && !unfilled(r, place(r, map_mark), offset_of(r, map_mark)) &&
 	    !unfilled(r, at, offset_of(r, mark)))
-		fault_add(r->faults, at, "found %s where a key was expected",
+		diagnostics_add(r->faults, at, "found %s where a key was expected",
 		          node_kind_words(n->kind));
 	return true;
 }
@@ -553,7 +553,7 @@ static void close_map(struct reader *r, struct node *map, const struct node *mer
 			continue;
 		}
 		if (sorted[i].order < map->count)
-			fault_add(r->faults, entry->at, "duplicate key \"%s\", given first in line %d, column %d",
+			diagnostics_add(r->faults, entry->at, "duplicate key \"%s\", given first in line %d, column %d",
 			          entry->key, before->at.line, before->at.col);
 		all[sorted[i].order].entry = NULL;
 	}
@@ -569,10 +569,10 @@ static bool can_merge(struct reader *r, struct pos at, const struct node *n)
 		return true;
 	for (size_t i = 0; n->kind == NODE_LIST && i < n->count; i++)
 		if (n->entries[i].value->kind != NODE_MAP)
-			return fault_add(r->faults, n->entries[i].at, "\"<<\" merges maps, found %s",
+			return diagnostics_add(r->faults, n->entries[i].at, "\"<<\" merges maps, found %s",
 			                 node_kind_words(n->entries[i].value->kind));
 	return n->kind == NODE_LIST ||
-	       fault_add(r->faults, at, "\"<<\" merges maps, found %s", node_kind_words(n->kind));
+	       diagnostics_add(r->faults, at, "\"<<\" merges maps, found %s", node_kind_words(n->kind));
 }
 
 struct merge {
@@ -585,7 +585,7 @@ static void set_merge(struct reader *r, struct merge *merge, struct pos key, str
                       const struct node *map, const struct node *from)
 {
 	if (merge->from)
-		fault_add(r->faults, key, "duplicate key \"<<\", given first in line %d, column %d",
+		diagnostics_add(r->faults, key, "duplicate key \"<<\", given first in line %d, column %d",
 		          merge->key.line, merge->key.col);
 	else if (can_merge(r, at, from))
 		*merge = (struct merge){ from, map->count, key };
@@ -687,22 +687,22 @@ static bool check_bytes(const struct reader *r)
 	size_t tag_lines = 0;
 
 	if (r->len > YAML_MAX_BYTES)
-		return fault_add(r->faults, whole, "larger than %d MiB", YAML_MAX_BYTES >> 20);
+		return diagnostics_add(r->faults, whole, "larger than %d MiB", YAML_MAX_BYTES >> 20);
 	if (r->len >= 2 && (memcmp(r->bytes, "\xff\xfe", 2) == 0 ||
 	                    memcmp(r->bytes, "\xfe\xff", 2) == 0))
-		return fault_add(r->faults, whole, "this is UTF-16, not UTF-8");
+		return diagnostics_add(r->faults, whole, "this is UTF-16, not UTF-8");
 	const char *nul = memchr(r->bytes, '\0', r->len);
 	if (nul)
-		return fault_add(r->faults, place_of(r, nul - r->bytes),
+		return diagnostics_add(r->faults, place_of(r, nul - r->bytes),
 		                 "this is not text: found a NUL character");
 	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
 		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';
 	return tag_lines <= MAX_TAG_LINES ||
-	       fault_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
+	       diagnostics_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
 }
 
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
-               struct yaml_docs *out, struct faults *faults)
+               struct yaml_docs *out, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
 	size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;

@@ -27,7 +27,7 @@ struct yaml_docs {
  * those without an error, also if false (it is untouched if nothing could be read at all).
  * Plain scalars that YAML 1.2 reads otherwise give a warning.  True if no error was added. */
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
-               struct yaml_docs *out, struct faults *faults);
+               struct yaml_docs *out, struct diagnostics *faults);
 
 /* Appends n as a YAML document in block style; what it prints, yaml_read() reads back as
  * an equal tree, if it is no larger than YAML_MAX_BYTES.  Multi-line text becomes a literal block

@@ -3,7 +3,7 @@
  * A task is a piece of work made of requests one after the other: describe a workflow, create
  * one with the lookups around it.  The dispatcher holds many and runs them side by side, never
  * two requests of one task at a time.  It is pure: time (milliseconds of a clock that only goes
- * forward) is an argument, jitter comes from a seed.  The agent's drive.c joins it to rest.c;
+ * forward) is an argument, jitter comes from a seed.  The agent's request_loop.c joins it to service_client.c;
  * tests answer by hand. */
 #ifndef RECONCILE_WIRE_DISPATCH_H
 #define RECONCILE_WIRE_DISPATCH_H

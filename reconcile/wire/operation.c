@@ -8,14 +8,14 @@
 
 enum { DETAIL_MAX = 400 };
 
-const char *op_workflow(struct arena *a, int64_t id, const char *name)
+const char *operation_workflow(struct arena *a, int64_t id, const char *name)
 {
 	if (name)
 		return arena_printf(a, "workflow %lld \"%s\"", (long long)id, name);
 	return arena_printf(a, "workflow %lld", (long long)id);
 }
 
-void op_encode(struct buf *out, const char *value)
+void operation_encode(struct buf *out, const char *value)
 {
 	for (const unsigned char *s = (const unsigned char *)value; *s; s++) {
 		bool plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
@@ -90,7 +90,7 @@ static const char *on_one_line(struct arena *a, const char *text)
 }
 
 /* What the service says of its own refusal, without secrets; "" if that is nothing for people. */
-static const char *detail(struct op *op, const struct answer *answer)
+static const char *detail(struct operation_task *op, const struct answer *answer)
 {
 	const char *text = "";
 	struct node *body;
@@ -108,7 +108,7 @@ static const char *detail(struct op *op, const struct answer *answer)
 	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
 }
 
-static bool bad_status(struct op *op, const struct request *request, const struct answer *answer)
+static bool bad_status(struct operation_task *op, const struct request *request, const struct answer *answer)
 {
 	const char *said = detail(op, answer);
 
@@ -117,7 +117,7 @@ static bool bad_status(struct op *op, const struct request *request, const struc
 	               answer->status, status_words(answer->status), *said ? ": " : "", said);
 }
 
-static bool no_json(struct op *op, const struct request *request, const struct answer *answer,
+static bool no_json(struct operation_task *op, const struct request *request, const struct answer *answer,
                     const struct err *why)
 {
 	const char *s = answer->body + strspn(answer->body, " \t\r\n");
@@ -130,7 +130,7 @@ static bool no_json(struct op *op, const struct request *request, const struct a
 	return err_set(&op->err, "%s: the answer cannot be read: %s", request->what, why->msg);
 }
 
-bool op_read(struct op *op, const struct request *request, const struct answer *answer,
+bool operation_read(struct operation_task *op, const struct request *request, const struct answer *answer,
              struct node **out)
 {
 	struct err why;
@@ -147,7 +147,7 @@ bool op_read(struct op *op, const struct request *request, const struct answer *
 
 /* ---- one request, one answer ---- */
 
-static bool is_workflow(struct op_call *call)
+static bool is_workflow(struct operation_call *call)
 {
 	const struct node *n = call->answer, *id = node_get(n, "id");
 	const struct node *steps = node_get(n, "steps");
@@ -176,13 +176,13 @@ static struct node *perhaps_json(struct arena *a, const struct answer *answer)
 static enum task_next call_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
-	struct op_call *call = (struct op_call *)task;
+	struct operation_call *call = (struct operation_call *)task;
 
 	if (!answer) {
 		*next = call->request;
 		return TASK_ASK;
 	}
-	call->op.ok = op_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
+	call->op.ok = operation_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
 	if (call->op.ok && !call->want_json)
 		call->answer = perhaps_json(call->op.arena, answer);
 	if (call->op.ok && call->request.operation == OP_DESCRIBE)
@@ -193,10 +193,10 @@ static enum task_next call_step(struct task *task, const struct answer *answer,
 	return TASK_DONE;
 }
 
-void op_call_init(struct op_call *call, struct arena *a, enum operation operation, const char *path,
+void operation_call_init(struct operation_call *call, struct arena *a, enum operation operation, const char *path,
                   const struct node *body, const char *what)
 {
-	*call = (struct op_call){
+	*call = (struct operation_call){
 		.op = { .task.step = call_step, .arena = a, .secrets = body },
 		.request = { operation, arena_strdup(a, path), body ? json_text(a, body) : NULL,
 		             arena_strdup(a, what) },
@@ -205,22 +205,22 @@ void op_call_init(struct op_call *call, struct arena *a, enum operation operatio
 	err_set(&call->op.err, "%s: not begun: it was stopped, or its time was over", what);
 }
 
-void op_describe_init(struct op_call *call, struct arena *a, int64_t id, const char *name)
+void operation_describe_init(struct operation_call *call, struct arena *a, int64_t id, const char *name)
 {
-	op_call_init(call, a, OP_DESCRIBE, arena_printf(a, "/workflows/%lld", (long long)id), NULL,
-	             arena_printf(a, "describe %s", op_workflow(a, id, name)));
+	operation_call_init(call, a, OP_DESCRIBE, arena_printf(a, "/workflows/%lld", (long long)id), NULL,
+	             arena_printf(a, "describe %s", operation_workflow(a, id, name)));
 	call->id = id;
 }
 
-void op_update_init(struct op_call *call, struct arena *a, int64_t id, const char *name,
+void operation_update_init(struct operation_call *call, struct arena *a, int64_t id, const char *name,
                     const struct node *body)
 {
-	op_call_init(call, a, OP_UPDATE, arena_printf(a, "/workflows/%lld", (long long)id), body,
-	             arena_printf(a, "update %s", op_workflow(a, id, name)));
+	operation_call_init(call, a, OP_UPDATE, arena_printf(a, "/workflows/%lld", (long long)id), body,
+	             arena_printf(a, "update %s", operation_workflow(a, id, name)));
 	call->want_json = false;
 }
 
-void op_act_init(struct op_call *call, struct arena *a, enum operation operation, int64_t id,
+void operation_act_init(struct operation_call *call, struct arena *a, enum operation operation, int64_t id,
                  const char *name)
 {
 	static const char *const verbs[OPERATION_COUNT] = {
@@ -230,7 +230,7 @@ void op_act_init(struct op_call *call, struct arena *a, enum operation operation
 	                                operation == OP_DELETE ? "" : "/",
 	                                operation == OP_DELETE ? "" : verbs[operation]);
 
-	op_call_init(call, a, operation, path, operation == OP_DELETE ? NULL : node_map(a),
-	             arena_printf(a, "%s %s", verbs[operation], op_workflow(a, id, name)));
+	operation_call_init(call, a, operation, path, operation == OP_DELETE ? NULL : node_map(a),
+	             arena_printf(a, "%s %s", verbs[operation], operation_workflow(a, id, name)));
 	call->want_json = false;
 }

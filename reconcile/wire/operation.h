@@ -11,7 +11,7 @@
 #include "reconcile/wire/dispatch.h"
 #include "reconcile/tree/node.h"
 
-struct op {
+struct operation_task {
 	struct task task;	/* first, so that a task is its op */
 	struct arena *arena;
 	bool ok;		/* it ended as it should; else err says why (also if it was never begun) */
@@ -23,8 +23,8 @@ struct op {
 
 /* ---- plain operations: one request, one answer ---- */
 
-struct op_call {
-	struct op op;
+struct operation_call {
+	struct operation_task op;
 	struct request request;
 	int64_t id;		/* of the workflow that is described */
 	bool want_json;		/* an answer that is no JSON is an error; else it may be empty (contract, 2.1) */
@@ -32,16 +32,16 @@ struct op_call {
 };
 
 /* path, body (NULL: none) and what as in struct request, copied. */
-void op_call_init(struct op_call *op, struct arena *a, enum operation operation, const char *path,
+void operation_call_init(struct operation_call *op, struct arena *a, enum operation operation, const char *path,
                   const struct node *body, const char *what);
 
 /* describe; the answer is checked to be a workflow: an object with this id, a name and steps. */
-void op_describe_init(struct op_call *op, struct arena *a, int64_t id, const char *name);
+void operation_describe_init(struct operation_call *op, struct arena *a, int64_t id, const char *name);
 /* update with a whole body. */
-void op_update_init(struct op_call *op, struct arena *a, int64_t id, const char *name,
+void operation_update_init(struct operation_call *op, struct arena *a, int64_t id, const char *name,
                     const struct node *body);
 /* delete, pause, resume. */
-void op_act_init(struct op_call *op, struct arena *a, enum operation operation, int64_t id,
+void operation_act_init(struct operation_call *op, struct arena *a, enum operation operation, int64_t id,
                  const char *name);
 
 /* ---- for the making of further ops ---- */
@@ -49,13 +49,13 @@ void op_act_init(struct op_call *op, struct arena *a, enum operation operation, 
 /* If the answer is a good one (2xx), and JSON where out is given: true, *out set.  Else false,
  * and op->err says in one sentence, with the request's name, what came instead; op->status is
  * set in any case. */
-bool op_read(struct op *op, const struct request *request, const struct answer *answer,
+bool operation_read(struct operation_task *op, const struct request *request, const struct answer *answer,
              struct node **out);
 
 /* "workflow 12 \"nightly\""; name NULL: "workflow 12". */
-const char *op_workflow(struct arena *a, int64_t id, const char *name);
+const char *operation_workflow(struct arena *a, int64_t id, const char *name);
 
 /* Appends value, percent-encoded as in a form (a space is "+"). */
-void op_encode(struct buf *out, const char *value);
+void operation_encode(struct buf *out, const char *value);
 
 #endif

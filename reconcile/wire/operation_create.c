@@ -2,14 +2,14 @@
 
 #include "reconcile/tree/json.h"
 
-static enum task_next look(struct op_create *create, struct request *next)
+static enum task_next look(struct operation_create *create, struct request *next)
 {
 	create->looking = true;
-	op_list_name_init(&create->look, create->op.arena, create->name);
-	return op_list_step(&create->look, NULL, next);
+	operation_list_name_init(&create->look, create->op.arena, create->name);
+	return operation_list_step(&create->look, NULL, next);
 }
 
-static enum task_next send(struct op_create *create, struct request *next)
+static enum task_next send(struct operation_create *create, struct request *next)
 {
 	create->looking = false;
 	create->sendings++;
@@ -17,16 +17,16 @@ static enum task_next send(struct op_create *create, struct request *next)
 	return TASK_ASK;
 }
 
-static enum task_next done(struct op_create *create, bool ok)
+static enum task_next done(struct operation_create *create, bool ok)
 {
 	create->op.ok = ok;
 	return TASK_DONE;
 }
 
-static enum task_next looked(struct op_create *create, const struct answer *answer,
+static enum task_next looked(struct operation_create *create, const struct answer *answer,
                              struct request *next)
 {
-	if (op_list_step(&create->look, answer, next) == TASK_ASK)
+	if (operation_list_step(&create->look, answer, next) == TASK_ASK)
 		return TASK_ASK;
 	if (!create->look.op.ok) {
 		create->op.status = create->look.op.status;
@@ -63,10 +63,10 @@ static bool unclear(const struct answer *answer)
 	       (answer->status >= 500 && answer->status != 501);
 }
 
-static enum task_next sent(struct op_create *create, const struct answer *answer,
+static enum task_next sent(struct operation_create *create, const struct answer *answer,
                            struct request *next)
 {
-	bool good = op_read(&create->op, &create->request, answer, &create->answer);
+	bool good = operation_read(&create->op, &create->request, answer, &create->answer);
 
 	if (good) {
 		create->id = node_get_int(create->answer, "id", 0);
@@ -84,16 +84,16 @@ static enum task_next sent(struct op_create *create, const struct answer *answer
 static enum task_next create_step(struct task *task, const struct answer *answer,
                                   struct request *next)
 {
-	struct op_create *create = (struct op_create *)task;
+	struct operation_create *create = (struct operation_create *)task;
 
 	if (!answer)
 		return look(create, next);
 	return create->looking ? looked(create, answer, next) : sent(create, answer, next);
 }
 
-void op_create_init(struct op_create *create, struct arena *a, const struct node *body)
+void operation_create_init(struct operation_create *create, struct arena *a, const struct node *body)
 {
-	*create = (struct op_create){
+	*create = (struct operation_create){
 		.op = { .task.step = create_step, .arena = a, .secrets = body },
 		.name = node_get_text(body, "name"),
 	};

@@ -9,8 +9,8 @@
 
 enum { CREATE_SENDINGS = 4 };
 
-struct op_create {
-	struct op op;
+struct operation_create {
+	struct operation_task op;
 	const char *name;
 	int64_t id;		/* of the new workflow; 0: none */
 	int64_t there;		/* id of the workflow that has the name already (ok is false, nothing was sent); 0: none */
@@ -20,12 +20,12 @@ struct op_create {
 
 	/* Kept between requests. */
 	struct request request;
-	struct op_list look;
+	struct operation_list look;
 	bool looking;
 	unsigned sendings;
 };
 
 /* body has a name. */
-void op_create_init(struct op_create *create, struct arena *a, const struct node *body);
+void operation_create_init(struct operation_create *create, struct arena *a, const struct node *body);
 
 #endif

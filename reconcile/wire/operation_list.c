@@ -6,30 +6,30 @@
 static enum task_next task_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
-	return op_list_step((struct op_list *)task, answer, next);
+	return operation_list_step((struct operation_list *)task, answer, next);
 }
 
-void op_list_init(struct op_list *list, struct arena *a)
+void operation_list_init(struct operation_list *list, struct arena *a)
 {
-	*list = (struct op_list){
+	*list = (struct operation_list){
 		.op = { .task.step = task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
 		.reading = 1, .told = -1,
 	};
 	err_set(&list->op.err, "list workflows: not begun: it was stopped, or its time was over");
 }
 
-void op_list_name_init(struct op_list *list, struct arena *a, const char *name)
+void operation_list_name_init(struct operation_list *list, struct arena *a, const char *name)
 {
 	CLEANUP(buf_done) struct buf filter = BUF_TEXT;
 
-	op_list_init(list, a);
+	operation_list_init(list, a);
 	buf_adds(&filter, "&searchTerm=");
-	op_encode(&filter, name);
+	operation_encode(&filter, name);
 	list->filter = arena_strdup(a, buf_str(&filter));
 	list->exact = name;
 }
 
-static enum task_next done(struct op_list *list, bool ok)
+static enum task_next done(struct operation_list *list, bool ok)
 {
 	arena_free(&list->page);
 	list->op.ok = ok;
@@ -38,7 +38,7 @@ static enum task_next done(struct op_list *list, bool ok)
 	return TASK_DONE;
 }
 
-static enum task_next ask(struct op_list *list, int64_t number, struct request *next)
+static enum task_next ask(struct operation_list *list, int64_t number, struct request *next)
 {
 	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
 	if (list->op.task.stopped) {
@@ -57,14 +57,14 @@ static enum task_next ask(struct op_list *list, int64_t number, struct request *
 	return TASK_ASK;
 }
 
-static enum task_next another_shape(struct op_list *list, const char *wanted)
+static enum task_next another_shape(struct operation_list *list, const char *wanted)
 {
 	err_set(&list->op.err, "list workflows, page %lld: expected %s, found an answer of another shape",
 	        (long long)list->number, wanted);
 	return done(list, false);
 }
 
-static bool keep(struct op_list *list, const struct node *item)
+static bool keep(struct operation_list *list, const struct node *item)
 {
 	const struct node *id = node_get(item, "id");
 	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
@@ -79,7 +79,7 @@ static bool keep(struct op_list *list, const struct node *item)
 	list->items[list->count++] = (struct listed){
 		id->integer, arena_strdup(list->op.arena, name),
 		arena_strdup(list->op.arena, status ? status : ""),
-		marker_read(list->op.arena, node_get(item, "tags")),
+		owner_tags_read(list->op.arena, node_get(item, "tags")),
 		list->whole ? node_copy(list->op.arena, item) : NULL,
 	};
 	return true;
@@ -99,7 +99,7 @@ static int by_id(const void *a, const void *b)
 /* An id that comes twice means that pages shifted while they were read, so another may be
  * missing; so does a number that changed, even if it is right in the end: one deleted and one
  * made hide each other. */
-static bool consistent(struct op_list *list)
+static bool consistent(struct operation_list *list)
 {
 	if (list->seen)
 		qsort(list->ids, list->seen, sizeof *list->ids, by_number);
@@ -117,7 +117,7 @@ static bool consistent(struct op_list *list)
 	return true;
 }
 
-static enum task_next finish(struct op_list *list, struct request *next)
+static enum task_next finish(struct operation_list *list, struct request *next)
 {
 	if (consistent(list)) {
 		if (list->count)
@@ -133,7 +133,7 @@ static enum task_next finish(struct op_list *list, struct request *next)
 	return ask(list, 1, next);
 }
 
-static enum task_next read_page(struct op_list *list, const struct node *page, struct request *next)
+static enum task_next read_page(struct operation_list *list, const struct node *page, struct request *next)
 {
 	const struct node *items = node_get(page, "workflows");
 	int64_t pages = node_get_int(page, "pageCount", -1), told;
@@ -172,11 +172,11 @@ const char *listed_several(struct arena *a, size_t count, const struct listed *f
 	                    (long long)second->id, count > 2 ? ", ..." : "");
 }
 
-enum task_next op_list_step(struct op_list *list, const struct answer *answer,
+enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next)
 {
 	/* The page's tree goes when the page was read, so it is read into the page's arena. */
-	struct op reader = list->op;
+	struct operation_task reader = list->op;
 	struct node *page;
 
 	if (!answer)
@@ -184,7 +184,7 @@ enum task_next op_list_step(struct op_list *list, const struct answer *answer,
 	struct request asked = { OP_LIST, "", NULL,
 		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
 	reader.arena = &list->page;
-	bool good = op_read(&reader, &asked, answer, &page);
+	bool good = operation_read(&reader, &asked, answer, &page);
 	list->op.status = reader.status;
 	list->op.refused = reader.refused;
 	if (good)

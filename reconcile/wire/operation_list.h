@@ -15,12 +15,12 @@ struct listed {
 	int64_t id;
 	const char *name;
 	const char *status;	/* "" if it is not told */
-	struct marker marker;		/* whose it is */
+	struct owner_tags marker;		/* whose it is */
 	struct node *whole;	/* all that the list tells of it; NULL unless asked for */
 };
 
-struct op_list {
-	struct op op;
+struct operation_list {
+	struct operation_task op;
 	const char *filter;	/* query text after the page's, "" or "&searchTerm=..." */
 	const char *exact;	/* keep only workflows of this name; NULL: all */
 	int page_size;
@@ -39,11 +39,11 @@ struct op_list {
 };
 
 /* Every workflow, or those of one exact name. */
-void op_list_init(struct op_list *list, struct arena *a);
-void op_list_name_init(struct op_list *list, struct arena *a, const char *name);
+void operation_list_init(struct operation_list *list, struct arena *a);
+void operation_list_name_init(struct operation_list *list, struct arena *a, const char *name);
 
 /* The step of an op_list that is part of another task. */
-enum task_next op_list_step(struct op_list *list, const struct answer *answer,
+enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next);
 
 /* Why it cannot be told which of several workflows of one name is meant; their first two are

@@ -21,7 +21,7 @@ static bool is_hex(const char *text, size_t len)
 	return strspn(text, "0123456789abcdef") >= len;
 }
 
-bool marker_is_owner(const char *text)
+bool owner_tags_is_owner(const char *text)
 {
 	size_t len = strlen(text);
 
@@ -31,7 +31,7 @@ bool marker_is_owner(const char *text)
 }
 
 /* "NNNNNNNN-vDDDDDDDD" */
-static void read_id(struct arena *a, struct marker *m, const char *text, bool *again)
+static void read_id(struct arena *a, struct owner_tags *m, const char *text, bool *again)
 {
 	size_t len = 2 * DIGITS + 2;
 
@@ -43,7 +43,7 @@ static void read_id(struct arena *a, struct marker *m, const char *text, bool *a
 	m->body = arena_strdup(a, text + DIGITS + 1);
 }
 
-static void read_tag(struct arena *a, struct marker *m, const char *text, bool *again)
+static void read_tag(struct arena *a, struct owner_tags *m, const char *text, bool *again)
 {
 	if (begins(text, ID))
 		read_id(a, m, text + strlen(ID), again);
@@ -51,15 +51,15 @@ static void read_tag(struct arena *a, struct marker *m, const char *text, bool *
 		m->settled = arena_strdup(a, text + strlen(SETTLED));
 	else if (strcmp(text, KEEP) == 0)
 		m->keep = true;
-	else if (marker_is_owner(text) && !m->owner)
+	else if (owner_tags_is_owner(text) && !m->owner)
 		m->owner = arena_strdup(a, text);
-	else if (marker_is_owner(text) && strcmp(m->owner, text) != 0)
+	else if (owner_tags_is_owner(text) && strcmp(m->owner, text) != 0)
 		m->other = arena_strdup(a, text);
 }
 
-struct marker marker_read(struct arena *a, const struct node *tags)
+struct owner_tags owner_tags_read(struct arena *a, const struct node *tags)
 {
-	struct marker m = { 0 };
+	struct owner_tags m = { 0 };
 	bool again = false;
 
 	for (size_t i = 0; tags && tags->kind == NODE_LIST && i < tags->count; i++) {
@@ -72,19 +72,19 @@ struct marker marker_read(struct arena *a, const struct node *tags)
 	return m;
 }
 
-bool marker_fits(struct arena *a, const struct marker *m, const char *name)
+bool owner_tags_fit(struct arena *a, const struct owner_tags *m, const char *name)
 {
 	return m->owner && m->name && strcmp(m->name, digest_name(a, name)) == 0;
 }
 
-bool marker_owned(struct arena *a, const struct marker *m, const char *owner, const char *name)
+bool owner_tags_owned(struct arena *a, const struct owner_tags *m, const char *owner, const char *name)
 {
-	return marker_fits(a, m, name) && strcmp(m->owner, owner) == 0 && !m->other;
+	return owner_tags_fit(a, m, name) && strcmp(m->owner, owner) == 0 && !m->other;
 }
 
-const char *marker_other(struct arena *a, const struct marker *m, const char *owner, const char *name)
+const char *owner_tags_other_owner(struct arena *a, const struct owner_tags *m, const char *owner, const char *name)
 {
-	if (!m->owner || (m->name && !marker_fits(a, m, name)))
+	if (!m->owner || (m->name && !owner_tags_fit(a, m, name)))
 		return NULL;
 	return strcmp(m->owner, owner) != 0 ? m->owner : m->other;
 }
@@ -94,7 +94,7 @@ static bool same(const char *x, const char *y)
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
-bool marker_same(const struct marker *x, const struct marker *y)
+bool owner_tags_equal(const struct owner_tags *x, const struct owner_tags *y)
 {
 	return same(x->owner, y->owner) && same(x->other, y->other) && same(x->name, y->name) && x->keep == y->keep;
 }
@@ -106,7 +106,7 @@ static void add_tag(struct arena *a, struct node *tags, const char *name)
 	node_put(a, tag, "name", node_text(a, name));
 }
 
-void marker_write(struct arena *a, struct node *tags, const struct marker *m)
+void owner_tags_write(struct arena *a, struct node *tags, const struct owner_tags *m)
 {
 	size_t kept = 0;
 

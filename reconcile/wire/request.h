@@ -1,5 +1,5 @@
 /* request.h: one exchange with the workflow service, as data.  The core makes requests and
- * reads answers; the agent's rest.c carries them. */
+ * reads answers; the agent's service_client.c carries them. */
 #ifndef RECONCILE_WIRE_REQUEST_H
 #define RECONCILE_WIRE_REQUEST_H
 

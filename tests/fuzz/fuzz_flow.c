@@ -13,7 +13,7 @@ enum { STATIONS = 400, STEPS = 40 };
 struct world {
 	struct arena *arena;
 	const struct node *body, *execute;
-	struct flow *flow;
+	struct dag_run *flow;
 	const uint8_t *chance;
 	size_t size, at;
 	int64_t now;
@@ -27,39 +27,39 @@ static unsigned roll(struct world *w, unsigned sides)
 static void saved_is_loaded(const struct world *w)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct node *saved = flow_save(&a, w->flow);
-	struct flow *again;
+	const struct node *saved = dag_run_save(&a, w->flow);
+	struct dag_run *again;
 	struct err err;
 
-	REQUIRE(flow_load(&a, w->body, w->execute, saved, &again, &err));
-	REQUIRE(node_equal(saved, flow_save(&a, again)));
+	REQUIRE(dag_run_load(&a, w->body, w->execute, saved, &again, &err));
+	REQUIRE(node_equal(saved, dag_run_save(&a, again)));
 }
 
 /* Of a step that is under way; a tick if none is. */
-static struct flow_event next_event(struct world *w)
+static struct dag_event next_event(struct world *w)
 {
-	static const enum flow_event_kind ends[] = {
-		FLOW_ENDED, FLOW_ENDED, FLOW_ENDED, FLOW_BROKEN, FLOW_REFUSED, FLOW_LOST,
+	static const enum dag_event_kind ends[] = {
+		DAG_ENDED, DAG_ENDED, DAG_ENDED, DAG_BROKEN, DAG_REFUSED, DAG_LOST,
 	};
 	size_t from = w->flow->count ? roll(w, 256) % w->flow->count : 0;
 
 	if (roll(w, 50) == 1)
-		return (struct flow_event){ .kind = FLOW_STOP };
+		return (struct dag_event){ .kind = DAG_STOP };
 	for (size_t i = 0; i < w->flow->count; i++) {
-		const struct flow_step *step = &w->flow->steps[(from + i) % w->flow->count];
+		const struct dag_step *step = &w->flow->steps[(from + i) % w->flow->count];
 		if (step->phase == STEP_ACTIVE)
-			return (struct flow_event){ .kind = ends[roll(w, ARRAY_LEN(ends))], .step = step->name,
+			return (struct dag_event){ .kind = ends[roll(w, ARRAY_LEN(ends))], .step = step->name,
 			                            .code = (int)roll(w, 3) };
 	}
-	return (struct flow_event){ .kind = FLOW_TICK };
+	return (struct dag_event){ .kind = DAG_TICK };
 }
 
-static void drive(struct world *w)
+static void request_loop_run(struct world *w)
 {
 	for (int i = 0; i < STATIONS; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct flow_event event = next_event(w);
-		struct flow_action action = flow_take(w->flow, &a, &event, 1 + roll(w, 3), w->now);
+		struct dag_event event = next_event(w);
+		struct dag_action action = dag_run_handle(w->flow, &a, &event, 1 + roll(w, 3), w->now);
 		saved_is_loaded(w);
 		if (action.over)
 			return;
@@ -76,7 +76,7 @@ static void drive(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct world w = { .arena = &a, .chance = data, .size = size, .now = 1000 };
 	struct node *root;
 	struct err err;
@@ -89,11 +89,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!w.body || w.body->kind != NODE_MAP || !validate_workflow(w.body, VALIDATE_REQUEST, &faults) ||
 	    !steps || steps->count > STEPS)
 		return 0;
-	bool ready = saved ? flow_load(&a, w.body, w.execute, saved, &w.flow, &err)
-	                   : flow_begin(&a, w.body, w.execute, w.now, &w.flow, &err);
+	bool ready = saved ? dag_run_load(&a, w.body, w.execute, saved, &w.flow, &err)
+	                   : dag_run_begin(&a, w.body, w.execute, w.now, &w.flow, &err);
 	if (!ready)
 		return 0;
 	saved_is_loaded(&w);
-	drive(&w);
+	request_loop_run(&w);
 	return 0;
 }

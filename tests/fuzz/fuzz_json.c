@@ -19,7 +19,7 @@ static struct node *again(struct arena *a, const struct buf *text)
 static void same_by_yaml(struct arena *a, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct yaml_docs docs;
 
 	yaml_write(n, &text);

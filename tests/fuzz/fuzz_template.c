@@ -9,7 +9,7 @@ static void stays(const char *text, size_t len, const struct vars *vars)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 
 	REQUIRE(template_fill(vars, "fuzz", text, len, &out, &faults));
 	REQUIRE(out.len == len);
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct vars none = { .env = env, .env_count = 1 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf out = BUF(4096);
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	const char *text = (const char *)data;
 
 	stays(text, size, &none);

@@ -18,7 +18,7 @@ static bool has_no_infinities(const struct node *n)
 static void same_by_yaml(struct arena *a, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct yaml_docs docs;
 
 	yaml_write(n, &text);
@@ -44,7 +44,7 @@ static void same_by_json(struct arena *a, const struct node *n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 
 	bool ok = yaml_read(&a, "fuzz", (const char *)data, size, &docs, &faults);

@@ -94,9 +94,9 @@ bool call_run_statuses(struct call *c, const char *name, unsigned *out)
 {
 	unsigned bits = 0;
 
-	if (!call_words(c, name, flow_status_words + FLOW_RUNNING, FLOW_STOPPED - FLOW_RUNNING + 1, &bits))
+	if (!call_words(c, name, flow_status_words + DAG_RUNNING, DAG_STOPPED - DAG_RUNNING + 1, &bits))
 		return false;
-	*out = bits << FLOW_RUNNING;
+	*out = bits << DAG_RUNNING;
 	return true;
 }
 

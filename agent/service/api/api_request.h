@@ -30,7 +30,7 @@ const char *call_param(const struct call *c, const char *name);
 bool call_number(struct call *c, const char *name, int64_t most, int64_t *out);
 /* Sets a bit for each word that was sent. */
 bool call_words(struct call *c, const char *name, const char *const *words, size_t count, unsigned *out);
-bool call_run_statuses(struct call *c, const char *name, unsigned *out);	/* bits of enum flow_status */
+bool call_run_statuses(struct call *c, const char *name, unsigned *out);	/* bits of enum dag_status */
 
 void call_put_page(struct call *c, struct node *out, int64_t number, int64_t size, int64_t total);
 

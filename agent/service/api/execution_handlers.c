@@ -318,7 +318,7 @@ void service_download(struct call *c)
 	prove(c, part.run.uuid, part.name, until, proof);
 	buf_addf(&url, "%s://%s/downloads/%s?stepName=", c->api->tls ? "https" : "http",
 	         host ? host : "localhost", part.run.uuid);
-	op_encode(&url, part.name);
+	operation_encode(&url, part.name);
 	buf_addf(&url, "&until=%" PRId64 "&proof=", until);
 	add_hex(&url, proof, sizeof proof);
 	node_put(c->arena, out, "downloadUrl", node_text(c->arena, buf_str(&url)));

@@ -1,4 +1,4 @@
-/* execution_handlers.h: what the local service answers about runs.  For service_api.c's table. */
+/* execution_handlers.h: what the local service answers about runs.  For routes.c's table. */
 #ifndef AGENT_SERVICE_API_EXECUTION_HANDLERS_H
 #define AGENT_SERVICE_API_EXECUTION_HANDLERS_H
 

@@ -100,7 +100,7 @@ static void nothing(struct call *c)
 static bool read_workflow(struct call *c, struct node **out)
 {
 	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
-	struct faults faults = { .arena = c->arena };
+	struct diagnostics faults = { .arena = c->arena };
 	struct node *body;
 	struct err err;
 

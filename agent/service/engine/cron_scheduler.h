@@ -10,7 +10,7 @@
 void due_set(struct engine_world *w);
 
 /* Begins a run for each cron that is due, once however long ago that was, and sets when it is due next.
- * Where as many runs as there may be are under way (run_begin.h) it stays due, and waits for room.
+ * Where as many runs as there may be are under way (execution_start.h) it stays due, and waits for room.
  * *next becomes when to call again, milliseconds since 1970, -1: never.  True if a run was begun. */
 bool due_begin(struct engine_world *w, int64_t *next);
 

@@ -85,7 +85,7 @@ static size_t places_for(const struct engine *g, const struct live *l)
 
 static void tick(struct engine *g, struct live *l)
 {
-	live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK }, places_for(g, l));
+	live_take(&g->world, l, &(struct dag_event){ .kind = DAG_TICK }, places_for(g, l));
 }
 
 /* A run with many steps keeps no other from all places: each gets its share, in turn. */
@@ -97,7 +97,7 @@ static void serve_waiting(struct engine *g)
 		struct live *l = g->runs[(g->turn + i) % g->run_count];
 		if (!l->waiting)
 			continue;
-		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_TICK },
+		live_take(&g->world, l, &(struct dag_event){ .kind = DAG_TICK },
 		          places > waiting ? places / waiting : 1);
 		waiting--;
 	}
@@ -108,8 +108,8 @@ static void serve_waiting(struct engine *g)
 
 static void stop_run(struct engine *g, struct live *l, const char *by)
 {
-	if (l->flow->status == FLOW_RUNNING)
-		live_take(&g->world, l, &(struct flow_event){ .kind = FLOW_STOP, .by = by }, 0);
+	if (l->flow->status == DAG_RUNNING)
+		live_take(&g->world, l, &(struct dag_event){ .kind = DAG_STOP, .by = by }, 0);
 }
 
 /* A stop that was accepted comes before whatever could begin. */

@@ -1,4 +1,4 @@
-/* engine.h: runs the workflows of the local service: takes the runs that were written down (run_begin.h),
+/* engine.h: runs the workflows of the local service: takes the runs that were written down (execution_start.h),
  * has their steps run, begins those that are due, tells watchers.  In a thread of its own.
  *
  * One engine at a time works on a file: whoever holds the lock beside it.  Others wait for their turn.
@@ -15,7 +15,7 @@ struct engine;
 
 /* All of it is kept, not copied. */
 struct engine_options {
-	const char *database;		/* store.h's: its absolute path, links followed */
+	const char *database;		/* workflow_store.h's: its absolute path, links followed */
 	struct log *log;
 	bool brief;			/* only what went wrong is logged: another one tells of the runs */
 	int jobs;			/* steps at a time */

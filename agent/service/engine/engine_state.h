@@ -26,7 +26,7 @@ struct engine_world {
 	struct cgroups *cgroups;	/* NULL: no limits */
 	const char *folder;		/* of all attempts */
 	int stop_fd;			/* readable: the engine is to end */
-	bool full;			/* due.c: crons wait for room, which was told */
+	bool full;			/* cron_scheduler.c: crons wait for room, which was told */
 	bool stopping;			/* it is to end, and something could not be written because of that */
 	bool new_tells;			/* some were written since the engine looked */
 	uint64_t last_id;

@@ -12,7 +12,7 @@
 #include "agent/service/engine/notification_queue.h"
 #include "reconcile/tree/json.h"
 
-static size_t step_index(const struct live *l, const struct flow_step *step)
+static size_t step_index(const struct live *l, const struct dag_step *step)
 {
 	return (size_t)(step - l->flow->steps);
 }
@@ -76,13 +76,13 @@ void live_logs(struct engine_world *w)
 struct change {
 	struct arena *arena;
 	struct live *live;
-	const struct flow_action *action;
+	const struct dag_action *action;
 	const struct step_log *ended;		/* whose log is to be read to its end; NULL: nobody's */
 	const char *notes;			/* for that log */
 };
 
 /* Once, though it may be to begin more often: one that certainly did not is not counted. */
-static bool note_start(struct store *s, const struct change *c, const struct flow_step *step, struct err *err)
+static bool note_start(struct store *s, const struct change *c, const struct dag_step *step, struct err *err)
 {
 	const struct step_log log = {
 		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
@@ -101,7 +101,7 @@ static bool note_start(struct store *s, const struct change *c, const struct flo
 /* Whoever reads the log learns there, too, why it stops: what its own lines cannot tell. */
 static bool note_end(struct store *s, const struct change *c, struct err *err)
 {
-	const struct flow_step *step = &c->live->flow->steps[c->ended->step];
+	const struct dag_step *step = &c->live->flow->steps[c->ended->step];
 	const char *plain = arena_printf(c->arena, "exit code %d", step->code);
 
 	if (!*step->message || step->phase == STEP_ACTIVE || strcmp(step->message, plain) == 0)
@@ -120,7 +120,7 @@ static bool write_starts(struct store *s, const struct change *c, struct err *er
 static bool write_tells(struct store *s, const struct change *c, struct err *err)
 {
 	for (size_t i = 0; i < c->action->tell_count; i++) {
-		const struct flow_tell *tell = &c->action->tells[i];
+		const struct dag_notification *tell = &c->action->tells[i];
 		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
 		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
 			return false;
@@ -132,7 +132,7 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 {
 	const struct change *c = what;
 	struct live *l = c->live;
-	const struct run_state state = { flow_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
+	const struct run_state state = { dag_run_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
 
 	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err) ||
 	                 !note_end(w->store, c, err)))
@@ -147,9 +147,9 @@ static bool write_change(struct engine_world *w, void *what, struct err *err)
 
 /* ---- doing ---- */
 
-struct refusal { enum flow_event_kind kind; const char *step, *message; };
+struct refusal { enum dag_event_kind kind; const char *step, *message; };
 
-static void limit(struct engine_world *w, struct active *at, const struct flow_step *step)
+static void limit(struct engine_world *w, struct active *at, const struct dag_step *step)
 {
 	const struct node *resources = node_get(step->body, "resources");
 	const struct machine_type *type;
@@ -185,8 +185,8 @@ static bool write_notes(struct engine_world *w, void *what, struct err *err)
 }
 
 /* *why tells what was wrong with it; true: it runs. */
-static bool begin_step(struct engine_world *w, struct live *l, const struct flow_start *start,
-                       enum flow_event_kind *kind, struct err *why)
+static bool begin_step(struct engine_world *w, struct live *l, const struct dag_start *start,
+                       enum dag_event_kind *kind, struct err *why)
 {
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
 	const struct prepare_run run = { l->run.uuid, l->workflow, l->run.workflow };
@@ -195,7 +195,7 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 	struct noted noted = { { folder, l->run.id, at->step, start->step->attempts }, "" };
 	struct attempt attempt;
 
-	*kind = FLOW_REFUSED;
+	*kind = DAG_REFUSED;
 	bool ok = prepare_attempt(&at->arena, &w->options->prepare, &run, start, folder, &attempt, &notes, why);
 	if (!ok)
 		buf_addf(&notes, "flowsync: %s\n", why->msg);
@@ -203,13 +203,13 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 	if (*noted.notes)
 		world_commit(w, write_notes, &noted);
 	if (ok) {
-		*kind = FLOW_BROKEN;
+		*kind = DAG_BROKEN;
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
 		ok = world_begin(w, at, &attempt, why);
 		/* It is not the step's fault: it waits until there is another. */
 		if (!ok && !runner_lives(w->runner))
-			*kind = FLOW_UNBEGUN;
+			*kind = DAG_UNBEGUN;
 	}
 	if (!ok)
 		world_forget(w, at);
@@ -218,10 +218,10 @@ static bool begin_step(struct engine_world *w, struct live *l, const struct flow
 
 /* What could not begin is told to the run once all that could has. */
 static void begin_steps(struct engine_world *w, struct live *l, struct arena *a,
-                        const struct flow_action *action, struct refusal *refusals, size_t *count)
+                        const struct dag_action *action, struct refusal *refusals, size_t *count)
 {
 	for (size_t i = 0; i < action->start_count; i++) {
-		enum flow_event_kind kind;
+		enum dag_event_kind kind;
 		struct err err;
 		if (!begin_step(w, l, &action->starts[i], &kind, &err))
 			refusals[(*count)++] = (struct refusal){ kind, action->starts[i].step->name,
@@ -229,7 +229,7 @@ static void begin_steps(struct engine_world *w, struct live *l, struct arena *a,
 	}
 }
 
-static void end_steps(struct engine_world *w, struct live *l, const struct flow_action *action)
+static void end_steps(struct engine_world *w, struct live *l, const struct dag_action *action)
 {
 	for (size_t i = 0; i < action->end_count; i++) {
 		struct active *at = find_active(w, l, step_index(l, action->ends[i].step));
@@ -238,10 +238,10 @@ static void end_steps(struct engine_world *w, struct live *l, const struct flow_
 	}
 }
 
-static const struct flow_step *first_failed(const struct flow *flow)
+static const struct dag_step *first_failed(const struct dag_run *flow)
 {
 	for (size_t i = 0; i < flow->count; i++)
-		if (flow->steps[i].status == FLOW_FAILED)
+		if (flow->steps[i].status == DAG_FAILED)
 			return &flow->steps[i];
 	return NULL;
 }
@@ -249,8 +249,8 @@ static const struct flow_step *first_failed(const struct flow *flow)
 static void tell_over(struct engine_world *w, const struct live *l)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct flow_step *failed = first_failed(l->flow);
-	bool told = failed && l->flow->status == FLOW_FAILED;
+	const struct dag_step *failed = first_failed(l->flow);
+	bool told = failed && l->flow->status == DAG_FAILED;
 
 	if (w->options->brief)
 		return;
@@ -262,7 +262,7 @@ static void tell_over(struct engine_world *w, const struct live *l)
 }
 
 /* Reruns that a step's last attempt belongs to. */
-static void note_reruns(struct live *l, const struct flow_action *action)
+static void note_reruns(struct live *l, const struct dag_action *action)
 {
 	for (size_t i = 0; l->rerun && i < action->start_count; i++)
 		node_put(&l->arena, l->reruns, action->starts[i].step->name, node_text(&l->arena, l->rerun));
@@ -270,7 +270,7 @@ static void note_reruns(struct live *l, const struct flow_action *action)
 
 /* Nothing of it ever began, and nothing is to be done: it waits for its first place.  The next engine finds
  * it as it was added, which is as good, and saves a commit for each run of many. */
-static bool only_waits(const struct live *l, const struct flow_action *action, const struct step_log *ended)
+static bool only_waits(const struct live *l, const struct dag_action *action, const struct step_log *ended)
 {
 	return !l->run.taken && !ended && action->waiting && !action->start_count && !action->end_count &&
 	       !action->tell_count && !action->over;
@@ -284,11 +284,11 @@ static bool write_down(struct engine_world *w, struct live *l, struct change *ch
 	return true;
 }
 
-void live_take_end(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
+void live_take_end(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places,
                    const struct step_log *ended, const char *notes)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct flow_action action = flow_take(l->flow, &a, event, places, stamp_now());
+	struct dag_action action = dag_run_handle(l->flow, &a, event, places, stamp_now());
 	struct change change = { &a, l, &action, ended, notes };
 	struct refusal *refusals = arena_new(&a, struct refusal, action.start_count);
 	size_t count = 0;
@@ -305,11 +305,11 @@ void live_take_end(struct engine_world *w, struct live *l, const struct flow_eve
 		tell_over(w, l);
 	l->over = action.over;
 	for (size_t i = 0; i < count; i++)
-		live_take(w, l, &(struct flow_event){ .kind = refusals[i].kind, .step = refusals[i].step,
+		live_take(w, l, &(struct dag_event){ .kind = refusals[i].kind, .step = refusals[i].step,
 		                                      .message = refusals[i].message }, 0);
 }
 
-void live_take(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places)
+void live_take(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places)
 {
 	live_take_end(w, l, event, places, NULL, "");
 }
@@ -318,17 +318,17 @@ void live_take(struct engine_world *w, struct live *l, const struct flow_event *
 
 /* A keeper alone that is killed before it begins anything counts as an attempt: who kills it may do so
  * each time. */
-static void lose(struct flow_event *e, bool begun)
+static void lose(struct dag_event *e, bool begun)
 {
-	if (e->kind != FLOW_LOST || e->message)
+	if (e->kind != DAG_LOST || e->message)
 		return;
 	if (begun)
 		e->message = "what watched over it was killed";
 	else
-		e->kind = FLOW_UNBEGUN;
+		e->kind = DAG_UNBEGUN;
 }
 
-bool live_is_confined(const struct engine_world *w, const struct flow_step *step)
+bool live_is_confined(const struct engine_world *w, const struct dag_step *step)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -340,14 +340,14 @@ void live_ended(struct engine_world *w, struct active *at, const char *why, bool
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
 	struct live *l = at->live;
-	const struct flow_step *step = &l->flow->steps[at->step];
+	const struct dag_step *step = &l->flow->steps[at->step];
 	const struct step_log log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
-	struct flow_event e = ending_read(&a, step, log.folder, live_is_confined(w, step), &notes);
+	struct dag_event e = ending_read(&a, step, log.folder, live_is_confined(w, step), &notes);
 
 	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
-		e = (struct flow_event){ .kind = FLOW_BROKEN, .step = step->name, .message = why };
-	else if (e.kind == FLOW_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
+		e = (struct dag_event){ .kind = DAG_BROKEN, .step = step->name, .message = why };
+	else if (e.kind == DAG_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
 	world_forget(w, at);
 	live_take_end(w, l, &e, places, &log, buf_str(&notes));

@@ -10,7 +10,7 @@ struct live {
 	struct arena arena;
 	struct stored_run run;
 	const char *workflow;		/* its name */
-	struct flow *flow;
+	struct dag_run *flow;
 	struct node *reruns;		/* run_state's */
 	const char *rerun;		/* this life of it; NULL: it is the first */
 	int64_t wake;			/* flow_action's */
@@ -25,17 +25,17 @@ void live_free(struct live *l);
 
 /* Tells it what happened, writes down how it stands then, and does what is to be done; places: how many
  * of its steps may begin. */
-void live_take(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places);
+void live_take(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places);
 /* The same for the end of an attempt: the rest of its log, and notes for who reads that, are written down
  * in the same step.  log NULL: there is none. */
-void live_take_end(struct engine_world *w, struct live *l, const struct flow_event *event, size_t places,
+void live_take_end(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places,
                    const struct step_log *log, const char *notes);
 /* Whether an attempt of one of its steps is under way. */
 bool live_is_active(const struct live *l);
 /* The folder of the step's attempt, in a, if one is under way; else NULL. */
 const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step);
 /* Whether the step does not see the machine's own files. */
-bool live_is_confined(const struct engine_world *w, const struct flow_step *step);
+bool live_is_confined(const struct engine_world *w, const struct dag_step *step);
 /* What became of the steps that were under way when the last engine ended. */
 void live_recover(struct engine_world *w, struct live *l);
 /* The attempt has ended, or could not be begun (why).  gone: the runner had it, and was killed. */

@@ -148,7 +148,7 @@ static const char *duration(struct arena *a, int64_t ms)
 	return arena_printf(a, "%02" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
 }
 
-static void put_times(struct arena *a, struct node *out, enum flow_status status, int64_t began,
+static void put_times(struct arena *a, struct node *out, enum dag_status status, int64_t began,
                       int64_t finished, const char *stopped_by)
 {
 	node_put(a, out, "status", node_text(a, flow_status_words[status]));
@@ -196,7 +196,7 @@ static const char *status_of(const struct node *saved)
 {
 	const char *word = node_get_text(saved, "status");
 
-	return word ? word : flow_status_words[FLOW_PENDING];
+	return word ? word : flow_status_words[DAG_PENDING];
 }
 
 /* What says no more than the exit code does is what the contract shows there. */
@@ -292,11 +292,11 @@ bool run_shape_step(struct arena *a, const struct stored_work *work, const char 
 /* ---- logs ---- */
 
 /* What is left of a log, which may be long: nothing here looks further than at one line. */
-struct rest { const char *text, *end; };
+struct log_rest { const char *text, *end; };
 
-static struct rest rest_of(const char *text)
+static struct log_rest rest_of(const char *text)
 {
-	return (struct rest){ text, text + strlen(text) };
+	return (struct log_rest){ text, text + strlen(text) };
 }
 
 /* The time that a line begins with: its digits, 0 if there is none. */
@@ -315,7 +315,7 @@ static size_t read_time(const char *line, int64_t *ms)
 }
 
 /* Takes one line off; false if there is none.  What does not begin with a time is all message, of 1970. */
-static bool next_line(struct rest *rest, int64_t *ms, const char **message, size_t *len)
+static bool next_line(struct log_rest *rest, int64_t *ms, const char **message, size_t *len)
 {
 	const char *line = rest->text, *end = memchr(line, '\n', (size_t)(rest->end - line));
 
@@ -330,7 +330,7 @@ static bool next_line(struct rest *rest, int64_t *ms, const char **message, size
 
 void run_shape_log(struct arena *a, const char *text, struct node *list)
 {
-	struct rest rest = rest_of(text);
+	struct log_rest rest = rest_of(text);
 	const char *message;
 	int64_t ms;
 	size_t len;
@@ -344,7 +344,7 @@ void run_shape_log(struct arena *a, const char *text, struct node *list)
 
 void run_shape_log_text(const char *text, struct buf *out)
 {
-	struct rest rest = rest_of(text);
+	struct log_rest rest = rest_of(text);
 	const char *message;
 	int64_t ms;
 	size_t len;

@@ -11,7 +11,7 @@ struct node *run_shape_steps(struct arena *a, const struct node *body);
 
 /* What is kept of a run that is under way: stored_work's `state`. */
 struct run_state {
-	const struct node *flow;	/* flow_save()'s */
+	const struct node *flow;	/* dag_run_save()'s */
 	const struct node *reruns;	/* name of a step to the rerun that its last attempt belongs to; NULL: none */
 	const char *boot;		/* of the machine, while which it was written */
 };

@@ -37,7 +37,7 @@ static bool load(struct engine_world *w, struct live *l, struct err *err)
 	l->workflow = workflow.name;
 	if (!read_document(a, workflow.body, &body, err) || !read_document(a, work.execute, &execute, err) ||
 	    !run_state_read(a, work.state, &state, err) ||
-	    !flow_load(a, body, execute, state.flow, &l->flow, err))
+	    !dag_run_load(a, body, execute, state.flow, &l->flow, err))
 		return false;
 	l->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
 	l->same_boot = strcmp(state.boot, boot_id(a)) == 0;
@@ -56,7 +56,7 @@ static void give_up(struct engine_world *w, const struct stored_run *row, const 
 {
 	struct stored_run run = *row;
 
-	run.status = FLOW_FAILED;
+	run.status = DAG_FAILED;
 	run.finished = stamp_now();
 	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
 	world_commit(w, write_failed, &run);
@@ -92,12 +92,12 @@ static bool write_rerun(struct engine_world *w, void *what, struct err *err)
 {
 	struct live *l = what;
 	const struct stored_run cut_short = {
-		.id = l->run.id, .status = FLOW_STOPPED, .finished = stamp_now(), .stopped_by = "the service's end",
+		.id = l->run.id, .status = DAG_STOPPED, .finished = stamp_now(), .stopped_by = "the service's end",
 	};
 
 	return runs_rerun_end(w->store, &cut_short, err) &&
 	       runs_rerun_add(w->store, l->run.id, &(struct stored_rerun){
-		.uuid = l->rerun, .status = FLOW_RUNNING, .began = cut_short.finished,
+		.uuid = l->rerun, .status = DAG_RUNNING, .began = cut_short.finished,
 	}, err);
 }
 
@@ -115,21 +115,21 @@ static void begin_rerun(struct engine_world *w, struct live *l)
 
 /* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
  * is given has ended by itself. */
-static bool died_with_service(const struct flow_event *e)
+static bool died_with_service(const struct dag_event *e)
 {
-	return e->kind == FLOW_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
+	return e->kind == DAG_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
 }
 
 /* All that ran has ended before the lock was ours. */
-static struct flow_event became(struct arena *a, const struct engine_world *w, const struct live *l,
-                                const struct flow_step *step, const char *folder, struct buf *notes)
+static struct dag_event became(struct arena *a, const struct engine_world *w, const struct live *l,
+                                const struct dag_step *step, const char *folder, struct buf *notes)
 {
-	struct flow_event e = ending_read(a, step, folder, live_is_confined(w, step), notes);
+	struct dag_event e = ending_read(a, step, folder, live_is_confined(w, step), notes);
 
-	if (e.kind == FLOW_LOST && !e.message && l->same_boot && !attempt_begun(folder))
-		e.kind = FLOW_UNBEGUN;
+	if (e.kind == DAG_LOST && !e.message && l->same_boot && !attempt_begun(folder))
+		e.kind = DAG_UNBEGUN;
 	if (died_with_service(&e))
-		e = (struct flow_event){ .kind = FLOW_LOST, .step = step->name };
+		e = (struct dag_event){ .kind = DAG_LOST, .step = step->name };
 	return e;
 }
 
@@ -137,9 +137,9 @@ static void recover_step(struct engine_world *w, struct live *l, size_t i)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-	const struct flow_step *step = &l->flow->steps[i];
+	const struct dag_step *step = &l->flow->steps[i];
 	const struct step_log log = { live_folder(&a, w, l, i), l->run.id, i, step->attempts };
-	struct flow_event e = became(&a, w, l, step, log.folder, &notes);
+	struct dag_event e = became(&a, w, l, step, log.folder, &notes);
 
 	live_take_end(w, l, &e, 0, &log, buf_str(&notes));
 	if (!w->stopping)
@@ -157,8 +157,8 @@ void live_recover(struct engine_world *w, struct live *l)
 	for (size_t i = 0; i < count; i++)
 		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
 	/* A step that is lost to a run that is to stop is stopped, and not one of its failures. */
-	if (l->run.stop_asked && l->flow->status == FLOW_RUNNING)
-		live_take(w, l, &(struct flow_event){ .kind = FLOW_STOP, .by = l->run.stop_asked }, 0);
+	if (l->run.stop_asked && l->flow->status == DAG_RUNNING)
+		live_take(w, l, &(struct dag_event){ .kind = DAG_STOP, .by = l->run.stop_asked }, 0);
 	for (size_t i = 0; i < count && !w->stopping; i++)
 		if (was[i])
 			recover_step(w, l, i);

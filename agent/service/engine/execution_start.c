@@ -40,18 +40,18 @@ enum run_begin_result run_begin(struct store *s, struct arena *a, const struct r
 {
 	enum run_begin_result result = check(s, l, err);
 	struct stored_run run = {
-		.uuid = l->uuid, .workflow = l->workflow->id, .status = FLOW_RUNNING, .began = l->now,
+		.uuid = l->uuid, .workflow = l->workflow->id, .status = DAG_RUNNING, .began = l->now,
 		.cause = l->cause,
 	};
-	struct flow *flow;
+	struct dag_run *flow;
 
 	if (result != RUN_BEGUN)
 		return result;
-	if (!flow_begin(a, l->body, l->execute, l->now, &flow, err)) {
+	if (!dag_run_begin(a, l->body, l->execute, l->now, &flow, err)) {
 		err_wrap(err, "workflow %" PRId64 " cannot be run", l->workflow->id);
 		return RUN_WRONG;
 	}
-	const struct run_state state = { .flow = flow_save(a, flow), .boot = boot_id(a) };
+	const struct run_state state = { .flow = dag_run_save(a, flow), .boot = boot_id(a) };
 	const struct stored_work work = {
 		.execute = node_empty(l->execute) ? NULL : json_text(a, l->execute),
 		.steps = json_text(a, run_shape_steps(a, l->body)),

@@ -15,12 +15,12 @@ static const int64_t PATIENCE_MS = 5 * 60 * 1000, FIRST_MS = 5 * 1000;
 
 /* ---- what of ---- */
 
-static const char *failures(struct arena *a, const struct flow *flow)
+static const char *failures(struct arena *a, const struct dag_run *flow)
 {
 	CLEANUP(buf_done) struct buf text = BUF(8 << 10);
 
 	for (size_t i = 0; i < flow->count; i++)
-		if (flow->steps[i].status == FLOW_FAILED)
+		if (flow->steps[i].status == DAG_FAILED)
 			buf_addf(&text, "step %s: %s\n", flow->steps[i].name, flow->steps[i].message);
 	return text.len ? arena_strdup(a, buf_str(&text)) : NULL;
 }

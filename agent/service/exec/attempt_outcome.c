@@ -62,7 +62,7 @@ static const char *read_output(const struct outputs *o, const char *param, const
 	return NULL;
 }
 
-static const struct node *read_outputs(const struct outputs *o, const struct flow_step *step)
+static const struct node *read_outputs(const struct outputs *o, const struct dag_step *step)
 {
 	const struct node *declared = node_get(step->body, "outputParameters");
 	struct node *found = node_map(o->arena);
@@ -79,22 +79,22 @@ static const struct node *read_outputs(const struct outputs *o, const struct flo
 /* ---- how it ended ---- */
 
 /* A command of ours has said more than its exit code can. */
-static struct flow_event from_answer(const struct attempt_answer *answer, const struct flow_event *end)
+static struct dag_event from_answer(const struct attempt_answer *answer, const struct dag_event *end)
 {
 	if (answer->message)
-		return (struct flow_event){ .kind = answer->final ? FLOW_REFUSED : FLOW_BROKEN,
+		return (struct dag_event){ .kind = answer->final ? DAG_REFUSED : DAG_BROKEN,
 		                            .step = end->step, .message = answer->message };
-	struct flow_event e = *end;
+	struct dag_event e = *end;
 	e.code = answer->status;
 	e.message = NULL;
 	return e;
 }
 
-struct flow_event ending_read(struct arena *a, const struct flow_step *step, const char *folder,
+struct dag_event ending_read(struct arena *a, const struct dag_step *step, const char *folder,
                               bool confined, struct buf *notes)
 {
 	const struct outputs outputs = { a, folder, confined, notes };
-	struct flow_event e = { .kind = FLOW_LOST, .step = step->name };
+	struct dag_event e = { .kind = DAG_LOST, .step = step->name };
 	struct attempt_answer answer;
 	const char *message = "";
 	bool found = false;
@@ -106,7 +106,7 @@ struct flow_event ending_read(struct arena *a, const struct flow_step *step, con
 	}
 	if (!found)
 		return e;
-	e.kind = FLOW_ENDED;
+	e.kind = DAG_ENDED;
 	e.message = *message ? message : NULL;
 	e.outputs = read_outputs(&outputs, step);
 	if (!attempt_answer_read(a, folder, &answer, &err)) {

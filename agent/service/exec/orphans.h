@@ -1,5 +1,5 @@
 /* orphans.h: processes that are left of a run because all that watched over them was killed with them, so that
- * they are below nobody any more who could find them there (offspring.h).  They are known by a variable
+ * they are below nobody any more who could find them there (process_tree.h).  They are known by a variable
  * of their environment. */
 #ifndef AGENT_SERVICE_EXEC_ORPHANS_H
 #define AGENT_SERVICE_EXEC_ORPHANS_H

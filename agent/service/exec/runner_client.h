@@ -1,5 +1,5 @@
 /* runner_client.h: runs attempts in a process of their own, which outlives whatever happens to the service just
- * long enough to end what runs.  It gives each attempt a keeper (keeper.h), which writes what happened
+ * long enough to end what runs.  It gives each attempt a keeper (supervisor.h), which writes what happened
  * to the folder of the attempt; here comes only when to look.
  *
  * One thread uses it, whichever.  Nothing here waits for an attempt but runner_stop(). */

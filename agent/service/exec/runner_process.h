@@ -1,5 +1,5 @@
 /* runner_process.h: the process that runs attempts for the service, and what the two say to each other; the
- * service's side is runner.h. */
+ * service's side is runner_client.h. */
 #ifndef AGENT_SERVICE_EXEC_RUNNER_PROCESS_H
 #define AGENT_SERVICE_EXEC_RUNNER_PROCESS_H
 

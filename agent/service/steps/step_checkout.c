@@ -161,7 +161,7 @@ static void print_line(FILE *log, const char *text)
 	fputc('\n', log);
 }
 
-static void print_warnings(FILE *log, const struct faults *warnings)
+static void print_warnings(FILE *log, const struct diagnostics *warnings)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -206,7 +206,7 @@ static bool begin_anew(const struct git_fetch *f, struct err *err)
 
 /* A damaged mirror is known when it is read: then, once, all is fetched anew. */
 static bool bring(struct arena *a, const struct git_fetch *f, const struct git_url *url, int64_t limit_ms,
-                  struct git_revision *out, struct faults *warnings, struct err *err)
+                  struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
 	static const struct git_checkout_limits limits = GIT_CHECKOUT_LIMITS;
 	CLEANUP(fd_close) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -235,7 +235,7 @@ static int failed(struct arena *a, FILE *log, const struct err *err, struct atte
 int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
                    struct attempt_answer *answer)
 {
-	struct faults warnings = { .arena = a };
+	struct diagnostics warnings = { .arena = a };
 	struct git_revision revision;
 	struct git_fetch f;
 	struct git_url url;

@@ -17,7 +17,7 @@ static const char *const handed_on[] = {
 struct plan {
 	struct arena *arena;
 	const struct prepare_options *options;
-	const struct flow_start *start;
+	const struct dag_start *start;
 	struct node *env;		/* name to value, in the order in which they count */
 	struct node *own;		/* the same for our own commands */
 	struct attempt_command *commands;
@@ -300,7 +300,7 @@ static void keep_from_own(struct plan *p)
 }
 
 bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
-                     const struct flow_start *start, const char *folder, struct attempt *out,
+                     const struct dag_start *start, const char *folder, struct attempt *out,
                      struct buf *notes, struct err *err)
 {
 	struct plan p = {

@@ -27,7 +27,7 @@ struct prepare_run {
  * added to notes, a line each.  If false, *err says what is missing, and that another try would fare no
  * better; no secret is in it. */
 bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
-                     const struct flow_start *start, const char *folder, struct attempt *out,
+                     const struct dag_start *start, const char *folder, struct attempt *out,
                      struct buf *notes, struct err *err);
 
 /* What such a service hands on to a program that it runs, without the step's own variables: "NAME=VALUE",

@@ -360,7 +360,7 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
 
 /* ---- the command's side ---- */
 
-struct job {
+struct step_http_job {
 	struct arena *arena;
 	FILE *out;
 	const struct node *document;
@@ -370,7 +370,7 @@ struct job {
 };
 
 /* Prints a line in which no secret stands. */
-static void PRINTF(2, 3) say(const struct job *j, const char *fmt, ...)
+static void PRINTF(2, 3) say(const struct step_http_job *j, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf line = BUF_TEXT, shown = BUF_TEXT;
 	va_list ap;
@@ -384,7 +384,7 @@ static void PRINTF(2, 3) say(const struct job *j, const char *fmt, ...)
 }
 
 /* Says why there is no answer. */
-static int give_up(const struct job *j, const struct err *why)
+static int give_up(const struct step_http_job *j, const struct err *why)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
 	bool final = why->kind == ERR_USAGE;
@@ -410,7 +410,7 @@ static void add_form(struct buf *out, const char *key, const char *value)
 			buf_addf(out, "%%%02X", (unsigned char)*value);
 }
 
-static bool read_token(struct job *j, const struct buf *body, struct err *err)
+static bool read_token(struct step_http_job *j, const struct buf *body, struct err *err)
 {
 	const char *token = NULL;
 	struct err unread;
@@ -432,7 +432,7 @@ static bool is_final(int status)
 	return status < 500 && status != 408 && status != 425 && status != 429;
 }
 
-static bool fetch_token(struct job *j, const struct node *oauth, struct err *err)
+static bool fetch_token(struct step_http_job *j, const struct node *oauth, struct err *err)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
 	CLEANUP(buf_done) struct buf form = BUF_TEXT;
@@ -461,7 +461,7 @@ static bool fetch_token(struct job *j, const struct node *oauth, struct err *err
 /* ---- the request ---- */
 
 /* The beginning of an answer that is no success mostly says why. */
-static void show_body(const struct job *j, const struct buf *body)
+static void show_body(const struct step_http_job *j, const struct buf *body)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
 	bool all = masks_cover(masks_list(&j->masks), buf_str(body), body->len, STEP_HTTP_SHOWN_MAX, &shown);
@@ -477,7 +477,7 @@ static void show_body(const struct job *j, const struct buf *body)
 		fprintf(j->out, "(all of it stands in response.txt)\n");
 }
 
-static int take_answer(const struct job *j, const struct transfer_answer *answer, int64_t took)
+static int take_answer(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took)
 {
 	int status = answer->status;
 	struct err err;
@@ -499,7 +499,7 @@ static int take_answer(const struct job *j, const struct transfer_answer *answer
 	                                                                                : give_up(j, &err);
 }
 
-static int send_request(struct job *j)
+static int send_request(struct step_http_job *j)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
 	struct err err = { 0 };
@@ -531,7 +531,7 @@ static bool is_text_map(const struct node *n)
 	return n != NULL;
 }
 
-static bool read_job(struct job *j, const char *document, size_t len)
+static bool read_job(struct step_http_job *j, const char *document, size_t len)
 {
 	struct err err;
 	struct node *n;
@@ -551,7 +551,7 @@ static bool read_job(struct job *j, const char *document, size_t len)
 
 int step_http_serve(struct arena *a, const char *document, size_t len, FILE *out)
 {
-	struct job j = { .arena = a, .out = out };
+	struct step_http_job j = { .arena = a, .out = out };
 
 	if (!read_job(&j, document, len))
 		return TRANSFER_FINAL;

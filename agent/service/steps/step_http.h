@@ -5,7 +5,7 @@
  * program, which is told on its stdin what to send, prints what people should read, and leaves
  *
  *	response.txt	in its working directory: the body of the answer
- *	../answer	answer.h
+ *	../answer	attempt_reply.h
  *
  * What the contract leaves open is settled so:
  *

@@ -3,8 +3,8 @@
 #include "agent/service/store/store_schema.h"
 
 /* They stand in the file. */
-_Static_assert(FLOW_RUNNING == 1 && FLOW_STOPPING == 2 && FLOW_SUCCESS == 3 && FLOW_FAILED == 4 &&
-               FLOW_STOPPED == 5, "a file that was written knows other words");
+_Static_assert(DAG_RUNNING == 1 && DAG_STOPPING == 2 && DAG_SUCCESS == 3 && DAG_FAILED == 4 &&
+               DAG_STOPPED == 5, "a file that was written knows other words");
 
 static const int64_t EVER = INT64_MAX;
 
@@ -56,7 +56,7 @@ static bool forget_execute(struct store *s, int64_t id, struct err *err)
 /* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
 static bool put_run(struct store *s, const struct stored_run *run, struct err *err)
 {
-	bool goes_on = run->status == FLOW_RUNNING && run->finished < 0;
+	bool goes_on = run->status == DAG_RUNNING && run->finished < 0;
 	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
 
 	query_int(q, 1, run->id);
@@ -87,7 +87,7 @@ static struct stored_run run_columns(struct arena *a, struct query *q)
 {
 	return (struct stored_run){
 		.id = query_get_int(q, 0), .uuid = query_get_text(a, q, 1), .workflow = query_get_int(q, 2),
-		.status = (enum flow_status)query_get_int(q, 3), .began = query_get_int(q, 4),
+		.status = (enum dag_status)query_get_int(q, 3), .began = query_get_int(q, 4),
 		.finished = query_get_int_or(q, 5, -1), .cause = query_get_text(a, q, 6),
 		.stopped_by = query_get_text(a, q, 7), .stop_asked = query_get_text(a, q, 8),
 		.taken = query_get_int(q, 9),
@@ -262,7 +262,7 @@ bool runs_reruns(struct store *s, struct arena *a, int64_t run, struct stored_re
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, n, room);
 		items[n++] = (struct stored_rerun){
-			.uuid = query_get_text(a, q, 0), .status = (enum flow_status)query_get_int(q, 1),
+			.uuid = query_get_text(a, q, 0), .status = (enum dag_status)query_get_int(q, 1),
 			.began = query_get_int(q, 2), .finished = query_get_int_or(q, 3, -1),
 			.stopped_by = query_get_text(a, q, 4),
 		};

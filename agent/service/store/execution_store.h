@@ -1,4 +1,4 @@
-/* execution_store.h: the runs of the local service's workflows, in the file of store.h: how each stands, what its
+/* execution_store.h: the runs of the local service's workflows, in the file of workflow_store.h: how each stands, what its
  * steps printed, and which watchers are still to be told.
  *
  * All that is written belongs between store_begin() and store_end(). */
@@ -15,7 +15,7 @@ struct stored_run {
 	int64_t id;
 	const char *uuid;		/* its executionId */
 	int64_t workflow;
-	enum flow_status status;
+	enum dag_status status;
 	int64_t began, finished;	/* milliseconds since 1970; finished -1: it is under way */
 	const char *cause;		/* what began it: "cron", "webhook", "local" */
 	const char *stopped_by;		/* NULL: nobody */
@@ -27,13 +27,13 @@ struct stored_run {
 struct stored_work {
 	const char *execute;		/* JSON that it was sent; NULL: nothing, or the run has ended */
 	const char *steps;		/* JSON list: what of each step is shown and does not change */
-	const char *state;		/* flow_save()'s JSON */
+	const char *state;		/* dag_run_save()'s JSON */
 };
 
 /* A part of a run that an engine went on with after another one had ended in between. */
 struct stored_rerun {
 	const char *uuid;
-	enum flow_status status;
+	enum dag_status status;
 	int64_t began, finished;	/* -1: it is under way */
 	const char *stopped_by;		/* NULL: nobody */
 };
@@ -41,7 +41,7 @@ struct stored_rerun {
 struct run_query {
 	int64_t workflow;
 	int64_t from, to;		/* of their begin, milliseconds since 1970, both included */
-	unsigned statuses;		/* bits 1 << enum flow_status; 0: all */
+	unsigned statuses;		/* bits 1 << enum dag_status; 0: all */
 	int64_t number, size;		/* of the page; number counts from 1 */
 	int64_t newest;			/* only the newest so many of those; 0: all */
 };

@@ -125,7 +125,7 @@ static const char *const migrations[] = {
 	/* due: when a cron fires next, in milliseconds since 1970; NULL: never, or it is paused. */
 	"ALTER TABLE workflow_trigger ADD COLUMN due INTEGER;"
 	"CREATE INDEX trigger_due ON workflow_trigger(due) WHERE due IS NOT NULL;"
-	/* status: enum flow_status.  finished NULL: it is under way.  taken: by an engine once. */
+	/* status: enum dag_status.  finished NULL: it is under way.  taken: by an engine once. */
 	"CREATE TABLE run("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,"
 	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE,"
@@ -137,7 +137,7 @@ static const char *const migrations[] = {
 	"CREATE INDEX run_to_stop ON run(id) WHERE finished IS NULL AND stop_asked IS NOT NULL;"
 	"CREATE INDEX run_finished ON run(finished) WHERE finished IS NOT NULL;"
 	/* execute: what it was sent, as long as it is under way.  steps: what of each step is shown and does
-	 * not change; state: flow_save()'s. */
+	 * not change; state: dag_run_save()'s. */
 	"CREATE TABLE run_work("
 	"  run INTEGER PRIMARY KEY REFERENCES run ON DELETE CASCADE, execute TEXT, steps TEXT NOT NULL,"
 	"  state TEXT NOT NULL) STRICT;"

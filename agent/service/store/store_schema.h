@@ -1,5 +1,5 @@
-/* store_schema.h: the tables of the local service's file and all that they are asked.  For store.c and
- * runs.c alone. */
+/* store_schema.h: the tables of the local service's file and all that they are asked.  For workflow_store.c and
+ * execution_store.c alone. */
 #ifndef AGENT_SERVICE_STORE_STORE_SCHEMA_H
 #define AGENT_SERVICE_STORE_STORE_SCHEMA_H
 

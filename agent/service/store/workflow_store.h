@@ -46,7 +46,7 @@ struct page_query {
 	const char *search;		/* a part of the name, in any case of A to Z; NULL: all */
 	const char *const *modified_by;	/* by one of these; count 0: by anyone */
 	size_t modified_by_count;
-	unsigned last_runs;		/* bits 1 << enum flow_status of the last run; 0: all, those without one too */
+	unsigned last_runs;		/* bits 1 << enum dag_status of the last run; 0: all, those without one too */
 };
 
 struct workflow_page {

@@ -6,7 +6,7 @@
 
 static char *no_env[] = { NULL };
 
-static const char *lines_of(struct arena *a, const struct faults *f)
+static const char *lines_of(struct arena *a, const struct diagnostics *f)
 {
 	const char *all = "";
 
@@ -18,7 +18,7 @@ static const char *lines_of(struct arena *a, const struct faults *f)
 /* The settings of the first sync, if there is any; gives the faults. */
 static const char *parse(struct arena *a, const char *path, const char *text, struct settings *s)
 {
-	struct faults f = { .arena = a };
+	struct diagnostics f = { .arena = a };
 	struct config config;
 
 	options_defaults(a, FOR_ALL | FOR_CYCLE | FOR_RESULT, no_env, s);
@@ -190,7 +190,7 @@ static void each_sync_has_its_own_and_what_holds_for_all(void **state)
 		{ "https://all/x", "one", "a", true, 0 }, { "local", "two", NULL, false, 1 },
 	};
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct config config;
 	size_t found;
 
@@ -227,7 +227,7 @@ static void a_second_document_is_refused(void **state)
 static void a_file_that_is_not_there_is_named(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct config config;
 
 	assert_false(config_read(&a, "/nonexistent/c.yaml", &config, &f));

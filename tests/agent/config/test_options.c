@@ -9,7 +9,7 @@ enum { ALL_GROUPS = FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT | FO
 static char *no_env[] = { NULL };
 
 /* All faults, each in one line. */
-static const char *lines_of(struct arena *a, const struct faults *f)
+static const char *lines_of(struct arena *a, const struct diagnostics *f)
 {
 	const char *all = "";
 
@@ -22,7 +22,7 @@ static const char *lines_of(struct arena *a, const struct faults *f)
 /* Reads a command line whose words stand between single spaces, and env; returns the faults. */
 static const char *read_line(struct arena *a, unsigned groups, const char *text, char **env, struct settings *s)
 {
-	struct faults f = { .arena = a };
+	struct diagnostics f = { .arena = a };
 	struct command_line line;
 	char *argv[32] = { (char *)"flowsync" };
 	int argc = 1;
@@ -113,7 +113,7 @@ static void each_option_beats_its_variable_and_that_the_file(void **state)
 		unsigned groups = o->groups | FOR_ALL;
 		const char *file = sample(o, 0), *var = sample(o, 1), *line = sample(o, 2);
 		char *env[] = { arena_printf(&a, "%s=%s", variable(&a, o), var), NULL };
-		struct faults f = { .arena = &a };
+		struct diagnostics f = { .arena = &a };
 		struct settings s;
 		struct command_line cl = { .given = &(struct given){ o->name, line }, .given_count = 1 };
 
@@ -195,7 +195,7 @@ static void a_duration_is_read_in_milliseconds(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		const struct option *o = option_table;
-		struct faults f = { .arena = &a };
+		struct diagnostics f = { .arena = &a };
 		struct settings s;
 
 		while (strcmp(o->name, "timeout") != 0)
@@ -216,7 +216,7 @@ static void options_and_words_may_stand_in_any_order(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(argvs); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct faults f = { .arena = &a };
+		struct diagnostics f = { .arena = &a };
 		struct command_line line;
 		struct settings s;
 		int argc = 0;
@@ -240,7 +240,7 @@ static void options_and_words_may_stand_in_any_order(void **state)
 static void behind_two_dashes_and_alone_a_dash_is_a_word(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct command_line line;
 	const char *argv[] = { "flowsync", "-", "--", "-q", "--", "--help" };
 

@@ -31,7 +31,7 @@ static const char *meaning(const struct vars *vars, const char *name)
 static void set_beats_the_file_and_that_the_sync(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct var sync[] = { { "a", "sync" }, { "b", "sync" }, { "c", "sync" } };
 	const char *set[] = { "a=set", "d=x=y=", "e=" };
 	char *env[] = { (char *)"HOME=/h=i", (char *)"EMPTY=", NULL };
@@ -67,7 +67,7 @@ static void a_wrong_file_is_refused_with_its_place(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct faults f = { .arena = &a };
+		struct diagnostics f = { .arena = &a };
 		struct settings s = { .vars_file = write_file(&a, cases[i].text) };
 		char *env[] = { NULL };
 		struct vars vars;
@@ -82,7 +82,7 @@ static void a_wrong_file_is_refused_with_its_place(void **state)
 static void an_empty_file_has_no_variables(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct settings s = { .vars_file = write_file(&a, "# none\n") };
 	char *env[] = { NULL };
 	struct vars vars;

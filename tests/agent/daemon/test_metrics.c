@@ -266,7 +266,7 @@ static void a_report_is_counted(void **state)
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct step steps[] = {
+	struct plan_step steps[] = {
 		{ "n1", .action = ACTION_CREATE, .result = RESULT_APPLIED, .reason = REASON_DECLARED },
 		{ "n2", .action = ACTION_PATCH, .result = RESULT_APPLIED, .reason = REASON_DRIFT },
 		{ "n3", .action = ACTION_REPLACE, .result = RESULT_FAILED, .reason = REASON_DRIFT },
@@ -331,7 +331,7 @@ static void a_report_is_counted(void **state)
 	assert_true(value_of(&r, "flowsync_suspended{sync=\"a\"}") == 0);
 }
 
-static struct report of_steps(struct step *steps, size_t count)
+static struct report of_steps(struct plan_step *steps, size_t count)
 {
 	return (struct report){ .steps = steps, .step_count = count };
 }
@@ -341,7 +341,7 @@ static void what_could_not_be_seen_leaves_the_workflows_as_they_were(void **stat
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct step steps[] = { { "a" }, { "b", .action = ACTION_PATCH, .result = RESULT_DEFERRED } };
+	struct plan_step steps[] = { { "a" }, { "b", .action = ACTION_PATCH, .result = RESULT_DEFERRED } };
 
 	steps[0].result = RESULT_UNCHANGED;
 	CYCLE(of_steps(steps, 2));
@@ -360,7 +360,7 @@ static void a_cycle_over_deferred_steps_moves_only_those(void **state)
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct step steps[] = {
+	struct plan_step steps[] = {
 		{ "a", .result = RESULT_UNCHANGED }, { "b", .result = RESULT_SUSPENDED },
 		{ "c", .action = ACTION_PATCH, .result = RESULT_DEFERRED },
 		{ "d", .action = ACTION_PATCH, .result = RESULT_DEFERRED },

@@ -14,7 +14,7 @@ static const char *check_out(struct arena *a, const char *repo, const char *tree
                              const struct git_checkout_limits *limits)
 {
 	struct git_revision r = { .name = "main" };
-	struct faults warnings = { .arena = a };
+	struct diagnostics warnings = { .arena = a };
 	struct err err = { 0 };
 
 	snprintf(r.tree, sizeof r.tree, "%s", tree);
@@ -224,7 +224,7 @@ static void what_cannot_be_written_is_no_fault_of_the_tree(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct git_revision r = { 0 };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct err err;
 
 	sh("new unwritten; mkdir d; : > d/f; c");

@@ -39,7 +39,7 @@ static struct git_fetch fetch_of(struct arena *a, const char *mirror, const char
 static void a_child_says_what_the_mirror_says(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct git_fetch f = fetch_of(&a, "m-one", "one");
 	struct git_revision r;
 	struct err err;
@@ -66,7 +66,7 @@ static void a_child_says_what_the_mirror_says(void **state)
 static void what_failed_keeps_its_sentence_and_kind(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct git_fetch f = fetch_of(&a, "m-none", "none");
 	struct git_revision r = { .name = "untouched" };
 	struct err err;
@@ -91,7 +91,7 @@ static void a_child_that_gives_no_answer_is_an_error(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct faults warnings = { .arena = &a };
+		struct diagnostics warnings = { .arena = &a };
 		struct git_fetch f = fetch_of(&a, cases[i].mirror, "one");
 		struct git_revision r;
 		struct err err;
@@ -106,7 +106,7 @@ static void a_server_that_says_nothing_is_left_when_the_time_is_over(void **stat
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct git_fetch f = { .mirror = "m-silent" };
 	socklen_t len = sizeof at;
 	struct git_revision r;
@@ -131,7 +131,7 @@ static void a_server_that_says_nothing_is_left_when_the_time_is_over(void **stat
 static void only_a_first_fetch_may_take_all_the_time(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults warnings = { .arena = &a };
+	struct diagnostics warnings = { .arena = &a };
 	struct git_fetch f = fetch_of(&a, "m-limit", "limit"), none = fetch_of(&a, "m-limit-none", "nothing");
 	struct git_revision r;
 	struct err err;

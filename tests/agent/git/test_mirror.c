@@ -13,7 +13,7 @@ static const char *update(struct arena *a, const char *mirror, const char *repo,
 {
 	struct git_remote_place remote = { .url = here(a, repo) };
 	struct git_ref ref = { kind, text };
-	struct faults warnings = { .arena = a };
+	struct diagnostics warnings = { .arena = a };
 	struct git_revision r = { 0 };
 	struct err err;
 	const char *out = mirror_update(a, mirror, &remote, &ref, path, &r, &warnings, &err)

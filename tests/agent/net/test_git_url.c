@@ -115,7 +115,7 @@ static void plain_http_carries_no_token_and_is_warned_of(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 		struct git_url u;
 		struct err err;
 		assert_true(git_url_read(&a, cases[i].text, &u, &err));

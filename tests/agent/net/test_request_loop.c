@@ -12,7 +12,7 @@
 
 static struct badserver server;
 
-struct work {
+struct workflow_task {
 	struct task task;
 	const char *path[2];	/* NULL: no second request */
 	unsigned asked;
@@ -24,7 +24,7 @@ struct work {
 static enum task_next work_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
-	struct work *w = (struct work *)task;
+	struct workflow_task *w = (struct workflow_task *)task;
 
 	if (answer && answer->failure)
 		buf_addf(&w->seen, "%s;", answer->error);
@@ -65,14 +65,14 @@ static void client_done(struct client *c)
 static void a_429_is_sent_again_after_its_wait(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work w = WORK("/busy-once", NULL);
+	struct workflow_task w = WORK("/busy-once", NULL);
 	struct dispatch d;
 	int64_t begun = drive_now();
 
 	client_open(&c, 2);
 	dispatch_init(&d, 2, -1, 1);
 	dispatch_add(&d, &w.task);
-	assert_true(drive(c.rest, &d, -1, NULL));
+	assert_true(request_loop_run(c.rest, &d, -1, NULL));
 	assert_string_equal(buf_str(&w.seen), "200 done;");
 	assert_int_equal(d.retries, 1);
 	assert_true(drive_now() - begun >= 250);
@@ -82,16 +82,16 @@ static void a_429_is_sent_again_after_its_wait(void **state)
 static void many_tasks_share_few_connections(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work w[200];
+	struct workflow_task w[200];
 	struct dispatch d;
 
 	client_open(&c, 4);
 	dispatch_init(&d, 4, -1, 1);
 	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
-		w[i] = (struct work)WORK("/bytes/1", "/bytes/2");
+		w[i] = (struct workflow_task)WORK("/bytes/1", "/bytes/2");
 		dispatch_add(&d, &w[i].task);
 	}
-	assert_true(drive(c.rest, &d, -1, NULL));
+	assert_true(request_loop_run(c.rest, &d, -1, NULL));
 	for (size_t i = 0; i < ARRAY_LEN(w); i++) {
 		assert_string_equal(buf_str(&w[i].seen), "200 x;200 xx;");
 		buf_done(&w[i].seen);
@@ -102,7 +102,7 @@ static void many_tasks_share_few_connections(void **state)
 static void stopping_lets_the_task_under_way_end_and_begins_no_other(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work under_way = WORK("/bytes/1", "/bytes/2"), fresh = WORK("/bytes/1", NULL);
+	struct workflow_task under_way = WORK("/bytes/1", "/bytes/2"), fresh = WORK("/bytes/1", NULL);
 	struct dispatch d;
 
 	client_open(&c, 1);
@@ -110,7 +110,7 @@ static void stopping_lets_the_task_under_way_end_and_begins_no_other(void **stat
 	under_way.stop_fd = eventfd(0, EFD_CLOEXEC);
 	dispatch_add(&d, &under_way.task);
 	dispatch_add(&d, &fresh.task);
-	assert_false(drive(c.rest, &d, under_way.stop_fd, NULL));
+	assert_false(request_loop_run(c.rest, &d, under_way.stop_fd, NULL));
 	assert_string_equal(buf_str(&under_way.seen), "200 x;200 xx;");
 	assert_false(fresh.task.begun);
 	buf_done(&under_way.seen);
@@ -120,8 +120,8 @@ static void stopping_lets_the_task_under_way_end_and_begins_no_other(void **stat
 static void stopping_waits_for_a_write_and_what_follows_it_but_for_no_other_read(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work hangs = WORK("/silent", NULL), written = WORK("/bytes/1", "/second");
-	struct work writes = WORK("/second", "/bytes/2");
+	struct workflow_task hangs = WORK("/silent", NULL), written = WORK("/bytes/1", "/second");
+	struct workflow_task writes = WORK("/second", "/bytes/2");
 	struct dispatch d;
 
 	client_open(&c, 3);
@@ -131,7 +131,7 @@ static void stopping_waits_for_a_write_and_what_follows_it_but_for_no_other_read
 	dispatch_add(&d, &hangs.task);
 	dispatch_add(&d, &writes.task);
 	dispatch_add(&d, &written.task);
-	assert_false(drive(c.rest, &d, written.stop_fd, NULL));
+	assert_false(request_loop_run(c.rest, &d, written.stop_fd, NULL));
 	assert_string_equal(buf_str(&hangs.seen), "it was stopped;");
 	assert_string_equal(buf_str(&written.seen), "200 x;200 ok;");
 	assert_string_equal(buf_str(&writes.seen), "200 ok;200 xx;");
@@ -144,7 +144,7 @@ static void stopping_waits_for_a_write_and_what_follows_it_but_for_no_other_read
 static void stopping_ends_a_wait_at_once(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work w = WORK("/busy", NULL);	/* it asks to be left alone for a minute */
+	struct workflow_task w = WORK("/busy", NULL);	/* it asks to be left alone for a minute */
 	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	struct dispatch d;
@@ -154,7 +154,7 @@ static void stopping_ends_a_wait_at_once(void **state)
 	dispatch_init(&d, 1, -1, 1);
 	dispatch_add(&d, &w.task);
 	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
-	assert_false(drive(c.rest, &d, timer, NULL));
+	assert_false(request_loop_run(c.rest, &d, timer, NULL));
 	assert_string_equal(buf_str(&w.seen), "503 slow down;");
 	assert_in_range(drive_now() - begun, 300, 59000);
 	buf_done(&w.seen);
@@ -164,7 +164,7 @@ static void stopping_ends_a_wait_at_once(void **state)
 static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work waits = WORK("/busy", NULL), fresh = WORK("/bytes/1", NULL);
+	struct workflow_task waits = WORK("/busy", NULL), fresh = WORK("/bytes/1", NULL);
 	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	struct drive_watch watch = { .hurry_fd = &timer };
@@ -175,12 +175,12 @@ static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
 	dispatch_init(&d, 1, -1, 1);
 	dispatch_add(&d, &waits.task);
 	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
-	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&waits.seen), "503 slow down;");
 	assert_in_range(drive_now() - begun, 300, 30000);
 	/* The next phase of the same cycle hurries too. */
 	dispatch_add(&d, &fresh.task);
-	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&fresh.seen), "200 x;");
 	buf_done(&waits.seen);
 	buf_done(&fresh.seen);
@@ -190,7 +190,7 @@ static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
 static void sigusr2_is_a_hurry(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work w = WORK("/busy", NULL);
+	struct workflow_task w = WORK("/busy", NULL);
 	struct drive_watch watch = { 0 };
 	struct dispatch d;
 	struct err err;
@@ -206,7 +206,7 @@ static void sigusr2_is_a_hurry(void **state)
 	client_open(&c, 1);
 	dispatch_init(&d, 1, -1, 1);
 	dispatch_add(&d, &w.task);
-	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&w.seen), "503 slow down;");
 	assert_int_equal(stop_signal(), 0);
 	buf_done(&w.seen);
@@ -220,7 +220,7 @@ static void count(void *context)
 static void a_watcher_is_called_ten_times_a_second(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
-	struct work w = WORK("/second", NULL);
+	struct workflow_task w = WORK("/second", NULL);
 	int64_t begun = drive_now();
 	int ticks = 0;
 	struct drive_watch watch = { .tick = count, .context = &ticks };
@@ -229,7 +229,7 @@ static void a_watcher_is_called_ten_times_a_second(void **state)
 	client_open(&c, 1);
 	dispatch_init(&d, 1, -1, 1);
 	dispatch_add(&d, &w.task);
-	assert_true(drive(c.rest, &d, -1, &watch));
+	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&w.seen), "200 ok;");
 	assert_in_range(ticks, 2, (drive_now() - begun) / 100);
 	buf_done(&w.seen);

@@ -589,7 +589,7 @@ static void write_at_random(struct history *history, unsigned seed)
 
 static const char *state_read(struct arena *a)
 {
-	struct faults f = { .arena = a };
+	struct diagnostics f = { .arena = a };
 	struct source_files files = { 0 };
 	const char *all = "";
 	struct err err;

@@ -51,12 +51,12 @@ static int leave(void **state)
 /* The names that came out, then the faults, one a line. */
 static const char *read_dir(struct arena *a, const char *dir)
 {
-	struct faults f = { .arena = a };
+	struct diagnostics f = { .arena = a };
 	struct source_files files = { 0 };
 	const char *all = "";
 	bool good = source_dir_read(a, dir, &files, &f);
 
-	faults_sort(&f);
+	diagnostics_sort(&f);
 	for (size_t i = 0; i < files.count; i++)
 		all = arena_printf(a, "%s%s\n", all, files.items[i].name);
 	for (size_t i = 0; i < f.count; i++)
@@ -87,7 +87,7 @@ static void spec_files_of_any_depth_come_sorted(void **state)
 static void bytes_and_length_are_those_of_the_file(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	struct source_files files = { 0 };
 
 	make_file("s/a.yaml", "name: a\n");
@@ -234,7 +234,7 @@ static void no_directory_is_a_fault_and_an_empty_one_none(void **state)
  * stopped. */
 static const char *read_settled(struct arena *a, const char *dir, bool stopped)
 {
-	struct faults f = { .arena = a };
+	struct diagnostics f = { .arena = a };
 	struct source_files files = { 0 };
 	const char *all = "";
 	struct err err;
@@ -242,7 +242,7 @@ static const char *read_settled(struct arena *a, const char *dir, bool stopped)
 
 	assert_int_equal(pipe(stop), 0);
 	assert_true(!stopped || write(stop[1], "", 1) == 1);
-	fault_warn(&f, (struct pos){ 0 }, "before");
+	diagnostics_warn(&f, (struct pos){ 0 }, "before");
 	bool good = source_dir_settled(a, dir, stop[0], &files, &f, &err);
 	close(stop[0]);
 	close(stop[1]);

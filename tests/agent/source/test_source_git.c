@@ -7,7 +7,7 @@
 static const char *read_tree(struct arena *a, const char *repo, const char *path)
 {
 	struct git_remote_place remote = { .url = arena_printf(a, "%s/%s", said(a, "pwd"), repo) };
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct source_files files = { 0 };
 	struct git_revision r;
 	const char *mirror = arena_printf(a, "m-%s", repo), *out = "";
@@ -21,7 +21,7 @@ static const char *read_tree(struct arena *a, const char *repo, const char *path
 		if (files.items[i].bytes)
 			out = arena_printf(a, "%s%s=%.*s\n", out, files.items[i].name,
 			                   (int)strcspn(files.items[i].bytes, "\n"), files.items[i].bytes);
-	faults_sort(&faults);
+	diagnostics_sort(&faults);
 	for (size_t i = 0; i < faults.count; i++)
 		out = arena_printf(a, "%s%s%s: %s\n", out, faults.items[i].warning ? "warning: " : "",
 		                   faults.items[i].at.file ? faults.items[i].at.file : "", faults.items[i].message);
@@ -90,7 +90,7 @@ static void links_stay_inside(void **state)
 static void a_directory_with_the_same_files_gives_the_same(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct source_files files = { 0 };
 	const char *out = "";
 
@@ -104,7 +104,7 @@ static void a_directory_with_the_same_files_gives_the_same(void **state)
 	for (size_t i = 0; i < files.count; i++)
 		out = arena_printf(&a, "%s%s=%.*s\n", out, files.items[i].name,
 		                   (int)strcspn(files.items[i].bytes, "\n"), files.items[i].bytes);
-	faults_sort(&faults);
+	diagnostics_sort(&faults);
 	for (size_t i = 0; i < faults.count; i++)
 		out = arena_printf(&a, "%s%s: %s\n", out, faults.items[i].at.file, faults.items[i].message);
 	assert_string_equal(tree, out);
@@ -133,7 +133,7 @@ static void a_file_over_the_limit_is_a_fault(void **state)
 static void a_file_over_the_limit_is_not_even_read(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct source_files files = { 0 };
 	struct git_revision r = { 0 };
 	struct err err;
@@ -151,7 +151,7 @@ static void a_file_over_the_limit_is_not_even_read(void **state)
 static void a_damaged_mirror_is_told_from_a_bad_source(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct source_files files = { 0 };
 	struct git_revision r = { .tree = "0123456789012345678901234567890123456789" };
 	struct err err;

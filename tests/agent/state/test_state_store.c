@@ -81,7 +81,7 @@ static void put(struct state *s, const char *name)
 {
 	struct err err;
 
-	if (!state_put(s, &(struct record){ .name = name, .id = 1 }, &err))
+	if (!state_put(s, &(struct applied_record){ .name = name, .id = 1 }, &err))
 		fail_msg("%s", err.msg);
 }
 
@@ -97,12 +97,12 @@ static void add_tree(const char *key, const struct node *n, struct buf *out)
 static const char *dump(struct fixture *f, struct state *s)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	struct err err;
 
 	if (!state_load(s, &f->arena, &all, &err))
 		fail_msg("%s", err.msg);
-	for (const struct record *r = all.items; r < all.items + all.count; r++) {
+	for (const struct applied_record *r = all.items; r < all.items + all.count; r++) {
 		buf_addf(&text, "%s %lld %s%s", r->name, (long long)r->id, r->digest ? r->digest : "-",
 		         r->paused ? " paused" : "");
 		add_tree("body", r->body, &text);
@@ -144,16 +144,16 @@ static void a_record_is_given_back_as_it_was_put(void **state)
 {
 	struct fixture *f = *state;
 	struct state *s = open_state(f, STATE_WRITE);
-	struct record full = {
+	struct applied_record full = {
 		.name = "n\xc3\xa4me", .id = INT64_MAX, .digest = "a0123abcd", .paused = true,
 		.body = tree(f, "{\"name\":\"n\",\"z\":[1,1.50,null,true],\"a\":{}}"),
 		.settled = tree(f, "[{\"path\":\"/a\",\"sent\":1,\"kept\":null,\"refused\":false}]"),
 	};
 	struct err err;
 
-	assert_true(state_put(s, &(struct record){ .name = "b", .digest = "b" }, &err));
+	assert_true(state_put(s, &(struct applied_record){ .name = "b", .digest = "b" }, &err));
 	assert_true(state_put(s, &full, &err));
-	assert_true(state_put(s, &(struct record){ .name = "Z", .id = 7 }, &err));
+	assert_true(state_put(s, &(struct applied_record){ .name = "Z", .id = 7 }, &err));
 	static const char all[] =
 		"Z 7 -\n"
 		"b 0 b\n"
@@ -171,8 +171,8 @@ static void a_later_record_takes_the_place_of_all_of_the_earlier(void **state)
 	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
 	struct err err;
 
-	assert_true(state_put(s, &(struct record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
-	assert_true(state_put(s, &(struct record){ .name = "a", .id = 2 }, &err));
+	assert_true(state_put(s, &(struct applied_record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
+	assert_true(state_put(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
 	assert_string_equal(dump(f, s), "a 2 -\n");
 	assert_true(state_drop(s, "a", &err));
 	assert_true(state_drop(s, "a", &err));
@@ -189,7 +189,7 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++) {
 		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, syncs[i].endpoint, syncs[i].owner);
-		assert_true(state_put(s, &(struct record){ .name = "a", .id = (int64_t)i }, &err));
+		assert_true(state_put(s, &(struct applied_record){ .name = "a", .id = (int64_t)i }, &err));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++)
 		assert_string_equal(dump_of(f, STATE_READ, syncs[i].endpoint, syncs[i].owner),
@@ -400,7 +400,7 @@ static void a_damaged_record_is_named(void **state)
 {
 	struct fixture *f = *state;
 	struct state *s = open_state(f, STATE_WRITE);
-	struct records all = { .count = 5 };
+	struct applied_records all = { .count = 5 };
 	struct err err;
 
 	put(s, "a");
@@ -457,7 +457,7 @@ static void put_for_ever(struct fixture *f, int fd)
 
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	for (int i = 0; ; i++) {
-		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "w%06d", i) }, &err));
+		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%06d", i) }, &err));
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
 }
@@ -465,7 +465,7 @@ static void put_for_ever(struct fixture *f, int fd)
 static void what_was_put_survives_a_kill(void **state)
 {
 	struct fixture *f = *state;
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	struct err err;
 	size_t told = 0;
 	char byte[64];
@@ -492,7 +492,7 @@ static void what_was_put_survives_a_kill(void **state)
 	assert_int_equal(strlen(listing(f)), strlen(before));
 
 	CLEANUP(state_closep) struct state *w = open_state(f, STATE_WRITE);
-	struct records again = { 0 };
+	struct applied_records again = { 0 };
 	assert_true(state_load(w, &f->arena, &again, &err));
 	assert_int_equal(again.count, all.count);
 }
@@ -507,14 +507,14 @@ static void put_some(struct fixture *f, int fd)
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	IN_CHILD(write(fd, state_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
 	for (int i = 0; i < SOME; i++)
-		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
+		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
 	state_close(s);
 }
 
 static void begin_as_two(struct fixture *f)
 {
 	unsigned char keys[2][STATE_KEY_SIZE];
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	struct err err;
 	pid_t pids[2];
 	int fds[2];
@@ -550,7 +550,7 @@ static void come_and_go(struct fixture *f, int fd)
 	for (int i = 0; i < 60; i++) {
 		struct state *s;
 		IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-		IN_CHILD(state_put(s, &(struct record){ arena_printf(&f->arena, "%d", i) }, &err));
+		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d", i) }, &err));
 		state_close(s);
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
@@ -566,7 +566,7 @@ static void reading_beside_a_writer_sees_what_was_put(void **state)
 
 	while (read(fd, &byte, 1) == 1) {
 		CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
-		struct records all = { 0 };
+		struct applied_records all = { 0 };
 		struct err err;
 		if (!state_load(s, &f->arena, &all, &err))
 			fail_msg("%s", err.msg);
@@ -580,7 +580,7 @@ static void reading_beside_a_writer_sees_what_was_put(void **state)
 
 static void read_as_nobody(struct fixture *f, int fd)
 {
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	struct state *s;
 	struct err err = { 0 };
 
@@ -600,7 +600,7 @@ static void put_one_and_wait(struct fixture *f, int fd)
 	struct err err = { 0 };
 
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	IN_CHILD(state_put(s, &(struct record){ .name = "a" }, &err));
+	IN_CHILD(state_put(s, &(struct applied_record){ .name = "a" }, &err));
 	IN_CHILD(write(fd, "", 1) == 1);
 	pause();
 }
@@ -647,7 +647,7 @@ static void fill_up(struct fixture *f, int fd)
 
 	IN_CHILD(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	while (state_put(s, &(struct record){ arena_printf(&f->arena, "w%d", i) }, &err))
+	while (state_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%d", i) }, &err))
 		i++;
 	IN_CHILD(write(fd, &i, sizeof i) == sizeof i);
 	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
@@ -657,7 +657,7 @@ static void fill_up(struct fixture *f, int fd)
 static void a_full_disk_is_said_and_loses_nothing(void **state)
 {
 	struct fixture *f = *state;
-	struct records all = { 0 };
+	struct applied_records all = { 0 };
 	struct err err;
 	char msg[1024] = { 0 };
 	int fd, put_count;

@@ -6,10 +6,10 @@
 static void they_are_kept_in_the_order_found(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 
-	assert_false(fault_add(&f, (struct pos){ "b", 2, 1 }, "%s", "one"));
-	fault_warn(&f, (struct pos){ "a", 1, 1 }, "two");
+	assert_false(diagnostics_add(&f, (struct pos){ "b", 2, 1 }, "%s", "one"));
+	diagnostics_warn(&f, (struct pos){ "a", 1, 1 }, "two");
 	assert_int_equal(f.count, 2);
 	assert_int_equal(f.errors, 1);
 	assert_string_equal(f.items[0].message, "one");
@@ -24,11 +24,11 @@ static void sorting_goes_by_file_line_and_column(void **state)
 	};
 	static const char order[] = "4632510";
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 
 	for (size_t i = 0; i < ARRAY_LEN(found); i++)
-		fault_add(&f, found[i], "%zu", i);
-	faults_sort(&f);
+		diagnostics_add(&f, found[i], "%zu", i);
+	diagnostics_sort(&f);
 	for (size_t i = 0; i < f.count; i++)
 		assert_int_equal(f.items[i].message[0], order[i]);
 }
@@ -36,23 +36,23 @@ static void sorting_goes_by_file_line_and_column(void **state)
 static void there_is_a_limit(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 
-	for (int i = 0; i < FAULTS_MAX + 5; i++)
-		fault_add(&f, (struct pos){ "a", i, 1 }, "x");
-	assert_int_equal(f.count, FAULTS_MAX);
+	for (int i = 0; i < DIAGNOSTICS_MAX + 5; i++)
+		diagnostics_add(&f, (struct pos){ "a", i, 1 }, "x");
+	assert_int_equal(f.count, DIAGNOSTICS_MAX);
 	assert_int_equal(f.left_out, 5);
-	assert_int_equal(f.errors, FAULTS_MAX + 5);
+	assert_int_equal(f.errors, DIAGNOSTICS_MAX + 5);
 }
 
 static void warnings_never_crowd_out_an_error(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 
-	for (int i = 0; i < 2 * FAULTS_MAX; i++)
-		fault_warn(&f, (struct pos){ "a", i, 1 }, "w");
-	fault_add(&f, (struct pos){ "a", 1, 1 }, "the error");
+	for (int i = 0; i < 2 * DIAGNOSTICS_MAX; i++)
+		diagnostics_warn(&f, (struct pos){ "a", i, 1 }, "w");
+	diagnostics_add(&f, (struct pos){ "a", 1, 1 }, "the error");
 	assert_int_equal(f.errors, 1);
 	assert_string_equal(f.items[f.count - 1].message, "the error");
 }
@@ -60,12 +60,12 @@ static void warnings_never_crowd_out_an_error(void **state)
 static void a_long_message_is_cut(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults f = { .arena = &a };
+	struct diagnostics f = { .arena = &a };
 	char text[3000];
 
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	fault_add(&f, (struct pos){ 0 }, "%s", text);
+	diagnostics_add(&f, (struct pos){ 0 }, "%s", text);
 	assert_int_equal(strlen(f.items[0].message), sizeof ((struct err *)0)->msg - 1);
 }
 

@@ -23,9 +23,9 @@ static void the_nearest_known_word_is_kept(void **state)
 		{ "ID", "id" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct near near = { .word = cases[i].word };
+		struct suggestion near = { .word = cases[i].word };
 		for (const char *const *k = known; *k; k++)
-			near_offer(&near, *k);
+			suggest_offer(&near, *k);
 		if (cases[i].best)
 			assert_string_equal(near.best ? near.best : "(none)", cases[i].best);
 		else
@@ -35,10 +35,10 @@ static void the_nearest_known_word_is_kept(void **state)
 
 static void of_two_as_near_the_first_is_kept(void **state)
 {
-	struct near near = { .word = "cat" };
+	struct suggestion near = { .word = "cat" };
 
-	near_offer(&near, "bat");
-	near_offer(&near, "hat");
+	suggest_offer(&near, "bat");
+	suggest_offer(&near, "hat");
 	assert_string_equal(near.best, "bat");
 	assert_int_equal(near.distance, 1);
 }
@@ -46,14 +46,14 @@ static void of_two_as_near_the_first_is_kept(void **state)
 static void very_long_words_are_passed_over(void **state)
 {
 	char word[200];
-	struct near near = { .word = word };
+	struct suggestion near = { .word = word };
 
 	memset(word, 'x', sizeof word - 1);
 	word[sizeof word - 1] = '\0';
-	near_offer(&near, word);
+	suggest_offer(&near, word);
 	assert_null(near.best);
-	near = (struct near){ .word = "xxxx" };
-	near_offer(&near, word);
+	near = (struct suggestion){ .word = "xxxx" };
+	suggest_offer(&near, word);
 	assert_null(near.best);
 }
 

@@ -193,7 +193,7 @@ static struct luck luck_of(const struct plan *p, size_t step, unsigned attempt)
 
 enum end { END_SUCCESS, END_FAILURE, END_NEITHER, END_DAG };
 
-struct fate { bool known; enum end end; enum flow_status status; unsigned attempts; const char *wrote; };
+struct fate { bool known; enum end end; enum dag_status status; unsigned attempts; const char *wrote; };
 
 struct oracle {
 	const struct plan *p;
@@ -295,13 +295,13 @@ static enum end rules_say(struct oracle *o, size_t i)
 
 static struct fate tried(const struct plan *p, size_t i)
 {
-	struct fate f = { .status = FLOW_FAILED, .end = END_FAILURE };
+	struct fate f = { .status = DAG_FAILED, .end = END_FAILURE };
 
 	for (;;) {
 		struct luck luck = luck_of(p, i, ++f.attempts);
 		f.wrote = luck.wrote;
 		if (luck.code == 0) {
-			f.status = FLOW_SUCCESS;
+			f.status = DAG_SUCCESS;
 			f.end = END_SUCCESS;
 			return f;
 		}
@@ -314,7 +314,7 @@ static struct fate tried(const struct plan *p, size_t i)
 static struct fate judged(struct oracle *o, size_t i)
 {
 	const struct step_plan *s = &o->p->steps[i];
-	struct fate skipped = { .status = FLOW_SKIPPED, .end = END_NEITHER };
+	struct fate skipped = { .status = DAG_SKIPPED, .end = END_NEITHER };
 
 	for (size_t k = 0; k < o->p->count; k++)
 		if ((s->parents >> k & 1) && fate_of(o, k)->end == END_DAG)
@@ -336,7 +336,7 @@ static struct fate judged(struct oracle *o, size_t i)
 		skipped.end = END_SUCCESS;
 		return skipped;
 	}
-	return rules == END_FAILURE ? (struct fate){ .status = FLOW_FAILED, .end = END_FAILURE }
+	return rules == END_FAILURE ? (struct fate){ .status = DAG_FAILED, .end = END_FAILURE }
 	                            : tried(o->p, i);
 }
 
@@ -364,7 +364,7 @@ struct world {
 	struct arena a;
 	const struct plan *plan;
 	const struct node *body, *execute;
-	struct flow *flow;
+	struct dag_run *flow;
 	int64_t now, wake;
 	size_t places, active;
 	struct { bool runs, told; int64_t ends; } steps[STEPS_MOST];
@@ -387,33 +387,33 @@ static void world_begin(struct world *w, const struct plan *plan)
 	*w = (struct world){ .plan = plan, .now = BEGIN, .places = 1 + below(&r, 4) };
 	w->body = tree_json(&w->a, body_of(plan, &body));
 	w->execute = tree_json(&w->a, execute_of(plan, &execute));
-	if (!flow_begin(&w->a, w->body, w->execute, w->now, &w->flow, &err))
+	if (!dag_run_begin(&w->a, w->body, w->execute, w->now, &w->flow, &err))
 		fail_msg("%s", err.msg);
 }
 
-static size_t index_of(const struct flow_step *s)
+static size_t index_of(const struct dag_step *s)
 {
 	return (size_t)(s->name[1] - '0');
 }
 
 static void reload(struct world *w)
 {
-	const char *text = tree_text(&w->a, flow_save(&w->a, w->flow));
+	const char *text = tree_text(&w->a, dag_run_save(&w->a, w->flow));
 	struct err err;
 
-	if (!flow_load(&w->a, w->body, w->execute, tree_json(&w->a, text), &w->flow, &err))
+	if (!dag_run_load(&w->a, w->body, w->execute, tree_json(&w->a, text), &w->flow, &err))
 		fail_msg("%s: %s", err.msg, text);
-	assert_string_equal(tree_text(&w->a, flow_save(&w->a, w->flow)), text);
+	assert_string_equal(tree_text(&w->a, dag_run_save(&w->a, w->flow)), text);
 }
 
-static const struct flow_step *step_of(const struct world *w, size_t i)
+static const struct dag_step *step_of(const struct world *w, size_t i)
 {
 	char name[] = { 's', (char)('0' + i), '\0' };
 
-	return flow_find(w->flow, name);
+	return dag_run_find(w->flow, name);
 }
 
-static void begin_one(struct world *w, const struct flow_step *step)
+static void begin_one(struct world *w, const struct dag_step *step)
 {
 	size_t i = index_of(step);
 
@@ -430,7 +430,7 @@ static void begin_one(struct world *w, const struct flow_step *step)
 	assert_true(w->active <= w->places);
 }
 
-static void end_one(struct world *w, const struct flow_end *end)
+static void end_one(struct world *w, const struct dag_end *end)
 {
 	size_t i = index_of(end->step);
 	uint64_t r = w->plan->seed + i;
@@ -441,9 +441,9 @@ static void end_one(struct world *w, const struct flow_end *end)
 	w->steps[i].ends = w->now + (int64_t)below(&r, 900);
 }
 
-static void tell(struct world *w, struct flow_event event)
+static void tell(struct world *w, struct dag_event event)
 {
-	struct flow_action x = flow_take(w->flow, &w->a, &event, w->places - w->active, w->now);
+	struct dag_action x = dag_run_handle(w->flow, &w->a, &event, w->places - w->active, w->now);
 
 	for (size_t i = 0; i < x.end_count; i++)
 		end_one(w, &x.ends[i]);
@@ -481,8 +481,8 @@ static void end_step(struct world *w, size_t i)
 		node_put(&w->a, outputs, "P", node_text(&w->a, luck.wrote));
 	w->steps[i].runs = false;
 	w->active--;
-	tell(w, (struct flow_event){
-		.kind = luck.broken && !w->steps[i].told ? FLOW_BROKEN : FLOW_ENDED,
+	tell(w, (struct dag_event){
+		.kind = luck.broken && !w->steps[i].told ? DAG_BROKEN : DAG_ENDED,
 		.step = step_of(w, i)->name, .code = w->steps[i].told ? 143 : luck.code,
 		.outputs = outputs, .message = "so it went",
 	});
@@ -496,7 +496,7 @@ static void go_on(struct world *w)
 	if (i == w->plan->count || (w->wake >= 0 && w->wake <= w->steps[i].ends)) {
 		assert_true(w->wake > w->now);	/* else nothing would ever happen again, or all the time */
 		w->now = w->wake;
-		tell(w, (struct flow_event){ .kind = FLOW_TICK });
+		tell(w, (struct dag_event){ .kind = DAG_TICK });
 		return;
 	}
 	w->now = w->steps[i].ends > w->now ? w->steps[i].ends : w->now;
@@ -519,11 +519,11 @@ static void to_the_end(struct world *w, unsigned most)
 
 static void every_run_ends_as_the_rules_say(void **state)
 {
-	unsigned seen[FLOW_STATUS_COUNT] = { 0 };
+	unsigned seen[DAG_STATUS_COUNT] = { 0 };
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		CLEANUP(world_done) struct world w;
-		enum flow_status whole = FLOW_SUCCESS;
+		enum dag_status whole = DAG_SUCCESS;
 		struct oracle o;
 		struct plan plan;
 		unsigned starts = 0;
@@ -532,31 +532,31 @@ static void every_run_ends_as_the_rules_say(void **state)
 		foresee(&o, &plan);
 		world_begin(&w, &plan);
 		w.reloads = seed % 2;
-		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
+		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		to_the_end(&w, 300);
 		for (size_t i = 0; i < plan.count; i++) {
-			const struct flow_step *s = step_of(&w, i);
+			const struct dag_step *s = step_of(&w, i);
 			if (s->status != o.fates[i].status || s->attempts != o.fates[i].attempts)
 				fail_msg("seed %llu, %s: %s after %u attempts, the rules say %s after %u: %s",
 				         (unsigned long long)seed, s->name, flow_status_words[s->status], s->attempts,
 				         flow_status_words[o.fates[i].status], o.fates[i].attempts, s->message);
-			assert_true(s->status == FLOW_SUCCESS || *s->message);
+			assert_true(s->status == DAG_SUCCESS || *s->message);
 			assert_true(s->left_out == !o.run[i]);
 			starts += s->attempts;
 			seen[s->status]++;
-			if (s->status == FLOW_FAILED)
-				whole = FLOW_FAILED;
+			if (s->status == DAG_FAILED)
+				whole = DAG_FAILED;
 		}
 		assert_int_equal(w.flow->status, whole);
 		assert_int_equal(w.starts, starts);
-		assert_int_equal(w.successes, whole == FLOW_SUCCESS);
-		assert_int_equal(w.fails, whole == FLOW_FAILED);
+		assert_int_equal(w.successes, whole == DAG_SUCCESS);
+		assert_int_equal(w.fails, whole == DAG_FAILED);
 		assert_int_equal(w.exceeded, w.flow->finished - BEGIN >= 12 * SECOND);
 	}
 	/* All of it was tried. */
-	assert_true(seen[FLOW_SUCCESS] > SEEDS / 2);
-	assert_true(seen[FLOW_FAILED] > SEEDS / 2);
-	assert_true(seen[FLOW_SKIPPED] > SEEDS / 2);
+	assert_true(seen[DAG_SUCCESS] > SEEDS / 2);
+	assert_true(seen[DAG_FAILED] > SEEDS / 2);
+	assert_true(seen[DAG_SKIPPED] > SEEDS / 2);
 }
 
 static void a_run_that_is_restored_at_every_moment_goes_as_one_that_is_not(void **state)
@@ -569,14 +569,14 @@ static void a_run_that_is_restored_at_every_moment_goes_as_one_that_is_not(void 
 		world_begin(&w, &plan);
 		world_begin(&u, &plan);
 		u.reloads = true;
-		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
-		tell(&u, (struct flow_event){ .kind = FLOW_TICK });
+		tell(&w, (struct dag_event){ .kind = DAG_TICK });
+		tell(&u, (struct dag_event){ .kind = DAG_TICK });
 		while (!w.over) {
 			go_on(&w);
 			go_on(&u);
 			assert_int_equal(w.wake, u.wake);
-			assert_string_equal(tree_text(&w.a, flow_save(&w.a, w.flow)),
-			                    tree_text(&u.a, flow_save(&u.a, u.flow)));
+			assert_string_equal(tree_text(&w.a, dag_run_save(&w.a, w.flow)),
+			                    tree_text(&u.a, dag_run_save(&u.a, u.flow)));
 		}
 		assert_true(u.over);
 	}
@@ -595,22 +595,22 @@ static void a_stop_at_any_moment_ends_the_run(void **state)
 		plan_make(&plan, seed);
 		world_begin(&w, &plan);
 		w.reloads = seed % 2;
-		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
+		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (size_t n = below(&r, 12); n > 0 && !w.over; n--)
 			go_on(&w);
 		if (w.over)
 			continue;
 		w.stopped = true;
 		starts = w.starts;
-		tell(&w, (struct flow_event){ .kind = FLOW_STOP, .by = "ann" });
+		tell(&w, (struct dag_event){ .kind = DAG_STOP, .by = "ann" });
 		for (size_t i = 0; i < plan.count; i++)
 			assert_true(w.steps[i].told || !w.steps[i].runs);
 		to_the_end(&w, 30);
-		assert_int_equal(w.flow->status, FLOW_STOPPED);
+		assert_int_equal(w.flow->status, DAG_STOPPED);
 		assert_int_equal(w.starts, starts);
 		assert_int_equal(w.successes + w.fails, 0);
 		for (size_t i = 0; i < plan.count; i++)
-			stopped += w.flow->steps[i].status == FLOW_STOPPED;
+			stopped += w.flow->steps[i].status == DAG_STOPPED;
 	}
 	assert_true(stopped > SEEDS / 2);
 }
@@ -628,11 +628,11 @@ static void kill_service(struct world *w, uint64_t *r)
 		w->steps[i].runs = false;
 		w->active--;
 		w->starts -= unbegun;
-		tell(w, (struct flow_event){ .kind = unbegun ? FLOW_UNBEGUN : FLOW_LOST,
+		tell(w, (struct dag_event){ .kind = unbegun ? DAG_UNBEGUN : DAG_LOST,
 		                             .step = step_of(w, i)->name });
 		assert_true(!w->steps[i].runs || step_of(w, i)->phase == STEP_ACTIVE);
 	}
-	tell(w, (struct flow_event){ .kind = FLOW_TICK });
+	tell(w, (struct dag_event){ .kind = DAG_TICK });
 }
 
 static void a_service_that_is_killed_again_and_again_brings_every_run_to_an_end(void **state)
@@ -647,7 +647,7 @@ static void a_service_that_is_killed_again_and_again_brings_every_run_to_an_end(
 
 		plan_make(&plan, seed);
 		world_begin(&w, &plan);
-		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
+		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (unsigned left = 4; left > 0 && !w.over; )
 			if (one_in(&r, 3)) {
 				kill_service(&w, &r);
@@ -658,9 +658,9 @@ static void a_service_that_is_killed_again_and_again_brings_every_run_to_an_end(
 			}
 		to_the_end(&w, 300);
 		for (size_t i = 0; i < plan.count; i++) {
-			const struct flow_step *s = step_of(&w, i);
+			const struct dag_step *s = step_of(&w, i);
 			assert_true(s->attempts <= (unsigned)plan.steps[i].retries + 1);
-			assert_true(s->status == FLOW_SUCCESS || *s->message);
+			assert_true(s->status == DAG_SUCCESS || *s->message);
 			starts += s->attempts;
 		}
 		assert_int_equal(w.starts, starts);
@@ -688,18 +688,18 @@ static void spoil(struct arena *a, struct node *n, uint64_t *r)
 }
 
 /* Ends whatever runs, until nothing more happens. */
-static void drive(struct arena *a, struct flow *flow, int64_t now)
+static void request_loop_run(struct arena *a, struct dag_run *flow, int64_t now)
 {
-	struct flow_action x = flow_take(flow, a, &(struct flow_event){ .kind = FLOW_TICK }, 9, now);
+	struct dag_action x = dag_run_handle(flow, a, &(struct dag_event){ .kind = DAG_TICK }, 9, now);
 
 	for (unsigned calls = 0; !x.over && calls < 300; calls++) {
-		struct flow_event e = { .kind = FLOW_TICK };
+		struct dag_event e = { .kind = DAG_TICK };
 		for (size_t i = 0; i < flow->count; i++)
 			if (flow->steps[i].phase == STEP_ACTIVE)
-				e = (struct flow_event){ .kind = FLOW_LOST, .step = flow->steps[i].name };
-		if (e.kind == FLOW_TICK && x.wake >= 0)
+				e = (struct dag_event){ .kind = DAG_LOST, .step = flow->steps[i].name };
+		if (e.kind == DAG_TICK && x.wake >= 0)
 			now = x.wake;
-		x = flow_take(flow, a, &e, 9, now);
+		x = dag_run_handle(flow, a, &e, 9, now);
 	}
 }
 
@@ -712,18 +712,18 @@ static void a_saved_run_that_was_spoilt_is_refused_or_does_no_harm(void **state)
 		struct plan plan;
 		uint64_t r = seed + 13;
 		struct node *saved;
-		struct flow *flow;
+		struct dag_run *flow;
 		struct err err;
 
 		plan_make(&plan, seed);
 		world_begin(&w, &plan);
-		tell(&w, (struct flow_event){ .kind = FLOW_TICK });
+		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (size_t n = below(&r, 12); n > 0 && !w.over; n--)
 			go_on(&w);
-		saved = flow_save(&w.a, w.flow);
+		saved = dag_run_save(&w.a, w.flow);
 		spoil(&w.a, saved, &r);
-		if (flow_load(&w.a, w.body, w.execute, saved, &flow, &err)) {
-			drive(&w.a, flow, w.now);
+		if (dag_run_load(&w.a, w.body, w.execute, saved, &flow, &err)) {
+			request_loop_run(&w.a, flow, w.now);
 			taken++;
 		} else {
 			assert_true(*err.msg);
@@ -739,18 +739,18 @@ static void a_chain_of_thousands_is_walked(void **state)
 	enum { LINKS = 20000 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
-	struct flow_event first = { .kind = FLOW_ENDED, .step = "s0", .code = 1 };
-	struct flow *flow;
+	struct dag_event first = { .kind = DAG_ENDED, .step = "s0", .code = 1 };
+	struct dag_run *flow;
 	struct err err;
 
 	buf_adds(&yaml, "{\"steps\":{\"s0\":{}");
 	for (int i = 1; i < LINKS; i++)
 		buf_addf(&yaml, ",\"s%d\":{\"parents\":[\"s%d\"]}", i, i - 1);
 	buf_adds(&yaml, "}}");
-	assert_true(flow_begin(&a, tree_json(&a, buf_str(&yaml)), NULL, BEGIN, &flow, &err));
-	assert_int_equal(flow_take(flow, &a, &(struct flow_event){ .kind = FLOW_TICK }, 9, BEGIN).start_count, 1);
-	assert_true(flow_take(flow, &a, &first, 9, BEGIN).over);
-	assert_int_equal(flow_find(flow, "s19999")->status, FLOW_SKIPPED);
+	assert_true(dag_run_begin(&a, tree_json(&a, buf_str(&yaml)), NULL, BEGIN, &flow, &err));
+	assert_int_equal(dag_run_handle(flow, &a, &(struct dag_event){ .kind = DAG_TICK }, 9, BEGIN).start_count, 1);
+	assert_true(dag_run_handle(flow, &a, &first, 9, BEGIN).over);
+	assert_int_equal(dag_run_find(flow, "s19999")->status, DAG_SKIPPED);
 }
 
 int main(void)

@@ -14,10 +14,10 @@ static const int64_t BEGIN = 1700000000000;
 struct talk {
 	struct arena a;
 	const struct node *body, *execute;
-	struct flow *flow;
+	struct dag_run *flow;
 	int64_t now, wake;
 	size_t places;
-	struct flow_action action;
+	struct dag_action action;
 	struct buf said;
 };
 
@@ -34,7 +34,7 @@ static void word(struct buf *out, const char *text)
 	buf_adds(out, text);
 }
 
-static void describe(const struct flow_action *x, struct buf *out)
+static void describe(const struct dag_action *x, struct buf *out)
 {
 	for (size_t i = 0; i < x->tell_count; i++) {
 		word(out, "tell");
@@ -60,13 +60,13 @@ static void describe(const struct flow_action *x, struct buf *out)
 /* Goes on with a run that was written and read: no test may see a difference. */
 static void reload(struct talk *t)
 {
-	const struct node *saved = flow_save(&t->a, t->flow);
+	const struct node *saved = dag_run_save(&t->a, t->flow);
 	const char *text = tree_text(&t->a, saved);
 	struct err err;
 
-	if (!flow_load(&t->a, t->body, t->execute, tree_json(&t->a, text), &t->flow, &err))
+	if (!dag_run_load(&t->a, t->body, t->execute, tree_json(&t->a, text), &t->flow, &err))
 		fail_msg("%s: %s", err.msg, text);
-	assert_string_equal(tree_text(&t->a, flow_save(&t->a, t->flow)), text);
+	assert_string_equal(tree_text(&t->a, dag_run_save(&t->a, t->flow)), text);
 }
 
 static void talk_init(struct talk *t, const char *yaml, const char *execute)
@@ -76,18 +76,18 @@ static void talk_init(struct talk *t, const char *yaml, const char *execute)
 	*t = (struct talk){ .now = BEGIN, .places = 100, .said = BUF_TEXT };
 	t->body = tree_yaml(&t->a, yaml);
 	t->execute = execute ? tree_json(&t->a, execute) : NULL;
-	if (!flow_begin(&t->a, t->body, t->execute, t->now, &t->flow, &err))
+	if (!dag_run_begin(&t->a, t->body, t->execute, t->now, &t->flow, &err))
 		fail_msg("%s", err.msg);
 	reload(t);
 }
 
-static const char *tell(struct talk *t, struct flow_event event)
+static const char *tell(struct talk *t, struct dag_event event)
 {
-	const char *before = tree_text(&t->a, node_at(flow_save(&t->a, t->flow), "/steps"));
+	const char *before = tree_text(&t->a, node_at(dag_run_save(&t->a, t->flow), "/steps"));
 
 	buf_reset(&t->said);
-	t->action = flow_take(t->flow, &t->a, &event, t->places, t->now);
-	if (strcmp(before, tree_text(&t->a, node_at(flow_save(&t->a, t->flow), "/steps"))) != 0)
+	t->action = dag_run_handle(t->flow, &t->a, &event, t->places, t->now);
+	if (strcmp(before, tree_text(&t->a, node_at(dag_run_save(&t->a, t->flow), "/steps"))) != 0)
 		assert_true(t->action.changed);
 	t->wake = t->action.wake;
 	describe(&t->action, &t->said);
@@ -97,29 +97,29 @@ static const char *tell(struct talk *t, struct flow_event event)
 
 static const char *tick(struct talk *t)
 {
-	return tell(t, (struct flow_event){ .kind = FLOW_TICK });
+	return tell(t, (struct dag_event){ .kind = DAG_TICK });
 }
 
 static const char *ended(struct talk *t, const char *step, int code)
 {
-	return tell(t, (struct flow_event){ .kind = FLOW_ENDED, .step = step, .code = code });
+	return tell(t, (struct dag_event){ .kind = DAG_ENDED, .step = step, .code = code });
 }
 
 static const char *wrote(struct talk *t, const char *step, const char *outputs)
 {
-	return tell(t, (struct flow_event){ .kind = FLOW_ENDED, .step = step,
+	return tell(t, (struct dag_event){ .kind = DAG_ENDED, .step = step,
 	                                    .outputs = tree_json(&t->a, outputs) });
 }
 
-static const char *gone(struct talk *t, const char *step, enum flow_event_kind kind,
+static const char *gone(struct talk *t, const char *step, enum dag_event_kind kind,
                         const char *message)
 {
-	return tell(t, (struct flow_event){ .kind = kind, .step = step, .message = message });
+	return tell(t, (struct dag_event){ .kind = kind, .step = step, .message = message });
 }
 
 static const char *stop(struct talk *t, const char *by)
 {
-	return tell(t, (struct flow_event){ .kind = FLOW_STOP, .by = by });
+	return tell(t, (struct dag_event){ .kind = DAG_STOP, .by = by });
 }
 
 /* Goes to the time that was asked for, and says how long that took. */
@@ -143,7 +143,7 @@ static const char *stand(struct talk *t)
 
 static const char *message(struct talk *t, const char *step)
 {
-	return flow_find(t->flow, step)->message;
+	return dag_run_find(t->flow, step)->message;
 }
 
 /* ---- parents ---- */
@@ -202,7 +202,7 @@ static void a_failed_step_leaves_out_what_depends_on_it_and_nothing_else(void **
 	assert_string_equal(message(&t, "a"), "exit code 3");
 	assert_string_equal(message(&t, "b"), "step \"a\" failed");
 	assert_string_equal(message(&t, "c"), "step \"b\" did not run");
-	assert_int_equal(flow_find(t.flow, "a")->code, 3);
+	assert_int_equal(dag_run_find(t.flow, "a")->code, 3);
 }
 
 static void what_cannot_be_run_is_refused(void **state)
@@ -233,9 +233,9 @@ static void what_cannot_be_run_is_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		const struct node *execute = cases[i].execute ? tree_json(&a, cases[i].execute) : NULL;
-		struct flow *flow = NULL;
+		struct dag_run *flow = NULL;
 		struct err err;
-		assert_false(flow_begin(&a, tree_yaml(&a, cases[i].body), execute, BEGIN, &flow, &err));
+		assert_false(dag_run_begin(&a, tree_yaml(&a, cases[i].body), execute, BEGIN, &flow, &err));
 		assert_null(flow);
 		assert_string_equal(err.msg, cases[i].msg);
 	}
@@ -273,11 +273,11 @@ static void parent_status_says_when_a_step_is_to_run(void **state)
 		assert_string_equal(tick(&t), "a b");
 		ended(&t, "a", 0);
 		ended(&t, "b", 1);
-		if (flow_find(t.flow, "x")->status == FLOW_RUNNING)
+		if (dag_run_find(t.flow, "x")->status == DAG_RUNNING)
 			ended(&t, "x", 0);
-		if (strcmp(flow_status_words[flow_find(t.flow, "x")->status], cases[i].stand) != 0)
+		if (strcmp(flow_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand) != 0)
 			fail_msg("%s: %s", cases[i].entries, stand(&t));
-		assert_int_equal(t.flow->status, FLOW_FAILED);
+		assert_int_equal(t.flow->status, DAG_FAILED);
 	}
 }
 
@@ -329,7 +329,7 @@ static void conditions_compare_output_parameters_as_text(void **state)
 		assert_string_equal(tick(&t), "a");
 		wrote(&t, "a", "{\"ROWS\": \"5\\n\", \"MODE\": \"full\"}");
 		assert_string_equal(message(&t, "x"), cases[i].message);
-		assert_string_equal(flow_status_words[flow_find(t.flow, "x")->status], cases[i].stand);
+		assert_string_equal(flow_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand);
 	}
 }
 
@@ -450,7 +450,7 @@ static void steps_to_run_choose_steps_and_what_depends_on_them(void **state)
 			said = arena_printf(&t.a, "%s%s%s", said, *said ? " " : "", step);
 		}
 		assert_string_equal(said, cases[i].said);
-		assert_int_equal(t.flow->status, FLOW_SUCCESS);
+		assert_int_equal(t.flow->status, DAG_SUCCESS);
 	}
 }
 
@@ -465,8 +465,8 @@ static void what_steps_to_run_leave_out_is_not_asked(void **state)
 	assert_string_equal(ended(&t, "b", 0), "over");
 	assert_string_equal(stand(&t), "Success: a Skipped, b Success");
 	assert_string_equal(message(&t, "a"), "not among the steps to run");
-	assert_true(flow_find(t.flow, "a")->left_out);
-	assert_false(flow_find(t.flow, "b")->left_out);
+	assert_true(dag_run_find(t.flow, "a")->left_out);
+	assert_false(dag_run_find(t.flow, "b")->left_out);
 }
 
 /* ---- retries ---- */
@@ -510,9 +510,9 @@ static void retries_wait_as_the_options_say(void **state)
 		}
 		assert_string_equal(ended(&t, "a", cases[i].codes[n]), "over");
 		assert_string_equal(stand(&t), cases[i].codes[n] ? "Failed: a Failed" : "Success: a Success");
-		assert_int_equal(flow_find(t.flow, "a")->attempts, n + 1);
-		assert_int_equal(flow_find(t.flow, "a")->started, BEGIN);
-		assert_int_equal(flow_find(t.flow, "a")->finished, t.now);
+		assert_int_equal(dag_run_find(t.flow, "a")->attempts, n + 1);
+		assert_int_equal(dag_run_find(t.flow, "a")->started, BEGIN);
+		assert_int_equal(dag_run_find(t.flow, "a")->finished, t.now);
 	}
 }
 
@@ -532,10 +532,10 @@ static void a_step_that_waits_for_its_retry_leaves_its_place_to_another(void **s
 
 static void what_left_no_code_is_tried_again_only_after_any_failure(void **state)
 {
-	static const struct { enum flow_event_kind kind; const char *given, *message; } cases[] = {
-		{ FLOW_BROKEN, "the secret \"s\" is not there", "the secret \"s\" is not there" },
-		{ FLOW_BROKEN, NULL, "it could not start" },
-		{ FLOW_LOST, NULL, "the service ended while it ran" },
+	static const struct { enum dag_event_kind kind; const char *given, *message; } cases[] = {
+		{ DAG_BROKEN, "the secret \"s\" is not there", "the secret \"s\" is not there" },
+		{ DAG_BROKEN, NULL, "it could not start" },
+		{ DAG_LOST, NULL, "the service ended while it ran" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -548,7 +548,7 @@ static void what_left_no_code_is_tried_again_only_after_any_failure(void **state
 		assert_string_equal(gone(&t, "any", cases[i].kind, cases[i].given), "");
 		assert_string_equal(stand(&t), "Running: any Running, one Failed");
 		assert_string_equal(message(&t, "one"), cases[i].message);
-		assert_int_equal(flow_find(t.flow, "one")->code, -1);
+		assert_int_equal(dag_run_find(t.flow, "one")->code, -1);
 		assert_string_equal(wait_for(&t, 5 * SECOND), "any#2");
 	}
 }
@@ -559,7 +559,7 @@ static void what_is_refused_is_not_tried_again(void **state)
 
 	talk_init(&t, "steps: {a: {type: sql, runConfiguration: {retryOptions: {}}}}", NULL);
 	tick(&t);
-	assert_string_equal(gone(&t, "a", FLOW_REFUSED, "no command is configured for sql"), "over");
+	assert_string_equal(gone(&t, "a", DAG_REFUSED, "no command is configured for sql"), "over");
 	assert_string_equal(stand(&t), "Failed: a Failed");
 	assert_string_equal(message(&t, "a"), "no command is configured for sql");
 }
@@ -571,17 +571,17 @@ static void a_step_that_never_began_begins_again_and_is_not_counted(void **state
 	talk_init(&t, "steps: {a: {}}", NULL);
 	tick(&t);
 	t.places = 0;
-	assert_string_equal(gone(&t, "a", FLOW_UNBEGUN, NULL), "(1 wait)");
+	assert_string_equal(gone(&t, "a", DAG_UNBEGUN, NULL), "(1 wait)");
 	assert_string_equal(stand(&t), "Running: a Pending");
 	t.places = 1;
 	t.now += SECOND;
 	assert_string_equal(tick(&t), "a");
-	assert_int_equal(flow_find(t.flow, "a")->started, BEGIN + SECOND);
+	assert_int_equal(dag_run_find(t.flow, "a")->started, BEGIN + SECOND);
 	assert_string_equal(stop(&t, NULL), "stop a");
-	assert_string_equal(gone(&t, "a", FLOW_UNBEGUN, NULL), "over");
+	assert_string_equal(gone(&t, "a", DAG_UNBEGUN, NULL), "over");
 	assert_string_equal(stand(&t), "Stopped: a Stopped");
 	assert_string_equal(message(&t, "a"), "stopped before it began");
-	assert_int_equal(flow_find(t.flow, "a")->attempts, 0);
+	assert_int_equal(dag_run_find(t.flow, "a")->attempts, 0);
 }
 
 static void an_answer_is_good_from_200_to_299(void **state)
@@ -765,7 +765,7 @@ static void inherit_takes_what_the_nearest_step_before_wrote(void **state)
 	assert_string_equal(tree_text(&t.a, t.action.starts[0].missing), "[\"S\"]");
 
 	/* What its own first attempt wrote is no answer. */
-	tell(&t, (struct flow_event){ .kind = FLOW_ENDED, .step = "x", .code = 1,
+	tell(&t, (struct dag_event){ .kind = DAG_ENDED, .step = "x", .code = 1,
 	                              .outputs = tree_json(&t.a, "{\"S\": \"own\"}") });
 	assert_string_equal(buf_str(&t.said), "x#2");
 	assert_string_equal(env_of(&t, 0), "{\"P\":\"near\",\"Q\":\"far\",\"R\":\"other\"}");
@@ -784,7 +784,7 @@ static void a_run_is_saved_as_what_is_not_as_at_the_beginning(void **state)
 	t.now += MINUTE;
 	tick(&t);
 	stop(&t, "ann");
-	assert_string_equal(tree_text(&t.a, flow_save(&t.a, t.flow)),
+	assert_string_equal(tree_text(&t.a, dag_run_save(&t.a, t.flow)),
 		"{\"version\":1,\"status\":\"Stopping\",\"began\":1700000000000,\"now\":1700000060000,"
 		"\"stoppedBy\":\"ann\",\"told\":[0],\"steps\":{"
 		"\"a\":{\"phase\":\"over\",\"status\":\"Success\",\"counts\":\"success\",\"attempts\":1,"
@@ -803,10 +803,10 @@ static void of_a_run_that_has_ended_no_output_is_saved(void **state)
 	talk_init(&t, "steps: {a: {}, b: {parents: [a]}}\n", NULL);
 	tick(&t);
 	wrote(&t, "a", "{\"P\": \"a token\"}");
-	assert_string_equal(tree_text(&t.a, node_at(flow_save(&t.a, t.flow), "/steps/a/outputs")), "{\"P\":\"a token\"}");
+	assert_string_equal(tree_text(&t.a, node_at(dag_run_save(&t.a, t.flow), "/steps/a/outputs")), "{\"P\":\"a token\"}");
 	wrote(&t, "b", "{\"Q\": \"another\"}");
 	assert_true(t.action.over);
-	assert_null(strstr(tree_text(&t.a, flow_save(&t.a, t.flow)), "outputs"));
+	assert_null(strstr(tree_text(&t.a, dag_run_save(&t.a, t.flow)), "outputs"));
 }
 
 static void a_saved_run_that_does_not_fit_is_refused(void **state)
@@ -838,10 +838,10 @@ static void a_saved_run_that_does_not_fit_is_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct flow *flow = NULL;
+		struct dag_run *flow = NULL;
 		struct err err;
 		const struct node *body = tree_yaml(&a, "watchers: [{user: u, events: {}}]\nsteps: {a: {}}");
-		assert_false(flow_load(&a, body, NULL, tree_json(&a, cases[i].saved), &flow, &err));
+		assert_false(dag_run_load(&a, body, NULL, tree_json(&a, cases[i].saved), &flow, &err));
 		assert_null(flow);
 		assert_string_equal(err.msg, cases[i].msg);
 	}

@@ -5,15 +5,15 @@
 
 static void a_record_is_found_by_its_name(void **state)
 {
-	struct record items[] = {
+	struct applied_record items[] = {
 		{ "", 1 }, { "a", 2 }, { "a b", 3 }, { "b", 4 }, { "ba", 5 }, { "é", 6 },
 	};
 	for (size_t count = 0; count <= ARRAY_LEN(items); count++) {
-		const struct records records = { .items = items, .count = count };
+		const struct applied_records records = { .items = items, .count = count };
 		for (size_t i = 0; i < ARRAY_LEN(items); i++)
-			assert_ptr_equal(records_find(&records, items[i].name), i < count ? &items[i] : NULL);
-		assert_null(records_find(&records, "aa"));
-		assert_null(records_find(&records, "z"));
+			assert_ptr_equal(applied_records_find(&records, items[i].name), i < count ? &items[i] : NULL);
+		assert_null(applied_records_find(&records, "aa"));
+		assert_null(applied_records_find(&records, "z"));
 	}
 }
 
@@ -32,7 +32,7 @@ static void what_is_retained_stands_where_it_stood(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *body = tree_json(&a, cases[i].body);
 
-		record_retain(&a, body,
+		applied_record_retain(&a, body,
 		              tree_json(&a, "{\"a\":1,\"b\":{\"c/d\":{\"e\":2,\"f\":3}}}"),
 		              cases[i].path);
 		assert_string_equal(tree_text(&a, body), cases[i].retained);

@@ -46,7 +46,7 @@ static void a_plan_writes_nothing(void **state)
 		assert_int_equal(r.f.count, 0);
 		assert_int_equal(r.report.step_count, specs.count);
 		assert_int_equal(r.report.steps[0].result, RESULT_PLANNED);
-		assert_int_equal(verdict_outcome(&r.report.verdict), OUTCOME_CHANGES_PENDING);
+		assert_int_equal(exit_status_outcome(&r.report.verdict), OUTCOME_CHANGES_PENDING);
 		assert_exit(&r, 0);
 	}
 }
@@ -62,11 +62,11 @@ static void a_second_sync_writes_nothing_whatever_the_service_is_like(void **sta
 		cycle(&r, &specs, true);
 		assert_int_equal(r.f.count, specs.count);
 		assert_exit(&r, 0);
-		assert_int_equal(verdict_outcome(&r.report.verdict), OUTCOME_APPLIED);
+		assert_int_equal(exit_status_outcome(&r.report.verdict), OUTCOME_APPLIED);
 		cycle(&r, &specs, true);
 		assert_writes(&r, "");
 		assert_exit(&r, 0);
-		assert_int_equal(verdict_outcome(&r.report.verdict), OUTCOME_CONVERGED);
+		assert_int_equal(exit_status_outcome(&r.report.verdict), OUTCOME_CONVERGED);
 	}
 }
 

@@ -6,7 +6,7 @@
 
 /* The rows of design section 3 in their order, each with all that comes after it. */
 static const struct row {
-	struct verdict v;
+	struct exit_status v;
 	int code;
 	const char *outcome;
 } rows[] = {
@@ -30,14 +30,14 @@ static const struct row {
 static void each_row_of_the_table_gives_its_code(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		assert_int_equal(verdict_exit_code(&rows[i].v), rows[i].code);
-		assert_string_equal(outcome_word(verdict_outcome(&rows[i].v)), rows[i].outcome);
+		assert_int_equal(exit_status_code(&rows[i].v), rows[i].code);
+		assert_string_equal(outcome_word(exit_status_outcome(&rows[i].v)), rows[i].outcome);
 	}
 }
 
-static struct verdict both(const struct verdict *x, const struct verdict *y)
+static struct exit_status both(const struct exit_status *x, const struct exit_status *y)
 {
-	return (struct verdict){
+	return (struct exit_status){
 		.usage = x->usage | y->usage, .invalid = x->invalid | y->invalid,
 		.signal = x->signal ? x->signal : y->signal, .failed = x->failed | y->failed,
 		.step_failed = x->step_failed | y->step_failed, .deferred = x->deferred | y->deferred,
@@ -49,7 +49,7 @@ static struct verdict both(const struct verdict *x, const struct verdict *y)
 
 /* "something failed and nothing was applied" is undone by an applied step, and "pending" made 2 by detailed: these are
  * the only rows that another one changes. */
-static bool changes(const struct verdict *x, const struct verdict *y)
+static bool changes(const struct exit_status *x, const struct exit_status *y)
 {
 	return (x->step_failed && !x->applied && y->applied) ||
 	       (y->step_failed && !y->applied && x->applied) ||
@@ -60,18 +60,18 @@ static void the_first_row_that_holds_counts(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		for (size_t j = i + 1; j < ARRAY_LEN(rows); j++) {
-			struct verdict v = both(&rows[i].v, &rows[j].v);
+			struct exit_status v = both(&rows[i].v, &rows[j].v);
 			if (!changes(&rows[i].v, &rows[j].v))
-				assert_int_equal(verdict_exit_code(&v), rows[i].code);
+				assert_int_equal(exit_status_code(&v), rows[i].code);
 		}
-	struct verdict v = { .step_failed = true, .applied = true, .blocked = true, .conflict = true };
-	assert_int_equal(verdict_exit_code(&v), 3);
+	struct exit_status v = { .step_failed = true, .applied = true, .blocked = true, .conflict = true };
+	assert_int_equal(exit_status_code(&v), 3);
 	v.blocked = false;
-	assert_int_equal(verdict_exit_code(&v), 5);
+	assert_int_equal(exit_status_code(&v), 5);
 	v.conflict = false;
-	assert_int_equal(verdict_exit_code(&v), 4);
+	assert_int_equal(exit_status_code(&v), 4);
 	v.applied = false;
-	assert_int_equal(verdict_exit_code(&v), 1);
+	assert_int_equal(exit_status_code(&v), 1);
 }
 
 static void an_error_that_ends_a_command_gives_its_code(void **state)
@@ -81,10 +81,10 @@ static void an_error_that_ends_a_command_gives_its_code(void **state)
 		{ ERR_FINAL, 1 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		struct verdict v = { 0 };
+		struct exit_status v = { 0 };
 
-		verdict_add(&v, &(struct err){ .kind = kinds[i].kind });
-		assert_int_equal(verdict_exit_code(&v), kinds[i].code);
+		exit_status_add(&v, &(struct err){ .kind = kinds[i].kind });
+		assert_int_equal(exit_status_code(&v), kinds[i].code);
 	}
 }
 

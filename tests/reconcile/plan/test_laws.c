@@ -411,7 +411,7 @@ static void sync_all(struct fake *f, struct arena *a, const struct specs *specs)
 		.apply = true, .prune = true,
 		.limits = { .allow_recreate = true, .delete_limit = true, .max_delete_percent = 100 },
 	};
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct report report;
 
 	buf_reset(&f->writes);
@@ -455,7 +455,7 @@ static void what_is_made_is_valid_and_equals_itself(void **state)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct maker m = { .arena = &a, .seed = round };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 		struct node *body = make_body(&m, "w");
 		struct diff diff;
 

@@ -67,7 +67,7 @@ static const struct node *read_patch(struct arena *a, const char *yaml)
 {
 	static const struct vars none = { 0 };
 	struct specs specs = { .arena = a, .partial = true };
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 
 	assert_true(specs_read(&specs, &none, "p.yaml", yaml, strlen(yaml), &faults));
 	assert_int_equal(specs.count, 1);
@@ -130,7 +130,7 @@ static void a_patch_file_needs_nothing_but_what_stands_in_it_has_to_be_right(voi
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a, .partial = true };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 
 		assert_int_equal(specs_read(&specs, &none, "p.yaml", wrong[i].yaml, strlen(wrong[i].yaml), &faults),
 		                 !*wrong[i].said);

@@ -62,7 +62,7 @@ static struct node *run(struct fake *f, struct arena *a, const struct specs *spe
                         struct report *report)
 {
 	const struct cycle_options options = { .apply = apply };
-	struct faults *faults = arena_new(a, struct faults, 1);
+	struct diagnostics *faults = arena_new(a, struct diagnostics, 1);
 
 	faults->arena = a;
 	fake_cycle(f, a, specs, &options, report, faults);
@@ -275,19 +275,19 @@ static void a_long_value_is_cut_for_people_and_whole_in_json(void **state)
 static void what_was_left_out_counts_as_what_it_was(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct report report = { .mode = "plan", .faults = &faults };
 
-	for (int i = 0; i < FAULTS_MAX; i++)
-		fault_warn(&faults, (struct pos){ "s.yaml", 1, i + 1 }, "w");
+	for (int i = 0; i < DIAGNOSTICS_MAX; i++)
+		diagnostics_warn(&faults, (struct pos){ "s.yaml", 1, i + 1 }, "w");
 	struct node *tree = report_tree(&a, &report);
 	assert_int_equal(node_get(tree, "errors")->count, 0);
-	assert_int_equal(node_get(tree, "warnings")->count, FAULTS_MAX / 2 + 1);
+	assert_int_equal(node_get(tree, "warnings")->count, DIAGNOSTICS_MAX / 2 + 1);
 	assert_string_equal(node_get_text(node_at(tree, "/warnings/500"), "message"),
 	                    "500 more are not shown");
 	faults.left_out = 1;
 	assert_string_equal(node_get_text(node_at(report_tree(&a, &report), "/warnings/500"), "message"), "1 more is not shown");
-	fault_add(&faults, (struct pos){ 0 }, "e");
+	diagnostics_add(&faults, (struct pos){ 0 }, "e");
 	tree = report_tree(&a, &report);
 	assert_int_equal(node_get(tree, "errors")->count, 2);
 }

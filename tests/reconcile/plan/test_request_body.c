@@ -126,7 +126,7 @@ static void an_update_is_what_is_there_with_the_declared_laid_over_it(void **sta
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *declared = tree_json(&a, cases[i].declared), *described = tree_json(&a, cases[i].described);
 		struct node *ignore = cases[i].ignore ? tree_json(&a, cases[i].ignore) : NULL;
-		struct node *sent = compose_update(&a, declared, described, ignore);
+		struct node *sent = request_body_update(&a, declared, described, ignore);
 
 		if (!node_equal(sent, tree_json(&a, cases[i].sent)))
 			fail_msg("%s\n%s\n%s", cases[i].why, tree_text(&a, sent), cases[i].sent);
@@ -156,7 +156,7 @@ static void what_may_be_lost_is_what_is_neither_shown_nor_declared(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		const char *lost = compose_may_lose(&a, tree_json(&a, rows[i].declared),
+		const char *lost = request_body_may_lose(&a, tree_json(&a, rows[i].declared),
 		                                    tree_json(&a, rows[i].described));
 
 		assert_string_equal(lost ? lost : "nothing", rows[i].lost ? rows[i].lost : "nothing");
@@ -174,7 +174,7 @@ static void a_whole_body_keeps_but_addresses_and_own_tags(void **state)
 		"{\"name\":\"new\",\"triggers\":[{\"cron\":\"d\"},{\"webhook\":true}],\"tags\":[{\"name\":\"b\"}],"
 		"\"watchers\":[{\"user\":\"u\",\"events\":{}}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}");
 
-	assert_string_equal(tree_text(&a, compose_whole(&a, declared, described)),
+	assert_string_equal(tree_text(&a, request_body_whole(&a, declared, described)),
 		"{\"name\":\"new\",\"triggers\":[{\"cron\":\"d\"},{\"webhookPolicy\":\"preserve\",\"webhook\":true}],"
 		"\"tags\":[{\"name\":\"b\"},{\"name\":\"flowsync-default\"}],"
 		"\"watchers\":[{\"user\":\"u\",\"events\":{}}],\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}");
@@ -234,14 +234,14 @@ static struct diff removals(struct arena *a, const char *pointers)
 
 static void what_a_sync_writes_bears_our_marker(void **state)
 {
-	static const struct marker marker = { .owner = "o", .name = "01234567", .body = "189abcdef" };
+	static const struct owner_tags marker = { .owner = "o", .name = "01234567", .body = "189abcdef" };
 
 	for (size_t i = 0; i < ARRAY_LEN(writes); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *declared = tree_json(&a, writes[i].declared);
 		struct node *described = writes[i].described ? tree_json(&a, writes[i].described) : NULL;
 		struct diff diff = removals(&a, writes[i].removed);
-		struct node *sent = compose_write(&a, &(struct compose_sides){
+		struct node *sent = request_body_write(&a, &(struct request_body_sides){
 			.declared = declared, .described = described, .diff = &diff, .marker = &marker, .whole = writes[i].whole,
 			.ignore = writes[i].ignore ? tree_json(&a, writes[i].ignore) : NULL,
 		});

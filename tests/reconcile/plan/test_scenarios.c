@@ -66,7 +66,7 @@ static struct cycle_options options(struct arena *a, const char *text)
 static void sync_before(struct fake *f, struct arena *a, const char *text, struct cycle_options o)
 {
 	const char *record = section(a, text, "@RECORD");
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 	struct report report;
 
 	if (!record)

@@ -75,8 +75,8 @@ static void what_is_known_is_left_alone_and_the_rest_is_open(void **state)
 		struct diff diff = diff_of(cases[i].changes);
 		struct settlement parts;
 
-		settle_split(&a, &diff, cases[i].known ? tree_json(&a, cases[i].known) : NULL,
-		             cases[i].marked ? settle_digest(&a, &diff) : "00000000", &parts);
+		settled_split(&a, &diff, cases[i].known ? tree_json(&a, cases[i].known) : NULL,
+		             cases[i].marked ? settled_digest(&a, &diff) : "00000000", &parts);
 		if (strcmp(told(&a, &parts), cases[i].parts) != 0)
 			fail_msg("case %zu:\n%s", i, told(&a, &parts));
 	}
@@ -102,12 +102,12 @@ static void what_no_service_writes_in_another_way_is_refused(void **state)
 		struct diff diff = diff_of(cases[i].changes);
 		struct settlement parts;
 
-		settle_judge(&a, &diff, cases[i].known ? tree_json(&a, cases[i].known) : NULL, &parts);
+		settled_judge(&a, &diff, cases[i].known ? tree_json(&a, cases[i].known) : NULL, &parts);
 		if (strcmp(told(&a, &parts), cases[i].parts) != 0)
 			fail_msg("case %zu:\n%s", i, told(&a, &parts));
 		/* What was judged is known from then on. */
-		struct node *list = settle_list(&a, &parts);
-		settle_split(&a, &diff, list, NULL, &parts);
+		struct node *list = settled_list(&a, &parts);
+		settled_split(&a, &diff, list, NULL, &parts);
 		assert_string_equal(told(&a, &parts), cases[i].parts);
 	}
 }
@@ -119,8 +119,8 @@ static void what_is_remembered_is_this(void **state)
 	struct diff diff = diff_of(changes);
 	struct settlement parts;
 
-	settle_judge(&a, &diff, NULL, &parts);
-	assert_string_equal(tree_text(&a, settle_list(&a, &parts)),
+	settled_judge(&a, &diff, NULL, &parts);
+	assert_string_equal(tree_text(&a, settled_list(&a, &parts)),
 	    "[{\"path\":\"/steps/s/command\",\"sent\":\"c1\",\"kept\":\"k1\",\"refused\":false},"
 	    "{\"path\":\"/steps/s/imageId\",\"sent\":\"1\",\"kept\":\"2\",\"refused\":true}]");
 }
@@ -133,35 +133,35 @@ static void the_sign_is_of_all_changes_in_any_order(void **state)
 	struct diff x = diff_of(one), y = diff_of(two), z = diff_of(less), n = diff_of(none);
 	struct settlement parts;
 
-	assert_string_equal(settle_digest(&a, &x), settle_digest(&a, &y));
-	assert_string_not_equal(settle_digest(&a, &x), settle_digest(&a, &z));
-	assert_null(settle_digest(&a, &n));
-	settle_judge(&a, &x, NULL, &parts);
-	assert_string_equal(settle_digest_of(&a, &parts), settle_digest(&a, &x));
-	assert_null(settle_digest_of(&a, &(struct settlement){ .open = x }));
+	assert_string_equal(settled_digest(&a, &x), settled_digest(&a, &y));
+	assert_string_not_equal(settled_digest(&a, &x), settled_digest(&a, &z));
+	assert_null(settled_digest(&a, &n));
+	settled_judge(&a, &x, NULL, &parts);
+	assert_string_equal(settled_digest_of(&a, &parts), settled_digest(&a, &x));
+	assert_null(settled_digest_of(&a, &(struct settlement){ .open = x }));
 }
 
 static void tags_that_a_service_does_not_keep_are_known(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *list = node_list(&a);
-	struct marker sent = { .owner = "o", .name = "n", .body = "1d" }, none = { 0 };
-	struct marker later = { .owner = "o", .name = "n", .body = "1e" };
-	struct marker keep = { .owner = "o", .name = "n", .body = "1d", .keep = true };
+	struct owner_tags sent = { .owner = "o", .name = "n", .body = "1d" }, none = { 0 };
+	struct owner_tags later = { .owner = "o", .name = "n", .body = "1e" };
+	struct owner_tags keep = { .owner = "o", .name = "n", .body = "1d", .keep = true };
 
-	assert_false(settle_knows_tags(&a, list, &sent, &none));
-	assert_false(settle_knows_tags(&a, NULL, &sent, &none));
-	settle_tags(&a, list, &sent, &none);
-	assert_true(settle_knows_tags(&a, list, &sent, &none));
-	assert_true(settle_knows_tags(&a, list, &later, &none));
-	assert_true(settle_knows_tags(&a, list, NULL, &none));
-	assert_false(settle_knows_tags(&a, list, &keep, &none));
-	assert_false(settle_knows_tags(&a, list, NULL, &sent));
+	assert_false(settled_knows_tags(&a, list, &sent, &none));
+	assert_false(settled_knows_tags(&a, NULL, &sent, &none));
+	settled_tags(&a, list, &sent, &none);
+	assert_true(settled_knows_tags(&a, list, &sent, &none));
+	assert_true(settled_knows_tags(&a, list, &later, &none));
+	assert_true(settled_knows_tags(&a, list, NULL, &none));
+	assert_false(settled_knows_tags(&a, list, &keep, &none));
+	assert_false(settled_knows_tags(&a, list, NULL, &sent));
 	/* And no change of the tags is taken for it. */
 	struct change changes[] = { { CHANGE_ADD, "/tags", .sent = "x", .kept = "absent" }, { 0 } };
 	struct diff diff = diff_of(changes);
 	struct settlement parts;
-	settle_split(&a, &diff, list, NULL, &parts);
+	settled_split(&a, &diff, list, NULL, &parts);
 	assert_string_equal(told(&a, &parts), "open /tags\n");
 }
 

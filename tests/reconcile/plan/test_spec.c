@@ -14,7 +14,7 @@
 static const struct vars none = { 0 };
 
 static bool read_file(struct specs *specs, const char *name, const char *yaml,
-                      struct faults *faults)
+                      struct diagnostics *faults)
 {
 	return specs_read(specs, &none, name, yaml, strlen(yaml), faults);
 }
@@ -71,7 +71,7 @@ static void the_block_is_read_or_refused_with_its_place(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 		const char *yaml = arena_printf(&a, "flowsync: %s\n" HELLO, cases[i].block);
 
 		assert_int_equal(read_file(&specs, "s.yaml", yaml, &faults), !*cases[i].faults);
@@ -105,7 +105,7 @@ static void what_was_shown_instead_of_a_secret_is_no_value(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 
 		assert_int_equal(read_file(&specs, "s.yaml", cases[i].yaml, &faults), !*cases[i].faults);
 		assert_string_equal(tree_faults(&a, &faults), cases[i].faults);
@@ -148,7 +148,7 @@ static void a_file_without_a_workflow_says_so(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 
 		assert_false(read_file(&specs, "s.yaml", cases[i].yaml, &faults));
 		assert_string_equal(tree_faults(&a, &faults), cases[i].faults);
@@ -160,7 +160,7 @@ static void what_stands_beside_body_is_warned_of(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct specs specs = { .arena = &a };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 
 	assert_true(read_file(&specs, "s.yaml",
 	                      "kind: x\nbody:\n  name: hello\n  " STEPS "flowsync: {}\n", &faults));
@@ -174,7 +174,7 @@ static void one_bad_document_does_not_hide_the_others(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct specs specs = { .arena = &a };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 
 	assert_false(read_file(&specs, "s.yaml",
 	                       HELLO "---\nname: b\n---\nname: c\nname: d\n" STEPS
@@ -194,7 +194,7 @@ static void a_file_that_is_too_large_is_refused(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct specs specs = { .arena = &a };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	size_t len = YAML_MAX_BYTES + 1;
 	char *bytes = arena_alloc(&a, len + 1, 1, 1);
 
@@ -212,7 +212,7 @@ static void variables_are_filled_in_and_may_not_blow_the_file_up(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct specs specs = { .arena = &a };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	char *large = arena_alloc(&a, YAML_MAX_BYTES + 1, 1, 1);
 	const struct var items[] = { { "name", "hello" }, { "large", memset(large, 'x', YAML_MAX_BYTES) } };
 	const struct vars vars = { .items = items, .count = 2 };
@@ -242,7 +242,7 @@ static void names_are_checked_over_all_files(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 
 		assert_true(read_file(&specs, "s.yaml", cases[i].one, &faults));
 		assert_true(read_file(&specs, "t.yaml", cases[i].two, &faults));

@@ -27,7 +27,7 @@ static void lose(struct run *r, unsigned state)
 /* The settled and refused parts of the first step: their paths. */
 static const char *parts(struct run *r)
 {
-	const struct step *s = &r->report.steps[0];
+	const struct plan_step *s = &r->report.steps[0];
 	const char *text = "";
 
 	for (size_t i = 0; i < s->settled.count; i++)

@@ -14,12 +14,12 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, BEGIN = 5 * HOUR
 
 static const int64_t DAY = (int64_t)24 * HOUR;
 
-static const struct sched_settings git = { 2 * MINUTE, 30 * SECOND };
-static const struct sched_settings dir = { 2 * MINUTE, 0 };
+static const struct scheduler_settings git = { 2 * MINUTE, 30 * SECOND };
+static const struct scheduler_settings dir = { 2 * MINUTE, 0 };
 
 /* A schedule and what it said, in words. */
 struct talk {
-	struct sched s;
+	struct sync_scheduler s;
 	int64_t now, wake;
 	struct buf said;
 };
@@ -29,10 +29,10 @@ static void talk_done(struct talk *t)
 	buf_done(&t->said);
 }
 
-static void talk_init(struct talk *t, const struct sched_settings *settings)
+static void talk_init(struct talk *t, const struct scheduler_settings *settings)
 {
 	*t = (struct talk){ .now = BEGIN, .said = BUF_TEXT };
-	sched_init(&t->s, settings, 7, t->now);
+	sync_scheduler_init(&t->s, settings, 7, t->now);
 }
 
 static void word(struct buf *out, bool holds, const char *text)
@@ -44,25 +44,25 @@ static void word(struct buf *out, bool holds, const char *text)
 	buf_adds(out, text);
 }
 
-static void describe(const struct sched_action *a, struct buf *out)
+static void describe(const struct scheduler_action *a, struct buf *out)
 {
 	word(out, a->hurry, "hurry");
 	word(out, a->stop, "stop");
 	word(out, a->over, "over");
 	word(out, a->scan, "scan");
-	word(out, a->start == SCHED_START_FETCH, "fetch");
-	word(out, a->start == SCHED_START_CYCLE, "cycle");
-	word(out, a->start == SCHED_START_DEFERRED, "only");
+	word(out, a->start == SCHEDULER_START_FETCH, "fetch");
+	word(out, a->start == SCHEDULER_START_CYCLE, "cycle");
+	word(out, a->start == SCHEDULER_START_DEFERRED, "only");
 	word(out, a->trigger, a->trigger);
 	word(out, a->source_failed, "unread");
 }
 
 /* What is said to the event, and to all ticks that are asked for at once. */
-static const char *tell(struct talk *t, struct sched_event event)
+static const char *tell(struct talk *t, struct scheduler_event event)
 {
 	buf_reset(&t->said);
 	for (unsigned calls = 0; ; calls++) {
-		struct sched_action a = sched_step(&t->s, &event, t->now);
+		struct scheduler_action a = sync_scheduler_step(&t->s, &event, t->now);
 		size_t before;
 		assert_true(calls < 5);
 		word(&t->said, calls, "then");
@@ -73,34 +73,34 @@ static const char *tell(struct talk *t, struct sched_event event)
 		t->wake = a.wake;
 		if (a.wake < 0 || a.wake > t->now)
 			return buf_str(&t->said);
-		event = (struct sched_event){ .kind = SCHED_TICK };
+		event = (struct scheduler_event){ .kind = SCHEDULER_TICK };
 	}
 }
 
-static const char *kind(struct talk *t, enum sched_event_kind k)
+static const char *kind(struct talk *t, enum scheduler_event_kind k)
 {
-	return tell(t, (struct sched_event){ .kind = k });
+	return tell(t, (struct scheduler_event){ .kind = k });
 }
 
 static const char *fetched(struct talk *t, const char *tree)
 {
-	return tell(t, (struct sched_event){ .kind = SCHED_FETCHED, .ok = tree, .tree = tree });
+	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = tree, .tree = tree });
 }
 
-static const char *ended(struct talk *t, enum sched_outcome outcome)
+static const char *ended(struct talk *t, enum scheduler_outcome outcome)
 {
-	return tell(t, (struct sched_event){ .kind = SCHED_CYCLE_ENDED, .outcome = outcome });
+	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome });
 }
 
 static const char *ended_deferred(struct talk *t)
 {
-	return tell(t, (struct sched_event){ .kind = SCHED_CYCLE_ENDED, .outcome = SCHED_BAD,
+	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = SCHEDULER_BAD,
 	                                     .deferred = true });
 }
 
-static const char *configured(struct talk *t, const struct sched_settings *settings)
+static const char *configured(struct talk *t, const struct scheduler_settings *settings)
 {
-	return tell(t, (struct sched_event){ .kind = SCHED_CONFIGURED, .settings = settings });
+	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = settings });
 }
 
 /* Goes to the time that was asked for. */
@@ -108,7 +108,7 @@ static const char *tick(struct talk *t)
 {
 	assert_true(t->wake >= t->now);
 	t->now = t->wake;
-	return kind(t, SCHED_TICK);
+	return kind(t, SCHEDULER_TICK);
 }
 
 /* As tick(), until something other than a scan is said. */
@@ -123,13 +123,13 @@ static const char *until_said(struct talk *t)
 }
 
 /* Past the first cycle. */
-static void talk_begin(struct talk *t, const struct sched_settings *settings)
+static void talk_begin(struct talk *t, const struct scheduler_settings *settings)
 {
 	talk_init(t, settings);
-	kind(t, SCHED_TICK);
+	kind(t, SCHEDULER_TICK);
 	if (settings->poll_ms)
 		fetched(t, TREE_A);
-	ended(t, SCHED_GOOD);
+	ended(t, SCHEDULER_GOOD);
 }
 
 /* ---- beginning ---- */
@@ -139,7 +139,7 @@ static void a_git_source_is_fetched_before_the_first_cycle(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_init(&t, &git);
-	assert_string_equal(kind(&t, SCHED_TICK), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
 	assert_int_equal(t.wake, -1);
 	assert_string_equal(fetched(&t, TREE_A), "cycle start");
 }
@@ -149,9 +149,9 @@ static void after_a_first_fetch_that_fails_the_next_good_one_begins_another_cycl
 	CLEANUP(talk_done) struct talk t;
 
 	talk_init(&t, &git);
-	kind(&t, SCHED_TICK);
+	kind(&t, SCHEDULER_TICK);
 	assert_string_equal(fetched(&t, NULL), "cycle start unread");
-	assert_string_equal(ended(&t, SCHED_BAD), "");
+	assert_string_equal(ended(&t, SCHEDULER_BAD), "");
 	assert_string_equal(until_said(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle source");
 }
@@ -161,7 +161,7 @@ static void a_directory_begins_with_a_cycle_at_once(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_init(&t, &dir);
-	assert_string_equal(kind(&t, SCHED_TICK), "cycle start");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "cycle start");
 	assert_int_equal(t.wake, BEGIN + MINUTE);
 	assert_string_equal(tick(&t), "scan");
 	assert_int_equal(t.wake, BEGIN + 2 * MINUTE);
@@ -176,10 +176,10 @@ static void the_interval_counts_from_the_end_of_a_cycle_with_up_to_a_tenth_more(
 	for (uint64_t seed = 0; seed < 50; seed++) {
 		CLEANUP(talk_done) struct talk t = { .now = BEGIN, .said = BUF_TEXT };
 
-		sched_init(&t.s, &dir, seed, t.now);
-		kind(&t, SCHED_TICK);
+		sync_scheduler_init(&t.s, &dir, seed, t.now);
+		kind(&t, SCHEDULER_TICK);
 		t.now += 7 * MINUTE;
-		ended(&t, SCHED_BAD);
+		ended(&t, SCHEDULER_BAD);
 		int64_t end = t.now;
 		assert_string_equal(until_said(&t), "cycle interval");
 		assert_in_range(t.now - end, 2 * MINUTE, 2 * MINUTE + 12 * SECOND);
@@ -191,7 +191,7 @@ static void the_interval_counts_from_the_end_of_a_cycle_with_up_to_a_tenth_more(
 
 static void a_git_source_is_fetched_before_the_cycle_of_an_interval(void **state)
 {
-	static const struct sched_settings rare_polls = { 2 * MINUTE, HOUR };
+	static const struct scheduler_settings rare_polls = { 2 * MINUTE, HOUR };
 	static const struct { const char *tree, *cycle; } cases[] = {
 		{ TREE_A, "cycle interval" },
 		{ TREE_B, "cycle source" },
@@ -215,7 +215,7 @@ static void an_interval_that_comes_while_a_poll_is_under_way_needs_no_fetch_of_i
 	talk_begin(&t, &git);
 	assert_string_equal(until_said(&t), "fetch");
 	t.now = BEGIN + 3 * MINUTE;
-	assert_string_equal(kind(&t, SCHED_TICK), "");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "");
 	assert_string_equal(fetched(&t, TREE_A), "cycle interval");
 }
 
@@ -225,8 +225,8 @@ static void many_missed_intervals_make_one_cycle(void **state)
 
 	talk_begin(&t, &dir);
 	t.now += 10 * DAY;
-	assert_string_equal(kind(&t, SCHED_TICK), "scan cycle catch-up");
-	ended(&t, SCHED_GOOD);
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "scan cycle catch-up");
+	ended(&t, SCHEDULER_GOOD);
 	assert_string_equal(until_said(&t), "cycle interval");
 }
 
@@ -242,7 +242,7 @@ static void a_poll_begins_a_cycle_only_for_another_tree(void **state)
 	assert_string_equal(fetched(&t, TREE_A), "");
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "cycle source");
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "");
 }
@@ -250,7 +250,7 @@ static void a_poll_begins_a_cycle_only_for_another_tree(void **state)
 static void failing_polls_begin_nothing_and_back_off_to_fifteen_minutes(void **state)
 {
 	static const int64_t least[] = { 10, 20, 40, 80, 160, 320, 640, 900, 900, 900 };
-	static const struct sched_settings no_interval = { 24 * HOUR, 30 * SECOND };
+	static const struct scheduler_settings no_interval = { 24 * HOUR, 30 * SECOND };
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &no_interval);
@@ -276,7 +276,7 @@ static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
 	for (int64_t end = t.now + DAY; t.now < end; ) {
 		const char *said = until_said(&t);
 		if (strcmp(said, "cycle interval unread") == 0) {
-			ended(&t, SCHED_BAD);
+			ended(&t, SCHEDULER_BAD);
 			continue;
 		}
 		assert_string_equal(said, "fetch");
@@ -284,7 +284,7 @@ static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
 	}
 	/* As often as if there were no interval. */
 	assert_in_range(t.s.fetches_failed, 24 * 4, 24 * 4 + 8);
-	assert_string_equal(kind(&t, SCHED_HINT), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_HINT), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle webhook");
 }
 
@@ -297,7 +297,7 @@ static void a_repository_that_hangs_again_holds_up_no_interval(void **state)
 	fetched(&t, NULL);
 	assert_string_equal(until_said(&t), "fetch");
 	assert_string_equal(until_said(&t), "cycle interval unread");
-	ended(&t, SCHED_BAD);
+	ended(&t, SCHEDULER_BAD);
 	assert_string_equal(fetched(&t, TREE_A), "cycle source");
 }
 
@@ -306,9 +306,9 @@ static void what_a_cycle_held_back_is_done_once_the_source_can_be_read_again(voi
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	assert_string_equal(kind(&t, SCHED_ASKED), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "fetch");
 	assert_string_equal(fetched(&t, NULL), "cycle signal unread");
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle source");
 }
@@ -320,15 +320,15 @@ static void a_change_settles_before_its_cycle_begins(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	assert_string_equal(kind(&t, SCHED_SOURCE_CHANGED), "");
+	assert_string_equal(kind(&t, SCHEDULER_SOURCE_CHANGED), "");
 	assert_int_equal(t.wake, t.now + 200);
 	t.now += 150;
-	assert_string_equal(kind(&t, SCHED_SOURCE_CHANGED), "");
+	assert_string_equal(kind(&t, SCHEDULER_SOURCE_CHANGED), "");
 	assert_int_equal(t.wake, t.now + 200);
 	t.now += 199;
-	assert_string_equal(kind(&t, SCHED_TICK), "");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "");
 	t.now += 1;
-	assert_string_equal(kind(&t, SCHED_TICK), "cycle source");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "cycle source");
 }
 
 static void changes_without_end_are_waited_for_ten_seconds(void **state)
@@ -338,17 +338,17 @@ static void changes_without_end_are_waited_for_ten_seconds(void **state)
 
 	talk_begin(&t, &dir);
 	for (; t.now < BEGIN + 20 * SECOND && !*said; t.now += 100)
-		said = kind(&t, SCHED_SOURCE_CHANGED);
+		said = kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(said, "cycle source");
 	assert_int_equal(t.now - 100, BEGIN + 10 * SECOND);
 }
 
 static void whatever_comes_while_a_change_settles_waits_for_it(void **state)
 {
-	static const struct { enum sched_event_kind kind; const char *cycle; } cases[] = {
-		{ SCHED_TICK, "cycle source" },	/* the interval */
-		{ SCHED_HINT, "cycle webhook" },
-		{ SCHED_ASKED, "cycle signal" },
+	static const struct { enum scheduler_event_kind kind; const char *cycle; } cases[] = {
+		{ SCHEDULER_TICK, "cycle source" },	/* the interval */
+		{ SCHEDULER_HINT, "cycle webhook" },
+		{ SCHEDULER_REQUESTED, "cycle signal" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -356,12 +356,12 @@ static void whatever_comes_while_a_change_settles_waits_for_it(void **state)
 
 		talk_begin(&t, &dir);
 		t.now = t.s.cycle_due - 100;
-		kind(&t, SCHED_SOURCE_CHANGED);
+		kind(&t, SCHEDULER_SOURCE_CHANGED);
 		t.now += 150;
 		assert_string_equal(kind(&t, cases[i].kind), "");
 		t.now += 50;
-		assert_string_equal(kind(&t, SCHED_TICK), cases[i].cycle);
-		ended(&t, SCHED_GOOD);
+		assert_string_equal(kind(&t, SCHEDULER_TICK), cases[i].cycle);
+		ended(&t, SCHEDULER_GOOD);
 		assert_string_equal(until_said(&t), "cycle interval");
 	}
 }
@@ -372,7 +372,7 @@ static void a_change_is_nothing_to_a_git_source(void **state)
 
 	talk_begin(&t, &git);
 	int64_t wake = t.wake;
-	assert_string_equal(kind(&t, SCHED_SOURCE_CHANGED), "");
+	assert_string_equal(kind(&t, SCHEDULER_SOURCE_CHANGED), "");
 	assert_int_equal(t.wake, wake);
 }
 
@@ -380,24 +380,24 @@ static void a_change_is_nothing_to_a_git_source(void **state)
 
 static void whatever_comes_while_a_cycle_runs_makes_one_more_by_the_strongest_name(void **state)
 {
-	static const struct { enum sched_event_kind kinds[3]; const char *cycle; } cases[] = {
-		{ { SCHED_HINT, SCHED_ASKED, SCHED_CONFIGURED }, "cycle signal" },
-		{ { SCHED_CONFIGURED, SCHED_HINT, SCHED_HINT }, "cycle webhook" },
-		{ { SCHED_CONFIGURED, SCHED_CONFIGURED, SCHED_TICK }, "cycle reload" },
+	static const struct { enum scheduler_event_kind kinds[3]; const char *cycle; } cases[] = {
+		{ { SCHEDULER_HINT, SCHEDULER_REQUESTED, SCHEDULER_CONFIGURED }, "cycle signal" },
+		{ { SCHEDULER_CONFIGURED, SCHEDULER_HINT, SCHEDULER_HINT }, "cycle webhook" },
+		{ { SCHEDULER_CONFIGURED, SCHEDULER_CONFIGURED, SCHEDULER_TICK }, "cycle reload" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(talk_done) struct talk t;
 
 		talk_begin(&t, &dir);
-		assert_string_equal(kind(&t, SCHED_ASKED), "cycle signal");
+		assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "cycle signal");
 		for (size_t j = 0; j < 3; j++) {
 			t.now += SECOND;
-			assert_string_equal(tell(&t, (struct sched_event){
+			assert_string_equal(tell(&t, (struct scheduler_event){
 				.kind = cases[i].kinds[j], .settings = &dir }), "");
 		}
-		assert_string_equal(ended(&t, SCHED_GOOD), cases[i].cycle);
-		assert_string_equal(ended(&t, SCHED_GOOD), "");
+		assert_string_equal(ended(&t, SCHEDULER_GOOD), cases[i].cycle);
+		assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	}
 }
 
@@ -406,7 +406,7 @@ static void a_newer_revision_hurries_the_cycle_that_runs_once(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, TREE_A), "cycle signal");
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "");
@@ -414,8 +414,8 @@ static void a_newer_revision_hurries_the_cycle_that_runs_once(void **state)
 	assert_string_equal(fetched(&t, TREE_B), "hurry");
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "");
-	assert_string_equal(ended(&t, SCHED_BAD), "cycle source");
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_BAD), "cycle source");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 }
 
 static void a_settled_change_hurries_the_cycle_that_runs_once(void **state)
@@ -423,13 +423,13 @@ static void a_settled_change_hurries_the_cycle_that_runs_once(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
-	kind(&t, SCHED_SOURCE_CHANGED);
+	kind(&t, SCHEDULER_REQUESTED);
+	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(tick(&t), "hurry");
-	kind(&t, SCHED_SOURCE_CHANGED);
+	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(tick(&t), "");
-	assert_string_equal(ended(&t, SCHED_GOOD), "cycle source");
-	kind(&t, SCHED_SOURCE_CHANGED);
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "cycle source");
+	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(tick(&t), "hurry");
 }
 
@@ -439,7 +439,7 @@ static void a_fetch_that_runs_may_be_too_old_for_a_signal(void **state)
 
 	talk_begin(&t, &git);
 	assert_string_equal(tick(&t), "fetch");
-	assert_string_equal(kind(&t, SCHED_ASKED), "");
+	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "");
 	assert_string_equal(fetched(&t, TREE_A), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "cycle signal");
 }
@@ -449,15 +449,15 @@ static void hooks_that_come_faster_than_fetches_end_hold_up_no_cycle(void **stat
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	assert_string_equal(kind(&t, SCHED_HINT), "fetch");
-	assert_string_equal(kind(&t, SCHED_HINT), "");
+	assert_string_equal(kind(&t, SCHEDULER_HINT), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_HINT), "");
 	assert_string_equal(fetched(&t, TREE_B), "cycle webhook then fetch");
-	assert_string_equal(kind(&t, SCHED_HINT), "");
+	assert_string_equal(kind(&t, SCHEDULER_HINT), "");
 	assert_string_equal(fetched(&t, TREE_B), "fetch");
 	/* One more, of what both fetches found. */
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_string_equal(fetched(&t, TREE_B), "cycle webhook");
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 }
 
 /* ---- cycles that fail, or that are not done ---- */
@@ -468,14 +468,14 @@ static void failing_cycles_back_off_to_fifteen_minutes(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	for (size_t i = 0; i < ARRAY_LEN(least); i++) {
 		int64_t end = t.now, most = least[i] * 1100;
-		assert_string_equal(ended(&t, SCHED_FAILED), "");
+		assert_string_equal(ended(&t, SCHEDULER_FAILED), "");
 		assert_string_equal(until_said(&t), "cycle interval");
 		assert_in_range(t.now - end, least[i] * SECOND, most < 900000 ? most : 900000);
 	}
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	int64_t end = t.now;
 	until_said(&t);
 	assert_in_range(t.now - end, 2 * MINUTE, 2 * MINUTE + 12 * SECOND);
@@ -483,29 +483,29 @@ static void failing_cycles_back_off_to_fifteen_minutes(void **state)
 
 static void hope_begins_a_cycle_at_once_and_the_backoff_afresh(void **state)
 {
-	static const enum sched_event_kind kinds[] = {
-		SCHED_HINT, SCHED_ASKED, SCHED_CONFIGURED, SCHED_SOURCE_CHANGED,
+	static const enum scheduler_event_kind kinds[] = {
+		SCHEDULER_HINT, SCHEDULER_REQUESTED, SCHEDULER_CONFIGURED, SCHEDULER_SOURCE_CHANGED,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		CLEANUP(talk_done) struct talk t;
 
 		talk_begin(&t, &dir);
-		kind(&t, SCHED_ASKED);
+		kind(&t, SCHEDULER_REQUESTED);
 		for (unsigned fails = 0; fails < 8; fails++) {
-			ended(&t, SCHED_FAILED);
+			ended(&t, SCHEDULER_FAILED);
 			until_said(&t);
 		}
-		ended(&t, SCHED_FAILED);
+		ended(&t, SCHEDULER_FAILED);
 		int64_t before = t.now;
-		const char *said = tell(&t, (struct sched_event){ .kind = kinds[i], .settings = &dir });
-		if (kinds[i] == SCHED_SOURCE_CHANGED) {
+		const char *said = tell(&t, (struct scheduler_event){ .kind = kinds[i], .settings = &dir });
+		if (kinds[i] == SCHEDULER_SOURCE_CHANGED) {
 			assert_string_equal(said, "");
 			said = tick(&t);
 		}
 		assert_true(strncmp(said, "cycle ", 6) == 0);
 		assert_in_range(t.now - before, 0, 200);
-		ended(&t, SCHED_FAILED);
+		ended(&t, SCHEDULER_FAILED);
 		before = t.now;
 		until_said(&t);
 		assert_in_range(t.now - before, 10 * SECOND, 11 * SECOND);
@@ -518,21 +518,21 @@ static void settings_take_a_stop_back(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
-	assert_string_equal(kind(&t, SCHED_STOP), "stop");
+	kind(&t, SCHEDULER_REQUESTED);
+	assert_string_equal(kind(&t, SCHEDULER_STOP), "stop");
 	assert_string_equal(configured(&t, &dir), "");
-	assert_string_equal(ended(&t, SCHED_BAD), "cycle reload");
+	assert_string_equal(ended(&t, SCHEDULER_BAD), "cycle reload");
 }
 
 static void a_new_revision_ends_the_backoff_of_a_service_that_fails(void **state)
 {
-	static const struct sched_settings often = { 24 * HOUR, 5 * SECOND };
+	static const struct scheduler_settings often = { 24 * HOUR, 5 * SECOND };
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &often);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, TREE_A);
-	ended(&t, SCHED_FAILED);
+	ended(&t, SCHEDULER_FAILED);
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "");
 	assert_string_equal(tick(&t), "fetch");
@@ -544,20 +544,20 @@ static void a_cycle_that_is_bad_is_not_repeated_before_the_interval(void **state
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
-	ended(&t, SCHED_BAD);
+	kind(&t, SCHEDULER_REQUESTED);
+	ended(&t, SCHEDULER_BAD);
 	assert_string_equal(until_said(&t), "cycle interval");
 	assert_true(t.now >= BEGIN + 2 * MINUTE);
 }
 
 static void deferred_steps_are_tried_each_thirty_seconds(void **state)
 {
-	static const struct sched_settings hourly = { HOUR, 0 };
+	static const struct scheduler_settings hourly = { HOUR, 0 };
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &hourly);
 	t.now += 7 * SECOND;	/* so that no scan falls together with them */
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
 	int64_t whole_due = t.s.cycle_due;
 	for (unsigned i = 0; i < 5; i++) {
@@ -567,7 +567,7 @@ static void deferred_steps_are_tried_each_thirty_seconds(void **state)
 		assert_string_equal(ended_deferred(&t), "");
 	}
 	until_said(&t);
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	/* They do not put off the whole cycle. */
 	assert_string_equal(until_said(&t), "cycle interval");
 	assert_int_equal(t.now, whole_due);
@@ -578,15 +578,15 @@ static void a_whole_cycle_does_the_deferred_steps_too(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
 	t.now += 20 * SECOND;
-	assert_string_equal(kind(&t, SCHED_ASKED), "cycle signal");
+	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "cycle signal");
 	assert_string_equal(ended_deferred(&t), "");
 	t.now += 30 * SECOND - 100;
-	kind(&t, SCHED_SOURCE_CHANGED);
+	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(until_said(&t), "cycle source");
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_string_equal(until_said(&t), "cycle interval");
 }
 
@@ -595,11 +595,11 @@ static void deferred_steps_that_fail_wait_for_a_whole_cycle(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
 	assert_string_equal(until_said(&t), "only deferred");
 	int64_t before = t.now;
-	ended(&t, SCHED_FAILED);
+	ended(&t, SCHEDULER_FAILED);
 	assert_string_equal(until_said(&t), "cycle interval");
 	assert_in_range(t.now - before, 10 * SECOND, 11 * SECOND);
 }
@@ -607,10 +607,10 @@ static void deferred_steps_that_fail_wait_for_a_whole_cycle(void **state)
 static void deferred_steps_know_that_the_source_is_not_read(void **state)
 {
 	CLEANUP(talk_done) struct talk t;
-	static const struct sched_settings rare = { HOUR, HOUR };
+	static const struct scheduler_settings rare = { HOUR, HOUR };
 
 	talk_begin(&t, &rare);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, NULL);
 	ended_deferred(&t);
 	while (strcmp(tick(&t), "fetch") == 0)
@@ -622,13 +622,13 @@ static void deferred_steps_know_that_the_source_is_not_read(void **state)
 
 static void a_changed_interval_holds_at_once(void **state)
 {
-	static const struct sched_settings quick = { 10 * SECOND, HOUR };
+	static const struct scheduler_settings quick = { 10 * SECOND, HOUR };
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
 	assert_string_equal(configured(&t, &quick), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle reload");
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	assert_in_range(t.wake - t.now, 10 * SECOND, 11 * SECOND);
 	assert_string_equal(tick(&t), "fetch");
 }
@@ -638,15 +638,15 @@ static void what_a_fetch_of_old_settings_found_is_not_used(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_init(&t, &git);
-	assert_string_equal(kind(&t, SCHED_TICK), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
 	assert_string_equal(configured(&t, &git), "");
 	assert_string_equal(fetched(&t, TREE_B), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle start");
 	tick(&t);
 	assert_string_equal(configured(&t, &dir), "");
-	assert_string_equal(ended(&t, SCHED_GOOD), "cycle reload");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "cycle reload");
 	assert_string_equal(fetched(&t, NULL), "");
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_string_equal(until_said(&t), "cycle interval");
 }
 
@@ -655,18 +655,18 @@ static void what_was_wanted_under_old_settings_is_done_under_the_new(void **stat
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, TREE_A), "cycle signal");
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "hurry");
 	assert_string_equal(tick(&t), "fetch");
 	configured(&t, &git);
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_string_equal(fetched(&t, TREE_B), "fetch");
 	assert_string_equal(fetched(&t, TREE_B), "cycle source");
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_string_equal(tick(&t), "fetch");
-	assert_string_equal(kind(&t, SCHED_ASKED), "");
+	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "");
 	assert_string_equal(configured(&t, &dir), "cycle signal");
 }
 
@@ -675,9 +675,9 @@ static void a_git_source_that_fails_may_become_a_directory(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, NULL), "cycle signal unread");
-	ended(&t, SCHED_BAD);
+	ended(&t, SCHEDULER_BAD);
 	assert_string_equal(configured(&t, &dir), "cycle reload");
 }
 
@@ -686,10 +686,10 @@ static void a_directory_may_become_a_git_source(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &dir);
-	kind(&t, SCHED_SOURCE_CHANGED);
+	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(configured(&t, &git), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle source");
-	ended(&t, SCHED_GOOD);
+	ended(&t, SCHEDULER_GOOD);
 	assert_string_equal(tick(&t), "fetch");
 }
 
@@ -700,19 +700,19 @@ static void a_stop_lets_what_runs_end_and_begins_nothing(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	kind(&t, SCHED_ASKED);
+	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, TREE_A);
 	assert_string_equal(tick(&t), "fetch");
-	kind(&t, SCHED_ASKED);
-	assert_string_equal(kind(&t, SCHED_STOP), "stop");
+	kind(&t, SCHEDULER_REQUESTED);
+	assert_string_equal(kind(&t, SCHEDULER_STOP), "stop");
 	assert_int_equal(t.wake, -1);
-	assert_string_equal(kind(&t, SCHED_STOP), "stop");
+	assert_string_equal(kind(&t, SCHEDULER_STOP), "stop");
 	assert_string_equal(fetched(&t, TREE_B), "");	/* nor is it told to hurry */
-	assert_string_equal(kind(&t, SCHED_ASKED), "");
+	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "");
 	t.now += DAY;
-	assert_string_equal(kind(&t, SCHED_TICK), "");
-	assert_string_equal(ended(&t, SCHED_BAD), "over");
-	assert_string_equal(kind(&t, SCHED_TICK), "over");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "");
+	assert_string_equal(ended(&t, SCHEDULER_BAD), "over");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "over");
 }
 
 static void a_stop_of_an_idle_one_is_over_at_once(void **state)
@@ -720,10 +720,10 @@ static void a_stop_of_an_idle_one_is_over_at_once(void **state)
 	CLEANUP(talk_done) struct talk t;
 
 	talk_begin(&t, &git);
-	assert_string_equal(kind(&t, SCHED_STOP), "over");
+	assert_string_equal(kind(&t, SCHEDULER_STOP), "over");
 	talk_done(&t);
 	talk_init(&t, &dir);
-	assert_string_equal(kind(&t, SCHED_STOP), "over");
+	assert_string_equal(kind(&t, SCHEDULER_STOP), "over");
 }
 
 /* ---- a clock that jumps ---- */
@@ -734,10 +734,10 @@ static void a_clock_that_is_set_back_changes_no_wait(void **state)
 
 	talk_begin(&t, &git);
 	t.now += 10 * SECOND;
-	kind(&t, SCHED_TICK);
+	kind(&t, SCHEDULER_TICK);
 	int64_t left = t.wake - t.now;
 	t.now = 5;
-	assert_string_equal(kind(&t, SCHED_TICK), "");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "");
 	assert_int_equal(t.wake - t.now, left);
 	assert_string_equal(tick(&t), "fetch");
 }
@@ -750,10 +750,10 @@ static void a_clock_that_is_years_ahead_for_a_moment_costs_one_cycle(void **stat
 	talk_begin(&t, &git);
 	before = t.now;
 	t.now += 30 * 365 * DAY;
-	assert_string_equal(kind(&t, SCHED_TICK), "fetch");
+	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle catch-up");
 	t.now = before + MINUTE;
-	assert_string_equal(ended(&t, SCHED_GOOD), "");
+	assert_string_equal(ended(&t, SCHEDULER_GOOD), "");
 	assert_in_range(t.wake - t.now, 1, 33 * SECOND);
 	assert_string_equal(tick(&t), "fetch");
 }
@@ -765,8 +765,8 @@ static void a_clock_that_is_years_ahead_for_a_moment_costs_one_cycle(void **stat
  * must always hold.  What was owed to whoever made a change is kept as the time by which it must be
  * paid. */
 struct world {
-	struct sched s;
-	struct sched_settings settings;
+	struct sync_scheduler s;
+	struct scheduler_settings settings;
 	uint64_t random;
 	int64_t now, wake, offset;	/* the schedule is shown now + offset */
 	int64_t fetch_end, cycle_end;	/* -1: none runs */
@@ -794,20 +794,20 @@ static bool world_is_git(const struct world *w)
 	return w->settings.poll_ms > 0;
 }
 
-static void begin_job(struct world *w, const struct sched_action *a)
+static void begin_job(struct world *w, const struct scheduler_action *a)
 {
-	w->jobs += a->start != SCHED_NOTHING;
+	w->jobs += a->start != SCHEDULER_NOTHING;
 	switch (a->start) {
-	case SCHED_NOTHING:
+	case SCHEDULER_NOTHING:
 		break;
-	case SCHED_START_FETCH:
+	case SCHEDULER_START_FETCH:
 		assert_true(w->fetch_end < 0);
 		assert_true(world_is_git(w));
 		w->fetch_end = w->now + jitter(&w->random, FETCH_MOST);
 		w->fetch_begun = w->now;
 		w->fetched_tree = w->tree;
 		break;
-	case SCHED_START_CYCLE:
+	case SCHEDULER_START_CYCLE:
 		w->cycles++;
 		/* A directory is settled, or has changed for long, before it is read. */
 		if (!world_is_git(w)) {
@@ -821,7 +821,7 @@ static void begin_job(struct world *w, const struct sched_action *a)
 			w->change = -1;
 		w->signal_fetched = w->change_fetched = false;
 		/* fall through */
-	case SCHED_START_DEFERRED:
+	case SCHEDULER_START_DEFERRED:
 		assert_true(w->cycle_end < 0);
 		assert_non_null(a->trigger);
 		w->cycle_end = w->now + jitter(&w->random, CYCLE_MOST);
@@ -830,7 +830,7 @@ static void begin_job(struct world *w, const struct sched_action *a)
 	}
 }
 
-static void check_action(struct world *w, const struct sched_action *a)
+static void check_action(struct world *w, const struct scheduler_action *a)
 {
 	assert_false(a->stop || a->over);
 	if (a->hurry) {
@@ -840,17 +840,17 @@ static void check_action(struct world *w, const struct sched_action *a)
 	}
 	begin_job(w, a);
 	/* Never a busy loop: to be called again at once there must have been something to do. */
-	assert_true(a->wake - w->offset > w->now || a->wake == -1 || a->start != SCHED_NOTHING);
+	assert_true(a->wake - w->offset > w->now || a->wake == -1 || a->start != SCHEDULER_NOTHING);
 	/* And never dead: while nothing runs it asks to be called. */
 	assert_true(a->wake >= 0 || w->fetch_end >= 0 || w->cycle_end >= 0);
 }
 
-static void step(struct world *w, struct sched_event event)
+static void step(struct world *w, struct scheduler_event event)
 {
-	struct sched_action a = sched_step(&w->s, &event, w->now + w->offset);
+	struct scheduler_action a = sync_scheduler_step(&w->s, &event, w->now + w->offset);
 
 	w->steps++;
-	w->events += event.kind != SCHED_TICK;
+	w->events += event.kind != SCHEDULER_TICK;
 	check_action(w, &a);
 	w->wake = a.wake < 0 ? -1 : a.wake - w->offset;
 }
@@ -867,7 +867,7 @@ static void end_fetch(struct world *w)
 	/* A change is paid for only by a cycle that knows of it. */
 	if (ok && w->change >= 0 && w->fetched_tree == w->tree)
 		w->change_fetched = true;
-	step(w, (struct sched_event){ .kind = SCHED_FETCHED, .ok = ok, .tree = ok ? tree : NULL });
+	step(w, (struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = ok, .tree = ok ? tree : NULL });
 }
 
 static void end_cycle(struct world *w)
@@ -875,9 +875,9 @@ static void end_cycle(struct world *w)
 	int64_t luck = jitter(&w->random, 9);
 
 	w->cycle_end = -1;
-	step(w, (struct sched_event){
-		.kind = SCHED_CYCLE_ENDED, .deferred = chance(w, 4),
-		.outcome = w->bad_luck || luck < 2 ? SCHED_FAILED : luck < 4 ? SCHED_BAD : SCHED_GOOD });
+	step(w, (struct scheduler_event){
+		.kind = SCHEDULER_CYCLE_ENDED, .deferred = chance(w, 4),
+		.outcome = w->bad_luck || luck < 2 ? SCHEDULER_FAILED : luck < 4 ? SCHEDULER_BAD : SCHEDULER_GOOD });
 }
 
 static void change(struct world *w)
@@ -890,7 +890,7 @@ static void change(struct world *w)
 		w->change = w->now;
 	w->last_change = w->now;
 	if (!world_is_git(w))
-		step(w, (struct sched_event){ .kind = SCHED_SOURCE_CHANGED });
+		step(w, (struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 }
 
 static void ask(struct world *w)
@@ -899,7 +899,7 @@ static void ask(struct world *w)
 		w->signal = w->now;
 		w->signal_fetched = false;
 	}
-	step(w, (struct sched_event){ .kind = chance(w, 2) ? SCHED_ASKED : SCHED_HINT });
+	step(w, (struct scheduler_event){ .kind = chance(w, 2) ? SCHEDULER_REQUESTED : SCHEDULER_HINT });
 }
 
 static void happen(struct world *w)
@@ -909,7 +909,7 @@ static void happen(struct world *w)
 		ask(w);
 		break;
 	case 1:
-		step(w, (struct sched_event){ .kind = SCHED_CONFIGURED, .settings = &w->settings });
+		step(w, (struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = &w->settings });
 		break;
 	case 2:	/* many at a time */
 		for (int64_t n = jitter(&w->random, 30); n > 0; n--, w->now += jitter(&w->random, 20))
@@ -942,21 +942,21 @@ static bool go_on(struct world *w, int64_t limit)
 	else if (next == w->cycle_end)
 		end_cycle(w);
 	else
-		step(w, (struct sched_event){ .kind = SCHED_TICK });
+		step(w, (struct scheduler_event){ .kind = SCHEDULER_TICK });
 	return true;
 }
 
-static void world_begin(struct world *w, const struct sched_settings *settings, uint64_t seed)
+static void world_begin(struct world *w, const struct scheduler_settings *settings, uint64_t seed)
 {
 	*w = (struct world){
 		.settings = *settings, .random = seed, .now = BEGIN, .fetch_end = -1, .cycle_end = -1,
 		.change = -1, .signal = -1, .last_change = BEGIN - HOUR,
 	};
-	sched_init(&w->s, settings, seed, w->now);
-	step(w, (struct sched_event){ .kind = SCHED_TICK });
+	sync_scheduler_init(&w->s, settings, seed, w->now);
+	step(w, (struct scheduler_event){ .kind = SCHEDULER_TICK });
 }
 
-static const struct sched_settings worlds[] = {
+static const struct scheduler_settings worlds[] = {
 	{ 2 * MINUTE, 0 }, { 2 * MINUTE, 30 * SECOND }, { 6 * HOUR, 0 }, { 6 * HOUR, 30 * SECOND },
 	{ 10 * SECOND, 5 * SECOND }, { 240 * HOUR, 24 * HOUR }, { 1 * SECOND, 0 },
 };
@@ -1047,7 +1047,7 @@ static void a_clock_gone_wild_breaks_nothing(void **state)
 			int64_t to = chance(&w, 2) ? jitter(&w.random, shown)
 			                           : shown + jitter(&w.random, 400 * DAY);
 			w.offset = to - w.now;
-			step(&w, (struct sched_event){ .kind = SCHED_TICK });
+			step(&w, (struct scheduler_event){ .kind = SCHEDULER_TICK });
 			happen(&w);
 		}
 		assert_true(w.cycles > 100 || w.settings.poll_ms == DAY);

@@ -138,7 +138,7 @@ static void masked_values_are_cut_out_of_any_text(void **state)
 	"    url: h.example\n" \
 	"    auth: {type: api-key, apiKey: " c "}\n"
 
-static void no_canary(struct arena *a, struct report *report, struct faults *faults)
+static void no_canary(struct arena *a, struct report *report, struct diagnostics *faults)
 {
 	CLEANUP(buf_done) struct buf human = BUF_TEXT;
 	struct node *tree = report_tree(a, report);
@@ -167,7 +167,7 @@ static void no_output_of_any_cycle_shows_a_secret(void **state)
 		for (size_t j = 0; j < ARRAY_LEN(declared) * 2; j++) {
 			const struct cycle_options options = { .apply = j % 2 };
 			struct specs specs = tree_specs(&a, declared[j / 2]);
-			struct faults faults = { .arena = &a };
+			struct diagnostics faults = { .arena = &a };
 			struct report report = { 0 };
 
 			fake_cycle(&f, &a, &specs, &options, &report, &faults);

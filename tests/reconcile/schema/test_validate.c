@@ -12,7 +12,7 @@ static const struct vars none = { 0 };
 static const char *faults_of(struct arena *a, const char *yaml)
 {
 	struct specs specs = { .arena = a };
-	struct faults faults = { .arena = a };
+	struct diagnostics faults = { .arena = a };
 
 	specs_read(&specs, &none, "s.yaml", yaml, strlen(yaml), &faults);
 	return tree_faults(a, &faults);
@@ -235,7 +235,7 @@ static void a_request_is_held_against_the_same_table(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 
 		assert_int_equal(validate_workflow(tree_json(&a, cases[i].json), VALIDATE_REQUEST, &faults), !*cases[i].said);
 		assert_string_equal(tree_faults(&a, &faults), cases[i].said);
@@ -255,7 +255,7 @@ static void the_specs_of_the_contract_are_good(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct specs specs = { .arena = &a };
-		struct faults faults = { .arena = &a };
+		struct diagnostics faults = { .arena = &a };
 		const char *text = tree_file(&a, arena_printf(&a, "tests/specs/%s", cases[i].file));
 
 		assert_true(specs_read(&specs, &none, cases[i].file, text, strlen(text), &faults) &&
@@ -301,7 +301,7 @@ static void a_long_chain_of_many_steps_takes_no_time(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 	struct node *body = node_map(&a), *steps = node_map(&a);
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 
 	(void)state;
 	for (size_t i = 0; i < STEPS_OF_ONE; i++) {

@@ -18,7 +18,7 @@ static const struct vars vars = {
 static void filled(const struct vars *with, const char *text, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	size_t len = strlen(text);
 	char *block = malloc(len ? len : 1);
 
@@ -29,7 +29,7 @@ static void filled(const struct vars *with, const char *text, struct buf *out)
 	if (!ok)
 		buf_reset(out);
 	for (size_t i = 0; i < faults.count; i++) {
-		const struct fault *f = &faults.items[i];
+		const struct diagnostic *f = &faults.items[i];
 		assert_string_equal(f->at.file, "t.yaml");
 		buf_addf(out, "%s%d:%d %s", i ? "\n" : "", f->at.line, f->at.col, f->message);
 	}

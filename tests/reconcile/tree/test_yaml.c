@@ -10,7 +10,7 @@ static const char *name = "w.yaml";
 
 /* Reads from a block of exactly the size of text, so that a sanitizer sees a step too far. */
 static bool read_exact(struct arena *a, const char *text, size_t len, struct yaml_docs *docs,
-                       struct faults *faults)
+                       struct diagnostics *faults)
 {
 	char *block = malloc(len ? len : 1);
 
@@ -24,7 +24,7 @@ static bool read_exact(struct arena *a, const char *text, size_t len, struct yam
 static void outcome(const char *text, size_t len, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 
 	bool ok = read_exact(&a, text, len, &docs, &faults);
@@ -33,7 +33,7 @@ static void outcome(const char *text, size_t len, struct buf *out)
 		json_write(docs.root[i], JSON_COMPACT, out);
 		buf_addc(out, '\n');
 	}
-	faults_sort(&faults);
+	diagnostics_sort(&faults);
 	for (size_t i = 0; i < faults.count; i++) {
 		struct err err;
 		err_at(&err, faults.items[i].at, "%s", faults.items[i].message);
@@ -139,7 +139,7 @@ static void a_copy_of_an_alias_shares_nothing(void **state)
 {
 	static const char text[] = "- &a {x: [1]}\n- *a\n";
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 
 	assert_true(read_exact(&a, text, strlen(text), &docs, &faults));
@@ -158,7 +158,7 @@ static void values_and_keys_know_their_place(void **state)
 		{ "/c", 5, 4 },		/* where the value is written */
 	};
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 
 	assert_true(read_exact(&a, text, strlen(text), &docs, &faults));
@@ -357,7 +357,7 @@ static void many_keys_take_no_long_time(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 
 	for (int i = 0; i < 90000; i++)
@@ -373,7 +373,7 @@ static void many_keys_take_no_long_time(void **state)
 static void written(const char *json, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct faults faults = { .arena = &a };
+	struct diagnostics faults = { .arena = &a };
 	struct yaml_docs docs = { 0 };
 	struct node *n = NULL;
 	struct err err = { 0 };

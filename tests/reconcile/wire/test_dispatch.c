@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A task that asks for operations one after the other and writes down what it is told. */
-struct work {
+struct workflow_task {
 	struct task task;
 	enum operation asks[4];
 	unsigned count, asked;
@@ -16,7 +16,7 @@ struct work {
 static enum task_next work_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
-	struct work *w = (struct work *)task;
+	struct workflow_task *w = (struct workflow_task *)task;
 
 	if (answer && answer->failure)
 		buf_addf(&w->seen, "%s;", answer->error);
@@ -35,7 +35,7 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 	.task.step = work_step, .asks = { __VA_ARGS__ }, .seen = BUF_TEXT, \
 	.count = sizeof ((enum operation[]){ __VA_ARGS__ }) / sizeof (enum operation) }
 
-static void work_done(struct work *w)
+static void work_done(struct workflow_task *w)
 {
 	buf_done(&w->seen);
 }
@@ -51,15 +51,15 @@ static struct answer failed(enum failure failure)
 	return (struct answer){ .failure = failure, .error = "broken", .retry_after_ms = -1 };
 }
 
-static void reply(struct dispatch *d, struct work *w, struct answer answer, int64_t now)
+static void reply(struct dispatch *d, struct workflow_task *w, struct answer answer, int64_t now)
 {
 	dispatch_answer(d, &w->task, &answer, now);
 }
 
-static struct work *next(struct dispatch *d, int64_t now)
+static struct workflow_task *next(struct dispatch *d, int64_t now)
 {
 	struct request request;
-	return (struct work *)dispatch_next(d, now, &request);
+	return (struct workflow_task *)dispatch_next(d, now, &request);
 }
 
 static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
@@ -98,7 +98,7 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 		size_t row = i / ARRAY_LEN(first);
 		bool post = operation_method(op) == METHOD_POST;
 		int want = post ? cases[row].post : cases[row].get;
-		CLEANUP(work_done) struct work w = WORK(op, OP_LIST);
+		CLEANUP(work_done) struct workflow_task w = WORK(op, OP_LIST);
 		struct answer answer = cases[row].failure ? failed(cases[row].failure)
 		                                          : status(cases[row].status);
 		struct dispatch d;
@@ -127,7 +127,7 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 static void waits_double_up_to_the_limit_of_attempts_and_end_with_the_answer(void **state)
 {
 	static const int64_t most[] = { 500, 1000, 2000, 4000, 8000 };
-	CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 	struct dispatch d;
 	int64_t now = 0;
 
@@ -152,7 +152,7 @@ static void waits_double_up_to_the_limit_of_attempts_and_end_with_the_answer(voi
 
 static void no_wait_is_longer_than_half_a_minute_of_itself(void **state)
 {
-	CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 	struct answer answer = status(503);
 	struct dispatch d;
 	int64_t now = 0;
@@ -176,7 +176,7 @@ static void two_seeds_wait_differently(void **state)
 	int64_t wake[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 		struct dispatch d;
 
 		dispatch_init(&d, 1, -1, i);
@@ -200,7 +200,7 @@ static void retry_after_is_kept_where_it_is_longer(void **state)
 		{ -1, INT64_MAX, 604800000, 604800000 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 		struct answer answer = status(503);
 		struct dispatch d;
 
@@ -221,7 +221,7 @@ static void a_wait_past_the_deadline_is_not_begun(void **state)
 	static const int64_t deadlines[] = { 60000, 59999, 1 };
 
 	for (size_t i = 0; i < ARRAY_LEN(deadlines); i++) {
-		CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 		struct answer answer = status(429);
 		struct dispatch d;
 
@@ -242,7 +242,7 @@ static void retry_after_lifts_the_limit_of_attempts_only_before_a_deadline(void 
 		{ -1, DISPATCH_ATTEMPTS }, { 3600000, 120 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 		struct answer answer = status(429);
 		struct dispatch d;
 		int64_t now = 0;
@@ -261,7 +261,7 @@ static void retry_after_lifts_the_limit_of_attempts_only_before_a_deadline(void 
 
 static void at_most_so_many_are_in_flight_and_never_two_of_one_task(void **state)
 {
-	struct work w[3] = { WORK(OP_DESCRIBE, OP_UPDATE), WORK(OP_DESCRIBE), WORK(OP_DESCRIBE) };
+	struct workflow_task w[3] = { WORK(OP_DESCRIBE, OP_UPDATE), WORK(OP_DESCRIBE), WORK(OP_DESCRIBE) };
 	struct dispatch d;
 
 	dispatch_init(&d, 2, -1, 1);
@@ -293,16 +293,16 @@ static void a_429_halves_what_is_allowed_and_good_answers_give_it_back(void **st
 		{ 429, 4 }, { 429, 2 }, { 200, 2 }, { 404, 3 }, { 200, 3 }, { 200, 3 }, { 503, 3 },
 		{ 200, 3 }, { 200, 3 }, { 0, 3 }, { 200, 3 }, { 200, 3 }, { 200, 4 }, { 429, 2 }, { 429, 1 }, { 429, 1 }, { 200, 2 },
 	};
-	struct work w[ARRAY_LEN(script)];
+	struct workflow_task w[ARRAY_LEN(script)];
 	struct dispatch d;
 	int64_t now = 0;
 
 	dispatch_init(&d, 8, -1, 1);
 	for (size_t i = 0; i < ARRAY_LEN(script); i++) {
-		w[i] = (struct work)WORK(OP_CREATE);
+		w[i] = (struct workflow_task)WORK(OP_CREATE);
 		dispatch_add(&d, &w[i].task);
 		now += 60000;
-		struct work *got = next(&d, now);
+		struct workflow_task *got = next(&d, now);
 		assert_non_null(got);
 		reply(&d, got, script[i].status ? status(script[i].status) : failed(FAILURE_LOST), now);
 		assert_int_equal(d.allowed, script[i].allowed);
@@ -316,7 +316,7 @@ static void a_429_halves_what_is_allowed_and_good_answers_give_it_back(void **st
 
 static void what_is_allowed_never_passes_what_the_caller_allows(void **state)
 {
-	CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE, OP_DESCRIBE, OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE, OP_DESCRIBE, OP_DESCRIBE);
 	struct dispatch d;
 
 	dispatch_init(&d, 1, -1, 1);
@@ -329,7 +329,7 @@ static void what_is_allowed_never_passes_what_the_caller_allows(void **state)
 
 static void after_a_429_nothing_is_sent_until_its_wait_is_over(void **state)
 {
-	struct work w[3] = { WORK(OP_DESCRIBE), WORK(OP_DESCRIBE, OP_UPDATE), WORK(OP_DESCRIBE) };
+	struct workflow_task w[3] = { WORK(OP_DESCRIBE), WORK(OP_DESCRIBE, OP_UPDATE), WORK(OP_DESCRIBE) };
 	struct answer busy = status(429);
 	struct dispatch d;
 
@@ -356,7 +356,7 @@ static void after_a_429_nothing_is_sent_until_its_wait_is_over(void **state)
 
 static void stopping_does_not_wait_for_what_a_429_asked(void **state)
 {
-	CLEANUP(work_done) struct work busy = WORK(OP_DESCRIBE), half = WORK(OP_UPDATE, OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task busy = WORK(OP_DESCRIBE), half = WORK(OP_UPDATE, OP_DESCRIBE);
 	struct dispatch d;
 
 	dispatch_init(&d, 4, -1, 1);
@@ -376,8 +376,8 @@ static void stopping_does_not_wait_for_what_a_429_asked(void **state)
 
 static void stopping_ends_waits_though_nothing_more_may_be_sent(void **state)
 {
-	CLEANUP(work_done) struct work waits = WORK(OP_DESCRIBE), looks = WORK(OP_CREATE, OP_LIST);
-	CLEANUP(work_done) struct work flies = WORK(OP_UPDATE), late = WORK(OP_LIST);
+	CLEANUP(work_done) struct workflow_task waits = WORK(OP_DESCRIBE), looks = WORK(OP_CREATE, OP_LIST);
+	CLEANUP(work_done) struct workflow_task flies = WORK(OP_UPDATE), late = WORK(OP_LIST);
 	struct dispatch d;
 
 	dispatch_init(&d, 1, -1, 1);
@@ -409,7 +409,7 @@ static void stopping_ends_waits_though_nothing_more_may_be_sent(void **state)
 
 static void a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops(void **state)
 {
-	struct work w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_UPDATE, OP_DESCRIBE),
+	struct workflow_task w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_UPDATE, OP_DESCRIBE),
 	                     WORK(OP_UPDATE, OP_DESCRIBE) };
 	struct dispatch d;
 
@@ -440,7 +440,7 @@ static void a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops(void
 
 static void what_is_due_at_one_time_goes_in_the_order_it_came(void **state)
 {
-	struct work w[3] = { WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST) };
+	struct workflow_task w[3] = { WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST), WORK(OP_LIST, OP_LIST) };
 	static const int order[] = { 1, 2, 0 };
 	struct dispatch d;
 
@@ -461,7 +461,7 @@ static void what_is_due_at_one_time_goes_in_the_order_it_came(void **state)
 
 static void fresh_tasks_go_while_others_wait(void **state)
 {
-	CLEANUP(work_done) struct work slow = WORK(OP_DESCRIBE), quick = WORK(OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task slow = WORK(OP_DESCRIBE), quick = WORK(OP_DESCRIBE);
 	struct dispatch d;
 
 	dispatch_init(&d, 1, -1, 1);
@@ -486,7 +486,7 @@ static void a_task_has_written_from_its_first_write_on(void **state)
 		{ { OP_DELETE, OP_LIST }, { true, true } },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(work_done) struct work w = WORK(cases[i].asks[0], cases[i].asks[1]);
+		CLEANUP(work_done) struct workflow_task w = WORK(cases[i].asks[0], cases[i].asks[1]);
 		struct dispatch d;
 
 		dispatch_init(&d, 1, -1, 1);
@@ -501,7 +501,7 @@ static void a_task_has_written_from_its_first_write_on(void **state)
 
 static void a_task_may_end_without_asking(void **state)
 {
-	CLEANUP(work_done) struct work idle = WORK(OP_LIST), w = WORK(OP_LIST);
+	CLEANUP(work_done) struct workflow_task idle = WORK(OP_LIST), w = WORK(OP_LIST);
 	struct dispatch d;
 
 	idle.count = 0;
@@ -518,7 +518,7 @@ static void a_task_may_end_without_asking(void **state)
 
 static void stop_drops_fresh_tasks_ends_waits_and_lets_steps_end(void **state)
 {
-	struct work w[4] = { WORK(OP_DESCRIBE), WORK(OP_CREATE, OP_LIST), WORK(OP_UPDATE, OP_DESCRIBE),
+	struct workflow_task w[4] = { WORK(OP_DESCRIBE), WORK(OP_CREATE, OP_LIST), WORK(OP_UPDATE, OP_DESCRIBE),
 	                     WORK(OP_DESCRIBE) };
 	struct answer wordy = status(503);
 	char body[] = "down";
@@ -559,7 +559,7 @@ static void stop_drops_fresh_tasks_ends_waits_and_lets_steps_end(void **state)
 
 static void the_deadline_ends_waits_as_stop_does(void **state)
 {
-	struct work w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_CREATE, OP_LIST), WORK(OP_LIST) };
+	struct workflow_task w[3] = { WORK(OP_UPDATE, OP_DESCRIBE), WORK(OP_CREATE, OP_LIST), WORK(OP_LIST) };
 	struct dispatch d;
 
 	dispatch_init(&d, 2, 2000, 1);
@@ -572,7 +572,7 @@ static void the_deadline_ends_waits_as_stop_does(void **state)
 	reply(&d, &w[1], failed(FAILURE_LOST), 1499);
 	assert_false(d.stop);
 	assert_int_equal(dispatch_wake(&d), 0);
-	struct work *first = next(&d, 2000);	/* which wait would have been shorter is chance */
+	struct workflow_task *first = next(&d, 2000);	/* which wait would have been shorter is chance */
 	assert_ptr_equal(next(&d, 2000), first == &w[0] ? &w[1] : &w[0]);
 	assert_string_equal(buf_str(&w[0].seen), "broken;");
 	assert_true(w[0].stopped);
@@ -594,7 +594,7 @@ static void a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes(v
 		{ OP_CREATE, 5000, 0 }, { OP_UPDATE, 5000, 0 }, { OP_DELETE, 5000, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(work_done) struct work w = WORK(cases[i].operation, OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(cases[i].operation, OP_DESCRIBE);
 		struct request request;
 		struct dispatch d;
 
@@ -612,7 +612,7 @@ static void a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes(v
 
 static void an_answer_after_the_deadline_is_final(void **state)
 {
-	CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 	struct dispatch d;
 
 	dispatch_init(&d, 1, 100, 1);
@@ -626,7 +626,7 @@ static void an_answer_after_the_deadline_is_final(void **state)
 
 static void a_401_stops_everything(void **state)
 {
-	struct work w[3] = { WORK(OP_DESCRIBE), WORK(OP_DESCRIBE), WORK(OP_DESCRIBE) };
+	struct workflow_task w[3] = { WORK(OP_DESCRIBE), WORK(OP_DESCRIBE), WORK(OP_DESCRIBE) };
 	struct dispatch d;
 
 	dispatch_init(&d, 2, -1, 1);
@@ -651,7 +651,7 @@ static void a_401_stops_everything(void **state)
 static void a_long_answer_is_cut_while_it_waits(void **state)
 {
 	static char body[100000];
-	CLEANUP(work_done) struct work w = WORK(OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_DESCRIBE);
 	struct answer answer = status(503);
 	struct dispatch d;
 
@@ -669,7 +669,7 @@ static void a_long_answer_is_cut_while_it_waits(void **state)
 
 static void a_hurry_ends_all_waits_and_lets_fresh_tasks_begin(void **state)
 {
-	struct work waiting = WORK(OP_DESCRIBE), under_way = WORK(OP_DESCRIBE), fresh = WORK(OP_DESCRIBE);
+	struct workflow_task waiting = WORK(OP_DESCRIBE), under_way = WORK(OP_DESCRIBE), fresh = WORK(OP_DESCRIBE);
 	struct dispatch d;
 
 	dispatch_init(&d, 2, -1, 1);
@@ -701,7 +701,7 @@ static void what_a_task_waits_for_by_itself_is_a_second_at_most_in_a_hurry(void 
 	static const struct { int64_t wait, due; } cases[] = { { 0, 0 }, { 800, 800 }, { 1000, 1000 }, { 30000, 1000 } };
 
 	for (size_t i = 0; i < ARRAY_LEN(cases) * 2; i++) {
-		CLEANUP(work_done) struct work w = WORK(OP_UPDATE, OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task w = WORK(OP_UPDATE, OP_DESCRIBE);
 		bool before = i % 2;
 		struct dispatch d;
 
@@ -725,7 +725,7 @@ static void what_a_task_waits_for_by_itself_is_a_second_at_most_in_a_hurry(void 
 
 static void a_write_whose_answer_was_lost_is_looked_up_within_a_second_in_a_hurry(void **state)
 {
-	CLEANUP(work_done) struct work w = WORK(OP_CREATE, OP_LIST);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_CREATE, OP_LIST);
 	struct answer answer = status(503);
 	struct dispatch d;
 
@@ -745,8 +745,8 @@ static void a_write_whose_answer_was_lost_is_looked_up_within_a_second_in_a_hurr
 static void a_hurry_is_a_stop_where_the_service_wants_to_be_left_alone(void **state)
 {
 	for (unsigned before = 0; before < 2; before++) {
-		CLEANUP(work_done) struct work asked = WORK(OP_DESCRIBE);
-		struct work fresh = WORK(OP_DESCRIBE);
+		CLEANUP(work_done) struct workflow_task asked = WORK(OP_DESCRIBE);
+		struct workflow_task fresh = WORK(OP_DESCRIBE);
 		struct dispatch d;
 
 		dispatch_init(&d, 1, -1, 1);
@@ -767,7 +767,7 @@ static void a_hurry_is_a_stop_where_the_service_wants_to_be_left_alone(void **st
 
 static void a_stop_ends_what_a_hurry_still_waits_for(void **state)
 {
-	CLEANUP(work_done) struct work w = WORK(OP_UPDATE, OP_DESCRIBE);
+	CLEANUP(work_done) struct workflow_task w = WORK(OP_UPDATE, OP_DESCRIBE);
 	struct dispatch d;
 
 	w.wait_ms = 1000;

@@ -134,10 +134,10 @@ static void a_list_is_whole_or_none(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct op_list list;
+		struct operation_list list;
 		const char *ids = "";
 
-		op_list_init(&list, &a);
+		operation_list_init(&list, &a);
 		assert_string_equal(list.op.err.msg, "list workflows: not begun: it was stopped, or its time was over");
 		assert_string_equal(play(&a, &list.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
 		assert_int_equal(list.op.ok, cases[i].error == NULL);
@@ -154,11 +154,11 @@ static void a_deep_answer_is_refused(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	char deep[200] = "";
 	struct script script[] = { { .body = deep } };
-	struct op_list list;
+	struct operation_list list;
 
 	memset(deep, '[', 70);
 	memset(deep + 70, ']', 70);
-	op_list_init(&list, &a);
+	operation_list_init(&list, &a);
 	assert_string_equal(play(&a, &list.op.task, script, 1), P1 "done\n");
 	assert_false(list.op.ok);
 	assert_non_null(strstr(list.op.err.msg, "list workflows, page 1: the answer cannot be read: "));
@@ -172,10 +172,10 @@ static void a_name_is_looked_up_exactly_and_percent_encoded(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct op_list list;
+		struct operation_list list;
 		struct script script[] = { { .body = PAGE("1", "1", ITEM("1", "x")) } };
 
-		op_list_name_init(&list, &a, cases[i].name);
+		operation_list_name_init(&list, &a, cases[i].name);
 		assert_string_equal(play(&a, &list.op.task, script, 1),
 		    arena_printf(&a, "list_workflows /workflows/?pageSize=100&searchTerm=%s&pageNumber=1\ndone\n",
 		                 cases[i].term));
@@ -191,9 +191,9 @@ static void only_the_exact_name_is_found_on_any_page(void **state)
 		{ .body = PAGE("2", "4", ITEM("4", "nightly") "," ITEM("3", "nightly")) },
 	};
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct op_list list;
+	struct operation_list list;
 
-	op_list_name_init(&list, &a, "nightly");
+	operation_list_name_init(&list, &a, "nightly");
 	play(&a, &list.op.task, script, 2);
 	assert_true(list.op.ok);
 	assert_int_equal(list.count, 2);
@@ -245,9 +245,9 @@ static void a_create_looks_first_and_never_makes_two(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct op_create create;
+		struct operation_create create;
 
-		op_create_init(&create, &a, tree_json(&a, BODY));
+		operation_create_init(&create, &a, tree_json(&a, BODY));
 		assert_string_equal(play(&a, &create.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
 		assert_int_equal(create.op.ok, cases[i].error == NULL);
 		assert_int_equal(create.id, cases[i].id);
@@ -262,9 +262,9 @@ static void a_create_is_not_sent_after_a_stop(void **state)
 {
 	static const struct script script[] = { NONE };
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct op_create create;
+	struct operation_create create;
 
-	op_create_init(&create, &a, tree_json(&a, BODY));
+	operation_create_init(&create, &a, tree_json(&a, BODY));
 	create.op.task.stopped = true;
 	assert_string_equal(play(&a, &create.op.task, script, 1), LOOK "done\n");
 	assert_false(create.op.ok);
@@ -302,9 +302,9 @@ static void every_refusal_becomes_one_sentence(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct script script[] = { { .status = cases[i].status, .type = cases[i].type, .body = cases[i].body } };
-		struct op_call call;
+		struct operation_call call;
 
-		op_describe_init(&call, &a, 12, "nightly");
+		operation_describe_init(&call, &a, 12, "nightly");
 		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun: it was stopped, or its time was over");
 		assert_string_equal(play(&a, &call.op.task, script, 1),
 		                    "describe_workflow /workflows/12\ndone\n");
@@ -322,12 +322,12 @@ static void a_long_refusal_is_cut_between_characters(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		char text[1000] = "";
 		struct script script[] = { { .status = 400, .type = "text/plain", .body = text } };
-		struct op_call call;
+		struct operation_call call;
 
 		memset(text, 'x', shift);
 		for (size_t i = 0; i < 300; i++)
 			memcpy(text + shift + 3 * i, "\xe2\x82\xac", 3);
-		op_describe_init(&call, &a, 12, NULL);
+		operation_describe_init(&call, &a, 12, NULL);
 		play(&a, &call.op.task, script, 1);
 		const char *said = strstr(call.op.err.msg, "): ") + 3;
 		assert_in_range(strlen(said), 397, 403);
@@ -350,9 +350,9 @@ static void what_is_no_workflow_is_no_answer_to_describe(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct script script[] = { { .body = cases[i].body } };
-		struct op_call call;
+		struct operation_call call;
 
-		op_describe_init(&call, &a, 12, NULL);
+		operation_describe_init(&call, &a, 12, NULL);
 		play(&a, &call.op.task, script, 1);
 		assert_false(call.op.ok);
 		assert_string_equal(call.op.err.msg,
@@ -364,18 +364,18 @@ static void update_and_acts_ask_for_what_the_contract_says(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	static const struct script empty[] = { { .status = 200 } };
-	struct op_call call;
+	struct operation_call call;
 
-	op_update_init(&call, &a, 12, "n", tree_json(&a, BODY));
+	operation_update_init(&call, &a, 12, "n", tree_json(&a, BODY));
 	assert_string_equal(play(&a, &call.op.task, empty, 1),
 	                    "update_workflow /workflows/12 " BODY "\ndone\n");
 	assert_true(call.op.ok);
-	op_act_init(&call, &a, OP_DELETE, 12, "n");
+	operation_act_init(&call, &a, OP_DELETE, 12, "n");
 	assert_string_equal(play(&a, &call.op.task, empty, 1), "delete_workflow /workflows/12\ndone\n");
-	op_act_init(&call, &a, OP_PAUSE, 12, "n");
+	operation_act_init(&call, &a, OP_PAUSE, 12, "n");
 	assert_string_equal(play(&a, &call.op.task, empty, 1),
 	                    "pause_workflow /workflows/12/pause {}\ndone\n");
-	op_act_init(&call, &a, OP_RESUME, 12, "n");
+	operation_act_init(&call, &a, OP_RESUME, 12, "n");
 	assert_string_equal(play(&a, &call.op.task, empty, 1),
 	                    "resume_workflow /workflows/12/resume {}\ndone\n");
 	assert_true(call.op.ok);
@@ -393,9 +393,9 @@ static void a_refusal_that_tells_secrets_of_the_body_is_cut(void **state)
 		"CANARY-user CANARY-header CANARY-deep plain";
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct script script[] = { { .status = 422, .type = "text/plain", .body = said } };
-	struct op_call call;
+	struct operation_call call;
 
-	op_update_init(&call, &a, 12, "n", tree_json(&a, body));
+	operation_update_init(&call, &a, 12, "n", tree_json(&a, body));
 	play(&a, &call.op.task, script, 1);
 	assert_string_equal(call.op.err.msg, "update workflow 12 \"n\": the service answered 422 (not a valid workflow): "
 	    "bad: (masked #1), (masked #1), (masked #1) (masked #1) (masked #1) (masked #1) (masked #1) plain");
@@ -409,12 +409,12 @@ static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
 		.status = 200, .type = "application/json", .body = page, .len = strlen(page), .retry_after_ms = -1,
 	};
 	struct request next;
-	struct op_list list;
+	struct operation_list list;
 
-	op_list_init(&list, &a);
-	assert_int_equal(op_list_step(&list, NULL, &next), TASK_ASK);
+	operation_list_init(&list, &a);
+	assert_int_equal(operation_list_step(&list, NULL, &next), TASK_ASK);
 	list.op.task.stopped = true;
-	assert_int_equal(op_list_step(&list, &answer, &next), TASK_DONE);
+	assert_int_equal(operation_list_step(&list, &answer, &next), TASK_DONE);
 	assert_false(list.op.ok);
 	assert_string_equal(list.op.err.msg,
 	                    "list workflows: it was stopped, or its time was over, before page 2");

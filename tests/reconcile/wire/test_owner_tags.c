@@ -34,7 +34,7 @@ static void an_owner_is_a_short_word_that_no_other_tag_of_ours_is(void **state)
 		{ "keep", false }, { "id-", false }, { "id-x", false }, { "settled-x", false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		if (marker_is_owner(cases[i].text) != cases[i].is)
+		if (owner_tags_is_owner(cases[i].text) != cases[i].is)
 			fail_msg("\"%s\"", cases[i].text);
 }
 
@@ -63,7 +63,7 @@ static void the_tags_say_whose_it_is(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct marker m = marker_read(&a, tags_of(&a, cases[i].tags));
+		struct owner_tags m = owner_tags_read(&a, tags_of(&a, cases[i].tags));
 		const char *read = arena_printf(&a, "%s %s %s %s %s%s", or_none(m.owner), or_none(m.other),
 		                                or_none(m.name), or_none(m.body), or_none(m.settled),
 		                                m.keep ? " keep" : "");
@@ -79,12 +79,12 @@ static void what_is_no_list_of_tags_says_nothing(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct marker m = marker_read(&a, tree_json(&a, tags[i]));
+		struct owner_tags m = owner_tags_read(&a, tree_json(&a, tags[i]));
 
 		assert_null(m.owner);
 	}
 	CLEANUP(arena_free) struct arena a = { 0 };
-	assert_null(marker_read(&a, NULL).owner);
+	assert_null(owner_tags_read(&a, NULL).owner);
 }
 
 static void the_id_tells_a_copy(void **state)
@@ -105,17 +105,17 @@ static void the_id_tells_a_copy(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct marker m = marker_read(&a, tags_of(&a, cases[i].tags));
+		struct owner_tags m = owner_tags_read(&a, tags_of(&a, cases[i].tags));
 
-		if (marker_owned(&a, &m, "team", "hello") != cases[i].owned ||
-		    strcmp(or_none(marker_other(&a, &m, "team", "hello")), or_none(cases[i].other)) != 0)
+		if (owner_tags_owned(&a, &m, "team", "hello") != cases[i].owned ||
+		    strcmp(or_none(owner_tags_other_owner(&a, &m, "team", "hello")), or_none(cases[i].other)) != 0)
 			fail_msg("%s", cases[i].tags);
 	}
 }
 
 static void our_tags_are_written_behind_the_others_and_replace_the_old_ones(void **state)
 {
-	static const struct { const char *before; struct marker m; const char *after; } cases[] = {
+	static const struct { const char *before; struct owner_tags m; const char *after; } cases[] = {
 		{ "", { .owner = "team", .name = "01234567", .body = "189abcdef" },
 		  "flowsync-team flowsync-id-01234567-189abcdef" },
 		{ "flowsync-old b flowsync-id-00000000-100000000 a flowsync-settled-00000000 flowsync-keep flowsync-unknown",
@@ -126,11 +126,11 @@ static void our_tags_are_written_behind_the_others_and_replace_the_old_ones(void
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *tags = tags_of(&a, cases[i].before);
 
-		marker_write(&a, tags, &cases[i].m);
+		owner_tags_write(&a, tags, &cases[i].m);
 		assert_string_equal(tree_text(&a, tags), tree_text(&a, tags_of(&a, cases[i].after)));
 		/* And what is written is read. */
-		struct marker m = marker_read(&a, tags);
-		assert_true(marker_same(&m, &cases[i].m));
+		struct owner_tags m = owner_tags_read(&a, tags);
+		assert_true(owner_tags_equal(&m, &cases[i].m));
 		assert_string_equal(m.body, cases[i].m.body);
 		assert_string_equal(or_none(m.settled), or_none(cases[i].m.settled));
 	}
@@ -138,8 +138,8 @@ static void our_tags_are_written_behind_the_others_and_replace_the_old_ones(void
 
 static void markers_differ_by_owner_name_and_keep(void **state)
 {
-	static const struct marker m = { .owner = "a", .name = "n", .body = "b" };
-	static const struct { struct marker other; bool same; } cases[] = {
+	static const struct owner_tags m = { .owner = "a", .name = "n", .body = "b" };
+	static const struct { struct owner_tags other; bool same; } cases[] = {
 		{ { .owner = "a", .name = "n", .body = "c", .settled = "s" }, true },
 		{ { .owner = "b", .name = "n" }, false },
 		{ { .owner = "a", .other = "b", .name = "n" }, false },
@@ -149,7 +149,7 @@ static void markers_differ_by_owner_name_and_keep(void **state)
 		{ { .owner = "a", .name = "n", .keep = true }, false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_int_equal(marker_same(&m, &cases[i].other), cases[i].same);
+		assert_int_equal(owner_tags_equal(&m, &cases[i].other), cases[i].same);
 }
 
 int main(void)

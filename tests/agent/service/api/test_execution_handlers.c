@@ -33,7 +33,7 @@ static struct stored_run run_of(struct fixture *f, const char *id)
 }
 
 /* What an engine would have written. */
-static void put(struct fixture *f, const char *id, enum flow_status status, int64_t finished, const char *steps)
+static void put(struct fixture *f, const char *id, enum dag_status status, int64_t finished, const char *steps)
 {
 	struct stored_run run = run_of(f, id);
 	const char *state = arena_printf(&f->arena, "{\"flow\":{\"steps\":{%s}},\"boot\":\"\"}", steps);
@@ -41,7 +41,7 @@ static void put(struct fixture *f, const char *id, enum flow_status status, int6
 
 	run.status = status;
 	run.finished = finished;
-	run.stopped_by = status == FLOW_STOPPED ? "local" : NULL;
+	run.stopped_by = status == DAG_STOPPED ? "local" : NULL;
 	check(runs_put(f->api.store, &run, state, &err), &err);
 }
 
@@ -65,7 +65,7 @@ static void a_run_is_begun_by_hand(void **state)
 		const char *id = arena_printf(&f->arena, UUID("%02u"), i + 1);
 		expect(f, "POST " W "/1/execute", bodies[i], arena_printf(&f->arena, "200 {\"executionId\":\"%s\"}", id));
 		struct stored_run run = run_of(f, id);
-		assert_true(run.workflow == 1 && run.status == FLOW_RUNNING && run.began == NOW && run.finished < 0);
+		assert_true(run.workflow == 1 && run.status == DAG_RUNNING && run.began == NOW && run.finished < 0);
 		assert_string_equal(run.cause, "local");
 	}
 }
@@ -106,9 +106,9 @@ static void how_a_workflow_stands_may_forbid_a_run(void **state)
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("01") "\"}");
 	expect(f, "POST " W "/1/execute", "{}",
 	       "409 {\"detail\":\"workflow 1 is running, and does not allow a run beside another one\"}");
-	put(f, UUID("01"), FLOW_SUCCESS, NOW + 1, "");
+	put(f, UUID("01"), DAG_SUCCESS, NOW + 1, "");
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("03") "\"}");
-	put(f, UUID("03"), FLOW_SUCCESS, NOW + 1, "");
+	put(f, UUID("03"), DAG_SUCCESS, NOW + 1, "");
 
 	check(store_put_status(f->api.store, 1, WORKFLOW_DRAFT, NOW, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}", "409 {\"detail\":\"workflow 1 is a draft\"}");
@@ -125,7 +125,7 @@ static void too_many_runs_are_asked_to_come_later(void **state)
 	check(store_begin(f->api.store, &err), &err);
 	for (int i = 0; i < RUN_OPEN_MAX; i++)
 		check(runs_add(f->api.store, &(struct stored_run){
-			.uuid = arena_printf(&f->arena, "%d", i), .workflow = 1, .status = FLOW_RUNNING, .cause = "x",
+			.uuid = arena_printf(&f->arena, "%d", i), .workflow = 1, .status = DAG_RUNNING, .cause = "x",
 		}, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
 	check(store_end(f->api.store, true, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}",
@@ -153,7 +153,7 @@ static void a_webhook_is_pulled_by_whoever_knows_it(void **state)
 		check(runs_work(f->api.store, &f->arena, run_of(f, id).id, &work, &err), &err);
 		assert_string_equal(work.execute, cases[i].execute);
 		assert_string_equal(run_of(f, id).cause, "webhook");
-		put(f, id, FLOW_SUCCESS, NOW + 1, "");
+		put(f, id, DAG_SUCCESS, NOW + 1, "");
 	}
 }
 
@@ -218,7 +218,7 @@ static void a_running_workflow_is_left_as_it_is(void **state)
 	assert_non_null(strstr(ask(f, "GET " W "/1", ""),
 	                       "\"status\":\"Running\",\"createdAt\":\"2024-05-31T10:00:00.000Z\",\"updatedAt\":"
 	                       "\"2024-05-31T10:00:00.000Z\",\"lastExecution\":{\"executionId\":\"" UUID("01") "\","));
-	put(f, UUID("01"), FLOW_FAILED, NOW + 1, "");
+	put(f, UUID("01"), DAG_FAILED, NOW + 1, "");
 	PLAY(f,
 		{ "PUT " W "/1", MINI, "200 {\"id\":1}" },
 		{ "POST " W "/1/pause", "", "200 {}" },
@@ -242,7 +242,7 @@ static void a_list_finds_workflows_by_their_last_run(void **state)
 		{ "POST " W, "{\"name\":\"c\",\"steps\":{}}", "201 {\"id\":3}" },
 		{ "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("01") "\"}" },
 		{ "POST " W "/2/execute", "{}", "200 {\"executionId\":\"" UUID("02") "\"}" });
-	put(f, UUID("01"), FLOW_FAILED, NOW + 1, "");
+	put(f, UUID("01"), DAG_FAILED, NOW + 1, "");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *answer = ask(f, arena_printf(&f->arena, "GET " W "?%s", cases[i].query), "");
 		for (const char *name = "abc"; *name; name++) {
@@ -333,8 +333,8 @@ static const char *listed(struct fixture *f, const char *query)
 /* Five of workflow 1, a day apart, the last of them now, and one of workflow 2. */
 static void add_runs(struct fixture *f)
 {
-	static const enum flow_status statuses[] = {
-		FLOW_SUCCESS, FLOW_FAILED, FLOW_STOPPED, FLOW_SUCCESS, FLOW_RUNNING,
+	static const enum dag_status statuses[] = {
+		DAG_SUCCESS, DAG_FAILED, DAG_STOPPED, DAG_SUCCESS, DAG_RUNNING,
 	};
 
 	expect(f, "POST " W, BESIDE, "201 {\"id\":1}");
@@ -342,7 +342,7 @@ static void add_runs(struct fixture *f)
 	for (unsigned i = 0; i < ARRAY_LEN(statuses); i++) {
 		clock_ms = NOW - (4 - (int64_t)i) * DAY;
 		ask(f, "POST " W "/1/execute", "{}");
-		if (statuses[i] != FLOW_RUNNING)
+		if (statuses[i] != DAG_RUNNING)
 			put(f, arena_printf(&f->arena, UUID("%02u"), i + 1), statuses[i], clock_ms + 61500, "");
 	}
 	ask(f, "POST " W "/2/execute", "{}");
@@ -395,7 +395,7 @@ static void a_list_of_runs_tells_what_the_contract_says(void **state)
 	struct err err;
 
 	add_runs(f);
-	check(runs_rerun_add(f->api.store, 3, &(struct stored_rerun){ "r-1", FLOW_RUNNING, NOW - DAY, -1 }, &err), &err);
+	check(runs_rerun_add(f->api.store, 3, &(struct stored_rerun){ "r-1", DAG_RUNNING, NOW - DAY, -1 }, &err), &err);
 	expect(f, "GET " W "/executions/1?statuses=Stopped&statuses=Running", "{}",
 	       "200 {\"workflowId\":1,\"executionCount\":2,\"executionsCount\":2,\"pageCount\":1,\"pageNumber\":1,"
 	       "\"pageSize\":25,\"executions\":["
@@ -438,7 +438,7 @@ static void a_run_is_told_with_its_steps(void **state)
 		{ "GET " W "/2/executions/" UUID("01"), "", "404 {\"detail\":\"workflow 2 has no such execution\"}" },
 		{ "GET " W "/1/executions/" UUID("02"), "", "404 {\"detail\":\"workflow 1 has no such execution\"}" },
 		{ "GET " W "/3/executions/" UUID("01"), "", "404 {\"detail\":\"workflow 3 is not found\"}" });
-	put(f, UUID("01"), FLOW_FAILED, NOW + 2000,
+	put(f, UUID("01"), DAG_FAILED, NOW + 2000,
 	    "\"s\":{\"phase\":\"over\",\"status\":\"Failed\",\"attempts\":2,\"started\":1717149601000,"
 	    "\"finished\":1717149602000,\"code\":7,\"message\":\"exit code 7\"}");
 	expect(f, "GET " W "/1/executions/" UUID("01"), "",
@@ -448,7 +448,7 @@ static void a_run_is_told_with_its_steps(void **state)
 	       "\"resources\":{\"instanceTypeId\":21,\"storage\":\"10 GB\"},\"status\":\"Failed\","
 	       "\"startedAt\":\"2024-05-31T10:00:01.000Z\",\"finishedAt\":\"2024-05-31T10:00:02.000Z\","
 	       "\"output\":{\"exitCode\":\"7\",\"message\":\"terminated\"},\"attempts\":2}]}");
-	check(runs_put(f->api.store, &(struct stored_run){ 1, .status = FLOW_FAILED, .finished = 1 }, "[]", &err), &err);
+	check(runs_put(f->api.store, &(struct stored_run){ 1, .status = DAG_FAILED, .finished = 1 }, "[]", &err), &err);
 	expect(f, "GET " W "/1/executions/" UUID("01"), "",
 	       "500 {\"detail\":\"run " UUID("01") " is damaged in the database: expected a saved run\"}");
 }
@@ -469,7 +469,7 @@ static void a_run_is_stopped_while_it_is_under_way(void **state)
 	expect(f, "POST " W "/1/executions/" UUID("01") "/stop", "{}", "200 {}");
 	assert_string_equal(run_of(f, UUID("01")).stop_asked, "local");
 	expect(f, "POST " W "/1/executions/" UUID("01") "/stop", "", "200 {}");
-	put(f, UUID("01"), FLOW_STOPPED, NOW + 1, "");
+	put(f, UUID("01"), DAG_STOPPED, NOW + 1, "");
 	expect(f, "POST " W "/1/executions/" UUID("01") "/stop", "{}",
 	       "409 {\"detail\":\"execution " UUID("01") " has ended: it is Stopped\"}");
 }
@@ -502,7 +502,7 @@ static void a_log_is_followed_from_token_to_token(void **state)
 		{ "GET " LOGS "?stepName=s&nextToken=f/1/s", "{}",
 		  "200 {\"logs\":[],\"nextToken\":\"f/1/s\",\"stepRunStatus\":\"Pending\"}" });
 	check(runs_log_add(f->api.store, 1, 0, 1, 0, parts[1], &err), &err);
-	put(f, UUID("01"), FLOW_SUCCESS, NOW + 5, "\"s\":{\"status\":\"Success\"}");
+	put(f, UUID("01"), DAG_SUCCESS, NOW + 5, "\"s\":{\"status\":\"Success\"}");
 	PLAY(f,
 		{ "GET " LOGS "?stepName=s&nextToken=f/1/s", "{}",
 		  "200 {\"logs\":[{\"message\":\"\xc3\xa4\\\"\\t\",\"timestamp\":1717149600002}],\"nextToken\":\"f/2/s\","
@@ -641,7 +641,7 @@ static void an_address_of_what_is_gone_says_so(void **state)
 
 	begin_with_logs(f, NULL, 0);
 	const char *url = address(f, "s");
-	put(f, UUID("01"), FLOW_SUCCESS, NOW + 1, "");
+	put(f, UUID("01"), DAG_SUCCESS, NOW + 1, "");
 	expect(f, "DELETE " W "/1", "", "200 {}");
 	assert_string_equal(fetch(f, url), "404 {\"detail\":\"this execution is not kept any more\"}");
 }

@@ -204,7 +204,7 @@ static void what_cannot_begin_is_told_and_waits_for_its_next_time(void **state)
 		add(f, WORKFLOW_AVAILABLE, cases[i].body, "* * * * *", 1000);
 		if (cases[i].open)
 			check(runs_add(f->world.store, &(struct stored_run){
-				.uuid = "00000000-0000-4000-8000-000000000001", .workflow = 1, .status = FLOW_RUNNING,
+				.uuid = "00000000-0000-4000-8000-000000000001", .workflow = 1, .status = DAG_RUNNING,
 				.cause = "cron" }, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
 		assert_false(due_begin(&f->world, &next));
 		assert_int_equal(runs_of(f, 1), cases[i].open);
@@ -249,7 +249,7 @@ static void set_open(struct fixture *f, int64_t count, int64_t finished)
 	for (int64_t i = 1; i <= count; i++) {
 		struct stored_run run = {
 			.id = i, .uuid = arena_printf(&f->arena, "00000000-0000-4000-8000-%012lld", (long long)i), .workflow = 1,
-			.status = finished < 0 ? FLOW_RUNNING : FLOW_SUCCESS, .cause = "cron", .finished = finished,
+			.status = finished < 0 ? DAG_RUNNING : DAG_SUCCESS, .cause = "cron", .finished = finished,
 		};
 		check((finished >= 0 || runs_add(f->world.store, &run, &(struct stored_work){ NULL, "[]", "{}" }, &err)) &&
 		      runs_put(f->world.store, &run, NULL, &err), &err);
@@ -352,10 +352,10 @@ static void old_runs_are_forgotten(void **state)
 	for (int i = 1; i <= 3; i++) {
 		struct stored_run run = {
 			.uuid = arena_printf(&f->arena, "00000000-0000-4000-8000-00000000000%d", i), .workflow = 1,
-			.status = FLOW_RUNNING, .cause = "cron", .finished = i < 3 ? i * 1000 : -1,
+			.status = DAG_RUNNING, .cause = "cron", .finished = i < 3 ? i * 1000 : -1,
 		};
 		check(runs_add(f->world.store, &run, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
-		run.status = i < 3 ? FLOW_SUCCESS : FLOW_RUNNING;
+		run.status = i < 3 ? DAG_SUCCESS : DAG_RUNNING;
 		check(runs_put(f->world.store, &run, "{}", &err), &err);
 	}
 	due_forget_old(&f->world, 2000);

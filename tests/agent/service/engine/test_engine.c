@@ -428,7 +428,7 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uuids[i] = begin(f, id, NULL);
 		struct stored_run run = find(f, uuids[i]);
-		check(runs_rerun_add(f->store, run.id, &(struct stored_rerun){ "r", FLOW_RUNNING, 1 }, &err) &&
+		check(runs_rerun_add(f->store, run.id, &(struct stored_rerun){ "r", DAG_RUNNING, 1 }, &err) &&
 		      runs_put(f->store, &run, cases[i].state, &err), &err);
 	}
 	/* Of this one nothing is left but that it was. */
@@ -442,10 +442,10 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 	assert_string_equal(wait_end(f, good), "Success: a Success 1 0 terminated");
 	engine_drain(g, -1);
 	engine_stop(g);
-	assert_true(find(f, empty).id == 5 && find(f, empty).status == FLOW_FAILED);
+	assert_true(find(f, empty).id == 5 && find(f, empty).status == DAG_FAILED);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct stored_run run = find(f, uuids[i]);
-		assert_true(run.status == FLOW_FAILED && run.finished > 0);
+		assert_true(run.status == DAG_FAILED && run.finished > 0);
 		assert_string_equal(reruns(f, uuids[i]), "Failed");
 		const char *line = arena_printf(&f->arena, "run %s cannot go on: %s\n", uuids[i], cases[i].why);
 		if (!strstr(said(f), line))
@@ -559,13 +559,13 @@ static const char *leave_under_way(struct fixture *f, int64_t id, const char *bo
 	const char *uuid = begin(f, id, with_marks(f));
 	struct stored_run run = find(f, uuid);
 	struct stored_workflow w;
-	struct flow *flow = NULL;
+	struct dag_run *flow = NULL;
 	struct err err;
 
 	check(store_get(f->store, &f->arena, id, &w, &err) &&
-	      flow_begin(&f->arena, tree(&f->arena, w.body), NULL, stamp_now(), &flow, &err), &err);
-	flow_take(flow, &f->arena, &(struct flow_event){ .kind = FLOW_TICK }, 1, stamp_now());
-	const struct run_state state = { flow_save(&f->arena, flow), NULL, boot };
+	      dag_run_begin(&f->arena, tree(&f->arena, w.body), NULL, stamp_now(), &flow, &err), &err);
+	dag_run_handle(flow, &f->arena, &(struct dag_event){ .kind = DAG_TICK }, 1, stamp_now());
+	const struct run_state state = { dag_run_save(&f->arena, flow), NULL, boot };
 	check(runs_put(f->store, &run, json_text(&f->arena, run_state_write(&f->arena, &state)), &err), &err);
 	return uuid;
 }

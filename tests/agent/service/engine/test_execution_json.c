@@ -88,24 +88,24 @@ static void a_body_without_steps_has_none_to_show(void **state)
 static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **state)
 {
 	const struct stored_rerun reruns[] = {
-		{ "r-1", FLOW_STOPPED, T + 2000, T + 5000, "ann" }, { "r-2", FLOW_RUNNING, T + 9000, -1, NULL },
+		{ "r-1", DAG_STOPPED, T + 2000, T + 5000, "ann" }, { "r-2", DAG_RUNNING, T + 9000, -1, NULL },
 	};
 	const struct { struct stored_run run; size_t reruns; const char *shape; } cases[] = {
-		{ { .uuid = "u", .status = FLOW_RUNNING, .began = T, .finished = -1 }, 0,
+		{ { .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Running\",\"executedAt\":" AT("10:00:00.000") ",\"reruns\":[]}" },
-		{ { .uuid = "u", .status = FLOW_STOPPING, .began = T + 1, .finished = -1, .stopped_by = "ann" }, 0,
+		{ { .uuid = "u", .status = DAG_STOPPING, .began = T + 1, .finished = -1, .stopped_by = "ann" }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Stopping\",\"executedAt\":" AT("10:00:00.001") ",\"stoppedBy\":\"ann\","
 		  "\"reruns\":[]}" },
-		{ { .uuid = "u", .status = FLOW_SUCCESS, .began = T, .finished = T + 999 }, 0,
+		{ { .uuid = "u", .status = DAG_SUCCESS, .began = T, .finished = T + 999 }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Success\",\"executedAt\":" AT("10:00:00.000") ","
 		  "\"finishedAt\":" AT("10:00:00.999") ",\"duration\":\"00:00:00\",\"reruns\":[]}" },
-		{ { .uuid = "u", .status = FLOW_FAILED, .began = T, .finished = T + 3723000 }, 0,
+		{ { .uuid = "u", .status = DAG_FAILED, .began = T, .finished = T + 3723000 }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Failed\",\"executedAt\":" AT("10:00:00.000") ","
 		  "\"finishedAt\":" AT("11:02:03.000") ",\"duration\":\"01:02:03\",\"reruns\":[]}" },
-		{ { .uuid = "u", .status = FLOW_STOPPED, .began = T, .finished = T + 360000000, .stopped_by = "ann" }, 0,
+		{ { .uuid = "u", .status = DAG_STOPPED, .began = T, .finished = T + 360000000, .stopped_by = "ann" }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Stopped\",\"executedAt\":" AT("10:00:00.000") ","
 		  "\"finishedAt\":\"2024-06-04T14:00:00.000Z\",\"duration\":\"100:00:00\",\"stoppedBy\":\"ann\",\"reruns\":[]}" },
-		{ { .uuid = "u", .status = FLOW_RUNNING, .began = T, .finished = -1 }, 2,
+		{ { .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 }, 2,
 		  "{\"executionId\":\"u\",\"status\":\"Running\",\"executedAt\":" AT("10:00:00.000") ",\"reruns\":["
 		  "{\"rerunId\":\"r-1\",\"status\":\"Stopped\",\"executedAt\":" AT("10:00:02.000") ","
 		  "\"finishedAt\":" AT("10:00:05.000") ",\"duration\":\"00:00:03\",\"stoppedBy\":\"ann\"},"
@@ -120,8 +120,8 @@ static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **
 
 static void the_last_run_of_a_workflow_is_told_with_its_last_part(void **state)
 {
-	const struct stored_rerun reruns[] = { { "r-1", FLOW_RUNNING, T, -1 }, { "r-2", FLOW_RUNNING, T, -1 } };
-	const struct stored_run run = { .id = 7, .uuid = "u", .status = FLOW_RUNNING, .began = T, .finished = -1 };
+	const struct stored_rerun reruns[] = { { "r-1", DAG_RUNNING, T, -1 }, { "r-2", DAG_RUNNING, T, -1 } };
+	const struct stored_run run = { .id = 7, .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 };
 	const struct stored_run none = { 0 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -136,7 +136,7 @@ static void the_last_run_of_a_workflow_is_told_with_its_last_part(void **state)
 
 /* ---- all that is told of one ---- */
 
-static const struct stored_run open_run = { .id = 1, .uuid = "u", .status = FLOW_RUNNING, .began = T,
+static const struct stored_run open_run = { .id = 1, .uuid = "u", .status = DAG_RUNNING, .began = T,
                                             .finished = -1 };
 
 /* "[...]" of the one step s, whose saved state is this. */
@@ -201,7 +201,7 @@ static void a_step_is_told_as_it_stands(void **state)
 static void the_details_begin_with_the_run_itself(void **state)
 {
 	const struct stored_work work = { .steps = "[]", .state = "{\"flow\":{\"steps\":{}},\"boot\":\"\"}" };
-	const struct stored_run over = { .id = 1, .uuid = "u", .status = FLOW_FAILED, .began = T, .finished = T + 1500 };
+	const struct stored_run over = { .id = 1, .uuid = "u", .status = DAG_FAILED, .began = T, .finished = T + 1500 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *out;
 	struct err err;

@@ -79,7 +79,7 @@ static void a_run_that_begins_stands_in_the_file(void **state)
 		assert_string_equal(begin(f, 1, uuid, cases[i].execute, false), "begun");
 		check(runs_find(f->store, &f->arena, uuid, &run, &err) &&
 		      runs_work(f->store, &f->arena, run.id, &work, &err), &err);
-		assert_true(run.workflow == 1 && run.status == FLOW_RUNNING && run.began == NOW && run.finished < 0);
+		assert_true(run.workflow == 1 && run.status == DAG_RUNNING && run.began == NOW && run.finished < 0);
 		assert_string_equal(run.cause, "webhook");
 		assert_true(!run.stopped_by && !run.stop_asked && !run.taken);
 		if (cases[i].kept)
@@ -176,7 +176,7 @@ static void there_is_an_end_to_how_many_run_at_once(void **state)
 		assert_string_equal(begin(f, 1, arena_printf(&f->arena, "%d", i), NULL, false), "begun");
 	assert_string_equal(begin(f, 2, "u", NULL, true),
 	                    "full workflow 2 has to wait: as many runs as there may be are under way");
-	check(runs_put(f->store, &(struct stored_run){ .id = 7, .status = FLOW_SUCCESS, .finished = NOW }, "{}", &err),
+	check(runs_put(f->store, &(struct stored_run){ .id = 7, .status = DAG_SUCCESS, .finished = NOW }, "{}", &err),
 	      &err);
 	assert_string_equal(begin(f, 2, "u", NULL, true), "begun");
 	check(store_end(f->store, true, &err), &err);

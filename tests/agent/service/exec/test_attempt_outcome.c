@@ -53,16 +53,16 @@ static void leave(struct fixture *f, const char *name, const char *bytes, size_t
 static const char *read_end(struct fixture *f, const char *body)
 {
 	static const char *const kinds[] = {
-		[FLOW_ENDED] = "ended", [FLOW_BROKEN] = "broken", [FLOW_REFUSED] = "refused", [FLOW_LOST] = "lost",
+		[DAG_ENDED] = "ended", [DAG_BROKEN] = "broken", [DAG_REFUSED] = "refused", [DAG_LOST] = "lost",
 	};
 	CLEANUP(buf_done) struct buf notes = BUF(1000);
-	struct flow_step step = { .name = "s" };
+	struct dag_step step = { .name = "s" };
 	struct node *n;
 	struct err err;
 
 	assert_true(json_read(&f->arena, body, strlen(body), &n, &err));
 	step.body = n;
-	struct flow_event e = ending_read(&f->arena, &step, f->folder, f->confined, &notes);
+	struct dag_event e = ending_read(&f->arena, &step, f->folder, f->confined, &notes);
 	return arena_printf(&f->arena, "%s %s %d %s %s|%s", kinds[e.kind], e.step, e.code, e.message ? e.message : "-",
 	                    e.outputs ? json_text(&f->arena, e.outputs) : "-", buf_str(&notes));
 }

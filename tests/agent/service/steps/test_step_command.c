@@ -57,8 +57,8 @@ static const char *command_text(const struct attempt_command *c)
 static struct attempt make(const struct made *m)
 {
 	CLEANUP(buf_done) struct buf said = BUF(1000);
-	struct flow_step step = { .name = "s", .body = tree(m->step), .attempts = m->attempts };
-	struct flow_start start = {
+	struct dag_step step = { .name = "s", .body = tree(m->step), .attempts = m->attempts };
+	struct dag_start start = {
 		.step = &step, .env = m->env ? tree(m->env) : node_map(&arena), .secrets = tree(m->secrets),
 		.missing = tree(m->missing),
 	};

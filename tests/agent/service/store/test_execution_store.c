@@ -26,7 +26,7 @@ static int64_t add_workflow(struct fixture *f, const char *name, enum workflow_s
 static struct stored_run add(struct fixture *f, const char *uuid, int64_t workflow, int64_t began)
 {
 	struct stored_run run = {
-		.uuid = uuid, .workflow = workflow, .status = FLOW_RUNNING, .began = began, .finished = -1,
+		.uuid = uuid, .workflow = workflow, .status = DAG_RUNNING, .began = began, .finished = -1,
 		.cause = "cron",
 	};
 	struct err err;
@@ -35,7 +35,7 @@ static struct stored_run add(struct fixture *f, const char *uuid, int64_t workfl
 	return run;
 }
 
-static void end(struct fixture *f, struct stored_run run, enum flow_status status, int64_t finished)
+static void end(struct fixture *f, struct stored_run run, enum dag_status status, int64_t finished)
 {
 	struct err err;
 
@@ -141,7 +141,7 @@ static void a_run_is_given_back_as_it_was_added_and_put(void **state)
 	assert_string_equal(found(f, "u-1"), "1 u-1 of 1: Running 10--1 by cron, stopped by -, asked by -, taken");
 	assert_string_equal(work(f, 1), "{\"e\":1} [] {\"n\":2}");
 
-	run.status = FLOW_STOPPED;
+	run.status = DAG_STOPPED;
 	run.finished = 30;
 	run.stopped_by = "ann";
 	check(runs_put(f->store, &run, "{\"n\":3}", &err), &err);
@@ -155,7 +155,7 @@ static void what_a_run_was_sent_is_forgotten_when_it_ends(void **state)
 	struct fixture *f = *state;
 
 	add_workflow(f, "a", WORKFLOW_AVAILABLE);
-	end(f, add(f, "u-1", 1, 10), FLOW_SUCCESS, 20);
+	end(f, add(f, "u-1", 1, 10), DAG_SUCCESS, 20);
 	assert_string_equal(work(f, 1), "- [] {}");
 }
 
@@ -170,8 +170,8 @@ static void two_runs_of_one_uuid_and_a_run_of_nothing_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	const struct stored_work work_of = { NULL, "[]", "{}" };
-	struct stored_run twice = { .uuid = "u-1", .workflow = 1, .status = FLOW_RUNNING, .cause = "cron" };
-	struct stored_run nobodys = { .uuid = "u-2", .workflow = 8, .status = FLOW_RUNNING, .cause = "cron" };
+	struct stored_run twice = { .uuid = "u-1", .workflow = 1, .status = DAG_RUNNING, .cause = "cron" };
+	struct stored_run nobodys = { .uuid = "u-2", .workflow = 8, .status = DAG_RUNNING, .cause = "cron" };
 	struct err err;
 
 	add_workflow(f, "a", WORKFLOW_AVAILABLE);
@@ -190,7 +190,7 @@ static void a_stop_is_asked_for_once_it_matters(void **state)
 
 	add_workflow(f, "a", WORKFLOW_AVAILABLE);
 	add(f, "u-1", 1, 10);
-	end(f, add(f, "u-2", 1, 10), FLOW_SUCCESS, 20);
+	end(f, add(f, "u-2", 1, 10), DAG_SUCCESS, 20);
 	add(f, "u-3", 1, 10);
 	for (int64_t id = 1; id <= 4; id++)
 		if (id != 3)
@@ -203,7 +203,7 @@ static void a_stop_is_asked_for_once_it_matters(void **state)
 	assert_string_equal(runs[0].stop_asked, "ann");
 
 	/* Once it has ended nobody is to stop it. */
-	end(f, (struct stored_run){ .id = 1 }, FLOW_STOPPED, 40);
+	end(f, (struct stored_run){ .id = 1 }, DAG_STOPPED, 40);
 	check(runs_stops(f->store, &f->arena, &runs, &count, &err), &err);
 	assert_int_equal(count, 0);
 }
@@ -223,11 +223,11 @@ static void a_page_has_the_newest_that_fit_first(void **state)
 		{ { 1, 21, 39, 0, 1, 10 }, "1: c" },
 		{ { 1, 41, 40, 0, 1, 10 }, "0:" },
 		/* statuses */
-		{ { 1, 0, INT64_MAX, 1 << FLOW_RUNNING, 1, 10 }, "2: f e" },
-		{ { 1, 0, INT64_MAX, 1 << FLOW_SUCCESS, 1, 10 }, "2: c a" },
-		{ { 1, 0, INT64_MAX, 1 << FLOW_FAILED | 1 << FLOW_STOPPED, 1, 10 }, "2: d b" },
-		{ { 1, 0, INT64_MAX, 1 << FLOW_STOPPING, 1, 10 }, "0:" },
-		{ { 1, 20, 50, 1 << FLOW_SUCCESS | 1 << FLOW_RUNNING, 1, 10 }, "2: e c" },
+		{ { 1, 0, INT64_MAX, 1 << DAG_RUNNING, 1, 10 }, "2: f e" },
+		{ { 1, 0, INT64_MAX, 1 << DAG_SUCCESS, 1, 10 }, "2: c a" },
+		{ { 1, 0, INT64_MAX, 1 << DAG_FAILED | 1 << DAG_STOPPED, 1, 10 }, "2: d b" },
+		{ { 1, 0, INT64_MAX, 1 << DAG_STOPPING, 1, 10 }, "0:" },
+		{ { 1, 20, 50, 1 << DAG_SUCCESS | 1 << DAG_RUNNING, 1, 10 }, "2: e c" },
 		/* the newest few of those, in pages */
 		{ { 1, 0, INT64_MAX, 0, 1, 10, 4 }, "4: f e d c" },
 		{ { 1, 0, INT64_MAX, 0, 1, 3, 4 }, "4: f e d" },
@@ -236,16 +236,16 @@ static void a_page_has_the_newest_that_fit_first(void **state)
 		{ { 1, 0, INT64_MAX, 0, 2, 2, 4 }, "4: d c" },
 		{ { 1, 0, INT64_MAX, 0, 1, 10, 6 }, "6: f e d c b a" },
 		{ { 1, 0, INT64_MAX, 0, 1, 10, 100 }, "6: f e d c b a" },
-		{ { 1, 0, 40, 1 << FLOW_SUCCESS, 1, 10, 1 }, "1: c" },
+		{ { 1, 0, 40, 1 << DAG_SUCCESS, 1, 10, 1 }, "1: c" },
 	};
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	add_workflow(f, "v", WORKFLOW_AVAILABLE);
-	end(f, add(f, "a", 1, 10), FLOW_SUCCESS, 11);
-	end(f, add(f, "b", 1, 20), FLOW_FAILED, 21);
+	end(f, add(f, "a", 1, 10), DAG_SUCCESS, 11);
+	end(f, add(f, "b", 1, 20), DAG_FAILED, 21);
 	add(f, "x", 2, 25);
-	end(f, add(f, "c", 1, 30), FLOW_SUCCESS, 31);
-	end(f, add(f, "d", 1, 40), FLOW_STOPPED, 41);
+	end(f, add(f, "c", 1, 30), DAG_SUCCESS, 31);
+	end(f, add(f, "d", 1, 40), DAG_STOPPED, 41);
 	add(f, "e", 1, 50);
 	add(f, "f", 1, 60);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -262,7 +262,7 @@ static void those_under_way_are_counted_and_taken_in_their_order(void **state)
 	assert_int_equal(open_runs(f, 0), 0);
 	assert_string_equal(last(f, 1), "none");
 	add(f, "a", 1, 30);
-	end(f, add(f, "b", 1, 10), FLOW_FAILED, 20);
+	end(f, add(f, "b", 1, 10), DAG_FAILED, 20);
 	add(f, "c", 2, 5);
 	add(f, "d", 1, 1);
 	assert_int_equal(open_runs(f, 0), 3);
@@ -282,7 +282,7 @@ static void an_id_of_a_run_is_never_given_out_twice(void **state)
 	struct err err;
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
-	end(f, add(f, "a", 1, 10), FLOW_SUCCESS, 20);
+	end(f, add(f, "a", 1, 10), DAG_SUCCESS, 20);
 	check(runs_drop_old(f->store, 21, 10, &err), &err);
 	assert_int_equal(add(f, "b", 1, 30).id, 2);
 }
@@ -299,10 +299,10 @@ static void a_workflow_is_running_while_a_run_of_it_is(void **state)
 		struct err err;
 		check(store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, WORKFLOW_RUNNING);
-		end(f, first, FLOW_SUCCESS, 20);
+		end(f, first, DAG_SUCCESS, 20);
 		check(store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, WORKFLOW_RUNNING);
-		end(f, second, FLOW_SUCCESS, 20);
+		end(f, second, DAG_SUCCESS, 20);
 		check(store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, resting[i]);
 	}
@@ -328,24 +328,24 @@ static void workflows_are_found_by_how_their_last_run_stands(void **state)
 	struct fixture *f = *state;
 	const struct { struct page_query q; const char *found; } cases[] = {
 		{ { 0 }, "4: never again twice open" },
-		{ { .last_runs = 1 << FLOW_SUCCESS }, "1: again" },
-		{ { .last_runs = 1 << FLOW_FAILED }, "1: twice" },
-		{ { .last_runs = 1 << FLOW_SUCCESS | 1 << FLOW_RUNNING }, "2: again open" },
-		{ { .last_runs = 1 << FLOW_STOPPED }, "0:" },
-		{ { .last_runs = 1 << FLOW_RUNNING, .statuses = 1 << WORKFLOW_RUNNING }, "1: open" },
+		{ { .last_runs = 1 << DAG_SUCCESS }, "1: again" },
+		{ { .last_runs = 1 << DAG_FAILED }, "1: twice" },
+		{ { .last_runs = 1 << DAG_SUCCESS | 1 << DAG_RUNNING }, "2: again open" },
+		{ { .last_runs = 1 << DAG_STOPPED }, "0:" },
+		{ { .last_runs = 1 << DAG_RUNNING, .statuses = 1 << WORKFLOW_RUNNING }, "1: open" },
 		{ { .statuses = 1 << WORKFLOW_RUNNING }, "1: open" },
 		{ { .statuses = 1 << WORKFLOW_AVAILABLE }, "3: never again twice" },
-		{ { .last_runs = 1 << FLOW_SUCCESS, .statuses = 1 << WORKFLOW_RUNNING }, "0:" },
-		{ { .last_runs = 1 << FLOW_FAILED | 1 << FLOW_SUCCESS, .search = "tw" }, "1: twice" },
-		{ { .last_runs = 1 << FLOW_FAILED | 1 << FLOW_SUCCESS, .search = "gain" }, "1: again" },
+		{ { .last_runs = 1 << DAG_SUCCESS, .statuses = 1 << WORKFLOW_RUNNING }, "0:" },
+		{ { .last_runs = 1 << DAG_FAILED | 1 << DAG_SUCCESS, .search = "tw" }, "1: twice" },
+		{ { .last_runs = 1 << DAG_FAILED | 1 << DAG_SUCCESS, .search = "gain" }, "1: again" },
 	};
 
 	for (size_t i = 0; i < 4; i++)
 		add_workflow(f, (const char *const[]){ "never", "again", "twice", "open" }[i], WORKFLOW_AVAILABLE);
-	end(f, add(f, "u-1", 2, 10), FLOW_FAILED, 20);
-	end(f, add(f, "u-2", 2, 20), FLOW_SUCCESS, 30);
-	end(f, add(f, "u-3", 3, 10), FLOW_SUCCESS, 20);
-	end(f, add(f, "u-4", 3, 5), FLOW_FAILED, 20);
+	end(f, add(f, "u-1", 2, 10), DAG_FAILED, 20);
+	end(f, add(f, "u-2", 2, 20), DAG_SUCCESS, 30);
+	end(f, add(f, "u-3", 3, 10), DAG_SUCCESS, 20);
+	end(f, add(f, "u-4", 3, 5), DAG_FAILED, 20);
 	add(f, "u-5", 4, 10);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		if (strcmp(workflows(f, cases[i].q), cases[i].found) != 0)
@@ -380,17 +380,17 @@ static void a_rerun_ends_with_the_run_or_with_what_follows_it(void **state)
 	add(f, "b", 1, 10);
 	assert_string_equal(reruns(f, 1), "");
 	check(runs_rerun_end(f->store, &run, &err), &err);
-	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-1", FLOW_RUNNING, 20 }, &err), &err);
-	check(runs_rerun_add(f->store, 2, &(struct stored_rerun){ "q-1", FLOW_RUNNING, 25 }, &err), &err);
+	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-1", DAG_RUNNING, 20 }, &err), &err);
+	check(runs_rerun_add(f->store, 2, &(struct stored_rerun){ "q-1", DAG_RUNNING, 25 }, &err), &err);
 	assert_string_equal(reruns(f, 1), "r-1 Running 20--1 -");
 
-	run.status = FLOW_STOPPED;
+	run.status = DAG_STOPPED;
 	run.finished = 30;
 	run.stopped_by = "ann";
 	check(runs_rerun_end(f->store, &run, &err), &err);
 	assert_string_equal(reruns(f, 1), "r-1 Stopped 20-30 ann");
-	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-2", FLOW_RUNNING, 40 }, &err), &err);
-	run.status = FLOW_SUCCESS;
+	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-2", DAG_RUNNING, 40 }, &err), &err);
+	run.status = DAG_SUCCESS;
 	run.finished = 50;
 	run.stopped_by = NULL;
 	check(runs_rerun_end(f->store, &run, &err), &err);
@@ -506,7 +506,7 @@ static void fill(struct fixture *f, int64_t run)
 {
 	struct err err;
 
-	check(runs_rerun_add(f->store, run, &(struct stored_rerun){ "r", FLOW_RUNNING, 20 }, &err) &&
+	check(runs_rerun_add(f->store, run, &(struct stored_rerun){ "r", DAG_RUNNING, 20 }, &err) &&
 	      runs_log_add(f->store, run, 0, 1, 4, "one\n", &err) &&
 	      runs_tell_add(f->store, run, "w", "n", 30, &err), &err);
 }
@@ -548,7 +548,7 @@ static void those_that_ended_long_ago_are_forgotten_a_few_at_a_time(void **state
 	for (int i = 0; i < 4; i++) {
 		struct stored_run run = add(f, arena_printf(&f->arena, "%d", i), 1, 1);
 		fill(f, run.id);
-		end(f, run, FLOW_SUCCESS, 40 - i * 10);
+		end(f, run, DAG_SUCCESS, 40 - i * 10);
 	}
 	fill(f, add(f, "open", 1, 1).id);
 	check(runs_drop_old(f->store, 10, 10, &err), &err);
