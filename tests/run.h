@@ -1,4 +1,4 @@
-/* execution_client.h: cycles over the fake service, and what is asked of them afterwards. */
+/* run.h: cycles over the fake service, and what is asked of them afterwards. */
 #ifndef TESTS_RUN_H
 #define TESTS_RUN_H
 

@@ -54,8 +54,8 @@ static void print_document(FILE *out, struct arena *a, const struct diagnostics 
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(a);
 
-	node_put(a, document, "errors", fault_list(a, faults, false));
-	node_put(a, document, "warnings", fault_list(a, faults, true));
+	node_put(a, document, "errors", diagnostics_text_list(a, faults, false));
+	node_put(a, document, "warnings", diagnostics_text_list(a, faults, true));
 	node_put(a, document, "exit_code", node_int(a, exit_code));
 	json_write(document, JSON_PRETTY, &text);
 	fprintf(out, "%s\n", buf_str(&text));
@@ -65,7 +65,7 @@ int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
 {
 	int code = exit_status_code(&(struct exit_status){ .usage = true });
 
-	fault_log(ctx->log, faults);
+	diagnostics_log(ctx->log, faults);
 	if (ctx->command->refused)
 		ctx->command->refused(ctx, faults);
 	else if (ctx->settings->output == OUTPUT_JSON)
@@ -79,7 +79,7 @@ int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum 
 
 	exit_status_add(&verdict, &(struct err){ .kind = kind });
 	int code = exit_status_code(&verdict);
-	fault_log(ctx->log, faults);
+	diagnostics_log(ctx->log, faults);
 	if (ctx->settings->output == OUTPUT_JSON)
 		print_document(ctx->out, ctx->arena, faults, code);
 	return code;
@@ -213,7 +213,7 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
 		check_arguments(ctx, f);
 	if (!ctx->command->bare && context_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
 	    !ctx->job && (ctx->command->options & FOR_CYCLE))
-		syncs_check_owners(ctx, ctx->config, f);
+		sync_check_owners(ctx, ctx->config, f);
 	context_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
 }
 
@@ -221,8 +221,8 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
  * step: the write fails and is reported. */
 static bool watch_signals(struct context *ctx, struct err *err)
 {
-	stop_no_sigpipe();
-	return !ctx->command->stops || stop_watch(&ctx->stop_fd, err);
+	shutdown_signals_ignore_sigpipe();
+	return !ctx->command->stops || shutdown_signals_watch(&ctx->stop_fd, err);
 }
 
 static int run_command(struct context *ctx, struct diagnostics *faults)
@@ -243,7 +243,7 @@ static int run_command(struct context *ctx, struct diagnostics *faults)
 	}
 	/* What the agent told when it began it need not tell each cycle. */
 	if (!ctx->job)
-		fault_log(ctx->log, faults);
+		diagnostics_log(ctx->log, faults);
 	if (!watch_signals(ctx, &err))
 		return cli_fail(ctx, &err);
 	return ctx->command->run(ctx);

@@ -7,10 +7,10 @@ static int run(struct context *ctx)
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct err err;
 
-	if (!syncs_check(ctx, ctx->config, &faults))
+	if (!sync_check_all(ctx, ctx->config, &faults))
 		return cli_fail_usage(ctx, &faults);
 	/* Who is told to stop and does has done what was wanted: no 143. */
-	return agent_run(ctx, &err) ? 0 : cli_fail(ctx, &err);
+	return daemon_run(ctx, &err) ? 0 : cli_fail(ctx, &err);
 }
 
 const struct command cmd_agent = {

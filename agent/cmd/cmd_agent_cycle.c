@@ -8,12 +8,12 @@ enum { JOB_MAX_BYTES = 8 << 20 };
 static bool prepare(struct context *ctx, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF(JOB_MAX_BYTES);
-	struct job *job = arena_new(ctx->arena, struct job, 1);
+	struct cycle_job *job = arena_new(ctx->arena, struct cycle_job, 1);
 	char bytes[4096];
 
 	for (size_t len; (len = fread(bytes, 1, sizeof bytes, stdin)) > 0; )
 		buf_add(&text, bytes, len);
-	if (!job_read(ctx->arena, buf_str(&text), text.len, job, err) || !stop_watch_hurry(&job->hurry_fd, err))
+	if (!cycle_job_read(ctx->arena, buf_str(&text), text.len, job, err) || !shutdown_signals_watch_hurry(&job->hurry_fd, err))
 		return false;
 	ctx->job = job;
 	ctx->log->sync = job->sync;

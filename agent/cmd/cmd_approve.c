@@ -17,10 +17,10 @@ static bool find_report(struct context *ctx, const char *sync, const struct node
 
 	if (!dir)
 		return err_usage(err, "reports are kept in the state directory: give --state-dir, as HOME is not set");
-	if (!reports_list(ctx->arena, dir, &ids, &count, err))
+	if (!report_store_list(ctx->arena, dir, &ids, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!reports_read(ctx->arena, dir, ids[i], &report, &skipped) || !reports_check(report, &skipped) ||
+		if (!report_store_read(ctx->arena, dir, ids[i], &report, &skipped) || !report_store_check(report, &skipped) ||
 		    !node_is_text(report, "sync", sync) || !node_is_text(report, "mode", "agent"))
 			continue;
 		*out = report;
@@ -76,7 +76,7 @@ static bool find_revision(const struct node *report, const char *given, const ch
 
 static bool approve(struct context *ctx, const char **revision, struct err *err)
 {
-	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_store_closep) struct state_store *state = NULL;
 	const char *sync = ctx->arguments[0], *guard = ctx->arguments[1];
 	const struct node *report = NULL;
 
@@ -85,9 +85,9 @@ static bool approve(struct context *ctx, const char **revision, struct err *err)
 	if (!find_report(ctx, sync, &report, err) || !check_guard(report, sync, guard, err) ||
 	    !find_revision(report, ctx->settings->revision, revision, err))
 		return false;
-	return state_open(ctx->settings->state_dir, STATE_WRITE, node_get_text(node_get(report, "service"), "endpoint"),
+	return state_store_open(ctx->settings->state_dir, STATE_WRITE, node_get_text(node_get(report, "service"), "endpoint"),
 	                  node_get_text(report, "owner"), &state, err) &&
-	       state_approve(state, guard, *revision, err) && approval_announce(ctx->settings->state_dir, err);
+	       state_store_approve(state, guard, *revision, err) && approval_announce(ctx->settings->state_dir, err);
 }
 
 static int run(struct context *ctx)

@@ -6,10 +6,10 @@
 /* All that is secret comes this way: a command line can be read by everybody. */
 static int run(struct context *ctx)
 {
-	CLEANUP(buf_done) struct buf document = BUF(DELIVER_DOCUMENT_MAX);
+	CLEANUP(buf_done) struct buf document = BUF(NOTIFICATION_DOCUMENT_MAX);
 
-	child_document(&document);
-	return deliver_serve(ctx->arena, buf_str(&document), document.len, ctx->out);
+	subprocess_read_document(&document);
+	return notification_send(ctx->arena, buf_str(&document), document.len, ctx->out);
 }
 
 const struct command cmd_deliver = {

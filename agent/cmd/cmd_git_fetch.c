@@ -11,8 +11,8 @@ static int run(struct context *ctx)
 	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
 
 	/* A server may name refs without end, and libgit2 keeps them all. */
-	bound_memory(GIT_FETCH_MEMORY_MAX);
-	child_document(&question);
+	memory_limit_set(GIT_FETCH_MEMORY_MAX);
+	subprocess_read_document(&question);
 	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);
 	if (!answer)
 		return 64;

@@ -106,7 +106,7 @@ static void choose(struct import *im)
 	const char **names = arena_new(a, const char *, list->count + 1);
 	size_t count = 0;
 
-	spec_names(a, list->items, list->count, names);
+	import_names(a, list->items, list->count, names);
 	for (size_t i = 0; i < list->count; i++)
 		if (is_wanted(im, &list->items[i]))
 			items[count++] = &list->items[i];
@@ -213,17 +213,17 @@ static void say_progress(const void *work, struct buf *line)
 static void run_tasks(struct import *im, struct dispatch *dispatch)
 {
 	struct progress progress = { .ctx = im->ctx, .say = say_progress, .work = im };
-	struct drive_watch watch = progress_watch(&progress);
+	struct request_loop_watch watch = progress_watch(&progress);
 
 	request_loop_run(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
 	progress_wipe(&progress);
-	im->verdict.signal = stop_signal();
+	im->verdict.signal = shutdown_signals_received();
 }
 
 static void begin_tasks(struct import *im, struct dispatch *dispatch)
 {
 	dispatch_init(dispatch, (unsigned)im->ctx->settings->concurrency, im->deadline,
-	              (uint64_t)drive_now());
+	              (uint64_t)clock_monotonic());
 }
 
 static void fetch_all(struct import *im)
@@ -296,8 +296,8 @@ static void print_json(struct import *im)
 		node_put(a, item, "file", node_text(a, path_of(im, f->file)));
 	}
 	node_put(a, document, "workflows", list);
-	node_put(a, document, "errors", fault_list(a, &im->faults, false));
-	node_put(a, document, "warnings", fault_list(a, &im->faults, true));
+	node_put(a, document, "errors", diagnostics_text_list(a, &im->faults, false));
+	node_put(a, document, "warnings", diagnostics_text_list(a, &im->faults, true));
 	node_put(a, document, "exit_code", node_int(a, exit_status_code(&im->verdict)));
 	json_write(document, JSON_PRETTY, &text);
 	fprintf(im->ctx->out, "%s\n", buf_str(&text));
@@ -310,7 +310,7 @@ static int finish(struct import *im)
 	for (struct diagnostic *f = im->faults.items; f < im->faults.items + im->faults.count; f++) {
 		struct diagnostic plain = *f;
 		plain.warning = false;	/* the log says it */
-		(f->warning ? log_warn : log_error)(log, "%s", fault_line(im->ctx->arena, &plain));
+		(f->warning ? log_warn : log_error)(log, "%s", diagnostics_text_line(im->ctx->arena, &plain));
 	}
 	if (im->faults.left_out)
 		log_error(log, "and %zu more", im->faults.left_out);
@@ -358,7 +358,7 @@ static bool import_all(struct import *im, struct err *err)
 		im->verdict.failed = true;
 		return true;
 	}
-	if (!folder_make_open(im->dir, err))
+	if (!directory_make_public(im->dir, err))
 		return false;
 	fetch_all(im);
 	return true;
@@ -368,7 +368,7 @@ static int run(struct context *ctx)
 {
 	CLEANUP(close_import) struct import im = {
 		.ctx = ctx, .dir = ctx->settings->out, .faults.arena = ctx->arena,
-		.deadline = drive_now() + ctx->settings->timeout_ms,
+		.deadline = clock_monotonic() + ctx->settings->timeout_ms,
 	};
 	struct err err;
 

@@ -22,7 +22,7 @@ static void print_messages(struct context *ctx, const struct node *report, const
 			.at = { node_get_text(n, "file"), (int)node_get_int(n, "line", 0),
 			        (int)node_get_int(n, "column", 0) },
 		};
-		fprintf(ctx->out, "%s: %s\n", word, fault_line(ctx->arena, &f));
+		fprintf(ctx->out, "%s: %s\n", word, diagnostics_text_line(ctx->arena, &f));
 	}
 }
 
@@ -45,9 +45,9 @@ static int show(struct context *ctx, const char *id)
 	bool human = ctx->settings->output == OUTPUT_HUMAN;
 	struct err err;
 
-	if (!reports_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
+	if (!report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
 		return cli_fail(ctx, &err);
-	if (!reports_check(report, &err)) {
+	if (!report_store_check(report, &err)) {
 		err_wrap(&err, "report \"%s\" is not as this flowsync writes them", id);
 		return cli_fail(ctx, &err);
 	}
@@ -77,8 +77,8 @@ static struct node *list_tree(struct context *ctx, const char **ids, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		CLEANUP(arena_free) struct arena whole = { 0 };
 		const struct node *report;
-		if (!reports_read(&whole, ctx->settings->state_dir, ids[i], &report, &err) ||
-		    !reports_check(report, &err)) {
+		if (!report_store_read(&whole, ctx->settings->state_dir, ids[i], &report, &err) ||
+		    !report_store_check(report, &err)) {
 			log_warn(ctx->log, "report \"%s\" is left out: %s", ids[i], err.msg);
 			continue;
 		}
@@ -122,7 +122,7 @@ static int list_all(struct context *ctx)
 	size_t count;
 	struct err err;
 
-	if (!reports_list(ctx->arena, ctx->settings->state_dir, &ids, &count, &err))
+	if (!report_store_list(ctx->arena, ctx->settings->state_dir, &ids, &count, &err))
 		return cli_fail(ctx, &err);
 	struct node *list = list_tree(ctx, ids, count);
 	if (ctx->settings->output == OUTPUT_JSON) {

@@ -18,7 +18,7 @@ static const char *find_database(struct arena *a, const char *state_dir)
 {
 	const char *own = arena_printf(a, "%s/service.db", state_dir);
 
-	return access(own, F_OK) == 0 ? own : serve_local_database(a, state_dir);
+	return access(own, F_OK) == 0 ? own : local_service_database(a, state_dir);
 }
 
 static bool find_places(const struct context *ctx, struct places *out, struct err *err)
@@ -30,7 +30,7 @@ static bool find_places(const struct context *ctx, struct places *out, struct er
 		return true;
 	if (!s->state_dir)
 		return err_usage(err, "there is no place for the service's files: give --state-dir");
-	if (!folder_make(s->state_dir, err))
+	if (!directory_make(s->state_dir, err))
 		return false;
 	if (!out->token)
 		out->token = arena_printf(ctx->arena, "%s/service-token", s->state_dir);
@@ -39,12 +39,12 @@ static bool find_places(const struct context *ctx, struct places *out, struct er
 	return true;
 }
 
-static bool start(struct context *ctx, const struct places *places, struct serve **out,
+static bool start(struct context *ctx, const struct places *places, struct local_service **out,
                   struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	struct engine_options engine;
-	struct serve_options serve = {
+	struct local_service_options serve = {
 		.database = places->database,
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
@@ -54,34 +54,34 @@ static bool start(struct context *ctx, const struct places *places, struct serve
 
 	if (s->listen && s->unix_path)
 		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
-	if (!(s->token_file ? token_read : token_keep)(ctx->arena, places->token, &serve.token,
+	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, places->token, &serve.token,
 	                                               &exposed, err))
 		return false;
 	if (exposed)
 		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
-	return engine_settings(ctx, places->database, &engine, err) && serve_start(&serve, out, err);
+	return engine_options_read(ctx, places->database, &engine, err) && local_service_start(&serve, out, err);
 }
 
 static int run(struct context *ctx)
 {
-	CLEANUP(serve_stopp) struct serve *serve = NULL;
+	CLEANUP(local_service_stopp) struct local_service *serve = NULL;
 	struct pollfd stop = { .fd = ctx->stop_fd, .events = POLLIN };
 	struct places places;
 	struct err err;
 
 	if (!find_places(ctx, &places, &err) || !start(ctx, &places, &serve, &err))
 		return cli_fail(ctx, &err);
-	fprintf(ctx->out, "listening on %s\ntoken in %s\n", serve_url(serve), places.token);
+	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), places.token);
 	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody
 	 * knows of the service. */
 	if (fflush(ctx->out) != 0) {
 		err_sys(&err, errno, "write to stdout");
 		return cli_fail(ctx, &err);
 	}
-	notify_ready();
+	systemd_notify_ready();
 	while (poll(&stop, 1, -1) < 0 && errno == EINTR)
 		;
-	notify_stopping();
+	systemd_notify_stopping();
 	return 0;
 }
 

@@ -13,14 +13,14 @@ static int run(struct context *ctx)
 	char bytes[4096];
 	size_t len;
 
-	bound_memory(memory_max);
+	memory_limit_set(memory_max);
 	while ((len = fread(bytes, 1, sizeof bytes, stdin)) > 0)
 		buf_add(&question, bytes, len);
-	struct attempt_answer answer;
-	int code = checkout_serve(ctx->arena, buf_str(&question), question.len, CHECKOUT_FETCH_MS, ctx->out,
+	struct attempt_reply answer;
+	int code = step_checkout_run(ctx->arena, buf_str(&question), question.len, STEP_CHECKOUT_FETCH_MS, ctx->out,
 	                          &answer);
 	struct err err;
-	if (code != 0 && !attempt_answer_write(&answer, &err))
+	if (code != 0 && !attempt_reply_write(&answer, &err))
 		fprintf(ctx->out, "%s\n", err.msg);
 	return code;
 }

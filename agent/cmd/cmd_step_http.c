@@ -8,8 +8,8 @@ static int run(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf document = BUF(STEP_HTTP_DOCUMENT_MAX);
 
-	child_document(&document);
-	return step_http_serve(ctx->arena, buf_str(&document), document.len, ctx->out);
+	subprocess_read_document(&document);
+	return step_http_run(ctx->arena, buf_str(&document), document.len, ctx->out);
 }
 
 const struct command cmd_step_http = {

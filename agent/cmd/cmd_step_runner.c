@@ -3,7 +3,7 @@
 
 static int run(struct context *ctx)
 {
-	return step_runner();
+	return runner_process_run();
 }
 
 const struct command cmd_step_runner = {

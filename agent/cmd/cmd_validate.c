@@ -49,8 +49,8 @@ static void print_json(struct context *ctx, const struct specs *specs, const str
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(ctx->arena);
 
-	node_put(ctx->arena, document, "errors", fault_list(ctx->arena, faults, false));
-	node_put(ctx->arena, document, "warnings", fault_list(ctx->arena, faults, true));
+	node_put(ctx->arena, document, "errors", diagnostics_text_list(ctx->arena, faults, false));
+	node_put(ctx->arena, document, "warnings", diagnostics_text_list(ctx->arena, faults, true));
 	node_put(ctx->arena, document, "files", node_int(ctx->arena, (int64_t)specs->files));
 	node_put(ctx->arena, document, "specs", node_int(ctx->arena, (int64_t)specs->count));
 	json_write(document, JSON_PRETTY, &text);
@@ -88,7 +88,7 @@ static int run(struct context *ctx)
 		print_json(ctx, &specs, &faults);
 	else
 		for (size_t i = 0; i < faults.count; i++)
-			fprintf(ctx->out, "%s\n", fault_line(ctx->arena, &faults.items[i]));
+			fprintf(ctx->out, "%s\n", diagnostics_text_line(ctx->arena, &faults.items[i]));
 	fflush(ctx->out);
 	log_counts(ctx, &specs, &faults);
 	return exit_status_code(&(struct exit_status){ .invalid = faults.errors > 0 });

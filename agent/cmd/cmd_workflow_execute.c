@@ -93,7 +93,7 @@ static bool check_steps(struct session *session, const struct node *body, struct
 
 	if (!wanted && !step_wise)
 		return true;
-	if (!session_describe(session, &described, err))
+	if (!workflow_session_describe(session, &described, err))
 		return false;
 	const struct node *steps = node_get(described, "steps");
 	for (size_t i = 0; wanted && i < wanted->count; i++) {
@@ -135,7 +135,7 @@ static bool begin(struct session *session, const struct node *body, const char *
 	             body, arena_printf(a, "execute %s", operation_workflow(a, session->id, session->name)));
 	start.step = start.call.op.task.step;
 	start.call.op.task.step = start_step;
-	if (!session_run(session, &start.call.op, err)) {
+	if (!workflow_session_run(session, &start.call.op, err)) {
 		size_t len = strlen(err->msg);
 		if (start.unclear)
 			snprintf(err->msg + len, sizeof err->msg - len,
@@ -156,13 +156,13 @@ static void print_id(struct context *ctx, const char *id, const struct node *det
 	node_put(ctx->arena, out, "executionId", node_text(ctx->arena, id));
 	for (size_t i = 0; details && i < details->count; i++)
 		node_put(ctx->arena, out, details->entries[i].key, details->entries[i].value);
-	workflow_print_run(ctx, out);
+	workflow_session_print_execution(ctx, out);
 }
 
 /* True if the run ends with this command, as the service that runs it does. */
 static bool runs_here(const struct session *session)
 {
-	return session->connection.serve && serve_runs_here(session->connection.serve);
+	return session->connection.serve && local_service_runs_here(session->connection.serve);
 }
 
 /* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
@@ -170,7 +170,7 @@ static int given_up(struct session *session, const char *id, const struct err *e
 {
 	struct context *ctx = session->ctx;
 
-	if (!session_stopped(session))
+	if (!workflow_session_stopped(session))
 		return cli_fail(ctx, err);
 	if (runs_here(session))
 		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
@@ -178,22 +178,22 @@ static int given_up(struct session *session, const char *id, const struct err *e
 		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
 	if (ctx->settings->output != OUTPUT_TABLE)
 		print_id(ctx, id, NULL);
-	return session_fail(session, err);
+	return workflow_session_fail(session, err);
 }
 
 static int wait_for(struct session *session, const char *id)
 {
-	CLEANUP(run_done) struct run run = { 0 };
+	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct context *ctx = session->ctx;
-	struct log_print print = { .out = ctx->out, .many = true };
-	struct run_lines lines = log_print_lines(&print);
+	struct log_output print = { .out = ctx->out, .many = true };
+	struct execution_log_sink lines = log_output_lines(&print);
 	struct node *details;
 	struct err err;
 
-	if (!run_init(&run, session, id, &err) ||
-	    !run_wait(&run, ctx->settings->follow ? &lines : NULL, NULL, true, &details, &err))
+	if (!execution_client_init(&run, session, id, &err) ||
+	    !execution_client_wait(&run, ctx->settings->follow ? &lines : NULL, NULL, true, &details, &err))
 		return given_up(session, id, &err);
-	const char *status = node_get_text(details, "status"), *time = run_time(ctx->arena, details, "executedAt");
+	const char *status = node_get_text(details, "status"), *time = execution_client_time(ctx->arena, details, "executedAt");
 	if (ctx->settings->output == OUTPUT_TABLE)
 		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
 	else
@@ -226,13 +226,13 @@ static int started(struct session *session, const char *id)
 static int end_here(struct session *session, int code)
 {
 	if (runs_here(session))
-		serve_drain(session->connection.serve, session->ctx->stop_fd);
+		local_service_drain(session->connection.serve, session->ctx->stop_fd);
 	return code;
 }
 
 static int execute_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { .ctx = ctx };
+	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
 	const struct settings *s = ctx->settings;
 	struct node *body;
 	const char *id;
@@ -244,9 +244,9 @@ static int execute_run(struct context *ctx)
 	}
 	if (!make_body(ctx, &body, &err))
 		return cli_fail(ctx, &err);
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
 	    !begin(&session, body, &id, &err))
-		return session_fail(&session, &err);
+		return workflow_session_fail(&session, &err);
 	return end_here(&session, started(&session, id));
 }
 
@@ -271,14 +271,14 @@ const struct command cmd_workflow_execute = {
 
 static int stop_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { .ctx = ctx };
-	CLEANUP(run_done) struct run run = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct arena *a = ctx->arena;
 	struct operation_call call;
 	struct err err;
 
-	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
-	    !session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
+	    !workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	if (session.connection.endpoint.peak) {
 		err_usage(&err, "the hosted service has no way to stop a run over its interface");
@@ -289,7 +289,7 @@ static int stop_run(struct context *ctx)
 	operation_call_init(&call, a, OP_STOP,
 	             arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
 	             node_map(a), what);
-	if (!session_run(&session, &call.op, &err))
+	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->settings->output == OUTPUT_TABLE)
 		fprintf(ctx->out, "execution %s is to stop\n", run.id);

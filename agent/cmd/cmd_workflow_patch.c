@@ -83,7 +83,7 @@ static int patch(struct session *session, const struct patch *patch)
 	struct operation_call update;
 	struct err err;
 
-	if (!session_describe(session, &described, &err))
+	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	if (!patch_body(ctx->arena, patch, described, &body, &err)) {
 		err_wrap(&err, "patch %s", operation_workflow(ctx->arena, session->id, session->name));
@@ -91,15 +91,15 @@ static int patch(struct session *session, const struct patch *patch)
 	}
 	warn_of_loss(ctx, body, described);
 	operation_update_init(&update, ctx->arena, session->id, session->name, body);
-	if (!session_run(session, &update.op, &err))
+	if (!workflow_session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_done(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
+	workflow_session_done(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
 	return 0;
 }
 
 static int patch_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct patch what = { 0 };
 	struct spec spec;
@@ -108,11 +108,11 @@ static int patch_run(struct context *ctx)
 	if (!arguments(ctx, &what, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->argument_count > 1) {
-		if (!workflow_read_patch(ctx, ctx->arguments[1], &spec, &faults))
+		if (!workflow_session_read_patch(ctx, ctx->arguments[1], &spec, &faults))
 			return cli_fail_faults(ctx, &faults, ERR_SPEC);
 		what.body = spec.body;
 	}
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	return patch(&session, &what);
 }

@@ -80,7 +80,7 @@ static bool read_runs(struct session *session, struct node *out, struct err *err
 		             arena_printf(ctx->arena, "/workflows/executions/%lld%s&pageNumber=%lld",
 		                          (long long)session->id, query, (long long)number), NULL,
 		             arena_printf(ctx->arena, "list executions of %s, page %lld", of, (long long)number));
-		if (!session_run(session, &call.op, err) ||
+		if (!workflow_session_run(session, &call.op, err) ||
 		    !take_runs(ctx, call.answer, seen, out, call.request.what, err))
 			return false;
 		pages = node_empty(node_get(call.answer, "executions")) ? 0
@@ -114,13 +114,13 @@ static void print_runs(struct context *ctx, const struct node *runs)
 
 static int executions_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct node *runs = node_list(ctx->arena);
 	struct err err;
 
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !read_runs(&session, runs, &err))
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !read_runs(&session, runs, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? print_runs : workflow_print_run)(ctx, runs);
+	(ctx->settings->output == OUTPUT_TABLE ? print_runs : workflow_session_print_execution)(ctx, runs);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ const struct command cmd_workflow_executions = {
 
 /* ---- execution ---- */
 
-static void print_run(struct context *ctx, const struct run *run, const struct node *details)
+static void print_run(struct context *ctx, const struct execution_client *run, const struct node *details)
 {
 	static const char *const heading[] = { "EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME" };
 	struct table t;
@@ -149,14 +149,14 @@ static void print_run(struct context *ctx, const struct run *run, const struct n
 	row[1] = node_get_text(details, "status");
 	row[2] = or_dash(node_get_text(details, "executedAt"));
 	row[3] = or_dash(node_get_text(details, "finishedAt"));
-	row[4] = or_dash(run_time(ctx->arena, details, "executedAt"));
+	row[4] = or_dash(execution_client_time(ctx->arena, details, "executedAt"));
 	table_print(&t, ctx->out);
 }
 
 static const char *note(struct arena *a, const struct node *step)
 {
 	int64_t attempts = node_get_int(step, "attempts", 1);
-	const char *end = run_ending(a, step);
+	const char *end = execution_client_ending(a, step);
 
 	if (attempts < 2)
 		return or_dash(end);
@@ -165,7 +165,7 @@ static const char *note(struct arena *a, const struct node *step)
 
 struct steps {
 	const struct node *list;
-	struct graph_edge *edges;
+	struct dag_edge *edges;
 	size_t count, room;
 };
 
@@ -186,7 +186,7 @@ static void add_edges(struct arena *a, struct steps *steps)
 			if (to < 0)
 				continue;
 			arena_grow(a, steps->edges, steps->count, steps->room);
-			steps->edges[steps->count++] = (struct graph_edge){ i, (size_t)to };
+			steps->edges[steps->count++] = (struct dag_edge){ i, (size_t)to };
 		}
 	}
 }
@@ -205,18 +205,18 @@ static const char *parents(struct arena *a, const struct steps *steps, size_t st
 }
 
 /* Names begin behind the widest part of the drawing. */
-static size_t art_width(const struct graph *graph)
+static size_t art_width(const struct dag_drawing *graph)
 {
 	size_t width = 0;
 
 	for (size_t i = 0; i < graph->count; i++) {
-		size_t len = graph->rows[i].step == GRAPH_NO_STEP ? 0 : strlen(graph->rows[i].art);
+		size_t len = graph->rows[i].step == DAG_DRAWING_NO_STEP ? 0 : strlen(graph->rows[i].art);
 		width = len > width ? len : width;
 	}
 	return width;
 }
 
-static void step_row(struct context *ctx, const struct steps *steps, const struct graph_row *from,
+static void step_row(struct context *ctx, const struct steps *steps, const struct dag_row *from,
                      size_t width, bool whole, const char **row)
 {
 	const struct node *step = steps->list->entries[from->step].value;
@@ -225,7 +225,7 @@ static void step_row(struct context *ctx, const struct steps *steps, const struc
 	                      or_dash(node_get_text(step, "name")));
 	row[1] = or_dash(node_get_text(step, "status"));
 	row[2] = or_dash(node_get_text(step, "startedAt"));
-	row[3] = or_dash(run_time(ctx->arena, step, "startedAt"));
+	row[3] = or_dash(execution_client_time(ctx->arena, step, "startedAt"));
 	row[4] = note(ctx->arena, step);
 	if (!whole)
 		row[5] = parents(ctx->arena, steps, (size_t)from->step);
@@ -235,16 +235,16 @@ static void print_steps(struct context *ctx, const struct node *list)
 {
 	static const char *const heading[] = { "STEP", "STATE", "STARTED", "TIME", "NOTE", "AFTER" };
 	struct steps steps = { .list = list };
-	struct graph graph;
+	struct dag_drawing graph;
 	struct table t;
 
 	add_edges(ctx->arena, &steps);
-	bool whole = graph_draw(ctx->arena, list->count, steps.edges, steps.count, &graph);
+	bool whole = dag_drawing_make(ctx->arena, list->count, steps.edges, steps.count, &graph);
 	size_t width = art_width(&graph), columns = ARRAY_LEN(heading) - whole;
 	table_init(&t, ctx->arena, columns, heading);
 	for (size_t i = 0; i < graph.count; i++) {
 		const char **row = table_row(&t);
-		if (graph.rows[i].step != GRAPH_NO_STEP) {
+		if (graph.rows[i].step != DAG_DRAWING_NO_STEP) {
 			step_row(ctx, &steps, &graph.rows[i], width, whole, row);
 			continue;
 		}
@@ -256,18 +256,18 @@ static void print_steps(struct context *ctx, const struct node *list)
 
 static int execution_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { .ctx = ctx };
-	CLEANUP(run_done) struct run run = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct node *details;
 	struct err err;
 	int status;
 
-	if (!run_init(&run, &session, ctx->arguments[1], &err) ||
-	    !session_open_on(ctx, ctx->arguments[0], &session, &err) ||
-	    !run_details(&run, ctx->arena, &details, &status, &err))
+	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
+	    !workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	    !execution_client_details(&run, ctx->arena, &details, &status, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->settings->output != OUTPUT_TABLE) {
-		workflow_print_run(ctx, details);
+		workflow_session_print_execution(ctx, details);
 		return 0;
 	}
 	const struct node *steps = node_get(details, "steps");
@@ -315,12 +315,12 @@ static void collect(void *context, const char *step, int64_t ms, const char *mes
 }
 
 /* The pages of one step as one. */
-static bool read_whole(struct run *run, struct run_log *log, struct node *out, struct err *err)
+static bool read_whole(struct execution_client *run, struct execution_log *log, struct node *out, struct err *err)
 {
 	struct arena *a = run->session->ctx->arena;
 	struct collected c = { .arena = a, .lines = node_list(a) };
 
-	if (!run_read_log(run, log, &(struct run_lines){ collect, NULL, &c }, err))
+	if (!execution_client_read_log(run, log, &(struct execution_log_sink){ collect, NULL, &c }, err))
 		return false;
 	if (c.bytes > DOCUMENT_MAX)
 		return err_set(err, "step \"%s\" printed over %d MiB, which is more than one document holds: give "
@@ -331,7 +331,7 @@ static bool read_whole(struct run *run, struct run_log *log, struct node *out, s
 	return true;
 }
 
-static bool read_steps_whole(struct run *run, const struct node *details, struct node *out,
+static bool read_steps_whole(struct execution_client *run, const struct node *details, struct node *out,
                              struct err *err)
 {
 	struct arena *a = run->session->ctx->arena;
@@ -339,7 +339,7 @@ static bool read_steps_whole(struct run *run, const struct node *details, struct
 	struct node *list = node_put(a, out, "steps", node_list(a));
 
 	for (size_t i = 0; steps && i < steps->count; i++) {
-		CLEANUP(run_log_done) struct run_log log = { .token = BUF_TEXT };
+		CLEANUP(execution_client_log_done) struct execution_log log = { .token = BUF_TEXT };
 		const struct node *step = steps->entries[i].value;
 		log.step = node_get_text(step, "name");
 		if (!log.step || node_empty(node_get(step, "startedAt")))
@@ -352,36 +352,36 @@ static bool read_steps_whole(struct run *run, const struct node *details, struct
 	return true;
 }
 
-static bool print_document(struct run *run, struct run_log *log, struct err *err)
+static bool print_document(struct execution_client *run, struct execution_log *log, struct err *err)
 {
 	struct context *ctx = run->session->ctx;
 	struct node *details, *out = node_map(ctx->arena);
 	int status;
 
 	if (log ? !read_whole(run, log, out, err)
-	        : !run_details(run, ctx->arena, &details, &status, err) ||
+	        : !execution_client_details(run, ctx->arena, &details, &status, err) ||
 	          !read_steps_whole(run, details, out, err))
 		return false;
-	workflow_print_plain(ctx, out);
+	workflow_session_print_plain(ctx, out);
 	return true;
 }
 
-static bool print_lines(struct run *run, struct run_log *log, FILE *out, struct err *err)
+static bool print_lines(struct execution_client *run, struct execution_log *log, FILE *out, struct err *err)
 {
 	struct context *ctx = run->session->ctx;
-	struct log_print print = { .out = out, .many = !log, .raw = out != ctx->out };
-	struct run_lines lines = log_print_lines(&print);
+	struct log_output print = { .out = out, .many = !log, .raw = out != ctx->out };
+	struct execution_log_sink lines = log_output_lines(&print);
 	struct node *details;
 	int status;
 
 	if (ctx->settings->follow)
-		return run_wait(run, &lines, ctx->settings->step, false, &details, err);
+		return execution_client_wait(run, &lines, ctx->settings->step, false, &details, err);
 	if (log)
-		return run_read_log(run, log, &lines, err);
-	return run_details(run, ctx->arena, &details, &status, err) && run_read_logs(run, details, &lines, err);
+		return execution_client_read_log(run, log, &lines, err);
+	return execution_client_details(run, ctx->arena, &details, &status, err) && execution_client_read_logs(run, details, &lines, err);
 }
 
-static bool write_lines(struct run *run, struct run_log *log, const char *path, struct err *err)
+static bool write_lines(struct execution_client *run, struct execution_log *log, const char *path, struct err *err)
 {
 	/* A step may have printed what not everybody is to read. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -424,7 +424,7 @@ static bool find_download(struct session *session, const char *url, struct endpo
 static bool fetch(struct session *session, const char *url, const char *what, const char *file,
                   struct err *err)
 {
-	CLEANUP(rest_closep) struct rest *rest = NULL;
+	CLEANUP(service_client_closep) struct service_client *rest = NULL;
 	struct operation_task op = { .arena = session->ctx->arena };
 	struct request request = { .operation = OP_LOGS_DOWNLOAD, .what = what };
 	struct endpoint endpoint;
@@ -432,12 +432,12 @@ static bool fetch(struct session *session, const char *url, const char *what, co
 	void *tag;
 
 	if (!find_download(session, url, &endpoint, &request.path, err) ||
-	    !rest_open(&(struct rest_options){ .endpoint = &endpoint, .ca_file = session->ctx->settings->ca_file,
+	    !service_client_open(&(struct service_client_options){ .endpoint = &endpoint, .ca_file = session->ctx->settings->ca_file,
 	                                       .connections = 1, .answer_max = DOWNLOAD_MAX,
 	                                       .timeout_ms = DOWNLOAD_TIMEOUT_MS }, &rest, err))
 		return false;
-	rest_send(rest, &request, NULL);
-	if (!rest_wait(rest, -1, session->ctx->stop_fd, -1, &tag, &answer))
+	service_client_send(rest, &request, NULL);
+	if (!service_client_wait(rest, -1, session->ctx->stop_fd, -1, &tag, &answer))
 		return err_set(err, "%s: stopped", what);
 	if (!operation_read(&op, &request, &answer, NULL)) {
 		*err = op.err;
@@ -446,7 +446,7 @@ static bool fetch(struct session *session, const char *url, const char *what, co
 	return file_replace(op.arena, file, answer.body, answer.len, 0600, err) || err_wrap(err, "write %s", file);
 }
 
-static bool download(struct run *run, const char *step, const char *file, struct err *err)
+static bool download(struct execution_client *run, const char *step, const char *file, struct err *err)
 {
 	CLEANUP(buf_done) struct buf path = BUF_TEXT;
 	struct session *session = run->session;
@@ -457,7 +457,7 @@ static bool download(struct run *run, const char *step, const char *file, struct
 	buf_addf(&path, "/workflows/%lld/executions/%s/logs/download?stepName=", (long long)session->id, run->id);
 	operation_encode(&path, step);
 	operation_call_init(&call, a, OP_LOGS_DOWNLOAD, buf_str(&path), NULL, what);
-	if (!session_run(session, &call.op, err))
+	if (!workflow_session_run(session, &call.op, err))
 		return false;
 	const char *url = node_get_text(call.answer, "downloadUrl");
 	if (!url)
@@ -476,11 +476,11 @@ static bool check_logs_options(const struct settings *s, struct err *err)
 	return true;
 }
 
-static bool show_logs(struct run *run, struct err *err)
+static bool show_logs(struct execution_client *run, struct err *err)
 {
 	const struct settings *s = run->session->ctx->settings;
-	CLEANUP(run_log_done) struct run_log log = { .step = s->step, .token = BUF_TEXT };
-	struct run_log *one = s->step ? &log : NULL;
+	CLEANUP(execution_client_log_done) struct execution_log log = { .step = s->step, .token = BUF_TEXT };
+	struct execution_log *one = s->step ? &log : NULL;
 
 	if (s->next_token)
 		buf_adds(&log.token, s->next_token);
@@ -495,14 +495,14 @@ static bool show_logs(struct run *run, struct err *err)
 
 static int logs_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { .ctx = ctx };
-	CLEANUP(run_done) struct run run = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct err err;
 
-	if (!check_logs_options(ctx->settings, &err) || !run_init(&run, &session, ctx->arguments[1], &err))
+	if (!check_logs_options(ctx->settings, &err) || !execution_client_init(&run, &session, ctx->arguments[1], &err))
 		return cli_fail(ctx, &err);
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) || !show_logs(&run, &err))
-		return session_fail(&session, &err);
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !show_logs(&run, &err))
+		return workflow_session_fail(&session, &err);
 	return 0;
 }
 

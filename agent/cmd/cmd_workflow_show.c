@@ -108,17 +108,17 @@ static void print_whole(struct context *ctx, const struct operation_list *list)
 
 	for (size_t i = 0; i < list->count; i++)
 		node_add(ctx->arena, out, list->items[i].whole);
-	workflow_print(ctx, out);
+	workflow_session_print(ctx, out);
 }
 
 static int list_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	const struct settings *s = ctx->settings;
 	struct operation_list list;
 	struct err err;
 
-	if (!session_open(ctx, &session, &err))
+	if (!workflow_session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
 	operation_list_init(&list, ctx->arena);
 	list.filter = filter(ctx);
@@ -126,7 +126,7 @@ static int list_run(struct context *ctx)
 	list.only_page = s->page_number;
 	if (s->page_size)
 		list.page_size = s->page_size;
-	if (!session_run(&session, &list.op, &err))
+	if (!workflow_session_run(&session, &list.op, &err))
 		return cli_fail(ctx, &err);
 	(s->output == OUTPUT_TABLE ? print_list : print_whole)(ctx, &list);
 	return 0;
@@ -193,14 +193,14 @@ static void print_description(struct context *ctx, const struct node *n)
 
 static int describe_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct node *found;
 	struct err err;
 
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err) ||
-	    !session_describe(&session, &found, &err))
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	    !workflow_session_describe(&session, &found, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? print_description : workflow_print)(ctx, found);
+	(ctx->settings->output == OUTPUT_TABLE ? print_description : workflow_session_print)(ctx, found);
 	return 0;
 }
 
@@ -248,21 +248,21 @@ static void print_default_resource(struct context *ctx, const struct node *n)
 static int ask(struct context *ctx, enum operation operation, const char *path, const char *what,
                enum node_kind kind, void (*print)(struct context *, const struct node *))
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct operation_call call;
 	struct err err;
 
-	if (!session_open(ctx, &session, &err))
+	if (!workflow_session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
 	operation_call_init(&call, ctx->arena, operation, path, NULL, what);
-	if (!session_run(&session, &call.op, &err))
+	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	if (call.answer->kind != kind) {
 		err_set(&err, "%s: expected %s, found an answer of another shape", what,
 		        kind == NODE_LIST ? "a list" : "an object");
 		return cli_fail(ctx, &err);
 	}
-	(ctx->settings->output == OUTPUT_TABLE ? print : workflow_print)(ctx, call.answer);
+	(ctx->settings->output == OUTPUT_TABLE ? print : workflow_session_print)(ctx, call.answer);
 	return 0;
 }
 

@@ -11,26 +11,26 @@ static int update(struct session *session, const struct spec *spec)
 	struct node *described;
 	struct err err;
 
-	if (!session_describe(session, &described, &err))
+	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	operation_update_init(&update, ctx->arena, session->id, session->name,
 	               request_body_whole(ctx->arena, spec->body, described));
-	if (!session_run(session, &update.op, &err))
+	if (!workflow_session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_done(ctx, "updated", session->id, spec->name, update.answer);
+	workflow_session_done(ctx, "updated", session->id, spec->name, update.answer);
 	return 0;
 }
 
 static int update_run(struct context *ctx)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct spec spec;
 	struct err err;
 
-	if (!workflow_read_file(ctx, ctx->arguments[1], &spec, &faults))
+	if (!workflow_session_read_file(ctx, ctx->arguments[1], &spec, &faults))
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	return update(&session, &spec);
 }
@@ -51,19 +51,19 @@ const struct command cmd_workflow_update = {
  * wanted, updates that one. */
 static int create(struct context *ctx, bool or_update)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct operation_create create;
 	struct spec spec;
 	struct err err;
 
-	if (!workflow_read_file(ctx, ctx->arguments[0], &spec, &faults))
+	if (!workflow_session_read_file(ctx, ctx->arguments[0], &spec, &faults))
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	if (!session_open(ctx, &session, &err))
+	if (!workflow_session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
 	operation_create_init(&create, ctx->arena, spec.body);
-	if (session_run(&session, &create.op, &err)) {
-		workflow_done(ctx, "created", create.id, spec.name, create.answer);
+	if (workflow_session_run(&session, &create.op, &err)) {
+		workflow_session_done(ctx, "created", create.id, spec.name, create.answer);
 		return 0;
 	}
 	if (!or_update || create.there_count != 1) {
@@ -112,16 +112,16 @@ const struct command cmd_workflow_create_or_update = {
 
 static int act(struct context *ctx, enum operation operation, const char *verb)
 {
-	CLEANUP(session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct session session = { 0 };
 	struct operation_call call;
 	struct err err;
 
-	if (!session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	operation_act_init(&call, ctx->arena, operation, session.id, session.name);
-	if (!session_run(&session, &call.op, &err))
+	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_done(ctx, verb, session.id, session.name, NULL);
+	workflow_session_done(ctx, verb, session.id, session.name, NULL);
 	return 0;
 }
 

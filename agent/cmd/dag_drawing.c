@@ -10,31 +10,31 @@ enum { FREE = -1 };
 struct drawing {
 	struct arena *arena;
 	size_t steps;
-	struct graph_edge *edges;	/* sorted, no two alike */
+	struct dag_edge *edges;	/* sorted, no two alike */
 	size_t edge_count;
 	size_t *first;		/* of each step: its first edge; one more at the end */
 	size_t *waits_for;	/* how many steps before each are not drawn yet */
 	bool *drawn;
 	size_t low;		/* all steps below it are drawn */
 	/* Each line that leads down has a lane, and all that lead to one step share one. */
-	long lanes[GRAPH_LANES];	/* the step that it leads to, or FREE */
+	long lanes[DAG_DRAWING_LANES];	/* the step that it leads to, or FREE */
 	size_t width;		/* lanes that are or were in use */
 	bool too_wide;
-	struct graph *out;
+	struct dag_drawing *out;
 };
 
 static int by_ends(const void *a, const void *b)
 {
-	const struct graph_edge *x = a, *y = b;
+	const struct dag_edge *x = a, *y = b;
 
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
 	return (x->to > y->to) - (x->to < y->to);
 }
 
-static void take_edges(struct drawing *d, const struct graph_edge *edges, size_t count)
+static void take_edges(struct drawing *d, const struct dag_edge *edges, size_t count)
 {
-	d->edges = arena_new(d->arena, struct graph_edge, count + 1);
+	d->edges = arena_new(d->arena, struct dag_edge, count + 1);
 	for (size_t i = 0; i < count; i++)
 		if (edges[i].from < d->steps && edges[i].to < d->steps && edges[i].from != edges[i].to)
 			d->edges[d->edge_count++] = edges[i];
@@ -73,17 +73,17 @@ static size_t lane_to(const struct drawing *d, long step)
 	for (size_t i = 0; i < d->width; i++)
 		if (d->lanes[i] == step)
 			return i;
-	return GRAPH_LANES;
+	return DAG_DRAWING_LANES;
 }
 
-/* A lane for step; GRAPH_LANES if all are taken. */
+/* A lane for step; DAG_DRAWING_LANES if all are taken. */
 static size_t new_lane(struct drawing *d, long step)
 {
 	size_t i = lane_to(d, FREE);
 
-	if (i == GRAPH_LANES && d->width < GRAPH_LANES)
+	if (i == DAG_DRAWING_LANES && d->width < DAG_DRAWING_LANES)
 		i = d->width++;
-	if (i < GRAPH_LANES)
+	if (i < DAG_DRAWING_LANES)
 		d->lanes[i] = step;
 	else
 		d->too_wide = true;
@@ -97,7 +97,7 @@ static void add_row(struct drawing *d, const char *art, long step)
 	while (len && art[len - 1] == ' ')
 		len--;
 	arena_grow(d->arena, d->out->rows, d->out->count, d->out->room);
-	d->out->rows[d->out->count++] = (struct graph_row){ arena_strndup(d->arena, art, len), step };
+	d->out->rows[d->out->count++] = (struct dag_row){ arena_strndup(d->arena, art, len), step };
 }
 
 /* What nothing leads to must not stand right below something that ends. */
@@ -110,7 +110,7 @@ static void draw_gap(struct drawing *d, size_t lane)
 		return;
 	for (size_t i = 0; i < d->width; i++)
 		buf_addf(&art, "%c  ", i != lane && d->lanes[i] != FREE ? '|' : ' ');
-	add_row(d, buf_str(&art), GRAPH_NO_STEP);
+	add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
 }
 
 static void draw_step(struct drawing *d, size_t lane, size_t step)
@@ -139,13 +139,13 @@ static void draw_lines(struct drawing *d, size_t lane, const bool *joined)
 		char line = d->lanes[i] != FREE ? '|' : i > left && i < right ? '-' : ' ';
 		buf_addf(&art, "%c%s", end ? '+' : line, inside ? "--" : "  ");
 	}
-	add_row(d, buf_str(&art), GRAPH_NO_STEP);
+	add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
 }
 
 /* A lane for each step that comes after step.  The first new one goes on in step's own. */
 static void lead_on(struct drawing *d, size_t lane, size_t step)
 {
-	bool joined[GRAPH_LANES] = { false };
+	bool joined[DAG_DRAWING_LANES] = { false };
 
 	d->lanes[lane] = FREE;
 	for (size_t i = d->first[step]; i < d->first[step + 1]; i++) {
@@ -153,14 +153,14 @@ static void lead_on(struct drawing *d, size_t lane, size_t step)
 		if (d->drawn[to])
 			continue;
 		size_t there = lane_to(d, to);
-		if (there == GRAPH_LANES) {
-			there = d->lanes[lane] == FREE ? lane : GRAPH_LANES;
+		if (there == DAG_DRAWING_LANES) {
+			there = d->lanes[lane] == FREE ? lane : DAG_DRAWING_LANES;
 			if (there == lane)
 				d->lanes[lane] = to;
 			else
 				there = new_lane(d, to);
 		}
-		if (there < GRAPH_LANES)
+		if (there < DAG_DRAWING_LANES)
 			joined[there] = true;
 	}
 	draw_lines(d, lane, joined);
@@ -170,12 +170,12 @@ static void draw_next(struct drawing *d)
 {
 	size_t step = next_step(d), lane = lane_to(d, (long)step);
 
-	if (lane == GRAPH_LANES && (lane = new_lane(d, (long)step)) < GRAPH_LANES)
+	if (lane == DAG_DRAWING_LANES && (lane = new_lane(d, (long)step)) < DAG_DRAWING_LANES)
 		draw_gap(d, lane);
 	d->drawn[step] = true;
 	for (size_t i = d->first[step]; i < d->first[step + 1]; i++)
 		d->waits_for[d->edges[i].to]--;
-	if (lane == GRAPH_LANES) {
+	if (lane == DAG_DRAWING_LANES) {
 		add_row(d, "", (long)step);
 		return;
 	}
@@ -184,18 +184,18 @@ static void draw_next(struct drawing *d)
 }
 
 /* The same rows without lines. */
-static void take_art_away(struct graph *g)
+static void take_art_away(struct dag_drawing *g)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < g->count; i++)
-		if (g->rows[i].step != GRAPH_NO_STEP)
-			g->rows[kept++] = (struct graph_row){ "", g->rows[i].step };
+		if (g->rows[i].step != DAG_DRAWING_NO_STEP)
+			g->rows[kept++] = (struct dag_row){ "", g->rows[i].step };
 	g->count = kept;
 }
 
-bool graph_draw(struct arena *a, size_t steps, const struct graph_edge *edges, size_t edge_count,
-                struct graph *out)
+bool dag_drawing_make(struct arena *a, size_t steps, const struct dag_edge *edges, size_t edge_count,
+                struct dag_drawing *out)
 {
 	struct drawing d = {
 		.arena = a, .steps = steps, .out = out,
@@ -203,7 +203,7 @@ bool graph_draw(struct arena *a, size_t steps, const struct graph_edge *edges, s
 		.drawn = arena_new(a, bool, steps + 1),
 	};
 
-	*out = (struct graph){ 0 };
+	*out = (struct dag_drawing){ 0 };
 	take_edges(&d, edges, edge_count);
 	for (size_t i = 0; i < steps; i++)
 		draw_next(&d);

@@ -12,24 +12,24 @@
 
 #include "reconcile/base/arena.h"
 
-enum { GRAPH_LANES = 20, GRAPH_NO_STEP = -1 };
+enum { DAG_DRAWING_LANES = 20, DAG_DRAWING_NO_STEP = -1 };
 
-struct graph_edge { size_t from, to; };		/* step `to` comes after step `from` */
+struct dag_edge { size_t from, to; };		/* step `to` comes after step `from` */
 
-struct graph_row {
+struct dag_row {
 	const char *art;	/* without spaces at its end */
-	long step;		/* GRAPH_NO_STEP: only lines */
+	long step;		/* DAG_DRAWING_NO_STEP: only lines */
 };
 
-struct graph {
-	struct graph_row *rows;	/* each step once, after those it comes after */
+struct dag_drawing {
+	struct dag_row *rows;	/* each step once, after those it comes after */
 	size_t count, room;
 };
 
 /* Draws `steps` steps, numbered from 0.  Edges that go nowhere are passed over, and so are those
- * that would close a circle.  False if it were wider than GRAPH_LANES lines side by side: then
+ * that would close a circle.  False if it were wider than DAG_DRAWING_LANES lines side by side: then
  * *out has the steps in their order, without art. */
-bool graph_draw(struct arena *a, size_t steps, const struct graph_edge *edges, size_t edge_count,
-                struct graph *out);
+bool dag_drawing_make(struct arena *a, size_t steps, const struct dag_edge *edges, size_t edge_count,
+                struct dag_drawing *out);
 
 #endif

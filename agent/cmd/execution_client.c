@@ -14,48 +14,48 @@ enum {
 	EMPTY_PAGES = 3,	/* in a row, before what follows counts as empty too */
 };
 
-bool run_init(struct run *run, struct session *session, const char *id, struct err *err)
+bool execution_client_init(struct execution_client *run, struct session *session, const char *id, struct err *err)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
 	if (!*id || strspn(id, allowed) != strlen(id))
 		return err_usage(err, "\"%s\" is no execution's ID; `flowsync workflow executions` lists them", id);
-	*run = (struct run){ .session = session, .id = id };
+	*run = (struct execution_client){ .session = session, .id = id };
 	return true;
 }
 
-void run_log_done(struct run_log *log)
+void execution_client_log_done(struct execution_log *log)
 {
 	buf_done(&log->token);
 }
 
-void run_done(struct run *run)
+void execution_client_done(struct execution_client *run)
 {
 	for (size_t i = 0; i < run->count; i++)
-		run_log_done(&run->logs[i]);
-	*run = (struct run){ 0 };
+		execution_client_log_done(&run->logs[i]);
+	*run = (struct execution_client){ 0 };
 }
 
 /* ---- details ---- */
 
-static const char *path_of(const struct run *run, struct arena *a)
+static const char *path_of(const struct execution_client *run, struct arena *a)
 {
 	return arena_printf(a, "/workflows/%lld/executions/%s", (long long)run->session->id, run->id);
 }
 
-static const char *what_of(const struct run *run, struct arena *a, const char *what)
+static const char *what_of(const struct execution_client *run, struct arena *a, const char *what)
 {
 	return arena_printf(a, "%s execution %s of %s", what, run->id,
 	                    operation_workflow(a, run->session->id, run->session->name));
 }
 
-bool run_details(struct run *run, struct arena *a, struct node **out, int *http_status,
+bool execution_client_details(struct execution_client *run, struct arena *a, struct node **out, int *http_status,
                  struct err *err)
 {
 	struct operation_call call;
 
 	operation_call_init(&call, a, OP_EXECUTION, path_of(run, a), NULL, what_of(run, a, "get"));
-	bool ok = session_run(run->session, &call.op, err);
+	bool ok = workflow_session_run(run->session, &call.op, err);
 	*http_status = call.op.status;
 	if (!ok)
 		return false;
@@ -66,7 +66,7 @@ bool run_details(struct run *run, struct arena *a, struct node **out, int *http_
 	return true;
 }
 
-bool run_ended(const struct node *details)
+bool execution_client_ended(const struct node *details)
 {
 	static const char *const words[] = { "Success", "Failed", "Stopped" };
 	const char *status = node_get_text(details, "status");
@@ -79,20 +79,20 @@ bool run_ended(const struct node *details)
 	       !node_empty(node_get(details, "finishedAt"));
 }
 
-const char *run_time(struct arena *a, const struct node *n, const char *begun)
+const char *execution_client_time(struct arena *a, const struct node *n, const char *begun)
 {
 	int64_t from, to;
 
-	if (!stamp_read(node_get_text(n, begun), &from))
+	if (!timestamp_parse(node_get_text(n, begun), &from))
 		return NULL;
-	if (!stamp_read(node_get_text(n, "finishedAt"), &to))
-		to = stamp_now();
-	return stamp_duration(a, to - from);
+	if (!timestamp_parse(node_get_text(n, "finishedAt"), &to))
+		to = clock_now();
+	return duration_text(a, to - from);
 }
 
 /* ---- logs ---- */
 
-static const char *page_path(const struct run *run, struct arena *a, const struct run_log *log)
+static const char *page_path(const struct execution_client *run, struct arena *a, const struct execution_log *log)
 {
 	CLEANUP(buf_done) struct buf path = BUF_TEXT;
 
@@ -114,8 +114,8 @@ static int64_t time_of(const struct node *line)
 
 /* Hands on what is new of a page; the token that leads on is the page's own until then.  *more: the
  * service says that another one follows. */
-static bool take_page(struct run_log *log, const struct node *page, const char *what,
-                      const struct run_lines *lines, bool *more, struct err *err)
+static bool take_page(struct execution_log *log, const struct node *page, const char *what,
+                      const struct execution_log_sink *lines, bool *more, struct err *err)
 {
 	const struct node *list = node_get(page, "logs");
 	const char *next = node_get_text(page, "nextToken"), *status = node_get_text(page, "stepRunStatus");
@@ -138,7 +138,7 @@ static bool take_page(struct run_log *log, const struct node *page, const char *
 	return true;
 }
 
-bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *lines, struct err *err)
+bool execution_client_read_log(struct execution_client *run, struct execution_log *log, const struct execution_log_sink *lines, struct err *err)
 {
 	bool more = true;
 
@@ -147,7 +147,7 @@ bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *
 		struct operation_call call;
 		operation_call_init(&call, &a, OP_LOGS, page_path(run, &a, log), NULL,
 		             arena_printf(&a, "%s, step \"%s\"", what_of(run, &a, "get logs of"), log->step));
-		if (!session_run(run->session, &call.op, err) ||
+		if (!workflow_session_run(run->session, &call.op, err) ||
 		    !take_page(log, call.answer, call.request.what, lines, &more, err))
 			return false;
 		empty = node_empty(node_get(call.answer, "logs")) ? empty + 1 : 0;
@@ -160,7 +160,7 @@ bool run_read_log(struct run *run, struct run_log *log, const struct run_lines *
 /* ---- steps ---- */
 
 /* Valid until the next call. */
-static struct run_log *log_of(struct run *run, const char *step)
+static struct execution_log *log_of(struct execution_client *run, const char *step)
 {
 	struct arena *a = run->session->ctx->arena;
 
@@ -168,11 +168,11 @@ static struct run_log *log_of(struct run *run, const char *step)
 		if (strcmp(run->logs[i].step, step) == 0)
 			return &run->logs[i];
 	arena_grow(a, run->logs, run->count, run->room);
-	run->logs[run->count] = (struct run_log){ .step = arena_strdup(a, step), .token = BUF_TEXT, .told = "" };
+	run->logs[run->count] = (struct execution_log){ .step = arena_strdup(a, step), .token = BUF_TEXT, .told = "" };
 	return &run->logs[run->count++];
 }
 
-bool run_read_logs(struct run *run, const struct node *details, const struct run_lines *lines,
+bool execution_client_read_logs(struct execution_client *run, const struct node *details, const struct execution_log_sink *lines,
                    struct err *err)
 {
 	const struct node *steps = node_get(details, "steps");
@@ -182,13 +182,13 @@ bool run_read_logs(struct run *run, const struct node *details, const struct run
 		const char *name = node_get_text(step, "name");
 		if (!name || node_empty(node_get(step, "startedAt")))
 			continue;
-		if (!run_read_log(run, log_of(run, name), lines, err))
+		if (!execution_client_read_log(run, log_of(run, name), lines, err))
 			return false;
 	}
 	return true;
 }
 
-const char *run_ending(struct arena *a, const struct node *step)
+const char *execution_client_ending(struct arena *a, const struct node *step)
 {
 	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
 	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
@@ -202,7 +202,7 @@ const char *run_ending(struct arena *a, const struct node *step)
 	return message;
 }
 
-static void tell_changes(struct run *run, const struct node *details)
+static void tell_changes(struct execution_client *run, const struct node *details)
 {
 	const struct node *steps = node_get(details, "steps");
 	struct context *ctx = run->session->ctx;
@@ -213,20 +213,20 @@ static void tell_changes(struct run *run, const struct node *details)
 		const char *name = node_get_text(step, "name"), *state = node_get_text(step, "status");
 		if (!name || !state || node_empty(node_get(step, "startedAt")))
 			continue;
-		struct run_log *log = log_of(run, name);
+		struct execution_log *log = log_of(run, name);
 		if (strcmp(log->told, state) == 0)
 			continue;
 		log->told = arena_strdup(ctx->arena, state);
 		bool over = !node_empty(node_get(step, "finishedAt"));
-		const char *why = over && strcmp(state, "Success") != 0 ? run_ending(&a, step) : "";
+		const char *why = over && strcmp(state, "Success") != 0 ? execution_client_ending(&a, step) : "";
 		log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
-		         over ? run_time(&a, step, "startedAt") : "", *why ? ": " : "", why);
+		         over ? execution_client_time(&a, step, "startedAt") : "", *why ? ": " : "", why);
 	}
 }
 
 /* ---- waiting ---- */
 
-static bool pause_for(const struct run *run, int ms)
+static bool pause_for(const struct execution_client *run, int ms)
 {
 	struct pollfd stop = { .fd = run->session->ctx->stop_fd, .events = POLLIN };
 
@@ -247,18 +247,18 @@ static bool step_ended(const struct node *details, const char *name)
 }
 
 /* The logs are asked for after the details: those of a run that has ended are whole then. */
-static bool look(struct run *run, const struct node *details, const struct run_lines *lines,
+static bool look(struct execution_client *run, const struct node *details, const struct execution_log_sink *lines,
                  const char *step, bool tell, struct err *err)
 {
 	if (tell)
 		tell_changes(run, details);
 	if (!lines)
 		return true;
-	return step ? run_read_log(run, log_of(run, step), lines, err)
-	            : run_read_logs(run, details, lines, err);
+	return step ? execution_client_read_log(run, log_of(run, step), lines, err)
+	            : execution_client_read_logs(run, details, lines, err);
 }
 
-bool run_wait(struct run *run, const struct run_lines *lines, const char *step, bool begun,
+bool execution_client_wait(struct execution_client *run, const struct execution_log_sink *lines, const char *step, bool begun,
               struct node **details, struct err *err)
 {
 	int most = run->session->connection.endpoint.loopback ? POLL_HERE_MS : POLL_MOST_MS;
@@ -267,10 +267,10 @@ bool run_wait(struct run *run, const struct run_lines *lines, const char *step, 
 	for (unsigned missing = 0;; ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *now;
-		if (run_details(run, &a, &now, &status, err)) {
+		if (execution_client_details(run, &a, &now, &status, err)) {
 			if (!look(run, now, lines, step, begun, err))
 				return false;
-			if (run_ended(now) || (step && step_ended(now, step))) {
+			if (execution_client_ended(now) || (step && step_ended(now, step))) {
 				*details = node_copy(run->session->ctx->arena, now);
 				return true;
 			}

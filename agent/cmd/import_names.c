@@ -65,7 +65,7 @@ static bool part_doubles(struct arena *a, struct stem *stems, size_t count)
 	return changed;
 }
 
-void spec_names(struct arena *a, const struct listed *items, size_t count, const char **names)
+void import_names(struct arena *a, const struct listed *items, size_t count, const char **names)
 {
 	struct stem *stems = arena_new(a, struct stem, count + 1);
 

@@ -8,6 +8,6 @@
  * not of A-Z a-z 0-9 . _ - becomes "-", and none begins with a dot or a dash.  Those that would
  * be one file, even where case does not count, get their id too.  items are all workflows of the
  * service: which others there are decides. */
-void spec_names(struct arena *a, const struct listed *items, size_t count, const char **names);
+void import_names(struct arena *a, const struct listed *items, size_t count, const char **names);
 
 #endif

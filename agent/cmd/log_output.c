@@ -19,7 +19,7 @@ static void add_harmless(struct buf *out, const char *text)
 	}
 }
 
-static void print_line(const struct log_print *p, const char *step, int64_t ms, const char *text,
+static void print_line(const struct log_output *p, const char *step, int64_t ms, const char *text,
                        size_t len)
 {
 	CLEANUP(buf_done) struct buf line = BUF_TEXT, message = BUF_TEXT;
@@ -29,7 +29,7 @@ static void print_line(const struct log_print *p, const char *step, int64_t ms, 
 		buf_adds(&line, " | ");
 	}
 	if (ms >= 0) {
-		stamp_add(&line, ms);
+		timestamp_add(&line, ms);
 		buf_addc(&line, ' ');
 	}
 	buf_add(&message, text, len);
@@ -53,10 +53,10 @@ static void print_message(void *context, const char *step, int64_t ms, const cha
 
 static void flush(void *context)
 {
-	fflush(((const struct log_print *)context)->out);
+	fflush(((const struct log_output *)context)->out);
 }
 
-struct run_lines log_print_lines(struct log_print *print)
+struct execution_log_sink log_output_lines(struct log_output *print)
 {
-	return (struct run_lines){ print_message, flush, print };
+	return (struct execution_log_sink){ print_message, flush, print };
 }

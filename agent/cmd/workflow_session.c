@@ -12,22 +12,22 @@
 #include "reconcile/wire/operation_list.h"
 #include "reconcile/tree/yaml.h"
 
-bool session_open(struct context *ctx, struct session *out, struct err *err)
+bool workflow_session_open(struct context *ctx, struct session *out, struct err *err)
 {
 	*out = (struct session){ .ctx = ctx };
 	return connection_open(ctx, 1, &out->connection, err);
 }
 
-void session_close(struct session *s)
+void workflow_session_close(struct session *s)
 {
 	connection_close(&s->connection);
 }
 
-bool session_run(struct session *s, struct operation_task *op, struct err *err)
+bool workflow_session_run(struct session *s, struct operation_task *op, struct err *err)
 {
 	struct progress progress = { .ctx = s->ctx };
-	struct drive_watch watch = progress_watch(&progress);
-	int64_t now = drive_now();
+	struct request_loop_watch watch = progress_watch(&progress);
+	int64_t now = clock_monotonic();
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
@@ -37,16 +37,16 @@ bool session_run(struct session *s, struct operation_task *op, struct err *err)
 	return op->ok;
 }
 
-bool session_stopped(const struct session *s)
+bool workflow_session_stopped(const struct session *s)
 {
-	return s->ctx->stop_fd >= 0 && stop_signal();
+	return s->ctx->stop_fd >= 0 && shutdown_signals_received();
 }
 
-int session_fail(const struct session *s, const struct err *err)
+int workflow_session_fail(const struct session *s, const struct err *err)
 {
-	if (!session_stopped(s))
+	if (!workflow_session_stopped(s))
 		return cli_fail(s->ctx, err);
-	return exit_status_code(&(struct exit_status){ .signal = stop_signal() });
+	return exit_status_code(&(struct exit_status){ .signal = shutdown_signals_received() });
 }
 
 static bool is_id(const char *word, int64_t *id)
@@ -64,7 +64,7 @@ static bool find(struct session *s, const char *word, struct err *err)
 	if (is_id(word, &s->id))
 		return true;
 	operation_list_name_init(&list, s->ctx->arena, word);
-	if (!session_run(s, &list.op, err))
+	if (!workflow_session_run(s, &list.op, err))
 		return false;
 	if (!list.count)
 		return err_set(err, "the service has no workflow called \"%s\"", word);
@@ -80,17 +80,17 @@ static bool find(struct session *s, const char *word, struct err *err)
 	return true;
 }
 
-bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
+bool workflow_session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
 {
-	return session_open(ctx, out, err) && find(out, word, err);
+	return workflow_session_open(ctx, out, err) && find(out, word, err);
 }
 
-bool session_describe(struct session *s, struct node **out, struct err *err)
+bool workflow_session_describe(struct session *s, struct node **out, struct err *err)
 {
 	struct operation_call call;
 
 	operation_describe_init(&call, s->ctx->arena, s->id, s->name);
-	if (!session_run(s, &call.op, err))
+	if (!workflow_session_run(s, &call.op, err))
 		return false;
 	*out = call.answer;
 	return true;
@@ -119,7 +119,7 @@ static struct node *shown(struct context *ctx, const struct node *n)
 	return out;
 }
 
-void workflow_print_plain(struct context *ctx, const struct node *n)
+void workflow_session_print_plain(struct context *ctx, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
@@ -132,17 +132,17 @@ void workflow_print_plain(struct context *ctx, const struct node *n)
 	fputs(buf_str(&text), ctx->out);
 }
 
-void workflow_print(struct context *ctx, const struct node *n)
+void workflow_session_print(struct context *ctx, const struct node *n)
 {
-	workflow_print_plain(ctx, shown(ctx, n));
+	workflow_session_print_plain(ctx, shown(ctx, n));
 }
 
-void workflow_print_run(struct context *ctx, const struct node *n)
+void workflow_session_print_execution(struct context *ctx, const struct node *n)
 {
-	workflow_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
+	workflow_session_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
 }
 
-void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
+void workflow_session_done(struct context *ctx, const char *verb, int64_t id, const char *name,
                    const struct node *answer)
 {
 	struct arena *a = ctx->arena;
@@ -155,7 +155,7 @@ void workflow_done(struct context *ctx, const char *verb, int64_t id, const char
 	node_put(a, out, "id", node_int(a, id));
 	for (size_t i = 0; answer && answer->kind == NODE_MAP && i < answer->count; i++)
 		node_put(a, out, answer->entries[i].key, answer->entries[i].value);
-	workflow_print(ctx, out);
+	workflow_session_print(ctx, out);
 }
 
 /* ---- bodies from files ---- */
@@ -177,19 +177,19 @@ static bool read_body(struct context *ctx, const char *file, bool partial, struc
 		return false;
 	for (size_t i = 0; i < faults->count; i++) {
 		faults->items[i].warning = false;	/* the log says it */
-		log_warn(ctx->log, "%s", fault_line(ctx->arena, &faults->items[i]));
+		log_warn(ctx->log, "%s", diagnostics_text_line(ctx->arena, &faults->items[i]));
 	}
 	*out = specs.items[0];
 	return true;
 }
 
-bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
                         struct diagnostics *faults)
 {
 	return read_body(ctx, file, false, out, faults);
 }
 
-bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
+bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                          struct diagnostics *faults)
 {
 	return read_body(ctx, file, true, out, faults);

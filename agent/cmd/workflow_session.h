@@ -18,40 +18,40 @@ struct session {
 	const char *name;	/* NULL: it was given by its ID */
 };
 
-bool session_open(struct context *ctx, struct session *out, struct err *err);
+bool workflow_session_open(struct context *ctx, struct session *out, struct err *err);
 /* The same about the workflow that `word`, an ID or a name, means. */
-bool session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err);
-void session_close(struct session *session);	/* takes a zeroed one */
+bool workflow_session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err);
+void workflow_session_close(struct session *session);	/* takes a zeroed one */
 
 /* Runs one operation to its end; false with its error if it failed, or if a command that
- * `stops` is to end: session_stopped(). */
-bool session_run(struct session *session, struct operation_task *op, struct err *err);
-bool session_stopped(const struct session *session);
+ * `stops` is to end: workflow_session_stopped(). */
+bool workflow_session_run(struct session *session, struct operation_task *op, struct err *err);
+bool workflow_session_stopped(const struct session *session);
 /* How a command ends that cannot go on: as cli_fail(), but 130 or 143 if it was stopped. */
-int session_fail(const struct session *session, const struct err *err);
+int workflow_session_fail(const struct session *session, const struct err *err);
 
 /* What the service tells of the workflow that the session is about; it lives in ctx->arena. */
-bool session_describe(struct session *session, struct node **out, struct err *err);
+bool workflow_session_describe(struct session *session, struct node **out, struct err *err);
 
 /* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
  * may be a list of them. */
-void workflow_print(struct context *ctx, const struct node *n);
+void workflow_session_print(struct context *ctx, const struct node *n);
 /* The same for what is told of a run, or a list of them: user and query parts of URLs are masked. */
-void workflow_print_run(struct context *ctx, const struct node *n);
+void workflow_session_print_execution(struct context *ctx, const struct node *n);
 /* Prints n as JSON or YAML as it is. */
-void workflow_print_plain(struct context *ctx, const struct node *n);
+void workflow_session_print_plain(struct context *ctx, const struct node *n);
 
 /* The one spec in file, with its variables filled in; warnings are logged then.  If false,
  * *faults says all that is wrong with it. */
-bool workflow_read_file(struct context *ctx, const char *file, struct spec *out,
+bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
                         struct diagnostics *faults);
 /* The same for a patch, in which nothing has to stand. */
-bool workflow_read_patch(struct context *ctx, const char *file, struct spec *out,
+bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                          struct diagnostics *faults);
 
 /* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
  * (NULL: nothing). */
-void workflow_done(struct context *ctx, const char *verb, int64_t id, const char *name,
+void workflow_session_done(struct context *ctx, const char *verb, int64_t id, const char *name,
                    const struct node *answer);
 
 extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,

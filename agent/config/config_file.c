@@ -122,7 +122,7 @@ static void set_items(struct reader *r, const struct option *o, const struct nod
 static void set_value(struct reader *r, const struct option *o, const struct node *n)
 {
 	if (o->type == OPTION_MAP)
-		vars_add_map(r->arena, o->key, n, (struct var_list *)((char *)r->settings + o->offset),
+		template_vars_add_map(r->arena, o->key, n, (struct var_list *)((char *)r->settings + o->offset),
 		             r->faults);
 	else if (o->type == OPTION_LIST)
 		set_items(r, o, n);
@@ -269,7 +269,7 @@ static void set_sync(struct reader *r, const struct config *c, size_t sync)
 static void check(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct settings all = { 0 };
-	struct reader r = { a, file_folder(a, c->path), &all, faults };
+	struct reader r = { a, file_directory(a, c->path), &all, faults };
 
 	if (c->root)
 		read_map(&r, "", c->root);
@@ -321,7 +321,7 @@ bool config_find(const struct config *c, const char *name, size_t *out)
 void config_set(struct arena *a, const struct config *c, size_t sync, struct settings *s)
 {
 	struct diagnostics none = { .arena = a };
-	struct reader r = { a, file_folder(a, c->path), s, &none };
+	struct reader r = { a, file_directory(a, c->path), s, &none };
 
 	if (c->root)
 		read_map(&r, "", c->root);

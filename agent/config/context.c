@@ -41,7 +41,7 @@ bool context_config(const struct context *ctx, struct arena *a, const struct con
                 struct diagnostics *faults)
 {
 	struct config *config = arena_new(a, struct config, 1);
-	const struct job *job = ctx->job;
+	const struct cycle_job *job = ctx->job;
 	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG");
 
 	*out = NULL;
@@ -65,9 +65,9 @@ void context_settings(const struct context *ctx, const struct config *config, si
 		config_set(a, config, sync, s);
 	if (!ctx->command->bare)
 		options_from_env(a, groups, ctx->env, s, f);
-	options_from_line(a, groups, ctx->path, ctx->line, s, f);
+	options_from_argv(a, groups, ctx->path, ctx->line, s, f);
 	if (vars && (ctx->command->options & FOR_SPECS))
-		vars_build(a, s, ctx->env, vars, f);
+		template_vars_build(a, s, ctx->env, vars, f);
 }
 
 void context_set_log(struct log *log, const struct settings *s)

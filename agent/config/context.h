@@ -9,7 +9,7 @@
 
 struct config;
 struct context;
-struct job;
+struct cycle_job;
 
 struct command {
 	const char *name;
@@ -41,7 +41,7 @@ struct context {
 	const char *path;		/* how messages call it: "workflow list" */
 	const struct command_line *line;
 	const struct config *config;	/* NULL: there is no configuration file */
-	const struct job *job;		/* what a prepare() found that it is to do; NULL: none did */
+	const struct cycle_job *job;		/* what a prepare() found that it is to do; NULL: none did */
 	const struct settings *settings;
 	const struct vars *vars;	/* for specs; empty unless the command takes FOR_SPECS */
 	const char *const *arguments;
@@ -51,7 +51,7 @@ struct context {
 	FILE *out, *err;		/* results go to out and nothing else does; err is for progress */
 	struct log *log;
 	struct term term;
-	int stop_fd;			/* stop_watch()'s; -1: the command has no `stops` */
+	int stop_fd;			/* shutdown_signals_watch()'s; -1: the command has no `stops` */
 };
 
 

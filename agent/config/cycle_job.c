@@ -3,7 +3,7 @@
 #include "reconcile/tree/json.h"
 
 /* The texts of a job, each under its member's name. */
-#define TEXT(member)	{ #member, offsetof(struct job, member) }
+#define TEXT(member)	{ #member, offsetof(struct cycle_job, member) }
 
 static const struct { const char *key; size_t offset; } texts[] = {
 	TEXT(config_path), TEXT(config_text), TEXT(sync), TEXT(trigger), TEXT(endpoint), TEXT(token),
@@ -12,7 +12,7 @@ static const struct { const char *key; size_t offset; } texts[] = {
 
 static const struct { const char *key; size_t offset; } lists[] = { TEXT(names), TEXT(warnings) };
 
-void job_write(const struct job *job, struct buf *out)
+void cycle_job_write(const struct cycle_job *job, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *document = node_map(&a);
@@ -43,7 +43,7 @@ static bool read_list(struct arena *a, const struct node *list, struct texts *ou
 	return true;
 }
 
-static bool read_document(struct arena *a, const struct node *document, struct job *out, struct err *err)
+static bool read_document(struct arena *a, const struct node *document, struct cycle_job *out, struct err *err)
 {
 	if (document->kind != NODE_MAP)
 		return err_set(err, "expected an object, found %s", node_kind_words(document->kind));
@@ -59,9 +59,9 @@ static bool read_document(struct arena *a, const struct node *document, struct j
 	return true;
 }
 
-bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err)
+bool cycle_job_read(struct arena *a, const char *bytes, size_t len, struct cycle_job *out, struct err *err)
 {
-	struct job job = { .hurry_fd = -1 };
+	struct cycle_job job = { .hurry_fd = -1 };
 	struct node *document;
 
 	if (!json_read(a, bytes, len, &document, err) || !read_document(a, document, &job, err))

@@ -6,7 +6,7 @@
 #include "agent/config/options.h"
 #include "reconcile/tree/node.h"
 
-struct job {
+struct cycle_job {
 	const char *config_path, *config_text;	/* NULL: there is no configuration file */
 	const char *sync;			/* its name */
 	const char *trigger;			/* why the cycle begins, for its report */
@@ -15,11 +15,11 @@ struct job {
 	const char *source_error;		/* why it could not be fetched this time; NULL: it was */
 	struct texts names;			/* only these workflows, those that were deferred; none: all that the settings say */
 	struct texts warnings;			/* of the fetch, for the report */
-	int hurry_fd;				/* stop_watch_hurry()'s; not of the document */
+	int hurry_fd;				/* shutdown_signals_watch_hurry()'s; not of the document */
 };
 
 /* The document for a child's stdin, and back; it holds a token. */
-void job_write(const struct job *job, struct buf *out);
-bool job_read(struct arena *a, const char *bytes, size_t len, struct job *out, struct err *err);
+void cycle_job_write(const struct cycle_job *job, struct buf *out);
+bool cycle_job_read(struct arena *a, const char *bytes, size_t len, struct cycle_job *out, struct err *err);
 
 #endif

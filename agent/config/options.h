@@ -172,7 +172,7 @@ void options_from_env(struct arena *a, unsigned groups, char **env, struct setti
 
 /* What was given on the command line; an option that is not of groups is a fault that names
  * command. */
-void options_from_line(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
+void options_from_argv(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
                        struct settings *s, struct diagnostics *faults);
 
 /* Sets one setting from text.  A wrong value is a fault that begins with the origin's name. */

@@ -131,7 +131,7 @@ static const struct option *find_for(const char *name, unsigned groups)
 	return NULL;
 }
 
-void options_from_line(struct arena *a, unsigned groups, const char *command,
+void options_from_argv(struct arena *a, unsigned groups, const char *command,
                        const struct command_line *line, struct settings *s, struct diagnostics *f)
 {
 	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {

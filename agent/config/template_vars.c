@@ -19,7 +19,7 @@ static const char *text_of(struct arena *a, const struct node *n)
 	return node_scalar_text(a, n);
 }
 
-void vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
+void template_vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
                   struct diagnostics *faults)
 {
 	if (n->kind != NODE_MAP) {
@@ -53,7 +53,7 @@ static void add_file(struct arena *a, const char *path, struct var_list *vars,
 	if (docs.count > 1)
 		diagnostics_add(faults, docs.root[1]->at, "--vars: expected one document, found %zu", docs.count);
 	else if (docs.root[0]->kind != NODE_NULL)
-		vars_add_map(a, "--vars", docs.root[0], vars, faults);
+		template_vars_add_map(a, "--vars", docs.root[0], vars, faults);
 }
 
 /* The text is not shown: what has no "=" in it may be a value, and that a secret. */
@@ -85,7 +85,7 @@ static void add_env(struct arena *a, char **env, struct vars *out)
 	out->env = vars;
 }
 
-bool vars_build(struct arena *a, const struct settings *s, char **env, struct vars *out,
+bool template_vars_build(struct arena *a, const struct settings *s, char **env, struct vars *out,
                 struct diagnostics *faults)
 {
 	struct vars vars = { .passthrough = s->vars_passthrough.items,

@@ -18,7 +18,7 @@ bool approval_announce(const char *state_dir, struct err *err)
 	return file_replace(&a, path, "", 0, 0600, err) || err_wrap(err, "%s", path);
 }
 
-bool approval_came(const char *state_dir, struct timespec *last)
+bool approval_arrived(const char *state_dir, struct timespec *last)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct timespec before = *last;

@@ -11,6 +11,6 @@
 bool approval_announce(const char *state_dir, struct err *err);
 
 /* True if one was announced since *last, which is kept up; zeroed: since the first call. */
-bool approval_came(const char *state_dir, struct timespec *last);
+bool approval_arrived(const char *state_dir, struct timespec *last);
 
 #endif

@@ -29,16 +29,16 @@ enum {
 	SECRET_MAX_BYTES = 4096,
 };
 
-struct agent {
+struct daemon {
 	struct context *ctx;
-	struct agent_world world;
+	struct sync_job_shared world;
 	struct arena arena;		/* of the configuration that holds, once it was read again */
 	const struct config *config;	/* NULL: the command line is all there is */
-	struct agent_sync **syncs;	/* those that are gone from the configuration too, as long as they run */
+	struct sync_job **syncs;	/* those that are gone from the configuration too, as long as they run */
 	size_t count, room;
 	struct arena list;		/* of that array */
-	struct serve *serve;		/* NULL: no sync uses the local service */
-	struct face *face;		/* NULL: --http none */
+	struct local_service *serve;		/* NULL: no sync uses the local service */
+	struct status_server *face;		/* NULL: --http none */
 	int signals;
 	int64_t began;
 	struct timespec approved;	/* when last */
@@ -46,17 +46,17 @@ struct agent {
 	bool changed;			/* what is published, by other things than the syncs */
 };
 
-static bool uses_local(struct agent *g)
+static bool uses_local(struct daemon *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
-		const char *endpoint = agent_sync_settings(g->syncs[i])->endpoint;
+		const char *endpoint = sync_job_settings(g->syncs[i])->endpoint;
 		if (endpoint && strcmp(endpoint, "local") == 0)
 			return true;
 	}
 	return false;
 }
 
-static bool start_local(struct agent *g, struct err *err)
+static bool start_local(struct daemon *g, struct err *err)
 {
 	struct engine_options engine;
 
@@ -64,39 +64,39 @@ static bool start_local(struct agent *g, struct err *err)
 		return true;
 	if (!g->ctx->settings->state_dir)
 		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir");
-	if (!engine_settings(g->ctx, serve_local_database(g->ctx->arena, g->ctx->settings->state_dir), &engine, err))
+	if (!engine_options_read(g->ctx, local_service_database(g->ctx->arena, g->ctx->settings->state_dir), &engine, err))
 		return false;
-	if (!serve_start_local(g->ctx->settings->state_dir, &engine, &g->serve, err))
+	if (!local_service_start_embedded(g->ctx->settings->state_dir, &engine, &g->serve, err))
 		return err_wrap(err, "the local service");
-	g->world.endpoint = serve_url(g->serve);
-	g->world.token = serve_token(g->serve);
+	g->world.endpoint = local_service_url(g->serve);
+	g->world.token = local_service_token(g->serve);
 	return true;
 }
 
 /* ---- the syncs ---- */
 
-static struct agent_sync *find_sync(const struct agent *g, const char *name)
+static struct sync_job *find_sync(const struct daemon *g, const char *name)
 {
 	for (size_t i = 0; i < g->count; i++)
-		if (strcmp(agent_sync_name(g->syncs[i]), name) == 0)
+		if (strcmp(sync_job_name(g->syncs[i]), name) == 0)
 			return g->syncs[i];
 	return NULL;
 }
 
-static void add_sync(struct agent *g, size_t number)
+static void add_sync(struct daemon *g, size_t number)
 {
 	arena_grow(&g->list, g->syncs, g->count, g->room);
-	g->syncs[g->count++] = agent_sync_new(&g->world, g->config, number);
+	g->syncs[g->count++] = sync_job_new(&g->world, g->config, number);
 }
 
 /* True if one was. */
-static bool drop_over(struct agent *g)
+static bool drop_over(struct daemon *g)
 {
 	size_t kept = 0, before = g->count;
 
 	for (size_t i = 0; i < g->count; i++) {
-		if (agent_sync_over(g->syncs[i]))
-			agent_sync_free(g->syncs[i]);
+		if (sync_job_has_ended(g->syncs[i]))
+			sync_job_free(g->syncs[i]);
 		else
 			g->syncs[kept++] = g->syncs[i];
 	}
@@ -104,7 +104,7 @@ static bool drop_over(struct agent *g)
 	return kept < before;
 }
 
-static const char *read_secret(struct agent *g, const struct settings *s)
+static const char *read_secret(struct daemon *g, const struct settings *s)
 {
 	const char *text;
 	size_t len;
@@ -123,33 +123,33 @@ static const char *read_secret(struct agent *g, const struct settings *s)
 }
 
 /* One that only ends has no hook any more. */
-static void give_hooks(struct agent *g)
+static void give_hooks(struct daemon *g)
 {
-	struct face_hook *hooks = arena_new(&g->arena, struct face_hook, g->count + 1);
+	struct status_server_hook *hooks = arena_new(&g->arena, struct status_server_hook, g->count + 1);
 	size_t count = 0;
 
 	if (!g->face)
 		return;
 	for (size_t i = 0; i < g->count; i++)
-		if (!agent_sync_stopping(g->syncs[i]))
-			hooks[count++] = (struct face_hook){ agent_sync_name(g->syncs[i]),
-			                                     read_secret(g, agent_sync_settings(g->syncs[i])) };
-	face_hooks(g->face, hooks, count);
+		if (!sync_job_is_stopping(g->syncs[i]))
+			hooks[count++] = (struct status_server_hook){ sync_job_name(g->syncs[i]),
+			                                     read_secret(g, sync_job_settings(g->syncs[i])) };
+	status_server_hooks(g->face, hooks, count);
 }
 
-static void keep_metrics(struct agent *g)
+static void keep_metrics(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char **names = arena_new(&a, const char *, g->count + 1);
 
 	for (size_t i = 0; i < g->count; i++)
-		names[i] = agent_sync_name(g->syncs[i]);
+		names[i] = sync_job_name(g->syncs[i]);
 	metrics_keep(g->world.metrics, names, g->count);
 }
 
 /* ---- what the world may know ---- */
 
-static bool all(const struct agent *g, bool (*is)(const struct agent_sync *))
+static bool all(const struct daemon *g, bool (*is)(const struct sync_job *))
 {
 	for (size_t i = 0; i < g->count; i++)
 		if (!is(g->syncs[i]))
@@ -157,17 +157,17 @@ static bool all(const struct agent *g, bool (*is)(const struct agent_sync *))
 	return true;
 }
 
-static bool something_changed(struct agent *g)
+static bool something_changed(struct daemon *g)
 {
 	bool changed = g->changed;
 
 	g->changed = false;
 	for (size_t i = 0; i < g->count; i++)
-		changed = agent_sync_changed(g->syncs[i]) || changed;
+		changed = sync_job_status_changed(g->syncs[i]) || changed;
 	return changed;
 }
 
-static void publish(struct agent *g)
+static void publish(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf status = BUF_TEXT, metrics = BUF_TEXT;
@@ -175,33 +175,33 @@ static void publish(struct agent *g)
 	size_t good = 0;
 
 	for (size_t i = 0; i < g->count; i++) {
-		node_add(&a, list, agent_sync_status(g->syncs[i], &a));
-		good += agent_sync_good(g->syncs[i]);
+		node_add(&a, list, sync_job_status(g->syncs[i], &a));
+		good += sync_job_succeeded(g->syncs[i]);
 	}
-	notify_status("%zu of %zu syncs are as declared", good, g->count);
+	systemd_notify_status("%zu of %zu syncs are as declared", good, g->count);
 	if (!g->face)
 		return;
 	json_write(document, JSON_PRETTY, &status);
 	buf_addc(&status, '\n');
 	metrics_text(g->world.metrics, &metrics);
-	face_publish(g->face, all(g, agent_sync_good), buf_str(&status), buf_str(&metrics));
+	status_server_publish(g->face, all(g, sync_job_succeeded), buf_str(&status), buf_str(&metrics));
 }
 
 /* Ready is who has tried: a unit that waits for us finds its workflows there. */
-static void tell_ready(struct agent *g)
+static void tell_ready(struct daemon *g)
 {
-	if (g->ready || (!all(g, agent_sync_tried) && stamp_boot() - g->began < READY_MS))
+	if (g->ready || (!all(g, sync_job_has_run) && clock_boottime() - g->began < READY_MS))
 		return;
 	g->ready = true;
-	notify_ready();
+	systemd_notify_ready();
 }
 
 /* ---- what is asked of it ---- */
 
-static void ask_all(struct agent *g, enum agent_ask what)
+static void ask_all(struct daemon *g, enum sync_job_request what)
 {
 	for (size_t i = 0; i < g->count; i++)
-		agent_sync_ask(g->syncs[i], what);
+		sync_job_ask(g->syncs[i], what);
 }
 
 static bool is_declared(const struct config *config, const char *name, size_t *number)
@@ -210,17 +210,17 @@ static bool is_declared(const struct config *config, const char *name, size_t *n
 	return config && config->count ? config_find(config, name, number) : strcmp(name, "default") == 0;
 }
 
-static void apply_config(struct agent *g)
+static void apply_config(struct daemon *g)
 {
 	size_t number;
 
 	for (size_t i = 0; i < g->count; i++) {
-		if (is_declared(g->config, agent_sync_name(g->syncs[i]), &number))
-			agent_sync_configure(g->syncs[i], g->config, number);
+		if (is_declared(g->config, sync_job_name(g->syncs[i]), &number))
+			sync_job_configure(g->syncs[i], g->config, number);
 		else
-			agent_sync_ask(g->syncs[i], ASK_STOP);
+			sync_job_ask(g->syncs[i], SYNC_JOB_STOP);
 	}
-	for (size_t i = 0; i < syncs_count(g->config); i++)
+	for (size_t i = 0; i < sync_check_count(g->config); i++)
 		if (!find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
 			add_sync(g, i);
 }
@@ -231,7 +231,7 @@ static bool same(const char *a, const char *b)
 }
 
 /* What holds as long as the process: the lock is on the state directory that it began with. */
-static bool check_lasting(struct agent *g, const struct config *config, struct settings *s,
+static bool check_lasting(struct daemon *g, const struct config *config, struct settings *s,
                           struct diagnostics *faults)
 {
 	const struct settings *began = g->ctx->settings;
@@ -248,7 +248,7 @@ static bool check_lasting(struct agent *g, const struct config *config, struct s
 }
 
 /* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */
-static bool read_again(struct agent *g)
+static bool read_again(struct daemon *g)
 {
 	struct arena arena = { 0 };
 	struct diagnostics faults = { .arena = &arena };
@@ -256,8 +256,8 @@ static bool read_again(struct agent *g)
 	const struct config *config;
 
 	bool good = context_config(g->ctx, &arena, &config, &faults) &&
-	            check_lasting(g, config, &all, &faults) && syncs_check(g->ctx, config, &faults);
-	fault_log(g->ctx->log, &faults);
+	            check_lasting(g, config, &all, &faults) && sync_check_all(g->ctx, config, &faults);
+	diagnostics_log(g->ctx->log, &faults);
 	if (!good) {
 		arena_free(&arena);
 		return false;
@@ -269,13 +269,13 @@ static bool read_again(struct agent *g)
 	return true;
 }
 
-static void reload(struct agent *g)
+static void reload(struct daemon *g)
 {
 	struct err err;
 
 	/* Who has not told yet that it is ready has nothing to take back. */
 	if (g->ready)
-		notify_reloading();
+		systemd_notify_reloading();
 	if (read_again(g)) {
 		apply_config(g);
 		if (!start_local(g, &err))
@@ -288,47 +288,47 @@ static void reload(struct agent *g)
 	}
 	g->changed = true;
 	if (g->ready)
-		notify_ready();
+		systemd_notify_ready();
 }
 
-static void take_signals(struct agent *g)
+static void take_signals(struct daemon *g)
 {
 	bool hup = false, asked = false;
 
-	for (int number; (number = signals_next(g->signals)); ) {
+	for (int number; (number = control_signals_next(g->signals)); ) {
 		hup = hup || number == SIGHUP;
 		asked = asked || number == SIGUSR1;
 	}
 	if (hup && !g->stopping)
 		reload(g);
 	if (asked)
-		ask_all(g, ASK_CYCLE);
+		ask_all(g, SYNC_JOB_CYCLE);
 }
 
-static void take_approvals(struct agent *g)
+static void take_approvals(struct daemon *g)
 {
-	if (approval_came(g->ctx->settings->state_dir, &g->approved))
-		ask_all(g, ASK_CYCLE);
+	if (approval_arrived(g->ctx->settings->state_dir, &g->approved))
+		ask_all(g, SYNC_JOB_CYCLE);
 }
 
-static void take_hooks(struct agent *g)
+static void take_hooks(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	for (const char *name; (name = face_hook_next(g->face, &a)); ) {
-		struct agent_sync *s = find_sync(g, name);
+	for (const char *name; (name = status_server_hook_next(g->face, &a)); ) {
+		struct sync_job *s = find_sync(g, name);
 		if (s)
-			agent_sync_ask(s, ASK_HINT);
+			sync_job_ask(s, SYNC_JOB_HINT);
 	}
-	g->changed = face_count(g->face, g->world.metrics) || g->changed;
+	g->changed = status_server_count(g->face, g->world.metrics) || g->changed;
 }
 
-static void stop(struct agent *g)
+static void stop(struct daemon *g)
 {
 	g->stopping = true;
-	notify_stopping();
+	systemd_notify_stopping();
 	log_info(g->ctx->log, "stopping: what is under way is finished");
-	ask_all(g, ASK_STOP);
+	ask_all(g, SYNC_JOB_STOP);
 }
 
 /* ---- the loop ---- */
@@ -339,42 +339,42 @@ static int64_t sooner(int64_t a, int64_t b)
 }
 
 /* Until something comes, but no longer than wait (-1: for ever). */
-static void wait_for(struct agent *g, int64_t wait)
+static void wait_for(struct daemon *g, int64_t wait)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct pollfd *fds = arena_new(&a, struct pollfd, 3 + g->count * AGENT_SYNC_FDS);
+	struct pollfd *fds = arena_new(&a, struct pollfd, 3 + g->count * SYNC_JOB_FDS);
 	size_t count = 0;
 
 	fds[count++] = (struct pollfd){ .fd = g->signals, .events = POLLIN };
 	fds[count++] = (struct pollfd){ .fd = g->stopping ? -1 : g->ctx->stop_fd, .events = POLLIN };
-	fds[count++] = (struct pollfd){ .fd = g->face ? face_fd(g->face) : -1, .events = POLLIN };
+	fds[count++] = (struct pollfd){ .fd = g->face ? status_server_fd(g->face) : -1, .events = POLLIN };
 	for (size_t i = 0; i < g->count; i++)
-		count += agent_sync_fds(g->syncs[i], fds + count);
+		count += sync_job_fds(g->syncs[i], fds + count);
 	poll(fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
 }
 
-static int64_t step_all(struct agent *g)
+static int64_t step_all(struct daemon *g)
 {
 	int64_t wait = -1;
 
 	for (size_t i = 0; i < g->count; i++)
-		wait = sooner(wait, agent_sync_step(g->syncs[i]));
+		wait = sooner(wait, sync_job_step(g->syncs[i]));
 	return wait;
 }
 
 /* Whoever watches over us wants to see the loop this often, whether there is anything to do or
  * not. */
-static int64_t patience(const struct agent *g)
+static int64_t patience(const struct daemon *g)
 {
-	int64_t watchdog = notify_watchdog_ms(), wait = FACE_PATIENCE_MS / 2;
+	int64_t watchdog = systemd_notify_watchdog_ms(), wait = STATUS_SERVER_PATIENCE_MS / 2;
 
 	for (size_t i = 0; i < g->count; i++)
-		if (agent_sync_blocked(g->syncs[i]))
+		if (sync_job_is_blocked(g->syncs[i]))
 			wait = APPROVAL_MS;
 	return watchdog > 0 && watchdog < wait ? watchdog : wait;
 }
 
-static void loop(struct agent *g)
+static void loop(struct daemon *g)
 {
 	while (g->count > 0) {
 		if (!g->stopping && fd_readable(g->ctx->stop_fd))
@@ -391,9 +391,9 @@ static void loop(struct agent *g)
 		if (something_changed(g))
 			publish(g);
 		tell_ready(g);
-		notify_alive();
+		systemd_notify_alive();
 		if (g->face)
-			face_alive(g->face, stamp_boot());
+			status_server_alive(g->face, clock_boottime());
 		if (g->count > 0)
 			wait_for(g, sooner(wait, patience(g)));
 	}
@@ -418,7 +418,7 @@ static const char *const *child_words(struct context *ctx)
 	return words;
 }
 
-static bool begin(struct agent *g, struct err *err)
+static bool begin(struct daemon *g, struct err *err)
 {
 	const struct settings *s = g->ctx->settings;
 
@@ -426,23 +426,23 @@ static bool begin(struct agent *g, struct err *err)
 		return err_usage(err, "--sync %s: the agent runs all syncs of its configuration", s->sync);
 	if (!s->state_dir)
 		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, as HOME is not set");
-	if (!lock_take(s->state_dir, &g->world.lock, err) || !signals_watch(&g->signals, err))
+	if (!state_lock_take(s->state_dir, &g->world.lock, err) || !control_signals_watch(&g->signals, err))
 		return false;
-	if (strcmp(s->http, "none") != 0 && !face_open(s->http, &g->face, err))
+	if (strcmp(s->http, "none") != 0 && !status_server_open(s->http, &g->face, err))
 		return err_wrap(err, "--http %s", s->http);
-	for (size_t i = 0; i < syncs_count(g->config); i++)
+	for (size_t i = 0; i < sync_check_count(g->config); i++)
 		add_sync(g, i);
 	give_hooks(g);
 	keep_metrics(g);
 	return start_local(g, err);
 }
 
-static void end(struct agent *g)
+static void end(struct daemon *g)
 {
 	for (size_t i = 0; i < g->count; i++)
-		agent_sync_free(g->syncs[i]);
-	face_close(g->face);
-	serve_stop(g->serve);
+		sync_job_free(g->syncs[i]);
+	status_server_close(g->face);
+	local_service_stop(g->serve);
 	metrics_free(g->world.metrics);
 	arena_free(&g->list);
 	arena_free(&g->arena);
@@ -450,17 +450,17 @@ static void end(struct agent *g)
 		close(g->world.lock);
 }
 
-bool agent_run(struct context *ctx, struct err *err)
+bool daemon_run(struct context *ctx, struct err *err)
 {
-	CLEANUP(end) struct agent g = {
+	CLEANUP(end) struct daemon g = {
 		.ctx = ctx, .world = { .ctx = ctx, .metrics = metrics_new(), .words = child_words(ctx), .lock = -1 },
-		.config = ctx->config, .signals = -1, .began = stamp_boot(),
+		.config = ctx->config, .signals = -1, .began = clock_boottime(),
 	};
 
 	if (!begin(&g, err))
 		return false;
 	if (g.face)
-		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", face_url(g.face));
+		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", status_server_url(g.face));
 	loop(&g);
 	return true;
 }

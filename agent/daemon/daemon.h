@@ -5,8 +5,8 @@
 
 #include "agent/config/context.h"
 
-/* Runs the syncs of ctx->config, which syncs_check() found good, until SIGTERM or SIGINT came and
+/* Runs the syncs of ctx->config, which sync_check_all() found good, until SIGTERM or SIGINT came and
  * what was under way has ended; false if it could not begin. */
-bool agent_run(struct context *ctx, struct err *err);
+bool daemon_run(struct context *ctx, struct err *err);
 
 #endif

@@ -22,7 +22,7 @@ struct histogram {
 };
 
 /* Where a workflow stood at the end of a cycle: each in one of them. */
-enum state {
+enum state_store {
 	STATE_SYNCED, STATE_DRIFTED, STATE_PENDING, STATE_FAILED, STATE_REFUSED, STATE_DEFERRED,
 	STATE_BLOCKED, STATE_CONFLICT, STATE_SUSPENDED, STATE_COUNT
 };
@@ -213,7 +213,7 @@ static int64_t count_at(const struct node *map, const char *key)
 }
 
 /* STATE_COUNT: the workflow is there no more. */
-static enum state state_of(int action, int result, bool drifted)
+static enum state_store state_of(int action, int result, bool drifted)
 {
 	switch (result) {
 	case RESULT_PLANNED: return STATE_PENDING;

@@ -20,7 +20,7 @@ struct hook {
 	unsigned accepted, refused;	/* since they were counted last */
 };
 
-struct face {
+struct status_server {
 	struct arena arena;
 	struct listener listener;
 	struct http_server *server;
@@ -47,12 +47,12 @@ static int64_t now_ms(void)
 
 /* ---- what is answered; in the server's thread, under lock ---- */
 
-static void answer_healthz(struct face *f, struct http_response *response)
+static void answer_healthz(struct status_server *f, struct http_response *response)
 {
 	int64_t silent = now_ms() - f->alive;
 
 	response->type = "text/plain; charset=utf-8";
-	response->status = silent > FACE_PATIENCE_MS ? 503 : 200;
+	response->status = silent > STATUS_SERVER_PATIENCE_MS ? 503 : 200;
 	if (response->status == 200)
 		buf_adds(&response->body, "ok\n");
 	else
@@ -60,19 +60,19 @@ static void answer_healthz(struct face *f, struct http_response *response)
 		         (long long)(silent / 1000));
 }
 
-static void answer_readyz(struct face *f, struct http_response *response)
+static void answer_readyz(struct status_server *f, struct http_response *response)
 {
 	response->status = f->ready ? 200 : 503;
 	buf_add(&response->body, buf_str(&f->readiness), f->readiness.len);
 }
 
-static void answer_status(struct face *f, struct http_response *response)
+static void answer_status(struct status_server *f, struct http_response *response)
 {
 	response->status = 200;
 	buf_add(&response->body, buf_str(&f->status), f->status.len);
 }
 
-static void answer_metrics(struct face *f, struct http_response *response)
+static void answer_metrics(struct status_server *f, struct http_response *response)
 {
 	response->status = 200;
 	response->type = METRICS_TYPE;
@@ -82,7 +82,7 @@ static void answer_metrics(struct face *f, struct http_response *response)
 
 static const struct {
 	const char *path;
-	void (*answer)(struct face *f, struct http_response *response);
+	void (*answer)(struct status_server *f, struct http_response *response);
 } pages[] = {
 	{ "/healthz", answer_healthz },
 	{ "/readyz", answer_readyz },
@@ -92,7 +92,7 @@ static const struct {
 
 /* ---- hooks ---- */
 
-static struct hook *find_hook(struct face *f, const char *sync)
+static struct hook *find_hook(struct status_server *f, const char *sync)
 {
 	for (size_t i = 0; i < f->hook_count; i++)
 		if (strcmp(f->hooks[i].sync, sync) == 0)
@@ -185,7 +185,7 @@ static void refuse_hook(struct hook *h, struct http_response *response)
 	            "token");
 }
 
-static void answer_hook(struct face *f, struct hook *h, const struct http_request *request,
+static void answer_hook(struct status_server *f, struct hook *h, const struct http_request *request,
                         struct http_response *response)
 {
 	const char *event = http_header(request, "X-GitHub-Event");
@@ -225,7 +225,7 @@ static bool allows(const char *methods, const char *method)
  * a hook without a secret does not exist. */
 static bool admit(void *ctx, const struct http_request *request, struct http_response *response)
 {
-	struct face *f = ctx;
+	struct status_server *f = ctx;
 	const char *sync = hook_name(request->path);
 	const char *methods;
 
@@ -247,7 +247,7 @@ static bool admit(void *ctx, const struct http_request *request, struct http_res
 /* After admit(); but hooks may be others by now. */
 static void answer(void *ctx, const struct http_request *request, struct http_response *response)
 {
-	struct face *f = ctx;
+	struct status_server *f = ctx;
 	const char *sync = hook_name(request->path);
 
 	pthread_mutex_lock(&f->lock);
@@ -264,16 +264,16 @@ static void answer(void *ctx, const struct http_request *request, struct http_re
 
 /* ---- open and close ---- */
 
-static bool start(struct face *f, const char *address, struct err *err)
+static bool start(struct status_server *f, const char *address, struct err *err)
 {
 	struct http_options options = {
-		.handler = { f, admit, answer }, .idle_s = IDLE_S, .body_max = FACE_HOOK_MAX,
+		.handler = { f, admit, answer }, .idle_s = IDLE_S, .body_max = STATUS_SERVER_HOOK_MAX,
 	};
 	const char *host;
 	uint16_t port;
 
-	if (!listen_split(&f->arena, address, &host, &port, err) ||
-	    !listen_tcp(host, port, &f->listener, err))
+	if (!listener_split_address(&f->arena, address, &host, &port, err) ||
+	    !listener_open_tcp(host, port, &f->listener, err))
 		return false;
 	f->url = arena_printf(&f->arena, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
 	                      (unsigned)f->listener.port);
@@ -283,9 +283,9 @@ static bool start(struct face *f, const char *address, struct err *err)
 	return http_server_start(&options, &f->listener, &f->server, err);
 }
 
-bool face_open(const char *address, struct face **out, struct err *err)
+bool status_server_open(const char *address, struct status_server **out, struct err *err)
 {
-	struct face *f = calloc(1, sizeof *f);
+	struct status_server *f = calloc(1, sizeof *f);
 
 	if (!f)
 		abort();
@@ -300,16 +300,16 @@ bool face_open(const char *address, struct face **out, struct err *err)
 		*out = f;
 		return true;
 	}
-	face_close(f);
+	status_server_close(f);
 	return false;
 }
 
-void face_close(struct face *f)
+void status_server_close(struct status_server *f)
 {
 	if (!f)
 		return;
 	http_server_stop(f->server);
-	listen_done(&f->listener);
+	listener_close(&f->listener);
 	if (f->called >= 0)
 		close(f->called);
 	pthread_mutex_destroy(&f->lock);
@@ -321,14 +321,14 @@ void face_close(struct face *f)
 	free(f);
 }
 
-const char *face_url(const struct face *f)
+const char *status_server_url(const struct status_server *f)
 {
 	return f->url;
 }
 
 /* ---- what the loop tells ---- */
 
-void face_alive(struct face *f, int64_t now)
+void status_server_alive(struct status_server *f, int64_t now)
 {
 	pthread_mutex_lock(&f->lock);
 	f->alive = now;
@@ -363,7 +363,7 @@ static void replace(struct buf *old, const char *text)
 	buf_adds(old, text);
 }
 
-void face_publish(struct face *f, bool ready, const char *status, const char *metrics)
+void status_server_publish(struct status_server *f, bool ready, const char *status, const char *metrics)
 {
 	CLEANUP(buf_done) struct buf readiness = BUF_TEXT;
 
@@ -376,7 +376,7 @@ void face_publish(struct face *f, bool ready, const char *status, const char *me
 	pthread_mutex_unlock(&f->lock);
 }
 
-void face_hooks(struct face *f, const struct face_hook *hooks, size_t count)
+void status_server_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count)
 {
 	struct arena a = { 0 };
 	struct hook *made = arena_new(&a, struct hook, count + 1);
@@ -401,12 +401,12 @@ void face_hooks(struct face *f, const struct face_hook *hooks, size_t count)
 
 /* ---- what the loop asks ---- */
 
-int face_fd(const struct face *f)
+int status_server_fd(const struct status_server *f)
 {
 	return f->called;
 }
 
-const char *face_hook_next(struct face *f, struct arena *a)
+const char *status_server_hook_next(struct status_server *f, struct arena *a)
 {
 	const char *sync = NULL;
 	eventfd_t calls;
@@ -424,7 +424,7 @@ const char *face_hook_next(struct face *f, struct arena *a)
 	return sync;
 }
 
-bool face_count(struct face *f, struct metrics *m)
+bool status_server_count(struct status_server *f, struct metrics *m)
 {
 	bool any = false;
 

@@ -9,37 +9,37 @@
 #include "reconcile/base/err.h"
 
 enum {
-	FACE_PATIENCE_MS = 30 * 1000,	/* after so long without face_alive() /healthz is 503 */
-	FACE_HOOK_MAX = 1 << 20,	/* bytes of a hook's body: 413 above */
+	STATUS_SERVER_PATIENCE_MS = 30 * 1000,	/* after so long without status_server_alive() /healthz is 503 */
+	STATUS_SERVER_HOOK_MAX = 1 << 20,	/* bytes of a hook's body: 413 above */
 };
 
-struct face;
+struct status_server;
 
 /* The same secret proves any of: X-Hub-Signature-256 (GitHub), X-Gitea-Signature, X-Signature,
  * which sign the body; X-Gitlab-Token, X-Flowsync-Token, which are the secret. */
-struct face_hook { const char *sync, *secret; };	/* secret NULL or "": there is no hook for it */
+struct status_server_hook { const char *sync, *secret; };	/* secret NULL or "": there is no hook for it */
 
 /* Listens on "127.0.0.1:8485", or on any address that the user means; port 0: any free one. */
-bool face_open(const char *address, struct face **out, struct err *err);
-void face_close(struct face *f);	/* takes NULL */
-const char *face_url(const struct face *f);	/* "http://127.0.0.1:8485" */
+bool status_server_open(const char *address, struct status_server **out, struct err *err);
+void status_server_close(struct status_server *f);	/* takes NULL */
+const char *status_server_url(const struct status_server *f);	/* "http://127.0.0.1:8485" */
 
 /* The loop came by; now_ms of CLOCK_BOOTTIME. */
-void face_alive(struct face *f, int64_t now_ms);
+void status_server_alive(struct status_server *f, int64_t now_ms);
 
 /* From now on /readyz, /status and /metrics answer this.  status is a JSON object; of each map in
  * its list "syncs" /readyz tells "name", "ready" and "why".  To metrics /metrics adds
  * metrics_process(). */
-void face_publish(struct face *f, bool ready, const char *status, const char *metrics);
+void status_server_publish(struct status_server *f, bool ready, const char *status, const char *metrics);
 
 /* These syncs have hooks now, and no other; what is pending of one that stays is kept. */
-void face_hooks(struct face *f, const struct face_hook *hooks, size_t count);
+void status_server_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count);
 
-int face_fd(const struct face *f);	/* readable: a hook was called */
+int status_server_fd(const struct status_server *f);	/* readable: a hook was called */
 /* Name of a sync whose hook was called since, in a; each once, however often it was.  NULL: no
  * more. */
-const char *face_hook_next(struct face *f, struct arena *a);
+const char *status_server_hook_next(struct status_server *f, struct arena *a);
 /* Tells m of the calls of hooks since the last time; true if there were any. */
-bool face_count(struct face *f, struct metrics *m);
+bool status_server_count(struct status_server *f, struct metrics *m);
 
 #endif

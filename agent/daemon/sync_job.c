@@ -19,18 +19,18 @@
 
 enum { GRACE_MS = 60 * 1000 };	/* what a cycle is given beyond its own time limit, to write its report */
 
-struct agent_sync {
-	struct agent_world *world;
+struct sync_job {
+	struct sync_job_shared *world;
 	struct arena arena;		/* of what the configuration says */
 	struct settings settings;
 	struct log log;			/* as the agent's, but about this sync */
 	const char *config_path, *config_text;	/* NULL: there is none */
 	struct sync_scheduler sched;
-	struct watch *watch;		/* of a directory */
+	struct dir_watch *watch;		/* of a directory */
 	bool degraded;			/* that it only scans was told of */
 	bool git;
-	struct child fetch, cycle;
-	int64_t fetch_began, fetch_ends, cycle_ends;	/* of drive_now(); ends: when it is killed */
+	struct subprocess fetch, cycle;
+	int64_t fetch_began, fetch_ends, cycle_ends;	/* of clock_monotonic(); ends: when it is killed */
 	struct arena found_arena;
 	struct git_revision found;	/* by the last good fetch; commit "" before the first */
 	struct texts warnings;		/* of that fetch */
@@ -45,31 +45,31 @@ struct agent_sync {
 	bool only_deferred;		/* the last cycle, or the one that runs, is about some workflows alone */
 	bool bad_beside;		/* the last whole cycle was bad beside what it deferred */
 	bool tried, stopping, over;
-	bool changed;			/* since agent_sync_changed() */
-	int64_t wake;			/* of stamp_boot(); -1: none */
+	bool changed;			/* since sync_job_status_changed() */
+	int64_t wake;			/* of clock_boottime(); -1: none */
 };
 
-static void happen(struct agent_sync *s, const struct scheduler_event *event);
+static void happen(struct sync_job *s, const struct scheduler_event *event);
 
-const char *agent_sync_name(const struct agent_sync *s)
+const char *sync_job_name(const struct sync_job *s)
 {
 	return s->settings.sync_name;
 }
 
 /* ---- fetches ---- */
 
-static void fetch_failed(struct agent_sync *s, const struct err *err)
+static void fetch_failed(struct sync_job *s, const struct err *err)
 {
 	/* The same again is told by the report of each cycle. */
 	if (!s->stopping && strcmp(s->source_err.msg, err->msg) != 0)
 		log_warn(&s->log, "%s", err->msg);
 	s->source_err = *err;
-	metrics_fetch(s->world->metrics, agent_sync_name(s), false, drive_now() - s->fetch_began);
+	metrics_fetch(s->world->metrics, sync_job_name(s), false, clock_monotonic() - s->fetch_began);
 	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
 /* The context that a command about this sync alone would have. */
-static struct context context_of(struct agent_sync *s, struct arena *a)
+static struct context context_of(struct sync_job *s, struct arena *a)
 {
 	struct context ctx = *s->world->ctx;
 
@@ -78,14 +78,14 @@ static struct context context_of(struct agent_sync *s, struct arena *a)
 	return ctx;
 }
 
-static void start_fetch(struct agent_sync *s)
+static void start_fetch(struct sync_job *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct context ctx = context_of(s, &a);
 	struct git_fetch fetch;
 	struct err err;
 
-	s->fetch_began = drive_now();
+	s->fetch_began = clock_monotonic();
 	if (!source_fetch(&ctx, &fetch, &err) || !git_fetch_start(&fetch, &s->fetch, &err)) {
 		fetch_failed(s, &err);
 		return;
@@ -95,7 +95,7 @@ static void start_fetch(struct agent_sync *s)
 	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
 }
 
-static void keep_found(struct agent_sync *s, const struct git_revision *found, const struct diagnostics *warnings)
+static void keep_found(struct sync_job *s, const struct git_revision *found, const struct diagnostics *warnings)
 {
 	struct arena *a = &s->found_arena;
 
@@ -109,9 +109,9 @@ static void keep_found(struct agent_sync *s, const struct git_revision *found, c
 	}
 }
 
-static void fetch_ended(struct agent_sync *s)
+static void fetch_ended(struct sync_job *s)
 {
-	CLEANUP(child_done) struct child ended = s->fetch;
+	CLEANUP(subprocess_close) struct subprocess ended = s->fetch;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct diagnostics warnings = { .arena = &a };
 	struct context ctx = context_of(s, &a);
@@ -119,10 +119,10 @@ static void fetch_ended(struct agent_sync *s)
 	struct git_fetch fetch;
 	struct err err;
 
-	s->fetch = CHILD;
+	s->fetch = SUBPROCESS_INIT;
 	if (!source_fetch(&ctx, &fetch, &err) ||
 	    !git_fetch_result(&a, &fetch, &ended, &found, &warnings, &err)) {
-		s->late = drive_now() > s->fetch_ends;
+		s->late = clock_monotonic() > s->fetch_ends;
 		if (s->late)
 			err_wrap(&err, "it took too long");
 		fetch_failed(s, &err);
@@ -131,7 +131,7 @@ static void fetch_ended(struct agent_sync *s)
 	keep_found(s, &found, &warnings);
 	s->source_err = (struct err){ 0 };
 	s->late = false;
-	metrics_fetch(s->world->metrics, agent_sync_name(s), true, drive_now() - s->fetch_began);
+	metrics_fetch(s->world->metrics, sync_job_name(s), true, clock_monotonic() - s->fetch_began);
 	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = true, .tree = s->found.tree });
 }
 
@@ -156,7 +156,7 @@ static size_t count_waiting(const struct node *report)
 
 /* The workflows whose steps are to be tried again.  None, which means all, if one of them is to be
  * deleted: whether that may be is for a whole cycle to say. */
-static struct texts deferred(const struct agent_sync *s, struct arena *a)
+static struct texts deferred(const struct sync_job *s, struct arena *a)
 {
 	const struct node *workflows = s->report ? node_get(s->report, "workflows") : NULL;
 	struct texts names = { 0 };
@@ -173,14 +173,14 @@ static struct texts deferred(const struct agent_sync *s, struct arena *a)
 	return names;
 }
 
-static void cycle_over(struct agent_sync *s, enum scheduler_outcome outcome, bool deferred)
+static void cycle_over(struct sync_job *s, enum scheduler_outcome outcome, bool deferred)
 {
 	s->tried = true;
 	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
 }
 
 /* What can be told of a cycle that left no report: that it failed. */
-static void cycle_broke(struct agent_sync *s, const char *why)
+static void cycle_broke(struct sync_job *s, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *report = node_map(&a);
@@ -189,21 +189,21 @@ static void cycle_broke(struct agent_sync *s, const char *why)
 	if (!s->stopping)
 		log_error(&s->log, "%s", why);
 	node_put(&a, report, "exit_code", node_int(&a, 1));
-	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
+	metrics_cycle(s->world->metrics, sync_job_name(s), report, clock_now() / 1000);
 	s->report = NULL;
 	s->code = 1;
 	s->outcome[0] = '\0';
 	cycle_over(s, SCHEDULER_FAILED, false);
 }
 
-static void start_cycle(struct agent_sync *s, const struct scheduler_action *action)
+static void start_cycle(struct sync_job *s, const struct scheduler_action *action)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf input = BUF_TEXT;
 	bool fetched = s->git && *s->found.commit;
-	struct job job = {
+	struct cycle_job job = {
 		.config_path = s->config_path, .config_text = s->config_text,
-		.sync = agent_sync_name(s), .trigger = action->trigger,
+		.sync = sync_job_name(s), .trigger = action->trigger,
 		.endpoint = s->world->endpoint, .token = s->world->token,
 		.commit = fetched ? s->found.commit : NULL, .tree = fetched ? s->found.tree : NULL,
 		.ref = fetched ? s->found.name : NULL, .warnings = s->warnings,
@@ -214,9 +214,9 @@ static void start_cycle(struct agent_sync *s, const struct scheduler_action *act
 	if (action->start == SCHEDULER_START_DEFERRED)
 		job.names = deferred(s, &a);
 	s->only_deferred = job.names.count > 0;
-	job_write(&job, &input);
-	s->cycle_ends = drive_now() + s->settings.timeout_ms + GRACE_MS;
-	if (!child_start("agent-cycle", s->world->words, buf_str(&input), input.len, s->world->lock, &s->cycle, &err))
+	cycle_job_write(&job, &input);
+	s->cycle_ends = clock_monotonic() + s->settings.timeout_ms + GRACE_MS;
+	if (!subprocess_start("agent-cycle", s->world->words, buf_str(&input), input.len, s->world->lock, &s->cycle, &err))
 		cycle_broke(s, err.msg);
 }
 
@@ -237,7 +237,7 @@ static const char *short_revision(struct arena *a, const struct node *report)
 }
 
 /* One line, and only where something was done or is not as it was before. */
-static void log_cycle(struct agent_sync *s, const struct node *report, int code)
+static void log_cycle(struct sync_job *s, const struct node *report, int code)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
@@ -267,7 +267,7 @@ static const char *end_text(struct arena *a, int status)
 }
 
 /* That deferred steps went well now says nothing of the other workflows. */
-static void judge(struct agent_sync *s, const struct node *report, int code, size_t waiting)
+static void judge(struct sync_job *s, const struct node *report, int code, size_t waiting)
 {
 	const struct node *summary = node_get(report, "summary");
 	const char *outcome = node_get_text(report, "outcome");
@@ -281,15 +281,15 @@ static void judge(struct agent_sync *s, const struct node *report, int code, siz
 	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
 }
 
-static void cycle_ended(struct agent_sync *s)
+static void cycle_ended(struct sync_job *s)
 {
-	CLEANUP(child_done) struct child ended = s->cycle;
+	CLEANUP(subprocess_close) struct subprocess ended = s->cycle;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *report;
 	struct err err;
 
-	s->cycle = CHILD;
-	if (drive_now() > s->cycle_ends)
+	s->cycle = SUBPROCESS_INIT;
+	if (clock_monotonic() > s->cycle_ends)
 		log_error(&s->log, "the cycle took too long, by its own time limit and a minute");
 	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
 	    !node_get(report, "summary")) {
@@ -299,7 +299,7 @@ static void cycle_ended(struct agent_sync *s)
 	int code = WEXITSTATUS(ended.status);
 	size_t waiting = count_waiting(report);
 	log_cycle(s, report, code);
-	metrics_cycle(s->world->metrics, agent_sync_name(s), report, stamp_now() / 1000);
+	metrics_cycle(s->world->metrics, sync_job_name(s), report, clock_now() / 1000);
 	arena_free(&s->report_arena);
 	s->report_arena = a;
 	a = (struct arena){ 0 };
@@ -309,99 +309,99 @@ static void cycle_ended(struct agent_sync *s)
 }
 
 /* Nothing that it does may take so long: it hangs where its own time limit does not reach. */
-static void end_if_late(struct agent_sync *s)
+static void end_if_late(struct sync_job *s)
 {
-	if (s->cycle.pid && drive_now() > s->cycle_ends)
-		child_signal(&s->cycle, SIGKILL);
-	if (s->fetch.pid && drive_now() > s->fetch_ends)
-		child_signal(&s->fetch, SIGKILL);
+	if (s->cycle.pid && clock_monotonic() > s->cycle_ends)
+		subprocess_signal(&s->cycle, SIGKILL);
+	if (s->fetch.pid && clock_monotonic() > s->fetch_ends)
+		subprocess_signal(&s->fetch, SIGKILL);
 }
 
 /* ---- what to do ---- */
 
-static void act(struct agent_sync *s, const struct scheduler_action *action)
+static void act(struct sync_job *s, const struct scheduler_action *action)
 {
 	s->wake = action->wake;
 	s->over = action->over;
 	if (action->hurry)
-		child_signal(&s->cycle, SIGUSR2);
+		subprocess_signal(&s->cycle, SIGUSR2);
 	if (action->stop) {
-		child_signal(&s->cycle, SIGTERM);
-		child_signal(&s->fetch, SIGTERM);
+		subprocess_signal(&s->cycle, SIGTERM);
+		subprocess_signal(&s->fetch, SIGTERM);
 	}
 	if (action->start == SCHEDULER_START_FETCH)
 		start_fetch(s);
 	else if (action->start != SCHEDULER_NOTHING)
 		start_cycle(s, action);
-	if (action->scan && s->watch && watch_scan(s->watch))
+	if (action->scan && s->watch && dir_watch_scan(s->watch))
 		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 }
 
-static void happen(struct agent_sync *s, const struct scheduler_event *event)
+static void happen(struct sync_job *s, const struct scheduler_event *event)
 {
-	struct scheduler_action action = sync_scheduler_step(&s->sched, event, stamp_boot());
+	struct scheduler_action action = sync_scheduler_step(&s->sched, event, clock_boottime());
 
 	s->changed |= event->kind != SCHEDULER_TICK || action.start != SCHEDULER_NOTHING;
 	act(s, &action);
 }
 
-void agent_sync_ask(struct agent_sync *s, enum agent_ask what)
+void sync_job_ask(struct sync_job *s, enum sync_job_request what)
 {
 	static const enum scheduler_event_kind kinds[] = {
-		[ASK_CYCLE] = SCHEDULER_REQUESTED, [ASK_HINT] = SCHEDULER_HINT, [ASK_STOP] = SCHEDULER_STOP,
+		[SYNC_JOB_CYCLE] = SCHEDULER_REQUESTED, [SYNC_JOB_HINT] = SCHEDULER_HINT, [SYNC_JOB_STOP] = SCHEDULER_STOP,
 	};
 
-	s->stopping |= what == ASK_STOP;
+	s->stopping |= what == SYNC_JOB_STOP;
 	happen(s, &(struct scheduler_event){ .kind = kinds[what] });
 }
 
-static void tell_degraded(struct agent_sync *s)
+static void tell_degraded(struct sync_job *s)
 {
-	const char *why = s->watch ? watch_degraded(s->watch) : NULL;
+	const char *why = s->watch ? dir_watch_degraded(s->watch) : NULL;
 
 	if (why && !s->degraded)
 		log_warn(&s->log, "%s", why);
 	s->degraded = why;
 }
 
-static void take_events(struct agent_sync *s)
+static void take_events(struct sync_job *s)
 {
 	end_if_late(s);
-	if (s->fetch.pid && child_read(&s->fetch))
+	if (s->fetch.pid && subprocess_read(&s->fetch))
 		fetch_ended(s);
-	if (s->cycle.pid && child_read(&s->cycle))
+	if (s->cycle.pid && subprocess_read(&s->cycle))
 		cycle_ended(s);
-	if (s->watch && fd_readable(watch_fd(s->watch)) && watch_read(s->watch))
+	if (s->watch && fd_readable(dir_watch_fd(s->watch)) && dir_watch_read(s->watch))
 		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 	tell_degraded(s);
 }
 
 /* wait, or less if a child has to end before: -1 is for ever.  One that is late was killed and ends
  * by itself. */
-static int64_t wait_until(int64_t wait, const struct child *child, int64_t ends)
+static int64_t wait_until(int64_t wait, const struct subprocess *child, int64_t ends)
 {
-	int64_t left = ends - drive_now();
+	int64_t left = ends - clock_monotonic();
 
 	return child->pid && left >= 0 && (wait < 0 || left < wait) ? left + 1 : wait;
 }
 
-int64_t agent_sync_step(struct agent_sync *s)
+int64_t sync_job_step(struct sync_job *s)
 {
 	take_events(s);
-	while (!s->over && s->wake >= 0 && s->wake <= stamp_boot())
+	while (!s->over && s->wake >= 0 && s->wake <= clock_boottime())
 		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_TICK });
 	int64_t wait = -1;
 	if (!s->over && s->wake >= 0) {
-		wait = s->wake - stamp_boot();
+		wait = s->wake - clock_boottime();
 		wait = wait > 0 ? wait : 0;
 	}
 	return wait_until(wait_until(wait, &s->cycle, s->cycle_ends), &s->fetch, s->fetch_ends);
 }
 
-size_t agent_sync_fds(const struct agent_sync *s, struct pollfd *fds)
+size_t sync_job_fds(const struct sync_job *s, struct pollfd *fds)
 {
-	const int all[AGENT_SYNC_FDS] = {
-		s->fetch.exited, s->fetch.out, s->cycle.exited, s->cycle.out, s->watch ? watch_fd(s->watch) : -1,
+	const int all[SYNC_JOB_FDS] = {
+		s->fetch.exited, s->fetch.out, s->cycle.exited, s->cycle.out, s->watch ? dir_watch_fd(s->watch) : -1,
 	};
 	size_t count = 0;
 
@@ -413,14 +413,14 @@ size_t agent_sync_fds(const struct agent_sync *s, struct pollfd *fds)
 
 /* ---- its settings ---- */
 
-static struct scheduler_settings sched_settings_of(const struct agent_sync *s)
+static struct scheduler_settings sched_settings_of(const struct sync_job *s)
 {
 	return (struct scheduler_settings){ .interval_ms = s->settings.interval_ms,
 	                                .poll_ms = s->git ? s->settings.git_poll_ms : 0 };
 }
 
 /* One whose settings are wrong is not: it was refused before. */
-static bool is_git(struct agent_sync *s)
+static bool is_git(struct sync_job *s)
 {
 	struct context ctx = context_of(s, &s->arena);
 	struct git_fetch fetch;
@@ -430,7 +430,7 @@ static bool is_git(struct agent_sync *s)
 }
 
 /* Whatever is wrong was told when the configuration was read, and that is kept then. */
-static void read_settings(struct agent_sync *s, const struct config *config, size_t sync)
+static void read_settings(struct sync_job *s, const struct config *config, size_t sync)
 {
 	struct diagnostics none = { .arena = &s->arena };
 
@@ -445,27 +445,27 @@ static void read_settings(struct agent_sync *s, const struct config *config, siz
 }
 
 /* Without a watch a directory is looked at each interval all the same. */
-static void open_watch(struct agent_sync *s)
+static void open_watch(struct sync_job *s)
 {
 	struct err err;
 
 	s->degraded = false;
-	if (!s->git && s->settings.dir && !watch_open(s->settings.dir, &s->watch, &err))
+	if (!s->git && s->settings.dir && !dir_watch_open(s->settings.dir, &s->watch, &err))
 		log_warn(&s->log, "%s", err.msg);
 }
 
-struct agent_sync *agent_sync_new(struct agent_world *world, const struct config *config, size_t sync)
+struct sync_job *sync_job_new(struct sync_job_shared *world, const struct config *config, size_t sync)
 {
-	struct agent_sync *s = calloc(1, sizeof *s);
+	struct sync_job *s = calloc(1, sizeof *s);
 	struct scheduler_settings settings;
 
 	if (!s)
 		abort();
-	*s = (struct agent_sync){ .world = world, .fetch = CHILD, .cycle = CHILD };
+	*s = (struct sync_job){ .world = world, .fetch = SUBPROCESS_INIT, .cycle = SUBPROCESS_INIT };
 	read_settings(s, config, sync);
 	open_watch(s);
 	settings = sched_settings_of(s);
-	sync_scheduler_init(&s->sched, &settings, (uint64_t)stamp_now() ^ (uint64_t)(uintptr_t)s, stamp_boot());
+	sync_scheduler_init(&s->sched, &settings, (uint64_t)clock_now() ^ (uint64_t)(uintptr_t)s, clock_boottime());
 	return s;
 }
 
@@ -484,15 +484,15 @@ static bool same_source(const struct settings *a, const struct settings *b)
 }
 
 /* What it brings may be of another source.  True if one ran. */
-static bool drop_fetch(struct agent_sync *s)
+static bool drop_fetch(struct sync_job *s)
 {
 	bool ran = s->fetch.pid;
 
-	child_done(&s->fetch);
+	subprocess_close(&s->fetch);
 	return ran;
 }
 
-void agent_sync_configure(struct agent_sync *s, const struct config *config, size_t sync)
+void sync_job_configure(struct sync_job *s, const struct config *config, size_t sync)
 {
 	CLEANUP(arena_free) struct arena old_arena = s->arena;
 	struct settings old = s->settings;
@@ -502,7 +502,7 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 	read_settings(s, config, sync);
 	if (!same_source(&old, &s->settings)) {
 		s->found = (struct git_revision){ 0 };
-		watch_close(s->watch);
+		dir_watch_close(s->watch);
 		s->watch = NULL;
 		open_watch(s);
 	}
@@ -515,13 +515,13 @@ void agent_sync_configure(struct agent_sync *s, const struct config *config, siz
 		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
-void agent_sync_free(struct agent_sync *s)
+void sync_job_free(struct sync_job *s)
 {
 	if (!s)
 		return;
-	child_done(&s->fetch);
-	child_done(&s->cycle);
-	watch_close(s->watch);
+	subprocess_close(&s->fetch);
+	subprocess_close(&s->cycle);
+	dir_watch_close(s->watch);
 	arena_free(&s->arena);
 	arena_free(&s->found_arena);
 	arena_free(&s->report_arena);
@@ -530,37 +530,37 @@ void agent_sync_free(struct agent_sync *s)
 
 /* ---- what is told of it ---- */
 
-const struct settings *agent_sync_settings(const struct agent_sync *s)
+const struct settings *sync_job_settings(const struct sync_job *s)
 {
 	return &s->settings;
 }
 
-bool agent_sync_over(const struct agent_sync *s)
+bool sync_job_has_ended(const struct sync_job *s)
 {
 	return s->over;
 }
 
-bool agent_sync_tried(const struct agent_sync *s)
+bool sync_job_has_run(const struct sync_job *s)
 {
 	return s->tried;
 }
 
-bool agent_sync_good(const struct agent_sync *s)
+bool sync_job_succeeded(const struct sync_job *s)
 {
 	return s->tried && s->code == 0;
 }
 
-bool agent_sync_blocked(const struct agent_sync *s)
+bool sync_job_is_blocked(const struct sync_job *s)
 {
 	return strcmp(s->outcome, "blocked") == 0;
 }
 
-bool agent_sync_stopping(const struct agent_sync *s)
+bool sync_job_is_stopping(const struct sync_job *s)
 {
 	return s->stopping;
 }
 
-bool agent_sync_changed(struct agent_sync *s)
+bool sync_job_status_changed(struct sync_job *s)
 {
 	bool changed = s->changed;
 
@@ -568,7 +568,7 @@ bool agent_sync_changed(struct agent_sync *s)
 	return changed;
 }
 
-static const char *why_not(const struct agent_sync *s)
+static const char *why_not(const struct sync_job *s)
 {
 	if (!s->tried)
 		return "no cycle has ended yet";
@@ -577,13 +577,13 @@ static const char *why_not(const struct agent_sync *s)
 	return *s->outcome ? s->outcome : "the cycle left no report";
 }
 
-struct node *agent_sync_status(const struct agent_sync *s, struct arena *a)
+struct node *sync_job_status(const struct sync_job *s, struct arena *a)
 {
 	struct node *status = node_map(a);
 	const char *why = why_not(s), *running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL;
 
-	node_put(a, status, "name", node_text(a, agent_sync_name(s)));
-	node_put(a, status, "ready", node_bool(a, agent_sync_good(s)));
+	node_put(a, status, "name", node_text(a, sync_job_name(s)));
+	node_put(a, status, "ready", node_bool(a, sync_job_succeeded(s)));
 	node_put(a, status, "why", why ? node_text(a, why) : node_null(a));
 	node_put(a, status, "running", running ? node_text(a, running) : node_null(a));
 	node_put(a, status, "report", s->report ? node_copy(a, s->report) : node_null(a));

@@ -37,7 +37,7 @@ struct folder {
 	size_t roots;		/* trees of the whole that were looked at for it */
 };
 
-struct history {
+struct file_history {
 	struct arena arena;
 	git_repository *repository;
 	git_odb *objects;
@@ -108,7 +108,7 @@ static bool is_newer(const struct waiting *a, const struct waiting *b)
 	return a->time != b->time ? a->time > b->time : a->order < b->order;
 }
 
-static void heap_push(struct history *h, struct waiting w)
+static void heap_push(struct file_history *h, struct waiting w)
 {
 	size_t at = h->waiting;
 
@@ -119,7 +119,7 @@ static void heap_push(struct history *h, struct waiting w)
 	h->waiting++;
 }
 
-static git_commit *heap_pop(struct history *h)
+static git_commit *heap_pop(struct file_history *h)
 {
 	git_commit *top = h->heap[0].commit;
 	struct waiting last = h->heap[--h->waiting];
@@ -137,12 +137,12 @@ static git_commit *heap_pop(struct history *h)
 }
 
 /* A clone may be shallow or partial; a mirror that lacks something is damaged. */
-static bool may_lack(const struct history *h, int code)
+static bool may_lack(const struct file_history *h, int code)
 {
 	return code == GIT_ENOTFOUND && h->top;
 }
 
-static bool meet(struct history *h, const git_oid *id, struct err *err)
+static bool meet(struct file_history *h, const git_oid *id, struct err *err)
 {
 	struct waiting w = { .order = h->seen_count };
 
@@ -171,7 +171,7 @@ static void add_tree(struct arena *a, struct trees *trees, const git_oid *id)
 
 /* The header names the parents in every release of libgit2; from 1.7 on a commit at the edge of a shallow
  * clone is said to have none, as if the history began there. */
-static bool meet_parents(struct history *h, const git_commit *commit, struct err *err)
+static bool meet_parents(struct file_history *h, const git_commit *commit, struct err *err)
 {
 	static const char parent[] = "parent ";
 	const char *line = strchr(git_commit_raw_header(commit), '\n');	/* behind that of the tree */
@@ -187,7 +187,7 @@ static bool meet_parents(struct history *h, const git_commit *commit, struct err
 }
 
 /* Walks one commit further; there must be one waiting. */
-static bool walk(struct history *h, struct err *err)
+static bool walk(struct file_history *h, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = heap_pop(h);
 
@@ -203,7 +203,7 @@ static void close_entry(git_tree_entry **entry)
 }
 
 /* Sets *found to whether the tree of the whole has a folder at path. */
-static bool folder_in(struct history *h, const git_oid *root, const char *path, git_oid *out, bool *found,
+static bool folder_in(struct file_history *h, const git_oid *root, const char *path, git_oid *out, bool *found,
                       struct err *err)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
@@ -227,7 +227,7 @@ static bool folder_in(struct history *h, const git_oid *root, const char *path, 
 }
 
 /* Sees to it that the folder's tree number i is known, if there is one. */
-static bool reach(struct history *h, struct folder *f, size_t i, struct err *err)
+static bool reach(struct file_history *h, struct folder *f, size_t i, struct err *err)
 {
 	git_oid id;
 	bool found;
@@ -246,7 +246,7 @@ static bool reach(struct history *h, struct folder *f, size_t i, struct err *err
 	return true;
 }
 
-static struct folder *folder_of(struct history *h, const char *path)
+static struct folder *folder_of(struct file_history *h, const char *path)
 {
 	struct folder *f = h->folders;
 
@@ -263,7 +263,7 @@ static struct folder *folder_of(struct history *h, const char *path)
 /* ---- files ---- */
 
 /* Sets *found to whether the folder's tree has a file of that name. */
-static bool file_in(struct history *h, const git_oid *folder, const char *name, git_oid *out, bool *found,
+static bool file_in(struct file_history *h, const git_oid *folder, const char *name, git_oid *out, bool *found,
                     struct err *err)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
@@ -281,7 +281,7 @@ static bool file_in(struct history *h, const git_oid *folder, const char *name, 
 }
 
 /* Sets *more to what each() said. */
-static bool give(struct history *h, const git_oid *id,
+static bool give(struct file_history *h, const git_oid *id,
                  bool (*each)(void *context, const char *bytes, size_t len), void *context, bool *more,
                  struct err *err)
 {
@@ -321,7 +321,7 @@ static const char *resolve(struct arena *a, const char *path)
 }
 
 /* The same in a mirror, as HEAD has it. */
-static const char *resolve_in_mirror(struct history *h, struct arena *a, const char *path)
+static const char *resolve_in_mirror(struct file_history *h, struct arena *a, const char *path)
 {
 	struct git_place place;
 	struct err err;
@@ -330,7 +330,7 @@ static const char *resolve_in_mirror(struct history *h, struct arena *a, const c
 }
 
 /* path inside of the work tree, or of the mirror; NULL if it is outside. */
-static const char *inside(struct history *h, struct arena *a, const char *path)
+static const char *inside(struct file_history *h, struct arena *a, const char *path)
 {
 	if (!h->top)
 		return resolve_in_mirror(h, a, path);
@@ -340,7 +340,7 @@ static const char *inside(struct history *h, struct arena *a, const char *path)
 }
 
 /* Cuts path into its folder and its name.  False if it is outside. */
-static bool split(struct history *h, struct arena *a, const char *path, const char **folder, const char **name)
+static bool split(struct file_history *h, struct arena *a, const char *path, const char **folder, const char **name)
 {
 	const char *whole = inside(h, a, path);
 
@@ -352,7 +352,7 @@ static bool split(struct history *h, struct arena *a, const char *path, const ch
 	return **name;
 }
 
-bool history_versions(struct history *h, const char *path,
+bool file_history_versions(struct file_history *h, const char *path,
                       bool (*each)(void *context, const char *bytes, size_t len), void *context,
                       struct err *err)
 {
@@ -364,7 +364,7 @@ bool history_versions(struct history *h, const char *path,
 	if (!split(h, &a, path, &folder, &name))
 		return true;
 	struct folder *f = folder_of(h, folder);
-	for (size_t i = 0; more && given.count < HISTORY_VERSIONS; i++) {
+	for (size_t i = 0; more && given.count < FILE_HISTORY_VERSIONS; i++) {
 		git_oid id;
 		bool found;
 		if (!reach(h, f, i, err))
@@ -408,7 +408,7 @@ static void close_config(git_config **config)
 }
 
 /* What would be taken for a repository without commits, or for a broken one. */
-static bool check_format(struct history *h, const char *dir, struct err *err)
+static bool check_format(struct file_history *h, const char *dir, struct err *err)
 {
 	static const struct { const char *key, *known; } formats[] = {
 		{ "extensions.objectformat", "sha1" }, { "extensions.refstorage", "files" },
@@ -430,7 +430,7 @@ static bool check_format(struct history *h, const char *dir, struct err *err)
 /* Sets *found to whether there is a work tree.  git_repository_open_ext() would do all of this,
  * but it asks who owns the repository, refuses extensions that change nothing here, and leaks
  * memory when it looks for them. */
-static bool find(struct history *h, const char *dir, bool *found, struct err *err)
+static bool find(struct file_history *h, const char *dir, bool *found, struct err *err)
 {
 	CLEANUP(git_buf_dispose) git_buf path = { 0 };
 	int code = git_repository_discover(&path, dir, 0, NULL);
@@ -447,7 +447,7 @@ static bool find(struct history *h, const char *dir, bool *found, struct err *er
 }
 
 /* Begins the walk at a commit. */
-static bool begin(struct history *h, const git_oid *id, struct err *err)
+static bool begin(struct file_history *h, const git_oid *id, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
 
@@ -460,7 +460,7 @@ static bool begin(struct history *h, const git_oid *id, struct err *err)
 }
 
 /* *found stays false if HEAD is no commit yet. */
-static bool begin_at_head(struct history *h, bool *found, struct err *err)
+static bool begin_at_head(struct file_history *h, bool *found, struct err *err)
 {
 	CLEANUP(git_repo_close_reference) git_reference *head = NULL;
 	CLEANUP(git_repo_close_object) git_object *commit = NULL;
@@ -474,9 +474,9 @@ static bool begin_at_head(struct history *h, bool *found, struct err *err)
 	return begin(h, git_object_id(commit), err);
 }
 
-static struct history *make(const char *where)
+static struct file_history *make(const char *where)
 {
-	struct history *h = calloc(1, sizeof *h);
+	struct file_history *h = calloc(1, sizeof *h);
 
 	if (!h)
 		abort();
@@ -485,23 +485,23 @@ static struct history *make(const char *where)
 	return h;
 }
 
-bool history_open(const char *dir, struct history **out, struct err *err)
+bool file_history_open(const char *dir, struct file_history **out, struct err *err)
 {
 	CLEANUP(free_text) char *real = realpath(dir, NULL);
 	bool tree = false, commit = false;
 
 	if (!real)
 		return err_sys(err, errno, "%s", dir);
-	CLEANUP(history_closep) struct history *h = make(real);
+	CLEANUP(file_history_closep) struct file_history *h = make(real);
 	if (!find(h, real, &tree, err) || (tree && !begin_at_head(h, &commit, err)))
 		return false;
 	*out = commit ? take(h) : NULL;
 	return true;
 }
 
-bool history_open_mirror(const char *mirror, const char *commit, struct history **out, struct err *err)
+bool file_history_open_mirror(const char *mirror, const char *commit, struct file_history **out, struct err *err)
 {
-	CLEANUP(history_closep) struct history *h = make(mirror);
+	CLEANUP(file_history_closep) struct file_history *h = make(mirror);
 	git_oid id;
 
 	if (git_repository_open_bare(&h->repository, mirror) < 0 || git_oid_fromstr(&id, commit) < 0)
@@ -512,7 +512,7 @@ bool history_open_mirror(const char *mirror, const char *commit, struct history 
 	return true;
 }
 
-void history_close(struct history *h)
+void file_history_close(struct file_history *h)
 {
 	if (!h)
 		return;
@@ -525,23 +525,23 @@ void history_close(struct history *h)
 	free(h);
 }
 
-void history_closep(struct history **history)
+void file_history_closep(struct file_history **history)
 {
-	history_close(*history);
+	file_history_close(*history);
 }
 
-const char *history_revision(const struct history *h)
+const char *file_history_revision(const struct file_history *h)
 {
 	return h->revision;
 }
 
 /* A walk of its own over the same commits.  libgit2's walks leak memory where a commit is missing. */
-static struct history fork_walk(const struct history *h)
+static struct file_history fork_walk(const struct file_history *h)
 {
-	return (struct history){ .repository = h->repository, .top = h->top, .where = h->where };
+	return (struct file_history){ .repository = h->repository, .top = h->top, .where = h->where };
 }
 
-static void end_walk(struct history *w)
+static void end_walk(struct file_history *w)
 {
 	while (w->waiting > 0)
 		git_commit_free(heap_pop(w));
@@ -549,7 +549,7 @@ static void end_walk(struct history *w)
 }
 
 /* Walks over all that leads to id, or until `until` (NULL: nothing) is met. */
-static bool walk_from(struct history *w, const git_oid *id, const git_oid *until, struct err *err)
+static bool walk_from(struct file_history *w, const git_oid *id, const git_oid *until, struct err *err)
 {
 	bool ok = meet(w, id, err);
 
@@ -558,9 +558,9 @@ static bool walk_from(struct history *w, const git_oid *id, const git_oid *until
 	return ok;
 }
 
-bool history_rolls_back(struct history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
+bool file_history_rolls_back(struct file_history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
 {
-	CLEANUP(end_walk) struct history w = fork_walk(h);
+	CLEANUP(end_walk) struct file_history w = fork_walk(h);
 	git_oid head, before;
 
 	*rolls_back = false;

@@ -9,35 +9,35 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-struct history;
+struct file_history;
 
-enum { HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first */
+enum { FILE_HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first */
 
 /* *out is NULL if dir stands in no git work tree, or in one without a commit: that is no error. */
-bool history_open(const char *dir, struct history **out, struct err *err);
+bool file_history_open(const char *dir, struct file_history **out, struct err *err);
 /* The same for a mirror, where commit takes the place of HEAD, and paths are those in the
  * repository.  What a mirror does not have is an error: it is damaged. */
-bool history_open_mirror(const char *mirror, const char *commit, struct history **out, struct err *err);
-void history_close(struct history *history);	/* takes NULL */
-void history_closep(struct history **history);
+bool file_history_open_mirror(const char *mirror, const char *commit, struct file_history **out, struct err *err);
+void file_history_close(struct file_history *history);	/* takes NULL */
+void file_history_closep(struct file_history **history);
 
 /* Gives the versions of the file at path (as the user would write it) that HEAD's history holds to
- * each(), newest first, each content once, until it returns false or HISTORY_VERSIONS were given.
+ * each(), newest first, each content once, until it returns false or FILE_HISTORY_VERSIONS were given.
  * bytes are valid during the call.  A link's history is that of the file it leads to.  No version
  * is no error: never committed, outside of the work tree.  What a shallow or partial clone does not
  * have is passed over, and so is what is too large for a spec. */
-bool history_versions(struct history *history, const char *path,
+bool file_history_versions(struct file_history *history, const char *path,
                       bool (*each)(void *context, const char *bytes, size_t len), void *context,
                       struct err *err);
 
-/* The commit that HEAD is, 40 hex digits; valid until history_close(). */
-const char *history_revision(const struct history *history);
+/* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
+const char *file_history_revision(const struct file_history *history);
 
 /* Sets *rolls_back to whether HEAD is known not to come after `older`: HEAD neither is it nor descends
  * from it.  Where older is not there, as in a shallow clone, nothing is known; but a mirror has all
  * that comes before HEAD, so what it does not have does not.  *back is how many commits of older HEAD
  * does not have, 0 if that is not known.  False if the history cannot be read. */
-bool history_rolls_back(struct history *history, const char *older, bool *rolls_back, size_t *back,
+bool file_history_rolls_back(struct file_history *history, const char *older, bool *rolls_back, size_t *back,
                         struct err *err);
 
 #endif

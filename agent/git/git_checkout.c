@@ -44,14 +44,14 @@ static enum git_checkout refuse(struct walk *w, const struct folder *f, const ch
 
 	err_set(w->err, "\"%s\" in it %s", path_of(&a, f, name), why);
 	w->err->kind = ERR_FINAL;
-	return CHECKOUT_FAILED;
+	return GIT_CHECKOUT_FAILED;
 }
 
 static enum git_checkout too_much(struct walk *w, const char *what)
 {
 	err_set(w->err, "it holds more than %s", what);
 	w->err->kind = ERR_FINAL;
-	return CHECKOUT_FAILED;
+	return GIT_CHECKOUT_FAILED;
 }
 
 /* The first four are the tree's doing, as the folder was empty. */
@@ -65,7 +65,7 @@ static enum git_checkout not_written(struct walk *w, const struct folder *f, con
 	if (why == ENOTDIR || why == ELOOP || why == ENAMETOOLONG || why == EINVAL || why == EILSEQ)
 		return refuse(w, f, name, "cannot be made under this name");
 	err_sys(w->err, why, "write \"%s\"", path_of(&a, f, name));
-	return CHECKOUT_FAILED;
+	return GIT_CHECKOUT_FAILED;
 }
 
 static enum git_checkout not_read(struct walk *w, const struct folder *f, const char *name)
@@ -77,7 +77,7 @@ static enum git_checkout not_read(struct walk *w, const struct folder *f, const 
 		return refuse(w, f, name, "takes more memory than a checkout may have");
 	const char *path = path_of(&a, f, name);
 	git_repo_failed(*path ? path : "the tree", w->err);
-	return CHECKOUT_DAMAGED;
+	return GIT_CHECKOUT_CORRUPT;
 }
 
 /* ---- files and links ---- */
@@ -112,7 +112,7 @@ static enum git_checkout write_file(struct walk *w, const struct folder *f, cons
 	CLEANUP(fd_close) int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0 || !write_all(fd, git_blob_rawcontent(blob), len))
 		return not_written(w, f, name);
-	return CHECKOUT_DONE;
+	return GIT_CHECKOUT_DONE;
 }
 
 /* It may lead anywhere, as in every checkout: nothing is written through it. */
@@ -128,7 +128,7 @@ static enum git_checkout write_link(struct walk *w, const struct folder *f, cons
 		return refuse(w, f, name, "is a symbolic link to what no path can be");
 	if (symlinkat(arena_strndup(&a, git_blob_rawcontent(blob), len), f->fd, name) < 0)
 		return not_written(w, f, name);
-	return CHECKOUT_DONE;
+	return GIT_CHECKOUT_DONE;
 }
 
 /* ---- folders ---- */
@@ -158,7 +158,7 @@ static enum git_checkout submodule(struct walk *w, const struct folder *f, const
 	if (mkdirat(f->fd, name, 0777) < 0)
 		return not_written(w, f, name);
 	diagnostics_warn(w->warnings, (struct pos){ 0 }, "\"%s\" is a submodule: it is left empty", path_of(&a, f, name));
-	return CHECKOUT_DONE;
+	return GIT_CHECKOUT_DONE;
 }
 
 /* libgit2 reads whatever stands in a tree.  git would run what a .git says, in any spelling that some
@@ -193,11 +193,11 @@ static enum git_checkout write_entry(struct walk *w, const struct folder *f, con
 static enum git_checkout write_folder(struct walk *w, const struct folder *f, const git_oid *id)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
-	enum git_checkout outcome = CHECKOUT_DONE;
+	enum git_checkout outcome = GIT_CHECKOUT_DONE;
 
 	if (git_tree_lookup(&tree, w->repository, id) < 0)
 		return not_read(w, f, "");
-	for (size_t i = 0; outcome == CHECKOUT_DONE && i < git_tree_entrycount(tree); i++)
+	for (size_t i = 0; outcome == GIT_CHECKOUT_DONE && i < git_tree_entrycount(tree); i++)
 		outcome = write_entry(w, f, git_tree_entry_byindex(tree, i));
 	return outcome;
 }
@@ -214,7 +214,7 @@ enum git_checkout git_checkout(const char *mirror, const struct git_revision *re
 	git_repo_set_up();
 	if (git_repository_open_bare(&repository, mirror) < 0 || git_oid_fromstr(&top, revision->tree) < 0) {
 		git_repo_failed("the mirror", err);
-		return CHECKOUT_DAMAGED;
+		return GIT_CHECKOUT_CORRUPT;
 	}
 	w.repository = repository;
 	return write_folder(&w, &(struct folder){ .fd = dir }, &top);

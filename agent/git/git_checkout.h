@@ -24,9 +24,9 @@ struct git_checkout_limits {
 	                     .file_bytes = (size_t)1 << 30, .bytes = (uint64_t)16 << 30 })
 
 enum git_checkout {
-	CHECKOUT_DONE,
-	CHECKOUT_FAILED,	/* ERR_FINAL: the tree is refused; else it could not be written */
-	CHECKOUT_DAMAGED,	/* the mirror cannot be read, *err says what is wrong with it */
+	GIT_CHECKOUT_DONE,
+	GIT_CHECKOUT_FAILED,	/* ERR_FINAL: the tree is refused; else it could not be written */
+	GIT_CHECKOUT_CORRUPT,	/* the mirror cannot be read, *err says what is wrong with it */
 };
 
 /* Writes the files of revision, its whole tree, into the folder that is open as dir, and warns of each

@@ -101,12 +101,12 @@ int64_t git_fetch_limit(const struct git_fetch *f, int64_t timeout_ms)
 	return first || timeout_ms < LIMIT_MS ? timeout_ms : LIMIT_MS;
 }
 
-bool git_fetch_start(const struct git_fetch *f, struct child *out, struct err *err)
+bool git_fetch_start(const struct git_fetch *f, struct subprocess *out, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
 	git_fetch_write(f, &text);
-	return child_start("git-fetch", NULL, buf_str(&text), text.len, -1, out, err);
+	return subprocess_start("git-fetch", NULL, buf_str(&text), text.len, -1, out, err);
 }
 
 static const char *shown(struct arena *a, const struct git_fetch *f)
@@ -135,7 +135,7 @@ static bool copy_id(const struct node *n, const char *key, char *out)
 	return true;
 }
 
-bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct child *ended,
+bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct subprocess *ended,
                       struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
 	struct git_revision revision = { 0 };
@@ -161,11 +161,11 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct c
 bool git_fetch_run(struct arena *a, const struct git_fetch *f, int64_t limit_ms, int stop_fd,
                    struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 
 	if (!git_fetch_start(f, &child, err))
 		return false;
-	if (!child_wait(&child, limit_ms, stop_fd, err))
+	if (!subprocess_wait(&child, limit_ms, stop_fd, err))
 		return err_wrap(err, "git repository %s: the fetch", shown(a, f));
 	return git_fetch_result(a, f, &child, out, warnings, err);
 }

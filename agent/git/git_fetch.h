@@ -21,10 +21,10 @@ struct git_fetch {
 int64_t git_fetch_limit(const struct git_fetch *fetch, int64_t timeout_ms);
 
 /* Starts it; the child is to be read and, at the latest after git_fetch_limit(), to be killed. */
-bool git_fetch_start(const struct git_fetch *fetch, struct child *out, struct err *err);
+bool git_fetch_start(const struct git_fetch *fetch, struct subprocess *out, struct err *err);
 
 /* What a child said that has ended.  The same as mirror_update(). */
-bool git_fetch_result(struct arena *a, const struct git_fetch *fetch, const struct child *ended,
+bool git_fetch_result(struct arena *a, const struct git_fetch *fetch, const struct subprocess *ended,
                       struct git_revision *out, struct diagnostics *warnings, struct err *err);
 
 /* All of it: starts, waits up to limit_ms or until stop_fd (-1: none) is readable. */

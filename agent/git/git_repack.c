@@ -87,7 +87,7 @@ static void remove_packs(struct packs *p)
 	}
 }
 
-bool git_packs_fold(struct arena *a, git_repository *repository, const char *dir, struct err *err)
+bool git_repack(struct arena *a, git_repository *repository, const char *dir, struct err *err)
 {
 	struct packs p = { .arena = a, .folder = arena_printf(a, "%s/objects/pack", dir) };
 	CLEANUP(close_builder) git_packbuilder *builder = NULL;

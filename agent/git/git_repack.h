@@ -10,6 +10,6 @@
 /* Once there are many small packs, puts all that is in them into one.  Nothing is lost, not even what
  * no reference leads to; if it fails, or is killed, the old ones are still there.  To be called by who
  * has the lock of the mirror in dir, which others may read meanwhile. */
-bool git_packs_fold(struct arena *a, git_repository *repository, const char *dir, struct err *err);
+bool git_repack(struct arena *a, git_repository *repository, const char *dir, struct err *err);
 
 #endif

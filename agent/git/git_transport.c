@@ -25,7 +25,7 @@ enum {
 /* "SHA256:..." as ssh-keygen -l prints it, without padding. */
 static const char *fingerprint(struct arena *a, const unsigned char *hash, size_t len)
 {
-	const char *text = base64_write(a, hash, len);
+	const char *text = base64_encode(a, hash, len);
 
 	return arena_printf(a, "SHA256:%.*s", (int)strcspn(text, "="), text);
 }
@@ -33,21 +33,21 @@ static const char *fingerprint(struct arena *a, const unsigned char *hash, size_
 static int port_of(const struct git_url *url)
 {
 	return url->port                         ? url->port :
-	       url->transport == GIT_BY_SSH      ? 22 :
-	       url->transport == GIT_BY_HTTPS    ? 443 : 80;
+	       url->transport == GIT_SCHEME_SSH      ? 22 :
+	       url->transport == GIT_SCHEME_HTTPS    ? 443 : 80;
 }
 
-static const char *host_with_port(const struct git_talk *t)
+static const char *host_with_port(const struct git_transport *t)
 {
 	return t->url.port ? arena_printf(t->arena, "%s port %d", t->url.host, t->url.port) : t->url.host;
 }
 
-static const char *hosts_file(const struct git_talk *t)
+static const char *hosts_file(const struct git_transport *t)
 {
 	return t->remote->known_hosts_file ? t->remote->known_hosts_file : "a file of known hosts (--known-hosts)";
 }
 
-static int check_host_key(struct git_talk *t, const git_cert_hostkey *cert)
+static int check_host_key(struct git_transport *t, const git_cert_hostkey *cert)
 {
 	enum known_host known = HOST_UNKNOWN;
 	bool raw = cert->type & GIT_CERT_SSH_RAW, hashed = cert->type & GIT_CERT_SSH_SHA256;
@@ -72,7 +72,7 @@ static int check_host_key(struct git_talk *t, const git_cert_hostkey *cert)
 	return GIT_ECERTIFICATE;
 }
 
-static int give_up(struct git_talk *t, const char *why)
+static int give_up(struct git_transport *t, const char *why)
 {
 	t->why = why;
 	return GIT_EUSER;
@@ -81,7 +81,7 @@ static int give_up(struct git_talk *t, const char *why)
 /* Some releases of libgit2 1.5 follow a redirect to another port of the same host whatever they are
  * told, and call it by the first one's URL.  What this process is connected to does not lie: of a
  * child that fetches all connections are libgit2's. */
-static bool is_elsewhere(const struct git_talk *t)
+static bool is_elsewhere(const struct git_transport *t)
 {
 	for (int fd = 0; fd < CONNECTIONS_SEEN; fd++) {
 		union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } peer;
@@ -97,7 +97,7 @@ static bool is_elsewhere(const struct git_talk *t)
 
 static int check_certificate(git_cert *cert, int valid, const char *host, void *context)
 {
-	struct git_talk *t = context;
+	struct git_transport *t = context;
 
 	if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2)
 		return check_host_key(t, (const git_cert_hostkey *)cert);
@@ -122,13 +122,13 @@ static bool set_home(const char *dir, struct err *err)
 /* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of its home.  It gets a
  * file of ours, so that a server with several keys shows the one we know.  No search path of
  * libgit2 counts here. */
-static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err)
+static bool offer_hosts(struct git_transport *t, const char *scratch, struct err *err)
 {
 	const char *kind, *folder = arena_printf(t->arena, "%s/.ssh", scratch);
 	const char *lines = t->hosts ? known_hosts_lines(t->hosts, t->arena, t->url.host,
 	                                               port_of(&t->url), &kind) : "";
 
-	if (!folder_make(folder, err))
+	if (!directory_make(folder, err))
 		return false;
 	if (!file_replace(t->arena, arena_printf(t->arena, "%s/known_hosts", folder), lines, strlen(lines), 0600, err))
 		return err_wrap(err, "%s/known_hosts", folder);
@@ -138,13 +138,13 @@ static bool offer_hosts(struct git_talk *t, const char *scratch, struct err *err
 /* ---- who we are ---- */
 
 /* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
-static bool look_at_key(struct git_talk *t, struct err *err)
+static bool look_at_key(struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ssh_key_file;
 
 	if (!file)
 		return true;
-	if (!ssh_key_look(file, &t->key, err))
+	if (!ssh_key_inspect(file, &t->key, err))
 		return err_wrap(err, "the key file %s", file);
 	if (t->key.locked)
 		return err_set(err, "the key in %s takes a passphrase, and nobody is here to give it: take a key without "
@@ -152,7 +152,7 @@ static bool look_at_key(struct git_talk *t, struct err *err)
 	return true;
 }
 
-static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
+static bool begin_ssh(struct git_transport *t, const char *scratch, struct err *err)
 {
 	const char *file = t->remote->known_hosts_file;
 
@@ -164,12 +164,12 @@ static bool begin_ssh(struct git_talk *t, const char *scratch, struct err *err)
 	return offer_hosts(t, scratch, err);
 }
 
-static const char *user_of(const struct git_talk *t)
+static const char *user_of(const struct git_transport *t)
 {
 	return t->url.user ? t->url.user : t->remote->username ? t->remote->username : "git";
 }
 
-static int give_token(struct git_talk *t, git_credential **out)
+static int give_token(struct git_transport *t, git_credential **out)
 {
 	if (!t->remote->token)
 		return give_up(t, arena_printf(t->arena, "the server wants a credential: %s", t->remote->advice ? t->remote->advice
@@ -177,11 +177,11 @@ static int give_token(struct git_talk *t, git_credential **out)
 	if (t->asked > 1)
 		return give_up(t, "the server refuses the token");
 	const char *pair = arena_printf(t->arena, "%s:%s", user_of(t), t->remote->token);
-	t->sent = base64_write(t->arena, pair, strlen(pair));
+	t->sent = base64_encode(t->arena, pair, strlen(pair));
 	return git_credential_userpass_plaintext_new(out, user_of(t), t->remote->token);
 }
 
-static int give_key(struct git_talk *t, git_credential **out)
+static int give_key(struct git_transport *t, git_credential **out)
 {
 	const char *file = t->remote->ssh_key_file;
 
@@ -200,7 +200,7 @@ static int give_key(struct git_talk *t, git_credential **out)
 }
 
 /* libgit2 follows a redirect to another port of the same host even if it is told to follow none. */
-static bool is_ours(struct git_talk *t, const char *url)
+static bool is_ours(struct git_transport *t, const char *url)
 {
 	struct git_url asked;
 	struct err err;
@@ -211,18 +211,18 @@ static bool is_ours(struct git_talk *t, const char *url)
 
 static int give_credential(git_credential **out, const char *url, const char *user, unsigned allowed, void *context)
 {
-	struct git_talk *t = context;
+	struct git_transport *t = context;
 
 	if (!is_ours(t, url) || (t->remote->token && is_elsewhere(t)))
 		return give_up(t, LEADS_AWAY);
 	if (allowed & GIT_CREDENTIAL_USERNAME)
 		return git_credential_username_new(out, user_of(t));
 	t->asked++;
-	if (t->url.transport != GIT_BY_SSH && (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT))
+	if (t->url.transport != GIT_SCHEME_SSH && (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT))
 		return give_token(t, out);
-	if (t->url.transport == GIT_BY_SSH && (allowed & GIT_CREDENTIAL_SSH_KEY))
+	if (t->url.transport == GIT_SCHEME_SSH && (allowed & GIT_CREDENTIAL_SSH_KEY))
 		return give_key(t, out);
-	return give_up(t, t->url.transport == GIT_BY_SSH ? "the server takes no key for this user"
+	return give_up(t, t->url.transport == GIT_SCHEME_SSH ? "the server takes no key for this user"
 	                                                 : "the server takes no user and token (basic authentication)");
 }
 
@@ -230,14 +230,14 @@ static int give_credential(git_credential **out, const char *url, const char *us
 
 static int bound_size(const git_indexer_progress *progress, void *context)
 {
-	struct git_talk *t = context;
+	struct git_transport *t = context;
 
 	if (progress->received_bytes >> 20 < FETCH_MAX_MIB)
 		return 0;
 	return give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
 }
 
-static bool begin_tls(const struct git_talk *t, struct err *err)
+static bool begin_tls(const struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ca_file;
 
@@ -245,14 +245,14 @@ static bool begin_tls(const struct git_talk *t, struct err *err)
 	       err_set(err, "the authorities in %s cannot be read; expected certificates in PEM", file);
 }
 
-bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
-                    struct git_talk *out, struct err *err)
+bool git_transport_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
+                    struct git_transport *out, struct err *err)
 {
-	CLEANUP(git_talk_done) struct git_talk t = { .arena = a, .remote = remote };
+	CLEANUP(git_transport_done) struct git_transport t = { .arena = a, .remote = remote };
 
 	if (!git_url_read(a, remote->url, &t.url, err))
 		return false;
-	if ((t.url.transport == GIT_BY_SSH && !begin_ssh(&t, scratch, err)) || !begin_tls(&t, err)) {
+	if ((t.url.transport == GIT_SCHEME_SSH && !begin_ssh(&t, scratch, err)) || !begin_tls(&t, err)) {
 		err_wrap(err, "git repository %s", t.url.shown);
 		err->kind = ERR_FINAL;
 		return false;
@@ -262,23 +262,23 @@ bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, cons
 	return true;
 }
 
-void git_talk_done(struct git_talk *t)
+void git_transport_done(struct git_transport *t)
 {
 	known_hosts_free(&t->hosts);
 }
 
 /* "A redirect is never followed with the token" (design section 6). */
-static git_remote_redirect_t redirects(const struct git_talk *t)
+static git_remote_redirect_t redirects(const struct git_transport *t)
 {
 	return t->remote->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
 }
 
-static git_proxy_t proxy(const struct git_talk *t)
+static git_proxy_t proxy(const struct git_transport *t)
 {
 	return t->url.loopback ? GIT_PROXY_NONE : GIT_PROXY_AUTO;
 }
 
-static void set_callbacks(struct git_talk *t, git_remote_callbacks *callbacks)
+static void set_callbacks(struct git_transport *t, git_remote_callbacks *callbacks)
 {
 	callbacks->credentials = give_credential;
 	callbacks->certificate_check = check_certificate;
@@ -286,7 +286,7 @@ static void set_callbacks(struct git_talk *t, git_remote_callbacks *callbacks)
 	callbacks->payload = t;
 }
 
-git_remote_connect_options git_talk_connecting(struct git_talk *t)
+git_remote_connect_options git_transport_connecting(struct git_transport *t)
 {
 	git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
 
@@ -296,7 +296,7 @@ git_remote_connect_options git_talk_connecting(struct git_talk *t)
 	return options;
 }
 
-git_fetch_options git_talk_fetching(struct git_talk *t)
+git_fetch_options git_transport_fetching(struct git_transport *t)
 {
 	git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
 
@@ -309,7 +309,7 @@ git_fetch_options git_talk_fetching(struct git_talk *t)
 }
 
 /* What a server says may hold anything, our token too, also as it was sent. */
-static const char *clean(const struct git_talk *t, const char *text)
+static const char *clean(const struct git_transport *t, const char *text)
 {
 	CLEANUP(buf_done) struct buf out = BUF(512);
 	const char *token = t->remote->token ? t->remote->token : "", *sent = t->sent ? t->sent : "";
@@ -331,7 +331,7 @@ static const char *clean(const struct git_talk *t, const char *text)
 /* mbedTLS's bits of what is wrong with a certificate. */
 enum { CERT_EXPIRED = 0x01, CERT_OTHER_HOST = 0x04, CERT_NOT_TRUSTED = 0x08, CERT_FUTURE = 0x200 };
 
-static const char *of_certificate(const struct git_talk *t, unsigned long bits)
+static const char *of_certificate(const struct git_transport *t, unsigned long bits)
 {
 	const char *what = bits & CERT_NOT_TRUSTED ? "is of an authority that is not known (--git-ca-file)" :
 	                   bits & CERT_EXPIRED     ? "has expired" :
@@ -343,7 +343,7 @@ static const char *of_certificate(const struct git_talk *t, unsigned long bits)
 	                           bits);
 }
 
-static const char *of_status(const struct git_talk *t, int status)
+static const char *of_status(const struct git_transport *t, int status)
 {
 	if (status == 401 || status == 403)
 		return arena_printf(t->arena, "the server refuses %s (HTTP %d)",
@@ -357,9 +357,9 @@ static const char *of_status(const struct git_talk *t, int status)
 	return arena_printf(t->arena, "the server answers with HTTP %d", status);
 }
 
-static bool is_path(const struct git_talk *t)
+static bool is_path(const struct git_transport *t)
 {
-	return t->url.transport == GIT_BY_PATH || t->url.transport == GIT_BY_FILE;
+	return t->url.transport == GIT_SCHEME_PATH || t->url.transport == GIT_SCHEME_FILE;
 }
 
 /* libgit2 has a sentence of its own for each way in which a folder is no repository. */
@@ -375,7 +375,7 @@ static bool says_no_repository(const git_error *e)
 	return false;
 }
 
-static const char *of_path(const struct git_talk *t, const git_error *e)
+static const char *of_path(const struct git_transport *t, const git_error *e)
 {
 	if (says_no_repository(e))
 		return "there is no git repository";
@@ -387,7 +387,7 @@ static const char *of_path(const struct git_talk *t, const git_error *e)
 
 static const char http_status[] = "unexpected http status code: ";
 
-static const char *of_library(const struct git_talk *t, const git_error *e)
+static const char *of_library(const struct git_transport *t, const git_error *e)
 {
 	static const char certificate[] = "the SSL certificate is invalid: ";
 
@@ -411,7 +411,7 @@ static bool status_is_final(int status)
 }
 
 /* Whether asking again is of no use.  What nobody is sure of may be a connection that broke. */
-static bool is_final(const struct git_talk *t, const git_error *e)
+static bool is_final(const struct git_transport *t, const git_error *e)
 {
 	static const char *const words[] = {
 		"the SSL certificate is invalid", "unexpected redirect", "not exported",
@@ -428,7 +428,7 @@ static bool is_final(const struct git_talk *t, const git_error *e)
 	return false;
 }
 
-bool git_talk_failed(const struct git_talk *t, struct err *err)
+bool git_transport_failed(const struct git_transport *t, struct err *err)
 {
 	static const git_error silent = { .message = (char *)"libgit2 does not say why" };
 	const git_error *e = git_error_last();

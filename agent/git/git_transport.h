@@ -10,7 +10,7 @@
 #include "agent/git/mirror.h"
 #include "agent/git/ssh_key.h"
 
-struct git_talk {
+struct git_transport {
 	struct arena *arena;
 	const struct git_remote_place *remote;
 	struct git_url url;
@@ -22,16 +22,16 @@ struct git_talk {
 };
 
 /* scratch is a folder of ours, where libgit2 finds the known hosts.  What a talks about lives in
- * a; git_talk_done() takes a zeroed one. */
-bool git_talk_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
-                    struct git_talk *out, struct err *err);
-void git_talk_done(struct git_talk *talk);
+ * a; git_transport_done() takes a zeroed one. */
+bool git_transport_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
+                    struct git_transport *out, struct err *err);
+void git_transport_done(struct git_transport *talk);
 
 /* talk has to stay where it is as long as the options are used. */
-git_remote_connect_options git_talk_connecting(struct git_talk *talk);
-git_fetch_options git_talk_fetching(struct git_talk *talk);
+git_remote_connect_options git_transport_connecting(struct git_transport *talk);
+git_fetch_options git_transport_fetching(struct git_transport *talk);
 
 /* One sentence about the call of libgit2 that failed just now; ERR_FINAL if it would fail again. */
-bool git_talk_failed(const struct git_talk *talk, struct err *err);
+bool git_transport_failed(const struct git_transport *talk, struct err *err);
 
 #endif

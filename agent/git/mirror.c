@@ -35,7 +35,7 @@ struct visit {
 	const struct git_ref *ref;
 	const char *path;
 	struct diagnostics *warnings;
-	struct git_talk *talk;
+	struct git_transport *talk;
 	git_repository *repository;
 	bool fresh;		/* the mirror was made for this visit */
 };
@@ -80,9 +80,9 @@ static int remove_leftover(const char *path, const struct stat *st, int kind, st
 /* Waits: whoever started us has a deadline. */
 static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 {
-	const char *path = arena_printf(a, "%s.lock", dir), *above = file_folder(a, dir);
+	const char *path = arena_printf(a, "%s.lock", dir), *above = file_directory(a, dir);
 
-	if (*above && !folder_make(above, err))
+	if (*above && !directory_make(above, err))
 		return false;
 	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (*out < 0)
@@ -100,7 +100,7 @@ static const char *condemned(struct arena *a, const char *dir)
 
 /* Only who has the lock may throw it away, and to wait for that takes a deadline, which a fetch has.
  * If it cannot be written, what was found will be found again. */
-void mirror_condemn(const char *dir, const char *why)
+void mirror_mark_corrupt(const char *dir, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct err err;
@@ -418,13 +418,13 @@ static enum outcome not_fetched(struct visit *v, struct err *err)
 
 	if (ours && !v->fresh && !v->talk->why)
 		return damaged(err, "a fetch into it");
-	git_talk_failed(v->talk, err);
+	git_transport_failed(v->talk, err);
 	return FAILED;
 }
 
 static enum outcome download(struct visit *v, git_remote *remote, const struct pick *p, struct err *err)
 {
-	git_fetch_options options = git_talk_fetching(v->talk);
+	git_fetch_options options = git_transport_fetching(v->talk);
 	char *specs[2];
 	git_strarray wanted = { specs, p->count };
 
@@ -458,9 +458,9 @@ static bool refuse_shallow(struct visit *v, struct err *err)
 {
 	CLEANUP(git_repo_close) git_repository *source = NULL;
 	const struct git_url *url = &v->talk->url;
-	const char *path = url->transport == GIT_BY_FILE ? url->text + strlen("file://") : url->text;
+	const char *path = url->transport == GIT_SCHEME_FILE ? url->text + strlen("file://") : url->text;
 
-	if ((url->transport != GIT_BY_PATH && url->transport != GIT_BY_FILE) ||
+	if ((url->transport != GIT_SCHEME_PATH && url->transport != GIT_SCHEME_FILE) ||
 	    git_repository_open(&source, path) < 0 || !git_repository_is_shallow(source))
 		return true;
 	return not_there(v, err, "it is a shallow clone: give it its whole history (git fetch --unshallow), or give the "
@@ -470,7 +470,7 @@ static bool refuse_shallow(struct visit *v, struct err *err)
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
 static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
 {
-	git_remote_connect_options options = git_talk_connecting(v->talk);
+	git_remote_connect_options options = git_transport_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
 	struct advertised all = { 0 };
 	int code = make_remote(v, &remote);
@@ -480,7 +480,7 @@ static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct
 	if (code == 0)
 		code = git_remote_ls(&all.heads, &all.count, remote);
 	if (code < 0) {
-		git_talk_failed(v->talk, err);
+		git_transport_failed(v->talk, err);
 		return FAILED;
 	}
 	if (!refuse_shallow(v, err) || !pick(v, &all, p, err))
@@ -553,7 +553,7 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 	if (outcome != DONE)
 		return outcome;
 	/* One that did not get smaller is as good as before. */
-	git_packs_fold(v->arena, v->repository, v->dir, &unfolded);
+	git_repack(v->arena, v->repository, v->dir, &unfolded);
 	revision.name = p.name;
 	*out = revision;
 	return DONE;
@@ -582,14 +582,14 @@ bool mirror_update(struct arena *a, const char *dir, const struct git_remote_pla
                    struct diagnostics *warnings, struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
-	CLEANUP(git_talk_done) struct git_talk talk = { 0 };
+	CLEANUP(git_transport_done) struct git_transport talk = { 0 };
 	CLEANUP(fd_close) int held = -1;
 	struct visit v = { .arena = a, .dir = dir, .ref = ref, .path = path, .warnings = warnings, .talk = &talk };
 
 	git_repo_set_up();
 	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
 	return lock(a, dir, &held, err) &&
-	       git_talk_begin(a, remote, arena_printf(a, "%s.known", dir), &talk, err) &&
+	       git_transport_begin(a, remote, arena_printf(a, "%s.known", dir), &talk, err) &&
 	       visit_twice(&v, out, err);
 }
 

@@ -46,7 +46,7 @@ bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, c
 
 /* Has the next mirror_update() throw the mirror away and fetch it anew: why is what was found to be
  * damaged when it was read. */
-void mirror_condemn(const char *dir, const char *why);
+void mirror_mark_corrupt(const char *dir, const char *why);
 
 /* Removes a mirror that nobody else knows of, with all that belongs to it. */
 void mirror_remove(const char *dir);

@@ -59,7 +59,7 @@ static bool read_openssh(struct arena *a, const char *text, struct ssh_key *out)
 	const char *end = strstr(text, "-----END");
 	struct reader r;
 
-	return end && base64_read(a, text, end - text, &r.at, &r.left) && look_openssh(r, out);
+	return end && base64_decode(a, text, end - text, &r.at, &r.left) && look_openssh(r, out);
 }
 
 static bool is_public(const char *text)
@@ -68,7 +68,7 @@ static bool is_public(const char *text)
 	       strstr(text, "PUBLIC KEY-----");
 }
 
-bool ssh_key_look(const char *path, struct ssh_key *out, struct err *err)
+bool ssh_key_inspect(const char *path, struct ssh_key *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *text, *begin;

@@ -12,6 +12,6 @@ struct ssh_key {
 
 /* Takes a file as ssh-keygen makes it, or one in PEM.  False: *err says what is wrong with the file
  * and does not name it: "cannot be read: ...", "holds a public key: ...". */
-bool ssh_key_look(const char *path, struct ssh_key *out, struct err *err);
+bool ssh_key_inspect(const char *path, struct ssh_key *out, struct err *err);
 
 #endif

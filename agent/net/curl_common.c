@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void talk_must(bool ok)
+void curl_common_must(bool ok)
 {
 	if (!ok) {
 		fputs("libcurl: out of memory, or an option is missing\n", stderr);
@@ -14,19 +14,19 @@ void talk_must(bool ok)
 	}
 }
 
-void talk_begin(void)
+void curl_common_begin(void)
 {
 	/* OpenSSL raises it when a connection breaks while it is written to. */
 	signal(SIGPIPE, SIG_IGN);
-	talk_must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	curl_common_must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
 
-void talk_end(void)
+void curl_common_end(void)
 {
 	curl_global_cleanup();
 }
 
-void talk_basics(CURL *easy, const char *ca_file)
+void curl_common_basics(CURL *easy, const char *ca_file)
 {
 	SET(easy, CURLOPT_NOSIGNAL, 1L);
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -43,15 +43,15 @@ void talk_basics(CURL *easy, const char *ca_file)
 	}
 }
 
-void talk_names(const char *url, char **host, char **address)
+void curl_common_names(const char *url, char **host, char **address)
 {
 	CURLU *parts = curl_url();
 	char *port = NULL;
 
-	talk_must(parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
+	curl_common_must(parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
 	          && curl_url_get(parts, CURLUPART_HOST, host, 0) == CURLUE_OK
 	          && curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK);
-	talk_must(asprintf(address, "%s:%s", *host, port) > 0);
+	curl_common_must(asprintf(address, "%s:%s", *host, port) > 0);
 	curl_free(port);
 	curl_url_cleanup(parts);
 }
@@ -67,7 +67,7 @@ static const char *duration(struct buf *words, long ms)
 	return buf_str(words);
 }
 
-static void explain_timeout(const struct talk *t, struct buf *out)
+static void explain_timeout(const struct curl_exchange *t, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf words = BUF_TEXT;
 	long status;
@@ -84,7 +84,7 @@ static void explain_timeout(const struct talk *t, struct buf *out)
 		         duration(&words, t->timeout_ms));
 }
 
-static void explain_connect(const struct talk *t, struct buf *out)
+static void explain_connect(const struct curl_exchange *t, struct buf *out)
 {
 	long error;
 
@@ -97,7 +97,7 @@ static void explain_connect(const struct talk *t, struct buf *out)
 		buf_addf(out, "could not connect to %s", t->address);
 }
 
-static void explain_certificate(const struct talk *t, struct buf *out)
+static void explain_certificate(const struct curl_exchange *t, struct buf *out)
 {
 	long verdict;
 
@@ -112,7 +112,7 @@ static void explain_certificate(const struct talk *t, struct buf *out)
 }
 
 /* What a proxy answered to CONNECT; 0 if there is none. */
-static long proxy_status(const struct talk *t)
+static long proxy_status(const struct curl_exchange *t)
 {
 	long status;
 
@@ -120,7 +120,7 @@ static long proxy_status(const struct talk *t)
 	return status;
 }
 
-static void explain_size(const struct talk *t, struct buf *out)
+static void explain_size(const struct curl_exchange *t, struct buf *out)
 {
 	size_t most = t->answer_max;
 
@@ -130,7 +130,7 @@ static void explain_size(const struct talk *t, struct buf *out)
 		buf_addf(out, "the answer is larger than %zu MiB", most >> 20);
 }
 
-bool talk_explain(const struct talk *t, CURLcode code, struct buf *out)
+bool curl_common_explain(const struct curl_exchange *t, CURLcode code, struct buf *out)
 {
 	if (t->full) {
 		explain_size(t, out);

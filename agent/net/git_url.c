@@ -9,9 +9,9 @@
 
 enum { NAME_MAX_LEN = 40 };	/* of what a mirror's folder shows of the repository's name */
 
-static const struct { const char *prefix; enum git_way transport; } schemes[] = {
-	{ "file://", GIT_BY_FILE }, { "git://", GIT_BY_GIT }, { "http://", GIT_BY_HTTP },
-	{ "https://", GIT_BY_HTTPS }, { "ssh://", GIT_BY_SSH },
+static const struct { const char *prefix; enum git_scheme transport; } schemes[] = {
+	{ "file://", GIT_SCHEME_FILE }, { "git://", GIT_SCHEME_GIT }, { "http://", GIT_SCHEME_HTTP },
+	{ "https://", GIT_SCHEME_HTTPS }, { "ssh://", GIT_SCHEME_SSH },
 };
 
 /* "user@host:path" as git knows it: a colon, and no slash before it. */
@@ -78,7 +78,7 @@ static bool check_user(const struct git_url *u, const char *user, size_t len, st
 	if (memchr(user, ':', len))
 		return err_usage(err, "the URL of the git repository has a password in it: a token stands in a file "
 		                 "(--git-token-file) or in FLOWSYNC_GIT_TOKEN");
-	if (u->transport != GIT_BY_SSH)
+	if (u->transport != GIT_SCHEME_SSH)
 		return err_usage(err, "the URL of the git repository has a user in it: give --git-username, and a "
 		                 "token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
 	for (size_t i = 0; i < len; i++)
@@ -126,7 +126,7 @@ static bool read_url(struct arena *a, const char *text, size_t scheme, struct gi
 {
 	const char *host = text + scheme, *path = host + strcspn(host, "/?#");
 
-	if (out->transport == GIT_BY_FILE) {
+	if (out->transport == GIT_SCHEME_FILE) {
 		out->shown = text;
 		return *host == '/' || err_usage(err, "the URL of the git repository begins with file://, which has to be "
 		                                 "followed by a path that begins with a slash");
@@ -145,7 +145,7 @@ static bool read_scp(struct arena *a, const char *text, const char *colon, struc
 	const char *at = memchr(text, '@', (size_t)(colon - text));
 	const char *host = at ? at + 1 : text;
 
-	out->transport = GIT_BY_SSH;
+	out->transport = GIT_SCHEME_SSH;
 	if (at && !check_user(out, text, (size_t)(at - text), err))
 		return false;
 	if (!is_host(host, (size_t)(colon - host)) || strchr(host, '@'))
@@ -191,7 +191,7 @@ static bool read_any(struct arena *a, const char *text, struct git_url *out, str
 		                 "file://, user@host:path and a path");
 	if (colon)
 		return read_scp(a, text, colon, out, err);
-	out->transport = GIT_BY_PATH;
+	out->transport = GIT_SCHEME_PATH;
 	out->shown = text;
 	return *text || err_usage(err, "the URL of the git repository is empty");
 }
@@ -211,7 +211,7 @@ bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct
 
 bool git_url_check_token(const struct git_url *url, struct err *err)
 {
-	if (url->transport != GIT_BY_HTTP || url->loopback)
+	if (url->transport != GIT_SCHEME_HTTP || url->loopback)
 		return true;
 	return err_usage(err, "the URL of the git repository is plain http: a token goes over that to this machine "
 	                 "itself only; use https");
@@ -219,7 +219,7 @@ bool git_url_check_token(const struct git_url *url, struct err *err)
 
 void git_url_warn_if_plain(const struct git_url *url, struct diagnostics *faults)
 {
-	if ((url->transport == GIT_BY_HTTP || url->transport == GIT_BY_GIT) && !url->loopback)
+	if ((url->transport == GIT_SCHEME_HTTP || url->transport == GIT_SCHEME_GIT) && !url->loopback)
 		diagnostics_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
 		           "this connection; use https or ssh", url->shown);
 }

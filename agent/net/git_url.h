@@ -7,10 +7,10 @@
 #include "reconcile/base/err.h"
 #include "reconcile/base/diagnostics.h"
 
-enum git_way { GIT_BY_PATH, GIT_BY_FILE, GIT_BY_GIT, GIT_BY_HTTP, GIT_BY_HTTPS, GIT_BY_SSH };
+enum git_scheme { GIT_SCHEME_PATH, GIT_SCHEME_FILE, GIT_SCHEME_GIT, GIT_SCHEME_HTTP, GIT_SCHEME_HTTPS, GIT_SCHEME_SSH };
 
 struct git_url {
-	enum git_way transport;
+	enum git_scheme transport;
 	const char *text;	/* as it was given */
 	const char *shown;	/* without the user: for reports and messages */
 	const char *host;	/* in lower case, an IPv6 address without its brackets; NULL: none */

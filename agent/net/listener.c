@@ -27,7 +27,7 @@ static bool read_port(const char *text, uint16_t *port)
 	return *text && value <= UINT16_MAX;
 }
 
-bool listen_split(struct arena *a, const char *address, const char **host, uint16_t *port,
+bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port,
                   struct err *err)
 {
 	const char *colon = strrchr(address, ':');
@@ -79,7 +79,7 @@ static bool is_loopback(const struct sockaddr *address)
 	return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
 }
 
-bool listen_is_loopback(const char *host, bool *out, struct err *err)
+bool listener_is_loopback(const char *host, bool *out, struct err *err)
 {
 	CLEANUP(free_addresses) struct addrinfo *list = NULL;
 	bool all = true;
@@ -120,7 +120,7 @@ static int listen_at(const struct addrinfo *address)
 	return -1;
 }
 
-bool listen_tcp(const char *host, uint16_t port, struct listener *out, struct err *err)
+bool listener_open_tcp(const char *host, uint16_t port, struct listener *out, struct err *err)
 {
 	CLEANUP(free_addresses) struct addrinfo *list = NULL;
 	struct listener made = LISTENER;
@@ -158,10 +158,10 @@ static bool make_way(const struct sockaddr_un *address, struct err *err)
 	return true;
 }
 
-bool listen_unix(const char *path, struct listener *out, struct err *err)
+bool listener_open_unix(const char *path, struct listener *out, struct err *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	CLEANUP(listen_done) struct listener made = LISTENER;
+	CLEANUP(listener_close) struct listener made = LISTENER;
 	struct stat st;
 
 	if (strlen(path) >= sizeof address.sun_path)
@@ -187,7 +187,7 @@ bool listen_unix(const char *path, struct listener *out, struct err *err)
 	return true;
 }
 
-void listen_done(struct listener *l)
+void listener_close(struct listener *l)
 {
 	struct stat st;
 

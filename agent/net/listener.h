@@ -20,21 +20,21 @@ struct listener {
 
 /* Takes "127.0.0.1:8484", "localhost:0" or "[::1]:8484" apart; *host is in a, without brackets.
  * ERR_USAGE for any other text. */
-bool listen_split(struct arena *a, const char *address, const char **host, uint16_t *port,
+bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port,
                   struct err *err);
 
 /* Sets *out to whether host names this machine's loopback and nothing else.  A host that cannot
  * be resolved is an error. */
-bool listen_is_loopback(const char *host, bool *out, struct err *err);
+bool listener_is_loopback(const char *host, bool *out, struct err *err);
 
 /* Takes the first address of host that can be had; port 0: any free one. */
-bool listen_tcp(const char *host, uint16_t port, struct listener *out, struct err *err);
+bool listener_open_tcp(const char *host, uint16_t port, struct listener *out, struct err *err);
 
 /* Makes a socket at path that only its owner can connect to.  One that a dead process left is
  * replaced; one that answers, and what is no socket, is not touched. */
-bool listen_unix(const char *path, struct listener *out, struct err *err);
+bool listener_open_unix(const char *path, struct listener *out, struct err *err);
 
 /* Closes it, and takes the file of a unix socket away if it is still ours.  Takes LISTENER. */
-void listen_done(struct listener *listener);
+void listener_close(struct listener *listener);
 
 #endif

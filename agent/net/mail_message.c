@@ -75,7 +75,7 @@ static void add_subject(struct arena *a, struct buf *out, const char *subject)
 	}
 	for (size_t len; *line; line += len) {
 		len = word_length(line);
-		buf_addf(out, "%s=?utf-8?B?%s?=", join, base64_write(a, line, len));
+		buf_addf(out, "%s=?utf-8?B?%s?=", join, base64_encode(a, line, len));
 		join = "\r\n ";
 	}
 	buf_adds(out, "\r\n");
@@ -147,7 +147,7 @@ static void add_encoded(struct arena *a, struct buf *out, const char *text)
 	add_lines(&lines, text);
 	for (size_t at = 0; at < lines.len; at += BASE64_LINE) {
 		size_t len = lines.len - at < BASE64_LINE ? lines.len - at : BASE64_LINE;
-		buf_addf(out, "%s\r\n", base64_write(a, lines.text + at, len));
+		buf_addf(out, "%s\r\n", base64_encode(a, lines.text + at, len));
 	}
 }
 

@@ -6,29 +6,29 @@
 
 enum { TICK_MS = 100 };
 
-/* Milliseconds until wake as rest_wait() wants them. */
+/* Milliseconds until wake as service_client_wait() wants them. */
 static int until(int64_t wake)
 {
-	int64_t left = wake - drive_now();
+	int64_t left = wake - clock_monotonic();
 
 	if (wake < 0)
 		return -1;
 	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
-static void send_all(struct rest *rest, struct dispatch *dispatch)
+static void send_all(struct service_client *rest, struct dispatch *dispatch)
 {
 	struct request request;
 	struct task *task;
 
-	while ((task = dispatch_next(dispatch, drive_now(), &request)))
-		rest_send(rest, &request, task);
+	while ((task = dispatch_next(dispatch, clock_monotonic(), &request)))
+		service_client_send(rest, &request, task);
 }
 
 /* Calls tick once TICK_MS have gone by since *last. */
-static void tick_if_time(const struct drive_watch *watch, int64_t *last)
+static void tick_if_time(const struct request_loop_watch *watch, int64_t *last)
 {
-	int64_t now = drive_now();
+	int64_t now = clock_monotonic();
 
 	if (now - *last < TICK_MS)
 		return;
@@ -37,9 +37,9 @@ static void tick_if_time(const struct drive_watch *watch, int64_t *last)
 }
 
 static void take_answer(struct dispatch *dispatch, struct task *task, const struct answer *answer,
-                        const struct drive_watch *watch)
+                        const struct request_loop_watch *watch)
 {
-	int64_t wait_ms = dispatch_answer(dispatch, task, answer, drive_now());
+	int64_t wait_ms = dispatch_answer(dispatch, task, answer, clock_monotonic());
 
 	if (wait_ms >= 0 && watch && watch->again)
 		watch->again(watch->context, task, answer, wait_ms);
@@ -59,22 +59,22 @@ static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
 	dispatch_hurry(dispatch);
 }
 
-bool request_loop_run(struct rest *rest, struct dispatch *dispatch, int stop_fd,
-           const struct drive_watch *watch)
+bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, int stop_fd,
+           const struct request_loop_watch *watch)
 {
 	bool watched = watch && watch->tick, stopped = false;
 	int hurry_fd = watch && watch->hurry_fd ? *watch->hurry_fd : -1;
-	int64_t ticked = drive_now();
+	int64_t ticked = clock_monotonic();
 	struct answer answer;
 	void *task;
 
 	while (!dispatch_idle(dispatch)) {
-		/* Looked at here too: as long as answers keep coming, rest_wait() never gets to
+		/* Looked at here too: as long as answers keep coming, service_client_wait() never gets to
 		 * it. */
 		if (!stopped && fd_readable(stop_fd)) {
 			stopped = true;
 			dispatch_stop(dispatch);
-			rest_give_up(rest, only_reads);
+			service_client_give_up(rest, only_reads);
 		}
 		hurry_if_told(dispatch, &hurry_fd);
 		send_all(rest, dispatch);
@@ -83,7 +83,7 @@ bool request_loop_run(struct rest *rest, struct dispatch *dispatch, int stop_fd,
 		int wait = until(dispatch_wake(dispatch));
 		if (watched && (wait < 0 || wait > TICK_MS))
 			wait = TICK_MS;
-		if (rest_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
+		if (service_client_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
 			take_answer(dispatch, task, &answer, watch);
 		if (watched)
 			tick_if_time(watch, &ticked);

@@ -7,7 +7,7 @@
 #include "reconcile/wire/dispatch.h"
 
 /* Somebody who watches; each may be NULL. */
-struct drive_watch {
+struct request_loop_watch {
 	void (*tick)(void *context);	/* called while requests are under way, at most ten times a second */
 	/* task's request was answered so, and waits before it is sent again. */
 	void (*again)(void *context, const struct task *task, const struct answer *answer,
@@ -20,7 +20,7 @@ struct drive_watch {
  * dispatch_stop() once and goes on until what is under way has ended, but waits for no answer to
  * a task that only read; it does not read from stop_fd.  Returns false if it was stopped that
  * way.  watch may be NULL. */
-bool request_loop_run(struct rest *rest, struct dispatch *dispatch, int stop_fd,
-           const struct drive_watch *watch);
+bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, int stop_fd,
+           const struct request_loop_watch *watch);
 
 #endif

@@ -20,19 +20,19 @@ enum {
 /* One request on its way and its answer afterwards; used again for the next one. */
 struct exchange {
 	CURL *easy;
-	struct rest *rest;
+	struct service_client *rest;
 	void *tag;
 	struct buf url, sending, body, type, error;
 	size_t sent;		/* bytes of sending that libcurl has taken */
 	bool hurried;		/* the request had less time than any other has */
 	bool begun;		/* there was a connection, and the request began to go out on it */
 	bool under_way;		/* the multi handle has it */
-	bool given_up;		/* rest_give_up() meant it */
+	bool given_up;		/* service_client_give_up() meant it */
 	bool failed;		/* libcurl did not carry it to its end */
 	struct exchange *next;
 };
 
-struct rest {
+struct service_client {
 	const struct endpoint *endpoint;
 	char *ca_file;			/* NULL: the system's authorities */
 	CURLM *multi;
@@ -83,14 +83,14 @@ static int note_begin(void *arg, char *peer, char *self, int peer_port, int self
 /* Gives x a handle, with what is the same for all requests. */
 static void exchange_make_handle(struct exchange *x)
 {
-	const struct rest *rest = x->rest;
+	const struct service_client *rest = x->rest;
 	const struct endpoint *endpoint = rest->endpoint;
 	CURL *easy = curl_easy_init();
 
-	talk_must(easy);
+	curl_common_must(easy);
 	x->easy = easy;
 	SET(easy, CURLOPT_PRIVATE, x);
-	talk_basics(easy, rest->ca_file);
+	curl_common_basics(easy, rest->ca_file);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, rest->connect_ms);
@@ -112,7 +112,7 @@ static void exchange_make_handle(struct exchange *x)
 	SET(easy, CURLOPT_PREREQDATA, x);
 }
 
-static void exchange_init(struct exchange *x, struct rest *rest)
+static void exchange_init(struct exchange *x, struct service_client *rest)
 {
 	*x = (struct exchange){
 		.rest = rest, .next = rest->idle,
@@ -133,24 +133,24 @@ static void exchange_done(struct exchange *x)
 	buf_done(&x->error);
 }
 
-static void add_header(struct rest *rest, const char *line)
+static void add_header(struct service_client *rest, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(rest->headers, line);
 
-	talk_must(longer);
+	curl_common_must(longer);
 	rest->headers = longer;
 }
 
-static void keep_token(struct rest *rest, const char *token)
+static void keep_token(struct service_client *rest, const char *token)
 {
 	static const char bearer[] = "Bearer ";
 	size_t len = sizeof bearer - 1;
 
 	rest->token = strdup(strncmp(token, bearer, len) == 0 ? token + len : token);
-	talk_must(rest->token);
+	curl_common_must(rest->token);
 }
 
-static void make_headers(struct rest *rest, const char *token)
+static void make_headers(struct service_client *rest, const char *token)
 {
 	add_header(rest, "Accept: application/json");
 	add_header(rest, "Content-Type: application/json");
@@ -166,17 +166,17 @@ static void make_headers(struct rest *rest, const char *token)
 }
 
 /* The names that messages call the service by. */
-static void make_names(struct rest *rest)
+static void make_names(struct service_client *rest)
 {
-	talk_names(rest->endpoint->url, &rest->host, &rest->address);
+	curl_common_names(rest->endpoint->url, &rest->host, &rest->address);
 	if (rest->endpoint->unix_socket) {
 		free(rest->address);
 		rest->address = strdup(rest->endpoint->unix_socket);
-		talk_must(rest->address);
+		curl_common_must(rest->address);
 	}
 }
 
-bool rest_open(const struct rest_options *options, struct rest **out, struct err *err)
+bool service_client_open(const struct service_client_options *options, struct service_client **out, struct err *err)
 {
 	/* libcurl would say it only at the first request, and not which file. */
 	if (options->ca_file && access(options->ca_file, R_OK) != 0) {
@@ -185,34 +185,34 @@ bool rest_open(const struct rest_options *options, struct rest **out, struct err
 		return false;
 	}
 	assert(options->connections > 0);
-	talk_begin();
+	curl_common_begin();
 
-	struct rest *rest = calloc(1, sizeof *rest);
-	talk_must(rest);
+	struct service_client *rest = calloc(1, sizeof *rest);
+	curl_common_must(rest);
 	rest->endpoint = options->endpoint;
 	if (options->ca_file) {
 		rest->ca_file = strdup(options->ca_file);
-		talk_must(rest->ca_file);
+		curl_common_must(rest->ca_file);
 	}
 	rest->connections = options->connections;
-	rest->answer_max = options->answer_max ? options->answer_max : REST_ANSWER_MAX;
-	rest->timeout_ms = options->timeout_ms ? options->timeout_ms : REST_TIMEOUT_MS;
-	rest->connect_ms = rest->timeout_ms < REST_CONNECT_TIMEOUT_MS ? rest->timeout_ms
-	                                                              : REST_CONNECT_TIMEOUT_MS;
+	rest->answer_max = options->answer_max ? options->answer_max : SERVICE_CLIENT_ANSWER_MAX;
+	rest->timeout_ms = options->timeout_ms ? options->timeout_ms : SERVICE_CLIENT_TIMEOUT_MS;
+	rest->connect_ms = rest->timeout_ms < SERVICE_CLIENT_CONNECT_TIMEOUT_MS ? rest->timeout_ms
+	                                                              : SERVICE_CLIENT_CONNECT_TIMEOUT_MS;
 	rest->multi = curl_multi_init();
-	talk_must(rest->multi);
+	curl_common_must(rest->multi);
 	SET_MULTI(rest->multi, CURLMOPT_MAXCONNECTS, (long)rest->connections);
 	make_headers(rest, options->token);
 	make_names(rest);
 	rest->exchanges = calloc(rest->connections, sizeof *rest->exchanges);
-	talk_must(rest->exchanges);
+	curl_common_must(rest->exchanges);
 	for (unsigned i = 0; i < rest->connections; i++)
 		exchange_init(&rest->exchanges[i], rest);
 	*out = rest;
 	return true;
 }
 
-void rest_close(struct rest *rest)
+void service_client_close(struct service_client *rest)
 {
 	if (!rest)
 		return;
@@ -229,16 +229,16 @@ void rest_close(struct rest *rest)
 	free(rest->ca_file);
 	free(rest->exchanges);
 	free(rest);
-	talk_end();
+	curl_common_end();
 }
 
-void rest_closep(struct rest **rest)
+void service_client_closep(struct service_client **rest)
 {
-	rest_close(*rest);
+	service_client_close(*rest);
 }
 
 /* The answer that was given out is over: its exchange may carry another request. */
-static void release(struct rest *rest)
+static void release(struct service_client *rest)
 {
 	struct exchange *x = rest->given;
 
@@ -274,7 +274,7 @@ static void set_method(CURL *easy, enum method method, const struct exchange *x,
 	SET(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->sending.len);
 }
 
-void rest_send(struct rest *rest, const struct request *request, void *tag)
+void service_client_send(struct service_client *rest, const struct request *request, void *tag)
 {
 	assert(request->path[0] == '/');
 	release(rest);
@@ -299,26 +299,26 @@ void rest_send(struct rest *rest, const struct request *request, void *tag)
 	SET(x->easy, CURLOPT_URL, buf_str(&x->url));
 	SET(x->easy, CURLOPT_TIMEOUT_MS, x->hurried ? (long)request->most_ms : rest->timeout_ms);
 	set_method(x->easy, operation_method(request->operation), x, request->body);
-	talk_must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
+	curl_common_must(curl_multi_add_handle(rest->multi, x->easy) == CURLM_OK);
 	rest->in_flight++;
 }
 
-unsigned rest_in_flight(const struct rest *rest)
+unsigned service_client_in_flight(const struct service_client *rest)
 {
 	return rest->in_flight;
 }
 
 static bool explain(struct exchange *x, CURLcode code)
 {
-	const struct rest *rest = x->rest;
-	struct talk talk = {
+	const struct service_client *rest = x->rest;
+	struct curl_exchange talk = {
 		.easy = x->easy, .host = rest->host, .address = rest->address, .speaks = "HTTP",
 		.trust = ": give --ca-file if it is of a private authority",
 		.connect_ms = rest->connect_ms, .timeout_ms = rest->timeout_ms, .answer_max = rest->answer_max,
 		.full = x->body.full, .hurried = x->hurried, .begun = x->begun,
 	};
 
-	return talk_explain(&talk, code, &x->error);
+	return curl_common_explain(&talk, code, &x->error);
 }
 
 /* "Text/HTML; charset=x" becomes "text/html". */
@@ -380,16 +380,16 @@ static void read_answer(struct exchange *x, CURLcode code, struct answer *answer
 }
 
 /* Takes x out of those under way, to be read by the caller. */
-static void give(struct rest *rest, struct exchange *x, void **tag)
+static void give(struct service_client *rest, struct exchange *x, void **tag)
 {
 	*tag = x->tag;
-	talk_must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
+	curl_common_must(curl_multi_remove_handle(rest->multi, x->easy) == CURLM_OK);
 	x->under_way = false;
 	rest->in_flight--;
 	rest->given = x;
 }
 
-void rest_give_up(struct rest *rest, bool (*which)(const void *tag))
+void service_client_give_up(struct service_client *rest, bool (*which)(const void *tag))
 {
 	for (unsigned i = 0; i < rest->connections; i++) {
 		struct exchange *x = &rest->exchanges[i];
@@ -397,7 +397,7 @@ void rest_give_up(struct rest *rest, bool (*which)(const void *tag))
 	}
 }
 
-static bool next_given_up(struct rest *rest, void **tag, struct answer *answer)
+static bool next_given_up(struct service_client *rest, void **tag, struct answer *answer)
 {
 	for (unsigned i = 0; i < rest->connections; i++) {
 		struct exchange *x = &rest->exchanges[i];
@@ -414,7 +414,7 @@ static bool next_given_up(struct rest *rest, void **tag, struct answer *answer)
 	return false;
 }
 
-static bool next_answer(struct rest *rest, void **tag, struct answer *answer)
+static bool next_answer(struct service_client *rest, void **tag, struct answer *answer)
 {
 	struct exchange *x;
 	CURLMsg *msg;
@@ -441,7 +441,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
+bool service_client_wait(struct service_client *rest, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
                struct answer *answer)
 {
 	struct curl_waitfd fds[2];
@@ -457,13 +457,13 @@ bool rest_wait(struct rest *rest, int timeout_ms, int stop_fd, int hurry_fd, voi
 	release(rest);
 	for (;;) {
 		int running;
-		talk_must(curl_multi_perform(rest->multi, &running) == CURLM_OK);
+		curl_common_must(curl_multi_perform(rest->multi, &running) == CURLM_OK);
 		if (next_answer(rest, tag, answer))
 			return true;
 		int64_t left = timeout_ms < 0 ? POLL_MS : end - now_ms();
 		if (left <= 0 || readable)
 			return false;
-		talk_must(curl_multi_poll(rest->multi, fds, count, left, NULL) == CURLM_OK);
+		curl_common_must(curl_multi_poll(rest->multi, fds, count, left, NULL) == CURLM_OK);
 		for (unsigned i = 0; i < count; i++)
 			readable |= fds[i].revents != 0;
 	}

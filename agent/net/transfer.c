@@ -33,14 +33,14 @@ static void list_free(struct curl_slist **list)
 static void easy_done(CURL **easy)
 {
 	curl_easy_cleanup(*easy);
-	talk_end();
+	curl_common_end();
 }
 
 static void list_add(struct curl_slist **list, const char *line)
 {
 	struct curl_slist *longer = curl_slist_append(*list, line);
 
-	talk_must(longer);
+	curl_common_must(longer);
 	*list = longer;
 }
 
@@ -79,7 +79,7 @@ bool transfer_url(struct arena *a, const char *called, const char *text, const c
 {
 	CLEANUP(url_cleanup) CURLU *url = curl_url();
 
-	talk_must(url);
+	curl_common_must(url);
 	if (!read_url(called, text, "http", "https", url, err))
 		return false;
 	CLEANUP(text_free) char *scheme = part(url, CURLUPART_SCHEME);
@@ -94,10 +94,10 @@ bool transfer_url(struct arena *a, const char *called, const char *text, const c
 static CURL *open_easy(const char *ca_file, const char *url, const char *host, long connect_ms,
                        long timeout_ms)
 {
-	talk_begin();
+	curl_common_begin();
 	CURL *easy = curl_easy_init();
-	talk_must(easy);
-	talk_basics(easy, ca_file);
+	curl_common_must(easy);
+	curl_common_basics(easy, ca_file);
 	SET(easy, CURLOPT_URL, url);
 	SET(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms < timeout_ms ? connect_ms : timeout_ms);
 	SET(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
@@ -118,10 +118,10 @@ static void watch_begin(CURL *easy, bool *begun)
 	SET(easy, CURLOPT_PREREQDATA, begun);
 }
 
-static bool failed(const struct talk *talk, CURLcode code, struct err *err)
+static bool failed(const struct curl_exchange *talk, CURLcode code, struct err *err)
 {
 	CLEANUP(buf_done) struct buf words = BUF_TEXT;
-	bool hopeless = talk_explain(talk, code, &words);
+	bool hopeless = curl_common_explain(talk, code, &words);
 
 	err_set(err, "%s", buf_str(&words));
 	if (hopeless)
@@ -235,7 +235,7 @@ static bool exchange(const struct transfer_request *r, const char *host, const c
                      struct curl_slist *headers, struct transfer_answer *out, struct err *err)
 {
 	CLEANUP(easy_done) CURL *easy = open_easy(r->ca_file, r->url, host, r->connect_ms, r->timeout_ms);
-	struct talk talk = {
+	struct curl_exchange talk = {
 		.easy = easy, .host = r->server ? r->server : host, .address = r->server ? r->server : address,
 		.speaks = "HTTP", .trust = ": no authority that this machine trusts vouches for it", .answer_max = r->answer_max,
 		.connect_ms = r->connect_ms < r->timeout_ms ? r->connect_ms : r->timeout_ms,
@@ -270,7 +270,7 @@ bool transfer_http(const struct transfer_request *r, struct transfer_answer *out
 		return false;
 	CLEANUP(text_free) char *host = NULL;
 	CLEANUP(plain_free) char *address = NULL;
-	talk_names(r->url, &host, &address);
+	curl_common_names(r->url, &host, &address);
 	if (!exchange(r, host, address, headers, &answer, err))
 		return false;
 	*out = answer;
@@ -343,7 +343,7 @@ static bool check_server(const struct transfer_mail *m, struct err *err)
 {
 	CLEANUP(url_cleanup) CURLU *url = curl_url();
 
-	talk_must(url);
+	curl_common_must(url);
 	if (!read_url("the URL of the mail server", m->url, "smtps", "smtp", url, err))
 		return false;
 	CLEANUP(text_free) char *user = part(url, CURLUPART_USER);
@@ -358,7 +358,7 @@ static bool not_taken(const struct talked *t, const char *address, struct err *e
 	return false;
 }
 
-static bool mail_failed(const struct talked *t, const struct talk *talk, CURLcode code, struct err *err)
+static bool mail_failed(const struct talked *t, const struct curl_exchange *talk, CURLcode code, struct err *err)
 {
 	switch (code) {
 	case CURLE_LOGIN_DENIED:
@@ -417,7 +417,7 @@ static bool hand_over(struct talked *t, const char *host, const char *address, s
 	const struct transfer_mail *m = t->mail;
 	CLEANUP(list_free) struct curl_slist *to = NULL;
 	CLEANUP(easy_done) CURL *easy = open_easy(m->ca_file, m->url, host, m->timeout_ms, m->timeout_ms);
-	struct talk talk = {
+	struct curl_exchange talk = {
 		.easy = easy, .host = host, .address = address, .speaks = "SMTP",
 		.trust = ": give serve.smtp.ca_file if it is of a private authority",
 		.connect_ms = m->timeout_ms, .timeout_ms = m->timeout_ms,
@@ -442,7 +442,7 @@ bool transfer_mail(struct arena *a, const struct transfer_mail *m, struct transf
 		return false;
 	CLEANUP(text_free) char *host = NULL;
 	CLEANUP(plain_free) char *address = NULL;
-	talk_names(m->url, &host, &address);
+	curl_common_names(m->url, &host, &address);
 	if (!hand_over(&t, host, address, err))
 		return false;
 	*out = t.mailed;

@@ -28,7 +28,7 @@ struct reason {
 	const char *name;		/* only what has this name counts; NULL: all that may be a source's */
 	const char *real;		/* of the folder */
 	const char *path;		/* of it below the source, if name is NULL */
-	const struct ignore *ignore;	/* likewise */
+	const struct ignore_rules *ignore;	/* likewise */
 };
 
 struct reasons {
@@ -36,11 +36,11 @@ struct reasons {
 	size_t count, room;
 };
 
-struct watch {
+struct dir_watch {
 	int fd;
 	char *dir;
 	struct arena arena;		/* of what follows */
-	struct source_look look;	/* the last */
+	struct source_scan look;	/* the last */
 	struct reasons reasons;
 	bool full;			/* no room for a further watch */
 	struct err degraded;
@@ -48,9 +48,9 @@ struct watch {
 
 /* What a new look is made with, while the old one still stands. */
 struct update {
-	struct watch *watch;
+	struct dir_watch *watch;
 	struct arena arena;
-	struct source_look look;
+	struct source_scan look;
 	struct reasons reasons;
 };
 
@@ -179,7 +179,7 @@ static const struct reason *find_reason(const struct reasons *r, int wd)
 }
 
 /* Lets go of the watches that there is no reason for any more; true if some are new. */
-static bool replace_reasons(struct watch *w, const struct reasons *old, const struct reasons *fresh)
+static bool replace_reasons(struct dir_watch *w, const struct reasons *old, const struct reasons *fresh)
 {
 	bool more = false;
 
@@ -191,13 +191,13 @@ static bool replace_reasons(struct watch *w, const struct reasons *old, const st
 	return more;
 }
 
-static bool look_once(struct watch *w)
+static bool look_once(struct dir_watch *w)
 {
 	struct update u = { .watch = w };
 	struct diagnostics faults = { .arena = &u.arena };	/* told by the cycle that reads the source */
 
 	w->full = false;
-	source_look(&u.arena, w->dir, &u.look, &faults);
+	source_scan(&u.arena, w->dir, &u.look, &faults);
 	if (w->fd >= 0)
 		watch_all(&u);
 	sort_reasons(&u.reasons);
@@ -211,12 +211,12 @@ static bool look_once(struct watch *w)
 
 /* A folder is watched after it was looked into, so what was made in it meanwhile told nobody: once
  * all folders of a look were watched before it, nothing is missed. */
-static void look(struct watch *w)
+static void look(struct dir_watch *w)
 {
 	for (int pass = 0; look_once(w) && pass < PASSES; pass++)
 		;
 	if (w->fd < 0)
-		return;		/* watch_open() said why */
+		return;		/* dir_watch_open() said why */
 	w->degraded.msg[0] = '\0';
 	if (w->full)
 		err_set(&w->degraded, "%s: the system has no watch left for all of its folders "
@@ -252,7 +252,7 @@ static bool name_matters(const struct reason *why, const struct inotify_event *e
 
 	if (*e->name == '.' && !is_rules)
 		return false;
-	if (!is_rules && ignore_matches(why->ignore, below(a, why->path, e->name), is_folder))
+	if (!is_rules && ignore_rules_match(why->ignore, below(a, why->path, e->name), is_folder))
 		return false;
 	if (is_folder)
 		return true;
@@ -273,7 +273,7 @@ static bool reason_matters(const struct reason *why, const struct inotify_event 
 	return (e->mask & IN_ISDIR) || !(e->mask & IN_CREATE) || is_complete(below(a, why->real, e->name));
 }
 
-static bool event_matters(const struct watch *w, const struct inotify_event *e)
+static bool event_matters(const struct dir_watch *w, const struct inotify_event *e)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const struct reason *end = w->reasons.items + w->reasons.count, *why;
@@ -291,7 +291,7 @@ static bool event_matters(const struct watch *w, const struct inotify_event *e)
 	return false;
 }
 
-bool watch_read(struct watch *w)
+bool dir_watch_read(struct dir_watch *w)
 {
 	_Alignas(struct inotify_event) char bytes[READ_BYTES];
 	bool matters = false;
@@ -309,23 +309,23 @@ bool watch_read(struct watch *w)
 	return matters;
 }
 
-bool watch_scan(struct watch *w)
+bool dir_watch_scan(struct dir_watch *w)
 {
-	struct source_look before = w->look;
+	struct source_scan before = w->look;
 	struct arena kept = w->arena;
 
 	w->arena = (struct arena){ 0 };
 	look(w);
-	bool differs = !source_look_same(&before, &w->look);
+	bool differs = !source_scan_equal(&before, &w->look);
 	arena_free(&kept);
 	return differs;
 }
 
 /* ---- the handle ---- */
 
-bool watch_open(const char *dir, struct watch **out, struct err *err)
+bool dir_watch_open(const char *dir, struct dir_watch **out, struct err *err)
 {
-	CLEANUP(watch_closep) struct watch *w = calloc(1, sizeof *w);
+	CLEANUP(dir_watch_closep) struct dir_watch *w = calloc(1, sizeof *w);
 
 	if (!w || !(w->dir = strdup(dir))) {
 		fputs("out of memory\n", stderr);
@@ -342,7 +342,7 @@ bool watch_open(const char *dir, struct watch **out, struct err *err)
 	return true;
 }
 
-void watch_close(struct watch *w)
+void dir_watch_close(struct dir_watch *w)
 {
 	if (!w)
 		return;
@@ -353,17 +353,17 @@ void watch_close(struct watch *w)
 	free(w);
 }
 
-void watch_closep(struct watch **w)
+void dir_watch_closep(struct dir_watch **w)
 {
-	watch_close(*w);
+	dir_watch_close(*w);
 }
 
-int watch_fd(const struct watch *w)
+int dir_watch_fd(const struct dir_watch *w)
 {
 	return w->fd;
 }
 
-const char *watch_degraded(const struct watch *w)
+const char *dir_watch_degraded(const struct dir_watch *w)
 {
 	return *w->degraded.msg ? w->degraded.msg : NULL;
 }

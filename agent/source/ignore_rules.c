@@ -32,8 +32,8 @@ struct rule {
 	bool *now, *next;	/* places in parts, count + 1 of them, for matching */
 };
 
-struct ignore {
-	const struct ignore *outer;
+struct ignore_rules {
+	const struct ignore_rules *outer;
 	size_t cut;		/* what to leave off a path to have it from this folder on */
 	struct rule *rules;
 	size_t count, room;
@@ -171,7 +171,7 @@ static void cut_spaces(char *line)
 	*end = '\0';
 }
 
-static void add_rule(struct arena *a, struct ignore *ig, char *line)
+static void add_rule(struct arena *a, struct ignore_rules *ig, char *line)
 {
 	struct rule r = { 0 };
 
@@ -197,13 +197,13 @@ static void add_rule(struct arena *a, struct ignore *ig, char *line)
 	ig->rules[ig->count++] = r;
 }
 
-const struct ignore *ignore_read(struct arena *a, const struct ignore *outer,
+const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer,
                                  const char *folder, const char *text)
 {
-	struct ignore *ig = arena_new(a, struct ignore, 1);
+	struct ignore_rules *ig = arena_new(a, struct ignore_rules, 1);
 	size_t len = strlen(folder);
 
-	*ig = (struct ignore){ .outer = outer, .cut = len ? len + 1 : 0 };
+	*ig = (struct ignore_rules){ .outer = outer, .cut = len ? len + 1 : 0 };
 	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
 	for (char *rest = arena_strdup(a, text), *line; (line = strsep(&rest, "\n")); ) {
@@ -291,7 +291,7 @@ static bool rule_matches(struct rule *r, const char *path, bool is_folder)
 	return r->now[r->count];
 }
 
-bool ignore_matches(const struct ignore *ignore, const char *path, bool is_folder)
+bool ignore_rules_match(const struct ignore_rules *ignore, const char *path, bool is_folder)
 {
 	for (; ignore; ignore = ignore->outer)
 		for (size_t i = ignore->count; i-- > 0; )

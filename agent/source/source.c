@@ -118,7 +118,7 @@ static bool read_token(struct context *ctx, const char **out, struct err *err)
 	bool exposed;
 
 	if (file)
-		return token_read(ctx->arena, file, out, &exposed, err) || err_wrap(err, "git");
+		return token_file_read(ctx->arena, file, out, &exposed, err) || err_wrap(err, "git");
 	for (const char *p = text; p && *p; p++)
 		if (*p <= ' ' || *p > '~')
 			return err_usage(err, "FLOWSYNC_GIT_TOKEN has a space, a line break or another character in it that no "
@@ -138,7 +138,7 @@ static bool choose_credentials(struct context *ctx, const struct git_url *url, s
 	out->ssh_key_file = s->ssh_key;
 	out->known_hosts_file = s->known_hosts ? s->known_hosts
 	                      : home ? arena_printf(ctx->arena, "%s/.ssh/known_hosts", home) : NULL;
-	if (url->transport != GIT_BY_HTTP && url->transport != GIT_BY_HTTPS)
+	if (url->transport != GIT_SCHEME_HTTP && url->transport != GIT_SCHEME_HTTPS)
 		return true;
 	if (!read_token(ctx, &out->token, err))
 		return false;
@@ -221,7 +221,7 @@ static bool make_place(struct context *ctx, struct git_fetch *f, struct source *
 	const char *above = env_get(ctx->env, "TMPDIR");
 	const char *state = ctx->settings->state_dir;
 
-	if (*f->mirror && folder_make(arena_printf(ctx->arena, "%s/git", state), err))
+	if (*f->mirror && directory_make(arena_printf(ctx->arena, "%s/git", state), err))
 		return true;
 	char *folder = arena_printf(ctx->arena, "%s/flowsync-XXXXXX", above ? above : "/tmp");
 	if (!mkdtemp(folder))
@@ -245,12 +245,12 @@ static bool read_again(struct context *ctx, const struct git_fetch *f, const str
 {
 	struct git_revision revision;
 
-	mirror_condemn(f->mirror, err->msg);
+	mirror_mark_corrupt(f->mirror, err->msg);
 	if (!fetch(ctx, f, &revision, faults, err))
 		return false;
 	if (!pin)
 		out->revision = revision;
-	return git_tree_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
+	return source_git_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
 	       err_wrap(err, "git repository %s", out->location);
 }
 
@@ -271,7 +271,7 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 	else if (!fetch(ctx, f, &out->revision, faults, err))
 		return false;
 	log_debug(ctx->log, "source: %s is %s, tree %s", out->revision.name, out->revision.commit, out->revision.tree);
-	return git_tree_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
+	return source_git_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
 	       read_again(ctx, f, pin, out, faults, err);
 }
 

@@ -25,7 +25,7 @@ bool source_file_read(struct arena *a, const char *path, struct source_files *ou
 	return read_file(a, arena_strdup(a, path), path, out, faults);
 }
 
-static void read_files(struct arena *a, const struct source_look *look, const char *dir,
+static void read_files(struct arena *a, const struct source_scan *look, const char *dir,
                        struct source_files *out, struct diagnostics *faults)
 {
 	size_t bytes = 0;
@@ -47,9 +47,9 @@ static void read_files(struct arena *a, const struct source_look *look, const ch
 bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
-	struct source_look look;
+	struct source_scan look;
 
-	source_look(a, dir, &look, faults);
+	source_scan(a, dir, &look, faults);
 	read_files(a, &look, arena_strdup(a, dir), out, faults);
 	return faults->errors == errors;
 }
@@ -64,8 +64,8 @@ enum {
 struct settle {
 	const char *dir;
 	struct arena arena;		/* of the look, and of what is read by it */
-	struct source_look look;
-	int64_t since;			/* it is like this, by drive_now() */
+	struct source_scan look;
+	int64_t since;			/* it is like this, by clock_monotonic() */
 	int looks, changes;		/* changes: between two looks */
 };
 
@@ -76,14 +76,14 @@ struct settle {
 static void look_again(struct settle *s, struct diagnostics *faults)
 {
 	struct arena arena = { 0 };
-	struct source_look look;
-	int64_t now = drive_now(), stamp = stamp_now();
+	struct source_scan look;
+	int64_t now = clock_monotonic(), stamp = clock_now();
 
-	source_look(&arena, s->dir, &look, faults);
+	source_scan(&arena, s->dir, &look, faults);
 	int64_t age = stamp - ((int64_t)look.newest.tv_sec * 1000 + look.newest.tv_nsec / 1000000);
 	if (!s->looks++) {
 		s->since = now - (age > 0 ? age : 0);
-	} else if (!source_look_same(&look, &s->look)) {
+	} else if (!source_scan_equal(&look, &s->look)) {
 		s->since = now;
 		s->changes++;
 	}
@@ -96,10 +96,10 @@ static bool is_unchanged(const struct settle *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct diagnostics faults = { .arena = &a };
-	struct source_look look;
+	struct source_scan look;
 
-	source_look(&a, s->dir, &look, &faults);
-	return source_look_same(&look, &s->look);
+	source_scan(&a, s->dir, &look, &faults);
+	return source_scan_equal(&look, &s->look);
 }
 
 /* Fills *files with what there is; false if it changed meanwhile. */
@@ -131,16 +131,16 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 	struct settle s = { .dir = arena_strdup(a, dir) };
 	struct diagnostics before = *faults;
 	struct source_files files;
-	int64_t begun = drive_now();
+	int64_t begun = clock_monotonic();
 
 	for (;;) {
 		*faults = before;
 		look_again(&s, faults);
-		int64_t wait = s.since + STILL_MS - drive_now();
+		int64_t wait = s.since + STILL_MS - clock_monotonic();
 		if (wait <= 0 && read_still(&s, &files, faults))
 			break;
 		/* Where a look takes long, one that found no change is no reason to give up. */
-		if (s.changes && drive_now() - begun > MOST_MS)
+		if (s.changes && clock_monotonic() - begun > MOST_MS)
 			err_set(err, "%s: changes while it is being read, and did not stand still for %d ms "
 			        "within %d s", dir, STILL_MS, MOST_MS / 1000);
 		else if (was_stopped(stop_fd, wait > 0 ? wait : 0))

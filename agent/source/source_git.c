@@ -16,7 +16,7 @@ struct folder {
 	const char *path;		/* below the source as it was walked to, "" is the source */
 	const char *real;		/* the same without links */
 	git_oid id;
-	const struct ignore *ignore;
+	const struct ignore_rules *ignore;
 };
 
 struct walk {
@@ -123,7 +123,7 @@ static bool walk_entry(struct walk *w, const struct folder *f, const char *name,
 	bool found = true;
 
 	if (place.mode == GIT_FILEMODE_LINK) {
-		if (ignore_matches(f->ignore, path, false))
+		if (ignore_rules_match(f->ignore, path, false))
 			return true;
 		if (!follow(w, f, path, name, source_is_spec(name), &place, &found))
 			return false;
@@ -131,7 +131,7 @@ static bool walk_entry(struct walk *w, const struct folder *f, const char *name,
 		place.path = *f->real ? arena_printf(w->arena, "%s/%s", f->real, name) : arena_strdup(w->arena, name);
 	}
 	bool folder = place.mode == GIT_FILEMODE_TREE || place.mode == GIT_FILEMODE_COMMIT;
-	if (!found || (!folder && !source_is_spec(name)) || ignore_matches(f->ignore, path, folder))
+	if (!found || (!folder && !source_is_spec(name)) || ignore_rules_match(f->ignore, path, folder))
 		return true;
 	if (place.mode == GIT_FILEMODE_COMMIT)
 		return submodule(w, path);
@@ -139,7 +139,7 @@ static bool walk_entry(struct walk *w, const struct folder *f, const char *name,
 }
 
 /* The folder's .flowsyncignore laid over those around it. */
-static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *tree, const struct ignore **out)
+static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *tree, const struct ignore_rules **out)
 {
 	static const char name[] = ".flowsyncignore";
 	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : name;
@@ -156,11 +156,11 @@ static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *
 		return true;
 	if (place.mode == GIT_FILEMODE_TREE)
 		return fault_on(w, path, "a directory, expected a file");
-	if (git_repo_read_blob(w->repository, &place.id, IGNORE_MAX_BYTES, &blob) < 0)
+	if (git_repo_read_blob(w->repository, &place.id, IGNORE_RULES_MAX_BYTES, &blob) < 0)
 		return damaged(w, path);
 	if (!blob)
-		return fault_on(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_MAX_BYTES));
-	*out = ignore_read(w->arena, f->ignore, f->path, copy(w, blob));
+		return fault_on(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_RULES_MAX_BYTES));
+	*out = ignore_rules_read(w->arena, f->ignore, f->path, copy(w, blob));
 	return true;
 }
 
@@ -211,7 +211,7 @@ static void append(struct walk *w, struct source_files *out)
 	}
 }
 
-bool git_tree_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
+bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
                    struct source_files *out, struct diagnostics *faults, struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;

@@ -11,7 +11,7 @@
  * a circle, what is too large, and the like is a fault that names it, and the others are still read; a
  * submodule is warned of.  False if the mirror itself cannot be read: *err says what is wrong with
  * it. */
-bool git_tree_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
+bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
                    struct source_files *out, struct diagnostics *faults, struct err *err);
 
 #endif

@@ -17,7 +17,7 @@ struct folder {
 	const char *real;
 	int fd;
 	struct stat st;
-	const struct ignore *ignore;
+	const struct ignore_rules *ignore;
 };
 
 struct walk {
@@ -26,7 +26,7 @@ struct walk {
 	const char *prefix;		/* what stands before a path below it */
 	const char *real;		/* root without any link */
 	size_t entries;
-	struct source_look look;
+	struct source_scan look;
 	struct diagnostics *faults;
 };
 
@@ -76,9 +76,9 @@ static bool is_later(struct timespec a, struct timespec b)
 }
 
 static void add_entry(struct walk *w, enum source_kind kind, const char *path, const char *real,
-                      const struct stat *st, const struct ignore *ignore)
+                      const struct stat *st, const struct ignore_rules *ignore)
 {
-	struct source_look *l = &w->look;
+	struct source_scan *l = &w->look;
 
 	arena_grow(w->arena, l->items, l->count, l->room);
 	l->items[l->count++] = (struct source_entry){
@@ -145,7 +145,7 @@ static void walk_link(struct walk *w, const struct folder *f, const char *path, 
 	struct stat to;
 	bool is_spec = source_is_spec(link), is_folder = stat(link, &to) == 0 && S_ISDIR(to.st_mode);
 
-	if (ignore_matches(f->ignore, path, is_folder))
+	if (ignore_rules_match(f->ignore, path, is_folder))
 		return;
 	/* What leads to no spec today may do so when something on its way is another. */
 	add_entry(w, SOURCE_LINK, path, link, st, NULL);
@@ -168,14 +168,14 @@ static void walk_entry(struct walk *w, const struct folder *f, const struct dire
 		return;
 	const char *path = below(w, f->path, entry->d_name), *real = below(w, f->real, entry->d_name);
 	if (fstatat(f->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		if (errno != ENOENT && !ignore_matches(f->ignore, path, entry->d_type == DT_DIR))
+		if (errno != ENOENT && !ignore_rules_match(f->ignore, path, entry->d_type == DT_DIR))
 			fault_errno(w, name_of(w, path));
 		return;
 	}
 	if (S_ISLNK(st.st_mode))
 		walk_link(w, f, path, real, &st);
 	else if ((!S_ISDIR(st.st_mode) && !is_spec) ||
-	         ignore_matches(f->ignore, path, S_ISDIR(st.st_mode)))
+	         ignore_rules_match(f->ignore, path, S_ISDIR(st.st_mode)))
 		return;
 	else if (S_ISDIR(st.st_mode))
 		enter_folder(w, f, path, real);
@@ -184,7 +184,7 @@ static void walk_entry(struct walk *w, const struct folder *f, const struct dire
 }
 
 /* The folder's .flowsyncignore laid over those around it. */
-static const struct ignore *read_rules(struct walk *w, const struct folder *f)
+static const struct ignore_rules *read_rules(struct walk *w, const struct folder *f)
 {
 	const char *path = below(w, f->path, ".flowsyncignore");
 	const char *real = below(w, f->real, ".flowsyncignore");
@@ -205,8 +205,8 @@ static const struct ignore *read_rules(struct walk *w, const struct folder *f)
 	}
 	if (stat(real, &st) == 0)
 		add_entry(w, SOURCE_RULES, path, real, &st, NULL);
-	if (file_read(w->arena, real, IGNORE_MAX_BYTES, &text, &len, &err))
-		return ignore_read(w->arena, f->ignore, f->path, text);
+	if (file_read(w->arena, real, IGNORE_RULES_MAX_BYTES, &text, &len, &err))
+		return ignore_rules_read(w->arena, f->ignore, f->path, text);
 	fault_on(w, name_of(w, path), err.msg);
 	return f->ignore;
 }
@@ -266,14 +266,14 @@ static const char *without_slashes(struct arena *a, const char *dir)
 	return arena_strndup(a, dir, len);
 }
 
-bool source_look(struct arena *a, const char *dir, struct source_look *out, struct diagnostics *faults)
+bool source_scan(struct arena *a, const char *dir, struct source_scan *out, struct diagnostics *faults)
 {
 	CLEANUP(free_text) char *real = realpath(dir, NULL);
 	struct walk w = { .arena = a, .root = without_slashes(a, dir), .faults = faults };
 	size_t errors = faults->errors;
 	struct stat st;
 
-	*out = (struct source_look){ 0 };
+	*out = (struct source_scan){ 0 };
 	w.prefix = prefix_of(a, w.root);
 	if (!real || stat(real, &st) < 0)
 		return fault_errno(&w, w.root);
@@ -301,7 +301,7 @@ static bool same_entry(const struct source_entry *x, const struct source_entry *
 	       same_time(s->mtime, t->mtime) && same_time(s->ctime, t->ctime);
 }
 
-bool source_look_same(const struct source_look *x, const struct source_look *y)
+bool source_scan_equal(const struct source_scan *x, const struct source_scan *y)
 {
 	if (x->count != y->count)
 		return false;

@@ -31,11 +31,11 @@ struct source_entry {
 	const char *name;		/* as the user would write it: dir + "/" + path below it */
 	const char *path;		/* below the source; "" is the source itself */
 	const char *real;		/* without any link: what was looked at, whatever a link says by now */
-	const struct ignore *ignore;	/* of a folder: the rules that hold in it; may be NULL */
+	const struct ignore_rules *ignore;	/* of a folder: the rules that hold in it; may be NULL */
 	struct source_stamp stamp;
 };
 
-struct source_look {
+struct source_scan {
 	struct source_entry *items;	/* sorted by the bytes of their names */
 	size_t count, room;
 	struct timespec newest;		/* of all ctimes; 0 if there is no entry */
@@ -43,10 +43,10 @@ struct source_look {
 
 /* Looks at dir; all of it lives in a.  What cannot be looked at, or is a link that leads out of dir
  * or in a circle, is a fault that names it, and all else is there.  True if no fault was added. */
-bool source_look(struct arena *a, const char *dir, struct source_look *out, struct diagnostics *faults);
+bool source_scan(struct arena *a, const char *dir, struct source_scan *out, struct diagnostics *faults);
 
 /* True if all names are the same and lead to the same with the same stamps. */
-bool source_look_same(const struct source_look *x, const struct source_look *y);
+bool source_scan_equal(const struct source_scan *x, const struct source_scan *y);
 
 /* True if a file of that name holds specs, unless a .flowsyncignore leaves it out. */
 bool source_is_spec(const char *name);

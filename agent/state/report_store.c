@@ -81,7 +81,7 @@ static bool find_ids(struct arena *a, const char *folder, struct ids *out, struc
 	return true;
 }
 
-bool reports_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
+bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
                   struct err *err)
 {
 	struct ids found;
@@ -109,7 +109,7 @@ static bool read_document(struct arena *a, const char *path, size_t most, struct
 	return file_read(a, path, most, &bytes, &len, err) && json_read(a, bytes, len, out, err);
 }
 
-bool reports_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
+bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
                   struct err *err)
 {
 	const char *folder = folder_of(a, state_dir), *path = path_of(a, folder, id);
@@ -171,7 +171,7 @@ static bool fits(struct arena *a, const struct field *f, const struct node *n, c
 	return !f->fields || fits_inside(a, f, n, pointer, err);
 }
 
-bool reports_check(const struct node *report, struct err *err)
+bool report_store_check(const struct node *report, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -214,7 +214,7 @@ static bool thin(struct arena *a, const char *folder, enum thinning which, const
 		bool too_old = strcmp(id, oldest) < 0;	/* an id begins with its time */
 		bool goes = strcmp(id, newest) != 0 &&
 		            (which == TOO_OLD ? too_old
-		                              : left > REPORTS_MAX && (which == ANY || is_quiet(folder, id)));
+		                              : left > REPORT_STORE_MAX && (which == ANY || is_quiet(folder, id)));
 		if (goes && !drop(a, folder, id, err))
 			return false;
 		left -= goes;
@@ -228,7 +228,7 @@ static bool thin(struct arena *a, const char *folder, enum thinning which, const
 static bool thin_out(struct arena *a, const char *folder, int64_t now, const char *newest,
                      struct err *err)
 {
-	const char *oldest = stamp_text(a, now - REPORTS_DAYS * DAY_MS);
+	const char *oldest = timestamp_text(a, now - REPORT_STORE_DAYS * DAY_MS);
 	struct ids ids;
 
 	return find_ids(a, folder, &ids, err) && thin(a, folder, TOO_OLD, oldest, newest, &ids, err) &&
@@ -242,7 +242,7 @@ static bool write_one(struct arena *a, const char *path, const struct buf *text,
 	       err_wrap(err, "report \"%s\"", path);
 }
 
-bool reports_store(const char *state_dir, const struct node *report, int64_t now, struct err *err)
+bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -250,7 +250,7 @@ bool reports_store(const char *state_dir, const struct node *report, int64_t now
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	return folder_make(folder, err) && write_one(&a, path_of(&a, folder, id), &text, err) &&
+	return directory_make(folder, err) && write_one(&a, path_of(&a, folder, id), &text, err) &&
 	       write_one(&a, path_of(&a, folder, "latest"), &text, err) &&
 	       thin_out(&a, folder, now, id, err);
 }

@@ -1,7 +1,7 @@
 /* report_store.h: the reports of past cycles (design section 7): CYCLE_ID.json each in the folder
  * reports of the state directory, and the newest also as latest.json.
  *
- * Kept are at most REPORTS_MAX, and none older than REPORTS_DAYS.  Where there are more, those go
+ * Kept are at most REPORT_STORE_MAX, and none older than REPORT_STORE_DAYS.  Where there are more, those go
  * first whose cycle found nothing to do, the oldest first, then the oldest of all; the newest
  * stays whatever it says.  Files of other names are left alone. */
 #ifndef AGENT_STATE_REPORT_STORE_H
@@ -9,22 +9,22 @@
 
 #include "reconcile/tree/node.h"
 
-enum { REPORTS_MAX = 100, REPORTS_DAYS = 30 };
+enum { REPORT_STORE_MAX = 100, REPORT_STORE_DAYS = 30 };
 
 /* Stores the report of a cycle that ended at now (milliseconds since 1970), as a whole or not at
  * all, and lets go of others. */
-bool reports_store(const char *state_dir, const struct node *report, int64_t now, struct err *err);
+bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err);
 
 /* The ids of all that are stored, newest first.  A folder that is not there has none. */
-bool reports_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
+bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
                   struct err *err);
 
-/* The report with that id, or "latest".  It is what stands in the file: reports_check() before it
+/* The report with that id, or "latest".  It is what stands in the file: report_store_check() before it
  * is rendered. */
-bool reports_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
+bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
                   struct err *err);
 
 /* True if it has the keys of a report that this flowsync would write. */
-bool reports_check(const struct node *report, struct err *err);
+bool report_store_check(const struct node *report, struct err *err);
 
 #endif

@@ -56,21 +56,21 @@ static const struct database_kind kind = {
 	.sql = sql, .sql_count = ARRAY_LEN(sql),
 };
 
-struct state {
+struct state_store {
 	struct database *db;
-	enum state_use use;
+	enum state_store_mode use;
 	unsigned char key[STATE_KEY_SIZE];
 	int64_t sync;
 };
 
-static bool damaged(struct state *s, struct err *err, const char *why)
+static bool damaged(struct state_store *s, struct err *err, const char *why)
 {
 	return err_set(err, "state \"%s\" is damaged: %s; %s", database_path(s->db), why, kind.otherwise);
 }
 
 /* ---- opening ---- */
 
-static bool get_key(struct state *s, bool *found, struct err *err)
+static bool get_key(struct state_store *s, bool *found, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_KEY);
 
@@ -85,7 +85,7 @@ static bool get_key(struct state *s, bool *found, struct err *err)
 
 /* Another process may add its own meanwhile: the first one holds, so what holds is asked for
  * again. */
-static bool find_key(struct state *s, struct err *err)
+static bool find_key(struct state_store *s, struct err *err)
 {
 	unsigned char fresh[STATE_KEY_SIZE];
 	bool found;
@@ -101,7 +101,7 @@ static bool find_key(struct state *s, struct err *err)
 	return query_run(q, err) && get_key(s, &found, err);
 }
 
-static bool get_sync(struct state *s, const char *endpoint, const char *owner, struct err *err)
+static bool get_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_SYNC);
 	bool found;
@@ -117,7 +117,7 @@ static bool get_sync(struct state *s, const char *endpoint, const char *owner, s
 	return true;
 }
 
-static bool find_sync(struct state *s, const char *endpoint, const char *owner, struct err *err)
+static bool find_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
 {
 	if (!get_sync(s, endpoint, owner, err))
 		return false;
@@ -129,18 +129,18 @@ static bool find_sync(struct state *s, const char *endpoint, const char *owner, 
 	return query_run(q, err) && get_sync(s, endpoint, owner, err);
 }
 
-bool state_open(const char *dir, enum state_use use, const char *endpoint, const char *owner,
-                struct state **out, struct err *err)
+bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
+                struct state_store **out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(state_closep) struct state *s = calloc(1, sizeof *s);
+	CLEANUP(state_store_closep) struct state_store *s = calloc(1, sizeof *s);
 	const char *path = arena_printf(&a, "%s/state.db", dir);
 
 	if (!s)
 		abort();
 	s->use = use;
 	if (use == STATE_READ ? !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
-	                      : !folder_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
+	                      : !directory_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
 		return false;
 	if (!find_key(s, err) || !find_sync(s, endpoint, owner, err))
 		return false;
@@ -148,7 +148,7 @@ bool state_open(const char *dir, enum state_use use, const char *endpoint, const
 	return true;
 }
 
-void state_close(struct state *s)
+void state_store_close(struct state_store *s)
 {
 	if (!s)
 		return;
@@ -157,19 +157,19 @@ void state_close(struct state *s)
 	free(s);
 }
 
-void state_closep(struct state **state)
+void state_store_closep(struct state_store **state)
 {
-	state_close(*state);
+	state_store_close(*state);
 }
 
-const unsigned char *state_key(const struct state *s)
+const unsigned char *state_store_key(const struct state_store *s)
 {
 	return s->key;
 }
 
 /* ---- records ---- */
 
-static bool read_tree(struct state *s, struct arena *a, const char *name, const char *text,
+static bool read_tree(struct state_store *s, struct arena *a, const char *name, const char *text,
                       const struct node **out, struct err *err)
 {
 	struct node *tree;
@@ -182,7 +182,7 @@ static bool read_tree(struct state *s, struct arena *a, const char *name, const 
 	return true;
 }
 
-static bool read_record(struct state *s, struct arena *a, struct query *q, struct applied_record *out, struct err *err)
+static bool read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out, struct err *err)
 {
 	struct applied_record r = {
 		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .digest = query_get_text(a, q, 2),
@@ -196,7 +196,7 @@ static bool read_record(struct state *s, struct arena *a, struct query *q, struc
 	return true;
 }
 
-bool state_load(struct state *s, struct arena *a, struct applied_records *out, struct err *err)
+bool state_store_load(struct state_store *s, struct arena *a, struct applied_records *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, LOAD);
 	struct applied_records all = { 0 };
@@ -224,7 +224,7 @@ static const char *as_json(const struct node *n, struct buf *text)
 	return buf_str(text);
 }
 
-bool state_put(struct state *s, const struct applied_record *r, struct err *err)
+bool state_store_put(struct state_store *s, const struct applied_record *r, struct err *err)
 {
 	CLEANUP(buf_done) struct buf body = BUF_TEXT, settled = BUF_TEXT;
 	struct query *q = query_begin(s->db, PUT);
@@ -240,7 +240,7 @@ bool state_put(struct state *s, const struct applied_record *r, struct err *err)
 	return query_run(q, err);
 }
 
-bool state_drop(struct state *s, const char *name, struct err *err)
+bool state_store_drop(struct state_store *s, const char *name, struct err *err)
 {
 	struct query *q = query_begin(s->db, DROP);
 
@@ -250,7 +250,7 @@ bool state_drop(struct state *s, const char *name, struct err *err)
 	return query_run(q, err);
 }
 
-bool state_revision(struct state *s, struct arena *a, const char **out, struct err *err)
+bool state_store_revision(struct state_store *s, struct arena *a, const char **out, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_REVISION);
 	bool more;
@@ -264,7 +264,7 @@ bool state_revision(struct state *s, struct arena *a, const char **out, struct e
 	return true;
 }
 
-bool state_set_revision(struct state *s, const char *revision, struct err *err)
+bool state_store_set_revision(struct state_store *s, const char *revision, struct err *err)
 {
 	struct query *q = query_begin(s->db, SET_REVISION);
 
@@ -276,7 +276,7 @@ bool state_set_revision(struct state *s, const char *revision, struct err *err)
 
 /* ---- approvals ---- */
 
-bool state_approve(struct state *s, const char *guard, const char *revision, struct err *err)
+bool state_store_approve(struct state_store *s, const char *guard, const char *revision, struct err *err)
 {
 	struct query *q = query_begin(s->db, APPROVE);
 
@@ -287,11 +287,11 @@ bool state_approve(struct state *s, const char *guard, const char *revision, str
 	return query_run(q, err);
 }
 
-bool state_approvals(struct state *s, struct arena *a, const char *revision, struct state_approvals *out,
+bool state_store_approvals(struct state_store *s, struct arena *a, const char *revision, struct state_store_approvals *out,
                      struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_APPROVALS);
-	struct state_approvals all = { 0 };
+	struct state_store_approvals all = { 0 };
 	bool more, ok;
 
 	query_int(q, 1, s->sync);
@@ -305,7 +305,7 @@ bool state_approvals(struct state *s, struct arena *a, const char *revision, str
 	return ok;
 }
 
-bool state_drop_approvals(struct state *s, struct err *err)
+bool state_store_drop_approvals(struct state_store *s, struct err *err)
 {
 	struct query *q = query_begin(s->db, DROP_APPROVALS);
 

@@ -9,10 +9,10 @@
 
 static void keep(void *context, const struct applied_record *record)
 {
-	struct memory *m = context;
+	struct applied_state *m = context;
 	struct err err;
 
-	if (!m->state || state_put(m->state, record, &err) || m->failed)
+	if (!m->state || state_store_put(m->state, record, &err) || m->failed)
 		return;
 	m->failed = true;
 	diagnostics_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
@@ -20,17 +20,17 @@ static void keep(void *context, const struct applied_record *record)
 
 static void forget(void *context, const char *name)
 {
-	struct memory *m = context;
+	struct applied_state *m = context;
 	struct err err;
 
 	if (m->state)
-		state_drop(m->state, name, &err);	/* a record too many says only that it is missing */
+		state_store_drop(m->state, name, &err);	/* a record too many says only that it is missing */
 }
 
 /* ---- older versions ---- */
 
 struct search {
-	struct memory *memory;
+	struct applied_state *memory;
 	struct arena *arena;		/* of what is found */
 	const struct spec *spec;
 	const char *digest;
@@ -69,49 +69,49 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 
 /* A history that cannot be read is one that is not there: what it would tell is only asked for.  But a
  * mirror of ours can be had anew. */
-static void lose_history(struct memory *m, const struct err *err)
+static void lose_history(struct applied_state *m, const struct err *err)
 {
 	const struct source *source = m->source;
 
 	log_debug(m->ctx->log, "history of %s: %s", source->location, err->msg);
 	if (!source->mirror)
 		return;
-	mirror_condemn(source->mirror, err->msg);
+	mirror_mark_corrupt(source->mirror, err->msg);
 	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
 	           source->location, err->msg);
-	history_close(m->history);
+	file_history_close(m->history);
 	m->history = NULL;
 }
 
 static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
                                  const char *digest)
 {
-	struct memory *m = context;
+	struct applied_state *m = context;
 	struct search search = { m, a, spec, digest, NULL };
 	struct err err;
 
-	if (m->history && !history_versions(m->history, spec->at.file, look_at_version, &search, &err))
+	if (m->history && !file_history_versions(m->history, spec->at.file, look_at_version, &search, &err))
 		lose_history(m, &err);
 	return search.found;
 }
 
 /* Without it the guard would not see a history that was rewritten. */
-static bool no_history(struct memory *m, struct err *err)
+static bool no_history(struct applied_state *m, struct err *err)
 {
-	mirror_condemn(m->source->mirror, err->msg);
+	mirror_mark_corrupt(m->source->mirror, err->msg);
 	return err_wrap(err, "the mirror of %s is damaged, and will be fetched anew", m->source->location);
 }
 
-static bool find_revisions(struct memory *m, struct err *err)
+static bool find_revisions(struct applied_state *m, struct err *err)
 {
 	struct cycle_memory *face = &m->face;
 
 	if (m->history)
-		face->revision = arena_strdup(m->ctx->arena, history_revision(m->history));
-	if (m->state && !state_revision(m->state, m->ctx->arena, &face->last_revision, err))
+		face->revision = arena_strdup(m->ctx->arena, file_history_revision(m->history));
+	if (m->state && !state_store_revision(m->state, m->ctx->arena, &face->last_revision, err))
 		return err_wrap(err, "state in %s", m->ctx->settings->state_dir);
 	if (!m->history || !face->last_revision ||
-	    history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
+	    file_history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
 		return true;
 	if (m->source->mirror)
 		return no_history(m, err);
@@ -119,64 +119,64 @@ static bool find_revisions(struct memory *m, struct err *err)
 	return true;
 }
 
-static bool open_history(struct memory *m, struct err *err)
+static bool open_history(struct applied_state *m, struct err *err)
 {
 	const struct source *s = m->source;
 
 	if (s->mirror)
-		return history_open_mirror(s->mirror, s->revision.commit, &m->history, err) || no_history(m, err);
-	if (!history_open(s->location, &m->history, err))
+		return file_history_open_mirror(s->mirror, s->revision.commit, &m->history, err) || no_history(m, err);
+	if (!file_history_open(s->location, &m->history, err))
 		lose_history(m, err);
 	return true;
 }
 
-bool memory_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
-                 const struct source *source, struct diagnostics *faults, struct memory *out, struct err *err)
+bool applied_state_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
+                 const struct source *source, struct diagnostics *faults, struct applied_state *out, struct err *err)
 {
 	const char *state_dir = ctx->settings->state_dir;
 
-	*out = (struct memory){
+	*out = (struct applied_state){
 		.ctx = ctx, .faults = faults, .source = source, .mask = texts_list(ctx->arena, &ctx->settings->mask),
 	};
-	if (state_dir && (!state_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
+	if (state_dir && (!state_store_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                              &out->state, err) ||
-	                  !state_load(out->state, ctx->arena, &out->records, err)))
+	                  !state_store_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state in %s", state_dir);
 	if (!open_history(out, err))
 		return false;
 	out->face = (struct cycle_memory){
-		.records = &out->records, .key = out->state ? state_key(out->state) : NULL,
+		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
 		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
 	};
 	return find_revisions(out, err);
 }
 
-bool memory_approvals(struct memory *m, const char *revision, struct err *err)
+bool applied_state_approvals(struct applied_state *m, const char *revision, struct err *err)
 {
-	return !m->state || !revision || state_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
+	return !m->state || !revision || state_store_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
 	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
 }
 
-void memory_applied(struct memory *m)
+void applied_state_set_revision(struct applied_state *m)
 {
 	struct err err;
 
 	/* Not knowing it costs a guard that cannot speak the next time. */
-	if (m->state && m->face.revision && !state_set_revision(m->state, m->face.revision, &err))
+	if (m->state && m->face.revision && !state_store_set_revision(m->state, m->face.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
 }
 
-void memory_approvals_used(struct memory *m)
+void applied_state_approvals_used(struct applied_state *m)
 {
 	struct err err;
 
-	if (m->approvals.count && !state_drop_approvals(m->state, &err))
+	if (m->approvals.count && !state_store_drop_approvals(m->state, &err))
 		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
 }
 
-void memory_close(struct memory *m)
+void applied_state_close(struct applied_state *m)
 {
-	history_close(m->history);
-	state_close(m->state);
-	*m = (struct memory){ 0 };
+	file_history_close(m->history);
+	state_store_close(m->state);
+	*m = (struct applied_state){ 0 };
 }

@@ -60,16 +60,16 @@ static bool start_local(struct context *ctx, struct connection *c, const char **
 	if (!ctx->settings->state_dir)
 		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
 		                 "as HOME is not set");
-	const char *database = serve_local_database(ctx->arena, ctx->settings->state_dir);
+	const char *database = local_service_database(ctx->arena, ctx->settings->state_dir);
 	struct engine_options engine;
-	if (!engine_settings(ctx, database, &engine, err))
+	if (!engine_options_read(ctx, database, &engine, err))
 		return false;
 	engine.crons = false;	/* this command ends soon */
 	engine.brief = true;
-	if (!serve_start_local(ctx->settings->state_dir, ctx->command->runs ? &engine : NULL, &c->serve, err))
+	if (!local_service_start_embedded(ctx->settings->state_dir, ctx->command->runs ? &engine : NULL, &c->serve, err))
 		return err_wrap(err, "the local service");
-	*token = serve_token(c->serve);
-	return find_local(ctx, serve_url(c->serve), c, err);
+	*token = local_service_token(c->serve);
+	return find_local(ctx, local_service_url(c->serve), c, err);
 }
 
 /* The agent's own local service serves its children too. */
@@ -96,7 +96,7 @@ bool connection_open(struct context *ctx, unsigned concurrency, struct connectio
 	/* The client keeps a pointer to the endpoint, which outlives this frame in the arena. */
 	struct endpoint *kept = arena_new(ctx->arena, struct endpoint, 1);
 	*kept = c.endpoint;
-	if (!rest_open(&(struct rest_options){ .endpoint = kept, .token = token,
+	if (!service_client_open(&(struct service_client_options){ .endpoint = kept, .token = token,
 	                                       .ca_file = ctx->settings->ca_file,
 	                                       .connections = concurrency }, &c.rest, err))
 		return false;
@@ -107,7 +107,7 @@ bool connection_open(struct context *ctx, unsigned concurrency, struct connectio
 
 void connection_close(struct connection *c)
 {
-	rest_close(c->rest);
-	serve_stop(c->serve);
+	service_client_close(c->rest);
+	local_service_stop(c->serve);
 	*c = (struct connection){ 0 };
 }

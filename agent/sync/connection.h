@@ -7,13 +7,13 @@
 #include "agent/net/endpoint.h"
 #include "agent/net/service_client.h"
 
-struct serve;
+struct local_service;
 
 struct connection {
 	const char *name;		/* "local", or the endpoint's URL */
 	struct endpoint endpoint;	/* for the embedded service too its url is set */
-	struct rest *rest;
-	struct serve *serve;		/* NULL: the service is somewhere else */
+	struct service_client *rest;
+	struct local_service *serve;		/* NULL: the service is somewhere else */
 };
 
 /* Which service the settings mean; nothing is opened. */

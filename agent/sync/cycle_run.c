@@ -29,7 +29,7 @@ struct cycle_run {
 	struct source source;
 	struct specs specs;
 	struct cycle cycle;
-	int64_t begun;		/* of drive_now() */
+	int64_t begun;		/* of clock_monotonic() */
 };
 
 static uint64_t random_number(void)
@@ -38,7 +38,7 @@ static uint64_t random_number(void)
 
 	/* Jitter and a cycle's id need no secrecy; before the pool is filled the clock will do. */
 	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
-		number = (uint64_t)drive_now();
+		number = (uint64_t)clock_monotonic();
 	return number;
 }
 
@@ -47,11 +47,11 @@ static void begin(struct cycle_run *r, struct context *ctx, bool apply)
 	struct arena *a = ctx->arena;
 	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
 
-	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = drive_now() };
+	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = clock_monotonic() };
 	r->report = (struct report){
 		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
 		.trigger = ctx->job ? ctx->job->trigger : "command",
-		.started = stamp_text(a, stamp_now()), .owner = owner ? owner : "default",
+		.started = timestamp_text(a, clock_now()), .owner = owner ? owner : "default",
 		.verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
@@ -105,7 +105,7 @@ static void report_source(struct cycle_run *r)
  * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
 static bool find_pin(struct cycle_run *r, struct git_revision *pin, struct err *err)
 {
-	const struct job *job = r->ctx->job;
+	const struct cycle_job *job = r->ctx->job;
 	struct git_fetch fetch;
 
 	for (size_t i = 0; i < job->warnings.count; i++)
@@ -137,7 +137,7 @@ static bool read_files(struct cycle_run *r, struct err *err)
 /* The cycle goes on with what was known before, but not as if nothing were wrong. */
 static void tell_unread(struct cycle_run *r)
 {
-	const struct job *job = r->ctx->job;
+	const struct cycle_job *job = r->ctx->job;
 
 	if (!job || !job->source_error)
 		return;
@@ -212,7 +212,7 @@ static void only_deferred(struct cycle_run *r, struct cycle_options *o)
 static struct cycle_options options_of(struct cycle_run *r, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	const struct job *job = r->ctx->job;
+	const struct cycle_job *job = r->ctx->job;
 	struct cycle_options o = {
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
 		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
@@ -233,13 +233,13 @@ static struct cycle_options options_of(struct cycle_run *r, bool apply)
 	return o;
 }
 
-static void run_cycle(struct cycle_run *r, struct connection *connection, const struct memory *memory,
+static void run_cycle(struct cycle_run *r, struct connection *connection, const struct applied_state *memory,
                       bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	/* Several cycles of an agent would write over each other's line. */
 	struct progress progress = { .ctx = r->ctx, .say = r->ctx->job ? NULL : say_progress, .work = &r->cycle };
-	struct drive_watch watch = progress_watch(&progress);
+	struct request_loop_watch watch = progress_watch(&progress);
 	struct cycle_options meant = options_of(r, apply);
 	struct dispatch dispatch;
 
@@ -273,7 +273,7 @@ static void tell_approve(struct cycle_run *r)
 static void talk_to_service(struct cycle_run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
-	CLEANUP(memory_close) struct memory memory = { 0 };
+	CLEANUP(applied_state_close) struct applied_state memory = { 0 };
 	CLEANUP(fd_close) int lock = -1;
 	const char *state_dir = r->ctx->settings->state_dir;
 	struct err err;
@@ -284,10 +284,10 @@ static void talk_to_service(struct cycle_run *r, bool apply)
 	}
 	r->report.endpoint = connection.name;
 	/* The agent holds the lock for its children. */
-	if ((apply && state_dir && !r->ctx->job && !lock_take(state_dir, &lock, &err)) ||
-	    !memory_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
+	if ((apply && state_dir && !r->ctx->job && !state_lock_take(state_dir, &lock, &err)) ||
+	    !applied_state_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
 	                 &r->faults, &memory, &err) ||
-	    !memory_approvals(&memory, r->ctx->job ? approvable(r) : NULL, &err)) {
+	    !applied_state_approvals(&memory, r->ctx->job ? approvable(r) : NULL, &err)) {
 		fail(r, &err);
 		return;
 	}
@@ -298,9 +298,9 @@ static void talk_to_service(struct cycle_run *r, bool apply)
 	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
 	if (apply && (good || r->report.verdict.applied))
-		memory_applied(&memory);
+		applied_state_set_revision(&memory);
 	if (apply && good)
-		memory_approvals_used(&memory);
+		applied_state_approvals_used(&memory);
 	if (!r->report.owned && !r->report.verdict.failed)
 		nothing_declared(r);
 }
@@ -309,7 +309,7 @@ static bool check_settings(struct cycle_run *r)
 {
 	struct err err;
 
-	if (syncs_check_settings(r->ctx->settings, &err))
+	if (sync_check_settings(r->ctx->settings, &err))
 		return true;
 	fail(r, &err);
 	return false;
@@ -319,9 +319,9 @@ static bool check_settings(struct cycle_run *r)
 
 static struct node *finished_tree(struct cycle_run *r)
 {
-	r->report.finished = stamp_text(r->ctx->arena, stamp_now());
-	r->report.duration_ms = drive_now() - r->begun;
-	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? stop_signal() : 0;
+	r->report.finished = timestamp_text(r->ctx->arena, clock_now());
+	r->report.duration_ms = clock_monotonic() - r->begun;
+	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? shutdown_signals_received() : 0;
 	return report_tree(r->ctx->arena, &r->report);
 }
 
@@ -346,7 +346,7 @@ static bool store_report(struct cycle_run *r, const struct node *tree, struct er
 
 	if (!state_dir)
 		return err_set(err, "give --state-dir, as HOME is not set");
-	return reports_store(state_dir, tree, stamp_now(), err);
+	return report_store_add(state_dir, tree, clock_now(), err);
 }
 
 /* Writes the report where --report says and, if it is to be stored, to the state directory;
@@ -377,7 +377,7 @@ int cycle_run(struct context *ctx, bool apply)
 		talk_to_service(&r, apply);
 	diagnostics_sort(&r.faults);
 	struct node *tree = finish(&r, apply);
-	fault_log(ctx->log, &r.faults);
+	diagnostics_log(ctx->log, &r.faults);
 	report_print(ctx, tree);
 	source_done(&r.source);
 	return exit_status_code(&r.report.verdict);

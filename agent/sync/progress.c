@@ -29,9 +29,9 @@ static void tell_again(void *context, const struct task *task, const struct answ
 {
 	struct progress *p = context;
 
-	if (p->told && drive_now() < p->told + TELL_MS)
+	if (p->told && clock_monotonic() < p->told + TELL_MS)
 		return;
-	p->told = drive_now();
+	p->told = clock_monotonic();
 	progress_wipe(p);
 	if (answer->failure != FAILURE_NONE)
 		log_info(p->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
@@ -41,7 +41,7 @@ static void tell_again(void *context, const struct task *task, const struct answ
 		         task->request.what, answer->status, (double)wait_ms / 1000);
 }
 
-struct drive_watch progress_watch(struct progress *p)
+struct request_loop_watch progress_watch(struct progress *p)
 {
-	return (struct drive_watch){ is_shown(p) ? show : NULL, tell_again, p };
+	return (struct request_loop_watch){ is_shown(p) ? show : NULL, tell_again, p };
 }

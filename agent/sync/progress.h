@@ -11,11 +11,11 @@ struct progress {
 	/* Says how far work is; NULL: only waits are told of. */
 	void (*say)(const void *work, struct buf *line);
 	const void *work;
-	int64_t told;		/* when a wait was last told of, of drive_now() */
+	int64_t told;		/* when a wait was last told of, of clock_monotonic() */
 };
 
 /* For request_loop_run(), which may be called with it again; p has to outlive that. */
-struct drive_watch progress_watch(struct progress *p);
+struct request_loop_watch progress_watch(struct progress *p);
 
 /* Takes the line away, before anything else is printed. */
 void progress_wipe(const struct progress *p);

@@ -7,7 +7,7 @@
 #include "agent/source/source.h"
 #include "reconcile/wire/owner_tags.h"
 
-bool syncs_check_settings(const struct settings *s, struct err *err)
+bool sync_check_settings(const struct settings *s, struct err *err)
 {
 	for (size_t i = 0; i < s->mask.count; i++)
 		if (s->mask.items[i][0] != '/')
@@ -21,7 +21,7 @@ bool syncs_check_settings(const struct settings *s, struct err *err)
 	return true;
 }
 
-size_t syncs_count(const struct config *config)
+size_t sync_check_count(const struct config *config)
 {
 	return config && config->count ? config->count : 1;
 }
@@ -75,10 +75,10 @@ static struct context without_words(const struct context *ctx)
 	return plain;
 }
 
-bool syncs_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults)
+bool sync_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults)
 {
 	struct context meant = ctx->command->many ? *ctx : without_words(ctx);
-	size_t count = syncs_count(config);
+	size_t count = sync_check_count(config);
 	struct claim *claims = arena_new(faults->arena, struct claim, count);
 	struct diagnostics none = { .arena = faults->arena };
 
@@ -100,21 +100,21 @@ static bool check_one(struct context *one, struct err *err)
 	struct git_fetch fetch;
 	const char *dir;
 
-	return syncs_check_settings(one->settings, err) && connection_endpoint(one, &endpoint, err) &&
+	return sync_check_settings(one->settings, err) && connection_endpoint(one, &endpoint, err) &&
 	       source_fetch(one, &fetch, err) && (fetch.mirror || context_dir(one, &dir, err));
 }
 
-bool syncs_check(const struct context *ctx, const struct config *config, struct diagnostics *faults)
+bool sync_check_all(const struct context *ctx, const struct config *config, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
 	struct err err;
 
-	for (size_t i = 0; i < syncs_count(config); i++) {
+	for (size_t i = 0; i < sync_check_count(config); i++) {
 		struct vars vars = { 0 };
 		size_t before = faults->errors;
 		struct context one = context_of(ctx, config, i, faults->arena, &vars, faults);
 		if (faults->errors == before && !check_one(&one, &err))
 			diagnostics_add(faults, (struct pos){ 0 }, "sync \"%s\": %s", one.settings->sync_name, err.msg);
 	}
-	return faults->errors == errors && syncs_check_owners(ctx, config, faults);
+	return faults->errors == errors && sync_check_owners(ctx, config, faults);
 }

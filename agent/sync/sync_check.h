@@ -5,19 +5,19 @@
 #include "agent/config/context.h"
 
 /* False, ERR_USAGE, if a cycle cannot be run with these settings whatever the service says. */
-bool syncs_check_settings(const struct settings *s, struct err *err);
+bool sync_check_settings(const struct settings *s, struct err *err);
 
 /* How many there are: one where there is no configuration, or none in it. */
-size_t syncs_count(const struct config *config);
+size_t sync_check_count(const struct config *config);
 
 /* "Two syncs of one configuration with one service and owner are refused (64)" (design, 6): each
  * would delete what the other declares.  A sync whose service cannot be told is passed over.  For a
  * command about one of them the configuration alone counts: a preview of it elsewhere is none of the
  * others' business. */
-bool syncs_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults);
+bool sync_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults);
 
 /* All that an agent needs to know before it begins, for each sync: settings, source, service, and
  * the owners. */
-bool syncs_check(const struct context *ctx, const struct config *config, struct diagnostics *faults);
+bool sync_check_all(const struct context *ctx, const struct config *config, struct diagnostics *faults);
 
 #endif

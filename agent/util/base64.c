@@ -2,7 +2,7 @@
 
 #include <nettle/base64.h>
 
-const char *base64_write(struct arena *a, const void *bytes, size_t len)
+const char *base64_encode(struct arena *a, const void *bytes, size_t len)
 {
 	size_t room = BASE64_ENCODE_RAW_LENGTH(len);
 	char *text = arena_new(a, char, room + 1);
@@ -12,7 +12,7 @@ const char *base64_write(struct arena *a, const void *bytes, size_t len)
 	return text;
 }
 
-bool base64_read(struct arena *a, const char *text, size_t len, const uint8_t **bytes, size_t *count)
+bool base64_decode(struct arena *a, const char *text, size_t len, const uint8_t **bytes, size_t *count)
 {
 	uint8_t *out = arena_new(a, uint8_t, BASE64_DECODE_LENGTH(len) + 1);
 	struct base64_decode_ctx ctx;

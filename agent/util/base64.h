@@ -7,9 +7,9 @@
 #include "reconcile/base/arena.h"
 
 /* With its padding. */
-const char *base64_write(struct arena *a, const void *bytes, size_t len);
+const char *base64_encode(struct arena *a, const void *bytes, size_t len);
 
 /* Ends of lines and spaces are passed over.  False if text is something else. */
-bool base64_read(struct arena *a, const char *text, size_t len, const uint8_t **bytes, size_t *count);
+bool base64_decode(struct arena *a, const char *text, size_t len, const uint8_t **bytes, size_t *count);
 
 #endif

@@ -11,22 +11,22 @@ static int64_t read_clock(clockid_t clock)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t stamp_now(void)
+int64_t clock_now(void)
 {
 	return read_clock(CLOCK_REALTIME);
 }
 
-int64_t drive_now(void)
+int64_t clock_monotonic(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
 }
 
-int64_t stamp_boot(void)
+int64_t clock_boottime(void)
 {
 	return read_clock(CLOCK_BOOTTIME);
 }
 
-void stamp_add(struct buf *out, int64_t ms)
+void timestamp_add(struct buf *out, int64_t ms)
 {
 	time_t seconds = (time_t)(ms / 1000);
 	struct tm tm = { 0 };
@@ -36,15 +36,15 @@ void stamp_add(struct buf *out, int64_t ms)
 	         tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }
 
-const char *stamp_text(struct arena *a, int64_t ms)
+const char *timestamp_text(struct arena *a, int64_t ms)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	stamp_add(&text, ms);
+	timestamp_add(&text, ms);
 	return arena_strdup(a, buf_str(&text));
 }
 
-bool stamp_read(const char *text, int64_t *ms)
+bool timestamp_parse(const char *text, int64_t *ms)
 {
 	struct tm tm = { 0 };
 	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
@@ -63,7 +63,7 @@ bool stamp_read(const char *text, int64_t *ms)
 	return true;
 }
 
-const char *stamp_duration(struct arena *a, int64_t ms)
+const char *duration_text(struct arena *a, int64_t ms)
 {
 	int64_t s = ms / 1000;
 

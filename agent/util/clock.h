@@ -8,22 +8,22 @@
 #include "reconcile/base/buf.h"
 
 /* Milliseconds since 1970. */
-int64_t stamp_now(void);
+int64_t clock_now(void);
 
 /* Milliseconds of CLOCK_MONOTONIC, for deadlines. */
-int64_t drive_now(void);
+int64_t clock_monotonic(void);
 
 /* Milliseconds of a clock that only goes forward, and goes on while the machine sleeps. */
-int64_t stamp_boot(void);
+int64_t clock_boottime(void);
 
 /* Both: "2026-11-23T04:05:06.789Z" */
-void stamp_add(struct buf *out, int64_t ms);
-const char *stamp_text(struct arena *a, int64_t ms);
+void timestamp_add(struct buf *out, int64_t ms);
+const char *timestamp_text(struct arena *a, int64_t ms);
 
 /* The time that text says in that form, with milliseconds or without; false if it is NULL or
  * none. */
-bool stamp_read(const char *text, int64_t *ms);
+bool timestamp_parse(const char *text, int64_t *ms);
 /* How long that is, for people: "0.4s", "12s", "3m12s", "1h0m5s". */
-const char *stamp_duration(struct arena *a, int64_t ms);
+const char *duration_text(struct arena *a, int64_t ms);
 
 #endif

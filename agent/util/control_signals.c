@@ -22,7 +22,7 @@ static void on_hurry(int number)
 {
 }
 
-bool signals_watch(int *fd, struct err *err)
+bool control_signals_watch(int *fd, struct err *err)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
@@ -37,7 +37,7 @@ bool signals_watch(int *fd, struct err *err)
 	return true;
 }
 
-int signals_next(int fd)
+int control_signals_next(int fd)
 {
 	char byte;
 

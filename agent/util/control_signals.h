@@ -6,9 +6,9 @@
 #include "reconcile/base/err.h"
 
 /* From now on SIGHUP and SIGUSR1 only make *fd readable. */
-bool signals_watch(int *fd, struct err *err);
+bool control_signals_watch(int *fd, struct err *err);
 
 /* The next that came; 0: no more. */
-int signals_next(int fd);
+int control_signals_next(int fd);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "agent/util/term.h"
 
-const char *fault_line(struct arena *a, const struct diagnostic *fault)
+const char *diagnostics_text_line(struct arena *a, const struct diagnostic *fault)
 {
 	CLEANUP(buf_done) struct buf raw = BUF_TEXT, line = BUF_TEXT;
 
@@ -30,7 +30,7 @@ static struct node *number_or_null(struct arena *a, int number)
 	return number > 0 ? node_int(a, number) : node_null(a);
 }
 
-void fault_log(struct log *log, const struct diagnostics *faults)
+void diagnostics_log(struct log *log, const struct diagnostics *faults)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -38,13 +38,13 @@ void fault_log(struct log *log, const struct diagnostics *faults)
 		struct diagnostic plain = faults->items[i];
 		bool warning = plain.warning;
 		plain.warning = false;	/* the log says it */
-		(warning ? log_warn : log_error)(log, "%s", fault_line(&a, &plain));
+		(warning ? log_warn : log_error)(log, "%s", diagnostics_text_line(&a, &plain));
 	}
 	if (faults->left_out)
 		log_error(log, "and %zu more", faults->left_out);
 }
 
-struct node *fault_list(struct arena *a, const struct diagnostics *faults, bool warnings)
+struct node *diagnostics_text_list(struct arena *a, const struct diagnostics *faults, bool warnings)
 {
 	struct node *list = node_list(a);
 

@@ -7,13 +7,13 @@
 #include "reconcile/tree/node.h"
 
 /* "file:line:column: message", with "warning: " before the message of one; one harmless line. */
-const char *fault_line(struct arena *a, const struct diagnostic *fault);
+const char *diagnostics_text_line(struct arena *a, const struct diagnostic *fault);
 
 /* Logs each, a line as a warning or an error. */
-void fault_log(struct log *log, const struct diagnostics *faults);
+void diagnostics_log(struct log *log, const struct diagnostics *faults);
 
 /* A list of {message, file, line, column}, null where there is none, of the faults that are
  * warnings, or of the others. */
-struct node *fault_list(struct arena *a, const struct diagnostics *faults, bool warnings);
+struct node *diagnostics_text_list(struct arena *a, const struct diagnostics *faults, bool warnings);
 
 #endif

@@ -43,12 +43,12 @@ static bool make(const char *path, mode_t mode, struct err *err)
 	return make_all(arena_strdup(&a, path), mode, err);
 }
 
-bool folder_make(const char *path, struct err *err)
+bool directory_make(const char *path, struct err *err)
 {
 	return make(path, 0700, err);
 }
 
-bool folder_make_open(const char *path, struct err *err)
+bool directory_make_public(const char *path, struct err *err)
 {
 	return make(path, 0777, err);
 }
@@ -165,7 +165,7 @@ static void remove_round(struct removal *r, DIR *top)
 	}
 }
 
-bool folder_remove(const char *path, struct err *err)
+bool directory_remove_tree(const char *path, struct err *err)
 {
 	struct removal r = { 0 };
 	struct stat st;

@@ -6,13 +6,13 @@
 
 /* Makes path, and the folders above it that are missing, for the user alone.  What is there
  * stays as it is. */
-bool folder_make(const char *path, struct err *err);
+bool directory_make(const char *path, struct err *err);
 /* The same, for whom the umask lets in. */
-bool folder_make_open(const char *path, struct err *err);
+bool directory_make_public(const char *path, struct err *err);
 
 /* Removes path with all that is in it, however deep, whatever modes the folders have; a link goes, not
  * what it leads to, and what is mounted there stays, as does the folder then.  Nobody else may be
  * working in it.  True too if there is no such folder. */
-bool folder_remove(const char *path, struct err *err);
+bool directory_remove_tree(const char *path, struct err *err);
 
 #endif

@@ -20,7 +20,7 @@ bool fd_readable(int fd)
 	return fd >= 0 && poll(&p, 1, 0) == 1;
 }
 
-bool fd_memory(const char *bytes, size_t len, int *out, struct err *err)
+bool fd_from_bytes(const char *bytes, size_t len, int *out, struct err *err)
 {
 	CLEANUP(fd_close) int fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 

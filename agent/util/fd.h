@@ -13,6 +13,6 @@ bool fd_readable(int fd);
 /* The bytes as a file without a name, at its beginning, that nobody can change any more: what another
  * process is to be told need not pass through a pipe, which would have to be filled while its reader
  * is waited for. */
-bool fd_memory(const char *bytes, size_t len, int *out, struct err *err);
+bool fd_from_bytes(const char *bytes, size_t len, int *out, struct err *err);
 
 #endif

@@ -99,7 +99,7 @@ static bool write_in_place(const char *path, const char *bytes, size_t len, mode
  * is no failure. */
 static void sync_folder(struct arena *a, const char *path)
 {
-	const char *folder = file_folder(a, path);
+	const char *folder = file_directory(a, path);
 	CLEANUP(fd_close) int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0)
@@ -140,7 +140,7 @@ bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, s
 	return false;
 }
 
-const char *file_folder(struct arena *a, const char *path)
+const char *file_directory(struct arena *a, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 

@@ -24,6 +24,6 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
 
 /* The folder that path stands in, with the slash at its end; "" for a name alone. */
-const char *file_folder(struct arena *a, const char *path);
+const char *file_directory(struct arena *a, const char *path);
 
 #endif

@@ -31,7 +31,7 @@ bool log_is_journal(FILE *to, const char *stream)
 static void add_json(struct buf *line, enum log_level level, const char *sync, const char *text)
 {
 	buf_adds(line, "{\"ts\":\"");
-	stamp_add(line, stamp_now());
+	timestamp_add(line, clock_now());
 	buf_addf(line, "\",\"level\":\"%s\"", levels[level].word);
 	/* A name of a sync has nothing in it that would have to be escaped. */
 	if (sync)

@@ -10,7 +10,7 @@ static void close_file(FILE **file)
 		fclose(*file);
 }
 
-void bound_memory(size_t bytes)
+void memory_limit_set(size_t bytes)
 {
 	CLEANUP(close_file) FILE *file = fopen("/proc/self/statm", "re");
 	unsigned long pages = 0;

@@ -6,6 +6,6 @@
 
 /* From now on this process, and what it starts, may take that many more bytes.  What is there already
  * does not count; a file that is mapped never does. */
-void bound_memory(size_t bytes);
+void memory_limit_set(size_t bytes);
 
 #endif

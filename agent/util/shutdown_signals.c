@@ -45,7 +45,7 @@ static void handle(int number, void (*handler)(int))
 
 /* Not a signalfd: nobody has to read from a pipe of our own to learn which signal it was, so it
  * stays readable for all who wait on it, and children do not inherit blocked signals. */
-bool stop_watch(int *fd, struct err *err)
+bool shutdown_signals_watch(int *fd, struct err *err)
 {
 	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
@@ -55,7 +55,7 @@ bool stop_watch(int *fd, struct err *err)
 	return true;
 }
 
-bool stop_watch_hurry(int *fd, struct err *err)
+bool shutdown_signals_watch_hurry(int *fd, struct err *err)
 {
 	sigset_t hurry;
 
@@ -70,13 +70,13 @@ bool stop_watch_hurry(int *fd, struct err *err)
 	return true;
 }
 
-int stop_signal(void)
+int shutdown_signals_received(void)
 {
 	return came;
 }
 
 /* A handler, because children would inherit SIG_IGN. */
-void stop_no_sigpipe(void)
+void shutdown_signals_ignore_sigpipe(void)
 {
 	handle(SIGPIPE, on_pipe);
 }

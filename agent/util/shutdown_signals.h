@@ -6,15 +6,15 @@
 #include "reconcile/base/err.h"
 
 /* From now on both signals only make *fd readable, for ever; never read from it. */
-bool stop_watch(int *fd, struct err *err);
+bool shutdown_signals_watch(int *fd, struct err *err);
 
 /* From now on SIGUSR2 only makes *fd readable, for ever; never read from it. */
-bool stop_watch_hurry(int *fd, struct err *err);
+bool shutdown_signals_watch_hurry(int *fd, struct err *err);
 
 /* The signal that came first; 0: none came yet. */
-int stop_signal(void);
+int shutdown_signals_received(void);
 
 /* Lets writing to what nobody reads any more fail with EPIPE instead of ending the process. */
-void stop_no_sigpipe(void);
+void shutdown_signals_ignore_sigpipe(void);
 
 #endif

@@ -40,15 +40,15 @@ static bool held(struct arena *a, int fd, const char *dir, struct err *err)
  * line counts, so what a longer one left behind it may stay. */
 static void write_holder(struct arena *a, int fd)
 {
-	dprintf(fd, "%d %s\n", (int)getpid(), stamp_text(a, stamp_now()));
+	dprintf(fd, "%d %s\n", (int)getpid(), timestamp_text(a, clock_now()));
 }
 
-bool lock_take(const char *dir, int *out, struct err *err)
+bool state_lock_take(const char *dir, int *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s/lock", dir);
 
-	if (!folder_make(dir, err))
+	if (!directory_make(dir, err))
 		return false;
 	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 	if (fd < 0)

@@ -7,6 +7,6 @@
 /* Takes the lock of state directory dir, which is made if it is not there.  It goes with the
  * process, however that ends.  Held by somebody else: ERR_CONFLICT, and *err names the process
  * that holds it and since when.  *fd is to be closed to give it up. */
-bool lock_take(const char *dir, int *fd, struct err *err);
+bool state_lock_take(const char *dir, int *fd, struct err *err);
 
 #endif

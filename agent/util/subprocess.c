@@ -41,7 +41,7 @@ static void set_signals(bool apart)
 		signal(ends_us[i], apart ? SIG_IGN : SIG_DFL);
 	if (apart)
 		signal(SIGQUIT, SIG_IGN);
-	/* A hurry that comes before stop_watch_hurry() lets it in would end us as well. */
+	/* A hurry that comes before shutdown_signals_watch_hurry() lets it in would end us as well. */
 	sigemptyset(&late);
 	sigaddset(&late, SIGUSR2);
 	sigprocmask(SIG_SETMASK, &late, NULL);
@@ -49,7 +49,7 @@ static void set_signals(bool apart)
 
 /* Between fork and exec: another thread may hold any lock, so nothing here takes one. */
 static _Noreturn void become(int program, const char *const *argv, pid_t parent,
-                             const struct child_place *place, int alive)
+                             const struct subprocess_setup *place, int alive)
 {
 	static char *const nothing[] = { NULL };
 
@@ -80,7 +80,7 @@ static const char **make_argv(struct arena *a, const char *command, const char *
 	return argv;
 }
 
-bool child_spawn(const char *command, const char *const *words, const struct child_place *place,
+bool subprocess_spawn(const char *command, const char *const *words, const struct subprocess_setup *place,
                  pid_t *out, int *ended, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -110,16 +110,16 @@ bool child_spawn(const char *command, const char *const *words, const struct chi
 	return true;
 }
 
-bool child_start(const char *command, const char *const *words, const char *input, size_t len,
-                 int keep, struct child *out, struct err *err)
+bool subprocess_start(const char *command, const char *const *words, const char *input, size_t len,
+                 int keep, struct subprocess *out, struct err *err)
 {
 	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
-	struct child child = CHILD;
+	struct subprocess child = SUBPROCESS_INIT;
 
-	if (!fd_memory(input, len, &in, err) || !make_pipe(&from, &to, err))
+	if (!fd_from_bytes(input, len, &in, err) || !make_pipe(&from, &to, err))
 		return false;
 	fcntl(from, F_SETFL, O_NONBLOCK);
-	if (!child_spawn(command, words, &(struct child_place){ .in = in, .out = to, .keep = keep },
+	if (!subprocess_spawn(command, words, &(struct subprocess_setup){ .in = in, .out = to, .keep = keep },
 	                 &child.pid, &child.exited, err))
 		return false;
 	*out = child;
@@ -128,7 +128,7 @@ bool child_start(const char *command, const char *const *words, const char *inpu
 	return true;
 }
 
-static void take_output(struct child *c)
+static void take_output(struct subprocess *c)
 {
 	char bytes[16384];
 	ssize_t len;
@@ -140,7 +140,7 @@ static void take_output(struct child *c)
 		fd_close(&c->out);
 }
 
-static void reap(struct child *c)
+static void reap(struct subprocess *c)
 {
 	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
 		;
@@ -149,7 +149,7 @@ static void reap(struct child *c)
 	fd_close(&c->out);
 }
 
-void child_document(struct buf *out)
+void subprocess_read_document(struct buf *out)
 {
 	char bytes[4096];
 	size_t len;
@@ -159,7 +159,7 @@ void child_document(struct buf *out)
 }
 
 /* Its end is looked at first, so that nothing it said before it can be missed. */
-bool child_read(struct child *c)
+bool subprocess_read(struct subprocess *c)
 {
 	if (!c->pid)
 		return true;
@@ -172,13 +172,13 @@ bool child_read(struct child *c)
 }
 
 /* Waits for whichever comes first.  False if that was stop_fd or the end of the time. */
-static bool wait_some(const struct child *c, int64_t until, int stop_fd, struct err *err)
+static bool wait_some(const struct subprocess *c, int64_t until, int stop_fd, struct err *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = c->exited, .events = POLLIN }, { .fd = c->out, .events = POLLIN },
 		{ .fd = stop_fd, .events = POLLIN },
 	};
-	int64_t left = until - drive_now();
+	int64_t left = until - clock_monotonic();
 
 	if (left <= 0)
 		return err_set(err, "it did not end in time");
@@ -187,32 +187,32 @@ static bool wait_some(const struct child *c, int64_t until, int stop_fd, struct 
 	return !(fds[2].revents & POLLIN) || err_set(err, "interrupted");
 }
 
-bool child_wait(struct child *c, int64_t timeout_ms, int stop_fd, struct err *err)
+bool subprocess_wait(struct subprocess *c, int64_t timeout_ms, int stop_fd, struct err *err)
 {
-	int64_t until = drive_now() + timeout_ms;
+	int64_t until = clock_monotonic() + timeout_ms;
 
-	while (!child_read(c)) {
+	while (!subprocess_read(c)) {
 		if (wait_some(c, until, stop_fd, err))
 			continue;
-		child_signal(c, SIGKILL);
+		subprocess_signal(c, SIGKILL);
 		reap(c);
 		return false;
 	}
 	return true;
 }
 
-void child_signal(const struct child *c, int number)
+void subprocess_signal(const struct subprocess *c, int number)
 {
 	if (c->pid)
 		kill(c->pid, number);
 }
 
-void child_done(struct child *c)
+void subprocess_close(struct subprocess *c)
 {
 	if (c->pid) {
-		child_signal(c, SIGKILL);
+		subprocess_signal(c, SIGKILL);
 		reap(c);
 	}
 	buf_done(&c->said);
-	*c = CHILD;
+	*c = SUBPROCESS_INIT;
 }

@@ -7,14 +7,14 @@
 
 enum { STATUS_MAX = 500 };
 
-void notify_ready(void)
+void systemd_notify_ready(void)
 {
 	sd_notify(0, "READY=1");
 }
 
 /* Both in one message: systemd takes RELOADING without the time it began for a fault of a
  * Type=notify-reload service. */
-void notify_reloading(void)
+void systemd_notify_reloading(void)
 {
 	struct timespec t;
 
@@ -23,14 +23,14 @@ void notify_reloading(void)
 	           (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
 }
 
-void notify_stopping(void)
+void systemd_notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
 }
 
 /* A line break would begin another assignment, and systemd refuses what is no UTF-8, so that it
  * is cut between characters. */
-void notify_status(const char *fmt, ...)
+void systemd_notify_status(const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf raw = BUF_TEXT, plain = BUF_TEXT;
 	size_t len;
@@ -46,7 +46,7 @@ void notify_status(const char *fmt, ...)
 	sd_notifyf(0, "STATUS=%.*s", (int)len, buf_str(&plain));
 }
 
-int64_t notify_watchdog_ms(void)
+int64_t systemd_notify_watchdog_ms(void)
 {
 	uint64_t usec;
 
@@ -55,7 +55,7 @@ int64_t notify_watchdog_ms(void)
 	return usec < 2000 ? 1 : (int64_t)(usec / 2000);
 }
 
-void notify_alive(void)
+void systemd_notify_alive(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }

@@ -7,15 +7,15 @@
 
 #include "reconcile/base/base.h"
 
-void notify_ready(void);	/* after the start, and again when a reload has ended */
-void notify_reloading(void);
-void notify_stopping(void);
+void systemd_notify_ready(void);	/* after the start, and again when a reload has ended */
+void systemd_notify_reloading(void);
+void systemd_notify_stopping(void);
 /* What systemctl status shows: one line; control characters in it are escaped, and what passes
  * some hundred bytes is left out. */
-void notify_status(const char *fmt, ...) PRINTF(1, 2);
+void systemd_notify_status(const char *fmt, ...) PRINTF(1, 2);
 
-/* How often notify_alive() is wanted: half of the unit's WatchdogSec; 0: never. */
-int64_t notify_watchdog_ms(void);
-void notify_alive(void);
+/* How often systemd_notify_alive() is wanted: half of the unit's WatchdogSec; 0: never. */
+int64_t systemd_notify_watchdog_ms(void);
+void systemd_notify_alive(void);
 
 #endif

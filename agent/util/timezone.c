@@ -31,7 +31,7 @@ static bool is_zone_file(const char *path)
 	return is;
 }
 
-bool zone_use(const char *name, struct err *err)
+bool timezone_use(const char *name, struct err *err)
 {
 	CLEANUP(buf_done) struct buf tz = BUF_TEXT;
 
@@ -53,7 +53,7 @@ bool zone_use(const char *name, struct err *err)
 	return true;
 }
 
-int64_t zone_offset(int64_t utc)
+int64_t timezone_offset(int64_t utc)
 {
 	time_t t = (time_t)utc;
 	struct tm tm;

@@ -10,9 +10,9 @@
 /* Chooses a zone by its name ("Europe/Berlin"; "UTC" needs no file), before there are threads. TZ
  * is set for this process and for those that take over its environment.  If false, the name is none
  * that this machine knows, and nothing is changed. */
-bool zone_use(const char *name, struct err *err);
+bool timezone_use(const char *name, struct err *err);
 
 /* The seconds that the zone's clocks are ahead of UTC at a time in seconds since 1970. */
-int64_t zone_offset(int64_t utc);
+int64_t timezone_offset(int64_t utc);
 
 #endif

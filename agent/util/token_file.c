@@ -12,7 +12,7 @@
 
 enum { TOKEN_MAX = 8192 };
 
-const char *token_random(struct arena *a)
+const char *token_file_random(struct arena *a)
 {
 	static const char digits[] = "0123456789abcdef";
 	unsigned char bytes[32];
@@ -58,7 +58,7 @@ static bool read_token(struct arena *a, const char *path, const char **out, bool
 	return true;
 }
 
-bool token_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
+bool token_file_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
 {
 	if (read_token(a, path, out, exposed, err))
 		return true;
@@ -84,7 +84,7 @@ static bool write_all(int fd, const char *text, size_t len)
  * meanwhile. */
 static bool make(struct arena *a, const char *path, struct err *err)
 {
-	const char *text = arena_printf(a, "%s\n", token_random(a));
+	const char *text = arena_printf(a, "%s\n", token_file_random(a));
 	char *part = arena_printf(a, "%s.XXXXXX", path);
 	int fd = mkostemp(part, O_CLOEXEC);
 
@@ -98,9 +98,9 @@ static bool make(struct arena *a, const char *path, struct err *err)
 	return ok || err_sys(err, saved, "make token file \"%s\"", path);
 }
 
-bool token_keep(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
+bool token_file_ensure(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
 {
 	if (access(path, F_OK) != 0 && errno == ENOENT && !make(a, path, err))
 		return false;
-	return token_read(a, path, out, exposed, err);
+	return token_file_read(a, path, out, exposed, err);
 }

@@ -9,22 +9,22 @@ const char service_user[] = "local";
 
 /* ---- answers ---- */
 
-void call_reply(struct call *c, int status, const struct node *body)
+void api_reply(struct api_request *c, int status, const struct node *body)
 {
 	c->response->status = status;
 	json_write(body, JSON_COMPACT, &c->response->body);
 }
 
-void call_reply_text(struct call *c, const char *json)
+void api_reply_text(struct api_request *c, const char *json)
 {
 	c->response->status = 200;
 	buf_adds(&c->response->body, json);
 }
 
 /* The store failed. */
-void call_broken(struct call *c, const struct err *err)
+void api_reply_store_error(struct api_request *c, const struct err *err)
 {
-	bool busy = store_was_busy(c->api->store);
+	bool busy = workflow_store_was_busy(c->api->store);
 
 	http_detail(c->response, busy ? 503 : 500, "%s", err->msg);
 	c->response->retry_after = busy;
@@ -32,7 +32,7 @@ void call_broken(struct call *c, const struct err *err)
 
 /* ---- queries ---- */
 
-const char *call_param(const struct call *c, const char *name)
+const char *api_parameter(const struct api_request *c, const char *name)
 {
 	const struct http_request *r = c->request;
 
@@ -43,9 +43,9 @@ const char *call_param(const struct call *c, const char *name)
 }
 
 /* Leaves *out alone if the parameter was not sent. */
-bool call_number(struct call *c, const char *name, int64_t most, int64_t *out)
+bool api_number(struct api_request *c, const char *name, int64_t most, int64_t *out)
 {
-	const char *text = call_param(c, name);
+	const char *text = api_parameter(c, name);
 	int64_t value = 0;
 
 	if (!text)
@@ -69,7 +69,7 @@ static int word_index(const char *const *words, size_t count, const char *word)
 }
 
 /* Sets a bit for each word that was sent. */
-bool call_words(struct call *c, const char *name, const char *const *words, size_t count,
+bool api_words(struct api_request *c, const char *name, const char *const *words, size_t count,
                         unsigned *out)
 {
 	CLEANUP(buf_done) struct buf known = BUF_TEXT;
@@ -90,29 +90,29 @@ bool call_words(struct call *c, const char *name, const char *const *words, size
 }
 
 /* The words that a run's status can be stand side by side among those of steps. */
-bool call_run_statuses(struct call *c, const char *name, unsigned *out)
+bool api_execution_statuses(struct api_request *c, const char *name, unsigned *out)
 {
 	unsigned bits = 0;
 
-	if (!call_words(c, name, flow_status_words + DAG_RUNNING, DAG_STOPPED - DAG_RUNNING + 1, &bits))
+	if (!api_words(c, name, flow_status_words + DAG_RUNNING, DAG_STOPPED - DAG_RUNNING + 1, &bits))
 		return false;
 	*out = bits << DAG_RUNNING;
 	return true;
 }
 
-void call_put_page(struct call *c, struct node *out, int64_t number, int64_t size, int64_t total)
+void api_put_page(struct api_request *c, struct node *out, int64_t number, int64_t size, int64_t total)
 {
 	node_put(c->arena, out, "pageCount", node_int(c->arena, (total + size - 1) / size));
 	node_put(c->arena, out, "pageNumber", node_int(c->arena, number));
 	node_put(c->arena, out, "pageSize", node_int(c->arena, size));
 }
 
-bool call_find(struct call *c, struct stored_workflow *w)
+bool api_find_workflow(struct api_request *c, struct stored_workflow *w)
 {
 	struct err err;
 
-	if (!store_get(c->api->store, c->arena, c->id, w, &err)) {
-		call_broken(c, &err);
+	if (!workflow_store_get(c->api->store, c->arena, c->id, w, &err)) {
+		api_reply_store_error(c, &err);
 		return false;
 	}
 	if (w->id == 0)
@@ -120,7 +120,7 @@ bool call_find(struct call *c, struct stored_workflow *w)
 	return w->id != 0;
 }
 
-bool call_body(struct call *c, const struct stored_workflow *w, struct node **out)
+bool api_body(struct api_request *c, const struct stored_workflow *w, struct node **out)
 {
 	struct err err;
 

@@ -18,46 +18,46 @@ enum {
 	DOWNLOAD_S = 15 * 60,		/* how long the address of a download is good */
 };
 
-static const int64_t KEPT_MS = (int64_t)RUNS_KEPT_DAYS * 24 * 3600 * 1000;
+static const int64_t KEPT_MS = (int64_t)EXECUTIONS_KEPT_DAYS * 24 * 3600 * 1000;
 
 /* ---- beginning one ---- */
 
-static void answer_begin(struct call *c, enum run_begin_result result, const char *uuid, const struct err *err)
+static void answer_begin(struct api_request *c, enum execution_start_result result, const char *uuid, const struct err *err)
 {
-	static const int statuses[] = { [RUN_BUSY] = 409, [RUN_FULL] = 429, [RUN_WRONG] = 422 };
+	static const int statuses[] = { [EXECUTION_ALREADY_RUNNING] = 409, [EXECUTION_TOO_MANY] = 429, [EXECUTION_NOT_VALID] = 422 };
 	struct node *out = node_map(c->arena);
 
-	if (result == RUN_BROKEN) {
-		call_broken(c, err);
+	if (result == EXECUTION_START_FAILED) {
+		api_reply_store_error(c, err);
 		return;
 	}
-	if (result != RUN_BEGUN) {
+	if (result != EXECUTION_STARTED) {
 		http_detail(c->response, statuses[result], "%s", err->msg);
-		c->response->retry_after = result == RUN_FULL ? 5 : 0;
+		c->response->retry_after = result == EXECUTION_TOO_MANY ? 5 : 0;
 		return;
 	}
 	node_put(c->arena, out, "executionId", node_text(c->arena, uuid));
-	call_reply(c, 200, out);
+	api_reply(c, 200, out);
 }
 
-static void begin(struct call *c, const struct node *execute, const char *cause, bool by_hand)
+static void begin(struct api_request *c, const struct node *execute, const char *cause, bool by_hand)
 {
 	char uuid[UUID_LEN + 1];
 	struct stored_workflow w;
 	struct node *body;
 	struct err err;
 
-	if (!call_find(c, &w) || !call_body(c, &w, &body))
+	if (!api_find_workflow(c, &w) || !api_body(c, &w, &body))
 		return;
 	c->api->uuid(uuid);
-	const struct run_begin l = {
+	const struct execution_start_request l = {
 		.workflow = &w, .body = body, .execute = execute, .cause = cause, .by_hand = by_hand,
 		.uuid = uuid, .now = c->api->now(),
 	};
-	answer_begin(c, run_begin(c->api->store, c->arena, &l, &err), uuid, &err);
+	answer_begin(c, execution_start(c->api->store, c->arena, &l, &err), uuid, &err);
 }
 
-void service_execute(struct call *c)
+void handle_execute(struct api_request *c)
 {
 	struct node *body = NULL;
 	struct err err;
@@ -69,7 +69,7 @@ void service_execute(struct call *c)
 }
 
 /* "the payload handed over as a parameter": of all steps, by the name payload. */
-void service_hook(struct call *c)
+void handle_webhook(struct api_request *c)
 {
 	struct node *execute = node_map(c->arena);
 	struct err err;
@@ -82,8 +82,8 @@ void service_hook(struct call *c)
 		http_detail(c->response, 400, "the payload is no text: it has a NUL byte in it, or is not UTF-8");
 		return;
 	}
-	if (!store_find_webhook(c->api->store, c->word, &c->id, &err)) {
-		call_broken(c, &err);
+	if (!workflow_store_find_webhook(c->api->store, c->word, &c->id, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
 	if (!c->id) {
@@ -98,84 +98,84 @@ void service_hook(struct call *c)
 
 /* ---- a list of them ---- */
 
-static bool time_param(struct call *c, const char *name, int64_t *out)
+static bool time_param(struct api_request *c, const char *name, int64_t *out)
 {
-	const char *text = call_param(c, name);
+	const char *text = api_parameter(c, name);
 
-	if (!text || stamp_read(text, out))
+	if (!text || timestamp_parse(text, out))
 		return true;
 	http_detail(c->response, 400, "%s: expected a time such as 2024-01-07T18:00:00.000Z", name);
 	return false;
 }
 
-static bool run_query(struct call *c, struct run_query *q)
+static bool run_query(struct api_request *c, struct execution_query *q)
 {
 	int64_t oldest = c->api->now() - KEPT_MS;
 
-	*q = (struct run_query){
+	*q = (struct execution_query){
 		.workflow = c->id, .from = oldest, .to = INT64_MAX, .number = 1, .size = PAGE_SIZE,
 	};
-	if (!call_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) ||
-	    !call_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) ||
-	    !call_number(c, "count", PAGE_NUMBER_MAX, &q->newest) ||
-	    !call_run_statuses(c, "statuses", &q->statuses) || !time_param(c, "dateFrom", &q->from) ||
+	if (!api_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) ||
+	    !api_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) ||
+	    !api_number(c, "count", PAGE_NUMBER_MAX, &q->newest) ||
+	    !api_execution_statuses(c, "statuses", &q->statuses) || !time_param(c, "dateFrom", &q->from) ||
 	    !time_param(c, "dateTo", &q->to))
 		return false;
 	q->from = q->from < oldest ? oldest : q->from;
 	return true;
 }
 
-static bool put_runs(struct call *c, const struct stored_run *runs, size_t count, struct node *list,
+static bool put_runs(struct api_request *c, const struct stored_execution *runs, size_t count, struct node *list,
                      struct err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct stored_rerun *reruns;
 		size_t rerun_count;
-		if (!runs_reruns(c->api->store, c->arena, runs[i].id, &reruns, &rerun_count, err))
+		if (!execution_store_reruns(c->api->store, c->arena, runs[i].id, &reruns, &rerun_count, err))
 			return false;
-		node_add(c->arena, list, run_shape_entry(c->arena, &runs[i], reruns, rerun_count));
+		node_add(c->arena, list, execution_json_entry(c->arena, &runs[i], reruns, rerun_count));
 	}
 	return true;
 }
 
 /* Some tools read the one spelling of the count, some the other (contract, full text, 4.3). */
-void service_executions(struct call *c)
+void handle_executions(struct api_request *c)
 {
 	struct node *out = node_map(c->arena), *list = node_list(c->arena);
-	struct stored_run *runs;
+	struct stored_execution *runs;
 	struct stored_workflow w;
-	struct run_query q;
+	struct execution_query q;
 	int64_t total;
 	size_t count;
 	struct err err;
 
-	if (!run_query(c, &q) || !call_find(c, &w))
+	if (!run_query(c, &q) || !api_find_workflow(c, &w))
 		return;
-	if (!runs_page(c->api->store, c->arena, &q, &runs, &count, &total, &err) ||
+	if (!execution_store_page(c->api->store, c->arena, &q, &runs, &count, &total, &err) ||
 	    !put_runs(c, runs, count, list, &err)) {
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 		return;
 	}
 	node_put(c->arena, out, "workflowId", node_int(c->arena, c->id));
 	node_put(c->arena, out, "executionCount", node_int(c->arena, total));
 	node_put(c->arena, out, "executionsCount", node_int(c->arena, total));
-	call_put_page(c, out, q.number, q.size, total);
+	api_put_page(c, out, q.number, q.size, total);
 	node_put(c->arena, out, "executions", list);
-	call_reply(c, 200, out);
+	api_reply(c, 200, out);
 }
 
 /* ---- one of them ---- */
 
 /* The run in the path; has answered if false. */
-static bool find_run(struct call *c, struct stored_run *run)
+static bool find_run(struct api_request *c, struct stored_execution *run)
 {
 	struct stored_workflow w;
 	struct err err;
 
-	if (!call_find(c, &w))
+	if (!api_find_workflow(c, &w))
 		return false;
-	if (!runs_find(c->api->store, c->arena, c->word, run, &err)) {
-		call_broken(c, &err);
+	if (!execution_store_find(c->api->store, c->arena, c->word, run, &err)) {
+		api_reply_store_error(c, &err);
 		return false;
 	}
 	if (run->id && run->workflow == c->id)
@@ -184,36 +184,36 @@ static bool find_run(struct call *c, struct stored_run *run)
 	return false;
 }
 
-static bool find_work(struct call *c, struct stored_run *run, struct stored_work *work)
+static bool find_work(struct api_request *c, struct stored_execution *run, struct execution_details *work)
 {
 	struct err err;
 
 	if (!find_run(c, run))
 		return false;
-	if (runs_work(c->api->store, c->arena, run->id, work, &err))
+	if (execution_store_get_details(c->api->store, c->arena, run->id, work, &err))
 		return true;
-	call_broken(c, &err);
+	api_reply_store_error(c, &err);
 	return false;
 }
 
-void service_execution(struct call *c)
+void handle_execution(struct api_request *c)
 {
-	struct stored_run run;
-	struct stored_work work;
+	struct stored_execution run;
+	struct execution_details work;
 	struct node *out;
 	struct err err;
 
 	if (!find_work(c, &run, &work))
 		return;
-	if (run_shape_details(c->arena, &run, &work, &out, &err))
-		call_reply(c, 200, out);
+	if (execution_json_details(c->arena, &run, &work, &out, &err))
+		api_reply(c, 200, out);
 	else
 		http_detail(c->response, 500, "%s", err.msg);
 }
 
-void service_stop(struct call *c)
+void handle_stop(struct api_request *c)
 {
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
 	if (!find_run(c, &run))
@@ -221,10 +221,10 @@ void service_stop(struct call *c)
 	if (run.finished >= 0)
 		http_detail(c->response, 409, "execution %s has ended: it is %s", run.uuid,
 		            flow_status_words[run.status]);
-	else if (runs_ask_stop(c->api->store, run.id, service_user, &err))
-		call_reply_text(c, "{}");
+	else if (execution_store_request_stop(c->api->store, run.id, service_user, &err))
+		api_reply_text(c, "{}");
 	else
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 }
 
 /* ---- logs ---- */
@@ -243,27 +243,27 @@ static bool read_token(const char *token, int64_t *seq)
 	return strcmp(end, "/s") == 0;
 }
 
-struct log_part { struct stored_run run; size_t step; const char *name, *status; };
+struct log_part { struct stored_execution run; size_t step; const char *name, *status; };
 
 /* The step that is asked for; has answered if false. */
-static bool find_log(struct call *c, struct log_part *out)
+static bool find_log(struct api_request *c, struct log_part *out)
 {
-	struct stored_work work;
+	struct execution_details work;
 
-	out->name = call_param(c, "stepName");
+	out->name = api_parameter(c, "stepName");
 	if (!out->name) {
 		http_detail(c->response, 400, "stepName: expected the name of a step");
 		return false;
 	}
 	if (!find_work(c, &out->run, &work))
 		return false;
-	if (run_shape_step(c->arena, &work, out->name, &out->step, &out->status))
+	if (execution_json_step(c->arena, &work, out->name, &out->step, &out->status))
 		return true;
 	http_detail(c->response, 404, "execution %s has no step \"%s\"", out->run.uuid, out->name);
 	return false;
 }
 
-void service_logs(struct call *c)
+void handle_logs(struct api_request *c)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *out = node_map(c->arena), *lines = node_list(c->arena);
@@ -271,25 +271,25 @@ void service_logs(struct call *c)
 	int64_t seq, next;
 	struct err err;
 
-	if (!read_token(call_param(c, "nextToken"), &seq)) {
+	if (!read_token(api_parameter(c, "nextToken"), &seq)) {
 		http_detail(c->response, 400, "nextToken: expected what an earlier answer gave");
 		return;
 	}
 	if (!find_log(c, &part))
 		return;
-	if (!runs_log_read(c->api->store, part.run.id, part.step, seq, LOG_PAGE_BYTES, &text, &next, &err)) {
-		call_broken(c, &err);
+	if (!execution_store_log_read(c->api->store, part.run.id, part.step, seq, LOG_PAGE_BYTES, &text, &next, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
-	run_shape_log(c->arena, buf_str(&text), lines);
+	execution_json_log(c->arena, buf_str(&text), lines);
 	node_put(c->arena, out, "logs", lines);
 	node_put(c->arena, out, "nextToken", node_text(c->arena, arena_printf(c->arena, "f/%" PRId64 "/s", next)));
 	node_put(c->arena, out, "stepRunStatus", node_text(c->arena, part.status));
-	call_reply(c, 200, out);
+	api_reply(c, 200, out);
 }
 
 /* What only this service can have said: that who brings it may have this log until then. */
-static void prove(const struct call *c, const char *uuid, const char *step, int64_t until,
+static void prove(const struct api_request *c, const char *uuid, const char *step, int64_t until,
                   unsigned char out[DIGEST_SIZE])
 {
 	const char *text = arena_printf(c->arena, "download\n%s\n%s\n%" PRId64, uuid, step, until);
@@ -304,7 +304,7 @@ static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
 }
 
 /* "the file is then fetched from that URL without the token" (contract, 2). */
-void service_download(struct call *c)
+void handle_log_download(struct api_request *c)
 {
 	CLEANUP(buf_done) struct buf url = BUF_TEXT;
 	const char *host = http_header(c->request, "Host");
@@ -322,14 +322,14 @@ void service_download(struct call *c)
 	buf_addf(&url, "&until=%" PRId64 "&proof=", until);
 	add_hex(&url, proof, sizeof proof);
 	node_put(c->arena, out, "downloadUrl", node_text(c->arena, buf_str(&url)));
-	call_reply(c, 200, out);
+	api_reply(c, 200, out);
 }
 
 /* Whether the address is one that prove() made, and still good. */
-static bool proven(struct call *c, const char *step)
+static bool proven(struct api_request *c, const char *step)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *until = call_param(c, "until"), *given = call_param(c, "proof");
+	const char *until = api_parameter(c, "until"), *given = api_parameter(c, "proof");
 	int64_t time = until ? strtoll(until, NULL, 10) : 0;
 	unsigned char proof[DIGEST_SIZE];
 	unsigned char different = 0;
@@ -343,10 +343,10 @@ static bool proven(struct call *c, const char *step)
 	return !different && time >= c->api->now() / 1000;
 }
 
-void service_downloaded(struct call *c)
+void handle_log_file(struct api_request *c)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *step = call_param(c, "stepName");
+	const char *step = api_parameter(c, "stepName");
 	struct log_part part;
 	int64_t next;
 	struct err err;
@@ -355,8 +355,8 @@ void service_downloaded(struct call *c)
 		http_detail(c->response, 403, "this address is not good, or not any more: ask for a new one");
 		return;
 	}
-	if (!runs_find(c->api->store, c->arena, c->word, &part.run, &err)) {
-		call_broken(c, &err);
+	if (!execution_store_find(c->api->store, c->arena, c->word, &part.run, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
 	if (!part.run.id) {
@@ -366,11 +366,11 @@ void service_downloaded(struct call *c)
 	c->id = part.run.workflow;
 	if (!find_log(c, &part))
 		return;
-	if (!runs_log_read(c->api->store, part.run.id, part.step, 0, LOG_MOST_BYTES, &text, &next, &err)) {
-		call_broken(c, &err);
+	if (!execution_store_log_read(c->api->store, part.run.id, part.step, 0, LOG_MOST_BYTES, &text, &next, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
 	c->response->status = 200;
 	c->response->type = "text/plain; charset=utf-8";
-	run_shape_log_text(buf_str(&text), &c->response->body);
+	execution_json_log_text(buf_str(&text), &c->response->body);
 }

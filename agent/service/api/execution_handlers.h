@@ -4,13 +4,13 @@
 
 #include "agent/service/api/api_request.h"
 
-void service_execute(struct call *c);
-void service_executions(struct call *c);
-void service_execution(struct call *c);
-void service_stop(struct call *c);
-void service_logs(struct call *c);
-void service_download(struct call *c);		/* says where the log can be fetched */
-void service_downloaded(struct call *c);	/* there it is; without a token */
-void service_hook(struct call *c);		/* a webhook is pulled; without a token */
+void handle_execute(struct api_request *c);
+void handle_executions(struct api_request *c);
+void handle_execution(struct api_request *c);
+void handle_stop(struct api_request *c);
+void handle_logs(struct api_request *c);
+void handle_log_download(struct api_request *c);		/* says where the log can be fetched */
+void handle_log_file(struct api_request *c);	/* there it is; without a token */
+void handle_webhook(struct api_request *c);		/* a webhook is pulled; without a token */
 
 #endif

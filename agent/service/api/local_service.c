@@ -16,7 +16,7 @@
 
 enum { PATIENCE_MS = 5000, IDLE_S = 30, PEM_MAX = 1 << 20 };
 
-struct serve {
+struct local_service {
 	struct arena arena;
 	struct store *store;		/* used by the server's thread alone between its start and its stop */
 	struct service_api api;
@@ -35,11 +35,11 @@ static bool read_pem(struct arena *a, const char *path, const char **out, struct
 }
 
 /* Whoever talks to the service has commands run. */
-static bool check_reach(const struct serve_options *o, const char *host, struct err *err)
+static bool check_reach(const struct local_service_options *o, const char *host, struct err *err)
 {
 	bool loopback = true;
 
-	if (!o->unix_path && !listen_is_loopback(host, &loopback, err))
+	if (!o->unix_path && !listener_is_loopback(host, &loopback, err))
 		return false;
 	if (!loopback && !(o->token_given && o->tls_cert))
 		return err_usage(err, "\"%s\" is no loopback address: to listen there, give --token-file, "
@@ -47,20 +47,20 @@ static bool check_reach(const struct serve_options *o, const char *host, struct 
 	return true;
 }
 
-static bool open_socket(struct serve *s, const struct serve_options *o, struct err *err)
+static bool open_socket(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
 	const char *scheme = o->tls_cert ? "https" : "http", *host = "";
 	uint16_t port = 0;
 
-	if (!o->unix_path && !listen_split(&s->arena, o->listen, &host, &port, err))
+	if (!o->unix_path && !listener_split_address(&s->arena, o->listen, &host, &port, err))
 		return false;
 	if (!check_reach(o, host, err))
 		return false;
 	if (o->unix_path) {
 		s->url = arena_printf(&s->arena, "unix:%s", o->unix_path);
-		return listen_unix(o->unix_path, &s->listener, err);
+		return listener_open_unix(o->unix_path, &s->listener, err);
 	}
-	if (!listen_tcp(host, port, &s->listener, err))
+	if (!listener_open_tcp(host, port, &s->listener, err))
 		return false;
 	s->url = arena_printf(&s->arena, strchr(host, ':') ? "%s://[%s]:%u/workflows/api/v1"
 	                                                   : "%s://%s:%u/workflows/api/v1",
@@ -70,9 +70,9 @@ static bool open_socket(struct serve *s, const struct serve_options *o, struct e
 
 /* Whatever stands beside the file is found by all who use it, also by one who came through a link: of
  * two locks beside one file each would have an engine. */
-static bool open_file(struct serve *s, const char *path, struct err *err)
+static bool open_file(struct local_service *s, const char *path, struct err *err)
 {
-	if (!store_open(path, PATIENCE_MS, &s->store, err))
+	if (!workflow_store_open(path, PATIENCE_MS, &s->store, err))
 		return false;
 	char *real = realpath(path, NULL);
 	if (!real)
@@ -82,7 +82,7 @@ static bool open_file(struct serve *s, const char *path, struct err *err)
 	return true;
 }
 
-static bool start_engine(struct serve *s, const struct serve_options *o, struct err *err)
+static bool start_engine(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
 	if (!o->engine)
 		return true;
@@ -91,7 +91,7 @@ static bool start_engine(struct serve *s, const struct serve_options *o, struct 
 	return engine_start(&s->options, &s->engine, err);
 }
 
-static bool start(struct serve *s, const struct serve_options *o, struct err *err)
+static bool start(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
 	struct http_options http = { .idle_s = IDLE_S };
 
@@ -106,17 +106,17 @@ static bool start(struct serve *s, const struct serve_options *o, struct err *er
 		return false;
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = stamp_now, .uuid = uuid_make, .wake = -1, .reckons = o->engine && o->engine->crons, .tls = o->tls_cert,
+		.now = clock_now, .uuid = uuid_make, .wake = -1, .reckons = o->engine && o->engine->crons, .tls = o->tls_cert,
 	};
-	if (!wake_open(s->database, &s->api.wake, err) || !start_engine(s, o, err))
+	if (!wakeup_open(s->database, &s->api.wake, err) || !start_engine(s, o, err))
 		return false;
-	http.handler = service_api_handler(&s->api);
+	http.handler = routes_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);
 }
 
-bool serve_start(const struct serve_options *options, struct serve **out, struct err *err)
+bool local_service_start(const struct local_service_options *options, struct local_service **out, struct err *err)
 {
-	CLEANUP(serve_stopp) struct serve *s = calloc(1, sizeof *s);
+	CLEANUP(local_service_stopp) struct local_service *s = calloc(1, sizeof *s);
 
 	if (!s)
 		abort();
@@ -128,60 +128,60 @@ bool serve_start(const struct serve_options *options, struct serve **out, struct
 	return true;
 }
 
-const char *serve_local_database(struct arena *a, const char *state_dir)
+const char *local_service_database(struct arena *a, const char *state_dir)
 {
 	return arena_printf(a, "%s/local.db", state_dir);
 }
 
-bool serve_start_local(const char *state_dir, const struct engine_options *engine, struct serve **out,
+bool local_service_start_embedded(const char *state_dir, const struct engine_options *engine, struct local_service **out,
                        struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct serve_options options = {
-		.database = serve_local_database(&a, state_dir),
+	struct local_service_options options = {
+		.database = local_service_database(&a, state_dir),
 		.listen = "127.0.0.1:0",
-		.token = token_random(&a),
+		.token = token_file_random(&a),
 		.engine = engine,
 	};
 
-	return folder_make(state_dir, err) && serve_start(&options, out, err);
+	return directory_make(state_dir, err) && local_service_start(&options, out, err);
 }
 
-void serve_stop(struct serve *s)
+void local_service_stop(struct local_service *s)
 {
 	if (!s)
 		return;
 	http_server_stop(s->server);
 	engine_stop(s->engine);
 	fd_close(&s->api.wake);
-	listen_done(&s->listener);
-	store_close(s->store);
+	listener_close(&s->listener);
+	workflow_store_close(s->store);
 	arena_free(&s->arena);
 	free(s);
 }
 
-void serve_stopp(struct serve **serve)
+void local_service_stopp(struct local_service **serve)
 {
-	serve_stop(*serve);
+	local_service_stop(*serve);
 }
 
-bool serve_runs_here(struct serve *s)
+bool local_service_runs_here(struct local_service *s)
 {
 	return s->engine && engine_is_ours(s->engine);
 }
 
-void serve_drain(struct serve *s, int stop_fd)
+void local_service_drain(struct local_service *s, int stop_fd)
 {
 	if (s->engine)
 		engine_drain(s->engine, stop_fd);
 }
 
-const char *serve_url(const struct serve *s)
+const char *local_service_url(const struct local_service *s)
 {
 	return s->url;
 }
 
-const char *serve_token(const struct serve *s)
+const char *local_service_token(const struct local_service *s)
 {
 	return s->api.token;
 }

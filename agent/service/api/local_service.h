@@ -5,9 +5,9 @@
 
 #include "agent/service/engine/engine.h"
 
-struct serve;
+struct local_service;
 
-struct serve_options {
+struct local_service_options {
 	const char *database;		/* made if it is not there */
 	const char *listen;		/* "127.0.0.1:8484"; port 0: any free one */
 	const char *unix_path;		/* listen on this socket instead; NULL: on listen */
@@ -19,26 +19,26 @@ struct serve_options {
 
 /* Returns as soon as connections are taken.  Beyond loopback it wants a token that was given,
  * and TLS: else ERR_USAGE.  Nothing of options is kept. */
-bool serve_start(const struct serve_options *options, struct serve **out, struct err *err);
+bool local_service_start(const struct local_service_options *options, struct local_service **out, struct err *err);
 
 /* The same for the endpoint "local": on a free port of 127.0.0.1, with a token that nobody else
  * learns, over the database in state_dir, which is made if it is not there. */
-const char *serve_local_database(struct arena *a, const char *state_dir);
-bool serve_start_local(const char *state_dir, const struct engine_options *engine, struct serve **out,
+const char *local_service_database(struct arena *a, const char *state_dir);
+bool local_service_start_embedded(const char *state_dir, const struct engine_options *engine, struct local_service **out,
                        struct err *err);
 
 /* True if its workflows are run in this process. */
-bool serve_runs_here(struct serve *serve);
+bool local_service_runs_here(struct local_service *serve);
 /* engine_drain() of its engine, if it has one. */
-void serve_drain(struct serve *serve, int stop_fd);
+void local_service_drain(struct local_service *serve, int stop_fd);
 
 /* Lets requests that are under way end, then closes everything.  Takes NULL. */
-void serve_stop(struct serve *serve);
-void serve_stopp(struct serve **serve);
+void local_service_stop(struct local_service *serve);
+void local_service_stopp(struct local_service **serve);
 
 /* "http://127.0.0.1:8484/workflows/api/v1", or "unix:PATH": what --endpoint takes.  Valid until
- * serve_stop(), as is the token. */
-const char *serve_url(const struct serve *serve);
-const char *serve_token(const struct serve *serve);
+ * local_service_stop(), as is the token. */
+const char *local_service_url(const struct local_service *serve);
+const char *local_service_token(const struct local_service *serve);
 
 #endif

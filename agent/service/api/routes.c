@@ -10,7 +10,7 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/validate.h"
 
-static bool page_query(struct call *c, struct page_query *q)
+static bool page_query(struct api_request *c, struct page_query *q)
 {
 	const char **by = arena_new(c->arena, const char *, c->request->query_count);
 
@@ -18,35 +18,35 @@ static bool page_query(struct call *c, struct page_query *q)
 	for (size_t i = 0; i < c->request->query_count; i++)
 		if (strcmp(c->request->query[i].name, "lastModifiedBy") == 0)
 			by[q->modified_by_count++] = c->request->query[i].value;
-	q->search = call_param(c, "searchTerm");
+	q->search = api_parameter(c, "searchTerm");
 	if (q->search && !*q->search)
 		q->search = NULL;
-	return call_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) &&
-	       call_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) &&
-	       call_words(c, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
+	return api_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) &&
+	       api_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) &&
+	       api_words(c, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
 	                  &q->statuses) &&
-	       call_run_statuses(c, "lastExecutionStatus", &q->last_runs);
+	       api_execution_statuses(c, "lastExecutionStatus", &q->last_runs);
 }
 
 /* ---- reading ---- */
 
-static bool last_execution(struct call *c, int64_t workflow, struct node **out)
+static bool last_execution(struct api_request *c, int64_t workflow, struct node **out)
 {
 	struct stored_rerun *reruns = NULL;
-	struct stored_run run;
+	struct stored_execution run;
 	size_t count = 0;
 	struct err err;
 
-	if (!runs_last(c->api->store, c->arena, workflow, &run, &err) ||
-	    (run.id && !runs_reruns(c->api->store, c->arena, run.id, &reruns, &count, &err))) {
-		call_broken(c, &err);
+	if (!execution_store_last(c->api->store, c->arena, workflow, &run, &err) ||
+	    (run.id && !execution_store_reruns(c->api->store, c->arena, run.id, &reruns, &count, &err))) {
+		api_reply_store_error(c, &err);
 		return false;
 	}
-	*out = run_shape_last(c->arena, &run, reruns, count);
+	*out = execution_json_last(c->arena, &run, reruns, count);
 	return true;
 }
 
-static void list(struct call *c)
+static void list(struct api_request *c)
 {
 	struct node *out = node_map(c->arena), *items = node_list(c->arena);
 	struct workflow_page page = { 0 };
@@ -56,48 +56,48 @@ static void list(struct call *c)
 
 	if (!page_query(c, &q))
 		return;
-	if (!store_page(c->api->store, c->arena, &q, &page, &err)) {
-		call_broken(c, &err);
+	if (!workflow_store_page(c->api->store, c->arena, &q, &page, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
 	for (size_t i = 0; i < page.count; i++) {
 		if (!last_execution(c, page.items[i].id, &last))
 			return;
-		node_add(c->arena, items, shape_entry(c->arena, &page.items[i], last, c->api->now()));
+		node_add(c->arena, items, workflow_json_entry(c->arena, &page.items[i], last, c->api->now()));
 	}
-	call_put_page(c, out, q.number, q.size, page.total);
+	api_put_page(c, out, q.number, q.size, page.total);
 	node_put(c->arena, out, "workflowsCount", node_int(c->arena, page.total));
 	node_put(c->arena, out, "workflows", items);
-	call_reply(c, 200, out);
+	api_reply(c, 200, out);
 }
 
-static void describe(struct call *c)
+static void describe(struct api_request *c)
 {
 	struct stored_workflow w;
 	struct node *body, *last;
 
-	if (call_find(c, &w) && call_body(c, &w, &body) && last_execution(c, w.id, &last))
-		call_reply(c, 200, shape_workflow(c->arena, &w, body, last, c->api->now()));
+	if (api_find_workflow(c, &w) && api_body(c, &w, &body) && last_execution(c, w.id, &last))
+		api_reply(c, 200, workflow_json_describe(c->arena, &w, body, last, c->api->now()));
 }
 
-static void list_resources(struct call *c)
+static void list_resources(struct api_request *c)
 {
-	call_reply(c, 200, machine_types_answer(c->arena));
+	api_reply(c, 200, instance_types_reply(c->arena));
 }
 
-static void default_resource(struct call *c)
+static void default_resource(struct api_request *c)
 {
-	call_reply(c, 200, machine_default_answer(c->arena));
+	api_reply(c, 200, instance_types_default_reply(c->arena));
 }
 
-static void nothing(struct call *c)
+static void nothing(struct api_request *c)
 {
-	call_reply_text(c, "{}");
+	api_reply_text(c, "{}");
 }
 
-/* ---- writing; each of these runs between store_begin() and store_end() ---- */
+/* ---- writing; each of these runs between workflow_store_begin() and workflow_store_end() ---- */
 
-static bool read_workflow(struct call *c, struct node **out)
+static bool read_workflow(struct api_request *c, struct node **out)
 {
 	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
 	struct diagnostics faults = { .arena = c->arena };
@@ -124,7 +124,7 @@ static bool read_workflow(struct call *c, struct node **out)
 	return false;
 }
 
-static void create(struct call *c)
+static void create(struct api_request *c)
 {
 	int64_t now = c->api->now();
 	struct stored_workflow w = {
@@ -135,23 +135,23 @@ static void create(struct call *c)
 
 	if (!read_workflow(c, &body))
 		return;
-	shape_keep(c->arena, body, NULL, NULL, c->api->uuid, &w);
-	shape_due(&w, NULL, c->api->reckons ? now : -1);
-	if (store_add(c->api->store, &w, &err))
-		call_reply(c, 201, shape_written(c->arena, &w));
+	workflow_json_parse(c->arena, body, NULL, NULL, c->api->uuid, &w);
+	workflow_json_set_due(&w, NULL, c->api->reckons ? now : -1);
+	if (workflow_store_add(c->api->store, &w, &err))
+		api_reply(c, 201, workflow_json_written(c->arena, &w));
 	else
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 }
 
 /* The status that a change may find, and what is said of the others. */
-static bool find_in(struct call *c, unsigned statuses, struct stored_workflow *w)
+static bool find_in(struct api_request *c, unsigned statuses, struct stored_workflow *w)
 {
 	static const char *const states[] = {
 		[WORKFLOW_DRAFT] = "a draft", [WORKFLOW_RUNNING] = "running",
 		[WORKFLOW_AVAILABLE] = "not paused", [WORKFLOW_PAUSED] = "paused already",
 	};
 
-	if (!call_find(c, w))
+	if (!api_find_workflow(c, w))
 		return false;
 	if (statuses & 1U << w->status)
 		return true;
@@ -163,47 +163,47 @@ enum { IDLE = 1 << WORKFLOW_DRAFT | 1 << WORKFLOW_AVAILABLE | 1 << WORKFLOW_PAUS
 
 /* Who keeps the stamp of what he read must see that it changed, also within a millisecond and
  * with a clock that was set back. */
-static int64_t stamp_after(const struct call *c, int64_t before)
+static int64_t stamp_after(const struct api_request *c, int64_t before)
 {
 	int64_t now = c->api->now();
 
 	return now > before ? now : before + 1;
 }
 
-static void update(struct call *c)
+static void update(struct api_request *c)
 {
 	struct stored_workflow before, w;
 	struct node *body, *before_body;
 	struct err err;
 
 	if (!read_workflow(c, &body) || !find_in(c, IDLE, &before) ||
-	    !call_body(c, &before, &before_body))
+	    !api_body(c, &before, &before_body))
 		return;
 	w = before;
 	w.updated = stamp_after(c, before.updated);
 	w.modified_by = service_user;
-	shape_keep(c->arena, body, &before, before_body, c->api->uuid, &w);
-	shape_due(&w, &before, c->api->reckons ? w.updated : -1);
-	if (store_put(c->api->store, &w, &err))
-		call_reply(c, 200, shape_written(c->arena, &w));
+	workflow_json_parse(c->arena, body, &before, before_body, c->api->uuid, &w);
+	workflow_json_set_due(&w, &before, c->api->reckons ? w.updated : -1);
+	if (workflow_store_put(c->api->store, &w, &err))
+		api_reply(c, 200, workflow_json_written(c->arena, &w));
 	else
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 }
 
-static void drop(struct call *c)
+static void drop(struct api_request *c)
 {
 	struct stored_workflow w;
 	struct err err;
 
 	if (!find_in(c, IDLE, &w))
 		return;
-	if (store_drop(c->api->store, w.id, &err))
+	if (workflow_store_drop(c->api->store, w.id, &err))
 		nothing(c);
 	else
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 }
 
-static bool change_status(struct call *c, enum workflow_status from, enum workflow_status to,
+static bool change_status(struct api_request *c, enum workflow_status from, enum workflow_status to,
                           struct stored_workflow *w)
 {
 	struct err err;
@@ -212,37 +212,37 @@ static bool change_status(struct call *c, enum workflow_status from, enum workfl
 		return false;
 	w->status = to;
 	w->updated = stamp_after(c, w->updated);
-	if (store_put_status(c->api->store, w->id, to, w->updated, &err))
+	if (workflow_store_put_status(c->api->store, w->id, to, w->updated, &err))
 		return true;
-	call_broken(c, &err);
+	api_reply_store_error(c, &err);
 	return false;
 }
 
-static void pause_workflow(struct call *c)
+static void pause_workflow(struct api_request *c)
 {
 	struct stored_workflow w;
 	struct err err;
 
 	if (!change_status(c, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED, &w))
 		return;
-	if (store_put_dues_off(c->api->store, w.id, &err))
+	if (workflow_store_put_dues_off(c->api->store, w.id, &err))
 		nothing(c);
 	else
-		call_broken(c, &err);
+		api_reply_store_error(c, &err);
 }
 
 /* What was due meanwhile is not made up for: somebody wanted it not to run. */
-static void resume_workflow(struct call *c)
+static void resume_workflow(struct api_request *c)
 {
 	struct stored_workflow w;
 	struct err err;
 
 	if (!change_status(c, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE, &w))
 		return;
-	shape_due(&w, NULL, c->api->reckons ? w.updated : -1);
+	workflow_json_set_due(&w, NULL, c->api->reckons ? w.updated : -1);
 	for (size_t i = 0; i < w.trigger_count; i++)
-		if (!store_put_due(c->api->store, w.id, i, w.triggers[i].due, &err)) {
-			call_broken(c, &err);
+		if (!workflow_store_put_due(c->api->store, w.id, i, w.triggers[i].due, &err)) {
+			api_reply_store_error(c, &err);
 			return;
 		}
 	nothing(c);
@@ -252,7 +252,7 @@ static void resume_workflow(struct call *c)
 
 struct verb {
 	const char *method;
-	void (*run)(struct call *c);
+	void (*run)(struct api_request *c);
 	bool writes;
 };
 
@@ -265,18 +265,18 @@ static const struct route {
 	struct verb verbs[3];
 } routes[] = {
 	{ BASE "/workflows", "GET, POST", { { "GET", list }, { "POST", create, true } } },
-	{ BASE "/workflows/executions/#", "GET", { { "GET", service_executions } } },
+	{ BASE "/workflows/executions/#", "GET", { { "GET", handle_executions } } },
 	{ BASE "/workflows/#", "GET, PUT, DELETE",
 	  { { "GET", describe }, { "PUT", update, true }, { "DELETE", drop, true } } },
 	{ BASE "/workflows/#/pause", "POST", { { "POST", pause_workflow, true } } },
 	{ BASE "/workflows/#/resume", "POST", { { "POST", resume_workflow, true } } },
-	{ BASE "/workflows/#/execute", "POST", { { "POST", service_execute, true } } },
-	{ BASE "/workflows/#/executions/*", "GET", { { "GET", service_execution } } },
-	{ BASE "/workflows/#/executions/*/stop", "POST", { { "POST", service_stop, true } } },
-	{ BASE "/workflows/#/executions/*/logs", "GET", { { "GET", service_logs } } },
-	{ BASE "/workflows/#/executions/*/logs/download", "GET", { { "GET", service_download } } },
-	{ "/downloads/*", "GET", { { "GET", service_downloaded } } },
-	{ "/hooks/*", "POST", { { "POST", service_hook, true } } },
+	{ BASE "/workflows/#/execute", "POST", { { "POST", handle_execute, true } } },
+	{ BASE "/workflows/#/executions/*", "GET", { { "GET", handle_execution } } },
+	{ BASE "/workflows/#/executions/*/stop", "POST", { { "POST", handle_stop, true } } },
+	{ BASE "/workflows/#/executions/*/logs", "GET", { { "GET", handle_logs } } },
+	{ BASE "/workflows/#/executions/*/logs/download", "GET", { { "GET", handle_log_download } } },
+	{ "/downloads/*", "GET", { { "GET", handle_log_file } } },
+	{ "/hooks/*", "POST", { { "POST", handle_webhook, true } } },
 	{ BASE "/resources", "GET", { { "GET", list_resources } } },
 	{ BASE "/resources/defaults", "GET", { { "GET", default_resource } } },
 	{ "/tenant-management/api/v1/external/tenants/tenant-metadata", "GET", { { "GET", nothing } } },
@@ -300,7 +300,7 @@ static bool read_id(const char *text, size_t len, int64_t *id)
 }
 
 /* A slash at the end makes no difference. */
-static bool matches(const char *pattern, const char *path, struct call *c)
+static bool matches(const char *pattern, const char *path, struct api_request *c)
 {
 	while (*pattern && *path) {
 		size_t len = strcspn(path, "/");
@@ -319,23 +319,23 @@ static bool matches(const char *pattern, const char *path, struct call *c)
 	return !*pattern && (!*path || strcmp(path, "/") == 0);
 }
 
-static void run(struct call *c, const struct verb *verb)
+static void run(struct api_request *c, const struct verb *verb)
 {
 	struct err err;
 
-	if (!(verb->writes ? store_begin : store_begin_read)(c->api->store, &err)) {
-		call_broken(c, &err);
+	if (!(verb->writes ? workflow_store_begin : workflow_store_begin_read)(c->api->store, &err)) {
+		api_reply_store_error(c, &err);
 		return;
 	}
 	verb->run(c);
 	bool keep = verb->writes && c->response->status < 300;
-	if (!store_end(c->api->store, keep, &err))
-		call_broken(c, &err);
+	if (!workflow_store_end(c->api->store, keep, &err))
+		api_reply_store_error(c, &err);
 	else if (keep)
-		wake_send(c->api->wake);
+		wakeup_send(c->api->wake);
 }
 
-static void dispatch(struct call *c)
+static void dispatch(struct api_request *c)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct route *route = &routes[i];
@@ -356,7 +356,7 @@ static void dispatch(struct call *c)
 static void answer(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct call c = { .api = ctx, .request = request, .response = response, .arena = &arena };
+	struct api_request c = { .api = ctx, .request = request, .response = response, .arena = &arena };
 
 	dispatch(&c);
 }
@@ -388,7 +388,7 @@ static bool admit(void *ctx, const struct http_request *request, struct http_res
 	return false;
 }
 
-struct http_handler service_api_handler(struct service_api *api)
+struct http_handler routes_handler(struct service_api *api)
 {
 	return (struct http_handler){ api, admit, answer };
 }

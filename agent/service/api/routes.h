@@ -9,14 +9,14 @@
 struct service_api {
 	struct store *store;
 	const char *token;	/* every request has to bring it, bare, in Authorization */
-	int64_t (*now)(void);	/* milliseconds since 1970: stamp_now() outside of tests */
+	int64_t (*now)(void);	/* milliseconds since 1970: clock_now() outside of tests */
 	void (*uuid)(char out[UUID_LEN + 1]);	/* uuid_make() outside of tests */
-	int wake;		/* wake_open()'s: what was written is told there; -1: nobody is told */
+	int wake;		/* wakeup_open()'s: what was written is told there; -1: nobody is told */
 	bool tls;		/* it is reached by https */
 	bool reckons;		/* an engine in this process begins what is due, in its zone */
 };
 
 /* The handler that answers for api, which is kept. */
-struct http_handler service_api_handler(struct service_api *api);
+struct http_handler routes_handler(struct service_api *api);
 
 #endif

@@ -103,7 +103,7 @@ static const struct node *same_step(const struct node *steps, const char *name, 
 	return NULL;
 }
 
-void shape_keep(struct arena *a, struct node *body, const struct stored_workflow *before,
+void workflow_json_parse(struct arena *a, struct node *body, const struct stored_workflow *before,
                 const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
                 struct stored_workflow *out)
 {
@@ -135,7 +135,7 @@ static int64_t due_before(const struct stored_workflow *before, const char *cron
 	return -1;
 }
 
-void shape_due(struct stored_workflow *w, const struct stored_workflow *before, int64_t now)
+void workflow_json_set_due(struct stored_workflow *w, const struct stored_workflow *before, int64_t now)
 {
 	for (size_t i = 0; i < w->trigger_count; i++) {
 		struct stored_trigger *t = &w->triggers[i];
@@ -164,7 +164,7 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 		}
 		node_put(a, trigger, "cron", node_text(a, t->cron));
 		if (next >= 0)
-			node_put(a, trigger, "scheduled", node_text(a, stamp_text(a, next)));
+			node_put(a, trigger, "scheduled", node_text(a, timestamp_text(a, next)));
 	}
 	return list;
 }
@@ -178,7 +178,7 @@ static struct node *tags_out(struct arena *a, const struct stored_workflow *w)
 	return list;
 }
 
-struct node *shape_entry(struct arena *a, const struct stored_workflow *w, struct node *last,
+struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *w, struct node *last,
                          int64_t now)
 {
 	struct node *out = node_map(a);
@@ -186,8 +186,8 @@ struct node *shape_entry(struct arena *a, const struct stored_workflow *w, struc
 	node_put(a, out, "id", node_int(a, w->id));
 	node_put(a, out, "name", node_text(a, w->name));
 	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
-	node_put(a, out, "createdAt", node_text(a, stamp_text(a, w->created)));
-	node_put(a, out, "updatedAt", node_text(a, stamp_text(a, w->updated)));
+	node_put(a, out, "createdAt", node_text(a, timestamp_text(a, w->created)));
+	node_put(a, out, "updatedAt", node_text(a, timestamp_text(a, w->updated)));
 	node_put(a, out, "lastExecution", last);
 	node_put(a, out, "triggers", triggers_out(a, w, now));
 	node_put(a, out, "tags", tags_out(a, w));
@@ -271,10 +271,10 @@ static void fill_step(struct arena *a, struct node *step)
 		fill(a, step, told[i], node_null(a));
 }
 
-struct node *shape_workflow(struct arena *a, const struct stored_workflow *w, struct node *body,
+struct node *workflow_json_describe(struct arena *a, const struct stored_workflow *w, struct node *body,
                             struct node *last, int64_t now)
 {
-	struct node *out = shape_entry(a, w, last, now), *steps;
+	struct node *out = workflow_json_entry(a, w, last, now), *steps;
 
 	drop_nulls(body);
 	/* Null says that it is not set; left out, a client could not tell that from not being
@@ -293,7 +293,7 @@ struct node *shape_workflow(struct arena *a, const struct stored_workflow *w, st
 	return out;
 }
 
-struct node *shape_written(struct arena *a, const struct stored_workflow *w)
+struct node *workflow_json_written(struct arena *a, const struct stored_workflow *w)
 {
 	struct node *out = node_map(a), *list = node_list(a);
 

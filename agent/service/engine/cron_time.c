@@ -7,5 +7,5 @@ int64_t cron_time_next(const char *cron, int64_t now)
 {
 	int64_t next;
 
-	return cron_next(cron, now / 1000, zone_offset, &next) ? next * 1000 : -1;
+	return cron_next(cron, now / 1000, timezone_offset, &next) ? next * 1000 : -1;
 }

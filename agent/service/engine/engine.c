@@ -37,13 +37,13 @@ static const int64_t CLEAN_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 
 struct engine {
 	struct engine_options options;
-	struct engine_world world;
+	struct engine_state world;
 	struct arena arena;
 	int stop_fd, wake_fd, lock_fd;	/* lock_fd -1: it is another engine's */
 	pthread_t thread;
 
 	/* The thread's own. */
-	struct live **runs;
+	struct execution **runs;
 	size_t run_count, run_room;
 	int64_t last_run;		/* the newest that was taken */
 	int64_t next_due, next_tell, next_clean, next_logs;
@@ -63,7 +63,7 @@ struct engine {
 
 static size_t free_places(const struct engine *g)
 {
-	size_t jobs = runner_lives(g->world.runner) ? (size_t)g->options.jobs : 0;
+	size_t jobs = runner_client_is_alive(g->world.runner) ? (size_t)g->options.jobs : 0;
 
 	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
 }
@@ -78,14 +78,14 @@ static size_t count_waiting(const struct engine *g)
 }
 
 /* None as long as others wait: serve_waiting() shares them out. */
-static size_t places_for(const struct engine *g, const struct live *l)
+static size_t places_for(const struct engine *g, const struct execution *l)
 {
 	return count_waiting(g) == l->waiting ? free_places(g) : 0;
 }
 
-static void tick(struct engine *g, struct live *l)
+static void tick(struct engine *g, struct execution *l)
 {
-	live_take(&g->world, l, &(struct dag_event){ .kind = DAG_TICK }, places_for(g, l));
+	execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_TICK }, places_for(g, l));
 }
 
 /* A run with many steps keeps no other from all places: each gets its share, in turn. */
@@ -94,10 +94,10 @@ static void serve_waiting(struct engine *g)
 	size_t waiting = count_waiting(g), places;
 
 	for (size_t i = 0; i < g->run_count && (places = free_places(g)) && !g->world.stopping; i++) {
-		struct live *l = g->runs[(g->turn + i) % g->run_count];
+		struct execution *l = g->runs[(g->turn + i) % g->run_count];
 		if (!l->waiting)
 			continue;
-		live_take(&g->world, l, &(struct dag_event){ .kind = DAG_TICK },
+		execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_TICK },
 		          places > waiting ? places / waiting : 1);
 		waiting--;
 	}
@@ -106,23 +106,23 @@ static void serve_waiting(struct engine *g)
 
 /* ---- the runs ---- */
 
-static void stop_run(struct engine *g, struct live *l, const char *by)
+static void stop_run(struct engine *g, struct execution *l, const char *by)
 {
 	if (l->flow->status == DAG_RUNNING)
-		live_take(&g->world, l, &(struct dag_event){ .kind = DAG_STOP, .by = by }, 0);
+		execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_STOP, .by = by }, 0);
 }
 
 /* A stop that was accepted comes before whatever could begin. */
-static void set_going(struct engine *g, struct live *l)
+static void set_going(struct engine *g, struct execution *l)
 {
 	if (l->run.stop_asked)
 		stop_run(g, l, l->run.stop_asked);
 	tick(g, l);
 }
 
-static struct live *add_run(struct engine *g, const struct stored_run *row)
+static struct execution *add_run(struct engine *g, const struct stored_execution *row)
 {
-	struct live *l = live_load(&g->world, row);
+	struct execution *l = execution_load(&g->world, row);
 
 	g->last_run = row->id;
 	if (!l)
@@ -137,7 +137,7 @@ static void drop_over(struct engine *g)
 
 	for (size_t i = 0; i < g->run_count; i++) {
 		if (g->runs[i]->over)
-			live_free(g->runs[i]);
+			execution_free(g->runs[i]);
 		else
 			g->runs[kept++] = g->runs[i];
 	}
@@ -151,14 +151,14 @@ static bool take_new(struct engine *g)
 
 	while (count == PAGE && !g->world.stopping) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct stored_run *rows;
+		struct stored_execution *rows;
 		struct err err;
-		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
+		if (!execution_store_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
 			log_error(g->options.log, "runs: %s", err.msg);
 			return false;
 		}
 		for (size_t i = 0; i < count; i++) {
-			struct live *l = add_run(g, &rows[i]);
+			struct execution *l = add_run(g, &rows[i]);
 			if (!l)
 				continue;
 			if (!g->options.brief)
@@ -173,11 +173,11 @@ static bool take_new(struct engine *g)
 static bool take_stops(struct engine *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct stored_run *rows;
+	struct stored_execution *rows;
 	size_t count;
 	struct err err;
 
-	if (!runs_stops(g->world.store, &a, &rows, &count, &err)) {
+	if (!execution_store_stop_requests(g->world.store, &a, &rows, &count, &err)) {
 		log_error(g->options.log, "runs: %s", err.msg);
 		return false;
 	}
@@ -188,12 +188,12 @@ static bool take_stops(struct engine *g)
 	return true;
 }
 
-static void ended(struct engine *g, struct active *at, const char *why, bool gone)
+static void ended(struct engine *g, struct active_attempt *at, const char *why, bool gone)
 {
 	if (at->live)
-		live_ended(&g->world, at, why, gone, places_for(g, at->live));
+		execution_attempt_ended(&g->world, at, why, gone, places_for(g, at->live));
 	else
-		tell_ended(&g->world, at, why);
+		notification_queue_attempt_ended(&g->world, at, why);
 	g->next_tell = 0;
 }
 
@@ -208,13 +208,13 @@ static void end_strays(struct engine *g)
 	size_t count = 0;
 
 	for (size_t r = 0; r < g->run_count; r++)
-		if (live_is_active(g->runs[r]))
-			marks[count++] = prepare_mark(&a, g->runs[r]->run.uuid);
-	if (!stray_end(marks, count, STRAYS_MS))
+		if (execution_is_active(g->runs[r]))
+			marks[count++] = step_command_mark(&a, g->runs[r]->run.uuid);
+	if (!orphans_kill(marks, count, STRAYS_MS))
 		log_error(g->options.log, "something that a step left was killed, and does not end");
 }
 
-static struct active *first_until(const struct engine *g, uint64_t last)
+static struct active_attempt *first_until(const struct engine *g, uint64_t last)
 {
 	for (size_t i = 0; i < g->world.active_count; i++)
 		if (g->world.active[i]->id <= last)
@@ -226,15 +226,15 @@ static struct active *first_until(const struct engine *g, uint64_t last)
 static void start_again(struct engine *g)
 {
 	uint64_t last = g->world.last_id;
-	struct active *at;
+	struct active_attempt *at;
 	struct err err;
 
 	log_error(g->options.log, "the process that runs steps was killed, and they with it");
-	runner_stop(g->world.runner, 0);
+	runner_client_stop(g->world.runner, 0);
 	g->world.runner = NULL;
-	while (!runner_start(g->lock_fd, &g->world.runner, &err)) {
+	while (!runner_client_start(g->lock_fd, &g->world.runner, &err)) {
 		log_error(g->options.log, "steps cannot be run: %s", err.msg);
-		g->world.stopping = world_pause(&g->world, 1000);
+		g->world.stopping = engine_state_pause(&g->world, 1000);
 		if (g->world.stopping)
 			return;
 	}
@@ -247,8 +247,8 @@ static void take_runner(struct engine *g)
 {
 	struct runner_event e;
 
-	while (!g->world.stopping && g->world.runner && runner_next(g->world.runner, &e)) {
-		struct active *at = e.kind == RUNNER_GONE ? NULL : world_find(&g->world, e.id);
+	while (!g->world.stopping && g->world.runner && runner_client_next(g->world.runner, &e)) {
+		struct active_attempt *at = e.kind == RUNNER_GONE ? NULL : engine_state_find(&g->world, e.id);
 		if (e.kind == RUNNER_GONE) {
 			start_again(g);
 			return;
@@ -270,7 +270,7 @@ static void take_logs(struct engine *g, int64_t now)
 {
 	if (now < g->next_logs && g->next_logs - now <= LOG_MS)
 		return;
-	live_logs(&g->world);
+	execution_ingest_logs(&g->world);
 	g->next_logs = now + LOG_MS;
 }
 
@@ -285,23 +285,23 @@ static void mind_the_clock(struct engine *g, int64_t now)
 	g->next_tell = 0;
 	if (!g->options.crons)
 		return;
-	due_set(&g->world);
+	cron_scheduler_init(&g->world);
 	g->next_due = 0;
 }
 
 static void take_time(struct engine *g)
 {
-	int64_t now = stamp_now();
+	int64_t now = clock_now();
 
 	mind_the_clock(g, now);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++)
 		if (g->runs[i]->wake >= 0 && g->runs[i]->wake <= now)
 			tick(g, g->runs[i]);
 	if (g->options.crons && (g->look || (g->next_due >= 0 && g->next_due <= now)) &&
-	    due_begin(&g->world, &g->next_due))
+	    cron_scheduler_start_due(&g->world, &g->next_due))
 		take_new(g);
 	if (g->next_clean <= now) {
-		due_forget_old(&g->world, now - RUNS_KEPT_DAYS * DAY_MS);
+		cron_scheduler_forget_old_executions(&g->world, now - EXECUTIONS_KEPT_DAYS * DAY_MS);
 		g->next_clean = now + CLEAN_MS;
 	}
 	take_logs(g, now);
@@ -313,13 +313,13 @@ static void take_tells(struct engine *g)
 	if (g->world.new_tells)
 		g->next_tell = 0;
 	g->world.new_tells = false;
-	if (g->next_tell >= 0 && g->next_tell <= stamp_now() && !g->world.stopping)
-		tell_due(&g->world, &g->next_tell);
+	if (g->next_tell >= 0 && g->next_tell <= clock_now() && !g->world.stopping)
+		notification_queue_send_due(&g->world, &g->next_tell);
 }
 
 static int wait_ms(const struct engine *g)
 {
-	int64_t now = stamp_now(), wake = sooner(g->next_due, g->next_tell);
+	int64_t now = clock_now(), wake = sooner(g->next_due, g->next_tell);
 
 	for (size_t i = 0; i < g->run_count; i++)
 		wake = sooner(wake, g->runs[i]->wake);
@@ -357,7 +357,7 @@ static void wait_for_something(struct engine *g)
 {
 	struct pollfd fds[] = {
 		{ .fd = g->stop_fd, .events = POLLIN }, { .fd = g->wake_fd, .events = POLLIN },
-		{ .fd = runner_fd(g->world.runner), .events = POLLIN },
+		{ .fd = runner_client_fd(g->world.runner), .events = POLLIN },
 	};
 
 	if (poll(fds, ARRAY_LEN(fds), wait_ms(g)) < 0)
@@ -365,7 +365,7 @@ static void wait_for_something(struct engine *g)
 	if (fds[0].revents)
 		g->world.stopping = true;
 	if (fds[1].revents) {
-		wake_take(g->wake_fd);
+		wakeup_take(g->wake_fd);
 		g->look = true;
 	}
 }
@@ -403,7 +403,7 @@ static bool is_needed(const struct engine *g, const char *name)
 	for (size_t r = 0; r < g->run_count; r++)
 		for (size_t i = 0; i < g->runs[r]->flow->count; i++) {
 			CLEANUP(arena_free) struct arena a = { 0 };
-			const char *folder = live_folder(&a, &g->world, g->runs[r], i);
+			const char *folder = execution_attempt_directory(&a, &g->world, g->runs[r], i);
 			if (folder && strcmp(strrchr(folder, '/') + 1, name) == 0)
 				return true;
 		}
@@ -418,7 +418,7 @@ static void sweep(struct engine *g)
 	for (struct dirent *e; dir && (e = readdir(dir)); ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		if (e->d_name[0] != '.' && !is_needed(g, e->d_name))
-			world_remove(&g->world, arena_printf(&a, "%s/%s", g->world.folder, e->d_name));
+			engine_state_remove(&g->world, arena_printf(&a, "%s/%s", g->world.folder, e->d_name));
 	}
 	if (dir)
 		closedir(dir);
@@ -430,8 +430,8 @@ static bool load_all(struct engine *g, struct err *err)
 
 	while (count == PAGE) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct stored_run *rows;
-		if (!runs_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
+		struct stored_execution *rows;
+		if (!execution_store_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
 			return false;
 		for (size_t i = 0; i < count; i++)
 			add_run(g, &rows[i]);
@@ -444,11 +444,11 @@ static void recover(struct engine *g)
 	end_strays(g);
 	if (g->world.cgroups)
 		cgroup_sweep(g->world.cgroups);
-	tell_recover(&g->world);
+	notification_queue_recover(&g->world);
 	sweep(g);
 	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
 		if (g->runs[i]->run.taken)
-			live_recover(&g->world, g->runs[i]);
+			execution_recover(&g->world, g->runs[i]);
 		set_going(g, g->runs[i]);
 	}
 	g->look = true;		/* what was asked for meanwhile */
@@ -490,23 +490,23 @@ static bool begin(struct engine *g, struct err *err)
 	g->next_tell = g->next_clean = 0;
 	g->next_due = g->options.crons ? 0 : -1;
 	open_cgroups(g);
-	if (!folder_make(g->world.folder, err) || !runner_start(g->lock_fd, &g->world.runner, err) ||
+	if (!directory_make(g->world.folder, err) || !runner_client_start(g->lock_fd, &g->world.runner, err) ||
 	    !load_all(g, err))
 		return false;
 	recover(g);
 	if (g->options.crons)
-		due_set(&g->world);
+		cron_scheduler_init(&g->world);
 	return true;
 }
 
 static void end(struct engine *g)
 {
-	runner_stop(g->world.runner, ATTEMPT_GRACE_MS);
+	runner_client_stop(g->world.runner, ATTEMPT_GRACE_MS);
 	g->world.runner = NULL;
 	while (g->world.active_count)
-		world_forget(&g->world, g->world.active[0]);
+		engine_state_forget(&g->world, g->world.active[0]);
 	for (size_t i = 0; i < g->run_count; i++)
-		live_free(g->runs[i]);
+		execution_free(g->runs[i]);
 	g->run_count = 0;
 	fd_close(&g->lock_fd);
 }
@@ -546,7 +546,7 @@ static void *run(void *context)
 	while (!g->world.stopping) {
 		int wait = take_turn(g);
 		publish(g, true);
-		g->world.stopping = g->world.stopping || world_pause(&g->world, wait);
+		g->world.stopping = g->world.stopping || engine_state_pause(&g->world, wait);
 	}
 	return NULL;
 }
@@ -556,7 +556,7 @@ static void *run(void *context)
 static void engine_free(struct engine *g)
 {
 	cgroup_close(g->world.cgroups);
-	store_close(g->world.store);
+	workflow_store_close(g->world.store);
 	fd_close(&g->stop_fd);
 	fd_close(&g->wake_fd);
 	pthread_cond_destroy(&g->changed);
@@ -572,8 +572,8 @@ static bool open_all(struct engine *g, struct err *err)
 	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->stop_fd < 0)
 		return err_sys(err, errno, "make a descriptor");
-	return wake_open(g->options.database, &g->wake_fd, err) &&
-	       store_open(g->options.database, STORE_PATIENCE_MS, &g->world.store, err);
+	return wakeup_open(g->options.database, &g->wake_fd, err) &&
+	       workflow_store_open(g->options.database, STORE_PATIENCE_MS, &g->world.store, err);
 }
 
 /* Signals are for the thread that waits for them. */
@@ -622,7 +622,7 @@ static void stop_all(struct engine *g)
 	pthread_mutex_lock(&g->lock);
 	g->stop_all = true;
 	pthread_mutex_unlock(&g->lock);
-	wake_send(g->wake_fd);
+	wakeup_send(g->wake_fd);
 }
 
 /* What was written before `since` has been seen two rounds later. */
@@ -648,7 +648,7 @@ void engine_drain(struct engine *g, int stop_fd)
 	struct pollfd fd = { .fd = stop_fd, .events = POLLIN };
 
 	for (unsigned since = rounds(g); !is_done(g, since); ) {
-		wake_send(g->wake_fd);
+		wakeup_send(g->wake_fd);
 		if (poll(&fd, 1, LOOK_MS) <= 0 || fd.fd < 0)
 			continue;
 		stop_all(g);

@@ -21,8 +21,8 @@ struct engine_options {
 	int jobs;			/* steps at a time */
 	bool crons;			/* they begin runs; false: only what somebody asked for is run */
 	const char *cgroup;		/* cgroup_open()'s `where`; NULL: no limits */
-	struct prepare_options prepare;
-	struct deliver_mail_server mail;
+	struct step_options prepare;
+	struct mail_server mail;
 };
 
 bool engine_start(const struct engine_options *options, struct engine **out, struct err *err);

@@ -28,14 +28,14 @@ static char **environment(const struct context *ctx)
 	return copy;
 }
 
-bool engine_settings(struct context *ctx, const char *database, struct engine_options *out, struct err *err)
+bool engine_options_read(struct context *ctx, const char *database, struct engine_options *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	/* A command that takes no such option has no default for it. */
 	const char *timezone = s->timezone ? s->timezone : "UTC", *cgroup = s->cgroup ? s->cgroup : "auto";
 	char **env = environment(ctx);
 
-	if (!zone_use(timezone, err))
+	if (!timezone_use(timezone, err))
 		return err_wrap(err, "timezone");
 	if (s->secrets_dir && access(s->secrets_dir, R_OK | X_OK) < 0)
 		log_warn(ctx->log, "no step will find a secret: secrets_dir \"%s\": %s", s->secrets_dir,

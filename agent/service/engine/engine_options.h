@@ -7,6 +7,6 @@
 
 /* To be called before there are threads: it chooses the zone that crons are meant in, whether an engine
  * is started or not.  database is the file; all else is ctx's.  ERR_USAGE if a setting cannot be. */
-bool engine_settings(struct context *ctx, const char *database, struct engine_options *out, struct err *err);
+bool engine_options_read(struct context *ctx, const char *database, struct engine_options *out, struct err *err);
 
 #endif

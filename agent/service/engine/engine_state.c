@@ -3,25 +3,25 @@
 #include <poll.h>
 #include <stdlib.h>
 
-bool world_pause(struct engine_world *w, int ms)
+bool engine_state_pause(struct engine_state *w, int ms)
 {
 	struct pollfd fd = { .fd = w->stop_fd, .events = POLLIN };
 
 	return poll(&fd, 1, ms) > 0;
 }
 
-static bool try_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
+static bool try_commit(struct engine_state *w, bool (*write)(struct engine_state *, void *, struct err *),
                        void *what, struct err *err)
 {
 	struct err ignored;
 
-	if (!store_begin(w->store, err))
+	if (!workflow_store_begin(w->store, err))
 		return false;
 	bool ok = write(w, what, err);
-	return store_end(w->store, ok, ok ? err : &ignored) && ok;
+	return workflow_store_end(w->store, ok, ok ? err : &ignored) && ok;
 }
 
-bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *, void *, struct err *),
+bool engine_state_commit(struct engine_state *w, bool (*write)(struct engine_state *, void *, struct err *),
                   void *what)
 {
 	enum { TRY_MS = 1000, TOLD_EVERY = 60 };
@@ -32,14 +32,14 @@ bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *, v
 			return true;
 		if (tries % TOLD_EVERY == 0)
 			log_error(w->options->log, "runs wait, as they cannot be written down: %s", err.msg);
-		w->stopping = world_pause(w, TRY_MS);
+		w->stopping = engine_state_pause(w, TRY_MS);
 	}
 	return false;
 }
 
-bool world_begin(struct engine_world *w, struct active *at, const struct attempt *attempt, struct err *err)
+bool engine_state_begin(struct engine_state *w, struct active_attempt *at, const struct attempt *attempt, struct err *err)
 {
-	if (!runner_begin(w->runner, at->id, attempt, err))
+	if (!runner_client_begin(w->runner, at->id, attempt, err))
 		return false;
 	arena_grow(&w->arena, w->active, w->active_count, w->active_room);
 	w->active[w->active_count++] = at;
@@ -47,7 +47,7 @@ bool world_begin(struct engine_world *w, struct active *at, const struct attempt
 	return true;
 }
 
-struct active *world_find(const struct engine_world *w, uint64_t id)
+struct active_attempt *engine_state_find(const struct engine_state *w, uint64_t id)
 {
 	for (size_t i = 0; i < w->active_count; i++)
 		if (w->active[i]->id == id)
@@ -55,7 +55,7 @@ struct active *world_find(const struct engine_world *w, uint64_t id)
 	return NULL;
 }
 
-void world_forget(struct engine_world *w, struct active *at)
+void engine_state_forget(struct engine_state *w, struct active_attempt *at)
 {
 	for (size_t i = 0; i < w->active_count; i++) {
 		if (w->active[i] != at)
@@ -70,7 +70,7 @@ void world_forget(struct engine_world *w, struct active *at)
 	free(at);
 }
 
-void world_remove(const struct engine_world *w, const char *folder)
+void engine_state_remove(const struct engine_state *w, const char *folder)
 {
 	struct err err;
 

@@ -9,20 +9,20 @@
 #include "agent/service/store/execution_store.h"
 
 /* Something that the runner has: an attempt of a step, or of telling a watcher. */
-struct active {
+struct active_attempt {
 	uint64_t id;
-	struct live *live;		/* NULL: a watcher is told */
+	struct execution *live;		/* NULL: a watcher is told */
 	size_t step;
 	const char *cgroup;		/* NULL: none */
 	int64_t stored;			/* bytes of its log that are in the store, so far as known */
-	struct stored_tell *tell;
+	struct stored_notification *tell;
 	struct arena arena;		/* what this points to */
 };
 
-struct engine_world {
+struct engine_state {
 	const struct engine_options *options;
 	struct store *store;
-	struct runner *runner;
+	struct runner_client *runner;
 	struct cgroups *cgroups;	/* NULL: no limits */
 	const char *folder;		/* of all attempts */
 	int stop_fd;			/* readable: the engine is to end */
@@ -30,25 +30,25 @@ struct engine_world {
 	bool stopping;			/* it is to end, and something could not be written because of that */
 	bool new_tells;			/* some were written since the engine looked */
 	uint64_t last_id;
-	struct active **active;
+	struct active_attempt **active;
 	size_t active_count, active_room, active_steps;
 	struct arena arena;		/* of that array */
 };
 
 /* Writes something in one step of the store, and tries until it worked: nothing is done that is not
  * written down.  False if the engine is to end first. */
-bool world_commit(struct engine_world *w, bool (*write)(struct engine_world *w, void *what, struct err *err),
+bool engine_state_commit(struct engine_state *w, bool (*write)(struct engine_state *w, void *what, struct err *err),
                   void *what);
 /* Hands an attempt to the runner. */
-bool world_begin(struct engine_world *w, struct active *active, const struct attempt *attempt, struct err *err);
+bool engine_state_begin(struct engine_state *w, struct active_attempt *active, const struct attempt *attempt, struct err *err);
 /* Takes the folder of an attempt away; what cannot be is told, and tried again at the next start. */
-void world_remove(const struct engine_world *w, const char *folder);
+void engine_state_remove(const struct engine_state *w, const char *folder);
 /* What the runner has under that id; NULL: nothing any more. */
-struct active *world_find(const struct engine_world *w, uint64_t id);
+struct active_attempt *engine_state_find(const struct engine_state *w, uint64_t id);
 /* Frees it. */
-void world_forget(struct engine_world *w, struct active *active);
+void engine_state_forget(struct engine_state *w, struct active_attempt *active);
 
 /* Waits so long.  True if the engine is to end. */
-bool world_pause(struct engine_world *w, int ms);
+bool engine_state_pause(struct engine_state *w, int ms);
 
 #endif

@@ -12,19 +12,19 @@
 #include "agent/service/engine/notification_queue.h"
 #include "reconcile/tree/json.h"
 
-static size_t step_index(const struct live *l, const struct dag_step *step)
+static size_t step_index(const struct execution *l, const struct dag_step *step)
 {
 	return (size_t)(step - l->flow->steps);
 }
 
-static const char *attempt_folder(struct arena *a, const struct engine_world *w, const struct live *l,
+static const char *attempt_folder(struct arena *a, const struct engine_state *w, const struct execution *l,
                                   size_t step)
 {
 	return arena_printf(a, "%s/%" PRId64 "-%zu-%u", w->folder, l->run.id, step,
 	                    l->flow->steps[step].attempts);
 }
 
-static struct active *find_active(const struct engine_world *w, const struct live *l, size_t step)
+static struct active_attempt *find_active(const struct engine_state *w, const struct execution *l, size_t step)
 {
 	for (size_t i = 0; i < w->active_count; i++)
 		if (w->active[i]->live == l && w->active[i]->step == step)
@@ -35,39 +35,39 @@ static struct active *find_active(const struct engine_world *w, const struct liv
 /* ---- logs ---- */
 
 /* Logs that have grown. */
-struct grown { struct step_log *logs; size_t count; };
+struct grown { struct log_ingest *logs; size_t count; };
 
-static bool write_logs(struct engine_world *w, void *what, struct err *err)
+static bool write_logs(struct engine_state *w, void *what, struct err *err)
 {
 	const struct grown *g = what;
 
 	for (size_t i = 0; i < g->count; i++)
-		if (!step_log_store(w->store, &g->logs[i], err))
+		if (!log_ingest_store(w->store, &g->logs[i], err))
 			return false;
 	return true;
 }
 
-void live_logs(struct engine_world *w)
+void execution_ingest_logs(struct engine_state *w)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct grown grown = { arena_new(&a, struct step_log, w->active_count) };
+	struct grown grown = { arena_new(&a, struct log_ingest, w->active_count) };
 
 	for (size_t i = 0; i < w->active_count; i++) {
-		struct active *at = w->active[i];
+		struct active_attempt *at = w->active[i];
 		if (!at->live)
 			continue;
-		const struct step_log log = {
+		const struct log_ingest log = {
 			attempt_folder(&a, w, at->live, at->step), at->live->run.id, at->step,
 			at->live->flow->steps[at->step].attempts,
 		};
-		int64_t size = step_log_size(log.folder);
-		if (size <= at->stored || at->stored >= STEP_LOG_MOST)
+		int64_t size = log_ingest_size(log.folder);
+		if (size <= at->stored || at->stored >= LOG_INGEST_MAX)
 			continue;
 		at->stored = size;
 		grown.logs[grown.count++] = log;
 	}
 	if (grown.count)
-		world_commit(w, write_logs, &grown);
+		engine_state_commit(w, write_logs, &grown);
 }
 
 /* ---- writing down how it stands ---- */
@@ -75,16 +75,16 @@ void live_logs(struct engine_world *w)
 /* What is written in one step. */
 struct change {
 	struct arena *arena;
-	struct live *live;
+	struct execution *live;
 	const struct dag_action *action;
-	const struct step_log *ended;		/* whose log is to be read to its end; NULL: nobody's */
+	const struct log_ingest *ended;		/* whose log is to be read to its end; NULL: nobody's */
 	const char *notes;			/* for that log */
 };
 
 /* Once, though it may be to begin more often: one that certainly did not is not counted. */
 static bool note_start(struct store *s, const struct change *c, const struct dag_step *step, struct err *err)
 {
-	const struct step_log log = {
+	const struct log_ingest log = {
 		.run = c->live->run.id, .step = step_index(c->live, step), .attempt = step->attempts,
 	};
 	unsigned noted;
@@ -92,10 +92,10 @@ static bool note_start(struct store *s, const struct change *c, const struct dag
 
 	if (step->attempts < 2)
 		return true;
-	if (!runs_log_end(s, log.run, log.step, &noted, &upto, err))
+	if (!execution_store_log_end(s, log.run, log.step, &noted, &upto, err))
 		return false;
 	return noted == step->attempts ||
-	       step_log_note(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
+	       log_ingest_note(s, &log, arena_printf(c->arena, "flowsync: attempt %u\n", step->attempts), err);
 }
 
 /* Whoever reads the log learns there, too, why it stops: what its own lines cannot tell. */
@@ -106,7 +106,7 @@ static bool note_end(struct store *s, const struct change *c, struct err *err)
 
 	if (!*step->message || step->phase == STEP_ACTIVE || strcmp(step->message, plain) == 0)
 		return true;
-	return step_log_note(s, c->ended, arena_printf(c->arena, "flowsync: %s\n", step->message), err);
+	return log_ingest_note(s, c->ended, arena_printf(c->arena, "flowsync: %s\n", step->message), err);
 }
 
 static bool write_starts(struct store *s, const struct change *c, struct err *err)
@@ -121,51 +121,51 @@ static bool write_tells(struct store *s, const struct change *c, struct err *err
 {
 	for (size_t i = 0; i < c->action->tell_count; i++) {
 		const struct dag_notification *tell = &c->action->tells[i];
-		if (!runs_tell_add(s, c->live->run.id, json_text(c->arena, tell->watcher),
-		                   tell_news(c->arena, c->live, tell->event), stamp_now(), err))
+		if (!execution_store_add_notification(s, c->live->run.id, json_text(c->arena, tell->watcher),
+		                   notification_queue_describe(c->arena, c->live, tell->event), clock_now(), err))
 			return false;
 	}
 	return true;
 }
 
-static bool write_change(struct engine_world *w, void *what, struct err *err)
+static bool write_change(struct engine_state *w, void *what, struct err *err)
 {
 	const struct change *c = what;
-	struct live *l = c->live;
-	const struct run_state state = { dag_run_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
+	struct execution *l = c->live;
+	const struct execution_state state = { dag_run_save(c->arena, l->flow), l->reruns, boot_id(c->arena) };
 
-	if (c->ended && (!step_log_store(w->store, c->ended, err) || !step_log_note(w->store, c->ended, c->notes, err) ||
+	if (c->ended && (!log_ingest_store(w->store, c->ended, err) || !log_ingest_note(w->store, c->ended, c->notes, err) ||
 	                 !note_end(w->store, c, err)))
 		return false;
 	l->run.status = l->flow->status;
 	l->run.finished = l->flow->finished;
 	l->run.stopped_by = l->flow->stopped_by;
 	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
-	       runs_put(w->store, &l->run, json_text(c->arena, run_state_write(c->arena, &state)), err) &&
-	       (l->run.finished < 0 || runs_rerun_end(w->store, &l->run, err));
+	       execution_store_put(w->store, &l->run, json_text(c->arena, execution_state_write(c->arena, &state)), err) &&
+	       (l->run.finished < 0 || execution_store_rerun_end(w->store, &l->run, err));
 }
 
 /* ---- doing ---- */
 
 struct refusal { enum dag_event_kind kind; const char *step, *message; };
 
-static void limit(struct engine_world *w, struct active *at, const struct dag_step *step)
+static void limit(struct engine_state *w, struct active_attempt *at, const struct dag_step *step)
 {
 	const struct node *resources = node_get(step->body, "resources");
-	const struct machine_type *type;
+	const struct instance_type *type;
 	struct err err;
 
 	if (!w->cgroups)
 		return;
-	type = machine_type_find(node_get_int(resources, "instanceTypeId", MACHINE_TYPE_DEFAULT));
+	type = instance_type_find(node_get_int(resources, "instanceTypeId", MACHINE_TYPE_DEFAULT));
 	if (type && !cgroup_make(w->cgroups, &at->arena, arena_printf(&at->arena, "%" PRIu64, at->id),
-	                         type->cpu, machine_type_memory(type), &at->cgroup, &err))
+	                         type->cpu, instance_type_memory(type), &at->cgroup, &err))
 		log_warn(w->options->log, "step \"%s\" runs without limits: %s", step->name, err.msg);
 }
 
-static struct active *new_active(struct engine_world *w, struct live *l, size_t step)
+static struct active_attempt *new_active(struct engine_state *w, struct execution *l, size_t step)
 {
-	struct active *at = calloc(1, sizeof *at);
+	struct active_attempt *at = calloc(1, sizeof *at);
 
 	if (!at)
 		abort();
@@ -175,49 +175,49 @@ static struct active *new_active(struct engine_world *w, struct live *l, size_t 
 	return at;
 }
 
-struct noted { struct step_log log; const char *notes; };
+struct noted { struct log_ingest log; const char *notes; };
 
-static bool write_notes(struct engine_world *w, void *what, struct err *err)
+static bool write_notes(struct engine_state *w, void *what, struct err *err)
 {
 	const struct noted *n = what;
 
-	return step_log_note(w->store, &n->log, n->notes, err);
+	return log_ingest_note(w->store, &n->log, n->notes, err);
 }
 
 /* *why tells what was wrong with it; true: it runs. */
-static bool begin_step(struct engine_world *w, struct live *l, const struct dag_start *start,
+static bool begin_step(struct engine_state *w, struct execution *l, const struct dag_start *start,
                        enum dag_event_kind *kind, struct err *why)
 {
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-	const struct prepare_run run = { l->run.uuid, l->workflow, l->run.workflow };
-	struct active *at = new_active(w, l, step_index(l, start->step));
+	const struct step_execution run = { l->run.uuid, l->workflow, l->run.workflow };
+	struct active_attempt *at = new_active(w, l, step_index(l, start->step));
 	const char *folder = attempt_folder(&at->arena, w, l, at->step);
 	struct noted noted = { { folder, l->run.id, at->step, start->step->attempts }, "" };
 	struct attempt attempt;
 
 	*kind = DAG_REFUSED;
-	bool ok = prepare_attempt(&at->arena, &w->options->prepare, &run, start, folder, &attempt, &notes, why);
+	bool ok = step_command_prepare(&at->arena, &w->options->prepare, &run, start, folder, &attempt, &notes, why);
 	if (!ok)
 		buf_addf(&notes, "flowsync: %s\n", why->msg);
 	noted.notes = buf_str(&notes);
 	if (*noted.notes)
-		world_commit(w, write_notes, &noted);
+		engine_state_commit(w, write_notes, &noted);
 	if (ok) {
 		*kind = DAG_BROKEN;
 		limit(w, at, start->step);
 		attempt.cgroup = at->cgroup;
-		ok = world_begin(w, at, &attempt, why);
+		ok = engine_state_begin(w, at, &attempt, why);
 		/* It is not the step's fault: it waits until there is another. */
-		if (!ok && !runner_lives(w->runner))
+		if (!ok && !runner_client_is_alive(w->runner))
 			*kind = DAG_UNBEGUN;
 	}
 	if (!ok)
-		world_forget(w, at);
+		engine_state_forget(w, at);
 	return ok;
 }
 
 /* What could not begin is told to the run once all that could has. */
-static void begin_steps(struct engine_world *w, struct live *l, struct arena *a,
+static void begin_steps(struct engine_state *w, struct execution *l, struct arena *a,
                         const struct dag_action *action, struct refusal *refusals, size_t *count)
 {
 	for (size_t i = 0; i < action->start_count; i++) {
@@ -229,12 +229,12 @@ static void begin_steps(struct engine_world *w, struct live *l, struct arena *a,
 	}
 }
 
-static void end_steps(struct engine_world *w, struct live *l, const struct dag_action *action)
+static void end_steps(struct engine_state *w, struct execution *l, const struct dag_action *action)
 {
 	for (size_t i = 0; i < action->end_count; i++) {
-		struct active *at = find_active(w, l, step_index(l, action->ends[i].step));
+		struct active_attempt *at = find_active(w, l, step_index(l, action->ends[i].step));
 		if (at)
-			runner_end(w->runner, at->id, ATTEMPT_GRACE_MS);
+			runner_client_end(w->runner, at->id, ATTEMPT_GRACE_MS);
 	}
 }
 
@@ -246,7 +246,7 @@ static const struct dag_step *first_failed(const struct dag_run *flow)
 	return NULL;
 }
 
-static void tell_over(struct engine_world *w, const struct live *l)
+static void tell_over(struct engine_state *w, const struct execution *l)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const struct dag_step *failed = first_failed(l->flow);
@@ -256,13 +256,13 @@ static void tell_over(struct engine_world *w, const struct live *l)
 		return;
 	(told ? log_warn : log_info)(w->options->log, "workflow \"%s\": run %s: %s after %s%s%s%s%s", l->workflow,
 	                             l->run.uuid, flow_status_words[l->flow->status],
-	                             stamp_duration(&a, l->flow->finished - l->flow->began),
+	                             duration_text(&a, l->flow->finished - l->flow->began),
 	                             told ? ": step " : "", told ? failed->name : "", told ? ": " : "",
 	                             told ? failed->message : "");
 }
 
 /* Reruns that a step's last attempt belongs to. */
-static void note_reruns(struct live *l, const struct dag_action *action)
+static void note_reruns(struct execution *l, const struct dag_action *action)
 {
 	for (size_t i = 0; l->rerun && i < action->start_count; i++)
 		node_put(&l->arena, l->reruns, action->starts[i].step->name, node_text(&l->arena, l->rerun));
@@ -270,25 +270,25 @@ static void note_reruns(struct live *l, const struct dag_action *action)
 
 /* Nothing of it ever began, and nothing is to be done: it waits for its first place.  The next engine finds
  * it as it was added, which is as good, and saves a commit for each run of many. */
-static bool only_waits(const struct live *l, const struct dag_action *action, const struct step_log *ended)
+static bool only_waits(const struct execution *l, const struct dag_action *action, const struct log_ingest *ended)
 {
 	return !l->run.taken && !ended && action->waiting && !action->start_count && !action->end_count &&
 	       !action->tell_count && !action->over;
 }
 
-static bool write_down(struct engine_world *w, struct live *l, struct change *change)
+static bool write_down(struct engine_state *w, struct execution *l, struct change *change)
 {
-	if (!world_commit(w, write_change, change))
+	if (!engine_state_commit(w, write_change, change))
 		return false;
 	l->run.taken = true;
 	return true;
 }
 
-void live_take_end(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places,
-                   const struct step_log *ended, const char *notes)
+void execution_handle_attempt_end(struct engine_state *w, struct execution *l, const struct dag_event *event, size_t places,
+                   const struct log_ingest *ended, const char *notes)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct dag_action action = dag_run_handle(l->flow, &a, event, places, stamp_now());
+	struct dag_action action = dag_run_handle(l->flow, &a, event, places, clock_now());
 	struct change change = { &a, l, &action, ended, notes };
 	struct refusal *refusals = arena_new(&a, struct refusal, action.start_count);
 	size_t count = 0;
@@ -305,13 +305,13 @@ void live_take_end(struct engine_world *w, struct live *l, const struct dag_even
 		tell_over(w, l);
 	l->over = action.over;
 	for (size_t i = 0; i < count; i++)
-		live_take(w, l, &(struct dag_event){ .kind = refusals[i].kind, .step = refusals[i].step,
+		execution_handle_event(w, l, &(struct dag_event){ .kind = refusals[i].kind, .step = refusals[i].step,
 		                                      .message = refusals[i].message }, 0);
 }
 
-void live_take(struct engine_world *w, struct live *l, const struct dag_event *event, size_t places)
+void execution_handle_event(struct engine_state *w, struct execution *l, const struct dag_event *event, size_t places)
 {
-	live_take_end(w, l, event, places, NULL, "");
+	execution_handle_attempt_end(w, l, event, places, NULL, "");
 }
 
 /* ---- the end of an attempt ---- */
@@ -328,36 +328,36 @@ static void lose(struct dag_event *e, bool begun)
 		e->kind = DAG_UNBEGUN;
 }
 
-bool live_is_confined(const struct engine_world *w, const struct dag_step *step)
+bool execution_is_confined(const struct engine_state *w, const struct dag_step *step)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return prepare_image(&a, &w->options->prepare, step->body);
+	return step_command_image(&a, &w->options->prepare, step->body);
 }
 
-void live_ended(struct engine_world *w, struct active *at, const char *why, bool gone, size_t places)
+void execution_attempt_ended(struct engine_state *w, struct active_attempt *at, const char *why, bool gone, size_t places)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-	struct live *l = at->live;
+	struct execution *l = at->live;
 	const struct dag_step *step = &l->flow->steps[at->step];
-	const struct step_log log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
-	struct dag_event e = ending_read(&a, step, log.folder, live_is_confined(w, step), &notes);
+	const struct log_ingest log = { attempt_folder(&a, w, l, at->step), l->run.id, at->step, step->attempts };
+	struct dag_event e = attempt_outcome_read(&a, step, log.folder, execution_is_confined(w, step), &notes);
 
 	lose(&e, !gone || attempt_begun(log.folder));
 	if (why)
 		e = (struct dag_event){ .kind = DAG_BROKEN, .step = step->name, .message = why };
 	else if (e.kind == DAG_ENDED && e.code && at->cgroup && cgroup_out_of_memory(at->cgroup))
 		e.message = "killed: it used more memory than its resources allow";
-	world_forget(w, at);
-	live_take_end(w, l, &e, places, &log, buf_str(&notes));
+	engine_state_forget(w, at);
+	execution_handle_attempt_end(w, l, &e, places, &log, buf_str(&notes));
 	if (!w->stopping)
-		world_remove(w, log.folder);
+		engine_state_remove(w, log.folder);
 }
 
 /* ---- how it stands ---- */
 
-bool live_is_active(const struct live *l)
+bool execution_is_active(const struct execution *l)
 {
 	for (size_t i = 0; i < l->flow->count; i++)
 		if (l->flow->steps[i].phase == STEP_ACTIVE)
@@ -365,12 +365,12 @@ bool live_is_active(const struct live *l)
 	return false;
 }
 
-const char *live_folder(struct arena *a, const struct engine_world *w, const struct live *l, size_t step)
+const char *execution_attempt_directory(struct arena *a, const struct engine_state *w, const struct execution *l, size_t step)
 {
 	return l->flow->steps[step].phase == STEP_ACTIVE ? attempt_folder(a, w, l, step) : NULL;
 }
 
-void live_free(struct live *l)
+void execution_free(struct execution *l)
 {
 	if (!l)
 		return;

@@ -21,7 +21,7 @@ static void put_text(struct arena *a, struct node *map, const char *key, const c
 
 static struct node *stamp(struct arena *a, int64_t ms)
 {
-	return ms < 0 ? node_null(a) : node_text(a, stamp_text(a, ms));
+	return ms < 0 ? node_null(a) : node_text(a, timestamp_text(a, ms));
 }
 
 /* ---- what of a step does not change ---- */
@@ -98,7 +98,7 @@ static void add_children(struct arena *a, struct node *index, const char *name, 
 	}
 }
 
-struct node *run_shape_steps(struct arena *a, const struct node *body)
+struct node *execution_json_steps(struct arena *a, const struct node *body)
 {
 	const struct node *steps = node_get(body, "steps");
 	struct node *list = node_list(a), *index = node_map(a);
@@ -114,7 +114,7 @@ struct node *run_shape_steps(struct arena *a, const struct node *body)
 
 /* ---- how it stands ---- */
 
-struct node *run_state_write(struct arena *a, const struct run_state *state)
+struct node *execution_state_write(struct arena *a, const struct execution_state *state)
 {
 	struct node *out = node_map(a);
 
@@ -125,7 +125,7 @@ struct node *run_state_write(struct arena *a, const struct run_state *state)
 	return out;
 }
 
-bool run_state_read(struct arena *a, const char *json, struct run_state *out, struct err *err)
+bool execution_state_read(struct arena *a, const char *json, struct execution_state *out, struct err *err)
 {
 	struct node *root;
 
@@ -135,7 +135,7 @@ bool run_state_read(struct arena *a, const char *json, struct run_state *out, st
 	const char *boot = node_get_text(root, "boot");
 	if (!flow || flow->kind != NODE_MAP || (reruns && reruns->kind != NODE_MAP) || !boot)
 		return err_set(err, "expected a saved run");
-	*out = (struct run_state){ flow, reruns, boot };
+	*out = (struct execution_state){ flow, reruns, boot };
 	return true;
 }
 
@@ -160,7 +160,7 @@ static void put_times(struct arena *a, struct node *out, enum dag_status status,
 	put_text(a, out, "stoppedBy", stopped_by);
 }
 
-struct node *run_shape_entry(struct arena *a, const struct stored_run *run, const struct stored_rerun *reruns,
+struct node *execution_json_entry(struct arena *a, const struct stored_execution *run, const struct stored_rerun *reruns,
                              size_t count)
 {
 	struct node *out = node_map(a), *list = node_list(a);
@@ -176,7 +176,7 @@ struct node *run_shape_entry(struct arena *a, const struct stored_run *run, cons
 	return out;
 }
 
-struct node *run_shape_last(struct arena *a, const struct stored_run *run, const struct stored_rerun *reruns,
+struct node *execution_json_last(struct arena *a, const struct stored_execution *run, const struct stored_rerun *reruns,
                             size_t count)
 {
 	struct node *out = node_map(a);
@@ -220,7 +220,7 @@ static void put_output(struct arena *a, struct node *out, const struct node *sav
 	node_put(a, out, "output", output);
 }
 
-static void put_state(struct arena *a, struct node *out, const struct run_state *state)
+static void put_state(struct arena *a, struct node *out, const struct execution_state *state)
 {
 	const char *name = node_get_text(out, "name");
 	const struct node *saved = node_get(node_get(state->flow, "steps"), name);
@@ -242,20 +242,20 @@ static bool are_steps(const struct node *list)
 	return list->kind == NODE_LIST;
 }
 
-static bool read_work(struct arena *a, const struct stored_work *work, struct node **steps,
-                      struct run_state *state, struct err *err)
+static bool read_work(struct arena *a, const struct execution_details *work, struct node **steps,
+                      struct execution_state *state, struct err *err)
 {
 	if (!json_read(a, work->steps, strlen(work->steps), steps, err) ||
-	    !run_state_read(a, work->state, state, err))
+	    !execution_state_read(a, work->state, state, err))
 		return false;
 	return are_steps(*steps) || err_set(err, "expected a list of steps");
 }
 
-bool run_shape_details(struct arena *a, const struct stored_run *run, const struct stored_work *work,
+bool execution_json_details(struct arena *a, const struct stored_execution *run, const struct execution_details *work,
                        struct node **out, struct err *err)
 {
 	struct node *told = node_map(a), *steps;
-	struct run_state state;
+	struct execution_state state;
 
 	if (!read_work(a, work, &steps, &state, err))
 		return err_wrap(err, "run %s is damaged in the database", run->uuid);
@@ -270,10 +270,10 @@ bool run_shape_details(struct arena *a, const struct stored_run *run, const stru
 	return true;
 }
 
-bool run_shape_step(struct arena *a, const struct stored_work *work, const char *name, size_t *number,
+bool execution_json_step(struct arena *a, const struct execution_details *work, const char *name, size_t *number,
                     const char **status)
 {
-	struct run_state state;
+	struct execution_state state;
 	struct node *steps;
 	struct err ignored;
 
@@ -328,7 +328,7 @@ static bool next_line(struct log_rest *rest, int64_t *ms, const char **message, 
 	return true;
 }
 
-void run_shape_log(struct arena *a, const char *text, struct node *list)
+void execution_json_log(struct arena *a, const char *text, struct node *list)
 {
 	struct log_rest rest = rest_of(text);
 	const char *message;
@@ -342,7 +342,7 @@ void run_shape_log(struct arena *a, const char *text, struct node *list)
 	}
 }
 
-void run_shape_log_text(const char *text, struct buf *out)
+void execution_json_log_text(const char *text, struct buf *out)
 {
 	struct log_rest rest = rest_of(text);
 	const char *message;
@@ -350,7 +350,7 @@ void run_shape_log_text(const char *text, struct buf *out)
 	size_t len;
 
 	while (next_line(&rest, &ms, &message, &len)) {
-		stamp_add(out, ms);
+		timestamp_add(out, ms);
 		buf_addc(out, ' ');
 		buf_add(out, message, len);
 		buf_addc(out, '\n');

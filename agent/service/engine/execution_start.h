@@ -6,17 +6,17 @@
 #include "agent/service/store/execution_store.h"
 #include "reconcile/tree/node.h"
 
-enum { RUN_OPEN_MAX = 1000 };	/* runs under way; more are asked to come later */
+enum { EXECUTION_OPEN_MAX = 1000 };	/* runs under way; more are asked to come later */
 
-enum run_begin_result {
-	RUN_BEGUN,
-	RUN_BUSY,	/* a run of it is under way, and it allows no second one; or it is paused or a draft */
-	RUN_FULL,	/* RUN_OPEN_MAX are under way */
-	RUN_WRONG,	/* it cannot be run, or not with what was sent */
-	RUN_BROKEN,	/* the store failed */
+enum execution_start_result {
+	EXECUTION_STARTED,
+	EXECUTION_ALREADY_RUNNING,	/* a run of it is under way, and it allows no second one; or it is paused or a draft */
+	EXECUTION_TOO_MANY,	/* EXECUTION_OPEN_MAX are under way */
+	EXECUTION_NOT_VALID,	/* it cannot be run, or not with what was sent */
+	EXECUTION_START_FAILED,	/* the store failed */
 };
 
-struct run_begin {
+struct execution_start_request {
 	const struct stored_workflow *workflow;
 	const struct node *body;	/* workflow's, as it is kept */
 	const struct node *execute;	/* contract, section 4; NULL: a plain run */
@@ -26,8 +26,8 @@ struct run_begin {
 	int64_t now;			/* milliseconds since 1970 */
 };
 
-/* To be called between store_begin() and store_end().  Unless it is RUN_BEGUN *err says why not, in a
+/* To be called between workflow_store_begin() and workflow_store_end().  Unless it is EXECUTION_STARTED *err says why not, in a
  * sentence that begins with "workflow 12". */
-enum run_begin_result run_begin(struct store *store, struct arena *a, const struct run_begin *l, struct err *err);
+enum execution_start_result execution_start(struct store *store, struct arena *a, const struct execution_start_request *l, struct err *err);
 
 #endif

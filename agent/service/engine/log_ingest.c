@@ -27,7 +27,7 @@ static int open_log(const char *folder)
 /* The whole lines among the next bytes of the log, room at most; 0: there are none yet. */
 static size_t read_lines(int fd, int64_t from, char *out, size_t room)
 {
-	ssize_t len = from < STEP_LOG_MOST ? pread(fd, out, room, from) : 0;
+	ssize_t len = from < LOG_INGEST_MAX ? pread(fd, out, room, from) : 0;
 	const char *end = len > 0 ? memrchr(out, '\n', (size_t)len) : NULL;
 	size_t lines = end ? (size_t)(end - out) + 1 : 0;
 
@@ -35,7 +35,7 @@ static size_t read_lines(int fd, int64_t from, char *out, size_t room)
 	return lines;
 }
 
-bool step_log_store(struct store *s, const struct step_log *log, struct err *err)
+bool log_ingest_store(struct store *s, const struct log_ingest *log, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(fd_close) int fd = open_log(log->folder);
@@ -46,34 +46,34 @@ bool step_log_store(struct store *s, const struct step_log *log, struct err *err
 
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
 		return true;
-	if (!runs_log_end(s, log->run, log->step, &attempt, &from, err))
+	if (!execution_store_log_end(s, log->run, log->step, &attempt, &from, err))
 		return false;
 	from = attempt == log->attempt ? from : 0;
 	size_t room = st.st_size < PART_MAX ? (size_t)st.st_size : PART_MAX;
 	for (char *part = arena_new(&a, char, room + 1); (len = read_lines(fd, from, part, room)); from += len)
-		if (!runs_log_add(s, log->run, log->step, log->attempt, from + (int64_t)len, part, err))
+		if (!execution_store_log_add(s, log->run, log->step, log->attempt, from + (int64_t)len, part, err))
 			return false;
 	return true;
 }
 
 /* upto 0: the attempt's own log is read from its beginning all the same. */
-bool step_log_note(struct store *s, const struct step_log *log, const char *notes, struct err *err)
+bool log_ingest_note(struct store *s, const struct log_ingest *log, const char *notes, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	unsigned attempt;
-	int64_t upto, now = stamp_now();
+	int64_t upto, now = clock_now();
 
 	if (!*notes)
 		return true;
-	if (!runs_log_end(s, log->run, log->step, &attempt, &upto, err))
+	if (!execution_store_log_end(s, log->run, log->step, &attempt, &upto, err))
 		return false;
 	for (const char *end; (end = strchr(notes, '\n')); notes = end + 1)
 		buf_addf(&text, "%" PRId64 " %.*s\n", now, (int)(end - notes), notes);
-	return runs_log_add(s, log->run, log->step, log->attempt, attempt == log->attempt ? upto : 0,
+	return execution_store_log_add(s, log->run, log->step, log->attempt, attempt == log->attempt ? upto : 0,
 	                    buf_str(&text), err);
 }
 
-int64_t step_log_size(const char *folder)
+int64_t log_ingest_size(const char *folder)
 {
 	CLEANUP(fd_close) int fd = open_log(folder);
 	struct stat st;

@@ -6,21 +6,21 @@
 #include "agent/service/exec/attempt.h"
 #include "agent/service/store/execution_store.h"
 
-enum { STEP_LOG_MOST = ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + (64 << 10) };	/* who has more was not written by a keeper */
+enum { LOG_INGEST_MAX = ATTEMPT_HEAD_MAX + ATTEMPT_TAIL_MAX + (64 << 10) };	/* who has more was not written by a keeper */
 
-struct step_log {
+struct log_ingest {
 	const char *folder;	/* of the attempt */
 	int64_t run;
 	size_t step;
 	unsigned attempt;
 };
 
-/* Stores the whole lines that are there and were not stored before; both belong between store_begin() and
- * store_end().  That there is no log, or what is none, is no failure. */
-bool step_log_store(struct store *store, const struct step_log *log, struct err *err);
+/* Stores the whole lines that are there and were not stored before; both belong between workflow_store_begin() and
+ * workflow_store_end().  That there is no log, or what is none, is no failure. */
+bool log_ingest_store(struct store *store, const struct log_ingest *log, struct err *err);
 /* Stores lines of our own behind what is there. */
-bool step_log_note(struct store *store, const struct step_log *log, const char *notes, struct err *err);
+bool log_ingest_note(struct store *store, const struct log_ingest *log, const char *notes, struct err *err);
 /* How many bytes it has by now. */
-int64_t step_log_size(const char *folder);
+int64_t log_ingest_size(const char *folder);
 
 #endif

@@ -31,7 +31,7 @@ static void put(struct arena *a, struct node *map, const char *key, const char *
 		node_put(a, map, key, node_text(a, text));
 }
 
-const char *tell_news(struct arena *a, const struct live *l, const char *event)
+const char *notification_queue_describe(struct arena *a, const struct execution *l, const char *event)
 {
 	struct node *news = node_map(a);
 
@@ -40,21 +40,21 @@ const char *tell_news(struct arena *a, const struct live *l, const char *event)
 	put(a, news, "execution", l->run.uuid);
 	put(a, news, "event", event);
 	put(a, news, "status", flow_status_words[l->flow->status]);
-	put(a, news, "began", stamp_text(a, l->flow->began));
-	put(a, news, "finished", l->flow->finished < 0 ? NULL : stamp_text(a, l->flow->finished));
+	put(a, news, "began", timestamp_text(a, l->flow->began));
+	put(a, news, "finished", l->flow->finished < 0 ? NULL : timestamp_text(a, l->flow->finished));
 	put(a, news, "detail", failures(a, l->flow));
 	return json_text(a, news);
 }
 
-static bool read_tell(struct arena *a, const struct stored_tell *tell, struct node **watcher,
-                      struct deliver_news *out, struct err *err)
+static bool read_tell(struct arena *a, const struct stored_notification *tell, struct node **watcher,
+                      struct notification *out, struct err *err)
 {
 	struct node *n;
 
 	if (!json_read(a, tell->watcher, strlen(tell->watcher), watcher, err) ||
 	    !json_read(a, tell->news, strlen(tell->news), &n, err))
 		return false;
-	*out = (struct deliver_news){
+	*out = (struct notification){
 		.workflow = node_get_text(n, "workflow"), .workflow_id = node_get_int(n, "workflowId", 0),
 		.execution = node_get_text(n, "execution"), .event = node_get_text(n, "event"),
 		.status = node_get_text(n, "status"), .began = node_get_text(n, "began"),
@@ -67,25 +67,25 @@ static bool read_tell(struct arena *a, const struct stored_tell *tell, struct no
 
 struct again { int64_t id; unsigned attempts; int64_t due; };
 
-static bool write_again(struct engine_world *w, void *what, struct err *err)
+static bool write_again(struct engine_state *w, void *what, struct err *err)
 {
 	const struct again *again = what;
 
-	return again->due < 0 ? runs_tell_drop(w->store, again->id, err)
-	                      : runs_tell_put(w->store, again->id, again->attempts, again->due, err);
+	return again->due < 0 ? execution_store_drop_notification(w->store, again->id, err)
+	                      : execution_store_put_notification(w->store, again->id, again->attempts, again->due, err);
 }
 
 /* due -1: it is done with. */
-static bool put_again(struct engine_world *w, const struct stored_tell *tell, int64_t due)
+static bool put_again(struct engine_state *w, const struct stored_notification *tell, int64_t due)
 {
 	struct again again = { tell->id, tell->attempts, due };
 
-	return world_commit(w, write_again, &again);
+	return engine_state_commit(w, write_again, &again);
 }
 
-static const char *about(struct arena *a, const struct stored_tell *tell)
+static const char *about(struct arena *a, const struct stored_notification *tell)
 {
-	struct deliver_news news = { 0 };
+	struct notification news = { 0 };
 	struct node *watcher;
 	struct err ignored;
 
@@ -94,12 +94,12 @@ static const char *about(struct arena *a, const struct stored_tell *tell)
 	return arena_printf(a, "workflow \"%s\": run %s", news.workflow, news.execution);
 }
 
-static void failed(struct engine_world *w, const struct stored_tell *tell, bool final, const char *why)
+static void failed(struct engine_state *w, const struct stored_notification *tell, bool final, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	int64_t wait = FIRST_MS << (tell->attempts ? tell->attempts - 1 : 0);
 
-	if (final || tell->attempts >= TELL_ATTEMPTS) {
+	if (final || tell->attempts >= NOTIFICATION_ATTEMPTS) {
 		log_error(w->options->log, "%s: a watcher was not told after %u attempt%s, and will not be: %s",
 		          about(&a, tell), tell->attempts, tell->attempts == 1 ? "" : "s", why);
 		put_again(w, tell, -1);
@@ -107,86 +107,86 @@ static void failed(struct engine_world *w, const struct stored_tell *tell, bool 
 	}
 	log_warn(w->options->log, "%s: a watcher could not be told and will be again in %" PRId64 " s: %s",
 	         about(&a, tell), wait / 1000, why);
-	put_again(w, tell, stamp_now() + wait);
+	put_again(w, tell, clock_now() + wait);
 }
 
 /* ---- telling ---- */
 
-static const char *folder_of(struct arena *a, const struct engine_world *w, const struct stored_tell *tell)
+static const char *folder_of(struct arena *a, const struct engine_state *w, const struct stored_notification *tell)
 {
 	return arena_printf(a, "%s/tell-%" PRId64, w->folder, tell->id);
 }
 
 /* How many are being told. */
-static size_t tell_count(const struct engine_world *w)
+static size_t tell_count(const struct engine_state *w)
 {
 	return w->active_count - w->active_steps;
 }
 
 /* *final: another try would fare no better. */
-static bool begin(struct engine_world *w, struct active *at, bool *final, struct err *err)
+static bool begin(struct engine_state *w, struct active_attempt *at, bool *final, struct err *err)
 {
 	struct arena *a = &at->arena;
 	struct attempt_command *command = arena_new(a, struct attempt_command, 1);
 	struct masks masks = { 0 };
-	struct deliver_news news;
+	struct notification news;
 	struct node *watcher;
 
 	*final = true;
 	if (!read_tell(a, at->tell, &watcher, &news, err) ||
-	    !deliver_command(a, watcher, &news, &w->options->mail, command, &masks, err))
+	    !notification_command(a, watcher, &news, &w->options->mail, command, &masks, err))
 		return false;
 	const struct attempt attempt = {
 		.folder = folder_of(a, w, at->tell), .commands = command, .command_count = 1,
-		.env = prepare_environment(a, &w->options->prepare), .masks = masks_list(&masks),
+		.env = step_command_environment(a, &w->options->prepare), .masks = masks_list(&masks),
 	};
 	*final = false;
-	return world_begin(w, at, &attempt, err);
+	return engine_state_begin(w, at, &attempt, err);
 }
 
-static void start(struct engine_world *w, const struct stored_tell *row)
+static void start(struct engine_state *w, const struct stored_notification *row)
 {
-	struct active *at = calloc(1, sizeof *at);
+	struct active_attempt *at = calloc(1, sizeof *at);
 	struct err err;
 	bool final;
 
 	if (!at)
 		abort();
 	at->id = ++w->last_id;
-	at->tell = arena_new(&at->arena, struct stored_tell, 1);
-	*at->tell = (struct stored_tell){
+	at->tell = arena_new(&at->arena, struct stored_notification, 1);
+	*at->tell = (struct stored_notification){
 		row->id, arena_strdup(&at->arena, row->watcher), arena_strdup(&at->arena, row->news),
 		row->attempts + 1,
 	};
-	if (!put_again(w, at->tell, stamp_now() + PATIENCE_MS)) {
-		world_forget(w, at);
+	if (!put_again(w, at->tell, clock_now() + PATIENCE_MS)) {
+		engine_state_forget(w, at);
 		return;
 	}
 	if (begin(w, at, &final, &err))
 		return;
 	failed(w, at->tell, final, err.msg);
-	world_forget(w, at);
+	engine_state_forget(w, at);
 }
 
-void tell_due(struct engine_world *w, int64_t *next)
+void notification_queue_send_due(struct engine_state *w, int64_t *next)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct stored_tell *due;
-	size_t count, places = TELLS_AT_A_TIME - tell_count(w);
+	struct stored_notification *due;
+	size_t count, places = NOTIFICATIONS_AT_A_TIME - tell_count(w);
 	struct err err;
 
 	*next = -1;
 	if (!places)
 		return;		/* the end of one leads here again */
-	if (!runs_tells_due(w->store, &a, stamp_now(), places, &due, &count, &err)) {
+	if (!execution_store_due_notifications(w->store, &a, clock_now(), places, &due, &count, &err)) {
 		log_error(w->options->log, "watchers: %s", err.msg);
-		*next = stamp_now() + FIRST_MS;
+		*next = clock_now() + FIRST_MS;
 		return;
 	}
 	for (size_t i = 0; i < count && !w->stopping; i++)
 		start(w, &due[i]);
-	if (tell_count(w) < TELLS_AT_A_TIME && !runs_next_tell(w->store, next, &err))
-		*next = stamp_now() + FIRST_MS;
+	if (tell_count(w) < NOTIFICATIONS_AT_A_TIME && !execution_store_next_notification(w->store, next, &err))
+		*next = clock_now() + FIRST_MS;
 }
 
 /* Its last line says why. */
@@ -206,7 +206,7 @@ static const char *last_line(struct arena *a, const char *folder)
 	return line ? line + 1 : "it said nothing";
 }
 
-void tell_ended(struct engine_world *w, struct active *at, const char *why)
+void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *at, const char *why)
 {
 	enum { FOR_GOOD = 64 };
 	const char *folder = folder_of(&at->arena, w, at->tell), *message = "";
@@ -218,8 +218,8 @@ void tell_ended(struct engine_world *w, struct active *at, const char *why)
 		put_again(w, at->tell, -1);
 	else
 		failed(w, at->tell, found && code == FOR_GOOD, why ? why : last_line(&at->arena, folder));
-	world_remove(w, folder);
-	world_forget(w, at);
+	engine_state_remove(w, folder);
+	engine_state_forget(w, at);
 }
 
 /* ---- from one engine to the next ---- */
@@ -235,7 +235,7 @@ static bool read_id(const char *name, int64_t *id)
 	return end > name + 5 && !*end;
 }
 
-static bool was_told(const struct engine_world *w, const char *name)
+static bool was_told(const struct engine_state *w, const char *name)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *message;
@@ -253,18 +253,18 @@ static void close_stream(DIR **stream)
 		closedir(*stream);
 }
 
-static bool write_recovered(struct engine_world *w, void *what, struct err *err)
+static bool write_recovered(struct engine_state *w, void *what, struct err *err)
 {
 	CLEANUP(close_stream) DIR *dir = opendir(w->folder);
 	int64_t id;
 
 	for (struct dirent *e; dir && (e = readdir(dir)); )
-		if (read_id(e->d_name, &id) && was_told(w, e->d_name) && !runs_tell_drop(w->store, id, err))
+		if (read_id(e->d_name, &id) && was_told(w, e->d_name) && !execution_store_drop_notification(w->store, id, err))
 			return false;
-	return runs_tells_hurry(w->store, stamp_now(), err);
+	return execution_store_hurry_notifications(w->store, clock_now(), err);
 }
 
-void tell_recover(struct engine_world *w)
+void notification_queue_recover(struct engine_state *w)
 {
-	world_commit(w, write_recovered, NULL);
+	engine_state_commit(w, write_recovered, NULL);
 }

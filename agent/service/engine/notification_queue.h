@@ -5,16 +5,16 @@
 
 #include "agent/service/engine/execution.h"
 
-enum { TELLS_AT_A_TIME = 4, TELL_ATTEMPTS = 6 };
+enum { NOTIFICATIONS_AT_A_TIME = 4, NOTIFICATION_ATTEMPTS = 6 };
 
 /* What is written down for one that is to be told of the run, as it stands now; in a. */
-const char *tell_news(struct arena *a, const struct live *live, const char *event);
+const char *notification_queue_describe(struct arena *a, const struct execution *live, const char *event);
 
 /* Begins with those that are due; *next becomes when to call again, milliseconds since 1970, -1: never. */
-void tell_due(struct engine_world *w, int64_t *next);
+void notification_queue_send_due(struct engine_state *w, int64_t *next);
 /* That has ended, or could not be begun (why). */
-void tell_ended(struct engine_world *w, struct active *active, const char *why);
+void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *active, const char *why);
 /* After another engine: those that it had told are done with, the others are due, also if it had begun to. */
-void tell_recover(struct engine_world *w);
+void notification_queue_recover(struct engine_state *w);
 
 #endif

@@ -10,7 +10,7 @@
 
 /* Both sides open it for both directions: then it is never at its end, and nobody waits for the
  * other to open it. */
-bool wake_open(const char *database, int *out, struct err *err)
+bool wakeup_open(const char *database, int *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s.wake", database);
@@ -29,14 +29,14 @@ bool wake_open(const char *database, int *out, struct err *err)
 }
 
 /* A full pipe is readable, too. */
-void wake_send(int fd)
+void wakeup_send(int fd)
 {
 	ssize_t written = fd < 0 ? 0 : write(fd, "", 1);
 
 	(void)written;
 }
 
-void wake_take(int fd)
+void wakeup_take(int fd)
 {
 	char bytes[4096];
 

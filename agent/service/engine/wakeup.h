@@ -6,10 +6,10 @@
 #include "reconcile/base/err.h"
 
 /* Opens that of the database, made if it is not there; for either side. */
-bool wake_open(const char *database, int *fd, struct err *err);
+bool wakeup_open(const char *database, int *fd, struct err *err);
 /* Makes it readable; -1 and a side that nobody listens on are passed over. */
-void wake_send(int fd);
+void wakeup_send(int fd);
 /* Takes all that is in it. */
-void wake_take(int fd);
+void wakeup_take(int fd);
 
 #endif

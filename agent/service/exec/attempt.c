@@ -22,7 +22,7 @@ enum { RESULT_MAX = 64 << 10 };
 
 static struct node *coded(struct arena *a, const char *bytes, size_t len)
 {
-	return node_text(a, base64_write(a, bytes, len));
+	return node_text(a, base64_encode(a, bytes, len));
 }
 
 static struct node *coded_list(struct arena *a, const char *const *texts)
@@ -69,7 +69,7 @@ static const char *decoded(struct arena *a, const struct node *n, size_t *len)
 	const uint8_t *bytes;
 	size_t count;
 
-	if (!n || n->kind != NODE_TEXT || !base64_read(a, n->text, strlen(n->text), &bytes, &count) ||
+	if (!n || n->kind != NODE_TEXT || !base64_decode(a, n->text, strlen(n->text), &bytes, &count) ||
 	    (!len && memchr(bytes, '\0', count)))
 		return NULL;
 	if (len)
@@ -189,5 +189,5 @@ bool attempt_result_write(const char *folder, int code, const char *message, str
 
 bool attempt_remove(const char *folder, struct err *err)
 {
-	return folder_remove(folder, err);
+	return directory_remove_tree(folder, err);
 }

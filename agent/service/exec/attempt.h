@@ -56,7 +56,7 @@ bool attempt_result_read(struct arena *a, const char *folder, int *code, const c
 /* Makes it, as a whole; it is not waited for until it is on the disk. */
 bool attempt_result_write(const char *folder, int code, const char *message, struct err *err);
 
-/* Removes folder with all that the attempt left there; true too if there is none.  folder_remove() says
+/* Removes folder with all that the attempt left there; true too if there is none.  directory_remove_tree() says
  * what stays. */
 bool attempt_remove(const char *folder, struct err *err);
 

@@ -155,12 +155,12 @@ static void take_line(void *context, int64_t ms, const char *text, size_t len)
 /* The head became full somewhere within what lines has: the rest of that belongs to the tail. */
 static void hand_over(struct attempt_log *log, int64_t ms)
 {
-	struct lines *l = &log->lines;
+	struct line_splitter *l = &log->lines;
 	size_t covered = l->covered < l->raw.len ? l->covered : l->raw.len;
 
 	keep_printed(log->tail, buf_str(&l->text), l->text.len, ms);
 	keep_printed(log->tail, buf_str(&l->raw) + covered, l->raw.len - covered, ms);
-	lines_done(l);
+	line_splitter_done(l);
 }
 
 /* ---- the end ---- */
@@ -222,24 +222,24 @@ static int64_t read_mark(const char **at, const char *end)
 static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64_t ms,
                            void (*emit)(void *, int64_t, const char *, size_t))
 {
-	struct lines lines;
+	struct line_splitter lines;
 	const char *end = kept + len, *mark = len ? memchr(kept, '\0', len) : NULL;
 	uint64_t printed = 0;
 
-	lines_init(&lines, &e->log->secrets, emit, e);
+	line_splitter_init(&lines, &e->log->secrets, emit, e);
 	if (mark)
 		ms = read_mark(&(const char *){ mark }, end);
 	while (kept < end) {
 		mark = memchr(kept, '\0', (size_t)(end - kept));
 		size_t part = (size_t)((mark ? mark : end) - kept);
-		lines_add(&lines, kept, part, ms);
+		line_splitter_add(&lines, kept, part, ms);
 		printed += part;
 		kept += part;
 		if (mark)
 			ms = read_mark(&kept, end);
 	}
-	lines_end(&lines, ms);
-	lines_done(&lines);
+	line_splitter_end(&lines, ms);
+	line_splitter_done(&lines);
 	return printed;
 }
 
@@ -253,7 +253,7 @@ static size_t first_whole(const struct attempt_log *log, const char *kept, size_
 	if (newline)
 		return (size_t)(newline + 1 - kept);
 	for (size_t i = 0; i < unsure && i < len; i++) {
-		size_t end = i + redact_at(&log->secrets, kept + i, len - i);
+		size_t end = i + redactor_at(&log->secrets, kept + i, len - i);
 		unsure = end > unsure ? end : unsure;
 	}
 	return unsure < len ? unsure : len;
@@ -290,9 +290,9 @@ bool attempt_log_open(struct arena *a, const char *path, const char *const *mask
 	              0600);
 	if (log.fd < 0)
 		return err_sys(err, errno, "make the log \"%s\"", path);
-	redact_init(a, masks, &log.secrets);
+	redactor_init(a, masks, &log.secrets);
 	*out = log;
-	lines_init(&out->lines, &out->secrets, take_line, out);
+	line_splitter_init(&out->lines, &out->secrets, take_line, out);
 	return true;
 }
 
@@ -303,7 +303,7 @@ void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int
 	/* Bit by bit, so that little of it goes through what is slow once the head is full. */
 	while (len > 0 && !log->tail) {
 		size_t part = len < 4096 ? len : 4096;
-		lines_add(&log->lines, bytes, part, ms);
+		line_splitter_add(&log->lines, bytes, part, ms);
 		bytes += part;
 		len -= part;
 		if (log->tail)
@@ -318,7 +318,7 @@ void attempt_log_pause(struct attempt_log *log, int64_t ms)
 {
 	if (log->fd < 0 || log->tail)
 		return;
-	lines_pause(&log->lines, ms);
+	line_splitter_pause(&log->lines, ms);
 	if (log->tail)
 		hand_over(log, ms);
 	write_out(log);
@@ -329,7 +329,7 @@ void attempt_log_cut(struct attempt_log *log, int64_t ms)
 	if (log->fd < 0)
 		return;
 	if (!log->tail) {
-		lines_end(&log->lines, ms);
+		line_splitter_end(&log->lines, ms);
 		if (log->tail)
 			hand_over(log, ms);
 		write_out(log);
@@ -358,7 +358,7 @@ void attempt_log_close(struct attempt_log *log, int64_t ms)
 		write_tail(log, ms);
 	write_out(log);
 	fd_close(&log->fd);
-	lines_done(&log->lines);
+	line_splitter_done(&log->lines);
 	buf_done(&log->out);
 	free(log->tail);
 	log->tail = NULL;

@@ -11,8 +11,8 @@
 
 struct attempt_log {
 	int fd;			/* -1: the log has ended */
-	struct redact secrets;
-	struct lines lines;	/* to the file */
+	struct redactor secrets;
+	struct line_splitter lines;	/* to the file */
 	struct buf out;		/* lines that are not written yet */
 	size_t size;		/* of the file */
 	struct log_tail *tail;	/* NULL: the head has room still */

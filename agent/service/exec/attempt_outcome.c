@@ -79,7 +79,7 @@ static const struct node *read_outputs(const struct outputs *o, const struct dag
 /* ---- how it ended ---- */
 
 /* A command of ours has said more than its exit code can. */
-static struct dag_event from_answer(const struct attempt_answer *answer, const struct dag_event *end)
+static struct dag_event from_answer(const struct attempt_reply *answer, const struct dag_event *end)
 {
 	if (answer->message)
 		return (struct dag_event){ .kind = answer->final ? DAG_REFUSED : DAG_BROKEN,
@@ -90,12 +90,12 @@ static struct dag_event from_answer(const struct attempt_answer *answer, const s
 	return e;
 }
 
-struct dag_event ending_read(struct arena *a, const struct dag_step *step, const char *folder,
+struct dag_event attempt_outcome_read(struct arena *a, const struct dag_step *step, const char *folder,
                               bool confined, struct buf *notes)
 {
 	const struct outputs outputs = { a, folder, confined, notes };
 	struct dag_event e = { .kind = DAG_LOST, .step = step->name };
-	struct attempt_answer answer;
+	struct attempt_reply answer;
 	const char *message = "";
 	bool found = false;
 	struct err err;
@@ -109,7 +109,7 @@ struct dag_event ending_read(struct arena *a, const struct dag_step *step, const
 	e.kind = DAG_ENDED;
 	e.message = *message ? message : NULL;
 	e.outputs = read_outputs(&outputs, step);
-	if (!attempt_answer_read(a, folder, &answer, &err)) {
+	if (!attempt_reply_read(a, folder, &answer, &err)) {
 		e.message = arena_strdup(a, err.msg);
 		return e;
 	}

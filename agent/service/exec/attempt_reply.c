@@ -9,7 +9,7 @@
 
 enum { ANSWER_MAX = 64 << 10 };
 
-bool attempt_answer_write(const struct attempt_answer *answer, struct err *err)
+bool attempt_reply_write(const struct attempt_reply *answer, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *map = node_map(&a);
@@ -25,15 +25,15 @@ bool attempt_answer_write(const struct attempt_answer *answer, struct err *err)
 	       err_wrap(err, "the answer of the step");
 }
 
-bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out, struct err *err)
+bool attempt_reply_read(struct arena *a, const char *folder, struct attempt_reply *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s/answer", folder), *bytes;
-	struct attempt_answer answer = { .found = true };
+	struct attempt_reply answer = { .found = true };
 	struct node *n;
 	size_t len;
 
 	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		*out = (struct attempt_answer){ 0 };
+		*out = (struct attempt_reply){ 0 };
 		return true;
 	}
 	if (!file_read(a, path, ANSWER_MAX, &bytes, &len, err) || !json_read(a, bytes, len, &n, err))

@@ -6,7 +6,7 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-struct attempt_answer {
+struct attempt_reply {
 	bool found;		/* false: it left none; the rest says nothing */
 	int status;		/* of the HTTP answer that came; 0 with a message */
 	const char *message;	/* why none did, or what else went wrong; NULL: one came */
@@ -14,9 +14,9 @@ struct attempt_answer {
 };
 
 /* Writes it; to be called in the attempt's folder `work`. */
-bool attempt_answer_write(const struct attempt_answer *answer, struct err *err);
+bool attempt_reply_write(const struct attempt_reply *answer, struct err *err);
 
 /* What stands in folder; text lives in a.  False: it cannot be read, or is none. */
-bool attempt_answer_read(struct arena *a, const char *folder, struct attempt_answer *out, struct err *err);
+bool attempt_reply_read(struct arena *a, const char *folder, struct attempt_reply *out, struct err *err);
 
 #endif

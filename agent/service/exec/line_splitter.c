@@ -8,10 +8,10 @@ enum { RAW_MAX = 64 << 10 };	/* of a line that are waited for, beside the longes
 
 static const char masked[] = "(masked)", unknown[] = "\xef\xbf\xbd";
 
-void lines_init(struct lines *l, const struct redact *secrets,
+void line_splitter_init(struct line_splitter *l, const struct redactor *secrets,
                 void (*emit)(void *context, int64_t ms, const char *text, size_t len), void *context)
 {
-	*l = (struct lines){ .secrets = secrets, .emit = emit, .context = context,
+	*l = (struct line_splitter){ .secrets = secrets, .emit = emit, .context = context,
 	                     .raw = BUF(RAW_MAX + secrets->longest), .text = BUF(ATTEMPT_LINE_MAX) };
 }
 
@@ -38,13 +38,13 @@ static size_t character(const char *p, size_t room)
 	return len;
 }
 
-static void emit_text(struct lines *l, int64_t ms)
+static void emit_text(struct line_splitter *l, int64_t ms)
 {
 	l->emit(l->context, ms, buf_str(&l->text), l->text.len);
 	buf_reset(&l->text);
 }
 
-static void put(struct lines *l, const char *bytes, size_t len, int64_t ms)
+static void put(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
 {
 	if (l->text.len + len > ATTEMPT_LINE_MAX)
 		emit_text(l, ms);
@@ -52,7 +52,7 @@ static void put(struct lines *l, const char *bytes, size_t len, int64_t ms)
 }
 
 /* Returns how many bytes of raw that was. */
-static size_t put_character(struct lines *l, size_t at, size_t cut, int64_t ms)
+static size_t put_character(struct line_splitter *l, size_t at, size_t cut, int64_t ms)
 {
 	const char *p = l->raw.text + at;
 	size_t len = *p ? character(p, cut - at) : 0;
@@ -64,7 +64,7 @@ static size_t put_character(struct lines *l, size_t at, size_t cut, int64_t ms)
 	return len ? len : 1;
 }
 
-static void forget_raw(struct lines *l, size_t count)
+static void forget_raw(struct line_splitter *l, size_t count)
 {
 	size_t left = l->raw.len - count;
 
@@ -75,12 +75,12 @@ static void forget_raw(struct lines *l, size_t count)
 
 /* The first cut bytes of raw become text.  Secrets may overlap, and one that begins before the cut may
  * end behind it. */
-static void shape(struct lines *l, size_t cut, int64_t ms)
+static void shape(struct line_splitter *l, size_t cut, int64_t ms)
 {
 	size_t hidden = l->covered;
 
 	for (size_t i = 0; i < cut; ) {
-		size_t len = redact_at(l->secrets, l->raw.text + i, l->raw.len - i);
+		size_t len = redactor_at(l->secrets, l->raw.text + i, l->raw.len - i);
 		if (len && i >= hidden)
 			put(l, masked, strlen(masked), ms);
 		if (i + len > hidden && len)
@@ -92,9 +92,9 @@ static void shape(struct lines *l, size_t cut, int64_t ms)
 }
 
 /* Up to where raw can become text, whatever comes. */
-static size_t safe_cut(const struct lines *l)
+static size_t safe_cut(const struct line_splitter *l)
 {
-	size_t len = l->raw.len, held = redact_held(l->secrets, buf_str(&l->raw), len);
+	size_t len = l->raw.len, held = redactor_held(l->secrets, buf_str(&l->raw), len);
 
 	for (size_t back = 1; back <= 3 && back <= len; back++)
 		if (promised(l->raw.text + len - back) > back)
@@ -103,13 +103,13 @@ static size_t safe_cut(const struct lines *l)
 }
 
 /* Before the end of a line a carriage return says nothing. */
-static void drop_return(struct lines *l)
+static void drop_return(struct line_splitter *l)
 {
 	if (l->raw.len && l->raw.text[l->raw.len - 1] == '\r')
 		l->raw.len--;
 }
 
-static void end_line(struct lines *l, int64_t ms)
+static void end_line(struct line_splitter *l, int64_t ms)
 {
 	drop_return(l);
 	shape(l, l->raw.len, ms);
@@ -120,14 +120,14 @@ static void end_line(struct lines *l, int64_t ms)
 }
 
 /* raw is full.  Its last byte waits if it is a carriage return: a newline may follow. */
-static void make_room(struct lines *l, int64_t ms)
+static void make_room(struct line_splitter *l, int64_t ms)
 {
 	size_t cut = safe_cut(l);
 
 	shape(l, cut - (cut && l->raw.text[cut - 1] == '\r'), ms);
 }
 
-void lines_add(struct lines *l, const char *bytes, size_t len, int64_t ms)
+void line_splitter_add(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
 {
 	while (len > 0) {
 		const char *newline = memchr(bytes, '\n', len);
@@ -144,12 +144,12 @@ void lines_add(struct lines *l, const char *bytes, size_t len, int64_t ms)
 	}
 }
 
-bool lines_wait(const struct lines *l)
+bool line_splitter_is_waiting(const struct line_splitter *l)
 {
 	return l->raw.len > 0 || l->text.len > 0;
 }
 
-void lines_pause(struct lines *l, int64_t ms)
+void line_splitter_pause(struct line_splitter *l, int64_t ms)
 {
 	drop_return(l);
 	shape(l, safe_cut(l), ms);
@@ -159,21 +159,21 @@ void lines_pause(struct lines *l, int64_t ms)
 	l->broken_off = true;
 }
 
-void lines_end(struct lines *l, int64_t ms)
+void line_splitter_end(struct line_splitter *l, int64_t ms)
 {
-	size_t held = redact_held(l->secrets, buf_str(&l->raw), l->raw.len);
+	size_t held = redactor_held(l->secrets, buf_str(&l->raw), l->raw.len);
 
-	if (held >= REDACT_LEAST) {
+	if (held >= REDACTOR_MIN) {
 		shape(l, l->raw.len - held, ms);
 		put(l, masked, strlen(masked), ms);
 		l->raw.len = 0;
 	}
-	if (lines_wait(l))
+	if (line_splitter_is_waiting(l))
 		end_line(l, ms);
 	l->broken_off = false;
 }
 
-void lines_done(struct lines *l)
+void line_splitter_done(struct line_splitter *l)
 {
 	buf_done(&l->raw);
 	buf_done(&l->text);

@@ -8,8 +8,8 @@
 #include "agent/service/exec/redactor.h"
 #include "reconcile/base/buf.h"
 
-struct lines {
-	const struct redact *secrets;
+struct line_splitter {
+	const struct redactor *secrets;
 	void (*emit)(void *context, int64_t ms, const char *text, size_t len);
 	void *context;
 	struct buf raw;		/* as it came: what stands behind the last newline */
@@ -19,20 +19,20 @@ struct lines {
 };
 
 /* emit is called for each line; ms is what came with its end.  secrets has to stay. */
-void lines_init(struct lines *lines, const struct redact *secrets,
+void line_splitter_init(struct line_splitter *lines, const struct redactor *secrets,
                 void (*emit)(void *context, int64_t ms, const char *text, size_t len), void *context);
 
-void lines_add(struct lines *lines, const char *bytes, size_t len, int64_t ms);
+void line_splitter_add(struct line_splitter *lines, const char *bytes, size_t len, int64_t ms);
 
 /* True if something waits for the end of its line. */
-bool lines_wait(const struct lines *lines);
+bool line_splitter_is_waiting(const struct line_splitter *lines);
 
 /* That waits no longer, but for what may be half a secret or half a character: more may come. */
-void lines_pause(struct lines *lines, int64_t ms);
+void line_splitter_pause(struct line_splitter *lines, int64_t ms);
 
 /* The same when nothing will come any more: half a secret is masked too. */
-void lines_end(struct lines *lines, int64_t ms);
+void line_splitter_end(struct line_splitter *lines, int64_t ms);
 
-void lines_done(struct lines *lines);
+void line_splitter_done(struct line_splitter *lines);
 
 #endif

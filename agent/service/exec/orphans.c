@@ -41,7 +41,7 @@ static bool is_marked(pid_t pid, const char *const *marks, size_t count)
 	return false;
 }
 
-static bool is_ours(const struct offspring *ours, pid_t pid)
+static bool is_ours(const struct process_tree *ours, pid_t pid)
 {
 	for (size_t i = 0; i < ours->count; i++)
 		if (ours->items[i].pid == pid)
@@ -54,10 +54,10 @@ static bool kill_marked(const char *const *marks, size_t count)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(close_stream) DIR *proc = opendir("/proc");
-	struct offspring ours;
+	struct process_tree ours;
 	bool any = false;
 
-	offspring_list(&a, &ours);
+	process_tree_list(&a, &ours);
 	for (struct dirent *e; proc && (e = readdir(proc)); ) {
 		pid_t pid = *e->d_name >= '0' && *e->d_name <= '9' ? (pid_t)strtol(e->d_name, NULL, 10) : 0;
 		if (pid && !is_ours(&ours, pid) && is_marked(pid, marks, count) && kill(pid, SIGKILL) == 0)
@@ -68,14 +68,14 @@ static bool kill_marked(const char *const *marks, size_t count)
 
 /* What starts another in that moment is not seen with it, but the other is the next time; and while a
  * process becomes another program it has no environment.  So none has to be found twice. */
-bool stray_end(const char *const *marks, size_t count, int patience_ms)
+bool orphans_kill(const char *const *marks, size_t count, int patience_ms)
 {
 	enum { TIMES = 2 };
-	int64_t until = drive_now() + patience_ms;
+	int64_t until = clock_monotonic() + patience_ms;
 
 	for (int none = 0; count && none < TIMES; ) {
 		none = kill_marked(marks, count) ? 0 : none + 1;
-		if (!none && drive_now() >= until)
+		if (!none && clock_monotonic() >= until)
 			return false;
 		if (none < TIMES)
 			usleep(AGAIN_MS * 1000);

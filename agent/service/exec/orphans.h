@@ -10,6 +10,6 @@
 /* Kills all processes that have one of the marks, each "NAME=VALUE", in their environment, until there is none.
  * This process and all below it are left alone.  False: some were killed and have not ended after
  * patience_ms.  Not found is what took the variable out of its environment, or may not be looked at. */
-bool stray_end(const char *const *marks, size_t count, int patience_ms);
+bool orphans_kill(const char *const *marks, size_t count, int patience_ms);
 
 #endif

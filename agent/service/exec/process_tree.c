@@ -35,7 +35,7 @@ static bool read_process(int proc, const char *name, struct process *out)
 }
 
 /* Not by /proc/PID/task/TID/children: not every kernel has it. */
-static void read_all(struct arena *a, struct offspring *out)
+static void read_all(struct arena *a, struct process_tree *out)
 {
 	CLEANUP(close_stream) DIR *proc = opendir("/proc");
 	size_t room = 0;
@@ -57,7 +57,7 @@ static int by_parent(const void *a, const void *b)
 }
 
 /* The first child of parent in all, which are sorted; all->count if there is none. */
-static size_t first_child(const struct offspring *all, pid_t parent)
+static size_t first_child(const struct process_tree *all, pid_t parent)
 {
 	size_t low = 0, high = all->count;
 
@@ -81,9 +81,9 @@ static bool is_among(pid_t pid, const pid_t *pids, size_t count)
 
 /* A number may have gone from one process to another while they were read, and make a circle: nobody
  * is taken twice, as no more are taken than there are. */
-void offspring_list_but(struct arena *a, const pid_t *except, size_t count, struct offspring *out)
+void process_tree_list_except(struct arena *a, const pid_t *except, size_t count, struct process_tree *out)
 {
-	struct offspring all = { 0 }, below = { 0 };
+	struct process_tree all = { 0 }, below = { 0 };
 	pid_t parent = getpid();
 
 	read_all(a, &all);
@@ -100,9 +100,9 @@ void offspring_list_but(struct arena *a, const pid_t *except, size_t count, stru
 	*out = below;
 }
 
-void offspring_list(struct arena *a, struct offspring *out)
+void process_tree_list(struct arena *a, struct process_tree *out)
 {
-	offspring_list_but(a, NULL, 0, out);
+	process_tree_list_except(a, NULL, 0, out);
 }
 
 static bool is_ours(pid_t group)
@@ -110,7 +110,7 @@ static bool is_ours(pid_t group)
 	return group <= 1 || group == getpgrp();
 }
 
-void offspring_signal(const struct offspring *all, int number)
+void process_tree_signal(const struct process_tree *all, int number)
 {
 	for (size_t i = 0; number == SIGKILL && i < all->count; i++)
 		if (!is_ours(all->items[i].group))

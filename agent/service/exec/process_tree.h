@@ -9,20 +9,20 @@
 
 struct process { pid_t pid, parent, group; };
 
-struct offspring {
+struct process_tree {
 	struct process *items;	/* parents before their children; those that nobody waited for yet too */
 	size_t count;
 };
 
 /* All below this process.  What is started meanwhile may be missed: whoever has to be sure asks again
  * until there is none, which is never said wrongly. */
-void offspring_list(struct arena *a, struct offspring *out);
+void process_tree_list(struct arena *a, struct process_tree *out);
 
 /* The same, but without what is at or below one of `except` (pids, in any order). */
-void offspring_list_but(struct arena *a, const pid_t *except, size_t count, struct offspring *out);
+void process_tree_list_except(struct arena *a, const pid_t *except, size_t count, struct process_tree *out);
 
 /* SIGKILL goes to their process groups too, at once, so that none of them can go on starting others.
  * With any other signal they are told to go on, if they were stopped: it would not reach them. */
-void offspring_signal(const struct offspring *all, int number);
+void process_tree_signal(const struct process_tree *all, int number);
 
 #endif

@@ -5,27 +5,27 @@
 
 static int longest_first(const void *a, const void *b)
 {
-	size_t one = ((const struct redact_text *)a)->len, other = ((const struct redact_text *)b)->len;
+	size_t one = ((const struct redactor_text *)a)->len, other = ((const struct redactor_text *)b)->len;
 
 	return one < other ? 1 : one > other ? -1 : 0;
 }
 
-static void add_lines(struct arena *a, const char *text, struct redact *s, size_t *room)
+static void add_lines(struct arena *a, const char *text, struct redactor *s, size_t *room)
 {
 	for (const char *end; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\n");
 		size_t len = (size_t)(end - text) - (end > text && end[-1] == '\r');
-		if (len < REDACT_LEAST)
+		if (len < REDACTOR_MIN)
 			continue;
 		arena_grow(a, s->items, s->count, *room);
-		s->items[s->count++] = (struct redact_text){ text, len };
+		s->items[s->count++] = (struct redactor_text){ text, len };
 		s->first[(unsigned char)*text] = true;
 	}
 }
 
-void redact_init(struct arena *a, const char *const *texts, struct redact *out)
+void redactor_init(struct arena *a, const char *const *texts, struct redactor *out)
 {
-	struct redact s = { 0 };
+	struct redactor s = { 0 };
 	size_t room = 0;
 
 	for (; texts && *texts; texts++)
@@ -36,7 +36,7 @@ void redact_init(struct arena *a, const char *const *texts, struct redact *out)
 	*out = s;
 }
 
-size_t redact_at(const struct redact *s, const char *bytes, size_t len)
+size_t redactor_at(const struct redactor *s, const char *bytes, size_t len)
 {
 	if (len == 0 || !s->first[(unsigned char)*bytes])
 		return 0;
@@ -46,7 +46,7 @@ size_t redact_at(const struct redact *s, const char *bytes, size_t len)
 	return 0;
 }
 
-static bool begins_one(const struct redact *s, const char *bytes, size_t len)
+static bool begins_one(const struct redactor *s, const char *bytes, size_t len)
 {
 	if (!s->first[(unsigned char)*bytes])
 		return false;
@@ -56,7 +56,7 @@ static bool begins_one(const struct redact *s, const char *bytes, size_t len)
 	return false;
 }
 
-size_t redact_held(const struct redact *s, const char *bytes, size_t len)
+size_t redactor_held(const struct redactor *s, const char *bytes, size_t len)
 {
 	size_t most = s->longest < len ? s->longest : len;
 

@@ -4,24 +4,24 @@
 
 #include "reconcile/base/arena.h"
 
-enum { REDACT_LEAST = 4 };	/* bytes; a shorter one would be found everywhere, and can be guessed */
+enum { REDACTOR_MIN = 4 };	/* bytes; a shorter one would be found everywhere, and can be guessed */
 
-struct redact_text { const char *text; size_t len; };
+struct redactor_text { const char *text; size_t len; };
 
-struct redact {
-	struct redact_text *items;	/* the longest first */
+struct redactor {
+	struct redactor_text *items;	/* the longest first */
 	size_t count, longest;
 	bool first[256];	/* the bytes that one begins with */
 };
 
 /* Of a text of several lines each line is a secret.  texts ends with NULL (NULL: none) and has to stay;
  * what is made lives in a. */
-void redact_init(struct arena *a, const char *const *texts, struct redact *out);
+void redactor_init(struct arena *a, const char *const *texts, struct redactor *out);
 
 /* How long the longest is that stands at the beginning of bytes; 0: none does. */
-size_t redact_at(const struct redact *s, const char *bytes, size_t len);
+size_t redactor_at(const struct redactor *s, const char *bytes, size_t len);
 
 /* How many bytes at the end may be the beginning of one that goes on. */
-size_t redact_held(const struct redact *s, const char *bytes, size_t len);
+size_t redactor_held(const struct redactor *s, const char *bytes, size_t len);
 
 #endif

@@ -22,7 +22,7 @@ enum {
 	PATIENCE_MS = 60 * 1000,	/* beside the grace: longer than the runner waits for its keepers */
 };
 
-struct runner {
+struct runner_client {
 	pid_t pid;
 	bool killed;	/* by us, as it hung */
 	int socket;	/* -1: the runner is gone */
@@ -37,29 +37,29 @@ static bool watch(int events, int fd, struct err *err)
 	return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event) == 0 || err_sys(err, errno, "watch the runner");
 }
 
-static bool start(int keep_fd, struct runner *r, int theirs, struct err *err)
+static bool start(int keep_fd, struct runner_client *r, int theirs, struct err *err)
 {
 	CLEANUP(fd_close) int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	const struct child_place place = { .in = theirs, .out = nothing, .keep = keep_fd, .apart = true };
+	const struct subprocess_setup place = { .in = theirs, .out = nothing, .keep = keep_fd, .apart = true };
 
 	r->events = epoll_create1(EPOLL_CLOEXEC);
 	if (nothing < 0 || r->events < 0)
 		return err_sys(err, errno, "start the runner");
 	return watch(r->events, r->socket, err) &&
-	       child_spawn("step-runner", NULL, &place, &r->pid, &r->ended, err) &&
+	       subprocess_spawn("step-runner", NULL, &place, &r->pid, &r->ended, err) &&
 	       watch(r->events, r->ended, err);
 }
 
-bool runner_start(int keep_fd, struct runner **out, struct err *err)
+bool runner_client_start(int keep_fd, struct runner_client **out, struct err *err)
 {
-	struct runner *r = calloc(1, sizeof *r);
+	struct runner_client *r = calloc(1, sizeof *r);
 	int ends[2];
 
 	if (!r) {
 		fputs("out of memory\n", stderr);
 		abort();
 	}
-	*r = (struct runner){ .socket = -1, .ended = -1, .events = -1 };
+	*r = (struct runner_client){ .socket = -1, .ended = -1, .events = -1 };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
 		free(r);
 		return err_sys(err, errno, "make a socket for the runner");
@@ -68,19 +68,19 @@ bool runner_start(int keep_fd, struct runner **out, struct err *err)
 	bool good = start(keep_fd, r, ends[1], err);
 	close(ends[1]);
 	if (!good) {
-		runner_stop(r, 0);
+		runner_client_stop(r, 0);
 		return false;
 	}
 	*out = r;
 	return true;
 }
 
-int runner_fd(const struct runner *r)
+int runner_client_fd(const struct runner_client *r)
 {
 	return r->events;
 }
 
-bool runner_lives(const struct runner *r)
+bool runner_client_is_alive(const struct runner_client *r)
 {
 	struct pollfd p = { .fd = r ? r->socket : -1 };
 
@@ -90,7 +90,7 @@ bool runner_lives(const struct runner *r)
 /* ---- orders ---- */
 
 /* document: -1: none goes with it. */
-static bool give(struct runner *r, const struct step_runner_order *order, int document)
+static bool give(struct runner_client *r, const struct runner_order *order, int document)
 {
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec part = { (void *)order, sizeof *order };
@@ -109,15 +109,15 @@ static bool give(struct runner *r, const struct step_runner_order *order, int do
 }
 
 /* One that hangs would let attempts run on that were to be ended: its keepers do better without it. */
-static bool order(struct runner *r, const struct step_runner_order *order, int document, struct err *err)
+static bool order(struct runner_client *r, const struct runner_order *order, int document, struct err *err)
 {
 	struct pollfd p = { .fd = r->socket, .events = POLLOUT };
-	int64_t until = drive_now() + TAKES_MS;
+	int64_t until = clock_monotonic() + TAKES_MS;
 
 	if (r->socket < 0)
 		return err_set(err, "the runner is gone");
 	while (!give(r, order, document)) {
-		int64_t left = until - drive_now();
+		int64_t left = until - clock_monotonic();
 		if (errno != EAGAIN && errno != EINTR)
 			return err_sys(err, errno, "tell the runner");
 		if (left > 0 && poll(&p, 1, (int)left) >= 0)
@@ -130,7 +130,7 @@ static bool order(struct runner *r, const struct step_runner_order *order, int d
 	return true;
 }
 
-bool runner_begin(struct runner *r, uint64_t id, const struct attempt *attempt, struct err *err)
+bool runner_client_begin(struct runner_client *r, uint64_t id, const struct attempt *attempt, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	CLEANUP(fd_close) int document = -1;
@@ -138,20 +138,20 @@ bool runner_begin(struct runner *r, uint64_t id, const struct attempt *attempt, 
 	attempt_write(attempt, &text);
 	if (text.full)
 		return err_set(err, "an attempt that is larger than 1 GiB");
-	return fd_memory(buf_str(&text), text.len, &document, err) &&
-	       order(r, &(struct step_runner_order){ .what = STEP_RUNNER_BEGIN, .id = id }, document, err);
+	return fd_from_bytes(buf_str(&text), text.len, &document, err) &&
+	       order(r, &(struct runner_order){ .what = RUNNER_REQUEST_BEGIN, .id = id }, document, err);
 }
 
-void runner_end(struct runner *r, uint64_t id, int grace_ms)
+void runner_client_end(struct runner_client *r, uint64_t id, int grace_ms)
 {
 	struct err err;
 
-	order(r, &(struct step_runner_order){ .what = STEP_RUNNER_END, .id = id, .grace_ms = grace_ms }, -1, &err);
+	order(r, &(struct runner_order){ .what = RUNNER_REQUEST_END, .id = id, .grace_ms = grace_ms }, -1, &err);
 }
 
 /* ---- events ---- */
 
-static void wait_for_process(struct runner *r)
+static void wait_for_process(struct runner_client *r)
 {
 	while (r->pid && waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -159,7 +159,7 @@ static void wait_for_process(struct runner *r)
 }
 
 /* Its end would make it readable for ever. */
-static bool next_news(struct runner *r, struct step_runner_news *out)
+static bool next_news(struct runner_client *r, struct runner_report *out)
 {
 	ssize_t len;
 
@@ -174,9 +174,9 @@ static bool next_news(struct runner *r, struct step_runner_news *out)
 	return false;
 }
 
-bool runner_next(struct runner *r, struct runner_event *out)
+bool runner_client_next(struct runner_client *r, struct runner_event *out)
 {
-	struct step_runner_news news;
+	struct runner_report news;
 
 	if (next_news(r, &news)) {
 		*out = (struct runner_event){ .kind = news.broken ? RUNNER_BROKEN : RUNNER_OVER, .id = news.id };
@@ -195,32 +195,32 @@ bool runner_next(struct runner *r, struct runner_event *out)
 /* ---- the end ---- */
 
 /* What it says meanwhile is read, so that it need not wait for that.  False: it is not gone in time. */
-static bool wait_until_gone(struct runner *r, int64_t until)
+static bool wait_until_gone(struct runner_client *r, int64_t until)
 {
 	struct runner_event event = { 0 };
 	struct pollfd p = { .fd = r->events, .events = POLLIN };
 
 	while (r->ended >= 0) {
-		int64_t left = until - drive_now();
+		int64_t left = until - clock_monotonic();
 		if (left <= 0)
 			return false;
 		poll(&p, 1, (int)left);
-		while (runner_next(r, &event))
+		while (runner_client_next(r, &event))
 			;
 	}
 	return true;
 }
 
-void runner_stop(struct runner *r, int grace_ms)
+void runner_client_stop(struct runner_client *r, int grace_ms)
 {
 	struct err err;
 
 	if (!r)
 		return;
-	order(r, &(struct step_runner_order){ .what = STEP_RUNNER_STOP, .grace_ms = grace_ms }, -1, &err);
-	if (!wait_until_gone(r, drive_now() + grace_ms + PATIENCE_MS) && r->pid) {
+	order(r, &(struct runner_order){ .what = RUNNER_REQUEST_STOP, .grace_ms = grace_ms }, -1, &err);
+	if (!wait_until_gone(r, clock_monotonic() + grace_ms + PATIENCE_MS) && r->pid) {
 		kill(r->pid, SIGKILL);
-		wait_until_gone(r, drive_now() + PATIENCE_MS);
+		wait_until_gone(r, clock_monotonic() + PATIENCE_MS);
 	}
 	if (r->pid && r->ended >= 0)
 		kill(r->pid, SIGKILL);

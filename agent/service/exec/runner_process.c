@@ -21,7 +21,7 @@
 #include "agent/service/exec/process_tree.h"
 
 /* A keeper that was told to end and lives so long after that hangs. */
-enum { KEEPER_PATIENCE_MS = KEEPER_LOST_MS + KEEPER_GIVE_UP_MS + 10 * 1000, AGAIN_MS = 20 };
+enum { SUPERVISOR_PATIENCE_MS = SUPERVISOR_LOST_MS + SUPERVISOR_GIVE_UP_MS + 10 * 1000, AGAIN_MS = 20 };
 
 #define NEVER	INT64_MAX
 
@@ -31,7 +31,7 @@ struct slot {
 	int control;
 	int64_t kill_at;	/* when a keeper that was told to end is taken to hang */
 	bool lost;		/* it did not end by itself: what it left has to go first */
-	struct step_runner_news news;
+	struct runner_report news;
 };
 
 struct service {
@@ -120,7 +120,7 @@ static _Noreturn void become_keeper(struct service *s, int document, int control
 		fd_close(&s->slots[i].control);
 	fd_close(&s->socket);
 	fd_close(&s->children);
-	_exit(keeper_run(document, control));
+	_exit(supervisor_run(document, control));
 }
 
 static bool fork_keeper(struct service *s, struct slot *slot, int document)
@@ -151,8 +151,8 @@ static bool fork_keeper(struct service *s, struct slot *slot, int document)
 
 static void end_keeper(struct slot *slot, int grace_ms)
 {
-	const struct keeper_order order = { grace_ms };
-	int64_t at = drive_now() + grace_ms + KEEPER_PATIENCE_MS;
+	const struct supervisor_order order = { grace_ms };
+	int64_t at = clock_monotonic() + grace_ms + SUPERVISOR_PATIENCE_MS;
 
 	if (!slot->pid)
 		return;
@@ -174,8 +174,8 @@ static void lose_service(struct service *s)
 	s->stopping = true;
 	for (size_t i = 0; i < s->count; i++) {
 		fd_close(&s->slots[i].control);
-		if (s->slots[i].kill_at > drive_now() + KEEPER_PATIENCE_MS)
-			s->slots[i].kill_at = drive_now() + KEEPER_PATIENCE_MS;
+		if (s->slots[i].kill_at > clock_monotonic() + SUPERVISOR_PATIENCE_MS)
+			s->slots[i].kill_at = clock_monotonic() + SUPERVISOR_PATIENCE_MS;
 	}
 }
 
@@ -201,19 +201,19 @@ static bool service_lives(const struct service *s)
 	return !s->stopping && poll(&p, 1, 0) == 0;
 }
 
-static void obey(struct service *s, const struct step_runner_order *order, int document)
+static void obey(struct service *s, const struct runner_order *order, int document)
 {
 	switch (order->what) {
-	case STEP_RUNNER_BEGIN:
+	case RUNNER_REQUEST_BEGIN:
 		if (service_lives(s))
 			fork_keeper(s, add_slot(s, order->id), document);
 		break;
-	case STEP_RUNNER_END:
+	case RUNNER_REQUEST_END:
 		for (size_t i = 0; i < s->count; i++)
 			if (s->slots[i].id == order->id)
 				end_keeper(&s->slots[i], order->grace_ms);
 		break;
-	case STEP_RUNNER_STOP:
+	case RUNNER_REQUEST_STOP:
 		s->stopping = true;
 		end_keepers(s, order->grace_ms);
 		break;
@@ -222,7 +222,7 @@ static void obey(struct service *s, const struct step_runner_order *order, int d
 
 static void take_order(struct service *s)
 {
-	struct step_runner_order order;
+	struct runner_order order;
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct iovec part = { &order, sizeof order };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1,
@@ -242,21 +242,21 @@ static void take_order(struct service *s)
 
 static void keeper_ended(struct service *s, struct slot *slot, int status)
 {
-	struct step_runner_news *news = &slot->news;
+	struct runner_report *news = &slot->news;
 
 	slot->pid = 0;
 	slot->kill_at = NEVER;
-	if (slot->control >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == KEEPER_BROKEN) {
+	if (slot->control >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == SUPERVISOR_BROKEN) {
 		ssize_t len = recv(slot->control, news->message, sizeof news->message - 1, MSG_DONTWAIT);
 		news->message[len > 0 ? len : 0] = '\0';
 		news->broken = true;
 	}
 	fd_close(&slot->control);
-	if (WIFEXITED(status) && WEXITSTATUS(status) != KEEPER_LEFT_SOMETHING)
+	if (WIFEXITED(status) && WEXITSTATUS(status) != SUPERVISOR_LEFT_SOMETHING)
 		return;
 	s->strangers = true;
 	s->sweep_at = 0;
-	s->sweep_until = drive_now() + KEEPER_GIVE_UP_MS;
+	s->sweep_until = clock_monotonic() + SUPERVISOR_GIVE_UP_MS;
 	slot->lost = WIFSIGNALED(status);
 }
 
@@ -281,21 +281,21 @@ static void sweep(struct service *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	pid_t *keepers = arena_new(&a, pid_t, s->count + 1);
-	struct offspring left;
+	struct process_tree left;
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid)
 			keepers[count++] = s->slots[i].pid;
-	offspring_list_but(&a, keepers, count, &left);
-	offspring_signal(&left, SIGKILL);
-	s->strangers = left.count > 0 && drive_now() < s->sweep_until;
-	s->sweep_at = drive_now() + AGAIN_MS;
+	process_tree_list_except(&a, keepers, count, &left);
+	process_tree_signal(&left, SIGKILL);
+	s->strangers = left.count > 0 && clock_monotonic() < s->sweep_until;
+	s->sweep_at = clock_monotonic() + AGAIN_MS;
 }
 
 static void mind_the_time(struct service *s)
 {
-	int64_t now = drive_now();
+	int64_t now = clock_monotonic();
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid && now >= s->slots[i].kill_at)
@@ -338,7 +338,7 @@ static bool tell_all(struct service *s)
 
 static int time_left(const struct service *s)
 {
-	int64_t at = s->strangers ? s->sweep_at : NEVER, now = drive_now();
+	int64_t at = s->strangers ? s->sweep_at : NEVER, now = clock_monotonic();
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid && s->slots[i].kill_at < at)
@@ -367,7 +367,7 @@ static void turn(struct service *s, bool news_wait)
 	mind_the_time(s);
 }
 
-int step_runner(void)
+int runner_process_run(void)
 {
 	struct service s = { .socket = -1, .children = -1 };
 	bool waits = false;

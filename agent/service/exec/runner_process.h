@@ -8,28 +8,28 @@
 #include "agent/service/exec/supervisor.h"
 
 /* What the service writes, one in each packet. */
-enum step_runner_asked {
-	STEP_RUNNER_BEGIN,	/* the document of the attempt comes as a descriptor */
-	STEP_RUNNER_END,
-	STEP_RUNNER_STOP,	/* end all, and yourself then */
+enum runner_request {
+	RUNNER_REQUEST_BEGIN,	/* the document of the attempt comes as a descriptor */
+	RUNNER_REQUEST_END,
+	RUNNER_REQUEST_STOP,	/* end all, and yourself then */
 };
 
-struct step_runner_order {
-	enum step_runner_asked what;
+struct runner_order {
+	enum runner_request what;
 	int grace_ms;
 	uint64_t id;
 };
 
 /* And what it is told. */
-struct step_runner_news {
+struct runner_report {
 	uint64_t id;
 	bool broken;		/* the attempt could not be begun */
-	char message[KEEPER_SAYS_MAX];
+	char message[SUPERVISOR_MESSAGE_MAX];
 };
 
 /* Runs attempts until it is told to stop, or the service is gone, and all of them have ended; returns
  * how to exit.  stdin is one end of a SOCK_SEQPACKET pair.  What is open past stderr stays open here
  * and in every keeper, and is closed towards the commands. */
-int step_runner(void);
+int runner_process_run(void);
 
 #endif

@@ -17,7 +17,7 @@ enum { NOT_FOUND = 127, NOT_RUN = 126 };
 static bool make_stdin(const struct attempt_command *c, int *out, struct err *err)
 {
 	if (c->input)
-		return fd_memory(c->input, c->len, out, err);
+		return fd_from_bytes(c->input, c->len, out, err);
 	*out = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return *out >= 0 || err_sys(err, errno, "open /dev/null");
 }
@@ -134,7 +134,7 @@ static pid_t start(const struct start *s)
 	return pid;
 }
 
-bool launch(const struct attempt *attempt, const struct attempt_command *c, pid_t *pid, int *out,
+bool spawn_command(const struct attempt *attempt, const struct attempt_command *c, pid_t *pid, int *out,
             struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };

@@ -10,7 +10,7 @@
  * and stderr can be read from *out, without waiting.  It is killed when this process, of which there
  * is one thread, ends.  A program that cannot be run says so there, and ends with 127 or 126 like
  * one that a shell could not run. */
-bool launch(const struct attempt *attempt, const struct attempt_command *command,
+bool spawn_command(const struct attempt *attempt, const struct attempt_command *command,
             pid_t *pid, int *out, struct err *err);
 
 #endif

@@ -28,7 +28,7 @@ enum { QUIET_MS = 1000, AGAIN_MS = 20, READ_MAX = 64 << 10, RESULT_TRIES = 60 };
 
 #define NEVER	INT64_MAX
 
-struct keeper {
+struct supervisor {
 	struct arena arena;
 	struct attempt attempt;
 	struct attempt_log log;
@@ -50,16 +50,16 @@ struct keeper {
 static void signal_all(int number)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct offspring all;
+	struct process_tree all;
 
-	offspring_list(&a, &all);
-	offspring_signal(&all, number);
+	process_tree_list(&a, &all);
+	process_tree_signal(&all, number);
 }
 
 /* Once only one is told to end: a program may take a second time for being asked to hurry. */
-static void end_all(struct keeper *k, int grace_ms)
+static void end_all(struct supervisor *k, int grace_ms)
 {
-	int64_t at = drive_now() + grace_ms;
+	int64_t at = clock_monotonic() + grace_ms;
 
 	if (k->kill_at == NEVER && grace_ms > 0)
 		signal_all(SIGTERM);
@@ -67,19 +67,19 @@ static void end_all(struct keeper *k, int grace_ms)
 		k->kill_at = at;
 }
 
-static void kill_all(struct keeper *k, int64_t now)
+static void kill_all(struct supervisor *k, int64_t now)
 {
 	if (k->give_up_at == NEVER)
-		k->give_up_at = now + KEEPER_GIVE_UP_MS;
+		k->give_up_at = now + SUPERVISOR_GIVE_UP_MS;
 	signal_all(SIGKILL);
 	/* What started something in this moment was not seen by that. */
 	k->kill_at = now + AGAIN_MS;
 }
 
 /* What was killed does nothing any more, even if it cannot end. */
-static void give_up(struct keeper *k)
+static void give_up(struct supervisor *k)
 {
-	attempt_log_say(&k->log, stamp_now(), "something was killed and does not end; it is not waited for any more");
+	attempt_log_say(&k->log, clock_now(), "something was killed and does not end; it is not waited for any more");
 	k->left_something = k->alone = true;
 	if (k->leader) {
 		k->status = W_EXITCODE(0, SIGKILL);
@@ -89,14 +89,14 @@ static void give_up(struct keeper *k)
 
 /* ---- what comes ---- */
 
-static void take_output(struct keeper *k, size_t most)
+static void take_output(struct supervisor *k, size_t most)
 {
 	char bytes[READ_MAX];
 	ssize_t len = read(k->out, bytes, most < sizeof bytes ? most : sizeof bytes);
 
 	if (len > 0) {
-		attempt_log_add(&k->log, bytes, (size_t)len, stamp_now());
-		k->quiet_at = lines_wait(&k->log.lines) ? drive_now() + QUIET_MS : NEVER;
+		attempt_log_add(&k->log, bytes, (size_t)len, clock_now());
+		k->quiet_at = line_splitter_is_waiting(&k->log.lines) ? clock_monotonic() + QUIET_MS : NEVER;
 	} else if (len == 0 || (errno != EAGAIN && errno != EINTR)) {
 		fd_close(&k->out);
 	}
@@ -104,7 +104,7 @@ static void take_output(struct keeper *k, size_t most)
 
 /* What is in the pipe when nobody is left who could write; an outsider who was given its end is not
  * listened to. */
-static void take_rest(struct keeper *k)
+static void take_rest(struct supervisor *k)
 {
 	int waiting = 0;
 
@@ -113,13 +113,13 @@ static void take_rest(struct keeper *k)
 	for (int done = 0; done < waiting && k->out >= 0; done += READ_MAX)
 		take_output(k, (size_t)(waiting - done));
 	fd_close(&k->out);
-	attempt_log_cut(&k->log, stamp_now());
+	attempt_log_cut(&k->log, clock_now());
 	k->quiet_at = NEVER;
 }
 
-static void take_orders(struct keeper *k)
+static void take_orders(struct supervisor *k)
 {
-	struct keeper_order order;
+	struct supervisor_order order;
 	ssize_t len = 0;
 
 	while (k->control >= 0 &&
@@ -131,11 +131,11 @@ static void take_orders(struct keeper *k)
 		return;
 	fd_close(&k->control);
 	k->told = true;
-	end_all(k, KEEPER_LOST_MS);
+	end_all(k, SUPERVISOR_LOST_MS);
 }
 
 /* Everything that was orphaned comes to us, too. */
-static void reap(struct keeper *k)
+static void reap(struct supervisor *k)
 {
 	int status;
 	pid_t pid;
@@ -148,20 +148,20 @@ static void reap(struct keeper *k)
 		k->first = !k->told;
 	}
 	k->alone = pid < 0 && errno == ECHILD;
-	if (!k->leader && !k->alone && k->kill_at > drive_now() + KEEPER_LOST_MS)
-		end_all(k, KEEPER_LOST_MS);
+	if (!k->leader && !k->alone && k->kill_at > clock_monotonic() + SUPERVISOR_LOST_MS)
+		end_all(k, SUPERVISOR_LOST_MS);
 }
 
-static int64_t earliest(const struct keeper *k)
+static int64_t earliest(const struct supervisor *k)
 {
 	int64_t at = k->quiet_at < k->kill_at ? k->quiet_at : k->kill_at;
 
 	return at < k->give_up_at ? at : k->give_up_at;
 }
 
-static void wait_some(const struct keeper *k, struct pollfd fds[3])
+static void wait_some(const struct supervisor *k, struct pollfd fds[3])
 {
-	int64_t at = earliest(k), left = at == NEVER ? -1 : at - drive_now();
+	int64_t at = earliest(k), left = at == NEVER ? -1 : at - clock_monotonic();
 
 	fds[0] = (struct pollfd){ .fd = k->out, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = k->children, .events = POLLIN };
@@ -171,12 +171,12 @@ static void wait_some(const struct keeper *k, struct pollfd fds[3])
 	poll(fds, 3, left < INT_MAX ? (int)left : INT_MAX);
 }
 
-static void mind_the_time(struct keeper *k)
+static void mind_the_time(struct supervisor *k)
 {
-	int64_t now = drive_now();
+	int64_t now = clock_monotonic();
 
 	if (now >= k->quiet_at) {
-		attempt_log_pause(&k->log, stamp_now());
+		attempt_log_pause(&k->log, clock_now());
 		k->quiet_at = NEVER;
 	}
 	if (k->alone)
@@ -189,7 +189,7 @@ static void mind_the_time(struct keeper *k)
 
 /* What has ended is looked at before what is to be ended: a command that was faster has ended by
  * itself. */
-static void turn(struct keeper *k)
+static void turn(struct supervisor *k)
 {
 	struct signalfd_siginfo info;
 	struct pollfd fds[3];
@@ -213,11 +213,11 @@ static int exit_code(int status)
 }
 
 /* Until nothing of it is left.  False if it could not be started; *err says why. */
-static bool run(struct keeper *k, const struct attempt_command *command, struct err *err)
+static bool run(struct supervisor *k, const struct attempt_command *command, struct err *err)
 {
 	k->kill_at = k->give_up_at = k->quiet_at = NEVER;
 	k->alone = false;
-	if (!launch(&k->attempt, command, &k->leader, &k->out, err))
+	if (!spawn_command(&k->attempt, command, &k->leader, &k->out, err))
 		return false;
 	while (!k->alone)
 		turn(k);
@@ -227,7 +227,7 @@ static bool run(struct keeper *k, const struct attempt_command *command, struct 
 
 /* Descendants that put themselves elsewhere were found as such; this is for what was moved into the
  * cgroup by others. */
-static void empty_cgroup(struct keeper *k)
+static void empty_cgroup(struct supervisor *k)
 {
 	if (!k->attempt.cgroup)
 		return;
@@ -238,7 +238,7 @@ static void empty_cgroup(struct keeper *k)
 }
 
 /* A full disk may get room again.  Whoever is told to end does not wait for that. */
-static void write_result(struct keeper *k, int code, const char *message)
+static void write_result(struct supervisor *k, int code, const char *message)
 {
 	struct err err;
 
@@ -250,7 +250,7 @@ static void write_result(struct keeper *k, int code, const char *message)
 	}
 }
 
-static void finish(struct keeper *k, bool whole)
+static void finish(struct supervisor *k, bool whole)
 {
 	const char *message = "";
 	int code = exit_code(k->status);
@@ -262,24 +262,24 @@ static void finish(struct keeper *k, bool whole)
 		code = 128 + SIGTERM;
 		message = "ended before all of its commands had run";
 	}
-	attempt_log_close(&k->log, stamp_now());
+	attempt_log_close(&k->log, clock_now());
 	if (k->control >= 0 || (whole && k->first))
 		write_result(k, code, message);
 }
 
 /* A command could not be started.  If it is the first nothing ever began, which can be told. */
-static bool count_as_failed(struct keeper *k, size_t i, const struct err *why)
+static bool count_as_failed(struct supervisor *k, size_t i, const struct err *why)
 {
 	if (i == 0 && unlink(arena_printf(&k->arena, "%s/begun", k->attempt.folder)) == 0)
 		return false;
-	attempt_log_say(&k->log, stamp_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
+	attempt_log_say(&k->log, clock_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
 	k->status = W_EXITCODE(126, 0);
 	k->first = true;
 	return true;
 }
 
 /* Whether a command is the last is known when it has ended: `whole` then. */
-static bool run_all(struct keeper *k, struct err *err)
+static bool run_all(struct supervisor *k, struct err *err)
 {
 	bool whole = false;
 
@@ -298,7 +298,7 @@ static bool run_all(struct keeper *k, struct err *err)
 
 /* ---- the folder ---- */
 
-static bool read_document(struct keeper *k, int document, struct err *err)
+static bool read_document(struct supervisor *k, int document, struct err *err)
 {
 	struct stat st;
 
@@ -313,7 +313,7 @@ static bool read_document(struct keeper *k, int document, struct err *err)
 }
 
 /* Made by nobody else, and never twice: an attempt that began once must not begin again. */
-static bool make_begun(struct keeper *k, struct err *err)
+static bool make_begun(struct supervisor *k, struct err *err)
 {
 	const char *path = arena_printf(&k->arena, "%s/begun", k->attempt.folder);
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -321,11 +321,11 @@ static bool make_begun(struct keeper *k, struct err *err)
 	return fd >= 0 || err_sys(err, errno, "make \"%s\"", path);
 }
 
-static bool make_folder(struct keeper *k, struct err *err)
+static bool make_folder(struct supervisor *k, struct err *err)
 {
 	const char *folder = k->attempt.folder;
 
-	if (!folder_make(arena_printf(&k->arena, "%s/work", folder), err))
+	if (!directory_make(arena_printf(&k->arena, "%s/work", folder), err))
 		return false;
 	if (attempt_begun(folder))
 		return err_set(err, "the attempt in \"%s\" was begun before", folder);
@@ -333,7 +333,7 @@ static bool make_folder(struct keeper *k, struct err *err)
 	                        &k->log, err);
 }
 
-static bool watch_children(struct keeper *k, struct err *err)
+static bool watch_children(struct supervisor *k, struct err *err)
 {
 	sigset_t set;
 
@@ -344,7 +344,7 @@ static bool watch_children(struct keeper *k, struct err *err)
 	return k->children >= 0 || err_sys(err, errno, "watch for the end of processes");
 }
 
-static bool set_up(struct keeper *k, int document, struct err *err)
+static bool set_up(struct supervisor *k, int document, struct err *err)
 {
 	prctl(PR_SET_NAME, "flowsync-keeper");
 	setsid();
@@ -354,23 +354,23 @@ static bool set_up(struct keeper *k, int document, struct err *err)
 	return watch_children(k, err) && read_document(k, document, err) && make_folder(k, err);
 }
 
-static bool begin(struct keeper *k, struct err *err)
+static bool begin(struct supervisor *k, struct err *err)
 {
 	take_orders(k);
 	return (k->told || make_begun(k, err)) && run_all(k, err);
 }
 
-int keeper_run(int document, int control)
+int supervisor_run(int document, int control)
 {
-	struct keeper k = { .control = control, .children = -1, .out = -1, .alone = true, .log.fd = -1,
+	struct supervisor k = { .control = control, .children = -1, .out = -1, .alone = true, .log.fd = -1,
 	                    .quiet_at = NEVER, .kill_at = NEVER, .give_up_at = NEVER };
 	struct err err;
 
 	if (!set_up(&k, document, &err) || !begin(&k, &err)) {
-		size_t len = strnlen(err.msg, KEEPER_SAYS_MAX - 1);
+		size_t len = strnlen(err.msg, SUPERVISOR_MESSAGE_MAX - 1);
 		if (k.control >= 0)
 			send(k.control, err.msg, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		return KEEPER_BROKEN;
+		return SUPERVISOR_BROKEN;
 	}
-	return k.left_something ? KEEPER_LEFT_SOMETHING : KEEPER_DONE;
+	return k.left_something ? SUPERVISOR_LEFT_SOMETHING : SUPERVISOR_DONE;
 }

@@ -6,24 +6,24 @@
 #include "reconcile/base/base.h"
 
 /* What the runner writes to a keeper's control; what a keeper writes there, before it ends, is why the
- * attempt could not be begun: a text without a NUL, of less than KEEPER_SAYS_MAX bytes. */
-struct keeper_order {
+ * attempt could not be begun: a text without a NUL, of less than SUPERVISOR_MESSAGE_MAX bytes. */
+struct supervisor_order {
 	int grace_ms;	/* end it: SIGTERM, then SIGKILL so much later; 0: at once */
 };
 
 enum {
-	KEEPER_SAYS_MAX = 256,
-	KEEPER_LOST_MS = 2 * 1000,	/* the grace when the runner is gone, and of what a command left running */
-	KEEPER_GIVE_UP_MS = 10 * 1000,	/* so long after SIGKILL what has not ended is not waited for any more */
+	SUPERVISOR_MESSAGE_MAX = 256,
+	SUPERVISOR_LOST_MS = 2 * 1000,	/* the grace when the runner is gone, and of what a command left running */
+	SUPERVISOR_GIVE_UP_MS = 10 * 1000,	/* so long after SIGKILL what has not ended is not waited for any more */
 };
 
 /* How a keeper exits. */
-enum { KEEPER_DONE, KEEPER_LEFT_SOMETHING, KEEPER_BROKEN };
+enum { SUPERVISOR_DONE, SUPERVISOR_LEFT_SOMETHING, SUPERVISOR_BROKEN };
 
 /* Runs the attempt whose document the file `document` holds; returns how to exit.  control is one end
  * of a SOCK_SEQPACKET pair: its end of file means that the runner is gone.  For a process of one thread
  * that inherited no descriptor to which something is to come when others end; descriptors past stderr
  * have to be closed by exec. */
-int keeper_run(int document, int control);
+int supervisor_run(int document, int control);
 
 #endif

@@ -1,6 +1,6 @@
 #include "agent/service/steps/instance_types.h"
 
-static const struct machine_type types[] = {
+static const struct instance_type types[] = {
 	{ 21, 0.25, 0.5 },
 	{ 22, 0.5, 1 },
 	{ 23, 1, 2 },
@@ -8,7 +8,7 @@ static const struct machine_type types[] = {
 	{ 25, 4, 8 },
 };
 
-const struct machine_type *machine_type_find(int64_t id)
+const struct instance_type *instance_type_find(int64_t id)
 {
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (types[i].id == id)
@@ -16,7 +16,7 @@ const struct machine_type *machine_type_find(int64_t id)
 	return NULL;
 }
 
-int64_t machine_type_memory(const struct machine_type *t)
+int64_t instance_type_memory(const struct instance_type *t)
 {
 	return (int64_t)(t->memory_gib * (1 << 30));
 }
@@ -36,7 +36,7 @@ static struct node *amount_or_none(struct arena *a, double value)
 	return value > 0 ? amount(a, value) : node_null(a);
 }
 
-struct node *machine_types_answer(struct arena *a)
+struct node *instance_types_reply(struct arena *a)
 {
 	struct node *all = node_list(a);
 
@@ -51,7 +51,7 @@ struct node *machine_types_answer(struct arena *a)
 	return all;
 }
 
-struct node *machine_default_answer(struct arena *a)
+struct node *instance_types_default_reply(struct arena *a)
 {
 	struct node *out = node_map(a);
 

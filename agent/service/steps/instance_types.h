@@ -5,7 +5,7 @@
 
 #include "reconcile/tree/node.h"
 
-struct machine_type {
+struct instance_type {
 	int64_t id;
 	double cpu;		/* processors */
 	double memory_gib;
@@ -18,13 +18,13 @@ struct machine_type {
 #define MACHINE_STORAGE_DEFAULT	"10GB"
 
 /* The one with that id, for ever valid; NULL: there is none. */
-const struct machine_type *machine_type_find(int64_t id);
+const struct instance_type *instance_type_find(int64_t id);
 /* Its memory in bytes. */
-int64_t machine_type_memory(const struct machine_type *t);
+int64_t instance_type_memory(const struct instance_type *t);
 
 /* All of them, as `GET /resources` answers it. */
-struct node *machine_types_answer(struct arena *a);
+struct node *instance_types_reply(struct arena *a);
 /* The default, as `GET /resources/defaults` answers it. */
-struct node *machine_default_answer(struct arena *a);
+struct node *instance_types_default_reply(struct arena *a);
 
 #endif

@@ -17,11 +17,11 @@ static bool write_document(struct arena *a, const struct node *document, struct 
                            struct err *err)
 {
 	static const char *const argv[] = { "deliver", NULL };
-	CLEANUP(buf_done) struct buf text = BUF(DELIVER_DOCUMENT_MAX);
+	CLEANUP(buf_done) struct buf text = BUF(NOTIFICATION_DOCUMENT_MAX);
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
-		return err_set(err, "what the watcher is to be told is larger than %d MiB", DELIVER_DOCUMENT_MAX >> 20);
+		return err_set(err, "what the watcher is to be told is larger than %d MiB", NOTIFICATION_DOCUMENT_MAX >> 20);
 	*out = (struct attempt_command){
 		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
 	};
@@ -53,14 +53,14 @@ static bool webhook_command(struct arena *a, const struct node *webhook, struct 
 /* ---- mail ---- */
 
 /* How a run stands, as a sentence about it goes on. */
-static const char *what_happened(const struct deliver_news *n)
+static const char *what_happened(const struct notification *n)
 {
 	if (strcmp(n->event, "success") == 0)
 		return "succeeded";
 	return strcmp(n->event, "fail") == 0 ? "failed" : "runs longer than expected";
 }
 
-static const char *mail_text(struct arena *a, const struct deliver_news *n)
+static const char *mail_text(struct arena *a, const struct notification *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
@@ -80,9 +80,9 @@ static bool check_recipients(const struct node *to, struct err *err)
 {
 	if (!to || to->count == 0)
 		return err_set(err, "the watcher names nobody to write to");
-	if (to->count > DELIVER_RECIPIENTS_MAX)
+	if (to->count > NOTIFICATION_RECIPIENTS_MAX)
 		return err_set(err, "the watcher names %zu recipients: at most %d are possible", to->count,
-		               DELIVER_RECIPIENTS_MAX);
+		               NOTIFICATION_RECIPIENTS_MAX);
 	for (size_t i = 0; i < to->count; i++) {
 		const struct node *n = to->entries[i].value;
 		if (n->kind != NODE_TEXT || !mail_address(n->text))
@@ -104,7 +104,7 @@ static bool read_password(struct arena *a, const char *path, const char **out, s
 	return **out || err_set(err, "the file of the mail server's password, %s, has an empty first line", path);
 }
 
-static bool put_server(struct arena *a, struct node *mail, const struct deliver_mail_server *s,
+static bool put_server(struct arena *a, struct node *mail, const struct mail_server *s,
                        struct masks *masks, struct err *err)
 {
 	const char *password = NULL;
@@ -129,8 +129,8 @@ static bool put_server(struct arena *a, struct node *mail, const struct deliver_
 	return true;
 }
 
-static bool mail_command(struct arena *a, const struct node *to, const struct deliver_news *news,
-                         const struct deliver_mail_server *server, struct attempt_command *out,
+static bool mail_command(struct arena *a, const struct node *to, const struct notification *news,
+                         const struct mail_server *server, struct attempt_command *out,
                          struct masks *masks, struct err *err)
 {
 	struct node *document = node_map(a), *mail = node_put(a, document, "mail", node_map(a));
@@ -148,8 +148,8 @@ static bool mail_command(struct arena *a, const struct node *to, const struct de
 	return write_document(a, document, out, err);
 }
 
-bool deliver_command(struct arena *a, const struct node *watcher, const struct deliver_news *news,
-                     const struct deliver_mail_server *server, struct attempt_command *out,
+bool notification_command(struct arena *a, const struct node *watcher, const struct notification *news,
+                     const struct mail_server *server, struct attempt_command *out,
                      struct masks *masks, struct err *err)
 {
 	const struct node *email = node_get(watcher, "email");
@@ -191,7 +191,7 @@ static int judge(FILE *out, const char *origin, int status)
 
 static long time_limit(const struct node *document)
 {
-	return (long)node_get_int(document, "timeout_ms", DELIVER_TIMEOUT_MS);
+	return (long)node_get_int(document, "timeout_ms", NOTIFICATION_TIMEOUT_MS);
 }
 
 static int serve_webhook(struct arena *a, const struct node *document, FILE *out)
@@ -202,7 +202,7 @@ static int serve_webhook(struct arena *a, const struct node *document, FILE *out
 	const char *origin;
 	struct transfer_request request = {
 		.called = "webhook.url", .url = node_get_text(webhook, "url"), .method = "POST",
-		.body = node_get_text(webhook, "payload"), .connect_ms = DELIVER_CONNECT_MS,
+		.body = node_get_text(webhook, "payload"), .connect_ms = NOTIFICATION_CONNECT_MS,
 		.timeout_ms = time_limit(document), .answer_max = ANSWER_MAX,
 	};
 
@@ -265,13 +265,13 @@ static int serve_mail(struct arena *a, const struct node *document, FILE *out)
 		return TRANSFER_FINAL;
 	mail.to = m.to;
 	mail.to_count = m.to_count;
-	m.message = mail_message(a, &mail, stamp_now());
+	m.message = mail_message(a, &mail, clock_now());
 	if (!transfer_mail(a, &m, &mailed, &err))
 		return not_told(out, &err);
 	return tell_mailed(out, &m, &mailed);
 }
 
-int deliver_serve(struct arena *a, const char *document, size_t len, FILE *out)
+int notification_send(struct arena *a, const char *document, size_t len, FILE *out)
 {
 	struct err err;
 	struct node *n;

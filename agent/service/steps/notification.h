@@ -13,20 +13,20 @@
 #include "reconcile/tree/node.h"
 
 enum {
-	DELIVER_RECIPIENTS_MAX = 100,
-	DELIVER_CONNECT_MS = 30 * 1000, DELIVER_TIMEOUT_MS = 120 * 1000,
-	DELIVER_DOCUMENT_MAX = 16 << 20,
+	NOTIFICATION_RECIPIENTS_MAX = 100,
+	NOTIFICATION_CONNECT_MS = 30 * 1000, NOTIFICATION_TIMEOUT_MS = 120 * 1000,
+	NOTIFICATION_DOCUMENT_MAX = 16 << 20,
 };
 
 /* What is NULL is not set; without url no mail can be sent. */
-struct deliver_mail_server {
+struct mail_server {
 	const char *url;	/* smtp://host:25, smtps://host:465 */
 	const char *from;	/* the address that mails come from */
 	const char *username, *password_file;	/* both or none */
 	const char *ca_file;
 };
 
-struct deliver_news {
+struct notification {
 	const char *workflow;
 	int64_t workflow_id;
 	const char *execution;
@@ -39,12 +39,12 @@ struct deliver_news {
 /* Makes the command of a valid watcher.  A user is told by mail if his name is an address.  All in a;
  * masks grows by what no log may show.  The password is read now.  False: *err is a sentence, without
  * secrets, and another try would fare no better until somebody changes something. */
-bool deliver_command(struct arena *a, const struct node *watcher, const struct deliver_news *news,
-                     const struct deliver_mail_server *server, struct attempt_command *out,
+bool notification_command(struct arena *a, const struct node *watcher, const struct notification *news,
+                     const struct mail_server *server, struct attempt_command *out,
                      struct masks *masks, struct err *err);
 
 /* The command's side: does what the document asks for, prints to out, and gives the exit code, enum
  * transfer_exit. */
-int deliver_serve(struct arena *a, const char *document, size_t len, FILE *out);
+int notification_send(struct arena *a, const char *document, size_t len, FILE *out);
 
 #endif

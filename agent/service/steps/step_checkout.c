@@ -99,7 +99,7 @@ static const char *const *masks_of(struct arena *a, const char *value, const str
                                    const char *const *masks)
 {
 	const char *pair = arena_printf(a, "%s:%s", r->username ? r->username : "git", r->token);
-	const char *const more[] = { value, r->token, base64_write(a, pair, strlen(pair)) };
+	const char *const more[] = { value, r->token, base64_encode(a, pair, strlen(pair)) };
 
 	return with_masks(a, masks, more, ARRAY_LEN(more));
 }
@@ -112,7 +112,7 @@ static const char *absolute(struct arena *a, const char *path)
 	return !path || *path == '/' || !getcwd(here, sizeof here) ? path : arena_printf(a, "%s/%s", here, path);
 }
 
-static void set_place(struct arena *a, const struct checkout_place *place, const struct git_url *url,
+static void set_place(struct arena *a, const struct step_checkout_options *place, const struct git_url *url,
                       struct git_fetch *f)
 {
 	f->mirror = arena_printf(a, "%s/%s", absolute(a, place->mirrors), url->folder);
@@ -132,7 +132,7 @@ static struct attempt_command command_of(struct arena *a, const struct git_fetch
 	                                 .len = text.len };
 }
 
-bool checkout_command(struct arena *a, const struct node *repository, const struct checkout_place *place,
+bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
                       struct attempt_command *out, const char *const **masks, struct err *err)
 {
 	const char *name = node_get_text(repository, "token"), *value;
@@ -199,7 +199,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 /* The next try begins where the first did. */
 static bool begin_anew(const struct git_fetch *f, struct err *err)
 {
-	mirror_condemn(f->mirror, err->msg);
+	mirror_mark_corrupt(f->mirror, err->msg);
 	return nftw(".", remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS) == 0 ||
 	       err_sys(err, errno, "empty the folder of the step");
 }
@@ -210,30 +210,30 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 {
 	static const struct git_checkout_limits limits = GIT_CHECKOUT_LIMITS;
 	CLEANUP(fd_close) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum git_checkout outcome = CHECKOUT_DAMAGED;
+	enum git_checkout outcome = GIT_CHECKOUT_CORRUPT;
 
 	if (here < 0)
 		return err_sys(err, errno, "open the folder of the step");
-	for (int tries = 0; outcome == CHECKOUT_DAMAGED && tries < 2; tries++) {
+	for (int tries = 0; outcome == GIT_CHECKOUT_CORRUPT && tries < 2; tries++) {
 		if ((tries > 0 && !begin_anew(f, err)) || !git_fetch_run(a, f, limit_ms, -1, out, warnings, err))
 			return false;
 		outcome = git_checkout(f->mirror, out, &limits, here, warnings, err);
 	}
-	return outcome == CHECKOUT_DONE || err_wrap(err, "git repository %s: commit %s", url->shown, out->commit);
+	return outcome == GIT_CHECKOUT_DONE || err_wrap(err, "git repository %s: commit %s", url->shown, out->commit);
 }
 
 /* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
-static int failed(struct arena *a, FILE *log, const struct err *err, struct attempt_answer *answer)
+static int failed(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *answer)
 {
 	bool final = err->kind != ERR_FAILED;
 
 	print_line(log, err->msg);
-	*answer = (struct attempt_answer){ .message = arena_strdup(a, err->msg), .final = final };
-	return final ? CHECKOUT_REFUSED : CHECKOUT_AGAIN;
+	*answer = (struct attempt_reply){ .message = arena_strdup(a, err->msg), .final = final };
+	return final ? STEP_CHECKOUT_REFUSED : STEP_CHECKOUT_RETRY;
 }
 
-int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
-                   struct attempt_answer *answer)
+int step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                   struct attempt_reply *answer)
 {
 	struct diagnostics warnings = { .arena = a };
 	struct git_revision revision;

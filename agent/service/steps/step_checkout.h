@@ -16,13 +16,13 @@
 #include "reconcile/tree/node.h"
 
 enum {
-	CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */
-	CHECKOUT_AGAIN = 75,			/* the exit code if another try may help */
-	CHECKOUT_REFUSED = 64,			/* if none will: no such branch, a wrong credential, ... */
+	STEP_CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */
+	STEP_CHECKOUT_RETRY = 75,			/* the exit code if another try may help */
+	STEP_CHECKOUT_REFUSED = 64,			/* if none will: no such branch, a wrong credential, ... */
 };
 
 /* Paths; NULL: none.  Relative ones are seen from where this process stands. */
-struct checkout_place {
+struct step_checkout_options {
 	const char *mirrors;		/* the folder that keeps the mirrors of all repositories; made if needed */
 	const char *secrets_dir;	/* where stored credentials are */
 	const char *ca_file, *ssh_key, *known_hosts;
@@ -33,13 +33,13 @@ struct checkout_place {
  * (NULL: an empty one), becomes a longer one with what no log may show.  False, and out and *masks are
  * untouched: there is no url or branch, the url is none, the credential is not there or may not go to
  * that server. */
-bool checkout_command(struct arena *a, const struct node *repository, const struct checkout_place *place,
+bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
                       struct attempt_command *out, const char *const **masks, struct err *err);
 
 /* The command's side: does in the current folder what the document says, and prints the lines of the
  * step's log, the last of which says what came out or why nothing did; then *answer is set, in a.  The
  * fetch has limit_ms.  Returns the exit code. */
-int checkout_serve(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
-                   struct attempt_answer *answer);
+int step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                   struct attempt_reply *answer);
 
 #endif

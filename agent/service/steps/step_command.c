@@ -16,7 +16,7 @@ static const char *const handed_on[] = {
 /* One attempt that is being made. */
 struct plan {
 	struct arena *arena;
-	const struct prepare_options *options;
+	const struct step_options *options;
 	const struct dag_start *start;
 	struct node *env;		/* name to value, in the order in which they count */
 	struct node *own;		/* the same for our own commands */
@@ -26,7 +26,7 @@ struct plan {
 	struct buf *notes;
 };
 
-static struct node *environment(struct arena *a, const struct prepare_options *options)
+static struct node *environment(struct arena *a, const struct step_options *options)
 {
 	struct node *env = node_map(a);
 
@@ -49,7 +49,7 @@ static const char *const *as_list(struct arena *a, const struct node *env)
 	return list;
 }
 
-const char *const *prepare_environment(struct arena *a, const struct prepare_options *options)
+const char *const *step_command_environment(struct arena *a, const struct step_options *options)
 {
 	return as_list(a, environment(a, options));
 }
@@ -131,7 +131,7 @@ static bool add_checkout(struct plan *p, struct err *err)
 
 	if (!repository || repository->kind == NODE_NULL)
 		return true;
-	if (!checkout_command(p->arena, repository, &p->options->place, add_command(p), &masks, err))
+	if (!step_checkout_command(p->arena, repository, &p->options->place, add_command(p), &masks, err))
 		return false;
 	for (; masks && *masks; masks++)
 		masks_add(p->arena, &p->masks, *masks);
@@ -146,7 +146,7 @@ static const char *find_image(const struct var_list *images, const char *key)
 	return NULL;
 }
 
-const char *prepare_image(struct arena *a, const struct prepare_options *options, const struct node *step)
+const char *step_command_image(struct arena *a, const struct step_options *options, const struct node *step)
 {
 	int64_t id = node_get_int(step, "imageId", 0), version = node_get_int(step, "imageVersionId", 0);
 	const char *keys[] = {
@@ -177,7 +177,7 @@ static bool prepare_standard(struct plan *p, struct err *err)
 
 	if (!put_secrets(p, err) || !add_checkout(p, err))
 		return false;
-	add_shell(p, command ? command : "", prepare_image(p->arena, p->options, p->start->step->body));
+	add_shell(p, command ? command : "", step_command_image(p->arena, p->options, p->start->step->body));
 	return true;
 }
 
@@ -271,12 +271,12 @@ static void put_params(struct plan *p)
 
 static const char run_variable[] = "WORKFLOW_EXECUTION_ID";
 
-const char *prepare_mark(struct arena *a, const char *uuid)
+const char *step_command_mark(struct arena *a, const char *uuid)
 {
 	return arena_printf(a, "%s=%s", run_variable, uuid);
 }
 
-static void put_place(struct plan *p, const struct prepare_run *run)
+static void put_place(struct plan *p, const struct step_execution *run)
 {
 	const char *values[][2] = {
 		{ "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id) },
@@ -299,7 +299,7 @@ static void keep_from_own(struct plan *p)
 			p->commands[i].env = as_list(p->arena, p->own);
 }
 
-bool prepare_attempt(struct arena *a, const struct prepare_options *options, const struct prepare_run *run,
+bool step_command_prepare(struct arena *a, const struct step_options *options, const struct step_execution *run,
                      const struct dag_start *start, const char *folder, struct attempt *out,
                      struct buf *notes, struct err *err)
 {

@@ -197,7 +197,7 @@ static bool put_basic(struct making *m, struct err *err)
 	if (strchr(username, ':'))
 		return err_set(err, "auth.username has a colon in it, which basic authentication cannot carry");
 	const char *both = arena_printf(m->arena, "%s:%s", username, password);
-	const char *coded = base64_write(m->arena, both, strlen(both));
+	const char *coded = base64_encode(m->arena, both, strlen(both));
 	masks_add(m->arena, m->masks, coded);
 	put_header(m, "Authorization", arena_printf(m->arena, "Basic %s", coded));
 	return true;
@@ -392,7 +392,7 @@ static int give_up(const struct step_http_job *j, const struct err *why)
 
 	masks_cover(masks_list(&j->masks), why->msg, strlen(why->msg), SIZE_MAX, &shown);
 	say(j, "%s", why->msg);
-	if (!attempt_answer_write(&(struct attempt_answer){ .message = buf_str(&shown), .final = final }, &err))
+	if (!attempt_reply_write(&(struct attempt_reply){ .message = buf_str(&shown), .final = final }, &err))
 		say(j, "%s", err.msg);
 	return final ? TRANSFER_FINAL : TRANSFER_AGAIN;
 }
@@ -482,7 +482,7 @@ static int take_answer(const struct step_http_job *j, const struct transfer_answ
 	int status = answer->status;
 	struct err err;
 
-	say(j, "answered %d in %s, %zu bytes%s", status, stamp_duration(j->arena, took), answer->body.len,
+	say(j, "answered %d in %s, %zu bytes%s", status, duration_text(j->arena, took), answer->body.len,
 	    status >= 300 && status < 400 ? " (redirects are not followed)" : "");
 	if (status < 200 || status > 299)
 		show_body(j, &answer->body);
@@ -495,7 +495,7 @@ static int take_answer(const struct step_http_job *j, const struct transfer_answ
 		err_wrap(&err, "response.txt");
 		return give_up(j, &err);
 	}
-	return attempt_answer_write(&(struct attempt_answer){ .status = status }, &err) ? TRANSFER_DONE
+	return attempt_reply_write(&(struct attempt_reply){ .status = status }, &err) ? TRANSFER_DONE
 	                                                                                : give_up(j, &err);
 }
 
@@ -517,10 +517,10 @@ static int send_request(struct step_http_job *j)
 	if (oauth && !fetch_token(j, oauth, &err))
 		return give_up(j, &err);
 	say(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
-	int64_t begun = stamp_boot();
+	int64_t begun = clock_boottime();
 	if (!transfer_http(&request, &answer, &err))
 		return give_up(j, &err);
-	return take_answer(j, &answer, stamp_boot() - begun);
+	return take_answer(j, &answer, clock_boottime() - begun);
 }
 
 static bool is_text_map(const struct node *n)
@@ -549,7 +549,7 @@ static bool read_job(struct step_http_job *j, const char *document, size_t len)
 	       (!oauth || (node_get_text(oauth, "url") && node_get_text(oauth, "id") && node_get_text(oauth, "secret")));
 }
 
-int step_http_serve(struct arena *a, const char *document, size_t len, FILE *out)
+int step_http_run(struct arena *a, const char *document, size_t len, FILE *out)
 {
 	struct step_http_job j = { .arena = a, .out = out };
 

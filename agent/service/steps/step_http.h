@@ -47,6 +47,6 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
 
 /* The command's side: does what the document asks for, in the working directory, prints to out, and
  * gives the exit code, enum transfer_exit. */
-int step_http_serve(struct arena *a, const char *document, size_t len, FILE *out);
+int step_http_run(struct arena *a, const char *document, size_t len, FILE *out);
 
 #endif

@@ -16,7 +16,7 @@ static void query_time(struct query *q, int at, int64_t ms)
 
 /* ---- runs ---- */
 
-bool runs_add(struct store *s, struct stored_run *run, const struct stored_work *work, struct err *err)
+bool execution_store_add(struct store *s, struct stored_execution *run, const struct execution_details *work, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_ADD);
 
@@ -54,7 +54,7 @@ static bool forget_execute(struct store *s, int64_t id, struct err *err)
 }
 
 /* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
-static bool put_run(struct store *s, const struct stored_run *run, struct err *err)
+static bool put_run(struct store *s, const struct stored_execution *run, struct err *err)
 {
 	bool goes_on = run->status == DAG_RUNNING && run->finished < 0;
 	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
@@ -68,13 +68,13 @@ static bool put_run(struct store *s, const struct stored_run *run, struct err *e
 	return query_run(q, err);
 }
 
-bool runs_put(struct store *s, const struct stored_run *run, const char *state, struct err *err)
+bool execution_store_put(struct store *s, const struct stored_execution *run, const char *state, struct err *err)
 {
 	return put_run(s, run, err) && (!state || put_state(s, run->id, state, err)) &&
 	       (run->finished < 0 || forget_execute(s, run->id, err));
 }
 
-bool runs_ask_stop(struct store *s, int64_t id, const char *by, struct err *err)
+bool execution_store_request_stop(struct store *s, int64_t id, const char *by, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_ASK_STOP);
 
@@ -83,9 +83,9 @@ bool runs_ask_stop(struct store *s, int64_t id, const char *by, struct err *err)
 	return query_run(q, err);
 }
 
-static struct stored_run run_columns(struct arena *a, struct query *q)
+static struct stored_execution run_columns(struct arena *a, struct query *q)
 {
-	return (struct stored_run){
+	return (struct stored_execution){
 		.id = query_get_int(q, 0), .uuid = query_get_text(a, q, 1), .workflow = query_get_int(q, 2),
 		.status = (enum dag_status)query_get_int(q, 3), .began = query_get_int(q, 4),
 		.finished = query_get_int_or(q, 5, -1), .cause = query_get_text(a, q, 6),
@@ -95,10 +95,10 @@ static struct stored_run run_columns(struct arena *a, struct query *q)
 }
 
 /* All that the query gives. */
-static bool read_runs(struct arena *a, struct query *q, struct stored_run **out, size_t *count,
+static bool read_runs(struct arena *a, struct query *q, struct stored_execution **out, size_t *count,
                       struct err *err)
 {
-	struct stored_run *items = NULL;
+	struct stored_execution *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
 
@@ -111,18 +111,18 @@ static bool read_runs(struct arena *a, struct query *q, struct stored_run **out,
 	return ok;
 }
 
-static bool read_run(struct arena *a, struct query *q, struct stored_run *out, struct err *err)
+static bool read_run(struct arena *a, struct query *q, struct stored_execution *out, struct err *err)
 {
-	struct stored_run *found;
+	struct stored_execution *found;
 	size_t count;
 
 	if (!read_runs(a, q, &found, &count, err))
 		return false;
-	*out = count ? found[0] : (struct stored_run){ 0 };
+	*out = count ? found[0] : (struct stored_execution){ 0 };
 	return true;
 }
 
-bool runs_find(struct store *s, struct arena *a, const char *uuid, struct stored_run *out, struct err *err)
+bool execution_store_find(struct store *s, struct arena *a, const char *uuid, struct stored_execution *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_GET);
 
@@ -130,7 +130,7 @@ bool runs_find(struct store *s, struct arena *a, const char *uuid, struct stored
 	return read_run(a, q, out, err);
 }
 
-bool runs_last(struct store *s, struct arena *a, int64_t workflow, struct stored_run *out, struct err *err)
+bool execution_store_last(struct store *s, struct arena *a, int64_t workflow, struct stored_execution *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_LAST);
 
@@ -138,7 +138,7 @@ bool runs_last(struct store *s, struct arena *a, int64_t workflow, struct stored
 	return read_run(a, q, out, err);
 }
 
-bool runs_work(struct store *s, struct arena *a, int64_t id, struct stored_work *out, struct err *err)
+bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, struct execution_details *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_GET_WORK);
 	bool more;
@@ -148,14 +148,14 @@ bool runs_work(struct store *s, struct arena *a, int64_t id, struct stored_work 
 		return false;
 	if (!more)
 		return err_set(err, "database \"%s\": run %lld has no steps", database_path(s->db), (long long)id);
-	*out = (struct stored_work){
+	*out = (struct execution_details){
 		query_get_text(a, q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
 	};
 	query_end(q);
 	return true;
 }
 
-static struct query *select_runs(struct store *s, enum store_statement which, const struct run_query *asked)
+static struct query *select_runs(struct store *s, enum store_statement which, const struct execution_query *asked)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -166,7 +166,7 @@ static struct query *select_runs(struct store *s, enum store_statement which, co
 	return q;
 }
 
-bool runs_page(struct store *s, struct arena *a, const struct run_query *asked, struct stored_run **out,
+bool execution_store_page(struct store *s, struct arena *a, const struct execution_query *asked, struct stored_execution **out,
                size_t *count, int64_t *total, struct err *err)
 {
 	int64_t before = (asked->number - 1) * asked->size, most = asked->newest ? asked->newest : EVER;
@@ -182,7 +182,7 @@ bool runs_page(struct store *s, struct arena *a, const struct run_query *asked, 
 	return read_runs(a, q, out, count, err);
 }
 
-bool runs_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
+bool execution_store_count_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, workflow ? RUN_OPEN_OF : RUN_COUNT_OPEN);
 
@@ -191,7 +191,7 @@ bool runs_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
 	return query_number(q, 0, out, err);
 }
 
-bool runs_new(struct store *s, struct arena *a, int64_t after, size_t most, struct stored_run **out,
+bool execution_store_new(struct store *s, struct arena *a, int64_t after, size_t most, struct stored_execution **out,
               size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_NEW);
@@ -201,23 +201,23 @@ bool runs_new(struct store *s, struct arena *a, int64_t after, size_t most, stru
 	return read_runs(a, q, out, count, err);
 }
 
-bool runs_stops(struct store *s, struct arena *a, struct stored_run **out, size_t *count, struct err *err)
+bool execution_store_stop_requests(struct store *s, struct arena *a, struct stored_execution **out, size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_STOPS);
-	struct stored_run *items = NULL;
+	struct stored_execution *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
 
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, n, room);
-		items[n++] = (struct stored_run){ .id = query_get_int(q, 0), .stop_asked = query_get_text(a, q, 1) };
+		items[n++] = (struct stored_execution){ .id = query_get_int(q, 0), .stop_asked = query_get_text(a, q, 1) };
 	}
 	*out = items;
 	*count = n;
 	return ok;
 }
 
-bool runs_drop_old(struct store *s, int64_t before, size_t most, struct err *err)
+bool execution_store_drop_old(struct store *s, int64_t before, size_t most, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_DROP_OLD);
 
@@ -228,7 +228,7 @@ bool runs_drop_old(struct store *s, int64_t before, size_t most, struct err *err
 
 /* ---- reruns ---- */
 
-bool runs_rerun_add(struct store *s, int64_t run, const struct stored_rerun *rerun, struct err *err)
+bool execution_store_rerun_add(struct store *s, int64_t run, const struct stored_rerun *rerun, struct err *err)
 {
 	struct query *q = query_begin(s->db, RERUN_ADD);
 
@@ -239,7 +239,7 @@ bool runs_rerun_add(struct store *s, int64_t run, const struct stored_rerun *rer
 	return query_run(q, err);
 }
 
-bool runs_rerun_end(struct store *s, const struct stored_run *run, struct err *err)
+bool execution_store_rerun_end(struct store *s, const struct stored_execution *run, struct err *err)
 {
 	struct query *q = query_begin(s->db, RERUN_PUT);
 
@@ -250,7 +250,7 @@ bool runs_rerun_end(struct store *s, const struct stored_run *run, struct err *e
 	return query_run(q, err);
 }
 
-bool runs_reruns(struct store *s, struct arena *a, int64_t run, struct stored_rerun **out, size_t *count,
+bool execution_store_reruns(struct store *s, struct arena *a, int64_t run, struct stored_rerun **out, size_t *count,
                  struct err *err)
 {
 	struct query *q = query_begin(s->db, RERUN_OF);
@@ -274,7 +274,7 @@ bool runs_reruns(struct store *s, struct arena *a, int64_t run, struct stored_re
 
 /* ---- logs ---- */
 
-bool runs_log_add(struct store *s, int64_t run, size_t step, unsigned attempt, int64_t upto,
+bool execution_store_log_add(struct store *s, int64_t run, size_t step, unsigned attempt, int64_t upto,
                   const char *text, struct err *err)
 {
 	struct query *q = query_begin(s->db, LOG_ADD);
@@ -296,7 +296,7 @@ static struct query *of_step(struct store *s, enum store_statement which, int64_
 	return q;
 }
 
-bool runs_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, int64_t *upto,
+bool execution_store_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, int64_t *upto,
                   struct err *err)
 {
 	struct query *q = of_step(s, LOG_END, run, step);
@@ -314,7 +314,7 @@ bool runs_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, 
 	return true;
 }
 
-bool runs_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_t most, struct buf *out,
+bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_t most, struct buf *out,
                    int64_t *next, struct err *err)
 {
 	struct query *q = of_step(s, LOG_PAGE, run, step);
@@ -336,7 +336,7 @@ bool runs_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_
 
 /* ---- watchers ---- */
 
-bool runs_tell_add(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
+bool execution_store_add_notification(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
                    struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_ADD);
@@ -348,7 +348,7 @@ bool runs_tell_add(struct store *s, int64_t run, const char *watcher, const char
 	return query_run(q, err);
 }
 
-bool runs_tell_put(struct store *s, int64_t id, unsigned attempts, int64_t due, struct err *err)
+bool execution_store_put_notification(struct store *s, int64_t id, unsigned attempts, int64_t due, struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_PUT);
 
@@ -358,7 +358,7 @@ bool runs_tell_put(struct store *s, int64_t id, unsigned attempts, int64_t due, 
 	return query_run(q, err);
 }
 
-bool runs_tell_drop(struct store *s, int64_t id, struct err *err)
+bool execution_store_drop_notification(struct store *s, int64_t id, struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_DROP);
 
@@ -366,11 +366,11 @@ bool runs_tell_drop(struct store *s, int64_t id, struct err *err)
 	return query_run(q, err);
 }
 
-bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_tell **out,
+bool execution_store_due_notifications(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_notification **out,
                     size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_DUE);
-	struct stored_tell *items = NULL;
+	struct stored_notification *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
 
@@ -378,7 +378,7 @@ bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, 
 	query_int(q, 2, (int64_t)most);
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, n, room);
-		items[n++] = (struct stored_tell){
+		items[n++] = (struct stored_notification){
 			query_get_int(q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
 			(unsigned)query_get_int(q, 3),
 		};
@@ -388,7 +388,7 @@ bool runs_tells_due(struct store *s, struct arena *a, int64_t now, size_t most, 
 	return ok;
 }
 
-bool runs_tells_hurry(struct store *s, int64_t now, struct err *err)
+bool execution_store_hurry_notifications(struct store *s, int64_t now, struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_HURRY);
 
@@ -396,7 +396,7 @@ bool runs_tells_hurry(struct store *s, int64_t now, struct err *err)
 	return query_run(q, err);
 }
 
-bool runs_next_tell(struct store *s, int64_t *out, struct err *err)
+bool execution_store_next_notification(struct store *s, int64_t *out, struct err *err)
 {
 	return query_number(query_begin(s->db, TELL_NEXT), -1, out, err);
 }

@@ -7,9 +7,9 @@
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
 
-bool store_open(const char *path, int patience_ms, struct store **out, struct err *err)
+bool workflow_store_open(const char *path, int patience_ms, struct store **out, struct err *err)
 {
-	CLEANUP(store_closep) struct store *s = calloc(1, sizeof *s);
+	CLEANUP(workflow_store_closep) struct store *s = calloc(1, sizeof *s);
 
 	if (!s)
 		abort();
@@ -19,7 +19,7 @@ bool store_open(const char *path, int patience_ms, struct store **out, struct er
 	return true;
 }
 
-void store_close(struct store *s)
+void workflow_store_close(struct store *s)
 {
 	if (!s)
 		return;
@@ -27,31 +27,31 @@ void store_close(struct store *s)
 	free(s);
 }
 
-void store_closep(struct store **store)
+void workflow_store_closep(struct store **store)
 {
-	store_close(*store);
+	workflow_store_close(*store);
 }
 
-bool store_was_busy(const struct store *s)
+bool workflow_store_was_busy(const struct store *s)
 {
 	return database_was_busy(s->db);
 }
 
 /* ---- writing ---- */
 
-bool store_begin(struct store *s, struct err *err)
+bool workflow_store_begin(struct store *s, struct err *err)
 {
 	return database_begin(s->db, err);
 }
 
-bool store_begin_read(struct store *s, struct err *err)
+bool workflow_store_begin_read(struct store *s, struct err *err)
 {
 	bool begun;
 
 	return database_begin_read(s->db, &begun, err);
 }
 
-bool store_end(struct store *s, bool keep, struct err *err)
+bool workflow_store_end(struct store *s, bool keep, struct err *err)
 {
 	return database_end(s->db, keep, err);
 }
@@ -121,7 +121,7 @@ static bool of_id(struct store *s, enum store_statement which, int64_t id, struc
 	return query_run(q, err);
 }
 
-bool store_add(struct store *s, struct stored_workflow *w, struct err *err)
+bool workflow_store_add(struct store *s, struct stored_workflow *w, struct err *err)
 {
 	if (!query_run(with_columns(s, ADD, w), err))
 		return false;
@@ -129,7 +129,7 @@ bool store_add(struct store *s, struct stored_workflow *w, struct err *err)
 	return with_body(s, ADD_BODY, w, err) && add_triggers(s, w, err) && add_tags(s, w, err);
 }
 
-bool store_put(struct store *s, const struct stored_workflow *w, struct err *err)
+bool workflow_store_put(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	struct query *q = with_columns(s, PUT, w);
 
@@ -139,7 +139,7 @@ bool store_put(struct store *s, const struct stored_workflow *w, struct err *err
 	       of_id(s, DROP_TAGS, w->id, err) && add_tags(s, w, err);
 }
 
-bool store_put_status(struct store *s, int64_t id, enum workflow_status status, int64_t updated,
+bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status status, int64_t updated,
                       struct err *err)
 {
 	struct query *q = query_begin(s->db, PUT_STATUS);
@@ -150,12 +150,12 @@ bool store_put_status(struct store *s, int64_t id, enum workflow_status status, 
 	return query_run(q, err);
 }
 
-bool store_drop(struct store *s, int64_t id, struct err *err)
+bool workflow_store_drop(struct store *s, int64_t id, struct err *err)
 {
 	return of_id(s, DROP, id, err);
 }
 
-bool store_put_due(struct store *s, int64_t id, size_t position, int64_t due, struct err *err)
+bool workflow_store_put_due(struct store *s, int64_t id, size_t position, int64_t due, struct err *err)
 {
 	struct query *q = query_begin(s->db, PUT_DUE);
 
@@ -165,7 +165,7 @@ bool store_put_due(struct store *s, int64_t id, size_t position, int64_t due, st
 	return query_run(q, err);
 }
 
-bool store_put_dues_off(struct store *s, int64_t id, struct err *err)
+bool workflow_store_put_dues_off(struct store *s, int64_t id, struct err *err)
 {
 	return of_id(s, PUT_DUES_OFF, id, err);
 }
@@ -191,7 +191,7 @@ static bool read_crons(struct arena *a, struct query *q, struct stored_cron **ou
 	return ok;
 }
 
-bool store_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+bool workflow_store_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
                size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, ALL_DUE);
@@ -201,17 +201,17 @@ bool store_due(struct store *s, struct arena *a, int64_t now, size_t most, struc
 	return read_crons(a, q, out, count, err);
 }
 
-bool store_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count, struct err *err)
+bool workflow_store_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count, struct err *err)
 {
 	return read_crons(a, query_begin(s->db, ALL_CRONS), out, count, err);
 }
 
-bool store_next_due(struct store *s, int64_t *out, struct err *err)
+bool workflow_store_next_due(struct store *s, int64_t *out, struct err *err)
 {
 	return query_number(query_begin(s->db, NEXT_DUE), -1, out, err);
 }
 
-bool store_find_webhook(struct store *s, const char *webhook, int64_t *id, struct err *err)
+bool workflow_store_find_webhook(struct store *s, const char *webhook, int64_t *id, struct err *err)
 {
 	struct query *q = query_begin(s->db, FIND_WEBHOOK);
 
@@ -306,7 +306,7 @@ static bool get(struct store *s, struct arena *a, int64_t id, struct stored_work
 	return true;
 }
 
-bool store_get(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
+bool workflow_store_get(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
                struct err *err)
 {
 	struct err ignored;
@@ -316,7 +316,7 @@ bool store_get(struct store *s, struct arena *a, int64_t id, struct stored_workf
 		return false;
 	bool ok = get(s, a, id, out, err);
 	if (begun)
-		store_end(s, false, &ignored);
+		workflow_store_end(s, false, &ignored);
 	return ok;
 }
 
@@ -405,7 +405,7 @@ static bool get_items(struct store *s, struct arena *a, const struct page_query 
 	return ok;
 }
 
-bool store_page(struct store *s, struct arena *a, const struct page_query *q,
+bool workflow_store_page(struct store *s, struct arena *a, const struct page_query *q,
                 struct workflow_page *out, struct err *err)
 {
 	struct workflow_page page = { 0 };
@@ -422,7 +422,7 @@ bool store_page(struct store *s, struct arena *a, const struct page_query *q,
 		return false;
 	ok = get_count(s, &sel, &page.total, err) && get_items(s, a, q, &sel, &page, err);
 	if (begun)
-		store_end(s, false, &ignored);
+		workflow_store_end(s, false, &ignored);
 	if (ok)
 		*out = page;
 	return ok;

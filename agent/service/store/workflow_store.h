@@ -58,34 +58,34 @@ struct workflow_page {
 /* Opens the file at path, made with mode 0600 if it is not there, and brings an older one up to
  * date.  A newer one, or what is no store of ours, is refused and left as it is.  patience_ms:
  * how long to wait for another process to end its write. */
-bool store_open(const char *path, int patience_ms, struct store **out, struct err *err);
-void store_close(struct store *store);	/* takes NULL */
-void store_closep(struct store **store);
+bool workflow_store_open(const char *path, int patience_ms, struct store **out, struct err *err);
+void workflow_store_close(struct store *store);	/* takes NULL */
+void workflow_store_closep(struct store **store);
 
 /* True if the last failure was that another process kept the file busy: the same may work later. */
-bool store_was_busy(const struct store *store);
+bool workflow_store_was_busy(const struct store *store);
 
 /* What is read and written between these two is one step: nobody else writes meanwhile, others
  * see all of it or nothing.  keep false takes everything back, and so does a failure to keep;
  * they do not nest. */
-bool store_begin(struct store *store, struct err *err);
+bool workflow_store_begin(struct store *store, struct err *err);
 /* The same for what is only read: all of it sees one state, also while others write. */
-bool store_begin_read(struct store *store, struct err *err);
-bool store_end(struct store *store, bool keep, struct err *err);
+bool workflow_store_begin_read(struct store *store, struct err *err);
+bool workflow_store_end(struct store *store, bool keep, struct err *err);
 
 /* Adds a workflow; all but its id is read, and its id is set. */
-bool store_add(struct store *store, struct stored_workflow *workflow, struct err *err);
+bool workflow_store_add(struct store *store, struct stored_workflow *workflow, struct err *err);
 /* Writes all of a workflow that is there. */
-bool store_put(struct store *store, const struct stored_workflow *workflow, struct err *err);
+bool workflow_store_put(struct store *store, const struct stored_workflow *workflow, struct err *err);
 /* The same for what a pause changes. */
-bool store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
+bool workflow_store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
                       struct err *err);
-bool store_drop(struct store *store, int64_t id, struct err *err);
+bool workflow_store_drop(struct store *store, int64_t id, struct err *err);
 
 /* When trigger `position` of the workflow fires next; -1: never. */
-bool store_put_due(struct store *store, int64_t id, size_t position, int64_t due, struct err *err);
+bool workflow_store_put_due(struct store *store, int64_t id, size_t position, int64_t due, struct err *err);
 /* None of its triggers fires any more. */
-bool store_put_dues_off(struct store *store, int64_t id, struct err *err);
+bool workflow_store_put_dues_off(struct store *store, int64_t id, struct err *err);
 
 struct stored_cron {
 	int64_t workflow;
@@ -95,20 +95,20 @@ struct stored_cron {
 };
 
 /* Up to most triggers that are due by now, those that were due first first. */
-bool store_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+bool workflow_store_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
                size_t *count, struct err *err);
 /* All crons of workflows that are available. */
-bool store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count, struct err *err);
+bool workflow_store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count, struct err *err);
 /* When the next one is due; -1: none is. */
-bool store_next_due(struct store *store, int64_t *out, struct err *err);
+bool workflow_store_next_due(struct store *store, int64_t *out, struct err *err);
 
 /* The workflow with that webhook; 0 if there is none. */
-bool store_find_webhook(struct store *store, const char *webhook, int64_t *id, struct err *err);
+bool workflow_store_find_webhook(struct store *store, const char *webhook, int64_t *id, struct err *err);
 
 /* The workflow of that id, its text in a.  If there is none it is true and out->id is 0. */
-bool store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
+bool workflow_store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
                struct err *err);
-bool store_page(struct store *store, struct arena *a, const struct page_query *query,
+bool workflow_store_page(struct store *store, struct arena *a, const struct page_query *query,
                 struct workflow_page *out, struct err *err);
 
 #endif

@@ -8,18 +8,18 @@
 /* Each letter of steps is a step; edges are pairs of them. */
 static const char *drawn(struct arena *a, const char *steps, const char *edges)
 {
-	struct graph_edge list[64];
-	struct graph g;
+	struct dag_edge list[64];
+	struct dag_drawing g;
 	struct buf text = BUF_TEXT;
 	size_t count = 0;
 
 	for (const char *e = edges; *e; e += 2 + (e[2] == ' '))
-		list[count++] = (struct graph_edge){ (size_t)(strchr(steps, e[0]) - steps), (size_t)(strchr(steps, e[1]) - steps) };
-	bool whole = graph_draw(a, strlen(steps), list, count, &g);
+		list[count++] = (struct dag_edge){ (size_t)(strchr(steps, e[0]) - steps), (size_t)(strchr(steps, e[1]) - steps) };
+	bool whole = dag_drawing_make(a, strlen(steps), list, count, &g);
 	if (!whole)
 		buf_adds(&text, "too wide\n");
 	for (size_t i = 0; i < g.count; i++) {
-		bool step = g.rows[i].step != GRAPH_NO_STEP;
+		bool step = g.rows[i].step != DAG_DRAWING_NO_STEP;
 		buf_addf(&text, "%s%s%.1s\n", g.rows[i].art, step ? " " : "", step ? steps + g.rows[i].step : "");
 	}
 	const char *kept = arena_strdup(a, buf_str(&text));
@@ -86,15 +86,15 @@ static void steps_are_drawn_in_order_with_a_line_for_each_edge(void **state)
 static void what_no_terminal_is_wide_enough_for_has_no_art(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct graph_edge edges[GRAPH_LANES + 1];
-	struct graph g;
+	struct dag_edge edges[DAG_DRAWING_LANES + 1];
+	struct dag_drawing g;
 
-	for (size_t i = 0; i <= GRAPH_LANES; i++)
-		edges[i] = (struct graph_edge){ 0, i + 1 };
-	assert_true(graph_draw(&a, GRAPH_LANES + 1, edges, GRAPH_LANES, &g));
-	assert_int_equal(g.count, GRAPH_LANES + 2);
-	assert_false(graph_draw(&a, GRAPH_LANES + 2, edges, GRAPH_LANES + 1, &g));
-	assert_int_equal(g.count, GRAPH_LANES + 2);
+	for (size_t i = 0; i <= DAG_DRAWING_LANES; i++)
+		edges[i] = (struct dag_edge){ 0, i + 1 };
+	assert_true(dag_drawing_make(&a, DAG_DRAWING_LANES + 1, edges, DAG_DRAWING_LANES, &g));
+	assert_int_equal(g.count, DAG_DRAWING_LANES + 2);
+	assert_false(dag_drawing_make(&a, DAG_DRAWING_LANES + 2, edges, DAG_DRAWING_LANES + 1, &g));
+	assert_int_equal(g.count, DAG_DRAWING_LANES + 2);
 	for (size_t i = 0; i < g.count; i++) {
 		assert_string_equal(g.rows[i].art, "");
 		assert_true(g.rows[i].step >= 0);
@@ -108,19 +108,19 @@ static void every_step_is_drawn_once_and_after_those_before_it(void **state)
 
 	for (int round = 0; round < 200; round++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct graph_edge edges[80];
+		struct dag_edge edges[80];
 		size_t at[STEPS], seen = 0;
-		struct graph g;
+		struct dag_drawing g;
 
 		for (size_t i = 0; i < ARRAY_LEN(edges); i++) {
 			size_t x = (random = random * 6364136223846793005UL + 1442695040888963407UL) >> 33;
 			size_t y = (random = random * 6364136223846793005UL + 1442695040888963407UL) >> 33;
 			x %= STEPS, y %= STEPS;
-			edges[i] = (struct graph_edge){ x < y ? x : y, x < y ? y : x };
+			edges[i] = (struct dag_edge){ x < y ? x : y, x < y ? y : x };
 		}
-		graph_draw(&a, STEPS, edges, ARRAY_LEN(edges), &g);
+		dag_drawing_make(&a, STEPS, edges, ARRAY_LEN(edges), &g);
 		for (size_t i = 0; i < g.count; i++)
-			if (g.rows[i].step != GRAPH_NO_STEP)
+			if (g.rows[i].step != DAG_DRAWING_NO_STEP)
 				at[g.rows[i].step] = seen++;
 		assert_int_equal(seen, STEPS);
 		for (size_t i = 0; i < ARRAY_LEN(edges); i++)

@@ -10,7 +10,7 @@ static const char *names_of(struct arena *a, const char *const *of, size_t count
 
 	for (size_t i = 0; i < count; i++)
 		items[i] = (struct listed){ .id = (int64_t)i + 1, .name = of[i] };
-	spec_names(a, items, count, names);
+	import_names(a, items, count, names);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(a, "%s%s%s", text, i ? " " : "", names[i]);
 	return text;

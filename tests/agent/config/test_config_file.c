@@ -11,7 +11,7 @@ static const char *lines_of(struct arena *a, const struct diagnostics *f)
 	const char *all = "";
 
 	for (size_t i = 0; i < f->count; i++)
-		all = arena_printf(a, "%s%s%s", all, i ? "\n" : "", fault_line(a, &f->items[i]));
+		all = arena_printf(a, "%s%s%s", all, i ? "\n" : "", diagnostics_text_line(a, &f->items[i]));
 	return all;
 }
 
@@ -232,7 +232,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 
 	assert_false(config_read(&a, "/nonexistent/c.yaml", &config, &f));
 	assert_int_equal(f.count, 1);
-	assert_string_equal(fault_line(&a, &f.items[0]),
+	assert_string_equal(diagnostics_text_line(&a, &f.items[0]),
 	                    "/nonexistent/c.yaml: cannot be read: No such file or directory");
 }
 

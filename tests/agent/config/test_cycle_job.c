@@ -4,21 +4,21 @@
 
 #include "agent/config/cycle_job.h"
 
-static const struct job full = {
+static const struct cycle_job full = {
 	.config_path = "/etc/flow \"sync\".yaml", .config_text = "syncs:\n- name: \"ä\"\n\tx", .sync = "one",
 	.trigger = "source", .endpoint = "http://127.0.0.1:1", .token = "t\\0", .commit = "c", .tree = "e", .ref = "main",
 	.source_error = "down", .names = { (const char *[]){ "a*", "" }, 2 }, .warnings = { (const char *[]){ "w" }, 1 },
 	.hurry_fd = 7,
 };
 
-static struct job carry(struct arena *a, const struct job *job)
+static struct cycle_job carry(struct arena *a, const struct cycle_job *job)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct job back;
+	struct cycle_job back;
 	struct err err;
 
-	job_write(job, &text);
-	if (!job_read(a, buf_str(&text), text.len, &back, &err))
+	cycle_job_write(job, &text);
+	if (!cycle_job_read(a, buf_str(&text), text.len, &back, &err))
 		fail_msg("%s", err.msg);
 	return back;
 }
@@ -33,7 +33,7 @@ static void same_texts(const struct texts *found, const struct texts *wanted)
 static void every_member_comes_back_but_the_descriptor(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct job back = carry(&a, &full);
+	struct cycle_job back = carry(&a, &full);
 
 	assert_string_equal(back.config_path, full.config_path);
 	assert_string_equal(back.config_text, full.config_text);
@@ -53,7 +53,7 @@ static void every_member_comes_back_but_the_descriptor(void **state)
 static void what_is_not_given_is_not_there(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct job back = carry(&a, &(struct job){ .sync = "one", .trigger = "start" });
+	struct cycle_job back = carry(&a, &(struct cycle_job){ .sync = "one", .trigger = "start" });
 
 	assert_null(back.config_path);
 	assert_null(back.config_text);
@@ -83,10 +83,10 @@ static void what_is_no_job_is_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct job job = { .sync = "untouched" };
+		struct cycle_job job = { .sync = "untouched" };
 		struct err err;
 
-		assert_false(job_read(&a, cases[i].text, strlen(cases[i].text), &job, &err));
+		assert_false(cycle_job_read(&a, cases[i].text, strlen(cases[i].text), &job, &err));
 		assert_string_equal(job.sync, "untouched");
 		if (strncmp(err.msg, cases[i].msg, strlen(cases[i].msg)) != 0)
 			fail_msg("%s: %s", cases[i].text, err.msg);

@@ -32,7 +32,7 @@ static const char *read_line(struct arena *a, unsigned groups, const char *text,
 	options_scan(a, argc, argv, &line, &f);
 	options_defaults(a, groups, env, s);
 	options_from_env(a, groups, env, s, &f);
-	options_from_line(a, groups, "plan", &line, s, &f);
+	options_from_argv(a, groups, "plan", &line, s, &f);
 	return lines_of(a, &f);
 }
 
@@ -135,7 +135,7 @@ static void each_option_beats_its_variable_and_that_the_file(void **state)
 		options_from_env(&a, groups, env, &s, &f);
 		assert_string_equal(value_of(&a, o, &s), var);
 		assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name, variable(&a, o));
-		options_from_line(&a, groups, "plan", &cl, &s, &f);
+		options_from_argv(&a, groups, "plan", &cl, &s, &f);
 		assert_string_equal(value_of(&a, o, &s), o->type == OPTION_FLAG ? "yes" : line);
 		assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name,
 		                    arena_printf(&a, "--%s", o->name));
@@ -228,7 +228,7 @@ static void options_and_words_may_stand_in_any_order(void **state)
 		assert_string_equal(line.words[0], "plan");
 		assert_string_equal(line.words[1], "dir");
 		options_defaults(&a, ALL_GROUPS, no_env, &s);
-		options_from_line(&a, ALL_GROUPS, "plan", &line, &s, &f);
+		options_from_argv(&a, ALL_GROUPS, "plan", &line, &s, &f);
 		assert_string_equal(lines_of(&a, &f), "");
 		assert_true(s.quiet);
 		assert_int_equal(s.output, OUTPUT_JSON);

@@ -39,7 +39,7 @@ static void set_beats_the_file_and_that_the_sync(void **state)
 	struct vars vars;
 
 	s.vars_file = write_file(&a, "a: file\nb: file\ng: 12\nh: 1.50\ni: true\nj: null\nk: 2024-01-31\n");
-	assert_true(vars_build(&a, &s, env, &vars, &f));
+	assert_true(template_vars_build(&a, &s, env, &vars, &f));
 	unlink(s.vars_file);
 	assert_string_equal(meaning(&vars, "a"), "set");
 	assert_string_equal(meaning(&vars, "b"), "file");
@@ -71,10 +71,10 @@ static void a_wrong_file_is_refused_with_its_place(void **state)
 		struct settings s = { .vars_file = write_file(&a, cases[i].text) };
 		char *env[] = { NULL };
 		struct vars vars;
-		assert_false(vars_build(&a, &s, env, &vars, &f));
+		assert_false(template_vars_build(&a, &s, env, &vars, &f));
 		unlink(s.vars_file);
 		assert_int_equal(f.count, 1);
-		assert_string_equal(fault_line(&a, &f.items[0]),
+		assert_string_equal(diagnostics_text_line(&a, &f.items[0]),
 		                    arena_printf(&a, "%s%s", s.vars_file, cases[i].fault));
 	}
 }
@@ -87,7 +87,7 @@ static void an_empty_file_has_no_variables(void **state)
 	char *env[] = { NULL };
 	struct vars vars;
 
-	assert_true(vars_build(&a, &s, env, &vars, &f));
+	assert_true(template_vars_build(&a, &s, env, &vars, &f));
 	unlink(s.vars_file);
 	assert_int_equal(vars.count, 0);
 }

@@ -35,15 +35,15 @@ static void one_is_told_of_once_and_the_next_again(void **state)
 	const struct timespec later[] = { { 2000000000, 0 }, { 2000000000, 1 } };
 	struct err err;
 
-	assert_false(approval_came(top, &last));
-	assert_false(approval_came(top, &last));
+	assert_false(approval_arrived(top, &last));
+	assert_false(approval_arrived(top, &last));
 	assert_true(approval_announce(top, &err));
-	assert_true(approval_came(top, &last));
-	assert_false(approval_came(top, &last));
+	assert_true(approval_arrived(top, &last));
+	assert_false(approval_arrived(top, &last));
 	assert_true(approval_announce(top, &err));
 	assert_int_equal(utimensat(AT_FDCWD, file(&a), later, 0), 0);
-	assert_true(approval_came(top, &last));
-	assert_false(approval_came(top, &last));
+	assert_true(approval_arrived(top, &last));
+	assert_false(approval_arrived(top, &last));
 }
 
 static void what_was_announced_before_the_first_look_is_old(void **state)
@@ -52,8 +52,8 @@ static void what_was_announced_before_the_first_look_is_old(void **state)
 	struct err err;
 
 	assert_true(approval_announce(top, &err));
-	assert_false(approval_came(top, &last));
-	assert_false(approval_came(top, &last));
+	assert_false(approval_arrived(top, &last));
+	assert_false(approval_arrived(top, &last));
 }
 
 static void a_folder_that_is_not_there_is_said(void **state)
@@ -64,7 +64,7 @@ static void a_folder_that_is_not_there_is_said(void **state)
 
 	assert_false(approval_announce(arena_printf(&a, "%s/none", top), &err));
 	assert_string_equal(err.msg, arena_printf(&a, "%s/none/approved: cannot be written: No such file or directory", top));
-	assert_false(approval_came(arena_printf(&a, "%s/none", top), &last));
+	assert_false(approval_arrived(arena_printf(&a, "%s/none", top), &last));
 }
 
 int main(void)

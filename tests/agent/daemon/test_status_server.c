@@ -20,7 +20,7 @@
 #define HEX	"757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
 
 struct fixture {
-	struct face *face;
+	struct status_server *face;
 	struct metrics *metrics;
 	struct arena arena;
 };
@@ -31,10 +31,10 @@ static int set_up(void **state)
 	struct err err;
 
 	assert_non_null(f);
-	if (!face_open("127.0.0.1:0", &f->face, &err))
+	if (!status_server_open("127.0.0.1:0", &f->face, &err))
 		fail_msg("%s", err.msg);
 	f->metrics = metrics_new();
-	face_hooks(f->face, (const struct face_hook[]){
+	status_server_hooks(f->face, (const struct status_server_hook[]){
 		{ "a", SECRET }, { "b/c d", "other" }, { "none", NULL }, { "empty", "" } }, 4);
 	*state = f;
 	return 0;
@@ -44,7 +44,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	face_close(f->face);
+	status_server_close(f->face);
 	metrics_free(f->metrics);
 	arena_free(&f->arena);
 	free(f);
@@ -53,7 +53,7 @@ static int tear_down(void **state)
 
 static int dial(const struct fixture *f)
 {
-	uint16_t port = (uint16_t)atoi(strrchr(face_url(f->face), ':') + 1);
+	uint16_t port = (uint16_t)atoi(strrchr(status_server_url(f->face), ':') + 1);
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port),
 	                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -113,12 +113,12 @@ static void it_is_healthy_as_long_as_the_loop_comes_by(void **state)
 	struct fixture *f = *state;
 
 	assert_string_equal(GET("/healthz"), "200 ok\n");
-	face_alive(f->face, now_ms() - 3600 * 1000);
+	status_server_alive(f->face, now_ms() - 3600 * 1000);
 	const char *said = GET("/healthz");
 	int seconds = 0;
 	assert_int_equal(sscanf(said, "503 the agent's loop did not come by for %d s\n", &seconds), 1);
 	assert_true(seconds >= 3600 && seconds < 7200);
-	face_alive(f->face, now_ms());
+	status_server_alive(f->face, now_ms());
 	assert_string_equal(GET("/healthz"), "200 ok\n");
 }
 
@@ -128,13 +128,13 @@ static void it_answers_what_was_published_last(void **state)
 
 	assert_string_equal(GET("/readyz"), "503 {\"ready\":false,\"why\":\"the agent is starting\"}");
 	assert_string_equal(GET("/status"), "200 {}");
-	face_publish(f->face, false, "{\"syncs\":[{\"name\":\"a\",\"ready\":false,\"why\":\"blocked\",\"report\":{}},"
+	status_server_publish(f->face, false, "{\"syncs\":[{\"name\":\"a\",\"ready\":false,\"why\":\"blocked\",\"report\":{}},"
 	             "{\"name\":\"b\",\"ready\":true},1],\"more\":1}", "m 1\n");
 	assert_string_equal(GET("/readyz"), "503 {\"ready\":false,\"syncs\":[{\"name\":\"a\",\"ready\":false,"
 	                    "\"why\":\"blocked\"},{\"name\":\"b\",\"ready\":true},{}]}");
 	assert_string_equal(GET("/status"), "200 {\"syncs\":[{\"name\":\"a\",\"ready\":false,\"why\":\"blocked\","
 	                    "\"report\":{}},{\"name\":\"b\",\"ready\":true},1],\"more\":1}");
-	face_publish(f->face, true, "{}", "m 2\n");
+	status_server_publish(f->face, true, "{}", "m 2\n");
 	assert_string_equal(GET("/readyz"), "200 {\"ready\":true,\"syncs\":[]}");
 	assert_string_equal(GET("/status"), "200 {}");
 	const char *metrics = GET("/metrics"), *begins = "200 m 2\n# HELP process_cpu_seconds_total ";
@@ -196,12 +196,12 @@ static void a_hook_without_a_secret_is_as_if_it_were_not_there(void **state)
 		assert_string_equal(ask(f, post, "X-Flowsync-Token: \r\n", ""), NO_PAGE);
 		assert_string_equal(ask(f, post, "X-Flowsync-Token: " SECRET "\r\n", BODY), NO_PAGE);
 	}
-	assert_null(face_hook_next(f->face, &f->arena));
+	assert_null(status_server_hook_next(f->face, &f->arena));
 }
 
 static bool is_readable(struct fixture *f)
 {
-	struct pollfd p = { face_fd(f->face), POLLIN, 0 };
+	struct pollfd p = { status_server_fd(f->face), POLLIN, 0 };
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -246,10 +246,10 @@ static void any_proof_of_the_secret_will_do_and_nothing_else(void **state)
 		if (strcmp(said, cases[i].good ? "202 {}" : NO_PROOF) != 0)
 			fail_msg("%s: %s", cases[i].headers, said);
 		assert_int_equal(is_readable(f), cases[i].good);
-		const char *sync = face_hook_next(f->face, &f->arena);
+		const char *sync = status_server_hook_next(f->face, &f->arena);
 		if (cases[i].good)
 			assert_string_equal(sync, "a");
-		assert_null(face_hook_next(f->face, &f->arena));
+		assert_null(status_server_hook_next(f->face, &f->arena));
 		assert_false(is_readable(f));
 	}
 }
@@ -270,12 +270,12 @@ static void a_signature_is_of_every_byte_of_the_body(void **state)
 static void a_body_has_a_limit(void **state)
 {
 	struct fixture *f = *state;
-	char *body = calloc(1, FACE_HOOK_MAX + 1);
+	char *body = calloc(1, STATUS_SERVER_HOOK_MAX + 1);
 
 	assert_non_null(body);
-	const char *at = ask_all(f, "POST /hook/a", "X-Flowsync-Token: " SECRET "\r\n", body, FACE_HOOK_MAX);
+	const char *at = ask_all(f, "POST /hook/a", "X-Flowsync-Token: " SECRET "\r\n", body, STATUS_SERVER_HOOK_MAX);
 	const char *above = ask_all(f, "POST /hook/a", "X-Flowsync-Token: " SECRET "\r\n", body,
-	                            FACE_HOOK_MAX + 1);
+	                            STATUS_SERVER_HOOK_MAX + 1);
 	free(body);
 	assert_non_null(strstr(at, "HTTP/1.1 202 "));
 	assert_non_null(strstr(above, "HTTP/1.1 413 "));
@@ -289,13 +289,13 @@ static void many_calls_are_one_hint(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), "202 {}");
 	assert_string_equal(ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", "{not json"), "202 {}");
-	assert_string_equal(face_hook_next(f->face, &f->arena), "a");
+	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
 	assert_true(is_readable(f));
 	/* One that comes while they are asked for is another. */
 	assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), "202 {}");
-	assert_string_equal(face_hook_next(f->face, &f->arena), "a");
-	assert_string_equal(face_hook_next(f->face, &f->arena), "b/c d");
-	assert_null(face_hook_next(f->face, &f->arena));
+	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
+	assert_string_equal(status_server_hook_next(f->face, &f->arena), "b/c d");
+	assert_null(status_server_hook_next(f->face, &f->arena));
 	assert_false(is_readable(f));
 }
 
@@ -306,7 +306,7 @@ static void a_ping_is_answered_and_is_no_hint(void **state)
 	assert_string_equal(HOOK("X-GitHub-Event: ping\r\nX-Hub-Signature-256: sha256=" HEX "\r\n"), "200 {}");
 	assert_string_equal(HOOK("X-GitHub-Event: ping\r\n"), NO_PROOF);
 	assert_false(is_readable(f));
-	assert_null(face_hook_next(f->face, &f->arena));
+	assert_null(status_server_hook_next(f->face, &f->arena));
 }
 
 static void calls_are_counted_once(void **state)
@@ -320,8 +320,8 @@ static void calls_are_counted_once(void **state)
 	HOOK("");
 	HOOK("");
 	ask(f, "POST /hook/unknown", "", "");
-	face_count(f->face, f->metrics);
-	face_count(f->face, f->metrics);
+	status_server_count(f->face, f->metrics);
+	status_server_count(f->face, f->metrics);
 	metrics_text(f->metrics, &text);
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"accepted\"} 2\n"));
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"refused\"} 3\n"));
@@ -334,14 +334,14 @@ static void hooks_can_be_others_and_what_is_pending_stays(void **state)
 
 	HOOK("X-Flowsync-Token: " SECRET "\r\n");
 	ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", "");
-	face_hooks(f->face, (const struct face_hook[]){ { "new", "n" }, { "a", "changed" } }, 2);
+	status_server_hooks(f->face, (const struct status_server_hook[]){ { "new", "n" }, { "a", "changed" } }, 2);
 	assert_string_equal(ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", ""), NO_PAGE);
 	assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), NO_PROOF);
 	assert_string_equal(ask(f, "POST /hook/new", "X-Flowsync-Token: n\r\n", ""), "202 {}");
-	assert_string_equal(face_hook_next(f->face, &f->arena), "new");
-	assert_string_equal(face_hook_next(f->face, &f->arena), "a");
-	assert_null(face_hook_next(f->face, &f->arena));
-	face_hooks(f->face, NULL, 0);
+	assert_string_equal(status_server_hook_next(f->face, &f->arena), "new");
+	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
+	assert_null(status_server_hook_next(f->face, &f->arena));
+	status_server_hooks(f->face, NULL, 0);
 	assert_string_equal(HOOK("X-Flowsync-Token: changed\r\n"), NO_PAGE);
 }
 
@@ -367,20 +367,20 @@ static void it_answers_while_the_loop_publishes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, call_often, f), 0);
 	for (int i = 0; i < 300; i++) {
-		const struct face_hook hook = { "a", SECRET };
-		face_publish(f->face, i % 2, i % 2 ? "{\"syncs\":[]}" : "{}", "m 1\n");
-		face_hooks(f->face, &hook, 1);
-		face_alive(f->face, now_ms());
-		face_count(f->face, f->metrics);
-		while (face_hook_next(f->face, &f->arena))
+		const struct status_server_hook hook = { "a", SECRET };
+		status_server_publish(f->face, i % 2, i % 2 ? "{\"syncs\":[]}" : "{}", "m 1\n");
+		status_server_hooks(f->face, &hook, 1);
+		status_server_alive(f->face, now_ms());
+		status_server_count(f->face, f->metrics);
+		while (status_server_hook_next(f->face, &f->arena))
 			hints++;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		pthread_join(threads[i], NULL);
-	while (face_hook_next(f->face, &f->arena))
+	while (status_server_hook_next(f->face, &f->arena))
 		hints++;
 	assert_true(hints >= 1 && hints <= 100);
-	face_count(f->face, f->metrics);
+	status_server_count(f->face, f->metrics);
 	metrics_text(f->metrics, &text);
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"accepted\"} 100\n"));
 }
@@ -388,26 +388,26 @@ static void it_answers_while_the_loop_publishes(void **state)
 static void an_address_is_where_it_listens(void **state)
 {
 	struct fixture *f = *state;
-	struct face *other = NULL;
+	struct status_server *other = NULL;
 	struct err err;
 
-	assert_memory_equal(face_url(f->face), "http://127.0.0.1:", 17);
-	const char *taken = face_url(f->face) + strlen("http://");
-	assert_false(face_open(taken, &other, &err));
+	assert_memory_equal(status_server_url(f->face), "http://127.0.0.1:", 17);
+	const char *taken = status_server_url(f->face) + strlen("http://");
+	assert_false(status_server_open(taken, &other, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "listen on port %s of \"127.0.0.1\": Address already in use",
 	                                          strchr(taken, ':') + 1));
-	assert_false(face_open("8485", &other, &err));
+	assert_false(status_server_open("8485", &other, &err));
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_null(other);
 	/* What the user means is done: metrics are fetched from elsewhere. */
-	assert_true(face_open("0.0.0.0:0", &other, &err));
-	assert_memory_equal(face_url(other), "http://0.0.0.0:", 15);
-	face_close(other);
-	if (!face_open("[::1]:0", &other, &err))
+	assert_true(status_server_open("0.0.0.0:0", &other, &err));
+	assert_memory_equal(status_server_url(other), "http://0.0.0.0:", 15);
+	status_server_close(other);
+	if (!status_server_open("[::1]:0", &other, &err))
 		skip();		/* a machine without IPv6 */
-	assert_memory_equal(face_url(other), "http://[::1]:", 13);
-	face_close(other);
-	face_close(NULL);
+	assert_memory_equal(status_server_url(other), "http://[::1]:", 13);
+	status_server_close(other);
+	status_server_close(NULL);
 }
 
 #define WITH_FACE(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)

@@ -32,14 +32,14 @@ static bool hear(void *context, const char *bytes, size_t len)
 
 static void expect_first(size_t most, const char *dir, const char *path, const char *versions)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct heard heard = { .text = BUF_TEXT, .most = most };
 	struct err err;
 
-	if (!history_open(dir, &h, &err))
+	if (!file_history_open(dir, &h, &err))
 		fail_msg("%s", err.msg);
 	assert_non_null(h);
-	if (!history_versions(h, path, hear, &heard, &err))
+	if (!file_history_versions(h, path, hear, &heard, &err))
 		fail_msg("%s", err.msg);
 	assert_string_equal(buf_str(&heard.text), versions);
 	buf_done(&heard.text);
@@ -52,10 +52,10 @@ static void expect(const char *dir, const char *path, const char *versions)
 
 static void expect_none(const char *dir)
 {
-	struct history *h = (struct history *)1;
+	struct file_history *h = (struct file_history *)1;
 	struct err err;
 
-	if (!history_open(dir, &h, &err))
+	if (!file_history_open(dir, &h, &err))
 		fail_msg("%s", err.msg);
 	assert_null(h);
 }
@@ -83,16 +83,16 @@ static void versions_come_newest_first_each_content_once(void **state)
 
 static void one_history_answers_for_many_files(void **state)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	static const char *const paths[] = { "many/x/1", "many/x/2", "many/y", "many/x/1", "many/x/3" };
 	struct heard heard = { .text = BUF_TEXT, .most = 1000 };
 	struct err err;
 
 	sh("git init -q many; cd many; mkdir x; echo 1a > x/1; c; echo 2a > x/2; c; echo ya > y; c\n"
 	   "echo 1b > x/1; echo yb > y; c; echo 3a > x/3; c; echo 2b > x/2; c");
-	assert_true(history_open("many", &h, &err));
+	assert_true(file_history_open("many", &h, &err));
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
-		assert_true(history_versions(h, paths[i], hear, &heard, &err));
+		assert_true(file_history_versions(h, paths[i], hear, &heard, &err));
 		buf_addc(&heard.text, ' ');
 	}
 	assert_string_equal(buf_str(&heard.text), "[1b][1a] [2b][2a] [yb][ya] [1b][1a] [3a] ");
@@ -195,14 +195,14 @@ static const char *commit_of(struct arena *a, const char *dir, const char *name)
 /* The same of a mirror, at a commit. */
 static void expect_in_mirror(const char *mirror, const char *commit, const char *path, const char *versions)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct heard heard = { .text = BUF_TEXT, .most = 1000 };
 	struct err err;
 
-	if (!history_open_mirror(mirror, commit, &h, &err))
+	if (!file_history_open_mirror(mirror, commit, &h, &err))
 		fail_msg("%s", err.msg);
-	assert_string_equal(history_revision(h), commit);
-	if (!history_versions(h, path, hear, &heard, &err))
+	assert_string_equal(file_history_revision(h), commit);
+	if (!file_history_versions(h, path, hear, &heard, &err))
 		fail_msg("%s", err.msg);
 	assert_string_equal(buf_str(&heard.text), versions);
 	buf_done(&heard.text);
@@ -210,12 +210,12 @@ static void expect_in_mirror(const char *mirror, const char *commit, const char 
 
 static bool rolls_back(const char *dir, const char *older)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
 	bool rolls = false;
 	size_t back;
 
-	if (!history_open(dir, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
+	if (!file_history_open(dir, &h, &err) || !file_history_rolls_back(h, older, &rolls, &back, &err))
 		fail_msg("%s", err.msg);
 	return rolls;
 }
@@ -239,12 +239,12 @@ static void a_mirror_is_asked_at_a_commit_and_by_its_own_paths(void **state)
 /* "yes 2": it rolls back, and two commits are lost. */
 static const char *rolls_back_in_mirror(struct arena *a, const char *mirror, const char *commit, const char *older)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
 	bool rolls = false;
 	size_t back = 0;
 
-	if (!history_open_mirror(mirror, commit, &h, &err) || !history_rolls_back(h, older, &rolls, &back, &err))
+	if (!file_history_open_mirror(mirror, commit, &h, &err) || !file_history_rolls_back(h, older, &rolls, &back, &err))
 		fail_msg("%s", err.msg);
 	return arena_printf(a, "%s %zu", rolls ? "yes" : "no", back);
 }
@@ -257,7 +257,7 @@ static bool stop_at_once(void *context, const char *bytes, size_t len)
 static void a_mirror_that_lacks_something_is_damaged(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
 	bool rolls;
 	size_t back;
@@ -266,9 +266,9 @@ static void a_mirror_that_lacks_something_is_damaged(void **state)
 	   "git clone -q --bare --no-local holes holes.git; cd holes.git; mv objects/pack/*.pack .\n"
 	   "rm -rf objects/pack/*; cat *.pack | git unpack-objects -q; id=$(git rev-parse HEAD~1)\n"
 	   "rm -f objects/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-)");
-	assert_true(history_open_mirror("holes.git", commit_of(&a, "holes", "HEAD"), &h, &err));
-	assert_false(history_versions(h, "f", stop_at_once, NULL, &err));
-	assert_false(history_rolls_back(h, commit_of(&a, "holes", "1"), &rolls, &back, &err));
+	assert_true(file_history_open_mirror("holes.git", commit_of(&a, "holes", "HEAD"), &h, &err));
+	assert_false(file_history_versions(h, "f", stop_at_once, NULL, &err));
+	assert_false(file_history_rolls_back(h, commit_of(&a, "holes", "1"), &rolls, &back, &err));
 	assert_non_null(strstr(err.msg, "git repository of \"holes.git\": "));
 }
 
@@ -291,14 +291,14 @@ static void in_a_mirror_what_is_not_there_comes_not_before(void **state)
 static void a_head_that_does_not_come_after_another_commit_rolls_back(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
 
 	sh("git init -q -b main back; cd back; for i in 1 2 3 4; do echo $i > a; c; git tag $i; done\n"
 	   "git checkout -q 2; echo side > a; c; git tag side; git checkout -q 3; cd ..\n"
 	   "git -c advice.detachedHead=false clone -q --depth 1 --branch 4 \"file://$PWD/back\" back1");
-	assert_true(history_open("back", &h, &err));
-	assert_string_equal(history_revision(h), commit_of(&a, "back", "3"));
+	assert_true(file_history_open("back", &h, &err));
+	assert_string_equal(file_history_revision(h), commit_of(&a, "back", "3"));
 	assert_false(rolls_back("back", commit_of(&a, "back", "1")));
 	assert_false(rolls_back("back", commit_of(&a, "back", "3")));
 	assert_true(rolls_back("back", commit_of(&a, "back", "4")));
@@ -358,10 +358,10 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct history *h = (struct history *)state;
+		struct file_history *h = (struct file_history *)state;
 		struct err err;
 		sh(cases[i].script);
-		assert_false(history_open(cases[i].dir, &h, &err));
+		assert_false(file_history_open(cases[i].dir, &h, &err));
 		assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before,
 		                                          *cases[i].before ? (const char *)*state : "", cases[i].after));
 		assert_ptr_equal(h, state);
@@ -379,13 +379,13 @@ static void an_object_that_was_cut_off_is_said(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		CLEANUP(history_closep) struct history *h = NULL;
+		CLEANUP(file_history_closep) struct file_history *h = NULL;
 		struct err err;
 		sh(arena_printf(&a, "new off%zu; seq 1000 > f; c; seq 1001 > f; c; seq 1002 > f; c\n"
 		                "id=$(git rev-parse %s); file=.git/objects/$(echo $id | cut -c 1-2)/$(echo $id | cut -c 3-)\n"
 		                "head -c 40 $file > piece; chmod u+w $file; cp piece $file", i, objects[i]));
-		assert_true(history_open(arena_printf(&a, "off%zu", i), &h, &err));
-		assert_false(history_versions(h, arena_printf(&a, "off%zu/f", i), hear_nothing, NULL, &err));
+		assert_true(file_history_open(arena_printf(&a, "off%zu", i), &h, &err));
+		assert_false(file_history_versions(h, arena_printf(&a, "off%zu/f", i), hear_nothing, NULL, &err));
 		assert_non_null(strstr(err.msg, "is damaged: its file is cut off"));
 	}
 }
@@ -402,11 +402,11 @@ static void no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance(v
 	pid_t pid = fork();
 	if (pid == 0) {
 		struct heard heard = { .text = BUF_TEXT, .most = 1000 };
-		struct history *h = NULL;
+		struct file_history *h = NULL;
 		struct err err;
 		setenv("HOME", arena_printf(&a, "%s/home", (const char *)*state), 1);
-		_exit(setgid(NOBODY) || setuid(NOBODY) || !history_open("theirs", &h, &err) || !h ||
-		      !history_versions(h, "theirs/a", hear, &heard, &err) ||
+		_exit(setgid(NOBODY) || setuid(NOBODY) || !file_history_open("theirs", &h, &err) || !h ||
+		      !file_history_versions(h, "theirs/a", hear, &heard, &err) ||
 		      strcmp(buf_str(&heard.text), "[two][one]") != 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -425,7 +425,7 @@ static double now(void)
  * for many files of which every version is asked for. */
 static void long_histories_are_read_to_the_limit_and_soon(void **state)
 {
-	CLEANUP(history_closep) struct history *h = NULL;
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	CLEANUP(buf_done) struct buf import = BUF_TEXT;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct heard heard = { .text = BUF_TEXT, .most = 1000 };
@@ -448,14 +448,14 @@ static void long_histories_are_read_to_the_limit_and_soon(void **state)
 	sh("git -C long reset -q --hard");
 
 	double start = now();
-	assert_true(history_open("long", &h, &err));
-	assert_true(history_versions(h, "long/specs/long.yaml", hear, &heard, &err));
-	assert_int_equal(heard.count, HISTORY_VERSIONS);
+	assert_true(file_history_open("long", &h, &err));
+	assert_true(file_history_versions(h, "long/specs/long.yaml", hear, &heard, &err));
+	assert_int_equal(heard.count, FILE_HISTORY_VERSIONS);
 	assert_memory_equal(buf_str(&heard.text), "[v499][v498]", 12);
 	assert_string_equal(buf_str(&heard.text) + heard.text.len - 6, "[v300]");
 	buf_reset(&heard.text);
 	for (int j = 0; j < 20; j++)
-		assert_true(history_versions(h, arena_printf(&a, "long/specs/f%03d.yaml", j + 100),
+		assert_true(file_history_versions(h, arena_printf(&a, "long/specs/f%03d.yaml", j + 100),
 		                             hear, &heard, &err));
 	assert_int_equal(heard.text.len, 20 * strlen("[x]"));
 	assert_true(now() - start < 10);

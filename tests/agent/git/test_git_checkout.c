@@ -22,7 +22,7 @@ static const char *check_out(struct arena *a, const char *repo, const char *tree
 	CLEANUP(fd_close) int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(dir >= 0);
 	enum git_checkout outcome = git_checkout(arena_printf(a, "%s/.git", repo), &r, limits, dir, &warnings, &err);
-	const char *said = outcome == CHECKOUT_DONE ? "done" : arena_printf(a, "%s: %s", outcome == CHECKOUT_DAMAGED
+	const char *said = outcome == GIT_CHECKOUT_DONE ? "done" : arena_printf(a, "%s: %s", outcome == GIT_CHECKOUT_CORRUPT
 	                 ? "DAMAGED" : err.kind == ERR_FINAL ? "refused" : "failed", err.msg);
 	for (size_t i = 0; i < warnings.count; i++)
 		said = arena_printf(a, "%s\n%s", said, warnings.items[i].message);
@@ -233,7 +233,7 @@ static void what_cannot_be_written_is_no_fault_of_the_tree(void **state)
 	sh("mkdir gone");
 	CLEANUP(fd_close) int dir = open("gone", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	sh("rmdir gone");
-	assert_int_equal(git_checkout("unwritten/.git", &r, &usual, dir, &warnings, &err), CHECKOUT_FAILED);
+	assert_int_equal(git_checkout("unwritten/.git", &r, &usual, dir, &warnings, &err), GIT_CHECKOUT_FAILED);
 	assert_int_equal(err.kind, ERR_FAILED);
 	assert_string_equal(err.msg, "write \"d\": No such file or directory");
 	sh("mkdir unwritten/there; touch unwritten/there/d");

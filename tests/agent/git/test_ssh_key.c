@@ -65,7 +65,7 @@ static void a_key_file_says_what_it_is_or_what_is_wrong_with_it(void **state)
 		else
 			unlink(path);
 		close(fd);
-		bool good = ssh_key_look(path, &key, &err);
+		bool good = ssh_key_inspect(path, &key, &err);
 		unlink(path);
 		assert_string_equal(good ? "" : err.msg, cases[i].msg ? cases[i].msg : "");
 		assert_int_equal(key.locked, cases[i].key.locked);

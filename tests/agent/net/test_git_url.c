@@ -7,26 +7,26 @@ static void a_url_is_taken_apart(void **state)
 {
 	static const struct {
 		const char *text;
-		enum git_way way;
+		enum git_scheme way;
 		const char *shown, *host, *user;
 		int port;
 		bool loopback;
 	} cases[] = {
-		{ "https://git.example.com/team/specs.git", GIT_BY_HTTPS, "https://git.example.com/team/specs.git",
+		{ "https://git.example.com/team/specs.git", GIT_SCHEME_HTTPS, "https://git.example.com/team/specs.git",
 		  "git.example.com", NULL, 0, false },
-		{ "https://GIT.example.com:8443/a", GIT_BY_HTTPS, "https://GIT.example.com:8443/a", "git.example.com", NULL,
+		{ "https://GIT.example.com:8443/a", GIT_SCHEME_HTTPS, "https://GIT.example.com:8443/a", "git.example.com", NULL,
 		  8443, false },
-		{ "http://localhost/a", GIT_BY_HTTP, "http://localhost/a", "localhost", NULL, 0, true },
-		{ "http://[::1]:80/a", GIT_BY_HTTP, "http://[::1]:80/a", "::1", NULL, 80, true },
-		{ "git://127.0.0.1:9418/a", GIT_BY_GIT, "git://127.0.0.1:9418/a", "127.0.0.1", NULL, 9418, true },
-		{ "ssh://git@h:2222/a/b", GIT_BY_SSH, "ssh://h:2222/a/b", "h", "git", 2222, false },
-		{ "ssh://h/~/a", GIT_BY_SSH, "ssh://h/~/a", "h", NULL, 0, false },
-		{ "git@h.example:team/a.git", GIT_BY_SSH, "h.example:team/a.git", "h.example", "git", 0, false },
-		{ "h:a", GIT_BY_SSH, "h:a", "h", NULL, 0, false },
-		{ "file:///srv/a.git", GIT_BY_FILE, "file:///srv/a.git", NULL, NULL, 0, false },
-		{ "/srv/a.git", GIT_BY_PATH, "/srv/a.git", NULL, NULL, 0, false },
-		{ "../a", GIT_BY_PATH, "../a", NULL, NULL, 0, false },
-		{ "./h:a", GIT_BY_PATH, "./h:a", NULL, NULL, 0, false },
+		{ "http://localhost/a", GIT_SCHEME_HTTP, "http://localhost/a", "localhost", NULL, 0, true },
+		{ "http://[::1]:80/a", GIT_SCHEME_HTTP, "http://[::1]:80/a", "::1", NULL, 80, true },
+		{ "git://127.0.0.1:9418/a", GIT_SCHEME_GIT, "git://127.0.0.1:9418/a", "127.0.0.1", NULL, 9418, true },
+		{ "ssh://git@h:2222/a/b", GIT_SCHEME_SSH, "ssh://h:2222/a/b", "h", "git", 2222, false },
+		{ "ssh://h/~/a", GIT_SCHEME_SSH, "ssh://h/~/a", "h", NULL, 0, false },
+		{ "git@h.example:team/a.git", GIT_SCHEME_SSH, "h.example:team/a.git", "h.example", "git", 0, false },
+		{ "h:a", GIT_SCHEME_SSH, "h:a", "h", NULL, 0, false },
+		{ "file:///srv/a.git", GIT_SCHEME_FILE, "file:///srv/a.git", NULL, NULL, 0, false },
+		{ "/srv/a.git", GIT_SCHEME_PATH, "/srv/a.git", NULL, NULL, 0, false },
+		{ "../a", GIT_SCHEME_PATH, "../a", NULL, NULL, 0, false },
+		{ "./h:a", GIT_SCHEME_PATH, "./h:a", NULL, NULL, 0, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -42,7 +42,7 @@ static void a_url_is_taken_apart(void **state)
 		assert_string_equal(u.user ? u.user : "-", cases[i].user ? cases[i].user : "-");
 		assert_int_equal(u.port, cases[i].port);
 		assert_int_equal(u.loopback, cases[i].loopback);
-		assert_int_equal(git_url_is_path(cases[i].text), cases[i].way == GIT_BY_PATH);
+		assert_int_equal(git_url_is_path(cases[i].text), cases[i].way == GIT_SCHEME_PATH);
 	}
 }
 

@@ -84,7 +84,7 @@ static int set_up(void **state)
 	assert_int_equal(sem_init(&f->asked, 0, 0), 0);
 	f->listener = LISTENER;
 	f->in = BUF_TEXT;
-	if (!listen_tcp("127.0.0.1", 0, &f->listener, &err))
+	if (!listener_open_tcp("127.0.0.1", 0, &f->listener, &err))
 		fail_msg("%s", err.msg);
 	start(f, 1);
 	*state = f;
@@ -96,7 +96,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	http_server_stop(f->server);
-	listen_done(&f->listener);
+	listener_close(&f->listener);
 	buf_done(&f->in);
 	free(f);
 	return 0;
@@ -390,12 +390,12 @@ static void a_key_that_is_none_is_said_at_the_start(void **state)
 	struct listener listener = LISTENER;
 	struct err err;
 
-	assert_true(listen_tcp("127.0.0.1", 0, &listener, &err));
+	assert_true(listener_open_tcp("127.0.0.1", 0, &listener, &err));
 	assert_false(http_server_start(&options, &listener, &server, &err));
 	assert_string_equal(err.msg, "the TLS certificate and key cannot be used: expected PEM, and the key that "
 	                    "belongs to the certificate");
 	assert_null(server);
-	listen_done(&listener);
+	listener_close(&listener);
 }
 
 static void a_listen_address_is_taken_apart(void **state)
@@ -414,7 +414,7 @@ static void a_listen_address_is_taken_apart(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *host = NULL;
 		uint16_t port = 0;
-		bool ok = listen_split(&a, cases[i].text, &host, &port, &err);
+		bool ok = listener_split_address(&a, cases[i].text, &host, &port, &err);
 		if (ok != !!cases[i].host || (ok && (strcmp(host, cases[i].host) != 0 || port != cases[i].port)))
 			fail_msg("\"%s\" is %s, %s, %u", cases[i].text, ok ? "taken" : "refused", host, port);
 		if (!ok) {
@@ -436,7 +436,7 @@ static void only_loopback_is_loopback(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		bool loopback;
-		assert_true(listen_is_loopback(cases[i].host, &loopback, &err));
+		assert_true(listener_is_loopback(cases[i].host, &loopback, &err));
 		if (loopback != cases[i].loopback)
 			fail_msg("%s", cases[i].host);
 	}
@@ -449,7 +449,7 @@ static void a_port_in_use_is_said(void **state)
 	struct listener other = LISTENER;
 	struct err err;
 
-	assert_false(listen_tcp("127.0.0.1", f->listener.port, &other, &err));
+	assert_false(listener_open_tcp("127.0.0.1", f->listener.port, &other, &err));
 	assert_string_equal(err.msg, arena_printf(&a, "listen on port %u of \"127.0.0.1\": Address already in use",
 	                                          f->listener.port));
 	assert_int_equal(other.fd, -1);
@@ -465,36 +465,36 @@ static void a_unix_socket_is_its_owners_and_never_stolen(void **state)
 
 	assert_non_null(mkdtemp(folder));
 	const char *path = arena_printf(&a, "%s/s", folder);
-	assert_true(listen_unix(path, &first, &err));
+	assert_true(listener_open_unix(path, &first, &err));
 	assert_int_equal(lstat(path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
-	assert_false(listen_unix(path, &second, &err));
+	assert_false(listener_open_unix(path, &second, &err));
 	assert_string_equal(err.msg, arena_printf(&a, "listen on \"%s\": another process listens there", path));
 
 	/* Somebody put another one in its place: it is not ours to take away. */
 	assert_int_equal(unlink(path), 0);
-	assert_true(listen_unix(path, &second, &err));
-	listen_done(&first);
+	assert_true(listener_open_unix(path, &second, &err));
+	listener_close(&first);
 	assert_int_equal(lstat(path, &st), 0);
 
 	/* Its process died: nobody took the file away. */
 	close(second.fd);
 	free(second.path);
-	assert_true(listen_unix(path, &first, &err));
-	listen_done(&first);
+	assert_true(listener_open_unix(path, &first, &err));
+	listener_close(&first);
 	assert_int_equal(lstat(path, &st), -1);
 	second = LISTENER;
 
 	fclose(fopen(path, "w"));
-	assert_false(listen_unix(path, &second, &err));
+	assert_false(listener_open_unix(path, &second, &err));
 	assert_string_equal(err.msg, arena_printf(&a, "listen on \"%s\": there is a file of that name that is no "
 	                                          "socket", path));
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(folder), 0);
-	assert_false(listen_unix(path, &second, &err));
+	assert_false(listener_open_unix(path, &second, &err));
 	assert_string_equal(err.msg,
 	                    arena_printf(&a, "listen on \"%s\": No such file or directory", path));
-	assert_false(listen_unix(arena_printf(&a, "/%0200d", 1), &second, &err));
+	assert_false(listener_open_unix(arena_printf(&a, "/%0200d", 1), &second, &err));
 	assert_int_equal(err.kind, ERR_USAGE);
 }
 

@@ -44,21 +44,21 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 struct client {
 	struct arena arena;
 	struct endpoint endpoint;
-	struct rest *rest;
+	struct service_client *rest;
 };
 
 static void client_open(struct client *c, unsigned connections)
 {
-	struct rest_options options = { .endpoint = &c->endpoint, .connections = connections };
+	struct service_client_options options = { .endpoint = &c->endpoint, .connections = connections };
 	struct err err;
 
 	c->endpoint.url = arena_printf(&c->arena, "http://127.0.0.1:%s", server.name);
-	assert_true(rest_open(&options, &c->rest, &err));
+	assert_true(service_client_open(&options, &c->rest, &err));
 }
 
 static void client_done(struct client *c)
 {
-	rest_close(c->rest);
+	service_client_close(c->rest);
 	arena_free(&c->arena);
 }
 
@@ -67,7 +67,7 @@ static void a_429_is_sent_again_after_its_wait(void **state)
 	CLEANUP(client_done) struct client c = { 0 };
 	struct workflow_task w = WORK("/busy-once", NULL);
 	struct dispatch d;
-	int64_t begun = drive_now();
+	int64_t begun = clock_monotonic();
 
 	client_open(&c, 2);
 	dispatch_init(&d, 2, -1, 1);
@@ -75,7 +75,7 @@ static void a_429_is_sent_again_after_its_wait(void **state)
 	assert_true(request_loop_run(c.rest, &d, -1, NULL));
 	assert_string_equal(buf_str(&w.seen), "200 done;");
 	assert_int_equal(d.retries, 1);
-	assert_true(drive_now() - begun >= 250);
+	assert_true(clock_monotonic() - begun >= 250);
 	buf_done(&w.seen);
 }
 
@@ -148,7 +148,7 @@ static void stopping_ends_a_wait_at_once(void **state)
 	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	struct dispatch d;
-	int64_t begun = drive_now();
+	int64_t begun = clock_monotonic();
 
 	client_open(&c, 1);
 	dispatch_init(&d, 1, -1, 1);
@@ -156,7 +156,7 @@ static void stopping_ends_a_wait_at_once(void **state)
 	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
 	assert_false(request_loop_run(c.rest, &d, timer, NULL));
 	assert_string_equal(buf_str(&w.seen), "503 slow down;");
-	assert_in_range(drive_now() - begun, 300, 59000);
+	assert_in_range(clock_monotonic() - begun, 300, 59000);
 	buf_done(&w.seen);
 	close(timer);
 }
@@ -167,9 +167,9 @@ static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
 	struct workflow_task waits = WORK("/busy", NULL), fresh = WORK("/bytes/1", NULL);
 	struct itimerspec soon = { .it_value.tv_nsec = 300000000 };
 	int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-	struct drive_watch watch = { .hurry_fd = &timer };
+	struct request_loop_watch watch = { .hurry_fd = &timer };
 	struct dispatch d;
-	int64_t begun = drive_now();
+	int64_t begun = clock_monotonic();
 
 	client_open(&c, 1);
 	dispatch_init(&d, 1, -1, 1);
@@ -177,7 +177,7 @@ static void a_hurry_ends_a_wait_at_once_and_begins_what_is_left(void **state)
 	assert_int_equal(timerfd_settime(timer, 0, &soon, NULL), 0);
 	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&waits.seen), "503 slow down;");
-	assert_in_range(drive_now() - begun, 300, 30000);
+	assert_in_range(clock_monotonic() - begun, 300, 30000);
 	/* The next phase of the same cycle hurries too. */
 	dispatch_add(&d, &fresh.task);
 	assert_true(request_loop_run(c.rest, &d, -1, &watch));
@@ -191,13 +191,13 @@ static void sigusr2_is_a_hurry(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
 	struct workflow_task w = WORK("/busy", NULL);
-	struct drive_watch watch = { 0 };
+	struct request_loop_watch watch = { 0 };
 	struct dispatch d;
 	struct err err;
 	int fd, again;
 
-	assert_true(stop_watch_hurry(&fd, &err));
-	assert_true(stop_watch_hurry(&again, &err));
+	assert_true(shutdown_signals_watch_hurry(&fd, &err));
+	assert_true(shutdown_signals_watch_hurry(&again, &err));
 	assert_int_equal(fd, again);
 	watch.hurry_fd = &fd;
 	/* As often as somebody likes. */
@@ -208,7 +208,7 @@ static void sigusr2_is_a_hurry(void **state)
 	dispatch_add(&d, &w.task);
 	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&w.seen), "503 slow down;");
-	assert_int_equal(stop_signal(), 0);
+	assert_int_equal(shutdown_signals_received(), 0);
 	buf_done(&w.seen);
 }
 
@@ -221,9 +221,9 @@ static void a_watcher_is_called_ten_times_a_second(void **state)
 {
 	CLEANUP(client_done) struct client c = { 0 };
 	struct workflow_task w = WORK("/second", NULL);
-	int64_t begun = drive_now();
+	int64_t begun = clock_monotonic();
 	int ticks = 0;
-	struct drive_watch watch = { .tick = count, .context = &ticks };
+	struct request_loop_watch watch = { .tick = count, .context = &ticks };
 	struct dispatch d;
 
 	client_open(&c, 1);
@@ -231,7 +231,7 @@ static void a_watcher_is_called_ten_times_a_second(void **state)
 	dispatch_add(&d, &w.task);
 	assert_true(request_loop_run(c.rest, &d, -1, &watch));
 	assert_string_equal(buf_str(&w.seen), "200 ok;");
-	assert_in_range(ticks, 2, (drive_now() - begun) / 100);
+	assert_in_range(ticks, 2, (clock_monotonic() - begun) / 100);
 	buf_done(&w.seen);
 }
 

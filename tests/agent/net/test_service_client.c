@@ -18,8 +18,8 @@ static struct badserver server;
 struct client {
 	struct arena arena;
 	struct endpoint endpoint;
-	struct rest_options options;
-	struct rest *rest;
+	struct service_client_options options;
+	struct service_client *rest;
 };
 
 static void client_open(struct client *c, const char *url)
@@ -32,12 +32,12 @@ static void client_open(struct client *c, const char *url)
 		c->options.connections = 1;
 	if (!c->options.timeout_ms)
 		c->options.timeout_ms = 60000;
-	assert_true(rest_open(&c->options, &c->rest, &err));
+	assert_true(service_client_open(&c->options, &c->rest, &err));
 }
 
 static void client_done(struct client *c)
 {
-	rest_close(c->rest);
+	service_client_close(c->rest);
 	arena_free(&c->arena);
 }
 
@@ -47,11 +47,11 @@ static struct answer ask(struct client *c, enum operation op, const char *path, 
 	struct answer answer;
 	void *tag;
 
-	rest_send(c->rest, &request, c);
-	assert_int_equal(rest_in_flight(c->rest), 1);
-	assert_true(rest_wait(c->rest, -1, -1, -1, &tag, &answer));
+	service_client_send(c->rest, &request, c);
+	assert_int_equal(service_client_in_flight(c->rest), 1);
+	assert_true(service_client_wait(c->rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, c);
-	assert_int_equal(rest_in_flight(c->rest), 0);
+	assert_int_equal(service_client_in_flight(c->rest), 0);
 	return answer;
 }
 
@@ -345,10 +345,10 @@ static void eight_requests_go_at_once(void **state)
 	client_open(&c, NULL);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 8; i++)
-			rest_send(c.rest, &request, &tags[i]);
-		assert_int_equal(rest_in_flight(c.rest), 8);
-		while (rest_in_flight(c.rest) > 0) {
-			assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
+			service_client_send(c.rest, &request, &tags[i]);
+		assert_int_equal(service_client_in_flight(c.rest), 8);
+		while (service_client_in_flight(c.rest) > 0) {
+			assert_true(service_client_wait(c.rest, -1, -1, -1, &tag, &answer));
 			assert_int_equal(answer.status, 200);
 			sum += 1 + (int)((int *)tag - tags);
 		}
@@ -374,14 +374,14 @@ static void waiting_ends_by_time_and_by_the_stop_descriptor(void **state)
 	void *tag;
 
 	client_open(&c, NULL);
-	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));	/* with nothing under way */
+	assert_false(service_client_wait(c.rest, 50, -1, -1, &tag, &answer));	/* with nothing under way */
 	assert_true(ms() - begun >= 50);
-	rest_send(c.rest, &request, &c);
-	assert_false(rest_wait(c.rest, 50, stop, -1, &tag, &answer));
+	service_client_send(c.rest, &request, &c);
+	assert_false(service_client_wait(c.rest, 50, stop, -1, &tag, &answer));
 	assert_true(ms() - begun >= 100);
 	assert_int_equal(eventfd_write(stop, 1), 0);
-	assert_false(rest_wait(c.rest, -1, stop, -1, &tag, &answer));
-	assert_int_equal(rest_in_flight(c.rest), 1);	/* given up by rest_close() */
+	assert_false(service_client_wait(c.rest, -1, stop, -1, &tag, &answer));
+	assert_int_equal(service_client_in_flight(c.rest), 1);	/* given up by service_client_close() */
 	close(stop);
 }
 
@@ -400,17 +400,17 @@ static void what_is_given_up_ends_at_once_and_its_place_is_free(void **state)
 
 	client_open(&c, NULL);
 	for (size_t i = 0; i < 3; i++)
-		rest_send(c.rest, &hangs, &tags[i]);
-	rest_give_up(c.rest, is_odd);
-	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
+		service_client_send(c.rest, &hangs, &tags[i]);
+	service_client_give_up(c.rest, is_odd);
+	assert_true(service_client_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_int_equal(answer.failure, FAILURE_GIVEN_UP);
 	assert_string_equal(answer.error, "it was stopped");
-	assert_int_equal(rest_in_flight(c.rest), 2);
-	assert_false(rest_wait(c.rest, 50, -1, -1, &tag, &answer));
+	assert_int_equal(service_client_in_flight(c.rest), 2);
+	assert_false(service_client_wait(c.rest, 50, -1, -1, &tag, &answer));
 
-	rest_send(c.rest, &(struct request){ OP_DESCRIBE, "/bytes/3", NULL, "x" }, &tags[1]);
-	assert_true(rest_wait(c.rest, -1, -1, -1, &tag, &answer));
+	service_client_send(c.rest, &(struct request){ OP_DESCRIBE, "/bytes/3", NULL, "x" }, &tags[1]);
+	assert_true(service_client_wait(c.rest, -1, -1, -1, &tag, &answer));
 	assert_ptr_equal(tag, &tags[1]);
 	assert_string_equal(answer.body, "xxx");
 }
@@ -524,11 +524,11 @@ static void a_certificate_is_verified_always(void **state)
 static void a_missing_file_of_authorities_is_a_usage_error(void **state)
 {
 	struct endpoint endpoint = { .url = "https://x" };
-	struct rest_options options = { .endpoint = &endpoint, .connections = 1, .ca_file = "/nonexistent/ca.pem" };
-	struct rest *rest = NULL;
+	struct service_client_options options = { .endpoint = &endpoint, .connections = 1, .ca_file = "/nonexistent/ca.pem" };
+	struct service_client *rest = NULL;
 	struct err err;
 
-	assert_false(rest_open(&options, &rest, &err));
+	assert_false(service_client_open(&options, &rest, &err));
 	assert_string_equal(err.msg, "open /nonexistent/ca.pem, the file of certificate authorities: "
 	                             "No such file or directory");
 	assert_int_equal(err.kind, ERR_USAGE);

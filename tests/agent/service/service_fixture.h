@@ -44,9 +44,9 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
 	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .reckons = true };
-	if (!store_open(f->file, 50, &f->api.store, &err))
+	if (!workflow_store_open(f->file, 50, &f->api.store, &err))
 		fail_msg("%s", err.msg);
-	f->handler = service_api_handler(&f->api);
+	f->handler = routes_handler(&f->api);
 	clock_ms = 1717149600000;
 	uuids = 0;
 	*state = f;
@@ -57,7 +57,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
-	store_close(f->api.store);
+	workflow_store_close(f->api.store);
 	unlink(f->file);
 	unlink(arena_printf(&f->arena, "%s-wal", f->file));
 	unlink(arena_printf(&f->arena, "%s-shm", f->file));

@@ -48,38 +48,38 @@ static int leave(void **state)
 	return failed;
 }
 
-static struct watch *open_watch(const char *dir)
+static struct dir_watch *open_watch(const char *dir)
 {
-	struct watch *w = NULL;
+	struct dir_watch *w = NULL;
 	struct err err;
 
-	if (!watch_open(dir, &w, &err))
+	if (!dir_watch_open(dir, &w, &err))
 		fail_msg("%s", err.msg);
-	assert_null(watch_degraded(w));
-	assert_false(watch_read(w));
+	assert_null(dir_watch_degraded(w));
+	assert_false(dir_watch_read(w));
 	return w;
 }
 
 /* A change with its events, and what can be seen of it: an event that comes later in the same
  * moment, as the last word of a watch that was let go of, is none that matters. */
-static void changes(struct watch *w, const char *command)
+static void changes(struct dir_watch *w, const char *command)
 {
 	sh(command);
-	if (!watch_read(w))
+	if (!dir_watch_read(w))
 		fail_msg("not seen: %s", command);
-	if (watch_read(w))
+	if (dir_watch_read(w))
 		fail_msg("seen twice: %s", command);
 }
 
-static void changes_nothing(struct watch *w, const char *command)
+static void changes_nothing(struct dir_watch *w, const char *command)
 {
 	sh(command);
-	if (watch_read(w))
+	if (dir_watch_read(w))
 		fail_msg("woke somebody up: %s", command);
 }
 
 /* Whatever happened, the watch is on all that is there now. */
-static void sees_all(struct watch *w)
+static void sees_all(struct dir_watch *w)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	char name[256];
@@ -132,9 +132,9 @@ static void each_way_to_change_a_file_is_seen(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		if (i)
 			assert_false(leave(state) || enter(state));
-		struct watch *w = open_watch("s");
+		struct dir_watch *w = open_watch("s");
 		changes(w, ways[i]);
-		watch_close(w);
+		dir_watch_close(w);
 	}
 }
 
@@ -164,10 +164,10 @@ static void each_way_to_change_folders_is_seen_and_all_is_watched_after_it(void 
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		if (i)
 			assert_false(leave(state) || enter(state));
-		struct watch *w = open_watch("s");
+		struct dir_watch *w = open_watch("s");
 		changes(w, ways[i]);
 		sees_all(w);
-		watch_close(w);
+		dir_watch_close(w);
 	}
 }
 
@@ -187,39 +187,39 @@ static void what_cannot_matter_wakes_nobody(void **state)
 	};
 
 	sh("printf 'out.*\\n/drafts/\\n' > s/.flowsyncignore; echo 'tmp.*' > s/x/.flowsyncignore");
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
 		changes_nothing(w, ways[i]);
 	changes(w, "rm s/.flowsyncignore s/x/.flowsyncignore");
 	sees_all(w);
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_file_that_is_being_written_counts_when_it_is_closed(void **state)
 {
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	int fd = open("s/new.yaml", O_CREAT | O_WRONLY, 0666);
 
 	assert_true(fd >= 0);
-	assert_false(watch_read(w));
+	assert_false(dir_watch_read(w));
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(write(fd, "1", 1), 1);
-		assert_false(watch_read(w));
+		assert_false(dir_watch_read(w));
 	}
 	close(fd);
-	assert_true(watch_read(w));
-	watch_close(w);
+	assert_true(dir_watch_read(w));
+	dir_watch_close(w);
 }
 
 static void rules_that_come_and_go_change_what_is_watched(void **state)
 {
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 
 	changes(w, "echo '/x/' > s/.flowsyncignore");
 	changes_nothing(w, "echo 2 > s/x/b.yml; echo 2 > s/x/y/c.yaml");
 	changes(w, "rm s/.flowsyncignore");
 	sees_all(w);
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_volume_of_kubernetes_is_seen_at_each_swap(void **state)
@@ -228,7 +228,7 @@ static void a_volume_of_kubernetes_is_seen_at_each_swap(void **state)
 
 	sh("rm -r s/*; mkdir s/..1; echo 1 > s/..1/a.yaml; echo 1 > s/..1/b.yaml; ln -s ..1 s/..data;"
 	   "ln -s ..data/a.yaml s/a.yaml; ln -s ..data/b.yaml s/b.yaml");
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	for (int i = 2; i < 20; i++)
 		changes(w, arena_printf(&a, "mkdir s/..%d; echo %d > s/..%d/a.yaml; echo 1 > s/..%d/b.yaml;"
 		                        "ln -s ..%d s/..data_tmp; mv -T s/..data_tmp s/..data; rm -r s/..%d",
@@ -237,14 +237,14 @@ static void a_volume_of_kubernetes_is_seen_at_each_swap(void **state)
 	changes(w, "rm s/..19/b.yaml");
 	changes_nothing(w, "echo 3 > s/..19/other; mkdir s/..20");
 	sees_all(w);
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_link_inside_is_watched_on_all_its_way(void **state)
 {
 	sh("mkdir -p s/.store/v1 s/.store/v2; echo 1 > s/.store/v1/d.yaml; echo 1 > s/.store/v2/d.yaml;"
 	   "ln -s v1 s/.store/now; ln -s .store/now s/current; ln -s .store/later/e.yaml s/e.yaml");
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	changes(w, "echo 2 > s/.store/v1/d.yaml");
 	changes_nothing(w, "echo 2 > s/.store/v2/d.yaml");
 	changes(w, "ln -s v2 s/.store/tmp; mv -T s/.store/tmp s/.store/now");
@@ -257,7 +257,7 @@ static void a_link_inside_is_watched_on_all_its_way(void **state)
 	changes(w, "rm s/current");
 	changes_nothing(w, "echo 3 > s/.store/v2/d.yaml");
 	sees_all(w);
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_source_below_a_link_that_is_swapped_is_seen(void **state)
@@ -269,7 +269,7 @@ static void a_source_below_a_link_that_is_swapped_is_seen(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
 		sh("rm -rf deep v1 v2 v3 l; mkdir deep; cp -r s v1; cp -r s v2; ln -s v1 l");
-		struct watch *w = open_watch(sources[i]);
+		struct dir_watch *w = open_watch(sources[i]);
 		changes(w, "echo 2 > l/x/b.yml");
 		changes_nothing(w, "echo 2 > v2/x/b.yml");
 		changes(w, "ln -s v2 tmp; mv -T tmp l");
@@ -281,13 +281,13 @@ static void a_source_below_a_link_that_is_swapped_is_seen(void **state)
 		/* what the link leads to, in whose place another is put */
 		changes(w, "mv v1 v3; mv v2 v1");
 		changes(w, "echo 5 > v1/x/b.yml");
-		watch_close(w);
+		dir_watch_close(w);
 	}
 }
 
 static void a_source_that_comes_and_goes_with_the_folders_above_it_is_seen(void **state)
 {
-	struct watch *w = open_watch("p/q/r");
+	struct dir_watch *w = open_watch("p/q/r");
 
 	changes_nothing(w, "mkdir z; echo 1 > z/a.yaml");
 	for (int i = 0; i < 3; i++) {
@@ -301,7 +301,7 @@ static void a_source_that_comes_and_goes_with_the_folders_above_it_is_seen(void 
 		changes(w, "echo 2 > p/q/r/a.yaml");
 		changes(w, "rm -r p");
 	}
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it(void **state)
@@ -314,7 +314,7 @@ static void a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it(void 
 	fclose(limit);
 	if (most > 100000)
 		skip();		/* would take long */
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	/* Equal events in a row are one, so they take turns; what follows them is lost. */
 	for (int i = 0; i <= most / 2; i++) {
 		chmod("s/notes", 0600);
@@ -322,46 +322,46 @@ static void a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it(void 
 	}
 	changes(w, "mkdir s/n; echo 1 > s/n/d.yaml");
 	sees_all(w);
-	watch_close(w);
+	dir_watch_close(w);
 }
 
 static void a_scan_finds_what_no_event_told_and_nothing_else(void **state)
 {
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	int fd = open("s/a.yaml", O_RDWR);
 	char *bytes = mmap(NULL, 2, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	struct stat before, after;
 
-	assert_false(watch_scan(w));
+	assert_false(dir_watch_scan(w));
 	changes(w, "echo 2 > s/x/b.yml");
-	assert_false(watch_scan(w));
+	assert_false(dir_watch_scan(w));
 	assert_true(bytes != MAP_FAILED && fstat(fd, &before) == 0);
 	bytes[0] = '7';
 	msync(bytes, 2, MS_SYNC);
 	fstat(fd, &after);
-	assert_false(watch_read(w));
+	assert_false(dir_watch_read(w));
 	/* in memory, a file that is mapped has no stamps */
 	if (memcmp(&before.st_mtim, &after.st_mtim, sizeof after.st_mtim) != 0)
-		assert_true(watch_scan(w));
-	assert_false(watch_scan(w));
+		assert_true(dir_watch_scan(w));
+	assert_false(dir_watch_scan(w));
 	munmap(bytes, 2);
 	close(fd);
 	sh("rm -r s/x");
-	assert_true(watch_scan(w));
-	assert_false(watch_scan(w));
+	assert_true(dir_watch_scan(w));
+	assert_false(dir_watch_scan(w));
 	sh("rm -r s");
-	assert_true(watch_scan(w));
-	assert_false(watch_scan(w));
+	assert_true(dir_watch_scan(w));
+	assert_false(dir_watch_scan(w));
 	sh("mkdir s");
-	assert_true(watch_scan(w));
-	assert_false(watch_scan(w));
-	watch_close(w);
+	assert_true(dir_watch_scan(w));
+	assert_false(dir_watch_scan(w));
+	dir_watch_close(w);
 }
 
-static int watches_of(const struct watch *w)
+static int watches_of(const struct dir_watch *w)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	FILE *info = fopen(arena_printf(&a, "/proc/self/fdinfo/%d", watch_fd(w)), "r");
+	FILE *info = fopen(arena_printf(&a, "/proc/self/fdinfo/%d", dir_watch_fd(w)), "r");
 	char *line = NULL;
 	size_t room = 0;
 	int count = 0;
@@ -389,19 +389,19 @@ static void thousands_of_folders_come_and_go_and_none_is_kept(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	int files = open_files();
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	int watches = watches_of(w);
 
 	for (int i = 0; i < 3000; i++) {
 		const char *name = arena_printf(&a, "s/n%d", i % 7), *moved = arena_printf(&a, "other/n%d", i);
 		assert_int_equal(mkdir(name, 0777), 0);
-		assert_true(watch_read(w));
+		assert_true(dir_watch_read(w));
 		assert_int_equal(watches_of(w), watches + 1);
 		assert_int_equal(i % 2 ? rmdir(name) : rename(name, moved), 0);
-		assert_true(watch_read(w));
+		assert_true(dir_watch_read(w));
 		assert_int_equal(watches_of(w), watches);
 	}
-	watch_close(w);
+	dir_watch_close(w);
 	assert_int_equal(open_files(), files);
 }
 
@@ -425,36 +425,36 @@ static int with_limit(const char *limit, const char *most, int (*sees)(void))
 
 static int sees_what_it_has_watches_for(void)
 {
-	struct watch *w;
+	struct dir_watch *w;
 	struct err err;
 
 	/* the folders above the source come first */
-	if (!watch_open("s", &w, &err) || !watch_degraded(w) ||
-	    strcmp(watch_degraded(w), "s: the system has no watch left for all of its folders "
+	if (!dir_watch_open("s", &w, &err) || !dir_watch_degraded(w) ||
+	    strcmp(dir_watch_degraded(w), "s: the system has no watch left for all of its folders "
 	           "(fs.inotify.max_user_watches): some changes are only found by looking at times") != 0)
 		return 1;
-	if (system("echo 2 > s/a.yaml") || !watch_read(w))
+	if (system("echo 2 > s/a.yaml") || !dir_watch_read(w))
 		return 2;
-	if (system("echo 2 > s/x/y/c.yaml") || watch_read(w) || !watch_scan(w) || watch_scan(w))
+	if (system("echo 2 > s/x/y/c.yaml") || dir_watch_read(w) || !dir_watch_scan(w) || dir_watch_scan(w))
 		return 3;
-	if (system("rm -r s/x") || !watch_read(w) || watch_degraded(w))
+	if (system("rm -r s/x") || !dir_watch_read(w) || dir_watch_degraded(w))
 		return 4;
-	watch_close(w);
+	dir_watch_close(w);
 	return 0;
 }
 
 static int sees_by_looking_alone(void)
 {
-	struct watch *w;
+	struct dir_watch *w;
 	struct err err;
 
-	if (!watch_open("s", &w, &err) || watch_fd(w) != -1 || !watch_degraded(w) ||
-	    strcmp(watch_degraded(w), "s: the system has nothing left to watch it with "
+	if (!dir_watch_open("s", &w, &err) || dir_watch_fd(w) != -1 || !dir_watch_degraded(w) ||
+	    strcmp(dir_watch_degraded(w), "s: the system has nothing left to watch it with "
 	           "(fs.inotify.max_user_instances): changes are only found by looking at times") != 0)
 		return 1;
-	if (system("echo 3 > s/a.yaml") || watch_read(w) || !watch_scan(w) || watch_scan(w))
+	if (system("echo 3 > s/a.yaml") || dir_watch_read(w) || !dir_watch_scan(w) || dir_watch_scan(w))
 		return 2;
-	watch_close(w);
+	dir_watch_close(w);
 	return 0;
 }
 
@@ -474,13 +474,13 @@ static void without_room_for_more_watches_it_says_so_and_scans(void **state)
 enum { FILES = 5, STATES = 350, ROOM = 200 };
 
 /* In memory that two processes share. */
-struct history {
+struct file_history {
 	char states[STATES][ROOM];	/* each is there before it is made true */
 	atomic_int count;
 };
 
 struct writer {
-	struct history *history;
+	struct file_history *history;
 	unsigned seed;
 	int number;			/* of the folder that s/d leads to */
 	bool other_name;		/* of the folder that s/b is */
@@ -570,7 +570,7 @@ static void swap_link(struct writer *w, struct arena *a)
 	try(system(arena_printf(a, "rm -r s/.d%d", w->number - 1)));
 }
 
-static void write_at_random(struct history *history, unsigned seed)
+static void write_at_random(struct file_history *history, unsigned seed)
 {
 	static void (*const ways[])(struct writer *, struct arena *) = {
 		move_file, move_file, move_file, move_file, rewrite_file, rewrite_file, rename_folder, swap_link,
@@ -607,7 +607,7 @@ static const char *state_read(struct arena *a)
 }
 
 /* Where the state stands in history, from `from` on. */
-static int place_in(const struct history *h, const char *state, int from)
+static int place_in(const struct file_history *h, const char *state, int from)
 {
 	for (int i = from; i < h->count; i++)
 		if (strcmp(h->states[i], state) == 0)
@@ -618,7 +618,7 @@ static int place_in(const struct history *h, const char *state, int from)
 
 static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(void **state)
 {
-	struct history *h = mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct file_history *h = mmap(NULL, sizeof *h, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	const char *text = getenv("SEED");
 	unsigned seed = text ? (unsigned)atoi(text) : (unsigned)getpid();
 	int status = -1, at = 0, reads = 0;
@@ -630,7 +630,7 @@ static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(voi
 	   /* many files between the others, so that reading takes a while */
 	   "mkdir s/c; cd s/c; seq -f %g.yaml 300 | xargs touch");
 	strcpy(h->states[h->count++], "a/0=0 a/1=0 a/2=0 a/3=0 a/4=0 ");
-	struct watch *w = open_watch("s");
+	struct dir_watch *w = open_watch("s");
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -638,7 +638,7 @@ static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(voi
 	while (ended == 0) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		ended = waitpid(pid, &status, WNOHANG);
-		watch_read(w);
+		dir_watch_read(w);
 		const char *now = state_read(&a);
 		if (now) {
 			at = place_in(h, now, at);
@@ -650,9 +650,9 @@ static void all_that_is_read_was_there_at_one_moment_and_no_change_is_missed(voi
 	assert_int_equal(ended, pid);
 	assert_string_equal(h->states[at], h->states[h->count - 1]);
 	/* its last look is of what there is now: every change was told of */
-	watch_read(w);
-	assert_false(watch_scan(w));
-	watch_close(w);
+	dir_watch_read(w);
+	assert_false(dir_watch_scan(w));
+	dir_watch_close(w);
 	munmap(h, sizeof *h);
 }
 

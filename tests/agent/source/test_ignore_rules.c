@@ -107,8 +107,8 @@ static void a_rule_means_what_git_says(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		const struct ignore *ig = ignore_read(&a, NULL, "", cases[i].rules);
-		if (ignore_matches(ig, cases[i].path, cases[i].folder) != cases[i].ignored)
+		const struct ignore_rules *ig = ignore_rules_read(&a, NULL, "", cases[i].rules);
+		if (ignore_rules_match(ig, cases[i].path, cases[i].folder) != cases[i].ignored)
 			fail_msg("\"%s\" and \"%s\"", cases[i].rules, cases[i].path);
 	}
 }
@@ -116,15 +116,15 @@ static void a_rule_means_what_git_says(void **state)
 static void a_deeper_file_goes_before_those_around_it(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct ignore *top = ignore_read(&a, NULL, "", "*.yaml\n/c.yml");
-	const struct ignore *deep = ignore_read(&a, top, "x/y", "!a.yaml\n/c.yml");
+	const struct ignore_rules *top = ignore_rules_read(&a, NULL, "", "*.yaml\n/c.yml");
+	const struct ignore_rules *deep = ignore_rules_read(&a, top, "x/y", "!a.yaml\n/c.yml");
 
-	assert_false(ignore_matches(deep, "x/y/a.yaml", false));
-	assert_false(ignore_matches(deep, "x/y/z/a.yaml", false));
-	assert_true(ignore_matches(deep, "x/y/b.yaml", false));
-	assert_true(ignore_matches(deep, "x/y/c.yml", false));
-	assert_false(ignore_matches(deep, "x/y/z/c.yml", false));
-	assert_true(ignore_matches(top, "x/y/a.yaml", false));
+	assert_false(ignore_rules_match(deep, "x/y/a.yaml", false));
+	assert_false(ignore_rules_match(deep, "x/y/z/a.yaml", false));
+	assert_true(ignore_rules_match(deep, "x/y/b.yaml", false));
+	assert_true(ignore_rules_match(deep, "x/y/c.yml", false));
+	assert_false(ignore_rules_match(deep, "x/y/z/c.yml", false));
+	assert_true(ignore_rules_match(top, "x/y/a.yaml", false));
 }
 
 static void many_stars_take_no_time(void **state)
@@ -139,12 +139,12 @@ static void many_stars_take_no_time(void **state)
 	rule[199] = 'b';
 	for (size_t i = 0; i < 250; i++)
 		path[i] = 'a';
-	assert_false(ignore_matches(ignore_read(&a, NULL, "", rule), path, false));
+	assert_false(ignore_rules_match(ignore_rules_read(&a, NULL, "", rule), path, false));
 }
 
 static void no_file_leaves_nothing_out(void **state)
 {
-	assert_false(ignore_matches(NULL, "a.yaml", false));
+	assert_false(ignore_rules_match(NULL, "a.yaml", false));
 }
 
 int main(void)

@@ -60,7 +60,7 @@ static const char *read_dir(struct arena *a, const char *dir)
 	for (size_t i = 0; i < files.count; i++)
 		all = arena_printf(a, "%s%s\n", all, files.items[i].name);
 	for (size_t i = 0; i < f.count; i++)
-		all = arena_printf(a, "%s! %s\n", all, fault_line(a, &f.items[i]));
+		all = arena_printf(a, "%s! %s\n", all, diagnostics_text_line(a, &f.items[i]));
 	assert_int_equal(good, f.count == 0);
 	return all;
 }
@@ -254,7 +254,7 @@ static const char *read_settled(struct arena *a, const char *dir, bool stopped)
 	for (size_t i = 0; i < files.count; i++)
 		all = arena_printf(a, "%s%s: %s\n", all, files.items[i].name, files.items[i].bytes);
 	for (size_t i = 0; i < f.count; i++)
-		all = arena_printf(a, "%s! %s\n", all, fault_line(a, &f.items[i]));
+		all = arena_printf(a, "%s! %s\n", all, diagnostics_text_line(a, &f.items[i]));
 	return all;
 }
 

@@ -15,7 +15,7 @@ static const char *read_tree(struct arena *a, const char *repo, const char *path
 
 	if (!mirror_update(a, mirror, &remote, &(struct git_ref){ GIT_BRANCH, "main" }, path, &r, &faults, &err))
 		fail_msg("%s", err.msg);
-	if (!git_tree_read(a, mirror, &r, path, &files, &faults, &err))
+	if (!source_git_read(a, mirror, &r, path, &files, &faults, &err))
 		fail_msg("%s", err.msg);
 	for (size_t i = 0; i < files.count; i++)
 		if (files.items[i].bytes)
@@ -143,7 +143,7 @@ static void a_file_over_the_limit_is_not_even_read(void **state)
 	   "id=$(git rev-parse HEAD:b.yaml); cd .git/objects/${id%??????????????????????????????????????}\n"
 	   "head -c -4 ${id#??} > ../cut; printf xxxx >> ../cut; mv -f ../cut ${id#??}");
 	snprintf(r.tree, sizeof r.tree, "%s", said(&a, "git -C cut rev-parse HEAD^{tree}"));
-	assert_true(git_tree_read(&a, "cut/.git", &r, NULL, &files, &faults, &err));
+	assert_true(source_git_read(&a, "cut/.git", &r, NULL, &files, &faults, &err));
 	assert_int_equal(faults.count, 1);
 	assert_string_equal(faults.items[0].message, "larger than 1 MiB");
 }
@@ -158,9 +158,9 @@ static void a_damaged_mirror_is_told_from_a_bad_source(void **state)
 
 	sh("new whole; echo 1 > a.yaml; c");
 	read_tree(&a, "whole", NULL);
-	assert_false(git_tree_read(&a, "m-whole", &r, "s", &files, &faults, &err));
+	assert_false(source_git_read(&a, "m-whole", &r, "s", &files, &faults, &err));
 	assert_string_equal(err.msg, "s/: object not found - no match for id (0123456789012345678901234567890123456789)");
-	assert_false(git_tree_read(&a, "nowhere", &r, NULL, &files, &faults, &err));
+	assert_false(source_git_read(&a, "nowhere", &r, NULL, &files, &faults, &err));
 	assert_int_equal(files.count + faults.count, 0);
 }
 

@@ -49,8 +49,8 @@ static int tear_down(void **state)
 static const struct node *make(struct fixture *f, int64_t at, bool quiet)
 {
 	struct report r = {
-		.mode = "sync", .verdict.applied = !quiet, .started = stamp_text(&f->arena, at),
-		.cycle_id = arena_printf(&f->arena, "%s-%08x", stamp_text(&f->arena, at), f->stored++),
+		.mode = "sync", .verdict.applied = !quiet, .started = timestamp_text(&f->arena, at),
+		.cycle_id = arena_printf(&f->arena, "%s-%08x", timestamp_text(&f->arena, at), f->stored++),
 	};
 
 	return report_tree(&f->arena, &r);
@@ -61,7 +61,7 @@ static const char *store(struct fixture *f, int64_t at, bool quiet)
 	const struct node *report = make(f, at, quiet);
 	struct err err;
 
-	if (!reports_store(f->dir, report, at, &err))
+	if (!report_store_add(f->dir, report, at, &err))
 		fail_msg("%s", err.msg);
 	return node_get_text(report, "cycle_id");
 }
@@ -74,7 +74,7 @@ static const char *listed(struct fixture *f)
 	size_t count;
 	struct err err;
 
-	if (!reports_list(&f->arena, f->dir, &ids, &count, &err))
+	if (!report_store_list(&f->arena, f->dir, &ids, &count, &err))
 		fail_msg("%s", err.msg);
 	for (size_t i = 0; i < count; i++)
 		buf_addf(&text, "%s%lx", i ? " " : "", strtoul(strrchr(ids[i], '-') + 1, NULL, 16));
@@ -103,12 +103,12 @@ static void a_report_is_read_as_it_was_stored(void **state)
 	struct err err;
 
 	assert_string_equal(listed(f), "");
-	assert_true(reports_store(f->dir, report, start, &err));
-	assert_true(reports_read(&f->arena, f->dir, "2026-09-21T14:13:20.000Z-00000000", &again, &err));
+	assert_true(report_store_add(f->dir, report, start, &err));
+	assert_true(report_store_read(&f->arena, f->dir, "2026-09-21T14:13:20.000Z-00000000", &again, &err));
 	assert_true(node_equal(again, report));
-	assert_true(reports_check(again, &err));
+	assert_true(report_store_check(again, &err));
 	const char *later = store(f, start + 1, true);
-	assert_true(reports_read(&f->arena, f->dir, "latest", &again, &err));
+	assert_true(report_store_read(&f->arena, f->dir, "latest", &again, &err));
 	assert_string_equal(node_get_text(again, "cycle_id"), later);
 	assert_string_equal(listed(f), "1 0");
 
@@ -135,7 +135,7 @@ static void what_is_not_there_is_said(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_false(reports_read(&f->arena, f->dir, cases[i].id, &out, &err));
+		assert_false(report_store_read(&f->arena, f->dir, cases[i].id, &out, &err));
 		assert_string_equal(err.msg, cases[i].msg);
 		assert_ptr_equal(out, f);
 	}
@@ -149,12 +149,12 @@ static void what_cannot_be_read_is_said(void **state)
 
 	store(f, start, false);
 	write_file(path(f, "latest.json"), "{");
-	assert_false(reports_read(&f->arena, f->dir, "latest", &out, &err));
+	assert_false(report_store_read(&f->arena, f->dir, "latest", &out, &err));
 	assert_memory_equal(err.msg, arena_printf(&f->arena, "report \"%s\": ", path(f, "latest.json")),
 	                    strlen(path(f, "latest.json")) + 11);
 	assert_int_equal(unlink(path(f, "latest.json")), 0);
 	assert_int_equal(mkdir(path(f, "latest.json"), 0700), 0);
-	assert_false(reports_read(&f->arena, f->dir, "latest", &out, &err));
+	assert_false(report_store_read(&f->arena, f->dir, "latest", &out, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "report \"%s\": a directory, expected a file",
 	                                          path(f, "latest.json")));
 }
@@ -165,18 +165,18 @@ static void a_document_of_another_form_is_refused(void **state)
 	struct node *report = node_copy(&f->arena, make(f, start, false));
 	struct err err;
 
-	assert_true(reports_check(report, &err));
+	assert_true(report_store_check(report, &err));
 	node_put(&f->arena, report, "new_key", node_null(&f->arena));
-	assert_true(reports_check(report, &err));
+	assert_true(report_store_check(report, &err));
 	node_put(&f->arena, report, "owner", node_int(&f->arena, 5));
-	assert_false(reports_check(report, &err));
+	assert_false(report_store_check(report, &err));
 	assert_string_equal(err.msg, "/owner is a number, expected a text");
 	node_put(&f->arena, report, "owner", node_null(&f->arena));
 	struct node *step = node_add(&f->arena, node_get(report, "workflows"), node_map(&f->arena));
 	node_put(&f->arena, step, "name", node_text(&f->arena, "a"));
-	assert_false(reports_check(report, &err));
+	assert_false(report_store_check(report, &err));
 	assert_string_equal(err.msg, "/workflows/0/id is missing");
-	assert_false(reports_check(node_list(&f->arena), &err));
+	assert_false(report_store_check(node_list(&f->arena), &err));
 	assert_string_equal(err.msg, "the document is a list, expected a map");
 }
 
@@ -194,9 +194,9 @@ static void the_oldest_go_when_there_are_too_many(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 0; i < REPORTS_MAX + 3; i++)
+	for (int i = 0; i < REPORT_STORE_MAX + 3; i++)
 		store(f, start + i * hour, false);
-	assert_string_equal(listed(f), from_to(f, REPORTS_MAX + 2, 3));
+	assert_string_equal(listed(f), from_to(f, REPORT_STORE_MAX + 2, 3));
 }
 
 static void those_of_nothing_to_do_go_first_but_for_the_newest(void **state)
@@ -204,21 +204,21 @@ static void those_of_nothing_to_do_go_first_but_for_the_newest(void **state)
 	struct fixture *f = *state;
 
 	/* 2 and 5 found nothing to do. */
-	for (int i = 0; i < REPORTS_MAX; i++)
+	for (int i = 0; i < REPORT_STORE_MAX; i++)
 		store(f, start + i * hour, i == 2 || i == 5);
-	assert_string_equal(listed(f), from_to(f, REPORTS_MAX - 1, 0));
+	assert_string_equal(listed(f), from_to(f, REPORT_STORE_MAX - 1, 0));
 	store(f, start + 200 * hour, true);
-	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 1 0", from_to(f, REPORTS_MAX, 3)));
+	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 1 0", from_to(f, REPORT_STORE_MAX, 3)));
 	store(f, start + 201 * hour, true);
 	assert_string_equal(listed(f),
-	                    arena_printf(&f->arena, "%s 4 3 1 0", from_to(f, REPORTS_MAX + 1, 6)));
+	                    arena_printf(&f->arena, "%s 4 3 1 0", from_to(f, REPORT_STORE_MAX + 1, 6)));
 	store(f, start + 202 * hour, false);
 	assert_string_equal(listed(f), arena_printf(&f->arena, "66 65 %s 4 3 1 0",
-	                                            from_to(f, REPORTS_MAX - 1, 6)));
+	                                            from_to(f, REPORT_STORE_MAX - 1, 6)));
 	store(f, start + 203 * hour, false);
 	store(f, start + 204 * hour, true);
 	assert_string_equal(listed(f), arena_printf(&f->arena, "68 67 66 %s 4 3 1",
-	                                            from_to(f, REPORTS_MAX - 1, 6)));
+	                                            from_to(f, REPORT_STORE_MAX - 1, 6)));
 }
 
 static void what_is_older_than_a_month_goes(void **state)
@@ -230,9 +230,9 @@ static void what_is_older_than_a_month_goes(void **state)
 	store(f, start + 1, true);
 	store(f, start + 20 * day, true);
 	assert_string_equal(listed(f), "2 1 0");
-	store(f, start + REPORTS_DAYS * day, false);
+	store(f, start + REPORT_STORE_DAYS * day, false);
 	assert_string_equal(listed(f), "3 2 1 0");
-	store(f, start + REPORTS_DAYS * day + 1, false);
+	store(f, start + REPORT_STORE_DAYS * day + 1, false);
 	assert_string_equal(listed(f), "4 3 2 1");
 	/* A clock that was set back: what was just stored stays. */
 	store(f, start - 90 * day, false);
@@ -266,10 +266,10 @@ static void a_folder_that_cannot_be_used_is_said(void **state)
 	struct err err;
 
 	write_file(f->dir, "");
-	assert_false(reports_store(f->dir, make(f, start, false), start, &err));
+	assert_false(report_store_add(f->dir, make(f, start, false), start, &err));
 	assert_string_equal(err.msg,
 	                    arena_printf(&f->arena, "make the folder \"%s\": File exists", f->dir));
-	assert_false(reports_list(&f->arena, f->dir, &ids, &count, &err));
+	assert_false(report_store_list(&f->arena, f->dir, &ids, &count, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "reports in \"%s/reports\": Not a directory", f->dir));
 }
 
@@ -286,14 +286,14 @@ static void a_full_disk_is_said_and_leaves_what_was_there(void **state)
 	if (pid == 0) {
 		struct rlimit limit = { 100, 100 };
 		signal(SIGXFSZ, SIG_IGN);
-		_exit(setrlimit(RLIMIT_FSIZE, &limit) || reports_store(f->dir, report, start + 1, &err) ||
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) || report_store_add(f->dir, report, start + 1, &err) ||
 		      strcmp(err.msg, arena_printf(&f->arena, "report \"%s\": cannot be written: File too large",
 		                                   path(f, "2026-09-21T14:13:20.001Z-00000001.json"))) != 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_string_equal(listed(f), "0");
-	assert_true(reports_read(&f->arena, f->dir, "latest", &found, &err));
+	assert_true(report_store_read(&f->arena, f->dir, "latest", &found, &err));
 	assert_string_equal(node_get_text(found, "cycle_id"), before);
 	assert_int_equal(system(arena_printf(&f->arena, "test $(ls %s | wc -l) = 2", path(f, ""))), 0);
 }

@@ -49,18 +49,18 @@ static int tear_down(void **state)
 	return failed;
 }
 
-static struct state *open_as(struct fixture *f, enum state_use use, const char *endpoint,
+static struct state_store *open_as(struct fixture *f, enum state_store_mode use, const char *endpoint,
                              const char *owner)
 {
-	struct state *s = NULL;
+	struct state_store *s = NULL;
 	struct err err;
 
-	if (!state_open(f->dir, use, endpoint, owner, &s, &err))
+	if (!state_store_open(f->dir, use, endpoint, owner, &s, &err))
 		fail_msg("%s", err.msg);
 	return s;
 }
 
-static struct state *open_state(struct fixture *f, enum state_use use)
+static struct state_store *open_state(struct fixture *f, enum state_store_mode use)
 {
 	return open_as(f, use, ENDPOINT, "default");
 }
@@ -77,11 +77,11 @@ static const struct node *tree(struct fixture *f, const char *json)
 	return n;
 }
 
-static void put(struct state *s, const char *name)
+static void put(struct state_store *s, const char *name)
 {
 	struct err err;
 
-	if (!state_put(s, &(struct applied_record){ .name = name, .id = 1 }, &err))
+	if (!state_store_put(s, &(struct applied_record){ .name = name, .id = 1 }, &err))
 		fail_msg("%s", err.msg);
 }
 
@@ -94,13 +94,13 @@ static void add_tree(const char *key, const struct node *n, struct buf *out)
 }
 
 /* All records, one a line. */
-static const char *dump(struct fixture *f, struct state *s)
+static const char *dump(struct fixture *f, struct state_store *s)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct applied_records all = { 0 };
 	struct err err;
 
-	if (!state_load(s, &f->arena, &all, &err))
+	if (!state_store_load(s, &f->arena, &all, &err))
 		fail_msg("%s", err.msg);
 	for (const struct applied_record *r = all.items; r < all.items + all.count; r++) {
 		buf_addf(&text, "%s %lld %s%s", r->name, (long long)r->id, r->digest ? r->digest : "-",
@@ -112,9 +112,9 @@ static const char *dump(struct fixture *f, struct state *s)
 	return arena_strdup(&f->arena, buf_str(&text));
 }
 
-static const char *dump_of(struct fixture *f, enum state_use use, const char *endpoint, const char *owner)
+static const char *dump_of(struct fixture *f, enum state_store_mode use, const char *endpoint, const char *owner)
 {
-	CLEANUP(state_closep) struct state *s = open_as(f, use, endpoint, owner);
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, use, endpoint, owner);
 
 	return dump(f, s);
 }
@@ -143,7 +143,7 @@ static const char *listing(struct fixture *f)
 static void a_record_is_given_back_as_it_was_put(void **state)
 {
 	struct fixture *f = *state;
-	struct state *s = open_state(f, STATE_WRITE);
+	struct state_store *s = open_state(f, STATE_WRITE);
 	struct applied_record full = {
 		.name = "n\xc3\xa4me", .id = INT64_MAX, .digest = "a0123abcd", .paused = true,
 		.body = tree(f, "{\"name\":\"n\",\"z\":[1,1.50,null,true],\"a\":{}}"),
@@ -151,16 +151,16 @@ static void a_record_is_given_back_as_it_was_put(void **state)
 	};
 	struct err err;
 
-	assert_true(state_put(s, &(struct applied_record){ .name = "b", .digest = "b" }, &err));
-	assert_true(state_put(s, &full, &err));
-	assert_true(state_put(s, &(struct applied_record){ .name = "Z", .id = 7 }, &err));
+	assert_true(state_store_put(s, &(struct applied_record){ .name = "b", .digest = "b" }, &err));
+	assert_true(state_store_put(s, &full, &err));
+	assert_true(state_store_put(s, &(struct applied_record){ .name = "Z", .id = 7 }, &err));
 	static const char all[] =
 		"Z 7 -\n"
 		"b 0 b\n"
 		"n\xc3\xa4me 9223372036854775807 a0123abcd paused body={\"name\":\"n\",\"z\":[1,1.50,null,true],\"a\":{}}"
 		" settled=[{\"path\":\"/a\",\"sent\":1,\"kept\":null,\"refused\":false}]\n";
 	assert_string_equal(dump(f, s), all);
-	state_close(s);
+	state_store_close(s);
 	assert_string_equal(dump_of(f, STATE_WRITE, ENDPOINT, "default"), all);
 	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), all);
 }
@@ -168,14 +168,14 @@ static void a_record_is_given_back_as_it_was_put(void **state)
 static void a_later_record_takes_the_place_of_all_of_the_earlier(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
 	struct err err;
 
-	assert_true(state_put(s, &(struct applied_record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
-	assert_true(state_put(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
+	assert_true(state_store_put(s, &(struct applied_record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
+	assert_true(state_store_put(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
 	assert_string_equal(dump(f, s), "a 2 -\n");
-	assert_true(state_drop(s, "a", &err));
-	assert_true(state_drop(s, "a", &err));
+	assert_true(state_store_drop(s, "a", &err));
+	assert_true(state_store_drop(s, "a", &err));
 	assert_string_equal(dump(f, s), "");
 }
 
@@ -188,8 +188,8 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++) {
-		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, syncs[i].endpoint, syncs[i].owner);
-		assert_true(state_put(s, &(struct applied_record){ .name = "a", .id = (int64_t)i }, &err));
+		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, syncs[i].endpoint, syncs[i].owner);
+		assert_true(state_store_put(s, &(struct applied_record){ .name = "a", .id = (int64_t)i }, &err));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++)
 		assert_string_equal(dump_of(f, STATE_READ, syncs[i].endpoint, syncs[i].owner),
@@ -197,13 +197,13 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 	assert_string_equal(dump_of(f, STATE_READ, "local", "other"), "");
 }
 
-static const char *revision(struct fixture *f, enum state_use use, const char *owner)
+static const char *revision(struct fixture *f, enum state_store_mode use, const char *owner)
 {
-	CLEANUP(state_closep) struct state *s = open_as(f, use, ENDPOINT, owner);
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, use, ENDPOINT, owner);
 	const char *found = "?";
 	struct err err;
 
-	if (!state_revision(s, &f->arena, &found, &err))
+	if (!state_store_revision(s, &f->arena, &found, &err))
 		fail_msg("%s", err.msg);
 	return found;
 }
@@ -217,8 +217,8 @@ static void the_applied_revision_is_known_of_each_owner(void **state)
 	assert_null(revision(f, STATE_READ, "a"));
 	assert_null(revision(f, STATE_WRITE, "a"));
 	for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
-		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
-		assert_true(state_set_revision(s, revisions[i], &err));
+		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_store_set_revision(s, revisions[i], &err));
 	}
 	assert_string_equal(revision(f, STATE_READ, "a"), "4567");
 	assert_string_equal(revision(f, STATE_WRITE, "a"), "4567");
@@ -228,12 +228,12 @@ static void the_applied_revision_is_known_of_each_owner(void **state)
 /* What may be passed at a revision, each with a comma behind it. */
 static const char *approved(struct fixture *f, const char *owner, const char *revision)
 {
-	CLEANUP(state_closep) struct state *s = open_as(f, STATE_READ, ENDPOINT, owner);
-	struct state_approvals all;
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_READ, ENDPOINT, owner);
+	struct state_store_approvals all;
 	const char *text = "";
 	struct err err;
 
-	if (!state_approvals(s, &f->arena, revision, &all, &err))
+	if (!state_store_approvals(s, &f->arena, revision, &all, &err))
 		fail_msg("%s", err.msg);
 	for (size_t i = 0; i < all.count; i++)
 		text = arena_printf(&f->arena, "%s%s,", text, all.guards[i]);
@@ -242,10 +242,10 @@ static const char *approved(struct fixture *f, const char *owner, const char *re
 
 static void approve(struct fixture *f, const char *owner, const char *guard, const char *revision)
 {
-	CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
 	struct err err;
 
-	assert_true(state_approve(s, guard, revision, &err));
+	assert_true(state_store_approve(s, guard, revision, &err));
 }
 
 static void an_approval_is_of_one_owner_one_guard_and_one_revision(void **state)
@@ -273,8 +273,8 @@ static void approvals_that_were_used_are_gone_and_others_stay(void **state)
 	approve(f, "a", "delete-share", "r2");
 	approve(f, "b", "rollback", "r1");
 	{
-		CLEANUP(state_closep) struct state *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
-		assert_true(state_drop_approvals(s, &err));
+		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
+		assert_true(state_store_drop_approvals(s, &err));
 	}
 	assert_string_equal(approved(f, "a", "r1"), "");
 	assert_string_equal(approved(f, "a", "r2"), "");
@@ -286,11 +286,11 @@ static void the_key_is_made_once_and_stays(void **state)
 	struct fixture *f = *state;
 	static const unsigned char none[STATE_KEY_SIZE];
 	unsigned char keys[4][STATE_KEY_SIZE];
-	const enum state_use uses[] = { STATE_READ, STATE_READ, STATE_WRITE, STATE_READ };
+	const enum state_store_mode uses[] = { STATE_READ, STATE_READ, STATE_WRITE, STATE_READ };
 
 	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
-		CLEANUP(state_closep) struct state *s = open_state(f, uses[i]);
-		memcpy(keys[i], state_key(s), STATE_KEY_SIZE);
+		CLEANUP(state_store_closep) struct state_store *s = open_state(f, uses[i]);
+		memcpy(keys[i], state_store_key(s), STATE_KEY_SIZE);
 		assert_memory_not_equal(keys[i], none, STATE_KEY_SIZE);
 	}
 	assert_memory_not_equal(keys[0], keys[1], STATE_KEY_SIZE);
@@ -305,9 +305,9 @@ static void reading_makes_and_changes_nothing(void **state)
 	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "");
 	assert_string_equal(listing(f), "");
 
-	struct state *s = open_state(f, STATE_WRITE);
+	struct state_store *s = open_state(f, STATE_WRITE);
 	put(s, "a");
-	state_close(s);
+	state_store_close(s);
 	const char *before = listing(f);
 	assert_null(strstr(before, "-wal"));
 	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 1 -\n");
@@ -318,7 +318,7 @@ static void reading_makes_and_changes_nothing(void **state)
 static void what_is_made_is_for_its_owner_alone(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
 	static const char *const ends[] = { "", "-wal", "-shm" };
 	struct stat st;
 
@@ -344,15 +344,15 @@ static void change(struct fixture *f, const char *text)
 
 static void refused(struct fixture *f, const char *msg)
 {
-	static const enum state_use uses[] = { STATE_READ, STATE_WRITE };
+	static const enum state_store_mode uses[] = { STATE_READ, STATE_WRITE };
 	/* The folder's own time comes first: to write, a file may have been made beside it and
 	 * taken away. */
 	const char *before = strchr(listing(f), '\n');
 
 	for (size_t i = 0; i < ARRAY_LEN(uses); i++) {
-		struct state *s = (struct state *)f;
+		struct state_store *s = (struct state_store *)f;
 		struct err err;
-		assert_false(state_open(f->dir, uses[i], ENDPOINT, "default", &s, &err));
+		assert_false(state_store_open(f->dir, uses[i], ENDPOINT, "default", &s, &err));
 		assert_string_equal(err.msg, msg);
 		assert_ptr_equal(s, f);
 		assert_string_equal(strchr(listing(f), '\n'), before);
@@ -363,7 +363,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 {
 	struct fixture *f = *state;
 
-	state_close(open_state(f, STATE_WRITE));
+	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
 	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 2: "
 	                                   "it was written by a newer flowsync", f->file));
@@ -377,7 +377,7 @@ static void what_cannot_be_read_is_refused_and_stays(void **state)
 {
 	struct fixture *f = *state;
 
-	state_close(open_state(f, STATE_WRITE));
+	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "UPDATE seal SET key = x'00'");
 	refused(f, arena_printf(&f->arena, "state \"%s\" is damaged: its key has not the length of one" BEGIN_ANEW,
 	                        f->file));
@@ -399,18 +399,18 @@ static void what_cannot_be_read_is_refused_and_stays(void **state)
 static void a_damaged_record_is_named(void **state)
 {
 	struct fixture *f = *state;
-	struct state *s = open_state(f, STATE_WRITE);
+	struct state_store *s = open_state(f, STATE_WRITE);
 	struct applied_records all = { .count = 5 };
 	struct err err;
 
 	put(s, "a");
 	change(f, "UPDATE record SET settled = '[1'");
-	assert_false(state_load(s, &f->arena, &all, &err));
+	assert_false(state_store_load(s, &f->arena, &all, &err));
 	assert_int_equal(all.count, 5);
 	assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is damaged: the record of workflow \"a\": ",
 	                                          f->file), strlen(f->file) + 48);
 	assert_non_null(strstr(err.msg, BEGIN_ANEW));
-	state_close(s);
+	state_store_close(s);
 }
 
 /* ---- other processes ---- */
@@ -452,12 +452,12 @@ static void ended_well(pid_t pid)
 
 static void put_for_ever(struct fixture *f, int fd)
 {
-	struct state *s;
+	struct state_store *s;
 	struct err err = { 0 };
 
-	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	for (int i = 0; ; i++) {
-		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%06d", i) }, &err));
+		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%06d", i) }, &err));
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
 }
@@ -483,17 +483,17 @@ static void what_was_put_survives_a_kill(void **state)
 
 	const char *before = listing(f);
 	assert_non_null(strstr(before, "state.db-wal"));
-	CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
-	assert_true(state_load(s, &f->arena, &all, &err));
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_READ);
+	assert_true(state_store_load(s, &f->arena, &all, &err));
 	assert_true(told >= 100);
 	assert_in_range(all.count, told, told + 1);
 	/* The index of what is in the log may be made anew; the log is not touched, and no other
 	 * file made. */
 	assert_int_equal(strlen(listing(f)), strlen(before));
 
-	CLEANUP(state_closep) struct state *w = open_state(f, STATE_WRITE);
+	CLEANUP(state_store_closep) struct state_store *w = open_state(f, STATE_WRITE);
 	struct applied_records again = { 0 };
-	assert_true(state_load(w, &f->arena, &again, &err));
+	assert_true(state_store_load(w, &f->arena, &again, &err));
 	assert_int_equal(again.count, all.count);
 }
 
@@ -501,14 +501,14 @@ enum { SOME = 10 };
 
 static void put_some(struct fixture *f, int fd)
 {
-	struct state *s;
+	struct state_store *s;
 	struct err err = { 0 };
 
-	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	IN_CHILD(write(fd, state_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
+	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(write(fd, state_store_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
 	for (int i = 0; i < SOME; i++)
-		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
-	state_close(s);
+		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
+	state_store_close(s);
 }
 
 static void begin_as_two(struct fixture *f)
@@ -527,8 +527,8 @@ static void begin_as_two(struct fixture *f)
 		ended_well(pids[i]);
 	}
 	assert_memory_equal(keys[0], keys[1], STATE_KEY_SIZE);
-	CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
-	assert_true(state_load(s, &f->arena, &all, &err));
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_READ);
+	assert_true(state_store_load(s, &f->arena, &all, &err));
 	assert_int_equal(all.count, 2 * SOME);
 }
 
@@ -548,10 +548,10 @@ static void come_and_go(struct fixture *f, int fd)
 	struct err err = { 0 };
 
 	for (int i = 0; i < 60; i++) {
-		struct state *s;
-		IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-		IN_CHILD(state_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d", i) }, &err));
-		state_close(s);
+		struct state_store *s;
+		IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d", i) }, &err));
+		state_store_close(s);
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
 }
@@ -565,10 +565,10 @@ static void reading_beside_a_writer_sees_what_was_put(void **state)
 	pid_t pid = in_child(f, come_and_go, &fd);
 
 	while (read(fd, &byte, 1) == 1) {
-		CLEANUP(state_closep) struct state *s = open_state(f, STATE_READ);
+		CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_READ);
 		struct applied_records all = { 0 };
 		struct err err;
-		if (!state_load(s, &f->arena, &all, &err))
+		if (!state_store_load(s, &f->arena, &all, &err))
 			fail_msg("%s", err.msg);
 		told++;
 		assert_in_range(all.count, told, 60);
@@ -581,26 +581,26 @@ static void reading_beside_a_writer_sees_what_was_put(void **state)
 static void read_as_nobody(struct fixture *f, int fd)
 {
 	struct applied_records all = { 0 };
-	struct state *s;
+	struct state_store *s;
 	struct err err = { 0 };
 
 	IN_CHILD(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
 	IN_CHILD(access(f->dir, W_OK) < 0);
-	IN_CHILD(state_open(f->dir, STATE_READ, ENDPOINT, "default", &s, &err));
-	IN_CHILD(state_load(s, &f->arena, &all, &err));
+	IN_CHILD(state_store_open(f->dir, STATE_READ, ENDPOINT, "default", &s, &err));
+	IN_CHILD(state_store_load(s, &f->arena, &all, &err));
 	IN_CHILD(all.count == 1);
-	state_close(s);
-	IN_CHILD(!state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	state_store_close(s);
+	IN_CHILD(!state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
 }
 
 static void put_one_and_wait(struct fixture *f, int fd)
 {
-	struct state *s;
+	struct state_store *s;
 	struct err err = { 0 };
 
-	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	IN_CHILD(state_put(s, &(struct applied_record){ .name = "a" }, &err));
+	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	IN_CHILD(state_store_put(s, &(struct applied_record){ .name = "a" }, &err));
 	IN_CHILD(write(fd, "", 1) == 1);
 	pause();
 }
@@ -634,24 +634,24 @@ static void a_folder_that_may_not_be_written_can_be_read(void **state)
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	only_reading_is_possible(f);	/* as a killed one left it */
-	state_close(open_state(f, STATE_WRITE));
+	state_store_close(open_state(f, STATE_WRITE));
 	only_reading_is_possible(f);	/* alone */
 }
 
 static void fill_up(struct fixture *f, int fd)
 {
 	struct rlimit limit = { 128 << 10, 128 << 10 };
-	struct state *s;
+	struct state_store *s;
 	struct err err = { 0 };
 	int i = 0;
 
 	IN_CHILD(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
-	IN_CHILD(state_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	while (state_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%d", i) }, &err))
+	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
+	while (state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%d", i) }, &err))
 		i++;
 	IN_CHILD(write(fd, &i, sizeof i) == sizeof i);
 	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
-	state_close(s);
+	state_store_close(s);
 }
 
 static void a_full_disk_is_said_and_loses_nothing(void **state)
@@ -668,8 +668,8 @@ static void a_full_disk_is_said_and_loses_nothing(void **state)
 	close(fd);
 	ended_well(pid);
 	assert_string_equal(msg, arena_printf(&f->arena, "state \"%s\": disk I/O error", f->file));
-	CLEANUP(state_closep) struct state *s = open_state(f, STATE_WRITE);
-	assert_true(state_load(s, &f->arena, &all, &err));
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
+	assert_true(state_store_load(s, &f->arena, &all, &err));
 	assert_true(put_count > 5);
 	assert_int_equal(all.count, put_count);
 }

@@ -12,7 +12,7 @@ static void a_time_is_read_with_milliseconds_or_without(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int64_t ms = -1;
-		assert_true(stamp_read(cases[i].text, &ms));
+		assert_true(timestamp_parse(cases[i].text, &ms));
 		assert_int_equal(ms, cases[i].ms);
 	}
 }
@@ -25,7 +25,7 @@ static void what_is_no_time_is_not_read(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int64_t ms = -1;
-		assert_false(stamp_read(cases[i], &ms));
+		assert_false(timestamp_parse(cases[i], &ms));
 		assert_int_equal(ms, -1);
 	}
 }
@@ -36,7 +36,7 @@ static void what_is_written_reads_back(void **state)
 
 	for (int64_t ms = 0; ms < 4000000000000; ms += 39999999987) {
 		int64_t back;
-		assert_true(stamp_read(stamp_text(&a, ms), &back));
+		assert_true(timestamp_parse(timestamp_text(&a, ms), &back));
 		assert_int_equal(back, ms);
 	}
 }
@@ -50,7 +50,7 @@ static void durations_are_for_people(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		assert_string_equal(stamp_duration(&a, cases[i].ms), cases[i].text);
+		assert_string_equal(duration_text(&a, cases[i].ms), cases[i].text);
 }
 
 int main(void)

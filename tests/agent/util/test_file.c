@@ -100,14 +100,14 @@ static void a_signal_makes_the_descriptor_readable_for_ever(void **state)
 	struct err err;
 	int fd = -1;
 
-	assert_true(stop_watch(&fd, &err));
+	assert_true(shutdown_signals_watch(&fd, &err));
 	assert_false(is_readable(fd));
-	assert_int_equal(stop_signal(), 0);
+	assert_int_equal(shutdown_signals_received(), 0);
 	raise(SIGTERM);
 	assert_true(is_readable(fd));
 	raise(SIGINT);
 	assert_true(is_readable(fd));
-	assert_int_equal(stop_signal(), SIGTERM);
+	assert_int_equal(shutdown_signals_received(), SIGTERM);
 }
 
 int main(void)

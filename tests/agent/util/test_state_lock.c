@@ -44,19 +44,19 @@ static void a_second_one_is_told_who_holds_it_and_since_when(void **state)
 	struct err err;
 	int fd = -1, other = -7;
 
-	assert_true(lock_take("a/b", &fd, &err));
+	assert_true(state_lock_take("a/b", &fd, &err));
 	assert_int_equal(stat("a/b", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
 	assert_int_equal(stat("a/b/lock", &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 
-	assert_false(lock_take("a/b", &other, &err));
+	assert_false(state_lock_take("a/b", &other, &err));
 	assert_int_equal(err.kind, ERR_CONFLICT);
 	assert_int_equal(other, -7);
 	matches(err.msg, arena_printf(&a, "^the state directory \"a/b\" is in use by another flowsync "
 	                              "\\(process %d, since 20[0-9-]{8}T[0-9:]{8}\\.[0-9]{3}Z\\)$", (int)getpid()));
 	close(fd);
-	assert_true(lock_take("a/b", &other, &err));
+	assert_true(state_lock_take("a/b", &other, &err));
 	close(other);
 }
 
@@ -69,13 +69,13 @@ static void what_a_stranger_wrote_there_is_not_repeated(void **state)
 	struct err err;
 	int fd = -1;
 
-	assert_true(lock_take("c", &fd, &err));
+	assert_true(state_lock_take("c", &fd, &err));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		FILE *f = fopen("c/lock", "w");
 		assert_non_null(f);
 		fputs(texts[i], f);
 		fclose(f);
-		assert_false(lock_take("c", &(int){ 0 }, &err));
+		assert_false(state_lock_take("c", &(int){ 0 }, &err));
 		assert_string_equal(err.msg, "the state directory \"c\" is in use by another flowsync");
 	}
 	close(fd);
@@ -91,16 +91,16 @@ static void it_goes_with_the_process_that_held_it(void **state)
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		if (!lock_take("d", &fd, &err) || write(ends[1], "", 1) != 1)
+		if (!state_lock_take("d", &fd, &err) || write(ends[1], "", 1) != 1)
 			_exit(1);
 		pause();
 	}
 	assert_int_equal(read(ends[0], &byte, 1), 1);
-	assert_false(lock_take("d", &fd, &err));
+	assert_false(state_lock_take("d", &fd, &err));
 	assert_non_null(strstr(err.msg, arena_printf(&a, "(process %d, ", (int)pid)));
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_true(lock_take("d", &fd, &err));
+	assert_true(state_lock_take("d", &fd, &err));
 	close(fd);
 	close(ends[0]);
 	close(ends[1]);
@@ -113,12 +113,12 @@ static void a_folder_that_cannot_be_made_is_said(void **state)
 
 	close(fd);
 	fd = -7;
-	assert_false(lock_take("file", &fd, &err));
+	assert_false(state_lock_take("file", &fd, &err));
 	assert_string_equal(err.msg, "make the folder \"file\": File exists");
 	assert_int_equal(err.kind, ERR_FAILED);
 	assert_int_equal(mkdir("e", 0700), 0);
 	assert_int_equal(mkdir("e/lock", 0700), 0);
-	assert_false(lock_take("e", &fd, &err));
+	assert_false(state_lock_take("e", &fd, &err));
 	assert_string_equal(err.msg, "open lock \"e/lock\": Is a directory");
 	assert_int_equal(fd, -7);
 }

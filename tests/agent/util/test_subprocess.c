@@ -60,15 +60,15 @@ static int wait_for_hurry(void)
 	struct pollfd p = { .fd = -1, .events = POLLIN };
 	struct err err;
 
-	return !stop_watch_hurry(&p.fd, &err) || poll(&p, 1, LONG_MS) != 1;
+	return !shutdown_signals_watch_hurry(&p.fd, &err) || poll(&p, 1, LONG_MS) != 1;
 }
 
 static int grandparent(void)
 {
-	struct child child;
+	struct subprocess child;
 	struct err err;
 
-	if (!child_start("hang", NULL, "", 0, -1, &child, &err))
+	if (!subprocess_start("hang", NULL, "", 0, -1, &child, &err))
 		return 1;
 	printf("%d", (int)child.pid);
 	return 0;	/* dies without a word to it */
@@ -89,12 +89,12 @@ static int act(int argc, char **argv)
 	return has_descriptor(argv[2]);
 }
 
-static void run(const char *command, const char *const *words, const char *input, int keep, struct child *out)
+static void run(const char *command, const char *const *words, const char *input, int keep, struct subprocess *out)
 {
 	struct err err;
 
-	if (!child_start(command, words, input, strlen(input), keep, out, &err) ||
-	    !child_wait(out, LONG_MS, -1, &err))
+	if (!subprocess_start(command, words, input, strlen(input), keep, out, &err) ||
+	    !subprocess_wait(out, LONG_MS, -1, &err))
 		fail_msg("%s", err.msg);
 	assert_true(WIFEXITED(out->status));
 }
@@ -102,7 +102,7 @@ static void run(const char *command, const char *const *words, const char *input
 static void words_and_input_reach_it_and_its_answer_and_status_come_back(void **state)
 {
 	static const char *const words[] = { "a b", "--c=d", NULL };
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 
 	run("echo", words, "input\nof two lines", -1, &child);
 	assert_string_equal(buf_str(&child.said), "[a b][--c=d]input\nof two lines");
@@ -111,7 +111,7 @@ static void words_and_input_reach_it_and_its_answer_and_status_come_back(void **
 
 static void more_than_a_pipe_holds_is_read_and_given_to_it(void **state)
 {
-	CLEANUP(child_done) struct child out = CHILD, in = CHILD;
+	CLEANUP(subprocess_close) struct subprocess out = SUBPROCESS_INIT, in = SUBPROCESS_INIT;
 
 	run("flood", NULL, "", -1, &out);
 	assert_int_equal(out.said.len, 400000);
@@ -121,7 +121,7 @@ static void more_than_a_pipe_holds_is_read_and_given_to_it(void **state)
 
 static void a_descriptor_is_inherited_only_if_it_is_to_be_kept(void **state)
 {
-	CLEANUP(child_done) struct child with = CHILD, without = CHILD;
+	CLEANUP(subprocess_close) struct subprocess with = SUBPROCESS_INIT, without = SUBPROCESS_INIT;
 	char number[16];
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	const char *words[] = { number, NULL };
@@ -136,13 +136,13 @@ static void a_descriptor_is_inherited_only_if_it_is_to_be_kept(void **state)
 
 static void one_that_hangs_is_killed_at_the_end_of_its_time(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	struct err err;
 
-	assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
+	assert_true(subprocess_start("hang", NULL, "", 0, -1, &child, &err));
 	while (child.said.len == 0)
-		assert_false(child_read(&child));
-	assert_false(child_wait(&child, 10, -1, &err));
+		assert_false(subprocess_read(&child));
+	assert_false(subprocess_wait(&child, 10, -1, &err));
 	assert_string_equal(err.msg, "it did not end in time");
 	assert_string_equal(buf_str(&child.said), "here\n");
 	assert_true(WIFSIGNALED(child.status));
@@ -151,14 +151,14 @@ static void one_that_hangs_is_killed_at_the_end_of_its_time(void **state)
 
 static void whoever_waits_for_it_can_be_told_to_stop(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	struct err err;
 	int ends[2];
 
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], "", 1), 1);
-	assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
-	assert_false(child_wait(&child, LONG_MS, ends[0], &err));
+	assert_true(subprocess_start("hang", NULL, "", 0, -1, &child, &err));
+	assert_false(subprocess_wait(&child, LONG_MS, ends[0], &err));
 	assert_string_equal(err.msg, "interrupted");
 	close(ends[0]);
 	close(ends[1]);
@@ -166,43 +166,43 @@ static void whoever_waits_for_it_can_be_told_to_stop(void **state)
 
 static void a_signal_reaches_it_and_none_is_sent_once_it_has_ended(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	struct err err;
 
-	assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
-	child_signal(&child, SIGTERM);
-	assert_true(child_wait(&child, LONG_MS, -1, &err));
+	assert_true(subprocess_start("hang", NULL, "", 0, -1, &child, &err));
+	subprocess_signal(&child, SIGTERM);
+	assert_true(subprocess_wait(&child, LONG_MS, -1, &err));
 	assert_int_equal(WTERMSIG(child.status), SIGTERM);
-	assert_true(child_read(&child));
-	child_signal(&child, SIGKILL);	/* to no process, least of all to our own group */
+	assert_true(subprocess_read(&child));
+	subprocess_signal(&child, SIGKILL);	/* to no process, least of all to our own group */
 }
 
 /* Of several that wait the lowest number comes first: it would have been the end. */
 static void what_is_asked_of_the_agent_does_not_end_it(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	struct err err;
 
-	assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
+	assert_true(subprocess_start("hang", NULL, "", 0, -1, &child, &err));
 	while (child.said.len == 0)
-		assert_false(child_read(&child));
-	child_signal(&child, SIGHUP);
-	child_signal(&child, SIGUSR1);
-	child_signal(&child, SIGTERM);
-	assert_true(child_wait(&child, LONG_MS, -1, &err));
+		assert_false(subprocess_read(&child));
+	subprocess_signal(&child, SIGHUP);
+	subprocess_signal(&child, SIGUSR1);
+	subprocess_signal(&child, SIGTERM);
+	assert_true(subprocess_wait(&child, LONG_MS, -1, &err));
 	assert_int_equal(WTERMSIG(child.status), SIGTERM);
 }
 
 static void a_hurry_may_come_before_it_listens(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	struct err err;
 
 	if (getenv("TESTS_RUN_SLOWLY"))		/* valgrind loses what came before it had become another program */
 		skip();
-	assert_true(child_start("hurry", NULL, "", 0, -1, &child, &err));
-	child_signal(&child, SIGUSR2);
-	assert_true(child_wait(&child, LONG_MS, -1, &err));
+	assert_true(subprocess_start("hurry", NULL, "", 0, -1, &child, &err));
+	subprocess_signal(&child, SIGUSR2);
+	assert_true(subprocess_wait(&child, LONG_MS, -1, &err));
 	assert_true(WIFEXITED(child.status));
 	assert_int_equal(WEXITSTATUS(child.status), 0);
 }
@@ -222,11 +222,11 @@ static void what_ends_it_at_once_runs_no_handler_of_ours_in_it(void **state)
 	assert_true(handled != MAP_FAILED);
 	sigaction(SIGTERM, &action, &before);
 	for (int i = 0; i < 20; i++) {
-		CLEANUP(child_done) struct child child = CHILD;
+		CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 		struct err err;
-		assert_true(child_start("hang", NULL, "", 0, -1, &child, &err));
-		child_signal(&child, SIGTERM);
-		assert_true(child_wait(&child, LONG_MS, -1, &err));
+		assert_true(subprocess_start("hang", NULL, "", 0, -1, &child, &err));
+		subprocess_signal(&child, SIGTERM);
+		assert_true(subprocess_wait(&child, LONG_MS, -1, &err));
 		assert_true(WIFSIGNALED(child.status));
 		assert_int_equal(*handled, 0);
 	}
@@ -238,7 +238,7 @@ static void what_ends_it_at_once_runs_no_handler_of_ours_in_it(void **state)
 
 static void it_does_not_outlive_who_started_it(void **state)
 {
-	CLEANUP(child_done) struct child child = CHILD;
+	CLEANUP(subprocess_close) struct subprocess child = SUBPROCESS_INIT;
 	int pid = 0, status = 0;
 
 	/* Orphans come to us: not every machine has an init that takes them. */

@@ -68,10 +68,10 @@ static int tear_down(void **state)
 
 static void each_state_is_one_message(void **state)
 {
-	notify_ready();
-	notify_alive();
-	notify_stopping();
-	notify_status("%d syncs, last: %s", 2, "converged");
+	systemd_notify_ready();
+	systemd_notify_alive();
+	systemd_notify_stopping();
+	systemd_notify_status("%d syncs, last: %s", 2, "converged");
 	assert_string_equal(next(*state), "READY=1");
 	assert_string_equal(next(*state), "WATCHDOG=1");
 	assert_string_equal(next(*state), "STOPPING=1");
@@ -85,7 +85,7 @@ static void an_abstract_socket_is_one_too(void **state)
 
 	snprintf(m.path, sizeof m.path, "@flowsync-notify-%ld", (long)getpid());
 	listen_at(&m, m.path);
-	notify_ready();
+	systemd_notify_ready();
 	assert_string_equal(next(&m), "READY=1");
 	assert_string_equal(next(*state), "");
 	close(m.fd);
@@ -105,7 +105,7 @@ static void a_reload_says_in_the_same_message_when_it_began(void **state)
 	int64_t before = monotonic_usec(), said;
 	char end = 0;
 
-	notify_reloading();
+	systemd_notify_reloading();
 	const char *message = next(*state);
 	assert_memory_equal(message, begins, strlen(begins));
 	assert_int_equal(sscanf(message + strlen(begins), "%" SCNd64 "%c", &said, &end), 1);
@@ -117,14 +117,14 @@ static void a_status_is_one_line_of_bounded_length(void **state)
 {
 	char text[1002];
 
-	notify_status("%s", "a\nSTOPPING=1\x1b");
+	systemd_notify_status("%s", "a\nSTOPPING=1\x1b");
 	assert_string_equal(next(*state), "STATUS=a\\nSTOPPING=1\\x1b");
 	/* Of two bytes each: the limit falls into one. */
 	text[0] = 'x';
 	for (size_t i = 1; i < sizeof text - 1; i += 2)
 		memcpy(text + i, "\xc3\xa4", 2);
 	text[sizeof text - 1] = '\0';
-	notify_status("%s", text);
+	systemd_notify_status("%s", text);
 	const char *message = next(*state);
 	assert_int_equal(strlen(message), strlen("STATUS=") + 499);
 	assert_memory_equal(message + strlen("STATUS="), text, 499);
@@ -140,29 +140,29 @@ static void the_watchdog_is_fed_twice_in_its_time(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (cases[i].usec)
 			setenv("WATCHDOG_USEC", cases[i].usec, 1);
-		assert_int_equal(notify_watchdog_ms(), cases[i].ms);
+		assert_int_equal(systemd_notify_watchdog_ms(), cases[i].ms);
 	}
 	setenv("WATCHDOG_USEC", "2000000", 1);
 	snprintf(pid, sizeof pid, "%ld", (long)getpid());
 	setenv("WATCHDOG_PID", pid, 1);
-	assert_int_equal(notify_watchdog_ms(), 1000);
+	assert_int_equal(systemd_notify_watchdog_ms(), 1000);
 	/* Meant for another process. */
 	setenv("WATCHDOG_PID", "1", 1);
-	assert_int_equal(notify_watchdog_ms(), 0);
+	assert_int_equal(systemd_notify_watchdog_ms(), 0);
 }
 
 static void without_systemd_nothing_happens(void **state)
 {
 	unsetenv("NOTIFY_SOCKET");
-	notify_ready();
-	notify_reloading();
-	notify_status("x");
-	assert_int_equal(notify_watchdog_ms(), 0);
+	systemd_notify_ready();
+	systemd_notify_reloading();
+	systemd_notify_status("x");
+	assert_int_equal(systemd_notify_watchdog_ms(), 0);
 	assert_string_equal(next(*state), "");
 	/* Nor where there was one. */
 	setenv("NOTIFY_SOCKET", "/nowhere/at/all", 1);
-	notify_alive();
-	notify_stopping();
+	systemd_notify_alive();
+	systemd_notify_stopping();
 	assert_string_equal(next(*state), "");
 }
 

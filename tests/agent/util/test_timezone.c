@@ -119,9 +119,9 @@ static void a_zone_changes_its_clocks_and_nothing_fires_twice_or_is_lost(void **
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err err;
 		int64_t next = -1;
-		if (!zone_use(cases[i].zone, &err))
+		if (!timezone_use(cases[i].zone, &err))
 			fail_msg("%s", err.msg);
-		if (!cron_next(cases[i].cron, stamp(cases[i].after), zone_offset, &next) ||
+		if (!cron_next(cases[i].cron, stamp(cases[i].after), timezone_offset, &next) ||
 		    next != stamp(cases[i].next))
 			fail_msg("%s, %s after %s: %lld, not %lld", cases[i].zone, cases[i].cron, cases[i].after,
 			         (long long)next, (long long)stamp(cases[i].next));
@@ -137,10 +137,10 @@ static void every_hour_of_two_years_is_found(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(zones); i++) {
 		struct err err;
 		int64_t at = stamp("2024-01-01 00:00:00"), next = 0;
-		if (!zone_use(zones[i], &err))
+		if (!timezone_use(zones[i], &err))
 			fail_msg("%s", err.msg);
 		for (int hours = 0; hours < 2 * 365 * 24; hours++, at = next) {
-			assert_true(cron_next("0 * * * *", at, zone_offset, &next));
+			assert_true(cron_next("0 * * * *", at, timezone_offset, &next));
 			assert_int_equal(next, at + 3600);
 		}
 	}
@@ -162,19 +162,19 @@ static void a_zone_that_is_none_is_refused_and_changes_nothing(void **state)
 	};
 	struct err err;
 
-	assert_true(zone_use("Asia/Tokyo", &err));
+	assert_true(timezone_use("Asia/Tokyo", &err));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_false(zone_use(cases[i].name, &err));
+		assert_false(timezone_use(cases[i].name, &err));
 		assert_string_equal(err.msg, cases[i].msg);
 		assert_int_equal(err.kind, ERR_USAGE);
-		assert_int_equal(zone_offset(0), 9 * 3600);
+		assert_int_equal(timezone_offset(0), 9 * 3600);
 	}
 }
 
 static void without_a_choice_the_zone_is_utc(void **state)
 {
 	assert_int_equal(setenv("TZ", "JST-9", 1), 0);
-	assert_int_equal(zone_offset(0), 0);
+	assert_int_equal(timezone_offset(0), 0);
 }
 
 int main(void)

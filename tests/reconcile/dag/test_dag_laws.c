@@ -377,7 +377,7 @@ static void world_done(struct world *w)
 	arena_free(&w->a);
 }
 
-static void world_begin(struct world *w, const struct plan *plan)
+static void engine_state_begin(struct world *w, const struct plan *plan)
 {
 	CLEANUP(buf_done) struct buf body = BUF_TEXT;
 	CLEANUP(buf_done) struct buf execute = BUF_TEXT;
@@ -530,7 +530,7 @@ static void every_run_ends_as_the_rules_say(void **state)
 
 		plan_make(&plan, seed);
 		foresee(&o, &plan);
-		world_begin(&w, &plan);
+		engine_state_begin(&w, &plan);
 		w.reloads = seed % 2;
 		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		to_the_end(&w, 300);
@@ -566,8 +566,8 @@ static void a_run_that_is_restored_at_every_moment_goes_as_one_that_is_not(void 
 		struct plan plan;
 
 		plan_make(&plan, seed);
-		world_begin(&w, &plan);
-		world_begin(&u, &plan);
+		engine_state_begin(&w, &plan);
+		engine_state_begin(&u, &plan);
 		u.reloads = true;
 		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		tell(&u, (struct dag_event){ .kind = DAG_TICK });
@@ -593,7 +593,7 @@ static void a_stop_at_any_moment_ends_the_run(void **state)
 		unsigned starts;
 
 		plan_make(&plan, seed);
-		world_begin(&w, &plan);
+		engine_state_begin(&w, &plan);
 		w.reloads = seed % 2;
 		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (size_t n = below(&r, 12); n > 0 && !w.over; n--)
@@ -646,7 +646,7 @@ static void a_service_that_is_killed_again_and_again_brings_every_run_to_an_end(
 		unsigned starts = 0;
 
 		plan_make(&plan, seed);
-		world_begin(&w, &plan);
+		engine_state_begin(&w, &plan);
 		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (unsigned left = 4; left > 0 && !w.over; )
 			if (one_in(&r, 3)) {
@@ -716,7 +716,7 @@ static void a_saved_run_that_was_spoilt_is_refused_or_does_no_harm(void **state)
 		struct err err;
 
 		plan_make(&plan, seed);
-		world_begin(&w, &plan);
+		engine_state_begin(&w, &plan);
 		tell(&w, (struct dag_event){ .kind = DAG_TICK });
 		for (size_t n = below(&r, 12); n > 0 && !w.over; n--)
 			go_on(&w);

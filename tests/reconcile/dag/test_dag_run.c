@@ -11,7 +11,7 @@ enum { SECOND = 1000, MINUTE = 60 * SECOND };
 static const int64_t BEGIN = 1700000000000;
 
 /* A run and what it said, in words. */
-struct talk {
+struct curl_exchange {
 	struct arena a;
 	const struct node *body, *execute;
 	struct dag_run *flow;
@@ -21,7 +21,7 @@ struct talk {
 	struct buf said;
 };
 
-static void talk_done(struct talk *t)
+static void talk_done(struct curl_exchange *t)
 {
 	arena_free(&t->a);
 	buf_done(&t->said);
@@ -58,7 +58,7 @@ static void describe(const struct dag_action *x, struct buf *out)
 }
 
 /* Goes on with a run that was written and read: no test may see a difference. */
-static void reload(struct talk *t)
+static void reload(struct curl_exchange *t)
 {
 	const struct node *saved = dag_run_save(&t->a, t->flow);
 	const char *text = tree_text(&t->a, saved);
@@ -69,11 +69,11 @@ static void reload(struct talk *t)
 	assert_string_equal(tree_text(&t->a, dag_run_save(&t->a, t->flow)), text);
 }
 
-static void talk_init(struct talk *t, const char *yaml, const char *execute)
+static void talk_init(struct curl_exchange *t, const char *yaml, const char *execute)
 {
 	struct err err;
 
-	*t = (struct talk){ .now = BEGIN, .places = 100, .said = BUF_TEXT };
+	*t = (struct curl_exchange){ .now = BEGIN, .places = 100, .said = BUF_TEXT };
 	t->body = tree_yaml(&t->a, yaml);
 	t->execute = execute ? tree_json(&t->a, execute) : NULL;
 	if (!dag_run_begin(&t->a, t->body, t->execute, t->now, &t->flow, &err))
@@ -81,7 +81,7 @@ static void talk_init(struct talk *t, const char *yaml, const char *execute)
 	reload(t);
 }
 
-static const char *tell(struct talk *t, struct dag_event event)
+static const char *tell(struct curl_exchange *t, struct dag_event event)
 {
 	const char *before = tree_text(&t->a, node_at(dag_run_save(&t->a, t->flow), "/steps"));
 
@@ -95,35 +95,35 @@ static const char *tell(struct talk *t, struct dag_event event)
 	return buf_str(&t->said);
 }
 
-static const char *tick(struct talk *t)
+static const char *tick(struct curl_exchange *t)
 {
 	return tell(t, (struct dag_event){ .kind = DAG_TICK });
 }
 
-static const char *ended(struct talk *t, const char *step, int code)
+static const char *ended(struct curl_exchange *t, const char *step, int code)
 {
 	return tell(t, (struct dag_event){ .kind = DAG_ENDED, .step = step, .code = code });
 }
 
-static const char *wrote(struct talk *t, const char *step, const char *outputs)
+static const char *wrote(struct curl_exchange *t, const char *step, const char *outputs)
 {
 	return tell(t, (struct dag_event){ .kind = DAG_ENDED, .step = step,
 	                                    .outputs = tree_json(&t->a, outputs) });
 }
 
-static const char *gone(struct talk *t, const char *step, enum dag_event_kind kind,
+static const char *gone(struct curl_exchange *t, const char *step, enum dag_event_kind kind,
                         const char *message)
 {
 	return tell(t, (struct dag_event){ .kind = kind, .step = step, .message = message });
 }
 
-static const char *stop(struct talk *t, const char *by)
+static const char *stop(struct curl_exchange *t, const char *by)
 {
 	return tell(t, (struct dag_event){ .kind = DAG_STOP, .by = by });
 }
 
 /* Goes to the time that was asked for, and says how long that took. */
-static const char *wait_for(struct talk *t, int64_t ms)
+static const char *wait_for(struct curl_exchange *t, int64_t ms)
 {
 	assert_int_equal(t->wake - t->now, ms);
 	t->now = t->wake;
@@ -131,7 +131,7 @@ static const char *wait_for(struct talk *t, int64_t ms)
 }
 
 /* "Success: a Success, b Skipped". */
-static const char *stand(struct talk *t)
+static const char *stand(struct curl_exchange *t)
 {
 	const char *text = arena_printf(&t->a, "%s:", flow_status_words[t->flow->status]);
 
@@ -141,7 +141,7 @@ static const char *stand(struct talk *t)
 	return text;
 }
 
-static const char *message(struct talk *t, const char *step)
+static const char *message(struct curl_exchange *t, const char *step)
 {
 	return dag_run_find(t->flow, step)->message;
 }
@@ -150,7 +150,7 @@ static const char *message(struct talk *t, const char *step)
 
 static void steps_begin_when_all_their_parents_have_ended(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {join: {parents: [left, right]}, left: {parents: [first]},"
 	              " right: {parents: [first]}, first: {}}", NULL);
@@ -167,7 +167,7 @@ static void steps_begin_when_all_their_parents_have_ended(void **state)
 
 static void a_workflow_without_steps_succeeds_at_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {}", NULL);
 	assert_string_equal(tick(&t), "over");
@@ -176,7 +176,7 @@ static void a_workflow_without_steps_succeeds_at_once(void **state)
 
 static void no_more_steps_begin_than_there_are_places(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {}, c: {}}", NULL);
 	t.places = 2;
@@ -190,7 +190,7 @@ static void no_more_steps_begin_than_there_are_places(void **state)
 
 static void a_failed_step_leaves_out_what_depends_on_it_and_nothing_else(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {parents: [a]}, c: {parents: [b]}, d: {}, e: {parents: [d]}}",
 	          NULL);
@@ -264,7 +264,7 @@ static void parent_status_says_when_a_step_is_to_run(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 
 		buf_addf(&yaml, "steps: {a: {}, b: {}, c: {parents: [b]}, x: {parents: [a, b], "
@@ -283,7 +283,7 @@ static void parent_status_says_when_a_step_is_to_run(void **state)
 
 static void a_step_that_parent_status_names_is_waited_for_though_it_is_no_parent(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {x: {executionParameters: {parentStatus: [{condition: all-of,"
 	              " parents: [a], status: [failure]}]}}, a: {}}", NULL);
@@ -320,7 +320,7 @@ static void conditions_compare_output_parameters_as_text(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 
 		buf_addf(&yaml, "steps: {y: {parents: [x]}, x: {parents: [a], executionParameters: "
@@ -350,7 +350,7 @@ static void entries_of_parent_status_that_cannot_be_judged_fail_the_step(void **
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 
 		buf_addf(&yaml, "steps: {a: {}, x: {parents: [a], executionParameters: "
@@ -365,7 +365,7 @@ static void entries_of_parent_status_that_cannot_be_judged_fail_the_step(void **
 
 static void a_condition_that_does_not_hold_leaves_out_its_branch(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {parents: [a], executionParameters: {conditional: [{condition: "
 	              "equals, stepName: a, paramName: P, value: x}]}}, c: {parents: [b]}, "
@@ -379,7 +379,7 @@ static void a_condition_that_does_not_hold_leaves_out_its_branch(void **state)
 /* Each names the other; neither can be asked, and no run may wait for ever. */
 static void steps_whose_conditions_name_each_other_both_fail(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {executionParameters: {parentStatus: [{condition: all-of, parents: "
 	              "[b], status: [success]}]}}, b: {executionParameters: {parentStatus: [{condition: "
@@ -400,7 +400,7 @@ static void skip_leaves_out_the_step_and_skip_dag_all_below(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 
 		/* d takes any end of a, and is left out all the same. */
@@ -416,7 +416,7 @@ static void skip_leaves_out_the_step_and_skip_dag_all_below(void **state)
 
 static void a_failure_is_not_hidden_by_a_skipped_step_between(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {parents: [a], runConfiguration: {skipConfiguration: "
 	              "{skip: true}}}, c: {parents: [b]}}", NULL);
@@ -439,7 +439,7 @@ static void steps_to_run_choose_steps_and_what_depends_on_them(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf execute = BUF_TEXT;
 		const char *said = "";
 
@@ -456,7 +456,7 @@ static void steps_to_run_choose_steps_and_what_depends_on_them(void **state)
 
 static void what_steps_to_run_leave_out_is_not_asked(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {parents: [a], executionParameters: {conditional: [{condition: "
 	              "equals, stepName: a, paramName: P, value: x}], parentStatus: [{condition: all-of,"
@@ -490,7 +490,7 @@ static void retries_wait_as_the_options_say(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 		CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
 		size_t n = 0;
 
@@ -518,7 +518,7 @@ static void retries_wait_as_the_options_say(void **state)
 
 static void a_step_that_waits_for_its_retry_leaves_its_place_to_another(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {runConfiguration: {retryOptions: {}}}, b: {}}", NULL);
 	t.places = 1;
@@ -539,7 +539,7 @@ static void what_left_no_code_is_tried_again_only_after_any_failure(void **state
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
 		talk_init(&t, "steps: {any: {runConfiguration: {retryOptions: {}}}, one: {runConfiguration: "
 		              "{retryOptions: {exitCodes: [1, -1]}}}}", NULL);
@@ -555,7 +555,7 @@ static void what_left_no_code_is_tried_again_only_after_any_failure(void **state
 
 static void what_is_refused_is_not_tried_again(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {type: sql, runConfiguration: {retryOptions: {}}}}", NULL);
 	tick(&t);
@@ -566,7 +566,7 @@ static void what_is_refused_is_not_tried_again(void **state)
 
 static void a_step_that_never_began_begins_again_and_is_not_counted(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}}", NULL);
 	tick(&t);
@@ -595,7 +595,7 @@ static void an_answer_is_good_from_200_to_299(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
 		talk_init(&t, "steps: {a: {type: http, runConfiguration: {retryOptions: "
 		              "{exitCodes: [503]}}}}", NULL);
@@ -610,7 +610,7 @@ static void an_answer_is_good_from_200_to_299(void **state)
 
 static void a_step_that_takes_too_long_is_ended_once_and_has_failed(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {stepTimeout: 30, runConfiguration: {retryOptions: {exitCodes: [143], "
 	              "numberOfRetries: 1}}}}", NULL);
@@ -629,7 +629,7 @@ static void a_step_that_takes_too_long_is_ended_once_and_has_failed(void **state
 
 static void a_step_that_ends_as_its_time_runs_out_has_ended_by_itself(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {stepTimeout: 30}, b: {stepTimeout: 0}}", NULL);
 	tick(&t);
@@ -641,7 +641,7 @@ static void a_step_that_ends_as_its_time_runs_out_has_ended_by_itself(void **sta
 
 static void a_clock_that_is_set_back_makes_nothing_wait_longer(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {stepTimeout: 30}}", NULL);
 	tick(&t);
@@ -656,7 +656,7 @@ static void a_clock_that_is_set_back_makes_nothing_wait_longer(void **state)
 
 static void a_stop_ends_what_runs_and_begins_nothing(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {runConfiguration: {retryOptions: {}}}, c: {parents: [a]}, "
 	              "d: {}, e: {stepTimeout: 1}}", NULL);
@@ -680,7 +680,7 @@ static void a_stop_ends_what_runs_and_begins_nothing(void **state)
 
 static void a_stop_before_anything_began_ends_the_run_at_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "watchers: [{user: u, events: {success: true, fail: true}}]\n"
 	              "steps: {a: {}, b: {parents: [a]}}\n", NULL);
@@ -698,7 +698,7 @@ static void watchers_are_told_of_what_they_asked_for(void **state)
 		" {user: c, events: {runtimeExceeded: 30, success: true}}, {user: d, events: {}},"
 		" {user: e, events: {runtimeExceeded: 0.5}}, {user: f, events: {runtimeExceeded: 0}}]\n"
 		"steps: {a: {}}\n";
-	CLEANUP(talk_done) struct talk t, u;
+	CLEANUP(talk_done) struct curl_exchange t, u;
 
 	talk_init(&t, watchers, NULL);
 	tick(&t);
@@ -717,14 +717,14 @@ static void watchers_are_told_of_what_they_asked_for(void **state)
 
 /* ---- parameters ---- */
 
-static const char *env_of(struct talk *t, size_t start)
+static const char *env_of(struct curl_exchange *t, size_t start)
 {
 	return tree_text(&t->a, t->action.starts[start].env);
 }
 
 static void the_environment_is_merged_from_all_that_gives_values(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t,
 		"steps:\n"
@@ -746,7 +746,7 @@ static void the_environment_is_merged_from_all_that_gives_values(void **state)
 
 static void inherit_takes_what_the_nearest_step_before_wrote(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t,
 		"steps:\n"
@@ -775,7 +775,7 @@ static void inherit_takes_what_the_nearest_step_before_wrote(void **state)
 
 static void a_run_is_saved_as_what_is_not_as_at_the_beginning(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "watchers: [{user: u, events: {runtimeExceeded: 1}}]\n"
 	              "steps: {a: {}, b: {parents: [a]}, c: {stepTimeout: 60}}\n", NULL);
@@ -798,7 +798,7 @@ static void a_run_is_saved_as_what_is_not_as_at_the_beginning(void **state)
 
 static void of_a_run_that_has_ended_no_output_is_saved(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, "steps: {a: {}, b: {parents: [a]}}\n", NULL);
 	tick(&t);

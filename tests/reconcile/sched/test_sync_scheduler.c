@@ -18,20 +18,20 @@ static const struct scheduler_settings git = { 2 * MINUTE, 30 * SECOND };
 static const struct scheduler_settings dir = { 2 * MINUTE, 0 };
 
 /* A schedule and what it said, in words. */
-struct talk {
+struct curl_exchange {
 	struct sync_scheduler s;
 	int64_t now, wake;
 	struct buf said;
 };
 
-static void talk_done(struct talk *t)
+static void talk_done(struct curl_exchange *t)
 {
 	buf_done(&t->said);
 }
 
-static void talk_init(struct talk *t, const struct scheduler_settings *settings)
+static void talk_init(struct curl_exchange *t, const struct scheduler_settings *settings)
 {
-	*t = (struct talk){ .now = BEGIN, .said = BUF_TEXT };
+	*t = (struct curl_exchange){ .now = BEGIN, .said = BUF_TEXT };
 	sync_scheduler_init(&t->s, settings, 7, t->now);
 }
 
@@ -58,7 +58,7 @@ static void describe(const struct scheduler_action *a, struct buf *out)
 }
 
 /* What is said to the event, and to all ticks that are asked for at once. */
-static const char *tell(struct talk *t, struct scheduler_event event)
+static const char *tell(struct curl_exchange *t, struct scheduler_event event)
 {
 	buf_reset(&t->said);
 	for (unsigned calls = 0; ; calls++) {
@@ -77,34 +77,34 @@ static const char *tell(struct talk *t, struct scheduler_event event)
 	}
 }
 
-static const char *kind(struct talk *t, enum scheduler_event_kind k)
+static const char *kind(struct curl_exchange *t, enum scheduler_event_kind k)
 {
 	return tell(t, (struct scheduler_event){ .kind = k });
 }
 
-static const char *fetched(struct talk *t, const char *tree)
+static const char *fetched(struct curl_exchange *t, const char *tree)
 {
 	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = tree, .tree = tree });
 }
 
-static const char *ended(struct talk *t, enum scheduler_outcome outcome)
+static const char *ended(struct curl_exchange *t, enum scheduler_outcome outcome)
 {
 	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome });
 }
 
-static const char *ended_deferred(struct talk *t)
+static const char *ended_deferred(struct curl_exchange *t)
 {
 	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = SCHEDULER_BAD,
 	                                     .deferred = true });
 }
 
-static const char *configured(struct talk *t, const struct scheduler_settings *settings)
+static const char *configured(struct curl_exchange *t, const struct scheduler_settings *settings)
 {
 	return tell(t, (struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = settings });
 }
 
 /* Goes to the time that was asked for. */
-static const char *tick(struct talk *t)
+static const char *tick(struct curl_exchange *t)
 {
 	assert_true(t->wake >= t->now);
 	t->now = t->wake;
@@ -112,7 +112,7 @@ static const char *tick(struct talk *t)
 }
 
 /* As tick(), until something other than a scan is said. */
-static const char *until_said(struct talk *t)
+static const char *until_said(struct curl_exchange *t)
 {
 	const char *said;
 
@@ -123,7 +123,7 @@ static const char *until_said(struct talk *t)
 }
 
 /* Past the first cycle. */
-static void talk_begin(struct talk *t, const struct scheduler_settings *settings)
+static void curl_common_begin(struct curl_exchange *t, const struct scheduler_settings *settings)
 {
 	talk_init(t, settings);
 	kind(t, SCHEDULER_TICK);
@@ -136,7 +136,7 @@ static void talk_begin(struct talk *t, const struct scheduler_settings *settings
 
 static void a_git_source_is_fetched_before_the_first_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, &git);
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
@@ -146,7 +146,7 @@ static void a_git_source_is_fetched_before_the_first_cycle(void **state)
 
 static void after_a_first_fetch_that_fails_the_next_good_one_begins_another_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, &git);
 	kind(&t, SCHEDULER_TICK);
@@ -158,7 +158,7 @@ static void after_a_first_fetch_that_fails_the_next_good_one_begins_another_cycl
 
 static void a_directory_begins_with_a_cycle_at_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, &dir);
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "cycle start");
@@ -174,7 +174,7 @@ static void the_interval_counts_from_the_end_of_a_cycle_with_up_to_a_tenth_more(
 	bool early = false, late = false;
 
 	for (uint64_t seed = 0; seed < 50; seed++) {
-		CLEANUP(talk_done) struct talk t = { .now = BEGIN, .said = BUF_TEXT };
+		CLEANUP(talk_done) struct curl_exchange t = { .now = BEGIN, .said = BUF_TEXT };
 
 		sync_scheduler_init(&t.s, &dir, seed, t.now);
 		kind(&t, SCHEDULER_TICK);
@@ -199,9 +199,9 @@ static void a_git_source_is_fetched_before_the_cycle_of_an_interval(void **state
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
-		talk_begin(&t, &rare_polls);
+		curl_common_begin(&t, &rare_polls);
 		assert_string_equal(until_said(&t), "fetch");
 		assert_in_range(t.now, BEGIN + 2 * MINUTE, BEGIN + 3 * MINUTE);
 		assert_string_equal(fetched(&t, cases[i].tree), cases[i].cycle);
@@ -210,9 +210,9 @@ static void a_git_source_is_fetched_before_the_cycle_of_an_interval(void **state
 
 static void an_interval_that_comes_while_a_poll_is_under_way_needs_no_fetch_of_its_own(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(until_said(&t), "fetch");
 	t.now = BEGIN + 3 * MINUTE;
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "");
@@ -221,9 +221,9 @@ static void an_interval_that_comes_while_a_poll_is_under_way_needs_no_fetch_of_i
 
 static void many_missed_intervals_make_one_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	t.now += 10 * DAY;
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "scan cycle catch-up");
 	ended(&t, SCHEDULER_GOOD);
@@ -234,9 +234,9 @@ static void many_missed_intervals_make_one_cycle(void **state)
 
 static void a_poll_begins_a_cycle_only_for_another_tree(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(tick(&t), "fetch");
 	assert_in_range(t.now, BEGIN + 30 * SECOND, BEGIN + 33 * SECOND);
 	assert_string_equal(fetched(&t, TREE_A), "");
@@ -251,9 +251,9 @@ static void failing_polls_begin_nothing_and_back_off_to_fifteen_minutes(void **s
 {
 	static const int64_t least[] = { 10, 20, 40, 80, 160, 320, 640, 900, 900, 900 };
 	static const struct scheduler_settings no_interval = { 24 * HOUR, 30 * SECOND };
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &no_interval);
+	curl_common_begin(&t, &no_interval);
 	tick(&t);
 	for (size_t i = 0; i < ARRAY_LEN(least); i++) {
 		int64_t most = least[i] * 1100;
@@ -270,9 +270,9 @@ static void failing_polls_begin_nothing_and_back_off_to_fifteen_minutes(void **s
 
 static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	for (int64_t end = t.now + DAY; t.now < end; ) {
 		const char *said = until_said(&t);
 		if (strcmp(said, "cycle interval unread") == 0) {
@@ -290,9 +290,9 @@ static void an_interval_asks_no_repository_that_is_left_in_peace(void **state)
 
 static void a_repository_that_hangs_again_holds_up_no_interval(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	until_said(&t);
 	fetched(&t, NULL);
 	assert_string_equal(until_said(&t), "fetch");
@@ -303,9 +303,9 @@ static void a_repository_that_hangs_again_holds_up_no_interval(void **state)
 
 static void what_a_cycle_held_back_is_done_once_the_source_can_be_read_again(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "fetch");
 	assert_string_equal(fetched(&t, NULL), "cycle signal unread");
 	ended(&t, SCHEDULER_GOOD);
@@ -317,9 +317,9 @@ static void what_a_cycle_held_back_is_done_once_the_source_can_be_read_again(voi
 
 static void a_change_settles_before_its_cycle_begins(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	assert_string_equal(kind(&t, SCHEDULER_SOURCE_CHANGED), "");
 	assert_int_equal(t.wake, t.now + 200);
 	t.now += 150;
@@ -333,10 +333,10 @@ static void a_change_settles_before_its_cycle_begins(void **state)
 
 static void changes_without_end_are_waited_for_ten_seconds(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 	const char *said = "";
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	for (; t.now < BEGIN + 20 * SECOND && !*said; t.now += 100)
 		said = kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(said, "cycle source");
@@ -352,9 +352,9 @@ static void whatever_comes_while_a_change_settles_waits_for_it(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
-		talk_begin(&t, &dir);
+		curl_common_begin(&t, &dir);
 		t.now = t.s.cycle_due - 100;
 		kind(&t, SCHEDULER_SOURCE_CHANGED);
 		t.now += 150;
@@ -368,9 +368,9 @@ static void whatever_comes_while_a_change_settles_waits_for_it(void **state)
 
 static void a_change_is_nothing_to_a_git_source(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	int64_t wake = t.wake;
 	assert_string_equal(kind(&t, SCHEDULER_SOURCE_CHANGED), "");
 	assert_int_equal(t.wake, wake);
@@ -387,9 +387,9 @@ static void whatever_comes_while_a_cycle_runs_makes_one_more_by_the_strongest_na
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
-		talk_begin(&t, &dir);
+		curl_common_begin(&t, &dir);
 		assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "cycle signal");
 		for (size_t j = 0; j < 3; j++) {
 			t.now += SECOND;
@@ -403,9 +403,9 @@ static void whatever_comes_while_a_cycle_runs_makes_one_more_by_the_strongest_na
 
 static void a_newer_revision_hurries_the_cycle_that_runs_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, TREE_A), "cycle signal");
 	assert_string_equal(tick(&t), "fetch");
@@ -420,9 +420,9 @@ static void a_newer_revision_hurries_the_cycle_that_runs_once(void **state)
 
 static void a_settled_change_hurries_the_cycle_that_runs_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(tick(&t), "hurry");
@@ -435,9 +435,9 @@ static void a_settled_change_hurries_the_cycle_that_runs_once(void **state)
 
 static void a_fetch_that_runs_may_be_too_old_for_a_signal(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(tick(&t), "fetch");
 	assert_string_equal(kind(&t, SCHEDULER_REQUESTED), "");
 	assert_string_equal(fetched(&t, TREE_A), "fetch");
@@ -446,9 +446,9 @@ static void a_fetch_that_runs_may_be_too_old_for_a_signal(void **state)
 
 static void hooks_that_come_faster_than_fetches_end_hold_up_no_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(kind(&t, SCHEDULER_HINT), "fetch");
 	assert_string_equal(kind(&t, SCHEDULER_HINT), "");
 	assert_string_equal(fetched(&t, TREE_B), "cycle webhook then fetch");
@@ -465,9 +465,9 @@ static void hooks_that_come_faster_than_fetches_end_hold_up_no_cycle(void **stat
 static void failing_cycles_back_off_to_fifteen_minutes(void **state)
 {
 	static const int64_t least[] = { 10, 20, 40, 80, 160, 320, 640, 900, 900, 900 };
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	for (size_t i = 0; i < ARRAY_LEN(least); i++) {
 		int64_t end = t.now, most = least[i] * 1100;
@@ -488,9 +488,9 @@ static void hope_begins_a_cycle_at_once_and_the_backoff_afresh(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		CLEANUP(talk_done) struct talk t;
+		CLEANUP(talk_done) struct curl_exchange t;
 
-		talk_begin(&t, &dir);
+		curl_common_begin(&t, &dir);
 		kind(&t, SCHEDULER_REQUESTED);
 		for (unsigned fails = 0; fails < 8; fails++) {
 			ended(&t, SCHEDULER_FAILED);
@@ -515,9 +515,9 @@ static void hope_begins_a_cycle_at_once_and_the_backoff_afresh(void **state)
 /* A sync that one reload took out and the next brought back, while its cycle ran. */
 static void settings_take_a_stop_back(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(kind(&t, SCHEDULER_STOP), "stop");
 	assert_string_equal(configured(&t, &dir), "");
@@ -527,9 +527,9 @@ static void settings_take_a_stop_back(void **state)
 static void a_new_revision_ends_the_backoff_of_a_service_that_fails(void **state)
 {
 	static const struct scheduler_settings often = { 24 * HOUR, 5 * SECOND };
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &often);
+	curl_common_begin(&t, &often);
 	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, TREE_A);
 	ended(&t, SCHEDULER_FAILED);
@@ -541,9 +541,9 @@ static void a_new_revision_ends_the_backoff_of_a_service_that_fails(void **state
 
 static void a_cycle_that_is_bad_is_not_repeated_before_the_interval(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	ended(&t, SCHEDULER_BAD);
 	assert_string_equal(until_said(&t), "cycle interval");
@@ -553,9 +553,9 @@ static void a_cycle_that_is_bad_is_not_repeated_before_the_interval(void **state
 static void deferred_steps_are_tried_each_thirty_seconds(void **state)
 {
 	static const struct scheduler_settings hourly = { HOUR, 0 };
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &hourly);
+	curl_common_begin(&t, &hourly);
 	t.now += 7 * SECOND;	/* so that no scan falls together with them */
 	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
@@ -575,9 +575,9 @@ static void deferred_steps_are_tried_each_thirty_seconds(void **state)
 
 static void a_whole_cycle_does_the_deferred_steps_too(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
 	t.now += 20 * SECOND;
@@ -592,9 +592,9 @@ static void a_whole_cycle_does_the_deferred_steps_too(void **state)
 
 static void deferred_steps_that_fail_wait_for_a_whole_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_REQUESTED);
 	ended_deferred(&t);
 	assert_string_equal(until_said(&t), "only deferred");
@@ -606,10 +606,10 @@ static void deferred_steps_that_fail_wait_for_a_whole_cycle(void **state)
 
 static void deferred_steps_know_that_the_source_is_not_read(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 	static const struct scheduler_settings rare = { HOUR, HOUR };
 
-	talk_begin(&t, &rare);
+	curl_common_begin(&t, &rare);
 	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, NULL);
 	ended_deferred(&t);
@@ -623,9 +623,9 @@ static void deferred_steps_know_that_the_source_is_not_read(void **state)
 static void a_changed_interval_holds_at_once(void **state)
 {
 	static const struct scheduler_settings quick = { 10 * SECOND, HOUR };
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(configured(&t, &quick), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle reload");
 	ended(&t, SCHEDULER_GOOD);
@@ -635,7 +635,7 @@ static void a_changed_interval_holds_at_once(void **state)
 
 static void what_a_fetch_of_old_settings_found_is_not_used(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
 	talk_init(&t, &git);
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
@@ -652,9 +652,9 @@ static void what_a_fetch_of_old_settings_found_is_not_used(void **state)
 
 static void what_was_wanted_under_old_settings_is_done_under_the_new(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, TREE_A), "cycle signal");
 	assert_string_equal(tick(&t), "fetch");
@@ -672,9 +672,9 @@ static void what_was_wanted_under_old_settings_is_done_under_the_new(void **stat
 
 static void a_git_source_that_fails_may_become_a_directory(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	kind(&t, SCHEDULER_REQUESTED);
 	assert_string_equal(fetched(&t, NULL), "cycle signal unread");
 	ended(&t, SCHEDULER_BAD);
@@ -683,9 +683,9 @@ static void a_git_source_that_fails_may_become_a_directory(void **state)
 
 static void a_directory_may_become_a_git_source(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &dir);
+	curl_common_begin(&t, &dir);
 	kind(&t, SCHEDULER_SOURCE_CHANGED);
 	assert_string_equal(configured(&t, &git), "fetch");
 	assert_string_equal(fetched(&t, TREE_A), "cycle source");
@@ -697,9 +697,9 @@ static void a_directory_may_become_a_git_source(void **state)
 
 static void a_stop_lets_what_runs_end_and_begins_nothing(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	kind(&t, SCHEDULER_REQUESTED);
 	fetched(&t, TREE_A);
 	assert_string_equal(tick(&t), "fetch");
@@ -717,9 +717,9 @@ static void a_stop_lets_what_runs_end_and_begins_nothing(void **state)
 
 static void a_stop_of_an_idle_one_is_over_at_once(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	assert_string_equal(kind(&t, SCHEDULER_STOP), "over");
 	talk_done(&t);
 	talk_init(&t, &dir);
@@ -730,9 +730,9 @@ static void a_stop_of_an_idle_one_is_over_at_once(void **state)
 
 static void a_clock_that_is_set_back_changes_no_wait(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	t.now += 10 * SECOND;
 	kind(&t, SCHEDULER_TICK);
 	int64_t left = t.wake - t.now;
@@ -744,10 +744,10 @@ static void a_clock_that_is_set_back_changes_no_wait(void **state)
 
 static void a_clock_that_is_years_ahead_for_a_moment_costs_one_cycle(void **state)
 {
-	CLEANUP(talk_done) struct talk t;
+	CLEANUP(talk_done) struct curl_exchange t;
 	int64_t before;
 
-	talk_begin(&t, &git);
+	curl_common_begin(&t, &git);
 	before = t.now;
 	t.now += 30 * 365 * DAY;
 	assert_string_equal(kind(&t, SCHEDULER_TICK), "fetch");
@@ -946,7 +946,7 @@ static bool go_on(struct world *w, int64_t limit)
 	return true;
 }
 
-static void world_begin(struct world *w, const struct scheduler_settings *settings, uint64_t seed)
+static void engine_state_begin(struct world *w, const struct scheduler_settings *settings, uint64_t seed)
 {
 	*w = (struct world){
 		.settings = *settings, .random = seed, .now = BEGIN, .fetch_end = -1, .cycle_end = -1,
@@ -978,7 +978,7 @@ static void weeks_of_chance_keep_the_laws(void **state)
 		struct world w;
 		int64_t end = BEGIN + 14 * DAY, happened = 0;
 
-		world_begin(&w, &worlds[seed % ARRAY_LEN(worlds)], seed);
+		engine_state_begin(&w, &worlds[seed % ARRAY_LEN(worlds)], seed);
 		while (w.now < end) {
 			int64_t next = w.now + jitter(&w.random, chance(&w, 3) ? 2 * HOUR : 5 * SECOND);
 			while (go_on(&w, next))
@@ -1000,7 +1000,7 @@ static void after_the_last_change_the_last_cycle_knows_it(void **state)
 	for (uint64_t seed = 0; seed < 2000; seed++) {
 		struct world w;
 
-		world_begin(&w, &worlds[seed % 4], seed);
+		engine_state_begin(&w, &worlds[seed % 4], seed);
 		for (unsigned i = 0; i < 30; i++) {
 			while (go_on(&w, w.now + jitter(&w.random, 40 * SECOND)))
 				;
@@ -1020,7 +1020,7 @@ static void a_world_without_luck_is_left_alone_for_fifteen_minutes_at_most(void 
 		int64_t last = 0, longest = 0;
 		unsigned before = 0;
 
-		world_begin(&w, &worlds[i], i);
+		engine_state_begin(&w, &worlds[i], i);
 		w.bad_luck = true;
 		for (int64_t end = w.now + 7 * DAY; w.now < end && go_on(&w, end); ) {
 			if (w.cycle_end >= 0)
@@ -1039,7 +1039,7 @@ static void a_clock_gone_wild_breaks_nothing(void **state)
 	for (uint64_t seed = 0; seed < 200; seed++) {
 		struct world w;
 
-		world_begin(&w, &worlds[seed % ARRAY_LEN(worlds)], seed);
+		engine_state_begin(&w, &worlds[seed % ARRAY_LEN(worlds)], seed);
 		for (unsigned i = 0; i < 300; i++) {
 			for (unsigned calls = 0; go_on(&w, w.now + jitter(&w.random, 5 * MINUTE)); calls++)
 				assert_true(calls < 5 * MINUTE / SECOND * 4);

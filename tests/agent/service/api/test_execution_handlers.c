@@ -22,12 +22,12 @@ static void check(bool ok, const struct err *err)
 		fail_msg("%s", err->msg);
 }
 
-static struct stored_run run_of(struct fixture *f, const char *id)
+static struct stored_execution run_of(struct fixture *f, const char *id)
 {
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
-	check(runs_find(f->api.store, &f->arena, id, &run, &err), &err);
+	check(execution_store_find(f->api.store, &f->arena, id, &run, &err), &err);
 	assert_true(run.id > 0);
 	return run;
 }
@@ -35,14 +35,14 @@ static struct stored_run run_of(struct fixture *f, const char *id)
 /* What an engine would have written. */
 static void put(struct fixture *f, const char *id, enum dag_status status, int64_t finished, const char *steps)
 {
-	struct stored_run run = run_of(f, id);
+	struct stored_execution run = run_of(f, id);
 	const char *state = arena_printf(&f->arena, "{\"flow\":{\"steps\":{%s}},\"boot\":\"\"}", steps);
 	struct err err;
 
 	run.status = status;
 	run.finished = finished;
 	run.stopped_by = status == DAG_STOPPED ? "local" : NULL;
-	check(runs_put(f->api.store, &run, state, &err), &err);
+	check(execution_store_put(f->api.store, &run, state, &err), &err);
 }
 
 static void expect(struct fixture *f, const char *line, const char *body, const char *answer)
@@ -64,7 +64,7 @@ static void a_run_is_begun_by_hand(void **state)
 	for (unsigned i = 0; i < ARRAY_LEN(bodies); i++) {
 		const char *id = arena_printf(&f->arena, UUID("%02u"), i + 1);
 		expect(f, "POST " W "/1/execute", bodies[i], arena_printf(&f->arena, "200 {\"executionId\":\"%s\"}", id));
-		struct stored_run run = run_of(f, id);
+		struct stored_execution run = run_of(f, id);
 		assert_true(run.workflow == 1 && run.status == DAG_RUNNING && run.began == NOW && run.finished < 0);
 		assert_string_equal(run.cause, "local");
 	}
@@ -110,9 +110,9 @@ static void how_a_workflow_stands_may_forbid_a_run(void **state)
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("03") "\"}");
 	put(f, UUID("03"), DAG_SUCCESS, NOW + 1, "");
 
-	check(store_put_status(f->api.store, 1, WORKFLOW_DRAFT, NOW, &err), &err);
+	check(workflow_store_put_status(f->api.store, 1, WORKFLOW_DRAFT, NOW, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}", "409 {\"detail\":\"workflow 1 is a draft\"}");
-	check(store_put_status(f->api.store, 1, WORKFLOW_PAUSED, NOW, &err), &err);
+	check(workflow_store_put_status(f->api.store, 1, WORKFLOW_PAUSED, NOW, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("05") "\"}");
 }
 
@@ -122,12 +122,12 @@ static void too_many_runs_are_asked_to_come_later(void **state)
 	struct err err;
 
 	expect(f, "POST " W, BESIDE, "201 {\"id\":1}");
-	check(store_begin(f->api.store, &err), &err);
-	for (int i = 0; i < RUN_OPEN_MAX; i++)
-		check(runs_add(f->api.store, &(struct stored_run){
+	check(workflow_store_begin(f->api.store, &err), &err);
+	for (int i = 0; i < EXECUTION_OPEN_MAX; i++)
+		check(execution_store_add(f->api.store, &(struct stored_execution){
 			.uuid = arena_printf(&f->arena, "%d", i), .workflow = 1, .status = DAG_RUNNING, .cause = "x",
-		}, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
-	check(store_end(f->api.store, true, &err), &err);
+		}, &(struct execution_details){ NULL, "[]", "{}" }, &err), &err);
+	check(workflow_store_end(f->api.store, true, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}",
 	       "429 {\"detail\":\"workflow 1 has to wait: as many runs as there may be are under way\"} (5)");
 }
@@ -146,11 +146,11 @@ static void a_webhook_is_pulled_by_whoever_knows_it(void **state)
 	expect(f, "POST " W, HOOKED, "201 {\"id\":1,\"triggers\":[{\"webhook\":\"" UUID("01") "\"}]}");
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *id = arena_printf(&f->arena, UUID("%02u"), i + 2);
-		struct stored_work work;
+		struct execution_details work;
 		struct err err;
 		assert_string_equal(ask_as(f, NULL, "POST /hooks/" UUID("01"), cases[i].payload, strlen(cases[i].payload)),
 		                    arena_printf(&f->arena, "200 {\"executionId\":\"%s\"}", id));
-		check(runs_work(f->api.store, &f->arena, run_of(f, id).id, &work, &err), &err);
+		check(execution_store_get_details(f->api.store, &f->arena, run_of(f, id).id, &work, &err), &err);
 		assert_string_equal(work.execute, cases[i].execute);
 		assert_string_equal(run_of(f, id).cause, "webhook");
 		put(f, id, DAG_SUCCESS, NOW + 1, "");
@@ -260,7 +260,7 @@ static int64_t due(struct fixture *f)
 	int64_t next;
 	struct err err;
 
-	check(store_next_due(f->api.store, &next, &err), &err);
+	check(workflow_store_next_due(f->api.store, &next, &err), &err);
 	return next;
 }
 
@@ -395,7 +395,7 @@ static void a_list_of_runs_tells_what_the_contract_says(void **state)
 	struct err err;
 
 	add_runs(f);
-	check(runs_rerun_add(f->api.store, 3, &(struct stored_rerun){ "r-1", DAG_RUNNING, NOW - DAY, -1 }, &err), &err);
+	check(execution_store_rerun_add(f->api.store, 3, &(struct stored_rerun){ "r-1", DAG_RUNNING, NOW - DAY, -1 }, &err), &err);
 	expect(f, "GET " W "/executions/1?statuses=Stopped&statuses=Running", "{}",
 	       "200 {\"workflowId\":1,\"executionCount\":2,\"executionsCount\":2,\"pageCount\":1,\"pageNumber\":1,"
 	       "\"pageSize\":25,\"executions\":["
@@ -448,7 +448,7 @@ static void a_run_is_told_with_its_steps(void **state)
 	       "\"resources\":{\"instanceTypeId\":21,\"storage\":\"10 GB\"},\"status\":\"Failed\","
 	       "\"startedAt\":\"2024-05-31T10:00:01.000Z\",\"finishedAt\":\"2024-05-31T10:00:02.000Z\","
 	       "\"output\":{\"exitCode\":\"7\",\"message\":\"terminated\"},\"attempts\":2}]}");
-	check(runs_put(f->api.store, &(struct stored_run){ 1, .status = DAG_FAILED, .finished = 1 }, "[]", &err), &err);
+	check(execution_store_put(f->api.store, &(struct stored_execution){ 1, .status = DAG_FAILED, .finished = 1 }, "[]", &err), &err);
 	expect(f, "GET " W "/1/executions/" UUID("01"), "",
 	       "500 {\"detail\":\"run " UUID("01") " is damaged in the database: expected a saved run\"}");
 }
@@ -485,7 +485,7 @@ static void begin_with_logs(struct fixture *f, const char *const *parts, size_t 
 	expect(f, "POST " W, MINI, "201 {\"id\":1}");
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("01") "\"}");
 	for (size_t i = 0; i < count; i++)
-		check(runs_log_add(f->api.store, 1, 0, 1, 0, parts[i], &err), &err);
+		check(execution_store_log_add(f->api.store, 1, 0, 1, 0, parts[i], &err), &err);
 }
 
 static void a_log_is_followed_from_token_to_token(void **state)
@@ -501,7 +501,7 @@ static void a_log_is_followed_from_token_to_token(void **state)
 		  "\"timestamp\":1717149600001}],\"nextToken\":\"f/1/s\",\"stepRunStatus\":\"Pending\"}" },
 		{ "GET " LOGS "?stepName=s&nextToken=f/1/s", "{}",
 		  "200 {\"logs\":[],\"nextToken\":\"f/1/s\",\"stepRunStatus\":\"Pending\"}" });
-	check(runs_log_add(f->api.store, 1, 0, 1, 0, parts[1], &err), &err);
+	check(execution_store_log_add(f->api.store, 1, 0, 1, 0, parts[1], &err), &err);
 	put(f, UUID("01"), DAG_SUCCESS, NOW + 5, "\"s\":{\"status\":\"Success\"}");
 	PLAY(f,
 		{ "GET " LOGS "?stepName=s&nextToken=f/1/s", "{}",
@@ -685,12 +685,12 @@ static void the_engine_is_woken_by_what_was_written_alone(void **state)
 	struct fixture *f = *state;
 	struct err err;
 
-	check(wake_open(f->file, &f->api.wake, &err), &err);
+	check(wakeup_open(f->file, &f->api.wake, &err), &err);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		ask(f, cases[i].line, cases[i].body);
 		if (is_readable(f->api.wake) != cases[i].wakes)
 			fail_msg("%s", cases[i].line);
-		wake_take(f->api.wake);
+		wakeup_take(f->api.wake);
 	}
 	close(f->api.wake);
 	unlink(arena_printf(&f->arena, "%s.wake", f->file));
@@ -699,16 +699,16 @@ static void the_engine_is_woken_by_what_was_written_alone(void **state)
 static void a_file_that_is_kept_busy_is_worth_another_try(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(store_closep) struct store *other = NULL;
+	CLEANUP(workflow_store_closep) struct store *other = NULL;
 	struct err err;
 
 	expect(f, "POST " W, HOOKED, "201 {\"id\":1,\"triggers\":[{\"webhook\":\"" UUID("01") "\"}]}");
-	check(store_open(f->file, 50, &other, &err) && store_begin(other, &err), &err);
+	check(workflow_store_open(f->file, 50, &other, &err) && workflow_store_begin(other, &err), &err);
 	const char *busy = arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is kept busy by another process\"} "
 	                                "(1)", f->file);
 	expect(f, "POST " W "/1/execute", "{}", busy);
 	expect(f, "POST /hooks/" UUID("01"), "{}", busy);
-	check(store_end(other, false, &err), &err);
+	check(workflow_store_end(other, false, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("02") "\"}");
 }
 

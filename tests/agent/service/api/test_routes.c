@@ -258,7 +258,7 @@ static void a_webhook_keeps_its_address_only_if_asked_to(void **state)
 		{ "PUT " W "/1", HOOKS(KEEP), "200 {\"id\":1,\"triggers\":[" GAVE(UUID("4")) "]}" });
 	struct stored_workflow w;
 	struct err err;
-	assert_true(store_get(f->api.store, &f->arena, 1, &w, &err));
+	assert_true(workflow_store_get(f->api.store, &f->arena, 1, &w, &err));
 	assert_string_equal(w.body, HOOKS("{\"webhook\":true}"));
 }
 
@@ -283,7 +283,7 @@ static void a_token_that_is_left_out_is_kept_with_its_repository(void **state)
 		assert_string_equal(ask(f, "PUT " W "/1", REPOSITORY("u", ",\"token\":\"t1\"")),
 		                    "200 {\"id\":1}");
 		assert_string_equal(ask(f, "PUT " W "/1", cases[i].put), "200 {\"id\":1}");
-		assert_true(store_get(f->api.store, &f->arena, 1, &w, &err));
+		assert_true(workflow_store_get(f->api.store, &f->arena, 1, &w, &err));
 		assert_string_equal(w.body, cases[i].kept);
 	}
 }
@@ -302,7 +302,7 @@ static void a_token_is_kept_by_the_name_of_its_step_whatever_the_order(void **st
 		  "201 {\"id\":1}" },
 		{ "PUT " W "/1", "{\"name\":\"a\",\"steps\":{" STEP("d", "") "," STEP("new", "") ","
 		  STEP("c", "") "," STEP("a", "") "}}", "200 {\"id\":1}" });
-	assert_true(store_get(f->api.store, &f->arena, 1, &w, &err));
+	assert_true(workflow_store_get(f->api.store, &f->arena, 1, &w, &err));
 	assert_string_equal(w.body, "{\"name\":\"a\",\"steps\":{" STEP("d", ",\"token\":\"td\"") ","
 	                    STEP("new", "") "," STEP("c", "") "," STEP("a", ",\"token\":\"ta\"") "}}");
 }
@@ -318,7 +318,7 @@ static void a_state_that_forbids_a_change_is_a_conflict(void **state)
 
 	assert_string_equal(ask(f, "POST " W, MINI), "201 {\"id\":1}");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_true(store_put_status(f->api.store, 1, cases[i].status, 1717149600000, &err));
+		assert_true(workflow_store_put_status(f->api.store, 1, cases[i].status, 1717149600000, &err));
 		assert_string_equal(ask(f, "POST " W "/1/pause", ""), cases[i].detail);
 		assert_string_equal(ask(f, "POST " W "/1/resume", ""), cases[i].detail);
 		assert_string_equal(ask(f, "PUT " W "/1", MINI),
@@ -366,15 +366,15 @@ static void nobody_gets_in_without_the_token(void **state)
 static void a_database_that_is_kept_busy_is_worth_another_try(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(store_closep) struct store *other = NULL;
+	CLEANUP(workflow_store_closep) struct store *other = NULL;
 	struct err err;
 
-	assert_true(store_open(f->file, 50, &other, &err));
-	assert_true(store_begin(other, &err));
+	assert_true(workflow_store_open(f->file, 50, &other, &err));
+	assert_true(workflow_store_begin(other, &err));
 	assert_string_equal(ask(f, "POST " W, MINI),
 	                    arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is kept busy by another "
 	                                 "process\"} (1)", f->file));
-	assert_true(store_end(other, false, &err));
+	assert_true(workflow_store_end(other, false, &err));
 	assert_string_equal(ask(f, "POST " W, MINI), "201 {\"id\":1}");
 }
 

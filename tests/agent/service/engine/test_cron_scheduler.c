@@ -21,7 +21,7 @@ struct fixture {
 	size_t said_len;
 	struct log log;
 	struct engine_options options;
-	struct engine_world world;
+	struct engine_state world;
 	struct arena arena;
 };
 
@@ -42,8 +42,8 @@ static int set_up(void **state)
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
 	f->log = (struct log){ .to = open_memstream(&f->said, &f->said_len), .level = LEVEL_INFO };
 	f->options.log = &f->log;
-	f->world = (struct engine_world){ .options = &f->options, .stop_fd = eventfd(0, 0) };
-	check(store_open(f->file, 100, &f->world.store, &err), &err);
+	f->world = (struct engine_state){ .options = &f->options, .stop_fd = eventfd(0, 0) };
+	check(workflow_store_open(f->file, 100, &f->world.store, &err), &err);
 	*state = f;
 	return 0;
 }
@@ -53,7 +53,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 	static const char *const ends[] = { "", "-wal", "-shm" };
 
-	store_close(f->world.store);
+	workflow_store_close(f->world.store);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
 	assert_int_equal(rmdir(f->folder), 0);
@@ -79,7 +79,7 @@ static int64_t add(struct fixture *f, enum workflow_status status, const char *b
 	static unsigned hooks;
 
 	triggers[0].webhook = arena_printf(&f->arena, "hook-%u", ++hooks);
-	check(store_add(f->world.store, &w, &err), &err);
+	check(workflow_store_add(f->world.store, &w, &err), &err);
 	return w.id;
 }
 
@@ -88,19 +88,19 @@ static int64_t due_of(struct fixture *f, int64_t id)
 	struct stored_workflow w;
 	struct err err;
 
-	check(store_get(f->world.store, &f->arena, id, &w, &err), &err);
+	check(workflow_store_get(f->world.store, &f->arena, id, &w, &err), &err);
 	assert_int_equal(w.triggers[0].due, -1);
 	return w.triggers[1].due;
 }
 
 static int64_t runs_of(struct fixture *f, int64_t id)
 {
-	struct stored_run *runs;
+	struct stored_execution *runs;
 	int64_t total;
 	size_t count;
 	struct err err;
 
-	check(runs_page(f->world.store, &f->arena, &(struct run_query){ id, 0, INT64_MAX, 0, 1, 100 }, &runs, &count,
+	check(execution_store_page(f->world.store, &f->arena, &(struct execution_query){ id, 0, INT64_MAX, 0, 1, 100 }, &runs, &count,
 	                &total, &err), &err);
 	for (size_t i = 0; i < count; i++) {
 		assert_string_equal(runs[i].cause, "cron");
@@ -118,7 +118,7 @@ static const char *said(struct fixture *f)
 /* The next time of the cron after one of the last seconds. */
 static void assert_next(int64_t due, const char *cron)
 {
-	int64_t now = stamp_now();
+	int64_t now = clock_now();
 
 	if (due != cron_time_next(cron, now) && due != cron_time_next(cron, now - 5000))
 		fail_msg("%lld is not when \"%s\" comes next", (long long)due, cron);
@@ -127,7 +127,7 @@ static void assert_next(int64_t due, const char *cron)
 static void at_the_start_each_cron_gets_a_time_and_a_missed_one_keeps_its(void **state)
 {
 	struct fixture *f = *state;
-	int64_t past = stamp_now() - 86400000, future = stamp_now() + INT64_C(86400000) * 400;
+	int64_t past = clock_now() - 86400000, future = clock_now() + INT64_C(86400000) * 400;
 	static const char cron[] = "17 3 * * *";
 
 	add(f, WORKFLOW_AVAILABLE, BODY, cron, -1);
@@ -137,7 +137,7 @@ static void at_the_start_each_cron_gets_a_time_and_a_missed_one_keeps_its(void *
 	add(f, WORKFLOW_DRAFT, BODY, cron, -1);
 	add(f, WORKFLOW_AVAILABLE, BODY, "no cron", -1);
 	add(f, WORKFLOW_AVAILABLE, BODY, "0 0 31 2 *", -1);	/* a day that never comes */
-	due_set(&f->world);
+	cron_scheduler_init(&f->world);
 	assert_next(due_of(f, 1), cron);
 	assert_int_equal(due_of(f, 2), past);
 	assert_next(due_of(f, 3), cron);
@@ -151,13 +151,13 @@ static void at_the_start_each_cron_gets_a_time_and_a_missed_one_keeps_its(void *
 static void what_is_due_begins_once_however_long_ago_it_was(void **state)
 {
 	struct fixture *f = *state;
-	int64_t now = stamp_now(), next = 0;
+	int64_t now = clock_now(), next = 0;
 	static const char cron[] = "* * * * *";
 
 	add(f, WORKFLOW_AVAILABLE, BODY, cron, 1000);
 	add(f, WORKFLOW_AVAILABLE, BODY, cron, now);
 	add(f, WORKFLOW_AVAILABLE, BODY, cron, now + 3600000);
-	assert_true(due_begin(&f->world, &next));
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	for (int64_t id = 1; id <= 2; id++) {
 		assert_int_equal(runs_of(f, id), 1);
 		assert_next(due_of(f, id), cron);
@@ -167,7 +167,7 @@ static void what_is_due_begins_once_however_long_ago_it_was(void **state)
 	assert_next(next, cron);
 	assert_string_equal(said(f), "");
 
-	assert_false(due_begin(&f->world, &next));
+	assert_false(cron_scheduler_start_due(&f->world, &next));
 	assert_int_equal(runs_of(f, 1), 1);
 }
 
@@ -177,7 +177,7 @@ static void a_cron_that_never_comes_again_is_due_no_more(void **state)
 	int64_t next = 0;
 
 	add(f, WORKFLOW_AVAILABLE, BODY, "0 0 31 2 *", 1000);
-	assert_true(due_begin(&f->world, &next));
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	assert_int_equal(runs_of(f, 1), 1);
 	assert_int_equal(due_of(f, 1), -1);
 	assert_int_equal(next, -1);
@@ -203,10 +203,10 @@ static void what_cannot_begin_is_told_and_waits_for_its_next_time(void **state)
 		struct err err;
 		add(f, WORKFLOW_AVAILABLE, cases[i].body, "* * * * *", 1000);
 		if (cases[i].open)
-			check(runs_add(f->world.store, &(struct stored_run){
+			check(execution_store_add(f->world.store, &(struct stored_execution){
 				.uuid = "00000000-0000-4000-8000-000000000001", .workflow = 1, .status = DAG_RUNNING,
-				.cause = "cron" }, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
-		assert_false(due_begin(&f->world, &next));
+				.cause = "cron" }, &(struct execution_details){ NULL, "[]", "{}" }, &err), &err);
+		assert_false(cron_scheduler_start_due(&f->world, &next));
 		assert_int_equal(runs_of(f, 1), cases[i].open);
 		assert_next(due_of(f, 1), "* * * * *");
 		assert_string_equal(strstr(said(f), "workflow"), cases[i].said);
@@ -220,9 +220,9 @@ static void those_that_allow_it_begin_beside_each_other(void **state)
 	struct err err;
 
 	add(f, WORKFLOW_AVAILABLE, BESIDE, "* * * * *", 1000);
-	assert_true(due_begin(&f->world, &next));
-	check(store_put_due(f->world.store, 1, 1, 2000, &err), &err);
-	assert_true(due_begin(&f->world, &next));
+	assert_true(cron_scheduler_start_due(&f->world, &next));
+	check(workflow_store_put_due(f->world.store, 1, 1, 2000, &err), &err);
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	assert_int_equal(runs_of(f, 1), 2);
 }
 
@@ -232,11 +232,11 @@ static void many_that_are_due_all_begin(void **state)
 	int64_t next = 0;
 	struct err err;
 
-	check(store_begin(f->world.store, &err), &err);
+	check(workflow_store_begin(f->world.store, &err), &err);
 	for (int i = 0; i < 250; i++)
 		add(f, WORKFLOW_AVAILABLE, BODY, "* * * * *", 1000 + i);
-	check(store_end(f->world.store, true, &err), &err);
-	assert_true(due_begin(&f->world, &next));
+	check(workflow_store_end(f->world.store, true, &err), &err);
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	for (int64_t id = 1; id <= 250; id++)
 		assert_int_equal(runs_of(f, id), 1);
 }
@@ -245,40 +245,40 @@ static void set_open(struct fixture *f, int64_t count, int64_t finished)
 {
 	struct err err;
 
-	check(store_begin(f->world.store, &err), &err);
+	check(workflow_store_begin(f->world.store, &err), &err);
 	for (int64_t i = 1; i <= count; i++) {
-		struct stored_run run = {
+		struct stored_execution run = {
 			.id = i, .uuid = arena_printf(&f->arena, "00000000-0000-4000-8000-%012lld", (long long)i), .workflow = 1,
 			.status = finished < 0 ? DAG_RUNNING : DAG_SUCCESS, .cause = "cron", .finished = finished,
 		};
-		check((finished >= 0 || runs_add(f->world.store, &run, &(struct stored_work){ NULL, "[]", "{}" }, &err)) &&
-		      runs_put(f->world.store, &run, NULL, &err), &err);
+		check((finished >= 0 || execution_store_add(f->world.store, &run, &(struct execution_details){ NULL, "[]", "{}" }, &err)) &&
+		      execution_store_put(f->world.store, &run, NULL, &err), &err);
 	}
-	check(store_end(f->world.store, true, &err), &err);
+	check(workflow_store_end(f->world.store, true, &err), &err);
 }
 
 static void where_no_more_runs_may_be_those_that_are_due_wait_for_room(void **state)
 {
 	struct fixture *f = *state;
-	int64_t next = 0, before = stamp_now();
+	int64_t next = 0, before = clock_now();
 
 	add(f, WORKFLOW_AVAILABLE, BESIDE, "0 0 1 1 *", -1);
 	for (int i = 0; i < 3; i++)
 		add(f, WORKFLOW_AVAILABLE, BODY, "0 0 1 1 *", 1000 + i);
-	set_open(f, RUN_OPEN_MAX - 1, -1);
-	assert_true(due_begin(&f->world, &next));
+	set_open(f, EXECUTION_OPEN_MAX - 1, -1);
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(runs_of(f, 2), 1);
 		assert_int_equal(due_of(f, 3), 1001);
 		assert_int_equal(due_of(f, 4), 1002);
-		assert_in_range(next, before + 1000, stamp_now() + 60000);	/* no haste, and no year either */
-		assert_false(due_begin(&f->world, &next));
+		assert_in_range(next, before + 1000, clock_now() + 60000);	/* no haste, and no year either */
+		assert_false(cron_scheduler_start_due(&f->world, &next));
 	}
 	assert_string_equal(said(f), "flowsync: warning: crons that are due wait: as many runs as there may be are under "
 	                             "way\n");
 
-	set_open(f, RUN_OPEN_MAX - 1, 2000);
-	assert_true(due_begin(&f->world, &next));
+	set_open(f, EXECUTION_OPEN_MAX - 1, 2000);
+	assert_true(cron_scheduler_start_due(&f->world, &next));
 	for (int64_t id = 3; id <= 4; id++) {
 		assert_int_equal(runs_of(f, id), 1);
 		assert_next(due_of(f, id), "0 0 1 1 *");
@@ -312,10 +312,10 @@ static void what_is_changed_or_paused_meanwhile_does_not_begin(void **state)
 		assert_int_equal(sqlite3_exec(db, arena_printf(&f->arena, "CREATE TRIGGER somebody AFTER INSERT ON run WHEN "
 		                              "new.workflow = 1 BEGIN %s; END", changes[i]), NULL, NULL, NULL), SQLITE_OK);
 		sqlite3_close(db);
-		assert_true(due_begin(&f->world, &next));
+		assert_true(cron_scheduler_start_due(&f->world, &next));
 		assert_int_equal(runs_of(f, 1), 1);
 		assert_int_equal(runs_of(f, 2), 0);
-		check(store_get(f->world.store, &f->arena, 2, &w, &err), &err);
+		check(workflow_store_get(f->world.store, &f->arena, 2, &w, &err), &err);
 		if (w.trigger_count > 1)
 			assert_int_equal(w.triggers[1].due, dues[i]);
 		assert_string_equal(said(f), "");
@@ -326,15 +326,15 @@ static void what_is_changed_or_paused_meanwhile_does_not_begin(void **state)
 static void an_engine_that_ends_while_it_waits_for_the_file_begins_nothing(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(store_closep) struct store *other = NULL;
+	CLEANUP(workflow_store_closep) struct store *other = NULL;
 	int64_t next = 0;
 	struct err err;
 
 	add(f, WORKFLOW_AVAILABLE, BODY, "* * * * *", 1000);
-	check(store_open(f->file, 100, &other, &err) && store_begin(other, &err), &err);
+	check(workflow_store_open(f->file, 100, &other, &err) && workflow_store_begin(other, &err), &err);
 	assert_int_equal(eventfd_write(f->world.stop_fd, 1), 0);
-	assert_false(due_begin(&f->world, &next));
-	check(store_end(other, false, &err), &err);
+	assert_false(cron_scheduler_start_due(&f->world, &next));
+	check(workflow_store_end(other, false, &err), &err);
 	assert_true(f->world.stopping);
 	assert_int_equal(runs_of(f, 1), 0);
 	assert_int_equal(due_of(f, 1), 1000);
@@ -350,15 +350,15 @@ static void old_runs_are_forgotten(void **state)
 
 	add(f, WORKFLOW_AVAILABLE, BODY, "* * * * *", -1);
 	for (int i = 1; i <= 3; i++) {
-		struct stored_run run = {
+		struct stored_execution run = {
 			.uuid = arena_printf(&f->arena, "00000000-0000-4000-8000-00000000000%d", i), .workflow = 1,
 			.status = DAG_RUNNING, .cause = "cron", .finished = i < 3 ? i * 1000 : -1,
 		};
-		check(runs_add(f->world.store, &run, &(struct stored_work){ NULL, "[]", "{}" }, &err), &err);
+		check(execution_store_add(f->world.store, &run, &(struct execution_details){ NULL, "[]", "{}" }, &err), &err);
 		run.status = i < 3 ? DAG_SUCCESS : DAG_RUNNING;
-		check(runs_put(f->world.store, &run, "{}", &err), &err);
+		check(execution_store_put(f->world.store, &run, "{}", &err), &err);
 	}
-	due_forget_old(&f->world, 2000);
+	cron_scheduler_forget_old_executions(&f->world, 2000);
 	assert_int_equal(runs_of(f, 1), 2);
 }
 
@@ -368,13 +368,13 @@ static void one_that_nobody_reckoned_gets_its_time_and_no_run(void **state)
 	int64_t next = -1;
 
 	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
-	assert_false(due_begin(&f->world, &next));
+	assert_false(cron_scheduler_start_due(&f->world, &next));
 	assert_next(due_of(f, 1), "17 3 * * *");
 	assert_int_equal(next, due_of(f, 1));
 	assert_int_equal(runs_of(f, 1), 0);
 	/* At the start it is the same. */
 	add(f, WORKFLOW_AVAILABLE, BODY, "17 3 * * *", DUE_UNKNOWN);
-	due_set(&f->world);
+	cron_scheduler_init(&f->world);
 	assert_next(due_of(f, 2), "17 3 * * *");
 }
 

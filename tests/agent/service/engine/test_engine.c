@@ -56,7 +56,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(f->folder));
 	f->file = arena_printf(&f->arena, "%s/a.db", f->folder);
 	f->marks = arena_printf(&f->arena, "%s/marks", f->folder);
-	check(store_open(f->file, 5000, &f->store, &err) && wake_open(f->file, &f->wake, &err), &err);
+	check(workflow_store_open(f->file, 5000, &f->store, &err) && wakeup_open(f->file, &f->wake, &err), &err);
 	f->log = (struct log){ .to = open_memstream(&f->said, &f->said_len), .level = LEVEL_INFO };
 	f->options = (struct engine_options){
 		.database = f->file, .log = &f->log, .jobs = 4, .prepare.env = environ,
@@ -70,7 +70,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 	struct err err;
 
-	store_close(f->store);
+	workflow_store_close(f->store);
 	fd_close(&f->wake);
 	fclose(f->log.to);
 	free(f->said);
@@ -109,8 +109,8 @@ static int64_t add(struct fixture *f, const char *steps, const char *rest)
 		if (*c == '\'')
 			*c = '"';
 	w.body = body;
-	check(store_begin(f->store, &err), &err);
-	check(store_add(f->store, &w, &err) && store_end(f->store, true, &err), &err);
+	check(workflow_store_begin(f->store, &err), &err);
+	check(workflow_store_add(f->store, &w, &err) && workflow_store_end(f->store, true, &err), &err);
 	return w.id;
 }
 
@@ -132,22 +132,22 @@ static const char *begin(struct fixture *f, int64_t id, const char *execute)
 	struct err err;
 
 	uuid_make(uuid);
-	check(store_begin(f->store, &err) && store_get(f->store, &f->arena, id, &w, &err), &err);
-	enum run_begin_result result = run_begin(f->store, &f->arena, &(struct run_begin){
+	check(workflow_store_begin(f->store, &err) && workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
+	enum execution_start_result result = execution_start(f->store, &f->arena, &(struct execution_start_request){
 		.workflow = &w, .body = tree(&f->arena, w.body), .execute = execute ? tree(&f->arena, execute) : NULL,
-		.cause = "test", .uuid = uuid, .now = stamp_now(),
+		.cause = "test", .uuid = uuid, .now = clock_now(),
 	}, &err);
-	check(result == RUN_BEGUN && store_end(f->store, true, &err), &err);
-	wake_send(f->wake);
+	check(result == EXECUTION_STARTED && workflow_store_end(f->store, true, &err), &err);
+	wakeup_send(f->wake);
 	return uuid;
 }
 
-static struct stored_run find(struct fixture *f, const char *uuid)
+static struct stored_execution find(struct fixture *f, const char *uuid)
 {
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
-	check(runs_find(f->store, &f->arena, uuid, &run, &err), &err);
+	check(execution_store_find(f->store, &f->arena, uuid, &run, &err), &err);
 	assert_true(run.id > 0);
 	return run;
 }
@@ -166,14 +166,14 @@ static const char *step_text(struct fixture *f, const struct node *step)
 /* "STATUS: STEP, STEP" */
 static const char *stands(struct fixture *f, const char *uuid)
 {
-	struct stored_run run = find(f, uuid);
-	struct stored_work work;
+	struct stored_execution run = find(f, uuid);
+	struct execution_details work;
 	struct node *details;
 	const char *text;
 	struct err err;
 
-	check(runs_work(f->store, &f->arena, run.id, &work, &err) &&
-	      run_shape_details(&f->arena, &run, &work, &details, &err), &err);
+	check(execution_store_get_details(f->store, &f->arena, run.id, &work, &err) &&
+	      execution_json_details(&f->arena, &run, &work, &details, &err), &err);
 	const struct node *steps = node_get(details, "steps");
 	text = arena_printf(&f->arena, "%s:", node_get_text(details, "status"));
 	for (size_t i = 0; i < steps->count; i++)
@@ -183,8 +183,8 @@ static const char *stands(struct fixture *f, const char *uuid)
 
 static const char *wait_end(struct fixture *f, const char *uuid)
 {
-	for (int64_t until = drive_now() + LONG_MS; find(f, uuid).finished < 0; usleep(5000))
-		if (drive_now() > until)
+	for (int64_t until = clock_monotonic() + LONG_MS; find(f, uuid).finished < 0; usleep(5000))
+		if (clock_monotonic() > until)
 			fail_msg("the run never ends: %s", stands(f, uuid));
 	return stands(f, uuid);
 }
@@ -196,10 +196,10 @@ static const char *log_of(struct fixture *f, const char *uuid, size_t step)
 	int64_t next;
 	struct err err;
 
-	check(runs_log_read(f->store, find(f, uuid).id, step, 0, 1 << 20, &text, &next, &err), &err);
-	run_shape_log(&f->arena, buf_str(&text), list);
+	check(execution_store_log_read(f->store, find(f, uuid).id, step, 0, 1 << 20, &text, &next, &err), &err);
+	execution_json_log(&f->arena, buf_str(&text), list);
 	for (size_t i = 0; i < list->count; i++) {
-		int64_t now = stamp_now(), at = node_get_int(list->entries[i].value, "timestamp", 0);
+		int64_t now = clock_now(), at = node_get_int(list->entries[i].value, "timestamp", 0);
 		assert_true(at > now - 2 * LONG_MS && at <= now);
 		buf_addf(&lines, "%s\n", node_get_text(list->entries[i].value, "message"));
 	}
@@ -213,7 +213,7 @@ static const char *reruns(struct fixture *f, const char *uuid)
 	size_t count;
 	struct err err;
 
-	check(runs_reruns(f->store, &f->arena, find(f, uuid).id, &list, &count, &err), &err);
+	check(execution_store_reruns(f->store, &f->arena, find(f, uuid).id, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%s%s", text, i ? ", " : "", flow_status_words[list[i].status]);
 	return text;
@@ -231,8 +231,8 @@ static const char *marks(struct fixture *f)
 
 static void wait_marks(struct fixture *f, const char *text)
 {
-	for (int64_t until = drive_now() + LONG_MS; strcmp(marks(f), text) != 0; usleep(2000))
-		if (drive_now() > until)
+	for (int64_t until = clock_monotonic() + LONG_MS; strcmp(marks(f), text) != 0; usleep(2000))
+		if (clock_monotonic() > until)
 			fail_msg("there is never \"%s\", but \"%s\"", text, marks(f));
 }
 
@@ -351,8 +351,8 @@ static void a_log_can_be_read_while_its_step_runs(void **state)
 	struct engine *g = start(f);
 	const char *uuid = begin(f, id, with_marks(f));
 
-	for (int64_t until = drive_now() + LONG_MS; strcmp(log_of(f, uuid, 0), "one\n") != 0; usleep(5000))
-		assert_true(drive_now() < until);
+	for (int64_t until = clock_monotonic() + LONG_MS; strcmp(log_of(f, uuid, 0), "one\n") != 0; usleep(5000))
+		assert_true(clock_monotonic() < until);
 	assert_string_equal(stands(f, uuid), "Running: a Running 1");
 	fclose(fopen(f->marks, "w"));
 	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated");
@@ -369,8 +369,8 @@ static void a_run_is_stopped_when_somebody_asks_for_it(void **state)
 	struct err err;
 
 	wait_marks(f, "a\n");
-	check(runs_ask_stop(f->store, find(f, uuid).id, "ann", &err), &err);
-	wake_send(f->wake);
+	check(execution_store_request_stop(f->store, find(f, uuid).id, "ann", &err), &err);
+	wakeup_send(f->wake);
 	assert_string_equal(wait_end(f, uuid), "Stopped: a Stopped 1 143 stopped, b Stopped 0 stopped before it began");
 	assert_string_equal(find(f, uuid).stopped_by, "ann");
 	engine_stop(g);
@@ -384,26 +384,26 @@ static void a_cron_that_is_due_begins_a_run_only_where_it_may(void **state)
 		.body = "{\"steps\":{\"a\":{\"imageId\":1,\"command\":\"true\"}}}",
 		.triggers = &(struct stored_trigger){ .cron = "0 0 1 1 *", .due = 1000 }, .trigger_count = 1,
 	};
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
-	check(store_add(f->store, &w, &err), &err);
+	check(workflow_store_add(f->store, &w, &err), &err);
 	struct engine *g = start(f);
 	engine_drain(g, -1);
 	engine_stop(g);
-	check(runs_last(f->store, &f->arena, 1, &run, &err), &err);
+	check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
 	assert_int_equal(run.id, 0);
 
 	f->options.crons = true;
 	g = start(f);
-	for (int64_t until = drive_now() + LONG_MS; run.id == 0; usleep(2000)) {
-		assert_true(drive_now() < until);
-		check(runs_last(f->store, &f->arena, 1, &run, &err), &err);
+	for (int64_t until = clock_monotonic() + LONG_MS; run.id == 0; usleep(2000)) {
+		assert_true(clock_monotonic() < until);
+		check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
 	}
 	assert_string_equal(wait_end(f, run.uuid), "Success: a Success 1 0 terminated");
 	engine_drain(g, -1);
 	engine_stop(g);
-	check(runs_last(f->store, &f->arena, 1, &run, &err), &err);
+	check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
 	assert_int_equal(run.id, 1);
 	assert_string_equal(run.cause, "cron");
 }
@@ -427,9 +427,9 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		uuids[i] = begin(f, id, NULL);
-		struct stored_run run = find(f, uuids[i]);
-		check(runs_rerun_add(f->store, run.id, &(struct stored_rerun){ "r", DAG_RUNNING, 1 }, &err) &&
-		      runs_put(f->store, &run, cases[i].state, &err), &err);
+		struct stored_execution run = find(f, uuids[i]);
+		check(execution_store_rerun_add(f->store, run.id, &(struct stored_rerun){ "r", DAG_RUNNING, 1 }, &err) &&
+		      execution_store_put(f->store, &run, cases[i].state, &err), &err);
 	}
 	/* Of this one nothing is left but that it was. */
 	const char *empty = begin(f, id, NULL);
@@ -444,7 +444,7 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 	engine_stop(g);
 	assert_true(find(f, empty).id == 5 && find(f, empty).status == DAG_FAILED);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct stored_run run = find(f, uuids[i]);
+		struct stored_execution run = find(f, uuids[i]);
 		assert_true(run.status == DAG_FAILED && run.finished > 0);
 		assert_string_equal(reruns(f, uuids[i]), "Failed");
 		const char *line = arena_printf(&f->arena, "run %s cannot go on: %s\n", uuids[i], cases[i].why);
@@ -535,7 +535,7 @@ static void a_stop_that_was_asked_for_meanwhile_is_obeyed(void **state)
 	struct err err;
 
 	/* One that no engine ever had, and one that was under way. */
-	check(runs_ask_stop(f->store, find(f, unbegun).id, "ann", &err), &err);
+	check(execution_store_request_stop(f->store, find(f, unbegun).id, "ann", &err), &err);
 	struct engine *g = start(f);
 	assert_string_equal(wait_end(f, unbegun), "Stopped: a Stopped 0 stopped before it began");
 	assert_string_equal(find(f, unbegun).stopped_by, "ann");
@@ -544,7 +544,7 @@ static void a_stop_that_was_asked_for_meanwhile_is_obeyed(void **state)
 	const char *begun = begin(f, id, with_marks(f));
 	wait_marks(f, "a\n");
 	engine_stop(g);
-	check(runs_ask_stop(f->store, find(f, begun).id, "bob", &err), &err);
+	check(execution_store_request_stop(f->store, find(f, begun).id, "bob", &err), &err);
 	g = start(f);
 	assert_string_equal(wait_end(f, begun), "Stopped: a Stopped 1 stopped");
 	engine_stop(g);
@@ -557,16 +557,16 @@ static void a_stop_that_was_asked_for_meanwhile_is_obeyed(void **state)
 static const char *leave_under_way(struct fixture *f, int64_t id, const char *boot)
 {
 	const char *uuid = begin(f, id, with_marks(f));
-	struct stored_run run = find(f, uuid);
+	struct stored_execution run = find(f, uuid);
 	struct stored_workflow w;
 	struct dag_run *flow = NULL;
 	struct err err;
 
-	check(store_get(f->store, &f->arena, id, &w, &err) &&
-	      dag_run_begin(&f->arena, tree(&f->arena, w.body), NULL, stamp_now(), &flow, &err), &err);
-	dag_run_handle(flow, &f->arena, &(struct dag_event){ .kind = DAG_TICK }, 1, stamp_now());
-	const struct run_state state = { dag_run_save(&f->arena, flow), NULL, boot };
-	check(runs_put(f->store, &run, json_text(&f->arena, run_state_write(&f->arena, &state)), &err), &err);
+	check(workflow_store_get(f->store, &f->arena, id, &w, &err) &&
+	      dag_run_begin(&f->arena, tree(&f->arena, w.body), NULL, clock_now(), &flow, &err), &err);
+	dag_run_handle(flow, &f->arena, &(struct dag_event){ .kind = DAG_TICK }, 1, clock_now());
+	const struct execution_state state = { dag_run_save(&f->arena, flow), NULL, boot };
+	check(execution_store_put(f->store, &run, json_text(&f->arena, execution_state_write(&f->arena, &state)), &err), &err);
 	return uuid;
 }
 
@@ -590,7 +590,7 @@ static void a_step_that_had_ended_is_not_run_again(void **state)
 	const char *uuid = leave_under_way(f, id, boot_id(&f->arena));
 
 	leave_file(f, "begun", "");
-	leave_file(f, "log", arena_printf(&f->arena, "%lld it was here\n", (long long)stamp_now()));
+	leave_file(f, "log", arena_printf(&f->arena, "%lld it was here\n", (long long)clock_now()));
 	leave_file(f, "work/o", "seven\n");
 	leave_file(f, "result", "{\"code\":0,\"message\":\"\"}");
 	struct engine *g = start(f);
@@ -793,6 +793,6 @@ int main(int argc, char **argv)
 	};
 
 	/* The runner is this program again. */
-	return argc > 1 && strcmp(argv[1], "step-runner") == 0 ? step_runner()
+	return argc > 1 && strcmp(argv[1], "step-runner") == 0 ? runner_process_run()
 	                                                       : cmocka_run_group_tests(tests, enter, NULL);
 }

@@ -52,7 +52,7 @@ static void the_steps_are_shown_by_their_type_with_who_follows_them(void **state
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		const char *body = arena_printf(&a, "{\"steps\":%s}", cases[i].steps);
-		assert_string_equal(json_text(&a, run_shape_steps(&a, read(&a, body))), cases[i].shape);
+		assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, body))), cases[i].shape);
 	}
 }
 
@@ -66,7 +66,7 @@ static void storage_is_shown_with_a_space(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		const char *body = arena_printf(&a, "{\"steps\":{\"s\":{\"resources\":{\"storage\":\"%s\"}}}}",
 		                                cases[i].storage);
-		const struct node *steps = run_shape_steps(&a, read(&a, body));
+		const struct node *steps = execution_json_steps(&a, read(&a, body));
 		assert_string_equal(node_at(steps, "/0/resources/storage")->text, cases[i].shown);
 	}
 }
@@ -75,8 +75,8 @@ static void a_body_without_steps_has_none_to_show(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	assert_string_equal(json_text(&a, run_shape_steps(&a, read(&a, "{}"))), "[]");
-	assert_string_equal(json_text(&a, run_shape_steps(&a, read(&a, "{\"steps\":null}"))), "[]");
+	assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, "{}"))), "[]");
+	assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, "{\"steps\":null}"))), "[]");
 }
 
 /* ---- one in a list ---- */
@@ -90,7 +90,7 @@ static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **
 	const struct stored_rerun reruns[] = {
 		{ "r-1", DAG_STOPPED, T + 2000, T + 5000, "ann" }, { "r-2", DAG_RUNNING, T + 9000, -1, NULL },
 	};
-	const struct { struct stored_run run; size_t reruns; const char *shape; } cases[] = {
+	const struct { struct stored_execution run; size_t reruns; const char *shape; } cases[] = {
 		{ { .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 }, 0,
 		  "{\"executionId\":\"u\",\"status\":\"Running\",\"executedAt\":" AT("10:00:00.000") ",\"reruns\":[]}" },
 		{ { .uuid = "u", .status = DAG_STOPPING, .began = T + 1, .finished = -1, .stopped_by = "ann" }, 0,
@@ -113,7 +113,7 @@ static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct node *entry = run_shape_entry(&a, &cases[i].run, reruns, cases[i].reruns);
+		struct node *entry = execution_json_entry(&a, &cases[i].run, reruns, cases[i].reruns);
 		assert_string_equal(json_text(&a, entry), cases[i].shape);
 	}
 }
@@ -121,35 +121,35 @@ static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **
 static void the_last_run_of_a_workflow_is_told_with_its_last_part(void **state)
 {
 	const struct stored_rerun reruns[] = { { "r-1", DAG_RUNNING, T, -1 }, { "r-2", DAG_RUNNING, T, -1 } };
-	const struct stored_run run = { .id = 7, .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 };
-	const struct stored_run none = { 0 };
+	const struct stored_execution run = { .id = 7, .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 };
+	const struct stored_execution none = { 0 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	assert_string_equal(json_text(&a, run_shape_last(&a, &none, NULL, 0)), "null");
-	assert_string_equal(json_text(&a, run_shape_last(&a, &run, NULL, 0)),
+	assert_string_equal(json_text(&a, execution_json_last(&a, &none, NULL, 0)), "null");
+	assert_string_equal(json_text(&a, execution_json_last(&a, &run, NULL, 0)),
 	                    "{\"executionId\":\"u\",\"executedAt\":" AT("10:00:00.000") ",\"status\":\"Running\","
 	                    "\"rerunId\":null}");
-	assert_string_equal(json_text(&a, run_shape_last(&a, &run, reruns, 2)),
+	assert_string_equal(json_text(&a, execution_json_last(&a, &run, reruns, 2)),
 	                    "{\"executionId\":\"u\",\"executedAt\":" AT("10:00:00.000") ",\"status\":\"Running\","
 	                    "\"rerunId\":\"r-2\"}");
 }
 
 /* ---- all that is told of one ---- */
 
-static const struct stored_run open_run = { .id = 1, .uuid = "u", .status = DAG_RUNNING, .began = T,
+static const struct stored_execution open_run = { .id = 1, .uuid = "u", .status = DAG_RUNNING, .began = T,
                                             .finished = -1 };
 
 /* "[...]" of the one step s, whose saved state is this. */
 static const char *step_told(struct arena *a, const char *saved, const char *reruns)
 {
-	const struct stored_work work = {
+	const struct execution_details work = {
 		.steps = "[{\"name\":\"s\",\"stepType\":\"sql\",\"children\":[]}]",
 		.state = arena_printf(a, "{\"flow\":{\"steps\":{%s}},%s\"boot\":\"b\"}", saved, reruns),
 	};
 	struct node *out;
 	struct err err;
 
-	if (!run_shape_details(a, &open_run, &work, &out, &err))
+	if (!execution_json_details(a, &open_run, &work, &out, &err))
 		fail_msg("%s", err.msg);
 	return json_text(a, node_get(out, "steps"));
 }
@@ -200,17 +200,17 @@ static void a_step_is_told_as_it_stands(void **state)
 
 static void the_details_begin_with_the_run_itself(void **state)
 {
-	const struct stored_work work = { .steps = "[]", .state = "{\"flow\":{\"steps\":{}},\"boot\":\"\"}" };
-	const struct stored_run over = { .id = 1, .uuid = "u", .status = DAG_FAILED, .began = T, .finished = T + 1500 };
+	const struct execution_details work = { .steps = "[]", .state = "{\"flow\":{\"steps\":{}},\"boot\":\"\"}" };
+	const struct stored_execution over = { .id = 1, .uuid = "u", .status = DAG_FAILED, .began = T, .finished = T + 1500 };
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *out;
 	struct err err;
 
-	assert_true(run_shape_details(&a, &open_run, &work, &out, &err));
+	assert_true(execution_json_details(&a, &open_run, &work, &out, &err));
 	assert_string_equal(json_text(&a, out),
 	                    "{\"executionId\":\"u\",\"status\":\"Running\",\"executedAt\":" AT("10:00:00.000") ","
 	                    "\"finishedAt\":null,\"steps\":[]}");
-	assert_true(run_shape_details(&a, &over, &work, &out, &err));
+	assert_true(execution_json_details(&a, &over, &work, &out, &err));
 	assert_string_equal(json_text(&a, out),
 	                    "{\"executionId\":\"u\",\"status\":\"Failed\",\"executedAt\":" AT("10:00:00.000") ","
 	                    "\"finishedAt\":" AT("10:00:01.500") ",\"steps\":[]}");
@@ -237,21 +237,21 @@ static void what_is_damaged_is_said_to_be_so(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct stored_work work = { .steps = cases[i].steps, .state = cases[i].state };
-		if (run_shape_details(&a, &open_run, &work, &out, &err))
+		const struct execution_details work = { .steps = cases[i].steps, .state = cases[i].state };
+		if (execution_json_details(&a, &open_run, &work, &out, &err))
 			fail_msg("case %zu: nothing is found to be damaged", i);
 		assert_string_equal(err.msg, cases[i].msg);
-		assert_false(run_shape_step(&a, &work, "s", &number, &status));
+		assert_false(execution_json_step(&a, &work, "s", &number, &status));
 	}
 	assert_true(number == 9 && !status);
-	const struct stored_work work = { .steps = "[{", .state = STATE };
-	assert_false(run_shape_details(&a, &open_run, &work, &out, &err));
+	const struct execution_details work = { .steps = "[{", .state = STATE };
+	assert_false(execution_json_details(&a, &open_run, &work, &out, &err));
 	assert_non_null(strstr(err.msg, "run u is damaged in the database: not JSON: "));
 }
 
 static void a_step_is_found_by_its_name(void **state)
 {
-	const struct stored_work work = {
+	const struct execution_details work = {
 		.steps = "[{\"name\":\"a\"},{\"name\":\"b c\"},{\"name\":\"\"}]",
 		.state = "{\"flow\":{\"steps\":{\"b c\":{\"status\":\"Failed\"}}},\"boot\":\"b\"}",
 	};
@@ -263,7 +263,7 @@ static void a_step_is_found_by_its_name(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *status = NULL;
 		size_t number = 9;
-		assert_int_equal(run_shape_step(&a, &work, cases[i].name, &number, &status), cases[i].status != NULL);
+		assert_int_equal(execution_json_step(&a, &work, cases[i].name, &number, &status), cases[i].status != NULL);
 		assert_int_equal(number, cases[i].status ? cases[i].number : 9);
 		if (cases[i].status)
 			assert_string_equal(status, cases[i].status);
@@ -278,10 +278,10 @@ static void what_is_kept_of_a_run_is_read_as_it_was_written(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct run_state s;
+		struct execution_state s;
 		struct err err;
-		assert_true(run_state_read(&a, states[i], &s, &err));
-		assert_string_equal(json_text(&a, run_state_write(&a, &s)), states[i]);
+		assert_true(execution_state_read(&a, states[i], &s, &err));
+		assert_string_equal(json_text(&a, execution_state_write(&a, &s)), states[i]);
 	}
 }
 
@@ -317,9 +317,9 @@ static void a_log_is_told_line_by_line_whatever_stands_in_it(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		CLEANUP(buf_done) struct buf text = BUF_TEXT;
 		struct node *list = node_list(&a);
-		run_shape_log(&a, cases[i].log, list);
+		execution_json_log(&a, cases[i].log, list);
 		assert_string_equal(json_text(&a, list), cases[i].lines);
-		run_shape_log_text(cases[i].log, &text);
+		execution_json_log_text(cases[i].log, &text);
 		assert_string_equal(buf_str(&text), cases[i].text);
 	}
 }

@@ -30,7 +30,7 @@ static int64_t add_workflow(struct fixture *f, enum workflow_status status, cons
 	struct stored_workflow w = { .name = "w", .status = status, .modified_by = "me", .body = body };
 	struct err err;
 
-	check(store_add(f->store, &w, &err), &err);
+	check(workflow_store_add(f->store, &w, &err), &err);
 	return w.id;
 }
 
@@ -38,18 +38,18 @@ static int64_t add_workflow(struct fixture *f, enum workflow_status status, cons
 static const char *begin(struct fixture *f, int64_t id, const char *uuid, const char *execute, bool by_hand)
 {
 	static const char *const words[] = {
-		[RUN_BEGUN] = "begun", [RUN_BUSY] = "busy", [RUN_FULL] = "full", [RUN_WRONG] = "wrong",
-		[RUN_BROKEN] = "broken",
+		[EXECUTION_STARTED] = "begun", [EXECUTION_ALREADY_RUNNING] = "busy", [EXECUTION_TOO_MANY] = "full", [EXECUTION_NOT_VALID] = "wrong",
+		[EXECUTION_START_FAILED] = "broken",
 	};
 	struct stored_workflow w;
 	struct err err = { 0 };
 
-	check(store_get(f->store, &f->arena, id, &w, &err), &err);
-	enum run_begin_result result = run_begin(f->store, &f->arena, &(struct run_begin){
+	check(workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
+	enum execution_start_result result = execution_start(f->store, &f->arena, &(struct execution_start_request){
 		.workflow = &w, .body = read_json(&f->arena, w.body), .execute = read_json(&f->arena, execute),
 		.cause = "webhook", .by_hand = by_hand, .uuid = uuid, .now = NOW,
 	}, &err);
-	return result == RUN_BEGUN ? "begun" : arena_printf(&f->arena, "%s %s", words[result], err.msg);
+	return result == EXECUTION_STARTED ? "begun" : arena_printf(&f->arena, "%s %s", words[result], err.msg);
 }
 
 static int64_t open_runs(struct fixture *f)
@@ -57,7 +57,7 @@ static int64_t open_runs(struct fixture *f)
 	int64_t count = -1;
 	struct err err;
 
-	check(runs_open(f->store, 0, &count, &err), &err);
+	check(execution_store_count_open(f->store, 0, &count, &err), &err);
 	return count;
 }
 
@@ -73,12 +73,12 @@ static void a_run_that_begins_stands_in_the_file(void **state)
 	add_workflow(f, WORKFLOW_AVAILABLE, BESIDE("true"));
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *uuid = arena_printf(&f->arena, "u-%zu", i);
-		struct stored_work work;
-		struct stored_run run;
+		struct execution_details work;
+		struct stored_execution run;
 		struct err err;
 		assert_string_equal(begin(f, 1, uuid, cases[i].execute, false), "begun");
-		check(runs_find(f->store, &f->arena, uuid, &run, &err) &&
-		      runs_work(f->store, &f->arena, run.id, &work, &err), &err);
+		check(execution_store_find(f->store, &f->arena, uuid, &run, &err) &&
+		      execution_store_get_details(f->store, &f->arena, run.id, &work, &err), &err);
 		assert_true(run.workflow == 1 && run.status == DAG_RUNNING && run.began == NOW && run.finished < 0);
 		assert_string_equal(run.cause, "webhook");
 		assert_true(!run.stopped_by && !run.stop_asked && !run.taken);
@@ -171,15 +171,15 @@ static void there_is_an_end_to_how_many_run_at_once(void **state)
 
 	add_workflow(f, WORKFLOW_AVAILABLE, BESIDE("true"));
 	add_workflow(f, WORKFLOW_AVAILABLE, PLAIN);
-	check(store_begin(f->store, &err), &err);
-	for (int i = 0; i < RUN_OPEN_MAX; i++)
+	check(workflow_store_begin(f->store, &err), &err);
+	for (int i = 0; i < EXECUTION_OPEN_MAX; i++)
 		assert_string_equal(begin(f, 1, arena_printf(&f->arena, "%d", i), NULL, false), "begun");
 	assert_string_equal(begin(f, 2, "u", NULL, true),
 	                    "full workflow 2 has to wait: as many runs as there may be are under way");
-	check(runs_put(f->store, &(struct stored_run){ .id = 7, .status = DAG_SUCCESS, .finished = NOW }, "{}", &err),
+	check(execution_store_put(f->store, &(struct stored_execution){ .id = 7, .status = DAG_SUCCESS, .finished = NOW }, "{}", &err),
 	      &err);
 	assert_string_equal(begin(f, 2, "u", NULL, true), "begun");
-	check(store_end(f->store, true, &err), &err);
+	check(workflow_store_end(f->store, true, &err), &err);
 }
 
 static void a_file_that_fails_is_told(void **state)

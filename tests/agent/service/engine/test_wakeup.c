@@ -26,7 +26,7 @@ static int open_side(void)
 	int fd = -1;
 	struct err err;
 
-	if (!wake_open(database, &fd, &err))
+	if (!wakeup_open(database, &fd, &err))
 		fail_msg("%s", err.msg);
 	return fd;
 }
@@ -40,24 +40,24 @@ static void whoever_sends_wakes_the_other_side_once(void **state)
 	assert_true(S_ISFIFO(st.st_mode) && (st.st_mode & 0777) == 0600);
 	assert_int_equal(fcntl(engine, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
 	assert_false(is_readable(engine));
-	wake_send(api);
-	wake_send(api);
+	wakeup_send(api);
+	wakeup_send(api);
 	assert_true(is_readable(engine));
-	wake_take(engine);
+	wakeup_take(engine);
 	assert_false(is_readable(engine));
-	wake_take(engine);
+	wakeup_take(engine);
 }
 
 static void nobody_waits_whether_anybody_listens_or_not(void **state)
 {
 	CLEANUP(fd_close) int api = open_side();
 
-	wake_send(-1);
+	wakeup_send(-1);
 	for (int i = 0; i < 200000; i++)
-		wake_send(api);
+		wakeup_send(api);
 	CLEANUP(fd_close) int engine = open_side();
 	assert_true(is_readable(engine));
-	wake_take(engine);
+	wakeup_take(engine);
 	assert_false(is_readable(engine));
 }
 
@@ -66,10 +66,10 @@ static void what_was_sent_is_there_though_the_sender_is_gone(void **state)
 	CLEANUP(fd_close) int engine = open_side();
 	int api = open_side();
 
-	wake_send(api);
+	wakeup_send(api);
 	close(api);
 	assert_true(is_readable(engine));
-	wake_take(engine);
+	wakeup_take(engine);
 	assert_false(is_readable(engine));
 }
 
@@ -80,14 +80,14 @@ static void what_is_no_pipe_is_left_alone(void **state)
 
 	unlink(pipe_path);
 	fclose(fopen(pipe_path, "w"));
-	assert_false(wake_open(database, &fd, &err));
+	assert_false(wakeup_open(database, &fd, &err));
 	assert_string_equal(err.msg, arena_printf(&arena, "\"%s\" is no pipe", pipe_path));
 	unlink(pipe_path);
 	assert_int_equal(symlink("/dev/null", pipe_path), 0);
-	assert_false(wake_open(database, &fd, &err));
+	assert_false(wakeup_open(database, &fd, &err));
 	assert_string_equal(err.msg, arena_printf(&arena, "open the pipe \"%s\": Too many levels of symbolic links",
 	                                          pipe_path));
-	assert_false(wake_open("/tmp/flowsync-no-folder/a.db", &fd, &err));
+	assert_false(wakeup_open("/tmp/flowsync-no-folder/a.db", &fd, &err));
 	assert_string_equal(err.msg, "make the pipe \"/tmp/flowsync-no-folder/a.db.wake\": No such file or directory");
 	assert_int_equal(fd, 7);
 }

@@ -48,15 +48,15 @@ static void take_line(void *context, int64_t ms, const char *text, size_t len)
 static const char *shaped(struct arena *a, const char *const *masks, const char *bytes, size_t len, size_t step)
 {
 	struct said said = { BUF_TEXT };
-	struct redact secrets;
-	struct lines lines;
+	struct redactor secrets;
+	struct line_splitter lines;
 
-	redact_init(a, masks, &secrets);
-	lines_init(&lines, &secrets, take_line, &said);
+	redactor_init(a, masks, &secrets);
+	line_splitter_init(&lines, &secrets, take_line, &said);
 	for (size_t at = 0; at < len; at += step)
-		lines_add(&lines, bytes + at, len - at < step ? len - at : step, 5);
-	lines_end(&lines, 9);
-	lines_done(&lines);
+		line_splitter_add(&lines, bytes + at, len - at < step ? len - at : step, 5);
+	line_splitter_end(&lines, 9);
+	line_splitter_done(&lines);
 	const char *text = arena_strdup(a, buf_str(&said.text));
 	buf_done(&said.text);
 	return text;
@@ -162,27 +162,27 @@ static void a_line_that_waits_for_its_end_is_one_after_a_pause(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	static const char *const masks[] = { "password", NULL };
 	struct said said = { BUF_TEXT };
-	struct redact secrets;
-	struct lines lines;
+	struct redactor secrets;
+	struct line_splitter lines;
 
-	redact_init(&a, masks, &secrets);
-	lines_init(&lines, &secrets, take_line, &said);
-	assert_false(lines_wait(&lines));
-	lines_pause(&lines, 1);
-	lines_add(&lines, "go on? ", 7, 2);
-	assert_true(lines_wait(&lines));
-	lines_pause(&lines, 3);
-	assert_false(lines_wait(&lines));
-	lines_add(&lines, "\n\nx \xc3", 5, 4);	/* the newline of what is a line already is none of its own */
-	lines_pause(&lines, 5);
-	lines_add(&lines, "\xbc is pass", 9, 6);
-	lines_pause(&lines, 7);
-	lines_add(&lines, "word\n10%\r", 9, 8);
-	lines_pause(&lines, 9);
-	lines_add(&lines, "\n", 1, 10);
-	lines_end(&lines, 11);
+	redactor_init(&a, masks, &secrets);
+	line_splitter_init(&lines, &secrets, take_line, &said);
+	assert_false(line_splitter_is_waiting(&lines));
+	line_splitter_pause(&lines, 1);
+	line_splitter_add(&lines, "go on? ", 7, 2);
+	assert_true(line_splitter_is_waiting(&lines));
+	line_splitter_pause(&lines, 3);
+	assert_false(line_splitter_is_waiting(&lines));
+	line_splitter_add(&lines, "\n\nx \xc3", 5, 4);	/* the newline of what is a line already is none of its own */
+	line_splitter_pause(&lines, 5);
+	line_splitter_add(&lines, "\xbc is pass", 9, 6);
+	line_splitter_pause(&lines, 7);
+	line_splitter_add(&lines, "word\n10%\r", 9, 8);
+	line_splitter_pause(&lines, 9);
+	line_splitter_add(&lines, "\n", 1, 10);
+	line_splitter_end(&lines, 11);
 	assert_string_equal(buf_str(&said.text), "3 go on? |4 |5 x |7 \xc3\xbc is |8 (masked)|9 10%|");
-	lines_done(&lines);
+	line_splitter_done(&lines);
 	buf_done(&said.text);
 }
 
@@ -403,12 +403,12 @@ static void of_a_gigabyte_no_more_than_its_ends_is_kept(void **state)
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = i % 8 == 7 ? '\n' : 's';
 	open_log(&a, masks, &log);
-	int64_t began = drive_now();
+	int64_t began = clock_monotonic();
 	size_t total = getenv("TESTS_RUN_SLOWLY") ? (size_t)64 << 20 : (size_t)1 << 30;
 	for (size_t i = 0; i < total / sizeof bytes; i++)
 		attempt_log_add(&log, bytes, sizeof bytes, 1700000000000);
 	attempt_log_close(&log, 1);
-	int64_t took = drive_now() - began;
+	int64_t took = clock_monotonic() - began;
 	print_message("%lld MB/s\n", (long long)(total / 1000 / (size_t)(took ? took : 1)));
 	size_t len;
 	file(&a, &len);

@@ -62,7 +62,7 @@ static const char *read_end(struct fixture *f, const char *body)
 
 	assert_true(json_read(&f->arena, body, strlen(body), &n, &err));
 	step.body = n;
-	struct dag_event e = ending_read(&f->arena, &step, f->folder, f->confined, &notes);
+	struct dag_event e = attempt_outcome_read(&f->arena, &step, f->folder, f->confined, &notes);
 	return arena_printf(&f->arena, "%s %s %d %s %s|%s", kinds[e.kind], e.step, e.code, e.message ? e.message : "-",
 	                    e.outputs ? json_text(&f->arena, e.outputs) : "-", buf_str(&notes));
 }

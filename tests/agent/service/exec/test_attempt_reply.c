@@ -15,17 +15,17 @@ static struct arena arena;
 
 static void what_is_written_in_work_is_read_from_its_folder(void **state)
 {
-	static const struct { struct attempt_answer answer; const char *text; } cases[] = {
+	static const struct { struct attempt_reply answer; const char *text; } cases[] = {
 		{ { true, 204 }, "{\"status\":204}" },
 		{ { true, 0, "it is \"late\"\n" }, "{\"message\":\"it is \\\"late\\\"\\n\",\"final\":false}" },
 		{ { true, 0, "no", true }, "{\"message\":\"no\",\"final\":true}" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct attempt_answer found = { 0 };
+		struct attempt_reply found = { 0 };
 		const char *text;
 		size_t len;
 		struct err err;
-		if (!attempt_answer_write(&cases[i].answer, &err) || !attempt_answer_read(&arena, folder, &found, &err) ||
+		if (!attempt_reply_write(&cases[i].answer, &err) || !attempt_reply_read(&arena, folder, &found, &err) ||
 		    !file_read(&arena, "../answer", 1000, &text, &len, &err))
 			fail_msg("%s", err.msg);
 		assert_string_equal(text, cases[i].text);
@@ -38,11 +38,11 @@ static void what_is_written_in_work_is_read_from_its_folder(void **state)
 
 static void no_answer_is_no_failure(void **state)
 {
-	struct attempt_answer found = { true, 7, "x", true };
+	struct attempt_reply found = { true, 7, "x", true };
 	struct err err;
 
 	unlink("../answer");
-	assert_true(attempt_answer_read(&arena, folder, &found, &err));
+	assert_true(attempt_reply_read(&arena, folder, &found, &err));
 	assert_true(!found.found && !found.status && !found.message && !found.final);
 }
 
@@ -55,19 +55,19 @@ static void an_answer_that_is_none_is_told_and_leaves_what_was_there(void **stat
 		{ "{\"status\":\"200\"}", "the answer of the step says neither a status nor a message, or both" },
 		{ "{\"status\":200,\"message\":\"x\"}", "the answer of the step says neither a status nor a message, or both" },
 	};
-	struct attempt_answer found = { true, 7 };
+	struct attempt_reply found = { true, 7 };
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		assert_true(file_replace(&arena, "../answer", cases[i].text, strlen(cases[i].text), 0600, &err));
-		assert_false(attempt_answer_read(&arena, folder, &found, &err));
+		assert_false(attempt_reply_read(&arena, folder, &found, &err));
 		assert_string_equal(err.msg, cases[i].msg);
 	}
 	unlink("../answer");
 	assert_int_equal(mkdir("../answer", 0700), 0);
-	assert_false(attempt_answer_read(&arena, folder, &found, &err));
+	assert_false(attempt_reply_read(&arena, folder, &found, &err));
 	assert_string_equal(err.msg, "the answer of the step: a directory, expected a file");
-	assert_false(attempt_answer_write(&found, &err));
+	assert_false(attempt_reply_write(&found, &err));
 	assert_string_equal(err.msg, "the answer of the step: cannot be written: Is a directory");
 	assert_int_equal(rmdir("../answer"), 0);
 	assert_true(found.found && found.status == 7);

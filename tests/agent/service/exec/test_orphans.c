@@ -66,8 +66,8 @@ static bool lives(pid_t pid)
 /* One that is just becoming another program has no command line for a moment. */
 static void wait_for_life(pid_t pid)
 {
-	for (int64_t until = drive_now() + LONG_MS; !lives(pid); usleep(1000))
-		if (drive_now() > until)
+	for (int64_t until = clock_monotonic() + LONG_MS; !lives(pid); usleep(1000))
+		if (clock_monotonic() > until)
 			fail_msg("process %d does not live", (int)pid);
 }
 
@@ -80,7 +80,7 @@ static void whatever_has_the_mark_ends(void **state)
 	          pids, 3);
 	for (size_t i = 0; i < 3; i++)
 		wait_for_life(pids[i]);
-	assert_true(stray_end((const char *[]){ "TEST_STRAY=no such", mark }, 2, LONG_MS));
+	assert_true(orphans_kill((const char *[]){ "TEST_STRAY=no such", mark }, 2, LONG_MS));
 	for (size_t i = 0; i < 3; i++)
 		assert_false(lives(pids[i]));
 }
@@ -92,9 +92,9 @@ static void one_that_starts_others_meanwhile_ends_with_them(void **state)
 
 	run_apart("echo $$; while :; do setsid sleep 1000 & done", env, &pid, 1);
 	usleep(50000);
-	assert_true(stray_end(&mark, 1, LONG_MS));
+	assert_true(orphans_kill(&mark, 1, LONG_MS));
 	assert_false(lives(pid));
-	assert_true(stray_end(&mark, 1, 0));	/* none was left */
+	assert_true(orphans_kill(&mark, 1, 0));	/* none was left */
 }
 
 static void another_mark_is_another(void **state)
@@ -104,8 +104,8 @@ static void another_mark_is_another(void **state)
 	pid_t pid;
 
 	run_apart("echo $$; exec sleep 1000", env, &pid, 1);
-	assert_true(stray_end(&mark, 1, LONG_MS));
-	assert_true(stray_end(NULL, 0, 0));
+	assert_true(orphans_kill(&mark, 1, LONG_MS));
+	assert_true(orphans_kill(NULL, 0, 0));
 	wait_for_life(pid);
 	kill(pid, SIGKILL);
 }
@@ -120,7 +120,7 @@ static void what_is_below_us_is_left_alone(void **state)
 		_exit(127);
 	}
 	usleep(50000);
-	assert_true(stray_end(&mark, 1, LONG_MS));
+	assert_true(orphans_kill(&mark, 1, LONG_MS));
 	wait_for_life(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);

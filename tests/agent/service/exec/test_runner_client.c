@@ -61,15 +61,15 @@ static struct attempt attempt_of(uint64_t id, const struct attempt_command *comm
 	                         .command_count = count, .env = plain_env };
 }
 
-static void begin(struct runner *r, uint64_t id, const struct attempt *attempt)
+static void begin(struct runner_client *r, uint64_t id, const struct attempt *attempt)
 {
 	struct err err;
 
-	if (!runner_begin(r, id, attempt, &err))
+	if (!runner_client_begin(r, id, attempt, &err))
 		fail_msg("%s", err.msg);
 }
 
-static void begin_sh(struct runner *r, uint64_t id, const char *script)
+static void begin_sh(struct runner_client *r, uint64_t id, const char *script)
 {
 	struct attempt_command command = sh(script);
 	struct attempt attempt = attempt_of(id, &command, 1);
@@ -77,20 +77,20 @@ static void begin_sh(struct runner *r, uint64_t id, const char *script)
 	begin(r, id, &attempt);
 }
 
-static struct runner_event next(struct runner *r)
+static struct runner_event next(struct runner_client *r)
 {
 	struct runner_event event = { 0 };
-	int64_t until = drive_now() + LONG_MS;
+	int64_t until = clock_monotonic() + LONG_MS;
 
-	while (!runner_next(r, &event)) {
-		struct pollfd p = { .fd = runner_fd(r), .events = POLLIN };
-		if (drive_now() > until || poll(&p, 1, LONG_MS) < 1)
+	while (!runner_client_next(r, &event)) {
+		struct pollfd p = { .fd = runner_client_fd(r), .events = POLLIN };
+		if (clock_monotonic() > until || poll(&p, 1, LONG_MS) < 1)
 			fail_msg("no event comes");
 	}
 	return event;
 }
 
-static void wait_over(struct runner *r, uint64_t id)
+static void wait_over(struct runner_client *r, uint64_t id)
 {
 	struct runner_event event = next(r);
 
@@ -144,8 +144,8 @@ static bool exists(const char *path)
 
 static void wait_for(const char *path)
 {
-	for (int64_t until = drive_now() + LONG_MS; !exists(path); usleep(2000))
-		if (drive_now() > until)
+	for (int64_t until = clock_monotonic() + LONG_MS; !exists(path); usleep(2000))
+		if (clock_monotonic() > until)
 			fail_msg("\"%s\" never comes", path);
 }
 
@@ -155,7 +155,7 @@ static pid_t pid_in(const char *path)
 	size_t len;
 
 	wait_for(path);
-	for (int64_t until = drive_now() + LONG_MS; drive_now() < until; usleep(2000)) {
+	for (int64_t until = clock_monotonic() + LONG_MS; clock_monotonic() < until; usleep(2000)) {
 		const char *text = file(path, &len);
 		if (len && text[len - 1] == '\n')
 			return atoi(text);
@@ -184,17 +184,17 @@ static void assert_gone(pid_t pid)
 
 static void wait_gone(pid_t pid)
 {
-	for (int64_t until = drive_now() + LONG_MS; !is_gone(pid); usleep(2000))
-		if (drive_now() > until)
+	for (int64_t until = clock_monotonic() + LONG_MS; !is_gone(pid); usleep(2000))
+		if (clock_monotonic() > until)
 			fail_msg("%d never ends", (int)pid);
 }
 
-static struct runner *start(int keep_fd)
+static struct runner_client *start(int keep_fd)
 {
-	struct runner *r = NULL;
+	struct runner_client *r = NULL;
 	struct err err;
 
-	if (!runner_start(keep_fd, &r, &err))
+	if (!runner_client_start(keep_fd, &r, &err))
 		fail_msg("%s", err.msg);
 	return r;
 }
@@ -223,7 +223,7 @@ static pid_t only_child(pid_t parent, const char *name)
 {
 	pid_t found[2];
 
-	for (int64_t until = drive_now() + LONG_MS; drive_now() < until; usleep(2000))
+	for (int64_t until = clock_monotonic() + LONG_MS; clock_monotonic() < until; usleep(2000))
 		if (children(parent, name, found, 2) == 1)
 			return found[0];
 	fail_msg("not one %s", name);
@@ -307,17 +307,17 @@ static const char *const orphan_names[] = { "leader", "group", "session", "daemo
 /* A service that has attempts run until it is killed. */
 static int engine(const char *dir)
 {
-	struct runner *r;
+	struct runner_client *r;
 	struct err err;
 
 	strcpy(top, dir);
 	int fd = open(arena_printf(&arena, "%s/lock", top), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !runner_start(fd, &r, &err))
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !runner_client_start(fd, &r, &err))
 		return 1;
 	for (uint64_t id = 1; id <= 2; id++) {
 		struct attempt_command command = sh(orphans);
 		struct attempt attempt = attempt_of(id, &command, 1);
-		if (!runner_begin(r, id, &attempt, &err))
+		if (!runner_client_begin(r, id, &attempt, &err))
 			return 1;
 	}
 	for (;;)
@@ -327,7 +327,7 @@ static int engine(const char *dir)
 static int act(int argc, char **argv)
 {
 	if (strcmp(argv[1], "step-runner") == 0)
-		return step_runner();
+		return runner_process_run();
 	if (strcmp(argv[1], "echo") == 0)
 		return echo(argc, argv);
 	if (strcmp(argv[1], "flood") == 0)
@@ -348,7 +348,7 @@ static void the_end_of_a_command_is_told_as_by_a_shell(void **state)
 		{ "echo b >&2; kill -15 $$", "143 killed by signal 15 (Terminated)", "b\n" },
 		{ "ulimit -c; umask; kill -6 $$", "134 killed by signal 6 (Aborted)", "0\n0022\n" },
 	};
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		begin_sh(r, 10 + i, cases[i].script);
@@ -357,12 +357,12 @@ static void the_end_of_a_command_is_told_as_by_a_shell(void **state)
 		assert_string_equal(log_of(10 + i), cases[i].log);
 		assert_true(attempt_begun(place(10 + i, ".")));
 	}
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void the_first_command_that_fails_is_the_last(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	const struct attempt_command commands[] = { sh("echo 1"), sh("printf 2; exit 5"), sh("echo 3") };
 	struct attempt attempt = attempt_of(20, commands, 3);
 
@@ -374,7 +374,7 @@ static void the_first_command_that_fails_is_the_last(void **state)
 	begin(r, 21, &attempt);
 	wait_over(r, 21);
 	assert_string_equal(result(21), "0 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_program_that_cannot_be_run_says_so(void **state)
@@ -384,7 +384,7 @@ static void a_program_that_cannot_be_run_says_so(void **state)
 		{ "/etc/passwd", "126 ", "cannot run \"/etc/passwd\": Permission denied\n" },
 		{ "/", "126 ", "cannot run \"/\": Permission denied\n" },
 	};
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct attempt_command command = { .argv = (const char *[]){ cases[i].program, NULL } };
@@ -394,14 +394,14 @@ static void a_program_that_cannot_be_run_says_so(void **state)
 		assert_string_equal(result(30 + i), cases[i].result);
 		assert_string_equal(log_of(30 + i), cases[i].log);
 	}
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* Nothing but what it is given: no variable, descriptor, ignored signal or session of ours. */
 static void a_command_gets_what_it_is_given_and_nothing_else(void **state)
 {
 	static const char *const env[] = { "A=1 2", "PATH=/usr/bin:/bin", "B=\xff", NULL };
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command commands[] = { sh("env -0 | sort -z | tr '\\0' ';'; echo; pwd; cat; "
 		"grep -E 'Sig(Blk|Ign)' /proc/self/status; ls -A; stat -c %a .. .; echo $(ps -o sid=,pgid= -p $$) $$ > ../ids"),
 		self("descriptors", NULL), };
@@ -422,12 +422,12 @@ static void a_command_gets_what_it_is_given_and_nothing_else(void **state)
 	assert_int_equal(sscanf(file(place(40, "ids"), &len), "%d %d %d", &sid, &group, &pid), 3);
 	assert_int_equal(group, pid);
 	assert_int_not_equal(sid, getsid(0));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_command_of_this_program_gets_words_and_input(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command commands[] = { self("echo", "a b"), sh("") };
 	struct attempt attempt = attempt_of(50, commands, 1);
 	CLEANUP(buf_done) struct buf large = BUF_TEXT;
@@ -442,12 +442,12 @@ static void a_command_of_this_program_gets_words_and_input(void **state)
 	const char *text = log_of(50);
 	assert_memory_equal(text, "[flowsync][echo][a b]0\n1\n", 25);
 	assert_memory_equal(text + 21, large.text, large.len);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command command = sh("echo 1");
 	struct attempt attempt = attempt_of(60, &command, 1);
 
@@ -473,22 +473,22 @@ static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 	assert_string_equal(event.message, arena_printf(&arena, "the attempt in \"%s/62\" was begun before", top));
 	assert_string_equal(log_of(62), "once\n");
 	assert_string_equal(result(62), "0 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* ---- the log ---- */
 
 static void a_flood_is_bounded_and_does_not_wait(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command command = self("flood", NULL);
 	struct attempt attempt = attempt_of(70, &command, 1);
-	int64_t began = drive_now();
+	int64_t began = clock_monotonic();
 	size_t len;
 
 	begin(r, 70, &attempt);
 	wait_over(r, 70);
-	int64_t took = drive_now() - began;
+	int64_t took = clock_monotonic() - began;
 	print_message("300 MB in %d ms\n", (int)took);
 	assert_string_equal(result(70), "0 ");
 	const char *text = file(place(70, "log"), &len);
@@ -496,26 +496,26 @@ static void a_flood_is_bounded_and_does_not_wait(void **state)
 	assert_memory_equal(text + 13, " 0000000000-", 12);
 	assert_memory_equal(text + len - FLOOD_LINE, "0005999999-", 11);
 	assert_non_null(strstr(text, " left out ...\n"));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_line_without_an_end_is_shown_after_a_second(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 71, "printf 'go on? '; while [ ! -e ../on ]; do sleep 0.01; done; echo; printf '\\377\\n\\000end'");
-	for (int64_t until = drive_now() + LONG_MS; !exists(place(71, "log")) || strcmp(log_of(71), "go on? \n"); usleep(2000))
-		assert_true(drive_now() < until);
+	for (int64_t until = clock_monotonic() + LONG_MS; !exists(place(71, "log")) || strcmp(log_of(71), "go on? \n"); usleep(2000))
+		assert_true(clock_monotonic() < until);
 	assert_int_equal(close(open(place(71, "on"), O_CREAT | O_WRONLY, 0600)), 0);
 	wait_over(r, 71);
 	assert_string_equal(log_of(71), "go on? \n\xef\xbf\xbd\n\xef\xbf\xbd""end\n");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void secrets_are_masked_though_they_come_in_parts(void **state)
 {
 	static const char *const masks[] = { "geheimnis", "xy", "line one\nline two\n", NULL };
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command commands[] = { sh("printf 'my geh'; sleep 0.2; printf 'eim'; sleep 0.2; echo nis xy"),
 	                                      sh("echo line one, line two; cat"), sh("geheimnis") };
 	struct attempt attempt = attempt_of(72, commands, 3);
@@ -527,7 +527,7 @@ static void secrets_are_masked_though_they_come_in_parts(void **state)
 	wait_over(r, 72);
 	assert_string_equal(result(72), "127 ");
 	assert_string_equal(log_of(72), "my (masked) xy\n(masked), (masked)\n(masked)(masked)\nsh: 1: (masked): not found\n");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_full_disk_ends_the_log_and_not_the_step(void **state)
@@ -538,7 +538,7 @@ static void a_full_disk_ends_the_log_and_not_the_step(void **state)
 	getrlimit(RLIMIT_FSIZE, &before);
 	little = (struct rlimit){ 50000, before.rlim_max };
 	setrlimit(RLIMIT_FSIZE, &little);
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	setrlimit(RLIMIT_FSIZE, &before);
 	begin_sh(r, 73, "i=0; while [ $i -lt 10000 ]; do echo line $i; i=$((i + 1)); done; exit 4");
 	wait_over(r, 73);
@@ -546,12 +546,12 @@ static void a_full_disk_ends_the_log_and_not_the_step(void **state)
 	file(place(73, "log"), &len);
 	assert_in_range(len, 49900, 50000);
 	log_of(73);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_cgroup_that_is_not_there_is_told_and_the_command_runs(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command command = sh("echo runs");
 	struct attempt attempt = attempt_of(74, &command, 1);
 
@@ -560,13 +560,13 @@ static void a_cgroup_that_is_not_there_is_told_and_the_command_runs(void **state
 	wait_over(r, 74);
 	assert_string_equal(result(74), "0 ");
 	assert_string_equal(log_of(74), "cannot join the cgroup \"/nowhere\": No such file or directory\nruns\n");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* A folder stands for the cgroup: what is written there is what the kernel would read. */
 static void a_command_joins_its_cgroup_which_is_emptied(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command commands[] = { sh("cat ../../group/cgroup.procs; echo; test ! -s ../../group/cgroup.kill"), sh("") };
 	struct attempt attempt = attempt_of(75, commands, 2);
 	size_t len;
@@ -580,14 +580,14 @@ static void a_command_joins_its_cgroup_which_is_emptied(void **state)
 	assert_string_equal(result(75), "0 ");
 	assert_string_equal(log_of(75), "0\n");
 	assert_string_equal(file(arena_printf(&arena, "%s/cgroup.kill", attempt.cgroup), &len), "1");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* ---- what is left running ---- */
 
 static void what_a_command_left_running_ends_with_it(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	/* It ends by itself once those it left are known; they hold its stdout. */
 	begin_sh(r, 80, "sleep 1000 & echo $! > ../group; setsid sh -c 'trap \"echo asked; exit\" TERM; echo $$ > ../session;"
@@ -600,27 +600,27 @@ static void what_a_command_left_running_ends_with_it(void **state)
 	assert_string_equal(result(80), "3 ");
 	assert_non_null(strstr(log_of(80), "bye\n"));
 	assert_non_null(strstr(log_of(80), "asked\n"));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void what_was_left_running_and_does_not_listen_is_killed(void **state)
 {
-	struct runner *r = start(-1);
-	int64_t began = drive_now();
+	struct runner_client *r = start(-1);
+	int64_t began = clock_monotonic();
 
 	begin_sh(r, 81, "setsid sh -c 'trap \"\" TERM; echo $$ > ../session; while :; do sleep 1; done' &"
 	                "while [ ! -s ../session ]; do sleep 0.01; done");
 	wait_over(r, 81);
-	assert_in_range(drive_now() - began, 1900, 30000);
+	assert_in_range(clock_monotonic() - began, 1900, 30000);
 	assert_gone(pid_in(place(81, "session")));
 	assert_string_equal(result(81), "0 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* One that makes others while it is ended.  They have a name that nobody else on the machine has. */
 static void a_crowd_that_grows_is_ended(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	const char *name = arena_printf(&arena, "crowd%d", (int)getpid());
 	pid_t found[1];
 
@@ -631,102 +631,102 @@ static void a_crowd_that_grows_is_ended(void **state)
 	assert_string_equal(result(82), "0 ");
 	assert_true(pid_in(place(82, "count")) > 1);
 	assert_int_equal(children(0, name, found, 1), 0);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* ---- ending ---- */
 
 static void an_attempt_is_asked_to_end_first(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 90, "trap 'echo asked; exit 9' TERM; echo on > ../on; while :; do sleep 0.01; done");
 	wait_for(place(90, "on"));
-	runner_end(r, 90, LONG_MS);
+	runner_client_end(r, 90, LONG_MS);
 	wait_over(r, 90);
 	assert_string_equal(result(90), "9 ");
 	assert_non_null(strstr(log_of(90), "asked\n"));
-	runner_end(r, 90, 0);	/* it is over */
-	runner_end(r, 9999, 0);
+	runner_client_end(r, 90, 0);	/* it is over */
+	runner_client_end(r, 9999, 0);
 	begin_sh(r, 91, "exit 1");
 	wait_over(r, 91);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void one_that_does_not_listen_is_killed_after_the_grace(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	struct attempt_command commands[] = { sh(orphans), sh("echo no") };
 	struct attempt attempt = attempt_of(92, commands, 2);
 
 	begin(r, 92, &attempt);
 	wait_for(place(92, "ready"));
-	int64_t began = drive_now();
-	runner_end(r, 92, 500);
+	int64_t began = clock_monotonic();
+	runner_client_end(r, 92, 500);
 	wait_over(r, 92);
-	assert_in_range(drive_now() - began, 490, 30000);
+	assert_in_range(clock_monotonic() - began, 490, 30000);
 	assert_string_equal(result(92), "137 killed by signal 9 (Killed)");
 	assert_string_equal(log_of(92), "");
 	for (size_t i = 0; i < ARRAY_LEN(orphan_names); i++)
 		assert_gone(pid_in(place(92, orphan_names[i])));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_second_order_may_shorten_the_grace(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 93, orphans);
 	wait_for(place(93, "ready"));
-	runner_end(r, 93, LONG_MS);
-	runner_end(r, 93, 0);
+	runner_client_end(r, 93, LONG_MS);
+	runner_client_end(r, 93, 0);
 	wait_over(r, 93);
 	assert_string_equal(result(93), "137 killed by signal 9 (Killed)");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void one_that_is_stopped_ends_too(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 94, "trap 'exit 8' TERM; echo on > ../on; kill -STOP $$; while :; do sleep 0.01; done");
 	wait_for(place(94, "on"));
 	usleep(50000);
-	runner_end(r, 94, LONG_MS);
+	runner_client_end(r, 94, LONG_MS);
 	wait_over(r, 94);
 	assert_string_equal(result(94), "8 ");
 	begin_sh(r, 95, "echo on > ../on; kill -STOP $$");
 	wait_for(place(95, "on"));
-	runner_end(r, 95, 0);
+	runner_client_end(r, 95, 0);
 	wait_over(r, 95);
 	assert_string_equal(result(95), "137 killed by signal 9 (Killed)");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* 0 is no end before others begin: the rest is not run, and that is no success. */
 static void what_is_ended_between_two_commands_has_not_succeeded(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	const struct attempt_command commands[] = { sh("trap 'exit 0' TERM; echo on > ../on; while :; do sleep 0.01; done"),
 	                                            sh("echo no") };
 	struct attempt attempt = attempt_of(96, commands, 2);
 
 	begin(r, 96, &attempt);
 	wait_for(place(96, "on"));
-	runner_end(r, 96, LONG_MS);
+	runner_client_end(r, 96, LONG_MS);
 	wait_over(r, 96);
 	assert_string_equal(result(96), "143 ended before all of its commands had run");
 	assert_null(strstr(log_of(96), "no"));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void what_is_ended_at_once_may_never_have_begun(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	for (uint64_t id = 1000; id < 1050; id++) {
 		begin_sh(r, id, "sleep 1000");
-		runner_end(r, id, id % 2 ? 0 : 1000);
+		runner_client_end(r, id, id % 2 ? 0 : 1000);
 		wait_over(r, id);
 		const char *text = result(id);
 		if (!attempt_begun(place(id, ".")))
@@ -734,31 +734,31 @@ static void what_is_ended_at_once_may_never_have_begun(void **state)
 		else
 			assert_true(strncmp(text, "137 ", 4) == 0 || strncmp(text, "143 ", 4) == 0);
 	}
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_runner_that_is_stopped_ends_all_and_waits_for_it(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	pid_t pid = runner_of(getpid());
 
 	for (uint64_t id = 100; id < 104; id++)
 		begin_sh(r, id, orphans);
 	for (uint64_t id = 100; id < 104; id++)
 		wait_for(place(id, "ready"));
-	runner_stop(r, 300);
+	runner_client_stop(r, 300);
 	for (uint64_t id = 100; id < 104; id++) {
 		assert_string_equal(result(id), "137 killed by signal 9 (Killed)");
 		for (size_t i = 0; i < ARRAY_LEN(orphan_names); i++)
 			assert_gone(pid_in(place(id, orphan_names[i])));
 	}
 	assert_int_equal(kill(pid, 0), -1);
-	runner_stop(NULL, 0);
+	runner_client_stop(NULL, 0);
 }
 
 static void signals_of_a_terminal_reach_neither_runner_nor_steps(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	pid_t pid = runner_of(getpid());
 
 	assert_int_not_equal(getsid(pid), getsid(0));
@@ -774,7 +774,7 @@ static void signals_of_a_terminal_reach_neither_runner_nor_steps(void **state)
 	assert_int_equal(close(open(place(105, "on"), O_CREAT | O_WRONLY, 0600)), 0);
 	wait_over(r, 105);
 	assert_string_equal(result(105), "6 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* ---- when somebody is killed ---- */
@@ -832,18 +832,18 @@ static void what_waits_when_the_service_dies_is_not_begun(void **state)
 	assert_int_equal(pipe(ends), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct runner *r;
+		struct runner_client *r;
 		struct err err;
 		fcntl(ends[1], F_SETFD, 0);
 		close(ends[0]);
-		if (!runner_start(-1, &r, &err))
+		if (!runner_client_start(-1, &r, &err))
 			_exit(1);
 		pid_t runner = runner_of(getpid());
 		kill(runner, SIGSTOP);
 		for (uint64_t id = 2000; id < 2040; id++) {
 			struct attempt_command command = sh("echo 1");
 			struct attempt attempt = attempt_of(id, &command, 1);
-			if (!runner_begin(r, id, &attempt, &err))
+			if (!runner_client_begin(r, id, &attempt, &err))
 				_exit(2);
 		}
 		dprintf(ends[1], "%d\n", (int)runner);
@@ -865,7 +865,7 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 {
 	int lock = open(arena_printf(&arena, "%s/lock2", top), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
-	struct runner *r = start(lock);
+	struct runner_client *r = start(lock);
 	struct runner_event event;
 	struct attempt_command command = sh("");
 	struct attempt attempt = attempt_of(112, &command, 1);
@@ -876,7 +876,7 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 	begin_sh(r, 111, "trap 'exit 0' TERM; echo on > ../on; while :; do sleep 0.01; done");
 	wait_for(place(110, "ready"));
 	wait_for(place(111, "on"));
-	assert_true(runner_lives(r));
+	assert_true(runner_client_is_alive(r));
 	kill(runner_of(getpid()), SIGKILL);
 	event = next(r);
 	assert_int_equal(event.kind, RUNNER_GONE);
@@ -885,23 +885,23 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 	assert_string_equal(result(110), "none");
 	assert_string_equal(result(111), "none");
 	assert_true(attempt_begun(place(110, ".")));
-	assert_false(runner_next(r, &event));
-	assert_false(fd_readable(runner_fd(r)));
-	assert_false(runner_lives(r));
-	assert_false(runner_begin(r, 112, &attempt, &err));
+	assert_false(runner_client_next(r, &event));
+	assert_false(fd_readable(runner_client_fd(r)));
+	assert_false(runner_client_is_alive(r));
+	assert_false(runner_client_begin(r, 112, &attempt, &err));
 	assert_string_equal(err.msg, "the runner is gone");
-	runner_end(r, 110, 0);
+	runner_client_end(r, 110, 0);
 	/* A process closes its files one after the other: the lock may follow by a moment. */
 	lock = open(arena_printf(&arena, "%s/lock2", top), O_RDWR | O_CLOEXEC);
 	assert_int_equal(flock(lock, LOCK_EX), 0);
 	close(lock);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* Its last command had ended before; what it left running had not. */
 static void a_result_that_is_known_is_written_though_the_runner_is_gone(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 113, "setsid sh -c 'trap \"\" TERM; echo $$ > ../session; while :; do sleep 1; done' &"
 	                 "while [ ! -s ../session ]; do sleep 0.01; done; echo $$ > ../leader; exit 5");
@@ -912,12 +912,12 @@ static void a_result_that_is_known_is_written_though_the_runner_is_gone(void **s
 	assert_int_equal(next(r).kind, RUNNER_GONE);
 	assert_string_equal(result(113), "5 ");
 	assert_gone(pid_in(place(113, "session")));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_keeper_that_is_killed_leaves_nothing_but_its_folder(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	pid_t runner = runner_of(getpid());
 
 	begin_sh(r, 114, orphans);
@@ -935,12 +935,12 @@ static void a_keeper_that_is_killed_leaves_nothing_but_its_folder(void **state)
 	assert_int_equal(close(open(place(115, "on"), O_CREAT | O_WRONLY, 0600)), 0);
 	wait_over(r, 115);
 	assert_string_equal(result(115), "2 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void a_runner_that_hangs_is_done_without(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 116, orphans);
 	wait_for(place(116, "ready"));
@@ -948,51 +948,51 @@ static void a_runner_that_hangs_is_done_without(void **state)
 	struct attempt_command command = sh("");
 	struct attempt attempt = attempt_of(117, &command, 1);
 	struct err err;
-	int64_t began = drive_now();
-	while (runner_begin(r, 117, &attempt, &err) && drive_now() < began + LONG_MS)
+	int64_t began = clock_monotonic();
+	while (runner_client_begin(r, 117, &attempt, &err) && clock_monotonic() < began + LONG_MS)
 		;
 	assert_string_equal(err.msg, "the runner hangs, and was killed");
-	assert_false(runner_lives(r));
+	assert_false(runner_client_is_alive(r));
 	assert_int_equal(next(r).kind, RUNNER_GONE);
 	assert_gone(pid_in(place(116, "leader")));
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 /* ---- many ---- */
 
 static void many_are_run_one_after_the_other_and_nothing_is_left(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	pid_t runner = runner_of(getpid()), left[4];
 	const struct attempt_command command = { .argv = (const char *[]){ "true", NULL } };
 
 	begin_sh(r, 2999, "");
 	wait_over(r, 2999);	/* the runner is set up */
 	size_t ours = open_files(getpid()), theirs = open_files(runner);
-	int64_t began = drive_now();
+	int64_t began = clock_monotonic();
 
 	for (uint64_t id = 3000; id < 3200; id++) {
 		struct attempt attempt = attempt_of(id, &command, 1);
 		begin(r, id, &attempt);
 		wait_over(r, id);
 	}
-	int64_t took = drive_now() - began;
+	int64_t took = clock_monotonic() - began;
 	print_message("one after the other: %d a second\n", (int)(200 * 1000 / (took ? took : 1)));
 	for (uint64_t id = 3000; id < 3200; id++)
 		assert_string_equal(result(id), "0 ");
 	assert_int_equal(open_files(getpid()), ours);
 	assert_int_equal(open_files(runner), theirs);
 	assert_int_equal(children(runner, "flowsync-keeper", left, 4), 0);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
 /* As many at once as the runner is handed without waiting, and 32 of them that wait for each other. */
 static void many_are_run_at_once(void **state)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 	const struct attempt_command command = { .argv = (const char *[]){ "true", NULL } };
-	int64_t began = drive_now();
+	int64_t began = clock_monotonic();
 	bool seen[400] = { false };
 
 	for (uint64_t id = 4000; id < 4400; id++) {
@@ -1007,7 +1007,7 @@ static void many_are_run_at_once(void **state)
 		seen[event.id - 4000] = true;
 		assert_string_equal(result(event.id), "0 ");
 	}
-	int64_t took = drive_now() - began;
+	int64_t took = clock_monotonic() - began;
 	print_message("at once: %d a second\n", (int)(400 * 1000 / (took ? took : 1)));
 	for (uint64_t id = 4400; id < 4432; id++)
 		begin_sh(r, id, "echo 1 > ../up; while [ ! -e ../../go ]; do sleep 0.05; done");
@@ -1016,12 +1016,12 @@ static void many_are_run_at_once(void **state)
 	assert_int_equal(close(open(arena_printf(&arena, "%s/go", top), O_CREAT | O_WRONLY, 0600)), 0);
 	for (int i = 0; i < 32; i++)
 		assert_int_equal(next(r).kind, RUNNER_OVER);
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static void *use_in_thread(void *unused)
 {
-	struct runner *r = start(-1);
+	struct runner_client *r = start(-1);
 
 	begin_sh(r, 120, "exit 3");
 	wait_over(r, 120);
@@ -1040,7 +1040,7 @@ static void a_runner_outlives_the_thread_that_started_it(void **state)
 	begin_sh(r, 121, "exit 4");
 	wait_over(r, 121);
 	assert_string_equal(result(121), "4 ");
-	runner_stop(r, 0);
+	runner_client_stop(r, 0);
 }
 
 static int enter(void **state)

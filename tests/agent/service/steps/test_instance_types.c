@@ -11,14 +11,14 @@ static void a_type_is_found_by_its_id(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const struct machine_type *t = machine_type_find(cases[i].id);
+		const struct instance_type *t = instance_type_find(cases[i].id);
 		assert_non_null(t);
 		assert_int_equal(t->id, cases[i].id);
 		assert_true(t->cpu == cases[i].cpu);
-		assert_int_equal(machine_type_memory(t), cases[i].memory);
+		assert_int_equal(instance_type_memory(t), cases[i].memory);
 		assert_true(t->gpu == 0 && t->gpu_memory_gib == 0);
 	}
-	assert_non_null(machine_type_find(MACHINE_TYPE_DEFAULT));
+	assert_non_null(instance_type_find(MACHINE_TYPE_DEFAULT));
 }
 
 static void what_no_type_has_is_none(void **state)
@@ -26,7 +26,7 @@ static void what_no_type_has_is_none(void **state)
 	static const int64_t ids[] = { 0, -21, 20, 26, INT64_MAX, INT64_MIN, (1LL << 32) + 21 };
 
 	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
-		assert_null(machine_type_find(ids[i]));
+		assert_null(instance_type_find(ids[i]));
 }
 
 static void both_answers_are_as_the_service_gives_them(void **state)
@@ -34,14 +34,14 @@ static void both_answers_are_as_the_service_gives_them(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf all = BUF_TEXT, one = BUF_TEXT;
 
-	json_write(machine_types_answer(&a), JSON_COMPACT, &all);
+	json_write(instance_types_reply(&a), JSON_COMPACT, &all);
 	assert_string_equal(buf_str(&all),
 		"[{\"id\":21,\"cpu\":0.25,\"memory\":0.5,\"gpu\":null,\"gpuMemory\":null},"
 		"{\"id\":22,\"cpu\":0.5,\"memory\":1,\"gpu\":null,\"gpuMemory\":null},"
 		"{\"id\":23,\"cpu\":1,\"memory\":2,\"gpu\":null,\"gpuMemory\":null},"
 		"{\"id\":24,\"cpu\":2,\"memory\":4,\"gpu\":null,\"gpuMemory\":null},"
 		"{\"id\":25,\"cpu\":4,\"memory\":8,\"gpu\":null,\"gpuMemory\":null}]");
-	json_write(machine_default_answer(&a), JSON_COMPACT, &one);
+	json_write(instance_types_default_reply(&a), JSON_COMPACT, &one);
 	assert_string_equal(buf_str(&one), "{\"instanceTypeId\":21,\"storage\":\"10GB\"}");
 }
 

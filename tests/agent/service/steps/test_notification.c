@@ -13,7 +13,7 @@
 static struct badserver web;
 static char folder[] = "/tmp/flowsync-test-XXXXXX";
 
-static const struct deliver_news failed = {
+static const struct notification failed = {
 	.workflow = "nightly", .workflow_id = 12, .execution = "0b0c1d2e-1111-4222-8333-444455556666", .event = "fail",
 	.status = "Failed", .began = "2026-11-23T04:05:06.789Z", .finished = "2026-11-23T04:06:06.789Z",
 	.detail = "extract failed: exit code 3\n.hidden: not sent",
@@ -53,10 +53,10 @@ static struct node *tree(struct arena *a, const char *json)
 	return n;
 }
 
-static bool make(struct told *t, const char *watcher, const struct deliver_news *news,
-                 const struct deliver_mail_server *server)
+static bool make(struct told *t, const char *watcher, const struct notification *news,
+                 const struct mail_server *server)
 {
-	return deliver_command(&t->arena, tree(&t->arena, watcher), news, server, &t->command, &t->masks, &t->err);
+	return notification_command(&t->arena, tree(&t->arena, watcher), news, server, &t->command, &t->masks, &t->err);
 }
 
 static void serve(struct told *t, const char *document, size_t len)
@@ -65,12 +65,12 @@ static void serve(struct told *t, const char *document, size_t len)
 
 	free(t->said);
 	FILE *out = open_memstream(&t->said, &said_len);
-	t->code = deliver_serve(&t->arena, document, len, out);
+	t->code = notification_send(&t->arena, document, len, out);
 	fclose(out);
 }
 
-static void tell(struct told *t, const char *watcher, const struct deliver_news *news,
-                 const struct deliver_mail_server *server)
+static void tell(struct told *t, const char *watcher, const struct notification *news,
+                 const struct mail_server *server)
 {
 	if (!make(t, watcher, news, server))
 		fail_msg("%s", t->err.msg);
@@ -80,7 +80,7 @@ static void tell(struct told *t, const char *watcher, const struct deliver_news 
 	serve(t, t->command.input, t->command.len);
 }
 
-static void tell_in_haste(struct told *t, const char *watcher, const struct deliver_mail_server *server, int ms)
+static void tell_in_haste(struct told *t, const char *watcher, const struct mail_server *server, int ms)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document;
@@ -97,7 +97,7 @@ static void tell_in_haste(struct told *t, const char *watcher, const struct deli
 
 static void a_webhook_is_told_what_its_watcher_says(void **state)
 {
-	static const struct deliver_mail_server none = { 0 };
+	static const struct mail_server none = { 0 };
 	CLEANUP(told_done) struct told t = { 0 };
 
 	tell(&t, arena_printf(&t.arena, "{'webhook': {'name': 'pager', 'url': 'http://us:er@127.0.0.1:%s/token?s3same', "
@@ -131,7 +131,7 @@ static void a_webhook_that_is_not_told_is_shown_by_host_alone(void **state)
 		{ "/endless", "told http://127.0.0.1:%s: answered 200\n", TRANSFER_DONE },
 		{ "/empty", "told http://127.0.0.1:%s: answered 204\n", TRANSFER_DONE },
 	};
-	static const struct deliver_mail_server none = { 0 };
+	static const struct mail_server none = { 0 };
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(told_done) struct told t = { 0 };
@@ -156,24 +156,24 @@ static void what_is_wrong_with_a_watcher_is_a_sentence(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf many = BUF_TEXT;
 	const char *empty = in_folder(&a, "empty"), *latin = in_folder(&a, "latin");
-	const struct deliver_mail_server good = { .url = "smtp://127.0.0.1", .from = "flowsync@example.com" };
-	const struct deliver_mail_server no_from = { .url = "smtp://127.0.0.1" };
-	const struct deliver_mail_server bad_from = { .url = "smtp://127.0.0.1", .from = "flowsync" };
-	const struct deliver_mail_server no_password = { .url = "smtp://h", .from = "a@b", .username = "u" };
-	const struct deliver_mail_server no_user = { .url = "smtp://h", .from = "a@b", .password_file = empty };
-	const struct deliver_mail_server no_file = { .url = "smtp://h", .from = "a@b", .username = "u",
+	const struct mail_server good = { .url = "smtp://127.0.0.1", .from = "flowsync@example.com" };
+	const struct mail_server no_from = { .url = "smtp://127.0.0.1" };
+	const struct mail_server bad_from = { .url = "smtp://127.0.0.1", .from = "flowsync" };
+	const struct mail_server no_password = { .url = "smtp://h", .from = "a@b", .username = "u" };
+	const struct mail_server no_user = { .url = "smtp://h", .from = "a@b", .password_file = empty };
+	const struct mail_server no_file = { .url = "smtp://h", .from = "a@b", .username = "u",
 	                                             .password_file = "/nonexistent/word" };
-	const struct deliver_mail_server no_text = { .url = "smtp://h", .from = "a@b", .username = "u",
+	const struct mail_server no_text = { .url = "smtp://h", .from = "a@b", .username = "u",
 	                                             .password_file = empty };
-	const struct deliver_mail_server no_utf8 = { .url = "smtp://h", .from = "a@b", .username = "u",
+	const struct mail_server no_utf8 = { .url = "smtp://h", .from = "a@b", .username = "u",
 	                                             .password_file = latin };
-	const struct deliver_mail_server none = { 0 };
+	const struct mail_server none = { 0 };
 	struct err err;
 
 	for (int i = 0; i < 101; i++)
 		buf_addf(&many, "%s'a%d@example.com'", i ? ", " : "", i);
 	assert_true(file_replace(&a, empty, "\nx", 2, 0600, &err) && file_replace(&a, latin, "s3same\xe9", 7, 0600, &err));
-	const struct { const char *watcher; const struct deliver_mail_server *server; const char *msg; } cases[] = {
+	const struct { const char *watcher; const struct mail_server *server; const char *msg; } cases[] = {
 		{ "{'events': {}}", &good, "the watcher is none of user, webhook and email" },
 		{ "{'user': 'ops'}", &good, "the watcher's user is not an address, and there are no other users here" },
 		{ "{'user': 'a@example.com'}", &none, "no mail server is configured: set serve.smtp.url" },
@@ -288,7 +288,7 @@ static void what_is_not_ascii_is_encoded_and_no_line_is_long(void **state)
 struct mailing {
 	struct told told;
 	struct badserver server;
-	struct deliver_mail_server to;
+	struct mail_server to;
 	const char *log;
 };
 
@@ -299,7 +299,7 @@ static void mailing_start(struct mailing *m, const char *mode)
 
 	m->log = in_folder(a, arena_printf(a, "log-%d", number++));
 	badserver_run(&m->server, "tests/agent/net/badmail.py", (const char *const[]){ m->log, mode, NULL });
-	m->to = (struct deliver_mail_server){ .url = arena_printf(a, "smtp://127.0.0.1:%s", m->server.name),
+	m->to = (struct mail_server){ .url = arena_printf(a, "smtp://127.0.0.1:%s", m->server.name),
 	                                      .from = "flowsync@example.org" };
 }
 
@@ -349,7 +349,7 @@ static void a_user_is_told_by_mail_of_every_event(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(mailing_done) struct mailing m = { 0 };
-		struct deliver_news news = { .workflow = "nightly", .workflow_id = 12, .execution = "1", .event = cases[i].event,
+		struct notification news = { .workflow = "nightly", .workflow_id = 12, .execution = "1", .event = cases[i].event,
 		                             .status = "Running", .began = "x" };
 		mailing_start(&m, NULL);
 		tell(&m.told, "{'user': 'ops@example.com'}", &news, &m.to);
@@ -362,7 +362,7 @@ static void a_user_is_told_by_mail_of_every_event(void **state)
 static void a_name_of_a_workflow_is_no_header(void **state)
 {
 	CLEANUP(mailing_done) struct mailing m = { 0 };
-	struct deliver_news news = failed;
+	struct notification news = failed;
 
 	news.workflow = "x\r\nBcc: evil@example.com\r\n.\r\nQUIT";
 	mailing_start(&m, NULL);
@@ -458,7 +458,7 @@ static void no_password_goes_to_another_machine_without_tls(void **state)
 	assert_true(file_replace(&m.told.arena, file, "s3same-word", 11, 0600, &err));
 	mailing_start(&m, "auth");
 	/* libcurl knows that names below localhost are this machine; we do not. */
-	m.to = (struct deliver_mail_server){ arena_printf(&m.told.arena, "smtp://mail.localhost:%s", m.server.name),
+	m.to = (struct mail_server){ arena_printf(&m.told.arena, "smtp://mail.localhost:%s", m.server.name),
 	                                     "a@b", "mail", file, NULL };
 	tell(&m.told, "{'user': 'a@example.com'}", &failed, &m.to);
 	assert_int_equal(m.told.code, TRANSFER_FINAL);
@@ -481,7 +481,7 @@ static void where_no_mail_server_can_be_is_told_at_once(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(told_done) struct told t = { 0 };
-		struct deliver_mail_server to = { .url = cases[i].url, .from = "a@b" };
+		struct mail_server to = { .url = cases[i].url, .from = "a@b" };
 		tell(&t, "{'user': 'a@example.com'}", &failed, &to);
 		assert_string_equal(t.said, cases[i].said);
 		assert_int_equal(t.code, cases[i].code);

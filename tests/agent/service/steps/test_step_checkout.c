@@ -40,9 +40,9 @@ static void put_secret(struct arena *a, const char *name, const char *text)
 	assert_true(file_replace(a, arena_printf(a, "secrets/%s", name), text, strlen(text), 0600, &err));
 }
 
-static struct checkout_place place_of(struct arena *a)
+static struct step_checkout_options place_of(struct arena *a)
 {
-	return (struct checkout_place){ .mirrors = arena_printf(a, "%s/mirrors", top_of(a)), .secrets_dir = "secrets" };
+	return (struct step_checkout_options){ .mirrors = arena_printf(a, "%s/mirrors", top_of(a)), .secrets_dir = "secrets" };
 }
 
 static const struct node *parse(struct arena *a, const char *text)
@@ -71,12 +71,12 @@ static const struct node *repository_of(struct arena *a, const char *url, const 
 /* A member of the document that the command for url gets, or what is wrong. */
 static const char *asked(struct arena *a, const char *url, const char *token, const char *key)
 {
-	struct checkout_place place = place_of(a);
+	struct step_checkout_options place = place_of(a);
 	const char *const *masks = NULL;
 	struct attempt_command command;
 	struct err err;
 
-	if (!checkout_command(a, repository_of(a, url, token), &place, &command, &masks, &err))
+	if (!step_checkout_command(a, repository_of(a, url, token), &place, &command, &masks, &err))
 		return arena_strdup(a, err.msg);
 	assert_true(command.self);
 	assert_string_equal(command.argv[0], "step-checkout");
@@ -129,7 +129,7 @@ static void a_credential_in_the_url_is_refused_and_not_shown(void **state)
 static void the_document_says_where_and_what(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct checkout_place place = {
+	struct step_checkout_options place = {
 		.mirrors = "m", .secrets_dir = "none", .ca_file = "ca.pem", .ssh_key = "/k", .known_hosts = "hosts",
 	};
 	const char *const *masks = NULL;
@@ -139,7 +139,7 @@ static void the_document_says_where_and_what(void **state)
 	struct err err;
 
 	assert_true(git_url_read(&a, "https://h/a/repo.git", &url, &err));
-	assert_true(checkout_command(&a, repository_of(&a, "h/a/repo.git", ""), &place, &command, &masks, &err));
+	assert_true(step_checkout_command(&a, repository_of(&a, "h/a/repo.git", ""), &place, &command, &masks, &err));
 	assert_null(masks);
 	assert_true(git_fetch_read(&a, command.input, command.len, &f, &err));
 	assert_string_equal(f.mirror, arena_printf(&a, "%s/m/%s", top_of(&a), url.folder));
@@ -156,13 +156,13 @@ static void a_repository_without_a_branch_is_refused(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	static const char *const cases[] = { "{\"url\": \"h/a\"}", "{\"url\": \"h/a\", \"branch\": \"\"}" };
-	struct checkout_place place = place_of(&a);
+	struct step_checkout_options place = place_of(&a);
 	const char *const *masks = NULL;
 	struct attempt_command command = { .len = 7 };
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		assert_false(checkout_command(&a, parse(&a, cases[i]), &place, &command, &masks, &err));
+		assert_false(step_checkout_command(&a, parse(&a, cases[i]), &place, &command, &masks, &err));
 		assert_string_equal(err.msg, "the repository has no branch");
 		assert_int_equal(command.len, 7);
 	}
@@ -214,14 +214,14 @@ static void a_credential_that_cannot_be_used_is_not_shown(void **state)
 static void no_log_may_show_the_credential(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct checkout_place place = place_of(&a);
+	struct step_checkout_options place = place_of(&a);
 	const char *const before[] = { "one", "two", NULL }, *const *masks = before;
 	struct attempt_command command;
 	struct err err;
 
 	put_secret(&a, "github", "me:canary\n");
-	assert_true(checkout_command(&a, repository_of(&a, "h/a", "github"), &place, &command, &masks, &err));
-	const char *const expected[] = { "one", "two", "me:canary", "canary", base64_write(&a, "me:canary", 9) };
+	assert_true(step_checkout_command(&a, repository_of(&a, "h/a", "github"), &place, &command, &masks, &err));
+	const char *const expected[] = { "one", "two", "me:canary", "canary", base64_encode(&a, "me:canary", 9) };
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++)
 		assert_string_equal(masks[i], expected[i]);
 	assert_null(masks[ARRAY_LEN(expected)]);
@@ -240,8 +240,8 @@ static const char *check_out_as(struct arena *a, const char *document, const cha
 	assert_non_null(log);
 	mkdir(folder, 0700);
 	assert_int_equal(chdir(folder), 0);
-	struct attempt_answer answer;
-	int code = checkout_serve(a, document, strlen(document), limit_ms, log, &answer);
+	struct attempt_reply answer;
+	int code = step_checkout_run(a, document, strlen(document), limit_ms, log, &answer);
 	assert_int_equal(chdir(top), 0);
 	fclose(log);
 	const char *out = arena_printf(a, "%d %s", code, text);
@@ -253,12 +253,12 @@ static const char *check_out_as(struct arena *a, const char *document, const cha
 
 static const char *document_of(struct arena *a, const char *repo)
 {
-	struct checkout_place place = place_of(a);
+	struct step_checkout_options place = place_of(a);
 	const char *const *masks = NULL;
 	struct attempt_command command;
 	struct err err;
 
-	assert_true(checkout_command(a, repository_of(a, arena_printf(a, "%s/%s", top_of(a), repo), NULL), &place, &command,
+	assert_true(step_checkout_command(a, repository_of(a, arena_printf(a, "%s/%s", top_of(a), repo), NULL), &place, &command,
 	                             &masks, &err));
 	return command.input;
 }

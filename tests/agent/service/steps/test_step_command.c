@@ -30,7 +30,7 @@ static const char *const service_env[] = {
 struct made {
 	const char *step;			/* JSON */
 	const char *env, *secrets, *missing;	/* JSON; NULL: none */
-	struct prepare_options options;
+	struct step_options options;
 	const char *const *service_env;			/* NULL: service_env */
 	unsigned attempts;
 };
@@ -62,8 +62,8 @@ static struct attempt make(const struct made *m)
 		.step = &step, .env = m->env ? tree(m->env) : node_map(&arena), .secrets = tree(m->secrets),
 		.missing = tree(m->missing),
 	};
-	const struct prepare_run run = { "u-1", "daily report", 12 };
-	struct prepare_options options = m->options;
+	const struct step_execution run = { "u-1", "daily report", 12 };
+	struct step_options options = m->options;
 	struct attempt out = { 0 };
 	struct err err;
 
@@ -71,7 +71,7 @@ static struct attempt make(const struct made *m)
 	options.place.secrets_dir = secrets;
 	options.place.mirrors = "/nowhere/mirrors";
 	commands = "";
-	if (!prepare_attempt(&arena, &options, &run, &start, "/nowhere/folder", &out, &said, &err)) {
+	if (!step_command_prepare(&arena, &options, &run, &start, "/nowhere/folder", &out, &said, &err)) {
 		commands = arena_printf(&arena, "no: %s", err.msg);
 	} else {
 		assert_string_equal(out.folder, "/nowhere/folder");
@@ -102,7 +102,7 @@ static void a_step_gets_what_it_needs_of_the_service_and_no_more(void **state)
 	assert_string_equal(environment_of,
 	                    "HOME=/h PATH=/usr/local/bin:/usr/bin:/bin WORKFLOW_ID=12 WORKFLOW_NAME=daily report "
 	                    "WORKFLOW_EXECUTION_ID=u-1 WORKFLOW_STEP=s WORKFLOW_ATTEMPT=3");
-	assert_string_equal(join(prepare_environment(&arena, &(struct prepare_options){
+	assert_string_equal(join(step_command_environment(&arena, &(struct step_options){
 		.env = (char **)(uintptr_t)service_env }), " "), SERVICE);
 }
 
@@ -263,7 +263,7 @@ static void an_http_step_is_a_command_of_ours(void **state)
 
 static void sql_and_export_steps_are_what_the_operator_says(void **state)
 {
-	static const struct { const char *step; struct prepare_options options; const char *commands, *env; } cases[] = {
+	static const struct { const char *step; struct step_options options; const char *commands, *env; } cases[] = {
 		{ "{\"type\":\"sql\",\"sqlQueryPath\":\"a.sql\"}", { .export = "e" },
 		  "no: this service runs no sql steps: no command for them is configured (serve.sql)", NULL },
 		{ "{\"type\":\"export\"}", { .sql = "q" },

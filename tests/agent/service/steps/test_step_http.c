@@ -24,7 +24,7 @@ struct sent {
 	struct err err;
 	int code;
 	char *said;		/* stdout */
-	struct attempt_answer answer;
+	struct attempt_reply answer;
 	const char *response;	/* NULL: there is no response.txt */
 };
 
@@ -71,9 +71,9 @@ static void serve(struct sent *s, const char *document, size_t len)
 	unlink("response.txt");
 	unlink("../answer");
 	FILE *out = open_memstream(&s->said, &said_len);
-	s->code = step_http_serve(&s->arena, document, len, out);
+	s->code = step_http_run(&s->arena, document, len, out);
 	fclose(out);
-	if (!attempt_answer_read(&s->arena, folder, &s->answer, &err))
+	if (!attempt_reply_read(&s->arena, folder, &s->answer, &err))
 		fail_msg("%s", err.msg);
 	if (file_read(&s->arena, "response.txt", STEP_HTTP_ANSWER_MAX, &response, &len, &err))
 		s->response = response;
@@ -549,10 +549,10 @@ static void an_answer_file_is_read_strictly(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		struct attempt_answer answer;
+		struct attempt_reply answer;
 		struct err err;
 		assert_true(file_replace(&a, "../answer", cases[i].text, strlen(cases[i].text), 0600, &err));
-		assert_int_equal(attempt_answer_read(&a, folder, &answer, &err), cases[i].good);
+		assert_int_equal(attempt_reply_read(&a, folder, &answer, &err), cases[i].good);
 		if (!cases[i].good)
 			assert_memory_equal(err.msg, "the answer of the step", 22);
 	}

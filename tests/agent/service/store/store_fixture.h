@@ -34,7 +34,7 @@ static int set_up(void **state)
 	strcpy(f->folder, "/tmp/flowsync-store-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	check(store_open(f->file, 100, &f->store, &err), &err);
+	check(workflow_store_open(f->file, 100, &f->store, &err), &err);
 	*state = f;
 	return 0;
 }
@@ -44,7 +44,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 	static const char *const ends[] = { "", "-wal", "-shm" };
 
-	store_close(f->store);
+	workflow_store_close(f->store);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
 	assert_int_equal(rmdir(f->folder), 0);

@@ -19,32 +19,32 @@ static int64_t add_workflow(struct fixture *f, const char *name, enum workflow_s
 	};
 	struct err err;
 
-	check(store_add(f->store, &w, &err), &err);
+	check(workflow_store_add(f->store, &w, &err), &err);
 	return w.id;
 }
 
-static struct stored_run add(struct fixture *f, const char *uuid, int64_t workflow, int64_t began)
+static struct stored_execution add(struct fixture *f, const char *uuid, int64_t workflow, int64_t began)
 {
-	struct stored_run run = {
+	struct stored_execution run = {
 		.uuid = uuid, .workflow = workflow, .status = DAG_RUNNING, .began = began, .finished = -1,
 		.cause = "cron",
 	};
 	struct err err;
 
-	check(runs_add(f->store, &run, &(struct stored_work){ "{\"e\":1}", "[]", "{\"n\":1}" }, &err), &err);
+	check(execution_store_add(f->store, &run, &(struct execution_details){ "{\"e\":1}", "[]", "{\"n\":1}" }, &err), &err);
 	return run;
 }
 
-static void end(struct fixture *f, struct stored_run run, enum dag_status status, int64_t finished)
+static void end(struct fixture *f, struct stored_execution run, enum dag_status status, int64_t finished)
 {
 	struct err err;
 
 	run.status = status;
 	run.finished = finished;
-	check(runs_put(f->store, &run, "{}", &err), &err);
+	check(execution_store_put(f->store, &run, "{}", &err), &err);
 }
 
-static const char *print(struct arena *a, const struct stored_run *r)
+static const char *print(struct arena *a, const struct stored_execution *r)
 {
 	if (!r->id)
 		return "none";
@@ -56,34 +56,34 @@ static const char *print(struct arena *a, const struct stored_run *r)
 
 static const char *found(struct fixture *f, const char *uuid)
 {
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
-	check(runs_find(f->store, &f->arena, uuid, &run, &err), &err);
+	check(execution_store_find(f->store, &f->arena, uuid, &run, &err), &err);
 	return print(&f->arena, &run);
 }
 
 static const char *last(struct fixture *f, int64_t workflow)
 {
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
-	check(runs_last(f->store, &f->arena, workflow, &run, &err), &err);
+	check(execution_store_last(f->store, &f->arena, workflow, &run, &err), &err);
 	return print(&f->arena, &run);
 }
 
 static const char *work(struct fixture *f, int64_t id)
 {
-	struct stored_work w;
+	struct execution_details w;
 	struct err err;
 
-	if (!runs_work(f->store, &f->arena, id, &w, &err))
+	if (!execution_store_get_details(f->store, &f->arena, id, &w, &err))
 		return arena_strdup(&f->arena, err.msg);
 	return arena_printf(&f->arena, "%s %s %s", w.execute ? w.execute : "-", w.steps, w.state);
 }
 
 /* "3: b a", or "a b" for total < 0. */
-static const char *uuids(struct arena *a, const struct stored_run *runs, size_t count, int64_t total)
+static const char *uuids(struct arena *a, const struct stored_execution *runs, size_t count, int64_t total)
 {
 	const char *text = total < 0 ? "" : arena_printf(a, "%lld:", (long long)total);
 
@@ -92,14 +92,14 @@ static const char *uuids(struct arena *a, const struct stored_run *runs, size_t 
 	return text;
 }
 
-static const char *page(struct fixture *f, const struct run_query *q)
+static const char *page(struct fixture *f, const struct execution_query *q)
 {
-	struct stored_run *runs;
+	struct stored_execution *runs;
 	int64_t total;
 	size_t count;
 	struct err err;
 
-	check(runs_page(f->store, &f->arena, q, &runs, &count, &total, &err), &err);
+	check(execution_store_page(f->store, &f->arena, q, &runs, &count, &total, &err), &err);
 	return uuids(&f->arena, runs, count, total);
 }
 
@@ -108,17 +108,17 @@ static int64_t open_runs(struct fixture *f, int64_t workflow)
 	int64_t count = -1;
 	struct err err;
 
-	check(runs_open(f->store, workflow, &count, &err), &err);
+	check(execution_store_count_open(f->store, workflow, &count, &err), &err);
 	return count;
 }
 
 static const char *news(struct fixture *f, int64_t after, size_t most)
 {
-	struct stored_run *runs;
+	struct stored_execution *runs;
 	size_t count;
 	struct err err;
 
-	check(runs_new(f->store, &f->arena, after, most, &runs, &count, &err), &err);
+	check(execution_store_new(f->store, &f->arena, after, most, &runs, &count, &err), &err);
 	return uuids(&f->arena, runs, count, -1);
 }
 
@@ -127,7 +127,7 @@ static const char *news(struct fixture *f, int64_t after, size_t most)
 static void a_run_is_given_back_as_it_was_added_and_put(void **state)
 {
 	struct fixture *f = *state;
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
 	add_workflow(f, "a", WORKFLOW_AVAILABLE);
@@ -137,16 +137,16 @@ static void a_run_is_given_back_as_it_was_added_and_put(void **state)
 	assert_string_equal(work(f, 1), "{\"e\":1} [] {\"n\":1}");
 	assert_string_equal(found(f, "u-2"), "none");
 
-	check(runs_put(f->store, &run, "{\"n\":2}", &err), &err);
+	check(execution_store_put(f->store, &run, "{\"n\":2}", &err), &err);
 	assert_string_equal(found(f, "u-1"), "1 u-1 of 1: Running 10--1 by cron, stopped by -, asked by -, taken");
 	assert_string_equal(work(f, 1), "{\"e\":1} [] {\"n\":2}");
 
 	run.status = DAG_STOPPED;
 	run.finished = 30;
 	run.stopped_by = "ann";
-	check(runs_put(f->store, &run, "{\"n\":3}", &err), &err);
+	check(execution_store_put(f->store, &run, "{\"n\":3}", &err), &err);
 	assert_string_equal(found(f, "u-1"), "1 u-1 of 1: Stopped 10-30 by cron, stopped by ann, asked by -, taken");
-	check(runs_put(f->store, &run, NULL, &err), &err);
+	check(execution_store_put(f->store, &run, NULL, &err), &err);
 	assert_string_equal(work(f, 1), "- [] {\"n\":3}");
 }
 
@@ -169,22 +169,22 @@ static void work_that_is_not_there_is_told(void **state)
 static void two_runs_of_one_uuid_and_a_run_of_nothing_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	const struct stored_work work_of = { NULL, "[]", "{}" };
-	struct stored_run twice = { .uuid = "u-1", .workflow = 1, .status = DAG_RUNNING, .cause = "cron" };
-	struct stored_run nobodys = { .uuid = "u-2", .workflow = 8, .status = DAG_RUNNING, .cause = "cron" };
+	const struct execution_details work_of = { NULL, "[]", "{}" };
+	struct stored_execution twice = { .uuid = "u-1", .workflow = 1, .status = DAG_RUNNING, .cause = "cron" };
+	struct stored_execution nobodys = { .uuid = "u-2", .workflow = 8, .status = DAG_RUNNING, .cause = "cron" };
 	struct err err;
 
 	add_workflow(f, "a", WORKFLOW_AVAILABLE);
 	add(f, "u-1", 1, 10);
-	assert_false(runs_add(f->store, &twice, &work_of, &err));
-	assert_false(runs_add(f->store, &nobodys, &work_of, &err));
+	assert_false(execution_store_add(f->store, &twice, &work_of, &err));
+	assert_false(execution_store_add(f->store, &nobodys, &work_of, &err));
 	assert_int_equal(open_runs(f, 0), 1);
 }
 
 static void a_stop_is_asked_for_once_it_matters(void **state)
 {
 	struct fixture *f = *state;
-	struct stored_run *runs;
+	struct stored_execution *runs;
 	size_t count;
 	struct err err;
 
@@ -194,24 +194,24 @@ static void a_stop_is_asked_for_once_it_matters(void **state)
 	add(f, "u-3", 1, 10);
 	for (int64_t id = 1; id <= 4; id++)
 		if (id != 3)
-			check(runs_ask_stop(f->store, id, "ann", &err), &err);
+			check(execution_store_request_stop(f->store, id, "ann", &err), &err);
 	assert_string_equal(found(f, "u-1"), "1 u-1 of 1: Running 10--1 by cron, stopped by -, asked by ann");
 	assert_string_equal(found(f, "u-2"), "2 u-2 of 1: Success 10-20 by cron, stopped by -, asked by -, taken");
-	check(runs_stops(f->store, &f->arena, &runs, &count, &err), &err);
+	check(execution_store_stop_requests(f->store, &f->arena, &runs, &count, &err), &err);
 	assert_int_equal(count, 1);
 	assert_int_equal(runs[0].id, 1);
 	assert_string_equal(runs[0].stop_asked, "ann");
 
 	/* Once it has ended nobody is to stop it. */
-	end(f, (struct stored_run){ .id = 1 }, DAG_STOPPED, 40);
-	check(runs_stops(f->store, &f->arena, &runs, &count, &err), &err);
+	end(f, (struct stored_execution){ .id = 1 }, DAG_STOPPED, 40);
+	check(execution_store_stop_requests(f->store, &f->arena, &runs, &count, &err), &err);
 	assert_int_equal(count, 0);
 }
 
 static void a_page_has_the_newest_that_fit_first(void **state)
 {
 	struct fixture *f = *state;
-	const struct { struct run_query q; const char *found; } cases[] = {
+	const struct { struct execution_query q; const char *found; } cases[] = {
 		{ { 1, 0, INT64_MAX, 0, 1, 10 }, "6: f e d c b a" },
 		{ { 1, 0, INT64_MAX, 0, 2, 4 }, "6: b a" },
 		{ { 1, 0, INT64_MAX, 0, 3, 4 }, "6:" },
@@ -283,7 +283,7 @@ static void an_id_of_a_run_is_never_given_out_twice(void **state)
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	end(f, add(f, "a", 1, 10), DAG_SUCCESS, 20);
-	check(runs_drop_old(f->store, 21, 10, &err), &err);
+	check(execution_store_drop_old(f->store, 21, 10, &err), &err);
 	assert_int_equal(add(f, "b", 1, 30).id, 2);
 }
 
@@ -294,16 +294,16 @@ static void a_workflow_is_running_while_a_run_of_it_is(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(resting); i++) {
 		int64_t id = add_workflow(f, i ? "b" : "a", resting[i]);
-		struct stored_run first = add(f, i ? "u-1" : "u-2", id, 10), second = add(f, i ? "u-3" : "u-4", id, 10);
+		struct stored_execution first = add(f, i ? "u-1" : "u-2", id, 10), second = add(f, i ? "u-3" : "u-4", id, 10);
 		struct stored_workflow w;
 		struct err err;
-		check(store_get(f->store, &f->arena, id, &w, &err), &err);
+		check(workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, WORKFLOW_RUNNING);
 		end(f, first, DAG_SUCCESS, 20);
-		check(store_get(f->store, &f->arena, id, &w, &err), &err);
+		check(workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, WORKFLOW_RUNNING);
 		end(f, second, DAG_SUCCESS, 20);
-		check(store_get(f->store, &f->arena, id, &w, &err), &err);
+		check(workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
 		assert_int_equal(w.status, resting[i]);
 	}
 }
@@ -316,7 +316,7 @@ static const char *workflows(struct fixture *f, struct page_query q)
 
 	q.number = 1;
 	q.size = 10;
-	check(store_page(f->store, &f->arena, &q, &p, &err), &err);
+	check(workflow_store_page(f->store, &f->arena, &q, &p, &err), &err);
 	text = arena_printf(&f->arena, "%lld:", (long long)p.total);
 	for (size_t i = 0; i < p.count; i++)
 		text = arena_printf(&f->arena, "%s %s", text, p.items[i].name);
@@ -361,7 +361,7 @@ static const char *reruns(struct fixture *f, int64_t run)
 	size_t count;
 	struct err err;
 
-	check(runs_reruns(f->store, &f->arena, run, &list, &count, &err), &err);
+	check(execution_store_reruns(f->store, &f->arena, run, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%s%s %s %lld-%lld %s", text, i ? ", " : "", list[i].uuid,
 		                    flow_status_words[list[i].status], (long long)list[i].began,
@@ -372,28 +372,28 @@ static const char *reruns(struct fixture *f, int64_t run)
 static void a_rerun_ends_with_the_run_or_with_what_follows_it(void **state)
 {
 	struct fixture *f = *state;
-	struct stored_run run;
+	struct stored_execution run;
 	struct err err;
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	run = add(f, "a", 1, 10);
 	add(f, "b", 1, 10);
 	assert_string_equal(reruns(f, 1), "");
-	check(runs_rerun_end(f->store, &run, &err), &err);
-	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-1", DAG_RUNNING, 20 }, &err), &err);
-	check(runs_rerun_add(f->store, 2, &(struct stored_rerun){ "q-1", DAG_RUNNING, 25 }, &err), &err);
+	check(execution_store_rerun_end(f->store, &run, &err), &err);
+	check(execution_store_rerun_add(f->store, 1, &(struct stored_rerun){ "r-1", DAG_RUNNING, 20 }, &err), &err);
+	check(execution_store_rerun_add(f->store, 2, &(struct stored_rerun){ "q-1", DAG_RUNNING, 25 }, &err), &err);
 	assert_string_equal(reruns(f, 1), "r-1 Running 20--1 -");
 
 	run.status = DAG_STOPPED;
 	run.finished = 30;
 	run.stopped_by = "ann";
-	check(runs_rerun_end(f->store, &run, &err), &err);
+	check(execution_store_rerun_end(f->store, &run, &err), &err);
 	assert_string_equal(reruns(f, 1), "r-1 Stopped 20-30 ann");
-	check(runs_rerun_add(f->store, 1, &(struct stored_rerun){ "r-2", DAG_RUNNING, 40 }, &err), &err);
+	check(execution_store_rerun_add(f->store, 1, &(struct stored_rerun){ "r-2", DAG_RUNNING, 40 }, &err), &err);
 	run.status = DAG_SUCCESS;
 	run.finished = 50;
 	run.stopped_by = NULL;
-	check(runs_rerun_end(f->store, &run, &err), &err);
+	check(execution_store_rerun_end(f->store, &run, &err), &err);
 	assert_string_equal(reruns(f, 1), "r-1 Stopped 20-30 ann, r-2 Success 40-50 -");
 	assert_string_equal(reruns(f, 2), "q-1 Running 25--1 -");
 }
@@ -406,7 +406,7 @@ static const char *log_of(struct fixture *f, size_t step, int64_t seq, size_t mo
 	struct err err;
 
 	buf_adds(&text, "|");
-	check(runs_log_read(f->store, 1, step, seq, most, &text, &next, &err), &err);
+	check(execution_store_log_read(f->store, 1, step, seq, most, &text, &next, &err), &err);
 	return arena_printf(&f->arena, "%lld %s", (long long)next, buf_str(&text));
 }
 
@@ -416,7 +416,7 @@ static const char *log_end(struct fixture *f, size_t step)
 	int64_t upto = 9;
 	struct err err;
 
-	check(runs_log_end(f->store, 1, step, &attempt, &upto, &err), &err);
+	check(execution_store_log_end(f->store, 1, step, &attempt, &upto, &err), &err);
 	return arena_printf(&f->arena, "%u %lld", attempt, (long long)upto);
 }
 
@@ -433,11 +433,11 @@ static void a_log_is_read_in_whole_parts(void **state)
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	add(f, "a", 1, 10);
 	assert_string_equal(log_end(f, 0), "0 0");
-	check(runs_log_add(f->store, 1, 0, 1, 4, "one\n", &err), &err);
-	check(runs_log_add(f->store, 1, 1, 1, 6, "other\n", &err), &err);
-	check(runs_log_add(f->store, 1, 0, 1, 8, "two\n", &err), &err);
+	check(execution_store_log_add(f->store, 1, 0, 1, 4, "one\n", &err), &err);
+	check(execution_store_log_add(f->store, 1, 1, 1, 6, "other\n", &err), &err);
+	check(execution_store_log_add(f->store, 1, 0, 1, 8, "two\n", &err), &err);
 	assert_string_equal(log_end(f, 0), "1 8");
-	check(runs_log_add(f->store, 1, 0, 2, 6, "three\n", &err), &err);
+	check(execution_store_log_add(f->store, 1, 0, 2, 6, "three\n", &err), &err);
 	assert_string_equal(log_end(f, 0), "2 6");
 	assert_string_equal(log_end(f, 1), "1 6");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -447,13 +447,13 @@ static void a_log_is_read_in_whole_parts(void **state)
 static const char *tells(struct fixture *f, int64_t now, size_t most)
 {
 	const char *text = "";
-	struct stored_tell *list;
+	struct stored_notification *list;
 	size_t count;
 	int64_t next;
 	struct err err;
 
-	check(runs_tells_due(f->store, &f->arena, now, most, &list, &count, &err) &&
-	      runs_next_tell(f->store, &next, &err), &err);
+	check(execution_store_due_notifications(f->store, &f->arena, now, most, &list, &count, &err) &&
+	      execution_store_next_notification(f->store, &next, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%lld %s %s %u, ", text, (long long)list[i].id, list[i].watcher,
 		                    list[i].news, list[i].attempts);
@@ -468,15 +468,15 @@ static void watchers_wait_until_they_are_due(void **state)
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	add(f, "a", 1, 10);
 	assert_string_equal(tells(f, 100, 10), "next -1");
-	check(runs_tell_add(f->store, 1, "w1", "n1", 30, &err), &err);
-	check(runs_tell_add(f->store, 1, "w2", "n2", 20, &err), &err);
+	check(execution_store_add_notification(f->store, 1, "w1", "n1", 30, &err), &err);
+	check(execution_store_add_notification(f->store, 1, "w2", "n2", 20, &err), &err);
 	assert_string_equal(tells(f, 19, 10), "next 20");
 	assert_string_equal(tells(f, 20, 10), "2 w2 n2 0, next 20");
 	assert_string_equal(tells(f, 30, 10), "2 w2 n2 0, 1 w1 n1 0, next 20");
 	assert_string_equal(tells(f, 30, 1), "2 w2 n2 0, next 20");
-	check(runs_tell_put(f->store, 2, 3, 50, &err), &err);
+	check(execution_store_put_notification(f->store, 2, 3, 50, &err), &err);
 	assert_string_equal(tells(f, 60, 10), "1 w1 n1 0, 2 w2 n2 3, next 30");
-	check(runs_tell_drop(f->store, 1, &err), &err);
+	check(execution_store_drop_notification(f->store, 1, &err), &err);
 	assert_string_equal(tells(f, 60, 10), "2 w2 n2 3, next 50");
 }
 
@@ -506,9 +506,9 @@ static void fill(struct fixture *f, int64_t run)
 {
 	struct err err;
 
-	check(runs_rerun_add(f->store, run, &(struct stored_rerun){ "r", DAG_RUNNING, 20 }, &err) &&
-	      runs_log_add(f->store, run, 0, 1, 4, "one\n", &err) &&
-	      runs_tell_add(f->store, run, "w", "n", 30, &err), &err);
+	check(execution_store_rerun_add(f->store, run, &(struct stored_rerun){ "r", DAG_RUNNING, 20 }, &err) &&
+	      execution_store_log_add(f->store, run, 0, 1, 4, "one\n", &err) &&
+	      execution_store_add_notification(f->store, run, "w", "n", 30, &err), &err);
 }
 
 static void a_workflow_takes_its_runs_along(void **state)
@@ -521,7 +521,7 @@ static void a_workflow_takes_its_runs_along(void **state)
 	fill(f, add(f, "a", 1, 10).id);
 	fill(f, add(f, "b", 2, 10).id);
 	assert_string_equal(rows(f), "2 2 2 2 2 4");
-	check(store_drop(f->store, 1, &err), &err);
+	check(workflow_store_drop(f->store, 1, &err), &err);
 	assert_string_equal(rows(f), "1 1 1 1 1 2");
 	assert_string_equal(found(f, "a"), "none");
 	assert_string_equal(found(f, "b"), "2 b of 2: Running 10--1 by cron, stopped by -, asked by -");
@@ -535,7 +535,7 @@ static void an_update_of_a_workflow_keeps_its_runs(void **state)
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	fill(f, add(f, "a", 1, 10).id);
-	check(store_get(f->store, &f->arena, 1, &w, &err) && store_put(f->store, &w, &err), &err);
+	check(workflow_store_get(f->store, &f->arena, 1, &w, &err) && workflow_store_put(f->store, &w, &err), &err);
 	assert_string_equal(rows(f), "1 1 1 1 1 2");
 }
 
@@ -546,18 +546,18 @@ static void those_that_ended_long_ago_are_forgotten_a_few_at_a_time(void **state
 
 	add_workflow(f, "w", WORKFLOW_AVAILABLE);
 	for (int i = 0; i < 4; i++) {
-		struct stored_run run = add(f, arena_printf(&f->arena, "%d", i), 1, 1);
+		struct stored_execution run = add(f, arena_printf(&f->arena, "%d", i), 1, 1);
 		fill(f, run.id);
 		end(f, run, DAG_SUCCESS, 40 - i * 10);
 	}
 	fill(f, add(f, "open", 1, 1).id);
-	check(runs_drop_old(f->store, 10, 10, &err), &err);
+	check(execution_store_drop_old(f->store, 10, 10, &err), &err);
 	assert_string_equal(rows(f), "5 5 5 5 5 2");
-	check(runs_drop_old(f->store, 40, 2, &err), &err);
+	check(execution_store_drop_old(f->store, 40, 2, &err), &err);
 	assert_string_equal(rows(f), "3 3 3 3 3 2");
-	assert_string_equal(page(f, &(struct run_query){ 1, 0, INT64_MAX, 0, 1, 10 }), "3: open 1 0");
-	check(runs_drop_old(f->store, INT64_MAX, 10, &err), &err);
-	assert_string_equal(page(f, &(struct run_query){ 1, 0, INT64_MAX, 0, 1, 10 }), "1: open");
+	assert_string_equal(page(f, &(struct execution_query){ 1, 0, INT64_MAX, 0, 1, 10 }), "3: open 1 0");
+	check(execution_store_drop_old(f->store, INT64_MAX, 10, &err), &err);
+	assert_string_equal(page(f, &(struct execution_query){ 1, 0, INT64_MAX, 0, 1, 10 }), "1: open");
 }
 
 /* ---- triggers ---- */
@@ -570,8 +570,8 @@ static const char *due(struct fixture *f, int64_t now, size_t most)
 	int64_t next;
 	struct err err;
 
-	check(store_due(f->store, &f->arena, now, most, &list, &count, &err) &&
-	      store_next_due(f->store, &next, &err), &err);
+	check(workflow_store_due(f->store, &f->arena, now, most, &list, &count, &err) &&
+	      workflow_store_next_due(f->store, &next, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%lld/%zu %s %lld, ", text, (long long)list[i].workflow, list[i].position,
 		                    list[i].cron, (long long)list[i].due);
@@ -585,7 +585,7 @@ static const char *crons(struct fixture *f)
 	size_t count;
 	struct err err;
 
-	check(store_crons(f->store, &f->arena, &list, &count, &err), &err);
+	check(workflow_store_crons(f->store, &f->arena, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%s%lld/%zu %lld", text, i ? ", " : "", (long long)list[i].workflow,
 		                    list[i].position, (long long)list[i].due);
@@ -603,19 +603,19 @@ static void triggers_are_due_when_they_were_put_to_be(void **state)
 	add_workflow(f, "p", WORKFLOW_PAUSED);
 	assert_string_equal(due(f, 1000, 10), "next -1");
 	assert_string_equal(crons(f), "1/0 -1, 2/0 -1");
-	check(store_put_due(f->store, 1, 0, 50, &err) && store_put_due(f->store, 2, 0, 40, &err), &err);
+	check(workflow_store_put_due(f->store, 1, 0, 50, &err) && workflow_store_put_due(f->store, 2, 0, 40, &err), &err);
 	assert_string_equal(crons(f), "1/0 50, 2/0 40");
 	assert_string_equal(due(f, 39, 10), "next 40");
 	assert_string_equal(due(f, 50, 10), "2/0 0 * * * * 40, 1/0 0 * * * * 50, next 40");
 	assert_string_equal(due(f, 50, 1), "2/0 0 * * * * 40, next 40");
-	check(store_put_dues_off(f->store, 2, &err), &err);
+	check(workflow_store_put_dues_off(f->store, 2, &err), &err);
 	assert_string_equal(due(f, 50, 10), "1/0 0 * * * * 50, next 50");
-	check(store_put_due(f->store, 1, 0, -1, &err), &err);
+	check(workflow_store_put_due(f->store, 1, 0, -1, &err), &err);
 	assert_string_equal(due(f, 50, 10), "next -1");
 
-	check(store_find_webhook(f->store, "v", &id, &err), &err);
+	check(workflow_store_find_webhook(f->store, "v", &id, &err), &err);
 	assert_int_equal(id, 2);
-	check(store_find_webhook(f->store, "x", &id, &err), &err);
+	check(workflow_store_find_webhook(f->store, "x", &id, &err), &err);
 	assert_int_equal(id, 0);
 }
 
@@ -667,7 +667,7 @@ static void make_old(struct fixture *f)
 	char *message = NULL;
 	sqlite3 *db;
 
-	store_close(take(f->store));
+	workflow_store_close(take(f->store));
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
 	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
@@ -683,8 +683,8 @@ static void a_file_of_version_1_keeps_what_is_in_it_and_takes_runs(void **state)
 	struct err err;
 
 	make_old(f);
-	check(store_open(f->file, 100, &f->store, &err), &err);
-	check(store_get(f->store, &f->arena, 3, &w, &err), &err);
+	check(workflow_store_open(f->file, 100, &f->store, &err), &err);
+	check(workflow_store_get(f->store, &f->arena, 3, &w, &err), &err);
 	assert_string_equal(arena_printf(&f->arena, "%s %d %lld %lld %s %s %s %s %s %s", w.name, w.status,
 	                                 (long long)w.created, (long long)w.updated, w.modified_by, w.triggers[0].cron,
 	                                 w.triggers[1].webhook, w.tags[0], w.tags[1], w.body),
@@ -698,9 +698,9 @@ static void a_file_of_version_1_keeps_what_is_in_it_and_takes_runs(void **state)
 	assert_string_equal(last(f, 3), "none");
 	add(f, "a", 3, 10);
 	assert_int_equal(add_workflow(f, "new", WORKFLOW_AVAILABLE), 8);
-	store_close(take(f->store));
+	workflow_store_close(take(f->store));
 
-	check(store_open(f->file, 100, &f->store, &err), &err);
+	check(workflow_store_open(f->file, 100, &f->store, &err), &err);
 	assert_string_equal(found(f, "a"), "1 a of 3: Running 10--1 by cron, stopped by -, asked by -");
 }
 

@@ -26,7 +26,7 @@ static int set_up(void **state)
 	strcpy(f->folder, "/tmp/flowsync-store-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	if (!store_open(f->file, 100, &f->store, &err))
+	if (!workflow_store_open(f->file, 100, &f->store, &err))
 		fail_msg("%s", err.msg);
 	*state = f;
 	return 0;
@@ -37,7 +37,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 	static const char *const ends[] = { "", "-wal", "-shm" };
 
-	store_close(f->store);
+	workflow_store_close(f->store);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		unlink(arena_printf(&f->arena, "%s%s", f->file, ends[i]));
 	assert_int_equal(rmdir(f->folder), 0);
@@ -68,8 +68,8 @@ static int64_t add(struct fixture *f, const char *name, enum workflow_status sta
 	};
 	struct err err;
 
-	assert_true(store_begin(f->store, &err));
-	if (!store_add(f->store, &w, &err) || !store_end(f->store, true, &err))
+	assert_true(workflow_store_begin(f->store, &err));
+	if (!workflow_store_add(f->store, &w, &err) || !workflow_store_end(f->store, true, &err))
 		fail_msg("%s", err.msg);
 	return w.id;
 }
@@ -79,7 +79,7 @@ static void expect(struct fixture *f, int64_t id, const char *text)
 	struct stored_workflow w = { 0 };
 	struct err err;
 
-	if (!store_get(f->store, &f->arena, id, &w, &err))
+	if (!workflow_store_get(f->store, &f->arena, id, &w, &err))
 		fail_msg("%s", err.msg);
 	if (w.id)
 		assert_string_equal(print(&f->arena, &w), text);
@@ -98,7 +98,7 @@ static void a_workflow_is_given_back_as_it_was_added_and_put(void **state)
 	};
 	struct err err;
 
-	assert_true(store_add(f->store, &w, &err));
+	assert_true(workflow_store_add(f->store, &w, &err));
 	assert_int_equal(w.id, 1);
 	expect(f, 1, "1 n\xc3\xa4me 0 10 20 me cron=0 0 * * * webhook=w-1 #b #a #b {\"name\":1}");
 
@@ -109,10 +109,10 @@ static void a_workflow_is_given_back_as_it_was_added_and_put(void **state)
 	w.trigger_count = 1;
 	w.tag_count = 1;
 	w.body = "[]";
-	assert_true(store_put(f->store, &w, &err));
+	assert_true(workflow_store_put(f->store, &w, &err));
 	expect(f, 1, "1 other 3 10 30 me webhook=w-1 #b []");
 
-	assert_true(store_put_status(f->store, 1, WORKFLOW_AVAILABLE, 40, &err));
+	assert_true(workflow_store_put_status(f->store, 1, WORKFLOW_AVAILABLE, 40, &err));
 	expect(f, 1, "1 other 2 10 40 me webhook=w-1 #b []");
 }
 
@@ -122,7 +122,7 @@ static void an_id_is_never_given_out_twice(void **state)
 	struct err err;
 
 	add(f, "a", WORKFLOW_AVAILABLE, "me");
-	assert_true(store_drop(f->store, 1, &err));
+	assert_true(workflow_store_drop(f->store, 1, &err));
 	expect(f, 1, NULL);
 	assert_int_equal(add(f, "a", WORKFLOW_AVAILABLE, "me"), 2);
 }
@@ -133,10 +133,10 @@ static void what_is_not_kept_did_not_happen(void **state)
 	struct stored_workflow w = { .name = "a", .modified_by = "me", .body = "{}" };
 	struct err err;
 
-	assert_true(store_begin(f->store, &err));
-	assert_true(store_add(f->store, &w, &err));
+	assert_true(workflow_store_begin(f->store, &err));
+	assert_true(workflow_store_add(f->store, &w, &err));
 	expect(f, 1, "1 a 0 0 0 me {}");
-	assert_true(store_end(f->store, false, &err));
+	assert_true(workflow_store_end(f->store, false, &err));
 	expect(f, 1, NULL);
 }
 
@@ -145,7 +145,7 @@ static const char *page(struct fixture *f, const struct page_query *q)
 	struct workflow_page p = { 0 };
 	struct err err;
 
-	if (!store_page(f->store, &f->arena, q, &p, &err))
+	if (!workflow_store_page(f->store, &f->arena, q, &p, &err))
 		fail_msg("%s", err.msg);
 	const char *text = arena_printf(&f->arena, "%lld:", (long long)p.total);
 	for (size_t i = 0; i < p.count; i++)
@@ -202,10 +202,10 @@ static void a_new_name_is_found_and_the_old_one_is_not(void **state)
 	struct err err;
 
 	add(f, "ancient", WORKFLOW_AVAILABLE, "me");
-	assert_true(store_put(f->store, &w, &err));
+	assert_true(workflow_store_put(f->store, &w, &err));
 	assert_string_equal(page(f, &(struct page_query){ 1, 10, .search = "young" }), "1: 1");
 	assert_string_equal(page(f, &(struct page_query){ 1, 10, .search = "ancient" }), "0:");
-	assert_true(store_drop(f->store, 1, &err));
+	assert_true(workflow_store_drop(f->store, 1, &err));
 	assert_string_equal(page(f, &(struct page_query){ 1, 10, .search = "young" }), "0:");
 }
 
@@ -225,25 +225,25 @@ static void the_file_is_for_its_owner_alone(void **state)
 static void another_one_sees_what_was_kept_and_waits_its_turn(void **state)
 {
 	struct fixture *f = *state;
-	CLEANUP(store_closep) struct store *other = NULL;
+	CLEANUP(workflow_store_closep) struct store *other = NULL;
 	struct stored_workflow w;
 	struct err err;
 
-	assert_true(store_open(f->file, 100, &other, &err));
+	assert_true(workflow_store_open(f->file, 100, &other, &err));
 	add(f, "a", WORKFLOW_AVAILABLE, "me");
-	assert_true(store_get(other, &f->arena, 1, &w, &err));
+	assert_true(workflow_store_get(other, &f->arena, 1, &w, &err));
 	assert_int_equal(w.id, 1);
-	assert_false(store_was_busy(other));
+	assert_false(workflow_store_was_busy(other));
 
-	assert_true(store_begin(f->store, &err));
-	assert_false(store_begin(other, &err));
+	assert_true(workflow_store_begin(f->store, &err));
+	assert_false(workflow_store_begin(other, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena,
 	                                          "database \"%s\" is kept busy by another process",
 	                                          f->file));
-	assert_true(store_was_busy(other));
-	assert_true(store_end(f->store, true, &err));
-	assert_true(store_begin(other, &err));
-	assert_true(store_end(other, true, &err));
+	assert_true(workflow_store_was_busy(other));
+	assert_true(workflow_store_end(f->store, true, &err));
+	assert_true(workflow_store_begin(other, &err));
+	assert_true(workflow_store_end(other, true, &err));
 }
 
 /* Closes the store, does what sql says to its file, and opens it again. */
@@ -251,11 +251,11 @@ static bool reopen(struct fixture *f, const char *sql, struct err *err)
 {
 	sqlite3 *db;
 
-	store_close(take(f->store));
+	workflow_store_close(take(f->store));
 	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	return store_open(f->file, 100, &f->store, err);
+	return workflow_store_open(f->file, 100, &f->store, err);
 }
 
 static void what_is_no_store_of_this_version_is_refused(void **state)
@@ -287,18 +287,18 @@ static void a_file_that_is_no_database_is_refused_and_left_alone(void **state)
 	char text[64] = { 0 };
 	FILE *file;
 
-	store_close(take(f->store));
+	workflow_store_close(take(f->store));
 	assert_non_null(file = fopen(f->file, "w"));
 	fputs("not a database, but longer than the head of one is, which matters\n", file);
 	fclose(file);
-	assert_false(store_open(f->file, 100, &f->store, &err));
+	assert_false(workflow_store_open(f->file, 100, &f->store, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "database \"%s\": file is not a database", f->file));
 	assert_non_null(file = fopen(f->file, "r"));
 	assert_non_null(fgets(text, 16, file));
 	fclose(file);
 	assert_string_equal(text, "not a database,");
 
-	assert_false(store_open(f->folder, 100, &f->store, &err));
+	assert_false(workflow_store_open(f->folder, 100, &f->store, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "open database \"%s\": Is a directory",
 	                                          f->folder));
 }
