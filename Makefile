@@ -84,7 +84,7 @@ doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
 units := $(DESTDIR)$(PREFIX)/lib/systemd/system
 DOCS := README.md LICENSE examples/README.md examples/agent.yaml examples/serve.yaml examples/fields.txt \
         $(wildcard examples/workflows/* examples/runs/*.yaml examples/runs/queries/*) \
-        systemd/README.md systemd/notify-reload.conf
+        systemd/README.md systemd/notify-reload.conf $(wildcard agent/docs/*.md reconcile/docs/*.md)
 UNITS := $(notdir $(wildcard systemd/*.service systemd/*.timer))
 install: all
 	$(Q)install -D -m 755 $(BUILD)/flowsync $(DESTDIR)$(PREFIX)/bin/flowsync
@@ -93,7 +93,8 @@ install: all
 		sed 's|/usr/local/|$(PREFIX)/|g' systemd/$$u | install -D -m 644 /dev/stdin $(units)/$$u || exit 1; done
 uninstall:
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/bin/flowsync $(addprefix $(doc)/,$(DOCS)) $(addprefix $(units)/,$(UNITS))
-	$(Q)for d in /examples/workflows /examples/runs/queries /examples/runs /examples /systemd ''; do rmdir $(doc)$$d 2>/dev/null || :; done
+	$(Q)for d in /examples/workflows /examples/runs/queries /examples/runs /examples /systemd /agent/docs /agent \
+		/reconcile/docs /reconcile ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
 .PHONY: all programs unit test demo bench soak kill fuzz install uninstall help clean

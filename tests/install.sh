@@ -11,6 +11,7 @@ find "$root" -type f | sed "s|^$root||" | sort
 for file in bin/flowsync share/doc/flowsync/README.md share/doc/flowsync/LICENSE \
             share/doc/flowsync/examples/README.md share/doc/flowsync/examples/fields.txt \
             share/doc/flowsync/systemd/README.md share/doc/flowsync/systemd/notify-reload.conf \
+            share/doc/flowsync/agent/docs/3-commands.md share/doc/flowsync/reconcile/docs/README.md \
             lib/systemd/system/flowsync-sync.timer; do
 	[ -f "$root/usr/$file" ] || { echo "not installed: $file"; exit 1; }
 done

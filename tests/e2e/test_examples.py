@@ -1,7 +1,6 @@
 """Every example is synced, described and found equal, and together they use every field."""
 import re
 import shutil
-import textwrap
 import unittest
 
 import flowsync
@@ -123,18 +122,6 @@ class AgentExampleTest(AgentCase):
         self.assertEqual([w["name"] for w in agent.report("platform")["workflows"]], ["p"])
         hook = {"X-Flowsync-Token": (folder / "hook-secret").read_text()}
         agent.wait_next("platform", lambda: agent.get("/hook/platform", b"{}", hook), trigger="webhook")
-        agent.stop()
-
-    def test_the_one_of_the_readme_runs_as_it_stands(self):
-        lines = (flowsync.ROOT / "README.md").read_text().split("`flowsync.yaml`:\n\n")[1].split("\n\n")[0]
-        url = "https://service.peak.ai/workflows/api/v1"
-        self.assertIn(url, lines)
-        (self.tmp / "token").write_text(self.service.token)
-        (self.tmp / "token").chmod(0o600)
-        self.write({"hello.yaml": spec("hello")}, "my-workflows")
-        agent = self.agent(textwrap.dedent(lines).replace(url, self.service.endpoint))
-        agent.wait_ready()
-        self.assertEqual(self.names(), ["hello"])
         agent.stop()
 
 

@@ -1,5 +1,5 @@
-"""Each row of the README's table that is about runs, by its command and on the local service itself, and every
-field of each answer against the contract (4.1, 4.3 to 4.5)."""
+"""Each row of the table in agent/docs/sdk-operations.md that is about executions, by its command and on the local service
+itself, and every field of each answer against the contract, 4.1 and 4.3 to 4.5."""
 import datetime
 import re
 import time

@@ -619,9 +619,9 @@ class CreateOrUpdateTest(PeerCase):
 
 
 class TableTest(PeerCase):
-    def test_the_readme_has_a_row_for_each_command_with_all_its_options(self):
-        text = (flowsync.ROOT / "README.md").read_text()
-        rows = re.findall(r"^\| `?\S.*$", text.split("## Every operation of the service")[1].split("\n## ")[0], re.M)
+    def test_the_table_of_operations_has_a_row_for_each_command_with_all_its_options(self):
+        text = (flowsync.ROOT / "agent/docs/sdk-operations.md").read_text()
+        rows = re.findall(r"^\| `?\S.*$", text, re.M)
         told = {}
         for row in rows:
             for words in re.findall(r"`workflow ([^`]*)`", row):
