@@ -115,7 +115,7 @@ static const char *address(const struct node *triggers, size_t nth)
 	return NULL;
 }
 
-/* "without that policy an update gives the workflow a new webhook address" (contract, 2) */
+/* "without that policy an update gives the workflow a new webhook address" (contract, 2.7 E) */
 static void show_triggers(struct fake *f, struct node *triggers, const struct node *old)
 {
 	size_t kept = 0;
@@ -307,7 +307,7 @@ static struct node *listed(struct fake *f, const struct fake_workflow *w)
 	return n;
 }
 
-/* "Default 25, from page 1"; searchTerm matches parts of names (contract, 2 and 5). */
+/* "Default 25, from page 1"; searchTerm matches parts of names (contract, 2.3). */
 static void list(struct fake *f, const struct request *request, struct answer *out)
 {
 	struct arena *a = &f->arena;

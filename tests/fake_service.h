@@ -1,5 +1,5 @@
 /* fake_service.h: a workflow service in memory, pure C, that answers the requests of the core in the shapes of the
- * contract (full text, 4.1, 4.2, 4.7), with a clock of its own and a switch for each thing that may go wrong.
+ * contract (4.1, 4.2, 4.7), with a clock of its own and a switch for each thing that may go wrong.
  *
  * `struct fake f = { 0 };` is a service without workflows; fake_done() frees it. */
 #ifndef TESTS_FAKE_SERVICE_H

@@ -399,7 +399,7 @@ static bool write_lines(struct execution_client *run, struct execution_log *log,
 /* ---- the log as a file of the service ---- */
 
 /* Where a download is: its endpoint in *out, and what follows that in *path.  "The file is then
- * fetched from that URL without the token" (contract, 2). */
+ * fetched from that URL without the token" (contract, 2.5). */
 static bool find_download(struct session *session, const char *url, struct endpoint *out, const char **path,
                           struct err *err)
 {

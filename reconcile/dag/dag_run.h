@@ -5,7 +5,7 @@
  * no clock, process or file.  Times are milliseconds since 1970; the run's own clock never goes
  * back, whatever the caller's does.
  *
- * What the contract says is obeyed (full text, section 5).  What it leaves open is settled so:
+ * What the contract says is obeyed (contract, 5).  What it leaves open is settled so:
  *
  * - A step waits for its parents, and for every step that its executionParameters name.  A named
  *   step that itself waits for this one can't be asked: the step fails with a sentence.
@@ -141,7 +141,7 @@ struct dag_action {
 };
 
 /* A run that is to begin; the first dag_run_handle() starts the first steps.  body is a valid workflow,
- * execute what its caller was sent (contract, section 4), NULL or empty for a plain run; both
+ * execute what its caller was sent (contract, 3.11), NULL or empty for a plain run; both
  * are kept, and so is a.  If false, *err says what of the two is wrong; nothing is to run then. */
 bool dag_run_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
                struct dag_run **out, struct err *err);

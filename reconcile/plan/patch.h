@@ -1,4 +1,4 @@
-/* patch.h: the body that a patch by hand sends (contract section 2, "patch").
+/* patch.h: the body that a patch by hand sends (contract, 2.7).
  *
  * The service knows no patch: its client describes the workflow, lays the changes over that and
  * updates with the whole.  Here nothing is lost on the way that describe shows. */

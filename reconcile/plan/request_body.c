@@ -101,7 +101,7 @@ static struct node *new_item(const struct merge *m, struct node *item)
 
 /* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is
  * open.  The base's webhooks bring their policy with them: "without it an update gives the
- * workflow a new address" (contract, 2). */
+ * workflow a new address" (contract, 2.7 E). */
 static struct node *merged_set(const struct merge *m, const struct place *at, const struct node *base,
                                const struct node *declared)
 {

@@ -93,7 +93,7 @@ static void add_text(const struct cover *cover, const struct path *at, const cha
 }
 
 /* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract,
- * 3). */
+ * 3.6). */
 static void add_whole_url(const struct cover *cover, const struct path *at, const char *s,
                           struct buf *out)
 {

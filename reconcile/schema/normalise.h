@@ -1,5 +1,5 @@
 /* normalise.h: brings a workflow into the one shape in which two are compared or one is sent
- * (contract, full text, 4.7; design section 5).  All rules are flags of the field table. */
+ * (contract, 4.7; design, 5).  All rules are flags of the field table. */
 #ifndef RECONCILE_SCHEMA_NORMALISE_H
 #define RECONCILE_SCHEMA_NORMALISE_H
 

@@ -96,7 +96,7 @@ static void check_number(const struct check *c, const struct field *f, const str
 		          node_scalar_text(c->arena, n));
 }
 
-/* A cron stays opaque text (contract, full text, 3.2): what nobody could run is warned of. */
+/* A cron stays opaque text (contract, 3.2): what nobody could run is warned of. */
 static void check_cron(const struct check *c, const struct node *n, const struct path *path)
 {
 	size_t fields = 0;
@@ -137,7 +137,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 
 	if ((f->flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT) {
 		/* "the service wants strings in env: validate warns and sends text" (contract,
-		 * 7). */
+		 * trap 6). */
 		if (c->as != VALIDATE_REQUEST)
 			diagnostics_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
 			           place(c, path), node_kind_words(n->kind));

@@ -1,5 +1,5 @@
 /* scalar.h: what a plain YAML scalar means, by YAML 1.1 as PyYAML's safe loader reads
- * it (contract, full text, section 7.5), because the service's own tool is built on that. */
+ * it (contract, 7.5), because the service's own tool is built on that. */
 #ifndef RECONCILE_TREE_SCALAR_H
 #define RECONCILE_TREE_SCALAR_H
 

@@ -47,7 +47,7 @@ static const char *status_words(int status)
 }
 
 /* The part of a JSON answer that is meant for people: `detail`, sometimes `title` or `message`
- * (contract, 2), a text as a rule. */
+ * (contract, 6.2), a text as a rule. */
 static const char *told(struct arena *a, const struct node *body)
 {
 	static const char *const keys[] = { "detail", "message", "title" };

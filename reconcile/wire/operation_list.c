@@ -74,7 +74,7 @@ static bool keep(struct operation_list *list, const struct node *item)
 	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
 	list->ids[list->seen++] = id->integer;
 	if (list->exact && strcmp(list->exact, name) != 0)
-		return true;	/* "searchTerm matches parts of names" (contract, 2) */
+		return true;	/* "searchTerm matches parts of names" (contract, 2.3) */
 	arena_grow(list->op.arena, list->items, list->count, list->room);
 	list->items[list->count++] = (struct listed){
 		id->integer, arena_strdup(list->op.arena, name),
@@ -158,7 +158,7 @@ static enum task_next read_page(struct operation_list *list, const struct node *
 	/* Else a service that promises one more page with each would never be done. */
 	if (!items->count && list->number < pages)
 		list->shifted = true, pages = list->number;
-	/* "then on to pageCount of the newest answer" (contract, 5) */
+	/* "then on to pageCount of the newest answer" (contract, 2.4) */
 	if (list->number < pages)
 		return ask(list, list->number + 1, next);
 	return finish(list, next);

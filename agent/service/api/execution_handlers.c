@@ -138,7 +138,7 @@ static bool put_runs(struct api_request *c, const struct stored_execution *runs,
 	return true;
 }
 
-/* Some tools read the one spelling of the count, some the other (contract, full text, 4.3). */
+/* Some tools read the one spelling of the count, some the other (contract, 4.3). */
 void handle_executions(struct api_request *c)
 {
 	struct node *out = node_map(c->arena), *list = node_list(c->arena);
@@ -303,7 +303,7 @@ static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
 		buf_addf(out, "%02x", bytes[i]);
 }
 
-/* "the file is then fetched from that URL without the token" (contract, 2). */
+/* "the file is then fetched from that URL without the token" (contract, 2.5). */
 void handle_log_download(struct api_request *c)
 {
 	CLEANUP(buf_done) struct buf url = BUF_TEXT;

@@ -37,7 +37,7 @@ static const char *webhook_id(struct arena *a, const struct node *trigger, const
 	return arena_strdup(a, fresh);
 }
 
-/* "[], absent, [{}], [{"cron": null}] all mean manual" (contract, full text, trap 19). */
+/* "[], absent, [{}], [{"cron": null}] all mean manual" (contract, trap 19). */
 static void keep_triggers(struct arena *a, const struct node *list,
                           const struct stored_workflow *before,
                           void (*uuid)(char out[UUID_LEN + 1]), struct stored_workflow *out)

@@ -1,5 +1,5 @@
 /* workflow_json.h: what the local service makes of a body it is sent, and in which shape it gives
- * it back (contract, full text, section 4).  Pure: time and webhook ids are arguments; the
+ * it back (contract, 4).  Pure: time and webhook ids are arguments; the
  * zone of a trigger is that of timezone.h. */
 #ifndef AGENT_SERVICE_API_WORKFLOW_JSON_H
 #define AGENT_SERVICE_API_WORKFLOW_JSON_H

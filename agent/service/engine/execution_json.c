@@ -26,7 +26,7 @@ static struct node *stamp(struct arena *a, int64_t ms)
 
 /* ---- what of a step does not change ---- */
 
-/* "storage with a space here" (contract, full text, 4.4). */
+/* "storage with a space here" (contract, 4.4). */
 static const char *spaced(struct arena *a, const char *storage)
 {
 	size_t digits = strspn(storage, "0123456789.");

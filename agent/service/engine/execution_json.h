@@ -1,4 +1,4 @@
-/* execution_json.h: in which shape the local service tells of a run (contract, full text, 4.3 to 4.5).
+/* execution_json.h: in which shape the local service tells of a run (contract, 4.3 to 4.5).
  * Pure. */
 #ifndef AGENT_SERVICE_ENGINE_EXECUTION_JSON_H
 #define AGENT_SERVICE_ENGINE_EXECUTION_JSON_H

@@ -3,7 +3,7 @@
 
 #include "tests/tree.h"
 
-/* The answer of B.4 in the contract's full text. */
+/* The answer of contract, B.4. */
 #define MINI_TRAIN \
 	"{\"id\":612,\"name\":\"mini-train\",\"status\":\"Available\",\"createdAt\":\"2024-05-31T10:00:00.000Z\"," \
 	"\"updatedAt\":\"2024-05-31T10:00:00.000Z\",\"triggers\":[{\"webhook\":\"6f1de3aa-7d0b-4bb2-9a2f-2d7b5a0c9e10\"}]," \

@@ -242,7 +242,7 @@ static void a_request_is_held_against_the_same_table(void **state)
 	}
 }
 
-/* The specs of the contract, section 8, and A.1 to A.4 and A.10 of its full text. */
+/* The specs of the contract, A.1 to A.4 and A.10, and its file of three workflows. */
 static void the_specs_of_the_contract_are_good(void **state)
 {
 	static const struct { const char *file, *said; } cases[] = {
