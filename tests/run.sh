@@ -124,6 +124,7 @@ everything() {
 	for script in tests/*.sh examples/*.sh .ci/run; do
 		check "syntax of $script" sh -n "$script"
 	done
+	check "references of comments and documents" sh tests/references.sh
 	if build gcc CC=gcc; then
 		check "borders" sh tests/borders.sh
 		check "order of the folders" sh tests/layers.sh
