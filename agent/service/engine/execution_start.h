@@ -19,7 +19,7 @@ enum execution_start_result {
 struct execution_start_request {
 	const struct stored_workflow *workflow;
 	const struct node *body;	/* workflow's, as it is kept */
-	const struct node *execute;	/* contract, section 4; NULL: a plain run */
+	const struct node *execute;	/* contract, 3.11; NULL: a plain run */
 	const char *cause;		/* "cron", "webhook", or who asked for it */
 	bool by_hand;			/* a paused workflow is run all the same */
 	const char *uuid;		/* its executionId */
