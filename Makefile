@@ -1,6 +1,6 @@
 ## make                    builds build/flowsync             (V=1 shows the commands)
-## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
 ## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
+## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
 ## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
 ## make bench             figures of the local service, each beside a limit of this machine (1 to 2 minutes)
@@ -8,14 +8,18 @@
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
-VERSION  := 0.1.0
+# What git says of this checkout: the last tag v1.2.3, and how far from it. Without git, a tag or a checkout of our own
+# (an archive, a shallow clone, a copy inside another repository) the number below. A packager sets VERSION.
+NUMBER   := 0.1.0
+VERSION  := $(or $(shell [ -e .git ] && git describe --tags --match 'v[0-9]*' --abbrev=12 --dirty 2>/dev/null | sed s/^v//),$(NUMBER))
 CC       ?= cc
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 PREFIX   ?= /usr/local
 BUILD    ?= build
 T        ?= 60
 # What the code needs comes before what CPPFLAGS, CFLAGS and LDFLAGS say, so that a packager has the last word.
-cppflags := -I. -D_GNU_SOURCE -DFLOWSYNC_VERSION='"$(VERSION)"'
+cppflags := -I. -D_GNU_SOURCE
+version  := -DFLOWSYNC_VERSION='"$(VERSION)"'
 cflags   := -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla -Werror
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
@@ -53,6 +57,14 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC      $<"
 	$(Q)$(compile) -MMD -MP -c -o $@ $<
 
+# Only what names the version is compiled again when it changes.
+versioned := $(patsubst %.c,$(BUILD)/%.o,$(shell grep -rlsw FLOWSYNC_VERSION --include='*.c' agent reconcile tests))
+$(versioned): cppflags += $(version)
+$(versioned): $(BUILD)/version
+$(BUILD)/version: always
+	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+version:; @echo '$(VERSION)'
+
 # The core's tests link the core and nothing of the agent: a border the linker keeps.
 $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libtest.a $(BUILD)/libreconcile.a
 	$(Q)$(link) -o $@ $^ -lcmocka $(CORE_LIBS)
@@ -76,7 +88,7 @@ kill: all; @python3 -B tests/kill.py
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-%: tests/fuzz/fuzz_%.c
 	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(T) seconds"
-	$(Q)clang $(cppflags) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*/*.c $(CORE_LIBS)
+	$(Q)clang $(cppflags) $(version) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*/*.c $(CORE_LIBS)
 	$(Q)build/fuzz/$* -max_total_time=$(T) -timeout=10 -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
 
@@ -97,6 +109,6 @@ uninstall:
 		/reconcile/docs /reconcile ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit test demo bench soak kill fuzz install uninstall help clean
+.PHONY: all programs unit version always test demo bench soak kill fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

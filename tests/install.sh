@@ -7,7 +7,7 @@ trap 'rm -rf "$root"' EXIT
 
 make -s install DESTDIR="$root" PREFIX=/usr
 find "$root" -type f | sed "s|^$root||" | sort
-"$root/usr/bin/flowsync" version
+[ "$("$root/usr/bin/flowsync" version)" = "flowsync $(make -s --no-print-directory version)" ]
 for file in bin/flowsync share/doc/flowsync/README.md share/doc/flowsync/LICENSE \
             share/doc/flowsync/examples/README.md share/doc/flowsync/examples/fields.txt \
             share/doc/flowsync/systemd/README.md share/doc/flowsync/systemd/notify-reload.conf \

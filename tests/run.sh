@@ -133,6 +133,7 @@ everything() {
 		# Leaks are LeakSanitizer's: here a forked child would be blamed for what it inherited.
 		unit valgrind build env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99
 		check "install and uninstall" sh tests/install.sh
+		check "version" sh tests/version.sh
 		check "systemd units" sh tests/systemd.sh
 		e2e gcc build/flowsync
 	fi
