@@ -1,11 +1,13 @@
 ## make                    builds build/flowsync             (V=1 shows the commands)
-## make unit               builds and runs the unit tests    (SAN=1: with sanitizers)
+## make check              the fast loop: builds, checks the borders and runs the unit tests
+## make unit               builds and runs the unit tests    (T=engine: those with that in their path; SAN=1: with sanitizers)
 ## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
-## make fuzz               all fuzz targets, T=60 seconds each; make fuzz-NAME runs one
+## make fuzz               all fuzz targets, SECONDS=60 each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
 ## make bench             figures of the local service, each beside a limit of this machine (1 to 2 minutes)
 ## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
+## make compile_commands.json  writes build/compile_commands.json, for clangd and clang-tidy
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
 # What git says of this checkout: the last tag v1.2.3, and how far from it. Without git, a tag or a checkout of our own
@@ -16,7 +18,8 @@ CC       ?= cc
 CFLAGS   ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 PREFIX   ?= /usr/local
 BUILD    ?= build
-T        ?= 60
+SECONDS  ?= 60
+T        ?=
 # What the code needs comes before what CPPFLAGS, CFLAGS and LDFLAGS say, so that a packager has the last word.
 cppflags := -I. -D_GNU_SOURCE
 version  := -DFLOWSYNC_VERSION='"$(VERSION)"'
@@ -74,9 +77,23 @@ $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/run_corpus.o $(BUILD)/libr
 	$(Q)$(link) -o $@ $^ $(CORE_LIBS)
 
 programs: $(UNIT) $(UNIT_AGENT) $(FUZZ)
-unit: programs
-	@for t in $(UNIT) $(UNIT_AGENT); do echo "  TEST    $$t"; $$t || exit 1; done
-	@for f in $(FUZZ); do echo "  CORPUS  $$f"; $$f tests/fuzz/corpus/$${f##*/fuzz_}/* || exit 1; done
+list:; @printf '%s\n' $(UNIT) $(UNIT_AGENT)
+# With T only those that have it in their path are built and run.
+wanted := $(strip $(foreach p,$(UNIT) $(UNIT_AGENT) $(FUZZ),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
+unit: $(wanted)
+	$(if $(wanted),,$(error no unit test has "$(T)" in its path))
+	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
+check: all programs
+	@sh tests/borders.sh $(BUILD)
+	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
+
+sources := $(wildcard agent/*.c reconcile/*.c tests/*.c tests/agent/*.c tests/fuzz/*.c)
+json = $(subst ",\",$(subst \,\\,$1))
+compile_commands.json: export entry = "directory": "$(call json,$(CURDIR))", "command": "$(call json,$(compile) $(version)) -c
+compile_commands.json:
+	@mkdir -p $(BUILD)
+	@comma=; for f in $(sources); do printf '%s{%s %s", "file": "%s"}\n' "$$comma" "$$entry" $$f $$f; comma=,; done | \
+		sed '1s/^/[/; $$s/$$/]/' >$(BUILD)/$@
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
 # stdout is for the table.
@@ -87,9 +104,9 @@ kill: all; @python3 -B tests/kill.py
 # One command compiles a target with the whole core, so that no object of another build comes in.
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz-%: tests/fuzz/fuzz_%.c
-	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(T) seconds"
+	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(SECONDS) seconds"
 	$(Q)clang $(cppflags) $(version) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*/*.c $(CORE_LIBS)
-	$(Q)build/fuzz/$* -max_total_time=$(T) -timeout=10 -print_final_stats=1 -verbosity=0 \
+	$(Q)build/fuzz/$* -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
@@ -109,6 +126,6 @@ uninstall:
 		/reconcile/docs /reconcile ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit version always test demo bench soak kill fuzz install uninstall help clean
+.PHONY: all programs unit check list version compile_commands.json always test demo bench soak kill fuzz install uninstall help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

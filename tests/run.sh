@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 LC_ALL=C.UTF-8
 export LC_ALL
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC T SECONDS
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # A sanitizer's verdict must not look like one of flowsync's exit codes.
@@ -141,7 +141,7 @@ everything() {
 		unit clang build/clang
 		corpus clang build/clang
 	fi
-	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz T=2
+	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz SECONDS=2
 	with_sanitizers
 }
 

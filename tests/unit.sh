@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs unit test programs and fuzz targets over their corpora, side by side: most of them wait for other processes.
+#   sh tests/unit.sh LOGS PROGRAM...
+# What each printed stays in LOGS/NAME.log, its exit code in LOGS/NAME.rc, where NAME is its path with - for /.
+# WRAPPER in the environment is a command to run them with, such as valgrind. Fails if one of them failed.
+set -u
+logs=$1
+shift
+jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+rm -rf "$logs"
+mkdir -p "$logs"
+
+# shellcheck disable=SC2016 # the inner shell expands these
+printf '%s\n' "$@" | xargs -P $((2 * jobs)) -I '{}' sh -c '
+	program=$1 log=$2/$(echo "${1##*tests/}" | tr / -)
+	case ${program##*/} in
+	fuzz_*) set -- "$program" tests/fuzz/corpus/"${program##*/fuzz_}"/* ;;
+	*)      set -- "$program" ;;
+	esac
+	timeout 1800 ${WRAPPER-} "$@" >"$log.log" 2>&1 </dev/null
+	code=$?
+	echo $code >"$log.rc"
+	[ $code -ne 0 ] || exit 0
+	{ echo "FAILED  $program, exit $code"; tail -n 60 "$log.log" | sed "s/^/        | /"; } >"$log.failed"
+	cat "$log.failed"
+	exit 1' sh '{}' "$logs"
+bad=$(find "$logs" -name '*.failed' | wc -l)
+echo "$(($# - bad)) test programs passed, $bad failed"
+[ "$bad" -eq 0 ]
