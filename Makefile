@@ -84,10 +84,10 @@ unit: $(wanted)
 	$(if $(wanted),,$(error no unit test has "$(T)" in its path))
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
 check: all programs
-	@sh tests/borders.sh $(BUILD)
+	@sh tests/borders.sh $(BUILD) && sh tests/layers.sh && sh tests/references.sh
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
 
-sources := $(wildcard agent/*.c reconcile/*.c tests/*.c tests/agent/*.c tests/fuzz/*.c)
+sources := $(shell find agent reconcile tests -name "*.c" | sort)
 json = $(subst ",\",$(subst \,\\,$1))
 compile_commands.json: export entry = "directory": "$(call json,$(CURDIR))", "command": "$(call json,$(compile) $(version)) -c
 compile_commands.json:
