@@ -397,6 +397,10 @@ static const char *of_library(const struct git_transport *t, const git_error *e)
 		return of_certificate(t, strtoul(e->message + strlen(certificate), NULL, 16));
 	if (strstr(e->message, "unexpected redirect"))
 		return of_status(t, 302);
+	/* All that it says of a TLS connection on which reading or writing fails. */
+	if (strncmp(e->message, "SSL error: 0xffffffff", strlen("SSL error: 0xffffffff")) == 0)
+		return arena_printf(t->arena, "the connection to %s broke, as where a server redirects or refuses a request before "
+		                    "it came whole", host_with_port(t));
 	if (e->klass == GIT_ERROR_NOMEMORY)
 		return "what the server sends takes more memory than a fetch may have";
 	if (is_path(t))

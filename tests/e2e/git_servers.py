@@ -14,6 +14,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import socket
 import ssl
@@ -96,7 +97,12 @@ class Authority:
         self.config = self.folder / f"{name}.cnf"
         self.config.write_text("[req]\ndistinguished_name = dn\n[dn]\n"
                                "[authority]\nbasicConstraints = critical, CA:TRUE\n"
-                               "keyUsage = critical, keyCertSign, cRLSign\n")
+                               "keyUsage = critical, keyCertSign, cRLSign\n"
+                               "[ca]\ndefault_ca = issue\n"
+                               f"[issue]\ndatabase = {self.folder}/{name}.issued\nnew_certs_dir = {self.folder}\n"
+                               "rand_serial = yes\nunique_subject = no\ndefault_md = sha256\npolicy = names\n"
+                               "[names]\ncommonName = supplied\n")
+        (self.folder / f"{name}.issued").touch()
         self._new_key(self.key)
         run("openssl", "req", "-x509", "-new", "-key", self.key, "-days", "3", "-subj", f"/CN={name}",
             "-config", self.config, "-extensions", "authority", "-out", self.file)
@@ -112,8 +118,11 @@ class Authority:
         self._new_key(key)
         names.write_text(f"subjectAltName = IP:{host}, DNS:{host}\n")
         run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={host}", "-config", self.config, "-out", asked)
-        run("openssl", "x509", "-req", "-in", asked, "-CA", self.file, "-CAkey", self.key, "-CAcreateserial",
-            "-days", days, "-extfile", names, "-out", cert)
+        # x509 -days takes none below 0 in OpenSSL 3.5, and before 3.4 it has no dates.
+        now = time.time()
+        begin, end = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + 86400 * d)) for d in (min(days, 0) - 1, days))
+        run("openssl", "ca", "-batch", "-notext", "-config", self.config, "-in", asked, "-cert", self.file,
+            "-keyfile", self.key, "-startdate", begin, "-enddate", end, "-extfile", names, "-out", cert)
         return cert, key
 
 
@@ -331,10 +340,11 @@ class Odd(Thread):
     """Answers each request as a test wants: answer(request) gives the bytes that are written.
 
     request is all text up to the empty line; all that came are in .requests.  hang: then nothing
-    more comes, and the connection stays open until stop()."""
+    more comes, and the connection stays open until stop().  hasty: the answer does not wait for the
+    body of the request, so that the connection is reset when it is closed."""
 
-    def __init__(self, answer, hang=False, **options):
-        self.answer, self.hang = answer, hang
+    def __init__(self, answer, hang=False, hasty=False, **options):
+        self.answer, self.hang, self.hasty = answer, hang, hasty
         self.requests, self.answered = [], threading.Event()
         super().__init__(**options)
 
@@ -345,7 +355,11 @@ class Odd(Thread):
             if not part:
                 return
             request += part
-        self.requests.append(request.decode(errors="replace"))
+        head, body = request.split(b"\r\n\r\n", 1)
+        self.requests.append((head + b"\r\n\r\n").decode(errors="replace"))
+        length = re.search(rb"(?mi)^content-length: *(\d+)", head)
+        while length and not self.hasty and len(body) < int(length[1]) and (part := connection.recv(65536)):
+            body += part
         connection.sendall(self.answer(self.requests[-1]))
         self.answered.set()
         if self.hang:
