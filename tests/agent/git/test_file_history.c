@@ -338,13 +338,16 @@ static void where_there_is_no_history_there_is_none(void **state)
 
 static void a_repository_that_cannot_be_read_is_said(void **state)
 {
-	static const struct { const char *script, *dir, *before, *after; } cases[] = {
+	static const struct { const char *script, *dir, *before, *after, *newer; } cases[] = {
+		/* libgit2 1.5 opens these two without a word; 1.9 does not. */
 		{ "cp -r full odd; git -C odd config core.repositoryFormatVersion 1\n"
 		  "git -C odd config extensions.refStorage reftable", "odd",
-		  "git repository of \"", "/odd\": extensions.refstorage is \"reftable\", expected \"files\"" },
+		  "git repository of \"", "/odd\": extensions.refstorage is \"reftable\", expected \"files\"",
+		  "/odd\": unsupported extension name extensions.refstorage" },
 		{ "cp -r full sha256; git -C sha256 config core.repositoryFormatVersion 1\n"
 		  "git -C sha256 config extensions.objectFormat sha256", "sha256",
-		  "git repository of \"", "/sha256\": extensions.objectformat is \"sha256\", expected \"sha1\"" },
+		  "git repository of \"", "/sha256\": extensions.objectformat is \"sha256\", expected \"sha1\"",
+		  "/sha256\": unknown object format 'sha256'" },
 		{ "cp -r full broken; rm -rf broken/.git/objects/*", "broken",
 		  "git repository of \"", "/broken\": the reference 'refs/heads/main' cannot be peeled - "
 		  "Cannot retrieve reference target" },
@@ -362,8 +365,10 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 		struct err err;
 		sh(cases[i].script);
 		assert_false(file_history_open(cases[i].dir, &h, &err));
-		assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before,
-		                                          *cases[i].before ? (const char *)*state : "", cases[i].after));
+		const char *top = *cases[i].before ? (const char *)*state : "";
+		const char *newer = arena_printf(&a, "%s%s%s", cases[i].before, top, cases[i].newer ? cases[i].newer : "");
+		if (!cases[i].newer || strcmp(err.msg, newer) != 0)
+			assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before, top, cases[i].after));
 		assert_ptr_equal(h, state);
 	}
 }
