@@ -1,4 +1,4 @@
-## make                    builds build/flowsync             (V=1 shows the commands)
+## make                    builds build/flowsync             (V=1 shows the commands, WERROR=1 makes warnings errors)
 ## make check              the fast loop: builds, checks the borders and runs the unit tests
 ## make unit               builds and runs the unit tests    (T=engine: those with that in their path; SAN=1: with sanitizers)
 ## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
@@ -24,7 +24,7 @@ T        ?=
 cppflags := -I. -D_GNU_SOURCE
 version  := -DFLOWSYNC_VERSION='"$(VERSION)"'
 cflags   := -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
-            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla -Werror
+            -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla $(if $(WERROR),-Werror)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 ifdef SAN
 BUILD    := build/san

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 LC_ALL=C.UTF-8
 export LC_ALL
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC T SECONDS
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC T SECONDS WERROR
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # A sanitizer's verdict must not look like one of flowsync's exit codes.
@@ -110,7 +110,7 @@ e2e() {		# e2e NAME PROGRAM
 build() {	# build NAME MAKE-ARGUMENTS...
 	name=$1
 	shift
-	check "$name: build" make -j"$jobs" "$@" all programs
+	check "$name: build" make -j"$jobs" WERROR=1 "$@" all programs
 }
 
 with_sanitizers() {

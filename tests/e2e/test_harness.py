@@ -31,6 +31,15 @@ class HarnessTest(flowsync.ServiceCase):
         self.assertEqual(self.environment(A=1, TZ=None)["A"], "1")
         self.assertNotIn("TZ", self.environment(TZ=None))
 
+    def test_a_warning_ends_our_builds_and_no_users(self):
+        for more, strict in (([], False), (["WERROR=1"], True)):
+            commands = subprocess.run(["make", "-n", "V=1", f"BUILD={self.tmp}/build", *more, "all"], text=True,
+                                      cwd=flowsync.ROOT, env=self.environment(), capture_output=True, check=True).stdout
+            compiling = [line for line in commands.splitlines() if " -c -o " in line]
+            self.assertGreater(len(compiling), 100)
+            self.assertEqual({"-Werror" in line.split() for line in compiling}, {strict})
+        self.assertRegex(RUN_SH.read_text(), r"make .*WERROR=1 .*all programs")
+
     def count_named(self, word, log):
         function = re.search(r"^named\(\) \{\n.*?^\}\n", RUN_SH.read_text(), re.M | re.S).group()
         folder = self.write({"unit.log": log})
