@@ -8,6 +8,7 @@
 ## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make compile_commands.json  writes build/compile_commands.json, for clangd and clang-tidy
+## make roots              the README's two commands in fresh systems of Debian 12 and 13, as root; RELEASES= COMMANDS=
 ## make install            DESTDIR= PREFIX=/usr/local; make uninstall takes it away again
 ## make clean              removes build/
 # What git says of this checkout: the last tag v1.2.3, and how far from it. Without git, a tag or a checkout of our own
@@ -99,6 +100,7 @@ demo:; @sh examples/demo.sh
 # stdout is for the table.
 bench:; @$(MAKE) --no-print-directory all >&2 && python3 -B tests/bench.py
 soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
+roots:; @RELEASES='$(RELEASES)' COMMANDS='$(COMMANDS)' sh tests/roots.sh
 kill: all; @python3 -B tests/kill.py
 
 # One command compiles a target with the whole core, so that no object of another build comes in.
@@ -126,6 +128,6 @@ uninstall:
 		/reconcile/docs /reconcile ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit check list version compile_commands.json always test demo bench soak kill fuzz install uninstall help clean
+.PHONY: all programs unit check list version compile_commands.json always test demo bench soak kill fuzz install uninstall help clean roots
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
