@@ -1,5 +1,5 @@
 /* git_loose_guard.h: keeps libgit2 from loose objects that are cut off, as a power cut leaves them behind:
- * 1.5 reads such a one for ever. */
+ * 1.5 and 1.9 read such a one for ever. */
 #ifndef AGENT_GIT_GIT_LOOSE_GUARD_H
 #define AGENT_GIT_GIT_LOOSE_GUARD_H
 

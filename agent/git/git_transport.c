@@ -78,8 +78,8 @@ static int give_up(struct git_transport *t, const char *why)
 	return GIT_EUSER;
 }
 
-/* Some releases of libgit2 1.5 follow a redirect to another port of the same host whatever they are
- * told, and call it by the first one's URL.  What this process is connected to does not lie: of a
+/* Some releases of libgit2 1.5, and 1.9, follow a redirect to another port of the same host whatever they
+ * are told, and call it by the first one's URL.  What this process is connected to does not lie: of a
  * child that fetches all connections are libgit2's. */
 static bool is_elsewhere(const struct git_transport *t)
 {
