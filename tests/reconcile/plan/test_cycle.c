@@ -230,6 +230,21 @@ static void four_forbidden_in_a_row_are_four_failures(void **state)
 	assert_exit(&r, 4);
 }
 
+static void another_failure_between_breaks_the_row_of_the_forbidden(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.concurrency = 1 };
+	struct specs specs = many(&r, 12);
+
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .times = 1, .status = 403 };
+	r.f.faults[1] = (struct fake_fault){ .operation = OP_DESCRIBE, .times = 1, .status = 422 };
+	r.f.faults[2] = (struct fake_fault){ .operation = OP_DESCRIBE, .times = 4, .status = 403 };
+	cycle(&r, &specs, false);
+	assert_null(strstr(tree_faults(&r.a, &r.faults), "forbade"));
+	assert_int_equal(r.report.steps[5].result, RESULT_FAILED);
+	assert_int_equal(r.report.steps[6].result, RESULT_PLANNED);
+	assert_int_equal(r.f.requests, 13);
+}
+
 static void a_workflow_that_runs_is_waited_for(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -703,6 +718,7 @@ int main(void)
 		cmocka_unit_test(a_token_that_is_refused_while_writing_stops_it_too),
 		cmocka_unit_test(five_workflows_forbidden_in_a_row_stop_the_cycle),
 		cmocka_unit_test(four_forbidden_in_a_row_are_four_failures),
+		cmocka_unit_test(another_failure_between_breaks_the_row_of_the_forbidden),
 		cmocka_unit_test(a_workflow_that_runs_is_waited_for),
 		cmocka_unit_test(a_workflow_that_runs_until_the_end_is_deferred),
 		cmocka_unit_test(with_defer_a_workflow_that_runs_is_not_waited_for),

@@ -317,6 +317,40 @@ static void it_is_looked_at_again_right_before_it_is_deleted(void **state)
 	}
 }
 
+static const char *now_name;
+
+static void somebody_renames_it(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_DESCRIBE && strcmp(request->path, "/workflows/612") == 0)
+		node_put(&f->arena, fake_find(f, 612)->shown, "name", node_text(&f->arena, now_name));
+}
+
+/* Its tags still say that it is ours. */
+static void one_that_was_renamed_since_the_list_is_not_deleted(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	sync_with(&r, HELLO("old", "7") "---\n" HELLO("a", "7"), &prune);
+	now_name = "mine";
+	r.f.meanwhile = somebody_renames_it;
+	sync_with(&r, HELLO("a", "7"), &prune);
+	assert_steps(&r, "a none unchanged\nold delete conflict: it changed since it was listed, and is left alone\n");
+	assert_writes(&r, "");
+	assert_exit(&r, 5);
+}
+
+static void one_that_was_renamed_since_the_list_is_not_adopted(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.meanwhile = somebody_renames_it };
+
+	there(&r, "a", "[]");
+	now_name = "mine";
+	run_sync(&r, HELLO("a", "8"));
+	assert_steps(&r, "a none conflict: it is called \"mine\" since it was listed, and is left alone\n");
+	assert_writes(&r, "");
+	assert_exit(&r, 5);
+}
+
 static void somebody_takes_it(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_DESCRIBE && f->requests > 2)
@@ -506,6 +540,8 @@ int main(void)
 		cmocka_unit_test(what_a_spec_calls_its_old_name_is_not_deleted),
 		cmocka_unit_test(of_two_of_one_name_that_nobody_declares_none_is_guessed),
 		cmocka_unit_test(it_is_looked_at_again_right_before_it_is_deleted),
+		cmocka_unit_test(one_that_was_renamed_since_the_list_is_not_deleted),
+		cmocka_unit_test(one_that_was_renamed_since_the_list_is_not_adopted),
 		cmocka_unit_test(another_owner_may_come_between_plan_and_write),
 		cmocka_unit_test(one_that_somebody_made_meanwhile_is_adopted_by_the_same_rules),
 		cmocka_unit_test(a_guard_that_blocks_lets_nothing_be_written),

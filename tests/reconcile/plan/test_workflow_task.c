@@ -280,6 +280,33 @@ static void a_stale_read_is_no_habit(void **state)
 		}
 }
 
+/* A stamp or a counter where a value was.  No deadline ends it, as a write that began is finished. */
+static void what_is_kept_is_another_thing_each_time(struct fake *f, const struct request *request)
+{
+	if (request->operation != OP_UPDATE && request->operation != OP_CREATE)
+		return;
+	f->habits[0] = (struct fake_habit){
+		"/steps/greet/command", arena_printf(&f->arena, "\"run %lld\"", (long long)f->now),
+	};
+	/* far too many: let it end */
+	f->memory.dead |= f->writes.len > 10 * strlen("update 612\n");
+}
+
+static void a_value_that_changes_with_each_write_is_written_twice_more_at_most(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = { .f.meanwhile = what_is_kept_is_another_thing_each_time };
+
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "create 612\nupdate 612\n");
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "update 612\nupdate 612\nupdate 612\n");
+		assert_steps(&r, "a patch applied\n");
+	}
+}
+
 /* ---- what the service hides ---- */
 
 static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(void **state)
@@ -561,10 +588,22 @@ static void die_before_the_update(struct fake *f, const struct request *request)
 	f->memory.dead |= request->operation == OP_UPDATE;
 }
 
+/* The service carries it out, and its answer is never read. */
+static void die_in_the_middle_of_the_update(struct fake *f, const struct request *request)
+{
+	struct answer unread;
+
+	if (request->operation != OP_UPDATE)
+		return;
+	f->meanwhile = NULL;
+	fake_answer(f, request, &unread);
+	f->memory.dead = true;
+}
+
 static void a_crash_does_not_set_it_going(void **state)
 {
 	static void (*const deaths[])(struct fake *, const struct request *) = {
-		die_before_it_is_paused, die_after_the_update, die_before_the_update,
+		die_before_it_is_paused, die_after_the_update, die_before_the_update, die_in_the_middle_of_the_update,
 	};
 	for (size_t i = 0; i < ARRAY_LEN(deaths); i++) {
 		CLEANUP(run_done) struct run r = { .f = { .update_resumes = true, .memory.on = true } };
@@ -608,6 +647,23 @@ static void what_was_never_updated_is_not_paused_later(void **state)
 		assert_writes(&r, "");
 		assert_steps(&r, "a none unchanged\n");
 	}
+}
+
+/* "The service failed" does not say that nothing of it was carried out. */
+static void what_may_have_been_updated_is_paused_later(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .update_resumes = true, .memory.on = true } };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/status", "\"Paused\"");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 99, .done = true, .status = 500 };
+	run_sync(&r, HELLO("a", "8"));
+	assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
+	assert_true(r.f.memory.records.items[0].paused);
+	r.f.faults[0] = (struct fake_fault){ 0 };
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "pause 612\n");
+	assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
 }
 
 /* A paused workflow whose update crashed before it was sent, and that needs none any more. */
@@ -667,6 +723,23 @@ static void a_lost_state_begins_again_from_what_stands_on_the_workflow(void **st
 	assert_steps(&r, "a replace applied\n");
 }
 
+/* The record of an older spec tells of keys that went long ago, and of none that came since. */
+static void an_older_state_is_brought_up_to_what_stands_on_the_workflow(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	const struct applied_record older = r.f.memory.records.items[0];
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	/* as from a backup */
+	r.f.memory.records.items[0] = older;
+	run_sync(&r, "metadata: {allowConcurrentExecution: true}\n" HELLO("a", "7"));
+	assert_writes(&r, "");
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /metadata undeclared\n");
+	assert_steps(&r, "a replace applied\n");
+}
+
 static void what_we_wrote_ourselves_has_nothing_to_lose(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f.hides_options = true };
@@ -712,6 +785,7 @@ int main(void)
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
+		cmocka_unit_test(a_value_that_changes_with_each_write_is_written_twice_more_at_most),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
 		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
 		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
@@ -728,10 +802,12 @@ int main(void)
 		cmocka_unit_test(a_paused_workflow_stays_paused),
 		cmocka_unit_test(a_crash_does_not_set_it_going),
 		cmocka_unit_test(what_was_never_updated_is_not_paused_later),
+		cmocka_unit_test(what_may_have_been_updated_is_paused_later),
 		cmocka_unit_test(a_workflow_that_is_still_paused_is_no_more_to_be_paused),
 		cmocka_unit_test(what_was_written_is_remembered_before_it_is_checked),
 		cmocka_unit_test(a_create_whose_answer_is_lost_bears_our_marker),
 		cmocka_unit_test(a_lost_state_begins_again_from_what_stands_on_the_workflow),
+		cmocka_unit_test(an_older_state_is_brought_up_to_what_stands_on_the_workflow),
 		cmocka_unit_test(what_we_wrote_ourselves_has_nothing_to_lose),
 		cmocka_unit_test(what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth),
 	};
