@@ -561,7 +561,9 @@ static enum task_next described(struct workflow_task *w, struct request *next)
 	const char *taken;
 
 	if (!w->call.op.ok && w->call.op.status == NOT_FOUND && w->step->action != ACTION_CREATE) {
-		w->record = w->left = NULL;	/* nothing is left of it */
+		/* Nothing is left of it. */
+		w->record = w->left = NULL;
+		w->settled_tag = w->judged = NULL;
 		workflow_task_plan_create(w);
 		return why_not(w) ? ended(w, w->step->result, why_not(w)) : create(w, next);
 	}
@@ -847,7 +849,7 @@ static void hand_over(struct workflow_task *w, enum workflow_task_state state)
 	w->state = state;
 	w->tries = 0;
 	/* of the arena that went with the look */
-	w->settled_tag = NULL;
+	w->settled_tag = w->judged = NULL;
 	w->record = w->left = w->before = w->observed = NULL;
 	w->cycle->to_do++;
 	dispatch_add(w->cycle->dispatch, &w->task);

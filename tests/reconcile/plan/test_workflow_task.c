@@ -221,6 +221,27 @@ static void one_that_is_made_again_has_no_habits_of_the_old_one(void **state)
 	assert_string_equal(parts(&r), "");
 }
 
+static void vanish_after_the_look(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_DESCRIBE && f->requests > 2 && fake_find(f, 612))
+		fake_remove(f, 612);
+}
+
+/* Without a state its tags told of its habits, and they went with it. */
+static void one_that_vanished_tells_nothing_of_the_one_that_is_made_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/greet/command", "\"sh -c run\"" } } };
+
+	run_sync(&r, HELLO("a", "7"));
+	r.f.meanwhile = vanish_after_the_look;
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "create 613\nupdate 613\n");
+	assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+	r.f.meanwhile = NULL;
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "");
+}
+
 /* The action says what is written, not what was left alone. */
 static void a_removal_that_is_settled_makes_no_replacement(void **state)
 {
@@ -782,6 +803,7 @@ int main(void)
 		cmocka_unit_test(what_is_filled_in_where_a_key_went_is_no_habit),
 		cmocka_unit_test(whether_a_hidden_key_went_cannot_be_seen),
 		cmocka_unit_test(one_that_is_made_again_has_no_habits_of_the_old_one),
+		cmocka_unit_test(one_that_vanished_tells_nothing_of_the_one_that_is_made_again),
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
