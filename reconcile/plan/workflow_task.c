@@ -476,6 +476,7 @@ static enum task_next create(struct workflow_task *w, struct request *next)
 	});
 
 	w->state = WORK_CREATE;
+	w->body_differs = true;
 	operation_create_init(&w->create, &w->arena, body);
 	return w->create.op.task.step(&w->create.op.task, NULL, next);
 }

@@ -301,6 +301,34 @@ static void a_stale_read_is_no_habit(void **state)
 		}
 }
 
+static void end_the_habit(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_UPDATE)
+		f->habits[0] = (struct fake_habit){ 0 };
+}
+
+/* What was shown right after it was made is no habit that its tags may tell of. */
+static void what_passes_after_a_create_is_no_habit(void **state)
+{
+	for (unsigned kind = 0; kind < STATES; kind++) {
+		CLEANUP(run_done) struct run r = {
+			.f = { .habits = { { "/steps/greet/command", "\"sh -c run\"" } }, .meanwhile = end_the_habit },
+		};
+
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "create 612\nupdate 612\nupdate 612\n");
+		assert_string_equal(parts(&r), "");
+		assert_null(strstr(run_tags(&r, 612), "flowsync-settled"));
+		/* Now it is drift. */
+		run_put(&r, 612, "/steps/greet/command", "\"sh -c run\"");
+		lose(&r, kind);
+		run_sync(&r, HELLO("a", "7"));
+		assert_string_equal(run_changes(&r), "replace /steps/greet/command drift\n");
+		assert_writes(&r, "update 612\n");
+	}
+}
+
 /* A stamp or a counter where a value was.  No deadline ends it, as a write that began is finished. */
 static void what_is_kept_is_another_thing_each_time(struct fake *f, const struct request *request)
 {
@@ -320,7 +348,7 @@ static void a_value_that_changes_with_each_write_is_written_twice_more_at_most(v
 
 		lose(&r, kind);
 		run_sync(&r, HELLO("a", "7"));
-		assert_writes(&r, "create 612\nupdate 612\n");
+		assert_writes(&r, "create 612\nupdate 612\nupdate 612\n");
 		lose(&r, kind);
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, "update 612\nupdate 612\nupdate 612\n");
@@ -807,6 +835,7 @@ int main(void)
 		cmocka_unit_test(a_removal_that_is_settled_makes_no_replacement),
 		cmocka_unit_test(tags_that_are_lowered_are_settled_not_refused),
 		cmocka_unit_test(a_stale_read_is_no_habit),
+		cmocka_unit_test(what_passes_after_a_create_is_no_habit),
 		cmocka_unit_test(a_value_that_changes_with_each_write_is_written_twice_more_at_most),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
 		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
