@@ -20,7 +20,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 {
 	*c = (struct cycle){
 		.arena = a, .dispatch = dispatch, .options = *options, .report = report, .faults = faults,
-		.specs = specs, .works = arena_new(a, struct workflow_task, specs->count + 1), .to_do = 1,
+		.specs = specs, .tasks = arena_new(a, struct workflow_task, specs->count + 1), .to_do = 1,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
@@ -32,7 +32,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 			continue;
 		mask_mark(a, spec->body, options->mask);
 		report->steps[c->count] = (struct plan_step){ .name = spec->name, .at = spec->at };
-		c->works[c->count] = (struct workflow_task){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
+		c->tasks[c->count] = (struct workflow_task){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;
 	}
 	report->step_count = c->count;
@@ -132,8 +132,8 @@ static void apply(struct cycle *c)
 	for (size_t i = 0; c->memory.forget && i < c->over_count; i++)
 		c->memory.forget(c->memory.context, c->over[i]);
 	for (size_t i = 0; i < c->count; i++)
-		if (c->works[i].step->result == RESULT_PLANNED)
-			workflow_task_apply(&c->works[i]);
+		if (c->tasks[i].step->result == RESULT_PLANNED)
+			workflow_task_apply(&c->tasks[i]);
 }
 
 /* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks
@@ -141,8 +141,8 @@ static void apply(struct cycle *c)
 static bool deletes_wait(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
-		const struct plan_step *s = c->works[i].step;
-		bool moved = s->action == ACTION_CREATE || c->works[i].old_name;
+		const struct plan_step *s = c->tasks[i].step;
+		bool moved = s->action == ACTION_CREATE || c->tasks[i].old_name;
 		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
 			return true;
 	}
@@ -158,9 +158,9 @@ static void delete(struct cycle *c)
 	begin_phase(c, CYCLE_DELETE);
 	if (before == r->step_count)
 		return;
-	struct workflow_task *works = arena_new(c->arena, struct workflow_task, r->step_count - before);
+	struct workflow_task *tasks = arena_new(c->arena, struct workflow_task, r->step_count - before);
 	for (size_t i = before; i < r->step_count; i++) {
-		struct workflow_task *w = &works[i - before];
+		struct workflow_task *w = &tasks[i - before];
 		*w = (struct workflow_task){ .cycle = c, .step = &r->steps[i] };
 		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
@@ -216,13 +216,13 @@ static void finish(struct cycle *c)
 		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
 		r->steps[i].result = RESULT_DEFERRED;
-		r->steps[i].error = WORK_NOT_BEGUN;
+		r->steps[i].error = TASK_NOT_BEGUN;
 	}
 	if (!r->verdict.failed)
 		warn(c);
 	if (c->options.hold)
 		diagnostics_warn(c->faults, (struct pos){ 0 },
-		           WORK_HELD ": workflows are neither made nor deleted");
+		           TASK_HELD ": workflows are neither made nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;
@@ -258,6 +258,6 @@ bool cycle_advance(struct cycle *c)
 void cycle_done(struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++)
-		arena_free(&c->works[i].arena);
+		arena_free(&c->tasks[i].arena);
 	arena_free(&c->list.page);
 }

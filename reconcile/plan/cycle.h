@@ -64,12 +64,12 @@ struct cycle {
 	enum cycle_phase phase;
 	struct operation_list list;
 	struct operation_call resources;	/* the default resource, asked for where options.whole */
-	struct workflow_task *works;		/* one for each spec that is meant; later one for each workflow that is to go */
+	struct workflow_task *tasks;	/* one for each spec that is meant; later one for each workflow that is to go */
 	size_t count;
 	struct guard_facts facts;
 	const char **over;		/* remembered, neither declared nor on the service any more */
 	size_t over_count;
-	size_t finished, to_do;		/* of the works of this phase, for progress */
+	size_t finished, to_do;		/* of the tasks of this phase, for progress */
 	unsigned forbidden;		/* 403 answers in a row */
 	bool forbade;			/* there were so many of them that it was stopped */
 	struct tally unseen;		/* a declared field that the service does not show */

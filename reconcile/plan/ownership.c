@@ -187,8 +187,8 @@ static const struct listed *renamed_by_hand(const struct matching *m, const char
 static const struct workflow_task *user(const struct cycle *c, int64_t id)
 {
 	for (size_t i = 0; i < c->count; i++)
-		if (c->works[i].step->id == id)
-			return &c->works[i];
+		if (c->tasks[i].step->id == id)
+			return &c->tasks[i];
 	return NULL;
 }
 
@@ -199,7 +199,7 @@ static const char *not_free(const struct matching *m, const struct workflow_task
 	if (other)
 		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
 		                    (long long)l->id, other->step->name);
-	return workflow_task_not_ours(m->arena, w, &l->marker, l->name);
+	return workflow_task_ownership_conflict(m->arena, w, &l->marker, l->name);
 }
 
 /* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
@@ -239,7 +239,7 @@ static void match(struct matching *m, struct workflow_task *w)
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
 	} else if (found) {
-		workflow_task_describe(w);
+		workflow_task_observe(w);
 	} else {
 		workflow_task_plan_create(w);
 	}
@@ -357,8 +357,8 @@ static void make_room(struct cycle *c)
 	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + 1);
 
 	for (size_t i = 0; i < c->count; i++) {
-		steps[i] = *c->works[i].step;
-		c->works[i].step = &steps[i];
+		steps[i] = *c->tasks[i].step;
+		c->tasks[i].step = &steps[i];
 	}
 	c->report->steps = steps;
 }
@@ -374,7 +374,7 @@ void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 	find_old_names(&m);
 	make_room(c);
 	for (size_t i = 0; i < c->count; i++)
-		match(&m, &c->works[i]);
+		match(&m, &c->tasks[i]);
 	plan_deletes(&m, facts);
 	count_missing(&m, facts);
 }

@@ -327,11 +327,11 @@ void workflow_task_plan_create(struct workflow_task *w)
 	s->reason = REASON_DECLARED;
 	/* "A failed fetch plans neither deletes nor creates" (design, 6). */
 	s->result = w->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
-	s->error = w->cycle->options.hold ? WORK_HELD : NULL;
+	s->error = w->cycle->options.hold ? TASK_HELD : NULL;
 	refuse_masked(w, NULL);
 }
 
-static enum task_next describe(struct workflow_task *w, enum workflow_task_state state, int64_t wait_ms,
+static enum task_next describe(struct workflow_task *w, enum task_state state, int64_t wait_ms,
                                struct request *next)
 {
 	w->state = state;
@@ -412,7 +412,7 @@ static void remember_unchanged(struct workflow_task *w, const struct node *descr
 		forget_paused(w);
 }
 
-const char *workflow_task_not_ours(struct arena *a, const struct workflow_task *w, const struct owner_tags *m, const char *name)
+const char *workflow_task_ownership_conflict(struct arena *a, const struct workflow_task *w, const struct owner_tags *m, const char *name)
 {
 	const struct cycle_options *o = &w->cycle->options;
 	const char *other = owner_tags_other_owner(a, m, o->owner, name), *old = w->spec->renamed_from;
@@ -433,7 +433,7 @@ static const char *not_ours(struct workflow_task *w)
 {
 	struct owner_tags m = owner_tags_read(&w->arena, node_get(w->call.answer, "tags"));
 
-	return workflow_task_not_ours(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
+	return workflow_task_ownership_conflict(&w->arena, w, &m, node_get_text(w->call.answer, "name"));
 }
 
 static enum task_next looked(struct workflow_task *w)
@@ -522,7 +522,7 @@ static enum task_next created(struct workflow_task *w, struct request *next)
 		return describe(w, WORK_DESCRIBE, 0, next);
 	}
 	if (op->held_back)
-		return ended(w, RESULT_DEFERRED, WORK_NOT_BEGUN);
+		return ended(w, RESULT_DEFERRED, TASK_NOT_BEGUN);
 	return failed(w, &op->op);
 }
 
@@ -820,7 +820,7 @@ static enum task_next begin(struct workflow_task *w, struct request *next)
 	}
 }
 
-static enum task_next work_step(struct task *task, const struct answer *answer,
+static enum task_next workflow_task_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
 	struct workflow_task *w = (struct workflow_task *)task;
@@ -844,9 +844,9 @@ static enum task_next work_step(struct task *task, const struct answer *answer,
 	return TASK_DONE;
 }
 
-static void hand_over(struct workflow_task *w, enum workflow_task_state state)
+static void hand_over(struct workflow_task *w, enum task_state state)
 {
-	w->task = (struct task){ .step = work_step };
+	w->task = (struct task){ .step = workflow_task_step };
 	w->state = state;
 	w->tries = 0;
 	/* of the arena that went with the look */
@@ -856,7 +856,7 @@ static void hand_over(struct workflow_task *w, enum workflow_task_state state)
 	dispatch_add(w->cycle->dispatch, &w->task);
 }
 
-void workflow_task_describe(struct workflow_task *w)
+void workflow_task_observe(struct workflow_task *w)
 {
 	w->step->result = RESULT_DEFERRED;	/* until it was looked at */
 	w->step->error = "not looked at: the cycle was stopped or its time was over";

@@ -7,13 +7,13 @@
 #include "reconcile/wire/operation_create.h"
 #include "reconcile/plan/settled_differences.h"
 
-#define WORK_HELD	"the source could not be read anew"
-#define WORK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
+#define TASK_HELD	"the source could not be read anew"
+#define TASK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
-enum workflow_task_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
+enum task_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
 
 struct workflow_task {
-	struct task task;		/* first, so that a task is its work */
+	struct task task;		/* first, so that a task is its workflow_task */
 	struct cycle *cycle;
 	const struct spec *spec;	/* NULL: the workflow is to go */
 	struct plan_step *step;		/* in the report */
@@ -22,7 +22,7 @@ struct workflow_task {
 
 	/* From here on: while it is at work. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
-	enum workflow_task_state state;
+	enum task_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	unsigned tries;			/* of a write that was answered 409, or of a verification */
 	bool given_up;			/* all is to stop, and its last read was not waited for */
@@ -43,18 +43,18 @@ struct workflow_task {
 };
 
 /* Describe the workflow step->id and plan what is to be done about it. */
-void workflow_task_describe(struct workflow_task *work);
+void workflow_task_observe(struct workflow_task *task);
 /* Do what is planned. */
-void workflow_task_apply(struct workflow_task *work);
+void workflow_task_apply(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
-void workflow_task_delete(struct workflow_task *work);
+void workflow_task_delete(struct workflow_task *task);
 
 /* Why the workflow called name, with marker m, is not w's to write; NULL: it is. */
-const char *workflow_task_not_ours(struct arena *a, const struct workflow_task *work, const struct owner_tags *m,
+const char *workflow_task_ownership_conflict(struct arena *a, const struct workflow_task *task, const struct owner_tags *m,
                           const char *name);
 
 /* Plans the making of the workflow: every declared key is an addition.  Where the cycle holds back,
  * the step waits. */
-void workflow_task_plan_create(struct workflow_task *work);
+void workflow_task_plan_create(struct workflow_task *task);
 
 #endif
