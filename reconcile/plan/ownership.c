@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/plan/task_plan.h"
 #include "reconcile/schema/digest.h"
 
 struct names {
@@ -199,7 +200,7 @@ static const char *not_free(const struct matching *m, const struct workflow_task
 	if (other)
 		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
 		                    (long long)l->id, other->step->name);
-	return workflow_task_ownership_conflict(m->arena, w, &l->marker, l->name);
+	return task_plan_ownership_conflict(m->arena, w, &l->marker, l->name);
 }
 
 /* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
@@ -241,7 +242,7 @@ static void match(struct matching *m, struct workflow_task *w)
 	} else if (found) {
 		workflow_task_observe(w);
 	} else {
-		workflow_task_plan_create(w);
+		task_plan_create(w);
 	}
 }
 

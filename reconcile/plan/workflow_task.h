@@ -1,43 +1,79 @@
-/* workflow_task.h: what a cycle does about one workflow, as a task: look, plan, write, verify.  Private
- * to the cycle. */
+/* workflow_task.h: what a cycle does about one workflow, as a task that goes from state to state (design, 6).  Private
+ * to the cycle.
+ *
+ *	OBSERVING -----------------------------------------------------> ENDED    observe: a plan only
+ *
+ *	CREATING -------accepted-------> VERIFYING -------settled------> ENDED    apply
+ *	 |     ^                          |   ^  |
+ *	exists gone              differs  |   |  |  resumed
+ *	 v     |                          v   |  |
+ *	CHECKING -------changed--------> UPDATING|
+ *	 |     ^                          |      v
+ *	 |     '----------busy------------'      |
+ *	 '----------------resumed--------------> PAUSING --------------> ENDED
+ *
+ *	CONFIRMING -------ours---------> DELETING ---------------------> ENDED    delete
+ *	       ^----------busy------------'
+ *
+ * The table in workflow_task.c has every transition; those that are not drawn end the task, and one waits for a
+ * description that is not older than the write.  task_event.c says what an answer means, task_plan.c and task_verify.c
+ * what follows from a description, task_request.c what is sent, task_record.c what is remembered, task_outcome.c what is
+ * reported. */
 #ifndef RECONCILE_PLAN_WORKFLOW_TASK_H
 #define RECONCILE_PLAN_WORKFLOW_TASK_H
 
 #include "reconcile/plan/cycle.h"
-#include "reconcile/wire/operation_create.h"
 #include "reconcile/plan/settled_differences.h"
+#include "reconcile/wire/operation_create.h"
 
 #define TASK_HELD	"the source could not be read anew"
 #define TASK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
 
-enum task_state { WORK_LOOK, WORK_CREATE, WORK_DESCRIBE, WORK_WRITE, WORK_VERIFY, WORK_PAUSE, WORK_DELETE };
+/* What the task waits for. */
+enum task_state {
+	STATE_OBSERVING,	/* a description, to plan by; nothing is written */
+	STATE_CREATING,		/* the create, and the lookups of the name around it */
+	STATE_CHECKING,		/* a description right before the update */
+	STATE_UPDATING,		/* the answer to the update */
+	STATE_VERIFYING,	/* a description after a create or an update */
+	STATE_PAUSING,		/* the answer to the pause of a workflow that the update resumed */
+	STATE_CONFIRMING,	/* a description right before the delete */
+	STATE_DELETING,		/* the answer to the delete */
+	STATE_ENDED,
+};
+
+/* Which write of the same body it is.  After the second what still differs is the service's habit; the third only
+ * corrects the tag that tells of it, so that there is no fourth. */
+enum write_round { ROUND_FIRST, ROUND_SECOND, ROUND_CORRECTION };
 
 struct workflow_task {
 	struct task task;		/* first, so that a task is its workflow_task */
 	struct cycle *cycle;
-	const struct spec *spec;	/* NULL: the workflow is to go */
+	const struct spec *spec;	/* NULL: the workflow is to be deleted */
 	struct plan_step *step;		/* in the report */
-	bool marked;			/* the workflow bears our marker, for its name */
-	const char *old_name;		/* what it is called on the service; NULL: as the spec says */
+	bool marked;			/* the workflow has our tags, for its name */
+	const char *old_name;		/* its name on the service; NULL: as the spec says */
 
-	/* From here on: while it is at work. */
+	/* From here on: zero when the task is handed to the dispatcher. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
 	enum task_state state;
 	int64_t begun;			/* clock of the dispatcher */
-	unsigned tries;			/* of a write that was answered 409, or of a verification */
-	bool given_up;			/* all is to stop, and its last read was not waited for */
-	bool written_twice;
-	const char *settled_tag;	/* S of the last write; NULL: none */
-	const char *judged;		/* S of what is known to be a habit; NULL: nothing is */
-	bool corrected;			/* it was written once more as S was not what came of it */
-	bool to_pause;			/* an earlier cycle set it going and did not come to pause it */
-	bool body_differs;		/* not only its being paused */
+	int64_t wait_ms;		/* before the next request is sent */
+	unsigned tries;			/* updates that were answered 409, or descriptions that were too early */
+	enum write_round round;
 	bool was_paused, was_draft;	/* before the update */
-	const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
-	const struct node *observed, *before;	/* as it was compared last, and when it was planned */
-	const struct node *left;	/* keys taken out of the spec that are there all the same, and the spec: to
-					 * be remembered; NULL: the spec alone */
-	const struct node *habits;	/* to be remembered when it was paused again */
+	struct {			/* by the last comparison; zero: nothing is known, as of a new workflow */
+		const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
+		const struct node *observed;	/* as described when it was planned */
+		const struct node *retained;	/* the spec, with the keys that were taken out of it and that the service
+						 * does not let go: to be remembered; NULL: the spec alone */
+		const char *settled_tag;	/* S as the last write says it; NULL: none */
+		const char *settled;		/* S of what is known to be a habit; NULL: nothing is */
+	} known;
+	struct settlement parts;	/* what the service makes of what it was sent; open is empty at the end */
+	const struct diff *removals;	/* what the next update takes out; NULL: nothing */
+	const struct node *habits;	/* parts as they are remembered when the workflow is paused again */
+	struct operation_task *op;			/* whose answer is waited for: call's or create's */
 	struct operation_call call;
 	struct operation_create create;
 };
@@ -48,13 +84,5 @@ void workflow_task_observe(struct workflow_task *task);
 void workflow_task_apply(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
-
-/* Why the workflow called name, with marker m, is not w's to write; NULL: it is. */
-const char *workflow_task_ownership_conflict(struct arena *a, const struct workflow_task *task, const struct owner_tags *m,
-                          const char *name);
-
-/* Plans the making of the workflow: every declared key is an addition.  Where the cycle holds back,
- * the step waits. */
-void workflow_task_plan_create(struct workflow_task *task);
 
 #endif

@@ -1,0 +1,131 @@
+#include "reconcile/plan/task_event.h"
+
+#include "reconcile/plan/task_plan.h"
+#include "reconcile/plan/task_verify.h"
+
+enum { STATUS_NOT_FOUND = 404, STATUS_CONFLICT = 409 };
+
+static bool is_gone(const struct workflow_task *t)
+{
+	return !t->call.op.ok && t->call.op.status == STATUS_NOT_FOUND;
+}
+
+/* True if the service says that it carried out nothing. */
+static bool is_rejected(const struct operation_task *op)
+{
+	return !op->ok && op->status >= 400 && op->status < 500;
+}
+
+static enum task_event plan_by_description(struct workflow_task *t)
+{
+	if (task_plan_conflict(t))
+		return EVENT_FOREIGN;
+	switch (task_plan_update(t)) {
+	case PLAN_UPDATE:	return EVENT_CHANGED;
+	case PLAN_PAUSE:	return EVENT_RESUMED;
+	case PLAN_NOTHING:	break;
+	}
+	return EVENT_NOTHING;
+}
+
+static enum task_event assess_observation(struct workflow_task *t)
+{
+	if (is_gone(t))		/* it was deleted since it was listed */
+		task_plan_create(t);
+	if (!t->call.op.ok)
+		return is_gone(t) ? EVENT_GONE : EVENT_FAILED;
+	t->cycle->forbidden = 0;
+	return plan_by_description(t);
+}
+
+static enum task_event assess_create(struct workflow_task *t)
+{
+	const struct operation_create *create = &t->create;
+
+	t->step->attempts = create->sendings;
+	if (create->op.ok) {
+		t->step->id = create->id;
+		return EVENT_ACCEPTED;
+	}
+	if (create->there_count > 1)
+		return EVENT_AMBIGUOUS;
+	if (create->there) {		/* it was created since the list was read */
+		t->step->id = create->there;
+		return EVENT_EXISTS;
+	}
+	return create->held_back ? EVENT_NOT_SENT : EVENT_FAILED;
+}
+
+/* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
+ * again" (design, 6). */
+static enum task_event assess_check(struct workflow_task *t)
+{
+	if (is_gone(t) && t->step->action != ACTION_CREATE) {
+		task_plan_create(t);
+		return t->step->result == RESULT_PLANNED ? EVENT_GONE : EVENT_NOTHING;
+	}
+	return t->call.op.ok ? plan_by_description(t) : EVENT_FAILED;
+}
+
+static enum task_event assess_busy(const struct workflow_task *t)
+{
+	return t->task.stopped || t->task.hurried || t->cycle->options.defer ? EVENT_OUT_OF_TIME : EVENT_BUSY;
+}
+
+static enum task_event assess_update(struct workflow_task *t)
+{
+	t->step->attempts += t->task.attempts;
+	if (t->call.op.ok)
+		return EVENT_ACCEPTED;
+	if (t->call.op.status == STATUS_CONFLICT)
+		return assess_busy(t);
+	return is_rejected(&t->call.op) ? EVENT_REJECTED : EVENT_FAILED;
+}
+
+static enum task_event assess_verification(struct workflow_task *t)
+{
+	/* A workflow that was just created may not be seen yet. */
+	if (is_gone(t) && task_verify_may_be_late(t))
+		return EVENT_LATE;
+	return t->call.op.ok ? task_verify_description(t) : EVENT_FAILED;
+}
+
+static enum task_event assess_pause(struct workflow_task *t)
+{
+	return t->call.op.ok ? EVENT_ACCEPTED : EVENT_FAILED;
+}
+
+static enum task_event assess_confirmation(struct workflow_task *t)
+{
+	if (!t->call.op.ok)
+		return is_gone(t) ? EVENT_GONE : EVENT_FAILED;
+	return task_plan_may_delete(t) ? EVENT_OURS : EVENT_FOREIGN;
+}
+
+static enum task_event assess_delete(struct workflow_task *t)
+{
+	t->step->attempts += t->task.attempts;
+	if (t->call.op.ok || is_gone(t))
+		return EVENT_ACCEPTED;
+	return t->call.op.status == STATUS_CONFLICT ? assess_busy(t) : EVENT_FAILED;
+}
+
+static enum task_event (*const assess[])(struct workflow_task *) = {
+	[STATE_OBSERVING] = assess_observation,
+	[STATE_CREATING] = assess_create,
+	[STATE_CHECKING] = assess_check,
+	[STATE_UPDATING] = assess_update,
+	[STATE_VERIFYING] = assess_verification,
+	[STATE_PAUSING] = assess_pause,
+	[STATE_CONFIRMING] = assess_confirmation,
+	[STATE_DELETING] = assess_delete,
+};
+
+/* A task that wrote is never given up: it goes on to its end. */
+enum task_event task_event_read(struct workflow_task *t, const struct answer *answer)
+{
+	enum task_event event = assess[t->state](t);
+	bool given_up = answer->failure == FAILURE_GIVEN_UP && !t->task.wrote;
+
+	return event == EVENT_FAILED && given_up ? EVENT_GIVEN_UP : event;
+}

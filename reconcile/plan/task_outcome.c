@@ -1,0 +1,213 @@
+#include "reconcile/plan/task_outcome.h"
+
+#include "reconcile/plan/request_body.h"
+#include "reconcile/plan/task_plan.h"
+#include "reconcile/plan/task_record.h"
+
+enum { STATUS_FORBIDDEN = 403 };
+
+static void set_result(struct workflow_task *t, enum result result, const char *error)
+{
+	t->step->result = result;
+	t->step->error = error ? arena_strdup(t->cycle->arena, error) : NULL;
+}
+
+static void count_workflow(struct tally *tally, const char *name)
+{
+	if (tally->count++ == 0)
+		tally->name = name;
+}
+
+static const char *list_paths(struct workflow_task *t, const char *words, const struct diff *diff)
+{
+	for (size_t i = 0; i < diff->count; i++)
+		words = arena_printf(&t->arena, "%s%s %s", words, i ? "," : "", diff->items[i].path);
+	return words;
+}
+
+/* ---- of a plan ---- */
+
+const char *task_outcome_note(const struct workflow_task *t, bool changes, bool tags, bool pause)
+{
+	if (pause)
+		return "it was paused when an update of flowsync set it going, and is paused again";
+	if (tags && !t->marked)
+		return changes ? NULL : "equal already: flowsync's tags are put on it, as --mark asks";
+	if (tags)
+		return t->spec->prune ? "the tag flowsync-keep goes: the spec does not say prune: false any more"
+		                      : "the tag flowsync-keep is put on it: the spec says prune: false";
+	return NULL;
+}
+
+void task_outcome_masked(struct workflow_task *t, const char *path)
+{
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "%s: \"(masked #...)\" stands for a secret that was not "
+	                                          "shown, and is never sent; write the secret itself", path));
+}
+
+/* As far as is remembered. */
+static bool tags_never_stay(struct workflow_task *t)
+{
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+
+	return !m.body && settled_knows_tags(&t->arena, task_record_habits(t), NULL, &m);
+}
+
+void task_outcome_observed(struct workflow_task *t)
+{
+	struct cycle *c = t->cycle;
+	const struct plan_step *s = t->step;
+	bool write = s->action != ACTION_NONE;
+
+	if (s->diff.unseen_count) {
+		if (!c->unseen.count)
+			c->unseen_path = arena_strdup(c->arena, s->diff.unseen[0]);
+		count_workflow(&c->unseen, s->name);
+	}
+	if (!t->marked && !write)
+		count_workflow(tags_never_stay(t) ? &c->tagless : &c->unmarked, s->name);
+	if (write && !t->known.record)
+		count_workflow(&c->unrecorded, s->name);
+}
+
+/* "… of a workflow that we never wrote" (design, 6). */
+void task_outcome_warn_of_loss(struct workflow_task *t)
+{
+	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, t->spec->body, t->call.answer);
+
+	if (lost)
+		diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": an update loses %s if it is set on the service, "
+		           "which does not show it; declare it to keep it", t->step->name, lost);
+}
+
+/* ---- of a task that ends ---- */
+
+void task_outcome_explain(struct workflow_task *t)
+{
+	const struct plan_step *s = t->step;
+
+	if (s->result == RESULT_REFUSED)
+		set_result(t, s->result, list_paths(t, "refused by the service:", &s->refused));
+	else if (s->result != RESULT_FAILED && s->result != RESULT_DEFERRED)
+		set_result(t, s->result, NULL);
+}
+
+void task_outcome_foreign(struct workflow_task *t)
+{
+	set_result(t, RESULT_CONFLICT, task_plan_conflict(t));
+}
+
+void task_outcome_not_deleted(struct workflow_task *t)
+{
+	set_result(t, RESULT_CONFLICT, "it changed since it was listed, and is left alone");
+}
+
+void task_outcome_ambiguous(struct workflow_task *t)
+{
+	set_result(t, RESULT_CONFLICT, t->op->err.msg);
+}
+
+void task_outcome_not_begun(struct workflow_task *t)
+{
+	set_result(t, RESULT_DEFERRED, TASK_NOT_BEGUN);
+}
+
+/* "401 stops the cycle at once; 403 on one workflow fails that step, five in a row stop" (design, 6). */
+static void count_forbidden(struct cycle *c, int status)
+{
+	c->forbidden = status == STATUS_FORBIDDEN ? c->forbidden + 1 : 0;
+	if (c->forbidden != CYCLE_FORBIDDEN_MAX)
+		return;
+	c->forbade = true;
+	dispatch_stop(c->dispatch);
+}
+
+void task_outcome_given_up(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	count_forbidden(t->cycle, t->op->status);
+	set_result(t, RESULT_DEFERRED, t->op->err.msg);
+}
+
+void task_outcome_busy(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	set_result(t, RESULT_DEFERRED, t->op->err.msg);
+}
+
+void task_outcome_failed(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	count_forbidden(t->cycle, t->op->status);
+	set_result(t, RESULT_FAILED, t->op->err.msg);
+}
+
+void task_outcome_unverified(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but it could not be checked: %s", t->op->err.msg));
+}
+
+void task_outcome_not_paused(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but the update set it going and it could not be "
+	                                          "paused again: %s", t->op->err.msg));
+}
+
+void task_outcome_deleted(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	t->cycle->report->verdict.applied = true;
+	set_result(t, RESULT_APPLIED, NULL);
+}
+
+/* ---- on the way ---- */
+
+void task_outcome_written(struct workflow_task *t)
+{
+	t->cycle->report->verdict.applied = true;
+	t->cycle->forbidden = 0;
+	t->step->http_status = t->op->status;
+}
+
+/* Without a state nothing but this cycle tells of it. */
+static void count_tagless(struct workflow_task *t)
+{
+	struct owner_tags shown = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+
+	if (!shown.body)
+		count_workflow(&t->cycle->tagless, t->step->name);
+}
+
+/* "Applied" is not the whole truth there. */
+static void warn_of_blind_removals(struct workflow_task *t)
+{
+	const struct diff *diff = &t->step->diff;
+
+	for (size_t i = 0; i < diff->count; i++)
+		if (diff->items[i].blind)
+			diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": %s was taken out of the spec; whether it is "
+			           "gone cannot be seen, as the service does not show it", t->step->name, diff->items[i].path);
+}
+
+void task_outcome_settled(struct workflow_task *t)
+{
+	struct plan_step *s = t->step;
+	struct cycle *c = t->cycle;
+
+	s->settled = diff_copy(c->arena, &t->parts.settled);
+	s->refused = diff_copy(c->arena, &t->parts.refused);
+	s->result = s->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
+	if (t->was_draft && !task_plan_has_status(t->call.answer, "Draft"))
+		diagnostics_warn(c->faults, s->at, "workflow \"%s\": it was a draft, and the service published it with the update",
+		           s->name);
+	count_tagless(t);
+	warn_of_blind_removals(t);
+}
+
+void task_outcome_paused(struct workflow_task *t)
+{
+	diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": the update set it going; it was paused again",
+	           t->step->name);
+}

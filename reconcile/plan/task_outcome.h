@@ -1,0 +1,39 @@
+/* task_outcome.h: what the report says of a task: the step's result and sentence, the cycle's warnings and counts.  Each
+ * function explains what was decided and decides nothing.  Private to the cycle. */
+#ifndef RECONCILE_PLAN_TASK_OUTCOME_H
+#define RECONCILE_PLAN_TASK_OUTCOME_H
+
+#include "reconcile/plan/workflow_task.h"
+
+/* ---- of a plan ---- */
+
+/* What no change tells of: our own tags, and that the workflow is paused again.  NULL: nothing. */
+const char *task_outcome_note(const struct workflow_task *task, bool changes, bool tags, bool pause);
+/* The step fails: at path a value stands that only stands for a masked one. */
+void task_outcome_masked(struct workflow_task *task, const char *path);
+/* Counts what the cycle warns of once for all workflows. */
+void task_outcome_observed(struct workflow_task *task);
+/* Warns of what the planned update may lose without anyone seeing it. */
+void task_outcome_warn_of_loss(struct workflow_task *task);
+
+/* ---- of a task that ends: set the step's result ---- */
+
+void task_outcome_explain(struct workflow_task *task);		/* the result stays; says why if it is a bad one */
+void task_outcome_foreign(struct workflow_task *task);		/* not ours to write */
+void task_outcome_not_deleted(struct workflow_task *task);		/* no longer ours to delete */
+void task_outcome_ambiguous(struct workflow_task *task);	/* several workflows have the name */
+void task_outcome_not_begun(struct workflow_task *task);	/* the cycle stopped before anything was sent */
+void task_outcome_given_up(struct workflow_task *task);		/* the cycle stopped before an answer came */
+void task_outcome_busy(struct workflow_task *task);		/* the workflow runs */
+void task_outcome_failed(struct workflow_task *task);		/* the request failed */
+void task_outcome_unverified(struct workflow_task *task);	/* written, but not described since */
+void task_outcome_not_paused(struct workflow_task *task);		/* written, but not paused again */
+void task_outcome_deleted(struct workflow_task *task);
+
+/* ---- on the way ---- */
+
+void task_outcome_written(struct workflow_task *task);	/* the service accepted a create or an update */
+void task_outcome_settled(struct workflow_task *task);	/* what was written is as it should be; task->parts says how near */
+void task_outcome_paused(struct workflow_task *task);	/* the workflow was paused again */
+
+#endif

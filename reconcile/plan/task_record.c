@@ -1,0 +1,166 @@
+#include "reconcile/plan/task_record.h"
+
+#include <string.h>
+
+#include "reconcile/schema/digest.h"
+
+/* ---- what is known ---- */
+
+static const struct applied_record *record_named(const struct workflow_task *t, const char *name)
+{
+	const struct applied_records *records = t->cycle->memory.records;
+
+	return records && name ? applied_records_find(records, name) : NULL;
+}
+
+static bool is_of_this_workflow(const struct workflow_task *t, const struct applied_record *r)
+{
+	return r && r->id == t->step->id;
+}
+
+const struct applied_record *task_record_find(const struct workflow_task *t)
+{
+	const struct applied_record *r = record_named(t, t->spec->name), *old = record_named(t, t->old_name);
+
+	return !r && is_of_this_workflow(t, old) ? old : r;
+}
+
+const struct node *task_record_habits(const struct workflow_task *t)
+{
+	const struct applied_record *r = task_record_find(t);
+
+	return r ? r->settled : NULL;
+}
+
+bool task_record_says_paused(const struct workflow_task *t)
+{
+	const struct applied_record *r = task_record_find(t);
+
+	return is_of_this_workflow(t, r) && r->paused;
+}
+
+const struct node *task_record_seal(struct workflow_task *t, const struct node *body)
+{
+	static const unsigned char no_key[DIGEST_KEY_SIZE];
+	const unsigned char *key = t->cycle->memory.key;
+
+	return digest_seal(&t->arena, key ? key : no_key, body);
+}
+
+/* A service that never keeps our tags says nothing by their absence. */
+static bool tags_are_always_dropped(struct workflow_task *t, const struct applied_record *r, const struct owner_tags *m)
+{
+	return !m->body && is_of_this_workflow(t, r) && settled_knows_tags(&t->arena, r->settled, NULL, m);
+}
+
+/* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec itself, if its D is; else
+ * … the newest of the last 200 versions of its file whose D it is; else there is none" (design, 5). */
+const struct node *task_record_body(struct workflow_task *t, const struct owner_tags *m)
+{
+	const struct applied_record *r = task_record_find(t);
+	const struct cycle_memory *memory = &t->cycle->memory;
+	const struct node *older;
+
+	if (r && r->body && (tags_are_always_dropped(t, r, m) || (m->body && strcmp(r->digest, m->body) == 0)))
+		return r->body;
+	if (!m->body)
+		return NULL;
+	if (strcmp(digest_body(&t->arena, t->spec->body), m->body) == 0)
+		return task_record_seal(t, t->spec->body);
+	older = memory->recall ? memory->recall(memory->context, &t->arena, t->spec, m->body) : NULL;
+	return older ? task_record_seal(t, older) : NULL;
+}
+
+/* ---- what is written ---- */
+
+static void keep_record(const struct workflow_task *t, const struct applied_record *record)
+{
+	const struct cycle_memory *memory = &t->cycle->memory;
+
+	if (memory->keep)
+		memory->keep(memory->context, record);
+}
+
+static void forget_record(const struct workflow_task *t, const char *name)
+{
+	const struct cycle_memory *memory = &t->cycle->memory;
+
+	if (memory->forget)
+		memory->forget(memory->context, name);
+}
+
+/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4). */
+static void forget_old_name(const struct workflow_task *t, const char *name)
+{
+	if (is_of_this_workflow(t, record_named(t, name)))
+		forget_record(t, name);
+}
+
+void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
+{
+	if (!t->cycle->memory.keep)
+		return;
+	keep_record(t, &(struct applied_record){
+		.name = t->spec->name, .id = t->step->id, .digest = digest_body(&t->arena, t->spec->body),
+		.body = t->known.retained ? t->known.retained : task_record_seal(t, t->spec->body),
+		.settled = habits, .paused = paused,
+	});
+	forget_old_name(t, t->old_name);
+	forget_old_name(t, t->spec->renamed_from);
+}
+
+/* The workflow is still, or again, paused: a resume from now on is meant. */
+static void end_pause(struct workflow_task *t)
+{
+	const struct applied_record *r = task_record_find(t);
+
+	if (!r || !r->paused)
+		return;
+	struct applied_record record = *r;
+	record.paused = false;
+	keep_record(t, &record);
+}
+
+void task_record_refresh(struct workflow_task *t)
+{
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	const struct applied_record *r = task_record_find(t);
+	const char *digest = digest_body(&t->arena, t->spec->body);
+	bool known = is_of_this_workflow(t, r) && strcmp(r->digest, digest) == 0;
+
+	/* Without a record, what stands on the workflow is enough to begin it again. */
+	if (t->marked && m.body && strcmp(m.body, digest) == 0 && !known)
+		task_record_write(t, settled_list(&t->arena, &t->parts), false);
+	else
+		end_pause(t);
+}
+
+/* Only that it was paused: what was applied last stays as it is. */
+void task_record_pause(struct workflow_task *t)
+{
+	const struct applied_record *r = task_record_find(t);
+	struct applied_record record = r ? *r : (struct applied_record){ .digest = "" };
+
+	record.name = t->spec->name;
+	record.id = t->step->id;
+	record.paused = true;
+	keep_record(t, &record);
+}
+
+/* The record is again what it was before the cycle. */
+void task_record_undo_pause(struct workflow_task *t)
+{
+	const struct applied_record *r = record_named(t, t->spec->name);
+
+	if (!t->was_paused)
+		return;
+	if (r && t->cycle->memory.keep)
+		keep_record(t, r);
+	else
+		forget_record(t, t->spec->name);
+}
+
+void task_record_drop(struct workflow_task *t)
+{
+	forget_record(t, t->step->name);
+}

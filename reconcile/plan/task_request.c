@@ -1,0 +1,70 @@
+#include "reconcile/plan/task_request.h"
+
+#include "reconcile/plan/request_body.h"
+#include "reconcile/schema/digest.h"
+
+struct owner_tags task_request_tags(struct workflow_task *t)
+{
+	return (struct owner_tags){
+		.owner = t->cycle->options.owner, .name = digest_name(&t->arena, t->spec->name),
+		.body = digest_body(&t->arena, t->spec->body), .settled = t->known.settled_tag, .keep = !t->spec->prune,
+	};
+}
+
+void task_request_description(struct workflow_task *t, int64_t wait_ms)
+{
+	t->wait_ms = wait_ms;
+	t->op = &t->call.op;
+	operation_describe_init(&t->call, &t->arena, t->step->id, t->step->name);
+}
+
+void task_request_create(struct workflow_task *t)
+{
+	struct owner_tags m = task_request_tags(t);
+	struct node *body = request_body_write(&t->arena, &(struct request_body_sides){
+		.declared = t->spec->body, .marker = &m,
+	});
+
+	t->op = &t->create.op;
+	operation_create_init(&t->create, &t->arena, body);
+}
+
+static struct request_body_sides update_sides(const struct workflow_task *t, const struct node *described,
+                                         const struct owner_tags *m)
+{
+	return (struct request_body_sides){
+		.declared = t->spec->body, .described = described, .ignore = t->spec->ignore, .diff = t->removals,
+		.marker = m, .whole = t->cycle->options.whole,
+	};
+}
+
+void task_request_update(struct workflow_task *t)
+{
+	struct owner_tags m = task_request_tags(t);
+	const struct request_body_sides sides = update_sides(t, t->call.answer, &m);
+
+	struct node *body = request_body_write(&t->arena, &sides);
+
+	t->op = &t->call.op;
+	operation_update_init(&t->call, &t->arena, t->step->id, t->step->name, body);
+}
+
+void task_request_pause(struct workflow_task *t)
+{
+	t->op = &t->call.op;
+	operation_act_init(&t->call, &t->arena, OP_PAUSE, t->step->id, t->step->name);
+}
+
+void task_request_delete(struct workflow_task *t)
+{
+	t->op = &t->call.op;
+	operation_act_init(&t->call, &t->arena, OP_DELETE, t->step->id, t->step->name);
+}
+
+const char *task_request_masked(struct workflow_task *t, const struct node *described)
+{
+	struct owner_tags m = task_request_tags(t);
+	const struct request_body_sides sides = update_sides(t, described, &m);
+
+	return request_body_masked(&t->arena, &sides);
+}
