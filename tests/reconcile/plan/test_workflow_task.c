@@ -223,6 +223,7 @@ static void one_that_is_made_again_has_no_habits_of_the_old_one(void **state)
 
 static void vanish_after_the_look(struct fake *f, const struct request *request)
 {
+	f->faults[0].times = 0;
 	if (request->operation == OP_DESCRIBE && f->requests > 2 && fake_find(f, 612))
 		fake_remove(f, 612);
 }
@@ -230,16 +231,22 @@ static void vanish_after_the_look(struct fake *f, const struct request *request)
 /* Without a state its tags told of its habits, and they went with it. */
 static void one_that_vanished_tells_nothing_of_the_one_that_is_made_again(void **state)
 {
-	CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/greet/command", "\"sh -c run\"" } } };
+	static void (*const ends[])(struct fake *, const struct request *) = {
+		vanish_after_the_look, vanish_after_a_conflict,
+	};
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		CLEANUP(run_done) struct run r = { .f.habits = { { "/steps/greet/command", "\"sh -c run\"" } } };
 
-	run_sync(&r, HELLO("a", "7"));
-	r.f.meanwhile = vanish_after_the_look;
-	run_sync(&r, HELLO("a", "8"));
-	assert_writes(&r, "create 613\nupdate 613\n");
-	assert_string_equal(parts(&r), "settled /steps/greet/command\n");
-	r.f.meanwhile = NULL;
-	run_sync(&r, HELLO("a", "8"));
-	assert_writes(&r, "");
+		run_sync(&r, HELLO("a", "7"));
+		r.f.meanwhile = ends[i];
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 409 };
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "create 613\nupdate 613\n");
+		assert_string_equal(parts(&r), "settled /steps/greet/command\n");
+		r.f.meanwhile = NULL;
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, "");
+	}
 }
 
 /* The action says what is written, not what was left alone. */
