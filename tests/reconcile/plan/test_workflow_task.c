@@ -740,6 +740,73 @@ static void a_workflow_that_is_still_paused_is_no_more_to_be_paused(void **state
 	assert_writes(&r, "");
 }
 
+static void one_that_cannot_be_paused_again_is_a_failure_and_is_paused_later(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .update_resumes = true, .memory.on = true } };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/status", "\"Paused\"");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_PAUSE, .times = 1, .status = 422 };
+	run_sync(&r, HELLO("a", "8"));
+	assert_steps(&r, "a patch failed: written, but the update set it going and it could not be paused again: pause "
+	             "workflow 612 \"a\": the service answered 422 (not a valid workflow): not now\n");
+	assert_int_equal(r.report.steps[0].http_status, 422);
+	assert_true(r.f.memory.records.items[0].paused);
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "pause 612\n");
+}
+
+/* ---- one request that goes wrong ---- */
+
+#define NOT_NOW	": the service answered 422 (not a valid workflow): not now\n"
+#define BROKE	": the connection broke\n"
+#define DESCRIBE_A	"describe workflow 613 \"a\""
+#define DESCRIBE_OLD	"describe workflow 612 \"old\""
+#define A_APPLIED	"a patch applied\n"
+#define NEW_APPLIED	"new create applied\n"
+#define OLD_APPLIED	"old delete applied\n"
+
+/* "One step's failure stops no other" (design, 6): "a" is updated, "new" is created, "old" is deleted. */
+static void one_answer_decides_what_becomes_of_one_workflow(void **state)
+{
+	static const struct { struct fake_fault fault; const char *steps, *writes; } cases[] = {
+		{ { OP_DESCRIBE, 613, 0, 1, .failure = FAILURE_GIVEN_UP }, "a none deferred: " DESCRIBE_A BROKE NEW_APPLIED
+		  OLD_APPLIED, "create 614\ndelete 612\n" },
+		{ { OP_DESCRIBE, 613, 1, 1, .failure = FAILURE_GIVEN_UP }, "a patch deferred: " DESCRIBE_A BROKE NEW_APPLIED
+		  OLD_APPLIED, "create 614\ndelete 612\n" },
+		{ { OP_DESCRIBE, 613, 1, 1, .status = 422 }, "a patch failed: " DESCRIBE_A NOT_NOW NEW_APPLIED OLD_APPLIED,
+		  "create 614\ndelete 612\n" },
+		{ { OP_LIST, 0, 1, 1, .failure = FAILURE_GIVEN_UP }, A_APPLIED "new create deferred: create workflow \"new\": "
+		  "list workflows, page 1" BROKE "old delete deferred: waits for a create or a rename that has not "
+		  "succeeded\n", "update 613\n" },
+		{ { OP_DESCRIBE, 612, 0, 1, .failure = FAILURE_GIVEN_UP }, A_APPLIED NEW_APPLIED "old delete deferred: "
+		  DESCRIBE_OLD BROKE, "update 613\ncreate 614\n" },
+		{ { OP_DESCRIBE, 612, 0, 1, .status = 422 }, A_APPLIED NEW_APPLIED "old delete failed: " DESCRIBE_OLD NOT_NOW,
+		  "update 613\ncreate 614\n" },
+		{ { OP_DESCRIBE, 612, 0, 1, .status = 404 }, A_APPLIED NEW_APPLIED OLD_APPLIED, "update 613\ncreate 614\n" },
+		{ { OP_DELETE, 612, 0, 1, .status = 422 }, A_APPLIED NEW_APPLIED "old delete failed: delete workflow 612 "
+		  "\"old\"" NOT_NOW, "update 613\ncreate 614\n" },
+		{ { OP_DELETE, 612, 0, 1, .status = 409 }, A_APPLIED NEW_APPLIED OLD_APPLIED,
+		  "update 613\ncreate 614\ndelete 612\n" },
+	};
+	const struct cycle_options prune = { .apply = true, .prune = true };
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .concurrency = 1 } };
+		const struct specs before = tree_specs(&r.a, HELLO("old", "7") "---\n" HELLO("a", "7"));
+		const struct specs after = tree_specs(&r.a, HELLO("a", "8") "---\n" HELLO("new", "7"));
+
+		run_cycle(&r, &before, &prune);
+		r.f.faults[0] = cases[i].fault;
+		run_cycle(&r, &after, &prune);
+		assert_steps(&r, cases[i].steps);
+		assert_writes(&r, cases[i].writes);
+		/* What is deleted, or gone, is forgotten. */
+		assert_int_equal(r.f.memory.records.count, strstr(cases[i].steps, OLD_APPLIED) ? 2 :
+		                 strstr(cases[i].steps, NEW_APPLIED) ? 3 : 2);
+	}
+}
+
 /* ---- what is remembered when ---- */
 
 static void what_was_written_is_remembered_before_it_is_checked(void **state)
@@ -862,6 +929,8 @@ int main(void)
 		cmocka_unit_test(what_was_never_updated_is_not_paused_later),
 		cmocka_unit_test(what_may_have_been_updated_is_paused_later),
 		cmocka_unit_test(a_workflow_that_is_still_paused_is_no_more_to_be_paused),
+		cmocka_unit_test(one_that_cannot_be_paused_again_is_a_failure_and_is_paused_later),
+		cmocka_unit_test(one_answer_decides_what_becomes_of_one_workflow),
 		cmocka_unit_test(what_was_written_is_remembered_before_it_is_checked),
 		cmocka_unit_test(a_create_whose_answer_is_lost_bears_our_marker),
 		cmocka_unit_test(a_lost_state_begins_again_from_what_stands_on_the_workflow),
