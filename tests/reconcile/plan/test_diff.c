@@ -161,6 +161,8 @@ static void sets_have_no_order_and_a_declared_list_is_the_whole_truth(void **sta
 		/* a vague item does not take the match of an exact one */
 		{ "watchers", "[{user: a, events: {}}, {user: a, events: {fail: true}}]",
 		  "[{\"user\":\"a\",\"events\":{\"fail\":true}},{\"user\":\"a\",\"events\":{\"success\":true}}]", "" },
+		{ "watchers", "[{user: a, events: {}}, {user: a, events: {fail: true}}]",
+		  "[{\"user\":\"a\",\"events\":{\"fail\":true,\"success\":true}},{\"user\":\"a\",\"events\":{\"success\":true}}]", "" },
 		{ "watchers", "[{email: {name: n, recipients: {to: [b, a]}}, events: {}}]",
 		  "[{\"email\":{\"name\":\"n\",\"recipients\":{\"to\":[\"a\",\"b\"]}},\"events\":{}}]", "" },
 		{ "retryOptions", "{exitCodes: [75, 1]}", "{\"exitCodes\":[1,75]}", "" },

@@ -155,6 +155,29 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    "rollback: allowed, a\n");
 }
 
+static void an_approval_is_of_one_guard(void **state)
+{
+	static const struct { const char *approved[2]; size_t count; bool blocked; const char *limit; } cases[] = {
+		{ { "rollback" }, 1, true, "30 %" },
+		{ { "delete-share" }, 1, false, "30 %, approved" },
+		{ { "rollback", "delete-share" }, 2, false, "30 %, approved" },
+		{ { "delete" }, 1, true, "30 %" },
+		{ { "delete-shares" }, 1, true, "30 %" },
+		{ { NULL }, 0, true, "30 %" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct guards g = guards_check(&a, &(struct guard_facts){
+			.declared = 20, .owned = 10, .deletes = 4, .owned_names = names, .delete_names = names,
+		}, &(struct guard_limits){ .approved = cases[i].approved, .approved_count = cases[i].count });
+
+		assert_int_equal(g.blocked, cases[i].blocked);
+		assert_string_equal(g.items[1].name, "delete-share");
+		assert_string_equal(g.items[1].limit, cases[i].limit);
+		assert_int_equal(g.items[1].message != NULL, cases[i].blocked);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +185,7 @@ int main(void)
 		cmocka_unit_test(an_empty_source_blocks_where_something_is_owned),
 		cmocka_unit_test(a_share_blocks_when_it_is_over_its_limit),
 		cmocka_unit_test(what_blocks_says_what_why_and_how_to_go_on),
+		cmocka_unit_test(an_approval_is_of_one_guard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -503,6 +503,41 @@ static void a_share_of_updates_is_of_what_is_meant(void **state)
 	            "give a higher --max-update-percent\n");
 }
 
+static void what_is_created_is_no_update(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	struct cycle_options fifth = { .apply = true, .limits = { .update_limit = true, .max_update_percent = 20 } };
+
+	run_sync(&r, many(&r, 1, 5));
+	run_put(&r, 612, "/steps/s/imageId", "2");
+	/* one update and five creates of ten */
+	sync_with(&r, many(&r, 1, 10), &fifth);
+	assert_exit(&r, 0);
+	assert_int_equal(r.report.guards.items[3].message != NULL, false);
+	assert_string_equal(r.report.guards.items[3].value, "1 of 10");
+	assert_int_equal(r.f.count, 10);
+}
+
+/* Of w1 and w10 ... w19 none is missing; of all 24 eight are. */
+static void nothing_outside_of_only_is_missing_or_forgotten(void **state)
+{
+	static const char *const globs[] = { "w1*" };
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+	const char *specs;
+
+	run_sync(&r, many(&r, 1, 24));
+	for (int64_t id = 613; id <= 620; id++)
+		fake_remove(&r.f, id);
+	specs = arena_printf(&r.a, "%s%s", many(&r, 1, 1), many(&r, 10, 19));
+	sync_with(&r, specs, &(struct cycle_options){ .apply = true, .only = globs, .only_count = 1 });
+	assert_exit(&r, 0);
+	assert_string_equal(r.report.guards.items[2].value, "0 of 11");
+	/* They may be declared in another folder, which another sync reads. */
+	assert_int_equal(r.f.memory.records.count, 24);
+	sync_with(&r, specs, &(struct cycle_options){ .apply = true });
+	assert_exit(&r, 3);
+}
+
 static void a_pattern_is_a_slip_unless_it_fits_what_is_declared_or_is_to_go(void **state)
 {
 	static const struct { const char *glob; bool prune; const char *said; } cases[] = {
@@ -549,6 +584,8 @@ int main(void)
 		cmocka_unit_test(a_token_of_another_tenant_makes_nothing),
 		cmocka_unit_test(what_is_neither_declared_nor_there_is_forgotten),
 		cmocka_unit_test(nothing_outside_of_only_is_planned_or_counted),
+		cmocka_unit_test(nothing_outside_of_only_is_missing_or_forgotten),
+		cmocka_unit_test(what_is_created_is_no_update),
 		cmocka_unit_test(a_share_of_updates_is_of_what_is_meant),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -503,6 +503,22 @@ static void a_masked_value_that_is_ignored_is_never_sent(void **state)
 	assert_writes(&r, "");
 }
 
+/* Where the spec is the whole truth, an ignored value inside of a list is sent as it is declared. */
+static void a_masked_value_does_not_take_the_place_of_another(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const struct specs specs = tree_specs(&r.a, "flowsync: {ignore: [/watchers/*/webhook/payload]}\nname: a\nwatchers: "
+		"[{webhook: {name: p, url: 'https://h', payload: '(masked #1)'}, events: {fail: true}}]\n"
+		"steps: {s: {imageId: 7, command: c}}\n");
+
+	run_make(&r, "{\"name\":\"a\",\"watchers\":[{\"webhook\":{\"name\":\"p\",\"url\":\"https://h\",\"payload\":\"mine\"},"
+	         "\"events\":{\"fail\":true}}],\"steps\":{\"s\":{\"imageId\":6,\"command\":\"c\"}}}");
+	run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .whole = true });
+	assert_steps(&r, "a patch failed: /watchers/0/webhook/payload: \"(masked #...)\" stands for a secret that was not "
+	             "shown, and is never sent; write the secret itself\n");
+	assert_writes(&r, "");
+}
+
 /* Somebody synced it once, and it is as bad as it was. */
 static void a_masked_value_that_the_service_has_stops_no_other_change(void **state)
 {
@@ -918,6 +934,7 @@ int main(void)
 		cmocka_unit_test(older_versions_of_a_file_are_a_record),
 		cmocka_unit_test(older_versions_are_asked_for_once_a_look),
 		cmocka_unit_test(a_masked_value_that_is_ignored_is_never_sent),
+		cmocka_unit_test(a_masked_value_does_not_take_the_place_of_another),
 		cmocka_unit_test(a_masked_value_that_the_service_has_stops_no_other_change),
 		cmocka_unit_test(one_that_vanishes_is_not_made_again_with_a_masked_value),
 		cmocka_unit_test(where_tags_are_dropped_and_there_is_no_state_the_report_says_so),

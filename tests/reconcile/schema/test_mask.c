@@ -67,6 +67,10 @@ static void user_and_query_parts_of_urls_are_masked(void **state)
 		{ "https://h.example/?a='b'&token=c d", "https://h.example/?(masked #2) d" },
 		{ "{\"u\":\"https://h/?a=1\",\"v\":\"ftp://u:p@h\"}", "{\"u\":\"https://h/?(masked #2)\",\"v\":\"ftp://(masked #2)@h\"}" },
 		{ "https://a?b https://c?d", "https://a?(masked #2) https://c?(masked #2)" },
+		/* what stands behind a URL in prose is no part of it */
+		{ "see http://host and mail a@b.c", "see http://host and mail a@b.c" },
+		{ "http://host is down, why?", "http://host is down, why?" },
+		{ "<http://host> \"http://u@host\" a@b?c", "<http://host> \"http://(masked #2)@host\" a@b?c" },
 		{ "://", "://" }, { "https://", "https://" }, { "https://@", "https://(masked #2)@" },
 		{ "", "" },
 	};

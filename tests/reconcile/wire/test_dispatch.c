@@ -354,6 +354,35 @@ static void after_a_429_nothing_is_sent_until_its_wait_is_over(void **state)
 		work_done(&w[i]);
 }
 
+/* The one of a request that was in flight by then asks for less. */
+static void a_shorter_wait_does_not_cut_a_longer_one_short(void **state)
+{
+	struct workflow_task w[3] = { WORK(OP_DESCRIBE), WORK(OP_DESCRIBE), WORK(OP_DESCRIBE) };
+	struct answer busy = status(429);
+	struct dispatch d;
+
+	dispatch_init(&d, 4, -1, 1);
+	for (size_t i = 0; i < 2; i++)
+		dispatch_add(&d, &w[i].task);
+	assert_ptr_equal(next(&d, 0), &w[0]);
+	assert_ptr_equal(next(&d, 0), &w[1]);
+	busy.retry_after_ms = 60000;
+	reply(&d, &w[0], busy, 100);
+	busy.retry_after_ms = 2000;
+	reply(&d, &w[1], busy, 110);
+	dispatch_add(&d, &w[2].task);
+	assert_int_equal(dispatch_wake(&d), 60100);
+	assert_null(next(&d, 60099));
+	assert_ptr_equal(next(&d, 60100), &w[1]);
+	reply(&d, &w[1], status(200), 60100);
+	assert_ptr_equal(next(&d, 60100), &w[0]);
+	reply(&d, &w[0], status(200), 60100);
+	assert_ptr_equal(next(&d, 60100), &w[2]);
+	reply(&d, &w[2], status(200), 60100);
+	for (size_t i = 0; i < 3; i++)
+		work_done(&w[i]);
+}
+
 static void stopping_does_not_wait_for_what_a_429_asked(void **state)
 {
 	CLEANUP(work_done) struct workflow_task busy = WORK(OP_DESCRIBE), half = WORK(OP_UPDATE, OP_DESCRIBE);
@@ -797,6 +826,7 @@ int main(void)
 		cmocka_unit_test(a_429_halves_what_is_allowed_and_good_answers_give_it_back),
 		cmocka_unit_test(what_is_allowed_never_passes_what_the_caller_allows),
 		cmocka_unit_test(after_a_429_nothing_is_sent_until_its_wait_is_over),
+		cmocka_unit_test(a_shorter_wait_does_not_cut_a_longer_one_short),
 		cmocka_unit_test(stopping_does_not_wait_for_what_a_429_asked),
 		cmocka_unit_test(stopping_ends_waits_though_nothing_more_may_be_sent),
 		cmocka_unit_test(a_task_may_wait_before_it_asks_again_until_the_dispatcher_stops),
