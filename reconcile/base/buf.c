@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool make_room(struct buf *b, size_t more)
+static bool buf_reserve(struct buf *b, size_t more)
 {
 	if (b->full || more > b->limit - b->len) {
 		b->full = true;
@@ -27,7 +27,7 @@ static bool make_room(struct buf *b, size_t more)
 
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
-	if (!make_room(b, len))
+	if (!buf_reserve(b, len))
 		return;
 	if (len)
 		memcpy(b->text + b->len, bytes, len);
@@ -51,7 +51,7 @@ void buf_addv(struct buf *b, const char *fmt, va_list ap)
 	va_copy(again, ap);
 	int len = vsnprintf(NULL, 0, fmt, ap);
 
-	if (len > 0 && make_room(b, len)) {
+	if (len > 0 && buf_reserve(b, len)) {
 		vsnprintf(b->text + b->len, len + 1, fmt, again);
 		b->len += len;
 	}

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void PRINTF(4, 0) keep(struct diagnostics *f, bool warning, struct pos at,
+static void PRINTF(4, 0) add_diagnostic(struct diagnostics *f, bool warning, struct pos at,
                               const char *fmt, va_list ap)
 {
 	char text[sizeof ((struct err *)0)->msg];
@@ -26,7 +26,7 @@ bool diagnostics_add(struct diagnostics *f, struct pos at, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	keep(f, false, at, fmt, ap);
+	add_diagnostic(f, false, at, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -36,11 +36,11 @@ void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...
 	va_list ap;
 
 	va_start(ap, fmt);
-	keep(f, true, at, fmt, ap);
+	add_diagnostic(f, true, at, fmt, ap);
 	va_end(ap);
 }
 
-static int by_place(const struct diagnostic *a, const struct diagnostic *b)
+static int diagnostics_order(const struct diagnostic *a, const struct diagnostic *b)
 {
 	int order = strcmp(a->at.file ? a->at.file : "", b->at.file ? b->at.file : "");
 
@@ -55,7 +55,7 @@ void diagnostics_sort(struct diagnostics *f)
 	for (size_t i = 1; i < f->count; i++) {
 		struct diagnostic moved = f->items[i];
 		size_t to = i;
-		for (; to > 0 && by_place(&moved, &f->items[to - 1]) < 0; to--)
+		for (; to > 0 && diagnostics_order(&moved, &f->items[to - 1]) < 0; to--)
 			f->items[to] = f->items[to - 1];
 		f->items[to] = moved;
 	}

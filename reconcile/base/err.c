@@ -18,7 +18,7 @@ void err_trim(char *text)
 		text[start - 1] = '\0';
 }
 
-static void PRINTF(2, 0) append(struct err *e, const char *fmt, va_list ap)
+static void PRINTF(2, 0) err_append_va(struct err *e, const char *fmt, va_list ap)
 {
 	size_t used = strlen(e->msg);
 	size_t room = sizeof e->msg - used;
@@ -27,11 +27,11 @@ static void PRINTF(2, 0) append(struct err *e, const char *fmt, va_list ap)
 		err_trim(e->msg);
 }
 
-static void PRINTF(2, 3) add(struct err *e, const char *fmt, ...)
+static void PRINTF(2, 3) err_append(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
 }
 
@@ -41,7 +41,7 @@ bool err_set(struct err *e, const char *fmt, ...)
 
 	*e = (struct err){ .kind = ERR_FAILED };
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -52,7 +52,7 @@ bool err_usage(struct err *e, const char *fmt, ...)
 
 	*e = (struct err){ .kind = ERR_USAGE };
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -63,11 +63,11 @@ bool err_at(struct err *e, struct pos at, const char *fmt, ...)
 
 	*e = (struct err){ .kind = ERR_FAILED };
 	if (at.line > 0)
-		add(e, "%s:%d:%d: ", at.file, at.line, at.col);
+		err_append(e, "%s:%d:%d: ", at.file, at.line, at.col);
 	else if (at.file)
-		add(e, "%s: ", at.file);
+		err_append(e, "%s: ", at.file);
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -78,9 +78,9 @@ bool err_sys(struct err *e, int errnum, const char *fmt, ...)
 
 	*e = (struct err){ .kind = ERR_FAILED };
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
-	add(e, ": %s", strerror(errnum));
+	err_append(e, ": %s", strerror(errnum));
 	return false;
 }
 
@@ -91,8 +91,8 @@ bool err_wrap(struct err *e, const char *fmt, ...)
 
 	e->msg[0] = '\0';
 	va_start(ap, fmt);
-	append(e, fmt, ap);
+	err_append_va(e, fmt, ap);
 	va_end(ap);
-	add(e, ": %s", inner.msg);
+	err_append(e, ": %s", inner.msg);
 	return false;
 }

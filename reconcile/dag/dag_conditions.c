@@ -14,7 +14,7 @@ struct judge {
 
 #define say(j, ...)	(*(j)->why = arena_printf((j)->flow->arena, __VA_ARGS__))
 
-static const struct node *list_of(const struct node *map, const char *key)
+static const struct node *get_list(const struct node *map, const char *key)
 {
 	const struct node *n = dag_given(map, key);
 
@@ -23,7 +23,7 @@ static const struct node *list_of(const struct node *map, const char *key)
 
 /* The step that a condition names; NULL: it is left out by stepsToRun.  That there is one was seen
  * to when the graph was made. */
-static const struct dag_step *named(const struct judge *j, const char *name)
+static const struct dag_step *find_named_step(const struct judge *j, const char *name)
 {
 	const struct dag_step *step = dag_run_find(j->flow, name);
 
@@ -32,7 +32,7 @@ static const struct dag_step *named(const struct judge *j, const char *name)
 
 /* ---- parents ---- */
 
-static const struct dag_step *skipped_above(const struct judge *j)
+static const struct dag_step *find_skipped_parent(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
 		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
@@ -42,7 +42,7 @@ static const struct dag_step *skipped_above(const struct judge *j)
 	return NULL;
 }
 
-static enum dag_verdict parents_well(const struct judge *j)
+static enum dag_verdict judge_plain_parents(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
 		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
@@ -55,7 +55,7 @@ static enum dag_verdict parents_well(const struct judge *j)
 	return VERDICT_RUN;
 }
 
-static bool read_words(const struct judge *j, const struct node *list, size_t index, unsigned *out)
+static bool read_status_words(const struct judge *j, const struct node *list, size_t index, unsigned *out)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *word = list->entries[i].value;
@@ -70,15 +70,15 @@ static bool read_words(const struct judge *j, const struct node *list, size_t in
 	return *out || (say(j, "parentStatus[%zu]: no status is named", index), false);
 }
 
-static bool ended_so(const struct dag_step *step, unsigned words)
+static bool ended_with(const struct dag_step *step, unsigned words)
 {
 	return words == ANY || (step->counts == COUNTS_SUCCESS && words == SUCCESS) ||
 	       (step->counts == COUNTS_FAILURE && words == FAILURE);
 }
 
-static enum dag_verdict entry_holds(const struct judge *j, const struct node *entry, size_t index)
+static enum dag_verdict judge_parent_entry(const struct judge *j, const struct node *entry, size_t index)
 {
-	const struct node *parents = list_of(entry, "parents");
+	const struct node *parents = get_list(entry, "parents");
 	const char *word = node_get_text(entry, "condition");
 	bool all = word && strcmp(word, "all-of") == 0, one = word && strcmp(word, "one-of") == 0;
 	size_t asked = 0, so = 0;
@@ -89,12 +89,12 @@ static enum dag_verdict entry_holds(const struct judge *j, const struct node *en
 		       VERDICT_FAIL;
 	if (!parents)
 		return say(j, "parentStatus[%zu]: no parents are named", index), VERDICT_FAIL;
-	if (!read_words(j, list_of(entry, "status"), index, &words))
+	if (!read_status_words(j, get_list(entry, "status"), index, &words))
 		return VERDICT_FAIL;
 	for (size_t i = 0; i < parents->count; i++) {
-		const struct dag_step *step = named(j, parents->entries[i].value->text);
+		const struct dag_step *step = find_named_step(j, parents->entries[i].value->text);
 		asked += step != NULL;
-		so += step && ended_so(step, words);
+		so += step && ended_with(step, words);
 	}
 	if (asked == 0 || (all ? so == asked : so > 0))
 		return VERDICT_RUN;
@@ -105,9 +105,9 @@ static enum dag_verdict entry_holds(const struct judge *j, const struct node *en
 static enum dag_verdict judge_parents(const struct judge *j, const struct node *entries)
 {
 	if (!entries)
-		return parents_well(j);
+		return judge_plain_parents(j);
 	for (size_t i = 0; i < entries->count; i++) {
-		enum dag_verdict verdict = entry_holds(j, entries->entries[i].value, i);
+		enum dag_verdict verdict = judge_parent_entry(j, entries->entries[i].value, i);
 		if (verdict != VERDICT_RUN)
 			return verdict;
 	}
@@ -124,7 +124,7 @@ static enum dag_verdict condition_holds(const struct judge *j, const struct node
 	bool equals = word && strcmp(word, "equals") == 0;
 	const struct node *value = node_get(c, "value");
 	const char *wanted = value ? node_scalar_text(j->flow->arena, value) : NULL;
-	const struct dag_step *step = named(j, node_get_text(c, "stepName"));
+	const struct dag_step *step = find_named_step(j, node_get_text(c, "stepName"));
 
 	if (!equals && (!word || strcmp(word, "not-equals") != 0))
 		return say(j, "conditional[%zu]: expected equals or not-equals as condition", index),
@@ -148,13 +148,13 @@ static enum dag_verdict condition_holds(const struct judge *j, const struct node
 static enum dag_verdict judge_rules(const struct judge *j)
 {
 	const struct node *all = dag_given(j->v->body, "executionParameters");
-	const struct node *conditions = list_of(all, "conditional");
+	const struct node *conditions = get_list(all, "conditional");
 
 	if (j->v->unjudged) {
 		*j->why = j->v->unjudged;
 		return VERDICT_FAIL;
 	}
-	enum dag_verdict verdict = judge_parents(j, list_of(all, "parentStatus"));
+	enum dag_verdict verdict = judge_parents(j, get_list(all, "parentStatus"));
 	for (size_t i = 0; verdict == VERDICT_RUN && conditions && i < conditions->count; i++)
 		verdict = condition_holds(j, conditions->entries[i].value, i);
 	return verdict;
@@ -163,13 +163,13 @@ static enum dag_verdict judge_rules(const struct judge *j)
 enum dag_verdict dag_conditions_judge(const struct dag_run *flow, size_t at, const char **why)
 {
 	const struct judge j = { flow, &flow->graph->vertices[at], why };
-	const struct dag_step *above = skipped_above(&j);
+	const struct dag_step *above = find_skipped_parent(&j);
 	enum dag_verdict verdict;
 
 	if (above)
 		return say(&j, "left out with step \"%s\"", above->name), VERDICT_SKIP_DAG;
 	if (!j.v->chosen) {
-		verdict = parents_well(&j);
+		verdict = judge_plain_parents(&j);
 		*why = "not among the steps to run";
 		return verdict == VERDICT_RUN ? VERDICT_PASS : verdict;
 	}

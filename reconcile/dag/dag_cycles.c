@@ -14,14 +14,14 @@ size_t dag_link(const struct dag_vertex *v, size_t link)
 	return link < v->parents.count ? v->parents.to[link] : v->named.to[link - v->parents.count];
 }
 
-static void enter(struct circles *c, size_t at)
+static void enter_vertex(struct circles *c, size_t at)
 {
 	c->seen[at] = c->low[at] = ++c->clock;
 	c->trail[c->depth++] = at;
 	c->open[c->open_count++] = at;
 }
 
-static void leave(struct circles *c, size_t at)
+static void leave_vertex(struct circles *c, size_t at)
 {
 	if (c->low[at] == c->seen[at]) {
 		size_t member;
@@ -37,19 +37,19 @@ static void leave(struct circles *c, size_t at)
 	}
 }
 
-static void walk_from(struct circles *c, size_t start)
+static void visit_vertices(struct circles *c, size_t start)
 {
-	enter(c, start);
+	enter_vertex(c, start);
 	while (c->depth > 0) {
 		size_t at = c->trail[c->depth - 1];
 		const struct dag_vertex *v = &c->g->vertices[at];
 		if (c->next[at] == v->parents.count + v->named.count) {
-			leave(c, at);
+			leave_vertex(c, at);
 			continue;
 		}
 		size_t to = dag_link(v, c->next[at]++);
 		if (!c->seen[to])
-			enter(c, to);
+			enter_vertex(c, to);
 		else if (!c->component[to] && c->seen[to] < c->low[at])
 			c->low[at] = c->seen[to];
 	}
@@ -66,6 +66,6 @@ const size_t *dag_cycles(struct arena *a, const struct dag_graph *g)
 
 	for (size_t i = 0; i < n; i++)
 		if (!c.seen[i])
-			walk_from(&c, i);
+			visit_vertices(&c, i);
 	return c.component;
 }

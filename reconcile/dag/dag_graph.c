@@ -12,19 +12,19 @@ const struct node *dag_given(const struct node *map, const char *key)
 	return n && n->kind != NODE_NULL ? n : NULL;
 }
 
-static size_t size_of(const struct node *n)
+static size_t entry_count(const struct node *n)
 {
 	return n && (n->kind == NODE_LIST || n->kind == NODE_MAP) ? n->count : 0;
 }
 
-static bool is_true(const struct node *map, const char *key)
+static bool get_flag(const struct node *map, const char *key)
 {
 	const struct node *n = node_get(map, key);
 
 	return n && n->kind == NODE_BOOL && n->boolean;
 }
 
-static int64_t within(int64_t n, int64_t least, int64_t most)
+static int64_t clamp(int64_t n, int64_t least, int64_t most)
 {
 	return n < least ? least : n > most ? most : n;
 }
@@ -33,19 +33,19 @@ static int64_t within(int64_t n, int64_t least, int64_t most)
 
 struct named { const char *name; size_t at; };
 
-static int by_name(const void *a, const void *b)
+static int order_dag_names(const void *a, const void *b)
 {
 	return strcmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-static void sort_names(struct arena *a, struct dag_graph *g)
+static void sort_dag_names(struct arena *a, struct dag_graph *g)
 {
 	struct named *names = arena_new(a, struct named, g->count);
 
 	for (size_t i = 0; i < g->count; i++)
 		names[i] = (struct named){ g->vertices[i].name, i };
 	if (g->count)
-		qsort(names, g->count, sizeof *names, by_name);
+		qsort(names, g->count, sizeof *names, order_dag_names);
 	g->by_name = arena_new(a, size_t, g->count);
 	for (size_t i = 0; i < g->count; i++)
 		g->by_name[i] = names[i].at;
@@ -83,10 +83,10 @@ static struct dag_retry read_retry(const struct node *options)
 	if (!options)
 		return (struct dag_retry){ 0 };
 	return (struct dag_retry){
-		.most = (unsigned)within(node_get_int(options, "numberOfRetries", 3), 0, 5),
-		.wait_ms = within(node_get_int(options, "duration", 5), 0, 120) * SECOND_MS,
-		.doubles = is_true(options, "exponentialBackoff"),
-		.codes = size_of(codes) ? codes : NULL,
+		.most = (unsigned)clamp(node_get_int(options, "numberOfRetries", 3), 0, 5),
+		.wait_ms = clamp(node_get_int(options, "duration", 5), 0, 120) * SECOND_MS,
+		.doubles = get_flag(options, "exponentialBackoff"),
+		.codes = entry_count(codes) ? codes : NULL,
 	};
 }
 
@@ -97,10 +97,10 @@ static void read_step(struct dag_vertex *v, const struct node *retry)
 	const struct node *own = dag_given(configuration, "retryOptions");
 	const char *type = node_get_text(v->body, "type");
 
-	v->skip = is_true(skip, "skip");
-	v->skip_dag = is_true(skip, "skipDAG");
+	v->skip = get_flag(skip, "skip");
+	v->skip_dag = get_flag(skip, "skipDAG");
 	v->http = type && strcmp(type, "http") == 0;
-	v->timeout_ms = within(node_get_int(v->body, "stepTimeout", 0), 0, INT32_MAX) * SECOND_MS;
+	v->timeout_ms = clamp(node_get_int(v->body, "stepTimeout", 0), 0, INT32_MAX) * SECOND_MS;
 	v->retry = read_retry(own ? own : retry);
 }
 
@@ -109,7 +109,7 @@ static bool read_parents(struct arena *a, const struct dag_graph *g, struct dag_
 {
 	const struct node *parents = dag_given(v->body, "parents");
 
-	for (size_t i = 0; i < size_of(parents); i++) {
+	for (size_t i = 0; i < entry_count(parents); i++) {
 		const struct node *parent = parents->entries[i].value;
 		size_t at = parent->kind == NODE_TEXT ? dag_graph_find(g, parent->text) : g->count;
 		if (at == g->count)
@@ -123,7 +123,7 @@ static bool read_parents(struct arena *a, const struct dag_graph *g, struct dag_
 /* ---- what its conditions name ---- */
 
 /* What is left out is not asked, so nobody waits for it. */
-static void read_name(struct arena *a, const struct dag_graph *g, struct dag_vertex *v,
+static void read_condition_step(struct arena *a, const struct dag_graph *g, struct dag_vertex *v,
                       const struct node *name, const char *list, size_t index)
 {
 	size_t at = name && name->kind == NODE_TEXT ? dag_graph_find(g, name->text) : g->count;
@@ -136,20 +136,20 @@ static void read_name(struct arena *a, const struct dag_graph *g, struct dag_ver
 		                           name && name->kind == NODE_TEXT ? name->text : "");
 }
 
-static void read_named(struct arena *a, const struct dag_graph *g, struct dag_vertex *v)
+static void read_condition_steps(struct arena *a, const struct dag_graph *g, struct dag_vertex *v)
 {
 	const struct node *all = dag_given(v->body, "executionParameters");
 	const struct node *status = dag_given(all, "parentStatus");
 	const struct node *conditional = dag_given(all, "conditional");
 
-	for (size_t i = 0; i < size_of(status); i++) {
+	for (size_t i = 0; i < entry_count(status); i++) {
 		const struct node *parents = dag_given(status->entries[i].value, "parents");
-		for (size_t p = 0; p < size_of(parents); p++)
-			read_name(a, g, v, parents->entries[p].value, "parentStatus", i);
+		for (size_t p = 0; p < entry_count(parents); p++)
+			read_condition_step(a, g, v, parents->entries[p].value, "parentStatus", i);
 	}
-	for (size_t i = 0; i < size_of(conditional); i++) {
+	for (size_t i = 0; i < entry_count(conditional); i++) {
 		const struct node *name = node_get(conditional->entries[i].value, "stepName");
-		read_name(a, g, v, name, "conditional", i);
+		read_condition_step(a, g, v, name, "conditional", i);
 	}
 }
 
@@ -157,7 +157,7 @@ static void read_named(struct arena *a, const struct dag_graph *g, struct dag_ve
 
 /* Takes out the conditions that would wait for what waits for them: the rest has no circle, as
  * parents alone have none. */
-static void cut_circles(struct arena *a, struct dag_graph *g)
+static void cut_cycles(struct arena *a, struct dag_graph *g)
 {
 	const size_t *component = dag_cycles(a, g);
 
@@ -200,7 +200,7 @@ static void link_children(struct arena *a, struct dag_graph *g)
 
 /* ---- execute ---- */
 
-static bool choose(struct dag_graph *g, const struct node *item, bool *with_dag, struct err *err)
+static bool choose_step(struct dag_graph *g, const struct node *item, bool *with_dag, struct err *err)
 {
 	const char *name = node_get_text(item, "stepName");
 	size_t at = name ? dag_graph_find(g, name) : g->count;
@@ -210,7 +210,7 @@ static bool choose(struct dag_graph *g, const struct node *item, bool *with_dag,
 	if (at == g->count)
 		return err_set(err, "stepsToRun: there is no step \"%s\"", name);
 	g->vertices[at].chosen = true;
-	with_dag[at] |= is_true(item, "runDAG");
+	with_dag[at] |= get_flag(item, "runDAG");
 	return true;
 }
 
@@ -246,19 +246,19 @@ static bool choose_steps(struct arena *a, struct dag_graph *g, struct err *err)
 		return err_set(err, "stepsToRun: expected a list, found %s",
 		               node_kind_words(list->kind));
 	for (size_t i = 0; i < g->count; i++)
-		g->vertices[i].chosen = !size_of(list);
-	for (size_t i = 0; i < size_of(list); i++)
-		if (!choose(g, list->entries[i].value, with_dag, err))
+		g->vertices[i].chosen = !entry_count(list);
+	for (size_t i = 0; i < entry_count(list); i++)
+		if (!choose_step(g, list->entries[i].value, with_dag, err))
 			return false;
 	choose_below(a, g, with_dag);
 	return true;
 }
 
-static bool check_values(const struct node *map, const char *what, struct err *err)
+static bool check_parameter_values(const struct node *map, const char *what, struct err *err)
 {
 	if (map && map->kind != NODE_MAP)
 		return err_set(err, "%s: expected a map, found %s", what, node_kind_words(map->kind));
-	for (size_t i = 0; i < size_of(map); i++) {
+	for (size_t i = 0; i < entry_count(map); i++) {
 		const struct node *value = map->entries[i].value;
 		if (value->kind == NODE_MAP || value->kind == NODE_LIST)
 			return err_set(err, "%s: %s: expected a text, found %s", what,
@@ -274,16 +274,16 @@ static bool check_params(const struct dag_graph *g, struct err *err)
 
 	if (params && params->kind != NODE_MAP)
 		return err_set(err, "params: expected a map, found %s", node_kind_words(params->kind));
-	if (!check_values(dag_given(params, "global"), "params.global", err))
+	if (!check_parameter_values(dag_given(params, "global"), "params.global", err))
 		return false;
 	if (steps && steps->kind != NODE_MAP)
 		return err_set(err, "params.stepWise: expected a map, found %s",
 		               node_kind_words(steps->kind));
-	for (size_t i = 0; i < size_of(steps); i++) {
+	for (size_t i = 0; i < entry_count(steps); i++) {
 		const char *name = steps->entries[i].key;
 		if (dag_graph_find(g, name) == g->count)
 			return err_set(err, "params.stepWise: there is no step \"%s\"", name);
-		if (!check_values(dag_given(steps, name), "params.stepWise", err))
+		if (!check_parameter_values(dag_given(steps, name), "params.stepWise", err))
 			return false;
 	}
 	return true;
@@ -305,7 +305,7 @@ static bool read_steps(struct arena *a, struct dag_graph *g, const struct node *
 		g->vertices[i].body = steps->entries[i].value;
 		read_step(&g->vertices[i], retry);
 	}
-	sort_names(a, g);
+	sort_dag_names(a, g);
 	for (size_t i = 0; i < g->count; i++)
 		if (!read_parents(a, g, &g->vertices[i], err))
 			return false;
@@ -321,13 +321,13 @@ bool dag_graph_make(struct arena *a, const struct node *body, const struct node 
 		return err_set(err, "expected a map, found %s", node_kind_words(execute->kind));
 	g->execute = execute;
 	g->watchers = dag_given(body, "watchers");
-	g->watcher_count = size_of(g->watchers);
+	g->watcher_count = entry_count(g->watchers);
 	if (!read_steps(a, g, body, err) || !choose_steps(a, g, err) || !check_params(g, err))
 		return false;
 	for (size_t i = 0; i < g->count; i++)
 		if (g->vertices[i].chosen)
-			read_named(a, g, &g->vertices[i]);
-	cut_circles(a, g);
+			read_condition_steps(a, g, &g->vertices[i]);
+	cut_cycles(a, g);
 	link_children(a, g);
 	*out = g;
 	return true;

@@ -24,7 +24,7 @@ struct take {
 	size_t start_room, end_room, tell_room;
 };
 
-static const struct dag_vertex *vertex(const struct dag_run *flow, const struct dag_step *step)
+static const struct dag_vertex *vertex_of(const struct dag_run *flow, const struct dag_step *step)
 {
 	return &flow->graph->vertices[step - flow->steps];
 }
@@ -32,19 +32,19 @@ static const struct dag_vertex *vertex(const struct dag_run *flow, const struct 
 /* ---- time ---- */
 
 /* As sync_scheduler.c: whatever is due stays as far away as it was when the caller's clock is set back. */
-static void set_clock(struct dag_run *flow, int64_t now)
+static void set_dag_clock(struct dag_run *flow, int64_t now)
 {
 	if (now + flow->shift < flow->now)
 		flow->shift = flow->now - now;
 	flow->now = now + flow->shift;
 }
 
-static bool passed(const struct dag_run *flow, int64_t due)
+static bool dag_time_passed(const struct dag_run *flow, int64_t due)
 {
 	return due != NEVER && due <= flow->now;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+static int64_t earlier_dag_time(int64_t a, int64_t b)
 {
 	return a == NEVER || (b != NEVER && b < a) ? b : a;
 }
@@ -52,7 +52,7 @@ static int64_t earlier(int64_t a, int64_t b)
 /* When the step that is under way has taken too long. */
 static int64_t timeout_at(const struct dag_run *flow, const struct dag_step *step)
 {
-	int64_t timeout = vertex(flow, step)->timeout_ms;
+	int64_t timeout = vertex_of(flow, step)->timeout_ms;
 
 	return step->phase == STEP_ACTIVE && step->ending == ENDING_NOT && timeout
 	       ? step->began + timeout : NEVER;
@@ -63,7 +63,7 @@ static int64_t retry_at(const struct dag_step *step)
 	return step->phase == STEP_RETRIES ? step->due : NEVER;
 }
 
-static const struct node *events_of(const struct dag_run *flow, size_t watcher)
+static const struct node *watcher_events(const struct dag_run *flow, size_t watcher)
 {
 	return node_get(flow->graph->watchers->entries[watcher].value, "events");
 }
@@ -71,7 +71,7 @@ static const struct node *events_of(const struct dag_run *flow, size_t watcher)
 /* When the watcher is to be told that the run takes long. */
 static int64_t exceeded_at(const struct dag_run *flow, size_t watcher)
 {
-	const struct node *n = node_get(events_of(flow, watcher), "runtimeExceeded");
+	const struct node *n = node_get(watcher_events(flow, watcher), "runtimeExceeded");
 	double minutes = !n ? 0 : n->kind == NODE_INT ? (double)n->integer :
 	                 n->kind == NODE_REAL ? n->real : 0;
 
@@ -82,7 +82,7 @@ static int64_t exceeded_at(const struct dag_run *flow, size_t watcher)
 
 /* ---- what is said ---- */
 
-static void say_start(struct take *t, struct dag_step *step)
+static void add_start_action(struct take *t, struct dag_step *step)
 {
 	struct dag_action *x = t->action;
 	const struct node *declared = dag_given(step->body, "parameters");
@@ -93,7 +93,7 @@ static void say_start(struct take *t, struct dag_step *step)
 	x->starts[x->start_count++] = start;
 }
 
-static void say_end(struct take *t, struct dag_step *step, enum dag_ending why)
+static void add_end_action(struct take *t, struct dag_step *step, enum dag_ending why)
 {
 	struct dag_action *x = t->action;
 
@@ -106,7 +106,7 @@ static void say_end(struct take *t, struct dag_step *step, enum dag_ending why)
 	t->flow->changed = true;
 }
 
-static void say_tell(struct take *t, size_t watcher, const char *event)
+static void add_notification_action(struct take *t, size_t watcher, const char *event)
 {
 	struct dag_action *x = t->action;
 
@@ -119,7 +119,7 @@ static void say_tell(struct take *t, size_t watcher, const char *event)
 
 /* ---- the end of a step ---- */
 
-static void keep_message(struct dag_run *flow, struct dag_step *step, const char *message)
+static void set_step_message(struct dag_run *flow, struct dag_step *step, const char *message)
 {
 	step->message = arena_strdup(flow->arena, message);
 }
@@ -128,7 +128,7 @@ static void keep_message(struct dag_run *flow, struct dag_step *step, const char
 static void close_step(struct dag_run *flow, struct dag_step *step, enum dag_status status,
                        enum dag_counts counts)
 {
-	const struct dag_links *children = &vertex(flow, step)->children;
+	const struct dag_links *children = &vertex_of(flow, step)->children;
 
 	step->status = status;
 	step->counts = counts;
@@ -143,7 +143,7 @@ static void close_step(struct dag_run *flow, struct dag_step *step, enum dag_sta
 
 static void stop_step(struct dag_run *flow, struct dag_step *step, const char *message)
 {
-	keep_message(flow, step, message);
+	set_step_message(flow, step, message);
 	close_step(flow, step, DAG_STOPPED, COUNTS_NEITHER);
 }
 
@@ -152,7 +152,7 @@ static const char *unbegun_words(const struct dag_step *step)
 	return step->attempts ? "stopped before its next attempt" : "stopped before it began";
 }
 
-static bool code_retries(const struct node *codes, int code)
+static bool is_retry_code(const struct node *codes, int code)
 {
 	if (!codes)
 		return true;
@@ -166,9 +166,9 @@ static bool code_retries(const struct node *codes, int code)
 
 static void fail_step(struct dag_run *flow, struct dag_step *step, bool for_good)
 {
-	const struct dag_retry *retry = &vertex(flow, step)->retry;
+	const struct dag_retry *retry = &vertex_of(flow, step)->retry;
 
-	if (for_good || step->attempts > retry->most || !code_retries(retry->codes, step->code)) {
+	if (for_good || step->attempts > retry->most || !is_retry_code(retry->codes, step->code)) {
 		close_step(flow, step, DAG_FAILED, COUNTS_FAILURE);
 		return;
 	}
@@ -176,7 +176,7 @@ static void fail_step(struct dag_run *flow, struct dag_step *step, bool for_good
 	step->due = flow->now + retry->wait_ms * (retry->doubles ? 1 << (step->attempts - 1) : 1);
 }
 
-static void unbegin(struct dag_run *flow, struct dag_step *step)
+static void undo_attempt(struct dag_run *flow, struct dag_step *step)
 {
 	if (--step->attempts == 0) {
 		step->status = DAG_PENDING;
@@ -190,19 +190,19 @@ static void unbegin(struct dag_run *flow, struct dag_step *step)
 	step->ending = ENDING_NOT;
 }
 
-static void keep_result(struct dag_run *flow, struct dag_step *step, const struct dag_event *e,
+static void set_step_result(struct dag_run *flow, struct dag_step *step, const struct dag_event *e,
                         bool well)
 {
 	struct arena *a = flow->arena;
-	bool http = vertex(flow, step)->http;
+	bool http = vertex_of(flow, step)->http;
 
 	step->code = e->kind == DAG_ENDED ? e->code : -1;
 	step->outputs = dag_step_outputs(a, e->kind == DAG_ENDED ? e->outputs : NULL);
 	if (step->ending == ENDING_TIMEOUT)
 		step->message = arena_printf(a, "it took longer than its stepTimeout of %lld seconds",
-		                             (long long)vertex(flow, step)->timeout_ms / 1000);
+		                             (long long)vertex_of(flow, step)->timeout_ms / 1000);
 	else if (e->message)
-		keep_message(flow, step, e->message);
+		set_step_message(flow, step, e->message);
 	else if (e->kind == DAG_LOST)
 		step->message = "the service ended while it ran";
 	else if (e->kind == DAG_BROKEN || e->kind == DAG_REFUSED)
@@ -219,28 +219,28 @@ static bool ended_well(const struct dag_run *flow, const struct dag_step *step,
 {
 	if (e->kind != DAG_ENDED || step->ending == ENDING_TIMEOUT)
 		return false;
-	return vertex(flow, step)->http ? e->code >= 200 && e->code <= 299 : e->code == 0;
+	return vertex_of(flow, step)->http ? e->code >= 200 && e->code <= 299 : e->code == 0;
 }
 
-static struct dag_step *find(struct dag_run *flow, const char *name)
+static struct dag_step *find_dag_step(struct dag_run *flow, const char *name)
 {
 	size_t at = dag_graph_find(flow->graph, name);
 
 	return at < flow->count ? &flow->steps[at] : NULL;
 }
 
-static void take_end(struct dag_run *flow, const struct dag_event *e)
+static void handle_step_end(struct dag_run *flow, const struct dag_event *e)
 {
-	struct dag_step *step = find(flow, e->step);
+	struct dag_step *step = find_dag_step(flow, e->step);
 
 	assert(step && step->phase == STEP_ACTIVE);
 	flow->changed = true;
 	if (e->kind == DAG_UNBEGUN) {
-		unbegin(flow, step);
+		undo_attempt(flow, step);
 		return;
 	}
 	bool well = ended_well(flow, step, e);
-	keep_result(flow, step, e, well);
+	set_step_result(flow, step, e, well);
 	if (step->ending == ENDING_STOP)
 		stop_step(flow, step, "stopped");
 	else if (well)
@@ -249,7 +249,7 @@ static void take_end(struct dag_run *flow, const struct dag_event *e)
 		fail_step(flow, step, e->kind == DAG_REFUSED);
 }
 
-static void take_stop(struct take *t, const char *by)
+static void handle_stop_event(struct take *t, const char *by)
 {
 	struct dag_run *flow = t->flow;
 
@@ -261,13 +261,13 @@ static void take_stop(struct take *t, const char *by)
 	for (size_t i = 0; i < flow->count; i++) {
 		struct dag_step *step = &flow->steps[i];
 		if (step->phase == STEP_ACTIVE)
-			say_end(t, step, ENDING_STOP);
+			add_end_action(t, step, ENDING_STOP);
 		else if (step->phase != STEP_OVER)
 			stop_step(flow, step, unbegun_words(step));
 	}
 }
 
-static void take_event(struct take *t, const struct dag_event *e)
+static void handle_dag_event(struct take *t, const struct dag_event *e)
 {
 	switch (e->kind) {
 	case DAG_TICK:
@@ -277,38 +277,38 @@ static void take_event(struct take *t, const struct dag_event *e)
 	case DAG_REFUSED:
 	case DAG_LOST:
 	case DAG_UNBEGUN:
-		take_end(t->flow, e);
+		handle_step_end(t->flow, e);
 		break;
 	case DAG_STOP:
-		take_stop(t, e->by);
+		handle_stop_event(t, e->by);
 		break;
 	}
 }
 
 /* ---- what became due ---- */
 
-static void take_time(struct take *t)
+static void handle_timers(struct take *t)
 {
 	struct dag_run *flow = t->flow;
 
 	for (size_t i = 0; i < flow->count; i++) {
 		struct dag_step *step = &flow->steps[i];
-		if (passed(flow, timeout_at(flow, step)))
-			say_end(t, step, ENDING_TIMEOUT);
-		if (passed(flow, retry_at(step))) {
+		if (dag_time_passed(flow, timeout_at(flow, step)))
+			add_end_action(t, step, ENDING_TIMEOUT);
+		if (dag_time_passed(flow, retry_at(step))) {
 			step->phase = STEP_READY;
 			step->due = NEVER;
 			flow->changed = true;
 		}
 	}
 	for (size_t i = 0; i < flow->graph->watcher_count; i++)
-		if (passed(flow, exceeded_at(flow, i))) {
-			say_tell(t, i, "runtimeExceeded");
+		if (dag_time_passed(flow, exceeded_at(flow, i))) {
+			add_notification_action(t, i, "runtimeExceeded");
 			flow->told[i] = flow->changed = true;
 		}
 }
 
-static void judge(struct dag_run *flow, size_t at)
+static void judge_step(struct dag_run *flow, size_t at)
 {
 	struct dag_step *step = &flow->steps[at];
 	const char *why = "";
@@ -337,7 +337,7 @@ static void judge(struct dag_run *flow, size_t at)
 	}
 }
 
-static void begin_step(struct take *t, struct dag_step *step)
+static void start_dag_step(struct take *t, struct dag_step *step)
 {
 	step->phase = STEP_ACTIVE;
 	step->status = DAG_RUNNING;
@@ -347,17 +347,17 @@ static void begin_step(struct take *t, struct dag_step *step)
 	if (step->started == NEVER)
 		step->started = t->flow->now;
 	t->flow->changed = true;
-	say_start(t, step);
+	add_start_action(t, step);
 }
 
-static void begin_steps(struct take *t, size_t places)
+static void start_ready_steps(struct take *t, size_t places)
 {
 	for (size_t i = 0; i < t->flow->count; i++) {
 		struct dag_step *step = &t->flow->steps[i];
 		if (step->phase != STEP_READY)
 			continue;
 		if (t->action->start_count < places)
-			begin_step(t, step);
+			start_dag_step(t, step);
 		else
 			t->action->waiting++;
 	}
@@ -365,7 +365,7 @@ static void begin_steps(struct take *t, size_t places)
 
 /* ---- the end of the run ---- */
 
-static bool all_over(const struct dag_run *flow)
+static bool all_steps_over(const struct dag_run *flow)
 {
 	for (size_t i = 0; i < flow->count; i++)
 		if (flow->steps[i].phase != STEP_OVER)
@@ -373,7 +373,7 @@ static bool all_over(const struct dag_run *flow)
 	return true;
 }
 
-static enum dag_status last_status(const struct dag_run *flow)
+static enum dag_status final_status(const struct dag_run *flow)
 {
 	if (flow->status == DAG_STOPPING)
 		return DAG_STOPPED;
@@ -383,39 +383,39 @@ static enum dag_status last_status(const struct dag_run *flow)
 	return DAG_SUCCESS;
 }
 
-static void tell_end(struct take *t)
+static void notify_run_end(struct take *t)
 {
 	const char *event = t->flow->status == DAG_SUCCESS ? "success" : "fail";
 
 	for (size_t i = 0; i < t->flow->graph->watcher_count; i++) {
-		const struct node *wants = node_get(events_of(t->flow, i), event);
+		const struct node *wants = node_get(watcher_events(t->flow, i), event);
 		if (wants && wants->kind == NODE_BOOL && wants->boolean)
-			say_tell(t, i, event);
+			add_notification_action(t, i, event);
 	}
 }
 
-static void finish(struct take *t)
+static void finish_run(struct take *t)
 {
-	t->flow->status = last_status(t->flow);
+	t->flow->status = final_status(t->flow);
 	t->flow->finished = t->flow->now;
 	t->flow->changed = true;
 	if (t->flow->status != DAG_STOPPED)
-		tell_end(t);
+		notify_run_end(t);
 }
 
-static int64_t next_wake(const struct dag_run *flow)
+static int64_t next_dag_wake(const struct dag_run *flow)
 {
 	int64_t wake = NEVER;
 
 	for (size_t i = 0; i < flow->count; i++)
-		wake = earlier(wake, earlier(timeout_at(flow, &flow->steps[i]),
+		wake = earlier_dag_time(wake, earlier_dag_time(timeout_at(flow, &flow->steps[i]),
 		                             retry_at(&flow->steps[i])));
 	for (size_t i = 0; i < flow->graph->watcher_count; i++)
-		wake = earlier(wake, exceeded_at(flow, i));
+		wake = earlier_dag_time(wake, exceeded_at(flow, i));
 	return wake == NEVER ? NEVER : wake - flow->shift;
 }
 
-static bool ended(const struct dag_run *flow)
+static bool run_has_ended(const struct dag_run *flow)
 {
 	return flow->status != DAG_RUNNING && flow->status != DAG_STOPPING;
 }
@@ -423,24 +423,24 @@ static bool ended(const struct dag_run *flow)
 struct dag_action dag_run_handle(struct dag_run *flow, struct arena *a, const struct dag_event *event,
                              size_t places, int64_t now)
 {
-	struct dag_action action = { .wake = NEVER, .over = ended(flow) };
+	struct dag_action action = { .wake = NEVER, .over = run_has_ended(flow) };
 	struct take t = { .flow = flow, .arena = a, .action = &action };
 
 	if (action.over)
 		return action;
-	set_clock(flow, now);
+	set_dag_clock(flow, now);
 	flow->changed = false;
-	take_event(&t, event);
-	take_time(&t);
+	handle_dag_event(&t, event);
+	handle_timers(&t);
 	while (flow->judge_head < flow->judge_tail)
-		judge(flow, flow->judged[flow->judge_head++]);
-	begin_steps(&t, places);
-	if (all_over(flow))
-		finish(&t);
+		judge_step(flow, flow->judged[flow->judge_head++]);
+	start_ready_steps(&t, places);
+	if (all_steps_over(flow))
+		finish_run(&t);
 	action.changed = flow->changed;
-	action.over = ended(flow);
+	action.over = run_has_ended(flow);
 	if (!action.over)
-		action.wake = next_wake(flow);
+		action.wake = next_dag_wake(flow);
 	return action;
 }
 

@@ -166,7 +166,7 @@ static bool load_step(struct arena *a, const struct node *map, struct dag_step *
 	return true;
 }
 
-static bool load_told(const struct node *list, struct dag_run *flow, struct err *err)
+static bool load_notified(const struct node *list, struct dag_run *flow, struct err *err)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *n = list->entries[i].value;
@@ -178,7 +178,7 @@ static bool load_told(const struct node *list, struct dag_run *flow, struct err 
 	return true;
 }
 
-static bool load_flow(struct arena *a, const struct node *saved, struct dag_run *flow, struct err *err)
+static bool load_run(struct arena *a, const struct node *saved, struct dag_run *flow, struct err *err)
 {
 	const struct node *by = node_get(saved, "stoppedBy"), *told = node_get(saved, "told");
 	unsigned status = DAG_STATUS_COUNT;
@@ -192,7 +192,7 @@ static bool load_flow(struct arena *a, const struct node *saved, struct dag_run 
 	    !load_int(saved, "now", 0, LAST_MS, &flow->now, err) ||
 	    !load_int(saved, "shift", 0, LAST_MS, &flow->shift, err) ||
 	    !load_int(saved, "finished", -1, LAST_MS, &flow->finished, err) ||
-	    !load_told(told, flow, err))
+	    !load_notified(told, flow, err))
 		return false;
 	if (status < DAG_RUNNING || status > DAG_STOPPED)
 		return err_set(err, "status: expected that of a run");
@@ -221,7 +221,7 @@ bool dag_run_load(struct arena *a, const struct node *body, const struct node *e
 	const struct node *steps = node_get(saved, "steps");
 	struct dag_run *flow;
 
-	if (!dag_run_begin(a, body, execute, 0, &flow, err) || !load_flow(a, saved, flow, err))
+	if (!dag_run_begin(a, body, execute, 0, &flow, err) || !load_run(a, saved, flow, err))
 		return false;
 	if (!steps || steps->kind != NODE_MAP || steps->count != flow->count)
 		return err_set(err, "the saved run has other steps than the workflow");

@@ -5,7 +5,7 @@
 #include "reconcile/dag/dag_graph.h"
 
 /* null stands for a value that is not given. */
-static void merge(struct arena *a, struct node *env, const struct node *map)
+static void merge_env(struct arena *a, struct node *env, const struct node *map)
 {
 	for (size_t i = 0; map && map->kind == NODE_MAP && i < map->count; i++) {
 		const char *text = node_scalar_text(a, map->entries[i].value);
@@ -17,7 +17,7 @@ static void merge(struct arena *a, struct node *env, const struct node *map)
 /* ---- inherit ---- */
 
 /* The steps before one, nearest first. */
-static size_t before(const struct dag_graph *g, size_t at, struct arena *a, size_t **out)
+static size_t list_ancestors(const struct dag_graph *g, size_t at, struct arena *a, size_t **out)
 {
 	size_t *found = *out = arena_new(a, size_t, g->count + 1), count = 0;
 	bool *seen = arena_new(a, bool, g->count);
@@ -38,7 +38,7 @@ static size_t before(const struct dag_graph *g, size_t at, struct arena *a, size
 	return count;
 }
 
-static const char *written(const struct dag_run *flow, const size_t *steps, size_t count,
+static const char *find_output(const struct dag_run *flow, const size_t *steps, size_t count,
                            const char *param)
 {
 	/* The first is the step itself: what an earlier attempt of it wrote is no answer. */
@@ -50,32 +50,32 @@ static const char *written(const struct dag_run *flow, const size_t *steps, size
 	return NULL;
 }
 
-static bool empty(const struct node *map)
+static bool is_empty_map(const struct node *map)
 {
 	return !map || map->kind != NODE_MAP || map->count == 0;
 }
 
-static void inherit(const struct dag_run *flow, size_t at, const struct node *map, struct arena *a,
+static void inherit_outputs(const struct dag_run *flow, size_t at, const struct node *map, struct arena *a,
                     struct node *env)
 {
 	size_t *steps, count;
 
-	if (empty(map))
+	if (is_empty_map(map))
 		return;
-	count = before(flow->graph, at, a, &steps);
+	count = list_ancestors(flow->graph, at, a, &steps);
 	for (size_t i = 0; i < map->count; i++) {
 		const char *name = map->entries[i].key, *param = node_get_text(map, name);
-		const char *text = param ? written(flow, steps, count, param) : NULL;
+		const char *text = param ? find_output(flow, steps, count, param) : NULL;
 		if (text)
 			node_put(a, env, name, node_text(a, text));
 	}
 }
 
-static const struct node *unfilled(const struct node *map, const struct node *env, struct arena *a)
+static const struct node *find_missing(const struct node *map, const struct node *env, struct arena *a)
 {
 	struct node *list = node_list(a);
 
-	for (size_t i = 0; !empty(map) && i < map->count; i++)
+	for (size_t i = 0; !is_empty_map(map) && i < map->count; i++)
 		if (!node_get(env, map->entries[i].key))
 			node_add(a, list, node_text(a, map->entries[i].key));
 	return list;
@@ -89,11 +89,11 @@ struct node *dag_step_env(const struct dag_run *flow, size_t at, struct arena *a
 	const struct node *params = dag_given(flow->graph->execute, "params");
 	struct node *env = node_map(a);
 
-	merge(a, env, dag_given(declared, "env"));
-	inherit(flow, at, inherited, a, env);
-	merge(a, env, dag_given(params, "global"));
-	merge(a, env, dag_given(dag_given(params, "stepWise"), flow->steps[at].name));
-	*missing = unfilled(inherited, env, a);
+	merge_env(a, env, dag_given(declared, "env"));
+	inherit_outputs(flow, at, inherited, a, env);
+	merge_env(a, env, dag_given(params, "global"));
+	merge_env(a, env, dag_given(dag_given(params, "stepWise"), flow->steps[at].name));
+	*missing = find_missing(inherited, env, a);
 	return env;
 }
 

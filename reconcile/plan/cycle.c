@@ -6,7 +6,7 @@
 #include "reconcile/schema/mask.h"
 #include "reconcile/plan/ownership.h"
 
-static bool meant(const struct cycle_options *o, const char *name)
+static bool is_selected(const struct cycle_options *o, const char *name)
 {
 	for (size_t i = 0; i < o->only_count; i++)
 		if (fnmatch(o->only[i], name, 0) == 0)
@@ -28,7 +28,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	report->steps = arena_new(a, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
-		if (!meant(options, spec->name))
+		if (!is_selected(options, spec->name))
 			continue;
 		mask_mark(a, spec->body, options->mask);
 		report->steps[c->count] = (struct plan_step){ .name = spec->name, .at = spec->at };
@@ -85,7 +85,7 @@ static void check_patterns(const struct cycle *c)
 			           c->options.only[i]);
 }
 
-static void observe(struct cycle *c)
+static void start_observing(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
 	if (c->list.op.ok) {
@@ -100,7 +100,7 @@ static void observe(struct cycle *c)
 }
 
 /* "Nothing is written when one blocks" (design, 6). */
-static bool blocked(struct cycle *c)
+static bool is_blocked_by_guard(struct cycle *c)
 {
 	struct report *r = c->report;
 
@@ -125,7 +125,7 @@ static bool blocked(struct cycle *c)
 	return r->guards.blocked;
 }
 
-static void apply(struct cycle *c)
+static void start_applying(struct cycle *c)
 {
 	begin_phase(c, CYCLE_APPLY);
 	/* Else they would count as missing for ever. */
@@ -149,7 +149,7 @@ static bool deletes_wait(const struct cycle *c)
 	return false;
 }
 
-static void delete(struct cycle *c)
+static void start_deleting(struct cycle *c)
 {
 	struct report *r = c->report;
 	size_t before = c->count;
@@ -173,7 +173,7 @@ static void delete(struct cycle *c)
 	}
 }
 
-static void warn_of(struct cycle *c, const struct tally *t, const char *one, const char *many)
+static void warn_of_tally(struct cycle *c, const struct tally *t, const char *one, const char *many)
 {
 	if (t->count == 1)
 		diagnostics_warn(c->faults, (struct pos){ 0 }, "workflow \"%s\" %s", t->name, one);
@@ -182,28 +182,28 @@ static void warn_of(struct cycle *c, const struct tally *t, const char *one, con
 		           many);
 }
 
-static void warn(struct cycle *c)
+static void add_cycle_warnings(struct cycle *c)
 {
 	struct arena *a = c->arena;
 
-	warn_of(c, &c->unseen,
+	warn_of_tally(c, &c->unseen,
 	        arena_printf(a, "declares %s, which this service does not show: a change there is not seen",
 	                     c->unseen_path),
 	        arena_printf(a, "declare what this service does not show, such as %s: a change there is not "
 	                     "seen", c->unseen_path));
-	warn_of(c, &c->unmarked, "is unmarked: not pruned until first written",
+	warn_of_tally(c, &c->unmarked, "is unmarked: not pruned until first written",
 	        "are unmarked: not pruned until first written");
-	warn_of(c, &c->tagless,
+	warn_of_tally(c, &c->tagless,
 	        "does not keep flowsync's tags on this service: it is never pruned, and without a state what "
 	        "the service hides or changes is written at each sync",
 	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
 	        "the service hides or changes is written at each sync");
-	warn_of(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
+	warn_of_tally(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
 	        "have no record: keys taken out of the spec can't be seen");
 }
 
 /* What was planned and not begun: time was over, or somebody stopped it. */
-static void finish(struct cycle *c)
+static void close_open_steps(struct cycle *c)
 {
 	struct report *r = c->report;
 
@@ -219,7 +219,7 @@ static void finish(struct cycle *c)
 		r->steps[i].error = TASK_NOT_BEGUN;
 	}
 	if (!r->verdict.failed)
-		warn(c);
+		add_cycle_warnings(c);
 	if (c->options.hold)
 		diagnostics_warn(c->faults, (struct pos){ 0 },
 		           TASK_HELD ": workflows are neither made nor deleted");
@@ -233,16 +233,16 @@ bool cycle_advance(struct cycle *c)
 {
 	switch (c->phase) {
 	case CYCLE_LIST:
-		observe(c);
+		start_observing(c);
 		break;
 	case CYCLE_OBSERVE:
-		if (blocked(c) || !c->options.apply)
+		if (is_blocked_by_guard(c) || !c->options.apply)
 			c->phase = CYCLE_DONE;
 		else
-			apply(c);
+			start_applying(c);
 		break;
 	case CYCLE_APPLY:
-		delete(c);
+		start_deleting(c);
 		break;
 	case CYCLE_DELETE:
 	case CYCLE_DONE:
@@ -251,7 +251,7 @@ bool cycle_advance(struct cycle *c)
 	}
 	if (c->phase != CYCLE_DONE)
 		return true;
-	finish(c);
+	close_open_steps(c);
 	return false;
 }
 

@@ -28,7 +28,7 @@ struct spot {
 	struct path path;
 };
 
-static void compare(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_values(struct walk *w, const struct spot *at, const struct node *declared,
                     const struct node *observed);
 static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
                          const struct node *observed);
@@ -36,12 +36,12 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 
 /* ---- what is found ---- */
 
-static bool ignored(struct walk *w, const struct spot *at)
+static bool is_ignored(struct walk *w, const struct spot *at)
 {
 	return path_matches(w->arena, &at->path, w->ignore);
 }
 
-static struct node *shown(struct walk *w, const struct spot *at, const struct node *n,
+static struct node *value_to_show(struct walk *w, const struct spot *at, const struct node *n,
                           unsigned number)
 {
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
@@ -61,7 +61,7 @@ static struct pair pair_at(const struct walk *w, const struct path *path)
 	return (struct pair){ node_get(above.before, path->key), node_get(above.now, path->key), false };
 }
 
-static bool same_as_before(const struct walk *w, const struct path *path)
+static bool is_as_recorded(const struct walk *w, const struct path *path)
 {
 	struct pair p = pair_at(w, path);
 
@@ -72,7 +72,7 @@ static enum reason reason_of(const struct walk *w, const struct path *path)
 {
 	if (!w->record)
 		return REASON_ADOPTED;
-	return same_as_before(w, path) ? REASON_DRIFT : REASON_DECLARED;
+	return is_as_recorded(w, path) ? REASON_DRIFT : REASON_DECLARED;
 }
 
 static const char *value_digest(struct walk *w, const struct spot *at, const struct node *n)
@@ -95,10 +95,10 @@ static bool is_strict(const struct field *f)
 }
 
 /* A changed secret is shown as "(masked #1)" and "(masked #2)": that it changed is visible. */
-static void found(struct walk *w, const struct spot *at, const struct node *from,
+static void add_found_change(struct walk *w, const struct spot *at, const struct node *from,
                   const struct node *to, struct pos pos)
 {
-	if (ignored(w, at))
+	if (is_ignored(w, at))
 		return;
 	w->found++;
 	if (!w->out)
@@ -106,8 +106,8 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 	struct change c = {
 		.op = !from ? CHANGE_ADD : !to ? CHANGE_REMOVE : CHANGE_REPLACE,
 		.path = path_text(w->arena, &at->path),
-		.from = from ? shown(w, at, from, 1) : NULL,
-		.to = to ? shown(w, at, to, 1) : NULL,
+		.from = from ? value_to_show(w, at, from, 1) : NULL,
+		.to = to ? value_to_show(w, at, to, 1) : NULL,
 		.reason = reason_of(w, &at->path),
 		.at = pos,
 		.sent = value_digest(w, at, to),
@@ -116,25 +116,25 @@ static void found(struct walk *w, const struct spot *at, const struct node *from
 		.strict = to && is_strict(at->field) && !reads_the_same(w->arena, from, to),
 	};
 	if (from && to && node_equal(c.from, c.to))
-		c.to = shown(w, at, to, 2);
+		c.to = value_to_show(w, at, to, 2);
 	/* A step or auth of another kind cannot keep the keys of the old one. */
 	c.whole = from && to && at->outer && at->outer->variant &&
 	          strcmp(at->outer->variant, at->path.key) == 0;
 	diff_add(w->arena, w->out, &c);
 }
 
-static bool differ(struct walk *w, const struct spot *at, const struct node *declared,
+static bool scalars_differ(struct walk *w, const struct spot *at, const struct node *declared,
                    const struct node *observed)
 {
 	struct walk probe = *w;
 
 	probe.out = NULL;
 	probe.found = 0;
-	compare(&probe, at, declared, observed);
+	compare_values(&probe, at, declared, observed);
 	return probe.found > 0;
 }
 
-static void unseen(struct walk *w, const struct spot *at)
+static void note_unseen(struct walk *w, const struct spot *at)
 {
 	struct diff *out = w->out;
 
@@ -154,7 +154,7 @@ static bool scalars_only(const struct node *list)
 	return true;
 }
 
-static int by_order(const void *a, const void *b)
+static int order_nodes(const void *a, const void *b)
 {
 	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
 }
@@ -167,8 +167,8 @@ static bool same_scalars(struct walk *w, const struct field *f, const struct nod
 	if (a->count != b->count)
 		return false;
 	if ((f->flags & FIELD_SET) && a->count) {
-		qsort(a->entries, a->count, sizeof *a->entries, by_order);
-		qsort(b->entries, b->count, sizeof *b->entries, by_order);
+		qsort(a->entries, a->count, sizeof *a->entries, order_nodes);
+		qsort(b->entries, b->count, sizeof *b->entries, order_nodes);
 	}
 	for (size_t i = 0; i < a->count; i++)
 		if (!normal_scalars_equal(f->fields, a->entries[i].value, b->entries[i].value))
@@ -176,16 +176,16 @@ static bool same_scalars(struct walk *w, const struct field *f, const struct nod
 	return true;
 }
 
-static size_t weight(const struct node *n)
+static size_t count_keys_of_item(const struct node *n)
 {
 	size_t sum = 1;
 
 	for (size_t i = 0; i < n->count; i++)
-		sum += weight(n->entries[i].value);
+		sum += count_keys_of_item(n->entries[i].value);
 	return sum;
 }
 
-static const struct node *identity(const struct field *item, const struct node *n)
+static const struct node *identity_of_item(const struct field *item, const struct node *n)
 {
 	for (size_t i = 0; item->identity && item->identity[i]; i++) {
 		const struct node *found_at = node_at(n, item->identity[i]);
@@ -230,13 +230,13 @@ static bool match_whole(struct walk *w, const struct spot *at, const struct node
 static bool match_open(struct walk *w, const struct spot *at, const struct node *declared,
                        const struct node *observed)
 {
-	return !differ(w, at, declared, observed);
+	return !scalars_differ(w, at, declared, observed);
 }
 
 static bool match_identity(struct walk *w, const struct spot *at, const struct node *declared,
                            const struct node *observed)
 {
-	const struct node *x = identity(at->field, declared), *y = identity(at->field, observed);
+	const struct node *x = identity_of_item(at->field, declared), *y = identity_of_item(at->field, observed);
 	return x && y && node_equal(x, y);
 }
 
@@ -261,7 +261,7 @@ static struct pairing pair_items(struct walk *w, const struct spot *at, const st
 
 	for (size_t i = 0; i < declared->count; i++) {
 		p.of[i] = observed->count;
-		rank[i] = (struct ranked){ i, weight(declared->entries[i].value) };
+		rank[i] = (struct ranked){ i, count_keys_of_item(declared->entries[i].value) };
 	}
 	qsort(rank, declared->count, sizeof *rank, heavier_first);
 	for (size_t i = 0; i < declared->count; i++)
@@ -282,14 +282,14 @@ static void compare_items(struct walk *w, const struct spot *at, const struct no
 		struct spot spot = item_spot(at, i);
 		const struct node *item = declared->entries[i].value;
 		if (p.of[i] == observed->count)
-			found(w, &spot, NULL, item, item->at);
+			add_found_change(w, &spot, NULL, item, item->at);
 		else
-			compare(w, &spot, item, observed->entries[p.of[i]].value);
+			compare_values(w, &spot, item, observed->entries[p.of[i]].value);
 	}
 	for (size_t j = 0; j < observed->count; j++) {
 		struct spot spot = item_spot(at, j);
 		if (!p.taken[j])
-			found(w, &spot, observed->entries[j].value, NULL, declared->at);
+			add_found_change(w, &spot, observed->entries[j].value, NULL, declared->at);
 	}
 }
 
@@ -301,9 +301,9 @@ static void compare_in_order(struct walk *w, const struct spot *at, const struct
 		const struct node *x = i < declared->count ? declared->entries[i].value : NULL;
 		const struct node *y = i < observed->count ? observed->entries[i].value : NULL;
 		if (x && y)
-			compare(w, &spot, x, y);
+			compare_values(w, &spot, x, y);
 		else
-			found(w, &spot, y, x, x ? x->at : declared->at);
+			add_found_change(w, &spot, y, x, x ? x->at : declared->at);
 	}
 }
 
@@ -313,11 +313,11 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
 	if (!observed) {
 		/* "triggers: [] equals absent, null or empty" (design, 5) */
 		if (declared->count)
-			found(w, at, NULL, declared, declared->at);
+			add_found_change(w, at, NULL, declared, declared->at);
 	} else if (scalars_only(declared) && scalars_only(observed) &&
 	           at->field->fields->type != FIELD_OBJECT) {
 		if (!same_scalars(w, at->field, declared, observed))
-			found(w, at, observed, declared, declared->at);
+			add_found_change(w, at, observed, declared, declared->at);
 	} else if (at->field->flags & FIELD_SET) {
 		compare_items(w, at, declared, observed);
 	} else {
@@ -343,7 +343,7 @@ static bool is_default_resource(const struct walk *w, const struct field *f, con
 }
 
 /* True if leaving n out says the same: it is empty, or an object of nothing but such things. */
-static bool says_nothing(struct walk *w, const struct field *f, unsigned kind, const struct node *n)
+static bool is_meaningless_value(struct walk *w, const struct field *f, unsigned kind, const struct node *n)
 {
 	if (node_empty(n) || means_the_same_left_out(w, f, n))
 		return true;
@@ -351,23 +351,23 @@ static bool says_nothing(struct walk *w, const struct field *f, unsigned kind, c
 		return false;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct field *child = field_child(f, n->entries[i].key, kind);
-		if (child && !says_nothing(w, child, kind, n->entries[i].value))
+		if (child && !is_meaningless_value(w, child, kind, n->entries[i].value))
 			return false;
 	}
 	return true;
 }
 
 /* True if an observed key that is not declared is no business of the service's own. */
-static bool must_go(struct walk *w, const struct spot *at, const struct node *observed)
+static bool must_be_removed(struct walk *w, const struct spot *at, const struct node *observed)
 {
 	const struct field *f = at->field;
 	bool closed = at->outer->flags & FIELD_CLOSED;
 
-	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || ignored(w, at))
+	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || is_ignored(w, at))
 		return false;
 	if (closed)
 		return true;
-	if (says_nothing(w, f, field_kind(f, observed, at->kind), observed) ||
+	if (is_meaningless_value(w, f, field_kind(f, observed, at->kind), observed) ||
 	    is_default_resource(w, f, observed))
 		return false;
 	/* Inside of a list an item has no record of its own; the list is declared as a whole. */
@@ -375,10 +375,10 @@ static bool must_go(struct walk *w, const struct spot *at, const struct node *ob
 	return w->whole || (w->record && !p.in_list && p.before);
 }
 
-static void removed(struct walk *w, const struct spot *at, const struct node *from, struct pos pos,
+static void add_removed_change(struct walk *w, const struct spot *at, const struct node *from, struct pos pos,
                     enum reason reason)
 {
-	found(w, at, from, NULL, pos);
+	add_found_change(w, at, from, NULL, pos);
 	if (!w->out)
 		return;
 	struct change *last = &w->out->items[w->out->count - 1];
@@ -388,7 +388,7 @@ static void removed(struct walk *w, const struct spot *at, const struct node *fr
 }
 
 /* All of it, but for what is ignored below it. */
-static void goes(struct walk *w, const struct spot *at, struct pos pos, const struct node *observed)
+static void remove_value(struct walk *w, const struct spot *at, struct pos pos, const struct node *observed)
 {
 	const struct node nothing = { .kind = NODE_MAP, .at = pos };
 
@@ -396,7 +396,7 @@ static void goes(struct walk *w, const struct spot *at, struct pos pos, const st
 	    path_leads_to(w->arena, &at->path, w->ignore))
 		compare_keys(w, at, &nothing, observed);
 	else
-		removed(w, at, observed, pos, w->record && !pair_at(w, &at->path).before ? REASON_DRIFT
+		add_removed_change(w, at, observed, pos, w->record && !pair_at(w, &at->path).before ? REASON_DRIFT
 		                                                                           : REASON_UNDECLARED);
 }
 
@@ -409,14 +409,14 @@ static void compare_keys(struct walk *w, const struct spot *at, const struct nod
 		const struct entry *e = &declared->entries[i];
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
-		compare(w, &spot, e->value, node_get(observed, e->key));
+		compare_values(w, &spot, e->value, node_get(observed, e->key));
 	}
 	for (size_t i = 0; observed && i < observed->count; i++) {
 		const struct entry *e = &observed->entries[i];
 		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
-		if (!node_get(declared, e->key) && must_go(w, &spot, e->value))
-			goes(w, &spot, declared->at, e->value);
+		if (!node_get(declared, e->key) && must_be_removed(w, &spot, e->value))
+			remove_value(w, &spot, declared->at, e->value);
 	}
 }
 
@@ -436,7 +436,7 @@ static void compare_maps(struct walk *w, const struct spot *at, const struct nod
 	probe.found = 0;
 	compare_keys(&probe, at, declared, NULL);
 	if (probe.found || presence)
-		found(w, at, NULL, declared, declared->at);
+		add_found_change(w, at, NULL, declared, declared->at);
 }
 
 /* ---- any value ---- */
@@ -452,9 +452,9 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
 {
 	if (at->field->flags & (FIELD_MAY_HIDE | FIELD_MAY_BLANK))
-		unseen(w, at);
-	if (w->hidden && (!w->record || !same_as_before(w, &at->path)))
-		found(w, at, NULL, declared, declared->at);
+		note_unseen(w, at);
+	if (w->hidden && (!w->record || !is_as_recorded(w, &at->path)))
+		add_found_change(w, at, NULL, declared, declared->at);
 }
 
 /* True if what is observed says nothing of what is there. */
@@ -475,12 +475,12 @@ static bool is_hidden(const struct walk *w, const struct spot *at, const struct 
 	       (w->record || !node_empty(declared));
 }
 
-static void compare(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_values(struct walk *w, const struct spot *at, const struct node *declared,
                     const struct node *observed)
 {
 	const struct field *f = at->field;
 
-	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || ignored(w, at))
+	if (!f || (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY)) || is_ignored(w, at))
 		return;
 	if (declared->kind == NODE_NULL)
 		return;
@@ -492,30 +492,30 @@ static void compare(struct walk *w, const struct spot *at, const struct node *de
 		observed = NULL;
 	bool scalar = declared->kind < NODE_LIST && (!observed || observed->kind < NODE_LIST);
 	if (observed && !scalar && declared->kind != observed->kind)
-		found(w, at, observed, declared, declared->at);
+		add_found_change(w, at, observed, declared, declared->at);
 	else if (declared->kind == NODE_MAP)
 		compare_maps(w, at, declared, observed);
 	else if (declared->kind == NODE_LIST)
 		compare_lists(w, at, declared, observed);
 	else if (observed ? !normal_scalars_equal(f, declared, observed)
 	                  : !means_the_same_left_out(w, f, declared))
-		found(w, at, observed, declared, declared->at);
+		add_found_change(w, at, observed, declared, declared->at);
 }
 
-static void gone_unseen(struct walk *w, const struct spot *at, const struct node *before, struct pos pos)
+static void note_unseen_removal(struct walk *w, const struct spot *at, const struct node *before, struct pos pos)
 {
-	removed(w, at, before, pos, REASON_UNDECLARED);
+	add_removed_change(w, at, before, pos, REASON_UNDECLARED);
 	w->out->items[w->out->count - 1].blind = true;
 }
 
 /* What was declared, is no more, and cannot be seen: whether it is still there only a write can
  * settle. */
-static void compare_gone(struct walk *w, const struct spot *at, const struct node *before,
+static void compare_removed_key(struct walk *w, const struct spot *at, const struct node *before,
                          const struct node *declared, const struct node *observed)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
 
-	if (ignored(w, at))
+	if (is_ignored(w, at))
 		return;
 	for (size_t i = 0; before && before->kind == NODE_MAP && i < before->count; i++) {
 		const struct entry *e = &before->entries[i];
@@ -525,9 +525,9 @@ static void compare_gone(struct walk *w, const struct spot *at, const struct nod
 		bool hides = spot.field && !seen && (spot.field->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE));
 		bool has = spot.field && (!spot.field->only || (spot.field->only & kind));
 		if (now && now->kind == NODE_MAP && seen && seen->kind == NODE_MAP)
-			compare_gone(w, &spot, e->value, now, seen);
-		else if (!now && hides && has && !ignored(w, &spot))
-			gone_unseen(w, &spot, e->value, declared->at);
+			compare_removed_key(w, &spot, e->value, now, seen);
+		else if (!now && hides && has && !is_ignored(w, &spot))
+			note_unseen_removal(w, &spot, e->value, declared->at);
 	}
 }
 
@@ -541,8 +541,8 @@ void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff
 		.resources = sides->resources, .out = &result,
 	};
 
-	compare(&w, &root, sides->declared, sides->observed);
-	compare_gone(&w, &root, sides->record, sides->declared, sides->observed);
+	compare_values(&w, &root, sides->declared, sides->observed);
+	compare_removed_key(&w, &root, sides->record, sides->declared, sides->observed);
 	*out = result;
 }
 
@@ -553,7 +553,7 @@ void diff_workflow(struct arena *a, const struct node *declared, const struct no
 	struct diff result = { 0 };
 	struct walk w = { .arena = a, .name = name ? name : "", .ignore = ignore, .out = &result };
 
-	compare(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
+	compare_values(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
 	*out = result;
 }
 

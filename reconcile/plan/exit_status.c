@@ -7,32 +7,32 @@ struct row {
 	enum outcome outcome;
 };
 
-static bool usage(const struct exit_status *v) { return v->usage; }
-static bool invalid(const struct exit_status *v) { return v->invalid; }
-static bool interrupted(const struct exit_status *v) { return v->signal != 0; }
-static bool failed(const struct exit_status *v) { return v->failed || (v->step_failed && !v->applied); }
-static bool blocked(const struct exit_status *v) { return v->blocked; }
-static bool conflict(const struct exit_status *v) { return v->conflict; }
-static bool partly(const struct exit_status *v) { return v->step_failed || v->deferred; }
-static bool pending(const struct exit_status *v) { return v->pending && v->detailed; }
-static bool shown(const struct exit_status *v) { return v->pending; }
-static bool applied(const struct exit_status *v) { return v->applied; }
-static bool nothing(const struct exit_status *v) { return true; }
+static bool is_usage(const struct exit_status *v) { return v->usage; }
+static bool is_invalid(const struct exit_status *v) { return v->invalid; }
+static bool is_interrupted(const struct exit_status *v) { return v->signal != 0; }
+static bool is_failed(const struct exit_status *v) { return v->failed || (v->step_failed && !v->applied); }
+static bool is_blocked(const struct exit_status *v) { return v->blocked; }
+static bool is_conflict(const struct exit_status *v) { return v->conflict; }
+static bool is_partly(const struct exit_status *v) { return v->step_failed || v->deferred; }
+static bool is_pending(const struct exit_status *v) { return v->pending && v->detailed; }
+static bool is_preview(const struct exit_status *v) { return v->pending; }
+static bool is_applied(const struct exit_status *v) { return v->applied; }
+static bool is_nothing(const struct exit_status *v) { return true; }
 
 static const struct row *row_of(const struct exit_status *v)
 {
 	static const struct row rows[] = {
-		{ usage, 64, OUTCOME_FAILED },
-		{ invalid, 65, OUTCOME_INVALID },
-		{ interrupted, -1, OUTCOME_INTERRUPTED },
-		{ failed, 1, OUTCOME_FAILED },
-		{ blocked, 3, OUTCOME_BLOCKED },
-		{ conflict, 5, OUTCOME_CONFLICT },
-		{ partly, 4, OUTCOME_PARTIAL },
-		{ pending, 2, OUTCOME_CHANGES_PENDING },
-		{ shown, 0, OUTCOME_CHANGES_PENDING },
-		{ applied, 0, OUTCOME_APPLIED },
-		{ nothing, 0, OUTCOME_CONVERGED },
+		{ is_usage, 64, OUTCOME_FAILED },
+		{ is_invalid, 65, OUTCOME_INVALID },
+		{ is_interrupted, -1, OUTCOME_INTERRUPTED },
+		{ is_failed, 1, OUTCOME_FAILED },
+		{ is_blocked, 3, OUTCOME_BLOCKED },
+		{ is_conflict, 5, OUTCOME_CONFLICT },
+		{ is_partly, 4, OUTCOME_PARTIAL },
+		{ is_pending, 2, OUTCOME_CHANGES_PENDING },
+		{ is_preview, 0, OUTCOME_CHANGES_PENDING },
+		{ is_applied, 0, OUTCOME_APPLIED },
+		{ is_nothing, 0, OUTCOME_CONVERGED },
 	};
 	const struct row *row = rows;
 

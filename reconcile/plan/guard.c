@@ -18,17 +18,17 @@ static const char *name_list(struct arena *a, const char *const *names, size_t c
 	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
 }
 
-static const char *plural(size_t count)
+static const char *plural_suffix(size_t count)
 {
 	return count == 1 ? "" : "s";
 }
 
-static const char *share(struct arena *a, size_t part, size_t whole)
+static const char *share_text(struct arena *a, size_t part, size_t whole)
 {
 	return arena_printf(a, "%zu of %zu", part, whole);
 }
 
-static bool over(size_t part, size_t whole, int percent)
+static bool is_over_percent(size_t part, size_t whole, int percent)
 {
 	return whole && part * 100 > whole * (size_t)percent;
 }
@@ -41,7 +41,7 @@ static bool is_approved(const struct guard_limits *l, const char *name)
 	return false;
 }
 
-static void add(struct arena *a, struct guards *g, const struct guard *guard, const struct guard_limits *l,
+static void add_guard(struct arena *a, struct guards *g, const struct guard *guard, const struct guard_limits *l,
                 bool block)
 {
 	bool approved = block && is_approved(l, guard->name);
@@ -56,10 +56,10 @@ static void add(struct arena *a, struct guards *g, const struct guard *guard, co
 	g->blocked |= block && !approved;
 }
 
-static void check_empty(struct arena *a, struct guards *g, const struct guard_facts *f,
+static void check_empty_source(struct arena *a, struct guards *g, const struct guard_facts *f,
                         const struct guard_limits *l)
 {
-	add(a, g, &(struct guard){
+	add_guard(a, g, &(struct guard){
 		.name = "empty-source", .limit = l->allow_empty ? "allowed" : "not empty",
 		.value = arena_printf(a, "%zu declared", f->declared),
 		.message = arena_printf(a, "the source declares nothing, but %zu workflow%s owned (%s); if that "
@@ -73,10 +73,10 @@ static void check_empty(struct arena *a, struct guards *g, const struct guard_fa
 static bool too_many_deletes(const struct guard_facts *f, const struct guard_limits *l)
 {
 	if (l->delete_limit)
-		return over(f->deletes, f->owned, l->max_delete_percent);
+		return is_over_percent(f->deletes, f->owned, l->max_delete_percent);
 	if (f->owned >= FLOOR)
-		return over(f->deletes, f->owned, SHARE);
-	return f->deletes >= 2 && over(f->deletes, f->owned, SMALL_SHARE);
+		return is_over_percent(f->deletes, f->owned, SHARE);
+	return f->deletes >= 2 && is_over_percent(f->deletes, f->owned, SMALL_SHARE);
 }
 
 static void check_deletes(struct arena *a, struct guards *g, const struct guard_facts *f,
@@ -85,11 +85,11 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	int percent = l->delete_limit ? l->max_delete_percent :
 	              f->owned >= FLOOR ? SHARE : SMALL_SHARE;
 
-	add(a, g, &(struct guard){
+	add_guard(a, g, &(struct guard){
 		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
-		.value = share(a, f->deletes, f->owned),
+		.value = share_text(a, f->deletes, f->owned),
 		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
-		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural(f->owned), percent,
+		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural_suffix(f->owned), percent,
 		                        name_list(a, f->delete_names, f->deletes)),
 	}, l, too_many_deletes(f, l));
 }
@@ -99,11 +99,11 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
-	bool block = f->remembered >= FLOOR && over(f->missing, f->remembered, SHARE) && !l->allow_recreate;
+	bool block = f->remembered >= FLOOR && is_over_percent(f->missing, f->remembered, SHARE) && !l->allow_recreate;
 
-	add(a, g, &(struct guard){
+	add_guard(a, g, &(struct guard){
 		.name = "missing-share", .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
-		.value = share(a, f->missing, f->remembered),
+		.value = share_text(a, f->missing, f->remembered),
 		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
 		                        "%d %% (%s); is the token of another tenant? If they are to be made anew, give "
 		                        "--allow-recreate", f->missing, f->remembered, SHARE,
@@ -121,7 +121,7 @@ static void check_rollback(struct arena *a, struct guards *g, const struct guard
 
 	if (!f->revision || !f->last_revision)
 		return;
-	add(a, g, &(struct guard){
+	add_guard(a, g, &(struct guard){
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
 		.value = f->revision,
 		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
@@ -134,13 +134,13 @@ static void check_updates(struct arena *a, struct guards *g, const struct guard_
 {
 	if (!l->update_limit)
 		return;
-	add(a, g, &(struct guard){
+	add_guard(a, g, &(struct guard){
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
-		.value = share(a, f->updates, f->meant),
+		.value = share_text(a, f->updates, f->meant),
 		.message = arena_printf(a, "%zu of %zu declared workflow%s would be updated, over %d %%; if that is "
 		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
-		                        plural(f->meant), l->max_update_percent),
-	}, l, over(f->updates, f->meant, l->max_update_percent));
+		                        plural_suffix(f->meant), l->max_update_percent),
+	}, l, is_over_percent(f->updates, f->meant, l->max_update_percent));
 }
 
 struct guards guards_check(struct arena *a, const struct guard_facts *facts,
@@ -148,7 +148,7 @@ struct guards guards_check(struct arena *a, const struct guard_facts *facts,
 {
 	struct guards g = { 0 };
 
-	check_empty(a, &g, facts, limits);
+	check_empty_source(a, &g, facts, limits);
 	check_deletes(a, &g, facts, limits);
 	check_missing(a, &g, facts, limits);
 	check_rollback(a, &g, facts, limits);

@@ -23,7 +23,7 @@ struct matching {
 	size_t old_count;
 };
 
-static int by_name(const void *a, const void *b)
+static int order_listed(const void *a, const void *b)
 {
 	const struct listed *x = *(const struct listed *const *)a, *y = *(const struct listed *const *)b;
 	int order = strcmp(x->name, y->name);
@@ -31,19 +31,19 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-static struct names sorted(struct cycle *c)
+static struct names sort_listed(struct cycle *c)
 {
 	struct names names = { arena_new(c->arena, const struct listed *, c->list.count + 1), c->list.count };
 
 	for (size_t i = 0; i < names.count; i++)
 		names.items[i] = &c->list.items[i];
 	if (names.count)
-		qsort(names.items, names.count, sizeof *names.items, by_name);
+		qsort(names.items, names.count, sizeof *names.items, order_listed);
 	return names;
 }
 
 /* All of one name, in the order of ids. */
-static struct names called(const struct names *names, const char *name)
+static struct names listed_with_name(const struct names *names, const char *name)
 {
 	size_t low = 0, high = names->count, count = 0;
 
@@ -61,13 +61,13 @@ static struct names called(const struct names *names, const char *name)
 
 /* ---- whose a workflow is ---- */
 
-static bool ours(const struct matching *m, const struct listed *l)
+static bool has_our_tag(const struct matching *m, const struct listed *l)
 {
 	return l->marker.owner && strcmp(l->marker.owner, m->owner) == 0 && !l->marker.other;
 }
 
 /* Its marker is of its own name: it is no copy, and nobody renamed it. */
-static bool owned(const struct matching *m, const struct listed *l)
+static bool is_owned(const struct matching *m, const struct listed *l)
 {
 	return owner_tags_owned(m->arena, &l->marker, m->owner, l->name);
 }
@@ -76,7 +76,7 @@ static bool owned(const struct matching *m, const struct listed *l)
 
 /* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design,
  * 6). */
-static const char *several(struct arena *a, const struct names *of)
+static const char *explain_namesakes(struct arena *a, const struct names *of)
 {
 	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
 	                    "is meant cannot be told", of->count, of->items[0]->name,
@@ -84,7 +84,7 @@ static const char *several(struct arena *a, const struct names *of)
 	                    of->count > 2 ? ", ..." : "");
 }
 
-static const char *both(struct arena *a, const struct listed *old, const struct listed *new)
+static const char *explain_both_names(struct arena *a, const struct listed *old, const struct listed *new)
 {
 	return arena_printf(a, "renamed_from: \"%s\" (id %lld) and \"%s\" (id %lld) are both on the "
 	                    "service", old->name, (long long)old->id, new->name, (long long)new->id);
@@ -103,9 +103,9 @@ static struct names known_one(const struct matching *m, const char *name, struct
 }
 
 /* Those called name, or the one of them that is known. */
-static struct names candidates(const struct matching *m, const struct workflow_task *w, const char *name)
+static struct names find_candidates(const struct matching *m, const struct workflow_task *w, const char *name)
 {
-	struct names all = called(&m->names, name), one = known_one(m, name, all);
+	struct names all = listed_with_name(&m->names, name), one = known_one(m, name, all);
 
 	if (one.count < all.count)
 		diagnostics_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
@@ -114,7 +114,7 @@ static struct names candidates(const struct matching *m, const struct workflow_t
 	return one;
 }
 
-static int by_text(const void *a, const void *b)
+static int order_texts(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -126,7 +126,7 @@ static const char **declared_names(struct arena *a, const struct specs *specs)
 	for (size_t i = 0; i < specs->count; i++)
 		names[i] = specs->items[i].name;
 	if (specs->count)
-		qsort(names, specs->count, sizeof *names, by_text);
+		qsort(names, specs->count, sizeof *names, order_texts);
 	return names;
 }
 
@@ -139,27 +139,27 @@ static void find_old_names(struct matching *m)
 		if (specs->items[i].renamed_from)
 			m->old[m->old_count++] = specs->items[i].renamed_from;
 	if (m->old_count)
-		qsort(m->old, m->old_count, sizeof *m->old, by_text);
+		qsort(m->old, m->old_count, sizeof *m->old, order_texts);
 }
 
-static bool is_among(const char **names, size_t count, const char *name)
+static bool is_in_names(const char **names, size_t count, const char *name)
 {
-	return count && bsearch(&name, names, count, sizeof *names, by_text);
+	return count && bsearch(&name, names, count, sizeof *names, order_texts);
 }
 
-static bool is_declared(const struct matching *m, const char *name)
+static bool name_is_declared(const struct matching *m, const char *name)
 {
-	return is_among(m->declared, m->cycle->specs->count, name);
+	return is_in_names(m->declared, m->cycle->specs->count, name);
 }
 
-static struct names find_strays(const struct matching *m)
+static struct names find_undeclared(const struct matching *m)
 {
 	struct names out = { 0 };
 	size_t room = 0;
 
 	for (size_t i = 0; i < m->names.count; i++) {
 		const struct listed *l = m->names.items[i];
-		if (!ours(m, l) || !l->marker.name || owned(m, l) || is_declared(m, l->name))
+		if (!has_our_tag(m, l) || !l->marker.name || is_owned(m, l) || name_is_declared(m, l->name))
 			continue;
 		arena_grow(m->arena, out.items, out.count, room);
 		out.items[out.count++] = l;
@@ -185,7 +185,7 @@ static const struct listed *renamed_by_hand(const struct matching *m, const char
 }
 
 /* One found by its name is no other spec's; one found by what it was called may be. */
-static const struct workflow_task *user(const struct cycle *c, int64_t id)
+static const struct workflow_task *task_using(const struct cycle *c, int64_t id)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (c->tasks[i].step->id == id)
@@ -193,9 +193,9 @@ static const struct workflow_task *user(const struct cycle *c, int64_t id)
 	return NULL;
 }
 
-static const char *not_free(const struct matching *m, const struct workflow_task *w, const struct listed *l)
+static const char *explain_taken(const struct matching *m, const struct workflow_task *w, const struct listed *l)
 {
-	const struct workflow_task *other = strcmp(l->name, w->step->name) == 0 ? NULL : user(m->cycle, l->id);
+	const struct workflow_task *other = strcmp(l->name, w->step->name) == 0 ? NULL : task_using(m->cycle, l->id);
 
 	if (other)
 		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
@@ -205,29 +205,29 @@ static const char *not_free(const struct matching *m, const struct workflow_task
 
 /* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
  * in conflict. */
-static const struct listed *meant(const struct matching *m, struct workflow_task *w)
+static const struct listed *find_meant_workflow(const struct matching *m, struct workflow_task *w)
 {
 	struct plan_step *s = w->step;
-	struct names now = candidates(m, w, s->name), old = { 0 };
+	struct names now = find_candidates(m, w, s->name), old = { 0 };
 
 	if (w->spec->renamed_from)
-		old = candidates(m, w, w->spec->renamed_from);
+		old = find_candidates(m, w, w->spec->renamed_from);
 	if (now.count > 1 || (!now.count && old.count > 1)) {
-		s->error = several(m->arena, now.count ? &now : &old);
+		s->error = explain_namesakes(m->arena, now.count ? &now : &old);
 		return NULL;
 	}
 	if (now.count && old.count) {
-		s->error = both(m->arena, old.items[0], now.items[0]);
+		s->error = explain_both_names(m->arena, old.items[0], now.items[0]);
 		return NULL;
 	}
 	const struct listed *found = now.count ? now.items[0] : old.count ? old.items[0]
 	                                                      : renamed_by_hand(m, s->name);
 	if (found)
-		s->error = not_free(m, w, found);
+		s->error = explain_taken(m, w, found);
 	return s->error ? NULL : found;
 }
 
-static void match(struct matching *m, struct workflow_task *w)
+static void match_task(struct matching *m, struct workflow_task *w)
 {
 	struct plan_step *s = w->step;
 
@@ -235,7 +235,7 @@ static void match(struct matching *m, struct workflow_task *w)
 		s->result = RESULT_SUSPENDED;
 		return;
 	}
-	const struct listed *found = meant(m, w);
+	const struct listed *found = find_meant_workflow(m, w);
 	s->id = found ? found->id : 0;
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
@@ -248,7 +248,7 @@ static void match(struct matching *m, struct workflow_task *w)
 
 /* ---- which are to go ---- */
 
-static bool is_meant(const struct cycle_options *o, const char *name)
+static bool name_is_selected(const struct cycle_options *o, const char *name)
 {
 	for (size_t i = 0; i < o->only_count; i++)
 		if (fnmatch(o->only[i], name, 0) == 0)
@@ -258,22 +258,22 @@ static bool is_meant(const struct cycle_options *o, const char *name)
 
 /* What a spec found under another name is renamed, not deleted; nor is what a spec says it was
  * called before, while that spec is suspended or in conflict. */
-static bool is_to_go(const struct matching *m, const struct listed *l)
+static bool is_to_be_deleted(const struct matching *m, const struct listed *l)
 {
 	const struct cycle *c = m->cycle;
 
-	return c->options.prune && !l->marker.keep && !is_declared(m, l->name) &&
-	       !is_among(m->old, m->old_count, l->name) && !user(c, l->id);
+	return c->options.prune && !l->marker.keep && !name_is_declared(m, l->name) &&
+	       !is_in_names(m->old, m->old_count, l->name) && !task_using(c, l->id);
 }
 
 /* Those of our own called as l is: one of them may be a copy that somebody made by hand. */
 static struct names namesakes(const struct matching *m, const struct listed *l)
 {
-	struct names all = called(&m->names, l->name), out = { 0 };
+	struct names all = listed_with_name(&m->names, l->name), out = { 0 };
 
 	out.items = arena_new(m->arena, const struct listed *, all.count);
 	for (size_t i = 0; i < all.count; i++)
-		if (owned(m, all.items[i]))
+		if (is_owned(m, all.items[i]))
 			out.items[out.count++] = all.items[i];
 	return known_one(m, l->name, out);
 }
@@ -291,7 +291,7 @@ static bool plan_delete(struct matching *m, const struct listed *l)
 		return false;
 	if (same.count > 1) {
 		step.result = RESULT_CONFLICT;
-		step.error = several(m->arena, &same);
+		step.error = explain_namesakes(m->arena, &same);
 	}
 	r->steps[r->step_count++] = step;
 	return same.count == 1;
@@ -304,10 +304,10 @@ static void plan_deletes(struct matching *m, struct guard_facts *facts)
 
 	for (size_t i = 0; i < m->names.count; i++) {
 		const struct listed *l = m->names.items[i];
-		if (!owned(m, l) || !is_meant(&m->cycle->options, l->name))
+		if (!is_owned(m, l) || !name_is_selected(&m->cycle->options, l->name))
 			continue;
 		names[facts->owned++] = l->name;
-		if (is_to_go(m, l) && plan_delete(m, l))
+		if (is_to_be_deleted(m, l) && plan_delete(m, l))
 			gone[facts->deletes++] = l->name;
 	}
 	facts->owned_names = names;
@@ -340,20 +340,20 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 	c->over = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
 	for (size_t i = 0; records && i < records->count; i++) {
 		const struct applied_record *r = &records->items[i];
-		if (!is_meant(&c->options, r->name))
+		if (!name_is_selected(&c->options, r->name))
 			continue;
 		facts->remembered++;
-		if (called(&m->names, r->name).count || has_id(&c->list, r->id))
+		if (listed_with_name(&m->names, r->name).count || has_id(&c->list, r->id))
 			continue;
 		names[facts->missing++] = r->name;
-		if (!is_declared(m, r->name))
+		if (!name_is_declared(m, r->name))
 			c->over[c->over_count++] = r->name;
 	}
 	facts->missing_names = names;
 }
 
 /* Steps move to an array that has room for deletes too. */
-static void make_room(struct cycle *c)
+static void reserve_steps(struct cycle *c)
 {
 	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + 1);
 
@@ -367,15 +367,15 @@ static void make_room(struct cycle *c)
 void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 {
 	struct matching m = {
-		.cycle = c, .arena = c->arena, .owner = c->options.owner, .names = sorted(c),
+		.cycle = c, .arena = c->arena, .owner = c->options.owner, .names = sort_listed(c),
 		.declared = declared_names(c->arena, c->specs),
 	};
 
-	m.strays = find_strays(&m);
+	m.strays = find_undeclared(&m);
 	find_old_names(&m);
-	make_room(c);
+	reserve_steps(c);
 	for (size_t i = 0; i < c->count; i++)
-		match(&m, &c->tasks[i]);
+		match_task(&m, &c->tasks[i]);
 	plan_deletes(&m, facts);
 	count_missing(&m, facts);
 }

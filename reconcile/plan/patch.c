@@ -20,14 +20,14 @@ static struct node *copy_of_map(struct arena *a, const struct node *n)
 	return out;
 }
 
-static struct node *laid_over(struct arena *a, const struct node *base, const struct node *over)
+static struct node *overlay_map(struct arena *a, const struct node *base, const struct node *over)
 {
 	if (!base || base->kind != NODE_MAP || over->kind != NODE_MAP)
 		return (struct node *)over;
 	struct node *out = copy_of_map(a, base);
 	for (size_t i = 0; i < over->count; i++) {
 		const struct entry *e = &over->entries[i];
-		node_put(a, out, e->key, laid_over(a, node_get(base, e->key), e->value));
+		node_put(a, out, e->key, overlay_map(a, node_get(base, e->key), e->value));
 	}
 	return out;
 }
@@ -41,9 +41,9 @@ static bool can_have(const char *key, unsigned kind)
 
 /* The same for a step: of one that becomes another kind only that stays which the new one can
  * have. */
-static struct node *step_over(struct arena *a, const struct node *base, const struct node *over)
+static struct node *overlay_step(struct arena *a, const struct node *base, const struct node *over)
 {
-	struct node *out = laid_over(a, base, over);
+	struct node *out = overlay_map(a, base, over);
 
 	if (!base || base->kind != NODE_MAP || out->kind != NODE_MAP)
 		return out;
@@ -60,7 +60,7 @@ static struct node *step_over(struct arena *a, const struct node *base, const st
 
 /* ---- the body ---- */
 
-static void lay_body(struct arena *a, const struct node *body, const struct node *described,
+static void overlay_body(struct arena *a, const struct node *body, const struct node *described,
                      struct node *out)
 {
 	/* For what no file can say: which addresses and tags of ours are there. */
@@ -75,7 +75,7 @@ static void lay_body(struct arena *a, const struct node *body, const struct node
 	struct node *steps = copy_of_map(a, node_get(out, "steps"));
 	for (size_t i = 0; over && i < over->count; i++) {
 		const struct entry *e = &over->entries[i];
-		node_put(a, steps, e->key, step_over(a, node_get(steps, e->key), e->value));
+		node_put(a, steps, e->key, overlay_step(a, node_get(steps, e->key), e->value));
 	}
 	node_put(a, out, "steps", steps);
 }
@@ -100,7 +100,7 @@ static bool names_are_there(const struct patch *patch, const struct node *steps,
 }
 
 /* Lays one key of patch->step over every step that is meant. */
-static bool lay_value(struct arena *a, const struct patch *patch, const struct entry *value,
+static bool set_argument(struct arena *a, const struct patch *patch, const struct entry *value,
                       struct node *steps, struct err *err)
 {
 	struct node *one = node_map(a);
@@ -119,19 +119,19 @@ static bool lay_value(struct arena *a, const struct patch *patch, const struct e
 			               field_kind_words(a, step_field(), kind), value->key);
 		}
 		any = true;
-		e->value = laid_over(a, e->value, one);
+		e->value = overlay_map(a, e->value, one);
 	}
 	return any || err_set(err, "the workflow has no step that takes \"%s\"", value->key);
 }
 
-static bool lay_values(struct arena *a, const struct patch *patch, struct node *out, struct err *err)
+static bool set_arguments(struct arena *a, const struct patch *patch, struct node *out, struct err *err)
 {
 	struct node *steps = copy_of_map(a, node_get(out, "steps"));
 
 	if (!names_are_there(patch, steps, err))
 		return false;
 	for (size_t i = 0; patch->step && i < patch->step->count; i++)
-		if (!lay_value(a, patch, &patch->step->entries[i], steps, err))
+		if (!set_argument(a, patch, &patch->step->entries[i], steps, err))
 			return false;
 	node_put(a, out, "steps", steps);
 	if (patch->name)
@@ -145,8 +145,8 @@ bool patch_body(struct arena *a, const struct patch *patch, const struct node *d
 	struct node *body = copy_of_map(a, normalise_request(a, described));
 
 	if (patch->body)
-		lay_body(a, patch->body, described, body);
-	if (!lay_values(a, patch, body, err))
+		overlay_body(a, patch->body, described, body);
+	if (!set_arguments(a, patch, body, err))
 		return false;
 	*out = body;
 	return true;

@@ -17,7 +17,7 @@ struct render {
 
 enum tint { PLAIN, GREEN, YELLOW, RED, BOLD, DIM };
 
-static void tint(const struct render *r, enum tint t)
+static void set_tint(const struct render *r, enum tint t)
 {
 	static const char *const codes[] = {
 		"\x1b[0m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[2m",
@@ -44,14 +44,14 @@ void render_text(const char *text, struct buf *out)
 
 static void add_tinted(const struct render *r, enum tint t, const char *text)
 {
-	tint(r, t);
+	set_tint(r, t);
 	render_text(text, r->out);
-	tint(r, PLAIN);
+	set_tint(r, PLAIN);
 }
 
 /* ---- one workflow ---- */
 
-static enum tint sign(const char *op, char *c)
+static enum tint sign_of_change(const char *op, char *c)
 {
 	bool add = strcmp(op, "add") == 0 || strcmp(op, "create") == 0;
 	bool gone = strcmp(op, "remove") == 0 || strcmp(op, "delete") == 0;
@@ -60,7 +60,7 @@ static enum tint sign(const char *op, char *c)
 	return add ? GREEN : gone ? RED : YELLOW;
 }
 
-static const char *doing(const struct render *r, const char *action, const char *result)
+static const char *action_text(const struct render *r, const char *action, const char *result)
 {
 	static const struct { const char *action, *plan, *done; } words[] = {
 		{ "create", "create", "created" }, { "patch", "change", "changed" },
@@ -95,7 +95,7 @@ static void add_value(const struct node *value, struct buf *out)
 
 /* Why it is to change; NULL where there is no record of an earlier apply, which is warned of
  * once. */
-static const char *why(const struct node *change)
+static const char *reason_text(const struct node *change)
 {
 	static const struct { const char *word, *words; } reasons[] = {
 		{ "declared", "the spec changed" }, { "drift", "changed on the service" },
@@ -113,12 +113,12 @@ static void add_origin(const struct render *r, const struct node *change, bool c
 {
 	int64_t line = node_get_int(change, "line", 0);
 
-	tint(r, DIM);
+	set_tint(r, DIM);
 	if (line)
 		buf_addf(r->out, "  line %lld", (long long)line);
-	if (!created && why(change))	/* what a new workflow begins with needs no reason */
-		buf_addf(r->out, "%s%s", line ? ": " : "  ", why(change));
-	tint(r, PLAIN);
+	if (!created && reason_text(change))	/* what a new workflow begins with needs no reason */
+		buf_addf(r->out, "%s%s", line ? ": " : "  ", reason_text(change));
+	set_tint(r, PLAIN);
 }
 
 static void render_change(const struct render *r, const struct node *change, bool created)
@@ -127,14 +127,14 @@ static void render_change(const struct render *r, const struct node *change, boo
 	const struct node *old = node_get(change, "from"), *new = node_get(change, "to");
 	const char *op = node_get_text(change, "op"), *path = node_get_text(change, "path");
 	char c;
-	enum tint t = sign(op, &c);
+	enum tint t = sign_of_change(op, &c);
 
 	if (old && old->kind != NODE_NULL)
 		add_value(old, &from);
 	if (new && new->kind != NODE_NULL)
 		add_value(new, &to);
 	buf_adds(r->out, "    ");
-	tint(r, t);
+	set_tint(r, t);
 	buf_addf(r->out, "%c ", c);
 	add_tinted(r, PLAIN, path);
 	if (!from.len || !to.len) {
@@ -160,22 +160,22 @@ static void render_workflow(const struct render *r, const struct node *w)
 	bool bad = error != NULL;
 	int64_t id = node_get_int(w, "id", 0);
 	char c;
-	enum tint t = sign(action, &c);
+	enum tint t = sign_of_change(action, &c);
 
 	if (strcmp(action, "none") == 0)
 		c = ' ', t = PLAIN;
-	tint(r, bad ? RED : t);
-	buf_addf(r->out, "%c %-9s ", bad ? '!' : c, doing(r, action, result));
-	tint(r, PLAIN);
+	set_tint(r, bad ? RED : t);
+	buf_addf(r->out, "%c %-9s ", bad ? '!' : c, action_text(r, action, result));
+	set_tint(r, PLAIN);
 	add_tinted(r, BOLD, node_get_text(w, "name"));
 	if (id)
 		buf_addf(r->out, " (id %lld)", (long long)id);
 	if (file) {
-		tint(r, DIM);
+		set_tint(r, DIM);
 		buf_adds(r->out, "  ");
 		render_text(file, r->out);
 		buf_addf(r->out, ":%lld", (long long)node_get_int(w, "line", 0));
-		tint(r, PLAIN);
+		set_tint(r, PLAIN);
 	}
 	buf_addc(r->out, '\n');
 	for (size_t i = 0; changes && i < changes->count; i++)
@@ -195,7 +195,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 /* ---- the whole ---- */
 
 /* How many listed workflows have this action (NULL: any) and this result. */
-static size_t count(const struct node *workflows, const char *action, const char *result)
+static size_t count_workflows(const struct node *workflows, const char *action, const char *result)
 {
 	size_t sum = 0;
 
@@ -207,7 +207,7 @@ static size_t count(const struct node *workflows, const char *action, const char
 	return sum;
 }
 
-static void add_count(const struct render *r, size_t number, const char *word)
+static void add_count_text(const struct render *r, size_t number, const char *word)
 {
 	if (number)
 		buf_addf(r->out, ", %zu %s", number, word);
@@ -217,7 +217,7 @@ static void render_counts(const struct render *r, const struct node *report)
 {
 	const struct node *list = node_get(report, "workflows"), *summary = node_get(report, "summary");
 	const char *result = r->plan ? "planned" : "applied";
-	size_t changed = count(list, "patch", result) + count(list, "replace", result);
+	size_t changed = count_workflows(list, "patch", result) + count_workflows(list, "replace", result);
 	size_t told = 0;
 
 	/* Unchanged ones may not be listed: they are what is declared and not told of otherwise. */
@@ -227,20 +227,20 @@ static void render_counts(const struct render *r, const struct node *report)
 		        strcmp(node_get_text(w, "action"), "delete") != 0;
 	}
 	size_t declared = (size_t)node_get_int(summary, "declared", 0);
-	tint(r, BOLD);
+	set_tint(r, BOLD);
 	if (r->plan)
 		buf_addf(r->out, "Plan: %zu to create, %zu to change, %zu to delete; %zu unchanged",
-		         count(list, "create", result), changed, count(list, "delete", result), declared - told);
+		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result), declared - told);
 	else
 		buf_addf(r->out, "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
-		         count(list, "create", result), changed, count(list, "delete", result), declared - told);
-	add_count(r, count(list, NULL, "suspended"), "suspended");
-	add_count(r, count(list, NULL, "blocked"), "blocked");
-	add_count(r, count(list, NULL, "conflict"), "in conflict");
-	add_count(r, count(list, NULL, "deferred"), "deferred");
-	add_count(r, count(list, NULL, "refused"), "refused");
-	add_count(r, count(list, NULL, "failed"), "failed");
-	tint(r, PLAIN);
+		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result), declared - told);
+	add_count_text(r, count_workflows(list, NULL, "suspended"), "suspended");
+	add_count_text(r, count_workflows(list, NULL, "blocked"), "blocked");
+	add_count_text(r, count_workflows(list, NULL, "conflict"), "in conflict");
+	add_count_text(r, count_workflows(list, NULL, "deferred"), "deferred");
+	add_count_text(r, count_workflows(list, NULL, "refused"), "refused");
+	add_count_text(r, count_workflows(list, NULL, "failed"), "failed");
+	set_tint(r, PLAIN);
 	buf_addc(r->out, '\n');
 }
 

@@ -50,12 +50,12 @@ void report_judge(struct report *report)
 
 /* ---- the document ---- */
 
-static struct node *text_or_null(struct arena *a, const char *text)
+static struct node *text_node_or_null(struct arena *a, const char *text)
 {
 	return text ? node_text(a, text) : node_null(a);
 }
 
-static struct node *seconds(struct arena *a, int64_t ms)
+static struct node *seconds_node(struct arena *a, int64_t ms)
 {
 	struct node *n = node_int(a, 0);
 
@@ -65,9 +65,9 @@ static struct node *seconds(struct arena *a, int64_t ms)
 	return n;
 }
 
-static void put_place(struct arena *a, struct node *map, struct pos at)
+static void put_report_place(struct arena *a, struct node *map, struct pos at)
 {
-	node_put(a, map, "file", text_or_null(a, at.file));
+	node_put(a, map, "file", text_node_or_null(a, at.file));
 	node_put(a, map, "line", at.line ? node_int(a, at.line) : node_null(a));
 	node_put(a, map, "column", at.line ? node_int(a, at.col) : node_null(a));
 }
@@ -89,7 +89,7 @@ static struct node *changes_tree(struct arena *a, const struct diff *diff)
 		node_put(a, n, "from", value_or_null(a, c->from));
 		node_put(a, n, "to", value_or_null(a, c->to));
 		node_put(a, n, "reason", node_text(a, reason_word(c->reason)));
-		put_place(a, n, c->at);
+		put_report_place(a, n, c->at);
 	}
 	return list;
 }
@@ -115,11 +115,11 @@ static struct node *step_tree(struct arena *a, const struct plan_step *s)
 	node_put(a, n, "name", node_text(a, s->name));
 	node_put(a, n, "id", s->id ? node_int(a, s->id) : node_null(a));
 	node_put(a, n, "action", node_text(a, action_word(s->action)));
-	node_put(a, n, "operation", text_or_null(a, operation_of(s->action)));
+	node_put(a, n, "operation", text_node_or_null(a, operation_of(s->action)));
 	node_put(a, n, "result", node_text(a, result_word(s->result)));
 	node_put(a, n, "reason", s->action == ACTION_NONE ? node_null(a)
 	                                                  : node_text(a, reason_word(s->reason)));
-	put_place(a, n, s->at);
+	put_report_place(a, n, s->at);
 	if (s->note)
 		node_put(a, n, "note", node_text(a, s->note));
 	node_put(a, n, "changes", changes_tree(a, &s->diff));
@@ -127,8 +127,8 @@ static struct node *step_tree(struct arena *a, const struct plan_step *s)
 	node_put(a, n, "refused", kept_tree(a, &s->refused));
 	node_put(a, n, "attempts", node_int(a, s->attempts));
 	node_put(a, n, "http_status", s->http_status ? node_int(a, s->http_status) : node_null(a));
-	node_put(a, n, "error", text_or_null(a, s->error));
-	node_put(a, n, "duration_s", seconds(a, s->duration_ms));
+	node_put(a, n, "error", text_node_or_null(a, s->error));
+	node_put(a, n, "duration_s", seconds_node(a, s->duration_ms));
 	return n;
 }
 
@@ -186,11 +186,11 @@ static struct node *source_tree(struct arena *a, const struct report_source *s)
 {
 	struct node *n = node_map(a);
 
-	node_put(a, n, "kind", text_or_null(a, s->kind));
-	node_put(a, n, "location", text_or_null(a, s->location));
-	node_put(a, n, "revision", text_or_null(a, s->revision));
-	node_put(a, n, "tree", text_or_null(a, s->tree));
-	node_put(a, n, "path", text_or_null(a, s->path));
+	node_put(a, n, "kind", text_node_or_null(a, s->kind));
+	node_put(a, n, "location", text_node_or_null(a, s->location));
+	node_put(a, n, "revision", text_node_or_null(a, s->revision));
+	node_put(a, n, "tree", text_node_or_null(a, s->tree));
+	node_put(a, n, "path", text_node_or_null(a, s->path));
 	node_put(a, n, "specs", node_int(a, (int64_t)s->specs));
 	node_put(a, n, "files", node_int(a, (int64_t)s->files));
 	return n;
@@ -219,14 +219,14 @@ static struct node *faults_tree(struct arena *a, const struct diagnostics *fault
 			continue;
 		struct node *n = node_add(a, list, node_map(a));
 		node_put(a, n, "message", node_text(a, f->message));
-		put_place(a, n, f->at);
+		put_report_place(a, n, f->at);
 	}
 	/* What was left out is no error if there is none. */
 	if (faults && faults->left_out && warnings == !faults->errors) {
 		struct node *n = node_add(a, list, node_map(a));
 		node_put(a, n, "message", node_text(a, arena_printf(a, "%zu more %s not shown", faults->left_out,
 		                                                    faults->left_out == 1 ? "is" : "are")));
-		put_place(a, n, (struct pos){ 0 });
+		put_report_place(a, n, (struct pos){ 0 });
 	}
 	return list;
 }
@@ -237,19 +237,19 @@ struct node *report_tree(struct arena *a, const struct report *r)
 
 	node_put(a, tool, "name", node_text(a, "flowsync"));
 	node_put(a, tool, "version", node_text(a, FLOWSYNC_VERSION));
-	node_put(a, service, "endpoint", text_or_null(a, r->endpoint));
+	node_put(a, service, "endpoint", text_node_or_null(a, r->endpoint));
 	node_put(a, n, "report_version", node_int(a, 1));
 	node_put(a, n, "tool", tool);
 	node_put(a, n, "mode", node_text(a, r->mode));
-	node_put(a, n, "cycle_id", text_or_null(a, r->cycle_id));
-	node_put(a, n, "sync", text_or_null(a, r->sync));
-	node_put(a, n, "trigger", text_or_null(a, r->trigger));
-	node_put(a, n, "started", text_or_null(a, r->started));
-	node_put(a, n, "finished", text_or_null(a, r->finished));
-	node_put(a, n, "duration_s", seconds(a, r->duration_ms));
+	node_put(a, n, "cycle_id", text_node_or_null(a, r->cycle_id));
+	node_put(a, n, "sync", text_node_or_null(a, r->sync));
+	node_put(a, n, "trigger", text_node_or_null(a, r->trigger));
+	node_put(a, n, "started", text_node_or_null(a, r->started));
+	node_put(a, n, "finished", text_node_or_null(a, r->finished));
+	node_put(a, n, "duration_s", seconds_node(a, r->duration_ms));
 	node_put(a, n, "source", source_tree(a, &r->source));
 	node_put(a, n, "service", service);
-	node_put(a, n, "owner", text_or_null(a, r->owner));
+	node_put(a, n, "owner", text_node_or_null(a, r->owner));
 	node_put(a, n, "outcome", node_text(a, outcome_word(exit_status_outcome(&r->verdict))));
 	node_put(a, n, "exit_code", node_int(a, exit_status_code(&r->verdict)));
 	node_put(a, n, "summary", summary_tree(a, r));

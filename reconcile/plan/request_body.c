@@ -18,7 +18,7 @@ struct place {
 	struct path path;
 };
 
-static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_values(const struct merge *m, const struct place *at, const struct node *base,
                            const struct node *declared);
 
 /* True if key of the base cannot stand beside what is declared in the same object. */
@@ -41,7 +41,7 @@ static bool excluded(const struct field *object, const struct field *f, const st
 
 /* True if what the base has under key goes although nothing is declared under it.  was: the
  * base's kind. */
-static bool goes(const struct merge *m, const struct place *object, const struct place *at,
+static bool is_dropped(const struct merge *m, const struct place *object, const struct place *at,
                  const struct node *declared, const char *key, unsigned was)
 {
 	const struct field *f = object->field;
@@ -53,20 +53,20 @@ static bool goes(const struct merge *m, const struct place *object, const struct
 	       (excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
 }
 
-static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_maps(const struct merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared);
 
 /* What the base has and nobody declares; of a step that was of another kind only what the new
  * one can have. */
-static struct node *carried(const struct merge *m, const struct place *at, struct node *value,
+static struct node *carry_over(const struct merge *m, const struct place *at, struct node *value,
                             bool other_kind)
 {
 	bool inner = value->kind == NODE_MAP && at->field && !at->field->variant;
 
-	return other_kind && inner ? merged_maps(m, at, value, node_map(m->arena)) : value;
+	return other_kind && inner ? merge_maps(m, at, value, node_map(m->arena)) : value;
 }
 
-static struct node *merged_maps(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_maps(const struct merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
@@ -76,15 +76,15 @@ static struct node *merged_maps(const struct merge *m, const struct place *at, c
 	for (size_t i = 0; i < base->count; i++) {
 		const struct entry *e = &base->entries[i];
 		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
-		if (!node_get(declared, e->key) && !goes(m, at, &here, declared, e->key, was))
-			node_put(m->arena, out, e->key, carried(m, &here, e->value, was != kind));
+		if (!node_get(declared, e->key) && !is_dropped(m, at, &here, declared, e->key, was))
+			node_put(m->arena, out, e->key, carry_over(m, &here, e->value, was != kind));
 	}
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
 		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
 		bool same_field = field_child(at->field, e->key, was) == here.field;
 		node_put(m->arena, out, e->key,
-		         merged(m, &here, same_field ? node_get(base, e->key) : NULL, e->value));
+		         merge_values(m, &here, same_field ? node_get(base, e->key) : NULL, e->value));
 	}
 	return out;
 }
@@ -102,7 +102,7 @@ static struct node *new_item(const struct merge *m, struct node *item)
 /* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is
  * open.  The base's webhooks bring their policy with them: "without it an update gives the
  * workflow a new address" (contract, 2.7 E). */
-static struct node *merged_set(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_sets(const struct merge *m, const struct place *at, const struct node *base,
                                const struct node *declared)
 {
 	const size_t *pair = diff_pair(m->arena, at->field, declared, base);
@@ -112,7 +112,7 @@ static struct node *merged_set(const struct merge *m, const struct place *at, co
 		struct place here = { at->field->fields, at->kind, { &at->path, NULL, i } };
 		struct node *item = declared->entries[i].value;
 		node_add(m->arena, out, pair[i] < base->count
-		         ? merged(m, &here, base->entries[pair[i]].value, item) : new_item(m, item));
+		         ? merge_values(m, &here, base->entries[pair[i]].value, item) : new_item(m, item));
 	}
 	for (size_t i = 0; (at->field->flags & FIELD_OWN_TAGS) && i < base->count; i++) {
 		const char *name = node_get_text(base->entries[i].value, "name");
@@ -122,7 +122,7 @@ static struct node *merged_set(const struct merge *m, const struct place *at, co
 	return out;
 }
 
-static struct node *merged(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_values(const struct merge *m, const struct place *at, const struct node *base,
                            const struct node *declared)
 {
 	const struct field *f = at->field;
@@ -132,15 +132,15 @@ static struct node *merged(const struct merge *m, const struct place *at, const 
 	if (base && path_matches(m->arena, &at->path, m->ignore))
 		return (struct node *)base;
 	if (base && base->kind == NODE_MAP && declared->kind == NODE_MAP)
-		return merged_maps(m, at, base, declared);
+		return merge_maps(m, at, base, declared);
 	if (set && declared->kind == NODE_LIST)
-		return merged_set(m, at, base && base->kind == NODE_LIST ? base : node_list(m->arena), declared);
+		return merge_sets(m, at, base && base->kind == NODE_LIST ? base : node_list(m->arena), declared);
 	return (struct node *)declared;
 }
 
 /* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes
  * sense without it. */
-static struct node *pruned(struct arena *a, const struct field *f, struct node *n,
+static struct node *drop_step_references(struct arena *a, const struct field *f, struct node *n,
                            const struct node *steps)
 {
 	if (!f || n->kind < NODE_TEXT)
@@ -151,7 +151,7 @@ static struct node *pruned(struct arena *a, const struct field *f, struct node *
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		const struct field *child = field_child(f, e->key, ALL_KINDS);
-		struct node *left = pruned(a, child, e->value, steps);
+		struct node *left = drop_step_references(a, child, e->value, steps);
 		bool lost = !left || (left->kind == NODE_LIST && left->count == 0 && e->value->count);
 		if (lost && n->kind == NODE_MAP && child->need)
 			return NULL;
@@ -164,7 +164,7 @@ static struct node *pruned(struct arena *a, const struct field *f, struct node *
 }
 
 /* What is carried over may name a step that goes, and no service takes that. */
-static void prune(struct arena *a, const struct node *base, struct node *body)
+static void drop_dangling_references(struct arena *a, const struct node *base, struct node *body)
 {
 	const struct node *before = node_get(base, "steps");
 	struct node *steps = node_get(body, "steps");
@@ -173,7 +173,7 @@ static void prune(struct arena *a, const struct node *base, struct node *body)
 	for (size_t i = 0; before && i < before->count; i++)
 		gone |= before->kind == NODE_MAP && !node_get(steps, before->entries[i].key);
 	if (gone)
-		node_put(a, body, "steps", pruned(a, field_child(&workflow_field, "steps", ALL_KINDS), steps, steps));
+		node_put(a, body, "steps", drop_step_references(a, field_child(&workflow_field, "steps", ALL_KINDS), steps, steps));
 }
 
 struct node *request_body_update(struct arena *a, const struct node *declared,
@@ -183,14 +183,14 @@ struct node *request_body_update(struct arena *a, const struct node *declared,
 	const struct place root = { .field = &workflow_field, .kind = ALL_KINDS };
 
 	const struct node *base = normalise_request(a, described);
-	struct node *body = merged(&m, &root, base, declared);
+	struct node *body = merge_values(&m, &root, base, declared);
 
-	prune(a, base, body);
+	drop_dangling_references(a, base, body);
 	return body;
 }
 
 /* Puts back what base has where ignore names it: what is not compared is not written either. */
-static void restore(const struct merge *m, const struct place *at, const struct node *base,
+static void restore_ignored(const struct merge *m, const struct place *at, const struct node *base,
                     struct node *body)
 {
 	bool closed = at->field && (at->field->flags & FIELD_CLOSED);
@@ -205,7 +205,7 @@ static void restore(const struct merge *m, const struct place *at, const struct 
 		}
 		if (e->value->kind != NODE_MAP || into->kind != NODE_MAP || (closed && !now))
 			continue;
-		restore(m, &here, e->value, into);
+		restore_ignored(m, &here, e->value, into);
 		if (!now && into->count)
 			node_put(m->arena, body, e->key, into);
 	}
@@ -224,12 +224,12 @@ struct node *request_body_whole(struct arena *a, const struct node *declared,
 		const struct place here = { f, ALL_KINDS, { &(struct path){ 0 }, e->key } };
 		bool lent = f && f->type == FIELD_LIST &&
 		            ((f->flags & FIELD_OWN_TAGS) || (f->fields->flags & FIELD_MAY_BE_EMPTY));
-		node_put(a, out, e->key, lent ? merged(&m, &here, node_get(base, e->key), e->value) : e->value);
+		node_put(a, out, e->key, lent ? merge_values(&m, &here, node_get(base, e->key), e->value) : e->value);
 	}
 	if (!node_get(declared, "tags")) {
 		const struct place tags = { field_child(&workflow_field, "tags", ALL_KINDS), ALL_KINDS,
 		                            { &(struct path){ 0 }, "tags" } };
-		node_put(a, out, "tags", merged(&m, &tags, node_get(base, "tags"), node_list(a)));
+		node_put(a, out, "tags", merge_values(&m, &tags, node_get(base, "tags"), node_list(a)));
 	}
 	return out;
 }
@@ -266,8 +266,8 @@ struct node *request_body_write(struct arena *a, const struct request_body_sides
 			drop_at(a, body, s->diff->items[i].path);
 	if (s->described && s->whole && s->ignore) {
 		const struct node *base = normalise_request(a, s->described);
-		restore(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
-		prune(a, base, body);
+		restore_ignored(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
+		drop_dangling_references(a, base, body);
 	}
 	tags = node_get(body, "tags");
 	if (!tags || tags->kind != NODE_LIST)

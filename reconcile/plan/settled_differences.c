@@ -6,7 +6,7 @@
 #include "reconcile/base/buf.h"
 #include "reconcile/schema/digest.h"
 
-static bool same(const struct node *pair, const char *key, const char *text)
+static bool pair_text_is(const struct node *pair, const char *key, const char *text)
 {
 	const char *value = node_get_text(pair, key);
 
@@ -18,7 +18,7 @@ static const struct node *known_pair(const struct node *known, const struct chan
 {
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
-		if (same(pair, "path", c->path) && same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+		if (pair_text_is(pair, "path", c->path) && pair_text_is(pair, "sent", c->sent) && pair_text_is(pair, "kept", c->kept))
 			return pair;
 	}
 	return NULL;
@@ -35,13 +35,13 @@ static bool kept_whatever_is_sent(const struct node *known, const struct change 
 		return false;
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
-		if (same(pair, "path", c->path) && !same(pair, "sent", c->sent) && same(pair, "kept", c->kept))
+		if (pair_text_is(pair, "path", c->path) && !pair_text_is(pair, "sent", c->sent) && pair_text_is(pair, "kept", c->kept))
 			return true;
 	}
 	return false;
 }
 
-static void judge(struct arena *a, const struct node *known, const struct change *c,
+static void judge_change(struct arena *a, const struct node *known, const struct change *c,
                   struct settlement *out)
 {
 	bool refused = c->strict || kept_whatever_is_sent(known, c);
@@ -54,7 +54,7 @@ void settled_judge(struct arena *a, const struct diff *diff, const struct node *
 {
 	*out = (struct settlement){ 0 };
 	for (size_t i = 0; i < diff->count; i++)
-		judge(a, known, &diff->items[i], out);
+		judge_change(a, known, &diff->items[i], out);
 }
 
 void settled_split(struct arena *a, const struct diff *diff, const struct node *known,
@@ -69,7 +69,7 @@ void settled_split(struct arena *a, const struct diff *diff, const struct node *
 		const struct change *c = &diff->items[i];
 		const struct node *pair = known_pair(known, c), *refused = node_get(pair, "refused");
 		if (told && !c->by_record)
-			judge(a, NULL, c, out);
+			judge_change(a, NULL, c, out);
 		else if (!pair)
 			diff_add(a, &out->open, c);
 		else
@@ -106,7 +106,7 @@ struct node *settled_list(struct arena *a, const struct settlement *s)
 /* ---- our own tags ---- */
 
 /* Which of them there are.  What they say of the body changes with it, and is no habit. */
-static const char *shape(struct arena *a, const struct owner_tags *m)
+static const char *tag_shape(struct arena *a, const struct owner_tags *m)
 {
 	return arena_printf(a, "owner %s, id %s, keep %s", m->owner ? m->owner : "none",
 	                    m->name ? m->name : "none", m->keep ? "yes" : "no");
@@ -117,8 +117,8 @@ bool settled_knows_tags(struct arena *a, const struct node *known, const struct 
 {
 	for (size_t i = 0; known && i < known->count; i++) {
 		const struct node *pair = known->entries[i].value;
-		if (same(pair, "path", "/tags") && same(pair, "kept", shape(a, shown)) &&
-		    (!sent || same(pair, "sent", shape(a, sent))))
+		if (pair_text_is(pair, "path", "/tags") && pair_text_is(pair, "kept", tag_shape(a, shown)) &&
+		    (!sent || pair_text_is(pair, "sent", tag_shape(a, sent))))
 			return true;
 	}
 	return false;
@@ -126,7 +126,7 @@ bool settled_knows_tags(struct arena *a, const struct node *known, const struct 
 
 void settled_tags(struct arena *a, struct node *list, const struct owner_tags *sent, const struct owner_tags *shown)
 {
-	add_pair(a, list, "/tags", shape(a, sent), shape(a, shown), false);
+	add_pair(a, list, "/tags", tag_shape(a, sent), tag_shape(a, shown), false);
 }
 
 /* ---- on the workflow ---- */

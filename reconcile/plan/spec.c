@@ -53,7 +53,7 @@ static const struct node *unwrap(struct arena *a, const struct node *doc, struct
 	return bare;
 }
 
-static void tell_masked(void *context, const struct path *at, const struct node *value)
+static void report_masked(void *context, const struct path *at, const struct node *value)
 {
 	struct diagnostics *faults = context;
 
@@ -65,7 +65,7 @@ bool spec_check_masked(const struct node *body, const struct node *ignore, struc
 {
 	size_t before = faults->errors;
 
-	mask_each(faults->arena, body, ignore, tell_masked, faults);
+	mask_each(faults->arena, body, ignore, report_masked, faults);
 	return faults->errors == before;
 }
 
@@ -80,7 +80,7 @@ static void drop_added_types(const struct node *body, struct node *normal)
 			node_drop(out->entries[i].value, "type");
 }
 
-static bool read_document(struct specs *specs, const struct node *doc, struct diagnostics *faults)
+static bool read_spec_document(struct specs *specs, const struct node *doc, struct diagnostics *faults)
 {
 	struct spec spec = { .prune = true };
 
@@ -128,7 +128,7 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;
 		found++;
-		read_document(specs, docs.root[i], faults);
+		read_spec_document(specs, docs.root[i], faults);
 	}
 	if (!found && whole)
 		return diagnostics_add(faults, file, "the file is empty: expected a workflow");
@@ -145,7 +145,7 @@ struct claim {
 };
 
 /* Names that are had come first, so that whoever claims one more can be told of it. */
-static int by_name(const void *a, const void *b)
+static int order_claims(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
@@ -155,7 +155,7 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x->spec > y->spec) - (x->spec < y->spec);
 }
 
-static size_t sorted(const struct specs *specs, struct claim *claims)
+static size_t sort_claims(const struct specs *specs, struct claim *claims)
 {
 	size_t count = 0;
 
@@ -166,11 +166,11 @@ static size_t sorted(const struct specs *specs, struct claim *claims)
 			claims[count++] = (struct claim){ s->renamed_from, s, true };
 	}
 	if (count)
-		qsort(claims, count, sizeof *claims, by_name);
+		qsort(claims, count, sizeof *claims, order_claims);
 	return count;
 }
 
-static void claimed_twice(const struct claim *first, const struct claim *again, struct diagnostics *faults)
+static void report_claimed_twice(const struct claim *first, const struct claim *again, struct diagnostics *faults)
 {
 	struct pos at = first->spec->at;
 
@@ -188,11 +188,11 @@ static void claimed_twice(const struct claim *first, const struct claim *again, 
 bool specs_check(const struct specs *specs, struct diagnostics *faults)
 {
 	struct claim *claims = arena_new(specs->arena, struct claim, 2 * specs->count + 1);
-	size_t count = sorted(specs, claims), before = faults->errors;
+	size_t count = sort_claims(specs, claims), before = faults->errors;
 
 	for (size_t i = 1; i < count; i++)
 		if (strcmp(claims[i - 1].name, claims[i].name) == 0)
-			claimed_twice(&claims[i - 1], &claims[i], faults);
+			report_claimed_twice(&claims[i - 1], &claims[i], faults);
 	return faults->errors == before;
 }
 

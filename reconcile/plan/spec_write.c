@@ -33,14 +33,14 @@ struct spot {
 
 /* ---- one order ---- */
 
-static struct node *ordered(struct arena *a, const struct field *f, const struct node *n, unsigned kind);
+static struct node *order_value(struct arena *a, const struct field *f, const struct node *n, unsigned kind);
 
-static int by_key(const void *a, const void *b)
+static int order_keys(const void *a, const void *b)
 {
 	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
 }
 
-static int by_value(const void *a, const void *b)
+static int order_values(const void *a, const void *b)
 {
 	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
 }
@@ -55,7 +55,7 @@ static struct node *ordered_object(struct arena *a, const struct field *f, const
 	for (const struct field *row = f->fields; row->name; row++) {
 		const struct node *value = node_get(n, row->name);
 		if (value && (!row->only || (row->only & kind)))
-			node_put(a, out, row->name, ordered(a, row, value, kind));
+			node_put(a, out, row->name, order_value(a, row, value, kind));
 	}
 	return out;
 }
@@ -98,9 +98,9 @@ static struct node *ordered_map(struct arena *a, const struct field *f, const st
 	struct node *out = node_map(a);
 
 	for (size_t i = 0; i < n->count; i++)
-		node_put(a, out, n->entries[i].key, ordered(a, f->fields, n->entries[i].value, kind));
+		node_put(a, out, n->entries[i].key, order_value(a, f->fields, n->entries[i].value, kind));
 	if (out->count)
-		qsort(out->entries, out->count, sizeof *out->entries, by_key);
+		qsort(out->entries, out->count, sizeof *out->entries, order_keys);
 	node_index(a, out);
 	return (f->flags & FIELD_CLOSED) ? parents_first(a, out) : out;
 }
@@ -111,13 +111,13 @@ static struct node *ordered_list(struct arena *a, const struct field *f, const s
 	struct node *out = node_list(a);
 
 	for (size_t i = 0; i < n->count; i++)
-		node_add(a, out, ordered(a, f->fields, n->entries[i].value, kind));
+		node_add(a, out, order_value(a, f->fields, n->entries[i].value, kind));
 	if ((f->flags & FIELD_SET) && out->count)
-		qsort(out->entries, out->count, sizeof *out->entries, by_value);
+		qsort(out->entries, out->count, sizeof *out->entries, order_values);
 	return out;
 }
 
-static struct node *ordered(struct arena *a, const struct field *f, const struct node *n, unsigned kind)
+static struct node *order_value(struct arena *a, const struct field *f, const struct node *n, unsigned kind)
 {
 	if (f->type == FIELD_OBJECT && n->kind == NODE_MAP)
 		return ordered_object(a, f, n, kind);
@@ -130,15 +130,15 @@ static struct node *ordered(struct arena *a, const struct field *f, const struct
 
 /* ---- what is left out ---- */
 
-static struct node *kept(struct writer *w, const struct spot *at, const struct node *n);
+static struct node *keep_value(struct writer *w, const struct spot *at, const struct node *n);
 
-static void note(struct writer *w, const char *text)
+static void add_note(struct writer *w, const char *text)
 {
 	arena_grow(w->arena, w->notes, w->count, w->room);
 	w->notes[w->count++] = text;
 }
 
-static void ignore(struct writer *w, const char *pointer)
+static void add_ignore(struct writer *w, const char *pointer)
 {
 	node_add(w->arena, w->ignore, node_text(w->arena, pointer));
 }
@@ -147,10 +147,10 @@ static void ignore(struct writer *w, const char *pointer)
 static void ignore_if_managed(struct writer *w, const char *pointer)
 {
 	if (w->managed)
-		ignore(w, pointer);
+		add_ignore(w, pointer);
 }
 
-static bool is_secret(struct writer *w, const struct spot *at, const struct node *n)
+static bool is_secret_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	unsigned flags = at->field ? at->field->flags : 0;
 
@@ -162,16 +162,16 @@ static bool is_secret(struct writer *w, const struct spot *at, const struct node
 }
 
 /* For a secret without which there is no spec: it is masked, and not compared. */
-static struct node *masked(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *mask_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	const char *pointer = path_text(w->arena, &at->path);
 
-	note(w, arena_printf(w->arena, "%s: holds a secret, which is masked here and not compared", pointer));
-	ignore(w, pointer);
+	add_note(w, arena_printf(w->arena, "%s: holds a secret, which is masked here and not compared", pointer));
+	add_ignore(w, pointer);
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, 1);
 }
 
-static bool says_nothing(struct writer *w, const struct spot *at, const struct node *n)
+static bool is_default_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	const char *text = at->field->otherwise && !at->presence ? node_scalar_text(w->arena, n) : NULL;
 
@@ -180,11 +180,11 @@ static bool says_nothing(struct writer *w, const struct spot *at, const struct n
 	return n->kind == NODE_NULL || (text && strcmp(text, at->field->otherwise) == 0);
 }
 
-static void left_out(struct writer *w, const struct spot *at)
+static void note_left_out(struct writer *w, const struct spot *at)
 {
 	const char *pointer = path_text(w->arena, &at->path);
 
-	note(w, strcmp(pointer, w->secret) == 0
+	add_note(w, strcmp(pointer, w->secret) == 0
 	        ? arena_printf(w->arena, "%s: left out, it is secret", pointer)
 	        : arena_printf(w->arena, "%s: left out, %s is secret", pointer, w->secret));
 	ignore_if_managed(w, pointer);
@@ -196,7 +196,7 @@ static void ignore_whole(struct writer *w, const struct spot *at, size_t ignored
 	if (w->ignore->count == ignored)
 		return;
 	w->ignore->count = ignored;
-	ignore(w, path_text(w->arena, &at->path));
+	add_ignore(w, path_text(w->arena, &at->path));
 }
 
 static void note_hidden(struct writer *w, const struct spot *at, const struct node *n)
@@ -209,7 +209,7 @@ static void note_hidden(struct writer *w, const struct spot *at, const struct no
 		    node_get(n, row->name))
 			continue;
 		const char *pointer = path_text(w->arena, &path);
-		note(w, arena_printf(w->arena, "%s: not shown by the service; add it if there is one", pointer));
+		add_note(w, arena_printf(w->arena, "%s: not shown by the service; add it if there is one", pointer));
 		ignore_if_managed(w, pointer);
 	}
 }
@@ -218,20 +218,20 @@ static void note_hidden(struct writer *w, const struct spot *at, const struct no
 static bool keep_entry(struct writer *w, const struct spot *at, const struct node *n, struct node *out)
 {
 	size_t ignored = w->ignore->count;
-	struct node *value = kept(w, at, n);
+	struct node *value = keep_value(w, at, n);
 
 	if (!value && at->needed)
 		return false;
 	if (!value)
-		left_out(w, at);
-	else if (at->needed || !says_nothing(w, at, value))
+		note_left_out(w, at);
+	else if (at->needed || !is_default_value(w, at, value))
 		node_put(w->arena, out, at->path.key, value);
 	else
 		ignore_whole(w, at, ignored);
 	return true;
 }
 
-static struct node *kept_map(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_map(struct writer *w, const struct spot *at, const struct node *n)
 {
 	const struct field *f = at->field;
 	unsigned kind = field_kind(f, n, at->kind);
@@ -253,7 +253,7 @@ static struct node *kept_map(struct writer *w, const struct spot *at, const stru
 }
 
 /* A declared list is the whole truth: it is kept as a whole or not at all. */
-static struct node *kept_list(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_list(struct writer *w, const struct spot *at, const struct node *n)
 {
 	struct node *out = node_list(w->arena);
 
@@ -261,7 +261,7 @@ static struct node *kept_list(struct writer *w, const struct spot *at, const str
 		struct spot spot = { at->field->fields, at->field, at->kind, true, false, false,
 		                     { &at->path, "*" } };
 		size_t notes = w->count;
-		struct node *item = kept(w, &spot, n->entries[i].value);
+		struct node *item = keep_value(w, &spot, n->entries[i].value);
 		if (!item || w->count > notes)
 			return NULL;
 		node_add(w->arena, out, item);
@@ -271,24 +271,24 @@ static struct node *kept_list(struct writer *w, const struct spot *at, const str
 
 /* A copy of n without what is masked and without what means the same left out; NULL: it can't be
  * without. */
-static struct node *kept(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	size_t notes = w->count, ignored = w->ignore->count;
 	enum field_type type = at->field->type;
 
 	if ((type == FIELD_LIST && n->kind == NODE_LIST) ||
 	    ((type == FIELD_OBJECT || type == FIELD_MAP) && n->kind == NODE_MAP)) {
-		struct node *out = (type == FIELD_LIST ? kept_list : kept_map)(w, at, n);
+		struct node *out = (type == FIELD_LIST ? keep_list : keep_map)(w, at, n);
 		if (out)
 			return out;
 		w->count = notes;
 		w->ignore->count = ignored;
-	} else if (!is_secret(w, at, n)) {
+	} else if (!is_secret_value(w, at, n)) {
 		return (struct node *)n;
 	} else {
 		w->secret = path_text(w->arena, &at->path);
 	}
-	return at->vital ? masked(w, at, n) : NULL;
+	return at->vital ? mask_value(w, at, n) : NULL;
 }
 
 /* ---- the text ---- */
@@ -328,7 +328,7 @@ static void add_head(struct writer *w, const struct node *described, const char 
 }
 
 /* keep: the workflow is not to be deleted, as its tag says. */
-static struct node *document(struct writer *w, const struct node *body, bool keep)
+static struct node *make_document(struct writer *w, const struct node *body, bool keep)
 {
 	struct node *out = node_map(w->arena), *ours = node_map(w->arena);
 
@@ -345,7 +345,7 @@ static struct node *document(struct writer *w, const struct node *body, bool kee
 
 /* What the service holds need be no valid spec, and not all that is valid fits in a file: so the
  * text is held against what it promises. */
-static bool keeps_its_word(struct arena *a, const struct node *observed, const struct buf *text,
+static bool plans_nothing(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
 {
 	struct diagnostics faults = { .arena = a };
@@ -376,11 +376,11 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
 	struct writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
 	const struct spot root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
 	const struct node *observed = normalise(a, described);
-	const struct node *body = kept(&w, &root, ordered(a, &workflow_field, observed, ALL_KINDS));
+	const struct node *body = keep_value(&w, &root, order_value(a, &workflow_field, observed, ALL_KINDS));
 
 	add_head(&w, described, endpoint, marker.owner, &text);
-	yaml_write(document(&w, body, marker.keep), &text);
-	if (!keeps_its_word(a, observed, &text, err))
+	yaml_write(make_document(&w, body, marker.keep), &text);
+	if (!plans_nothing(a, observed, &text, err))
 		return false;
 	buf_add(out, text.text, text.len);
 	return true;

@@ -18,7 +18,7 @@ static const char *const trigger_names[] = {
 	[TRIGGER_START] = "start",
 };
 
-static bool is_git(const struct sync_scheduler *s)
+static bool polls_for_revisions(const struct sync_scheduler *s)
 {
 	return s->settings.poll_ms > 0;
 }
@@ -27,7 +27,7 @@ static bool is_git(const struct sync_scheduler *s)
 
 /* Goes on from where it was when the caller's clock is set back: whatever is due stays as far
  * away as it was. */
-static void set_clock(struct sync_scheduler *s, int64_t now)
+static void set_scheduler_clock(struct sync_scheduler *s, int64_t now)
 {
 	if (now + s->shift < s->now)
 		s->shift = s->now - now;
@@ -35,12 +35,12 @@ static void set_clock(struct sync_scheduler *s, int64_t now)
 }
 
 /* ms from now and up to a tenth more, so that many agents do not come together. */
-static int64_t in(struct sync_scheduler *s, int64_t ms)
+static int64_t time_with_jitter(struct sync_scheduler *s, int64_t ms)
 {
 	return s->now + ms + jitter(&s->random, ms / 10);
 }
 
-static int64_t after_failures(struct sync_scheduler *s, unsigned failures)
+static int64_t backoff_time(struct sync_scheduler *s, unsigned failures)
 {
 	int64_t wait = BACKOFF_FIRST_MS;
 
@@ -50,27 +50,27 @@ static int64_t after_failures(struct sync_scheduler *s, unsigned failures)
 	return s->now + (wait < BACKOFF_MOST_MS ? wait : BACKOFF_MOST_MS);
 }
 
-static bool passed(const struct sync_scheduler *s, int64_t due)
+static bool time_passed(const struct sync_scheduler *s, int64_t due)
 {
 	return due != NEVER && due <= s->now;
 }
 
-static int64_t earlier(int64_t a, int64_t b)
+static int64_t earlier_time(int64_t a, int64_t b)
 {
 	return a == NEVER || (b != NEVER && b < a) ? b : a;
 }
 
 /* ---- what is wanted ---- */
 
-static void strengthen(enum scheduler_trigger *wanted, enum scheduler_trigger trigger)
+static void raise_trigger(enum scheduler_trigger *wanted, enum scheduler_trigger trigger)
 {
 	if (*wanted < trigger)
 		*wanted = trigger;
 }
 
-static void move(enum scheduler_trigger *from, enum scheduler_trigger *to)
+static void move_trigger(enum scheduler_trigger *from, enum scheduler_trigger *to)
 {
-	strengthen(to, *from);
+	raise_trigger(to, *from);
 	*from = TRIGGER_NONE;
 }
 
@@ -78,62 +78,62 @@ static void move(enum scheduler_trigger *from, enum scheduler_trigger *to)
  * how long it is tried then: what it had before has to do, so that drift is healed meanwhile. */
 static bool backs_off(const struct sync_scheduler *s)
 {
-	return s->fetches_failed && !passed(s, s->poll_due);
+	return s->fetches_failed && !time_passed(s, s->poll_due);
 }
 
 /* A fetch that runs already may have asked before what the trigger tells of happened; for the
  * interval it is good enough. */
-static void want(struct sync_scheduler *s, enum scheduler_trigger trigger)
+static void request_cycle(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	bool by_time = trigger <= TRIGGER_CATCH_UP, without = by_time && backs_off(s);
 
 	s->source_failed |= without;
-	if (!is_git(s) || without)
-		strengthen(&s->ready, trigger);
+	if (!polls_for_revisions(s) || without)
+		raise_trigger(&s->ready, trigger);
 	else if (by_time && s->fetching)
-		strengthen(&s->fetched_for, trigger);
+		raise_trigger(&s->fetched_for, trigger);
 	else
-		strengthen(&s->asked, trigger);
+		raise_trigger(&s->asked, trigger);
 }
 
 /* "Starts afresh": somebody or something gives hope that it goes better now. */
-static void want_now(struct sync_scheduler *s, enum scheduler_trigger trigger)
+static void request_cycle_now(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	s->cycles_failed = 0;
-	want(s, trigger);
+	request_cycle(s, trigger);
 }
 
-static bool settling(const struct sync_scheduler *s)
+static bool is_settling(const struct sync_scheduler *s)
 {
 	return s->settle_due != NEVER;
 }
 
-static int64_t settled_at(const struct sync_scheduler *s)
+static int64_t settle_time(const struct sync_scheduler *s)
 {
-	return earlier(s->settle_due, s->settle_most);
+	return earlier_time(s->settle_due, s->settle_most);
 }
 
 /* The source is another than that of the cycle that runs, which must not hold it up any longer. */
-static void new_source(struct sync_scheduler *s, struct scheduler_action *action)
+static void note_new_source(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	s->cycles_failed = 0;
-	strengthen(&s->ready, TRIGGER_SOURCE);
+	raise_trigger(&s->ready, TRIGGER_SOURCE);
 	action->hurry = s->cycling && !s->hurried;
 	s->hurried |= s->cycling;
 }
 
 /* ---- events ---- */
 
-static void take_change(struct sync_scheduler *s)
+static void handle_change(struct sync_scheduler *s)
 {
-	if (is_git(s))
+	if (polls_for_revisions(s))
 		return;
-	if (!settling(s))
+	if (!is_settling(s))
 		s->settle_most = s->now + SETTLE_MOST_MS;
 	s->settle_due = s->now + SETTLE_MS;
 }
 
-static void take_fetched(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
+static void handle_fetched(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
 {
 	assert(s->fetching);
 	s->fetching = false;
@@ -143,38 +143,38 @@ static void take_fetched(struct sync_scheduler *s, const struct scheduler_event 
 	}
 	if (!e->ok) {
 		s->source_failed |= s->fetched_for != TRIGGER_NONE;
-		move(&s->fetched_for, &s->ready);
-		s->poll_due = after_failures(s, ++s->fetches_failed);
+		move_trigger(&s->fetched_for, &s->ready);
+		s->poll_due = backoff_time(s, ++s->fetches_failed);
 		return;
 	}
 	s->fetches_failed = 0;
 	s->source_failed = false;
-	s->poll_due = in(s, s->settings.poll_ms);
+	s->poll_due = time_with_jitter(s, s->settings.poll_ms);
 	snprintf(s->fetched, sizeof s->fetched, "%s", e->tree);
-	move(&s->fetched_for, &s->ready);
+	move_trigger(&s->fetched_for, &s->ready);
 	if (strcmp(s->fetched, s->tree) != 0)
-		new_source(s, action);
+		note_new_source(s, action);
 }
 
-static void take_cycle_end(struct sync_scheduler *s, const struct scheduler_event *e)
+static void handle_cycle_end(struct sync_scheduler *s, const struct scheduler_event *e)
 {
 	assert(s->cycling);
 	s->cycling = false;
 	s->deferred_due = NEVER;
 	if (e->outcome == SCHEDULER_FAILED) {
 		/* The whole cycle comes to the deferred steps too. */
-		s->cycle_due = after_failures(s, ++s->cycles_failed);
+		s->cycle_due = backoff_time(s, ++s->cycles_failed);
 		return;
 	}
 	s->cycles_failed = 0;
 	if (s->whole)
-		s->cycle_due = in(s, s->settings.interval_ms);
+		s->cycle_due = time_with_jitter(s, s->settings.interval_ms);
 	if (e->deferred)
 		s->deferred_due = s->now + DEFERRED_MS;
 }
 
 /* Whatever was wanted is wanted of the new source. */
-static void configure(struct sync_scheduler *s, const struct scheduler_settings *settings)
+static void handle_configured(struct sync_scheduler *s, const struct scheduler_settings *settings)
 {
 	assert(settings->interval_ms > 0 && settings->poll_ms >= 0);
 	s->settings = *settings;
@@ -183,40 +183,41 @@ static void configure(struct sync_scheduler *s, const struct scheduler_settings 
 	s->source_failed = false;
 	s->fetches_failed = 0;
 	s->poll_due = NEVER;
-	if (is_git(s)) {
+	if (polls_for_revisions(s)) {
 		s->settle_due = s->settle_most = s->scan_due = NEVER;
-		move(&s->fetched_for, &s->asked);
-		move(&s->ready, &s->asked);
+		move_trigger(&s->fetched_for, &s->asked);
+		move_trigger(&s->ready, &s->asked);
 		return;
 	}
 	s->scan_due = s->now + SCAN_MS;
-	move(&s->asked, &s->ready);
-	move(&s->fetched_for, &s->ready);
+	move_trigger(&s->asked, &s->ready);
+	move_trigger(&s->fetched_for, &s->ready);
 }
 
-static void take_event(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
+static void handle_scheduler_event(struct sync_scheduler *s, const struct scheduler_event *e,
+                                   struct scheduler_action *action)
 {
 	switch (e->kind) {
 	case SCHEDULER_TICK:
 		break;
 	case SCHEDULER_SOURCE_CHANGED:
-		take_change(s);
+		handle_change(s);
 		break;
 	case SCHEDULER_HINT:
-		want_now(s, TRIGGER_WEBHOOK);
+		request_cycle_now(s, TRIGGER_WEBHOOK);
 		break;
 	case SCHEDULER_REQUESTED:
-		want_now(s, TRIGGER_SIGNAL);
+		request_cycle_now(s, TRIGGER_SIGNAL);
 		break;
 	case SCHEDULER_FETCHED:
-		take_fetched(s, e, action);
+		handle_fetched(s, e, action);
 		break;
 	case SCHEDULER_CYCLE_ENDED:
-		take_cycle_end(s, e);
+		handle_cycle_end(s, e);
 		break;
 	case SCHEDULER_CONFIGURED:
-		configure(s, e->settings);
-		want_now(s, TRIGGER_RELOAD);
+		handle_configured(s, e->settings);
+		request_cycle_now(s, TRIGGER_RELOAD);
 		break;
 	case SCHEDULER_STOP:
 		s->stopping = true;
@@ -226,18 +227,18 @@ static void take_event(struct sync_scheduler *s, const struct scheduler_event *e
 }
 
 /* What became due by itself. */
-static void take_time(struct sync_scheduler *s, struct scheduler_action *action)
+static void handle_due_times(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	if (passed(s, settled_at(s))) {
+	if (time_passed(s, settle_time(s))) {
 		s->settle_due = s->settle_most = NEVER;
-		new_source(s, action);
+		note_new_source(s, action);
 	}
-	if (passed(s, s->cycle_due)) {
+	if (time_passed(s, s->cycle_due)) {
 		bool slept = s->now - s->cycle_due > s->settings.interval_ms;
 		s->cycle_due = NEVER;
-		want(s, slept ? TRIGGER_CATCH_UP : TRIGGER_INTERVAL);
+		request_cycle(s, slept ? TRIGGER_CATCH_UP : TRIGGER_INTERVAL);
 	}
-	if (passed(s, s->scan_due)) {
+	if (time_passed(s, s->scan_due)) {
 		s->scan_due = s->now + SCAN_MS;
 		action->scan = true;
 	}
@@ -246,28 +247,28 @@ static void take_time(struct sync_scheduler *s, struct scheduler_action *action)
 /* ---- what may begin ---- */
 
 /* It waits for a fetch that runs for a cycle, and for a source that settles: one cycle for both. */
-static bool may_cycle(const struct sync_scheduler *s)
+static bool may_start_cycle(const struct sync_scheduler *s)
 {
-	return s->ready && !s->cycling && !settling(s) && !(s->fetching && s->fetched_for);
+	return s->ready && !s->cycling && !is_settling(s) && !(s->fetching && s->fetched_for);
 }
 
-static bool may_fetch(const struct sync_scheduler *s)
+static bool may_start_fetch(const struct sync_scheduler *s)
 {
-	return !s->fetching && (s->asked || passed(s, s->poll_due));
+	return !s->fetching && (s->asked || time_passed(s, s->poll_due));
 }
 
 /* A whole cycle that is on its way does the deferred steps too. */
-static bool whole_comes(const struct sync_scheduler *s)
+static bool whole_cycle_is_coming(const struct sync_scheduler *s)
 {
-	return s->ready || s->asked || s->fetched_for || settling(s);
+	return s->ready || s->asked || s->fetched_for || is_settling(s);
 }
 
-static bool may_defer(const struct sync_scheduler *s)
+static bool may_start_deferred(const struct sync_scheduler *s)
 {
-	return passed(s, s->deferred_due) && !s->cycling && !whole_comes(s);
+	return time_passed(s, s->deferred_due) && !s->cycling && !whole_cycle_is_coming(s);
 }
 
-static void begin_cycle(struct sync_scheduler *s, struct scheduler_action *action)
+static void choose_cycle(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	action->start = SCHEDULER_START_CYCLE;
 	action->trigger = trigger_names[s->ready];
@@ -281,7 +282,7 @@ static void begin_cycle(struct sync_scheduler *s, struct scheduler_action *actio
 	snprintf(s->tree, sizeof s->tree, "%s", s->source_failed ? "" : s->fetched);
 }
 
-static void begin_deferred(struct sync_scheduler *s, struct scheduler_action *action)
+static void choose_deferred(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	action->start = SCHEDULER_START_DEFERRED;
 	action->trigger = "deferred";
@@ -290,34 +291,34 @@ static void begin_deferred(struct sync_scheduler *s, struct scheduler_action *ac
 	s->whole = s->hurried = false;
 }
 
-static void begin_fetch(struct sync_scheduler *s, struct scheduler_action *action)
+static void choose_fetch(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	action->start = SCHEDULER_START_FETCH;
 	s->fetching = true;
 	s->poll_due = NEVER;
-	move(&s->asked, &s->fetched_for);
+	move_trigger(&s->asked, &s->fetched_for);
 }
 
-static void begin(struct sync_scheduler *s, struct scheduler_action *action)
+static void choose_next_job(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	if (may_cycle(s))
-		begin_cycle(s, action);
-	else if (may_fetch(s))
-		begin_fetch(s, action);
-	else if (may_defer(s))
-		begin_deferred(s, action);
+	if (may_start_cycle(s))
+		choose_cycle(s, action);
+	else if (may_start_fetch(s))
+		choose_fetch(s, action);
+	else if (may_start_deferred(s))
+		choose_deferred(s, action);
 }
 
-static int64_t next_wake(const struct sync_scheduler *s)
+static int64_t next_scheduler_wake(const struct sync_scheduler *s)
 {
-	int64_t wake = earlier(earlier(settled_at(s), s->cycle_due), s->scan_due);
+	int64_t wake = earlier_time(earlier_time(settle_time(s), s->cycle_due), s->scan_due);
 
-	if (may_cycle(s) || may_fetch(s) || may_defer(s))
+	if (may_start_cycle(s) || may_start_fetch(s) || may_start_deferred(s))
 		return s->now;
 	if (!s->fetching)
-		wake = earlier(wake, s->poll_due);
+		wake = earlier_time(wake, s->poll_due);
 	/* Else it waits for what comes first to come and go. */
-	return !s->cycling && !whole_comes(s) ? earlier(wake, s->deferred_due) : wake;
+	return !s->cycling && !whole_cycle_is_coming(s) ? earlier_time(wake, s->deferred_due) : wake;
 }
 
 void sync_scheduler_init(struct sync_scheduler *s, const struct scheduler_settings *settings, uint64_t seed, int64_t now)
@@ -326,24 +327,24 @@ void sync_scheduler_init(struct sync_scheduler *s, const struct scheduler_settin
 		.random = seed, .now = now, .cycle_due = NEVER, .deferred_due = NEVER,
 		.settle_due = NEVER, .settle_most = NEVER,
 	};
-	configure(s, settings);
-	want(s, TRIGGER_START);
+	handle_configured(s, settings);
+	request_cycle(s, TRIGGER_START);
 }
 
 struct scheduler_action sync_scheduler_step(struct sync_scheduler *s, const struct scheduler_event *event, int64_t now)
 {
 	struct scheduler_action action = { .wake = NEVER };
 
-	set_clock(s, now);
-	take_event(s, event, &action);
+	set_scheduler_clock(s, now);
+	handle_scheduler_event(s, event, &action);
 	if (s->stopping) {
 		action.over = !s->fetching && !s->cycling;
 		action.hurry = false;	/* a stop ends all waits too */
 		return action;
 	}
-	take_time(s, &action);
-	begin(s, &action);
-	action.wake = next_wake(s);
+	handle_due_times(s, &action);
+	choose_next_job(s, &action);
+	action.wake = next_scheduler_wake(s);
 	if (action.wake != NEVER)
 		action.wake -= s->shift;
 	return action;

@@ -23,7 +23,7 @@ static const struct { int least, most; const char *const *names; } ranges[] = {
 	                                           NULL } },
 };
 
-static bool read_number(const char **s, int *out)
+static bool read_cron_number(const char **s, int *out)
 {
 	int n = 0, digits = 0;
 
@@ -35,7 +35,7 @@ static bool read_number(const char **s, int *out)
 	return true;
 }
 
-static bool read_value(const char **s, int field, int *out)
+static bool read_cron_value(const char **s, int field, int *out)
 {
 	const char *const *names = ranges[field].names;
 
@@ -45,11 +45,11 @@ static bool read_value(const char **s, int field, int *out)
 			*out = ranges[field].least + i;
 			return true;
 		}
-	return read_number(s, out) && *out >= ranges[field].least && *out <= ranges[field].most;
+	return read_cron_number(s, out) && *out >= ranges[field].least && *out <= ranges[field].most;
 }
 
 /* One part between commas: "*", "5", "1-5", each with an optional "/step". */
-static bool read_part(const char **s, int field, uint64_t *on)
+static bool read_cron_part(const char **s, int field, uint64_t *on)
 {
 	int from = ranges[field].least, to = ranges[field].most, step = 1;
 	bool open_end = false;
@@ -57,15 +57,15 @@ static bool read_part(const char **s, int field, uint64_t *on)
 	if (**s == '*') {
 		(*s)++;
 	} else {
-		if (!read_value(s, field, &from))
+		if (!read_cron_value(s, field, &from))
 			return false;
 		open_end = **s != '-';
-		if (!open_end && (++*s, !read_value(s, field, &to)))
+		if (!open_end && (++*s, !read_cron_value(s, field, &to)))
 			return false;
 	}
 	if (**s == '/') {
 		++*s;
-		if (!read_number(s, &step) || step == 0)
+		if (!read_cron_number(s, &step) || step == 0)
 			return false;
 	} else if (open_end) {
 		to = from;
@@ -77,12 +77,12 @@ static bool read_part(const char **s, int field, uint64_t *on)
 	return true;
 }
 
-static bool read_field(const char **s, int field, struct cron *cron)
+static bool read_cron_field(const char **s, int field, struct cron *cron)
 {
 	*s += strspn(*s, " \t");
 	cron->any[field] = **s == '*';
 	for (;;) {
-		if (!read_part(s, field, &cron->on[field]))
+		if (!read_cron_part(s, field, &cron->on[field]))
 			return false;
 		if (**s != ',')
 			break;
@@ -91,7 +91,7 @@ static bool read_field(const char **s, int field, struct cron *cron)
 	return **s == '\0' || **s == ' ' || **s == '\t';
 }
 
-static const char *fields_of(const char *text)
+static const char *skip_seconds(const char *text)
 {
 	static const struct { const char *name, *fields; } names[] = {
 		{ "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
@@ -110,9 +110,9 @@ static const char *fields_of(const char *text)
 
 static bool read_cron(const char *text, struct cron *cron)
 {
-	text = fields_of(text);
+	text = skip_seconds(text);
 	for (int field = 0; field < FIELD_COUNT; field++)
-		if (!read_field(&text, field, cron))
+		if (!read_cron_field(&text, field, cron))
 			return false;
 	/* Both 0 and 7 are Sunday. */
 	if (cron->on[WEEKDAY] & 1 << 7)
@@ -150,13 +150,13 @@ struct day {
 	int64_t offset_before, offset_after;	/* well before it began, well after it ended */
 };
 
-static int64_t offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
+static int64_t zone_offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
 {
 	return offset ? offset(utc) : 0;
 }
 
 /* When the clocks go on, given that they do between the two. */
-static int64_t change_between(const struct day *d, int64_t low, int64_t high)
+static int64_t find_clock_change(const struct day *d, int64_t low, int64_t high)
 {
 	while (high - low > 1) {
 		int64_t middle = low + (high - low) / 2;
@@ -170,7 +170,7 @@ static int64_t change_between(const struct day *d, int64_t low, int64_t high)
 
 /* Of a local time that comes twice the first; of one that never comes the moment when the clocks go
  * on past it. */
-static int64_t utc_of(const struct day *d, int64_t local)
+static int64_t local_to_utc(const struct day *d, int64_t local)
 {
 	int64_t first = local - d->offset_before, second = local - d->offset_after;
 
@@ -178,14 +178,14 @@ static int64_t utc_of(const struct day *d, int64_t local)
 		return first;
 	if (d->offset(second) == d->offset_after)
 		return second;
-	return change_between(d, second, first);
+	return find_clock_change(d, second, first);
 }
 
 /* Once each, however often the local time comes. */
-static bool next_once(const struct day *d, int64_t *next)
+static bool next_fixed_time(const struct day *d, int64_t *next)
 {
 	for (int m = 0; m < DAY_MINUTES; m++) {
-		int64_t at = fires_at(d->cron, m) ? utc_of(d, d->start + m * MINUTE_SECONDS) : d->after;
+		int64_t at = fires_at(d->cron, m) ? local_to_utc(d, d->start + m * MINUTE_SECONDS) : d->after;
 		if (at > d->after) {
 			*next = at;
 			return true;
@@ -195,7 +195,7 @@ static bool next_once(const struct day *d, int64_t *next)
 }
 
 /* As often as the clock on the wall says so. */
-static bool next_on_the_wall(const struct day *d, int64_t *next)
+static bool next_wall_time(const struct day *d, int64_t *next)
 {
 	bool forth = d->offset_after > d->offset_before;
 	int64_t from = d->start - (forth ? d->offset_after : d->offset_before);
@@ -214,7 +214,7 @@ static bool next_on_the_wall(const struct day *d, int64_t *next)
 	return false;
 }
 
-static bool next_of_day(const struct cron *cron, int64_t start, int64_t after,
+static bool next_in_day(const struct cron *cron, int64_t start, int64_t after,
                         int64_t (*offset)(int64_t utc), int64_t *next)
 {
 	enum { FURTHEST = 15 * 60 * 60 };	/* no zone is further from UTC */
@@ -224,13 +224,13 @@ static bool next_of_day(const struct cron *cron, int64_t start, int64_t after,
 
 	if (!gmtime_r(&t, &tm) || !fires_on(cron, &tm))
 		return false;
-	d.offset_before = offset_at(offset, start - FURTHEST);
-	d.offset_after = offset_at(offset, start + DAY_SECONDS + FURTHEST);
-	return cron->any[HOUR] && d.offset_before != d.offset_after ? next_on_the_wall(&d, next)
-	                                                            : next_once(&d, next);
+	d.offset_before = zone_offset_at(offset, start - FURTHEST);
+	d.offset_after = zone_offset_at(offset, start + DAY_SECONDS + FURTHEST);
+	return cron->any[HOUR] && d.offset_before != d.offset_after ? next_wall_time(&d, next)
+	                                                            : next_fixed_time(&d, next);
 }
 
-static bool next_of(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+static bool next_of_five_fields(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
 {
 	enum { DAYS = 8 * 366 + 2 };	/* 29 February can be eight years off */
 	struct cron cron = { 0 };
@@ -238,10 +238,10 @@ static bool next_of(const char *text, int64_t after, int64_t (*offset)(int64_t u
 	if (!read_cron(text, &cron))
 		return false;
 	/* Clocks that are set back after midnight bring the day before once more. */
-	int64_t local = after + offset_at(offset, after);
+	int64_t local = after + zone_offset_at(offset, after);
 	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
 	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
-		if (next_of_day(&cron, day, after, offset, next))
+		if (next_in_day(&cron, day, after, offset, next))
 			return true;
 	return false;
 }
@@ -252,7 +252,7 @@ struct word { const char *text; size_t len; };
 
 enum { SIX = 6, SEVEN = 7 };
 
-static int split(const char *text, struct word *words)
+static int split_cron(const char *text, struct word *words)
 {
 	int count = 0;
 
@@ -266,38 +266,38 @@ static int split(const char *text, struct word *words)
 	return count;
 }
 
-static bool is(const struct word *w, const char *text)
+static bool cron_word_is(const struct word *w, const char *text)
 {
 	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
 }
 
-static bool is_any(const struct word *w)
+static bool cron_word_is_any(const struct word *w)
 {
-	return is(w, "*") || is(w, "?");
+	return cron_word_is(w, "*") || cron_word_is(w, "?");
 }
 
-static bool read_second(const struct word *w, int *out)
+static bool read_cron_second(const struct word *w, int *out)
 {
 	const char *s = w->text;
 
-	return read_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
+	return read_cron_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
 }
 
 /* The five in the middle, if there is but one meaning. */
-static bool shorten(const char *text, struct buf *out, int *second)
+static bool shorten_to_five_fields(const char *text, struct buf *out, int *second)
 {
 	struct word words[SEVEN];
-	int count = split(text, words);
+	int count = split_cron(text, words);
 	const struct word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
 
-	if ((count != SIX && count != SEVEN) || !read_second(&words[0], second) ||
-	    (count == SEVEN && !is(&words[SIX], "*")) || !(is_any(day) || is_any(weekday)))
+	if ((count != SIX && count != SEVEN) || !read_cron_second(&words[0], second) ||
+	    (count == SEVEN && !cron_word_is(&words[SIX], "*")) || !(cron_word_is_any(day) || cron_word_is_any(weekday)))
 		return false;
 	for (size_t i = 0; i < weekday->len; i++)
 		if (weekday->text[i] >= '0' && weekday->text[i] <= '9')
 			return false;
 	for (int i = 1; i < SIX; i++)
-		buf_addf(out, "%.*s ", is(&words[i], "?") ? 1 : (int)words[i].len, is(&words[i], "?") ? "*" : words[i].text);
+		buf_addf(out, "%.*s ", cron_word_is(&words[i], "?") ? 1 : (int)words[i].len, cron_word_is(&words[i], "?") ? "*" : words[i].text);
 	return true;
 }
 
@@ -307,9 +307,9 @@ bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), 
 	int64_t minute;
 	int second;
 
-	if (next_of(text, after, offset, next))
+	if (next_of_five_fields(text, after, offset, next))
 		return true;
-	if (!shorten(text, &five, &second) || !next_of(buf_str(&five), after - second, offset, &minute))
+	if (!shorten_to_five_fields(text, &five, &second) || !next_of_five_fields(buf_str(&five), after - second, offset, &minute))
 		return false;
 	*next = minute + second;
 	return true;

@@ -13,7 +13,7 @@
 /* Goes up when the canonical form changes, so that old digests are known to be of another kind. */
 static const char VERSION_SIGN = '1';
 
-static const char *hex(struct arena *a, const uint8_t *bytes, size_t len)
+static const char *digest_hex(struct arena *a, const uint8_t *bytes, size_t len)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
@@ -30,7 +30,7 @@ static const char *sha256_hex(struct arena *a, const char *text, size_t bytes)
 	sha256_init(&ctx);
 	sha256_update(&ctx, strlen(text), (const uint8_t *)text);
 	sha256_digest(&ctx, bytes, digest);
-	return hex(a, digest, bytes);
+	return digest_hex(a, digest, bytes);
 }
 
 const char *digest_name(struct arena *a, const char *name)
@@ -45,7 +45,7 @@ const char *digest_text(struct arena *a, const char *text)
 
 /* ---- the canonical form ---- */
 
-static int by_order(const void *a, const void *b)
+static int order_entry_values(const void *a, const void *b)
 {
 	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
 }
@@ -57,7 +57,7 @@ static void sort_sets(const struct field *f, struct node *n, unsigned kind)
 		if (n->entries[i].value->kind >= NODE_LIST)
 			sort_sets(field_child(f, n->entries[i].key, kind), n->entries[i].value, kind);
 	if (n->kind == NODE_LIST && n->count && f && (f->flags & FIELD_SET))
-		qsort(n->entries, n->count, sizeof *n->entries, by_order);
+		qsort(n->entries, n->count, sizeof *n->entries, order_entry_values);
 }
 
 struct node *digest_ordered(struct arena *a, const struct node *body)
@@ -80,11 +80,11 @@ struct node *digest_canonical(struct arena *a, const struct node *declared)
 
 /* Where the secret stands; items of a list are one place, or a new first one would change all
  * others. */
-static void add_place(struct buf *out, const struct path *at)
+static void add_salt_path(struct buf *out, const struct path *at)
 {
 	if (!at->up)
 		return;
-	add_place(out, at->up);
+	add_salt_path(out, at->up);
 	buf_addf(out, "/%s", at->key ? at->key : "*");
 }
 
@@ -102,7 +102,7 @@ static void add_salted(const struct cover *cover, const struct path *at, const c
 	struct sha256_ctx ctx;
 
 	buf_adds(&place, s->place);
-	add_place(&place, at);
+	add_salt_path(&place, at);
 	sha256_init(&ctx);
 	sha256_update(&ctx, strlen(s->name) + 1, (const uint8_t *)s->name);
 	sha256_update(&ctx, place.len + 1, (const uint8_t *)buf_str(&place));
@@ -124,7 +124,7 @@ static void add_keyed(const struct cover *cover, const struct path *at, const ch
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct hmac_sha256_ctx ctx;
 
-	add_place(&place, at);
+	add_salt_path(&place, at);
 	hmac_sha256_set_key(&ctx, DIGEST_KEY_SIZE, k->key);
 	hmac_sha256_update(&ctx, place.len + 1, (const uint8_t *)buf_str(&place));
 	hmac_sha256_update(&ctx, len, (const uint8_t *)secret);

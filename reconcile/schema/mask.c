@@ -28,7 +28,7 @@ static struct node *text_node(struct arena *a, struct buf *text, struct pos at)
 }
 
 /* A value that is secret as a whole. */
-static struct node *covered(struct arena *a, const struct cover *cover, const struct path *at,
+static struct node *cover_value(struct arena *a, const struct cover *cover, const struct path *at,
                             const struct node *n)
 {
 	CLEANUP(buf_done) struct buf json = BUF_TEXT;
@@ -54,7 +54,7 @@ static size_t url_length(const char *s)
 }
 
 /* Appends what follows "://" up to the URL's end. */
-static void add_url(const struct cover *cover, const struct path *at, const char *s, size_t len,
+static void cover_url(const struct cover *cover, const struct path *at, const char *s, size_t len,
                     struct buf *out)
 {
 	size_t authority = strcspn(s, "/?#");
@@ -78,7 +78,7 @@ static void add_url(const struct cover *cover, const struct path *at, const char
 	buf_add(out, end, (size_t)(s + len - end));
 }
 
-static void add_text(const struct cover *cover, const struct path *at, const char *s, struct buf *out)
+static void cover_text(const struct cover *cover, const struct path *at, const char *s, struct buf *out)
 {
 	const char *sep;
 
@@ -86,7 +86,7 @@ static void add_text(const struct cover *cover, const struct path *at, const cha
 		buf_add(out, s, (size_t)(sep - s) + 3);
 		s = sep + 3;
 		size_t len = url_length(s);
-		add_url(cover, at, s, len, out);
+		cover_url(cover, at, s, len, out);
 		s += len;
 	}
 	buf_adds(out, s);
@@ -94,14 +94,14 @@ static void add_text(const struct cover *cover, const struct path *at, const cha
 
 /* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract,
  * 3.6). */
-static void add_whole_url(const struct cover *cover, const struct path *at, const char *s,
+static void cover_whole_url(const struct cover *cover, const struct path *at, const char *s,
                           struct buf *out)
 {
 	const char *sep = strstr(s, "://");
 	size_t scheme = sep && sep < s + strcspn(s, "/?#@") ? (size_t)(sep - s) + 3 : 0;
 
 	buf_add(out, s, scheme);
-	add_url(cover, at, s + scheme, strlen(s + scheme), out);
+	cover_url(cover, at, s + scheme, strlen(s + scheme), out);
 }
 
 /* ---- trees ---- */
@@ -112,7 +112,7 @@ struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const 
 	bool by_key = !f || (outer && (outer->flags & FIELD_MASK_BY_KEY));
 
 	if (by_key && at->key && n->kind != NODE_NULL && mask_key(at->key))
-		return covered(a, cover, at, n);
+		return cover_value(a, cover, at, n);
 	return mask_cover(a, cover, at, f, n);
 }
 
@@ -145,18 +145,18 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 	bool empty_text = n->kind == NODE_TEXT && !*n->text;
 
 	if (n->secret && n->kind != NODE_NULL)
-		return covered(a, cover, at, n);
+		return cover_value(a, cover, at, n);
 	struct buf out = BUF_TEXT;
 
 	if ((flags & FIELD_SECRET) && n->kind != NODE_NULL && !empty_text)
-		return covered(a, cover, at, n);
+		return cover_value(a, cover, at, n);
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT)
-		return covered(a, cover, at, n);
+		return cover_value(a, cover, at, n);
 	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
 		return cover_entries(a, cover, at, f, n);
 	if (n->kind != NODE_TEXT)
 		return node_copy(a, n);
-	((flags & FIELD_URL) ? add_whole_url : add_text)(cover, at, n->text, &out);
+	((flags & FIELD_URL) ? cover_whole_url : cover_text)(cover, at, n->text, &out);
 	return text_node(a, &out, n->at);
 }
 
@@ -167,7 +167,7 @@ struct marking {
 	const struct node *patterns;
 };
 
-static void mark(const struct marking *m, const struct path *at, const struct field *f, struct node *n,
+static void mark_secrets(const struct marking *m, const struct path *at, const struct field *f, struct node *n,
                  bool secret)
 {
 	/* An env that is given back as a list of maps has the places of a map. */
@@ -179,7 +179,7 @@ static void mark(const struct marking *m, const struct path *at, const struct fi
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		struct path here = { at, e->key, i };
-		mark(m, env_list ? at : &here, env_list ? f : field_child(f, e->key, ALL_KINDS), e->value,
+		mark_secrets(m, env_list ? at : &here, env_list ? f : field_child(f, e->key, ALL_KINDS), e->value,
 		     secret);
 	}
 }
@@ -187,7 +187,7 @@ static void mark(const struct marking *m, const struct path *at, const struct fi
 void mask_mark(struct arena *a, struct node *body, const struct node *patterns)
 {
 	if (patterns && patterns->count)
-		mark(&(struct marking){ a, patterns }, &(struct path){ 0 }, &workflow_field, body, false);
+		mark_secrets(&(struct marking){ a, patterns }, &(struct path){ 0 }, &workflow_field, body, false);
 }
 
 /* ---- for people ---- */
@@ -197,7 +197,7 @@ struct numbered {
 	unsigned number;
 };
 
-static void add_number(const struct cover *cover, const struct path *at, const char *secret,
+static void add_masked_number(const struct cover *cover, const struct path *at, const char *secret,
                        size_t len, struct buf *out)
 {
 	buf_addf(out, STANDS_FOR "%u)", ((const struct numbered *)cover)->number);
@@ -205,7 +205,7 @@ static void add_number(const struct cover *cover, const struct path *at, const c
 
 struct node *mask(struct arena *a, const struct field *f, const struct node *n, unsigned number)
 {
-	struct numbered numbered = { { add_number }, number };
+	struct numbered numbered = { { add_masked_number }, number };
 
 	return mask_cover(a, &numbered.cover, &(struct path){ 0 }, f, n);
 }
@@ -213,7 +213,7 @@ struct node *mask(struct arena *a, const struct field *f, const struct node *n, 
 struct node *mask_entry(struct arena *a, const struct field *outer, const char *key,
                         const struct field *f, const struct node *n, unsigned number)
 {
-	struct numbered numbered = { { add_number }, number };
+	struct numbered numbered = { { add_masked_number }, number };
 
 	return mask_cover_entry(a, &numbered.cover, &(struct path){ .key = key }, outer, f, n);
 }
@@ -221,9 +221,9 @@ struct node *mask_entry(struct arena *a, const struct field *outer, const char *
 const char *mask_urls(struct arena *a, const char *text, unsigned number)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
-	struct numbered numbered = { { add_number }, number };
+	struct numbered numbered = { { add_masked_number }, number };
 
-	add_text(&numbered.cover, &(struct path){ 0 }, text, &out);
+	cover_text(&numbered.cover, &(struct path){ 0 }, text, &out);
 	return arena_strdup(a, buf_str(&out));
 }
 
@@ -244,7 +244,7 @@ const char *mask_text(struct arena *a, const char *secret, const char *text)
 
 /* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a
  * secret. */
-static const char *without_masked(struct arena *a, const struct node *n, const struct node *copy,
+static const char *find_unmasked(struct arena *a, const struct node *n, const struct node *copy,
                                   const char *text)
 {
 	const char *value = node_scalar_text(a, n);
@@ -254,13 +254,13 @@ static const char *without_masked(struct arena *a, const struct node *n, const s
 	if (copy && copy->kind != n->kind)
 		copy = NULL;
 	for (size_t i = 0; i < n->count; i++)
-		text = without_masked(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
+		text = find_unmasked(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
 	return text;
 }
 
 const char *mask_values(struct arena *a, const struct node *body, const char *text)
 {
-	return without_masked(a, body, mask(a, &workflow_field, body, 1), text);
+	return find_unmasked(a, body, mask(a, &workflow_field, body, 1), text);
 }
 
 /* ---- what was shown, taken for the value ---- */
@@ -285,19 +285,19 @@ struct hunt {
 	void *context;
 };
 
-static void hunt(const struct hunt *h, const struct path *at, const struct node *n)
+static void visit_masked_values(const struct hunt *h, const struct path *at, const struct node *n)
 {
 	if (path_matches(h->arena, at, h->ignore))
 		return;
 	if (n->kind == NODE_TEXT && stands_for_secret(n->text))
 		h->found(h->context, at, n);
 	for (size_t i = 0; i < n->count; i++)
-		hunt(h, &(struct path){ at, n->entries[i].key, i }, n->entries[i].value);
+		visit_masked_values(h, &(struct path){ at, n->entries[i].key, i }, n->entries[i].value);
 }
 
 void mask_each(struct arena *a, const struct node *body, const struct node *ignore,
                void (*found)(void *context, const struct path *at, const struct node *value),
                void *context)
 {
-	hunt(&(struct hunt){ a, ignore, found, context }, &(struct path){ 0 }, body);
+	visit_masked_values(&(struct hunt){ a, ignore, found, context }, &(struct path){ 0 }, body);
 }

@@ -9,12 +9,12 @@ struct pass {
 	enum form form;
 };
 
-static struct node *normal(const struct pass *p, const struct field *f, const struct node *n,
+static struct node *normalise_value(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind);
 
 /* [{"a": "1"}, {"b": "2"}] is {"a": "1", "b": "2"}; a later one wins.  NULL: it is another kind
  * of list. */
-static struct node *folded(const struct pass *p, const struct node *list)
+static struct node *fold_env_list(const struct pass *p, const struct node *list)
 {
 	struct node *map = node_map(p->arena);
 
@@ -29,7 +29,7 @@ static struct node *folded(const struct pass *p, const struct node *list)
 	return map;
 }
 
-static bool goes(const struct pass *p, const struct field *object, const struct field *f,
+static bool is_left_out(const struct pass *p, const struct field *object, const struct field *f,
                  const struct node *value)
 {
 	if (value->kind == NODE_NULL)
@@ -45,7 +45,7 @@ static bool goes(const struct pass *p, const struct field *object, const struct 
 
 /* A step without type is a standard one; said aloud, so that a step that is another kind on the
  * service differs, and changes back when it is written. */
-static void add_kind(const struct pass *p, const struct field *f, const struct node *n,
+static void add_default_type(const struct pass *p, const struct field *f, const struct node *n,
                      struct node *out)
 {
 	const struct field *row = f && f->variant ? field_child(f, f->variant, ALL_KINDS) : NULL;
@@ -56,26 +56,26 @@ static void add_kind(const struct pass *p, const struct field *f, const struct n
 	node_put(p->arena, out, f->variant, node_text(p->arena, row->otherwise))->at = n->at;
 }
 
-static struct node *normal_map(const struct pass *p, const struct field *f, const struct node *n,
+static struct node *normalise_map(const struct pass *p, const struct field *f, const struct node *n,
                                unsigned kind)
 {
 	struct node *out = node_map(p->arena);
 
 	kind = field_kind(f, n, kind);
 	out->at = n->at;
-	add_kind(p, f, n, out);
+	add_default_type(p, f, n, out);
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		const struct field *child = field_child(f, e->key, kind);
-		if (goes(p, f, child, e->value))
+		if (is_left_out(p, f, child, e->value))
 			continue;
-		node_put(p->arena, out, e->key, normal(p, child, e->value, kind));
+		node_put(p->arena, out, e->key, normalise_value(p, child, e->value, kind));
 		out->entries[out->count - 1].at = e->at;
 	}
 	return out;
 }
 
-static struct node *normal_list(const struct pass *p, const struct field *f, const struct node *n,
+static struct node *normalise_list(const struct pass *p, const struct field *f, const struct node *n,
                                 unsigned kind)
 {
 	const struct field *child = field_child(f, NULL, kind);
@@ -83,7 +83,7 @@ static struct node *normal_list(const struct pass *p, const struct field *f, con
 
 	out->at = n->at;
 	for (size_t i = 0; i < n->count; i++) {
-		const struct node *item = normal(p, child, n->entries[i].value, kind);
+		const struct node *item = normalise_value(p, child, n->entries[i].value, kind);
 		const char *name = node_get_text(item, "name");
 		if (child && (child->flags & FIELD_MAY_BE_EMPTY) && node_empty(item))
 			continue;
@@ -95,7 +95,7 @@ static struct node *normal_list(const struct pass *p, const struct field *f, con
 }
 
 /* A webhook's id stands beside nothing else in its trigger, so the policy can be put there. */
-static void keep_address(const struct pass *p, struct node *map)
+static void preserve_webhook(const struct pass *p, struct node *map)
 {
 	const struct node *webhook = node_get(map, "webhook");
 
@@ -103,22 +103,22 @@ static void keep_address(const struct pass *p, struct node *map)
 		node_put(p->arena, map, "webhookPolicy", node_text(p->arena, "preserve"));
 }
 
-static struct node *normal(const struct pass *p, const struct field *f, const struct node *n,
+static struct node *normalise_value(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind)
 {
 	unsigned flags = f ? f->flags : 0;
 	struct node *out;
 
-	if ((flags & FIELD_ENV_LIST) && n->kind == NODE_LIST && (out = folded(p, n)))
+	if ((flags & FIELD_ENV_LIST) && n->kind == NODE_LIST && (out = fold_env_list(p, n)))
 		n = out;
 	if (n->kind == NODE_MAP) {
-		out = normal_map(p, f, n, kind);
+		out = normalise_map(p, f, n, kind);
 		if (flags & FIELD_MAY_BE_EMPTY)
-			keep_address(p, out);
+			preserve_webhook(p, out);
 		return out;
 	}
 	if (n->kind == NODE_LIST)
-		return normal_list(p, f, n, kind);
+		return normalise_list(p, f, n, kind);
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT && *n->text && p->form != FORM_DECLARED)
 		out = node_bool(p->arena, true);
 	else if ((flags & FIELD_TEXT_OF) && n->kind != NODE_NULL && n->kind != NODE_TEXT)
@@ -129,24 +129,24 @@ static struct node *normal(const struct pass *p, const struct field *f, const st
 	return out;
 }
 
-static struct node *in_form(struct arena *a, enum form form, const struct node *body)
+static struct node *normalise_as(struct arena *a, enum form form, const struct node *body)
 {
-	return normal(&(struct pass){ a, form }, &workflow_field, body, ALL_KINDS);
+	return normalise_value(&(struct pass){ a, form }, &workflow_field, body, ALL_KINDS);
 }
 
 struct node *normalise(struct arena *a, const struct node *body)
 {
-	return in_form(a, FORM_COMPARE, body);
+	return normalise_as(a, FORM_COMPARE, body);
 }
 
 struct node *normalise_declared(struct arena *a, const struct node *body)
 {
-	return in_form(a, FORM_DECLARED, body);
+	return normalise_as(a, FORM_DECLARED, body);
 }
 
 struct node *normalise_request(struct arena *a, const struct node *body)
 {
-	return in_form(a, FORM_REQUEST, body);
+	return normalise_as(a, FORM_REQUEST, body);
 }
 
 static bool same_but_spaces(const char *x, const char *y)
@@ -161,12 +161,12 @@ static bool same_but_spaces(const char *x, const char *y)
 	}
 }
 
-static bool is_number(const struct node *n)
+static bool is_number_node(const struct node *n)
 {
 	return n->kind == NODE_INT || n->kind == NODE_REAL;
 }
 
-static double number(const struct node *n)
+static double number_value(const struct node *n)
 {
 	return n->kind == NODE_INT ? (double)n->integer : n->real;
 }
@@ -175,7 +175,7 @@ bool normal_scalars_equal(const struct field *f, const struct node *x, const str
 {
 	if (f && (f->flags & FIELD_SIZE) && x->kind == NODE_TEXT && y->kind == NODE_TEXT)
 		return same_but_spaces(x->text, y->text);
-	if (is_number(x) && is_number(y) && x->kind != y->kind)		/* 10 and 10.0 */
-		return number(x) == number(y);
+	if (is_number_node(x) && is_number_node(y) && x->kind != y->kind)		/* 10 and 10.0 */
+		return number_value(x) == number_value(y);
 	return node_equal(x, y);
 }

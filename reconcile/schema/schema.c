@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-static struct node *schema(struct arena *a, const struct field *f, unsigned kind);
+static struct node *schema_of_field(struct arena *a, const struct field *f, unsigned kind);
 
-static struct node *put_text(struct arena *a, struct node *map, const char *key, const char *text)
+static struct node *put_schema_text(struct arena *a, struct node *map, const char *key, const char *text)
 {
 	return node_put(a, map, key, node_text(a, text));
 }
 
-static struct node *words_list(struct arena *a, const char *const *words)
+static struct node *list_of_words(struct arena *a, const char *const *words)
 {
 	struct node *list = node_list(a);
 
@@ -18,7 +18,7 @@ static struct node *words_list(struct arena *a, const char *const *words)
 	return list;
 }
 
-static void put_type(struct arena *a, struct node *out, const struct field *f)
+static void put_schema_type(struct arena *a, struct node *out, const struct field *f)
 {
 	static const char *const types[] = {
 		[FIELD_BOOL] = "boolean", [FIELD_INT] = "integer", [FIELD_NUMBER] = "number",
@@ -37,13 +37,13 @@ static void put_type(struct arena *a, struct node *out, const struct field *f)
 	node_put(a, out, "type", list->count == 1 ? list->entries[0].value : list);
 }
 
-static bool has(const struct field *f, unsigned kind)
+static bool has_kind(const struct field *f, unsigned kind)
 {
 	return !(f->flags & FIELD_FILLED) && (!f->only || (f->only & kind));
 }
 
 /* Exactly one of these keys, or none where the object may be empty. */
-static void put_choice(struct arena *a, struct node *out, const struct field *object, unsigned kind)
+static void put_exclusive_keys(struct arena *a, struct node *out, const struct field *object, unsigned kind)
 {
 	struct node *choices = node_list(a);
 
@@ -61,17 +61,17 @@ static void put_choice(struct arena *a, struct node *out, const struct field *ob
 }
 
 /* The keys that a value of one kind has. */
-static void put_keys(struct arena *a, struct node *out, const struct field *object, unsigned kind)
+static void put_schema_keys(struct arena *a, struct node *out, const struct field *object, unsigned kind)
 {
 	struct node *properties = node_map(a), *required = node_list(a);
 
 	for (const struct field *f = object->fields; f->name; f++) {
-		if (!has(f, kind))
+		if (!has_kind(f, kind))
 			continue;
-		struct node *key = node_put(a, properties, f->name, schema(a, f, kind));
+		struct node *key = node_put(a, properties, f->name, schema_of_field(a, f, kind));
 		if (object->variant && strcmp(object->variant, f->name) == 0) {
 			node_drop(key, "enum");
-			put_text(a, key, "const", field_kind_words(a, object, kind));
+			put_schema_text(a, key, "const", field_kind_words(a, object, kind));
 			/* Left out it is the first kind: the others have to say which they are. */
 			if (kind != 1)
 				node_add(a, required, node_text(a, f->name));
@@ -83,32 +83,32 @@ static void put_keys(struct arena *a, struct node *out, const struct field *obje
 	if (required->count)
 		node_put(a, out, "required", required);
 	node_put(a, out, "additionalProperties", node_bool(a, false));
-	put_choice(a, out, object, kind);
+	put_exclusive_keys(a, out, object, kind);
 }
 
-static void put_object(struct arena *a, struct node *out, const struct field *f, unsigned kind)
+static void put_schema_object(struct arena *a, struct node *out, const struct field *f, unsigned kind)
 {
 	if (!f->variant) {
-		put_keys(a, out, f, kind);
+		put_schema_keys(a, out, f, kind);
 		return;
 	}
 	const char *const *words = field_child(f, f->variant, ALL_KINDS)->words;
 	struct node *kinds = node_put(a, out, "oneOf", node_list(a));
 	for (unsigned i = 0; words[i]; i++)
-		put_keys(a, node_add(a, kinds, node_map(a)), f, 1U << i);
+		put_schema_keys(a, node_add(a, kinds, node_map(a)), f, 1U << i);
 }
 
-static struct node *schema(struct arena *a, const struct field *f, unsigned kind)
+static struct node *schema_of_field(struct arena *a, const struct field *f, unsigned kind)
 {
 	struct node *out = node_map(a);
 
 	if (f->about)
-		put_text(a, out, "description", f->about);
+		put_schema_text(a, out, "description", f->about);
 	if (f->flags & FIELD_ANYTHING)
 		return out;
-	put_type(a, out, f);
+	put_schema_type(a, out, f);
 	if (f->words)
-		node_put(a, out, "enum", words_list(a, f->words));
+		node_put(a, out, "enum", list_of_words(a, f->words));
 	if (f->least || f->most) {
 		node_put(a, out, "minimum", node_int(a, f->least));
 		node_put(a, out, "maximum", node_int(a, f->most));
@@ -118,13 +118,13 @@ static struct node *schema(struct arena *a, const struct field *f, unsigned kind
 	if (f->flags & FIELD_NAME)
 		node_put(a, out, "minLength", node_int(a, 1));
 	if (f->otherwise && f->type == FIELD_TEXT)
-		put_text(a, out, "default", f->otherwise);
+		put_schema_text(a, out, "default", f->otherwise);
 	if (f->type == FIELD_OBJECT)
-		put_object(a, out, f, kind);
+		put_schema_object(a, out, f, kind);
 	else if (f->type == FIELD_MAP)
-		node_put(a, out, "additionalProperties", schema(a, f->fields, kind));
+		node_put(a, out, "additionalProperties", schema_of_field(a, f->fields, kind));
 	else if (f->type == FIELD_LIST)
-		node_put(a, out, "items", schema(a, f->fields, kind));
+		node_put(a, out, "items", schema_of_field(a, f->fields, kind));
 	return out;
 }
 
@@ -132,8 +132,8 @@ struct node *schema_begin(struct arena *a, const char *title)
 {
 	struct node *out = node_map(a);
 
-	put_text(a, out, "$schema", "https://json-schema.org/draft/2020-12/schema");
-	put_text(a, out, "title", title);
+	put_schema_text(a, out, "$schema", "https://json-schema.org/draft/2020-12/schema");
+	put_schema_text(a, out, "title", title);
 	return out;
 }
 
@@ -142,16 +142,16 @@ struct node *schema_spec(struct arena *a)
 	struct node *out = schema_begin(a, "A workflow spec of flowsync");
 	struct node *defs = node_put(a, out, "$defs", node_map(a));
 	struct node *forms = node_put(a, out, "oneOf", node_list(a));
-	struct node *bare = schema(a, &workflow_field, ALL_KINDS), *wrapped = node_map(a), *ref = node_map(a);
+	struct node *bare = schema_of_field(a, &workflow_field, ALL_KINDS), *wrapped = node_map(a), *ref = node_map(a);
 	struct node *keys = node_put(a, wrapped, "properties", node_map(a));
 
-	node_put(a, defs, "workflow", schema(a, &workflow_field, ALL_KINDS));
-	put_text(a, ref, "$ref", "#/$defs/workflow");
-	put_text(a, wrapped, "type", "object");
+	node_put(a, defs, "workflow", schema_of_field(a, &workflow_field, ALL_KINDS));
+	put_schema_text(a, ref, "$ref", "#/$defs/workflow");
+	put_schema_text(a, wrapped, "type", "object");
 	node_put(a, keys, "body", ref);
-	node_put(a, keys, "flowsync", schema(a, &block_field, ALL_KINDS));
+	node_put(a, keys, "flowsync", schema_of_field(a, &block_field, ALL_KINDS));
 	node_add(a, node_put(a, wrapped, "required", node_list(a)), node_text(a, "body"));
-	node_put(a, node_get(bare, "properties"), "flowsync", schema(a, &block_field, ALL_KINDS));
+	node_put(a, node_get(bare, "properties"), "flowsync", schema_of_field(a, &block_field, ALL_KINDS));
 	node_add(a, forms, wrapped);
 	node_add(a, forms, bare);
 	return out;
@@ -160,7 +160,7 @@ struct node *schema_spec(struct arena *a)
 struct node *schema_report(struct arena *a)
 {
 	struct node *out = schema_begin(a, "A reconciliation report of flowsync");
-	struct node *body = schema(a, &report_field, ALL_KINDS);
+	struct node *body = schema_of_field(a, &report_field, ALL_KINDS);
 
 	for (size_t i = 0; i < body->count; i++)
 		node_put(a, out, body->entries[i].key, body->entries[i].value);

@@ -45,7 +45,7 @@ static bool is_wildcard(char c)
 	return c == 'x' || c == 'X' || c == '*';
 }
 
-static bool read_number(const char **p, uint64_t *out)
+static bool read_version_number(const char **p, uint64_t *out)
 {
 	size_t len = strspn(*p, "0123456789");
 
@@ -58,7 +58,7 @@ static bool read_number(const char **p, uint64_t *out)
 
 /* Words with dots between them.  "Numeric identifiers MUST NOT include leading zeroes" holds for
  * pre-releases only. */
-static bool read_words(const char **p, bool numbers, const char **out, size_t *len)
+static bool read_identifiers(const char **p, bool numbers, const char **out, size_t *len)
 {
 	const char *start = *p;
 
@@ -80,7 +80,7 @@ static bool read_words(const char **p, bool numbers, const char **out, size_t *l
 }
 
 /* Numbers up to the first wildcard or the end; after a wildcard only wildcards may follow. */
-static bool read_numbers(const char **p, struct version *v)
+static bool read_version_numbers(const char **p, struct version *v)
 {
 	bool wild = false;
 
@@ -88,7 +88,7 @@ static bool read_numbers(const char **p, struct version *v)
 		if (is_wildcard(**p)) {
 			wild = true;
 			++*p;
-		} else if (wild || !read_number(p, &v->number[i])) {
+		} else if (wild || !read_version_number(p, &v->number[i])) {
 			return false;
 		} else {
 			v->given++;
@@ -101,26 +101,26 @@ static bool read_numbers(const char **p, struct version *v)
 }
 
 /* Reads at *p what may be a part of a version only. */
-static bool read_partial(const char **p, struct version *out)
+static bool read_partial_version(const char **p, struct version *out)
 {
 	struct version v = { .pre = "" };
 	const char *build;
 	size_t build_len;
 
 	*p += **p == 'v';
-	if (!read_numbers(p, &v))
+	if (!read_version_numbers(p, &v))
 		return false;
-	if (v.given == 3 && **p == '-' && (++*p, !read_words(p, true, &v.pre, &v.pre_len)))
+	if (v.given == 3 && **p == '-' && (++*p, !read_identifiers(p, true, &v.pre, &v.pre_len)))
 		return false;
-	if (v.given == 3 && **p == '+' && (++*p, !read_words(p, false, &build, &build_len)))
+	if (v.given == 3 && **p == '+' && (++*p, !read_identifiers(p, false, &build, &build_len)))
 		return false;
 	*out = v;
 	return true;
 }
 
-static bool read_whole(const char *name, struct version *out)
+static bool read_whole_version(const char *name, struct version *out)
 {
-	return read_partial(&name, out) && out->given == 3 && !*name;
+	return read_partial_version(&name, out) && out->given == 3 && !*name;
 }
 
 static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -131,7 +131,7 @@ static int compare_bytes(const char *a, size_t a_len, const char *b, size_t b_le
 }
 
 /* "Identifiers consisting of only digits are compared numerically", and come before words. */
-static int compare_words(const char *a, size_t a_len, const char *b, size_t b_len)
+static int compare_identifiers(const char *a, size_t a_len, const char *b, size_t b_len)
 {
 	bool a_number = strspn(a, "0123456789") >= a_len, b_number = strspn(b, "0123456789") >= b_len;
 
@@ -143,7 +143,7 @@ static int compare_words(const char *a, size_t a_len, const char *b, size_t b_le
 	return compare_bytes(a, a_len, b, b_len);
 }
 
-static size_t word_length(const char *text, size_t len)
+static size_t identifier_length(const char *text, size_t len)
 {
 	const char *dot = memchr(text, '.', len);
 
@@ -151,7 +151,7 @@ static size_t word_length(const char *text, size_t len)
 }
 
 /* "A larger set of pre-release fields has a higher precedence", if all before are equal. */
-static int compare_pre(const struct version *a, const struct version *b)
+static int compare_prerelease(const struct version *a, const struct version *b)
 {
 	const char *p = a->pre, *q = b->pre;
 	size_t p_len = a->pre_len, q_len = b->pre_len;
@@ -159,8 +159,8 @@ static int compare_pre(const struct version *a, const struct version *b)
 	if (!p_len || !q_len)
 		return p_len ? -1 : q_len ? 1 : 0;
 	while (p_len && q_len) {
-		size_t m = word_length(p, p_len), n = word_length(q, q_len);
-		int order = compare_words(p, m, q, n);
+		size_t m = identifier_length(p, p_len), n = identifier_length(q, q_len);
+		int order = compare_identifiers(p, m, q, n);
 		if (order)
 			return order;
 		m += m < p_len;
@@ -173,17 +173,17 @@ static int compare_pre(const struct version *a, const struct version *b)
 	return p_len ? 1 : q_len ? -1 : 0;
 }
 
-static bool same_numbers(const struct version *a, const struct version *b)
+static bool have_equal_numbers(const struct version *a, const struct version *b)
 {
 	return memcmp(a->number, b->number, sizeof a->number) == 0;
 }
 
-static int compare(const struct version *a, const struct version *b)
+static int compare_versions(const struct version *a, const struct version *b)
 {
 	for (int i = 0; i < 3; i++)
 		if (a->number[i] != b->number[i])
 			return a->number[i] < b->number[i] ? -1 : 1;
-	return compare_pre(a, b);
+	return compare_prerelease(a, b);
 }
 
 /* ---- ranges ---- */
@@ -195,7 +195,7 @@ static void add_limit(struct arena *a, struct part *part, enum relation relation
 }
 
 /* The first version of all, pre-releases too, that number `at` of v does not cover any more. */
-static struct version after(const struct version *v, int at)
+static struct version first_version_after(const struct version *v, int at)
 {
 	struct version next = { .given = 3, .pre = "0", .pre_len = 1 };
 
@@ -215,7 +215,7 @@ static void add_most(struct arena *a, struct part *part, const struct version *v
 	if (v->given == 3)
 		add_limit(a, part, AT_MOST, *v);
 	else if (v->given > 0)
-		add_limit(a, part, BELOW, after(v, v->given - 1));
+		add_limit(a, part, BELOW, first_version_after(v, v->given - 1));
 }
 
 /* ^: what keeps the first number that is not 0. */
@@ -228,14 +228,14 @@ static void add_caret(struct arena *a, struct part *part, const struct version *
 		return;
 	while (at < v->given - 1 && v->number[at] == 0)
 		at++;
-	add_limit(a, part, BELOW, after(v, at));
+	add_limit(a, part, BELOW, first_version_after(v, at));
 }
 
 static void add_tilde(struct arena *a, struct part *part, const struct version *v)
 {
 	add_limit(a, part, AT_LEAST, *v);
 	if (v->given > 0)
-		add_limit(a, part, BELOW, after(v, v->given > 1));
+		add_limit(a, part, BELOW, first_version_after(v, v->given > 1));
 }
 
 static void add_above(struct arena *a, struct part *part, const struct version *v)
@@ -243,7 +243,7 @@ static void add_above(struct arena *a, struct part *part, const struct version *
 	if (v->given == 3) {
 		add_limit(a, part, ABOVE, *v);
 	} else if (v->given > 0) {
-		struct version next = after(v, v->given - 1);
+		struct version next = first_version_after(v, v->given - 1);
 		next.pre_len = 0;
 		add_limit(a, part, AT_LEAST, next);
 	} else {
@@ -294,16 +294,16 @@ static void skip_space(const char **p)
 	*p += strspn(*p, " \t");
 }
 
-static bool ends(char c)
+static bool ends_limit(char c)
 {
 	return !c || c == ' ' || c == '\t' || c == '|';
 }
 
-static bool read_version(const char **p, const char *text, struct version *out, struct err *err)
+static bool read_range_version(const char **p, const char *text, struct version *out, struct err *err)
 {
 	const char *start = *p;
 
-	if (read_partial(p, out) && ends(**p))
+	if (read_partial_version(p, out) && ends_limit(**p))
 		return true;
 	size_t len = strcspn(start, " \t|");
 	return err_usage(err, "\"%s\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, "
@@ -317,7 +317,7 @@ static bool is_hyphen(const char *p)
 	return (*p == ' ' || *p == '\t') && (skip_space(&p), *p == '-') && (p[1] == ' ' || p[1] == '\t');
 }
 
-static bool read_limit(struct arena *a, const char **p, const char *text, struct part *part,
+static bool read_range_limit(struct arena *a, const char **p, const char *text, struct part *part,
                        struct err *err)
 {
 	struct version v, most;
@@ -327,7 +327,7 @@ static bool read_limit(struct arena *a, const char **p, const char *text, struct
 		i++;
 	*p += strlen(signs[i].sign);
 	skip_space(p);
-	if (!read_version(p, text, &v, err))
+	if (!read_range_version(p, text, &v, err))
 		return false;
 	if (*signs[i].sign || !is_hyphen(*p)) {
 		signs[i].add(a, part, &v);
@@ -335,18 +335,18 @@ static bool read_limit(struct arena *a, const char **p, const char *text, struct
 	}
 	*p = strchr(*p, '-') + 1;
 	skip_space(p);
-	if (!read_version(p, text, &most, err))
+	if (!read_range_version(p, text, &most, err))
 		return false;
 	add_limit(a, part, AT_LEAST, v);
 	add_most(a, part, &most);
 	return true;
 }
 
-static bool read_part(struct arena *a, const char **p, const char *text, struct part *part,
+static bool read_range_part(struct arena *a, const char **p, const char *text, struct part *part,
                       struct err *err)
 {
 	for (skip_space(p); **p && strncmp(*p, "||", 2) != 0; skip_space(p))
-		if (!read_limit(a, p, text, part, err))
+		if (!read_range_limit(a, p, text, part, err))
 			return false;
 	return true;
 }
@@ -363,7 +363,7 @@ bool semver_read(struct arena *a, const char *text, const struct semver_range **
 		arena_grow(a, range->parts, range->count, range->room);
 		struct part *part = &range->parts[range->count++];
 		*part = (struct part){ 0 };
-		if (!read_part(a, &p, text, part, err))
+		if (!read_range_part(a, &p, text, part, err))
 			return false;
 		if (!*p)
 			break;
@@ -377,7 +377,7 @@ bool semver_read(struct arena *a, const char *text, const struct semver_range **
 
 static bool limit_holds(const struct limit *l, const struct version *v)
 {
-	int order = compare(v, &l->version);
+	int order = compare_versions(v, &l->version);
 
 	switch (l->relation) {
 	case BELOW:	return order < 0;
@@ -396,12 +396,12 @@ static bool part_holds(const struct part *part, const struct version *v)
 	for (const struct limit *l = part->limits; l < part->limits + part->count; l++) {
 		if (!limit_holds(l, v))
 			return false;
-		named |= l->version.pre_len > 0 && same_numbers(&l->version, v);
+		named |= l->version.pre_len > 0 && have_equal_numbers(&l->version, v);
 	}
 	return named;
 }
 
-static bool holds(const struct semver_range *range, const struct version *v)
+static bool range_holds(const struct semver_range *range, const struct version *v)
 {
 	for (size_t i = 0; i < range->count; i++)
 		if (part_holds(&range->parts[i], v))
@@ -413,7 +413,7 @@ bool semver_fits(const struct semver_range *range, const char *name)
 {
 	struct version v;
 
-	return read_whole(name, &v) && holds(range, &v);
+	return read_whole_version(name, &v) && range_holds(range, &v);
 }
 
 const char *semver_highest(const struct semver_range *range, const char *const *names, size_t count)
@@ -422,9 +422,9 @@ const char *semver_highest(const struct semver_range *range, const char *const *
 	struct version v, highest = { 0 };
 
 	for (size_t i = 0; i < count; i++) {
-		if (!read_whole(names[i], &v) || !holds(range, &v))
+		if (!read_whole_version(names[i], &v) || !range_holds(range, &v))
 			continue;
-		int order = best ? compare(&v, &highest) : 1;
+		int order = best ? compare_versions(&v, &highest) : 1;
 		if (order < 0 || (order == 0 && strcmp(names[i], best) < 0))
 			continue;
 		best = names[i];

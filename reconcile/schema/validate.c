@@ -22,31 +22,31 @@ struct check {
 	struct arena *arena;
 };
 
-static int by_name(const void *a, const void *b)
+static int order_step_names(const void *a, const void *b)
 {
 	return strcmp(((const struct step_name *)a)->name, ((const struct step_name *)b)->name);
 }
 
-static void sort_names(struct check *c)
+static void sort_step_names(struct check *c)
 {
 	c->names = arena_new(c->arena, struct step_name, c->steps->count + 1);
 	for (size_t i = 0; i < c->steps->count; i++)
 		if (c->steps->entries[i].value->kind != NODE_NULL)
 			c->names[c->name_count++] = (struct step_name){ c->steps->entries[i].key, i };
 	if (c->name_count)
-		qsort(c->names, c->name_count, sizeof *c->names, by_name);
+		qsort(c->names, c->name_count, sizeof *c->names, order_step_names);
 }
 
 /* Where in steps the step of that name is; NULL if there is none, or nothing under its name. */
-static const size_t *find_step(const struct check *c, const char *name)
+static const size_t *find_step_index(const struct check *c, const char *name)
 {
 	struct step_name *found = c->name_count ? bsearch(&(struct step_name){ name }, c->names, c->name_count,
-	                                                  sizeof *c->names, by_name) : NULL;
+	                                                  sizeof *c->names, order_step_names) : NULL;
 	return found ? &found->index : NULL;
 }
 
 /* How messages call the place: its pointer, and the root by a word. */
-static const char *place(const struct check *c, const struct path *path)
+static const char *place_text(const struct check *c, const struct path *path)
 {
 	const char *text = path_text(c->arena, path);
 
@@ -55,7 +55,7 @@ static const char *place(const struct check *c, const struct path *path)
 	return *text ? text : "workflow";
 }
 
-static const char *words_of(const struct check *c, const char *const *words)
+static const char *join_words(const struct check *c, const char *const *words)
 {
 	const char *text = words[0];
 
@@ -64,22 +64,22 @@ static const char *words_of(const struct check *c, const char *const *words)
 	return text;
 }
 
-static const char *wanted(const struct check *c, const struct field *f)
+static const char *expected_words(const struct check *c, const struct field *f)
 {
 	static const char *const words[] = {
 		[FIELD_BOOL] = "true or false", [FIELD_INT] = "a whole number",
 		[FIELD_NUMBER] = "a number", [FIELD_TEXT] = "text",
 		[FIELD_OBJECT] = "a mapping", [FIELD_MAP] = "a mapping", [FIELD_LIST] = "a list",
 	};
-	return f->words ? words_of(c, f->words) : words[f->type];
+	return f->words ? join_words(c, f->words) : words[f->type];
 }
 
-static void wrong_type(const struct check *c, const struct field *f, const struct node *n,
+static void report_wrong_type(const struct check *c, const struct field *f, const struct node *n,
                        const struct path *path)
 {
 	bool quote = f->type == FIELD_TEXT && n->kind > NODE_NULL && n->kind < NODE_TEXT;
 
-	diagnostics_add(c->faults, n->at, "%s: expected %s, found %s%s", place(c, path), wanted(c, f),
+	diagnostics_add(c->faults, n->at, "%s: expected %s, found %s%s", place_text(c, path), expected_words(c, f),
 	          node_kind_words(n->kind), quote ? "; quote it if it is meant as text" : "");
 }
 
@@ -89,10 +89,10 @@ static void check_number(const struct check *c, const struct field *f, const str
 	double value = n->kind == NODE_INT ? (double)n->integer : n->real;
 
 	if (n->kind != NODE_INT && (f->type == FIELD_INT || n->kind != NODE_REAL))
-		wrong_type(c, f, n, path);
+		report_wrong_type(c, f, n, path);
 	else if ((f->least || f->most) && !(value >= (double)f->least && value <= (double)f->most))
 		diagnostics_add(c->faults, n->at, "%s: expected a number from %lld to %lld, found %s",
-		          place(c, path), (long long)f->least, (long long)f->most,
+		          place_text(c, path), (long long)f->least, (long long)f->most,
 		          node_scalar_text(c->arena, n));
 }
 
@@ -106,9 +106,9 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 	if (fields < 5 || fields > 7)
 		diagnostics_warn(c->faults, n->at,
 		           "%s: expected five cron fields, or six or seven with seconds first and a "
-		           "year last, found %zu", place(c, path), fields);
+		           "year last, found %zu", place_text(c, path), fields);
 	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
-		diagnostics_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place(c, path), n->text);
+		diagnostics_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place_text(c, path), n->text);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
@@ -123,10 +123,10 @@ static void check_word(const struct check *c, const struct field *f, const struc
 	}
 	if (near.best)
 		diagnostics_add(c->faults, n->at, "%s: expected %s, found \"%s\"; did you mean \"%s\"?",
-		          place(c, path), words_of(c, f->words), n->text, near.best);
+		          place_text(c, path), join_words(c, f->words), n->text, near.best);
 	else
 		diagnostics_add(c->faults, n->at, "%s: expected %s, found \"%s\"",
-		          place(c, path), words_of(c, f->words), n->text);
+		          place_text(c, path), join_words(c, f->words), n->text);
 }
 
 static void check_text(const struct check *c, const struct field *f, const struct node *n,
@@ -140,34 +140,34 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		 * trap 6). */
 		if (c->as != VALIDATE_REQUEST)
 			diagnostics_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
-			           place(c, path), node_kind_words(n->kind));
+			           place_text(c, path), node_kind_words(n->kind));
 		return;
 	}
 	if (n->kind != NODE_TEXT) {
-		wrong_type(c, f, n, path);
+		report_wrong_type(c, f, n, path);
 		return;
 	}
 	if (f->words)
 		check_word(c, f, n, path);
 	if ((f->flags & FIELD_NAME) && !*n->text)
-		diagnostics_add(c->faults, n->at, "%s: expected a name, found an empty text", place(c, path));
+		diagnostics_add(c->faults, n->at, "%s: expected a name, found an empty text", place_text(c, path));
 	for (const char *s = n->text; (f->flags & FIELD_NAME) && *s; s++)
 		if ((unsigned char)*s < ' ' || *s == 0x7f) {
 			diagnostics_add(c->faults, n->at, "%s: expected a name on one line, found a control character",
-			          place(c, path));
+			          place_text(c, path));
 			break;
 		}
 	if (f->flags & FIELD_CRON)
 		check_cron(c, n, path);
 	if ((f->flags & FIELD_POINTER) && *n->text != '/')
 		diagnostics_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
-		          place(c, path));
-	if ((f->flags & FIELD_STEP) && c->as != VALIDATE_PATCH && !find_step(c, n->text))
-		diagnostics_add(c->faults, n->at, "%s: no step is called \"%s\"", place(c, path), n->text);
+		          place_text(c, path));
+	if ((f->flags & FIELD_STEP) && c->as != VALIDATE_PATCH && !find_step_index(c, n->text))
+		diagnostics_add(c->faults, n->at, "%s: no step is called \"%s\"", place_text(c, path), n->text);
 	if ((f->flags & FIELD_JSON_TEXT) && c->as != VALIDATE_REQUEST && !strstr(n->text, "{{") &&
 	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
 		diagnostics_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
-		           place(c, path));
+		           place_text(c, path));
 }
 
 /* Which kind of step, or of auth, the walk is in. */
@@ -179,7 +179,7 @@ struct kind {
 static void check_value(const struct check *c, const struct field *f, const struct node *n,
                         struct kind kind, const struct path *path);
 
-static void unknown_field(const struct check *c, const struct field *object, const struct entry *e,
+static void report_unknown_field(const struct check *c, const struct field *object, const struct entry *e,
                           struct kind kind, const struct path *path)
 {
 	struct suggestion near = { .word = e->key };
@@ -189,18 +189,18 @@ static void unknown_field(const struct check *c, const struct field *object, con
 			suggest_offer(&near, f->name);
 	if (near.best)
 		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"; did you mean \"%s\"?",
-		          place(c, path), e->key, near.best);
+		          place_text(c, path), e->key, near.best);
 	else
-		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"", place(c, path), e->key);
+		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"", place_text(c, path), e->key);
 }
 
-static void wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
+static void report_wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
                        struct kind kind, const struct path *path)
 {
 	const char *of = strcmp(kind.holder->name, "*") == 0 ? "step" : kind.holder->name;
 
 	diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with %s of type %s, only with %s",
-	          place(c, path), e->key, of, field_kind_words(c->arena, kind.holder, kind.bits),
+	          place_text(c, path), e->key, of, field_kind_words(c->arena, kind.holder, kind.bits),
 	          field_kind_words(c->arena, kind.holder, f->only));
 }
 
@@ -211,20 +211,20 @@ static void check_entry(const struct check *c, const struct field *object, const
 	struct path here = { path, e->key };
 
 	if (!f)
-		unknown_field(c, object, e, kind, path);
+		report_unknown_field(c, object, e, kind, path);
 	if (!f || e->value->kind == NODE_NULL)
 		return;		/* "Only null counts as not declared" (design, 5) */
 	if (f->flags & FIELD_FILLED) {
 		diagnostics_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
-		          place(c, path), e->key);
+		          place_text(c, path), e->key);
 	} else if (f->only && !(f->only & kind.bits)) {
 		if (kind.bits)
-			wrong_kind(c, f, e, kind, path);
+			report_wrong_kind(c, f, e, kind, path);
 	} else {
 		const char *method = node_get_text(n, "method");
 		if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
 			diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with method get",
-			          place(c, path), e->key);
+			          place_text(c, path), e->key);
 		check_value(c, f, e->value, kind, &here);
 	}
 }
@@ -241,7 +241,7 @@ static void check_required(const struct check *c, const struct field *object, co
 		bool there = value && value->kind != NODE_NULL;
 		any |= there;
 		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
-			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place(c, path), f->name);
+			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place_text(c, path), f->name);
 		if (f->one_of & kind.bits) {
 			chosen += there;
 			choices = choices ? arena_printf(c->arena, "%s, \"%s\"", choices, f->name)
@@ -251,7 +251,7 @@ static void check_required(const struct check *c, const struct field *object, co
 	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && !any;
 	if (choices && chosen != 1 && !none)
 		diagnostics_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
-		          place(c, path), choices, chosen ? "more than one" : "none");
+		          place_text(c, path), choices, chosen ? "more than one" : "none");
 }
 
 /* 0 if its word is missing where there must be one, or is none: that is said once, and what
@@ -270,7 +270,7 @@ static unsigned kind_of(const struct check *c, const struct field *f, const stru
 }
 
 /* Maps of a patch are laid over what is there; a list is the whole truth. */
-static bool is_whole(const struct check *c, const struct path *path)
+static bool is_whole_object(const struct check *c, const struct path *path)
 {
 	bool in_list = false;
 
@@ -286,7 +286,7 @@ static void check_object(const struct check *c, const struct field *f, const str
 		kind = (struct kind){ kind_of(c, f, n, kind.bits), f };
 	for (size_t i = 0; i < n->count; i++)
 		check_entry(c, f, n, &n->entries[i], kind, path);
-	if (is_whole(c, path))
+	if (is_whole_object(c, path))
 		check_required(c, f, n, kind, path);
 }
 
@@ -320,10 +320,10 @@ static void check_value(const struct check *c, const struct field *f, const stru
 	switch (f->type) {
 	case FIELD_BOOL:
 		if (n->kind != NODE_BOOL)
-			wrong_type(c, f, n, path);
+			report_wrong_type(c, f, n, path);
 		else if ((f->flags & FIELD_TRUE) && !n->boolean)
 			diagnostics_add(c->faults, n->at, "%s: expected true, found false; leave it out instead",
-			          place(c, path));
+			          place_text(c, path));
 		break;
 	case FIELD_INT:
 	case FIELD_NUMBER:
@@ -334,14 +334,14 @@ static void check_value(const struct check *c, const struct field *f, const stru
 		break;
 	case FIELD_OBJECT:
 		if (n->kind != NODE_MAP)
-			wrong_type(c, f, n, path);
+			report_wrong_type(c, f, n, path);
 		else
 			check_object(c, f, n, kind, path);
 		break;
 	case FIELD_MAP:
 	case FIELD_LIST:
 		if (n->kind != (f->type == FIELD_MAP ? NODE_MAP : NODE_LIST)) {
-			wrong_type(c, f, n, path);
+			report_wrong_type(c, f, n, path);
 			break;
 		}
 		check_items(c, f, n, kind, path);
@@ -363,7 +363,7 @@ struct step_graph {
 	size_t *trail, depth;			/* the steps that are open, outermost first */
 };
 
-static void circle(struct step_graph *g, size_t again, struct pos at)
+static void report_step_cycle(struct step_graph *g, size_t again, struct pos at)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	size_t from = 0;
@@ -379,7 +379,7 @@ static void circle(struct step_graph *g, size_t again, struct pos at)
 }
 
 /* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
-static void walk_from(struct step_graph *g, size_t start)
+static void visit_parents(struct step_graph *g, size_t start)
 {
 	g->depth = 0;
 	g->marks[start] = OPEN;
@@ -393,9 +393,9 @@ static void walk_from(struct step_graph *g, size_t start)
 			continue;
 		}
 		const struct node *parent = parents->entries[g->next[at]++].value;
-		const size_t *to = parent->kind == NODE_TEXT ? find_step(g->check, parent->text) : NULL;
+		const size_t *to = parent->kind == NODE_TEXT ? find_step_index(g->check, parent->text) : NULL;
 		if (to && g->marks[*to] == OPEN) {
-			circle(g, *to, parent->at);
+			report_step_cycle(g, *to, parent->at);
 		} else if (to && g->marks[*to] == UNSEEN) {
 			g->marks[*to] = OPEN;
 			g->trail[g->depth++] = *to;
@@ -412,7 +412,7 @@ static void check_graph(const struct check *c)
 	g.trail = arena_new(c->arena, size_t, c->steps->count + 1);
 	for (size_t i = 0; i < c->steps->count; i++)
 		if (g.marks[i] == UNSEEN)
-			walk_from(&g, i);
+			visit_parents(&g, i);
 }
 
 bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults)
@@ -425,7 +425,7 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct diag
 	size_t before = faults->errors;
 
 	if (c.steps)
-		sort_names(&c);
+		sort_step_names(&c);
 	check_value(&c, &workflow_field, body, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
 	if (c.steps)
 		check_graph(&c);

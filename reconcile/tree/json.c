@@ -16,7 +16,7 @@ struct scan {
 	int depth;
 };
 
-static bool PRINTF(3, 4) refuse(const struct scan *s, struct err *err, const char *fmt, ...)
+static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf text = BUF(sizeof err->msg);
 	va_list ap;
@@ -28,7 +28,7 @@ static bool PRINTF(3, 4) refuse(const struct scan *s, struct err *err, const cha
 }
 
 /* How many bytes the character at p takes, 0 if it is not UTF-8. */
-static size_t character(const char *p, const char *end)
+static size_t utf8_length(const char *p, const char *end)
 {
 	unsigned char c = *p;
 	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
@@ -49,23 +49,23 @@ bool json_can_hold(const char *bytes, size_t len)
 	const char *end = bytes + len;
 
 	for (size_t n; bytes < end && *bytes; bytes += n) {
-		n = character(bytes, end);
+		n = utf8_length(bytes, end);
 		if (n == 0)
 			return false;
 	}
 	return bytes == end;
 }
 
-static bool scan_text(struct scan *s, struct err *err)
+static bool scan_json_text(struct scan *s, struct err *err)
 {
 	for (s->at++; s->at < s->end && *s->at != '"'; ) {
-		size_t len = character(s->at, s->end);
+		size_t len = utf8_length(s->at, s->end);
 		if (len == 0)
-			return refuse(s, err, "not JSON: a text that is not UTF-8");
+			return refuse_json(s, err, "not JSON: a text that is not UTF-8");
 		if ((unsigned char)*s->at < ' ')
-			return refuse(s, err, "not JSON: a control character that is not escaped");
+			return refuse_json(s, err, "not JSON: a control character that is not escaped");
 		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
-			return refuse(s, err, "a text with a NUL character");
+			return refuse_json(s, err, "a text with a NUL character");
 		if (*s->at == '\\' && s->end - s->at > 1)
 			len = 2;
 		s->at += len;
@@ -76,7 +76,7 @@ static bool scan_text(struct scan *s, struct err *err)
 	return true;
 }
 
-static const char *digits(const char *p, const char *end)
+static const char *skip_digits(const char *p, const char *end)
 {
 	while (p < end && isdigit((unsigned char)*p))
 		p++;
@@ -84,24 +84,24 @@ static const char *digits(const char *p, const char *end)
 }
 
 /* The end of the number at p; NULL if there is none as JSON writes them. */
-static const char *number(const char *p, const char *end, bool *is_real)
+static const char *scan_number(const char *p, const char *end, bool *is_real)
 {
 	p += p < end && *p == '-';
 	const char *whole = p;
-	p = digits(p, end);
+	p = skip_digits(p, end);
 	if (p == whole || (*whole == '0' && p - whole > 1))
 		return NULL;
 	const char *integer = p;
 	if (p < end && *p == '.') {
 		const char *fraction = ++p;
-		if ((p = digits(p, end)) == fraction)
+		if ((p = skip_digits(p, end)) == fraction)
 			return NULL;
 	}
 	if (p < end && (*p == 'e' || *p == 'E')) {
 		p++;
 		p += p < end && (*p == '+' || *p == '-');
 		const char *exponent = p;
-		if ((p = digits(p, end)) == exponent)
+		if ((p = skip_digits(p, end)) == exponent)
 			return NULL;
 	}
 	*is_real = p != integer;
@@ -120,7 +120,7 @@ static bool fits_int64(const char *p, size_t len)
 }
 
 /* A word: all up to the next white space or mark, so that messages name the whole of it. */
-static size_t word_len(const struct scan *s)
+static size_t json_word_length(const struct scan *s)
 {
 	size_t len = 0;
 	while (s->at + len < s->end && s->at[len] && !strchr(" \t\r\n[]{},:\"", s->at[len]))
@@ -128,10 +128,10 @@ static size_t word_len(const struct scan *s)
 	return len;
 }
 
-static bool scan_word(struct scan *s, struct err *err)
+static bool scan_json_word(struct scan *s, struct err *err)
 {
 	static const char *const literals[] = { "true", "false", "null" };
-	size_t len = word_len(s);
+	size_t len = json_word_length(s);
 	bool is_real;
 
 	for (size_t i = 0; i < ARRAY_LEN(literals); i++)
@@ -141,19 +141,19 @@ static bool scan_word(struct scan *s, struct err *err)
 		}
 	for (size_t i = 0; i < len; i++)
 		if (!isgraph((unsigned char)s->at[i]))
-			return refuse(s, err, "not JSON: bytes that are no text");
+			return refuse_json(s, err, "not JSON: bytes that are no text");
 	if (len == 0)
-		return refuse(s, err, "not JSON: a control character");
+		return refuse_json(s, err, "not JSON: a control character");
 	int shown = len < 40 ? len : 40;
-	if (number(s->at, s->at + len, &is_real) != s->at + len)
-		return refuse(s, err, "not JSON: found \"%.*s\"", shown, s->at);
+	if (scan_number(s->at, s->at + len, &is_real) != s->at + len)
+		return refuse_json(s, err, "not JSON: found \"%.*s\"", shown, s->at);
 	if (!is_real && !fits_int64(s->at, len))
-		return refuse(s, err, "an integer past 64 bits");
+		return refuse_json(s, err, "an integer past 64 bits");
 	s->at += len;
 	return true;
 }
 
-static bool scan(const char *bytes, size_t len, struct err *err)
+static bool scan_json(const char *bytes, size_t len, struct err *err)
 {
 	struct scan s = { bytes, bytes, bytes + len };
 
@@ -161,7 +161,7 @@ static bool scan(const char *bytes, size_t len, struct err *err)
 		switch (*s.at) {
 		case '[': case '{':
 			if (++s.depth > JSON_MAX_DEPTH)
-				return refuse(&s, err, "nested more than %d deep", JSON_MAX_DEPTH);
+				return refuse_json(&s, err, "nested more than %d deep", JSON_MAX_DEPTH);
 			s.at++;
 			break;
 		case ']': case '}':
@@ -172,25 +172,25 @@ static bool scan(const char *bytes, size_t len, struct err *err)
 			s.at++;
 			break;
 		case '"':
-			if (!scan_text(&s, err))
+			if (!scan_json_text(&s, err))
 				return false;
 			break;
 		default:
-			if (!scan_word(&s, err))
+			if (!scan_json_word(&s, err))
 				return false;
 		}
 	}
 	return true;
 }
 
-static bool is_blank(const char *bytes, size_t len)
+static bool is_json_blank(const char *bytes, size_t len)
 {
 	while (len > 0 && isspace((unsigned char)bytes[len - 1]))
 		len--;
 	return len == 0;
 }
 
-static bool read_real(struct arena *a, json_object *from, struct node *n, struct err *err)
+static bool convert_real(struct arena *a, json_object *from, struct node *n, struct err *err)
 {
 	n->kind = NODE_REAL;
 	n->real = json_object_get_double(from);
@@ -198,27 +198,27 @@ static bool read_real(struct arena *a, json_object *from, struct node *n, struct
 	return isfinite(n->real) || err_set(err, "a number that is too large");
 }
 
-static struct node *convert(struct arena *a, json_object *from, struct err *err);
+static struct node *convert_value(struct arena *a, json_object *from, struct err *err);
 
-static bool read_list(struct arena *a, json_object *from, struct node *n, struct err *err)
+static bool convert_array(struct arena *a, json_object *from, struct node *n, struct err *err)
 {
 	n->kind = NODE_LIST;
 	n->count = n->room = json_object_array_length(from);
 	n->entries = n->count ? arena_new(a, struct entry, n->count) : NULL;
 	for (size_t i = 0; i < n->count; i++)
-		if (!(n->entries[i].value = convert(a, json_object_array_get_idx(from, i), err)))
+		if (!(n->entries[i].value = convert_value(a, json_object_array_get_idx(from, i), err)))
 			return false;
 	return true;
 }
 
 /* json-c has kept the last of two equal keys already, so none needs to be looked for. */
-static bool read_map(struct arena *a, json_object *from, struct node *n, struct err *err)
+static bool convert_object(struct arena *a, json_object *from, struct node *n, struct err *err)
 {
 	n->kind = NODE_MAP;
 	n->room = json_object_object_length(from);
 	n->entries = n->room ? arena_new(a, struct entry, n->room) : NULL;
 	json_object_object_foreach(from, key, child) {
-		struct node *value = convert(a, child, err);
+		struct node *value = convert_value(a, child, err);
 		if (!value)
 			return false;
 		n->entries[n->count++] = (struct entry){ .key = arena_strdup(a, key), .value = value };
@@ -227,8 +227,8 @@ static bool read_map(struct arena *a, json_object *from, struct node *n, struct 
 	return true;
 }
 
-/* Depth is bounded by scan(). */
-static struct node *convert(struct arena *a, json_object *from, struct err *err)
+/* Depth is bounded by scan_json(). */
+static struct node *convert_value(struct arena *a, json_object *from, struct err *err)
 {
 	struct node *n = node_null(a);
 	bool ok = true;
@@ -249,13 +249,13 @@ static struct node *convert(struct arena *a, json_object *from, struct err *err)
 		n->text = arena_strdup(a, json_object_get_string(from));
 		break;
 	case json_type_double:
-		ok = read_real(a, from, n, err);
+		ok = convert_real(a, from, n, err);
 		break;
 	case json_type_array:
-		ok = read_list(a, from, n, err);
+		ok = convert_array(a, from, n, err);
 		break;
 	case json_type_object:
-		ok = read_map(a, from, n, err);
+		ok = convert_object(a, from, n, err);
 		break;
 	}
 	return ok ? n : NULL;
@@ -265,7 +265,7 @@ static struct node *convert(struct arena *a, json_object *from, struct err *err)
 
 /* json-c 0.18, where char is signed, takes each byte from 0x80 up for a control character, and refuses
  * the text if it is strict (json-c #875).  So json-c gets an ASCII copy, which means the same: "\u00e9".
- * All bytes here are UTF-8, as scan() has checked. */
+ * All bytes here are UTF-8, as scan_json() has checked. */
 
 static size_t ascii_len(const char *bytes, const char *end)
 {
@@ -297,7 +297,7 @@ static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 		bytes += n;
 		if (bytes == end)
 			return;
-		n = character(bytes, end);
+		n = utf8_length(bytes, end);
 		unsigned code = code_point(bytes, n);
 		if (code < 0x10000)
 			buf_addf(out, "\\u%04x", code);
@@ -314,7 +314,7 @@ static size_t position_in_source(const char *bytes, size_t len, size_t at)
 	const char *p = bytes, *end = bytes + len;
 
 	while (p < end) {
-		size_t n = character(p, end);
+		size_t n = utf8_length(p, end);
 		if (copied[n] > at)
 			break;
 		at -= copied[n];
@@ -323,7 +323,7 @@ static size_t position_in_source(const char *bytes, size_t len, size_t at)
 	return (size_t)(p - bytes);
 }
 
-static void put_object(json_object **object)
+static void json_object_putp(json_object **object)
 {
 	json_object_put(*object);
 }
@@ -337,9 +337,9 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 {
 	if (len > INT_MAX)
 		return err_set(err, "JSON of more than 2 GiB");
-	if (!scan(bytes, len, err))
+	if (!scan_json(bytes, len, err))
 		return false;
-	if (is_blank(bytes, len))
+	if (is_json_blank(bytes, len))
 		return err_set(err, "nothing, where JSON was expected");
 
 	CLEANUP(buf_done) struct buf ascii = BUF(INT_MAX);
@@ -351,7 +351,7 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 	if (!tokener)
 		abort();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	CLEANUP(put_object) json_object *root = json_tokener_parse_ex(tokener, buf_str(&ascii), (int)ascii.len);
+	CLEANUP(json_object_putp) json_object *root = json_tokener_parse_ex(tokener, buf_str(&ascii), (int)ascii.len);
 	enum json_tokener_error e = json_tokener_get_error(tokener);
 	if (e == json_tokener_continue) {
 		/* A bare number ends where something else begins. */
@@ -364,7 +364,7 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 		return err_set(err, "not JSON: %s at byte %zu", json_tokener_error_desc(e),
 		               position_in_source(bytes, len, json_tokener_get_parse_end(tokener)) + 1);
 
-	struct node *n = convert(a, root, err);
+	struct node *n = convert_value(a, root, err);
 	if (!n)
 		return false;
 	*out = n;
@@ -376,7 +376,7 @@ struct writer {
 	bool pretty, canonical;
 };
 
-static void write_escaped(struct buf *out, unsigned char c)
+static void write_json_escape(struct buf *out, unsigned char c)
 {
 	static const char shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 	const char *found = strchr(shorts, c);
@@ -389,21 +389,21 @@ static void write_escaped(struct buf *out, unsigned char c)
 
 /* Names of files and what servers say may be anything: a byte that is no UTF-8 would keep everybody
  * from reading all the rest. */
-static void write_text(struct buf *out, const char *text)
+static void write_json_text(struct buf *out, const char *text)
 {
 	const char *from = text, *end = text + strlen(text);
 
 	buf_addc(out, '"');
 	while (text < end) {
 		unsigned char c = *text;
-		size_t len = character(text, end);
+		size_t len = utf8_length(text, end);
 		if (len && c >= ' ' && c != '"' && c != '\\' && c != 0x7f) {
 			text += len;
 			continue;
 		}
 		buf_add(out, from, text - from);
 		if (len)
-			write_escaped(out, c);
+			write_json_escape(out, c);
 		else
 			buf_adds(out, "\\ufffd");
 		from = ++text;
@@ -412,7 +412,7 @@ static void write_text(struct buf *out, const char *text)
 	buf_addc(out, '"');
 }
 
-static void write_real(const struct writer *w, const struct node *n)
+static void write_json_real(const struct writer *w, const struct node *n)
 {
 	bool is_real;
 	size_t len = n->text ? strlen(n->text) : 0;
@@ -421,21 +421,21 @@ static void write_real(const struct writer *w, const struct node *n)
 		buf_adds(w->out, "null");
 	else if (w->canonical)
 		buf_add_real(w->out, n->real == 0 ? 0 : n->real);	/* -0.0 equals 0.0 */
-	else if (len && number(n->text, n->text + len, &is_real) == n->text + len && is_real)
+	else if (len && scan_number(n->text, n->text + len, &is_real) == n->text + len && is_real)
 		buf_adds(w->out, n->text);
 	else
 		buf_add_real(w->out, n->real);
 }
 
-static void new_line(const struct writer *w, int depth)
+static void write_new_line(const struct writer *w, int depth)
 {
 	if (w->pretty)
 		buf_addf(w->out, "\n%*s", 2 * depth, "");
 }
 
-static void write_node(const struct writer *w, const struct node *n, int depth);
+static void write_json_node(const struct writer *w, const struct node *n, int depth);
 
-static void write_entries(const struct writer *w, const struct node *n, int depth)
+static void write_json_entries(const struct writer *w, const struct node *n, int depth)
 {
 	bool is_map = n->kind == NODE_MAP;
 
@@ -443,35 +443,35 @@ static void write_entries(const struct writer *w, const struct node *n, int dept
 	for (size_t i = 0; i < n->count; i++) {
 		if (i)
 			buf_addc(w->out, ',');
-		new_line(w, depth + 1);
+		write_new_line(w, depth + 1);
 		if (is_map) {
-			write_text(w->out, n->entries[i].key);
+			write_json_text(w->out, n->entries[i].key);
 			buf_adds(w->out, w->pretty ? ": " : ":");
 		}
-		write_node(w, n->entries[i].value, depth + 1);
+		write_json_node(w, n->entries[i].value, depth + 1);
 	}
 	if (n->count)
-		new_line(w, depth);
+		write_new_line(w, depth);
 	buf_addc(w->out, is_map ? '}' : ']');
 }
 
-static void write_node(const struct writer *w, const struct node *n, int depth)
+static void write_json_node(const struct writer *w, const struct node *n, int depth)
 {
 	switch (n->kind) {
 	case NODE_NULL: buf_adds(w->out, "null"); break;
 	case NODE_BOOL: buf_adds(w->out, n->boolean ? "true" : "false"); break;
 	case NODE_INT:  buf_addf(w->out, "%lld", (long long)n->integer); break;
-	case NODE_REAL: write_real(w, n); break;
-	case NODE_TEXT: write_text(w->out, n->text); break;
+	case NODE_REAL: write_json_real(w, n); break;
+	case NODE_TEXT: write_json_text(w->out, n->text); break;
 	case NODE_LIST:
-	case NODE_MAP:  write_entries(w, n, depth); break;
+	case NODE_MAP:  write_json_entries(w, n, depth); break;
 	}
 }
 
 void json_write(const struct node *n, enum json_style style, struct buf *out)
 {
 	const struct writer w = { .out = out, .pretty = style == JSON_PRETTY };
-	write_node(&w, n, 0);
+	write_json_node(&w, n, 0);
 }
 
 const char *json_text(struct arena *a, const struct node *n)
@@ -489,5 +489,5 @@ void json_write_canonical(const struct node *n, struct buf *out)
 	const struct writer w = { .out = out, .canonical = true };
 
 	node_sort_keys(copy);
-	write_node(&w, copy, 0);
+	write_json_node(&w, copy, 0);
 }

@@ -7,7 +7,7 @@
 
 #include "reconcile/base/buf.h"
 
-static struct node *new_node(struct arena *a, enum node_kind kind)
+static struct node *node_new(struct arena *a, enum node_kind kind)
 {
 	struct node *n = arena_new(a, struct node, 1);
 	n->kind = kind;
@@ -16,38 +16,38 @@ static struct node *new_node(struct arena *a, enum node_kind kind)
 
 struct node *node_null(struct arena *a)
 {
-	return new_node(a, NODE_NULL);
+	return node_new(a, NODE_NULL);
 }
 
 struct node *node_bool(struct arena *a, bool value)
 {
-	struct node *n = new_node(a, NODE_BOOL);
+	struct node *n = node_new(a, NODE_BOOL);
 	n->boolean = value;
 	return n;
 }
 
 struct node *node_int(struct arena *a, int64_t value)
 {
-	struct node *n = new_node(a, NODE_INT);
+	struct node *n = node_new(a, NODE_INT);
 	n->integer = value;
 	return n;
 }
 
 struct node *node_text(struct arena *a, const char *text)
 {
-	struct node *n = new_node(a, NODE_TEXT);
+	struct node *n = node_new(a, NODE_TEXT);
 	n->text = arena_strdup(a, text);
 	return n;
 }
 
 struct node *node_list(struct arena *a)
 {
-	return new_node(a, NODE_LIST);
+	return node_new(a, NODE_LIST);
 }
 
 struct node *node_map(struct arena *a)
 {
-	return new_node(a, NODE_MAP);
+	return node_new(a, NODE_MAP);
 }
 
 /* A map of up to so many keys is looked through one by one. */
@@ -62,7 +62,7 @@ struct node_index {
 	uint32_t *slots;	/* 1 + the place in entries; 0 is free */
 };
 
-static size_t hash(const char *key)
+static size_t hash_key(const char *key)
 {
 	uint64_t h = 14695981039346656037U;	/* FNV-1a */
 
@@ -72,9 +72,9 @@ static size_t hash(const char *key)
 }
 
 /* The slot of key, or the free one where it belongs. */
-static uint32_t *slot_of(const struct node_index *index, const char *key)
+static uint32_t *find_slot(const struct node_index *index, const char *key)
 {
-	size_t i = hash(key) & index->mask;
+	size_t i = hash_key(key) & index->mask;
 
 	while (index->slots[i] && strcmp(index->map->entries[index->slots[i] - 1].key, key) != 0)
 		i = (i + 1) & index->mask;
@@ -98,7 +98,7 @@ void node_index(struct arena *a, struct node *map)
 	map->index = arena_new(a, struct node_index, 1);
 	*map->index = (struct node_index){ map, map->count, slots - 1, arena_new(a, uint32_t, slots) };
 	for (size_t i = 0; i < map->count; i++)
-		*slot_of(map->index, map->entries[i].key) = (uint32_t)i + 1;
+		*find_slot(map->index, map->entries[i].key) = (uint32_t)i + 1;
 }
 
 /* Takes the newest entry into the index. */
@@ -108,11 +108,11 @@ static void index_last(struct arena *a, struct node *map)
 		node_index(a, map);
 		return;
 	}
-	*slot_of(map->index, map->entries[map->count - 1].key) = (uint32_t)map->count;
+	*find_slot(map->index, map->entries[map->count - 1].key) = (uint32_t)map->count;
 	map->index->count = map->count;
 }
 
-static struct node *append(struct arena *a, struct node *n, const char *key, struct node *value)
+static struct node *append_entry(struct arena *a, struct node *n, const char *key, struct node *value)
 {
 	arena_grow(a, n->entries, n->count, n->room);
 	n->entries[n->count++] = (struct entry){ key, value->at, value };
@@ -124,15 +124,15 @@ static struct node *append(struct arena *a, struct node *n, const char *key, str
 struct node *node_add(struct arena *a, struct node *list, struct node *value)
 {
 	assert(list->kind == NODE_LIST);
-	return append(a, list, NULL, value);
+	return append_entry(a, list, NULL, value);
 }
 
-static struct entry *find(const struct node *map, const char *key)
+static struct entry *find_entry(const struct node *map, const char *key)
 {
 	if (!map || map->kind != NODE_MAP)
 		return NULL;
 	if (has_index(map, map->count)) {
-		uint32_t place = *slot_of(map->index, key);
+		uint32_t place = *find_slot(map->index, key);
 		return place ? &map->entries[place - 1] : NULL;
 	}
 	for (size_t i = 0; i < map->count; i++)
@@ -144,9 +144,9 @@ static struct entry *find(const struct node *map, const char *key)
 struct node *node_put(struct arena *a, struct node *map, const char *key, struct node *value)
 {
 	assert(map->kind == NODE_MAP);
-	struct entry *entry = find(map, key);
+	struct entry *entry = find_entry(map, key);
 	if (!entry)
-		return append(a, map, arena_strdup(a, key), value);
+		return append_entry(a, map, arena_strdup(a, key), value);
 	entry->value = value;
 	entry->at = value->at;
 	return value;
@@ -154,7 +154,7 @@ struct node *node_put(struct arena *a, struct node *map, const char *key, struct
 
 void node_drop(struct node *map, const char *key)
 {
-	struct entry *entry = find(map, key);
+	struct entry *entry = find_entry(map, key);
 
 	if (!entry)
 		return;
@@ -166,7 +166,7 @@ void node_drop(struct node *map, const char *key)
 
 struct node *node_get(const struct node *map, const char *key)
 {
-	const struct entry *entry = find(map, key);
+	const struct entry *entry = find_entry(map, key);
 	return entry ? entry->value : NULL;
 }
 
@@ -224,7 +224,7 @@ struct node *node_copy(struct arena *a, const struct node *n)
 	return copy;
 }
 
-static int by_key(const void *a, const void *b)
+static int node_entries_by_key(const void *a, const void *b)
 {
 	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
 }
@@ -232,7 +232,7 @@ static int by_key(const void *a, const void *b)
 static bool is_sorted(const struct node *map)
 {
 	for (size_t i = 1; i < map->count; i++)
-		if (by_key(&map->entries[i - 1], &map->entries[i]) > 0)
+		if (node_entries_by_key(&map->entries[i - 1], &map->entries[i]) > 0)
 			return false;
 	return true;
 }
@@ -242,7 +242,7 @@ enum { STACKED = 16 };
 
 /* The entries of map by key: map's own if they are sorted, else a copy, which is in few
  * if it fits, and in *heap if it does not. */
-static const struct entry *sorted(const struct node *map, struct entry few[STACKED], void **heap)
+static const struct entry *entries_by_key(const struct node *map, struct entry few[STACKED], void **heap)
 {
 	struct entry *copy = few;
 
@@ -256,11 +256,11 @@ static const struct entry *sorted(const struct node *map, struct entry few[STACK
 		}
 	}
 	memcpy(copy, map->entries, map->count * sizeof *copy);
-	qsort(copy, map->count, sizeof *copy, by_key);
+	qsort(copy, map->count, sizeof *copy, node_entries_by_key);
 	return copy;
 }
 
-static void free_heap(void **heap)
+static void free_sorted_copy(void **heap)
 {
 	free(*heap);
 }
@@ -268,10 +268,10 @@ static void free_heap(void **heap)
 static int order_maps(const struct node *a, const struct node *b)
 {
 	struct entry few_a[STACKED], few_b[STACKED];
-	CLEANUP(free_heap) void *heap_a = NULL;
-	CLEANUP(free_heap) void *heap_b = NULL;
-	const struct entry *x = sorted(a, few_a, &heap_a);
-	const struct entry *y = sorted(b, few_b, &heap_b);
+	CLEANUP(free_sorted_copy) void *heap_a = NULL;
+	CLEANUP(free_sorted_copy) void *heap_b = NULL;
+	const struct entry *x = entries_by_key(a, few_a, &heap_a);
+	const struct entry *y = entries_by_key(b, few_b, &heap_b);
 
 	for (size_t i = 0; i < a->count; i++) {
 		int order = strcmp(x[i].key, y[i].key);
@@ -329,7 +329,7 @@ bool node_equal(const struct node *a, const struct node *b)
 void node_sort_keys(struct node *n)
 {
 	if (n->kind == NODE_MAP && !is_sorted(n)) {
-		qsort(n->entries, n->count, sizeof *n->entries, by_key);
+		qsort(n->entries, n->count, sizeof *n->entries, node_entries_by_key);
 		n->index = NULL;
 	}
 	for (size_t i = 0; i < n->count; i++)
@@ -370,7 +370,7 @@ const char *node_kind_words(enum node_kind kind)
 }
 
 /* True if token, the part of a pointer up to the next "/", stands for key. */
-static bool token_is(const char *token, const char *key)
+static bool token_is_key(const char *token, const char *key)
 {
 	for (; *token && *token != '/'; token++, key++) {
 		char c = *token;
@@ -398,14 +398,14 @@ static size_t token_index(const char *token, size_t count)
 	return digits ? index : count;
 }
 
-static struct node *child_at(const struct node *n, const char *token)
+static struct node *child_of_token(const struct node *n, const char *token)
 {
 	if (n->kind == NODE_LIST) {
 		size_t i = token_index(token, n->count);
 		return i < n->count ? n->entries[i].value : NULL;
 	}
 	for (size_t i = 0; n->kind == NODE_MAP && i < n->count; i++)
-		if (token_is(token, n->entries[i].key))
+		if (token_is_key(token, n->entries[i].key))
 			return n->entries[i].value;
 	return NULL;
 }
@@ -413,7 +413,7 @@ static struct node *child_at(const struct node *n, const char *token)
 struct node *node_at(const struct node *n, const char *pointer)
 {
 	while (n && *pointer == '/') {
-		n = child_at(n, pointer + 1);
+		n = child_of_token(n, pointer + 1);
 		pointer += 1 + strcspn(pointer + 1, "/");
 	}
 	return *pointer ? NULL : (struct node *)n;

@@ -13,7 +13,7 @@ const char *path_text(struct arena *a, const struct path *path)
 }
 
 /* What is left of pattern behind path; NULL: it leads elsewhere. */
-static const char *behind(const char *pattern, const char *path)
+static const char *rest_of_pattern(const char *pattern, const char *path)
 {
 	while (*pattern == '/' && *path == '/') {
 		size_t want = strcspn(++pattern, "/"), have = strcspn(++path, "/");
@@ -26,13 +26,13 @@ static const char *behind(const char *pattern, const char *path)
 	return *path ? NULL : pattern;
 }
 
-static bool any_behind(struct arena *a, const struct path *path, const struct node *patterns, bool more)
+static bool any_pattern_matches(struct arena *a, const struct path *path, const struct node *patterns, bool more)
 {
 	if (!patterns || !patterns->count)
 		return false;
 	const char *text = path_text(a, path);
 	for (size_t i = 0; i < patterns->count; i++) {
-		const char *rest = behind(patterns->entries[i].value->text, text);
+		const char *rest = rest_of_pattern(patterns->entries[i].value->text, text);
 		if (rest && (*rest != '\0') == more)
 			return true;
 	}
@@ -41,10 +41,10 @@ static bool any_behind(struct arena *a, const struct path *path, const struct no
 
 bool path_matches(struct arena *a, const struct path *path, const struct node *patterns)
 {
-	return any_behind(a, path, patterns, false);
+	return any_pattern_matches(a, path, patterns, false);
 }
 
 bool path_leads_to(struct arena *a, const struct path *path, const struct node *patterns)
 {
-	return any_behind(a, path, patterns, true);
+	return any_pattern_matches(a, path, patterns, true);
 }

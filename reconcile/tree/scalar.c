@@ -9,7 +9,7 @@
 
 #define DIGITS	"0123456789"
 
-static bool one_of(const char *text, const char *const *words)
+static bool is_one_of_words(const char *text, const char *const *words)
 {
 	for (; *words; words++)
 		if (strcmp(text, *words) == 0)
@@ -18,7 +18,7 @@ static bool one_of(const char *text, const char *const *words)
 }
 
 /* True if text has at least one character and none but those. */
-static bool only(const char *text, const char *characters)
+static bool has_only(const char *text, const char *characters)
 {
 	return *text && !text[strspn(text, characters)];
 }
@@ -28,38 +28,38 @@ static const char *skip_sign(const char *text)
 	return text + (*text == '-' || *text == '+');
 }
 
-static bool is_null(const char *text)
+static bool is_yaml_null(const char *text)
 {
 	static const char *const words[] = { "", "~", "null", "Null", "NULL", NULL };
-	return one_of(text, words);
+	return is_one_of_words(text, words);
 }
 
-static bool is_true(const char *text)
+static bool is_yaml_true(const char *text)
 {
 	static const char *const words[] = {
 		"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL
 	};
-	return one_of(text, words);
+	return is_one_of_words(text, words);
 }
 
-static bool is_false(const char *text)
+static bool is_yaml_false(const char *text)
 {
 	static const char *const words[] = {
 		"no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL
 	};
-	return one_of(text, words);
+	return is_one_of_words(text, words);
 }
 
-static bool is_infinite(const char *text)
+static bool is_yaml_infinite(const char *text)
 {
 	static const char *const words[] = { ".inf", ".Inf", ".INF", NULL };
-	return one_of(skip_sign(text), words);
+	return is_one_of_words(skip_sign(text), words);
 }
 
-static bool is_nan(const char *text)
+static bool is_yaml_nan(const char *text)
 {
 	static const char *const words[] = { ".nan", ".NaN", ".NAN", NULL };
-	return one_of(text, words);
+	return is_one_of_words(text, words);
 }
 
 /* What follows the ":30" of "1:30", as often as there is one; p itself if there is none. */
@@ -79,15 +79,15 @@ static bool ends_in_exponent(const char *p)
 {
 	if (*p != 'e' && *p != 'E')
 		return !*p;
-	return (p[1] == '-' || p[1] == '+') && only(p + 2, DIGITS);
+	return (p[1] == '-' || p[1] == '+') && has_only(p + 2, DIGITS);
 }
 
 /* PyYAML's pattern for a float, branch by branch.  ".5" takes no sign there. */
-static bool is_real(const char *text)
+static bool is_yaml_real(const char *text)
 {
 	const char *p = skip_sign(text);
 
-	if (is_infinite(text) || is_nan(text))
+	if (is_yaml_infinite(text) || is_yaml_nan(text))
 		return true;
 	if (text[0] == '.' && isdigit((unsigned char)text[1]))
 		return ends_in_exponent(text + 1 + strspn(text + 1, DIGITS "_"));
@@ -107,11 +107,11 @@ static int integer_base(const char *text)
 	const char *p = skip_sign(text);
 
 	if (p[0] == '0' && p[1] == 'b')
-		return only(p + 2, "01_") ? 2 : 0;
+		return has_only(p + 2, "01_") ? 2 : 0;
 	if (p[0] == '0' && p[1] == 'x')
-		return only(p + 2, DIGITS "abcdefABCDEF_") ? 16 : 0;
+		return has_only(p + 2, DIGITS "abcdefABCDEF_") ? 16 : 0;
 	if (p[0] == '0' && p[1])
-		return only(p + 1, "01234567_") ? 8 : 0;
+		return has_only(p + 1, "01234567_") ? 8 : 0;
 	if (!isdigit((unsigned char)*p))
 		return 0;
 	p += strspn(p, DIGITS "_");
@@ -166,9 +166,9 @@ static double real_value(const char *text)
 	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
 	double value = 0;
 
-	if (is_infinite(text))
+	if (is_yaml_infinite(text))
 		return *text == '-' ? -INFINITY : INFINITY;
-	if (is_nan(text))
+	if (is_yaml_nan(text))
 		return NAN;
 	for (const char *p = skip_sign(text); *p; p++)
 		if (*p != '_')
@@ -184,7 +184,7 @@ static bool resolve_real(struct node *n, const char *text, struct err *err)
 {
 	double value = real_value(text);
 
-	if (isinf(value) && !is_infinite(text))
+	if (isinf(value) && !is_yaml_infinite(text))
 		return err_set(err, "a number that is too large");
 	n->kind = NODE_REAL;
 	n->real = value;
@@ -196,7 +196,7 @@ static bool resolve_integer(struct node *n, const char *text, int base, struct e
 	int64_t value;
 
 	/* "0x_" fits the pattern and has no digit; PyYAML crashes on it. */
-	if ((base == 2 || base == 16) && only(skip_sign(text) + 2, "_"))
+	if ((base == 2 || base == 16) && has_only(skip_sign(text) + 2, "_"))
 		return err_set(err, "a number without digits");
 	if (!integer_value(text, base, &value))
 		return err_set(err, "an integer past 64 bits");
@@ -209,17 +209,17 @@ bool scalar_resolve(struct node *n, const char *text, struct err *err)
 {
 	int base = integer_base(text);
 
-	if (is_real(text)) {
+	if (is_yaml_real(text)) {
 		if (!resolve_real(n, text, err))
 			return false;
 	} else if (base) {
 		if (!resolve_integer(n, text, base, err))
 			return false;
-	} else if (is_null(text)) {
+	} else if (is_yaml_null(text)) {
 		n->kind = NODE_NULL;
-	} else if (is_true(text) || is_false(text)) {
+	} else if (is_yaml_true(text) || is_yaml_false(text)) {
 		n->kind = NODE_BOOL;
-		n->boolean = is_true(text);
+		n->boolean = is_yaml_true(text);
 	} else {
 		n->kind = NODE_TEXT;
 	}
@@ -233,7 +233,7 @@ static bool is_number12(const char *text)
 	const char *p = skip_sign(text);
 	size_t whole = strspn(p, DIGITS), fraction = 0;
 
-	if (is_infinite(text) || is_nan(text))
+	if (is_yaml_infinite(text) || is_yaml_nan(text))
 		return true;
 	p += whole;
 	if (*p == '.') {
@@ -244,14 +244,14 @@ static bool is_number12(const char *text)
 		return false;
 	if (*p != 'e' && *p != 'E')
 		return !*p;
-	return only(skip_sign(p + 1), DIGITS);
+	return has_only(skip_sign(p + 1), DIGITS);
 }
 
 /* "0o17" and "0x1F" take no sign in YAML 1.2. */
 static bool has_prefix12(const char *text)
 {
-	return (strncmp(text, "0o", 2) == 0 && only(text + 2, "01234567")) ||
-	       (strncmp(text, "0x", 2) == 0 && only(text + 2, DIGITS "abcdefABCDEF"));
+	return (strncmp(text, "0o", 2) == 0 && has_only(text + 2, "01234567")) ||
+	       (strncmp(text, "0x", 2) == 0 && has_only(text + 2, DIGITS "abcdefABCDEF"));
 }
 
 static bool is_bool12(const char *text)
@@ -259,7 +259,7 @@ static bool is_bool12(const char *text)
 	static const char *const words[] = {
 		"true", "True", "TRUE", "false", "False", "FALSE", NULL
 	};
-	return one_of(text, words);
+	return is_one_of_words(text, words);
 }
 
 static bool same_number12(const struct node *n, const char *text)
@@ -268,7 +268,7 @@ static bool same_number12(const struct node *n, const char *text)
 		return true;	/* what is a real in 1.1 without "_" and ":" is the same one in 1.2 */
 	/* Decimal in both, unless a zero in front made it octal. */
 	const char *p = skip_sign(text);
-	return n->kind == NODE_INT && (p[0] != '0' || only(p, "0") || (!p[2] && p[1] < '8'));
+	return n->kind == NODE_INT && (p[0] != '0' || has_only(p, "0") || (!p[2] && p[1] < '8'));
 }
 
 const char *scalar_in_yaml12(const char *text)

@@ -24,7 +24,7 @@ static bool word_is(struct word word, const char *text)
 	return strlen(text) == word.len && memcmp(text, word.start, word.len) == 0;
 }
 
-static void skip_to(struct filler *f, const char *to)
+static void skip_text(struct filler *f, const char *to)
 {
 	for (; f->at < to; f->at++) {
 		if (*f->at == '\n') {
@@ -36,13 +36,13 @@ static void skip_to(struct filler *f, const char *to)
 	}
 }
 
-static void copy_to(struct filler *f, const char *to)
+static void copy_text(struct filler *f, const char *to)
 {
 	buf_add(f->out, f->at, to - f->at);
-	skip_to(f, to);
+	skip_text(f, to);
 }
 
-static struct word trimmed(const char *start, const char *end)
+static struct word trim_word(const char *start, const char *end)
 {
 	while (start < end && (*start == ' ' || *start == '\t'))
 		start++;
@@ -51,7 +51,7 @@ static struct word trimmed(const char *start, const char *end)
 	return (struct word){ start, end - start };
 }
 
-static bool is_name(struct word word)
+static bool is_variable_name(struct word word)
 {
 	for (size_t i = 0; i < word.len; i++)
 		if (word.start[i] != '_' && !isalpha((unsigned char)word.start[i]) &&
@@ -78,11 +78,11 @@ static struct word env_name(struct word word)
 		rest = (struct word){ rest.start + 2, rest.len - 4 };
 	else
 		return none;
-	return is_name(rest) ? rest : none;
+	return is_variable_name(rest) ? rest : none;
 }
 
 /* The last of that name holds; NULL: there is none. */
-static const char *value_of(struct word name, const struct var *vars, size_t count)
+static const char *find_value(struct word name, const struct var *vars, size_t count)
 {
 	while (count-- > 0)
 		if (word_is(name, vars[count].name))
@@ -99,17 +99,17 @@ static bool passes_through(const struct filler *f, struct word word)
 }
 
 /* Offers the names of vars, unless there have been many faults. */
-static void offer(struct filler *f, struct suggestion *near, const struct var *vars, size_t count)
+static void suggest_variables(struct filler *f, struct suggestion *near, const struct var *vars, size_t count)
 {
 	for (size_t i = 0; f->faults->errors < MAX_SUGGESTIONS && i < count; i++)
 		suggest_offer(near, vars[i].name);
 }
 
-static void unknown_name(struct filler *f, struct word name)
+static void report_unknown_name(struct filler *f, struct word name)
 {
 	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
-	offer(f, &near, f->vars->items, f->vars->count);
+	suggest_variables(f, &near, f->vars->items, f->vars->count);
 	if (near.best)
 		diagnostics_add(f->faults, f->pos, "unknown variable \"%s\", did you mean \"%s\"?",
 		          near.word, near.best);
@@ -118,68 +118,68 @@ static void unknown_name(struct filler *f, struct word name)
 		          "or list it under vars_passthrough if the service is to have it", near.word);
 }
 
-static void unknown_env(struct filler *f, struct word name)
+static void report_unknown_env(struct filler *f, struct word name)
 {
 	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
-	offer(f, &near, f->vars->env, f->vars->env_count);
+	suggest_variables(f, &near, f->vars->env, f->vars->env_count);
 	diagnostics_add(f->faults, f->pos, "the environment has no variable \"%s\"%s%s%s", near.word,
 	          near.best ? ", did you mean \"" : "", near.best ? near.best : "",
 	          near.best ? "\"?" : "");
 }
 
 /* The braces from f->at to end, with expression between them. */
-static void fill(struct filler *f, struct word expression, const char *end)
+static void fill_expression(struct filler *f, struct word expression, const char *end)
 {
 	struct word in_env = env_name(expression);
 	const char *value = NULL;
 
 	if (passes_through(f, expression)) {
-		copy_to(f, end);
+		copy_text(f, end);
 		return;
 	}
-	if (is_name(expression)) {
-		value = value_of(expression, f->vars->items, f->vars->count);
+	if (is_variable_name(expression)) {
+		value = find_value(expression, f->vars->items, f->vars->count);
 		if (!value)
-			unknown_name(f, expression);
+			report_unknown_name(f, expression);
 	} else if (in_env.len) {
-		value = value_of(in_env, f->vars->env, f->vars->env_count);
+		value = find_value(in_env, f->vars->env, f->vars->env_count);
 		if (!value)
-			unknown_env(f, in_env);
+			report_unknown_env(f, in_env);
 	} else {
 		diagnostics_add(f->faults, f->pos, "found \"%.*s\": only a plain name can be filled in",
 		          (int)(end - f->at), f->at);
 	}
 	if (value)
 		buf_adds(f->out, value);
-	skip_to(f, end);
+	skip_text(f, end);
 }
 
-static void fill_braces(struct filler *f)
+static void fill_next_braces(struct filler *f)
 {
 	const char *newline = memchr(f->at, '\n', f->end - f->at);
 	const char *line_end = newline ? newline : f->end, *inside = f->at + 2;
 	const char *close = memmem(inside, line_end - inside, "}}", 2);
 
 	if (close) {
-		fill(f, trimmed(inside, close), close + 2);
+		fill_expression(f, trim_word(inside, close), close + 2);
 		return;
 	}
 	diagnostics_add(f->faults, f->pos, "found \"{{\" without \"}}\" in the same line");
-	skip_to(f, line_end);	/* one fault a line, whatever else it holds */
+	skip_text(f, line_end);	/* one fault a line, whatever else it holds */
 }
 
 /* At a "{" that is not the last byte. */
-static void step(struct filler *f)
+static void fill_next_mark(struct filler *f)
 {
 	if (f->at[1] == '{') {
-		fill_braces(f);
+		fill_next_braces(f);
 	} else if (f->at[1] == '%' || f->at[1] == '#') {
 		diagnostics_add(f->faults, f->pos, "found \"{%c\": only \"{{ name }}\" is filled in, "
 		          "there is no other template language", f->at[1]);
-		skip_to(f, f->at + 2);
+		skip_text(f, f->at + 2);
 	} else {
-		copy_to(f, f->at + 1);
+		copy_text(f, f->at + 1);
 	}
 }
 
@@ -193,13 +193,13 @@ bool template_fill(const struct vars *vars, const char *file, const char *text, 
 	size_t errors = faults->errors;
 
 	if (vars->count == 0 && vars->passthrough_count == 0) {
-		copy_to(&f, f.end);
+		copy_text(&f, f.end);
 	} else {
 		for (const char *brace; (brace = memchr(f.at, '{', f.end - f.at)) && brace + 1 < f.end; ) {
-			copy_to(&f, brace);
-			step(&f);
+			copy_text(&f, brace);
+			fill_next_mark(&f);
 		}
-		copy_to(&f, f.end);
+		copy_text(&f, f.end);
 	}
 	return faults->errors == errors;
 }

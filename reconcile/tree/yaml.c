@@ -37,7 +37,7 @@ struct reader {
 	size_t *strides;	/* the byte of every STRIDEth character; NULL: not looked up yet */
 };
 
-static struct pos place(const struct reader *r, yaml_mark_t mark)
+static struct pos pos_of_mark(const struct reader *r, yaml_mark_t mark)
 {
 	/* libyaml counts from 0. */
 	return (struct pos){ r->name, (int)mark.line + 1, (int)mark.column + 1 };
@@ -52,7 +52,7 @@ static size_t next_character(const struct reader *r, size_t offset)
 }
 
 /* The byte at which mark stands: libyaml counts characters. */
-static size_t offset_of(struct reader *r, yaml_mark_t mark)
+static size_t offset_of_mark(struct reader *r, yaml_mark_t mark)
 {
 	/* One look through all of it, else a file full of faults takes minutes. */
 	if (!r->strides) {
@@ -70,7 +70,7 @@ static size_t offset_of(struct reader *r, yaml_mark_t mark)
 }
 
 /* Line and column of a byte, for errors that come without a mark. */
-static struct pos place_of(const struct reader *r, size_t offset)
+static struct pos pos_of_offset(const struct reader *r, size_t offset)
 {
 	struct pos at = { r->name, 1, 1 };
 
@@ -101,7 +101,7 @@ static size_t braces_len(const struct reader *r, size_t offset)
 	return 0;
 }
 
-static bool unfilled(struct reader *r, struct pos at, size_t offset)
+static bool report_unfilled_braces(struct reader *r, struct pos at, size_t offset)
 {
 	int len = (int)braces_len(r, offset);
 
@@ -117,26 +117,26 @@ static bool unfilled(struct reader *r, struct pos at, size_t offset)
 }
 
 /* The same for the first place in the line of mark where a value begins with braces. */
-static bool unfilled_in_line(struct reader *r, yaml_mark_t mark)
+static bool report_unfilled_in_line(struct reader *r, yaml_mark_t mark)
 {
-	size_t from = offset_of(r, mark);
+	size_t from = offset_of_mark(r, mark);
 	char before = ':';	/* the last character that is no space */
 
 	while (from > 0 && !strchr("\r\n", r->bytes[from - 1]))
 		from--;
 	for (; from < r->len && !strchr("\r\n", r->bytes[from]); from++) {
 		if (strchr(":-[,", before) && braces_len(r, from))
-			return unfilled(r, place_of(r, from), from);
+			return report_unfilled_braces(r, pos_of_offset(r, from), from);
 		if (r->bytes[from] != ' ')
 			before = r->bytes[from];
 	}
 	return false;
 }
 
-static bool reader_fault(struct reader *r)
+static bool report_reader_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	struct pos at = place_of(r, p->problem_offset);
+	struct pos at = pos_of_offset(r, p->problem_offset);
 
 	if (strcmp(p->problem, "control characters are not allowed") == 0)
 		return diagnostics_add(r->faults, at, "found the control character U+%04X, "
@@ -174,16 +174,16 @@ static const struct { const char *problem, *words; bool at_context; } wordings[]
 	{ "found undefined tag handle", "found a tag whose handle is not defined", true },
 };
 
-static bool word_fault(struct reader *r)
+static bool report_parser_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
-	struct pos at = place(r, p->problem_mark);
-	size_t offset = offset_of(r, p->problem_mark);
+	struct pos at = pos_of_mark(r, p->problem_mark);
+	size_t offset = offset_of_mark(r, p->problem_mark);
 	char found = offset < r->len ? r->bytes[offset] : '\0';
 
 	for (size_t i = 0; i < ARRAY_LEN(wordings); i++)
 		if (strcmp(p->problem, wordings[i].problem) == 0)
-			return diagnostics_add(r->faults, wordings[i].at_context ? place(r, p->context_mark) : at,
+			return diagnostics_add(r->faults, wordings[i].at_context ? pos_of_mark(r, p->context_mark) : at,
 			                 "%s", wordings[i].words);
 	if (strcmp(p->problem, "found character that cannot start any token") == 0) {
 		if (found == '\t')
@@ -191,37 +191,37 @@ static bool word_fault(struct reader *r)
 		return diagnostics_add(r->faults, at, "found \"%c\", which cannot begin a value: quote it", found);
 	}
 	if (p->context && strcmp(p->context, "while scanning an alias") == 0)
-		return diagnostics_add(r->faults, place(r, p->context_mark), "found \"*\", which begins an "
+		return diagnostics_add(r->faults, pos_of_mark(r, p->context_mark), "found \"*\", which begins an "
 		                 "alias: quote the text if none is meant");
 	return diagnostics_add(r->faults, at, "%s%s%s", p->problem, p->context ? " " : "",
 	                 p->context ? p->context : "");
 }
 
 /* Braces that nobody filled in are the likely cause of any error in their line. */
-static bool syntax_fault(struct reader *r)
+static bool report_syntax_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 
 	if (p->error == YAML_MEMORY_ERROR)
 		abort();
 	if (p->error == YAML_READER_ERROR)
-		return reader_fault(r);
-	if (unfilled_in_line(r, p->problem_mark) ||
-	    (p->context && unfilled_in_line(r, p->context_mark)) || unfilled_in_line(r, r->last))
+		return report_reader_error(r);
+	if (report_unfilled_in_line(r, p->problem_mark) ||
+	    (p->context && report_unfilled_in_line(r, p->context_mark)) || report_unfilled_in_line(r, r->last))
 		return false;
-	return word_fault(r);
+	return report_parser_error(r);
 }
 
-static bool next(struct reader *r, yaml_event_t *event)
+static bool next_event(struct reader *r, yaml_event_t *event)
 {
 	if (!yaml_parser_parse(&r->parser, event))
-		return syntax_fault(r);
+		return report_syntax_error(r);
 	r->last = event->start_mark;
 	return true;
 }
 
 /* Takes one more node into account. */
-static bool count(struct reader *r, struct pos at)
+static bool count_node(struct reader *r, struct pos at)
 {
 	if (++r->nodes > YAML_MAX_NODES)
 		return diagnostics_add(r->faults, at, "more than %d values in one file, aliases counted as what "
@@ -229,22 +229,22 @@ static bool count(struct reader *r, struct pos at)
 	return true;
 }
 
-static bool deep(struct reader *r, struct pos at, int depth)
+static bool is_too_deep(struct reader *r, struct pos at, int depth)
 {
 	return depth <= YAML_MAX_DEPTH ||
 	       diagnostics_add(r->faults, at, "nested more than %d deep", YAML_MAX_DEPTH);
 }
 
-static struct node *new_node(struct reader *r, enum node_kind kind, yaml_mark_t mark)
+static struct node *new_yaml_node(struct reader *r, enum node_kind kind, yaml_mark_t mark)
 {
 	struct node *n = node_null(r->arena);
 
 	n->kind = kind;
-	n->at = place(r, mark);
+	n->at = pos_of_mark(r, mark);
 	return n;
 }
 
-static void append(struct reader *r, struct node *n, const char *key, struct pos at,
+static void append_yaml_entry(struct reader *r, struct node *n, const char *key, struct pos at,
                    struct node *value)
 {
 	arena_grow(r->arena, n->entries, n->count, n->room);
@@ -252,7 +252,7 @@ static void append(struct reader *r, struct node *n, const char *key, struct pos
 }
 
 /* An anchor is known from its beginning, so that an alias to what is still open is seen. */
-static bool anchor(struct reader *r, const yaml_char_t *name, struct node *n, bool open)
+static bool add_anchor(struct reader *r, const yaml_char_t *name, struct node *n, bool open)
 {
 	if (!name)
 		return true;
@@ -279,11 +279,11 @@ static bool count_copy(struct reader *r, struct pos at, const struct node *n, in
 	if (r->text > MAX_TEXT)
 		return diagnostics_add(r->faults, at, "aliases make more than %d MiB of one file",
 		                 MAX_TEXT >> 20);
-	if (n->count && !deep(r, at, depth))
+	if (n->count && !is_too_deep(r, at, depth))
 		return false;
 	for (size_t i = 0; i < n->count; i++) {
 		r->text += n->entries[i].key ? strlen(n->entries[i].key) : 0;
-		if (!count(r, at) || !count_copy(r, at, n->entries[i].value, depth + 1))
+		if (!count_node(r, at) || !count_copy(r, at, n->entries[i].value, depth + 1))
 			return false;
 	}
 	return true;
@@ -292,7 +292,7 @@ static bool count_copy(struct reader *r, struct pos at, const struct node *n, in
 static struct node *read_alias(struct reader *r, const yaml_event_t *event, int depth)
 {
 	const char *name = (const char *)event->data.alias.anchor;
-	struct pos at = place(r, event->start_mark);
+	struct pos at = pos_of_mark(r, event->start_mark);
 	size_t i = r->anchor_count;
 
 	while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
@@ -306,7 +306,7 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *event, int 
 	else
 		return count_copy(r, at, r->anchors[i - 1].node, depth) ?
 		       node_copy(r->arena, r->anchors[i - 1].node) : NULL;
-	return new_node(r, NODE_NULL, event->start_mark);
+	return new_yaml_node(r, NODE_NULL, event->start_mark);
 }
 
 #define TAG_PREFIX	"tag:yaml.org,2002:"
@@ -317,7 +317,7 @@ static const char *tag_name(const char *tag)
 	return strncmp(tag, TAG_PREFIX, len) == 0 ? tag + len : NULL;
 }
 
-static bool tag_fault(struct reader *r, struct pos at, const char *tag)
+static bool report_tag(struct reader *r, struct pos at, const char *tag)
 {
 	static const char *const known[] = { "str", "int", "float", "bool", "null", "map", "seq" };
 	const char *name = tag_name(tag);
@@ -336,7 +336,7 @@ static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, c
 	if (tag && strcmp((const char *)tag, "!") == 0)
 		return;
 	if (!name || strcmp(name, wanted) != 0)
-		tag_fault(r, at, (const char *)tag);
+		report_tag(r, at, (const char *)tag);
 }
 
 /* Gives n, resolved from its text, the kind that its tag asks for; false if it cannot have it. */
@@ -359,7 +359,7 @@ static bool apply_tag(struct node *n, const char *tag)
 	}
 }
 
-static const char *meaning_here(const struct node *n, const char *in_yaml12)
+static const char *meaning_in_yaml11(const struct node *n, const char *in_yaml12)
 {
 	switch (n->kind) {
 	case NODE_BOOL: return n->boolean ? "true" : "false";
@@ -376,7 +376,7 @@ static void warn_yaml12(struct reader *r, const struct node *n)
 
 	if (other)
 		diagnostics_warn(r->faults, n->at, "this is %s here, as in YAML 1.1, but %s in YAML 1.2: "
-		           "quote it if text is meant", meaning_here(n, other), other);
+		           "quote it if text is meant", meaning_in_yaml11(n, other), other);
 }
 
 static void read_tagged(struct reader *r, struct node *n, const char *tag)
@@ -387,12 +387,12 @@ static void read_tagged(struct reader *r, struct node *n, const char *tag)
 	if (name && strcmp(name, "str") == 0)
 		return;
 	if (!scalar_resolve(n, text, &err) || !apply_tag(n, tag))
-		tag_fault(r, n->at, tag);
+		report_tag(r, n->at, tag);
 }
 
 static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 {
-	struct node *n = new_node(r, NODE_TEXT, event->start_mark);
+	struct node *n = new_yaml_node(r, NODE_TEXT, event->start_mark);
 	const char *value = (const char *)event->data.scalar.value;
 	const char *tag = (const char *)event->data.scalar.tag;
 	struct err err;
@@ -409,36 +409,36 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	} else if (tag) {
 		read_tagged(r, n, tag);
 	}
-	return anchor(r, event->data.scalar.anchor, n, false) ? n : NULL;
+	return add_anchor(r, event->data.scalar.anchor, n, false) ? n : NULL;
 }
 
-static struct node *read_value(struct reader *r, const yaml_event_t *event, int depth);
+static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event, int depth);
 
-static struct node *read_list(struct reader *r, const yaml_event_t *start, int depth)
+static struct node *read_sequence(struct reader *r, const yaml_event_t *start, int depth)
 {
-	struct node *list = new_node(r, NODE_LIST, start->start_mark);
+	struct node *list = new_yaml_node(r, NODE_LIST, start->start_mark);
 
 	check_tag(r, list->at, start->data.sequence_start.tag, "seq");
-	if (!deep(r, list->at, depth) || !anchor(r, start->data.sequence_start.anchor, list, true))
+	if (!is_too_deep(r, list->at, depth) || !add_anchor(r, start->data.sequence_start.anchor, list, true))
 		return NULL;
 	for (;;) {
 		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
-		if (!next(r, &event))
+		if (!next_event(r, &event))
 			return NULL;
 		if (event.type == YAML_SEQUENCE_END_EVENT)
 			break;
-		struct pos at = place(r, event.start_mark);
-		struct node *item = count(r, at) ? read_value(r, &event, depth + 1) : NULL;
+		struct pos at = pos_of_mark(r, event.start_mark);
+		struct node *item = count_node(r, at) ? read_yaml_value(r, &event, depth + 1) : NULL;
 		if (!item)
 			return NULL;
-		append(r, list, NULL, at, item);
+		append_yaml_entry(r, list, NULL, at, item);
 	}
 	close_anchor(r, list);
 	return list;
 }
 
 /* The key that n stands for: of what is no text JSON's text, as the service's own tool sends it. */
-static const char *key_text(struct reader *r, const struct node *n)
+static const char *text_of_key(struct reader *r, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf real = BUF_TEXT;
 
@@ -458,18 +458,18 @@ static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t ma
 {
 	size_t errors = r->faults->errors;
 	yaml_mark_t mark = event->start_mark;
-	struct pos at = place(r, mark);
-	struct node *n = read_value(r, event, depth);
+	struct pos at = pos_of_mark(r, mark);
+	struct node *n = read_yaml_value(r, event, depth);
 
 	if (!n)
 		return false;
 	if (n->kind != NODE_LIST && n->kind != NODE_MAP) {
-		*key = key_text(r, n);
+		*key = text_of_key(r, n);
 		return true;
 	}
 	/* Plain braces are a map in a map to YAML, the inner one being a key. */
-	if (errors == r->faults->errors && !unfilled(r, place(r, map_mark), offset_of(r, map_mark)) &&
-	    !unfilled(r, at, offset_of(r, mark)))
+	if (errors == r->faults->errors && !report_unfilled_braces(r, pos_of_mark(r, map_mark), offset_of_mark(r, map_mark)) &&
+	    !report_unfilled_braces(r, at, offset_of_mark(r, mark)))
 		diagnostics_add(r->faults, at, "found %s where a key was expected",
 		          node_kind_words(n->kind));
 	return true;
@@ -533,7 +533,7 @@ static void merge_entries(struct reader *r, struct node *map, const struct candi
 
 /* Finds keys given twice, and merges: own keys win, then those of the first map.  All at once and
  * sorted, because looking each key up in those before it takes minutes for a file full of keys. */
-static void close_map(struct reader *r, struct node *map, const struct node *merge, size_t merge_at)
+static void finish_mapping(struct reader *r, struct node *map, const struct node *merge, size_t merge_at)
 {
 	size_t total = map->count + merged_count(merge);
 	struct candidate *all = arena_new(r->arena, struct candidate, total);
@@ -581,7 +581,7 @@ struct merge {
 	struct pos key;
 };
 
-static void set_merge(struct reader *r, struct merge *merge, struct pos key, struct pos at,
+static void set_merge_value(struct reader *r, struct merge *merge, struct pos key, struct pos at,
                       const struct node *map, const struct node *from)
 {
 	if (merge->from)
@@ -592,59 +592,59 @@ static void set_merge(struct reader *r, struct merge *merge, struct pos key, str
 }
 
 /* Reads the value of the key that event is; false if the file ends here. */
-static bool read_entry(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
+static bool read_mapping_entry(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
                        struct node *map, int depth, struct merge *merge)
 {
 	CLEANUP(yaml_event_delete) yaml_event_t of_value = { 0 };
-	struct pos key_at = place(r, event->start_mark);
+	struct pos key_at = pos_of_mark(r, event->start_mark);
 	bool merges = is_merge_key(event);
 	const char *key = NULL;
 
 	if (!merges && !read_key(r, event, map_mark, depth, &key))
 		return false;
-	if (!next(r, &of_value))
+	if (!next_event(r, &of_value))
 		return false;
 	size_t errors = r->faults->errors;
-	struct pos at = place(r, of_value.start_mark);
-	struct node *value = count(r, at) ? read_value(r, &of_value, depth) : NULL;
+	struct pos at = pos_of_mark(r, of_value.start_mark);
+	struct node *value = count_node(r, at) ? read_yaml_value(r, &of_value, depth) : NULL;
 	if (!value)
 		return false;
 	if (key)
-		append(r, map, key, key_at, value);
+		append_yaml_entry(r, map, key, key_at, value);
 	else if (merges && errors == r->faults->errors)
-		set_merge(r, merge, key_at, at, map, value);
+		set_merge_value(r, merge, key_at, at, map, value);
 	return true;
 }
 
-static struct node *read_map(struct reader *r, const yaml_event_t *start, int depth)
+static struct node *read_mapping(struct reader *r, const yaml_event_t *start, int depth)
 {
-	struct node *map = new_node(r, NODE_MAP, start->start_mark);
+	struct node *map = new_yaml_node(r, NODE_MAP, start->start_mark);
 	struct merge merge = { 0 };
 
 	check_tag(r, map->at, start->data.mapping_start.tag, "map");
-	if (!deep(r, map->at, depth) || !anchor(r, start->data.mapping_start.anchor, map, true))
+	if (!is_too_deep(r, map->at, depth) || !add_anchor(r, start->data.mapping_start.anchor, map, true))
 		return NULL;
 	for (;;) {
 		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
-		if (!next(r, &event))
+		if (!next_event(r, &event))
 			return NULL;
 		if (event.type == YAML_MAPPING_END_EVENT)
 			break;
-		if (!read_entry(r, &event, start->start_mark, map, depth + 1, &merge))
+		if (!read_mapping_entry(r, &event, start->start_mark, map, depth + 1, &merge))
 			return NULL;
 	}
-	close_map(r, map, merge.from, merge.at);
+	finish_mapping(r, map, merge.from, merge.at);
 	close_anchor(r, map);
 	return map;
 }
 
 /* What event begins; NULL, after a fault, if nothing more can be read of this file. */
-static struct node *read_value(struct reader *r, const yaml_event_t *event, int depth)
+static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event, int depth)
 {
 	switch (event->type) {
 	case YAML_ALIAS_EVENT:          return read_alias(r, event, depth);
-	case YAML_SEQUENCE_START_EVENT: return read_list(r, event, depth);
-	case YAML_MAPPING_START_EVENT:  return read_map(r, event, depth);
+	case YAML_SEQUENCE_START_EVENT: return read_sequence(r, event, depth);
+	case YAML_MAPPING_START_EVENT:  return read_mapping(r, event, depth);
 	default:                        return read_scalar(r, event);
 	}
 }
@@ -654,9 +654,9 @@ static struct node *read_root(struct reader *r)
 	CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
 
 	r->anchor_count = 0;
-	if (!next(r, &event) || !count(r, place(r, event.start_mark)))
+	if (!next_event(r, &event) || !count_node(r, pos_of_mark(r, event.start_mark)))
 		return NULL;
-	return read_value(r, &event, 1);
+	return read_yaml_value(r, &event, 1);
 }
 
 static void read_documents(struct reader *r, struct yaml_docs *docs)
@@ -665,7 +665,7 @@ static void read_documents(struct reader *r, struct yaml_docs *docs)
 
 	for (;;) {
 		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
-		if (!next(r, &event) || event.type == YAML_STREAM_END_EVENT)
+		if (!next_event(r, &event) || event.type == YAML_STREAM_END_EVENT)
 			return;
 		if (event.type != YAML_DOCUMENT_START_EVENT)
 			continue;
@@ -693,7 +693,7 @@ static bool check_bytes(const struct reader *r)
 		return diagnostics_add(r->faults, whole, "this is UTF-16, not UTF-8");
 	const char *nul = memchr(r->bytes, '\0', r->len);
 	if (nul)
-		return diagnostics_add(r->faults, place_of(r, nul - r->bytes),
+		return diagnostics_add(r->faults, pos_of_offset(r, nul - r->bytes),
 		                 "this is not text: found a NUL character");
 	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
 		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';

@@ -10,12 +10,12 @@ enum { MAX_PLAIN_KEY = 160 };
 /* Writing is not left to libyaml's emitter: that writes lists without indentation under their
  * key, and gives up literal blocks for a space at the end of a line. */
 
-static void pad(struct buf *out, int indent)
+static void write_indent(struct buf *out, int indent)
 {
 	buf_addf(out, "%*s", indent, "");
 }
 
-static void write_escaped(struct buf *out, const char *text, size_t len)
+static void write_yaml_escape(struct buf *out, const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
@@ -29,13 +29,13 @@ static void write_escaped(struct buf *out, const char *text, size_t len)
 		buf_addf(out, "\\u%04X", (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU));
 }
 
-static void write_quoted(struct buf *out, const char *text)
+static void write_quoted_text(struct buf *out, const char *text)
 {
 	buf_addc(out, '"');
 	while (*text) {
 		size_t odd = scalar_odd_character(text);
 		if (odd)
-			write_escaped(out, text, odd);
+			write_yaml_escape(out, text, odd);
 		else if (*text == '"' || *text == '\\')
 			buf_addf(out, "\\%c", *text);
 		else
@@ -45,10 +45,10 @@ static void write_quoted(struct buf *out, const char *text)
 	buf_addc(out, '"');
 }
 
-static void write_flat(struct buf *out, const char *text)
+static void write_one_line(struct buf *out, const char *text)
 {
 	if (scalar_needs_quotes(text))
-		write_quoted(out, text);
+		write_quoted_text(out, text);
 	else
 		buf_adds(out, text);
 }
@@ -78,14 +78,14 @@ static void write_literal(struct buf *out, const char *text, int indent)
 	for (const char *line = text; *line; ) {
 		size_t line_len = strcspn(line, "\n");
 		if (line_len)
-			pad(out, indent);
+			write_indent(out, indent);
 		buf_add(out, line, line_len);
 		buf_addc(out, '\n');
 		line += line_len + (line[line_len] == '\n');
 	}
 }
 
-static void write_real(struct buf *out, const struct node *n)
+static void write_yaml_real(struct buf *out, const struct node *n)
 {
 	struct node again = { 0 };
 	struct err err;
@@ -104,8 +104,8 @@ static void write_scalar(struct buf *out, const struct node *n)
 	case NODE_NULL: buf_adds(out, "null"); break;
 	case NODE_BOOL: buf_adds(out, n->boolean ? "true" : "false"); break;
 	case NODE_INT:  buf_addf(out, "%lld", (long long)n->integer); break;
-	case NODE_REAL: write_real(out, n); break;
-	case NODE_TEXT: write_flat(out, n->text); break;
+	case NODE_REAL: write_yaml_real(out, n); break;
+	case NODE_TEXT: write_one_line(out, n->text); break;
 	case NODE_LIST: buf_adds(out, "[]"); break;
 	case NODE_MAP:  buf_adds(out, "{}"); break;
 	}
@@ -114,7 +114,7 @@ static void write_scalar(struct buf *out, const struct node *n)
 static void write_block(struct buf *out, const struct node *n, int indent);
 
 /* A value after its "key:" or "-", which stand at indent, up to the end of its last line. */
-static void write_after(struct buf *out, const struct node *n, int indent, bool in_list)
+static void write_value_after_key(struct buf *out, const struct node *n, int indent, bool in_list)
 {
 	if (n->count == 0) {
 		buf_addc(out, ' ');
@@ -128,7 +128,7 @@ static void write_after(struct buf *out, const struct node *n, int indent, bool 
 	}
 	buf_addc(out, in_list ? ' ' : '\n');
 	if (!in_list)
-		pad(out, indent + 2);
+		write_indent(out, indent + 2);
 	write_block(out, n, indent + 2);
 }
 
@@ -138,22 +138,22 @@ static void write_block(struct buf *out, const struct node *n, int indent)
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *entry = &n->entries[i];
 		if (i)
-			pad(out, indent);
+			write_indent(out, indent);
 		if (!entry->key) {
 			buf_addc(out, '-');
-			write_after(out, entry->value, indent, true);
+			write_value_after_key(out, entry->value, indent, true);
 			continue;
 		}
 		bool is_long = strlen(entry->key) > MAX_PLAIN_KEY;
 		if (is_long)
 			buf_adds(out, "? ");
-		write_flat(out, entry->key);
+		write_one_line(out, entry->key);
 		if (is_long) {
 			buf_addc(out, '\n');
-			pad(out, indent);
+			write_indent(out, indent);
 		}
 		buf_addc(out, ':');
-		write_after(out, entry->value, indent, false);
+		write_value_after_key(out, entry->value, indent, false);
 	}
 }
 

@@ -40,7 +40,7 @@ static struct task *queue_pop(struct task_queue *q)
 }
 
 /* Waiting tasks stand in the order in which they fall due, equal ones as they came. */
-static void wait_until(struct dispatch *d, struct task *task, int64_t due)
+static void queue_waiting(struct dispatch *d, struct task *task, int64_t due)
 {
 	struct task **place = &d->waiting;
 
@@ -52,7 +52,7 @@ static void wait_until(struct dispatch *d, struct task *task, int64_t due)
 }
 
 /* Between half and all of 500 ms, 1 s, 2 s, ...: clients that failed together come back apart. */
-static int64_t backoff(struct dispatch *d, unsigned attempts)
+static int64_t backoff_wait(struct dispatch *d, unsigned attempts)
 {
 	int64_t most = BACKOFF_FIRST_MS;
 
@@ -66,7 +66,7 @@ static int64_t backoff(struct dispatch *d, unsigned attempts)
 static int64_t wait_before_next(struct dispatch *d, const struct task *task,
                                 const struct answer *answer)
 {
-	int64_t wait = backoff(d, task->attempts);
+	int64_t wait = backoff_wait(d, task->attempts);
 
 	if (wait < answer->retry_after_ms)
 		wait = answer->retry_after_ms;
@@ -74,7 +74,7 @@ static int64_t wait_before_next(struct dispatch *d, const struct task *task,
 }
 
 /* An answer that may be another one in a while. */
-static bool passing(const struct answer *answer)
+static bool is_temporary(const struct answer *answer)
 {
 	switch (answer->failure) {
 	case FAILURE_UNSENT:
@@ -117,7 +117,7 @@ static void stop_when_late(struct dispatch *d, int64_t now)
 		d->stop = true;
 }
 
-static int64_t no_longer_than_allowed(const struct dispatch *d, int64_t wait_ms)
+static int64_t limit_wait(const struct dispatch *d, int64_t wait_ms)
 {
 	if (d->stop)
 		return 0;
@@ -126,7 +126,7 @@ static int64_t no_longer_than_allowed(const struct dispatch *d, int64_t wait_ms)
 
 /* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent
  * before due. */
-static void advance(struct dispatch *d, struct task *task, const struct answer *answer, int64_t due)
+static void advance_task(struct dispatch *d, struct task *task, const struct answer *answer, int64_t due)
 {
 	struct request next = { 0 };
 
@@ -136,7 +136,7 @@ static void advance(struct dispatch *d, struct task *task, const struct answer *
 		return;		/* it may be freed by now */
 	task->request = next;
 	task->attempts = 0;
-	wait_until(d, task, due + no_longer_than_allowed(d, next.wait_ms));
+	queue_waiting(d, task, due + limit_wait(d, next.wait_ms));
 }
 
 /* The answer's own text goes with the connection; the wait may outlast it. */
@@ -172,21 +172,21 @@ static void end_waits(struct dispatch *d, int64_t now)
 		next = task->next;
 		if (task->attempts == 0) {
 			int64_t left = task->due > now ? task->due - now : 0;
-			wait_until(d, task, now + no_longer_than_allowed(d, left));
+			queue_waiting(d, task, now + limit_wait(d, left));
 			continue;
 		}
 		/* Taken out of the task first: its owner may free it in the last step. */
 		struct answer last = task->last;
 		struct buf kept = task->kept;
 		task->kept = BUF_TEXT;
-		advance(d, task, &last, now);
+		advance_task(d, task, &last, now);
 		buf_done(&kept);
 	}
 }
 
 /* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried
  * out. */
-static int64_t patience(const struct dispatch *d, const struct request *request)
+static int64_t read_time_limit(const struct dispatch *d, const struct request *request)
 {
 	bool reads = operation_method(request->operation) == METHOD_GET;
 
@@ -207,7 +207,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	d->retries += task->attempts > 1;
 	d->by_operation[task->request.operation]++;
 	*out = task->request;
-	out->most_ms = patience(d, out);
+	out->most_ms = read_time_limit(d, out);
 	return task;
 }
 
@@ -240,7 +240,7 @@ struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
 		if (!task)
 			return NULL;
 		task->begun = true;
-		advance(d, task, NULL, now);
+		advance_task(d, task, NULL, now);
 	}
 	return send_next(d, out);
 }
@@ -264,7 +264,7 @@ int64_t dispatch_wake(const struct dispatch *d)
 }
 
 /* Halves the load on a service that says it is too much, and gives back slowly. */
-static void adapt(struct dispatch *d, const struct answer *answer)
+static void adapt_rate(struct dispatch *d, const struct answer *answer)
 {
 	if (answer->status == 429) {
 		d->allowed = d->allowed > 1 ? d->allowed / 2 : 1;
@@ -285,26 +285,26 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
 	assert(d->in_flight > 0);
 	d->now = now;
 	d->in_flight--;
-	adapt(d, answer);
+	adapt_rate(d, answer);
 	if (answer->status == 401)
 		d->unauthorised = d->stop = true;
 	if (d->hurry && answer->status == 429)
 		d->stop = true;
 	stop_when_late(d, now);
 
-	if (!d->stop && passing(answer)) {
-		due += no_longer_than_allowed(d, wait_before_next(d, task, answer));
+	if (!d->stop && is_temporary(answer)) {
+		due += limit_wait(d, wait_before_next(d, task, answer));
 		bool in_time = (d->deadline < 0 || due < d->deadline) && !d->hurry;
 		if (in_time && attempts_left(d, task, answer) && may_repeat(&task->request, answer)) {
 			/* The others would only be told the same. */
 			if (answer->status == 429 && due > d->quiet_until)
 				d->quiet_until = due;
 			keep_answer(task, answer);
-			wait_until(d, task, due);
+			queue_waiting(d, task, due);
 			return due - now;
 		}
 	}
-	advance(d, task, answer, due);
+	advance_task(d, task, answer, due);
 	return -1;
 }
 

@@ -48,7 +48,7 @@ static const char *status_words(int status)
 
 /* The part of a JSON answer that is meant for people: `detail`, sometimes `title` or `message`
  * (contract, 6.2), a text as a rule. */
-static const char *told(struct arena *a, const struct node *body)
+static const char *message_of_answer(struct arena *a, const struct node *body)
 {
 	static const char *const keys[] = { "detail", "message", "title" };
 	const struct node *said = body->kind == NODE_TEXT ? body : NULL;
@@ -61,7 +61,7 @@ static const char *told(struct arena *a, const struct node *body)
 }
 
 /* How many bytes the character at s takes; 0 if it is none in UTF-8. */
-static size_t character(const unsigned char *s)
+static size_t utf8_character_length(const unsigned char *s)
 {
 	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
 
@@ -78,7 +78,7 @@ static const char *on_one_line(struct arena *a, const char *text)
 	const unsigned char *s = (const unsigned char *)text;
 
 	for (size_t len; *s && !line.full; s += len ? len : 1) {
-		len = character(s);
+		len = utf8_character_length(s);
 		if (*s < ' ' || *s == 0x7f)
 			buf_addc(&line, ' ');
 		else if (len)
@@ -90,14 +90,14 @@ static const char *on_one_line(struct arena *a, const char *text)
 }
 
 /* What the service says of its own refusal, without secrets; "" if that is nothing for people. */
-static const char *detail(struct operation_task *op, const struct answer *answer)
+static const char *refusal_text(struct operation_task *op, const struct answer *answer)
 {
 	const char *text = "";
 	struct node *body;
 	struct err err;
 
 	if (json_read(op->arena, answer->body, answer->len, &body, &err))
-		text = told(op->arena, body);
+		text = message_of_answer(op->arena, body);
 	else if (strcmp(answer->type, "text/plain") == 0)
 		text = answer->body;
 	/* Whole values first: with its query gone a secret URL would not be known any more. */
@@ -108,16 +108,16 @@ static const char *detail(struct operation_task *op, const struct answer *answer
 	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
 }
 
-static bool bad_status(struct operation_task *op, const struct request *request, const struct answer *answer)
+static bool fail_with_status(struct operation_task *op, const struct request *request, const struct answer *answer)
 {
-	const char *said = detail(op, answer);
+	const char *said = refusal_text(op, answer);
 
 	op->refused = answer->status == 401;
 	return err_set(&op->err, "%s: the service answered %d (%s)%s%s", request->what,
 	               answer->status, status_words(answer->status), *said ? ": " : "", said);
 }
 
-static bool no_json(struct operation_task *op, const struct request *request, const struct answer *answer,
+static bool fail_without_json(struct operation_task *op, const struct request *request, const struct answer *answer,
                     const struct err *why)
 {
 	const char *s = answer->body + strspn(answer->body, " \t\r\n");
@@ -139,9 +139,9 @@ bool operation_read(struct operation_task *op, const struct request *request, co
 	if (answer->failure != FAILURE_NONE)
 		return err_set(&op->err, "%s: %s", request->what, answer->error);
 	if (answer->status < 200 || answer->status > 299)
-		return bad_status(op, request, answer);
+		return fail_with_status(op, request, answer);
 	if (out && !json_read(op->arena, answer->body, answer->len, out, &why))
-		return no_json(op, request, answer, &why);
+		return fail_without_json(op, request, answer, &why);
 	return true;
 }
 
@@ -165,7 +165,7 @@ static bool is_workflow(struct operation_call *call)
 }
 
 /* An answer that may be empty, and is JSON where it is not. */
-static struct node *perhaps_json(struct arena *a, const struct answer *answer)
+static struct node *json_or_null(struct arena *a, const struct answer *answer)
 {
 	struct node *out;
 	struct err err;
@@ -173,7 +173,7 @@ static struct node *perhaps_json(struct arena *a, const struct answer *answer)
 	return json_read(a, answer->body, answer->len, &out, &err) ? out : NULL;
 }
 
-static enum task_next call_step(struct task *task, const struct answer *answer,
+static enum task_next operation_call_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
 	struct operation_call *call = (struct operation_call *)task;
@@ -184,7 +184,7 @@ static enum task_next call_step(struct task *task, const struct answer *answer,
 	}
 	call->op.ok = operation_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
 	if (call->op.ok && !call->want_json)
-		call->answer = perhaps_json(call->op.arena, answer);
+		call->answer = json_or_null(call->op.arena, answer);
 	if (call->op.ok && call->request.operation == OP_DESCRIBE)
 		call->op.ok = is_workflow(call);
 	/* It was sent before and the answer was lost: gone is what was wanted. */
@@ -197,7 +197,7 @@ void operation_call_init(struct operation_call *call, struct arena *a, enum oper
                   const struct node *body, const char *what)
 {
 	*call = (struct operation_call){
-		.op = { .task.step = call_step, .arena = a, .secrets = body },
+		.op = { .task.step = operation_call_step, .arena = a, .secrets = body },
 		.request = { operation, arena_strdup(a, path), body ? json_text(a, body) : NULL,
 		             arena_strdup(a, what) },
 		.want_json = true,

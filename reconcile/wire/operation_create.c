@@ -2,14 +2,14 @@
 
 #include "reconcile/tree/json.h"
 
-static enum task_next look(struct operation_create *create, struct request *next)
+static enum task_next look_up_name(struct operation_create *create, struct request *next)
 {
 	create->looking = true;
 	operation_list_name_init(&create->look, create->op.arena, create->name);
 	return operation_list_step(&create->look, NULL, next);
 }
 
-static enum task_next send(struct operation_create *create, struct request *next)
+static enum task_next send_create(struct operation_create *create, struct request *next)
 {
 	create->looking = false;
 	create->sendings++;
@@ -17,13 +17,13 @@ static enum task_next send(struct operation_create *create, struct request *next
 	return TASK_ASK;
 }
 
-static enum task_next done(struct operation_create *create, bool ok)
+static enum task_next finish_create(struct operation_create *create, bool ok)
 {
 	create->op.ok = ok;
 	return TASK_DONE;
 }
 
-static enum task_next looked(struct operation_create *create, const struct answer *answer,
+static enum task_next handle_lookup(struct operation_create *create, const struct answer *answer,
                              struct request *next)
 {
 	if (operation_list_step(&create->look, answer, next) == TASK_ASK)
@@ -33,16 +33,16 @@ static enum task_next looked(struct operation_create *create, const struct answe
 		create->op.refused = create->look.op.refused;
 		create->op.err = create->look.op.err;
 		err_wrap(&create->op.err, "%s", create->request.what);
-		return done(create, false);
+		return finish_create(create, false);
 	}
 	if (create->look.count == 0) {
 		bool again = create->sendings < CREATE_SENDINGS && !create->op.task.stopped;
 		create->held_back = !again && create->sendings == 0;
-		return again ? send(create, next) : done(create, false);
+		return again ? send_create(create, next) : finish_create(create, false);
 	}
 	if (create->sendings) {		/* the answer was lost, the workflow was made */
 		create->id = create->look.items[0].id;
-		return done(create, true);
+		return finish_create(create, true);
 	}
 	create->there = create->look.items[0].id;
 	create->there_count = create->look.count;
@@ -53,17 +53,17 @@ static enum task_next looked(struct operation_create *create, const struct answe
 	else
 		err_set(&create->op.err, "%s: a workflow of that name is there already (id %lld)",
 		        create->request.what, (long long)create->there);
-	return done(create, false);
+	return finish_create(create, false);
 }
 
 /* Carried out or not, nobody knows: nothing came back, or not from the service itself. */
-static bool unclear(const struct answer *answer)
+static bool outcome_is_unknown(const struct answer *answer)
 {
 	return answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
 	       (answer->status >= 500 && answer->status != 501);
 }
 
-static enum task_next sent(struct operation_create *create, const struct answer *answer,
+static enum task_next handle_create(struct operation_create *create, const struct answer *answer,
                            struct request *next)
 {
 	bool good = operation_read(&create->op, &create->request, answer, &create->answer);
@@ -71,30 +71,30 @@ static enum task_next sent(struct operation_create *create, const struct answer 
 	if (good) {
 		create->id = node_get_int(create->answer, "id", 0);
 		if (create->id)
-			return done(create, true);
+			return finish_create(create, true);
 		err_set(&create->op.err, "%s: expected an \"id\", found an answer of another shape",
 		        create->request.what);
 		create->answer = NULL;
 	}
-	if (unclear(answer) || (answer->status >= 200 && answer->status < 300))
-		return look(create, next);
-	return done(create, false);
+	if (outcome_is_unknown(answer) || (answer->status >= 200 && answer->status < 300))
+		return look_up_name(create, next);
+	return finish_create(create, false);
 }
 
-static enum task_next create_step(struct task *task, const struct answer *answer,
+static enum task_next operation_create_step(struct task *task, const struct answer *answer,
                                   struct request *next)
 {
 	struct operation_create *create = (struct operation_create *)task;
 
 	if (!answer)
-		return look(create, next);
-	return create->looking ? looked(create, answer, next) : sent(create, answer, next);
+		return look_up_name(create, next);
+	return create->looking ? handle_lookup(create, answer, next) : handle_create(create, answer, next);
 }
 
 void operation_create_init(struct operation_create *create, struct arena *a, const struct node *body)
 {
 	*create = (struct operation_create){
-		.op = { .task.step = create_step, .arena = a, .secrets = body },
+		.op = { .task.step = operation_create_step, .arena = a, .secrets = body },
 		.name = node_get_text(body, "name"),
 	};
 	create->request = (struct request){

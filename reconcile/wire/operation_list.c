@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum task_next task_step(struct task *task, const struct answer *answer,
+static enum task_next operation_list_task_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
 	return operation_list_step((struct operation_list *)task, answer, next);
@@ -12,7 +12,7 @@ static enum task_next task_step(struct task *task, const struct answer *answer,
 void operation_list_init(struct operation_list *list, struct arena *a)
 {
 	*list = (struct operation_list){
-		.op = { .task.step = task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
+		.op = { .task.step = operation_list_task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
 		.reading = 1, .told = -1,
 	};
 	err_set(&list->op.err, "list workflows: not begun: it was stopped, or its time was over");
@@ -29,7 +29,7 @@ void operation_list_name_init(struct operation_list *list, struct arena *a, cons
 	list->exact = name;
 }
 
-static enum task_next done(struct operation_list *list, bool ok)
+static enum task_next finish_list(struct operation_list *list, bool ok)
 {
 	arena_free(&list->page);
 	list->op.ok = ok;
@@ -38,13 +38,13 @@ static enum task_next done(struct operation_list *list, bool ok)
 	return TASK_DONE;
 }
 
-static enum task_next ask(struct operation_list *list, int64_t number, struct request *next)
+static enum task_next request_page(struct operation_list *list, int64_t number, struct request *next)
 {
 	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
 	if (list->op.task.stopped) {
 		err_set(&list->op.err, "list workflows: it was stopped, or its time was over, before page %lld",
 		        (long long)number);
-		return done(list, false);
+		return finish_list(list, false);
 	}
 	arena_free(&list->page);
 	list->number = number;
@@ -57,14 +57,14 @@ static enum task_next ask(struct operation_list *list, int64_t number, struct re
 	return TASK_ASK;
 }
 
-static enum task_next another_shape(struct operation_list *list, const char *wanted)
+static enum task_next fail_with_shape(struct operation_list *list, const char *wanted)
 {
 	err_set(&list->op.err, "list workflows, page %lld: expected %s, found an answer of another shape",
 	        (long long)list->number, wanted);
-	return done(list, false);
+	return finish_list(list, false);
 }
 
-static bool keep(struct operation_list *list, const struct node *item)
+static bool keep_item(struct operation_list *list, const struct node *item)
 {
 	const struct node *id = node_get(item, "id");
 	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
@@ -85,24 +85,24 @@ static bool keep(struct operation_list *list, const struct node *item)
 	return true;
 }
 
-static int by_number(const void *a, const void *b)
+static int order_numbers(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 	return (x > y) - (x < y);
 }
 
-static int by_id(const void *a, const void *b)
+static int order_ids(const void *a, const void *b)
 {
-	return by_number(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
+	return order_numbers(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
 }
 
 /* An id that comes twice means that pages shifted while they were read, so another may be
  * missing; so does a number that changed, even if it is right in the end: one deleted and one
  * made hide each other. */
-static bool consistent(struct operation_list *list)
+static bool is_consistent(struct operation_list *list)
 {
 	if (list->seen)
-		qsort(list->ids, list->seen, sizeof *list->ids, by_number);
+		qsort(list->ids, list->seen, sizeof *list->ids, order_numbers);
 	for (size_t i = 1; i < list->seen; i++)
 		if (list->ids[i - 1] == list->ids[i])
 			return err_set(&list->op.err, "list workflows: workflow %lld came twice in %u readings",
@@ -117,51 +117,51 @@ static bool consistent(struct operation_list *list)
 	return true;
 }
 
-static enum task_next finish(struct operation_list *list, struct request *next)
+static enum task_next finish_reading(struct operation_list *list, struct request *next)
 {
-	if (consistent(list)) {
+	if (is_consistent(list)) {
 		if (list->count)
-			qsort(list->items, list->count, sizeof *list->items, by_id);
-		return done(list, true);
+			qsort(list->items, list->count, sizeof *list->items, order_ids);
+		return finish_list(list, true);
 	}
 	if (list->reading == LIST_READINGS)
-		return done(list, false);
+		return finish_list(list, false);
 	list->reading++;
 	list->count = list->seen = 0;
 	list->told = -1;
 	list->shifted = false;
-	return ask(list, 1, next);
+	return request_page(list, 1, next);
 }
 
-static enum task_next read_page(struct operation_list *list, const struct node *page, struct request *next)
+static enum task_next read_list_page(struct operation_list *list, const struct node *page, struct request *next)
 {
 	const struct node *items = node_get(page, "workflows");
 	int64_t pages = node_get_int(page, "pageCount", -1), told;
 
 	if (!items || items->kind != NODE_LIST)
-		return another_shape(list, "a list under \"workflows\"");
+		return fail_with_shape(list, "a list under \"workflows\"");
 	if (pages < 0)
-		return another_shape(list, "a number under \"pageCount\"");
+		return fail_with_shape(list, "a number under \"pageCount\"");
 	told = node_get_int(page, "workflowsCount", -1);
 	list->shifted |= list->number > 1 && told != list->told;
 	list->told = told;
 	for (size_t i = 0; i < items->count; i++)
-		if (!keep(list, items->entries[i].value))
-			return another_shape(list, "workflows with an \"id\" and a \"name\"");
+		if (!keep_item(list, items->entries[i].value))
+			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");
 	if (list->seen > LIST_MAX || list->number > LIST_MAX) {
 		err_set(&list->op.err, "list workflows: over %d of them, which is more than flowsync reads",
 		        LIST_MAX);
-		return done(list, false);
+		return finish_list(list, false);
 	}
 	if (list->only_page)
-		return done(list, true);
+		return finish_list(list, true);
 	/* Else a service that promises one more page with each would never be done. */
 	if (!items->count && list->number < pages)
 		list->shifted = true, pages = list->number;
 	/* "then on to pageCount of the newest answer" (contract, 2.4) */
 	if (list->number < pages)
-		return ask(list, list->number + 1, next);
-	return finish(list, next);
+		return request_page(list, list->number + 1, next);
+	return finish_reading(list, next);
 }
 
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,
@@ -180,7 +180,7 @@ enum task_next operation_list_step(struct operation_list *list, const struct ans
 	struct node *page;
 
 	if (!answer)
-		return ask(list, list->only_page ? list->only_page : 1, next);
+		return request_page(list, list->only_page ? list->only_page : 1, next);
 	struct request asked = { OP_LIST, "", NULL,
 		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
 	reader.arena = &list->page;
@@ -188,7 +188,7 @@ enum task_next operation_list_step(struct operation_list *list, const struct ans
 	list->op.status = reader.status;
 	list->op.refused = reader.refused;
 	if (good)
-		return read_page(list, page, next);
+		return read_list_page(list, page, next);
 	list->op.err = reader.err;
-	return done(list, false);
+	return finish_list(list, false);
 }

@@ -11,7 +11,7 @@
 
 enum { OWNER_MAX = 40, DIGITS = 8 };
 
-static bool begins(const char *text, const char *with)
+static bool starts_with(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
 }
@@ -27,11 +27,11 @@ bool owner_tags_is_owner(const char *text)
 
 	return len >= 1 && len <= OWNER_MAX &&
 	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == len &&
-	       !begins(text, ID) && !begins(text, SETTLED) && strcmp(text, KEEP) != 0;
+	       !starts_with(text, ID) && !starts_with(text, SETTLED) && strcmp(text, KEEP) != 0;
 }
 
 /* "NNNNNNNN-vDDDDDDDD" */
-static void read_id(struct arena *a, struct owner_tags *m, const char *text, bool *again)
+static void read_id_tag(struct arena *a, struct owner_tags *m, const char *text, bool *again)
 {
 	size_t len = 2 * DIGITS + 2;
 
@@ -45,9 +45,9 @@ static void read_id(struct arena *a, struct owner_tags *m, const char *text, boo
 
 static void read_tag(struct arena *a, struct owner_tags *m, const char *text, bool *again)
 {
-	if (begins(text, ID))
-		read_id(a, m, text + strlen(ID), again);
-	else if (begins(text, SETTLED))
+	if (starts_with(text, ID))
+		read_id_tag(a, m, text + strlen(ID), again);
+	else if (starts_with(text, SETTLED))
 		m->settled = arena_strdup(a, text + strlen(SETTLED));
 	else if (strcmp(text, KEEP) == 0)
 		m->keep = true;
@@ -64,7 +64,7 @@ struct owner_tags owner_tags_read(struct arena *a, const struct node *tags)
 
 	for (size_t i = 0; tags && tags->kind == NODE_LIST && i < tags->count; i++) {
 		const char *name = node_get_text(tags->entries[i].value, "name");
-		if (name && begins(name, OURS))
+		if (name && starts_with(name, OURS))
 			read_tag(a, &m, name + strlen(OURS), &again);
 	}
 	if (again)		/* two ids say nothing */
@@ -89,17 +89,17 @@ const char *owner_tags_other_owner(struct arena *a, const struct owner_tags *m, 
 	return strcmp(m->owner, owner) != 0 ? m->owner : m->other;
 }
 
-static bool same(const char *x, const char *y)
+static bool text_equal(const char *x, const char *y)
 {
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
 bool owner_tags_equal(const struct owner_tags *x, const struct owner_tags *y)
 {
-	return same(x->owner, y->owner) && same(x->other, y->other) && same(x->name, y->name) && x->keep == y->keep;
+	return text_equal(x->owner, y->owner) && text_equal(x->other, y->other) && text_equal(x->name, y->name) && x->keep == y->keep;
 }
 
-static void add_tag(struct arena *a, struct node *tags, const char *name)
+static void add_owner_tag(struct arena *a, struct node *tags, const char *name)
 {
 	struct node *tag = node_add(a, tags, node_map(a));
 
@@ -112,14 +112,14 @@ void owner_tags_write(struct arena *a, struct node *tags, const struct owner_tag
 
 	for (size_t i = 0; i < tags->count; i++) {
 		const char *name = node_get_text(tags->entries[i].value, "name");
-		if (!name || !begins(name, OURS))
+		if (!name || !starts_with(name, OURS))
 			tags->entries[kept++] = tags->entries[i];
 	}
 	tags->count = kept;
-	add_tag(a, tags, arena_printf(a, OURS "%s", m->owner));
-	add_tag(a, tags, arena_printf(a, OURS ID "%s-%s", m->name, m->body));
+	add_owner_tag(a, tags, arena_printf(a, OURS "%s", m->owner));
+	add_owner_tag(a, tags, arena_printf(a, OURS ID "%s-%s", m->name, m->body));
 	if (m->settled)
-		add_tag(a, tags, arena_printf(a, OURS SETTLED "%s", m->settled));
+		add_owner_tag(a, tags, arena_printf(a, OURS SETTLED "%s", m->settled));
 	if (m->keep)
-		add_tag(a, tags, OURS KEEP);
+		add_owner_tag(a, tags, OURS KEEP);
 }
