@@ -24,7 +24,7 @@ T        ?=
 # What the code needs comes before what CPPFLAGS, CFLAGS and LDFLAGS say, so that a packager has the last word.
 cppflags := -I. -D_GNU_SOURCE
 version  := -DFLOWSYNC_VERSION='"$(VERSION)"'
-cflags   := -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
+cflags    = -std=c11 -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes \
             -Wmissing-prototypes -Wwrite-strings -Wformat=2 -Wvla $(if $(WERROR),-Werror)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 ifdef SAN
@@ -84,6 +84,8 @@ wanted := $(strip $(foreach p,$(UNIT) $(UNIT_AGENT) $(FUZZ),$(if $(T),$(if $(fin
 unit: $(wanted)
 	$(if $(wanted),,$(error no unit test has "$(T)" in its path))
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
+# Of ours: a warning ends it.
+check: WERROR = 1
 check: all programs
 	@sh tests/borders.sh $(BUILD) && sh tests/layers.sh && sh tests/references.sh
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
