@@ -7,7 +7,7 @@
 #include "agent/service/engine/engine_options.h"
 #include "agent/util/directory.h"
 #include "agent/util/systemd_notify.h"
-#include "agent/service/api/local_service.h"
+#include "agent/service/service.h"
 #include "agent/util/token_file.h"
 
 /* Where the service's things are: in the state directory unless said otherwise. */

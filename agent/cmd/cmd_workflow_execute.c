@@ -2,7 +2,7 @@
 
 #include "agent/cmd/log_output.h"
 #include "agent/cmd/execution_client.h"
-#include "agent/service/api/local_service.h"
+#include "agent/service/service.h"
 #include "agent/util/shutdown_signals.h"
 
 /* ---- the body ---- */

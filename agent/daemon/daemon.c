@@ -17,7 +17,7 @@
 #include "agent/util/file.h"
 #include "agent/util/state_lock.h"
 #include "agent/util/systemd_notify.h"
-#include "agent/service/api/local_service.h"
+#include "agent/service/service.h"
 #include "agent/util/control_signals.h"
 #include "agent/util/clock.h"
 #include "agent/sync/sync_check.h"

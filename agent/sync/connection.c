@@ -5,7 +5,7 @@
 #include "agent/service/engine/engine_options.h"
 #include "agent/util/file.h"
 #include "agent/config/cycle_job.h"
-#include "agent/service/api/local_service.h"
+#include "agent/service/service.h"
 
 enum { TOKEN_FILE_MAX = 64 << 10 };
 

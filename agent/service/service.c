@@ -1,4 +1,4 @@
-#include "agent/service/api/local_service.h"
+#include "agent/service/service.h"
 
 #include <errno.h>
 #include <stdlib.h>

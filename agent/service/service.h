@@ -1,7 +1,7 @@
-/* local_service.h: the whole local service: its file of workflows, its socket, its threads.  `flowsync
+/* service.h: the whole local service: its file of workflows, its socket, its threads.  `flowsync
  * serve` runs it in the open; the endpoint "local" runs it inside of another command. */
-#ifndef AGENT_SERVICE_API_LOCAL_SERVICE_H
-#define AGENT_SERVICE_API_LOCAL_SERVICE_H
+#ifndef AGENT_SERVICE_SERVICE_H
+#define AGENT_SERVICE_SERVICE_H
 
 #include "agent/service/engine/engine.h"
 
