@@ -1,6 +1,7 @@
 #!/bin/sh
 # Holds the folders to their order: a file includes headers of its own folder and of the folders before it in
 # the list below, and of no other folder.  The lists are the only place that has the order.
+# The local service is one of them with folders of its own: the files outside of it see its public header alone.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -36,4 +37,14 @@ bad=0
 layers reconcile base tree schema wire plan dag sched || bad=1
 layers agent util net config git source state service/store service/exec service/steps service/engine \
        service/api service sync daemon cmd || bad=1
+
+service=agent/service/service.h
+# The hidden commands that steps run still include what they run.
+wrong=$(grep -rnE '^#[[:space:]]*include[[:space:]]*"agent/service/' agent --include='*.[ch]' |
+        grep -v '^agent/service/' | grep -vF "\"$service\"" |
+        grep -vE '^agent/cmd/cmd_(deliver|step_checkout|step_http|step_runner)\.c:')
+if [ -n "$wrong" ]; then
+	printf 'included outside of agent/service/, where only %s may be:\n%s\n' "$service" "$wrong"
+	bad=1
+fi
 exit $bad

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "agent/cmd/cli.h"
-#include "agent/service/engine/engine_options.h"
 #include "agent/util/directory.h"
 #include "agent/util/systemd_notify.h"
 #include "agent/service/service.h"
@@ -43,12 +42,10 @@ static bool start(struct context *ctx, const struct places *places, struct local
                   struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	struct engine_options engine;
 	struct local_service_options serve = {
 		.database = places->database,
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
-		.engine = &engine,
 	};
 	bool exposed;
 
@@ -59,7 +56,7 @@ static bool start(struct context *ctx, const struct places *places, struct local
 		return false;
 	if (exposed)
 		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
-	return engine_options_read(ctx, places->database, &engine, err) && local_service_start(&serve, out, err);
+	return local_service_start(ctx, &serve, out, err);
 }
 
 static int run(struct context *ctx)

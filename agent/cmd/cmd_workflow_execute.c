@@ -162,7 +162,7 @@ static void print_id(struct context *ctx, const char *id, const struct node *det
 /* True if the run ends with this command, as the service that runs it does. */
 static bool runs_here(const struct session *session)
 {
-	return session->connection.serve && local_service_runs_here(session->connection.serve);
+	return session->connection.serve && local_service_executes_here(session->connection.serve);
 }
 
 /* Unless it runs in this very process, nobody stops the run, only our waiting for it. */

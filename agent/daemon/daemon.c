@@ -10,7 +10,6 @@
 #include "agent/daemon/sync_job.h"
 #include "agent/daemon/approval.h"
 #include "agent/config/config_file.h"
-#include "agent/service/engine/engine_options.h"
 #include "agent/daemon/status_server.h"
 #include "agent/util/diagnostics_text.h"
 #include "agent/util/fd.h"
@@ -58,16 +57,10 @@ static bool uses_local(struct daemon *g)
 
 static bool start_local(struct daemon *g, struct err *err)
 {
-	struct engine_options engine;
-
 	if (g->serve || !uses_local(g))
 		return true;
-	if (!g->ctx->settings->state_dir)
-		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir");
-	if (!engine_options_read(g->ctx, local_service_database(g->ctx->arena, g->ctx->settings->state_dir), &engine, err))
+	if (!local_service_start_embedded(g->ctx, LOCAL_SERVICE_EXECUTES_ALL, &g->serve, err))
 		return false;
-	if (!local_service_start_embedded(g->ctx->settings->state_dir, &engine, &g->serve, err))
-		return err_wrap(err, "the local service");
 	g->world.endpoint = local_service_url(g->serve);
 	g->world.token = local_service_token(g->serve);
 	return true;

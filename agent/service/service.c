@@ -4,17 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/util/fd.h"
-#include "agent/util/file.h"
-#include "agent/util/directory.h"
+#include "agent/config/context.h"
 #include "agent/net/http_server.h"
 #include "agent/service/api/routes.h"
-#include "agent/util/clock.h"
-#include "agent/service/store/workflow_store.h"
-#include "agent/util/token_file.h"
+#include "agent/service/engine/engine_options.h"
 #include "agent/service/engine/wakeup.h"
+#include "agent/service/store/workflow_store.h"
+#include "agent/util/clock.h"
+#include "agent/util/directory.h"
+#include "agent/util/fd.h"
+#include "agent/util/file.h"
+#include "agent/util/token_file.h"
 
-enum { PATIENCE_MS = 5000, IDLE_S = 30, PEM_MAX = 1 << 20 };
+enum { STORE_TIMEOUT_MS = 5000, HTTP_IDLE_S = 30, PEM_MAX_BYTES = 1 << 20 };
 
 struct local_service {
 	struct arena arena;
@@ -22,45 +24,52 @@ struct local_service {
 	struct service_api api;
 	struct listener listener;
 	struct http_server *server;
-	struct engine_options options;
-	struct engine *engine;		/* NULL: runs are another process's */
-	const char *url, *database;
+	struct engine_options engine_options;
+	struct engine *engine;		/* NULL: this process does not execute workflows */
+	const char *url;
+	const char *database;		/* absolute, links resolved */
 };
 
-static bool read_pem(struct arena *a, const char *path, const char **out, struct err *err)
+static bool service_read_pem(struct arena *a, const char *path, const char **out, struct err *err)
 {
 	size_t len;
 
-	return file_read(a, path, PEM_MAX, out, &len, err) || err_wrap(err, "\"%s\"", path);
+	return file_read(a, path, PEM_MAX_BYTES, out, &len, err) || err_wrap(err, "\"%s\"", path);
 }
 
-/* Whoever talks to the service has commands run. */
-static bool check_reach(const struct local_service_options *o, const char *host, struct err *err)
+static bool service_read_tls(struct local_service *s, const struct local_service_options *o,
+                             struct http_options *http, struct err *err)
 {
-	bool loopback = true;
+	if (!o->tls_cert != !o->tls_key)
+		return err_usage(err, "--tls-cert and --tls-key are given together or not at all");
+	if (!o->tls_cert)
+		return true;
+	if (o->unix_path)
+		return err_usage(err, "a unix socket is served without TLS: leave --tls-cert and --tls-key out");
+	return service_read_pem(&s->arena, o->tls_cert, &http->tls_certificate, err) &&
+	       service_read_pem(&s->arena, o->tls_key, &http->tls_key, err);
+}
 
-	if (!o->unix_path && !listener_is_loopback(host, &loopback, err))
+/* Every client of the service can have commands executed. */
+static bool service_check_reach(const struct local_service_options *o, const char *host, struct err *err)
+{
+	bool loopback;
+
+	if (!listener_is_loopback(host, &loopback, err))
 		return false;
 	if (!loopback && !(o->token_given && o->tls_cert))
-		return err_usage(err, "\"%s\" is no loopback address: to listen there, give --token-file, "
+		return err_usage(err, "\"%s\" is not a loopback address: to listen there, give --token-file, "
 		                 "--tls-cert and --tls-key", o->listen);
 	return true;
 }
 
-static bool open_socket(struct local_service *s, const struct local_service_options *o, struct err *err)
+static bool service_listen_tcp(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
-	const char *scheme = o->tls_cert ? "https" : "http", *host = "";
-	uint16_t port = 0;
+	const char *scheme = o->tls_cert ? "https" : "http", *host;
+	uint16_t port;
 
-	if (!o->unix_path && !listener_split_address(&s->arena, o->listen, &host, &port, err))
-		return false;
-	if (!check_reach(o, host, err))
-		return false;
-	if (o->unix_path) {
-		s->url = arena_printf(&s->arena, "unix:%s", o->unix_path);
-		return listener_open_unix(o->unix_path, &s->listener, err);
-	}
-	if (!listener_open_tcp(host, port, &s->listener, err))
+	if (!listener_split_address(&s->arena, o->listen, &host, &port, err) || !service_check_reach(o, host, err) ||
+	    !listener_open_tcp(host, port, &s->listener, err))
 		return false;
 	s->url = arena_printf(&s->arena, strchr(host, ':') ? "%s://[%s]:%u/workflows/api/v1"
 	                                                   : "%s://%s:%u/workflows/api/v1",
@@ -68,11 +77,19 @@ static bool open_socket(struct local_service *s, const struct local_service_opti
 	return true;
 }
 
-/* Whatever stands beside the file is found by all who use it, also by one who came through a link: of
- * two locks beside one file each would have an engine. */
-static bool open_file(struct local_service *s, const char *path, struct err *err)
+static bool service_listen(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
-	if (!workflow_store_open(path, PATIENCE_MS, &s->store, err))
+	if (!o->unix_path)
+		return service_listen_tcp(s, o, err);
+	s->url = arena_printf(&s->arena, "unix:%s", o->unix_path);
+	return listener_open_unix(o->unix_path, &s->listener, err);
+}
+
+/* The lock, the FIFO and the folders beside the database are named after its real path: a process that opened it
+ * through a link has to find the same lock, or the file would have two engines. */
+static bool service_open_database(struct local_service *s, const char *path, struct err *err)
+{
+	if (!workflow_store_open(path, STORE_TIMEOUT_MS, &s->store, err))
 		return false;
 	char *real = realpath(path, NULL);
 	if (!real)
@@ -82,39 +99,36 @@ static bool open_file(struct local_service *s, const char *path, struct err *err
 	return true;
 }
 
-static bool start_engine(struct local_service *s, const struct local_service_options *o, struct err *err)
+/* engine NULL: none is started. */
+static bool service_start_engine(struct local_service *s, const struct engine_options *engine, struct err *err)
 {
-	if (!o->engine)
+	if (!engine)
 		return true;
-	s->options = *o->engine;
-	s->options.database = s->database;
-	return engine_start(&s->options, &s->engine, err);
+	s->engine_options = *engine;
+	s->engine_options.database = s->database;
+	return engine_start(&s->engine_options, &s->engine, err);
 }
 
-static bool start(struct local_service *s, const struct local_service_options *o, struct err *err)
+static bool service_start_all(struct local_service *s, const struct local_service_options *o,
+                              const struct engine_options *engine, struct err *err)
 {
-	struct http_options http = { .idle_s = IDLE_S };
+	struct http_options http = { .idle_s = HTTP_IDLE_S };
 
-	if (!o->tls_cert != !o->tls_key)
-		return err_usage(err, "--tls-cert and --tls-key are given together or not at all");
-	if (o->tls_cert && o->unix_path)
-		return err_usage(err, "a unix socket is served without TLS: leave --tls-cert and --tls-key out");
-	if ((o->tls_cert && !read_pem(&s->arena, o->tls_cert, &http.tls_certificate, err)) ||
-	    (o->tls_key && !read_pem(&s->arena, o->tls_key, &http.tls_key, err)))
-		return false;
-	if (!open_socket(s, o, err) || !open_file(s, o->database, err))
+	if (!service_read_tls(s, o, &http, err) || !service_listen(s, o, err) ||
+	    !service_open_database(s, o->database, err))
 		return false;
 	s->api = (struct service_api){
-		.store = s->store, .token = arena_strdup(&s->arena, o->token),
-		.now = clock_now, .uuid = uuid_make, .wake = -1, .reckons = o->engine && o->engine->crons, .tls = o->tls_cert,
+		.store = s->store, .token = arena_strdup(&s->arena, o->token), .now = clock_now, .uuid = uuid_make,
+		.wake = -1, .tls = o->tls_cert, .reckons = engine && engine->crons,
 	};
-	if (!wakeup_open(s->database, &s->api.wake, err) || !start_engine(s, o, err))
+	if (!wakeup_open(s->database, &s->api.wake, err) || !service_start_engine(s, engine, err))
 		return false;
 	http.handler = routes_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);
 }
 
-bool local_service_start(const struct local_service_options *options, struct local_service **out, struct err *err)
+static bool service_start(const struct local_service_options *options, const struct engine_options *engine,
+                          struct local_service **out, struct err *err)
 {
 	CLEANUP(local_service_stopp) struct local_service *s = calloc(1, sizeof *s);
 
@@ -122,10 +136,18 @@ bool local_service_start(const struct local_service_options *options, struct loc
 		abort();
 	s->listener = LISTENER;
 	s->api.wake = -1;
-	if (!start(s, options, err))
+	if (!service_start_all(s, options, engine, err))
 		return false;
 	*out = take(s);
 	return true;
+}
+
+bool local_service_start(struct context *ctx, const struct local_service_options *options, struct local_service **out,
+                         struct err *err)
+{
+	struct engine_options engine;
+
+	return engine_options_read(ctx, options->database, &engine, err) && service_start(options, &engine, out, err);
 }
 
 const char *local_service_database(struct arena *a, const char *state_dir)
@@ -133,18 +155,31 @@ const char *local_service_database(struct arena *a, const char *state_dir)
 	return arena_printf(a, "%s/local.db", state_dir);
 }
 
-bool local_service_start_embedded(const char *state_dir, const struct engine_options *engine, struct local_service **out,
-                       struct err *err)
+bool local_service_start_embedded(struct context *ctx, enum local_service_executes executes,
+                                  struct local_service **out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct local_service_options options = {
-		.database = local_service_database(&a, state_dir),
-		.listen = "127.0.0.1:0",
-		.token = token_file_random(&a),
-		.engine = engine,
-	};
+	const char *state_dir = ctx->settings->state_dir;
+	struct engine_options engine;
 
-	return directory_make(state_dir, err) && local_service_start(&options, out, err);
+	if (!state_dir)
+		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
+		                 "as HOME is not set");
+	const struct local_service_options options = {
+		.database = local_service_database(ctx->arena, state_dir), .listen = "127.0.0.1:0",
+		.token = token_file_random(&a),
+	};
+	/* Also without an engine: the interface shows when crons fire, in the zone that this chooses. */
+	if (!engine_options_read(ctx, options.database, &engine, err))
+		return false;
+	if (executes == LOCAL_SERVICE_EXECUTES_REQUESTED) {
+		engine.crons = false;
+		engine.brief = true;
+	}
+	if (!directory_make(state_dir, err) ||
+	    !service_start(&options, executes == LOCAL_SERVICE_EXECUTES_NOTHING ? NULL : &engine, out, err))
+		return err_wrap(err, "the local service");
+	return true;
 }
 
 void local_service_stop(struct local_service *s)
@@ -160,12 +195,12 @@ void local_service_stop(struct local_service *s)
 	free(s);
 }
 
-void local_service_stopp(struct local_service **serve)
+void local_service_stopp(struct local_service **service)
 {
-	local_service_stop(*serve);
+	local_service_stop(*service);
 }
 
-bool local_service_runs_here(struct local_service *s)
+bool local_service_executes_here(struct local_service *s)
 {
 	return s->engine && engine_is_ours(s->engine);
 }

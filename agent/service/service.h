@@ -1,44 +1,63 @@
-/* service.h: the whole local service: its file of workflows, its socket, its threads.  `flowsync
- * serve` runs it in the open; the endpoint "local" runs it inside of another command. */
+/* service.h: the local workflow service, all of it in this process: workflows and executions in a SQLite file, the
+ * REST interface on a socket, and the engine that executes the workflows.  `flowsync serve` runs it in the open;
+ * the endpoint "local" embeds it in another command.
+ *
+ * Files outside of agent/service/ include this header and no other of that folder (tests/layers.sh). */
 #ifndef AGENT_SERVICE_SERVICE_H
 #define AGENT_SERVICE_SERVICE_H
 
-#include "agent/service/engine/engine.h"
+#include "reconcile/base/err.h"
 
+struct arena;
+struct context;
 struct local_service;
 
 struct local_service_options {
-	const char *database;		/* made if it is not there */
+	const char *database;		/* path of the SQLite file, created if missing */
 	const char *listen;		/* "127.0.0.1:8484"; port 0: any free one */
-	const char *unix_path;		/* listen on this socket instead; NULL: on listen */
-	const char *token;		/* that every request has to bring */
-	bool token_given;		/* by the user: one that we made ourselves is no good beyond this machine */
+	const char *unix_path;		/* listen on this socket instead; NULL: on `listen` */
+	const char *token;		/* expected in every request */
+	bool token_given;		/* by the user; a token that we made is not accepted beyond this machine */
 	const char *tls_cert, *tls_key;	/* PEM files; both NULL: plain HTTP */
-	const struct engine_options *engine;	/* that runs workflows, its database aside; NULL: none here */
 };
 
-/* Returns as soon as connections are taken.  Beyond loopback it wants a token that was given,
- * and TLS: else ERR_USAGE.  Nothing of options is kept. */
-bool local_service_start(const struct local_service_options *options, struct local_service **out, struct err *err);
+/* What an embedded service executes. */
+enum local_service_executes {
+	LOCAL_SERVICE_EXECUTES_NOTHING,		/* it only answers requests */
+	LOCAL_SERVICE_EXECUTES_REQUESTED,	/* executions that a client starts; logs only what goes wrong */
+	LOCAL_SERVICE_EXECUTES_ALL,		/* also those that crons start, if the settings have crons on */
+};
 
-/* The same for the endpoint "local": on a free port of 127.0.0.1, with a token that nobody else
- * learns, over the database in state_dir, which is made if it is not there. */
+/* Both start a service, and return as soon as it accepts connections.  How the engine works is read from ctx's
+ * settings, which have to outlive the service, as do its environment, log and arena; nothing of options is kept.
+ * To be called while the process has one thread, as they choose the time zone of crons.  On failure nothing is
+ * left running and *out is untouched; ERR_USAGE if a setting is wrong. */
+
+/* Beyond loopback the service wants a token of the user's and TLS: else ERR_USAGE. */
+bool local_service_start(struct context *ctx, const struct local_service_options *options, struct local_service **out,
+                         struct err *err);
+/* For the endpoint "local": on a free port of 127.0.0.1, with a random token, over local_service_database() of the
+ * state directory, which is created if missing. */
+bool local_service_start_embedded(struct context *ctx, enum local_service_executes executes,
+                                  struct local_service **out, struct err *err);
+/* Lets requests in progress end, kills the steps that run (the next engine continues their executions), then frees
+ * the service.  Takes NULL. */
+void local_service_stop(struct local_service *service);
+void local_service_stopp(struct local_service **service);
+
+/* Path of the database of the endpoint "local", in a. */
 const char *local_service_database(struct arena *a, const char *state_dir);
-bool local_service_start_embedded(const char *state_dir, const struct engine_options *engine, struct local_service **out,
-                       struct err *err);
 
-/* True if its workflows are run in this process. */
-bool local_service_runs_here(struct local_service *serve);
-/* engine_drain() of its engine, if it has one. */
-void local_service_drain(struct local_service *serve, int stop_fd);
+/* Whether this process executes the workflows: it has an engine, and no other process has the database's lock.
+ * Waits until that is known. */
+bool local_service_executes_here(struct local_service *service);
+/* Waits until no execution is in progress; as soon as stop_fd (-1: none) is readable, stops them all.  Returns at
+ * once if this process does not execute the workflows. */
+void local_service_drain(struct local_service *service, int stop_fd);
 
-/* Lets requests that are under way end, then closes everything.  Takes NULL. */
-void local_service_stop(struct local_service *serve);
-void local_service_stopp(struct local_service **serve);
-
-/* "http://127.0.0.1:8484/workflows/api/v1", or "unix:PATH": what --endpoint takes.  Valid until
+/* "http://127.0.0.1:8484/workflows/api/v1", or "unix:PATH": a value for --endpoint.  Valid until
  * local_service_stop(), as is the token. */
-const char *local_service_url(const struct local_service *serve);
-const char *local_service_token(const struct local_service *serve);
+const char *local_service_url(const struct local_service *service);
+const char *local_service_token(const struct local_service *service);
 
 #endif

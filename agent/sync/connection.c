@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "agent/service/engine/engine_options.h"
 #include "agent/util/file.h"
 #include "agent/config/cycle_job.h"
 #include "agent/service/service.h"
@@ -57,17 +56,10 @@ static bool find_local(struct context *ctx, const char *url, struct connection *
 static bool start_local(struct context *ctx, struct connection *c, const char **token,
                         struct err *err)
 {
-	if (!ctx->settings->state_dir)
-		return err_usage(err, "the local service keeps its workflows in the state directory: give --state-dir, "
-		                 "as HOME is not set");
-	const char *database = local_service_database(ctx->arena, ctx->settings->state_dir);
-	struct engine_options engine;
-	if (!engine_options_read(ctx, database, &engine, err))
+	/* No crons: this command ends soon. */
+	if (!local_service_start_embedded(ctx, ctx->command->runs ? LOCAL_SERVICE_EXECUTES_REQUESTED
+	                                                          : LOCAL_SERVICE_EXECUTES_NOTHING, &c->serve, err))
 		return false;
-	engine.crons = false;	/* this command ends soon */
-	engine.brief = true;
-	if (!local_service_start_embedded(ctx->settings->state_dir, ctx->command->runs ? &engine : NULL, &c->serve, err))
-		return err_wrap(err, "the local service");
 	*token = local_service_token(c->serve);
 	return find_local(ctx, local_service_url(c->serve), c, err);
 }

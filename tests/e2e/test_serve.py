@@ -332,7 +332,7 @@ class ServeTest(ServiceCase):
         for address in "0.0.0.0:0", "[::]:0":
             for args in [], given, tls:
                 result = self.serve("--listen", address, *args, code=64)
-                self.assertIn(f'"{address}" is no loopback address: to listen there, give --token-file, '
+                self.assertIn(f'"{address}" is not a loopback address: to listen there, give --token-file, '
                               "--tls-cert and --tls-key", result.err)
         self.assertIn("--tls-cert and --tls-key are given together or not at all",
                       self.serve(*given, *tls[:2], code=64).err)
