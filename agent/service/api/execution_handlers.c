@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/service/engine/execution_start.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/api/execution_json.h"
 #include "agent/util/clock.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/service/steps/instance_types.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/api/execution_json.h"
 #include "agent/service/api/api_request.h"
 #include "agent/service/api/execution_handlers.h"
 #include "agent/service/engine/wakeup.h"

@@ -7,7 +7,7 @@
 #include "agent/util/boot_id.h"
 #include "agent/service/exec/attempt_outcome.h"
 #include "agent/service/steps/instance_types.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/engine/execution_document.h"
 #include "agent/util/clock.h"
 #include "agent/service/engine/notification_queue.h"
 #include "reconcile/tree/json.h"
@@ -141,7 +141,7 @@ static bool write_change(struct engine_state *w, void *what, struct err *err)
 	l->run.finished = l->flow->finished;
 	l->run.stopped_by = l->flow->stopped_by;
 	return write_starts(w->store, c, err) && write_tells(w->store, c, err) &&
-	       execution_store_put(w->store, &l->run, json_text(c->arena, execution_state_write(c->arena, &state)), err) &&
+	       execution_store_put(w->store, &l->run, json_text(c->arena, execution_document_write_state(c->arena, &state)), err) &&
 	       (l->run.finished < 0 || execution_store_rerun_end(w->store, &l->run, err));
 }
 

@@ -8,7 +8,7 @@
 
 #include "agent/util/boot_id.h"
 #include "agent/service/exec/attempt_outcome.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/engine/execution_document.h"
 #include "agent/util/clock.h"
 #include "agent/util/uuid.h"
 #include "reconcile/tree/json.h"
@@ -36,7 +36,7 @@ static bool load(struct engine_state *w, struct execution *l, struct err *err)
 		return err_set(err, "its workflow is gone");
 	l->workflow = workflow.name;
 	if (!read_document(a, workflow.body, &body, err) || !read_document(a, work.execute, &execute, err) ||
-	    !execution_state_read(a, work.state, &state, err) ||
+	    !execution_document_read_state(a, work.state, &state, err) ||
 	    !dag_run_load(a, body, execute, state.flow, &l->flow, err))
 		return false;
 	l->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/util/boot_id.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/engine/execution_document.h"
 #include "reconcile/tree/json.h"
 
 static enum execution_start_result no(enum execution_start_result result, const struct execution_start_request *l, struct err *err,
@@ -54,8 +54,8 @@ enum execution_start_result execution_start(struct store *s, struct arena *a, co
 	const struct execution_state state = { .flow = dag_run_save(a, flow), .boot = boot_id(a) };
 	const struct execution_details work = {
 		.execute = node_empty(l->execute) ? NULL : json_text(a, l->execute),
-		.steps = json_text(a, execution_json_steps(a, l->body)),
-		.state = json_text(a, execution_state_write(a, &state)),
+		.steps = json_text(a, execution_document_steps(a, l->body)),
+		.state = json_text(a, execution_document_write_state(a, &state)),
 	};
 	return execution_store_add(s, &run, &work, err) ? EXECUTION_STARTED : EXECUTION_START_FAILED;
 }

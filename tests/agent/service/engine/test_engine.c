@@ -18,7 +18,8 @@
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
 #include "agent/service/engine/execution_start.h"
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/api/execution_json.h"
+#include "agent/service/engine/execution_document.h"
 #include "agent/util/clock.h"
 #include "agent/service/exec/runner_process.h"
 #include "agent/util/uuid.h"
@@ -566,7 +567,7 @@ static const char *leave_under_way(struct fixture *f, int64_t id, const char *bo
 	      dag_run_begin(&f->arena, tree(&f->arena, w.body), NULL, clock_now(), &flow, &err), &err);
 	dag_run_handle(flow, &f->arena, &(struct dag_event){ .kind = DAG_TICK }, 1, clock_now());
 	const struct execution_state state = { dag_run_save(&f->arena, flow), NULL, boot };
-	check(execution_store_put(f->store, &run, json_text(&f->arena, execution_state_write(&f->arena, &state)), &err), &err);
+	check(execution_store_put(f->store, &run, json_text(&f->arena, execution_document_write_state(&f->arena, &state)), &err), &err);
 	return uuid;
 }
 

@@ -2,82 +2,8 @@
 
 #include <string.h>
 
-#include "agent/service/engine/execution_json.h"
+#include "agent/service/api/execution_json.h"
 #include "reconcile/tree/json.h"
-
-static struct node *read(struct arena *a, const char *json)
-{
-	struct node *n = NULL;
-	struct err err;
-
-	if (!json_read(a, json, strlen(json), &n, &err))
-		fail_msg("%s: %s", json, err.msg);
-	return n;
-}
-
-/* ---- what does not change ---- */
-
-static void the_steps_are_shown_by_their_type_with_who_follows_them(void **state)
-{
-	static const struct { const char *steps, *shape; } cases[] = {
-		{ "{}", "[]" },
-		{ "{\"s\":{\"imageId\":12,\"command\":\"make\"}}",
-		  "[{\"name\":\"s\",\"stepType\":\"standard\",\"children\":[],\"command\":\"make\",\"image\":\"image-12:latest\","
-		  "\"resources\":{\"instanceTypeId\":21,\"storage\":\"10 GB\"}}]" },
-		{ "{\"s\":{\"type\":null,\"imageId\":12,\"imageVersionId\":3,\"command\":\"x\",\"resources\":"
-		  "{\"instanceTypeId\":23,\"storage\":\"2.5Gi\"},\"repository\":null}}",
-		  "[{\"name\":\"s\",\"stepType\":\"standard\",\"children\":[],\"command\":\"x\",\"image\":\"image-12:version-3\","
-		  "\"resources\":{\"instanceTypeId\":23,\"storage\":\"2.5 Gi\"}}]" },
-		{ "{\"s\":{\"type\":\"standard\",\"imageId\":1,\"command\":\"x\",\"resources\":{\"storage\":\"20 GB\"},"
-		  "\"repository\":{\"url\":\"https://u:p@github.com/o/r\",\"branch\":\"m\",\"token\":\"name\"}}}",
-		  "[{\"name\":\"s\",\"stepType\":\"standard\",\"children\":[],\"command\":\"x\",\"image\":\"image-1:latest\","
-		  "\"resources\":{\"instanceTypeId\":21,\"storage\":\"20 GB\"},"
-		  "\"source\":{\"type\":\"GITHUB\",\"url\":\"https://(masked #1)@github.com/o/r\",\"filePath\":\"\"}}]" },
-		{ "{\"h\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"http://u:p@x/\",\"auth\":{\"type\":\"bearer-token\","
-		  "\"bearerToken\":\"secret\"}},\"q\":{\"type\":\"sql\",\"repository\":{\"url\":\"git.x/o\",\"branch\":\"m\","
-		  "\"filePath\":\"a.sql\"}},\"p\":{\"type\":\"sql\",\"sqlQueryPath\":\"b.sql\"},"
-		  "\"e\":{\"type\":\"export\",\"schema\":\"s\",\"table\":\"t\",\"sortBy\":\"c\"}}",
-		  "[{\"name\":\"h\",\"stepType\":\"http\",\"children\":[]},"
-		  "{\"name\":\"q\",\"stepType\":\"sql\",\"children\":[],"
-		  "\"source\":{\"type\":\"GIT\",\"url\":\"git.x/o\",\"filePath\":\"a.sql\"}},"
-		  "{\"name\":\"p\",\"stepType\":\"sql\",\"children\":[]},"
-		  "{\"name\":\"e\",\"stepType\":\"export\",\"children\":[]}]" },
-		{ "{\"d\":{\"type\":\"sql\",\"parents\":[\"b\",\"a\"]},\"a\":{\"type\":\"sql\"},"
-		  "\"b\":{\"type\":\"sql\",\"parents\":[\"a\"]},\"c\":{\"type\":\"sql\",\"parents\":[\"a\",\"nobody\",3]}}",
-		  "[{\"name\":\"d\",\"stepType\":\"sql\",\"children\":[]},"
-		  "{\"name\":\"a\",\"stepType\":\"sql\",\"children\":[\"d\",\"b\",\"c\"]},"
-		  "{\"name\":\"b\",\"stepType\":\"sql\",\"children\":[\"d\"]},"
-		  "{\"name\":\"c\",\"stepType\":\"sql\",\"children\":[]}]" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		const char *body = arena_printf(&a, "{\"steps\":%s}", cases[i].steps);
-		assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, body))), cases[i].shape);
-	}
-}
-
-static void storage_is_shown_with_a_space(void **state)
-{
-	static const struct { const char *storage, *shown; } cases[] = {
-		{ "10GB", "10 GB" }, { "1.5Ti", "1.5 Ti" }, { "10 GB", "10 GB" }, { "10  GB", "10  GB" },
-		{ "GB", "GB" }, { "10", "10" }, { "", "" }, { "some", "some" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		const char *body = arena_printf(&a, "{\"steps\":{\"s\":{\"resources\":{\"storage\":\"%s\"}}}}",
-		                                cases[i].storage);
-		const struct node *steps = execution_json_steps(&a, read(&a, body));
-		assert_string_equal(node_at(steps, "/0/resources/storage")->text, cases[i].shown);
-	}
-}
-
-static void a_body_without_steps_has_none_to_show(void **state)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-
-	assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, "{}"))), "[]");
-	assert_string_equal(json_text(&a, execution_json_steps(&a, read(&a, "{\"steps\":null}"))), "[]");
-}
 
 /* ---- one in a list ---- */
 
@@ -85,7 +11,7 @@ static void a_body_without_steps_has_none_to_show(void **state)
 #define T	INT64_C(1717149600000)
 #define AT(time)	"\"2024-05-31T" time "Z\""
 
-static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **state)
+static void an_entry_of_a_list_has_times_status_and_reruns(void **state)
 {
 	const struct stored_rerun reruns[] = {
 		{ "r-1", DAG_STOPPED, T + 2000, T + 5000, "ann" }, { "r-2", DAG_RUNNING, T + 9000, -1, NULL },
@@ -118,7 +44,7 @@ static void a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts(void **
 	}
 }
 
-static void the_last_run_of_a_workflow_is_told_with_its_last_part(void **state)
+static void the_last_execution_is_shown_with_its_last_rerun(void **state)
 {
 	const struct stored_rerun reruns[] = { { "r-1", DAG_RUNNING, T, -1 }, { "r-2", DAG_RUNNING, T, -1 } };
 	const struct stored_execution run = { .id = 7, .uuid = "u", .status = DAG_RUNNING, .began = T, .finished = -1 };
@@ -154,7 +80,7 @@ static const char *step_told(struct arena *a, const char *saved, const char *rer
 	return json_text(a, node_get(out, "steps"));
 }
 
-static void a_step_is_told_as_it_stands(void **state)
+static void details_show_the_state_of_each_step(void **state)
 {
 #define STEP(rest)	"[{\"name\":\"s\",\"stepType\":\"sql\",\"children\":[]," rest "}]"
 	static const struct { const char *saved, *reruns, *told; } cases[] = {
@@ -198,7 +124,7 @@ static void a_step_is_told_as_it_stands(void **state)
 	}
 }
 
-static void the_details_begin_with_the_run_itself(void **state)
+static void details_begin_with_the_execution_itself(void **state)
 {
 	const struct execution_details work = { .steps = "[]", .state = "{\"flow\":{\"steps\":{}},\"boot\":\"\"}" };
 	const struct stored_execution over = { .id = 1, .uuid = "u", .status = DAG_FAILED, .began = T, .finished = T + 1500 };
@@ -216,19 +142,19 @@ static void the_details_begin_with_the_run_itself(void **state)
 	                    "\"finishedAt\":" AT("10:00:01.500") ",\"steps\":[]}");
 }
 
-static void what_is_damaged_is_said_to_be_so(void **state)
+static void damaged_documents_are_an_error(void **state)
 {
 #define STATE	"{\"flow\":{\"steps\":{}},\"boot\":\"b\"}"
 	static const struct { const char *steps, *state, *msg; } cases[] = {
-		{ "{}", STATE, "run u is damaged in the database: expected a list of steps" },
-		{ "[7]", STATE, "run u is damaged in the database: expected a list of steps" },
-		{ "[{\"name\":7}]", STATE, "run u is damaged in the database: expected a list of steps" },
-		{ "[]", "[]", "run u is damaged in the database: expected a saved run" },
-		{ "[]", "{\"flow\":{}}", "run u is damaged in the database: expected a saved run" },
-		{ "[]", "{\"flow\":[],\"boot\":\"b\"}", "run u is damaged in the database: expected a saved run" },
-		{ "[]", "{\"flow\":{},\"boot\":1}", "run u is damaged in the database: expected a saved run" },
-		{ "[]", "{\"flow\":{},\"reruns\":[],\"boot\":\"b\"}", "run u is damaged in the database: expected a saved run" },
-		{ "[]", "", "run u is damaged in the database: nothing, where JSON was expected" },
+		{ "{}", STATE, "execution u is damaged in the database: expected a list of steps" },
+		{ "[7]", STATE, "execution u is damaged in the database: expected a list of steps" },
+		{ "[{\"name\":7}]", STATE, "execution u is damaged in the database: expected a list of steps" },
+		{ "[]", "[]", "execution u is damaged in the database: expected the saved state of an execution" },
+		{ "[]", "{\"flow\":{}}", "execution u is damaged in the database: expected the saved state of an execution" },
+		{ "[]", "{\"flow\":[],\"boot\":\"b\"}", "execution u is damaged in the database: expected the saved state of an execution" },
+		{ "[]", "{\"flow\":{},\"boot\":1}", "execution u is damaged in the database: expected the saved state of an execution" },
+		{ "[]", "{\"flow\":{},\"reruns\":[],\"boot\":\"b\"}", "execution u is damaged in the database: expected the saved state of an execution" },
+		{ "[]", "", "execution u is damaged in the database: nothing, where JSON was expected" },
 	};
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *out;
@@ -246,7 +172,7 @@ static void what_is_damaged_is_said_to_be_so(void **state)
 	assert_true(number == 9 && !status);
 	const struct execution_details work = { .steps = "[{", .state = STATE };
 	assert_false(execution_json_details(&a, &open_run, &work, &out, &err));
-	assert_non_null(strstr(err.msg, "run u is damaged in the database: not JSON: "));
+	assert_non_null(strstr(err.msg, "execution u is damaged in the database: not JSON: "));
 }
 
 static void a_step_is_found_by_its_name(void **state)
@@ -270,24 +196,9 @@ static void a_step_is_found_by_its_name(void **state)
 	}
 }
 
-static void what_is_kept_of_a_run_is_read_as_it_was_written(void **state)
-{
-	static const char *const states[] = {
-		"{\"flow\":{\"steps\":{}},\"boot\":\"b\"}",
-		"{\"flow\":{\"steps\":{}},\"reruns\":{\"s\":\"r-1\"},\"boot\":\"\"}",
-	};
-	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
-		struct execution_state s;
-		struct err err;
-		assert_true(execution_state_read(&a, states[i], &s, &err));
-		assert_string_equal(json_text(&a, execution_state_write(&a, &s)), states[i]);
-	}
-}
-
 /* ---- logs ---- */
 
-static void a_log_is_told_line_by_line_whatever_stands_in_it(void **state)
+static void a_log_is_shown_line_by_line_whatever_it_contains(void **state)
 {
 	static const struct { const char *log, *lines, *text; } cases[] = {
 		{ "", "[]", "" },
@@ -327,17 +238,13 @@ static void a_log_is_told_line_by_line_whatever_stands_in_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_steps_are_shown_by_their_type_with_who_follows_them),
-		cmocka_unit_test(storage_is_shown_with_a_space),
-		cmocka_unit_test(a_body_without_steps_has_none_to_show),
-		cmocka_unit_test(a_run_in_a_list_says_when_and_how_and_what_came_of_its_parts),
-		cmocka_unit_test(the_last_run_of_a_workflow_is_told_with_its_last_part),
-		cmocka_unit_test(a_step_is_told_as_it_stands),
-		cmocka_unit_test(the_details_begin_with_the_run_itself),
-		cmocka_unit_test(what_is_damaged_is_said_to_be_so),
+		cmocka_unit_test(an_entry_of_a_list_has_times_status_and_reruns),
+		cmocka_unit_test(the_last_execution_is_shown_with_its_last_rerun),
+		cmocka_unit_test(details_show_the_state_of_each_step),
+		cmocka_unit_test(details_begin_with_the_execution_itself),
+		cmocka_unit_test(damaged_documents_are_an_error),
 		cmocka_unit_test(a_step_is_found_by_its_name),
-		cmocka_unit_test(what_is_kept_of_a_run_is_read_as_it_was_written),
-		cmocka_unit_test(a_log_is_told_line_by_line_whatever_stands_in_it),
+		cmocka_unit_test(a_log_is_shown_line_by_line_whatever_it_contains),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
