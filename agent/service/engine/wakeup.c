@@ -8,8 +8,8 @@
 #include "agent/util/fd.h"
 #include "reconcile/base/arena.h"
 
-/* Both sides open it for both directions: then it is never at its end, and nobody waits for the
- * other to open it. */
+/* Both sides open it for reading and writing: then it never is at its end, and open() does not wait for the other
+ * side. */
 bool wakeup_open(const char *database, int *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -22,13 +22,13 @@ bool wakeup_open(const char *database, int *out, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno, "open the pipe \"%s\"", path);
 	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return err_set(err, "\"%s\" is no pipe", path);
+		return err_set(err, "\"%s\" is not a pipe", path);
 	*out = fd;
 	fd = -1;
 	return true;
 }
 
-/* A full pipe is readable, too. */
+/* The write may fail because the pipe is full: then it is readable already. */
 void wakeup_send(int fd)
 {
 	ssize_t written = fd < 0 ? 0 : write(fd, "", 1);

@@ -1,15 +1,15 @@
-/* wakeup.h: how the engine of the local service learns that something was written into its file, by a
- * thread beside it or by another process: a FIFO next to that file. */
+/* wakeup.h: a FIFO beside the database, by which any thread and any process tells the engine that it has written
+ * into the database. */
 #ifndef AGENT_SERVICE_ENGINE_WAKEUP_H
 #define AGENT_SERVICE_ENGINE_WAKEUP_H
 
 #include "reconcile/base/err.h"
 
-/* Opens that of the database, made if it is not there; for either side. */
+/* Opens the FIFO of the database, for either side; creates it if missing.  The caller closes *fd. */
 bool wakeup_open(const char *database, int *fd, struct err *err);
-/* Makes it readable; -1 and a side that nobody listens on are passed over. */
+/* Makes the FIFO readable for the engine.  Does nothing if fd is -1 or if no engine reads. */
 void wakeup_send(int fd);
-/* Takes all that is in it. */
+/* Reads all that is in the FIFO. */
 void wakeup_take(int fd);
 
 #endif

@@ -73,7 +73,7 @@ static void what_was_sent_is_there_though_the_sender_is_gone(void **state)
 	assert_false(is_readable(engine));
 }
 
-static void what_is_no_pipe_is_left_alone(void **state)
+static void a_file_that_is_not_a_pipe_is_left_alone(void **state)
 {
 	int fd = 7;
 	struct err err;
@@ -81,7 +81,7 @@ static void what_is_no_pipe_is_left_alone(void **state)
 	unlink(pipe_path);
 	fclose(fopen(pipe_path, "w"));
 	assert_false(wakeup_open(database, &fd, &err));
-	assert_string_equal(err.msg, arena_printf(&arena, "\"%s\" is no pipe", pipe_path));
+	assert_string_equal(err.msg, arena_printf(&arena, "\"%s\" is not a pipe", pipe_path));
 	unlink(pipe_path);
 	assert_int_equal(symlink("/dev/null", pipe_path), 0);
 	assert_false(wakeup_open(database, &fd, &err));
@@ -114,7 +114,7 @@ int main(void)
 		cmocka_unit_test(whoever_sends_wakes_the_other_side_once),
 		cmocka_unit_test(nobody_waits_whether_anybody_listens_or_not),
 		cmocka_unit_test(what_was_sent_is_there_though_the_sender_is_gone),
-		cmocka_unit_test(what_is_no_pipe_is_left_alone),
+		cmocka_unit_test(a_file_that_is_not_a_pipe_is_left_alone),
 	};
 	return cmocka_run_group_tests(tests, enter, leave);
 }
