@@ -8,15 +8,15 @@
 
 enum { JOBS = 8 };
 
-/* systemd's credentials are secrets as well. */
-static const char *secrets_dir(const struct context *ctx)
+/* Without secrets_dir: the credentials that systemd passes to the service. */
+static const char *find_secrets_dir(const struct context *ctx)
 {
 	return ctx->settings->secrets_dir ? ctx->settings->secrets_dir
 	                                  : env_get(ctx->env, "CREDENTIALS_DIRECTORY");
 }
 
-/* As the service was given it: to choose a zone changes our own, and steps have the machine's. */
-static char **environment(const struct context *ctx)
+/* The environment of steps: a copy from before timezone_use(), which changes TZ of this process alone. */
+static char **copy_environment(const struct context *ctx)
 {
 	size_t count = 0;
 
@@ -31,14 +31,14 @@ static char **environment(const struct context *ctx)
 bool engine_options_read(struct context *ctx, const char *database, struct engine_options *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	/* A command that takes no such option has no default for it. */
+	/* A command without these options has no defaults for them. */
 	const char *timezone = s->timezone ? s->timezone : "UTC", *cgroup = s->cgroup ? s->cgroup : "auto";
-	char **env = environment(ctx);
+	char **env = copy_environment(ctx);
 
 	if (!timezone_use(timezone, err))
 		return err_wrap(err, "timezone");
 	if (s->secrets_dir && access(s->secrets_dir, R_OK | X_OK) < 0)
-		log_warn(ctx->log, "no step will find a secret: secrets_dir \"%s\": %s", s->secrets_dir,
+		log_warn(ctx->log, "steps will find no secrets: secrets_dir \"%s\": %s", s->secrets_dir,
 		         strerror(errno));
 	*out = (struct engine_options){
 		.database = database, .log = ctx->log, .jobs = s->jobs ? s->jobs : JOBS, .crons = s->crons,
@@ -47,7 +47,7 @@ bool engine_options_read(struct context *ctx, const char *database, struct engin
 			.env = env, .images = s->images, .sql = s->sql_command, .export = s->export_command,
 			.place = {
 				.mirrors = arena_printf(ctx->arena, "%s.mirrors", database),
-				.secrets_dir = secrets_dir(ctx), .ca_file = s->step_ca_file,
+				.secrets_dir = find_secrets_dir(ctx), .ca_file = s->step_ca_file,
 				.ssh_key = s->step_ssh_key, .known_hosts = s->step_known_hosts,
 			},
 		},

@@ -1,12 +1,13 @@
-/* engine_options.h: how the engine is to work, by the settings of a command. */
+/* engine_options.h: reads how the engine works from the settings of a command. */
 #ifndef AGENT_SERVICE_ENGINE_ENGINE_OPTIONS_H
 #define AGENT_SERVICE_ENGINE_ENGINE_OPTIONS_H
 
 #include "agent/config/context.h"
 #include "agent/service/engine/engine.h"
 
-/* To be called before there are threads: it chooses the zone that crons are meant in, whether an engine
- * is started or not.  database is the file; all else is ctx's.  ERR_USAGE if a setting cannot be. */
+/* Fills *out for an engine on the database file; everything else is ctx's, and *out points into it.  It also sets
+ * the time zone of crons, for the whole process: call it while there is one thread, whether an engine is started or
+ * not.  ERR_USAGE if a setting is wrong. */
 bool engine_options_read(struct context *ctx, const char *database, struct engine_options *out, struct err *err);
 
 #endif
