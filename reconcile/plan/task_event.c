@@ -56,8 +56,8 @@ static enum task_event assess_create(struct workflow_task *t)
 	return create->held_back ? EVENT_NOT_SENT : EVENT_FAILED;
 }
 
-/* "A workflow is described again right before it is changed; if it changed since the plan, the step is planned
- * again" (design, 6). */
+/* "A workflow is described again right before it is changed or deleted. If it changed since the plan, the step is
+ * planned again" (design, 6.4). */
 static enum task_event assess_check(struct workflow_task *t)
 {
 	if (is_gone(t) && t->step->action != ACTION_CREATE) {

@@ -1,4 +1,4 @@
-/* task_event.h: what an answer means to a task in its state (design, 6).  Private to the cycle. */
+/* task_event.h: what an answer means to a task in its state (design, 6.4).  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_EVENT_H
 #define RECONCILE_PLAN_TASK_EVENT_H
 

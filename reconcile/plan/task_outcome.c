@@ -70,7 +70,7 @@ void task_outcome_observed(struct workflow_task *t)
 		count_workflow(&c->unrecorded, s->name);
 }
 
-/* "… of a workflow that we never wrote" (design, 6). */
+/* "… of a workflow that we never wrote" (design, 6.1). */
 void task_outcome_warn_of_loss(struct workflow_task *t)
 {
 	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, t->spec->body, t->call.answer);
@@ -112,7 +112,7 @@ void task_outcome_not_begun(struct workflow_task *t)
 	set_result(t, RESULT_DEFERRED, TASK_NOT_BEGUN);
 }
 
-/* "401 stops the cycle at once; 403 on one workflow fails that step, five in a row stop" (design, 6). */
+/* "403 on one workflow fails that step, five in a row stop" (design, 6.4). */
 static void count_forbidden(struct cycle *c, int status)
 {
 	c->forbidden = status == STATUS_FORBIDDEN ? c->forbidden + 1 : 0;

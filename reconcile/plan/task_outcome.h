@@ -1,5 +1,5 @@
-/* task_outcome.h: what the report says of a task: the step's result and sentence, the cycle's warnings and counts.  Each
- * function explains what was decided and decides nothing.  Private to the cycle. */
+/* task_outcome.h: what the report says of a task: the step's result and sentence, the cycle's warnings and counts.
+ * Each function explains what was decided and decides nothing.  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_OUTCOME_H
 #define RECONCILE_PLAN_TASK_OUTCOME_H
 
@@ -33,7 +33,7 @@ void task_outcome_deleted(struct workflow_task *task);
 /* ---- on the way ---- */
 
 void task_outcome_written(struct workflow_task *task);	/* the service accepted a create or an update */
-void task_outcome_settled(struct workflow_task *task);	/* what was written is as it should be; task->parts says how near */
+void task_outcome_settled(struct workflow_task *task);	/* as it should be; task->parts says how near */
 void task_outcome_paused(struct workflow_task *task);	/* the workflow was paused again */
 
 #endif

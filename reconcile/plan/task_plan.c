@@ -86,7 +86,8 @@ const struct node *task_plan_retained(struct workflow_task *t, const struct diff
 
 /* S as it will most likely be: that of the same spec before, or of what is settled now.  If another comes of the write,
  * the tag is corrected. */
-static const char *likely_settled_tag(struct workflow_task *t, const struct owner_tags *m, const struct settlement *parts)
+static const char *likely_settled_tag(struct workflow_task *t, const struct owner_tags *m,
+                                      const struct settlement *parts)
 {
 	const char *now = settled_digest_of(&t->arena, parts);
 	bool same_spec = m->body && strcmp(m->body, digest_body(&t->arena, t->spec->body)) == 0;
@@ -173,7 +174,7 @@ enum task_plan task_plan_update(struct workflow_task *t)
 	t->known.record = task_record_body(t, &m);
 	t->known.observed = task_plan_compare(t, t->known.record, &diff);
 	split_difference(t, &diff, &m);
-	/* "If the service resumed it, it is paused again, also after a crash" (design, 6). */
+	/* "If the service resumed it, it is paused again, also after a crash" (design, 6.1). */
 	bool pause = !paused && task_record_says_paused(t);
 	enum task_plan plan = decide(t, &t->step->diff, tags_are_due(t, &m), pause);
 	t->was_paused |= paused || pause;
@@ -221,7 +222,7 @@ void task_plan_create(struct workflow_task *t)
 	s->id = 0;
 	s->action = ACTION_CREATE;
 	s->reason = REASON_DECLARED;
-	/* "A failed fetch plans neither deletes nor creates" (design, 6). */
+	/* "A failed fetch plans neither deletes nor creates" (design, 6.3). */
 	s->result = t->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
 	s->error = t->cycle->options.hold ? TASK_HELD : NULL;
 	sends_masked(t, NULL);

@@ -53,8 +53,8 @@ static bool tags_are_always_dropped(struct workflow_task *t, const struct applie
 	return !m->body && is_of_this_workflow(t, r) && settled_knows_tags(&t->arena, r->settled, NULL, m);
 }
 
-/* "The record of a workflow is the state's, if its D is the one on the workflow; else the spec itself, if its D is; else
- * … the newest of the last 200 versions of its file whose D it is; else there is none" (design, 5). */
+/* The record is that of the state, or the spec itself, or the newest older version of its file: the first whose D is
+ * the one on the workflow (design, 5.3). */
 const struct node *task_record_body(struct workflow_task *t, const struct owner_tags *m)
 {
 	const struct applied_record *r = task_record_find(t);
@@ -89,7 +89,7 @@ static void forget_record(const struct workflow_task *t, const char *name)
 		memory->forget(memory->context, name);
 }
 
-/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4). */
+/* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4.2). */
 static void forget_old_name(const struct workflow_task *t, const char *name)
 {
 	if (is_of_this_workflow(t, record_named(t, name)))

@@ -1,11 +1,11 @@
-/* task_record.h: what is remembered of a workflow between cycles: what a task reads of it, and when it writes it (design,
- * 5).  What a task learns is kept at once, so that a crash loses nothing.  Private to the cycle. */
+/* task_record.h: what is remembered of a workflow between cycles: what a task reads of it, and when it writes it
+ * (design, 5.3).  What a task learns is kept at once, so that a crash loses nothing.  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_RECORD_H
 #define RECONCILE_PLAN_TASK_RECORD_H
 
 #include "reconcile/plan/workflow_task.h"
 
-/* The record of the workflow, under its name or under the one that it still has on the service; NULL: there is none. */
+/* The record of the workflow, under its name or under the one that it still has on the service; NULL: not found. */
 const struct applied_record *task_record_find(const struct workflow_task *task);
 /* What the service is known to make of what it is sent; NULL: nothing is known. */
 const struct node *task_record_habits(const struct workflow_task *task);

@@ -1,5 +1,5 @@
-/* task_request.h: the requests that a task sends for its workflow.  Each function prepares the next one and sends nothing.
- * Private to the cycle. */
+/* task_request.h: the requests that a task sends for its workflow.  Each function prepares the next one and sends
+ * nothing.  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_REQUEST_H
 #define RECONCILE_PLAN_TASK_REQUEST_H
 
@@ -16,8 +16,8 @@ void task_request_delete(struct workflow_task *task);
 /* The tags of ours that a write puts on the workflow. */
 struct owner_tags task_request_tags(struct workflow_task *task);
 
-/* Where the body of an update, or of a create with described NULL, would hold a value that only stands for a masked one:
- * a JSON Pointer; NULL: nowhere. */
+/* Where the body of an update, or of a create with described NULL, would hold a value that only stands for a masked
+ * one: a JSON Pointer; NULL: nowhere. */
 const char *task_request_masked(struct workflow_task *task, const struct node *described);
 
 #endif

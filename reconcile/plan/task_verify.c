@@ -37,8 +37,8 @@ const struct node *task_verify_habits(struct workflow_task *t)
 	return list;
 }
 
-/* What was to go, or was known not to go, and is there as it was.  Something else in its place is what the service fills
- * in. */
+/* What was to go, or was known not to go, and is there as it was.  Something else in its place is what the service
+ * fills in. */
 static void add_what_stayed(struct workflow_task *t, const struct diff *planned, const struct node *observed,
                             struct diff *out)
 {
@@ -89,7 +89,8 @@ static enum task_event prepare_second_write(struct workflow_task *t, const struc
 	return EVENT_DIFFERS;
 }
 
-/* "Before judging, it is described again after a second, and written a second time at once" (design, 5). */
+/* "If something still differs, it is described again after a second, and written a second time at once"
+ * (design, 5.4). */
 enum task_event task_verify_description(struct workflow_task *t)
 {
 	struct diff diff = compare_with_written(t);

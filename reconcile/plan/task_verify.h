@@ -1,5 +1,5 @@
-/* task_verify.h: what came of a write, by the description after it: "no write is ever repeated without reason" (design,
- * 5).  Private to the cycle. */
+/* task_verify.h: what came of a write, by the description after it: "No write is ever repeated without reason"
+ * (design, 5.4).  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_VERIFY_H
 #define RECONCILE_PLAN_TASK_VERIFY_H
 

@@ -16,7 +16,7 @@ enum {
 
 /* ---- actions ---- */
 
-/* "That it was paused is recorded before an update", so that a crash does not set it going (design, 6). */
+/* "That it was paused is recorded before an update", so that a crash does not resume it (design, 6.1). */
 static void update_workflow(struct workflow_task *t)
 {
 	if (t->was_paused)
@@ -51,7 +51,7 @@ static void verify_later(struct workflow_task *t)
 	task_request_description(t, LATE_MS);
 }
 
-/* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6).  The workflow is described
+/* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6.4).  The workflow is described
  * again each time, as it may be another one by then. */
 static void retry_when_idle(struct workflow_task *t)
 {
@@ -149,7 +149,7 @@ static const struct transition transitions[] = {
 
 	{ STATE_CREATING,   EVENT_BEGIN,        task_request_create,      STATE_CREATING },
 	{ STATE_CREATING,   EVENT_ACCEPTED,     verify_write,             STATE_VERIFYING },
-	/* "If it is there, the step is planned again with the owner's rules" (design, 6). */
+	/* "If it is there, the step is planned again by the rules of 6.2" (design, 6.4). */
 	{ STATE_CREATING,   EVENT_EXISTS,       describe_workflow,        STATE_CHECKING },
 	{ STATE_CREATING,   EVENT_AMBIGUOUS,    task_outcome_ambiguous,   STATE_ENDED },
 	{ STATE_CREATING,   EVENT_NOT_SENT,     task_outcome_not_begun,   STATE_ENDED },

@@ -1,5 +1,5 @@
-/* workflow_task.h: what a cycle does about one workflow, as a task that goes from state to state (design, 6).  Private
- * to the cycle.
+/* workflow_task.h: what a cycle does about one workflow, as a task that goes from state to state (design, 6.4).
+ * Private to the cycle.
  *
  *	OBSERVING -----------------------------------------------------> ENDED    observe: a plan only
  *
@@ -16,9 +16,9 @@
  *	       ^----------busy------------'
  *
  * The table in workflow_task.c has every transition; those that are not drawn end the task, and one waits for a
- * description that is not older than the write.  task_event.c says what an answer means, task_plan.c and task_verify.c
- * what follows from a description, task_request.c what is sent, task_record.c what is remembered, task_outcome.c what is
- * reported. */
+ * description that is not older than the write.  task_event.c says what an answer means, task_plan.c and
+ * task_verify.c what follows from a description, task_request.c what is sent, task_record.c what is remembered,
+ * task_outcome.c what is reported. */
 #ifndef RECONCILE_PLAN_WORKFLOW_TASK_H
 #define RECONCILE_PLAN_WORKFLOW_TASK_H
 
