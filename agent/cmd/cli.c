@@ -15,7 +15,7 @@
 
 extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
                             cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
-                            cmd_git_fetch, cmd_step_checkout, cmd_step_runner, cmd_step_http, cmd_deliver;
+                            cmd_git_fetch, cmd_step_checkout, cmd_step_runner, cmd_step_http, cmd_send_notification;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
@@ -36,7 +36,7 @@ static const struct command *const commands[] = {
 	&cmd_step_checkout,
 	&cmd_step_runner,
 	&cmd_step_http,
-	&cmd_deliver,
+	&cmd_send_notification,
 	NULL,
 };
 

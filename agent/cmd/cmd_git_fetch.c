@@ -1,10 +1,14 @@
+#include <sysexits.h>
+
 #include "agent/util/memory_limit.h"
 #include "agent/cmd/cli.h"
 #include "agent/git/git_fetch.h"
 
 enum { QUESTION_MAX = 1 << 20 };
 
-/* The token comes this way too: a command line can be read by everybody, and an environment is
+/* Not a command of an attempt, so it leaves no reply in a file: its parent waits for it and reads the revision, the
+ * warnings or the error from its stdout, as one document (git_fetch.h).
+ * The token is in the document on stdin: a command line can be read by every user of the machine, and an environment is
  * inherited by what libgit2 may start. */
 static int run(struct context *ctx)
 {
@@ -15,7 +19,7 @@ static int run(struct context *ctx)
 	subprocess_read_document(&question);
 	const char *answer = git_fetch_serve(ctx->arena, buf_str(&question), question.len);
 	if (!answer)
-		return 64;
+		return EX_USAGE;
 	fprintf(ctx->out, "%s\n", answer);
 	return 0;
 }

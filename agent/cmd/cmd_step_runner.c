@@ -1,15 +1,10 @@
 #include "agent/cmd/cli.h"
-#include "agent/service/exec/runner_process.h"
-
-static int run(struct context *ctx)
-{
-	return runner_process_run();
-}
+#include "agent/service/service.h"
 
 const struct command cmd_step_runner = {
 	.name = "step-runner",
-	.summary = "run the attempts of steps: for flowsync itself",
+	.summary = "run the attempts of steps (used by flowsync itself)",
 	.bare = true,
 	.hidden = true,
-	.run = run,
+	.run = service_step_runner_main,
 };

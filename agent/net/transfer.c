@@ -278,6 +278,11 @@ bool transfer_http(const struct transfer_request *r, struct transfer_answer *out
 	return true;
 }
 
+bool transfer_status_is_final(int status)
+{
+	return status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 void transfer_done(struct transfer_answer *answer)
 {
 	buf_done(&answer->body);

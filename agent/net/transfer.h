@@ -17,12 +17,9 @@ enum { TRANSFER_URL_MAX = 64 << 10, TRANSFER_HEADERS_MAX = 1 << 20 };	/* bytes *
 bool transfer_url(struct arena *a, const char *called, const char *text, const char **origin,
                   struct err *err);
 
-/* The exit codes of the hidden commands that carry something. */
-enum transfer_exit {
-	TRANSFER_DONE = 0,	/* an answer came, whatever its status; the watcher was told */
-	TRANSFER_FINAL = 64,	/* it was not, and another try would fare no better */
-	TRANSFER_AGAIN = 75,	/* it was not this time */
-};
+/* True if a response with this HTTP status, which is not a success, will be the same the next time: what is wrong with
+ * the request itself does not get better. */
+bool transfer_status_is_final(int status);
 
 struct transfer_request {
 	const char *called;	/* "url", for messages about it */

@@ -60,4 +60,16 @@ void local_service_drain(struct local_service *service, int stop_fd);
 const char *local_service_url(const struct local_service *service);
 const char *local_service_token(const struct local_service *service);
 
+/* Hidden commands: this program run again, as the process that runs attempts of steps, and as single commands of an
+ * attempt.  Each takes what it needs from stdin and returns its exit code (exec/attempt_reply.h has their meaning). */
+
+/* Runs attempts for the service at the other end of stdin, until that is gone (exec/runner_process.h). */
+int service_step_runner_main(struct context *ctx);
+
+/* The three below read a document from stdin, print lines of a log for people to ctx->out, and leave a reply in the folder
+ * of the attempt, whose folder `work` is their working directory. */
+int service_step_http_main(struct context *ctx);		/* sends the request of a step (steps/step_http.h) */
+int service_step_checkout_main(struct context *ctx);		/* writes the files of a repository (steps/step_checkout.h) */
+int service_send_notification_main(struct context *ctx);	/* a webhook call, or a mail (steps/notification.h) */
+
 #endif

@@ -4,8 +4,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
-#include "agent/util/file.h"
+#include "agent/service/exec/attempt_reply.h"
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
 
@@ -189,35 +190,38 @@ void notification_queue_send_due(struct engine_state *w, int64_t *next)
 		*next = clock_now() + FIRST_MS;
 }
 
-/* Its last line says why. */
-static const char *last_line(struct arena *a, const char *folder)
+/* Why the command in folder sent nothing; NULL: it did.  *final is set if trying again is of no use. */
+static const char *notification_queue_failure(struct arena *a, const char *folder, bool *final)
 {
-	const char *text = "", *line;
-	size_t len = 0;
-	struct err err;
-
-	if (!file_read(a, arena_printf(a, "%s/log", folder), ATTEMPT_LINE_MAX * 4, &text, &len, &err))
-		return "nothing is known of it";
-	while (len > 0 && text[len - 1] == '\n')
-		len--;
-	text = arena_strndup(a, text, len);
-	line = strrchr(text, '\n');
-	line = strchr(line ? line + 1 : text, ' ');
-	return line ? line + 1 : "it said nothing";
-}
-
-void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *at, const char *why)
-{
-	enum { FOR_GOOD = 64 };
-	const char *folder = folder_of(&at->arena, w, at->tell), *message = "";
+	struct attempt_reply reply = { 0 };
+	const char *message = "";
 	bool found = false;
 	int code = -1;
 	struct err err;
 
-	if (!why && attempt_result_read(&at->arena, folder, &code, &message, &found, &err) && found && code == 0)
-		put_again(w, at->tell, -1);
+	if (!attempt_result_read(a, folder, &code, &message, &found, &err))
+		return arena_strdup(a, err.msg);
+	if (found && code == EX_OK)
+		return NULL;
+	if (!attempt_reply_read(a, folder, &reply, &err))
+		return arena_strdup(a, err.msg);
+	*final = reply.found ? reply.final : found && code == EX_USAGE;
+	if (reply.found && reply.message)
+		return reply.message;
+	return !found ? "its process was killed" : *message ? message : arena_printf(a, "exit code %d", code);
+}
+
+void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *at, const char *why)
+{
+	const char *folder = folder_of(&at->arena, w, at->tell);
+	bool final = false;
+
+	if (!why)
+		why = notification_queue_failure(&at->arena, folder, &final);
+	if (why)
+		failed(w, at->tell, final, why);
 	else
-		failed(w, at->tell, found && code == FOR_GOOD, why ? why : last_line(&at->arena, folder));
+		put_again(w, at->tell, -1);
 	engine_state_remove(w, folder);
 	engine_state_forget(w, at);
 }

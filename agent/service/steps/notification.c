@@ -16,7 +16,7 @@ enum { ANSWER_MAX = 64 << 10 };	/* bytes; what a webhook answers beside its stat
 static bool write_document(struct arena *a, const struct node *document, struct attempt_command *out,
                            struct err *err)
 {
-	static const char *const argv[] = { "deliver", NULL };
+	static const char *const argv[] = { "send-notification", NULL };
 	CLEANUP(buf_done) struct buf text = BUF(NOTIFICATION_DOCUMENT_MAX);
 
 	json_write(document, JSON_COMPACT, &text);
@@ -170,47 +170,64 @@ bool notification_command(struct arena *a, const struct node *watcher, const str
 
 /* ---- the command's side ---- */
 
-static int not_told(FILE *out, const struct err *err)
+/* One notification that is being sent. */
+struct notification_job {
+	struct arena *arena;
+	const struct node *document;
+	FILE *log;
+	struct masks masks;
+	struct attempt_reply *reply;
+};
+
+/* The service logs the reason, which no attempt log has masked: a mail server may repeat what it was sent. */
+static void fail(struct notification_job *j, const char *why, bool final)
 {
-	fprintf(out, "%s\n", err->msg);
-	return err->kind == ERR_USAGE ? TRANSFER_FINAL : TRANSFER_AGAIN;
+	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
+
+	masks_cover(masks_list(&j->masks), why, strlen(why), SIZE_MAX, &shown);
+	fprintf(j->log, "%s\n", buf_str(&shown));
+	*j->reply = (struct attempt_reply){
+		.found = true, .message = arena_strdup(j->arena, buf_str(&shown)), .final = final,
+	};
 }
 
-static int judge(FILE *out, const char *origin, int status)
+static void judge(struct notification_job *j, const char *origin, int status)
 {
-	bool again = status >= 500 || status == 408 || status == 425 || status == 429;
-
 	if (status >= 200 && status < 300) {
-		fprintf(out, "told %s: answered %d\n", origin, status);
-		return TRANSFER_DONE;
+		fprintf(j->log, "notified %s: answered %d\n", origin, status);
+		*j->reply = (struct attempt_reply){ .found = true, .status = status };
+		return;
 	}
-	fprintf(out, "%s answered %d%s\n", origin, status,
-	        status >= 300 && status < 400 ? " (redirects are not followed)" : "");
-	return again ? TRANSFER_AGAIN : TRANSFER_FINAL;
+	fail(j, arena_printf(j->arena, "%s answered %d%s", origin, status,
+	                     status >= 300 && status < 400 ? " (redirects are not followed)" : ""),
+	     transfer_status_is_final(status));
 }
 
-static long time_limit(const struct node *document)
+static long time_limit(const struct notification_job *j)
 {
-	return (long)node_get_int(document, "timeout_ms", NOTIFICATION_TIMEOUT_MS);
+	return (long)node_get_int(j->document, "timeout_ms", NOTIFICATION_TIMEOUT_MS);
 }
 
-static int serve_webhook(struct arena *a, const struct node *document, FILE *out)
+static bool serve_webhook(struct notification_job *j)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
-	const struct node *webhook = node_get(document, "webhook");
+	const struct node *webhook = node_get(j->document, "webhook");
 	struct err err = { 0 };
 	const char *origin;
 	struct transfer_request request = {
 		.called = "webhook.url", .url = node_get_text(webhook, "url"), .method = "POST",
 		.body = node_get_text(webhook, "payload"), .connect_ms = NOTIFICATION_CONNECT_MS,
-		.timeout_ms = time_limit(document), .answer_max = ANSWER_MAX,
+		.timeout_ms = time_limit(j), .answer_max = ANSWER_MAX,
 	};
 
 	if (!request.url || !request.body)
-		return TRANSFER_FINAL;
-	if (!transfer_url(a, request.called, request.url, &origin, &err) || !transfer_http(&request, &answer, &err))
-		return not_told(out, &err);
-	return judge(out, origin, answer.status);
+		return false;
+	masks_add(j->arena, &j->masks, request.url);
+	if (transfer_url(j->arena, request.called, request.url, &origin, &err) && transfer_http(&request, &answer, &err))
+		judge(j, origin, answer.status);
+	else
+		fail(j, err.msg, err.kind == ERR_USAGE);
+	return true;
 }
 
 static bool is_refused(const struct transfer_mailed *mailed, const char *to)
@@ -221,14 +238,13 @@ static bool is_refused(const struct transfer_mailed *mailed, const char *to)
 	return false;
 }
 
-static int tell_mailed(FILE *out, const struct transfer_mail *m, const struct transfer_mailed *mailed)
+static void tell_mailed(FILE *log, const struct transfer_mail *m, const struct transfer_mailed *mailed)
 {
 	for (size_t i = 0; i < m->to_count; i++)
 		if (!is_refused(mailed, m->to[i]))
-			fprintf(out, "mailed %s\n", m->to[i]);
+			fprintf(log, "mailed %s\n", m->to[i]);
 	for (size_t i = 0; i < mailed->refused_count; i++)
-		fprintf(out, "%s was refused by the mail server: %s\n", mailed->refused[i].to, mailed->refused[i].reply);
-	return TRANSFER_DONE;
+		fprintf(log, "%s was refused by the mail server: %s\n", mailed->refused[i].to, mailed->refused[i].reply);
 }
 
 static bool read_recipients(struct arena *a, const struct node *to, struct transfer_mail *m)
@@ -245,15 +261,15 @@ static bool read_recipients(struct arena *a, const struct node *to, struct trans
 	return true;
 }
 
-static int serve_mail(struct arena *a, const struct node *document, FILE *out)
+static bool serve_mail(struct notification_job *j)
 {
-	const struct node *n = node_get(document, "mail");
+	const struct node *n = node_get(j->document, "mail");
 	struct transfer_mailed mailed;
 	struct err err = { 0 };
 	struct transfer_mail m = {
 		.url = node_get_text(n, "url"), .from = node_get_text(n, "from"),
 		.username = node_get_text(n, "username"), .password = node_get_text(n, "password"),
-		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = time_limit(document),
+		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = time_limit(j),
 	};
 	struct mail mail = {
 		.from = m.from, .subject = node_get_text(n, "subject"), .text = node_get_text(n, "text"),
@@ -261,22 +277,28 @@ static int serve_mail(struct arena *a, const struct node *document, FILE *out)
 	};
 
 	if (!m.url || !m.from || !mail_address(m.from) || !mail.subject || !mail.text || !mail.id ||
-	    !read_recipients(a, node_get(n, "to"), &m))
-		return TRANSFER_FINAL;
+	    !read_recipients(j->arena, node_get(n, "to"), &m))
+		return false;
+	masks_add(j->arena, &j->masks, m.password);
 	mail.to = m.to;
 	mail.to_count = m.to_count;
-	m.message = mail_message(a, &mail, clock_now());
-	if (!transfer_mail(a, &m, &mailed, &err))
-		return not_told(out, &err);
-	return tell_mailed(out, &m, &mailed);
+	m.message = mail_message(j->arena, &mail, clock_now());
+	if (transfer_mail(j->arena, &m, &mailed, &err))
+		tell_mailed(j->log, &m, &mailed);
+	else
+		fail(j, err.msg, err.kind == ERR_USAGE);
+	return true;
 }
 
-int notification_send(struct arena *a, const char *document, size_t len, FILE *out)
+bool notification_send(struct arena *a, const char *document, size_t len, FILE *log, struct attempt_reply *reply)
 {
+	struct notification_job j = { .arena = a, .log = log, .reply = reply };
 	struct err err;
 	struct node *n;
 
 	if (!json_read(a, document, len, &n, &err))
-		return TRANSFER_FINAL;
-	return node_get(n, "webhook") ? serve_webhook(a, n, out) : serve_mail(a, n, out);
+		return false;
+	j.document = n;
+	*reply = (struct attempt_reply){ 0 };
+	return node_get(n, "webhook") ? serve_webhook(&j) : serve_mail(&j);
 }

@@ -1,6 +1,6 @@
 /* notification.h: tells a watcher how a run stands: by a request to a webhook, or by mail.
  *
- * The service makes an attempt command of it; the command is the hidden `deliver` of this program,
+ * The service makes an attempt command of it; the command is the hidden `send-notification` of this program,
  * which is told on its stdin what to do, and prints one line a person or webhook: whom it told, or why
  * not.  Of a webhook's URL, which is a secret, only scheme, host and port are ever shown. */
 #ifndef AGENT_SERVICE_STEPS_NOTIFICATION_H
@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "agent/service/exec/attempt.h"
+#include "agent/service/exec/attempt_reply.h"
 #include "agent/service/steps/secrets.h"
 #include "reconcile/tree/node.h"
 
@@ -43,8 +44,9 @@ bool notification_command(struct arena *a, const struct node *watcher, const str
                      const struct mail_server *server, struct attempt_command *out,
                      struct masks *masks, struct err *err);
 
-/* The command's side: does what the document asks for, prints to out, and gives the exit code, enum
- * transfer_exit. */
-int notification_send(struct arena *a, const char *document, size_t len, FILE *out);
+/* The command's side: sends what the document asks for, prints a line for each recipient or the reason of a failure to
+ * log, and sets *reply, whose text lives in a; a mail leaves no reply when it was taken.  False if the document cannot
+ * be read: nothing was sent, and *reply says nothing. */
+bool notification_send(struct arena *a, const char *document, size_t len, FILE *log, struct attempt_reply *reply);
 
 #endif

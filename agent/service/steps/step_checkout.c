@@ -223,17 +223,16 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 }
 
 /* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
-static int failed(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *answer)
+static void failed(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *reply)
 {
-	bool final = err->kind != ERR_FAILED;
-
 	print_line(log, err->msg);
-	*answer = (struct attempt_reply){ .message = arena_strdup(a, err->msg), .final = final };
-	return final ? STEP_CHECKOUT_REFUSED : STEP_CHECKOUT_RETRY;
+	*reply = (struct attempt_reply){
+		.found = true, .message = arena_strdup(a, err->msg), .final = err->kind != ERR_FAILED,
+	};
 }
 
-int step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
-                   struct attempt_reply *answer)
+bool step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                       struct attempt_reply *reply)
 {
 	struct diagnostics warnings = { .arena = a };
 	struct git_revision revision;
@@ -242,17 +241,21 @@ int step_checkout_run(struct arena *a, const char *document, size_t len, int64_t
 	struct err err;
 
 	if (!git_fetch_read(a, document, len, &f, &err)) {
-		err.kind = ERR_USAGE;
-		return failed(a, log, &err, answer);
+		print_line(log, err.msg);
+		return false;
 	}
-	if (!git_url_read(a, f.remote.url, &url, &err) || !check_empty(&err))
-		return failed(a, log, &err, answer);
+	*reply = (struct attempt_reply){ 0 };
+	if (!git_url_read(a, f.remote.url, &url, &err) || !check_empty(&err)) {
+		failed(a, log, &err, reply);
+		return true;
+	}
 	git_url_warn_if_plain(&url, &warnings);
 	bool done = bring(a, &f, &url, limit_ms, &revision, &warnings, &err);
 	print_warnings(log, &warnings);
-	if (!done)
-		return failed(a, log, &err, answer);
-	print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown, COMMIT_SHOWN,
-	                             revision.commit));
-	return 0;
+	if (done)
+		print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown, COMMIT_SHOWN,
+		                             revision.commit));
+	else
+		failed(a, log, &err, reply);
+	return true;
 }

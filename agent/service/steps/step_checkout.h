@@ -17,8 +17,6 @@
 
 enum {
 	STEP_CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */
-	STEP_CHECKOUT_RETRY = 75,			/* the exit code if another try may help */
-	STEP_CHECKOUT_REFUSED = 64,			/* if none will: no such branch, a wrong credential, ... */
 };
 
 /* Paths; NULL: none.  Relative ones are seen from where this process stands. */
@@ -36,10 +34,11 @@ struct step_checkout_options {
 bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
                       struct attempt_command *out, const char *const **masks, struct err *err);
 
-/* The command's side: does in the current folder what the document says, and prints the lines of the
- * step's log, the last of which says what came out or why nothing did; then *answer is set, in a.  The
- * fetch has limit_ms.  Returns the exit code. */
-int step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
-                   struct attempt_reply *answer);
+/* The command's side: does in the current folder what the document says, and prints the lines of the step's log; the
+ * last one says what was checked out, or why nothing was.  *reply, whose text lives in a, has the reason of a failure; it
+ * is final if there is no such branch, the credential is wrong and the like.  The fetch may take limit_ms.  False if the
+ * document cannot be read: nothing was done. */
+bool step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
+                       struct attempt_reply *reply);
 
 #endif

@@ -363,6 +363,7 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
 struct step_http_job {
 	struct arena *arena;
 	FILE *out;
+	struct attempt_reply *reply;
 	const struct node *document;
 	struct masks masks;
 	struct node *headers;
@@ -383,18 +384,16 @@ static void PRINTF(2, 3) say(const struct step_http_job *j, const char *fmt, ...
 	fflush(j->out);
 }
 
-/* Says why there is no answer. */
-static int give_up(const struct step_http_job *j, const struct err *why)
+/* Reports why there is no response. */
+static void give_up(const struct step_http_job *j, const struct err *why)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
-	bool final = why->kind == ERR_USAGE;
-	struct err err;
 
 	masks_cover(masks_list(&j->masks), why->msg, strlen(why->msg), SIZE_MAX, &shown);
 	say(j, "%s", why->msg);
-	if (!attempt_reply_write(&(struct attempt_reply){ .message = buf_str(&shown), .final = final }, &err))
-		say(j, "%s", err.msg);
-	return final ? TRANSFER_FINAL : TRANSFER_AGAIN;
+	*j->reply = (struct attempt_reply){
+		.found = true, .message = arena_strdup(j->arena, buf_str(&shown)), .final = why->kind == ERR_USAGE,
+	};
 }
 
 /* ---- oauth ---- */
@@ -426,12 +425,6 @@ static bool read_token(struct step_http_job *j, const struct buf *body, struct e
 	return true;
 }
 
-/* What is wrong with the request itself does not get better. */
-static bool is_final(int status)
-{
-	return status < 500 && status != 408 && status != 425 && status != 429;
-}
-
 static bool fetch_token(struct step_http_job *j, const struct node *oauth, struct err *err)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
@@ -453,7 +446,7 @@ static bool fetch_token(struct step_http_job *j, const struct node *oauth, struc
 	if (answer.status >= 200 && answer.status < 300)
 		return read_token(j, &answer.body, err);
 	err_set(err, "auth.authUrl gives no token: it answers %d", answer.status);
-	if (is_final(answer.status))
+	if (transfer_status_is_final(answer.status))
 		err->kind = ERR_USAGE;
 	return false;
 }
@@ -477,32 +470,26 @@ static void show_body(const struct step_http_job *j, const struct buf *body)
 		fprintf(j->out, "(all of it stands in response.txt)\n");
 }
 
-static int take_answer(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took)
+static bool take_answer(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took,
+                        struct err *err)
 {
 	int status = answer->status;
-	struct err err;
 
 	say(j, "answered %d in %s, %zu bytes%s", status, duration_text(j->arena, took), answer->body.len,
 	    status >= 300 && status < 400 ? " (redirects are not followed)" : "");
 	if (status < 200 || status > 299)
 		show_body(j, &answer->body);
-	if (answer->body.full) {
-		err_usage(&err, "the answer is larger than %d MiB", STEP_HTTP_ANSWER_MAX >> 20);
-		return give_up(j, &err);
-	}
-	err = (struct err){ 0 };
-	if (!file_replace(j->arena, "response.txt", buf_str(&answer->body), answer->body.len, 0644, &err)) {
-		err_wrap(&err, "response.txt");
-		return give_up(j, &err);
-	}
-	return attempt_reply_write(&(struct attempt_reply){ .status = status }, &err) ? TRANSFER_DONE
-	                                                                                : give_up(j, &err);
+	if (answer->body.full)
+		return err_usage(err, "the answer is larger than %d MiB", STEP_HTTP_ANSWER_MAX >> 20);
+	if (!file_replace(j->arena, "response.txt", buf_str(&answer->body), answer->body.len, 0644, err))
+		return err_wrap(err, "response.txt");
+	*j->reply = (struct attempt_reply){ .found = true, .status = status };
+	return true;
 }
 
-static int send_request(struct step_http_job *j)
+static bool send_request(struct step_http_job *j, struct err *err)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
-	struct err err = { 0 };
 	const char *origin;
 	struct transfer_request request = {
 		.called = "url", .url = node_get_text(j->document, "url"),
@@ -511,16 +498,14 @@ static int send_request(struct step_http_job *j)
 		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .answer_max = STEP_HTTP_ANSWER_MAX,
 	};
 
-	if (!transfer_url(j->arena, "url", request.url, &origin, &err))
-		return give_up(j, &err);
+	if (!transfer_url(j->arena, "url", request.url, &origin, err))
+		return false;
 	const struct node *oauth = node_get(j->document, "oauth");
-	if (oauth && !fetch_token(j, oauth, &err))
-		return give_up(j, &err);
+	if (oauth && !fetch_token(j, oauth, err))
+		return false;
 	say(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
 	int64_t begun = clock_boottime();
-	if (!transfer_http(&request, &answer, &err))
-		return give_up(j, &err);
-	return take_answer(j, &answer, clock_boottime() - begun);
+	return transfer_http(&request, &answer, err) && take_answer(j, &answer, clock_boottime() - begun, err);
 }
 
 static bool is_text_map(const struct node *n)
@@ -549,14 +534,17 @@ static bool read_job(struct step_http_job *j, const char *document, size_t len)
 	       (!oauth || (node_get_text(oauth, "url") && node_get_text(oauth, "id") && node_get_text(oauth, "secret")));
 }
 
-int step_http_run(struct arena *a, const char *document, size_t len, FILE *out)
+bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out, struct attempt_reply *reply)
 {
-	struct step_http_job j = { .arena = a, .out = out };
+	struct step_http_job j = { .arena = a, .out = out, .reply = reply };
+	struct err err = { 0 };
 
 	if (!read_job(&j, document, len))
-		return TRANSFER_FINAL;
+		return false;
 	const struct node *unknown = node_get(j.document, "unknown");
 	for (size_t i = 0; unknown && i < unknown->count; i++)
 		say(&j, "{{%s}} has no value: it is left as it stands", unknown->entries[i].value->text);
-	return send_request(&j);
+	if (!send_request(&j, &err))
+		give_up(&j, &err);
+	return true;
 }

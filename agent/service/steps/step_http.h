@@ -24,6 +24,7 @@
 #include <stdio.h>
 
 #include "agent/service/exec/attempt.h"
+#include "agent/service/exec/attempt_reply.h"
 #include "agent/service/steps/secrets.h"
 #include "reconcile/tree/node.h"
 
@@ -45,8 +46,9 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
                        const char *secrets_dir, struct attempt_command *out, struct masks *masks,
                        struct err *err);
 
-/* The command's side: does what the document asks for, in the working directory, prints to out, and
- * gives the exit code, enum transfer_exit. */
-int step_http_run(struct arena *a, const char *document, size_t len, FILE *out);
+/* The command's side: sends what the document asks for, writes the body of the response to response.txt in the working
+ * directory, prints lines of the step's log to out, and sets *reply, whose text lives in a.  False if the document cannot
+ * be read: nothing was sent, and *reply says nothing. */
+bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out, struct attempt_reply *reply);
 
 #endif

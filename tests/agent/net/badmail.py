@@ -3,7 +3,8 @@
 usage: badmail.py FILE [MODE]
 
 Writes each command and line that it is told to FILE.  Recipients whose name begins with "no" it
-refuses, "later" it puts off.  MODE: auth (wants mail:s3same-word), silent, http (says what is no SMTP), drop
+refuses, "later" it puts off.  MODE: auth (wants mail:s3same-word), repeat (the same, and refuses a mail with a text that
+has the password in it), silent, http (says what is no SMTP), drop
 (hangs up at DATA), refuse (a mail after it came), full (every sender).  Prints its port on one line and
 ends when its standard input does.
 """
@@ -25,7 +26,7 @@ class HungUp(Exception):
 class Session:
     def __init__(self, sock, log):
         self.sock, self.log, self.stream = sock, log, sock.makefile("rb")
-        self.known = MODE != "auth"
+        self.known = MODE not in ("auth", "repeat")
 
     def say(self, text):
         self.sock.sendall(text.replace("\n", "\r\n").encode() + b"\r\n")
@@ -44,7 +45,7 @@ class Session:
         self.say("354 go on")
         while self.line() != ".":
             pass
-        self.say("554 it looks bad" if MODE == "refuse" else "250 taken")
+        self.say({"refuse": "554 it looks bad", "repeat": "554 not with s3same-word"}.get(MODE, "250 taken"))
 
     def auth(self, words):
         good = base64.b64encode(b"\0mail\0s3same-word").decode()
@@ -60,7 +61,7 @@ class Session:
         words = line.split()
         verb = words[0].upper()
         if verb == "EHLO":
-            self.say("250-here" + ("\n250 AUTH PLAIN" if MODE == "auth" else "\n250 SIZE"))
+            self.say("250-here" + ("\n250 AUTH PLAIN" if MODE in ("auth", "repeat") else "\n250 SIZE"))
         elif verb == "AUTH":
             self.auth(words)
         elif verb == "MAIL":

@@ -49,11 +49,11 @@ static void no_answer_is_no_failure(void **state)
 static void an_answer_that_is_none_is_told_and_leaves_what_was_there(void **state)
 {
 	static const struct { const char *text, *msg; } cases[] = {
-		{ "", "the answer of the step: nothing, where JSON was expected" },
-		{ "{}", "the answer of the step says neither a status nor a message, or both" },
-		{ "7", "the answer of the step says neither a status nor a message, or both" },
-		{ "{\"status\":\"200\"}", "the answer of the step says neither a status nor a message, or both" },
-		{ "{\"status\":200,\"message\":\"x\"}", "the answer of the step says neither a status nor a message, or both" },
+		{ "", "the reply of the command: nothing, where JSON was expected" },
+		{ "{}", "the reply of the command: expected a status or a message" },
+		{ "7", "the reply of the command: expected a status or a message" },
+		{ "{\"status\":\"200\"}", "the reply of the command: expected a status or a message" },
+		{ "{\"status\":200,\"message\":\"x\"}", "the reply of the command: expected a status or a message" },
 	};
 	struct attempt_reply found = { true, 7 };
 	struct err err;
@@ -66,9 +66,9 @@ static void an_answer_that_is_none_is_told_and_leaves_what_was_there(void **stat
 	unlink("../answer");
 	assert_int_equal(mkdir("../answer", 0700), 0);
 	assert_false(attempt_reply_read(&arena, folder, &found, &err));
-	assert_string_equal(err.msg, "the answer of the step: a directory, expected a file");
+	assert_string_equal(err.msg, "the reply of the command: a directory, expected a file");
 	assert_false(attempt_reply_write(&found, &err));
-	assert_string_equal(err.msg, "the answer of the step: cannot be written: Is a directory");
+	assert_string_equal(err.msg, "the reply of the command: cannot be written: Is a directory");
 	assert_int_equal(rmdir("../answer"), 0);
 	assert_true(found.found && found.status == 7);
 }

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "agent/util/file.h"
 #include "agent/net/mail_message.h"
@@ -24,6 +25,7 @@ struct told {
 	struct attempt_command command;
 	struct masks masks;
 	struct err err;
+	struct attempt_reply reply;
 	int code;
 	char *said;
 };
@@ -65,8 +67,12 @@ static void serve(struct told *t, const char *document, size_t len)
 
 	free(t->said);
 	FILE *out = open_memstream(&t->said, &said_len);
-	t->code = notification_send(&t->arena, document, len, out);
+	t->reply = (struct attempt_reply){ .status = -1 };
+	t->code = notification_send(&t->arena, document, len, out, &t->reply) ? attempt_reply_exit_code(&t->reply) : EX_USAGE;
 	fclose(out);
+	/* The reason is the line that was printed. */
+	if (t->code == EX_UNAVAILABLE || t->code == EX_TEMPFAIL)
+		assert_string_equal(t->said, arena_printf(&t->arena, "%s\n", t->reply.message));
 }
 
 static void tell(struct told *t, const char *watcher, const struct notification *news,
@@ -75,7 +81,7 @@ static void tell(struct told *t, const char *watcher, const struct notification 
 	if (!make(t, watcher, news, server))
 		fail_msg("%s", t->err.msg);
 	assert_true(t->command.self);
-	assert_string_equal(t->command.argv[0], "deliver");
+	assert_string_equal(t->command.argv[0], "send-notification");
 	assert_null(t->command.argv[1]);
 	serve(t, t->command.input, t->command.len);
 }
@@ -102,8 +108,8 @@ static void a_webhook_is_told_what_its_watcher_says(void **state)
 
 	tell(&t, arena_printf(&t.arena, "{'webhook': {'name': 'pager', 'url': 'http://us:er@127.0.0.1:%s/token?s3same', "
 	     "'payload': '{{a}} \\'x\\''}, 'events': {}}", web.name), &failed, &none);
-	assert_int_equal(t.code, TRANSFER_DONE);
-	assert_string_equal(t.said, arena_printf(&t.arena, "told http://127.0.0.1:%s: answered 200\n", web.name));
+	assert_int_equal(t.code, EX_OK);
+	assert_string_equal(t.said, arena_printf(&t.arena, "notified http://127.0.0.1:%s: answered 200\n", web.name));
 	struct transfer_request r = {
 		.called = "url", .url = arena_printf(&t.arena, "http://127.0.0.1:%s/last-token", web.name), .method = "GET",
 		.connect_ms = 60000, .timeout_ms = 60000, .answer_max = 1000,
@@ -118,18 +124,18 @@ static void a_webhook_is_told_what_its_watcher_says(void **state)
 static void a_webhook_that_is_not_told_is_shown_by_host_alone(void **state)
 {
 	static const struct { const char *path, *said; int code; } cases[] = {
-		{ "/unauthorised", "http://127.0.0.1:%s answered 401\n", TRANSFER_FINAL },
-		{ "/redirect", "http://127.0.0.1:%s answered 302 (redirects are not followed)\n", TRANSFER_FINAL },
-		{ "/server-error", "http://127.0.0.1:%s answered 500\n", TRANSFER_AGAIN },
-		{ "/busy", "http://127.0.0.1:%s answered 503\n", TRANSFER_AGAIN },
-		{ "/busy-once", "http://127.0.0.1:%s answered 429\n", TRANSFER_AGAIN },
-		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came\n", TRANSFER_AGAIN },
-		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP\n", TRANSFER_FINAL },
-		{ "/short", "the answer of 127.0.0.1:%s was cut short\n", TRANSFER_AGAIN },
-		{ "/silent", "no answer from 127.0.0.1:%s within 2s\n", TRANSFER_AGAIN },
+		{ "/unauthorised", "http://127.0.0.1:%s answered 401\n", EX_UNAVAILABLE },
+		{ "/redirect", "http://127.0.0.1:%s answered 302 (redirects are not followed)\n", EX_UNAVAILABLE },
+		{ "/server-error", "http://127.0.0.1:%s answered 500\n", EX_TEMPFAIL },
+		{ "/busy", "http://127.0.0.1:%s answered 503\n", EX_TEMPFAIL },
+		{ "/busy-once", "http://127.0.0.1:%s answered 429\n", EX_TEMPFAIL },
+		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came\n", EX_TEMPFAIL },
+		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP\n", EX_UNAVAILABLE },
+		{ "/short", "the answer of 127.0.0.1:%s was cut short\n", EX_TEMPFAIL },
+		{ "/silent", "no answer from 127.0.0.1:%s within 2s\n", EX_TEMPFAIL },
 		/* What it says beside its status does not matter, however much it is. */
-		{ "/endless", "told http://127.0.0.1:%s: answered 200\n", TRANSFER_DONE },
-		{ "/empty", "told http://127.0.0.1:%s: answered 204\n", TRANSFER_DONE },
+		{ "/endless", "notified http://127.0.0.1:%s: answered 200\n", EX_OK },
+		{ "/empty", "notified http://127.0.0.1:%s: answered 204\n", EX_OK },
 	};
 	static const struct mail_server none = { 0 };
 
@@ -325,7 +331,7 @@ static void a_mail_says_what_happened(void **state)
 
 	mailing_start(&m, NULL);
 	tell(&m.told, "{'email': {'name': 'team', 'recipients': {'to': ['a@example.com', 'b@example.com']}}}", &failed, &m.to);
-	assert_int_equal(m.told.code, TRANSFER_DONE);
+	assert_int_equal(m.told.code, EX_OK);
 	assert_string_equal(m.told.said, "mailed a@example.com\nmailed b@example.com\n");
 	const char *text = heard(&m);
 	assert_non_null(strstr(text, "MAIL FROM:<flowsync@example.org>"));
@@ -367,7 +373,7 @@ static void a_name_of_a_workflow_is_no_header(void **state)
 	news.workflow = "x\r\nBcc: evil@example.com\r\n.\r\nQUIT";
 	mailing_start(&m, NULL);
 	tell(&m.told, "{'user': 'ops@example.com'}", &news, &m.to);
-	assert_int_equal(m.told.code, TRANSFER_DONE);
+	assert_int_equal(m.told.code, EX_OK);
 	assert_null(strstr(heard(&m), "\nBcc:"));
 	assert_non_null(strstr(heard(&m), "\nSubject: flowsync: x  Bcc: evil@example.com  .  QUIT failed$\n"));
 }
@@ -379,21 +385,21 @@ static void one_that_is_refused_does_not_keep_it_from_the_others(void **state)
 	mailing_start(&m, NULL);
 	tell(&m.told, "{'email': {'name': 'x', 'recipients': {'to': ['no@example.com', 'a@example.com', "
 	     "'later@example.com', 'b@example.com']}}}", &failed, &m.to);
-	assert_int_equal(m.told.code, TRANSFER_DONE);
+	assert_int_equal(m.told.code, EX_OK);
 	assert_string_equal(m.told.said, "mailed a@example.com\nmailed b@example.com\n"
 	                    "no@example.com was refused by the mail server: 550 nobody of that name\n"
 	                    "later@example.com was refused by the mail server: 451 come back\n");
 
 	mailing_start(&nobody, NULL);
 	tell(&nobody.told, "{'user': 'no@example.com'}", &failed, &nobody.to);
-	assert_int_equal(nobody.told.code, TRANSFER_FINAL);
+	assert_int_equal(nobody.told.code, EX_UNAVAILABLE);
 	assert_string_equal(nobody.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
 	                    "mail: 550 nobody of that name\n", nobody.server.name));
 	assert_null(strstr(heard(&nobody), "DATA"));
 
 	mailing_start(&later, NULL);
 	tell(&later.told, "{'user': 'later@example.com'}", &failed, &later.to);
-	assert_int_equal(later.told.code, TRANSFER_AGAIN);
+	assert_int_equal(later.told.code, EX_TEMPFAIL);
 	assert_string_equal(later.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
 	                    "mail: 451 come back\n", later.server.name));
 }
@@ -401,13 +407,13 @@ static void one_that_is_refused_does_not_keep_it_from_the_others(void **state)
 static void a_mail_server_that_does_not_take_it_says_why(void **state)
 {
 	static const struct { const char *mode, *said; int code; } cases[] = {
-		{ "silent", "the mail server %s was not done within 2 seconds\n", TRANSFER_AGAIN },
+		{ "silent", "the mail server %s was not done within 2 seconds\n", EX_TEMPFAIL },
 		/* libcurl waits for an SMTP server's greeting. */
-		{ "http", "the mail server %s was not done within 2 seconds\n", TRANSFER_AGAIN },
-		{ "drop", "the mail server: the connection to %s broke before a whole answer came\n", TRANSFER_AGAIN },
-		{ "refuse", "the mail server %s does not take the mail: 554 it looks bad\n", TRANSFER_FINAL },
-		{ "full", "the mail server %s does not take the mail: 452 disk full\n", TRANSFER_AGAIN },
-		{ "auth", "the mail server %s does not take the mail: 530 log in\n", TRANSFER_FINAL },
+		{ "http", "the mail server %s was not done within 2 seconds\n", EX_TEMPFAIL },
+		{ "drop", "the mail server: the connection to %s broke before a whole answer came\n", EX_TEMPFAIL },
+		{ "refuse", "the mail server %s does not take the mail: 554 it looks bad\n", EX_UNAVAILABLE },
+		{ "full", "the mail server %s does not take the mail: 452 disk full\n", EX_TEMPFAIL },
+		{ "auth", "the mail server %s does not take the mail: 530 log in\n", EX_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -434,7 +440,7 @@ static void the_password_goes_to_the_server_and_nowhere_else(void **state)
 	good.to.username = "mail";
 	good.to.password_file = file;
 	tell(&good.told, "{'user': 'a@example.com'}", &failed, &good.to);
-	assert_int_equal(good.told.code, TRANSFER_DONE);
+	assert_int_equal(good.told.code, EX_OK);
 	assert_string_equal(good.told.said, "mailed a@example.com\n");
 	assert_string_equal(good.told.masks.items[0], "s3same-word");
 	assert_int_equal(good.told.masks.count, 1);
@@ -444,9 +450,25 @@ static void the_password_goes_to_the_server_and_nowhere_else(void **state)
 	bad.to.username = "mail";
 	bad.to.password_file = file;
 	tell(&bad.told, "{'user': 'a@example.com'}", &failed, &bad.to);
-	assert_int_equal(bad.told.code, TRANSFER_FINAL);
+	assert_int_equal(bad.told.code, EX_UNAVAILABLE);
 	assert_string_equal(bad.told.said, arena_printf(&bad.told.arena, "the mail server 127.0.0.1:%s does not take the "
 	                    "user and the password\n", bad.server.name));
+}
+
+static void a_password_that_the_server_repeats_is_masked(void **state)
+{
+	CLEANUP(mailing_done) struct mailing m = { 0 };
+	const char *file = in_folder(&m.told.arena, "word");
+	struct err err;
+
+	assert_true(file_replace(&m.told.arena, file, "s3same-word", 11, 0600, &err));
+	mailing_start(&m, "repeat");
+	m.to.username = "mail";
+	m.to.password_file = file;
+	tell(&m.told, "{'user': 'a@example.com'}", &failed, &m.to);
+	assert_int_equal(m.told.code, EX_UNAVAILABLE);
+	assert_string_equal(m.told.reply.message, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
+	                    "mail: 554 not with (masked #1)", m.server.name));
 }
 
 static void no_password_goes_to_another_machine_without_tls(void **state)
@@ -461,7 +483,7 @@ static void no_password_goes_to_another_machine_without_tls(void **state)
 	m.to = (struct mail_server){ arena_printf(&m.told.arena, "smtp://mail.localhost:%s", m.server.name),
 	                                     "a@b", "mail", file, NULL };
 	tell(&m.told, "{'user': 'a@example.com'}", &failed, &m.to);
-	assert_int_equal(m.told.code, TRANSFER_FINAL);
+	assert_int_equal(m.told.code, EX_UNAVAILABLE);
 	assert_string_equal(m.told.said, arena_printf(&m.told.arena, "the mail server mail.localhost:%s offers no encryption "
 	                    "(STARTTLS), without which no password is sent to it\n", m.server.name));
 	assert_null(strstr(heard(&m), "AUTH"));
@@ -471,12 +493,12 @@ static void no_password_goes_to_another_machine_without_tls(void **state)
 static void where_no_mail_server_can_be_is_told_at_once(void **state)
 {
 	static const struct { const char *url, *said; int code; } cases[] = {
-		{ "smtp://127.0.0.1:1", "the mail server: connection refused by 127.0.0.1:1\n", TRANSFER_AGAIN },
-		{ "http://127.0.0.1:1", "the URL of the mail server does not begin with smtp:// or smtps://\n", TRANSFER_FINAL },
-		{ "127.0.0.1", "the URL of the mail server does not begin with smtp:// or smtps://\n", TRANSFER_FINAL },
-		{ "smtp://", "the URL of the mail server is not a valid URL, such as smtp://host/path\n", TRANSFER_FINAL },
+		{ "smtp://127.0.0.1:1", "the mail server: connection refused by 127.0.0.1:1\n", EX_TEMPFAIL },
+		{ "http://127.0.0.1:1", "the URL of the mail server does not begin with smtp:// or smtps://\n", EX_UNAVAILABLE },
+		{ "127.0.0.1", "the URL of the mail server does not begin with smtp:// or smtps://\n", EX_UNAVAILABLE },
+		{ "smtp://", "the URL of the mail server is not a valid URL, such as smtp://host/path\n", EX_UNAVAILABLE },
 		{ "smtp://s3same:s3same@127.0.0.1:1",
-		  "the URL of the mail server has a user in it, which has a setting of its own\n", TRANSFER_FINAL },
+		  "the URL of the mail server has a user in it, which has a setting of its own\n", EX_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -496,7 +518,7 @@ static void a_document_that_is_none_does_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
 		CLEANUP(told_done) struct told t = { 0 };
 		serve(&t, documents[i], strlen(documents[i]));
-		assert_int_equal(t.code, TRANSFER_FINAL);
+		assert_int_equal(t.code, EX_USAGE);
 		assert_string_equal(t.said, "");
 	}
 }
@@ -530,6 +552,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_refused_does_not_keep_it_from_the_others),
 		cmocka_unit_test(a_mail_server_that_does_not_take_it_says_why),
 		cmocka_unit_test(the_password_goes_to_the_server_and_nowhere_else),
+		cmocka_unit_test(a_password_that_the_server_repeats_is_masked),
 		cmocka_unit_test(no_password_goes_to_another_machine_without_tls),
 		cmocka_unit_test(where_no_mail_server_can_be_is_told_at_once),
 		cmocka_unit_test(a_document_that_is_none_does_nothing),

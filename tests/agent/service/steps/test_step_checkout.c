@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "agent/util/base64.h"
 #include "agent/service/steps/step_checkout.h"
@@ -240,10 +241,14 @@ static const char *check_out_as(struct arena *a, const char *document, const cha
 	assert_non_null(log);
 	mkdir(folder, 0700);
 	assert_int_equal(chdir(folder), 0);
-	struct attempt_reply answer;
-	int code = step_checkout_run(a, document, strlen(document), limit_ms, log, &answer);
+	struct attempt_reply reply = { 0 };
+	int code = step_checkout_run(a, document, strlen(document), limit_ms, log, &reply) ? attempt_reply_exit_code(&reply)
+	                                                                                   : EX_USAGE;
 	assert_int_equal(chdir(top), 0);
 	fclose(log);
+	/* The reason is the last line that was printed. */
+	if (reply.found)
+		assert_non_null(strstr(text, arena_printf(a, "%s\n", reply.message)));
 	const char *out = arena_printf(a, "%d %s", code, text);
 	free(text);
 	for (const char *at; (at = strstr(out, top)); )
@@ -297,23 +302,23 @@ static void notes_come_before_the_last_line_and_stay_in_theirs(void **state)
 	                    done(&a, "notes", "warning: \"a?checked out\" is a submodule: it is left empty\n"));
 }
 
-static void what_another_try_does_not_help_ends_with_64(void **state)
+static void a_failure_that_stays_is_final_and_its_exit_code_says_so(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	assert_string_equal(check_out(&a, "nothing", "out-64"), "64 git repository HERE/nothing: there is no git repository\n");
+	assert_string_equal(check_out(&a, "nothing", "out-64"), "69 git repository HERE/nothing: there is no git repository\n");
 	sh("new empty");
-	assert_string_equal(check_out(&a, "empty", "out-64"), "64 git repository HERE/empty: it has no commit yet\n");
+	assert_string_equal(check_out(&a, "empty", "out-64"), "69 git repository HERE/empty: it has no commit yet\n");
 	sh("new other; c; git branch -q -m maine");
-	assert_string_equal(check_out(&a, "other", "out-64"), "64 git repository HERE/other: it has no branch \"main\"; did you mean "
+	assert_string_equal(check_out(&a, "other", "out-64"), "69 git repository HERE/other: it has no branch \"main\"; did you mean "
 	                    "\"maine\"?\n");
 	sh("new crafted; echo 1 > .gitx; c; git cat-file tree HEAD: | sed 's/[.]gitx/.git\\x00/;s/\\x00\\x00/\\x00/' > ../t\n"
 	   "git update-ref refs/heads/main $(git commit-tree -m x $(git hash-object -t tree -w --literally ../t))");
 	assert_string_equal(check_out(&a, "crafted", "out-64"),
-	                    arena_printf(&a, "64 git repository HERE/crafted: commit %s: \".git\" in it has a name that is "
+	                    arena_printf(&a, "69 git repository HERE/crafted: commit %s: \".git\" in it has a name that is "
 	                                 "refused\n", said(&a, "git -C crafted rev-parse main")));
 	sh("test -z \"$(ls -A out-64)\"; touch out-64/mine");
-	assert_string_equal(check_out(&a, "other", "out-64"), "64 the folder of the step is not empty\n");
+	assert_string_equal(check_out(&a, "other", "out-64"), "69 the folder of the step is not empty\n");
 	assert_string_equal(check_out_as(&a, "{", "out-65", LONG_MS), "64 the document of a fetch: not JSON: it ends too "
 	                    "early\n");
 	assert_string_equal(check_out_as(&a, "{}", "out-65", LONG_MS), "64 the document of a fetch: it names no url, or no "
@@ -365,7 +370,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(no_log_may_show_the_credential),
 		cmocka_unit_test(the_branch_is_checked_out_and_the_mirror_used_again),
 		cmocka_unit_test(notes_come_before_the_last_line_and_stay_in_theirs),
-		cmocka_unit_test(what_another_try_does_not_help_ends_with_64),
+		cmocka_unit_test(a_failure_that_stays_is_final_and_its_exit_code_says_so),
 		cmocka_unit_test(a_damaged_mirror_is_fetched_anew),
 		cmocka_unit_test(a_server_that_says_nothing_is_left_when_the_time_is_over),
 	};

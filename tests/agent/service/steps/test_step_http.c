@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include "agent/util/file.h"
 #include "agent/net/transfer.h"
@@ -69,12 +70,9 @@ static void serve(struct sent *s, const char *document, size_t len)
 	struct err err;
 
 	unlink("response.txt");
-	unlink("../answer");
 	FILE *out = open_memstream(&s->said, &said_len);
-	s->code = step_http_run(&s->arena, document, len, out);
+	s->code = step_http_run(&s->arena, document, len, out, &s->answer) ? attempt_reply_exit_code(&s->answer) : EX_USAGE;
 	fclose(out);
-	if (!attempt_reply_read(&s->arena, folder, &s->answer, &err))
-		fail_msg("%s", err.msg);
 	if (file_read(&s->arena, "response.txt", STEP_HTTP_ANSWER_MAX, &response, &len, &err))
 		s->response = response;
 }
@@ -152,7 +150,7 @@ static void methods_and_payloads_go_out_as_they_are(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(sent_done) struct sent s = { 0 };
 		send_step(&s, cases[i].step, NULL);
-		assert_int_equal(s.code, TRANSFER_DONE);
+		assert_int_equal(s.code, EX_OK);
 		assert_int_equal(s.answer.status, 200);
 		assert_null(s.answer.message);
 		assert_string_equal(s.response, echoed(&s.arena, cases[i].first, cases[i].headers,
@@ -176,7 +174,7 @@ static void every_kind_of_auth_is_sent_as_it_should_be(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(sent_done) struct sent s = { 0 };
 		send_step(&s, arena_printf(&s.arena, "{'method': 'get', 'url': '@/echo', 'auth': %s}", cases[i].auth), NULL);
-		assert_int_equal(s.code, TRANSFER_DONE);
+		assert_int_equal(s.code, EX_OK);
 		assert_string_equal(s.response, echoed(&s.arena, "GET /echo", cases[i].before, cases[i].behind, ""));
 		assert_not_shown(&s, "s3same");
 	}
@@ -188,7 +186,7 @@ static void oauth_asks_for_a_token_with_a_form(void **state)
 
 	send_step(&s, "{'method': 'post', 'url': '@/echo', 'payload': '{}', 'auth': {'type': 'oauth', 'clientId': "
 	          "'id', 'clientSecret': 'odd', 'authUrl': '@/token'}}", NULL);
-	assert_int_equal(s.code, TRANSFER_DONE);
+	assert_int_equal(s.code, EX_OK);
 	send_step(&asked, "{'method': 'get', 'url': '@/last-token'}", NULL);
 	assert_string_equal(asked.response, arena_printf(&s.arena,
 		"Accept: application/json\nContent-Length: 97\nContent-Type: application/x-www-form-urlencoded\n"
@@ -200,17 +198,17 @@ static void oauth_asks_for_a_token_with_a_form(void **state)
 static void a_step_without_a_token_is_not_sent(void **state)
 {
 	static const struct { const char *url, *message; int code; } cases[] = {
-		{ "@/unauthorised", "auth.authUrl gives no token: it answers 401", TRANSFER_FINAL },
-		{ "@/server-error", "auth.authUrl gives no token: it answers 500", TRANSFER_AGAIN },
-		{ "@/busy", "auth.authUrl gives no token: it answers 503", TRANSFER_AGAIN },
-		{ "@/redirect", "auth.authUrl gives no token: it answers 302", TRANSFER_FINAL },
-		{ "@/token/none", "auth.authUrl answers without an access_token", TRANSFER_FINAL },
-		{ "@/html", "auth.authUrl answers without an access_token", TRANSFER_FINAL },
-		{ "@/endless", "auth.authUrl answers without an access_token", TRANSFER_FINAL },
-		{ "@/drop", "the connection to the server of auth.authUrl broke before a whole answer came", TRANSFER_AGAIN },
-		{ "http://127.0.0.1:1/s3same", "connection refused by the server of auth.authUrl", TRANSFER_AGAIN },
-		{ "ftp://s3same/", "auth.authUrl does not begin with https:// or http://", TRANSFER_FINAL },
-		{ "s3same", "auth.authUrl does not begin with https:// or http://", TRANSFER_FINAL },
+		{ "@/unauthorised", "auth.authUrl gives no token: it answers 401", EX_UNAVAILABLE },
+		{ "@/server-error", "auth.authUrl gives no token: it answers 500", EX_TEMPFAIL },
+		{ "@/busy", "auth.authUrl gives no token: it answers 503", EX_TEMPFAIL },
+		{ "@/redirect", "auth.authUrl gives no token: it answers 302", EX_UNAVAILABLE },
+		{ "@/token/none", "auth.authUrl answers without an access_token", EX_UNAVAILABLE },
+		{ "@/html", "auth.authUrl answers without an access_token", EX_UNAVAILABLE },
+		{ "@/endless", "auth.authUrl answers without an access_token", EX_UNAVAILABLE },
+		{ "@/drop", "the connection to the server of auth.authUrl broke before a whole answer came", EX_TEMPFAIL },
+		{ "http://127.0.0.1:1/s3same", "connection refused by the server of auth.authUrl", EX_TEMPFAIL },
+		{ "ftp://s3same/", "auth.authUrl does not begin with https:// or http://", EX_UNAVAILABLE },
+		{ "s3same", "auth.authUrl does not begin with https:// or http://", EX_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -219,7 +217,7 @@ static void a_step_without_a_token_is_not_sent(void **state)
 		          "'clientId': 'id', 'clientSecret': 'odd', 'authUrl': '%s'}}", cases[i].url), NULL);
 		assert_string_equal(s.answer.message, cases[i].message);
 		assert_int_equal(s.code, cases[i].code);
-		assert_int_equal(s.answer.final, cases[i].code == TRANSFER_FINAL);
+		assert_int_equal(s.answer.final, cases[i].code == EX_UNAVAILABLE);
 		assert_string_equal(s.said, arena_printf(&s.arena, "%s\n", cases[i].message));
 		assert_not_shown(&s, "s3same");
 		send_step(&seen, "{'method': 'get', 'url': '@/seen//unsent'}", NULL);
@@ -252,7 +250,7 @@ static void placeholders_are_filled_in_as_they_are(void **state)
 		CLEANUP(sent_done) struct sent s = { 0 };
 		send_step(&s, arena_printf(&s.arena, "{'method': 'post', 'url': '@/echo', 'payload': '%s', "
 		          "'parameters': {'secrets': ['word', 'odd']}}", cases[i].payload), env);
-		assert_int_equal(s.code, TRANSFER_DONE);
+		assert_int_equal(s.code, EX_OK);
 		assert_string_equal(strstr(s.response, "\n\n") + 2, cases[i].want);
 		assert_not_shown(&s, "s3same");
 	}
@@ -266,7 +264,7 @@ static void placeholders_count_in_url_and_headers_and_the_log_tells_what_has_no_
 	          "{'X-A': '{{b}} {{a}}', 'X-B': 'key {{ WORD }}', 'X-Empty': '', 'X-Number': 7}}, "
 	          "'parameters': {'secrets': ['word']}}", "{'where': 'echo', 'a': 'x'}");
 	/* A URL has no braces; what they are is not libcurl's to mend. */
-	assert_int_equal(s.code, TRANSFER_DONE);
+	assert_int_equal(s.code, EX_OK);
 	assert_string_equal(s.response, echoed(&s.arena, "GET /echo?key=s3same-word&{{b}}", "",
 	                                       "X-A: {{b}} x\nX-B: key s3same-word\nX-Empty:\nX-Number: 7\n", ""));
 	const char *begin = arena_printf(&s.arena, "{{b}} has no value: it is left as it stands\n"
@@ -302,14 +300,14 @@ static void what_is_no_header_is_refused(void **state)
 		send_step(&s, arena_printf(&s.arena, "{'method': 'get', 'url': '@/echo', 'headers': {'absolute': "
 		          "{'%s': '%s'}}}", cases[i].name, cases[i].value), "{'line': 'a\\r\\nX-B: 1'}");
 		assert_string_equal(s.answer.message, cases[i].message);
-		assert_int_equal(s.code, TRANSFER_FINAL);
+		assert_int_equal(s.code, EX_UNAVAILABLE);
 		assert_true(s.answer.final);
 	}
 	/* What a server of tokens says is no header either. */
 	CLEANUP(sent_done) struct sent s = { 0 };
 	send_step(&s, "{'method': 'get', 'url': '@/echo', 'auth': {'type': 'oauth', 'clientId': 'id', 'clientSecret': "
 	          "'odd', 'authUrl': '@/token/break'}}", NULL);
-	assert_int_equal(s.code, TRANSFER_FINAL);
+	assert_int_equal(s.code, EX_UNAVAILABLE);
 	assert_string_equal(s.answer.message,
 	                    "the value of the header Authorization has a line break or another control character in it");
 }
@@ -402,7 +400,7 @@ static void urls_that_lead_nowhere_are_final(void **state)
 		const char *url = i == 8 ? arena_printf(&s.arena, "http://%s", longer) : cases[i].url;
 		send_step(&s, arena_printf(&s.arena, "{'method': 'get', 'url': '%s'}", url), NULL);
 		assert_string_equal(s.answer.message, cases[i].message);
-		assert_int_equal(s.code, TRANSFER_FINAL);
+		assert_int_equal(s.code, EX_UNAVAILABLE);
 		assert_not_shown(&s, "s3same");
 	}
 }
@@ -425,7 +423,7 @@ static void any_answer_is_an_answer_and_one_that_is_no_success_is_shown(void **s
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(sent_done) struct sent s = { 0 };
 		send_step(&s, arena_printf(&s.arena, "{'method': 'get', 'url': '@%s'}", cases[i].path), NULL);
-		assert_int_equal(s.code, TRANSFER_DONE);
+		assert_int_equal(s.code, EX_OK);
 		assert_true(s.answer.found);
 		assert_int_equal(s.answer.status, cases[i].status);
 		if (cases[i].response)
@@ -440,12 +438,12 @@ static void any_answer_is_an_answer_and_one_that_is_no_success_is_shown(void **s
 static void no_answer_says_why_and_whether_it_is_worth_another_try(void **state)
 {
 	static const struct { const char *path, *message; int code; } cases[] = {
-		{ "/short", "the answer of 127.0.0.1:%s was cut short", TRANSFER_AGAIN },
-		{ "/short-chunked", "the answer of 127.0.0.1:%s was cut short", TRANSFER_AGAIN },
-		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came", TRANSFER_AGAIN },
-		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP", TRANSFER_FINAL },
-		{ "/silent", "no answer from 127.0.0.1:%s within 2s", TRANSFER_AGAIN },
-		{ "/slow-body", "no whole answer from 127.0.0.1:%s within 2s", TRANSFER_AGAIN },
+		{ "/short", "the answer of 127.0.0.1:%s was cut short", EX_TEMPFAIL },
+		{ "/short-chunked", "the answer of 127.0.0.1:%s was cut short", EX_TEMPFAIL },
+		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came", EX_TEMPFAIL },
+		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP", EX_UNAVAILABLE },
+		{ "/silent", "no answer from 127.0.0.1:%s within 2s", EX_TEMPFAIL },
+		{ "/slow-body", "no whole answer from 127.0.0.1:%s within 2s", EX_TEMPFAIL },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -458,7 +456,7 @@ static void no_answer_says_why_and_whether_it_is_worth_another_try(void **state)
 		buf_addf(&want, "%s%s", server.name, port + 2);
 		assert_string_equal(s.answer.message, buf_str(&want));
 		assert_int_equal(s.code, cases[i].code);
-		assert_int_equal(s.answer.final, cases[i].code == TRANSFER_FINAL);
+		assert_int_equal(s.answer.final, cases[i].code == EX_UNAVAILABLE);
 		assert_int_equal(s.answer.status, 0);
 		assert_null(s.response);
 	}
@@ -469,14 +467,14 @@ static void an_answer_is_16_mib_at_most(void **state)
 	CLEANUP(sent_done) struct sent most = { 0 }, more = { 0 }, endless = { 0 };
 
 	send_step(&most, "{'method': 'get', 'url': '@/bytes/16777216'}", NULL);
-	assert_int_equal(most.code, TRANSFER_DONE);
+	assert_int_equal(most.code, EX_OK);
 	assert_int_equal(strlen(most.response), 16 << 20);
 	send_step(&more, "{'method': 'get', 'url': '@/bytes/16777217'}", NULL);
-	assert_int_equal(more.code, TRANSFER_FINAL);
+	assert_int_equal(more.code, EX_UNAVAILABLE);
 	assert_string_equal(more.answer.message, "the answer is larger than 16 MiB");
 	assert_null(more.response);
 	send_step(&endless, "{'method': 'post', 'url': '@/endless'}", NULL);
-	assert_int_equal(endless.code, TRANSFER_FINAL);
+	assert_int_equal(endless.code, EX_UNAVAILABLE);
 	assert_string_equal(endless.answer.message, "the answer is larger than 16 MiB");
 }
 
@@ -532,7 +530,7 @@ static void a_document_that_is_none_does_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(documents); i++) {
 		CLEANUP(sent_done) struct sent s = { 0 };
 		serve(&s, documents[i], strlen(documents[i]));
-		assert_int_equal(s.code, TRANSFER_FINAL);
+		assert_int_equal(s.code, EX_USAGE);
 		assert_false(s.answer.found);
 	}
 }
@@ -554,7 +552,7 @@ static void an_answer_file_is_read_strictly(void **state)
 		assert_true(file_replace(&a, "../answer", cases[i].text, strlen(cases[i].text), 0600, &err));
 		assert_int_equal(attempt_reply_read(&a, folder, &answer, &err), cases[i].good);
 		if (!cases[i].good)
-			assert_memory_equal(err.msg, "the answer of the step", 22);
+			assert_memory_equal(err.msg, "the reply of the command", 24);
 	}
 }
 
@@ -564,7 +562,7 @@ static void what_cannot_be_written_is_no_success(void **state)
 
 	assert_int_equal(mkdir("response.txt", 0700), 0);
 	send_step(&s, "{'method': 'get', 'url': '@/bytes/3'}", NULL);
-	assert_int_equal(s.code, TRANSFER_AGAIN);
+	assert_int_equal(s.code, EX_TEMPFAIL);
 	assert_string_equal(s.answer.message, "response.txt: cannot be written: Is a directory");
 	assert_int_equal(rmdir("response.txt"), 0);
 }
@@ -606,7 +604,7 @@ static void nothing_for_this_machine_goes_to_a_proxy(void **state)
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
 	send_step(&s, "{'method': 'get', 'url': '@/bytes/3'}", NULL);
 	unsetenv("http_proxy");
-	assert_int_equal(s.code, TRANSFER_DONE);
+	assert_int_equal(s.code, EX_OK);
 }
 
 static int set_up(void **state)

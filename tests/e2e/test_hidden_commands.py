@@ -1,6 +1,7 @@
-"""`flowsync deliver`, the hidden command that tells a watcher, run as the service runs it: with a
-document on its stdin; and a mail server that is none of ours."""
+"""The hidden commands send-notification and step-http, run as the service runs them: with a document on stdin, in the
+folder `work` of an attempt; and a mail server that is not ours."""
 import json
+import os
 import unittest
 
 import mail_server
@@ -8,16 +9,30 @@ from flowsync import ServiceCase
 from git_servers import Authority
 from mail_server import MailServer
 
-DONE, FINAL, AGAIN = 0, 64, 75
+DONE, USAGE, FINAL, AGAIN = os.EX_OK, os.EX_USAGE, os.EX_UNAVAILABLE, os.EX_TEMPFAIL
 
 
-class DeliverCase(ServiceCase):
-    def deliver(self, code, **document):
-        return self.expect(code, "deliver", stdin=json.dumps(document), endpoint=None).out
+class HiddenCommandCase(ServiceCase):
+    def attempt(self, code, command, stdin):
+        """What it printed, and its reply; None: it left none."""
+        work = self.tmp / "attempt/work"
+        work.mkdir(parents=True, exist_ok=True)
+        reply = work.parent / "answer"
+        reply.unlink(missing_ok=True)
+        out = self.expect(code, command, stdin=stdin, endpoint=None, cwd=work).out
+        return out, json.loads(reply.read_text()) if reply.exists() else None
+
+    def notify(self, code, **document):
+        out, reply = self.attempt(code, "send-notification", json.dumps(document))
+        if code == DONE:
+            self.assertNotIn("message", reply or {})
+        else:
+            self.assertEqual(reply, {"message": out.rstrip("\n"), "final": code == FINAL})
+        return out
 
 
 @unittest.skipIf(mail_server.available(), mail_server.available())
-class MailTest(DeliverCase):
+class MailTest(HiddenCommandCase):
     def run_server(self, **options):
         server = MailServer(self.tmp, **options)
         self.addCleanup(server.stop)
@@ -26,7 +41,7 @@ class MailTest(DeliverCase):
     def mail(self, code, server, **more):
         document = {"url": server.url, "from": "flowsync@example.org", "to": ["a@example.org"],
                     "subject": "flowsync: nightly failed", "text": "Something happened.\n", "id": "1.fail", **more}
-        return self.deliver(code, mail=document)
+        return self.notify(code, mail=document)
 
     def test_a_mail_arrives_as_it_was_sent(self):
         server = self.run_server()
@@ -101,32 +116,49 @@ class MailTest(DeliverCase):
         self.assertEqual(server._files(), [])
 
 
-class WebhookTest(DeliverCase):
-    def test_a_webhook_is_told_and_its_url_never_shown(self):
+class WebhookTest(HiddenCommandCase):
+    def test_a_webhook_is_called_and_its_url_never_shown(self):
         fake = self.fake(lambda request: (204 if request.path.startswith("/good") else 404, ""))
         key = self.secret("key")
         payload = '{"run": "{{daily}}"}'
-        out = self.deliver(DONE, webhook={"url": f"{fake.endpoint}/good/{key}?{key}", "payload": payload})
-        self.assertEqual(out, f"told {fake.endpoint}: answered 204\n")
+        out = self.notify(DONE, webhook={"url": f"{fake.endpoint}/good/{key}?{key}", "payload": payload})
+        self.assertEqual(out, f"notified {fake.endpoint}: answered 204\n")
         self.assertEqual((fake.requests[0].method, fake.requests[0].body), ("POST", payload))
         self.assertEqual(fake.requests[0].headers["Content-Type"], "application/json")
-        out = self.deliver(FINAL, webhook={"url": f"{fake.endpoint}/{key}", "payload": payload})
+        out = self.notify(FINAL, webhook={"url": f"{fake.endpoint}/{key}", "payload": payload})
         self.assertEqual(out, f"{fake.endpoint} answered 404\n")
         fake.close()
-        out = self.deliver(AGAIN, webhook={"url": f"{fake.endpoint}/{key}", "payload": payload})
+        out = self.notify(AGAIN, webhook={"url": f"{fake.endpoint}/{key}", "payload": payload})
         self.assertEqual(out, f"connection refused by {fake.endpoint[7:]}\n")
 
-    def test_a_document_that_is_none_is_final(self):
-        self.assertEqual(self.expect(FINAL, "deliver", stdin="hello", endpoint=None).out, "")
+
+class DocumentTest(HiddenCommandCase):
+    def test_a_document_that_cannot_be_read_is_an_error_of_usage(self):
+        for command in "send-notification", "step-http", "step-checkout":
+            for document in "hello", "{}":
+                with self.subTest(command=command, document=document):
+                    out, reply = self.attempt(USAGE, command, document)
+                    self.assertTrue(out.endswith("the document on stdin cannot be read\n"), out)
+                    self.assertIsNone(reply)
+
+    def test_a_reply_that_cannot_be_written_is_an_error(self):
+        fake = self.fake(lambda request: (204, ""))
+        (self.tmp / "attempt/work").mkdir(parents=True)
+        (self.tmp / "attempt/answer").mkdir()
+        document = json.dumps({"webhook": {"url": fake.endpoint, "payload": ""}})
+        out = self.expect(os.EX_CANTCREAT, "send-notification", stdin=document, endpoint=None,
+                          cwd=self.tmp / "attempt/work").out
+        self.assertTrue(out.endswith("\nthe reply of the command: cannot be written: Is a directory\n"), out)
+
+    def test_a_repository_that_is_not_there_is_final(self):
+        document = {"url": f"{self.tmp}/nothing", "mirror": f"{self.tmp}/mirror", "kind": 1, "ref": "main"}
+        out, reply = self.attempt(FINAL, "step-checkout", json.dumps(document))
+        self.assertEqual(reply, {"message": out.rstrip("\n"), "final": True})
 
 
-class StepHttpTest(ServiceCase):
+class StepHttpTest(HiddenCommandCase):
     def step(self, code, **document):
-        work = self.tmp / "attempt/work"
-        work.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"method": "POST", "headers": {}, "masks": self.secrets, **document})
-        result = self.expect(code, "step-http", stdin=text, endpoint=None, cwd=work)
-        return result.out, json.loads((work.parent / "answer").read_text())
+        return self.attempt(code, "step-http", json.dumps({"method": "POST", "headers": {}, "masks": self.secrets, **document}))
 
     def test_a_request_leaves_its_answer_in_files(self):
         key = self.secret("key")
