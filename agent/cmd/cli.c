@@ -49,7 +49,7 @@ const struct command cli_root = {
 /* What went wrong. */
 
 /* "With -o json stdout is one JSON document, on every exit code." */
-static void print_document(FILE *out, struct arena *a, const struct diagnostics *faults, int exit_code)
+static void cli_print_error_document(FILE *out, struct arena *a, const struct diagnostics *faults, int exit_code)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(a);
@@ -69,7 +69,7 @@ int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
 	if (ctx->command->refused)
 		ctx->command->refused(ctx, faults);
 	else if (ctx->settings->output == OUTPUT_JSON)
-		print_document(ctx->out, ctx->arena, faults, code);
+		cli_print_error_document(ctx->out, ctx->arena, faults, code);
 	return code;
 }
 
@@ -81,7 +81,7 @@ int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum 
 	int code = exit_status_code(&verdict);
 	diagnostics_log(ctx->log, faults);
 	if (ctx->settings->output == OUTPUT_JSON)
-		print_document(ctx->out, ctx->arena, faults, code);
+		cli_print_error_document(ctx->out, ctx->arena, faults, code);
 	return code;
 }
 
@@ -95,7 +95,7 @@ int cli_fail(struct context *ctx, const struct err *err)
 
 /* Finding the command. */
 
-static const struct command *find_in(const struct command *outer, const char *word)
+static const struct command *cli_find_subcommand(const struct command *outer, const char *word)
 {
 	for (const struct command *const *c = outer->commands; *c; c++)
 		if (strcmp((*c)->name, word) == 0)
@@ -103,14 +103,14 @@ static const struct command *find_in(const struct command *outer, const char *wo
 	return NULL;
 }
 
-const struct command *cli_find(struct arena *a, const struct command *root, const char *const *words,
-                               size_t count, size_t *used, const char **path)
+const struct command *cli_find_command(struct arena *a, const struct command *root, const char *const *words,
+                                       size_t count, size_t *used, const char **path)
 {
 	const struct command *found = root, *inner;
 	const char *text = "";
 
 	for (*used = 0; *used < count && found->commands; ++*used) {
-		inner = find_in(found, words[*used]);
+		inner = cli_find_subcommand(found, words[*used]);
 		if (!inner)
 			break;
 		text = arena_printf(a, "%s%s%s", text, *text ? " " : "", inner->name);
@@ -121,7 +121,7 @@ const struct command *cli_find(struct arena *a, const struct command *root, cons
 }
 
 /* Where the words end, or go on with one that nobody knows. */
-static void no_command(struct context *ctx, struct diagnostics *f)
+static void cli_report_unknown_command(struct context *ctx, struct diagnostics *f)
 {
 	const char *space = *ctx->path ? " " : "";
 	struct suggestion near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
@@ -137,14 +137,14 @@ static void no_command(struct context *ctx, struct diagnostics *f)
 		diagnostics_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
 	} else if (near.best) {
 		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
-		          ctx->path, space, near.word, ctx->path, space, near.best);
+		                ctx->path, space, near.word, ctx->path, space, near.best);
 	} else {
 		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
-		          ctx->path, space, near.word, space, ctx->path);
+		                ctx->path, space, near.word, space, ctx->path);
 	}
 }
 
-static void check_arguments(const struct context *ctx, struct diagnostics *f)
+static void cli_check_argument_count(const struct context *ctx, struct diagnostics *f)
 {
 	const struct command *c = ctx->command;
 
@@ -152,32 +152,34 @@ static void check_arguments(const struct context *ctx, struct diagnostics *f)
 		diagnostics_add(f, (struct pos){ 0 }, "\"%s\" needs %s", ctx->path, c->arguments);
 	else if (c->most >= 0 && (int)ctx->argument_count > c->most)
 		diagnostics_add(f, (struct pos){ 0 }, "\"%s\" does not take the argument \"%s\"", ctx->path,
-		          ctx->arguments[c->most]);
+		                ctx->arguments[c->most]);
 }
 
 /* Running it. */
 
 /* The sync that a command is about. */
-static bool choose_sync(const struct context *ctx, size_t *out, struct diagnostics *f)
+static bool cli_choose_sync(const struct context *ctx, size_t *out, struct diagnostics *f)
 {
 	const struct config *c = ctx->config;
 	const char *name = ctx->job ? ctx->job->sync : context_early(ctx, "sync", "FLOWSYNC_SYNC");
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
 
 	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
-	if (!c || (ctx->job && c->count == 0) || !(ctx->command->options & FOR_SPECS) || ctx->command->many || (!name && c->count < 2) ||
+	if (!c || (ctx->job && c->count == 0) || !(ctx->command->options & FOR_SPECS) || ctx->command->many ||
+	    (!name && c->count < 2) ||
 	    (name && config_find(c, name, out)))
 		return true;
 	for (size_t i = 0; i < c->count; i++)
 		buf_addf(&all, "%s%s", i ? ", " : "", c->names[i]);
 	if (name)
-		return diagnostics_add(f, (struct pos){ .file = c->path }, "no sync of the name \"%s\"; there are: %s", name,
-		                 buf_str(&all));
+		return diagnostics_add(f, (struct pos){ .file = c->path },
+		                       "no sync of the name \"%s\"; there are: %s", name,
+		                       buf_str(&all));
 	return diagnostics_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
-	                 c->count, buf_str(&all));
+	                       c->count, buf_str(&all));
 }
 
-static void set_up_output(struct context *ctx)
+static void cli_set_up_output(struct context *ctx)
 {
 	const struct settings *s = ctx->settings;
 	struct term_hints hints = {
@@ -191,7 +193,7 @@ static void set_up_output(struct context *ctx)
 }
 
 /* True if the command line asks for JSON, whatever else is wrong with it. */
-static bool wants_json(const struct context *ctx)
+static bool cli_wants_json(const struct context *ctx)
 {
 	const char *output = context_early(ctx, "output", "FLOWSYNC_OUTPUT");
 
@@ -200,18 +202,18 @@ static bool wants_json(const struct context *ctx)
 
 /* What is wrong before the command runs.  The command may be a table of commands that lacks its
  * word. */
-static void check_line(struct context *ctx, struct settings *s, struct vars *vars, struct diagnostics *f)
+static void cli_check_command_line(struct context *ctx, struct settings *s, struct vars *vars, struct diagnostics *f)
 {
 	size_t sync = CONFIG_NO_SYNC;
 
 	if (ctx->command->commands) {
-		no_command(ctx, f);
+		cli_report_unknown_command(ctx, f);
 		return;
 	}
 	/* What follows an unknown option may be its value: no argument to complain of. */
 	if (f->errors == 0)
-		check_arguments(ctx, f);
-	if (!ctx->command->bare && context_config(ctx, ctx->arena, &ctx->config, f) && choose_sync(ctx, &sync, f) &&
+		cli_check_argument_count(ctx, f);
+	if (!ctx->command->bare && context_config(ctx, ctx->arena, &ctx->config, f) && cli_choose_sync(ctx, &sync, f) &&
 	    !ctx->job && (ctx->command->options & FOR_CYCLE))
 		sync_check_owners(ctx, ctx->config, f);
 	context_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
@@ -219,13 +221,13 @@ static void check_line(struct context *ctx, struct settings *s, struct vars *var
 
 /* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a
  * step: the write fails and is reported. */
-static bool watch_signals(struct context *ctx, struct err *err)
+static bool cli_watch_signals(struct context *ctx, struct err *err)
 {
 	shutdown_signals_ignore_sigpipe();
 	return !ctx->command->stops || shutdown_signals_watch(&ctx->stop_fd, err);
 }
 
-static int run_command(struct context *ctx, struct diagnostics *faults)
+static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 {
 	struct settings settings = { .log_level = LEVEL_INFO };
 	struct vars vars = { 0 };
@@ -235,23 +237,23 @@ static int run_command(struct context *ctx, struct diagnostics *faults)
 	ctx->vars = &vars;
 	if (ctx->command->prepare && !ctx->command->prepare(ctx, &err))
 		return cli_fail(ctx, &err);
-	check_line(ctx, &settings, &vars, faults);
-	set_up_output(ctx);
+	cli_check_command_line(ctx, &settings, &vars, faults);
+	cli_set_up_output(ctx);
 	if (faults->errors > 0) {
-		settings.output = wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
+		settings.output = cli_wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
 		return cli_fail_usage(ctx, faults);
 	}
 	/* What the agent told when it began it need not tell each cycle. */
 	if (!ctx->job)
 		diagnostics_log(ctx->log, faults);
-	if (!watch_signals(ctx, &err))
+	if (!cli_watch_signals(ctx, &err))
 		return cli_fail(ctx, &err);
 	return ctx->command->run(ctx);
 }
 
 /* Results that did not reach their reader are no success, nor a plan whose changes may be
  * pending. */
-static int close_output(struct context *ctx, int code)
+static int cli_flush_output(struct context *ctx, int code)
 {
 	errno = 0;
 	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
@@ -278,12 +280,12 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 		line.words = version;
 		line.word_count = 1;
 	}
-	ctx.command = cli_find(&arena, root, line.words, line.word_count, &used, &ctx.path);
+	ctx.command = cli_find_command(&arena, root, line.words, line.word_count, &used, &ctx.path);
 	ctx.arguments = line.words + used;
 	ctx.argument_count = line.word_count - used;
 	if (line.help && (ctx.argument_count == 0 || !ctx.command->commands)) {
 		cli_help(ctx.command, ctx.path, out);
-		return close_output(&ctx, 0);
+		return cli_flush_output(&ctx, 0);
 	}
-	return close_output(&ctx, run_command(&ctx, &faults));
+	return cli_flush_output(&ctx, cli_run_command(&ctx, &faults));
 }

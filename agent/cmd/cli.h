@@ -20,9 +20,9 @@ void cli_help(const struct command *command, const char *path, FILE *out);
 
 /* The command that words begin with below root, as deep as sub-commands go; root itself if there
  * is none.  *used is how many words that took, *path their text. */
-const struct command *cli_find(struct arena *a, const struct command *root,
-                               const char *const *words, size_t count, size_t *used,
-                               const char **path);
+const struct command *cli_find_command(struct arena *a, const struct command *root,
+                                       const char *const *words, size_t count, size_t *used,
+                                       const char **path);
 
 /* Of all commands: what main() hands to cli_run(). */
 extern const struct command cli_root;

@@ -6,7 +6,7 @@ enum { WIDTH = 80 };
 
 /* Fills lines with the words of text, however it is broken in the source; an empty line parts
  * paragraphs. */
-static void print_wrapped(const char *text, FILE *out)
+static void cli_help_print_wrapped(const char *text, FILE *out)
 {
 	size_t column = 0;
 
@@ -29,7 +29,7 @@ static void print_wrapped(const char *text, FILE *out)
 }
 
 /* "  -c, --config FILE" */
-static const char *left_side(struct arena *a, const struct option *o)
+static const char *cli_help_option_syntax(struct arena *a, const struct option *o)
 {
 	const char *argument = option_argument(a, o);
 	const char *dashed = arena_printf(a, "--%s%s%s", o->name, argument ? " " : "",
@@ -40,27 +40,27 @@ static const char *left_side(struct arena *a, const struct option *o)
 	return arena_printf(a, "      %s", dashed);
 }
 
-static void print_options(struct arena *a, const char *title, unsigned groups, FILE *out)
+static void cli_help_print_options(struct arena *a, const char *title, unsigned groups, FILE *out)
 {
 	int width = 0;
 
 	for (const struct option *o = option_table; o->name; o++)
-		if ((o->groups & groups) && (int)strlen(left_side(a, o)) > width)
-			width = (int)strlen(left_side(a, o));
+		if ((o->groups & groups) && (int)strlen(cli_help_option_syntax(a, o)) > width)
+			width = (int)strlen(cli_help_option_syntax(a, o));
 	if (width == 0)
 		return;
 	fprintf(out, "\n%s:\n", title);
 	for (const struct option *o = option_table; o->name; o++) {
 		if (!(o->groups & groups))
 			continue;
-		fprintf(out, "%-*s  %s", width, left_side(a, o), o->help);
+		fprintf(out, "%-*s  %s", width, cli_help_option_syntax(a, o), o->help);
 		if (o->otherwise)
 			fprintf(out, " (%s)", o->otherwise);
 		fputc('\n', out);
 	}
 }
 
-static void print_commands(struct arena *a, const struct command *command, FILE *out)
+static void cli_help_print_commands(struct arena *a, const struct command *command, FILE *out)
 {
 	int width = 0;
 
@@ -77,7 +77,7 @@ static void print_commands(struct arena *a, const struct command *command, FILE 
 	}
 }
 
-static void print_usage(const struct command *command, const char *path, FILE *out)
+static void cli_help_print_usage(const struct command *command, const char *path, FILE *out)
 {
 	fprintf(out, "usage: flowsync%s%s%s", *path ? " " : " [global options]", path,
 	        command->commands ? " COMMAND" : "");
@@ -101,16 +101,16 @@ void cli_help(const struct command *command, const char *path, FILE *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	print_usage(command, path, out);
+	cli_help_print_usage(command, path, out);
 	fputc('\n', out);
-	print_wrapped(command->help ? command->help : command->summary, out);
+	cli_help_print_wrapped(command->help ? command->help : command->summary, out);
 	if (command->commands)
-		print_commands(&a, command, out);
-	print_options(&a, "options", command->options & ~(unsigned)FOR_ALL, out);
+		cli_help_print_commands(&a, command, out);
+	cli_help_print_options(&a, "options", command->options & ~(unsigned)FOR_ALL, out);
 	if (!command->bare && (*path == '\0' || !command->commands))
-		print_options(&a, "global options", FOR_ALL, out);
+		cli_help_print_options(&a, "global options", FOR_ALL, out);
 	if (*path == '\0') {
 		fputc('\n', out);
-		print_wrapped(more, out);
+		cli_help_print_wrapped(more, out);
 	}
 }

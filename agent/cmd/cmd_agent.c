@@ -2,7 +2,7 @@
 #include "agent/daemon/daemon.h"
 #include "agent/sync/sync_check.h"
 
-static int run(struct context *ctx)
+static int cmd_agent_run(struct context *ctx)
 {
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct err err;
@@ -25,5 +25,5 @@ const struct command cmd_agent = {
 	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS,
 	.many = true,
 	.stops = true,
-	.run = run,
+	.run = cmd_agent_run,
 };

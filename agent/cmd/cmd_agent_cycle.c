@@ -5,7 +5,7 @@
 enum { JOB_MAX_BYTES = 8 << 20 };
 
 /* Before the configuration is looked for: the job has it. */
-static bool prepare(struct context *ctx, struct err *err)
+static bool cmd_agent_cycle_prepare(struct context *ctx, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF(JOB_MAX_BYTES);
 	struct cycle_job *job = arena_new(ctx->arena, struct cycle_job, 1);
@@ -13,21 +13,22 @@ static bool prepare(struct context *ctx, struct err *err)
 
 	for (size_t len; (len = fread(bytes, 1, sizeof bytes, stdin)) > 0; )
 		buf_add(&text, bytes, len);
-	if (!cycle_job_read(ctx->arena, buf_str(&text), text.len, job, err) || !shutdown_signals_watch_hurry(&job->hurry_fd, err))
+	if (!cycle_job_read(ctx->arena, buf_str(&text), text.len, job, err) ||
+	    !shutdown_signals_watch_hurry(&job->hurry_fd, err))
 		return false;
 	ctx->job = job;
 	ctx->log->sync = job->sync;
 	return true;
 }
 
-static int run(struct context *ctx)
+static int cmd_agent_cycle_run(struct context *ctx)
 {
 	return cycle_run(ctx, true);
 }
 
-static void refused(struct context *ctx, const struct diagnostics *faults)
+static void cmd_agent_cycle_report_usage_error(struct context *ctx, const struct diagnostics *faults)
 {
-	cycle_refused(ctx, faults, true);
+	cycle_run_report_usage_error(ctx, faults, true);
 }
 
 const struct command cmd_agent_cycle = {
@@ -36,7 +37,7 @@ const struct command cmd_agent_cycle = {
 	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS | FOR_RESULT,
 	.hidden = true,
 	.stops = true,
-	.prepare = prepare,
-	.run = run,
-	.refused = refused,
+	.prepare = cmd_agent_cycle_prepare,
+	.run = cmd_agent_cycle_run,
+	.refused = cmd_agent_cycle_report_usage_error,
 };

@@ -8,7 +8,7 @@
 enum { REVISION_LEAST = 7 };	/* characters that name a revision well enough */
 
 /* What the sync's last cycle said; a `sync` by hand beside the agent says only that it may not. */
-static bool find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
+static bool cmd_approve_find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
 {
 	const char *dir = ctx->settings->state_dir, **ids;
 	const struct node *report;
@@ -20,7 +20,8 @@ static bool find_report(struct context *ctx, const char *sync, const struct node
 	if (!report_store_list(ctx->arena, dir, &ids, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!report_store_read(ctx->arena, dir, ids[i], &report, &skipped) || !report_store_check(report, &skipped) ||
+		if (!report_store_read(ctx->arena, dir, ids[i], &report, &skipped) ||
+		    !report_store_check(report, &skipped) ||
 		    !node_is_text(report, "sync", sync) || !node_is_text(report, "mode", "agent"))
 			continue;
 		*out = report;
@@ -29,7 +30,7 @@ static bool find_report(struct context *ctx, const char *sync, const struct node
 	return err_usage(err, "no report of an agent's sync \"%s\" is stored in %s", sync, dir);
 }
 
-static const struct node *blocking(const struct node *report, const char *guard)
+static const struct node *cmd_approve_blocking_guard(const struct node *report, const char *guard)
 {
 	const struct node *guards = node_get(report, "guards");
 
@@ -41,11 +42,11 @@ static const struct node *blocking(const struct node *report, const char *guard)
 	return NULL;
 }
 
-static bool check_guard(const struct node *report, const char *sync, const char *guard, struct err *err)
+static bool cmd_approve_check_guard(const struct node *report, const char *sync, const char *guard, struct err *err)
 {
-	const struct node *other = blocking(report, NULL);
+	const struct node *other = cmd_approve_blocking_guard(report, NULL);
 
-	if (blocking(report, guard))
+	if (cmd_approve_blocking_guard(report, guard))
 		return true;
 	if (other)
 		return err_usage(err, "the last cycle of \"%s\" was blocked by the guard %s, not by \"%s\"", sync,
@@ -53,13 +54,13 @@ static bool check_guard(const struct node *report, const char *sync, const char 
 	return err_usage(err, "the last cycle of \"%s\" was not blocked by a guard", sync);
 }
 
-static bool begins_with(const char *text, const char *given)
+static bool cmd_approve_begins_with(const char *text, const char *given)
 {
 	return text && strncmp(text, given, strlen(given)) == 0;
 }
 
 /* A directory's revision says nothing of what stands in its files: its tree does. */
-static bool find_revision(const struct node *report, const char *given, const char **out, struct err *err)
+static bool cmd_approve_find_revision(const struct node *report, const char *given, const char **out, struct err *err)
 {
 	const struct node *source = node_get(report, "source");
 	const char *revision = node_get_text(source, "revision"), *tree = node_get_text(source, "tree");
@@ -67,14 +68,14 @@ static bool find_revision(const struct node *report, const char *given, const ch
 
 	if (strlen(given) < REVISION_LEAST)
 		return err_usage(err, "--revision %s: give at least %d characters of it", given, REVISION_LEAST);
-	if (named && (begins_with(revision, given) || begins_with(tree, given))) {
+	if (named && (cmd_approve_begins_with(revision, given) || cmd_approve_begins_with(tree, given))) {
 		*out = named;
 		return true;
 	}
 	return err_usage(err, "the last cycle was blocked at revision %s, not at %s", named ? named : "unknown", given);
 }
 
-static bool approve(struct context *ctx, const char **revision, struct err *err)
+static bool cmd_approve_store(struct context *ctx, const char **revision, struct err *err)
 {
 	CLEANUP(state_store_closep) struct state_store *state = NULL;
 	const char *sync = ctx->arguments[0], *guard = ctx->arguments[1];
@@ -82,20 +83,21 @@ static bool approve(struct context *ctx, const char **revision, struct err *err)
 
 	if (!ctx->settings->revision)
 		return err_usage(err, "say which revision is meant, with --revision REV");
-	if (!find_report(ctx, sync, &report, err) || !check_guard(report, sync, guard, err) ||
-	    !find_revision(report, ctx->settings->revision, revision, err))
+	if (!cmd_approve_find_report(ctx, sync, &report, err) || !cmd_approve_check_guard(report, sync, guard, err) ||
+	    !cmd_approve_find_revision(report, ctx->settings->revision, revision, err))
 		return false;
-	return state_store_open(ctx->settings->state_dir, STATE_WRITE, node_get_text(node_get(report, "service"), "endpoint"),
-	                  node_get_text(report, "owner"), &state, err) &&
+	return state_store_open(ctx->settings->state_dir, STATE_WRITE,
+	                        node_get_text(node_get(report, "service"), "endpoint"),
+	                        node_get_text(report, "owner"), &state, err) &&
 	       state_store_approve(state, guard, *revision, err) && approval_announce(ctx->settings->state_dir, err);
 }
 
-static int run(struct context *ctx)
+static int cmd_approve_run(struct context *ctx)
 {
 	const char *revision = NULL;
 	struct err err;
 
-	if (!approve(ctx, &revision, &err))
+	if (!cmd_approve_store(ctx, &revision, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "%s may pass the guard %s once, at %s\n", ctx->arguments[0], ctx->arguments[1], revision);
 	return 0;
@@ -111,5 +113,5 @@ const struct command cmd_approve = {
 	.least = 2,
 	.most = 2,
 	.options = FOR_APPROVE,
-	.run = run,
+	.run = cmd_approve_run,
 };

@@ -10,7 +10,7 @@ enum { QUESTION_MAX = 1 << 20 };
  * warnings or the error from its stdout, as one document (git_fetch.h).
  * The token is in the document on stdin: a command line can be read by every user of the machine, and an environment is
  * inherited by what libgit2 may start. */
-static int run(struct context *ctx)
+static int cmd_git_fetch_run(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf question = BUF(QUESTION_MAX);
 
@@ -29,5 +29,5 @@ const struct command cmd_git_fetch = {
 	.summary = "bring the mirror of a git repository up to date: for flowsync itself",
 	.bare = true,
 	.hidden = true,
-	.run = run,
+	.run = cmd_git_fetch_run,
 };

@@ -1,11 +1,11 @@
 #include "agent/cmd/cli.h"
 
-static int run(struct context *ctx)
+static int cmd_help_run(struct context *ctx)
 {
 	const char *path;
 	size_t used;
-	const struct command *command = cli_find(ctx->arena, ctx->root, ctx->arguments,
-	                                         ctx->argument_count, &used, &path);
+	const struct command *command = cli_find_command(ctx->arena, ctx->root, ctx->arguments,
+	                                                 ctx->argument_count, &used, &path);
 	struct err err;
 
 	if (used < ctx->argument_count) {
@@ -25,5 +25,5 @@ const struct command cmd_help = {
 	        "there are.",
 	.most = 2,
 	.bare = true,
-	.run = run,
+	.run = cmd_help_run,
 };

@@ -42,28 +42,28 @@ struct fetch {
 	struct operation_call call;
 };
 
-static void close_import(struct import *im)
+static void import_close(struct import *im)
 {
 	connection_close(&im->connection);
 }
 
 /* ---- what is to be written ---- */
 
-static const char *path_of(struct import *im, const char *file)
+static const char *import_file_path(struct import *im, const char *file)
 {
 	size_t len = strlen(im->dir);
 
 	return arena_printf(im->ctx->arena, "%s%s%s", im->dir, im->dir[len - 1] == '/' ? "" : "/", file);
 }
 
-static bool is_wanted(const struct import *im, const struct listed *item)
+static bool import_matches_filter(const struct import *im, const struct listed *item)
 {
 	const char *glob = im->ctx->settings->name;
 
 	return !glob || fnmatch(glob, item->name, 0) == 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int import_compare_names(const void *a, const void *b)
 {
 	const struct listed *x = *(const struct listed *const *)a, *y = *(const struct listed *const *)b;
 	int order = strcmp(x->name, y->name);
@@ -72,7 +72,7 @@ static int by_name(const void *a, const void *b)
 }
 
 /* "two specs of one name" are refused (design, 4): none of them is written. */
-static void part_doubles(struct import *im, const struct listed **items, size_t count)
+static void import_drop_same_names(struct import *im, const struct listed **items, size_t count)
 {
 	size_t kept = 0;
 
@@ -84,21 +84,21 @@ static void part_doubles(struct import *im, const struct listed **items, size_t 
 			continue;
 		}
 		diagnostics_warn(&im->faults, (struct pos){ 0 }, "%s; none is written",
-		           listed_several(im->ctx->arena, end - i, items[i], items[i + 1]));
+		                 listed_several(im->ctx->arena, end - i, items[i], items[i + 1]));
 		im->verdict.conflict = true;
 	}
 	im->count = kept;
 }
 
-static int by_file(const void *a, const void *b)
+static int import_compare_files(const void *a, const void *b)
 {
 	return strcmp(((const struct fetch *)a)->file, ((const struct fetch *)b)->file);
 }
 
-static enum task_next fetch_step(struct task *task, const struct answer *answer,
-                                 struct request *next);
+static enum task_next import_fetch_step(struct task *task, const struct answer *answer,
+                                        struct request *next);
 
-static void choose(struct import *im)
+static void import_select_workflows(struct import *im)
 {
 	struct arena *a = im->ctx->arena;
 	const struct operation_list *list = &im->list;
@@ -108,32 +108,32 @@ static void choose(struct import *im)
 
 	import_names(a, list->items, list->count, names);
 	for (size_t i = 0; i < list->count; i++)
-		if (is_wanted(im, &list->items[i]))
+		if (import_matches_filter(im, &list->items[i]))
 			items[count++] = &list->items[i];
-	qsort(items, count, sizeof *items, by_name);
-	part_doubles(im, items, count);
+	qsort(items, count, sizeof *items, import_compare_names);
+	import_drop_same_names(im, items, count);
 	im->fetches = arena_new(a, struct fetch, im->count + 1);
 	for (size_t i = 0; i < im->count; i++)
-		im->fetches[i] = (struct fetch){ { .step = fetch_step }, im, items[i],
+		im->fetches[i] = (struct fetch){ { .step = import_fetch_step }, im, items[i],
 		                                 names[items[i] - list->items] };
-	qsort(im->fetches, im->count, sizeof *im->fetches, by_file);
+	qsort(im->fetches, im->count, sizeof *im->fetches, import_compare_files);
 }
 
 /* All of them are looked at before anything is written, so that a wrong directory is left as it
  * was. */
-static bool nothing_in_the_way(struct import *im)
+static bool import_check_no_file_exists(struct import *im)
 {
 	struct stat st;
 
 	for (size_t i = 0; i < im->count; i++) {
-		const char *path = path_of(im, im->fetches[i].file);
+		const char *path = import_file_path(im, im->fetches[i].file);
 		if (lstat(path, &st) == 0)
 			diagnostics_add(&im->faults, (struct pos){ .file = path }, "exists already; nothing is written");
 	}
 	return im->faults.errors == 0;
 }
 
-static bool is_folder_or_nothing(const char *dir, struct err *err)
+static bool import_check_directory(const char *dir, struct err *err)
 {
 	struct stat st;
 
@@ -152,7 +152,7 @@ static bool is_folder_or_nothing(const char *dir, struct err *err)
 
 /* ---- fetching and writing ---- */
 
-static void fetch_failed(struct fetch *f, const struct err *err)
+static void import_record_failure(struct fetch *f, const struct err *err)
 {
 	struct import *im = f->import;
 
@@ -163,10 +163,10 @@ static void fetch_failed(struct fetch *f, const struct err *err)
 	im->verdict.step_failed = true;
 }
 
-static void write_file(struct fetch *f)
+static void import_write_file(struct fetch *f)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *path = path_of(f->import, f->file);
+	const char *path = import_file_path(f->import, f->file);
 	struct err err;
 
 	mask_mark(&f->arena, f->call.answer, f->import->mask);
@@ -179,11 +179,11 @@ static void write_file(struct fetch *f)
 	if (f->state == FETCH_WRITTEN)
 		f->import->verdict.applied = true;
 	else
-		fetch_failed(f, &err);
+		import_record_failure(f, &err);
 }
 
-static enum task_next fetch_step(struct task *task, const struct answer *answer,
-                                 struct request *next)
+static enum task_next import_fetch_step(struct task *task, const struct answer *answer,
+                                        struct request *next)
 {
 	struct fetch *f = (struct fetch *)task;
 
@@ -192,15 +192,15 @@ static enum task_next fetch_step(struct task *task, const struct answer *answer,
 	if (f->call.op.task.step(&f->call.op.task, answer, next) == TASK_ASK)
 		return TASK_ASK;
 	if (f->call.op.ok)
-		write_file(f);
+		import_write_file(f);
 	else
-		fetch_failed(f, &f->call.op.err);
+		import_record_failure(f, &f->call.op.err);
 	f->import->finished++;
 	arena_free(&f->arena);
 	return TASK_DONE;
 }
 
-static void say_progress(const void *work, struct buf *line)
+static void import_print_progress(const void *work, struct buf *line)
 {
 	const struct import *im = work;
 
@@ -210,49 +210,49 @@ static void say_progress(const void *work, struct buf *line)
 		buf_addf(line, "listing workflows: %zu", im->list.seen);
 }
 
-static void run_tasks(struct import *im, struct dispatch *dispatch)
+static void import_run_tasks(struct import *im, struct dispatch *dispatch)
 {
-	struct progress progress = { .ctx = im->ctx, .say = say_progress, .work = im };
+	struct progress progress = { .ctx = im->ctx, .describe = import_print_progress, .work = im };
 	struct request_loop_watch watch = progress_watch(&progress);
 
-	request_loop_run(im->connection.rest, dispatch, im->ctx->stop_fd, &watch);
-	progress_wipe(&progress);
+	request_loop_run(im->connection.client, dispatch, im->ctx->stop_fd, &watch);
+	progress_clear(&progress);
 	im->verdict.signal = shutdown_signals_received();
 }
 
-static void begin_tasks(struct import *im, struct dispatch *dispatch)
+static void import_init_dispatch(struct import *im, struct dispatch *dispatch)
 {
 	dispatch_init(dispatch, (unsigned)im->ctx->settings->concurrency, im->deadline,
 	              (uint64_t)clock_monotonic());
 }
 
-static void fetch_all(struct import *im)
+static void import_fetch_all(struct import *im)
 {
 	struct dispatch dispatch;
 	size_t left = 0;
 
-	begin_tasks(im, &dispatch);
+	import_init_dispatch(im, &dispatch);
 	for (size_t i = 0; i < im->count; i++)
 		dispatch_add(&dispatch, &im->fetches[i].task);
-	run_tasks(im, &dispatch);
+	import_run_tasks(im, &dispatch);
 	for (size_t i = 0; i < im->count; i++)
 		left += im->fetches[i].state == FETCH_NOT_BEGUN;
 	if (!left)
 		return;
 	diagnostics_add(&im->faults, (struct pos){ 0 },
-	          "%zu workflow%s not read: it was stopped, or its time was over", left,
-	          left == 1 ? " was" : "s were");
+	                "%zu workflow%s not read: it was stopped, or its time was over", left,
+	                left == 1 ? " was" : "s were");
 	im->verdict.step_failed = true;
 }
 
-static bool list_all(struct import *im, struct err *err)
+static bool import_list_workflows(struct import *im, struct err *err)
 {
 	struct dispatch dispatch;
 
-	begin_tasks(im, &dispatch);
+	import_init_dispatch(im, &dispatch);
 	operation_list_init(&im->list, im->ctx->arena);
 	dispatch_add(&dispatch, &im->list.op.task);
-	run_tasks(im, &dispatch);
+	import_run_tasks(im, &dispatch);
 	if (im->list.op.ok)
 		return true;
 	*err = im->list.op.err;
@@ -261,7 +261,7 @@ static bool list_all(struct import *im, struct err *err)
 
 /* ---- what is told ---- */
 
-static void print_table(struct import *im)
+static void import_print_table(struct import *im)
 {
 	static const char *const heading[] = { "ID", "NAME", "FILE" };
 	struct arena *a = im->ctx->arena;
@@ -276,12 +276,12 @@ static void print_table(struct import *im)
 		const char **row = table_row(&t);
 		row[0] = arena_printf(a, "%lld", (long long)f->item->id);
 		row[1] = f->item->name;
-		row[2] = path_of(im, f->file);
+		row[2] = import_file_path(im, f->file);
 	}
 	table_print(&t, im->ctx->out);
 }
 
-static void print_json(struct import *im)
+static void import_print_json(struct import *im)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct arena *a = im->ctx->arena;
@@ -293,7 +293,7 @@ static void print_json(struct import *im)
 		struct node *item = node_add(a, list, node_map(a));
 		node_put(a, item, "id", node_int(a, f->item->id));
 		node_put(a, item, "name", node_text(a, f->item->name));
-		node_put(a, item, "file", node_text(a, path_of(im, f->file)));
+		node_put(a, item, "file", node_text(a, import_file_path(im, f->file)));
 	}
 	node_put(a, document, "workflows", list);
 	node_put(a, document, "errors", diagnostics_text_list(a, &im->faults, false));
@@ -303,7 +303,7 @@ static void print_json(struct import *im)
 	fprintf(im->ctx->out, "%s\n", buf_str(&text));
 }
 
-static int finish(struct import *im)
+static int import_print_result(struct import *im)
 {
 	struct log *log = im->ctx->log;
 
@@ -314,19 +314,19 @@ static int finish(struct import *im)
 	}
 	if (im->faults.left_out)
 		log_error(log, "and %zu more", im->faults.left_out);
-	(im->ctx->settings->output == OUTPUT_JSON ? print_json : print_table)(im);
+	(im->ctx->settings->output == OUTPUT_JSON ? import_print_json : import_print_table)(im);
 	return exit_status_code(&im->verdict);
 }
 
 /* ---- the command ---- */
 
-static bool open_import(struct import *im, struct err *err)
+static bool import_open(struct import *im, struct err *err)
 {
 	struct context *ctx = im->ctx;
 
 	if (!im->dir)
 		return err_usage(err, "no directory is given: flowsync import --out DIR");
-	if (!is_folder_or_nothing(im->dir, err) ||
+	if (!import_check_directory(im->dir, err) ||
 	    !connection_open(ctx, (unsigned)ctx->settings->concurrency, &im->connection, err))
 		return false;
 	im->mask = texts_list(im->ctx->arena, &im->ctx->settings->mask);
@@ -334,7 +334,7 @@ static bool open_import(struct import *im, struct err *err)
 	return true;
 }
 
-static void nothing_found(struct import *im)
+static void import_warn_nothing_found(struct import *im)
 {
 	const char *name = im->ctx->settings->name;
 
@@ -346,27 +346,27 @@ static void nothing_found(struct import *im)
 
 static bool import_all(struct import *im, struct err *err)
 {
-	if (!open_import(im, err) || !list_all(im, err))
+	if (!import_open(im, err) || !import_list_workflows(im, err))
 		return false;
-	choose(im);
+	import_select_workflows(im);
 	if (!im->count) {
 		if (!im->verdict.conflict)
-			nothing_found(im);
+			import_warn_nothing_found(im);
 		return true;
 	}
-	if (!nothing_in_the_way(im)) {
+	if (!import_check_no_file_exists(im)) {
 		im->verdict.failed = true;
 		return true;
 	}
 	if (!directory_make_public(im->dir, err))
 		return false;
-	fetch_all(im);
+	import_fetch_all(im);
 	return true;
 }
 
-static int run(struct context *ctx)
+static int cmd_import_run(struct context *ctx)
 {
-	CLEANUP(close_import) struct import im = {
+	CLEANUP(import_close) struct import im = {
 		.ctx = ctx, .dir = ctx->settings->out, .faults.arena = ctx->arena,
 		.deadline = clock_monotonic() + ctx->settings->timeout_ms,
 	};
@@ -376,7 +376,7 @@ static int run(struct context *ctx)
 		diagnostics_add(&im.faults, (struct pos){ 0 }, "%s", err.msg);
 		exit_status_add(&im.verdict, &err);
 	}
-	return finish(&im);
+	return import_print_result(&im);
 }
 
 const struct command cmd_import = {
@@ -388,5 +388,5 @@ const struct command cmd_import = {
 	        "there already, nothing is written.",
 	.options = FOR_IMPORT | FOR_RESULT,
 	.stops = true,
-	.run = run,
+	.run = cmd_import_run,
 };

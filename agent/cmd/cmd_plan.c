@@ -1,13 +1,13 @@
 #include "agent/sync/cycle_run.h"
 
-static int run(struct context *ctx)
+static int cmd_plan_run(struct context *ctx)
 {
 	return cycle_run(ctx, false);
 }
 
-static void refused(struct context *ctx, const struct diagnostics *faults)
+static void cmd_plan_report_usage_error(struct context *ctx, const struct diagnostics *faults)
 {
-	cycle_refused(ctx, faults, false);
+	cycle_run_report_usage_error(ctx, faults, false);
 }
 
 const struct command cmd_plan = {
@@ -21,6 +21,6 @@ const struct command cmd_plan = {
 	.most = 1,
 	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
-	.run = run,
-	.refused = refused,
+	.run = cmd_plan_run,
+	.refused = cmd_plan_report_usage_error,
 };

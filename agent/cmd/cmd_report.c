@@ -10,8 +10,8 @@
 /* ---- one ---- */
 
 /* What is wrong is told on stdout here: it is what was asked for. */
-static void print_messages(struct context *ctx, const struct node *report, const char *key,
-                           const char *word)
+static void cmd_report_print_messages(struct context *ctx, const struct node *report, const char *key,
+                                      const char *word)
 {
 	const struct node *list = node_get(report, key);
 
@@ -26,7 +26,7 @@ static void print_messages(struct context *ctx, const struct node *report, const
 	}
 }
 
-static void print_heading(struct context *ctx, const struct node *report)
+static void cmd_report_print_heading(struct context *ctx, const struct node *report)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *sync = node_get_text(report, "sync"), *id = node_get_text(report, "cycle_id");
@@ -39,7 +39,7 @@ static void print_heading(struct context *ctx, const struct node *report)
 	fprintf(ctx->out, "%s\n\n", buf_str(&plain));
 }
 
-static int show(struct context *ctx, const char *id)
+static int cmd_report_show(struct context *ctx, const char *id)
 {
 	const struct node *report;
 	bool human = ctx->settings->output == OUTPUT_HUMAN;
@@ -52,11 +52,11 @@ static int show(struct context *ctx, const char *id)
 		return cli_fail(ctx, &err);
 	}
 	if (human)
-		print_heading(ctx, report);
+		cmd_report_print_heading(ctx, report);
 	report_print(ctx, report);
 	if (human) {
-		print_messages(ctx, report, "errors", "error");
-		print_messages(ctx, report, "warnings", "warning");
+		cmd_report_print_messages(ctx, report, "errors", "error");
+		cmd_report_print_messages(ctx, report, "warnings", "warning");
 	}
 	return 0;
 }
@@ -64,7 +64,7 @@ static int show(struct context *ctx, const char *id)
 /* ---- all ---- */
 
 /* Reports that can be shown, what else a list has of them left out. */
-static struct node *list_tree(struct context *ctx, const char **ids, size_t count)
+static struct node *cmd_report_build_list(struct context *ctx, const char **ids, size_t count)
 {
 	static const char *const keys[] = {
 		"cycle_id", "mode", "sync", "trigger", "started", "finished", "owner", "outcome", "exit_code",
@@ -89,7 +89,7 @@ static struct node *list_tree(struct context *ctx, const char **ids, size_t coun
 	return list;
 }
 
-static void print_table(struct context *ctx, const struct node *list)
+static void cmd_report_print_table(struct context *ctx, const struct node *list)
 {
 	static const char *const heading[] = {
 		"CYCLE", "SYNC", "OUTCOME", "EXIT", "CREATE", "CHANGE", "DELETE", "FAILED",
@@ -115,7 +115,7 @@ static void print_table(struct context *ctx, const struct node *list)
 	table_print(&t, ctx->out);
 }
 
-static int list_all(struct context *ctx)
+static int cmd_report_list(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char **ids;
@@ -124,19 +124,19 @@ static int list_all(struct context *ctx)
 
 	if (!report_store_list(ctx->arena, ctx->settings->state_dir, &ids, &count, &err))
 		return cli_fail(ctx, &err);
-	struct node *list = list_tree(ctx, ids, count);
+	struct node *list = cmd_report_build_list(ctx, ids, count);
 	if (ctx->settings->output == OUTPUT_JSON) {
 		struct node *document = node_map(ctx->arena);
 		node_put(ctx->arena, document, "reports", list);
 		json_write(document, JSON_PRETTY, &text);
 		fprintf(ctx->out, "%s\n", buf_str(&text));
 	} else {
-		print_table(ctx, list);
+		cmd_report_print_table(ctx, list);
 	}
 	return 0;
 }
 
-static int run(struct context *ctx)
+static int cmd_report_run(struct context *ctx)
 {
 	const char *which = ctx->argument_count ? ctx->arguments[0] : "list";
 	struct err err;
@@ -145,7 +145,7 @@ static int run(struct context *ctx)
 		err_usage(&err, "reports are kept in the state directory: give --state-dir, as HOME is not set");
 		return cli_fail(ctx, &err);
 	}
-	return strcmp(which, "list") == 0 ? list_all(ctx) : show(ctx, which);
+	return strcmp(which, "list") == 0 ? cmd_report_list(ctx) : cmd_report_show(ctx, which);
 }
 
 const struct command cmd_report = {
@@ -160,5 +160,5 @@ const struct command cmd_report = {
 	.least = 0,
 	.most = 1,
 	.options = FOR_RESULT,
-	.run = run,
+	.run = cmd_report_run,
 };

@@ -6,7 +6,7 @@
 
 /* ---- the configuration file, from the table of options ---- */
 
-static struct node *properties_of(struct arena *a, struct node *object)
+static struct node *cmd_schema_properties(struct arena *a, struct node *object)
 {
 	struct node *properties = node_get(object, "properties");
 
@@ -18,9 +18,9 @@ static struct node *properties_of(struct arena *a, struct node *object)
 }
 
 /* The schema of key inside object, made if it is not there; "syncs" is a list of its keys. */
-static struct node *inner(struct arena *a, struct node *object, const char *key)
+static struct node *cmd_schema_child(struct arena *a, struct node *object, const char *key)
 {
-	struct node *properties = properties_of(a, object), *n = node_get(properties, key);
+	struct node *properties = cmd_schema_properties(a, object), *n = node_get(properties, key);
 
 	if (!n)
 		n = node_put(a, properties, key, node_map(a));
@@ -32,7 +32,7 @@ static struct node *inner(struct arena *a, struct node *object, const char *key)
 	return items ? items : node_put(a, n, "items", node_map(a));
 }
 
-static void describe(struct arena *a, const struct option *o, struct node *n)
+static void cmd_schema_describe_option(struct arena *a, const struct option *o, struct node *n)
 {
 	static const char *const types[] = {
 		[OPTION_FLAG] = "boolean", [OPTION_TEXT] = "string", [OPTION_PATH] = "string",
@@ -56,26 +56,26 @@ static void describe(struct arena *a, const struct option *o, struct node *n)
 	}
 }
 
-static void describe_key(struct arena *a, const struct option *o, const char *path, struct node *root)
+static void cmd_schema_add_key(struct arena *a, const struct option *o, const char *path, struct node *root)
 {
 	struct node *at = root;
 
 	for (char *rest = arena_strdup(a, path), *key; (key = strsep(&rest, ".")); )
-		at = inner(a, at, key);
-	describe(a, o, at);
+		at = cmd_schema_child(a, at, key);
+	cmd_schema_describe_option(a, o, at);
 }
 
-static struct node *schema_config(struct arena *a)
+static struct node *cmd_schema_config(struct arena *a)
 {
 	struct node *root = schema_begin(a, "A configuration file of flowsync");
 
 	for (const struct option *o = option_table; o->name || o->key; o++) {
 		if (!o->key)
 			continue;
-		describe_key(a, o, o->key, root);
+		cmd_schema_add_key(a, o, o->key, root);
 		/* A sync may have a service of its own. */
 		if (strncmp(o->key, "service.", strlen("service.")) == 0)
-			describe_key(a, o, arena_printf(a, "syncs.%s", o->key), root);
+			cmd_schema_add_key(a, o, arena_printf(a, "syncs.%s", o->key), root);
 	}
 	return root;
 }
@@ -86,10 +86,10 @@ static const struct {
 	const char *name;
 	struct node *(*make)(struct arena *a);
 } schemas[] = {
-	{ "workflow", schema_spec }, { "config", schema_config }, { "report", schema_report },
+	{ "workflow", schema_spec }, { "config", cmd_schema_config }, { "report", schema_report },
 };
 
-static int run(struct context *ctx)
+static int cmd_schema_run(struct context *ctx)
 {
 	const char *name = ctx->argument_count ? ctx->arguments[0] : "workflow";
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -114,5 +114,5 @@ const struct command cmd_schema = {
 	        "reports, for editors and for checks.",
 	.least = 0,
 	.most = 1,
-	.run = run,
+	.run = cmd_schema_run,
 };

@@ -10,21 +10,21 @@
 #include "agent/util/token_file.h"
 
 /* Where the service's things are: in the state directory unless said otherwise. */
-struct places { const char *token, *database; };
+struct serve_files { const char *token, *database; };
 
 /* The same as that of --endpoint local; before there was but one it had another name. */
-static const char *find_database(struct arena *a, const char *state_dir)
+static const char *cmd_serve_find_database(struct arena *a, const char *state_dir)
 {
 	const char *own = arena_printf(a, "%s/service.db", state_dir);
 
 	return access(own, F_OK) == 0 ? own : local_service_database(a, state_dir);
 }
 
-static bool find_places(const struct context *ctx, struct places *out, struct err *err)
+static bool cmd_serve_find_files(const struct context *ctx, struct serve_files *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 
-	*out = (struct places){ s->token_file, s->db };
+	*out = (struct serve_files){ s->token_file, s->db };
 	if (out->token && out->database)
 		return true;
 	if (!s->state_dir)
@@ -34,16 +34,16 @@ static bool find_places(const struct context *ctx, struct places *out, struct er
 	if (!out->token)
 		out->token = arena_printf(ctx->arena, "%s/service-token", s->state_dir);
 	if (!out->database)
-		out->database = find_database(ctx->arena, s->state_dir);
+		out->database = cmd_serve_find_database(ctx->arena, s->state_dir);
 	return true;
 }
 
-static bool start(struct context *ctx, const struct places *places, struct local_service **out,
-                  struct err *err)
+static bool cmd_serve_start(struct context *ctx, const struct serve_files *files, struct local_service **out,
+                            struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	struct local_service_options serve = {
-		.database = places->database,
+		.database = files->database,
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
 	};
@@ -51,24 +51,24 @@ static bool start(struct context *ctx, const struct places *places, struct local
 
 	if (s->listen && s->unix_path)
 		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
-	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, places->token, &serve.token,
-	                                               &exposed, err))
+	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, files->token, &serve.token,
+	                                                           &exposed, err))
 		return false;
 	if (exposed)
-		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", places->token);
+		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", files->token);
 	return local_service_start(ctx, &serve, out, err);
 }
 
-static int run(struct context *ctx)
+static int cmd_serve_run(struct context *ctx)
 {
 	CLEANUP(local_service_stopp) struct local_service *serve = NULL;
 	struct pollfd stop = { .fd = ctx->stop_fd, .events = POLLIN };
-	struct places places;
+	struct serve_files files;
 	struct err err;
 
-	if (!find_places(ctx, &places, &err) || !start(ctx, &places, &serve, &err))
+	if (!cmd_serve_find_files(ctx, &files, &err) || !cmd_serve_start(ctx, &files, &serve, &err))
 		return cli_fail(ctx, &err);
-	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), places.token);
+	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), files.token);
 	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody
 	 * knows of the service. */
 	if (fflush(ctx->out) != 0) {
@@ -92,5 +92,5 @@ const struct command cmd_serve = {
 	        "To listen beyond loopback takes --token-file, --tls-cert and --tls-key.",
 	.options = FOR_SERVE,
 	.stops = true,
-	.run = run,
+	.run = cmd_serve_run,
 };

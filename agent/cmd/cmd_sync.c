@@ -1,13 +1,13 @@
 #include "agent/sync/cycle_run.h"
 
-static int run(struct context *ctx)
+static int cmd_sync_run(struct context *ctx)
 {
 	return cycle_run(ctx, true);
 }
 
-static void refused(struct context *ctx, const struct diagnostics *faults)
+static void cmd_sync_report_usage_error(struct context *ctx, const struct diagnostics *faults)
 {
-	cycle_refused(ctx, faults, true);
+	cycle_run_report_usage_error(ctx, faults, true);
 }
 
 const struct command cmd_sync = {
@@ -22,6 +22,6 @@ const struct command cmd_sync = {
 	.most = 1,
 	.options = FOR_SYNC | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
-	.run = run,
-	.refused = refused,
+	.run = cmd_sync_run,
+	.refused = cmd_sync_report_usage_error,
 };

@@ -11,8 +11,8 @@
 
 /* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
  * is certainly a slip. */
-static void read_path(struct arena *a, const char *path, struct source_files *files,
-                      struct diagnostics *faults)
+static void cmd_validate_read_path(struct arena *a, const char *path, struct source_files *files,
+                                   struct diagnostics *faults)
 {
 	size_t before = files->count;
 	struct stat st;
@@ -25,17 +25,17 @@ static void read_path(struct arena *a, const char *path, struct source_files *fi
 		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "holds no *.yaml or *.yml file");
 }
 
-static int by_name(const void *a, const void *b)
+static int cmd_validate_compare_names(const void *a, const void *b)
 {
 	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
 }
 
 /* A file that two paths lead to is read once, or each of its specs would be there twice. */
-static void read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
-                       struct diagnostics *faults)
+static void cmd_validate_read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
+                                    struct diagnostics *faults)
 {
 	if (files->count)
-		qsort(files->items, files->count, sizeof *files->items, by_name);
+		qsort(files->items, files->count, sizeof *files->items, cmd_validate_compare_names);
 	for (size_t i = 0; i < files->count; i++) {
 		const struct source_file *f = &files->items[i];
 		if (i == 0 || strcmp(f->name, f[-1].name) != 0)
@@ -44,7 +44,7 @@ static void read_specs(struct context *ctx, struct source_files *files, struct s
 	specs_check(specs, faults);
 }
 
-static void print_json(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
+static void cmd_validate_print_json(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct node *document = node_map(ctx->arena);
@@ -57,40 +57,41 @@ static void print_json(struct context *ctx, const struct specs *specs, const str
 	fprintf(ctx->out, "%s\n", buf_str(&text));
 }
 
-static const char *count_of(struct arena *a, size_t count, const char *noun)
+static const char *cmd_validate_count_text(struct arena *a, size_t count, const char *noun)
 {
 	return arena_printf(a, "%zu %s%s", count, noun, count == 1 ? "" : "s");
 }
 
-static void log_counts(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
+static void cmd_validate_log_counts(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
 {
 	size_t warnings = faults->count + faults->left_out - faults->errors;
 
 	if (faults->left_out)
 		log_warn(ctx->log, "%s not shown", faults->left_out == 1 ? "1 more fault is"
 		         : arena_printf(ctx->arena, "%zu more faults are", faults->left_out));
-	log_info(ctx->log, "%s in %s, %s, %s", count_of(ctx->arena, specs->count, "valid spec"),
-	         count_of(ctx->arena, specs->files, "file"), count_of(ctx->arena, faults->errors, "error"),
-	         count_of(ctx->arena, warnings, "warning"));
+	log_info(ctx->log, "%s in %s, %s, %s", cmd_validate_count_text(ctx->arena, specs->count, "valid spec"),
+	         cmd_validate_count_text(ctx->arena, specs->files, "file"),
+	         cmd_validate_count_text(ctx->arena, faults->errors, "error"),
+	         cmd_validate_count_text(ctx->arena, warnings, "warning"));
 }
 
-static int run(struct context *ctx)
+static int cmd_validate_run(struct context *ctx)
 {
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct specs specs = { .arena = ctx->arena };
 	struct source_files files = { 0 };
 
 	for (size_t i = 0; i < ctx->argument_count; i++)
-		read_path(ctx->arena, ctx->arguments[i], &files, &faults);
-	read_specs(ctx, &files, &specs, &faults);
+		cmd_validate_read_path(ctx->arena, ctx->arguments[i], &files, &faults);
+	cmd_validate_read_specs(ctx, &files, &specs, &faults);
 	diagnostics_sort(&faults);
 	if (ctx->settings->output == OUTPUT_JSON)
-		print_json(ctx, &specs, &faults);
+		cmd_validate_print_json(ctx, &specs, &faults);
 	else
 		for (size_t i = 0; i < faults.count; i++)
 			fprintf(ctx->out, "%s\n", diagnostics_text_line(ctx->arena, &faults.items[i]));
 	fflush(ctx->out);
-	log_counts(ctx, &specs, &faults);
+	cmd_validate_log_counts(ctx, &specs, &faults);
 	return exit_status_code(&(struct exit_status){ .invalid = faults.errors > 0 });
 }
 
@@ -104,5 +105,5 @@ const struct command cmd_validate = {
 	.least = 1,
 	.most = -1,
 	.options = FOR_SPECS | FOR_RESULT,
-	.run = run,
+	.run = cmd_validate_run,
 };

@@ -1,6 +1,6 @@
 #include "agent/cmd/cli.h"
 
-static int run(struct context *ctx)
+static int cmd_version_run(struct context *ctx)
 {
 	fprintf(ctx->out, "flowsync %s\n", FLOWSYNC_VERSION);
 	return 0;
@@ -11,5 +11,5 @@ const struct command cmd_version = {
 	.summary = "print the version",
 	.help = "Prints the version of flowsync.",
 	.bare = true,
-	.run = run,
+	.run = cmd_version_run,
 };

@@ -7,15 +7,15 @@
 
 /* ---- the body ---- */
 
-static struct node *map_in(struct arena *a, struct node *outer, const char *key)
+static struct node *cmd_execute_get_map(struct arena *a, struct node *outer, const char *key)
 {
 	struct node *inner = node_get(outer, key);
 
 	return inner ? inner : node_put(a, outer, key, node_map(a));
 }
 
-static bool put_param(struct arena *a, struct node *map, const char *option, const char *text,
-                      struct err *err)
+static bool cmd_execute_put_param(struct arena *a, struct node *map, const char *option, const char *text,
+                                  struct err *err)
 {
 	const char *eq = strchr(text, '=');
 
@@ -27,18 +27,18 @@ static bool put_param(struct arena *a, struct node *map, const char *option, con
 }
 
 /* STEP.KEY=VALUE; a step may have a dot in its name, a variable cannot. */
-static bool put_step_param(struct arena *a, struct node *step_wise, const char *text, struct err *err)
+static bool cmd_execute_put_step_param(struct arena *a, struct node *step_wise, const char *text, struct err *err)
 {
 	size_t len = strcspn(text, "=");
 	const char *dot = memrchr(text, '.', len);
 
 	if (!dot || dot == text || !text[len])
 		return err_usage(err, "--step-param: expected STEP.KEY=VALUE, found \"%.*s\"", (int)len, text);
-	struct node *step = map_in(a, step_wise, arena_strndup(a, text, (size_t)(dot - text)));
-	return put_param(a, step, "--step-param", dot + 1, err);
+	struct node *step = cmd_execute_get_map(a, step_wise, arena_strndup(a, text, (size_t)(dot - text)));
+	return cmd_execute_put_param(a, step, "--step-param", dot + 1, err);
 }
 
-static void put_step(struct arena *a, struct node *body, const char *text)
+static void cmd_execute_put_step(struct arena *a, struct node *body, const char *text)
 {
 	static const char dag[] = ":dag";
 	size_t len = strlen(text);
@@ -52,29 +52,30 @@ static void put_step(struct arena *a, struct node *body, const char *text)
 	node_add(a, steps, item);
 }
 
-static bool make_body(struct context *ctx, struct node **out, struct err *err)
+static bool cmd_execute_build_body(struct context *ctx, struct node **out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	struct node *body = node_map(ctx->arena);
+	struct arena *a = ctx->arena;
+	struct node *body = node_map(a), *params = NULL;
 
+	if (s->params.count || s->step_params.count)
+		params = cmd_execute_get_map(a, body, "params");
 	for (size_t i = 0; i < s->params.count; i++)
-		if (!put_param(ctx->arena, map_in(ctx->arena, map_in(ctx->arena, body, "params"), "global"),
-		               "--param", s->params.items[i], err))
+		if (!cmd_execute_put_param(a, cmd_execute_get_map(a, params, "global"), "--param", s->params.items[i], err))
 			return false;
 	for (size_t i = 0; i < s->step_params.count; i++)
-		if (!put_step_param(ctx->arena, map_in(ctx->arena, map_in(ctx->arena, body, "params"), "stepWise"),
-		                    s->step_params.items[i], err))
+		if (!cmd_execute_put_step_param(a, cmd_execute_get_map(a, params, "stepWise"), s->step_params.items[i], err))
 			return false;
 	for (size_t i = 0; i < s->steps.count; i++)
-		put_step(ctx->arena, body, s->steps.items[i]);
+		cmd_execute_put_step(a, body, s->steps.items[i]);
 	*out = body;
 	return true;
 }
 
 /* ---- the steps that it names ---- */
 
-static bool no_step(const struct session *session, const struct node *steps, const char *name,
-                    struct err *err)
+static bool cmd_execute_unknown_step(const struct workflow_session *session, const struct node *steps, const char *name,
+                                     struct err *err)
 {
 	CLEANUP(buf_done) struct buf all = BUF(400);
 
@@ -85,7 +86,7 @@ static bool no_step(const struct session *session, const struct node *steps, con
 }
 
 /* A service may pass over a step that it does not know, and then nothing would run. */
-static bool check_steps(struct session *session, const struct node *body, struct err *err)
+static bool cmd_execute_check_steps(struct workflow_session *session, const struct node *body, struct err *err)
 {
 	const struct node *wanted = node_get(body, "stepsToRun");
 	const struct node *step_wise = node_get(node_get(body, "params"), "stepWise");
@@ -99,57 +100,58 @@ static bool check_steps(struct session *session, const struct node *body, struct
 	for (size_t i = 0; wanted && i < wanted->count; i++) {
 		const char *name = node_get_text(wanted->entries[i].value, "stepName");
 		if (!node_get(steps, name))
-			return no_step(session, steps, name, err);
+			return cmd_execute_unknown_step(session, steps, name, err);
 	}
 	for (size_t i = 0; step_wise && i < step_wise->count; i++)
 		if (!node_get(steps, step_wise->entries[i].key))
-			return no_step(session, steps, step_wise->entries[i].key, err);
+			return cmd_execute_unknown_step(session, steps, step_wise->entries[i].key, err);
 	return true;
 }
 
 /* ---- starting it ---- */
 
 /* An execute that knows whether its answer says what came of it. */
-struct start {
+struct execute_task {
 	struct operation_call call;
 	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
 	bool unclear;
 };
 
-static enum task_next start_step(struct task *task, const struct answer *answer, struct request *next)
+static enum task_next cmd_execute_task_step(struct task *task, const struct answer *answer, struct request *next)
 {
-	struct start *start = (struct start *)task;
+	struct execute_task *execute = (struct execute_task *)task;
 
 	if (answer)
-		start->unclear = answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
+		execute->unclear = answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
 		                 (answer->status >= 500 && answer->status != 501);
-	return start->step(task, answer, next);
+	return execute->step(task, answer, next);
 }
 
-static bool begin(struct session *session, const struct node *body, const char **id, struct err *err)
+static bool cmd_execute_send(struct workflow_session *session, const struct node *body, const char **id, struct err *err)
 {
 	struct arena *a = session->ctx->arena;
-	struct start start = { 0 };
+	struct execute_task execute = { 0 };
 
-	operation_call_init(&start.call, a, OP_EXECUTE, arena_printf(a, "/workflows/%lld/execute", (long long)session->id),
-	             body, arena_printf(a, "execute %s", operation_workflow(a, session->id, session->name)));
-	start.step = start.call.op.task.step;
-	start.call.op.task.step = start_step;
-	if (!workflow_session_run(session, &start.call.op, err)) {
+	operation_call_init(&execute.call, a, OP_EXECUTE,
+	                    arena_printf(a, "/workflows/%lld/execute", (long long)session->id), body,
+	                    arena_printf(a, "execute %s", operation_workflow(a, session->id, session->name)));
+	execute.step = execute.call.op.task.step;
+	execute.call.op.task.step = cmd_execute_task_step;
+	if (!workflow_session_run(session, &execute.call.op, err)) {
 		size_t len = strlen(err->msg);
-		if (start.unclear)
+		if (execute.unclear)
 			snprintf(err->msg + len, sizeof err->msg - len,
 			         "; it may run all the same: `flowsync workflow executions` tells");
 		return false;
 	}
-	*id = node_get_text(start.call.answer, "executionId");
+	*id = node_get_text(execute.call.answer, "executionId");
 	return *id || err_set(err, "%s: expected an \"executionId\", found an answer of another shape",
-	                      start.call.request.what);
+	                      execute.call.request.what);
 }
 
 /* ---- and its end ---- */
 
-static void print_id(struct context *ctx, const char *id, const struct node *details)
+static void cmd_execute_print_execution(struct context *ctx, const char *id, const struct node *details)
 {
 	struct node *out = node_map(ctx->arena);
 
@@ -160,28 +162,28 @@ static void print_id(struct context *ctx, const char *id, const struct node *det
 }
 
 /* True if the run ends with this command, as the service that runs it does. */
-static bool runs_here(const struct session *session)
+static bool cmd_execute_runs_in_process(const struct workflow_session *session)
 {
 	return session->connection.serve && local_service_executes_here(session->connection.serve);
 }
 
 /* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
-static int given_up(struct session *session, const char *id, const struct err *err)
+static int cmd_execute_report_interrupt(struct workflow_session *session, const char *id, const struct err *err)
 {
 	struct context *ctx = session->ctx;
 
 	if (!workflow_session_stopped(session))
 		return cli_fail(ctx, err);
-	if (runs_here(session))
+	if (cmd_execute_runs_in_process(session))
 		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
 	else
 		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
 	if (ctx->settings->output != OUTPUT_TABLE)
-		print_id(ctx, id, NULL);
+		cmd_execute_print_execution(ctx, id, NULL);
 	return workflow_session_fail(session, err);
 }
 
-static int wait_for(struct session *session, const char *id)
+static int cmd_execute_wait(struct workflow_session *session, const char *id)
 {
 	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct context *ctx = session->ctx;
@@ -192,20 +194,21 @@ static int wait_for(struct session *session, const char *id)
 
 	if (!execution_client_init(&run, session, id, &err) ||
 	    !execution_client_wait(&run, ctx->settings->follow ? &lines : NULL, NULL, true, &details, &err))
-		return given_up(session, id, &err);
-	const char *status = node_get_text(details, "status"), *time = execution_client_time(ctx->arena, details, "executedAt");
+		return cmd_execute_report_interrupt(session, id, &err);
+	const char *status = node_get_text(details, "status");
+	const char *time = execution_client_duration(ctx->arena, details, "executedAt");
 	if (ctx->settings->output == OUTPUT_TABLE)
 		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
 	else
-		print_id(ctx, id, details);
+		cmd_execute_print_execution(ctx, id, details);
 	return exit_status_code(&(struct exit_status){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
 }
 
-static int started(struct session *session, const char *id)
+static int cmd_execute_report_start(struct workflow_session *session, const char *id)
 {
 	struct context *ctx = session->ctx;
 	const struct settings *s = ctx->settings;
-	bool asked = s->wait || s->follow, here = runs_here(session);
+	bool asked = s->wait || s->follow, here = cmd_execute_runs_in_process(session);
 
 	if (s->output == OUTPUT_TABLE) {
 		fprintf(ctx->out, "started execution %s of %s\n", id,
@@ -216,23 +219,23 @@ static int started(struct session *session, const char *id)
 		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
 		         "agent has this service");
 	if (here || asked)
-		return wait_for(session, id);
+		return cmd_execute_wait(session, id);
 	if (s->output != OUTPUT_TABLE)
-		print_id(ctx, id, NULL);
+		cmd_execute_print_execution(ctx, id, NULL);
 	return 0;
 }
 
 /* What runs in this process ends before it does. */
-static int end_here(struct session *session, int code)
+static int cmd_execute_drain_service(struct workflow_session *session, int code)
 {
-	if (runs_here(session))
+	if (cmd_execute_runs_in_process(session))
 		local_service_drain(session->connection.serve, session->ctx->stop_fd);
 	return code;
 }
 
-static int execute_run(struct context *ctx)
+static int cmd_workflow_execute_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
 	const struct settings *s = ctx->settings;
 	struct node *body;
 	const char *id;
@@ -242,12 +245,13 @@ static int execute_run(struct context *ctx)
 		err_usage(&err, "--follow prints lines as they come and goes with no other output: give --wait");
 		return cli_fail(ctx, &err);
 	}
-	if (!make_body(ctx, &body, &err))
+	if (!cmd_execute_build_body(ctx, &body, &err))
 		return cli_fail(ctx, &err);
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !check_steps(&session, body, &err) ||
-	    !begin(&session, body, &id, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
+	    !cmd_execute_check_steps(&session, body, &err) ||
+	    !cmd_execute_send(&session, body, &id, &err))
 		return workflow_session_fail(&session, &err);
-	return end_here(&session, started(&session, id));
+	return cmd_execute_drain_service(&session, cmd_execute_report_start(&session, id));
 }
 
 const struct command cmd_workflow_execute = {
@@ -264,21 +268,21 @@ const struct command cmd_workflow_execute = {
 	.options = FOR_EXECUTE | FOR_TABLE,
 	.stops = true,
 	.runs = true,
-	.run = execute_run,
+	.run = cmd_workflow_execute_run,
 };
 
 /* ---- stopping one ---- */
 
-static int stop_run(struct context *ctx)
+static int cmd_workflow_stop_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
 	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct arena *a = ctx->arena;
 	struct operation_call call;
 	struct err err;
 
 	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
-	    !workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
+	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	if (session.connection.endpoint.peak) {
 		err_usage(&err, "the hosted service has no way to stop a run over its interface");
@@ -287,14 +291,14 @@ static int stop_run(struct context *ctx)
 	const char *what = arena_printf(a, "stop execution %s of %s", run.id,
 	                                operation_workflow(a, session.id, session.name));
 	operation_call_init(&call, a, OP_STOP,
-	             arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
-	             node_map(a), what);
+	                    arena_printf(a, "/workflows/%lld/executions/%s/stop", (long long)session.id, run.id),
+	                    node_map(a), what);
 	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->settings->output == OUTPUT_TABLE)
 		fprintf(ctx->out, "execution %s is to stop\n", run.id);
 	else
-		print_id(ctx, run.id, NULL);
+		cmd_execute_print_execution(ctx, run.id, NULL);
 	return 0;
 }
 
@@ -307,5 +311,5 @@ const struct command cmd_workflow_stop = {
 	.least = 2,
 	.most = 2,
 	.options = FOR_TABLE,
-	.run = stop_run,
+	.run = cmd_workflow_stop_run,
 };

@@ -4,62 +4,62 @@
 
 /* A variable that a pipeline has set for its syncs, FLOWSYNC_BRANCH say, must not change a
  * workflow here. */
-static bool given(const struct settings *s, const void *field)
+static bool cmd_patch_is_given(const struct settings *s, const void *field)
 {
 	const struct origin *origin = settings_origin(s, field);
 
 	return origin && origin->kind == ORIGIN_OPTION;
 }
 
-static void put_text(struct context *ctx, struct node *map, const char *key, const char *const *field)
+static void cmd_patch_put_text(struct context *ctx, struct node *map, const char *key, const char *const *field)
 {
-	if (given(ctx->settings, field))
+	if (cmd_patch_is_given(ctx->settings, field))
 		node_put(ctx->arena, map, key, node_text(ctx->arena, *field));
 }
 
-static void put_number(struct context *ctx, struct node *map, const char *key, const int *field)
+static void cmd_patch_put_number(struct context *ctx, struct node *map, const char *key, const int *field)
 {
-	if (given(ctx->settings, field))
+	if (cmd_patch_is_given(ctx->settings, field))
 		node_put(ctx->arena, map, key, node_int(ctx->arena, *field));
 }
 
-static void put_map(struct context *ctx, struct node *step, const char *key, struct node *map)
+static void cmd_patch_put_map(struct context *ctx, struct node *step, const char *key, struct node *map)
 {
 	if (map->count)
 		node_put(ctx->arena, step, key, map);
 }
 
 /* The arguments in the shape of a step; NULL if there are none. */
-static const struct node *step_values(struct context *ctx)
+static const struct node *cmd_patch_build_step(struct context *ctx)
 {
 	struct node *step = node_map(ctx->arena), *repository = node_map(ctx->arena);
 	struct node *resources = node_map(ctx->arena);
 	const struct settings *s = ctx->settings;
 
-	put_text(ctx, repository, "url", &s->repository);
-	put_text(ctx, repository, "branch", &s->branch);
-	put_text(ctx, repository, "token", &s->token_name);
-	put_number(ctx, resources, "instanceTypeId", &s->instance_type_id);
-	put_text(ctx, resources, "storage", &s->storage);
-	put_text(ctx, step, "command", &s->run_command);
-	put_number(ctx, step, "imageId", &s->image_id);
-	put_number(ctx, step, "imageVersionId", &s->image_version_id);
-	put_number(ctx, step, "stepTimeout", &s->step_timeout);
-	if (given(s, &s->clear_image_cache))
+	cmd_patch_put_text(ctx, repository, "url", &s->repository);
+	cmd_patch_put_text(ctx, repository, "branch", &s->branch);
+	cmd_patch_put_text(ctx, repository, "token", &s->token_name);
+	cmd_patch_put_number(ctx, resources, "instanceTypeId", &s->instance_type_id);
+	cmd_patch_put_text(ctx, resources, "storage", &s->storage);
+	cmd_patch_put_text(ctx, step, "command", &s->run_command);
+	cmd_patch_put_number(ctx, step, "imageId", &s->image_id);
+	cmd_patch_put_number(ctx, step, "imageVersionId", &s->image_version_id);
+	cmd_patch_put_number(ctx, step, "stepTimeout", &s->step_timeout);
+	if (cmd_patch_is_given(s, &s->clear_image_cache))
 		node_put(ctx->arena, step, "clearImageCache", node_bool(ctx->arena, s->clear_image_cache));
-	put_map(ctx, step, "repository", repository);
-	put_map(ctx, step, "resources", resources);
+	cmd_patch_put_map(ctx, step, "repository", repository);
+	cmd_patch_put_map(ctx, step, "resources", resources);
 	return step->count ? step : NULL;
 }
 
 /* False if there is nothing to patch, or steps are named for nothing. */
-static bool arguments(struct context *ctx, struct patch *out, struct err *err)
+static bool cmd_patch_read_options(struct context *ctx, struct patch *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 
-	out->name = given(s, &s->name) ? s->name : NULL;
-	out->step = step_values(ctx);
-	out->names = given(s, &s->steps) ? texts_list(ctx->arena, &s->steps) : NULL;
+	out->name = cmd_patch_is_given(s, &s->name) ? s->name : NULL;
+	out->step = cmd_patch_build_step(ctx);
+	out->names = cmd_patch_is_given(s, &s->steps) ? texts_list(ctx->arena, &s->steps) : NULL;
 	if (out->names && !out->step)
 		return err_usage(err, "--step says which steps other options are for, and none of these is given");
 	if (!out->name && !out->step && ctx->argument_count < 2)
@@ -67,7 +67,7 @@ static bool arguments(struct context *ctx, struct patch *out, struct err *err)
 	return true;
 }
 
-static void warn_of_loss(struct context *ctx, const struct node *body, const struct node *described)
+static void cmd_patch_warn_of_loss(struct context *ctx, const struct node *body, const struct node *described)
 {
 	const char *lost = request_body_may_lose(ctx->arena, body, described);
 
@@ -76,7 +76,7 @@ static void warn_of_loss(struct context *ctx, const struct node *body, const str
 		         "a file says it again", lost);
 }
 
-static int patch(struct session *session, const struct patch *patch)
+static int cmd_patch_send(struct workflow_session *session, const struct patch *patch)
 {
 	struct context *ctx = session->ctx;
 	struct node *described, *body;
@@ -89,32 +89,32 @@ static int patch(struct session *session, const struct patch *patch)
 		err_wrap(&err, "patch %s", operation_workflow(ctx->arena, session->id, session->name));
 		return cli_fail(ctx, &err);
 	}
-	warn_of_loss(ctx, body, described);
+	cmd_patch_warn_of_loss(ctx, body, described);
 	operation_update_init(&update, ctx->arena, session->id, session->name, body);
 	if (!workflow_session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_session_done(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
+	workflow_session_print_result(ctx, "patched", session->id, node_get_text(body, "name"), update.answer);
 	return 0;
 }
 
-static int patch_run(struct context *ctx)
+static int cmd_workflow_patch_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct patch what = { 0 };
 	struct spec spec;
 	struct err err;
 
-	if (!arguments(ctx, &what, &err))
+	if (!cmd_patch_read_options(ctx, &what, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->argument_count > 1) {
 		if (!workflow_session_read_patch(ctx, ctx->arguments[1], &spec, &faults))
 			return cli_fail_faults(ctx, &faults, ERR_SPEC);
 		what.body = spec.body;
 	}
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
-	return patch(&session, &what);
+	return cmd_patch_send(&session, &what);
 }
 
 const struct command cmd_workflow_patch = {
@@ -128,5 +128,5 @@ const struct command cmd_workflow_patch = {
 	.least = 1,
 	.most = 2,
 	.options = FOR_PATCH | FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
-	.run = patch_run,
+	.run = cmd_workflow_patch_run,
 };

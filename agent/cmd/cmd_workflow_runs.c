@@ -17,14 +17,9 @@ enum {
 	DOWNLOAD_MAX = 512 << 20, DOWNLOAD_TIMEOUT_MS = 600000,
 };
 
-static const char *or_dash(const char *text)
-{
-	return text && *text ? text : "-";
-}
-
 /* ---- executions ---- */
 
-static const char *executions_query(struct context *ctx)
+static const char *cmd_executions_query(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf query = BUF_TEXT;
 	const struct settings *s = ctx->settings;
@@ -46,8 +41,8 @@ static const char *executions_query(struct context *ctx)
 }
 
 /* Adds what is new on a page: a run that begins while pages are read moves the others on. */
-static bool take_runs(struct context *ctx, const struct node *page, struct node *seen, struct node *out,
-                      const char *what, struct err *err)
+static bool cmd_executions_add_page(struct context *ctx, const struct node *page, struct node *seen, struct node *out,
+                                    const char *what, struct err *err)
 {
 	const struct node *list = node_get(page, "executions");
 
@@ -67,21 +62,21 @@ static bool take_runs(struct context *ctx, const struct node *page, struct node 
 	return true;
 }
 
-static bool read_runs(struct session *session, struct node *out, struct err *err)
+static bool cmd_executions_read_all(struct workflow_session *session, struct node *out, struct err *err)
 {
 	struct context *ctx = session->ctx;
-	const char *query = executions_query(ctx), *of = operation_workflow(ctx->arena, session->id, session->name);
+	const char *query = cmd_executions_query(ctx), *of = operation_workflow(ctx->arena, session->id, session->name);
 	int64_t number = ctx->settings->page_number ? ctx->settings->page_number : 1, pages;
 	struct node *seen = node_map(ctx->arena);
 
 	do {
 		struct operation_call call;
 		operation_call_init(&call, ctx->arena, OP_LIST_EXECUTIONS,
-		             arena_printf(ctx->arena, "/workflows/executions/%lld%s&pageNumber=%lld",
-		                          (long long)session->id, query, (long long)number), NULL,
-		             arena_printf(ctx->arena, "list executions of %s, page %lld", of, (long long)number));
+		                    arena_printf(ctx->arena, "/workflows/executions/%lld%s&pageNumber=%lld",
+		                                 (long long)session->id, query, (long long)number), NULL,
+		                    arena_printf(ctx->arena, "list executions of %s, page %lld", of, (long long)number));
 		if (!workflow_session_run(session, &call.op, err) ||
-		    !take_runs(ctx, call.answer, seen, out, call.request.what, err))
+		    !cmd_executions_add_page(ctx, call.answer, seen, out, call.request.what, err))
 			return false;
 		pages = node_empty(node_get(call.answer, "executions")) ? 0
 		        : node_get_int(call.answer, "pageCount", 0);
@@ -89,7 +84,7 @@ static bool read_runs(struct session *session, struct node *out, struct err *err
 	return true;
 }
 
-static void print_runs(struct context *ctx, const struct node *runs)
+static void cmd_executions_print_table(struct context *ctx, const struct node *runs)
 {
 	static const char *const heading[] = {
 		"EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME", "STOPPED BY", "RERUNS",
@@ -102,25 +97,27 @@ static void print_runs(struct context *ctx, const struct node *runs)
 		const struct node *run = runs->entries[i].value, *reruns = node_get(run, "reruns");
 		const char **row = table_row(&t);
 		row[0] = node_get_text(run, "executionId");
-		row[1] = or_dash(node_get_text(run, "status"));
-		row[2] = or_dash(node_get_text(run, "executedAt"));
-		row[3] = or_dash(node_get_text(run, "finishedAt"));
-		row[4] = or_dash(node_get_text(run, "duration"));
-		row[5] = or_dash(node_get_text(run, "stoppedBy"));
+		row[1] = workflow_session_cell(node_get_text(run, "status"));
+		row[2] = workflow_session_cell(node_get_text(run, "executedAt"));
+		row[3] = workflow_session_cell(node_get_text(run, "finishedAt"));
+		row[4] = workflow_session_cell(node_get_text(run, "duration"));
+		row[5] = workflow_session_cell(node_get_text(run, "stoppedBy"));
 		row[6] = arena_printf(a, "%zu", reruns && reruns->kind == NODE_LIST ? reruns->count : 0);
 	}
 	table_print(&t, ctx->out);
 }
 
-static int executions_run(struct context *ctx)
+static int cmd_workflow_executions_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct node *runs = node_list(ctx->arena);
 	struct err err;
 
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !read_runs(&session, runs, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
+	    !cmd_executions_read_all(&session, runs, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? print_runs : workflow_session_print_execution)(ctx, runs);
+	(ctx->settings->output == OUTPUT_TABLE ? cmd_executions_print_table : workflow_session_print_execution)(ctx,
+	                                                                                                        runs);
 	return 0;
 }
 
@@ -133,12 +130,13 @@ const struct command cmd_workflow_executions = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_EXECUTIONS | FOR_TABLE,
-	.run = executions_run,
+	.run = cmd_workflow_executions_run,
 };
 
 /* ---- execution ---- */
 
-static void print_run(struct context *ctx, const struct execution_client *run, const struct node *details)
+static void cmd_execution_print_summary(struct context *ctx, const struct execution_client *run,
+                                        const struct node *details)
 {
 	static const char *const heading[] = { "EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME" };
 	struct table t;
@@ -147,19 +145,19 @@ static void print_run(struct context *ctx, const struct execution_client *run, c
 	const char **row = table_row(&t);
 	row[0] = run->id;
 	row[1] = node_get_text(details, "status");
-	row[2] = or_dash(node_get_text(details, "executedAt"));
-	row[3] = or_dash(node_get_text(details, "finishedAt"));
-	row[4] = or_dash(execution_client_time(ctx->arena, details, "executedAt"));
+	row[2] = workflow_session_cell(node_get_text(details, "executedAt"));
+	row[3] = workflow_session_cell(node_get_text(details, "finishedAt"));
+	row[4] = workflow_session_cell(execution_client_duration(ctx->arena, details, "executedAt"));
 	table_print(&t, ctx->out);
 }
 
-static const char *note(struct arena *a, const struct node *step)
+static const char *cmd_execution_step_note(struct arena *a, const struct node *step)
 {
 	int64_t attempts = node_get_int(step, "attempts", 1);
-	const char *end = execution_client_ending(a, step);
+	const char *end = execution_client_step_result(a, step);
 
 	if (attempts < 2)
-		return or_dash(end);
+		return workflow_session_cell(end);
 	return arena_printf(a, "attempt %lld%s%s", (long long)attempts, *end ? "; " : "", end);
 }
 
@@ -169,7 +167,7 @@ struct steps {
 	size_t count, room;
 };
 
-static void add_edges(struct arena *a, struct steps *steps)
+static void cmd_execution_collect_edges(struct arena *a, struct steps *steps)
 {
 	struct node *index = node_map(a);
 
@@ -192,20 +190,22 @@ static void add_edges(struct arena *a, struct steps *steps)
 }
 
 /* "a, b" of all steps that lead to this one, for a graph that cannot be drawn. */
-static const char *parents(struct arena *a, const struct steps *steps, size_t step)
+static const char *cmd_execution_step_parents(struct arena *a, const struct steps *steps, size_t step)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < steps->count; i++)
-		if (steps->edges[i].to == step)
-			text = arena_printf(a, "%s%s%s", text, *text ? ", " : "",
-			                    or_dash(node_get_text(steps->list->entries[steps->edges[i].from].value,
-			                                          "name")));
-	return or_dash(text);
+	for (size_t i = 0; i < steps->count; i++) {
+		if (steps->edges[i].to != step)
+			continue;
+		const struct node *parent = steps->list->entries[steps->edges[i].from].value;
+		text = arena_printf(a, "%s%s%s", text, *text ? ", " : "",
+		                    workflow_session_cell(node_get_text(parent, "name")));
+	}
+	return workflow_session_cell(text);
 }
 
 /* Names begin behind the widest part of the drawing. */
-static size_t art_width(const struct dag_drawing *graph)
+static size_t cmd_execution_drawing_width(const struct dag_drawing *graph)
 {
 	size_t width = 0;
 
@@ -216,36 +216,36 @@ static size_t art_width(const struct dag_drawing *graph)
 	return width;
 }
 
-static void step_row(struct context *ctx, const struct steps *steps, const struct dag_row *from,
-                     size_t width, bool whole, const char **row)
+static void cmd_execution_fill_step_row(struct context *ctx, const struct steps *steps, const struct dag_row *from,
+                                        size_t width, bool whole, const char **row)
 {
 	const struct node *step = steps->list->entries[from->step].value;
 
 	row[0] = arena_printf(ctx->arena, "%-*s%s%s", (int)width, from->art, width ? "  " : "",
-	                      or_dash(node_get_text(step, "name")));
-	row[1] = or_dash(node_get_text(step, "status"));
-	row[2] = or_dash(node_get_text(step, "startedAt"));
-	row[3] = or_dash(execution_client_time(ctx->arena, step, "startedAt"));
-	row[4] = note(ctx->arena, step);
+	                      workflow_session_cell(node_get_text(step, "name")));
+	row[1] = workflow_session_cell(node_get_text(step, "status"));
+	row[2] = workflow_session_cell(node_get_text(step, "startedAt"));
+	row[3] = workflow_session_cell(execution_client_duration(ctx->arena, step, "startedAt"));
+	row[4] = cmd_execution_step_note(ctx->arena, step);
 	if (!whole)
-		row[5] = parents(ctx->arena, steps, (size_t)from->step);
+		row[5] = cmd_execution_step_parents(ctx->arena, steps, (size_t)from->step);
 }
 
-static void print_steps(struct context *ctx, const struct node *list)
+static void cmd_execution_print_steps(struct context *ctx, const struct node *list)
 {
 	static const char *const heading[] = { "STEP", "STATE", "STARTED", "TIME", "NOTE", "AFTER" };
 	struct steps steps = { .list = list };
 	struct dag_drawing graph;
 	struct table t;
 
-	add_edges(ctx->arena, &steps);
+	cmd_execution_collect_edges(ctx->arena, &steps);
 	bool whole = dag_drawing_make(ctx->arena, list->count, steps.edges, steps.count, &graph);
-	size_t width = art_width(&graph), columns = ARRAY_LEN(heading) - whole;
+	size_t width = cmd_execution_drawing_width(&graph), columns = ARRAY_LEN(heading) - whole;
 	table_init(&t, ctx->arena, columns, heading);
 	for (size_t i = 0; i < graph.count; i++) {
 		const char **row = table_row(&t);
 		if (graph.rows[i].step != DAG_DRAWING_NO_STEP) {
-			step_row(ctx, &steps, &graph.rows[i], width, whole, row);
+			cmd_execution_fill_step_row(ctx, &steps, &graph.rows[i], width, whole, row);
 			continue;
 		}
 		for (size_t j = 0; j < columns; j++)
@@ -254,27 +254,27 @@ static void print_steps(struct context *ctx, const struct node *list)
 	table_print(&t, ctx->out);
 }
 
-static int execution_run(struct context *ctx)
+static int cmd_workflow_execution_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
 	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct node *details;
 	struct err err;
 	int status;
 
 	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
-	    !workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) ||
-	    !execution_client_details(&run, ctx->arena, &details, &status, &err))
+	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
+	    !execution_client_get(&run, ctx->arena, &details, &status, &err))
 		return cli_fail(ctx, &err);
 	if (ctx->settings->output != OUTPUT_TABLE) {
 		workflow_session_print_execution(ctx, details);
 		return 0;
 	}
 	const struct node *steps = node_get(details, "steps");
-	print_run(ctx, &run, details);
+	cmd_execution_print_summary(ctx, &run, details);
 	if (steps && steps->kind == NODE_LIST && steps->count) {
 		fputc('\n', ctx->out);
-		print_steps(ctx, steps);
+		cmd_execution_print_steps(ctx, steps);
 	}
 	return 0;
 }
@@ -288,7 +288,7 @@ const struct command cmd_workflow_execution = {
 	.least = 2,
 	.most = 2,
 	.options = FOR_TABLE,
-	.run = execution_run,
+	.run = cmd_workflow_execution_run,
 };
 
 /* ---- logs ---- */
@@ -300,7 +300,7 @@ struct collected {
 	size_t bytes;
 };
 
-static void collect(void *context, const char *step, int64_t ms, const char *message)
+static void cmd_logs_collect_line(void *context, const char *step, int64_t ms, const char *message)
 {
 	struct collected *c = context;
 	size_t len = strlen(message);
@@ -315,12 +315,13 @@ static void collect(void *context, const char *step, int64_t ms, const char *mes
 }
 
 /* The pages of one step as one. */
-static bool read_whole(struct execution_client *run, struct execution_log *log, struct node *out, struct err *err)
+static bool cmd_logs_read_step(struct execution_client *run, struct execution_log_reader *log, struct node *out,
+                               struct err *err)
 {
 	struct arena *a = run->session->ctx->arena;
 	struct collected c = { .arena = a, .lines = node_list(a) };
 
-	if (!execution_client_read_log(run, log, &(struct execution_log_sink){ collect, NULL, &c }, err))
+	if (!execution_client_read_log(run, log, &(struct execution_log_sink){ cmd_logs_collect_line, NULL, &c }, err))
 		return false;
 	if (c.bytes > DOCUMENT_MAX)
 		return err_set(err, "step \"%s\" printed over %d MiB, which is more than one document holds: give "
@@ -331,42 +332,43 @@ static bool read_whole(struct execution_client *run, struct execution_log *log, 
 	return true;
 }
 
-static bool read_steps_whole(struct execution_client *run, const struct node *details, struct node *out,
-                             struct err *err)
+static bool cmd_logs_read_all_steps(struct execution_client *run, const struct node *details, struct node *out,
+                                    struct err *err)
 {
 	struct arena *a = run->session->ctx->arena;
 	const struct node *steps = node_get(details, "steps");
 	struct node *list = node_put(a, out, "steps", node_list(a));
 
 	for (size_t i = 0; steps && i < steps->count; i++) {
-		CLEANUP(execution_client_log_done) struct execution_log log = { .token = BUF_TEXT };
+		CLEANUP(execution_client_log_done) struct execution_log_reader log = { .token = BUF_TEXT };
 		const struct node *step = steps->entries[i].value;
 		log.step = node_get_text(step, "name");
 		if (!log.step || node_empty(node_get(step, "startedAt")))
 			continue;
 		struct node *one = node_add(a, list, node_map(a));
 		node_put(a, one, "name", node_text(a, log.step));
-		if (!read_whole(run, &log, one, err))
+		if (!cmd_logs_read_step(run, &log, one, err))
 			return false;
 	}
 	return true;
 }
 
-static bool print_document(struct execution_client *run, struct execution_log *log, struct err *err)
+static bool cmd_logs_print_document(struct execution_client *run, struct execution_log_reader *log, struct err *err)
 {
 	struct context *ctx = run->session->ctx;
 	struct node *details, *out = node_map(ctx->arena);
 	int status;
 
-	if (log ? !read_whole(run, log, out, err)
-	        : !execution_client_details(run, ctx->arena, &details, &status, err) ||
-	          !read_steps_whole(run, details, out, err))
+	if (log ? !cmd_logs_read_step(run, log, out, err)
+	        : !execution_client_get(run, ctx->arena, &details, &status, err) ||
+	    !cmd_logs_read_all_steps(run, details, out, err))
 		return false;
 	workflow_session_print_plain(ctx, out);
 	return true;
 }
 
-static bool print_lines(struct execution_client *run, struct execution_log *log, FILE *out, struct err *err)
+static bool cmd_logs_print_lines(struct execution_client *run, struct execution_log_reader *log, FILE *out,
+                                 struct err *err)
 {
 	struct context *ctx = run->session->ctx;
 	struct log_output print = { .out = out, .many = !log, .raw = out != ctx->out };
@@ -378,10 +380,12 @@ static bool print_lines(struct execution_client *run, struct execution_log *log,
 		return execution_client_wait(run, &lines, ctx->settings->step, false, &details, err);
 	if (log)
 		return execution_client_read_log(run, log, &lines, err);
-	return execution_client_details(run, ctx->arena, &details, &status, err) && execution_client_read_logs(run, details, &lines, err);
+	return execution_client_get(run, ctx->arena, &details, &status, err) &&
+	       execution_client_read_logs(run, details, &lines, err);
 }
 
-static bool write_lines(struct execution_client *run, struct execution_log *log, const char *path, struct err *err)
+static bool cmd_logs_write_file(struct execution_client *run, struct execution_log_reader *log, const char *path,
+                                struct err *err)
 {
 	/* A step may have printed what not everybody is to read. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -389,7 +393,7 @@ static bool write_lines(struct execution_client *run, struct execution_log *log,
 
 	if (!out)
 		return err_sys(err, errno, "write %s", path);
-	bool ok = print_lines(run, log, out, err), written = !ferror(out);
+	bool ok = cmd_logs_print_lines(run, log, out, err), written = !ferror(out);
 	written &= fclose(out) == 0;
 	if (ok && !written)
 		return err_sys(err, errno, "write %s", path);
@@ -400,8 +404,8 @@ static bool write_lines(struct execution_client *run, struct execution_log *log,
 
 /* Where a download is: its endpoint in *out, and what follows that in *path.  "The file is then
  * fetched from that URL without the token" (contract, 2.5). */
-static bool find_download(struct session *session, const char *url, struct endpoint *out, const char **path,
-                          struct err *err)
+static bool cmd_logs_find_download(struct workflow_session *session, const char *url, struct endpoint *out,
+                                   const char **path, struct err *err)
 {
 	struct arena *a = session->ctx->arena;
 	const struct endpoint *service = &session->connection.endpoint;
@@ -421,23 +425,25 @@ static bool find_download(struct session *session, const char *url, struct endpo
 	return true;
 }
 
-static bool fetch(struct session *session, const char *url, const char *what, const char *file,
-                  struct err *err)
+static bool cmd_logs_fetch_download(struct workflow_session *session, const char *url, const char *what, const char *file,
+                                    struct err *err)
 {
-	CLEANUP(service_client_closep) struct service_client *rest = NULL;
+	CLEANUP(service_client_closep) struct service_client *client = NULL;
 	struct operation_task op = { .arena = session->ctx->arena };
 	struct request request = { .operation = OP_LOGS_DOWNLOAD, .what = what };
 	struct endpoint endpoint;
+	struct service_client_options options = {
+		.endpoint = &endpoint, .ca_file = session->ctx->settings->ca_file, .connections = 1,
+		.answer_max = DOWNLOAD_MAX, .timeout_ms = DOWNLOAD_TIMEOUT_MS,
+	};
 	struct answer answer;
 	void *tag;
 
-	if (!find_download(session, url, &endpoint, &request.path, err) ||
-	    !service_client_open(&(struct service_client_options){ .endpoint = &endpoint, .ca_file = session->ctx->settings->ca_file,
-	                                       .connections = 1, .answer_max = DOWNLOAD_MAX,
-	                                       .timeout_ms = DOWNLOAD_TIMEOUT_MS }, &rest, err))
+	if (!cmd_logs_find_download(session, url, &endpoint, &request.path, err) ||
+	    !service_client_open(&options, &client, err))
 		return false;
-	service_client_send(rest, &request, NULL);
-	if (!service_client_wait(rest, -1, session->ctx->stop_fd, -1, &tag, &answer))
+	service_client_send(client, &request, NULL);
+	if (!service_client_wait(client, -1, session->ctx->stop_fd, -1, &tag, &answer))
 		return err_set(err, "%s: stopped", what);
 	if (!operation_read(&op, &request, &answer, NULL)) {
 		*err = op.err;
@@ -446,10 +452,10 @@ static bool fetch(struct session *session, const char *url, const char *what, co
 	return file_replace(op.arena, file, answer.body, answer.len, 0600, err) || err_wrap(err, "write %s", file);
 }
 
-static bool download(struct execution_client *run, const char *step, const char *file, struct err *err)
+static bool cmd_logs_download(struct execution_client *run, const char *step, const char *file, struct err *err)
 {
 	CLEANUP(buf_done) struct buf path = BUF_TEXT;
-	struct session *session = run->session;
+	struct workflow_session *session = run->session;
 	struct arena *a = session->ctx->arena;
 	const char *what = arena_printf(a, "download the log of step \"%s\" of execution %s", step, run->id);
 	struct operation_call call;
@@ -462,12 +468,12 @@ static bool download(struct execution_client *run, const char *step, const char 
 	const char *url = node_get_text(call.answer, "downloadUrl");
 	if (!url)
 		return err_set(err, "%s: expected a \"downloadUrl\", found an answer of another shape", what);
-	return fetch(session, url, what, file, err);
+	return cmd_logs_fetch_download(session, url, what, file, err);
 }
 
 /* ---- which of these ---- */
 
-static bool check_logs_options(const struct settings *s, struct err *err)
+static bool cmd_logs_check_options(const struct settings *s, struct err *err)
 {
 	if (s->output != OUTPUT_TABLE && (s->follow || s->out))
 		return err_usage(err, "--follow and --out write lines and go with no other output");
@@ -476,32 +482,33 @@ static bool check_logs_options(const struct settings *s, struct err *err)
 	return true;
 }
 
-static bool show_logs(struct execution_client *run, struct err *err)
+static bool cmd_logs_show(struct execution_client *run, struct err *err)
 {
 	const struct settings *s = run->session->ctx->settings;
-	CLEANUP(execution_client_log_done) struct execution_log log = { .step = s->step, .token = BUF_TEXT };
-	struct execution_log *one = s->step ? &log : NULL;
+	CLEANUP(execution_client_log_done) struct execution_log_reader log = { .step = s->step, .token = BUF_TEXT };
+	struct execution_log_reader *one = s->step ? &log : NULL;
 
 	if (s->next_token)
 		buf_adds(&log.token, s->next_token);
 	if (s->output != OUTPUT_TABLE)
-		return print_document(run, one, err);
+		return cmd_logs_print_document(run, one, err);
 	if (s->out && s->step && !s->follow)
-		return download(run, s->step, s->out, err);
+		return cmd_logs_download(run, s->step, s->out, err);
 	if (s->out)
-		return write_lines(run, one, s->out, err);
-	return print_lines(run, one, run->session->ctx->out, err);
+		return cmd_logs_write_file(run, one, s->out, err);
+	return cmd_logs_print_lines(run, one, run->session->ctx->out, err);
 }
 
-static int logs_run(struct context *ctx)
+static int cmd_workflow_logs_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { .ctx = ctx };
+	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
 	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct err err;
 
-	if (!check_logs_options(ctx->settings, &err) || !execution_client_init(&run, &session, ctx->arguments[1], &err))
+	if (!cmd_logs_check_options(ctx->settings, &err) ||
+	    !execution_client_init(&run, &session, ctx->arguments[1], &err))
 		return cli_fail(ctx, &err);
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) || !show_logs(&run, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) || !cmd_logs_show(&run, &err))
 		return workflow_session_fail(&session, &err);
 	return 0;
 }
@@ -517,5 +524,5 @@ const struct command cmd_workflow_logs = {
 	.most = 2,
 	.options = FOR_LOGS | FOR_TABLE,
 	.stops = true,
-	.run = logs_run,
+	.run = cmd_workflow_logs_run,
 };

@@ -10,12 +10,7 @@
 
 /* ---- texts for cells ---- */
 
-static const char *or_dash(const char *text)
-{
-	return text && *text ? text : "-";
-}
-
-static const char *triggers_text(struct arena *a, const struct node *item, bool show_masked)
+static const char *cmd_show_triggers_text(struct arena *a, const struct node *item, bool show_masked)
 {
 	const struct node *list = node_get(item, "triggers");
 	const char *text = "";
@@ -26,36 +21,36 @@ static const char *triggers_text(struct arena *a, const struct node *item, bool 
 		text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", cron ? cron : "webhook", id ? " " : "",
 		                    id ? id : "");
 	}
-	return or_dash(text);
+	return workflow_session_cell(text);
 }
 
 /* Those that people put on; what ours say is the owner. */
-static const char *tags_text(struct arena *a, const struct node *item)
+static const char *cmd_show_tags_text(struct arena *a, const struct node *item)
 {
 	const struct node *list = node_get(item, "tags");
 	const char *text = "";
 
 	for (size_t i = 0; list && i < list->count; i++) {
-		const char *name = or_dash(node_get_text(list->entries[i].value, "name"));
+		const char *name = workflow_session_cell(node_get_text(list->entries[i].value, "name"));
 		if (!field_own_tag(name))
 			text = arena_printf(a, "%s%s%s", text, *text ? ", " : "", name);
 	}
-	return or_dash(text);
+	return workflow_session_cell(text);
 }
 
-static const char *owner_text(struct arena *a, const struct node *item)
+static const char *cmd_show_owner_text(struct arena *a, const struct node *item)
 {
-	return or_dash(owner_tags_read(a, node_get(item, "tags")).owner);
+	return workflow_session_cell(owner_tags_read(a, node_get(item, "tags")).owner);
 }
 
-static const char *scalar_text(struct arena *a, const struct node *n)
+static const char *cmd_show_scalar_text(struct arena *a, const struct node *n)
 {
-	return or_dash(n ? node_scalar_text(a, n) : NULL);
+	return workflow_session_cell(n ? node_scalar_text(a, n) : NULL);
 }
 
 /* ---- list ---- */
 
-static void add_words(struct buf *query, const char *key, const struct texts *words)
+static void cmd_list_add_filter(struct buf *query, const char *key, const struct texts *words)
 {
 	for (size_t i = 0; i < words->count; i++) {
 		buf_addf(query, "&%s=", key);
@@ -63,14 +58,14 @@ static void add_words(struct buf *query, const char *key, const struct texts *wo
 	}
 }
 
-static const char *filter(struct context *ctx)
+static const char *cmd_list_build_filter(struct context *ctx)
 {
 	CLEANUP(buf_done) struct buf query = BUF_TEXT;
 	const struct settings *s = ctx->settings;
 
-	add_words(&query, "workflowStatus", &s->status);
-	add_words(&query, "lastExecutionStatus", &s->last_execution_status);
-	add_words(&query, "lastModifiedBy", &s->last_modified_by);
+	cmd_list_add_filter(&query, "workflowStatus", &s->status);
+	cmd_list_add_filter(&query, "lastExecutionStatus", &s->last_execution_status);
+	cmd_list_add_filter(&query, "lastModifiedBy", &s->last_modified_by);
 	if (s->name) {
 		buf_adds(&query, "&searchTerm=");
 		operation_encode(&query, s->name);
@@ -78,7 +73,7 @@ static const char *filter(struct context *ctx)
 	return arena_strdup(ctx->arena, buf_str(&query));
 }
 
-static void print_list(struct context *ctx, const struct operation_list *list)
+static void cmd_list_print_table(struct context *ctx, const struct operation_list *list)
 {
 	static const char *const heading[] = {
 		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "LAST RUN", "LAST RUN AT", "TAGS",
@@ -92,17 +87,17 @@ static void print_list(struct context *ctx, const struct operation_list *list)
 		const char **row = table_row(&t);
 		row[0] = arena_printf(a, "%lld", (long long)list->items[i].id);
 		row[1] = list->items[i].name;
-		row[2] = or_dash(list->items[i].status);
-		row[3] = owner_text(a, item);
-		row[4] = triggers_text(a, item, false);
-		row[5] = or_dash(node_get_text(last, "status"));
-		row[6] = or_dash(node_get_text(last, "executedAt"));
-		row[7] = tags_text(a, item);
+		row[2] = workflow_session_cell(list->items[i].status);
+		row[3] = cmd_show_owner_text(a, item);
+		row[4] = cmd_show_triggers_text(a, item, false);
+		row[5] = workflow_session_cell(node_get_text(last, "status"));
+		row[6] = workflow_session_cell(node_get_text(last, "executedAt"));
+		row[7] = cmd_show_tags_text(a, item);
 	}
 	table_print(&t, ctx->out);
 }
 
-static void print_whole(struct context *ctx, const struct operation_list *list)
+static void cmd_list_print_document(struct context *ctx, const struct operation_list *list)
 {
 	struct node *out = node_list(ctx->arena);
 
@@ -111,9 +106,9 @@ static void print_whole(struct context *ctx, const struct operation_list *list)
 	workflow_session_print(ctx, out);
 }
 
-static int list_run(struct context *ctx)
+static int cmd_workflow_list_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	const struct settings *s = ctx->settings;
 	struct operation_list list;
 	struct err err;
@@ -121,14 +116,14 @@ static int list_run(struct context *ctx)
 	if (!workflow_session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
 	operation_list_init(&list, ctx->arena);
-	list.filter = filter(ctx);
+	list.filter = cmd_list_build_filter(ctx);
 	list.whole = true;
 	list.only_page = s->page_number;
 	if (s->page_size)
 		list.page_size = s->page_size;
 	if (!workflow_session_run(&session, &list.op, &err))
 		return cli_fail(ctx, &err);
-	(s->output == OUTPUT_TABLE ? print_list : print_whole)(ctx, &list);
+	(s->output == OUTPUT_TABLE ? cmd_list_print_table : cmd_list_print_document)(ctx, &list);
 	return 0;
 }
 
@@ -138,12 +133,12 @@ const struct command cmd_workflow_list = {
 	.help = "Lists all workflows, or those that the filters leave; all pages are read unless one is\n"
 	        "named.  As JSON and YAML it is a list of what the service tells of each.",
 	.options = FOR_TABLE | FOR_LIST | FOR_DESCRIBE,
-	.run = list_run,
+	.run = cmd_workflow_list_run,
 };
 
 /* ---- describe ---- */
 
-static void print_steps(struct context *ctx, const struct node *steps)
+static void cmd_describe_print_steps(struct context *ctx, const struct node *steps)
 {
 	static const char *const heading[] = { "STEP", "TYPE", "AFTER", "WHAT" };
 	struct arena *a = ctx->arena;
@@ -155,21 +150,21 @@ static void print_steps(struct context *ctx, const struct node *steps)
 		const struct node *step = steps->entries[i].value, *parents = node_get(step, "parents");
 		const char **row = table_row(&t), *after = "";
 		row[0] = steps->entries[i].key;
-		row[1] = or_dash(node_get_text(step, "type"));
+		row[1] = workflow_session_cell(node_get_text(step, "type"));
 		for (size_t j = 0; parents && j < parents->count; j++)
 			after = arena_printf(a, "%s%s%s", after, j ? ", " : "",
-			                     scalar_text(a, parents->entries[j].value));
-		row[2] = or_dash(after);
+			                     cmd_show_scalar_text(a, parents->entries[j].value));
+		row[2] = workflow_session_cell(after);
 		for (size_t j = 0; j < ARRAY_LEN(what); j++)
 			if (node_get_text(step, what[j]))
 				row[3] = mask_urls(a, node_get_text(step, what[j]), 1);
 		if (!strcmp(row[1], "sql") && !node_get_text(step, "sqlQueryPath"))
-			row[3] = or_dash(node_get_text(node_get(step, "repository"), "filePath"));
+			row[3] = workflow_session_cell(node_get_text(node_get(step, "repository"), "filePath"));
 	}
 	table_print(&t, ctx->out);
 }
 
-static void print_description(struct context *ctx, const struct node *n)
+static void cmd_describe_print(struct context *ctx, const struct node *n)
 {
 	static const char *const heading[] = {
 		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "UPDATED AT", "TAGS",
@@ -179,28 +174,28 @@ static void print_description(struct context *ctx, const struct node *n)
 
 	table_init(&t, a, ARRAY_LEN(heading), heading);
 	const char **row = table_row(&t);
-	row[0] = scalar_text(a, node_get(n, "id"));
-	row[1] = or_dash(node_get_text(n, "name"));
-	row[2] = or_dash(node_get_text(n, "status"));
-	row[3] = owner_text(a, n);
-	row[4] = triggers_text(a, n, ctx->settings->show_masked);
-	row[5] = or_dash(node_get_text(n, "updatedAt"));
-	row[6] = tags_text(a, n);
+	row[0] = cmd_show_scalar_text(a, node_get(n, "id"));
+	row[1] = workflow_session_cell(node_get_text(n, "name"));
+	row[2] = workflow_session_cell(node_get_text(n, "status"));
+	row[3] = cmd_show_owner_text(a, n);
+	row[4] = cmd_show_triggers_text(a, n, ctx->settings->show_masked);
+	row[5] = workflow_session_cell(node_get_text(n, "updatedAt"));
+	row[6] = cmd_show_tags_text(a, n);
 	table_print(&t, ctx->out);
 	fputc('\n', ctx->out);
-	print_steps(ctx, node_get(n, "steps"));
+	cmd_describe_print_steps(ctx, node_get(n, "steps"));
 }
 
-static int describe_run(struct context *ctx)
+static int cmd_workflow_describe_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct node *found;
 	struct err err;
 
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err) ||
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
 	    !workflow_session_describe(&session, &found, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? print_description : workflow_session_print)(ctx, found);
+	(ctx->settings->output == OUTPUT_TABLE ? cmd_describe_print : workflow_session_print)(ctx, found);
 	return 0;
 }
 
@@ -213,12 +208,12 @@ const struct command cmd_workflow_describe = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE | FOR_DESCRIBE,
-	.run = describe_run,
+	.run = cmd_workflow_describe_run,
 };
 
 /* ---- resources ---- */
 
-static void print_resources(struct context *ctx, const struct node *list)
+static void cmd_resources_print(struct context *ctx, const struct node *list)
 {
 	static const char *const heading[] = { "ID", "CPU", "MEMORY", "GPU", "GPU MEMORY" };
 	static const char *const keys[] = { "id", "cpu", "memory", "gpu", "gpuMemory" };
@@ -228,27 +223,27 @@ static void print_resources(struct context *ctx, const struct node *list)
 	for (size_t i = 0; i < list->count; i++) {
 		const char **row = table_row(&t);
 		for (size_t j = 0; j < ARRAY_LEN(keys); j++)
-			row[j] = scalar_text(ctx->arena, node_get(list->entries[i].value, keys[j]));
+			row[j] = cmd_show_scalar_text(ctx->arena, node_get(list->entries[i].value, keys[j]));
 	}
 	table_print(&t, ctx->out);
 }
 
-static void print_default_resource(struct context *ctx, const struct node *n)
+static void cmd_resources_print_default(struct context *ctx, const struct node *n)
 {
 	static const char *const heading[] = { "INSTANCE TYPE", "STORAGE" };
 	struct table t;
 
 	table_init(&t, ctx->arena, ARRAY_LEN(heading), heading);
 	const char **row = table_row(&t);
-	row[0] = scalar_text(ctx->arena, node_get(n, "instanceTypeId"));
-	row[1] = scalar_text(ctx->arena, node_get(n, "storage"));
+	row[0] = cmd_show_scalar_text(ctx->arena, node_get(n, "instanceTypeId"));
+	row[1] = cmd_show_scalar_text(ctx->arena, node_get(n, "storage"));
 	table_print(&t, ctx->out);
 }
 
-static int ask(struct context *ctx, enum operation operation, const char *path, const char *what,
-               enum node_kind kind, void (*print)(struct context *, const struct node *))
+static int cmd_show_request(struct context *ctx, enum operation operation, const char *path, const char *what,
+                            enum node_kind kind, void (*print)(struct context *, const struct node *))
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct operation_call call;
 	struct err err;
 
@@ -266,15 +261,15 @@ static int ask(struct context *ctx, enum operation operation, const char *path, 
 	return 0;
 }
 
-static int resources_run(struct context *ctx)
+static int cmd_workflow_resources_run(struct context *ctx)
 {
-	return ask(ctx, OP_RESOURCES, "/resources", "list resources", NODE_LIST, print_resources);
+	return cmd_show_request(ctx, OP_RESOURCES, "/resources", "list resources", NODE_LIST, cmd_resources_print);
 }
 
-static int default_resource_run(struct context *ctx)
+static int cmd_workflow_default_resource_run(struct context *ctx)
 {
-	return ask(ctx, OP_DEFAULT_RESOURCE, "/resources/defaults", "get the default resource", NODE_MAP,
-	           print_default_resource);
+	return cmd_show_request(ctx, OP_DEFAULT_RESOURCE, "/resources/defaults", "get the default resource", NODE_MAP,
+	                        cmd_resources_print_default);
 }
 
 const struct command cmd_workflow_resources = {
@@ -282,12 +277,12 @@ const struct command cmd_workflow_resources = {
 	.summary = "list what steps can run on",
 	.help = "Lists what steps can run on: the id is what a step's instanceTypeId takes.",
 	.options = FOR_TABLE,
-	.run = resources_run,
+	.run = cmd_workflow_resources_run,
 };
 
 const struct command cmd_workflow_default_resource = {
 	.name = "default-resource",
 	.summary = "show what a step runs on if it does not say",
 	.options = FOR_TABLE,
-	.run = default_resource_run,
+	.run = cmd_workflow_default_resource_run,
 };

@@ -4,7 +4,7 @@
 #include "reconcile/wire/operation_create.h"
 
 /* Replaces the workflow that the session is about by spec. */
-static int update(struct session *session, const struct spec *spec)
+static int cmd_write_update(struct workflow_session *session, const struct spec *spec)
 {
 	struct context *ctx = session->ctx;
 	struct operation_call update;
@@ -14,25 +14,25 @@ static int update(struct session *session, const struct spec *spec)
 	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	operation_update_init(&update, ctx->arena, session->id, session->name,
-	               request_body_whole(ctx->arena, spec->body, described));
+	                      request_body_whole(ctx->arena, spec->body, described));
 	if (!workflow_session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_session_done(ctx, "updated", session->id, spec->name, update.answer);
+	workflow_session_print_result(ctx, "updated", session->id, spec->name, update.answer);
 	return 0;
 }
 
-static int update_run(struct context *ctx)
+static int cmd_workflow_update_run(struct context *ctx)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct spec spec;
 	struct err err;
 
 	if (!workflow_session_read_file(ctx, ctx->arguments[1], &spec, &faults))
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
-	return update(&session, &spec);
+	return cmd_write_update(&session, &spec);
 }
 
 const struct command cmd_workflow_update = {
@@ -44,14 +44,14 @@ const struct command cmd_workflow_update = {
 	.least = 2,
 	.most = 2,
 	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
-	.run = update_run,
+	.run = cmd_workflow_update_run,
 };
 
 /* Makes the workflow of a spec file; where exactly one has its name already, and that is what is
  * wanted, updates that one. */
-static int create(struct context *ctx, bool or_update)
+static int cmd_write_create(struct context *ctx, bool or_update)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct operation_create create;
 	struct spec spec;
@@ -63,7 +63,7 @@ static int create(struct context *ctx, bool or_update)
 		return cli_fail(ctx, &err);
 	operation_create_init(&create, ctx->arena, spec.body);
 	if (workflow_session_run(&session, &create.op, &err)) {
-		workflow_session_done(ctx, "created", create.id, spec.name, create.answer);
+		workflow_session_print_result(ctx, "created", create.id, spec.name, create.answer);
 		return 0;
 	}
 	if (!or_update || create.there_count != 1) {
@@ -73,12 +73,12 @@ static int create(struct context *ctx, bool or_update)
 	}
 	session.id = create.there;
 	session.name = spec.name;
-	return update(&session, &spec);
+	return cmd_write_update(&session, &spec);
 }
 
-static int create_run(struct context *ctx)
+static int cmd_workflow_create_run(struct context *ctx)
 {
-	return create(ctx, false);
+	return cmd_write_create(ctx, false);
 }
 
 const struct command cmd_workflow_create = {
@@ -89,12 +89,12 @@ const struct command cmd_workflow_create = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
-	.run = create_run,
+	.run = cmd_workflow_create_run,
 };
 
-static int create_or_update_run(struct context *ctx)
+static int cmd_workflow_create_or_update_run(struct context *ctx)
 {
-	return create(ctx, true);
+	return cmd_write_create(ctx, true);
 }
 
 const struct command cmd_workflow_create_or_update = {
@@ -107,37 +107,37 @@ const struct command cmd_workflow_create_or_update = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
-	.run = create_or_update_run,
+	.run = cmd_workflow_create_or_update_run,
 };
 
-static int act(struct context *ctx, enum operation operation, const char *verb)
+static int cmd_write_run_operation(struct context *ctx, enum operation operation, const char *verb)
 {
-	CLEANUP(workflow_session_close) struct session session = { 0 };
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
 	struct operation_call call;
 	struct err err;
 
-	if (!workflow_session_open_on(ctx, ctx->arguments[0], &session, &err))
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	operation_act_init(&call, ctx->arena, operation, session.id, session.name);
 	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
-	workflow_session_done(ctx, verb, session.id, session.name, NULL);
+	workflow_session_print_result(ctx, verb, session.id, session.name, NULL);
 	return 0;
 }
 
-static int delete_run(struct context *ctx)
+static int cmd_workflow_delete_run(struct context *ctx)
 {
-	return act(ctx, OP_DELETE, "deleted");
+	return cmd_write_run_operation(ctx, OP_DELETE, "deleted");
 }
 
-static int pause_run(struct context *ctx)
+static int cmd_workflow_pause_run(struct context *ctx)
 {
-	return act(ctx, OP_PAUSE, "paused");
+	return cmd_write_run_operation(ctx, OP_PAUSE, "paused");
 }
 
-static int resume_run(struct context *ctx)
+static int cmd_workflow_resume_run(struct context *ctx)
 {
-	return act(ctx, OP_RESUME, "resumed");
+	return cmd_write_run_operation(ctx, OP_RESUME, "resumed");
 }
 
 const struct command cmd_workflow_delete = {
@@ -147,7 +147,7 @@ const struct command cmd_workflow_delete = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE,
-	.run = delete_run,
+	.run = cmd_workflow_delete_run,
 };
 
 const struct command cmd_workflow_pause = {
@@ -157,7 +157,7 @@ const struct command cmd_workflow_pause = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE,
-	.run = pause_run,
+	.run = cmd_workflow_pause_run,
 };
 
 const struct command cmd_workflow_resume = {
@@ -167,5 +167,5 @@ const struct command cmd_workflow_resume = {
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE,
-	.run = resume_run,
+	.run = cmd_workflow_resume_run,
 };

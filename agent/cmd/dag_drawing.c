@@ -23,7 +23,7 @@ struct drawing {
 	struct dag_drawing *out;
 };
 
-static int by_ends(const void *a, const void *b)
+static int dag_drawing_compare_edges(const void *a, const void *b)
 {
 	const struct dag_edge *x = a, *y = b;
 
@@ -32,16 +32,16 @@ static int by_ends(const void *a, const void *b)
 	return (x->to > y->to) - (x->to < y->to);
 }
 
-static void take_edges(struct drawing *d, const struct dag_edge *edges, size_t count)
+static void dag_drawing_copy_edges(struct drawing *d, const struct dag_edge *edges, size_t count)
 {
 	d->edges = arena_new(d->arena, struct dag_edge, count + 1);
 	for (size_t i = 0; i < count; i++)
 		if (edges[i].from < d->steps && edges[i].to < d->steps && edges[i].from != edges[i].to)
 			d->edges[d->edge_count++] = edges[i];
-	qsort(d->edges, d->edge_count, sizeof *d->edges, by_ends);
+	qsort(d->edges, d->edge_count, sizeof *d->edges, dag_drawing_compare_edges);
 	size_t kept = 0;
 	for (size_t i = 0; i < d->edge_count; i++)
-		if (!kept || by_ends(&d->edges[kept - 1], &d->edges[i]) != 0)
+		if (!kept || dag_drawing_compare_edges(&d->edges[kept - 1], &d->edges[i]) != 0)
 			d->edges[kept++] = d->edges[i];
 	d->edge_count = kept;
 	for (size_t i = 0, step = 0; step <= d->steps; step++) {
@@ -55,7 +55,7 @@ static void take_edges(struct drawing *d, const struct dag_edge *edges, size_t c
 
 /* The step that a lane leads to, leftmost first, so that lines stay short; else one that nothing
  * comes before; in a circle any. */
-static size_t next_step(struct drawing *d)
+static size_t dag_drawing_next_step(struct drawing *d)
 {
 	for (size_t i = 0; i < d->width; i++)
 		if (d->lanes[i] != FREE && d->waits_for[d->lanes[i]] == 0)
@@ -68,7 +68,7 @@ static size_t next_step(struct drawing *d)
 	return d->low;
 }
 
-static size_t lane_to(const struct drawing *d, long step)
+static size_t dag_drawing_find_lane(const struct drawing *d, long step)
 {
 	for (size_t i = 0; i < d->width; i++)
 		if (d->lanes[i] == step)
@@ -77,9 +77,9 @@ static size_t lane_to(const struct drawing *d, long step)
 }
 
 /* A lane for step; DAG_DRAWING_LANES if all are taken. */
-static size_t new_lane(struct drawing *d, long step)
+static size_t dag_drawing_new_lane(struct drawing *d, long step)
 {
-	size_t i = lane_to(d, FREE);
+	size_t i = dag_drawing_find_lane(d, FREE);
 
 	if (i == DAG_DRAWING_LANES && d->width < DAG_DRAWING_LANES)
 		i = d->width++;
@@ -90,7 +90,7 @@ static size_t new_lane(struct drawing *d, long step)
 	return i;
 }
 
-static void add_row(struct drawing *d, const char *art, long step)
+static void dag_drawing_add_row(struct drawing *d, const char *art, long step)
 {
 	size_t len = strlen(art);
 
@@ -101,7 +101,7 @@ static void add_row(struct drawing *d, const char *art, long step)
 }
 
 /* What nothing leads to must not stand right below something that ends. */
-static void draw_gap(struct drawing *d, size_t lane)
+static void dag_drawing_draw_gap(struct drawing *d, size_t lane)
 {
 	CLEANUP(buf_done) struct buf art = BUF_TEXT;
 	const char *above = d->out->count ? d->out->rows[d->out->count - 1].art : "";
@@ -110,20 +110,20 @@ static void draw_gap(struct drawing *d, size_t lane)
 		return;
 	for (size_t i = 0; i < d->width; i++)
 		buf_addf(&art, "%c  ", i != lane && d->lanes[i] != FREE ? '|' : ' ');
-	add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
+	dag_drawing_add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
 }
 
-static void draw_step(struct drawing *d, size_t lane, size_t step)
+static void dag_drawing_draw_step(struct drawing *d, size_t lane, size_t step)
 {
 	CLEANUP(buf_done) struct buf art = BUF_TEXT;
 
 	for (size_t i = 0; i < d->width; i++)
 		buf_addf(&art, "%c  ", i == lane ? '*' : d->lanes[i] != FREE ? '|' : ' ');
-	add_row(d, buf_str(&art), (long)step);
+	dag_drawing_add_row(d, buf_str(&art), (long)step);
 }
 
 /* The line from lane to all that joined says; the others go down through it. */
-static void draw_lines(struct drawing *d, size_t lane, const bool *joined)
+static void dag_drawing_draw_lines(struct drawing *d, size_t lane, const bool *joined)
 {
 	CLEANUP(buf_done) struct buf art = BUF_TEXT;
 	size_t left = lane, right = lane;
@@ -139,11 +139,11 @@ static void draw_lines(struct drawing *d, size_t lane, const bool *joined)
 		char line = d->lanes[i] != FREE ? '|' : i > left && i < right ? '-' : ' ';
 		buf_addf(&art, "%c%s", end ? '+' : line, inside ? "--" : "  ");
 	}
-	add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
+	dag_drawing_add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
 }
 
 /* A lane for each step that comes after step.  The first new one goes on in step's own. */
-static void lead_on(struct drawing *d, size_t lane, size_t step)
+static void dag_drawing_extend_lanes(struct drawing *d, size_t lane, size_t step)
 {
 	bool joined[DAG_DRAWING_LANES] = { false };
 
@@ -152,39 +152,39 @@ static void lead_on(struct drawing *d, size_t lane, size_t step)
 		long to = (long)d->edges[i].to;
 		if (d->drawn[to])
 			continue;
-		size_t there = lane_to(d, to);
+		size_t there = dag_drawing_find_lane(d, to);
 		if (there == DAG_DRAWING_LANES) {
 			there = d->lanes[lane] == FREE ? lane : DAG_DRAWING_LANES;
 			if (there == lane)
 				d->lanes[lane] = to;
 			else
-				there = new_lane(d, to);
+				there = dag_drawing_new_lane(d, to);
 		}
 		if (there < DAG_DRAWING_LANES)
 			joined[there] = true;
 	}
-	draw_lines(d, lane, joined);
+	dag_drawing_draw_lines(d, lane, joined);
 }
 
-static void draw_next(struct drawing *d)
+static void dag_drawing_draw_next(struct drawing *d)
 {
-	size_t step = next_step(d), lane = lane_to(d, (long)step);
+	size_t step = dag_drawing_next_step(d), lane = dag_drawing_find_lane(d, (long)step);
 
-	if (lane == DAG_DRAWING_LANES && (lane = new_lane(d, (long)step)) < DAG_DRAWING_LANES)
-		draw_gap(d, lane);
+	if (lane == DAG_DRAWING_LANES && (lane = dag_drawing_new_lane(d, (long)step)) < DAG_DRAWING_LANES)
+		dag_drawing_draw_gap(d, lane);
 	d->drawn[step] = true;
 	for (size_t i = d->first[step]; i < d->first[step + 1]; i++)
 		d->waits_for[d->edges[i].to]--;
 	if (lane == DAG_DRAWING_LANES) {
-		add_row(d, "", (long)step);
+		dag_drawing_add_row(d, "", (long)step);
 		return;
 	}
-	draw_step(d, lane, step);
-	lead_on(d, lane, step);
+	dag_drawing_draw_step(d, lane, step);
+	dag_drawing_extend_lanes(d, lane, step);
 }
 
 /* The same rows without lines. */
-static void take_art_away(struct dag_drawing *g)
+static void dag_drawing_drop_art(struct dag_drawing *g)
 {
 	size_t kept = 0;
 
@@ -195,7 +195,7 @@ static void take_art_away(struct dag_drawing *g)
 }
 
 bool dag_drawing_make(struct arena *a, size_t steps, const struct dag_edge *edges, size_t edge_count,
-                struct dag_drawing *out)
+                      struct dag_drawing *out)
 {
 	struct drawing d = {
 		.arena = a, .steps = steps, .out = out,
@@ -204,10 +204,10 @@ bool dag_drawing_make(struct arena *a, size_t steps, const struct dag_edge *edge
 	};
 
 	*out = (struct dag_drawing){ 0 };
-	take_edges(&d, edges, edge_count);
+	dag_drawing_copy_edges(&d, edges, edge_count);
 	for (size_t i = 0; i < steps; i++)
-		draw_next(&d);
+		dag_drawing_draw_next(&d);
 	if (d.too_wide)
-		take_art_away(out);
+		dag_drawing_drop_art(out);
 	return !d.too_wide;
 }

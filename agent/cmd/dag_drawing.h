@@ -30,6 +30,6 @@ struct dag_drawing {
  * that would close a circle.  False if it were wider than DAG_DRAWING_LANES lines side by side: then
  * *out has the steps in their order, without art. */
 bool dag_drawing_make(struct arena *a, size_t steps, const struct dag_edge *edges, size_t edge_count,
-                struct dag_drawing *out);
+                      struct dag_drawing *out);
 
 #endif

@@ -14,7 +14,8 @@ enum {
 	EMPTY_PAGES = 3,	/* in a row, before what follows counts as empty too */
 };
 
-bool execution_client_init(struct execution_client *run, struct session *session, const char *id, struct err *err)
+bool execution_client_init(struct execution_client *run, struct workflow_session *session, const char *id,
+                           struct err *err)
 {
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
@@ -24,7 +25,7 @@ bool execution_client_init(struct execution_client *run, struct session *session
 	return true;
 }
 
-void execution_client_log_done(struct execution_log *log)
+void execution_client_log_done(struct execution_log_reader *log)
 {
 	buf_done(&log->token);
 }
@@ -38,23 +39,24 @@ void execution_client_done(struct execution_client *run)
 
 /* ---- details ---- */
 
-static const char *path_of(const struct execution_client *run, struct arena *a)
+static const char *execution_client_path(const struct execution_client *run, struct arena *a)
 {
 	return arena_printf(a, "/workflows/%lld/executions/%s", (long long)run->session->id, run->id);
 }
 
-static const char *what_of(const struct execution_client *run, struct arena *a, const char *what)
+static const char *execution_client_request_text(const struct execution_client *run, struct arena *a, const char *what)
 {
 	return arena_printf(a, "%s execution %s of %s", what, run->id,
 	                    operation_workflow(a, run->session->id, run->session->name));
 }
 
-bool execution_client_details(struct execution_client *run, struct arena *a, struct node **out, int *http_status,
-                 struct err *err)
+bool execution_client_get(struct execution_client *run, struct arena *a, struct node **out, int *http_status,
+                          struct err *err)
 {
 	struct operation_call call;
 
-	operation_call_init(&call, a, OP_EXECUTION, path_of(run, a), NULL, what_of(run, a, "get"));
+	operation_call_init(&call, a, OP_EXECUTION, execution_client_path(run, a), NULL,
+	                    execution_client_request_text(run, a, "get"));
 	bool ok = workflow_session_run(run->session, &call.op, err);
 	*http_status = call.op.status;
 	if (!ok)
@@ -66,7 +68,7 @@ bool execution_client_details(struct execution_client *run, struct arena *a, str
 	return true;
 }
 
-bool execution_client_ended(const struct node *details)
+bool execution_client_has_ended(const struct node *details)
 {
 	static const char *const words[] = { "Success", "Failed", "Stopped" };
 	const char *status = node_get_text(details, "status");
@@ -79,7 +81,7 @@ bool execution_client_ended(const struct node *details)
 	       !node_empty(node_get(details, "finishedAt"));
 }
 
-const char *execution_client_time(struct arena *a, const struct node *n, const char *begun)
+const char *execution_client_duration(struct arena *a, const struct node *n, const char *begun)
 {
 	int64_t from, to;
 
@@ -92,11 +94,12 @@ const char *execution_client_time(struct arena *a, const struct node *n, const c
 
 /* ---- logs ---- */
 
-static const char *page_path(const struct execution_client *run, struct arena *a, const struct execution_log *log)
+static const char *execution_client_page_path(const struct execution_client *run, struct arena *a,
+                                              const struct execution_log_reader *log)
 {
 	CLEANUP(buf_done) struct buf path = BUF_TEXT;
 
-	buf_addf(&path, "%s/logs?stepName=", path_of(run, a));
+	buf_addf(&path, "%s/logs?stepName=", execution_client_path(run, a));
 	operation_encode(&path, log->step);
 	if (log->token.len) {
 		buf_adds(&path, "&nextToken=");
@@ -105,7 +108,7 @@ static const char *page_path(const struct execution_client *run, struct arena *a
 	return arena_strdup(a, buf_str(&path));
 }
 
-static int64_t time_of(const struct node *line)
+static int64_t execution_client_line_time(const struct node *line)
 {
 	const struct node *stamp = node_get(line, "timestamp");
 
@@ -114,8 +117,8 @@ static int64_t time_of(const struct node *line)
 
 /* Hands on what is new of a page; the token that leads on is the page's own until then.  *more: the
  * service says that another one follows. */
-static bool take_page(struct execution_log *log, const struct node *page, const char *what,
-                      const struct execution_log_sink *lines, bool *more, struct err *err)
+static bool execution_client_emit_page(struct execution_log_reader *log, const struct node *page, const char *what,
+                                       const struct execution_log_sink *lines, bool *more, struct err *err)
 {
 	const struct node *list = node_get(page, "logs");
 	const char *next = node_get_text(page, "nextToken"), *status = node_get_text(page, "stepRunStatus");
@@ -125,7 +128,8 @@ static bool take_page(struct execution_log *log, const struct node *page, const 
 		return err_set(err, "%s: expected a list under \"logs\", found an answer of another shape", what);
 	for (size_t i = log->seen; i < count; i++) {
 		const char *message = node_get_text(list->entries[i].value, "message");
-		lines->line(lines->context, log->step, time_of(list->entries[i].value), message ? message : "");
+		lines->line(lines->context, log->step, execution_client_line_time(list->entries[i].value),
+		            message ? message : "");
 	}
 	snprintf(log->status, sizeof log->status, "%s", status ? status : "");
 	*more = next && *next && strcmp(next, buf_str(&log->token)) != 0;
@@ -138,17 +142,19 @@ static bool take_page(struct execution_log *log, const struct node *page, const 
 	return true;
 }
 
-bool execution_client_read_log(struct execution_client *run, struct execution_log *log, const struct execution_log_sink *lines, struct err *err)
+bool execution_client_read_log(struct execution_client *run, struct execution_log_reader *log,
+                               const struct execution_log_sink *lines, struct err *err)
 {
 	bool more = true;
 
 	for (unsigned empty = 0; more && empty < EMPTY_PAGES; ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct operation_call call;
-		operation_call_init(&call, &a, OP_LOGS, page_path(run, &a, log), NULL,
-		             arena_printf(&a, "%s, step \"%s\"", what_of(run, &a, "get logs of"), log->step));
+		operation_call_init(&call, &a, OP_LOGS, execution_client_page_path(run, &a, log), NULL,
+		                    arena_printf(&a, "%s, step \"%s\"",
+		                                 execution_client_request_text(run, &a, "get logs of"), log->step));
 		if (!workflow_session_run(run->session, &call.op, err) ||
-		    !take_page(log, call.answer, call.request.what, lines, &more, err))
+		    !execution_client_emit_page(log, call.answer, call.request.what, lines, &more, err))
 			return false;
 		empty = node_empty(node_get(call.answer, "logs")) ? empty + 1 : 0;
 		if (lines->page_end)
@@ -160,7 +166,7 @@ bool execution_client_read_log(struct execution_client *run, struct execution_lo
 /* ---- steps ---- */
 
 /* Valid until the next call. */
-static struct execution_log *log_of(struct execution_client *run, const char *step)
+static struct execution_log_reader *execution_client_log(struct execution_client *run, const char *step)
 {
 	struct arena *a = run->session->ctx->arena;
 
@@ -168,12 +174,14 @@ static struct execution_log *log_of(struct execution_client *run, const char *st
 		if (strcmp(run->logs[i].step, step) == 0)
 			return &run->logs[i];
 	arena_grow(a, run->logs, run->count, run->room);
-	run->logs[run->count] = (struct execution_log){ .step = arena_strdup(a, step), .token = BUF_TEXT, .told = "" };
+	run->logs[run->count] = (struct execution_log_reader){
+		.step = arena_strdup(a, step), .token = BUF_TEXT, .logged_state = "",
+	};
 	return &run->logs[run->count++];
 }
 
-bool execution_client_read_logs(struct execution_client *run, const struct node *details, const struct execution_log_sink *lines,
-                   struct err *err)
+bool execution_client_read_logs(struct execution_client *run, const struct node *details,
+                                const struct execution_log_sink *lines, struct err *err)
 {
 	const struct node *steps = node_get(details, "steps");
 
@@ -182,13 +190,13 @@ bool execution_client_read_logs(struct execution_client *run, const struct node 
 		const char *name = node_get_text(step, "name");
 		if (!name || node_empty(node_get(step, "startedAt")))
 			continue;
-		if (!execution_client_read_log(run, log_of(run, name), lines, err))
+		if (!execution_client_read_log(run, execution_client_log(run, name), lines, err))
 			return false;
 	}
 	return true;
 }
 
-const char *execution_client_ending(struct arena *a, const struct node *step)
+const char *execution_client_step_result(struct arena *a, const struct node *step)
 {
 	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
 	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
@@ -202,7 +210,7 @@ const char *execution_client_ending(struct arena *a, const struct node *step)
 	return message;
 }
 
-static void tell_changes(struct execution_client *run, const struct node *details)
+static void execution_client_log_changes(struct execution_client *run, const struct node *details)
 {
 	const struct node *steps = node_get(details, "steps");
 	struct context *ctx = run->session->ctx;
@@ -213,27 +221,27 @@ static void tell_changes(struct execution_client *run, const struct node *detail
 		const char *name = node_get_text(step, "name"), *state = node_get_text(step, "status");
 		if (!name || !state || node_empty(node_get(step, "startedAt")))
 			continue;
-		struct execution_log *log = log_of(run, name);
-		if (strcmp(log->told, state) == 0)
+		struct execution_log_reader *log = execution_client_log(run, name);
+		if (strcmp(log->logged_state, state) == 0)
 			continue;
-		log->told = arena_strdup(ctx->arena, state);
+		log->logged_state = arena_strdup(ctx->arena, state);
 		bool over = !node_empty(node_get(step, "finishedAt"));
-		const char *why = over && strcmp(state, "Success") != 0 ? execution_client_ending(&a, step) : "";
+		const char *why = over && strcmp(state, "Success") != 0 ? execution_client_step_result(&a, step) : "";
 		log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
-		         over ? execution_client_time(&a, step, "startedAt") : "", *why ? ": " : "", why);
+		         over ? execution_client_duration(&a, step, "startedAt") : "", *why ? ": " : "", why);
 	}
 }
 
 /* ---- waiting ---- */
 
-static bool pause_for(const struct execution_client *run, int ms)
+static bool execution_client_pause(const struct execution_client *run, int ms)
 {
 	struct pollfd stop = { .fd = run->session->ctx->stop_fd, .events = POLLIN };
 
 	return poll(&stop, 1, ms) == 0;
 }
 
-static bool step_ended(const struct node *details, const char *name)
+static bool execution_client_step_ended(const struct node *details, const char *name)
 {
 	const struct node *steps = node_get(details, "steps");
 
@@ -247,19 +255,20 @@ static bool step_ended(const struct node *details, const char *name)
 }
 
 /* The logs are asked for after the details: those of a run that has ended are whole then. */
-static bool look(struct execution_client *run, const struct node *details, const struct execution_log_sink *lines,
-                 const char *step, bool tell, struct err *err)
+static bool execution_client_read_progress(struct execution_client *run, const struct node *details,
+                                           const struct execution_log_sink *lines,
+                                           const char *step, bool tell, struct err *err)
 {
 	if (tell)
-		tell_changes(run, details);
+		execution_client_log_changes(run, details);
 	if (!lines)
 		return true;
-	return step ? execution_client_read_log(run, log_of(run, step), lines, err)
+	return step ? execution_client_read_log(run, execution_client_log(run, step), lines, err)
 	            : execution_client_read_logs(run, details, lines, err);
 }
 
-bool execution_client_wait(struct execution_client *run, const struct execution_log_sink *lines, const char *step, bool begun,
-              struct node **details, struct err *err)
+bool execution_client_wait(struct execution_client *run, const struct execution_log_sink *lines, const char *step,
+                           bool begun, struct node **details, struct err *err)
 {
 	int most = run->session->connection.endpoint.loopback ? POLL_HERE_MS : POLL_MOST_MS;
 	int pause = POLL_FIRST_MS, status;
@@ -267,17 +276,17 @@ bool execution_client_wait(struct execution_client *run, const struct execution_
 	for (unsigned missing = 0;; ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct node *now;
-		if (execution_client_details(run, &a, &now, &status, err)) {
-			if (!look(run, now, lines, step, begun, err))
+		if (execution_client_get(run, &a, &now, &status, err)) {
+			if (!execution_client_read_progress(run, now, lines, step, begun, err))
 				return false;
-			if (execution_client_ended(now) || (step && step_ended(now, step))) {
+			if (execution_client_has_ended(now) || (step && execution_client_step_ended(now, step))) {
 				*details = node_copy(run->session->ctx->arena, now);
 				return true;
 			}
 		} else if (status != 404 || !begun || ++missing == NOT_YET) {
 			return false;
 		}
-		if (!pause_for(run, pause))
+		if (!execution_client_pause(run, pause))
 			return err_set(err, "stopped");
 		pause = pause * 3 / 2 < most ? pause * 3 / 2 : most;
 	}

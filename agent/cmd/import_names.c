@@ -16,7 +16,7 @@ struct stem {
 };
 
 /* One "-" for each run of characters that cannot stay. */
-static const char *safe(struct arena *a, const char *name)
+static const char *import_names_safe_stem(struct arena *a, const char *name)
 {
 	CLEANUP(buf_done) struct buf out = BUF(STEM_MAX);
 
@@ -34,12 +34,12 @@ static const char *safe(struct arena *a, const char *name)
 	return out.len ? arena_strdup(a, buf_str(&out)) : "workflow";
 }
 
-static int by_text(const void *a, const void *b)
+static int import_names_compare(const void *a, const void *b)
 {
 	return strcasecmp(((const struct stem *)a)->text, ((const struct stem *)b)->text);
 }
 
-static bool add_id(struct arena *a, struct stem *s)
+static bool import_names_add_id(struct arena *a, struct stem *s)
 {
 	if (s->with_id)
 		return false;
@@ -50,17 +50,17 @@ static bool add_id(struct arena *a, struct stem *s)
 
 /* False if there are no doubles.  Two that have their ids are none, but one of them may be what
  * another workflow is called. */
-static bool part_doubles(struct arena *a, struct stem *stems, size_t count)
+static bool import_names_separate(struct arena *a, struct stem *stems, size_t count)
 {
 	bool changed = false;
 
-	qsort(stems, count, sizeof *stems, by_text);
+	qsort(stems, count, sizeof *stems, import_names_compare);
 	for (size_t i = 0, end; i < count; i = end) {
 		const char *text = stems[i].text;
 		for (end = i + 1; end < count && strcasecmp(stems[end].text, text) == 0; end++)
-			changed |= add_id(a, &stems[end]);
+			changed |= import_names_add_id(a, &stems[end]);
 		if (end > i + 1)
-			changed |= add_id(a, &stems[i]);
+			changed |= import_names_add_id(a, &stems[i]);
 	}
 	return changed;
 }
@@ -70,8 +70,8 @@ void import_names(struct arena *a, const struct listed *items, size_t count, con
 	struct stem *stems = arena_new(a, struct stem, count + 1);
 
 	for (size_t i = 0; i < count; i++)
-		stems[i] = (struct stem){ safe(a, items[i].name), &items[i], i };
-	while (count && part_doubles(a, stems, count))
+		stems[i] = (struct stem){ import_names_safe_stem(a, items[i].name), &items[i], i };
+	while (count && import_names_separate(a, stems, count))
 		;
 	for (size_t i = 0; i < count; i++)
 		names[stems[i].index] = arena_printf(a, "%s.yaml", stems[i].text);

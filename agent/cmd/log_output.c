@@ -6,7 +6,7 @@
 #include "agent/util/term.h"
 
 /* A tab does no harm, and columns are what it is for. */
-static void add_harmless(struct buf *out, const char *text)
+static void log_output_add_plain(struct buf *out, const char *text)
 {
 	for (size_t len; ; text += len + 1) {
 		CLEANUP(buf_done) struct buf part = BUF_TEXT;
@@ -19,8 +19,8 @@ static void add_harmless(struct buf *out, const char *text)
 	}
 }
 
-static void print_line(const struct log_output *p, const char *step, int64_t ms, const char *text,
-                       size_t len)
+static void log_output_print_line(const struct log_output *p, const char *step, int64_t ms, const char *text,
+                                  size_t len)
 {
 	CLEANUP(buf_done) struct buf line = BUF_TEXT, message = BUF_TEXT;
 
@@ -36,27 +36,27 @@ static void print_line(const struct log_output *p, const char *step, int64_t ms,
 	if (p->raw)
 		buf_adds(&line, buf_str(&message));
 	else
-		add_harmless(&line, buf_str(&message));
+		log_output_add_plain(&line, buf_str(&message));
 	fprintf(p->out, "%s\n", buf_str(&line));
 }
 
 /* One message may be several lines, and most end with one. */
-static void print_message(void *context, const char *step, int64_t ms, const char *message)
+static void log_output_print_message(void *context, const char *step, int64_t ms, const char *message)
 {
 	do {
 		size_t len = strcspn(message, "\n");
 		size_t shown = len && message[len - 1] == '\r' ? len - 1 : len;
-		print_line(context, step, ms, message, shown);
+		log_output_print_line(context, step, ms, message, shown);
 		message += len + (message[len] == '\n');
 	} while (*message);
 }
 
-static void flush(void *context)
+static void log_output_flush(void *context)
 {
 	fflush(((const struct log_output *)context)->out);
 }
 
 struct execution_log_sink log_output_lines(struct log_output *print)
 {
-	return (struct execution_log_sink){ print_message, flush, print };
+	return (struct execution_log_sink){ log_output_print_message, log_output_flush, print };
 }

@@ -12,18 +12,18 @@
 #include "reconcile/wire/operation_list.h"
 #include "reconcile/tree/yaml.h"
 
-bool workflow_session_open(struct context *ctx, struct session *out, struct err *err)
+bool workflow_session_open(struct context *ctx, struct workflow_session *out, struct err *err)
 {
-	*out = (struct session){ .ctx = ctx };
+	*out = (struct workflow_session){ .ctx = ctx };
 	return connection_open(ctx, 1, &out->connection, err);
 }
 
-void workflow_session_close(struct session *s)
+void workflow_session_close(struct workflow_session *s)
 {
 	connection_close(&s->connection);
 }
 
-bool workflow_session_run(struct session *s, struct operation_task *op, struct err *err)
+bool workflow_session_run(struct workflow_session *s, struct operation_task *op, struct err *err)
 {
 	struct progress progress = { .ctx = s->ctx };
 	struct request_loop_watch watch = progress_watch(&progress);
@@ -31,25 +31,25 @@ bool workflow_session_run(struct session *s, struct operation_task *op, struct e
 
 	dispatch_init(&s->dispatch, 1, now + BY_HAND_TIMEOUT_MS, (uint64_t)now);
 	dispatch_add(&s->dispatch, &op->task);
-	request_loop_run(s->connection.rest, &s->dispatch, s->ctx->stop_fd, &watch);
+	request_loop_run(s->connection.client, &s->dispatch, s->ctx->stop_fd, &watch);
 	if (!op->ok)
 		*err = op->err;
 	return op->ok;
 }
 
-bool workflow_session_stopped(const struct session *s)
+bool workflow_session_stopped(const struct workflow_session *s)
 {
 	return s->ctx->stop_fd >= 0 && shutdown_signals_received();
 }
 
-int workflow_session_fail(const struct session *s, const struct err *err)
+int workflow_session_fail(const struct workflow_session *s, const struct err *err)
 {
 	if (!workflow_session_stopped(s))
 		return cli_fail(s->ctx, err);
 	return exit_status_code(&(struct exit_status){ .signal = shutdown_signals_received() });
 }
 
-static bool is_id(const char *word, int64_t *id)
+static bool workflow_session_parse_id(const char *word, int64_t *id)
 {
 	if (!*word || strspn(word, "0123456789") != strlen(word) || strlen(word) > 18)
 		return false;
@@ -57,11 +57,11 @@ static bool is_id(const char *word, int64_t *id)
 	return true;
 }
 
-static bool find(struct session *s, const char *word, struct err *err)
+static bool workflow_session_find(struct workflow_session *s, const char *word, struct err *err)
 {
 	struct operation_list list;
 
-	if (is_id(word, &s->id))
+	if (workflow_session_parse_id(word, &s->id))
 		return true;
 	operation_list_name_init(&list, s->ctx->arena, word);
 	if (!workflow_session_run(s, &list.op, err))
@@ -80,12 +80,12 @@ static bool find(struct session *s, const char *word, struct err *err)
 	return true;
 }
 
-bool workflow_session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err)
+bool workflow_session_open_workflow(struct context *ctx, const char *word, struct workflow_session *out, struct err *err)
 {
-	return workflow_session_open(ctx, out, err) && find(out, word, err);
+	return workflow_session_open(ctx, out, err) && workflow_session_find(out, word, err);
 }
 
-bool workflow_session_describe(struct session *s, struct node **out, struct err *err)
+bool workflow_session_describe(struct workflow_session *s, struct node **out, struct err *err)
 {
 	struct operation_call call;
 
@@ -98,7 +98,7 @@ bool workflow_session_describe(struct session *s, struct node **out, struct err 
 
 /* ---- printing ---- */
 
-static struct node *masked(struct context *ctx, const struct node *n)
+static struct node *workflow_session_mask_one(struct context *ctx, const struct node *n)
 {
 	struct node *copy = node_copy(ctx->arena, n);
 
@@ -107,15 +107,15 @@ static struct node *masked(struct context *ctx, const struct node *n)
 }
 
 /* A workflow, or a list of workflows, for people's eyes. */
-static struct node *shown(struct context *ctx, const struct node *n)
+static struct node *workflow_session_mask(struct context *ctx, const struct node *n)
 {
 	if (ctx->settings->show_masked)
 		return (struct node *)n;
 	if (n->kind != NODE_LIST)
-		return masked(ctx, n);
+		return workflow_session_mask_one(ctx, n);
 	struct node *out = node_list(ctx->arena);
 	for (size_t i = 0; i < n->count; i++)
-		node_add(ctx->arena, out, masked(ctx, n->entries[i].value));
+		node_add(ctx->arena, out, workflow_session_mask_one(ctx, n->entries[i].value));
 	return out;
 }
 
@@ -134,7 +134,7 @@ void workflow_session_print_plain(struct context *ctx, const struct node *n)
 
 void workflow_session_print(struct context *ctx, const struct node *n)
 {
-	workflow_session_print_plain(ctx, shown(ctx, n));
+	workflow_session_print_plain(ctx, workflow_session_mask(ctx, n));
 }
 
 void workflow_session_print_execution(struct context *ctx, const struct node *n)
@@ -142,8 +142,8 @@ void workflow_session_print_execution(struct context *ctx, const struct node *n)
 	workflow_session_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
 }
 
-void workflow_session_done(struct context *ctx, const char *verb, int64_t id, const char *name,
-                   const struct node *answer)
+void workflow_session_print_result(struct context *ctx, const char *verb, int64_t id, const char *name,
+                                   const struct node *answer)
 {
 	struct arena *a = ctx->arena;
 
@@ -158,10 +158,15 @@ void workflow_session_done(struct context *ctx, const char *verb, int64_t id, co
 	workflow_session_print(ctx, out);
 }
 
+const char *workflow_session_cell(const char *text)
+{
+	return text && *text ? text : "-";
+}
+
 /* ---- bodies from files ---- */
 
-static bool read_body(struct context *ctx, const char *file, bool partial, struct spec *out,
-                      struct diagnostics *faults)
+static bool workflow_session_read_spec(struct context *ctx, const char *file, bool partial, struct spec *out,
+                                       struct diagnostics *faults)
 {
 	struct specs specs = { .arena = ctx->arena, .partial = partial };
 	struct source_files files = { 0 };
@@ -171,7 +176,7 @@ static bool read_body(struct context *ctx, const char *file, bool partial, struc
 		return false;
 	if (specs.count != 1)
 		return diagnostics_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
-		                 specs.count);
+		                       specs.count);
 	/* Whoever ignores it for a sync sends it by hand all the same. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))
 		return false;
@@ -184,13 +189,13 @@ static bool read_body(struct context *ctx, const char *file, bool partial, struc
 }
 
 bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
-                        struct diagnostics *faults)
+                                struct diagnostics *faults)
 {
-	return read_body(ctx, file, false, out, faults);
+	return workflow_session_read_spec(ctx, file, false, out, faults);
 }
 
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
-                         struct diagnostics *faults)
+                                 struct diagnostics *faults)
 {
-	return read_body(ctx, file, true, out, faults);
+	return workflow_session_read_spec(ctx, file, true, out, faults);
 }

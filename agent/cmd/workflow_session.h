@@ -10,7 +10,7 @@
 
 enum { BY_HAND_TIMEOUT_MS = 120000 };	/* of one operation with all its sendings */
 
-struct session {
+struct workflow_session {
 	struct context *ctx;
 	struct connection connection;
 	struct dispatch dispatch;
@@ -18,20 +18,20 @@ struct session {
 	const char *name;	/* NULL: it was given by its ID */
 };
 
-bool workflow_session_open(struct context *ctx, struct session *out, struct err *err);
+bool workflow_session_open(struct context *ctx, struct workflow_session *out, struct err *err);
 /* The same about the workflow that `word`, an ID or a name, means. */
-bool workflow_session_open_on(struct context *ctx, const char *word, struct session *out, struct err *err);
-void workflow_session_close(struct session *session);	/* takes a zeroed one */
+bool workflow_session_open_workflow(struct context *ctx, const char *word, struct workflow_session *out, struct err *err);
+void workflow_session_close(struct workflow_session *session);	/* takes a zeroed one */
 
 /* Runs one operation to its end; false with its error if it failed, or if a command that
  * `stops` is to end: workflow_session_stopped(). */
-bool workflow_session_run(struct session *session, struct operation_task *op, struct err *err);
-bool workflow_session_stopped(const struct session *session);
+bool workflow_session_run(struct workflow_session *session, struct operation_task *op, struct err *err);
+bool workflow_session_stopped(const struct workflow_session *session);
 /* How a command ends that cannot go on: as cli_fail(), but 130 or 143 if it was stopped. */
-int workflow_session_fail(const struct session *session, const struct err *err);
+int workflow_session_fail(const struct workflow_session *session, const struct err *err);
 
 /* What the service tells of the workflow that the session is about; it lives in ctx->arena. */
-bool workflow_session_describe(struct session *session, struct node **out, struct err *err);
+bool workflow_session_describe(struct workflow_session *session, struct node **out, struct err *err);
 
 /* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
  * may be a list of them. */
@@ -44,19 +44,23 @@ void workflow_session_print_plain(struct context *ctx, const struct node *n);
 /* The one spec in file, with its variables filled in; warnings are logged then.  If false,
  * *faults says all that is wrong with it. */
 bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
-                        struct diagnostics *faults);
+                                struct diagnostics *faults);
 /* The same for a patch, in which nothing has to stand. */
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
-                         struct diagnostics *faults);
+                                 struct diagnostics *faults);
 
 /* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
  * (NULL: nothing). */
-void workflow_session_done(struct context *ctx, const char *verb, int64_t id, const char *name,
-                   const struct node *answer);
+void workflow_session_print_result(struct context *ctx, const char *verb, int64_t id, const char *name,
+                                   const struct node *answer);
 
-extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create,
-	cmd_workflow_update, cmd_workflow_patch, cmd_workflow_create_or_update, cmd_workflow_delete,
-	cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_execute, cmd_workflow_executions,
-	cmd_workflow_execution, cmd_workflow_logs, cmd_workflow_stop, cmd_workflow_resources, cmd_workflow_default_resource;
+/* A cell of a table: text, or "-" for NULL and "". */
+const char *workflow_session_cell(const char *text);
+
+extern const struct command cmd_workflow_list, cmd_workflow_describe, cmd_workflow_create, cmd_workflow_update,
+                            cmd_workflow_patch, cmd_workflow_create_or_update, cmd_workflow_delete,
+                            cmd_workflow_pause, cmd_workflow_resume, cmd_workflow_execute, cmd_workflow_executions,
+                            cmd_workflow_execution, cmd_workflow_logs, cmd_workflow_stop, cmd_workflow_resources,
+                            cmd_workflow_default_resource;
 
 #endif

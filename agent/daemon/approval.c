@@ -5,7 +5,7 @@
 #include "agent/util/file.h"
 #include "reconcile/base/arena.h"
 
-static const char *path_in(struct arena *a, const char *state_dir)
+static const char *approval_file_path(struct arena *a, const char *state_dir)
 {
 	return arena_printf(a, "%s/approved", state_dir);
 }
@@ -13,7 +13,7 @@ static const char *path_in(struct arena *a, const char *state_dir)
 bool approval_announce(const char *state_dir, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *path = path_in(&a, state_dir);
+	const char *path = approval_file_path(&a, state_dir);
 
 	return file_replace(&a, path, "", 0, 0600, err) || err_wrap(err, "%s", path);
 }
@@ -24,7 +24,7 @@ bool approval_arrived(const char *state_dir, struct timespec *last)
 	struct timespec before = *last;
 	struct stat st = { 0 };
 
-	stat(path_in(&a, state_dir), &st);
+	stat(approval_file_path(&a, state_dir), &st);
 	*last = st.st_mtim;
 	/* One nanosecond stands for a file that was never there. */
 	if (!last->tv_sec && !last->tv_nsec)

@@ -30,22 +30,22 @@ enum {
 
 struct daemon {
 	struct context *ctx;
-	struct sync_job_shared world;
+	struct sync_job_shared shared;
 	struct arena arena;		/* of the configuration that holds, once it was read again */
 	const struct config *config;	/* NULL: the command line is all there is */
 	struct sync_job **syncs;	/* those that are gone from the configuration too, as long as they run */
 	size_t count, room;
 	struct arena list;		/* of that array */
 	struct local_service *serve;		/* NULL: no sync uses the local service */
-	struct status_server *face;		/* NULL: --http none */
+	struct status_server *status_server;		/* NULL: --http none */
 	int signals;
-	int64_t began;
+	int64_t started_at;
 	struct timespec approved;	/* when last */
 	bool ready, stopping;
 	bool changed;			/* what is published, by other things than the syncs */
 };
 
-static bool uses_local(struct daemon *g)
+static bool daemon_uses_local_service(struct daemon *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
 		const char *endpoint = sync_job_settings(g->syncs[i])->endpoint;
@@ -55,20 +55,20 @@ static bool uses_local(struct daemon *g)
 	return false;
 }
 
-static bool start_local(struct daemon *g, struct err *err)
+static bool daemon_start_local_service(struct daemon *g, struct err *err)
 {
-	if (g->serve || !uses_local(g))
+	if (g->serve || !daemon_uses_local_service(g))
 		return true;
 	if (!local_service_start_embedded(g->ctx, LOCAL_SERVICE_EXECUTES_ALL, &g->serve, err))
 		return false;
-	g->world.endpoint = local_service_url(g->serve);
-	g->world.token = local_service_token(g->serve);
+	g->shared.endpoint = local_service_url(g->serve);
+	g->shared.token = local_service_token(g->serve);
 	return true;
 }
 
 /* ---- the syncs ---- */
 
-static struct sync_job *find_sync(const struct daemon *g, const char *name)
+static struct sync_job *daemon_find_sync(const struct daemon *g, const char *name)
 {
 	for (size_t i = 0; i < g->count; i++)
 		if (strcmp(sync_job_name(g->syncs[i]), name) == 0)
@@ -76,14 +76,14 @@ static struct sync_job *find_sync(const struct daemon *g, const char *name)
 	return NULL;
 }
 
-static void add_sync(struct daemon *g, size_t number)
+static void daemon_add_sync(struct daemon *g, size_t number)
 {
 	arena_grow(&g->list, g->syncs, g->count, g->room);
-	g->syncs[g->count++] = sync_job_new(&g->world, g->config, number);
+	g->syncs[g->count++] = sync_job_new(&g->shared, g->config, number);
 }
 
 /* True if one was. */
-static bool drop_over(struct daemon *g)
+static bool daemon_free_ended_syncs(struct daemon *g)
 {
 	size_t kept = 0, before = g->count;
 
@@ -97,7 +97,7 @@ static bool drop_over(struct daemon *g)
 	return kept < before;
 }
 
-static const char *read_secret(struct daemon *g, const struct settings *s)
+static const char *daemon_read_hook_secret(struct daemon *g, const struct settings *s)
 {
 	const char *text;
 	size_t len;
@@ -116,33 +116,33 @@ static const char *read_secret(struct daemon *g, const struct settings *s)
 }
 
 /* One that only ends has no hook any more. */
-static void give_hooks(struct daemon *g)
+static void daemon_set_hooks(struct daemon *g)
 {
 	struct status_server_hook *hooks = arena_new(&g->arena, struct status_server_hook, g->count + 1);
 	size_t count = 0;
 
-	if (!g->face)
+	if (!g->status_server)
 		return;
 	for (size_t i = 0; i < g->count; i++)
 		if (!sync_job_is_stopping(g->syncs[i]))
 			hooks[count++] = (struct status_server_hook){ sync_job_name(g->syncs[i]),
-			                                     read_secret(g, sync_job_settings(g->syncs[i])) };
-	status_server_hooks(g->face, hooks, count);
+			                                     daemon_read_hook_secret(g, sync_job_settings(g->syncs[i])) };
+	status_server_set_hooks(g->status_server, hooks, count);
 }
 
-static void keep_metrics(struct daemon *g)
+static void daemon_set_metrics_syncs(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char **names = arena_new(&a, const char *, g->count + 1);
 
 	for (size_t i = 0; i < g->count; i++)
 		names[i] = sync_job_name(g->syncs[i]);
-	metrics_keep(g->world.metrics, names, g->count);
+	metrics_set_syncs(g->shared.metrics, names, g->count);
 }
 
 /* ---- what the world may know ---- */
 
-static bool all(const struct daemon *g, bool (*is)(const struct sync_job *))
+static bool daemon_all_syncs(const struct daemon *g, bool (*is)(const struct sync_job *))
 {
 	for (size_t i = 0; i < g->count; i++)
 		if (!is(g->syncs[i]))
@@ -150,7 +150,7 @@ static bool all(const struct daemon *g, bool (*is)(const struct sync_job *))
 	return true;
 }
 
-static bool something_changed(struct daemon *g)
+static bool daemon_status_changed(struct daemon *g)
 {
 	bool changed = g->changed;
 
@@ -160,7 +160,7 @@ static bool something_changed(struct daemon *g)
 	return changed;
 }
 
-static void publish(struct daemon *g)
+static void daemon_publish_status(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf status = BUF_TEXT, metrics = BUF_TEXT;
@@ -172,18 +172,19 @@ static void publish(struct daemon *g)
 		good += sync_job_succeeded(g->syncs[i]);
 	}
 	systemd_notify_status("%zu of %zu syncs are as declared", good, g->count);
-	if (!g->face)
+	if (!g->status_server)
 		return;
 	json_write(document, JSON_PRETTY, &status);
 	buf_addc(&status, '\n');
-	metrics_text(g->world.metrics, &metrics);
-	status_server_publish(g->face, all(g, sync_job_succeeded), buf_str(&status), buf_str(&metrics));
+	metrics_write(g->shared.metrics, &metrics);
+	status_server_publish(g->status_server, daemon_all_syncs(g, sync_job_succeeded), buf_str(&status),
+	                      buf_str(&metrics));
 }
 
 /* Ready is who has tried: a unit that waits for us finds its workflows there. */
-static void tell_ready(struct daemon *g)
+static void daemon_notify_ready(struct daemon *g)
 {
-	if (g->ready || (!all(g, sync_job_has_run) && clock_boottime() - g->began < READY_MS))
+	if (g->ready || (!daemon_all_syncs(g, sync_job_has_run) && clock_boottime() - g->started_at < READY_MS))
 		return;
 	g->ready = true;
 	systemd_notify_ready();
@@ -191,57 +192,58 @@ static void tell_ready(struct daemon *g)
 
 /* ---- what is asked of it ---- */
 
-static void ask_all(struct daemon *g, enum sync_job_request what)
+static void daemon_request_all(struct daemon *g, enum sync_job_request what)
 {
 	for (size_t i = 0; i < g->count; i++)
-		sync_job_ask(g->syncs[i], what);
+		sync_job_request(g->syncs[i], what);
 }
 
-static bool is_declared(const struct config *config, const char *name, size_t *number)
+static bool daemon_find_in_config(const struct config *config, const char *name, size_t *number)
 {
 	*number = 0;
 	return config && config->count ? config_find(config, name, number) : strcmp(name, "default") == 0;
 }
 
-static void apply_config(struct daemon *g)
+static void daemon_apply_config(struct daemon *g)
 {
 	size_t number;
 
 	for (size_t i = 0; i < g->count; i++) {
-		if (is_declared(g->config, sync_job_name(g->syncs[i]), &number))
+		if (daemon_find_in_config(g->config, sync_job_name(g->syncs[i]), &number))
 			sync_job_configure(g->syncs[i], g->config, number);
 		else
-			sync_job_ask(g->syncs[i], SYNC_JOB_STOP);
+			sync_job_request(g->syncs[i], SYNC_JOB_STOP);
 	}
 	for (size_t i = 0; i < sync_check_count(g->config); i++)
-		if (!find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
-			add_sync(g, i);
+		if (!daemon_find_sync(g, g->config && g->config->count ? g->config->names[i] : "default"))
+			daemon_add_sync(g, i);
 }
 
-static bool same(const char *a, const char *b)
+static bool daemon_same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
 /* What holds as long as the process: the lock is on the state directory that it began with. */
-static bool check_lasting(struct daemon *g, const struct config *config, struct settings *s,
-                          struct diagnostics *faults)
+static bool daemon_check_restart_settings(struct daemon *g, const struct config *config, struct settings *s,
+                                          struct diagnostics *faults)
 {
-	const struct settings *began = g->ctx->settings;
+	const struct settings *at_start = g->ctx->settings;
 
 	context_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
-	if (!same(s->http, began->http))
+	if (!daemon_same_text(s->http, at_start->http))
 		diagnostics_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
-	if (s->jobs != began->jobs || s->crons != began->crons || !same(s->timezone, began->timezone) ||
-	    !same(s->secrets_dir, began->secrets_dir) || !same(s->cgroup, began->cgroup) ||
-	    s->images.count != began->images.count)
+	if (s->jobs != at_start->jobs || s->crons != at_start->crons ||
+	    !daemon_same_text(s->timezone, at_start->timezone) ||
+	    !daemon_same_text(s->secrets_dir, at_start->secrets_dir) || !daemon_same_text(s->cgroup, at_start->cgroup) ||
+	    s->images.count != at_start->images.count)
 		diagnostics_warn(faults, (struct pos){ 0 }, "serve or images are others now: that takes a restart");
-	return same(s->state_dir, began->state_dir) ||
+	return daemon_same_text(s->state_dir, at_start->state_dir) ||
 	       diagnostics_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
 }
 
 /* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */
-static bool read_again(struct daemon *g)
+static bool daemon_read_config(struct daemon *g)
 {
 	struct arena arena = { 0 };
 	struct diagnostics faults = { .arena = &arena };
@@ -249,7 +251,7 @@ static bool read_again(struct daemon *g)
 	const struct config *config;
 
 	bool good = context_config(g->ctx, &arena, &config, &faults) &&
-	            check_lasting(g, config, &all, &faults) && sync_check_all(g->ctx, config, &faults);
+	            daemon_check_restart_settings(g, config, &all, &faults) && sync_check_all(g->ctx, config, &faults);
 	diagnostics_log(g->ctx->log, &faults);
 	if (!good) {
 		arena_free(&arena);
@@ -262,19 +264,19 @@ static bool read_again(struct daemon *g)
 	return true;
 }
 
-static void reload(struct daemon *g)
+static void daemon_reload(struct daemon *g)
 {
 	struct err err;
 
 	/* Who has not told yet that it is ready has nothing to take back. */
 	if (g->ready)
 		systemd_notify_reloading();
-	if (read_again(g)) {
-		apply_config(g);
-		if (!start_local(g, &err))
+	if (daemon_read_config(g)) {
+		daemon_apply_config(g);
+		if (!daemon_start_local_service(g, &err))
 			log_error(g->ctx->log, "%s", err.msg);
-		give_hooks(g);
-		keep_metrics(g);
+		daemon_set_hooks(g);
+		daemon_set_metrics_syncs(g);
 		log_info(g->ctx->log, "the configuration was read again");
 	} else {
 		log_error(g->ctx->log, "the configuration is not taken; the one before it goes on");
@@ -284,7 +286,7 @@ static void reload(struct daemon *g)
 		systemd_notify_ready();
 }
 
-static void take_signals(struct daemon *g)
+static void daemon_handle_signals(struct daemon *g)
 {
 	bool hup = false, asked = false;
 
@@ -293,46 +295,46 @@ static void take_signals(struct daemon *g)
 		asked = asked || number == SIGUSR1;
 	}
 	if (hup && !g->stopping)
-		reload(g);
+		daemon_reload(g);
 	if (asked)
-		ask_all(g, SYNC_JOB_CYCLE);
+		daemon_request_all(g, SYNC_JOB_CYCLE);
 }
 
-static void take_approvals(struct daemon *g)
+static void daemon_handle_approvals(struct daemon *g)
 {
 	if (approval_arrived(g->ctx->settings->state_dir, &g->approved))
-		ask_all(g, SYNC_JOB_CYCLE);
+		daemon_request_all(g, SYNC_JOB_CYCLE);
 }
 
-static void take_hooks(struct daemon *g)
+static void daemon_handle_hooks(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	for (const char *name; (name = status_server_hook_next(g->face, &a)); ) {
-		struct sync_job *s = find_sync(g, name);
+	for (const char *name; (name = status_server_next_hook(g->status_server, &a)); ) {
+		struct sync_job *s = daemon_find_sync(g, name);
 		if (s)
-			sync_job_ask(s, SYNC_JOB_HINT);
+			sync_job_request(s, SYNC_JOB_HINT);
 	}
-	g->changed = status_server_count(g->face, g->world.metrics) || g->changed;
+	g->changed = status_server_count_hooks(g->status_server, g->shared.metrics) || g->changed;
 }
 
-static void stop(struct daemon *g)
+static void daemon_begin_shutdown(struct daemon *g)
 {
 	g->stopping = true;
 	systemd_notify_stopping();
 	log_info(g->ctx->log, "stopping: what is under way is finished");
-	ask_all(g, SYNC_JOB_STOP);
+	daemon_request_all(g, SYNC_JOB_STOP);
 }
 
 /* ---- the loop ---- */
 
-static int64_t sooner(int64_t a, int64_t b)
+static int64_t daemon_earlier(int64_t a, int64_t b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
 /* Until something comes, but no longer than wait (-1: for ever). */
-static void wait_for(struct daemon *g, int64_t wait)
+static void daemon_wait(struct daemon *g, int64_t wait)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct pollfd *fds = arena_new(&a, struct pollfd, 3 + g->count * SYNC_JOB_FDS);
@@ -340,26 +342,27 @@ static void wait_for(struct daemon *g, int64_t wait)
 
 	fds[count++] = (struct pollfd){ .fd = g->signals, .events = POLLIN };
 	fds[count++] = (struct pollfd){ .fd = g->stopping ? -1 : g->ctx->stop_fd, .events = POLLIN };
-	fds[count++] = (struct pollfd){ .fd = g->face ? status_server_fd(g->face) : -1, .events = POLLIN };
+	if (g->status_server)
+		fds[count++] = (struct pollfd){ .fd = status_server_hook_fd(g->status_server), .events = POLLIN };
 	for (size_t i = 0; i < g->count; i++)
-		count += sync_job_fds(g->syncs[i], fds + count);
+		count += sync_job_poll_fds(g->syncs[i], fds + count);
 	poll(fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
 }
 
-static int64_t step_all(struct daemon *g)
+static int64_t daemon_step_syncs(struct daemon *g)
 {
 	int64_t wait = -1;
 
 	for (size_t i = 0; i < g->count; i++)
-		wait = sooner(wait, sync_job_step(g->syncs[i]));
+		wait = daemon_earlier(wait, sync_job_step(g->syncs[i]));
 	return wait;
 }
 
 /* Whoever watches over us wants to see the loop this often, whether there is anything to do or
  * not. */
-static int64_t patience(const struct daemon *g)
+static int64_t daemon_max_wait(const struct daemon *g)
 {
-	int64_t watchdog = systemd_notify_watchdog_ms(), wait = STATUS_SERVER_PATIENCE_MS / 2;
+	int64_t watchdog = systemd_notify_watchdog_ms(), wait = STATUS_SERVER_STALLED_MS / 2;
 
 	for (size_t i = 0; i < g->count; i++)
 		if (sync_job_is_blocked(g->syncs[i]))
@@ -367,28 +370,28 @@ static int64_t patience(const struct daemon *g)
 	return watchdog > 0 && watchdog < wait ? watchdog : wait;
 }
 
-static void loop(struct daemon *g)
+static void daemon_loop(struct daemon *g)
 {
 	while (g->count > 0) {
 		if (!g->stopping && fd_readable(g->ctx->stop_fd))
-			stop(g);
-		take_signals(g);
-		take_approvals(g);
-		if (g->face)
-			take_hooks(g);
-		int64_t wait = step_all(g);
-		if (drop_over(g)) {
-			keep_metrics(g);
+			daemon_begin_shutdown(g);
+		daemon_handle_signals(g);
+		daemon_handle_approvals(g);
+		if (g->status_server)
+			daemon_handle_hooks(g);
+		int64_t wait = daemon_step_syncs(g);
+		if (daemon_free_ended_syncs(g)) {
+			daemon_set_metrics_syncs(g);
 			g->changed = true;
 		}
-		if (something_changed(g))
-			publish(g);
-		tell_ready(g);
+		if (daemon_status_changed(g))
+			daemon_publish_status(g);
+		daemon_notify_ready(g);
 		systemd_notify_alive();
-		if (g->face)
-			status_server_alive(g->face, clock_boottime());
+		if (g->status_server)
+			status_server_heartbeat(g->status_server, clock_boottime());
 		if (g->count > 0)
-			wait_for(g, sooner(wait, patience(g)));
+			daemon_wait(g, daemon_earlier(wait, daemon_max_wait(g)));
 	}
 }
 
@@ -396,7 +399,7 @@ static void loop(struct daemon *g)
 
 /* The options of our own command line, for the children: whatever beats the configuration here
  * beats it there. */
-static const char *const *child_words(struct context *ctx)
+static const char *const *daemon_child_options(struct context *ctx)
 {
 	const struct command_line *line = ctx->line;
 	const char **words = arena_new(ctx->arena, const char *, line->given_count + 2);
@@ -411,7 +414,7 @@ static const char *const *child_words(struct context *ctx)
 	return words;
 }
 
-static bool begin(struct daemon *g, struct err *err)
+static bool daemon_start(struct daemon *g, struct err *err)
 {
 	const struct settings *s = g->ctx->settings;
 
@@ -419,41 +422,44 @@ static bool begin(struct daemon *g, struct err *err)
 		return err_usage(err, "--sync %s: the agent runs all syncs of its configuration", s->sync);
 	if (!s->state_dir)
 		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, as HOME is not set");
-	if (!state_lock_take(s->state_dir, &g->world.lock, err) || !control_signals_watch(&g->signals, err))
+	if (!state_lock_take(s->state_dir, &g->shared.lock, err) || !control_signals_watch(&g->signals, err))
 		return false;
-	if (strcmp(s->http, "none") != 0 && !status_server_open(s->http, &g->face, err))
+	if (strcmp(s->http, "none") != 0 && !status_server_open(s->http, &g->status_server, err))
 		return err_wrap(err, "--http %s", s->http);
 	for (size_t i = 0; i < sync_check_count(g->config); i++)
-		add_sync(g, i);
-	give_hooks(g);
-	keep_metrics(g);
-	return start_local(g, err);
+		daemon_add_sync(g, i);
+	daemon_set_hooks(g);
+	daemon_set_metrics_syncs(g);
+	return daemon_start_local_service(g, err);
 }
 
-static void end(struct daemon *g)
+static void daemon_close(struct daemon *g)
 {
 	for (size_t i = 0; i < g->count; i++)
 		sync_job_free(g->syncs[i]);
-	status_server_close(g->face);
+	status_server_close(g->status_server);
 	local_service_stop(g->serve);
-	metrics_free(g->world.metrics);
+	metrics_free(g->shared.metrics);
 	arena_free(&g->list);
 	arena_free(&g->arena);
-	if (g->world.lock >= 0)
-		close(g->world.lock);
+	if (g->shared.lock >= 0)
+		close(g->shared.lock);
 }
 
 bool daemon_run(struct context *ctx, struct err *err)
 {
-	CLEANUP(end) struct daemon g = {
-		.ctx = ctx, .world = { .ctx = ctx, .metrics = metrics_new(), .words = child_words(ctx), .lock = -1 },
-		.config = ctx->config, .signals = -1, .began = clock_boottime(),
+	CLEANUP(daemon_close) struct daemon g = {
+		.ctx = ctx,
+		.shared = {
+			.ctx = ctx, .metrics = metrics_new(), .options = daemon_child_options(ctx), .lock = -1,
+		},
+		.config = ctx->config, .signals = -1, .started_at = clock_boottime(),
 	};
 
-	if (!begin(&g, err))
+	if (!daemon_start(&g, err))
 		return false;
-	if (g.face)
-		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", status_server_url(g.face));
-	loop(&g);
+	if (g.status_server)
+		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", status_server_url(g.status_server));
+	daemon_loop(&g);
 	return true;
 }

@@ -68,7 +68,7 @@ struct metrics {
 
 /* ---- syncs ---- */
 
-static const char *label(struct arena *a, const char *text)
+static const char *metrics_escape_label(struct arena *a, const char *text)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
@@ -83,18 +83,18 @@ static const char *label(struct arena *a, const char *text)
 	return arena_strdup(a, buf_str(&out));
 }
 
-static struct sync *sync_new(const char *name)
+static struct sync *metrics_sync_new(const char *name)
 {
 	struct sync *s = calloc(1, sizeof *s);
 
 	if (!s)
 		abort();
 	s->plain = arena_strdup(&s->arena, name);
-	s->name = label(&s->arena, name);
+	s->name = metrics_escape_label(&s->arena, name);
 	return s;
 }
 
-static void sync_free(struct sync *s)
+static void metrics_sync_free(struct sync *s)
 {
 	if (!s)
 		return;
@@ -102,7 +102,7 @@ static void sync_free(struct sync *s)
 	free(s);
 }
 
-static struct sync **find(const struct metrics *m, const char *name)
+static struct sync **metrics_find_slot(const struct metrics *m, const char *name)
 {
 	for (size_t i = 0; i < m->count; i++)
 		if (m->syncs[i] && strcmp(m->syncs[i]->plain, name) == 0)
@@ -110,7 +110,7 @@ static struct sync **find(const struct metrics *m, const char *name)
 	return NULL;
 }
 
-static struct sync **room_for(size_t count)
+static struct sync **metrics_alloc_slots(size_t count)
 {
 	struct sync **syncs = calloc(count + 1, sizeof(struct sync *));
 
@@ -119,18 +119,18 @@ static struct sync **room_for(size_t count)
 	return syncs;
 }
 
-static struct sync *sync_of(struct metrics *m, const char *name)
+static struct sync *metrics_get_sync(struct metrics *m, const char *name)
 {
-	struct sync **found = find(m, name);
+	struct sync **found = metrics_find_slot(m, name);
 
 	if (found)
 		return *found;
-	struct sync **syncs = room_for(m->count + 1);
+	struct sync **syncs = metrics_alloc_slots(m->count + 1);
 	for (size_t i = 0; i < m->count; i++)
 		syncs[i] = m->syncs[i];
 	free(m->syncs);
 	m->syncs = syncs;
-	return m->syncs[m->count++] = sync_new(name);
+	return m->syncs[m->count++] = metrics_sync_new(name);
 }
 
 struct metrics *metrics_new(void)
@@ -142,10 +142,10 @@ struct metrics *metrics_new(void)
 	return m;
 }
 
-static void drop_syncs(struct metrics *m)
+static void metrics_free_syncs(struct metrics *m)
 {
 	for (size_t i = 0; i < m->count; i++)
-		sync_free(m->syncs[i]);
+		metrics_sync_free(m->syncs[i]);
 	free(m->syncs);
 }
 
@@ -153,26 +153,26 @@ void metrics_free(struct metrics *m)
 {
 	if (!m)
 		return;
-	drop_syncs(m);
+	metrics_free_syncs(m);
 	free(m);
 }
 
-void metrics_keep(struct metrics *m, const char *const *syncs, size_t count)
+void metrics_set_syncs(struct metrics *m, const char *const *syncs, size_t count)
 {
-	struct metrics kept = { room_for(count), 0 };
+	struct metrics kept = { metrics_alloc_slots(count), 0 };
 
 	for (size_t i = 0; i < count; i++) {
-		struct sync **old = find(m, syncs[i]);
-		if (!find(&kept, syncs[i]))
-			kept.syncs[kept.count++] = old ? take(*old) : sync_new(syncs[i]);
+		struct sync **old = metrics_find_slot(m, syncs[i]);
+		if (!metrics_find_slot(&kept, syncs[i]))
+			kept.syncs[kept.count++] = old ? take(*old) : metrics_sync_new(syncs[i]);
 	}
-	drop_syncs(m);
+	metrics_free_syncs(m);
 	*m = kept;
 }
 
 /* ---- counting ---- */
 
-static void observe(struct histogram *h, double seconds)
+static void metrics_observe(struct histogram *h, double seconds)
 {
 	size_t i = 0;
 
@@ -184,7 +184,7 @@ static void observe(struct histogram *h, double seconds)
 }
 
 /* Which of the words text is; count if it is none, or NULL. */
-static int word_index(const char *(*word)(int), int count, const char *text)
+static int metrics_word_index(const char *(*word)(int), int count, const char *text)
 {
 	int i = 0;
 
@@ -193,11 +193,11 @@ static int word_index(const char *(*word)(int), int count, const char *text)
 	return i;
 }
 
-static const char *outcome_at(int i) { return outcome_word(i); }
-static const char *action_at(int i) { return action_word(i); }
-static const char *result_at(int i) { return result_word(i); }
+static const char *metrics_outcome_word(int i) { return outcome_word(i); }
+static const char *metrics_action_word(int i) { return action_word(i); }
+static const char *metrics_result_word(int i) { return result_word(i); }
 
-static double number(const struct node *n)
+static double metrics_number(const struct node *n)
 {
 	if (n && n->kind == NODE_REAL)
 		return n->real;
@@ -205,7 +205,7 @@ static double number(const struct node *n)
 }
 
 /* What is not negative in any report may be in a file that somebody wrote. */
-static int64_t count_at(const struct node *map, const char *key)
+static int64_t metrics_get_count(const struct node *map, const char *key)
 {
 	int64_t n = node_get_int(map, key, 0);
 
@@ -213,7 +213,7 @@ static int64_t count_at(const struct node *map, const char *key)
 }
 
 /* STATE_COUNT: the workflow is there no more. */
-static enum state_store state_of(int action, int result, bool drifted)
+static enum state_store metrics_state_after(int action, int result, bool drifted)
 {
 	switch (result) {
 	case RESULT_PLANNED: return STATE_PENDING;
@@ -229,7 +229,7 @@ static enum state_store state_of(int action, int result, bool drifted)
 	return STATE_SYNCED;
 }
 
-static void count_operation(struct sync *s, int action, int result)
+static void metrics_count_operation(struct sync *s, int action, int result)
 {
 	if (action == ACTION_NONE || action == ACTION_COUNT)
 		return;
@@ -238,34 +238,34 @@ static void count_operation(struct sync *s, int action, int result)
 }
 
 /* Counts what was done, and sets states[STATE_COUNT + 1] to where the listed workflows stand. */
-static void count_steps(struct sync *s, const struct node *steps, int64_t *states)
+static void metrics_count_steps(struct sync *s, const struct node *steps, int64_t *states)
 {
 	for (size_t i = 0; steps && i < steps->count; i++) {
 		const struct node *step = steps->entries[i].value;
 		const char *reason = node_get_text(step, "reason");
-		int action = word_index(action_at, ACTION_COUNT, node_get_text(step, "action"));
-		int result = word_index(result_at, RESULT_COUNT, node_get_text(step, "result"));
+		int action = metrics_word_index(metrics_action_word, ACTION_COUNT, node_get_text(step, "action"));
+		int result = metrics_word_index(metrics_result_word, RESULT_COUNT, node_get_text(step, "result"));
 
-		states[state_of(action, result, reason && strcmp(reason, "drift") == 0)]++;
-		count_operation(s, action, result);
+		states[metrics_state_after(action, result, reason && strcmp(reason, "drift") == 0)]++;
+		metrics_count_operation(s, action, result);
 	}
 }
 
-static int64_t all_steps(const struct node *summary)
+static int64_t metrics_total_steps(const struct node *summary)
 {
 	int64_t all = 0;
 
 	for (int i = 0; i < ACTION_COUNT; i++)
-		all += count_at(summary, action_word(i));
+		all += metrics_get_count(summary, action_word(i));
 	return all;
 }
 
 /* Unchanged workflows are not listed, so that those are the rest. */
-static void set_objects(struct sync *s, const struct node *report, int64_t *states)
+static void metrics_set_objects(struct sync *s, const struct node *report, int64_t *states)
 {
 	const char *trigger = node_get_text(report, "trigger");
 	const struct node *summary = node_get(report, "summary");
-	int64_t all = all_steps(summary), listed = 0;
+	int64_t all = metrics_total_steps(summary), listed = 0;
 
 	/* A service or source that could not be read: unknown is never empty. */
 	if (!all && node_get_int(report, "exit_code", 0) != 0)
@@ -281,69 +281,69 @@ static void set_objects(struct sync *s, const struct node *report, int64_t *stat
 		return;
 	}
 	memcpy(s->objects, states, sizeof s->objects);
-	s->suspended = count_at(summary, "suspended");
+	s->suspended = metrics_get_count(summary, "suspended");
 }
 
-static struct blocks *blocks_of(struct sync *s, const char *guard)
+static struct blocks *metrics_guard_blocks(struct sync *s, const char *guard)
 {
 	for (size_t i = 0; i < s->block_count; i++)
 		if (strcmp(s->blocks[i].guard, guard) == 0)
 			return &s->blocks[i];
 	arena_grow(&s->arena, s->blocks, s->block_count, s->block_room);
-	s->blocks[s->block_count] = (struct blocks){ .guard = label(&s->arena, guard) };
+	s->blocks[s->block_count] = (struct blocks){ .guard = metrics_escape_label(&s->arena, guard) };
 	return &s->blocks[s->block_count++];
 }
 
 /* One that passes is counted too, with 0: whoever looks at the first block sees a step up. */
-static void count_guards(struct sync *s, const struct node *guards)
+static void metrics_count_guards(struct sync *s, const struct node *guards)
 {
 	for (size_t i = 0; guards && i < guards->count; i++) {
 		const char *name = node_get_text(guards->entries[i].value, "name");
 		const char *result = node_get_text(guards->entries[i].value, "result");
 		if (name)
-			blocks_of(s, name)->count += result && strcmp(result, "block") == 0;
+			metrics_guard_blocks(s, name)->count += result && strcmp(result, "block") == 0;
 	}
 }
 
-static void count_requests(struct sync *s, const struct node *requests)
+static void metrics_count_requests(struct sync *s, const struct node *requests)
 {
 	const struct node *by = node_get(requests, "by_operation");
 
 	for (int i = 0; i < OPERATION_COUNT; i++)
-		s->requests[i] += (uint64_t)count_at(by, operation_name(i));
-	s->retries += (uint64_t)count_at(requests, "retries");
+		s->requests[i] += (uint64_t)metrics_get_count(by, operation_name(i));
+	s->retries += (uint64_t)metrics_get_count(requests, "retries");
 }
 
-void metrics_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s)
+void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s)
 {
-	struct sync *s = sync_of(m, sync);
+	struct sync *s = metrics_get_sync(m, sync);
 	int64_t states[STATE_COUNT + 1] = { 0 };
-	int outcome = word_index(outcome_at, OUTCOME_COUNT, node_get_text(report, "outcome"));
+	int outcome = metrics_word_index(metrics_outcome_word, OUTCOME_COUNT, node_get_text(report, "outcome"));
 
 	/* A cycle that left no outcome did not come to its end. */
 	if (outcome == OUTCOME_COUNT)
 		outcome = OUTCOME_FAILED;
-	observe(&s->cycles[outcome], number(node_get(report, "duration_s")));
-	count_steps(s, node_get(report, "workflows"), states);
-	set_objects(s, report, states);
-	count_guards(s, node_get(report, "guards"));
-	count_requests(s, node_get(report, "requests"));
+	metrics_observe(&s->cycles[outcome], metrics_number(node_get(report, "duration_s")));
+	metrics_count_steps(s, node_get(report, "workflows"), states);
+	metrics_set_objects(s, report, states);
+	metrics_count_guards(s, node_get(report, "guards"));
+	metrics_count_requests(s, node_get(report, "requests"));
 	if (node_get_int(report, "exit_code", 1) == 0)
 		s->last_success = now_s;
 }
 
-void metrics_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms)
+void metrics_add_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms)
 {
-	struct sync *s = sync_of(m, sync);
+	struct sync *s = metrics_get_sync(m, sync);
 
 	s->fetches_ok += ok;
 	s->fetches_failed += !ok;
-	observe(&s->fetches, (double)duration_ms / 1000);
+	metrics_observe(&s->fetches, (double)duration_ms / 1000);
 }
 
-void metrics_hook(struct metrics *m, const char *sync, bool accepted, unsigned times)
+void metrics_add_hook_calls(struct metrics *m, const char *sync, bool accepted, unsigned times)
 {
-	struct sync *s = sync_of(m, sync);
+	struct sync *s = metrics_get_sync(m, sync);
 
 	*(accepted ? &s->hooks_accepted : &s->hooks_refused) += times;
 }
@@ -351,8 +351,8 @@ void metrics_hook(struct metrics *m, const char *sync, bool accepted, unsigned t
 /* ---- the text ---- */
 
 /* One line: NAME{sync="...",MORE} VALUE. */
-static void PRINTF(4, 5) sample(struct buf *out, const char *name, const struct sync *s,
-                                const char *fmt, ...)
+static void PRINTF(4, 5) metrics_print_sample(struct buf *out, const char *name, const struct sync *s,
+                                              const char *fmt, ...)
 {
 	va_list ap;
 
@@ -366,8 +366,8 @@ static void PRINTF(4, 5) sample(struct buf *out, const char *name, const struct 
 #define U64(n)	((unsigned long long)(n))
 
 /* Cumulative, as the format wants it.  more: further labels, each with a comma before it. */
-static void add_histogram(struct buf *out, const char *name, const struct sync *s,
-                          const struct histogram *h, const char *more)
+static void metrics_print_histogram(struct buf *out, const char *name, const struct sync *s,
+                                    const struct histogram *h, const char *more)
 {
 	CLEANUP(buf_done) struct buf sum = BUF_TEXT;
 	uint64_t below = 0;
@@ -384,119 +384,120 @@ static void add_histogram(struct buf *out, const char *name, const struct sync *
 	buf_addf(out, "flowsync_%s_count{sync=\"%s\"%s} %llu\n", name, s->name, more, U64(h->count));
 }
 
-static void add_cycle_times(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_cycle_times(struct buf *out, const char *name, const struct sync *s)
 {
 	for (int i = 0; i < OUTCOME_COUNT; i++) {
 		CLEANUP(buf_done) struct buf more = BUF_TEXT;
 		buf_addf(&more, ",result=\"%s\"", outcome_word(i));
 		if (s->cycles[i].count)
-			add_histogram(out, name, s, &s->cycles[i], buf_str(&more));
+			metrics_print_histogram(out, name, s, &s->cycles[i], buf_str(&more));
 	}
 }
 
-static void add_cycles(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_cycles(struct buf *out, const char *name, const struct sync *s)
 {
 	for (int i = 0; i < OUTCOME_COUNT; i++)
-		sample(out, name, s, ",result=\"%s\"} %llu", outcome_word(i), U64(s->cycles[i].count));
+		metrics_print_sample(out, name, s, ",result=\"%s\"} %llu", outcome_word(i), U64(s->cycles[i].count));
 }
 
-static void add_objects(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_objects(struct buf *out, const char *name, const struct sync *s)
 {
 	for (int i = 0; i < STATE_COUNT; i++)
-		sample(out, name, s, ",state=\"%s\"} %lld", state_words[i], (long long)s->objects[i]);
+		metrics_print_sample(out, name, s, ",state=\"%s\"} %lld", state_words[i], (long long)s->objects[i]);
 }
 
-static void add_operations(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_operations(struct buf *out, const char *name, const struct sync *s)
 {
 	for (int a = ACTION_CREATE; a < ACTION_COUNT; a++)
 		for (size_t i = 0; i < ARRAY_LEN(operation_results); i++)
-			sample(out, name, s, ",action=\"%s\",result=\"%s\"} %llu", action_word(a),
-			       result_word(operation_results[i]), U64(s->operations[a][i]));
+			metrics_print_sample(out, name, s, ",action=\"%s\",result=\"%s\"} %llu", action_word(a),
+			                     result_word(operation_results[i]), U64(s->operations[a][i]));
 }
 
-static void add_fetches(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_fetches(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, ",result=\"success\"} %llu", U64(s->fetches_ok));
-	sample(out, name, s, ",result=\"failure\"} %llu", U64(s->fetches_failed));
+	metrics_print_sample(out, name, s, ",result=\"success\"} %llu", U64(s->fetches_ok));
+	metrics_print_sample(out, name, s, ",result=\"failure\"} %llu", U64(s->fetches_failed));
 }
 
-static void add_fetch_times(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_fetch_times(struct buf *out, const char *name, const struct sync *s)
 {
 	if (s->fetches.count)
-		add_histogram(out, name, s, &s->fetches, "");
+		metrics_print_histogram(out, name, s, &s->fetches, "");
 }
 
-static void add_fetch_failures(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_fetch_failures(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, "} %llu", U64(s->fetches_failed));
+	metrics_print_sample(out, name, s, "} %llu", U64(s->fetches_failed));
 }
 
 /* No cycle starts a run or looks at one, so that those operations are shown only if one ever
  * does. */
-static void add_requests(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_requests(struct buf *out, const char *name, const struct sync *s)
 {
 	for (int i = 0; i < OPERATION_COUNT; i++)
 		if (i <= OP_RESUME || s->requests[i])
-			sample(out, name, s, ",operation=\"%s\"} %llu", operation_name(i), U64(s->requests[i]));
+			metrics_print_sample(out, name, s, ",operation=\"%s\"} %llu", operation_name(i),
+			                     U64(s->requests[i]));
 }
 
-static void add_retries(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_retries(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, "} %llu", U64(s->retries));
+	metrics_print_sample(out, name, s, "} %llu", U64(s->retries));
 }
 
-static void add_hooks(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_hooks(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, ",result=\"accepted\"} %llu", U64(s->hooks_accepted));
-	sample(out, name, s, ",result=\"refused\"} %llu", U64(s->hooks_refused));
+	metrics_print_sample(out, name, s, ",result=\"accepted\"} %llu", U64(s->hooks_accepted));
+	metrics_print_sample(out, name, s, ",result=\"refused\"} %llu", U64(s->hooks_refused));
 }
 
-static void add_last_success(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_last_success(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, "} %lld", (long long)s->last_success);
+	metrics_print_sample(out, name, s, "} %lld", (long long)s->last_success);
 }
 
-static void add_blocks(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_blocks(struct buf *out, const char *name, const struct sync *s)
 {
 	for (size_t i = 0; i < s->block_count; i++)
-		sample(out, name, s, ",guard=\"%s\"} %llu", s->blocks[i].guard, U64(s->blocks[i].count));
+		metrics_print_sample(out, name, s, ",guard=\"%s\"} %llu", s->blocks[i].guard, U64(s->blocks[i].count));
 }
 
-static void add_suspended(struct buf *out, const char *name, const struct sync *s)
+static void metrics_print_suspended(struct buf *out, const char *name, const struct sync *s)
 {
-	sample(out, name, s, "} %lld", (long long)s->suspended);
+	metrics_print_sample(out, name, s, "} %lld", (long long)s->suspended);
 }
 
 static const struct {
 	const char *name, *type, *help;
 	void (*add)(struct buf *out, const char *name, const struct sync *s);
 } families[] = {
-	{ "reconcile_duration_seconds", "histogram", "How long cycles took.", add_cycle_times },
+	{ "reconcile_duration_seconds", "histogram", "How long cycles took.", metrics_print_cycle_times },
 	{ "reconcile_total", "counter", "Cycles that ended; result is the outcome in their report.",
-	  add_cycles },
+	  metrics_print_cycles },
 	{ "objects", "gauge", "Workflows by where the last cycle left them, each in one state; "
 	  "drifted: was found drifted and put right; pending: to be changed, in a cycle that only plans.",
-	  add_objects },
+	  metrics_print_objects },
 	{ "operations_total", "counter", "Steps that were to change a workflow, by how they ended.",
-	  add_operations },
-	{ "git_requests_total", "counter", "Fetches from a git remote.", add_fetches },
+	  metrics_print_operations },
+	{ "git_requests_total", "counter", "Fetches from a git remote.", metrics_print_fetches },
 	{ "git_request_duration_seconds", "histogram", "How long fetches from a git remote took.",
-	  add_fetch_times },
+	  metrics_print_fetch_times },
 	{ "git_fetch_fail_total", "counter", "Fetches from a git remote that failed.",
-	  add_fetch_failures },
+	  metrics_print_fetch_failures },
 	{ "api_requests_total", "counter", "Requests to the workflow service, those sent again included.",
-	  add_requests },
+	  metrics_print_requests },
 	{ "api_retries_total", "counter", "Requests to the workflow service that were sent again.",
-	  add_retries },
+	  metrics_print_retries },
 	{ "webhook_events_total", "counter", "Calls of the sync's webhook; refused: without proof of the "
-	  "secret.", add_hooks },
+	  "secret.", metrics_print_hooks },
 	{ "last_success_timestamp_seconds", "gauge", "When a cycle last ended with exit code 0; 0: none "
-	  "did.", add_last_success },
-	{ "guard_blocks_total", "counter", "Cycles that a guard blocked.", add_blocks },
-	{ "suspended", "gauge", "Workflows that their spec says to leave alone.", add_suspended },
+	  "did.", metrics_print_last_success },
+	{ "guard_blocks_total", "counter", "Cycles that a guard blocked.", metrics_print_blocks },
+	{ "suspended", "gauge", "Workflows that their spec says to leave alone.", metrics_print_suspended },
 };
 
-void metrics_text(const struct metrics *m, struct buf *out)
+void metrics_write(const struct metrics *m, struct buf *out)
 {
 	buf_adds(out, "# HELP flowsync_build_info Always 1; the version is a label.\n"
 	         "# TYPE flowsync_build_info gauge\n"
@@ -511,15 +512,15 @@ void metrics_text(const struct metrics *m, struct buf *out)
 
 /* ---- the process ---- */
 
-static double seconds_of(const struct timespec *t)
+static double metrics_timespec_seconds(const struct timespec *t)
 {
 	return (double)t->tv_sec + (double)t->tv_nsec / 1e9;
 }
 
 /* Fields 3 and further of proc_pid_stat(5): the second may have any character in it.  False if
  * /proc does not tell. */
-static bool read_stat(unsigned long long *start_ticks, unsigned long long *virtual_bytes,
-                      long long *resident_pages)
+static bool metrics_read_proc_stat(unsigned long long *start_ticks, unsigned long long *virtual_bytes,
+                                   long long *resident_pages)
 {
 	FILE *f = fopen("/proc/self/stat", "re");
 	CLEANUP(buf_done) struct buf line = BUF(4096);
@@ -539,21 +540,22 @@ static double started;		/* seconds since 1970; 0: not known */
 
 /* Once, so that it is the same in each answer; /proc/stat, which has when the machine started,
  * is hidden from a service that systemd confines. */
-static void find_start(void)
+static void metrics_read_start_time(void)
 {
 	struct timespec wall, boot;
 	unsigned long long ticks, bytes;
 	long long pages;
 
-	if (!read_stat(&ticks, &bytes, &pages))
+	if (!metrics_read_proc_stat(&ticks, &bytes, &pages))
 		return;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
-	started = seconds_of(&wall) - seconds_of(&boot) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	started = metrics_timespec_seconds(&wall) - metrics_timespec_seconds(&boot) +
+	          (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 /* -1: /proc does not tell. */
-static int open_files(void)
+static int metrics_count_open_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	int count = -1;
@@ -566,36 +568,36 @@ static int open_files(void)
 	return count;	/* the folder itself was open, too */
 }
 
-static void add_process(struct buf *out, const char *name, const char *type, const char *help,
-                        double value)
+static void metrics_print_process(struct buf *out, const char *name, const char *type, const char *help,
+                                  double value)
 {
 	buf_addf(out, "# HELP process_%s %s\n# TYPE process_%s %s\nprocess_%s ", name, help, name, type, name);
 	buf_addf(out, value == (double)(long long)value ? "%.0f\n" : "%.3f\n", value);
 }
 
-void metrics_process(struct buf *out)
+void metrics_write_process(struct buf *out)
 {
 	struct timespec cpu;
 	struct rlimit files;
 	unsigned long long ticks, bytes;
 	long long pages;
-	int count = open_files();
+	int count = metrics_count_open_files();
 
-	pthread_once(&started_once, find_start);
+	pthread_once(&started_once, metrics_read_start_time);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	add_process(out, "cpu_seconds_total", "counter", "CPU time used, without children.",
-	            seconds_of(&cpu));
-	if (read_stat(&ticks, &bytes, &pages)) {
-		add_process(out, "resident_memory_bytes", "gauge", "Resident memory.",
-		            (double)pages * (double)sysconf(_SC_PAGESIZE));
-		add_process(out, "virtual_memory_bytes", "gauge", "Virtual memory.", (double)bytes);
+	metrics_print_process(out, "cpu_seconds_total", "counter", "CPU time used, without children.",
+	                      metrics_timespec_seconds(&cpu));
+	if (metrics_read_proc_stat(&ticks, &bytes, &pages)) {
+		metrics_print_process(out, "resident_memory_bytes", "gauge", "Resident memory.",
+		                      (double)pages * (double)sysconf(_SC_PAGESIZE));
+		metrics_print_process(out, "virtual_memory_bytes", "gauge", "Virtual memory.", (double)bytes);
 	}
 	if (count >= 0)
-		add_process(out, "open_fds", "gauge", "Open file descriptors.", count);
+		metrics_print_process(out, "open_fds", "gauge", "Open file descriptors.", count);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-		add_process(out, "max_fds", "gauge", "Most file descriptors that may be open.",
-		            (double)files.rlim_cur);
+		metrics_print_process(out, "max_fds", "gauge", "Most file descriptors that may be open.",
+		                      (double)files.rlim_cur);
 	if (started > 0)
-		add_process(out, "start_time_seconds", "gauge", "When the process started, since 1970.",
-		            started);
+		metrics_print_process(out, "start_time_seconds", "gauge", "When the process started, since 1970.",
+		                      started);
 }

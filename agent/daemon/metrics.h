@@ -17,19 +17,19 @@ void metrics_free(struct metrics *m);	/* takes NULL */
 
 /* From now on there are series of these syncs, with 0 for those that are new, and of no other.
  * For the start and after a reload. */
-void metrics_keep(struct metrics *m, const char *const *syncs, size_t count);
+void metrics_set_syncs(struct metrics *m, const char *const *syncs, size_t count);
 
 /* A cycle of sync ended; report is as report_tree() makes it, and a key that is not there counts
  * as 0.  now_s: seconds since 1970.  A report that could not see the workflows leaves
  * flowsync_objects as it was. */
-void metrics_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s);
-void metrics_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms);
+void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s);
+void metrics_add_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms);
 /* Its hook was called so many times. */
-void metrics_hook(struct metrics *m, const char *sync, bool accepted, unsigned times);
+void metrics_add_hook_calls(struct metrics *m, const char *sync, bool accepted, unsigned times);
 
 /* Appends all of it but the process's own. */
-void metrics_text(const struct metrics *m, struct buf *out);
+void metrics_write(const struct metrics *m, struct buf *out);
 /* Appends process_* of this process as they are now; callable from any thread. */
-void metrics_process(struct buf *out);
+void metrics_write_process(struct buf *out);
 
 #endif

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/net/http_server.h"
+#include "agent/util/clock.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 
@@ -25,11 +25,11 @@ struct status_server {
 	struct listener listener;
 	struct http_server *server;
 	const char *url;
-	int called;			/* eventfd: readable while a hook is pending */
+	int hook_event;			/* eventfd: readable while a hook is pending */
 
 	/* What both threads use. */
 	pthread_mutex_t lock;
-	int64_t alive;			/* milliseconds of CLOCK_BOOTTIME */
+	int64_t last_heartbeat;			/* milliseconds of CLOCK_BOOTTIME */
 	bool ready;
 	struct buf readiness, status, metrics;
 	struct arena hook_arena;
@@ -37,22 +37,14 @@ struct status_server {
 	size_t hook_count;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* ---- what is answered; in the server's thread, under lock ---- */
 
-static void answer_healthz(struct status_server *f, struct http_response *response)
+static void status_server_reply_healthz(struct status_server *f, struct http_response *response)
 {
-	int64_t silent = now_ms() - f->alive;
+	int64_t silent = clock_boottime() - f->last_heartbeat;
 
 	response->type = "text/plain; charset=utf-8";
-	response->status = silent > STATUS_SERVER_PATIENCE_MS ? 503 : 200;
+	response->status = silent > STATUS_SERVER_STALLED_MS ? 503 : 200;
 	if (response->status == 200)
 		buf_adds(&response->body, "ok\n");
 	else
@@ -60,39 +52,39 @@ static void answer_healthz(struct status_server *f, struct http_response *respon
 		         (long long)(silent / 1000));
 }
 
-static void answer_readyz(struct status_server *f, struct http_response *response)
+static void status_server_reply_readyz(struct status_server *f, struct http_response *response)
 {
 	response->status = f->ready ? 200 : 503;
 	buf_add(&response->body, buf_str(&f->readiness), f->readiness.len);
 }
 
-static void answer_status(struct status_server *f, struct http_response *response)
+static void status_server_reply_status(struct status_server *f, struct http_response *response)
 {
 	response->status = 200;
 	buf_add(&response->body, buf_str(&f->status), f->status.len);
 }
 
-static void answer_metrics(struct status_server *f, struct http_response *response)
+static void status_server_reply_metrics(struct status_server *f, struct http_response *response)
 {
 	response->status = 200;
 	response->type = METRICS_TYPE;
 	buf_add(&response->body, buf_str(&f->metrics), f->metrics.len);
-	metrics_process(&response->body);
+	metrics_write_process(&response->body);
 }
 
 static const struct {
 	const char *path;
-	void (*answer)(struct status_server *f, struct http_response *response);
+	void (*reply)(struct status_server *f, struct http_response *response);
 } pages[] = {
-	{ "/healthz", answer_healthz },
-	{ "/readyz", answer_readyz },
-	{ "/metrics", answer_metrics },
-	{ "/status", answer_status },
+	{ "/healthz", status_server_reply_healthz },
+	{ "/readyz", status_server_reply_readyz },
+	{ "/metrics", status_server_reply_metrics },
+	{ "/status", status_server_reply_status },
 };
 
 /* ---- hooks ---- */
 
-static struct hook *find_hook(struct status_server *f, const char *sync)
+static struct hook *status_server_find_hook(struct status_server *f, const char *sync)
 {
 	for (size_t i = 0; i < f->hook_count; i++)
 		if (strcmp(f->hooks[i].sync, sync) == 0)
@@ -101,14 +93,14 @@ static struct hook *find_hook(struct status_server *f, const char *sync)
 }
 
 /* The sync of "/hook/SYNC"; NULL: it is another path. */
-static const char *hook_name(const char *path)
+static const char *status_server_hook_sync(const char *path)
 {
 	static const char prefix[] = "/hook/";
 
 	return strncmp(path, prefix, strlen(prefix)) == 0 ? path + strlen(prefix) : NULL;
 }
 
-static int hex(char c)
+static int status_server_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -116,12 +108,12 @@ static int hex(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static bool read_digest(const char *text, unsigned char out[DIGEST_SIZE])
+static bool status_server_parse_digest(const char *text, unsigned char out[DIGEST_SIZE])
 {
 	if (strlen(text) != 2 * DIGEST_SIZE)
 		return false;
 	for (int i = 0; i < DIGEST_SIZE; i++) {
-		int high = hex(text[2 * i]), low = hex(text[2 * i + 1]);
+		int high = status_server_hex_digit(text[2 * i]), low = status_server_hex_digit(text[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		out[i] = (unsigned char)(high << 4 | low);
@@ -129,19 +121,19 @@ static bool read_digest(const char *text, unsigned char out[DIGEST_SIZE])
 	return true;
 }
 
-static bool signs(const char *value, const char *prefix, const char *secret,
-                  const struct http_request *request)
+static bool status_server_check_signature(const char *value, const char *prefix, const char *secret,
+                                          const struct http_request *request)
 {
 	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
 
-	if (strncmp(value, prefix, strlen(prefix)) != 0 || !read_digest(value + strlen(prefix), given))
+	if (strncmp(value, prefix, strlen(prefix)) != 0 || !status_server_parse_digest(value + strlen(prefix), given))
 		return false;
 	digest_hmac(secret, strlen(secret), request->body, request->len, wanted);
 	return digest_equal(given, wanted);
 }
 
 /* Digests are compared, so that the time tells nothing, not even of a length. */
-static bool is_secret(const char *value, const char *secret)
+static bool status_server_equals_secret(const char *value, const char *secret)
 {
 	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
 
@@ -159,7 +151,7 @@ static const struct { const char *header, *prefix; } proofs[] = {
 	{ "X-Flowsync-Token", NULL },
 };
 
-static bool has_proof(const struct http_request *request)
+static bool status_server_has_proof(const struct http_request *request)
 {
 	for (size_t i = 0; i < ARRAY_LEN(proofs); i++)
 		if (http_header(request, proofs[i].header))
@@ -167,31 +159,31 @@ static bool has_proof(const struct http_request *request)
 	return false;
 }
 
-static bool is_proven(const struct http_request *request, const char *secret)
+static bool status_server_check_proof(const struct http_request *request, const char *secret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
 		const char *value = http_header(request, proofs[i].header);
-		if (value && (proofs[i].prefix ? signs(value, proofs[i].prefix, secret, request)
-		                               : is_secret(value, secret)))
+		if (value && (proofs[i].prefix ? status_server_check_signature(value, proofs[i].prefix, secret, request)
+		                               : status_server_equals_secret(value, secret)))
 			return true;
 	}
 	return false;
 }
 
-static void refuse_hook(struct hook *h, struct http_response *response)
+static void status_server_refuse_hook(struct hook *h, struct http_response *response)
 {
 	h->refused++;
 	http_detail(response, 401, "expected proof of the hook's secret: a signature of the body, or a "
 	            "token");
 }
 
-static void answer_hook(struct status_server *f, struct hook *h, const struct http_request *request,
-                        struct http_response *response)
+static void status_server_reply_hook(struct status_server *f, struct hook *h, const struct http_request *request,
+                                     struct http_response *response)
 {
 	const char *event = http_header(request, "X-GitHub-Event");
 
-	if (!is_proven(request, h->secret)) {
-		refuse_hook(h, response);
+	if (!status_server_check_proof(request, h->secret)) {
+		status_server_refuse_hook(h, response);
 		return;
 	}
 	h->accepted++;
@@ -200,13 +192,13 @@ static void answer_hook(struct status_server *f, struct hook *h, const struct ht
 	buf_adds(&response->body, "{}");
 	if (response->status == 202 && !h->pending) {
 		h->pending = true;
-		eventfd_write(f->called, 1);
+		eventfd_write(f->hook_event, 1);
 	}
 }
 
 /* ---- the handler; in the server's thread ---- */
 
-static const char *methods_of(const char *path)
+static const char *status_server_page_methods(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (strcmp(path, pages[i].path) == 0)
@@ -214,7 +206,7 @@ static const char *methods_of(const char *path)
 	return NULL;
 }
 
-static bool allows(const char *methods, const char *method)
+static bool status_server_allows_method(const char *methods, const char *method)
 {
 	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 
@@ -223,51 +215,52 @@ static bool allows(const char *methods, const char *method)
 
 /* That a sync is unknown, that it has no secret and that there is no such page is one answer:
  * a hook without a secret does not exist. */
-static bool admit(void *ctx, const struct http_request *request, struct http_response *response)
+static bool status_server_admit_request(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
-	const char *sync = hook_name(request->path);
+	const char *sync = status_server_hook_sync(request->path);
 	const char *methods;
 
 	pthread_mutex_lock(&f->lock);
-	struct hook *h = sync ? find_hook(f, sync) : NULL;
-	methods = h ? "POST" : methods_of(request->path);
+	struct hook *h = sync ? status_server_find_hook(f, sync) : NULL;
+	methods = h ? "POST" : status_server_page_methods(request->path);
 	if (!methods) {
 		http_detail(response, 404, "there is no such page");
-	} else if (!allows(methods, request->method)) {
+	} else if (!status_server_allows_method(methods, request->method)) {
 		http_detail(response, 405, "expected %s", methods);
 		response->allow = methods;
-	} else if (h && !has_proof(request)) {
-		refuse_hook(h, response);
+	} else if (h && !status_server_has_proof(request)) {
+		status_server_refuse_hook(h, response);
 	}
 	pthread_mutex_unlock(&f->lock);
 	return response->status == 0;
 }
 
-/* After admit(); but hooks may be others by now. */
-static void answer(void *ctx, const struct http_request *request, struct http_response *response)
+/* After status_server_admit_request(); but hooks may be others by now. */
+static void status_server_reply(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
-	const char *sync = hook_name(request->path);
+	const char *sync = status_server_hook_sync(request->path);
 
 	pthread_mutex_lock(&f->lock);
-	struct hook *h = sync ? find_hook(f, sync) : NULL;
+	struct hook *h = sync ? status_server_find_hook(f, sync) : NULL;
 	if (h)
-		answer_hook(f, h, request, response);
+		status_server_reply_hook(f, h, request, response);
 	else if (sync)
 		http_detail(response, 404, "there is no such page");
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (strcmp(request->path, pages[i].path) == 0)
-			pages[i].answer(f, response);
+			pages[i].reply(f, response);
 	pthread_mutex_unlock(&f->lock);
 }
 
 /* ---- open and close ---- */
 
-static bool start(struct status_server *f, const char *address, struct err *err)
+static bool status_server_listen(struct status_server *f, const char *address, struct err *err)
 {
 	struct http_options options = {
-		.handler = { f, admit, answer }, .idle_s = IDLE_S, .body_max = STATUS_SERVER_HOOK_MAX,
+		.handler = { f, status_server_admit_request, status_server_reply },
+		.idle_s = IDLE_S, .body_max = STATUS_SERVER_HOOK_MAX,
 	};
 	const char *host;
 	uint16_t port;
@@ -277,8 +270,8 @@ static bool start(struct status_server *f, const char *address, struct err *err)
 		return false;
 	f->url = arena_printf(&f->arena, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
 	                      (unsigned)f->listener.port);
-	f->called = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (f->called < 0)
+	f->hook_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->hook_event < 0)
 		return err_sys(err, errno, "make an eventfd");
 	return http_server_start(&options, &f->listener, &f->server, err);
 }
@@ -290,13 +283,13 @@ bool status_server_open(const char *address, struct status_server **out, struct 
 	if (!f)
 		abort();
 	f->listener = LISTENER;
-	f->called = -1;
-	f->alive = now_ms();
+	f->hook_event = -1;
+	f->last_heartbeat = clock_boottime();
 	f->readiness = f->status = f->metrics = BUF_TEXT;
 	buf_adds(&f->readiness, "{\"ready\":false,\"why\":\"the agent is starting\"}");
 	buf_adds(&f->status, "{}");
 	pthread_mutex_init(&f->lock, NULL);
-	if (start(f, address, err)) {
+	if (status_server_listen(f, address, err)) {
 		*out = f;
 		return true;
 	}
@@ -310,8 +303,8 @@ void status_server_close(struct status_server *f)
 		return;
 	http_server_stop(f->server);
 	listener_close(&f->listener);
-	if (f->called >= 0)
-		close(f->called);
+	if (f->hook_event >= 0)
+		close(f->hook_event);
 	pthread_mutex_destroy(&f->lock);
 	buf_done(&f->readiness);
 	buf_done(&f->status);
@@ -328,14 +321,14 @@ const char *status_server_url(const struct status_server *f)
 
 /* ---- what the loop tells ---- */
 
-void status_server_alive(struct status_server *f, int64_t now)
+void status_server_heartbeat(struct status_server *f, int64_t now)
 {
 	pthread_mutex_lock(&f->lock);
-	f->alive = now;
+	f->last_heartbeat = now;
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void add_readiness(struct buf *out, bool ready, const char *status)
+static void status_server_build_readiness(struct buf *out, bool ready, const char *status)
 {
 	static const char *const keys[] = { "name", "ready", "why" };
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -357,7 +350,7 @@ static void add_readiness(struct buf *out, bool ready, const char *status)
 	json_write(answer, JSON_COMPACT, out);
 }
 
-static void replace(struct buf *old, const char *text)
+static void status_server_replace_text(struct buf *old, const char *text)
 {
 	buf_reset(old);
 	buf_adds(old, text);
@@ -367,16 +360,16 @@ void status_server_publish(struct status_server *f, bool ready, const char *stat
 {
 	CLEANUP(buf_done) struct buf readiness = BUF_TEXT;
 
-	add_readiness(&readiness, ready, status);
+	status_server_build_readiness(&readiness, ready, status);
 	pthread_mutex_lock(&f->lock);
 	f->ready = ready;
-	replace(&f->readiness, buf_str(&readiness));
-	replace(&f->status, status);
-	replace(&f->metrics, metrics);
+	status_server_replace_text(&f->readiness, buf_str(&readiness));
+	status_server_replace_text(&f->status, status);
+	status_server_replace_text(&f->metrics, metrics);
 	pthread_mutex_unlock(&f->lock);
 }
 
-void status_server_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count)
+void status_server_set_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count)
 {
 	struct arena a = { 0 };
 	struct hook *made = arena_new(&a, struct hook, count + 1);
@@ -384,7 +377,7 @@ void status_server_hooks(struct status_server *f, const struct status_server_hoo
 
 	pthread_mutex_lock(&f->lock);
 	for (size_t i = 0; i < count; i++) {
-		const struct hook *old = find_hook(f, hooks[i].sync);
+		const struct hook *old = status_server_find_hook(f, hooks[i].sync);
 		if (!hooks[i].secret || !*hooks[i].secret)
 			continue;
 		if (old)
@@ -401,12 +394,12 @@ void status_server_hooks(struct status_server *f, const struct status_server_hoo
 
 /* ---- what the loop asks ---- */
 
-int status_server_fd(const struct status_server *f)
+int status_server_hook_fd(const struct status_server *f)
 {
-	return f->called;
+	return f->hook_event;
 }
 
-const char *status_server_hook_next(struct status_server *f, struct arena *a)
+const char *status_server_next_hook(struct status_server *f, struct arena *a)
 {
 	const char *sync = NULL;
 	eventfd_t calls;
@@ -419,12 +412,12 @@ const char *status_server_hook_next(struct status_server *f, struct arena *a)
 		}
 	/* Under the lock, or the call of one that comes now would be unheard. */
 	if (!sync)
-		eventfd_read(f->called, &calls);
+		eventfd_read(f->hook_event, &calls);
 	pthread_mutex_unlock(&f->lock);
 	return sync;
 }
 
-bool status_server_count(struct status_server *f, struct metrics *m)
+bool status_server_count_hooks(struct status_server *f, struct metrics *m)
 {
 	bool any = false;
 
@@ -432,8 +425,8 @@ bool status_server_count(struct status_server *f, struct metrics *m)
 	for (size_t i = 0; i < f->hook_count; i++) {
 		struct hook *h = &f->hooks[i];
 		any = any || h->accepted || h->refused;
-		metrics_hook(m, h->sync, true, h->accepted);
-		metrics_hook(m, h->sync, false, h->refused);
+		metrics_add_hook_calls(m, h->sync, true, h->accepted);
+		metrics_add_hook_calls(m, h->sync, false, h->refused);
 		h->accepted = h->refused = 0;
 	}
 	pthread_mutex_unlock(&f->lock);

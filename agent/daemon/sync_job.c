@@ -20,7 +20,7 @@
 enum { GRACE_MS = 60 * 1000 };	/* what a cycle is given beyond its own time limit, to write its report */
 
 struct sync_job {
-	struct sync_job_shared *world;
+	struct sync_job_shared *shared;
 	struct arena arena;		/* of what the configuration says */
 	struct settings settings;
 	struct log log;			/* as the agent's, but about this sync */
@@ -49,7 +49,7 @@ struct sync_job {
 	int64_t wake;			/* of clock_boottime(); -1: none */
 };
 
-static void happen(struct sync_job *s, const struct scheduler_event *event);
+static void sync_job_handle_event(struct sync_job *s, const struct scheduler_event *event);
 
 const char *sync_job_name(const struct sync_job *s)
 {
@@ -58,36 +58,36 @@ const char *sync_job_name(const struct sync_job *s)
 
 /* ---- fetches ---- */
 
-static void fetch_failed(struct sync_job *s, const struct err *err)
+static void sync_job_record_fetch_failure(struct sync_job *s, const struct err *err)
 {
 	/* The same again is told by the report of each cycle. */
 	if (!s->stopping && strcmp(s->source_err.msg, err->msg) != 0)
 		log_warn(&s->log, "%s", err->msg);
 	s->source_err = *err;
-	metrics_fetch(s->world->metrics, sync_job_name(s), false, clock_monotonic() - s->fetch_began);
-	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
+	metrics_add_fetch(s->shared->metrics, sync_job_name(s), false, clock_monotonic() - s->fetch_began);
+	sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
 /* The context that a command about this sync alone would have. */
-static struct context context_of(struct sync_job *s, struct arena *a)
+static struct context sync_job_context(struct sync_job *s, struct arena *a)
 {
-	struct context ctx = *s->world->ctx;
+	struct context ctx = *s->shared->ctx;
 
 	ctx.settings = &s->settings;
 	ctx.arena = a;
 	return ctx;
 }
 
-static void start_fetch(struct sync_job *s)
+static void sync_job_start_fetch(struct sync_job *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct context ctx = context_of(s, &a);
+	struct context ctx = sync_job_context(s, &a);
 	struct git_fetch fetch;
 	struct err err;
 
 	s->fetch_began = clock_monotonic();
 	if (!source_fetch(&ctx, &fetch, &err) || !git_fetch_start(&fetch, &s->fetch, &err)) {
-		fetch_failed(s, &err);
+		sync_job_record_fetch_failure(s, &err);
 		return;
 	}
 	/* What is new may be much: else it would be begun anew for ever. */
@@ -95,7 +95,8 @@ static void start_fetch(struct sync_job *s)
 	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
 }
 
-static void keep_found(struct sync_job *s, const struct git_revision *found, const struct diagnostics *warnings)
+static void sync_job_save_revision(struct sync_job *s, const struct git_revision *found,
+                                   const struct diagnostics *warnings)
 {
 	struct arena *a = &s->found_arena;
 
@@ -109,12 +110,12 @@ static void keep_found(struct sync_job *s, const struct git_revision *found, con
 	}
 }
 
-static void fetch_ended(struct sync_job *s)
+static void sync_job_read_fetch_result(struct sync_job *s)
 {
 	CLEANUP(subprocess_close) struct subprocess ended = s->fetch;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct diagnostics warnings = { .arena = &a };
-	struct context ctx = context_of(s, &a);
+	struct context ctx = sync_job_context(s, &a);
 	struct git_revision found = { 0 };
 	struct git_fetch fetch;
 	struct err err;
@@ -125,45 +126,47 @@ static void fetch_ended(struct sync_job *s)
 		s->late = clock_monotonic() > s->fetch_ends;
 		if (s->late)
 			err_wrap(&err, "it took too long");
-		fetch_failed(s, &err);
+		sync_job_record_fetch_failure(s, &err);
 		return;
 	}
-	keep_found(s, &found, &warnings);
+	sync_job_save_revision(s, &found, &warnings);
 	s->source_err = (struct err){ 0 };
 	s->late = false;
-	metrics_fetch(s->world->metrics, sync_job_name(s), true, clock_monotonic() - s->fetch_began);
-	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED, .ok = true, .tree = s->found.tree });
+	metrics_add_fetch(s->shared->metrics, sync_job_name(s), true, clock_monotonic() - s->fetch_began);
+	sync_job_handle_event(s, &(struct scheduler_event){
+		.kind = SCHEDULER_FETCHED, .ok = true, .tree = s->found.tree,
+	});
 }
 
 /* ---- cycles ---- */
 
 /* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).
  * Whatever else was put off waits for what no time brings by itself: an interval is soon enough. */
-static bool waits_for_run(const struct node *w)
+static bool sync_job_is_busy_workflow(const struct node *w)
 {
 	return node_is_text(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
 }
 
-static size_t count_waiting(const struct node *report)
+static size_t sync_job_count_busy_workflows(const struct node *report)
 {
 	const struct node *workflows = node_get(report, "workflows");
 	size_t count = 0;
 
 	for (size_t i = 0; workflows && i < workflows->count; i++)
-		count += waits_for_run(workflows->entries[i].value);
+		count += sync_job_is_busy_workflow(workflows->entries[i].value);
 	return count;
 }
 
 /* The workflows whose steps are to be tried again.  None, which means all, if one of them is to be
  * deleted: whether that may be is for a whole cycle to say. */
-static struct texts deferred(const struct sync_job *s, struct arena *a)
+static struct texts sync_job_deferred_names(const struct sync_job *s, struct arena *a)
 {
 	const struct node *workflows = s->report ? node_get(s->report, "workflows") : NULL;
 	struct texts names = { 0 };
 
 	for (size_t i = 0; workflows && i < workflows->count; i++) {
 		const struct node *w = workflows->entries[i].value;
-		if (!waits_for_run(w))
+		if (!sync_job_is_busy_workflow(w))
 			continue;
 		if (node_is_text(w, "action", "delete"))
 			return (struct texts){ 0 };
@@ -173,14 +176,16 @@ static struct texts deferred(const struct sync_job *s, struct arena *a)
 	return names;
 }
 
-static void cycle_over(struct sync_job *s, enum scheduler_outcome outcome, bool deferred)
+static void sync_job_record_cycle_end(struct sync_job *s, enum scheduler_outcome outcome, bool deferred)
 {
 	s->tried = true;
-	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome, .deferred = deferred });
+	sync_job_handle_event(s, &(struct scheduler_event){
+		.kind = SCHEDULER_CYCLE_ENDED, .outcome = outcome, .deferred = deferred,
+	});
 }
 
 /* What can be told of a cycle that left no report: that it failed. */
-static void cycle_broke(struct sync_job *s, const char *why)
+static void sync_job_record_missing_report(struct sync_job *s, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *report = node_map(&a);
@@ -189,14 +194,14 @@ static void cycle_broke(struct sync_job *s, const char *why)
 	if (!s->stopping)
 		log_error(&s->log, "%s", why);
 	node_put(&a, report, "exit_code", node_int(&a, 1));
-	metrics_cycle(s->world->metrics, sync_job_name(s), report, clock_now() / 1000);
+	metrics_add_cycle(s->shared->metrics, sync_job_name(s), report, clock_now() / 1000);
 	s->report = NULL;
 	s->code = 1;
 	s->outcome[0] = '\0';
-	cycle_over(s, SCHEDULER_FAILED, false);
+	sync_job_record_cycle_end(s, SCHEDULER_FAILED, false);
 }
 
-static void start_cycle(struct sync_job *s, const struct scheduler_action *action)
+static void sync_job_start_cycle(struct sync_job *s, const struct scheduler_action *action)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf input = BUF_TEXT;
@@ -204,7 +209,7 @@ static void start_cycle(struct sync_job *s, const struct scheduler_action *actio
 	struct cycle_job job = {
 		.config_path = s->config_path, .config_text = s->config_text,
 		.sync = sync_job_name(s), .trigger = action->trigger,
-		.endpoint = s->world->endpoint, .token = s->world->token,
+		.endpoint = s->shared->endpoint, .token = s->shared->token,
 		.commit = fetched ? s->found.commit : NULL, .tree = fetched ? s->found.tree : NULL,
 		.ref = fetched ? s->found.name : NULL, .warnings = s->warnings,
 		.source_error = action->source_failed ? s->source_err.msg : NULL,
@@ -212,24 +217,27 @@ static void start_cycle(struct sync_job *s, const struct scheduler_action *actio
 	struct err err;
 
 	if (action->start == SCHEDULER_START_DEFERRED)
-		job.names = deferred(s, &a);
+		job.names = sync_job_deferred_names(s, &a);
 	s->only_deferred = job.names.count > 0;
 	cycle_job_write(&job, &input);
 	s->cycle_ends = clock_monotonic() + s->settings.timeout_ms + GRACE_MS;
-	if (!subprocess_start("agent-cycle", s->world->words, buf_str(&input), input.len, s->world->lock, &s->cycle, &err))
-		cycle_broke(s, err.msg);
+	if (!subprocess_start("agent-cycle", s->shared->options, buf_str(&input), input.len, s->shared->lock,
+	                      &s->cycle, &err))
+		sync_job_record_missing_report(s, err.msg);
 }
 
 /* A service that refuses single steps is there all the same: only one that could not be spoken to
  * is left in peace for a while. */
-static enum scheduler_outcome outcome_of(int code, const struct node *report)
+static enum scheduler_outcome sync_job_cycle_outcome(int code, const struct node *report)
 {
+	bool nothing_failed = node_get_int(node_get(report, "summary"), "failed", 0) == 0;
+
 	if (code == 0)
 		return SCHEDULER_GOOD;
-	return code == 1 && node_get_int(node_get(report, "summary"), "failed", 0) == 0 ? SCHEDULER_FAILED : SCHEDULER_BAD;
+	return code == 1 && nothing_failed ? SCHEDULER_FAILED : SCHEDULER_BAD;
 }
 
-static const char *short_revision(struct arena *a, const struct node *report)
+static const char *sync_job_short_revision(struct arena *a, const struct node *report)
 {
 	const char *revision = node_get_text(node_get(report, "source"), "revision");
 
@@ -237,7 +245,7 @@ static const char *short_revision(struct arena *a, const struct node *report)
 }
 
 /* One line, and only where something was done or is not as it was before. */
-static void log_cycle(struct sync_job *s, const struct node *report, int code)
+static void sync_job_log_cycle(struct sync_job *s, const struct node *report, int code)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
@@ -254,11 +262,11 @@ static void log_cycle(struct sync_job *s, const struct node *report, int code)
 			         (int)node_get_int(summary, keys[i], 0), keys[i]);
 	buf_adds(&counts, counts.len ? ")" : "");
 	(quiet ? log_debug : log_info)(&s->log, "%s%s%s, trigger %s",
-	                               outcome ? outcome : "", buf_str(&counts), short_revision(&a, report),
+	                               outcome ? outcome : "", buf_str(&counts), sync_job_short_revision(&a, report),
 	                               trigger ? trigger : "");
 }
 
-static const char *end_text(struct arena *a, int status)
+static const char *sync_job_exit_text(struct arena *a, int status)
 {
 	if (WIFSIGNALED(status))
 		return arena_printf(a, "the cycle's process was ended by signal %d (%s)", WTERMSIG(status),
@@ -267,7 +275,7 @@ static const char *end_text(struct arena *a, int status)
 }
 
 /* That deferred steps went well now says nothing of the other workflows. */
-static void judge(struct sync_job *s, const struct node *report, int code, size_t waiting)
+static void sync_job_update_outcome(struct sync_job *s, const struct node *report, int code, size_t waiting)
 {
 	const struct node *summary = node_get(report, "summary");
 	const char *outcome = node_get_text(report, "outcome");
@@ -281,7 +289,7 @@ static void judge(struct sync_job *s, const struct node *report, int code, size_
 	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
 }
 
-static void cycle_ended(struct sync_job *s)
+static void sync_job_read_cycle_result(struct sync_job *s)
 {
 	CLEANUP(subprocess_close) struct subprocess ended = s->cycle;
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -293,23 +301,23 @@ static void cycle_ended(struct sync_job *s)
 		log_error(&s->log, "the cycle took too long, by its own time limit and a minute");
 	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
 	    !node_get(report, "summary")) {
-		cycle_broke(s, end_text(&a, ended.status));
+		sync_job_record_missing_report(s, sync_job_exit_text(&a, ended.status));
 		return;
 	}
 	int code = WEXITSTATUS(ended.status);
-	size_t waiting = count_waiting(report);
-	log_cycle(s, report, code);
-	metrics_cycle(s->world->metrics, sync_job_name(s), report, clock_now() / 1000);
+	size_t waiting = sync_job_count_busy_workflows(report);
+	sync_job_log_cycle(s, report, code);
+	metrics_add_cycle(s->shared->metrics, sync_job_name(s), report, clock_now() / 1000);
 	arena_free(&s->report_arena);
 	s->report_arena = a;
 	a = (struct arena){ 0 };
 	s->report = report;
-	judge(s, report, code, waiting);
-	cycle_over(s, outcome_of(code, report), waiting > 0);
+	sync_job_update_outcome(s, report, code, waiting);
+	sync_job_record_cycle_end(s, sync_job_cycle_outcome(code, report), waiting > 0);
 }
 
 /* Nothing that it does may take so long: it hangs where its own time limit does not reach. */
-static void end_if_late(struct sync_job *s)
+static void sync_job_kill_overdue(struct sync_job *s)
 {
 	if (s->cycle.pid && clock_monotonic() > s->cycle_ends)
 		subprocess_signal(&s->cycle, SIGKILL);
@@ -319,7 +327,7 @@ static void end_if_late(struct sync_job *s)
 
 /* ---- what to do ---- */
 
-static void act(struct sync_job *s, const struct scheduler_action *action)
+static void sync_job_apply_action(struct sync_job *s, const struct scheduler_action *action)
 {
 	s->wake = action->wake;
 	s->over = action->over;
@@ -330,32 +338,32 @@ static void act(struct sync_job *s, const struct scheduler_action *action)
 		subprocess_signal(&s->fetch, SIGTERM);
 	}
 	if (action->start == SCHEDULER_START_FETCH)
-		start_fetch(s);
+		sync_job_start_fetch(s);
 	else if (action->start != SCHEDULER_NOTHING)
-		start_cycle(s, action);
+		sync_job_start_cycle(s, action);
 	if (action->scan && s->watch && dir_watch_scan(s->watch))
-		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
+		sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
 }
 
-static void happen(struct sync_job *s, const struct scheduler_event *event)
+static void sync_job_handle_event(struct sync_job *s, const struct scheduler_event *event)
 {
 	struct scheduler_action action = sync_scheduler_step(&s->sched, event, clock_boottime());
 
 	s->changed |= event->kind != SCHEDULER_TICK || action.start != SCHEDULER_NOTHING;
-	act(s, &action);
+	sync_job_apply_action(s, &action);
 }
 
-void sync_job_ask(struct sync_job *s, enum sync_job_request what)
+void sync_job_request(struct sync_job *s, enum sync_job_request what)
 {
 	static const enum scheduler_event_kind kinds[] = {
 		[SYNC_JOB_CYCLE] = SCHEDULER_REQUESTED, [SYNC_JOB_HINT] = SCHEDULER_HINT, [SYNC_JOB_STOP] = SCHEDULER_STOP,
 	};
 
 	s->stopping |= what == SYNC_JOB_STOP;
-	happen(s, &(struct scheduler_event){ .kind = kinds[what] });
+	sync_job_handle_event(s, &(struct scheduler_event){ .kind = kinds[what] });
 }
 
-static void tell_degraded(struct sync_job *s)
+static void sync_job_log_degraded(struct sync_job *s)
 {
 	const char *why = s->watch ? dir_watch_degraded(s->watch) : NULL;
 
@@ -364,21 +372,21 @@ static void tell_degraded(struct sync_job *s)
 	s->degraded = why;
 }
 
-static void take_events(struct sync_job *s)
+static void sync_job_handle_events(struct sync_job *s)
 {
-	end_if_late(s);
+	sync_job_kill_overdue(s);
 	if (s->fetch.pid && subprocess_read(&s->fetch))
-		fetch_ended(s);
+		sync_job_read_fetch_result(s);
 	if (s->cycle.pid && subprocess_read(&s->cycle))
-		cycle_ended(s);
+		sync_job_read_cycle_result(s);
 	if (s->watch && fd_readable(dir_watch_fd(s->watch)) && dir_watch_read(s->watch))
-		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
-	tell_degraded(s);
+		sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_SOURCE_CHANGED });
+	sync_job_log_degraded(s);
 }
 
 /* wait, or less if a child has to end before: -1 is for ever.  One that is late was killed and ends
  * by itself. */
-static int64_t wait_until(int64_t wait, const struct subprocess *child, int64_t ends)
+static int64_t sync_job_limit_wait(int64_t wait, const struct subprocess *child, int64_t ends)
 {
 	int64_t left = ends - clock_monotonic();
 
@@ -387,18 +395,18 @@ static int64_t wait_until(int64_t wait, const struct subprocess *child, int64_t 
 
 int64_t sync_job_step(struct sync_job *s)
 {
-	take_events(s);
+	sync_job_handle_events(s);
 	while (!s->over && s->wake >= 0 && s->wake <= clock_boottime())
-		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_TICK });
+		sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_TICK });
 	int64_t wait = -1;
 	if (!s->over && s->wake >= 0) {
 		wait = s->wake - clock_boottime();
 		wait = wait > 0 ? wait : 0;
 	}
-	return wait_until(wait_until(wait, &s->cycle, s->cycle_ends), &s->fetch, s->fetch_ends);
+	return sync_job_limit_wait(sync_job_limit_wait(wait, &s->cycle, s->cycle_ends), &s->fetch, s->fetch_ends);
 }
 
-size_t sync_job_fds(const struct sync_job *s, struct pollfd *fds)
+size_t sync_job_poll_fds(const struct sync_job *s, struct pollfd *fds)
 {
 	const int all[SYNC_JOB_FDS] = {
 		s->fetch.exited, s->fetch.out, s->cycle.exited, s->cycle.out, s->watch ? dir_watch_fd(s->watch) : -1,
@@ -413,16 +421,16 @@ size_t sync_job_fds(const struct sync_job *s, struct pollfd *fds)
 
 /* ---- its settings ---- */
 
-static struct scheduler_settings sched_settings_of(const struct sync_job *s)
+static struct scheduler_settings sync_job_scheduler_settings(const struct sync_job *s)
 {
 	return (struct scheduler_settings){ .interval_ms = s->settings.interval_ms,
 	                                .poll_ms = s->git ? s->settings.git_poll_ms : 0 };
 }
 
 /* One whose settings are wrong is not: it was refused before. */
-static bool is_git(struct sync_job *s)
+static bool sync_job_source_is_git(struct sync_job *s)
 {
-	struct context ctx = context_of(s, &s->arena);
+	struct context ctx = sync_job_context(s, &s->arena);
 	struct git_fetch fetch;
 	struct err err;
 
@@ -430,22 +438,22 @@ static bool is_git(struct sync_job *s)
 }
 
 /* Whatever is wrong was told when the configuration was read, and that is kept then. */
-static void read_settings(struct sync_job *s, const struct config *config, size_t sync)
+static void sync_job_read_settings(struct sync_job *s, const struct config *config, size_t sync)
 {
 	struct diagnostics none = { .arena = &s->arena };
 
-	context_settings(s->world->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
+	context_settings(s->shared->ctx, config, sync, &s->arena, &s->settings, NULL, &none);
 	if (!s->settings.sync_name)
 		s->settings.sync_name = "default";
 	s->config_path = config ? arena_strdup(&s->arena, config->path) : NULL;
 	s->config_text = config ? arena_strndup(&s->arena, config->bytes, config->len) : NULL;
-	s->git = is_git(s);
-	s->log = *s->world->ctx->log;
+	s->git = sync_job_source_is_git(s);
+	s->log = *s->shared->ctx->log;
 	s->log.sync = s->settings.sync_name;
 }
 
 /* Without a watch a directory is looked at each interval all the same. */
-static void open_watch(struct sync_job *s)
+static void sync_job_open_watch(struct sync_job *s)
 {
 	struct err err;
 
@@ -454,23 +462,23 @@ static void open_watch(struct sync_job *s)
 		log_warn(&s->log, "%s", err.msg);
 }
 
-struct sync_job *sync_job_new(struct sync_job_shared *world, const struct config *config, size_t sync)
+struct sync_job *sync_job_new(struct sync_job_shared *shared, const struct config *config, size_t sync)
 {
 	struct sync_job *s = calloc(1, sizeof *s);
 	struct scheduler_settings settings;
 
 	if (!s)
 		abort();
-	*s = (struct sync_job){ .world = world, .fetch = SUBPROCESS_INIT, .cycle = SUBPROCESS_INIT };
-	read_settings(s, config, sync);
-	open_watch(s);
-	settings = sched_settings_of(s);
+	*s = (struct sync_job){ .shared = shared, .fetch = SUBPROCESS_INIT, .cycle = SUBPROCESS_INIT };
+	sync_job_read_settings(s, config, sync);
+	sync_job_open_watch(s);
+	settings = sync_job_scheduler_settings(s);
 	sync_scheduler_init(&s->sched, &settings, (uint64_t)clock_now() ^ (uint64_t)(uintptr_t)s, clock_boottime());
 	return s;
 }
 
 /* Another source is another sync: what was fetched of the old one says nothing about it. */
-static bool same_source(const struct settings *a, const struct settings *b)
+static bool sync_job_same_source(const struct settings *a, const struct settings *b)
 {
 	const char *const pairs[][2] = {
 		{ a->dir, b->dir }, { a->git, b->git }, { a->path, b->path },
@@ -484,7 +492,7 @@ static bool same_source(const struct settings *a, const struct settings *b)
 }
 
 /* What it brings may be of another source.  True if one ran. */
-static bool drop_fetch(struct sync_job *s)
+static bool sync_job_kill_fetch(struct sync_job *s)
 {
 	bool ran = s->fetch.pid;
 
@@ -499,20 +507,20 @@ void sync_job_configure(struct sync_job *s, const struct config *config, size_t 
 	struct scheduler_settings settings;
 
 	s->arena = (struct arena){ 0 };
-	read_settings(s, config, sync);
-	if (!same_source(&old, &s->settings)) {
+	sync_job_read_settings(s, config, sync);
+	if (!sync_job_same_source(&old, &s->settings)) {
 		s->found = (struct git_revision){ 0 };
 		dir_watch_close(s->watch);
 		s->watch = NULL;
-		open_watch(s);
+		sync_job_open_watch(s);
 	}
-	settings = sched_settings_of(s);
+	settings = sync_job_scheduler_settings(s);
 	s->stopping = false;
 	/* Before the new settings are told, which may start a fetch of their own. */
-	bool dropped = drop_fetch(s);
-	happen(s, &(struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = &settings });
+	bool dropped = sync_job_kill_fetch(s);
+	sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = &settings });
 	if (dropped)
-		happen(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
+		sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
 }
 
 void sync_job_free(struct sync_job *s)
@@ -568,7 +576,7 @@ bool sync_job_status_changed(struct sync_job *s)
 	return changed;
 }
 
-static const char *why_not(const struct sync_job *s)
+static const char *sync_job_not_ready_reason(const struct sync_job *s)
 {
 	if (!s->tried)
 		return "no cycle has ended yet";
@@ -580,7 +588,7 @@ static const char *why_not(const struct sync_job *s)
 struct node *sync_job_status(const struct sync_job *s, struct arena *a)
 {
 	struct node *status = node_map(a);
-	const char *why = why_not(s), *running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL;
+	const char *why = sync_job_not_ready_reason(s), *running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL;
 
 	node_put(a, status, "name", node_text(a, sync_job_name(s)));
 	node_put(a, status, "ready", node_bool(a, sync_job_succeeded(s)));

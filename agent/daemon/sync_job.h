@@ -15,18 +15,18 @@ struct config;
 struct sync_job_shared {
 	struct context *ctx;		/* of `flowsync agent` */
 	struct metrics *metrics;
-	const char *const *words;	/* the options that a child is given, ends with NULL */
+	const char *const *options;	/* of the command line, handed on to each child; ends with NULL */
 	const char *endpoint, *token;	/* of the local service that the agent runs; NULL: it runs none */
 	int lock;			/* of the state directory, inherited by children; -1: there is none */
 };
 
 struct sync_job;
 
-enum { SYNC_JOB_FDS = 5 };	/* at most, for sync_job_fds() */
+enum { SYNC_JOB_FDS = 5 };	/* at most, for sync_job_poll_fds() */
 
 /* Makes one of sync number `sync` of config (NULL: of the command line alone); nothing of config
  * is kept.  Its settings were read without a fault before. */
-struct sync_job *sync_job_new(struct sync_job_shared *world, const struct config *config, size_t sync);
+struct sync_job *sync_job_new(struct sync_job_shared *shared, const struct config *config, size_t sync);
 void sync_job_free(struct sync_job *s);	/* takes NULL; kills what still runs */
 
 /* The same sync by another configuration; one that was told to stop goes on. */
@@ -34,14 +34,14 @@ void sync_job_configure(struct sync_job *s, const struct config *config, size_t 
 
 enum sync_job_request { SYNC_JOB_CYCLE /* SIGUSR1 */, SYNC_JOB_HINT /* a webhook */, SYNC_JOB_STOP };
 
-void sync_job_ask(struct sync_job *s, enum sync_job_request what);
+void sync_job_request(struct sync_job *s, enum sync_job_request what);
 
 /* Does what is to be done by now; gives when to come again at the latest, in milliseconds from
  * now, -1: only when one of the descriptors is readable. */
 int64_t sync_job_step(struct sync_job *s);
 
 /* Puts what it waits for into fds; gives how many. */
-size_t sync_job_fds(const struct sync_job *s, struct pollfd *fds);
+size_t sync_job_poll_fds(const struct sync_job *s, struct pollfd *fds);
 
 const char *sync_job_name(const struct sync_job *s);
 const struct settings *sync_job_settings(const struct sync_job *s);

@@ -7,7 +7,7 @@
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 
-static void keep(void *context, const struct applied_record *record)
+static void applied_state_save_record(void *context, const struct applied_record *record)
 {
 	struct applied_state *m = context;
 	struct err err;
@@ -18,7 +18,7 @@ static void keep(void *context, const struct applied_record *record)
 	diagnostics_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
 }
 
-static void forget(void *context, const char *name)
+static void applied_state_drop_record(void *context, const char *name)
 {
 	struct applied_state *m = context;
 	struct err err;
@@ -38,8 +38,8 @@ struct search {
 };
 
 /* The spec called name, if it is what is looked for. */
-static const struct node *body_of(const struct search *s, struct arena *a, const struct specs *specs,
-                                  const char *name)
+static const struct node *applied_state_matching_body(const struct search *s, struct arena *a, const struct specs *specs,
+                                                      const char *name)
 {
 	const struct spec *older = name ? specs_find(specs, name) : NULL;
 
@@ -51,7 +51,7 @@ static const struct node *body_of(const struct search *s, struct arena *a, const
 
 /* An older version need not be valid any more; what can be read of it is looked at.  No other names
  * matter: what was applied under one bears its mark, and is no workflow of this spec's. */
-static bool look_at_version(void *context, const char *bytes, size_t len)
+static bool applied_state_check_version(void *context, const char *bytes, size_t len)
 {
 	struct search *s = context;
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -59,9 +59,9 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 	struct specs specs = { .arena = &a };
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
-	const struct node *body = body_of(s, &a, &specs, s->spec->name);
+	const struct node *body = applied_state_matching_body(s, &a, &specs, s->spec->name);
 	if (!body)
-		body = body_of(s, &a, &specs, s->spec->renamed_from);
+		body = applied_state_matching_body(s, &a, &specs, s->spec->renamed_from);
 	if (body)
 		s->found = node_copy(s->arena, body);
 	return !s->found;
@@ -69,7 +69,7 @@ static bool look_at_version(void *context, const char *bytes, size_t len)
 
 /* A history that cannot be read is one that is not there: what it would tell is only asked for.  But a
  * mirror of ours can be had anew. */
-static void lose_history(struct applied_state *m, const struct err *err)
+static void applied_state_drop_history(struct applied_state *m, const struct err *err)
 {
 	const struct source *source = m->source;
 
@@ -78,60 +78,63 @@ static void lose_history(struct applied_state *m, const struct err *err)
 		return;
 	mirror_mark_corrupt(source->mirror, err->msg);
 	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
-	           source->location, err->msg);
+	                 source->location, err->msg);
 	file_history_close(m->history);
 	m->history = NULL;
 }
 
-static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
-                                 const char *digest)
+static const struct node *applied_state_find_older_spec(void *context, struct arena *a, const struct spec *spec,
+                                                        const char *digest)
 {
 	struct applied_state *m = context;
 	struct search search = { m, a, spec, digest, NULL };
 	struct err err;
 
-	if (m->history && !file_history_versions(m->history, spec->at.file, look_at_version, &search, &err))
-		lose_history(m, &err);
+	if (m->history && !file_history_versions(m->history, spec->at.file, applied_state_check_version, &search, &err))
+		applied_state_drop_history(m, &err);
 	return search.found;
 }
 
 /* Without it the guard would not see a history that was rewritten. */
-static bool no_history(struct applied_state *m, struct err *err)
+static bool applied_state_fail_corrupt_mirror(struct applied_state *m, struct err *err)
 {
 	mirror_mark_corrupt(m->source->mirror, err->msg);
 	return err_wrap(err, "the mirror of %s is damaged, and will be fetched anew", m->source->location);
 }
 
-static bool find_revisions(struct applied_state *m, struct err *err)
+static bool applied_state_find_revisions(struct applied_state *m, struct err *err)
 {
-	struct cycle_memory *face = &m->face;
+	struct cycle_memory *for_cycle = &m->for_cycle;
 
 	if (m->history)
-		face->revision = arena_strdup(m->ctx->arena, file_history_revision(m->history));
-	if (m->state && !state_store_revision(m->state, m->ctx->arena, &face->last_revision, err))
+		for_cycle->revision = arena_strdup(m->ctx->arena, file_history_revision(m->history));
+	if (m->state && !state_store_revision(m->state, m->ctx->arena, &for_cycle->last_revision, err))
 		return err_wrap(err, "state in %s", m->ctx->settings->state_dir);
-	if (!m->history || !face->last_revision ||
-	    file_history_rolls_back(m->history, face->last_revision, &face->rolls_back, &face->rolled_back, err))
+	if (!m->history || !for_cycle->last_revision ||
+	    file_history_rolls_back(m->history, for_cycle->last_revision, &for_cycle->rolls_back,
+	                            &for_cycle->rolled_back, err))
 		return true;
 	if (m->source->mirror)
-		return no_history(m, err);
-	lose_history(m, err);
+		return applied_state_fail_corrupt_mirror(m, err);
+	applied_state_drop_history(m, err);
 	return true;
 }
 
-static bool open_history(struct applied_state *m, struct err *err)
+static bool applied_state_open_history(struct applied_state *m, struct err *err)
 {
 	const struct source *s = m->source;
 
 	if (s->mirror)
-		return file_history_open_mirror(s->mirror, s->revision.commit, &m->history, err) || no_history(m, err);
+		return file_history_open_mirror(s->mirror, s->revision.commit, &m->history, err) ||
+		       applied_state_fail_corrupt_mirror(m, err);
 	if (!file_history_open(s->location, &m->history, err))
-		lose_history(m, err);
+		applied_state_drop_history(m, err);
 	return true;
 }
 
 bool applied_state_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
-                 const struct source *source, struct diagnostics *faults, struct applied_state *out, struct err *err)
+                        const struct source *source, struct diagnostics *faults, struct applied_state *out,
+                        struct err *err)
 {
 	const char *state_dir = ctx->settings->state_dir;
 
@@ -139,19 +142,20 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 		.ctx = ctx, .faults = faults, .source = source, .mask = texts_list(ctx->arena, &ctx->settings->mask),
 	};
 	if (state_dir && (!state_store_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
-	                              &out->state, err) ||
+	                                    &out->state, err) ||
 	                  !state_store_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state in %s", state_dir);
-	if (!open_history(out, err))
+	if (!applied_state_open_history(out, err))
 		return false;
-	out->face = (struct cycle_memory){
+	out->for_cycle = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
-		.recall = recall, .keep = write ? keep : NULL, .forget = write ? forget : NULL, .context = out,
+		.recall = applied_state_find_older_spec, .keep = write ? applied_state_save_record : NULL,
+		.forget = write ? applied_state_drop_record : NULL, .context = out,
 	};
-	return find_revisions(out, err);
+	return applied_state_find_revisions(out, err);
 }
 
-bool applied_state_approvals(struct applied_state *m, const char *revision, struct err *err)
+bool applied_state_load_approvals(struct applied_state *m, const char *revision, struct err *err)
 {
 	return !m->state || !revision || state_store_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
 	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
@@ -162,11 +166,11 @@ void applied_state_set_revision(struct applied_state *m)
 	struct err err;
 
 	/* Not knowing it costs a guard that cannot speak the next time. */
-	if (m->state && m->face.revision && !state_store_set_revision(m->state, m->face.revision, &err))
+	if (m->state && m->for_cycle.revision && !state_store_set_revision(m->state, m->for_cycle.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
 }
 
-void applied_state_approvals_used(struct applied_state *m)
+void applied_state_drop_approvals(struct applied_state *m)
 {
 	struct err err;
 

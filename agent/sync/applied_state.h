@@ -17,20 +17,21 @@ struct applied_state {
 	struct state_store_approvals approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
-	struct cycle_memory face;	/* for the cycle */
+	struct cycle_memory for_cycle;	/* for the cycle */
 };
 
 /* For a sync (write) the state is made if it is not there, and its lock was taken; for a plan
  * nothing is written. endpoint is a name for the service. */
 bool applied_state_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
-                 const struct source *source, struct diagnostics *faults, struct applied_state *out, struct err *err);
+                        const struct source *source, struct diagnostics *faults, struct applied_state *out,
+                        struct err *err);
 /* Looks up which guards somebody approved for this revision; NULL: it is not known. */
-bool applied_state_approvals(struct applied_state *memory, const char *revision, struct err *err);
+bool applied_state_load_approvals(struct applied_state *memory, const char *revision, struct err *err);
 
 /* From now on the source's revision is the one that was applied last. */
 void applied_state_set_revision(struct applied_state *memory);
 /* After a sync that ended well: what the same guard says of another plan is another question. */
-void applied_state_approvals_used(struct applied_state *memory);
+void applied_state_drop_approvals(struct applied_state *memory);
 void applied_state_close(struct applied_state *memory);	/* takes a zeroed one */
 
 #endif

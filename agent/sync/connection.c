@@ -8,7 +8,7 @@
 
 enum { TOKEN_FILE_MAX = 64 << 10 };
 
-static enum origin_kind origin_of(const struct settings *s, const void *field)
+static enum origin_kind connection_setting_origin(const struct settings *s, const void *field)
 {
 	const struct origin *origin = settings_origin(s, field);
 
@@ -19,7 +19,8 @@ static enum origin_kind origin_of(const struct settings *s, const void *field)
 bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	enum origin_kind endpoint = origin_of(s, &s->endpoint), stage = origin_of(s, &s->stage);
+	enum origin_kind endpoint = connection_setting_origin(s, &s->endpoint);
+	enum origin_kind stage = connection_setting_origin(s, &s->stage);
 
 	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
 		return err_usage(err, "--endpoint and --stage name two services: give one of them");
@@ -29,8 +30,8 @@ bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *
 	}, out, err);
 }
 
-static bool choose_token(struct context *ctx, const struct endpoint *endpoint, const char **out,
-                         struct err *err)
+static bool connection_choose_token(struct context *ctx, const struct endpoint *endpoint, const char **out,
+                                    struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	const char *text = NULL;
@@ -46,33 +47,33 @@ static bool choose_token(struct context *ctx, const struct endpoint *endpoint, c
 	}, out, err);
 }
 
-static bool find_local(struct context *ctx, const char *url, struct connection *c, struct err *err)
+static bool connection_resolve_local_url(struct context *ctx, const char *url, struct connection *c, struct err *err)
 {
 	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){ .endpoint = url }, &c->endpoint, err);
 }
 
 /* The embedded service is reached as any other: by its address and a token, which never leaves
  * this process. */
-static bool start_local(struct context *ctx, struct connection *c, const char **token,
-                        struct err *err)
+static bool connection_start_local_service(struct context *ctx, struct connection *c, const char **token,
+                                           struct err *err)
 {
 	/* No crons: this command ends soon. */
 	if (!local_service_start_embedded(ctx, ctx->command->runs ? LOCAL_SERVICE_EXECUTES_REQUESTED
 	                                                          : LOCAL_SERVICE_EXECUTES_NOTHING, &c->serve, err))
 		return false;
 	*token = local_service_token(c->serve);
-	return find_local(ctx, local_service_url(c->serve), c, err);
+	return connection_resolve_local_url(ctx, local_service_url(c->serve), c, err);
 }
 
 /* The agent's own local service serves its children too. */
-static bool find_service(struct context *ctx, struct connection *c, const char **token, struct err *err)
+static bool connection_find_service(struct context *ctx, struct connection *c, const char **token, struct err *err)
 {
 	if (!c->endpoint.local)
-		return choose_token(ctx, &c->endpoint, token, err);
+		return connection_choose_token(ctx, &c->endpoint, token, err);
 	if (!ctx->job || !ctx->job->endpoint)
-		return start_local(ctx, c, token, err);
+		return connection_start_local_service(ctx, c, token, err);
 	*token = ctx->job->token;
-	return find_local(ctx, ctx->job->endpoint, c, err);
+	return connection_resolve_local_url(ctx, ctx->job->endpoint, c, err);
 }
 
 bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err)
@@ -83,14 +84,14 @@ bool connection_open(struct context *ctx, unsigned concurrency, struct connectio
 	if (!connection_endpoint(ctx, &c.endpoint, err))
 		return false;
 	c.name = c.endpoint.local ? "local" : c.endpoint.url;
-	if (!find_service(ctx, &c, &token, err))
+	if (!connection_find_service(ctx, &c, &token, err))
 		return false;
 	/* The client keeps a pointer to the endpoint, which outlives this frame in the arena. */
 	struct endpoint *kept = arena_new(ctx->arena, struct endpoint, 1);
 	*kept = c.endpoint;
 	if (!service_client_open(&(struct service_client_options){ .endpoint = kept, .token = token,
 	                                       .ca_file = ctx->settings->ca_file,
-	                                       .connections = concurrency }, &c.rest, err))
+	                                       .connections = concurrency }, &c.client, err))
 		return false;
 	*out = c;
 	c = (struct connection){ 0 };
@@ -99,7 +100,7 @@ bool connection_open(struct context *ctx, unsigned concurrency, struct connectio
 
 void connection_close(struct connection *c)
 {
-	service_client_close(c->rest);
+	service_client_close(c->client);
 	local_service_stop(c->serve);
 	*c = (struct connection){ 0 };
 }

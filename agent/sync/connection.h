@@ -12,7 +12,7 @@ struct local_service;
 struct connection {
 	const char *name;		/* "local", or the endpoint's URL */
 	struct endpoint endpoint;	/* for the embedded service too its url is set */
-	struct service_client *rest;
+	struct service_client *client;
 	struct local_service *serve;		/* NULL: the service is somewhere else */
 };
 

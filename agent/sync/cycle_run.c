@@ -32,7 +32,7 @@ struct cycle_run {
 	int64_t begun;		/* of clock_monotonic() */
 };
 
-static uint64_t random_number(void)
+static uint64_t cycle_run_random_number(void)
 {
 	uint64_t number;
 
@@ -42,7 +42,7 @@ static uint64_t random_number(void)
 	return number;
 }
 
-static void begin(struct cycle_run *r, struct context *ctx, bool apply)
+static void cycle_run_init(struct cycle_run *r, struct context *ctx, bool apply)
 {
 	struct arena *a = ctx->arena;
 	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
@@ -55,10 +55,10 @@ static void begin(struct cycle_run *r, struct context *ctx, bool apply)
 		.verbose = ctx->settings->verbose,
 		.faults = &r->faults, .verdict.detailed = ctx->settings->detailed_exitcode,
 	};
-	r->report.cycle_id = arena_printf(a, "%s-%08x", r->report.started, (unsigned)random_number());
+	r->report.cycle_id = arena_printf(a, "%s-%08x", r->report.started, (unsigned)cycle_run_random_number());
 }
 
-static void fail(struct cycle_run *r, const struct err *err)
+static void cycle_run_add_error(struct cycle_run *r, const struct err *err)
 {
 	diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err->msg);
 	exit_status_add(&r->report.verdict, err);
@@ -68,28 +68,28 @@ static void fail(struct cycle_run *r, const struct err *err)
 
 /* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
  * and it must know what is owned. */
-static bool nothing_declared(struct cycle_run *r)
+static bool cycle_run_refuse_empty_source(struct cycle_run *r)
 {
 	if (r->specs.count || r->ctx->settings->allow_empty)
 		return false;
 	diagnostics_add(&r->faults, (struct pos){ .file = r->report.source.location },
-	          "holds no *.yaml or *.yml file: nothing is declared");
+	                "holds no *.yaml or *.yml file: nothing is declared");
 	r->report.verdict.invalid = true;
 	return true;
 }
 
 /* "With on_invalid: continue valid specs are applied, nothing is pruned, and the report says so"
  * (design, 4). */
-static bool go_on_without(struct cycle_run *r)
+static bool cycle_run_continue_with_valid(struct cycle_run *r)
 {
 	if (!r->specs.count)
 		return false;
 	diagnostics_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
-	           "pruned");
+	                 "pruned");
 	return true;
 }
 
-static void report_source(struct cycle_run *r)
+static void cycle_run_report_source(struct cycle_run *r)
 {
 	const struct source *s = &r->source;
 
@@ -103,7 +103,7 @@ static void report_source(struct cycle_run *r)
 
 /* What the agent has fetched; where it could not, what it had before, from which nothing is made
  * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
-static bool find_pin(struct cycle_run *r, struct git_revision *pin, struct err *err)
+static bool cycle_run_find_pinned_revision(struct cycle_run *r, struct git_revision *pin, struct err *err)
 {
 	const struct cycle_job *job = r->ctx->job;
 	struct git_fetch fetch;
@@ -120,22 +120,22 @@ static bool find_pin(struct cycle_run *r, struct git_revision *pin, struct err *
 	       mirror_known(r->ctx->arena, fetch.mirror, &fetch.ref, fetch.path, pin, err);
 }
 
-static bool is_pinned(const struct cycle_run *r)
+static bool cycle_run_is_pinned(const struct cycle_run *r)
 {
 	return r->ctx->job && (r->ctx->job->commit || r->ctx->job->source_error);
 }
 
-static bool read_files(struct cycle_run *r, struct err *err)
+static bool cycle_run_read_files(struct cycle_run *r, struct err *err)
 {
 	struct git_revision pin = { 0 };
 
-	if (!is_pinned(r))
+	if (!cycle_run_is_pinned(r))
 		return source_read(r->ctx, NULL, &r->source, &r->faults, err);
-	return find_pin(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
+	return cycle_run_find_pinned_revision(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
 }
 
 /* The cycle goes on with what was known before, but not as if nothing were wrong. */
-static void tell_unread(struct cycle_run *r)
+static void cycle_run_report_source_error(struct cycle_run *r)
 {
 	const struct cycle_job *job = r->ctx->job;
 
@@ -145,33 +145,33 @@ static void tell_unread(struct cycle_run *r)
 	r->report.verdict.deferred = true;
 }
 
-static bool read_source(struct cycle_run *r)
+static bool cycle_run_read_source(struct cycle_run *r)
 {
 	struct context *ctx = r->ctx;
 	const struct source_files *files = &r->source.files;
 	struct err err;
-	bool ok = read_files(r, &err);
+	bool ok = cycle_run_read_files(r, &err);
 
 	for (size_t i = 0; i < files->count; i++)
 		if (files->items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
 			           files->items[i].len, &r->faults);
 	specs_check(&r->specs, &r->faults);
-	report_source(r);
+	cycle_run_report_source(r);
 	r->report.verdict.invalid = ok && r->faults.errors > 0;
-	tell_unread(r);
+	cycle_run_report_source_error(r);
 	if (!ok) {
-		fail(r, &err);
+		cycle_run_add_error(r, &err);
 		return false;
 	}
 	if (!r->report.verdict.invalid && !ctx->settings->prune)
-		nothing_declared(r);
-	return !r->report.verdict.invalid || (ctx->settings->on_invalid && go_on_without(r));
+		cycle_run_refuse_empty_source(r);
+	return !r->report.verdict.invalid || (ctx->settings->on_invalid && cycle_run_continue_with_valid(r));
 }
 
 /* ---- the cycle ---- */
 
-static void say_progress(const void *work, struct buf *line)
+static void cycle_run_print_progress(const void *work, struct buf *line)
 {
 	static const char *const words[] = { "listing", "reading", "applying", "deleting", "done" };
 	const struct cycle *c = work;
@@ -183,7 +183,7 @@ static void say_progress(const void *work, struct buf *line)
 }
 
 /* A name as a glob that fits nothing else. */
-static const char *exactly(struct arena *a, const char *name)
+static const char *cycle_run_literal_glob(struct arena *a, const char *name)
 {
 	CLEANUP(buf_done) struct buf b = BUF_TEXT;
 
@@ -197,19 +197,19 @@ static const char *exactly(struct arena *a, const char *name)
 
 /* Deferred steps are tried again without a whole cycle: nothing else is looked at, and nothing is
  * deleted, as no guard could count. */
-static void only_deferred(struct cycle_run *r, struct cycle_options *o)
+static void cycle_run_limit_to_deferred(struct cycle_run *r, struct cycle_options *o)
 {
 	const struct texts *names = &r->ctx->job->names;
 	const char **globs = arena_new(r->ctx->arena, const char *, names->count);
 
 	for (size_t i = 0; i < names->count; i++)
-		globs[i] = exactly(r->ctx->arena, names->items[i]);
+		globs[i] = cycle_run_literal_glob(r->ctx->arena, names->items[i]);
 	o->only = globs;
 	o->only_count = names->count;
 	o->prune = false;
 }
 
-static struct cycle_options options_of(struct cycle_run *r, bool apply)
+static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	const struct cycle_job *job = r->ctx->job;
@@ -229,48 +229,51 @@ static struct cycle_options options_of(struct cycle_run *r, bool apply)
 	};
 
 	if (job && job->names.count)
-		only_deferred(r, &o);
+		cycle_run_limit_to_deferred(r, &o);
 	return o;
 }
 
-static void run_cycle(struct cycle_run *r, struct connection *connection, const struct applied_state *memory,
-                      bool apply)
+static void cycle_run_reconcile(struct cycle_run *r, struct connection *connection, const struct applied_state *memory,
+                                bool apply)
 {
 	const struct settings *s = r->ctx->settings;
 	/* Several cycles of an agent would write over each other's line. */
-	struct progress progress = { .ctx = r->ctx, .say = r->ctx->job ? NULL : say_progress, .work = &r->cycle };
+	struct progress progress = {
+		.ctx = r->ctx, .describe = r->ctx->job ? NULL : cycle_run_print_progress, .work = &r->cycle,
+	};
 	struct request_loop_watch watch = progress_watch(&progress);
-	struct cycle_options meant = options_of(r, apply);
+	struct cycle_options meant = cycle_run_cycle_options(r, apply);
 	struct dispatch dispatch;
 
 	meant.limits.approved = memory->approvals.guards;
 	meant.limits.approved_count = memory->approvals.count;
 	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
-	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, random_number());
+	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, cycle_run_random_number());
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
-	cycle_remember(&r->cycle, &memory->face);
+	cycle_remember(&r->cycle, &memory->for_cycle);
 	do {
-		request_loop_run(connection->rest, &dispatch, r->ctx->stop_fd, &watch);
+		request_loop_run(connection->client, &dispatch, r->ctx->stop_fd, &watch);
 	} while (cycle_advance(&r->cycle));
 	cycle_done(&r->cycle);
-	progress_wipe(&progress);
+	progress_clear(&progress);
 }
 
 /* What an approval is bound to. */
-static const char *approvable(const struct cycle_run *r)
+static const char *cycle_run_approval_revision(const struct cycle_run *r)
 {
 	return r->source.mirror ? r->source.revision.commit : r->source.revision.tree;
 }
 
-static void tell_approve(struct cycle_run *r)
+static void cycle_run_suggest_approve(struct cycle_run *r)
 {
 	for (size_t i = 0; i < r->report.guards.count; i++)
 		if (r->report.guards.items[i].message)
-			diagnostics_warn(&r->faults, (struct pos){ 0 }, "if that is meant: flowsync approve %s %s --revision %.10s",
-			           r->report.sync, r->report.guards.items[i].name, approvable(r));
+			diagnostics_warn(&r->faults, (struct pos){ 0 },
+			                 "if that is meant: flowsync approve %s %s --revision %.10s",
+			                 r->report.sync, r->report.guards.items[i].name, cycle_run_approval_revision(r));
 }
 
-static void talk_to_service(struct cycle_run *r, bool apply)
+static void cycle_run_with_service(struct cycle_run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
 	CLEANUP(applied_state_close) struct applied_state memory = { 0 };
@@ -279,45 +282,45 @@ static void talk_to_service(struct cycle_run *r, bool apply)
 	struct err err;
 
 	if (!connection_open(r->ctx, (unsigned)r->ctx->settings->concurrency, &connection, &err)) {
-		fail(r, &err);
+		cycle_run_add_error(r, &err);
 		return;
 	}
 	r->report.endpoint = connection.name;
 	/* The agent holds the lock for its children. */
 	if ((apply && state_dir && !r->ctx->job && !state_lock_take(state_dir, &lock, &err)) ||
 	    !applied_state_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
-	                 &r->faults, &memory, &err) ||
-	    !applied_state_approvals(&memory, r->ctx->job ? approvable(r) : NULL, &err)) {
-		fail(r, &err);
+	                        &r->faults, &memory, &err) ||
+	    !applied_state_load_approvals(&memory, r->ctx->job ? cycle_run_approval_revision(r) : NULL, &err)) {
+		cycle_run_add_error(r, &err);
 		return;
 	}
-	r->report.source.revision = memory.face.revision;
-	run_cycle(r, &connection, &memory, apply);
+	r->report.source.revision = memory.for_cycle.revision;
+	cycle_run_reconcile(r, &connection, &memory, apply);
 	if (r->ctx->job)
-		tell_approve(r);
+		cycle_run_suggest_approve(r);
 	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
 	if (apply && (good || r->report.verdict.applied))
 		applied_state_set_revision(&memory);
 	if (apply && good)
-		applied_state_approvals_used(&memory);
+		applied_state_drop_approvals(&memory);
 	if (!r->report.owned && !r->report.verdict.failed)
-		nothing_declared(r);
+		cycle_run_refuse_empty_source(r);
 }
 
-static bool check_settings(struct cycle_run *r)
+static bool cycle_run_check_settings(struct cycle_run *r)
 {
 	struct err err;
 
 	if (sync_check_settings(r->ctx->settings, &err))
 		return true;
-	fail(r, &err);
+	cycle_run_add_error(r, &err);
 	return false;
 }
 
 /* ---- the report ---- */
 
-static struct node *finished_tree(struct cycle_run *r)
+static struct node *cycle_run_build_report(struct cycle_run *r)
 {
 	r->report.finished = timestamp_text(r->ctx->arena, clock_now());
 	r->report.duration_ms = clock_monotonic() - r->begun;
@@ -327,7 +330,7 @@ static struct node *finished_tree(struct cycle_run *r)
 
 /* False if the report could not be written where --report says; the cycle was what it was all
  * the same. */
-static bool write_report(struct cycle_run *r, const struct node *tree, struct err *err)
+static bool cycle_run_write_report_file(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
@@ -340,7 +343,7 @@ static bool write_report(struct cycle_run *r, const struct node *tree, struct er
 }
 
 /* A plan writes nothing, and a command line that is wrong began no cycle. */
-static bool store_report(struct cycle_run *r, const struct node *tree, struct err *err)
+static bool cycle_run_store_report(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	const char *state_dir = r->ctx->settings->state_dir;
 
@@ -351,46 +354,46 @@ static bool store_report(struct cycle_run *r, const struct node *tree, struct er
 
 /* Writes the report where --report says and, if it is to be stored, to the state directory;
  * gives it. */
-static struct node *finish(struct cycle_run *r, bool store)
+static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 {
-	struct node *tree = finished_tree(r);
+	struct node *tree = cycle_run_build_report(r);
 	struct err err;
 
-	if (!write_report(r, tree, &err)) {
+	if (!cycle_run_write_report_file(r, tree, &err)) {
 		/* Like a step that failed: what was applied is applied. */
 		diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
 		r->report.verdict.step_failed = true;
-		tree = finished_tree(r);
+		tree = cycle_run_build_report(r);
 	}
-	if (!store || store_report(r, tree, &err))
+	if (!store || cycle_run_store_report(r, tree, &err))
 		return tree;
 	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
-	return finished_tree(r);
+	return cycle_run_build_report(r);
 }
 
 int cycle_run(struct context *ctx, bool apply)
 {
 	struct cycle_run r;
 
-	begin(&r, ctx, apply);
-	if (check_settings(&r) && read_source(&r))
-		talk_to_service(&r, apply);
+	cycle_run_init(&r, ctx, apply);
+	if (cycle_run_check_settings(&r) && cycle_run_read_source(&r))
+		cycle_run_with_service(&r, apply);
 	diagnostics_sort(&r.faults);
-	struct node *tree = finish(&r, apply);
+	struct node *tree = cycle_run_save_report(&r, apply);
 	diagnostics_log(ctx->log, &r.faults);
 	report_print(ctx, tree);
 	source_done(&r.source);
 	return exit_status_code(&r.report.verdict);
 }
 
-void cycle_refused(struct context *ctx, const struct diagnostics *faults, bool apply)
+void cycle_run_report_usage_error(struct context *ctx, const struct diagnostics *faults, bool apply)
 {
 	struct cycle_run r;
 
-	begin(&r, ctx, apply);
+	cycle_run_init(&r, ctx, apply);
 	r.faults = *faults;
 	r.report.verdict.usage = true;
-	struct node *tree = finish(&r, false);
+	struct node *tree = cycle_run_save_report(&r, false);
 	if (ctx->settings->output == OUTPUT_JSON)
 		report_print(ctx, tree);
 }

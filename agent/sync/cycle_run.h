@@ -8,6 +8,6 @@
 int cycle_run(struct context *ctx, bool apply);
 /* The same for a command line that is wrong: its report, but nothing for people, who have read
  * the log. */
-void cycle_refused(struct context *ctx, const struct diagnostics *faults, bool apply);
+void cycle_run_report_usage_error(struct context *ctx, const struct diagnostics *faults, bool apply);
 
 #endif

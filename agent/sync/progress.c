@@ -2,37 +2,37 @@
 
 enum { TELL_MS = 1000 };
 
-static void show(void *context)
+static void progress_show(void *context)
 {
 	CLEANUP(buf_done) struct buf line = BUF_TEXT;
 	const struct progress *p = context;
 
-	p->say(p->work, &line);
+	p->describe(p->work, &line);
 	fprintf(p->ctx->err, "\r%s\x1b[K", buf_str(&line));
 	fflush(p->ctx->err);
 }
 
-static bool is_shown(const struct progress *p)
+static bool progress_is_shown(const struct progress *p)
 {
-	return p->say && p->ctx->term.err_live;
+	return p->describe && p->ctx->term.err_live;
 }
 
-void progress_wipe(const struct progress *p)
+void progress_clear(const struct progress *p)
 {
-	if (is_shown(p))
+	if (progress_is_shown(p))
 		fputs("\r\x1b[K", p->ctx->err);
 }
 
 /* A service that is down would otherwise be waited for in silence; many requests say it at once. */
-static void tell_again(void *context, const struct task *task, const struct answer *answer,
-                       int64_t wait_ms)
+static void progress_log_retry(void *context, const struct task *task, const struct answer *answer,
+                               int64_t wait_ms)
 {
 	struct progress *p = context;
 
-	if (p->told && clock_monotonic() < p->told + TELL_MS)
+	if (p->last_logged && clock_monotonic() < p->last_logged + TELL_MS)
 		return;
-	p->told = clock_monotonic();
-	progress_wipe(p);
+	p->last_logged = clock_monotonic();
+	progress_clear(p);
 	if (answer->failure != FAILURE_NONE)
 		log_info(p->ctx->log, "%s: %s; trying again in %.1f s", task->request.what, answer->error,
 		         (double)wait_ms / 1000);
@@ -43,5 +43,5 @@ static void tell_again(void *context, const struct task *task, const struct answ
 
 struct request_loop_watch progress_watch(struct progress *p)
 {
-	return (struct request_loop_watch){ is_shown(p) ? show : NULL, tell_again, p };
+	return (struct request_loop_watch){ progress_is_shown(p) ? progress_show : NULL, progress_log_retry, p };
 }

@@ -9,15 +9,15 @@
 struct progress {
 	struct context *ctx;
 	/* Says how far work is; NULL: only waits are told of. */
-	void (*say)(const void *work, struct buf *line);
+	void (*describe)(const void *work, struct buf *line);
 	const void *work;
-	int64_t told;		/* when a wait was last told of, of clock_monotonic() */
+	int64_t last_logged;		/* when a wait was last told of, of clock_monotonic() */
 };
 
 /* For request_loop_run(), which may be called with it again; p has to outlive that. */
 struct request_loop_watch progress_watch(struct progress *p);
 
 /* Takes the line away, before anything else is printed. */
-void progress_wipe(const struct progress *p);
+void progress_clear(const struct progress *p);
 
 #endif

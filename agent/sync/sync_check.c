@@ -27,8 +27,8 @@ size_t sync_check_count(const struct config *config)
 }
 
 /* A context as a command about this sync alone would have it; it lives in a. */
-static struct context context_of(const struct context *ctx, const struct config *config, size_t sync,
-                                 struct arena *a, struct vars *vars, struct diagnostics *faults)
+static struct context sync_check_context(const struct context *ctx, const struct config *config, size_t sync,
+                                         struct arena *a, struct vars *vars, struct diagnostics *faults)
 {
 	struct settings *s = arena_new(a, struct settings, 1);
 	struct context one = *ctx;
@@ -42,29 +42,29 @@ static struct context context_of(const struct context *ctx, const struct config 
 }
 
 /* Where a sync writes, and under which name; service NULL: it cannot be told, "": nothing says. */
-struct claim { const char *sync, *service, *owner; };
+struct sync_target { const char *sync, *service, *owner; };
 
-static struct claim claim_of(struct context *one)
+static struct sync_target sync_check_find_target(struct context *one)
 {
 	const struct settings *s = one->settings;
-	struct claim claim = { .sync = s->sync_name, .owner = s->owner ? s->owner : "default" };
+	struct sync_target target = { .sync = s->sync_name, .owner = s->owner ? s->owner : "default" };
 	struct endpoint endpoint;
 	struct err err;
 
 	if (connection_endpoint(one, &endpoint, &err))
-		claim.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url;
+		target.service = endpoint.local ? "local" : endpoint.unix_socket ? endpoint.unix_socket : endpoint.url;
 	else if (!s->endpoint && !s->stage)
-		claim.service = "";
-	return claim;
+		target.service = "";
+	return target;
 }
 
-static bool is_same(const struct claim *a, const struct claim *b)
+static bool sync_check_same_target(const struct sync_target *a, const struct sync_target *b)
 {
 	return a->service && b->service && strcmp(a->service, b->service) == 0 && strcmp(a->owner, b->owner) == 0;
 }
 
 /* What a command about one sync is told beside the configuration says nothing of the others. */
-static struct context without_words(const struct context *ctx)
+static struct context sync_check_without_command_line(const struct context *ctx)
 {
 	static char *nothing[] = { NULL };
 	static const struct command_line empty;
@@ -77,24 +77,25 @@ static struct context without_words(const struct context *ctx)
 
 bool sync_check_owners(const struct context *ctx, const struct config *config, struct diagnostics *faults)
 {
-	struct context meant = ctx->command->many ? *ctx : without_words(ctx);
+	struct context meant = ctx->command->many ? *ctx : sync_check_without_command_line(ctx);
 	size_t count = sync_check_count(config);
-	struct claim *claims = arena_new(faults->arena, struct claim, count);
+	struct sync_target *targets = arena_new(faults->arena, struct sync_target, count);
 	struct diagnostics none = { .arena = faults->arena };
 
 	for (size_t i = 0; i < count; i++) {
-		struct context one = context_of(&meant, config, i, faults->arena, NULL, &none);
-		claims[i] = claim_of(&one);
+		struct context one = sync_check_context(&meant, config, i, faults->arena, NULL, &none);
+		targets[i] = sync_check_find_target(&one);
 		for (size_t j = 0; j < i; j++)
-			if (is_same(&claims[i], &claims[j]))
-				return diagnostics_add(faults, (struct pos){ 0 }, "the syncs \"%s\" and \"%s\" have one service and one "
-				                 "owner, \"%s\": give each an owner of its own", claims[j].sync, claims[i].sync,
-				                 claims[i].owner);
+			if (sync_check_same_target(&targets[i], &targets[j]))
+				return diagnostics_add(faults, (struct pos){ 0 },
+				                       "the syncs \"%s\" and \"%s\" have one service and one "
+				                       "owner, \"%s\": give each an owner of its own", targets[j].sync, targets[i].sync,
+				                       targets[i].owner);
 	}
 	return true;
 }
 
-static bool check_one(struct context *one, struct err *err)
+static bool sync_check_one(struct context *one, struct err *err)
 {
 	struct endpoint endpoint;
 	struct git_fetch fetch;
@@ -112,8 +113,8 @@ bool sync_check_all(const struct context *ctx, const struct config *config, stru
 	for (size_t i = 0; i < sync_check_count(config); i++) {
 		struct vars vars = { 0 };
 		size_t before = faults->errors;
-		struct context one = context_of(ctx, config, i, faults->arena, &vars, faults);
-		if (faults->errors == before && !check_one(&one, &err))
+		struct context one = sync_check_context(ctx, config, i, faults->arena, &vars, faults);
+		if (faults->errors == before && !sync_check_one(&one, &err))
 			diagnostics_add(faults, (struct pos){ 0 }, "sync \"%s\": %s", one.settings->sync_name, err.msg);
 	}
 	return faults->errors == errors && sync_check_owners(ctx, config, faults);

@@ -207,7 +207,7 @@ static void read_metrics(struct reader *r, const struct metrics *m)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	metrics_text(m, &text);
+	metrics_write(m, &text);
 	reader_done(r);
 	*r = (struct reader){ 0 };
 	read_all(r, buf_str(&text));
@@ -222,7 +222,7 @@ static void assert_values(const struct reader *r, const struct wanted *wanted, s
 			fail_msg("%s is %g, wanted %g", wanted[i].id, value_of(r, wanted[i].id), wanted[i].value);
 }
 
-#define CYCLE(report)	metrics_cycle(m, "a", tree(&arena, report), 1000)
+#define CYCLE(report)	metrics_add_cycle(m, "a", tree(&arena, report), 1000)
 
 static const struct node *tree(struct arena *a, struct report report)
 {
@@ -255,7 +255,7 @@ static void a_sync_has_its_series_before_anything_happened(void **state)
 	read_metrics(&r, m);
 	assert_int_equal(r.series_count, 1);
 	assert_int_equal(r.family_count, 14);
-	metrics_keep(m, (const char *const[]){ "a", "b", "a" }, 3);
+	metrics_set_syncs(m, (const char *const[]){ "a", "b", "a" }, 3);
 	read_metrics(&r, m);
 	assert_values(&r, wanted, ARRAY_LEN(wanted));
 	assert_false(has(&r, "flowsync_api_requests_total{sync=\"a\",operation=\"execute_workflow\"}"));
@@ -395,9 +395,9 @@ static void a_report_that_lacks_keys_or_has_others_is_survived(void **state)
 		struct node *report;
 		struct err err;
 		assert_true(json_read(&a, reports[i], strlen(reports[i]), &report, &err));
-		metrics_cycle(m, "a", report, 1);
+		metrics_add_cycle(m, "a", report, 1);
 	}
-	metrics_cycle(m, "a", NULL, 1);
+	metrics_add_cycle(m, "a", NULL, 1);
 	read_metrics(&r, m);
 	assert_values(&r, (const struct wanted[]){
 		{ "flowsync_reconcile_total{sync=\"a\",result=\"failed\"}", ARRAY_LEN(reports) + 1 },
@@ -410,12 +410,12 @@ static void fetches_and_hooks_are_counted(void **state)
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 
-	metrics_fetch(m, "a", true, 99);
-	metrics_fetch(m, "a", true, 100);
-	metrics_fetch(m, "a", false, 700000);
-	metrics_hook(m, "a", true, 1);
-	metrics_hook(m, "a", false, 41);
-	metrics_hook(m, "a", false, 0);
+	metrics_add_fetch(m, "a", true, 99);
+	metrics_add_fetch(m, "a", true, 100);
+	metrics_add_fetch(m, "a", false, 700000);
+	metrics_add_hook_calls(m, "a", true, 1);
+	metrics_add_hook_calls(m, "a", false, 41);
+	metrics_add_hook_calls(m, "a", false, 0);
 	read_metrics(&r, m);
 	assert_values(&r, (const struct wanted[]){
 		{ "flowsync_git_requests_total{sync=\"a\",result=\"success\"}", 2 },
@@ -434,16 +434,16 @@ static void after_a_reload_there_are_the_series_of_those_that_are_left(void **st
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 
-	metrics_keep(m, (const char *const[]){ "a", "b" }, 2);
-	metrics_fetch(m, "a", true, 1);
-	metrics_fetch(m, "b", true, 1);
-	metrics_keep(m, (const char *const[]){ "c", "b" }, 2);
+	metrics_set_syncs(m, (const char *const[]){ "a", "b" }, 2);
+	metrics_add_fetch(m, "a", true, 1);
+	metrics_add_fetch(m, "b", true, 1);
+	metrics_set_syncs(m, (const char *const[]){ "c", "b" }, 2);
 	read_metrics(&r, m);
 	assert_false(has(&r, "flowsync_git_fetch_fail_total{sync=\"a\"}"));
 	assert_values(&r, (const struct wanted[]){
 		{ "flowsync_git_requests_total{sync=\"b\",result=\"success\"}", 1 },
 		{ "flowsync_git_requests_total{sync=\"c\",result=\"success\"}", 0 } }, 2);
-	metrics_keep(m, NULL, 0);
+	metrics_set_syncs(m, NULL, 0);
 	read_metrics(&r, m);
 	assert_int_equal(r.series_count, 1);
 }
@@ -453,8 +453,8 @@ static void a_name_with_quotes_and_line_breaks_stays_a_label(void **state)
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
 
-	metrics_fetch(m, "a\"\\\n}b", false, 1);
-	metrics_fetch(m, "a\"\\\n}b", false, 1);
+	metrics_add_fetch(m, "a\"\\\n}b", false, 1);
+	metrics_add_fetch(m, "a\"\\\n}b", false, 1);
 	read_metrics(&r, m);
 	assert_true(value_of(&r, "flowsync_git_fetch_fail_total{sync=\"a\\\"\\\\\\n}b\"}") == 2);
 }
@@ -466,7 +466,7 @@ static void the_process_tells_of_itself(void **state)
 	struct rlimit files;
 	int fds[2];
 
-	metrics_process(&text);
+	metrics_write_process(&text);
 	read_all(&r, buf_str(&text));
 	double before = value_of(&r, "process_open_fds"), start = value_of(&r, "process_start_time_seconds");
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -478,7 +478,7 @@ static void the_process_tells_of_itself(void **state)
 
 	assert_int_equal(pipe(fds), 0);
 	buf_reset(&text);
-	metrics_process(&text);
+	metrics_write_process(&text);
 	close(fds[0]);
 	close(fds[1]);
 	reader_done(&r);

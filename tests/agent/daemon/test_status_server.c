@@ -34,7 +34,7 @@ static int set_up(void **state)
 	if (!status_server_open("127.0.0.1:0", &f->face, &err))
 		fail_msg("%s", err.msg);
 	f->metrics = metrics_new();
-	status_server_hooks(f->face, (const struct status_server_hook[]){
+	status_server_set_hooks(f->face, (const struct status_server_hook[]){
 		{ "a", SECRET }, { "b/c d", "other" }, { "none", NULL }, { "empty", "" } }, 4);
 	*state = f;
 	return 0;
@@ -113,12 +113,12 @@ static void it_is_healthy_as_long_as_the_loop_comes_by(void **state)
 	struct fixture *f = *state;
 
 	assert_string_equal(GET("/healthz"), "200 ok\n");
-	status_server_alive(f->face, now_ms() - 3600 * 1000);
+	status_server_heartbeat(f->face, now_ms() - 3600 * 1000);
 	const char *said = GET("/healthz");
 	int seconds = 0;
 	assert_int_equal(sscanf(said, "503 the agent's loop did not come by for %d s\n", &seconds), 1);
 	assert_true(seconds >= 3600 && seconds < 7200);
-	status_server_alive(f->face, now_ms());
+	status_server_heartbeat(f->face, now_ms());
 	assert_string_equal(GET("/healthz"), "200 ok\n");
 }
 
@@ -196,12 +196,12 @@ static void a_hook_without_a_secret_is_as_if_it_were_not_there(void **state)
 		assert_string_equal(ask(f, post, "X-Flowsync-Token: \r\n", ""), NO_PAGE);
 		assert_string_equal(ask(f, post, "X-Flowsync-Token: " SECRET "\r\n", BODY), NO_PAGE);
 	}
-	assert_null(status_server_hook_next(f->face, &f->arena));
+	assert_null(status_server_next_hook(f->face, &f->arena));
 }
 
 static bool is_readable(struct fixture *f)
 {
-	struct pollfd p = { status_server_fd(f->face), POLLIN, 0 };
+	struct pollfd p = { status_server_hook_fd(f->face), POLLIN, 0 };
 
 	return poll(&p, 1, 0) == 1;
 }
@@ -246,10 +246,10 @@ static void any_proof_of_the_secret_will_do_and_nothing_else(void **state)
 		if (strcmp(said, cases[i].good ? "202 {}" : NO_PROOF) != 0)
 			fail_msg("%s: %s", cases[i].headers, said);
 		assert_int_equal(is_readable(f), cases[i].good);
-		const char *sync = status_server_hook_next(f->face, &f->arena);
+		const char *sync = status_server_next_hook(f->face, &f->arena);
 		if (cases[i].good)
 			assert_string_equal(sync, "a");
-		assert_null(status_server_hook_next(f->face, &f->arena));
+		assert_null(status_server_next_hook(f->face, &f->arena));
 		assert_false(is_readable(f));
 	}
 }
@@ -289,13 +289,13 @@ static void many_calls_are_one_hint(void **state)
 	for (int i = 0; i < 20; i++)
 		assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), "202 {}");
 	assert_string_equal(ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", "{not json"), "202 {}");
-	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "a");
 	assert_true(is_readable(f));
 	/* One that comes while they are asked for is another. */
 	assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), "202 {}");
-	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
-	assert_string_equal(status_server_hook_next(f->face, &f->arena), "b/c d");
-	assert_null(status_server_hook_next(f->face, &f->arena));
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "a");
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "b/c d");
+	assert_null(status_server_next_hook(f->face, &f->arena));
 	assert_false(is_readable(f));
 }
 
@@ -306,7 +306,7 @@ static void a_ping_is_answered_and_is_no_hint(void **state)
 	assert_string_equal(HOOK("X-GitHub-Event: ping\r\nX-Hub-Signature-256: sha256=" HEX "\r\n"), "200 {}");
 	assert_string_equal(HOOK("X-GitHub-Event: ping\r\n"), NO_PROOF);
 	assert_false(is_readable(f));
-	assert_null(status_server_hook_next(f->face, &f->arena));
+	assert_null(status_server_next_hook(f->face, &f->arena));
 }
 
 static void calls_are_counted_once(void **state)
@@ -320,9 +320,9 @@ static void calls_are_counted_once(void **state)
 	HOOK("");
 	HOOK("");
 	ask(f, "POST /hook/unknown", "", "");
-	status_server_count(f->face, f->metrics);
-	status_server_count(f->face, f->metrics);
-	metrics_text(f->metrics, &text);
+	status_server_count_hooks(f->face, f->metrics);
+	status_server_count_hooks(f->face, f->metrics);
+	metrics_write(f->metrics, &text);
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"accepted\"} 2\n"));
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"refused\"} 3\n"));
 	assert_null(strstr(buf_str(&text), "unknown"));
@@ -334,14 +334,14 @@ static void hooks_can_be_others_and_what_is_pending_stays(void **state)
 
 	HOOK("X-Flowsync-Token: " SECRET "\r\n");
 	ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", "");
-	status_server_hooks(f->face, (const struct status_server_hook[]){ { "new", "n" }, { "a", "changed" } }, 2);
+	status_server_set_hooks(f->face, (const struct status_server_hook[]){ { "new", "n" }, { "a", "changed" } }, 2);
 	assert_string_equal(ask(f, "POST /hook/b%2Fc%20d", "X-Flowsync-Token: other\r\n", ""), NO_PAGE);
 	assert_string_equal(HOOK("X-Flowsync-Token: " SECRET "\r\n"), NO_PROOF);
 	assert_string_equal(ask(f, "POST /hook/new", "X-Flowsync-Token: n\r\n", ""), "202 {}");
-	assert_string_equal(status_server_hook_next(f->face, &f->arena), "new");
-	assert_string_equal(status_server_hook_next(f->face, &f->arena), "a");
-	assert_null(status_server_hook_next(f->face, &f->arena));
-	status_server_hooks(f->face, NULL, 0);
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "new");
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "a");
+	assert_null(status_server_next_hook(f->face, &f->arena));
+	status_server_set_hooks(f->face, NULL, 0);
 	assert_string_equal(HOOK("X-Flowsync-Token: changed\r\n"), NO_PAGE);
 }
 
@@ -369,19 +369,19 @@ static void it_answers_while_the_loop_publishes(void **state)
 	for (int i = 0; i < 300; i++) {
 		const struct status_server_hook hook = { "a", SECRET };
 		status_server_publish(f->face, i % 2, i % 2 ? "{\"syncs\":[]}" : "{}", "m 1\n");
-		status_server_hooks(f->face, &hook, 1);
-		status_server_alive(f->face, now_ms());
-		status_server_count(f->face, f->metrics);
-		while (status_server_hook_next(f->face, &f->arena))
+		status_server_set_hooks(f->face, &hook, 1);
+		status_server_heartbeat(f->face, now_ms());
+		status_server_count_hooks(f->face, f->metrics);
+		while (status_server_next_hook(f->face, &f->arena))
 			hints++;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		pthread_join(threads[i], NULL);
-	while (status_server_hook_next(f->face, &f->arena))
+	while (status_server_next_hook(f->face, &f->arena))
 		hints++;
 	assert_true(hints >= 1 && hints <= 100);
-	status_server_count(f->face, f->metrics);
-	metrics_text(f->metrics, &text);
+	status_server_count_hooks(f->face, f->metrics);
+	metrics_write(f->metrics, &text);
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"accepted\"} 100\n"));
 }
 
