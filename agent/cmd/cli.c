@@ -1,6 +1,7 @@
 #include "agent/cmd/cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,11 +43,9 @@ static const struct command *const commands[] = {
 
 const struct command cli_root = {
 	.name = "flowsync",
-	.help = "Keeps the workflows of a workflow service as YAML files declare them.",
+	.help = "Keeps the workflows of a workflow service equal to YAML files.",
 	.commands = commands,
 };
-
-/* What went wrong. */
 
 /* "With -o json stdout is one JSON document, on every exit code." */
 static void cli_print_error_document(FILE *out, struct arena *a, const struct diagnostics *faults, int exit_code)
@@ -120,14 +119,74 @@ const struct command *cli_find_command(struct arena *a, const struct command *ro
 	return found;
 }
 
-/* Where the words end, or go on with one that nobody knows. */
+/* What users of other tools type, and the command that does the same here.  under: the command that the word was
+ * typed after. */
+static const struct { const char *under, *word, *command; } foreign_words[] = {
+	{ "", "diff", "plan" },
+	{ "", "preview", "plan" },
+	{ "", "apply", "sync" },
+	{ "", "deploy", "sync" },
+	{ "", "reconcile", "sync" },
+	{ "", "lint", "validate" },
+	{ "", "dump", "import" },
+	{ "", "export", "import" },
+	{ "", "status", "report" },
+	{ "", "ls", "workflow list" },
+	{ "", "get", "workflow describe" },
+	{ "", "show", "workflow describe" },
+	{ "", "run", "workflow execute" },
+	{ "", "start", "workflow execute" },
+	{ "", "trigger", "workflow execute" },
+	{ "", "runs", "workflow executions" },
+	{ "", "history", "workflow executions" },
+	{ "", "rm", "workflow delete" },
+	{ "workflow", "ls", "workflow list" },
+	{ "workflow", "get", "workflow describe" },
+	{ "workflow", "show", "workflow describe" },
+	{ "workflow", "add", "workflow create" },
+	{ "workflow", "apply", "workflow create-or-update" },
+	{ "workflow", "edit", "workflow patch" },
+	{ "workflow", "set", "workflow patch" },
+	{ "workflow", "rm", "workflow delete" },
+	{ "workflow", "remove", "workflow delete" },
+	{ "workflow", "run", "workflow execute" },
+	{ "workflow", "start", "workflow execute" },
+	{ "workflow", "trigger", "workflow execute" },
+	{ "workflow", "runs", "workflow executions" },
+	{ "workflow", "history", "workflow executions" },
+	{ "workflow", "cancel", "workflow stop" },
+	{ "workflow", "kill", "workflow stop" },
+};
+
+/* The commands below another one that have a command called word: "workflow list" for "list". */
+static const char *cli_find_deeper(struct arena *a, const struct command *outer, const char *word)
+{
+	for (const struct command *const *c = outer->commands; *c && !(*c)->hidden; c++)
+		if ((*c)->commands && cli_find_subcommand(*c, word))
+			return arena_printf(a, "%s %s", (*c)->name, word);
+	return NULL;
+}
+
+const char *cli_suggest_command(struct arena *a, const struct command *outer, const char *path, const char *word)
+{
+	const char *deeper = cli_find_deeper(a, outer, word);
+	struct suggestion nearest = { .word = word };
+
+	for (size_t i = 0; i < ARRAY_LEN(foreign_words); i++)
+		if (strcmp(foreign_words[i].under, path) == 0 && strcmp(foreign_words[i].word, word) == 0)
+			return foreign_words[i].command;
+	if (deeper)
+		return deeper;
+	for (const struct command *const *c = outer->commands; *c && !(*c)->hidden; c++)
+		suggest_offer(&nearest, (*c)->name);
+	return nearest.best ? arena_printf(a, "%s%s%s", path, *path ? " " : "", nearest.best) : NULL;
+}
+
+/* The words end before a command, or with a word that is no command. */
 static void cli_report_unknown_command(struct context *ctx, struct diagnostics *f)
 {
 	const char *space = *ctx->path ? " " : "";
-	struct suggestion near = { .word = ctx->argument_count ? ctx->arguments[0] : "" };
 
-	for (const struct command *const *c = ctx->command->commands; *c && !(*c)->hidden; c++)
-		suggest_offer(&near, (*c)->name);
 	if (ctx->argument_count == 0) {
 		/* After a wrong option the list would only push the message off the screen. */
 		if (f->errors > 0)
@@ -135,13 +194,16 @@ static void cli_report_unknown_command(struct context *ctx, struct diagnostics *
 		cli_help(ctx->command, ctx->path, ctx->err);
 		fputc('\n', ctx->err);
 		diagnostics_add(f, (struct pos){ 0 }, "no command is given: flowsync%s%s COMMAND", space, ctx->path);
-	} else if (near.best) {
-		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s%s%s\"?",
-		                ctx->path, space, near.word, ctx->path, space, near.best);
-	} else {
-		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
-		                ctx->path, space, near.word, space, ctx->path);
+		return;
 	}
+	const char *word = ctx->arguments[0];
+	const char *suggested = cli_suggest_command(ctx->arena, ctx->command, ctx->path, word);
+	if (suggested)
+		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; did you mean \"%s\"?",
+		                ctx->path, space, word, suggested);
+	else
+		diagnostics_add(f, (struct pos){ 0 }, "unknown command \"%s%s%s\"; flowsync help%s%s lists all",
+		                ctx->path, space, word, space, ctx->path);
 }
 
 static void cli_check_argument_count(const struct context *ctx, struct diagnostics *f)
@@ -157,7 +219,7 @@ static void cli_check_argument_count(const struct context *ctx, struct diagnosti
 
 /* Running it. */
 
-/* The sync that a command is about. */
+/* Sets *out to the number of the sync that the command works on; CONFIG_NO_SYNC: of none in the configuration. */
 static bool cli_choose_sync(const struct context *ctx, size_t *out, struct diagnostics *f)
 {
 	const struct config *c = ctx->config;
@@ -166,16 +228,14 @@ static bool cli_choose_sync(const struct context *ctx, size_t *out, struct diagn
 
 	*out = c && c->count == 1 ? 0 : CONFIG_NO_SYNC;
 	if (!c || (ctx->job && c->count == 0) || !(ctx->command->options & FOR_SPECS) || ctx->command->many ||
-	    (!name && c->count < 2) ||
-	    (name && config_find(c, name, out)))
+	    (!name && c->count < 2) || (name && config_find(c, name, out)))
 		return true;
 	for (size_t i = 0; i < c->count; i++)
 		buf_addf(&all, "%s%s", i ? ", " : "", c->names[i]);
 	if (name)
-		return diagnostics_add(f, (struct pos){ .file = c->path },
-		                       "no sync of the name \"%s\"; there are: %s", name,
-		                       buf_str(&all));
-	return diagnostics_add(f, (struct pos){ .file = c->path }, "holds %zu syncs (%s): choose one with --sync NAME",
+		return diagnostics_add(f, (struct pos){ .file = c->path }, "no sync is named \"%s\"; the syncs are: %s",
+		                       name, buf_str(&all));
+	return diagnostics_add(f, (struct pos){ .file = c->path }, "has %zu syncs (%s): choose one with --sync NAME",
 	                       c->count, buf_str(&all));
 }
 
@@ -200,8 +260,8 @@ static bool cli_wants_json(const struct context *ctx)
 	return output && strcasecmp(output, "json") == 0;
 }
 
-/* What is wrong before the command runs.  The command may be a table of commands that lacks its
- * word. */
+/* Finds all faults of the command line, the variables and the configuration before the command runs.  A command
+ * with sub-commands comes here only if none of them was named. */
 static void cli_check_command_line(struct context *ctx, struct settings *s, struct vars *vars, struct diagnostics *f)
 {
 	size_t sync = CONFIG_NO_SYNC;
@@ -210,17 +270,17 @@ static void cli_check_command_line(struct context *ctx, struct settings *s, stru
 		cli_report_unknown_command(ctx, f);
 		return;
 	}
-	/* What follows an unknown option may be its value: no argument to complain of. */
-	if (f->errors == 0)
-		cli_check_argument_count(ctx, f);
 	if (!ctx->command->bare && context_config(ctx, ctx->arena, &ctx->config, f) && cli_choose_sync(ctx, &sync, f) &&
 	    !ctx->job && (ctx->command->options & FOR_CYCLE))
 		sync_check_owners(ctx, ctx->config, f);
 	context_settings(ctx, ctx->config, sync, ctx->arena, s, vars, f);
+	/* After a wrong option its value counts as an argument: a message about arguments would mislead. */
+	if (f->errors == 0)
+		cli_check_argument_count(ctx, f);
 }
 
-/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a
- * step: the write fails and is reported. */
+/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a step: SIGPIPE is
+ * ignored, and cli_flush_output() finds the failed write. */
 static bool cli_watch_signals(struct context *ctx, struct err *err)
 {
 	shutdown_signals_ignore_sigpipe();
@@ -243,7 +303,7 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 		settings.output = cli_wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
 		return cli_fail_usage(ctx, faults);
 	}
-	/* What the agent told when it began it need not tell each cycle. */
+	/* The agent has logged these warnings once; its cycles do not repeat them. */
 	if (!ctx->job)
 		diagnostics_log(ctx->log, faults);
 	if (!cli_watch_signals(ctx, &err))
@@ -251,15 +311,56 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 	return ctx->command->run(ctx);
 }
 
-/* Results that did not reach their reader are no success, nor a plan whose changes may be
- * pending. */
+/* True if out is a pipe or a socket whose reader has closed it. */
+static bool cli_reader_is_gone(FILE *out)
+{
+	struct pollfd pipe = { .fd = fileno(out), .events = POLLOUT };
+
+	return poll(&pipe, 1, 0) > 0 && (pipe.revents & POLLERR);
+}
+
+/* Output that did not reach its reader makes the exit code a failure.  A reader that has seen enough (| head) is no
+ * fault of ours: nothing is logged then. */
 static int cli_flush_output(struct context *ctx, int code)
 {
 	errno = 0;
 	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
 		return code;
-	log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "what was printed is not whole");
+	if (!cli_reader_is_gone(ctx->out))
+		log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "the output is not complete");
 	return code == 0 || code == 2 ? exit_status_code(&(struct exit_status){ .failed = true }) : code;
+}
+
+/* "flowsync workflow help [COMMAND]" is the same as "flowsync help workflow [COMMAND]". */
+static bool cli_is_help_of_group(const struct context *ctx)
+{
+	return ctx->command->commands && ctx->argument_count > 0 && strcmp(ctx->arguments[0], "help") == 0;
+}
+
+/* Rewrites the words of the line: "workflow help list" becomes "help workflow list". */
+static void cli_move_help_first(struct arena *a, struct command_line *line, size_t used)
+{
+	const char **words = arena_new(a, const char *, line->word_count);
+
+	words[0] = "help";
+	for (size_t i = 0; i < used; i++)
+		words[i + 1] = line->words[i];
+	for (size_t i = used + 1; i < line->word_count; i++)
+		words[i] = line->words[i];
+	line->words = words;
+}
+
+static void cli_set_command(struct context *ctx, struct command_line *line)
+{
+	size_t used;
+
+	ctx->command = cli_find_command(ctx->arena, ctx->root, line->words, line->word_count, &used, &ctx->path);
+	ctx->arguments = line->words + used;
+	ctx->argument_count = line->word_count - used;
+	if (cli_is_help_of_group(ctx)) {
+		cli_move_help_first(ctx->arena, line, used);
+		cli_set_command(ctx, line);
+	}
 }
 
 int cli_run(const struct command *root, int argc, char **argv, char **env, FILE *out, FILE *err)
@@ -272,7 +373,6 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 	                       .log = &log, .stop_fd = -1 };
 	struct diagnostics faults = { .arena = &arena };
 	struct command_line line;
-	size_t used;
 
 	ctx.line = &line;
 	options_scan(&arena, argc, argv, &line, &faults);
@@ -280,9 +380,7 @@ int cli_run(const struct command *root, int argc, char **argv, char **env, FILE 
 		line.words = version;
 		line.word_count = 1;
 	}
-	ctx.command = cli_find_command(&arena, root, line.words, line.word_count, &used, &ctx.path);
-	ctx.arguments = line.words + used;
-	ctx.argument_count = line.word_count - used;
+	cli_set_command(&ctx, &line);
 	if (line.help && (ctx.argument_count == 0 || !ctx.command->commands)) {
 		cli_help(ctx.command, ctx.path, out);
 		return cli_flush_output(&ctx, 0);

@@ -9,8 +9,13 @@ static int cmd_help_run(struct context *ctx)
 	struct err err;
 
 	if (used < ctx->argument_count) {
-		err_usage(&err, "no help on \"%s\"; flowsync help%s%s lists what there is", ctx->arguments[used],
-		          *path ? " " : "", path);
+		const char *word = ctx->arguments[used];
+		const char *suggested = command->commands ? cli_suggest_command(ctx->arena, command, path, word) : NULL;
+		if (suggested)
+			err_usage(&err, "no help on \"%s\"; did you mean \"flowsync help %s\"?", word, suggested);
+		else
+			err_usage(&err, "no help on \"%s\"; flowsync help%s%s lists all commands", word, *path ? " " : "",
+			          path);
 		return cli_fail(ctx, &err);
 	}
 	cli_help(command, path, ctx->out);
@@ -20,9 +25,9 @@ static int cmd_help_run(struct context *ctx)
 const struct command cmd_help = {
 	.name = "help",
 	.arguments = "[COMMAND]",
-	.summary = "say what a command does and takes",
-	.help = "Says what a command does and which options it takes; alone, which commands\n"
-	        "there are.",
+	.summary = "show what a command does and its options",
+	.help = "Shows what a command does and which options it takes; without COMMAND, lists all\n"
+	        "commands.",
 	.most = 2,
 	.bare = true,
 	.run = cmd_help_run,

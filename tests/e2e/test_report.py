@@ -89,7 +89,7 @@ class ReportTest(SchemaCase):
         self.assertEqual(len(self.service.workflows()), 1)
         self.expect(1, "sync", "--report", "nowhere/report.json", specs)
 
-    def test_nobody_reads_stdout(self):
+    def test_a_reader_that_closed_stdout_is_not_logged(self):
         specs = self.write({"a.yaml": spec("a")})
         self.service
         read, write = os.pipe()
@@ -99,8 +99,7 @@ class ReportTest(SchemaCase):
         finally:
             os.close(write)
         result = self.finish(process)
-        self.assertEqual((result.code, result.err),
-                         (1, "flowsync: error: write to stdout: Broken pipe\n"))
+        self.assertEqual((result.code, result.err), (1, ""))
 
     def test_paths_of_changes_point_into_the_spec(self):
         specs = self.write({"a.yaml": "flowsync: {suspend: no}\nbody:\n  name: a\n  steps:\n    only:\n"

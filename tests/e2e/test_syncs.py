@@ -21,8 +21,8 @@ class ChosenSyncTest(AgentCase):
 
     def test_one_of_several_is_to_be_chosen(self):
         given = self.given(self.entry("one", self.one, owner="us"), self.entry("two", self.two, owner="them"))
-        self.assertIn("holds 2 syncs (one, two): choose one with --sync NAME", self.expect(64, "sync", *given).err)
-        self.assertIn('no sync of the name "three"', self.expect(64, "sync", *given, "--sync", "three").err)
+        self.assertIn("has 2 syncs (one, two): choose one with --sync NAME", self.expect(64, "sync", *given).err)
+        self.assertIn('no sync is named "three"', self.expect(64, "sync", *given, "--sync", "three").err)
         self.expect(0, "sync", *given, "--sync", "two")
         self.assertEqual(self.names(), ["b"])
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A program of our own: every group of options, and sub-commands. */
 
@@ -113,7 +114,19 @@ static void a_line_ends_with_its_code_and_texts(void **state)
 		{ "workflow xyz", "", "flowsync: error: unknown command \"workflow xyz\"; "
 		                      "flowsync help workflow lists all\n", 64 },
 		{ "paln x", "", "flowsync: error: unknown command \"paln\"; did you mean \"plan\"?\n", 64 },
-		{ "help paln", "", "flowsync: error: no help on \"paln\"; flowsync help lists what there is\n", 64 },
+		{ "help paln", "", "flowsync: error: no help on \"paln\"; did you mean \"flowsync help plan\"?\n", 64 },
+		{ "help xyz", "", "flowsync: error: no help on \"xyz\"; flowsync help lists all commands\n", 64 },
+		{ "help workflow lst", "",
+		  "flowsync: error: no help on \"lst\"; did you mean \"flowsync help workflow list\"?\n", 64 },
+		{ "workflow help lst", "",
+		  "flowsync: error: no help on \"lst\"; did you mean \"flowsync help workflow list\"?\n", 64 },
+		{ "diff x", "", "flowsync: error: unknown command \"diff\"; did you mean \"plan\"?\n", 64 },
+		{ "list", "", "flowsync: error: unknown command \"list\"; did you mean \"workflow list\"?\n", 64 },
+		{ "get x", "", "flowsync: error: unknown command \"get\"; did you mean \"workflow describe\"?\n", 64 },
+		{ "workflow run x", "", "flowsync: error: unknown command \"workflow run\"; "
+		                        "did you mean \"workflow execute\"?\n", 64 },
+		{ "workflow describe --listen x", "",
+		  "flowsync: error: \"workflow describe\" takes no option --listen\n", 64 },
 		{ "plan x --concurency 3", "", "flowsync: error: unknown option \"--concurency\"; "
 		                               "did you mean \"--concurrency\"?\n", 64 },
 		{ "plan x --listen y", "", "flowsync: error: \"plan\" takes no option --listen\n", 64 },
@@ -268,6 +281,38 @@ static void what_is_not_written_is_an_error(void **state)
 	free(text);
 }
 
+/* `flowsync schema | head`: the reader has what it wanted. */
+static void a_reader_that_is_gone_is_not_logged(void **state)
+{
+	char *argv[] = { (char *)"flowsync", (char *)"-q", (char *)"version", NULL };
+	char *text = NULL;
+	size_t len;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	close(fds[0]);
+	FILE *out = fdopen(fds[1], "w"), *err = open_memstream(&text, &len);
+	assert_int_equal(cli_run(&root, 3, argv, no_env, out, err), 1);
+	fclose(out);
+	fclose(err);
+	assert_string_equal(text, "");
+	free(text);
+}
+
+static void help_after_a_group_is_help_on_it(void **state)
+{
+	CLEANUP(ran_done) struct ran first = run(&root, "help workflow list", no_env);
+	CLEANUP(ran_done) struct ran after = run(&root, "workflow help list", no_env);
+	CLEANUP(ran_done) struct ran group = run(&root, "help workflow", no_env);
+	CLEANUP(ran_done) struct ran group_after = run(&root, "workflow help", no_env);
+
+	assert_int_equal(first.code, 0);
+	assert_string_equal(after.out, first.out);
+	assert_int_equal(group_after.code, 0);
+	assert_string_equal(group_after.out, group.out);
+	assert_string_not_equal(group.out, first.out);
+}
+
 static void a_log_line_stays_one_and_harmless(void **state)
 {
 	static const struct { const char *text, *plain; } cases[] = {
@@ -297,6 +342,8 @@ int main(void)
 		cmocka_unit_test(help_names_each_option_once_in_80_columns),
 		cmocka_unit_test(the_programs_own_help_fits_80_columns),
 		cmocka_unit_test(what_is_not_written_is_an_error),
+		cmocka_unit_test(a_reader_that_is_gone_is_not_logged),
+		cmocka_unit_test(help_after_a_group_is_help_on_it),
 		cmocka_unit_test(a_log_line_stays_one_and_harmless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
