@@ -91,8 +91,8 @@ static void cli_help_print_usage(const struct command *command, const char *path
 }
 
 static const char more[] =
-	"flowsync help COMMAND says more.  Each option has a variable too: --token-file is "
-	"FLOWSYNC_TOKEN_FILE; the token itself may stand in FLOWSYNC_TOKEN.\n\n"
+	"flowsync help COMMAND says more.  Each option has a variable too, but those of workflow "
+	"commands: --token-file is FLOWSYNC_TOKEN_FILE; the token itself may stand in FLOWSYNC_TOKEN.\n\n"
 	"Exit codes: 0 done, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 a guard "
 	"blocked the plan, 4 partly done, 5 conflict, 64 usage or configuration, 65 invalid specs, "
 	"130 or 143 interrupted.";

@@ -33,6 +33,10 @@ static const struct option_word execution_words[] = {
 };
 
 #define AT(member)	.offset = offsetof(struct settings, member)
+#define RESTART		.needs_restart = true
+/* For options that say what one call of a command is about: a variable that a pipeline exported for another
+ * purpose (FLOWSYNC_STEP, FLOWSYNC_BRANCH) must not change what a workflow does. */
+#define LINE_ONLY	.no_variable = true
 
 const struct option option_table[] = {
 	{ "config", 'c', OPTION_PATH, FOR_ALL, AT(config), .argument = "FILE",
@@ -46,7 +50,7 @@ const struct option option_table[] = {
 	{ "ca-file", 0, OPTION_PATH, FOR_ALL, AT(ca_file), .argument = "FILE", .key = "service.ca_file",
 	  .help = "trust these authorities instead (PEM)" },
 	{ "state-dir", 0, OPTION_PATH, FOR_ALL, AT(state_dir), .argument = "DIR", .key = "state_dir",
-	  .help = "own state (~/.local/state/flowsync)" },
+	  .help = "own state (~/.local/state/flowsync)", RESTART },
 	{ "log-level", 0, OPTION_WORD, FOR_ALL, AT(log_level), .key = "log.level", .words = level_words,
 	  .otherwise = "info", .help = "how much stderr tells" },
 	{ "log-format", 0, OPTION_WORD, FOR_ALL, AT(log_format), .key = "log.format", .words = format_words,
@@ -127,7 +131,7 @@ const struct option option_table[] = {
 	{ "interval", 0, OPTION_DURATION, FOR_AGENT, AT(interval_ms), .argument = "DURATION",
 	  .key = "syncs.interval", .otherwise = "2m", .help = "look for drift this often" },
 	{ "http", 0, OPTION_TEXT, FOR_AGENT, AT(http), .argument = "ADDRESS", .key = "http.listen",
-	  .otherwise = "127.0.0.1:8485", .help = "health and metrics, or none" },
+	  .otherwise = "127.0.0.1:8485", .help = "health and metrics, or none", RESTART },
 
 	{ "revision", 0, OPTION_TEXT, FOR_APPROVE, AT(revision), .argument = "REV",
 	  .help = "the revision at which it was blocked" },
@@ -149,98 +153,98 @@ const struct option option_table[] = {
 	  .help = "its private key (PEM)" },
 
 	{ "jobs", 0, OPTION_NUMBER, FOR_SERVE | FOR_AGENT, AT(jobs), .argument = "N", .key = "serve.jobs",
-	  .otherwise = "8", .least = 1, .most = 256, .help = "local service: steps at a time, 1 to 256" },
+	  .otherwise = "8", .least = 1, .most = 256, .help = "local service: steps at a time, 1 to 256", RESTART },
 	{ "crons", 0, OPTION_WORD, FOR_SERVE | FOR_AGENT, AT(crons), .key = "serve.crons", .words = yes_no_words,
-	  .otherwise = "yes", .help = "local service: whether crons begin runs" },
+	  .otherwise = "yes", .help = "local service: whether crons begin runs", RESTART },
 	{ "timezone", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT, AT(timezone), .argument = "ZONE",
-	  .key = "serve.timezone", .otherwise = "UTC", .help = "local service: of crons, as Europe/Berlin" },
+	  .key = "serve.timezone", .otherwise = "UTC", .help = "local service: of crons, as Europe/Berlin", RESTART },
 	{ "secrets-dir", 0, OPTION_PATH, FOR_SERVE | FOR_AGENT, AT(secrets_dir), .argument = "DIR",
-	  .key = "serve.secrets_dir", .help = "local service: a file for each secret" },
+	  .key = "serve.secrets_dir", .help = "local service: a file for each secret", RESTART },
 	{ "cgroup", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT, AT(cgroup), .argument = "DIR|auto|none",
-	  .key = "serve.cgroup", .otherwise = "auto", .help = "local service: limit steps below it" },
+	  .key = "serve.cgroup", .otherwise = "auto", .help = "local service: limit steps below it", RESTART },
 
 	{ "output", 'o', OPTION_WORD, FOR_TABLE, AT(output), .words = table_words, .otherwise = "table",
-	  .help = "how stdout is written" },
+	  .help = "how stdout is written", LINE_ONLY },
 	{ "show-masked", 0, OPTION_FLAG, FOR_DESCRIBE, AT(show_masked),
-	  .help = "show secret values as they are" },
+	  .help = "show secret values as they are", LINE_ONLY },
 	{ "name", 0, OPTION_TEXT, FOR_LIST, AT(name), .argument = "TEXT",
-	  .help = "whose name has this text in it" },
+	  .help = "whose name has this text in it", LINE_ONLY },
 	{ "status", 0, OPTION_LIST, FOR_LIST, AT(status), .argument = "STATUS", .words = status_words,
-	  .help = "of this status; repeatable" },
+	  .help = "of this status; repeatable", LINE_ONLY },
 	{ "last-execution-status", 0, OPTION_LIST, FOR_LIST, AT(last_execution_status), .argument = "STATUS",
-	  .words = execution_words, .help = "whose last run ended so; repeatable" },
+	  .words = execution_words, .help = "whose last run ended so; repeatable", LINE_ONLY },
 	{ "last-modified-by", 0, OPTION_LIST, FOR_LIST, AT(last_modified_by), .argument = "USER",
-	  .help = "last changed by this user; repeatable" },
+	  .help = "last changed by this user; repeatable", LINE_ONLY },
 	{ "page-size", 0, OPTION_NUMBER, FOR_LIST | FOR_EXECUTIONS, AT(page_size), .argument = "N", .least = 1,
-	  .most = 1000, .help = "so many a page, 1 to 1000" },
+	  .most = 1000, .help = "so many a page, 1 to 1000", LINE_ONLY },
 	{ "page-number", 0, OPTION_NUMBER, FOR_LIST | FOR_EXECUTIONS, AT(page_number), .argument = "N", .least = 1, .most = 1000000,
-	  .help = "this page only, from 1" },
+	  .help = "this page only, from 1", LINE_ONLY },
 
 	{ "name", 0, OPTION_TEXT, FOR_PATCH, AT(name), .argument = "NAME",
-	  .help = "the workflow's new name" },
+	  .help = "the workflow's new name", LINE_ONLY },
 	{ "step", 0, OPTION_LIST, FOR_PATCH, AT(steps), .argument = "NAME",
-	  .help = "patch this step only; repeatable" },
+	  .help = "patch this step only; repeatable", LINE_ONLY },
 	{ "command", 0, OPTION_TEXT, FOR_PATCH, AT(run_command), .argument = "TEXT",
-	  .help = "what the steps run" },
+	  .help = "what the steps run", LINE_ONLY },
 	{ "repository", 0, OPTION_TEXT, FOR_PATCH, AT(repository), .argument = "URL",
-	  .help = "where their code is" },
+	  .help = "where their code is", LINE_ONLY },
 	{ "branch", 0, OPTION_TEXT, FOR_PATCH, AT(branch), .argument = "BRANCH",
-	  .help = "its branch" },
+	  .help = "its branch", LINE_ONLY },
 	{ "token-name", 0, OPTION_TEXT, FOR_PATCH, AT(token_name), .argument = "NAME",
-	  .help = "the credential for it, by its name" },
+	  .help = "the credential for it, by its name", LINE_ONLY },
 	{ "image-id", 0, OPTION_NUMBER, FOR_PATCH, AT(image_id), .argument = "N", .most = 999999999,
-	  .help = "the image they run in" },
+	  .help = "the image they run in", LINE_ONLY },
 	{ "image-version-id", 0, OPTION_NUMBER, FOR_PATCH, AT(image_version_id), .argument = "N",
-	  .most = 999999999, .help = "its version" },
+	  .most = 999999999, .help = "its version", LINE_ONLY },
 	{ "instance-type-id", 0, OPTION_NUMBER, FOR_PATCH, AT(instance_type_id), .argument = "N",
-	  .most = 999999999, .help = "what they run on, as in resources" },
+	  .most = 999999999, .help = "what they run on, as in resources", LINE_ONLY },
 	{ "storage", 0, OPTION_TEXT, FOR_PATCH, AT(storage), .argument = "SIZE",
-	  .help = "their storage, as 10GB" },
+	  .help = "their storage, as 10GB", LINE_ONLY },
 	{ "step-timeout", 0, OPTION_NUMBER, FOR_PATCH, AT(step_timeout), .argument = "SECONDS",
-	  .most = 999999999, .help = "how long they may run; 0: for ever" },
+	  .most = 999999999, .help = "how long they may run; 0: for ever", LINE_ONLY },
 	{ "clear-image-cache", 0, OPTION_WORD, FOR_PATCH, AT(clear_image_cache), .words = yes_no_words,
-	  .help = "pull the image anew on each run" },
+	  .help = "pull the image anew on each run", LINE_ONLY },
 
 	{ "param", 0, OPTION_LIST, FOR_EXECUTE, AT(params), .argument = "KEY=VALUE",
-	  .help = "a parameter of all steps; repeatable" },
+	  .help = "a parameter of all steps; repeatable", LINE_ONLY },
 	{ "step-param", 0, OPTION_LIST, FOR_EXECUTE, AT(step_params), .argument = "STEP.KEY=VALUE",
-	  .help = "of one step; repeatable" },
+	  .help = "of one step; repeatable", LINE_ONLY },
 	{ "step", 0, OPTION_LIST, FOR_EXECUTE, AT(steps), .argument = "NAME[:dag]",
-	  .help = "run this step, :dag and those after it" },
+	  .help = "run this step, :dag and those after it", LINE_ONLY },
 	{ "wait", 0, OPTION_FLAG, FOR_EXECUTE, AT(wait),
-	  .help = "until the run ends; exit 4 unless Success" },
+	  .help = "until the run ends; exit 4 unless Success", LINE_ONLY },
 	{ "follow", 0, OPTION_FLAG, FOR_EXECUTE | FOR_LOGS, AT(follow),
-	  .help = "show logs until the run ends" },
+	  .help = "show logs until the run ends", LINE_ONLY },
 
 	{ "status", 0, OPTION_LIST, FOR_EXECUTIONS, AT(status), .argument = "WORD", .words = execution_words,
-	  .help = "of this status; repeatable" },
+	  .help = "of this status; repeatable", LINE_ONLY },
 	{ "date-from", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_from), .argument = "TIME",
-	  .help = "from then on, as 2024-01-31T18:00:00.000Z" },
+	  .help = "from then on, as 2024-01-31T18:00:00.000Z", LINE_ONLY },
 	{ "date-to", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_to), .argument = "TIME",
-	  .help = "up to then" },
+	  .help = "up to then", LINE_ONLY },
 	{ "count", 0, OPTION_NUMBER, FOR_EXECUTIONS, AT(count), .argument = "N", .least = 1, .most = 1000000,
-	  .help = "the newest N only" },
+	  .help = "the newest N only", LINE_ONLY },
 
 	{ "step", 0, OPTION_TEXT, FOR_LOGS, AT(step), .argument = "STEP",
-	  .help = "of this step only" },
+	  .help = "of this step only", LINE_ONLY },
 	{ "next-token", 0, OPTION_TEXT, FOR_LOGS, AT(next_token), .argument = "TOKEN",
-	  .help = "go on behind this page of the step" },
+	  .help = "go on behind this page of the step", LINE_ONLY },
 	{ "out", 0, OPTION_PATH, FOR_LOGS, AT(out), .argument = "FILE",
-	  .help = "write them there" },
+	  .help = "write them there", LINE_ONLY },
 
 	{ .key = "images", .type = OPTION_MAP, AT(images),
-	  .help = "image (12, 12:3 or *) to what goes before the command of its steps" },
-	{ .key = "serve.sql", .type = OPTION_TEXT, AT(sql_command), .help = "runs sql steps" },
-	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "runs export steps" },
-	{ .key = "serve.git.ca_file", .type = OPTION_PATH, AT(step_ca_file) },
-	{ .key = "serve.git.ssh_key", .type = OPTION_PATH, AT(step_ssh_key) },
-	{ .key = "serve.git.known_hosts", .type = OPTION_PATH, AT(step_known_hosts) },
+	  .help = "image (12, 12:3 or *) to what goes before the command of its steps", RESTART },
+	{ .key = "serve.sql", .type = OPTION_TEXT, AT(sql_command), .help = "runs sql steps", RESTART },
+	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "runs export steps", RESTART },
+	{ .key = "serve.git.ca_file", .type = OPTION_PATH, AT(step_ca_file), RESTART },
+	{ .key = "serve.git.ssh_key", .type = OPTION_PATH, AT(step_ssh_key), RESTART },
+	{ .key = "serve.git.known_hosts", .type = OPTION_PATH, AT(step_known_hosts), RESTART },
 	{ .key = "serve.smtp.url", .type = OPTION_TEXT, AT(smtp_url),
-	  .help = "smtp://HOST:PORT or smtps://HOST:PORT, for watchers" },
-	{ .key = "serve.smtp.from", .type = OPTION_TEXT, AT(smtp_from) },
-	{ .key = "serve.smtp.username", .type = OPTION_TEXT, AT(smtp_username) },
-	{ .key = "serve.smtp.password_file", .type = OPTION_PATH, AT(smtp_password_file) },
-	{ .key = "serve.smtp.ca_file", .type = OPTION_PATH, AT(smtp_ca_file) },
+	  .help = "smtp://HOST:PORT or smtps://HOST:PORT, for watchers", RESTART },
+	{ .key = "serve.smtp.from", .type = OPTION_TEXT, AT(smtp_from), RESTART },
+	{ .key = "serve.smtp.username", .type = OPTION_TEXT, AT(smtp_username), RESTART },
+	{ .key = "serve.smtp.password_file", .type = OPTION_PATH, AT(smtp_password_file), RESTART },
+	{ .key = "serve.smtp.ca_file", .type = OPTION_PATH, AT(smtp_ca_file), RESTART },
 
 	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
 	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
@@ -436,6 +440,55 @@ void option_set(struct arena *a, const struct option *o, const char *text, const
 	set_value(a, o, text, from, to, f);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_texts(const struct texts *a, const struct texts *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i], b->items[i]) == 0;
+	return same;
+}
+
+static bool same_map(const struct var_list *a, const struct var_list *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->items[i].name, b->items[i].name) == 0 &&
+		       same_text(a->items[i].value, b->items[i].value);
+	return same;
+}
+
+bool option_equal(const struct option *o, const struct settings *a, const struct settings *b)
+{
+	const void *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+
+	switch (o->type) {
+	case OPTION_FLAG:
+		return *(const bool *)x == *(const bool *)y;
+	case OPTION_NUMBER:
+	case OPTION_WORD:
+		return *(const int *)x == *(const int *)y;
+	case OPTION_DURATION:
+		return *(const int64_t *)x == *(const int64_t *)y;
+	case OPTION_LIST:
+		return same_texts(x, y);
+	case OPTION_MAP:
+		return same_map(x, y);
+	case OPTION_TEXT:
+	case OPTION_PATH:
+	case OPTION_ENDPOINT:
+	case OPTION_GIT:
+		break;
+	}
+	return same_text(*(const char *const *)x, *(const char *const *)y);
+}
+
 const struct origin *settings_origin(const struct settings *s, const void *field)
 {
 	size_t offset = (const char *)field - (const char *)s;
@@ -498,13 +551,25 @@ static void set_from_variable(struct arena *a, const struct option *o, const cha
 			option_set(a, o, line, &from, s, f);
 }
 
-/* Tokens have variables of their own and no options, because everybody on the machine can read a
- * command line. */
+/* Tokens have variables and no options, because every user of the machine can read a command line. */
 static const char *const token_variables[] = { PREFIX "TOKEN", PREFIX "GIT_TOKEN" };
+
+static void warn_unread_variable(const char *name, const char *nearest, const struct option *line_only,
+                                 struct diagnostics *f)
+{
+	if (line_only)
+		diagnostics_warn(f, (struct pos){ 0 }, "variable %s is not used: --%s is read from the command line only",
+		                 name, line_only->name);
+	else if (nearest)
+		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, nearest);
+	else
+		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
+}
 
 static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
                           struct settings *s, struct diagnostics *f)
 {
+	const struct option *line_only = NULL;
 	struct suggestion near = { .word = name };
 	bool known = false;
 
@@ -514,19 +579,18 @@ static void read_variable(struct arena *a, unsigned groups, const char *name, co
 	}
 	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
 		const char *variable = variable_of(a, o);
-		suggest_offer(&near, variable);
-		if (strcmp(variable, name) != 0)
+		bool same = strcmp(variable, name) == 0;
+		if (o->no_variable) {
+			line_only = same ? o : line_only;
 			continue;
-		known = true;
-		if (*value && (o->groups & groups))
+		}
+		suggest_offer(&near, variable);
+		known |= same;
+		if (same && *value && (o->groups & groups))
 			set_from_variable(a, o, variable, value, s, f);
 	}
-	if (known)
-		return;
-	if (near.best)
-		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, near.best);
-	else
-		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
+	if (!known)
+		warn_unread_variable(name, near.best, line_only, f);
 }
 
 void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *f)

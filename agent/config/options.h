@@ -64,6 +64,8 @@ struct option {
 	const struct option_word *words;	/* of a word or a list's items; ends without word */
 	int least, most;		/* of a number */
 	const char *help;		/* one line */
+	bool no_variable;		/* read from the command line only, never from a variable */
+	bool needs_restart;		/* a running agent keeps the value that it was started with */
 };
 
 struct texts { const char **items; size_t count, room; };
@@ -165,9 +167,9 @@ void options_scan(struct arena *a, int argc, char **argv, struct command_line *o
 /* Puts the defaults in; groups choose among rows of one name.  env is for the state directory. */
 void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s);
 
-/* What of env begins with FLOWSYNC_: those of groups are set, those of other commands passed
- * over, the rest named in a warning.  An empty one counts as not set; a list has one item a
- * line. */
+/* Sets the options of groups from the variables in env that begin with FLOWSYNC_.  Variables of other
+ * commands are passed over; one that no command reads is named in a warning.  An empty variable counts
+ * as not set; a list has one item a line. */
 void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *faults);
 
 /* What was given on the command line; an option that is not of groups is a fault that names
@@ -178,6 +180,9 @@ void options_from_argv(struct arena *a, unsigned groups, const char *command, co
 /* Sets one setting from text.  A wrong value is a fault that begins with the origin's name. */
 void option_set(struct arena *a, const struct option *o, const char *text, const struct origin *from,
                 struct settings *s, struct diagnostics *faults);
+
+/* True if both have the same value for the row o. */
+bool option_equal(const struct option *o, const struct settings *a, const struct settings *b);
 
 /* Where the setting `field`, a member of s, has its value from; NULL for its default. */
 const struct origin *settings_origin(const struct settings *s, const void *field);

@@ -219,27 +219,24 @@ static void daemon_apply_config(struct daemon *g)
 			daemon_add_sync(g, i);
 }
 
-static bool daemon_same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-/* What holds as long as the process: the lock is on the state directory that it began with. */
+/* Names each setting that changed and has no effect before a restart.  False for another state directory, in
+ * which this process holds no lock. */
 static bool daemon_check_restart_settings(struct daemon *g, const struct config *config, struct settings *s,
-                                          struct diagnostics *faults)
+                          struct diagnostics *faults)
 {
-	const struct settings *at_start = g->ctx->settings;
+	const struct settings *began = g->ctx->settings;
+	size_t before = faults->errors;
 
 	context_settings(g->ctx, config, CONFIG_NO_SYNC, faults->arena, s, NULL, faults);
-	if (!daemon_same_text(s->http, at_start->http))
-		diagnostics_warn(faults, (struct pos){ 0 }, "http.listen is another now: that takes a restart");
-	if (s->jobs != at_start->jobs || s->crons != at_start->crons ||
-	    !daemon_same_text(s->timezone, at_start->timezone) ||
-	    !daemon_same_text(s->secrets_dir, at_start->secrets_dir) || !daemon_same_text(s->cgroup, at_start->cgroup) ||
-	    s->images.count != at_start->images.count)
-		diagnostics_warn(faults, (struct pos){ 0 }, "serve or images are others now: that takes a restart");
-	return daemon_same_text(s->state_dir, at_start->state_dir) ||
-	       diagnostics_add(faults, (struct pos){ 0 }, "state_dir is another now: that takes a restart");
+	for (const struct option *o = option_table; o->name || o->key; o++) {
+		if (!o->needs_restart || option_equal(o, s, began))
+			continue;
+		if (o->offset == offsetof(struct settings, state_dir))
+			diagnostics_add(faults, (struct pos){ 0 }, "%s changed; restart the agent to apply it", o->key);
+		else
+			diagnostics_warn(faults, (struct pos){ 0 }, "%s changed; restart the agent to apply it", o->key);
+	}
+	return faults->errors == before;
 }
 
 /* "SIGHUP reads the configuration again and keeps the old one if the new is invalid." */

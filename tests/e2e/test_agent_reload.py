@@ -60,10 +60,45 @@ class ReloadTest(AgentCase):
         agent.wait_ready()
         agent.configure({**config, "state_dir": str(self.tmp / "elsewhere")})
         agent.reload()
-        agent.wait_logged("state_dir is another now: that takes a restart")
+        agent.wait_logged("state_dir changed; restart the agent to apply it")
         agent.wait_logged("the configuration is not taken")
         agent.wait_next("one", lambda: agent.signal(signal.SIGUSR1), outcome="converged")
         self.assertFalse((self.tmp / "elsewhere").exists())
+        agent.stop()
+
+    def test_each_setting_that_needs_a_restart_is_named(self):
+        images = {"12": "podman run a", "13": "podman run b"}
+        config = self.config(self.sync("one", dir=self.one), images=images, http={"listen": "127.0.0.1:0"})
+        agent = self.agent(config, env={"FLOWSYNC_CGROUP": None}, http=None)
+        agent.wait_ready()
+        changes = {
+            "http.listen": {"http": {"listen": "127.0.0.1:1"}},
+            "images": {"images": {**images, "13": "docker run b"}},
+            "serve.jobs": {"serve": {"jobs": 3}},
+            "serve.crons": {"serve": {"crons": False}},
+            "serve.timezone": {"serve": {"timezone": "Europe/Berlin"}},
+            "serve.secrets_dir": {"serve": {"secrets_dir": "secrets"}},
+            "serve.cgroup": {"serve": {"cgroup": "none"}},
+            "serve.sql": {"serve": {"sql": "psql"}},
+            "serve.export": {"serve": {"export": "./export"}},
+            **{f"serve.git.{key}": {"serve": {"git": {key: "file"}}} for key in ("ca_file", "ssh_key", "known_hosts")},
+            **{f"serve.smtp.{key}": {"serve": {"smtp": {key: "a@b.example"}}}
+               for key in ("from", "username", "password_file", "ca_file")},
+            "serve.smtp.url": {"serve": {"smtp": {"url": "smtp://localhost:25"}}},
+        }
+        for key, change in changes.items():
+            with self.subTest(key):
+                begin = len(agent.output())
+                agent.configure({**config, **change})
+                agent.reload()
+                said = agent.output()[begin:]
+                named = [line for line in said.splitlines() if "restart the agent" in line]
+                self.assertEqual(len(named), 1, said)
+                self.assertIn(f"warning: {key} changed; restart the agent to apply it", named[0])
+        begin = len(agent.output())
+        agent.configure(config)
+        agent.reload()
+        self.assertNotIn("restart the agent", agent.output()[begin:])
         agent.stop()
 
     def test_the_log_changes_at_once(self):

@@ -105,6 +105,14 @@ class ExecuteTest(PeerCase):
         self.assertEqual(self.refused(1, "execute", "nigh"), 'the service has no workflow called "nigh"')
         self.assertEqual(self.peer.writes(), [])
 
+    def test_a_variable_chooses_no_step(self):
+        result = self.workflow("execute", "night", env={"FLOWSYNC_STEP": "left", "FLOWSYNC_PARAM": "A=1"})
+        self.assertEqual(self.sent(), {})
+        self.assertEqual(set(self.kept().executions[0].parents), set(BODY["steps"]))
+        for name in "step", "param":
+            self.assertIn(f"flowsync: warning: variable FLOWSYNC_{name.upper()} is not used: --{name} is read from "
+                          "the command line only\n", result.err)
+
     def test_a_secret_parameter_is_in_no_message(self):
         value = self.secret("parameter")
         fake = self.fake(lambda request: (400, {"detail": f"bad value {value}"}))

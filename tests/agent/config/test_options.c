@@ -132,9 +132,11 @@ static void each_option_beats_its_variable_and_that_the_file(void **state)
 			assert_string_equal(value_of(&a, o, &s), o->otherwise);
 			assert_null(settings_origin(&s, (char *)&s + o->offset));
 		}
-		options_from_env(&a, groups, env, &s, &f);
-		assert_string_equal(value_of(&a, o, &s), var);
-		assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name, variable(&a, o));
+		if (!o->no_variable) {
+			options_from_env(&a, groups, env, &s, &f);
+			assert_string_equal(value_of(&a, o, &s), var);
+			assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name, variable(&a, o));
+		}
 		options_from_argv(&a, groups, "plan", &cl, &s, &f);
 		assert_string_equal(value_of(&a, o, &s), o->type == OPTION_FLAG ? "yes" : line);
 		assert_string_equal(settings_origin(&s, (char *)&s + o->offset)->name,
@@ -287,6 +289,97 @@ static void variables_are_read_and_unknown_ones_named(void **state)
 	}
 }
 
+/* "With FLOWSYNC_STEP=b exported, `workflow execute two` runs only b and says Success": no more. */
+static void options_of_workflow_commands_are_not_read_from_variables(void **state)
+{
+	enum { WORKFLOW = FOR_TABLE | FOR_DESCRIBE | FOR_LIST | FOR_PATCH | FOR_EXECUTE | FOR_EXECUTIONS | FOR_LOGS };
+	size_t count = 0;
+
+	for (const struct option *o = option_table; o->name; o++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		char *env[] = { arena_printf(&a, "%s=%s", variable(&a, o), sample(o, 1)), NULL };
+		struct diagnostics f = { .arena = &a };
+		struct settings s;
+
+		assert_int_equal(o->no_variable, (o->groups & WORKFLOW) != 0);
+		if (!o->no_variable)
+			continue;
+		options_defaults(&a, o->groups, no_env, &s);
+		const char *before = value_of(&a, o, &s);
+		options_from_env(&a, o->groups, env, &s, &f);
+		assert_string_equal(value_of(&a, o, &s), before);
+		count++;
+	}
+	assert_true(count > 20);
+}
+
+static void a_variable_that_no_command_reads_is_named(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char *step[] = { arena_strdup(&a, "FLOWSYNC_STEP=b"), NULL }, *name[] = { arena_strdup(&a, "FLOWSYNC_NAME=b"), NULL };
+	struct settings s;
+
+	assert_string_equal(read_line(&a, FOR_EXECUTE | FOR_TABLE, "", step, &s),
+	                    "warning: variable FLOWSYNC_STEP is not used: --step is read from the command line only");
+	/* import reads the other. */
+	assert_string_equal(read_line(&a, FOR_LIST | FOR_TABLE, "", name, &s), "");
+	assert_null(s.name);
+}
+
+/* A member of s that is another value of the same type. */
+static void change(const struct option *o, struct settings *s)
+{
+	static struct var var = { "12", "podman" };
+	static const char *const item = "x";
+	void *at = (char *)s + o->offset;
+
+	switch (o->type) {
+	case OPTION_FLAG:
+		*(bool *)at = !*(bool *)at;
+		break;
+	case OPTION_NUMBER:
+	case OPTION_WORD:
+		*(int *)at += 1;
+		break;
+	case OPTION_DURATION:
+		*(int64_t *)at += 1;
+		break;
+	case OPTION_LIST:
+		*(struct texts *)at = (struct texts){ (const char **)&item, 1, 1 };
+		break;
+	case OPTION_MAP:
+		*(struct var_list *)at = (struct var_list){ &var, 1, 1 };
+		break;
+	default:
+		*(const char **)at = "other";
+	}
+}
+
+static void two_settings_are_compared_by_the_type_of_their_row(void **state)
+{
+	for (const struct option *o = option_table; o->name || o->key; o++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct settings one, two;
+
+		options_defaults(&a, o->groups | FOR_ALL, no_env, &one);
+		options_defaults(&a, o->groups | FOR_ALL, no_env, &two);
+		assert_true(option_equal(o, &one, &two));
+		change(o, &two);
+		assert_false(option_equal(o, &one, &two));
+		assert_false(option_equal(o, &two, &one));
+	}
+}
+
+static void images_differ_by_the_command_of_an_image_too(void **state)
+{
+	struct var one = { "12", "podman run" }, two = { "12", "docker run" };
+	struct settings a = { .images = { &one, 1, 1 } }, b = { .images = { &two, 1, 1 } };
+
+	for (const struct option *o = option_table; o->name || o->key; o++)
+		if (o->offset == offsetof(struct settings, images))
+			assert_false(option_equal(o, &a, &b));
+}
+
 static void a_list_in_a_variable_has_one_item_a_line_and_is_replaced_whole(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -360,6 +453,10 @@ int main(void)
 		cmocka_unit_test(behind_two_dashes_and_alone_a_dash_is_a_word),
 		cmocka_unit_test(the_last_of_two_holds),
 		cmocka_unit_test(variables_are_read_and_unknown_ones_named),
+		cmocka_unit_test(options_of_workflow_commands_are_not_read_from_variables),
+		cmocka_unit_test(a_variable_that_no_command_reads_is_named),
+		cmocka_unit_test(two_settings_are_compared_by_the_type_of_their_row),
+		cmocka_unit_test(images_differ_by_the_command_of_an_image_too),
 		cmocka_unit_test(a_list_in_a_variable_has_one_item_a_line_and_is_replaced_whole),
 		cmocka_unit_test(two_options_of_one_name_are_told_apart_by_the_command),
 		cmocka_unit_test(a_word_of_a_list_is_brought_to_its_spelling),
