@@ -19,7 +19,7 @@ for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind syst
 serving='openssh-server:ssh exim4-daemon-light:exim4 exim4-daemon-light:exim4-base.timer'
 
 build_headers='yaml.h json-c/json.h curl/curl.h git2.h libssh2.h microhttpd.h sqlite3.h
-               systemd/sd-daemon.h nettle/sha2.h zlib.h'
+               systemd/sd-daemon.h systemd/sd-id128.h nettle/sha2.h zlib.h'
 test_headers='setjmp.h stdarg.h stddef.h stdint.h cmocka.h'
 build_commands='cc make'
 test_commands='clang git python3 openssl valgrind systemd-analyze apache2 ssh-agent sshd sqlite3'

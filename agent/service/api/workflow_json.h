@@ -5,7 +5,7 @@
 #define AGENT_SERVICE_API_WORKFLOW_JSON_H
 
 #include "agent/service/store/workflow_store.h"
-#include "agent/util/uuid.h"
+#include "agent/util/id128.h"
 #include "reconcile/tree/node.h"
 
 extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];

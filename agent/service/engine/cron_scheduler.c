@@ -5,7 +5,7 @@
 #include "agent/service/engine/execution_start.h"
 #include "agent/service/engine/cron_time.h"
 #include "agent/util/clock.h"
-#include "agent/util/uuid.h"
+#include "agent/util/id128.h"
 #include "reconcile/tree/json.h"
 
 enum { AT_A_TIME = 100, AGAIN_MS = 5000 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/util/boot_id.h"
+#include "agent/util/id128.h"
 #include "agent/service/exec/attempt_outcome.h"
 #include "agent/service/steps/instance_types.h"
 #include "agent/service/engine/execution_document.h"

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/util/boot_id.h"
+#include "agent/util/id128.h"
 #include "agent/service/exec/attempt_outcome.h"
 #include "agent/service/engine/execution_document.h"
 #include "agent/util/clock.h"
-#include "agent/util/uuid.h"
 #include "reconcile/tree/json.h"
 
 /* ---- taking it ---- */

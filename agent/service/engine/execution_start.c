@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "agent/util/boot_id.h"
+#include "agent/util/id128.h"
 #include "agent/service/engine/execution_document.h"
 #include "reconcile/tree/json.h"
 

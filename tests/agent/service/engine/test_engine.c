@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/util/boot_id.h"
+#include "agent/util/id128.h"
 #include "agent/service/engine/engine.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
@@ -22,7 +22,6 @@
 #include "agent/service/engine/execution_document.h"
 #include "agent/util/clock.h"
 #include "agent/service/exec/runner_process.h"
-#include "agent/util/uuid.h"
 #include "agent/service/engine/wakeup.h"
 #include "reconcile/tree/json.h"
 

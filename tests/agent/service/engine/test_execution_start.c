@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/util/boot_id.h"
+#include "agent/util/id128.h"
 #include "agent/service/engine/execution_start.h"
 #include "reconcile/tree/json.h"
 

@@ -1,10 +1,11 @@
 #include "tests/test.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/util/uuid.h"
+#include "agent/util/id128.h"
 
 static void an_id_is_a_uuid_of_version_4(void **state)
 {
@@ -38,11 +39,30 @@ static void no_two_are_the_same(void **state)
 		assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
+static void the_boot_is_what_the_kernel_says(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "r");
+	char line[100] = "";
+
+	if (!file) {
+		assert_string_equal(boot_id(&a), "");
+		return;
+	}
+	assert_non_null(fgets(line, sizeof line, file));
+	fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	assert_int_equal(strlen(line), UUID_LEN);
+	assert_string_equal(boot_id(&a), line);
+	assert_string_equal(boot_id(&a), line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_id_is_a_uuid_of_version_4),
 		cmocka_unit_test(no_two_are_the_same),
+		cmocka_unit_test(the_boot_is_what_the_kernel_says),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
