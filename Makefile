@@ -35,7 +35,7 @@ Q := $(if $(V),,@)
 
 # What the core stands on, and what the program adds.
 CORE_LIBS  := -lyaml -ljson-c -lnettle -lm
-AGENT_LIBS := -lcurl -lz -lgit2 -lssh2 -lmicrohttpd -lsqlite3 -lsystemd -lpthread
+AGENT_LIBS := -lcurl -lz -lgit2 -lssh2 -lmicrohttpd -lsqlite3 -lsystemd -lsmartcols -lpthread
 
 CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c agent/*/*/*.c)))

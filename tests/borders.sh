@@ -30,6 +30,7 @@ home 'sqlite3\.h'     agent/state/database.c
 home 'nettle/'        reconcile/schema/digest.c agent/util/base64.c
 home 'sys/inotify\.h' agent/source/dir_watch.c
 home 'microhttpd\.h'  agent/net/http_server.c
+home 'libsmartcols/' agent/util/table.c
 home 'systemd/'       agent/util/systemd_notify.c agent/util/id128.c
 
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \

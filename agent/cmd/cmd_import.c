@@ -263,13 +263,15 @@ static bool import_list_workflows(struct import *im, struct err *err)
 
 static void import_print_table(struct import *im)
 {
-	static const char *const heading[] = { "ID", "NAME", "FILE" };
+	static const struct table_column columns[] = {
+		{ "ID" }, { "NAME" }, { "FILE" },
+	};
 	struct arena *a = im->ctx->arena;
 	struct table t;
 
 	if (!im->verdict.applied)
 		return;
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
 		if (f->state != FETCH_WRITTEN)
 			continue;
@@ -278,7 +280,7 @@ static void import_print_table(struct import *im)
 		row[1] = f->item->name;
 		row[2] = import_file_path(im, f->file);
 	}
-	table_print(&t, im->ctx->out);
+	table_print(&t, context_table_width(im->ctx), im->ctx->out);
 }
 
 static void import_print_json(struct import *im)

@@ -42,7 +42,7 @@ static void cmd_report_print_heading(struct context *ctx, const struct node *rep
 static int cmd_report_show(struct context *ctx, const char *id)
 {
 	const struct node *report;
-	bool human = ctx->settings->output == OUTPUT_HUMAN;
+	bool human = ctx->settings->output != OUTPUT_JSON;
 	struct err err;
 
 	if (!report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
@@ -91,13 +91,14 @@ static struct node *cmd_report_build_list(struct context *ctx, const char **ids,
 
 static void cmd_report_print_table(struct context *ctx, const struct node *list)
 {
-	static const char *const heading[] = {
-		"CYCLE", "SYNC", "OUTCOME", "EXIT", "CREATE", "CHANGE", "DELETE", "FAILED",
+	static const struct table_column columns[] = {
+		{ "CYCLE" }, { "SYNC", TABLE_CUT }, { "OUTCOME" }, { "EXIT", TABLE_OPTIONAL }, { "CREATE" }, { "CHANGE" },
+		{ "DELETE", TABLE_OPTIONAL }, { "FAILED" },
 	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *item = list->entries[i].value, *sum = node_get(item, "summary");
 		const char *sync = node_get_text(item, "sync"), **row = table_row(&t);
@@ -112,7 +113,7 @@ static void cmd_report_print_table(struct context *ctx, const struct node *list)
 		for (size_t j = 0; j < ARRAY_LEN(counts); j++)
 			row[3 + j] = arena_printf(a, "%lld", (long long)counts[j]);
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static int cmd_report_list(struct context *ctx)
@@ -159,6 +160,6 @@ const struct command cmd_report = {
 	        "says, 1 if there is none.",
 	.least = 0,
 	.most = 1,
-	.options = FOR_RESULT,
+	.options = FOR_REPORT,
 	.run = cmd_report_run,
 };

@@ -178,7 +178,7 @@ static int cmd_execute_report_interrupt(struct workflow_session *session, const 
 		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
 	else
 		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
-	if (ctx->settings->output != OUTPUT_TABLE)
+	if (!output_is_table(ctx->settings->output))
 		cmd_execute_print_execution(ctx, id, NULL);
 	return workflow_session_fail(session, err);
 }
@@ -197,7 +197,7 @@ static int cmd_execute_wait(struct workflow_session *session, const char *id)
 		return cmd_execute_report_interrupt(session, id, &err);
 	const char *status = node_get_text(details, "status");
 	const char *time = execution_client_duration(ctx->arena, details, "executedAt");
-	if (ctx->settings->output == OUTPUT_TABLE)
+	if (output_is_table(ctx->settings->output))
 		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
 	else
 		cmd_execute_print_execution(ctx, id, details);
@@ -210,7 +210,7 @@ static int cmd_execute_report_start(struct workflow_session *session, const char
 	const struct settings *s = ctx->settings;
 	bool asked = s->wait || s->follow, here = cmd_execute_runs_in_process(session);
 
-	if (s->output == OUTPUT_TABLE) {
+	if (output_is_table(s->output)) {
 		fprintf(ctx->out, "started execution %s of %s\n", id,
 		        operation_workflow(ctx->arena, session->id, session->name));
 		fflush(ctx->out);
@@ -220,7 +220,7 @@ static int cmd_execute_report_start(struct workflow_session *session, const char
 		         "agent has this service");
 	if (here || asked)
 		return cmd_execute_wait(session, id);
-	if (s->output != OUTPUT_TABLE)
+	if (!output_is_table(s->output))
 		cmd_execute_print_execution(ctx, id, NULL);
 	return 0;
 }
@@ -241,7 +241,7 @@ static int cmd_workflow_execute_run(struct context *ctx)
 	const char *id;
 	struct err err;
 
-	if (s->follow && s->output != OUTPUT_TABLE) {
+	if (s->follow && !output_is_table(s->output)) {
 		err_usage(&err, "--follow prints lines as they come and goes with no other output: give --wait");
 		return cli_fail(ctx, &err);
 	}
@@ -295,7 +295,7 @@ static int cmd_workflow_stop_run(struct context *ctx)
 	                    node_map(a), what);
 	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
-	if (ctx->settings->output == OUTPUT_TABLE)
+	if (output_is_table(ctx->settings->output))
 		fprintf(ctx->out, "execution %s is to stop\n", run.id);
 	else
 		cmd_execute_print_execution(ctx, run.id, NULL);

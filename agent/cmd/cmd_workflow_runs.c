@@ -86,13 +86,15 @@ static bool cmd_executions_read_all(struct workflow_session *session, struct nod
 
 static void cmd_executions_print_table(struct context *ctx, const struct node *runs)
 {
-	static const char *const heading[] = {
-		"EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME", "STOPPED BY", "RERUNS",
+	static const struct table_column columns[] = {
+		{ "EXECUTION" }, { "STATUS" }, { "STARTED", TABLE_TIME },
+		{ "FINISHED", TABLE_OPTIONAL | TABLE_TIME }, { "TIME" }, { "STOPPED BY", TABLE_OPTIONAL },
+		{ "RERUNS", TABLE_OPTIONAL },
 	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	for (size_t i = 0; i < runs->count; i++) {
 		const struct node *run = runs->entries[i].value, *reruns = node_get(run, "reruns");
 		const char **row = table_row(&t);
@@ -104,7 +106,7 @@ static void cmd_executions_print_table(struct context *ctx, const struct node *r
 		row[5] = workflow_session_cell(node_get_text(run, "stoppedBy"));
 		row[6] = arena_printf(a, "%zu", reruns && reruns->kind == NODE_LIST ? reruns->count : 0);
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static int cmd_workflow_executions_run(struct context *ctx)
@@ -116,7 +118,7 @@ static int cmd_workflow_executions_run(struct context *ctx)
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
 	    !cmd_executions_read_all(&session, runs, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? cmd_executions_print_table : workflow_session_print_execution)(ctx,
+	(output_is_table(ctx->settings->output) ? cmd_executions_print_table : workflow_session_print_execution)(ctx,
 	                                                                                                        runs);
 	return 0;
 }
@@ -138,17 +140,20 @@ const struct command cmd_workflow_executions = {
 static void cmd_execution_print_summary(struct context *ctx, const struct execution_client *run,
                                         const struct node *details)
 {
-	static const char *const heading[] = { "EXECUTION", "STATUS", "STARTED", "FINISHED", "TIME" };
+	static const struct table_column columns[] = {
+		{ "EXECUTION" }, { "STATUS" }, { "STARTED", TABLE_TIME },
+		{ "FINISHED", TABLE_OPTIONAL | TABLE_TIME }, { "TIME" },
+	};
 	struct table t;
 
-	table_init(&t, ctx->arena, ARRAY_LEN(heading), heading);
+	table_init(&t, ctx->arena, ARRAY_LEN(columns), columns);
 	const char **row = table_row(&t);
 	row[0] = run->id;
 	row[1] = node_get_text(details, "status");
 	row[2] = workflow_session_cell(node_get_text(details, "executedAt"));
 	row[3] = workflow_session_cell(node_get_text(details, "finishedAt"));
 	row[4] = workflow_session_cell(execution_client_duration(ctx->arena, details, "executedAt"));
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static const char *cmd_execution_step_note(struct arena *a, const struct node *step)
@@ -233,25 +238,28 @@ static void cmd_execution_fill_step_row(struct context *ctx, const struct steps 
 
 static void cmd_execution_print_steps(struct context *ctx, const struct node *list)
 {
-	static const char *const heading[] = { "STEP", "STATE", "STARTED", "TIME", "NOTE", "AFTER" };
+	static const struct table_column columns[] = {
+		{ "STEP", TABLE_CUT }, { "STATE" }, { "STARTED", TABLE_TIME }, { "TIME" }, { "NOTE", TABLE_CUT },
+		{ "AFTER", TABLE_CUT },
+	};
 	struct steps steps = { .list = list };
 	struct dag_drawing graph;
 	struct table t;
 
 	cmd_execution_collect_edges(ctx->arena, &steps);
 	bool whole = dag_drawing_make(ctx->arena, list->count, steps.edges, steps.count, &graph);
-	size_t width = cmd_execution_drawing_width(&graph), columns = ARRAY_LEN(heading) - whole;
-	table_init(&t, ctx->arena, columns, heading);
+	size_t width = cmd_execution_drawing_width(&graph), count = ARRAY_LEN(columns) - whole;
+	table_init(&t, ctx->arena, count, columns);
 	for (size_t i = 0; i < graph.count; i++) {
 		const char **row = table_row(&t);
 		if (graph.rows[i].step != DAG_DRAWING_NO_STEP) {
 			cmd_execution_fill_step_row(ctx, &steps, &graph.rows[i], width, whole, row);
 			continue;
 		}
-		for (size_t j = 0; j < columns; j++)
+		for (size_t j = 0; j < count; j++)
 			row[j] = j ? "" : graph.rows[i].art;
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static int cmd_workflow_execution_run(struct context *ctx)
@@ -266,7 +274,7 @@ static int cmd_workflow_execution_run(struct context *ctx)
 	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
 	    !execution_client_get(&run, ctx->arena, &details, &status, &err))
 		return cli_fail(ctx, &err);
-	if (ctx->settings->output != OUTPUT_TABLE) {
+	if (!output_is_table(ctx->settings->output)) {
 		workflow_session_print_execution(ctx, details);
 		return 0;
 	}
@@ -475,7 +483,7 @@ static bool cmd_logs_download(struct execution_client *run, const char *step, co
 
 static bool cmd_logs_check_options(const struct settings *s, struct err *err)
 {
-	if (s->output != OUTPUT_TABLE && (s->follow || s->out))
+	if (!output_is_table(s->output) && (s->follow || s->out))
 		return err_usage(err, "--follow and --out write lines and go with no other output");
 	if (s->next_token && (!s->step || s->follow || s->out))
 		return err_usage(err, "--next-token goes with --step, and without --follow and --out");
@@ -490,7 +498,7 @@ static bool cmd_logs_show(struct execution_client *run, struct err *err)
 
 	if (s->next_token)
 		buf_adds(&log.token, s->next_token);
-	if (s->output != OUTPUT_TABLE)
+	if (!output_is_table(s->output))
 		return cmd_logs_print_document(run, one, err);
 	if (s->out && s->step && !s->follow)
 		return cmd_logs_download(run, s->step, s->out, err);

@@ -75,13 +75,15 @@ static const char *cmd_list_build_filter(struct context *ctx)
 
 static void cmd_list_print_table(struct context *ctx, const struct operation_list *list)
 {
-	static const char *const heading[] = {
-		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "LAST RUN", "LAST RUN AT", "TAGS",
+	static const struct table_column columns[] = {
+		{ "ID" }, { "NAME", TABLE_CUT }, { "STATUS" }, { "OWNER", TABLE_OPTIONAL },
+		{ "TRIGGERS", TABLE_CUT }, { "LAST RUN" }, { "LAST RUN AT", TABLE_TIME | TABLE_OPTIONAL },
+		{ "TAGS", TABLE_OPTIONAL },
 	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *item = list->items[i].whole, *last = node_get(item, "lastExecution");
 		const char **row = table_row(&t);
@@ -94,7 +96,7 @@ static void cmd_list_print_table(struct context *ctx, const struct operation_lis
 		row[6] = workflow_session_cell(node_get_text(last, "executedAt"));
 		row[7] = cmd_show_tags_text(a, item);
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static void cmd_list_print_document(struct context *ctx, const struct operation_list *list)
@@ -123,7 +125,7 @@ static int cmd_workflow_list_run(struct context *ctx)
 		list.page_size = s->page_size;
 	if (!workflow_session_run(&session, &list.op, &err))
 		return cli_fail(ctx, &err);
-	(s->output == OUTPUT_TABLE ? cmd_list_print_table : cmd_list_print_document)(ctx, &list);
+	(output_is_table(s->output) ? cmd_list_print_table : cmd_list_print_document)(ctx, &list);
 	return 0;
 }
 
@@ -140,11 +142,13 @@ const struct command cmd_workflow_list = {
 
 static void cmd_describe_print_steps(struct context *ctx, const struct node *steps)
 {
-	static const char *const heading[] = { "STEP", "TYPE", "AFTER", "WHAT" };
+	static const struct table_column columns[] = {
+		{ "STEP", TABLE_CUT }, { "TYPE" }, { "AFTER", TABLE_CUT }, { "WHAT", TABLE_CUT },
+	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	for (size_t i = 0; i < steps->count; i++) {
 		static const char *const what[] = { "command", "url", "table", "sqlQueryPath" };
 		const struct node *step = steps->entries[i].value, *parents = node_get(step, "parents");
@@ -161,18 +165,20 @@ static void cmd_describe_print_steps(struct context *ctx, const struct node *ste
 		if (!strcmp(row[1], "sql") && !node_get_text(step, "sqlQueryPath"))
 			row[3] = workflow_session_cell(node_get_text(node_get(step, "repository"), "filePath"));
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static void cmd_describe_print(struct context *ctx, const struct node *n)
 {
-	static const char *const heading[] = {
-		"ID", "NAME", "STATUS", "OWNER", "TRIGGERS", "UPDATED AT", "TAGS",
+	static const struct table_column columns[] = {
+		{ "ID" }, { "NAME", TABLE_CUT }, { "STATUS" }, { "OWNER", TABLE_OPTIONAL },
+		{ "TRIGGERS", TABLE_CUT }, { "UPDATED AT", TABLE_TIME | TABLE_OPTIONAL },
+		{ "TAGS", TABLE_OPTIONAL },
 	};
 	struct arena *a = ctx->arena;
 	struct table t;
 
-	table_init(&t, a, ARRAY_LEN(heading), heading);
+	table_init(&t, a, ARRAY_LEN(columns), columns);
 	const char **row = table_row(&t);
 	row[0] = cmd_show_scalar_text(a, node_get(n, "id"));
 	row[1] = workflow_session_cell(node_get_text(n, "name"));
@@ -181,7 +187,7 @@ static void cmd_describe_print(struct context *ctx, const struct node *n)
 	row[4] = cmd_show_triggers_text(a, n, ctx->settings->show_masked);
 	row[5] = workflow_session_cell(node_get_text(n, "updatedAt"));
 	row[6] = cmd_show_tags_text(a, n);
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 	fputc('\n', ctx->out);
 	cmd_describe_print_steps(ctx, node_get(n, "steps"));
 }
@@ -195,7 +201,7 @@ static int cmd_workflow_describe_run(struct context *ctx)
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
 	    !workflow_session_describe(&session, &found, &err))
 		return cli_fail(ctx, &err);
-	(ctx->settings->output == OUTPUT_TABLE ? cmd_describe_print : workflow_session_print)(ctx, found);
+	(output_is_table(ctx->settings->output) ? cmd_describe_print : workflow_session_print)(ctx, found);
 	return 0;
 }
 
@@ -215,29 +221,33 @@ const struct command cmd_workflow_describe = {
 
 static void cmd_resources_print(struct context *ctx, const struct node *list)
 {
-	static const char *const heading[] = { "ID", "CPU", "MEMORY", "GPU", "GPU MEMORY" };
+	static const struct table_column columns[] = {
+		{ "ID" }, { "CPU" }, { "MEMORY" }, { "GPU" }, { "GPU MEMORY" },
+	};
 	static const char *const keys[] = { "id", "cpu", "memory", "gpu", "gpuMemory" };
 	struct table t;
 
-	table_init(&t, ctx->arena, ARRAY_LEN(heading), heading);
+	table_init(&t, ctx->arena, ARRAY_LEN(columns), columns);
 	for (size_t i = 0; i < list->count; i++) {
 		const char **row = table_row(&t);
 		for (size_t j = 0; j < ARRAY_LEN(keys); j++)
 			row[j] = cmd_show_scalar_text(ctx->arena, node_get(list->entries[i].value, keys[j]));
 	}
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static void cmd_resources_print_default(struct context *ctx, const struct node *n)
 {
-	static const char *const heading[] = { "INSTANCE TYPE", "STORAGE" };
+	static const struct table_column columns[] = {
+		{ "INSTANCE TYPE" }, { "STORAGE" },
+	};
 	struct table t;
 
-	table_init(&t, ctx->arena, ARRAY_LEN(heading), heading);
+	table_init(&t, ctx->arena, ARRAY_LEN(columns), columns);
 	const char **row = table_row(&t);
 	row[0] = cmd_show_scalar_text(ctx->arena, node_get(n, "instanceTypeId"));
 	row[1] = cmd_show_scalar_text(ctx->arena, node_get(n, "storage"));
-	table_print(&t, ctx->out);
+	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
 static int cmd_show_request(struct context *ctx, enum operation operation, const char *path, const char *what,
@@ -257,7 +267,7 @@ static int cmd_show_request(struct context *ctx, enum operation operation, const
 		        kind == NODE_LIST ? "a list" : "an object");
 		return cli_fail(ctx, &err);
 	}
-	(ctx->settings->output == OUTPUT_TABLE ? print : workflow_session_print)(ctx, call.answer);
+	(output_is_table(ctx->settings->output) ? print : workflow_session_print)(ctx, call.answer);
 	return 0;
 }
 

@@ -147,7 +147,7 @@ void workflow_session_print_result(struct context *ctx, const char *verb, int64_
 {
 	struct arena *a = ctx->arena;
 
-	if (ctx->settings->output == OUTPUT_TABLE) {
+	if (output_is_table(ctx->settings->output)) {
 		fprintf(ctx->out, "%s %s\n", verb, operation_workflow(a, id, name));
 		return;
 	}

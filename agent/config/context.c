@@ -75,3 +75,8 @@ void context_set_log(struct log *log, const struct settings *s)
 	log->format = s->log_format;
 	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
 }
+
+size_t context_table_width(const struct context *ctx)
+{
+	return ctx->term.out_terminal && ctx->settings->output != OUTPUT_WIDE ? (size_t)ctx->term.width : 0;
+}

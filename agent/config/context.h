@@ -74,6 +74,9 @@ bool context_config(const struct context *ctx, struct arena *a, const struct con
  * was given twice on the command line, or nowhere. */
 bool context_dir(const struct context *ctx, const char **out, struct err *err);
 
+/* The width that tables on stdout have to fit; 0: everything is shown, because stdout is no terminal or -o is wide. */
+size_t context_table_width(const struct context *ctx);
+
 /* The value of an option before settings are read: from the command line, else from its variable. */
 const char *context_early(const struct context *ctx, const char *name, const char *variable);
 

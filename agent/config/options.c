@@ -18,11 +18,14 @@ static const struct option_word color_words[] = {
 	{ "auto", COLOR_AUTO }, { "always", COLOR_ALWAYS }, { "never", COLOR_NEVER }, { 0 },
 };
 static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
+static const struct option_word report_words[] = {
+	{ "human", OUTPUT_HUMAN }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { 0 },
+};
 static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
 static const struct option_word invalid_words[] = { { "stop", 0 }, { "continue", 1 }, { 0 } };
 static const struct option_word yes_no_words[] = { { "yes", 1 }, { "no", 0 }, { 0 } };
 static const struct option_word table_words[] = {
-	{ "table", OUTPUT_TABLE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
+	{ "table", OUTPUT_TABLE }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { "yaml", OUTPUT_YAML }, { 0 },
 };
 static const struct option_word status_words[] = {
 	{ .word = "Draft" }, { .word = "Running" }, { .word = "Available" }, { .word = "Paused" }, { 0 },
@@ -119,6 +122,8 @@ const struct option option_table[] = {
 	  .otherwise = "10m", .help = "end by then, as 90s or 1h30m" },
 	{ "output", 'o', OPTION_WORD, FOR_RESULT, AT(output), .words = result_words, .otherwise = "human",
 	  .help = "how stdout is written" },
+	{ "output", 'o', OPTION_WORD, FOR_REPORT, AT(output), .words = report_words, .otherwise = "human",
+	  .help = "stdout: wide shows whole tables" },
 	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
 	  .help = "write the report there too, as JSON" },
 	{ "verbose", 0, OPTION_FLAG, FOR_CYCLE, AT(verbose),
@@ -164,7 +169,7 @@ const struct option option_table[] = {
 	  .key = "serve.cgroup", .otherwise = "auto", .help = "local service: limit steps below it", RESTART },
 
 	{ "output", 'o', OPTION_WORD, FOR_TABLE, AT(output), .words = table_words, .otherwise = "table",
-	  .help = "how stdout is written", LINE_ONLY },
+	  .help = "stdout: wide shows whole tables", LINE_ONLY },
 	{ "show-masked", 0, OPTION_FLAG, FOR_DESCRIBE, AT(show_masked),
 	  .help = "show secret values as they are", LINE_ONLY },
 	{ "name", 0, OPTION_TEXT, FOR_LIST, AT(name), .argument = "TEXT",

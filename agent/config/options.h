@@ -23,7 +23,7 @@ enum option_group {
 	FOR_SPECS = 1 << 3,	/* whoever reads specs */
 	FOR_RESULT = 1 << 4,	/* -o human|json */
 	FOR_SERVE = 1 << 5,
-	FOR_TABLE = 1 << 6,	/* -o table|json|yaml */
+	FOR_TABLE = 1 << 6,	/* -o table|wide|json|yaml */
 	FOR_DESCRIBE = 1 << 7,
 	FOR_LIST = 1 << 8,
 	FOR_SYNC = 1 << 9,
@@ -34,6 +34,7 @@ enum option_group {
 	FOR_EXECUTE = 1 << 14,
 	FOR_EXECUTIONS = 1 << 15,
 	FOR_LOGS = 1 << 16,
+	FOR_REPORT = 1 << 17,	/* -o human|wide|json */
 };
 
 enum option_type {
@@ -71,7 +72,13 @@ struct option {
 struct texts { const char **items; size_t count, room; };
 struct var_list { struct var *items; size_t count, room; };
 
-enum output { OUTPUT_HUMAN, OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_YAML };
+enum output { OUTPUT_HUMAN, OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML };
+
+/* True for both forms of a table. */
+static inline bool output_is_table(int output)
+{
+	return output == OUTPUT_TABLE || output == OUTPUT_WIDE;
+}
 
 enum origin_kind { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_VARIABLE, ORIGIN_OPTION };
 

@@ -1,15 +1,19 @@
 #include "agent/util/table.h"
 
+#include <libsmartcols/libsmartcols.h>
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "agent/util/clock.h"
 #include "agent/util/term.h"
+#include "reconcile/base/buf.h"
 
-void table_init(struct table *t, struct arena *a, size_t columns, const char *const *heading)
+enum { GAP = 2 };	/* spaces between two columns */
+
+void table_init(struct table *t, struct arena *a, size_t count, const struct table_column *columns)
 {
-	*t = (struct table){ .arena = a, .columns = columns };
-	const char **row = table_row(t);
-	for (size_t i = 0; i < columns; i++)
-		row[i] = heading[i];
+	*t = (struct table){ .arena = a, .columns = columns, .column_count = count };
 }
 
 const char **table_row(struct table *t)
@@ -20,48 +24,135 @@ const char **table_row(struct table *t)
 	return t->rows[t->count++];
 }
 
-/* Characters, not bytes; that some are two columns wide is let be. */
-static size_t width(const char *text)
+/* libsmartcols reports nothing but that memory is short. */
+static void must_have_memory(bool ok)
 {
-	size_t count = 0;
-
-	for (; *text; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
+	if (!ok) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
 }
 
-static const char *plain(const struct table *t, const char *text)
+/* How a table is printed: for a terminal or not, at most that wide (0: as wide as it is), with so many of its
+ * optional columns. */
+struct layout { bool terminal; size_t width, optional; };
+
+static const char *cell_text(const struct table *t, const char *text, unsigned flags, const struct layout *l)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	size_t len = strlen(text), fraction = strlen(".000Z");
+	int64_t ms;
 
+	if (l->terminal && (flags & TABLE_TIME) && timestamp_parse(text, &ms) && len > fraction &&
+	    text[len - fraction] == '.')
+		text = arena_printf(t->arena, "%.*sZ", (int)(len - fraction), text);
 	term_add_plain(&out, text);
 	return arena_strdup(t->arena, buf_str(&out));
 }
 
-/* How many cells of a row are more than empty texts at its end. */
-static size_t used(const struct table *t, size_t row)
+/* No column is cut to less than the name that it gets here. */
+static void add_columns(const struct table *t, const struct layout *l, struct libscols_table *s)
 {
-	size_t cells = t->columns;
+	size_t optional = 0;
 
-	while (cells > 1 && !*t->rows[row][cells - 1])
-		cells--;
-	return cells;
+	for (size_t i = 0; i < t->column_count; i++) {
+		unsigned flags = t->columns[i].flags;
+		bool hidden = (flags & TABLE_OPTIONAL) && optional++ >= l->optional;
+		must_have_memory(scols_table_new_column(s, t->columns[i].heading, 0,
+		                                        (flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0) |
+		                                        (hidden ? SCOLS_FL_HIDDEN : 0)));
+	}
 }
 
-void table_print(const struct table *t, FILE *out)
+static void add_line(const struct table *t, const struct layout *l, struct libscols_table *s, const char *const *cells)
 {
-	size_t widths[TABLE_COLUMNS] = { 0 };
+	struct libscols_line *line = scols_table_new_line(s, NULL);
 
+	must_have_memory(line);
+	for (size_t i = 0; i < t->column_count; i++)
+		must_have_memory(scols_line_set_data(line, i, cells ? cell_text(t, cells[i], t->columns[i].flags, l)
+		                                                    : t->columns[i].heading) == 0);
+}
+
+static size_t width_of_columns(const struct table *t, struct libscols_table *s)
+{
+	size_t width = 0;
+
+	for (size_t i = 0; i < t->column_count; i++) {
+		const struct libscols_column *c = scols_table_get_column(s, i);
+		if (!scols_column_is_hidden(c))
+			width += scols_column_get_width(c) + (width ? GAP : 0);
+	}
+	return width;
+}
+
+/* The table as text, to be freed.  *width is set to the columns of a terminal that it takes. */
+static char *render(const struct table *t, const struct layout *l, size_t *width)
+{
+	struct libscols_table *s = scols_new_table();
+	char *text = NULL;
+
+	must_have_memory(s && scols_table_set_column_separator(s, "  ") == 0);
+	/* The heading is a line like the others: libsmartcols prints none where there are no lines. */
+	scols_table_enable_noheadings(s, 1);
+	scols_table_enable_noencoding(s, 1);	/* term_add_plain() has escaped what has to be */
+	scols_table_enable_minout(s, 1);
+	scols_table_set_termforce(s, l->width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+	if (l->width)
+		scols_table_set_termwidth(s, l->width);
+	add_columns(t, l, s);
+	add_line(t, l, s, NULL);
 	for (size_t i = 0; i < t->count; i++)
-		for (size_t j = 0; j < t->columns; j++) {
-			t->rows[i][j] = plain(t, t->rows[i][j]);
-			size_t w = width(t->rows[i][j]);
-			widths[j] = w > widths[j] ? w : widths[j];
-		}
-	for (size_t i = 0; i < t->count; i++)
-		for (size_t j = 0, cells = used(t, i); j < cells; j++) {
-			bool last = j + 1 == cells;
-			size_t gap = last ? 0 : widths[j] - width(t->rows[i][j]) + 2;
-			fprintf(out, "%s%*s%s", t->rows[i][j], (int)gap, "", last ? "\n" : "");
-		}
+		add_line(t, l, s, t->rows[i]);
+	must_have_memory(scols_print_table_to_string(s, &text) == 0 && text);
+	*width = width_of_columns(t, s);
+	scols_unref_table(s);
+	return text;
+}
+
+static char *render_to_fit(const struct table *t, size_t width)
+{
+	struct layout l = { .terminal = true };
+	size_t needed;
+
+	for (size_t i = 0; i < t->column_count; i++)
+		l.optional += (t->columns[i].flags & TABLE_OPTIONAL) != 0;
+	char *text = render(t, &l, &needed);
+	while (needed > width && (l.optional > 0 || l.width == 0)) {
+		if (l.optional > 0)
+			l.optional--;
+		else
+			l.width = width;
+		free(text);
+		text = render(t, &l, &needed);
+	}
+	return text;
+}
+
+/* A row that ends with empty cells ends with the padding of those before them. */
+static void print_trimmed(const char *text, FILE *out)
+{
+	while (*text) {
+		size_t line = strcspn(text, "\n"), len = line;
+		while (len > 0 && text[len - 1] == ' ')
+			len--;
+		fprintf(out, "%.*s\n", (int)len, text);
+		text += line + (text[line] == '\n');
+	}
+}
+
+void table_print(const struct table *t, size_t width, FILE *out)
+{
+	/* The width of a character is the locale's affair; all texts here are UTF-8, whatever LANG says. */
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
+	size_t needs;
+	char *text = width ? render_to_fit(t, width) : render(t, &(struct layout){ .optional = TABLE_COLUMNS }, &needs);
+
+	print_trimmed(text, out);
+	free(text);
+	if (utf8) {
+		uselocale(before);
+		freelocale(utf8);
+	}
 }

@@ -52,6 +52,7 @@ void term_init(struct term *t, enum color choice, const struct term_hints *hints
 	*t = (struct term){
 		.out_color = wants_color(choice, hints, out),
 		.err_color = wants_color(choice, hints, err),
+		.out_terminal = is_terminal(out),
 		.err_live = is_terminal(err) && is_able(hints),
 		.width = width_of(out, hints->columns),
 	};

@@ -44,6 +44,19 @@ ID  NAME         STATUS     OWNER  TRIGGERS             LAST RUN  LAST RUN AT  T
 3   late report  Paused     -      -                    -         -            -
 """)
 
+    def test_a_table_fits_the_terminal_unless_all_is_wanted(self):
+        whole = self.workflow("list").out
+        terminal = {"terminal": True, "env": {"COLUMNS": "50"}}
+        for name, args in ("list", ["list"]), ("describe", ["describe", "on-push"]):
+            with self.subTest(name):
+                cut = self.workflow(*args, **terminal).out
+                self.assertLessEqual(max(map(len, cut.splitlines())), 50)
+                self.assertRegex(cut, r"\AID  NAME +STATUS +(OWNER +)?TRIG")
+                self.assertNotIn("TAGS", cut)
+        self.assertEqual(self.workflow("list", "-o", "wide", **terminal).out, whole)
+        self.assertEqual(self.workflow("list", "-o", "wide").out, whole)
+        self.assertEqual(self.workflow("list", env={"COLUMNS": "50"}).out, whole)
+
     def test_list_as_json_and_yaml(self):
         for output in ("json", "yaml"):
             result = self.workflow("list", "-o", output)
