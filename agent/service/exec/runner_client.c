@@ -17,10 +17,9 @@
 #include "agent/util/fd.h"
 #include "agent/service/exec/runner_process.h"
 
-enum {
-	TAKES_MS = 5 * 1000,	/* a runner that does not take an order so long is taken to hang */
-	PATIENCE_MS = 60 * 1000,	/* beside the grace: longer than the runner waits for its keepers */
-};
+enum { PATIENCE_MS = 60 * 1000 };	/* beside the grace: longer than the runner waits for its keepers */
+
+int runner_client_takes_ms = 5 * 1000;
 
 struct runner_client {
 	pid_t pid;
@@ -112,7 +111,7 @@ static bool give(struct runner_client *r, const struct runner_order *order, int 
 static bool order(struct runner_client *r, const struct runner_order *order, int document, struct err *err)
 {
 	struct pollfd p = { .fd = r->socket, .events = POLLOUT };
-	int64_t until = clock_monotonic() + TAKES_MS;
+	int64_t until = clock_monotonic() + runner_client_takes_ms;
 
 	if (r->socket < 0)
 		return err_set(err, "the runner is gone");

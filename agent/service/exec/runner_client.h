@@ -12,6 +12,9 @@
 
 struct runner_client;
 
+/* A runner that does not take an order so long is taken to hang.  Only a test sets it, so as not to wait so long. */
+extern int runner_client_takes_ms;
+
 enum runner_event_kind {
 	RUNNER_OVER,	/* the attempt has ended, and so has all it started.  Its result is there; if not, its keeper was killed, or had no disk to write to */
 	RUNNER_BROKEN,	/* none of its commands ever began: message says why */

@@ -20,8 +20,7 @@
 #include "agent/util/fd.h"
 #include "agent/service/exec/process_tree.h"
 
-/* A keeper that was told to end and lives so long after that hangs. */
-enum { SUPERVISOR_PATIENCE_MS = SUPERVISOR_LOST_MS + SUPERVISOR_GIVE_UP_MS + 10 * 1000, AGAIN_MS = 20 };
+enum { AGAIN_MS = 20 };
 
 #define NEVER	INT64_MAX
 
@@ -149,10 +148,16 @@ static bool fork_keeper(struct service *s, struct slot *slot, int document)
 	return false;
 }
 
+/* A supervisor that was ordered to end and lives so long after its grace hangs. */
+static int supervisor_patience_ms(void)
+{
+	return supervisor_lost_ms + SUPERVISOR_GIVE_UP_MS + 10 * 1000;
+}
+
 static void end_keeper(struct slot *slot, int grace_ms)
 {
 	const struct supervisor_order order = { grace_ms };
-	int64_t at = clock_monotonic() + grace_ms + SUPERVISOR_PATIENCE_MS;
+	int64_t at = clock_monotonic() + grace_ms + supervisor_patience_ms();
 
 	if (!slot->pid)
 		return;
@@ -174,8 +179,8 @@ static void lose_service(struct service *s)
 	s->stopping = true;
 	for (size_t i = 0; i < s->count; i++) {
 		fd_close(&s->slots[i].control);
-		if (s->slots[i].kill_at > clock_monotonic() + SUPERVISOR_PATIENCE_MS)
-			s->slots[i].kill_at = clock_monotonic() + SUPERVISOR_PATIENCE_MS;
+		if (s->slots[i].kill_at > clock_monotonic() + supervisor_patience_ms())
+			s->slots[i].kill_at = clock_monotonic() + supervisor_patience_ms();
 	}
 }
 

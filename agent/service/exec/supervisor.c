@@ -28,6 +28,8 @@ enum { QUIET_MS = 1000, AGAIN_MS = 20, READ_MAX = 64 << 10, RESULT_TRIES = 60 };
 
 #define NEVER	INT64_MAX
 
+int supervisor_lost_ms = 2 * 1000;
+
 struct supervisor {
 	struct arena arena;
 	struct attempt attempt;
@@ -131,7 +133,7 @@ static void take_orders(struct supervisor *k)
 		return;
 	fd_close(&k->control);
 	k->told = true;
-	end_all(k, SUPERVISOR_LOST_MS);
+	end_all(k, supervisor_lost_ms);
 }
 
 /* Everything that was orphaned comes to us, too. */
@@ -148,8 +150,8 @@ static void reap(struct supervisor *k)
 		k->first = !k->told;
 	}
 	k->alone = pid < 0 && errno == ECHILD;
-	if (!k->leader && !k->alone && k->kill_at > clock_monotonic() + SUPERVISOR_LOST_MS)
-		end_all(k, SUPERVISOR_LOST_MS);
+	if (!k->leader && !k->alone && k->kill_at > clock_monotonic() + supervisor_lost_ms)
+		end_all(k, supervisor_lost_ms);
 }
 
 static int64_t earliest(const struct supervisor *k)

@@ -13,9 +13,11 @@ struct supervisor_order {
 
 enum {
 	SUPERVISOR_MESSAGE_MAX = 256,
-	SUPERVISOR_LOST_MS = 2 * 1000,	/* the grace when the runner is gone, and of what a command left running */
 	SUPERVISOR_GIVE_UP_MS = 10 * 1000,	/* so long after SIGKILL what has not ended is not waited for any more */
 };
+
+/* The grace when the runner is gone, and of what a command left running.  Only a test sets it, so as not to wait so long. */
+extern int supervisor_lost_ms;
 
 /* How a keeper exits. */
 enum { SUPERVISOR_DONE, SUPERVISOR_LEFT_SOMETHING, SUPERVISOR_BROKEN };

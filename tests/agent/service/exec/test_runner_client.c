@@ -21,8 +21,12 @@
 #include "agent/util/file.h"
 #include "agent/service/exec/runner_client.h"
 #include "agent/service/exec/runner_process.h"
+#include "agent/service/exec/supervisor.h"
 
 enum { LONG_MS = 120000, LOG_MAX = 64 << 20 };	/* for what does end */
+
+/* What a test waits for to be over. */
+enum { SHORT_MS = 300 };
 
 static char top[] = "/tmp/flowsync-runner-XXXXXX";
 static struct arena arena;
@@ -164,15 +168,30 @@ static pid_t pid_in(const char *path)
 	return 0;
 }
 
-/* A zombie is gone too: somebody else's it is to wait for. */
-static bool is_gone(pid_t pid)
+/* As in /proc/PID/stat; '\0': no such process. */
+static char process_state(pid_t pid)
 {
 	CLEANUP(fd_close) int fd = open(arena_printf(&arena, "/proc/%d/stat", (int)pid), O_RDONLY);
 	char text[256] = "";
 	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
 	const char *name_end = len > 0 ? strrchr(text, ')') : NULL;
 
-	return !name_end || name_end[2] == 'Z' || name_end[2] == 'X';
+	return name_end ? name_end[2] : '\0';
+}
+
+static void wait_state(pid_t pid, char state)
+{
+	for (int64_t until = clock_monotonic() + LONG_MS; process_state(pid) != state; usleep(2000))
+		if (clock_monotonic() > until)
+			fail_msg("%d has the state '%c'", (int)pid, process_state(pid));
+}
+
+/* A zombie is gone too: somebody else's it is to wait for. */
+static bool is_gone(pid_t pid)
+{
+	char state = process_state(pid);
+
+	return !state || state == 'Z' || state == 'X';
 }
 
 static void assert_gone(pid_t pid)
@@ -187,6 +206,13 @@ static void wait_gone(pid_t pid)
 	for (int64_t until = clock_monotonic() + LONG_MS; !is_gone(pid); usleep(2000))
 		if (clock_monotonic() > until)
 			fail_msg("%d never ends", (int)pid);
+}
+
+/* While it exists, a runner that this process starts gives what is asked to end all the time it needs, however busy
+ * the machine is.  A runner gets neither words nor variables. */
+static const char *patience(pid_t parent)
+{
+	return arena_printf(&arena, "/tmp/flowsync-runner-patience-%d", (int)parent);
 }
 
 static struct runner_client *start(int keep_fd)
@@ -326,8 +352,10 @@ static int engine(const char *dir)
 
 static int act(int argc, char **argv)
 {
-	if (strcmp(argv[1], "step-runner") == 0)
+	if (strcmp(argv[1], "step-runner") == 0) {
+		supervisor_lost_ms = exists(patience(getppid())) ? LONG_MS : SHORT_MS;
 		return runner_process_run();
+	}
 	if (strcmp(argv[1], "echo") == 0)
 		return echo(argc, argv);
 	if (strcmp(argv[1], "flood") == 0)
@@ -516,7 +544,7 @@ static void secrets_are_masked_though_they_come_in_parts(void **state)
 {
 	static const char *const masks[] = { "geheimnis", "xy", "line one\nline two\n", NULL };
 	struct runner_client *r = start(-1);
-	struct attempt_command commands[] = { sh("printf 'my geh'; sleep 0.2; printf 'eim'; sleep 0.2; echo nis xy"),
+	struct attempt_command commands[] = { sh("printf 'my geh'; sleep 0.1; printf 'eim'; sleep 0.1; echo nis xy"),
 	                                      sh("echo line one, line two; cat"), sh("geheimnis") };
 	struct attempt attempt = attempt_of(72, commands, 3);
 
@@ -587,6 +615,7 @@ static void a_command_joins_its_cgroup_which_is_emptied(void **state)
 
 static void what_a_command_left_running_ends_with_it(void **state)
 {
+	assert_int_equal(close(open(patience(getpid()), O_CREAT | O_WRONLY, 0600)), 0);
 	struct runner_client *r = start(-1);
 
 	/* It ends by itself once those it left are known; they hold its stdout. */
@@ -611,7 +640,7 @@ static void what_was_left_running_and_does_not_listen_is_killed(void **state)
 	begin_sh(r, 81, "setsid sh -c 'trap \"\" TERM; echo $$ > ../session; while :; do sleep 1; done' &"
 	                "while [ ! -s ../session ]; do sleep 0.01; done");
 	wait_over(r, 81);
-	assert_in_range(clock_monotonic() - began, 1900, 30000);
+	assert_in_range(clock_monotonic() - began, SHORT_MS - 10, LONG_MS);
 	assert_gone(pid_in(place(81, "session")));
 	assert_string_equal(result(81), "0 ");
 	runner_client_stop(r, 0);
@@ -626,10 +655,9 @@ static void a_crowd_that_grows_is_ended(void **state)
 
 	assert_int_equal(symlink("/bin/sleep", arena_printf(&arena, "%s/%s", top, name)), 0);
 	begin_sh(r, 82, arena_printf(&arena, "f() { trap '' TERM; while :; do setsid ../../%s 997 & sleep 0.01; done; };"
-	                             "f & f & sleep 0.3; ps -C %s -o pid= | grep -c . > ../count", name, name));
+	                             "f & f & while [ $(ps -C %s -o pid= | grep -c .) -lt 2 ]; do sleep 0.05; done", name, name));
 	wait_over(r, 82);
 	assert_string_equal(result(82), "0 ");
-	assert_true(pid_in(place(82, "count")) > 1);
 	assert_int_equal(children(0, name, found, 1), 0);
 	runner_client_stop(r, 0);
 }
@@ -664,7 +692,7 @@ static void one_that_does_not_listen_is_killed_after_the_grace(void **state)
 	int64_t began = clock_monotonic();
 	runner_client_end(r, 92, 500);
 	wait_over(r, 92);
-	assert_in_range(clock_monotonic() - began, 490, 30000);
+	assert_in_range(clock_monotonic() - began, 490, LONG_MS);
 	assert_string_equal(result(92), "137 killed by signal 9 (Killed)");
 	assert_string_equal(log_of(92), "");
 	for (size_t i = 0; i < ARRAY_LEN(orphan_names); i++)
@@ -689,14 +717,13 @@ static void one_that_is_stopped_ends_too(void **state)
 {
 	struct runner_client *r = start(-1);
 
-	begin_sh(r, 94, "trap 'exit 8' TERM; echo on > ../on; kill -STOP $$; while :; do sleep 0.01; done");
-	wait_for(place(94, "on"));
-	usleep(50000);
+	begin_sh(r, 94, "trap 'exit 8' TERM; echo $$ > ../on; kill -STOP $$; while :; do sleep 0.01; done");
+	wait_state(pid_in(place(94, "on")), 'T');
 	runner_client_end(r, 94, LONG_MS);
 	wait_over(r, 94);
 	assert_string_equal(result(94), "8 ");
-	begin_sh(r, 95, "echo on > ../on; kill -STOP $$");
-	wait_for(place(95, "on"));
+	begin_sh(r, 95, "echo $$ > ../on; kill -STOP $$");
+	wait_state(pid_in(place(95, "on")), 'T');
 	runner_client_end(r, 95, 0);
 	wait_over(r, 95);
 	assert_string_equal(result(95), "137 killed by signal 9 (Killed)");
@@ -724,7 +751,7 @@ static void what_is_ended_at_once_may_never_have_begun(void **state)
 {
 	struct runner_client *r = start(-1);
 
-	for (uint64_t id = 1000; id < 1050; id++) {
+	for (uint64_t id = 1000; id < 1020; id++) {
 		begin_sh(r, id, "sleep 1000");
 		runner_client_end(r, id, id % 2 ? 0 : 1000);
 		wait_over(r, id);
@@ -906,8 +933,7 @@ static void a_result_that_is_known_is_written_though_the_runner_is_gone(void **s
 	begin_sh(r, 113, "setsid sh -c 'trap \"\" TERM; echo $$ > ../session; while :; do sleep 1; done' &"
 	                 "while [ ! -s ../session ]; do sleep 0.01; done; echo $$ > ../leader; exit 5");
 	pid_t pid = pid_in(place(113, "leader"));
-	wait_gone(pid);
-	usleep(20000);	/* the keeper sees to it that it is gone by waiting for it */
+	wait_state(pid, '\0');	/* the keeper has waited for it */
 	kill(runner_of(getpid()), SIGKILL);
 	assert_int_equal(next(r).kind, RUNNER_GONE);
 	assert_string_equal(result(113), "5 ");
@@ -941,6 +967,7 @@ static void a_keeper_that_is_killed_leaves_nothing_but_its_folder(void **state)
 static void a_runner_that_hangs_is_done_without(void **state)
 {
 	struct runner_client *r = start(-1);
+	int takes_ms = runner_client_takes_ms;
 
 	begin_sh(r, 116, orphans);
 	wait_for(place(116, "ready"));
@@ -949,8 +976,11 @@ static void a_runner_that_hangs_is_done_without(void **state)
 	struct attempt attempt = attempt_of(117, &command, 1);
 	struct err err;
 	int64_t began = clock_monotonic();
+	runner_client_takes_ms = SHORT_MS;
 	while (runner_client_begin(r, 117, &attempt, &err) && clock_monotonic() < began + LONG_MS)
 		;
+	runner_client_takes_ms = takes_ms;
+	assert_in_range(clock_monotonic() - began, SHORT_MS - 10, LONG_MS);
 	assert_string_equal(err.msg, "the runner hangs, and was killed");
 	assert_false(runner_client_is_alive(r));
 	assert_int_equal(next(r).kind, RUNNER_GONE);
@@ -971,14 +1001,14 @@ static void many_are_run_one_after_the_other_and_nothing_is_left(void **state)
 	size_t ours = open_files(getpid()), theirs = open_files(runner);
 	int64_t began = clock_monotonic();
 
-	for (uint64_t id = 3000; id < 3200; id++) {
+	for (uint64_t id = 3000; id < 3050; id++) {
 		struct attempt attempt = attempt_of(id, &command, 1);
 		begin(r, id, &attempt);
 		wait_over(r, id);
 	}
 	int64_t took = clock_monotonic() - began;
-	print_message("one after the other: %d a second\n", (int)(200 * 1000 / (took ? took : 1)));
-	for (uint64_t id = 3000; id < 3200; id++)
+	print_message("one after the other: %d a second\n", (int)(50 * 1000 / (took ? took : 1)));
+	for (uint64_t id = 3000; id < 3050; id++)
 		assert_string_equal(result(id), "0 ");
 	assert_int_equal(open_files(getpid()), ours);
 	assert_int_equal(open_files(runner), theirs);
@@ -987,35 +1017,41 @@ static void many_are_run_one_after_the_other_and_nothing_is_left(void **state)
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
+enum { AT_ONCE = 128 };
+
 /* As many at once as the runner is handed without waiting, and 32 of them that wait for each other. */
 static void many_are_run_at_once(void **state)
 {
 	struct runner_client *r = start(-1);
 	const struct attempt_command command = { .argv = (const char *[]){ "true", NULL } };
 	int64_t began = clock_monotonic();
-	bool seen[400] = { false };
+	bool seen[AT_ONCE] = { false };
 
-	for (uint64_t id = 4000; id < 4400; id++) {
+	for (uint64_t id = 4000; id < 4000 + AT_ONCE; id++) {
 		struct attempt attempt = attempt_of(id, &command, 1);
 		begin(r, id, &attempt);
 	}
-	for (int i = 0; i < 400; i++) {
+	for (int i = 0; i < AT_ONCE; i++) {
 		struct runner_event event = next(r);
 		assert_int_equal(event.kind, RUNNER_OVER);
-		assert_in_range(event.id, 4000, 4399);
+		assert_in_range(event.id, 4000, 4000 + AT_ONCE - 1);
 		assert_false(seen[event.id - 4000]);
 		seen[event.id - 4000] = true;
 		assert_string_equal(result(event.id), "0 ");
 	}
 	int64_t took = clock_monotonic() - began;
-	print_message("at once: %d a second\n", (int)(400 * 1000 / (took ? took : 1)));
+	print_message("at once: %d a second\n", (int)(AT_ONCE * 1000 / (took ? took : 1)));
+	assert_int_equal(mkfifo(arena_printf(&arena, "%s/go", top), 0600), 0);
 	for (uint64_t id = 4400; id < 4432; id++)
-		begin_sh(r, id, "echo 1 > ../up; while [ ! -e ../../go ]; do sleep 0.05; done");
+		begin_sh(r, id, "echo 1 > ../up; read go < ../../go");
 	for (uint64_t id = 4400; id < 4432; id++)
 		wait_for(place(id, "up"));
-	assert_int_equal(close(open(arena_printf(&arena, "%s/go", top), O_CREAT | O_WRONLY, 0600)), 0);
+	/* The last of them may not have come to its read yet. */
+	int go = open(arena_printf(&arena, "%s/go", top), O_RDWR);
+	dprintf(go, "%s", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n");
 	for (int i = 0; i < 32; i++)
 		assert_int_equal(next(r).kind, RUNNER_OVER);
+	close(go);
 	runner_client_stop(r, 0);
 }
 
@@ -1069,6 +1105,7 @@ static int clear(void **state)
 		kill(left[i], SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
+	unlink(patience(getpid()));
 	return 0;
 }
 
