@@ -56,10 +56,9 @@ bool source_dir_read(struct arena *a, const char *dir, struct source_files *out,
 
 /* ---- a moment at which nobody writes ---- */
 
-enum {
-	STILL_MS = 200,
-	MOST_MS = 5000,
-};
+enum { MOST_MS = 5000 };
+
+int source_dir_still_ms = 200;
 
 struct settle {
 	const char *dir;
@@ -136,13 +135,13 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 	for (;;) {
 		*faults = before;
 		look_again(&s, faults);
-		int64_t wait = s.since + STILL_MS - clock_monotonic();
+		int64_t wait = s.since + source_dir_still_ms - clock_monotonic();
 		if (wait <= 0 && read_still(&s, &files, faults))
 			break;
 		/* Where a look takes long, one that found no change is no reason to give up. */
 		if (s.changes && clock_monotonic() - begun > MOST_MS)
 			err_set(err, "%s: changes while it is being read, and did not stand still for %d ms "
-			        "within %d s", dir, STILL_MS, MOST_MS / 1000);
+			        "within %d s", dir, source_dir_still_ms, MOST_MS / 1000);
 		else if (was_stopped(stop_fd, wait > 0 ? wait : 0))
 			err_set(err, "%s: stopped before it was read", dir);
 		else

@@ -24,9 +24,12 @@ struct source_files {
  * caller decides.  True if no fault was added. */
 bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct diagnostics *faults);
 
+/* So long nothing has to change.  Only a test sets it, so as not to wait so long. */
+extern int source_dir_still_ms;
+
 /* The same as it is at a moment at which nobody writes: what is given was all there at once, no file
  * twice, none missing that was only moved, none that is half written.  Waits until nothing has
- * changed for 200 ms, for some seconds at most, and no longer than until stop_fd (-1: none) is
+ * changed for source_dir_still_ms, for some seconds at most, and no longer than until stop_fd (-1: none) is
  * readable: then it is false, *err says which, and nothing was added.  Faults are none of its
  * failures. */
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
