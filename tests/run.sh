@@ -1,13 +1,14 @@
 #!/bin/sh
 # Runs all tests: installs what they need, builds, and ends with "N passed, N failed".
-#   sh tests/run.sh          everything, with gcc, clang and sanitizers (some minutes)
-#   sh tests/run.sh san      unit and end-to-end tests, with the sanitizers only
+#   sh tests/run.sh            all stages
+#   sh tests/run.sh STAGE...   these stages only; they are listed by: sh tests/run.sh help
+#   sh tests/run.sh san        unit and end-to-end tests, with the sanitizers only
 # What was printed stays in build/logs/.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 LC_ALL=C.UTF-8
 export LC_ALL
-unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC T SECONDS WERROR
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES SAN BUILD CC T SECONDS WERROR WRAPPER
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 
 # A sanitizer's verdict must not look like one of flowsync's exit codes.
@@ -15,9 +16,11 @@ ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS
 
+leave_out=
 passed=0
 failed=0
 failures=
+table=
 
 pass() {	# pass NAME COUNT
 	passed=$((passed + $2))
@@ -37,7 +40,7 @@ check() {
 	name=$1
 	log=$logs/$(echo "$name" | tr -c 'a-zA-Z0-9\n' _).log
 	shift
-	if timeout 600 "$@" >"$log" 2>&1 </dev/null; then
+	if timeout 1800 "$@" >"$log" 2>&1 </dev/null; then
 		pass "$name" 1
 	else
 		fail "$name" 1 "$log"
@@ -51,29 +54,25 @@ named() {
 	grep "^\[  $1 ] [^0-9]" "$2" | grep -v ' test(s), listed below:$' | sort -u | wc -l
 }
 
-# unit NAME DIR [WRAPPER...]: every cmocka program and every corpus of the build in DIR, one a processor.
+# unit NAME WRAPPER MAKE-ARGUMENTS...: every cmocka program of the build that the arguments name, run by WRAPPER, but for
+# those that leave_out names.
 unit() {
 	name=$1
-	dir=$2
+	wrapper=$2
 	shift 2
+	programs=$(make -s "$@" list | grep -vE "/(${leave_out:-none})\$")
 	good=0
 	skipped=0
-	prefix=$logs/$(echo "$name" | tr ' ' _)
-	for program in "$dir"/tests/reconcile/*/test_* "$dir"/tests/agent/*/test_* "$dir"/tests/agent/*/*/test_*; do
-		[ -x "$program" ] && echo "$program"
-	done | xargs -P "$jobs" -I '{}' sh -c '
-		program=$1 log=$2-${1##*/}
-		shift 2
-		timeout 300 "$@" "$program" >"$log.log" 2>&1 </dev/null
-		echo $? >"$log.rc"' sh '{}' "$prefix" "$@"
-	for rc in "$prefix"-test_*.rc; do
+	dir=$logs/$(echo "$name" | tr ' ' _)
+	WRAPPER=$wrapper sh tests/unit.sh "$dir" $programs >"$dir.log" 2>&1 </dev/null
+	for rc in "$dir"/*.rc; do
 		log=${rc%.rc}.log
 		good=$((good + $(grep -c '^\[       OK ]' "$log")))
 		skipped=$((skipped + $(named SKIPPED "$log")))
 		bad=$(named 'FAILED ' "$log")
 		# One that crashed, or failed outside of its tests, has failed all the same.
 		[ "$(cat "$rc")" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
-		program=${log##*/"${prefix##*/}"-}
+		program=${log##*/}
 		[ "$bad" -eq 0 ] || fail "$name: ${program%.log}, exit $(cat "$rc")" "$bad" "$log"
 	done
 	[ "$skipped" -eq 0 ] || echo "  skipped $name: $skipped unit tests"
@@ -88,9 +87,10 @@ corpus() {	# corpus NAME DIR
 	done
 }
 
-e2e() {		# e2e NAME PROGRAM
+# e2e NAME PROGRAM PART: the end-to-end tests of a part (see tests/e2e/__main__.py).
+e2e() {
 	log=$logs/$(echo "$1" | tr ' ' _)-e2e.log
-	FLOWSYNC=$PWD/$2 timeout 1800 python3 -B tests/e2e "$log" </dev/null 2>"$log.err" >"$log.sum"
+	FLOWSYNC=$PWD/$2 timeout 3600 python3 -B tests/e2e "$log" "$3" </dev/null 2>"$log.err" >"$log.sum"
 	# The last line of the summary: PASSED FAILED SKIPPED.
 	# shellcheck disable=SC2046
 	set -- "$1" $(tail -n 1 "$log.sum")
@@ -107,55 +107,136 @@ e2e() {		# e2e NAME PROGRAM
 	fail "$1: end-to-end tests" "$3" "$log.failed"
 }
 
-build() {	# build NAME MAKE-ARGUMENTS...
+# build NAME MAKE-ARGUMENTS...: what is up to date is not built again, so each stage that needs a build asks for it.
+build() {
 	name=$1
 	shift
 	check "$name: build" make -j"$jobs" WERROR=1 "$@" all programs
 }
 
-with_sanitizers() {
-	build sanitizers SAN=1 || return
-	unit sanitizers build/san
-	corpus sanitizers build/san
-	e2e sanitizers build/san/flowsync
-}
+# ---- stages ----
 
-everything() {
+stage_scripts() {
 	for script in tests/*.sh examples/*.sh .ci/run; do
 		check "syntax of $script" sh -n "$script"
 	done
-	check "references of comments and documents" sh tests/references.sh
-	if build gcc CC=gcc; then
-		check "borders" sh tests/borders.sh
-		check "order of the folders" sh tests/layers.sh
-		unit gcc build
-		corpus gcc build
-		# Leaks are LeakSanitizer's: here a forked child would be blamed for what it inherited.
-		unit valgrind build env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99
-		check "install and uninstall" sh tests/install.sh
-		check "version" sh tests/version.sh
-		check "systemd units" sh tests/systemd.sh
-		e2e gcc build/flowsync
-	fi
-	if build clang CC=clang BUILD=build/clang; then
-		unit clang build/clang
-		corpus clang build/clang
-	fi
-	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz SECONDS=2
-	with_sanitizers
 }
+
+stage_gcc() {
+	build gcc CC=gcc
+}
+
+stage_rules() {
+	check "references of comments and documents" sh tests/references.sh
+	check "borders" sh tests/borders.sh
+	check "order of the folders" sh tests/layers.sh
+}
+
+stage_unit() {
+	unit gcc ''
+	corpus gcc build
+}
+
+# It finds what is read without having been set; leaks are LeakSanitizer's, as here a forked child would be blamed for
+# what it inherited.  Left out are those that spend their time in other programs or in the file system.
+stage_valgrind() {
+	leave_out='test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout'
+	unit valgrind "env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99"
+	leave_out=
+}
+
+stage_install() {
+	check "install and uninstall" sh tests/install.sh
+	check "systemd units" sh tests/systemd.sh
+	check "version" sh tests/version.sh
+}
+
+stage_e2e() {
+	e2e gcc build/flowsync release
+}
+
+# For what clang warns of; it compiles the fuzz targets, too.
+stage_clang() {
+	build clang CC=clang BUILD=build/clang CFLAGS=-O0
+}
+
+stage_san_build() {
+	build sanitizers SAN=1 CC=gcc
+}
+
+stage_san_unit() {
+	unit sanitizers '' SAN=1
+	corpus sanitizers build/san
+}
+
+stage_san_e2e() {
+	e2e sanitizers build/san/flowsync sanitizers
+}
+
+stage_fuzz() {
+	check "fuzz targets, two seconds each" make -s -j"$jobs" fuzz SECONDS=2
+}
+
+# What has to be there before a stage.
+needs() {
+	case $1 in
+	rules|unit|valgrind|install|e2e) echo gcc ;;
+	san_unit|san_e2e) echo san_build ;;
+	esac
+}
+
+children_cpu() {	# in seconds, of all that has ended
+	times >"$logs/times"
+	tail -n 1 "$logs/times" | awk '{ split($1 "m" $2, t, "m"); print int(t[1] * 60 + t[2] + t[3] * 60 + t[4]) }'
+}
+
+ended=
+# run_stage NAME: once, after the build that it needs, and not if that failed.
+run_stage() {
+	for needed in $(needs "$1"); do
+		run_stage "$needed"
+		case " $ended " in
+		*" $needed:failed "*) return ;;
+		esac
+	done
+	case " $ended " in
+	*" $1 "*|*" $1:failed "*) return ;;
+	esac
+	echo "== $1"
+	before="$passed $failed $(date +%s) $(children_cpu)"
+	if "stage_$1"; then
+		ended="$ended $1"
+	else
+		ended="$ended $1:failed"
+	fi
+	set -- "$1" $before
+	set -- "$1" $((passed - $2)) $((failed - $3)) $(($(date +%s) - $4)) $(($(children_cpu) - $5))
+	echo "   $1: $2 passed, $3 failed, $4 seconds"
+	table="$table
+$(printf '%-10s %7d %7d %8d %8d' "$@")"
+}
+
+all='scripts gcc rules unit install e2e valgrind clang san_build san_unit san_e2e fuzz'
+stages=
+for word in "$@"; do
+	[ "$word" != san ] || word='san_build san_unit san_e2e'
+	case " $all " in
+	*" $word "*) stages="$stages $word" ;;
+	*) echo "usage: sh tests/run.sh [san] [STAGE...]; the stages are: $all" >&2; exit 64 ;;
+	esac
+done
 
 sh tests/setup.sh test || exit 1
 logs=build/logs
 rm -rf "$logs"
 mkdir -p "$logs"
 
-case ${1-} in
-san) with_sanitizers ;;
-'')  everything ;;
-*)   echo "usage: sh tests/run.sh [san]" >&2; exit 64 ;;
-esac
+for stage in ${stages:-$all}; do
+	run_stage "$stage"
+done
 
+printf '\n%-10s %7s %7s %8s %8s' stage passed failed seconds "CPU s"
+echo "$table"
 [ "$failed" -eq 0 ] || echo "Failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

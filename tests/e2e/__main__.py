@@ -1,4 +1,6 @@
-"""python3 tests/e2e [LOG]: all end-to-end tests, the classes side by side, two workers a processor.
+"""python3 tests/e2e [LOG [PART]]: end-to-end tests, the classes side by side, two workers a processor.
+
+PART is all (the default), or what `run.sh` runs on one of its builds: "release" or "sanitizers".
 
 Each test mostly waits for a program, so threads do.  The details go to LOG (or stderr), the slowest tests at
 its end; the last line on stdout is "PASSED FAILED SKIPPED".
@@ -12,6 +14,17 @@ import time
 import unittest
 
 SLOWEST = 30
+
+# They take the same paths of the program hundreds of times, with other data, or count time and memory: what a
+# sanitizer finds in them it finds in the others, in minutes less.
+EXHAUSTIVE = {"test_bench", "test_field_walk", "test_kill", "test_laws", "test_peer", "test_soak"}
+# What a user does with the program, for the build that users have.
+EVERYDAY = {"test_agent", "test_examples", "test_harness", "test_run_steps", "test_serve", "test_sync", "test_systemd"}
+PARTS = {
+    "all": lambda module: True,
+    "release": lambda module: module in EXHAUSTIVE or module in EVERYDAY,
+    "sanitizers": lambda module: module not in EXHAUSTIVE,
+}
 
 
 class TimedResult(unittest.TextTestResult):
@@ -43,6 +56,10 @@ def flat(suite):
         yield from flat(test) if isinstance(test, unittest.TestSuite) else [test]
 
 
+def is_exhaustive(suite):
+    return any(type(test).__module__ in EXHAUSTIVE for test in suite)
+
+
 def run(suite):
     text = io.StringIO()
     return unittest.TextTestRunner(text, verbosity=2, resultclass=TimedResult).run(suite), text.getvalue()
@@ -50,7 +67,10 @@ def run(suite):
 
 def main():
     here = pathlib.Path(__file__).resolve().parent
-    suites = classes(unittest.defaultTestLoader.discover(here))
+    in_part = PARTS[sys.argv[2] if len(sys.argv) > 2 else "all"]
+    # The longest go first, so that no processor waits for one at the end.
+    tests = [t for t in flat(unittest.defaultTestLoader.discover(here)) if in_part(type(t).__module__)]
+    suites = sorted(classes(tests), key=lambda suite: not is_exhaustive(suite))
     passed = failed = skipped = 0
     seconds = []
     with (open(sys.argv[1], "w") if len(sys.argv) > 1 else sys.stderr) as log, \
