@@ -32,8 +32,9 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("FLOWSYNC", ROOT / "build/flowsync")).resolve()
 BASE = "/workflows/api/v1"
-# A build with sanitizers is several times slower, and so is a machine that does other work.
-TIMEOUT = 60
+# It ends what hangs, and no test waits for it to be over: a build with sanitizers is several times slower, and so is a
+# machine that does other work.
+TIMEOUT = 300
 NOBODY = 65534
 
 # A minimal system may have no hosts file; localhost is loopback there too (RFC 6761, 6.3).
@@ -372,6 +373,14 @@ class ServiceCase(unittest.TestCase):
         self.addCleanup(self._reap, process)
         return process
 
+    def interrupt(self, process, number):
+        """Sends what start() gave a signal as soon as it handles that: before, the signal would just end it."""
+        end = time.monotonic() + TIMEOUT
+        while process.poll() is None and not handled(process.pid) >> (number - 1) & 1:
+            self.assertLess(time.monotonic(), end, f"signal {number} is never handled")
+            time.sleep(0.01)
+        process.send_signal(number)
+
     def tell(self, process, number):
         """Sends what start() gave a signal, and waits until its handler has it."""
         process.send_signal(number)
@@ -434,6 +443,16 @@ def pending(pid):
     """The signals, a bit each, that wait for a process."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"^ShdPnd:\t(\w+)$", status, re.M)[1], 16)
+
+
+def handled(pid):
+    """The signals, a bit each, that a process has a handler for or has blocked, to read them itself; 0 if it is gone."""
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(re.search(r"^SigCgt:\t(\w+)$", status, re.M)[1], 16) | int(
+        re.search(r"^SigBlk:\t(\w+)$", status, re.M)[1], 16)
 
 
 def give_away(folder):

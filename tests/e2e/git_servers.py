@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-TIMEOUT = 60
+from flowsync import TIMEOUT
 HOST = "127.0.0.1"
 NOBODY = 65534
 MODULES = "/usr/lib/apache2/modules"

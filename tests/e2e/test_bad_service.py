@@ -177,7 +177,7 @@ class BadListTest(BadAnswerCase):
                 always = self.fake(lambda request: answer)
                 process = self.start("sync", "-o", "json", self.specs, endpoint=always.endpoint)
                 self.assertIn("; trying again in ", process.stderr.readline())
-                process.send_signal(signal.SIGTERM)
+                self.interrupt(process, signal.SIGTERM)
                 errors = self.finish(process).json()["errors"]
                 self.assertEqual([e["message"] for e in errors],
                                  [FIRST + sentence.replace("ADDRESS", always.endpoint[7:])])

@@ -499,7 +499,7 @@ class ServerTest(GitCase):
         server = Silent(self)
         run = self.start("sync", "--git", f"git://127.0.0.1:{server.port}/repo", "-o", "json")
         self.assertTrue(server.met.wait(TIMEOUT))
-        run.send_signal(signal.SIGTERM)
+        self.interrupt(run, signal.SIGTERM)
         result = self.finish(run)
         self.assertEqual(result.code, 143, result)
         self.assertEqual(result.json()["outcome"], "interrupted")

@@ -1,6 +1,7 @@
 """The harness must see what it is there to see."""
 import pathlib
 import re
+import signal
 import subprocess
 import unittest
 
@@ -25,6 +26,12 @@ class HarnessTest(flowsync.ServiceCase):
         for code, err in ((-11, ""), (99, ""), (0, "x.c:1:2: runtime error: signed integer overflow")):
             with self.assertRaises(AssertionError):
                 self.check_output(flowsync.Result(["plan"], code, "", err))
+
+    def test_a_signal_is_sent_when_it_is_handled(self):
+        process = subprocess.Popen(["sh", "-c", "sleep 1; trap 'exit 7' TERM; while :; do sleep 0.1; done"])
+        self.addCleanup(process.kill)
+        self.interrupt(process, signal.SIGTERM)
+        self.assertEqual(process.wait(flowsync.TIMEOUT), 7)
 
     def test_the_environment_is_bare(self):
         self.assertNotIn("FLOWSYNC_TOKEN", self.environment())

@@ -208,7 +208,7 @@ class BadServiceImportTest(ImportCase):
         process = self.start("import", "--out", "got", "-o", "json", "--concurrency", "1", endpoint=endpoint)
         while not (self.tmp / "got/w1.yaml").exists():
             self.assertIsNone(process.poll())
-        process.send_signal(signal.SIGTERM)
+        self.interrupt(process, signal.SIGTERM)
         result = self.finish(process)
         self.assertEqual(result.code, 143, result)
         self.assertEqual(json.loads(result.out)["exit_code"], 143)

@@ -1,4 +1,5 @@
 """The service that flowsync brings along, as plan and sync meet it: --endpoint local, and a unix socket."""
+import signal
 import stat
 import unittest
 
@@ -66,7 +67,7 @@ class UnixSocketTest(SyncCase):
                                      env={"FLOWSYNC_TOKEN_FILE": None, "FLOWSYNC_TOKEN": "another"}).err,
                          "flowsync: error: list workflows, page 1: the service answered 401 (the token is not "
                          "accepted): the token in Authorization is not this service's\n")
-        serve.terminate()
+        self.interrupt(serve, signal.SIGTERM)
         self.assertEqual(self.finish(serve).code, 0)
         self.assertFalse(path.exists())
 

@@ -84,7 +84,7 @@ class Wire:
     """One kept-alive connection to a peer."""
 
     def __init__(self, peer):
-        self.connection = http.client.HTTPConnection(peer.url.removeprefix("http://"), timeout=20)
+        self.connection = http.client.HTTPConnection(peer.url.removeprefix("http://"), timeout=flowsync.TIMEOUT)
 
     def ask(self, method, path, body=None, token="token"):
         """(status, answer); a path below /control goes there."""
@@ -457,7 +457,7 @@ class PeerTest(unittest.TestCase):
         self.assertEqual([r[:2] for r in self.good("GET", "/control/requests")],
                          [["GET", "/workflows/601"]] * 2 + [["GET", "/workflows/"]])
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(10), 0)
+        self.assertEqual(process.wait(flowsync.TIMEOUT), 0)
 
 
 class FlowsyncTest(flowsync.ServiceCase):

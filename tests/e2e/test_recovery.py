@@ -161,7 +161,7 @@ class WatcherTest(RecoveryCase):
         self.begin({"a": {"command": "sleep 1000"}}, watchers=[
             {"webhook": {"name": "n", "url": listener.endpoint + "/x", "payload": "{}"},
              "events": {"runtimeExceeded": 0.01}}])
-        wait_for(lambda: listener.requests, "the watcher is told", timeout=15)
+        wait_for(lambda: listener.requests, "the watcher is told")
         self.assertEqual(self.told()["status"], "Running")
 
     def test_one_that_was_being_told_is_told_soon_after_the_start(self):

@@ -65,7 +65,7 @@ class EmbeddedRunTest(LocalCase):
                                    (("-o", "json"), signal.SIGINT, 130)):
             process = self.start("workflow", "execute", "w", *args)
             pid = self.read_pid()
-            process.send_signal(number)
+            self.interrupt(process, number)
             result = self.finish(process)
             self.assertEqual(result.code, code, result)
             self.assertRegex(result.err, rf"execution {UUID} is stopped, as it runs in this command")
@@ -149,7 +149,7 @@ class AgentRunTest(LocalCase, AgentCase):
         agent = self.run_agent({"w": {"steps": {"one": step(GATE)}}})
         process = self.start("workflow", "execute", "w", "--wait")
         self.read_pid()
-        process.send_signal(signal.SIGINT)
+        self.interrupt(process, signal.SIGINT)
         result = self.finish(process)
         self.assertEqual(result.code, 130)
         self.assertIn("not waited for any longer", result.err)

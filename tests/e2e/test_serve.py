@@ -256,7 +256,7 @@ class ServeTest(ServiceCase):
         return process, process.stdout.readline(), process.stdout.readline()
 
     def end(self, process, how=signal.SIGTERM):
-        process.send_signal(how)
+        self.interrupt(process, how)
         result = self.finish(process)
         self.assertEqual(result.code, 0, f"\n{result}")
         return result

@@ -411,7 +411,7 @@ class PaceTest(SyncCase):
         process = self.start(*args, "-o", "json", endpoint=self.between(hang).endpoint)
         self.addCleanup(over.set)   # before the program is reaped, so that its end is its own
         self.assertTrue(came.wait(flowsync.TIMEOUT))
-        process.send_signal(number)
+        self.interrupt(process, number)
         result = self.finish(process)
         self.assertEqual(result.code, 128 + number, result)
         return result.json()
@@ -456,7 +456,7 @@ class PaceTest(SyncCase):
         line = process.stderr.readline()
         self.assertRegex(line, r"\Aflowsync: list workflows, page 1: the service answered 503; "
                                r"trying again in \d+\.\d s\n\Z")
-        process.send_signal(signal.SIGTERM)
+        self.interrupt(process, signal.SIGTERM)
         result = self.finish(process)
         self.assertEqual(result.code, 143)
         self.assertEqual(result.json()["errors"][0]["message"],

@@ -68,7 +68,7 @@ class UnitTest(ServiceCase):
         return said
 
     def assertGoodEnd(self, name, process):
-        process.send_signal(signal.SIGTERM)
+        self.interrupt(process, signal.SIGTERM)
         result = self.finish(process)
         self.assertIn(result.code, (0, int(unit(name)["SuccessExitStatus"])), f"\n{result}")
         return result

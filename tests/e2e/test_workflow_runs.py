@@ -174,7 +174,7 @@ class ExecuteTest(PeerCase):
             line = process.stderr.readline()        # the first step runs
             self.assertEqual(line, "flowsync: step get: Running\n")
             run = self.kept().executions[0]
-            process.send_signal(number)
+            self.interrupt(process, number)
             result = self.finish(process)
             self.assertEqual(result.code, code)
             self.assertEqual(result.err, f"flowsync: warning: not waited for any longer; execution {run.id} goes on\n")
@@ -443,7 +443,7 @@ class LogsTest(PeerCase):
         run = self.run_id()
         process = self.start("workflow", "logs", "night", run, "--follow")
         self.assertRegex(process.stdout.readline(), rf"\Aget \| {STAMP} step get ran\n\Z")
-        process.send_signal(signal.SIGINT)
+        self.interrupt(process, signal.SIGINT)
         result = self.finish(process)
         self.assertEqual((result.code, result.out, result.err), (130, "", ""))
 
