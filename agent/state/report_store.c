@@ -29,7 +29,7 @@ static bool is_id(const char *text, size_t len)
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
-		if (id_form[i] == '0' ? !isdigit(c) : id_form[i] == 'x' ? !isxdigit(c) : c != id_form[i])
+		if (id_form[i] == '0' ? !isdigit(c) : id_form[i] == 'x' ? !isxdigit(c) : c != (unsigned char)id_form[i])
 			return false;
 	}
 	return true;
