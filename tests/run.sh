@@ -117,6 +117,7 @@ build() {
 # ---- stages ----
 
 stage_scripts() {
+	check "shellcheck" shellcheck tests/*.sh examples/*.sh .ci/run
 	for script in tests/*.sh examples/*.sh .ci/run; do
 		check "syntax of $script" sh -n "$script"
 	done
@@ -143,6 +144,10 @@ stage_valgrind() {
 	leave_out='test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout'
 	unit valgrind "env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99"
 	leave_out=
+}
+
+stage_lint() {
+	check "clang-tidy and gcc -fanalyzer" make -k -j"$jobs" lint CC=gcc
 }
 
 stage_install() {
@@ -180,7 +185,7 @@ stage_fuzz() {
 # What has to be there before a stage.
 needs() {
 	case $1 in
-	rules|unit|valgrind|install|e2e) echo gcc ;;
+	rules|unit|valgrind|install|e2e|lint) echo gcc ;;
 	san_unit|san_e2e) echo san_build ;;
 	esac
 }
@@ -216,7 +221,7 @@ run_stage() {
 $(printf '%-10s %7d %7d %8d %8d' "$@")"
 }
 
-all='scripts gcc rules unit install e2e valgrind clang san_build san_unit san_e2e fuzz'
+all='scripts gcc rules unit install lint e2e valgrind clang san_build san_unit san_e2e fuzz'
 stages=
 for word in "$@"; do
 	[ "$word" != san ] || word='san_build san_unit san_e2e'

@@ -13,7 +13,7 @@ for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|lib
            libmicrohttpd-dev libgit2-dev libssh2-1-dev libsqlite3-dev libsystemd-dev libsmartcols-dev nettle-dev
            zlib1g-dev ca-certificates'
 # Of the web server just the program: nothing is to be started for a machine that tests.
-for_tests='clang libclang-rt-dev libcmocka-dev git python3 openssl valgrind systemd sqlite3
+for_tests='clang clang-tidy libclang-rt-dev shellcheck libcmocka-dev git python3 openssl valgrind systemd sqlite3
            apache2-bin openssh-client openssh-server tzdata exim4-daemon-light|exim4-daemon-heavy'
 # Those that bring a service along that the machine would run, and what runs it.
 serving='openssh-server:ssh exim4-daemon-light:exim4 exim4-daemon-light:exim4-base.timer'
@@ -22,7 +22,7 @@ build_headers='yaml.h json-c/json.h curl/curl.h git2.h libssh2.h microhttpd.h sq
                systemd/sd-daemon.h systemd/sd-id128.h libsmartcols/libsmartcols.h nettle/sha2.h zlib.h'
 test_headers='setjmp.h stdarg.h stddef.h stdint.h cmocka.h'
 build_commands='cc make'
-test_commands='clang git python3 openssl valgrind systemd-analyze apache2 ssh-agent sshd sqlite3'
+test_commands='clang clang-tidy shellcheck git python3 openssl valgrind systemd-analyze apache2 ssh-agent sshd sqlite3'
 
 case ${1-} in
 build) packages=$for_build headers=$build_headers commands=$build_commands ;;
