@@ -126,10 +126,10 @@ static void an_answer_says_more_than_a_code(void **state)
 		{ "{\"code\":64,\"message\":\"\"}", "{\"message\":\"no such branch\"}", "broken s 0 no such branch -|" },
 		/* none that can be read: what was known stays known, and it is said */
 		{ "{\"code\":3,\"message\":\"\"}", "[]",
-		  "ended s 3 the answer of the step says neither a status nor a message, or both {}|" },
+		  "ended s 3 the reply of the command: expected a status or a message {}|" },
 		{ "{\"code\":3,\"message\":\"\"}", "{\"status\":200,\"message\":\"x\"}",
-		  "ended s 3 the answer of the step says neither a status nor a message, or both {}|" },
-		{ "{\"code\":3,\"message\":\"\"}", "", "ended s 3 the answer of the step: nothing, where JSON was expected {}|" },
+		  "ended s 3 the reply of the command: expected a status or a message {}|" },
+		{ "{\"code\":3,\"message\":\"\"}", "", "ended s 3 the reply of the command: nothing, where JSON was expected {}|" },
 	};
 	struct fixture *f = *state;
 
