@@ -20,30 +20,30 @@ enum { RESULT_MAX = 64 << 10 };
  * An environment and an input may hold any bytes, JSON only UTF-8: all texts are written in base64,
  * so that none needs to be asked. */
 
-static struct node *coded(struct arena *a, const char *bytes, size_t len)
+static struct node *attempt_encode_text(struct arena *a, const char *bytes, size_t len)
 {
 	return node_text(a, base64_encode(a, bytes, len));
 }
 
-static struct node *coded_list(struct arena *a, const char *const *texts)
+static struct node *attempt_encode_list(struct arena *a, const char *const *texts)
 {
 	struct node *list = node_list(a);
 
 	for (; texts && *texts; texts++)
-		node_add(a, list, coded(a, *texts, strlen(*texts)));
+		node_add(a, list, attempt_encode_text(a, *texts, strlen(*texts)));
 	return list;
 }
 
-static struct node *command_node(struct arena *a, const struct attempt_command *c)
+static struct node *attempt_encode_command(struct arena *a, const struct attempt_command *c)
 {
 	struct node *n = node_map(a);
 
-	node_put(a, n, "argv", coded_list(a, c->argv));
+	node_put(a, n, "argv", attempt_encode_list(a, c->argv));
 	node_put(a, n, "self", node_bool(a, c->self));
 	if (c->input)
-		node_put(a, n, "input", coded(a, c->input, c->len));
+		node_put(a, n, "input", attempt_encode_text(a, c->input, c->len));
 	if (c->env)
-		node_put(a, n, "env", coded_list(a, c->env));
+		node_put(a, n, "env", attempt_encode_list(a, c->env));
 	return n;
 }
 
@@ -52,19 +52,19 @@ void attempt_write(const struct attempt *attempt, struct buf *out)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *n = node_map(&a), *commands = node_list(&a);
 
-	node_put(&a, n, "folder", coded(&a, attempt->folder, strlen(attempt->folder)));
+	node_put(&a, n, "folder", attempt_encode_text(&a, attempt->folder, strlen(attempt->folder)));
 	for (size_t i = 0; i < attempt->command_count; i++)
-		node_add(&a, commands, command_node(&a, &attempt->commands[i]));
+		node_add(&a, commands, attempt_encode_command(&a, &attempt->commands[i]));
 	node_put(&a, n, "commands", commands);
-	node_put(&a, n, "env", coded_list(&a, attempt->env));
-	node_put(&a, n, "masks", coded_list(&a, attempt->masks));
+	node_put(&a, n, "env", attempt_encode_list(&a, attempt->env));
+	node_put(&a, n, "masks", attempt_encode_list(&a, attempt->masks));
 	if (attempt->cgroup)
-		node_put(&a, n, "cgroup", coded(&a, attempt->cgroup, strlen(attempt->cgroup)));
+		node_put(&a, n, "cgroup", attempt_encode_text(&a, attempt->cgroup, strlen(attempt->cgroup)));
 	json_write(n, JSON_COMPACT, out);
 }
 
 /* NULL if it is no such text.  len NULL: a NUL in it makes it none. */
-static const char *decoded(struct arena *a, const struct node *n, size_t *len)
+static const char *attempt_decode_text(struct arena *a, const struct node *n, size_t *len)
 {
 	const uint8_t *bytes;
 	size_t count;
@@ -77,37 +77,37 @@ static const char *decoded(struct arena *a, const struct node *n, size_t *len)
 	return (const char *)bytes;
 }
 
-static const char *const *decoded_list(struct arena *a, const struct node *list)
+static const char *const *attempt_decode_list(struct arena *a, const struct node *list)
 {
 	if (!list || list->kind != NODE_LIST)
 		return NULL;
 	const char **texts = arena_new(a, const char *, list->count + 1);
 	for (size_t i = 0; i < list->count; i++)
-		if (!(texts[i] = decoded(a, list->entries[i].value, NULL)))
+		if (!(texts[i] = attempt_decode_text(a, list->entries[i].value, NULL)))
 			return NULL;
 	return texts;
 }
 
-static bool read_command(struct arena *a, const struct node *n, struct attempt_command *out)
+static bool attempt_decode_command(struct arena *a, const struct node *n, struct attempt_command *out)
 {
 	const struct node *self = node_get(n, "self"), *input = node_get(n, "input"), *env = node_get(n, "env");
 
-	out->argv = decoded_list(a, node_get(n, "argv"));
+	out->argv = attempt_decode_list(a, node_get(n, "argv"));
 	out->self = self && self->kind == NODE_BOOL && self->boolean;
-	if (input && !(out->input = decoded(a, input, &out->len)))
+	if (input && !(out->input = attempt_decode_text(a, input, &out->len)))
 		return false;
-	if (env && !(out->env = decoded_list(a, env)))
+	if (env && !(out->env = attempt_decode_list(a, env)))
 		return false;
 	return out->argv && out->argv[0];
 }
 
-static bool read_commands(struct arena *a, const struct node *list, struct attempt *out)
+static bool attempt_decode_commands(struct arena *a, const struct node *list, struct attempt *out)
 {
 	if (!list || list->kind != NODE_LIST)
 		return false;
 	struct attempt_command *commands = arena_new(a, struct attempt_command, list->count);
 	for (size_t i = 0; i < list->count; i++)
-		if (!read_command(a, list->entries[i].value, &commands[i]))
+		if (!attempt_decode_command(a, list->entries[i].value, &commands[i]))
 			return false;
 	out->commands = commands;
 	out->command_count = list->count;
@@ -122,14 +122,14 @@ bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt
 	if (!json_read(a, bytes, len, &n, err))
 		return err_wrap(err, "the document of an attempt");
 	const struct node *cgroup = node_get(n, "cgroup");
-	attempt.folder = decoded(a, node_get(n, "folder"), NULL);
-	attempt.env = decoded_list(a, node_get(n, "env"));
-	attempt.masks = decoded_list(a, node_get(n, "masks"));
+	attempt.folder = attempt_decode_text(a, node_get(n, "folder"), NULL);
+	attempt.env = attempt_decode_list(a, node_get(n, "env"));
+	attempt.masks = attempt_decode_list(a, node_get(n, "masks"));
 	if (!attempt.folder || *attempt.folder != '/')
 		return err_set(err, "the document of an attempt: its folder has no absolute path");
-	if (!read_commands(a, node_get(n, "commands"), &attempt))
+	if (!attempt_decode_commands(a, node_get(n, "commands"), &attempt))
 		return err_set(err, "the document of an attempt: no command, or one without a program");
-	if (!attempt.env || !attempt.masks || (cgroup && !(attempt.cgroup = decoded(a, cgroup, NULL))))
+	if (!attempt.env || !attempt.masks || (cgroup && !(attempt.cgroup = attempt_decode_text(a, cgroup, NULL))))
 		return err_set(err, "the document of an attempt: a text that is none");
 	*out = attempt;
 	return true;

@@ -15,7 +15,7 @@ enum { OUT_MAX = 64 << 10, MARK_ROOM = 32 };
 /* What came when the head was full, as it came: most of it will never be looked at.  In between, at
  * the beginnings of lines, stand marks: a NUL, milliseconds and a space.  Other NULs are none, so
  * they become a byte that is as little a character. */
-struct log_tail {
+struct attempt_log_tail {
 	char ring[ATTEMPT_TAIL_MAX];
 	uint64_t total;		/* bytes that were put there */
 	uint64_t printed;	/* without the marks */
@@ -27,7 +27,7 @@ struct log_tail {
 
 /* The disk is full: of what could be written half a line is left at the end, which is none.  If it
  * cannot be taken away it stays. */
-static void end_log(struct attempt_log *log, size_t done)
+static void attempt_log_stop_writing(struct attempt_log *log, size_t done)
 {
 	const char *newline = done ? memrchr(log->out.text, '\n', done) : NULL;
 	size_t whole = newline ? (size_t)(newline + 1 - log->out.text) : 0;
@@ -37,7 +37,7 @@ static void end_log(struct attempt_log *log, size_t done)
 	fd_close(&log->fd);
 }
 
-static void write_out(struct attempt_log *log)
+static void attempt_log_flush(struct attempt_log *log)
 {
 	size_t done = 0;
 
@@ -46,21 +46,21 @@ static void write_out(struct attempt_log *log)
 		if (n > 0)
 			done += (size_t)n;
 		else if (n == 0 || errno != EINTR)
-			end_log(log, done);
+			attempt_log_stop_writing(log, done);
 	}
 	buf_reset(&log->out);
 }
 
-static size_t line_size(int64_t ms, size_t len)
+static size_t attempt_log_line_size(int64_t ms, size_t len)
 {
 	return (size_t)snprintf(NULL, 0, "%lld \n", (long long)ms) + len;
 }
 
-static void write_line(struct attempt_log *log, int64_t ms, const char *text, size_t len)
+static void attempt_log_append_line(struct attempt_log *log, int64_t ms, const char *text, size_t len)
 {
-	if (log->out.len + line_size(ms, len) > OUT_MAX)
-		write_out(log);
-	log->size += line_size(ms, len);
+	if (log->out.len + attempt_log_line_size(ms, len) > OUT_MAX)
+		attempt_log_flush(log);
+	log->size += attempt_log_line_size(ms, len);
 	buf_addf(&log->out, "%lld ", (long long)ms);
 	buf_add(&log->out, text, len);
 	buf_addc(&log->out, '\n');
@@ -68,7 +68,7 @@ static void write_line(struct attempt_log *log, int64_t ms, const char *text, si
 
 /* ---- keeping the newest ---- */
 
-static uint64_t count_lines(const char *bytes, size_t len)
+static uint64_t attempt_log_count_newlines(const char *bytes, size_t len)
 {
 	uint64_t count = 0;
 
@@ -77,57 +77,57 @@ static uint64_t count_lines(const char *bytes, size_t len)
 	return count;
 }
 
-static void keep_part(struct log_tail *t, const char *bytes, size_t len, bool is_mark)
+static void attempt_log_tail_copy(struct attempt_log_tail *t, const char *bytes, size_t len, bool is_mark)
 {
 	char *to = t->ring + t->total % sizeof t->ring;
 
 	if (t->total >= sizeof t->ring)
-		t->lost_lines += count_lines(to, len);
+		t->lost_lines += attempt_log_count_newlines(to, len);
 	memcpy(to, bytes, len);
 	for (char *nul = to; !is_mark && (nul = memchr(nul, '\0', (size_t)(to + len - nul))); )
 		*nul = '\xff';
 	t->total += len;
 }
 
-static void keep(struct log_tail *t, const char *bytes, size_t len, bool is_mark)
+static void attempt_log_tail_append(struct attempt_log_tail *t, const char *bytes, size_t len, bool is_mark)
 {
 	t->printed += is_mark ? 0 : len;
 	while (len > 0) {
 		size_t room = sizeof t->ring - t->total % sizeof t->ring, part = len < room ? len : room;
-		keep_part(t, bytes, part, is_mark);
+		attempt_log_tail_copy(t, bytes, part, is_mark);
 		bytes += part;
 		len -= part;
 	}
 }
 
-static void keep_mark(struct log_tail *t, int64_t ms)
+static void attempt_log_tail_append_time(struct attempt_log_tail *t, int64_t ms)
 {
 	char mark[MARK_ROOM] = "";
 
-	keep(t, mark, 1 + (size_t)snprintf(mark + 1, sizeof mark - 1, "%lld ", (long long)ms), true);
+	attempt_log_tail_append(t, mark, 1 + (size_t)snprintf(mark + 1, sizeof mark - 1, "%lld ", (long long)ms), true);
 }
 
 /* A mark for the first line that begins here is enough for all of them. */
-static void keep_printed(struct log_tail *t, const char *bytes, size_t len, int64_t ms)
+static void attempt_log_tail_append_output(struct attempt_log_tail *t, const char *bytes, size_t len, int64_t ms)
 {
 	if (!t->line_begins) {
 		const char *newline = memchr(bytes, '\n', len);
 		size_t part = newline ? (size_t)(newline + 1 - bytes) : len;
-		keep(t, bytes, part, false);
+		attempt_log_tail_append(t, bytes, part, false);
 		t->line_begins = newline;
 		bytes += part;
 		len -= part;
 	}
 	if (len == 0)
 		return;
-	keep_mark(t, ms);
-	keep(t, bytes, len, false);
+	attempt_log_tail_append_time(t, ms);
+	attempt_log_tail_append(t, bytes, len, false);
 	t->line_begins = bytes[len - 1] == '\n';
 }
 
 /* ---- the head ---- */
 
-static void begin_tail(struct attempt_log *log)
+static void attempt_log_start_tail(struct attempt_log *log)
 {
 	log->tail = malloc(sizeof *log->tail);
 	if (!log->tail) {
@@ -138,75 +138,75 @@ static void begin_tail(struct attempt_log *log)
 	log->tail->line_begins = true;
 }
 
-static void take_line(void *context, int64_t ms, const char *text, size_t len)
+static void attempt_log_take_line(void *context, int64_t ms, const char *text, size_t len)
 {
 	struct attempt_log *log = context;
 
-	if (!log->tail && log->size + line_size(ms, len) > ATTEMPT_HEAD_MAX)
-		begin_tail(log);
+	if (!log->tail && log->size + attempt_log_line_size(ms, len) > ATTEMPT_HEAD_MAX)
+		attempt_log_start_tail(log);
 	if (!log->tail) {
-		write_line(log, ms, text, len);
+		attempt_log_append_line(log, ms, text, len);
 		return;
 	}
-	keep_printed(log->tail, text, len, ms);
-	keep_printed(log->tail, "\n", 1, ms);
+	attempt_log_tail_append_output(log->tail, text, len, ms);
+	attempt_log_tail_append_output(log->tail, "\n", 1, ms);
 }
 
 /* The head became full somewhere within what lines has: the rest of that belongs to the tail. */
-static void hand_over(struct attempt_log *log, int64_t ms)
+static void attempt_log_move_pending(struct attempt_log *log, int64_t ms)
 {
 	struct line_splitter *l = &log->lines;
 	size_t covered = l->covered < l->raw.len ? l->covered : l->raw.len;
 
-	keep_printed(log->tail, buf_str(&l->text), l->text.len, ms);
-	keep_printed(log->tail, buf_str(&l->raw) + covered, l->raw.len - covered, ms);
+	attempt_log_tail_append_output(log->tail, buf_str(&l->text), l->text.len, ms);
+	attempt_log_tail_append_output(log->tail, buf_str(&l->raw) + covered, l->raw.len - covered, ms);
 	line_splitter_done(l);
 }
 
 /* ---- the end ---- */
 
-struct ending {
+struct attempt_log_replay {
 	struct attempt_log *log;
 	size_t room;		/* how many bytes of lines are to come, until they fit */
 	uint64_t lines, bytes;	/* left out */
 	bool told;
 };
 
-static void measure(void *context, int64_t ms, const char *text, size_t len)
+static void attempt_log_measure_line(void *context, int64_t ms, const char *text, size_t len)
 {
-	struct ending *e = context;
+	struct attempt_log_replay *e = context;
 
-	e->room += line_size(ms, len);
+	e->room += attempt_log_line_size(ms, len);
 }
 
-static void tell_what_is_left_out(struct ending *e, int64_t ms)
+static void attempt_log_write_omission(struct attempt_log_replay *e, int64_t ms)
 {
 	CLEANUP(buf_done) struct buf text = BUF(256);
 
 	if (e->lines + e->bytes > 0 && !e->told) {
 		buf_addf(&text, "... %llu lines (%llu bytes) left out ...", (unsigned long long)e->lines,
 		         (unsigned long long)e->bytes);
-		write_line(e->log, ms, buf_str(&text), text.len);
+		attempt_log_append_line(e->log, ms, buf_str(&text), text.len);
 	}
 	e->told = true;
 }
 
-static void write_kept(void *context, int64_t ms, const char *text, size_t len)
+static void attempt_log_write_tail_line(void *context, int64_t ms, const char *text, size_t len)
 {
-	struct ending *e = context;
+	struct attempt_log_replay *e = context;
 
 	if (e->room > ATTEMPT_TAIL_MAX) {
-		e->room -= line_size(ms, len);
+		e->room -= attempt_log_line_size(ms, len);
 		e->lines++;
 		e->bytes += len + 1;
 		return;
 	}
-	tell_what_is_left_out(e, ms);
-	write_line(e->log, ms, text, len);
+	attempt_log_write_omission(e, ms);
+	attempt_log_append_line(e->log, ms, text, len);
 }
 
 /* The time of a mark, and where what it stands before begins; 0 if it is none. */
-static int64_t read_mark(const char **at, const char *end)
+static int64_t attempt_log_read_mark(const char **at, const char *end)
 {
 	int64_t ms = 0;
 	const char *p = *at;
@@ -219,8 +219,8 @@ static int64_t read_mark(const char **at, const char *end)
 
 /* Hands what stands between marks to emit, and returns how many bytes that was.  What stands before
  * the first came at the same time, or little before. */
-static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64_t ms,
-                           void (*emit)(void *, int64_t, const char *, size_t))
+static uint64_t attempt_log_split_tail(struct attempt_log_replay *e, const char *kept, size_t len, int64_t ms,
+                                       void (*emit)(void *, int64_t, const char *, size_t))
 {
 	struct line_splitter lines;
 	const char *end = kept + len, *mark = len ? memchr(kept, '\0', len) : NULL;
@@ -228,7 +228,7 @@ static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64
 
 	line_splitter_init(&lines, &e->log->secrets, emit, e);
 	if (mark)
-		ms = read_mark(&(const char *){ mark }, end);
+		ms = attempt_log_read_mark(&(const char *){ mark }, end);
 	while (kept < end) {
 		mark = memchr(kept, '\0', (size_t)(end - kept));
 		size_t part = (size_t)((mark ? mark : end) - kept);
@@ -236,7 +236,7 @@ static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64
 		printed += part;
 		kept += part;
 		if (mark)
-			ms = read_mark(&kept, end);
+			ms = attempt_log_read_mark(&kept, end);
 	}
 	line_splitter_end(&lines, ms);
 	line_splitter_done(&lines);
@@ -245,7 +245,7 @@ static uint64_t shape_kept(struct ending *e, const char *kept, size_t len, int64
 
 /* What is left of a line whose beginning was written over may begin with the end of a secret, or of a
  * mark.  The rest of a long one is worth to be kept, but not from within a secret. */
-static size_t first_whole(const struct attempt_log *log, const char *kept, size_t len)
+static size_t attempt_log_skip_partial_line(const struct attempt_log *log, const char *kept, size_t len)
 {
 	const char *newline = memchr(kept, '\n', ATTEMPT_LINE_MAX);
 	size_t unsure = log->secrets.longest + MARK_ROOM;
@@ -259,24 +259,25 @@ static size_t first_whole(const struct attempt_log *log, const char *kept, size_
 	return unsure < len ? unsure : len;
 }
 
-static void write_tail(struct attempt_log *log, int64_t ms)
+static void attempt_log_write_tail(struct attempt_log *log, int64_t ms)
 {
-	struct log_tail *t = log->tail;
+	struct attempt_log_tail *t = log->tail;
 	CLEANUP(buf_done) struct buf kept = BUF(sizeof t->ring);
-	struct ending e = { .log = log };
+	struct attempt_log_replay e = { .log = log };
 	size_t at = t->total % sizeof t->ring, skip = 0;
 
 	if (t->total > sizeof t->ring) {
 		buf_add(&kept, t->ring + at, sizeof t->ring - at);
 		buf_add(&kept, t->ring, at);
-		skip = first_whole(log, kept.text, kept.len);
+		skip = attempt_log_skip_partial_line(log, kept.text, kept.len);
 		e.lines = t->lost_lines + 1;
 	} else {
 		buf_add(&kept, t->ring, (size_t)t->total);
 	}
-	e.bytes = t->printed - shape_kept(&e, buf_str(&kept) + skip, kept.len - skip, ms, measure);
-	shape_kept(&e, buf_str(&kept) + skip, kept.len - skip, ms, write_kept);
-	tell_what_is_left_out(&e, ms);
+	e.bytes = t->printed - attempt_log_split_tail(&e, buf_str(&kept) + skip, kept.len - skip, ms,
+	                                              attempt_log_measure_line);
+	attempt_log_split_tail(&e, buf_str(&kept) + skip, kept.len - skip, ms, attempt_log_write_tail_line);
+	attempt_log_write_omission(&e, ms);
 }
 
 /* ---- what is called ---- */
@@ -292,7 +293,7 @@ bool attempt_log_open(struct arena *a, const char *path, const char *const *mask
 		return err_sys(err, errno, "make the log \"%s\"", path);
 	redactor_init(a, masks, &log.secrets);
 	*out = log;
-	line_splitter_init(&out->lines, &out->secrets, take_line, out);
+	line_splitter_init(&out->lines, &out->secrets, attempt_log_take_line, out);
 	return true;
 }
 
@@ -307,11 +308,11 @@ void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int
 		bytes += part;
 		len -= part;
 		if (log->tail)
-			hand_over(log, ms);
+			attempt_log_move_pending(log, ms);
 	}
-	write_out(log);
+	attempt_log_flush(log);
 	if (log->tail)
-		keep_printed(log->tail, bytes, len, ms);
+		attempt_log_tail_append_output(log->tail, bytes, len, ms);
 }
 
 void attempt_log_pause(struct attempt_log *log, int64_t ms)
@@ -320,8 +321,8 @@ void attempt_log_pause(struct attempt_log *log, int64_t ms)
 		return;
 	line_splitter_pause(&log->lines, ms);
 	if (log->tail)
-		hand_over(log, ms);
-	write_out(log);
+		attempt_log_move_pending(log, ms);
+	attempt_log_flush(log);
 }
 
 void attempt_log_cut(struct attempt_log *log, int64_t ms)
@@ -331,10 +332,10 @@ void attempt_log_cut(struct attempt_log *log, int64_t ms)
 	if (!log->tail) {
 		line_splitter_end(&log->lines, ms);
 		if (log->tail)
-			hand_over(log, ms);
-		write_out(log);
+			attempt_log_move_pending(log, ms);
+		attempt_log_flush(log);
 	} else if (!log->tail->line_begins) {
-		keep_printed(log->tail, "\n", 1, ms);
+		attempt_log_tail_append_output(log->tail, "\n", 1, ms);
 	}
 }
 
@@ -355,8 +356,8 @@ void attempt_log_close(struct attempt_log *log, int64_t ms)
 {
 	attempt_log_cut(log, ms);
 	if (log->fd >= 0 && log->tail)
-		write_tail(log, ms);
-	write_out(log);
+		attempt_log_write_tail(log, ms);
+	attempt_log_flush(log);
 	fd_close(&log->fd);
 	line_splitter_done(&log->lines);
 	buf_done(&log->out);

@@ -15,7 +15,7 @@ struct attempt_log {
 	struct line_splitter lines;	/* to the file */
 	struct buf out;		/* lines that are not written yet */
 	size_t size;		/* of the file */
-	struct log_tail *tail;	/* NULL: the head has room still */
+	struct attempt_log_tail *tail;	/* NULL: the head has room still */
 };
 
 /* Makes the file path.  masks (ends with NULL; NULL: none) have to stay, so does a, and *out where it

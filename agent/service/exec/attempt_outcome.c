@@ -11,38 +11,39 @@
 
 /* ---- output parameters ---- */
 
-struct outputs {
+struct attempt_outcome_reader {
 	struct arena *arena;
 	const char *folder;
 	bool confined;
 	struct buf *notes;
 };
 
-static bool is_there(const char *path)
+static bool attempt_outcome_file_exists(const char *path)
 {
 	struct stat st;
 
 	return stat(path, &st) == 0 || errno != ENOENT;
 }
 
-static void free_text(char **text)
+static void attempt_outcome_free_path(char **text)
 {
 	free(*text);
 }
 
 /* A link may lead anywhere, and so may "..".  Nothing of the step runs any more that could change it. */
-static bool is_within(const char *folder, const char *path)
+static bool attempt_outcome_is_inside_work(const char *folder, const char *path)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(free_text) char *top = realpath(arena_printf(&a, "%s/work", folder), NULL);
-	CLEANUP(free_text) char *real = realpath(path, NULL);
+	CLEANUP(attempt_outcome_free_path) char *top = realpath(arena_printf(&a, "%s/work", folder), NULL);
+	CLEANUP(attempt_outcome_free_path) char *real = realpath(path, NULL);
 	size_t len = top ? strlen(top) : 0;
 
 	return top && real && strncmp(real, top, len) == 0 && real[len] == '/';
 }
 
 /* NULL: it wrote none. */
-static const char *read_output(const struct outputs *o, const char *param, const char *file)
+static const char *attempt_outcome_read_parameter(const struct attempt_outcome_reader *o, const char *param,
+                                                  const char *file)
 {
 	struct arena *a = o->arena;
 	const char *path = *file == '/' ? file : arena_printf(a, "%s/work/%s", o->folder, file);
@@ -50,9 +51,9 @@ static const char *read_output(const struct outputs *o, const char *param, const
 	size_t len;
 	struct err err = { 0 };
 
-	if (!is_there(path))
+	if (!attempt_outcome_file_exists(path))
 		return NULL;
-	if (o->confined && !is_within(o->folder, path))
+	if (o->confined && !attempt_outcome_is_inside_work(o->folder, path))
 		err_set(&err, "it is not in the folder of the step");
 	else if (file_read(a, path, OUTPUT_MAX, &text, &len, &err) && json_can_hold(text, len))
 		return text;
@@ -62,14 +63,15 @@ static const char *read_output(const struct outputs *o, const char *param, const
 	return NULL;
 }
 
-static const struct node *read_outputs(const struct outputs *o, const struct dag_step *step)
+static const struct node *attempt_outcome_read_parameters(const struct attempt_outcome_reader *o,
+                                                          const struct dag_step *step)
 {
 	const struct node *declared = node_get(step->body, "outputParameters");
 	struct node *found = node_map(o->arena);
 
 	for (size_t i = 0; declared && declared->kind == NODE_MAP && i < declared->count; i++) {
 		const char *param = declared->entries[i].key, *file = node_get_text(declared, param);
-		const char *text = file && *file ? read_output(o, param, file) : NULL;
+		const char *text = file && *file ? attempt_outcome_read_parameter(o, param, file) : NULL;
 		if (text)
 			node_put(o->arena, found, param, node_text(o->arena, text));
 	}
@@ -79,7 +81,7 @@ static const struct node *read_outputs(const struct outputs *o, const struct dag
 /* ---- how it ended ---- */
 
 /* A command of ours has said more than its exit code can. */
-static struct dag_event from_answer(const struct attempt_reply *answer, const struct dag_event *end)
+static struct dag_event attempt_outcome_from_reply(const struct attempt_reply *answer, const struct dag_event *end)
 {
 	if (answer->message)
 		return (struct dag_event){ .kind = answer->final ? DAG_REFUSED : DAG_BROKEN,
@@ -91,9 +93,9 @@ static struct dag_event from_answer(const struct attempt_reply *answer, const st
 }
 
 struct dag_event attempt_outcome_read(struct arena *a, const struct dag_step *step, const char *folder,
-                              bool confined, struct buf *notes)
+                                      bool confined, struct buf *notes)
 {
-	const struct outputs outputs = { a, folder, confined, notes };
+	const struct attempt_outcome_reader outputs = { a, folder, confined, notes };
 	struct dag_event e = { .kind = DAG_LOST, .step = step->name };
 	struct attempt_reply answer;
 	const char *message = "";
@@ -108,10 +110,10 @@ struct dag_event attempt_outcome_read(struct arena *a, const struct dag_step *st
 		return e;
 	e.kind = DAG_ENDED;
 	e.message = *message ? message : NULL;
-	e.outputs = read_outputs(&outputs, step);
+	e.outputs = attempt_outcome_read_parameters(&outputs, step);
 	if (!attempt_reply_read(a, folder, &answer, &err)) {
 		e.message = arena_strdup(a, err.msg);
 		return e;
 	}
-	return answer.found ? from_answer(&answer, &e) : e;
+	return answer.found ? attempt_outcome_from_reply(&answer, &e) : e;
 }

@@ -11,6 +11,6 @@ enum { OUTPUT_MAX = 64 << 10 };		/* bytes of an output parameter: it becomes a v
  * concerns the reader of the step's log is added to notes, a line each.  confined: it did not see the
  * machine's own files, so nothing outside of its folder is taken for what it wrote. */
 struct dag_event attempt_outcome_read(struct arena *a, const struct dag_step *step, const char *folder,
-                              bool confined, struct buf *notes);
+                                      bool confined, struct buf *notes);
 
 #endif

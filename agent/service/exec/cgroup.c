@@ -41,7 +41,7 @@ struct cgroups {
 /* ---- the kernel's files ---- */
 
 /* "" if it cannot be read. */
-static const char *read_file(struct arena *a, const char *folder, const char *name)
+static const char *cgroup_read_file(struct arena *a, const char *folder, const char *name)
 {
 	const char *text;
 	struct err err;
@@ -51,13 +51,13 @@ static const char *read_file(struct arena *a, const char *folder, const char *na
 	                                                                                        : "";
 }
 
-static bool has_file(struct arena *a, const char *folder, const char *name)
+static bool cgroup_has_file(struct arena *a, const char *folder, const char *name)
 {
 	return access(arena_printf(a, "%s/%s", folder, name), F_OK) == 0;
 }
 
 /* As one write: the kernel takes it whole or not at all.  If false, errno says why. */
-static bool put(const char *folder, const char *name, const char *text)
+static bool cgroup_write_file(const char *folder, const char *name, const char *text)
 {
 	CLEANUP(fd_close) int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP(fd_close) int fd = dir < 0 ? -1 : openat(dir, name, O_WRONLY | O_CLOEXEC | O_NOCTTY);
@@ -71,7 +71,7 @@ static bool put(const char *folder, const char *name, const char *text)
 }
 
 /* Whether the words, with spaces and line ends between them, have this one. */
-static bool has_word(const char *words, const char *word)
+static bool cgroup_list_has_word(const char *words, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -87,40 +87,40 @@ static bool has_word(const char *words, const char *word)
 /* ---- who is in it ---- */
 
 /* The name of the program, which stands in brackets, may hold anything. */
-static pid_t parent_of(struct arena *a, pid_t pid)
+static pid_t cgroup_parent_pid(struct arena *a, pid_t pid)
 {
-	const char *stat = read_file(a, arena_printf(a, "/proc/%d", (int)pid), "stat");
+	const char *stat = cgroup_read_file(a, arena_printf(a, "/proc/%d", (int)pid), "stat");
 	const char *name_end = strrchr(stat, ')');
 	int parent = 0;
 
 	return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-static bool is_ours(struct arena *a, pid_t pid)
+static bool cgroup_is_own_process(struct arena *a, pid_t pid)
 {
 	for (int i = 0; i < ANCESTORS && pid > 0; i++) {
 		if (pid == getpid())
 			return true;
-		pid = parent_of(a, pid);
+		pid = cgroup_parent_pid(a, pid);
 	}
 	return false;
 }
 
 /* Moves the processes of `from` to `to`, which have to be ours.  One that ended meanwhile is no
  * failure. */
-static bool move_all(const char *from, const char *to, struct err *err)
+static bool cgroup_move_processes(const char *from, const char *to, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *list = read_file(&a, from, "cgroup.procs");
+	const char *list = cgroup_read_file(&a, from, "cgroup.procs");
 
 	for (char *end; *list; list = *end ? end + 1 : end) {
 		long pid = strtol(list, &end, 10);
 		/* 0 is one that is outside of this pid namespace. */
 		if (end == list)
 			break;
-		if (!is_ours(&a, (pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
+		if (!cgroup_is_own_process(&a, (pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
 			return err_set(err, "there are processes in it that are not of this service (%ld)", pid);
-		if (!put(to, "cgroup.procs", arena_printf(&a, "%ld", pid)) && errno != ESRCH)
+		if (!cgroup_write_file(to, "cgroup.procs", arena_printf(&a, "%ld", pid)) && errno != ESRCH)
 			return err_sys(err, errno, "move process %ld to \"%s\"", pid, to);
 	}
 	return true;
@@ -128,13 +128,13 @@ static bool move_all(const char *from, const char *to, struct err *err)
 
 /* ---- taking and giving back ---- */
 
-static bool find_own(struct arena *a, const char **folder, struct err *err)
+static bool cgroup_find_own(struct arena *a, const char **folder, struct err *err)
 {
-	return cgroup_mount_find(a, read_file(a, "/proc/self", "cgroup"),
-	                         read_file(a, "/proc/self", "mountinfo"), folder, err);
+	return cgroup_mount_find(a, cgroup_read_file(a, "/proc/self", "cgroup"),
+	                         cgroup_read_file(a, "/proc/self", "mountinfo"), folder, err);
 }
 
-static bool check_offer(struct cgroups *c, struct err *err)
+static bool cgroup_check_controllers(struct cgroups *c, struct err *err)
 {
 	static const char *const needed[] = { "cpu", "memory" };
 	const char *text;
@@ -145,42 +145,42 @@ static bool check_offer(struct cgroups *c, struct err *err)
 	               &text, &len, &why))
 		return err_set(err, "no cgroup of version 2: cgroup.controllers %s", why.msg);
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		if (!has_word(text, needed[i]))
+		if (!cgroup_list_has_word(text, needed[i]))
 			return err_set(err, "the controller %s is not available in it (version 1 may have it, or "
 			               "it was not delegated)", needed[i]);
-	c->pids = has_word(text, "pids");
+	c->pids = cgroup_list_has_word(text, "pids");
 	return access(c->folder, W_OK) == 0 || err_sys(err, errno, "not writable");
 }
 
 /* Only the root of all has no type, and only there processes are not in the way. */
-static bool make_way(struct cgroups *c, struct err *err)
+static bool cgroup_empty_root(struct cgroups *c, struct err *err)
 {
-	if (!has_file(&c->arena, c->folder, "cgroup.type") ||
-	    !*read_file(&c->arena, c->folder, "cgroup.procs"))
+	if (!cgroup_has_file(&c->arena, c->folder, "cgroup.type") ||
+	    !*cgroup_read_file(&c->arena, c->folder, "cgroup.procs"))
 		return true;
 	if (mkdir(c->service, 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "make \"%s\"", c->service);
 	c->moved = true;
-	return move_all(c->folder, c->service, err);
+	return cgroup_move_processes(c->folder, c->service, err);
 }
 
-static bool enable(struct cgroups *c, struct err *err)
+static bool cgroup_enable_controllers(struct cgroups *c, struct err *err)
 {
 	const char *wanted = c->pids ? "+cpu +memory +pids" : "+cpu +memory";
 
 	for (int i = 0; i < MOVES; i++) {
-		if (put(c->folder, "cgroup.subtree_control", wanted))
+		if (cgroup_write_file(c->folder, "cgroup.subtree_control", wanted))
 			return c->enabled = true;
 		if (errno != EBUSY)
 			break;
-		if (!make_way(c, err))
+		if (!cgroup_empty_root(c, err))
 			return false;
 	}
 	return err_sys(err, errno, "write \"%s\" to cgroup.subtree_control", wanted);
 }
 
 /* What ends the child is its exit code: 0, or errno. */
-static bool enter_once(const char *folder, struct err *err)
+static bool cgroup_try_enter(const char *folder, struct err *err)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -198,22 +198,23 @@ static bool enter_once(const char *folder, struct err *err)
 }
 
 /* A limit that can be set says nothing about who may be put there: that takes rights above it. */
-static bool try_leaf(struct cgroups *c, struct err *err)
+static bool cgroup_try_leaf(struct cgroups *c, struct err *err)
 {
 	const char *folder;
 
 	if (!cgroup_make(c, &c->arena, "trial", 1, 64 << 20, &folder, err))
 		return false;
-	bool entered = enter_once(folder, err);
+	bool entered = cgroup_try_enter(folder, err);
 	cgroup_remove(folder);
 	return entered;
 }
 
 /* If false, the cgroup is not named in *err. */
-static bool take_cgroup(struct cgroups *c, struct err *err)
+static bool cgroup_take_over(struct cgroups *c, struct err *err)
 {
 	c->service = arena_printf(&c->arena, "%s/" SERVICE, c->folder);
-	return check_offer(c, err) && make_way(c, err) && enable(c, err) && try_leaf(c, err);
+	return cgroup_check_controllers(c, err) && cgroup_empty_root(c, err) && cgroup_enable_controllers(c, err) &&
+	       cgroup_try_leaf(c, err);
 }
 
 bool cgroup_open(const char *where, struct cgroups **out, struct err *err)
@@ -224,9 +225,9 @@ bool cgroup_open(const char *where, struct cgroups **out, struct err *err)
 		abort();
 	if (strcmp(where, "auto") != 0)
 		c->folder = arena_strdup(&c->arena, where);
-	else if (!find_own(&c->arena, &c->folder, err))
+	else if (!cgroup_find_own(&c->arena, &c->folder, err))
 		return false;
-	if (!take_cgroup(c, err))
+	if (!cgroup_take_over(c, err))
 		return err_wrap(err, "cgroup \"%s\"", c->folder);
 	*out = take(c);
 	return true;
@@ -240,9 +241,9 @@ void cgroup_close(struct cgroups *c)
 	if (!c)
 		return;
 	if (c->enabled)
-		put(c->folder, "cgroup.subtree_control", c->pids ? "-cpu -memory -pids" : "-cpu -memory");
+		cgroup_write_file(c->folder, "cgroup.subtree_control", c->pids ? "-cpu -memory -pids" : "-cpu -memory");
 	if (c->moved) {
-		move_all(c->service, c->folder, &err);
+		cgroup_move_processes(c->service, c->folder, &err);
 		rmdir(c->service);
 	}
 	arena_free(&c->arena);
@@ -256,7 +257,7 @@ void cgroup_closep(struct cgroups **c)
 
 /* ---- leaves ---- */
 
-static bool is_name(const char *name)
+static bool cgroup_is_leaf_name(const char *name)
 {
 	for (const char *s = name; *s; s++)
 		if (!isascii((unsigned char)*s) ||
@@ -265,7 +266,7 @@ static bool is_name(const char *name)
 	return *name && strlen(name) <= NAME_MAX - strlen(STEP);
 }
 
-static bool make_folder(const char *folder, struct err *err)
+static bool cgroup_make_directory(const char *folder, struct err *err)
 {
 	if (mkdir(folder, 0755) == 0)
 		return true;
@@ -277,7 +278,7 @@ static bool make_folder(const char *folder, struct err *err)
 	return err_sys(err, errno, "make \"%s\"", folder);
 }
 
-static const char *cpu_text(struct arena *a, double cpu)
+static const char *cgroup_cpu_limit_text(struct arena *a, double cpu)
 {
 	double quota = cpu * CPU_PERIOD_US;
 
@@ -288,16 +289,16 @@ static const char *cpu_text(struct arena *a, double cpu)
 	                    CPU_PERIOD_US);
 }
 
-struct limit {
+struct cgroup_limit {
 	const char *file, *text;
 	bool optional;		/* left out where the kernel has no such file */
 };
 
-static bool set_limits(struct arena *a, const char *folder, double cpu, int64_t memory,
-                       struct err *err)
+static bool cgroup_set_limits(struct arena *a, const char *folder, double cpu, int64_t memory,
+                              struct err *err)
 {
-	const struct limit limits[] = {
-		{ "cpu.max", cpu_text(a, cpu) },
+	const struct cgroup_limit limits[] = {
+		{ "cpu.max", cgroup_cpu_limit_text(a, cpu) },
 		{ "memory.max", memory > 0 ? arena_printf(a, "%lld", (long long)memory) : "max" },
 		{ "memory.swap.max", memory > 0 ? "0" : "max", true },
 		{ "memory.oom.group", "1", true },
@@ -305,8 +306,8 @@ static bool set_limits(struct arena *a, const char *folder, double cpu, int64_t 
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-		const struct limit *l = &limits[i];
-		if (!put(folder, l->file, l->text) && !(l->optional && errno == ENOENT))
+		const struct cgroup_limit *l = &limits[i];
+		if (!cgroup_write_file(folder, l->file, l->text) && !(l->optional && errno == ENOENT))
 			return err_sys(err, errno, "write \"%s\" to %s", l->text, l->file);
 	}
 	return true;
@@ -317,11 +318,11 @@ bool cgroup_make(const struct cgroups *c, struct arena *a, const char *name, dou
 {
 	const char *leaf = arena_printf(a, "%s/" STEP "%s", c->folder, name);
 
-	if (!is_name(name))
+	if (!cgroup_is_leaf_name(name))
 		return err_set(err, "\"%s\" is no name for a cgroup", name);
-	if (!make_folder(leaf, err))
+	if (!cgroup_make_directory(leaf, err))
 		return false;
-	if (!set_limits(a, leaf, cpu, memory, err)) {
+	if (!cgroup_set_limits(a, leaf, cpu, memory, err)) {
 		err_wrap(err, "cgroup \"%s\"", leaf);
 		rmdir(leaf);
 		return false;
@@ -332,13 +333,13 @@ bool cgroup_make(const struct cgroups *c, struct arena *a, const char *name, dou
 
 bool cgroup_enter(const char *folder)
 {
-	return put(folder, "cgroup.procs", "0");
+	return cgroup_write_file(folder, "cgroup.procs", "0");
 }
 
 bool cgroup_out_of_memory(const char *folder)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *line = read_file(&a, folder, "memory.events");
+	const char *line = cgroup_read_file(&a, folder, "memory.events");
 
 	for (; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		if (strncmp(line, "oom_kill ", 9) == 0)
@@ -347,8 +348,8 @@ bool cgroup_out_of_memory(const char *folder)
 }
 
 /* Calls fn with each folder in the cgroup whose name begins so. */
-static void each_below(const char *folder, const char *begins, void (*fn)(const char *, int),
-                       int depth)
+static void cgroup_for_each_child(const char *folder, const char *begins, void (*fn)(const char *, int),
+                                  int depth)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	DIR *dir = opendir(folder);
@@ -362,10 +363,10 @@ static void each_below(const char *folder, const char *begins, void (*fn)(const 
 		closedir(dir);
 }
 
-static void remove_tree(const char *folder, int depth)
+static void cgroup_remove_nested(const char *folder, int depth)
 {
 	if (depth < DEPTH)
-		each_below(folder, "", remove_tree, depth + 1);
+		cgroup_for_each_child(folder, "", cgroup_remove_nested, depth + 1);
 	rmdir(folder);
 }
 
@@ -374,21 +375,21 @@ void cgroup_remove(const char *folder)
 {
 	const struct timespec moment = { .tv_nsec = TRY_MS * 1000000L };
 
-	put(folder, "cgroup.kill", "1");
+	cgroup_write_file(folder, "cgroup.kill", "1");
 	for (int i = 0; i < TRIES; i++) {
-		each_below(folder, "", remove_tree, 1);
+		cgroup_for_each_child(folder, "", cgroup_remove_nested, 1);
 		if (rmdir(folder) == 0 || errno != EBUSY)
 			return;
 		nanosleep(&moment, NULL);
 	}
 }
 
-static void remove_leaf(const char *folder, int depth)
+static void cgroup_remove_leaf(const char *folder, int depth)
 {
 	cgroup_remove(folder);
 }
 
 void cgroup_sweep(const struct cgroups *c)
 {
-	each_below(c->folder, STEP, remove_leaf, 0);
+	cgroup_for_each_child(c->folder, STEP, cgroup_remove_leaf, 0);
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The path in the line "0::PATH", which is that of version 2; NULL: there is none. */
-static const char *own_path(struct arena *a, const char *own)
+static const char *cgroup_mount_own_path(struct arena *a, const char *own)
 {
 	for (; *own; own += strcspn(own, "\n"), own += *own == '\n')
 		if (strncmp(own, "0::/", 4) == 0)
@@ -11,7 +11,7 @@ static const char *own_path(struct arena *a, const char *own)
 	return NULL;
 }
 
-static bool is_octal(const char *s)
+static bool cgroup_mount_is_octal(const char *s)
 {
 	for (int i = 0; i < 3; i++)
 		if (s[i] < '0' || s[i] > '7')
@@ -20,12 +20,12 @@ static bool is_octal(const char *s)
 }
 
 /* A field of mountinfo: spaces, line ends and backslashes stand there as "\040". */
-static const char *unescape(struct arena *a, const char *field, size_t len)
+static const char *cgroup_mount_unescape(struct arena *a, const char *field, size_t len)
 {
 	char *text = arena_strndup(a, field, len), *to = text;
 
 	for (const char *from = text; *from; ) {
-		if (from[0] == '\\' && is_octal(from + 1)) {
+		if (from[0] == '\\' && cgroup_mount_is_octal(from + 1)) {
 			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
 			from += 4;
 		} else {
@@ -36,24 +36,24 @@ static const char *unescape(struct arena *a, const char *field, size_t len)
 	return text;
 }
 
-struct mount {
+struct cgroup_mount_entry {
 	const char *root, *point, *type;
 };
 
 /* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS" (proc(5)). */
-static void read_mount(struct arena *a, const char *line, size_t len, struct mount *m)
+static void cgroup_mount_parse_line(struct arena *a, const char *line, size_t len, struct cgroup_mount_entry *m)
 {
 	const char *end = line + len;
 	bool tags_over = false;
 
-	*m = (struct mount){ 0 };
+	*m = (struct cgroup_mount_entry){ 0 };
 	for (int i = 0; line < end && !m->type; i++) {
 		const char *space = memchr(line, ' ', end - line);
 		size_t n = (space ? space : end) - line;
 		if (i == 3)
-			m->root = unescape(a, line, n);
+			m->root = cgroup_mount_unescape(a, line, n);
 		else if (i == 4)
-			m->point = unescape(a, line, n);
+			m->point = cgroup_mount_unescape(a, line, n);
 		else if (tags_over)
 			m->type = arena_strndup(a, line, n);
 		tags_over = i > 5 && n == 1 && *line == '-';
@@ -62,7 +62,7 @@ static void read_mount(struct arena *a, const char *line, size_t len, struct mou
 }
 
 /* What of the path is below root; NULL: it is not in there. */
-static const char *path_below(const char *path, const char *root)
+static const char *cgroup_mount_relative_path(const char *path, const char *root)
 {
 	size_t len = strlen(root);
 
@@ -74,7 +74,7 @@ static const char *path_below(const char *path, const char *root)
 }
 
 /* A path that leads up is outside of what this cgroup namespace shows. */
-static bool leads_up(const char *path)
+static bool cgroup_mount_is_outside(const char *path)
 {
 	return strncmp(path, "/..", 3) == 0 && (path[3] == '/' || !path[3]);
 }
@@ -82,17 +82,17 @@ static bool leads_up(const char *path)
 bool cgroup_mount_find(struct arena *a, const char *own, const char *mounts, const char **folder,
                        struct err *err)
 {
-	const char *path = own_path(a, own), *below;
+	const char *path = cgroup_mount_own_path(a, own), *below;
 	size_t len;
 
 	if (!path)
 		return err_set(err, "this process is in no cgroup of version 2");
 	for (; *mounts; mounts += len + (mounts[len] == '\n')) {
-		struct mount m;
+		struct cgroup_mount_entry m;
 		len = strcspn(mounts, "\n");
-		read_mount(a, mounts, len, &m);
-		if (!m.type || strcmp(m.type, "cgroup2") != 0 || leads_up(path) ||
-		    !(below = path_below(path, m.root)))
+		cgroup_mount_parse_line(a, mounts, len, &m);
+		if (!m.type || strcmp(m.type, "cgroup2") != 0 || cgroup_mount_is_outside(path) ||
+		    !(below = cgroup_mount_relative_path(path, m.root)))
 			continue;
 		*folder = arena_printf(a, "%s%s", m.point, strcmp(below, "/") == 0 ? "" : below);
 		return true;

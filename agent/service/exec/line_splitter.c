@@ -16,7 +16,7 @@ void line_splitter_init(struct line_splitter *l, const struct redactor *secrets,
 }
 
 /* How many bytes the character at p takes by its first byte; 0: there is none that begins so. */
-static size_t promised(const char *p)
+static size_t line_splitter_lead_byte_length(const char *p)
 {
 	unsigned char c = *p;
 
@@ -24,10 +24,10 @@ static size_t promised(const char *p)
 }
 
 /* The same for all of it; 0 if it is not UTF-8, or cut off. */
-static size_t character(const char *p, size_t room)
+static size_t line_splitter_character_length(const char *p, size_t room)
 {
 	unsigned char c = *p, second = room > 1 ? p[1] : 0;
-	size_t len = promised(p);
+	size_t len = line_splitter_lead_byte_length(p);
 
 	if (len > room || (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
 	    (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
@@ -38,33 +38,33 @@ static size_t character(const char *p, size_t room)
 	return len;
 }
 
-static void emit_text(struct line_splitter *l, int64_t ms)
+static void line_splitter_emit(struct line_splitter *l, int64_t ms)
 {
 	l->emit(l->context, ms, buf_str(&l->text), l->text.len);
 	buf_reset(&l->text);
 }
 
-static void put(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
+static void line_splitter_append(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
 {
 	if (l->text.len + len > ATTEMPT_LINE_MAX)
-		emit_text(l, ms);
+		line_splitter_emit(l, ms);
 	buf_add(&l->text, bytes, len);
 }
 
 /* Returns how many bytes of raw that was. */
-static size_t put_character(struct line_splitter *l, size_t at, size_t cut, int64_t ms)
+static size_t line_splitter_append_character(struct line_splitter *l, size_t at, size_t cut, int64_t ms)
 {
 	const char *p = l->raw.text + at;
-	size_t len = *p ? character(p, cut - at) : 0;
+	size_t len = *p ? line_splitter_character_length(p, cut - at) : 0;
 
 	if (len)
-		put(l, p, len, ms);
+		line_splitter_append(l, p, len, ms);
 	else
-		put(l, unknown, strlen(unknown), ms);
+		line_splitter_append(l, unknown, strlen(unknown), ms);
 	return len ? len : 1;
 }
 
-static void forget_raw(struct line_splitter *l, size_t count)
+static void line_splitter_drop_raw(struct line_splitter *l, size_t count)
 {
 	size_t left = l->raw.len - count;
 
@@ -75,56 +75,56 @@ static void forget_raw(struct line_splitter *l, size_t count)
 
 /* The first cut bytes of raw become text.  Secrets may overlap, and one that begins before the cut may
  * end behind it. */
-static void shape(struct line_splitter *l, size_t cut, int64_t ms)
+static void line_splitter_consume(struct line_splitter *l, size_t cut, int64_t ms)
 {
 	size_t hidden = l->covered;
 
 	for (size_t i = 0; i < cut; ) {
 		size_t len = redactor_at(l->secrets, l->raw.text + i, l->raw.len - i);
 		if (len && i >= hidden)
-			put(l, masked, strlen(masked), ms);
+			line_splitter_append(l, masked, strlen(masked), ms);
 		if (i + len > hidden && len)
 			hidden = i + len;
-		i += i < hidden ? 1 : put_character(l, i, cut, ms);
+		i += i < hidden ? 1 : line_splitter_append_character(l, i, cut, ms);
 	}
 	l->covered = hidden > cut ? hidden - cut : 0;
-	forget_raw(l, cut);
+	line_splitter_drop_raw(l, cut);
 }
 
 /* Up to where raw can become text, whatever comes. */
-static size_t safe_cut(const struct line_splitter *l)
+static size_t line_splitter_safe_cut(const struct line_splitter *l)
 {
 	size_t len = l->raw.len, held = redactor_held(l->secrets, buf_str(&l->raw), len);
 
 	for (size_t back = 1; back <= 3 && back <= len; back++)
-		if (promised(l->raw.text + len - back) > back)
+		if (line_splitter_lead_byte_length(l->raw.text + len - back) > back)
 			return len - (held > back ? held : back);
 	return len - held;
 }
 
 /* Before the end of a line a carriage return says nothing. */
-static void drop_return(struct line_splitter *l)
+static void line_splitter_drop_return(struct line_splitter *l)
 {
 	if (l->raw.len && l->raw.text[l->raw.len - 1] == '\r')
 		l->raw.len--;
 }
 
-static void end_line(struct line_splitter *l, int64_t ms)
+static void line_splitter_end_line(struct line_splitter *l, int64_t ms)
 {
-	drop_return(l);
-	shape(l, l->raw.len, ms);
+	line_splitter_drop_return(l);
+	line_splitter_consume(l, l->raw.len, ms);
 	l->covered = 0;
 	if (l->text.len || !l->broken_off)
-		emit_text(l, ms);
+		line_splitter_emit(l, ms);
 	l->broken_off = false;
 }
 
 /* raw is full.  Its last byte waits if it is a carriage return: a newline may follow. */
-static void make_room(struct line_splitter *l, int64_t ms)
+static void line_splitter_make_room(struct line_splitter *l, int64_t ms)
 {
-	size_t cut = safe_cut(l);
+	size_t cut = line_splitter_safe_cut(l);
 
-	shape(l, cut - (cut && l->raw.text[cut - 1] == '\r'), ms);
+	line_splitter_consume(l, cut - (cut && l->raw.text[cut - 1] == '\r'), ms);
 }
 
 void line_splitter_add(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
@@ -138,9 +138,9 @@ void line_splitter_add(struct line_splitter *l, const char *bytes, size_t len, i
 		bytes += part + whole;
 		len -= part + whole;
 		if (whole)
-			end_line(l, ms);
+			line_splitter_end_line(l, ms);
 		else if (l->raw.len == l->raw.limit)
-			make_room(l, ms);
+			line_splitter_make_room(l, ms);
 	}
 }
 
@@ -151,11 +151,11 @@ bool line_splitter_is_waiting(const struct line_splitter *l)
 
 void line_splitter_pause(struct line_splitter *l, int64_t ms)
 {
-	drop_return(l);
-	shape(l, safe_cut(l), ms);
+	line_splitter_drop_return(l);
+	line_splitter_consume(l, line_splitter_safe_cut(l), ms);
 	if (l->text.len == 0)
 		return;
-	emit_text(l, ms);
+	line_splitter_emit(l, ms);
 	l->broken_off = true;
 }
 
@@ -164,12 +164,12 @@ void line_splitter_end(struct line_splitter *l, int64_t ms)
 	size_t held = redactor_held(l->secrets, buf_str(&l->raw), l->raw.len);
 
 	if (held >= REDACTOR_MIN) {
-		shape(l, l->raw.len - held, ms);
-		put(l, masked, strlen(masked), ms);
+		line_splitter_consume(l, l->raw.len - held, ms);
+		line_splitter_append(l, masked, strlen(masked), ms);
 		l->raw.len = 0;
 	}
 	if (line_splitter_is_waiting(l))
-		end_line(l, ms);
+		line_splitter_end_line(l, ms);
 	l->broken_off = false;
 }
 

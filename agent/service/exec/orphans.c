@@ -12,13 +12,13 @@
 
 enum { ENVIRONMENT_MAX = 8 << 20, AGAIN_MS = 20 };
 
-static void close_stream(DIR **stream)
+static void orphans_close_dir(DIR **stream)
 {
 	if (*stream)
 		closedir(*stream);
 }
 
-static bool has(const char *environment, size_t len, const char *mark)
+static bool orphans_environment_has(const char *environment, size_t len, const char *mark)
 {
 	for (const char *at = environment, *end = at + len; at < end; at += strnlen(at, (size_t)(end - at)) + 1)
 		if (strcmp(at, mark) == 0)
@@ -26,7 +26,7 @@ static bool has(const char *environment, size_t len, const char *mark)
 	return false;
 }
 
-static bool is_marked(pid_t pid, const char *const *marks, size_t count)
+static bool orphans_is_marked(pid_t pid, const char *const *marks, size_t count)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *text;
@@ -36,12 +36,12 @@ static bool is_marked(pid_t pid, const char *const *marks, size_t count)
 	if (!file_read(&a, arena_printf(&a, "/proc/%d/environ", (int)pid), ENVIRONMENT_MAX, &text, &len, &err))
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (has(text, len, marks[i]))
+		if (orphans_environment_has(text, len, marks[i]))
 			return true;
 	return false;
 }
 
-static bool is_ours(const struct process_tree *ours, pid_t pid)
+static bool orphans_is_descendant(const struct process_tree *ours, pid_t pid)
 {
 	for (size_t i = 0; i < ours->count; i++)
 		if (ours->items[i].pid == pid)
@@ -50,17 +50,18 @@ static bool is_ours(const struct process_tree *ours, pid_t pid)
 }
 
 /* Returns whether there were any; one that has ended has no environment. */
-static bool kill_marked(const char *const *marks, size_t count)
+static bool orphans_kill_once(const char *const *marks, size_t count)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(close_stream) DIR *proc = opendir("/proc");
+	CLEANUP(orphans_close_dir) DIR *proc = opendir("/proc");
 	struct process_tree ours;
 	bool any = false;
 
 	process_tree_list(&a, &ours);
 	for (struct dirent *e; proc && (e = readdir(proc)); ) {
 		pid_t pid = *e->d_name >= '0' && *e->d_name <= '9' ? (pid_t)strtol(e->d_name, NULL, 10) : 0;
-		if (pid && !is_ours(&ours, pid) && is_marked(pid, marks, count) && kill(pid, SIGKILL) == 0)
+		if (pid && !orphans_is_descendant(&ours, pid) && orphans_is_marked(pid, marks, count) &&
+		    kill(pid, SIGKILL) == 0)
 			any = true;
 	}
 	return any;
@@ -74,7 +75,7 @@ bool orphans_kill(const char *const *marks, size_t count, int patience_ms)
 	int64_t until = clock_monotonic() + patience_ms;
 
 	for (int none = 0; count && none < TIMES; ) {
-		none = kill_marked(marks, count) ? 0 : none + 1;
+		none = orphans_kill_once(marks, count) ? 0 : none + 1;
 		if (!none && clock_monotonic() >= until)
 			return false;
 		if (none < TIMES)

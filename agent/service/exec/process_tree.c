@@ -12,14 +12,14 @@
 
 enum { STAT_MAX = 512 };
 
-static void close_stream(DIR **stream)
+static void process_tree_close_dir(DIR **stream)
 {
 	if (*stream)
 		closedir(*stream);
 }
 
 /* "12 (name) S 1 12 ...": a name may hold anything, a parenthesis too. */
-static bool read_process(int proc, const char *name, struct process *out)
+static bool process_tree_read_stat(int proc, const char *name, struct process *out)
 {
 	char path[64], text[STAT_MAX + 1];
 
@@ -35,21 +35,21 @@ static bool read_process(int proc, const char *name, struct process *out)
 }
 
 /* Not by /proc/PID/task/TID/children: not every kernel has it. */
-static void read_all(struct arena *a, struct process_tree *out)
+static void process_tree_read_all(struct arena *a, struct process_tree *out)
 {
-	CLEANUP(close_stream) DIR *proc = opendir("/proc");
+	CLEANUP(process_tree_close_dir) DIR *proc = opendir("/proc");
 	size_t room = 0;
 
 	for (struct dirent *e; proc && (e = readdir(proc)); ) {
 		struct process p;
-		if (*e->d_name < '0' || *e->d_name > '9' || !read_process(dirfd(proc), e->d_name, &p))
+		if (*e->d_name < '0' || *e->d_name > '9' || !process_tree_read_stat(dirfd(proc), e->d_name, &p))
 			continue;
 		arena_grow(a, out->items, out->count, room);
 		out->items[out->count++] = p;
 	}
 }
 
-static int by_parent(const void *a, const void *b)
+static int process_tree_compare_parents(const void *a, const void *b)
 {
 	pid_t one = ((const struct process *)a)->parent, other = ((const struct process *)b)->parent;
 
@@ -57,7 +57,7 @@ static int by_parent(const void *a, const void *b)
 }
 
 /* The first child of parent in all, which are sorted; all->count if there is none. */
-static size_t first_child(const struct process_tree *all, pid_t parent)
+static size_t process_tree_first_child(const struct process_tree *all, pid_t parent)
 {
 	size_t low = 0, high = all->count;
 
@@ -71,7 +71,7 @@ static size_t first_child(const struct process_tree *all, pid_t parent)
 	return low < all->count && all->items[low].parent == parent ? low : all->count;
 }
 
-static bool is_among(pid_t pid, const pid_t *pids, size_t count)
+static bool process_tree_has_pid(pid_t pid, const pid_t *pids, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (pids[i] == pid)
@@ -86,13 +86,14 @@ void process_tree_list_except(struct arena *a, const pid_t *except, size_t count
 	struct process_tree all = { 0 }, below = { 0 };
 	pid_t parent = getpid();
 
-	read_all(a, &all);
+	process_tree_read_all(a, &all);
 	if (all.count)
-		qsort(all.items, all.count, sizeof *all.items, by_parent);
+		qsort(all.items, all.count, sizeof *all.items, process_tree_compare_parents);
 	below.items = arena_new(a, struct process, all.count + 1);
 	for (size_t next = 0; ; parent = below.items[next++].pid) {
-		for (size_t i = first_child(&all, parent); i < all.count && all.items[i].parent == parent; i++)
-			if (below.count < all.count && !is_among(all.items[i].pid, except, count))
+		for (size_t i = process_tree_first_child(&all, parent);
+		     i < all.count && all.items[i].parent == parent; i++)
+			if (below.count < all.count && !process_tree_has_pid(all.items[i].pid, except, count))
 				below.items[below.count++] = all.items[i];
 		if (next == below.count)
 			break;
@@ -105,7 +106,7 @@ void process_tree_list(struct arena *a, struct process_tree *out)
 	process_tree_list_except(a, NULL, 0, out);
 }
 
-static bool is_ours(pid_t group)
+static bool process_tree_is_own_group(pid_t group)
 {
 	return group <= 1 || group == getpgrp();
 }
@@ -113,7 +114,7 @@ static bool is_ours(pid_t group)
 void process_tree_signal(const struct process_tree *all, int number)
 {
 	for (size_t i = 0; number == SIGKILL && i < all->count; i++)
-		if (!is_ours(all->items[i].group))
+		if (!process_tree_is_own_group(all->items[i].group))
 			kill(-all->items[i].group, SIGKILL);
 	for (size_t i = 0; i < all->count; i++) {
 		kill(all->items[i].pid, number);

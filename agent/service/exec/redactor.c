@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int longest_first(const void *a, const void *b)
+static int redactor_compare_lengths(const void *a, const void *b)
 {
 	size_t one = ((const struct redactor_text *)a)->len, other = ((const struct redactor_text *)b)->len;
 
 	return one < other ? 1 : one > other ? -1 : 0;
 }
 
-static void add_lines(struct arena *a, const char *text, struct redactor *s, size_t *room)
+static void redactor_add_lines(struct arena *a, const char *text, struct redactor *s, size_t *room)
 {
 	for (const char *end; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\n");
@@ -29,9 +29,9 @@ void redactor_init(struct arena *a, const char *const *texts, struct redactor *o
 	size_t room = 0;
 
 	for (; texts && *texts; texts++)
-		add_lines(a, *texts, &s, &room);
+		redactor_add_lines(a, *texts, &s, &room);
 	if (s.count > 1)
-		qsort(s.items, s.count, sizeof *s.items, longest_first);
+		qsort(s.items, s.count, sizeof *s.items, redactor_compare_lengths);
 	s.longest = s.count ? s.items[0].len : 0;
 	*out = s;
 }
@@ -46,7 +46,7 @@ size_t redactor_at(const struct redactor *s, const char *bytes, size_t len)
 	return 0;
 }
 
-static bool begins_one(const struct redactor *s, const char *bytes, size_t len)
+static bool redactor_is_prefix(const struct redactor *s, const char *bytes, size_t len)
 {
 	if (!s->first[(unsigned char)*bytes])
 		return false;
@@ -61,7 +61,7 @@ size_t redactor_held(const struct redactor *s, const char *bytes, size_t len)
 	size_t most = s->longest < len ? s->longest : len;
 
 	for (; most > 0; most--)
-		if (begins_one(s, bytes + len - most, most))
+		if (redactor_is_prefix(s, bytes + len - most, most))
 			return most;
 	return 0;
 }

@@ -29,14 +29,14 @@ struct runner_client {
 	int events;	/* epoll of both */
 };
 
-static bool watch(int events, int fd, struct err *err)
+static bool runner_client_watch(int events, int fd, struct err *err)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
 	return epoll_ctl(events, EPOLL_CTL_ADD, fd, &event) == 0 || err_sys(err, errno, "watch the runner");
 }
 
-static bool start(int keep_fd, struct runner_client *r, int theirs, struct err *err)
+static bool runner_client_spawn(int keep_fd, struct runner_client *r, int theirs, struct err *err)
 {
 	CLEANUP(fd_close) int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	const struct subprocess_setup place = { .in = theirs, .out = nothing, .keep = keep_fd, .apart = true };
@@ -44,9 +44,9 @@ static bool start(int keep_fd, struct runner_client *r, int theirs, struct err *
 	r->events = epoll_create1(EPOLL_CLOEXEC);
 	if (nothing < 0 || r->events < 0)
 		return err_sys(err, errno, "start the runner");
-	return watch(r->events, r->socket, err) &&
+	return runner_client_watch(r->events, r->socket, err) &&
 	       subprocess_spawn("step-runner", NULL, &place, &r->pid, &r->ended, err) &&
-	       watch(r->events, r->ended, err);
+	       runner_client_watch(r->events, r->ended, err);
 }
 
 bool runner_client_start(int keep_fd, struct runner_client **out, struct err *err)
@@ -64,7 +64,7 @@ bool runner_client_start(int keep_fd, struct runner_client **out, struct err *er
 		return err_sys(err, errno, "make a socket for the runner");
 	}
 	r->socket = ends[0];
-	bool good = start(keep_fd, r, ends[1], err);
+	bool good = runner_client_spawn(keep_fd, r, ends[1], err);
 	close(ends[1]);
 	if (!good) {
 		runner_client_stop(r, 0);
@@ -89,7 +89,7 @@ bool runner_client_is_alive(const struct runner_client *r)
 /* ---- orders ---- */
 
 /* document: -1: none goes with it. */
-static bool give(struct runner_client *r, const struct runner_order *order, int document)
+static bool runner_client_send(struct runner_client *r, const struct runner_order *order, int document)
 {
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec part = { (void *)order, sizeof *order };
@@ -108,14 +108,15 @@ static bool give(struct runner_client *r, const struct runner_order *order, int 
 }
 
 /* One that hangs would let attempts run on that were to be ended: its keepers do better without it. */
-static bool order(struct runner_client *r, const struct runner_order *order, int document, struct err *err)
+static bool runner_client_request(struct runner_client *r, const struct runner_order *order, int document,
+                                  struct err *err)
 {
 	struct pollfd p = { .fd = r->socket, .events = POLLOUT };
 	int64_t until = clock_monotonic() + runner_client_takes_ms;
 
 	if (r->socket < 0)
 		return err_set(err, "the runner is gone");
-	while (!give(r, order, document)) {
+	while (!runner_client_send(r, order, document)) {
 		int64_t left = until - clock_monotonic();
 		if (errno != EAGAIN && errno != EINTR)
 			return err_sys(err, errno, "tell the runner");
@@ -138,19 +139,21 @@ bool runner_client_begin(struct runner_client *r, uint64_t id, const struct atte
 	if (text.full)
 		return err_set(err, "an attempt that is larger than 1 GiB");
 	return fd_from_bytes(buf_str(&text), text.len, &document, err) &&
-	       order(r, &(struct runner_order){ .what = RUNNER_REQUEST_BEGIN, .id = id }, document, err);
+	       runner_client_request(r, &(struct runner_order){ .what = RUNNER_REQUEST_BEGIN, .id = id }, document,
+	                             err);
 }
 
 void runner_client_end(struct runner_client *r, uint64_t id, int grace_ms)
 {
 	struct err err;
 
-	order(r, &(struct runner_order){ .what = RUNNER_REQUEST_END, .id = id, .grace_ms = grace_ms }, -1, &err);
+	runner_client_request(r, &(struct runner_order){ .what = RUNNER_REQUEST_END, .id = id, .grace_ms = grace_ms },
+	                      -1, &err);
 }
 
 /* ---- events ---- */
 
-static void wait_for_process(struct runner_client *r)
+static void runner_client_reap(struct runner_client *r)
 {
 	while (r->pid && waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
 		;
@@ -158,7 +161,7 @@ static void wait_for_process(struct runner_client *r)
 }
 
 /* Its end would make it readable for ever. */
-static bool next_news(struct runner_client *r, struct runner_report *out)
+static bool runner_client_receive(struct runner_client *r, struct runner_report *out)
 {
 	ssize_t len;
 
@@ -177,7 +180,7 @@ bool runner_client_next(struct runner_client *r, struct runner_event *out)
 {
 	struct runner_report news;
 
-	if (next_news(r, &news)) {
+	if (runner_client_receive(r, &news)) {
 		*out = (struct runner_event){ .kind = news.broken ? RUNNER_BROKEN : RUNNER_OVER, .id = news.id };
 		memcpy(out->message, news.message, sizeof out->message);
 		out->message[sizeof out->message - 1] = '\0';
@@ -186,7 +189,7 @@ bool runner_client_next(struct runner_client *r, struct runner_event *out)
 	if (r->socket >= 0 || !fd_readable(r->ended))
 		return false;
 	fd_close(&r->ended);
-	wait_for_process(r);
+	runner_client_reap(r);
 	*out = (struct runner_event){ .kind = RUNNER_GONE };
 	return true;
 }
@@ -194,7 +197,7 @@ bool runner_client_next(struct runner_client *r, struct runner_event *out)
 /* ---- the end ---- */
 
 /* What it says meanwhile is read, so that it need not wait for that.  False: it is not gone in time. */
-static bool wait_until_gone(struct runner_client *r, int64_t until)
+static bool runner_client_wait_until_gone(struct runner_client *r, int64_t until)
 {
 	struct runner_event event = { 0 };
 	struct pollfd p = { .fd = r->events, .events = POLLIN };
@@ -216,14 +219,14 @@ void runner_client_stop(struct runner_client *r, int grace_ms)
 
 	if (!r)
 		return;
-	order(r, &(struct runner_order){ .what = RUNNER_REQUEST_STOP, .grace_ms = grace_ms }, -1, &err);
-	if (!wait_until_gone(r, clock_monotonic() + grace_ms + PATIENCE_MS) && r->pid) {
+	runner_client_request(r, &(struct runner_order){ .what = RUNNER_REQUEST_STOP, .grace_ms = grace_ms }, -1, &err);
+	if (!runner_client_wait_until_gone(r, clock_monotonic() + grace_ms + PATIENCE_MS) && r->pid) {
 		kill(r->pid, SIGKILL);
-		wait_until_gone(r, clock_monotonic() + PATIENCE_MS);
+		runner_client_wait_until_gone(r, clock_monotonic() + PATIENCE_MS);
 	}
 	if (r->pid && r->ended >= 0)
 		kill(r->pid, SIGKILL);
-	wait_for_process(r);
+	runner_client_reap(r);
 	fd_close(&r->socket);
 	fd_close(&r->ended);
 	fd_close(&r->events);

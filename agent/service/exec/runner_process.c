@@ -24,7 +24,7 @@ enum { AGAIN_MS = 20 };
 
 #define NEVER	INT64_MAX
 
-struct slot {
+struct runner_slot {
 	uint64_t id;
 	pid_t pid;		/* of the keeper; 0: it has ended */
 	int control;
@@ -33,30 +33,30 @@ struct slot {
 	struct runner_report news;
 };
 
-struct service {
+struct runner_process {
 	struct arena arena;	/* of slots */
 	int socket;		/* -1: the service is gone */
 	int children;		/* signalfd of SIGCHLD */
-	struct slot *slots;
+	struct runner_slot *slots;
 	size_t count, room;
 	bool stopping;
-	bool strangers;		/* there may be processes that no keeper minds */
+	bool leftovers;		/* there may be processes that no keeper minds */
 	int64_t sweep_at;	/* when they are looked for: what they start, or leave, comes later */
 	int64_t sweep_until;	/* one that does not end though it was killed is not looked for any more */
 };
 
 /* ---- set up ---- */
 
-static void close_stream(DIR **stream)
+static void runner_process_close_dir(DIR **stream)
 {
 	if (*stream)
 		closedir(*stream);
 }
 
 /* Whatever the service inherited itself, and did not know of. */
-static void close_on_exec(void)
+static void runner_process_close_on_exec(void)
 {
-	CLEANUP(close_stream) DIR *stream = opendir("/proc/self/fd");
+	CLEANUP(runner_process_close_dir) DIR *stream = opendir("/proc/self/fd");
 
 	for (struct dirent *e; stream && (e = readdir(stream)); ) {
 		int fd = (int)strtol(e->d_name, NULL, 10);
@@ -67,7 +67,7 @@ static void close_on_exec(void)
 
 /* The signals of a terminal, or of systemd, that reach all its processes are for the service, which
  * says what is to be ended. */
-static int watch_signals(void)
+static int runner_process_watch_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
 	sigset_t set;
@@ -81,7 +81,7 @@ static int watch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static bool set_up(struct service *s)
+static bool runner_process_set_up(struct runner_process *s)
 {
 	const struct rlimit none = { 0, 0 };
 	CLEANUP(fd_close) int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -90,30 +90,30 @@ static bool set_up(struct service *s)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setrlimit(RLIMIT_CORE, &none);		/* an attempt may hold secrets */
 	s->socket = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	s->children = watch_signals();
-	close_on_exec();
+	s->children = runner_process_watch_signals();
+	runner_process_close_on_exec();
 	return s->socket >= 0 && s->children >= 0 && nothing >= 0 && dup2(nothing, STDIN_FILENO) >= 0 &&
 	       chdir("/") == 0;
 }
 
-/* ---- keepers ---- */
+/* ---- supervisors ---- */
 
-static struct slot *add_slot(struct service *s, uint64_t id)
+static struct runner_slot *runner_process_add_slot(struct runner_process *s, uint64_t id)
 {
 	arena_grow(&s->arena, s->slots, s->count, s->room);
-	s->slots[s->count] = (struct slot){ .id = id, .control = -1, .kill_at = NEVER, .news.id = id };
+	s->slots[s->count] = (struct runner_slot){ .id = id, .control = -1, .kill_at = NEVER, .news.id = id };
 	return &s->slots[s->count++];
 }
 
-static bool not_begun(struct slot *slot, const char *what)
+static bool runner_process_fail_slot(struct runner_slot *slot, const char *what)
 {
 	slot->news.broken = true;
 	snprintf(slot->news.message, sizeof slot->news.message, "%s: %s", what, strerror(errno));
 	return false;
 }
 
-/* Their ends of file are how keepers learn that we are gone: none may hold another's. */
-static _Noreturn void become_keeper(struct service *s, int document, int control)
+/* Their ends of file are how supervisors learn that we are gone: none may hold another's. */
+static _Noreturn void runner_process_become_supervisor(struct runner_process *s, int document, int control)
 {
 	for (size_t i = 0; i < s->count; i++)
 		fd_close(&s->slots[i].control);
@@ -122,20 +122,20 @@ static _Noreturn void become_keeper(struct service *s, int document, int control
 	_exit(supervisor_run(document, control));
 }
 
-static bool fork_keeper(struct service *s, struct slot *slot, int document)
+static bool runner_process_fork_supervisor(struct runner_process *s, struct runner_slot *slot, int document)
 {
 	int ends[2];
 
 	if (document < 0) {
 		errno = EMFILE;		/* it was sent, but there was no number for it */
-		return not_begun(slot, "take the document of an attempt");
+		return runner_process_fail_slot(slot, "take the document of an attempt");
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return not_begun(slot, "make a socket for a keeper");
+		return runner_process_fail_slot(slot, "make a socket for a keeper");
 	slot->pid = fork();
 	if (slot->pid == 0) {
 		close(ends[0]);
-		become_keeper(s, document, ends[1]);
+		runner_process_become_supervisor(s, document, ends[1]);
 	}
 	close(ends[1]);
 	if (slot->pid > 0) {
@@ -143,21 +143,21 @@ static bool fork_keeper(struct service *s, struct slot *slot, int document)
 		return true;
 	}
 	slot->pid = 0;
-	not_begun(slot, "start a process");
+	runner_process_fail_slot(slot, "start a process");
 	close(ends[0]);
 	return false;
 }
 
 /* A supervisor that was ordered to end and lives so long after its grace hangs. */
-static int supervisor_patience_ms(void)
+static int runner_process_patience_ms(void)
 {
 	return supervisor_lost_ms + SUPERVISOR_GIVE_UP_MS + 10 * 1000;
 }
 
-static void end_keeper(struct slot *slot, int grace_ms)
+static void runner_process_end_supervisor(struct runner_slot *slot, int grace_ms)
 {
 	const struct supervisor_order order = { grace_ms };
-	int64_t at = clock_monotonic() + grace_ms + supervisor_patience_ms();
+	int64_t at = clock_monotonic() + grace_ms + runner_process_patience_ms();
 
 	if (!slot->pid)
 		return;
@@ -166,28 +166,28 @@ static void end_keeper(struct slot *slot, int grace_ms)
 		slot->kill_at = at;
 }
 
-static void end_keepers(struct service *s, int grace_ms)
+static void runner_process_end_supervisors(struct runner_process *s, int grace_ms)
 {
 	for (size_t i = 0; i < s->count; i++)
-		end_keeper(&s->slots[i], grace_ms);
+		runner_process_end_supervisor(&s->slots[i], grace_ms);
 }
 
-/* The keepers learn it from the end of file. */
-static void lose_service(struct service *s)
+/* The supervisors learn it from the end of file. */
+static void runner_process_lose_service(struct runner_process *s)
 {
 	fd_close(&s->socket);
 	s->stopping = true;
 	for (size_t i = 0; i < s->count; i++) {
 		fd_close(&s->slots[i].control);
-		if (s->slots[i].kill_at > clock_monotonic() + supervisor_patience_ms())
-			s->slots[i].kill_at = clock_monotonic() + supervisor_patience_ms();
+		if (s->slots[i].kill_at > clock_monotonic() + runner_process_patience_ms())
+			s->slots[i].kill_at = clock_monotonic() + runner_process_patience_ms();
 	}
 }
 
 /* ---- what the service asks ---- */
 
 /* Returns the descriptor that came with it, -1: none. */
-static int descriptor_of(struct msghdr *message)
+static int runner_process_received_fd(struct msghdr *message)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(message);
 	int fd = -1;
@@ -199,33 +199,33 @@ static int descriptor_of(struct msghdr *message)
 }
 
 /* Asked for each attempt anew: it may have died since we looked for its orders. */
-static bool service_lives(const struct service *s)
+static bool runner_process_service_is_alive(const struct runner_process *s)
 {
 	struct pollfd p = { .fd = s->socket };
 
 	return !s->stopping && poll(&p, 1, 0) == 0;
 }
 
-static void obey(struct service *s, const struct runner_order *order, int document)
+static void runner_process_handle_order(struct runner_process *s, const struct runner_order *order, int document)
 {
 	switch (order->what) {
 	case RUNNER_REQUEST_BEGIN:
-		if (service_lives(s))
-			fork_keeper(s, add_slot(s, order->id), document);
+		if (runner_process_service_is_alive(s))
+			runner_process_fork_supervisor(s, runner_process_add_slot(s, order->id), document);
 		break;
 	case RUNNER_REQUEST_END:
 		for (size_t i = 0; i < s->count; i++)
 			if (s->slots[i].id == order->id)
-				end_keeper(&s->slots[i], order->grace_ms);
+				runner_process_end_supervisor(&s->slots[i], order->grace_ms);
 		break;
 	case RUNNER_REQUEST_STOP:
 		s->stopping = true;
-		end_keepers(s, order->grace_ms);
+		runner_process_end_supervisors(s, order->grace_ms);
 		break;
 	}
 }
 
-static void take_order(struct service *s)
+static void runner_process_receive_order(struct runner_process *s)
 {
 	struct runner_order order;
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
@@ -236,16 +236,16 @@ static void take_order(struct service *s)
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	CLEANUP(fd_close) int document = len < 0 ? -1 : descriptor_of(&message);
+	CLEANUP(fd_close) int document = len < 0 ? -1 : runner_process_received_fd(&message);
 	if (len == sizeof order)
-		obey(s, &order, document);
+		runner_process_handle_order(s, &order, document);
 	else
-		lose_service(s);
+		runner_process_lose_service(s);
 }
 
 /* ---- what has ended ---- */
 
-static void keeper_ended(struct service *s, struct slot *slot, int status)
+static void runner_process_supervisor_ended(struct runner_process *s, struct runner_slot *slot, int status)
 {
 	struct runner_report *news = &slot->news;
 
@@ -259,13 +259,13 @@ static void keeper_ended(struct service *s, struct slot *slot, int status)
 	fd_close(&slot->control);
 	if (WIFEXITED(status) && WEXITSTATUS(status) != SUPERVISOR_LEFT_SOMETHING)
 		return;
-	s->strangers = true;
+	s->leftovers = true;
 	s->sweep_at = 0;
 	s->sweep_until = clock_monotonic() + SUPERVISOR_GIVE_UP_MS;
 	slot->lost = WIFSIGNALED(status);
 }
 
-static void reap(struct service *s)
+static void runner_process_reap(struct runner_process *s)
 {
 	int status;
 	pid_t pid;
@@ -275,47 +275,47 @@ static void reap(struct service *s)
 		while (i < s->count && s->slots[i].pid != pid)
 			i++;
 		if (i < s->count)
-			keeper_ended(s, &s->slots[i], status);
+			runner_process_supervisor_ended(s, &s->slots[i], status);
 		else
 			s->sweep_at = 0;	/* it may have left us its children */
 	}
 }
 
 /* What a keeper that was killed leaves is given to us.  Nobody minds it: it goes. */
-static void sweep(struct service *s)
+static void runner_process_kill_leftovers(struct runner_process *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	pid_t *keepers = arena_new(&a, pid_t, s->count + 1);
+	pid_t *supervisors = arena_new(&a, pid_t, s->count + 1);
 	struct process_tree left;
 	size_t count = 0;
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid)
-			keepers[count++] = s->slots[i].pid;
-	process_tree_list_except(&a, keepers, count, &left);
+			supervisors[count++] = s->slots[i].pid;
+	process_tree_list_except(&a, supervisors, count, &left);
 	process_tree_signal(&left, SIGKILL);
-	s->strangers = left.count > 0 && clock_monotonic() < s->sweep_until;
+	s->leftovers = left.count > 0 && clock_monotonic() < s->sweep_until;
 	s->sweep_at = clock_monotonic() + AGAIN_MS;
 }
 
-static void mind_the_time(struct service *s)
+static void runner_process_run_timers(struct runner_process *s)
 {
 	int64_t now = clock_monotonic();
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid && now >= s->slots[i].kill_at)
 			kill(s->slots[i].pid, SIGKILL);
-	if (s->strangers && now >= s->sweep_at)
-		sweep(s);
+	if (s->leftovers && now >= s->sweep_at)
+		runner_process_kill_leftovers(s);
 }
 
-static bool is_over(const struct service *s, const struct slot *slot)
+static bool runner_process_slot_is_over(const struct runner_process *s, const struct runner_slot *slot)
 {
-	return !slot->pid && !(slot->lost && s->strangers);
+	return !slot->pid && !(slot->lost && s->leftovers);
 }
 
 /* False if it cannot be told yet. */
-static bool tell(struct service *s, const struct slot *slot)
+static bool runner_process_send_report(struct runner_process *s, const struct runner_slot *slot)
 {
 	return s->socket < 0 ||
 	       send(s->socket, &slot->news, sizeof slot->news, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0 ||
@@ -323,14 +323,14 @@ static bool tell(struct service *s, const struct slot *slot)
 }
 
 /* Returns whether some wait for the service to read. */
-static bool tell_all(struct service *s)
+static bool runner_process_send_reports(struct runner_process *s)
 {
 	bool waits = false;
 
 	for (size_t i = s->count; i-- > 0; ) {
-		if (!is_over(s, &s->slots[i]))
+		if (!runner_process_slot_is_over(s, &s->slots[i]))
 			continue;
-		if (!tell(s, &s->slots[i])) {
+		if (!runner_process_send_report(s, &s->slots[i])) {
 			waits = true;
 			continue;
 		}
@@ -341,9 +341,9 @@ static bool tell_all(struct service *s)
 
 /* ---- the loop ---- */
 
-static int time_left(const struct service *s)
+static int runner_process_poll_timeout(const struct runner_process *s)
 {
-	int64_t at = s->strangers ? s->sweep_at : NEVER, now = clock_monotonic();
+	int64_t at = s->leftovers ? s->sweep_at : NEVER, now = clock_monotonic();
 
 	for (size_t i = 0; i < s->count; i++)
 		if (s->slots[i].pid && s->slots[i].kill_at < at)
@@ -354,7 +354,7 @@ static int time_left(const struct service *s)
 }
 
 /* Orders may still be waiting when the service has died; none of them is begun then. */
-static void turn(struct service *s, bool news_wait)
+static void runner_process_poll_once(struct runner_process *s, bool news_wait)
 {
 	struct pollfd fds[] = {
 		{ .fd = s->socket, .events = POLLIN | (news_wait ? POLLOUT : 0) },
@@ -362,26 +362,26 @@ static void turn(struct service *s, bool news_wait)
 	};
 	struct signalfd_siginfo info;
 
-	poll(fds, ARRAY_LEN(fds), time_left(s));
+	poll(fds, ARRAY_LEN(fds), runner_process_poll_timeout(s));
 	if (fds[1].revents && read(s->children, &info, sizeof info) == sizeof info)
-		reap(s);
+		runner_process_reap(s);
 	if (fds[0].revents & (POLLHUP | POLLERR))
-		lose_service(s);
+		runner_process_lose_service(s);
 	else if (fds[0].revents & POLLIN)
-		take_order(s);
-	mind_the_time(s);
+		runner_process_receive_order(s);
+	runner_process_run_timers(s);
 }
 
 int runner_process_run(void)
 {
-	struct service s = { .socket = -1, .children = -1 };
+	struct runner_process s = { .socket = -1, .children = -1 };
 	bool waits = false;
 
-	if (!set_up(&s))
+	if (!runner_process_set_up(&s))
 		return 1;
 	while (!s.stopping || s.count > 0) {
-		turn(&s, waits);
-		waits = tell_all(&s);
+		runner_process_poll_once(&s, waits);
+		waits = runner_process_send_reports(&s);
 	}
 	fd_close(&s.socket);
 	fd_close(&s.children);

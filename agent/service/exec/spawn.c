@@ -14,7 +14,7 @@
 
 enum { NOT_FOUND = 127, NOT_RUN = 126 };
 
-static bool make_stdin(const struct attempt_command *c, int *out, struct err *err)
+static bool spawn_open_stdin(const struct attempt_command *c, int *out, struct err *err)
 {
 	if (c->input)
 		return fd_from_bytes(c->input, c->len, out, err);
@@ -24,16 +24,16 @@ static bool make_stdin(const struct attempt_command *c, int *out, struct err *er
 
 /* What the new process needs, made ready before it is there: it shares our memory until it runs the
  * command, and may change nothing in it that we look at then. */
-struct start {
+struct spawn_setup {
 	const struct attempt *attempt;
 	const char *const *argv, *const *env;
 	bool self;
 	const char *folder, *cgroup;	/* cgroup: the file to write to; NULL: none */
-	pid_t keeper;
+	pid_t supervisor;
 	int in, out;
 };
 
-static const char *const *self_argv(struct arena *a, const char *const *words)
+static const char *const *spawn_self_argv(struct arena *a, const char *const *words)
 {
 	size_t count = 0;
 
@@ -45,22 +45,22 @@ static const char *const *self_argv(struct arena *a, const char *const *words)
 	return argv;
 }
 
-static void prepare(struct arena *a, const struct attempt *attempt, const struct attempt_command *c,
-                    struct start *out)
+static void spawn_prepare(struct arena *a, const struct attempt *attempt, const struct attempt_command *c,
+                          struct spawn_setup *out)
 {
-	*out = (struct start){
-		.attempt = attempt, .argv = c->self ? self_argv(a, c->argv) : c->argv,
+	*out = (struct spawn_setup){
+		.attempt = attempt, .argv = c->self ? spawn_self_argv(a, c->argv) : c->argv,
 		.env = c->env ? c->env : attempt->env, .self = c->self,
 		.folder = arena_printf(a, "%s/work", attempt->folder),
 		.cgroup = attempt->cgroup ? arena_printf(a, "%s/cgroup.procs", attempt->cgroup) : NULL,
-		.keeper = getpid(),
+		.supervisor = getpid(),
 	};
 }
 
 /* ---- in the new process ---- */
 
 /* "0" is whoever writes it. */
-static void join_cgroup(const struct start *s)
+static void spawn_join_cgroup(const struct spawn_setup *s)
 {
 	CLEANUP(fd_close) int fd = open(s->cgroup, O_WRONLY | O_CLOEXEC);
 
@@ -69,7 +69,7 @@ static void join_cgroup(const struct start *s)
 }
 
 /* Nothing of what is peculiar to us is inherited. */
-static void become_plain(void)
+static void spawn_reset_process(void)
 {
 	const struct rlimit none = { 0, 0 };
 	sigset_t empty;
@@ -82,7 +82,7 @@ static void become_plain(void)
 	umask(022);
 }
 
-static void execute(const struct start *s)
+static void spawn_exec(const struct spawn_setup *s)
 {
 	environ = (char **)s->env;	/* where PATH is looked up, too */
 	if (!s->self) {
@@ -95,55 +95,55 @@ static void execute(const struct start *s)
 		fexecve(program, (char *const *)s->argv, environ);
 }
 
-static _Noreturn void become(const struct start *s)
+static _Noreturn void spawn_child_main(const struct spawn_setup *s)
 {
 	const char *name = s->self ? s->argv[1] : s->argv[0];
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* It may have died before that was asked for. */
-	if (getppid() != s->keeper || dup2(s->in, STDIN_FILENO) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
+	if (getppid() != s->supervisor || dup2(s->in, STDIN_FILENO) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
 	    dup2(s->out, STDERR_FILENO) < 0)
 		_exit(NOT_RUN);
 	if (s->cgroup)
-		join_cgroup(s);
-	become_plain();
+		spawn_join_cgroup(s);
+	spawn_reset_process();
 	if (chdir(s->folder) < 0) {
 		dprintf(STDERR_FILENO, "cannot go to the folder of the step: %s\n", strerror(errno));
 		_exit(NOT_RUN);
 	}
-	execute(s);
+	spawn_exec(s);
 	int why = errno;
 	dprintf(STDERR_FILENO, "cannot run \"%s\": %s\n", name, strerror(why));
 	_exit(why == ENOENT ? NOT_FOUND : NOT_RUN);
 }
 
-/* ---- in the keeper ---- */
+/* ---- in the supervisor ---- */
 
 /* By vfork(): to copy what our address space looks like, with all the libraries in it, takes longer than
  * many a command does.  We stand still until the command runs, or could not be run; it is in a group of
  * its own by then. */
-static pid_t start(const struct start *s)
+static pid_t spawn_vfork(const struct spawn_setup *s)
 {
 	char **ours = environ;
 	pid_t pid = vfork();
 
 	if (pid == 0)
-		become(s);
+		spawn_child_main(s);
 	environ = ours;
 	return pid;
 }
 
 bool spawn_command(const struct attempt *attempt, const struct attempt_command *c, pid_t *pid, int *out,
-            struct err *err)
+                   struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
-	struct start s;
+	struct spawn_setup s;
 	int ends[2];
 
-	prepare(&a, attempt, c, &s);
-	if (!make_stdin(c, &in, err))
+	spawn_prepare(&a, attempt, c, &s);
+	if (!spawn_open_stdin(c, &in, err))
 		return false;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(err, errno, "make a pipe");
@@ -152,7 +152,7 @@ bool spawn_command(const struct attempt *attempt, const struct attempt_command *
 	fcntl(from, F_SETFL, O_NONBLOCK);
 	s.in = in;
 	s.out = to;
-	pid_t child = start(&s);
+	pid_t child = spawn_vfork(&s);
 	if (child < 0)
 		return err_sys(err, errno, "start a process");
 	*pid = child;

@@ -11,6 +11,6 @@
  * is one thread, ends.  A program that cannot be run says so there, and ends with 127 or 126 like
  * one that a shell could not run. */
 bool spawn_command(const struct attempt *attempt, const struct attempt_command *command,
-            pid_t *pid, int *out, struct err *err);
+                   pid_t *pid, int *out, struct err *err);
 
 #endif

@@ -39,9 +39,9 @@ struct supervisor {
 	int out;		/* what the command prints; -1: it has ended */
 	pid_t leader;		/* the process of the command; 0: it has ended, with status */
 	int status;
-	bool alone;		/* nothing is left below us */
-	bool told;		/* to end it, or the runner is gone */
-	bool first;		/* the command ended before that */
+	bool tree_ended;		/* nothing is left below us */
+	bool must_end;		/* to end it, or the runner is gone */
+	bool ended_by_itself;		/* the command ended before that */
 	bool left_something;
 	int64_t quiet_at;	/* when half a line is a line */
 	int64_t kill_at, give_up_at;
@@ -49,7 +49,7 @@ struct supervisor {
 
 /* ---- what it ends ---- */
 
-static void signal_all(int number)
+static void supervisor_signal_tree(int number)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct process_tree all;
@@ -59,39 +59,39 @@ static void signal_all(int number)
 }
 
 /* Once only one is told to end: a program may take a second time for being asked to hurry. */
-static void end_all(struct supervisor *k, int grace_ms)
+static void supervisor_end_tree(struct supervisor *k, int grace_ms)
 {
 	int64_t at = clock_monotonic() + grace_ms;
 
 	if (k->kill_at == NEVER && grace_ms > 0)
-		signal_all(SIGTERM);
+		supervisor_signal_tree(SIGTERM);
 	if (at < k->kill_at)
 		k->kill_at = at;
 }
 
-static void kill_all(struct supervisor *k, int64_t now)
+static void supervisor_kill_tree(struct supervisor *k, int64_t now)
 {
 	if (k->give_up_at == NEVER)
 		k->give_up_at = now + SUPERVISOR_GIVE_UP_MS;
-	signal_all(SIGKILL);
+	supervisor_signal_tree(SIGKILL);
 	/* What started something in this moment was not seen by that. */
 	k->kill_at = now + AGAIN_MS;
 }
 
 /* What was killed does nothing any more, even if it cannot end. */
-static void give_up(struct supervisor *k)
+static void supervisor_give_up(struct supervisor *k)
 {
 	attempt_log_say(&k->log, clock_now(), "something was killed and does not end; it is not waited for any more");
-	k->left_something = k->alone = true;
+	k->left_something = k->tree_ended = true;
 	if (k->leader) {
 		k->status = W_EXITCODE(0, SIGKILL);
-		k->first = false;
+		k->ended_by_itself = false;
 	}
 }
 
 /* ---- what comes ---- */
 
-static void take_output(struct supervisor *k, size_t most)
+static void supervisor_read_output(struct supervisor *k, size_t most)
 {
 	char bytes[READ_MAX];
 	ssize_t len = read(k->out, bytes, most < sizeof bytes ? most : sizeof bytes);
@@ -106,38 +106,38 @@ static void take_output(struct supervisor *k, size_t most)
 
 /* What is in the pipe when nobody is left who could write; an outsider who was given its end is not
  * listened to. */
-static void take_rest(struct supervisor *k)
+static void supervisor_read_remaining_output(struct supervisor *k)
 {
 	int waiting = 0;
 
 	if (k->out >= 0)
 		ioctl(k->out, FIONREAD, &waiting);
 	for (int done = 0; done < waiting && k->out >= 0; done += READ_MAX)
-		take_output(k, (size_t)(waiting - done));
+		supervisor_read_output(k, (size_t)(waiting - done));
 	fd_close(&k->out);
 	attempt_log_cut(&k->log, clock_now());
 	k->quiet_at = NEVER;
 }
 
-static void take_orders(struct supervisor *k)
+static void supervisor_receive_orders(struct supervisor *k)
 {
 	struct supervisor_order order;
 	ssize_t len = 0;
 
 	while (k->control >= 0 &&
 	       (len = recv(k->control, &order, sizeof order, MSG_DONTWAIT)) == sizeof order) {
-		k->told = true;
-		end_all(k, order.grace_ms);
+		k->must_end = true;
+		supervisor_end_tree(k, order.grace_ms);
 	}
 	if (k->control < 0 || (len < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
 	fd_close(&k->control);
-	k->told = true;
-	end_all(k, supervisor_lost_ms);
+	k->must_end = true;
+	supervisor_end_tree(k, supervisor_lost_ms);
 }
 
 /* Everything that was orphaned comes to us, too. */
-static void reap(struct supervisor *k)
+static void supervisor_reap(struct supervisor *k)
 {
 	int status;
 	pid_t pid;
@@ -147,23 +147,23 @@ static void reap(struct supervisor *k)
 			continue;
 		k->leader = 0;
 		k->status = status;
-		k->first = !k->told;
+		k->ended_by_itself = !k->must_end;
 	}
-	k->alone = pid < 0 && errno == ECHILD;
-	if (!k->leader && !k->alone && k->kill_at > clock_monotonic() + supervisor_lost_ms)
-		end_all(k, supervisor_lost_ms);
+	k->tree_ended = pid < 0 && errno == ECHILD;
+	if (!k->leader && !k->tree_ended && k->kill_at > clock_monotonic() + supervisor_lost_ms)
+		supervisor_end_tree(k, supervisor_lost_ms);
 }
 
-static int64_t earliest(const struct supervisor *k)
+static int64_t supervisor_next_deadline(const struct supervisor *k)
 {
 	int64_t at = k->quiet_at < k->kill_at ? k->quiet_at : k->kill_at;
 
 	return at < k->give_up_at ? at : k->give_up_at;
 }
 
-static void wait_some(const struct supervisor *k, struct pollfd fds[3])
+static void supervisor_poll(const struct supervisor *k, struct pollfd fds[3])
 {
-	int64_t at = earliest(k), left = at == NEVER ? -1 : at - clock_monotonic();
+	int64_t at = supervisor_next_deadline(k), left = at == NEVER ? -1 : at - clock_monotonic();
 
 	fds[0] = (struct pollfd){ .fd = k->out, .events = POLLIN };
 	fds[1] = (struct pollfd){ .fd = k->children, .events = POLLIN };
@@ -173,7 +173,7 @@ static void wait_some(const struct supervisor *k, struct pollfd fds[3])
 	poll(fds, 3, left < INT_MAX ? (int)left : INT_MAX);
 }
 
-static void mind_the_time(struct supervisor *k)
+static void supervisor_run_timers(struct supervisor *k)
 {
 	int64_t now = clock_monotonic();
 
@@ -181,55 +181,55 @@ static void mind_the_time(struct supervisor *k)
 		attempt_log_pause(&k->log, clock_now());
 		k->quiet_at = NEVER;
 	}
-	if (k->alone)
+	if (k->tree_ended)
 		return;
 	if (now >= k->kill_at)
-		kill_all(k, now);
+		supervisor_kill_tree(k, now);
 	if (now >= k->give_up_at)
-		give_up(k);
+		supervisor_give_up(k);
 }
 
 /* What has ended is looked at before what is to be ended: a command that was faster has ended by
  * itself. */
-static void turn(struct supervisor *k)
+static void supervisor_poll_once(struct supervisor *k)
 {
 	struct signalfd_siginfo info;
 	struct pollfd fds[3];
 
-	wait_some(k, fds);
+	supervisor_poll(k, fds);
 	if (fds[0].revents)
-		take_output(k, READ_MAX);
+		supervisor_read_output(k, READ_MAX);
 	if (fds[1].revents && read(k->children, &info, sizeof info) == sizeof info)
-		reap(k);
+		supervisor_reap(k);
 	if (fds[2].revents)
-		take_orders(k);
-	mind_the_time(k);
+		supervisor_receive_orders(k);
+	supervisor_run_timers(k);
 }
 
 /* ---- the commands ---- */
 
 /* How a shell says it. */
-static int exit_code(int status)
+static int supervisor_exit_code(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* Until nothing of it is left.  False if it could not be started; *err says why. */
-static bool run(struct supervisor *k, const struct attempt_command *command, struct err *err)
+static bool supervisor_run_command(struct supervisor *k, const struct attempt_command *command, struct err *err)
 {
 	k->kill_at = k->give_up_at = k->quiet_at = NEVER;
-	k->alone = false;
+	k->tree_ended = false;
 	if (!spawn_command(&k->attempt, command, &k->leader, &k->out, err))
 		return false;
-	while (!k->alone)
-		turn(k);
-	take_rest(k);
+	while (!k->tree_ended)
+		supervisor_poll_once(k);
+	supervisor_read_remaining_output(k);
 	return true;
 }
 
 /* Descendants that put themselves elsewhere were found as such; this is for what was moved into the
  * cgroup by others. */
-static void empty_cgroup(struct supervisor *k)
+static void supervisor_kill_cgroup(struct supervisor *k)
 {
 	if (!k->attempt.cgroup)
 		return;
@@ -240,22 +240,22 @@ static void empty_cgroup(struct supervisor *k)
 }
 
 /* A full disk may get room again.  Whoever is told to end does not wait for that. */
-static void write_result(struct supervisor *k, int code, const char *message)
+static void supervisor_write_result(struct supervisor *k, int code, const char *message)
 {
 	struct err err;
 
 	for (int i = 0; i < RESULT_TRIES; i++) {
 		struct pollfd p = { .fd = k->control, .events = POLLIN };
-		if (attempt_result_write(k->attempt.folder, code, message, &err) || k->told ||
+		if (attempt_result_write(k->attempt.folder, code, message, &err) || k->must_end ||
 		    poll(&p, 1, QUIET_MS) != 0)
 			return;
 	}
 }
 
-static void finish(struct supervisor *k, bool whole)
+static void supervisor_finish(struct supervisor *k, bool whole)
 {
 	const char *message = "";
-	int code = exit_code(k->status);
+	int code = supervisor_exit_code(k->status);
 
 	if (WIFSIGNALED(k->status)) {
 		message = arena_printf(&k->arena, "killed by signal %d (%s)", WTERMSIG(k->status),
@@ -265,42 +265,44 @@ static void finish(struct supervisor *k, bool whole)
 		message = "ended before all of its commands had run";
 	}
 	attempt_log_close(&k->log, clock_now());
-	if (k->control >= 0 || (whole && k->first))
-		write_result(k, code, message);
+	if (k->control >= 0 || (whole && k->ended_by_itself))
+		supervisor_write_result(k, code, message);
 }
 
 /* A command could not be started.  If it is the first nothing ever began, which can be told. */
-static bool count_as_failed(struct supervisor *k, size_t i, const struct err *why)
+static bool supervisor_note_start_failure(struct supervisor *k, size_t i, const struct err *why)
 {
 	if (i == 0 && unlink(arena_printf(&k->arena, "%s/begun", k->attempt.folder)) == 0)
 		return false;
 	attempt_log_say(&k->log, clock_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
 	k->status = W_EXITCODE(126, 0);
-	k->first = true;
+	k->ended_by_itself = true;
 	return true;
 }
 
 /* Whether a command is the last is known when it has ended: `whole` then. */
-static bool run_all(struct supervisor *k, struct err *err)
+static bool supervisor_run_commands(struct supervisor *k, struct err *err)
 {
 	bool whole = false;
 
 	for (size_t i = 0; i < k->attempt.command_count && !whole; i++) {
-		take_orders(k);
-		if (k->told)
+		supervisor_receive_orders(k);
+		if (k->must_end)
 			break;
-		if (!run(k, &k->attempt.commands[i], err) && !count_as_failed(k, i, err))
+		if (!supervisor_run_command(k, &k->attempt.commands[i], err) &&
+		    !supervisor_note_start_failure(k, i, err))
 			return false;
-		whole = i + 1 == k->attempt.command_count || (k->first && exit_code(k->status) != 0);
+		whole = i + 1 == k->attempt.command_count ||
+			(k->ended_by_itself && supervisor_exit_code(k->status) != 0);
 	}
-	empty_cgroup(k);
-	finish(k, whole);
+	supervisor_kill_cgroup(k);
+	supervisor_finish(k, whole);
 	return true;
 }
 
 /* ---- the folder ---- */
 
-static bool read_document(struct supervisor *k, int document, struct err *err)
+static bool supervisor_read_document(struct supervisor *k, int document, struct err *err)
 {
 	struct stat st;
 
@@ -315,7 +317,7 @@ static bool read_document(struct supervisor *k, int document, struct err *err)
 }
 
 /* Made by nobody else, and never twice: an attempt that began once must not begin again. */
-static bool make_begun(struct supervisor *k, struct err *err)
+static bool supervisor_make_begun(struct supervisor *k, struct err *err)
 {
 	const char *path = arena_printf(&k->arena, "%s/begun", k->attempt.folder);
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -323,7 +325,7 @@ static bool make_begun(struct supervisor *k, struct err *err)
 	return fd >= 0 || err_sys(err, errno, "make \"%s\"", path);
 }
 
-static bool make_folder(struct supervisor *k, struct err *err)
+static bool supervisor_make_folder(struct supervisor *k, struct err *err)
 {
 	const char *folder = k->attempt.folder;
 
@@ -335,7 +337,7 @@ static bool make_folder(struct supervisor *k, struct err *err)
 	                        &k->log, err);
 }
 
-static bool watch_children(struct supervisor *k, struct err *err)
+static bool supervisor_watch_children(struct supervisor *k, struct err *err)
 {
 	sigset_t set;
 
@@ -346,29 +348,30 @@ static bool watch_children(struct supervisor *k, struct err *err)
 	return k->children >= 0 || err_sys(err, errno, "watch for the end of processes");
 }
 
-static bool set_up(struct supervisor *k, int document, struct err *err)
+static bool supervisor_set_up(struct supervisor *k, int document, struct err *err)
 {
 	prctl(PR_SET_NAME, "flowsync-keeper");
 	setsid();
 	umask(077);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return err_sys(err, errno, "become a subreaper");
-	return watch_children(k, err) && read_document(k, document, err) && make_folder(k, err);
+	return supervisor_watch_children(k, err) && supervisor_read_document(k, document, err) &&
+	       supervisor_make_folder(k, err);
 }
 
-static bool begin(struct supervisor *k, struct err *err)
+static bool supervisor_begin(struct supervisor *k, struct err *err)
 {
-	take_orders(k);
-	return (k->told || make_begun(k, err)) && run_all(k, err);
+	supervisor_receive_orders(k);
+	return (k->must_end || supervisor_make_begun(k, err)) && supervisor_run_commands(k, err);
 }
 
 int supervisor_run(int document, int control)
 {
-	struct supervisor k = { .control = control, .children = -1, .out = -1, .alone = true, .log.fd = -1,
+	struct supervisor k = { .control = control, .children = -1, .out = -1, .tree_ended = true, .log.fd = -1,
 	                    .quiet_at = NEVER, .kill_at = NEVER, .give_up_at = NEVER };
 	struct err err;
 
-	if (!set_up(&k, document, &err) || !begin(&k, &err)) {
+	if (!supervisor_set_up(&k, document, &err) || !supervisor_begin(&k, &err)) {
 		size_t len = strnlen(err.msg, SUPERVISOR_MESSAGE_MAX - 1);
 		if (k.control >= 0)
 			send(k.control, err.msg, len, MSG_NOSIGNAL | MSG_DONTWAIT);
