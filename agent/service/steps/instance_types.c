@@ -22,7 +22,7 @@ int64_t instance_type_memory(const struct instance_type *t)
 }
 
 /* A whole number is written as one: 2, not 2.0. */
-static struct node *amount(struct arena *a, double value)
+static struct node *instance_type_number(struct arena *a, double value)
 {
 	struct node *n = node_int(a, (int64_t)value);
 
@@ -31,9 +31,9 @@ static struct node *amount(struct arena *a, double value)
 	return n;
 }
 
-static struct node *amount_or_none(struct arena *a, double value)
+static struct node *instance_type_number_or_null(struct arena *a, double value)
 {
-	return value > 0 ? amount(a, value) : node_null(a);
+	return value > 0 ? instance_type_number(a, value) : node_null(a);
 }
 
 struct node *instance_types_reply(struct arena *a)
@@ -43,10 +43,10 @@ struct node *instance_types_reply(struct arena *a)
 	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
 		struct node *one = node_add(a, all, node_map(a));
 		node_put(a, one, "id", node_int(a, types[i].id));
-		node_put(a, one, "cpu", amount(a, types[i].cpu));
-		node_put(a, one, "memory", amount(a, types[i].memory_gib));
-		node_put(a, one, "gpu", amount_or_none(a, types[i].gpu));
-		node_put(a, one, "gpuMemory", amount_or_none(a, types[i].gpu_memory_gib));
+		node_put(a, one, "cpu", instance_type_number(a, types[i].cpu));
+		node_put(a, one, "memory", instance_type_number(a, types[i].memory_gib));
+		node_put(a, one, "gpu", instance_type_number_or_null(a, types[i].gpu));
+		node_put(a, one, "gpuMemory", instance_type_number_or_null(a, types[i].gpu_memory_gib));
 	}
 	return all;
 }

@@ -13,29 +13,30 @@ enum { ANSWER_MAX = 64 << 10 };	/* bytes; what a webhook answers beside its stat
 
 /* ---- the service's side ---- */
 
-static bool write_document(struct arena *a, const struct node *document, struct attempt_command *out,
-                           struct err *err)
+static bool notification_write_document(struct arena *a, const struct node *document, struct attempt_command *out,
+                                        struct err *err)
 {
 	static const char *const argv[] = { "send-notification", NULL };
 	CLEANUP(buf_done) struct buf text = BUF(NOTIFICATION_DOCUMENT_MAX);
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
-		return err_set(err, "what the watcher is to be told is larger than %d MiB", NOTIFICATION_DOCUMENT_MAX >> 20);
+		return err_set(err, "what the watcher is to be told is larger than %d MiB",
+		               NOTIFICATION_DOCUMENT_MAX >> 20);
 	*out = (struct attempt_command){
 		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
 	};
 	return true;
 }
 
-static void put_text(struct arena *a, struct node *map, const char *key, const char *text)
+static void notification_put_text(struct arena *a, struct node *map, const char *key, const char *text)
 {
 	if (text)
 		node_put(a, map, key, node_text(a, text));
 }
 
-static bool webhook_command(struct arena *a, const struct node *webhook, struct attempt_command *out,
-                            struct masks *masks, struct err *err)
+static bool notification_webhook_command(struct arena *a, const struct node *webhook, struct attempt_command *out,
+                                         struct masks *masks, struct err *err)
 {
 	const char *url = node_get_text(webhook, "url"), *payload = node_get_text(webhook, "payload"), *origin;
 	struct node *document = node_map(a), *inner = node_put(a, document, "webhook", node_map(a));
@@ -45,26 +46,26 @@ static bool webhook_command(struct arena *a, const struct node *webhook, struct 
 	masks_add(a, masks, url);
 	if (!transfer_url(a, "webhook.url", url, &origin, err))
 		return false;
-	put_text(a, inner, "url", url);
-	put_text(a, inner, "payload", payload ? payload : "");
-	return write_document(a, document, out, err);
+	notification_put_text(a, inner, "url", url);
+	notification_put_text(a, inner, "payload", payload ? payload : "");
+	return notification_write_document(a, document, out, err);
 }
 
 /* ---- mail ---- */
 
 /* How a run stands, as a sentence about it goes on. */
-static const char *what_happened(const struct notification *n)
+static const char *notification_event_words(const struct notification *n)
 {
 	if (strcmp(n->event, "success") == 0)
 		return "succeeded";
 	return strcmp(n->event, "fail") == 0 ? "failed" : "runs longer than expected";
 }
 
-static const char *mail_text(struct arena *a, const struct notification *n)
+static const char *notification_mail_text(struct arena *a, const struct notification *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	buf_addf(&text, "The workflow %s %s.\n\n", n->workflow, what_happened(n));
+	buf_addf(&text, "The workflow %s %s.\n\n", n->workflow, notification_event_words(n));
 	buf_addf(&text, "Workflow:  %s (id %lld)\n", n->workflow, (long long)n->workflow_id);
 	buf_addf(&text, "Execution: %s\nStatus:    %s\n", n->execution, n->status);
 	if (n->began)
@@ -76,7 +77,7 @@ static const char *mail_text(struct arena *a, const struct notification *n)
 	return arena_strdup(a, buf_str(&text));
 }
 
-static bool check_recipients(const struct node *to, struct err *err)
+static bool notification_check_recipients(const struct node *to, struct err *err)
 {
 	if (!to || to->count == 0)
 		return err_set(err, "the watcher names nobody to write to");
@@ -92,7 +93,7 @@ static bool check_recipients(const struct node *to, struct err *err)
 	return true;
 }
 
-static bool read_password(struct arena *a, const char *path, const char **out, struct err *err)
+static bool notification_read_password(struct arena *a, const char *path, const char **out, struct err *err)
 {
 	size_t len;
 
@@ -104,8 +105,8 @@ static bool read_password(struct arena *a, const char *path, const char **out, s
 	return **out || err_set(err, "the file of the mail server's password, %s, has an empty first line", path);
 }
 
-static bool put_server(struct arena *a, struct node *mail, const struct mail_server *s,
-                       struct masks *masks, struct err *err)
+static bool notification_put_mail_server(struct arena *a, struct node *mail, const struct mail_server *s,
+                                         struct masks *masks, struct err *err)
 {
 	const char *password = NULL;
 
@@ -118,54 +119,56 @@ static bool put_server(struct arena *a, struct node *mail, const struct mail_ser
 		return err_set(err, "the mail server has %s", s->username
 		               ? "a user but no password: set serve.smtp.password_file"
 		               : "a password but no user: set serve.smtp.username");
-	if (s->password_file && !read_password(a, s->password_file, &password, err))
+	if (s->password_file && !notification_read_password(a, s->password_file, &password, err))
 		return false;
 	masks_add(a, masks, password);
-	put_text(a, mail, "url", s->url);
-	put_text(a, mail, "from", s->from);
-	put_text(a, mail, "username", s->username);
-	put_text(a, mail, "password", password);
-	put_text(a, mail, "ca_file", s->ca_file);
+	notification_put_text(a, mail, "url", s->url);
+	notification_put_text(a, mail, "from", s->from);
+	notification_put_text(a, mail, "username", s->username);
+	notification_put_text(a, mail, "password", password);
+	notification_put_text(a, mail, "ca_file", s->ca_file);
 	return true;
 }
 
-static bool mail_command(struct arena *a, const struct node *to, const struct notification *news,
-                         const struct mail_server *server, struct attempt_command *out,
-                         struct masks *masks, struct err *err)
+static bool notification_mail_command(struct arena *a, const struct node *to, const struct notification *news,
+                                      const struct mail_server *server, struct attempt_command *out,
+                                      struct masks *masks, struct err *err)
 {
 	struct node *document = node_map(a), *mail = node_put(a, document, "mail", node_map(a));
 	CLEANUP(buf_done) struct buf names = BUF_TEXT;
 
-	if (!put_server(a, mail, server, masks, err) || !check_recipients(to, err))
+	if (!notification_put_mail_server(a, mail, server, masks, err) || !notification_check_recipients(to, err))
 		return false;
 	node_put(a, mail, "to", node_copy(a, to));
-	put_text(a, mail, "subject", arena_printf(a, "flowsync: %s %s", news->workflow, what_happened(news)));
-	put_text(a, mail, "text", mail_text(a, news));
+	notification_put_text(a, mail, "subject",
+	                      arena_printf(a, "flowsync: %s %s", news->workflow, notification_event_words(news)));
+	notification_put_text(a, mail, "text", notification_mail_text(a, news));
 	/* The same at each try, so that a mail that comes twice can be told to be one. */
 	json_write(to, JSON_COMPACT, &names);
-	put_text(a, mail, "id", arena_printf(a, "%s.%s.%s", news->execution, news->event,
-	                                     digest_text(a, buf_str(&names))));
-	return write_document(a, document, out, err);
+	notification_put_text(a, mail, "id", arena_printf(a, "%s.%s.%s", news->execution, news->event,
+	                                                  digest_text(a, buf_str(&names))));
+	return notification_write_document(a, document, out, err);
 }
 
 bool notification_command(struct arena *a, const struct node *watcher, const struct notification *news,
-                     const struct mail_server *server, struct attempt_command *out,
-                     struct masks *masks, struct err *err)
+                          const struct mail_server *server, struct attempt_command *out,
+                          struct masks *masks, struct err *err)
 {
 	const struct node *email = node_get(watcher, "email");
 	const char *user = node_get_text(watcher, "user");
 
 	if (node_get(watcher, "webhook"))
-		return webhook_command(a, node_get(watcher, "webhook"), out, masks, err);
+		return notification_webhook_command(a, node_get(watcher, "webhook"), out, masks, err);
 	if (email)
-		return mail_command(a, node_get(node_get(email, "recipients"), "to"), news, server, out, masks, err);
+		return notification_mail_command(a, node_get(node_get(email, "recipients"), "to"), news, server, out,
+		                                 masks, err);
 	if (!user)
 		return err_set(err, "the watcher is none of user, webhook and email");
 	if (!mail_address(user))
 		return err_set(err, "the watcher's user is not an address, and there are no other users here");
 	struct node *to = node_list(a);
 	node_add(a, to, node_text(a, user));
-	return mail_command(a, to, news, server, out, masks, err);
+	return notification_mail_command(a, to, news, server, out, masks, err);
 }
 
 /* ---- the command's side ---- */
@@ -180,7 +183,7 @@ struct notification_job {
 };
 
 /* The service logs the reason, which no attempt log has masked: a mail server may repeat what it was sent. */
-static void fail(struct notification_job *j, const char *why, bool final)
+static void notification_fail(struct notification_job *j, const char *why, bool final)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
 
@@ -191,24 +194,24 @@ static void fail(struct notification_job *j, const char *why, bool final)
 	};
 }
 
-static void judge(struct notification_job *j, const char *origin, int status)
+static void notification_judge_status(struct notification_job *j, const char *origin, int status)
 {
 	if (status >= 200 && status < 300) {
 		fprintf(j->log, "notified %s: answered %d\n", origin, status);
 		*j->reply = (struct attempt_reply){ .found = true, .status = status };
 		return;
 	}
-	fail(j, arena_printf(j->arena, "%s answered %d%s", origin, status,
-	                     status >= 300 && status < 400 ? " (redirects are not followed)" : ""),
-	     transfer_status_is_final(status));
+	notification_fail(j, arena_printf(j->arena, "%s answered %d%s", origin, status,
+	                                  status >= 300 && status < 400 ? " (redirects are not followed)" : ""),
+	                  transfer_status_is_final(status));
 }
 
-static long time_limit(const struct notification_job *j)
+static long notification_time_limit(const struct notification_job *j)
 {
 	return (long)node_get_int(j->document, "timeout_ms", NOTIFICATION_TIMEOUT_MS);
 }
 
-static bool serve_webhook(struct notification_job *j)
+static bool notification_send_webhook(struct notification_job *j)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
 	const struct node *webhook = node_get(j->document, "webhook");
@@ -217,20 +220,21 @@ static bool serve_webhook(struct notification_job *j)
 	struct transfer_request request = {
 		.called = "webhook.url", .url = node_get_text(webhook, "url"), .method = "POST",
 		.body = node_get_text(webhook, "payload"), .connect_ms = NOTIFICATION_CONNECT_MS,
-		.timeout_ms = time_limit(j), .answer_max = ANSWER_MAX,
+		.timeout_ms = notification_time_limit(j), .answer_max = ANSWER_MAX,
 	};
 
 	if (!request.url || !request.body)
 		return false;
 	masks_add(j->arena, &j->masks, request.url);
-	if (transfer_url(j->arena, request.called, request.url, &origin, &err) && transfer_http(&request, &answer, &err))
-		judge(j, origin, answer.status);
+	if (transfer_url(j->arena, request.called, request.url, &origin, &err) &&
+	    transfer_http(&request, &answer, &err))
+		notification_judge_status(j, origin, answer.status);
 	else
-		fail(j, err.msg, err.kind == ERR_USAGE);
+		notification_fail(j, err.msg, err.kind == ERR_USAGE);
 	return true;
 }
 
-static bool is_refused(const struct transfer_mailed *mailed, const char *to)
+static bool notification_is_refused(const struct transfer_mailed *mailed, const char *to)
 {
 	for (size_t i = 0; i < mailed->refused_count; i++)
 		if (mailed->refused[i].to == to)
@@ -238,20 +242,22 @@ static bool is_refused(const struct transfer_mailed *mailed, const char *to)
 	return false;
 }
 
-static void tell_mailed(FILE *log, const struct transfer_mail *m, const struct transfer_mailed *mailed)
+static void notification_print_recipients(FILE *log, const struct transfer_mail *m,
+                                          const struct transfer_mailed *mailed)
 {
 	for (size_t i = 0; i < m->to_count; i++)
-		if (!is_refused(mailed, m->to[i]))
+		if (!notification_is_refused(mailed, m->to[i]))
 			fprintf(log, "mailed %s\n", m->to[i]);
 	for (size_t i = 0; i < mailed->refused_count; i++)
-		fprintf(log, "%s was refused by the mail server: %s\n", mailed->refused[i].to, mailed->refused[i].reply);
+		fprintf(log, "%s was refused by the mail server: %s\n", mailed->refused[i].to,
+		        mailed->refused[i].reply);
 }
 
-static bool read_recipients(struct arena *a, const struct node *to, struct transfer_mail *m)
+static bool notification_read_recipients(struct arena *a, const struct node *to, struct transfer_mail *m)
 {
 	struct err err;
 
-	if (!check_recipients(to, &err))
+	if (!notification_check_recipients(to, &err))
 		return false;
 	const char **list = arena_new(a, const char *, to->count);
 	for (size_t i = 0; i < to->count; i++)
@@ -261,7 +267,7 @@ static bool read_recipients(struct arena *a, const struct node *to, struct trans
 	return true;
 }
 
-static bool serve_mail(struct notification_job *j)
+static bool notification_send_mail(struct notification_job *j)
 {
 	const struct node *n = node_get(j->document, "mail");
 	struct transfer_mailed mailed;
@@ -269,7 +275,7 @@ static bool serve_mail(struct notification_job *j)
 	struct transfer_mail m = {
 		.url = node_get_text(n, "url"), .from = node_get_text(n, "from"),
 		.username = node_get_text(n, "username"), .password = node_get_text(n, "password"),
-		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = time_limit(j),
+		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = notification_time_limit(j),
 	};
 	struct mail mail = {
 		.from = m.from, .subject = node_get_text(n, "subject"), .text = node_get_text(n, "text"),
@@ -277,16 +283,16 @@ static bool serve_mail(struct notification_job *j)
 	};
 
 	if (!m.url || !m.from || !mail_address(m.from) || !mail.subject || !mail.text || !mail.id ||
-	    !read_recipients(j->arena, node_get(n, "to"), &m))
+	    !notification_read_recipients(j->arena, node_get(n, "to"), &m))
 		return false;
 	masks_add(j->arena, &j->masks, m.password);
 	mail.to = m.to;
 	mail.to_count = m.to_count;
 	m.message = mail_message(j->arena, &mail, clock_now());
 	if (transfer_mail(j->arena, &m, &mailed, &err))
-		tell_mailed(j->log, &m, &mailed);
+		notification_print_recipients(j->log, &m, &mailed);
 	else
-		fail(j, err.msg, err.kind == ERR_USAGE);
+		notification_fail(j, err.msg, err.kind == ERR_USAGE);
 	return true;
 }
 
@@ -300,5 +306,5 @@ bool notification_send(struct arena *a, const char *document, size_t len, FILE *
 		return false;
 	j.document = n;
 	*reply = (struct attempt_reply){ 0 };
-	return node_get(n, "webhook") ? serve_webhook(&j) : serve_mail(&j);
+	return node_get(n, "webhook") ? notification_send_webhook(&j) : notification_send_mail(&j);
 }

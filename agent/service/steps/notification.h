@@ -41,8 +41,8 @@ struct notification {
  * masks grows by what no log may show.  The password is read now.  False: *err is a sentence, without
  * secrets, and another try would fare no better until somebody changes something. */
 bool notification_command(struct arena *a, const struct node *watcher, const struct notification *news,
-                     const struct mail_server *server, struct attempt_command *out,
-                     struct masks *masks, struct err *err);
+                          const struct mail_server *server, struct attempt_command *out,
+                          struct masks *masks, struct err *err);
 
 /* The command's side: sends what the document asks for, prints a line for each recipient or the reason of a failure to
  * log, and sets *reply, whose text lives in a; a mail leaves no reply when it was taken.  False if the document cannot

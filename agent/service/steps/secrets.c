@@ -13,13 +13,13 @@ enum { MASK_LEAST = 4 };
 /* ---- files ---- */
 
 /* "secret "x"" or "the secret that auth.password names". */
-static const char *called(struct arena *a, const char *field, const char *name)
+static const char *secret_description(struct arena *a, const char *field, const char *name)
 {
 	return field ? arena_printf(a, "the secret that %s names", field)
 	             : arena_printf(a, "secret \"%s\"", name);
 }
 
-static bool is_file_name(const char *name)
+static bool secret_is_file_name(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -31,10 +31,10 @@ static bool is_file_name(const char *name)
 	return true;
 }
 
-static bool not_there(struct arena *a, const char *dir, const char *field, const char *name,
-                      struct err *err)
+static bool secret_not_found(struct arena *a, const char *dir, const char *field, const char *name,
+                             struct err *err)
 {
-	const char *what = field ? arena_printf(a, "%s names a secret that", field) : called(a, NULL, name);
+	const char *what = field ? arena_printf(a, "%s names a secret that", field) : secret_description(a, NULL, name);
 
 	if (dir)
 		return err_set(err, "%s is not there: expected a file of that name in %s", what, dir);
@@ -43,11 +43,11 @@ static bool not_there(struct arena *a, const char *dir, const char *field, const
 
 /* What stands in a field may be a secret that is no name of a file; that it is not there is all
  * that there is to say of it. */
-static bool no_name(struct arena *a, const char *dir, const char *field, struct err *err)
+static bool secret_bad_name(struct arena *a, const char *dir, const char *field, struct err *err)
 {
-	return field ? not_there(a, dir, field, NULL, err)
+	return field ? secret_not_found(a, dir, field, NULL, err)
 	             : err_set(err, "the name of a secret is none of a file: it is empty, too long, begins with "
-	                            "a dot, or has a slash or a control character in it");
+	                       "a dot, or has a slash or a control character in it");
 }
 
 bool secret_read_of(struct arena *a, const char *dir, const char *field, const char *name,
@@ -57,17 +57,18 @@ bool secret_read_of(struct arena *a, const char *dir, const char *field, const c
 	struct stat st;
 	size_t len;
 
-	if (!is_file_name(name))
-		return no_name(a, dir, field, err);
+	if (!secret_is_file_name(name))
+		return secret_bad_name(a, dir, field, err);
 	if (!dir)
-		return not_there(a, dir, field, name, err);
+		return secret_not_found(a, dir, field, name, err);
 	const char *path = arena_printf(a, "%s/%s", dir, name);
 	if (stat(path, &st) < 0 && errno == ENOENT)
-		return not_there(a, dir, field, name, err);
+		return secret_not_found(a, dir, field, name, err);
 	if (!file_read(a, path, SECRET_MAX, &bytes, &len, err))
-		return err_wrap(err, "%s", called(a, field, name));
+		return err_wrap(err, "%s", secret_description(a, field, name));
 	if (!json_can_hold(bytes, len))
-		return err_set(err, "%s is no text: it has a NUL in it, or is not UTF-8", called(a, field, name));
+		return err_set(err, "%s is no text: it has a NUL in it, or is not UTF-8",
+		               secret_description(a, field, name));
 	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
 		len--;
 	*value = arena_strndup(a, bytes, len);
@@ -120,7 +121,7 @@ const char *const *masks_list(const struct masks *m)
 }
 
 /* The length of the longest of masks that stands at the beginning of text; 0: none does. */
-static size_t longest(const char *const *masks, const char *text, size_t len)
+static size_t masks_longest_match(const char *const *masks, const char *text, size_t len)
 {
 	size_t most = 0;
 
@@ -138,7 +139,7 @@ bool masks_cover(const char *const *masks, const char *text, size_t len, size_t 
 	size_t begun = out->len;
 
 	while (len > 0) {
-		size_t n = longest(masks, text, len);
+		size_t n = masks_longest_match(masks, text, len);
 		if (out->len - begun + (n ? sizeof cover - 1 : 1) > most)
 			return false;
 		if (n)

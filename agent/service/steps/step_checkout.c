@@ -20,24 +20,24 @@ enum { COMMIT_SHOWN = 10, FILES_OPEN = 16 };	/* digits; of a walk */
 /* ---- the service's side ---- */
 
 /* "user@host:path" of ssh; "host:8443/path" lacks but its scheme. */
-static bool is_scp(const char *text)
+static bool step_checkout_is_scp(const char *text)
 {
 	size_t name = strcspn(text, "@:/");
 
 	return text[name] == '@' && text[name + strcspn(text + name, ":/")] == ':';
 }
 
-static bool whole_url(struct arena *a, const char *text, const char **out, struct err *err)
+static bool step_checkout_complete_url(struct arena *a, const char *text, const char **out, struct err *err)
 {
 	if (*text == '.' || *text == '~')
 		return err_usage(err, "the repository's url is a relative path, expected a URL or an absolute path");
-	bool whole = !*text || *text == '/' || strstr(text, "://") || is_scp(text);
+	bool whole = !*text || *text == '/' || strstr(text, "://") || step_checkout_is_scp(text);
 	*out = whole ? text : arena_printf(a, "https://%s", text);
 	return true;
 }
 
 /* Said by us: git_url_read() would name options that a step does not have. */
-static bool check_user(const char *url, struct err *err)
+static bool step_checkout_check_user(const char *url, struct err *err)
 {
 	const char *scheme = strstr(url, "://");
 
@@ -49,8 +49,8 @@ static bool check_user(const char *url, struct err *err)
 	                 "credential as its token");
 }
 
-static bool read_url(struct arena *a, const struct node *repository, struct git_fetch *f, struct git_url *url,
-                     struct err *err)
+static bool step_checkout_read_url(struct arena *a, const struct node *repository, struct git_fetch *f,
+                                   struct git_url *url, struct err *err)
 {
 	const char *text = node_get_text(repository, "url"), *branch = node_get_text(repository, "branch");
 
@@ -59,13 +59,13 @@ static bool read_url(struct arena *a, const struct node *repository, struct git_
 	if (!branch || !*branch)
 		return err_usage(err, "the repository has no branch");
 	f->ref = (struct git_ref){ GIT_BRANCH, branch };
-	return whole_url(a, text, &f->remote.url, err) && check_user(f->remote.url, err) &&
-	       git_url_read(a, f->remote.url, url, err);
+	return step_checkout_complete_url(a, text, &f->remote.url, err) &&
+	       step_checkout_check_user(f->remote.url, err) && git_url_read(a, f->remote.url, url, err);
 }
 
 /* "USER:PASSWORD", or a token alone. */
-static bool read_credential(struct arena *a, const char *value, const struct git_url *url, const char *name,
-                            struct git_remote_place *out, struct err *err)
+static bool step_checkout_read_credential(struct arena *a, const char *value, const struct git_url *url,
+                                          const char *name, struct git_remote_place *out, struct err *err)
 {
 	const char *colon = strchr(value, ':');
 
@@ -80,7 +80,8 @@ static bool read_credential(struct arena *a, const char *value, const struct git
 	return git_url_check_token(url, err);
 }
 
-static const char *const *with_masks(struct arena *a, const char *const *masks, const char *const *more, size_t count)
+static const char *const *step_checkout_append_masks(struct arena *a, const char *const *masks, const char *const *more,
+                                                     size_t count)
 {
 	size_t had = 0;
 
@@ -95,92 +96,92 @@ static const char *const *with_masks(struct arena *a, const char *const *masks, 
 }
 
 /* Also as it stands in a request. */
-static const char *const *masks_of(struct arena *a, const char *value, const struct git_remote_place *r,
-                                   const char *const *masks)
+static const char *const *step_checkout_masks(struct arena *a, const char *value, const struct git_remote_place *r,
+                                              const char *const *masks)
 {
 	const char *pair = arena_printf(a, "%s:%s", r->username ? r->username : "git", r->token);
 	const char *const more[] = { value, r->token, base64_encode(a, pair, strlen(pair)) };
 
-	return with_masks(a, masks, more, ARRAY_LEN(more));
+	return step_checkout_append_masks(a, masks, more, ARRAY_LEN(more));
 }
 
 /* A step runs elsewhere. */
-static const char *absolute(struct arena *a, const char *path)
+static const char *step_checkout_absolute_path(struct arena *a, const char *path)
 {
 	char here[4096];
 
 	return !path || *path == '/' || !getcwd(here, sizeof here) ? path : arena_printf(a, "%s/%s", here, path);
 }
 
-static void set_place(struct arena *a, const struct step_checkout_options *place, const struct git_url *url,
-                      struct git_fetch *f)
+static void step_checkout_set_options(struct arena *a, const struct step_checkout_options *place,
+                                      const struct git_url *url, struct git_fetch *f)
 {
-	f->mirror = arena_printf(a, "%s/%s", absolute(a, place->mirrors), url->folder);
-	f->remote.ca_file = absolute(a, place->ca_file);
-	f->remote.ssh_key_file = absolute(a, place->ssh_key);
-	f->remote.known_hosts_file = absolute(a, place->known_hosts);
+	f->mirror = arena_printf(a, "%s/%s", step_checkout_absolute_path(a, place->mirrors), url->folder);
+	f->remote.ca_file = step_checkout_absolute_path(a, place->ca_file);
+	f->remote.ssh_key_file = step_checkout_absolute_path(a, place->ssh_key);
+	f->remote.known_hosts_file = step_checkout_absolute_path(a, place->known_hosts);
 	f->remote.advice = "name a stored one as the repository's token";
 }
 
-static struct attempt_command command_of(struct arena *a, const struct git_fetch *f)
+static struct attempt_command step_checkout_make_command(struct arena *a, const struct git_fetch *f)
 {
 	static const char *const argv[] = { "step-checkout", NULL };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
 	git_fetch_write(f, &text);
-	return (struct attempt_command){ .argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len),
-	                                 .len = text.len };
+	return (struct attempt_command){ .argv = argv, .self = true,
+		.input = arena_strndup(a, buf_str(&text), text.len), .len = text.len };
 }
 
 bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
-                      struct attempt_command *out, const char *const **masks, struct err *err)
+                           struct attempt_command *out, const char *const **masks, struct err *err)
 {
 	const char *name = node_get_text(repository, "token"), *value;
 	struct git_fetch f = { 0 };
 	struct git_url url;
 
-	if (!read_url(a, repository, &f, &url, err))
+	if (!step_checkout_read_url(a, repository, &f, &url, err))
 		return false;
 	if (name && *name && (!secret_read(a, place->secrets_dir, name, &value, err) ||
-	                      !read_credential(a, value, &url, name, &f.remote, err)))
+	                      !step_checkout_read_credential(a, value, &url, name, &f.remote, err)))
 		return err_wrap(err, "the credential of %s", url.shown);
-	set_place(a, place, &url, &f);
-	*out = command_of(a, &f);
+	step_checkout_set_options(a, place, &url, &f);
+	*out = step_checkout_make_command(a, &f);
 	if (f.remote.token)
-		*masks = masks_of(a, value, &f.remote, *masks);
+		*masks = step_checkout_masks(a, value, &f.remote, *masks);
 	return true;
 }
 
 /* ---- the command's side ---- */
 
 /* Names come from strangers, and each line of a log is one. */
-static void print_line(FILE *log, const char *text)
+static void step_checkout_print_line(FILE *log, const char *text)
 {
 	for (; *text; text++)
 		fputc((unsigned char)*text < ' ' || *text == 0x7f ? '?' : *text, log);
 	fputc('\n', log);
 }
 
-static void print_warnings(FILE *log, const struct diagnostics *warnings)
+static void step_checkout_print_warnings(FILE *log, const struct diagnostics *warnings)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	for (size_t i = 0; i < warnings->count; i++)
-		print_line(log, arena_printf(&a, "warning: %s", warnings->items[i].message));
+		step_checkout_print_line(log, arena_printf(&a, "warning: %s", warnings->items[i].message));
 	if (warnings->left_out)
-		print_line(log, arena_printf(&a, "warning: and %zu more", warnings->left_out));
+		step_checkout_print_line(log, arena_printf(&a, "warning: and %zu more", warnings->left_out));
 }
 
-static void close_dir(DIR **dir)
+static void step_checkout_close_dir(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
 
 /* So that all that is in it later was written by us. */
-static bool check_empty(struct err *err)
+static bool step_checkout_check_empty(struct err *err)
 {
-	CLEANUP(close_dir) DIR *dir = opendir(".");
+	CLEANUP(step_checkout_close_dir) DIR *dir = opendir(".");
 	struct dirent *entry;
 
 	if (!dir)
@@ -191,22 +192,23 @@ static bool check_empty(struct err *err)
 	return true;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+static int step_checkout_remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	return at->level > 0 ? remove(path) : 0;
 }
 
 /* The next try begins where the first did. */
-static bool begin_anew(const struct git_fetch *f, struct err *err)
+static bool step_checkout_start_again(const struct git_fetch *f, struct err *err)
 {
 	mirror_mark_corrupt(f->mirror, err->msg);
-	return nftw(".", remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS) == 0 ||
+	return nftw(".", step_checkout_remove_entry, FILES_OPEN, FTW_DEPTH | FTW_PHYS) == 0 ||
 	       err_sys(err, errno, "empty the folder of the step");
 }
 
 /* A damaged mirror is known when it is read: then, once, all is fetched anew. */
-static bool bring(struct arena *a, const struct git_fetch *f, const struct git_url *url, int64_t limit_ms,
-                  struct git_revision *out, struct diagnostics *warnings, struct err *err)
+static bool step_checkout_fetch_and_write(struct arena *a, const struct git_fetch *f, const struct git_url *url,
+                                          int64_t limit_ms,
+                                          struct git_revision *out, struct diagnostics *warnings, struct err *err)
 {
 	static const struct git_checkout_limits limits = GIT_CHECKOUT_LIMITS;
 	CLEANUP(fd_close) int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -215,7 +217,8 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 	if (here < 0)
 		return err_sys(err, errno, "open the folder of the step");
 	for (int tries = 0; outcome == GIT_CHECKOUT_CORRUPT && tries < 2; tries++) {
-		if ((tries > 0 && !begin_anew(f, err)) || !git_fetch_run(a, f, limit_ms, -1, out, warnings, err))
+		if ((tries > 0 && !step_checkout_start_again(f, err)) ||
+		    !git_fetch_run(a, f, limit_ms, -1, out, warnings, err))
 			return false;
 		outcome = git_checkout(f->mirror, out, &limits, here, warnings, err);
 	}
@@ -223,9 +226,9 @@ static bool bring(struct arena *a, const struct git_fetch *f, const struct git_u
 }
 
 /* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
-static void failed(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *reply)
+static void step_checkout_fail(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *reply)
 {
-	print_line(log, err->msg);
+	step_checkout_print_line(log, err->msg);
 	*reply = (struct attempt_reply){
 		.found = true, .message = arena_strdup(a, err->msg), .final = err->kind != ERR_FAILED,
 	};
@@ -241,21 +244,21 @@ bool step_checkout_run(struct arena *a, const char *document, size_t len, int64_
 	struct err err;
 
 	if (!git_fetch_read(a, document, len, &f, &err)) {
-		print_line(log, err.msg);
+		step_checkout_print_line(log, err.msg);
 		return false;
 	}
 	*reply = (struct attempt_reply){ 0 };
-	if (!git_url_read(a, f.remote.url, &url, &err) || !check_empty(&err)) {
-		failed(a, log, &err, reply);
+	if (!git_url_read(a, f.remote.url, &url, &err) || !step_checkout_check_empty(&err)) {
+		step_checkout_fail(a, log, &err, reply);
 		return true;
 	}
 	git_url_warn_if_plain(&url, &warnings);
-	bool done = bring(a, &f, &url, limit_ms, &revision, &warnings, &err);
-	print_warnings(log, &warnings);
+	bool done = step_checkout_fetch_and_write(a, &f, &url, limit_ms, &revision, &warnings, &err);
+	step_checkout_print_warnings(log, &warnings);
 	if (done)
-		print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown, COMMIT_SHOWN,
-		                             revision.commit));
+		step_checkout_print_line(log, arena_printf(a, "checked out %s of %s at %.*s", revision.name, url.shown,
+		                                           COMMIT_SHOWN, revision.commit));
 	else
-		failed(a, log, &err, reply);
+		step_checkout_fail(a, log, &err, reply);
 	return true;
 }

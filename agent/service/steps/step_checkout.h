@@ -32,7 +32,7 @@ struct step_checkout_options {
  * untouched: there is no url or branch, the url is none, the credential is not there or may not go to
  * that server. */
 bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
-                      struct attempt_command *out, const char *const **masks, struct err *err);
+                           struct attempt_command *out, const char *const **masks, struct err *err);
 
 /* The command's side: does in the current folder what the document says, and prints the lines of the step's log; the
  * last one says what was checked out, or why nothing was.  *reply, whose text lives in a, has the reason of a failure; it

@@ -14,7 +14,7 @@ static const char *const handed_on[] = {
 };
 
 /* One attempt that is being made. */
-struct plan {
+struct step_command_builder {
 	struct arena *arena;
 	const struct step_options *options;
 	const struct dag_start *start;
@@ -26,7 +26,7 @@ struct plan {
 	struct buf *notes;
 };
 
-static struct node *environment(struct arena *a, const struct step_options *options)
+static struct node *step_command_base_env(struct arena *a, const struct step_options *options)
 {
 	struct node *env = node_map(a);
 
@@ -40,7 +40,7 @@ static struct node *environment(struct arena *a, const struct step_options *opti
 	return env;
 }
 
-static const char *const *as_list(struct arena *a, const struct node *env)
+static const char *const *step_command_env_list(struct arena *a, const struct node *env)
 {
 	const char **list = arena_new(a, const char *, env->count + 1);
 
@@ -51,15 +51,15 @@ static const char *const *as_list(struct arena *a, const struct node *env)
 
 const char *const *step_command_environment(struct arena *a, const struct step_options *options)
 {
-	return as_list(a, environment(a, options));
+	return step_command_env_list(a, step_command_base_env(a, options));
 }
 
-static void put(struct plan *p, const char *name, const char *value)
+static void step_command_set_variable(struct step_command_builder *p, const char *name, const char *value)
 {
 	node_put(p->arena, p->env, name, node_text(p->arena, value));
 }
 
-static struct attempt_command *add_command(struct plan *p)
+static struct attempt_command *step_command_add(struct step_command_builder *p)
 {
 	arena_grow(p->arena, p->commands, p->count, p->room);
 	p->commands[p->count] = (struct attempt_command){ 0 };
@@ -67,10 +67,10 @@ static struct attempt_command *add_command(struct plan *p)
 }
 
 /* A shell takes text as its first parameter; before is put in front of the shell that runs it. */
-static void add_shell(struct plan *p, const char *text, const char *before)
+static void step_command_add_shell(struct step_command_builder *p, const char *text, const char *before)
 {
 	const char **argv = arena_new(p->arena, const char *, 6);
-	struct attempt_command *c = add_command(p);
+	struct attempt_command *c = step_command_add(p);
 
 	argv[0] = "/bin/sh";
 	argv[1] = "-c";
@@ -84,28 +84,29 @@ static void add_shell(struct plan *p, const char *text, const char *before)
 
 /* What is set already stays as it is: a secret that somebody called "path" would leave a step without its
  * programs. */
-static void put_secret(struct plan *p, const char *variable, const char *name, const char *value)
+static void step_command_set_secret(struct step_command_builder *p, const char *variable, const char *name,
+                                    const char *value)
 {
 	if (node_get(p->env, variable))
 		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is set already\n", name, variable);
 	else
-		put(p, variable, value);
+		step_command_set_variable(p, variable, value);
 }
 
 /* By its long name, and by the short one unless that tells programs what to load. */
-static void put_secret_twice(struct plan *p, const char *name, const char *value)
+static void step_command_set_secret_variables(struct step_command_builder *p, const char *name, const char *value)
 {
 	const char *brief = secret_variable_short(p->arena, name);
 
-	put_secret(p, secret_variable(p->arena, name), name, value);
+	step_command_set_secret(p, secret_variable(p->arena, name), name, value);
 	if (strncmp(brief, "LD_", 3) == 0)
 		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load what such a variable says\n",
 		         name, brief);
 	else
-		put_secret(p, brief, name, value);
+		step_command_set_secret(p, brief, name, value);
 }
 
-static bool put_secrets(struct plan *p, struct err *err)
+static bool step_command_set_secrets(struct step_command_builder *p, struct err *err)
 {
 	const struct node *names = p->start->secrets;
 
@@ -116,7 +117,7 @@ static bool put_secrets(struct plan *p, struct err *err)
 			continue;
 		if (!secret_read(p->arena, p->options->place.secrets_dir, name->text, &value, err))
 			return false;
-		put_secret_twice(p, name->text, value);
+		step_command_set_secret_variables(p, name->text, value);
 		masks_add(p->arena, &p->masks, value);
 	}
 	return true;
@@ -124,21 +125,21 @@ static bool put_secrets(struct plan *p, struct err *err)
 
 /* ---- by the type of the step ---- */
 
-static bool add_checkout(struct plan *p, struct err *err)
+static bool step_command_add_checkout(struct step_command_builder *p, struct err *err)
 {
 	const struct node *repository = node_get(p->start->step->body, "repository");
 	const char *const *masks = NULL;
 
 	if (!repository || repository->kind == NODE_NULL)
 		return true;
-	if (!step_checkout_command(p->arena, repository, &p->options->place, add_command(p), &masks, err))
+	if (!step_checkout_command(p->arena, repository, &p->options->place, step_command_add(p), &masks, err))
 		return false;
 	for (; masks && *masks; masks++)
 		masks_add(p->arena, &p->masks, *masks);
 	return true;
 }
 
-static const char *find_image(const struct var_list *images, const char *key)
+static const char *step_command_find_image(const struct var_list *images, const char *key)
 {
 	for (size_t i = 0; i < images->count; i++)
 		if (strcmp(images->items[i].name, key) == 0)
@@ -157,12 +158,12 @@ const char *step_command_image(struct arena *a, const struct step_options *optio
 	if (type && strcmp(type, "standard") != 0)
 		return NULL;
 	for (size_t i = 0; !found && i < ARRAY_LEN(keys); i++)
-		found = find_image(&options->images, keys[i]);
+		found = step_command_find_image(&options->images, keys[i]);
 	return found;
 }
 
 /* Values of variables whose name tells, as everywhere (design, section 5): a log does not show them. */
-static void mask_params(struct plan *p)
+static void step_command_mask_parameters(struct step_command_builder *p)
 {
 	const struct node *env = p->start->env;
 
@@ -171,73 +172,74 @@ static void mask_params(struct plan *p)
 			masks_add(p->arena, &p->masks, env->entries[i].value->text);
 }
 
-static bool prepare_standard(struct plan *p, struct err *err)
+static bool step_command_prepare_standard(struct step_command_builder *p, struct err *err)
 {
 	const char *command = node_get_text(p->start->step->body, "command");
 
-	if (!put_secrets(p, err) || !add_checkout(p, err))
+	if (!step_command_set_secrets(p, err) || !step_command_add_checkout(p, err))
 		return false;
-	add_shell(p, command ? command : "", step_command_image(p->arena, p->options, p->start->step->body));
+	step_command_add_shell(p, command ? command : "",
+	                       step_command_image(p->arena, p->options, p->start->step->body));
 	return true;
 }
 
-static bool prepare_http(struct plan *p, struct err *err)
+static bool step_command_prepare_http(struct step_command_builder *p, struct err *err)
 {
 	return step_http_command(p->arena, p->start->step->body, p->start->env, p->options->place.secrets_dir,
-	                         add_command(p), &p->masks, err);
+	                         step_command_add(p), &p->masks, err);
 }
 
 /* What the operator's command finds of the step. */
-static void put_field(struct plan *p, const char *variable, const struct node *map, const char *key,
-                      const char *otherwise)
+static void step_command_set_from_field(struct step_command_builder *p, const char *variable, const struct node *map,
+                                        const char *key, const char *otherwise)
 {
 	const struct node *n = node_get(map, key);
 	const char *text = n ? node_scalar_text(p->arena, n) : NULL;
 
 	if (text || otherwise)
-		put(p, variable, text ? text : otherwise);
+		step_command_set_variable(p, variable, text ? text : otherwise);
 }
 
-static bool prepare_sql(struct plan *p, struct err *err)
+static bool step_command_prepare_sql(struct step_command_builder *p, struct err *err)
 {
 	const struct node *step = p->start->step->body, *repository = node_get(step, "repository");
 
 	if (!p->options->sql)
 		return err_set(err, "this service runs no sql steps: no command for them is configured "
-		                    "(serve.sql)");
-	if (!add_checkout(p, err))
+		               "(serve.sql)");
+	if (!step_command_add_checkout(p, err))
 		return false;
-	put_field(p, "SQL_QUERY_PATH", step, "sqlQueryPath", NULL);
-	put_field(p, "SQL_QUERY_PATH", repository, "filePath", NULL);
-	add_shell(p, p->options->sql, NULL);
+	step_command_set_from_field(p, "SQL_QUERY_PATH", step, "sqlQueryPath", NULL);
+	step_command_set_from_field(p, "SQL_QUERY_PATH", repository, "filePath", NULL);
+	step_command_add_shell(p, p->options->sql, NULL);
 	return true;
 }
 
-static bool prepare_export(struct plan *p, struct err *err)
+static bool step_command_prepare_export(struct step_command_builder *p, struct err *err)
 {
 	const struct node *step = p->start->step->body;
 
 	if (!p->options->export)
 		return err_set(err, "this service runs no export steps: no command for them is configured "
-		                    "(serve.export)");
-	put_field(p, "EXPORT_SCHEMA", step, "schema", "");
-	put_field(p, "EXPORT_TABLE", step, "table", "");
-	put_field(p, "EXPORT_SORT_BY", step, "sortBy", "");
-	put_field(p, "EXPORT_SORT_ORDER", step, "sortOrder", "asc");
-	put_field(p, "EXPORT_COMPRESSION", step, "compression", "false");
-	add_shell(p, p->options->export, NULL);
+		               "(serve.export)");
+	step_command_set_from_field(p, "EXPORT_SCHEMA", step, "schema", "");
+	step_command_set_from_field(p, "EXPORT_TABLE", step, "table", "");
+	step_command_set_from_field(p, "EXPORT_SORT_BY", step, "sortBy", "");
+	step_command_set_from_field(p, "EXPORT_SORT_ORDER", step, "sortOrder", "asc");
+	step_command_set_from_field(p, "EXPORT_COMPRESSION", step, "compression", "false");
+	step_command_add_shell(p, p->options->export, NULL);
 	return true;
 }
 
 static const struct {
 	const char *type;
-	bool (*prepare)(struct plan *p, struct err *err);
+	bool (*prepare)(struct step_command_builder *p, struct err *err);
 } types[] = {
-	{ "standard", prepare_standard }, { "http", prepare_http }, { "sql", prepare_sql },
-	{ "export", prepare_export },
+	{ "standard", step_command_prepare_standard }, { "http", step_command_prepare_http },
+	{ "sql", step_command_prepare_sql }, { "export", step_command_prepare_export },
 };
 
-static bool prepare_by_type(struct plan *p, struct err *err)
+static bool step_command_prepare_by_type(struct step_command_builder *p, struct err *err)
 {
 	const char *type = node_get_text(p->start->step->body, "type");
 
@@ -250,14 +252,14 @@ static bool prepare_by_type(struct plan *p, struct err *err)
 /* ---- all of it ---- */
 
 /* A name with "=" in it would be another one. */
-static void put_params(struct plan *p)
+static void step_command_set_parameters(struct step_command_builder *p)
 {
 	const struct node *env = p->start->env;
 
 	for (size_t i = 0; i < env->count; i++) {
 		const char *name = env->entries[i].key;
 		if (*name && !strchr(name, '='))
-			put(p, name, env->entries[i].value->text);
+			step_command_set_variable(p, name, env->entries[i].value->text);
 		else
 			buf_addf(p->notes, "flowsync: no variable can be called \"%s\"\n", name);
 	}
@@ -276,7 +278,7 @@ const char *step_command_mark(struct arena *a, const char *uuid)
 	return arena_printf(a, "%s=%s", run_variable, uuid);
 }
 
-static void put_place(struct plan *p, const struct step_execution *run)
+static void step_command_set_identity(struct step_command_builder *p, const struct step_execution *run)
 {
 	const char *values[][2] = {
 		{ "WORKFLOW_ID", arena_printf(p->arena, "%" PRId64, run->workflow_id) },
@@ -287,37 +289,37 @@ static void put_place(struct plan *p, const struct step_execution *run)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
-		put(p, values[i][0], values[i][1]);
+		step_command_set_variable(p, values[i][0], values[i][1]);
 }
 
 /* A parameter called LD_PRELOAD or https_proxy would change what our own commands are: they are told all
  * in their documents. */
-static void keep_from_own(struct plan *p)
+static void step_command_protect_own_commands(struct step_command_builder *p)
 {
 	for (size_t i = 0; i < p->count; i++)
 		if (p->commands[i].self)
-			p->commands[i].env = as_list(p->arena, p->own);
+			p->commands[i].env = step_command_env_list(p->arena, p->own);
 }
 
 bool step_command_prepare(struct arena *a, const struct step_options *options, const struct step_execution *run,
-                     const struct dag_start *start, const char *folder, struct attempt *out,
-                     struct buf *notes, struct err *err)
+                          const struct dag_start *start, const char *folder, struct attempt *out,
+                          struct buf *notes, struct err *err)
 {
-	struct plan p = {
-		.arena = a, .options = options, .start = start, .env = environment(a, options), .notes = notes,
-	};
+	struct step_command_builder p = {
+		.arena = a, .options = options, .start = start, .env = step_command_base_env(a, options),
+		.notes = notes, };
 
-	put_place(&p, run);
+	step_command_set_identity(&p, run);
 	p.own = node_copy(a, p.env);
-	put_params(&p);
-	put_place(&p, run);	/* these are ours, whatever parameters there are */
-	mask_params(&p);
-	if (!prepare_by_type(&p, err))
+	step_command_set_parameters(&p);
+	step_command_set_identity(&p, run);	/* these are ours, whatever parameters there are */
+	step_command_mask_parameters(&p);
+	if (!step_command_prepare_by_type(&p, err))
 		return false;
-	keep_from_own(&p);
+	step_command_protect_own_commands(&p);
 	*out = (struct attempt){
-		.folder = folder, .commands = p.commands, .command_count = p.count, .env = as_list(a, p.env),
-		.masks = masks_list(&p.masks),
+		.folder = folder, .commands = p.commands, .command_count = p.count,
+		.env = step_command_env_list(a, p.env), .masks = masks_list(&p.masks),
 	};
 	return true;
 }

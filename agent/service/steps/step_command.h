@@ -27,8 +27,8 @@ struct step_execution {
  * added to notes, a line each.  If false, *err says what is missing, and that another try would fare no
  * better; no secret is in it. */
 bool step_command_prepare(struct arena *a, const struct step_options *options, const struct step_execution *run,
-                     const struct dag_start *start, const char *folder, struct attempt *out,
-                     struct buf *notes, struct err *err);
+                          const struct dag_start *start, const char *folder, struct attempt *out,
+                          struct buf *notes, struct err *err);
 
 /* What such a service hands on to a program that it runs, without the step's own variables: "NAME=VALUE",
  * ends with NULL, in a. */

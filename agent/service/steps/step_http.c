@@ -22,7 +22,7 @@ enum {
 
 /* ---- the service's side: what is to be sent ---- */
 
-struct making {
+struct step_http_builder {
 	struct arena *arena;
 	const struct node *step, *env;
 	const char *secrets_dir;
@@ -33,8 +33,8 @@ struct making {
 	size_t left;		/* bytes that texts may still have */
 };
 
-static bool read_secret(struct making *m, const char *field, const char *name, const char **value,
-                        struct err *err)
+static bool step_http_read_secret(struct step_http_builder *m, const char *field, const char *name, const char **value,
+                                  struct err *err)
 {
 	if (!(field ? secret_read_of(m->arena, m->secrets_dir, field, name, value, err)
 	            : secret_read(m->arena, m->secrets_dir, name, value, err)))
@@ -44,7 +44,7 @@ static bool read_secret(struct making *m, const char *field, const char *name, c
 }
 
 /* Secrets first: a variable of the same name wins. */
-static bool gather_values(struct making *m, struct err *err)
+static bool step_http_gather_values(struct step_http_builder *m, struct err *err)
 {
 	const struct node *names = node_get(node_get(m->step, "parameters"), "secrets");
 
@@ -56,7 +56,7 @@ static bool gather_values(struct making *m, struct err *err)
 		const char *name = node_scalar_text(m->arena, names->entries[i].value), *value;
 		if (!name)
 			continue;
-		if (!read_secret(m, NULL, name, &value, err))
+		if (!step_http_read_secret(m, NULL, name, &value, err))
 			return err_wrap(err, "parameters.secrets");
 		node_put(m->arena, m->values, secret_variable_short(m->arena, name), node_text(m->arena, value));
 		node_put(m->arena, m->values, secret_variable(m->arena, name), node_text(m->arena, value));
@@ -66,18 +66,18 @@ static bool gather_values(struct making *m, struct err *err)
 	return true;
 }
 
-static bool is_name_letter(char c)
+static bool step_http_is_name_letter(char c)
 {
 	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
 }
 
 /* The name in "{{ name }}", which text begins with, and how long all of that is; NULL: it is none. */
-static const char *placeholder(struct arena *a, const char *text, size_t *len)
+static const char *step_http_read_placeholder(struct arena *a, const char *text, size_t *len)
 {
 	const char *begin = text + 2, *end, *close;
 
 	begin += strspn(begin, " \t");
-	for (end = begin; is_name_letter(*end); end++)
+	for (end = begin; step_http_is_name_letter(*end); end++)
 		;
 	close = end + strspn(end, " \t");
 	if (end == begin || strncmp(close, "}}", 2) != 0)
@@ -86,7 +86,7 @@ static const char *placeholder(struct arena *a, const char *text, size_t *len)
 	return arena_strndup(a, begin, (size_t)(end - begin));
 }
 
-static void note_unknown(struct making *m, const char *name)
+static void step_http_note_unknown(struct step_http_builder *m, const char *name)
 {
 	for (size_t i = 0; i < m->unknown->count; i++)
 		if (strcmp(m->unknown->entries[i].value->text, name) == 0)
@@ -95,14 +95,14 @@ static void note_unknown(struct making *m, const char *name)
 		node_add(m->arena, m->unknown, node_text(m->arena, name));
 }
 
-static void fill_in(struct making *m, const char *text, struct buf *out)
+static void step_http_fill_placeholders(struct step_http_builder *m, const char *text, struct buf *out)
 {
 	for (const char *open; (open = strstr(text, "{{")); ) {
 		size_t len = 2;
-		const char *name = placeholder(m->arena, open, &len);
+		const char *name = step_http_read_placeholder(m->arena, open, &len);
 		const char *value = name ? node_get_text(m->values, name) : NULL;
 		if (name && !value)
-			note_unknown(m, name);
+			step_http_note_unknown(m, name);
 		/* Of "{{{name}}}" the second brace may begin one. */
 		if (!name)
 			len = 1;
@@ -117,11 +117,12 @@ static void fill_in(struct making *m, const char *text, struct buf *out)
 }
 
 /* text with what its placeholders stand for; NULL if that is too much. */
-static const char *filled(struct making *m, const char *field, const char *text, struct err *err)
+static const char *step_http_filled_text(struct step_http_builder *m, const char *field, const char *text,
+                                         struct err *err)
 {
 	CLEANUP(buf_done) struct buf out = BUF(m->left);
 
-	fill_in(m, text, &out);
+	step_http_fill_placeholders(m, text, &out);
 	if (out.full) {
 		err_set(err, "%s: the request is larger than %d MiB once all is filled in", field,
 		        STEP_HTTP_TEXT_MAX >> 20);
@@ -134,7 +135,7 @@ static const char *filled(struct making *m, const char *field, const char *text,
 /* ---- headers ---- */
 
 /* A header's name is the same in capitals: the later one takes the place of the earlier. */
-static void put_header(struct making *m, const char *name, const char *value)
+static void step_http_put_header(struct step_http_builder *m, const char *name, const char *value)
 {
 	for (size_t i = 0; i < m->headers->count; i++)
 		if (strcasecmp(m->headers->entries[i].key, name) == 0) {
@@ -144,34 +145,35 @@ static void put_header(struct making *m, const char *name, const char *value)
 	node_put(m->arena, m->headers, name, node_text(m->arena, value));
 }
 
-static bool put_absolute(struct making *m, const struct node *headers, struct err *err)
+static bool step_http_put_absolute_headers(struct step_http_builder *m, const struct node *headers, struct err *err)
 {
 	for (size_t i = 0; headers && i < headers->count; i++) {
 		const char *text = node_scalar_text(m->arena, headers->entries[i].value);
-		const char *value = text ? filled(m, "headers.absolute", text, err) : "";
+		const char *value = text ? step_http_filled_text(m, "headers.absolute", text, err) : "";
 		if (!value)
 			return false;
 		if (text)
-			put_header(m, headers->entries[i].key, value);
+			step_http_put_header(m, headers->entries[i].key, value);
 	}
 	return true;
 }
 
-static bool put_secret(struct making *m, const struct node *headers, struct err *err)
+static bool step_http_put_secret_headers(struct step_http_builder *m, const struct node *headers, struct err *err)
 {
 	for (size_t i = 0; headers && i < headers->count; i++) {
 		const char *header = headers->entries[i].key, *value;
 		const char *name = node_scalar_text(m->arena, headers->entries[i].value);
 		if (!name)
 			continue;
-		if (!read_secret(m, arena_printf(m->arena, "headers.secrets.%.100s", header), name, &value, err))
+		if (!step_http_read_secret(m, arena_printf(m->arena, "headers.secrets.%.100s", header), name, &value,
+		                           err))
 			return false;
-		put_header(m, header, value);
+		step_http_put_header(m, header, value);
 	}
 	return true;
 }
 
-static bool auth_text(struct making *m, const char *key, const char **out, struct err *err)
+static bool step_http_auth_text(struct step_http_builder *m, const char *key, const char **out, struct err *err)
 {
 	const struct node *n = node_get(node_get(m->step, "auth"), key);
 
@@ -179,19 +181,20 @@ static bool auth_text(struct making *m, const char *key, const char **out, struc
 	return *out || err_set(err, "auth.%s is missing", key);
 }
 
-static bool auth_secret(struct making *m, const char *key, const char **out, struct err *err)
+static bool step_http_auth_secret(struct step_http_builder *m, const char *key, const char **out, struct err *err)
 {
 	const char *name;
 
-	return auth_text(m, key, &name, err) &&
-	       read_secret(m, arena_printf(m->arena, "auth.%s", key), name, out, err);
+	return step_http_auth_text(m, key, &name, err) &&
+	       step_http_read_secret(m, arena_printf(m->arena, "auth.%s", key), name, out, err);
 }
 
-static bool put_basic(struct making *m, struct err *err)
+static bool step_http_put_basic(struct step_http_builder *m, struct err *err)
 {
 	const char *username, *password;
 
-	if (!auth_text(m, "username", &username, err) || !auth_secret(m, "password", &password, err))
+	if (!step_http_auth_text(m, "username", &username, err) ||
+	    !step_http_auth_secret(m, "password", &password, err))
 		return false;
 	/* RFC 7617, 2: whoever reads it takes what stands behind the first colon for the password. */
 	if (strchr(username, ':'))
@@ -199,16 +202,16 @@ static bool put_basic(struct making *m, struct err *err)
 	const char *both = arena_printf(m->arena, "%s:%s", username, password);
 	const char *coded = base64_encode(m->arena, both, strlen(both));
 	masks_add(m->arena, m->masks, coded);
-	put_header(m, "Authorization", arena_printf(m->arena, "Basic %s", coded));
+	step_http_put_header(m, "Authorization", arena_printf(m->arena, "Basic %s", coded));
 	return true;
 }
 
-static bool put_oauth(struct making *m, struct node *document, struct err *err)
+static bool step_http_put_oauth(struct step_http_builder *m, struct node *document, struct err *err)
 {
 	const char *url, *id, *secret;
 
-	if (!auth_text(m, "authUrl", &url, err) || !auth_secret(m, "clientId", &id, err) ||
-	    !auth_secret(m, "clientSecret", &secret, err))
+	if (!step_http_auth_text(m, "authUrl", &url, err) || !step_http_auth_secret(m, "clientId", &id, err) ||
+	    !step_http_auth_secret(m, "clientSecret", &secret, err))
 		return false;
 	struct node *oauth = node_put(m->arena, document, "oauth", node_map(m->arena));
 	node_put(m->arena, oauth, "url", node_text(m->arena, url));
@@ -217,52 +220,52 @@ static bool put_oauth(struct making *m, struct node *document, struct err *err)
 	return true;
 }
 
-static bool put_auth(struct making *m, struct node *document, struct err *err)
+static bool step_http_put_auth(struct step_http_builder *m, struct node *document, struct err *err)
 {
 	const char *type = node_get_text(node_get(m->step, "auth"), "type"), *value;
 
 	if (!type || strcmp(type, "no-auth") == 0)
 		return true;
 	if (strcmp(type, "basic") == 0)
-		return put_basic(m, err);
+		return step_http_put_basic(m, err);
 	if (strcmp(type, "oauth") == 0)
-		return put_oauth(m, document, err);
+		return step_http_put_oauth(m, document, err);
 	if (strcmp(type, "api-key") == 0) {
-		if (!auth_secret(m, "apiKey", &value, err))
+		if (!step_http_auth_secret(m, "apiKey", &value, err))
 			return false;
-		put_header(m, "x-api-key", value);
+		step_http_put_header(m, "x-api-key", value);
 		return true;
 	}
 	if (strcmp(type, "bearer-token") != 0)
 		return err_set(err, "auth.type is none of no-auth, oauth, basic, api-key and bearer-token");
-	if (!auth_secret(m, "bearerToken", &value, err))
+	if (!step_http_auth_secret(m, "bearerToken", &value, err))
 		return false;
-	put_header(m, "Authorization", arena_printf(m->arena, "Bearer %s", value));
+	step_http_put_header(m, "Authorization", arena_printf(m->arena, "Bearer %s", value));
 	return true;
 }
 
 /* ---- what is masked beside the secrets ---- */
 
-struct collecting {
+struct step_http_mask_collector {
 	struct cover cover;
 	struct arena *arena;
 	struct masks *masks;
 };
 
-static void collect(const struct cover *cover, const struct path *at, const char *secret, size_t len,
-                    struct buf *out)
+static void step_http_collect_mask(const struct cover *cover, const struct path *at, const char *secret, size_t len,
+                                   struct buf *out)
 {
-	const struct collecting *c = (const struct collecting *)cover;
+	const struct step_http_mask_collector *c = (const struct step_http_mask_collector *)cover;
 
 	if (len >= MASK_LEAST)
 		masks_add(c->arena, c->masks, arena_strndup(c->arena, secret, len));
 }
 
 /* The rules of what is never shown are mask.h's: it is asked about the step as it will be sent. */
-static void collect_masks(struct making *m, const struct node *document)
+static void step_http_collect_masks(struct step_http_builder *m, const struct node *document)
 {
 	struct arena *a = m->arena;
-	struct collecting c = { { collect }, a, m->masks };
+	struct step_http_mask_collector c = { { step_http_collect_mask }, a, m->masks };
 	struct node *sent = node_copy(a, m->step), *parameters = node_map(a), *headers = node_map(a);
 
 	node_put(a, sent, "url", node_get(document, "url"));
@@ -275,7 +278,7 @@ static void collect_masks(struct making *m, const struct node *document)
 	mask_cover(a, &c.cover, &(struct path){ 0 }, field, sent);
 }
 
-static void put_masks(struct making *m, struct node *document)
+static void step_http_put_masks(struct step_http_builder *m, struct node *document)
 {
 	struct node *list = node_put(m->arena, document, "masks", node_list(m->arena));
 
@@ -285,7 +288,7 @@ static void put_masks(struct making *m, struct node *document)
 
 /* ---- the document ---- */
 
-static const char *method_of(const struct node *step)
+static const char *step_http_method(const struct node *step)
 {
 	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
 	const char *text = node_get_text(step, "method");
@@ -296,21 +299,21 @@ static const char *method_of(const struct node *step)
 	return NULL;
 }
 
-static bool put_request(struct making *m, struct node *document, struct err *err)
+static bool step_http_put_request(struct step_http_builder *m, struct node *document, struct err *err)
 {
 	struct arena *a = m->arena;
-	const char *method = method_of(m->step), *url = node_get_text(m->step, "url");
+	const char *method = step_http_method(m->step), *url = node_get_text(m->step, "url");
 	const char *payload = node_get_text(m->step, "payload");
 
 	if (!method || !url)
 		return err_set(err, "%s", !url ? "url is missing" : "method is none of get, post, put, patch and delete");
 	node_put(a, document, "method", node_text(a, method));
-	url = filled(m, "url", url, err);
+	url = step_http_filled_text(m, "url", url, err);
 	if (!url)
 		return false;
 	node_put(a, document, "url", node_text(a, url));
 	if (payload && strcmp(method, "GET") != 0) {
-		payload = filled(m, "payload", payload, err);
+		payload = step_http_filled_text(m, "payload", payload, err);
 		if (!payload)
 			return false;
 		node_put(a, document, "payload", node_text(a, payload));
@@ -318,8 +321,8 @@ static bool put_request(struct making *m, struct node *document, struct err *err
 	return true;
 }
 
-static bool write_document(struct arena *a, const struct node *document, struct attempt_command *out,
-                           struct err *err)
+static bool step_http_write_document(struct arena *a, const struct node *document, struct attempt_command *out,
+                                     struct err *err)
 {
 	static const char *const argv[] = { "step-http", NULL };
 	CLEANUP(buf_done) struct buf text = BUF(STEP_HTTP_DOCUMENT_MAX);
@@ -339,23 +342,24 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
 {
 	struct node *document = node_map(a);
 	const struct node *headers = node_get(step, "headers");
-	struct making m = {
+	struct step_http_builder m = {
 		.arena = a, .step = step, .env = env, .secrets_dir = secrets_dir, .masks = masks,
 		.unknown = node_list(a), .headers = node_map(a), .left = STEP_HTTP_TEXT_MAX,
 	};
 
-	if (!gather_values(&m, err) || !put_request(&m, document, err) ||
-	    !put_absolute(&m, node_get(headers, "absolute"), err))
+	if (!step_http_gather_values(&m, err) || !step_http_put_request(&m, document, err) ||
+	    !step_http_put_absolute_headers(&m, node_get(headers, "absolute"), err))
 		return false;
-	collect_masks(&m, document);
-	if (!put_secret(&m, node_get(headers, "secrets"), err) || !put_auth(&m, document, err))
+	step_http_collect_masks(&m, document);
+	if (!step_http_put_secret_headers(&m, node_get(headers, "secrets"), err) ||
+	    !step_http_put_auth(&m, document, err))
 		return false;
 	node_put(a, document, "headers", m.headers);
 	node_put(a, document, "unknown", m.unknown);
 	node_put(a, document, "connect_ms", node_int(a, STEP_HTTP_CONNECT_MS));
 	node_put(a, document, "timeout_ms", node_int(a, STEP_HTTP_TIMEOUT_MS));
-	put_masks(&m, document);
-	return write_document(a, document, out, err);
+	step_http_put_masks(&m, document);
+	return step_http_write_document(a, document, out, err);
 }
 
 /* ---- the command's side ---- */
@@ -370,8 +374,10 @@ struct step_http_job {
 	long connect_ms, timeout_ms;
 };
 
-/* Prints a line in which no secret stands. */
-static void PRINTF(2, 3) say(const struct step_http_job *j, const char *fmt, ...)
+static void step_http_print(const struct step_http_job *j, const char *fmt, ...) PRINTF(2, 3);
+
+/* Prints a line, without secrets. */
+static void step_http_print(const struct step_http_job *j, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf line = BUF_TEXT, shown = BUF_TEXT;
 	va_list ap;
@@ -385,12 +391,12 @@ static void PRINTF(2, 3) say(const struct step_http_job *j, const char *fmt, ...
 }
 
 /* Reports why there is no response. */
-static void give_up(const struct step_http_job *j, const struct err *why)
+static void step_http_fail(const struct step_http_job *j, const struct err *why)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
 
 	masks_cover(masks_list(&j->masks), why->msg, strlen(why->msg), SIZE_MAX, &shown);
-	say(j, "%s", why->msg);
+	step_http_print(j, "%s", why->msg);
 	*j->reply = (struct attempt_reply){
 		.found = true, .message = arena_strdup(j->arena, buf_str(&shown)), .final = why->kind == ERR_USAGE,
 	};
@@ -399,7 +405,7 @@ static void give_up(const struct step_http_job *j, const struct err *why)
 /* ---- oauth ---- */
 
 /* application/x-www-form-urlencoded */
-static void add_form(struct buf *out, const char *key, const char *value)
+static void step_http_add_form_field(struct buf *out, const char *key, const char *value)
 {
 	buf_addf(out, "%s%s=", out->len ? "&" : "", key);
 	for (; *value; value++)
@@ -409,7 +415,7 @@ static void add_form(struct buf *out, const char *key, const char *value)
 			buf_addf(out, "%%%02X", (unsigned char)*value);
 }
 
-static bool read_token(struct step_http_job *j, const struct buf *body, struct err *err)
+static bool step_http_read_token(struct step_http_job *j, const struct buf *body, struct err *err)
 {
 	const char *token = NULL;
 	struct err unread;
@@ -425,15 +431,15 @@ static bool read_token(struct step_http_job *j, const struct buf *body, struct e
 	return true;
 }
 
-static bool fetch_token(struct step_http_job *j, const struct node *oauth, struct err *err)
+static bool step_http_fetch_token(struct step_http_job *j, const struct node *oauth, struct err *err)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
 	CLEANUP(buf_done) struct buf form = BUF_TEXT;
 	struct node *headers = node_map(j->arena);
 
-	add_form(&form, "grant_type", "client_credentials");
-	add_form(&form, "client_id", node_get_text(oauth, "id"));
-	add_form(&form, "client_secret", node_get_text(oauth, "secret"));
+	step_http_add_form_field(&form, "grant_type", "client_credentials");
+	step_http_add_form_field(&form, "client_id", node_get_text(oauth, "id"));
+	step_http_add_form_field(&form, "client_secret", node_get_text(oauth, "secret"));
 	node_put(j->arena, headers, "Content-Type", node_text(j->arena, "application/x-www-form-urlencoded"));
 	node_put(j->arena, headers, "Accept", node_text(j->arena, "application/json"));
 	struct transfer_request request = {
@@ -444,7 +450,7 @@ static bool fetch_token(struct step_http_job *j, const struct node *oauth, struc
 	if (!transfer_http(&request, &answer, err))
 		return false;
 	if (answer.status >= 200 && answer.status < 300)
-		return read_token(j, &answer.body, err);
+		return step_http_read_token(j, &answer.body, err);
 	err_set(err, "auth.authUrl gives no token: it answers %d", answer.status);
 	if (transfer_status_is_final(answer.status))
 		err->kind = ERR_USAGE;
@@ -454,7 +460,7 @@ static bool fetch_token(struct step_http_job *j, const struct node *oauth, struc
 /* ---- the request ---- */
 
 /* The beginning of an answer that is no success mostly says why. */
-static void show_body(const struct step_http_job *j, const struct buf *body)
+static void step_http_print_body(const struct step_http_job *j, const struct buf *body)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
 	bool all = masks_cover(masks_list(&j->masks), buf_str(body), body->len, STEP_HTTP_SHOWN_MAX, &shown);
@@ -470,15 +476,15 @@ static void show_body(const struct step_http_job *j, const struct buf *body)
 		fprintf(j->out, "(all of it stands in response.txt)\n");
 }
 
-static bool take_answer(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took,
-                        struct err *err)
+static bool step_http_take_response(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took,
+                                    struct err *err)
 {
 	int status = answer->status;
 
-	say(j, "answered %d in %s, %zu bytes%s", status, duration_text(j->arena, took), answer->body.len,
-	    status >= 300 && status < 400 ? " (redirects are not followed)" : "");
+	step_http_print(j, "answered %d in %s, %zu bytes%s", status, duration_text(j->arena, took), answer->body.len,
+	                status >= 300 && status < 400 ? " (redirects are not followed)" : "");
 	if (status < 200 || status > 299)
-		show_body(j, &answer->body);
+		step_http_print_body(j, &answer->body);
 	if (answer->body.full)
 		return err_usage(err, "the answer is larger than %d MiB", STEP_HTTP_ANSWER_MAX >> 20);
 	if (!file_replace(j->arena, "response.txt", buf_str(&answer->body), answer->body.len, 0644, err))
@@ -487,7 +493,7 @@ static bool take_answer(const struct step_http_job *j, const struct transfer_ans
 	return true;
 }
 
-static bool send_request(struct step_http_job *j, struct err *err)
+static bool step_http_send_request(struct step_http_job *j, struct err *err)
 {
 	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
 	const char *origin;
@@ -501,14 +507,15 @@ static bool send_request(struct step_http_job *j, struct err *err)
 	if (!transfer_url(j->arena, "url", request.url, &origin, err))
 		return false;
 	const struct node *oauth = node_get(j->document, "oauth");
-	if (oauth && !fetch_token(j, oauth, err))
+	if (oauth && !step_http_fetch_token(j, oauth, err))
 		return false;
-	say(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
+	step_http_print(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
 	int64_t begun = clock_boottime();
-	return transfer_http(&request, &answer, err) && take_answer(j, &answer, clock_boottime() - begun, err);
+	return transfer_http(&request, &answer, err) &&
+	       step_http_take_response(j, &answer, clock_boottime() - begun, err);
 }
 
-static bool is_text_map(const struct node *n)
+static bool step_http_is_text_map(const struct node *n)
 {
 	for (size_t i = 0; n && i < n->count; i++)
 		if (n->entries[i].value->kind != NODE_TEXT)
@@ -516,7 +523,7 @@ static bool is_text_map(const struct node *n)
 	return n != NULL;
 }
 
-static bool read_job(struct step_http_job *j, const char *document, size_t len)
+static bool step_http_read_job(struct step_http_job *j, const char *document, size_t len)
 {
 	struct err err;
 	struct node *n;
@@ -530,8 +537,9 @@ static bool read_job(struct step_http_job *j, const char *document, size_t len)
 	j->timeout_ms = (long)node_get_int(n, "timeout_ms", STEP_HTTP_TIMEOUT_MS);
 	for (size_t i = 0; masks && i < masks->count; i++)
 		masks_add(j->arena, &j->masks, masks->entries[i].value->text);
-	return node_get_text(n, "url") && node_get_text(n, "method") && is_text_map(j->headers) &&
-	       (!oauth || (node_get_text(oauth, "url") && node_get_text(oauth, "id") && node_get_text(oauth, "secret")));
+	return node_get_text(n, "url") && node_get_text(n, "method") && step_http_is_text_map(j->headers) &&
+	       (!oauth || (node_get_text(oauth, "url") && node_get_text(oauth, "id") &&
+	                   node_get_text(oauth, "secret")));
 }
 
 bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out, struct attempt_reply *reply)
@@ -539,12 +547,12 @@ bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out,
 	struct step_http_job j = { .arena = a, .out = out, .reply = reply };
 	struct err err = { 0 };
 
-	if (!read_job(&j, document, len))
+	if (!step_http_read_job(&j, document, len))
 		return false;
 	const struct node *unknown = node_get(j.document, "unknown");
 	for (size_t i = 0; unknown && i < unknown->count; i++)
-		say(&j, "{{%s}} has no value: it is left as it stands", unknown->entries[i].value->text);
-	if (!send_request(&j, &err))
-		give_up(&j, &err);
+		step_http_print(&j, "{{%s}} has no value: it is left as it stands", unknown->entries[i].value->text);
+	if (!step_http_send_request(&j, &err))
+		step_http_fail(&j, &err);
 	return true;
 }
