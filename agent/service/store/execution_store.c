@@ -8,7 +8,7 @@ _Static_assert(DAG_RUNNING == 1 && DAG_STOPPING == 2 && DAG_SUCCESS == 3 && DAG_
 
 static const int64_t EVER = INT64_MAX;
 
-static void query_time(struct query *q, int at, int64_t ms)
+static void execution_store_bind_time(struct query *q, int at, int64_t ms)
 {
 	if (ms >= 0)
 		query_int(q, at, ms);
@@ -16,7 +16,8 @@ static void query_time(struct query *q, int at, int64_t ms)
 
 /* ---- runs ---- */
 
-bool execution_store_add(struct store *s, struct stored_execution *run, const struct execution_details *work, struct err *err)
+bool execution_store_add(struct store *s, struct stored_execution *run, const struct execution_details *work,
+                         struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_ADD);
 
@@ -36,7 +37,7 @@ bool execution_store_add(struct store *s, struct stored_execution *run, const st
 	return query_run(q, err);
 }
 
-static bool put_state(struct store *s, int64_t id, const char *state, struct err *err)
+static bool execution_store_put_state(struct store *s, int64_t id, const char *state, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_PUT_WORK);
 
@@ -45,7 +46,7 @@ static bool put_state(struct store *s, int64_t id, const char *state, struct err
 	return query_run(q, err);
 }
 
-static bool forget_execute(struct store *s, int64_t id, struct err *err)
+static bool execution_store_forget_request(struct store *s, int64_t id, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_FORGET_EXECUTE);
 
@@ -54,7 +55,7 @@ static bool forget_execute(struct store *s, int64_t id, struct err *err)
 }
 
 /* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
-static bool put_run(struct store *s, const struct stored_execution *run, struct err *err)
+static bool execution_store_put_status(struct store *s, const struct stored_execution *run, struct err *err)
 {
 	bool goes_on = run->status == DAG_RUNNING && run->finished < 0;
 	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
@@ -63,15 +64,16 @@ static bool put_run(struct store *s, const struct stored_execution *run, struct 
 	if (goes_on)
 		return query_run(q, err);
 	query_int(q, 2, run->status);
-	query_time(q, 3, run->finished);
+	execution_store_bind_time(q, 3, run->finished);
 	query_text(q, 4, run->stopped_by);
 	return query_run(q, err);
 }
 
 bool execution_store_put(struct store *s, const struct stored_execution *run, const char *state, struct err *err)
 {
-	return put_run(s, run, err) && (!state || put_state(s, run->id, state, err)) &&
-	       (run->finished < 0 || forget_execute(s, run->id, err));
+	return execution_store_put_status(s, run, err) &&
+	       (!state || execution_store_put_state(s, run->id, state, err)) &&
+	       (run->finished < 0 || execution_store_forget_request(s, run->id, err));
 }
 
 bool execution_store_request_stop(struct store *s, int64_t id, const char *by, struct err *err)
@@ -83,7 +85,7 @@ bool execution_store_request_stop(struct store *s, int64_t id, const char *by, s
 	return query_run(q, err);
 }
 
-static struct stored_execution run_columns(struct arena *a, struct query *q)
+static struct stored_execution execution_store_read_columns(struct arena *a, struct query *q)
 {
 	return (struct stored_execution){
 		.id = query_get_int(q, 0), .uuid = query_get_text(a, q, 1), .workflow = query_get_int(q, 2),
@@ -95,8 +97,8 @@ static struct stored_execution run_columns(struct arena *a, struct query *q)
 }
 
 /* All that the query gives. */
-static bool read_runs(struct arena *a, struct query *q, struct stored_execution **out, size_t *count,
-                      struct err *err)
+static bool execution_store_read_rows(struct arena *a, struct query *q, struct stored_execution **out, size_t *count,
+                                      struct err *err)
 {
 	struct stored_execution *items = NULL;
 	size_t n = 0, room = 0;
@@ -104,41 +106,44 @@ static bool read_runs(struct arena *a, struct query *q, struct stored_execution 
 
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, n, room);
-		items[n++] = run_columns(a, q);
+		items[n++] = execution_store_read_columns(a, q);
 	}
 	*out = items;
 	*count = n;
 	return ok;
 }
 
-static bool read_run(struct arena *a, struct query *q, struct stored_execution *out, struct err *err)
+static bool execution_store_read_one(struct arena *a, struct query *q, struct stored_execution *out, struct err *err)
 {
 	struct stored_execution *found;
 	size_t count;
 
-	if (!read_runs(a, q, &found, &count, err))
+	if (!execution_store_read_rows(a, q, &found, &count, err))
 		return false;
 	*out = count ? found[0] : (struct stored_execution){ 0 };
 	return true;
 }
 
-bool execution_store_find(struct store *s, struct arena *a, const char *uuid, struct stored_execution *out, struct err *err)
+bool execution_store_find(struct store *s, struct arena *a, const char *uuid, struct stored_execution *out,
+                          struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_GET);
 
 	query_text(q, 1, uuid);
-	return read_run(a, q, out, err);
+	return execution_store_read_one(a, q, out, err);
 }
 
-bool execution_store_last(struct store *s, struct arena *a, int64_t workflow, struct stored_execution *out, struct err *err)
+bool execution_store_last(struct store *s, struct arena *a, int64_t workflow, struct stored_execution *out,
+                          struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_LAST);
 
 	query_int(q, 1, workflow);
-	return read_run(a, q, out, err);
+	return execution_store_read_one(a, q, out, err);
 }
 
-bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, struct execution_details *out, struct err *err)
+bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, struct execution_details *out,
+                                 struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_GET_WORK);
 	bool more;
@@ -155,7 +160,8 @@ bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, s
 	return true;
 }
 
-static struct query *select_runs(struct store *s, enum store_statement which, const struct execution_query *asked)
+static struct query *execution_store_begin_select(struct store *s, enum store_statement which,
+                                                  const struct execution_query *asked)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -166,20 +172,20 @@ static struct query *select_runs(struct store *s, enum store_statement which, co
 	return q;
 }
 
-bool execution_store_page(struct store *s, struct arena *a, const struct execution_query *asked, struct stored_execution **out,
-               size_t *count, int64_t *total, struct err *err)
+bool execution_store_page(struct store *s, struct arena *a, const struct execution_query *asked,
+                          struct stored_execution **out, size_t *count, int64_t *total, struct err *err)
 {
 	int64_t before = (asked->number - 1) * asked->size, most = asked->newest ? asked->newest : EVER;
 	int64_t all = 0;
 
-	if (!query_number(select_runs(s, RUN_COUNT, asked), 0, &all, err))
+	if (!query_number(execution_store_begin_select(s, RUN_COUNT, asked), 0, &all, err))
 		return false;
 	all = all < most ? all : most;
-	struct query *q = select_runs(s, RUN_PAGE, asked);
+	struct query *q = execution_store_begin_select(s, RUN_PAGE, asked);
 	query_int(q, 5, all - before < asked->size ? all > before ? all - before : 0 : asked->size);
 	query_int(q, 6, before);
 	*total = all;
-	return read_runs(a, q, out, count, err);
+	return execution_store_read_rows(a, q, out, count, err);
 }
 
 bool execution_store_count_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
@@ -192,16 +198,17 @@ bool execution_store_count_open(struct store *s, int64_t workflow, int64_t *out,
 }
 
 bool execution_store_new(struct store *s, struct arena *a, int64_t after, size_t most, struct stored_execution **out,
-              size_t *count, struct err *err)
+                         size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_NEW);
 
 	query_int(q, 1, after);
 	query_int(q, 2, (int64_t)most);
-	return read_runs(a, q, out, count, err);
+	return execution_store_read_rows(a, q, out, count, err);
 }
 
-bool execution_store_stop_requests(struct store *s, struct arena *a, struct stored_execution **out, size_t *count, struct err *err)
+bool execution_store_stop_requests(struct store *s, struct arena *a, struct stored_execution **out, size_t *count,
+                                   struct err *err)
 {
 	struct query *q = query_begin(s->db, RUN_STOPS);
 	struct stored_execution *items = NULL;
@@ -210,7 +217,8 @@ bool execution_store_stop_requests(struct store *s, struct arena *a, struct stor
 
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, items, n, room);
-		items[n++] = (struct stored_execution){ .id = query_get_int(q, 0), .stop_asked = query_get_text(a, q, 1) };
+		items[n++] = (struct stored_execution){ .id = query_get_int(q, 0),
+			.stop_asked = query_get_text(a, q, 1) };
 	}
 	*out = items;
 	*count = n;
@@ -245,13 +253,13 @@ bool execution_store_rerun_end(struct store *s, const struct stored_execution *r
 
 	query_int(q, 1, run->id);
 	query_int(q, 2, run->status);
-	query_time(q, 3, run->finished);
+	execution_store_bind_time(q, 3, run->finished);
 	query_text(q, 4, run->stopped_by);
 	return query_run(q, err);
 }
 
 bool execution_store_reruns(struct store *s, struct arena *a, int64_t run, struct stored_rerun **out, size_t *count,
-                 struct err *err)
+                            struct err *err)
 {
 	struct query *q = query_begin(s->db, RERUN_OF);
 	struct stored_rerun *items = NULL;
@@ -275,7 +283,7 @@ bool execution_store_reruns(struct store *s, struct arena *a, int64_t run, struc
 /* ---- logs ---- */
 
 bool execution_store_log_add(struct store *s, int64_t run, size_t step, unsigned attempt, int64_t upto,
-                  const char *text, struct err *err)
+                             const char *text, struct err *err)
 {
 	struct query *q = query_begin(s->db, LOG_ADD);
 
@@ -287,7 +295,8 @@ bool execution_store_log_add(struct store *s, int64_t run, size_t step, unsigned
 	return query_run(q, err);
 }
 
-static struct query *of_step(struct store *s, enum store_statement which, int64_t run, size_t step)
+static struct query *execution_store_begin_step_query(struct store *s, enum store_statement which, int64_t run,
+                                                      size_t step)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -297,9 +306,9 @@ static struct query *of_step(struct store *s, enum store_statement which, int64_
 }
 
 bool execution_store_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, int64_t *upto,
-                  struct err *err)
+                             struct err *err)
 {
-	struct query *q = of_step(s, LOG_END, run, step);
+	struct query *q = execution_store_begin_step_query(s, LOG_END, run, step);
 	bool more;
 
 	*attempt = 0;
@@ -315,9 +324,9 @@ bool execution_store_log_end(struct store *s, int64_t run, size_t step, unsigned
 }
 
 bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_t most, struct buf *out,
-                   int64_t *next, struct err *err)
+                              int64_t *next, struct err *err)
 {
-	struct query *q = of_step(s, LOG_PAGE, run, step);
+	struct query *q = execution_store_begin_step_query(s, LOG_PAGE, run, step);
 	bool more, ok;
 
 	query_int(q, 3, seq);
@@ -337,7 +346,7 @@ bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t
 /* ---- watchers ---- */
 
 bool execution_store_add_notification(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
-                   struct err *err)
+                                      struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_ADD);
 
@@ -366,8 +375,8 @@ bool execution_store_drop_notification(struct store *s, int64_t id, struct err *
 	return query_run(q, err);
 }
 
-bool execution_store_due_notifications(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_notification **out,
-                    size_t *count, struct err *err)
+bool execution_store_due_notifications(struct store *s, struct arena *a, int64_t now, size_t most,
+                                       struct stored_notification **out, size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, TELL_DUE);
 	struct stored_notification *items = NULL;

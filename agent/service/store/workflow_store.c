@@ -56,13 +56,13 @@ bool workflow_store_end(struct store *s, bool keep, struct err *err)
 	return database_end(s->db, keep, err);
 }
 
-static void query_due(struct query *q, int at, int64_t due)
+static void workflow_store_bind_due(struct query *q, int at, int64_t due)
 {
 	if (due >= 0)
 		query_int(q, at, due);
 }
 
-static bool add_triggers(struct store *s, const struct stored_workflow *w, struct err *err)
+static bool workflow_store_add_triggers(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->trigger_count; i++) {
 		struct query *q = query_begin(s->db, ADD_TRIGGER);
@@ -70,14 +70,14 @@ static bool add_triggers(struct store *s, const struct stored_workflow *w, struc
 		query_int(q, 2, (int64_t)i);
 		query_text(q, 3, w->triggers[i].cron);
 		query_text(q, 4, w->triggers[i].webhook);
-		query_due(q, 5, w->triggers[i].due);
+		workflow_store_bind_due(q, 5, w->triggers[i].due);
 		if (!query_run(q, err))
 			return false;
 	}
 	return true;
 }
 
-static bool add_tags(struct store *s, const struct stored_workflow *w, struct err *err)
+static bool workflow_store_add_tags(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->tag_count; i++) {
 		struct query *q = query_begin(s->db, ADD_TAG);
@@ -90,8 +90,8 @@ static bool add_tags(struct store *s, const struct stored_workflow *w, struct er
 	return true;
 }
 
-static bool with_body(struct store *s, enum store_statement which, const struct stored_workflow *w,
-                      struct err *err)
+static bool workflow_store_write_body(struct store *s, enum store_statement which, const struct stored_workflow *w,
+                                      struct err *err)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -100,8 +100,8 @@ static bool with_body(struct store *s, enum store_statement which, const struct 
 	return query_run(q, err);
 }
 
-static struct query *with_columns(struct store *s, enum store_statement which,
-                                  const struct stored_workflow *w)
+static struct query *workflow_store_begin_write(struct store *s, enum store_statement which,
+                                                const struct stored_workflow *w)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -113,7 +113,7 @@ static struct query *with_columns(struct store *s, enum store_statement which,
 	return q;
 }
 
-static bool of_id(struct store *s, enum store_statement which, int64_t id, struct err *err)
+static bool workflow_store_run_for_id(struct store *s, enum store_statement which, int64_t id, struct err *err)
 {
 	struct query *q = query_begin(s->db, which);
 
@@ -123,24 +123,25 @@ static bool of_id(struct store *s, enum store_statement which, int64_t id, struc
 
 bool workflow_store_add(struct store *s, struct stored_workflow *w, struct err *err)
 {
-	if (!query_run(with_columns(s, ADD, w), err))
+	if (!query_run(workflow_store_begin_write(s, ADD, w), err))
 		return false;
 	w->id = database_last_id(s->db);
-	return with_body(s, ADD_BODY, w, err) && add_triggers(s, w, err) && add_tags(s, w, err);
+	return workflow_store_write_body(s, ADD_BODY, w, err) && workflow_store_add_triggers(s, w, err) &&
+	       workflow_store_add_tags(s, w, err);
 }
 
 bool workflow_store_put(struct store *s, const struct stored_workflow *w, struct err *err)
 {
-	struct query *q = with_columns(s, PUT, w);
+	struct query *q = workflow_store_begin_write(s, PUT, w);
 
 	query_int(q, 6, w->id);
-	return query_run(q, err) && with_body(s, PUT_BODY, w, err) &&
-	       of_id(s, DROP_TRIGGERS, w->id, err) && add_triggers(s, w, err) &&
-	       of_id(s, DROP_TAGS, w->id, err) && add_tags(s, w, err);
+	return query_run(q, err) && workflow_store_write_body(s, PUT_BODY, w, err) &&
+	       workflow_store_run_for_id(s, DROP_TRIGGERS, w->id, err) && workflow_store_add_triggers(s, w, err) &&
+	       workflow_store_run_for_id(s, DROP_TAGS, w->id, err) && workflow_store_add_tags(s, w, err);
 }
 
 bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status status, int64_t updated,
-                      struct err *err)
+                               struct err *err)
 {
 	struct query *q = query_begin(s->db, PUT_STATUS);
 
@@ -152,7 +153,7 @@ bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status
 
 bool workflow_store_drop(struct store *s, int64_t id, struct err *err)
 {
-	return of_id(s, DROP, id, err);
+	return workflow_store_run_for_id(s, DROP, id, err);
 }
 
 bool workflow_store_put_due(struct store *s, int64_t id, size_t position, int64_t due, struct err *err)
@@ -161,19 +162,19 @@ bool workflow_store_put_due(struct store *s, int64_t id, size_t position, int64_
 
 	query_int(q, 1, id);
 	query_int(q, 2, (int64_t)position);
-	query_due(q, 3, due);
+	workflow_store_bind_due(q, 3, due);
 	return query_run(q, err);
 }
 
 bool workflow_store_put_dues_off(struct store *s, int64_t id, struct err *err)
 {
-	return of_id(s, PUT_DUES_OFF, id, err);
+	return workflow_store_run_for_id(s, PUT_DUES_OFF, id, err);
 }
 
 /* ---- crons and webhooks ---- */
 
-static bool read_crons(struct arena *a, struct query *q, struct stored_cron **out, size_t *count,
-                       struct err *err)
+static bool workflow_store_read_crons(struct arena *a, struct query *q, struct stored_cron **out, size_t *count,
+                                      struct err *err)
 {
 	struct stored_cron *items = NULL;
 	size_t n = 0, room = 0;
@@ -192,18 +193,18 @@ static bool read_crons(struct arena *a, struct query *q, struct stored_cron **ou
 }
 
 bool workflow_store_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
-               size_t *count, struct err *err)
+                        size_t *count, struct err *err)
 {
 	struct query *q = query_begin(s->db, ALL_DUE);
 
 	query_int(q, 1, now);
 	query_int(q, 2, (int64_t)most);
-	return read_crons(a, q, out, count, err);
+	return workflow_store_read_crons(a, q, out, count, err);
 }
 
 bool workflow_store_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count, struct err *err)
 {
-	return read_crons(a, query_begin(s->db, ALL_CRONS), out, count, err);
+	return workflow_store_read_crons(a, query_begin(s->db, ALL_CRONS), out, count, err);
 }
 
 bool workflow_store_next_due(struct store *s, int64_t *out, struct err *err)
@@ -221,8 +222,8 @@ bool workflow_store_find_webhook(struct store *s, const char *webhook, int64_t *
 
 /* ---- reading ---- */
 
-static bool get_triggers(struct store *s, struct arena *a, struct stored_workflow *w,
-                         struct err *err)
+static bool workflow_store_get_triggers(struct store *s, struct arena *a, struct stored_workflow *w,
+                                        struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_TRIGGERS);
 	struct stored_trigger *items = NULL;
@@ -241,7 +242,7 @@ static bool get_triggers(struct store *s, struct arena *a, struct stored_workflo
 	return ok;
 }
 
-static bool get_tags(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
+static bool workflow_store_get_tags(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_TAGS);
 	const char **items = NULL;
@@ -257,7 +258,7 @@ static bool get_tags(struct store *s, struct arena *a, struct stored_workflow *w
 	return ok;
 }
 
-static bool get_body(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
+static bool workflow_store_get_body(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_BODY);
 	bool more;
@@ -273,7 +274,7 @@ static bool get_body(struct store *s, struct arena *a, struct stored_workflow *w
 	return true;
 }
 
-static struct stored_workflow columns(struct arena *a, struct query *q)
+static struct stored_workflow workflow_store_read_columns(struct arena *a, struct query *q)
 {
 	return (struct stored_workflow){
 		.id = query_get_int(q, 0),
@@ -286,8 +287,8 @@ static struct stored_workflow columns(struct arena *a, struct query *q)
 	};
 }
 
-static bool get(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
-                struct err *err)
+static bool workflow_store_get_parts(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
+                                     struct err *err)
 {
 	struct query *q = query_begin(s->db, GET);
 	struct stored_workflow w = { 0 };
@@ -297,9 +298,10 @@ static bool get(struct store *s, struct arena *a, int64_t id, struct stored_work
 	if (!query_row(q, &more, err))
 		return false;
 	if (more) {
-		w = columns(a, q);
+		w = workflow_store_read_columns(a, q);
 		query_end(q);
-		if (!get_triggers(s, a, &w, err) || !get_tags(s, a, &w, err) || !get_body(s, a, &w, err))
+		if (!workflow_store_get_triggers(s, a, &w, err) || !workflow_store_get_tags(s, a, &w, err) ||
+		    !workflow_store_get_body(s, a, &w, err))
 			return false;
 	}
 	*out = w;
@@ -307,21 +309,21 @@ static bool get(struct store *s, struct arena *a, int64_t id, struct stored_work
 }
 
 bool workflow_store_get(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
-               struct err *err)
+                        struct err *err)
 {
 	struct err ignored;
 	bool begun;
 
 	if (!database_begin_read(s->db, &begun, err))
 		return false;
-	bool ok = get(s, a, id, out, err);
+	bool ok = workflow_store_get_parts(s, a, id, out, err);
 	if (begun)
 		workflow_store_end(s, false, &ignored);
 	return ok;
 }
 
 /* A list of texts as the JSON that json_each() reads. */
-static const char *as_json(struct arena *a, const char *const *texts, size_t count)
+static const char *workflow_store_json_list(struct arena *a, const char *const *texts, size_t count)
 {
 	struct node *list = node_list(a);
 
@@ -335,7 +337,7 @@ static const char *as_json(struct arena *a, const char *const *texts, size_t cou
  * what they share: of 10,000 such names a whole one takes 0.8 ms to find, six characters of it
  * 0.05 ms.  NULL if there are less than the three that the index is made of: then each name is
  * looked at. */
-static const char *phrase(struct arena *a, const char *search)
+static const char *workflow_store_search_phrase(struct arena *a, const char *search)
 {
 	enum { LEAST = 3, MOST = 6 };
 	const char *s = search + strlen(search);
@@ -357,9 +359,10 @@ static const char *phrase(struct arena *a, const char *search)
 	return arena_strdup(a, buf_str(&text));
 }
 
-struct selection { const char *by, *search, *phrase; unsigned statuses, last_runs; };
+struct workflow_selection { const char *by, *search, *phrase; unsigned statuses, last_runs; };
 
-static struct query *select_with(struct store *s, enum store_statement all, const struct selection *sel)
+static struct query *workflow_store_begin_select(struct store *s, enum store_statement all,
+                                                 const struct workflow_selection *sel)
 {
 	enum store_statement which = !sel->search ? all : all + (sel->phrase ? COUNT_INDEXED - COUNT_ALL
 	                                                               : COUNT_NAMED - COUNT_ALL);
@@ -375,9 +378,10 @@ static struct query *select_with(struct store *s, enum store_statement all, cons
 	return q;
 }
 
-static bool get_count(struct store *s, const struct selection *sel, int64_t *out, struct err *err)
+static bool workflow_store_get_total(struct store *s, const struct workflow_selection *sel, int64_t *out,
+                                     struct err *err)
 {
-	struct query *q = select_with(s, COUNT_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, COUNT_ALL, sel);
 	bool more;
 
 	if (!query_row(q, &more, err))
@@ -387,10 +391,10 @@ static bool get_count(struct store *s, const struct selection *sel, int64_t *out
 	return true;
 }
 
-static bool get_items(struct store *s, struct arena *a, const struct page_query *asked,
-                      const struct selection *sel, struct workflow_page *page, struct err *err)
+static bool workflow_store_get_items(struct store *s, struct arena *a, const struct page_query *asked,
+                                     const struct workflow_selection *sel, struct workflow_page *page, struct err *err)
 {
-	struct query *q = select_with(s, PAGE_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, PAGE_ALL, sel);
 	size_t room = 0;
 	bool more, ok;
 
@@ -398,10 +402,11 @@ static bool get_items(struct store *s, struct arena *a, const struct page_query 
 	query_int(q, 6, (asked->number - 1) * asked->size);
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, page->items, page->count, room);
-		page->items[page->count++] = columns(a, q);
+		page->items[page->count++] = workflow_store_read_columns(a, q);
 	}
 	for (size_t i = 0; ok && i < page->count; i++)
-		ok = get_triggers(s, a, &page->items[i], err) && get_tags(s, a, &page->items[i], err);
+		ok = workflow_store_get_triggers(s, a, &page->items[i], err) &&
+		     workflow_store_get_tags(s, a, &page->items[i], err);
 	return ok;
 }
 
@@ -411,16 +416,16 @@ bool workflow_store_page(struct store *s, struct arena *a, const struct page_que
 	struct workflow_page page = { 0 };
 	struct err ignored;
 	bool begun, ok;
-	struct selection sel = {
-		.by = q->modified_by_count ? as_json(a, q->modified_by, q->modified_by_count) : NULL,
+	struct workflow_selection sel = {
+		.by = q->modified_by_count ? workflow_store_json_list(a, q->modified_by, q->modified_by_count) : NULL,
 		.search = q->search,
-		.phrase = q->search ? phrase(a, q->search) : NULL,
+		.phrase = q->search ? workflow_store_search_phrase(a, q->search) : NULL,
 		.statuses = q->statuses, .last_runs = q->last_runs,
 	};
 
 	if (!database_begin_read(s->db, &begun, err))
 		return false;
-	ok = get_count(s, &sel, &page.total, err) && get_items(s, a, q, &sel, &page, err);
+	ok = workflow_store_get_total(s, &sel, &page.total, err) && workflow_store_get_items(s, a, q, &sel, &page, err);
 	if (begun)
 		workflow_store_end(s, false, &ignored);
 	if (ok)

@@ -79,7 +79,7 @@ bool workflow_store_add(struct store *store, struct stored_workflow *workflow, s
 bool workflow_store_put(struct store *store, const struct stored_workflow *workflow, struct err *err);
 /* The same for what a pause changes. */
 bool workflow_store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
-                      struct err *err);
+                               struct err *err);
 bool workflow_store_drop(struct store *store, int64_t id, struct err *err);
 
 /* When trigger `position` of the workflow fires next; -1: never. */
@@ -96,9 +96,10 @@ struct stored_cron {
 
 /* Up to most triggers that are due by now, those that were due first first. */
 bool workflow_store_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
-               size_t *count, struct err *err);
+                        size_t *count, struct err *err);
 /* All crons of workflows that are available. */
-bool workflow_store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count, struct err *err);
+bool workflow_store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count,
+                          struct err *err);
 /* When the next one is due; -1: none is. */
 bool workflow_store_next_due(struct store *store, int64_t *out, struct err *err);
 
@@ -107,7 +108,7 @@ bool workflow_store_find_webhook(struct store *store, const char *webhook, int64
 
 /* The workflow of that id, its text in a.  If there is none it is true and out->id is 0. */
 bool workflow_store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
-               struct err *err);
+                        struct err *err);
 bool workflow_store_page(struct store *store, struct arena *a, const struct page_query *query,
                 struct workflow_page *out, struct err *err);
 
