@@ -37,7 +37,7 @@ static bool last_execution(struct api_request *c, int64_t workflow, struct node 
 	size_t count = 0;
 	struct err err;
 
-	if (!execution_store_last(c->api->store, c->arena, workflow, &run, &err) ||
+	if (!execution_store_find_last(c->api->store, c->arena, workflow, &run, &err) ||
 	    (run.id && !execution_store_reruns(c->api->store, c->arena, run.id, &reruns, &count, &err))) {
 		api_reply_store_error(c, &err);
 		return false;
@@ -225,7 +225,7 @@ static void pause_workflow(struct api_request *c)
 
 	if (!change_status(c, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED, &w))
 		return;
-	if (workflow_store_put_dues_off(c->api->store, w.id, &err))
+	if (workflow_store_clear_dues(c->api->store, w.id, &err))
 		nothing(c);
 	else
 		api_reply_store_error(c, &err);

@@ -85,7 +85,7 @@ static int begin_some(struct engine_state *w, bool *begun, bool *full)
 	size_t count;
 	struct err err;
 
-	if (!workflow_store_due(w->store, &a, clock_now(), AT_A_TIME, &crons, &count, &err)) {
+	if (!workflow_store_list_due(w->store, &a, clock_now(), AT_A_TIME, &crons, &count, &err)) {
 		log_error(w->options->log, "crons: %s", err.msg);
 		return -1;
 	}
@@ -127,7 +127,7 @@ static bool write_all(struct engine_state *w, void *what, struct err *err)
 	struct stored_cron *crons;
 	size_t count;
 
-	if (!workflow_store_crons(w->store, &a, &crons, &count, err))
+	if (!workflow_store_list_crons(w->store, &a, &crons, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		bool missed = crons[i].due > DUE_UNKNOWN && crons[i].due <= now;
@@ -147,7 +147,7 @@ static void tell_never(struct engine_state *w)
 	size_t count;
 	struct err ignored;
 
-	if (!workflow_store_crons(w->store, &a, &crons, &count, &ignored))
+	if (!workflow_store_list_crons(w->store, &a, &crons, &count, &ignored))
 		return;
 	for (size_t i = 0; i < count; i++)
 		if (crons[i].due < 0)

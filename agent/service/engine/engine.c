@@ -153,7 +153,7 @@ static bool take_new(struct engine *g)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
 		struct err err;
-		if (!execution_store_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
+		if (!execution_store_list_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
 			log_error(g->options.log, "runs: %s", err.msg);
 			return false;
 		}
@@ -254,7 +254,7 @@ static void take_runner(struct engine *g)
 			return;
 		}
 		if (at)
-			ended(g, at, e.kind == RUNNER_BROKEN ? e.message : NULL, false);
+			ended(g, at, e.kind == RUNNER_ATTEMPT_NOT_BEGUN ? e.message : NULL, false);
 	}
 }
 
@@ -431,7 +431,7 @@ static bool load_all(struct engine *g, struct err *err)
 	while (count == PAGE) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
-		if (!execution_store_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
+		if (!execution_store_list_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
 			return false;
 		for (size_t i = 0; i < count; i++)
 			add_run(g, &rows[i]);

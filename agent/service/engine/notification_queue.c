@@ -265,7 +265,7 @@ static bool write_recovered(struct engine_state *w, void *what, struct err *err)
 	for (struct dirent *e; dir && (e = readdir(dir)); )
 		if (read_id(e->d_name, &id) && was_told(w, e->d_name) && !execution_store_drop_notification(w->store, id, err))
 			return false;
-	return execution_store_hurry_notifications(w->store, clock_now(), err);
+	return execution_store_make_notifications_due(w->store, clock_now(), err);
 }
 
 void notification_queue_recover(struct engine_state *w)

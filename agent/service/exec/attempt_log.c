@@ -325,7 +325,7 @@ void attempt_log_pause(struct attempt_log *log, int64_t ms)
 	attempt_log_flush(log);
 }
 
-void attempt_log_cut(struct attempt_log *log, int64_t ms)
+void attempt_log_end_line(struct attempt_log *log, int64_t ms)
 {
 	if (log->fd < 0)
 		return;
@@ -339,7 +339,7 @@ void attempt_log_cut(struct attempt_log *log, int64_t ms)
 	}
 }
 
-void attempt_log_say(struct attempt_log *log, int64_t ms, const char *fmt, ...)
+void attempt_log_printf(struct attempt_log *log, int64_t ms, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf text = BUF(ATTEMPT_LINE_MAX);
 	va_list ap;
@@ -348,13 +348,13 @@ void attempt_log_say(struct attempt_log *log, int64_t ms, const char *fmt, ...)
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
 	buf_addc(&text, '\n');
-	attempt_log_cut(log, ms);
+	attempt_log_end_line(log, ms);
 	attempt_log_add(log, buf_str(&text), text.len, ms);
 }
 
 void attempt_log_close(struct attempt_log *log, int64_t ms)
 {
-	attempt_log_cut(log, ms);
+	attempt_log_end_line(log, ms);
 	if (log->fd >= 0 && log->tail)
 		attempt_log_write_tail(log, ms);
 	attempt_log_flush(log);

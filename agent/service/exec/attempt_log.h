@@ -30,10 +30,10 @@ void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int
 void attempt_log_pause(struct attempt_log *log, int64_t ms);
 
 /* The program that printed has ended: what comes next is another line. */
-void attempt_log_cut(struct attempt_log *log, int64_t ms);
+void attempt_log_end_line(struct attempt_log *log, int64_t ms);
 
 /* A line of ours. */
-void attempt_log_say(struct attempt_log *log, int64_t ms, const char *fmt, ...) PRINTF(3, 4);
+void attempt_log_printf(struct attempt_log *log, int64_t ms, const char *fmt, ...) PRINTF(3, 4);
 
 /* Writes what was kept, and frees all. */
 void attempt_log_close(struct attempt_log *log, int64_t ms);

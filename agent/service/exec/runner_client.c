@@ -181,7 +181,9 @@ bool runner_client_next(struct runner_client *r, struct runner_event *out)
 	struct runner_report news;
 
 	if (runner_client_receive(r, &news)) {
-		*out = (struct runner_event){ .kind = news.broken ? RUNNER_BROKEN : RUNNER_OVER, .id = news.id };
+		*out = (struct runner_event){
+			.kind = news.broken ? RUNNER_ATTEMPT_NOT_BEGUN : RUNNER_ATTEMPT_ENDED, .id = news.id,
+		};
 		memcpy(out->message, news.message, sizeof out->message);
 		out->message[sizeof out->message - 1] = '\0';
 		return true;

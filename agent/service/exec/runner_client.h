@@ -16,15 +16,15 @@ struct runner_client;
 extern int runner_client_takes_ms;
 
 enum runner_event_kind {
-	RUNNER_OVER,	/* the attempt has ended, and so has all it started.  Its result is there; if not, its keeper was killed, or had no disk to write to */
-	RUNNER_BROKEN,	/* none of its commands ever began: message says why */
+	RUNNER_ATTEMPT_ENDED,	/* the attempt has ended, and so has all it started.  Its result is there; if not, its keeper was killed, or had no disk to write to */
+	RUNNER_ATTEMPT_NOT_BEGUN,	/* none of its commands ever began: message says why */
 	RUNNER_GONE,	/* the runner and all its keepers have ended, uncalled for; what was told of no attempt is in its folder. The last event */
 };
 
 struct runner_event {
 	enum runner_event_kind kind;
 	uint64_t id;		/* the attempt's; 0 for RUNNER_GONE */
-	char message[256];	/* "" but for RUNNER_BROKEN */
+	char message[256];	/* "" but for RUNNER_ATTEMPT_NOT_BEGUN */
 };
 
 /* Starts the runner.  keep_fd (-1: none) is the descriptor of a lock, which the runner and every keeper

@@ -81,7 +81,7 @@ static void supervisor_kill_tree(struct supervisor *k, int64_t now)
 /* What was killed does nothing any more, even if it cannot end. */
 static void supervisor_give_up(struct supervisor *k)
 {
-	attempt_log_say(&k->log, clock_now(), "something was killed and does not end; it is not waited for any more");
+	attempt_log_printf(&k->log, clock_now(), "something was killed and does not end; it is not waited for any more");
 	k->left_something = k->tree_ended = true;
 	if (k->leader) {
 		k->status = W_EXITCODE(0, SIGKILL);
@@ -115,7 +115,7 @@ static void supervisor_read_remaining_output(struct supervisor *k)
 	for (int done = 0; done < waiting && k->out >= 0; done += READ_MAX)
 		supervisor_read_output(k, (size_t)(waiting - done));
 	fd_close(&k->out);
-	attempt_log_cut(&k->log, clock_now());
+	attempt_log_end_line(&k->log, clock_now());
 	k->quiet_at = NEVER;
 }
 
@@ -274,7 +274,7 @@ static bool supervisor_note_start_failure(struct supervisor *k, size_t i, const 
 {
 	if (i == 0 && unlink(arena_printf(&k->arena, "%s/begun", k->attempt.folder)) == 0)
 		return false;
-	attempt_log_say(&k->log, clock_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
+	attempt_log_printf(&k->log, clock_now(), "cannot run \"%s\": %s", k->attempt.commands[i].argv[0], why->msg);
 	k->status = W_EXITCODE(126, 0);
 	k->ended_by_itself = true;
 	return true;

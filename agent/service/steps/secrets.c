@@ -50,8 +50,8 @@ static bool secret_bad_name(struct arena *a, const char *dir, const char *field,
 	                       "a dot, or has a slash or a control character in it");
 }
 
-bool secret_read_of(struct arena *a, const char *dir, const char *field, const char *name,
-                    const char **value, struct err *err)
+bool secret_read_for_field(struct arena *a, const char *dir, const char *field, const char *name,
+                           const char **value, struct err *err)
 {
 	const char *bytes;
 	struct stat st;
@@ -78,7 +78,7 @@ bool secret_read_of(struct arena *a, const char *dir, const char *field, const c
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,
                  struct err *err)
 {
-	return secret_read_of(a, dir, NULL, name, value, err);
+	return secret_read_for_field(a, dir, NULL, name, value, err);
 }
 
 /* ---- variables ---- */

@@ -20,8 +20,8 @@ bool secret_read(struct arena *a, const char *dir, const char *name, const char 
 
 /* The same for a name that stands in the field called so ("auth.password"): messages name the field
  * instead of what stands in it. */
-bool secret_read_of(struct arena *a, const char *dir, const char *field, const char *name,
-                    const char **value, struct err *err);
+bool secret_read_for_field(struct arena *a, const char *dir, const char *field, const char *name,
+                           const char **value, struct err *err);
 
 /* The name of the variable in which a step finds a secret: "db-password" is DB_PASSWORD_CUSTOM
  * (contract, 3.7: secrets that somebody named himself are of the type "custom"), and the same

@@ -36,7 +36,7 @@ struct step_http_builder {
 static bool step_http_read_secret(struct step_http_builder *m, const char *field, const char *name, const char **value,
                                   struct err *err)
 {
-	if (!(field ? secret_read_of(m->arena, m->secrets_dir, field, name, value, err)
+	if (!(field ? secret_read_for_field(m->arena, m->secrets_dir, field, name, value, err)
 	            : secret_read(m->arena, m->secrets_dir, name, value, err)))
 		return false;
 	masks_add(m->arena, m->masks, *value);

@@ -19,7 +19,7 @@ static void execution_store_bind_time(struct query *q, int at, int64_t ms)
 bool execution_store_add(struct store *s, struct stored_execution *run, const struct execution_details *work,
                          struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_ADD);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_ADD);
 
 	query_text(q, 1, run->uuid);
 	query_int(q, 2, run->workflow);
@@ -29,7 +29,7 @@ bool execution_store_add(struct store *s, struct stored_execution *run, const st
 	if (!query_run(q, err))
 		return false;
 	run->id = database_last_id(s->db);
-	q = query_begin(s->db, RUN_ADD_WORK);
+	q = query_begin(s->db, SQL_DETAILS_ADD);
 	query_int(q, 1, run->id);
 	query_text(q, 2, work->execute);
 	query_text(q, 3, work->steps);
@@ -39,7 +39,7 @@ bool execution_store_add(struct store *s, struct stored_execution *run, const st
 
 static bool execution_store_put_state(struct store *s, int64_t id, const char *state, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_PUT_WORK);
+	struct query *q = query_begin(s->db, SQL_STATE_PUT);
 
 	query_int(q, 1, id);
 	query_text(q, 2, state);
@@ -48,7 +48,7 @@ static bool execution_store_put_state(struct store *s, int64_t id, const char *s
 
 static bool execution_store_forget_request(struct store *s, int64_t id, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_FORGET_EXECUTE);
+	struct query *q = query_begin(s->db, SQL_REQUEST_FORGET);
 
 	query_int(q, 1, id);
 	return query_run(q, err);
@@ -58,7 +58,7 @@ static bool execution_store_forget_request(struct store *s, int64_t id, struct e
 static bool execution_store_put_status(struct store *s, const struct stored_execution *run, struct err *err)
 {
 	bool goes_on = run->status == DAG_RUNNING && run->finished < 0;
-	struct query *q = query_begin(s->db, goes_on ? RUN_TAKE : RUN_PUT);
+	struct query *q = query_begin(s->db, goes_on ? SQL_EXECUTION_TAKE : SQL_EXECUTION_PUT);
 
 	query_int(q, 1, run->id);
 	if (goes_on)
@@ -78,7 +78,7 @@ bool execution_store_put(struct store *s, const struct stored_execution *run, co
 
 bool execution_store_request_stop(struct store *s, int64_t id, const char *by, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_ASK_STOP);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_ASK_STOP);
 
 	query_int(q, 1, id);
 	query_text(q, 2, by);
@@ -127,16 +127,16 @@ static bool execution_store_read_one(struct arena *a, struct query *q, struct st
 bool execution_store_find(struct store *s, struct arena *a, const char *uuid, struct stored_execution *out,
                           struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_GET);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_GET);
 
 	query_text(q, 1, uuid);
 	return execution_store_read_one(a, q, out, err);
 }
 
-bool execution_store_last(struct store *s, struct arena *a, int64_t workflow, struct stored_execution *out,
-                          struct err *err)
+bool execution_store_find_last(struct store *s, struct arena *a, int64_t workflow, struct stored_execution *out,
+                               struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_LAST);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_LAST);
 
 	query_int(q, 1, workflow);
 	return execution_store_read_one(a, q, out, err);
@@ -145,7 +145,7 @@ bool execution_store_last(struct store *s, struct arena *a, int64_t workflow, st
 bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, struct execution_details *out,
                                  struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_GET_WORK);
+	struct query *q = query_begin(s->db, SQL_DETAILS_GET);
 	bool more;
 
 	query_int(q, 1, id);
@@ -178,10 +178,10 @@ bool execution_store_page(struct store *s, struct arena *a, const struct executi
 	int64_t before = (asked->number - 1) * asked->size, most = asked->newest ? asked->newest : EVER;
 	int64_t all = 0;
 
-	if (!query_number(execution_store_begin_select(s, RUN_COUNT, asked), 0, &all, err))
+	if (!query_number(execution_store_begin_select(s, SQL_EXECUTION_COUNT, asked), 0, &all, err))
 		return false;
 	all = all < most ? all : most;
-	struct query *q = execution_store_begin_select(s, RUN_PAGE, asked);
+	struct query *q = execution_store_begin_select(s, SQL_EXECUTION_PAGE, asked);
 	query_int(q, 5, all - before < asked->size ? all > before ? all - before : 0 : asked->size);
 	query_int(q, 6, before);
 	*total = all;
@@ -190,17 +190,17 @@ bool execution_store_page(struct store *s, struct arena *a, const struct executi
 
 bool execution_store_count_open(struct store *s, int64_t workflow, int64_t *out, struct err *err)
 {
-	struct query *q = query_begin(s->db, workflow ? RUN_OPEN_OF : RUN_COUNT_OPEN);
+	struct query *q = query_begin(s->db, workflow ? SQL_EXECUTION_COUNT_OPEN_OF : SQL_EXECUTION_COUNT_OPEN);
 
 	if (workflow)
 		query_int(q, 1, workflow);
 	return query_number(q, 0, out, err);
 }
 
-bool execution_store_new(struct store *s, struct arena *a, int64_t after, size_t most, struct stored_execution **out,
-                         size_t *count, struct err *err)
+bool execution_store_list_new(struct store *s, struct arena *a, int64_t after, size_t most,
+                              struct stored_execution **out, size_t *count, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_NEW);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_NEW);
 
 	query_int(q, 1, after);
 	query_int(q, 2, (int64_t)most);
@@ -210,7 +210,7 @@ bool execution_store_new(struct store *s, struct arena *a, int64_t after, size_t
 bool execution_store_stop_requests(struct store *s, struct arena *a, struct stored_execution **out, size_t *count,
                                    struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_STOPS);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_STOPS);
 	struct stored_execution *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
@@ -227,7 +227,7 @@ bool execution_store_stop_requests(struct store *s, struct arena *a, struct stor
 
 bool execution_store_drop_old(struct store *s, int64_t before, size_t most, struct err *err)
 {
-	struct query *q = query_begin(s->db, RUN_DROP_OLD);
+	struct query *q = query_begin(s->db, SQL_EXECUTION_DROP_OLD);
 
 	query_int(q, 1, before);
 	query_int(q, 2, (int64_t)most);
@@ -238,7 +238,7 @@ bool execution_store_drop_old(struct store *s, int64_t before, size_t most, stru
 
 bool execution_store_rerun_add(struct store *s, int64_t run, const struct stored_rerun *rerun, struct err *err)
 {
-	struct query *q = query_begin(s->db, RERUN_ADD);
+	struct query *q = query_begin(s->db, SQL_RERUN_ADD);
 
 	query_int(q, 1, run);
 	query_text(q, 2, rerun->uuid);
@@ -249,7 +249,7 @@ bool execution_store_rerun_add(struct store *s, int64_t run, const struct stored
 
 bool execution_store_rerun_end(struct store *s, const struct stored_execution *run, struct err *err)
 {
-	struct query *q = query_begin(s->db, RERUN_PUT);
+	struct query *q = query_begin(s->db, SQL_RERUN_PUT);
 
 	query_int(q, 1, run->id);
 	query_int(q, 2, run->status);
@@ -261,7 +261,7 @@ bool execution_store_rerun_end(struct store *s, const struct stored_execution *r
 bool execution_store_reruns(struct store *s, struct arena *a, int64_t run, struct stored_rerun **out, size_t *count,
                             struct err *err)
 {
-	struct query *q = query_begin(s->db, RERUN_OF);
+	struct query *q = query_begin(s->db, SQL_RERUN_LIST);
 	struct stored_rerun *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
@@ -285,7 +285,7 @@ bool execution_store_reruns(struct store *s, struct arena *a, int64_t run, struc
 bool execution_store_log_add(struct store *s, int64_t run, size_t step, unsigned attempt, int64_t upto,
                              const char *text, struct err *err)
 {
-	struct query *q = query_begin(s->db, LOG_ADD);
+	struct query *q = query_begin(s->db, SQL_LOG_ADD);
 
 	query_int(q, 1, run);
 	query_int(q, 2, (int64_t)step);
@@ -308,7 +308,7 @@ static struct query *execution_store_begin_step_query(struct store *s, enum stor
 bool execution_store_log_end(struct store *s, int64_t run, size_t step, unsigned *attempt, int64_t *upto,
                              struct err *err)
 {
-	struct query *q = execution_store_begin_step_query(s, LOG_END, run, step);
+	struct query *q = execution_store_begin_step_query(s, SQL_LOG_END, run, step);
 	bool more;
 
 	*attempt = 0;
@@ -326,7 +326,7 @@ bool execution_store_log_end(struct store *s, int64_t run, size_t step, unsigned
 bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t seq, size_t most, struct buf *out,
                               int64_t *next, struct err *err)
 {
-	struct query *q = execution_store_begin_step_query(s, LOG_PAGE, run, step);
+	struct query *q = execution_store_begin_step_query(s, SQL_LOG_PAGE, run, step);
 	bool more, ok;
 
 	query_int(q, 3, seq);
@@ -348,7 +348,7 @@ bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t
 bool execution_store_add_notification(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
                                       struct err *err)
 {
-	struct query *q = query_begin(s->db, TELL_ADD);
+	struct query *q = query_begin(s->db, SQL_NOTIFICATION_ADD);
 
 	query_int(q, 1, run);
 	query_text(q, 2, watcher);
@@ -359,7 +359,7 @@ bool execution_store_add_notification(struct store *s, int64_t run, const char *
 
 bool execution_store_put_notification(struct store *s, int64_t id, unsigned attempts, int64_t due, struct err *err)
 {
-	struct query *q = query_begin(s->db, TELL_PUT);
+	struct query *q = query_begin(s->db, SQL_NOTIFICATION_PUT);
 
 	query_int(q, 1, id);
 	query_int(q, 2, attempts);
@@ -369,7 +369,7 @@ bool execution_store_put_notification(struct store *s, int64_t id, unsigned atte
 
 bool execution_store_drop_notification(struct store *s, int64_t id, struct err *err)
 {
-	struct query *q = query_begin(s->db, TELL_DROP);
+	struct query *q = query_begin(s->db, SQL_NOTIFICATION_DROP);
 
 	query_int(q, 1, id);
 	return query_run(q, err);
@@ -378,7 +378,7 @@ bool execution_store_drop_notification(struct store *s, int64_t id, struct err *
 bool execution_store_due_notifications(struct store *s, struct arena *a, int64_t now, size_t most,
                                        struct stored_notification **out, size_t *count, struct err *err)
 {
-	struct query *q = query_begin(s->db, TELL_DUE);
+	struct query *q = query_begin(s->db, SQL_NOTIFICATION_DUE);
 	struct stored_notification *items = NULL;
 	size_t n = 0, room = 0;
 	bool more, ok;
@@ -397,9 +397,9 @@ bool execution_store_due_notifications(struct store *s, struct arena *a, int64_t
 	return ok;
 }
 
-bool execution_store_hurry_notifications(struct store *s, int64_t now, struct err *err)
+bool execution_store_make_notifications_due(struct store *s, int64_t now, struct err *err)
 {
-	struct query *q = query_begin(s->db, TELL_HURRY);
+	struct query *q = query_begin(s->db, SQL_NOTIFICATION_MAKE_DUE);
 
 	query_int(q, 1, now);
 	return query_run(q, err);
@@ -407,5 +407,5 @@ bool execution_store_hurry_notifications(struct store *s, int64_t now, struct er
 
 bool execution_store_next_notification(struct store *s, int64_t *out, struct err *err)
 {
-	return query_number(query_begin(s->db, TELL_NEXT), -1, out, err);
+	return query_number(query_begin(s->db, SQL_NOTIFICATION_NEXT), -1, out, err);
 }

@@ -59,8 +59,8 @@ bool execution_store_request_stop(struct store *store, int64_t id, const char *b
 bool execution_store_find(struct store *store, struct arena *a, const char *uuid, struct stored_execution *out,
                           struct err *err);
 /* The one of the workflow that began last. */
-bool execution_store_last(struct store *store, struct arena *a, int64_t workflow, struct stored_execution *out,
-                          struct err *err);
+bool execution_store_find_last(struct store *store, struct arena *a, int64_t workflow, struct stored_execution *out,
+                               struct err *err);
 bool execution_store_get_details(struct store *store, struct arena *a, int64_t id, struct execution_details *out,
                                  struct err *err);
 /* Newest first; *total of all pages. */
@@ -70,8 +70,8 @@ bool execution_store_page(struct store *store, struct arena *a, const struct exe
 /* How many are under way: of one workflow, or of all (0). */
 bool execution_store_count_open(struct store *store, int64_t workflow, int64_t *out, struct err *err);
 /* Those under way whose id is above `after`, at most most of them, by id. */
-bool execution_store_new(struct store *store, struct arena *a, int64_t after, size_t most,
-                         struct stored_execution **out, size_t *count, struct err *err);
+bool execution_store_list_new(struct store *store, struct arena *a, int64_t after, size_t most,
+                              struct stored_execution **out, size_t *count, struct err *err);
 /* Those under way whose stop was asked for: id and stop_asked alone are set. */
 bool execution_store_stop_requests(struct store *store, struct arena *a, struct stored_execution **out, size_t *count,
                                    struct err *err);
@@ -109,7 +109,7 @@ bool execution_store_drop_notification(struct store *store, int64_t id, struct e
 bool execution_store_due_notifications(struct store *store, struct arena *a, int64_t now, size_t most,
                                        struct stored_notification **out, size_t *count, struct err *err);
 /* None is due later than now. */
-bool execution_store_hurry_notifications(struct store *store, int64_t now, struct err *err);
+bool execution_store_make_notifications_due(struct store *store, int64_t now, struct err *err);
 bool execution_store_next_notification(struct store *store, int64_t *out, struct err *err);	/* -1: none is due */
 
 #endif

@@ -23,76 +23,78 @@
 	"SELECT id, uuid, workflow, status, began, finished, cause, stopped_by, stop_asked, taken FROM run"
 #define RUN_FITS " WHERE workflow = ?1 AND began >= ?2 AND began <= ?3 AND (?4 = 0 OR ?4 >> status & 1)"
 
-static const char *const sql[STORE_STATEMENTS] = {
-	[ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by)"
-	        " VALUES(?1, ?2, ?3, ?4, ?5)",
-	[ADD_BODY] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
-	[ADD_TRIGGER] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook, due)"
-	                " VALUES(?1, ?2, ?3, ?4, ?5)",
-	[ADD_TAG] = "INSERT INTO workflow_tag(workflow, position, name) VALUES(?1, ?2, ?3)",
-	[PUT] = "UPDATE workflow SET name = ?1, status = ?2, created = ?3, updated = ?4, modified_by = ?5"
-	        " WHERE id = ?6",
-	[PUT_BODY] = "UPDATE workflow_body SET body = ?2 WHERE workflow = ?1",
-	[PUT_STATUS] = "UPDATE workflow SET status = ?2, updated = ?3 WHERE id = ?1",
-	[DROP] = "DELETE FROM workflow WHERE id = ?1",
-	[DROP_TRIGGERS] = "DELETE FROM workflow_trigger WHERE workflow = ?1",
-	[DROP_TAGS] = "DELETE FROM workflow_tag WHERE workflow = ?1",
-	[GET] = COLUMNS " WHERE id = ?1",
-	[GET_BODY] = "SELECT body FROM workflow_body WHERE workflow = ?1",
-	[GET_TRIGGERS] = "SELECT cron, webhook, due FROM workflow_trigger WHERE workflow = ?1"
-	                 " ORDER BY position",
-	[GET_TAGS] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
-	[FIND_WEBHOOK] = "SELECT workflow FROM workflow_trigger WHERE webhook = ?1",
-	[COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
-	[PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
-	[COUNT_NAMED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED,
-	[PAGE_NAMED] = COLUMNS " WHERE" FITS NAMED PAGE,
-	[COUNT_INDEXED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED INDEXED,
-	[PAGE_INDEXED] = COLUMNS " WHERE" FITS NAMED INDEXED PAGE,
+static const char *const sql[SQL_STATEMENTS] = {
+	[SQL_WORKFLOW_ADD] = "INSERT INTO workflow(name, status, created, updated, modified_by)"
+	                     " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[SQL_BODY_ADD] = "INSERT INTO workflow_body(workflow, body) VALUES(?1, ?2)",
+	[SQL_TRIGGER_ADD] = "INSERT INTO workflow_trigger(workflow, position, cron, webhook, due)"
+	                    " VALUES(?1, ?2, ?3, ?4, ?5)",
+	[SQL_TAG_ADD] = "INSERT INTO workflow_tag(workflow, position, name) VALUES(?1, ?2, ?3)",
+	[SQL_WORKFLOW_PUT] = "UPDATE workflow SET name = ?1, status = ?2, created = ?3, updated = ?4, modified_by = ?5"
+	                     " WHERE id = ?6",
+	[SQL_BODY_PUT] = "UPDATE workflow_body SET body = ?2 WHERE workflow = ?1",
+	[SQL_WORKFLOW_PUT_STATUS] = "UPDATE workflow SET status = ?2, updated = ?3 WHERE id = ?1",
+	[SQL_WORKFLOW_DROP] = "DELETE FROM workflow WHERE id = ?1",
+	[SQL_TRIGGERS_DROP] = "DELETE FROM workflow_trigger WHERE workflow = ?1",
+	[SQL_TAGS_DROP] = "DELETE FROM workflow_tag WHERE workflow = ?1",
+	[SQL_WORKFLOW_GET] = COLUMNS " WHERE id = ?1",
+	[SQL_BODY_GET] = "SELECT body FROM workflow_body WHERE workflow = ?1",
+	[SQL_TRIGGERS_GET] = "SELECT cron, webhook, due FROM workflow_trigger WHERE workflow = ?1"
+	                     " ORDER BY position",
+	[SQL_TAGS_GET] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
+	[SQL_WEBHOOK_FIND] = "SELECT workflow FROM workflow_trigger WHERE webhook = ?1",
+	[SQL_COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
+	[SQL_PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
+	[SQL_COUNT_NAMED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED,
+	[SQL_PAGE_NAMED] = COLUMNS " WHERE" FITS NAMED PAGE,
+	[SQL_COUNT_INDEXED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED INDEXED,
+	[SQL_PAGE_INDEXED] = COLUMNS " WHERE" FITS NAMED INDEXED PAGE,
 
-	[PUT_DUE] = "UPDATE workflow_trigger SET due = ?3 WHERE workflow = ?1 AND position = ?2",
-	[PUT_DUES_OFF] = "UPDATE workflow_trigger SET due = NULL WHERE workflow = ?1",
-	[ALL_DUE] = "SELECT workflow, position, cron, due FROM workflow_trigger"
-	            " WHERE due <= ?1 ORDER BY due LIMIT ?2",
-	[NEXT_DUE] = "SELECT min(due) FROM workflow_trigger WHERE due IS NOT NULL",
-	[ALL_CRONS] = "SELECT workflow, position, cron, due FROM workflow_trigger"
-	              " JOIN workflow ON workflow.id = workflow WHERE cron IS NOT NULL AND status = 2",
+	[SQL_DUE_PUT] = "UPDATE workflow_trigger SET due = ?3 WHERE workflow = ?1 AND position = ?2",
+	[SQL_DUES_CLEAR] = "UPDATE workflow_trigger SET due = NULL WHERE workflow = ?1",
+	[SQL_DUE_LIST] = "SELECT workflow, position, cron, due FROM workflow_trigger"
+	                 " WHERE due <= ?1 ORDER BY due LIMIT ?2",
+	[SQL_DUE_NEXT] = "SELECT min(due) FROM workflow_trigger WHERE due IS NOT NULL",
+	[SQL_CRONS_LIST] = "SELECT workflow, position, cron, due FROM workflow_trigger"
+	                   " JOIN workflow ON workflow.id = workflow WHERE cron IS NOT NULL AND status = 2",
 
-	[RUN_ADD] = "INSERT INTO run(uuid, workflow, status, began, cause) VALUES(?1, ?2, ?3, ?4, ?5)",
-	[RUN_ADD_WORK] = "INSERT INTO run_work(run, execute, steps, state) VALUES(?1, ?2, ?3, ?4)",
-	[RUN_TAKE] = "UPDATE run SET taken = 1 WHERE id = ?1 AND taken = 0",
-	[RUN_PUT] = "UPDATE run SET status = ?2, finished = ?3, stopped_by = ?4, taken = 1 WHERE id = ?1",
-	[RUN_PUT_WORK] = "UPDATE run_work SET state = ?2 WHERE run = ?1",
-	[RUN_FORGET_EXECUTE] = "UPDATE run_work SET execute = NULL WHERE run = ?1",
-	[RUN_ASK_STOP] = "UPDATE run SET stop_asked = ?2 WHERE id = ?1 AND finished IS NULL",
-	[RUN_DROP_OLD] = "DELETE FROM run WHERE id IN"
-	                 " (SELECT id FROM run WHERE finished < ?1 ORDER BY finished LIMIT ?2)",
-	[RUN_GET] = RUN_COLUMNS " WHERE uuid = ?1",
-	[RUN_GET_WORK] = "SELECT execute, steps, state FROM run_work WHERE run = ?1",
-	[RUN_LAST] = RUN_COLUMNS " WHERE workflow = ?1 ORDER BY id DESC LIMIT 1",
-	[RUN_COUNT_OPEN] = "SELECT count(*) FROM run WHERE finished IS NULL",
-	[RUN_OPEN_OF] = "SELECT count(*) FROM run WHERE workflow = ?1 AND finished IS NULL",
+	[SQL_EXECUTION_ADD] = "INSERT INTO run(uuid, workflow, status, began, cause) VALUES(?1, ?2, ?3, ?4, ?5)",
+	[SQL_DETAILS_ADD] = "INSERT INTO run_work(run, execute, steps, state) VALUES(?1, ?2, ?3, ?4)",
+	[SQL_EXECUTION_TAKE] = "UPDATE run SET taken = 1 WHERE id = ?1 AND taken = 0",
+	[SQL_EXECUTION_PUT] = "UPDATE run SET status = ?2, finished = ?3, stopped_by = ?4, taken = 1 WHERE id = ?1",
+	[SQL_STATE_PUT] = "UPDATE run_work SET state = ?2 WHERE run = ?1",
+	[SQL_REQUEST_FORGET] = "UPDATE run_work SET execute = NULL WHERE run = ?1",
+	[SQL_EXECUTION_ASK_STOP] = "UPDATE run SET stop_asked = ?2 WHERE id = ?1 AND finished IS NULL",
+	[SQL_EXECUTION_DROP_OLD] = "DELETE FROM run WHERE id IN"
+	                           " (SELECT id FROM run WHERE finished < ?1 ORDER BY finished LIMIT ?2)",
+	[SQL_EXECUTION_GET] = RUN_COLUMNS " WHERE uuid = ?1",
+	[SQL_DETAILS_GET] = "SELECT execute, steps, state FROM run_work WHERE run = ?1",
+	[SQL_EXECUTION_LAST] = RUN_COLUMNS " WHERE workflow = ?1 ORDER BY id DESC LIMIT 1",
+	[SQL_EXECUTION_COUNT_OPEN] = "SELECT count(*) FROM run WHERE finished IS NULL",
+	[SQL_EXECUTION_COUNT_OPEN_OF] = "SELECT count(*) FROM run WHERE workflow = ?1 AND finished IS NULL",
 	/* By the id it would look through all that have finished: few are under way. */
-	[RUN_NEW] = RUN_COLUMNS " INDEXED BY run_under_way WHERE finished IS NULL AND id > ?1 ORDER BY id LIMIT ?2",
-	[RUN_STOPS] = "SELECT id, stop_asked FROM run WHERE finished IS NULL AND stop_asked IS NOT NULL",
-	[RUN_COUNT] = "SELECT count(*) FROM run" RUN_FITS,
-	[RUN_PAGE] = RUN_COLUMNS RUN_FITS " ORDER BY id DESC LIMIT ?5 OFFSET ?6",
-	[RERUN_ADD] = "INSERT INTO rerun(run, position, uuid, status, began)"
-	              " SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3, ?4 FROM rerun WHERE run = ?1",
-	[RERUN_PUT] = "UPDATE rerun SET status = ?2, finished = ?3, stopped_by = ?4 WHERE run = ?1"
-	              " AND finished IS NULL",
-	[RERUN_OF] = "SELECT uuid, status, began, finished, stopped_by FROM rerun WHERE run = ?1 ORDER BY position",
-	[LOG_ADD] = "INSERT INTO log(run, step, seq, attempt, upto, text)"
-	            " SELECT ?1, ?2, coalesce(max(seq) + 1, 0), ?3, ?4, ?5 FROM log"
-	            " WHERE run = ?1 AND step = ?2",
-	[LOG_END] = "SELECT attempt, upto FROM log WHERE run = ?1 AND step = ?2 ORDER BY seq DESC LIMIT 1",
-	[LOG_PAGE] = "SELECT seq, text FROM log WHERE run = ?1 AND step = ?2 AND seq >= ?3 ORDER BY seq",
-	[TELL_ADD] = "INSERT INTO tell(run, watcher, news, attempts, due) VALUES(?1, ?2, ?3, 0, ?4)",
-	[TELL_PUT] = "UPDATE tell SET attempts = ?2, due = ?3 WHERE id = ?1",
-	[TELL_DROP] = "DELETE FROM tell WHERE id = ?1",
-	[TELL_DUE] = "SELECT id, watcher, news, attempts FROM tell WHERE due <= ?1 ORDER BY due LIMIT ?2",
-	[TELL_NEXT] = "SELECT min(due) FROM tell",
-	[TELL_HURRY] = "UPDATE tell SET due = ?1 WHERE due > ?1",
+	[SQL_EXECUTION_NEW] = RUN_COLUMNS " INDEXED BY run_under_way WHERE finished IS NULL AND id > ?1"
+	                      " ORDER BY id LIMIT ?2",
+	[SQL_EXECUTION_STOPS] = "SELECT id, stop_asked FROM run WHERE finished IS NULL AND stop_asked IS NOT NULL",
+	[SQL_EXECUTION_COUNT] = "SELECT count(*) FROM run" RUN_FITS,
+	[SQL_EXECUTION_PAGE] = RUN_COLUMNS RUN_FITS " ORDER BY id DESC LIMIT ?5 OFFSET ?6",
+	[SQL_RERUN_ADD] = "INSERT INTO rerun(run, position, uuid, status, began)"
+	                  " SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3, ?4 FROM rerun WHERE run = ?1",
+	[SQL_RERUN_PUT] = "UPDATE rerun SET status = ?2, finished = ?3, stopped_by = ?4 WHERE run = ?1"
+	                  " AND finished IS NULL",
+	[SQL_RERUN_LIST] = "SELECT uuid, status, began, finished, stopped_by FROM rerun WHERE run = ?1"
+	                   " ORDER BY position",
+	[SQL_LOG_ADD] = "INSERT INTO log(run, step, seq, attempt, upto, text)"
+	                " SELECT ?1, ?2, coalesce(max(seq) + 1, 0), ?3, ?4, ?5 FROM log"
+	                " WHERE run = ?1 AND step = ?2",
+	[SQL_LOG_END] = "SELECT attempt, upto FROM log WHERE run = ?1 AND step = ?2 ORDER BY seq DESC LIMIT 1",
+	[SQL_LOG_PAGE] = "SELECT seq, text FROM log WHERE run = ?1 AND step = ?2 AND seq >= ?3 ORDER BY seq",
+	[SQL_NOTIFICATION_ADD] = "INSERT INTO tell(run, watcher, news, attempts, due) VALUES(?1, ?2, ?3, 0, ?4)",
+	[SQL_NOTIFICATION_PUT] = "UPDATE tell SET attempts = ?2, due = ?3 WHERE id = ?1",
+	[SQL_NOTIFICATION_DROP] = "DELETE FROM tell WHERE id = ?1",
+	[SQL_NOTIFICATION_DUE] = "SELECT id, watcher, news, attempts FROM tell WHERE due <= ?1 ORDER BY due LIMIT ?2",
+	[SQL_NOTIFICATION_NEXT] = "SELECT min(due) FROM tell",
+	[SQL_NOTIFICATION_MAKE_DUE] = "UPDATE tell SET due = ?1 WHERE due > ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released.
@@ -161,5 +163,5 @@ const struct database_kind store_kind = {
 	.what = "database",
 	.application = 0x666c6f77,	/* "flow" */
 	.migrations = migrations, .version = ARRAY_LEN(migrations),
-	.sql = sql, .sql_count = STORE_STATEMENTS,
+	.sql = sql, .sql_count = SQL_STATEMENTS,
 };

@@ -65,7 +65,7 @@ static void workflow_store_bind_due(struct query *q, int at, int64_t due)
 static bool workflow_store_add_triggers(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->trigger_count; i++) {
-		struct query *q = query_begin(s->db, ADD_TRIGGER);
+		struct query *q = query_begin(s->db, SQL_TRIGGER_ADD);
 		query_int(q, 1, w->id);
 		query_int(q, 2, (int64_t)i);
 		query_text(q, 3, w->triggers[i].cron);
@@ -80,7 +80,7 @@ static bool workflow_store_add_triggers(struct store *s, const struct stored_wor
 static bool workflow_store_add_tags(struct store *s, const struct stored_workflow *w, struct err *err)
 {
 	for (size_t i = 0; i < w->tag_count; i++) {
-		struct query *q = query_begin(s->db, ADD_TAG);
+		struct query *q = query_begin(s->db, SQL_TAG_ADD);
 		query_int(q, 1, w->id);
 		query_int(q, 2, (int64_t)i);
 		query_text(q, 3, w->tags[i]);
@@ -123,27 +123,27 @@ static bool workflow_store_run_for_id(struct store *s, enum store_statement whic
 
 bool workflow_store_add(struct store *s, struct stored_workflow *w, struct err *err)
 {
-	if (!query_run(workflow_store_begin_write(s, ADD, w), err))
+	if (!query_run(workflow_store_begin_write(s, SQL_WORKFLOW_ADD, w), err))
 		return false;
 	w->id = database_last_id(s->db);
-	return workflow_store_write_body(s, ADD_BODY, w, err) && workflow_store_add_triggers(s, w, err) &&
+	return workflow_store_write_body(s, SQL_BODY_ADD, w, err) && workflow_store_add_triggers(s, w, err) &&
 	       workflow_store_add_tags(s, w, err);
 }
 
 bool workflow_store_put(struct store *s, const struct stored_workflow *w, struct err *err)
 {
-	struct query *q = workflow_store_begin_write(s, PUT, w);
+	struct query *q = workflow_store_begin_write(s, SQL_WORKFLOW_PUT, w);
 
 	query_int(q, 6, w->id);
-	return query_run(q, err) && workflow_store_write_body(s, PUT_BODY, w, err) &&
-	       workflow_store_run_for_id(s, DROP_TRIGGERS, w->id, err) && workflow_store_add_triggers(s, w, err) &&
-	       workflow_store_run_for_id(s, DROP_TAGS, w->id, err) && workflow_store_add_tags(s, w, err);
+	return query_run(q, err) && workflow_store_write_body(s, SQL_BODY_PUT, w, err) &&
+	       workflow_store_run_for_id(s, SQL_TRIGGERS_DROP, w->id, err) && workflow_store_add_triggers(s, w, err) &&
+	       workflow_store_run_for_id(s, SQL_TAGS_DROP, w->id, err) && workflow_store_add_tags(s, w, err);
 }
 
 bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status status, int64_t updated,
                                struct err *err)
 {
-	struct query *q = query_begin(s->db, PUT_STATUS);
+	struct query *q = query_begin(s->db, SQL_WORKFLOW_PUT_STATUS);
 
 	query_int(q, 1, id);
 	query_int(q, 2, status);
@@ -153,12 +153,12 @@ bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status
 
 bool workflow_store_drop(struct store *s, int64_t id, struct err *err)
 {
-	return workflow_store_run_for_id(s, DROP, id, err);
+	return workflow_store_run_for_id(s, SQL_WORKFLOW_DROP, id, err);
 }
 
 bool workflow_store_put_due(struct store *s, int64_t id, size_t position, int64_t due, struct err *err)
 {
-	struct query *q = query_begin(s->db, PUT_DUE);
+	struct query *q = query_begin(s->db, SQL_DUE_PUT);
 
 	query_int(q, 1, id);
 	query_int(q, 2, (int64_t)position);
@@ -166,9 +166,9 @@ bool workflow_store_put_due(struct store *s, int64_t id, size_t position, int64_
 	return query_run(q, err);
 }
 
-bool workflow_store_put_dues_off(struct store *s, int64_t id, struct err *err)
+bool workflow_store_clear_dues(struct store *s, int64_t id, struct err *err)
 {
-	return workflow_store_run_for_id(s, PUT_DUES_OFF, id, err);
+	return workflow_store_run_for_id(s, SQL_DUES_CLEAR, id, err);
 }
 
 /* ---- crons and webhooks ---- */
@@ -192,29 +192,30 @@ static bool workflow_store_read_crons(struct arena *a, struct query *q, struct s
 	return ok;
 }
 
-bool workflow_store_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
-                        size_t *count, struct err *err)
+bool workflow_store_list_due(struct store *s, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+                             size_t *count, struct err *err)
 {
-	struct query *q = query_begin(s->db, ALL_DUE);
+	struct query *q = query_begin(s->db, SQL_DUE_LIST);
 
 	query_int(q, 1, now);
 	query_int(q, 2, (int64_t)most);
 	return workflow_store_read_crons(a, q, out, count, err);
 }
 
-bool workflow_store_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count, struct err *err)
+bool workflow_store_list_crons(struct store *s, struct arena *a, struct stored_cron **out, size_t *count,
+                               struct err *err)
 {
-	return workflow_store_read_crons(a, query_begin(s->db, ALL_CRONS), out, count, err);
+	return workflow_store_read_crons(a, query_begin(s->db, SQL_CRONS_LIST), out, count, err);
 }
 
 bool workflow_store_next_due(struct store *s, int64_t *out, struct err *err)
 {
-	return query_number(query_begin(s->db, NEXT_DUE), -1, out, err);
+	return query_number(query_begin(s->db, SQL_DUE_NEXT), -1, out, err);
 }
 
 bool workflow_store_find_webhook(struct store *s, const char *webhook, int64_t *id, struct err *err)
 {
-	struct query *q = query_begin(s->db, FIND_WEBHOOK);
+	struct query *q = query_begin(s->db, SQL_WEBHOOK_FIND);
 
 	query_text(q, 1, webhook);
 	return query_number(q, 0, id, err);
@@ -225,7 +226,7 @@ bool workflow_store_find_webhook(struct store *s, const char *webhook, int64_t *
 static bool workflow_store_get_triggers(struct store *s, struct arena *a, struct stored_workflow *w,
                                         struct err *err)
 {
-	struct query *q = query_begin(s->db, GET_TRIGGERS);
+	struct query *q = query_begin(s->db, SQL_TRIGGERS_GET);
 	struct stored_trigger *items = NULL;
 	size_t room = 0;
 	bool more, ok;
@@ -244,7 +245,7 @@ static bool workflow_store_get_triggers(struct store *s, struct arena *a, struct
 
 static bool workflow_store_get_tags(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
-	struct query *q = query_begin(s->db, GET_TAGS);
+	struct query *q = query_begin(s->db, SQL_TAGS_GET);
 	const char **items = NULL;
 	size_t room = 0;
 	bool more, ok;
@@ -260,7 +261,7 @@ static bool workflow_store_get_tags(struct store *s, struct arena *a, struct sto
 
 static bool workflow_store_get_body(struct store *s, struct arena *a, struct stored_workflow *w, struct err *err)
 {
-	struct query *q = query_begin(s->db, GET_BODY);
+	struct query *q = query_begin(s->db, SQL_BODY_GET);
 	bool more;
 
 	query_int(q, 1, w->id);
@@ -290,7 +291,7 @@ static struct stored_workflow workflow_store_read_columns(struct arena *a, struc
 static bool workflow_store_get_parts(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
                                      struct err *err)
 {
-	struct query *q = query_begin(s->db, GET);
+	struct query *q = query_begin(s->db, SQL_WORKFLOW_GET);
 	struct stored_workflow w = { 0 };
 	bool more;
 
@@ -364,8 +365,8 @@ struct workflow_selection { const char *by, *search, *phrase; unsigned statuses,
 static struct query *workflow_store_begin_select(struct store *s, enum store_statement all,
                                                  const struct workflow_selection *sel)
 {
-	enum store_statement which = !sel->search ? all : all + (sel->phrase ? COUNT_INDEXED - COUNT_ALL
-	                                                               : COUNT_NAMED - COUNT_ALL);
+	enum store_statement which = !sel->search ? all : all + (sel->phrase ? SQL_COUNT_INDEXED - SQL_COUNT_ALL
+	                                                               : SQL_COUNT_NAMED - SQL_COUNT_ALL);
 	struct query *q = query_begin(s->db, which);
 
 	query_int(q, 1, sel->statuses);
@@ -381,7 +382,7 @@ static struct query *workflow_store_begin_select(struct store *s, enum store_sta
 static bool workflow_store_get_total(struct store *s, const struct workflow_selection *sel, int64_t *out,
                                      struct err *err)
 {
-	struct query *q = workflow_store_begin_select(s, COUNT_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, SQL_COUNT_ALL, sel);
 	bool more;
 
 	if (!query_row(q, &more, err))
@@ -394,7 +395,7 @@ static bool workflow_store_get_total(struct store *s, const struct workflow_sele
 static bool workflow_store_get_items(struct store *s, struct arena *a, const struct page_query *asked,
                                      const struct workflow_selection *sel, struct workflow_page *page, struct err *err)
 {
-	struct query *q = workflow_store_begin_select(s, PAGE_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, SQL_PAGE_ALL, sel);
 	size_t room = 0;
 	bool more, ok;
 

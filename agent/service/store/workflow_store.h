@@ -85,7 +85,7 @@ bool workflow_store_drop(struct store *store, int64_t id, struct err *err);
 /* When trigger `position` of the workflow fires next; -1: never. */
 bool workflow_store_put_due(struct store *store, int64_t id, size_t position, int64_t due, struct err *err);
 /* None of its triggers fires any more. */
-bool workflow_store_put_dues_off(struct store *store, int64_t id, struct err *err);
+bool workflow_store_clear_dues(struct store *store, int64_t id, struct err *err);
 
 struct stored_cron {
 	int64_t workflow;
@@ -95,11 +95,11 @@ struct stored_cron {
 };
 
 /* Up to most triggers that are due by now, those that were due first first. */
-bool workflow_store_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
-                        size_t *count, struct err *err);
+bool workflow_store_list_due(struct store *store, struct arena *a, int64_t now, size_t most, struct stored_cron **out,
+                             size_t *count, struct err *err);
 /* All crons of workflows that are available. */
-bool workflow_store_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count,
-                          struct err *err);
+bool workflow_store_list_crons(struct store *store, struct arena *a, struct stored_cron **out, size_t *count,
+                               struct err *err);
 /* When the next one is due; -1: none is. */
 bool workflow_store_next_due(struct store *store, int64_t *out, struct err *err);
 

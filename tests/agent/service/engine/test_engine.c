@@ -391,19 +391,19 @@ static void a_cron_that_is_due_begins_a_run_only_where_it_may(void **state)
 	struct engine *g = start(f);
 	engine_drain(g, -1);
 	engine_stop(g);
-	check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
+	check(execution_store_find_last(f->store, &f->arena, 1, &run, &err), &err);
 	assert_int_equal(run.id, 0);
 
 	f->options.crons = true;
 	g = start(f);
 	for (int64_t until = clock_monotonic() + LONG_MS; run.id == 0; usleep(2000)) {
 		assert_true(clock_monotonic() < until);
-		check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
+		check(execution_store_find_last(f->store, &f->arena, 1, &run, &err), &err);
 	}
 	assert_string_equal(wait_end(f, run.uuid), "Success: a Success 1 0 terminated");
 	engine_drain(g, -1);
 	engine_stop(g);
-	check(execution_store_last(f->store, &f->arena, 1, &run, &err), &err);
+	check(execution_store_find_last(f->store, &f->arena, 1, &run, &err), &err);
 	assert_int_equal(run.id, 1);
 	assert_string_equal(run.cause, "cron");
 }

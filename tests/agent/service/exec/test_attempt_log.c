@@ -235,7 +235,7 @@ static void what_fits_is_written_as_it_comes(void **state)
 	attempt_log_add(&log, "den", 3, 4000);
 	attempt_log_pause(&log, 5000);
 	attempt_log_add(&log, "half", 4, 6000);
-	attempt_log_say(&log, 7000, "%s", "of us: hidden");
+	attempt_log_printf(&log, 7000, "%s", "of us: hidden");
 	attempt_log_add(&log, "rest", 4, 8000);
 	attempt_log_close(&log, 9000);
 	assert_string_equal(file(&a, &len), "1000 one\n2000 two\n5000 (masked)\n7000 half\n7000 of us: (masked)\n9000 rest\n");
@@ -332,7 +332,7 @@ static void little_more_than_the_head_leaves_nothing_out(void **state)
 		attempt_log_add(&log, line, (size_t)n, i / 10);
 		buf_addf(&all, "%d %s", i / 10, line);
 		if (i % 3 == 0) {
-			attempt_log_cut(&log, i / 10);
+			attempt_log_end_line(&log, i / 10);
 			buf_addc(&all, '\n');
 		}
 	}
@@ -340,7 +340,7 @@ static void little_more_than_the_head_leaves_nothing_out(void **state)
 		attempt_log_add(&log, "0123456789\n", 11, 10000);
 		buf_adds(&all, "10000 0123456789\n");
 	}
-	attempt_log_say(&log, 10000, "bye");
+	attempt_log_printf(&log, 10000, "bye");
 	buf_adds(&all, "10000 bye\n");
 	attempt_log_close(&log, 10000);
 	const char *text = file(&a, &len);
@@ -384,7 +384,7 @@ static void when_the_disk_is_full_the_log_ends_with_a_whole_line(void **state)
 	setrlimit(RLIMIT_FSIZE, &little);
 	open_log(&a, NULL, &log);
 	add_lines(&log, 0, 200000, 65536);
-	attempt_log_say(&log, 1, "not this");
+	attempt_log_printf(&log, 1, "not this");
 	attempt_log_close(&log, 1);
 	setrlimit(RLIMIT_FSIZE, &before);
 	const char *text = file(&a, &len);

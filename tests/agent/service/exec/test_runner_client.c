@@ -98,7 +98,7 @@ static void wait_over(struct runner_client *r, uint64_t id)
 {
 	struct runner_event event = next(r);
 
-	if (event.kind != RUNNER_OVER || event.id != id)
+	if (event.kind != RUNNER_ATTEMPT_ENDED || event.id != id)
 		fail_msg("event %d of %d: %s", event.kind, (int)event.id, event.message);
 }
 
@@ -482,14 +482,14 @@ static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 	assert_int_equal(close(open(arena_printf(&arena, "%s/60", top), O_CREAT | O_WRONLY, 0600)), 0);
 	begin(r, 60, &attempt);
 	struct runner_event event = next(r);
-	assert_int_equal(event.kind, RUNNER_BROKEN);
+	assert_int_equal(event.kind, RUNNER_ATTEMPT_NOT_BEGUN);
 	assert_int_equal(event.id, 60);
 	assert_string_equal(event.message, arena_printf(&arena, "make the folder \"%s/60\": File exists", top));
 
 	attempt = attempt_of(61, NULL, 0);
 	begin(r, 61, &attempt);
 	event = next(r);
-	assert_int_equal(event.kind, RUNNER_BROKEN);
+	assert_int_equal(event.kind, RUNNER_ATTEMPT_NOT_BEGUN);
 	assert_string_equal(event.message, "the document of an attempt: no command, or one without a program");
 	assert_false(exists(place(61, ".")));
 
@@ -497,7 +497,7 @@ static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 	wait_over(r, 62);
 	begin_sh(r, 62, "echo twice");
 	event = next(r);
-	assert_int_equal(event.kind, RUNNER_BROKEN);
+	assert_int_equal(event.kind, RUNNER_ATTEMPT_NOT_BEGUN);
 	assert_string_equal(event.message, arena_printf(&arena, "the attempt in \"%s/62\" was begun before", top));
 	assert_string_equal(log_of(62), "once\n");
 	assert_string_equal(result(62), "0 ");
@@ -1033,7 +1033,7 @@ static void many_are_run_at_once(void **state)
 	}
 	for (int i = 0; i < AT_ONCE; i++) {
 		struct runner_event event = next(r);
-		assert_int_equal(event.kind, RUNNER_OVER);
+		assert_int_equal(event.kind, RUNNER_ATTEMPT_ENDED);
 		assert_in_range(event.id, 4000, 4000 + AT_ONCE - 1);
 		assert_false(seen[event.id - 4000]);
 		seen[event.id - 4000] = true;
@@ -1050,7 +1050,7 @@ static void many_are_run_at_once(void **state)
 	int go = open(arena_printf(&arena, "%s/go", top), O_RDWR);
 	dprintf(go, "%s", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n");
 	for (int i = 0; i < 32; i++)
-		assert_int_equal(next(r).kind, RUNNER_OVER);
+		assert_int_equal(next(r).kind, RUNNER_ATTEMPT_ENDED);
 	close(go);
 	runner_client_stop(r, 0);
 }

@@ -105,18 +105,18 @@ static void what_stands_in_a_field_is_in_no_message(void **state)
 	struct err err;
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		assert_false(secret_read_of(&a, dir, "auth.bearerToken", names[i], &value, &err));
+		assert_false(secret_read_for_field(&a, dir, "auth.bearerToken", names[i], &value, &err));
 		assert_string_equal(err.msg, arena_printf(&a, "auth.bearerToken names a secret that is not there: "
 		                                          "expected a file of that name in %s", dir));
-		assert_false(secret_read_of(&a, NULL, "auth.bearerToken", names[i], &value, &err));
+		assert_false(secret_read_for_field(&a, NULL, "auth.bearerToken", names[i], &value, &err));
 		assert_string_equal(err.msg, "auth.bearerToken names a secret that is not there: the service has no "
 		                             "directory of secrets (--secrets-dir)");
 	}
 	put(&a, "s3same", "a\0b", 3);
-	assert_false(secret_read_of(&a, dir, "auth.apiKey", "s3same", &value, &err));
+	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same", &value, &err));
 	assert_string_equal(err.msg, "the secret that auth.apiKey names is no text: it has a NUL in it, or is not UTF-8");
 	assert_int_equal(mkdir(arena_printf(&a, "%s/s3same-dir", dir), 0700), 0);
-	assert_false(secret_read_of(&a, dir, "auth.apiKey", "s3same-dir", &value, &err));
+	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same-dir", &value, &err));
 	assert_string_equal(err.msg, "the secret that auth.apiKey names: a directory, expected a file");
 }
 

@@ -68,7 +68,7 @@ static const char *last(struct fixture *f, int64_t workflow)
 	struct stored_execution run;
 	struct err err;
 
-	check(execution_store_last(f->store, &f->arena, workflow, &run, &err), &err);
+	check(execution_store_find_last(f->store, &f->arena, workflow, &run, &err), &err);
 	return print(&f->arena, &run);
 }
 
@@ -118,7 +118,7 @@ static const char *news(struct fixture *f, int64_t after, size_t most)
 	size_t count;
 	struct err err;
 
-	check(execution_store_new(f->store, &f->arena, after, most, &runs, &count, &err), &err);
+	check(execution_store_list_new(f->store, &f->arena, after, most, &runs, &count, &err), &err);
 	return uuids(&f->arena, runs, count, -1);
 }
 
@@ -570,7 +570,7 @@ static const char *due(struct fixture *f, int64_t now, size_t most)
 	int64_t next;
 	struct err err;
 
-	check(workflow_store_due(f->store, &f->arena, now, most, &list, &count, &err) &&
+	check(workflow_store_list_due(f->store, &f->arena, now, most, &list, &count, &err) &&
 	      workflow_store_next_due(f->store, &next, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%lld/%zu %s %lld, ", text, (long long)list[i].workflow, list[i].position,
@@ -585,7 +585,7 @@ static const char *crons(struct fixture *f)
 	size_t count;
 	struct err err;
 
-	check(workflow_store_crons(f->store, &f->arena, &list, &count, &err), &err);
+	check(workflow_store_list_crons(f->store, &f->arena, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%s%lld/%zu %lld", text, i ? ", " : "", (long long)list[i].workflow,
 		                    list[i].position, (long long)list[i].due);
@@ -608,7 +608,7 @@ static void triggers_are_due_when_they_were_put_to_be(void **state)
 	assert_string_equal(due(f, 39, 10), "next 40");
 	assert_string_equal(due(f, 50, 10), "2/0 0 * * * * 40, 1/0 0 * * * * 50, next 40");
 	assert_string_equal(due(f, 50, 1), "2/0 0 * * * * 40, next 40");
-	check(workflow_store_put_dues_off(f->store, 2, &err), &err);
+	check(workflow_store_clear_dues(f->store, 2, &err), &err);
 	assert_string_equal(due(f, 50, 10), "1/0 0 * * * * 50, next 50");
 	check(workflow_store_put_due(f->store, 1, 0, -1, &err), &err);
 	assert_string_equal(due(f, 50, 10), "next -1");

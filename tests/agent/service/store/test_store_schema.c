@@ -31,7 +31,7 @@ static bool may_be_scanned(size_t number, const char *line)
 			return true;
 	/* A page counts all workflows that fit it, whatever else it does. */
 	return strcmp(line, "SCAN workflow") == 0 &&
-	       ((number >= COUNT_ALL && number <= PAGE_NAMED) || number == ALL_CRONS);
+	       ((number >= SQL_COUNT_ALL && number <= SQL_PAGE_NAMED) || number == SQL_CRONS_LIST);
 }
 
 static void check_plan(sqlite3 *db, size_t number)
