@@ -202,7 +202,7 @@ void local_service_stopp(struct local_service **service)
 
 bool local_service_executes_here(struct local_service *s)
 {
-	return s->engine && engine_is_ours(s->engine);
+	return s->engine && engine_has_lock(s->engine);
 }
 
 void local_service_drain(struct local_service *s, int stop_fd)

@@ -20,8 +20,8 @@ class DamageTest(RunCase):
         self.wait_over("good", good, "Success")
         for name, run in (("lost", lost), ("torn", torn)):
             self.assertEqual([r["status"] for r in self.executions(name)], ["Failed"])
-            self.assertIn(f"run {run} cannot go on: ", self.service.output())
-        self.assertNotIn("cannot be written down", self.service.output())
+            self.assertIn(f"execution {run} cannot continue: ", self.service.output())
+        self.assertNotIn("cannot save execution state", self.service.output())
 
 
 class NamesTest(RunCase):

@@ -89,13 +89,13 @@ class ExecuteTest(RowCase):
     def test_what_is_refused(self):
         self.create("w", a=self.held())
         self.workflow("execute", "w")
-        self.assertRegex(self.refused(1, "execute", "w"), "409.*workflow 1 is running, and does not allow a run beside "
-                         "another one")
+        self.assertRegex(self.refused(1, "execute", "w"), "409.*workflow 1 is running already, and does "
+                         r"not allow concurrent executions \(metadata\.allowConcurrentExecution\)")
         self.assertRegex(self.refused(1, "execute", "none"), "none")
         self.go.touch()
         self.wait_runs("w")
         self.assertEqual(self.service.request("POST", "/workflows/1/execute", {"stepsToRun": [{"stepName": "x"}]}),
-                         (422, {"detail": 'workflow 1 cannot be run: stepsToRun: there is no step "x"'}))
+                         (422, {"detail": 'workflow 1 cannot be executed: stepsToRun: there is no step "x"'}))
 
 
 class ExecutionsTest(RowCase):

@@ -134,7 +134,7 @@ class AgentRunTest(LocalCase, AgentCase):
         said = self.finish(follow)
         self.assertRegex(said.out, r"\Aone \| \S+ through\n\Z")
         self.wait(lambda: self.shown("w", run)["status"] == "Success", "the run ends")
-        agent.wait_logged(f"run {run}: Success after")
+        agent.wait_logged(f"execution {run}: Success after")
         agent.stop()
 
     def parents_of(self, pid):

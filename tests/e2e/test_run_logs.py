@@ -175,7 +175,7 @@ class RestartTest(RunCase):
                          {"before": None, "under": rerun["rerunId"], "after": rerun["rerunId"]})
         self.assertEqual(self.service.describe("w")["lastExecution"]["rerunId"], rerun["rerunId"])
         self.assertRegex(self.workflow("executions", "w").out.splitlines()[1], r" 1$")
-        self.assertIn("goes on, the service had ended in between", self.service.output())
+        self.assertIn("continues after a restart of the service", self.service.output())
 
     def test_a_step_that_is_not_to_be_tried_again_fails_with_the_reason(self):
         self.create("w", one=step("echo $$ > ~/pid; sleep 1000"), two=step("true", "one"))
@@ -222,7 +222,7 @@ class RestartTest(RunCase):
         pid = self.pid_in(self.home / "1")
         second, third = self.begin("second"), self.begin("third")
         # The engine takes one after the other.
-        self.wait(lambda: f"run {third} begins" in self.service.output(), "the second was taken")
+        self.wait(lambda: f"execution {third} started" in self.service.output(), "the second was taken")
         self.assertEqual(self.states(self.details("second", second)), {"one": "Pending"})
         self.service.kill()
         self.service.start()

@@ -152,7 +152,8 @@ class BeginTest(RunCase):
         self.create("many", triggers=hook, overlap=True, one=step(self.WAITS))
         first = self.begin("one")
         self.assertEqual(self.service.describe("one")["status"], "Running")
-        refused = f"workflow {self.service.id_of('one')} is running, and does not allow a run beside another one"
+        refused = f"workflow {self.service.id_of('one')} is running already, and does not allow " \
+                  "concurrent executions (metadata.allowConcurrentExecution)"
         self.assertIn(f"409 (conflict): {refused}", self.refused(1, "execute", "one"))
         self.assertEqual(self.pull("one"), (409, {"detail": refused}))
         runs = [self.begin("many"), self.begin("many"), self.pull("many")[1]["executionId"]]
@@ -187,7 +188,7 @@ class BeginTest(RunCase):
         self.service.start()
         status, headers, text = self.service.raw("POST", f"/workflows/api/v1/workflows/{id}/execute", "{}")
         self.assertEqual((status, headers["Retry-After"]), (429, "5"))
-        self.assertIn("has to wait: as many runs as there may be are under way", text)
+        self.assertIn("has to wait: too many executions are in progress", text)
 
     def test_bad_requests(self):
         self.create("w", triggers=[{"webhook": True}], one=step("true"))
@@ -252,7 +253,7 @@ class WatcherTest(RunCase):
         self.wait(lambda: len(listener.requests) == 2, "the watcher is told again")
         self.assertEqual(self.details("w", details["executionId"]), details)
         self.assertEqual(len(self.executions("w")), 1)
-        self.assertRegex(self.service.output(), r"a watcher could not be told and will be again in 5 s: http://\S+ answered 503\n")
+        self.assertRegex(self.service.output(), r"cannot send notification, retrying in 5 s: http://\S+ answered 503\n")
         # A service that was stopped meanwhile tells whom it has not told.
         came.clear()
         self.run_to("Success", "w")
@@ -294,7 +295,7 @@ class CronTest(RunCase):
         run = self.begin("w")
         self.wait_step("w", run, "one")
         self.make_due()
-        self.wait(lambda: 'workflow "w": no run at its time: workflow 1 is running' in self.service.output(),
+        self.wait(lambda: 'workflow "w": its cron started no execution: workflow 1 is running' in self.service.output(),
                   "it is told that there was no run")
         (self.home / "go").touch()
         self.wait_over("w", run, "Success")

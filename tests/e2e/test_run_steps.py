@@ -111,7 +111,7 @@ class ConfiguredTest(RunCase):
         self.create("w", one=step("true"))
         self.run_to("Success", "w")
         self.run_to("Success", "w")
-        self.assertEqual(self.service.output().count("steps run without limits of processor and memory"), 1)
+        self.assertEqual(self.service.output().count("steps run without CPU and memory limits"), 1)
 
 
 class RepositoryTest(RunCase):

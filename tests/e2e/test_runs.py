@@ -135,7 +135,7 @@ class EveryMinuteTest(ExampleCase):
         self.wait(lambda: listener.requests, "the watcher is told")
         run = self.executions("every-minute")[-1]
         self.assertEqual(run["status"], "Success")
-        self.assertIn(f"run {run['executionId']} begins (cron)", self.service.output())
+        self.assertIn(f"execution {run['executionId']} started (cron)", self.service.output())
         self.assertTrue(early or run["executedAt"][:16] == scheduled[:16], (run, scheduled))
         [told] = listener.requests[:1]
         self.assertEqual((told.method, told.path, told.body, told.headers["Content-Type"]),

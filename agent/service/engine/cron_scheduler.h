@@ -1,20 +1,17 @@
-/* cron_scheduler.h: what the engine does because it is time: crons that are due begin a run, old runs are
- * forgotten.  For the engine's thread. */
+/* cron_scheduler.h: starts the executions of crons when their time has come.  For the engine's thread alone. */
 #ifndef AGENT_SERVICE_ENGINE_CRON_SCHEDULER_H
 #define AGENT_SERVICE_ENGINE_CRON_SCHEDULER_H
 
-#include "agent/service/engine/execution.h"
+#include "agent/service/engine/engine_state.h"
 
-/* At the start: gives a time to each cron that has none, and a new one to those in the future, as the
- * zone may be another now.  One whose time has passed keeps it: it is made up for once. */
-void cron_scheduler_init(struct engine_state *w);
+/* Sets the next time of each cron that has none, and of each whose time is in the future, as the time zone may have
+ * changed.  A cron whose time has passed keeps its time: it fires once, late.  Call it when the engine begins, and
+ * when the clock was set back. */
+void cron_scheduler_set_times(struct engine_state *es);
 
-/* Begins a run for each cron that is due, once however long ago that was, and sets when it is due next.
- * Where as many runs as there may be are under way (execution_start.h) it stays due, and waits for room.
- * *next becomes when to call again, milliseconds since 1970, -1: never.  True if a run was begun. */
-bool cron_scheduler_start_due(struct engine_state *w, int64_t *next);
-
-/* Forgets a hundred runs that finished before then; called every minute that is more than begin. */
-void cron_scheduler_forget_old_executions(struct engine_state *w, int64_t before);
+/* Starts one execution for each cron whose time has passed, however long ago, and sets its next time.  If too many
+ * executions are open (execution_start.h), the cron keeps its time and waits.  Sets *next to when to call again,
+ * milliseconds since 1970, -1: never.  True if an execution was started. */
+bool cron_scheduler_run(struct engine_state *es, int64_t *next);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* When the cron fires first after now, both in milliseconds since 1970; -1: never. */
+/* When the cron first fires after now, both in milliseconds since 1970; -1: never, or it is not a cron. */
 int64_t cron_time_next(const char *cron, int64_t now);
 
 #endif

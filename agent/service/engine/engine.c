@@ -22,452 +22,475 @@
 #include "agent/service/engine/wakeup.h"
 
 enum {
-	STORE_PATIENCE_MS = 5000,
-	LOCK_MS = 200,			/* between tries of a lock that another engine holds */
-	AGAIN_MS = 5000,		/* and where it cannot begin */
-	LOG_MS = 250,			/* between looks at what running steps have printed */
-	LONGEST_MS = 60 * 1000,		/* a clock that was set is noticed after so long, */
-	IDLE_MS = 3600 * 1000,		/* where nothing is due at all after so long */
-	READ_MS = 1000,			/* until what could not be read is looked at again */
-	PAGE = 100,			/* runs that are taken at a time */
-	STRAYS_MS = 10 * 1000,		/* what was killed so long ago and lives is not waited for any more */
+	STORE_TIMEOUT_MS = 5000,
+	LOCK_RETRY_MS = 200,		/* while another engine has the lock */
+	BEGIN_RETRY_MS = 5000,		/* after this engine could not begin */
+	LOG_INGEST_MS = 250,		/* between looks at what running steps have printed */
+	POLL_MAX_MS = 60 * 1000,	/* a clock that was set is noticed after so long, */
+	POLL_IDLE_MS = 3600 * 1000,	/* or after so long where nothing has a time at all */
+	LOAD_RETRY_MS = 1000,		/* after the store could not be read */
+	LOAD_PAGE_SIZE = 100,		/* executions that are loaded at a time */
+	ORPHANS_TIMEOUT_MS = 10 * 1000,	/* a killed process that still exists after so long is not waited for */
+	CLEANUP_SIZE = 100,		/* executions that are deleted at a time */
 };
 
-static const int64_t CLEAN_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
+static const int64_t CLEANUP_INTERVAL_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 
 struct engine {
 	struct engine_options options;
-	struct engine_state world;
+	struct engine_state state;
 	struct arena arena;
-	int stop_fd, wake_fd, lock_fd;	/* lock_fd -1: it is another engine's */
+	int stop_fd, wake_fd, lock_fd;	/* lock_fd -1: this engine does not have the lock */
 	pthread_t thread;
 
-	/* The thread's own. */
-	struct execution **runs;
-	size_t run_count, run_room;
-	int64_t last_run;		/* the newest that was taken */
-	int64_t next_due, next_tell, next_clean, next_logs;
-	bool look;			/* something was written into the store */
-	bool again;			/* and could not be read */
-	size_t turn;			/* whose it is first among the runs that wait for a place */
+	/* For the thread alone. */
+	struct execution **executions;	/* in progress */
+	size_t execution_count, execution_room;
+	int64_t last_execution;		/* highest id that was loaded */
+	int64_t next_cron, next_notification, next_cleanup, next_log_ingest;	/* ms since 1970, -1: never */
+	bool store_changed;		/* the store may have new executions and stop requests */
+	bool load_failed;		/* they could not be read: store_changed has to stay set */
+	size_t first_waiting;		/* whose turn it is among the executions that wait for a slot */
 	int64_t last_now;
-	unsigned waits;			/* for the lock */
+	unsigned lock_attempts;
 
-	pthread_mutex_t lock;		/* of what follows */
+	/* For the other threads, under the mutex. */
+	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool ours, idle, decided, stop_all;
+	bool has_lock, idle, decided, stop_all_requested;	/* decided: it is known whether it has the lock */
 	unsigned rounds;		/* of the loop */
 };
 
-/* ---- places ---- */
+/* ---- slots: how many steps may start ---- */
 
-static size_t free_places(const struct engine *g)
+static size_t free_slots(const struct engine *g)
 {
-	size_t jobs = runner_client_is_alive(g->world.runner) ? (size_t)g->options.jobs : 0;
+	size_t jobs = runner_client_is_alive(g->state.runner) ? (size_t)g->options.jobs : 0;
 
-	return g->world.active_steps < jobs ? jobs - g->world.active_steps : 0;
+	return g->state.active_steps < jobs ? jobs - g->state.active_steps : 0;
 }
 
-static size_t count_waiting(const struct engine *g)
+static size_t count_waiting_executions(const struct engine *g)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < g->run_count; i++)
-		count += g->runs[i]->waiting;
+	for (size_t i = 0; i < g->execution_count; i++)
+		count += g->executions[i]->waiting_for_slot;
 	return count;
 }
 
-/* None as long as others wait: serve_waiting() shares them out. */
-static size_t places_for(const struct engine *g, const struct execution *l)
+/* For an event of one execution.  None while others wait: assign_slots() shares the slots out. */
+static size_t slots_for_execution(const struct engine *g, const struct execution *x)
 {
-	return count_waiting(g) == l->waiting ? free_places(g) : 0;
+	return count_waiting_executions(g) == x->waiting_for_slot ? free_slots(g) : 0;
 }
 
-static void tick(struct engine *g, struct execution *l)
+static void tick_execution(struct engine *g, struct execution *x)
 {
-	execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_TICK }, places_for(g, l));
+	execution_handle_event(&g->state, x, &(struct dag_event){ .kind = DAG_TICK }, slots_for_execution(g, x));
 }
 
-/* A run with many steps keeps no other from all places: each gets its share, in turn. */
-static void serve_waiting(struct engine *g)
+/* Gives each waiting execution its share of the free slots, in turn: one with many steps does not block the others. */
+static void assign_slots(struct engine *g)
 {
-	size_t waiting = count_waiting(g), places;
+	size_t waiting = count_waiting_executions(g), slots;
 
-	for (size_t i = 0; i < g->run_count && (places = free_places(g)) && !g->world.stopping; i++) {
-		struct execution *l = g->runs[(g->turn + i) % g->run_count];
-		if (!l->waiting)
+	for (size_t i = 0; i < g->execution_count && (slots = free_slots(g)) && !g->state.stopping; i++) {
+		struct execution *x = g->executions[(g->first_waiting + i) % g->execution_count];
+		if (!x->waiting_for_slot)
 			continue;
-		execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_TICK },
-		          places > waiting ? places / waiting : 1);
+		execution_handle_event(&g->state, x, &(struct dag_event){ .kind = DAG_TICK },
+		                       slots > waiting ? slots / waiting : 1);
 		waiting--;
 	}
-	g->turn++;
+	g->first_waiting++;
 }
 
-/* ---- the runs ---- */
+/* ---- executions ---- */
 
-static void stop_run(struct engine *g, struct execution *l, const char *by)
+static void stop_execution(struct engine *g, struct execution *x, const char *by)
 {
-	if (l->flow->status == DAG_RUNNING)
-		execution_handle_event(&g->world, l, &(struct dag_event){ .kind = DAG_STOP, .by = by }, 0);
+	if (x->dag->status == DAG_RUNNING)
+		execution_handle_event(&g->state, x, &(struct dag_event){ .kind = DAG_STOP, .by = by }, 0);
 }
 
-/* A stop that was accepted comes before whatever could begin. */
-static void set_going(struct engine *g, struct execution *l)
+/* A stop that was requested comes before any step could start. */
+static void stop_or_tick_execution(struct engine *g, struct execution *x)
 {
-	if (l->run.stop_asked)
-		stop_run(g, l, l->run.stop_asked);
-	tick(g, l);
+	if (x->stored.stop_asked)
+		stop_execution(g, x, x->stored.stop_asked);
+	tick_execution(g, x);
 }
 
-static struct execution *add_run(struct engine *g, const struct stored_execution *row)
+static struct execution *add_execution(struct engine *g, const struct stored_execution *row)
 {
-	struct execution *l = execution_load(&g->world, row);
+	struct execution *x = execution_load(&g->state, row);
 
-	g->last_run = row->id;
-	if (!l)
+	g->last_execution = row->id;
+	if (!x)
 		return NULL;
-	arena_grow(&g->arena, g->runs, g->run_count, g->run_room);
-	return g->runs[g->run_count++] = l;
+	arena_grow(&g->arena, g->executions, g->execution_count, g->execution_room);
+	return g->executions[g->execution_count++] = x;
 }
 
-static void drop_over(struct engine *g)
+static void drop_finished_executions(struct engine *g)
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < g->run_count; i++) {
-		if (g->runs[i]->over)
-			execution_free(g->runs[i]);
+	for (size_t i = 0; i < g->execution_count; i++) {
+		if (g->executions[i]->finished)
+			execution_free(g->executions[i]);
 		else
-			g->runs[kept++] = g->runs[i];
+			g->executions[kept++] = g->executions[i];
 	}
-	g->run_count = kept;
+	g->execution_count = kept;
 }
 
-/* False: it could not be read what there is. */
-static bool take_new(struct engine *g)
+/* Loads the executions that were added since the last one was, and starts their first steps.  False: the store cannot
+ * be read. */
+static bool load_executions_after_last(struct engine *g)
 {
-	size_t count = PAGE;
+	size_t count = LOAD_PAGE_SIZE;
 
-	while (count == PAGE && !g->world.stopping) {
+	while (count == LOAD_PAGE_SIZE && !g->state.stopping) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
 		struct err err;
-		if (!execution_store_list_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, &err)) {
-			log_error(g->options.log, "runs: %s", err.msg);
+		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count, &err)) {
+			log_error(g->options.log, "cannot load new executions: %s", err.msg);
 			return false;
 		}
 		for (size_t i = 0; i < count; i++) {
-			struct execution *l = add_run(g, &rows[i]);
-			if (!l)
+			struct execution *x = add_execution(g, &rows[i]);
+			if (!x)
 				continue;
 			if (!g->options.brief)
-				log_info(g->options.log, "workflow \"%s\": run %s begins (%s)", l->workflow, l->run.uuid,
-				         l->run.cause);
-			set_going(g, l);
+				log_info(g->options.log, "workflow \"%s\": execution %s started (%s)", x->workflow,
+				         x->stored.uuid, x->stored.cause);
+			stop_or_tick_execution(g, x);
 		}
 	}
 	return true;
 }
 
-static bool take_stops(struct engine *g)
+static bool load_stop_requests(struct engine *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct stored_execution *rows;
 	size_t count;
 	struct err err;
 
-	if (!execution_store_stop_requests(g->world.store, &a, &rows, &count, &err)) {
-		log_error(g->options.log, "runs: %s", err.msg);
+	if (!execution_store_stop_requests(g->state.store, &a, &rows, &count, &err)) {
+		log_error(g->options.log, "cannot load stop requests: %s", err.msg);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++)
-		for (size_t r = 0; r < g->run_count; r++)
-			if (g->runs[r]->run.id == rows[i].id)
-				stop_run(g, g->runs[r], rows[i].stop_asked);
+		for (size_t r = 0; r < g->execution_count; r++)
+			if (g->executions[r]->stored.id == rows[i].id)
+				stop_execution(g, g->executions[r], rows[i].stop_asked);
 	return true;
 }
 
-static void ended(struct engine *g, struct active_attempt *at, const char *why, bool gone)
+static void engine_attempt_ended(struct engine *g, struct active_attempt *at, const char *why, bool runner_killed)
 {
-	if (at->live)
-		execution_attempt_ended(&g->world, at, why, gone, places_for(g, at->live));
+	if (at->execution)
+		execution_handle_attempt_end(&g->state, at, why, runner_killed, slots_for_execution(g, at->execution));
 	else
-		notification_queue_attempt_ended(&g->world, at, why);
-	g->next_tell = 0;
+		notification_queue_attempt_ended(&g->state, at, why);
+	g->next_notification = 0;
 }
 
-/* ---- the runner ---- */
+/* ---- attempts that have ended ---- */
 
-/* Of runs that have steps under way, when neither a runner nor a keeper lives: a keeper that was killed
- * together with the runner has ended nothing. */
-static void end_strays(struct engine *g)
+/* Kills the processes of the steps that were active, when no runner and no supervisor lives: a supervisor that was
+ * killed together with the runner has killed nothing. */
+static void kill_orphaned_processes(struct engine *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char **marks = arena_new(&a, const char *, g->run_count + 1);
+	const char **marks = arena_new(&a, const char *, g->execution_count + 1);
 	size_t count = 0;
 
-	for (size_t r = 0; r < g->run_count; r++)
-		if (execution_is_active(g->runs[r]))
-			marks[count++] = step_command_mark(&a, g->runs[r]->run.uuid);
-	if (!orphans_kill(marks, count, STRAYS_MS))
-		log_error(g->options.log, "something that a step left was killed, and does not end");
+	for (size_t r = 0; r < g->execution_count; r++)
+		if (execution_is_active(g->executions[r]))
+			marks[count++] = step_command_mark(&a, g->executions[r]->stored.uuid);
+	if (!orphans_kill(marks, count, ORPHANS_TIMEOUT_MS))
+		log_error(g->options.log, "a process that a step left behind was killed, but does not end");
 }
 
-static struct active_attempt *first_until(const struct engine *g, uint64_t last)
+static struct active_attempt *first_attempt_up_to(const struct engine *g, uint64_t last)
 {
-	for (size_t i = 0; i < g->world.active_count; i++)
-		if (g->world.active[i]->id <= last)
-			return g->world.active[i];
+	for (size_t i = 0; i < g->state.active_count; i++)
+		if (g->state.active[i]->id <= last)
+			return g->state.active[i];
 	return NULL;
 }
 
-/* It was killed: so were all that it had, which are those up to now. */
-static void start_again(struct engine *g)
+/* The runner was killed, and all attempts that it had with it: those with an id up to the last one now. */
+static void restart_runner(struct engine *g)
 {
-	uint64_t last = g->world.last_id;
+	uint64_t last = g->state.last_attempt_id;
 	struct active_attempt *at;
 	struct err err;
 
-	log_error(g->options.log, "the process that runs steps was killed, and they with it");
-	runner_client_stop(g->world.runner, 0);
-	g->world.runner = NULL;
-	while (!runner_client_start(g->lock_fd, &g->world.runner, &err)) {
-		log_error(g->options.log, "steps cannot be run: %s", err.msg);
-		g->world.stopping = engine_state_pause(&g->world, 1000);
-		if (g->world.stopping)
+	log_error(g->options.log, "the process that runs steps was killed, and the steps with it");
+	runner_client_stop(g->state.runner, 0);
+	g->state.runner = NULL;
+	while (!runner_client_start(g->lock_fd, &g->state.runner, &err)) {
+		log_error(g->options.log, "cannot start the process that runs steps: %s", err.msg);
+		g->state.stopping = engine_state_wait(&g->state, 1000);
+		if (g->state.stopping)
 			return;
 	}
-	end_strays(g);
-	while (!g->world.stopping && (at = first_until(g, last)))
-		ended(g, at, NULL, true);
+	kill_orphaned_processes(g);
+	while (!g->state.stopping && (at = first_attempt_up_to(g, last)))
+		engine_attempt_ended(g, at, NULL, true);
 }
 
-static void take_runner(struct engine *g)
+static void reap_attempts(struct engine *g)
 {
 	struct runner_event e;
 
-	while (!g->world.stopping && g->world.runner && runner_client_next(g->world.runner, &e)) {
-		struct active_attempt *at = e.kind == RUNNER_GONE ? NULL : engine_state_find(&g->world, e.id);
+	while (!g->state.stopping && g->state.runner && runner_client_next(g->state.runner, &e)) {
+		struct active_attempt *at = e.kind == RUNNER_GONE ? NULL : engine_state_find_attempt(&g->state, e.id);
 		if (e.kind == RUNNER_GONE) {
-			start_again(g);
+			restart_runner(g);
 			return;
 		}
 		if (at)
-			ended(g, at, e.kind == RUNNER_ATTEMPT_NOT_BEGUN ? e.message : NULL, false);
+			engine_attempt_ended(g, at, e.kind == RUNNER_ATTEMPT_NOT_BEGUN ? e.message : NULL, false);
 	}
 }
 
-/* ---- time ---- */
+/* ---- timers ---- */
 
-static int64_t sooner(int64_t a, int64_t b)
+static int64_t earlier_time(int64_t a, int64_t b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* Not at every turn: what steps print is a commit each time.  A clock that was set back keeps nobody. */
-static void take_logs(struct engine *g, int64_t now)
+/* Not in each round of the loop, as each call may be a commit.  If the clock was set back, it is called at once. */
+static void ingest_logs(struct engine *g, int64_t now)
 {
-	if (now < g->next_logs && g->next_logs - now <= LOG_MS)
+	if (now < g->next_log_ingest && g->next_log_ingest - now <= LOG_INGEST_MS)
 		return;
-	execution_ingest_logs(&g->world);
-	g->next_logs = now + LOG_MS;
+	execution_ingest_logs(&g->state);
+	g->next_log_ingest = now + LOG_INGEST_MS;
 }
 
-/* What is due then was reckoned for a time that will not come for long. */
-static void mind_the_clock(struct engine *g, int64_t now)
+/* If the clock was set back, the times that were computed before are too far in the future. */
+static void check_clock(struct engine *g, int64_t now)
 {
-	bool set_back = g->last_now - now > LONGEST_MS;
+	bool set_back = g->last_now - now > POLL_MAX_MS;
 
 	g->last_now = now;
 	if (!set_back)
 		return;
-	g->next_tell = 0;
+	g->next_notification = 0;
 	if (!g->options.crons)
 		return;
-	cron_scheduler_init(&g->world);
-	g->next_due = 0;
+	cron_scheduler_set_times(&g->state);
+	g->next_cron = 0;
 }
 
-static void take_time(struct engine *g)
+static bool commit_deletion(struct engine_state *es, void *what, struct err *err)
+{
+	return execution_store_drop_old(es->store, *(int64_t *)what, CLEANUP_SIZE, err);
+}
+
+/* Deletes executions that are older than the store keeps them, only a few at a time: their logs may be large, and
+ * no other process can write meanwhile.  Requests do not see old ones that are not deleted yet. */
+static void delete_old_executions(struct engine *g, int64_t now)
+{
+	int64_t before = now - EXECUTIONS_KEPT_DAYS * DAY_MS;
+
+	if (g->next_cleanup > now)
+		return;
+	engine_state_commit_with_retry(&g->state, commit_deletion, &before);
+	g->next_cleanup = now + CLEANUP_INTERVAL_MS;
+}
+
+static void fire_crons(struct engine *g, int64_t now)
+{
+	if (!g->options.crons || !(g->store_changed || (g->next_cron >= 0 && g->next_cron <= now)))
+		return;
+	if (cron_scheduler_run(&g->state, &g->next_cron))
+		load_executions_after_last(g);
+}
+
+static void run_timers(struct engine *g)
 {
 	int64_t now = clock_now();
 
-	mind_the_clock(g, now);
-	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++)
-		if (g->runs[i]->wake >= 0 && g->runs[i]->wake <= now)
-			tick(g, g->runs[i]);
-	if (g->options.crons && (g->look || (g->next_due >= 0 && g->next_due <= now)) &&
-	    cron_scheduler_start_due(&g->world, &g->next_due))
-		take_new(g);
-	if (g->next_clean <= now) {
-		cron_scheduler_forget_old_executions(&g->world, now - EXECUTIONS_KEPT_DAYS * DAY_MS);
-		g->next_clean = now + CLEAN_MS;
-	}
-	take_logs(g, now);
+	check_clock(g, now);
+	for (size_t i = 0; i < g->execution_count && !g->state.stopping; i++)
+		if (g->executions[i]->wake_at >= 0 && g->executions[i]->wake_at <= now)
+			tick_execution(g, g->executions[i]);
+	fire_crons(g, now);
+	delete_old_executions(g, now);
+	ingest_logs(g, now);
 }
 
-/* After all that may have written some. */
-static void take_tells(struct engine *g)
+/* Last in the loop, after everything that may have written one. */
+static void send_notifications(struct engine *g)
 {
-	if (g->world.new_tells)
-		g->next_tell = 0;
-	g->world.new_tells = false;
-	if (g->next_tell >= 0 && g->next_tell <= clock_now() && !g->world.stopping)
-		notification_queue_send_due(&g->world, &g->next_tell);
+	if (g->state.new_notifications)
+		g->next_notification = 0;
+	g->state.new_notifications = false;
+	if (g->next_notification >= 0 && g->next_notification <= clock_now() && !g->state.stopping)
+		notification_queue_send_due(&g->state, &g->next_notification);
 }
 
-static int wait_ms(const struct engine *g)
+static int poll_timeout_ms(const struct engine *g)
 {
-	int64_t now = clock_now(), wake = sooner(g->next_due, g->next_tell);
+	int64_t now = clock_now(), wake = earlier_time(g->next_cron, g->next_notification);
 
-	for (size_t i = 0; i < g->run_count; i++)
-		wake = sooner(wake, g->runs[i]->wake);
-	if (g->world.active_steps)
-		wake = sooner(wake, sooner(g->next_logs, now + LOG_MS));
-	if (g->look)
-		wake = sooner(wake, now + READ_MS);
+	for (size_t i = 0; i < g->execution_count; i++)
+		wake = earlier_time(wake, g->executions[i]->wake_at);
+	if (g->state.active_steps)
+		wake = earlier_time(wake, earlier_time(g->next_log_ingest, now + LOG_INGEST_MS));
+	if (g->store_changed)
+		wake = earlier_time(wake, now + LOAD_RETRY_MS);
 	if (wake < 0)
-		return g->options.crons ? IDLE_MS : -1;
-	return wake <= now ? 0 : wake - now < LONGEST_MS ? (int)(wake - now) : LONGEST_MS;
+		return g->options.crons ? POLL_IDLE_MS : -1;
+	return wake <= now ? 0 : wake - now < POLL_MAX_MS ? (int)(wake - now) : POLL_MAX_MS;
 }
 
-/* ---- the thread ---- */
+/* ---- the loop ---- */
 
-static void publish(struct engine *g, bool decided)
+static void publish_progress(struct engine *g, bool decided)
 {
 	pthread_mutex_lock(&g->lock);
-	g->ours = g->lock_fd >= 0;
-	g->idle = g->run_count == 0 && g->world.active_count == 0 && !g->look;
+	g->has_lock = g->lock_fd >= 0;
+	g->idle = g->execution_count == 0 && g->state.active_count == 0 && !g->store_changed;
 	g->decided = g->decided || decided;
 	g->rounds++;
 	pthread_cond_broadcast(&g->changed);
 	pthread_mutex_unlock(&g->lock);
 }
 
-static bool asked_to_stop_all(struct engine *g)
+static bool is_stop_all_requested(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);
-	bool asked = g->stop_all;
+	bool asked = g->stop_all_requested;
 	pthread_mutex_unlock(&g->lock);
 	return asked;
 }
 
-static void wait_for_something(struct engine *g)
+static void wait_for_events(struct engine *g)
 {
 	struct pollfd fds[] = {
 		{ .fd = g->stop_fd, .events = POLLIN }, { .fd = g->wake_fd, .events = POLLIN },
-		{ .fd = runner_client_fd(g->world.runner), .events = POLLIN },
+		{ .fd = runner_client_fd(g->state.runner), .events = POLLIN },
 	};
 
-	if (poll(fds, ARRAY_LEN(fds), wait_ms(g)) < 0)
+	if (poll(fds, ARRAY_LEN(fds), poll_timeout_ms(g)) < 0)
 		return;
 	if (fds[0].revents)
-		g->world.stopping = true;
+		g->state.stopping = true;
 	if (fds[1].revents) {
 		wakeup_take(g->wake_fd);
-		g->look = true;
+		g->store_changed = true;
 	}
 }
 
-static void look(struct engine *g)
+static void load_new_executions(struct engine *g)
 {
-	if (g->look)
-		g->again = !take_new(g) || !take_stops(g);
-	if (asked_to_stop_all(g))
-		for (size_t i = 0; i < g->run_count; i++)
-			stop_run(g, g->runs[i], "local");
+	if (g->store_changed)
+		g->load_failed = !load_executions_after_last(g) || !load_stop_requests(g);
+	if (is_stop_all_requested(g))
+		for (size_t i = 0; i < g->execution_count; i++)
+			stop_execution(g, g->executions[i], "local");
 }
 
-static void loop(struct engine *g)
+static void engine_loop(struct engine *g)
 {
-	while (!g->world.stopping) {
-		take_runner(g);
-		look(g);
-		take_time(g);
-		serve_waiting(g);
-		drop_over(g);
-		take_tells(g);
-		g->look = g->again;
-		g->again = false;
-		publish(g, true);
-		if (!g->world.stopping)		/* else there may be no runner */
-			wait_for_something(g);
+	while (!g->state.stopping) {
+		reap_attempts(g);
+		load_new_executions(g);
+		run_timers(g);
+		assign_slots(g);
+		drop_finished_executions(g);
+		send_notifications(g);
+		g->store_changed = g->load_failed;
+		g->load_failed = false;
+		publish_progress(g, true);
+		if (!g->state.stopping)		/* if so, there may be no runner */
+			wait_for_events(g);
 	}
 }
 
-/* ---- taking over from the last engine ---- */
+/* ---- beginning: taking over from the last engine ---- */
 
-static bool is_needed(const struct engine *g, const char *name)
+static bool is_directory_of_open_attempt(const struct engine *g, const char *name)
 {
-	for (size_t r = 0; r < g->run_count; r++)
-		for (size_t i = 0; i < g->runs[r]->flow->count; i++) {
+	for (size_t r = 0; r < g->execution_count; r++)
+		for (size_t i = 0; i < g->executions[r]->dag->count; i++) {
 			CLEANUP(arena_free) struct arena a = { 0 };
-			const char *folder = execution_attempt_directory(&a, &g->world, g->runs[r], i);
+			const char *folder = execution_attempt_directory(&a, &g->state, g->executions[r], i);
 			if (folder && strcmp(strrchr(folder, '/') + 1, name) == 0)
 				return true;
 		}
 	return false;
 }
 
-/* Folders of attempts whose end was written down. */
-static void sweep(struct engine *g)
+/* Directories of attempts whose end is saved: the last engine did not come to remove them. */
+static void remove_finished_directories(struct engine *g)
 {
-	DIR *dir = opendir(g->world.folder);
+	DIR *dir = opendir(g->state.directory);
 
 	for (struct dirent *e; dir && (e = readdir(dir)); ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		if (e->d_name[0] != '.' && !is_needed(g, e->d_name))
-			engine_state_remove(&g->world, arena_printf(&a, "%s/%s", g->world.folder, e->d_name));
+		if (e->d_name[0] != '.' && !is_directory_of_open_attempt(g, e->d_name))
+			engine_state_remove_directory(&g->state,
+			                              arena_printf(&a, "%s/%s", g->state.directory, e->d_name));
 	}
 	if (dir)
 		closedir(dir);
 }
 
-static bool load_all(struct engine *g, struct err *err)
+static bool load_open_executions(struct engine *g, struct err *err)
 {
-	size_t count = PAGE;
+	size_t count = LOAD_PAGE_SIZE;
 
-	while (count == PAGE) {
+	while (count == LOAD_PAGE_SIZE) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
-		if (!execution_store_list_new(g->world.store, &a, g->last_run, PAGE, &rows, &count, err))
+		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count, err))
 			return false;
 		for (size_t i = 0; i < count; i++)
-			add_run(g, &rows[i]);
+			add_execution(g, &rows[i]);
 	}
 	return true;
 }
 
-static void recover(struct engine *g)
+static void recover_executions(struct engine *g)
 {
-	end_strays(g);
-	if (g->world.cgroups)
-		cgroup_sweep(g->world.cgroups);
-	notification_queue_recover(&g->world);
-	sweep(g);
-	for (size_t i = 0; i < g->run_count && !g->world.stopping; i++) {
-		if (g->runs[i]->run.taken)
-			execution_recover(&g->world, g->runs[i]);
-		set_going(g, g->runs[i]);
+	kill_orphaned_processes(g);
+	if (g->state.cgroups)
+		cgroup_sweep(g->state.cgroups);
+	notification_queue_recover(&g->state);
+	remove_finished_directories(g);
+	for (size_t i = 0; i < g->execution_count && !g->state.stopping; i++) {
+		if (g->executions[i]->stored.taken)
+			execution_recover(&g->state, g->executions[i]);
+		stop_or_tick_execution(g, g->executions[i]);
 	}
-	g->look = true;		/* what was asked for meanwhile */
+	g->store_changed = true;	/* stop requests that were made meanwhile */
 }
 
-/* Where the machine lets us not, that is told once. */
+/* The machine may not allow it: that is logged once. */
 static void open_cgroups(struct engine *g)
 {
 	struct err err;
 
-	if (!g->options.cgroup || g->world.cgroups)
+	if (!g->options.cgroup || g->state.cgroups)
 		return;
-	if (!cgroup_open(g->options.cgroup, &g->world.cgroups, &err))
-		(g->options.brief ? log_debug : log_warn)(g->options.log, "steps run without limits of processor and "
-		                                          "memory: %s", err.msg);
+	if (!cgroup_open(g->options.cgroup, &g->state.cgroups, &err))
+		(g->options.brief ? log_debug : log_warn)(g->options.log, "steps run without CPU and memory limits: %s", err.msg);
 }
 
-/* False without a message: another engine has it. */
-static bool take_lock(struct engine *g, struct err *err)
+/* False with an empty *err: another engine has the lock. */
+static bool engine_take_lock(struct engine *g, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s.lock", g->options.database);
@@ -483,107 +506,109 @@ static bool take_lock(struct engine *g, struct err *err)
 	return true;
 }
 
-static bool begin(struct engine *g, struct err *err)
+static bool engine_begin(struct engine *g, struct err *err)
 {
-	g->last_run = 0;
-	g->waits = 0;
-	g->next_tell = g->next_clean = 0;
-	g->next_due = g->options.crons ? 0 : -1;
+	g->last_execution = 0;
+	g->lock_attempts = 0;
+	g->next_notification = g->next_cleanup = 0;
+	g->next_cron = g->options.crons ? 0 : -1;
 	open_cgroups(g);
-	if (!directory_make(g->world.folder, err) || !runner_client_start(g->lock_fd, &g->world.runner, err) ||
-	    !load_all(g, err))
+	if (!directory_make(g->state.directory, err) || !runner_client_start(g->lock_fd, &g->state.runner, err) ||
+	    !load_open_executions(g, err))
 		return false;
-	recover(g);
+	recover_executions(g);
 	if (g->options.crons)
-		cron_scheduler_init(&g->world);
+		cron_scheduler_set_times(&g->state);
 	return true;
 }
 
-static void end(struct engine *g)
+static void engine_end(struct engine *g)
 {
-	runner_client_stop(g->world.runner, ATTEMPT_GRACE_MS);
-	g->world.runner = NULL;
-	while (g->world.active_count)
-		engine_state_forget(&g->world, g->world.active[0]);
-	for (size_t i = 0; i < g->run_count; i++)
-		execution_free(g->runs[i]);
-	g->run_count = 0;
+	runner_client_stop(g->state.runner, ATTEMPT_GRACE_MS);
+	g->state.runner = NULL;
+	while (g->state.active_count)
+		engine_state_free_attempt(&g->state, g->state.active[0]);
+	for (size_t i = 0; i < g->execution_count; i++)
+		execution_free(g->executions[i]);
+	g->execution_count = 0;
 	fd_close(&g->lock_fd);
 }
 
-/* What a killed service leaves holds the lock for some seconds: that is not told. */
-static int wait_for_turn(struct engine *g)
+/* A killed service may keep the lock for some seconds, until its processes have ended: that is not logged. */
+static void log_standby(struct engine *g)
 {
-	enum { TOLD_AT = 10 * 1000 / LOCK_MS };
+	enum { LOG_AT = 10 * 1000 / LOCK_RETRY_MS };
 
-	if (++g->waits == TOLD_AT && !g->options.brief)
-		log_info(g->options.log, "another flowsync runs the workflows of \"%s\": this one answers only, and takes "
-		         "over when that ends", g->options.database);
-	return LOCK_MS;
+	if (++g->lock_attempts == LOG_AT && !g->options.brief)
+		log_info(g->options.log, "another process is executing workflows of \"%s\"; standing by (API only)",
+		         g->options.database);
 }
 
-/* One turn at the file, if it is ours to take; gives how long to wait before the next. */
-static int take_turn(struct engine *g)
+/* Executes until the engine ends, if it can get the lock and begin.  Returns how many milliseconds to wait before the
+ * next call. */
+static int engine_try_to_execute(struct engine *g)
 {
 	struct err err;
-	bool locked = take_lock(g, &err);
+	bool locked = engine_take_lock(g, &err);
 
-	if (locked && begin(g, &err))
-		loop(g);
-	else if (*err.msg)
-		log_error(g->options.log, "workflows cannot be run: %s", err.msg);
-	else
-		return wait_for_turn(g);
+	if (locked && engine_begin(g, &err)) {
+		engine_loop(g);
+	} else if (*err.msg) {
+		log_error(g->options.log, "cannot execute workflows: %s", err.msg);
+	} else {
+		log_standby(g);
+		return LOCK_RETRY_MS;
+	}
 	if (locked)
-		end(g);
-	return AGAIN_MS;
+		engine_end(g);
+	return BEGIN_RETRY_MS;
 }
 
-static void *run(void *context)
+static void *engine_thread(void *context)
 {
 	struct engine *g = context;
 
-	while (!g->world.stopping) {
-		int wait = take_turn(g);
-		publish(g, true);
-		g->world.stopping = g->world.stopping || engine_state_pause(&g->world, wait);
+	while (!g->state.stopping) {
+		int wait = engine_try_to_execute(g);
+		publish_progress(g, true);
+		g->state.stopping = g->state.stopping || engine_state_wait(&g->state, wait);
 	}
 	return NULL;
 }
 
-/* ---- from outside ---- */
+/* ---- called by other threads ---- */
 
 static void engine_free(struct engine *g)
 {
-	cgroup_close(g->world.cgroups);
-	workflow_store_close(g->world.store);
+	cgroup_close(g->state.cgroups);
+	workflow_store_close(g->state.store);
 	fd_close(&g->stop_fd);
 	fd_close(&g->wake_fd);
 	pthread_cond_destroy(&g->changed);
 	pthread_mutex_destroy(&g->lock);
-	arena_free(&g->world.arena);
+	arena_free(&g->state.arena);
 	arena_free(&g->arena);
 	free(g);
 }
 
-static bool open_all(struct engine *g, struct err *err)
+static bool engine_open(struct engine *g, struct err *err)
 {
-	g->world.folder = arena_printf(&g->arena, "%s.runs", g->options.database);
-	g->stop_fd = g->world.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	g->state.directory = arena_printf(&g->arena, "%s.runs", g->options.database);
+	g->stop_fd = g->state.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->stop_fd < 0)
 		return err_sys(err, errno, "make a descriptor");
 	return wakeup_open(g->options.database, &g->wake_fd, err) &&
-	       workflow_store_open(g->options.database, STORE_PATIENCE_MS, &g->world.store, err);
+	       workflow_store_open(g->options.database, STORE_TIMEOUT_MS, &g->state.store, err);
 }
 
-/* Signals are for the thread that waits for them. */
+/* The thread blocks all signals: the thread that called us handles them. */
 static bool start_thread(struct engine *g, struct err *err)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int code = pthread_create(&g->thread, NULL, run, g);
+	int code = pthread_create(&g->thread, NULL, engine_thread, g);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return code == 0 || err_sys(err, code, "start a thread");
 }
@@ -595,11 +620,11 @@ bool engine_start(const struct engine_options *options, struct engine **out, str
 	if (!g)
 		abort();
 	g->options = *options;
-	g->world.options = &g->options;
+	g->state.options = &g->options;
 	g->stop_fd = g->wake_fd = g->lock_fd = -1;
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->changed, NULL);
-	if (!open_all(g, err) || !start_thread(g, err)) {
+	if (!engine_open(g, err) || !start_thread(g, err)) {
 		engine_free(g);
 		return false;
 	}
@@ -607,34 +632,34 @@ bool engine_start(const struct engine_options *options, struct engine **out, str
 	return true;
 }
 
-bool engine_is_ours(struct engine *g)
+bool engine_has_lock(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);
 	while (!g->decided)
 		pthread_cond_wait(&g->changed, &g->lock);
-	bool ours = g->ours;
+	bool has_lock = g->has_lock;
 	pthread_mutex_unlock(&g->lock);
-	return ours;
+	return has_lock;
 }
 
-static void stop_all(struct engine *g)
+static void request_stop_all(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);
-	g->stop_all = true;
+	g->stop_all_requested = true;
 	pthread_mutex_unlock(&g->lock);
 	wakeup_send(g->wake_fd);
 }
 
-/* What was written before `since` has been seen two rounds later. */
-static bool is_done(struct engine *g, unsigned since)
+/* After two rounds of the loop, everything that was in the store before `since` has been loaded. */
+static bool engine_is_drained(struct engine *g, unsigned since)
 {
 	pthread_mutex_lock(&g->lock);
-	bool done = g->decided && (!g->ours || (g->idle && g->rounds - since >= 2));
+	bool done = g->decided && (!g->has_lock || (g->idle && g->rounds - since >= 2));
 	pthread_mutex_unlock(&g->lock);
 	return done;
 }
 
-static unsigned rounds(struct engine *g)
+static unsigned engine_rounds(struct engine *g)
 {
 	pthread_mutex_lock(&g->lock);
 	unsigned now = g->rounds;
@@ -644,14 +669,14 @@ static unsigned rounds(struct engine *g)
 
 void engine_drain(struct engine *g, int stop_fd)
 {
-	enum { LOOK_MS = 20 };
+	enum { CHECK_MS = 20 };
 	struct pollfd fd = { .fd = stop_fd, .events = POLLIN };
 
-	for (unsigned since = rounds(g); !is_done(g, since); ) {
+	for (unsigned since = engine_rounds(g); !engine_is_drained(g, since); ) {
 		wakeup_send(g->wake_fd);
-		if (poll(&fd, 1, LOOK_MS) <= 0 || fd.fd < 0)
+		if (poll(&fd, 1, CHECK_MS) <= 0 || fd.fd < 0)
 			continue;
-		stop_all(g);
+		request_stop_all(g);
 		fd.fd = -1;
 	}
 }

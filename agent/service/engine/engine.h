@@ -1,9 +1,10 @@
-/* engine.h: runs the workflows of the local service: takes the runs that were written down (execution_start.h),
- * has their steps run, begins those that are due, tells watchers.  In a thread of its own.
+/* engine.h: executes the workflows of the local service, in a thread of its own: takes the executions that were
+ * written into the database (execution_start.h), has their steps run by the runner process, starts the executions
+ * of crons, sends notifications.
  *
- * One engine at a time works on a file: whoever holds the lock beside it.  Others wait for their turn.
- * It may end at any moment: what it had in hand is in the file and in the folders of attempt.h, and the
- * next one goes on there. */
+ * Of all engines that are started on a database only one works at a time: the one that has the lock beside the
+ * file; the others wait for the lock.  The engine may be killed at any moment: everything is in the database and in
+ * the directories of attempts (attempt.h), and the next engine continues from there. */
 #ifndef AGENT_SERVICE_ENGINE_ENGINE_H
 #define AGENT_SERVICE_ENGINE_ENGINE_H
 
@@ -13,28 +14,30 @@
 
 struct engine;
 
-/* All of it is kept, not copied. */
 struct engine_options {
-	const char *database;		/* workflow_store.h's: its absolute path, links followed */
+	const char *database;		/* of workflow_store.h: absolute path, links resolved */
 	struct log *log;
-	bool brief;			/* only what went wrong is logged: another one tells of the runs */
+	bool brief;			/* logs only what goes wrong: the caller reports its execution itself */
 	int jobs;			/* steps at a time */
-	bool crons;			/* they begin runs; false: only what somebody asked for is run */
-	const char *cgroup;		/* cgroup_open()'s `where`; NULL: no limits */
+	bool crons;			/* crons start executions; false: only requests do */
+	const char *cgroup;		/* cgroup_open()'s `where`; NULL: steps have no limits */
 	struct step_options prepare;
 	struct mail_server mail;
 };
 
+/* Starts the thread.  What options points to has to stay valid until engine_stop(). */
 bool engine_start(const struct engine_options *options, struct engine **out, struct err *err);
 
-/* True if no other process runs the workflows of this file. */
-bool engine_is_ours(struct engine *engine);
+/* Whether this engine is the one that executes the workflows of the database.  Waits for the first try to get the
+ * lock. */
+bool engine_has_lock(struct engine *engine);
 
-/* Waits until no run is under way; once stop_fd (-1: none) is readable they are all stopped.  Returns at
- * once if the engine of another process has them. */
+/* Waits until no execution is in progress; as soon as stop_fd (-1: none) is readable, stops them all.  Returns at
+ * once if the engine of another process has the lock. */
 void engine_drain(struct engine *engine, int stop_fd);
 
-/* Ends the steps that run: their runs are the next engine's.  Takes NULL. */
+/* Kills the steps that run, waits for the thread, and frees the engine; the next engine continues the executions.
+ * Takes NULL. */
 void engine_stop(struct engine *engine);
 
 #endif

@@ -1,4 +1,5 @@
-/* A run on its way from one engine to the next: taken from the store, and what became of its steps. */
+/* How an engine takes over an execution: loads it from the store, and finds out what became of the attempts that were
+ * active when the last engine ended. */
 #include "agent/service/engine/execution.h"
 
 #include <inttypes.h>
@@ -12,153 +13,158 @@
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
 
-/* ---- taking it ---- */
+/* ---- loading ---- */
 
-static bool read_document(struct arena *a, const char *json, struct node **out, struct err *err)
+static bool read_optional_document(struct arena *a, const char *json, struct node **out, struct err *err)
 {
 	*out = NULL;
 	return !json || json_read(a, json, strlen(json), out, err);
 }
 
-static bool load(struct engine_state *w, struct execution *l, struct err *err)
+static bool load_execution(struct engine_state *es, struct execution *x, struct err *err)
 {
-	struct arena *a = &l->arena;
+	struct arena *a = &x->arena;
 	struct stored_workflow workflow;
-	struct execution_details work;
+	struct execution_details details;
 	struct node *body, *execute;
 	struct execution_state state;
 
-	if (!execution_store_get_details(w->store, a, l->run.id, &work, err) ||
-	    !workflow_store_get(w->store, a, l->run.workflow, &workflow, err))
+	if (!execution_store_get_details(es->store, a, x->stored.id, &details, err) ||
+	    !workflow_store_get(es->store, a, x->stored.workflow, &workflow, err))
 		return false;
 	if (!workflow.id)
-		return err_set(err, "its workflow is gone");
-	l->workflow = workflow.name;
-	if (!read_document(a, workflow.body, &body, err) || !read_document(a, work.execute, &execute, err) ||
-	    !execution_document_read_state(a, work.state, &state, err) ||
-	    !dag_run_load(a, body, execute, state.flow, &l->flow, err))
+		return err_set(err, "its workflow does not exist any more");
+	x->workflow = workflow.name;
+	if (!read_optional_document(a, workflow.body, &body, err) ||
+	    !read_optional_document(a, details.execute, &execute, err) ||
+	    !execution_document_read_state(a, details.state, &state, err) ||
+	    !dag_run_load(a, body, execute, state.flow, &x->dag, err))
 		return false;
-	l->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
-	l->same_boot = strcmp(state.boot, boot_id(a)) == 0;
+	x->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
+	x->same_boot = strcmp(state.boot, boot_id(a)) == 0;
 	return true;
 }
 
-/* What it is made of stays as it was found: it may not even be there. */
-static bool write_failed(struct engine_state *w, void *what, struct err *err)
+/* Writes only the status: the documents stay as they were found, for the person who looks for the damage. */
+static bool commit_failed_execution(struct engine_state *es, void *what, struct err *err)
 {
-	const struct stored_execution *run = what;
+	const struct stored_execution *failed = what;
 
-	return execution_store_put(w->store, run, NULL, err) && execution_store_rerun_end(w->store, run, err);
+	return execution_store_put(es->store, failed, NULL, err) && execution_store_rerun_end(es->store, failed, err);
 }
 
-static void give_up(struct engine_state *w, const struct stored_execution *row, const struct err *err)
+static void fail_unreadable_execution(struct engine_state *es, const struct stored_execution *row,
+                                      const struct err *err)
 {
-	struct stored_execution run = *row;
+	struct stored_execution failed = *row;
 
-	run.status = DAG_FAILED;
-	run.finished = clock_now();
-	log_error(w->options->log, "run %s cannot go on: %s", row->uuid, err->msg);
-	engine_state_commit(w, write_failed, &run);
+	failed.status = DAG_FAILED;
+	failed.finished = clock_now();
+	log_error(es->options->log, "execution %s cannot continue: %s", row->uuid, err->msg);
+	engine_state_commit_with_retry(es, commit_failed_execution, &failed);
 }
 
-static struct stored_execution copy_run(struct arena *a, const struct stored_execution *row)
+static struct stored_execution copy_stored_execution(struct arena *a, const struct stored_execution *row)
 {
-	struct stored_execution run = *row;
+	struct stored_execution copy = *row;
 
-	run.uuid = arena_strdup(a, row->uuid);
-	run.cause = arena_strdup(a, row->cause);
-	run.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
-	return run;
+	copy.uuid = arena_strdup(a, row->uuid);
+	copy.cause = arena_strdup(a, row->cause);
+	copy.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
+	return copy;
 }
 
-struct execution *execution_load(struct engine_state *w, const struct stored_execution *row)
+struct execution *execution_load(struct engine_state *es, const struct stored_execution *row)
 {
-	struct execution *l = calloc(1, sizeof *l);
+	struct execution *x = calloc(1, sizeof *x);
 	struct err err;
 
-	if (!l)
+	if (!x)
 		abort();
-	l->run = copy_run(&l->arena, row);
-	l->wake = -1;
-	if (load(w, l, &err))
-		return l;
-	give_up(w, row, &err);
-	execution_free(l);
+	x->stored = copy_stored_execution(&x->arena, row);
+	x->wake_at = -1;
+	if (load_execution(es, x, &err))
+		return x;
+	fail_unreadable_execution(es, row, &err);
+	execution_free(x);
 	return NULL;
 }
 
-static bool write_rerun(struct engine_state *w, void *what, struct err *err)
+/* ---- continuing ---- */
+
+static bool commit_rerun(struct engine_state *es, void *what, struct err *err)
 {
-	struct execution *l = what;
+	struct execution *x = what;
 	const struct stored_execution cut_short = {
-		.id = l->run.id, .status = DAG_STOPPED, .finished = clock_now(), .stopped_by = "the service's end",
+		.id = x->stored.id, .status = DAG_STOPPED, .finished = clock_now(),
+		.stopped_by = "a restart of the service",
 	};
 
-	return execution_store_rerun_end(w->store, &cut_short, err) &&
-	       execution_store_rerun_add(w->store, l->run.id, &(struct stored_rerun){
-		.uuid = l->rerun, .status = DAG_RUNNING, .began = cut_short.finished,
+	return execution_store_rerun_end(es->store, &cut_short, err) &&
+	       execution_store_rerun_add(es->store, x->stored.id, &(struct stored_rerun){
+		.uuid = x->rerun_id, .status = DAG_RUNNING, .began = cut_short.finished,
 	}, err);
 }
 
-/* It goes on here: that is told as a rerun. */
-static void begin_rerun(struct engine_state *w, struct execution *l)
+/* In the answers of the REST interface, what this engine does of the execution is a rerun. */
+static void start_rerun(struct engine_state *es, struct execution *x)
 {
 	char uuid[UUID_LEN + 1];
 
 	uuid_make(uuid);
-	l->rerun = arena_strdup(&l->arena, uuid);
-	engine_state_commit(w, write_rerun, l);
-	log_info(w->options->log, "workflow \"%s\": run %s goes on, the service had ended in between",
-	         l->workflow, l->run.uuid);
+	x->rerun_id = arena_strdup(&x->arena, uuid);
+	engine_state_commit_with_retry(es, commit_rerun, x);
+	log_info(es->options->log, "workflow \"%s\": execution %s continues after a restart of the service",
+	         x->workflow, x->stored.uuid);
 }
 
-/* A step that is ended because the service ends mostly dies of that; one that has its say in the time it
- * is given has ended by itself. */
-static bool died_with_service(const struct dag_event *e)
+/* When the service ends, it signals its steps.  A step that dies of the signal is lost with the service; a step that
+ * handles it and exits in time has ended by itself. */
+static bool ended_by_service_stop(const struct dag_event *e)
 {
 	return e->kind == DAG_ENDED && (e->code == 128 + SIGTERM || e->code == 128 + SIGKILL);
 }
 
-/* All that ran has ended before the lock was ours. */
-static struct dag_event became(struct arena *a, const struct engine_state *w, const struct execution *l,
-                                const struct dag_step *step, const char *folder, struct buf *notes)
+/* Call it only while this engine has the lock: then no process of the attempt is left that could still write. */
+static struct dag_event recover_attempt_outcome(struct arena *a, const struct engine_state *es,
+                                                const struct execution *x,
+                                                const struct dag_step *step, const char *folder, struct buf *notes)
 {
-	struct dag_event e = attempt_outcome_read(a, step, folder, execution_is_confined(w, step), notes);
+	struct dag_event e = attempt_outcome_read(a, step, folder, execution_is_confined(es, step), notes);
 
-	if (e.kind == DAG_LOST && !e.message && l->same_boot && !attempt_begun(folder))
+	if (e.kind == DAG_LOST && !e.message && x->same_boot && !attempt_begun(folder))
 		e.kind = DAG_UNBEGUN;
-	if (died_with_service(&e))
+	if (ended_by_service_stop(&e))
 		e = (struct dag_event){ .kind = DAG_LOST, .step = step->name };
 	return e;
 }
 
-static void recover_step(struct engine_state *w, struct execution *l, size_t i)
+static void recover_step_attempt(struct engine_state *es, struct execution *x, size_t i)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-	const struct dag_step *step = &l->flow->steps[i];
-	const struct log_ingest log = { execution_attempt_directory(&a, w, l, i), l->run.id, i, step->attempts };
-	struct dag_event e = became(&a, w, l, step, log.folder, &notes);
+	const struct dag_step *step = &x->dag->steps[i];
+	const struct log_ingest log = { execution_attempt_directory(&a, es, x, i), x->stored.id, i, step->attempts };
+	struct dag_event e = recover_attempt_outcome(&a, es, x, step, log.folder, &notes);
 
-	execution_handle_attempt_end(w, l, &e, 0, &log, buf_str(&notes));
-	if (!w->stopping)
-		engine_state_remove(w, log.folder);
+	execution_handle_event_with_log(es, x, &e, 0, &log, buf_str(&notes));
+	if (!es->stopping)
+		engine_state_remove_directory(es, log.folder);
 }
 
-void execution_recover(struct engine_state *w, struct execution *l)
+void execution_recover(struct engine_state *es, struct execution *x)
 {
-	size_t count = l->flow->count;
-	bool *was = arena_new(&l->arena, bool, count);
+	size_t count = x->dag->count;
+	bool *was_active = arena_new(&x->arena, bool, count);
 
-	begin_rerun(w, l);
-	/* What begins meanwhile has an attempt of its own: those that were under way before are few, and
-	 * are told first of all. */
+	start_rerun(es, x);
+	/* Note them first: handling the end of one attempt may start others, which are not lost. */
 	for (size_t i = 0; i < count; i++)
-		was[i] = l->flow->steps[i].phase == STEP_ACTIVE;
-	/* A step that is lost to a run that is to stop is stopped, and not one of its failures. */
-	if (l->run.stop_asked && l->flow->status == DAG_RUNNING)
-		execution_handle_event(w, l, &(struct dag_event){ .kind = DAG_STOP, .by = l->run.stop_asked }, 0);
-	for (size_t i = 0; i < count && !w->stopping; i++)
-		if (was[i])
-			recover_step(w, l, i);
+		was_active[i] = x->dag->steps[i].phase == STEP_ACTIVE;
+	/* Before the lost steps: in an execution that stops, they count as stopped and not as failed. */
+	if (x->stored.stop_asked && x->dag->status == DAG_RUNNING)
+		execution_handle_event(es, x, &(struct dag_event){ .kind = DAG_STOP, .by = x->stored.stop_asked }, 0);
+	for (size_t i = 0; i < count && !es->stopping; i++)
+		if (was_active[i])
+			recover_step_attempt(es, x, i);
 }

@@ -10,50 +10,50 @@
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
 
-/* One that was begun is not begun again before that time, unless by another engine, which knows that it has
- * ended.  FIRST doubles with each attempt. */
-static const int64_t PATIENCE_MS = 5 * 60 * 1000, FIRST_MS = 5 * 1000;
+/* While a notification is being sent, its row is due only after SENDING_TIMEOUT_MS, so that it is not sent twice; an
+ * engine that takes over makes it due at once.  The wait after a failure doubles with each attempt. */
+static const int64_t SENDING_TIMEOUT_MS = 5 * 60 * 1000, FIRST_RETRY_MS = 5 * 1000;
 
-/* ---- what of ---- */
+/* ---- the document ---- */
 
-static const char *failures(struct arena *a, const struct dag_run *flow)
+static const char *failed_steps_text(struct arena *a, const struct dag_run *dag)
 {
 	CLEANUP(buf_done) struct buf text = BUF(8 << 10);
 
-	for (size_t i = 0; i < flow->count; i++)
-		if (flow->steps[i].status == DAG_FAILED)
-			buf_addf(&text, "step %s: %s\n", flow->steps[i].name, flow->steps[i].message);
+	for (size_t i = 0; i < dag->count; i++)
+		if (dag->steps[i].status == DAG_FAILED)
+			buf_addf(&text, "step %s: %s\n", dag->steps[i].name, dag->steps[i].message);
 	return text.len ? arena_strdup(a, buf_str(&text)) : NULL;
 }
 
-static void put(struct arena *a, struct node *map, const char *key, const char *text)
+static void put_optional_text(struct arena *a, struct node *map, const char *key, const char *text)
 {
 	if (text)
 		node_put(a, map, key, node_text(a, text));
 }
 
-const char *notification_queue_describe(struct arena *a, const struct execution *l, const char *event)
+const char *notification_queue_document(struct arena *a, const struct execution *x, const char *event)
 {
-	struct node *news = node_map(a);
+	struct node *document = node_map(a);
 
-	put(a, news, "workflow", l->workflow);
-	node_put(a, news, "workflowId", node_int(a, l->run.workflow));
-	put(a, news, "execution", l->run.uuid);
-	put(a, news, "event", event);
-	put(a, news, "status", flow_status_words[l->flow->status]);
-	put(a, news, "began", timestamp_text(a, l->flow->began));
-	put(a, news, "finished", l->flow->finished < 0 ? NULL : timestamp_text(a, l->flow->finished));
-	put(a, news, "detail", failures(a, l->flow));
-	return json_text(a, news);
+	put_optional_text(a, document, "workflow", x->workflow);
+	node_put(a, document, "workflowId", node_int(a, x->stored.workflow));
+	put_optional_text(a, document, "execution", x->stored.uuid);
+	put_optional_text(a, document, "event", event);
+	put_optional_text(a, document, "status", flow_status_words[x->dag->status]);
+	put_optional_text(a, document, "began", timestamp_text(a, x->dag->began));
+	put_optional_text(a, document, "finished", x->dag->finished < 0 ? NULL : timestamp_text(a, x->dag->finished));
+	put_optional_text(a, document, "detail", failed_steps_text(a, x->dag));
+	return json_text(a, document);
 }
 
-static bool read_tell(struct arena *a, const struct stored_notification *tell, struct node **watcher,
-                      struct notification *out, struct err *err)
+static bool read_notification(struct arena *a, const struct stored_notification *row, struct node **watcher,
+                              struct notification *out, struct err *err)
 {
 	struct node *n;
 
-	if (!json_read(a, tell->watcher, strlen(tell->watcher), watcher, err) ||
-	    !json_read(a, tell->news, strlen(tell->news), &n, err))
+	if (!json_read(a, row->watcher, strlen(row->watcher), watcher, err) ||
+	    !json_read(a, row->news, strlen(row->news), &n, err))
 		return false;
 	*out = (struct notification){
 		.workflow = node_get_text(n, "workflow"), .workflow_id = node_get_int(n, "workflowId", 0),
@@ -64,68 +64,72 @@ static bool read_tell(struct arena *a, const struct stored_notification *tell, s
 	return true;
 }
 
-/* ---- writing down how far it is ---- */
+/* ---- its row in the store ---- */
 
-struct again { int64_t id; unsigned attempts; int64_t due; };
+struct notification_retry { int64_t id; unsigned attempts; int64_t due; };
 
-static bool write_again(struct engine_state *w, void *what, struct err *err)
+static bool commit_notification_retry(struct engine_state *es, void *what, struct err *err)
 {
-	const struct again *again = what;
+	const struct notification_retry *r = what;
 
-	return again->due < 0 ? execution_store_drop_notification(w->store, again->id, err)
-	                      : execution_store_put_notification(w->store, again->id, again->attempts, again->due, err);
+	if (r->due < 0)
+		return execution_store_drop_notification(es->store, r->id, err);
+	return execution_store_put_notification(es->store, r->id, r->attempts, r->due, err);
 }
 
-/* due -1: it is done with. */
-static bool put_again(struct engine_state *w, const struct stored_notification *tell, int64_t due)
+/* due -1: it is not sent again. */
+static bool reschedule_notification(struct engine_state *es, const struct stored_notification *row, int64_t due)
 {
-	struct again again = { tell->id, tell->attempts, due };
+	struct notification_retry retry = { row->id, row->attempts, due };
 
-	return engine_state_commit(w, write_again, &again);
+	return engine_state_commit_with_retry(es, commit_notification_retry, &retry);
 }
 
-static const char *about(struct arena *a, const struct stored_notification *tell)
+/* For messages. */
+static const char *notification_subject(struct arena *a, const struct stored_notification *row)
 {
 	struct notification news = { 0 };
 	struct node *watcher;
 	struct err ignored;
 
-	if (!read_tell(a, tell, &watcher, &news, &ignored) || !news.workflow || !news.execution)
-		return "a run";
-	return arena_printf(a, "workflow \"%s\": run %s", news.workflow, news.execution);
+	if (!read_notification(a, row, &watcher, &news, &ignored) || !news.workflow || !news.execution)
+		return "an execution";
+	return arena_printf(a, "workflow \"%s\": execution %s", news.workflow, news.execution);
 }
 
-static void failed(struct engine_state *w, const struct stored_notification *tell, bool final, const char *why)
+/* final: another attempt would fail in the same way. */
+static void notification_failed(struct engine_state *es, const struct stored_notification *row, bool final,
+                                const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	int64_t wait = FIRST_MS << (tell->attempts ? tell->attempts - 1 : 0);
+	int64_t wait = FIRST_RETRY_MS << (row->attempts ? row->attempts - 1 : 0);
 
-	if (final || tell->attempts >= NOTIFICATION_ATTEMPTS) {
-		log_error(w->options->log, "%s: a watcher was not told after %u attempt%s, and will not be: %s",
-		          about(&a, tell), tell->attempts, tell->attempts == 1 ? "" : "s", why);
-		put_again(w, tell, -1);
+	if (final || row->attempts >= NOTIFICATION_ATTEMPTS) {
+		log_error(es->options->log, "%s: notification not sent after %u attempt%s, giving up: %s",
+		          notification_subject(&a, row), row->attempts, row->attempts == 1 ? "" : "s", why);
+		reschedule_notification(es, row, -1);
 		return;
 	}
-	log_warn(w->options->log, "%s: a watcher could not be told and will be again in %" PRId64 " s: %s",
-	         about(&a, tell), wait / 1000, why);
-	put_again(w, tell, clock_now() + wait);
+	log_warn(es->options->log, "%s: cannot send notification, retrying in %" PRId64 " s: %s",
+	         notification_subject(&a, row), wait / 1000, why);
+	reschedule_notification(es, row, clock_now() + wait);
 }
 
-/* ---- telling ---- */
+/* ---- sending ---- */
 
-static const char *folder_of(struct arena *a, const struct engine_state *w, const struct stored_notification *tell)
+static const char *notification_directory(struct arena *a, const struct engine_state *es,
+                                          const struct stored_notification *row)
 {
-	return arena_printf(a, "%s/tell-%" PRId64, w->folder, tell->id);
+	return arena_printf(a, "%s/tell-%" PRId64, es->directory, row->id);
 }
 
-/* How many are being told. */
-static size_t tell_count(const struct engine_state *w)
+static size_t active_notification_count(const struct engine_state *es)
 {
-	return w->active_count - w->active_steps;
+	return es->active_count - es->active_steps;
 }
 
-/* *final: another try would fare no better. */
-static bool begin(struct engine_state *w, struct active_attempt *at, bool *final, struct err *err)
+/* If false, *final says whether another attempt would fail in the same way. */
+static bool start_notification_attempt(struct engine_state *es, struct active_attempt *at, bool *final, struct err *err)
 {
 	struct arena *a = &at->arena;
 	struct attempt_command *command = arena_new(a, struct attempt_command, 1);
@@ -134,18 +138,18 @@ static bool begin(struct engine_state *w, struct active_attempt *at, bool *final
 	struct node *watcher;
 
 	*final = true;
-	if (!read_tell(a, at->tell, &watcher, &news, err) ||
-	    !notification_command(a, watcher, &news, &w->options->mail, command, &masks, err))
+	if (!read_notification(a, at->notification, &watcher, &news, err) ||
+	    !notification_command(a, watcher, &news, &es->options->mail, command, &masks, err))
 		return false;
 	const struct attempt attempt = {
-		.folder = folder_of(a, w, at->tell), .commands = command, .command_count = 1,
-		.env = step_command_environment(a, &w->options->prepare), .masks = masks_list(&masks),
+		.folder = notification_directory(a, es, at->notification), .commands = command, .command_count = 1,
+		.env = step_command_environment(a, &es->options->prepare), .masks = masks_list(&masks),
 	};
 	*final = false;
-	return engine_state_begin(w, at, &attempt, err);
+	return engine_state_start_attempt(es, at, &attempt, err);
 }
 
-static void start(struct engine_state *w, const struct stored_notification *row)
+static void send_notification(struct engine_state *es, const struct stored_notification *row)
 {
 	struct active_attempt *at = calloc(1, sizeof *at);
 	struct err err;
@@ -153,44 +157,46 @@ static void start(struct engine_state *w, const struct stored_notification *row)
 
 	if (!at)
 		abort();
-	at->id = ++w->last_id;
-	at->tell = arena_new(&at->arena, struct stored_notification, 1);
-	*at->tell = (struct stored_notification){
+	at->id = ++es->last_attempt_id;
+	at->notification = arena_new(&at->arena, struct stored_notification, 1);
+	*at->notification = (struct stored_notification){
 		row->id, arena_strdup(&at->arena, row->watcher), arena_strdup(&at->arena, row->news),
 		row->attempts + 1,
 	};
-	if (!put_again(w, at->tell, clock_now() + PATIENCE_MS)) {
-		engine_state_forget(w, at);
+	if (!reschedule_notification(es, at->notification, clock_now() + SENDING_TIMEOUT_MS)) {
+		engine_state_free_attempt(es, at);
 		return;
 	}
-	if (begin(w, at, &final, &err))
+	if (start_notification_attempt(es, at, &final, &err))
 		return;
-	failed(w, at->tell, final, err.msg);
-	engine_state_forget(w, at);
+	notification_failed(es, at->notification, final, err.msg);
+	engine_state_free_attempt(es, at);
 }
 
-void notification_queue_send_due(struct engine_state *w, int64_t *next)
+void notification_queue_send_due(struct engine_state *es, int64_t *next)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct stored_notification *due;
-	size_t count, places = NOTIFICATIONS_AT_A_TIME - tell_count(w);
+	size_t count, slots = NOTIFICATIONS_AT_A_TIME - active_notification_count(es);
 	struct err err;
 
 	*next = -1;
-	if (!places)
-		return;		/* the end of one leads here again */
-	if (!execution_store_due_notifications(w->store, &a, clock_now(), places, &due, &count, &err)) {
-		log_error(w->options->log, "watchers: %s", err.msg);
-		*next = clock_now() + FIRST_MS;
+	if (!slots)
+		return;		/* when one has ended, the engine calls again */
+	if (!execution_store_due_notifications(es->store, &a, clock_now(), slots, &due, &count, &err)) {
+		log_error(es->options->log, "cannot read which notifications are due: %s", err.msg);
+		*next = clock_now() + FIRST_RETRY_MS;
 		return;
 	}
-	for (size_t i = 0; i < count && !w->stopping; i++)
-		start(w, &due[i]);
-	if (tell_count(w) < NOTIFICATIONS_AT_A_TIME && !execution_store_next_notification(w->store, next, &err))
-		*next = clock_now() + FIRST_MS;
+	for (size_t i = 0; i < count && !es->stopping; i++)
+		send_notification(es, &due[i]);
+	if (active_notification_count(es) < NOTIFICATIONS_AT_A_TIME &&
+	    !execution_store_next_notification(es->store, next, &err))
+		*next = clock_now() + FIRST_RETRY_MS;
 }
 
-/* Why the command in folder sent nothing; NULL: it did.  *final is set if trying again is of no use. */
+/* Why the attempt in folder did not send the notification; NULL: it did.  *final: another attempt would fail in the
+ * same way. */
 static const char *notification_queue_failure(struct arena *a, const char *folder, bool *final)
 {
 	struct attempt_reply reply = { 0 };
@@ -211,25 +217,25 @@ static const char *notification_queue_failure(struct arena *a, const char *folde
 	return !found ? "its process was killed" : *message ? message : arena_printf(a, "exit code %d", code);
 }
 
-void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *at, const char *why)
+void notification_queue_attempt_ended(struct engine_state *es, struct active_attempt *at, const char *why)
 {
-	const char *folder = folder_of(&at->arena, w, at->tell);
+	const char *folder = notification_directory(&at->arena, es, at->notification);
 	bool final = false;
 
 	if (!why)
 		why = notification_queue_failure(&at->arena, folder, &final);
 	if (why)
-		failed(w, at->tell, final, why);
+		notification_failed(es, at->notification, final, why);
 	else
-		put_again(w, at->tell, -1);
-	engine_state_remove(w, folder);
-	engine_state_forget(w, at);
+		reschedule_notification(es, at->notification, -1);
+	engine_state_remove_directory(es, folder);
+	engine_state_free_attempt(es, at);
 }
 
-/* ---- from one engine to the next ---- */
+/* ---- recovery ---- */
 
-/* "tell-12" is the folder of the twelfth. */
-static bool read_id(const char *name, int64_t *id)
+/* Reads the id out of the name that notification_directory() makes: "tell-12". */
+static bool notification_id_of_directory(const char *name, int64_t *id)
 {
 	char *end;
 
@@ -239,7 +245,7 @@ static bool read_id(const char *name, int64_t *id)
 	return end > name + 5 && !*end;
 }
 
-static bool was_told(const struct engine_state *w, const char *name)
+static bool was_notification_sent(const struct engine_state *es, const char *name)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *message;
@@ -247,28 +253,29 @@ static bool was_told(const struct engine_state *w, const char *name)
 	struct err err;
 	int code;
 
-	return attempt_result_read(&a, arena_printf(&a, "%s/%s", w->folder, name), &code, &message, &found, &err) &&
+	return attempt_result_read(&a, arena_printf(&a, "%s/%s", es->directory, name), &code, &message, &found, &err) &&
 	       found && code == 0;
 }
 
-static void close_stream(DIR **stream)
+static void close_directory_stream(DIR **stream)
 {
 	if (*stream)
 		closedir(*stream);
 }
 
-static bool write_recovered(struct engine_state *w, void *what, struct err *err)
+static bool commit_recovered_notifications(struct engine_state *es, void *what, struct err *err)
 {
-	CLEANUP(close_stream) DIR *dir = opendir(w->folder);
+	CLEANUP(close_directory_stream) DIR *dir = opendir(es->directory);
 	int64_t id;
 
 	for (struct dirent *e; dir && (e = readdir(dir)); )
-		if (read_id(e->d_name, &id) && was_told(w, e->d_name) && !execution_store_drop_notification(w->store, id, err))
+		if (notification_id_of_directory(e->d_name, &id) && was_notification_sent(es, e->d_name) &&
+		    !execution_store_drop_notification(es->store, id, err))
 			return false;
-	return execution_store_make_notifications_due(w->store, clock_now(), err);
+	return execution_store_make_notifications_due(es->store, clock_now(), err);
 }
 
-void notification_queue_recover(struct engine_state *w)
+void notification_queue_recover(struct engine_state *es)
 {
-	engine_state_commit(w, write_recovered, NULL);
+	engine_state_commit_with_retry(es, commit_recovered_notifications, NULL);
 }

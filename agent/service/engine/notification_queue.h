@@ -1,5 +1,5 @@
-/* notification_queue.h: watchers that are to be told of a run: what of, when again if it could not be done, and when
- * not any more.  It never matters to the run.  For the engine's thread. */
+/* notification_queue.h: sends the notifications that executions have written into the store, and retries those that
+ * fail.  A failure never affects the execution.  For the engine's thread alone. */
 #ifndef AGENT_SERVICE_ENGINE_NOTIFICATION_QUEUE_H
 #define AGENT_SERVICE_ENGINE_NOTIFICATION_QUEUE_H
 
@@ -7,14 +7,17 @@
 
 enum { NOTIFICATIONS_AT_A_TIME = 4, NOTIFICATION_ATTEMPTS = 6 };
 
-/* What is written down for one that is to be told of the run, as it stands now; in a. */
-const char *notification_queue_describe(struct arena *a, const struct execution *live, const char *event);
+/* The JSON document that the store keeps of a notification: the execution as it is now, and the event of dag_run.h
+ * that it is about.  In a. */
+const char *notification_queue_document(struct arena *a, const struct execution *x, const char *event);
 
-/* Begins with those that are due; *next becomes when to call again, milliseconds since 1970, -1: never. */
-void notification_queue_send_due(struct engine_state *w, int64_t *next);
-/* That has ended, or could not be begun (why). */
-void notification_queue_attempt_ended(struct engine_state *w, struct active_attempt *active, const char *why);
-/* After another engine: those that it had told are done with, the others are due, also if it had begun to. */
-void notification_queue_recover(struct engine_state *w);
+/* Starts to send the notifications that are due; *next becomes when to call again, milliseconds since 1970,
+ * -1: never. */
+void notification_queue_send_due(struct engine_state *es, int64_t *next);
+/* The attempt to send one has ended, or could not be started (why): removes the notification from the store, or sets
+ * when it is sent again.  Frees at. */
+void notification_queue_attempt_ended(struct engine_state *es, struct active_attempt *at, const char *why);
+/* For an engine that begins: removes the notifications that the last engine has sent, and makes all others due. */
+void notification_queue_recover(struct engine_state *es);
 
 #endif

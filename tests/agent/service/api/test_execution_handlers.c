@@ -72,7 +72,7 @@ static void a_run_is_begun_by_hand(void **state)
 
 static void what_cannot_be_executed_is_refused(void **state)
 {
-#define WRONG(text)	"422 {\"detail\":\"workflow 1 cannot be run: " text "\"}"
+#define WRONG(text)	"422 {\"detail\":\"workflow 1 cannot be executed: " text "\"}"
 	static const struct { const char *body, *answer; } cases[] = {
 		{ "[]", WRONG("expected a map, found a list") },
 		{ "7", WRONG("expected a map, found a number") },
@@ -105,7 +105,7 @@ static void how_a_workflow_stands_may_forbid_a_run(void **state)
 	expect(f, "POST " W, MINI, "201 {\"id\":1}");
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("01") "\"}");
 	expect(f, "POST " W "/1/execute", "{}",
-	       "409 {\"detail\":\"workflow 1 is running, and does not allow a run beside another one\"}");
+	       "409 {\"detail\":\"workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)\"}");
 	put(f, UUID("01"), DAG_SUCCESS, NOW + 1, "");
 	expect(f, "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("03") "\"}");
 	put(f, UUID("03"), DAG_SUCCESS, NOW + 1, "");
@@ -129,7 +129,7 @@ static void too_many_runs_are_asked_to_come_later(void **state)
 		}, &(struct execution_details){ NULL, "[]", "{}" }, &err), &err);
 	check(workflow_store_end(f->api.store, true, &err), &err);
 	expect(f, "POST " W "/1/execute", "{}",
-	       "429 {\"detail\":\"workflow 1 has to wait: as many runs as there may be are under way\"} (5)");
+	       "429 {\"detail\":\"workflow 1 has to wait: too many executions are in progress\"} (5)");
 }
 
 /* ---- webhooks ---- */
@@ -182,7 +182,7 @@ static void a_webhook_that_is_none_or_may_not_be_pulled_begins_nothing(void **st
 	large[MOST] = '\0';
 	assert_non_null(strstr(ask(f, "POST /hooks/" UUID("01"), large), "200 {\"executionId\":\""));
 	expect(f, "POST /hooks/" UUID("01"), "",
-	       "409 {\"detail\":\"workflow 1 is running, and does not allow a run beside another one\"}");
+	       "409 {\"detail\":\"workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)\"}");
 	expect(f, "POST /hooks/x/y", "", "404 {\"detail\":\"there is nothing at this address\"}");
 }
 
@@ -450,7 +450,8 @@ static void a_run_is_told_with_its_steps(void **state)
 	       "\"output\":{\"exitCode\":\"7\",\"message\":\"terminated\"},\"attempts\":2}]}");
 	check(execution_store_put(f->api.store, &(struct stored_execution){ 1, .status = DAG_FAILED, .finished = 1 }, "[]", &err), &err);
 	expect(f, "GET " W "/1/executions/" UUID("01"), "",
-	       "500 {\"detail\":\"run " UUID("01") " is damaged in the database: expected a saved run\"}");
+	       "500 {\"detail\":\"execution " UUID("01") " is damaged in the database: "
+	       "expected the saved state of an execution\"}");
 }
 
 static void a_run_is_stopped_while_it_is_under_way(void **state)

@@ -256,7 +256,7 @@ static size_t folders(struct fixture *f)
 
 /* ---- one engine ---- */
 
-static void a_run_goes_from_step_to_step(void **state)
+static void an_execution_goes_from_step_to_step(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo hello $N; echo 42 > out", ",'outputParameters':{'ANSWER':'out'}") ","
@@ -267,7 +267,7 @@ static void a_run_goes_from_step_to_step(void **state)
 	                 STEP("d", "true", ",'parents':['b']"), "");
 	struct engine *g = start(f);
 
-	assert_true(engine_is_ours(g));
+	assert_true(engine_has_lock(g));
 	const char *uuid = begin(f, id, "{\"params\":{\"global\":{\"N\":\"you\"}}}");
 	assert_string_equal(wait_end(f, uuid),
 	                    "Failed: a Success 1 0 terminated, b Failed 1 7 terminated, c Success 1 0 terminated, "
@@ -281,11 +281,11 @@ static void a_run_goes_from_step_to_step(void **state)
 	engine_drain(g, -1);
 	engine_stop(g);
 	assert_int_equal(folders(f), 0);
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": run %s begins (test)\n", uuid)));
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": run %s: Failed after ", uuid)));
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": execution %s started (test)\n", uuid)));
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": execution %s: Failed after ", uuid)));
 }
 
-static void a_step_that_fails_is_tried_again_and_its_log_says_so(void **state)
+static void a_failed_step_is_retried_and_its_log_says_so(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo try; test $WORKFLOW_ATTEMPT = 2", ""),
@@ -298,7 +298,7 @@ static void a_step_that_fails_is_tried_again_and_its_log_says_so(void **state)
 	engine_stop(g);
 }
 
-static void a_step_that_takes_too_long_is_ended(void **state)
+static void a_step_that_takes_too_long_is_killed(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "sleep 997", ",'stepTimeout':1"), "");
@@ -310,7 +310,7 @@ static void a_step_that_takes_too_long_is_ended(void **state)
 	engine_stop(g);
 }
 
-static void a_step_that_cannot_be_run_says_why(void **state)
+static void a_step_that_cannot_be_started_says_why(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, "'q':{'type':'sql','sqlQueryPath':'a.sql'}," STEP("s", "true", ",'parameters':{'secrets':['x']}"),
@@ -325,7 +325,7 @@ static void a_step_that_cannot_be_run_says_why(void **state)
 	engine_stop(g);
 }
 
-static void no_more_run_at_once_than_there_are_places(void **state)
+static void no_more_steps_run_at_once_than_there_are_slots(void **state)
 {
 	/* Who finds more than two of them tells. */
 	static const char command[] = "echo >> $M; mkdir $M.$WORKFLOW_STEP; set -- $M.*; test $# -le 2 || echo many >> $M; "
@@ -360,7 +360,7 @@ static void a_log_can_be_read_while_its_step_runs(void **state)
 	engine_stop(g);
 }
 
-static void a_run_is_stopped_when_somebody_asks_for_it(void **state)
+static void an_execution_is_stopped_on_request(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M; sleep 997", "") "," STEP("b", "true", ",'parents':['a']"), "");
@@ -376,7 +376,7 @@ static void a_run_is_stopped_when_somebody_asks_for_it(void **state)
 	engine_stop(g);
 }
 
-static void a_cron_that_is_due_begins_a_run_only_where_it_may(void **state)
+static void a_due_cron_fires_only_where_crons_are_on(void **state)
 {
 	struct fixture *f = *state;
 	struct stored_workflow w = {
@@ -410,10 +410,10 @@ static void a_cron_that_is_due_begins_a_run_only_where_it_may(void **state)
 
 /* ---- what is damaged ---- */
 
-static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
+static void an_execution_that_cannot_be_read_is_failed_and_logged(void **state)
 {
 	static const struct { const char *state, *why; } cases[] = {
-		{ "[]", "expected a saved run" },
+		{ "[]", "expected the saved state of an execution" },
 		{ "{\"flow\":{},\"boot\":\"\"}", "expected version 1" },
 		{ "{\"flow\":{\"version\":1,\"status\":\"Running\",\"began\":1,\"now\":1,\"steps\":{}},\"boot\":\"\"}",
 		  "the saved run has other steps than the workflow" },
@@ -447,7 +447,7 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 		struct stored_execution run = find(f, uuids[i]);
 		assert_true(run.status == DAG_FAILED && run.finished > 0);
 		assert_string_equal(reruns(f, uuids[i]), "Failed");
-		const char *line = arena_printf(&f->arena, "run %s cannot go on: %s\n", uuids[i], cases[i].why);
+		const char *line = arena_printf(&f->arena, "execution %s cannot continue: %s\n", uuids[i], cases[i].why);
 		if (!strstr(said(f), line))
 			fail_msg("want %sgot %s", line, said(f));
 	}
@@ -455,14 +455,14 @@ static void a_run_that_cannot_be_read_is_failed_and_told(void **state)
 
 /* ---- from one engine to the next ---- */
 
-static void a_second_engine_waits_and_takes_over(void **state)
+static void a_second_engine_stands_by_and_takes_over(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M", ""), "");
 	struct engine *first = start(f);
-	assert_true(engine_is_ours(first));
+	assert_true(engine_has_lock(first));
 	struct engine *second = start(f);
-	assert_false(engine_is_ours(second));
+	assert_false(engine_has_lock(second));
 
 	/* Both are told; one does it. */
 	assert_string_equal(wait_end(f, begin(f, id, with_marks(f))), "Success: a Success 1 0 terminated");
@@ -470,7 +470,7 @@ static void a_second_engine_waits_and_takes_over(void **state)
 	assert_string_equal(marks(f), "a\n");
 	engine_stop(first);
 	assert_string_equal(wait_end(f, begin(f, id, with_marks(f))), "Success: a Success 1 0 terminated");
-	assert_true(engine_is_ours(second));
+	assert_true(engine_has_lock(second));
 	assert_string_equal(marks(f), "a\na\n");
 	engine_stop(second);
 }
@@ -480,15 +480,15 @@ static void an_engine_that_waits_can_be_stopped(void **state)
 	struct fixture *f = *state;
 	struct engine *first = start(f), *second = NULL;
 
-	assert_true(engine_is_ours(first));
+	assert_true(engine_has_lock(first));
 	second = start(f);
 	engine_stop(second);
-	assert_true(engine_is_ours(first));
+	assert_true(engine_has_lock(first));
 	engine_stop(first);
 	engine_stop(NULL);
 }
 
-static void what_ran_when_an_engine_ended_is_lost_and_the_rest_goes_on(void **state)
+static void steps_of_an_ended_engine_are_lost_and_the_rest_continues(void **state)
 {
 	static const char command[] = "echo $WORKFLOW_STEP $WORKFLOW_ATTEMPT >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997";
 	struct fixture *f = *state;
@@ -506,11 +506,11 @@ static void what_ran_when_an_engine_ended_is_lost_and_the_rest_goes_on(void **st
 	assert_string_equal(marks(f), "a 1\na 2\n");
 	assert_string_equal(reruns(f, uuid), "Success");
 	assert_int_equal(folders(f), 0);
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": run %s goes on, the service had ended in "
-	                                             "between\n", uuid)));
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflow \"w\": execution %s continues after a restart "
+	                                             "of the service\n", uuid)));
 }
 
-static void a_lost_step_that_is_not_to_be_tried_again_has_failed(void **state)
+static void a_lost_step_without_retries_has_failed(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M; sleep 997", "") "," STEP("b", "true", ",'parents':['a']"), "");
@@ -527,7 +527,7 @@ static void a_lost_step_that_is_not_to_be_tried_again_has_failed(void **state)
 	assert_string_equal(reruns(f, uuid), "Failed");
 }
 
-static void a_stop_that_was_asked_for_meanwhile_is_obeyed(void **state)
+static void a_stop_requested_while_no_engine_ran_is_obeyed(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M; sleep 997", ""), ",'metadata':{'allowConcurrentExecution':true}");
@@ -582,7 +582,7 @@ static void leave_file(struct fixture *f, const char *name, const char *text)
 	      &err);
 }
 
-static void a_step_that_had_ended_is_not_run_again(void **state)
+static void a_step_that_had_ended_is_not_repeated(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M", ",'outputParameters':{'O':'o'}") ","
@@ -632,20 +632,20 @@ static void whether_a_step_had_begun_decides_whether_it_counts(void **state)
 	}
 }
 
-static void folders_of_nobody_are_taken_away(void **state)
+static void directories_of_no_attempt_are_removed(void **state)
 {
 	struct fixture *f = *state;
 
 	leave_file(f, "result", "{\"code\":0,\"message\":\"\"}");
 	struct engine *g = start(f);
-	assert_true(engine_is_ours(g));
+	assert_true(engine_has_lock(g));
 	engine_stop(g);
 	assert_int_equal(folders(f), 0);
 }
 
 /* ---- the end ---- */
 
-static void a_drain_waits_for_all_that_runs(void **state)
+static void a_drain_waits_for_all_executions(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "sleep 0.3", "") "," STEP("b", "echo b >> $M", ",'parents':['a']"), "");
@@ -662,7 +662,7 @@ static void a_drain_waits_for_all_that_runs(void **state)
 	engine_stop(g);
 }
 
-static void a_drain_that_is_cut_short_stops_what_runs(void **state)
+static void a_drain_that_is_cut_short_stops_all_executions(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M; sleep 997", ""), "");
@@ -698,7 +698,7 @@ static pid_t runner_of_this(struct fixture *f)
 	return runner;
 }
 
-static void what_follows_a_step_that_was_killed_with_the_runner_is_run(void **state)
+static void an_execution_continues_after_its_runner_was_killed(void **state)
 {
 	struct fixture *f = *state;
 	int64_t id = add(f, STEP("a", "echo a >> $M; sleep 997", "") ","
@@ -710,11 +710,11 @@ static void what_follows_a_step_that_was_killed_with_the_runner_is_run(void **st
 	wait_marks(f, "a\n");
 	assert_int_equal(kill(runner_of_this(f), SIGKILL), 0);
 	assert_string_equal(wait_end(f, uuid),
-	                    "Failed: a Failed 1 what watched over it was killed, b Success 1 0 terminated");
+	                    "Failed: a Failed 1 its supervisor was killed, b Success 1 0 terminated");
 	engine_stop(g);
 	assert_string_equal(marks(f), "a\nb\nend\n");
 	assert_int_equal(folders(f), 0);
-	assert_non_null(strstr(said(f), "the process that runs steps was killed, and they with it\n"));
+	assert_non_null(strstr(said(f), "the process that runs steps was killed, and the steps with it\n"));
 }
 
 /* ---- what an engine needs ---- */
@@ -731,30 +731,66 @@ static void an_engine_without_a_file_does_not_start(void **state)
 	assert_null(g);
 }
 
-static void an_engine_that_has_no_place_for_attempts_says_so(void **state)
+static void an_engine_without_a_directory_for_attempts_says_so(void **state)
 {
 	struct fixture *f = *state;
 	const char *place = arena_printf(&f->arena, "%s.runs", f->file);
 
 	fclose(fopen(place, "w"));
 	struct engine *g = start(f);
-	assert_false(engine_is_ours(g));
+	assert_false(engine_has_lock(g));
 	engine_stop(g);
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflows cannot be run: make the folder \"%s\": ", place)));
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "cannot execute workflows: make the folder \"%s\": ", place)));
 }
 
 /* Of another user's, say. */
-static void a_lock_that_cannot_be_opened_is_told(void **state)
+static void a_lock_that_cannot_be_opened_is_logged(void **state)
 {
 	struct fixture *f = *state;
 	const char *lock = arena_printf(&f->arena, "%s.lock", f->file);
 
 	assert_int_equal(symlink("elsewhere", lock), 0);
 	struct engine *g = start(f);
-	assert_false(engine_is_ours(g));
+	assert_false(engine_has_lock(g));
 	engine_stop(g);
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "workflows cannot be run: open \"%s\": Too many levels of "
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "cannot execute workflows: open \"%s\": Too many levels of "
 	                                             "symbolic links\n", lock)));
+}
+
+/* ---- cleaning up ---- */
+
+static int64_t add_finished(struct fixture *f, int64_t workflow, const char *uuid, int64_t finished)
+{
+	struct stored_execution x = {
+		.uuid = uuid, .workflow = workflow, .status = DAG_RUNNING, .cause = "test", .began = finished - 1000,
+		.finished = -1,
+	};
+	struct err err;
+
+	check(workflow_store_begin(f->store, &err), &err);
+	check(execution_store_add(f->store, &x, &(struct execution_details){ NULL, "[]", "{}" }, &err), &err);
+	x.status = DAG_SUCCESS;
+	x.finished = finished;
+	check(execution_store_put(f->store, &x, "{}", &err) && workflow_store_end(f->store, true, &err), &err);
+	return x.id;
+}
+
+static void executions_that_are_older_than_they_are_kept_are_deleted(void **state)
+{
+	static const int64_t day_ms = 24 * 3600 * 1000;
+	static const char old[] = "00000000-0000-4000-8000-000000000001", young[] = "00000000-0000-4000-8000-000000000002";
+	struct fixture *f = *state;
+	int64_t id = add(f, STEP("a", "true", ""), ""), until = clock_monotonic() + LONG_MS;
+	struct stored_execution found = { .id = add_finished(f, id, old, clock_now() - 91 * day_ms) };
+	struct err err;
+
+	add_finished(f, id, young, clock_now() - 89 * day_ms);
+	struct engine *g = start(f);
+	for (; found.id && clock_monotonic() < until; usleep(5000))
+		check(execution_store_find(f->store, &f->arena, old, &found, &err), &err);
+	engine_stop(g);
+	assert_int_equal(found.id, 0);
+	assert_string_equal(find(f, young).uuid, young);
 }
 
 static int enter(void **state)
@@ -767,29 +803,30 @@ int main(int argc, char **argv)
 {
 #define test(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		test(a_run_goes_from_step_to_step),
-		test(a_step_that_fails_is_tried_again_and_its_log_says_so),
-		test(a_step_that_takes_too_long_is_ended),
-		test(a_step_that_cannot_be_run_says_why),
-		test(no_more_run_at_once_than_there_are_places),
+		test(an_execution_goes_from_step_to_step),
+		test(a_failed_step_is_retried_and_its_log_says_so),
+		test(a_step_that_takes_too_long_is_killed),
+		test(a_step_that_cannot_be_started_says_why),
+		test(no_more_steps_run_at_once_than_there_are_slots),
 		test(a_log_can_be_read_while_its_step_runs),
-		test(a_run_is_stopped_when_somebody_asks_for_it),
-		test(a_cron_that_is_due_begins_a_run_only_where_it_may),
-		test(a_run_that_cannot_be_read_is_failed_and_told),
-		test(a_second_engine_waits_and_takes_over),
+		test(an_execution_is_stopped_on_request),
+		test(a_due_cron_fires_only_where_crons_are_on),
+		test(an_execution_that_cannot_be_read_is_failed_and_logged),
+		test(a_second_engine_stands_by_and_takes_over),
 		test(an_engine_that_waits_can_be_stopped),
-		test(what_ran_when_an_engine_ended_is_lost_and_the_rest_goes_on),
-		test(a_lost_step_that_is_not_to_be_tried_again_has_failed),
-		test(a_stop_that_was_asked_for_meanwhile_is_obeyed),
-		test(a_step_that_had_ended_is_not_run_again),
+		test(steps_of_an_ended_engine_are_lost_and_the_rest_continues),
+		test(a_lost_step_without_retries_has_failed),
+		test(a_stop_requested_while_no_engine_ran_is_obeyed),
+		test(a_step_that_had_ended_is_not_repeated),
 		test(whether_a_step_had_begun_decides_whether_it_counts),
-		test(folders_of_nobody_are_taken_away),
-		test(a_drain_waits_for_all_that_runs),
-		test(a_drain_that_is_cut_short_stops_what_runs),
-		test(what_follows_a_step_that_was_killed_with_the_runner_is_run),
+		test(directories_of_no_attempt_are_removed),
+		test(a_drain_waits_for_all_executions),
+		test(a_drain_that_is_cut_short_stops_all_executions),
+		test(an_execution_continues_after_its_runner_was_killed),
 		test(an_engine_without_a_file_does_not_start),
-		test(an_engine_that_has_no_place_for_attempts_says_so),
-		test(a_lock_that_cannot_be_opened_is_told),
+		test(an_engine_without_a_directory_for_attempts_says_so),
+		test(a_lock_that_cannot_be_opened_is_logged),
+		test(executions_that_are_older_than_they_are_kept_are_deleted),
 	};
 
 	/* The runner is this program again. */

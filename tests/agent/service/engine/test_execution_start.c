@@ -110,17 +110,17 @@ static void whether_it_begins_is_a_question_of_how_the_workflow_stands(void **st
 		{ WORKFLOW_PAUSED, PLAIN, false, false, "busy workflow 1 is paused" },
 		{ WORKFLOW_PAUSED, PLAIN, false, true, "begun" },
 		{ WORKFLOW_AVAILABLE, PLAIN, true, true,
-		  "busy workflow 1 is running, and does not allow a run beside another one" },
+		  "busy workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)" },
 		{ WORKFLOW_AVAILABLE, BESIDE("false"), true, true,
-		  "busy workflow 1 is running, and does not allow a run beside another one" },
+		  "busy workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)" },
 		{ WORKFLOW_AVAILABLE, BESIDE("null"), true, true,
-		  "busy workflow 1 is running, and does not allow a run beside another one" },
+		  "busy workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)" },
 		{ WORKFLOW_AVAILABLE, BESIDE("true"), true, false, "begun" },
 		{ WORKFLOW_AVAILABLE, BESIDE("true"), false, false, "begun" },
 		{ WORKFLOW_PAUSED, BESIDE("true"), true, false, "busy workflow 1 is paused" },
 		{ WORKFLOW_PAUSED, BESIDE("true"), true, true, "begun" },
 		{ WORKFLOW_PAUSED, PLAIN, true, true,
-		  "busy workflow 1 is running, and does not allow a run beside another one" },
+		  "busy workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (i > 0) {
@@ -141,16 +141,16 @@ static void whether_it_begins_is_a_question_of_how_the_workflow_stands(void **st
 static void what_cannot_be_run_is_told(void **state)
 {
 	static const struct { const char *body, *execute, *said; } cases[] = {
-		{ PLAIN, "[]", "wrong workflow 1 cannot be run: expected a map, found a list" },
-		{ PLAIN, "\"x\"", "wrong workflow 1 cannot be run: expected a map, found a text" },
+		{ PLAIN, "[]", "wrong workflow 1 cannot be executed: expected a map, found a list" },
+		{ PLAIN, "\"x\"", "wrong workflow 1 cannot be executed: expected a map, found a text" },
 		{ PLAIN, "{\"stepsToRun\":[{\"stepName\":\"t\"}]}",
-		  "wrong workflow 1 cannot be run: stepsToRun: there is no step \"t\"" },
+		  "wrong workflow 1 cannot be executed: stepsToRun: there is no step \"t\"" },
 		{ PLAIN, "{\"params\":{\"stepWise\":{\"t\":{}}}}",
-		  "wrong workflow 1 cannot be run: params.stepWise: there is no step \"t\"" },
+		  "wrong workflow 1 cannot be executed: params.stepWise: there is no step \"t\"" },
 		{ "{\"name\":\"w\",\"steps\":{\"a\":{\"type\":\"sql\",\"parents\":[\"b\"]},"
 		  "\"b\":{\"type\":\"sql\",\"parents\":[\"a\"]}}}", NULL,
-		  "wrong workflow 1 cannot be run: steps wait for each other in a circle: step \"a\" is one of them" },
-		{ "{\"name\":\"w\"}", NULL, "wrong workflow 1 cannot be run: steps: expected a map of steps" },
+		  "wrong workflow 1 cannot be executed: steps wait for each other in a circle: step \"a\" is one of them" },
+		{ "{\"name\":\"w\"}", NULL, "wrong workflow 1 cannot be executed: steps: expected a map of steps" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (i > 0) {
@@ -175,7 +175,7 @@ static void there_is_an_end_to_how_many_run_at_once(void **state)
 	for (int i = 0; i < EXECUTION_OPEN_MAX; i++)
 		assert_string_equal(begin(f, 1, arena_printf(&f->arena, "%d", i), NULL, false), "begun");
 	assert_string_equal(begin(f, 2, "u", NULL, true),
-	                    "full workflow 2 has to wait: as many runs as there may be are under way");
+	                    "full workflow 2 has to wait: too many executions are in progress");
 	check(execution_store_put(f->store, &(struct stored_execution){ .id = 7, .status = DAG_SUCCESS, .finished = NOW }, "{}", &err),
 	      &err);
 	assert_string_equal(begin(f, 2, "u", NULL, true), "begun");
