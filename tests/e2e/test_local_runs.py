@@ -182,7 +182,7 @@ class ExecutionsTest(RowCase):
                 self.assertEqual(tuple(page[key] for key in ("pageCount", "pageNumber", "pageSize", "executionCount")),
                                  counts)
         self.assertRegex(self.refused(1, "executions", "w", "--date-from", "then"),
-                         r"400.*dateFrom: expected a time such as 2024-01-07T18:00:00\.000Z")
+                         r"400.*dateFrom: expected a date and time such as 2024-01-07T18:00:00\.000Z")
 
     def test_workflows_are_found_by_their_last_run(self):
         self.create("never", a=step("true"))
@@ -295,7 +295,7 @@ class ExecutionTest(RowCase):
         self.create("w", a=step("true"))
         self.assertEqual(self.refused(1, "execution", "w", NOBODY),
                          f'get execution {NOBODY} of workflow 1 "w": the service answered 404 (not found): workflow 1 '
-                         "has no such execution")
+                         "has no execution with this executionId")
 
 
 class LogsTest(RowCase):
@@ -351,8 +351,8 @@ class LogsTest(RowCase):
         for path, status, detail in (
                 (f"{run}/logs", 400, "stepName: expected the name of a step"),
                 (f"{run}/logs?stepName=b", 404, f'execution {run} has no step "b"'),
-                (f"{run}/logs?stepName=a&nextToken=x", 400, "nextToken: expected what an earlier answer gave"),
-                (f"{NOBODY}/logs?stepName=a", 404, "workflow 1 has no such execution"),
+                (f"{run}/logs?stepName=a&nextToken=x", 400, "nextToken: expected the nextToken of an earlier answer"),
+                (f"{NOBODY}/logs?stepName=a", 404, "workflow 1 has no execution with this executionId"),
                 (f"{run}/logs/download", 400, "stepName: expected the name of a step"),
                 (f"{run}/logs/download?stepName=b", 404, f'execution {run} has no step "b"')):
             with self.subTest(path):
@@ -404,7 +404,7 @@ class StopTest(RowCase):
         self.assertEqual(self.states(details), {"a": "Stopped", "b": "Stopped"})
         self.assertEqual(self.executions("w")[0]["stoppedBy"], "local")
         self.assertRegex(self.refused(1, "stop", "w", run), f"409.*execution {run} has ended: it is Stopped")
-        self.assertRegex(self.refused(1, "stop", "w", NOBODY), "404.*workflow 1 has no such execution")
+        self.assertRegex(self.refused(1, "stop", "w", NOBODY), "404.*workflow 1 has no execution with this executionId")
 
     def test_the_answer_is_empty(self):
         self.create("w", a=self.held())

@@ -66,7 +66,7 @@ class UnixSocketTest(SyncCase):
         self.assertEqual(self.expect(1, "plan", specs, endpoint=f"unix:{path}",
                                      env={"FLOWSYNC_TOKEN_FILE": None, "FLOWSYNC_TOKEN": "another"}).err,
                          "flowsync: error: list workflows, page 1: the service answered 401 (the token is not "
-                         "accepted): the token in Authorization is not this service's\n")
+                         "accepted): the token in Authorization is not the token of this service\n")
         self.interrupt(serve, signal.SIGTERM)
         self.assertEqual(self.finish(serve).code, 0)
         self.assertFalse(path.exists())

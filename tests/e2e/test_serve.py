@@ -188,7 +188,7 @@ class SdkExchangeTest(ServiceCase):
                          (404, {"detail": f'execution {run} has no step "none"'}))
         execution = top + "2/executions/c1b6a0d4-55b8-4c5c-8f0e-0d8f7b8f2a01"
         for path in execution, execution + "/logs?stepName=train", execution + "/logs/download?stepName=train":
-            self.assertEqual(ask("GET", path), (404, {"detail": "workflow 2 has no such execution"}))
+            self.assertEqual(ask("GET", path), (404, {"detail": "workflow 2 has no execution with this executionId"}))
 
         self.assertEqual(ask("GET", top + "999"), (404, {"detail": "workflow 999 is not found"}))
         self.assertEqual(ask("POST", top + "2/pause"), (200, {}))
@@ -222,7 +222,7 @@ class SdkExchangeTest(ServiceCase):
                      "/tenant-management/api/v1/external/tenants/tenant-metadata"):
             for token in "wrong", "Bearer " + self.service.token, self.service.token[:-1]:
                 self.assertEqual(self.ask("GET", path, token=token),
-                                 (401, {"detail": "the token in Authorization is not this service's"}))
+                                 (401, {"detail": "the token in Authorization is not the token of this service"}))
 
     def test_statuses_of_bad_requests(self):
         top = BASE + "/workflows/"

@@ -1,41 +1,45 @@
-/* api_request.h: one request to the local service on its way to its answer.  For service_*.c
- * alone. */
+/* api_request.h: one request to the local service, from its parameters to its answer.  For routes.c and the
+ * handlers alone.  A function that returns false has put the answer into the response. */
 #ifndef AGENT_SERVICE_API_API_REQUEST_H
 #define AGENT_SERVICE_API_API_REQUEST_H
 
 #include "agent/service/api/routes.h"
 
-enum { PAGE_SIZE = 25, PAGE_SIZE_MAX = 1000, PAGE_NUMBER_MAX = 1000000000 };
+enum { API_PAGE_SIZE = 25, API_PAGE_SIZE_MAX = 1000, API_PAGE_NUMBER_MAX = 1000000000 };
 
-/* Everyone with the token is the same to us. */
-extern const char service_user[];
+/* The user of all requests: the service has one token, so it knows no more of who sends it. */
+extern const char api_user[];
 
 struct api_request {
 	const struct service_api *api;
-	const struct http_request *request;
+	const struct http_request *http;
 	struct http_response *response;
-	struct arena *arena;
-	int64_t id;		/* of the workflow in the path */
-	const char *word;	/* the other part of the path that is free: an executionId, say */
+	struct arena *arena;		/* until the answer is sent */
+	int64_t id;			/* the workflow's, from the path */
+	const char *path_word;		/* what stands for "*" in the path: an executionId, for example */
 };
 
-void api_reply(struct api_request *c, int status, const struct node *body);
-void api_reply_text(struct api_request *c, const char *json);
-/* The store failed. */
-void api_reply_store_error(struct api_request *c, const struct err *err);
+/* Answers: body as JSON; JSON text with status 200; an error of the store (503 and Retry-After if another process
+ * keeps it busy, else 500). */
+void api_reply(struct api_request *r, int status, const struct node *body);
+void api_reply_text(struct api_request *r, const char *json);
+void api_reply_store_error(struct api_request *r, const struct err *err);
 
-/* Of the query; NULL if it was not sent. */
-const char *api_parameter(const struct api_request *c, const char *name);
-/* These leave *out alone if the parameter was not sent, and have answered if false. */
-bool api_number(struct api_request *c, const char *name, int64_t most, int64_t *out);
-/* Sets a bit for each word that was sent. */
-bool api_words(struct api_request *c, const char *name, const char *const *words, size_t count, unsigned *out);
-bool api_execution_statuses(struct api_request *c, const char *name, unsigned *out);	/* bits of enum dag_status */
+/* A parameter of the query, the last one if it was sent more than once; NULL: it was not sent. */
+const char *api_parameter(const struct api_request *r, const char *name);
+/* Reads a parameter from 1 to max.  *out is untouched if it was not sent. */
+bool api_number(struct api_request *r, const char *name, int64_t max, int64_t *out);
+/* Sets a bit in *out, the index in words, for each time that the parameter was sent. */
+bool api_words(struct api_request *r, const char *name, const char *const *words, size_t count, unsigned *out);
+/* The same for the statuses of executions: bits of enum dag_status. */
+bool api_execution_statuses(struct api_request *r, const char *name, unsigned *out);
 
-void api_put_page(struct api_request *c, struct node *out, int64_t number, int64_t size, int64_t total);
+/* Adds pageCount, pageNumber and pageSize. */
+void api_put_page(struct api_request *r, struct node *out, int64_t number, int64_t size, int64_t total);
 
-/* The workflow in the path, and its body; have answered if false. */
-bool api_find_workflow(struct api_request *c, struct stored_workflow *out);
-bool api_body(struct api_request *c, const struct stored_workflow *workflow, struct node **out);
+/* The workflow in the path. */
+bool api_find_workflow(struct api_request *r, struct stored_workflow *out);
+/* Its body, read into the request's arena. */
+bool api_body(struct api_request *r, const struct stored_workflow *workflow, struct node **out);
 
 #endif

@@ -10,106 +10,106 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/validate.h"
 
-static bool page_query(struct api_request *c, struct page_query *q)
+static bool read_page_query(struct api_request *r, struct page_query *q)
 {
-	const char **by = arena_new(c->arena, const char *, c->request->query_count);
+	const char **by = arena_new(r->arena, const char *, r->http->query_count);
 
-	*q = (struct page_query){ .number = 1, .size = PAGE_SIZE, .modified_by = by };
-	for (size_t i = 0; i < c->request->query_count; i++)
-		if (strcmp(c->request->query[i].name, "lastModifiedBy") == 0)
-			by[q->modified_by_count++] = c->request->query[i].value;
-	q->search = api_parameter(c, "searchTerm");
+	*q = (struct page_query){ .number = 1, .size = API_PAGE_SIZE, .modified_by = by };
+	for (size_t i = 0; i < r->http->query_count; i++)
+		if (strcmp(r->http->query[i].name, "lastModifiedBy") == 0)
+			by[q->modified_by_count++] = r->http->query[i].value;
+	q->search = api_parameter(r, "searchTerm");
 	if (q->search && !*q->search)
 		q->search = NULL;
-	return api_number(c, "pageNumber", PAGE_NUMBER_MAX, &q->number) &&
-	       api_number(c, "pageSize", PAGE_SIZE_MAX, &q->size) &&
-	       api_words(c, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
-	                  &q->statuses) &&
-	       api_execution_statuses(c, "lastExecutionStatus", &q->last_runs);
+	return api_number(r, "pageNumber", API_PAGE_NUMBER_MAX, &q->number) &&
+	       api_number(r, "pageSize", API_PAGE_SIZE_MAX, &q->size) &&
+	       api_words(r, "workflowStatus", workflow_status_words, WORKFLOW_STATUS_COUNT,
+	                 &q->statuses) &&
+	       api_execution_statuses(r, "lastExecutionStatus", &q->last_runs);
 }
 
-/* ---- reading ---- */
+/* ---- handlers that read ---- */
 
-static bool last_execution(struct api_request *c, int64_t workflow, struct node **out)
+static bool last_execution_json(struct api_request *r, int64_t workflow, struct node **out)
 {
 	struct stored_rerun *reruns = NULL;
-	struct stored_execution run;
+	struct stored_execution last;
 	size_t count = 0;
 	struct err err;
 
-	if (!execution_store_find_last(c->api->store, c->arena, workflow, &run, &err) ||
-	    (run.id && !execution_store_reruns(c->api->store, c->arena, run.id, &reruns, &count, &err))) {
-		api_reply_store_error(c, &err);
+	if (!execution_store_find_last(r->api->store, r->arena, workflow, &last, &err) ||
+	    (last.id && !execution_store_reruns(r->api->store, r->arena, last.id, &reruns, &count, &err))) {
+		api_reply_store_error(r, &err);
 		return false;
 	}
-	*out = execution_json_last(c->arena, &run, reruns, count);
+	*out = execution_json_last(r->arena, &last, reruns, count);
 	return true;
 }
 
-static void list(struct api_request *c)
+static void handle_list(struct api_request *r)
 {
-	struct node *out = node_map(c->arena), *items = node_list(c->arena);
+	struct node *out = node_map(r->arena), *items = node_list(r->arena);
 	struct workflow_page page = { 0 };
 	struct page_query q;
 	struct node *last;
 	struct err err;
 
-	if (!page_query(c, &q))
+	if (!read_page_query(r, &q))
 		return;
-	if (!workflow_store_page(c->api->store, c->arena, &q, &page, &err)) {
-		api_reply_store_error(c, &err);
+	if (!workflow_store_page(r->api->store, r->arena, &q, &page, &err)) {
+		api_reply_store_error(r, &err);
 		return;
 	}
 	for (size_t i = 0; i < page.count; i++) {
-		if (!last_execution(c, page.items[i].id, &last))
+		if (!last_execution_json(r, page.items[i].id, &last))
 			return;
-		node_add(c->arena, items, workflow_json_entry(c->arena, &page.items[i], last, c->api->now()));
+		node_add(r->arena, items, workflow_json_entry(r->arena, &page.items[i], last, r->api->now()));
 	}
-	api_put_page(c, out, q.number, q.size, page.total);
-	node_put(c->arena, out, "workflowsCount", node_int(c->arena, page.total));
-	node_put(c->arena, out, "workflows", items);
-	api_reply(c, 200, out);
+	api_put_page(r, out, q.number, q.size, page.total);
+	node_put(r->arena, out, "workflowsCount", node_int(r->arena, page.total));
+	node_put(r->arena, out, "workflows", items);
+	api_reply(r, 200, out);
 }
 
-static void describe(struct api_request *c)
+static void handle_describe(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct node *body, *last;
 
-	if (api_find_workflow(c, &w) && api_body(c, &w, &body) && last_execution(c, w.id, &last))
-		api_reply(c, 200, workflow_json_describe(c->arena, &w, body, last, c->api->now()));
+	if (api_find_workflow(r, &w) && api_body(r, &w, &body) && last_execution_json(r, w.id, &last))
+		api_reply(r, 200, workflow_json_describe(r->arena, &w, body, last, r->api->now()));
 }
 
-static void list_resources(struct api_request *c)
+static void handle_resources(struct api_request *r)
 {
-	api_reply(c, 200, instance_types_reply(c->arena));
+	api_reply(r, 200, instance_types_reply(r->arena));
 }
 
-static void default_resource(struct api_request *c)
+static void handle_default_resource(struct api_request *r)
 {
-	api_reply(c, 200, instance_types_default_reply(c->arena));
+	api_reply(r, 200, instance_types_default_reply(r->arena));
 }
 
-static void nothing(struct api_request *c)
+static void reply_empty_object(struct api_request *r)
 {
-	api_reply_text(c, "{}");
+	api_reply_text(r, "{}");
 }
 
-/* ---- writing; each of these runs between workflow_store_begin() and workflow_store_end() ---- */
+/* ---- handlers that write ---- */
 
-static bool read_workflow(struct api_request *c, struct node **out)
+static bool read_workflow_body(struct api_request *r, struct node **out)
 {
 	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
-	struct diagnostics faults = { .arena = c->arena };
+	struct diagnostics faults = { .arena = r->arena };
 	struct node *body;
 	struct err err;
 
-	if (!json_read(c->arena, c->request->body, c->request->len, &body, &err)) {
-		http_detail(c->response, 400, "body: %s", err.msg);
+	if (!json_read(r->arena, r->http->body, r->http->len, &body, &err)) {
+		http_detail(r->response, 400, "body: %s", err.msg);
 		return false;
 	}
 	if (body->kind != NODE_MAP) {
-		http_detail(c->response, 400, "body: expected a JSON object, found %s",
+		http_detail(r->response, 400, "body: expected a JSON object, found %s",
 		            node_kind_words(body->kind));
 		return false;
 	}
@@ -120,156 +120,156 @@ static bool read_workflow(struct api_request *c, struct node **out)
 	for (size_t i = 0; i < faults.count; i++)
 		if (!faults.items[i].warning)
 			buf_addf(&detail, "%s%s", detail.len ? "; " : "", faults.items[i].message);
-	http_detail(c->response, 422, "%s", buf_str(&detail));
+	http_detail(r->response, 422, "%s", buf_str(&detail));
 	return false;
 }
 
-static void create(struct api_request *c)
+static void handle_create(struct api_request *r)
 {
-	int64_t now = c->api->now();
+	int64_t now = r->api->now();
 	struct stored_workflow w = {
-		.status = WORKFLOW_AVAILABLE, .created = now, .updated = now, .modified_by = service_user,
+		.status = WORKFLOW_AVAILABLE, .created = now, .updated = now, .modified_by = api_user,
 	};
 	struct node *body;
 	struct err err;
 
-	if (!read_workflow(c, &body))
+	if (!read_workflow_body(r, &body))
 		return;
-	workflow_json_parse(c->arena, body, NULL, NULL, c->api->uuid, &w);
-	workflow_json_set_due(&w, NULL, c->api->reckons ? now : -1);
-	if (workflow_store_add(c->api->store, &w, &err))
-		api_reply(c, 201, workflow_json_written(c->arena, &w));
+	workflow_json_parse(r->arena, body, NULL, NULL, r->api->uuid, &w);
+	workflow_json_set_due(&w, NULL, r->api->sets_cron_times ? now : -1);
+	if (workflow_store_add(r->api->store, &w, &err))
+		api_reply(r, 201, workflow_json_changed(r->arena, &w));
 	else
-		api_reply_store_error(c, &err);
+		api_reply_store_error(r, &err);
 }
 
-/* The status that a change may find, and what is said of the others. */
-static bool find_in(struct api_request *c, unsigned statuses, struct stored_workflow *w)
+/* The workflow in the path, if its status is one of the bits of statuses; answers 409 otherwise. */
+static bool find_workflow_in_status(struct api_request *r, unsigned statuses, struct stored_workflow *w)
 {
 	static const char *const states[] = {
 		[WORKFLOW_DRAFT] = "a draft", [WORKFLOW_RUNNING] = "running",
 		[WORKFLOW_AVAILABLE] = "not paused", [WORKFLOW_PAUSED] = "paused already",
 	};
 
-	if (!api_find_workflow(c, w))
+	if (!api_find_workflow(r, w))
 		return false;
 	if (statuses & 1U << w->status)
 		return true;
-	http_detail(c->response, 409, "workflow %lld is %s", (long long)w->id, states[w->status]);
+	http_detail(r->response, 409, "workflow %lld is %s", (long long)w->id, states[w->status]);
 	return false;
 }
 
 enum { IDLE = 1 << WORKFLOW_DRAFT | 1 << WORKFLOW_AVAILABLE | 1 << WORKFLOW_PAUSED };
 
-/* Who keeps the stamp of what he read must see that it changed, also within a millisecond and
- * with a clock that was set back. */
-static int64_t stamp_after(const struct api_request *c, int64_t before)
+/* The time of a change.  It is always later than the one before, also within a millisecond and after the clock was set
+ * back: a client that remembers updatedAt has to see that the workflow changed. */
+static int64_t timestamp_after(const struct api_request *r, int64_t before)
 {
-	int64_t now = c->api->now();
+	int64_t now = r->api->now();
 
 	return now > before ? now : before + 1;
 }
 
-static void update(struct api_request *c)
+static void handle_update(struct api_request *r)
 {
 	struct stored_workflow before, w;
 	struct node *body, *before_body;
 	struct err err;
 
-	if (!read_workflow(c, &body) || !find_in(c, IDLE, &before) ||
-	    !api_body(c, &before, &before_body))
+	if (!read_workflow_body(r, &body) || !find_workflow_in_status(r, IDLE, &before) ||
+	    !api_body(r, &before, &before_body))
 		return;
 	w = before;
-	w.updated = stamp_after(c, before.updated);
-	w.modified_by = service_user;
-	workflow_json_parse(c->arena, body, &before, before_body, c->api->uuid, &w);
-	workflow_json_set_due(&w, &before, c->api->reckons ? w.updated : -1);
-	if (workflow_store_put(c->api->store, &w, &err))
-		api_reply(c, 200, workflow_json_written(c->arena, &w));
+	w.updated = timestamp_after(r, before.updated);
+	w.modified_by = api_user;
+	workflow_json_parse(r->arena, body, &before, before_body, r->api->uuid, &w);
+	workflow_json_set_due(&w, &before, r->api->sets_cron_times ? w.updated : -1);
+	if (workflow_store_put(r->api->store, &w, &err))
+		api_reply(r, 200, workflow_json_changed(r->arena, &w));
 	else
-		api_reply_store_error(c, &err);
+		api_reply_store_error(r, &err);
 }
 
-static void drop(struct api_request *c)
+static void handle_delete(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
 
-	if (!find_in(c, IDLE, &w))
+	if (!find_workflow_in_status(r, IDLE, &w))
 		return;
-	if (workflow_store_drop(c->api->store, w.id, &err))
-		nothing(c);
+	if (workflow_store_drop(r->api->store, w.id, &err))
+		reply_empty_object(r);
 	else
-		api_reply_store_error(c, &err);
+		api_reply_store_error(r, &err);
 }
 
-static bool change_status(struct api_request *c, enum workflow_status from, enum workflow_status to,
-                          struct stored_workflow *w)
+static bool change_workflow_status(struct api_request *r, enum workflow_status from, enum workflow_status to,
+                                   struct stored_workflow *w)
 {
 	struct err err;
 
-	if (!find_in(c, 1U << from, w))
+	if (!find_workflow_in_status(r, 1U << from, w))
 		return false;
 	w->status = to;
-	w->updated = stamp_after(c, w->updated);
-	if (workflow_store_put_status(c->api->store, w->id, to, w->updated, &err))
+	w->updated = timestamp_after(r, w->updated);
+	if (workflow_store_put_status(r->api->store, w->id, to, w->updated, &err))
 		return true;
-	api_reply_store_error(c, &err);
+	api_reply_store_error(r, &err);
 	return false;
 }
 
-static void pause_workflow(struct api_request *c)
+static void handle_pause(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
 
-	if (!change_status(c, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED, &w))
+	if (!change_workflow_status(r, WORKFLOW_AVAILABLE, WORKFLOW_PAUSED, &w))
 		return;
-	if (workflow_store_clear_dues(c->api->store, w.id, &err))
-		nothing(c);
+	if (workflow_store_clear_dues(r->api->store, w.id, &err))
+		reply_empty_object(r);
 	else
-		api_reply_store_error(c, &err);
+		api_reply_store_error(r, &err);
 }
 
-/* What was due meanwhile is not made up for: somebody wanted it not to run. */
-static void resume_workflow(struct api_request *c)
+/* Crons whose time passed while the workflow was paused do not fire late: that is what the pause was for. */
+static void handle_resume(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
 
-	if (!change_status(c, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE, &w))
+	if (!change_workflow_status(r, WORKFLOW_PAUSED, WORKFLOW_AVAILABLE, &w))
 		return;
-	workflow_json_set_due(&w, NULL, c->api->reckons ? w.updated : -1);
+	workflow_json_set_due(&w, NULL, r->api->sets_cron_times ? w.updated : -1);
 	for (size_t i = 0; i < w.trigger_count; i++)
-		if (!workflow_store_put_due(c->api->store, w.id, i, w.triggers[i].due, &err)) {
-			api_reply_store_error(c, &err);
+		if (!workflow_store_put_due(r->api->store, w.id, i, w.triggers[i].due, &err)) {
+			api_reply_store_error(r, &err);
 			return;
 		}
-	nothing(c);
+	reply_empty_object(r);
 }
 
-/* ---- the way from a request to its function ---- */
+/* ---- routes ---- */
 
 struct verb {
 	const char *method;
-	void (*run)(struct api_request *c);
-	bool writes;
+	void (*handle)(struct api_request *r);
+	bool writes;		/* it may change the store */
 };
 
 #define BASE "/workflows/api/v1"
 
-/* "#" stands for a workflow's id, "*" for any word, which is kept.  "executions" is no id: it is not
- * made of digits. */
+/* "#" matches the id of a workflow, which has digits only, and sets r->id; "*" matches any word, and sets
+ * r->path_word. */
 static const struct route {
 	const char *path, *allow;
 	struct verb verbs[3];
 } routes[] = {
-	{ BASE "/workflows", "GET, POST", { { "GET", list }, { "POST", create, true } } },
+	{ BASE "/workflows", "GET, POST", { { "GET", handle_list }, { "POST", handle_create, true } } },
 	{ BASE "/workflows/executions/#", "GET", { { "GET", handle_executions } } },
 	{ BASE "/workflows/#", "GET, PUT, DELETE",
-	  { { "GET", describe }, { "PUT", update, true }, { "DELETE", drop, true } } },
-	{ BASE "/workflows/#/pause", "POST", { { "POST", pause_workflow, true } } },
-	{ BASE "/workflows/#/resume", "POST", { { "POST", resume_workflow, true } } },
+	  { { "GET", handle_describe }, { "PUT", handle_update, true }, { "DELETE", handle_delete, true } } },
+	{ BASE "/workflows/#/pause", "POST", { { "POST", handle_pause, true } } },
+	{ BASE "/workflows/#/resume", "POST", { { "POST", handle_resume, true } } },
 	{ BASE "/workflows/#/execute", "POST", { { "POST", handle_execute, true } } },
 	{ BASE "/workflows/#/executions/*", "GET", { { "GET", handle_execution } } },
 	{ BASE "/workflows/#/executions/*/stop", "POST", { { "POST", handle_stop, true } } },
@@ -277,15 +277,14 @@ static const struct route {
 	{ BASE "/workflows/#/executions/*/logs/download", "GET", { { "GET", handle_log_download } } },
 	{ "/downloads/*", "GET", { { "GET", handle_log_file } } },
 	{ "/hooks/*", "POST", { { "POST", handle_webhook, true } } },
-	{ BASE "/resources", "GET", { { "GET", list_resources } } },
-	{ BASE "/resources/defaults", "GET", { { "GET", default_resource } } },
-	{ "/tenant-management/api/v1/external/tenants/tenant-metadata", "GET", { { "GET", nothing } } },
-	{ "/resource-usage/api/v1/telemetry", "POST", { { "POST", nothing } } },
+	{ BASE "/resources", "GET", { { "GET", handle_resources } } },
+	{ BASE "/resources/defaults", "GET", { { "GET", handle_default_resource } } },
+	{ "/tenant-management/api/v1/external/tenants/tenant-metadata", "GET", { { "GET", reply_empty_object } } },
+	{ "/resource-usage/api/v1/telemetry", "POST", { { "POST", reply_empty_object } } },
 };
 
-/* The workflow's id that stands in the first len bytes; 0, which no workflow has, for one of
- * more digits than ids have. */
-static bool read_id(const char *text, size_t len, int64_t *id)
+/* Reads an id from the first len bytes.  With more digits than ids have it is 0, which no workflow has. */
+static bool parse_workflow_id(const char *text, size_t len, int64_t *id)
 {
 	enum { DIGITS = 18 };
 	int64_t value = 0;
@@ -299,8 +298,8 @@ static bool read_id(const char *text, size_t len, int64_t *id)
 	return len > 0;
 }
 
-/* A slash at the end makes no difference. */
-static bool matches(const char *pattern, const char *path, struct api_request *c)
+/* A slash at the end of path is ignored. */
+static bool route_matches(const char *pattern, const char *path, struct api_request *r)
 {
 	while (*pattern && *path) {
 		size_t len = strcspn(path, "/");
@@ -309,61 +308,61 @@ static bool matches(const char *pattern, const char *path, struct api_request *c
 				return false;
 			continue;
 		}
-		if (len == 0 || (*pattern == '#' && !read_id(path, len, &c->id)))
+		if (len == 0 || (*pattern == '#' && !parse_workflow_id(path, len, &r->id)))
 			return false;
 		if (*pattern == '*')
-			c->word = arena_strndup(c->arena, path, len);
+			r->path_word = arena_strndup(r->arena, path, len);
 		pattern++;
 		path += len;
 	}
 	return !*pattern && (!*path || strcmp(path, "/") == 0);
 }
 
-static void run(struct api_request *c, const struct verb *verb)
+/* Calls the handler in a transaction, which is committed if the handler writes and succeeds. */
+static void run_in_transaction(struct api_request *r, const struct verb *verb)
 {
 	struct err err;
 
-	if (!(verb->writes ? workflow_store_begin : workflow_store_begin_read)(c->api->store, &err)) {
-		api_reply_store_error(c, &err);
+	if (!(verb->writes ? workflow_store_begin : workflow_store_begin_read)(r->api->store, &err)) {
+		api_reply_store_error(r, &err);
 		return;
 	}
-	verb->run(c);
-	bool keep = verb->writes && c->response->status < 300;
-	if (!workflow_store_end(c->api->store, keep, &err))
-		api_reply_store_error(c, &err);
+	verb->handle(r);
+	bool keep = verb->writes && r->response->status < 300;
+	if (!workflow_store_end(r->api->store, keep, &err))
+		api_reply_store_error(r, &err);
 	else if (keep)
-		wakeup_send(c->api->wake);
+		wakeup_send(r->api->wake);
 }
 
-static void dispatch(struct api_request *c)
+static void routes_dispatch(struct api_request *r)
 {
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct route *route = &routes[i];
-		if (!matches(route->path, c->request->path, c))
+		if (!route_matches(route->path, r->http->path, r))
 			continue;
 		for (size_t v = 0; v < ARRAY_LEN(route->verbs) && route->verbs[v].method; v++)
-			if (strcmp(route->verbs[v].method, c->request->method) == 0) {
-				run(c, &route->verbs[v]);
+			if (strcmp(route->verbs[v].method, r->http->method) == 0) {
+				run_in_transaction(r, &route->verbs[v]);
 				return;
 			}
-		c->response->allow = route->allow;
-		http_detail(c->response, 405, "this address takes %s", route->allow);
+		r->response->allow = route->allow;
+		http_detail(r->response, 405, "this address accepts %s", route->allow);
 		return;
 	}
-	http_detail(c->response, 404, "there is nothing at this address");
+	http_detail(r->response, 404, "there is nothing at this address; the interface is at /workflows/api/v1");
 }
 
-static void answer(void *ctx, const struct http_request *request, struct http_response *response)
+static void routes_answer(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct api_request c = { .api = ctx, .request = request, .response = response, .arena = &arena };
+	struct api_request r = { .api = ctx, .http = request, .response = response, .arena = &arena };
 
-	dispatch(&c);
+	routes_dispatch(&r);
 }
 
-/* Takes the same time whatever the difference is, so that a token cannot be guessed piece by
- * piece. */
-static bool same(const char *given, const char *token)
+/* Takes the same time whatever the difference is, so that a token cannot be guessed byte by byte. */
+static bool token_equals(const char *given, const char *token)
 {
 	size_t len = strlen(given);
 	unsigned char different = len != strlen(token);
@@ -373,22 +372,22 @@ static bool same(const char *given, const char *token)
 	return !different;
 }
 
-static bool admit(void *ctx, const struct http_request *request, struct http_response *response)
+static bool routes_check_token(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	const struct service_api *api = ctx;
 
-	/* The address is the secret there. */
+	/* These URLs are secrets themselves. */
 	if (strncmp(request->path, "/hooks/", 7) == 0 || strncmp(request->path, "/downloads/", 11) == 0)
 		return true;
-	if (request->authorization && same(request->authorization, api->token))
+	if (request->authorization && token_equals(request->authorization, api->token))
 		return true;
 	http_detail(response, 401,
-	            request->authorization ? "the token in Authorization is not this service's"
-	                                   : "a token in Authorization is wanted");
+	            request->authorization ? "the token in Authorization is not the token of this service"
+	                                   : "expected a token in the header Authorization");
 	return false;
 }
 
 struct http_handler routes_handler(struct service_api *api)
 {
-	return (struct http_handler){ api, admit, answer };
+	return (struct http_handler){ api, routes_check_token, routes_answer };
 }

@@ -1,5 +1,5 @@
-/* routes.h: the local workflow service as the contract describes it: a request in, a status
- * and JSON out.  It knows no socket; http_server.c brings the requests. */
+/* routes.h: the REST interface of the local service (contract, 2 and 3): a request in, a status and JSON out.  It has no
+ * socket: http_server.c brings the requests. */
 #ifndef AGENT_SERVICE_API_ROUTES_H
 #define AGENT_SERVICE_API_ROUTES_H
 
@@ -8,15 +8,15 @@
 
 struct service_api {
 	struct store *store;
-	const char *token;	/* every request has to bring it, bare, in Authorization */
+	const char *token;	/* expected in each request, bare, in the header Authorization */
 	int64_t (*now)(void);	/* milliseconds since 1970: clock_now() outside of tests */
 	void (*uuid)(char out[UUID_LEN + 1]);	/* uuid_make() outside of tests */
-	int wake;		/* wakeup_open()'s: what was written is told there; -1: nobody is told */
-	bool tls;		/* it is reached by https */
-	bool reckons;		/* an engine in this process begins what is due, in its zone */
+	int wake;		/* of wakeup_open(): tells the engine of each change; -1: there is no engine to tell */
+	bool tls;		/* clients reach it by https */
+	bool sets_cron_times;	/* an engine of this process starts executions of crons, in its time zone */
 };
 
-/* The handler that answers for api, which is kept. */
+/* The handler of requests to api, which has to stay valid as long as the handler is used. */
 struct http_handler routes_handler(struct service_api *api);
 
 #endif

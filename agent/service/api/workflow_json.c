@@ -13,9 +13,9 @@ const char *const workflow_status_words[WORKFLOW_STATUS_COUNT] = {
 	[WORKFLOW_AVAILABLE] = "Available", [WORKFLOW_PAUSED] = "Paused",
 };
 
-/* ---- what is kept ---- */
+/* ---- what is stored ---- */
 
-static const char *next_webhook(const struct stored_workflow *before, size_t *from)
+static const char *next_webhook_id(const struct stored_workflow *before, size_t *from)
 {
 	while (before && *from < before->trigger_count) {
 		const char *id = before->triggers[(*from)++].webhook;
@@ -25,8 +25,8 @@ static const char *next_webhook(const struct stored_workflow *before, size_t *fr
 	return NULL;
 }
 
-static const char *webhook_id(struct arena *a, const struct node *trigger, const char *old,
-                              void (*uuid)(char out[UUID_LEN + 1]))
+static const char *choose_webhook_id(struct arena *a, const struct node *trigger, const char *old,
+                                     void (*uuid)(char out[UUID_LEN + 1]))
 {
 	const char *policy = node_get_text(trigger, "webhookPolicy");
 	char fresh[UUID_LEN + 1];
@@ -38,9 +38,9 @@ static const char *webhook_id(struct arena *a, const struct node *trigger, const
 }
 
 /* "[], absent, [{}], [{"cron": null}] all mean manual" (contract, trap 19). */
-static void keep_triggers(struct arena *a, const struct node *list,
-                          const struct stored_workflow *before,
-                          void (*uuid)(char out[UUID_LEN + 1]), struct stored_workflow *out)
+static void parse_triggers(struct arena *a, const struct node *list,
+                           const struct stored_workflow *before,
+                           void (*uuid)(char out[UUID_LEN + 1]), struct stored_workflow *out)
 {
 	size_t count = list ? list->count : 0, from = 0;
 	struct stored_trigger *items = arena_new(a, struct stored_trigger, count);
@@ -53,8 +53,8 @@ static void keep_triggers(struct arena *a, const struct node *list,
 		if (cron) {
 			items[out->trigger_count++].cron = cron;
 		} else if (webhook && webhook->kind == NODE_BOOL) {
-			const char *old = next_webhook(before, &from);
-			items[out->trigger_count++].webhook = webhook_id(a, trigger, old, uuid);
+			const char *old = next_webhook_id(before, &from);
+			items[out->trigger_count++].webhook = choose_webhook_id(a, trigger, old, uuid);
 		}
 		if (trigger->kind == NODE_MAP)
 			node_drop(trigger, "webhookPolicy");
@@ -62,7 +62,7 @@ static void keep_triggers(struct arena *a, const struct node *list,
 	out->triggers = items;
 }
 
-static void keep_tags(struct arena *a, const struct node *list, struct stored_workflow *out)
+static void parse_tags(struct arena *a, const struct node *list, struct stored_workflow *out)
 {
 	size_t count = list ? list->count : 0;
 	const char **items = arena_new(a, const char *, count);
@@ -76,7 +76,7 @@ static void keep_tags(struct arena *a, const struct node *list, struct stored_wo
 	out->tags = items;
 }
 
-static void keep_token(struct arena *a, struct node *repository, const struct node *before)
+static void keep_repository_token(struct arena *a, struct node *repository, const struct node *before)
 {
 	const char *token = node_get_text(before, "token");
 	const char *url = node_get_text(repository, "url"), *url_before = node_get_text(before, "url");
@@ -87,9 +87,9 @@ static void keep_token(struct arena *a, struct node *repository, const struct no
 		node_put(a, repository, "token", node_text(a, token));
 }
 
-/* The step of that name.  Both bodies mostly have their steps in one order, so the search goes
- * on where the last one ended: thousands of steps are not compared each with each. */
-static const struct node *same_step(const struct node *steps, const char *name, size_t *from)
+/* The step called name.  Both bodies mostly have their steps in the same order, so the search continues where the last
+ * one ended: a workflow with thousands of steps does not take a quadratic time. */
+static const struct node *find_step_before(const struct node *steps, const char *name, size_t *from)
 {
 	size_t count = steps ? steps->count : 0;
 
@@ -104,8 +104,8 @@ static const struct node *same_step(const struct node *steps, const char *name, 
 }
 
 void workflow_json_parse(struct arena *a, struct node *body, const struct stored_workflow *before,
-                const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
-                struct stored_workflow *out)
+                         const struct node *before_body, void (*uuid)(char out[UUID_LEN + 1]),
+                         struct stored_workflow *out)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const struct node *steps = node_get(body, "steps"), *steps_before = node_get(before_body, "steps");
@@ -113,21 +113,21 @@ void workflow_json_parse(struct arena *a, struct node *body, const struct stored
 
 	for (size_t i = 0; steps && i < steps->count; i++) {
 		const struct entry *step = &steps->entries[i];
-		const struct node *was = same_step(steps_before, step->key, &from);
+		const struct node *was = find_step_before(steps_before, step->key, &from);
 		struct node *repository = node_get(step->value, "repository");
 		if (repository && was)
-			keep_token(a, repository, node_get(was, "repository"));
+			keep_repository_token(a, repository, node_get(was, "repository"));
 	}
 	out->name = node_get_text(body, "name");
-	keep_triggers(a, node_get(body, "triggers"), before, uuid, out);
-	keep_tags(a, node_get(body, "tags"), out);
+	parse_triggers(a, node_get(body, "triggers"), before, uuid, out);
+	parse_tags(a, node_get(body, "tags"), out);
 	json_write(body, JSON_COMPACT, &text);
 	out->body = arena_strdup(a, buf_str(&text));
 }
 
-/* ---- when it is due ---- */
+/* ---- the next times of its crons ---- */
 
-static int64_t due_before(const struct stored_workflow *before, const char *cron)
+static int64_t due_of_same_cron(const struct stored_workflow *before, const char *cron)
 {
 	for (size_t i = 0; before && i < before->trigger_count; i++)
 		if (before->triggers[i].cron && strcmp(before->triggers[i].cron, cron) == 0)
@@ -142,15 +142,15 @@ void workflow_json_set_due(struct stored_workflow *w, const struct stored_workfl
 		t->due = -1;
 		if (!t->cron || w->status != WORKFLOW_AVAILABLE)
 			continue;
-		t->due = due_before(before, t->cron);
+		t->due = due_of_same_cron(before, t->cron);
 		if (t->due < 0)
 			t->due = now < 0 ? DUE_UNKNOWN : cron_time_next(t->cron, now);
 	}
 }
 
-/* ---- what is given back ---- */
+/* ---- answers ---- */
 
-static struct node *triggers_out(struct arena *a, const struct stored_workflow *w, int64_t now)
+static struct node *triggers_json(struct arena *a, const struct stored_workflow *w, int64_t now)
 {
 	struct node *list = node_list(a);
 
@@ -169,7 +169,7 @@ static struct node *triggers_out(struct arena *a, const struct stored_workflow *
 	return list;
 }
 
-static struct node *tags_out(struct arena *a, const struct stored_workflow *w)
+static struct node *tags_json(struct arena *a, const struct stored_workflow *w)
 {
 	struct node *list = node_list(a);
 
@@ -179,7 +179,7 @@ static struct node *tags_out(struct arena *a, const struct stored_workflow *w)
 }
 
 struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *w, struct node *last,
-                         int64_t now)
+                                 int64_t now)
 {
 	struct node *out = node_map(a);
 
@@ -189,13 +189,13 @@ struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *
 	node_put(a, out, "createdAt", node_text(a, timestamp_text(a, w->created)));
 	node_put(a, out, "updatedAt", node_text(a, timestamp_text(a, w->updated)));
 	node_put(a, out, "lastExecution", last);
-	node_put(a, out, "triggers", triggers_out(a, w, now));
-	node_put(a, out, "tags", tags_out(a, w));
+	node_put(a, out, "triggers", triggers_json(a, w, now));
+	node_put(a, out, "tags", tags_json(a, w));
 	return out;
 }
 
-/* Takes out the keys whose value is null: they count as not declared. */
-static void drop_nulls(struct node *n)
+/* Removes the keys whose value is null: null means that the key is not set. */
+static void drop_null_values(struct node *n)
 {
 	size_t kept = 0;
 
@@ -203,20 +203,20 @@ static void drop_nulls(struct node *n)
 		struct entry *e = &n->entries[i];
 		if (n->kind == NODE_MAP && e->value->kind == NODE_NULL)
 			continue;
-		drop_nulls(e->value);
+		drop_null_values(e->value);
 		n->entries[kept++] = *e;
 	}
 	n->count = kept;
 }
 
-static void fill(struct arena *a, struct node *map, const char *key, struct node *value)
+static void put_if_missing(struct arena *a, struct node *map, const char *key, struct node *value)
 {
 	if (!node_get(map, key))
 		node_put(a, map, key, value);
 }
 
-/* {"a": 1} is given back as [{"a": "1"}]. */
-static void list_env(struct arena *a, struct node *parameters)
+/* {"a": 1} is answered as [{"a": "1"}]. */
+static void env_as_list(struct arena *a, struct node *parameters)
 {
 	const struct node *env = node_get(parameters, "env");
 	struct node *list = node_list(a);
@@ -225,67 +225,66 @@ static void list_env(struct arena *a, struct node *parameters)
 		return;
 	for (size_t i = 0; i < env->count; i++) {
 		const char *text = node_scalar_text(a, env->entries[i].value);
-		node_put(a, node_add(a, list, node_map(a)), env->entries[i].key, node_text(a, text ? text : ""));
+		struct node *entry = node_add(a, list, node_map(a));
+		node_put(a, entry, env->entries[i].key, node_text(a, text ? text : ""));
 	}
 	node_put(a, parameters, "env", list);
 }
 
-/* Only standard steps have an image.  Nobody here knows its name, so it gets one that stays the
- * same. */
-static void fill_image(struct arena *a, struct node *step)
+/* This service does not know the names of images: it makes up names that stay the same. */
+static void fill_image_names(struct arena *a, struct node *step)
 {
 	int64_t image = node_get_int(step, "imageId", 0);
 	int64_t version = node_get_int(step, "imageVersionId", 0);
 	const char *label = version ? arena_printf(a, "version-%lld", (long long)version) : "latest";
 
-	fill(a, step, "imageName", node_text(a, arena_printf(a, "image-%lld", (long long)image)));
-	fill(a, step, "imageVersion", node_text(a, label));
+	put_if_missing(a, step, "imageName", node_text(a, arena_printf(a, "image-%lld", (long long)image)));
+	put_if_missing(a, step, "imageVersion", node_text(a, label));
 }
 
-static void fill_standard(struct arena *a, struct node *step)
+static void fill_standard_step(struct arena *a, struct node *step)
 {
-	fill_image(a, step);
-	fill(a, step, "clearImageCache", node_bool(a, false));
-	fill(a, step, "stepTimeout", node_int(a, 0));
-	fill(a, step, "resources", node_map(a));
-	fill(a, node_get(step, "resources"), "instanceTypeId", node_int(a, MACHINE_TYPE_DEFAULT));
-	fill(a, node_get(step, "resources"), "storage", node_text(a, MACHINE_STORAGE_DEFAULT));
+	fill_image_names(a, step);
+	put_if_missing(a, step, "clearImageCache", node_bool(a, false));
+	put_if_missing(a, step, "stepTimeout", node_int(a, 0));
+	put_if_missing(a, step, "resources", node_map(a));
+	put_if_missing(a, node_get(step, "resources"), "instanceTypeId", node_int(a, MACHINE_TYPE_DEFAULT));
+	put_if_missing(a, node_get(step, "resources"), "storage", node_text(a, MACHINE_STORAGE_DEFAULT));
 }
 
-static void fill_step(struct arena *a, struct node *step)
+static void fill_step_defaults(struct arena *a, struct node *step)
 {
-	static const char *const told[] = {
+	static const char *const optional[] = {
 		"runConfiguration", "executionParameters", "outputParameters",
 	};
 	struct node *repository = node_get(step, "repository");
 
-	fill(a, step, "type", node_text(a, "standard"));
+	put_if_missing(a, step, "type", node_text(a, "standard"));
 	if (strcmp(node_get_text(step, "type"), "standard") == 0)
-		fill_standard(a, step);
-	fill(a, step, "parents", node_list(a));
+		fill_standard_step(a, step);
+	put_if_missing(a, step, "parents", node_list(a));
 	if (repository)
 		node_put(a, repository, "token", node_text(a, ""));
 	if (node_get(step, "parameters"))
-		list_env(a, node_get(step, "parameters"));
-	for (size_t i = 0; i < ARRAY_LEN(told); i++)
-		fill(a, step, told[i], node_null(a));
+		env_as_list(a, node_get(step, "parameters"));
+	for (size_t i = 0; i < ARRAY_LEN(optional); i++)
+		put_if_missing(a, step, optional[i], node_null(a));
 }
 
 struct node *workflow_json_describe(struct arena *a, const struct stored_workflow *w, struct node *body,
-                            struct node *last, int64_t now)
+                                    struct node *last, int64_t now)
 {
 	struct node *out = workflow_json_entry(a, w, last, now), *steps;
 
-	drop_nulls(body);
-	/* Null says that it is not set; left out, a client could not tell that from not being
-	 * told. */
-	fill(a, body, "retryOptions", node_null(a));
-	fill(a, body, "metadata", node_null(a));
-	fill(a, body, "watchers", node_list(a));
-	fill(a, body, "steps", node_map(a));
+	drop_null_values(body);
+	/* Null means "not set".  A missing key could also mean that this answer does not have it. */
+	put_if_missing(a, body, "retryOptions", node_null(a));
+	put_if_missing(a, body, "metadata", node_null(a));
+	put_if_missing(a, body, "watchers", node_list(a));
+	put_if_missing(a, body, "steps", node_map(a));
 	steps = node_get(body, "steps");
 	for (size_t i = 0; i < steps->count; i++)
-		fill_step(a, steps->entries[i].value);
+		fill_step_defaults(a, steps->entries[i].value);
 	node_put(a, out, "watchers", node_get(body, "watchers"));
 	node_put(a, out, "retryOptions", node_get(body, "retryOptions"));
 	node_put(a, out, "metadata", node_get(body, "metadata"));
@@ -293,7 +292,7 @@ struct node *workflow_json_describe(struct arena *a, const struct stored_workflo
 	return out;
 }
 
-struct node *workflow_json_written(struct arena *a, const struct stored_workflow *w)
+struct node *workflow_json_changed(struct arena *a, const struct stored_workflow *w)
 {
 	struct node *out = node_map(a), *list = node_list(a);
 

@@ -43,7 +43,7 @@ static int set_up(void **state)
 	strcpy(f->folder, "/tmp/flowsync-api-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .reckons = true };
+	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .sets_cron_times = true };
 	if (!workflow_store_open(f->file, 50, &f->api.store, &err))
 		fail_msg("%s", err.msg);
 	f->handler = routes_handler(&f->api);

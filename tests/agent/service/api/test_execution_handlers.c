@@ -94,7 +94,7 @@ static void what_cannot_be_executed_is_refused(void **state)
 	assert_non_null(strstr(ask(f, "POST " W "/1/execute", "{}{}"), "400 {\"detail\":\"body: not JSON: "));
 	assert_non_null(strstr(ask(f, "GET " W "/executions/1", ""), "\"executionCount\":0,"));
 	expect(f, "POST " W "/2/execute", "{}", "404 {\"detail\":\"workflow 2 is not found\"}");
-	expect(f, "GET " W "/1/execute", "", "405 {\"detail\":\"this address takes POST\"} [POST]");
+	expect(f, "GET " W "/1/execute", "", "405 {\"detail\":\"this address accepts POST\"} [POST]");
 }
 
 static void how_a_workflow_stands_may_forbid_a_run(void **state)
@@ -167,23 +167,23 @@ static void a_webhook_that_is_none_or_may_not_be_pulled_begins_nothing(void **st
 	PLAY(f,
 		{ "POST " W, HOOKED, "201 {\"id\":1,\"triggers\":[{\"webhook\":\"" UUID("01") "\"}]}" },
 		{ "POST /hooks/" UUID("09"), "", "404 {\"detail\":\"there is no such webhook\"}" },
-		{ "POST /hooks/", "", "404 {\"detail\":\"there is nothing at this address\"}" },
-		{ "POST /hooks/x/y", "", "404 {\"detail\":\"there is nothing at this address\"}" },
-		{ "GET /hooks/" UUID("01"), "", "405 {\"detail\":\"this address takes POST\"} [POST]" },
+		{ "POST /hooks/", "", "404 {\"detail\":\"there is nothing at this address; the interface is at /workflows/api/v1\"}" },
+		{ "POST /hooks/x/y", "", "404 {\"detail\":\"there is nothing at this address; the interface is at /workflows/api/v1\"}" },
+		{ "GET /hooks/" UUID("01"), "", "405 {\"detail\":\"this address accepts POST\"} [POST]" },
 		{ "POST /hooks/" UUID("01"), large, "413 {\"detail\":\"the payload is larger than 65536 bytes\"}" },
 		{ "POST /hooks/" UUID("01"), "\xff\xfe",
-		  "400 {\"detail\":\"the payload is no text: it has a NUL byte in it, or is not UTF-8\"}" },
+		  "400 {\"detail\":\"the payload is not text: it has a NUL byte in it, or is not UTF-8\"}" },
 		{ "POST " W "/1/pause", "", "200 {}" },
 		{ "POST /hooks/" UUID("01"), "", "409 {\"detail\":\"workflow 1 is paused\"}" },
 		{ "POST " W "/1/resume", "", "200 {}" });
 	assert_string_equal(ask_as(f, NULL, "POST /hooks/" UUID("01"), "a\0b", 3),
-	                    "400 {\"detail\":\"the payload is no text: it has a NUL byte in it, or is not UTF-8\"}");
+	                    "400 {\"detail\":\"the payload is not text: it has a NUL byte in it, or is not UTF-8\"}");
 	assert_non_null(strstr(ask(f, "GET " W "/executions/1", ""), "\"executionCount\":0,"));
 	large[MOST] = '\0';
 	assert_non_null(strstr(ask(f, "POST /hooks/" UUID("01"), large), "200 {\"executionId\":\""));
 	expect(f, "POST /hooks/" UUID("01"), "",
 	       "409 {\"detail\":\"workflow 1 is running already, and does not allow concurrent executions (metadata.allowConcurrentExecution)\"}");
-	expect(f, "POST /hooks/x/y", "", "404 {\"detail\":\"there is nothing at this address\"}");
+	expect(f, "POST /hooks/x/y", "", "404 {\"detail\":\"there is nothing at this address; the interface is at /workflows/api/v1\"}");
 }
 
 static void a_webhook_that_was_replaced_pulls_nothing(void **state)
@@ -302,7 +302,7 @@ static void where_no_engine_begins_what_is_due_another_one_reckons(void **state)
 {
 	struct fixture *f = *state;
 
-	f->api.reckons = false;
+	f->api.sets_cron_times = false;
 	ask(f, "POST " W "/", "{\"name\":\"a\",\"triggers\":[{\"cron\":\"0 * * * *\"}],\"steps\":{}}");
 	assert_int_equal(due(f), DUE_UNKNOWN);
 	ask(f, "POST " W "/1/pause", "{}");
@@ -373,9 +373,9 @@ static void runs_are_listed_as_they_are_asked_for(void **state)
 		  "1: 03 02 of 2" },
 		{ "dateFrom=2024-05-30T10:00:00Z&dateTo=2024-05-28T10:00:00Z", "0: of 0" },
 		{ "dateFrom=1999-01-01T00:00:00Z", "1: 05 04 03 02 01 of 5" },
-		{ "dateFrom=x", "400 {\"detail\":\"dateFrom: expected a time such as 2024-01-07T18:00:00.000Z\"}" },
-		{ "dateTo=2024-05-29", "400 {\"detail\":\"dateTo: expected a time such as 2024-01-07T18:00:00.000Z\"}" },
-		{ "dateTo=", "400 {\"detail\":\"dateTo: expected a time such as 2024-01-07T18:00:00.000Z\"}" },
+		{ "dateFrom=x", "400 {\"detail\":\"dateFrom: expected a date and time such as 2024-01-07T18:00:00.000Z\"}" },
+		{ "dateTo=2024-05-29", "400 {\"detail\":\"dateTo: expected a date and time such as 2024-01-07T18:00:00.000Z\"}" },
+		{ "dateTo=", "400 {\"detail\":\"dateTo: expected a date and time such as 2024-01-07T18:00:00.000Z\"}" },
 		{ "statuses=Pending", "400 {\"detail\":\"statuses: expected Running, Stopping, Success, Failed or Stopped\"}" },
 		{ "count=x", "400 {\"detail\":\"count: expected a number from 1 to 1000000000\"}" },
 		{ "pageNumber=0", "400 {\"detail\":\"pageNumber: expected a number from 1 to 1000000000\"}" },
@@ -435,8 +435,8 @@ static void a_run_is_told_with_its_steps(void **state)
 		  "\"finishedAt\":null,\"steps\":[{\"name\":\"s\",\"stepType\":\"standard\",\"children\":[],\"command\":\"x\","
 		  "\"image\":\"image-1:latest\",\"resources\":{\"instanceTypeId\":21,\"storage\":\"10 GB\"},"
 		  "\"status\":\"Pending\",\"startedAt\":null,\"finishedAt\":null,\"attempts\":0}]}" },
-		{ "GET " W "/2/executions/" UUID("01"), "", "404 {\"detail\":\"workflow 2 has no such execution\"}" },
-		{ "GET " W "/1/executions/" UUID("02"), "", "404 {\"detail\":\"workflow 1 has no such execution\"}" },
+		{ "GET " W "/2/executions/" UUID("01"), "", "404 {\"detail\":\"workflow 2 has no execution with this executionId\"}" },
+		{ "GET " W "/1/executions/" UUID("02"), "", "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
 		{ "GET " W "/3/executions/" UUID("01"), "", "404 {\"detail\":\"workflow 3 is not found\"}" });
 	put(f, UUID("01"), DAG_FAILED, NOW + 2000,
 	    "\"s\":{\"phase\":\"over\",\"status\":\"Failed\",\"attempts\":2,\"started\":1717149601000,"
@@ -462,10 +462,10 @@ static void a_run_is_stopped_while_it_is_under_way(void **state)
 		{ "POST " W, MINI, "201 {\"id\":1}" },
 		{ "POST " W, MINI, "201 {\"id\":2}" },
 		{ "POST " W "/1/execute", "{}", "200 {\"executionId\":\"" UUID("01") "\"}" },
-		{ "POST " W "/1/executions/" UUID("02") "/stop", "{}", "404 {\"detail\":\"workflow 1 has no such execution\"}" },
-		{ "POST " W "/2/executions/" UUID("01") "/stop", "{}", "404 {\"detail\":\"workflow 2 has no such execution\"}" },
+		{ "POST " W "/1/executions/" UUID("02") "/stop", "{}", "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
+		{ "POST " W "/2/executions/" UUID("01") "/stop", "{}", "404 {\"detail\":\"workflow 2 has no execution with this executionId\"}" },
 		{ "POST " W "/3/executions/" UUID("01") "/stop", "{}", "404 {\"detail\":\"workflow 3 is not found\"}" },
-		{ "GET " W "/1/executions/" UUID("01") "/stop", "", "405 {\"detail\":\"this address takes POST\"} [POST]" });
+		{ "GET " W "/1/executions/" UUID("01") "/stop", "", "405 {\"detail\":\"this address accepts POST\"} [POST]" });
 	assert_null(run_of(f, UUID("01")).stop_asked);
 	expect(f, "POST " W "/1/executions/" UUID("01") "/stop", "{}", "200 {}");
 	assert_string_equal(run_of(f, UUID("01")).stop_asked, "local");
@@ -551,7 +551,7 @@ static void what_is_no_question_for_a_log_is_refused(void **state)
 	begin_with_logs(f, NULL, 0);
 	for (size_t i = 0; i < ARRAY_LEN(tokens); i++)
 		expect(f, arena_printf(&f->arena, "GET " LOGS "?stepName=s&nextToken=%s", tokens[i]), "",
-		       "400 {\"detail\":\"nextToken: expected what an earlier answer gave\"}");
+		       "400 {\"detail\":\"nextToken: expected the nextToken of an earlier answer\"}");
 	PLAY(f,
 		{ "GET " LOGS, "", "400 {\"detail\":\"stepName: expected the name of a step\"}" },
 		{ "GET " LOGS "/download", "", "400 {\"detail\":\"stepName: expected the name of a step\"}" },
@@ -560,7 +560,7 @@ static void what_is_no_question_for_a_log_is_refused(void **state)
 		{ "GET " LOGS "/download?stepName=t", "",
 		  "404 {\"detail\":\"execution " UUID("01") " has no step \\\"t\\\"\"}" },
 		{ "GET " W "/1/executions/" UUID("02") "/logs?stepName=s", "",
-		  "404 {\"detail\":\"workflow 1 has no such execution\"}" },
+		  "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
 		{ "GET " LOGS "?stepName=s&nextToken=f/99999999999999999999999/s", "",
 		  "200 {\"logs\":[],\"nextToken\":\"f/9223372036854775807/s\",\"stepRunStatus\":\"Pending\"}" });
 }
@@ -601,7 +601,7 @@ static void a_log_is_fetched_without_a_token_from_the_address_that_is_given(void
 
 static void an_address_is_good_for_one_log_and_a_quarter_of_an_hour(void **state)
 {
-#define BAD	"403 {\"detail\":\"this address is not good, or not any more: ask for a new one\"}"
+#define BAD	"403 {\"detail\":\"this URL is not valid or has expired: request a new one\"}"
 	struct fixture *f = *state;
 	const char *url, *proof;
 
@@ -644,7 +644,7 @@ static void an_address_of_what_is_gone_says_so(void **state)
 	const char *url = address(f, "s");
 	put(f, UUID("01"), DAG_SUCCESS, NOW + 1, "");
 	expect(f, "DELETE " W "/1", "", "200 {}");
-	assert_string_equal(fetch(f, url), "404 {\"detail\":\"this execution is not kept any more\"}");
+	assert_string_equal(fetch(f, url), "404 {\"detail\":\"this execution was deleted\"}");
 }
 
 static void an_address_holds_any_name_of_a_step(void **state)

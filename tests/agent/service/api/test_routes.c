@@ -34,11 +34,11 @@ static void a_workflow_goes_through_its_life(void **state)
 		{ "GET " W "/executions/1", "{}",
 		  "200 {\"workflowId\":1,\"executionCount\":0,\"executionsCount\":0,\"pageCount\":0,"
 		  "\"pageNumber\":1,\"pageSize\":25,\"executions\":[]}" },
-		{ "GET " W "/1/executions/c1b6", "{}", "404 {\"detail\":\"workflow 1 has no such execution\"}" },
+		{ "GET " W "/1/executions/c1b6", "{}", "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
 		{ "GET " W "/1/executions/c1b6/logs?stepName=s", "{}",
-		  "404 {\"detail\":\"workflow 1 has no such execution\"}" },
+		  "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
 		{ "GET " W "/1/executions/c1b6/logs/download?stepName=s", "{}",
-		  "404 {\"detail\":\"workflow 1 has no such execution\"}" },
+		  "404 {\"detail\":\"workflow 1 has no execution with this executionId\"}" },
 		{ "DELETE " W "/1", "{}", "200 {}" },
 		{ "DELETE " W "/1", "{}", "404 {\"detail\":\"workflow 1 is not found\"}" },
 		{ "GET " W "/1", "{}", "404 {\"detail\":\"workflow 1 is not found\"}" },
@@ -68,7 +68,7 @@ static void what_is_not_of_one_workflow_is_answered_too(void **state)
 
 static void a_wrong_address_or_verb_is_told_apart(void **state)
 {
-#define NOTHING	"404 {\"detail\":\"there is nothing at this address\"}"
+#define NOTHING	"404 {\"detail\":\"there is nothing at this address; the interface is at /workflows/api/v1\"}"
 	PLAY(*state,
 		{ "GET /", "", NOTHING },
 		{ "GET ", "", NOTHING },
@@ -85,11 +85,11 @@ static void a_wrong_address_or_verb_is_told_apart(void **state)
 		{ "GET " W "/0", "", "404 {\"detail\":\"workflow 0 is not found\"}" },
 		{ "GET " W "/99999999999999999999", "", "404 {\"detail\":\"workflow 0 is not found\"}" },
 		{ "PATCH " W "/1", "{}",
-		  "405 {\"detail\":\"this address takes GET, PUT, DELETE\"} [GET, PUT, DELETE]" },
-		{ "DELETE " W, "", "405 {\"detail\":\"this address takes GET, POST\"} [GET, POST]" },
-		{ "GET " W "/1/pause/", "", "405 {\"detail\":\"this address takes POST\"} [POST]" },
-		{ "POST " W "/executions/1", "{}", "405 {\"detail\":\"this address takes GET\"} [GET]" },
-		{ "get " W, "", "405 {\"detail\":\"this address takes GET, POST\"} [GET, POST]" });
+		  "405 {\"detail\":\"this address accepts GET, PUT, DELETE\"} [GET, PUT, DELETE]" },
+		{ "DELETE " W, "", "405 {\"detail\":\"this address accepts GET, POST\"} [GET, POST]" },
+		{ "GET " W "/1/pause/", "", "405 {\"detail\":\"this address accepts POST\"} [POST]" },
+		{ "POST " W "/executions/1", "{}", "405 {\"detail\":\"this address accepts GET\"} [GET]" },
+		{ "get " W, "", "405 {\"detail\":\"this address accepts GET, POST\"} [GET, POST]" });
 }
 
 static void a_body_that_is_no_valid_workflow_is_refused(void **state)
@@ -350,13 +350,13 @@ static void nobody_gets_in_without_the_token(void **state)
 	assert_false(f->handler.admit(f->handler.ctx, &request, &response));
 	assert_int_equal(response.status, 401);
 	assert_string_equal(buf_str(&response.body),
-	                    "{\"detail\":\"a token in Authorization is wanted\"}");
+	                    "{\"detail\":\"expected a token in the header Authorization\"}");
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		request.authorization = wrong[i];
 		assert_false(f->handler.admit(f->handler.ctx, &request, &response));
 		assert_int_equal(response.status, 401);
 		assert_string_equal(buf_str(&response.body),
-		                    "{\"detail\":\"the token in Authorization is not this service's\"}");
+		                    "{\"detail\":\"the token in Authorization is not the token of this service\"}");
 	}
 	request.authorization = "Bearer t";
 	assert_true(f->handler.admit(f->handler.ctx, &request, &response));
