@@ -63,14 +63,27 @@ static bool service_check_reach(const struct local_service_options *o, const cha
 	return true;
 }
 
+/* The port is mostly taken by a service that is forgotten, started twice or run by systemd. */
+static void service_hint_at_listen(struct err *err)
+{
+	const struct err why = *err;
+
+	if (strstr(why.msg, strerror(EADDRINUSE)))
+		err_set(err, "%s; if another flowsync serves there, use it, or choose another address with --listen",
+		        why.msg);
+}
+
 static bool service_listen_tcp(struct local_service *s, const struct local_service_options *o, struct err *err)
 {
 	const char *scheme = o->tls_cert ? "https" : "http", *host;
 	uint16_t port;
 
-	if (!listener_split_address(&s->arena, o->listen, &host, &port, err) || !service_check_reach(o, host, err) ||
-	    !listener_open_tcp(host, port, &s->listener, err))
+	if (!listener_split_address(&s->arena, o->listen, &host, &port, err) || !service_check_reach(o, host, err))
 		return false;
+	if (!listener_open_tcp(host, port, &s->listener, err)) {
+		service_hint_at_listen(err);
+		return false;
+	}
 	s->url = arena_printf(&s->arena, strchr(host, ':') ? "%s://[%s]:%u/workflows/api/v1"
 	                                                   : "%s://%s:%u/workflows/api/v1",
 	                      scheme, host, (unsigned)s->listener.port);
