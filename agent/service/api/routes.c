@@ -46,7 +46,7 @@ static bool last_execution_json(struct api_request *r, int64_t workflow, struct 
 	return true;
 }
 
-static void handle_list(struct api_request *r)
+static void handle_list_workflows(struct api_request *r)
 {
 	struct node *out = node_map(r->arena), *items = node_list(r->arena);
 	struct workflow_page page = { 0 };
@@ -71,7 +71,7 @@ static void handle_list(struct api_request *r)
 	api_reply(r, 200, out);
 }
 
-static void handle_describe(struct api_request *r)
+static void handle_describe_workflow(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct node *body, *last;
@@ -100,7 +100,7 @@ static void reply_empty_object(struct api_request *r)
 static bool read_workflow_body(struct api_request *r, struct node **out)
 {
 	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
-	struct diagnostics faults = { .arena = r->arena };
+	struct diagnostics diagnostics = { .arena = r->arena };
 	struct node *body;
 	struct err err;
 
@@ -113,18 +113,18 @@ static bool read_workflow_body(struct api_request *r, struct node **out)
 		            node_kind_words(body->kind));
 		return false;
 	}
-	if (validate_workflow(body, VALIDATE_REQUEST, &faults)) {
+	if (validate_workflow(body, VALIDATE_REQUEST, &diagnostics)) {
 		*out = body;
 		return true;
 	}
-	for (size_t i = 0; i < faults.count; i++)
-		if (!faults.items[i].warning)
-			buf_addf(&detail, "%s%s", detail.len ? "; " : "", faults.items[i].message);
+	for (size_t i = 0; i < diagnostics.count; i++)
+		if (!diagnostics.items[i].warning)
+			buf_addf(&detail, "%s%s", detail.len ? "; " : "", diagnostics.items[i].message);
 	http_detail(r->response, 422, "%s", buf_str(&detail));
 	return false;
 }
 
-static void handle_create(struct api_request *r)
+static void handle_create_workflow(struct api_request *r)
 {
 	int64_t now = r->api->now();
 	struct stored_workflow w = {
@@ -170,7 +170,7 @@ static int64_t timestamp_after(const struct api_request *r, int64_t before)
 	return now > before ? now : before + 1;
 }
 
-static void handle_update(struct api_request *r)
+static void handle_update_workflow(struct api_request *r)
 {
 	struct stored_workflow before, w;
 	struct node *body, *before_body;
@@ -190,7 +190,7 @@ static void handle_update(struct api_request *r)
 		api_reply_store_error(r, &err);
 }
 
-static void handle_delete(struct api_request *r)
+static void handle_delete_workflow(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
@@ -218,7 +218,7 @@ static bool change_workflow_status(struct api_request *r, enum workflow_status f
 	return false;
 }
 
-static void handle_pause(struct api_request *r)
+static void handle_pause_workflow(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
@@ -232,7 +232,7 @@ static void handle_pause(struct api_request *r)
 }
 
 /* Crons whose time passed while the workflow was paused do not fire late: that is what the pause was for. */
-static void handle_resume(struct api_request *r)
+static void handle_resume_workflow(struct api_request *r)
 {
 	struct stored_workflow w;
 	struct err err;
@@ -264,12 +264,14 @@ static const struct route {
 	const char *path, *allow;
 	struct verb verbs[3];
 } routes[] = {
-	{ BASE "/workflows", "GET, POST", { { "GET", handle_list }, { "POST", handle_create, true } } },
+	{ BASE "/workflows", "GET, POST",
+	  { { "GET", handle_list_workflows }, { "POST", handle_create_workflow, true } } },
 	{ BASE "/workflows/executions/#", "GET", { { "GET", handle_executions } } },
 	{ BASE "/workflows/#", "GET, PUT, DELETE",
-	  { { "GET", handle_describe }, { "PUT", handle_update, true }, { "DELETE", handle_delete, true } } },
-	{ BASE "/workflows/#/pause", "POST", { { "POST", handle_pause, true } } },
-	{ BASE "/workflows/#/resume", "POST", { { "POST", handle_resume, true } } },
+	  { { "GET", handle_describe_workflow }, { "PUT", handle_update_workflow, true },
+	    { "DELETE", handle_delete_workflow, true } } },
+	{ BASE "/workflows/#/pause", "POST", { { "POST", handle_pause_workflow, true } } },
+	{ BASE "/workflows/#/resume", "POST", { { "POST", handle_resume_workflow, true } } },
 	{ BASE "/workflows/#/execute", "POST", { { "POST", handle_execute, true } } },
 	{ BASE "/workflows/#/executions/*", "GET", { { "GET", handle_execution } } },
 	{ BASE "/workflows/#/executions/*/stop", "POST", { { "POST", handle_stop, true } } },

@@ -1,5 +1,5 @@
-/* routes.h: the REST interface of the local service (contract, 2 and 3): a request in, a status and JSON out.  It has no
- * socket: http_server.c brings the requests. */
+/* routes.h: the REST interface of the local service (contract, 2 and 3): a request in, a status and JSON out.  It has
+ * no socket: http_server.c brings the requests. */
 #ifndef AGENT_SERVICE_API_ROUTES_H
 #define AGENT_SERVICE_API_ROUTES_H
 

@@ -263,7 +263,7 @@ static void reap_attempts(struct engine *g)
 
 /* ---- timers ---- */
 
-static int64_t earlier_time(int64_t a, int64_t b)
+static int64_t engine_earlier_time(int64_t a, int64_t b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
@@ -342,14 +342,14 @@ static void send_notifications(struct engine *g)
 
 static int poll_timeout_ms(const struct engine *g)
 {
-	int64_t now = clock_now(), wake = earlier_time(g->next_cron, g->next_notification);
+	int64_t now = clock_now(), wake = engine_earlier_time(g->next_cron, g->next_notification);
 
 	for (size_t i = 0; i < g->execution_count; i++)
-		wake = earlier_time(wake, g->executions[i]->wake_at);
+		wake = engine_earlier_time(wake, g->executions[i]->wake_at);
 	if (g->state.active_steps)
-		wake = earlier_time(wake, earlier_time(g->next_log_ingest, now + LOG_INGEST_MS));
+		wake = engine_earlier_time(wake, engine_earlier_time(g->next_log_ingest, now + LOG_INGEST_MS));
 	if (g->store_changed)
-		wake = earlier_time(wake, now + LOAD_RETRY_MS);
+		wake = engine_earlier_time(wake, now + LOAD_RETRY_MS);
 	if (wake < 0)
 		return g->options.crons ? POLL_IDLE_MS : -1;
 	return wake <= now ? 0 : wake - now < POLL_MAX_MS ? (int)(wake - now) : POLL_MAX_MS;
@@ -486,7 +486,8 @@ static void open_cgroups(struct engine *g)
 	if (!g->options.cgroup || g->state.cgroups)
 		return;
 	if (!cgroup_open(g->options.cgroup, &g->state.cgroups, &err))
-		(g->options.brief ? log_debug : log_warn)(g->options.log, "steps run without CPU and memory limits: %s", err.msg);
+		(g->options.brief ? log_debug : log_warn)(g->options.log, "steps run without CPU and memory limits: %s",
+		                                          err.msg);
 }
 
 /* False with an empty *err: another engine has the lock. */

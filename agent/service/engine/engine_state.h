@@ -26,7 +26,7 @@ struct engine_state {
 	struct cgroups *cgroups;	/* NULL: no limits */
 	const char *directory;		/* has a directory for each attempt */
 	int stop_fd;			/* readable: the engine has to end */
-	bool crons_waiting;		/* cron_scheduler.c has logged that crons wait, as too many executions are open */
+	bool crons_waiting;		/* cron_scheduler.c has logged that too many executions are open */
 	bool stopping;			/* the engine ends; a commit may have been given up because of that */
 	bool new_notifications;		/* some were written since the engine last looked */
 	uint64_t last_attempt_id;
