@@ -66,10 +66,10 @@ const char *local_service_token(const struct local_service *service);
 /* Runs attempts for the service at the other end of stdin, until that is gone (exec/runner_process.h). */
 int service_step_runner_main(struct context *ctx);
 
-/* The three below read a document from stdin, print lines of a log for people to ctx->out, and leave a reply in the folder
- * of the attempt, whose folder `work` is their working directory. */
-int service_step_http_main(struct context *ctx);		/* sends the request of a step (steps/step_http.h) */
-int service_step_checkout_main(struct context *ctx);		/* writes the files of a repository (steps/step_checkout.h) */
+/* The three below read a document from stdin, print lines of a log for people to ctx->out, and leave a reply in the
+ * folder of the attempt, whose folder `work` is their working directory. */
+int service_step_http_main(struct context *ctx);	/* sends the request of a step (steps/step_http.h) */
+int service_step_checkout_main(struct context *ctx);	/* writes the files of a repository (steps/step_checkout.h) */
 int service_send_notification_main(struct context *ctx);	/* a webhook call, or a mail (steps/notification.h) */
 
 #endif

@@ -10,7 +10,7 @@ void handle_execution(struct api_request *r);
 void handle_stop(struct api_request *r);
 void handle_logs(struct api_request *r);
 void handle_log_download(struct api_request *r);	/* answers a URL for handle_log_file() */
-void handle_log_file(struct api_request *r);		/* the log as text; without a token, the URL has a proof */
-void handle_webhook(struct api_request *r);		/* starts an execution; without a token, the URL is the secret */
+void handle_log_file(struct api_request *r);		/* the log as text; no token, the URL has a proof */
+void handle_webhook(struct api_request *r);		/* starts an execution; no token, the URL is secret */
 
 #endif
