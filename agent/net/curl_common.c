@@ -16,7 +16,7 @@ void curl_common_must(bool ok)
 
 void curl_common_begin(void)
 {
-	/* OpenSSL raises it when a connection breaks while it is written to. */
+	/* OpenSSL raises SIGPIPE when a connection breaks while OpenSSL writes to it. */
 	signal(SIGPIPE, SIG_IGN);
 	curl_common_must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 }
@@ -26,13 +26,21 @@ void curl_common_end(void)
 	curl_global_cleanup();
 }
 
-void curl_common_basics(CURL *easy, const char *ca_file)
+void curl_common_add_line(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	curl_common_must(longer);
+	*list = longer;
+}
+
+void curl_common_set_rules(CURL *easy, const char *ca_file, bool loopback)
 {
 	SET(easy, CURLOPT_NOSIGNAL, 1L);
 	SET(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	/* Else a request whose time is over still waits for a name server that does not answer. */
+	/* Without this a request whose time is over still waits for a name server that does not answer. */
 	SET(easy, CURLOPT_QUICK_EXIT, 1L);
 	SET(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -41,24 +49,25 @@ void curl_common_basics(CURL *easy, const char *ca_file)
 		SET(easy, CURLOPT_CAINFO, ca_file);
 		SET(easy, CURLOPT_CAPATH, NULL);
 	}
+	if (loopback)
+		SET(easy, CURLOPT_NOPROXY, "*");
 }
 
-void curl_common_names(const char *url, char **host, char **address)
+static int curl_common_note_begin(void *begun, char *peer, char *self, int peer_port, int self_port)
 {
-	CURLU *parts = curl_url();
-	char *port = NULL;
-
-	curl_common_must(parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK
-	          && curl_url_get(parts, CURLUPART_HOST, host, 0) == CURLUE_OK
-	          && curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK);
-	curl_common_must(asprintf(address, "%s:%s", *host, port) > 0);
-	curl_free(port);
-	curl_url_cleanup(parts);
+	*(bool *)begun = true;
+	return CURL_PREREQFUNC_OK;
 }
 
-/* ---- errors in our words ---- */
+void curl_common_watch_begin(CURL *easy, bool *begun)
+{
+	SET(easy, CURLOPT_PREREQFUNCTION, curl_common_note_begin);
+	SET(easy, CURLOPT_PREREQDATA, begun);
+}
 
-static const char *duration(struct buf *words, long ms)
+/* ---- errors as sentences ---- */
+
+static const char *curl_failure_duration(struct buf *words, long ms)
 {
 	if (ms % 1000)
 		buf_addf(words, "%ldms", ms);
@@ -67,62 +76,62 @@ static const char *duration(struct buf *words, long ms)
 	return buf_str(words);
 }
 
-static void explain_timeout(const struct curl_exchange *t, struct buf *out)
+static void curl_explain_timeout(const struct curl_failure *f, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf words = BUF_TEXT;
 	long status;
 
-	GET(t->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (t->hurried)
+	GET(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (f->hurried)
 		buf_addf(out, "no %s %s before the time was over",
-		         t->begun ? "whole answer from" : "connection to", t->address);
-	else if (!t->begun)
-		buf_addf(out, "no connection to %s within %s", t->address,
-		         duration(&words, t->connect_ms));
+		         f->begun ? "whole answer from" : "connection to", f->address);
+	else if (!f->begun)
+		buf_addf(out, "no connection to %s within %s", f->address,
+		         curl_failure_duration(&words, f->connect_ms));
 	else
-		buf_addf(out, "no %sanswer from %s within %s", status ? "whole " : "", t->address,
-		         duration(&words, t->timeout_ms));
+		buf_addf(out, "no %sanswer from %s within %s", status ? "whole " : "", f->address,
+		         curl_failure_duration(&words, f->timeout_ms));
 }
 
-static void explain_connect(const struct curl_exchange *t, struct buf *out)
+static void curl_explain_connect(const struct curl_failure *f, struct buf *out)
 {
 	long error;
 
-	GET(t->easy, CURLINFO_OS_ERRNO, &error);
+	GET(f->easy, CURLINFO_OS_ERRNO, &error);
 	if (error == ECONNREFUSED)
-		buf_addf(out, "connection refused by %s", t->address);
+		buf_addf(out, "connection refused by %s%s", f->address, f->refused_hint);
 	else if (error)
-		buf_addf(out, "could not connect to %s: %s", t->address, strerror(error));
+		buf_addf(out, "could not connect to %s: %s", f->address, strerror(error));
 	else
-		buf_addf(out, "could not connect to %s", t->address);
+		buf_addf(out, "could not connect to %s", f->address);
 }
 
-static void explain_certificate(const struct curl_exchange *t, struct buf *out)
+static void curl_explain_certificate(const struct curl_failure *f, struct buf *out)
 {
 	long verdict;
 
-	GET(t->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	/* libcurl looks at the name before it reads OpenSSL's verdict on the chain, which until
-	 * then is 1, "unspecified".  A chain that OpenSSL refuses ends the handshake earlier,
-	 * with its own number. */
+	GET(f->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	/* libcurl checks the host name before it reads OpenSSL's verdict on the chain, which is 1,
+	 * "unspecified", until then.  A chain that OpenSSL refuses ends the handshake earlier, with a number
+	 * above 1. */
 	if (verdict <= 1)
-		buf_addf(out, "the certificate that %s shows is for another host name", t->address);
+		buf_addf(out, "the certificate of %s is for another host name", f->address);
 	else
-		buf_addf(out, "the certificate of %s is not trusted%s", t->address, t->trust);
+		buf_addf(out, "the certificate of %s is not trusted%s", f->address, f->trust_hint);
 }
 
-/* What a proxy answered to CONNECT; 0 if there is none. */
-static long proxy_status(const struct curl_exchange *t)
+/* The status that a proxy answered to CONNECT with; 0 without a proxy. */
+static long curl_proxy_status(const struct curl_failure *f)
 {
 	long status;
 
-	GET(t->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	GET(f->easy, CURLINFO_HTTP_CONNECTCODE, &status);
 	return status;
 }
 
-static void explain_size(const struct curl_exchange *t, struct buf *out)
+static void curl_explain_size(const struct curl_failure *f, struct buf *out)
 {
-	size_t most = t->answer_max;
+	size_t most = f->response_max;
 
 	if (most % (1 << 20))
 		buf_addf(out, "the answer is larger than %zu bytes", most);
@@ -130,56 +139,56 @@ static void explain_size(const struct curl_exchange *t, struct buf *out)
 		buf_addf(out, "the answer is larger than %zu MiB", most >> 20);
 }
 
-bool curl_common_explain(const struct curl_exchange *t, CURLcode code, struct buf *out)
+bool curl_failure_explain(const struct curl_failure *f, CURLcode code, struct buf *out)
 {
-	if (t->full) {
-		explain_size(t, out);
+	if (f->full) {
+		curl_explain_size(f, out);
 		return true;
 	}
-	if (!t->begun && proxy_status(t) >= 300) {
-		buf_addf(out, "the proxy does not let us through to %s: it answers %ld",
-		         t->address, proxy_status(t));
+	if (!f->begun && curl_proxy_status(f) >= 300) {
+		buf_addf(out, "the proxy refuses the connection to %s: it answers %ld",
+		         f->address, curl_proxy_status(f));
 		return false;
 	}
 	switch (code) {
-	/* libcurl says the same of a name that does not exist and of a name server that fails
-	 * for a moment. */
+	/* libcurl has one code for a name that does not exist and for a name server that fails for a
+	 * moment. */
 	case CURLE_COULDNT_RESOLVE_HOST:
-		buf_addf(out, "could not resolve host %s", t->host);
+		buf_addf(out, "could not resolve host %s", f->host);
 		return false;
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		buf_adds(out, "could not resolve the host of the proxy");
 		return false;
 	case CURLE_COULDNT_CONNECT:
-		explain_connect(t, out);
+		curl_explain_connect(f, out);
 		return false;
 	case CURLE_OPERATION_TIMEDOUT:
-		explain_timeout(t, out);
+		curl_explain_timeout(f, out);
 		return false;
 	case CURLE_PEER_FAILED_VERIFICATION:
-		explain_certificate(t, out);
+		curl_explain_certificate(f, out);
 		return true;
 	case CURLE_SSL_CACERT_BADFILE:
 		buf_adds(out, "the file of certificate authorities holds no certificate in PEM form");
 		return true;
 	case CURLE_SSL_CONNECT_ERROR:
-		buf_addf(out, "%s does not speak TLS as it should", t->address);
+		buf_addf(out, "the TLS handshake with %s failed%s", f->address, f->tls_hint);
 		return false;
 	case CURLE_PARTIAL_FILE:
-		buf_addf(out, "the answer of %s was cut short", t->address);
+		buf_addf(out, "the answer of %s was cut short", f->address);
 		return false;
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_SEND_FAIL_REWIND:
-		buf_addf(out, "the connection to %s broke before a whole answer came", t->address);
+		buf_addf(out, "the connection to %s broke before a whole answer came", f->address);
 		return false;
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
-		buf_addf(out, "what %s answers is not %s", t->address, t->speaks);
+		buf_addf(out, "the answer of %s is not %s", f->address, f->protocol);
 		return true;
 	default:
-		buf_addf(out, "%s: %s", t->address, curl_easy_strerror(code));
+		buf_addf(out, "%s: %s", f->address, curl_easy_strerror(code));
 		return false;
 	}
 }

@@ -1,5 +1,5 @@
-/* curl_common.h: what service_client.c and transfer.c have in common with libcurl: the rules that hold for
- * whatever is carried, and its errors in our words.  For these two alone. */
+/* curl_common.h: what http_client.c and mail_client.c have in common: the rules that hold for each
+ * connection that libcurl makes, and one sentence for each way it can fail.  Private to agent/net. */
 #ifndef AGENT_NET_CURL_COMMON_H
 #define AGENT_NET_CURL_COMMON_H
 
@@ -7,41 +7,44 @@
 
 #include "reconcile/base/buf.h"
 
-/* What fails here is memory, or a libcurl that lacks what the rules of these files rest on: it ends
- * the process. */
+/* Ends the process if ok is false: libcurl is out of memory, or lacks an option that our rules rest on. */
 void curl_common_must(bool ok);
 
 #define SET(easy, option, value)	curl_common_must(curl_easy_setopt(easy, option, value) == CURLE_OK)
 #define SET_MULTI(multi, option, value)	curl_common_must(curl_multi_setopt(multi, option, value) == CURLM_OK)
 #define GET(easy, info, out)		curl_common_must(curl_easy_getinfo(easy, info, out) == CURLE_OK)
 
-/* libcurl can be used until curl_common_end(), and from then on the process ignores SIGPIPE. */
+/* libcurl can be used between the two calls, which may nest.  From the first one on the process ignores SIGPIPE. */
 void curl_common_begin(void);
 void curl_common_end(void);
 
-/* For a new handle: no redirect is followed, no password is looked up anywhere, certificates are
- * verified.  ca_file: a PEM bundle, trusted instead of the system's authorities; NULL: those. */
-void curl_common_basics(CURL *easy, const char *ca_file);
+/* Appends line to *list, which may be NULL. */
+void curl_common_add_line(struct curl_slist **list, const char *line);
 
-/* The names that messages call the server of url by, "x" and "x:8080"; to be freed with curl_free()
- * and free().  url is a valid one. */
-void curl_common_names(const char *url, char **host, char **address);
+/* Sets the rules on a new handle: no redirect is followed, no password is looked up anywhere, TLS is 1.2 or newer,
+ * certificates are verified, and what is sent to this machine (loopback) goes past any proxy.
+ * ca_file: a PEM bundle, trusted instead of the system's authorities; NULL: the system's. */
+void curl_common_set_rules(CURL *easy, const char *ca_file, bool loopback);
 
-/* What there is to say of an exchange that failed. */
-struct curl_exchange {
+/* Has libcurl set *begun, which is false so far, once there is a connection and the request begins to go out. */
+void curl_common_watch_begin(CURL *easy, bool *begun);
+
+/* What is known of an exchange that failed. */
+struct curl_failure {
 	CURL *easy;
-	const char *host, *address;	/* curl_common_names(), or other words for the server */
-	const char *speaks;	/* "HTTP" */
-	const char *trust;	/* what helps where a certificate is not trusted, with what joins it; or "" */
+	const char *host, *address;	/* struct url's, or other words for the server */
+	const char *protocol;	/* "HTTP" */
+	const char *trust_hint;	/* appended where a certificate is not trusted; "" for none */
+	const char *tls_hint;	/* appended where the TLS handshake fails */
+	const char *refused_hint;	/* appended where the connection is refused */
 	long connect_ms, timeout_ms;
-	size_t answer_max;
-	bool full;		/* the answer is larger than that */
-	bool hurried;		/* the request had less time than any other has */
-	bool begun;		/* there was a connection, and the request began to go out on it */
+	size_t response_max;
+	bool full;		/* the response is larger than response_max */
+	bool hurried;		/* the request had less time than others have */
+	bool begun;		/* curl_common_watch_begin() */
 };
 
-/* The one place where libcurl's words become ours: appends a sentence.  Returns true if sending it
- * again cannot help. */
-bool curl_common_explain(const struct curl_exchange *talk, CURLcode code, struct buf *out);
+/* Appends one sentence.  Returns true if sending the request again cannot help. */
+bool curl_failure_explain(const struct curl_failure *failure, CURLcode code, struct buf *out);
 
 #endif

@@ -1,60 +1,15 @@
 #include "agent/net/endpoint.h"
 
-#include <arpa/inet.h>
-#include <curl/curl.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/un.h>
+
+#include "agent/net/url.h"
 
 #define API_PATH	"/workflows/api/v1"
 #define WHITE_SPACE	" \t\r\n\v\f"
 
 enum { STAGE_MAX = 63, TOKEN_MAX = 8192 };	/* a label of a host name; far above any token */
-
-static void url_cleanup(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-static void text_free(char **text)
-{
-	curl_free(*text);
-}
-
-/* A part of url; NULL if it is not there.  Freed with text_free(). */
-static char *url_part(CURLU *url, CURLUPart part)
-{
-	char *text = NULL;
-
-	return curl_url_get(url, part, &text, CURLU_NO_DEFAULT_PORT) == CURLUE_OK ? text : NULL;
-}
-
-static bool has_part(CURLU *url, CURLUPart part)
-{
-	CLEANUP(text_free) char *text = url_part(url, part);
-
-	return text != NULL;
-}
-
-bool endpoint_is_loopback(const char *host)
-{
-	struct in_addr v4;
-	struct in6_addr v6;
-
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	/* "[::1]" */
-	size_t len = strlen(host);
-	if (host[0] == '[' && len < INET6_ADDRSTRLEN) {
-		char address[INET6_ADDRSTRLEN] = { 0 };
-		memcpy(address, host + 1, len - 2);
-		return inet_pton(AF_INET6, address, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-	}
-	return strcasecmp(host, "localhost") == 0;
-}
 
 /* peak.ai and what is below it; "evilpeak.ai" is neither. */
 static bool is_peak(const char *host)
@@ -69,61 +24,56 @@ static bool is_peak(const char *host)
 	return len == tail || host[len - tail - 1] == '.';
 }
 
-/* No message shows the text: it may hold a password. */
-static bool check_url(CURLU *url, struct err *err)
+/* No message shows more of the URL than its scheme: it may hold a password. */
+static bool endpoint_check_url(const struct url *url, struct err *err)
 {
-	CLEANUP(text_free) char *scheme = url_part(url, CURLUPART_SCHEME);
-
-	if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
-		return err_usage(err, "the endpoint's scheme is %s: it has to be https or http", scheme);
-	if (has_part(url, CURLUPART_USER) || has_part(url, CURLUPART_PASSWORD))
+	if (strcmp(url->scheme, "https") != 0 && strcmp(url->scheme, "http") != 0)
+		return err_usage(err, "the endpoint's scheme is %s: it has to be https or http", url->scheme);
+	if (url->has_user)
 		return err_usage(err, "the endpoint has a user or a password in it: the service is "
 		                      "reached with a token, which stands in a file (--token-file) "
 		                      "or in FLOWSYNC_TOKEN");
-	if (has_part(url, CURLUPART_QUERY))
+	if (url->has_query)
 		return err_usage(err, "the endpoint has a query (\"?\") in it: it has to end at "
 		                      "the path, such as " API_PATH);
-	if (has_part(url, CURLUPART_FRAGMENT))
+	if (url->has_fragment)
 		return err_usage(err, "the endpoint has a fragment (\"#\") in it: it has to end at "
 		                      "the path, such as " API_PATH);
 	return true;
 }
 
-static void complete_path(CURLU *url)
+/* The path without slashes at its end; the service's own if there is none. */
+static const char *endpoint_path(struct arena *a, const char *path)
 {
-	CLEANUP(text_free) char *path = url_part(url, CURLUPART_PATH);
 	size_t len = path ? strlen(path) : 0;
 
 	while (len > 0 && path[len - 1] == '/')
-		path[--len] = '\0';
-	if (curl_url_set(url, CURLUPART_PATH, len ? path : API_PATH, 0) != CURLUE_OK)
-		abort();	/* out of memory: it was a path before */
+		len--;
+	return len ? arena_strndup(a, path, len) : API_PATH;
 }
 
 static bool resolve_url(struct arena *a, const char *text, struct endpoint *out, struct err *err)
 {
-	CLEANUP(url_cleanup) CURLU *url = curl_url();
-	CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME);
+	struct url url;
 
-	if (code == CURLUE_BAD_SCHEME || !strstr(text, "://"))
+	switch (url_parse(a, text, &url)) {
+	case URL_NO_SCHEME:
 		return err_usage(err, "the endpoint is none of a URL such as https://host" API_PATH
 		                      ", \"local\" and unix:PATH");
-	if (code == CURLUE_BAD_PORT_NUMBER)
+	case URL_BAD_PORT:
 		return err_usage(err, "the endpoint's port is not a number between 0 and 65535");
-	if (code != CURLUE_OK)
+	case URL_INVALID:
 		return err_usage(err, "the endpoint is not a valid URL, such as https://host" API_PATH);
-	if (!check_url(url, err))
+	case URL_OK:
+		break;
+	}
+	if (!endpoint_check_url(&url, err))
 		return false;
-	complete_path(url);
-
-	CLEANUP(text_free) char *scheme = url_part(url, CURLUPART_SCHEME);
-	CLEANUP(text_free) char *host = url_part(url, CURLUPART_HOST);
-	CLEANUP(text_free) char *whole = url_part(url, CURLUPART_URL);
-	bool tls = strcmp(scheme, "https") == 0;
+	bool tls = strcmp(url.scheme, "https") == 0;
 	*out = (struct endpoint){
-		.url = arena_strdup(a, whole),
-		.loopback = endpoint_is_loopback(host),
-		.peak = tls && is_peak(host),
+		.url = url_with_path(a, text, endpoint_path(a, url.path)),
+		.loopback = url.loopback,
+		.peak = tls && is_peak(url.host),
 		.tls = tls,
 	};
 	return true;

@@ -1,6 +1,6 @@
 /* endpoint.h: which service is meant, and which token may go to it (contract section 1, design
- * section 3).  Pure: the environment comes in as arguments.  URLs are taken apart by libcurl's
- * parser, so that the host that the rules look at is the host that service_client.c connects to. */
+ * section 3).  Pure: the environment comes in as arguments.  See
+ * url.h for how a URL is taken apart. */
 #ifndef AGENT_NET_ENDPOINT_H
 #define AGENT_NET_ENDPOINT_H
 
@@ -30,9 +30,6 @@ struct endpoint_choice {
  * is copied to a. */
 bool endpoint_resolve(struct arena *a, const struct endpoint_choice *choice,
                       struct endpoint *out, struct err *err);
-
-/* True for localhost, 127.0.0.0/8 and "[::1]": what goes there leaves no machine. */
-bool endpoint_is_loopback(const char *host);
 
 struct token_choice {
 	const char *token_file_text;	/* what --token-file holds; NULL: no file given */

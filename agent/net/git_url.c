@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/net/endpoint.h"
+#include "agent/net/url.h"
 #include "reconcile/schema/digest.h"
 
 enum { NAME_MAX_LEN = 40 };	/* of what a mirror's folder shows of the repository's name */
@@ -61,7 +61,7 @@ static void set_host(struct arena *a, const char *text, size_t len, struct git_u
 
 	for (char *p = host; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	out->loopback = endpoint_is_loopback(host);
+	out->loopback = url_is_loopback(host);
 	out->host = *host == '[' ? arena_strndup(a, host + 1, len - 2) : host;
 }
 

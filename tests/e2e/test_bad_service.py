@@ -102,7 +102,7 @@ class NoServiceTest(BadAnswerCase):
         self.service.stop()
         process = self.start("plan", "-o", "json", self.specs)
         self.assertRegex(process.stderr.readline(),
-                         rf"\Aflowsync: {FIRST}connection refused by {address}; trying again in 0\.\d s\n\Z")
+                         rf"\Aflowsync: {FIRST}connection refused by {address} \(is flowsync serve running\?\); trying again in 0\.\d s\n\Z")
         self.service.start()
         result = self.finish(process)
         self.assertEqual((result.code, result.json()["outcome"]), (0, "changes-pending"))
@@ -111,7 +111,7 @@ class NoServiceTest(BadAnswerCase):
         address = self.service.address
         self.service.stop()
         self.assertIn(self.only_error(1, "sync", "--timeout", "1s", self.specs),
-                      (FIRST + f"connection refused by {address}",
+                      (FIRST + f"connection refused by {address} (is flowsync serve running?)",
                        # It was just trying again.
                        FIRST + f"no connection to {address} before the time was over"))
 
@@ -146,7 +146,7 @@ class BadListTest(BadAnswerCase):
             "no pages": ((200, {"workflows": []}), f'expected a number under "pageCount", {shape}'),
             "ids as text": ((200, {**PAGE, "workflows": [{"id": "1", "name": "a"}]}),
                             f'expected workflows with an "id" and a "name", {shape}'),
-            "another protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", "what ADDRESS answers is not HTTP"),
+            "another protocol": (b"SSH-2.0-OpenSSH_9.2\r\n", "the answer of ADDRESS is not HTTP"),
         }
         for what, (answer, sentence) in cases.items():
             with self.subTest(what):
@@ -418,8 +418,8 @@ class TlsTest(BadAnswerCase):
 
     def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(self):
         self.assertEqual(self.only_error(1, "plan", self.specs, endpoint=f"https://localhost:{self.port}"),
-                         FIRST + f"the certificate of localhost:{self.port} is not trusted: give --ca-file if it is "
-                         "of a private authority")
+                         FIRST + f"the certificate of localhost:{self.port} is not trusted: give --ca-file if a "
+                         "private authority signed it")
         self.assertEqual(self.sent, 1)
         self.assertEqual(self.server.requests, [])
 
@@ -432,7 +432,7 @@ class TlsTest(BadAnswerCase):
         address = other.endpoint.removeprefix("http://")
         self.assertEqual(self.only_error(1, "plan", "--ca-file", self.certificate, self.specs,
                                          endpoint=f"https://{address}"),
-                         FIRST + f"the certificate that {address} shows is for another host name")
+                         FIRST + f"the certificate of {address} is for another host name")
         self.assertEqual(other.requests, [])
 
     def test_a_file_of_authorities_that_is_not_there(self):

@@ -77,7 +77,7 @@ class MailTest(HiddenCommandCase):
         self.assertEqual([m["Envelope-to"] for m in server.mails(1)], ["a@example.org"])
         self.assertIn("550 nobody", self.mail(FINAL, server, to=["unknown@example.org"]))
         self.assertIn("451 come back", self.mail(AGAIN, server, to=["later@example.org"]))
-        self.assertRegex(self.mail(FINAL, server, text="too large\n" * 6000), r" does not take the mail: 552 .*size")
+        self.assertRegex(self.mail(FINAL, server, text="too large\n" * 6000), r" refused the mail: 552 .*size")
         self.assertEqual(len(server.mails(1)), 1)
 
     def test_a_password_and_a_mail_go_over_tls_where_it_is_offered(self):
@@ -88,9 +88,9 @@ class MailTest(HiddenCommandCase):
         self.mail(DONE, server, **known)        # on this machine itself nobody stands between
         for mail in server.mails(2):
             self.assertIn(" with esmtpsa ", mail["Received"])
-        self.assertRegex(self.mail(FINAL, server), "^the mail server .* does not take the mail: 550 log in first\n$")
+        self.assertRegex(self.mail(FINAL, server), "^the mail server .* refused the mail: 550 log in first\n$")
         wrong = self.mail(FINAL, server, username="robot", password=self.secret("other"))
-        self.assertRegex(wrong, "^the mail server .* does not take the user and the password\n$")
+        self.assertRegex(wrong, "^the mail server .* refused the user name and the password\n$")
         other = Authority(self.tmp, "other")
         refused = self.mail(FINAL, server, **known, ca_file=str(other.file))
         self.assertRegex(refused, "^the mail server: the certificate of .* is not trusted")

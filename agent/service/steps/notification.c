@@ -5,7 +5,9 @@
 #include "agent/util/file.h"
 #include "agent/net/mail_message.h"
 #include "agent/util/clock.h"
-#include "agent/net/transfer.h"
+#include "agent/net/http_exchange.h"
+#include "agent/net/mail_client.h"
+#include "agent/net/url.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 
@@ -38,13 +40,14 @@ static void notification_put_text(struct arena *a, struct node *map, const char 
 static bool notification_webhook_command(struct arena *a, const struct node *webhook, struct attempt_command *out,
                                          struct masks *masks, struct err *err)
 {
-	const char *url = node_get_text(webhook, "url"), *payload = node_get_text(webhook, "payload"), *origin;
+	const char *url = node_get_text(webhook, "url"), *payload = node_get_text(webhook, "payload");
+	struct url checked;
 	struct node *document = node_map(a), *inner = node_put(a, document, "webhook", node_map(a));
 
 	if (!url)
 		return err_set(err, "webhook.url is missing");
 	masks_add(a, masks, url);
-	if (!transfer_url(a, "webhook.url", url, &origin, err))
+	if (!url_require(a, "webhook.url", url, "http", "https", &checked, err))
 		return false;
 	notification_put_text(a, inner, "url", url);
 	notification_put_text(a, inner, "payload", payload ? payload : "");
@@ -203,7 +206,7 @@ static void notification_judge_status(struct notification_job *j, const char *or
 	}
 	notification_fail(j, arena_printf(j->arena, "%s answered %d%s", origin, status,
 	                                  status >= 300 && status < 400 ? " (redirects are not followed)" : ""),
-	                  transfer_status_is_final(status));
+	                  http_status_is_final(status));
 }
 
 static long notification_time_limit(const struct notification_job *j)
@@ -213,28 +216,28 @@ static long notification_time_limit(const struct notification_job *j)
 
 static bool notification_send_webhook(struct notification_job *j)
 {
-	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
+	CLEANUP(http_reply_done) struct http_reply answer = { 0 };
 	const struct node *webhook = node_get(j->document, "webhook");
 	struct err err = { 0 };
-	const char *origin;
-	struct transfer_request request = {
+	struct url checked;
+	struct http_exchange request = {
 		.called = "webhook.url", .url = node_get_text(webhook, "url"), .method = "POST",
 		.body = node_get_text(webhook, "payload"), .connect_ms = NOTIFICATION_CONNECT_MS,
-		.timeout_ms = notification_time_limit(j), .answer_max = ANSWER_MAX,
+		.timeout_ms = notification_time_limit(j), .response_max = ANSWER_MAX,
 	};
 
 	if (!request.url || !request.body)
 		return false;
 	masks_add(j->arena, &j->masks, request.url);
-	if (transfer_url(j->arena, request.called, request.url, &origin, &err) &&
-	    transfer_http(&request, &answer, &err))
-		notification_judge_status(j, origin, answer.status);
+	if (url_require(j->arena, request.called, request.url, "http", "https", &checked, &err) &&
+	    http_exchange(&request, &answer, &err))
+		notification_judge_status(j, checked.origin, answer.status);
 	else
 		notification_fail(j, err.msg, err.kind == ERR_USAGE);
 	return true;
 }
 
-static bool notification_is_refused(const struct transfer_mailed *mailed, const char *to)
+static bool notification_is_refused(const struct mail_result *mailed, const char *to)
 {
 	for (size_t i = 0; i < mailed->refused_count; i++)
 		if (mailed->refused[i].to == to)
@@ -242,8 +245,8 @@ static bool notification_is_refused(const struct transfer_mailed *mailed, const 
 	return false;
 }
 
-static void notification_print_recipients(FILE *log, const struct transfer_mail *m,
-                                          const struct transfer_mailed *mailed)
+static void notification_print_recipients(FILE *log, const struct mail_order *m,
+                                          const struct mail_result *mailed)
 {
 	for (size_t i = 0; i < m->to_count; i++)
 		if (!notification_is_refused(mailed, m->to[i]))
@@ -253,7 +256,7 @@ static void notification_print_recipients(FILE *log, const struct transfer_mail 
 		        mailed->refused[i].reply);
 }
 
-static bool notification_read_recipients(struct arena *a, const struct node *to, struct transfer_mail *m)
+static bool notification_read_recipients(struct arena *a, const struct node *to, struct mail_order *m)
 {
 	struct err err;
 
@@ -270,9 +273,9 @@ static bool notification_read_recipients(struct arena *a, const struct node *to,
 static bool notification_send_mail(struct notification_job *j)
 {
 	const struct node *n = node_get(j->document, "mail");
-	struct transfer_mailed mailed;
+	struct mail_result mailed;
 	struct err err = { 0 };
-	struct transfer_mail m = {
+	struct mail_order m = {
 		.url = node_get_text(n, "url"), .from = node_get_text(n, "from"),
 		.username = node_get_text(n, "username"), .password = node_get_text(n, "password"),
 		.ca_file = node_get_text(n, "ca_file"), .timeout_ms = notification_time_limit(j),
@@ -289,7 +292,7 @@ static bool notification_send_mail(struct notification_job *j)
 	mail.to = m.to;
 	mail.to_count = m.to_count;
 	m.message = mail_message(j->arena, &mail, clock_now());
-	if (transfer_mail(j->arena, &m, &mailed, &err))
+	if (mail_send(j->arena, &m, &mailed, &err))
 		notification_print_recipients(j->log, &m, &mailed);
 	else
 		notification_fail(j, err.msg, err.kind == ERR_USAGE);

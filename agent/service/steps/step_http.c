@@ -9,7 +9,8 @@
 #include "agent/util/base64.h"
 #include "agent/util/file.h"
 #include "agent/util/clock.h"
-#include "agent/net/transfer.h"
+#include "agent/net/http_exchange.h"
+#include "agent/net/url.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/mask.h"
 
@@ -433,7 +434,7 @@ static bool step_http_read_token(struct step_http_job *j, const struct buf *body
 
 static bool step_http_fetch_token(struct step_http_job *j, const struct node *oauth, struct err *err)
 {
-	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
+	CLEANUP(http_reply_done) struct http_reply answer = { 0 };
 	CLEANUP(buf_done) struct buf form = BUF_TEXT;
 	struct node *headers = node_map(j->arena);
 
@@ -442,17 +443,17 @@ static bool step_http_fetch_token(struct step_http_job *j, const struct node *oa
 	step_http_add_form_field(&form, "client_secret", node_get_text(oauth, "secret"));
 	node_put(j->arena, headers, "Content-Type", node_text(j->arena, "application/x-www-form-urlencoded"));
 	node_put(j->arena, headers, "Accept", node_text(j->arena, "application/json"));
-	struct transfer_request request = {
+	struct http_exchange request = {
 		.called = "auth.authUrl", .server = "the server of auth.authUrl", .url = node_get_text(oauth, "url"),
 		.method = "POST", .headers = headers, .body = buf_str(&form),
-		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .answer_max = TOKEN_ANSWER_MAX,
+		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .response_max = TOKEN_ANSWER_MAX,
 	};
-	if (!transfer_http(&request, &answer, err))
+	if (!http_exchange(&request, &answer, err))
 		return false;
 	if (answer.status >= 200 && answer.status < 300)
 		return step_http_read_token(j, &answer.body, err);
 	err_set(err, "auth.authUrl gives no token: it answers %d", answer.status);
-	if (transfer_status_is_final(answer.status))
+	if (http_status_is_final(answer.status))
 		err->kind = ERR_USAGE;
 	return false;
 }
@@ -476,7 +477,7 @@ static void step_http_print_body(const struct step_http_job *j, const struct buf
 		fprintf(j->out, "(all of it stands in response.txt)\n");
 }
 
-static bool step_http_take_response(const struct step_http_job *j, const struct transfer_answer *answer, int64_t took,
+static bool step_http_take_response(const struct step_http_job *j, const struct http_reply *answer, int64_t took,
                                     struct err *err)
 {
 	int status = answer->status;
@@ -495,23 +496,23 @@ static bool step_http_take_response(const struct step_http_job *j, const struct 
 
 static bool step_http_send_request(struct step_http_job *j, struct err *err)
 {
-	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
-	const char *origin;
-	struct transfer_request request = {
+	CLEANUP(http_reply_done) struct http_reply answer = { 0 };
+	struct url checked;
+	struct http_exchange request = {
 		.called = "url", .url = node_get_text(j->document, "url"),
 		.method = node_get_text(j->document, "method"), .headers = j->headers,
 		.body = node_get_text(j->document, "payload"),
-		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .answer_max = STEP_HTTP_ANSWER_MAX,
+		.connect_ms = j->connect_ms, .timeout_ms = j->timeout_ms, .response_max = STEP_HTTP_ANSWER_MAX,
 	};
 
-	if (!transfer_url(j->arena, "url", request.url, &origin, err))
+	if (!url_require(j->arena, "url", request.url, "http", "https", &checked, err))
 		return false;
 	const struct node *oauth = node_get(j->document, "oauth");
 	if (oauth && !step_http_fetch_token(j, oauth, err))
 		return false;
 	step_http_print(j, "%s %s", request.method, mask_urls(j->arena, request.url, 1));
 	int64_t begun = clock_boottime();
-	return transfer_http(&request, &answer, err) &&
+	return http_exchange(&request, &answer, err) &&
 	       step_http_take_response(j, &answer, clock_boottime() - begun, err);
 }
 

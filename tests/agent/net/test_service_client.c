@@ -147,7 +147,7 @@ static void a_broken_answer_is_lost_in_words(void **state)
 		{ "/drop", FAILURE_LOST, false, "the connection to %s broke before a whole answer came" },
 		{ "/silent", FAILURE_LOST, false, "no answer from %s within 500ms", true },
 		{ "/slow-body", FAILURE_LOST, false, "no whole answer from %s within 500ms", true },
-		{ "/no-http", FAILURE_LOST, true, "what %s answers is not HTTP" },
+		{ "/no-http", FAILURE_LOST, true, "the answer of %s is not HTTP" },
 		{ "/broken-gzip", FAILURE_LOST, false, "%s: Unrecognized or bad HTTP Content or Transfer-Encoding" },
 		{ "/endless", FAILURE_TOO_LARGE, true, "the answer is larger than 100000 bytes" },
 		{ "/bytes/100001", FAILURE_TOO_LARGE, true, "the answer is larger than 100000 bytes" },
@@ -233,6 +233,18 @@ static void without_a_connection_nothing_was_sent(void **state)
 	assert_unsent(&deaf, arena_printf(&deaf.arena, "no connection to 127.0.0.1:%d within 300ms",
 	                                  ntohs(address.sin_port)), false);
 	close(first);
+	close(fd);
+}
+
+static void a_refused_connection_on_this_machine_asks_for_the_local_service(void **state)
+{
+	CLEANUP(client_done) struct client c = { .endpoint.loopback = true };
+	struct sockaddr_in address;
+	int fd = dead_port(&address);
+
+	client_open(&c, arena_printf(&c.arena, "http://localhost:%d", ntohs(address.sin_port)));
+	assert_unsent(&c, arena_printf(&c.arena, "connection refused by localhost:%d (is flowsync serve running?)",
+	                               ntohs(address.sin_port)), false);
 	close(fd);
 }
 
@@ -451,7 +463,7 @@ static void proxies_are_used_except_for_loopback_and_never_see_the_token(void **
 	client_open(&tls, "https://service.example");
 	answer = ask(&tls, OP_DESCRIBE, "/echo", NULL);
 	assert_int_equal(answer.failure, FAILURE_UNSENT);
-	assert_string_equal(answer.error, "the proxy does not let us through to service.example:443: it answers 403");
+	assert_string_equal(answer.error, "the proxy refuses the connection to service.example:443: it answers 403");
 
 	setenv("http_proxy", "http://127.0.0.1:1", 1);
 	client_open(&direct, NULL);
@@ -494,7 +506,7 @@ static void a_certificate_is_verified_always(void **state)
 
 	client_open(&unknown, url);
 	assert_unsent(&unknown, arena_printf(&a, "the certificate of localhost:%s is not trusted: give "
-	                                     "--ca-file if it is of a private authority", tls_server.name), true);
+	                                     "--ca-file if a private authority signed it", tls_server.name), true);
 	good.options.ca_file = ca;
 	good.options.token = "s3same";
 	client_open(&good, url);
@@ -504,7 +516,7 @@ static void a_certificate_is_verified_always(void **state)
 
 	other_name.options.ca_file = ca;
 	client_open(&other_name, arena_printf(&a, "https://127.0.0.1:%s", tls_server.name));
-	assert_unsent(&other_name, arena_printf(&a, "the certificate that 127.0.0.1:%s shows is for another "
+	assert_unsent(&other_name, arena_printf(&a, "the certificate of 127.0.0.1:%s is for another "
 	                                        "host name", tls_server.name), true);
 
 	bad_file.options.ca_file = arena_printf(&a, "%s/ext", dir);
@@ -514,7 +526,8 @@ static void a_certificate_is_verified_always(void **state)
 
 	client_open(&no_tls, arena_printf(&a, "https://127.0.0.1:%s", server.name));
 	assert_unsent(&no_tls,
-	              arena_printf(&a, "127.0.0.1:%s does not speak TLS as it should", server.name),
+	              arena_printf(&a, "the TLS handshake with 127.0.0.1:%s failed (is it http:// instead of "
+	                           "https://?)", server.name),
 	              false);
 
 	badserver_stop(&tls_server);
@@ -555,6 +568,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_came_whole_is_no_failure),
 		cmocka_unit_test(a_broken_answer_is_lost_in_words),
 		cmocka_unit_test(without_a_connection_nothing_was_sent),
+		cmocka_unit_test(a_refused_connection_on_this_machine_asks_for_the_local_service),
 		cmocka_unit_test(a_service_that_went_away_refuses_the_next_connection),
 		cmocka_unit_test(a_redirect_takes_the_token_nowhere),
 		cmocka_unit_test(connections_are_kept),

@@ -8,7 +8,7 @@
 
 #include "agent/util/file.h"
 #include "agent/net/mail_message.h"
-#include "agent/net/transfer.h"
+#include "agent/net/http_exchange.h"
 #include "reconcile/tree/json.h"
 
 static struct badserver web;
@@ -110,12 +110,12 @@ static void a_webhook_is_told_what_its_watcher_says(void **state)
 	     "'payload': '{{a}} \\'x\\''}, 'events': {}}", web.name), &failed, &none);
 	assert_int_equal(t.code, EX_OK);
 	assert_string_equal(t.said, arena_printf(&t.arena, "notified http://127.0.0.1:%s: answered 200\n", web.name));
-	struct transfer_request r = {
+	struct http_exchange r = {
 		.called = "url", .url = arena_printf(&t.arena, "http://127.0.0.1:%s/last-token", web.name), .method = "GET",
-		.connect_ms = 60000, .timeout_ms = 60000, .answer_max = 1000,
+		.connect_ms = 60000, .timeout_ms = 60000, .response_max = 1000,
 	};
-	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
-	assert_true(transfer_http(&r, &answer, &t.err));
+	CLEANUP(http_reply_done) struct http_reply answer = { 0 };
+	assert_true(http_exchange(&r, &answer, &t.err));
 	assert_string_equal(buf_str(&answer.body), arena_printf(&t.arena,
 		"Accept: */*\nAuthorization: Basic dXM6ZXI=\nContent-Length: 9\nContent-Type: application/json\n"
 		"Host: 127.0.0.1:%s\nUser-Agent: flowsync/" FLOWSYNC_VERSION "\n\n{{a}} \"x\"", web.name));
@@ -130,7 +130,7 @@ static void a_webhook_that_is_not_told_is_shown_by_host_alone(void **state)
 		{ "/busy", "http://127.0.0.1:%s answered 503\n", EX_TEMPFAIL },
 		{ "/busy-once", "http://127.0.0.1:%s answered 429\n", EX_TEMPFAIL },
 		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came\n", EX_TEMPFAIL },
-		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP\n", EX_UNAVAILABLE },
+		{ "/no-http", "the answer of 127.0.0.1:%s is not HTTP\n", EX_UNAVAILABLE },
 		{ "/short", "the answer of 127.0.0.1:%s was cut short\n", EX_TEMPFAIL },
 		{ "/silent", "no answer from 127.0.0.1:%s within 300ms\n", EX_TEMPFAIL },
 		/* What it says beside its status does not matter, however much it is. */
@@ -393,27 +393,27 @@ static void one_that_is_refused_does_not_keep_it_from_the_others(void **state)
 	mailing_start(&nobody, NULL);
 	tell(&nobody.told, "{'user': 'no@example.com'}", &failed, &nobody.to);
 	assert_int_equal(nobody.told.code, EX_UNAVAILABLE);
-	assert_string_equal(nobody.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
+	assert_string_equal(nobody.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s refused the "
 	                    "mail: 550 nobody of that name\n", nobody.server.name));
 	assert_null(strstr(heard(&nobody), "DATA"));
 
 	mailing_start(&later, NULL);
 	tell(&later.told, "{'user': 'later@example.com'}", &failed, &later.to);
 	assert_int_equal(later.told.code, EX_TEMPFAIL);
-	assert_string_equal(later.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
+	assert_string_equal(later.told.said, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s refused the "
 	                    "mail: 451 come back\n", later.server.name));
 }
 
 static void a_mail_server_that_does_not_take_it_says_why(void **state)
 {
 	static const struct { const char *mode, *said; int code; } cases[] = {
-		{ "silent", "the mail server %s was not done within 2 seconds\n", EX_TEMPFAIL },
+		{ "silent", "the mail server %s did not finish within 2 seconds\n", EX_TEMPFAIL },
 		/* libcurl waits for an SMTP server's greeting. */
-		{ "http", "the mail server %s was not done within 2 seconds\n", EX_TEMPFAIL },
+		{ "http", "the mail server %s did not finish within 2 seconds\n", EX_TEMPFAIL },
 		{ "drop", "the mail server: the connection to %s broke before a whole answer came\n", EX_TEMPFAIL },
-		{ "refuse", "the mail server %s does not take the mail: 554 it looks bad\n", EX_UNAVAILABLE },
-		{ "full", "the mail server %s does not take the mail: 452 disk full\n", EX_TEMPFAIL },
-		{ "auth", "the mail server %s does not take the mail: 530 log in\n", EX_UNAVAILABLE },
+		{ "refuse", "the mail server %s refused the mail: 554 it looks bad\n", EX_UNAVAILABLE },
+		{ "full", "the mail server %s refused the mail: 452 disk full\n", EX_TEMPFAIL },
+		{ "auth", "the mail server %s refused the mail: 530 log in\n", EX_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -451,8 +451,8 @@ static void the_password_goes_to_the_server_and_nowhere_else(void **state)
 	bad.to.password_file = file;
 	tell(&bad.told, "{'user': 'a@example.com'}", &failed, &bad.to);
 	assert_int_equal(bad.told.code, EX_UNAVAILABLE);
-	assert_string_equal(bad.told.said, arena_printf(&bad.told.arena, "the mail server 127.0.0.1:%s does not take the "
-	                    "user and the password\n", bad.server.name));
+	assert_string_equal(bad.told.said, arena_printf(&bad.told.arena, "the mail server 127.0.0.1:%s refused the "
+	                    "user name and the password\n", bad.server.name));
 }
 
 static void a_password_that_the_server_repeats_is_masked(void **state)
@@ -467,7 +467,7 @@ static void a_password_that_the_server_repeats_is_masked(void **state)
 	m.to.password_file = file;
 	tell(&m.told, "{'user': 'a@example.com'}", &failed, &m.to);
 	assert_int_equal(m.told.code, EX_UNAVAILABLE);
-	assert_string_equal(m.told.reply.message, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s does not take the "
+	assert_string_equal(m.told.reply.message, arena_printf(&m.told.arena, "the mail server 127.0.0.1:%s refused the "
 	                    "mail: 554 not with (masked #1)", m.server.name));
 }
 
@@ -498,7 +498,7 @@ static void where_no_mail_server_can_be_is_told_at_once(void **state)
 		{ "127.0.0.1", "the URL of the mail server does not begin with smtp:// or smtps://\n", EX_UNAVAILABLE },
 		{ "smtp://", "the URL of the mail server is not a valid URL, such as smtp://host/path\n", EX_UNAVAILABLE },
 		{ "smtp://s3same:s3same@127.0.0.1:1",
-		  "the URL of the mail server has a user in it, which has a setting of its own\n", EX_UNAVAILABLE },
+		  "the URL of the mail server contains a user: give it in username\n", EX_UNAVAILABLE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -8,7 +8,9 @@
 #include <sysexits.h>
 
 #include "agent/util/file.h"
-#include "agent/net/transfer.h"
+#include "agent/net/http_exchange.h"
+#include "agent/net/http_headers.h"
+#include "agent/net/url.h"
 #include "reconcile/tree/json.h"
 
 #define AGENT	"User-Agent: flowsync/" FLOWSYNC_VERSION
@@ -286,13 +288,13 @@ static void later_headers_win(void **state)
 static void what_is_no_header_is_refused(void **state)
 {
 	static const struct { const char *name, *value, *message; } cases[] = {
-		{ "X-A", "{{line}}", "the value of the header X-A has a line break or another control character in it" },
-		{ "X-A", "a\\u0001", "the value of the header X-A has a line break or another control character in it" },
-		{ "X A", "1", "the name of a header has a character in it that no header's name has" },
-		{ "X-A: 1\\r\\nX-B", "1", "the name of a header has a character in it that no header's name has" },
-		{ "", "1", "the name of a header has a character in it that no header's name has" },
-		{ "content-length", "1", "the header Content-Length is not for a step to set" },
-		{ "Transfer-Encoding", "chunked", "the header Transfer-Encoding is not for a step to set" },
+		{ "X-A", "{{line}}", "the value of the header X-A contains a line break or another control character" },
+		{ "X-A", "a\\u0001", "the value of the header X-A contains a line break or another control character" },
+		{ "X A", "1", "the name of a header contains a character that no header's name may have" },
+		{ "X-A: 1\\r\\nX-B", "1", "the name of a header contains a character that no header's name may have" },
+		{ "", "1", "the name of a header contains a character that no header's name may have" },
+		{ "content-length", "1", "the header Content-Length cannot be set: flowsync sets it" },
+		{ "Transfer-Encoding", "chunked", "the header Transfer-Encoding cannot be set: flowsync sets it" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -309,7 +311,7 @@ static void what_is_no_header_is_refused(void **state)
 	          "'odd', 'authUrl': '@/token/break'}}", NULL);
 	assert_int_equal(s.code, EX_UNAVAILABLE);
 	assert_string_equal(s.answer.message,
-	                    "the value of the header Authorization has a line break or another control character in it");
+	                    "the value of the header Authorization contains a line break or another control character");
 }
 
 /* ---- what cannot be sent ---- */
@@ -381,7 +383,7 @@ static void what_is_wrong_with_a_step_is_a_sentence(void **state)
 static void urls_that_lead_nowhere_are_final(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	char *longer = arena_new(&a, char, TRANSFER_URL_MAX + 2);
+	char *longer = arena_new(&a, char, URL_MAX + 2);
 	const struct { const char *url, *message; } cases[] = {
 		{ "s3same.example/x", "url does not begin with https:// or http://" },
 		{ "file:///etc/passwd", "url does not begin with https:// or http://" },
@@ -393,7 +395,7 @@ static void urls_that_lead_nowhere_are_final(void **state)
 		{ "http://host/s3same\\r\\nX: 1", "url is not a valid URL, such as https://host/path" },
 		{ arena_printf(&a, "http://%s", longer), "url is longer than 64 KiB" },
 	};
-	memset(longer, 'x', TRANSFER_URL_MAX);
+	memset(longer, 'x', URL_MAX);
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(sent_done) struct sent s = { 0 };
@@ -441,7 +443,7 @@ static void no_answer_says_why_and_whether_it_is_worth_another_try(void **state)
 		{ "/short", "the answer of 127.0.0.1:%s was cut short", EX_TEMPFAIL },
 		{ "/short-chunked", "the answer of 127.0.0.1:%s was cut short", EX_TEMPFAIL },
 		{ "/drop", "the connection to 127.0.0.1:%s broke before a whole answer came", EX_TEMPFAIL },
-		{ "/no-http", "what 127.0.0.1:%s answers is not HTTP", EX_UNAVAILABLE },
+		{ "/no-http", "the answer of 127.0.0.1:%s is not HTTP", EX_UNAVAILABLE },
 		{ "/silent", "no answer from 127.0.0.1:%s within 2s", EX_TEMPFAIL },
 		{ "/slow-body", "no whole answer from 127.0.0.1:%s within 2s", EX_TEMPFAIL },
 	};
@@ -580,18 +582,18 @@ static void certificates_are_verified(void **state)
 	assert_int_equal(chdir(root), 0);
 	badserver_start(&tls, (const char *const[]){ "--tls", in_folder(&a, "work/cert.pem"),
 	                                             in_folder(&a, "work/key.pem"), NULL });
-	struct transfer_request r = {
+	struct http_exchange r = {
 		.called = "url", .url = arena_printf(&a, "https://localhost:%s/echo", tls.name), .method = "GET",
-		.connect_ms = 60000, .timeout_ms = 60000, .answer_max = 1000, .ca_file = in_folder(&a, "work/cert.pem"),
+		.connect_ms = 60000, .timeout_ms = 60000, .response_max = 1000, .ca_file = in_folder(&a, "work/cert.pem"),
 	};
-	CLEANUP(transfer_done) struct transfer_answer answer = { 0 };
-	assert_true(transfer_http(&r, &answer, &err));
+	CLEANUP(http_reply_done) struct http_reply answer = { 0 };
+	assert_true(http_exchange(&r, &answer, &err));
 	assert_int_equal(answer.status, 200);
 
 	r.ca_file = NULL;
-	assert_false(transfer_http(&r, &answer, &err));
+	assert_false(http_exchange(&r, &answer, &err));
 	assert_string_equal(err.msg, arena_printf(&a, "the certificate of localhost:%s is not trusted: no authority that "
-	                                          "this machine trusts vouches for it", tls.name));
+	                                          "this machine trusts has signed it", tls.name));
 	assert_int_equal(err.kind, ERR_USAGE);
 	badserver_stop(&tls);
 	assert_int_equal(chdir(in_folder(&a, "work")), 0);
