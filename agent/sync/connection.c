@@ -1,6 +1,7 @@
 #include "agent/sync/connection.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/util/file.h"
 #include "agent/config/cycle_job.h"
@@ -30,6 +31,15 @@ bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *
 	}, out, err);
 }
 
+/* For a message only: where flowsync serve of this state directory keeps its token; NULL if the file is not there. */
+static const char *connection_local_token_file(struct context *ctx)
+{
+	const char *dir = ctx->settings->state_dir;
+	const char *path = dir ? arena_printf(ctx->arena, "%s/service-token", dir) : NULL;
+
+	return path && access(path, F_OK) == 0 ? path : NULL;
+}
+
 static bool connection_choose_token(struct context *ctx, const struct endpoint *endpoint, const char **out,
                                     struct err *err)
 {
@@ -44,6 +54,7 @@ static bool connection_choose_token(struct context *ctx, const struct endpoint *
 	return endpoint_token(ctx->arena, endpoint, &(struct token_choice){
 		.token_file_text = text, .flowsync_token = env_get(ctx->env, "FLOWSYNC_TOKEN"),
 		.peak_auth_token = env_get(ctx->env, "PEAK_AUTH_TOKEN"), .api_key = env_get(ctx->env, "API_KEY"),
+		.local_token_file = connection_local_token_file(ctx),
 	}, out, err);
 }
 

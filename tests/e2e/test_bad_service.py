@@ -41,14 +41,26 @@ class BadAnswerCase(SyncCase):
 class NoServiceTest(BadAnswerCase):
     def test_no_service_is_chosen(self):
         self.assertEqual(self.only_error(64, "plan", self.specs, endpoint=None),
-                         "no service is chosen: give --endpoint URL, --endpoint local for the service that flowsync "
-                         "brings along, or --stage NAME (such as prod) for the hosted one")
+                         "no service is chosen: give --endpoint URL, --endpoint local for the built-in local "
+                         "service, or --stage NAME (such as prod) for the hosted one")
 
     def test_a_stage_of_the_command_line_beats_an_endpoint_of_the_environment(self):
         self.assertEqual(self.only_error(64, "plan", "--stage", "A", self.specs, endpoint="local"),
-                         'the stage is "A": a stage is made of small letters, digits and hyphens, such as prod')
+                         'the stage is "A": expected lower-case letters, digits and hyphens, such as prod')
         self.assertEqual(self.only_error(64, "plan", "--stage", "prod", "--endpoint", "local", self.specs),
                          "--endpoint and --stage name two services: give one of them")
+
+    def test_the_token_file_of_the_local_service_is_named(self):
+        env = {"FLOWSYNC_TOKEN_FILE": None}
+        none = "no token: give --token-file FILE or set FLOWSYNC_TOKEN"
+        arguments = ("plan", "--state-dir", f"{self.tmp}/state-of-serve", self.specs)
+        self.assertEqual(self.only_error(64, *arguments, endpoint="http://127.0.0.1:1", env=env), none)
+        token = self.tmp / "state-of-serve" / "service-token"
+        token.parent.mkdir()
+        token.write_text(self.secret())
+        self.assertEqual(self.only_error(64, *arguments, endpoint="http://127.0.0.1:1", env=env),
+                         f"{none}; the token of flowsync serve on this machine is in {token}")
+        self.assertEqual(self.only_error(64, *arguments, endpoint="https://example.invalid", env=env), none)
 
     def test_no_token_is_given(self):
         env = {"FLOWSYNC_TOKEN_FILE": None}
@@ -75,12 +87,17 @@ class NoServiceTest(BadAnswerCase):
     def test_plain_http_goes_to_this_machine_only(self):
         for host in ("example.invalid", "192.0.2.1", "localhost.example.invalid"):
             self.assertEqual(self.only_error(64, "plan", self.specs, endpoint=f"http://{host}"),
-                             "the endpoint is plain http: a token goes over that to this machine itself only; "
-                             "use https")
+                             "the endpoint is plain http: a token is sent over http to this machine only; use "
+                             "https")
 
     def test_what_is_no_endpoint(self):
-        none = ("the endpoint is none of a URL such as https://host/workflows/api/v1, \"local\" and unix:PATH")
-        for endpoint, sentence in (("service.example", none), ("Local", none),
+        expected = 'a URL such as https://host/workflows/api/v1, "local" or unix:PATH'
+        for endpoint, sentence in (("service.example", f'the endpoint "service.example" has no https:// before it: '
+                                                       f"expected {expected}"),
+                                   ("localhost:8484", f'the endpoint "localhost:8484" has no http:// before it: '
+                                                      f"expected {expected}"),
+                                   ("loacl", f'the endpoint "loacl" is not {expected}; did you mean "local"?'),
+                                   ("Local", f'the endpoint "Local" is not {expected}; did you mean "local"?'),
                                    ("ftp://example.invalid", "the endpoint's scheme is ftp: it has to be https or "
                                                              "http")):
             self.assertEqual(self.only_error(64, "plan", self.specs, endpoint=endpoint), sentence)

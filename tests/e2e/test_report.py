@@ -57,8 +57,8 @@ class ReportTest(SchemaCase):
             (("plan",), "no directory is given: flowsync plan DIR, --dir DIR, FLOWSYNC_DIR, or source: {dir: ...} "
                         "of the sync in the configuration file"),
             (("plan", "nowhere"), "nowhere: No such file or directory"),
-            (("plan", EXAMPLES), "no service is chosen: give --endpoint URL, --endpoint local for the service that "
-                                 "flowsync brings along, or --stage NAME (such as prod) for the hosted one"),
+            (("plan", EXAMPLES), "no service is chosen: give --endpoint URL, --endpoint local for the built-in "
+                                 "local service, or --stage NAME (such as prod) for the hosted one"),
             (("plan", "-c", "nowhere.yaml", EXAMPLES), "cannot be read: No such file or directory"),
         )
         for args, message in cases:

@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-#define USER_WORDS	"the endpoint has a user or a password in it: the service is reached with a token, " \
-			"which stands in a file (--token-file) or in FLOWSYNC_TOKEN"
-#define KIND_WORDS	"the endpoint is none of a URL such as https://host/workflows/api/v1, \"local\" and unix:PATH"
+#define USER_WORDS	"the endpoint contains a user or a password: give a token instead, " \
+			"in a file (--token-file) or in FLOWSYNC_TOKEN"
+#define EXPECTED	"a URL such as https://host/workflows/api/v1, \"local\" or unix:PATH"
+#define KIND_WORDS	"the endpoint is not " EXPECTED
 #define URL_WORDS	"the endpoint is not a valid URL, such as https://host/workflows/api/v1"
-#define STAGE_WORDS	": a stage is made of small letters, digits and hyphens, such as prod"
+#define STAGE_WORDS	": expected lower-case letters, digits and hyphens, such as prod"
 
 static void an_endpoint_becomes_the_url_of_the_api(void **state)
 {
@@ -95,12 +96,19 @@ static void local_and_a_unix_socket_are_loopback(void **state)
 static void a_wrong_choice_is_a_usage_error_in_words(void **state)
 {
 	static const struct { struct endpoint_choice choice; const char *msg; } cases[] = {
-		{ { NULL }, "no service is chosen: give --endpoint URL, --endpoint local for the service that "
-		            "flowsync brings along, or --stage NAME (such as prod) for the hosted one" },
+		{ { NULL }, "no service is chosen: give --endpoint URL, --endpoint local for the built-in local "
+		            "service, or --stage NAME (such as prod) for the hosted one" },
 		{ { "" }, KIND_WORDS },
-		{ { "locale" }, KIND_WORDS },
-		{ { "service.peak.ai" }, KIND_WORDS },
-		{ { "localhost:8080" }, KIND_WORDS },
+		{ { "locale" }, "the endpoint \"locale\" is not " EXPECTED "; did you mean \"local\"?" },
+		{ { "loacl" }, "the endpoint \"loacl\" is not " EXPECTED "; did you mean \"local\"?" },
+		{ { "LOCAL" }, "the endpoint \"LOCAL\" is not " EXPECTED "; did you mean \"local\"?" },
+		{ { "prod" }, "the endpoint \"prod\" is not " EXPECTED },
+		{ { "service.peak.ai" }, "the endpoint \"service.peak.ai\" has no https:// before it: expected " EXPECTED },
+		{ { "localhost:8080" }, "the endpoint \"localhost:8080\" has no http:// before it: expected " EXPECTED },
+		{ { "[::1]:8080" }, "the endpoint \"[::1]:8080\" has no http:// before it: expected " EXPECTED },
+		{ { "localhost" }, "the endpoint \"localhost\" has no http:// before it: expected " EXPECTED },
+		{ { "u:s3same@service.peak.ai" }, KIND_WORDS },
+		{ { "service.peak.ai/x?token=s3same" }, KIND_WORDS },
 		{ { "https:/x" }, KIND_WORDS },
 		{ { "ftp://x" }, "the endpoint's scheme is ftp: it has to be https or http" },
 		{ { "gopher+x://x" }, "the endpoint's scheme is gopher+x: it has to be https or http" },
@@ -108,22 +116,22 @@ static void a_wrong_choice_is_a_usage_error_in_words(void **state)
 		{ { "https://u:pw@x/y" }, USER_WORDS },
 		{ { "https://:pw@x" }, USER_WORDS },
 		{ { "https://service.peak.ai@evil.org/" }, USER_WORDS },
-		{ { "https://x/y?token=secret" }, "the endpoint has a query (\"?\") in it: it has to end at "
+		{ { "https://x/y?token=secret" }, "the endpoint contains a query (\"?\"): it has to end at "
 		                                  "the path, such as /workflows/api/v1" },
-		{ { "https://x/y#z" }, "the endpoint has a fragment (\"#\") in it: it has to end at "
+		{ { "https://x/y#z" }, "the endpoint contains a fragment (\"#\"): it has to end at "
 		                       "the path, such as /workflows/api/v1" },
 		{ { "https://x:99999" }, "the endpoint's port is not a number between 0 and 65535" },
 		{ { "https://" }, URL_WORDS },
 		{ { "https://a b/" }, URL_WORDS },
 		{ { "https://a\nb/" }, URL_WORDS },
-		{ { "unix:" }, "the endpoint \"unix:\" has no path of a socket after it" },
+		{ { "unix:" }, "the endpoint \"unix:\" lacks the path of a socket" },
 		{ { "unix:/23456789012345678901234567890123456789012345678901234"
 		    "567890123456789012345678901234567890123456789012345678" },
 		  "the endpoint's socket path has 108 bytes: at most 107 are possible" },
-		{ { .stage = "" }, "the stage is empty: a stage is wanted, such as prod" },
+		{ { .stage = "" }, "the stage is empty: expected a stage, such as prod" },
 		{ { .peak_stage = "", .env_stage = "prod" },
-		  "PEAK__STAGE is empty: a stage is wanted, such as prod" },
-		{ { .env_stage = "" }, "STAGE is empty: a stage is wanted, such as prod" },
+		  "PEAK__STAGE is empty: expected a stage, such as prod" },
+		{ { .env_stage = "" }, "STAGE is empty: expected a stage, such as prod" },
 		{ { .stage = "Prod" }, "the stage is \"Prod\"" STAGE_WORDS },
 		{ { .peak_stage = "x.evil.org/" }, "PEAK__STAGE is \"x.evil.org/\"" STAGE_WORDS },
 		{ { .env_stage = "-x" }, "STAGE is \"-x\"" STAGE_WORDS },
@@ -175,9 +183,9 @@ static void the_first_token_that_may_go_there_is_picked(void **state)
 static void a_missing_or_broken_token_is_a_usage_error_that_shows_none(void **state)
 {
 	static char huge[9000];
-	static const char odd[] = " has a space, a line break or another character in it that no token has";
-	static const char http[] = "the endpoint is plain http: a token goes over that to this machine "
-	                           "itself only; use https";
+	static const char odd[] = " contains a space, a line break or another character that no token contains";
+	static const char http[] = "the endpoint is plain http: a token is sent over http to this machine "
+	                           "only; use https";
 	const struct {
 		const struct endpoint *to;
 		struct token_choice choice;
@@ -194,6 +202,11 @@ static void a_missing_or_broken_token_is_a_usage_error_that_shows_none(void **st
 		{ &loopback, { .peak_auth_token = "", .api_key = "sesame" },
 		  "no token: give --token-file FILE or set FLOWSYNC_TOKEN; API_KEY is set, but is "
 		  "sent to hosts under peak.ai only", "" },
+		{ &loopback, { .local_token_file = "/home/me/token" },
+		  "no token: give --token-file FILE or set FLOWSYNC_TOKEN; the token of flowsync serve on this machine is "
+		  "in /home/me/token", "" },
+		{ &private, { .local_token_file = "/home/me/token" },
+		  "no token: give --token-file FILE or set FLOWSYNC_TOKEN", "" },
 		{ &open_http, { "sesame" }, http, "" },
 		{ &open_http, { NULL }, http, "" },
 		{ &hosted, { "ses\name" }, "the token in the token file", odd },
