@@ -16,7 +16,7 @@ struct id_set {
 };
 
 /* A commit that was seen as somebody's parent and waits for its turn. */
-struct waiting {
+struct waiting_commit {
 	git_commit *commit;
 	int64_t time;
 	size_t order;		/* among commits of one time the one seen first */
@@ -30,8 +30,8 @@ struct trees {
 
 /* What one folder of the repository was, so far as it was asked for: its files share it, and most
  * commits touch none. */
-struct folder {
-	struct folder *next;
+struct history_folder {
+	struct history_folder *next;
 	const char *path;	/* "" for the top */
 	struct trees trees;
 	size_t roots;		/* trees of the whole that were looked at for it */
@@ -45,16 +45,16 @@ struct file_history {
 	const char *top;	/* of the work tree, without links, a slash at its end; NULL: a mirror */
 	const char *where;	/* for messages */
 	git_oid tree;		/* of HEAD */
-	struct waiting *heap;	/* the newest on top */
+	struct waiting_commit *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
 	bool lacks;		/* commits were passed over that are not there */
 	struct id_set seen;
 	struct trees roots;	/* of the commits walked so far */
-	struct folder *folders;
+	struct history_folder *folders;
 };
 
 /* To be called at once: libgit2 keeps one error per thread. */
-static bool failed(const char *where, struct err *err)
+static bool history_failed(const char *where, struct err *err)
 {
 	const git_error *e = git_error_last();
 
@@ -63,7 +63,7 @@ static bool failed(const char *where, struct err *err)
 
 /* ---- a set of ids ---- */
 
-static git_oid *slot_of(const struct id_set *set, const git_oid *id)
+static git_oid *id_slot(const struct id_set *set, const git_oid *id)
 {
 	size_t at;
 
@@ -74,23 +74,23 @@ static git_oid *slot_of(const struct id_set *set, const git_oid *id)
 	return &set->slots[at & (set->room - 1)];
 }
 
-static void enlarge(struct arena *a, struct id_set *set)
+static void id_set_enlarge(struct arena *a, struct id_set *set)
 {
 	struct id_set more = { .count = set->count, .room = set->room ? set->room * 2 : 64 };
 
 	more.slots = arena_new(a, git_oid, more.room);
 	for (size_t i = 0; i < set->room; i++)
 		if (!git_oid_is_zero(&set->slots[i]))
-			*slot_of(&more, &set->slots[i]) = set->slots[i];
+			*id_slot(&more, &set->slots[i]) = set->slots[i];
 	*set = more;
 }
 
 /* False if it is there already. */
-static bool id_add(struct arena *a, struct id_set *set, const git_oid *id)
+static bool id_set_add(struct arena *a, struct id_set *set, const git_oid *id)
 {
 	if (set->count * 2 >= set->room)
-		enlarge(a, set);
-	git_oid *slot = slot_of(set, id);
+		id_set_enlarge(a, set);
+	git_oid *slot = id_slot(set, id);
 	if (!git_oid_is_zero(slot))
 		return false;
 	*slot = *id;
@@ -103,12 +103,12 @@ static bool id_add(struct arena *a, struct id_set *set, const git_oid *id)
 /* libgit2's own walk ends with an error before it gives the last commit of a shallow clone, and
  * it compares nothing: this one passes over what is not there. */
 
-static bool is_newer(const struct waiting *a, const struct waiting *b)
+static bool is_newer(const struct waiting_commit *a, const struct waiting_commit *b)
 {
 	return a->time != b->time ? a->time > b->time : a->order < b->order;
 }
 
-static void heap_push(struct file_history *h, struct waiting w)
+static void heap_push(struct file_history *h, struct waiting_commit w)
 {
 	size_t at = h->waiting;
 
@@ -122,7 +122,7 @@ static void heap_push(struct file_history *h, struct waiting w)
 static git_commit *heap_pop(struct file_history *h)
 {
 	git_commit *top = h->heap[0].commit;
-	struct waiting last = h->heap[--h->waiting];
+	struct waiting_commit last = h->heap[--h->waiting];
 	size_t at = 0;
 
 	for (size_t child; (child = at * 2 + 1) < h->waiting; at = child) {
@@ -137,31 +137,31 @@ static git_commit *heap_pop(struct file_history *h)
 }
 
 /* A clone may be shallow or partial; a mirror that lacks something is damaged. */
-static bool may_lack(const struct file_history *h, int code)
+static bool history_may_lack(const struct file_history *h, int code)
 {
 	return code == GIT_ENOTFOUND && h->top;
 }
 
-static bool meet(struct file_history *h, const git_oid *id, struct err *err)
+static bool history_meet(struct file_history *h, const git_oid *id, struct err *err)
 {
-	struct waiting w = { .order = h->seen_count };
+	struct waiting_commit w = { .order = h->seen_count };
 
-	if (!id_add(&h->arena, &h->seen, id))
+	if (!id_set_add(&h->arena, &h->seen, id))
 		return true;
 	int code = git_commit_lookup(&w.commit, h->repository, id);
-	if (may_lack(h, code)) {
+	if (history_may_lack(h, code)) {
 		h->lacks = true;
 		return true;
 	}
 	if (code < 0)
-		return failed(h->where, err);
+		return history_failed(h->where, err);
 	h->seen_count++;
 	w.time = git_commit_time(w.commit);
 	heap_push(h, w);
 	return true;
 }
 
-static void add_tree(struct arena *a, struct trees *trees, const git_oid *id)
+static void trees_add(struct arena *a, struct trees *trees, const git_oid *id)
 {
 	if (trees->count > 0 && git_oid_equal(&trees->ids[trees->count - 1], id))
 		return;
@@ -171,7 +171,7 @@ static void add_tree(struct arena *a, struct trees *trees, const git_oid *id)
 
 /* The header names the parents in every release of libgit2; from 1.7 on a commit at the edge of a shallow
  * clone is said to have none, as if the history began there. */
-static bool meet_parents(struct file_history *h, const git_commit *commit, struct err *err)
+static bool history_meet_parents(struct file_history *h, const git_commit *commit, struct err *err)
 {
 	static const char parent[] = "parent ";
 	const char *line = strchr(git_commit_raw_header(commit), '\n');	/* behind that of the tree */
@@ -179,47 +179,47 @@ static bool meet_parents(struct file_history *h, const git_commit *commit, struc
 
 	for (; line && strncmp(line + 1, parent, strlen(parent)) == 0; line = strchr(line + 1, '\n')) {
 		if (git_oid_fromstrn(&id, line + 1 + strlen(parent), GIT_OID_HEXSZ) < 0)
-			return failed(h->where, err);
-		if (!meet(h, &id, err))
+			return history_failed(h->where, err);
+		if (!history_meet(h, &id, err))
 			return false;
 	}
 	return true;
 }
 
 /* Walks one commit further; there must be one waiting. */
-static bool walk(struct file_history *h, struct err *err)
+static bool history_walk_one(struct file_history *h, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = heap_pop(h);
 
-	add_tree(&h->arena, &h->roots, git_commit_tree_id(commit));
-	return meet_parents(h, commit, err);
+	trees_add(&h->arena, &h->roots, git_commit_tree_id(commit));
+	return history_meet_parents(h, commit, err);
 }
 
 /* ---- folders ---- */
 
-static void close_entry(git_tree_entry **entry)
+static void close_tree_entry(git_tree_entry **entry)
 {
 	git_tree_entry_free(*entry);
 }
 
 /* Sets *found to whether the tree of the whole has a folder at path. */
-static bool folder_in(struct file_history *h, const git_oid *root, const char *path, git_oid *out, bool *found,
-                      struct err *err)
+static bool history_find_folder(struct file_history *h, const git_oid *root, const char *path, git_oid *out,
+                                bool *found, struct err *err)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
-	CLEANUP(close_entry) git_tree_entry *entry = NULL;
+	CLEANUP(close_tree_entry) git_tree_entry *entry = NULL;
 
 	*out = *root;
 	*found = true;
 	if (!*path)
 		return true;
 	int code = git_tree_lookup(&tree, h->repository, root);
-	if (code < 0 && !may_lack(h, code))
-		return failed(h->where, err);
+	if (code < 0 && !history_may_lack(h, code))
+		return history_failed(h->where, err);
 	if (code == 0)
 		code = git_tree_entry_bypath(&entry, tree, path);
 	if (code < 0 && code != GIT_ENOTFOUND)
-		return failed(h->where, err);
+		return history_failed(h->where, err);
 	*found = code == 0 && git_tree_entry_type(entry) == GIT_OBJECT_TREE;
 	if (*found)
 		*out = *git_tree_entry_id(entry);
@@ -227,35 +227,35 @@ static bool folder_in(struct file_history *h, const git_oid *root, const char *p
 }
 
 /* Sees to it that the folder's tree number i is known, if there is one. */
-static bool reach(struct file_history *h, struct folder *f, size_t i, struct err *err)
+static bool history_reach_tree(struct file_history *h, struct history_folder *f, size_t i, struct err *err)
 {
 	git_oid id;
 	bool found;
 
 	while (f->trees.count <= i && (f->roots < h->roots.count || h->waiting > 0)) {
-		if (f->roots == h->roots.count && !walk(h, err))
+		if (f->roots == h->roots.count && !history_walk_one(h, err))
 			return false;
 		if (f->roots == h->roots.count)
 			continue;
-		if (!folder_in(h, &h->roots.ids[f->roots], f->path, &id, &found, err))
+		if (!history_find_folder(h, &h->roots.ids[f->roots], f->path, &id, &found, err))
 			return false;
 		f->roots++;
 		if (found)
-			add_tree(&h->arena, &f->trees, &id);
+			trees_add(&h->arena, &f->trees, &id);
 	}
 	return true;
 }
 
-static struct folder *folder_of(struct file_history *h, const char *path)
+static struct history_folder *history_get_folder(struct file_history *h, const char *path)
 {
-	struct folder *f = h->folders;
+	struct history_folder *f = h->folders;
 
 	while (f && strcmp(f->path, path) != 0)
 		f = f->next;
 	if (f)
 		return f;
-	f = arena_new(&h->arena, struct folder, 1);
-	*f = (struct folder){ .next = h->folders, .path = arena_strdup(&h->arena, path) };
+	f = arena_new(&h->arena, struct history_folder, 1);
+	*f = (struct history_folder){ .next = h->folders, .path = arena_strdup(&h->arena, path) };
 	h->folders = f;
 	return f;
 }
@@ -263,15 +263,15 @@ static struct folder *folder_of(struct file_history *h, const char *path)
 /* ---- files ---- */
 
 /* Sets *found to whether the folder's tree has a file of that name. */
-static bool file_in(struct file_history *h, const git_oid *folder, const char *name, git_oid *out, bool *found,
-                    struct err *err)
+static bool history_find_file(struct file_history *h, const git_oid *folder, const char *name, git_oid *out,
+                              bool *found, struct err *err)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
 	int code = git_tree_lookup(&tree, h->repository, folder);
 
 	*found = false;
 	if (code < 0)
-		return may_lack(h, code) || failed(h->where, err);
+		return history_may_lack(h, code) || history_failed(h->where, err);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
 	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -281,9 +281,9 @@ static bool file_in(struct file_history *h, const git_oid *folder, const char *n
 }
 
 /* Sets *more to what each() said. */
-static bool give(struct file_history *h, const git_oid *id,
-                 bool (*each)(void *context, const char *bytes, size_t len), void *context, bool *more,
-                 struct err *err)
+static bool history_give_version(struct file_history *h, const git_oid *id,
+                                 bool (*each)(void *context, const char *bytes, size_t len), void *context, bool *more,
+                                 struct err *err)
 {
 	git_odb_object *object = NULL;
 	git_object_t type;
@@ -296,27 +296,27 @@ static bool give(struct file_history *h, const git_oid *id,
 	if (code == 0)
 		code = git_odb_read(&object, h->objects, id);
 	if (code < 0)
-		return may_lack(h, code) || failed(h->where, err);
+		return history_may_lack(h, code) || history_failed(h->where, err);
 	*more = each(context, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return true;
 }
 
-static void free_text(char **text)
+static void history_free_text(char **text)
 {
 	free(*text);
 }
 
 /* path without links and dots; where no file of that name is (any more), at least its folder. */
-static const char *resolve(struct arena *a, const char *path)
+static const char *resolve_work_tree_path(struct arena *a, const char *path)
 {
-	CLEANUP(free_text) char *whole = realpath(path, NULL);
+	CLEANUP(history_free_text) char *whole = realpath(path, NULL);
 	const char *slash = strrchr(path, '/');
 	const char *folder = slash ? arena_strndup(a, path, (size_t)(slash - path) + 1) : ".";
 
 	if (whole)
 		return arena_strdup(a, whole);
-	CLEANUP(free_text) char *above = realpath(folder, NULL);
+	CLEANUP(history_free_text) char *above = realpath(folder, NULL);
 	return above ? arena_printf(a, "%s/%s", above, slash ? slash + 1 : path) : NULL;
 }
 
@@ -330,19 +330,20 @@ static const char *resolve_in_mirror(struct file_history *h, struct arena *a, co
 }
 
 /* path inside of the work tree, or of the mirror; NULL if it is outside. */
-static const char *inside(struct file_history *h, struct arena *a, const char *path)
+static const char *path_in_repository(struct file_history *h, struct arena *a, const char *path)
 {
 	if (!h->top)
 		return resolve_in_mirror(h, a, path);
-	const char *whole = resolve(a, path);
+	const char *whole = resolve_work_tree_path(a, path);
 	size_t len = strlen(h->top);
 	return whole && strncmp(whole, h->top, len) == 0 ? whole + len : NULL;
 }
 
 /* Cuts path into its folder and its name.  False if it is outside. */
-static bool split(struct file_history *h, struct arena *a, const char *path, const char **folder, const char **name)
+static bool history_split_path(struct file_history *h, struct arena *a, const char *path, const char **folder,
+                               const char **name)
 {
-	const char *whole = inside(h, a, path);
+	const char *whole = path_in_repository(h, a, path);
 
 	if (!whole)
 		return false;
@@ -352,28 +353,27 @@ static bool split(struct file_history *h, struct arena *a, const char *path, con
 	return **name;
 }
 
-bool file_history_versions(struct file_history *h, const char *path,
-                      bool (*each)(void *context, const char *bytes, size_t len), void *context,
-                      struct err *err)
+bool file_history_versions(struct file_history *h, const char *path, bool (*each)(void *context, const char *bytes,
+                           size_t len), void *context, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct id_set given = { 0 };
 	const char *folder, *name;
 	bool more = true;
 
-	if (!split(h, &a, path, &folder, &name))
+	if (!history_split_path(h, &a, path, &folder, &name))
 		return true;
-	struct folder *f = folder_of(h, folder);
+	struct history_folder *f = history_get_folder(h, folder);
 	for (size_t i = 0; more && given.count < FILE_HISTORY_VERSIONS; i++) {
 		git_oid id;
 		bool found;
-		if (!reach(h, f, i, err))
+		if (!history_reach_tree(h, f, i, err))
 			return false;
 		if (i == f->trees.count)
 			return true;
-		if (!file_in(h, &f->trees.ids[i], name, &id, &found, err))
+		if (!history_find_file(h, &f->trees.ids[i], name, &id, &found, err))
 			return false;
-		if (found && id_add(&a, &given, &id) && !give(h, &id, each, context, &more, err))
+		if (found && id_set_add(&a, &given, &id) && !history_give_version(h, &id, each, context, &more, err))
 			return false;
 	}
 	return true;
@@ -384,11 +384,11 @@ bool file_history_versions(struct file_history *h, const char *path,
 /* The folder whose .git leads to the repository; NULL if it is one without a work tree. */
 static const char *find_top(struct arena *a, const char *dir, const char *repository)
 {
-	CLEANUP(free_text) char *meant = realpath(repository, NULL);
+	CLEANUP(history_free_text) char *meant = realpath(repository, NULL);
 	char *top = arena_strdup(a, dir);
 
 	for (char *slash = top; slash; ) {
-		CLEANUP(free_text) char *real = realpath(arena_printf(a, "%s/.git", top), NULL);
+		CLEANUP(history_free_text) char *real = realpath(arena_printf(a, "%s/.git", top), NULL);
 		struct stat st;
 		/* A file names a folder elsewhere: a submodule, or a tree that git worktree
 		 * added. */
@@ -416,7 +416,7 @@ static bool check_format(struct file_history *h, const char *dir, struct err *er
 	CLEANUP(close_config) git_config *config = NULL;
 
 	if (git_repository_config_snapshot(&config, h->repository) < 0)
-		return failed(dir, err);
+		return history_failed(dir, err);
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
 		const char *value;
 		if (git_config_get_string(&value, config, formats[i].key) == 0 &&
@@ -430,7 +430,7 @@ static bool check_format(struct file_history *h, const char *dir, struct err *er
 /* Sets *found to whether there is a work tree.  git_repository_open_ext() would do all of this,
  * but it asks who owns the repository, refuses extensions that change nothing here, and leaks
  * memory when it looks for them. */
-static bool find(struct file_history *h, const char *dir, bool *found, struct err *err)
+static bool history_find_work_tree(struct file_history *h, const char *dir, bool *found, struct err *err)
 {
 	CLEANUP(git_buf_dispose) git_buf path = { 0 };
 	int code = git_repository_discover(&path, dir, 0, NULL);
@@ -441,26 +441,26 @@ static bool find(struct file_history *h, const char *dir, bool *found, struct er
 	if (code == GIT_ENOTFOUND || (code == 0 && !h->top))
 		return true;
 	if (code < 0 || git_repository_open_bare(&h->repository, path.ptr) < 0 || git_loose_guard(h->repository) < 0)
-		return failed(dir, err);
+		return history_failed(dir, err);
 	*found = true;
 	return check_format(h, dir, err);
 }
 
 /* Begins the walk at a commit. */
-static bool begin(struct file_history *h, const git_oid *id, struct err *err)
+static bool history_begin_at(struct file_history *h, const git_oid *id, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
 
 	if (git_commit_lookup(&commit, h->repository, id) < 0 ||
 	    git_repository_odb(&h->objects, h->repository) < 0)
-		return failed(h->where, err);
+		return history_failed(h->where, err);
 	h->tree = *git_commit_tree_id(commit);
 	git_oid_tostr(h->revision, sizeof h->revision, id);
-	return meet(h, id, err);
+	return history_meet(h, id, err);
 }
 
 /* *found stays false if HEAD is no commit yet. */
-static bool begin_at_head(struct file_history *h, bool *found, struct err *err)
+static bool history_begin_at_head(struct file_history *h, bool *found, struct err *err)
 {
 	CLEANUP(git_repo_close_reference) git_reference *head = NULL;
 	CLEANUP(git_repo_close_object) git_object *commit = NULL;
@@ -469,12 +469,12 @@ static bool begin_at_head(struct file_history *h, bool *found, struct err *err)
 	if (code == GIT_EUNBORNBRANCH || code == GIT_ENOTFOUND)
 		return true;
 	if (code < 0 || git_reference_peel(&commit, head, GIT_OBJECT_COMMIT) < 0)
-		return failed(h->where, err);
+		return history_failed(h->where, err);
 	*found = true;
-	return begin(h, git_object_id(commit), err);
+	return history_begin_at(h, git_object_id(commit), err);
 }
 
-static struct file_history *make(const char *where)
+static struct file_history *history_new(const char *where)
 {
 	struct file_history *h = calloc(1, sizeof *h);
 
@@ -487,13 +487,13 @@ static struct file_history *make(const char *where)
 
 bool file_history_open(const char *dir, struct file_history **out, struct err *err)
 {
-	CLEANUP(free_text) char *real = realpath(dir, NULL);
+	CLEANUP(history_free_text) char *real = realpath(dir, NULL);
 	bool tree = false, commit = false;
 
 	if (!real)
 		return err_sys(err, errno, "%s", dir);
-	CLEANUP(file_history_closep) struct file_history *h = make(real);
-	if (!find(h, real, &tree, err) || (tree && !begin_at_head(h, &commit, err)))
+	CLEANUP(file_history_closep) struct file_history *h = history_new(real);
+	if (!history_find_work_tree(h, real, &tree, err) || (tree && !history_begin_at_head(h, &commit, err)))
 		return false;
 	*out = commit ? take(h) : NULL;
 	return true;
@@ -501,12 +501,12 @@ bool file_history_open(const char *dir, struct file_history **out, struct err *e
 
 bool file_history_open_mirror(const char *mirror, const char *commit, struct file_history **out, struct err *err)
 {
-	CLEANUP(file_history_closep) struct file_history *h = make(mirror);
+	CLEANUP(file_history_closep) struct file_history *h = history_new(mirror);
 	git_oid id;
 
 	if (git_repository_open_bare(&h->repository, mirror) < 0 || git_oid_fromstr(&id, commit) < 0)
-		return failed(mirror, err);
-	if (!begin(h, &id, err))
+		return history_failed(mirror, err);
+	if (!history_begin_at(h, &id, err))
 		return false;
 	*out = take(h);
 	return true;
@@ -536,12 +536,12 @@ const char *file_history_revision(const struct file_history *h)
 }
 
 /* A walk of its own over the same commits.  libgit2's walks leak memory where a commit is missing. */
-static struct file_history fork_walk(const struct file_history *h)
+static struct file_history history_fork_walk(const struct file_history *h)
 {
 	return (struct file_history){ .repository = h->repository, .top = h->top, .where = h->where };
 }
 
-static void end_walk(struct file_history *w)
+static void history_end_walk(struct file_history *w)
 {
 	while (w->waiting > 0)
 		git_commit_free(heap_pop(w));
@@ -549,18 +549,18 @@ static void end_walk(struct file_history *w)
 }
 
 /* Walks over all that leads to id, or until `until` (NULL: nothing) is met. */
-static bool walk_from(struct file_history *w, const git_oid *id, const git_oid *until, struct err *err)
+static bool history_walk_to(struct file_history *w, const git_oid *id, const git_oid *until, struct err *err)
 {
-	bool ok = meet(w, id, err);
+	bool ok = history_meet(w, id, err);
 
-	while (ok && w->waiting > 0 && !(until && git_oid_equal(slot_of(&w->seen, until), until)))
-		ok = walk(w, err);
+	while (ok && w->waiting > 0 && !(until && git_oid_equal(id_slot(&w->seen, until), until)))
+		ok = history_walk_one(w, err);
 	return ok;
 }
 
 bool file_history_rolls_back(struct file_history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
 {
-	CLEANUP(end_walk) struct file_history w = fork_walk(h);
+	CLEANUP(history_end_walk) struct file_history w = history_fork_walk(h);
 	git_oid head, before;
 
 	*rolls_back = false;
@@ -571,13 +571,13 @@ bool file_history_rolls_back(struct file_history *h, const char *older, bool *ro
 		*rolls_back = !h->top;
 		return true;
 	}
-	if (!walk_from(&w, &head, &before, err))
+	if (!history_walk_to(&w, &head, &before, err))
 		return false;
 	/* Beyond the edge of a shallow clone it may well be met. */
-	if (git_oid_equal(slot_of(&w.seen, &before), &before) || w.lacks)
+	if (git_oid_equal(id_slot(&w.seen, &before), &before) || w.lacks)
 		return true;
 	size_t ours = w.seen_count;
-	if (!walk_from(&w, &before, NULL, err))
+	if (!history_walk_to(&w, &before, NULL, err))
 		return false;
 	*rolls_back = true;
 	*back = w.seen_count - ours;

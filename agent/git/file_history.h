@@ -26,9 +26,8 @@ void file_history_closep(struct file_history **history);
  * bytes are valid during the call.  A link's history is that of the file it leads to.  No version
  * is no error: never committed, outside of the work tree.  What a shallow or partial clone does not
  * have is passed over, and so is what is too large for a spec. */
-bool file_history_versions(struct file_history *history, const char *path,
-                      bool (*each)(void *context, const char *bytes, size_t len), void *context,
-                      struct err *err);
+bool file_history_versions(struct file_history *history, const char *path, bool (*each)(void *context,
+                           const char *bytes, size_t len), void *context, struct err *err);
 
 /* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
 const char *file_history_revision(const struct file_history *history);
@@ -38,6 +37,6 @@ const char *file_history_revision(const struct file_history *history);
  * that comes before HEAD, so what it does not have does not.  *back is how many commits of older HEAD
  * does not have, 0 if that is not known.  False if the history cannot be read. */
 bool file_history_rolls_back(struct file_history *history, const char *older, bool *rolls_back, size_t *back,
-                        struct err *err);
+                             struct err *err);
 
 #endif

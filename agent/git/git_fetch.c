@@ -13,7 +13,7 @@ enum { LIMIT_MS = 120000 };
 /* ---- the two documents ---- */
 
 /* Texts that go to the child as they are. */
-static const struct { const char *key; size_t offset; } texts[] = {
+static const struct { const char *key; size_t offset; } fetch_texts[] = {
 	{ "mirror", offsetof(struct git_fetch, mirror) },
 	{ "url", offsetof(struct git_fetch, remote.url) },
 	{ "username", offsetof(struct git_fetch, remote.username) },
@@ -26,9 +26,9 @@ static const struct { const char *key; size_t offset; } texts[] = {
 	{ "path", offsetof(struct git_fetch, path) },
 };
 
-static const char **text_at(const struct git_fetch *f, size_t i)
+static const char **fetch_text_field(const struct git_fetch *f, size_t i)
 {
-	return (const char **)((char *)f + texts[i].offset);
+	return (const char **)((char *)f + fetch_texts[i].offset);
 }
 
 void git_fetch_write(const struct git_fetch *f, struct buf *out)
@@ -36,9 +36,9 @@ void git_fetch_write(const struct git_fetch *f, struct buf *out)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *n = node_map(&a);
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (*text_at(f, i))
-			node_put(&a, n, texts[i].key, node_text(&a, *text_at(f, i)));
+	for (size_t i = 0; i < ARRAY_LEN(fetch_texts); i++)
+		if (*fetch_text_field(f, i))
+			node_put(&a, n, fetch_texts[i].key, node_text(&a, *fetch_text_field(f, i)));
 	node_put(&a, n, "kind", node_int(&a, f->ref.kind));
 	json_write(n, JSON_COMPACT, out);
 }
@@ -51,15 +51,15 @@ bool git_fetch_read(struct arena *a, const char *document, size_t len, struct gi
 	if (!json_read(a, document, len, &n, err))
 		return err_wrap(err, "the document of a fetch");
 	f.ref.kind = (enum git_ref_kind)node_get_int(n, "kind", GIT_HEAD);
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		*text_at(&f, i) = node_get_text(n, texts[i].key);
+	for (size_t i = 0; i < ARRAY_LEN(fetch_texts); i++)
+		*fetch_text_field(&f, i) = node_get_text(n, fetch_texts[i].key);
 	if (!f.remote.url || !f.mirror)
 		return err_set(err, "the document of a fetch: it names no url, or no mirror");
 	*out = f;
 	return true;
 }
 
-static void put_warnings(struct arena *a, struct node *n, const struct diagnostics *warnings)
+static void fetch_put_warnings(struct arena *a, struct node *n, const struct diagnostics *warnings)
 {
 	struct node *list = node_put(a, n, "warnings", node_list(a));
 
@@ -86,7 +86,7 @@ const char *git_fetch_serve(struct arena *a, const char *document, size_t len)
 		node_put(a, answer, "error", node_text(a, err.msg));
 		node_put(a, answer, "kind", node_int(a, err.kind));
 	}
-	put_warnings(a, answer, &warnings);
+	fetch_put_warnings(a, answer, &warnings);
 	json_write(answer, JSON_COMPACT, &text);
 	return arena_strdup(a, buf_str(&text));
 }
@@ -109,7 +109,7 @@ bool git_fetch_start(const struct git_fetch *f, struct subprocess *out, struct e
 	return subprocess_start("git-fetch", NULL, buf_str(&text), text.len, -1, out, err);
 }
 
-static const char *shown(struct arena *a, const struct git_fetch *f)
+static const char *fetch_shown_url(struct arena *a, const struct git_fetch *f)
 {
 	struct git_url url;
 	struct err err;
@@ -117,15 +117,15 @@ static const char *shown(struct arena *a, const struct git_fetch *f)
 	return git_url_read(a, f->remote.url, &url, &err) ? url.shown : "?";
 }
 
-static bool no_answer(struct arena *a, const struct git_fetch *f, int status, struct err *err)
+static bool fetch_no_answer(struct arena *a, const struct git_fetch *f, int status, struct err *err)
 {
 	if (WIFSIGNALED(status))
-		return err_set(err, "git repository %s: the fetch was ended by signal %d", shown(a, f), WTERMSIG(status));
-	return err_set(err, "git repository %s: the fetch ended with code %d and no answer", shown(a, f),
+		return err_set(err, "git repository %s: the fetch was ended by signal %d", fetch_shown_url(a, f), WTERMSIG(status));
+	return err_set(err, "git repository %s: the fetch ended with code %d and no answer", fetch_shown_url(a, f),
 	               WEXITSTATUS(status));
 }
 
-static bool copy_id(const struct node *n, const char *key, char *out)
+static bool fetch_copy_id(const struct node *n, const char *key, char *out)
 {
 	const char *text = node_get_text(n, key);
 
@@ -142,7 +142,7 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct s
 	struct node *n;
 
 	if (!json_read(a, buf_str(&ended->said), ended->said.len, &n, err))
-		return no_answer(a, f, ended->status, err);
+		return fetch_no_answer(a, f, ended->status, err);
 	const struct node *list = node_get(n, "warnings");
 	for (size_t i = 0; list && i < list->count; i++)
 		diagnostics_warn(warnings, (struct pos){ 0 }, "%s", list->entries[i].value->text);
@@ -152,8 +152,8 @@ bool git_fetch_result(struct arena *a, const struct git_fetch *f, const struct s
 		return false;
 	}
 	revision.name = node_get_text(n, "name");
-	if (!revision.name || !copy_id(n, "commit", revision.commit) || !copy_id(n, "tree", revision.tree))
-		return no_answer(a, f, ended->status, err);
+	if (!revision.name || !fetch_copy_id(n, "commit", revision.commit) || !fetch_copy_id(n, "tree", revision.tree))
+		return fetch_no_answer(a, f, ended->status, err);
 	*out = revision;
 	return true;
 }
@@ -166,6 +166,6 @@ bool git_fetch_run(struct arena *a, const struct git_fetch *f, int64_t limit_ms,
 	if (!git_fetch_start(f, &child, err))
 		return false;
 	if (!subprocess_wait(&child, limit_ms, stop_fd, err))
-		return err_wrap(err, "git repository %s: the fetch", shown(a, f));
+		return err_wrap(err, "git repository %s: the fetch", fetch_shown_url(a, f));
 	return git_fetch_result(a, f, &child, out, warnings, err);
 }

@@ -20,19 +20,19 @@ enum {
 };
 
 /* First, so that a backend is its guard. */
-struct guard {
+struct loose_guard {
 	git_odb_backend backend;
 	struct arena arena;
 	const char *objects;	/* the folder */
 };
 
-static void end_stream(z_stream *z)
+static void end_inflate(z_stream *z)
 {
 	inflateEnd(z);
 }
 
 /* Unpacks what stands in `in`, to nowhere. */
-static int unpack(z_stream *z, unsigned char *in, size_t len)
+static int unpack_piece(z_stream *z, unsigned char *in, size_t len)
 {
 	unsigned char out[PIECE];
 	int code = Z_OK;
@@ -48,71 +48,71 @@ static int unpack(z_stream *z, unsigned char *in, size_t len)
 }
 
 /* True too where there is no such file: then the object is in a pack, or nowhere. */
-static bool is_whole(const char *path)
+static bool is_whole_object(const char *path)
 {
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	CLEANUP(end_stream) z_stream z = { 0 };
+	CLEANUP(end_inflate) z_stream z = { 0 };
 	unsigned char in[PIECE];
 	int code = Z_OK;
 
 	if (fd < 0 || inflateInit(&z) != Z_OK)
 		return true;
 	for (ssize_t len; code == Z_OK && (len = read(fd, in, sizeof in)) > 0; )
-		code = unpack(&z, in, (size_t)len);
+		code = unpack_piece(&z, in, (size_t)len);
 	return code == Z_STREAM_END;
 }
 
-static int look(git_odb_backend *backend, const git_oid *id)
+static int check_loose_object(git_odb_backend *backend, const git_oid *id)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct guard *g = (const struct guard *)backend;
+	const struct loose_guard *g = (const struct loose_guard *)backend;
 	const char *hex = git_oid_tostr_s(id);
 
-	if (is_whole(arena_printf(&a, "%s%.2s/%s", g->objects, hex, hex + 2)))
+	if (is_whole_object(arena_printf(&a, "%s%.2s/%s", g->objects, hex, hex + 2)))
 		return GIT_PASSTHROUGH;
 	git_error_set_str(GIT_ERROR_ODB, arena_printf(&a, "object %s is damaged: its file is cut off", hex));
 	return GIT_ERROR;
 }
 
-static int before_read(void **bytes, size_t *len, git_object_t *type, git_odb_backend *backend, const git_oid *id)
+static int loose_guard_read(void **bytes, size_t *len, git_object_t *type, git_odb_backend *backend, const git_oid *id)
 {
-	return look(backend, id);
+	return check_loose_object(backend, id);
 }
 
-static int before_header(size_t *len, git_object_t *type, git_odb_backend *backend, const git_oid *id)
+static int loose_guard_read_header(size_t *len, git_object_t *type, git_odb_backend *backend, const git_oid *id)
 {
-	return look(backend, id);
+	return check_loose_object(backend, id);
 }
 
-static void let_go(git_odb_backend *backend)
+static void loose_guard_free(git_odb_backend *backend)
 {
-	struct guard *g = (struct guard *)backend;
+	struct loose_guard *g = (struct loose_guard *)backend;
 
 	arena_free(&g->arena);
 	free(g);
 }
 
-static void close_odb(git_odb **objects)
+static void loose_guard_close_odb(git_odb **objects)
 {
 	git_odb_free(*objects);
 }
 
 int git_loose_guard(git_repository *repository)
 {
-	CLEANUP(close_odb) git_odb *objects = NULL;
-	struct guard *g = calloc(1, sizeof *g);
+	CLEANUP(loose_guard_close_odb) git_odb *objects = NULL;
+	struct loose_guard *g = calloc(1, sizeof *g);
 	int code = git_repository_odb(&objects, repository);
 
 	if (!g)
 		abort();
 	git_odb_init_backend(&g->backend, GIT_ODB_BACKEND_VERSION);
-	g->backend.read = before_read;
-	g->backend.read_header = before_header;
-	g->backend.free = let_go;
+	g->backend.read = loose_guard_read;
+	g->backend.read_header = loose_guard_read_header;
+	g->backend.free = loose_guard_free;
 	g->objects = arena_printf(&g->arena, "%sobjects/", git_repository_commondir(repository));
 	if (code == 0)
 		code = git_odb_add_backend(objects, &g->backend, FIRST);
 	if (code < 0)
-		let_go(&g->backend);
+		loose_guard_free(&g->backend);
 	return code;
 }

@@ -13,29 +13,29 @@ enum {
 	SMALL_BYTES = 8 << 20,	/* a larger one is worth no copy */
 };
 
-struct packs {
+struct small_packs {
 	struct arena *arena;
 	const char *folder;
 	const char **names;	/* of the small ones, without their endings */
 	size_t count, room;
 };
 
-static void close_dir(DIR **dir)
+static void close_pack_dir(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
 
-static bool is_small(const struct packs *p, const char *name)
+static bool is_small(const struct small_packs *p, const char *name)
 {
 	struct stat st;
 
 	return stat(arena_printf(p->arena, "%s/%s.pack", p->folder, name), &st) == 0 && st.st_size < SMALL_BYTES;
 }
 
-static bool find_small(struct packs *p, struct err *err)
+static bool find_small(struct small_packs *p, struct err *err)
 {
-	CLEANUP(close_dir) DIR *dir = opendir(p->folder);
+	CLEANUP(close_pack_dir) DIR *dir = opendir(p->folder);
 	static const char ending[] = ".idx";
 	struct dirent *entry;
 
@@ -65,7 +65,7 @@ static int add_object(const git_oid *id, void *builder)
 }
 
 /* An object database of one pack alone says what is in it. */
-static int add_pack(struct packs *p, const char *name, git_packbuilder *builder)
+static int add_pack(struct small_packs *p, const char *name, git_packbuilder *builder)
 {
 	CLEANUP(git_repo_close_odb) git_odb *objects = NULL;
 	git_odb_backend *backend;
@@ -79,7 +79,7 @@ static int add_pack(struct packs *p, const char *name, git_packbuilder *builder)
 }
 
 /* The index goes first: a pack without one is none. */
-static void remove_packs(struct packs *p)
+static void remove_packs(struct small_packs *p)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		unlink(arena_printf(p->arena, "%s/%s.idx", p->folder, p->names[i]));
@@ -89,7 +89,7 @@ static void remove_packs(struct packs *p)
 
 bool git_repack(struct arena *a, git_repository *repository, const char *dir, struct err *err)
 {
-	struct packs p = { .arena = a, .folder = arena_printf(a, "%s/objects/pack", dir) };
+	struct small_packs p = { .arena = a, .folder = arena_printf(a, "%s/objects/pack", dir) };
 	CLEANUP(close_builder) git_packbuilder *builder = NULL;
 
 	if (!find_small(&p, err))

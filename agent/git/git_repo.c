@@ -95,7 +95,7 @@ int git_repo_read_blob(git_repository *repository, const git_oid *id, size_t mos
 /* ---- paths and links ---- */
 
 /* Where a walk stands: the folders from the top down to it. */
-struct walk {
+struct path_walk {
 	struct arena *arena;
 	git_repository *repository;
 	struct git_place *folders;	/* the first is the top */
@@ -104,26 +104,26 @@ struct walk {
 	struct err *err;
 };
 
-static enum git_found unreadable(struct walk *w, const char *path)
+static enum git_found path_walk_unreadable(struct path_walk *w, const char *path)
 {
 	git_repo_failed(*path ? path : "the tree", w->err);
 	return GIT_UNREADABLE;
 }
 
-static void enter(struct walk *w, const char *path, const git_oid *id)
+static void path_walk_enter(struct path_walk *w, const char *path, const git_oid *id)
 {
 	arena_grow(w->arena, w->folders, w->count, w->room);
 	w->folders[w->count++] = (struct git_place){ path, *id, GIT_FILEMODE_TREE };
 }
 
 /* What is called name in the folder where the walk stands. */
-static enum git_found look_up(struct walk *w, const char *name, struct git_place *out)
+static enum git_found path_walk_look_up(struct path_walk *w, const char *name, struct git_place *out)
 {
 	const struct git_place *here = &w->folders[w->count - 1];
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
 
 	if (git_tree_lookup(&tree, w->repository, &here->id) < 0)
-		return unreadable(w, here->path);
+		return path_walk_unreadable(w, here->path);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	if (!entry)
 		return GIT_MISSING;
@@ -134,14 +134,14 @@ static enum git_found look_up(struct walk *w, const char *name, struct git_place
 }
 
 /* What is left to walk once the link is followed. */
-static enum git_found read_link(struct walk *w, const struct git_place *link, const char **rest)
+static enum git_found path_walk_read_link(struct path_walk *w, const struct git_place *link, const char **rest)
 {
 	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 
 	if (++w->links > LINKS_MAX)
 		return GIT_CIRCLE;
 	if (git_repo_read_blob(w->repository, &link->id, TARGET_MAX, &blob) < 0)
-		return unreadable(w, link->path);
+		return path_walk_unreadable(w, link->path);
 	if (!blob)
 		return GIT_MISSING;
 	size_t len = (size_t)git_blob_rawsize(blob);
@@ -155,7 +155,7 @@ static enum git_found read_link(struct walk *w, const struct git_place *link, co
 }
 
 /* Goes up one folder. */
-static enum git_found leave(struct walk *w)
+static enum git_found path_walk_leave(struct path_walk *w)
 {
 	if (w->count == 1)
 		return GIT_OUTSIDE;
@@ -163,7 +163,7 @@ static enum git_found leave(struct walk *w)
 	return GIT_FOUND;
 }
 
-static enum git_found walk_on(struct walk *w, const char *rest, struct git_place *out)
+static enum git_found path_walk_follow(struct path_walk *w, const char *rest, struct git_place *out)
 {
 	enum git_found found = GIT_FOUND;
 	struct git_place next;
@@ -173,13 +173,13 @@ static enum git_found walk_on(struct walk *w, const char *rest, struct git_place
 		rest += strlen(name);
 		if (strcmp(name, ".") == 0)
 			continue;
-		found = strcmp(name, "..") == 0 ? leave(w) : look_up(w, name, &next);
+		found = strcmp(name, "..") == 0 ? path_walk_leave(w) : path_walk_look_up(w, name, &next);
 		if (found == GIT_FOUND && strcmp(name, "..") == 0)
 			continue;
 		if (found == GIT_FOUND && next.mode == GIT_FILEMODE_LINK) {
-			found = read_link(w, &next, &rest);
+			found = path_walk_read_link(w, &next, &rest);
 		} else if (found == GIT_FOUND && next.mode == GIT_FILEMODE_TREE) {
-			enter(w, next.path, &next.id);
+			path_walk_enter(w, next.path, &next.id);
 		} else if (found == GIT_FOUND) {
 			/* A file: nothing but its name may be left. */
 			if (rest[strspn(rest, "/")])
@@ -197,10 +197,10 @@ static enum git_found walk_on(struct walk *w, const char *rest, struct git_place
 enum git_found git_repo_follow(struct arena *a, git_repository *repository, const git_oid *tree,
                                const char *from, const char *path, struct git_place *out, struct err *err)
 {
-	struct walk w = { .arena = a, .repository = repository, .err = err };
+	struct path_walk w = { .arena = a, .repository = repository, .err = err };
 	struct git_place start;
 
-	enter(&w, "", tree);
-	enum git_found found = walk_on(&w, from, &start);
-	return found == GIT_FOUND ? walk_on(&w, path, out) : found;
+	path_walk_enter(&w, "", tree);
+	enum git_found found = path_walk_follow(&w, from, &start);
+	return found == GIT_FOUND ? path_walk_follow(&w, path, out) : found;
 }

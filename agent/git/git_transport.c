@@ -23,14 +23,14 @@ enum {
 /* ---- who the server is ---- */
 
 /* "SHA256:..." as ssh-keygen -l prints it, without padding. */
-static const char *fingerprint(struct arena *a, const unsigned char *hash, size_t len)
+static const char *key_fingerprint(struct arena *a, const unsigned char *hash, size_t len)
 {
 	const char *text = base64_encode(a, hash, len);
 
 	return arena_printf(a, "SHA256:%.*s", (int)strcspn(text, "="), text);
 }
 
-static int port_of(const struct git_url *url)
+static int git_url_port(const struct git_url *url)
 {
 	return url->port                         ? url->port :
 	       url->transport == GIT_SCHEME_SSH      ? 22 :
@@ -42,7 +42,7 @@ static const char *host_with_port(const struct git_transport *t)
 	return t->url.port ? arena_printf(t->arena, "%s port %d", t->url.host, t->url.port) : t->url.host;
 }
 
-static const char *hosts_file(const struct git_transport *t)
+static const char *known_hosts_words(const struct git_transport *t)
 {
 	return t->remote->known_hosts_file ? t->remote->known_hosts_file : "a file of known hosts (--known-hosts)";
 }
@@ -51,28 +51,28 @@ static int check_host_key(struct git_transport *t, const git_cert_hostkey *cert)
 {
 	enum known_host known = HOST_UNKNOWN;
 	bool raw = cert->type & GIT_CERT_SSH_RAW, hashed = cert->type & GIT_CERT_SSH_SHA256;
-	const char *shown = hashed ? fingerprint(t->arena, cert->hash_sha256, sizeof cert->hash_sha256)
+	const char *shown = hashed ? key_fingerprint(t->arena, cert->hash_sha256, sizeof cert->hash_sha256)
 	                           : "one without a fingerprint";
 
 	if (raw && t->hosts)
-		known = known_hosts_check(t->hosts, t->url.host, port_of(&t->url), cert->hostkey,
+		known = known_hosts_check(t->hosts, t->url.host, git_url_port(&t->url), cert->hostkey,
 		                          cert->hostkey_len);
 	if (known == HOST_KNOWN)
 		return 0;
 	if (known == HOST_CHANGED)
 		t->why = arena_printf(t->arena, "the host key of %s is another one than in %s: the server shows %s; if that "
 		                      "is right, replace its line there, else somebody stands in between",
-		                      host_with_port(t), hosts_file(t), shown);
+		                      host_with_port(t), known_hosts_words(t), shown);
 	else if (known == HOST_REVOKED)
 		t->why = arena_printf(t->arena, "the host key of %s, %s, is revoked in %s", host_with_port(t), shown,
-		                      hosts_file(t));
+		                      known_hosts_words(t));
 	else
 		t->why = arena_printf(t->arena, "the host %s is not known: the server shows the key %s; if that is right, "
-		                      "add its line to %s", host_with_port(t), shown, hosts_file(t));
+		                      "add its line to %s", host_with_port(t), shown, known_hosts_words(t));
 	return GIT_ECERTIFICATE;
 }
 
-static int give_up(struct git_transport *t, const char *why)
+static int transport_give_up(struct git_transport *t, const char *why)
 {
 	t->why = why;
 	return GIT_EUSER;
@@ -81,15 +81,15 @@ static int give_up(struct git_transport *t, const char *why)
 /* Some releases of libgit2 1.5, and 1.9, follow a redirect to another port of the same host whatever they
  * are told, and call it by the first one's URL.  What this process is connected to does not lie: of a
  * child that fetches all connections are libgit2's. */
-static bool is_elsewhere(const struct git_transport *t)
+static bool is_connected_elsewhere(const struct git_transport *t)
 {
 	for (int fd = 0; fd < CONNECTIONS_SEEN; fd++) {
 		union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } peer;
 		socklen_t len = sizeof peer;
 		if (getpeername(fd, &peer.any, &len) < 0)
 			continue;
-		if ((peer.any.sa_family == AF_INET && ntohs(peer.v4.sin_port) != port_of(&t->url)) ||
-		    (peer.any.sa_family == AF_INET6 && ntohs(peer.v6.sin6_port) != port_of(&t->url)))
+		if ((peer.any.sa_family == AF_INET && ntohs(peer.v4.sin_port) != git_url_port(&t->url)) ||
+		    (peer.any.sa_family == AF_INET6 && ntohs(peer.v6.sin6_port) != git_url_port(&t->url)))
 			return true;
 	}
 	return false;
@@ -101,15 +101,15 @@ static int check_certificate(git_cert *cert, int valid, const char *host, void *
 
 	if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2)
 		return check_host_key(t, (const git_cert_hostkey *)cert);
-	if (t->remote->token && is_elsewhere(t))
-		return give_up(t, LEADS_AWAY);
+	if (t->remote->token && is_connected_elsewhere(t))
+		return transport_give_up(t, LEADS_AWAY);
 	/* Left to itself, libgit2 refuses it and says what is wrong with it. */
 	return valid ? 0 : GIT_PASSTHROUGH;
 }
 
 /* libgit2 1.5 finds its home in $HOME whenever it needs it; from 1.7 on it remembers the home that it
  * found when it was set up. */
-static bool set_home(const char *dir, struct err *err)
+static bool set_libgit2_home(const char *dir, struct err *err)
 {
 	setenv("HOME", dir, 1);
 #if LIBGIT2_VER_MAJOR > 1 || (LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR >= 7)
@@ -122,23 +122,23 @@ static bool set_home(const char *dir, struct err *err)
 /* libgit2 asks the server for the kind of key that it finds in .ssh/known_hosts of its home.  It gets a
  * file of ours, so that a server with several keys shows the one we know.  No search path of
  * libgit2 counts here. */
-static bool offer_hosts(struct git_transport *t, const char *scratch, struct err *err)
+static bool write_known_hosts(struct git_transport *t, const char *scratch, struct err *err)
 {
 	const char *kind, *folder = arena_printf(t->arena, "%s/.ssh", scratch);
 	const char *lines = t->hosts ? known_hosts_lines(t->hosts, t->arena, t->url.host,
-	                                               port_of(&t->url), &kind) : "";
+	                                               git_url_port(&t->url), &kind) : "";
 
 	if (!directory_make(folder, err))
 		return false;
 	if (!file_replace(t->arena, arena_printf(t->arena, "%s/known_hosts", folder), lines, strlen(lines), 0600, err))
 		return err_wrap(err, "%s/known_hosts", folder);
-	return set_home(scratch, err);
+	return set_libgit2_home(scratch, err);
 }
 
 /* ---- who we are ---- */
 
 /* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
-static bool look_at_key(struct git_transport *t, struct err *err)
+static bool inspect_key(struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ssh_key_file;
 
@@ -152,92 +152,94 @@ static bool look_at_key(struct git_transport *t, struct err *err)
 	return true;
 }
 
-static bool begin_ssh(struct git_transport *t, const char *scratch, struct err *err)
+static bool transport_begin_ssh(struct git_transport *t, const char *scratch, struct err *err)
 {
 	const char *file = t->remote->known_hosts_file;
 
-	if (!look_at_key(t, err))
+	if (!inspect_key(t, err))
 		return false;
 	/* One that is not there knows nobody, and then it is said who wants to be known. */
 	if (file && (access(file, F_OK) == 0 || errno != ENOENT) && !known_hosts_read(file, &t->hosts, err))
 		return err_wrap(err, "the known hosts in %s", file);
-	return offer_hosts(t, scratch, err);
+	return write_known_hosts(t, scratch, err);
 }
 
-static const char *user_of(const struct git_transport *t)
+static const char *transport_user(const struct git_transport *t)
 {
 	return t->url.user ? t->url.user : t->remote->username ? t->remote->username : "git";
 }
 
-static int give_token(struct git_transport *t, git_credential **out)
+static int offer_token(struct git_transport *t, git_credential **out)
 {
 	if (!t->remote->token)
-		return give_up(t, arena_printf(t->arena, "the server wants a credential: %s", t->remote->advice ? t->remote->advice
-		                               : "give a token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN"));
+		return transport_give_up(t, arena_printf(t->arena, "the server wants a credential: %s",
+			t->remote->advice ? t->remote->advice
+			                  : "give a token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN"));
 	if (t->asked > 1)
-		return give_up(t, "the server refuses the token");
-	const char *pair = arena_printf(t->arena, "%s:%s", user_of(t), t->remote->token);
+		return transport_give_up(t, "the server refuses the token");
+	const char *pair = arena_printf(t->arena, "%s:%s", transport_user(t), t->remote->token);
 	t->sent = base64_encode(t->arena, pair, strlen(pair));
-	return git_credential_userpass_plaintext_new(out, user_of(t), t->remote->token);
+	return git_credential_userpass_plaintext_new(out, transport_user(t), t->remote->token);
 }
 
-static int give_key(struct git_transport *t, git_credential **out)
+static int offer_key(struct git_transport *t, git_credential **out)
 {
 	const char *file = t->remote->ssh_key_file;
 
 	if (file && t->asked > 1)
-		return give_up(t, arena_printf(t->arena, "the server refuses the key in %s for the user %s%s", file, user_of(t),
-		                               t->key.rsa ? "; a key of RSA is signed with SHA-1 here, which today's servers "
-		                                            "do not take: use one of ed25519" : ""));
+		return transport_give_up(t, arena_printf(t->arena, "the server refuses the key in %s for the user %s%s",
+			file, transport_user(t),
+			t->key.rsa ? "; a key of RSA is signed with SHA-1 here, which today's servers do not take: use one "
+			             "of ed25519" : ""));
 	if (file)
-		return git_credential_ssh_key_new(out, user_of(t), NULL, file, NULL);
+		return git_credential_ssh_key_new(out, transport_user(t), NULL, file, NULL);
 	if (!getenv("SSH_AUTH_SOCK"))
-		return give_up(t, "the server wants a key: give --ssh-key FILE, or have an agent of ssh run");
+		return transport_give_up(t, "the server wants a key: give --ssh-key FILE, or have an agent of ssh run");
 	if (t->asked > 1)
-		return give_up(t, arena_printf(t->arena, "the server refuses every key of the agent of ssh for the user %s",
-		                               user_of(t)));
-	return git_credential_ssh_key_from_agent(out, user_of(t));
+		return transport_give_up(t, arena_printf(t->arena, "the server refuses every key of the agent of ssh for the user %s",
+		                                         transport_user(t)));
+	return git_credential_ssh_key_from_agent(out, transport_user(t));
 }
 
 /* libgit2 follows a redirect to another port of the same host even if it is told to follow none. */
-static bool is_ours(struct git_transport *t, const char *url)
+static bool is_our_server(struct git_transport *t, const char *url)
 {
 	struct git_url asked;
 	struct err err;
 
 	return git_url_read(t->arena, url, &asked, &err) && asked.transport == t->url.transport &&
-	       port_of(&asked) == port_of(&t->url) && asked.host && strcmp(asked.host, t->url.host) == 0;
+	       git_url_port(&asked) == git_url_port(&t->url) && asked.host && strcmp(asked.host, t->url.host) == 0;
 }
 
-static int give_credential(git_credential **out, const char *url, const char *user, unsigned allowed, void *context)
+static int offer_credential(git_credential **out, const char *url, const char *user, unsigned allowed, void *context)
 {
 	struct git_transport *t = context;
 
-	if (!is_ours(t, url) || (t->remote->token && is_elsewhere(t)))
-		return give_up(t, LEADS_AWAY);
+	if (!is_our_server(t, url) || (t->remote->token && is_connected_elsewhere(t)))
+		return transport_give_up(t, LEADS_AWAY);
 	if (allowed & GIT_CREDENTIAL_USERNAME)
-		return git_credential_username_new(out, user_of(t));
+		return git_credential_username_new(out, transport_user(t));
 	t->asked++;
 	if (t->url.transport != GIT_SCHEME_SSH && (allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT))
-		return give_token(t, out);
+		return offer_token(t, out);
 	if (t->url.transport == GIT_SCHEME_SSH && (allowed & GIT_CREDENTIAL_SSH_KEY))
-		return give_key(t, out);
-	return give_up(t, t->url.transport == GIT_SCHEME_SSH ? "the server takes no key for this user"
+		return offer_key(t, out);
+	return transport_give_up(t, t->url.transport == GIT_SCHEME_SSH ? "the server takes no key for this user"
 	                                                 : "the server takes no user and token (basic authentication)");
 }
 
 /* ---- the conversation ---- */
 
-static int bound_size(const git_indexer_progress *progress, void *context)
+static int limit_fetch_size(const git_indexer_progress *progress, void *context)
 {
 	struct git_transport *t = context;
 
 	if (progress->received_bytes >> 20 < FETCH_MAX_MIB)
 		return 0;
-	return give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
+	return transport_give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
 }
 
-static bool begin_tls(const struct git_transport *t, struct err *err)
+static bool transport_begin_tls(const struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ca_file;
 
@@ -246,13 +248,13 @@ static bool begin_tls(const struct git_transport *t, struct err *err)
 }
 
 bool git_transport_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
-                    struct git_transport *out, struct err *err)
+                         struct git_transport *out, struct err *err)
 {
 	CLEANUP(git_transport_done) struct git_transport t = { .arena = a, .remote = remote };
 
 	if (!git_url_read(a, remote->url, &t.url, err))
 		return false;
-	if ((t.url.transport == GIT_SCHEME_SSH && !begin_ssh(&t, scratch, err)) || !begin_tls(&t, err)) {
+	if ((t.url.transport == GIT_SCHEME_SSH && !transport_begin_ssh(&t, scratch, err)) || !transport_begin_tls(&t, err)) {
 		err_wrap(err, "git repository %s", t.url.shown);
 		err->kind = ERR_FINAL;
 		return false;
@@ -268,21 +270,21 @@ void git_transport_done(struct git_transport *t)
 }
 
 /* "A redirect is never followed with the token" (design section 6). */
-static git_remote_redirect_t redirects(const struct git_transport *t)
+static git_remote_redirect_t redirect_policy(const struct git_transport *t)
 {
 	return t->remote->token ? GIT_REMOTE_REDIRECT_NONE : GIT_REMOTE_REDIRECT_INITIAL;
 }
 
-static git_proxy_t proxy(const struct git_transport *t)
+static git_proxy_t proxy_policy(const struct git_transport *t)
 {
 	return t->url.loopback ? GIT_PROXY_NONE : GIT_PROXY_AUTO;
 }
 
 static void set_callbacks(struct git_transport *t, git_remote_callbacks *callbacks)
 {
-	callbacks->credentials = give_credential;
+	callbacks->credentials = offer_credential;
 	callbacks->certificate_check = check_certificate;
-	callbacks->transfer_progress = bound_size;
+	callbacks->transfer_progress = limit_fetch_size;
 	callbacks->payload = t;
 }
 
@@ -291,8 +293,8 @@ git_remote_connect_options git_transport_connecting(struct git_transport *t)
 	git_remote_connect_options options = GIT_REMOTE_CONNECT_OPTIONS_INIT;
 
 	set_callbacks(t, &options.callbacks);
-	options.proxy_opts.type = proxy(t);
-	options.follow_redirects = redirects(t);
+	options.proxy_opts.type = proxy_policy(t);
+	options.follow_redirects = redirect_policy(t);
 	return options;
 }
 
@@ -301,15 +303,15 @@ git_fetch_options git_transport_fetching(struct git_transport *t)
 	git_fetch_options options = GIT_FETCH_OPTIONS_INIT;
 
 	set_callbacks(t, &options.callbacks);
-	options.proxy_opts.type = proxy(t);
-	options.follow_redirects = redirects(t);
+	options.proxy_opts.type = proxy_policy(t);
+	options.follow_redirects = redirect_policy(t);
 	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
 	options.update_fetchhead = 0;
 	return options;
 }
 
 /* What a server says may hold anything, our token too, also as it was sent. */
-static const char *clean(const struct git_transport *t, const char *text)
+static const char *clean_server_text(const struct git_transport *t, const char *text)
 {
 	CLEANUP(buf_done) struct buf out = BUF(512);
 	const char *token = t->remote->token ? t->remote->token : "", *sent = t->sent ? t->sent : "";
@@ -331,7 +333,7 @@ static const char *clean(const struct git_transport *t, const char *text)
 /* mbedTLS's bits of what is wrong with a certificate. */
 enum { CERT_EXPIRED = 0x01, CERT_OTHER_HOST = 0x04, CERT_NOT_TRUSTED = 0x08, CERT_FUTURE = 0x200 };
 
-static const char *of_certificate(const struct git_transport *t, unsigned long bits)
+static const char *explain_certificate(const struct git_transport *t, unsigned long bits)
 {
 	const char *what = bits & CERT_NOT_TRUSTED ? "is of an authority that is not known (--git-ca-file)" :
 	                   bits & CERT_EXPIRED     ? "has expired" :
@@ -343,7 +345,7 @@ static const char *of_certificate(const struct git_transport *t, unsigned long b
 	                           bits);
 }
 
-static const char *of_status(const struct git_transport *t, int status)
+static const char *explain_http_status(const struct git_transport *t, int status)
 {
 	if (status == 401 || status == 403)
 		return arena_printf(t->arena, "the server refuses %s (HTTP %d)",
@@ -357,13 +359,13 @@ static const char *of_status(const struct git_transport *t, int status)
 	return arena_printf(t->arena, "the server answers with HTTP %d", status);
 }
 
-static bool is_path(const struct git_transport *t)
+static bool is_local_repository(const struct git_transport *t)
 {
 	return t->url.transport == GIT_SCHEME_PATH || t->url.transport == GIT_SCHEME_FILE;
 }
 
 /* libgit2 has a sentence of its own for each way in which a folder is no repository. */
-static bool says_no_repository(const git_error *e)
+static bool is_no_repository(const git_error *e)
 {
 	static const char *const none[] = {
 		"could not find repository", "unsupported URL protocol", "failed to resolve path",
@@ -375,37 +377,37 @@ static bool says_no_repository(const git_error *e)
 	return false;
 }
 
-static const char *of_path(const struct git_transport *t, const git_error *e)
+static const char *explain_path_error(const struct git_transport *t, const git_error *e)
 {
-	if (says_no_repository(e))
+	if (is_no_repository(e))
 		return "there is no git repository";
 	if (e->klass == GIT_ERROR_ODB)
 		return arena_printf(t->arena, "objects are missing in it, as in a shallow clone: give it its whole history (git "
-		                    "fetch --unshallow), or give the directory without --git (%s)", clean(t, e->message));
-	return clean(t, e->message);
+		                    "fetch --unshallow), or give the directory without --git (%s)", clean_server_text(t, e->message));
+	return clean_server_text(t, e->message);
 }
 
 static const char http_status[] = "unexpected http status code: ";
 
-static const char *of_library(const struct git_transport *t, const git_error *e)
+static const char *explain_libgit2_error(const struct git_transport *t, const git_error *e)
 {
 	static const char certificate[] = "the SSL certificate is invalid: ";
 
 	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
-		return of_status(t, atoi(e->message + strlen(http_status)));
+		return explain_http_status(t, atoi(e->message + strlen(http_status)));
 	if (strncmp(e->message, certificate, strlen(certificate)) == 0)
-		return of_certificate(t, strtoul(e->message + strlen(certificate), NULL, 16));
+		return explain_certificate(t, strtoul(e->message + strlen(certificate), NULL, 16));
 	if (strstr(e->message, "unexpected redirect"))
-		return of_status(t, 302);
+		return explain_http_status(t, 302);
 	/* All that it says of a TLS connection on which reading or writing fails. */
 	if (strncmp(e->message, "SSL error: 0xffffffff", strlen("SSL error: 0xffffffff")) == 0)
 		return arena_printf(t->arena, "the connection to %s broke, as where a server redirects or refuses a request before "
 		                    "it came whole", host_with_port(t));
 	if (e->klass == GIT_ERROR_NOMEMORY)
 		return "what the server sends takes more memory than a fetch may have";
-	if (is_path(t))
-		return of_path(t, e);
-	return clean(t, e->message);
+	if (is_local_repository(t))
+		return explain_path_error(t, e);
+	return clean_server_text(t, e->message);
 }
 
 /* A server that is busy, or broken, may be neither later. */
@@ -415,14 +417,15 @@ static bool status_is_final(int status)
 }
 
 /* Whether asking again is of no use.  What nobody is sure of may be a connection that broke. */
-static bool is_final(const struct git_transport *t, const git_error *e)
+static bool is_final_failure(const struct git_transport *t, const git_error *e)
 {
 	static const char *const words[] = {
 		"the SSL certificate is invalid", "unexpected redirect", "not exported",
 		"does not appear to be a git repository", "epository not found",
 	};
 
-	if (t->why || e->klass == GIT_ERROR_NOMEMORY || (is_path(t) && (says_no_repository(e) || e->klass == GIT_ERROR_ODB)))
+	if (t->why || e->klass == GIT_ERROR_NOMEMORY ||
+	    (is_local_repository(t) && (is_no_repository(e) || e->klass == GIT_ERROR_ODB)))
 		return true;
 	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
 		return status_is_final(atoi(e->message + strlen(http_status)));
@@ -439,8 +442,8 @@ bool git_transport_failed(const struct git_transport *t, struct err *err)
 
 	if (!e || !e->message)
 		e = &silent;
-	bool final = is_final(t, e);
-	err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : of_library(t, e));
+	bool final = is_final_failure(t, e);
+	err_set(err, "git repository %s: %s", t->url.shown, t->why ? t->why : explain_libgit2_error(t, e));
 	err->kind = final ? ERR_FINAL : ERR_FAILED;
 	return false;
 }

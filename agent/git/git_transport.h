@@ -24,7 +24,7 @@ struct git_transport {
 /* scratch is a folder of ours, where libgit2 finds the known hosts.  What a talks about lives in
  * a; git_transport_done() takes a zeroed one. */
 bool git_transport_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
-                    struct git_transport *out, struct err *err);
+                         struct git_transport *out, struct err *err);
 void git_transport_done(struct git_transport *talk);
 
 /* talk has to stay where it is as long as the options are used. */

@@ -22,14 +22,14 @@
 
 enum { NAMES_SHOWN = 5, FILES_OPEN = 16, WHY_MAX = 4096 };
 
-enum outcome {
+enum mirror_outcome {
 	DONE,
 	FAILED,		/* *err is for the user */
 	DAMAGED,	/* *err says what is wrong with the mirror */
 };
 
 /* One look at a repository. */
-struct visit {
+struct mirror_visit {
 	struct arena *arena;
 	const char *dir;
 	const struct git_ref *ref;
@@ -41,7 +41,7 @@ struct visit {
 };
 
 /* A ref that the server has, and what is called so. */
-struct pick {
+struct picked_ref {
 	const char *name;		/* of git_revision */
 	git_oid id;			/* of a commit or a tag */
 	const char *refspecs[2];	/* what to fetch to have it */
@@ -52,14 +52,14 @@ static const char heads[] = "refs/heads/", tags[] = "refs/tags/";
 
 /* ---- files ---- */
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+static int remove_mirror_file(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
 	return remove(path);
 }
 
-static void drop(const char *dir)
+static void remove_mirror_tree(const char *dir)
 {
-	nftw(dir, remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
+	nftw(dir, remove_mirror_file, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -78,7 +78,7 @@ static int remove_leftover(const char *path, const struct stat *st, int kind, st
 }
 
 /* Waits: whoever started us has a deadline. */
-static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
+static bool lock_mirror(struct arena *a, const char *dir, int *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s.lock", dir), *above = file_directory(a, dir);
 
@@ -93,7 +93,7 @@ static bool lock(struct arena *a, const char *dir, int *out, struct err *err)
 	return true;
 }
 
-static const char *condemned(struct arena *a, const char *dir)
+static const char *corrupt_mark_path(struct arena *a, const char *dir)
 {
 	return arena_printf(a, "%s.damaged", dir);
 }
@@ -105,7 +105,7 @@ void mirror_mark_corrupt(const char *dir, const char *why)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct err err;
 
-	file_replace(&a, condemned(&a, dir), why, strlen(why), 0600, &err);
+	file_replace(&a, corrupt_mark_path(&a, dir), why, strlen(why), 0600, &err);
 }
 
 void mirror_remove(const char *dir)
@@ -114,25 +114,25 @@ void mirror_remove(const char *dir)
 	static const char *const parts[] = { "", ".new", ".known", ".damaged", ".lock" };
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		drop(arena_printf(&a, "%s%s", dir, parts[i]));
+		remove_mirror_tree(arena_printf(&a, "%s%s", dir, parts[i]));
 }
 
 /* ---- the mirror itself ---- */
 
-static enum outcome damaged(struct err *err, const char *what)
+static enum mirror_outcome mirror_corrupt(struct err *err, const char *what)
 {
 	git_repo_failed(what, err);
 	return DAMAGED;
 }
 
 /* A mirror gets its name only when it is whole. */
-static enum outcome make(struct visit *v, struct err *err)
+static enum mirror_outcome make_mirror(struct mirror_visit *v, struct err *err)
 {
 	git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
 	const char *part = arena_printf(v->arena, "%s.new", v->dir);
 	CLEANUP(git_repo_close) git_repository *made = NULL;
 
-	drop(part);
+	remove_mirror_tree(part);
 	options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
 	options.mode = 0700;
 	if (git_repository_init_ext(&made, part, &options) < 0) {
@@ -147,30 +147,30 @@ static enum outcome make(struct visit *v, struct err *err)
 	return DONE;
 }
 
-static bool is_condemned(struct visit *v, struct err *err)
+static bool is_marked_corrupt(struct mirror_visit *v, struct err *err)
 {
 	const char *why;
 	size_t len;
 
-	if (!file_read(v->arena, condemned(v->arena, v->dir), WHY_MAX, &why, &len, err))
+	if (!file_read(v->arena, corrupt_mark_path(v->arena, v->dir), WHY_MAX, &why, &len, err))
 		return false;
 	err_set(err, "%s", why);
 	return true;
 }
 
-static enum outcome open_mirror(struct visit *v, struct err *err)
+static enum mirror_outcome open_mirror(struct mirror_visit *v, struct err *err)
 {
-	enum outcome outcome = DONE;
+	enum mirror_outcome outcome = DONE;
 	struct stat st;
 
 	if (lstat(v->dir, &st) < 0)
-		outcome = make(v, err);
-	else if (is_condemned(v, err))
+		outcome = make_mirror(v, err);
+	else if (is_marked_corrupt(v, err))
 		return DAMAGED;
 	else
 		nftw(v->dir, remove_leftover, FILES_OPEN, FTW_PHYS);
 	if (outcome == DONE && git_repository_open_bare(&v->repository, v->dir) < 0)
-		return damaged(err, "the mirror");
+		return mirror_corrupt(err, "the mirror");
 	return outcome;
 }
 
@@ -186,17 +186,17 @@ static bool commit_is_there(git_repository *repository, const git_oid *id)
 	return git_commit_lookup(&commit, repository, id) == 0;
 }
 
-static enum outcome check_reference(struct visit *v, const char *name, struct err *err)
+static enum mirror_outcome check_reference(struct mirror_visit *v, const char *name, struct err *err)
 {
 	git_oid id;
 
 	if (git_reference_name_to_id(&id, v->repository, name) < 0 || !commit_is_there(v->repository, &id))
-		return damaged(err, name);
+		return mirror_corrupt(err, name);
 	return DONE;
 }
 
 /* Each has to lead to a commit that can be read: a fetch tells the server that we have them. */
-static enum outcome check_references(struct visit *v, struct err *err)
+static enum mirror_outcome check_references(struct mirror_visit *v, struct err *err)
 {
 	CLEANUP(close_references) git_reference_iterator *all = NULL;
 	const char *name;
@@ -205,24 +205,24 @@ static enum outcome check_references(struct visit *v, struct err *err)
 	while (code == 0 && (code = git_reference_next_name(&name, all)) == 0)
 		if (check_reference(v, name, err) != DONE)
 			return DAMAGED;
-	return code == GIT_ITEROVER ? DONE : damaged(err, "its references");
+	return code == GIT_ITEROVER ? DONE : mirror_corrupt(err, "its references");
 }
 
 /* ---- what is remembered of a ref ---- */
 
 /* "refs/flowsync/1a2b3c4d/": what follows is the name. */
-static const char *place_of(struct arena *a, const struct git_ref *ref)
+static const char *remembered_prefix(struct arena *a, const struct git_ref *ref)
 {
 	return arena_printf(a, "refs/flowsync/%s/",
 	                    digest_text(a, arena_printf(a, "%d:%s", ref->kind, ref->text ? ref->text : "")));
 }
 
 /* Sets *name and *id to what was remembered; *name is NULL if there is nothing. */
-static int recall(struct arena *a, git_repository *repository, const struct git_ref *ref, const char **name,
-                  git_oid *id)
+static int recall_ref(struct arena *a, git_repository *repository, const struct git_ref *ref, const char **name,
+                      git_oid *id)
 {
 	CLEANUP(close_references) git_reference_iterator *found = NULL;
-	const char *place = place_of(a, ref), *full;
+	const char *place = remembered_prefix(a, ref), *full;
 	int code = git_reference_iterator_glob_new(&found, repository, arena_printf(a, "%s*", place));
 
 	*name = NULL;
@@ -235,23 +235,24 @@ static int recall(struct arena *a, git_repository *repository, const struct git_
 	return code == GIT_ITEROVER ? 0 : code;
 }
 
-static enum outcome remember(struct visit *v, const char *name, const git_oid *commit, struct err *err)
+static enum mirror_outcome remember_ref(struct mirror_visit *v, const char *name, const git_oid *commit,
+                                        struct err *err)
 {
 	CLEANUP(git_repo_close_reference) git_reference *made = NULL;
-	const char *place = place_of(v->arena, v->ref), *before;
+	const char *place = remembered_prefix(v->arena, v->ref), *before;
 	git_oid id;
 
-	if (recall(v->arena, v->repository, v->ref, &before, &id) == 0 && before) {
+	if (recall_ref(v->arena, v->repository, v->ref, &before, &id) == 0 && before) {
 		if (strcmp(before, name) == 0 && git_oid_equal(&id, commit))
 			return DONE;
 		git_reference_remove(v->repository, arena_printf(v->arena, "%s%s", place, before));
 	}
 	return git_reference_create(&made, v->repository, arena_printf(v->arena, "%s%s", place, name), commit, 1,
-	                            NULL) == 0 ? DONE : damaged(err, "what is remembered");
+	                            NULL) == 0 ? DONE : mirror_corrupt(err, "what is remembered");
 }
 
 /* A branch moves every day; a tag that does is worth a word. */
-static void warn_if_moved(struct visit *v, const char *name, const git_oid *commit)
+static void warn_if_moved(struct mirror_visit *v, const char *name, const git_oid *commit)
 {
 	char old[GIT_OID_HEXSZ + 1], new[GIT_OID_HEXSZ + 1];
 	const char *before;
@@ -259,7 +260,7 @@ static void warn_if_moved(struct visit *v, const char *name, const git_oid *comm
 
 	if (v->ref->kind != GIT_TAG && v->ref->kind != GIT_SEMVER)
 		return;
-	if (recall(v->arena, v->repository, v->ref, &before, &id) < 0 || !before ||
+	if (recall_ref(v->arena, v->repository, v->ref, &before, &id) < 0 || !before ||
 	    strcmp(before, name) != 0 || git_oid_equal(&id, commit))
 		return;
 	diagnostics_warn(v->warnings, (struct pos){ 0 }, "git repository %s: the tag %s was moved from %s to %s",
@@ -296,7 +297,7 @@ static const char **names_below(struct arena *a, const struct advertised *all, c
 }
 
 /* "; did you mean "main"?", else the first few that there are. */
-static const char *what_there_is(struct visit *v, const struct advertised *all, const char *prefix)
+static const char *list_alternatives(struct mirror_visit *v, const struct advertised *all, const char *prefix)
 {
 	CLEANUP(buf_done) struct buf text = BUF(512);
 	struct suggestion near = { .word = v->ref->text ? v->ref->text : "" };
@@ -316,45 +317,45 @@ static const char *what_there_is(struct visit *v, const struct advertised *all, 
 	return arena_strdup(v->arena, buf_str(&text));
 }
 
-static bool not_there(struct visit *v, struct err *err, const char *what, const char *instead)
+static bool mirror_not_found(struct mirror_visit *v, struct err *err, const char *what, const char *instead)
 {
 	err_set(err, "git repository %s: %s%s", v->talk->url.shown, what, instead);
 	err->kind = ERR_FINAL;
 	return false;
 }
 
-static void pick_ref(struct visit *v, const git_remote_head *head, const char *name, struct pick *out)
+static void pick_ref(struct mirror_visit *v, const git_remote_head *head, const char *name, struct picked_ref *out)
 {
 	const char *full = arena_strdup(v->arena, head->name);
 
-	*out = (struct pick){ .name = name, .id = head->oid, .refspecs = { full }, .count = 1 };
+	*out = (struct picked_ref){ .name = name, .id = head->oid, .refspecs = { full }, .count = 1 };
 }
 
-static bool pick_named(struct visit *v, const struct advertised *all, const char *prefix, const char *kind,
-                       struct pick *out, struct err *err)
+static bool pick_named(struct mirror_visit *v, const struct advertised *all, const char *prefix, const char *kind,
+                       struct picked_ref *out, struct err *err)
 {
 	const git_remote_head *head = find_head(all, arena_printf(v->arena, "%s%s", prefix, v->ref->text));
 
 	if (!head)
-		return not_there(v, err, arena_printf(v->arena, "it has no %s \"%s\"", kind, v->ref->text),
-		                 what_there_is(v, all, prefix));
+		return mirror_not_found(v, err, arena_printf(v->arena, "it has no %s \"%s\"", kind, v->ref->text),
+		                        list_alternatives(v, all, prefix));
 	pick_ref(v, head, v->ref->text, out);
 	return true;
 }
 
-static bool pick_head(struct visit *v, const struct advertised *all, struct pick *out, struct err *err)
+static bool pick_head(struct mirror_visit *v, const struct advertised *all, struct picked_ref *out, struct err *err)
 {
 	const git_remote_head *head = find_head(all, "HEAD");
 
 	if (!head)
-		return not_there(v, err, "its HEAD leads to no commit: give --branch", what_there_is(v, all, heads));
+		return mirror_not_found(v, err, "its HEAD leads to no commit: give --branch", list_alternatives(v, all, heads));
 	const char *target = head->symref_target;
 	bool branch = target && strncmp(target, heads, strlen(heads)) == 0;
 	pick_ref(v, head, branch ? arena_strdup(v->arena, target + strlen(heads)) : "HEAD", out);
 	return true;
 }
 
-static bool pick_version(struct visit *v, const struct advertised *all, struct pick *out, struct err *err)
+static bool pick_version(struct mirror_visit *v, const struct advertised *all, struct picked_ref *out, struct err *err)
 {
 	const struct semver_range *range;
 	size_t count;
@@ -364,25 +365,25 @@ static bool pick_version(struct visit *v, const struct advertised *all, struct p
 		return false;
 	const char *best = semver_highest(range, names, count);
 	if (!best)
-		return not_there(v, err, arena_printf(v->arena, "it has no tag of a version that fits \"%s\"", v->ref->text),
-		                 what_there_is(v, all, tags));
+		return mirror_not_found(v, err, arena_printf(v->arena, "it has no tag of a version that fits \"%s\"", v->ref->text),
+		                        list_alternatives(v, all, tags));
 	pick_ref(v, find_head(all, arena_printf(v->arena, "%s%s", tags, best)), best, out);
 	return true;
 }
 
 /* A server need not give a commit that no ref leads to, so all is fetched that one may lead to it. */
-static bool pick_commit(struct visit *v, struct pick *out, struct err *err)
+static bool pick_commit(struct mirror_visit *v, struct picked_ref *out, struct err *err)
 {
-	*out = (struct pick){ .name = v->ref->text, .count = 2,
+	*out = (struct picked_ref){ .name = v->ref->text, .count = 2,
 	                      .refspecs = { "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*" } };
 	return git_oid_fromstr(&out->id, v->ref->text) == 0 ||
 	       err_usage(err, "commit \"%s\": expected 40 hex digits", v->ref->text);
 }
 
-static bool pick(struct visit *v, const struct advertised *all, struct pick *out, struct err *err)
+static bool pick_by_ref(struct mirror_visit *v, const struct advertised *all, struct picked_ref *out, struct err *err)
 {
 	if (all->count == 0)
-		return not_there(v, err, "it has no commit yet", "");
+		return mirror_not_found(v, err, "it has no commit yet", "");
 	switch (v->ref->kind) {
 	case GIT_HEAD:		return pick_head(v, all, out, err);
 	case GIT_BRANCH:	return pick_named(v, all, heads, "branch", out, err);
@@ -396,7 +397,7 @@ static bool pick(struct visit *v, const struct advertised *all, struct pick *out
 /* ---- fetching ---- */
 
 /* Sets *out to the commit that id is, or leads to as a tag. */
-static int peel(struct visit *v, const git_oid *id, git_oid *out)
+static int peel_to_commit(struct mirror_visit *v, const git_oid *id, git_oid *out)
 {
 	CLEANUP(git_repo_close_object) git_object *object = NULL, *commit = NULL;
 	int code = git_object_lookup(&object, v->repository, id, GIT_OBJECT_ANY);
@@ -409,7 +410,7 @@ static int peel(struct visit *v, const git_oid *id, git_oid *out)
 }
 
 /* In an older mirror what goes wrong with files of ours is a reason to begin anew. */
-static enum outcome not_fetched(struct visit *v, struct err *err)
+static enum mirror_outcome explain_fetch_failure(struct mirror_visit *v, struct err *err)
 {
 	const git_error *e = git_error_last();
 	int kind = e ? e->klass : GIT_ERROR_NONE;
@@ -417,12 +418,13 @@ static enum outcome not_fetched(struct visit *v, struct err *err)
 	            kind == GIT_ERROR_ZLIB || kind == GIT_ERROR_OBJECT;
 
 	if (ours && !v->fresh && !v->talk->why)
-		return damaged(err, "a fetch into it");
+		return mirror_corrupt(err, "a fetch into it");
 	git_transport_failed(v->talk, err);
 	return FAILED;
 }
 
-static enum outcome download(struct visit *v, git_remote *remote, const struct pick *p, struct err *err)
+static enum mirror_outcome fetch_pick(struct mirror_visit *v, git_remote *remote, const struct picked_ref *p,
+                                      struct err *err)
 {
 	git_fetch_options options = git_transport_fetching(v->talk);
 	char *specs[2];
@@ -431,19 +433,19 @@ static enum outcome download(struct visit *v, git_remote *remote, const struct p
 	for (size_t i = 0; i < p->count; i++)
 		specs[i] = arena_strdup(v->arena, p->refspecs[i]);
 	int code = git_remote_download(remote, &wanted, &options);
-	return code < 0 ? not_fetched(v, err) : DONE;
+	return code < 0 ? explain_fetch_failure(v, err) : DONE;
 }
 
-static bool no_such_commit(struct visit *v, const struct pick *p, int code, struct err *err)
+static bool no_such_commit(struct mirror_visit *v, const struct picked_ref *p, int code, struct err *err)
 {
 	if (v->ref->kind != GIT_COMMIT)
-		return not_there(v, err, arena_printf(v->arena, "\"%s\" leads to no commit", p->name), "");
-	return not_there(v, err, arena_printf(v->arena, code == GIT_ENOTFOUND ? "no branch and no tag has the commit %s"
+		return mirror_not_found(v, err, arena_printf(v->arena, "\"%s\" leads to no commit", p->name), "");
+	return mirror_not_found(v, err, arena_printf(v->arena, code == GIT_ENOTFOUND ? "no branch and no tag has the commit %s"
 	                                                                      : "%s is no commit", v->ref->text), "");
 }
 
 /* url.*.insteadOf would lead elsewhere; and when libgit2 looks for it, it leaks memory. */
-static int make_remote(struct visit *v, git_remote **out)
+static int make_remote(struct mirror_visit *v, git_remote **out)
 {
 	git_remote_create_options options = GIT_REMOTE_CREATE_OPTIONS_INIT;
 
@@ -454,7 +456,7 @@ static int make_remote(struct visit *v, git_remote **out)
 
 /* A mirror has all that comes before its commits: a rollback is known by that.  libgit2 1.5 fails to fetch
  * from a shallow clone, 1.9 fetches what there is. */
-static bool refuse_shallow(struct visit *v, struct err *err)
+static bool refuse_shallow(struct mirror_visit *v, struct err *err)
 {
 	CLEANUP(git_repo_close) git_repository *source = NULL;
 	const struct git_url *url = &v->talk->url;
@@ -463,12 +465,12 @@ static bool refuse_shallow(struct visit *v, struct err *err)
 	if ((url->transport != GIT_SCHEME_PATH && url->transport != GIT_SCHEME_FILE) ||
 	    git_repository_open(&source, path) < 0 || !git_repository_is_shallow(source))
 		return true;
-	return not_there(v, err, "it is a shallow clone: give it its whole history (git fetch --unshallow), or give the "
-	                         "directory without --git", "");
+	return mirror_not_found(v, err, "it is a shallow clone: give it its whole history (git fetch --unshallow), or "
+	                         "give the directory without --git", "");
 }
 
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
-static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
+static enum mirror_outcome ask_server(struct mirror_visit *v, struct picked_ref *p, git_oid *commit, struct err *err)
 {
 	git_remote_connect_options options = git_transport_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
@@ -483,39 +485,39 @@ static enum outcome ask(struct visit *v, struct pick *p, git_oid *commit, struct
 		git_transport_failed(v->talk, err);
 		return FAILED;
 	}
-	if (!refuse_shallow(v, err) || !pick(v, &all, p, err))
+	if (!refuse_shallow(v, err) || !pick_by_ref(v, &all, p, err))
 		return FAILED;
-	if (peel(v, &p->id, commit) == 0)
+	if (peel_to_commit(v, &p->id, commit) == 0)
 		return DONE;
-	enum outcome outcome = download(v, remote, p, err);
+	enum mirror_outcome outcome = fetch_pick(v, remote, p, err);
 	if (outcome != DONE)
 		return outcome;
-	code = peel(v, &p->id, commit);
+	code = peel_to_commit(v, &p->id, commit);
 	if (code < 0)
 		no_such_commit(v, p, code, err);
 	return code < 0 ? FAILED : DONE;
 }
 
 /* A commit never changes, so for one that is here nobody has to be asked. */
-static enum outcome find_commit(struct visit *v, struct pick *p, git_oid *commit, struct err *err)
+static enum mirror_outcome find_commit(struct mirror_visit *v, struct picked_ref *p, git_oid *commit, struct err *err)
 {
 	if (v->ref->kind == GIT_COMMIT && pick_commit(v, p, err) && commit_is_there(v->repository, &p->id)) {
 		*commit = p->id;
 		return DONE;
 	}
-	return ask(v, p, commit, err);
+	return ask_server(v, p, commit, err);
 }
 
 /* ---- the folder of the specs ---- */
 
-static enum outcome find_tree(struct arena *a, git_repository *repository, const git_oid *id, const char *path,
-                              struct git_revision *out, struct err *err)
+static enum mirror_outcome find_spec_tree(struct arena *a, git_repository *repository, const git_oid *id,
+                                          const char *path, struct git_revision *out, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
 	struct git_place place;
 
 	if (git_commit_lookup(&commit, repository, id) < 0)
-		return damaged(err, "a commit");
+		return mirror_corrupt(err, "a commit");
 	git_oid_tostr(out->commit, sizeof out->commit, id);
 	enum git_found found = git_repo_follow(a, repository, git_commit_tree_id(commit), "", path ? path : "", &place,
 	                                       err);
@@ -530,26 +532,26 @@ static enum outcome find_tree(struct arena *a, git_repository *repository, const
 	return DONE;
 }
 
-static enum outcome visit(struct visit *v, struct git_revision *out, struct err *err)
+static enum mirror_outcome visit_mirror(struct mirror_visit *v, struct git_revision *out, struct err *err)
 {
 	struct git_revision revision = { 0 };
-	struct pick p = { 0 };
+	struct picked_ref p = { 0 };
 	struct err unfolded;
 	git_oid commit;
-	enum outcome outcome = open_mirror(v, err);
+	enum mirror_outcome outcome = open_mirror(v, err);
 
 	if (outcome == DONE)
 		outcome = check_references(v, err);
 	if (outcome == DONE)
 		outcome = find_commit(v, &p, &commit, err);
 	if (outcome == DONE)
-		outcome = find_tree(v->arena, v->repository, &commit, v->path, &revision, err);
+		outcome = find_spec_tree(v->arena, v->repository, &commit, v->path, &revision, err);
 	if (outcome == FAILED && *revision.commit)
 		err_wrap(err, "git repository %s", v->talk->url.shown);
 	if (outcome != DONE)
 		return outcome;
 	warn_if_moved(v, p.name, &commit);
-	outcome = remember(v, p.name, &commit, err);
+	outcome = remember_ref(v, p.name, &commit, err);
 	if (outcome != DONE)
 		return outcome;
 	/* One that did not get smaller is as good as before. */
@@ -560,18 +562,18 @@ static enum outcome visit(struct visit *v, struct git_revision *out, struct err 
 }
 
 /* Looks, and once more in a new mirror if the one that was there is of no use. */
-static bool visit_twice(struct visit *v, struct git_revision *out, struct err *err)
+static bool visit_or_clone_again(struct mirror_visit *v, struct git_revision *out, struct err *err)
 {
-	enum outcome outcome = visit(v, out, err);
+	enum mirror_outcome outcome = visit_mirror(v, out, err);
 
 	git_repo_close(&v->repository);
 	v->repository = NULL;
 	if (outcome == DAMAGED && !v->fresh) {
 		diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
 		           v->talk->url.shown, err->msg);
-		drop(v->dir);
-		unlink(condemned(v->arena, v->dir));
-		outcome = visit(v, out, err);
+		remove_mirror_tree(v->dir);
+		unlink(corrupt_mark_path(v->arena, v->dir));
+		outcome = visit_mirror(v, out, err);
 		git_repo_close(&v->repository);
 	}
 	return outcome == DONE || (outcome == DAMAGED && err_wrap(err, "the mirror of %s", v->talk->url.shown));
@@ -584,13 +586,13 @@ bool mirror_update(struct arena *a, const char *dir, const struct git_remote_pla
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_transport_done) struct git_transport talk = { 0 };
 	CLEANUP(fd_close) int held = -1;
-	struct visit v = { .arena = a, .dir = dir, .ref = ref, .path = path, .warnings = warnings, .talk = &talk };
+	struct mirror_visit v = { .arena = a, .dir = dir, .ref = ref, .path = path, .warnings = warnings, .talk = &talk };
 
 	git_repo_set_up();
 	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-	return lock(a, dir, &held, err) &&
+	return lock_mirror(a, dir, &held, err) &&
 	       git_transport_begin(a, remote, arena_printf(a, "%s.known", dir), &talk, err) &&
-	       visit_twice(&v, out, err);
+	       visit_or_clone_again(&v, out, err);
 }
 
 bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, const char *path,
@@ -603,11 +605,11 @@ bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, c
 
 	git_repo_set_up();
 	if (git_repository_open_bare(&repository, dir) < 0 ||
-	    recall(a, repository, ref, &revision.name, &id) < 0)
+	    recall_ref(a, repository, ref, &revision.name, &id) < 0)
 		return git_repo_failed("the mirror", err);
 	if (!revision.name)
 		return err_set(err, "the mirror: nothing was fetched yet");
-	if (find_tree(a, repository, &id, path, &revision, err) != DONE)
+	if (find_spec_tree(a, repository, &id, path, &revision, err) != DONE)
 		return err_wrap(err, "the mirror");
 	*out = revision;
 	return true;

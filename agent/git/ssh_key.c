@@ -10,35 +10,35 @@ enum { KEY_MAX = 64 << 10 };	/* bytes of the file; RSA with 16384 bits takes 13,
 static const char openssh_begin[] = "-----BEGIN OPENSSH PRIVATE KEY-----";
 static const char openssh_magic[] = "openssh-key-v1";	/* its NUL counts */
 
-struct reader {
+struct key_reader {
 	const uint8_t *at;
 	size_t left;
 };
 
 /* A length in four bytes, and so many bytes (RFC 4251, section 5: string). */
-static bool next_string(struct reader *r, struct reader *out)
+static bool next_string(struct key_reader *r, struct key_reader *out)
 {
 	if (r->left < 4)
 		return false;
 	size_t len = (size_t)r->at[0] << 24 | r->at[1] << 16 | r->at[2] << 8 | r->at[3];
 	if (len > r->left - 4)
 		return false;
-	*out = (struct reader){ r->at + 4, len };
+	*out = (struct key_reader){ r->at + 4, len };
 	r->at += 4 + len;
 	r->left -= 4 + len;
 	return true;
 }
 
-static bool is(const struct reader *text, const char *word)
+static bool string_equals(const struct key_reader *text, const char *word)
 {
 	return text->left == strlen(word) && memcmp(text->at, word, text->left) == 0;
 }
 
 /* OpenSSH's PROTOCOL.key: the magic, the cipher, the kdf and its options, how many keys, then the
  * public one, which begins with its kind. */
-static bool look_openssh(struct reader r, struct ssh_key *out)
+static bool inspect_openssh(struct key_reader r, struct ssh_key *out)
 {
-	struct reader cipher, skipped, public, kind;
+	struct key_reader cipher, skipped, public, kind;
 
 	if (r.left < sizeof openssh_magic || memcmp(r.at, openssh_magic, sizeof openssh_magic) != 0)
 		return false;
@@ -50,16 +50,16 @@ static bool look_openssh(struct reader r, struct ssh_key *out)
 	r.left -= 4;
 	if (!next_string(&r, &public) || !next_string(&public, &kind))
 		return false;
-	*out = (struct ssh_key){ .locked = !is(&cipher, "none"), .rsa = is(&kind, "ssh-rsa") };
+	*out = (struct ssh_key){ .locked = !string_equals(&cipher, "none"), .rsa = string_equals(&kind, "ssh-rsa") };
 	return true;
 }
 
 static bool read_openssh(struct arena *a, const char *text, struct ssh_key *out)
 {
 	const char *end = strstr(text, "-----END");
-	struct reader r;
+	struct key_reader r;
 
-	return end && base64_decode(a, text, end - text, &r.at, &r.left) && look_openssh(r, out);
+	return end && base64_decode(a, text, end - text, &r.at, &r.left) && inspect_openssh(r, out);
 }
 
 static bool is_public(const char *text)

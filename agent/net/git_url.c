@@ -9,13 +9,13 @@
 
 enum { NAME_MAX_LEN = 40 };	/* of what a mirror's folder shows of the repository's name */
 
-static const struct { const char *prefix; enum git_scheme transport; } schemes[] = {
+static const struct { const char *prefix; enum git_scheme transport; } git_schemes[] = {
 	{ "file://", GIT_SCHEME_FILE }, { "git://", GIT_SCHEME_GIT }, { "http://", GIT_SCHEME_HTTP },
 	{ "https://", GIT_SCHEME_HTTPS }, { "ssh://", GIT_SCHEME_SSH },
 };
 
 /* "user@host:path" as git knows it: a colon, and no slash before it. */
-static const char *scp_colon(const char *text)
+static const char *find_scp_colon(const char *text)
 {
 	const char *colon = strchr(text, ':'), *bracket = strchr(text, '['), *slash = strchr(text, '/');
 
@@ -28,7 +28,7 @@ static const char *scp_colon(const char *text)
 
 bool git_url_is_path(const char *text)
 {
-	return !strstr(text, "://") && !scp_colon(text);
+	return !strstr(text, "://") && !find_scp_colon(text);
 }
 
 static bool has_control(const char *text)
@@ -41,7 +41,7 @@ static bool has_control(const char *text)
 
 /* The characters of a host are few on purpose: what another parser might read otherwise is
  * refused, so that the host the rules look at is the one that is connected to. */
-static bool is_host(const char *text, size_t len)
+static bool is_git_host(const char *text, size_t len)
 {
 	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
 		for (size_t i = 1; i + 1 < len; i++)
@@ -55,7 +55,7 @@ static bool is_host(const char *text, size_t len)
 	return len > 0 && *text != '-';
 }
 
-static void set_host(struct arena *a, const char *text, size_t len, struct git_url *out)
+static void git_url_set_host(struct arena *a, const char *text, size_t len, struct git_url *out)
 {
 	char *host = arena_strndup(a, text, len);
 
@@ -65,7 +65,7 @@ static void set_host(struct arena *a, const char *text, size_t len, struct git_u
 	out->host = *host == '[' ? arena_strndup(a, host + 1, len - 2) : host;
 }
 
-static bool read_port(const char *text, size_t len, int *out)
+static bool git_url_read_port(const char *text, size_t len, int *out)
 {
 	if (len == 0 || len > 5 || strspn(text, "0123456789") < len)
 		return false;
@@ -73,7 +73,7 @@ static bool read_port(const char *text, size_t len, int *out)
 	return *out > 0 && *out <= 65535;
 }
 
-static bool check_user(const struct git_url *u, const char *user, size_t len, struct err *err)
+static bool git_url_check_user(const struct git_url *u, const char *user, size_t len, struct err *err)
 {
 	if (memchr(user, ':', len))
 		return err_usage(err, "the URL of the git repository has a password in it: a token stands in a file "
@@ -89,30 +89,30 @@ static bool check_user(const struct git_url *u, const char *user, size_t len, st
 }
 
 /* "user@host:port", and the path behind it. */
-static bool read_authority(struct arena *a, const char *text, const char *path, struct git_url *out,
-                           struct err *err)
+static bool git_url_read_authority(struct arena *a, const char *text, const char *path, struct git_url *out,
+                                   struct err *err)
 {
 	const char *at = memrchr(text, '@', (size_t)(path - text));
 	const char *host = at ? at + 1 : text;
 	size_t len = (size_t)(path - host);
 
-	if (at && !check_user(out, text, (size_t)(at - text), err))
+	if (at && !git_url_check_user(out, text, (size_t)(at - text), err))
 		return false;
 	const char *colon = memrchr(host, ':', len), *bracket = memchr(host, ']', len);
 	if (colon && (!bracket || colon > bracket)) {
-		if (!read_port(colon + 1, (size_t)(path - colon) - 1, &out->port))
+		if (!git_url_read_port(colon + 1, (size_t)(path - colon) - 1, &out->port))
 			return err_usage(err, "the URL of the git repository has a port that is no number between 1 and "
 			                 "65535");
 		len = (size_t)(colon - host);
 	}
-	if (!is_host(host, len))
+	if (!is_git_host(host, len))
 		return err_usage(err, "the URL of the git repository has no host that can be understood");
-	set_host(a, host, len, out);
+	git_url_set_host(a, host, len, out);
 	out->user = at ? arena_strndup(a, text, (size_t)(at - text)) : NULL;
 	return true;
 }
 
-static bool check_path(const char *path, struct err *err)
+static bool git_url_check_path(const char *path, struct err *err)
 {
 	if (strpbrk(path, "?#"))
 		return err_usage(err, "the URL of the git repository has a query or a fragment (\"?\", \"#\") in it: it "
@@ -122,7 +122,7 @@ static bool check_path(const char *path, struct err *err)
 	return true;
 }
 
-static bool read_url(struct arena *a, const char *text, size_t scheme, struct git_url *out, struct err *err)
+static bool git_url_read_schemed(struct arena *a, const char *text, size_t scheme, struct git_url *out, struct err *err)
 {
 	const char *host = text + scheme, *path = host + strcspn(host, "/?#");
 
@@ -131,7 +131,7 @@ static bool read_url(struct arena *a, const char *text, size_t scheme, struct gi
 		return *host == '/' || err_usage(err, "the URL of the git repository begins with file://, which has to be "
 		                                 "followed by a path that begins with a slash");
 	}
-	if (!read_authority(a, host, path, out, err) || !check_path(path, err))
+	if (!git_url_read_authority(a, host, path, out, err) || !git_url_check_path(path, err))
 		return false;
 	const char *at = memrchr(host, '@', (size_t)(path - host));
 	out->shown = arena_printf(a, "%.*s%s", (int)scheme, text, at ? at + 1 : host);
@@ -139,27 +139,27 @@ static bool read_url(struct arena *a, const char *text, size_t scheme, struct gi
 }
 
 /* A port has no place here: what follows the colon is the path. */
-static bool read_scp(struct arena *a, const char *text, const char *colon, struct git_url *out,
-                     struct err *err)
+static bool git_url_read_scp(struct arena *a, const char *text, const char *colon, struct git_url *out,
+                             struct err *err)
 {
 	const char *at = memchr(text, '@', (size_t)(colon - text));
 	const char *host = at ? at + 1 : text;
 
 	out->transport = GIT_SCHEME_SSH;
-	if (at && !check_user(out, text, (size_t)(at - text), err))
+	if (at && !git_url_check_user(out, text, (size_t)(at - text), err))
 		return false;
-	if (!is_host(host, (size_t)(colon - host)) || strchr(host, '@'))
+	if (!is_git_host(host, (size_t)(colon - host)) || strchr(host, '@'))
 		return err_usage(err, "the URL of the git repository has no host that can be understood");
-	if (!check_path(colon + 1, err))
+	if (!git_url_check_path(colon + 1, err))
 		return false;
-	set_host(a, host, (size_t)(colon - host), out);
+	git_url_set_host(a, host, (size_t)(colon - host), out);
 	out->user = at ? arena_strndup(a, text, (size_t)(at - text)) : NULL;
 	out->shown = host;
 	return true;
 }
 
 /* Two repositories of one name differ in the digest, and a person still finds hers. */
-static const char *folder_of(struct arena *a, const char *text)
+static const char *git_url_mirror_name(struct arena *a, const char *text)
 {
 	char *plain = arena_strdup(a, text);
 	size_t len = strlen(plain);
@@ -175,22 +175,22 @@ static const char *folder_of(struct arena *a, const char *text)
 	return arena_printf(a, "%s-%s", *name ? name : "repository", digest_text(a, text));
 }
 
-static bool read_any(struct arena *a, const char *text, struct git_url *out, struct err *err)
+static bool git_url_read_parts(struct arena *a, const char *text, struct git_url *out, struct err *err)
 {
-	const char *colon = scp_colon(text);
+	const char *colon = find_scp_colon(text);
 
-	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
-		size_t len = strlen(schemes[i].prefix);
-		if (strncmp(text, schemes[i].prefix, len) != 0)
+	for (size_t i = 0; i < ARRAY_LEN(git_schemes); i++) {
+		size_t len = strlen(git_schemes[i].prefix);
+		if (strncmp(text, git_schemes[i].prefix, len) != 0)
 			continue;
-		out->transport = schemes[i].transport;
-		return read_url(a, text, len, out, err);
+		out->transport = git_schemes[i].transport;
+		return git_url_read_schemed(a, text, len, out, err);
 	}
 	if (strstr(text, "://"))
 		return err_usage(err, "the URL of the git repository is none of https://, http://, ssh://, git://, "
 		                 "file://, user@host:path and a path");
 	if (colon)
-		return read_scp(a, text, colon, out, err);
+		return git_url_read_scp(a, text, colon, out, err);
 	out->transport = GIT_SCHEME_PATH;
 	out->shown = text;
 	return *text || err_usage(err, "the URL of the git repository is empty");
@@ -202,9 +202,9 @@ bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct
 
 	if (has_control(text))
 		return err_usage(err, "the URL of the git repository has a control character in it");
-	if (!read_any(a, u.text, &u, err))
+	if (!git_url_read_parts(a, u.text, &u, err))
 		return false;
-	u.folder = folder_of(a, text);
+	u.folder = git_url_mirror_name(a, text);
 	*out = u;
 	return true;
 }

@@ -32,7 +32,7 @@ struct http_server {
 };
 
 /* One request and its answer. */
-struct exchange {
+struct server_request {
 	struct arena arena;
 	char *uri;			/* as it was sent; cut in place */
 	struct http_request request;
@@ -62,7 +62,7 @@ void http_detail(struct http_response *response, int status, const char *fmt, ..
 
 /* ---- the request line ---- */
 
-static int hex(char c)
+static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -72,14 +72,14 @@ static int hex(char c)
 
 /* In place; form: a plus stands for a space.  A NUL would end the text early for whoever reads
  * it. */
-static bool decode(char *text, bool form)
+static bool decode_percent(char *text, bool form)
 {
 	char *out = text;
 
 	for (const char *s = text; *s; s++) {
 		int high, low;
 		if (*s == '%') {
-			if ((high = hex(s[1])) < 0 || (low = hex(s[2])) < 0 || !(high || low))
+			if ((high = hex_value(s[1])) < 0 || (low = hex_value(s[2])) < 0 || !(high || low))
 				return false;
 			*out++ = (char)(high << 4 | low);
 			s += 2;
@@ -91,7 +91,7 @@ static bool decode(char *text, bool form)
 	return true;
 }
 
-static bool read_query(struct exchange *x, char *query)
+static bool read_query(struct server_request *x, char *query)
 {
 	struct http_param *params = NULL;
 	size_t count = 0, room = 0;
@@ -101,7 +101,7 @@ static bool read_query(struct exchange *x, char *query)
 		char *name = strsep(&value, "=");
 		if (!*name && !value)
 			continue;
-		if (count == PARAMS_MAX || !decode(name, true) || (value && !decode(value, true)))
+		if (count == PARAMS_MAX || !decode_percent(name, true) || (value && !decode_percent(value, true)))
 			return false;
 		arena_grow(&x->arena, params, count, room);
 		params[count++] = (struct http_param){ name, value ? value : "" };
@@ -111,24 +111,24 @@ static bool read_query(struct exchange *x, char *query)
 	return true;
 }
 
-static bool read_uri(struct exchange *x)
+static bool read_uri(struct server_request *x)
 {
 	char *query = x->uri;
 
 	x->request.path = strsep(&query, "?");
-	return decode(x->uri, false) && (!query || read_query(x, query));
+	return decode_percent(x->uri, false) && (!query || read_query(x, query));
 }
 
 /* ---- the stations of a request ---- */
 
-static void refuse_size(struct exchange *x, size_t most)
+static void refuse_size(struct server_request *x, size_t most)
 {
 	x->refused = true;
 	http_detail(&x->response, 413, "the body is larger than %zu bytes", most);
 	buf_done(&x->body);
 }
 
-static enum MHD_Result send_answer(struct http_server *s, struct exchange *x,
+static enum MHD_Result send_answer(struct http_server *s, struct server_request *x,
                                    struct MHD_Connection *connection)
 {
 	struct http_response *r = &x->response;
@@ -157,14 +157,14 @@ static enum MHD_Result send_answer(struct http_server *s, struct exchange *x,
 	return result;
 }
 
-static const char *header(struct MHD_Connection *connection, const char *name)
+static const char *read_header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
 const char *http_header(const struct http_request *request, const char *name)
 {
-	return request->connection ? header(request->connection, name) : NULL;
+	return request->connection ? read_header(request->connection, name) : NULL;
 }
 
 /* A client that waits for "100 Continue" has not sent its body, and one that announces far too
@@ -172,13 +172,13 @@ const char *http_header(const struct http_request *request, const char *name)
  * gets rid of the body, else the answer would be lost in the reset of the connection. */
 static bool refused_at_once(struct MHD_Connection *connection, unsigned long long announced)
 {
-	return header(connection, MHD_HTTP_HEADER_EXPECT) || announced > DISCARD_MAX;
+	return read_header(connection, MHD_HTTP_HEADER_EXPECT) || announced > DISCARD_MAX;
 }
 
-static enum MHD_Result begin(struct http_server *s, struct exchange *x,
-                             struct MHD_Connection *connection, const char *method)
+static enum MHD_Result begin_request(struct http_server *s, struct server_request *x,
+                                     struct MHD_Connection *connection, const char *method)
 {
-	const char *length = header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	const char *length = read_header(connection, MHD_HTTP_HEADER_CONTENT_LENGTH);
 	unsigned long long announced = length ? strtoull(length, NULL, 10) : 0;
 
 	x->begun = true;
@@ -188,7 +188,7 @@ static enum MHD_Result begin(struct http_server *s, struct exchange *x,
 
 	x->request.method = method;
 	x->request.connection = connection;
-	x->request.authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
+	x->request.authorization = read_header(connection, MHD_HTTP_HEADER_AUTHORIZATION);
 	if (!read_uri(x)) {
 		x->refused = true;
 		http_detail(&x->response, 400, "the address is not properly percent-encoded");
@@ -202,8 +202,8 @@ static enum MHD_Result begin(struct http_server *s, struct exchange *x,
 	return MHD_YES;
 }
 
-static enum MHD_Result receive(const struct http_server *s, struct exchange *x, const char *bytes,
-                               size_t len)
+static enum MHD_Result receive_body(const struct http_server *s, struct server_request *x, const char *bytes,
+                                    size_t len)
 {
 	x->received += len;
 	if (x->received > DISCARD_MAX)
@@ -220,14 +220,14 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
                                   size_t *upload_len, void **kept)
 {
 	struct http_server *s = ctx;
-	struct exchange *x = *kept;
+	struct server_request *x = *kept;
 
 	if (!x->begun)
-		return begin(s, x, connection, method);
+		return begin_request(s, x, connection, method);
 	if (*upload_len) {
 		size_t len = *upload_len;
 		*upload_len = 0;
-		return receive(s, x, upload, len);
+		return receive_body(s, x, upload, len);
 	}
 	if (!x->refused) {
 		x->request.body = buf_str(&x->body);
@@ -241,7 +241,7 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
  * libmicrohttpd would decode it to a text that a NUL cuts short. */
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connection)
 {
-	struct exchange *x = calloc(1, sizeof *x);
+	struct server_request *x = calloc(1, sizeof *x);
 
 	if (!x)
 		abort();
@@ -255,7 +255,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ke
                          enum MHD_RequestTerminationCode how)
 {
 	struct http_server *s = ctx;
-	struct exchange *x = take(*kept);
+	struct server_request *x = take(*kept);
 
 	if (!x)
 		return;
@@ -275,7 +275,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ke
 
 /* Once it runs, what libmicrohttpd says is about clients that hung up; its thread says only
  * that. */
-static void PRINTF(2, 0) on_log(void *ctx, const char *fmt, va_list ap)
+PRINTF(2, 0) static void on_log(void *ctx, const char *fmt, va_list ap)
 {
 	struct http_server *s = ctx;
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;

@@ -14,7 +14,7 @@
 
 enum { BACKLOG = 128 };
 
-static bool read_port(const char *text, uint16_t *port)
+static bool parse_port(const char *text, uint16_t *port)
 {
 	unsigned long value = 0;
 
@@ -27,8 +27,7 @@ static bool read_port(const char *text, uint16_t *port)
 	return *text && value <= UINT16_MAX;
 }
 
-bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port,
-                  struct err *err)
+bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port, struct err *err)
 {
 	const char *colon = strrchr(address, ':');
 	size_t len = colon ? (size_t)(colon - address) : 0;
@@ -36,7 +35,7 @@ bool listener_split_address(struct arena *a, const char *address, const char **h
 	uint16_t number;
 
 	/* Without brackets the last part of an IPv6 address would be taken for a port. */
-	if (len == 0 || !read_port(colon + 1, &number) ||
+	if (len == 0 || !parse_port(colon + 1, &number) ||
 	    (!brackets && strcspn(address, ":[]") < len))
 		return err_usage(err, "listen address \"%s\": expected HOST:PORT, such as 127.0.0.1:8484 or "
 		                 "[::1]:8484", address);
@@ -51,7 +50,7 @@ static void free_addresses(struct addrinfo **list)
 		freeaddrinfo(*list);
 }
 
-static bool resolve(const char *host, uint16_t port, struct addrinfo **out, struct err *err)
+static bool resolve_listen_host(const char *host, uint16_t port, struct addrinfo **out, struct err *err)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
 	char service[8];
@@ -84,7 +83,7 @@ bool listener_is_loopback(const char *host, bool *out, struct err *err)
 	CLEANUP(free_addresses) struct addrinfo *list = NULL;
 	bool all = true;
 
-	if (!resolve(host, 0, &list, err))
+	if (!resolve_listen_host(host, 0, &list, err))
 		return false;
 	for (const struct addrinfo *i = list; i; i = i->ai_next)
 		all = all && is_loopback(i->ai_addr);
@@ -92,7 +91,7 @@ bool listener_is_loopback(const char *host, bool *out, struct err *err)
 	return true;
 }
 
-static uint16_t port_of(int fd)
+static uint16_t bound_port(int fd)
 {
 	union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; } name = { 0 };
 	socklen_t len = sizeof name;
@@ -125,19 +124,19 @@ bool listener_open_tcp(const char *host, uint16_t port, struct listener *out, st
 	CLEANUP(free_addresses) struct addrinfo *list = NULL;
 	struct listener made = LISTENER;
 
-	if (!resolve(host, port, &list, err))
+	if (!resolve_listen_host(host, port, &list, err))
 		return false;
 	for (const struct addrinfo *i = list; i && made.fd < 0; i = i->ai_next)
 		made.fd = listen_at(i);
 	if (made.fd < 0)
 		return err_sys(err, errno, "listen on port %u of \"%s\"", (unsigned)port, host);
-	made.port = port_of(made.fd);
+	made.port = bound_port(made.fd);
 	*out = made;
 	return true;
 }
 
 /* True if path is free now. */
-static bool make_way(const struct sockaddr_un *address, struct err *err)
+static bool remove_dead_socket(const struct sockaddr_un *address, struct err *err)
 {
 	const char *path = address->sun_path;
 	struct stat st;
@@ -168,7 +167,7 @@ bool listener_open_unix(const char *path, struct listener *out, struct err *err)
 		return err_usage(err, "socket path \"%s\" is longer than the %zu bytes a socket's can have",
 		                 path, sizeof address.sun_path - 1);
 	strcpy(address.sun_path, path);
-	if (!make_way(&address, err))
+	if (!remove_dead_socket(&address, err))
 		return false;
 	made.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* The file is made with the mode that the socket has: there is no moment in which others

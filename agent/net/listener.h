@@ -20,8 +20,7 @@ struct listener {
 
 /* Takes "127.0.0.1:8484", "localhost:0" or "[::1]:8484" apart; *host is in a, without brackets.
  * ERR_USAGE for any other text. */
-bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port,
-                  struct err *err);
+bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port, struct err *err);
 
 /* Sets *out to whether host names this machine's loopback and nothing else.  A host that cannot
  * be resolved is an error. */

@@ -32,7 +32,7 @@ bool mail_address(const char *text)
 
 /* ---- headers ---- */
 
-static bool is_plain(const char *text)
+static bool is_printable_ascii(const char *text)
 {
 	for (; *text; text++)
 		if (*text < ' ' || *text > '~')
@@ -41,7 +41,7 @@ static bool is_plain(const char *text)
 }
 
 /* text as one line that is not too long. */
-static char *one_line(struct arena *a, const char *text)
+static char *subject_line(struct arena *a, const char *text)
 {
 	char *line = arena_strndup(a, text, strnlen(text, SUBJECT_MAX));
 
@@ -53,7 +53,7 @@ static char *one_line(struct arena *a, const char *text)
 }
 
 /* How many bytes of text, at most WORD_MAX, end where a character does. */
-static size_t word_length(const char *text)
+static size_t encoded_word_length(const char *text)
 {
 	size_t len = strnlen(text, WORD_MAX);
 
@@ -64,17 +64,17 @@ static size_t word_length(const char *text)
 
 static void add_subject(struct arena *a, struct buf *out, const char *subject)
 {
-	const char *line = one_line(a, subject);
+	const char *line = subject_line(a, subject);
 	const char *join = "";
 
 	buf_adds(out, "Subject: ");
 	/* What looks encoded would be decoded. */
-	if (is_plain(line) && strlen(line) <= 70 && !strstr(line, "=?")) {
+	if (is_printable_ascii(line) && strlen(line) <= 70 && !strstr(line, "=?")) {
 		buf_addf(out, "%s\r\n", line);
 		return;
 	}
 	for (size_t len; *line; line += len) {
-		len = word_length(line);
+		len = encoded_word_length(line);
 		buf_addf(out, "%s=?utf-8?B?%s?=", join, base64_encode(a, line, len));
 		join = "\r\n ";
 	}
@@ -95,7 +95,7 @@ static void add_date(struct buf *out, int64_t now)
 	         t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
 }
 
-static void add_id(struct buf *out, const struct mail *m)
+static void add_message_id(struct buf *out, const struct mail *m)
 {
 	buf_adds(out, "Message-ID: <");
 	for (const char *c = m->id; *c; c++)
@@ -115,7 +115,7 @@ static void add_recipients(struct buf *out, const struct mail *m)
 /* ---- text ---- */
 
 /* As it is, it has to be ASCII in lines that are not too long. */
-static bool goes_as_it_is(const char *text)
+static bool is_sent_as_is(const char *text)
 {
 	size_t column = 0;
 
@@ -129,7 +129,7 @@ static bool goes_as_it_is(const char *text)
 	return true;
 }
 
-static void add_lines(struct buf *out, const char *text)
+static void add_crlf_lines(struct buf *out, const char *text)
 {
 	while (*text) {
 		size_t len = strcspn(text, "\n");
@@ -139,12 +139,12 @@ static void add_lines(struct buf *out, const char *text)
 	}
 }
 
-static void add_encoded(struct arena *a, struct buf *out, const char *text)
+static void add_base64_lines(struct arena *a, struct buf *out, const char *text)
 {
 	CLEANUP(buf_done) struct buf lines = BUF_TEXT;
 
 	/* A text has CR LF at the end of its lines, in base64 too. */
-	add_lines(&lines, text);
+	add_crlf_lines(&lines, text);
 	for (size_t at = 0; at < lines.len; at += BASE64_LINE) {
 		size_t len = lines.len - at < BASE64_LINE ? lines.len - at : BASE64_LINE;
 		buf_addf(out, "%s\r\n", base64_encode(a, lines.text + at, len));
@@ -157,19 +157,19 @@ const char *mail_message(struct arena *a, const struct mail *m, int64_t now)
 	char *text = arena_strndup(a, m->text, strnlen(m->text, MAIL_TEXT_MAX));
 
 	err_trim(text);
-	bool plain = goes_as_it_is(text);
+	bool plain = is_sent_as_is(text);
 	add_date(&out, now);
 	buf_addf(&out, "From: %s\r\n", m->from);
 	add_recipients(&out, m);
 	add_subject(a, &out, m->subject);
-	add_id(&out, m);
+	add_message_id(&out, m);
 	/* That nobody's holiday answers it (RFC 3834). */
 	buf_addf(&out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 	               "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
 	         plain ? "7bit" : "base64");
 	if (plain)
-		add_lines(&out, text);
+		add_crlf_lines(&out, text);
 	else
-		add_encoded(a, &out, text);
+		add_base64_lines(a, &out, text);
 	return arena_strdup(a, buf_str(&out));
 }

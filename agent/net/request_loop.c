@@ -7,7 +7,7 @@
 enum { TICK_MS = 100 };
 
 /* Milliseconds until wake as service_client_wait() wants them. */
-static int until(int64_t wake)
+static int milliseconds_until(int64_t wake)
 {
 	int64_t left = wake - clock_monotonic();
 
@@ -16,7 +16,7 @@ static int until(int64_t wake)
 	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
-static void send_all(struct service_client *rest, struct dispatch *dispatch)
+static void send_ready_tasks(struct service_client *rest, struct dispatch *dispatch)
 {
 	struct request request;
 	struct task *task;
@@ -26,7 +26,7 @@ static void send_all(struct service_client *rest, struct dispatch *dispatch)
 }
 
 /* Calls tick once TICK_MS have gone by since *last. */
-static void tick_if_time(const struct request_loop_watch *watch, int64_t *last)
+static void tick_if_due(const struct request_loop_watch *watch, int64_t *last)
 {
 	int64_t now = clock_monotonic();
 
@@ -36,8 +36,8 @@ static void tick_if_time(const struct request_loop_watch *watch, int64_t *last)
 	watch->tick(watch->context);
 }
 
-static void take_answer(struct dispatch *dispatch, struct task *task, const struct answer *answer,
-                        const struct request_loop_watch *watch)
+static void handle_answer(struct dispatch *dispatch, struct task *task, const struct answer *answer,
+                          const struct request_loop_watch *watch)
 {
 	int64_t wait_ms = dispatch_answer(dispatch, task, answer, clock_monotonic());
 
@@ -45,13 +45,13 @@ static void take_answer(struct dispatch *dispatch, struct task *task, const stru
 		watch->again(watch->context, task, answer, wait_ms);
 }
 
-static bool only_reads(const void *task)
+static bool task_only_reads(const void *task)
 {
 	return !((const struct task *)task)->wrote;
 }
 
 /* Calls dispatch_hurry() if it is time to, and then forgets the descriptor: it stays readable. */
-static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
+static void hurry_if_asked(struct dispatch *dispatch, int *hurry_fd)
 {
 	if (!fd_readable(*hurry_fd))
 		return;
@@ -60,7 +60,7 @@ static void hurry_if_told(struct dispatch *dispatch, int *hurry_fd)
 }
 
 bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, int stop_fd,
-           const struct request_loop_watch *watch)
+                      const struct request_loop_watch *watch)
 {
 	bool watched = watch && watch->tick, stopped = false;
 	int hurry_fd = watch && watch->hurry_fd ? *watch->hurry_fd : -1;
@@ -74,19 +74,19 @@ bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, in
 		if (!stopped && fd_readable(stop_fd)) {
 			stopped = true;
 			dispatch_stop(dispatch);
-			service_client_give_up(rest, only_reads);
+			service_client_give_up(rest, task_only_reads);
 		}
-		hurry_if_told(dispatch, &hurry_fd);
-		send_all(rest, dispatch);
+		hurry_if_asked(dispatch, &hurry_fd);
+		send_ready_tasks(rest, dispatch);
 		if (dispatch_idle(dispatch))
 			break;
-		int wait = until(dispatch_wake(dispatch));
+		int wait = milliseconds_until(dispatch_wake(dispatch));
 		if (watched && (wait < 0 || wait > TICK_MS))
 			wait = TICK_MS;
 		if (service_client_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
-			take_answer(dispatch, task, &answer, watch);
+			handle_answer(dispatch, task, &answer, watch);
 		if (watched)
-			tick_if_time(watch, &ticked);
+			tick_if_due(watch, &ticked);
 	}
 	return !stopped;
 }

@@ -21,6 +21,6 @@ struct request_loop_watch {
  * a task that only read; it does not read from stop_fd.  Returns false if it was stopped that
  * way.  watch may be NULL. */
 bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, int stop_fd,
-           const struct request_loop_watch *watch);
+                      const struct request_loop_watch *watch);
 
 #endif

@@ -23,7 +23,7 @@ enum {
 };
 
 /* Why a folder is watched.  There may be several reasons. */
-struct reason {
+struct watch_reason {
 	int wd;
 	const char *name;		/* only what has this name counts; NULL: all that may be a source's */
 	const char *real;		/* of the folder */
@@ -31,8 +31,8 @@ struct reason {
 	const struct ignore_rules *ignore;	/* likewise */
 };
 
-struct reasons {
-	struct reason *items;		/* sorted by wd */
+struct watch_reasons {
+	struct watch_reason *items;		/* sorted by wd */
 	size_t count, room;
 };
 
@@ -41,20 +41,20 @@ struct dir_watch {
 	char *dir;
 	struct arena arena;		/* of what follows */
 	struct source_scan look;	/* the last */
-	struct reasons reasons;
+	struct watch_reasons reasons;
 	bool full;			/* no room for a further watch */
 	struct err degraded;
 };
 
 /* What a new look is made with, while the old one still stands. */
-struct update {
+struct watch_pass {
 	struct dir_watch *watch;
 	struct arena arena;
 	struct source_scan look;
-	struct reasons reasons;
+	struct watch_reasons reasons;
 };
 
-static const char *below(struct arena *a, const char *folder, const char *name)
+static const char *watch_join(struct arena *a, const char *folder, const char *name)
 {
 	size_t len = strlen(folder);
 
@@ -63,7 +63,7 @@ static const char *below(struct arena *a, const char *folder, const char *name)
 
 /* ---- which folders ---- */
 
-static void add_reason(struct update *u, const struct reason *why, uint32_t mask)
+static void add_reason(struct watch_pass *u, const struct watch_reason *why, uint32_t mask)
 {
 	/* A folder that is watched already, for another reason, must not lose that one's events. */
 	int wd = inotify_add_watch(u->watch->fd, why->real, mask | IN_ONLYDIR | IN_MASK_ADD);
@@ -77,7 +77,7 @@ static void add_reason(struct update *u, const struct reason *why, uint32_t mask
 	u->reasons.items[u->reasons.count++].wd = wd;
 }
 
-static char *read_link(struct arena *a, const char *path)
+static char *watch_read_link(struct arena *a, const char *path)
 {
 	struct stat st;
 
@@ -89,7 +89,7 @@ static char *read_link(struct arena *a, const char *path)
 
 /* Watches each folder in which a part of the way from folder `at` along rest stands, links and all,
  * for that part; where a part is missing, the way ends with the folder that would hold it. */
-static void watch_way(struct update *u, const char *at, const char *rest, uint32_t mask)
+static void watch_way(struct watch_pass *u, const char *at, const char *rest, uint32_t mask)
 {
 	int links = 0;
 
@@ -100,14 +100,14 @@ static void watch_way(struct update *u, const char *at, const char *rest, uint32
 		rest += len + strspn(rest + len, "/");
 		if (!len || strcmp(part, ".") == 0)
 			continue;
-		const char *next = below(&u->arena, at, part);
+		const char *next = watch_join(&u->arena, at, part);
 		if (strcmp(part, "..") != 0)
 			/* Before it is looked at, so that no change is missed in between. */
-			add_reason(u, &(struct reason){ .name = part, .real = at }, mask);
-		if ((target = read_link(&u->arena, next))) {
+			add_reason(u, &(struct watch_reason){ .name = part, .real = at }, mask);
+		if ((target = watch_read_link(&u->arena, next))) {
 			if (++links > LINKS)
 				return;
-			rest = below(&u->arena, target, rest);
+			rest = watch_join(&u->arena, target, rest);
 			next = *target == '/' ? "/" : at;
 		} else if (stat(next, &st) < 0) {
 			return;
@@ -116,7 +116,7 @@ static void watch_way(struct update *u, const char *at, const char *rest, uint32
 	}
 }
 
-static void watch_link(struct update *u, const struct source_entry *link)
+static void watch_link(struct watch_pass *u, const struct source_entry *link)
 {
 	const char *slash = strrchr(link->real, '/');
 
@@ -124,14 +124,14 @@ static void watch_link(struct update *u, const struct source_entry *link)
 	          slash + 1, CONTENT);
 }
 
-static void watch_all(struct update *u)
+static void watch_all(struct watch_pass *u)
 {
 	const char *dir = u->watch->dir;
 
 	watch_way(u, *dir == '/' ? "/" : ".", dir, NAMES);
 	for (size_t i = 0; i < u->look.count; i++) {
 		const struct source_entry *e = &u->look.items[i];
-		struct reason why = { .real = e->real, .path = e->path, .ignore = e->ignore };
+		struct watch_reason why = { .real = e->real, .path = e->path, .ignore = e->ignore };
 		if (e->kind == SOURCE_FOLDER)
 			add_reason(u, &why, CONTENT);
 		else if (e->kind == SOURCE_LINK)
@@ -141,7 +141,7 @@ static void watch_all(struct update *u)
 
 static int by_wd(const void *a, const void *b)
 {
-	const struct reason *x = a, *y = b;
+	const struct watch_reason *x = a, *y = b;
 
 	if (x->wd != y->wd)
 		return x->wd < y->wd ? -1 : 1;
@@ -151,7 +151,7 @@ static int by_wd(const void *a, const void *b)
 }
 
 /* Many links lead the same way. */
-static void sort_reasons(struct reasons *r)
+static void sort_reasons(struct watch_reasons *r)
 {
 	size_t kept = 0;
 
@@ -164,7 +164,7 @@ static void sort_reasons(struct reasons *r)
 }
 
 /* The first of those of wd; NULL if it is not watched. */
-static const struct reason *find_reason(const struct reasons *r, int wd)
+static const struct watch_reason *find_reason(const struct watch_reasons *r, int wd)
 {
 	size_t low = 0, high = r->count;
 
@@ -179,7 +179,7 @@ static const struct reason *find_reason(const struct reasons *r, int wd)
 }
 
 /* Lets go of the watches that there is no reason for any more; true if some are new. */
-static bool replace_reasons(struct dir_watch *w, const struct reasons *old, const struct reasons *fresh)
+static bool replace_reasons(struct dir_watch *w, const struct watch_reasons *old, const struct watch_reasons *fresh)
 {
 	bool more = false;
 
@@ -191,9 +191,9 @@ static bool replace_reasons(struct dir_watch *w, const struct reasons *old, cons
 	return more;
 }
 
-static bool look_once(struct dir_watch *w)
+static bool watch_update_once(struct dir_watch *w)
 {
-	struct update u = { .watch = w };
+	struct watch_pass u = { .watch = w };
 	struct diagnostics faults = { .arena = &u.arena };	/* told by the cycle that reads the source */
 
 	w->full = false;
@@ -211,9 +211,9 @@ static bool look_once(struct dir_watch *w)
 
 /* A folder is watched after it was looked into, so what was made in it meanwhile told nobody: once
  * all folders of a look were watched before it, nothing is missed. */
-static void look(struct dir_watch *w)
+static void watch_update(struct dir_watch *w)
 {
-	for (int pass = 0; look_once(w) && pass < PASSES; pass++)
+	for (int pass = 0; watch_update_once(w) && pass < PASSES; pass++)
 		;
 	if (w->fd < 0)
 		return;		/* dir_watch_open() said why */
@@ -245,14 +245,14 @@ static bool is_link(const char *path)
 }
 
 /* An event on a name in a folder of the source. */
-static bool name_matters(const struct reason *why, const struct inotify_event *e, struct arena *a)
+static bool is_name_relevant(const struct watch_reason *why, const struct inotify_event *e, struct arena *a)
 {
-	const char *full = below(a, why->real, e->name);
+	const char *full = watch_join(a, why->real, e->name);
 	bool is_folder = e->mask & IN_ISDIR, is_rules = strcmp(e->name, ".flowsyncignore") == 0;
 
 	if (*e->name == '.' && !is_rules)
 		return false;
-	if (!is_rules && ignore_rules_match(why->ignore, below(a, why->path, e->name), is_folder))
+	if (!is_rules && ignore_rules_match(why->ignore, watch_join(a, why->path, e->name), is_folder))
 		return false;
 	if (is_folder)
 		return true;
@@ -262,21 +262,21 @@ static bool name_matters(const struct reason *why, const struct inotify_event *e
 	return (e->mask & (IN_CREATE | IN_MOVED_TO)) && is_link(full);
 }
 
-static bool reason_matters(const struct reason *why, const struct inotify_event *e, struct arena *a)
+static bool is_reason_relevant(const struct watch_reason *why, const struct inotify_event *e, struct arena *a)
 {
 	if (!e->len)
 		return !why->name;	/* the folder itself, such as its permissions */
 	if (!why->name)
-		return name_matters(why, e, a);
+		return is_name_relevant(why, e, a);
 	if (strcmp(why->name, e->name) != 0)
 		return false;
-	return (e->mask & IN_ISDIR) || !(e->mask & IN_CREATE) || is_complete(below(a, why->real, e->name));
+	return (e->mask & IN_ISDIR) || !(e->mask & IN_CREATE) || is_complete(watch_join(a, why->real, e->name));
 }
 
-static bool event_matters(const struct dir_watch *w, const struct inotify_event *e)
+static bool is_event_relevant(const struct dir_watch *w, const struct inotify_event *e)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct reason *end = w->reasons.items + w->reasons.count, *why;
+	const struct watch_reason *end = w->reasons.items + w->reasons.count, *why;
 
 	if (e->mask & IN_Q_OVERFLOW)
 		return true;
@@ -286,7 +286,7 @@ static bool event_matters(const struct dir_watch *w, const struct inotify_event 
 	if (e->mask & (IN_IGNORED | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF))
 		return true;
 	for (; why < end && why->wd == e->wd; why++)
-		if (reason_matters(why, e, &a))
+		if (is_reason_relevant(why, e, &a))
 			return true;
 	return false;
 }
@@ -301,11 +301,11 @@ bool dir_watch_read(struct dir_watch *w)
 		const struct inotify_event *e;
 		for (const char *p = bytes; p < bytes + n && !matters; p += sizeof *e + e->len) {
 			e = (const struct inotify_event *)p;
-			matters = event_matters(w, e);
+			matters = is_event_relevant(w, e);
 		}
 	}
 	if (matters)
-		look(w);
+		watch_update(w);
 	return matters;
 }
 
@@ -315,7 +315,7 @@ bool dir_watch_scan(struct dir_watch *w)
 	struct arena kept = w->arena;
 
 	w->arena = (struct arena){ 0 };
-	look(w);
+	watch_update(w);
 	bool differs = !source_scan_equal(&before, &w->look);
 	arena_free(&kept);
 	return differs;
@@ -337,7 +337,7 @@ bool dir_watch_open(const char *dir, struct dir_watch **out, struct err *err)
 	if (w->fd < 0)
 		err_set(&w->degraded, "%s: the system has nothing left to watch it with "
 		        "(fs.inotify.max_user_instances): changes are only found by looking at times", dir);
-	look(w);
+	watch_update(w);
 	*out = take(w);
 	return true;
 }

@@ -7,7 +7,7 @@
 /* A pattern is a row of parts, and matching walks all ways through them side by side: a pattern
  * of many stars costs its length times the path's, where trying one way after the other could
  * take for ever. */
-enum part_kind {
+enum ignore_part_kind {
 	PART_BYTE,
 	PART_ANY,	/* ? */
 	PART_SET,	/* [...] */
@@ -17,17 +17,17 @@ enum part_kind {
 	PART_INSIDE,	/* any bytes up to a slash */
 };
 
-struct part {
-	enum part_kind kind;
+struct ignore_part {
+	enum ignore_part_kind kind;
 	unsigned char byte;
 	const bool *set;	/* 256 of them */
 };
 
-struct rule {
+struct ignore_rule {
 	bool keep;		/* written with !: what it matches is not left out */
 	bool folders_only;	/* a slash at its end */
 	bool by_name;		/* no other slash: it is held against the last name of a path */
-	struct part *parts;
+	struct ignore_part *parts;
 	size_t count;
 	bool *now, *next;	/* places in parts, count + 1 of them, for matching */
 };
@@ -35,7 +35,7 @@ struct rule {
 struct ignore_rules {
 	const struct ignore_rules *outer;
 	size_t cut;		/* what to leave off a path to have it from this folder on */
-	struct rule *rules;
+	struct ignore_rule *rules;
 	size_t count, room;
 };
 
@@ -113,7 +113,7 @@ static const char *read_set(const char *p, bool *set)
 
 /* Two stars or more stand for folders only where a slash or an end is on both sides; elsewhere
  * they are one star. */
-static const char *read_stars(const char *pattern, const char *p, struct rule *r)
+static const char *read_stars(const char *pattern, const char *p, struct ignore_rule *r)
 {
 	const char *end = p + strspn(p, "*");
 	bool left = p == pattern || p[-1] == '/';
@@ -128,17 +128,17 @@ static const char *read_stars(const char *pattern, const char *p, struct rule *r
 }
 
 /* False for a pattern that cannot match anything: a set without end, a backslash at its end. */
-static bool read_parts(struct arena *a, const char *pattern, struct rule *r)
+static bool read_parts(struct arena *a, const char *pattern, struct ignore_rule *r)
 {
 	for (const char *p = pattern; *p; ) {
-		struct part *part = &r->parts[r->count];
+		struct ignore_part *part = &r->parts[r->count];
 		if (*p == '*') {
 			p = read_stars(pattern, p, r);
 			continue;
 		}
 		if (*p == '[') {
 			bool *set = arena_new(a, bool, 256);
-			*part = (struct part){ PART_SET, 0, set };
+			*part = (struct ignore_part){ PART_SET, 0, set };
 			p = read_set(p + 1, set);
 			if (!p)
 				return false;
@@ -149,7 +149,7 @@ static bool read_parts(struct arena *a, const char *pattern, struct rule *r)
 			p += *p == '\\';
 			if (!*p)
 				return false;
-			*part = (struct part){ PART_BYTE, (unsigned char)*p++, NULL };
+			*part = (struct ignore_part){ PART_BYTE, (unsigned char)*p++, NULL };
 		}
 		r->count++;
 	}
@@ -173,7 +173,7 @@ static void cut_spaces(char *line)
 
 static void add_rule(struct arena *a, struct ignore_rules *ig, char *line)
 {
-	struct rule r = { 0 };
+	struct ignore_rule r = { 0 };
 
 	cut_spaces(line);
 	if (*line == '!') {
@@ -188,7 +188,7 @@ static void add_rule(struct arena *a, struct ignore_rules *ig, char *line)
 	r.by_name = !strchr(line, '/');
 	line += *line == '/';
 	/* "**" and its slash, three bytes, are two parts: never more parts than bytes. */
-	r.parts = arena_new(a, struct part, len + 1);
+	r.parts = arena_new(a, struct ignore_part, len + 1);
 	if (len == 0 || !read_parts(a, line, &r))
 		return;
 	r.now = arena_new(a, bool, r.count + 1);
@@ -197,8 +197,8 @@ static void add_rule(struct arena *a, struct ignore_rules *ig, char *line)
 	ig->rules[ig->count++] = r;
 }
 
-const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer,
-                                 const char *folder, const char *text)
+const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer, const char *folder,
+                                             const char *text)
 {
 	struct ignore_rules *ig = arena_new(a, struct ignore_rules, 1);
 	size_t len = strlen(folder);
@@ -217,7 +217,7 @@ const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignor
 }
 
 /* Enters a place, and those behind it that take nothing to get to. */
-static void enter(const struct rule *r, bool *places, size_t i)
+static void enter_part(const struct ignore_rule *r, bool *places, size_t i)
 {
 	for (;;) {
 		places[i] = true;
@@ -235,41 +235,41 @@ static void enter(const struct rule *r, bool *places, size_t i)
 }
 
 /* Where the part at i leads with byte c. */
-static void step(const struct rule *r, size_t i, unsigned char c)
+static void step_parts(const struct ignore_rule *r, size_t i, unsigned char c)
 {
-	const struct part *p = &r->parts[i];
+	const struct ignore_part *p = &r->parts[i];
 
 	switch (p->kind) {
 	case PART_BYTE:
 		if (p->byte == c)
-			enter(r, r->next, i + 1);
+			enter_part(r, r->next, i + 1);
 		break;
 	case PART_ANY:
 		if (c != '/')
-			enter(r, r->next, i + 1);
+			enter_part(r, r->next, i + 1);
 		break;
 	case PART_SET:
 		if (p->set[c])
-			enter(r, r->next, i + 1);
+			enter_part(r, r->next, i + 1);
 		break;
 	case PART_STAR:
 		if (c != '/')
-			enter(r, r->next, i);
+			enter_part(r, r->next, i);
 		break;
 	case PART_ALL:
-		enter(r, r->next, i);
+		enter_part(r, r->next, i);
 		break;
 	case PART_FOLDERS:
 		break;
 	case PART_INSIDE:
 		r->next[i] = true;
 		if (c == '/')
-			enter(r, r->next, i + 1);
+			enter_part(r, r->next, i + 1);
 		break;
 	}
 }
 
-static bool rule_matches(struct rule *r, const char *path, bool is_folder)
+static bool rule_matches(struct ignore_rule *r, const char *path, bool is_folder)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -278,12 +278,12 @@ static bool rule_matches(struct rule *r, const char *path, bool is_folder)
 	if (r->by_name && slash)
 		path = slash + 1;
 	memset(r->now, 0, r->count + 1);
-	enter(r, r->now, 0);
+	enter_part(r, r->now, 0);
 	for (; *path; path++) {
 		memset(r->next, 0, r->count + 1);
 		for (size_t i = 0; i < r->count; i++)
 			if (r->now[i])
-				step(r, i, (unsigned char)*path);
+				step_parts(r, i, (unsigned char)*path);
 		bool *swap = r->now;
 		r->now = r->next;
 		r->next = swap;

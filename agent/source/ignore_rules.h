@@ -14,8 +14,8 @@ enum { IGNORE_RULES_MAX_BYTES = 64 << 10 };	/* of one file; refused by the reade
 
 /* The rules in text, which stood in folder ("" is the source itself, "a/b" without slash at the
  * end), laid over those of outer (NULL: none). */
-const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer,
-                                 const char *folder, const char *text);
+const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer, const char *folder,
+                                             const char *text);
 
 /* True if path, relative to the source, is left out; ignore may be NULL. */
 bool ignore_rules_match(const struct ignore_rules *ignore, const char *path, bool is_folder);

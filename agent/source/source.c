@@ -16,7 +16,7 @@
 
 /* ---- which source is meant ---- */
 
-static enum origin_kind strength(const struct settings *s, const void *member)
+static enum origin_kind origin_strength(const struct settings *s, const void *member)
 {
 	const struct origin *origin = settings_origin(s, member);
 
@@ -24,11 +24,11 @@ static enum origin_kind strength(const struct settings *s, const void *member)
 }
 
 /* Sets *git to whether a repository is meant, not a directory. */
-static bool choose(const struct context *ctx, bool *git, struct err *err)
+static bool choose_source_kind(const struct context *ctx, bool *git, struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	enum origin_kind dir = ctx->argument_count ? ORIGIN_OPTION : strength(s, &s->dir);
-	enum origin_kind url = strength(s, &s->git);
+	enum origin_kind dir = ctx->argument_count ? ORIGIN_OPTION : origin_strength(s, &s->dir);
+	enum origin_kind url = origin_strength(s, &s->git);
 
 	if (dir == url && url != ORIGIN_DEFAULT)
 		return err_usage(err, "a directory and a git repository are given: a sync has one source");
@@ -45,7 +45,7 @@ static bool check_directory(const struct settings *s, struct err *err)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (strength(s, parts[i].member) == ORIGIN_OPTION)
+		if (origin_strength(s, parts[i].member) == ORIGIN_OPTION)
 			return err_usage(err, "%s is given, but no git repository (--git URL)", parts[i].name);
 	return true;
 }
@@ -85,7 +85,7 @@ static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err
 
 	*out = (struct git_ref){ .kind = GIT_HEAD };
 	for (size_t i = 0; i < ARRAY_LEN(choices); i++) {
-		enum origin_kind found = strength(s, choices[i].text);
+		enum origin_kind found = origin_strength(s, choices[i].text);
 		if (found == ORIGIN_DEFAULT || found < best)
 			continue;
 		if (found == best)
@@ -98,7 +98,7 @@ static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err
 }
 
 /* Without slashes at its ends, so that the names of files begin with it. */
-static const char *folder_of(struct arena *a, const char *path)
+static const char *trim_spec_path(struct arena *a, const char *path)
 {
 	if (!path)
 		return NULL;
@@ -112,7 +112,7 @@ static const char *folder_of(struct arena *a, const char *path)
 
 /* ---- credentials ---- */
 
-static bool read_token(struct context *ctx, const char **out, struct err *err)
+static bool read_git_token(struct context *ctx, const char **out, struct err *err)
 {
 	const char *file = ctx->settings->git_token_file, *text = env_get(ctx->env, "FLOWSYNC_GIT_TOKEN");
 	bool exposed;
@@ -140,7 +140,7 @@ static bool choose_credentials(struct context *ctx, const struct git_url *url, s
 	                      : home ? arena_printf(ctx->arena, "%s/.ssh/known_hosts", home) : NULL;
 	if (url->transport != GIT_SCHEME_HTTP && url->transport != GIT_SCHEME_HTTPS)
 		return true;
-	if (!read_token(ctx, &out->token, err))
+	if (!read_git_token(ctx, &out->token, err))
 		return false;
 	if (out->token && !git_url_check_token(url, err))
 		return false;
@@ -157,7 +157,7 @@ static bool choose_repository(struct context *ctx, struct git_fetch *f, struct g
 	/* One mirror for one repository, wherever we stand. */
 	f->remote.url = arena_strdup(ctx->arena, real ? real : s->git);
 	free(real);
-	f->path = folder_of(ctx->arena, s->path);
+	f->path = trim_spec_path(ctx->arena, s->path);
 	if (!git_url_read(ctx->arena, f->remote.url, url, err) || !choose_ref(ctx, &f->ref, err) ||
 	    !choose_credentials(ctx, url, &f->remote, err))
 		return false;
@@ -171,7 +171,7 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err)
 	struct git_url url;
 	bool git = false;
 
-	if (!choose(ctx, &git, err) || (git ? !choose_repository(ctx, &f, &url, err)
+	if (!choose_source_kind(ctx, &git, err) || (git ? !choose_repository(ctx, &f, &url, err)
 	                                    : !check_directory(ctx->settings, err)))
 		return false;
 	*out = f;
@@ -216,7 +216,7 @@ static bool read_directory(struct context *ctx, struct source *out, struct diagn
 }
 
 /* A plan needs no place of its own: where there is none, the mirror lives as long as the cycle. */
-static bool make_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
+static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
 {
 	const char *above = env_get(ctx->env, "TMPDIR");
 	const char *state = ctx->settings->state_dir;
@@ -231,8 +231,8 @@ static bool make_place(struct context *ctx, struct git_fetch *f, struct source *
 	return true;
 }
 
-static bool fetch(struct context *ctx, const struct git_fetch *f, struct git_revision *out,
-                  struct diagnostics *faults, struct err *err)
+static bool fetch_source(struct context *ctx, const struct git_fetch *f, struct git_revision *out,
+                         struct diagnostics *faults, struct err *err)
 {
 	log_debug(ctx->log, "source: asking %s", f->remote.url);
 	return git_fetch_run(ctx->arena, f, git_fetch_limit(f, ctx->settings->timeout_ms), ctx->stop_fd, out, faults,
@@ -240,13 +240,13 @@ static bool fetch(struct context *ctx, const struct git_fetch *f, struct git_rev
 }
 
 /* A damaged mirror is known when it is read: then, once, all is fetched anew. */
-static bool read_again(struct context *ctx, const struct git_fetch *f, const struct git_revision *pin,
-                       struct source *out, struct diagnostics *faults, struct err *err)
+static bool read_mirror_again(struct context *ctx, const struct git_fetch *f, const struct git_revision *pin,
+                              struct source *out, struct diagnostics *faults, struct err *err)
 {
 	struct git_revision revision;
 
 	mirror_mark_corrupt(f->mirror, err->msg);
-	if (!fetch(ctx, f, &revision, faults, err))
+	if (!fetch_source(ctx, f, &revision, faults, err))
 		return false;
 	if (!pin)
 		out->revision = revision;
@@ -259,7 +259,7 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 {
 	struct git_url url;
 
-	if (!git_url_read(ctx->arena, f->remote.url, &url, err) || !make_place(ctx, f, out, err))
+	if (!git_url_read(ctx->arena, f->remote.url, &url, err) || !make_mirror_place(ctx, f, out, err))
 		return false;
 	out->kind = "git";
 	out->location = url.shown;
@@ -268,11 +268,11 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 	git_url_warn_if_plain(&url, faults);
 	if (pin)
 		out->revision = *pin;
-	else if (!fetch(ctx, f, &out->revision, faults, err))
+	else if (!fetch_source(ctx, f, &out->revision, faults, err))
 		return false;
 	log_debug(ctx->log, "source: %s is %s, tree %s", out->revision.name, out->revision.commit, out->revision.tree);
 	return source_git_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
-	       read_again(ctx, f, pin, out, faults, err);
+	       read_mirror_again(ctx, f, pin, out, faults, err);
 }
 
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,

@@ -7,8 +7,8 @@
 #include "agent/util/clock.h"
 #include "reconcile/tree/yaml.h"
 
-static bool read_file(struct arena *a, const char *name, const char *path, struct source_files *out,
-                      struct diagnostics *faults)
+static bool read_spec_file(struct arena *a, const char *name, const char *path, struct source_files *out,
+                           struct diagnostics *faults)
 {
 	struct source_file file = { .name = name };
 	struct err err;
@@ -22,11 +22,11 @@ static bool read_file(struct arena *a, const char *name, const char *path, struc
 
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults)
 {
-	return read_file(a, arena_strdup(a, path), path, out, faults);
+	return read_spec_file(a, arena_strdup(a, path), path, out, faults);
 }
 
-static void read_files(struct arena *a, const struct source_scan *look, const char *dir,
-                       struct source_files *out, struct diagnostics *faults)
+static void read_spec_files(struct arena *a, const struct source_scan *look, const char *dir,
+                            struct source_files *out, struct diagnostics *faults)
 {
 	size_t bytes = 0;
 
@@ -34,7 +34,7 @@ static void read_files(struct arena *a, const struct source_scan *look, const ch
 		const struct source_entry *e = &look->items[i];
 		if (e->kind != SOURCE_FILE)
 			continue;
-		if (read_file(a, e->name, e->real, out, faults))
+		if (read_spec_file(a, e->name, e->real, out, faults))
 			bytes += out->items[out->count - 1].len;
 		if (bytes > SOURCE_MAX_BYTES) {
 			diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
@@ -50,7 +50,7 @@ bool source_dir_read(struct arena *a, const char *dir, struct source_files *out,
 	struct source_scan look;
 
 	source_scan(a, dir, &look, faults);
-	read_files(a, &look, arena_strdup(a, dir), out, faults);
+	read_spec_files(a, &look, arena_strdup(a, dir), out, faults);
 	return faults->errors == errors;
 }
 
@@ -60,7 +60,7 @@ enum { MOST_MS = 5000 };
 
 int source_dir_still_ms = 200;
 
-struct settle {
+struct settle_wait {
 	const char *dir;
 	struct arena arena;		/* of the look, and of what is read by it */
 	struct source_scan look;
@@ -72,7 +72,7 @@ struct settle {
  * machine's, and be ahead of ours: then, and after any change, what we see ourselves counts.
  * Stamps have the grain of a clock's tick, in which two changes look like one: after a while no
  * further change can have the stamp that was seen. */
-static void look_again(struct settle *s, struct diagnostics *faults)
+static void settle_look(struct settle_wait *s, struct diagnostics *faults)
 {
 	struct arena arena = { 0 };
 	struct source_scan look;
@@ -91,7 +91,7 @@ static void look_again(struct settle *s, struct diagnostics *faults)
 	s->look = look;
 }
 
-static bool is_unchanged(const struct settle *s)
+static bool settle_is_unchanged(const struct settle_wait *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct diagnostics faults = { .arena = &a };
@@ -102,21 +102,21 @@ static bool is_unchanged(const struct settle *s)
 }
 
 /* Fills *files with what there is; false if it changed meanwhile. */
-static bool read_still(struct settle *s, struct source_files *files, struct diagnostics *faults)
+static bool settle_read(struct settle_wait *s, struct source_files *files, struct diagnostics *faults)
 {
 	*files = (struct source_files){ 0 };
-	read_files(&s->arena, &s->look, s->dir, files, faults);
-	return is_unchanged(s);
+	read_spec_files(&s->arena, &s->look, s->dir, files, faults);
+	return settle_is_unchanged(s);
 }
 
-static bool was_stopped(int stop_fd, int64_t ms)
+static bool settle_was_stopped(int stop_fd, int64_t ms)
 {
 	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
 
 	return poll(&stop, 1, (int)ms) > 0;
 }
 
-static void add_files(struct arena *a, const struct source_files *files, struct source_files *out)
+static void append_spec_files(struct arena *a, const struct source_files *files, struct source_files *out)
 {
 	for (size_t i = 0; i < files->count; i++) {
 		arena_grow(a, out->items, out->count, out->room);
@@ -127,22 +127,22 @@ static void add_files(struct arena *a, const struct source_files *files, struct 
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err)
 {
-	struct settle s = { .dir = arena_strdup(a, dir) };
+	struct settle_wait s = { .dir = arena_strdup(a, dir) };
 	struct diagnostics before = *faults;
 	struct source_files files;
 	int64_t begun = clock_monotonic();
 
 	for (;;) {
 		*faults = before;
-		look_again(&s, faults);
+		settle_look(&s, faults);
 		int64_t wait = s.since + source_dir_still_ms - clock_monotonic();
-		if (wait <= 0 && read_still(&s, &files, faults))
+		if (wait <= 0 && settle_read(&s, &files, faults))
 			break;
 		/* Where a look takes long, one that found no change is no reason to give up. */
 		if (s.changes && clock_monotonic() - begun > MOST_MS)
 			err_set(err, "%s: changes while it is being read, and did not stand still for %d ms "
 			        "within %d s", dir, source_dir_still_ms, MOST_MS / 1000);
-		else if (was_stopped(stop_fd, wait > 0 ? wait : 0))
+		else if (settle_was_stopped(stop_fd, wait > 0 ? wait : 0))
 			err_set(err, "%s: stopped before it was read", dir);
 		else
 			continue;
@@ -150,7 +150,7 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 		arena_free(&s.arena);
 		return false;
 	}
-	add_files(a, &files, out);
+	append_spec_files(a, &files, out);
 	arena_join(a, &s.arena);
 	return true;
 }

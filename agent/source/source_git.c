@@ -11,15 +11,15 @@
 #include "reconcile/tree/yaml.h"
 
 /* A folder that is being read, and those it lies in. */
-struct folder {
-	const struct folder *outer;
+struct git_folder {
+	const struct git_folder *outer;
 	const char *path;		/* below the source as it was walked to, "" is the source */
 	const char *real;		/* the same without links */
 	git_oid id;
 	const struct ignore_rules *ignore;
 };
 
-struct walk {
+struct git_scan {
 	struct arena *arena;
 	git_repository *repository;
 	const char *prefix;		/* what stands before a path in names: "workflows/", or "" */
@@ -31,7 +31,7 @@ struct walk {
 };
 
 /* path "" is the source as a whole. */
-static bool fault_on(struct walk *w, const char *path, const char *what)
+static bool git_scan_fault(struct git_scan *w, const char *path, const char *what)
 {
 	const char *name = *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : NULL;
 
@@ -39,27 +39,27 @@ static bool fault_on(struct walk *w, const char *path, const char *what)
 	return true;
 }
 
-static bool damaged(struct walk *w, const char *path)
+static bool git_scan_corrupt(struct git_scan *w, const char *path)
 {
 	return git_repo_failed(arena_printf(w->arena, "%s%s", w->prefix, path), w->err);
 }
 
-static const char *copy(struct walk *w, const git_blob *blob)
+static const char *git_scan_copy_blob(struct git_scan *w, const git_blob *blob)
 {
 	return arena_strndup(w->arena, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
 }
 
-static bool add_file(struct walk *w, const char *path, const git_oid *id)
+static bool git_scan_add_file(struct git_scan *w, const char *path, const git_oid *id)
 {
 	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 	struct source_file file = { .name = arena_printf(w->arena, "%s%s", w->prefix, path) };
 
 	if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
-		return damaged(w, path);
+		return git_scan_corrupt(w, path);
 	if (!blob) {
-		fault_on(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
+		git_scan_fault(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
 	} else {
-		file.bytes = copy(w, blob);
+		file.bytes = git_scan_copy_blob(w, blob);
 		file.len = (size_t)git_blob_rawsize(blob);
 		w->bytes += file.len;
 	}
@@ -70,9 +70,9 @@ static bool add_file(struct walk *w, const char *path, const git_oid *id)
 
 /* ---- folders ---- */
 
-static bool walk_folder(struct walk *w, const struct folder *f);
+static bool git_scan_folder(struct git_scan *w, const struct git_folder *f);
 
-static bool is_circle(const struct folder *f, const char *real)
+static bool git_scan_is_circle(const struct git_folder *f, const char *real)
 {
 	for (; f; f = f->outer)
 		if (strcmp(f->real, real) == 0)
@@ -80,20 +80,21 @@ static bool is_circle(const struct folder *f, const char *real)
 	return false;
 }
 
-static bool enter(struct walk *w, const struct folder *outer, const char *path, const struct git_place *place)
+static bool git_scan_enter(struct git_scan *w, const struct git_folder *outer, const char *path,
+                           const struct git_place *place)
 {
-	if (is_circle(outer, place->path))
-		return fault_on(w, path, "a link to a folder that it lies in");
+	if (git_scan_is_circle(outer, place->path))
+		return git_scan_fault(w, path, "a link to a folder that it lies in");
 	/* No file system could hold it, and each level takes some of our stack. */
 	if (strlen(path) > PATH_MAX)
-		return fault_on(w, "", "the source has folders so deep that no path leads to them");
-	return walk_folder(w, &(struct folder){ outer, path, place->path, place->id, outer->ignore });
+		return git_scan_fault(w, "", "the source has folders so deep that no path leads to them");
+	return git_scan_folder(w, &(struct git_folder){ outer, path, place->path, place->id, outer->ignore });
 }
 
 /* Where the link leads; *found is false where it leads nowhere, which is a fault by now if a file was
  * wanted: else nothing says that a folder was meant. */
-static bool follow(struct walk *w, const struct folder *f, const char *path, const char *name, bool wanted,
-                   struct git_place *out, bool *found)
+static bool git_scan_follow(struct git_scan *w, const struct git_folder *f, const char *path, const char *name,
+                            bool wanted, struct git_place *out, bool *found)
 {
 	enum git_found how = git_repo_follow(w->arena, w->repository, &w->top, f->real, name, out, w->err);
 
@@ -101,14 +102,14 @@ static bool follow(struct walk *w, const struct folder *f, const char *path, con
 	if (how == GIT_UNREADABLE)
 		return false;
 	if (how == GIT_OUTSIDE)
-		fault_on(w, path, "a symbolic link that leads out of the source");
+		git_scan_fault(w, path, "a symbolic link that leads out of the source");
 	else if (how != GIT_FOUND && wanted)
-		fault_on(w, path, arena_printf(w->arena, "cannot be read: %s",
-		                               strerror(how == GIT_CIRCLE ? ELOOP : ENOENT)));
+		git_scan_fault(w, path, arena_printf(w->arena, "cannot be read: %s",
+		                                     strerror(how == GIT_CIRCLE ? ELOOP : ENOENT)));
 	return true;
 }
 
-static bool submodule(struct walk *w, const char *path)
+static bool git_scan_submodule(struct git_scan *w, const char *path)
 {
 	diagnostics_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
 	           "a submodule: what is in it is not read");
@@ -116,7 +117,8 @@ static bool submodule(struct walk *w, const char *path)
 }
 
 /* What is to be looked at before its kind is known: a link may be a folder under any name. */
-static bool walk_entry(struct walk *w, const struct folder *f, const char *name, const git_tree_entry *entry)
+static bool git_scan_entry(struct git_scan *w, const struct git_folder *f, const char *name,
+                           const git_tree_entry *entry)
 {
 	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : arena_strdup(w->arena, name);
 	struct git_place place = { .id = *git_tree_entry_id(entry), .mode = git_tree_entry_filemode(entry) };
@@ -125,7 +127,7 @@ static bool walk_entry(struct walk *w, const struct folder *f, const char *name,
 	if (place.mode == GIT_FILEMODE_LINK) {
 		if (ignore_rules_match(f->ignore, path, false))
 			return true;
-		if (!follow(w, f, path, name, source_is_spec(name), &place, &found))
+		if (!git_scan_follow(w, f, path, name, source_is_spec(name), &place, &found))
 			return false;
 	} else {
 		place.path = *f->real ? arena_printf(w->arena, "%s/%s", f->real, name) : arena_strdup(w->arena, name);
@@ -134,12 +136,13 @@ static bool walk_entry(struct walk *w, const struct folder *f, const char *name,
 	if (!found || (!folder && !source_is_spec(name)) || ignore_rules_match(f->ignore, path, folder))
 		return true;
 	if (place.mode == GIT_FILEMODE_COMMIT)
-		return submodule(w, path);
-	return folder ? enter(w, f, path, &place) : add_file(w, path, &place.id);
+		return git_scan_submodule(w, path);
+	return folder ? git_scan_enter(w, f, path, &place) : git_scan_add_file(w, path, &place.id);
 }
 
 /* The folder's .flowsyncignore laid over those around it. */
-static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *tree, const struct ignore_rules **out)
+static bool git_scan_read_ignore(struct git_scan *w, const struct git_folder *f, const git_tree *tree,
+                                 const struct ignore_rules **out)
 {
 	static const char name[] = ".flowsyncignore";
 	const char *path = *f->path ? arena_printf(w->arena, "%s/%s", f->path, name) : name;
@@ -150,45 +153,45 @@ static bool read_ignore(struct walk *w, const struct folder *f, const git_tree *
 	*out = f->ignore;
 	if (!git_tree_entry_byname(tree, name))
 		return true;
-	if (!follow(w, f, path, name, true, &place, &found))
+	if (!git_scan_follow(w, f, path, name, true, &place, &found))
 		return false;
 	if (!found)
 		return true;
 	if (place.mode == GIT_FILEMODE_TREE)
-		return fault_on(w, path, "a directory, expected a file");
+		return git_scan_fault(w, path, "a directory, expected a file");
 	if (git_repo_read_blob(w->repository, &place.id, IGNORE_RULES_MAX_BYTES, &blob) < 0)
-		return damaged(w, path);
+		return git_scan_corrupt(w, path);
 	if (!blob)
-		return fault_on(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_RULES_MAX_BYTES));
-	*out = ignore_rules_read(w->arena, f->ignore, f->path, copy(w, blob));
+		return git_scan_fault(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_RULES_MAX_BYTES));
+	*out = ignore_rules_read(w->arena, f->ignore, f->path, git_scan_copy_blob(w, blob));
 	return true;
 }
 
 /* Said once, not for each of what may be a million entries. */
-static bool has_room(struct walk *w)
+static bool git_scan_has_room(struct git_scan *w)
 {
 	if (w->entries++ == SOURCE_MAX_ENTRIES)
-		fault_on(w, "", arena_printf(w->arena, "the source holds more than %d files and folders", SOURCE_MAX_ENTRIES));
+		git_scan_fault(w, "", arena_printf(w->arena, "the source holds more than %d files and folders", SOURCE_MAX_ENTRIES));
 	if (w->bytes > SOURCE_MAX_BYTES && w->entries <= SOURCE_MAX_ENTRIES) {
-		fault_on(w, "", arena_printf(w->arena, "the source holds more than %d MiB of specs", SOURCE_MAX_BYTES >> 20));
+		git_scan_fault(w, "", arena_printf(w->arena, "the source holds more than %d MiB of specs", SOURCE_MAX_BYTES >> 20));
 		w->entries = SOURCE_MAX_ENTRIES + 1;
 	}
 	return w->entries <= SOURCE_MAX_ENTRIES;
 }
 
-static bool walk_folder(struct walk *w, const struct folder *f)
+static bool git_scan_folder(struct git_scan *w, const struct git_folder *f)
 {
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
-	struct folder here = *f;
+	struct git_folder here = *f;
 
 	if (git_tree_lookup(&tree, w->repository, &f->id) < 0)
-		return damaged(w, f->path);
-	if (!read_ignore(w, f, tree, &here.ignore))
+		return git_scan_corrupt(w, f->path);
+	if (!git_scan_read_ignore(w, f, tree, &here.ignore))
 		return false;
-	for (size_t i = 0; i < git_tree_entrycount(tree) && has_room(w); i++) {
+	for (size_t i = 0; i < git_tree_entrycount(tree) && git_scan_has_room(w); i++) {
 		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
 		const char *name = git_tree_entry_name(entry);
-		if (*name != '.' && !walk_entry(w, &here, name, entry))
+		if (*name != '.' && !git_scan_entry(w, &here, name, entry))
 			return false;
 	}
 	return true;
@@ -196,15 +199,15 @@ static bool walk_folder(struct walk *w, const struct folder *f)
 
 /* ---- the whole ---- */
 
-static int by_name(const void *a, const void *b)
+static int spec_file_by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
 }
 
-static void append(struct walk *w, struct source_files *out)
+static void git_scan_append(struct git_scan *w, struct source_files *out)
 {
 	if (w->files.count)
-		qsort(w->files.items, w->files.count, sizeof *w->files.items, by_name);
+		qsort(w->files.items, w->files.count, sizeof *w->files.items, spec_file_by_name);
 	for (size_t i = 0; i < w->files.count; i++) {
 		arena_grow(w->arena, out->items, out->count, out->room);
 		out->items[out->count++] = w->files.items[i];
@@ -212,19 +215,19 @@ static void append(struct walk *w, struct source_files *out)
 }
 
 bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
-                   struct source_files *out, struct diagnostics *faults, struct err *err)
+                     struct source_files *out, struct diagnostics *faults, struct err *err)
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_repo_close) git_repository *repository = NULL;
-	struct walk w = { .arena = a, .faults = faults, .err = err };
+	struct git_scan w = { .arena = a, .faults = faults, .err = err };
 
 	git_repo_set_up();
 	if (git_repository_open_bare(&repository, mirror) < 0 || git_oid_fromstr(&w.top, revision->tree) < 0)
 		return git_repo_failed("the mirror", err);
 	w.repository = repository;
 	w.prefix = path && *path ? arena_printf(a, "%s/", path) : "";
-	if (!walk_folder(&w, &(struct folder){ .path = "", .real = "", .id = w.top }))
+	if (!git_scan_folder(&w, &(struct git_folder){ .path = "", .real = "", .id = w.top }))
 		return false;
-	append(&w, out);
+	git_scan_append(&w, out);
 	return true;
 }

@@ -12,6 +12,6 @@
  * submodule is warned of.  False if the mirror itself cannot be read: *err says what is wrong with
  * it. */
 bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
-                   struct source_files *out, struct diagnostics *faults, struct err *err);
+                     struct source_files *out, struct diagnostics *faults, struct err *err);
 
 #endif

@@ -11,8 +11,8 @@
 #include "agent/source/ignore_rules.h"
 
 /* A folder that is being looked into, and those it lies in. */
-struct folder {
-	const struct folder *outer;
+struct scan_folder {
+	const struct scan_folder *outer;
 	const char *path;		/* below the source, without slash at the end; "" is the source */
 	const char *real;
 	int fd;
@@ -20,7 +20,7 @@ struct folder {
 	const struct ignore_rules *ignore;
 };
 
-struct walk {
+struct scan_walk {
 	struct arena *arena;
 	const char *root;		/* as given, without slashes at the end */
 	const char *prefix;		/* what stands before a path below it */
@@ -30,33 +30,33 @@ struct walk {
 	struct diagnostics *faults;
 };
 
-static void free_text(char **p)
+static void scan_free_text(char **p)
 {
 	free(*p);
 }
 
-static void close_dir(DIR **dir)
+static void scan_close_dir(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
 
-static bool fault_on(struct walk *w, const char *name, const char *what)
+static bool scan_fault(struct scan_walk *w, const char *name, const char *what)
 {
 	return diagnostics_add(w->faults, (struct pos){ name, 0, 0 }, "%s", what);
 }
 
-static bool fault_errno(struct walk *w, const char *name)
+static bool scan_fault_errno(struct scan_walk *w, const char *name)
 {
-	return fault_on(w, name, arena_printf(w->arena, "cannot be read: %s", strerror(errno)));
+	return scan_fault(w, name, arena_printf(w->arena, "cannot be read: %s", strerror(errno)));
 }
 
-static const char *name_of(struct walk *w, const char *path)
+static const char *scan_name(struct scan_walk *w, const char *path)
 {
 	return *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : w->root;
 }
 
-static const char *below(struct walk *w, const char *folder, const char *name)
+static const char *scan_join(struct scan_walk *w, const char *folder, const char *name)
 {
 	size_t len = strlen(folder);
 
@@ -75,14 +75,14 @@ static bool is_later(struct timespec a, struct timespec b)
 	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
 }
 
-static void add_entry(struct walk *w, enum source_kind kind, const char *path, const char *real,
-                      const struct stat *st, const struct ignore_rules *ignore)
+static void scan_add_entry(struct scan_walk *w, enum source_kind kind, const char *path, const char *real,
+                           const struct stat *st, const struct ignore_rules *ignore)
 {
 	struct source_scan *l = &w->look;
 
 	arena_grow(w->arena, l->items, l->count, l->room);
 	l->items[l->count++] = (struct source_entry){
-		.kind = kind, .name = name_of(w, path), .path = path, .real = real, .ignore = ignore,
+		.kind = kind, .name = scan_name(w, path), .path = path, .real = real, .ignore = ignore,
 		.stamp = { st->st_dev, st->st_ino, st->st_mode, st->st_size, st->st_mtim, st->st_ctim },
 	};
 	if (is_later(st->st_ctim, l->newest))
@@ -91,20 +91,20 @@ static void add_entry(struct walk *w, enum source_kind kind, const char *path, c
 
 /* A link is followed where it stays inside the source: nothing from outside can become a
  * workflow by a link.  Gives what it leads to, without any link. */
-static bool follow(struct walk *w, const char *path, const char *link, const char **out)
+static bool scan_follow_link(struct scan_walk *w, const char *path, const char *link, const char **out)
 {
-	CLEANUP(free_text) char *real = realpath(link, NULL);
+	CLEANUP(scan_free_text) char *real = realpath(link, NULL);
 	size_t len = strlen(w->real);
 
 	if (!real)
-		return fault_errno(w, name_of(w, path));
+		return scan_fault_errno(w, scan_name(w, path));
 	if (strncmp(real, w->real, len) != 0 || (real[len] && real[len] != '/' && w->real[len - 1] != '/'))
-		return fault_on(w, name_of(w, path), "a symbolic link that leads out of the source");
+		return scan_fault(w, scan_name(w, path), "a symbolic link that leads out of the source");
 	*out = arena_strdup(w->arena, real);
 	return true;
 }
 
-static bool is_circle(const struct folder *f, const struct stat *st)
+static bool scan_is_circle(const struct scan_folder *f, const struct stat *st)
 {
 	for (; f; f = f->outer)
 		if (f->st.st_dev == st->st_dev && f->st.st_ino == st->st_ino)
@@ -112,33 +112,33 @@ static bool is_circle(const struct folder *f, const struct stat *st)
 	return false;
 }
 
-static void walk_folder(struct walk *w, const struct folder *f);
+static void scan_folder_entries(struct scan_walk *w, const struct scan_folder *f);
 
-static void enter_folder(struct walk *w, const struct folder *outer, const char *path,
-                         const char *real)
+static void scan_enter_folder(struct scan_walk *w, const struct scan_folder *outer, const char *path,
+                              const char *real)
 {
-	struct folder f = { outer, path, real, .fd = -1, .ignore = outer ? outer->ignore : NULL };
+	struct scan_folder f = { outer, path, real, .fd = -1, .ignore = outer ? outer->ignore : NULL };
 
 	/* Before what is in it, so that a change meanwhile is one between two looks. */
 	if (stat(real, &f.st) < 0)
-		fault_errno(w, name_of(w, path));
-	else if (is_circle(outer, &f.st))
-		fault_on(w, name_of(w, path), "a link to a folder that it lies in");
+		scan_fault_errno(w, scan_name(w, path));
+	else if (scan_is_circle(outer, &f.st))
+		scan_fault(w, scan_name(w, path), "a link to a folder that it lies in");
 	else
-		walk_folder(w, &f);
+		scan_folder_entries(w, &f);
 }
 
-static void add_file(struct walk *w, const char *path, const char *real)
+static void scan_add_file(struct scan_walk *w, const char *path, const char *real)
 {
 	struct stat st;
 
 	if (stat(real, &st) == 0)
-		add_entry(w, SOURCE_FILE, path, real, &st, NULL);
+		scan_add_entry(w, SOURCE_FILE, path, real, &st, NULL);
 	else
-		fault_errno(w, name_of(w, path));
+		scan_fault_errno(w, scan_name(w, path));
 }
 
-static void walk_link(struct walk *w, const struct folder *f, const char *path, const char *link,
+static void scan_link(struct scan_walk *w, const struct scan_folder *f, const char *path, const char *link,
                       const struct stat *st)
 {
 	const char *real;
@@ -148,16 +148,16 @@ static void walk_link(struct walk *w, const struct folder *f, const char *path, 
 	if (ignore_rules_match(f->ignore, path, is_folder))
 		return;
 	/* What leads to no spec today may do so when something on its way is another. */
-	add_entry(w, SOURCE_LINK, path, link, st, NULL);
-	if ((!is_spec && !is_folder) || !follow(w, path, link, &real))
+	scan_add_entry(w, SOURCE_LINK, path, link, st, NULL);
+	if ((!is_spec && !is_folder) || !scan_follow_link(w, path, link, &real))
 		return;
 	if (is_folder)
-		enter_folder(w, f, path, real);
+		scan_enter_folder(w, f, path, real);
 	else
-		add_file(w, path, real);
+		scan_add_file(w, path, real);
 }
 
-static void walk_entry(struct walk *w, const struct folder *f, const struct dirent *entry)
+static void scan_entry(struct scan_walk *w, const struct scan_folder *f, const struct dirent *entry)
 {
 	bool is_spec = source_is_spec(entry->d_name);
 	struct stat st;
@@ -166,28 +166,28 @@ static void walk_entry(struct walk *w, const struct folder *f, const struct dire
 	 * many files of other kinds. */
 	if (entry->d_type == DT_REG && !is_spec)
 		return;
-	const char *path = below(w, f->path, entry->d_name), *real = below(w, f->real, entry->d_name);
+	const char *path = scan_join(w, f->path, entry->d_name), *real = scan_join(w, f->real, entry->d_name);
 	if (fstatat(f->fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno != ENOENT && !ignore_rules_match(f->ignore, path, entry->d_type == DT_DIR))
-			fault_errno(w, name_of(w, path));
+			scan_fault_errno(w, scan_name(w, path));
 		return;
 	}
 	if (S_ISLNK(st.st_mode))
-		walk_link(w, f, path, real, &st);
+		scan_link(w, f, path, real, &st);
 	else if ((!S_ISDIR(st.st_mode) && !is_spec) ||
 	         ignore_rules_match(f->ignore, path, S_ISDIR(st.st_mode)))
 		return;
 	else if (S_ISDIR(st.st_mode))
-		enter_folder(w, f, path, real);
+		scan_enter_folder(w, f, path, real);
 	else
-		add_entry(w, SOURCE_FILE, path, real, &st, NULL);
+		scan_add_entry(w, SOURCE_FILE, path, real, &st, NULL);
 }
 
 /* The folder's .flowsyncignore laid over those around it. */
-static const struct ignore_rules *read_rules(struct walk *w, const struct folder *f)
+static const struct ignore_rules *scan_read_rules(struct scan_walk *w, const struct scan_folder *f)
 {
-	const char *path = below(w, f->path, ".flowsyncignore");
-	const char *real = below(w, f->real, ".flowsyncignore");
+	const char *path = scan_join(w, f->path, ".flowsyncignore");
+	const char *real = scan_join(w, f->real, ".flowsyncignore");
 	const char *text;
 	size_t len;
 	struct stat st;
@@ -195,52 +195,52 @@ static const struct ignore_rules *read_rules(struct walk *w, const struct folder
 
 	if (lstat(real, &st) < 0) {
 		if (errno != ENOENT)
-			fault_errno(w, name_of(w, path));
+			scan_fault_errno(w, scan_name(w, path));
 		return f->ignore;
 	}
 	if (S_ISLNK(st.st_mode)) {
-		add_entry(w, SOURCE_LINK, path, real, &st, NULL);
-		if (!follow(w, path, real, &real))
+		scan_add_entry(w, SOURCE_LINK, path, real, &st, NULL);
+		if (!scan_follow_link(w, path, real, &real))
 			return f->ignore;
 	}
 	if (stat(real, &st) == 0)
-		add_entry(w, SOURCE_RULES, path, real, &st, NULL);
+		scan_add_entry(w, SOURCE_RULES, path, real, &st, NULL);
 	if (file_read(w->arena, real, IGNORE_RULES_MAX_BYTES, &text, &len, &err))
 		return ignore_rules_read(w->arena, f->ignore, f->path, text);
-	fault_on(w, name_of(w, path), err.msg);
+	scan_fault(w, scan_name(w, path), err.msg);
 	return f->ignore;
 }
 
 /* Said once, not for each of what may be a million entries. */
-static bool has_room(struct walk *w)
+static bool scan_has_room(struct scan_walk *w)
 {
 	if (w->entries++ == SOURCE_MAX_ENTRIES)
-		fault_on(w, w->root, arena_printf(w->arena, "holds more than %d files and folders",
-		                                  SOURCE_MAX_ENTRIES));
+		scan_fault(w, w->root, arena_printf(w->arena, "holds more than %d files and folders",
+		                                    SOURCE_MAX_ENTRIES));
 	return w->entries <= SOURCE_MAX_ENTRIES;
 }
 
-static void walk_folder(struct walk *w, const struct folder *f)
+static void scan_folder_entries(struct scan_walk *w, const struct scan_folder *f)
 {
-	CLEANUP(close_dir) DIR *dir = opendir(f->real);
-	struct folder here = *f;
+	CLEANUP(scan_close_dir) DIR *dir = opendir(f->real);
+	struct scan_folder here = *f;
 	struct dirent *entry;
 
 	here.fd = dir ? dirfd(dir) : -1;
-	here.ignore = dir ? read_rules(w, f) : f->ignore;
-	add_entry(w, SOURCE_FOLDER, f->path, f->real, &f->st, here.ignore);
+	here.ignore = dir ? scan_read_rules(w, f) : f->ignore;
+	scan_add_entry(w, SOURCE_FOLDER, f->path, f->real, &f->st, here.ignore);
 	if (!dir) {
-		fault_errno(w, name_of(w, f->path));
+		scan_fault_errno(w, scan_name(w, f->path));
 		return;
 	}
-	while ((errno = 0, entry = readdir(dir)) && has_room(w))
+	while ((errno = 0, entry = readdir(dir)) && scan_has_room(w))
 		if (*entry->d_name != '.')
-			walk_entry(w, &here, entry);
+			scan_entry(w, &here, entry);
 	if (!entry && errno)
-		fault_errno(w, name_of(w, f->path));
+		scan_fault_errno(w, scan_name(w, f->path));
 }
 
-static int by_name(const void *a, const void *b)
+static int entry_by_name(const void *a, const void *b)
 {
 	const struct source_entry *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
@@ -250,14 +250,14 @@ static int by_name(const void *a, const void *b)
 
 /* What stands before the paths in dir: nothing for ".", so that names are those a user would
  * write. */
-static const char *prefix_of(struct arena *a, const char *root)
+static const char *scan_prefix(struct arena *a, const char *root)
 {
 	if (strcmp(root, ".") == 0)
 		return "";
 	return strcmp(root, "/") == 0 ? "/" : arena_printf(a, "%s/", root);
 }
 
-static const char *without_slashes(struct arena *a, const char *dir)
+static const char *trim_slashes(struct arena *a, const char *dir)
 {
 	size_t len = strlen(dir);
 
@@ -268,21 +268,21 @@ static const char *without_slashes(struct arena *a, const char *dir)
 
 bool source_scan(struct arena *a, const char *dir, struct source_scan *out, struct diagnostics *faults)
 {
-	CLEANUP(free_text) char *real = realpath(dir, NULL);
-	struct walk w = { .arena = a, .root = without_slashes(a, dir), .faults = faults };
+	CLEANUP(scan_free_text) char *real = realpath(dir, NULL);
+	struct scan_walk w = { .arena = a, .root = trim_slashes(a, dir), .faults = faults };
 	size_t errors = faults->errors;
 	struct stat st;
 
 	*out = (struct source_scan){ 0 };
-	w.prefix = prefix_of(a, w.root);
+	w.prefix = scan_prefix(a, w.root);
 	if (!real || stat(real, &st) < 0)
-		return fault_errno(&w, w.root);
+		return scan_fault_errno(&w, w.root);
 	if (!S_ISDIR(st.st_mode))
-		return fault_on(&w, w.root, "a file, expected a directory");
+		return scan_fault(&w, w.root, "a file, expected a directory");
 	w.real = arena_strdup(a, real);
-	enter_folder(&w, NULL, "", w.real);
+	scan_enter_folder(&w, NULL, "", w.real);
 	if (w.look.count)
-		qsort(w.look.items, w.look.count, sizeof *w.look.items, by_name);
+		qsort(w.look.items, w.look.count, sizeof *w.look.items, entry_by_name);
 	*out = w.look;
 	return faults->errors == errors;
 }

@@ -30,15 +30,15 @@ struct database {
 	bool busy;
 };
 
-static bool is_damage(int code)
+static bool is_corruption(int code)
 {
 	return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
-static bool failed_in(struct database *d, sqlite3 *db, struct err *err)
+static bool connection_failed(struct database *d, sqlite3 *db, struct err *err)
 {
 	int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
-	const char *otherwise = is_damage(code) ? d->kind->otherwise : NULL;
+	const char *otherwise = is_corruption(code) ? d->kind->otherwise : NULL;
 
 	d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
 	if (d->busy)
@@ -47,9 +47,9 @@ static bool failed_in(struct database *d, sqlite3 *db, struct err *err)
 	               otherwise ? "; " : "", otherwise ? otherwise : "");
 }
 
-static bool failed(struct database *d, struct err *err)
+static bool database_failed(struct database *d, struct err *err)
 {
-	return failed_in(d, d->db, err);
+	return connection_failed(d, d->db, err);
 }
 
 /* ---- queries ---- */
@@ -94,7 +94,7 @@ bool query_row(struct query *q, bool *more, struct err *err)
 	if (*more)
 		return true;
 	if (code != SQLITE_DONE)
-		failed(q->database, err);
+		database_failed(q->database, err);
 	if (q->stmt)
 		query_end(q);
 	return code == SQLITE_DONE;
@@ -148,25 +148,25 @@ bool query_get_bytes(struct query *q, int column, void *bytes, size_t len)
 
 /* ---- transactions ---- */
 
-static bool execute(struct database *d, const char *text, struct err *err)
+static bool database_execute(struct database *d, const char *text, struct err *err)
 {
-	return sqlite3_exec(d->db, text, NULL, NULL, NULL) == SQLITE_OK || failed(d, err);
+	return sqlite3_exec(d->db, text, NULL, NULL, NULL) == SQLITE_OK || database_failed(d, err);
 }
 
 bool database_begin(struct database *d, struct err *err)
 {
-	return execute(d, "BEGIN IMMEDIATE", err);
+	return database_execute(d, "BEGIN IMMEDIATE", err);
 }
 
 bool database_begin_read(struct database *d, bool *begun, struct err *err)
 {
 	*begun = sqlite3_get_autocommit(d->db);
-	return !*begun || execute(d, "BEGIN", err);
+	return !*begun || database_execute(d, "BEGIN", err);
 }
 
 bool database_end(struct database *d, bool keep, struct err *err)
 {
-	if (keep && execute(d, "COMMIT", err))
+	if (keep && database_execute(d, "COMMIT", err))
 		return true;
 	/* A full disk may have taken it back already; then there is nothing to roll back, and
 	 * nothing to say. */
@@ -192,7 +192,7 @@ int64_t database_last_id(const struct database *d)
 
 /* ---- bringing it up to date ---- */
 
-static bool number(struct database *d, const char *sql, int *out, struct err *err)
+static bool pragma_number(struct database *d, const char *sql, int *out, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
 	bool ok = sqlite3_prepare_v2(d->db, sql, -1, &stmt, NULL) == SQLITE_OK &&
@@ -201,34 +201,34 @@ static bool number(struct database *d, const char *sql, int *out, struct err *er
 	if (ok)
 		*out = sqlite3_column_int(stmt, 0);
 	else
-		failed(d, err);
+		database_failed(d, err);
 	sqlite3_finalize(stmt);
 	return ok;
 }
 
-struct stamps { int version, application, tables; };
+struct database_versions { int version, application, tables; };
 
 /* All of one moment: another process may be making the file. */
-static bool read_stamps(struct database *d, struct stamps *out, struct err *err)
+static bool database_read_versions(struct database *d, struct database_versions *out, struct err *err)
 {
 	bool begun, ok;
 
 	if (!database_begin_read(d, &begun, err))
 		return false;
-	ok = number(d, "PRAGMA user_version", &out->version, err) &&
-	     number(d, "PRAGMA application_id", &out->application, err) &&
-	     number(d, "SELECT count(*) FROM sqlite_schema", &out->tables, err);
+	ok = pragma_number(d, "PRAGMA user_version", &out->version, err) &&
+	     pragma_number(d, "PRAGMA application_id", &out->application, err) &&
+	     pragma_number(d, "SELECT count(*) FROM sqlite_schema", &out->tables, err);
 	if (begun)
 		database_end(d, false, err);
 	return ok;
 }
 
-static bool check_kind(struct database *d, int *version, struct err *err)
+static bool database_check_kind(struct database *d, int *version, struct err *err)
 {
 	const struct database_kind *kind = d->kind;
-	struct stamps found;
+	struct database_versions found;
 
-	if (!read_stamps(d, &found, err))
+	if (!database_read_versions(d, &found, err))
 		return false;
 	if (found.application != kind->application && (found.application || found.version || found.tables))
 		return err_set(err, "\"%s\" is the database of another program", d->path);
@@ -241,24 +241,24 @@ static bool check_kind(struct database *d, int *version, struct err *err)
 }
 
 /* Looks again once nobody else can write: two processes may open a new file at the same time. */
-static bool migrate(struct database *d, struct err *err)
+static bool database_migrate(struct database *d, struct err *err)
 {
 	CLEANUP(buf_done) struct buf stamp = BUF_TEXT;
 	int version = 0;
 	bool ok;
 
-	if (!check_kind(d, &version, err))
+	if (!database_check_kind(d, &version, err))
 		return false;
 	if (version == d->kind->version)
 		return true;
 	if (!database_begin(d, err))
 		return false;
-	ok = check_kind(d, &version, err);
+	ok = database_check_kind(d, &version, err);
 	for (; ok && version < d->kind->version; version++)
-		ok = execute(d, d->kind->migrations[version], err);
+		ok = database_execute(d, d->kind->migrations[version], err);
 	buf_addf(&stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", (int)d->kind->application,
 	         d->kind->version);
-	ok = ok && execute(d, buf_str(&stamp), err);
+	ok = ok && database_execute(d, buf_str(&stamp), err);
 	return database_end(d, ok, err) && ok;
 }
 
@@ -266,7 +266,7 @@ static bool migrate(struct database *d, struct err *err)
 
 /* Looks without opening: to close a file gives up every lock that this process has on it,
  * sqlite3's too. */
-static bool look_at(struct database *d, int access, struct stat *st, struct err *err)
+static bool database_check_file(struct database *d, int access, struct stat *st, struct err *err)
 {
 	if (stat(d->path, st) < 0 || euidaccess(d->path, access) < 0)
 		return err_sys(err, errno, "open %s \"%s\"", d->kind->what, d->path);
@@ -278,7 +278,7 @@ static bool look_at(struct database *d, int access, struct stat *st, struct err 
 }
 
 /* sqlite3 would make it readable for all; its other files get the mode of this one. */
-static bool make_file(struct database *d, struct err *err)
+static bool database_make_file(struct database *d, struct err *err)
 {
 	int fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
 	struct stat st;
@@ -287,35 +287,35 @@ static bool make_file(struct database *d, struct err *err)
 		return close(fd) == 0 || err_sys(err, errno, "open %s \"%s\"", d->kind->what, d->path);
 	if (errno != EEXIST)
 		return err_sys(err, errno, "open %s \"%s\"", d->kind->what, d->path);
-	return look_at(d, R_OK | W_OK, &st, err);
+	return database_check_file(d, R_OK | W_OK, &st, err);
 }
 
 /* The user of a database calls from one thread at a time, so sqlite3 needs no locks of its own. */
-static bool connect_to(struct database *d, const char *name, int flags, int patience_ms,
-                       sqlite3 **db, struct err *err)
+static bool database_connect(struct database *d, const char *name, int flags, int patience_ms,
+                             sqlite3 **db, struct err *err)
 {
 	if (sqlite3_open_v2(name, db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return failed_in(d, *db, err);
+		return connection_failed(d, *db, err);
 	sqlite3_extended_result_codes(*db, 1);
 	sqlite3_busy_timeout(*db, patience_ms);
 	return true;
 }
 
-static void pause_a_little(void)
+static void pause_between_tries(void)
 {
 	nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * 1000000L }, NULL);
 }
 
 /* Two processes may open a new file at the same time, and sqlite3 does not wait here.
  * synchronous = FULL: what was written is still there after the power went. */
-static bool set_up(struct database *d, int patience_ms, struct err *err)
+static bool database_set_pragmas(struct database *d, int patience_ms, struct err *err)
 {
-	for (int waited = 0; !execute(d, "PRAGMA journal_mode = WAL", err); waited += PAUSE_MS) {
+	for (int waited = 0; !database_execute(d, "PRAGMA journal_mode = WAL", err); waited += PAUSE_MS) {
 		if (!d->busy || waited >= patience_ms)
 			return false;
-		pause_a_little();
+		pause_between_tries();
 	}
-	return execute(d, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
+	return database_execute(d, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
 }
 
 static struct database *database_new(const char *path, const struct database_kind *kind)
@@ -336,9 +336,9 @@ bool database_open(const char *path, const struct database_kind *kind, int patie
 	CLEANUP(database_closep) struct database *d = database_new(path, kind);
 
 	/* What another program keeps is refused before anything in it is changed. */
-	if (!make_file(d, err) || !connect_to(d, path, SQLITE_OPEN_READWRITE, patience_ms, &d->db, err) ||
-	    !check_kind(d, &(int){ 0 }, err) ||
-	    !set_up(d, patience_ms, err) || !migrate(d, err))
+	if (!database_make_file(d, err) || !database_connect(d, path, SQLITE_OPEN_READWRITE, patience_ms, &d->db, err) ||
+	    !database_check_kind(d, &(int){ 0 }, err) ||
+	    !database_set_pragmas(d, patience_ms, err) || !database_migrate(d, err))
 		return false;
 	*out = take(d);
 	return true;
@@ -364,38 +364,38 @@ void database_closep(struct database **database)
 /* ---- copying ---- */
 
 /* What tells whether a file was written to meanwhile. */
-struct looks {
+struct file_snapshot {
 	bool there, alone;	/* alone: no file of a writer stands beside it */
 	struct stat st;
 };
 
-static bool stands_beside(const char *path, const char *end)
+static bool has_file_beside(const char *path, const char *end)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	return access(arena_printf(&a, "%s%s", path, end), F_OK) == 0;
 }
 
-static void free_text(char **text)
+static void database_free_path(char **text)
 {
 	free(*text);
 }
 
-static bool look(struct database *d, struct looks *out, struct err *err)
+static bool database_snapshot_file(struct database *d, struct file_snapshot *out, struct err *err)
 {
 	/* sqlite3 follows links before it names its other files. */
-	CLEANUP(free_text) char *real = realpath(d->path, NULL);
+	CLEANUP(database_free_path) char *real = realpath(d->path, NULL);
 
-	*out = (struct looks){ .there = real || errno != ENOENT };
+	*out = (struct file_snapshot){ .there = real || errno != ENOENT };
 	if (!out->there)
 		return true;
-	if (!look_at(d, R_OK, &out->st, err))
+	if (!database_check_file(d, R_OK, &out->st, err))
 		return false;
-	out->alone = real && !stands_beside(real, "-wal") && !stands_beside(real, "-journal");
+	out->alone = real && !has_file_beside(real, "-wal") && !has_file_beside(real, "-journal");
 	return true;
 }
 
-static bool looks_same(const struct looks *a, const struct looks *b)
+static bool file_snapshot_equal(const struct file_snapshot *a, const struct file_snapshot *b)
 {
 	return a->there == b->there && a->alone == b->alone && a->st.st_dev == b->st.st_dev &&
 	       a->st.st_ino == b->st.st_ino && a->st.st_size == b->st.st_size &&
@@ -403,7 +403,7 @@ static bool looks_same(const struct looks *a, const struct looks *b)
 	       a->st.st_mtim.tv_nsec == b->st.st_mtim.tv_nsec;
 }
 
-static void add_uri(const char *path, bool alone, struct buf *out)
+static void add_file_uri(const char *path, bool alone, struct buf *out)
 {
 	buf_adds(out, "file:");
 	for (const char *p = path; *p; p++) {
@@ -415,7 +415,7 @@ static void add_uri(const char *path, bool alone, struct buf *out)
 	buf_adds(out, alone ? "?mode=ro&immutable=1" : "?mode=ro");
 }
 
-static void close_connection(sqlite3 **db)
+static void database_close_connection(sqlite3 **db)
 {
 	sqlite3_close(*db);
 }
@@ -423,37 +423,37 @@ static void close_connection(sqlite3 **db)
 /* To read the usual way would make files beside it, or fail where none may be made.  So one that
  * stands alone is read without locks, as if nobody could write, and whoever calls looks whether
  * somebody did. */
-static bool copy_once(struct database *d, bool alone, int patience_ms, struct err *err)
+static bool database_copy_once(struct database *d, bool alone, int patience_ms, struct err *err)
 {
-	CLEANUP(close_connection) sqlite3 *from = NULL;
+	CLEANUP(database_close_connection) sqlite3 *from = NULL;
 	CLEANUP(buf_done) struct buf uri = BUF_TEXT;
 
-	add_uri(d->path, alone, &uri);
-	if (!connect_to(d, buf_str(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, patience_ms, &from, err))
+	add_file_uri(d->path, alone, &uri);
+	if (!database_connect(d, buf_str(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, patience_ms, &from, err))
 		return false;
 	sqlite3_backup *backup = sqlite3_backup_init(d->db, "main", from, "main");
 	if (!backup)
-		return failed(d, err);
+		return database_failed(d, err);
 	sqlite3_backup_step(backup, -1);
-	return sqlite3_backup_finish(backup) == SQLITE_OK || failed(d, err);
+	return sqlite3_backup_finish(backup) == SQLITE_OK || database_failed(d, err);
 }
 
-static bool copy(struct database *d, int patience_ms, struct err *err)
+static bool database_copy_file(struct database *d, int patience_ms, struct err *err)
 {
 	for (int i = 0; i < COPY_TRIES; i++) {
-		struct looks before, after;
-		if (!look(d, &before, err))
+		struct file_snapshot before, after;
+		if (!database_snapshot_file(d, &before, err))
 			return false;
 		if (!before.there)
 			return true;
-		bool ok = copy_once(d, before.alone, patience_ms, err);
+		bool ok = database_copy_once(d, before.alone, patience_ms, err);
 		if (ok && !before.alone)
 			return true;
-		if (!look(d, &after, err))
+		if (!database_snapshot_file(d, &after, err))
 			return false;
-		if (looks_same(&before, &after))
+		if (file_snapshot_equal(&before, &after))
 			return ok;
-		pause_a_little();
+		pause_between_tries();
 	}
 	d->busy = true;
 	return err_set(err, "%s \"%s\" is kept busy by another process", d->kind->what, d->path);
@@ -465,8 +465,8 @@ bool database_copy(const char *path, const struct database_kind *kind, int patie
 	CLEANUP(database_closep) struct database *d = database_new(path, kind);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY;
 
-	if (!connect_to(d, ":memory:", flags, patience_ms, &d->db, err) || !copy(d, patience_ms, err) ||
-	    !migrate(d, err))
+	if (!database_connect(d, ":memory:", flags, patience_ms, &d->db, err) || !database_copy_file(d, patience_ms, err) ||
+	    !database_migrate(d, err))
 		return false;
 	*out = take(d);
 	return true;

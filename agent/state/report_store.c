@@ -23,7 +23,7 @@ static const int64_t DAY_MS = 24 * 60 * 60 * 1000;
 static const char id_form[] = "0000-00-00T00:00:00.000Z-xxxxxxxx";
 
 /* What is no id is never made part of a path. */
-static bool is_id(const char *text, size_t len)
+static bool is_report_id(const char *text, size_t len)
 {
 	if (len != strlen(id_form))
 		return false;
@@ -35,32 +35,32 @@ static bool is_id(const char *text, size_t len)
 	return true;
 }
 
-static const char *folder_of(struct arena *a, const char *state_dir)
+static const char *reports_folder(struct arena *a, const char *state_dir)
 {
 	return arena_printf(a, "%s/reports", state_dir);
 }
 
-static const char *path_of(struct arena *a, const char *folder, const char *id)
+static const char *report_path(struct arena *a, const char *folder, const char *id)
 {
 	return arena_printf(a, "%s/%s.json", folder, id);
 }
 
 /* ---- what is there ---- */
 
-struct ids {
+struct report_ids {
 	const char **items;	/* oldest first */
 	size_t count, room;
 };
 
-static int by_text(const void *a, const void *b)
+static int by_report_id(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool find_ids(struct arena *a, const char *folder, struct ids *out, struct err *err)
+static bool find_report_ids(struct arena *a, const char *folder, struct report_ids *out, struct err *err)
 {
 	static const char end[] = ".json";
-	struct ids ids = { 0 };
+	struct report_ids ids = { 0 };
 	struct dirent *e;
 	DIR *dir = opendir(folder);
 
@@ -68,7 +68,7 @@ static bool find_ids(struct arena *a, const char *folder, struct ids *out, struc
 		return err_sys(err, errno, "reports in \"%s\"", folder);
 	while (dir && (e = readdir(dir))) {
 		size_t len = strlen(e->d_name), id = len - strlen(end);
-		if (len <= strlen(end) || strcmp(e->d_name + id, end) != 0 || !is_id(e->d_name, id))
+		if (len <= strlen(end) || strcmp(e->d_name + id, end) != 0 || !is_report_id(e->d_name, id))
 			continue;
 		arena_grow(a, ids.items, ids.count, ids.room);
 		ids.items[ids.count++] = arena_strndup(a, e->d_name, id);
@@ -76,17 +76,16 @@ static bool find_ids(struct arena *a, const char *folder, struct ids *out, struc
 	if (dir)
 		closedir(dir);
 	if (ids.count > 0)
-		qsort(ids.items, ids.count, sizeof *ids.items, by_text);
+		qsort(ids.items, ids.count, sizeof *ids.items, by_report_id);
 	*out = ids;
 	return true;
 }
 
-bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
-                  struct err *err)
+bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count, struct err *err)
 {
-	struct ids found;
+	struct report_ids found;
 
-	if (!find_ids(a, folder_of(a, state_dir), &found, err))
+	if (!find_report_ids(a, reports_folder(a, state_dir), &found, err))
 		return false;
 	for (size_t i = 0; i < found.count / 2; i++) {
 		const char *later = found.items[found.count - 1 - i];
@@ -100,8 +99,8 @@ bool report_store_list(struct arena *a, const char *state_dir, const char ***ids
 
 /* ---- reading ---- */
 
-static bool read_document(struct arena *a, const char *path, size_t most, struct node **out,
-                          struct err *err)
+static bool read_report_file(struct arena *a, const char *path, size_t most, struct node **out,
+                             struct err *err)
 {
 	const char *bytes;
 	size_t len;
@@ -110,19 +109,19 @@ static bool read_document(struct arena *a, const char *path, size_t most, struct
 }
 
 bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
-                  struct err *err)
+                       struct err *err)
 {
-	const char *folder = folder_of(a, state_dir), *path = path_of(a, folder, id);
+	const char *folder = reports_folder(a, state_dir), *path = report_path(a, folder, id);
 	bool latest = strcmp(id, "latest") == 0;
 	struct node *document;
 
-	if (!latest && !is_id(id, strlen(id)))
+	if (!latest && !is_report_id(id, strlen(id)))
 		return err_set(err, "there is no report \"%s\": expected list, latest or an id from the "
 		               "list", id);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return latest ? err_set(err, "there is no report in \"%s\" yet: sync stores one", folder)
 		              : err_set(err, "there is no report \"%s\" in \"%s\"", id, folder);
-	if (!read_document(a, path, REPORT_MAX, &document, err))
+	if (!read_report_file(a, path, REPORT_MAX, &document, err))
 		return err_wrap(err, "report \"%s\"", path);
 	*out = document;
 	return true;
@@ -130,16 +129,16 @@ bool report_store_read(struct arena *a, const char *state_dir, const char *id, c
 
 /* ---- its form ---- */
 
-static bool fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
-                 struct err *err);
+static bool report_field_fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
+                              struct err *err);
 
-static bool fits_inside(struct arena *a, const struct field *f, const struct node *n,
-                        const char *pointer, struct err *err)
+static bool report_fields_fit(struct arena *a, const struct field *f, const struct node *n,
+                              const char *pointer, struct err *err)
 {
 	for (size_t i = 0; f->type != FIELD_OBJECT && i < n->count; i++) {
 		const char *at = n->kind == NODE_LIST ? pointer_add_index(a, pointer, i)
 		                                      : pointer_add(a, pointer, n->entries[i].key);
-		if (!fits(a, f->fields, n->entries[i].value, at, err))
+		if (!report_field_fits(a, f->fields, n->entries[i].value, at, err))
 			return false;
 	}
 	for (const struct field *in = f->fields; f->type == FIELD_OBJECT && in->name; in++) {
@@ -147,14 +146,14 @@ static bool fits_inside(struct arena *a, const struct field *f, const struct nod
 		const char *at = pointer_add(a, pointer, in->name);
 		if (!value && in->need)
 			return err_set(err, "%s is missing", at);
-		if (value && !fits(a, in, value, at, err))
+		if (value && !report_field_fits(a, in, value, at, err))
 			return false;
 	}
 	return true;
 }
 
-static bool fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
-                 struct err *err)
+static bool report_field_fits(struct arena *a, const struct field *f, const struct node *n, const char *pointer,
+                              struct err *err)
 {
 	static const enum node_kind kinds[] = {
 		[FIELD_BOOL] = NODE_BOOL, [FIELD_INT] = NODE_INT, [FIELD_NUMBER] = NODE_INT,
@@ -168,44 +167,44 @@ static bool fits(struct arena *a, const struct field *f, const struct node *n, c
 	if (n->kind != kinds[f->type] && !real)
 		return err_set(err, "%s is %s, expected %s", *pointer ? pointer : "the document",
 		               node_kind_words(n->kind), node_kind_words(kinds[f->type]));
-	return !f->fields || fits_inside(a, f, n, pointer, err);
+	return !f->fields || report_fields_fit(a, f, n, pointer, err);
 }
 
 bool report_store_check(const struct node *report, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return fits(&a, &report_field, report, "", err);
+	return report_field_fits(&a, &report_field, report, "", err);
 }
 
 /* ---- storing ---- */
 
 /* True if the cycle found nothing to do. */
-static bool is_quiet(const char *folder, const char *id)
+static bool is_quiet_report(const char *folder, const char *id)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *document;
 	struct err ignored;
 
-	if (!read_document(&a, path_of(&a, folder, id), QUIET_MAX, &document, &ignored))
+	if (!read_report_file(&a, report_path(&a, folder, id), QUIET_MAX, &document, &ignored))
 		return false;
 	const char *outcome = node_get_text(document, "outcome");
 	return outcome && strcmp(outcome, "converged") == 0;
 }
 
 /* Another process may have been first. */
-static bool drop(struct arena *a, const char *folder, const char *id, struct err *err)
+static bool remove_report(struct arena *a, const char *folder, const char *id, struct err *err)
 {
-	const char *path = path_of(a, folder, id);
+	const char *path = report_path(a, folder, id);
 
 	return unlink(path) == 0 || errno == ENOENT || err_sys(err, errno, "remove report \"%s\"", path);
 }
 
 /* Drops those that are too old, or, as long as there are too many, quiet or there at all. */
-enum thinning { TOO_OLD, QUIET, ANY };
+enum report_thinning { TOO_OLD, QUIET, ANY };
 
-static bool thin(struct arena *a, const char *folder, enum thinning which, const char *oldest,
-                 const char *newest, struct ids *ids, struct err *err)
+static bool thin_reports(struct arena *a, const char *folder, enum report_thinning which, const char *oldest,
+                         const char *newest, struct report_ids *ids, struct err *err)
 {
 	size_t kept = 0, left = ids->count;
 
@@ -214,8 +213,8 @@ static bool thin(struct arena *a, const char *folder, enum thinning which, const
 		bool too_old = strcmp(id, oldest) < 0;	/* an id begins with its time */
 		bool goes = strcmp(id, newest) != 0 &&
 		            (which == TOO_OLD ? too_old
-		                              : left > REPORT_STORE_MAX && (which == ANY || is_quiet(folder, id)));
-		if (goes && !drop(a, folder, id, err))
+		                              : left > REPORT_STORE_MAX && (which == ANY || is_quiet_report(folder, id)));
+		if (goes && !remove_report(a, folder, id, err))
 			return false;
 		left -= goes;
 		if (!goes)
@@ -225,18 +224,18 @@ static bool thin(struct arena *a, const char *folder, enum thinning which, const
 	return true;
 }
 
-static bool thin_out(struct arena *a, const char *folder, int64_t now, const char *newest,
-                     struct err *err)
+static bool thin_out_reports(struct arena *a, const char *folder, int64_t now, const char *newest,
+                             struct err *err)
 {
 	const char *oldest = timestamp_text(a, now - REPORT_STORE_DAYS * DAY_MS);
-	struct ids ids;
+	struct report_ids ids;
 
-	return find_ids(a, folder, &ids, err) && thin(a, folder, TOO_OLD, oldest, newest, &ids, err) &&
-	       thin(a, folder, QUIET, oldest, newest, &ids, err) &&
-	       thin(a, folder, ANY, oldest, newest, &ids, err);
+	return find_report_ids(a, folder, &ids, err) && thin_reports(a, folder, TOO_OLD, oldest, newest, &ids, err) &&
+	       thin_reports(a, folder, QUIET, oldest, newest, &ids, err) &&
+	       thin_reports(a, folder, ANY, oldest, newest, &ids, err);
 }
 
-static bool write_one(struct arena *a, const char *path, const struct buf *text, struct err *err)
+static bool write_report_file(struct arena *a, const char *path, const struct buf *text, struct err *err)
 {
 	return file_replace(a, path, buf_str(text), text->len, 0600, err) ||
 	       err_wrap(err, "report \"%s\"", path);
@@ -246,11 +245,11 @@ bool report_store_add(const char *state_dir, const struct node *report, int64_t 
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *folder = folder_of(&a, state_dir), *id = node_get_text(report, "cycle_id");
+	const char *folder = reports_folder(&a, state_dir), *id = node_get_text(report, "cycle_id");
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	return directory_make(folder, err) && write_one(&a, path_of(&a, folder, id), &text, err) &&
-	       write_one(&a, path_of(&a, folder, "latest"), &text, err) &&
-	       thin_out(&a, folder, now, id, err);
+	return directory_make(folder, err) && write_report_file(&a, report_path(&a, folder, id), &text, err) &&
+	       write_report_file(&a, report_path(&a, folder, "latest"), &text, err) &&
+	       thin_out_reports(&a, folder, now, id, err);
 }

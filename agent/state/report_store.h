@@ -16,13 +16,12 @@ enum { REPORT_STORE_MAX = 100, REPORT_STORE_DAYS = 30 };
 bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err);
 
 /* The ids of all that are stored, newest first.  A folder that is not there has none. */
-bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count,
-                  struct err *err);
+bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count, struct err *err);
 
 /* The report with that id, or "latest".  It is what stands in the file: report_store_check() before it
  * is rendered. */
 bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
-                  struct err *err);
+                       struct err *err);
 
 /* True if it has the keys of a report that this flowsync would write. */
 bool report_store_check(const struct node *report, struct err *err);

@@ -63,14 +63,14 @@ struct state_store {
 	int64_t sync;
 };
 
-static bool damaged(struct state_store *s, struct err *err, const char *why)
+static bool state_corrupt(struct state_store *s, struct err *err, const char *why)
 {
 	return err_set(err, "state \"%s\" is damaged: %s; %s", database_path(s->db), why, kind.otherwise);
 }
 
 /* ---- opening ---- */
 
-static bool get_key(struct state_store *s, bool *found, struct err *err)
+static bool state_get_key(struct state_store *s, bool *found, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_KEY);
 
@@ -80,17 +80,17 @@ static bool get_key(struct state_store *s, bool *found, struct err *err)
 		return true;
 	bool ok = query_get_bytes(q, 0, s->key, sizeof s->key);
 	query_end(q);
-	return ok || damaged(s, err, "its key has not the length of one");
+	return ok || state_corrupt(s, err, "its key has not the length of one");
 }
 
 /* Another process may add its own meanwhile: the first one holds, so what holds is asked for
  * again. */
-static bool find_key(struct state_store *s, struct err *err)
+static bool state_ensure_key(struct state_store *s, struct err *err)
 {
 	unsigned char fresh[STATE_KEY_SIZE];
 	bool found;
 
-	if (!get_key(s, &found, err))
+	if (!state_get_key(s, &found, err))
 		return false;
 	if (found)
 		return true;
@@ -98,10 +98,10 @@ static bool find_key(struct state_store *s, struct err *err)
 		return err_sys(err, errno, "make the key of state \"%s\"", database_path(s->db));
 	struct query *q = query_begin(s->db, ADD_KEY);
 	query_bytes(q, 1, fresh, sizeof fresh);
-	return query_run(q, err) && get_key(s, &found, err);
+	return query_run(q, err) && state_get_key(s, &found, err);
 }
 
-static bool get_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
+static bool state_get_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_SYNC);
 	bool found;
@@ -117,20 +117,20 @@ static bool get_sync(struct state_store *s, const char *endpoint, const char *ow
 	return true;
 }
 
-static bool find_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
+static bool state_ensure_sync(struct state_store *s, const char *endpoint, const char *owner, struct err *err)
 {
-	if (!get_sync(s, endpoint, owner, err))
+	if (!state_get_sync(s, endpoint, owner, err))
 		return false;
 	if (s->sync)
 		return true;
 	struct query *q = query_begin(s->db, ADD_SYNC);
 	query_text(q, 1, endpoint);
 	query_text(q, 2, owner);
-	return query_run(q, err) && get_sync(s, endpoint, owner, err);
+	return query_run(q, err) && state_get_sync(s, endpoint, owner, err);
 }
 
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
-                struct state_store **out, struct err *err)
+                      struct state_store **out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(state_store_closep) struct state_store *s = calloc(1, sizeof *s);
@@ -142,7 +142,7 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (use == STATE_READ ? !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
 	                      : !directory_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
 		return false;
-	if (!find_key(s, err) || !find_sync(s, endpoint, owner, err))
+	if (!state_ensure_key(s, err) || !state_ensure_sync(s, endpoint, owner, err))
 		return false;
 	*out = take(s);
 	return true;
@@ -169,28 +169,29 @@ const unsigned char *state_store_key(const struct state_store *s)
 
 /* ---- records ---- */
 
-static bool read_tree(struct state_store *s, struct arena *a, const char *name, const char *text,
-                      const struct node **out, struct err *err)
+static bool state_read_tree(struct state_store *s, struct arena *a, const char *name, const char *text,
+                            const struct node **out, struct err *err)
 {
 	struct node *tree;
 
 	if (!text)
 		return true;
 	if (!json_read(a, text, strlen(text), &tree, err))
-		return damaged(s, err, arena_printf(a, "the record of workflow \"%s\": %s", name, err->msg));
+		return state_corrupt(s, err, arena_printf(a, "the record of workflow \"%s\": %s", name, err->msg));
 	*out = tree;
 	return true;
 }
 
-static bool read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out, struct err *err)
+static bool state_read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out,
+                              struct err *err)
 {
 	struct applied_record r = {
 		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .digest = query_get_text(a, q, 2),
 		.paused = query_get_int(q, 5),
 	};
 
-	if (!read_tree(s, a, r.name, query_get_text(a, q, 3), &r.body, err) ||
-	    !read_tree(s, a, r.name, query_get_text(a, q, 4), &r.settled, err))
+	if (!state_read_tree(s, a, r.name, query_get_text(a, q, 3), &r.body, err) ||
+	    !state_read_tree(s, a, r.name, query_get_text(a, q, 4), &r.settled, err))
 		return false;
 	*out = r;
 	return true;
@@ -205,7 +206,7 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 	query_int(q, 1, s->sync);
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, all.items, all.count, all.room);
-		if (!read_record(s, a, q, &all.items[all.count], err)) {
+		if (!state_read_record(s, a, q, &all.items[all.count], err)) {
 			query_end(q);
 			return false;
 		}
@@ -216,7 +217,7 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 	return ok;
 }
 
-static const char *as_json(const struct node *n, struct buf *text)
+static const char *applied_json(const struct node *n, struct buf *text)
 {
 	if (!n)
 		return NULL;
@@ -234,8 +235,8 @@ bool state_store_put(struct state_store *s, const struct applied_record *r, stru
 	query_text(q, 2, r->name);
 	query_int(q, 3, r->id);
 	query_text(q, 4, r->digest);
-	query_text(q, 5, as_json(r->body, &body));
-	query_text(q, 6, as_json(r->settled, &settled));
+	query_text(q, 5, applied_json(r->body, &body));
+	query_text(q, 6, applied_json(r->settled, &settled));
 	query_int(q, 7, r->paused);
 	return query_run(q, err);
 }
@@ -287,8 +288,8 @@ bool state_store_approve(struct state_store *s, const char *guard, const char *r
 	return query_run(q, err);
 }
 
-bool state_store_approvals(struct state_store *s, struct arena *a, const char *revision, struct state_store_approvals *out,
-                     struct err *err)
+bool state_store_approvals(struct state_store *s, struct arena *a, const char *revision,
+                           struct state_store_approvals *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_APPROVALS);
 	struct state_store_approvals all = { 0 };

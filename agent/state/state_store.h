@@ -21,7 +21,7 @@ enum state_store_mode {
 /* Refused: a state that a newer flowsync wrote, and one that cannot be read (nothing is
  * overwritten).  dir is made, mode 0700, for STATE_WRITE; the file is 0600. */
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
-                struct state_store **out, struct err *err);
+                      struct state_store **out, struct err *err);
 void state_store_close(struct state_store *state);		/* takes NULL */
 void state_store_closep(struct state_store **state);
 
@@ -47,7 +47,7 @@ struct state_store_approvals { const char **guards; size_t count, room; };
  * approval of the guard is forgotten. */
 bool state_store_approve(struct state_store *state, const char *guard, const char *revision, struct err *err);
 bool state_store_approvals(struct state_store *state, struct arena *a, const char *revision,
-                     struct state_store_approvals *out, struct err *err);
+                           struct state_store_approvals *out, struct err *err);
 bool state_store_drop_approvals(struct state_store *state, struct err *err);	/* they were used */
 
 #endif
