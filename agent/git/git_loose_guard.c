@@ -48,7 +48,7 @@ static int unpack_piece(z_stream *z, unsigned char *in, size_t len)
 }
 
 /* True too where there is no such file: then the object is in a pack, or nowhere. */
-static bool is_whole_object(const char *path)
+static bool loose_object_is_whole(const char *path)
 {
 	CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	CLEANUP(end_inflate) z_stream z = { 0 };
@@ -68,7 +68,7 @@ static int check_loose_object(git_odb_backend *backend, const git_oid *id)
 	const struct loose_guard *g = (const struct loose_guard *)backend;
 	const char *hex = git_oid_tostr_s(id);
 
-	if (is_whole_object(arena_printf(&a, "%s%.2s/%s", g->objects, hex, hex + 2)))
+	if (loose_object_is_whole(arena_printf(&a, "%s%.2s/%s", g->objects, hex, hex + 2)))
 		return GIT_PASSTHROUGH;
 	git_error_set_str(GIT_ERROR_ODB, arena_printf(&a, "object %s is damaged: its file is cut off", hex));
 	return GIT_ERROR;

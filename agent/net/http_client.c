@@ -50,7 +50,7 @@ struct http_client {
 	struct http_slot *answered;	/* the caller is reading its answer */
 };
 
-static char *copy_text(const char *text)
+static char *http_copy_text(const char *text)
 {
 	char *copy = text ? strdup(text) : NULL;
 
@@ -182,8 +182,8 @@ static void client_set_names(struct http_client *client, const struct http_clien
 
 	curl_common_must(url_parse(&a, options->url, &url) == URL_OK);
 	client->loopback = url.loopback || options->unix_socket;
-	client->host = copy_text(options->server ? options->server : url.host);
-	client->address = copy_text(options->server ? options->server
+	client->host = http_copy_text(options->server ? options->server : url.host);
+	client->address = http_copy_text(options->server ? options->server
 	                            : options->unix_socket ? options->unix_socket : url.address);
 }
 
@@ -200,11 +200,11 @@ bool http_client_open(const struct http_client_options *options, struct http_cli
 
 	struct http_client *client = calloc(1, sizeof *client);
 	curl_common_must(client);
-	client->url = copy_text(options->url);
-	client->unix_socket = copy_text(options->unix_socket);
-	client->ca_file = copy_text(options->ca_file);
-	client->trust_hint = copy_text(options->trust_hint ? options->trust_hint : "");
-	client->refused_hint = copy_text(options->refused_hint ? options->refused_hint : "");
+	client->url = http_copy_text(options->url);
+	client->unix_socket = http_copy_text(options->unix_socket);
+	client->ca_file = http_copy_text(options->ca_file);
+	client->trust_hint = http_copy_text(options->trust_hint ? options->trust_hint : "");
+	client->refused_hint = http_copy_text(options->refused_hint ? options->refused_hint : "");
 	client->headers = options->headers;
 	client->compressed = options->compressed;
 	client->response_max = options->response_max;

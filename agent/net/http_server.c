@@ -273,9 +273,11 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **ke
 
 /* ---- start and stop ---- */
 
+static void on_log(void *ctx, const char *fmt, va_list ap) PRINTF(2, 0);
+
 /* Once it runs, what libmicrohttpd says is about clients that hung up; its thread says only
  * that. */
-PRINTF(2, 0) static void on_log(void *ctx, const char *fmt, va_list ap)
+static void on_log(void *ctx, const char *fmt, va_list ap)
 {
 	struct http_server *s = ctx;
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
