@@ -95,7 +95,7 @@ check: all programs
 	@sh tests/borders.sh $(BUILD) && sh tests/layers.sh && sh tests/references.sh
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
 
-sources := $(shell find agent reconcile tests -name "*.c" | sort)
+sources = $(shell find agent reconcile tests -name "*.c" | sort)
 json = $(subst ",\",$(subst \,\\,$1))
 compile_commands.json: export entry = "directory": "$(call json,$(CURDIR))", "command": "$(call json,$(compile) $(version)) -c
 compile_commands.json:
