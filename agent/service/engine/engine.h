@@ -21,7 +21,7 @@ struct engine_options {
 	int jobs;			/* steps at a time */
 	bool crons;			/* crons start executions; false: only requests do */
 	const char *cgroup;		/* cgroup_open()'s `where`; NULL: steps have no limits */
-	struct step_options prepare;
+	struct step_options steps;
 	struct mail_server mail;
 };
 

@@ -43,7 +43,7 @@ bool engine_options_read(struct context *ctx, const char *database, struct engin
 	*out = (struct engine_options){
 		.database = database, .log = ctx->log, .jobs = s->jobs ? s->jobs : JOBS, .crons = s->crons,
 		.cgroup = strcmp(cgroup, "none") == 0 ? NULL : cgroup,
-		.prepare = {
+		.steps = {
 			.env = env, .images = s->images, .sql = s->sql_command, .export = s->export_command,
 			.place = {
 				.mirrors = arena_printf(ctx->arena, "%s.mirrors", database),

@@ -232,7 +232,7 @@ static bool start_step_attempt(struct engine_state *es, struct execution *x, con
 	struct attempt attempt;
 
 	*kind = DAG_REFUSED;
-	bool ok = step_command_prepare(&at->arena, &es->options->prepare, &run, start, folder, &attempt, &notes, why);
+	bool ok = step_command_prepare(&at->arena, &es->options->steps, &run, start, folder, &attempt, &notes, why);
 	if (!ok)
 		buf_addf(&notes, "flowsync: %s\n", why->msg);
 	note.notes = buf_str(&notes);
@@ -364,7 +364,7 @@ bool execution_is_confined(const struct engine_state *es, const struct dag_step 
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return step_command_image(&a, &es->options->prepare, step->body);
+	return step_command_image(&a, &es->options->steps, step->body);
 }
 
 void execution_handle_attempt_end(struct engine_state *es, struct active_attempt *at, const char *why,

@@ -143,7 +143,7 @@ static bool start_notification_attempt(struct engine_state *es, struct active_at
 		return false;
 	const struct attempt attempt = {
 		.folder = notification_directory(a, es, at->notification), .commands = command, .command_count = 1,
-		.env = step_command_environment(a, &es->options->prepare), .masks = masks_list(&masks),
+		.env = step_command_environment(a, &es->options->steps), .masks = masks_list(&masks),
 	};
 	*final = false;
 	return engine_state_start_attempt(es, at, &attempt, err);

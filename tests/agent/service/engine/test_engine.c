@@ -59,7 +59,7 @@ static int set_up(void **state)
 	check(workflow_store_open(f->file, 5000, &f->store, &err) && wakeup_open(f->file, &f->wake, &err), &err);
 	f->log = (struct log){ .to = open_memstream(&f->said, &f->said_len), .level = LEVEL_INFO };
 	f->options = (struct engine_options){
-		.database = f->file, .log = &f->log, .jobs = 4, .prepare.env = environ,
+		.database = f->file, .log = &f->log, .jobs = 4, .steps.env = environ,
 	};
 	*state = f;
 	return 0;
