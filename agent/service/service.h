@@ -69,7 +69,7 @@ int service_step_runner_main(struct context *ctx);
 /* The three below read a document from stdin, print lines of a log for people to ctx->out, and leave a reply in the
  * folder of the attempt, whose folder `work` is their working directory. */
 int service_step_http_main(struct context *ctx);	/* sends the request of a step (steps/step_http.h) */
-int service_step_checkout_main(struct context *ctx);	/* writes the files of a repository (steps/step_checkout.h) */
+int service_step_checkout_main(struct context *ctx);	/* writes a repository (steps/step_checkout.h) */
 int service_send_notification_main(struct context *ctx);	/* a webhook call, or a mail (steps/notification.h) */
 
 #endif

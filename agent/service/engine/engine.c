@@ -156,7 +156,8 @@ static bool load_executions_after_last(struct engine *g)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
 		struct err err;
-		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count, &err)) {
+		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count,
+		                              &err)) {
 			log_error(g->options.log, "cannot load new executions: %s", err.msg);
 			return false;
 		}
@@ -455,7 +456,8 @@ static bool load_open_executions(struct engine *g, struct err *err)
 	while (count == LOAD_PAGE_SIZE) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct stored_execution *rows;
-		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count, err))
+		if (!execution_store_list_new(g->state.store, &a, g->last_execution, LOAD_PAGE_SIZE, &rows, &count,
+		                              err))
 			return false;
 		for (size_t i = 0; i < count; i++)
 			add_execution(g, &rows[i]);
