@@ -74,7 +74,7 @@ class UnixSocketTest(SyncCase):
     def test_what_is_no_place_for_a_socket(self):
         specs = self.write({"a.yaml": spec("a")})
         for endpoint, sentence in (
-                ("unix:", 'the endpoint "unix:" has no path of a socket after it'),
+                ("unix:", 'the endpoint "unix:" lacks the path of a socket'),
                 ("unix:" + "x" * 200, "the endpoint's socket path has 200 bytes: at most 107 are possible")):
             self.assertEqual(self.expect(64, "plan", specs, endpoint=endpoint).err, f"flowsync: error: {sentence}\n")
 
