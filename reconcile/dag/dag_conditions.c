@@ -136,7 +136,7 @@ static enum dag_verdict condition_holds(const struct judge *j, const struct node
 		return VERDICT_RUN;
 	const char *found = node_get_text(step->outputs, param);
 	if (!found)
-		return say(j, "conditional[%zu] cannot be judged: step \"%s\" wrote no output "
+		return say(j, "conditional[%zu] cannot be evaluated: step \"%s\" wrote no output "
 		           "parameter \"%s\"", index, step->name, param), VERDICT_FAIL;
 	if ((strcmp(found, wanted) == 0) == equals)
 		return VERDICT_RUN;
@@ -167,7 +167,7 @@ enum dag_verdict dag_conditions_judge(const struct dag_run *flow, size_t at, con
 	enum dag_verdict verdict;
 
 	if (above)
-		return say(&j, "left out with step \"%s\"", above->name), VERDICT_SKIP_DAG;
+		return say(&j, "skipped with step \"%s\"", above->name), VERDICT_SKIP_DAG;
 	if (!j.v->chosen) {
 		verdict = judge_plain_parents(&j);
 		*why = "not among the steps to run";

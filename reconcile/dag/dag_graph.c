@@ -113,7 +113,7 @@ static bool read_parents(struct arena *a, const struct dag_graph *g, struct dag_
 		const struct node *parent = parents->entries[i].value;
 		size_t at = parent->kind == NODE_TEXT ? dag_graph_find(g, parent->text) : g->count;
 		if (at == g->count)
-			return err_set(err, "step \"%s\": parent %zu is no step of the workflow",
+			return err_set(err, "step \"%s\": parent %zu is not a step of the workflow",
 			               v->name, i + 1);
 		link_to(a, &v->parents, at);
 	}
@@ -131,8 +131,8 @@ static void read_condition_step(struct arena *a, const struct dag_graph *g, stru
 	if (at < g->count && g->vertices[at].chosen)
 		link_to(a, &v->named, at);
 	else if (at == g->count && !v->unjudged)
-		v->unjudged = arena_printf(a, "executionParameters.%s[%zu] names \"%s\", which is no "
-		                           "step of the workflow", list, index,
+		v->unjudged = arena_printf(a, "executionParameters.%s[%zu] names \"%s\", which is "
+		                           "not a step of the workflow", list, index,
 		                           name && name->kind == NODE_TEXT ? name->text : "");
 }
 
@@ -257,7 +257,7 @@ static bool choose_steps(struct arena *a, struct dag_graph *g, struct err *err)
 static bool check_parameter_values(const struct node *map, const char *what, struct err *err)
 {
 	if (map && map->kind != NODE_MAP)
-		return err_set(err, "%s: expected a map, found %s", what, node_kind_words(map->kind));
+		return err_set(err, "%s: expected a mapping, found %s", what, node_kind_words(map->kind));
 	for (size_t i = 0; i < entry_count(map); i++) {
 		const struct node *value = map->entries[i].value;
 		if (value->kind == NODE_MAP || value->kind == NODE_LIST)
@@ -273,11 +273,11 @@ static bool check_params(const struct dag_graph *g, struct err *err)
 	const struct node *steps = dag_given(params, "stepWise");
 
 	if (params && params->kind != NODE_MAP)
-		return err_set(err, "params: expected a map, found %s", node_kind_words(params->kind));
+		return err_set(err, "params: expected a mapping, found %s", node_kind_words(params->kind));
 	if (!check_parameter_values(dag_given(params, "global"), "params.global", err))
 		return false;
 	if (steps && steps->kind != NODE_MAP)
-		return err_set(err, "params.stepWise: expected a map, found %s",
+		return err_set(err, "params.stepWise: expected a mapping, found %s",
 		               node_kind_words(steps->kind));
 	for (size_t i = 0; i < entry_count(steps); i++) {
 		const char *name = steps->entries[i].key;
@@ -297,7 +297,7 @@ static bool read_steps(struct arena *a, struct dag_graph *g, const struct node *
 	const struct node *steps = dag_given(body, "steps"), *retry = dag_given(body, "retryOptions");
 
 	if (!steps || steps->kind != NODE_MAP)
-		return err_set(err, "steps: expected a map of steps");
+		return err_set(err, "steps: expected a mapping of steps");
 	g->count = steps->count;
 	g->vertices = arena_new(a, struct dag_vertex, g->count);
 	for (size_t i = 0; i < g->count; i++) {
@@ -318,7 +318,7 @@ bool dag_graph_make(struct arena *a, const struct node *body, const struct node 
 	struct dag_graph *g = arena_new(a, struct dag_graph, 1);
 
 	if (execute && execute->kind != NODE_NULL && execute->kind != NODE_MAP)
-		return err_set(err, "expected a map, found %s", node_kind_words(execute->kind));
+		return err_set(err, "expected a mapping, found %s", node_kind_words(execute->kind));
 	g->execute = execute;
 	g->watchers = dag_given(body, "watchers");
 	g->watcher_count = entry_count(g->watchers);

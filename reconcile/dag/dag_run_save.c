@@ -107,7 +107,7 @@ static bool load_word(const struct node *map, const char *key, const char *const
 			*out = i;
 			return true;
 		}
-	return err_set(err, "%s: its word is not known", key);
+	return err_set(err, "%s: unknown word", key);
 }
 
 static bool load_words(const struct node *map, struct dag_step *s, struct err *err)
@@ -134,7 +134,7 @@ static bool load_result(struct arena *a, const struct node *map, struct dag_step
 	if (message && message->kind != NODE_TEXT)
 		return err_set(err, "message: expected a text");
 	if (outputs && outputs->kind != NODE_MAP)
-		return err_set(err, "outputs: expected a map");
+		return err_set(err, "outputs: expected a mapping");
 	if (message)
 		s->message = arena_strdup(a, message->text);
 	if (outputs)
@@ -147,7 +147,7 @@ static bool load_step(struct arena *a, const struct node *map, struct dag_step *
 	int64_t attempts = 0, code = -1;
 
 	if (!map || map->kind != NODE_MAP)
-		return err_set(err, "expected a map");
+		return err_set(err, "expected a mapping");
 	if (!load_words(map, s, err) || !load_result(a, map, s, err) ||
 	    !load_int(map, "attempts", 0, INT32_MAX, &attempts, err) ||
 	    !load_int(map, "started", -1, LAST_MS, &s->started, err) ||
@@ -160,9 +160,9 @@ static bool load_step(struct arena *a, const struct node *map, struct dag_step *
 	s->code = (int)code;
 	/* What would hang for ever, or be counted below nothing. */
 	if (s->phase == STEP_ACTIVE && (s->attempts == 0 || s->began < 0))
-		return err_set(err, "it is under way and has not begun");
+		return err_set(err, "it is running, but has no attempt");
 	if (s->phase == STEP_RETRIES && s->due < 0)
-		return err_set(err, "it is to be tried again, and not said when");
+		return err_set(err, "it waits for a retry, but has no time for it");
 	return true;
 }
 

@@ -81,8 +81,9 @@ static void check_patterns(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->options.only_count; i++)
 		if (!fits_any(c, c->options.only[i]))
-			diagnostics_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name",
-			           c->options.only[i]);
+			diagnostics_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name%s",
+			                 c->options.only[i],
+			                 strchr(c->options.only[i], ',') ? "; give each name by an --only of its own" : "");
 }
 
 static void start_observing(struct cycle *c)
@@ -191,15 +192,15 @@ static void add_cycle_warnings(struct cycle *c)
 	                     c->unseen_path),
 	        arena_printf(a, "declare what this service does not show, such as %s: a change there is not "
 	                     "seen", c->unseen_path));
-	warn_of_tally(c, &c->unmarked, "is unmarked: not pruned until first written",
-	        "are unmarked: not pruned until first written");
+	warn_of_tally(c, &c->unmarked, "has no owner tag yet, so it is not pruned; --mark writes the tag",
+	        "have no owner tag yet, so they are not pruned; --mark writes the tags");
 	warn_of_tally(c, &c->tagless,
 	        "does not keep flowsync's tags on this service: it is never pruned, and without a state what "
 	        "the service hides or changes is written at each sync",
 	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
 	        "the service hides or changes is written at each sync");
-	warn_of_tally(c, &c->unrecorded, "has no record: keys taken out of the spec can't be seen",
-	        "have no record: keys taken out of the spec can't be seen");
+	warn_of_tally(c, &c->unrecorded, "has no record of an earlier apply: keys removed from the spec cannot be detected",
+	        "have no record of an earlier apply: keys removed from the spec cannot be detected");
 }
 
 /* What was planned and not begun: time was over, or somebody stopped it. */
@@ -209,7 +210,7 @@ static void close_open_steps(struct cycle *c)
 
 	begin_phase(c, CYCLE_DONE);
 	if (c->dispatch->unauthorised && c->list.op.ok)
-		fail_whole(c, "the service does not accept the token any more: the cycle was stopped");
+		fail_whole(c, "the service no longer accepts the token: the cycle was stopped");
 	else if (c->forbade)
 		fail_whole(c, "the service forbade five workflows in a row: the cycle was stopped");
 	for (size_t i = 0; i < r->step_count && c->options.apply; i++) {
@@ -222,7 +223,7 @@ static void close_open_steps(struct cycle *c)
 		add_cycle_warnings(c);
 	if (c->options.hold)
 		diagnostics_warn(c->faults, (struct pos){ 0 },
-		           TASK_HELD ": workflows are neither made nor deleted");
+		           TASK_HELD ": workflows are neither created nor deleted");
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

@@ -23,7 +23,7 @@ struct cycle_options {
 	bool mark;			/* put our marker on workflows that are equal already */
 	bool whole;			/* --undeclared remove */
 	bool defer;			/* a workflow that runs (409) is not waited for: its step is deferred */
-	/* The source could not be read anew, the specs are older: nothing is made or deleted. */
+	/* The source could not be read, the specs are older: nothing is created or deleted. */
 	bool hold;
 	const struct node *mask;	/* more that is masked, as for mask_mark(); NULL: nothing */
 	struct guard_limits limits;

@@ -33,6 +33,12 @@ static bool is_over_percent(size_t part, size_t whole, int percent)
 	return whole && part * 100 > whole * (size_t)percent;
 }
 
+/* The least percentage that a share is not over. */
+static size_t least_percent(size_t part, size_t whole)
+{
+	return whole ? (part * 100 + whole - 1) / whole : 0;
+}
+
 static bool is_approved(const struct guard_limits *l, const char *name)
 {
 	for (size_t i = 0; i < l->approved_count; i++)
@@ -89,8 +95,9 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 		.name = "delete-share", .limit = arena_printf(a, "%d %%", percent),
 		.value = share_text(a, f->deletes, f->owned),
 		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
-		                        "meant, give --max-delete-percent", f->deletes, f->owned, plural_suffix(f->owned), percent,
-		                        name_list(a, f->delete_names, f->deletes)),
+		                        "meant, give --max-delete-percent %zu", f->deletes, f->owned,
+		                        plural_suffix(f->owned), percent, name_list(a, f->delete_names, f->deletes),
+		                        least_percent(f->deletes, f->owned)),
 	}, l, too_many_deletes(f, l));
 }
 
@@ -105,7 +112,7 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 		.name = "missing-share", .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
 		.value = share_text(a, f->missing, f->remembered),
 		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
-		                        "%d %% (%s); is the token of another tenant? If they are to be made anew, give "
+		                        "%d %% (%s); is the token for another tenant? To create them again, give "
 		                        "--allow-recreate", f->missing, f->remembered, SHARE,
 		                        name_list(a, f->missing_names, f->missing)),
 	}, l, block);
@@ -116,8 +123,8 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {
-	const char *lost = f->rolled_back == 1 ? ", and takes back 1 commit"
-	                 : f->rolled_back ? arena_printf(a, ", and takes back %zu commits", f->rolled_back) : "";
+	const char *lost = f->rolled_back == 1 ? ", and would undo 1 commit"
+	                 : f->rolled_back ? arena_printf(a, ", and would undo %zu commits", f->rolled_back) : "";
 
 	if (!f->revision || !f->last_revision)
 		return;
@@ -125,7 +132,8 @@ static void check_rollback(struct arena *a, struct guards *g, const struct guard
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
 		.value = f->revision,
 		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
-		                        "that is meant, give --allow-rollback", f->revision, f->last_revision, lost),
+		                        "that is meant, give --allow-rollback; if this is another repository, give it "
+		                        "its own --owner", f->revision, f->last_revision, lost),
 	}, l, f->rolls_back && !l->allow_rollback);
 }
 
@@ -138,8 +146,8 @@ static void check_updates(struct arena *a, struct guards *g, const struct guard_
 		.name = "update-share", .limit = arena_printf(a, "%d %%", l->max_update_percent),
 		.value = share_text(a, f->updates, f->meant),
 		.message = arena_printf(a, "%zu of %zu declared workflow%s would be updated, over %d %%; if that is "
-		                        "meant, give a higher --max-update-percent", f->updates, f->meant,
-		                        plural_suffix(f->meant), l->max_update_percent),
+		                        "meant, give --max-update-percent %zu", f->updates, f->meant,
+		                        plural_suffix(f->meant), l->max_update_percent, least_percent(f->updates, f->meant)),
 	}, l, is_over_percent(f->updates, f->meant, l->max_update_percent));
 }
 

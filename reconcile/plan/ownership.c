@@ -78,10 +78,7 @@ static bool is_owned(const struct matching *m, const struct listed *l)
  * 6). */
 static const char *explain_namesakes(struct arena *a, const struct names *of)
 {
-	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
-	                    "is meant cannot be told", of->count, of->items[0]->name,
-	                    (long long)of->items[0]->id, (long long)of->items[1]->id,
-	                    of->count > 2 ? ", ..." : "");
+	return listed_several(a, of->count, of->items[0], of->items[1]);
 }
 
 static const char *explain_both_names(struct arena *a, const struct listed *old, const struct listed *new)
@@ -109,7 +106,7 @@ static struct names find_candidates(const struct matching *m, const struct workf
 
 	if (one.count < all.count)
 		diagnostics_warn(m->cycle->faults, w->step->at, "the service has %zu workflows called \"%s\"; the one with "
-		           "id %lld is ours, the others are left alone", all.count, name,
+		           "id %lld is ours; the others are not changed", all.count, name,
 		           (long long)one.items[0]->id);
 	return one;
 }
@@ -198,7 +195,7 @@ static const char *explain_taken(const struct matching *m, const struct workflow
 	const struct workflow_task *other = strcmp(l->name, w->step->name) == 0 ? NULL : task_using(m->cycle, l->id);
 
 	if (other)
-		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is meant by \"%s\" too", l->name,
+		return arena_printf(m->arena, "workflow \"%s\" (id %lld) is also meant by the spec \"%s\"", l->name,
 		                    (long long)l->id, other->step->name);
 	return task_plan_ownership_conflict(m->arena, w, &l->marker, l->name);
 }

@@ -36,8 +36,8 @@ static const struct node *unwrap(struct arena *a, const struct node *doc, struct
 		for (size_t i = 0; i < doc->count; i++) {
 			const struct entry *e = &doc->entries[i];
 			if (strcmp(e->key, "body") != 0 && strcmp(e->key, "flowsync") != 0)
-				diagnostics_warn(faults, e->at, "\"%s\" stands beside body: and is not read, as the service's "
-				           "own tool does not read it", e->key);
+				diagnostics_warn(faults, e->at, "\"%s\" is beside body: and is ignored, as the service's own "
+				           "tool ignores it", e->key);
 		}
 		return body;
 	}
@@ -178,7 +178,7 @@ static void report_claimed_twice(const struct claim *first, const struct claim *
 		diagnostics_add(faults, again->spec->at, "a workflow \"%s\" is declared already at %s:%d:%d",
 		          again->name, at.file, at.line, at.col);
 	else if (first->spec == again->spec)
-		diagnostics_add(faults, again->spec->at, "renamed_from: \"%s\" is the name that the workflow has",
+		diagnostics_add(faults, again->spec->at, "renamed_from: \"%s\" is the present name of the workflow",
 		          again->name);
 	else
 		diagnostics_add(faults, again->spec->at, "renamed_from: \"%s\" is %s at %s:%d:%d", again->name,

@@ -323,8 +323,8 @@ static void add_head(struct writer *w, const struct node *described, const char 
 	for (size_t i = 0; i < w->count; i++)
 		add_comment(out, w->notes[i]);
 	if (w->ignore->count)
-		add_comment(out, "To declare what flowsync.ignore names, take it out there: until then it stays "
-		            "as it is.");
+		add_comment(out, "To declare a key that flowsync.ignore lists, remove it from that list; until then "
+		            "it is left as it is.");
 }
 
 /* keep: the workflow is not to be deleted, as its tag says. */
@@ -357,14 +357,14 @@ static bool plans_nothing(struct arena *a, const struct node *observed, const st
 		size_t first = 0;
 		while (faults.items[first].warning)
 			first++;
-		return err_set(err, "it would be no valid spec: %s", faults.items[first].message);
+		return err_set(err, "it would not be a valid spec: %s", faults.items[first].message);
 	}
 	diff_three_way(a, &(struct diff_sides){
 		.name = specs.items[0].name, .declared = normalise(a, specs.items[0].body),
 		.observed = observed, .ignore = specs.items[0].ignore,
 	}, &diff);
 	if (diff.count)
-		return err_set(err, "no spec says the same as the service does at %s", diff.items[0].path);
+		return err_set(err, "no spec can express what the service has at %s", diff.items[0].path);
 	return true;
 }
 

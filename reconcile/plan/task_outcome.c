@@ -30,12 +30,12 @@ static const char *list_paths(struct workflow_task *t, const char *words, const 
 const char *task_outcome_note(const struct workflow_task *t, bool changes, bool tags, bool pause)
 {
 	if (pause)
-		return "it was paused when an update of flowsync set it going, and is paused again";
+		return "an update by flowsync resumed this paused workflow; it is paused again";
 	if (tags && !t->marked)
-		return changes ? NULL : "equal already: flowsync's tags are put on it, as --mark asks";
+		return changes ? NULL : "already equal: flowsync's tags are added, because --mark is given";
 	if (tags)
-		return t->spec->prune ? "the tag flowsync-keep goes: the spec does not say prune: false any more"
-		                      : "the tag flowsync-keep is put on it: the spec says prune: false";
+		return t->spec->prune ? "the tag flowsync-keep is removed: the spec no longer says prune: false"
+		                      : "the tag flowsync-keep is added: the spec says prune: false";
 	return NULL;
 }
 
@@ -99,7 +99,7 @@ void task_outcome_foreign(struct workflow_task *t)
 
 void task_outcome_not_deleted(struct workflow_task *t)
 {
-	set_result(t, RESULT_CONFLICT, "it changed since it was listed, and is left alone");
+	set_result(t, RESULT_CONFLICT, "changed since it was listed; skipped");
 }
 
 void task_outcome_ambiguous(struct workflow_task *t)
@@ -145,13 +145,13 @@ void task_outcome_failed(struct workflow_task *t)
 void task_outcome_unverified(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;
-	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but it could not be checked: %s", t->op->err.msg));
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but not verified: %s", t->op->err.msg));
 }
 
 void task_outcome_not_paused(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;
-	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but the update set it going and it could not be "
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "written, but the update resumed it, and it could not be "
 	                                          "paused again: %s", t->op->err.msg));
 }
 
@@ -187,8 +187,8 @@ static void warn_of_blind_removals(struct workflow_task *t)
 
 	for (size_t i = 0; i < diff->count; i++)
 		if (diff->items[i].blind)
-			diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": %s was taken out of the spec; whether it is "
-			           "gone cannot be seen, as the service does not show it", t->step->name, diff->items[i].path);
+			diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": %s was removed from the spec; the service "
+			           "does not show whether it is gone", t->step->name, diff->items[i].path);
 }
 
 void task_outcome_settled(struct workflow_task *t)
@@ -208,6 +208,6 @@ void task_outcome_settled(struct workflow_task *t)
 
 void task_outcome_paused(struct workflow_task *t)
 {
-	diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": the update set it going; it was paused again",
+	diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": the update resumed it; it was paused again",
 	           t->step->name);
 }

@@ -24,8 +24,8 @@ const char *task_plan_ownership_conflict(struct arena *a, const struct workflow_
 	if (owned)
 		return NULL;
 	if (strcmp(name, t->spec->name) != 0 && !(old && strcmp(name, old) == 0))
-		return arena_printf(a, "it is called \"%s\" since it was listed, and is left alone", name);
-	return o->no_adopt ? "it is on the service without our marker, and is not adopted" : NULL;
+		return arena_printf(a, "renamed to \"%s\" since it was listed; skipped", name);
+	return o->no_adopt ? "it has no owner tag, and adopting is off (--adopt no)" : NULL;
 }
 
 /* The list may have said nothing of its tags, or another thing. */

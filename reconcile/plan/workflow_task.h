@@ -26,8 +26,8 @@
 #include "reconcile/plan/settled_differences.h"
 #include "reconcile/wire/operation_create.h"
 
-#define TASK_HELD	"the source could not be read anew"
-#define TASK_NOT_BEGUN	"not begun: the cycle was stopped or its time was over"
+#define TASK_HELD	"the source could not be read"
+#define TASK_NOT_BEGUN	"not started: the cycle was stopped, or its time limit (--timeout) had passed"
 
 /* What the task waits for. */
 enum task_state {

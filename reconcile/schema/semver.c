@@ -306,7 +306,7 @@ static bool read_range_version(const char **p, const char *text, struct version 
 	if (read_partial_version(p, out) && ends_limit(**p))
 		return true;
 	size_t len = strcspn(start, " \t|");
-	return err_usage(err, "\"%s\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, "
+	return err_usage(err, "\"%s\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, "
 	                 "found %s%.*s%s", text, len ? "\"" : "", len ? (int)len : 7, len ? start : "nothing",
 	                 len ? "\"" : "");
 }

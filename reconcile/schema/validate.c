@@ -108,7 +108,7 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 		           "%s: expected five cron fields, or six or seven with seconds first and a "
 		           "year last, found %zu", place_text(c, path), fields);
 	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
-		diagnostics_warn(c->faults, n->at, "%s: \"%s\" is no cron that ever comes", place_text(c, path), n->text);
+		diagnostics_warn(c->faults, n->at, "%s: \"%s\" never fires", place_text(c, path), n->text);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
@@ -166,7 +166,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		diagnostics_add(c->faults, n->at, "%s: no step is called \"%s\"", place_text(c, path), n->text);
 	if ((f->flags & FIELD_JSON_TEXT) && c->as != VALIDATE_REQUEST && !strstr(n->text, "{{") &&
 	    !json_read(c->arena, n->text, strlen(n->text), &read, &err))
-		diagnostics_warn(c->faults, n->at, "%s: expected JSON as text, found text that is no JSON",
+		diagnostics_warn(c->faults, n->at, "%s: expected JSON as text, found text that is not JSON",
 		           place_text(c, path));
 }
 
@@ -197,9 +197,9 @@ static void report_unknown_field(const struct check *c, const struct field *obje
 static void report_wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
                        struct kind kind, const struct path *path)
 {
-	const char *of = strcmp(kind.holder->name, "*") == 0 ? "step" : kind.holder->name;
+	const char *of = strcmp(kind.holder->name, "*") == 0 ? "a step" : kind.holder->name;
 
-	diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with %s of type %s, only with %s",
+	diagnostics_add(c->faults, e->at, "%s: \"%s\" is not allowed in %s of type %s, only in %s",
 	          place_text(c, path), e->key, of, field_kind_words(c->arena, kind.holder, kind.bits),
 	          field_kind_words(c->arena, kind.holder, f->only));
 }
@@ -223,7 +223,7 @@ static void check_entry(const struct check *c, const struct field *object, const
 	} else {
 		const char *method = node_get_text(n, "method");
 		if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
-			diagnostics_add(c->faults, e->at, "%s: \"%s\" does not go with method get",
+			diagnostics_add(c->faults, e->at, "%s: \"%s\" is not allowed with method get",
 			          place_text(c, path), e->key);
 		check_value(c, f, e->value, kind, &here);
 	}
@@ -310,7 +310,7 @@ static void check_own_tags(const struct check *c, const struct node *tags)
 		const char *name = node_get_text(tags->entries[i].value, "name");
 		if (name && field_own_tag(name))
 			diagnostics_add(c->faults, tags->entries[i].at,
-			          "/tags/%zu: tags that begin with \"flowsync-\" are put on by flowsync itself", i);
+			          "/tags/%zu: tags that begin with \"flowsync-\" are reserved for flowsync", i);
 	}
 }
 

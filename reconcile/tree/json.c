@@ -61,7 +61,7 @@ static bool scan_json_text(struct scan *s, struct err *err)
 	for (s->at++; s->at < s->end && *s->at != '"'; ) {
 		size_t len = utf8_length(s->at, s->end);
 		if (len == 0)
-			return refuse_json(s, err, "not JSON: a text that is not UTF-8");
+			return refuse_json(s, err, "not JSON: a string that is not UTF-8");
 		if ((unsigned char)*s->at < ' ')
 			return refuse_json(s, err, "not JSON: a control character that is not escaped");
 		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
@@ -71,7 +71,7 @@ static bool scan_json_text(struct scan *s, struct err *err)
 		s->at += len;
 	}
 	if (s->at == s->end)
-		return err_set(err, "not JSON: it ends inside a text");
+		return err_set(err, "not JSON: it ends inside a string");
 	s->at++;
 	return true;
 }
@@ -141,7 +141,7 @@ static bool scan_json_word(struct scan *s, struct err *err)
 		}
 	for (size_t i = 0; i < len; i++)
 		if (!isgraph((unsigned char)s->at[i]))
-			return refuse_json(s, err, "not JSON: bytes that are no text");
+			return refuse_json(s, err, "not JSON: binary data");
 	if (len == 0)
 		return refuse_json(s, err, "not JSON: a control character");
 	int shown = len < 40 ? len : 40;

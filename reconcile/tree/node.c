@@ -364,7 +364,7 @@ const char *node_kind_words(enum node_kind kind)
 		[NODE_REAL] = "a number with a fraction",
 		[NODE_TEXT] = "a text",
 		[NODE_LIST] = "a list",
-		[NODE_MAP] = "a map",
+		[NODE_MAP] = "a mapping",
 	};
 	return words[kind];
 }

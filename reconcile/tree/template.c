@@ -115,7 +115,7 @@ static void report_unknown_name(struct filler *f, struct word name)
 		          near.word, near.best);
 	else
 		diagnostics_add(f->faults, f->pos, "unknown variable \"%s\": give it with --set or --vars, "
-		          "or list it under vars_passthrough if the service is to have it", near.word);
+		          "or list it under vars_passthrough if the service should get it as it is", near.word);
 }
 
 static void report_unknown_env(struct filler *f, struct word name)
@@ -147,7 +147,7 @@ static void fill_expression(struct filler *f, struct word expression, const char
 		if (!value)
 			report_unknown_env(f, in_env);
 	} else {
-		diagnostics_add(f->faults, f->pos, "found \"%.*s\": only a plain name can be filled in",
+		diagnostics_add(f->faults, f->pos, "found \"%.*s\": expected the name of a variable between the braces",
 		          (int)(end - f->at), f->at);
 	}
 	if (value)
@@ -175,8 +175,8 @@ static void fill_next_mark(struct filler *f)
 	if (f->at[1] == '{') {
 		fill_next_braces(f);
 	} else if (f->at[1] == '%' || f->at[1] == '#') {
-		diagnostics_add(f->faults, f->pos, "found \"{%c\": only \"{{ name }}\" is filled in, "
-		          "there is no other template language", f->at[1]);
+		diagnostics_add(f->faults, f->pos, "found \"{%c\": only \"{{ name }}\" is supported, "
+		          "no other template syntax", f->at[1]);
 		skip_text(f, f->at + 2);
 	} else {
 		copy_text(f, f->at + 1);

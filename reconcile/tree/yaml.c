@@ -111,8 +111,8 @@ static bool report_unfilled_braces(struct reader *r, struct pos at, size_t offse
 		return true;
 	r->braces = offset + 1;
 	diagnostics_add(r->faults, at,
-	          "found \"%.*s\", which nobody filled in: give it with --set or --vars, "
-	          "or quote it if the service is to have it", len, r->bytes + offset);
+	          "found \"%.*s\", a variable without a value: give it with --set or --vars, "
+	          "or quote it if the service should get it as it is", len, r->bytes + offset);
 	return true;
 }
 
@@ -224,8 +224,8 @@ static bool next_event(struct reader *r, yaml_event_t *event)
 static bool count_node(struct reader *r, struct pos at)
 {
 	if (++r->nodes > YAML_MAX_NODES)
-		return diagnostics_add(r->faults, at, "more than %d values in one file, aliases counted as what "
-		                 "they stand for", YAML_MAX_NODES);
+		return diagnostics_add(r->faults, at, "more than %d values in one file, with aliases expanded"
+		                 , YAML_MAX_NODES);
 	return true;
 }
 
@@ -277,7 +277,7 @@ static bool count_copy(struct reader *r, struct pos at, const struct node *n, in
 {
 	r->text += n->text ? strlen(n->text) : 0;
 	if (r->text > MAX_TEXT)
-		return diagnostics_add(r->faults, at, "aliases make more than %d MiB of one file",
+		return diagnostics_add(r->faults, at, "more than %d MiB of text in one file, with aliases expanded",
 		                 MAX_TEXT >> 20);
 	if (n->count && !is_too_deep(r, at, depth))
 		return false;
@@ -302,7 +302,7 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *event, int 
 		diagnostics_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
 		          "if it is text");
 	else if (r->anchors[i - 1].open)
-		diagnostics_add(r->faults, at, "the alias \"*%s\" stands inside of what it stands for", name);
+		diagnostics_add(r->faults, at, "the alias \"*%s\" is inside the value that it refers to", name);
 	else
 		return count_copy(r, at, r->anchors[i - 1].node, depth) ?
 		       node_copy(r->arena, r->anchors[i - 1].node) : NULL;
@@ -569,10 +569,10 @@ static bool can_merge(struct reader *r, struct pos at, const struct node *n)
 		return true;
 	for (size_t i = 0; n->kind == NODE_LIST && i < n->count; i++)
 		if (n->entries[i].value->kind != NODE_MAP)
-			return diagnostics_add(r->faults, n->entries[i].at, "\"<<\" merges maps, found %s",
+			return diagnostics_add(r->faults, n->entries[i].at, "\"<<\" merges mappings, found %s",
 			                 node_kind_words(n->entries[i].value->kind));
 	return n->kind == NODE_LIST ||
-	       diagnostics_add(r->faults, at, "\"<<\" merges maps, found %s", node_kind_words(n->kind));
+	       diagnostics_add(r->faults, at, "\"<<\" merges mappings, found %s", node_kind_words(n->kind));
 }
 
 struct merge {

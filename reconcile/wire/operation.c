@@ -202,7 +202,7 @@ void operation_call_init(struct operation_call *call, struct arena *a, enum oper
 		             arena_strdup(a, what) },
 		.want_json = true,
 	};
-	err_set(&call->op.err, "%s: not begun: it was stopped, or its time was over", what);
+	err_set(&call->op.err, "%s: not sent: flowsync was stopped, or its time limit (--timeout) had passed", what);
 }
 
 void operation_describe_init(struct operation_call *call, struct arena *a, int64_t id, const char *name)

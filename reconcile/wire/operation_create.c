@@ -51,7 +51,7 @@ static enum task_next handle_lookup(struct operation_create *create, const struc
 		        listed_several(create->op.arena, create->look.count, &create->look.items[0],
 		                       &create->look.items[1]));
 	else
-		err_set(&create->op.err, "%s: a workflow of that name is there already (id %lld)",
+		err_set(&create->op.err, "%s: a workflow with this name already exists (id %lld)",
 		        create->request.what, (long long)create->there);
 	return finish_create(create, false);
 }
@@ -101,6 +101,6 @@ void operation_create_init(struct operation_create *create, struct arena *a, con
 		OP_CREATE, "/workflows/", json_text(a, body),
 		arena_printf(a, "create workflow \"%s\"", create->name),
 	};
-	err_set(&create->op.err, "%s: not begun: it was stopped, or its time was over",
+	err_set(&create->op.err, "%s: not sent: flowsync was stopped, or its time limit (--timeout) had passed",
 	        create->request.what);
 }

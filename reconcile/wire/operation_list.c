@@ -15,7 +15,7 @@ void operation_list_init(struct operation_list *list, struct arena *a)
 		.op = { .task.step = operation_list_task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
 		.reading = 1, .told = -1,
 	};
-	err_set(&list->op.err, "list workflows: not begun: it was stopped, or its time was over");
+	err_set(&list->op.err, "list workflows: not sent: flowsync was stopped, or its time limit (--timeout) had passed");
 }
 
 void operation_list_name_init(struct operation_list *list, struct arena *a, const char *name)
@@ -42,7 +42,7 @@ static enum task_next request_page(struct operation_list *list, int64_t number, 
 {
 	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
 	if (list->op.task.stopped) {
-		err_set(&list->op.err, "list workflows: it was stopped, or its time was over, before page %lld",
+		err_set(&list->op.err, "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page %lld",
 		        (long long)number);
 		return finish_list(list, false);
 	}
@@ -109,7 +109,7 @@ static bool is_consistent(struct operation_list *list)
 			               (long long)list->ids[i], list->reading);
 	if (list->told >= 0 && (size_t)list->told != list->seen)
 		return err_set(&list->op.err,
-		               "list workflows: the service says there are %lld and gave %zu, in %u readings",
+		               "list workflows: the service counts %lld of them and listed %zu, in %u readings",
 		               (long long)list->told, list->seen, list->reading);
 	if (list->shifted)
 		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
@@ -149,7 +149,7 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 		if (!keep_item(list, items->entries[i].value))
 			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");
 	if (list->seen > LIST_MAX || list->number > LIST_MAX) {
-		err_set(&list->op.err, "list workflows: over %d of them, which is more than flowsync reads",
+		err_set(&list->op.err, "list workflows: over %d workflows, the most that flowsync reads",
 		        LIST_MAX);
 		return finish_list(list, false);
 	}
@@ -167,8 +167,8 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,
                            const struct listed *second)
 {
-	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): which one "
-	                    "is meant cannot be told", count, first->name, (long long)first->id,
+	return arena_printf(a, "the service has %zu workflows called \"%s\" (ids %lld, %lld%s): it is "
+	                    "unclear which one is meant", count, first->name, (long long)first->id,
 	                    (long long)second->id, count > 2 ? ", ..." : "");
 }
 

@@ -90,7 +90,7 @@ class GitDownTest(AgentCase):
         self.assertEqual([(w["name"], w["action"], w["result"]) for w in report["workflows"] if w["name"] != "a"],
                          [("b", "create", "deferred")])
         self.assertIn("git repository git://", json.dumps(report["errors"]))
-        self.assertIn("workflows are neither made nor deleted", json.dumps(report["warnings"]))
+        self.assertIn("workflows are neither created nor deleted", json.dumps(report["warnings"]))
         self.assertEqual(agent.output().count("warning: one: git repository"), 1)
         self.assertEqual(self.names(), ["a", "gone"])
         self.assertFalse(agent.ready())

@@ -155,7 +155,7 @@ class BadListTest(BadAnswerCase):
             "no content": ((204, ""), "expected JSON, found an empty answer"),
             "truncated": ((200, '{"workflows": ['), unreadable + "not JSON: it ends too early"),
             "not utf-8": ((200, b'{"workflows": ["\xff"]}'),
-                          unreadable + "not JSON: a text that is not UTF-8 at byte 17"),
+                          unreadable + "not JSON: a string that is not UTF-8 at byte 17"),
             "too deep": ((200, "[" * 100000), unreadable + "nested more than 64 deep at byte 65"),
             "too large": ((200, b" " * (33 << 20)), "the answer is larger than 32 MiB"),
             "a list": ((200, []), f'expected a list under "workflows", {shape}'),
@@ -232,7 +232,7 @@ class BadListTest(BadAnswerCase):
     def test_a_list_that_does_not_hold_what_it_says(self):
         fake = self.fake(lambda request: (200, {**PAGE, "workflowsCount": 7}))
         self.assertEqual(self.only_error(1, "sync", self.specs, endpoint=fake.endpoint),
-                         "list workflows: the service says there are 7 and gave 0, in 3 readings")
+                         "list workflows: the service counts 7 of them and listed 0, in 3 readings")
         fake = self.fake(lambda request: (200, {**PAGE, "pageCount": 2, "workflowsCount": 2,
                                                 "workflows": [item(4, "x")]}))
         self.assertEqual(self.only_error(1, "sync", self.specs, endpoint=fake.endpoint),
@@ -371,8 +371,7 @@ class BadWriteTest(BadAnswerCase):
         fake = self.between(lambda request, _: (401, {"detail": "expired"})
                             if request.method == "POST" and next(count) >= 3 else None)
         result = self.expect(1, "sync", "--concurrency", "1", "-o", "json", self.specs, endpoint=fake.endpoint)
-        self.assertEqual(result.err, "flowsync: error: the service does not accept the token any more: the cycle was "
-                                     "stopped\n")
+        self.assertEqual(result.err, "flowsync: error: the service no longer accepts the token: the cycle was stopped\n")
         found = [w["result"] for w in result.json()["workflows"]]
         self.assertEqual((found.count("applied"), found.count("failed"), found.count("deferred")), (3, 1, 6))
         self.assertEqual(len(fake.told("POST")), 4)

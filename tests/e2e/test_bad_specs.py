@@ -16,15 +16,15 @@ def step(keys):
 REFUSED = {
     # YAML
     "a-tab": ("name: a\nsteps:\n\ts: x\n", "3:1: found a tab where indentation was expected"),
-    "alias-cycle": ("name: a\nsteps: &s\n  s: *s\n", '3:6: the alias "*s" stands inside of what it stands for'),
+    "alias-cycle": ("name: a\nsteps: &s\n  s: *s\n", '3:6: the alias "*s" is inside the value that it refers to'),
     "alias-bomb": ("name: a\nx0: &x0 [a,a,a,a,a,a,a,a,a,a]\n" + "".join(
         f"x{i}: &x{i} [{','.join(10 * [f'*x{i - 1}'])}]\n" for i in range(1, 9)),
-        "7:10: more than 200000 values in one file, aliases counted as what they stand for"),
+        "7:10: more than 200000 values in one file, with aliases expanded"),
     "alias-unknown": ("name: *a\n", '1:7: an alias that has no anchor before it: quote what begins with "*" if it is text'),
     "big-number": (step("imageId: 99999999999999999999, command: x"), "3:16: found an integer past 64 bits"),
     "braces": ("name: {{ name }}\nsteps: {}\n",
-               '1:7: found "{{ name }}", which nobody filled in: give it with --set or --vars, '
-               "or quote it if the service is to have it"),
+               '1:7: found "{{ name }}", a variable without a value: give it with --set or --vars, '
+               "or quote it if the service should get it as it is"),
     "colon": ("name: a: b\n", '1:8: found ": " where it cannot stand: quote the text that it is part of, '
                               "or check the indentation"),
     "cron-unquoted": ("name: a\ntriggers: [{cron: * * * * *}]\n",
@@ -35,7 +35,7 @@ REFUSED = {
     "masked": (step("imageId: 7, command: x, repository: {url: u, branch: b, token: '(masked #1)'}"),
                '3:70: /steps/s/repository/token: found "(masked #...)", which stands for a secret that was not shown; write the '
                "secret itself"),
-    "merge": ("name: a\n<<: 7\n", '2:5: "<<" merges maps, found a number'),
+    "merge": ("name: a\n<<: 7\n", '2:5: "<<" merges mappings, found a number'),
     "not-ended": ("name: a\nsteps: {s: {imageId: 7\n", '3:1: found something else where "," or "}" was expected'),
     "quote": ("name: \"a\nsteps: {}\n", "1:7: this quoted text does not end"),
     "tag": ("name: !secret a\n", '1:7: unknown tag: quote what begins with "!" if it is text'),
@@ -71,17 +71,17 @@ REFUSED = {
     "range": (GOOD + "retryOptions: {duration: 121}\n",
               "4:26: /retryOptions/duration: expected a number from 0 to 120, found 121"),
     "kind": (step("type: http, method: get, url: x, imageId: 7"),
-             '3:40: /steps/s: "imageId" does not go with step of type http, only with standard'),
+             '3:40: /steps/s: "imageId" is not allowed in a step of type http, only in standard'),
     "kind-export": (step("type: export, schema: a, table: b, sortBy: c, parameters: {}"),
-                    '3:53: /steps/s: "parameters" does not go with step of type export, '
-                    "only with standard, http, sql"),
+                    '3:53: /steps/s: "parameters" is not allowed in a step of type export, '
+                    "only in standard, http, sql"),
     "get-payload": (step("type: http, method: get, url: x, payload: '1'"),
-                    '3:40: /steps/s: "payload" does not go with method get'),
+                    '3:40: /steps/s: "payload" is not allowed with method get'),
     "one-of": (step("type: sql, sqlQueryPath: a, repository: {url: a, branch: b, filePath: c}"),
                '3:6: /steps/s: expected exactly one of "repository", "sqlQueryPath", found more than one'),
     "read-only": (GOOD + "id: 7\n", '4:1: workflow: "id" is set by the service and cannot be declared'),
     "own-tag": (GOOD + "tags: [{name: flowsync-x}]\n",
-                '4:8: /tags/0: tags that begin with "flowsync-" are put on by flowsync itself'),
+                '4:8: /tags/0: tags that begin with "flowsync-" are reserved for flowsync'),
     # steps among themselves
     "parent": (step("imageId: 7, command: x, parents: [t]"), '3:41: /steps/s/parents/0: no step is called "t"'),
     "circle": (step("imageId: 7, command: x, parents: [t]") + "  t: {imageId: 7, command: x, parents: [s]}\n",
@@ -176,7 +176,7 @@ specs/b.yaml:3:16: warning: this is an octal number here, as in YAML 1.1, but a 
 specs/b.yaml:3:55: warning: /steps/s/parameters/env/A: expected text, found a number; quote it, it is sent as text
 specs/b.yaml:4:19: warning: /triggers/0/cron: expected five cron fields, or six or seven with seconds first and a """
                          """year last, found 3
-specs/c.yaml:1:1: warning: "extra" stands beside body: and is not read, as the service's own tool does not read it
+specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the service's own tool ignores it
 """)
         self.assertEqual(result.err, "flowsync: 3 valid specs in 3 files, 0 errors, 5 warnings\n")
         self.expect(0, "sync", "specs")
@@ -197,8 +197,8 @@ specs/c.yaml:1:1: warning: "extra" stands beside body: and is not read, as the s
         self.write({"a.yaml": 'name: "{{ nam }}"\nsteps:\n  s: {imageId: 7, command: "{% if x %}{{ a.b }}"}\n'})
         self.assertEqual(self.sync_errors(65, "--set", "name=a", "specs"), """\
 flowsync: error: specs/a.yaml:1:8: unknown variable "nam", did you mean "name"?
-flowsync: error: specs/a.yaml:3:29: found "{%": only "{{ name }}" is filled in, there is no other template language
-flowsync: error: specs/a.yaml:3:39: found "{{ a.b }}": only a plain name can be filled in
+flowsync: error: specs/a.yaml:3:29: found "{%": only "{{ name }}" is supported, no other template syntax
+flowsync: error: specs/a.yaml:3:39: found "{{ a.b }}": expected the name of a variable between the braces
 """)
 
     def test_variables_that_cannot_be_read(self):

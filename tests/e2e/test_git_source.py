@@ -87,7 +87,7 @@ class RevisionTest(GitCase):
             (["specs", "--branch", "b"], "--branch is given, but no git repository (--git URL)"),
             (["--git", "r", "--branch", "b", "--tag", "t"], "--branch and --tag are given: one revision is meant"),
             (["--git", "r", "--commit", "abc"], 'commit "abc": expected all 40 hex digits of a commit'),
-            (["--git", "r", "--semver", "1.y"], '"1.y" is no range of versions, such as 1.x, ^1.2 or ">=1.2 <2": '
+            (["--git", "r", "--semver", "1.y"], '"1.y" is not a range of versions, such as 1.x, ^1.2 or ">=1.2 <2": '
              'expected a version, found "1.y"'),
             (["--git", f"https://me:{token}@h/r"], f"{url} has a password in it: a token stands in a file "
              "(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
@@ -262,8 +262,8 @@ class HistoryTest(GitCase):
         report = self.sync(code=3)
         self.assertEqual(report["outcome"], "blocked")
         self.assertEqual(self.messages(report), [
-            f"guard rollback: revision {new} does not come after {old}, which was applied last, and takes back 2 "
-            "commits; if that is meant, give --allow-rollback"])
+            f"guard rollback: revision {new} does not come after {old}, which was applied last, and would undo 2 "
+            "commits; if that is meant, give --allow-rollback; if this is another repository, give it its own --owner"])
         self.assertEqual(self.service.describe("a")["steps"]["one"]["imageId"], 9)
         self.assertEqual(self.sync("--allow-rollback")["outcome"], "applied")
         self.assertEqual(self.sync()["outcome"], "converged")
@@ -289,7 +289,7 @@ class HistoryTest(GitCase):
         report = self.sync(code=3)
         self.assertEqual(self.messages(report), [
             f"guard rollback: revision {base} does not come after {old}, which was applied last; if that is meant, "
-            "give --allow-rollback"])
+            "give --allow-rollback; if this is another repository, give it its own --owner"])
 
     def test_a_branch_that_is_gone_plans_nothing(self):
         self.commit({"a.yaml": spec("a")})

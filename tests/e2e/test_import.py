@@ -123,7 +123,7 @@ class LocalImportTest(ImportCase):
         found = self.get(code=5)
         self.assertEqual([w["name"] for w in found["workflows"]], ["a", "c"])
         self.assertEqual([w["message"] for w in found["warnings"]],
-                         ['the service has 2 workflows called "b" (ids 2, 3): which one is meant cannot be told; '
+                         ['the service has 2 workflows called "b" (ids 2, 3): it is unclear which one is meant; '
                           'none is written'])
         self.assertEmptyPlan()
 
@@ -182,10 +182,10 @@ class BadServiceImportTest(ImportCase):
         for second, said in (
                 ((404, {"detail": "gone"}), 'describe workflow 2 "w2": the service answered 404 (not found): gone'),
                 ((200, {"id": 2, "name": "w2", "steps": {"s": {"imageId": "7", "command": value}}}),
-                 'workflow 2 "w2": it would be no valid spec: /steps/s/imageId: expected a whole number, found a text'),
+                 'workflow 2 "w2": it would not be a valid spec: /steps/s/imageId: expected a whole number, found a text'),
                 ((200, {"id": 2, "name": "w2", "steps": {"s": {"type": "http", "method": "get", "url": "u",
                                                                "auth": [value]}}}),
-                 'workflow 2 "w2": it would be no valid spec: /steps/s/auth: expected a mapping, found a list')):
+                 'workflow 2 "w2": it would not be a valid spec: /steps/s/auth: expected a mapping, found a list')):
             found = self.get(code=4, endpoint=self.three(second))
             self.assertEqual([e["message"] for e in found["errors"]], [said])
             self.assertEqual(sorted(self.files()), ["w1.yaml", "w3.yaml"])

@@ -621,7 +621,7 @@ class FlowsyncTest(flowsync.ServiceCase):
         peer = self.peer("empty-page")
         self.run_on(peer, "sync", self.specs)
         _, result = self.run_on(peer, "sync", self.specs)
-        self.assertIn("the service says there are 8 and gave 3, in 3 readings", result.out + result.err)
+        self.assertIn("the service counts 8 of them and listed 3, in 3 readings", result.out + result.err)
 
     def test_a_paused_workflow_that_an_update_resumes_is_paused_again(self):
         for names, warning in ((), False), (("resume-on-update",), True):
@@ -630,7 +630,7 @@ class FlowsyncTest(flowsync.ServiceCase):
             peer.named("hello").status = "Paused"
             outcome, result = self.run_on(peer, "sync", self.bumped)
             self.assertEqual(outcome, (0, 8 if warning else 7), result)
-            self.assertEqual("the update set it going; it was paused again" in result.err, warning, result)
+            self.assertEqual("the update resumed it; it was paused again" in result.err, warning, result)
             self.assertEqual(peer.named("hello").status, "Paused")
 
     def test_it_is_paused_again_later_if_that_failed_and_only_then(self):

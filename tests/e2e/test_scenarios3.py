@@ -66,7 +66,7 @@ class AdoptionTest(ScenarioCase):
         self.assertEqual(self.results(first), {"w199": ("patch", "applied")})
         self.assertEqual(first["workflows"][0]["reason"], "adopted")
         self.assertEqual(first["requests"]["by_operation"]["update_workflow"], 1)
-        self.assertIn('199 workflows ("w000" and others) are unmarked: not pruned until first written',
+        self.assertIn('199 workflows ("w000" and others) have no owner tag yet, so they are not pruned; --mark writes the tags',
                       self.warnings(first))
         self.assertEqual(self.ours("w000"), [])
         self.assertEqual(self.ours("w199"), ["flowsync-default", "flowsync-id-N-vD"])
@@ -84,7 +84,7 @@ class AdoptionTest(ScenarioCase):
         report = self.sync("--adopt", "no", self.specs("a", "b"), code=5)
         self.assertEqual(self.results(report), {"a": ("none", "conflict"), "b": ("create", "applied")})
         self.assertEqual(self.by_name(report)["a"]["error"],
-                         "it is on the service without our marker, and is not adopted")
+                         "it has no owner tag, and adopting is off (--adopt no)")
         self.assertEqual(self.ours("a"), [])
         self.sync("--adopt", "no", self.specs("b"))
 
@@ -329,7 +329,7 @@ class GuardTest(ScenarioCase):
         self.assertEqual((report["outcome"], self.guard(report)), ("blocked", [("delete-share", "30 %", "10 of 20")]))
         self.assertEqual(self.errors(report),
                          ["guard delete-share: 10 of 20 owned workflows would be deleted, over 30 % (" +
-                          ", ".join(names[:10]) + "); if that is meant, give --max-delete-percent"])
+                          ", ".join(names[:10]) + "); if that is meant, give --max-delete-percent 50"])
         self.assertEqual(set(self.results(report).values()), {("delete", "blocked"), ("patch", "blocked")})
         self.plan(*PRUNE, specs, code=3)
         self.sync(*PRUNE, "--max-delete-percent", "49", specs, code=3)
@@ -371,7 +371,7 @@ class GuardTest(ScenarioCase):
         self.assertNoWrites(report)
         self.assertEqual(self.guard(report), [("missing-share", "30 %", "12 of 12")])
         self.assertRegex(self.errors(report)[0], r"12 of 12 workflows that were applied are missing .*\(w00, w01, .*"
-                         r" and 2 more\); is the token of another tenant\?.*--allow-recreate")
+                         r" and 2 more\); is the token for another tenant\?.*--allow-recreate")
         ours["gone"] = True
         report = self.sync("--state-dir", self.tmp / "s", "--allow-recreate", specs, **options)
         self.assertEqual(report["summary"]["create"], 12)

@@ -265,7 +265,7 @@ class ChoiceTest(SyncCase):
         self.assertEqual(report["outcome"], "conflict")
         self.assertEqual(self.results(report), {"twin": ("none", "conflict"), "b": ("create", "applied")})
         sentence = (f'the service has 2 workflows called "twin" (ids {ids[0]}, {ids[1]}): '
-                    "which one is meant cannot be told")
+                    "it is unclear which one is meant")
         self.assertEqual(report["workflows"][0]["error"], sentence)
         self.assertIn(f"\n    {sentence}\n", self.expect(5, "plan", specs).out)
         for twin in ids:
@@ -325,7 +325,7 @@ class PaceTest(SyncCase):
         report = self.sync("--timeout", "1ms", self.write({"a.yaml": spec("a")}), code=1)
         self.assertEqual(report["outcome"], "failed")
         self.assertEqual([e["message"] for e in report["errors"]],
-                         ["list workflows: not begun: it was stopped, or its time was over"])
+                         ["list workflows: not sent: flowsync was stopped, or its time limit (--timeout) had passed"])
         self.assertEqual(report["requests"]["total"], 0)
 
     def test_an_answer_that_does_not_come_is_waited_for_no_longer_than_there_is_time(self):
@@ -431,7 +431,7 @@ class PaceTest(SyncCase):
                                     "sync", "--concurrency", 1, specs)
         self.assertEqual(self.results(report), {"a": ("patch", "deferred"), "b": ("none", "deferred")})
         self.assertEqual([w["error"] for w in report["workflows"]],
-                         ["not begun: the cycle was stopped or its time was over",
+                         ["not started: the cycle was stopped, or its time limit (--timeout) had passed",
                           'describe workflow 2 "b": it was stopped'])
         self.assertNoWrites(report)
 

@@ -186,7 +186,7 @@ class WriteTest(WorkflowCase):
         file = self.write({"a.yaml": spec("a")}) / "a.yaml"
         self.workflow("create", file)
         self.assertEqual(self.refused(5, "create", file),
-                         'create workflow "a": a workflow of that name is there already (id 1)')
+                         'create workflow "a": a workflow with this name already exists (id 1)')
         self.assertEqual(len(self.service.workflows()), 1)
 
     def test_create_fills_in_variables(self):

@@ -146,7 +146,7 @@ static void what_is_wrong_has_its_place(void **state)
 		{ "log: {level: loud}", "c.yaml:1:14: log.level: \"loud\" is not one of error, warn, info, debug" },
 		{ "- x", "c.yaml:1:1: a configuration is a map, found a list" },
 		{ "a", "c.yaml:1:1: a configuration is a map, found a text" },
-		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list of syncs, found a map" },
+		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list of syncs, found a mapping" },
 		{ "syncs: []", "c.yaml:1:8: syncs: expected a list of syncs, found none" },
 		{ "syncs: [{name: a}, {}]", "c.yaml:1:20: a sync without name: each of several needs one" },
 		{ "syncs: [{name: a}, {name: b}, {name: a}]", "c.yaml:1:31: a second sync of the name \"a\"" },

@@ -173,7 +173,7 @@ static void a_refused_token_stops_the_cycle_at_once(void **state)
 	cycle(&r, &specs, true);
 	assert_writes(&r, "");
 	assert_in_range(r.f.requests, 12, 18);
-	assert_said(&r, "the service does not accept the token any more: the cycle was stopped\n");
+	assert_said(&r, "the service no longer accepts the token: the cycle was stopped\n");
 	assert_exit(&r, 1);
 }
 
@@ -193,8 +193,8 @@ static void a_token_that_is_refused_while_writing_stops_it_too(void **state)
 		assert_int_equal(r.f.requests, i == 0 ? 23 : 24);
 		assert_int_equal(r.report.steps[1].result, RESULT_DEFERRED);
 		assert_string_equal(r.report.steps[1].error,
-		                    "not begun: the cycle was stopped or its time was over");
-		assert_said(&r, "the service does not accept the token any more: the cycle was stopped\n");
+		                    "not started: the cycle was stopped, or its time limit (--timeout) had passed");
+		assert_said(&r, "the service no longer accepts the token: the cycle was stopped\n");
 		assert_exit(&r, 1);
 	}
 }
@@ -223,8 +223,8 @@ static void four_forbidden_in_a_row_are_four_failures(void **state)
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = 1, .times = 4, .status = 403 };
 	r.f.faults[1] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = 2, .times = 4, .status = 403 };
 	cycle(&r, &specs, true);
-	assert_said(&r, "warning: 4 workflows (\"w1\" and others) have no record: keys taken out of the spec "
-	            "can't be seen\n");
+	assert_said(&r, "warning: 4 workflows (\"w1\" and others) have no record of an earlier apply: keys "
+	            "removed from the spec cannot be detected\n");
 	assert_string_equal(r.report.steps[1].error, "describe workflow 613 \"w2\": "
 	                    "the service answered 403 (forbidden): not now");
 	assert_exit(&r, 4);
@@ -331,9 +331,9 @@ static void what_is_held_back_is_neither_made_nor_deleted(void **state)
 	run_cycle(&r, &before, &options);
 	options.hold = true;
 	run_cycle(&r, &specs, &options);
-	assert_steps(&r, "a patch applied\nb create deferred: the source could not be read anew\n");
+	assert_steps(&r, "a patch applied\nb create deferred: the source could not be read\n");
 	assert_writes(&r, "update 612\n");
-	assert_said(&r, "warning: the source could not be read anew: workflows are neither made nor deleted\n");
+	assert_said(&r, "warning: the source could not be read: workflows are neither created nor deleted\n");
 	assert_exit(&r, 4);
 	options.hold = false;
 	run_cycle(&r, &specs, &options);
@@ -384,7 +384,7 @@ static void one_that_vanishes_is_not_made_again_by_a_cycle_that_holds_back(void 
 
 		r.f.meanwhile = before_plan ? remove_before_describe : remove_before_the_second_describe;
 		run_cycle(&r, &specs, &(struct cycle_options){ .apply = true, .hold = true });
-		assert_steps(&r, "w1 create deferred: the source could not be read anew\n");
+		assert_steps(&r, "w1 create deferred: the source could not be read\n");
 		assert_writes(&r, "");
 	}
 }
@@ -479,7 +479,7 @@ static void two_that_somebody_made_since_the_list_are_a_conflict(void **state)
 	r.f.meanwhile = make_two_first;
 	cycle(&r, &specs, true);
 	assert_steps(&r, "hello create conflict: the service has 2 workflows called \"hello\" "
-	                    "(ids 612, 613): which one is meant cannot be told\n");
+	                    "(ids 612, 613): it is unclear which one is meant\n");
 	assert_writes(&r, "");
 	assert_exit(&r, 5);
 }
@@ -492,7 +492,7 @@ static void two_of_one_name_are_a_conflict_and_the_others_are_applied(void **sta
 	fake_make(&r.f, r.f.items[0].sent);
 	cycle(&r, &specs, true);
 	assert_steps(&r, "w1 none conflict: the service has 2 workflows called \"w1\" (ids 612, 614): "
-	                    "which one is meant cannot be told\nw2 patch applied\n");
+	                    "it is unclear which one is meant\nw2 patch applied\n");
 	assert_writes(&r, "update 613\n");
 	assert_exit(&r, 5);
 }
@@ -507,7 +507,7 @@ static void renamed_from_follows_the_workflow(void **state)
 		{ { "new", "old" }, "new none conflict: renamed_from: \"old\" (id 613) and \"new\" (id 612) are both on "
 		  "the service\n", "", 5 },
 		{ { "old", "old" }, "new none conflict: the service has 2 workflows called \"old\" (ids 612, 613): "
-		  "which one is meant cannot be told\n", "", 5 },
+		  "it is unclear which one is meant\n", "", 5 },
 		{ { "old", "old", "new" }, "new none conflict: renamed_from: \"old\" (id 612) and \"new\" (id 614) are "
 		  "both on the service\n", "", 5 },
 	};
@@ -586,8 +586,8 @@ static void a_list_that_fails_plans_nothing(void **state)
 		  "is the endpoint right?\n" },
 		{ 200, NULL, "{\"workflows\":[]}", "list workflows, page 1: expected a number under \"pageCount\", "
 		  "found an answer of another shape\n" },
-		{ 200, NULL, "{\"workflows\":[],\"pageCount\":0,\"workflowsCount\":7}", "list workflows: the service says "
-		  "there are 7 and gave 0, in 3 readings\n" },
+		{ 200, NULL, "{\"workflows\":[],\"pageCount\":0,\"workflowsCount\":7}", "list workflows: the service counts "
+		  "7 of them and listed 0, in 3 readings\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(run_done) struct run r = { 0 };
@@ -638,7 +638,7 @@ static void what_was_written_and_cannot_be_checked_was_not_nothing(void **state)
 
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .skip = 2, .times = 99, .status = 500 };
 	cycle(&r, &specs, true);
-	assert_steps(&r, "w1 patch failed: written, but it could not be checked: describe workflow 612 "
+	assert_steps(&r, "w1 patch failed: written, but not verified: describe workflow 612 "
 	                    "\"w1\": the service answered 500 (internal error): not now\n");
 	assert_exit(&r, 4);
 }
@@ -677,7 +677,7 @@ static void what_may_be_lost_is_warned_of_once_for_each_workflow(void **state)
 	fake_remove(&r.f, 612);
 	fake_make(&r.f, tree_json(&r.a, "{\"name\":\"w1\",\"steps\":{\"s\":{\"imageId\":2,\"command\":\"c\"}}}"));
 	cycle(&r, &specs, true);
-	assert_said(&r, "warning: workflow \"w1\" has no record: keys taken out of the spec can't be seen\n"
+	assert_said(&r, "warning: workflow \"w1\" has no record of an earlier apply: keys removed from the spec cannot be detected\n"
 	            "warning: s.yaml:2:1: workflow \"w1\": an update loses /metadata, /retryOptions if it is set on "
 	            "the service, which does not show it; declare it to keep it\n");
 }

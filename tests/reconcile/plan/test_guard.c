@@ -123,28 +123,29 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    &(struct guard_limits){ .update_limit = true, .max_update_percent = 50 }),
 	    "empty-source: not empty, 20 declared\n"
 	    "delete-share: 30 %, 4 of 10: 4 of 10 owned workflows would be deleted, over 30 % (w1, w2, w3, w4); if that "
-	    "is meant, give --max-delete-percent\n"
+	    "is meant, give --max-delete-percent 40\n"
 	    "missing-share: 30 %, 12 of 30: 12 of 30 workflows that were applied are missing on the service, over 30 % "
-	    "(w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 and 2 more); is the token of another tenant? If they are to be made "
-	    "anew, give --allow-recreate\n"
+	    "(w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 and 2 more); is the token for another tenant? To create them "
+	    "again, give --allow-recreate\n"
 	    "rollback: a later revision, a: revision a does not come after b, which was applied last; if that is meant, "
-	    "give --allow-rollback\n"
+	    "give --allow-rollback; if this is another repository, give it its own --owner\n"
 	    "update-share: 50 %, 11 of 20: 11 of 20 declared workflows would be updated, over 50 %; if that is meant, "
-	    "give a higher --max-update-percent\n");
+	    "give --max-update-percent 55\n");
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .meant = 1, .owned = 1, .deletes = 1, .updates = 1 },
 	    &(struct guard_limits){ .update_limit = true, .delete_limit = true }),
 	    "empty-source: not empty, 1 declared\n"
 	    "delete-share: 0 %, 1 of 1: 1 of 1 owned workflow would be deleted, over 0 % (w1); if that is meant, give "
-	    "--max-delete-percent\n"
+	    "--max-delete-percent 100\n"
 	    "missing-share: 30 %, 0 of 0\n"
-	    "update-share: 0 %, 1 of 1: 1 of 1 declared workflow would be updated, over 0 %; if that is meant, give a "
-	    "higher --max-update-percent\n");
+	    "update-share: 0 %, 1 of 1: 1 of 1 declared workflow would be updated, over 0 %; if that is meant, give "
+	    "--max-update-percent 100\n");
 	for (size_t back = 1; back < 3; back++)
 		assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .revision = "a", .last_revision = "b",
 		    .rolls_back = true, .rolled_back = back }, &(struct guard_limits){ 0 }),
 		    arena_printf(&a, "empty-source: not empty, 1 declared\ndelete-share: 50 %%, 0 of 0\n"
 		    "missing-share: 30 %%, 0 of 0\nrollback: a later revision, a: revision a does not come after b, which was "
-		    "applied last, and takes back %zu commit%s; if that is meant, give --allow-rollback\n", back,
+		    "applied last, and would undo %zu commit%s; if that is meant, give --allow-rollback; if this is another "
+	    "repository, give it its own --owner\n", back,
 		    back == 1 ? "" : "s"));
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .remembered = 30, .missing = 12, .revision = "a",
 	    .last_revision = "b", .rolls_back = true },

@@ -36,8 +36,8 @@ static void a_workflow_is_adopted_unless_it_is_another_owners(void **state)
 {
 	static const struct { const char *why, *tags; bool no_adopt; const char *steps; } cases[] = {
 		{ "no marker", "[]", false, "a patch applied\n" },
-		{ "no marker, not to be adopted", "[]", true, "a none conflict: it is on the service without our "
-		  "marker, and is not adopted\n" },
+		{ "no marker, not to be adopted", "[]", true, "a none conflict: it has no owner tag, and "
+		  "adopting is off (--adopt no)\n" },
 		{ "ours", IS("default", A), true, "a patch applied\n" },
 		{ "another's", IS("team", A), false, "a none conflict: it belongs to owner \"team\" "
 		  "(tag flowsync-team)\n" },
@@ -50,12 +50,12 @@ static void a_workflow_is_adopted_unless_it_is_another_owners(void **state)
 		{ "another's without an id", "[{\"name\":\"flowsync-team\"}]", false,
 		  "a none conflict: it belongs to owner \"team\" (tag flowsync-team)\n" },
 		{ "a copy of another's", IS("team", B), false, "a patch applied\n" },
-		{ "a copy of another's, not to be adopted", IS("team", B), true, "a none conflict: it is on the "
-		  "service without our marker, and is not adopted\n" },
-		{ "a copy of ours, not to be adopted", IS("default", B), true, "a none conflict: it is on the "
-		  "service without our marker, and is not adopted\n" },
+		{ "a copy of another's, not to be adopted", IS("team", B), true, "a none conflict: it has no "
+		  "owner tag, and adopting is off (--adopt no)\n" },
+		{ "a copy of ours, not to be adopted", IS("default", B), true, "a none conflict: it has no "
+		  "owner tag, and adopting is off (--adopt no)\n" },
 		{ "our tag alone, not to be adopted", "[{\"name\":\"flowsync-default\"}]", true, "a none conflict: "
-		  "it is on the service without our marker, and is not adopted\n" },
+		  "it has no owner tag, and adopting is off (--adopt no)\n" },
 		{ "an id without an owner", "[{\"name\":\"flowsync-id-" A D "\"}]", false, "a patch applied\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -82,7 +82,7 @@ static void what_is_equal_is_marked_only_on_demand(void **state)
 	there(&r, "a", "[]");
 	run_sync(&r, HELLO("a", "7"));
 	assert_writes(&r, "");
-	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	assert_said(&r, "warning: workflow \"a\" has no owner tag yet, so it is not pruned; --mark writes the tag\n");
 	sync_with(&r, HELLO("a", "7"), &(struct cycle_options){ .apply = true, .mark = true });
 	assert_writes(&r, "update 612\n");
 	assert_memory_equal(run_tags(&r, 612), "flowsync-default flowsync-id-" A "-1", 39);
@@ -154,12 +154,12 @@ static void of_several_of_one_name_the_one_that_is_known_is_meant(void **state)
 	run_sync(&r, HELLO("a", "8"));
 	assert_steps(&r, "a patch applied\n");
 	assert_writes(&r, "update 612\n");
-	assert_said(&r, "warning: s.yaml:1:1: the service has 2 workflows called \"a\"; the one with id 612 is ours, "
-	            "the others are left alone\n");
+	assert_said(&r, "warning: s.yaml:1:1: the service has 2 workflows called \"a\"; the one with id 612 is ours; "
+	            "the others are not changed\n");
 	r.f.memory.on = false;
 	run_sync(&r, HELLO("a", "9"));
-	assert_steps(&r, "a none conflict: the service has 2 workflows called \"a\" (ids 612, 613): which one is "
-	             "meant cannot be told\n");
+	assert_steps(&r, "a none conflict: the service has 2 workflows called \"a\" (ids 612, 613): it is unclear which "
+	             "one is meant\n");
 }
 
 static void a_rename_takes_its_record_along(void **state)
@@ -187,7 +187,7 @@ static void one_workflow_is_no_two_specs(void **state)
 	run_sync(&r, HELLO("a", "7"));
 	run_put(&r, 612, "/name", "\"x\"");
 	sync_with(&r, HELLO("a", "7") "---\n" RENAME("x", "b", "7"), &prune);
-	assert_steps(&r, "a patch applied\nb none conflict: workflow \"x\" (id 612) is meant by \"a\" too\n");
+	assert_steps(&r, "a patch applied\nb none conflict: workflow \"x\" (id 612) is also meant by the spec \"a\"\n");
 	assert_writes(&r, "update 612\n");
 	assert_exit(&r, 5);
 }
@@ -285,7 +285,7 @@ static void of_two_of_one_name_that_nobody_declares_none_is_guessed(void **state
 		assert_writes(&r, known ? "delete 612\n" : "");
 		assert_steps(&r, known ? "a none unchanged\nb none unchanged\nold delete applied\n"
 		             : "a none unchanged\nb none unchanged\nold delete conflict: the service has 2 workflows called "
-		               "\"old\" (ids 612, 615): which one is meant cannot be told\n");
+		               "\"old\" (ids 612, 615): it is unclear which one is meant\n");
 	}
 }
 
@@ -311,7 +311,7 @@ static void it_is_looked_at_again_right_before_it_is_deleted(void **state)
 		now_tags = tags[i];
 		r.f.meanwhile = somebody_changes_tags;
 		sync_with(&r, HELLO("a", "7"), &prune);
-		assert_steps(&r, "a none unchanged\nold delete conflict: it changed since it was listed, and is left alone\n");
+		assert_steps(&r, "a none unchanged\nold delete conflict: changed since it was listed; skipped\n");
 		assert_writes(&r, "");
 		assert_exit(&r, 5);
 	}
@@ -334,7 +334,7 @@ static void one_that_was_renamed_since_the_list_is_not_deleted(void **state)
 	now_name = "mine";
 	r.f.meanwhile = somebody_renames_it;
 	sync_with(&r, HELLO("a", "7"), &prune);
-	assert_steps(&r, "a none unchanged\nold delete conflict: it changed since it was listed, and is left alone\n");
+	assert_steps(&r, "a none unchanged\nold delete conflict: changed since it was listed; skipped\n");
 	assert_writes(&r, "");
 	assert_exit(&r, 5);
 }
@@ -346,7 +346,7 @@ static void one_that_was_renamed_since_the_list_is_not_adopted(void **state)
 	there(&r, "a", "[]");
 	now_name = "mine";
 	run_sync(&r, HELLO("a", "8"));
-	assert_steps(&r, "a none conflict: it is called \"mine\" since it was listed, and is left alone\n");
+	assert_steps(&r, "a none conflict: renamed to \"mine\" since it was listed; skipped\n");
 	assert_writes(&r, "");
 	assert_exit(&r, 5);
 }
@@ -386,7 +386,7 @@ static void one_that_somebody_made_meanwhile_is_adopted_by_the_same_rules(void *
 {
 	static const struct { const char *tags; bool no_adopt; const char *steps; } cases[] = {
 		{ "[]", false, "a patch applied\n" },
-		{ "[]", true, "a create conflict: it is on the service without our marker, and is not adopted\n" },
+		{ "[]", true, "a create conflict: it has no owner tag, and adopting is off (--adopt no)\n" },
 		{ IS("team", A), false, "a create conflict: it belongs to owner \"team\" (tag flowsync-team)\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -419,7 +419,7 @@ static void a_guard_that_blocks_lets_nothing_be_written(void **state)
 	assert_writes(&r, "");
 	assert_exit(&r, 3);
 	assert_said(&r, "guard delete-share: 4 of 10 owned workflows would be deleted, over 30 % (w1, w2, w3, w4); if "
-	            "that is meant, give --max-delete-percent\n");
+	            "that is meant, give --max-delete-percent 40\n");
 	assert_int_equal(r.report.steps[6].result, RESULT_BLOCKED);
 	assert_int_equal(r.report.steps[7].result, RESULT_BLOCKED);
 	sync_with(&r, many(&r, 4, 11), &prune);
@@ -449,7 +449,7 @@ static void a_token_of_another_tenant_makes_nothing(void **state)
 	assert_writes(&r, "");
 	assert_exit(&r, 3);
 	assert_said(&r, "guard missing-share: 4 of 10 workflows that were applied are missing on the service, over 30 % "
-	            "(w10, w7, w8, w9); is the token of another tenant? If they are to be made anew, give "
+	            "(w10, w7, w8, w9); is the token for another tenant? To create them again, give "
 	            "--allow-recreate\n");
 	sync_with(&r, many(&r, 1, 10), &(struct cycle_options){ .apply = true, .limits.allow_recreate = true });
 	assert_int_equal(r.f.count, 10);
@@ -481,7 +481,7 @@ static void nothing_outside_of_only_is_planned_or_counted(void **state)
 	assert_writes(&r, "");
 	assert_int_equal(r.report.owned, 11);
 	assert_said(&r, "guard delete-share: 6 of 11 owned workflows would be deleted, over 30 % (w1, w15, w16, w17, "
-	            "w18, w19); if that is meant, give --max-delete-percent\n");
+	            "w18, w19); if that is meant, give --max-delete-percent 55\n");
 	sync_with(&r, many(&r, 2, 19), &only);
 	assert_writes(&r, "delete 612\n");
 }
@@ -500,7 +500,7 @@ static void a_share_of_updates_is_of_what_is_meant(void **state)
 	});
 	assert_writes(&r, "");
 	assert_said(&r, "guard update-share: 3 of 11 declared workflows would be updated, over 20 %; if that is meant, "
-	            "give a higher --max-update-percent\n");
+	            "give --max-update-percent 28\n");
 }
 
 static void what_is_created_is_no_update(void **state)
@@ -544,6 +544,8 @@ static void a_pattern_is_a_slip_unless_it_fits_what_is_declared_or_is_to_go(void
 		{ "a", false, "" }, { "gone", true, "" },
 		{ "gone", false, "warning: only \"gone\": no declared workflow has such a name\n" },
 		{ "x*", true, "warning: only \"x*\": no declared workflow has such a name\n" },
+		{ "a,b", false, "warning: only \"a,b\": no declared workflow has such a name; give each name by an --only of "
+		  "its own\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

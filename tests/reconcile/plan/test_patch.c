@@ -120,10 +120,10 @@ static void a_patch_file_needs_nothing_but_what_stands_in_it_has_to_be_right(voi
 		{ "steps: {h: {url: https://y, parents: [not-here]}}\n", "" },
 		{ "steps: {h: {urk: https://y}}\n", "p.yaml:1:13: /steps/h: unknown field \"urk\"; did you mean \"url\"?\n" },
 		{ "steps: {h: {type: sql, url: y}}\n",
-		  "p.yaml:1:24: /steps/h: \"url\" does not go with step of type sql, only with http\n" },
+		  "p.yaml:1:24: /steps/h: \"url\" is not allowed in a step of type sql, only in http\n" },
 		{ "watchers: [{user: u}]\n", "p.yaml:1:12: /watchers/0: \"events\" is missing\n" },
 		{ "tags: [{name: flowsync-x}]\n",
-		  "p.yaml:1:8: /tags/0: tags that begin with \"flowsync-\" are put on by flowsync itself\n" },
+		  "p.yaml:1:8: /tags/0: tags that begin with \"flowsync-\" are reserved for flowsync\n" },
 		{ "name: 7\n", "p.yaml:1:7: /name: expected text, found a number; quote it if it is meant as text\n" },
 	};
 	static const struct vars none = { 0 };

@@ -143,7 +143,7 @@ static void a_plan_reads_well(void **state)
 		"    ~ /steps/greet/imageId  1 -> 2  line 5\n"
 		"  suspended asleep  s.yaml:10\n"
 		"! conflict  twice  s.yaml:14\n"
-		"    the service has 2 workflows called \"twice\" (ids 614, 615): which one is meant cannot be told\n"
+		"    the service has 2 workflows called \"twice\" (ids 614, 615): it is unclear which one is meant\n"
 		"~ change    failing (id 616)  s.yaml:17\n"
 		"    ~ /steps/greet/imageId  1 -> 2  line 18\n"
 		"~ change    running (id 617)  s.yaml:20\n"
@@ -170,7 +170,7 @@ static void a_sync_reads_well(void **state)
 		"    ~ /steps/greet/imageId  1 -> 2  line 5\n"
 		"  suspended asleep  s.yaml:10\n"
 		"! conflict  twice  s.yaml:14\n"
-		"    the service has 2 workflows called \"twice\" (ids 614, 615): which one is meant cannot be told\n"
+		"    the service has 2 workflows called \"twice\" (ids 614, 615): it is unclear which one is meant\n"
 		"! failed    failing (id 616)  s.yaml:17\n"
 		"    ~ /steps/greet/imageId  1 -> 2  line 18\n"
 		"    update workflow 616 \"failing\": the service answered 422 (not a valid workflow): not now\n"
@@ -201,7 +201,7 @@ static void colour_is_added_and_nothing_else(void **state)
 		"\x1b[33m~ change    \x1b[0m\x1b[1mb\x1b[0m (id 612)\x1b[2m  s.yaml:4\x1b[0m\n"
 		"    \x1b[33m~ \x1b[0m/steps/greet/imageId\x1b[0m  1 -> 2\x1b[2m  line 5\x1b[0m\n"
 		"\x1b[31m! conflict  \x1b[0m\x1b[1mc\x1b[0m\x1b[2m  s.yaml:7\x1b[0m\n"
-		"    \x1b[31mthe service has 2 workflows called \"c\" (ids 613, 614): which one is meant cannot be told\x1b[0m\n"
+		"    \x1b[31mthe service has 2 workflows called \"c\" (ids 613, 614): it is unclear which one is meant\x1b[0m\n"
 		"\n"
 		"\x1b[1mPlan: 1 to create, 1 to change, 0 to delete; 0 unchanged, 1 in conflict\x1b[0m\n");
 }

@@ -165,8 +165,8 @@ static void what_stands_beside_body_is_warned_of(void **state)
 	assert_true(read_file(&specs, "s.yaml",
 	                      "kind: x\nbody:\n  name: hello\n  " STEPS "flowsync: {}\n", &faults));
 	assert_string_equal(tree_faults(&a, &faults),
-	                    "warning: s.yaml:1:1: \"kind\" stands beside body: and is not read, "
-	                    "as the service's own tool does not read it\n");
+	                    "warning: s.yaml:1:1: \"kind\" is beside body: and is ignored, "
+	                    "as the service's own tool ignores it\n");
 	assert_int_equal(specs.count, 1);
 }
 
@@ -235,7 +235,7 @@ static void names_are_checked_over_all_files(void **state)
 		{ HELLO, "flowsync: {renamed_from: hello}\nname: b\n" STEPS,
 		  "t.yaml:1:1: renamed_from: \"hello\" is still declared at s.yaml:1:1\n" },
 		{ "flowsync: {renamed_from: hello}\n" HELLO, "name: b\n" STEPS,
-		  "s.yaml:1:1: renamed_from: \"hello\" is the name that the workflow has\n" },
+		  "s.yaml:1:1: renamed_from: \"hello\" is the present name of the workflow\n" },
 		{ "flowsync: {renamed_from: old}\n" HELLO, "flowsync: {renamed_from: old}\nname: b\n" STEPS,
 		  "t.yaml:1:1: renamed_from: \"old\" is claimed already at s.yaml:1:1\n" },
 	};

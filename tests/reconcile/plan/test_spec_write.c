@@ -10,7 +10,7 @@
 #define HEAD	"# workflow 12, imported from https://h\n"
 #define RETRY	"# /retryOptions: not shown by the service; add it if there is one\n"
 #define META	"# /metadata: not shown by the service; add it if there is one\n"
-#define IGNORED	"# To declare what flowsync.ignore names, take it out there: until then it stays as it is.\n"
+#define IGNORED	"# To declare a key that flowsync.ignore lists, remove it from that list; until then it is left as it is.\n"
 /* Shown, as null: so there are none, and no comment speaks of them. */
 #define NONE	"\"metadata\":null,\"retryOptions\":null"
 #define OURS	"\"tags\":[{\"name\":\"flowsync-ops\"},{\"name\":\"flowsync-id-00000000-v00000000\"}]"
@@ -222,20 +222,20 @@ static void what_no_spec_can_say_is_refused_and_nothing_is_written(void **state)
 {
 	static const struct { const char *described, *message; } refused[] = {
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{\"s\":{\"imageId\":\"7\",\"command\":\"c\"}}}",
-		  "it would be no valid spec: /steps/s/imageId: expected a whole number, found a text" },
+		  "it would not be a valid spec: /steps/s/imageId: expected a whole number, found a text" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"spark\"}}}",
-		  "it would be no valid spec: /steps/s/type: expected standard, http, export or sql, found \"spark\"" },
+		  "it would not be a valid spec: /steps/s/type: expected standard, http, export or sql, found \"spark\"" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{\"a\":{\"imageId\":7,\"command\":\"c\",\"parents\":[\"b\"]},"
 		  "\"b\":{\"imageId\":7,\"command\":\"c\",\"parents\":[\"a\"]}}}",
-		  "it would be no valid spec: /steps/b/parents: steps wait for each other in a circle: a -> b -> a" },
+		  "it would not be a valid spec: /steps/b/parents: steps wait for each other in a circle: a -> b -> a" },
 		{ "{\"id\":1,\"name\":\"a\\nb\",\"steps\":{}}",
-		  "it would be no valid spec: /name: expected a name on one line, found a control character" },
+		  "it would not be a valid spec: /name: expected a name on one line, found a control character" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{},\"watchers\":[{\"events\":{\"fail\":true}}]}",
-		  "it would be no valid spec: /watchers/0: expected exactly one of \"user\", \"webhook\", \"email\", found none" },
+		  "it would not be a valid spec: /watchers/0: expected exactly one of \"user\", \"webhook\", \"email\", found none" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{},\"tags\":\"x\"}",
-		  "it would be no valid spec: /tags: expected a list, found a text" },
+		  "it would not be a valid spec: /tags: expected a list, found a text" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\",\"auth\":[\"CANARY\"]}}}",
-		  "it would be no valid spec: /steps/s/auth: expected a mapping, found a list" },
+		  "it would not be a valid spec: /steps/s/auth: expected a mapping, found a list" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };

@@ -11,8 +11,8 @@
 	"name: a\nsteps: {s: {imageId: " image ", command: c, repository: {url: u, branch: b, token: " token "}}}\n"
 
 #define TIMED(image)	"name: a\nsteps: {greet: {imageId: " image ", command: run, stepTimeout: 9}}\n"
-#define BLIND(path) "warning: s.yaml:1:1: workflow \"a\": " path " was taken out of the spec; whether it is gone cannot " \
-	"be seen, as the service does not show it\n"
+#define BLIND(path) "warning: s.yaml:1:1: workflow \"a\": " path " was removed from the spec; the service does not " \
+	"show whether it is gone\n"
 
 /* With a state, with one that is lost after each sync, and with none ever. */
 enum { KEPT, LOST, NONE, STATES };
@@ -432,7 +432,7 @@ static void a_secret_that_is_declared_empty_is_equal_to_an_empty_one(void **stat
 	run_put(&r, 612, "/tags", "[]");
 	run_sync(&r, AUTH("7", "''"));
 	assert_writes(&r, "");
-	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	assert_said(&r, "warning: workflow \"a\" has no owner tag yet, so it is not pruned; --mark writes the tag\n");
 }
 
 /* The arena of the look is gone by then. */
@@ -548,7 +548,7 @@ static void one_that_vanishes_is_not_made_again_with_a_masked_value(void **state
 
 #define TAGLESS "warning: workflow \"a\" does not keep flowsync's tags on this service: it is never pruned, and without " \
 	"a state what the service hides or changes is written at each sync\n"
-#define UNRECORDED "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n"
+#define UNRECORDED "warning: workflow \"a\" has no record of an earlier apply: keys removed from the spec cannot be detected\n"
 
 /* There is nowhere to remember anything: it can only be said. */
 static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void **state)
@@ -561,7 +561,7 @@ static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void
 	/* "If it is equal already, nothing is written" */
 	run_sync(&r, HELLO("a", "7"));
 	assert_writes(&r, "");
-	assert_said(&r, "warning: workflow \"a\" is unmarked: not pruned until first written\n");
+	assert_said(&r, "warning: workflow \"a\" has no owner tag yet, so it is not pruned; --mark writes the tag\n");
 	for (unsigned again = 0; again < 2; again++) {
 		run_sync(&r, TOKEN("7", "one"));
 		assert_writes(&r, "update 612\n");
@@ -605,7 +605,7 @@ static void tags_that_were_kept_before_are_written_again_on_demand(void **state)
 	assert_writes(&r, "update 612\n");
 	assert_int_equal(r.report.steps[0].reason, REASON_ADOPTED);
 	assert_string_equal(r.report.steps[0].note,
-	                    "equal already: flowsync's tags are put on it, as --mark asks");
+	                    "already equal: flowsync's tags are added, because --mark is given");
 	run_cycle(&r, &specs, &mark);
 	assert_writes(&r, "");
 	assert_null(r.report.steps[0].note);
@@ -636,9 +636,9 @@ static void a_paused_workflow_stays_paused(void **state)
 		run_put(&r, 612, "/status", "\"Paused\"");
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, "update 612\npause 612\n");
-		assert_said(&r, arena_printf(&r.a, "%swarning: s.yaml:1:1: workflow \"a\": the update set it going; it was paused "
-		            "again\n", kind != KEPT && kind != LOST ? "warning: workflow \"a\" has no record: keys taken out of the "
-		            "spec can't be seen\n" : ""));
+		assert_said(&r, arena_printf(&r.a, "%swarning: s.yaml:1:1: workflow \"a\": the update resumed it; it was paused "
+		            "again\n", kind != KEPT && kind != LOST ? "warning: workflow \"a\" has no record of an earlier apply: "
+		            "keys removed from the spec cannot be detected\n" : ""));
 		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
 		run_sync(&r, HELLO("a", "8"));
 		assert_writes(&r, "");
@@ -691,7 +691,7 @@ static void a_crash_does_not_set_it_going(void **state)
 		assert_steps(&r, "a patch applied\n");
 		assert_int_equal(r.report.steps[0].reason, i == 2 ? REASON_DECLARED : REASON_DRIFT);
 		assert_string_equal(i == 2 ? "none" : r.report.steps[0].note, i == 2 ? "none" :
-		                    "it was paused when an update of flowsync set it going, and is paused again");
+		                    "an update by flowsync resumed this paused workflow; it is paused again");
 		assert_string_equal(run_shown(&r, 612, "/status"), "\"Paused\"");
 		/* What somebody does afterwards is theirs to do. */
 		run_put(&r, 612, "/status", "\"Available\"");
@@ -764,7 +764,7 @@ static void one_that_cannot_be_paused_again_is_a_failure_and_is_paused_later(voi
 	run_put(&r, 612, "/status", "\"Paused\"");
 	r.f.faults[0] = (struct fake_fault){ .operation = OP_PAUSE, .times = 1, .status = 422 };
 	run_sync(&r, HELLO("a", "8"));
-	assert_steps(&r, "a patch failed: written, but the update set it going and it could not be paused again: pause "
+	assert_steps(&r, "a patch failed: written, but the update resumed it, and it could not be paused again: pause "
 	             "workflow 612 \"a\": the service answered 422 (not a valid workflow): not now\n");
 	assert_int_equal(r.report.steps[0].http_status, 422);
 	assert_true(r.f.memory.records.items[0].paused);
@@ -886,7 +886,7 @@ static void what_we_wrote_ourselves_has_nothing_to_lose(void **state)
 	run_sync(&r, HELLO("a", "7"));
 	run_plan(&r, HELLO("a", "8"));
 	assert_steps(&r, "a patch planned\n");
-	assert_said(&r, "warning: workflow \"a\" has no record: keys taken out of the spec can't be seen\n");
+	assert_said(&r, "warning: workflow \"a\" has no record of an earlier apply: keys removed from the spec cannot be detected\n");
 }
 
 static void what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth(void **state)

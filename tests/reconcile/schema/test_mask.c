@@ -190,7 +190,7 @@ static void that_a_secret_changed_is_visible(void **state)
 
 	fake_sync(&f, &a, &old);
 	assert_string_equal(fake_plan(&f, &a, &new),
-	    "warning: workflow \"w\" has no record: keys taken out of the spec can't be seen\n"
+	    "warning: workflow \"w\" has no record of an earlier apply: keys removed from the spec cannot be detected\n"
 	    "~ change    w (id 612)  s.yaml:1\n"
 	    "    ~ /watchers/0/webhook/url  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
 	    "    ~ /watchers/0/webhook/payload  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"

@@ -119,21 +119,21 @@ static void what_is_no_range_says_what_was_found(void **state)
 	static const struct { const char *text, *msg; } cases[] = {
 		{ "", "an empty range of versions; expected one such as 1.x, ^1.2 or \">=1.2 <2\"" },
 		{ " \t", "an empty range of versions; expected one such as 1.x, ^1.2 or \">=1.2 <2\"" },
-		{ "1.y", "\"1.y\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "1.y", "\"1.y\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		         "\"1.y\"" },
-		{ "1.x.2", "\"1.x.2\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "1.x.2", "\"1.x.2\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		           "\"1.x.2\"" },
-		{ ">=1 <", "\">=1 <\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ ">=1 <", "\">=1 <\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		           "nothing" },
-		{ "1 -", "\"1 -\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "1 -", "\"1 -\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		         "\"-\"" },
-		{ "1 - ", "\"1 - \" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "1 - ", "\"1 - \" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		          "nothing" },
-		{ "1 | 2", "\"1 | 2\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "1 | 2", "\"1 | 2\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		           "nothing" },
-		{ "^main", "\"^main\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
+		{ "^main", "\"^main\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, found "
 		           "\"main\"" },
-		{ "1.2-beta", "\"1.2-beta\" is no range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, "
+		{ "1.2-beta", "\"1.2-beta\" is not a range of versions, such as 1.x, ^1.2 or \">=1.2 <2\": expected a version, "
 		              "found \"1.2-beta\"" },
 	};
 

@@ -83,7 +83,7 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ "name: [a]\n" STEPS, "s.yaml:1:7: /name: expected text, found a list\n" },
 		{ "name: n\nsteps: []\n", "s.yaml:2:8: /steps: expected a mapping, found a list\n" },
 		{ "name: n\nsteps: {s: 7}\n", "s.yaml:2:12: /steps/s: expected a mapping, found a number\n" },
-		{ TOP("tags: {name: x}"), "s.yaml:1:7: /tags: expected a list, found a map\n" },
+		{ TOP("tags: {name: x}"), "s.yaml:1:7: /tags: expected a list, found a mapping\n" },
 		{ TOP("tags: [x]"), "s.yaml:1:8: /tags/0: expected a mapping, found a text\n" },
 		{ TOP("tags: [~]"), "s.yaml:1:8: /tags/0: expected a mapping, found nothing\n" },
 		{ TOP("metadata: {allowConcurrentExecution: \"no\"}"),
@@ -136,24 +136,24 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "did you mean \"success\"?\n" },
 
 		/* what goes with what */
-		{ STEP("url: u"), "s.yaml:3:31: /steps/s: \"url\" does not go with step of type standard, only with http\n" },
+		{ STEP("url: u"), "s.yaml:3:31: /steps/s: \"url\" is not allowed in a step of type standard, only in http\n" },
 		{ HTTP("repository: {url: u, branch: b}"),
-		  "s.yaml:3:41: /steps/s: \"repository\" does not go with step of type http, only with standard, sql\n" },
+		  "s.yaml:3:41: /steps/s: \"repository\" is not allowed in a step of type http, only in standard, sql\n" },
 		{ OTHER("type: export, schema: s, table: t, sortBy: b, parameters: {}"),
-		  "s.yaml:3:53: /steps/s: \"parameters\" does not go with step of type export, only with standard, http, sql\n" },
+		  "s.yaml:3:53: /steps/s: \"parameters\" is not allowed in a step of type export, only in standard, http, sql\n" },
 		{ OTHER("type: export, schema: s, table: t, sortBy: b, outputParameters: {}"),
-		  "s.yaml:3:53: /steps/s: \"outputParameters\" does not go with step of type export, only with standard\n" },
+		  "s.yaml:3:53: /steps/s: \"outputParameters\" is not allowed in a step of type export, only in standard\n" },
 		{ OTHER("type: sql, sqlQueryPath: q, parameters: {secrets: []}"),
-		  "s.yaml:3:48: /steps/s/parameters: \"secrets\" does not go with step of type sql, only with standard, http\n" },
+		  "s.yaml:3:48: /steps/s/parameters: \"secrets\" is not allowed in a step of type sql, only in standard, http\n" },
 		{ STEP("repository: {url: u, branch: b, filePath: f}"),
-		  "s.yaml:3:63: /steps/s/repository: \"filePath\" does not go with step of type standard, only with sql\n" },
+		  "s.yaml:3:63: /steps/s/repository: \"filePath\" is not allowed in a step of type standard, only in sql\n" },
 		{ OTHER("type: sql, repository: {url: u, branch: b}"), "s.yaml:3:30: /steps/s/repository: \"filePath\" is missing\n" },
 		{ OTHER("type: sql"), "s.yaml:3:6: /steps/s: expected exactly one of \"repository\", \"sqlQueryPath\", found none\n" },
 		{ OTHER("type: sql, sqlQueryPath: q, repository: {url: u, branch: b, filePath: f}"),
 		  "s.yaml:3:6: /steps/s: expected exactly one of \"repository\", \"sqlQueryPath\", found more than one\n" },
 		{ HTTP("auth: {type: no-auth, apiKey: k}"),
-		  "s.yaml:3:63: /steps/s/auth: \"apiKey\" does not go with auth of type no-auth, only with api-key\n" },
-		{ OTHER("type: http, method: get, url: u, payload: \"{}\""), "s.yaml:3:40: /steps/s: \"payload\" does not go with method get\n" },
+		  "s.yaml:3:63: /steps/s/auth: \"apiKey\" is not allowed in auth of type no-auth, only in api-key\n" },
+		{ OTHER("type: http, method: get, url: u, payload: \"{}\""), "s.yaml:3:40: /steps/s: \"payload\" is not allowed with method get\n" },
 		{ TOP("triggers: [{cron: 0 0 * * *, webhook: true}]"),
 		  "s.yaml:1:12: /triggers/0: expected exactly one of \"cron\", \"webhook\", found more than one\n" },
 		{ TOP("triggers: [{webhookPolicy: preserve}]"),
@@ -168,7 +168,7 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ "name: \"a\\nb\"\n" STEPS, "s.yaml:1:7: /name: expected a name on one line, found a control character\n" },
 		{ TOP("tags: [{name: \"\"}]"), "s.yaml:1:15: /tags/0/name: expected a name, found an empty text\n" },
 		{ TOP("tags: [{name: a}, {name: flowsync-default}]"),
-		  "s.yaml:1:19: /tags/1: tags that begin with \"flowsync-\" are put on by flowsync itself\n" },
+		  "s.yaml:1:19: /tags/1: tags that begin with \"flowsync-\" are reserved for flowsync\n" },
 
 		/* steps among each other */
 		{ STEP("parents: [t]"), "s.yaml:3:41: /steps/s/parents/0: no step is called \"t\"\n" },
@@ -190,15 +190,15 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "warning: s.yaml:3:59: /steps/s/parameters/env/B: expected text, found a number with a fraction; quote it, it is "
 		  "sent as text\n"
 		  "warning: s.yaml:3:67: /steps/s/parameters/env/C: expected text, found yes or no; quote it, it is sent as text\n" },
-		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\" is no cron that "
-		  "ever comes\n" },
-		{ TOP("triggers: [{cron: 0 0 31 2 *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 31 2 *\" is no cron that "
-		  "ever comes\n" },
+		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\" never "
+		  "fires\n" },
+		{ TOP("triggers: [{cron: 0 0 31 2 *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 31 2 *\" never "
+		  "fires\n" },
 		{ TOP("triggers: [{cron: 0 0}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, or six or seven "
 		  "with seconds first and a year last, found 2\n" },
 		{ TOP("triggers: [{cron: 0 0 12 * * ?}, {cron: 0 15 10 * * ? 2021}, {cron: 0 0 * * *}]"), "" },
 		{ TOP("watchers: [{webhook: {name: n, url: u, payload: \"{a\"}, events: {}}]"),
-		  "warning: s.yaml:1:49: /watchers/0/webhook/payload: expected JSON as text, found text that is no JSON\n" },
+		  "warning: s.yaml:1:49: /watchers/0/webhook/payload: expected JSON as text, found text that is not JSON\n" },
 		{ TOP("watchers: [{webhook: {name: n, url: u, payload: '{\"a\": {{b}}}'}, events: {}}]"), "" },
 
 		/* all together */

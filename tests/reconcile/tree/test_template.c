@@ -64,8 +64,8 @@ static void names_in_braces_are_filled_in(void **state)
 }
 
 #define HOW_TO_GIVE	": give it with --set or --vars, " \
-			"or list it under vars_passthrough if the service is to have it"
-#define NO_LANGUAGE	": only \"{{ name }}\" is filled in, there is no other template language"
+			"or list it under vars_passthrough if the service should get it as it is"
+#define NO_LANGUAGE	": only \"{{ name }}\" is supported, no other template syntax"
 
 static void what_cannot_be_filled_in_is_named_with_its_place(void **state)
 {
@@ -77,16 +77,16 @@ static void what_cannot_be_filled_in_is_named_with_its_place(void **state)
 		{ "{{ os_env.HOMES }}", "1:1 the environment has no variable \"HOMES\", did you mean \"HOME\"?" },
 		{ "{{ os_env['X'] }}", "1:1 the environment has no variable \"X\"" },
 		{ "{{ os_env }}", "1:1 unknown variable \"os_env\"" HOW_TO_GIVE },
-		{ "{{ image | int }}", "1:1 found \"{{ image | int }}\": only a plain name can be filled in" },
-		{ "{{- image }}", "1:1 found \"{{- image }}\": only a plain name can be filled in" },
-		{ "{{ image -}}", "1:1 found \"{{ image -}}\": only a plain name can be filled in" },
-		{ "{{ 1a }}", "1:1 found \"{{ 1a }}\": only a plain name can be filled in" },
-		{ "{{}}", "1:1 found \"{{}}\": only a plain name can be filled in" },
-		{ "{{{ image }}}", "1:1 found \"{{{ image }}\": only a plain name can be filled in" },
-		{ "{{ a.b }}", "1:1 found \"{{ a.b }}\": only a plain name can be filled in" },
-		{ "{{ os_env.1 }}", "1:1 found \"{{ os_env.1 }}\": only a plain name can be filled in" },
-		{ "{{ os_env['X\"] }}", "1:1 found \"{{ os_env['X\"] }}\": only a plain name can be filled in" },
-		{ "{{ os_env[''] }}", "1:1 found \"{{ os_env[''] }}\": only a plain name can be filled in" },
+		{ "{{ image | int }}", "1:1 found \"{{ image | int }}\": expected the name of a variable between the braces" },
+		{ "{{- image }}", "1:1 found \"{{- image }}\": expected the name of a variable between the braces" },
+		{ "{{ image -}}", "1:1 found \"{{ image -}}\": expected the name of a variable between the braces" },
+		{ "{{ 1a }}", "1:1 found \"{{ 1a }}\": expected the name of a variable between the braces" },
+		{ "{{}}", "1:1 found \"{{}}\": expected the name of a variable between the braces" },
+		{ "{{{ image }}}", "1:1 found \"{{{ image }}\": expected the name of a variable between the braces" },
+		{ "{{ a.b }}", "1:1 found \"{{ a.b }}\": expected the name of a variable between the braces" },
+		{ "{{ os_env.1 }}", "1:1 found \"{{ os_env.1 }}\": expected the name of a variable between the braces" },
+		{ "{{ os_env['X\"] }}", "1:1 found \"{{ os_env['X\"] }}\": expected the name of a variable between the braces" },
+		{ "{{ os_env[''] }}", "1:1 found \"{{ os_env[''] }}\": expected the name of a variable between the braces" },
 		{ "{{ image\n}}", "1:1 found \"{{\" without \"}}\" in the same line" },
 		{ "a {{ b {{ c\n{{", "1:3 found \"{{\" without \"}}\" in the same line\n"
 		                     "2:1 found \"{{\" without \"}}\" in the same line" },

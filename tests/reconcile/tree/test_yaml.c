@@ -175,8 +175,8 @@ static void values_and_keys_know_their_place(void **state)
 	assert_int_equal(item->at.col, 7);
 }
 
-#define FILL(x)	"found \"" x "\", which nobody filled in: give it with --set or --vars, " \
-		"or quote it if the service is to have it\n"
+#define FILL(x)	"found \"" x "\", a variable without a value: give it with --set or --vars, " \
+		"or quote it if the service should get it as it is\n"
 #define DEEP	"nested more than 64 deep\n"
 
 static void what_is_wrong_is_named_with_its_place(void **state)
@@ -190,18 +190,18 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 		  "w.yaml:2:1: duplicate key \"true\", given first in line 1, column 1\n" },
 		{ "a: &a {}\n<<: *a\n<<: *a\n",
 		  "w.yaml:3:1: duplicate key \"<<\", given first in line 2, column 1\n" },
-		{ "<<: 1\n", "w.yaml:1:5: \"<<\" merges maps, found a number\n" },
-		{ "<<: ~\n", "w.yaml:1:5: \"<<\" merges maps, found nothing\n" },
-		{ "<<: [{}, x]\n", "w.yaml:1:10: \"<<\" merges maps, found a text\n" },
+		{ "<<: 1\n", "w.yaml:1:5: \"<<\" merges mappings, found a number\n" },
+		{ "<<: ~\n", "w.yaml:1:5: \"<<\" merges mappings, found nothing\n" },
+		{ "<<: [{}, x]\n", "w.yaml:1:10: \"<<\" merges mappings, found a text\n" },
 		{ "[a]: 1\n", "w.yaml:1:1: found a list where a key was expected\n" },
-		{ "? {a: 1}\n: 1\n", "w.yaml:1:3: found a map where a key was expected\n" },
+		{ "? {a: 1}\n: 1\n", "w.yaml:1:3: found a mapping where a key was expected\n" },
 		{ "a: *x\nb: *y\n", "w.yaml:1:4: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n"
 		                    "w.yaml:2:4: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n" },
 		{ "- &x a\n---\n- *x\n",
 		  "[\"a\"]\nw.yaml:3:3: an alias that has no anchor before it: quote what begins with \"*\" if it is text\n" },
-		{ "a: &x [1, *x]\n", "w.yaml:1:11: the alias \"*x\" stands inside of what it stands for\n" },
+		{ "a: &x [1, *x]\n", "w.yaml:1:11: the alias \"*x\" is inside the value that it refers to\n" },
 		{ "&x a: {b: *x}\n", "{\"a\":{\"b\":\"a\"}}\n" },
-		{ "&x\na: {b: *x}\n", "w.yaml:2:8: the alias \"*x\" stands inside of what it stands for\n" },
+		{ "&x\na: {b: *x}\n", "w.yaml:2:8: the alias \"*x\" is inside the value that it refers to\n" },
 		{ "a: 99999999999999999999\n", "w.yaml:1:4: found an integer past 64 bits\n" },
 		{ "a: \"x\\0y\"\n", "w.yaml:1:4: found a NUL character in a text\n" },
 		{ "!x 1\n---\nb: 2\n---\n!y 3\n",
@@ -259,7 +259,7 @@ static void braces_that_nobody_filled_in_are_named(void **state)
 		{ "image: {{ registry }}/x:1\nb: 1\n", "w.yaml:1:8: " FILL("{{ registry }}") },
 		{ "a: {{ os_env['X'] }}\n", "w.yaml:1:4: " FILL("{{ os_env['X'] }}") },
 		{ "a: {{ x | default(\"y\") }}\n", "w.yaml:1:4: " FILL("{{ x | default(\"y\") }}") },
-		{ "a: {{b: 1}: 2}\n", "w.yaml:1:5: found a map where a key was expected\n" },
+		{ "a: {{b: 1}: 2}\n", "w.yaml:1:5: found a mapping where a key was expected\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_outcome(cases[i].text, cases[i].fault);
@@ -338,12 +338,12 @@ static void what_a_stranger_can_make_large_has_a_limit(void **state)
 		buf_addf(&text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1,
 		         c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
 	assert_bomb(&text, "w.yaml:6:11: more than 200000 values in one file, "
-	            "aliases counted as what they stand for\n");
+	            "with aliases expanded\n");
 
 	buf_adds(&text, "- &a ");
 	repeat(&text, "x123456789", 10000);
 	repeat(&text, "\n- *a", 200);
-	assert_bomb(&text, "w.yaml:169:3: aliases make more than 16 MiB of one file\n");
+	assert_bomb(&text, "w.yaml:169:3: more than 16 MiB of text in one file, with aliases expanded\n");
 
 	for (int i = 0; i <= 1000; i++)
 		buf_addf(&text, "- &a%d x\n", i);

@@ -96,7 +96,7 @@ static void a_list_is_whole_or_none(void **state)
 		/* a count that lies */
 		{ { { .body = PAGE("1", "2", ITEM("1", "a")) }, { .body = PAGE("1", "2", ITEM("1", "a")) },
 		    { .body = PAGE("1", "2", ITEM("1", "a")) } }, P1 P1 P1 "done\n", NULL,
-		  "list workflows: the service says there are 2 and gave 1, in 3 readings" },
+		  "list workflows: the service counts 2 of them and listed 1, in 3 readings" },
 		/* pages without an end */
 		{ { { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
 		    { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
@@ -138,7 +138,7 @@ static void a_list_is_whole_or_none(void **state)
 		const char *ids = "";
 
 		operation_list_init(&list, &a);
-		assert_string_equal(list.op.err.msg, "list workflows: not begun: it was stopped, or its time was over");
+		assert_string_equal(list.op.err.msg, "list workflows: not sent: flowsync was stopped, or its time limit (--timeout) had passed");
 		assert_string_equal(play(&a, &list.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
 		assert_int_equal(list.op.ok, cases[i].error == NULL);
 		if (cases[i].error)
@@ -216,9 +216,9 @@ static void a_create_looks_first_and_never_makes_two(void **state)
 		const char *error;
 	} cases[] = {
 		{ { NONE, { .body = "{\"id\":5}" } }, LOOK SEND "done\n", 5, 0, NULL },
-		{ { THERE }, LOOK "done\n", 0, 7, "create workflow \"n\": a workflow of that name is there already (id 7)" },
+		{ { THERE }, LOOK "done\n", 0, 7, "create workflow \"n\": a workflow with this name already exists (id 7)" },
 		{ { { .body = PAGE("1", "2", ITEM("8", "n") "," ITEM("7", "n")) } }, LOOK "done\n", 0, 7,
-		  "the service has 2 workflows called \"n\" (ids 7, 8): which one is meant cannot be told" },
+		  "the service has 2 workflows called \"n\" (ids 7, 8): it is unclear which one is meant" },
 		{ { { .status = 500 } }, LOOK "done\n", 0, 0,
 		  "create workflow \"n\": list workflows, page 1: the service answered 500 (internal error)" },
 		/* the answer was lost, and it was carried out */
@@ -269,7 +269,7 @@ static void a_create_is_not_sent_after_a_stop(void **state)
 	assert_string_equal(play(&a, &create.op.task, script, 1), LOOK "done\n");
 	assert_false(create.op.ok);
 	assert_true(create.held_back);
-	assert_string_equal(create.op.err.msg, "create workflow \"n\": not begun: it was stopped, or its time was over");
+	assert_string_equal(create.op.err.msg, "create workflow \"n\": not sent: flowsync was stopped, or its time limit (--timeout) had passed");
 }
 
 static void every_refusal_becomes_one_sentence(void **state)
@@ -305,7 +305,7 @@ static void every_refusal_becomes_one_sentence(void **state)
 		struct operation_call call;
 
 		operation_describe_init(&call, &a, 12, "nightly");
-		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not begun: it was stopped, or its time was over");
+		assert_string_equal(call.op.err.msg, "describe workflow 12 \"nightly\": not sent: flowsync was stopped, or its time limit (--timeout) had passed");
 		assert_string_equal(play(&a, &call.op.task, script, 1),
 		                    "describe_workflow /workflows/12\ndone\n");
 		assert_false(call.op.ok);
@@ -417,7 +417,7 @@ static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
 	assert_int_equal(operation_list_step(&list, &answer, &next), TASK_DONE);
 	assert_false(list.op.ok);
 	assert_string_equal(list.op.err.msg,
-	                    "list workflows: it was stopped, or its time was over, before page 2");
+	                    "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page 2");
 }
 
 int main(void)

@@ -74,14 +74,14 @@ static void what_cannot_be_executed_is_refused(void **state)
 {
 #define WRONG(text)	"422 {\"detail\":\"workflow 1 cannot be executed: " text "\"}"
 	static const struct { const char *body, *answer; } cases[] = {
-		{ "[]", WRONG("expected a map, found a list") },
-		{ "7", WRONG("expected a map, found a number") },
-		{ "{\"params\":[]}", WRONG("params: expected a map, found a list") },
-		{ "{\"params\":{\"global\":\"x\"}}", WRONG("params.global: expected a map, found a text") },
+		{ "[]", WRONG("expected a mapping, found a list") },
+		{ "7", WRONG("expected a mapping, found a number") },
+		{ "{\"params\":[]}", WRONG("params: expected a mapping, found a list") },
+		{ "{\"params\":{\"global\":\"x\"}}", WRONG("params.global: expected a mapping, found a text") },
 		{ "{\"params\":{\"global\":{\"A\":[]}}}", WRONG("params.global: A: expected a text, found a list") },
 		{ "{\"params\":{\"stepWise\":{\"t\":{}}}}", WRONG("params.stepWise: there is no step \\\"t\\\"") },
-		{ "{\"params\":{\"stepWise\":7}}", WRONG("params.stepWise: expected a map, found a number") },
-		{ "{\"stepsToRun\":{}}", WRONG("stepsToRun: expected a list, found a map") },
+		{ "{\"params\":{\"stepWise\":7}}", WRONG("params.stepWise: expected a mapping, found a number") },
+		{ "{\"stepsToRun\":{}}", WRONG("stepsToRun: expected a list, found a mapping") },
 		{ "{\"stepsToRun\":[7]}", WRONG("stepsToRun: expected a stepName in each entry") },
 		{ "{\"stepsToRun\":[{\"stepName\":\"t\"}]}", WRONG("stepsToRun: there is no step \\\"t\\\"") },
 	};

@@ -418,7 +418,7 @@ static void an_execution_that_cannot_be_read_is_failed_and_logged(void **state)
 		{ "{\"flow\":{\"version\":1,\"status\":\"Running\",\"began\":1,\"now\":1,\"steps\":{}},\"boot\":\"\"}",
 		  "the saved run has other steps than the workflow" },
 		{ "{\"flow\":{\"version\":1,\"status\":\"Running\",\"began\":1,\"now\":1,\"steps\":{\"a\":"
-		  "{\"phase\":\"active\"}}},\"boot\":\"\"}", "step \"a\": it is under way and has not begun" },
+		  "{\"phase\":\"active\"}}},\"boot\":\"\"}", "step \"a\": it is running, but has no attempt" },
 	};
 	struct fixture *f = *state;
 	const char *uuids[ARRAY_LEN(cases)];

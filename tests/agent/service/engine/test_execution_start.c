@@ -141,8 +141,8 @@ static void whether_it_begins_is_a_question_of_how_the_workflow_stands(void **st
 static void what_cannot_be_run_is_told(void **state)
 {
 	static const struct { const char *body, *execute, *said; } cases[] = {
-		{ PLAIN, "[]", "wrong workflow 1 cannot be executed: expected a map, found a list" },
-		{ PLAIN, "\"x\"", "wrong workflow 1 cannot be executed: expected a map, found a text" },
+		{ PLAIN, "[]", "wrong workflow 1 cannot be executed: expected a mapping, found a list" },
+		{ PLAIN, "\"x\"", "wrong workflow 1 cannot be executed: expected a mapping, found a text" },
 		{ PLAIN, "{\"stepsToRun\":[{\"stepName\":\"t\"}]}",
 		  "wrong workflow 1 cannot be executed: stepsToRun: there is no step \"t\"" },
 		{ PLAIN, "{\"params\":{\"stepWise\":{\"t\":{}}}}",
@@ -150,7 +150,7 @@ static void what_cannot_be_run_is_told(void **state)
 		{ "{\"name\":\"w\",\"steps\":{\"a\":{\"type\":\"sql\",\"parents\":[\"b\"]},"
 		  "\"b\":{\"type\":\"sql\",\"parents\":[\"a\"]}}}", NULL,
 		  "wrong workflow 1 cannot be executed: steps wait for each other in a circle: step \"a\" is one of them" },
-		{ "{\"name\":\"w\"}", NULL, "wrong workflow 1 cannot be executed: steps: expected a map of steps" },
+		{ "{\"name\":\"w\"}", NULL, "wrong workflow 1 cannot be executed: steps: expected a mapping of steps" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (i > 0) {
