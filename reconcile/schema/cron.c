@@ -13,14 +13,14 @@ struct cron {
 	bool any[FIELD_COUNT];		/* the field begins with "*" */
 };
 
-static const struct { int least, most; const char *const *names; } ranges[] = {
-	[MINUTE] = { 0, 59 },
-	[HOUR] = { 0, 23 },
-	[DAY] = { 1, 31 },
-	[MONTH] = { 1, 12, (const char *const[]){ "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL",
+static const struct { const char *called; int least, most; const char *const *names; } ranges[] = {
+	[MINUTE] = { "minute", 0, 59 },
+	[HOUR] = { "hour", 0, 23 },
+	[DAY] = { "day of the month", 1, 31 },
+	[MONTH] = { "month", 1, 12, (const char *const[]){ "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL",
 	                                          "AUG", "SEP", "OCT", "NOV", "DEC", NULL } },
-	[WEEKDAY] = { 0, 7, (const char *const[]){ "SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT",
-	                                           NULL } },
+	[WEEKDAY] = { "day of the week", 0, 7, (const char *const[]){ "SUN", "MON", "TUE", "WED", "THU", "FRI",
+	                                                              "SAT", NULL } },
 };
 
 static bool read_cron_number(const char **s, int *out)
@@ -91,7 +91,7 @@ static bool read_cron_field(const char **s, int field, struct cron *cron)
 	return **s == '\0' || **s == ' ' || **s == '\t';
 }
 
-static const char *skip_seconds(const char *text)
+const char *cron_expand(const char *text)
 {
 	static const struct { const char *name, *fields; } names[] = {
 		{ "@yearly", "0 0 1 1 *" }, { "@annually", "0 0 1 1 *" }, { "@monthly", "0 0 1 * *" },
@@ -110,7 +110,7 @@ static const char *skip_seconds(const char *text)
 
 static bool read_cron(const char *text, struct cron *cron)
 {
-	text = skip_seconds(text);
+	text = cron_expand(text);
 	for (int field = 0; field < FIELD_COUNT; field++)
 		if (!read_cron_field(&text, field, cron))
 			return false;
@@ -244,6 +244,21 @@ static bool next_of_five_fields(const char *text, int64_t after, int64_t (*offse
 		if (next_in_day(&cron, day, after, offset, next))
 			return true;
 	return false;
+}
+
+bool cron_check(const char *text, struct err *err)
+{
+	struct cron cron = { 0 };
+	const char *rest = cron_expand(text);
+
+	for (int field = 0; field < FIELD_COUNT; field++) {
+		const char *word = rest + strspn(rest, " \t");
+		if (!read_cron_field(&rest, field, &cron))
+			return err_set(err, "\"%s\": expected %d to %d or \"*\" as the %s, found \"%.*s\"", text,
+			               ranges[field].least, ranges[field].most, ranges[field].called,
+			               (int)strcspn(word, " \t"), word);
+	}
+	return cron_next(text, 0, NULL, &(int64_t){ 0 }) || err_set(err, "\"%s\" never fires", text);
 }
 
 /* ---- six and seven fields ---- */

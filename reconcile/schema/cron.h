@@ -18,11 +18,18 @@
 
 #include <stdint.h>
 
-#include "reconcile/base/base.h"
+#include "reconcile/base/err.h"
 
 /* Sets *next to the first time after `after` (both in seconds since 1970).  offset gives the
  * seconds that local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is none
  * of the above or never fires ("0 0 30 2 *"). */
 bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next);
+
+/* True if text, of five fields or a name, fires at some time.  If false, *err names the field that cannot be read,
+ * with its range. */
+bool cron_check(const char *text, struct err *err);
+
+/* The five fields that a name such as "@daily" stands for, in static memory; text itself if it is not such a name. */
+const char *cron_expand(const char *text);
 
 #endif

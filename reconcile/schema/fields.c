@@ -21,7 +21,7 @@ static const struct field a_step[] = { { "[]", FIELD_TEXT, FIELD_STEP }, END };
 
 static const struct field metadata[] = {
 	{ "allowConcurrentExecution", FIELD_BOOL,
-	  .about = "whether a run may start while another one runs" },
+	  .about = "whether an execution may start while another one runs" },
 	END
 };
 
@@ -30,7 +30,7 @@ static const struct field tag[] = {
 	END
 };
 static const struct field a_tag[] = {
-	{ "[]", FIELD_OBJECT, .fields = tag, .identity = WORDS("/name") },
+	{ "[]", FIELD_OBJECT, .fields = tag, .identity = WORDS("/name"), .example = "{name: red}" },
 	END
 };
 
@@ -45,15 +45,16 @@ static const struct field trigger[] = {
 	END
 };
 static const struct field a_trigger[] = {
-	{ "[]", FIELD_OBJECT, FIELD_MAY_BE_EMPTY, .fields = trigger, .identity = WORDS("/webhook") },
+	{ "[]", FIELD_OBJECT, FIELD_MAY_BE_EMPTY, .fields = trigger, .identity = WORDS("/webhook"),
+	  .example = "{cron: \"0 5 * * *\"}" },
 	END
 };
 
 static const struct field events[] = {
-	{ "success", FIELD_BOOL, .otherwise = "false", .about = "tell of a run that succeeded" },
-	{ "fail", FIELD_BOOL, .otherwise = "false", .about = "tell of a run that failed" },
+	{ "success", FIELD_BOOL, .otherwise = "false", .about = "notify about an execution that succeeded" },
+	{ "fail", FIELD_BOOL, .otherwise = "false", .about = "notify about an execution that failed" },
 	{ "runtimeExceeded", FIELD_NUMBER, .least = 0, .most = INT32_MAX,
-	  .about = "tell of a run that takes longer, in minutes" },
+	  .about = "notify about an execution that takes longer, in minutes" },
 	END
 };
 static const struct field watcher_webhook[] = {
@@ -77,13 +78,14 @@ static const struct field watcher[] = {
 	{ "user", FIELD_TEXT, .one_of = ALL_KINDS, .about = "a user of the tenant" },
 	{ "webhook", FIELD_OBJECT, .fields = watcher_webhook, .one_of = ALL_KINDS },
 	{ "email", FIELD_OBJECT, .fields = watcher_email, .one_of = ALL_KINDS },
-	{ "events", FIELD_OBJECT, .fields = events, .need = ALL_KINDS, .about = "what to tell of" },
+	{ "events", FIELD_OBJECT, .fields = events, .need = ALL_KINDS, .about = "what to notify about" },
 	{ "id", FIELD_TEXT, FIELD_FILLED },
 	END
 };
 static const struct field a_watcher[] = {
 	{ "[]", FIELD_OBJECT, .fields = watcher,
-	  .identity = WORDS("/user", "/webhook/name", "/email/name") },
+	  .identity = WORDS("/user", "/webhook/name", "/email/name"),
+	  .example = "{user: NAME, events: {fail: true}}" },
 	END
 };
 
@@ -91,21 +93,21 @@ static const struct field retry_options[] = {
 	{ "duration", FIELD_INT, .least = 0, .most = 120, .otherwise = "5",
 	  .about = "seconds to wait before a retry" },
 	{ "exitCodes", FIELD_LIST, FIELD_SET, .fields = an_int,
-	  .about = "retry after these only; none: after any failure" },
+	  .about = "retry after these only; empty: after any failure" },
 	{ "exponentialBackoff", FIELD_BOOL, .otherwise = "false", .about = "double the wait each time" },
 	{ "numberOfRetries", FIELD_INT, .least = 0, .most = 5, .otherwise = "3" },
 	END
 };
 
 static const struct field skip_configuration[] = {
-	{ "skip", FIELD_BOOL, .otherwise = "false", .about = "leave out this step" },
+	{ "skip", FIELD_BOOL, .otherwise = "false", .about = "skip this step" },
 	{ "skipDAG", FIELD_BOOL, .otherwise = "false",
-	  .about = "leave out this step and all that depend on it" },
+	  .about = "skip this step and all that depend on it" },
 	END
 };
 static const struct field run_configuration[] = {
 	{ "retryOptions", FIELD_OBJECT, FIELD_PRESENCE, .fields = retry_options,
-	  .about = "wins over the workflow's" },
+	  .about = "replaces the workflow's retryOptions" },
 	{ "skipConfiguration", FIELD_OBJECT, .fields = skip_configuration },
 	END
 };
@@ -135,17 +137,17 @@ static const struct field a_parent_status[] = {
 };
 static const struct field execution_parameters[] = {
 	{ "conditional", FIELD_LIST, .fields = a_conditional,
-	  .about = "run only if output parameters of other steps are so" },
+	  .about = "run only if output parameters of other steps have these values" },
 	{ "parentStatus", FIELD_LIST, .fields = a_parent_status,
-	  .about = "run only if other steps ended so" },
+	  .about = "run only if other steps ended with this status" },
 	END
 };
 
 static const struct field parameters[] = {
 	{ "env", FIELD_MAP, FIELD_ENV_LIST | FIELD_MASK_BY_KEY, .fields = any_scalar,
-	  .about = "the step's environment" },
+	  .about = "the step's environment", .example = "{NAME: value}" },
 	{ "inherit", FIELD_MAP, .fields = any_text,
-	  .about = "environment name to the output parameter of another step" },
+	  .about = "from a variable to the output parameter of another step" },
 	{ "secrets", FIELD_LIST, FIELD_SET, .fields = a_text, .only = STANDARD | HTTP,
 	  .about = "names of stored secrets" },
 	END
@@ -169,8 +171,8 @@ static const struct field resources[] = {
 };
 
 static const struct field headers[] = {
-	{ "absolute", FIELD_MAP, .fields = any_secret, .about = "header to value" },
-	{ "secrets", FIELD_MAP, .fields = any_text, .about = "header to the name of a stored secret" },
+	{ "absolute", FIELD_MAP, .fields = any_secret, .about = "from a header to its value" },
+	{ "secrets", FIELD_MAP, .fields = any_text, .about = "from a header to the name of a stored secret" },
 	END
 };
 static const struct field auth[] = {
@@ -198,11 +200,11 @@ static const struct field step[] = {
 	{ "repository", FIELD_OBJECT, .fields = repository, .only = STANDARD | SQL, .one_of = SQL },
 	{ "sqlQueryPath", FIELD_TEXT, .only = SQL, .one_of = SQL },
 	{ "resources", FIELD_OBJECT, FIELD_RESOURCES, .fields = resources, .only = STANDARD,
-	  .about = "left out: the default resource" },
+	  .about = "default: the service's default resource" },
 	{ "stepTimeout", FIELD_INT, .least = 0, .most = INT32_MAX, .only = STANDARD, .otherwise = "0",
-	  .about = "seconds; 0: none" },
+	  .about = "seconds; 0: no limit", .example = "600 (seconds)" },
 	{ "clearImageCache", FIELD_BOOL, .only = STANDARD, .otherwise = "false",
-	  .about = "pull the image anew on each run" },
+	  .about = "pull the image again for each execution" },
 	{ "method", FIELD_TEXT, .words = WORDS("get", "post", "put", "patch", "delete"),
 	  .only = HTTP, .need = HTTP },
 	{ "url", FIELD_TEXT, FIELD_URL, .only = HTTP, .need = HTTP },
@@ -214,12 +216,13 @@ static const struct field step[] = {
 	{ "sortBy", FIELD_TEXT, .only = EXPORT, .need = EXPORT },
 	{ "sortOrder", FIELD_TEXT, .words = WORDS("asc", "desc"), .only = EXPORT, .otherwise = "asc" },
 	{ "compression", FIELD_BOOL, .only = EXPORT, .otherwise = "false" },
-	{ "parents", FIELD_LIST, FIELD_SET, .fields = a_step, .about = "steps that come before" },
+	{ "parents", FIELD_LIST, FIELD_SET, .fields = a_step, .about = "steps that have to end before this one starts",
+	  .example = "[STEP]" },
 	{ "parameters", FIELD_OBJECT, .fields = parameters, .only = STANDARD | HTTP | SQL },
 	{ "outputParameters", FIELD_MAP, .fields = any_text, .only = STANDARD,
-	  .about = "parameter to the file that holds its value" },
+	  .about = "from a parameter to the file that holds its value" },
 	{ "outputParameters", FIELD_MAP, .fields = response_txt, .only = HTTP,
-	  .about = "parameter to response.txt" },
+	  .about = "from a parameter to response.txt" },
 	{ "executionParameters", FIELD_OBJECT, .fields = execution_parameters },
 	{ "runConfiguration", FIELD_OBJECT, .fields = run_configuration },
 	END
@@ -231,15 +234,16 @@ static const struct field any_step[] = {
 
 static const struct field workflow[] = {
 	{ "name", FIELD_TEXT, FIELD_NAME, .need = ALL_KINDS,
-	  .about = "by which the workflow is found on the service" },
+	  .about = "identifies the workflow on the service" },
 	{ "metadata", FIELD_OBJECT, FIELD_MAY_HIDE, .fields = metadata },
-	{ "tags", FIELD_LIST, FIELD_SET | FIELD_OWN_TAGS, .fields = a_tag },
-	{ "triggers", FIELD_LIST, FIELD_SET, .fields = a_trigger, .about = "empty: by hand only" },
-	{ "watchers", FIELD_LIST, FIELD_SET, .fields = a_watcher, .about = "who is told of runs" },
+	{ "tags", FIELD_LIST, FIELD_SET | FIELD_OWN_TAGS, .fields = a_tag, .example = "[{name: red}]" },
+	{ "triggers", FIELD_LIST, FIELD_SET, .fields = a_trigger, .about = "empty: executed by hand only",
+	  .example = "[{cron: \"0 5 * * *\"}]" },
+	{ "watchers", FIELD_LIST, FIELD_SET, .fields = a_watcher, .about = "who is notified about executions" },
 	{ "retryOptions", FIELD_OBJECT, FIELD_MAY_HIDE | FIELD_PRESENCE, .fields = retry_options,
-	  .about = "for all steps" },
+	  .about = "for all steps that have none of their own" },
 	{ "steps", FIELD_MAP, FIELD_CLOSED, .fields = any_step, .need = ALL_KINDS,
-	  .about = "step name to step" },
+	  .about = "from the name of a step to the step" },
 	{ "id", FIELD_INT, FIELD_FILLED },
 	{ "createdAt", FIELD_TEXT, FIELD_FILLED },
 	{ "updatedAt", FIELD_TEXT, FIELD_FILLED },
@@ -253,7 +257,7 @@ const struct field workflow_field = { "", FIELD_OBJECT, .fields = workflow };
 static const struct field a_pointer[] = { { "[]", FIELD_TEXT, FIELD_POINTER }, END };
 static const struct field block[] = {
 	{ "prune", FIELD_BOOL, .about = "false: never delete this workflow" },
-	{ "suspend", FIELD_BOOL, .about = "true: leave it alone for now" },
+	{ "suspend", FIELD_BOOL, .about = "true: leave this workflow as it is for now" },
 	{ "ignore", FIELD_LIST, .fields = a_pointer,
 	  .about = "JSON Pointers that are not compared; * matches one level" },
 	{ "renamed_from", FIELD_TEXT, FIELD_NAME,

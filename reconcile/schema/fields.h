@@ -60,7 +60,8 @@ struct field {
 	const char *otherwise;	/* of a scalar: the text of what leaving it out means, where the contract says so */
 	const char *const *identity;	/* of a list's item: pointers, the first that is there tells it from its
 					 * siblings; ends with NULL */
-	const char *about;	/* one line for the schema and for messages */
+	const char *about;	/* one line for the schema */
+	const char *example;	/* a value, for the message to a person who wrote another type; NULL: the type is enough */
 };
 
 enum { ALL_KINDS = ~0U };

@@ -51,7 +51,7 @@ static const struct field workflow[] = {
 	WORD("result", "planned", "applied", "unchanged", "failed", "refused", "deferred", "blocked",
 	     "conflict", "suspended"),
 	TEXT_OR_NULL("reason"), TEXT_OR_NULL("file"), INT_OR_NULL("line"), INT_OR_NULL("column"),
-	{ "note", FIELD_TEXT, .about = "what is done beside the changes, and why" },
+	{ "note", FIELD_TEXT, .about = "what else is done, and why" },
 	LIST("changes", a_change), LIST("settled", a_kept), LIST("refused", a_kept),
 	INT("attempts"), INT_OR_NULL("http_status"), TEXT_OR_NULL("error"), NUMBER("duration_s"), END
 };

@@ -64,6 +64,7 @@ static const char *join_words(const struct check *c, const char *const *words)
 	return text;
 }
 
+/* "a mapping such as {name: red}": what the table of fields expects, with its example. */
 static const char *expected_words(const struct check *c, const struct field *f)
 {
 	static const char *const words[] = {
@@ -71,7 +72,9 @@ static const char *expected_words(const struct check *c, const struct field *f)
 		[FIELD_NUMBER] = "a number", [FIELD_TEXT] = "text",
 		[FIELD_OBJECT] = "a mapping", [FIELD_MAP] = "a mapping", [FIELD_LIST] = "a list",
 	};
-	return f->words ? join_words(c, f->words) : words[f->type];
+	if (f->words)
+		return join_words(c, f->words);
+	return f->example ? arena_printf(c->arena, "%s such as %s", words[f->type], f->example) : words[f->type];
 }
 
 static void report_wrong_type(const struct check *c, const struct field *f, const struct node *n,
@@ -96,19 +99,24 @@ static void check_number(const struct check *c, const struct field *f, const str
 		          node_scalar_text(c->arena, n));
 }
 
-/* A cron stays opaque text (contract, 3.2): what nobody could run is warned of. */
+/* A cron stays opaque text (contract, 3.2), so one that cannot fire gets a warning only. */
 static void check_cron(const struct check *c, const struct node *n, const struct path *path)
 {
+	const char *expanded = cron_expand(n->text);
+	struct err err;
 	size_t fields = 0;
 
 	for (const char *s = n->text; *(s += strspn(s, " \t")); s += strcspn(s, " \t"))
 		fields++;
-	if (fields < 5 || fields > 7)
+	if (expanded != n->text)
+		diagnostics_warn(c->faults, n->at, "%s: expected five cron fields, found \"%s\"; write \"%s\"",
+		                 place_text(c, path), n->text, expanded);
+	else if (fields < 5 || fields > 7)
 		diagnostics_warn(c->faults, n->at,
-		           "%s: expected five cron fields, or six or seven with seconds first and a "
-		           "year last, found %zu", place_text(c, path), fields);
-	else if (fields == 5 && !cron_next(n->text, 0, NULL, &(int64_t){ 0 }))
-		diagnostics_warn(c->faults, n->at, "%s: \"%s\" never fires", place_text(c, path), n->text);
+		                 "%s: expected five cron fields, or six or seven with seconds first and a "
+		                 "year last, found %zu", place_text(c, path), fields);
+	else if (fields == 5 && !cron_check(n->text, &err))
+		diagnostics_warn(c->faults, n->at, "%s: %s", place_text(c, path), err.msg);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
@@ -179,15 +187,50 @@ struct kind {
 static void check_value(const struct check *c, const struct field *f, const struct node *n,
                         struct kind kind, const struct path *path);
 
+#define CRON_EXAMPLE		"triggers: [{cron: \"0 5 * * *\"}]"
+#define INSTANCE_EXAMPLE	"resources: {instanceTypeId: 21}, an id of `flowsync workflow resources`"
+
+/* Keys that are known from other tools or from another place of a workflow, and what to write instead. */
+static const struct { const char *object, *key, *instead; } misplaced_keys[] = {
+	{ "", "schedule", CRON_EXAMPLE },
+	{ "", "cron", CRON_EXAMPLE },
+	{ "", "env", "parameters: {env: {NAME: value}} in each step" },
+	{ "*", "env", "parameters: {env: {NAME: value}}" },
+	{ "*", "secrets", "parameters: {secrets: [NAME]}" },
+	{ "*", "image", "imageId: 7, the number of an image" },
+	{ "*", "cpu", INSTANCE_EXAMPLE },
+	{ "*", "memory", INSTANCE_EXAMPLE },
+	{ "*", "instanceTypeId", INSTANCE_EXAMPLE },
+	{ "*", "storage", "resources: {storage: 10GB}" },
+	{ "*", "timeout", "stepTimeout: 600, in seconds" },
+	{ "*", "retryOptions", "runConfiguration: {retryOptions: ...}, or retryOptions of the workflow for all steps" },
+	{ "*", "depends_on", "parents: [STEP]" },
+	{ "*", "needs", "parents: [STEP]" },
+	{ "resources", "cpu", "instanceTypeId: 21, an id of `flowsync workflow resources`" },
+	{ "resources", "memory", "instanceTypeId: 21, an id of `flowsync workflow resources`" },
+};
+
+/* What to write instead of a key inside of this object; NULL: nothing is known. */
+static const char *instead_of_key(const struct field *object, const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(misplaced_keys); i++)
+		if (strcmp(misplaced_keys[i].object, object->name) == 0 && strcmp(misplaced_keys[i].key, key) == 0)
+			return misplaced_keys[i].instead;
+	return NULL;
+}
+
 static void report_unknown_field(const struct check *c, const struct field *object, const struct entry *e,
                           struct kind kind, const struct path *path)
 {
 	struct suggestion near = { .word = e->key };
+	const char *instead = instead_of_key(object, e->key);
 
 	for (const struct field *f = object->fields; f->name; f++)
 		if (!(f->flags & FIELD_FILLED) && (!f->only || (f->only & kind.bits)))
 			suggest_offer(&near, f->name);
-	if (near.best)
+	if (instead)
+		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"; write %s", place_text(c, path), e->key, instead);
+	else if (near.best)
 		diagnostics_add(c->faults, e->at, "%s: unknown field \"%s\"; did you mean \"%s\"?",
 		          place_text(c, path), e->key, near.best);
 	else

@@ -139,7 +139,7 @@ class RefusedTest(RefusedCase):
 specs/x.yaml:1:7: /name: expected text, found a number; quote it if it is meant as text
 specs/x.yaml:3:6: /steps/s: "command" is missing
 specs/x.yaml:3:19: /steps/s: unknown field "comand"; did you mean "command"?
-specs/x.yaml:3:43: /steps/s/stepTimeout: expected a whole number, found a text
+specs/x.yaml:3:43: /steps/s/stepTimeout: expected a whole number such as 600 (seconds), found a text
 specs/x.yaml:5:1: workflow: unknown field "tagz"; did you mean "tags"?
 specs/x.yaml:5:1: workflow: "name" is missing
 specs/x.yaml:5:1: workflow: "steps" is missing

@@ -93,7 +93,7 @@ static void what_was_shown_instead_of_a_secret_is_no_value(void **state)
 		  " command: c, parameters: {env: {TOKEN: '(masked #1)'}}}}\n",
 		  "s.yaml:2:37: /watchers/0/webhook/url" SHOWN "s.yaml:3:63: /steps/s/parameters/env/TOKEN" SHOWN },
 		/* beside other faults */
-		{ "name: '(masked #1)'\n" "tags: 7\n" STEPS, "s.yaml:1:7: /name" SHOWN "s.yaml:2:7: /tags: expected a list, found a number\n" },
+		{ "name: '(masked #1)'\n" "tags: 7\n" STEPS, "s.yaml:1:7: /name" SHOWN "s.yaml:2:7: /tags: expected a list such as [{name: red}], found a number\n" },
 		/* ignored it is not sent */
 		{ "flowsync: {ignore: [/steps/s/command]}\nname: hello\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n", "" },
 		{ "flowsync: {ignore: [/steps/*]}\nname: hello\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n", "" },

@@ -233,7 +233,7 @@ static void what_no_spec_can_say_is_refused_and_nothing_is_written(void **state)
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{},\"watchers\":[{\"events\":{\"fail\":true}}]}",
 		  "it would not be a valid spec: /watchers/0: expected exactly one of \"user\", \"webhook\", \"email\", found none" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{},\"tags\":\"x\"}",
-		  "it would not be a valid spec: /tags: expected a list, found a text" },
+		  "it would not be a valid spec: /tags: expected a list such as [{name: red}], found a text" },
 		{ "{\"id\":1,\"name\":\"n\",\"steps\":{\"s\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"u\",\"auth\":[\"CANARY\"]}}}",
 		  "it would not be a valid spec: /steps/s/auth: expected a mapping, found a list" },
 	};

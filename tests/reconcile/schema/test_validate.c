@@ -83,9 +83,9 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ "name: [a]\n" STEPS, "s.yaml:1:7: /name: expected text, found a list\n" },
 		{ "name: n\nsteps: []\n", "s.yaml:2:8: /steps: expected a mapping, found a list\n" },
 		{ "name: n\nsteps: {s: 7}\n", "s.yaml:2:12: /steps/s: expected a mapping, found a number\n" },
-		{ TOP("tags: {name: x}"), "s.yaml:1:7: /tags: expected a list, found a mapping\n" },
-		{ TOP("tags: [x]"), "s.yaml:1:8: /tags/0: expected a mapping, found a text\n" },
-		{ TOP("tags: [~]"), "s.yaml:1:8: /tags/0: expected a mapping, found nothing\n" },
+		{ TOP("tags: {name: x}"), "s.yaml:1:7: /tags: expected a list such as [{name: red}], found a mapping\n" },
+		{ TOP("tags: [x]"), "s.yaml:1:8: /tags/0: expected a mapping such as {name: red}, found a text\n" },
+		{ TOP("tags: [~]"), "s.yaml:1:8: /tags/0: expected a mapping such as {name: red}, found nothing\n" },
 		{ TOP("metadata: {allowConcurrentExecution: \"no\"}"),
 		  "s.yaml:1:38: /metadata/allowConcurrentExecution: expected true or false, found a text\n" },
 		{ OTHER("imageId: \"1\", command: c"), "s.yaml:3:16: /steps/s/imageId: expected a whole number, found a text\n" },
@@ -93,7 +93,7 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "s.yaml:3:16: /steps/s/imageId: expected a whole number, found a number with a fraction\n" },
 		{ TOP("watchers: [{user: u, events: {runtimeExceeded: many}}]"),
 		  "s.yaml:1:48: /watchers/0/events/runtimeExceeded: expected a number, found a text\n" },
-		{ STEP("parameters: {env: [{A: b}]}"), "s.yaml:3:49: /steps/s/parameters/env: expected a mapping, found a list\n" },
+		{ STEP("parameters: {env: [{A: b}]}"), "s.yaml:3:49: /steps/s/parameters/env: expected a mapping such as {NAME: value}, found a list\n" },
 		{ STEP("parameters: {env: {A: [b]}}"), "s.yaml:3:53: /steps/s/parameters/env/A: expected text, found a list\n" },
 		{ STEP("parameters: {inherit: {A: 1}}"),
 		  "s.yaml:3:57: /steps/s/parameters/inherit/A: expected text, found a number; quote it if it is meant as text\n" },
@@ -101,6 +101,26 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ STEP("outputParameters: {a/b~c: [x]}"),
 		  "s.yaml:3:57: /steps/s/outputParameters/a~1b~0c: expected text, found a list\n" },
 		{ "name: 2024-05-20\n" STEPS, "" },
+
+		/* well-known slips */
+		{ TOP("triggers: \"0 5 * * *\""),
+		  "s.yaml:1:11: /triggers: expected a list such as [{cron: \"0 5 * * *\"}], found a text\n" },
+		{ TOP("triggers: [\"0 5 * * *\"]"),
+		  "s.yaml:1:12: /triggers/0: expected a mapping such as {cron: \"0 5 * * *\"}, found a text\n" },
+		{ TOP("watchers: [me@example.com]"),
+		  "s.yaml:1:12: /watchers/0: expected a mapping such as {user: NAME, events: {fail: true}}, found a text\n" },
+		{ STEP("stepTimeout: 10m"),
+		  "s.yaml:3:44: /steps/s/stepTimeout: expected a whole number such as 600 (seconds), found a text\n" },
+		{ STEP("parents: t"), "s.yaml:3:40: /steps/s/parents: expected a list such as [STEP], found a text\n" },
+		{ TOP("schedule: daily"),
+		  "s.yaml:1:1: workflow: unknown field \"schedule\"; write triggers: [{cron: \"0 5 * * *\"}]\n" },
+		{ STEP("env: {A: b}"), "s.yaml:3:31: /steps/s: unknown field \"env\"; write parameters: {env: {NAME: value}}\n" },
+		{ STEP("cpu: 2"), "s.yaml:3:31: /steps/s: unknown field \"cpu\"; write resources: {instanceTypeId: 21}, an id of "
+		  "`flowsync workflow resources`\n" },
+		{ STEP("retryOptions: {}"), "s.yaml:3:31: /steps/s: unknown field \"retryOptions\"; write runConfiguration: "
+		  "{retryOptions: ...}, or retryOptions of the workflow for all steps\n" },
+		{ STEP("resources: {cpu: 2}"), "s.yaml:3:43: /steps/s/resources: unknown field \"cpu\"; write instanceTypeId: 21, "
+		  "an id of `flowsync workflow resources`\n" },
 
 		/* limits */
 		{ TOP("retryOptions: {duration: 121}"), "s.yaml:1:26: /retryOptions/duration: expected a number from 0 to 120, found 121\n" },
@@ -190,8 +210,14 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "warning: s.yaml:3:59: /steps/s/parameters/env/B: expected text, found a number with a fraction; quote it, it is "
 		  "sent as text\n"
 		  "warning: s.yaml:3:67: /steps/s/parameters/env/C: expected text, found yes or no; quote it, it is sent as text\n" },
-		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\" never "
-		  "fires\n" },
+		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\": expected "
+		  "0 to 59 or \"*\" as the minute, found \"61\"\n" },
+		{ TOP("triggers: [{cron: 0 0 1-40 * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 1-40 * *\": expected "
+		  "1 to 31 or \"*\" as the day of the month, found \"1-40\"\n" },
+		{ TOP("triggers: [{cron: 0 0 * * mon-foo}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 * * mon-foo\": "
+		  "expected 0 to 7 or \"*\" as the day of the week, found \"mon-foo\"\n" },
+		{ TOP("triggers: [{cron: \"@daily\"}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, "
+		  "found \"@daily\"; write \"0 0 * * *\"\n" },
 		{ TOP("triggers: [{cron: 0 0 31 2 *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 31 2 *\" never "
 		  "fires\n" },
 		{ TOP("triggers: [{cron: 0 0}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, or six or seven "
@@ -206,7 +232,7 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "s.yaml:1:1: workflow: unknown field \"nam\"; did you mean \"name\"?\n"
 		  "s.yaml:1:1: workflow: \"name\" is missing\n"
 		  "s.yaml:2:34: /steps/s/imageId: expected a whole number, found a text\n"
-		  "s.yaml:3:7: /tags: expected a list, found a number\n" },
+		  "s.yaml:3:7: /tags: expected a list such as [{name: red}], found a number\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
