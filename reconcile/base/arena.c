@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small first, and each twice as large as the one before: a cycle over thousands of workflows has as many
- * small arenas, and so has a service with many runs under way. */
+/* Bytes.  The first page is small and each is twice as large as the one before, up to PAGE: a cycle over thousands of
+ * workflows, and a service with many executions in progress, have thousands of small arenas. */
 enum { FIRST_PAGE = 4 * 1024, PAGE = 64 * 1024 };
 
 struct arena_page {
@@ -25,7 +25,7 @@ static void *xcalloc(size_t size)
 	return p;
 }
 
-static size_t next_room(const struct arena *a)
+static size_t size_of_next_page(const struct arena *a)
 {
 	size_t room = a->pages ? (size_t)(a->end - (char *)a->pages->data) * 2 : FIRST_PAGE;
 
@@ -39,7 +39,7 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 	if (__builtin_mul_overflow(count, size, &want) || want > SIZE_MAX / 2)
 		abort();
 	if (!a->next || gap + want > (size_t)(a->end - a->next)) {
-		size_t room = next_room(a);
+		size_t room = size_of_next_page(a);
 		if (room < want)
 			room = want;
 		struct arena_page *page = xcalloc(sizeof *page + room);

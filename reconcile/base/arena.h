@@ -1,5 +1,5 @@
 /* arena.h: memory that is freed all at once, at the end of a pass.
- * `struct arena a = { 0 };` is ready to use.  Running out of memory ends the
+ * `struct arena a = { 0 };` is ready to use; its owner calls arena_free().  Running out of memory ends the
  * process, so nothing here can fail. */
 #ifndef RECONCILE_BASE_ARENA_H
 #define RECONCILE_BASE_ARENA_H
@@ -10,24 +10,26 @@
 
 struct arena {
 	struct arena_page *pages;	/* newest first */
-	char *next, *end;		/* what is left of the newest */
+	char *next, *end;		/* the free part of the newest page */
 };
 
-/* Returns size zeroed bytes. */
+/* Returns count * size zeroed bytes, aligned to align, valid until arena_free(). */
 void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
     __attribute__((alloc_size(2, 3), returns_nonnull));
+/* A copy of s. */
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 /* The first len bytes of s, as a string. */
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) __attribute__((returns_nonnull));
+/* Frees everything in a, which is empty and ready to use afterwards. */
 void arena_free(struct arena *a);
-/* Gives all that lives in `from` to a; from is empty then. */
+/* Moves everything that lives in `from` to a; from is empty afterwards. */
 void arena_join(struct arena *a, struct arena *from);
 
 #define arena_new(a, type, n)	((type *)arena_alloc(a, n, sizeof(type), alignof(type)))
 
-/* Makes room for one more in a growing array of the arena: items, count and room
- * are lvalues.  The old array stays valid until the arena goes. */
+/* Makes room for one more item in a growing array of the arena: items, count and room
+ * are lvalues.  The old array stays valid until arena_free(). */
 #define arena_grow(a, items, count, room) \
 	((items) = arena_more((a), (items), (count), &(room), sizeof *(items)))
 void *arena_more(struct arena *a, void *items, size_t count, size_t *room, size_t size);

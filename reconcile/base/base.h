@@ -1,4 +1,4 @@
-/* base.h: the few words every module may use. */
+/* base.h: macros that every module may use. */
 #ifndef RECONCILE_BASE_BASE_H
 #define RECONCILE_BASE_BASE_H
 
@@ -9,10 +9,10 @@
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 #define MUST_USE	__attribute__((warn_unused_result))
 
-/* Runs fn(&variable) when the variable goes out of scope, even if that is all it is for. */
+/* Runs fn(&variable) when the variable goes out of scope; the variable may have no other use. */
 #define CLEANUP(fn)	__attribute__((cleanup(fn), unused))
 
-/* Gives p away: evaluates to p and leaves NULL behind, so no cleanup fires. */
+/* Hands the pointer p on: evaluates to p and sets p to NULL, so that its cleanup does nothing. */
 #define take(p)		({ __typeof__(p) took_ = (p); (p) = NULL; took_; })
 
 #endif

@@ -1,9 +1,9 @@
 /* buf.h: text that is being built, with a limit that is given when it is made.
  *
- * `struct buf b = BUF(limit);` is ready to use; buf_done() frees it.  What would
- * pass the limit is left out and `full` is set: the text stays a valid,
- * NUL-terminated string, and whoever made the limit asks for `full` once, at the
- * end.  Running out of memory ends the process. */
+ * `struct buf b = BUF(limit);` is ready to use; buf_done() frees it.  Text beyond
+ * the limit is left out and `full` is set: the text stays a valid,
+ * NUL-terminated string, and the caller that set the limit checks `full` once, at
+ * the end.  Running out of memory ends the process. */
 #ifndef RECONCILE_BASE_BUF_H
 #define RECONCILE_BASE_BUF_H
 
@@ -19,15 +19,17 @@ struct buf {
 
 #define BUF(max)	((struct buf){ .limit = (max) })
 
-/* For text whose size is bounded by what it was made from. */
+/* For text whose size is bounded by its input. */
 #define BUF_TEXT	BUF((size_t)1 << 30)
 
+/* Append bytes, a string, a character, formatted text. */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-/* The shortest decimal that reads back as real; it has a dot and a signed exponent, if any, so
- * that JSON and YAML 1.1 both take it for a real.  ".nan", ".inf" and "-.inf" as YAML has them. */
+/* Appends the shortest decimal that reads back as real; it has a dot, and a sign in its exponent if it has one, so
+ * that both JSON and YAML 1.1 read a real.  NaN and infinities are appended as YAML writes them: ".nan", ".inf"
+ * and "-.inf". */
 void buf_add_real(struct buf *b, double real);
 void buf_addv(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 

@@ -1,5 +1,5 @@
-/* diagnostics.h: what is wrong in what a person wrote, collected so that all of it is
- * shown at once.  A fault lives in the arena that the list was made with. */
+/* diagnostics.h: errors and warnings about the files of a person, each with its place, collected so that all of them
+ * are shown at once.  They live in the arena that the list was made with. */
 #ifndef RECONCILE_BASE_DIAGNOSTICS_H
 #define RECONCILE_BASE_DIAGNOSTICS_H
 
@@ -15,17 +15,17 @@ struct diagnostic {
 struct diagnostics {
 	struct arena *arena;
 	struct diagnostic *items;	/* in the order found; diagnostics_sort() */
-	size_t count, errors;	/* errors: those that are no warning */
-	size_t room, left_out;	/* past DIAGNOSTICS_MAX none is kept, only counted */
+	size_t count, errors;	/* errors: all that were added and are not warnings */
+	size_t room, left_out;	/* left_out: those beyond DIAGNOSTICS_MAX, which are counted and not kept */
 };
 
 enum { DIAGNOSTICS_MAX = 1000 };
 
-/* Both keep a copy of the text; diagnostics_add() returns false, so that refusing is one line. */
+/* Add an error or a warning; the text is copied.  diagnostics_add() returns false, so that a failure is one line. */
 bool diagnostics_add(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 
-/* By file, line, column; equal places stay in the order found. */
+/* Sorts by file, line and column; those of one place stay in the order in which they were added. */
 void diagnostics_sort(struct diagnostics *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* err.h: what went wrong, in words for the person who runs the agent.
+/* err.h: one error, as a sentence for the person who runs the program.
  *
  * Every function that can fail returns bool and takes `struct err *` last.
  * The makers below return false, so a failure is one line:
@@ -10,18 +10,18 @@
 
 #include "reconcile/base/base.h"
 
-/* Where something stands.  Lines and columns count from 1, columns in characters;
- * line 0 is the whole file; file NULL is nowhere (a value the program made). */
+/* A place in a file.  Lines and columns count from 1, columns in characters;
+ * line 0: the whole file; file NULL: no place (a value that the program made). */
 struct pos { const char *file; int line, col; };
 
-/* What the caller has to know beyond the words: which exit code follows. */
+/* What a caller branches on; the number is the exit code that follows. */
 enum err_kind {
 	ERR_FAILED,	/* 1 */
 	ERR_USAGE,	/* 64: the command line or the configuration */
 	ERR_SPEC,	/* 65: declared specs */
 	ERR_CONFLICT,	/* 5 */
-	ERR_PARTLY,	/* 4: refused or deferred by the service, other things were done */
-	ERR_FINAL,	/* 1: and asking again is of no use; what nobody is sure of is ERR_FAILED */
+	ERR_PARTLY,	/* 4: refused or deferred by the service, other steps were applied */
+	ERR_FINAL,	/* 1: and a retry cannot help; if that is not certain, ERR_FAILED */
 };
 
 struct err {
@@ -29,7 +29,7 @@ struct err {
 	char msg[1024];		/* longer messages are cut, never overrun */
 };
 
-/* The plain one. */
+/* Sets an error of kind ERR_FAILED; any earlier text is replaced. */
 bool err_set(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 /* The same, of kind ERR_USAGE. */
 bool err_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
@@ -38,11 +38,11 @@ bool err_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 bool err_at(struct err *e, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 /* "...: <strerror(errnum)>" */
 bool err_sys(struct err *e, int errnum, const char *fmt, ...) PRINTF(3, 4);
-/* Takes off what is left of a character that a limit cut in two: a report is JSON, and JSON is
+/* Removes the first bytes of a character that a limit cut in two, at the end of text: a report is JSON, and JSON is
  * UTF-8. */
 void err_trim(char *text);
 
-/* "...: <what it said before>"; the kind stays. */
+/* "...: <the earlier text>"; the kind stays. */
 bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

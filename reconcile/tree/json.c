@@ -8,9 +8,9 @@
 
 #include <json-c/json.h>
 
-/* json-c lets through what JSON forbids (NaN, control characters, form feeds as white space,
- * overlong UTF-8), clips integers past 64 bits and cuts keys at a NUL, all without a word.
- * So each word of the source is looked at first; json-c then knows what they mean together. */
+/* json-c silently accepts what JSON forbids (NaN, control characters, form feeds as white space,
+ * overlong UTF-8), clips integers past 64 bits and cuts keys at a NUL.
+ * So every word of the source is checked here first; json-c then checks how the words go together. */
 struct scan {
 	const char *start, *at, *end;
 	int depth;
@@ -27,7 +27,7 @@ static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, cons
 	return err_set(err, "%s at byte %zu", buf_str(&text), (size_t)(s->at - s->start) + 1);
 }
 
-/* How many bytes the character at p takes, 0 if it is not UTF-8. */
+/* The length in bytes of the character at p; 0 if it is not UTF-8. */
 static size_t utf8_length(const char *p, const char *end)
 {
 	unsigned char c = *p;
@@ -83,7 +83,7 @@ static const char *skip_digits(const char *p, const char *end)
 	return p;
 }
 
-/* The end of the number at p; NULL if there is none as JSON writes them. */
+/* The end of the number at p; NULL if it is not a number of JSON. */
 static const char *scan_number(const char *p, const char *end, bool *is_real)
 {
 	p += p < end && *p == '-';
@@ -119,7 +119,7 @@ static bool fits_int64(const char *p, size_t len)
 	return len < room || (len == room && memcmp(p, limit, room) <= 0);
 }
 
-/* A word: all up to the next white space or mark, so that messages name the whole of it. */
+/* A word extends to the next white space or punctuation mark, so that messages show all of it. */
 static size_t json_word_length(const struct scan *s)
 {
 	size_t len = 0;
@@ -211,7 +211,7 @@ static bool convert_array(struct arena *a, json_object *from, struct node *n, st
 	return true;
 }
 
-/* json-c has kept the last of two equal keys already, so none needs to be looked for. */
+/* json-c has kept only the last of two equal keys, so there are none to look for. */
 static bool convert_object(struct arena *a, json_object *from, struct node *n, struct err *err)
 {
 	n->kind = NODE_MAP;
@@ -276,7 +276,7 @@ static size_t ascii_len(const char *bytes, const char *end)
 	return (size_t)(p - bytes);
 }
 
-/* The code point of the character of len bytes at p, which is none of ASCII. */
+/* The code point of the character of len bytes at p, which is not ASCII. */
 static unsigned code_point(const char *p, size_t len)
 {
 	static const unsigned char first_bits[] = { 0, 0, 0x1f, 0x0f, 0x07 };
@@ -307,7 +307,7 @@ static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 	}
 }
 
-/* Where in the source the character stands that is at `at` of its ASCII copy. */
+/* The offset in the source of the character that is at `at` in its ASCII copy. */
 static size_t position_in_source(const char *bytes, size_t len, size_t at)
 {
 	static const size_t copied[] = { 0, 1, 6, 6, 12 };
@@ -387,8 +387,8 @@ static void write_json_escape(struct buf *out, unsigned char c)
 		buf_addf(out, "\\u%04x", c);
 }
 
-/* Names of files and what servers say may be anything: a byte that is no UTF-8 would keep everybody
- * from reading all the rest. */
+/* Names of files and messages of servers may hold any bytes: one byte that is not UTF-8 would make the whole document
+ * unreadable. */
 static void write_json_text(struct buf *out, const char *text)
 {
 	const char *from = text, *end = text + strlen(text);

@@ -1,4 +1,4 @@
-/* json.h: JSON bytes to trees and back.  The only file that knows json-c is json.c. */
+/* json.h: JSON bytes to trees and back.  Only json.c uses json-c. */
 #ifndef RECONCILE_TREE_JSON_H
 #define RECONCILE_TREE_JSON_H
 
@@ -7,10 +7,10 @@
 
 enum { JSON_MAX_DEPTH = 64 };
 
-/* Reads one JSON value that fills all of bytes (white space around it is allowed).  Refused:
- * what is not JSON, NaN and Infinity, not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64
+/* Reads one JSON value that fills all of bytes (white space around it is allowed) into *out, in a.  Refused:
+ * bytes that are not JSON, NaN and Infinity, bytes that are not UTF-8, nesting over JSON_MAX_DEPTH, integers past 64
  * bits, a NUL in a text or key, text after the value.  Of two equal keys in one object the last
- * holds, as everywhere. Reals keep their text as it was written.  If false, *err says what and,
+ * one counts, as in other readers.  Reals keep their text as it was written.  If false, *err says what is wrong and,
  * where known, at which byte. */
 bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
 
@@ -20,8 +20,8 @@ enum json_style {
 };
 
 /* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they
- * read back the same; NaN and infinities, which only YAML can bring, become null, and a byte of a text
- * that is not UTF-8, which only names of files and messages can bring, the character U+FFFD. */
+ * are read back the same.  NaN and infinities, which only YAML has, become null; a byte that is not UTF-8, which only
+ * names of files and messages can have, becomes the character U+FFFD. */
 void json_write(const struct node *n, enum json_style style, struct buf *out);
 
 /* The same, compact, in a. */
@@ -30,7 +30,7 @@ const char *json_text(struct arena *a, const struct node *n);
 /* Appends the canonical form: compact, keys sorted by bytes.  Equal trees give equal bytes. */
 void json_write_canonical(const struct node *n, struct buf *out);
 
-/* True if these bytes can be a text in JSON and stay what they are: UTF-8 without a NUL. */
+/* True if JSON can hold these bytes unchanged as a text: UTF-8 without a NUL. */
 bool json_can_hold(const char *bytes, size_t len);
 
 #endif

@@ -50,12 +50,12 @@ struct node *node_map(struct arena *a)
 	return node_new(a, NODE_MAP);
 }
 
-/* A map of up to so many keys is looked through one by one. */
+/* A map of up to this many keys is searched one by one. */
 enum { FEW = 32 };
 
-/* A hash table over the keys of a large map, so that 100,000 of them, which fit in one file, do not
- * take the square of that.  It holds for just the map and count it was made for: a map copied
- * or filled otherwise is looked through. */
+/* A hash table over the keys of a large map: 100,000 keys fit in one file, and searching them one by one would take
+ * quadratic time.  It is valid only for the map and the count that it was made for; any other map is searched one by
+ * one. */
 struct node_index {
 	const struct node *map;
 	size_t count, mask;
@@ -101,7 +101,7 @@ void node_index(struct arena *a, struct node *map)
 		*find_slot(map->index, map->entries[i].key) = (uint32_t)i + 1;
 }
 
-/* Takes the newest entry into the index. */
+/* Adds the newest entry to the index. */
 static void index_last(struct arena *a, struct node *map)
 {
 	if (!has_index(map, map->count - 1) || map->index->mask < 2 * map->count) {
@@ -237,11 +237,11 @@ static bool is_sorted(const struct node *map)
 	return true;
 }
 
-/* So many entries are sorted on the stack. */
+/* Up to this many entries are sorted on the stack. */
 enum { STACKED = 16 };
 
-/* The entries of map by key: map's own if they are sorted, else a copy, which is in few
- * if it fits, and in *heap if it does not. */
+/* The entries of map, sorted by key: those of map itself if they are sorted, else a copy, in `few` if it fits there
+ * and in *heap otherwise. */
 static const struct entry *entries_by_key(const struct node *map, struct entry few[STACKED], void **heap)
 {
 	struct entry *copy = few;

@@ -1,4 +1,4 @@
-/* node.h: the one tree that YAML and JSON are turned into and written from.
+/* node.h: the tree that YAML and JSON are read into and written from.
  *
  * A tree lives in an arena and may share branches with another tree of the same or
  * a longer-lived arena: nothing is freed alone, and a branch that may be shared is
@@ -27,10 +27,10 @@ struct node {
 	int64_t integer;	/* NODE_INT */
 	double real;		/* NODE_REAL */
 	const char *text;	/* NODE_TEXT: the text; other scalars: as it was written, or NULL */
-	bool secret;		/* to be masked whatever its field says: mask_mark() */
+	bool secret;		/* masked whatever the field table says: mask_mark() */
 	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
 	size_t count, room;
-	struct node_index *index;	/* node.c's own: finds the keys of a large map */
+	struct node_index *index;	/* private to node.c: finds the keys of a large map */
 };
 
 struct node *node_null(struct arena *a);
@@ -40,25 +40,25 @@ struct node *node_text(struct arena *a, const char *text);	/* keeps a copy */
 struct node *node_list(struct arena *a);
 struct node *node_map(struct arena *a);
 
-/* Appends value, which is kept, and returns it. */
+/* Appends value, which is not copied, and returns it. */
 struct node *node_add(struct arena *a, struct node *list, struct node *value);
-/* Sets key, which is copied, to value, which is kept; an earlier value is replaced in its
+/* Sets key, which is copied, to value, which is not copied; an earlier value is replaced in its
  * place.  Returns value. */
 struct node *node_put(struct arena *a, struct node *map, const char *key, struct node *value);
-/* Takes key out; nothing happens if it is not there. */
+/* Removes key; does nothing if map does not have it. */
 void node_drop(struct node *map, const char *key);
 
-/* For who fills entries of a map directly, which has to look for doubles itself: makes finding keys
- * quick, however many there are.  Afterwards entries change through the functions above only. */
+/* Builds the index of a map whose entries were filled in directly, so that finding a key is fast however many there
+ * are.  The caller has checked that no key occurs twice.  Afterwards entries change through the functions above only. */
 void node_index(struct arena *a, struct node *map);
 
-/* The value of key; NULL if there is none, or if map is NULL or no map. */
+/* The value of key; NULL if map does not have it, is NULL, or is not a map. */
 struct node *node_get(const struct node *map, const char *key);
-/* The same for its text; NULL if it is absent or no text. */
+/* The text of key; NULL if the value is absent or not text. */
 const char *node_get_text(const struct node *map, const char *key);
-/* True if it is that text. */
+/* True if the value of key is this text. */
 bool node_is_text(const struct node *map, const char *key, const char *text);
-/* The same as node_get() for an integer; otherwise if it is absent or none. */
+/* The integer of key; `otherwise` if the value is absent or not an integer. */
 int64_t node_get_int(const struct node *map, const char *key, int64_t otherwise);
 
 /* True for NULL, null, and an empty list, map or text. */
@@ -73,15 +73,15 @@ int node_order(const struct node *a, const struct node *b);
 /* Sorts keys, in place and at every level: with this equal trees print the same bytes. */
 void node_sort_keys(struct node *n);
 
-/* The text by which a scalar is compared where a number may stand for its text: integers
+/* The text of a scalar, for fields that take a number for its text: integers
  * in decimal, true and false, reals as written.  NULL for null, lists and maps. */
 const char *node_scalar_text(struct arena *a, const struct node *n);
 /* For messages: "a number", "a list", "yes or no" (a boolean), ... */
 const char *node_kind_words(enum node_kind kind);
 
-/* The node that a JSON Pointer (RFC 6901) names, "" being n itself; NULL if there is none. */
+/* The node at a JSON Pointer (RFC 6901), "" being n itself; NULL if it does not exist. */
 struct node *node_at(const struct node *n, const char *pointer);
-/* pointer + "/" + key with ~ and / escaped. */
+/* pointer + "/" + key with ~ and / escaped, in a. */
 const char *pointer_add(struct arena *a, const char *pointer, const char *key);
 const char *pointer_add_index(struct arena *a, const char *pointer, size_t index);
 

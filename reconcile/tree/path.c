@@ -12,7 +12,7 @@ const char *path_text(struct arena *a, const struct path *path)
 	return path->key ? pointer_add(a, above, path->key) : pointer_add_index(a, above, path->index);
 }
 
-/* What is left of pattern behind path; NULL: it leads elsewhere. */
+/* The part of pattern after path; NULL: the pattern does not begin with path. */
 static const char *rest_of_pattern(const char *pattern, const char *path)
 {
 	while (*pattern == '/' && *path == '/') {

@@ -1,5 +1,5 @@
-/* path.h: where a walk over a tree stands, as a chain on the stack; becomes text only when
- * somebody has to read it. */
+/* path.h: the place that a walk over a tree has reached, as a chain on the stack.  It is turned into text only when a
+ * message needs it. */
 #ifndef RECONCILE_TREE_PATH_H
 #define RECONCILE_TREE_PATH_H
 
@@ -16,11 +16,11 @@ struct path {
 /* The JSON Pointer (RFC 6901): "/steps/train/command". */
 const char *path_text(struct arena *a, const struct path *path);
 
-/* True if one of patterns, a list of JSON Pointers in which "*" stands for any one level, names
- * this place; NULL: none does. */
+/* True if one of patterns matches this place.  patterns is a list of JSON Pointers in which "*" matches one level;
+ * NULL: no pattern. */
 bool path_matches(struct arena *a, const struct path *path, const struct node *patterns);
 
-/* True if one of patterns names a place below this one. */
+/* True if one of patterns matches a place below this one. */
 bool path_leads_to(struct arena *a, const struct path *path, const struct node *patterns);
 
 #endif

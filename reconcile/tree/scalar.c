@@ -17,7 +17,7 @@ static bool is_one_of_words(const char *text, const char *const *words)
 	return false;
 }
 
-/* True if text has at least one character and none but those. */
+/* True if text is not empty and has only these characters. */
 static bool has_only(const char *text, const char *characters)
 {
 	return *text && !text[strspn(text, characters)];
@@ -62,7 +62,7 @@ static bool is_yaml_nan(const char *text)
 	return is_one_of_words(text, words);
 }
 
-/* What follows the ":30" of "1:30", as often as there is one; p itself if there is none. */
+/* Skips ":30" as in "1:30", as often as it occurs at p. */
 static const char *skip_sixtieths(const char *p)
 {
 	while (*p == ':') {
@@ -74,7 +74,7 @@ static const char *skip_sixtieths(const char *p)
 	return p;
 }
 
-/* "e+3", with its sign, or nothing, up to the end. */
+/* True if the rest of the text is empty or an exponent with its sign, such as "e+3". */
 static bool ends_in_exponent(const char *p)
 {
 	if (*p != 'e' && *p != 'E')
@@ -101,7 +101,7 @@ static bool is_yaml_real(const char *text)
 	return rest == p ? ends_in_exponent(after) : !*after;
 }
 
-/* PyYAML's pattern for an integer: the base it is read in, 60 for "1:30", 0 if it is none. */
+/* PyYAML's pattern for an integer: its base, 60 for "1:30"; 0 if text is not an integer. */
 static int integer_base(const char *text)
 {
 	const char *p = skip_sign(text);
@@ -121,7 +121,7 @@ static int integer_base(const char *text)
 	return rest != p && !*rest ? 60 : 0;
 }
 
-/* Adds the digits at p up to the next that is none; false if they pass 64 bits. */
+/* Reads the digits at p; false if the value passes 64 bits. */
 static bool add_digits(const char **p, unsigned base, uint64_t *value)
 {
 	for (; isxdigit((unsigned char)**p) || **p == '_'; ++*p) {
@@ -293,7 +293,7 @@ static bool looks_like_date(const char *text)
 	return strspn(text, DIGITS) == 4 && text[4] == '-' && isdigit((unsigned char)text[5]);
 }
 
-/* The marks by which YAML knows something else than a plain scalar. */
+/* True if YAML would read text as something else than a plain scalar. */
 static bool has_marks(const char *text)
 {
 	size_t len = strlen(text);

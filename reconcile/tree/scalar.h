@@ -1,26 +1,24 @@
-/* scalar.h: what a plain YAML scalar means, by YAML 1.1 as PyYAML's safe loader reads
- * it (contract, 7.5), because the service's own tool is built on that. */
+/* scalar.h: the meaning of a plain YAML scalar, by YAML 1.1 as PyYAML's safe loader reads it (contract, 7.5; design,
+ * 4.3), because the service's own tool uses that loader. */
 #ifndef RECONCILE_TREE_SCALAR_H
 #define RECONCILE_TREE_SCALAR_H
 
 #include "reconcile/tree/node.h"
 
-/* Sets kind and value of n from its plain text; n->text is set and stays as written.  Dates are
- * text, and so are "=" and "<<".  An integer past 64 bits or a real past a double is refused:
- * false, *err says so. */
+/* Sets kind and value of n from its plain text, which n->text keeps as it is written (not copied).  Dates are
+ * text, and so are "=" and "<<".  False, with *err, for an integer past 64 bits or a real past a double. */
 bool scalar_resolve(struct node *n, const char *text, struct err *err);
 
-/* What YAML 1.2 (core schema) would make of this plain text, in words without the value ("text",
- * "a number", "a decimal number"), if it is not what scalar_resolve() makes of it; else NULL. */
+/* How YAML 1.2 (core schema) reads this plain text, in words without the value ("text", "a number", "a decimal
+ * number"); NULL if scalar_resolve() reads the same. */
 const char *scalar_in_yaml12(const char *text);
 
-/* True if text, written plain, would not come back as the text it is, here, in YAML 1.2 or in the
- * service's own tool, which fails on dates, "=" and "<<"; the writer quotes it. */
+/* True if text, written plain, would not be read back as the same text by this program, by YAML 1.2 or by the service's
+ * own tool, which fails on dates, "=" and "<<".  The writer quotes such text. */
 bool scalar_needs_quotes(const char *text);
 
-/* How many bytes the character at text takes if YAML cannot have it as it stands (a control
- * character, a line break, which U+0085, U+2028 and U+2029 are too, a byte order mark); 0 if it
- * can. */
+/* The length in bytes of the character at text if YAML needs it escaped: a control character, a line break (also
+ * U+0085, U+2028 and U+2029) or a byte order mark.  0 for any other character. */
 size_t scalar_odd_character(const char *text);
 
 #endif

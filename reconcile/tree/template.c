@@ -5,12 +5,12 @@
 
 #include "reconcile/base/suggest.h"
 
-/* Faults after so many get no suggestion: finding one takes its time. */
+/* Errors after this many get no suggestion: finding one takes time. */
 enum { MAX_SUGGESTIONS = 100 };
 
 struct filler {
 	const struct vars *vars;
-	const char *at, *end;	/* what is left of the text */
+	const char *at, *end;	/* the rest of the text */
 	struct pos pos;		/* of at */
 	struct buf *out;
 	struct diagnostics *faults;
@@ -60,7 +60,7 @@ static bool is_variable_name(struct word word)
 	return word.len > 0;
 }
 
-/* The NAME of os_env.NAME, os_env['NAME'] and os_env["NAME"]; empty if word is none of them. */
+/* The NAME of os_env.NAME, os_env['NAME'] and os_env["NAME"]; empty for any other word. */
 static struct word env_name(struct word word)
 {
 	const struct word none = { word.start, 0 };
@@ -81,7 +81,7 @@ static struct word env_name(struct word word)
 	return is_variable_name(rest) ? rest : none;
 }
 
-/* The last of that name holds; NULL: there is none. */
+/* The value of the last variable of that name; NULL: not found. */
 static const char *find_value(struct word name, const struct var *vars, size_t count)
 {
 	while (count-- > 0)
@@ -166,7 +166,7 @@ static void fill_next_braces(struct filler *f)
 		return;
 	}
 	diagnostics_add(f->faults, f->pos, "found \"{{\" without \"}}\" in the same line");
-	skip_text(f, line_end);	/* one fault a line, whatever else it holds */
+	skip_text(f, line_end);	/* one error for each line */
 }
 
 /* At a "{" that is not the last byte. */

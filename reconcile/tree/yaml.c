@@ -10,10 +10,10 @@
 
 enum {
 	MAX_ANCHORS = 1000,	/* in one document; they are searched one by one */
-	MAX_TAG_LINES = 16,	/* libyaml's time grows with their square */
-	MAX_TEXT = 16 << 20,	/* bytes of all texts of one file, aliases counted as what they stand for */
-	MAX_BRACES = 200,	/* bytes of what is still called a name in braces */
-	STRIDE = 256,
+	MAX_TAG_LINES = 16,	/* libyaml needs time that grows with their square */
+	MAX_TEXT = 16 << 20,	/* bytes of all texts of one file, with aliases expanded */
+	MAX_BRACES = 200,	/* bytes of the longest "{{ name }}" that messages show */
+	STRIDE = 256,		/* characters between two known byte offsets */
 };
 
 struct anchor {
@@ -29,12 +29,12 @@ struct reader {
 	const char *bytes;	/* without byte order mark */
 	size_t len;
 	struct diagnostics *faults;
-	struct anchor *anchors;	/* of the document; the newest of one name holds */
+	struct anchor *anchors;	/* of the document; of one name the newest counts */
 	size_t anchor_count, anchor_room;
 	size_t nodes, text;	/* of the file, to bound both */
 	yaml_mark_t last;	/* where the last event began */
-	size_t braces;		/* 1 + where braces were found last, not to name them twice */
-	size_t *strides;	/* the byte of every STRIDEth character; NULL: not looked up yet */
+	size_t braces;		/* 1 + the offset of the braces that were reported last, not to report them twice */
+	size_t *strides;	/* the offset of every STRIDEth character; NULL: not computed yet */
 };
 
 static struct pos pos_of_mark(const struct reader *r, yaml_mark_t mark)
@@ -51,10 +51,10 @@ static size_t next_character(const struct reader *r, size_t offset)
 	return offset;
 }
 
-/* The byte at which mark stands: libyaml counts characters. */
+/* The byte offset of mark: libyaml counts characters. */
 static size_t offset_of_mark(struct reader *r, yaml_mark_t mark)
 {
-	/* One look through all of it, else a file full of faults takes minutes. */
+	/* All offsets in one pass: one pass for each error would take minutes for a file full of errors. */
 	if (!r->strides) {
 		r->strides = arena_new(r->arena, size_t, r->len / STRIDE + 1);
 		for (size_t i = 0, offset = 0; offset < r->len; i++, offset = next_character(r, offset))
@@ -85,7 +85,7 @@ static struct pos pos_of_offset(const struct reader *r, size_t offset)
 	return at;
 }
 
-/* How many bytes the "{{ name }}" at offset takes, 0 if there is none. */
+/* The length in bytes of the "{{ name }}" at offset; 0 if there are no such braces. */
 static size_t braces_len(const struct reader *r, size_t offset)
 {
 	size_t left = r->len - offset, len = 2;
@@ -144,8 +144,8 @@ static bool report_reader_error(struct reader *r)
 	return diagnostics_add(r->faults, at, "this is not UTF-8");
 }
 
-/* What libyaml says, and what a person understands; the place is that of the problem, or of the
- * context, which is where the thing began. */
+/* The messages of libyaml, and those that are shown instead.  The place is that of the problem, or of the context,
+ * where the construct began. */
 static const struct { const char *problem, *words; bool at_context; } wordings[] = {
 	{ "mapping values are not allowed in this context",
 	  "found \": \" where it cannot stand: quote the text that it is part of, "
@@ -197,7 +197,7 @@ static bool report_parser_error(struct reader *r)
 	                 p->context ? p->context : "");
 }
 
-/* Braces that nobody filled in are the likely cause of any error in their line. */
+/* Braces without a value are the likely cause of any error in their line. */
 static bool report_syntax_error(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -220,7 +220,7 @@ static bool next_event(struct reader *r, yaml_event_t *event)
 	return true;
 }
 
-/* Takes one more node into account. */
+/* Counts one more node; false, with an error, if the file has too many. */
 static bool count_node(struct reader *r, struct pos at)
 {
 	if (++r->nodes > YAML_MAX_NODES)
@@ -251,7 +251,7 @@ static void append_yaml_entry(struct reader *r, struct node *n, const char *key,
 	n->entries[n->count++] = (struct entry){ key, at, value };
 }
 
-/* An anchor is known from its beginning, so that an alias to what is still open is seen. */
+/* An anchor is added when its value begins, so that an alias inside of that value is noticed. */
 static bool add_anchor(struct reader *r, const yaml_char_t *name, struct node *n, bool open)
 {
 	if (!name)
@@ -272,7 +272,7 @@ static void close_anchor(struct reader *r, const struct node *n)
 			r->anchors[i].open = false;
 }
 
-/* Counts what a copy of n adds: this, and the depth, is what an alias bomb runs into. */
+/* Counts the nodes and the text of a copy of n: these limits, and the one of depth, stop an alias bomb. */
 static bool count_copy(struct reader *r, struct pos at, const struct node *n, int depth)
 {
 	r->text += n->text ? strlen(n->text) : 0;
@@ -298,7 +298,7 @@ static struct node *read_alias(struct reader *r, const yaml_event_t *event, int 
 	while (i > 0 && strcmp(r->anchors[i - 1].name, name) != 0)
 		i--;
 	if (i == 0)
-		/* Not its name: it may be a password that wants quotes. */
+		/* The name is not shown: it may be a password that should have been quoted. */
 		diagnostics_add(r->faults, at, "an alias that has no anchor before it: quote what begins with \"*\" "
 		          "if it is text");
 	else if (r->anchors[i - 1].open)
@@ -328,7 +328,7 @@ static bool report_tag(struct reader *r, struct pos at, const char *tag)
 	return diagnostics_add(r->faults, at, "unknown tag: quote what begins with \"!\" if it is text");
 }
 
-/* Lists and maps: the tag says what they are anyway. */
+/* For lists and maps, whose tag can only name their own kind. */
 static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, const char *wanted)
 {
 	const char *name = tag ? tag_name((const char *)tag) : wanted;
@@ -339,7 +339,7 @@ static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, c
 		report_tag(r, at, (const char *)tag);
 }
 
-/* Gives n, resolved from its text, the kind that its tag asks for; false if it cannot have it. */
+/* Gives n, resolved from its text, the kind that its tag asks for; false if the text does not fit. */
 static bool apply_tag(struct node *n, const char *tag)
 {
 	const char *name = tag_name(tag);
@@ -369,7 +369,7 @@ static const char *meaning_in_yaml11(const struct node *n, const char *in_yaml12
 	}
 }
 
-/* Names the kinds and not the value, which may be a secret. */
+/* The warning names the kinds, not the value, which may be a secret. */
 static void warn_yaml12(struct reader *r, const struct node *n)
 {
 	const char *other = scalar_in_yaml12(n->text);
@@ -400,7 +400,7 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	if (strlen(value) != event->data.scalar.length)
 		diagnostics_add(r->faults, n->at, "found a NUL character in a text");
 	n->text = arena_strdup(r->arena, value);
-	/* "!" asks for what the text is by itself; libyaml knows that but for an empty one. */
+	/* "!" asks for the kind that the plain text has; libyaml handles that, except for empty text. */
 	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
 			warn_yaml12(r, n);
@@ -437,7 +437,7 @@ static struct node *read_sequence(struct reader *r, const yaml_event_t *start, i
 	return list;
 }
 
-/* The key that n stands for: of what is no text JSON's text, as the service's own tool sends it. */
+/* The key of n as text: that of a number or a boolean is its text in JSON, as the service's own tool sends it. */
 static const char *text_of_key(struct reader *r, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf real = BUF_TEXT;
@@ -452,7 +452,7 @@ static const char *text_of_key(struct reader *r, const struct node *n)
 	return arena_strdup(r->arena, buf_str(&real));
 }
 
-/* Leaves *key NULL for one that is a list or a map, after saying so. */
+/* *key stays NULL, after an error, if the key is a list or a map. */
 static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark, int depth,
                      const char **key)
 {
@@ -467,7 +467,7 @@ static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t ma
 		*key = text_of_key(r, n);
 		return true;
 	}
-	/* Plain braces are a map in a map to YAML, the inner one being a key. */
+	/* YAML reads unquoted {{ name }} as a map whose key is a map. */
 	if (errors == r->faults->errors && !report_unfilled_braces(r, pos_of_mark(r, map_mark), offset_of_mark(r, map_mark)) &&
 	    !report_unfilled_braces(r, at, offset_of_mark(r, mark)))
 		diagnostics_add(r->faults, at, "found %s where a key was expected",
@@ -482,10 +482,10 @@ static bool is_merge_key(const yaml_event_t *event)
 	       strcmp((const char *)event->data.scalar.value, "<<") == 0;
 }
 
-/* A key of a map or of what is merged into it. */
+/* A key of a map, or of a map that is merged into it. */
 struct candidate {
 	const struct entry *entry;
-	size_t order;		/* the map's own first, then what is merged, the first map first */
+	size_t order;		/* of two equal keys the lower one wins: first the map's own keys, then those of each merged map */
 };
 
 static int by_key_then_order(const void *a, const void *b)
@@ -513,7 +513,7 @@ static size_t add_candidates(struct candidate *all, size_t n, const struct node 
 	return n;
 }
 
-/* Puts what won into map, the merged keys where the "<<" stood. */
+/* Puts the keys that won into map, the merged ones in the place of the "<<". */
 static void merge_entries(struct reader *r, struct node *map, const struct candidate *all,
                           size_t total, size_t merge_at)
 {
@@ -531,8 +531,8 @@ static void merge_entries(struct reader *r, struct node *map, const struct candi
 		map->entries[map->count++] = own.entries[i];
 }
 
-/* Finds keys given twice, and merges: own keys win, then those of the first map.  All at once and
- * sorted, because looking each key up in those before it takes minutes for a file full of keys. */
+/* Reports keys that occur twice, and merges: the map's own keys win, then those of the first merged map.  All keys are
+ * sorted at once, because looking up each one among those before it takes minutes for a file full of keys. */
 static void finish_mapping(struct reader *r, struct node *map, const struct node *merge, size_t merge_at)
 {
 	size_t total = map->count + merged_count(merge);
@@ -562,7 +562,7 @@ static void finish_mapping(struct reader *r, struct node *map, const struct node
 	node_index(r->arena, map);
 }
 
-/* True if "<<" can merge n; otherwise it is a fault. */
+/* True if "<<" can merge n; false after an error. */
 static bool can_merge(struct reader *r, struct pos at, const struct node *n)
 {
 	if (n->kind == NODE_MAP)
@@ -577,7 +577,7 @@ static bool can_merge(struct reader *r, struct pos at, const struct node *n)
 
 struct merge {
 	const struct node *from;	/* NULL: nothing is merged */
-	size_t at;			/* before which of the map's own entries */
+	size_t at;			/* index of the map's own entry that follows the merged ones */
 	struct pos key;
 };
 
@@ -591,7 +591,7 @@ static void set_merge_value(struct reader *r, struct merge *merge, struct pos ke
 		*merge = (struct merge){ from, map->count, key };
 }
 
-/* Reads the value of the key that event is; false if the file ends here. */
+/* Reads the key in event and its value; false, after an error, if no more of the file can be read. */
 static bool read_mapping_entry(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
                        struct node *map, int depth, struct merge *merge)
 {
@@ -638,7 +638,7 @@ static struct node *read_mapping(struct reader *r, const yaml_event_t *start, in
 	return map;
 }
 
-/* What event begins; NULL, after a fault, if nothing more can be read of this file. */
+/* The value that event begins; NULL, after an error, if no more of the file can be read. */
 static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event, int depth)
 {
 	switch (event->type) {
@@ -680,7 +680,7 @@ static void read_documents(struct reader *r, struct yaml_docs *docs)
 	}
 }
 
-/* What libyaml would not notice, or not in words, or too late. */
+/* Finds what libyaml would not notice, would report badly, or would notice too late. */
 static bool check_bytes(const struct reader *r)
 {
 	const struct pos whole = { r->name, 0, 0 };

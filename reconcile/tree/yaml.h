@@ -1,5 +1,5 @@
-/* yaml.h: YAML bytes to trees and back.  The only file that knows libyaml is yaml.c;
- * yaml_write.c does without. */
+/* yaml.h: YAML bytes to trees and back.  Only yaml.c uses libyaml;
+ * yaml_write.c does not need it. */
 #ifndef RECONCILE_TREE_YAML_H
 #define RECONCILE_TREE_YAML_H
 
@@ -10,7 +10,7 @@
 enum {
 	YAML_MAX_BYTES = 1 << 20,	/* of one file */
 	YAML_MAX_DEPTH = 64,
-	YAML_MAX_NODES = 200000,	/* of one file, aliases counted as what they stand for */
+	YAML_MAX_NODES = 200000,	/* of one file, with aliases expanded */
 };
 
 struct yaml_docs {
@@ -18,19 +18,19 @@ struct yaml_docs {
 	size_t count;		/* 0 for a file without content */
 };
 
-/* Reads every document of one file.  name is how messages call the file; it is kept, so
+/* Reads every document of one file.  name is the file's name in messages; it is not copied, so
  * it has to live as long as the arena.  Anchors, aliases and merge keys are resolved: the
- * trees hold copies.  Refused, each as a fault with its place: what is not YAML, not UTF-8, a NUL
- * character, duplicate keys, unknown tags, keys that are no scalars, undefined aliases,
- * alias cycles, too deep, too many nodes, too large; "{{" that nobody filled in is named as such.
- * After an error of one document the later ones are still read where libyaml can go on; *out has
- * those without an error, also if false (it is untouched if nothing could be read at all).
- * Plain scalars that YAML 1.2 reads otherwise give a warning.  True if no error was added. */
+ * trees hold copies.  Each of these is an error with its place: no YAML, no UTF-8, a NUL
+ * character, duplicate keys, unknown tags, keys that are not scalars, undefined aliases,
+ * alias cycles, too deep, too many nodes, too large, and "{{ name }}" without a value.
+ * After an error in one document the later ones are still read where libyaml can go on; *out has
+ * the documents without an error, also if the result is false (it is untouched if nothing could be read at all).
+ * Plain scalars that YAML 1.2 reads differently give a warning (design, 4.3).  True if no error was added. */
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
                struct yaml_docs *out, struct diagnostics *faults);
 
-/* Appends n as a YAML document in block style; what it prints, yaml_read() reads back as
- * an equal tree, if it is no larger than YAML_MAX_BYTES.  Multi-line text becomes a literal block
+/* Appends n as a YAML document in block style.  yaml_read() reads the output back as an equal
+ * tree, if it is not larger than YAML_MAX_BYTES.  Text of several lines becomes a literal block
  * where YAML allows it. */
 void yaml_write(const struct node *n, struct buf *out);
 

@@ -4,11 +4,12 @@
 
 #include "reconcile/tree/scalar.h"
 
-/* A reader need not take keys of over 1024 characters without a "?"; each may be escaped to six. */
+/* Longer keys are written with a "?": a reader may refuse other keys of over 1024 characters, and an escape turns one
+ * character into six. */
 enum { MAX_PLAIN_KEY = 160 };
 
-/* Writing is not left to libyaml's emitter: that writes lists without indentation under their
- * key, and gives up literal blocks for a space at the end of a line. */
+/* libyaml's emitter is not used: it writes lists without indentation under their
+ * key, and no literal block if a line ends in a space. */
 
 static void write_indent(struct buf *out, int indent)
 {
@@ -53,7 +54,7 @@ static void write_one_line(struct buf *out, const char *text)
 		buf_adds(out, text);
 }
 
-/* True if text is several lines, and a literal block can hold it exactly. */
+/* True if text has several lines, and a literal block can hold it exactly. */
 static bool fits_literal(const char *text)
 {
 	const char *newline = strchr(text, '\n');
@@ -66,8 +67,8 @@ static bool fits_literal(const char *text)
 	return true;
 }
 
-/* From the "|" to the last line of text.  A first line that begins with white space needs the
- * indentation said; how many newlines end the text is said by "-", nothing or "+". */
+/* Writes from the "|" to the last line of text.  If the first line begins with white space, the indentation is given as
+ * a number; "-", nothing or "+" says how many newlines end the text. */
 static void write_literal(struct buf *out, const char *text, int indent)
 {
 	size_t len = strlen(text);
@@ -90,7 +91,7 @@ static void write_yaml_real(struct buf *out, const struct node *n)
 	struct node again = { 0 };
 	struct err err;
 
-	/* As it was written, if every reader takes it for that. */
+	/* As it was written, if every reader reads the same number. */
 	if (n->text && scalar_resolve(&again, n->text, &err) && node_equal(&again, n) &&
 	    !scalar_in_yaml12(n->text))
 		buf_adds(out, n->text);
@@ -113,7 +114,7 @@ static void write_scalar(struct buf *out, const struct node *n)
 
 static void write_block(struct buf *out, const struct node *n, int indent);
 
-/* A value after its "key:" or "-", which stand at indent, up to the end of its last line. */
+/* Writes the value after its "key:" or "-", which is indented by indent, up to the end of its last line. */
 static void write_value_after_key(struct buf *out, const struct node *n, int indent, bool in_list)
 {
 	if (n->count == 0) {
@@ -132,7 +133,7 @@ static void write_value_after_key(struct buf *out, const struct node *n, int ind
 	write_block(out, n, indent + 2);
 }
 
-/* A list or map that is not empty; the first line is indented already. */
+/* Writes a list or map that is not empty; the first line is indented already. */
 static void write_block(struct buf *out, const struct node *n, int indent)
 {
 	for (size_t i = 0; i < n->count; i++) {
