@@ -120,7 +120,7 @@ static bool read_cron(const char *text, struct cron *cron)
 	return text[strspn(text, " \t")] == '\0';
 }
 
-/* If both days are restricted, either will do: that is how cron has always read them. */
+/* If both day fields are restricted, a day that fits one of them is enough, as in every cron. */
 static bool fires_on(const struct cron *cron, const struct tm *day)
 {
 	bool of_month = cron->on[DAY] >> day->tm_mday & 1;
@@ -142,12 +142,12 @@ static bool fires_at(const struct cron *cron, int minute)
 
 enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
 
-/* A local day; `start` is its midnight, counted as if no clock were ever changed. */
+/* A local day; `start` is its midnight as if it were UTC. */
 struct day {
 	const struct cron *cron;
 	int64_t start, after;
 	int64_t (*offset)(int64_t utc);
-	int64_t offset_before, offset_after;	/* well before it began, well after it ended */
+	int64_t offset_before, offset_after;	/* from UTC, well before the day begins and well after it ends */
 };
 
 static int64_t zone_offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
@@ -155,7 +155,7 @@ static int64_t zone_offset_at(int64_t (*offset)(int64_t utc), int64_t utc)
 	return offset ? offset(utc) : 0;
 }
 
-/* When the clocks go on, given that they do between the two. */
+/* The moment between low and high at which the clocks change. */
 static int64_t find_clock_change(const struct day *d, int64_t low, int64_t high)
 {
 	while (high - low > 1) {
@@ -168,8 +168,7 @@ static int64_t find_clock_change(const struct day *d, int64_t low, int64_t high)
 	return high;
 }
 
-/* Of a local time that comes twice the first; of one that never comes the moment when the clocks go
- * on past it. */
+/* UTC of a local time: the first one if it occurs twice; if it is skipped, the moment when the clocks are set forward. */
 static int64_t local_to_utc(const struct day *d, int64_t local)
 {
 	int64_t first = local - d->offset_before, second = local - d->offset_after;
@@ -181,7 +180,7 @@ static int64_t local_to_utc(const struct day *d, int64_t local)
 	return find_clock_change(d, second, first);
 }
 
-/* Once each, however often the local time comes. */
+/* The next time of a cron that fires once for each local time, however often that occurs. */
 static bool next_fixed_time(const struct day *d, int64_t *next)
 {
 	for (int m = 0; m < DAY_MINUTES; m++) {
@@ -194,7 +193,7 @@ static bool next_fixed_time(const struct day *d, int64_t *next)
 	return false;
 }
 
-/* As often as the clock on the wall says so. */
+/* The next time of a cron that fires whenever the local clock shows the time. */
 static bool next_wall_time(const struct day *d, int64_t *next)
 {
 	bool forth = d->offset_after > d->offset_before;
@@ -217,7 +216,7 @@ static bool next_wall_time(const struct day *d, int64_t *next)
 static bool next_in_day(const struct cron *cron, int64_t start, int64_t after,
                         int64_t (*offset)(int64_t utc), int64_t *next)
 {
-	enum { FURTHEST = 15 * 60 * 60 };	/* no zone is further from UTC */
+	enum { FURTHEST = 15 * 60 * 60 };	/* seconds; no zone is further from UTC */
 	struct day d = { .cron = cron, .start = start, .after = after, .offset = offset };
 	time_t t = (time_t)start;
 	struct tm tm;
@@ -237,7 +236,7 @@ static bool next_of_five_fields(const char *text, int64_t after, int64_t (*offse
 
 	if (!read_cron(text, &cron))
 		return false;
-	/* Clocks that are set back after midnight bring the day before once more. */
+	/* If the clocks are set back after midnight, a part of the day before is repeated. */
 	int64_t local = after + zone_offset_at(offset, after);
 	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
 	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
@@ -298,7 +297,7 @@ static bool read_cron_second(const struct word *w, int *out)
 	return read_cron_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
 }
 
-/* The five in the middle, if there is but one meaning. */
+/* Appends the five fields in the middle to out, if the cron has only one meaning. */
 static bool shorten_to_five_fields(const char *text, struct buf *out, int *second)
 {
 	struct word words[SEVEN];

@@ -1,18 +1,17 @@
-/* cron.h: when a cron expression fires next.  Pure: time and zone are arguments.
+/* cron.h: reads cron expressions, and computes when one fires next.  Time and zone are arguments.
  *
  * Five fields with lists, ranges, steps and the names of months and days, or @hourly, @daily
  * (@midnight), @weekly, @monthly, @yearly (@annually).  If neither of the two day fields begins
- * with "*", either will do.  @reboot is no time, and not read here.
+ * with "*", a day that fits one of them is enough.  @reboot is not a time, and is not read.
  *
- * Six fields have seconds first, seven a year last, too: another dialect, of which some count the
- * days of the week from 0 and some from 1.  They are read where there is but one meaning: one
- * second, days of the week by their names, one of the two day fields "*" or "?", and "*" as the
+ * Six fields have seconds first, seven also a year last: another dialect, in which some programs count the
+ * days of the week from 0 and some from 1.  Such a cron is read only if it has one meaning for all of them: a single
+ * second, days of the week by name, "*" or "?" in one of the two day fields, and "*" as the
  * year.
  *
- * When the clocks change: an hour field that begins with "*" follows the clock on the wall, so a
- * local time that comes twice fires twice and one that never comes does not fire.  Otherwise it
- * fires once: the first time of two, and in place of what never comes at the moment when the
- * clocks go on past it. */
+ * When the clocks change: with an hour field that begins with "*" a local time that occurs twice fires twice, and one
+ * that is skipped does not fire.  Otherwise a cron fires once: at the first of two equal local times, and instead of a
+ * skipped one at the moment when the clocks are set forward. */
 #ifndef RECONCILE_SCHEMA_CRON_H
 #define RECONCILE_SCHEMA_CRON_H
 
@@ -20,8 +19,8 @@
 
 #include "reconcile/base/err.h"
 
-/* Sets *next to the first time after `after` (both in seconds since 1970).  offset gives the
- * seconds that local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is none
+/* Sets *next to the first time after `after` (both in seconds since 1970).  offset returns how many
+ * seconds local time is ahead of UTC at a time; NULL: UTC.  False, *next untouched, if text is not one
  * of the above or never fires ("0 0 30 2 *"). */
 bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next);
 

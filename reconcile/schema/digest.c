@@ -10,7 +10,7 @@
 #include "reconcile/schema/mask.h"
 #include "reconcile/schema/normalise.h"
 
-/* Goes up when the canonical form changes, so that old digests are known to be of another kind. */
+/* To be changed with the canonical form, so that old digests are recognised as such. */
 static const char VERSION_SIGN = '1';
 
 static const char *digest_hex(struct arena *a, const uint8_t *bytes, size_t len)
@@ -78,8 +78,8 @@ struct node *digest_canonical(struct arena *a, const struct node *declared)
 
 /* ---- secrets ---- */
 
-/* Where the secret stands; items of a list are one place, or a new first one would change all
- * others. */
+/* Appends the place of the secret.  All items of a list have the same place, otherwise a new first item would change
+ * the digests of all others. */
 static void add_salt_path(struct buf *out, const struct path *at)
 {
 	if (!at->up)

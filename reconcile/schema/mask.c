@@ -45,15 +45,15 @@ static struct node *cover_value(struct arena *a, const struct cover *cover, cons
 
 /* ---- URLs ---- */
 
-/* The text that a URL is made of ends at white space, quotes and what stands around links in
- * prose.  Not at braces: the service fills in {{ name }} in a query, and more of it comes
- * behind. */
+/* A URL ends at white space, quotes and the characters that surround links in
+ * prose.  Not at braces: the service fills in {{ name }} in a query, and more of the query may
+ * follow. */
 static size_t url_length(const char *s)
 {
 	return strcspn(s, " \t\r\n\"`<>");
 }
 
-/* Appends what follows "://" up to the URL's end. */
+/* Appends the part of a URL after "://", with user and query replaced. */
 static void cover_url(const struct cover *cover, const struct path *at, const char *s, size_t len,
                     struct buf *out)
 {
@@ -92,8 +92,7 @@ static void cover_text(const struct cover *cover, const struct path *at, const c
 	buf_adds(out, s);
 }
 
-/* The whole text is one URL, whatever stands in it; it "may come without a scheme" (contract,
- * 3.6). */
+/* The whole text is one URL, whatever characters it has; it may have no scheme (contract, 3.6). */
 static void cover_whole_url(const struct cover *cover, const struct path *at, const char *s,
                           struct buf *out)
 {
@@ -125,8 +124,8 @@ static struct node *cover_entries(struct arena *a, const struct cover *cover, co
 	out->at = n->at;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
-		/* Each kind of step has rows of its own, but what is secret is so in all of
-		 * them. */
+		/* A key may have different rows in different kinds of steps, but if it is secret, it is so in all
+		 * of them. */
 		const struct field *child = env_list ? f : field_child(f, e->key, ALL_KINDS);
 		struct path here = { at, e->key };
 		struct node *value = mask_cover_entry(a, cover, &here, f, child, e->value);
@@ -170,7 +169,7 @@ struct marking {
 static void mark_secrets(const struct marking *m, const struct path *at, const struct field *f, struct node *n,
                  bool secret)
 {
-	/* An env that is given back as a list of maps has the places of a map. */
+	/* The values of an env that is described as a list of maps have the same places as in a map. */
 	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
 
 	secret = secret || path_matches(m->arena, at, m->patterns);
@@ -242,9 +241,8 @@ const char *mask_text(struct arena *a, const char *secret, const char *text)
 	return arena_strdup(a, buf_str(&out));
 }
 
-/* Walks a tree beside its masked copy (NULL: all of it is masked): where they differ stands a
- * secret. */
-static const char *find_unmasked(struct arena *a, const struct node *n, const struct node *copy,
+/* Walks a tree beside its masked copy (NULL: all of it is masked), and masks in text each value that differs. */
+static const char *mask_differing_values(struct arena *a, const struct node *n, const struct node *copy,
                                   const char *text)
 {
 	const char *value = node_scalar_text(a, n);
@@ -254,16 +252,16 @@ static const char *find_unmasked(struct arena *a, const struct node *n, const st
 	if (copy && copy->kind != n->kind)
 		copy = NULL;
 	for (size_t i = 0; i < n->count; i++)
-		text = find_unmasked(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
+		text = mask_differing_values(a, n->entries[i].value, copy ? copy->entries[i].value : NULL, text);
 	return text;
 }
 
 const char *mask_values(struct arena *a, const struct node *body, const char *text)
 {
-	return find_unmasked(a, body, mask(a, &workflow_field, body, 1), text);
+	return mask_differing_values(a, body, mask(a, &workflow_field, body, 1), text);
 }
 
-/* ---- what was shown, taken for the value ---- */
+/* ---- replacements that were copied from an output ---- */
 
 static bool stands_for_secret(const char *text)
 {

@@ -12,8 +12,8 @@ struct pass {
 static struct node *normalise_value(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind);
 
-/* [{"a": "1"}, {"b": "2"}] is {"a": "1", "b": "2"}; a later one wins.  NULL: it is another kind
- * of list. */
+/* [{"a": "1"}, {"b": "2"}] becomes {"a": "1", "b": "2"}; the last of two equal keys wins.  NULL: the list has other
+ * items than maps. */
 static struct node *fold_env_list(const struct pass *p, const struct node *list)
 {
 	struct node *map = node_map(p->arena);
@@ -36,15 +36,15 @@ static bool is_left_out(const struct pass *p, const struct field *object, const 
 		return p->form != FORM_COMPARE || !f || !(f->flags & FIELD_MAY_HIDE);
 	if (p->form == FORM_DECLARED)
 		return false;
-	if (!f)		/* "what is at the top and unknown is the service's own" (contract, 2.7 E) */
+	if (!f)		/* an unknown key at the top belongs to the service (contract, 2.7 E) */
 		return p->form == FORM_COMPARE || object == &workflow_field;
 	if (f->flags & (FIELD_FILLED | FIELD_WRITE_ONLY))
 		return true;
 	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
 }
 
-/* A step without type is a standard one; said aloud, so that a step that is another kind on the
- * service differs, and changes back when it is written. */
+/* A step without type is a standard one.  The type is written out, so that a step of another type on the
+ * service differs, and gets its type back when it is written. */
 static void add_default_type(const struct pass *p, const struct field *f, const struct node *n,
                      struct node *out)
 {
@@ -94,7 +94,7 @@ static struct node *normalise_list(const struct pass *p, const struct field *f, 
 	return out;
 }
 
-/* A webhook's id stands beside nothing else in its trigger, so the policy can be put there. */
+/* A webhook that exists has no other keys in its trigger, so the policy can be added. */
 static void preserve_webhook(const struct pass *p, struct node *map)
 {
 	const struct node *webhook = node_get(map, "webhook");

@@ -1,4 +1,4 @@
-/* The keys of a report (design section 7), for its JSON Schema; a test holds every report
+/* The keys of a report (design, 7), for its JSON Schema; a test checks every report
  * against them. */
 #include "reconcile/schema/schema.h"
 

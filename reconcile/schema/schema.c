@@ -28,7 +28,7 @@ static void put_schema_type(struct arena *a, struct node *out, const struct fiel
 	struct node *list = node_list(a);
 
 	node_add(a, list, node_text(a, types[f->type]));
-	if (f->flags & FIELD_TEXT_OF) {		/* a warning, no refusal */
+	if (f->flags & FIELD_TEXT_OF) {		/* validate warns and accepts them */
 		node_add(a, list, node_text(a, "number"));
 		node_add(a, list, node_text(a, "boolean"));
 	}
@@ -60,7 +60,7 @@ static void put_exclusive_keys(struct arena *a, struct node *out, const struct f
 	node_put(a, out, "oneOf", choices);
 }
 
-/* The keys that a value of one kind has. */
+/* Puts the keys of a value of this kind. */
 static void put_schema_keys(struct arena *a, struct node *out, const struct field *object, unsigned kind)
 {
 	struct node *properties = node_map(a), *required = node_list(a);
@@ -72,7 +72,7 @@ static void put_schema_keys(struct arena *a, struct node *out, const struct fiel
 		if (object->variant && strcmp(object->variant, f->name) == 0) {
 			node_drop(key, "enum");
 			put_schema_text(a, key, "const", field_kind_words(a, object, kind));
-			/* Left out it is the first kind: the others have to say which they are. */
+			/* The first kind is the default: the others need the key. */
 			if (kind != 1)
 				node_add(a, required, node_text(a, f->name));
 		}

@@ -7,7 +7,7 @@
 
 enum { DIGITS_MAX = 15 };	/* of one number */
 
-/* Texts are not ended: they lie in what was parsed. */
+/* Texts are parts of the parsed text, without a NUL at their end. */
 struct version {
 	uint64_t number[3];
 	int given;		/* how many numbers were written; 3: a whole version */
@@ -100,7 +100,7 @@ static bool read_version_numbers(const char **p, struct version *v)
 	return true;
 }
 
-/* Reads at *p what may be a part of a version only. */
+/* Reads a version at *p that may be incomplete, such as 1.2 or 1.x. */
 static bool read_partial_version(const char **p, struct version *out)
 {
 	struct version v = { .pre = "" };
@@ -194,7 +194,7 @@ static void add_limit(struct arena *a, struct part *part, enum relation relation
 	part->limits[part->count++] = (struct limit){ relation, v };
 }
 
-/* The first version of all, pre-releases too, that number `at` of v does not cover any more. */
+/* The lowest version, pre-releases included, in which number `at` is higher than in v. */
 static struct version first_version_after(const struct version *v, int at)
 {
 	struct version next = { .given = 3, .pre = "0", .pre_len = 1 };
@@ -204,7 +204,7 @@ static struct version first_version_after(const struct version *v, int at)
 	return next;
 }
 
-static void add_nothing(struct arena *a, struct part *part)
+static void add_impossible(struct arena *a, struct part *part)
 {
 	add_limit(a, part, BELOW, (struct version){ .given = 3, .pre = "0", .pre_len = 1 });
 }
@@ -247,7 +247,7 @@ static void add_above(struct arena *a, struct part *part, const struct version *
 		next.pre_len = 0;
 		add_limit(a, part, AT_LEAST, next);
 	} else {
-		add_nothing(a, part);
+		add_impossible(a, part);
 	}
 }
 
@@ -256,7 +256,7 @@ static void add_below(struct arena *a, struct part *part, const struct version *
 	struct version most = *v;
 
 	if (v->given == 0) {
-		add_nothing(a, part);
+		add_impossible(a, part);
 		return;
 	}
 	if (v->given < 3) {
@@ -356,7 +356,7 @@ bool semver_read(struct arena *a, const char *text, const struct semver_range **
 	struct semver_range *range = arena_new(a, struct semver_range, 1);
 	const char *p = arena_strdup(a, text);
 
-	/* "Nothing" means everything in npm; here it is more likely a variable that is not set. */
+	/* In npm an empty range allows every version; here it is more likely a variable that is not set. */
 	if (!text[strspn(text, " \t")])
 		return err_usage(err, "an empty range of versions; expected one such as 1.x, ^1.2 or \">=1.2 <2\"");
 	for (;;) {

@@ -1,5 +1,4 @@
-/* semver.h: ranges of versions (semver.org) as npm writes them, and the highest that fits among
- * tags.
+/* semver.h: ranges of versions (semver.org) as npm writes them, and the highest of several tags that is in a range.
  *
  *	1.x   ^1.2   ~1.4.2   >=1.2 <2   1.2 - 1.4   1.x || >=3   *
  *
@@ -13,15 +12,15 @@
 
 struct semver_range;
 
-/* The range lives in a.  If false, *err is of kind ERR_USAGE and says what was found. */
+/* Reads a range into *out, which lives in a.  If false, *err is of kind ERR_USAGE and says what was found. */
 bool semver_read(struct arena *a, const char *text, const struct semver_range **out, struct err *err);
 
-/* True if name is a whole version, with or without a "v" before it, that fits. */
+/* True if name is a whole version, with or without a "v" before it, and is in the range. */
 bool semver_fits(const struct semver_range *range, const char *name);
 
-/* Which of names is the highest version that fits; NULL if none does.  Of two that are the same
- * version (v1.0.0 and 1.0.0, or by their build) the one whose name is greater by its bytes, so
- * that it is the same one each time. */
+/* The name of the highest version in the range; NULL if none is in it.  Of two names of the same
+ * version (v1.0.0 and 1.0.0, or with different builds) the one whose bytes are greater, so
+ * that the choice is always the same. */
 const char *semver_highest(const struct semver_range *range, const char *const *names, size_t count);
 
 #endif

@@ -14,9 +14,9 @@ struct step_name { const char *name; size_t index; };
 
 struct check {
 	enum validate_as as;
-	const char *root;		/* what stands before the pointer; NULL: nothing */
+	const char *root;		/* prefix of pointers in messages; NULL: none */
 	const struct node *steps;	/* of the workflow; NULL: none */
-	struct step_name *names;	/* of the steps that are there, sorted: a file may hold thousands */
+	struct step_name *names;	/* of the steps that are not null, sorted: a file may hold thousands */
 	size_t name_count;
 	struct diagnostics *faults;
 	struct arena *arena;
@@ -37,7 +37,7 @@ static void sort_step_names(struct check *c)
 		qsort(c->names, c->name_count, sizeof *c->names, order_step_names);
 }
 
-/* Where in steps the step of that name is; NULL if there is none, or nothing under its name. */
+/* The index in steps of the step called name; NULL if there is no such step, or if it is null. */
 static const size_t *find_step_index(const struct check *c, const char *name)
 {
 	struct step_name *found = c->name_count ? bsearch(&(struct step_name){ name }, c->names, c->name_count,
@@ -45,7 +45,7 @@ static const size_t *find_step_index(const struct check *c, const char *name)
 	return found ? &found->index : NULL;
 }
 
-/* How messages call the place: its pointer, and the root by a word. */
+/* The place in messages: its pointer, or a word for the root. */
 static const char *place_text(const struct check *c, const struct path *path)
 {
 	const char *text = path_text(c->arena, path);
@@ -144,8 +144,7 @@ static void check_text(const struct check *c, const struct field *f, const struc
 	struct err err;
 
 	if ((f->flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT) {
-		/* "the service wants strings in env: validate warns and sends text" (contract,
-		 * trap 6). */
+		/* The service wants strings in env: this warns, and text is sent (contract, trap 6). */
 		if (c->as != VALIDATE_REQUEST)
 			diagnostics_warn(c->faults, n->at, "%s: expected text, found %s; quote it, it is sent as text",
 			           place_text(c, path), node_kind_words(n->kind));
@@ -178,10 +177,10 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		           place_text(c, path));
 }
 
-/* Which kind of step, or of auth, the walk is in. */
+/* The kind of the step, or of the auth, that the walk is in. */
 struct kind {
-	unsigned bits;			/* 0: its word is none of them, which was said once */
-	const struct field *holder;	/* the object with the variant; NULL: none around */
+	unsigned bits;			/* 0: its word is unknown or missing, which was reported once */
+	const struct field *holder;	/* the object with the variant; NULL: no object around has one */
 };
 
 static void check_value(const struct check *c, const struct field *f, const struct node *n,
@@ -256,7 +255,7 @@ static void check_entry(const struct check *c, const struct field *object, const
 	if (!f)
 		report_unknown_field(c, object, e, kind, path);
 	if (!f || e->value->kind == NODE_NULL)
-		return;		/* "Only null counts as not declared" (design, 5) */
+		return;		/* null means: not declared (design, 5.1) */
 	if (f->flags & FIELD_FILLED) {
 		diagnostics_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
 		          place_text(c, path), e->key);
@@ -297,8 +296,8 @@ static void check_required(const struct check *c, const struct field *object, co
 		          place_text(c, path), choices, chosen ? "more than one" : "none");
 }
 
-/* 0 if its word is missing where there must be one, or is none: that is said once, and what
- * depends on it is not guessed at. */
+/* The kind of n; 0 if its word is missing where it is required, or unknown.  That is reported once; fields that depend
+ * on the kind are then not reported. */
 static unsigned kind_of(const struct check *c, const struct field *f, const struct node *n,
                         unsigned outer)
 {
@@ -312,7 +311,7 @@ static unsigned kind_of(const struct check *c, const struct field *f, const stru
 	return field_kind(f, n, outer);
 }
 
-/* Maps of a patch are laid over what is there; a list is the whole truth. */
+/* True if n has to be complete: in a patch only what is inside of a list, since lists are replaced as a whole. */
 static bool is_whole_object(const struct check *c, const struct path *path)
 {
 	bool in_list = false;
@@ -339,14 +338,14 @@ static void check_items(const struct check *c, const struct field *f, const stru
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		struct path here = { path, e->key, i };
-		/* A key without value counts as not declared; a list has no such items. */
+		/* A key without value counts as not declared; an item of a list cannot. */
 		if (f->type == FIELD_MAP && e->value->kind == NODE_NULL)
 			continue;
 		check_value(c, f->fields, e->value, kind, &here);
 	}
 }
 
-/* "flowsync's own tags are … refused in specs" (design, 5). */
+/* flowsync's own tags are refused in specs (design, 5.1). */
 static void check_own_tags(const struct check *c, const struct node *tags)
 {
 	for (size_t i = 0; i < tags->count; i++) {
@@ -396,14 +395,14 @@ static void check_value(const struct check *c, const struct field *f, const stru
 
 /* ---- the graph of steps ---- */
 
-enum { CIRCLE_SHOWN = 10 };	/* steps; a file may have a circle of thousands */
+enum { CYCLE_SHOWN = 10 };	/* steps; a file may have a cycle of thousands */
 
 struct step_graph {
 	const struct check *check;
 	const struct node *steps;
 	enum { UNSEEN, OPEN, SEEN } *marks;	/* of each step */
-	size_t *next;				/* the parent of each step that is looked at next */
-	size_t *trail, depth;			/* the steps that are open, outermost first */
+	size_t *next;				/* of each step: the index of the parent that is visited next */
+	size_t *trail, depth;			/* the steps on the present path, the first one first */
 };
 
 static void report_step_cycle(struct step_graph *g, size_t again, struct pos at)
@@ -413,7 +412,7 @@ static void report_step_cycle(struct step_graph *g, size_t again, struct pos at)
 
 	while (g->trail[from] != again)
 		from++;
-	size_t shown = g->depth - from < CIRCLE_SHOWN ? g->depth : from + CIRCLE_SHOWN;
+	size_t shown = g->depth - from < CYCLE_SHOWN ? g->depth : from + CYCLE_SHOWN;
 	for (size_t i = from; i < shown; i++)
 		buf_addf(&text, "%s -> ", g->steps->entries[g->trail[i]].key);
 	buf_addf(&text, "%s%s", shown < g->depth ? "... -> " : "", g->steps->entries[again].key);
@@ -421,7 +420,7 @@ static void report_step_cycle(struct step_graph *g, size_t again, struct pos at)
 	          g->steps->entries[g->trail[g->depth - 1]].key, buf_str(&text));
 }
 
-/* Walks from step to parent with a stack of its own: a file may hold a chain of thousands. */
+/* Walks from step to parent.  Not recursive, because a file may hold a chain of thousands. */
 static void visit_parents(struct step_graph *g, size_t start)
 {
 	g->depth = 0;

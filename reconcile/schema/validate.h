@@ -1,4 +1,4 @@
-/* validate.h: holds a workflow body against the field table and against itself. */
+/* validate.h: checks a workflow body by the field table, and the references among its steps (design, 4.4). */
 #ifndef RECONCILE_SCHEMA_VALIDATE_H
 #define RECONCILE_SCHEMA_VALIDATE_H
 
@@ -7,19 +7,18 @@
 
 enum validate_as {
 	VALIDATE_SPEC,		/* what a person declares */
-	VALIDATE_PATCH,		/* what a person lays over a workflow that is there: nothing is missing in it but inside of
-				 * lists, a step without type is of any, and its parents may be there already */
-	VALIDATE_REQUEST,	/* what a client sends: numbers in env are no warning, messages name the pointer
-				 * instead of a place */
+	VALIDATE_PATCH,		/* what a person lays over an existing workflow: keys are required inside of lists only, a
+				 * step without type may be of any type, and its parents may be steps of the workflow */
+	VALIDATE_REQUEST,	/* what a client sends: numbers in env give no warning */
 };
 
-/* Adds every fault of body: unknown fields (with the nearest known one), wrong types,
- * enumerations and limits, required fields per step type, read-only fields, parents and stepName
- * that are no step, a cycle among steps, a name with control characters.  True if no error was
- * added. */
+/* Adds every error of body: unknown fields (with the nearest known one, or what to write instead), wrong types (with an
+ * example), wrong words and numbers out of range, missing fields of a step's type, read-only fields, parents and
+ * stepName that are not steps, a cycle among steps, a name with control characters.  True if no error was
+ * added; warnings do not count. */
 bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults);
 
-/* The same for the flowsync: block beside a body, by block_field. */
+/* The same for the flowsync: block beside a body, by block_field (design, 4.2). */
 bool validate_block(const struct node *block, struct diagnostics *faults);
 
 #endif
