@@ -8,13 +8,13 @@
 enum {
 	BACKOFF_FIRST_MS = 500,
 	BACKOFF_MOST_MS = 30000,
-	KEPT_BODY_MAX = 64 << 10,	/* of an answer that is held through a wait: it is an error's text */
+	KEPT_BODY_MAX = 64 << 10,	/* bytes of an answer that is kept during a wait: the text of an error */
 };
 
-/* Of one that hurries: what was just written is looked at again after this. */
+/* After dispatch_hurry(): the wait before the result of a write is read. */
 static const int64_t HURRY_WAIT_MS = 1000;
 
-/* So that no Retry-After can carry a time past its type. */
+/* The longest wait, so that no Retry-After makes a time overflow. */
 static const int64_t WAIT_MOST_MS = (int64_t)7 * 24 * 3600 * 1000;
 
 static void queue_init(struct task_queue *q)
@@ -39,7 +39,7 @@ static struct task *queue_pop(struct task_queue *q)
 	return task;
 }
 
-/* Waiting tasks stand in the order in which they fall due, equal ones as they came. */
+/* Waiting tasks are sorted by due; equal ones stay in the order in which they were added. */
 static void queue_waiting(struct dispatch *d, struct task *task, int64_t due)
 {
 	struct task **place = &d->waiting;
@@ -51,7 +51,7 @@ static void queue_waiting(struct dispatch *d, struct task *task, int64_t due)
 	*place = task;
 }
 
-/* Between half and all of 500 ms, 1 s, 2 s, ...: clients that failed together come back apart. */
+/* Between half and all of 500 ms, 1 s, 2 s, ..., so that clients that failed together do not retry together. */
 static int64_t backoff_wait(struct dispatch *d, unsigned attempts)
 {
 	int64_t most = BACKOFF_FIRST_MS;
@@ -73,7 +73,7 @@ static int64_t wait_before_next(struct dispatch *d, const struct task *task,
 	return wait < WAIT_MOST_MS ? wait : WAIT_MOST_MS;
 }
 
-/* An answer that may be another one in a while. */
+/* True if a later answer may be a different one. */
 static bool is_temporary(const struct answer *answer)
 {
 	switch (answer->failure) {
@@ -94,14 +94,14 @@ static bool is_temporary(const struct answer *answer)
 	}
 }
 
-/* True if the service has certainly not done what was asked, or if doing it twice does no harm. */
+/* True if the service has certainly not carried out the request, or if carrying it out twice does no harm. */
 static bool may_repeat(const struct request *request, const struct answer *answer)
 {
 	return operation_method(request->operation) != METHOD_POST
 	    || answer->failure == FAILURE_UNSENT || answer->status == 429;
 }
 
-/* Without a deadline Retry-After does not lift the limit: it would never end. */
+/* Without a deadline Retry-After does not lift the limit: the retries might never end. */
 static bool attempts_left(const struct dispatch *d, const struct task *task,
                           const struct answer *answer)
 {
@@ -109,8 +109,8 @@ static bool attempts_left(const struct dispatch *d, const struct task *task,
 	    || (answer->retry_after_ms >= 0 && d->deadline >= 0);
 }
 
-/* The others would only be told what the one was that got the 429, and there is no time to wait
- * it out. */
+/* Stops when the deadline has passed, or when a hurried dispatcher would have to wait after a 429: the other requests
+ * would get the same answer. */
 static void stop_when_late(struct dispatch *d, int64_t now)
 {
 	if ((d->deadline >= 0 && now >= d->deadline) || (d->hurry && now < d->quiet_until))
@@ -124,7 +124,7 @@ static int64_t limit_wait(const struct dispatch *d, int64_t wait_ms)
 	return d->hurry && wait_ms > HURRY_WAIT_MS ? HURRY_WAIT_MS : wait_ms;
 }
 
-/* Hands over a final answer (NULL: the beginning) and queues what is asked then, not to be sent
+/* Passes a final answer (NULL: the task starts) to the task, and queues its next request, which is not sent
  * before due. */
 static void advance_task(struct dispatch *d, struct task *task, const struct answer *answer, int64_t due)
 {
@@ -139,7 +139,7 @@ static void advance_task(struct dispatch *d, struct task *task, const struct ans
 	queue_waiting(d, task, due + limit_wait(d, next.wait_ms));
 }
 
-/* The answer's own text goes with the connection; the wait may outlast it. */
+/* Copies the texts of the answer, which are freed with the connection while the task still waits. */
 static void keep_answer(struct task *task, const struct answer *answer)
 {
 	const char *type = answer->type ? answer->type : "";
@@ -159,8 +159,8 @@ static void keep_answer(struct task *task, const struct answer *answer)
 	task->last.len = len;
 }
 
-/* Ends all waits, each with the answer that it had; a request that has none yet is due as soon
- * as it may be. */
+/* Ends all waits: the last answer of each request becomes final; a request that was not sent yet becomes due as soon as
+ * allowed. */
 static void end_waits(struct dispatch *d, int64_t now)
 {
 	struct task *task = d->waiting;
@@ -184,8 +184,8 @@ static void end_waits(struct dispatch *d, int64_t now)
 	}
 }
 
-/* A read that hangs must not outlive the deadline; a write is waited for, as it may be carried
- * out. */
+/* How long to wait for the answer, in ms; 0: no limit.  A read must not outlast the deadline; the answer to a write is
+ * waited for, as the service may carry it out. */
 static int64_t read_time_limit(const struct dispatch *d, const struct request *request)
 {
 	bool reads = operation_method(request->operation) == METHOD_GET;
@@ -263,7 +263,7 @@ int64_t dispatch_wake(const struct dispatch *d)
 	return d->deadline >= 0 && d->deadline < wake ? d->deadline : wake;
 }
 
-/* Halves the load on a service that says it is too much, and gives back slowly. */
+/* Halves the number of concurrent requests when the service says 429, and raises it again slowly. */
 static void adapt_rate(struct dispatch *d, const struct answer *answer)
 {
 	if (answer->status == 429) {
@@ -296,7 +296,7 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
 		due += limit_wait(d, wait_before_next(d, task, answer));
 		bool in_time = (d->deadline < 0 || due < d->deadline) && !d->hurry;
 		if (in_time && attempts_left(d, task, answer) && may_repeat(&task->request, answer)) {
-			/* The others would only be told the same. */
+			/* The other requests would get the same answer. */
 			if (answer->status == 429 && due > d->quiet_until)
 				d->quiet_until = due;
 			keep_answer(task, answer);

@@ -1,10 +1,10 @@
-/* dispatch.h: which request goes out next, which is sent again, and when (design section 6).
+/* dispatch.h: decides which request is sent next, which one is sent again, and when (design, 6.4).
  *
- * A task is a piece of work made of requests one after the other: describe a workflow, create
- * one with the lookups around it.  The dispatcher holds many and runs them side by side, never
- * two requests of one task at a time.  It is pure: time (milliseconds of a clock that only goes
- * forward) is an argument, jitter comes from a seed.  The agent's request_loop.c joins it to service_client.c;
- * tests answer by hand. */
+ * A task is a sequence of requests: describe a workflow, or create
+ * one with the lookups around it.  The dispatcher runs many tasks concurrently, with at most
+ * one request of each at a time.  It is pure: time (milliseconds of a monotonic clock) is an argument, jitter comes from
+ * a seed.  The agent's request_loop.c connects it to service_client.c; tests answer by hand.  The tasks belong to the
+ * caller and have to stay until they are done. */
 #ifndef RECONCILE_WIRE_DISPATCH_H
 #define RECONCILE_WIRE_DISPATCH_H
 
@@ -14,87 +14,86 @@
 enum task_next { TASK_ASK, TASK_DONE };
 
 struct task {
-	/* Called first with answer NULL, then with each answer that is final.  TASK_ASK: *next
+	/* Called first with answer NULL, then with each final answer.  TASK_ASK: *next
 	 * is the request to send; its text stays valid until the next call.  After TASK_DONE it
-	 * is not called again and the dispatcher has forgotten the task.  Whatever a task learns
-	 * it keeps in the struct around this one. */
+	 * is not called again and the dispatcher has forgotten the task.  A task keeps its results
+	 * in the struct around this one. */
 	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
 
-	/* Kept by the dispatcher; a task may read them. */
-	unsigned attempts;	/* sendings of the present request, 1 for the first */
-	unsigned sent;		/* requests in all, each sending counted */
-	bool stopped;		/* the dispatcher stopped or its deadline passed while this was under way */
-	bool hurried;		/* dispatch_hurry() was called before this step: wait for nobody */
+	/* Set by the dispatcher; a task may read them. */
+	unsigned attempts;	/* how often the present request was sent */
+	unsigned sent;		/* requests sent in all, repeats included */
+	bool stopped;		/* the dispatcher stopped, or its deadline passed, while this task was in progress */
+	bool hurried;		/* dispatch_hurry() was called before this step: do not wait */
 	bool begun;
-	bool wrote;		/* one of its requests was more than a read */
-	int64_t due;		/* not to be sent before */
+	bool wrote;		/* a request of it was not a read */
+	int64_t due;		/* when the request may be sent */
 	struct request request;
-	struct answer last;	/* while it waits to be sent again: the answer that becomes final if it never is */
-	struct buf kept;	/* last's text */
+	struct answer last;	/* while the request waits to be sent again: the answer so far, final if it is not sent again */
+	struct buf kept;	/* the texts of last */
 	struct task *next;
 };
 
 struct task_queue { struct task *first, **last; };
 
 struct dispatch {
-	unsigned most;			/* requests at a time that the caller allows */
-	unsigned allowed;		/* now: halved by a 429, grows by one for `allowed` good answers in a row */
-	unsigned in_flight, good;
-	int64_t deadline;		/* -1: none; passing it sets stop */
-	int64_t now;			/* of the last call: the time at which a task's step runs */
-	int64_t quiet_until;		/* a 429 came that is worth waiting out: nothing is sent before */
+	unsigned most;			/* the caller's limit of concurrent requests */
+	unsigned allowed;		/* the present limit: halved by a 429, one more after `allowed` good answers in a row */
+	unsigned in_flight, good;	/* requests without an answer; good answers in a row */
+	int64_t deadline;		/* -1: none; stop is set when it passes */
+	int64_t now;			/* of the last call, for the steps of tasks */
+	int64_t quiet_until;		/* after a 429: nothing is sent before */
 	uint64_t random;
-	struct task_queue fresh;	/* not begun */
-	struct task *waiting;		/* with a request that is to be sent, by the time at which it is due */
-	bool stop;			/* no task is begun any more, no wait is begun */
-	bool waits_ended;		/* and those that were begun before it are over */
-	bool hurry;			/* no long wait is begun any more, */
-	bool hurried;			/* and those that were begun before are over */
-	bool unauthorised;		/* a 401 came: it set stop */
-	unsigned total, retries;	/* requests sent; those of them that were sent again */
+	struct task_queue fresh;	/* not started */
+	struct task *waiting;		/* with a request to send, sorted by due */
+	bool stop;			/* no task and no wait is started any longer */
+	bool waits_ended;		/* the waits from before stop are over, too */
+	bool hurry;			/* no long wait is started any longer */
+	bool hurried;			/* the waits from before hurry are over, too */
+	bool unauthorised;		/* an answer was 401, which sets stop */
+	unsigned total, retries;	/* requests sent, and how many of them were repeats */
 	unsigned by_operation[OPERATION_COUNT];
 };
 
-/* Sendings of one request.  A service that says Retry-After is asked again as long as the
- * deadline, if there is one, allows. */
+/* How often one request is sent at most.  After an answer with Retry-After it is sent again until the deadline, if there
+ * is one. */
 enum { DISPATCH_ATTEMPTS = 6 };
 
-/* deadline: in the same clock, -1 for none.  most is at least 1.  The struct is not moved
- * afterwards, and is run until dispatch_idle(): then it owns nothing. */
+/* most: concurrent requests, at least 1.  deadline: a time of the same clock, -1 for none.  The struct must not be moved
+ * afterwards; it is used until dispatch_idle(), and then owns nothing. */
 void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t seed);
 
-/* Adds a task in front of which nothing was sent yet; kept until it is done. */
+/* Adds a task that has not started; it has to stay where it is until it is done. */
 void dispatch_add(struct dispatch *d, struct task *task);
 
-/* The task whose request (*out) is to be sent now; NULL if none can be.  Ends tasks on the way:
- * a fresh one may be done without asking anything; with stop set or past the deadline fresh ones
- * are dropped unbegun, waiting ones get their last answer as final. */
+/* The task whose request (*out) is to be sent now; NULL if there is none at present.  Tasks may end in this call:
+ * a fresh one may be done without a request; after a stop or past the deadline fresh ones
+ * are dropped, and waiting ones get their last answer as the final one. */
 struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out);
 
-/* When dispatch_next() may have something without an answer coming in; -1: never. */
+/* The time at which dispatch_next() may return a task without another answer; -1: not without an answer. */
 int64_t dispatch_wake(const struct dispatch *d);
 
-/* The answer to what dispatch_next() gave.  Final at once, unless it is one of: 429, 500, 502,
- * 503, 504, nothing sent, answer lost; then the request waits and is sent again (exponential
+/* Takes the answer to a request of dispatch_next().  It is final, unless it is one of: 429, 500, 502,
+ * 503, 504, nothing sent, answer lost.  Then the request waits and is sent again (exponential
  * backoff from 500 ms with jitter, at most 30 s; Retry-After if that is longer), up to
- * DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again by itself only after
- * 429 or when nothing was sent: everything else may have been carried out, so the task gets the
- * answer, and what it asks next (a lookup) waits as long as a sending again would have.  Returns
+ * DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again only after
+ * 429 or when nothing was sent: otherwise the service may have carried it out, so the task gets the
+ * answer, and its next request (a lookup) waits as long as the repeated one would have.  Returns
  * how many milliseconds the same request waits; -1: the answer was final. */
 int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
                         int64_t now);
 
-/* Nothing is begun any more; what was sent is waited for and its task goes on to its end, so
- * that no step is left half done.  The caller may answer FAILURE_GIVEN_UP instead for a task
- * that wrote nothing: there nothing can be left half done. */
+/* Starts no more tasks.  Answers to requests that were sent are waited for, and their tasks continue to their end, so
+ * that no step is left half done.  For a task that wrote nothing the caller may answer FAILURE_GIVEN_UP instead. */
 void dispatch_stop(struct dispatch *d);
 
-/* Tasks are begun as before, but none waits for long any more: a request that waits to be sent
- * again, now or later, has its last answer as the final one.  Only what a task waits for after a
- * write of its own, to see what came of it, is waited for, a second at most.  Where the service
- * asks to be left alone (429) this is a dispatch_stop(). */
+/* Starts tasks as before, but ends long waits: for a request that waits to be sent
+ * again, now or later, the last answer becomes the final one.  Only the wait before a task reads the result of its own
+ * write remains, for a second at most.  After a 429 this is a dispatch_stop(). */
 void dispatch_hurry(struct dispatch *d);
 
-bool dispatch_idle(const struct dispatch *d);	/* no task fresh, waiting or in flight */
+/* True if no task is fresh, waiting or in flight. */
+bool dispatch_idle(const struct dispatch *d);
 
 #endif

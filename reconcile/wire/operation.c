@@ -60,7 +60,7 @@ static const char *message_of_answer(struct arena *a, const struct node *body)
 	return said->kind == NODE_TEXT ? said->text : json_text(a, said);
 }
 
-/* How many bytes the character at s takes; 0 if it is none in UTF-8. */
+/* The length in bytes of the character at s; 0 if it is not UTF-8. */
 static size_t utf8_character_length(const unsigned char *s)
 {
 	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
@@ -71,7 +71,7 @@ static size_t utf8_character_length(const unsigned char *s)
 	return len;
 }
 
-/* Text of a stranger as a part of one line: cut, and such that JSON can hold it. */
+/* Text from the service on one line: shortened, and with bytes replaced that JSON cannot hold. */
 static const char *on_one_line(struct arena *a, const char *text)
 {
 	CLEANUP(buf_done) struct buf line = BUF(DETAIL_MAX);
@@ -89,7 +89,7 @@ static const char *on_one_line(struct arena *a, const char *text)
 	return arena_strdup(a, buf_str(&line));
 }
 
-/* What the service says of its own refusal, without secrets; "" if that is nothing for people. */
+/* The reason that the service gives, without secrets; "" if there is none that people can read. */
 static const char *refusal_text(struct operation_task *op, const struct answer *answer)
 {
 	const char *text = "";
@@ -100,7 +100,7 @@ static const char *refusal_text(struct operation_task *op, const struct answer *
 		text = message_of_answer(op->arena, body);
 	else if (strcmp(answer->type, "text/plain") == 0)
 		text = answer->body;
-	/* Whole values first: with its query gone a secret URL would not be known any more. */
+	/* Whole values first: a secret URL without its query would not be recognised. */
 	if (op->secrets)
 		text = mask_values(op->arena, op->secrets, text);
 	if (answer->token)
@@ -164,7 +164,7 @@ static bool is_workflow(struct operation_call *call)
 	return true;
 }
 
-/* An answer that may be empty, and is JSON where it is not. */
+/* The answer as JSON; NULL if it is empty or something else. */
 static struct node *json_or_null(struct arena *a, const struct answer *answer)
 {
 	struct node *out;
@@ -187,7 +187,7 @@ static enum task_next operation_call_step(struct task *task, const struct answer
 		call->answer = json_or_null(call->op.arena, answer);
 	if (call->op.ok && call->request.operation == OP_DESCRIBE)
 		call->op.ok = is_workflow(call);
-	/* It was sent before and the answer was lost: gone is what was wanted. */
+	/* A delete whose answer was lost and that was sent again: 404 means that the first one was carried out. */
 	if (call->request.operation == OP_DELETE && answer->status == 404 && task->attempts > 1)
 		call->op.ok = true;
 	return TASK_DONE;

@@ -1,9 +1,7 @@
-/* operation.h: one operation of the service as a task, and what is common to all (contract sections 1,
- * 2 and 5).
+/* operation.h: one operation of the service as a task, and the parts that all operations share (contract, 1, 2 and 6).
  *
- * An op lives wherever its caller keeps it, is set up by its _init, added to a dispatcher, and
- * read when the dispatcher has ended it.  Texts and trees it gives live in the arena it was made
- * with. */
+ * The caller keeps the struct of an operation, sets it up with its _init function, adds it to a dispatcher, and
+ * reads it when the dispatcher has ended it.  Texts and trees in it live in the arena that was given to _init. */
 #ifndef RECONCILE_WIRE_OPERATION_H
 #define RECONCILE_WIRE_OPERATION_H
 
@@ -12,13 +10,13 @@
 #include "reconcile/tree/node.h"
 
 struct operation_task {
-	struct task task;	/* first, so that a task is its op */
+	struct task task;	/* first, so that a pointer to it is a pointer to this */
 	struct arena *arena;
-	bool ok;		/* it ended as it should; else err says why (also if it was never begun) */
+	bool ok;		/* the operation succeeded; else err says why not (also if it was never sent) */
 	int status;		/* HTTP, of the last answer; 0: none */
 	bool refused;		/* 401 */
 	struct err err;
-	const struct node *secrets;	/* a body whose masked values are cut out of error texts; NULL: none */
+	const struct node *secrets;	/* a body whose secrets are masked in error texts; NULL: none */
 };
 
 /* ---- plain operations: one request, one answer ---- */
@@ -26,29 +24,30 @@ struct operation_task {
 struct operation_call {
 	struct operation_task op;
 	struct request request;
-	int64_t id;		/* of the workflow that is described */
-	bool want_json;		/* an answer that is no JSON is an error; else it may be empty (contract, 2.1) */
-	struct node *answer;	/* NULL where none is wanted and none came */
+	int64_t id;		/* of the described workflow */
+	bool want_json;		/* an answer that is not JSON is an error; else it may be empty (contract, 2.1) */
+	struct node *answer;	/* NULL if the answer was not JSON and did not have to be */
 };
 
-/* path, body (NULL: none) and what as in struct request, copied. */
+/* Any operation of one request.  path, body (NULL: none) and what as in struct request; all are copied. */
 void operation_call_init(struct operation_call *op, struct arena *a, enum operation operation, const char *path,
                   const struct node *body, const char *what);
 
-/* describe; the answer is checked to be a workflow: an object with this id, a name and steps. */
+/* Describe the workflow.  The answer has to be an object with this id, a name and steps.  name, here and below, is for
+ * messages. */
 void operation_describe_init(struct operation_call *op, struct arena *a, int64_t id, const char *name);
-/* update with a whole body. */
+/* Update with a whole body. */
 void operation_update_init(struct operation_call *op, struct arena *a, int64_t id, const char *name,
                     const struct node *body);
-/* delete, pause, resume. */
+/* Delete, pause or resume: operation is one of OP_DELETE, OP_PAUSE, OP_RESUME. */
 void operation_act_init(struct operation_call *op, struct arena *a, enum operation operation, int64_t id,
                  const char *name);
 
-/* ---- for the making of further ops ---- */
+/* ---- for other operations ---- */
 
-/* If the answer is a good one (2xx), and JSON where out is given: true, *out set.  Else false,
- * and op->err says in one sentence, with the request's name, what came instead; op->status is
- * set in any case. */
+/* True if the answer is 2xx and, if out is not NULL, JSON: *out is the tree.  If false,
+ * op->err says in one sentence, with the name of the request, what the answer was instead.  op->status is
+ * always set. */
 bool operation_read(struct operation_task *op, const struct request *request, const struct answer *answer,
              struct node **out);
 

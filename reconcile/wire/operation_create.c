@@ -40,7 +40,7 @@ static enum task_next handle_lookup(struct operation_create *create, const struc
 		create->held_back = !again && create->sendings == 0;
 		return again ? send_create(create, next) : finish_create(create, false);
 	}
-	if (create->sendings) {		/* the answer was lost, the workflow was made */
+	if (create->sendings) {		/* the answer was lost, but the workflow was created */
 		create->id = create->look.items[0].id;
 		return finish_create(create, true);
 	}
@@ -56,7 +56,7 @@ static enum task_next handle_lookup(struct operation_create *create, const struc
 	return finish_create(create, false);
 }
 
-/* Carried out or not, nobody knows: nothing came back, or not from the service itself. */
+/* True if the create may or may not have been carried out: there was no answer, or not one of the service itself. */
 static bool outcome_is_unknown(const struct answer *answer)
 {
 	return answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||

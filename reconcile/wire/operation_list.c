@@ -13,7 +13,7 @@ void operation_list_init(struct operation_list *list, struct arena *a)
 {
 	*list = (struct operation_list){
 		.op = { .task.step = operation_list_task_step, .arena = a }, .filter = "", .page_size = LIST_PAGE,
-		.reading = 1, .told = -1,
+		.reading = 1, .total = -1,
 	};
 	err_set(&list->op.err, "list workflows: not sent: flowsync was stopped, or its time limit (--timeout) had passed");
 }
@@ -40,7 +40,7 @@ static enum task_next finish_list(struct operation_list *list, bool ok)
 
 static enum task_next request_page(struct operation_list *list, int64_t number, struct request *next)
 {
-	/* A task goes on to its end after a stop; one that only reads, and may read for ever, ends here. */
+	/* After a stop a task continues to its end; this one only reads, perhaps without end, so it ends here. */
 	if (list->op.task.stopped) {
 		err_set(&list->op.err, "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page %lld",
 		        (long long)number);
@@ -74,7 +74,7 @@ static bool keep_item(struct operation_list *list, const struct node *item)
 	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
 	list->ids[list->seen++] = id->integer;
 	if (list->exact && strcmp(list->exact, name) != 0)
-		return true;	/* "searchTerm matches parts of names" (contract, 2.3) */
+		return true;	/* searchTerm matches parts of names (contract, 2.3) */
 	arena_grow(list->op.arena, list->items, list->count, list->room);
 	list->items[list->count++] = (struct listed){
 		id->integer, arena_strdup(list->op.arena, name),
@@ -96,9 +96,9 @@ static int order_ids(const void *a, const void *b)
 	return order_numbers(&((const struct listed *)a)->id, &((const struct listed *)b)->id);
 }
 
-/* An id that comes twice means that pages shifted while they were read, so another may be
- * missing; so does a number that changed, even if it is right in the end: one deleted and one
- * made hide each other. */
+/* A repeated id means that pages shifted while they were read, so another workflow may be
+ * missing.  So does a count that changed, even if it is right in the end: one deleted and one
+ * created workflow hide each other. */
 static bool is_consistent(struct operation_list *list)
 {
 	if (list->seen)
@@ -107,10 +107,10 @@ static bool is_consistent(struct operation_list *list)
 		if (list->ids[i - 1] == list->ids[i])
 			return err_set(&list->op.err, "list workflows: workflow %lld came twice in %u readings",
 			               (long long)list->ids[i], list->reading);
-	if (list->told >= 0 && (size_t)list->told != list->seen)
+	if (list->total >= 0 && (size_t)list->total != list->seen)
 		return err_set(&list->op.err,
 		               "list workflows: the service counts %lld of them and listed %zu, in %u readings",
-		               (long long)list->told, list->seen, list->reading);
+		               (long long)list->total, list->seen, list->reading);
 	if (list->shifted)
 		return err_set(&list->op.err, "list workflows: their number changed while they were read, in %u "
 		               "readings", list->reading);
@@ -128,7 +128,7 @@ static enum task_next finish_reading(struct operation_list *list, struct request
 		return finish_list(list, false);
 	list->reading++;
 	list->count = list->seen = 0;
-	list->told = -1;
+	list->total = -1;
 	list->shifted = false;
 	return request_page(list, 1, next);
 }
@@ -136,15 +136,15 @@ static enum task_next finish_reading(struct operation_list *list, struct request
 static enum task_next read_list_page(struct operation_list *list, const struct node *page, struct request *next)
 {
 	const struct node *items = node_get(page, "workflows");
-	int64_t pages = node_get_int(page, "pageCount", -1), told;
+	int64_t pages = node_get_int(page, "pageCount", -1), total;
 
 	if (!items || items->kind != NODE_LIST)
 		return fail_with_shape(list, "a list under \"workflows\"");
 	if (pages < 0)
 		return fail_with_shape(list, "a number under \"pageCount\"");
-	told = node_get_int(page, "workflowsCount", -1);
-	list->shifted |= list->number > 1 && told != list->told;
-	list->told = told;
+	total = node_get_int(page, "workflowsCount", -1);
+	list->shifted |= list->number > 1 && total != list->total;
+	list->total = total;
 	for (size_t i = 0; i < items->count; i++)
 		if (!keep_item(list, items->entries[i].value))
 			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");
@@ -155,10 +155,10 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 	}
 	if (list->only_page)
 		return finish_list(list, true);
-	/* Else a service that promises one more page with each would never be done. */
+	/* Otherwise a service that announces one more page each time would be read without end. */
 	if (!items->count && list->number < pages)
 		list->shifted = true, pages = list->number;
-	/* "then on to pageCount of the newest answer" (contract, 2.4) */
+	/* pageCount of the newest answer counts (contract, 2.4) */
 	if (list->number < pages)
 		return request_page(list, list->number + 1, next);
 	return finish_reading(list, next);
@@ -175,7 +175,7 @@ const char *listed_several(struct arena *a, size_t count, const struct listed *f
 enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next)
 {
-	/* The page's tree goes when the page was read, so it is read into the page's arena. */
+	/* The tree of a page lives in the page's arena, and is freed before the next page is requested. */
 	struct operation_task reader = list->op;
 	struct node *page;
 

@@ -1,8 +1,7 @@
-/* operation_list.h: reads all pages of the list of workflows (contract sections 2 and 5).
+/* operation_list.h: reads all pages of the list of workflows (contract, 2.3 and 2.4).
  *
- * "Unknown is never empty": a list in which an id came twice, a page lacks, or the count is not
- * what the service says, or another one on each page, is read again from its first page, three
- * times in all; then it is an error and no list (design section 6). */
+ * Unknown is never empty (design, 6.3): a list with a repeated id or a missing page, or with a count that is wrong or
+ * changes between pages, is read again from its first page, three times in all; after that the operation fails. */
 #ifndef RECONCILE_WIRE_OPERATION_LIST_H
 #define RECONCILE_WIRE_OPERATION_LIST_H
 
@@ -14,40 +13,40 @@ enum { LIST_PAGE = 100, LIST_READINGS = 3, LIST_MAX = 500000 };
 struct listed {
 	int64_t id;
 	const char *name;
-	const char *status;	/* "" if it is not told */
-	struct owner_tags marker;		/* whose it is */
-	struct node *whole;	/* all that the list tells of it; NULL unless asked for */
+	const char *status;	/* "" if the list does not have it */
+	struct owner_tags marker;
+	struct node *whole;	/* the whole entry of the list; NULL unless asked for */
 };
 
 struct operation_list {
 	struct operation_task op;
-	const char *filter;	/* query text after the page's, "" or "&searchTerm=..." */
+	const char *filter;	/* rest of the query, "" or "&searchTerm=..." */
 	const char *exact;	/* keep only workflows of this name; NULL: all */
 	int page_size;
 	int64_t only_page;	/* read this page and no other; 0: all */
-	bool whole;		/* keep all that the list tells of each */
+	bool whole;		/* keep the whole entry of each workflow */
 	struct listed *items;	/* sorted by id */
 	size_t count, room;
 
-	/* Kept between pages. */
-	struct arena page;	/* freed when it is done */
+	/* Private: state between pages. */
+	struct arena page;	/* freed when the operation has ended */
 	int64_t *ids;		/* of every item, kept or not */
-	size_t seen, ids_room;
-	int64_t number, told;	/* of the page asked for; how many workflows there are, -1: not told */
-	bool shifted;		/* that number was another one on an earlier page */
-	unsigned reading;
+	size_t seen, ids_room;	/* seen: number of items */
+	int64_t number, total;	/* of the requested page; of workflows, as the service counts them, -1: it does not say */
+	bool shifted;		/* the service's count changed between pages */
+	unsigned reading;	/* 1 for the first */
 };
 
-/* Every workflow, or those of one exact name. */
+/* Sets up the list of all workflows, or of those with this exact name (not copied). */
 void operation_list_init(struct operation_list *list, struct arena *a);
 void operation_list_name_init(struct operation_list *list, struct arena *a, const char *name);
 
-/* The step of an op_list that is part of another task. */
+/* The step function of a list that is part of another task. */
 enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next);
 
-/* Why it cannot be told which of several workflows of one name is meant; their first two are
- * named. */
+/* The sentence that several workflows have one name, so that it is unclear which one is meant; shows the ids of the
+ * first two. */
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,
                            const struct listed *second);
 

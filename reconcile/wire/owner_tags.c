@@ -67,7 +67,7 @@ struct owner_tags owner_tags_read(struct arena *a, const struct node *tags)
 		if (name && starts_with(name, OURS))
 			read_tag(a, &m, name + strlen(OURS), &again);
 	}
-	if (again)		/* two ids say nothing */
+	if (again)		/* it is unclear which one is right */
 		m.name = m.body = NULL;
 	return m;
 }

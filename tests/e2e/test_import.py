@@ -195,7 +195,7 @@ class BadServiceImportTest(ImportCase):
     def test_a_workflow_over_a_file_s_size_is_no_spec(self):
         big = {"id": 2, "name": "w2", "steps": {"s": {"imageId": 7, "command": "x" * (1 << 20)}}}
         found = self.get(code=4, endpoint=self.three((200, big)))
-        self.assertRegex(found["errors"][0]["message"], "no valid spec: the file is too large")
+        self.assertRegex(found["errors"][0]["message"], "not be a valid spec: the file is too large")
 
     def test_a_token_that_is_refused(self):
         fake = self.fake(lambda r: (401, {"detail": "no"}))

@@ -481,7 +481,7 @@ class RecordTest(ScenarioCase):
         specs = self.specs(a=spec("a", "make other"))
         report = self.sync("--state-dir", self.tmp / "new", specs)
         self.assertEqual(self.reasons(report, "a"), {"/steps/only/command": ("replace", "adopted")})
-        self.assertIn('workflow "a" has no record: keys taken out of the spec can\'t be seen', self.warnings(report))
+        self.assertIn('workflow "a" has no record of an earlier apply: keys removed from the spec cannot be detected', self.warnings(report))
         self.assertEqual(self.service.describe("a")["steps"]["only"]["stepTimeout"], 60)
 
     def test_a_key_that_was_never_declared_is_left_alone_unless_the_spec_is_the_whole_truth(self):
