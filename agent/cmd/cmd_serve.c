@@ -7,6 +7,7 @@
 #include "agent/util/directory.h"
 #include "agent/util/systemd_notify.h"
 #include "agent/service/service.h"
+#include "agent/util/secret_file.h"
 #include "agent/util/token_file.h"
 
 /* Where the service's things are: in the state directory unless said otherwise. */
@@ -47,15 +48,12 @@ static bool cmd_serve_start(struct context *ctx, const struct serve_files *files
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
 	};
-	bool exposed;
 
 	if (s->listen && s->unix_path)
 		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
-	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, files->token, &serve.token,
-	                                                           &exposed, err))
+	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, files->token, &serve.token, err))
 		return false;
-	if (exposed)
-		log_warn(ctx->log, "token file \"%s\" can be read by others: chmod 600 it", files->token);
+	secret_file_warn(ctx->log, "token file", files->token);
 	return local_service_start(ctx, &serve, out, err);
 }
 

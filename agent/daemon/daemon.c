@@ -13,7 +13,7 @@
 #include "agent/daemon/status_server.h"
 #include "agent/util/diagnostics_text.h"
 #include "agent/util/fd.h"
-#include "agent/util/file.h"
+#include "agent/util/secret_file.h"
 #include "agent/util/state_lock.h"
 #include "agent/util/systemd_notify.h"
 #include "agent/service/service.h"
@@ -25,7 +25,6 @@
 enum {
 	READY_MS = 30 * 1000,	/* a first cycle that takes longer keeps systemd waiting no more */
 	APPROVAL_MS = 2 * 1000,	/* an approval is looked for this often, where one is waited for */
-	SECRET_MAX_BYTES = 4096,
 };
 
 struct daemon {
@@ -99,20 +98,27 @@ static bool daemon_free_ended_syncs(struct daemon *g)
 
 static const char *daemon_read_hook_secret(struct daemon *g, const struct settings *s)
 {
-	const char *text;
-	size_t len;
+	const char *secret;
 	struct err err;
 
 	if (!s->hook_secret_file)
 		return NULL;
-	if (file_read(&g->arena, s->hook_secret_file, SECRET_MAX_BYTES, &text, &len, &err)) {
-		text = arena_strndup(&g->arena, text, strcspn(text, "\r\n"));
-		if (*text)
-			return text;
-		err_set(&err, "expected a secret, found nothing");
-	}
-	log_error(g->ctx->log, "%s: %s: %s; its webhook is off", s->sync_name, s->hook_secret_file, err.msg);
+	if (secret_file_read_some(&g->arena, s->hook_secret_file, SECRET_LINE, &secret, &err))
+		return secret;
+	log_error(g->ctx->log, "%s: hook secret file \"%s\": %s; its webhook is off", s->sync_name, s->hook_secret_file,
+	          err.msg);
 	return NULL;
+}
+
+/* Here, once, and not in the children, which read the files at each cycle. */
+static void daemon_warn_of_exposed_secrets(struct daemon *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const struct settings *s = sync_job_settings(g->syncs[i]);
+		secret_file_warn(g->ctx->log, "token file", s->token_file);
+		secret_file_warn(g->ctx->log, "git token file", s->git_token_file);
+		secret_file_warn(g->ctx->log, "hook secret file", s->hook_secret_file);
+	}
 }
 
 /* One that only ends has no hook any more. */
@@ -273,6 +279,7 @@ static void daemon_reload(struct daemon *g)
 		if (!daemon_start_local_service(g, &err))
 			log_error(g->ctx->log, "%s", err.msg);
 		daemon_set_hooks(g);
+		daemon_warn_of_exposed_secrets(g);
 		daemon_set_metrics_syncs(g);
 		log_info(g->ctx->log, "the configuration was read again");
 	} else {
@@ -426,6 +433,7 @@ static bool daemon_start(struct daemon *g, struct err *err)
 	for (size_t i = 0; i < sync_check_count(g->config); i++)
 		daemon_add_sync(g, i);
 	daemon_set_hooks(g);
+	daemon_warn_of_exposed_secrets(g);
 	daemon_set_metrics_syncs(g);
 	return daemon_start_local_service(g, err);
 }

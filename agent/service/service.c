@@ -14,6 +14,7 @@
 #include "agent/util/directory.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/secret_file.h"
 #include "agent/util/token_file.h"
 
 enum { STORE_TIMEOUT_MS = 5000, HTTP_IDLE_S = 30, PEM_MAX_BYTES = 1 << 20 };
@@ -155,11 +156,19 @@ static bool service_start(const struct local_service_options *options, const str
 	return true;
 }
 
+/* For a service that executes workflows: no other reads these files. */
+static void service_warn_of_exposed_secrets(const struct context *ctx)
+{
+	secret_file_warn(ctx->log, "password file", ctx->settings->smtp_password_file);
+	secret_file_warn_all(ctx->log, "secret file", ctx->settings->secrets_dir);
+}
+
 bool local_service_start(struct context *ctx, const struct local_service_options *options, struct local_service **out,
                          struct err *err)
 {
 	struct engine_options engine;
 
+	service_warn_of_exposed_secrets(ctx);
 	return engine_options_read(ctx, options->database, &engine, err) && service_start(options, &engine, out, err);
 }
 
@@ -185,6 +194,8 @@ bool local_service_start_embedded(struct context *ctx, enum local_service_execut
 	/* Also without an engine: the interface shows when crons fire, in the zone that this chooses. */
 	if (!engine_options_read(ctx, options.database, &engine, err))
 		return false;
+	if (executes != LOCAL_SERVICE_EXECUTES_NOTHING)
+		service_warn_of_exposed_secrets(ctx);
 	if (executes == LOCAL_SERVICE_EXECUTES_REQUESTED) {
 		engine.crons = false;
 		engine.brief = true;

@@ -10,6 +10,7 @@
 #include "agent/util/directory.h"
 #include "agent/source/source_git.h"
 #include "agent/net/git_url.h"
+#include "agent/util/secret_file.h"
 #include "agent/util/token_file.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/semver.h"
@@ -115,10 +116,14 @@ static const char *trim_spec_path(struct arena *a, const char *path)
 static bool read_git_token(struct context *ctx, const char **out, struct err *err)
 {
 	const char *file = ctx->settings->git_token_file, *text = env_get(ctx->env, "FLOWSYNC_GIT_TOKEN");
-	bool exposed;
 
-	if (file)
-		return token_file_read(ctx->arena, file, out, &exposed, err) || err_wrap(err, "git");
+	if (file) {
+		if (!token_file_read(ctx->arena, file, out, err))
+			return err_wrap(err, "git");
+		if (!ctx->job)	/* else the agent has warned */
+			secret_file_warn(ctx->log, "git token file", file);
+		return true;
+	}
 	for (const char *p = text; p && *p; p++)
 		if (*p <= ' ' || *p > '~')
 			return err_usage(err, "FLOWSYNC_GIT_TOKEN has a space, a line break or another character in it that no "

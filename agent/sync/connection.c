@@ -3,11 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/util/file.h"
+#include "agent/util/secret_file.h"
 #include "agent/config/cycle_job.h"
 #include "agent/service/service.h"
-
-enum { TOKEN_FILE_MAX = 64 << 10 };
 
 static enum origin_kind connection_setting_origin(const struct settings *s, const void *field)
 {
@@ -45,12 +43,14 @@ static bool connection_choose_token(struct context *ctx, const struct endpoint *
 {
 	const struct settings *s = ctx->settings;
 	const char *text = NULL;
-	size_t len;
 
-	if (s->token_file && !file_read(ctx->arena, s->token_file, TOKEN_FILE_MAX, &text, &len, err)) {
+	/* An empty file is as good as none: the variables come next. */
+	if (s->token_file && !secret_file_read(ctx->arena, s->token_file, SECRET_TOKEN, &text, err)) {
 		err->kind = ERR_USAGE;
-		return err_wrap(err, "token file %s", s->token_file);
+		return err_wrap(err, "token file \"%s\"", s->token_file);
 	}
+	if (!ctx->job)	/* else the agent has warned */
+		secret_file_warn(ctx->log, "token file", s->token_file);
 	return endpoint_token(ctx->arena, endpoint, &(struct token_choice){
 		.token_file_text = text, .flowsync_token = env_get(ctx->env, "FLOWSYNC_TOKEN"),
 		.peak_auth_token = env_get(ctx->env, "PEAK_AUTH_TOKEN"), .api_key = env_get(ctx->env, "API_KEY"),

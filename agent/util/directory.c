@@ -71,7 +71,7 @@ static void note(struct removal *r, int why)
 	r->why = r->why ? r->why : why;
 }
 
-static void close_stream(DIR **stream)
+void directory_close(DIR **stream)
 {
 	if (*stream)
 		closedir(*stream);
@@ -134,7 +134,7 @@ static DIR *look_into(int at, const char *name)
 /* Empties a folder at the top: its folders go to the top, all else goes. */
 static void remove_folder(struct removal *r, const char *name)
 {
-	CLEANUP(close_stream) DIR *stream = look_into(r->top, name);
+	CLEANUP(directory_close) DIR *stream = look_into(r->top, name);
 	char fresh[NAME_ROOM];
 
 	for (struct dirent *e; stream && (e = readdir(stream)); )
@@ -174,7 +174,7 @@ bool directory_remove_tree(const char *path, struct err *err)
 		return true;
 	if (S_ISDIR(st.st_mode))
 		chmod(path, 0700);
-	CLEANUP(close_stream) DIR *top = look_into(AT_FDCWD, path);
+	CLEANUP(directory_close) DIR *top = look_into(AT_FDCWD, path);
 	if (!top)
 		return err_sys(err, errno, "remove the folder \"%s\"", path);
 	r.top = dirfd(top);

@@ -2,6 +2,8 @@
 #ifndef AGENT_UTIL_DIRECTORY_H
 #define AGENT_UTIL_DIRECTORY_H
 
+#include <dirent.h>
+
 #include "reconcile/base/err.h"
 
 /* Makes path, and the folders above it that are missing, for the user alone.  What is there
@@ -14,5 +16,8 @@ bool directory_make_public(const char *path, struct err *err);
  * what it leads to, and what is mounted there stays, as does the folder then.  Nobody else may be
  * working in it.  True too if there is no such folder. */
 bool directory_remove_tree(const char *path, struct err *err);
+
+/* For CLEANUP: closes what opendir() gave; NULL is fine. */
+void directory_close(DIR **stream);
 
 #endif

@@ -8,9 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/util/file.h"
-
-enum { TOKEN_MAX = 8192 };
+#include "agent/util/secret_file.h"
 
 const char *token_file_random(struct arena *a)
 {
@@ -27,41 +25,11 @@ const char *token_file_random(struct arena *a)
 	return text;
 }
 
-static bool is_space(char c)
+bool token_file_read(struct arena *a, const char *path, const char **out, struct err *err)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static bool read_token(struct arena *a, const char *path, const char **out, bool *exposed,
-                       struct err *err)
-{
-	const char *text;
-	struct stat st;
-	size_t len;
-
-	if (!file_read(a, path, TOKEN_MAX, &text, &len, err))
-		return err_wrap(err, "token file \"%s\"", path);
-	if (stat(path, &st) != 0)
-		return err_sys(err, errno, "token file \"%s\"", path);
-	for (; len && is_space(text[len - 1]); len--)
-		;
-	for (; len && is_space(*text); text++, len--)
-		;
-	if (len == 0)
-		return err_set(err, "token file \"%s\" is empty, expected a token", path);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] > '~')
-			return err_set(err, "token file \"%s\" has a character that no HTTP header can carry, "
-			               "expected one line of printable ASCII", path);
-	*out = arena_strndup(a, text, len);
-	*exposed = st.st_mode & 077;
-	return true;
-}
-
-bool token_file_read(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
-{
-	if (read_token(a, path, out, exposed, err))
+	if (secret_file_read_some(a, path, SECRET_TOKEN, out, err))
 		return true;
+	err_wrap(err, "token file \"%s\"", path);
 	err->kind = ERR_USAGE;
 	return false;
 }
@@ -98,9 +66,9 @@ static bool make(struct arena *a, const char *path, struct err *err)
 	return ok || err_sys(err, saved, "make token file \"%s\"", path);
 }
 
-bool token_file_ensure(struct arena *a, const char *path, const char **out, bool *exposed, struct err *err)
+bool token_file_ensure(struct arena *a, const char *path, const char **out, struct err *err)
 {
 	if (access(path, F_OK) != 0 && errno == ENOENT && !make(a, path, err))
 		return false;
-	return token_file_read(a, path, out, exposed, err);
+	return token_file_read(a, path, out, err);
 }

@@ -6,16 +6,12 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-/* The token that stands in the file at path, without the white space around it.  Refused: an
- * empty one, and one that no HTTP header can carry; each is an ERR_USAGE.  *exposed is set to
- * whether others than the file's owner can read it. */
-bool token_file_read(struct arena *a, const char *path, const char **out, bool *exposed,
-                struct err *err);
+/* The token in the file at path.  Refused, as ERR_USAGE: an empty token, and one that no HTTP header can carry. */
+bool token_file_read(struct arena *a, const char *path, const char **out, struct err *err);
 
-/* The same for the file at path that is made with a random token, mode 0600, if it is not
- * there.  Two that do so at the same time get the same token. */
-bool token_file_ensure(struct arena *a, const char *path, const char **out, bool *exposed,
-                struct err *err);
+/* The same.  If there is no file, one is created with a random token, mode 0600.  Two processes that do so at the
+ * same time get the same token. */
+bool token_file_ensure(struct arena *a, const char *path, const char **out, struct err *err);
 
 /* A new one: 256 random bits as text. */
 const char *token_file_random(struct arena *a);

@@ -68,6 +68,25 @@ class TokenTest(AgentCase):
         self.assertNoSecretIn(self.state)
 
 
+    def test_files_that_others_can_read_are_warned_of_once(self):
+        specs = self.write({"a.yaml": spec("a")})
+        files = {"token file": self.tmp / "shared", "hook secret file": self.tmp / "hook"}
+        files["token file"].write_text(self.service.token + "\n")
+        files["hook secret file"].write_text(self.secret("hook") + "\n")
+        for file in files.values():
+            file.chmod(0o644)
+        service = {"endpoint": self.service.endpoint, "token_file": str(files["token file"])}
+        sync = self.sync(dir=specs, hook={"secret_file": str(files["hook secret file"])})
+        agent = self.agent(self.config(sync, service=service))
+        agent.wait_ready()
+        agent.wait_next("one", lambda: agent.signal(signal.SIGUSR1), outcome="converged")
+        agent.reload()
+        agent.stop()
+        for name, file in files.items():
+            warning = f'warning: {name} "{file}" can be read by others: chmod 600 it\n'
+            self.assertEqual(agent.output().count(warning), 1, agent.output())
+
+
 class GitDownTest(AgentCase):
     def test_without_git_drift_is_healed_and_nothing_made_or_deleted(self):
         repository = Repository(self.tmp / "site/repo.git")

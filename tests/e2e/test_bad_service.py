@@ -70,7 +70,18 @@ class NoServiceTest(BadAnswerCase):
                          "no token: give --token-file FILE, or set FLOWSYNC_TOKEN, PEAK_AUTH_TOKEN or API_KEY")
         self.assertEqual(self.only_error(64, "plan", "--token-file", "none", self.specs,
                                          endpoint="https://example.invalid"),
-                         "token file none: cannot be read: No such file or directory")
+                         'token file "none": cannot be read: No such file or directory')
+
+    def test_a_token_file_that_others_can_read_is_warned_of(self):
+        fake = self.fake(lambda request: (200, PAGE))
+        shared = self.tmp / "shared"
+        shared.write_text(self.secret())
+        env = {"FLOWSYNC_TOKEN_FILE": None}
+        for mode, warned in (0o644, True), (0o640, True), (0o600, False):
+            shared.chmod(mode)
+            result = self.expect(0, "plan", "--token-file", shared, self.specs, endpoint=fake.endpoint, env=env)
+            self.assertEqual(result.err.count(f'warning: token file "{shared}" can be read by others: chmod 600 it\n'),
+                             warned, result.err)
 
     def test_a_token_for_hosts_of_peak_is_sent_to_no_other(self):
         fake = self.fake(lambda request: (200, PAGE))

@@ -379,7 +379,7 @@ class ServeTest(ServiceCase):
                     (1, ["--db", other], f'"{other}" is the database of another program'),
                     (1, ["--db", self.tmp / "no/where.db"],
                      f'open database "{self.tmp}/no/where.db": No such file or directory'),
-                    (64, ["--token-file", empty], f'token file "{empty}" is empty, expected a token'),
+                    (64, ["--token-file", empty], f'token file "{empty}": empty, expected a secret'),
                     (64, ["--token-file", self.tmp / "none"],
                      f'token file "{self.tmp}/none": cannot be read: No such file or directory'),
                     (64, ["--listen", "8484"], 'listen address "8484": expected HOST:PORT'),
@@ -395,6 +395,17 @@ class ServeTest(ServiceCase):
         exposed.chmod(0o644)
         process, _, _ = self.serve("--listen", "127.0.0.1:0", "--token-file", exposed)
         self.assertIn(f'token file "{exposed}" can be read by others: chmod 600 it', self.end(process).err)
+
+    def test_a_secret_that_others_can_read_is_warned_of(self):
+        secrets = self.tmp / "secrets"
+        secrets.mkdir()
+        for name, mode in ("shared", 0o644), ("own", 0o600):
+            (secrets / name).write_text(self.secret(name))
+            (secrets / name).chmod(mode)
+        process, _, _ = self.serve("--listen", "127.0.0.1:0", "--secrets-dir", secrets)
+        said = self.end(process).err
+        self.assertIn(f'secret file "{secrets}/shared" can be read by others: chmod 600 it', said)
+        self.assertNotIn(f'"{secrets}/own"', said)
 
     def test_what_was_answered_survives_a_kill(self):
         service = self.service

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "agent/util/file.h"
+#include "agent/util/secret_file.h"
 #include "agent/net/mail_message.h"
 #include "agent/util/clock.h"
 #include "agent/net/http_exchange.h"
@@ -98,14 +98,8 @@ static bool notification_check_recipients(const struct node *to, struct err *err
 
 static bool notification_read_password(struct arena *a, const char *path, const char **out, struct err *err)
 {
-	size_t len;
-
-	if (!file_read(a, path, SECRET_MAX, out, &len, err))
-		return err_wrap(err, "the file of the mail server's password, %s", path);
-	*out = arena_strndup(a, *out, strcspn(*out, "\r\n"));
-	if (!json_can_hold(*out, strlen(*out)))
-		return err_set(err, "the file of the mail server's password, %s, is not UTF-8", path);
-	return **out || err_set(err, "the file of the mail server's password, %s, has an empty first line", path);
+	return secret_file_read_some(a, path, SECRET_LINE, out, err) ||
+	       err_wrap(err, "the file of the mail server's password, %s", path);
 }
 
 static bool notification_put_mail_server(struct arena *a, struct node *mail, const struct mail_server *s,

@@ -5,8 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/util/file.h"
-#include "reconcile/tree/json.h"
+#include "agent/util/secret_file.h"
 
 enum { MASK_LEAST = 4 };
 
@@ -53,9 +52,7 @@ static bool secret_bad_name(struct arena *a, const char *dir, const char *field,
 bool secret_read_for_field(struct arena *a, const char *dir, const char *field, const char *name,
                            const char **value, struct err *err)
 {
-	const char *bytes;
 	struct stat st;
-	size_t len;
 
 	if (!secret_is_file_name(name))
 		return secret_bad_name(a, dir, field, err);
@@ -64,15 +61,8 @@ bool secret_read_for_field(struct arena *a, const char *dir, const char *field, 
 	const char *path = arena_printf(a, "%s/%s", dir, name);
 	if (stat(path, &st) < 0 && errno == ENOENT)
 		return secret_not_found(a, dir, field, name, err);
-	if (!file_read(a, path, SECRET_MAX, &bytes, &len, err))
-		return err_wrap(err, "%s", secret_description(a, field, name));
-	if (!json_can_hold(bytes, len))
-		return err_set(err, "%s is no text: it has a NUL in it, or is not UTF-8",
-		               secret_description(a, field, name));
-	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
-		len--;
-	*value = arena_strndup(a, bytes, len);
-	return true;
+	return secret_file_read(a, path, SECRET_TEXT, value, err) ||
+	       err_wrap(err, "%s", secret_description(a, field, name));
 }
 
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,

@@ -10,11 +10,11 @@
 #include "reconcile/base/buf.h"
 #include "reconcile/base/err.h"
 
-enum { SECRET_MAX = 64 << 10, SECRET_NAME_MAX = 255 };	/* bytes */
+enum { SECRET_NAME_MAX = 255 };	/* bytes */
 
 /* dir is the folder; NULL: the service has none.  *value lives in a.  Refused, with a sentence: a
  * name that is none of a file, what is not there, what is no regular file (a link to one is one),
- * what is larger than SECRET_MAX, and what is no text (a NUL in it, no UTF-8): it goes through JSON. */
+ * what is larger than SECRET_FILE_MAX (secret_file.h), and what is no text (a NUL in it, no UTF-8): it goes through JSON. */
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,
                  struct err *err);
 

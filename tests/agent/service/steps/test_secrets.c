@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/util/file.h"
+#include "agent/util/secret_file.h"
 
 static char dir[] = "/tmp/flowsync-test-XXXXXX";
 
@@ -47,15 +48,15 @@ static void a_secret_is_what_its_file_holds_without_newlines_at_the_end(void **s
 static void a_secret_may_be_64_kib_and_no_more(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	char *bytes = arena_new(&a, char, SECRET_MAX + 1);
+	char *bytes = arena_new(&a, char, SECRET_FILE_MAX + 1);
 	const char *value;
 	struct err err;
 
-	memset(bytes, 'x', SECRET_MAX + 1);
-	put(&a, "large", bytes, SECRET_MAX);
+	memset(bytes, 'x', SECRET_FILE_MAX + 1);
+	put(&a, "large", bytes, SECRET_FILE_MAX);
 	assert_true(secret_read(&a, dir, "large", &value, &err));
-	assert_int_equal(strlen(value), SECRET_MAX);
-	put(&a, "large", bytes, SECRET_MAX + 1);
+	assert_int_equal(strlen(value), SECRET_FILE_MAX);
+	put(&a, "large", bytes, SECRET_FILE_MAX + 1);
 	value = "untouched";
 	assert_false(secret_read(&a, dir, "large", &value, &err));
 	assert_string_equal(err.msg, "secret \"large\": larger than 65536 bytes");
@@ -73,8 +74,8 @@ static void what_is_no_secret_is_refused_in_words(void **state)
 		{ "missing", arena_printf(&a, "secret \"missing\" is not there: expected a file of that name in %s", dir) },
 		{ "folder", "secret \"folder\": a directory, expected a file" },
 		{ "pipe", "secret \"pipe\": not a regular file" },
-		{ "nul", "secret \"nul\" is no text: it has a NUL in it, or is not UTF-8" },
-		{ "latin", "secret \"latin\" is no text: it has a NUL in it, or is not UTF-8" },
+		{ "nul", "secret \"nul\": a NUL byte, or not UTF-8; expected text" },
+		{ "latin", "secret \"latin\": a NUL byte, or not UTF-8; expected text" },
 		{ "", NO_NAME }, { ".", NO_NAME }, { "..", NO_NAME }, { ".hidden", NO_NAME },
 		{ "../plain", NO_NAME }, { "folder/x", NO_NAME }, { "/etc/passwd", NO_NAME },
 		{ "a\nb", NO_NAME }, { endless, NO_NAME },
@@ -114,7 +115,7 @@ static void what_stands_in_a_field_is_in_no_message(void **state)
 	}
 	put(&a, "s3same", "a\0b", 3);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same", &value, &err));
-	assert_string_equal(err.msg, "the secret that auth.apiKey names is no text: it has a NUL in it, or is not UTF-8");
+	assert_string_equal(err.msg, "the secret that auth.apiKey names: a NUL byte, or not UTF-8; expected text");
 	assert_int_equal(mkdir(arena_printf(&a, "%s/s3same-dir", dir), 0700), 0);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same-dir", &value, &err));
 	assert_string_equal(err.msg, "the secret that auth.apiKey names: a directory, expected a file");
