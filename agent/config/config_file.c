@@ -84,6 +84,20 @@ static bool has_word(const struct option *o, const char *word)
 	return false;
 }
 
+/* A number where a text is wanted is mostly a duration without its unit, or a text without quotes. */
+static const char *expected_value(struct reader *r, const struct option *o, const struct node *n)
+{
+	if (o->type == OPTION_FLAG)
+		return "true or false";
+	if (o->type == OPTION_NUMBER)
+		return "a whole number";
+	if (n->kind == NODE_INT && o->type == OPTION_DURATION)
+		return arena_printf(r->arena, "a duration such as %ss", node_scalar_text(r->arena, n));
+	if (n->kind == NODE_INT)
+		return arena_printf(r->arena, "a text such as \"%s\" in quotes", node_scalar_text(r->arena, n));
+	return "a text";
+}
+
 /* What option_set() takes for n; NULL with a fault.  A word "yes" is a boolean to YAML. */
 static const char *value_text(struct reader *r, const struct option *o, const struct node *n)
 {
@@ -95,8 +109,7 @@ static const char *value_text(struct reader *r, const struct option *o, const st
 		return node_scalar_text(r->arena, n);
 	if (o->type != OPTION_NUMBER && n->kind == NODE_TEXT)
 		return text_of(r, o, n);
-	expected(r, o->key, o->type == OPTION_FLAG ? "true or false" : o->type == OPTION_NUMBER ? "a whole number"
-	                    : "a text", n);
+	expected(r, o->key, expected_value(r, o, n), n);
 	return NULL;
 }
 
@@ -132,6 +145,22 @@ static void set_value(struct reader *r, const struct option *o, const struct nod
 
 static void read_map(struct reader *r, const char *outer, const struct node *n);
 
+/* "git: {url: URL}" for the key "syncs.source.git": the key with the first one that may stand below it. */
+static const char *mapping_example(struct reader *r, const char *key)
+{
+	const char *dot = strrchr(key, '.'), *last = dot ? dot + 1 : key;
+	size_t len = strlen(key);
+
+	for (const struct option *o = option_table; o->name || o->key; o++) {
+		if (!o->key || strncmp(o->key, key, len) != 0 || o->key[len] != '.')
+			continue;
+		const char *below = o->key + len + 1, *value = o->words ? o->words->word : o->argument;
+		return strchr(below, '.') ? arena_printf(r->arena, "%s: {%.*s: ...}", last, (int)strcspn(below, "."), below)
+		                          : arena_printf(r->arena, "%s: {%s: %s}", last, below, value ? value : "...");
+	}
+	return last;
+}
+
 static void read_outer(struct reader *r, const char *key, const struct node *n)
 {
 	const char *below = arena_printf(r->arena, "%s.", key);
@@ -139,7 +168,28 @@ static void read_outer(struct reader *r, const char *key, const struct node *n)
 	if (n->kind == NODE_MAP)
 		read_map(r, below, n);
 	else
-		expected(r, key, "a map", n);
+		expected(r, key, arena_printf(r->arena, "a mapping such as %s", mapping_example(r, key)), n);
+}
+
+/* "dir, git": the keys that may stand below outer, each once. */
+static const char *known_keys(struct arena *a, const char *outer)
+{
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+	struct node *seen = node_map(a);
+	size_t len = strlen(outer);
+
+	for (const struct option *o = option_table; o->name || o->key; o++) {
+		if (!o->key || strncmp(o->key, outer, len) != 0)
+			continue;
+		const char *key = arena_strndup(a, o->key + len, strcspn(o->key + len, "."));
+		if (node_get(seen, key))
+			continue;
+		node_put(a, seen, key, node_null(a));
+		buf_addf(&all, "%s%s", all.len ? ", " : "", key);
+	}
+	if (strncmp(own_service, outer, len) == 0 && len > 0)
+		buf_addf(&all, ", %s", own_service + len);
+	return arena_strdup(a, buf_str(&all));
 }
 
 static void unknown_key(struct reader *r, const char *outer, const struct entry *e)
@@ -147,10 +197,13 @@ static void unknown_key(struct reader *r, const char *outer, const struct entry 
 	struct suggestion near = { .word = e->key };
 
 	offer_siblings(r->arena, outer, &near);
-	if (near.best)
+	if (strcmp(e->key, "token") == 0)
+		diagnostics_add(r->faults, e->at, "unknown key \"token\": put the token in a file and set token_file: FILE");
+	else if (near.best)
 		diagnostics_add(r->faults, e->at, "unknown key \"%s\"; did you mean \"%s\"?", e->key, near.best);
 	else
-		diagnostics_add(r->faults, e->at, "unknown key \"%s\"", e->key);
+		diagnostics_add(r->faults, e->at, "unknown key \"%s\"; expected one of %s", e->key,
+		                known_keys(r->arena, outer));
 }
 
 /* outer is "" or ends with a dot.  A key without a value is as good as not written. */
@@ -196,7 +249,7 @@ static bool name_of(struct reader *r, const struct node *sync, bool alone, const
 
 	*out = "default";
 	if (!n || n->kind == NODE_NULL)
-		return alone || diagnostics_add(r->faults, sync->at, "a sync without name: each of several needs one");
+		return alone || diagnostics_add(r->faults, sync->at, "expected a name: of several syncs each needs one");
 	if (n->kind != NODE_TEXT)
 		return false;	/* read_map() says so */
 	if (!is_name(n->text))
@@ -210,7 +263,7 @@ static void add_name(struct reader *r, struct config *c, const struct node *sync
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (strcmp(c->names[i], name) == 0)
-			diagnostics_add(r->faults, sync->at, "a second sync of the name \"%s\"", name);
+			diagnostics_add(r->faults, sync->at, "another sync has the name \"%s\" too", name);
 	c->names[c->count++] = name;
 }
 
@@ -233,7 +286,7 @@ static void read_syncs(struct reader *r, struct config *c)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *sync = list->entries[i].value;
 		if (sync->kind != NODE_MAP)
-			expected(r, list_of_maps, "a map", sync);
+			expected(r, list_of_maps, "a mapping such as {source: {dir: DIR}}", sync);
 		else if (name_of(r, sync, list->count == 1, &name))
 			add_name(r, c, sync, name);
 	}
@@ -248,11 +301,11 @@ static bool read_document(struct arena *a, struct config *c, struct diagnostics 
 	if (!yaml_read(a, c->path, c->bytes, c->len, &docs, faults))
 		return false;
 	if (docs.count > 1)
-		return diagnostics_add(faults, docs.root[1]->at, "a configuration is one document, found %zu", docs.count);
+		return diagnostics_add(faults, docs.root[1]->at, "expected one YAML document, found %zu", docs.count);
 	if (docs.count == 1 && docs.root[0]->kind == NODE_MAP)
 		c->root = docs.root[0];
 	else if (docs.count == 1 && docs.root[0]->kind != NODE_NULL)
-		return diagnostics_add(faults, docs.root[0]->at, "a configuration is a map, found %s",
+		return diagnostics_add(faults, docs.root[0]->at, "expected a mapping such as syncs: [...], found %s",
 		                 node_kind_words(docs.root[0]->kind));
 	return true;
 }
@@ -304,7 +357,7 @@ bool config_read(struct arena *a, const char *path, struct config *out, struct d
 
 	if (file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err))
 		return config_parse(a, path, bytes, len, out, faults);
-	return diagnostics_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+	return diagnostics_add(faults, (struct pos){ path, 0, 0 }, "configuration file: %s", err.msg);
 }
 
 bool config_find(const struct config *c, const char *name, size_t *out)

@@ -20,7 +20,22 @@ static const struct option *find_letter(char letter)
 	return NULL;
 }
 
-static void unknown_option(struct arena *a, const char *name, struct diagnostics *f)
+/* What users of other tools type, and what it is here. */
+static const struct { const char *name, *hint; } foreign_options[] = {
+	{ "dry-run", "flowsync plan shows what a sync would do" },
+	{ "auto-approve", "a sync asks nothing; guards are passed with --allow-empty, --allow-rollback and "
+	                  "--allow-recreate" },
+	{ "port", "did you mean \"--listen\"?" },
+	{ "host", "did you mean \"--listen\"?" },
+	{ "url", "did you mean \"--endpoint\"?" },
+	{ "var", "did you mean \"--set\"?" },
+	{ "var-file", "did you mean \"--vars\"?" },
+	{ "target", "did you mean \"--only\"?" },
+	{ "json", "did you mean \"--output json\"?" },
+	{ "watch", "flowsync agent keeps a service as declared" },
+};
+
+static void unknown_option(const char *name, struct diagnostics *f)
 {
 	struct suggestion near = { .word = name };
 
@@ -28,6 +43,12 @@ static void unknown_option(struct arena *a, const char *name, struct diagnostics
 		diagnostics_add(f, (struct pos){ 0 },
 		          "--token: a token never stands on a command line, where others can "
 		          "read it; put it in a file and give --token-file, or set FLOWSYNC_TOKEN");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(foreign_options); i++) {
+		if (strcmp(foreign_options[i].name, name) != 0)
+			continue;
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; %s", name, foreign_options[i].hint);
 		return;
 	}
 	suggest_offer(&near, "help");
@@ -68,7 +89,7 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 		return false;
 	}
 	if (!o) {
-		unknown_option(a, name, f);
+		unknown_option(name, f);
 		return strcmp(name, "token") == 0 && !value;
 	}
 	if (o->type == OPTION_FLAG && value) {
@@ -80,11 +101,24 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 	return takes_next;
 }
 
+/* True if arg, which follows one dash, is the long name of an option, as other tools have them. */
+static bool is_long_name(const char *arg)
+{
+	size_t len = strcspn(arg, "=");
+
+	return len > 1 && (find_long(arg, len) || strcmp(arg, "help") == 0 || strcmp(arg, "version") == 0);
+}
+
 /* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as
  * its value. */
 static bool scan_letters(struct arena *a, const char *arg, const char *next,
                          struct command_line *line, struct diagnostics *f)
 {
+	if (is_long_name(arg)) {
+		int len = (int)strcspn(arg, "=");
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%.*s\"; did you mean \"--%.*s\"?", len, arg, len, arg);
+		return false;
+	}
 	for (; *arg; arg++) {
 		const struct option *o = find_letter(*arg);
 		if (*arg == 'h') {

@@ -23,7 +23,7 @@ void template_vars_add_map(struct arena *a, const char *what, const struct node 
                   struct diagnostics *faults)
 {
 	if (n->kind != NODE_MAP) {
-		diagnostics_add(faults, n->at, "%s: expected a map of names to texts, found %s", what,
+		diagnostics_add(faults, n->at, "%s: expected a mapping of names to texts, found %s", what,
 		          node_kind_words(n->kind));
 		return;
 	}
@@ -45,7 +45,7 @@ static void add_file(struct arena *a, const char *path, struct var_list *vars,
 	struct err err;
 
 	if (!file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err)) {
-		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "%s", err.msg);
+		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "--vars: %s", err.msg);
 		return;
 	}
 	if (!yaml_read(a, path, bytes, len, &docs, faults) || docs.count == 0)

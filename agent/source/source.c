@@ -77,9 +77,8 @@ static bool check_ref(struct arena *a, struct git_ref *ref, struct err *err)
 static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;
-	const struct { const char *name; enum git_ref_kind kind; const char *const *text; } choices[] = {
-		{ "--branch", GIT_BRANCH, &s->branch }, { "--tag", GIT_TAG, &s->tag },
-		{ "--semver", GIT_SEMVER, &s->semver }, { "--commit", GIT_COMMIT, &s->commit },
+	const struct { enum git_ref_kind kind; const char *const *text; } choices[] = {
+		{ GIT_BRANCH, &s->branch }, { GIT_TAG, &s->tag }, { GIT_SEMVER, &s->semver }, { GIT_COMMIT, &s->commit },
 	};
 	enum origin_kind best = ORIGIN_DEFAULT;
 	const char *name = NULL;
@@ -90,9 +89,10 @@ static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err
 		if (found == ORIGIN_DEFAULT || found < best)
 			continue;
 		if (found == best)
-			return err_usage(err, "%s and %s are given: one revision is meant", name, choices[i].name);
+			return err_usage(err, "%s and %s are given: one revision is meant", name,
+			                 settings_origin(s, choices[i].text)->name);
 		best = found;
-		name = choices[i].name;
+		name = settings_origin(s, choices[i].text)->name;
 		*out = (struct git_ref){ choices[i].kind, *choices[i].text };
 	}
 	return check_ref(ctx->arena, out, err);

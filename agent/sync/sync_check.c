@@ -16,8 +16,13 @@ bool sync_check_settings(const struct settings *s, struct err *err)
 	if (s->owner && !owner_tags_is_owner(s->owner))
 		return err_usage(err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
 		                 "\"settled-\", and not \"keep\"", s->owner);
-	if (s->prune && !s->owner)
-		return err_usage(err, "--prune deletes what is our own: say who we are, with --owner NAME");
+	if (s->prune && !s->owner) {
+		const struct origin *from = settings_origin(s, &s->prune);
+		bool in_file = from && from->kind == ORIGIN_FILE;
+		return err_usage(err, "%s deletes only workflows with our owner's tag, and no owner is set: %s",
+		                 in_file ? "prune: true" : "--prune", in_file ? "add owner: NAME to the sync"
+		                                                             : "give --owner NAME");
+	}
 	return true;
 }
 

@@ -206,9 +206,9 @@ flowsync: error: specs/a.yaml:3:39: found "{{ a.b }}": expected the name of a va
         for args, sentence in (
                 (("--set", "novalue"), '--set: expected KEY=VALUE, found no "="'),
                 (("--set", "=x"), "--set: expected KEY=VALUE, found no key"),
-                (("--vars", "none.txt"), "none.txt: cannot be read: No such file or directory"),
+                (("--vars", "none.txt"), "none.txt: --vars: cannot be read: No such file or directory"),
                 (("--vars", "specs/vars.txt"), 'specs/vars.txt:1:4: --vars: "a": expected a text, found a list'),
-                (("--vars", "specs/list.txt"), "specs/list.txt:1:1: --vars: expected a map of names to texts, "
+                (("--vars", "specs/list.txt"), "specs/list.txt:1:1: --vars: expected a mapping of names to texts, "
                                                "found a list")):
             result = self.expect(64, "sync", *args, "specs", endpoint=self.deaf.endpoint)
             self.assertEqual(result.err, f"flowsync: error: {sentence}\n")

@@ -59,7 +59,7 @@ class ReportTest(SchemaCase):
             (("plan", "nowhere"), "nowhere: No such file or directory"),
             (("plan", EXAMPLES), "no service is chosen: give --endpoint URL, --endpoint local for the built-in "
                                  "local service, or --stage NAME (such as prod) for the hosted one"),
-            (("plan", "-c", "nowhere.yaml", EXAMPLES), "cannot be read: No such file or directory"),
+            (("plan", "-c", "nowhere.yaml", EXAMPLES), "configuration file: cannot be read: No such file or directory"),
         )
         for args, message in cases:
             with self.subTest(args):

@@ -32,6 +32,21 @@ class ChosenSyncTest(AgentCase):
                 given = self.given(self.entry("one", self.one, **more), self.entry("two", self.two, **more))
                 self.assertIn("have one service and one owner", self.expect(64, "plan", *given, "--sync", "one").err)
 
+    def test_what_is_wrong_in_a_file_is_said_with_its_keys(self):
+        cases = (
+            (self.entry("one", self.one, prune=True), "prune: true deletes only workflows with our owner's tag, and no "
+             "owner is set: add owner: NAME to the sync"),
+            ({"source": {"git": {"url": "r", "branch": "a", "tag": "b"}}},
+             "syncs.source.git.branch and syncs.source.git.tag are given: one revision is meant"),
+        )
+        for sync, text in cases:
+            with self.subTest(text):
+                self.assertIn(text, self.expect(64, "plan", *self.given(sync)).err)
+
+    def test_an_agent_without_a_source_is_not_offered_an_argument(self):
+        self.assertIn("no directory is given: --dir DIR, FLOWSYNC_DIR, or source: {dir: ...} of the sync",
+                      self.expect(64, "agent", "--endpoint", self.service.endpoint).err)
+
     def test_one_may_be_tried_elsewhere_and_under_another_name(self):
         given = self.given(self.entry("one", self.one, service={"endpoint": "http://127.0.0.1:1"}),
                            self.entry("two", self.two, service={"endpoint": "http://127.0.0.1:2"}))

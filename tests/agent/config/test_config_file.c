@@ -130,26 +130,41 @@ static void nothing_said_changes_nothing(void **state)
 	}
 }
 
+#define TOP	"service, state_dir, log, syncs, http, serve, images"
+
 static void what_is_wrong_has_its_place(void **state)
 {
 	static const struct { const char *text, *faults; } cases[] = {
 		{ "servce: {}", "c.yaml:1:1: unknown key \"servce\"; did you mean \"service\"?" },
 		{ "service: {endpiont: x}", "c.yaml:1:11: unknown key \"endpiont\"; did you mean \"endpoint\"?" },
-		{ "service: {dir: x}", "c.yaml:1:11: unknown key \"dir\"" },
-		{ "service.endpoint: x", "c.yaml:1:1: unknown key \"service.endpoint\"" },
-		{ "endpoint: x", "c.yaml:1:1: unknown key \"endpoint\"" },
-		{ "log: {\"\": x}", "c.yaml:1:7: unknown key \"\"" },
-		{ "service: x", "c.yaml:1:10: service: expected a map, found a text" },
+		{ "service: {dir: x}", "c.yaml:1:11: unknown key \"dir\"; expected one of endpoint, stage, token_file, ca_file" },
+		{ "service.endpoint: x", "c.yaml:1:1: unknown key \"service.endpoint\"; expected one of " TOP },
+		{ "endpoint: x", "c.yaml:1:1: unknown key \"endpoint\"; expected one of " TOP },
+		{ "log: {\"\": x}", "c.yaml:1:7: unknown key \"\"; expected one of level, format" },
+		{ "service: x", "c.yaml:1:10: service: expected a mapping such as service: {endpoint: URL}, found a text" },
 		{ "service: {endpoint: [x]}", "c.yaml:1:21: service.endpoint: expected a text, found a list" },
-		{ "service: {stage: 12}", "c.yaml:1:18: service.stage: expected a text, found a number" },
+		{ "service: {stage: 12}", "c.yaml:1:18: service.stage: expected a text such as \"12\" in quotes, found a number" },
 		{ "service: {endpoint: \"\"}", "c.yaml:1:21: service.endpoint: expected URL, found nothing" },
 		{ "log: {level: loud}", "c.yaml:1:14: log.level: \"loud\" is not one of error, warn, info, debug" },
-		{ "- x", "c.yaml:1:1: a configuration is a map, found a list" },
-		{ "a", "c.yaml:1:1: a configuration is a map, found a text" },
+		{ "service: {token: abc}", "c.yaml:1:11: unknown key \"token\": put the token in a file and set "
+		                           "token_file: FILE" },
+		{ "http: 8485", "c.yaml:1:7: http: expected a mapping such as http: {listen: ADDRESS}, found a number" },
+		{ "log: debug", "c.yaml:1:6: log: expected a mapping such as log: {level: error}, found a text" },
+		{ "serve: {smtp: x}", "c.yaml:1:15: serve.smtp: expected a mapping such as smtp: {url: ...}, found a text" },
+		{ "serve: x", "c.yaml:1:8: serve: expected a mapping such as serve: {jobs: N}, found a text" },
+		{ "syncs: [{source: wf}]", "c.yaml:1:18: syncs.source: expected a mapping such as source: {dir: DIR}, found a "
+		                           "text" },
+		{ "syncs: [{source: {directory: wf}}]", "c.yaml:1:19: unknown key \"directory\"; expected one of dir, git" },
+		{ "syncs: [{x: 1}]", "c.yaml:1:10: unknown key \"x\"; expected one of source, only, concurrency, owner, prune, "
+		                     "undeclared, adopt, max_delete_percent, max_update_percent, timeout, interval, name, "
+		                     "on_invalid, hook, vars, vars_passthrough, mask, service" },
+		{ "syncs: [{interval: 30}]", "c.yaml:1:20: syncs.interval: expected a duration such as 30s, found a number" },
+		{ "- x", "c.yaml:1:1: expected a mapping such as syncs: [...], found a list" },
+		{ "a", "c.yaml:1:1: expected a mapping such as syncs: [...], found a text" },
 		{ "syncs: {}", "c.yaml:1:8: syncs: expected a list of syncs, found a mapping" },
 		{ "syncs: []", "c.yaml:1:8: syncs: expected a list of syncs, found none" },
-		{ "syncs: [{name: a}, {}]", "c.yaml:1:20: a sync without name: each of several needs one" },
-		{ "syncs: [{name: a}, {name: b}, {name: a}]", "c.yaml:1:31: a second sync of the name \"a\"" },
+		{ "syncs: [{name: a}, {}]", "c.yaml:1:20: expected a name: of several syncs each needs one" },
+		{ "syncs: [{name: a}, {name: b}, {name: a}]", "c.yaml:1:31: another sync has the name \"a\" too" },
 		{ "syncs: [{name: a/b}]", "c.yaml:1:16: syncs.name: expected 1 to 64 letters, digits and any of -_., "
 		                          "found \"a/b\"" },
 		{ "syncs: [{name: [a]}]", "c.yaml:1:16: syncs.name: expected a text, found a list" },
@@ -157,19 +172,19 @@ static void what_is_wrong_has_its_place(void **state)
 		                                             "number" },
 		{ "syncs: [{service: {endpiont: x}}]", "c.yaml:1:20: unknown key \"endpiont\"; did you mean "
 		                                       "\"endpoint\"?" },
-		{ "syncs: [x]", "c.yaml:1:9: syncs: expected a map, found a text" },
-		{ "syncs: [{source: {git: x}}]", "c.yaml:1:24: syncs.source.git: expected a map, found a text" },
+		{ "syncs: [x]", "c.yaml:1:9: syncs: expected a mapping such as {source: {dir: DIR}}, found a text" },
+		{ "syncs: [{source: {git: x}}]", "c.yaml:1:24: syncs.source.git: expected a mapping such as git: {url: URL}, found a text" },
 		{ "syncs: [{source: {git: {brnach: x}}}]", "c.yaml:1:25: unknown key \"brnach\"; did you mean \"branch\"?" },
 		{ "syncs: [{concurrency: 65}]",
 		  "c.yaml:1:23: syncs.concurrency: \"65\" is not a whole number from 1 to 64" },
 		{ "syncs: [{concurrency: \"8\"}]", "c.yaml:1:23: syncs.concurrency: expected a whole number, found a text" },
 		{ "syncs: [{only: a}]", "c.yaml:1:16: syncs.only: expected a list of texts, found a text" },
 		{ "syncs: [{only: [a, [b]]}]", "c.yaml:1:20: syncs.only: expected a text, found a list" },
-		{ "syncs: [{vars: [a]}]", "c.yaml:1:16: syncs.vars: expected a map of names to texts, found a list" },
+		{ "syncs: [{vars: [a]}]", "c.yaml:1:16: syncs.vars: expected a mapping of names to texts, found a list" },
 		{ "syncs: [{vars: {a: [b]}}]", "c.yaml:1:20: syncs.vars: \"a\": expected a text, found a list" },
 		{ "log: {level: x}\nx: 1\nsyncs: [{timeout: 5s5}]",
 		  "c.yaml:1:14: log.level: \"x\" is not one of error, warn, info, debug\n"
-		  "c.yaml:2:1: unknown key \"x\"\n"
+		  "c.yaml:2:1: unknown key \"x\"; expected one of " TOP "\n"
 		  "c.yaml:3:19: syncs.timeout: \"5s5\" is not a duration such as 90s, 10m or 1h30m" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -221,7 +236,7 @@ static void a_second_document_is_refused(void **state)
 	struct settings s;
 
 	assert_string_equal(parse(&a, "c.yaml", "log: {level: info}\n---\nlog: {level: warn}\n", &s),
-	                    "c.yaml:3:1: a configuration is one document, found 2");
+	                    "c.yaml:3:1: expected one YAML document, found 2");
 }
 
 static void a_file_that_is_not_there_is_named(void **state)
@@ -233,7 +248,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 	assert_false(config_read(&a, "/nonexistent/c.yaml", &config, &f));
 	assert_int_equal(f.count, 1);
 	assert_string_equal(diagnostics_text_line(&a, &f.items[0]),
-	                    "/nonexistent/c.yaml: cannot be read: No such file or directory");
+	                    "/nonexistent/c.yaml: configuration file: cannot be read: No such file or directory");
 }
 
 int main(void)

@@ -152,6 +152,12 @@ static void a_wrong_option_is_named(void **state)
 		{ "--hlep", "unknown option \"--hlep\"; did you mean \"--help\"?" },
 		{ "--zzz=secret", "unknown option \"--zzz\"" },
 		{ "-z", "unknown option \"-z\"" },
+		{ "-zsecret", "unknown option \"-z\"" },
+		{ "-detailed-exitcode", "unknown option \"-detailed-exitcode\"; did you mean \"--detailed-exitcode\"?" },
+		{ "-version", "unknown option \"-version\"; did you mean \"--version\"?" },
+		{ "-stage=secret", "unknown option \"-stage\"; did you mean \"--stage\"?" },
+		{ "--dry-run", "unknown option \"--dry-run\"; flowsync plan shows what a sync would do" },
+		{ "--port 9000", "unknown option \"--port\"; did you mean \"--listen\"?" },
 		{ "-qz", "unknown option \"-z\"" },
 		{ "--token abc", "--token: a token never stands on a command line, where others can read it; put it in "
 		                 "a file and give --token-file, or set FLOWSYNC_TOKEN" },

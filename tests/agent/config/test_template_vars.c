@@ -62,7 +62,7 @@ static void a_wrong_file_is_refused_with_its_place(void **state)
 	static const struct { const char *text, *fault; } cases[] = {
 		{ "a: [x]\n", ":1:4: --vars: \"a\": expected a text, found a list" },
 		{ "a: {b: c}\n", ":1:4: --vars: \"a\": expected a text, found a mapping" },
-		{ "- a\n", ":1:1: --vars: expected a map of names to texts, found a list" },
+		{ "- a\n", ":1:1: --vars: expected a mapping of names to texts, found a list" },
 		{ "a: b\n---\nc: d\n", ":3:1: --vars: expected one document, found 2" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
