@@ -85,18 +85,6 @@ static enum git_checkout checkout_read_failed(struct checkout_walk *w, const str
 
 /* ---- files and links ---- */
 
-static bool checkout_write_bytes(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-		if (n < 0 && errno != EINTR)
-			return false;
-		bytes += n > 0 ? n : 0;
-		len -= n > 0 ? (size_t)n : 0;
-	}
-	return true;
-}
-
 static enum git_checkout checkout_write_file(struct checkout_walk *w, const struct checkout_folder *f,
                                              const char *name, const git_oid *id, mode_t mode)
 {
@@ -113,7 +101,7 @@ static enum git_checkout checkout_write_file(struct checkout_walk *w, const stru
 		return checkout_too_large(w, arena_printf(&a, "%" PRIu64 " MiB", most->bytes >> 20));
 	w->bytes += len;
 	CLEANUP(fd_close) int fd = openat(f->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-	if (fd < 0 || !checkout_write_bytes(fd, git_blob_rawcontent(blob), len))
+	if (fd < 0 || !fd_write_all(fd, git_blob_rawcontent(blob), len))
 		return checkout_write_failed(w, f, name);
 	return GIT_CHECKOUT_DONE;
 }

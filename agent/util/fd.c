@@ -20,18 +20,30 @@ bool fd_readable(int fd)
 	return fd >= 0 && poll(&p, 1, 0) == 1;
 }
 
+bool fd_write_all(int fd, const void *bytes, size_t len)
+{
+	const char *rest = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(fd, rest, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		rest += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
 bool fd_from_bytes(const char *bytes, size_t len, int *out, struct err *err)
 {
 	CLEANUP(fd_close) int fd = memfd_create("input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return err_sys(err, errno, "make a file in memory");
-	for (size_t done = 0; done < len; ) {
-		ssize_t wrote = write(fd, bytes + done, len - done);
-		if (wrote < 0 && errno != EINTR)
-			return err_sys(err, errno, "write to a file in memory");
-		done += wrote > 0 ? (size_t)wrote : 0;
-	}
+	if (!fd_write_all(fd, bytes, len))
+		return err_sys(err, errno, "write to a file in memory");
 	lseek(fd, 0, SEEK_SET);
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		return err_sys(err, errno, "seal a file in memory");

@@ -10,6 +10,9 @@ void fd_close(int *fd);
 /* True if it can be read from, or has come to its end, without waiting.  False for -1. */
 bool fd_readable(int fd);
 
+/* Writes all len bytes, in as many calls as it takes.  False with errno set. */
+bool fd_write_all(int fd, const void *bytes, size_t len);
+
 /* The bytes as a file without a name, at its beginning, that nobody can change any more: what another
  * process is to be told need not pass through a pipe, which would have to be filled while its reader
  * is waited for. */

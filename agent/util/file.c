@@ -66,20 +66,6 @@ bool file_read(struct arena *a, const char *path, size_t most,
 	return read_all(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return false;
-		bytes += n;
-		len -= n;
-	}
-	return true;
-}
-
 static bool cannot_write(struct err *err)
 {
 	return err_sys(err, errno, "cannot be written");
@@ -92,7 +78,7 @@ static bool write_in_place(const char *path, const char *bytes, size_t len, mode
 {
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
-	return (fd >= 0 && write_all(fd, bytes, len)) || cannot_write(err);
+	return (fd >= 0 && fd_write_all(fd, bytes, len)) || cannot_write(err);
 }
 
 /* Without this a rename may be lost with the power; file systems that cannot do it say so, which
@@ -117,7 +103,7 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return cannot_write(err);
-	if (!write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+	if (!fd_write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
 	    rename(fresh, path) < 0) {
 		cannot_write(err);
 		unlink(fresh);
@@ -133,7 +119,7 @@ bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, s
 
 	if (fd < 0)
 		return errno == EEXIST ? err_set(err, "exists already") : cannot_write(err);
-	if (write_all(fd, bytes, len))
+	if (fd_write_all(fd, bytes, len))
 		return true;
 	cannot_write(err);
 	unlink(path);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/util/fd.h"
 #include "agent/util/secret_file.h"
 
 const char *token_file_random(struct arena *a)
@@ -34,20 +35,6 @@ bool token_file_read(struct arena *a, const char *path, const char **out, struct
 	return false;
 }
 
-static bool write_all(int fd, const char *text, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, text, len);
-		if (n < 0 && errno != EINTR)
-			return false;
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		}
-	}
-	return true;
-}
-
 /* The file gets its name only when it is whole; link() leaves alone what somebody else made
  * meanwhile. */
 static bool make(struct arena *a, const char *path, struct err *err)
@@ -58,7 +45,7 @@ static bool make(struct arena *a, const char *path, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, errno, "make token file \"%s\"", path);
-	bool ok = write_all(fd, text, strlen(text)) && fsync(fd) == 0 &&
+	bool ok = fd_write_all(fd, text, strlen(text)) && fsync(fd) == 0 &&
 	          (link(part, path) == 0 || errno == EEXIST);
 	int saved = errno;
 	close(fd);
