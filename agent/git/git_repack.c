@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/util/directory.h"
 #include "agent/git/git_repo.h"
 
 enum {
@@ -20,12 +21,6 @@ struct small_packs {
 	size_t count, room;
 };
 
-static void close_pack_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static bool is_small(const struct small_packs *p, const char *name)
 {
 	struct stat st;
@@ -35,7 +30,7 @@ static bool is_small(const struct small_packs *p, const char *name)
 
 static bool find_small(struct small_packs *p, struct err *err)
 {
-	CLEANUP(close_pack_dir) DIR *dir = opendir(p->folder);
+	CLEANUP(directory_close) DIR *dir = opendir(p->folder);
 	static const char ending[] = ".idx";
 	struct dirent *entry;
 

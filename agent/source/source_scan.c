@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/util/directory.h"
 #include "agent/util/file.h"
 #include "agent/source/ignore_rules.h"
 
@@ -33,12 +34,6 @@ struct scan_walk {
 static void scan_free_text(char **p)
 {
 	free(*p);
-}
-
-static void scan_close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
 }
 
 static bool scan_fault(struct scan_walk *w, const char *name, const char *what)
@@ -222,7 +217,7 @@ static bool scan_has_room(struct scan_walk *w)
 
 static void scan_folder_entries(struct scan_walk *w, const struct scan_folder *f)
 {
-	CLEANUP(scan_close_dir) DIR *dir = opendir(f->real);
+	CLEANUP(directory_close) DIR *dir = opendir(f->real);
 	struct scan_folder here = *f;
 	struct dirent *entry;
 

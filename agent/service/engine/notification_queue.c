@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/util/directory.h"
 #include "agent/service/exec/attempt_reply.h"
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
@@ -257,15 +258,9 @@ static bool was_notification_sent(const struct engine_state *es, const char *nam
 	       found && code == 0;
 }
 
-static void close_directory_stream(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
-
 static bool commit_recovered_notifications(struct engine_state *es, void *what, struct err *err)
 {
-	CLEANUP(close_directory_stream) DIR *dir = opendir(es->directory);
+	CLEANUP(directory_close) DIR *dir = opendir(es->directory);
 	int64_t id;
 
 	for (struct dirent *e; dir && (e = readdir(dir)); )

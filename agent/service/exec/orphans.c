@@ -6,17 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/util/directory.h"
 #include "agent/util/clock.h"
 #include "agent/util/file.h"
 #include "agent/service/exec/process_tree.h"
 
 enum { ENVIRONMENT_MAX = 8 << 20, AGAIN_MS = 20 };
-
-static void orphans_close_dir(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
 
 static bool orphans_environment_has(const char *environment, size_t len, const char *mark)
 {
@@ -53,7 +48,7 @@ static bool orphans_is_descendant(const struct process_tree *ours, pid_t pid)
 static bool orphans_kill_once(const char *const *marks, size_t count)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(orphans_close_dir) DIR *proc = opendir("/proc");
+	CLEANUP(directory_close) DIR *proc = opendir("/proc");
 	struct process_tree ours;
 	bool any = false;
 

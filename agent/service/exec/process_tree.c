@@ -8,15 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/util/directory.h"
 #include "agent/util/fd.h"
 
 enum { STAT_MAX = 512 };
-
-static void process_tree_close_dir(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
 
 /* "12 (name) S 1 12 ...": a name may hold anything, a parenthesis too. */
 static bool process_tree_read_stat(int proc, const char *name, struct process *out)
@@ -37,7 +32,7 @@ static bool process_tree_read_stat(int proc, const char *name, struct process *o
 /* Not by /proc/PID/task/TID/children: not every kernel has it. */
 static void process_tree_read_all(struct arena *a, struct process_tree *out)
 {
-	CLEANUP(process_tree_close_dir) DIR *proc = opendir("/proc");
+	CLEANUP(directory_close) DIR *proc = opendir("/proc");
 	size_t room = 0;
 
 	for (struct dirent *e; proc && (e = readdir(proc)); ) {

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/util/directory.h"
 #include "agent/util/clock.h"
 #include "agent/util/fd.h"
 #include "agent/service/exec/process_tree.h"
@@ -47,16 +48,10 @@ struct runner_process {
 
 /* ---- set up ---- */
 
-static void runner_process_close_dir(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
-
 /* Whatever the service inherited itself, and did not know of. */
 static void runner_process_close_on_exec(void)
 {
-	CLEANUP(runner_process_close_dir) DIR *stream = opendir("/proc/self/fd");
+	CLEANUP(directory_close) DIR *stream = opendir("/proc/self/fd");
 
 	for (struct dirent *e; stream && (e = readdir(stream)); ) {
 		int fd = (int)strtol(e->d_name, NULL, 10);

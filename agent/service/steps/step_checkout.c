@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/util/directory.h"
 #include "agent/util/base64.h"
 #include "agent/util/fd.h"
 #include "agent/git/git_checkout.h"
@@ -172,16 +173,10 @@ static void step_checkout_print_warnings(FILE *log, const struct diagnostics *wa
 		step_checkout_print_line(log, arena_printf(&a, "warning: and %zu more", warnings->left_out));
 }
 
-static void step_checkout_close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* So that all that is in it later was written by us. */
 static bool step_checkout_check_empty(struct err *err)
 {
-	CLEANUP(step_checkout_close_dir) DIR *dir = opendir(".");
+	CLEANUP(directory_close) DIR *dir = opendir(".");
 	struct dirent *entry;
 
 	if (!dir)
