@@ -23,7 +23,7 @@ static const char own_service[] = "syncs.service";
 
 enum { NAME_MAX_BYTES = 64 };	/* of a sync: it stands in paths of URLs and in labels of metrics */
 
-static const struct option *find_key(const char *key)
+static const struct option *config_find_option(const char *key)
 {
 	for (const struct option *o = option_table; o->name || o->key; o++)
 		if (o->key && strcmp(o->key, key) == 0)
@@ -31,7 +31,7 @@ static const struct option *find_key(const char *key)
 	return NULL;
 }
 
-static bool is_outer(const char *key)
+static bool config_is_outer_key(const char *key)
 {
 	size_t len = strlen(key);
 
@@ -42,7 +42,7 @@ static bool is_outer(const char *key)
 }
 
 /* Offers what may stand in the place of key below outer ("" or "log."). */
-static void offer_siblings(struct arena *a, const char *outer, struct suggestion *near)
+static void config_suggest_keys(struct arena *a, const char *outer, struct suggestion *near)
 {
 	size_t len = strlen(outer);
 
@@ -51,32 +51,32 @@ static void offer_siblings(struct arena *a, const char *outer, struct suggestion
 			suggest_offer(near, arena_strndup(a, o->key + len, strcspn(o->key + len, ".")));
 }
 
-static bool expected(struct reader *r, const char *key, const char *wanted, const struct node *found)
+static bool config_expected(struct reader *r, const char *key, const char *wanted, const struct node *found)
 {
 	return diagnostics_add(r->faults, found->at, "%s: expected %s, found %s", key, wanted,
 	                 node_kind_words(found->kind));
 }
 
-static const char *from_folder(struct reader *r, const char *path)
+static const char *config_resolve_path(struct reader *r, const char *path)
 {
 	return *path == '/' || !*path ? path : arena_printf(r->arena, "%s%s", r->folder, path);
 }
 
-static const char *text_of(struct reader *r, const struct option *o, const struct node *n)
+static const char *config_text(struct reader *r, const struct option *o, const struct node *n)
 {
 	static const char socket[] = "unix:";
 	size_t len = strlen(socket);
 
 	if (o->type == OPTION_PATH)
-		return from_folder(r, n->text);
+		return config_resolve_path(r, n->text);
 	if (o->type == OPTION_GIT && git_url_is_path(n->text))
-		return from_folder(r, n->text);
+		return config_resolve_path(r, n->text);
 	if (o->type == OPTION_ENDPOINT && strncmp(n->text, socket, len) == 0)
-		return arena_printf(r->arena, "%s%s", socket, from_folder(r, n->text + len));
+		return arena_printf(r->arena, "%s%s", socket, config_resolve_path(r, n->text + len));
 	return n->text;
 }
 
-static bool has_word(const struct option *o, const char *word)
+static bool config_option_has_word(const struct option *o, const char *word)
 {
 	for (const struct option_word *w = o->words; w && w->word; w++)
 		if (strcmp(w->word, word) == 0)
@@ -85,7 +85,7 @@ static bool has_word(const struct option *o, const char *word)
 }
 
 /* A number where a text is wanted is mostly a duration without its unit, or a text without quotes. */
-static const char *expected_value(struct reader *r, const struct option *o, const struct node *n)
+static const char *config_expected_value(struct reader *r, const struct option *o, const struct node *n)
 {
 	if (o->type == OPTION_FLAG)
 		return "true or false";
@@ -99,54 +99,54 @@ static const char *expected_value(struct reader *r, const struct option *o, cons
 }
 
 /* What option_set() takes for n; NULL with a fault.  A word "yes" is a boolean to YAML. */
-static const char *value_text(struct reader *r, const struct option *o, const struct node *n)
+static const char *config_value_text(struct reader *r, const struct option *o, const struct node *n)
 {
 	const char *word = n->kind == NODE_BOOL ? (n->boolean ? "yes" : "no") : "";
 
-	if (o->type == OPTION_FLAG ? n->kind == NODE_BOOL : has_word(o, word))
+	if (o->type == OPTION_FLAG ? n->kind == NODE_BOOL : config_option_has_word(o, word))
 		return word;
 	if (o->type == OPTION_NUMBER && n->kind == NODE_INT)
 		return node_scalar_text(r->arena, n);
 	if (o->type != OPTION_NUMBER && n->kind == NODE_TEXT)
-		return text_of(r, o, n);
-	expected(r, o->key, expected_value(r, o, n), n);
+		return config_text(r, o, n);
+	config_expected(r, o->key, config_expected_value(r, o, n), n);
 	return NULL;
 }
 
-static void set_scalar(struct reader *r, const struct option *o, const struct node *n)
+static void config_set_scalar(struct reader *r, const struct option *o, const struct node *n)
 {
 	struct origin from = { ORIGIN_FILE, o->key, n->at };
-	const char *text = value_text(r, o, n);
+	const char *text = config_value_text(r, o, n);
 
 	if (text)
 		option_set(r->arena, o, text, &from, r->settings, r->faults);
 }
 
-static void set_items(struct reader *r, const struct option *o, const struct node *n)
+static void config_set_items(struct reader *r, const struct option *o, const struct node *n)
 {
 	if (n->kind != NODE_LIST) {
-		expected(r, o->key, "a list of texts", n);
+		config_expected(r, o->key, "a list of texts", n);
 		return;
 	}
 	for (size_t i = 0; i < n->count; i++)
-		set_scalar(r, o, n->entries[i].value);
+		config_set_scalar(r, o, n->entries[i].value);
 }
 
-static void set_value(struct reader *r, const struct option *o, const struct node *n)
+static void config_set_option(struct reader *r, const struct option *o, const struct node *n)
 {
 	if (o->type == OPTION_MAP)
 		template_vars_add_map(r->arena, o->key, n, (struct var_list *)((char *)r->settings + o->offset),
 		             r->faults);
 	else if (o->type == OPTION_LIST)
-		set_items(r, o, n);
+		config_set_items(r, o, n);
 	else
-		set_scalar(r, o, n);
+		config_set_scalar(r, o, n);
 }
 
-static void read_map(struct reader *r, const char *outer, const struct node *n);
+static void config_read_mapping(struct reader *r, const char *outer, const struct node *n);
 
 /* "git: {url: URL}" for the key "syncs.source.git": the key with the first one that may stand below it. */
-static const char *mapping_example(struct reader *r, const char *key)
+static const char *config_mapping_example(struct reader *r, const char *key)
 {
 	const char *dot = strrchr(key, '.'), *last = dot ? dot + 1 : key;
 	size_t len = strlen(key);
@@ -155,24 +155,26 @@ static const char *mapping_example(struct reader *r, const char *key)
 		if (!o->key || strncmp(o->key, key, len) != 0 || o->key[len] != '.')
 			continue;
 		const char *below = o->key + len + 1, *value = o->words ? o->words->word : o->argument;
-		return strchr(below, '.') ? arena_printf(r->arena, "%s: {%.*s: ...}", last, (int)strcspn(below, "."), below)
-		                          : arena_printf(r->arena, "%s: {%s: %s}", last, below, value ? value : "...");
+		if (strchr(below, '.'))
+			return arena_printf(r->arena, "%s: {%.*s: ...}", last, (int)strcspn(below, "."), below);
+		return arena_printf(r->arena, "%s: {%s: %s}", last, below, value ? value : "...");
 	}
 	return last;
 }
 
-static void read_outer(struct reader *r, const char *key, const struct node *n)
+static void config_read_outer(struct reader *r, const char *key, const struct node *n)
 {
 	const char *below = arena_printf(r->arena, "%s.", key);
 
 	if (n->kind == NODE_MAP)
-		read_map(r, below, n);
+		config_read_mapping(r, below, n);
 	else
-		expected(r, key, arena_printf(r->arena, "a mapping such as %s", mapping_example(r, key)), n);
+		config_expected(r, key, arena_printf(r->arena, "a mapping such as %s", config_mapping_example(r, key)),
+		                n);
 }
 
 /* "dir, git": the keys that may stand below outer, each once. */
-static const char *known_keys(struct arena *a, const char *outer)
+static const char *config_known_keys(struct arena *a, const char *outer)
 {
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
 	struct node *seen = node_map(a);
@@ -192,50 +194,51 @@ static const char *known_keys(struct arena *a, const char *outer)
 	return arena_strdup(a, buf_str(&all));
 }
 
-static void unknown_key(struct reader *r, const char *outer, const struct entry *e)
+static void config_unknown_key(struct reader *r, const char *outer, const struct entry *e)
 {
 	struct suggestion near = { .word = e->key };
 
-	offer_siblings(r->arena, outer, &near);
+	config_suggest_keys(r->arena, outer, &near);
 	if (strcmp(e->key, "token") == 0)
-		diagnostics_add(r->faults, e->at, "unknown key \"token\": put the token in a file and set token_file: FILE");
+		diagnostics_add(r->faults, e->at, "unknown key \"token\": put the token in a file and set token_file: "
+		                                  "FILE");
 	else if (near.best)
 		diagnostics_add(r->faults, e->at, "unknown key \"%s\"; did you mean \"%s\"?", e->key, near.best);
 	else
 		diagnostics_add(r->faults, e->at, "unknown key \"%s\"; expected one of %s", e->key,
-		                known_keys(r->arena, outer));
+		                config_known_keys(r->arena, outer));
 }
 
 /* outer is "" or ends with a dot.  A key without a value is as good as not written. */
-static void read_map(struct reader *r, const char *outer, const struct node *n)
+static void config_read_mapping(struct reader *r, const char *outer, const struct node *n)
 {
 	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
 		const char *key = arena_printf(r->arena, "%s%s", outer, e->key);
-		const struct option *o = strchr(e->key, '.') ? NULL : find_key(key);
-		bool known = o || (!strchr(e->key, '.') && is_outer(key));
+		const struct option *o = strchr(e->key, '.') ? NULL : config_find_option(key);
+		bool known = o || (!strchr(e->key, '.') && config_is_outer_key(key));
 		if (strcmp(key, own_service) == 0)
-			read_outer(r, "service", e->value);
+			config_read_outer(r, "service", e->value);
 		else if (!known)
-			unknown_key(r, outer, e);
+			config_unknown_key(r, outer, e);
 		else if (e->value->kind == NODE_NULL || strcmp(key, list_of_maps) == 0)
 			continue;
 		else if (o)
-			set_value(r, o, e->value);
+			config_set_option(r, o, e->value);
 		else
-			read_outer(r, key, e->value);
+			config_read_outer(r, key, e->value);
 	}
 }
 
 /* ---- the syncs ---- */
 
-static const struct node *syncs_of(const struct config *c)
+static const struct node *config_syncs(const struct config *c)
 {
 	const struct node *list = c->root ? node_get(c->root, list_of_maps) : NULL;
 
 	return list && list->kind == NODE_LIST ? list : NULL;
 }
 
-static bool is_name(const char *text)
+static bool config_is_sync_name(const char *text)
 {
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
 
@@ -243,23 +246,24 @@ static bool is_name(const char *text)
 }
 
 /* "default" for one that is alone and has none. */
-static bool name_of(struct reader *r, const struct node *sync, bool alone, const char **out)
+static bool config_sync_name(struct reader *r, const struct node *sync, bool alone, const char **out)
 {
 	const struct node *n = node_get(sync, "name");
 
 	*out = "default";
 	if (!n || n->kind == NODE_NULL)
-		return alone || diagnostics_add(r->faults, sync->at, "expected a name: of several syncs each needs one");
+		return alone ||
+		       diagnostics_add(r->faults, sync->at, "expected a name: of several syncs each needs one");
 	if (n->kind != NODE_TEXT)
-		return false;	/* read_map() says so */
-	if (!is_name(n->text))
+		return false;	/* config_read_mapping() says so */
+	if (!config_is_sync_name(n->text))
 		return diagnostics_add(r->faults, n->at, "syncs.name: expected 1 to %d letters, digits and any of -_., "
 		                 "found \"%s\"", NAME_MAX_BYTES, n->text);
 	*out = n->text;
 	return true;
 }
 
-static void add_name(struct reader *r, struct config *c, const struct node *sync, const char *name)
+static void config_add_sync_name(struct reader *r, struct config *c, const struct node *sync, const char *name)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (strcmp(c->names[i], name) == 0)
@@ -267,7 +271,7 @@ static void add_name(struct reader *r, struct config *c, const struct node *sync
 	c->names[c->count++] = name;
 }
 
-static void read_syncs(struct reader *r, struct config *c)
+static void config_read_syncs(struct reader *r, struct config *c)
 {
 	const struct node *list = c->root ? node_get(c->root, list_of_maps) : NULL;
 	const char *name;
@@ -275,7 +279,7 @@ static void read_syncs(struct reader *r, struct config *c)
 	if (!list || list->kind == NODE_NULL)
 		return;
 	if (list->kind != NODE_LIST) {
-		expected(r, list_of_maps, "a list of syncs", list);
+		config_expected(r, list_of_maps, "a list of syncs", list);
 		return;
 	}
 	if (list->count == 0) {
@@ -286,15 +290,15 @@ static void read_syncs(struct reader *r, struct config *c)
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *sync = list->entries[i].value;
 		if (sync->kind != NODE_MAP)
-			expected(r, list_of_maps, "a mapping such as {source: {dir: DIR}}", sync);
-		else if (name_of(r, sync, list->count == 1, &name))
-			add_name(r, c, sync, name);
+			config_expected(r, list_of_maps, "a mapping such as {source: {dir: DIR}}", sync);
+		else if (config_sync_name(r, sync, list->count == 1, &name))
+			config_add_sync_name(r, c, sync, name);
 	}
 }
 
 /* ---- the whole ---- */
 
-static bool read_document(struct arena *a, struct config *c, struct diagnostics *faults)
+static bool config_read_document(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct yaml_docs docs;
 
@@ -310,27 +314,27 @@ static bool read_document(struct arena *a, struct config *c, struct diagnostics 
 	return true;
 }
 
-static void set_sync(struct reader *r, const struct config *c, size_t sync)
+static void config_set_sync(struct reader *r, const struct config *c, size_t sync)
 {
-	const struct node *list = syncs_of(c);
+	const struct node *list = config_syncs(c);
 
 	if (list && sync < list->count && list->entries[sync].value->kind == NODE_MAP)
-		read_map(r, "syncs.", list->entries[sync].value);
+		config_read_mapping(r, "syncs.", list->entries[sync].value);
 }
 
 /* What is wrong is told once, here; whoever takes settings from it later has no faults. */
-static void check(struct arena *a, struct config *c, struct diagnostics *faults)
+static void config_check(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct settings all = { 0 };
 	struct reader r = { a, file_directory(a, c->path), &all, faults };
 
 	if (c->root)
-		read_map(&r, "", c->root);
-	read_syncs(&r, c);
-	for (size_t i = 0; syncs_of(c) && i < syncs_of(c)->count; i++) {
+		config_read_mapping(&r, "", c->root);
+	config_read_syncs(&r, c);
+	for (size_t i = 0; config_syncs(c) && i < config_syncs(c)->count; i++) {
 		struct settings one = { 0 };
 		r.settings = &one;
-		set_sync(&r, c, i);
+		config_set_sync(&r, c, i);
 	}
 }
 
@@ -340,9 +344,9 @@ bool config_parse(struct arena *a, const char *path, const char *bytes, size_t l
 	struct config c = { .path = path, .bytes = bytes, .len = len };
 	size_t errors = faults->errors;
 
-	if (!read_document(a, &c, faults))
+	if (!config_read_document(a, &c, faults))
 		return false;
-	check(a, &c, faults);
+	config_check(a, &c, faults);
 	if (faults->errors > errors)
 		return false;
 	*out = c;
@@ -377,8 +381,8 @@ void config_set(struct arena *a, const struct config *c, size_t sync, struct set
 	struct reader r = { a, file_directory(a, c->path), s, &none };
 
 	if (c->root)
-		read_map(&r, "", c->root);
-	set_sync(&r, c, sync);
+		config_read_mapping(&r, "", c->root);
+	config_set_sync(&r, c, sync);
 	if (sync < c->count)
 		s->sync_name = arena_strdup(a, c->names[sync]);
 }

@@ -30,7 +30,7 @@ void cycle_job_write(const struct cycle_job *job, struct buf *out)
 	json_write(document, JSON_COMPACT, out);
 }
 
-static bool read_list(struct arena *a, const struct node *list, struct texts *out)
+static bool cycle_job_read_list(struct arena *a, const struct node *list, struct texts *out)
 {
 	if (list && list->kind != NODE_LIST)
 		return false;
@@ -43,14 +43,15 @@ static bool read_list(struct arena *a, const struct node *list, struct texts *ou
 	return true;
 }
 
-static bool read_document(struct arena *a, const struct node *document, struct cycle_job *out, struct err *err)
+static bool cycle_job_read_document(struct arena *a, const struct node *document, struct cycle_job *out,
+                                    struct err *err)
 {
 	if (document->kind != NODE_MAP)
 		return err_set(err, "expected an object, found %s", node_kind_words(document->kind));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*(const char **)((char *)out + texts[i].offset) = node_get_text(document, texts[i].key);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
-		if (!read_list(a, node_get(document, lists[i].key), (void *)((char *)out + lists[i].offset)))
+		if (!cycle_job_read_list(a, node_get(document, lists[i].key), (void *)((char *)out + lists[i].offset)))
 			return err_set(err, "%s: expected a list of texts", lists[i].key);
 	if (!out->sync || !out->trigger)
 		return err_set(err, "it names no sync, or no trigger");
@@ -64,7 +65,7 @@ bool cycle_job_read(struct arena *a, const char *bytes, size_t len, struct cycle
 	struct cycle_job job = { .hurry_fd = -1 };
 	struct node *document;
 
-	if (!json_read(a, bytes, len, &document, err) || !read_document(a, document, &job, err))
+	if (!json_read(a, bytes, len, &document, err) || !cycle_job_read_document(a, document, &job, err))
 		return err_wrap(err, "the job on stdin");
 	*out = job;
 	return true;

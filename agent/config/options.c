@@ -240,7 +240,8 @@ const struct option option_table[] = {
 	{ .key = "images", .type = OPTION_MAP, AT(images),
 	  .help = "image (12, 12:3 or *) to the words before the command of its steps", RESTART },
 	{ .key = "serve.sql", .type = OPTION_TEXT, AT(sql_command), .help = "command that runs sql steps", RESTART },
-	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "command that runs export steps", RESTART },
+	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "command that runs export steps",
+	  RESTART },
 	{ .key = "serve.git.ca_file", .type = OPTION_PATH, AT(step_ca_file), RESTART },
 	{ .key = "serve.git.ssh_key", .type = OPTION_PATH, AT(step_ssh_key), RESTART },
 	{ .key = "serve.git.known_hosts", .type = OPTION_PATH, AT(step_known_hosts), RESTART },
@@ -265,7 +266,7 @@ const struct option option_table[] = {
 
 _Static_assert(ARRAY_LEN(option_table) <= SETTINGS_MAX, "struct settings has too few origins");
 
-static bool is_last(const struct option *o)
+static bool option_is_last(const struct option *o)
 {
 	return !o->name && !o->key;
 }
@@ -293,12 +294,12 @@ const char *option_argument(struct arena *a, const struct option *o)
 
 /* Setting one from text. */
 
-static bool wrong(struct diagnostics *f, const struct origin *from, const char *text, const char *wanted)
+static bool option_wrong_value(struct diagnostics *f, const struct origin *from, const char *text, const char *wanted)
 {
 	return diagnostics_add(f, from->at, "%s: \"%s\" is not %s", from->name, text, wanted);
 }
 
-static bool read_flag(const char *text, bool *out)
+static bool option_parse_flag(const char *text, bool *out)
 {
 	static const struct { const char *word; bool value; } words[] = {
 		{ "1", true }, { "true", true }, { "yes", true }, { "on", true },
@@ -314,7 +315,7 @@ static bool read_flag(const char *text, bool *out)
 }
 
 /* Up to nine digits at *p, which no sum or product here overflows. */
-static bool read_digits(const char **p, int64_t *out)
+static bool option_parse_digits(const char **p, int64_t *out)
 {
 	size_t len = strspn(*p, "0123456789");
 
@@ -325,18 +326,18 @@ static bool read_digits(const char **p, int64_t *out)
 	return true;
 }
 
-static bool read_number(const char *text, int least, int most, int *out)
+static bool option_parse_number(const char *text, int least, int most, int *out)
 {
 	int64_t n;
 
-	if (!read_digits(&text, &n) || *text || n < least || n > most)
+	if (!option_parse_digits(&text, &n) || *text || n < least || n > most)
 		return false;
 	*out = (int)n;
 	return true;
 }
 
 /* Hours, minutes, seconds, milliseconds, each at most once and in this order; not nothing. */
-static bool read_duration(const char *text, int64_t *out)
+static bool option_parse_duration(const char *text, int64_t *out)
 {
 	static const struct { const char *name; int64_t ms; } units[] = {
 		{ "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 },
@@ -344,7 +345,7 @@ static bool read_duration(const char *text, int64_t *out)
 	int64_t sum = 0, n;
 
 	for (size_t i = 0; *text; ) {
-		if (!read_digits(&text, &n))
+		if (!option_parse_digits(&text, &n))
 			return false;
 		size_t len = strcspn(text, "0123456789");
 		while (i < ARRAY_LEN(units) &&
@@ -362,8 +363,8 @@ static bool read_duration(const char *text, int64_t *out)
 }
 
 /* False with a fault that names all words and the nearest. */
-static bool read_word(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                      const struct option_word **out, struct diagnostics *f)
+static bool option_parse_word(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                              const struct option_word **out, struct diagnostics *f)
 {
 	CLEANUP(buf_done) struct buf all = BUF_TEXT;
 	struct suggestion near = { .word = text };
@@ -378,16 +379,16 @@ static bool read_word(struct arena *a, const struct option *o, const char *text,
 	}
 	if (near.best)
 		buf_addf(&all, "; did you mean \"%s\"?", near.best);
-	return wrong(f, from, text, buf_str(&all));
+	return option_wrong_value(f, from, text, buf_str(&all));
 }
 
-static void add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                     struct texts *list, struct diagnostics *f)
+static void option_add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                            struct texts *list, struct diagnostics *f)
 {
 	const struct option_word *word;
 
 	if (o->words) {
-		if (!read_word(a, o, text, from, &word, f))
+		if (!option_parse_word(a, o, text, from, &word, f))
 			return;
 		text = word->word;
 	}
@@ -395,26 +396,28 @@ static void add_item(struct arena *a, const struct option *o, const char *text, 
 	list->items[list->count++] = arena_strdup(a, text);
 }
 
-static bool set_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
-                      void *to, struct diagnostics *f)
+static bool option_parse_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                               void *to, struct diagnostics *f)
 {
 	const struct option_word *word;
 
 	switch (o->type) {
 	case OPTION_FLAG:
-		return read_flag(text, to) || wrong(f, from, text, "yes or no");
+		return option_parse_flag(text, to) || option_wrong_value(f, from, text, "yes or no");
 	case OPTION_NUMBER:
-		return read_number(text, o->least, o->most, to) ||
-		       wrong(f, from, text, arena_printf(a, "a whole number from %d to %d", o->least, o->most));
+		return option_parse_number(text, o->least, o->most, to) ||
+		       option_wrong_value(f, from, text, arena_printf(a, "a whole number from %d to %d", o->least,
+		                                                      o->most));
 	case OPTION_DURATION:
-		return read_duration(text, to) || wrong(f, from, text, "a duration such as 90s, 10m or 1h30m");
+		return option_parse_duration(text, to) ||
+		       option_wrong_value(f, from, text, "a duration such as 90s, 10m or 1h30m");
 	case OPTION_WORD:
-		if (!read_word(a, o, text, from, &word, f))
+		if (!option_parse_word(a, o, text, from, &word, f))
 			return false;
 		*(int *)to = word->value;
 		return true;
 	case OPTION_LIST:
-		add_item(a, o, text, from, to, f);
+		option_add_item(a, o, text, from, to, f);
 		return true;
 	case OPTION_TEXT:
 	case OPTION_PATH:
@@ -442,15 +445,15 @@ void option_set(struct arena *a, const struct option *o, const char *text, const
 	if (o->type == OPTION_LIST && from->kind != origin->kind)
 		*(struct texts *)to = (struct texts){ 0 };
 	*origin = *from;
-	set_value(a, o, text, from, to, f);
+	option_parse_value(a, o, text, from, to, f);
 }
 
-static bool same_text(const char *a, const char *b)
+static bool option_same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool same_texts(const struct texts *a, const struct texts *b)
+static bool option_same_texts(const struct texts *a, const struct texts *b)
 {
 	bool same = a->count == b->count;
 
@@ -459,13 +462,13 @@ static bool same_texts(const struct texts *a, const struct texts *b)
 	return same;
 }
 
-static bool same_map(const struct var_list *a, const struct var_list *b)
+static bool option_same_map(const struct var_list *a, const struct var_list *b)
 {
 	bool same = a->count == b->count;
 
 	for (size_t i = 0; same && i < a->count; i++)
 		same = strcmp(a->items[i].name, b->items[i].name) == 0 &&
-		       same_text(a->items[i].value, b->items[i].value);
+		       option_same_text(a->items[i].value, b->items[i].value);
 	return same;
 }
 
@@ -482,23 +485,23 @@ bool option_equal(const struct option *o, const struct settings *a, const struct
 	case OPTION_DURATION:
 		return *(const int64_t *)x == *(const int64_t *)y;
 	case OPTION_LIST:
-		return same_texts(x, y);
+		return option_same_texts(x, y);
 	case OPTION_MAP:
-		return same_map(x, y);
+		return option_same_map(x, y);
 	case OPTION_TEXT:
 	case OPTION_PATH:
 	case OPTION_ENDPOINT:
 	case OPTION_GIT:
 		break;
 	}
-	return same_text(*(const char *const *)x, *(const char *const *)y);
+	return option_same_text(*(const char *const *)x, *(const char *const *)y);
 }
 
 const struct origin *settings_origin(const struct settings *s, const void *field)
 {
 	size_t offset = (const char *)field - (const char *)s;
 
-	for (const struct option *o = option_table; !is_last(o); o++)
+	for (const struct option *o = option_table; !option_is_last(o); o++)
 		if (o->offset == offset && s->origins[o - option_table].kind != ORIGIN_DEFAULT)
 			return &s->origins[o - option_table];
 	return NULL;
@@ -507,7 +510,7 @@ const struct origin *settings_origin(const struct settings *s, const void *field
 /* Defaults. */
 
 /* systemd's StateDirectory= (of several the first), then the XDG base directory. */
-static const char *state_dir(struct arena *a, char **env)
+static const char *options_default_state_dir(struct arena *a, char **env)
 {
 	const char *given = env_get(env, "STATE_DIRECTORY");
 	const char *xdg = env_get(env, "XDG_STATE_HOME"), *home = env_get(env, "HOME");
@@ -525,15 +528,15 @@ void options_defaults(struct arena *a, unsigned groups, char **env, struct setti
 {
 	struct diagnostics none = { .arena = a };
 
-	*s = (struct settings){ .state_dir = state_dir(a, env) };
-	for (const struct option *o = option_table; !is_last(o); o++)
+	*s = (struct settings){ .state_dir = options_default_state_dir(a, env) };
+	for (const struct option *o = option_table; !option_is_last(o); o++)
 		if (o->otherwise && (o->groups & groups))
 			option_set(a, o, o->otherwise, &(struct origin){ .name = o->name }, s, &none);
 }
 
 /* Variables. */
 
-static const char *variable_of(struct arena *a, const struct option *o)
+static const char *option_variable(struct arena *a, const struct option *o)
 {
 	char *name = arena_printf(a, PREFIX "%s", o->name);
 
@@ -542,8 +545,8 @@ static const char *variable_of(struct arena *a, const struct option *o)
 	return name;
 }
 
-static void set_from_variable(struct arena *a, const struct option *o, const char *name, const char *value,
-                              struct settings *s, struct diagnostics *f)
+static void option_set_from_variable(struct arena *a, const struct option *o, const char *name, const char *value,
+                                     struct settings *s, struct diagnostics *f)
 {
 	struct origin from = { ORIGIN_VARIABLE, name, { 0 } };
 
@@ -559,11 +562,12 @@ static void set_from_variable(struct arena *a, const struct option *o, const cha
 /* Tokens have variables and no options, because every user of the machine can read a command line. */
 static const char *const token_variables[] = { PREFIX "TOKEN", PREFIX "GIT_TOKEN" };
 
-static void warn_unread_variable(const char *name, const char *nearest, const struct option *line_only,
-                                 struct diagnostics *f)
+static void options_warn_of_unread_variable(const char *name, const char *nearest, const struct option *line_only,
+                                            struct diagnostics *f)
 {
 	if (line_only)
-		diagnostics_warn(f, (struct pos){ 0 }, "variable %s is not used: --%s is read from the command line only",
+		diagnostics_warn(f, (struct pos){ 0 }, "variable %s is not used: --%s is read from the command line "
+		                 "only",
 		                 name, line_only->name);
 	else if (nearest)
 		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s; did you mean %s?", name, nearest);
@@ -571,8 +575,8 @@ static void warn_unread_variable(const char *name, const char *nearest, const st
 		diagnostics_warn(f, (struct pos){ 0 }, "unknown variable %s", name);
 }
 
-static void read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
-                          struct settings *s, struct diagnostics *f)
+static void options_read_variable(struct arena *a, unsigned groups, const char *name, const char *value,
+                                  struct settings *s, struct diagnostics *f)
 {
 	const struct option *line_only = NULL;
 	struct suggestion near = { .word = name };
@@ -582,8 +586,8 @@ static void read_variable(struct arena *a, unsigned groups, const char *name, co
 		known |= strcmp(name, token_variables[i]) == 0;
 		suggest_offer(&near, token_variables[i]);
 	}
-	for (const struct option *o = option_table; !is_last(o) && o->name; o++) {
-		const char *variable = variable_of(a, o);
+	for (const struct option *o = option_table; !option_is_last(o) && o->name; o++) {
+		const char *variable = option_variable(a, o);
 		bool same = strcmp(variable, name) == 0;
 		if (o->no_variable) {
 			line_only = same ? o : line_only;
@@ -592,10 +596,10 @@ static void read_variable(struct arena *a, unsigned groups, const char *name, co
 		suggest_offer(&near, variable);
 		known |= same;
 		if (same && *value && (o->groups & groups))
-			set_from_variable(a, o, variable, value, s, f);
+			option_set_from_variable(a, o, variable, value, s, f);
 	}
 	if (!known)
-		warn_unread_variable(name, near.best, line_only, f);
+		options_warn_of_unread_variable(name, near.best, line_only, f);
 }
 
 void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *f)
@@ -603,7 +607,7 @@ void options_from_env(struct arena *a, unsigned groups, char **env, struct setti
 	for (; *env; env++) {
 		const char *eq = strchr(*env, '=');
 		if (eq && strncmp(*env, PREFIX, strlen(PREFIX)) == 0)
-			read_variable(a, groups | FOR_ALL, arena_strndup(a, *env, eq - *env), eq + 1, s, f);
+			options_read_variable(a, groups | FOR_ALL, arena_strndup(a, *env, eq - *env), eq + 1, s, f);
 	}
 }
 

@@ -4,7 +4,7 @@
 
 #include "reconcile/base/suggest.h"
 
-static const struct option *find_long(const char *name, size_t len)
+static const struct option *argv_find_option(const char *name, size_t len)
 {
 	for (const struct option *o = option_table; o->name; o++)
 		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
@@ -12,7 +12,7 @@ static const struct option *find_long(const char *name, size_t len)
 	return NULL;
 }
 
-static const struct option *find_letter(char letter)
+static const struct option *argv_find_letter(char letter)
 {
 	for (const struct option *o = option_table; o->name; o++)
 		if (o->letter && o->letter == letter)
@@ -35,7 +35,7 @@ static const struct { const char *name, *hint; } foreign_options[] = {
 	{ "watch", "flowsync agent keeps a service as declared" },
 };
 
-static void unknown_option(const char *name, struct diagnostics *f)
+static void argv_unknown_option(const char *name, struct diagnostics *f)
 {
 	struct suggestion near = { .word = name };
 
@@ -62,8 +62,8 @@ static void unknown_option(const char *name, struct diagnostics *f)
 		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"", name);
 }
 
-static void add_given(struct arena *a, struct command_line *line, const struct option *o,
-                      const char *value, struct diagnostics *f)
+static void argv_add_option(struct arena *a, struct command_line *line, const struct option *o,
+                            const char *value, struct diagnostics *f)
 {
 	if (!value && o->type != OPTION_FLAG) {
 		diagnostics_add(f, (struct pos){ 0 }, "--%s: expected %s, found nothing", o->name,
@@ -76,12 +76,12 @@ static void add_given(struct arena *a, struct command_line *line, const struct o
 
 /* arg is what follows the two dashes, next the argument after it.  True if next was its value.
  * What follows an unknown name is not repeated: it may be a token. */
-static bool scan_long(struct arena *a, const char *arg, const char *next,
-                      struct command_line *line, struct diagnostics *f)
+static bool argv_scan_long(struct arena *a, const char *arg, const char *next,
+                           struct command_line *line, struct diagnostics *f)
 {
 	size_t len = strcspn(arg, "=");
 	const char *value = arg[len] ? arg + len + 1 : NULL;
-	const struct option *o = find_long(arg, len);
+	const struct option *o = argv_find_option(arg, len);
 	const char *name = arena_strndup(a, arg, len);
 
 	if (strcmp(name, "help") == 0 || strcmp(name, "version") == 0) {
@@ -89,7 +89,7 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 		return false;
 	}
 	if (!o) {
-		unknown_option(name, f);
+		argv_unknown_option(name, f);
 		return strcmp(name, "token") == 0 && !value;
 	}
 	if (o->type == OPTION_FLAG && value) {
@@ -97,39 +97,40 @@ static bool scan_long(struct arena *a, const char *arg, const char *next,
 		return false;
 	}
 	bool takes_next = o->type != OPTION_FLAG && !value && next;
-	add_given(a, line, o, takes_next ? next : value, f);
+	argv_add_option(a, line, o, takes_next ? next : value, f);
 	return takes_next;
 }
 
 /* True if arg, which follows one dash, is the long name of an option, as other tools have them. */
-static bool is_long_name(const char *arg)
+static bool argv_is_long_name(const char *arg)
 {
 	size_t len = strcspn(arg, "=");
 
-	return len > 1 && (find_long(arg, len) || strcmp(arg, "help") == 0 || strcmp(arg, "version") == 0);
+	return len > 1 && (argv_find_option(arg, len) || strcmp(arg, "help") == 0 || strcmp(arg, "version") == 0);
 }
 
 /* The same for letters behind one dash: flags, then perhaps one that takes the rest or next as
  * its value. */
-static bool scan_letters(struct arena *a, const char *arg, const char *next,
-                         struct command_line *line, struct diagnostics *f)
+static bool argv_scan_letters(struct arena *a, const char *arg, const char *next,
+                              struct command_line *line, struct diagnostics *f)
 {
-	if (is_long_name(arg)) {
+	if (argv_is_long_name(arg)) {
 		int len = (int)strcspn(arg, "=");
-		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%.*s\"; did you mean \"--%.*s\"?", len, arg, len, arg);
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%.*s\"; did you mean \"--%.*s\"?", len, arg,
+		                len, arg);
 		return false;
 	}
 	for (; *arg; arg++) {
-		const struct option *o = find_letter(*arg);
+		const struct option *o = argv_find_letter(*arg);
 		if (*arg == 'h') {
 			line->help = true;
 		} else if (!o) {
 			diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
 			return false;
 		} else if (o->type == OPTION_FLAG) {
-			add_given(a, line, o, NULL, f);
+			argv_add_option(a, line, o, NULL, f);
 		} else {
-			add_given(a, line, o, arg[1] ? arg + 1 : next, f);
+			argv_add_option(a, line, o, arg[1] ? arg + 1 : next, f);
 			return !arg[1] && next;
 		}
 	}
@@ -150,14 +151,14 @@ void options_scan(struct arena *a, int argc, char **argv, struct command_line *o
 		} else if (strcmp(arg, "--") == 0) {
 			only_words = true;
 		} else if (arg[1] == '-') {
-			i += scan_long(a, arg + 2, next, out, f);
+			i += argv_scan_long(a, arg + 2, next, out, f);
 		} else {
-			i += scan_letters(a, arg + 1, next, out, f);
+			i += argv_scan_letters(a, arg + 1, next, out, f);
 		}
 	}
 }
 
-static const struct option *find_for(const char *name, unsigned groups)
+static const struct option *argv_find_option_of_groups(const char *name, unsigned groups)
 {
 	for (const struct option *o = option_table; o->name; o++)
 		if ((o->groups & groups) && strcmp(o->name, name) == 0)
@@ -169,7 +170,7 @@ void options_from_argv(struct arena *a, unsigned groups, const char *command,
                        const struct command_line *line, struct settings *s, struct diagnostics *f)
 {
 	for (const struct given *g = line->given; g < line->given + line->given_count; g++) {
-		const struct option *o = find_for(g->name, groups | FOR_ALL);
+		const struct option *o = argv_find_option_of_groups(g->name, groups | FOR_ALL);
 		struct origin from = { ORIGIN_OPTION, arena_printf(a, "--%s", g->name), { 0 } };
 		if (o)
 			option_set(a, o, g->value ? g->value : "yes", &from, s, f);

@@ -5,14 +5,14 @@
 #include "agent/util/file.h"
 #include "reconcile/tree/yaml.h"
 
-static void add(struct arena *a, struct var_list *vars, const char *name, const char *value)
+static void template_vars_add(struct arena *a, struct var_list *vars, const char *name, const char *value)
 {
 	arena_grow(a, vars->items, vars->count, vars->room);
 	vars->items[vars->count++] = (struct var){ name, value };
 }
 
 /* The tool prints Python's booleans, which begin with a capital; YAML reads both the same. */
-static const char *text_of(struct arena *a, const struct node *n)
+static const char *template_vars_text(struct arena *a, const struct node *n)
 {
 	if (n->kind == NODE_BOOL)
 		return n->boolean ? "True" : "False";
@@ -32,12 +32,12 @@ void template_vars_add_map(struct arena *a, const char *what, const struct node 
 			diagnostics_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
 			          node_kind_words(e->value->kind));
 		else if (e->value->kind != NODE_NULL)
-			add(a, vars, e->key, text_of(a, e->value));
+			template_vars_add(a, vars, e->key, template_vars_text(a, e->value));
 	}
 }
 
-static void add_file(struct arena *a, const char *path, struct var_list *vars,
-                     struct diagnostics *faults)
+static void template_vars_add_file(struct arena *a, const char *path, struct var_list *vars,
+                                   struct diagnostics *faults)
 {
 	struct yaml_docs docs;
 	const char *bytes;
@@ -57,20 +57,20 @@ static void add_file(struct arena *a, const char *path, struct var_list *vars,
 }
 
 /* The text is not shown: what has no "=" in it may be a value, and that a secret. */
-static void add_set(struct arena *a, const struct settings *s, struct var_list *vars,
-                    struct diagnostics *faults)
+static void template_vars_add_set(struct arena *a, const struct settings *s, struct var_list *vars,
+                                  struct diagnostics *faults)
 {
 	for (size_t i = 0; i < s->set.count; i++) {
 		const char *text = s->set.items[i], *eq = strchr(text, '=');
 		if (eq && eq != text)
-			add(a, vars, arena_strndup(a, text, eq - text), eq + 1);
+			template_vars_add(a, vars, arena_strndup(a, text, eq - text), eq + 1);
 		else
 			diagnostics_add(faults, (struct pos){ 0 }, "%s: expected KEY=VALUE, found %s",
 			          settings_origin(s, &s->set)->name, eq ? "no key" : "no \"=\"");
 	}
 }
 
-static void add_env(struct arena *a, char **env, struct vars *out)
+static void template_vars_add_env(struct arena *a, char **env, struct vars *out)
 {
 	size_t count = 0;
 
@@ -94,15 +94,15 @@ bool template_vars_build(struct arena *a, const struct settings *s, char **env, 
 	size_t errors = faults->errors;
 
 	for (size_t i = 0; i < s->vars.count; i++)
-		add(a, &list, s->vars.items[i].name, s->vars.items[i].value);
+		template_vars_add(a, &list, s->vars.items[i].name, s->vars.items[i].value);
 	if (s->vars_file)
-		add_file(a, s->vars_file, &list, faults);
-	add_set(a, s, &list, faults);
+		template_vars_add_file(a, s->vars_file, &list, faults);
+	template_vars_add_set(a, s, &list, faults);
 	if (faults->errors > errors)
 		return false;
 	vars.items = list.items;
 	vars.count = list.count;
-	add_env(a, env, &vars);
+	template_vars_add_env(a, env, &vars);
 	*out = vars;
 	return true;
 }

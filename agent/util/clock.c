@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t read_clock(clockid_t clock)
+static int64_t clock_read_ms(clockid_t clock)
 {
 	struct timespec now;
 
@@ -13,17 +13,17 @@ static int64_t read_clock(clockid_t clock)
 
 int64_t clock_now(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return clock_read_ms(CLOCK_REALTIME);
 }
 
 int64_t clock_monotonic(void)
 {
-	return read_clock(CLOCK_MONOTONIC);
+	return clock_read_ms(CLOCK_MONOTONIC);
 }
 
 int64_t clock_boottime(void)
 {
-	return read_clock(CLOCK_BOOTTIME);
+	return clock_read_ms(CLOCK_BOOTTIME);
 }
 
 void timestamp_add(struct buf *out, int64_t ms)

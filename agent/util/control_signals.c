@@ -8,7 +8,7 @@
 static int ends[2] = { -1, -1 };
 
 /* One byte a signal; a pipe that is full already holds more of them than anybody needs. */
-static void on_signal(int number)
+static void control_signals_handler(int number)
 {
 	int saved = errno;
 	char byte = (char)number;
@@ -18,20 +18,20 @@ static void on_signal(int number)
 	errno = saved;
 }
 
-static void on_hurry(int number)
+static void control_signals_discard(int number)
 {
 }
 
 bool control_signals_watch(int *fd, struct err *err)
 {
-	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = control_signals_handler, .sa_flags = SA_RESTART };
 
 	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
 	sigaction(SIGHUP, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
 	/* Meant for a cycle; sent to the whole group it must not end us. */
-	action.sa_handler = on_hurry;
+	action.sa_handler = control_signals_discard;
 	sigaction(SIGUSR2, &action, NULL);
 	*fd = ends[0];
 	return true;

@@ -15,7 +15,7 @@ const char *diagnostics_text_line(struct arena *a, const struct diagnostic *faul
 	return arena_strdup(a, buf_str(&line));
 }
 
-static struct node *text_or_null(struct arena *a, const char *text)
+static struct node *diagnostics_text_or_null(struct arena *a, const char *text)
 {
 	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
 
@@ -25,7 +25,7 @@ static struct node *text_or_null(struct arena *a, const char *text)
 	return node_text(a, buf_str(&plain));
 }
 
-static struct node *number_or_null(struct arena *a, int number)
+static struct node *diagnostics_number_or_null(struct arena *a, int number)
 {
 	return number > 0 ? node_int(a, number) : node_null(a);
 }
@@ -52,10 +52,10 @@ struct node *diagnostics_text_list(struct arena *a, const struct diagnostics *fa
 		if (f->warning != warnings)
 			continue;
 		struct node *item = node_add(a, list, node_map(a));
-		node_put(a, item, "message", text_or_null(a, f->message));
-		node_put(a, item, "file", text_or_null(a, f->at.file));
-		node_put(a, item, "line", number_or_null(a, f->at.line));
-		node_put(a, item, "column", number_or_null(a, f->at.line > 0 ? f->at.col : 0));
+		node_put(a, item, "message", diagnostics_text_or_null(a, f->message));
+		node_put(a, item, "file", diagnostics_text_or_null(a, f->at.file));
+		node_put(a, item, "line", diagnostics_number_or_null(a, f->at.line));
+		node_put(a, item, "column", diagnostics_number_or_null(a, f->at.line > 0 ? f->at.col : 0));
 	}
 	return list;
 }

@@ -12,7 +12,7 @@
 
 enum { NAME_ROOM = 32 };
 
-static bool make_one(const char *path, mode_t mode, struct err *err)
+static bool directory_make_one(const char *path, mode_t mode, struct err *err)
 {
 	struct stat st;
 
@@ -22,35 +22,35 @@ static bool make_one(const char *path, mode_t mode, struct err *err)
 }
 
 /* From the end: mostly all but the last are there. */
-static bool make_all(char *path, mode_t mode, struct err *err)
+static bool directory_make_with_parents(char *path, mode_t mode, struct err *err)
 {
 	char *slash = strrchr(path, '/');
 
-	if (make_one(path, mode, err))
+	if (directory_make_one(path, mode, err))
 		return true;
 	if (!slash || slash == path)
 		return false;
 	*slash = '\0';
-	bool made = make_all(path, mode, err);
+	bool made = directory_make_with_parents(path, mode, err);
 	*slash = '/';
-	return made && make_one(path, mode, err);
+	return made && directory_make_one(path, mode, err);
 }
 
-static bool make(const char *path, mode_t mode, struct err *err)
+static bool directory_make_with_mode(const char *path, mode_t mode, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return make_all(arena_strdup(&a, path), mode, err);
+	return directory_make_with_parents(arena_strdup(&a, path), mode, err);
 }
 
 bool directory_make(const char *path, struct err *err)
 {
-	return make(path, 0700, err);
+	return directory_make_with_mode(path, 0700, err);
 }
 
 bool directory_make_public(const char *path, struct err *err)
 {
-	return make(path, 0777, err);
+	return directory_make_with_mode(path, 0777, err);
 }
 
 /* ---- removing ----
@@ -66,7 +66,7 @@ struct removal {
 	bool progress;
 };
 
-static void note(struct removal *r, int why)
+static void removal_note_failure(struct removal *r, int why)
 {
 	r->why = r->why ? r->why : why;
 }
@@ -78,7 +78,7 @@ void directory_close(DIR **stream)
 }
 
 /* Returns errno; 0: it was moved.  Others may have one of these names already. */
-static int move(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
+static int removal_move_to_top(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
 {
 	int failed;
 
@@ -90,38 +90,38 @@ static int move(struct removal *r, int at, const char *name, char fresh[NAME_ROO
 }
 
 /* The folder `name` gets a name of its own at the top; "" if it does not. */
-static void move_up(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
+static void removal_open_up(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
 {
-	int failed = move(r, at, name, fresh);
+	int failed = removal_move_to_top(r, at, name, fresh);
 
 	/* Its ".." changes, which takes leave to write to it. */
 	if (failed == EACCES && fchmodat(at, name, 0700, 0) == 0)
-		failed = move(r, at, name, fresh);
+		failed = removal_move_to_top(r, at, name, fresh);
 	/* Not before it is known that nothing is mounted there, whose mode that would be. */
 	if (!failed && fchmodat(r->top, fresh, 0700, 0) < 0)
 		failed = errno;
 	if (failed) {
-		note(r, failed);
+		removal_note_failure(r, failed);
 		*fresh = '\0';
 	}
 }
 
-static void remove_entry(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
+static void removal_remove_entry(struct removal *r, int at, const char *name, char fresh[NAME_ROOM])
 {
 	struct stat st;
 
 	*fresh = '\0';
 	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		note(r, errno);
+		removal_note_failure(r, errno);
 	else if (unlinkat(at, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) == 0)
 		r->progress = true;
 	else if (S_ISDIR(st.st_mode))
-		move_up(r, at, name, fresh);
+		removal_open_up(r, at, name, fresh);
 	else
-		note(r, errno);
+		removal_note_failure(r, errno);
 }
 
-static DIR *look_into(int at, const char *name)
+static DIR *directory_open_at(int at, const char *name)
 {
 	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -132,24 +132,24 @@ static DIR *look_into(int at, const char *name)
 }
 
 /* Empties a folder at the top: its folders go to the top, all else goes. */
-static void remove_folder(struct removal *r, const char *name)
+static void removal_empty_folder(struct removal *r, const char *name)
 {
-	CLEANUP(directory_close) DIR *stream = look_into(r->top, name);
+	CLEANUP(directory_close) DIR *stream = directory_open_at(r->top, name);
 	char fresh[NAME_ROOM];
 
 	for (struct dirent *e; stream && (e = readdir(stream)); )
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-			remove_entry(r, dirfd(stream), e->d_name, fresh);
+			removal_remove_entry(r, dirfd(stream), e->d_name, fresh);
 			r->progress |= *fresh != '\0';
 		}
 	if (unlinkat(r->top, name, AT_REMOVEDIR) < 0)
-		note(r, errno);
+		removal_note_failure(r, errno);
 	else
 		r->progress = true;
 }
 
 /* What is moved to the top while it is read may come up at once or the next time. */
-static void remove_round(struct removal *r, DIR *top)
+static void removal_remove_round(struct removal *r, DIR *top)
 {
 	char fresh[NAME_ROOM];
 
@@ -159,9 +159,9 @@ static void remove_round(struct removal *r, DIR *top)
 	for (struct dirent *e; (e = readdir(top)); ) {
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		remove_entry(r, r->top, e->d_name, fresh);
+		removal_remove_entry(r, r->top, e->d_name, fresh);
 		if (*fresh)
-			remove_folder(r, fresh);
+			removal_empty_folder(r, fresh);
 	}
 }
 
@@ -174,15 +174,15 @@ bool directory_remove_tree(const char *path, struct err *err)
 		return true;
 	if (S_ISDIR(st.st_mode))
 		chmod(path, 0700);
-	CLEANUP(directory_close) DIR *top = look_into(AT_FDCWD, path);
+	CLEANUP(directory_close) DIR *top = directory_open_at(AT_FDCWD, path);
 	if (!top)
 		return err_sys(err, errno, "remove the folder \"%s\"", path);
 	r.top = dirfd(top);
 	do {
-		remove_round(&r, top);
+		removal_remove_round(&r, top);
 		if (rmdir(path) == 0)
 			return true;
-		note(&r, errno);
+		removal_note_failure(&r, errno);
 	} while (r.progress);
 	return err_sys(err, r.why, "remove the folder \"%s\"", path);
 }

@@ -10,7 +10,7 @@
 
 #include "agent/util/fd.h"
 
-static bool too_large(struct err *err, size_t most)
+static bool file_too_large(struct err *err, size_t most)
 {
 	if (most % (1 << 20) == 0)
 		return err_set(err, "larger than %zu MiB", most >> 20);
@@ -18,8 +18,8 @@ static bool too_large(struct err *err, size_t most)
 }
 
 /* The file may grow while it is read: its size is only a first guess. */
-static bool read_all(struct arena *a, int fd, size_t room, size_t most,
-                     const char **bytes, size_t *len, struct err *err)
+static bool file_read_descriptor(struct arena *a, int fd, size_t room, size_t most,
+                                 const char **bytes, size_t *len, struct err *err)
 {
 	char *text = arena_new(a, char, room + 1);
 	size_t used = 0;
@@ -34,7 +34,7 @@ static bool read_all(struct arena *a, int fd, size_t room, size_t most,
 			break;
 		used += n;
 		if (used > most)
-			return too_large(err, most);
+			return file_too_large(err, most);
 		if (used == room) {
 			room = room * 2 < most ? room * 2 : most + 1;
 			char *more = arena_new(a, char, room + 1);
@@ -62,28 +62,28 @@ bool file_read(struct arena *a, const char *path, size_t most,
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, "not a regular file");
 	if ((size_t)st.st_size > most)
-		return too_large(err, most);
-	return read_all(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
+		return file_too_large(err, most);
+	return file_read_descriptor(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
 }
 
-static bool cannot_write(struct err *err)
+static bool file_cannot_write(struct err *err)
 {
 	return err_sys(err, errno, "cannot be written");
 }
 
 /* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
  * somebody put there. */
-static bool write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
-                           struct err *err)
+static bool file_write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
+                                struct err *err)
 {
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
-	return (fd >= 0 && fd_write_all(fd, bytes, len)) || cannot_write(err);
+	return (fd >= 0 && fd_write_all(fd, bytes, len)) || file_cannot_write(err);
 }
 
 /* Without this a rename may be lost with the power; file systems that cannot do it say so, which
  * is no failure. */
-static void sync_folder(struct arena *a, const char *path)
+static void file_sync_directory(struct arena *a, const char *path)
 {
 	const char *folder = file_directory(a, path);
 	CLEANUP(fd_close) int fd = open(*folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -99,17 +99,17 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return write_in_place(path, bytes, len, mode, err);
+		return file_write_in_place(path, bytes, len, mode, err);
 	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
-		return cannot_write(err);
+		return file_cannot_write(err);
 	if (!fd_write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
 	    rename(fresh, path) < 0) {
-		cannot_write(err);
+		file_cannot_write(err);
 		unlink(fresh);
 		return false;
 	}
-	sync_folder(a, path);
+	file_sync_directory(a, path);
 	return true;
 }
 
@@ -118,10 +118,10 @@ bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, s
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
 	if (fd < 0)
-		return errno == EEXIST ? err_set(err, "exists already") : cannot_write(err);
+		return errno == EEXIST ? err_set(err, "exists already") : file_cannot_write(err);
 	if (fd_write_all(fd, bytes, len))
 		return true;
-	cannot_write(err);
+	file_cannot_write(err);
 	unlink(path);
 	return false;
 }

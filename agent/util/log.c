@@ -28,7 +28,7 @@ bool log_is_journal(FILE *to, const char *stream)
 	return strcmp(buf_str(&own), stream) == 0;
 }
 
-static void add_json(struct buf *line, enum log_level level, const char *sync, const char *text)
+static void log_add_json(struct buf *line, enum log_level level, const char *sync, const char *text)
 {
 	buf_adds(line, "{\"ts\":\"");
 	timestamp_add(line, clock_now());
@@ -48,7 +48,7 @@ static void add_json(struct buf *line, enum log_level level, const char *sync, c
 }
 
 /* The journal knows when, and who. */
-static void add_text(struct buf *line, const struct log *log, enum log_level level, const char *text)
+static void log_add_text(struct buf *line, const struct log *log, enum log_level level, const char *text)
 {
 	bool color = log->color && !log->journal && *levels[level].color;
 
@@ -60,7 +60,7 @@ static void add_text(struct buf *line, const struct log *log, enum log_level lev
 	         color ? "\033[0m" : "", log->sync ? log->sync : "", log->sync ? ": " : "", text);
 }
 
-static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const char *fmt, va_list ap)
+static void PRINTF(3, 0) log_write_line(struct log *log, enum log_level level, const char *fmt, va_list ap)
 {
 	CLEANUP(buf_done) struct buf raw = BUF(LINE_MAX_BYTES), plain = BUF_TEXT;
 	CLEANUP(buf_done) struct buf line = BUF_TEXT;
@@ -70,9 +70,9 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 	buf_addv(&raw, fmt, ap);
 	term_add_plain(&plain, buf_str(&raw));
 	if (log->format == LOG_JSON)
-		add_json(&line, level, log->sync, buf_str(&plain));
+		log_add_json(&line, level, log->sync, buf_str(&plain));
 	else
-		add_text(&line, log, level, buf_str(&plain));
+		log_add_text(&line, log, level, buf_str(&plain));
 	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.
 	 * Where even this fails there is nobody left to tell. */
 	fwrite(buf_str(&line), 1, line.len, log->to);
@@ -81,7 +81,7 @@ static void PRINTF(3, 0) write_line(struct log *log, enum log_level level, const
 #define LOG_AT(level) do { \
 	va_list ap; \
 	va_start(ap, fmt); \
-	write_line(log, level, fmt, ap); \
+	log_write_line(log, level, fmt, ap); \
 	va_end(ap); \
 } while (0)
 

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static void close_file(FILE **file)
+static void memory_limit_close_file(FILE **file)
 {
 	if (*file)
 		fclose(*file);
@@ -12,7 +12,7 @@ static void close_file(FILE **file)
 
 void memory_limit_set(size_t bytes)
 {
-	CLEANUP(close_file) FILE *file = fopen("/proc/self/statm", "re");
+	CLEANUP(memory_limit_close_file) FILE *file = fopen("/proc/self/statm", "re");
 	unsigned long pages = 0;
 	struct rlimit limit;
 

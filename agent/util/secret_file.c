@@ -10,38 +10,39 @@
 #include "agent/util/file.h"
 #include "reconcile/tree/json.h"
 
-static bool is_space(char c)
+static bool secret_is_space(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool is_line_end(char c)
+static bool secret_is_line_end(char c)
 {
 	return c == '\r' || c == '\n';
 }
 
-static bool trim_token(const char **text, size_t *len, struct err *err)
+static bool secret_trim_token(const char **text, size_t *len, struct err *err)
 {
-	for (; *len && is_space((*text)[*len - 1]); --*len)
+	for (; *len && secret_is_space((*text)[*len - 1]); --*len)
 		;
-	for (; *len && is_space(**text); ++*text, --*len)
+	for (; *len && secret_is_space(**text); ++*text, --*len)
 		;
 	for (size_t i = 0; i < *len; i++)
 		if ((*text)[i] < ' ' || (*text)[i] > '~')
-			return err_set(err, "a character that no HTTP header can carry; expected one line of printable ASCII");
+			return err_set(err, "a character that no HTTP header can carry; expected one line of "
+			                    "printable ASCII");
 	return true;
 }
 
-static bool trim_text(enum secret_kind kind, const char *text, size_t *len, struct err *err)
+static bool secret_trim_text(enum secret_kind kind, const char *text, size_t *len, struct err *err)
 {
 	size_t end = 0;
 
 	if (kind == SECRET_LINE) {
-		while (end < *len && !is_line_end(text[end]))
+		while (end < *len && !secret_is_line_end(text[end]))
 			end++;
 		*len = end;
 	} else {
-		for (; *len && is_line_end(text[*len - 1]); --*len)
+		for (; *len && secret_is_line_end(text[*len - 1]); --*len)
 			;
 	}
 	return json_can_hold(text, *len) || err_set(err, "a NUL byte, or not UTF-8; expected text");
@@ -53,7 +54,7 @@ bool secret_file_read(struct arena *a, const char *path, enum secret_kind kind, 
 	size_t len;
 
 	if (!file_read(a, path, SECRET_FILE_MAX, &text, &len, err) ||
-	    !(kind == SECRET_TOKEN ? trim_token(&text, &len, err) : trim_text(kind, text, &len, err)))
+	    !(kind == SECRET_TOKEN ? secret_trim_token(&text, &len, err) : secret_trim_text(kind, text, &len, err)))
 		return false;
 	*out = arena_strndup(a, text, len);
 	return true;
@@ -75,7 +76,7 @@ bool secret_file_read_some(struct arena *a, const char *path, enum secret_kind k
 
 /* ---- files that other users can read ---- */
 
-static bool is_credential(const char *path)
+static bool secret_is_systemd_credential(const char *path)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	size_t len = dir ? strlen(dir) : 0;
@@ -83,15 +84,16 @@ static bool is_credential(const char *path)
 	return len && strncmp(path, dir, len) == 0 && path[len] == '/';
 }
 
-static bool is_exposed(const char *path)
+static bool secret_is_readable_for_others(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRGRP | S_IROTH)) && !is_credential(path);
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRGRP | S_IROTH)) &&
+	       !secret_is_systemd_credential(path);
 }
 
 /* True the first time that the process asks about path.  What is remembered lives as long as the process. */
-static bool is_first_warning(const char *path)
+static bool secret_is_first_warning(const char *path)
 {
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	static struct arena arena;
@@ -112,7 +114,7 @@ static bool is_first_warning(const char *path)
 
 void secret_file_warn(struct log *log, const char *what, const char *path)
 {
-	if (path && is_exposed(path) && is_first_warning(path))
+	if (path && secret_is_readable_for_others(path) && secret_is_first_warning(path))
 		log_warn(log, "%s \"%s\" can be read by others: chmod 600 it", what, path);
 }
 

@@ -10,7 +10,7 @@ static int ends[2] = { -1, -1 }, hurry_ends[2] = { -1, -1 };
 
 /* A second signal changes nothing: the step in flight is finished and the report written in any
  * case. */
-static void on_stop(int number)
+static void shutdown_signals_handler(int number)
 {
 	int saved = errno;
 	ssize_t written = 0;
@@ -23,7 +23,7 @@ static void on_stop(int number)
 	errno = saved;
 }
 
-static void on_hurry(int number)
+static void shutdown_signals_hurry_handler(int number)
 {
 	int saved = errno;
 	ssize_t written = write(hurry_ends[1], "", 1);
@@ -32,11 +32,11 @@ static void on_hurry(int number)
 	errno = saved;
 }
 
-static void on_pipe(int number)
+static void shutdown_signals_discard(int number)
 {
 }
 
-static void handle(int number, void (*handler)(int))
+static void shutdown_signals_set_handler(int number, void (*handler)(int))
 {
 	struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
@@ -49,8 +49,8 @@ bool shutdown_signals_watch(int *fd, struct err *err)
 {
 	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
-	handle(SIGINT, on_stop);
-	handle(SIGTERM, on_stop);
+	shutdown_signals_set_handler(SIGINT, shutdown_signals_handler);
+	shutdown_signals_set_handler(SIGTERM, shutdown_signals_handler);
 	*fd = ends[0];
 	return true;
 }
@@ -61,7 +61,7 @@ bool shutdown_signals_watch_hurry(int *fd, struct err *err)
 
 	if (hurry_ends[0] < 0 && pipe2(hurry_ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
-	handle(SIGUSR2, on_hurry);
+	shutdown_signals_set_handler(SIGUSR2, shutdown_signals_hurry_handler);
 	/* Whoever started us has kept back what came before the handler. */
 	sigemptyset(&hurry);
 	sigaddset(&hurry, SIGUSR2);
@@ -78,5 +78,5 @@ int shutdown_signals_received(void)
 /* A handler, because children would inherit SIG_IGN. */
 void shutdown_signals_ignore_sigpipe(void)
 {
-	handle(SIGPIPE, on_pipe);
+	shutdown_signals_set_handler(SIGPIPE, shutdown_signals_discard);
 }

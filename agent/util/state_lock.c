@@ -14,8 +14,8 @@
 enum { HOLDER_MAX = 64 };	/* bytes of the file that are looked at */
 
 /* " (process 12, since 2026-11-23T04:05:06.789Z)"; "" if what stands there is not what
- * write_holder() writes. */
-static const char *read_holder(struct arena *a, int fd)
+ * state_lock_write_holder() writes. */
+static const char *state_lock_read_holder(struct arena *a, int fd)
 {
 	char *text = arena_new(a, char, HOLDER_MAX + 1);
 
@@ -28,17 +28,17 @@ static const char *read_holder(struct arena *a, int fd)
 	return arena_printf(a, " (process %.*s, since %.*s)", (int)pid, text, (int)since, text + pid + 1);
 }
 
-static bool held(struct arena *a, int fd, const char *dir, struct err *err)
+static bool state_lock_held_error(struct arena *a, int fd, const char *dir, struct err *err)
 {
 	err_set(err, "the state directory \"%s\" is in use by another flowsync%s", dir,
-	        read_holder(a, fd));
+	        state_lock_read_holder(a, fd));
 	err->kind = ERR_CONFLICT;
 	return false;
 }
 
 /* A courtesy to whoever finds it held: a full disk makes the lock no less of one.  Only the first
  * line counts, so what a longer one left behind it may stay. */
-static void write_holder(struct arena *a, int fd)
+static void state_lock_write_holder(struct arena *a, int fd)
 {
 	dprintf(fd, "%d %s\n", (int)getpid(), timestamp_text(a, clock_now()));
 }
@@ -54,9 +54,9 @@ bool state_lock_take(const char *dir, int *out, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno, "open lock \"%s\"", path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? held(&a, fd, dir, err)
+		return errno == EWOULDBLOCK ? state_lock_held_error(&a, fd, dir, err)
 		                            : err_sys(err, errno, "take lock \"%s\"", path);
-	write_holder(&a, fd);
+	state_lock_write_holder(&a, fd);
 	*out = fd;
 	fd = -1;
 	return true;

@@ -16,7 +16,7 @@
 #include "agent/util/fd.h"
 #include "reconcile/base/arena.h"
 
-static bool make_pipe(int *from, int *to, struct err *err)
+static bool subprocess_make_pipe(int *from, int *to, struct err *err)
 {
 	int ends[2];
 
@@ -29,7 +29,7 @@ static bool make_pipe(int *from, int *to, struct err *err)
 
 /* All signals are kept back until here: a handler of ours would run in the child, too, and write to
  * the pipe that its parent waits on. */
-static void set_signals(bool apart)
+static void subprocess_set_signals(bool apart)
 {
 	/* What is asked of the agent often reaches its whole group, and would end us. */
 	static const int not_ours[] = { SIGHUP, SIGUSR1 }, ends_us[] = { SIGINT, SIGTERM };
@@ -48,8 +48,8 @@ static void set_signals(bool apart)
 }
 
 /* Between fork and exec: another thread may hold any lock, so nothing here takes one. */
-static _Noreturn void become(int program, const char *const *argv, pid_t parent,
-                             const struct subprocess_setup *place, int alive)
+static _Noreturn void subprocess_exec(int program, const char *const *argv, pid_t parent,
+                                      const struct subprocess_setup *place, int alive)
 {
 	static char *const nothing[] = { NULL };
 
@@ -57,7 +57,7 @@ static _Noreturn void become(int program, const char *const *argv, pid_t parent,
 		setsid();
 	else
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-	set_signals(place->apart);
+	subprocess_set_signals(place->apart);
 	/* It may have died before that was asked for. */
 	if (getppid() == parent && dup2(place->in, STDIN_FILENO) >= 0 &&
 	    dup2(place->out, STDOUT_FILENO) >= 0 && fcntl(alive, F_SETFD, 0) == 0 &&
@@ -66,7 +66,7 @@ static _Noreturn void become(int program, const char *const *argv, pid_t parent,
 	_exit(127);
 }
 
-static const char **make_argv(struct arena *a, const char *command, const char *const *words)
+static const char **subprocess_make_argv(struct arena *a, const char *command, const char *const *words)
 {
 	size_t count = 0;
 
@@ -87,20 +87,20 @@ bool subprocess_spawn(const char *command, const char *const *words, const struc
 	/* The very file that runs, even if another was installed in its place since. */
 	CLEANUP(fd_close) int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	CLEANUP(fd_close) int exited = -1, alive = -1;
-	const char **argv = make_argv(&a, command, words);
+	const char **argv = subprocess_make_argv(&a, command, words);
 	pid_t parent = getpid();
 	sigset_t all, before;
 
 	if (program < 0)
 		return err_sys(err, errno, "open /proc/self/exe");
-	if (!make_pipe(&exited, &alive, err))
+	if (!subprocess_make_pipe(&exited, &alive, err))
 		return false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid_t pid = fork();
 	int why = errno;
 	if (pid == 0)
-		become(program, argv, parent, place, alive);
+		subprocess_exec(program, argv, parent, place, alive);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		return err_sys(err, why, "start a process");
@@ -116,7 +116,7 @@ bool subprocess_start(const char *command, const char *const *words, const char 
 	CLEANUP(fd_close) int in = -1, from = -1, to = -1;
 	struct subprocess child = SUBPROCESS_INIT;
 
-	if (!fd_from_bytes(input, len, &in, err) || !make_pipe(&from, &to, err))
+	if (!fd_from_bytes(input, len, &in, err) || !subprocess_make_pipe(&from, &to, err))
 		return false;
 	fcntl(from, F_SETFL, O_NONBLOCK);
 	if (!subprocess_spawn(command, words, &(struct subprocess_setup){ .in = in, .out = to, .keep = keep },
@@ -128,7 +128,7 @@ bool subprocess_start(const char *command, const char *const *words, const char 
 	return true;
 }
 
-static void take_output(struct subprocess *c)
+static void subprocess_take_output(struct subprocess *c)
 {
 	char bytes[16384];
 	ssize_t len;
@@ -140,7 +140,7 @@ static void take_output(struct subprocess *c)
 		fd_close(&c->out);
 }
 
-static void reap(struct subprocess *c)
+static void subprocess_reap(struct subprocess *c)
 {
 	while (waitpid(c->pid, &c->status, 0) < 0 && errno == EINTR)
 		;
@@ -165,14 +165,14 @@ bool subprocess_read(struct subprocess *c)
 		return true;
 	bool ended = fd_readable(c->exited);
 	if (c->out >= 0)
-		take_output(c);
+		subprocess_take_output(c);
 	if (ended)
-		reap(c);
+		subprocess_reap(c);
 	return ended;
 }
 
 /* Waits for whichever comes first.  False if that was stop_fd or the end of the time. */
-static bool wait_some(const struct subprocess *c, int64_t until, int stop_fd, struct err *err)
+static bool subprocess_wait_some(const struct subprocess *c, int64_t until, int stop_fd, struct err *err)
 {
 	struct pollfd fds[] = {
 		{ .fd = c->exited, .events = POLLIN }, { .fd = c->out, .events = POLLIN },
@@ -192,10 +192,10 @@ bool subprocess_wait(struct subprocess *c, int64_t timeout_ms, int stop_fd, stru
 	int64_t until = clock_monotonic() + timeout_ms;
 
 	while (!subprocess_read(c)) {
-		if (wait_some(c, until, stop_fd, err))
+		if (subprocess_wait_some(c, until, stop_fd, err))
 			continue;
 		subprocess_signal(c, SIGKILL);
-		reap(c);
+		subprocess_reap(c);
 		return false;
 	}
 	return true;
@@ -211,7 +211,7 @@ void subprocess_close(struct subprocess *c)
 {
 	if (c->pid) {
 		subprocess_signal(c, SIGKILL);
-		reap(c);
+		subprocess_reap(c);
 	}
 	buf_done(&c->said);
 	*c = SUBPROCESS_INIT;

@@ -25,7 +25,7 @@ const char **table_row(struct table *t)
 }
 
 /* libsmartcols reports nothing but that memory is short. */
-static void must_have_memory(bool ok)
+static void table_require_memory(bool ok)
 {
 	if (!ok) {
 		fputs("out of memory\n", stderr);
@@ -37,7 +37,7 @@ static void must_have_memory(bool ok)
  * optional columns. */
 struct layout { bool terminal; size_t width, optional; };
 
-static const char *cell_text(const struct table *t, const char *text, unsigned flags, const struct layout *l)
+static const char *table_cell_text(const struct table *t, const char *text, unsigned flags, const struct layout *l)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 	size_t len = strlen(text), fraction = strlen(".000Z");
@@ -51,30 +51,32 @@ static const char *cell_text(const struct table *t, const char *text, unsigned f
 }
 
 /* No column is cut to less than the name that it gets here. */
-static void add_columns(const struct table *t, const struct layout *l, struct libscols_table *s)
+static void table_add_columns(const struct table *t, const struct layout *l, struct libscols_table *s)
 {
 	size_t optional = 0;
 
 	for (size_t i = 0; i < t->column_count; i++) {
 		unsigned flags = t->columns[i].flags;
 		bool hidden = (flags & TABLE_OPTIONAL) && optional++ >= l->optional;
-		must_have_memory(scols_table_new_column(s, t->columns[i].heading, 0,
-		                                        (flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0) |
-		                                        (hidden ? SCOLS_FL_HIDDEN : 0)));
+		table_require_memory(scols_table_new_column(s, t->columns[i].heading, 0,
+		                                            (flags & TABLE_CUT ? SCOLS_FL_TRUNC : 0) |
+		                                            (hidden ? SCOLS_FL_HIDDEN : 0)));
 	}
 }
 
-static void add_line(const struct table *t, const struct layout *l, struct libscols_table *s, const char *const *cells)
+static void table_add_line(const struct table *t, const struct layout *l, struct libscols_table *s,
+                           const char *const *cells)
 {
 	struct libscols_line *line = scols_table_new_line(s, NULL);
 
-	must_have_memory(line);
-	for (size_t i = 0; i < t->column_count; i++)
-		must_have_memory(scols_line_set_data(line, i, cells ? cell_text(t, cells[i], t->columns[i].flags, l)
-		                                                    : t->columns[i].heading) == 0);
+	table_require_memory(line);
+	for (size_t i = 0; i < t->column_count; i++) {
+		const char *text = cells ? table_cell_text(t, cells[i], t->columns[i].flags, l) : t->columns[i].heading;
+		table_require_memory(scols_line_set_data(line, i, text) == 0);
+	}
 }
 
-static size_t width_of_columns(const struct table *t, struct libscols_table *s)
+static size_t table_rendered_width(const struct table *t, struct libscols_table *s)
 {
 	size_t width = 0;
 
@@ -87,12 +89,12 @@ static size_t width_of_columns(const struct table *t, struct libscols_table *s)
 }
 
 /* The table as text, to be freed.  *width is set to the columns of a terminal that it takes. */
-static char *render(const struct table *t, const struct layout *l, size_t *width)
+static char *table_render(const struct table *t, const struct layout *l, size_t *width)
 {
 	struct libscols_table *s = scols_new_table();
 	char *text = NULL;
 
-	must_have_memory(s && scols_table_set_column_separator(s, "  ") == 0);
+	table_require_memory(s && scols_table_set_column_separator(s, "  ") == 0);
 	/* The heading is a line like the others: libsmartcols prints none where there are no lines. */
 	scols_table_enable_noheadings(s, 1);
 	scols_table_enable_noencoding(s, 1);	/* term_add_plain() has escaped what has to be */
@@ -100,37 +102,37 @@ static char *render(const struct table *t, const struct layout *l, size_t *width
 	scols_table_set_termforce(s, l->width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	if (l->width)
 		scols_table_set_termwidth(s, l->width);
-	add_columns(t, l, s);
-	add_line(t, l, s, NULL);
+	table_add_columns(t, l, s);
+	table_add_line(t, l, s, NULL);
 	for (size_t i = 0; i < t->count; i++)
-		add_line(t, l, s, t->rows[i]);
-	must_have_memory(scols_print_table_to_string(s, &text) == 0 && text);
-	*width = width_of_columns(t, s);
+		table_add_line(t, l, s, t->rows[i]);
+	table_require_memory(scols_print_table_to_string(s, &text) == 0 && text);
+	*width = table_rendered_width(t, s);
 	scols_unref_table(s);
 	return text;
 }
 
-static char *render_to_fit(const struct table *t, size_t width)
+static char *table_render_to_fit(const struct table *t, size_t width)
 {
 	struct layout l = { .terminal = true };
 	size_t needed;
 
 	for (size_t i = 0; i < t->column_count; i++)
 		l.optional += (t->columns[i].flags & TABLE_OPTIONAL) != 0;
-	char *text = render(t, &l, &needed);
+	char *text = table_render(t, &l, &needed);
 	while (needed > width && (l.optional > 0 || l.width == 0)) {
 		if (l.optional > 0)
 			l.optional--;
 		else
 			l.width = width;
 		free(text);
-		text = render(t, &l, &needed);
+		text = table_render(t, &l, &needed);
 	}
 	return text;
 }
 
 /* A row that ends with empty cells ends with the padding of those before them. */
-static void print_trimmed(const char *text, FILE *out)
+static void table_print_trimmed(const char *text, FILE *out)
 {
 	while (*text) {
 		size_t line = strcspn(text, "\n"), len = line;
@@ -147,9 +149,10 @@ void table_print(const struct table *t, size_t width, FILE *out)
 	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 	locale_t before = utf8 ? uselocale(utf8) : (locale_t)0;
 	size_t needs;
-	char *text = width ? render_to_fit(t, width) : render(t, &(struct layout){ .optional = TABLE_COLUMNS }, &needs);
+	char *text = width ? table_render_to_fit(t, width)
+	                   : table_render(t, &(struct layout){ .optional = TABLE_COLUMNS }, &needs);
 
-	print_trimmed(text, out);
+	table_print_trimmed(text, out);
 	free(text);
 	if (utf8) {
 		uselocale(before);

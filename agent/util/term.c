@@ -8,38 +8,38 @@
 
 enum { WIDTH = 80, WIDTH_LEAST = 20, WIDTH_MOST = 1000 };
 
-static bool is_terminal(FILE *f)
+static bool term_is_terminal(FILE *f)
 {
 	int fd = fileno(f);
 
 	return fd >= 0 && isatty(fd);
 }
 
-static bool is_set(const char *text)
+static bool term_hint_is_set(const char *text)
 {
 	return text && *text;
 }
 
 /* A dumb terminal, or one that nobody names, is not sent escape sequences unless asked for. */
-static bool is_able(const struct term_hints *hints)
+static bool term_has_escapes(const struct term_hints *hints)
 {
-	return is_set(hints->term) && strcmp(hints->term, "dumb") != 0;
+	return term_hint_is_set(hints->term) && strcmp(hints->term, "dumb") != 0;
 }
 
-static bool wants_color(enum color choice, const struct term_hints *hints, FILE *f)
+static bool term_wants_color(enum color choice, const struct term_hints *hints, FILE *f)
 {
 	if (choice != COLOR_AUTO)
 		return choice == COLOR_ALWAYS;
 	/* https://no-color.org: "when present and not an empty string". */
-	return is_terminal(f) && is_able(hints) && !is_set(hints->no_color);
+	return term_is_terminal(f) && term_has_escapes(hints) && !term_hint_is_set(hints->no_color);
 }
 
-static int width_of(FILE *f, const char *columns)
+static int term_width(FILE *f, const char *columns)
 {
 	struct winsize size;
 	long width = 0;
 
-	if (is_terminal(f) && ioctl(fileno(f), TIOCGWINSZ, &size) == 0)
+	if (term_is_terminal(f) && ioctl(fileno(f), TIOCGWINSZ, &size) == 0)
 		width = size.ws_col;
 	if (width == 0 && columns)
 		width = strtol(columns, NULL, 10);
@@ -50,17 +50,17 @@ void term_init(struct term *t, enum color choice, const struct term_hints *hints
                FILE *err)
 {
 	*t = (struct term){
-		.out_color = wants_color(choice, hints, out),
-		.err_color = wants_color(choice, hints, err),
-		.out_terminal = is_terminal(out),
-		.err_live = is_terminal(err) && is_able(hints),
-		.width = width_of(out, hints->columns),
+		.out_color = term_wants_color(choice, hints, out),
+		.err_color = term_wants_color(choice, hints, err),
+		.out_terminal = term_is_terminal(out),
+		.err_live = term_is_terminal(err) && term_has_escapes(hints),
+		.width = term_width(out, hints->columns),
 	};
 }
 
 /* The length of the UTF-8 character at s, which ends with NUL, and the character itself; 0 if
  * there is none. */
-static size_t decode(const unsigned char *s, uint32_t *out)
+static size_t term_decode_utf8(const unsigned char *s, uint32_t *out)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
@@ -77,7 +77,7 @@ static size_t decode(const unsigned char *s, uint32_t *out)
 	return len;
 }
 
-static bool is_harmful(uint32_t c)
+static bool term_is_harmful(uint32_t c)
 {
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 ||
 	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
@@ -87,12 +87,12 @@ void term_add_plain(struct buf *out, const char *text)
 {
 	for (const unsigned char *s = (const unsigned char *)text; *s; ) {
 		uint32_t c = 0;
-		size_t len = decode(s, &c);
+		size_t len = term_decode_utf8(s, &c);
 		if (len == 0)
 			buf_addf(out, "\\x%02x", *s);
 		else if (c == '\n' || c == '\t' || c == '\r')
 			buf_addf(out, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-		else if (is_harmful(c))
+		else if (term_is_harmful(c))
 			buf_addf(out, c < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)c);
 		else
 			buf_add(out, s, len);

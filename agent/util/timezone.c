@@ -12,14 +12,14 @@ static const char folder[] = "/usr/share/zoneinfo";
 static bool chosen;
 
 /* A name, and nothing that leads out of the folder: libc takes whatever it cannot read for UTC. */
-static bool is_name(const char *name)
+static bool timezone_is_name(const char *name)
 {
 	return *name && *name != '/' && *name != '.' && !strstr(name, "/.") && strlen(name) < 256 &&
 	       name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.")]
 	       == '\0';
 }
 
-static bool is_zone_file(const char *path)
+static bool timezone_is_zone_file(const char *path)
 {
 	char magic[4] = "";
 	FILE *f = fopen(path, "re");
@@ -35,14 +35,14 @@ bool timezone_use(const char *name, struct err *err)
 {
 	CLEANUP(buf_done) struct buf tz = BUF_TEXT;
 
-	if (!is_name(name))
+	if (!timezone_is_name(name))
 		return err_usage(err, "expected the name of a time zone such as Europe/Berlin, "
 		                      "found \"%s\"", name);
 	if (strcmp(name, "UTC") == 0) {
 		buf_adds(&tz, "UTC0");
 	} else {
 		buf_addf(&tz, ":%s/%s", folder, name);
-		if (!is_zone_file(buf_str(&tz) + 1))
+		if (!timezone_is_zone_file(buf_str(&tz) + 1))
 			return err_usage(err, "time zone \"%s\" is not known: %s has no such file",
 			                 name, folder);
 	}

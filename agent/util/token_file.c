@@ -37,7 +37,7 @@ bool token_file_read(struct arena *a, const char *path, const char **out, struct
 
 /* The file gets its name only when it is whole; link() leaves alone what somebody else made
  * meanwhile. */
-static bool make(struct arena *a, const char *path, struct err *err)
+static bool token_file_create(struct arena *a, const char *path, struct err *err)
 {
 	const char *text = arena_printf(a, "%s\n", token_file_random(a));
 	char *part = arena_printf(a, "%s.XXXXXX", path);
@@ -55,7 +55,7 @@ static bool make(struct arena *a, const char *path, struct err *err)
 
 bool token_file_ensure(struct arena *a, const char *path, const char **out, struct err *err)
 {
-	if (access(path, F_OK) != 0 && errno == ENOENT && !make(a, path, err))
+	if (access(path, F_OK) != 0 && errno == ENOENT && !token_file_create(a, path, err))
 		return false;
 	return token_file_read(a, path, out, err);
 }
