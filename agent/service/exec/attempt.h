@@ -1,14 +1,14 @@
-/* attempt.h: one attempt of a step, or of telling a watcher, as something to be run: a few
- * commands, one after the other, in a folder of their own, and what they leave there.
+/* attempt.h: one attempt of a step, or of sending a notification: a few commands that run one after the other, the
+ * folder where they run, and the files that are left there.
  *
  *	FOLDER/work	where the commands run; empty when the first begins
- *	FOLDER/begun	made before the first command begins: without it none ever did
- *	FOLDER/log	what they printed, a line each: "MS TEXT\n", MS milliseconds since 1970
- *	FOLDER/answer	what a hidden command of ours has to say beside its exit code; JSON
- *	FOLDER/result	{"code": N, "message": TEXT}; made, as a whole, after the last command and all
- *			that it left running have ended: without it nobody knows how they ended
+ *	FOLDER/begun	created before the first command begins: if it is missing, no command began
+ *	FOLDER/log	the output of the commands, one line each: "MS TEXT\n", MS in milliseconds since 1970
+ *	FOLDER/answer	the reply of a hidden command (attempt_reply.h)
+ *	FOLDER/result	{"code": N, "message": TEXT}: written in one step after the last command and all its
+ *			descendants have ended; if it is missing, the end of the attempt is unknown
  *
- * The document of an attempt may hold secrets: it goes from process to process, never to a file. */
+ * The document of an attempt may hold secrets: it passes from process to process in memory, never through a file. */
 #ifndef AGENT_SERVICE_EXEC_ATTEMPT_H
 #define AGENT_SERVICE_EXEC_ATTEMPT_H
 
@@ -24,40 +24,38 @@ enum {
 };
 
 struct attempt_command {
-	const char *const *argv;	/* ends with NULL; the program by its path or a name that PATH leads to */
-	bool self;			/* it is a hidden command of this program: argv[0] is its name */
-	const char *input;		/* for its stdin; NULL: nothing */
-	size_t len;
-	const char *const *env;		/* that it gets instead of the attempt's; NULL: that */
+	const char *const *argv;	/* ends with NULL; the program is a path, or is looked up in PATH */
+	bool self;			/* a hidden command of this program: argv[0] is its name */
+	const char *input;		/* for stdin; NULL: empty */
+	size_t len;			/* of input, in bytes */
+	const char *const *env;		/* instead of the attempt's; NULL: the attempt's */
 };
 
 struct attempt {
-	const char *folder;		/* absolute; made, with work, by whoever runs it */
-	const struct attempt_command *commands;	/* the first that does not end with 0 is the last */
+	const char *folder;		/* absolute path; the supervisor creates it, and work */
+	const struct attempt_command *commands;	/* the first one that fails is the last one that runs */
 	size_t command_count;
-	const char *const *env;		/* "NAME=VALUE", all that they get; ends with NULL */
+	const char *const *env;		/* "NAME=VALUE", the whole environment; ends with NULL */
 	const char *const *masks;	/* texts that no log may show; ends with NULL */
-	const char *cgroup;		/* the folder of the cgroup that they are put in; NULL: none */
+	const char *cgroup;		/* folder of the cgroup for the commands; NULL: none */
 };
 
-/* The document of an attempt, and back: every byte of it comes through, be it UTF-8 or not.  What is
- * read lives in a. */
+/* Write and read the document of an attempt.  Every byte is preserved, also of texts that are not UTF-8.  What
+ * attempt_read() returns lives in a. */
 void attempt_write(const struct attempt *attempt, struct buf *out);
 bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt *out, struct err *err);
 
-/* True if the first command of the attempt in folder began, or was about to. */
+/* True if the first command of the attempt in folder began, or was about to begin. */
 bool attempt_begun(const char *folder);
 
-/* What folder's result says; *found is false if there is none, or an empty one, which is what may be
- * left of it when the machine itself stops.  *message ("" for none) lives in a.  False if it cannot
- * be read, or is no result. */
+/* Reads the result in folder.  *found is false if there is none, or an empty one: a machine that crashes may leave
+ * such a file.  *message ("" for none) lives in a.  False if the file cannot be read or is not a result. */
 bool attempt_result_read(struct arena *a, const char *folder, int *code, const char **message,
                          bool *found, struct err *err);
-/* Makes it, as a whole; it is not waited for until it is on the disk. */
+/* Replaces the result in one step, without waiting until it is on the disk. */
 bool attempt_result_write(const char *folder, int code, const char *message, struct err *err);
 
-/* Removes folder with all that the attempt left there; true too if there is none.  directory_remove_tree() says
- * what stays. */
+/* Removes folder with all files of the attempt; true if there is no such folder.  See directory_remove_tree(). */
 bool attempt_remove(const char *folder, struct err *err);
 
 #endif

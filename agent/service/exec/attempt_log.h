@@ -1,6 +1,6 @@
-/* attempt_log.h: the log of an attempt, bounded: what is printed first is written as it comes, of what
- * comes after that the newest is kept in memory and written at the end.  Nothing here fails in a way
- * that would keep the attempt from going on: when the disk is full the log ends. */
+/* attempt_log.h: the log of an attempt, with a limit on its size.  The first ATTEMPT_HEAD_MAX bytes are written at
+ * once; of the rest, the last ATTEMPT_TAIL_MAX bytes are kept in memory and written when the log is closed.  A full
+ * disk ends the log, not the attempt. */
 #ifndef AGENT_SERVICE_EXEC_ATTEMPT_LOG_H
 #define AGENT_SERVICE_EXEC_ATTEMPT_LOG_H
 
@@ -14,28 +14,27 @@ struct attempt_log {
 	struct redactor secrets;
 	struct line_splitter lines;	/* to the file */
 	struct buf out;		/* lines that are not written yet */
-	size_t size;		/* of the file */
-	struct attempt_log_tail *tail;	/* NULL: the head has room still */
+	size_t size;		/* bytes of the file */
+	struct attempt_log_tail *tail;	/* NULL: the head has room */
 };
 
-/* Makes the file path.  masks (ends with NULL; NULL: none) have to stay, so does a, and *out where it
- * is. */
+/* Creates the file path.  masks (ends with NULL; NULL: none) and a must outlive the log, and *out must not move. */
 bool attempt_log_open(struct arena *a, const char *path, const char *const *masks,
                       struct attempt_log *out, struct err *err);
 
-/* What was printed; ms is when. */
+/* Adds output; ms is its time. */
 void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int64_t ms);
 
-/* For a second nothing was printed: what stands there without a newline is a line. */
+/* To be called after a second without output: a text without a newline becomes a line. */
 void attempt_log_pause(struct attempt_log *log, int64_t ms);
 
-/* The program that printed has ended: what comes next is another line. */
+/* To be called when a command has ended: the next output begins a new line. */
 void attempt_log_end_line(struct attempt_log *log, int64_t ms);
 
-/* A line of ours. */
+/* Adds a line of the supervisor itself. */
 void attempt_log_printf(struct attempt_log *log, int64_t ms, const char *fmt, ...) PRINTF(3, 4);
 
-/* Writes what was kept, and frees all. */
+/* Writes what is kept in memory, and frees everything. */
 void attempt_log_close(struct attempt_log *log, int64_t ms);
 
 #endif

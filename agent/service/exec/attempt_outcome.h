@@ -1,4 +1,4 @@
-/* attempt_outcome.h: what became of an attempt, as it can be read from what it left in its folder. */
+/* attempt_outcome.h: how an attempt ended, read from the files in its folder. */
 #ifndef AGENT_SERVICE_EXEC_ATTEMPT_OUTCOME_H
 #define AGENT_SERVICE_EXEC_ATTEMPT_OUTCOME_H
 
@@ -7,9 +7,9 @@
 
 enum { OUTPUT_MAX = 64 << 10 };		/* bytes of an output parameter: it becomes a variable of other steps */
 
-/* The event that the run is told; all lives in a.  DAG_LOST if nobody knows how it ended.  What
- * concerns the reader of the step's log is added to notes, a line each.  confined: it did not see the
- * machine's own files, so nothing outside of its folder is taken for what it wrote. */
+/* Returns the event for the execution, which lives in a: DAG_LOST if the end of the attempt is unknown.  Lines for the
+ * step's log are added to notes.  confined: the step did not see the machine's own files, so output parameters are read
+ * from its folder only. */
 struct dag_event attempt_outcome_read(struct arena *a, const struct dag_step *step, const char *folder,
                                       bool confined, struct buf *notes);
 

@@ -1,5 +1,5 @@
-/* attempt_reply.h: what a hidden command that runs as an attempt reports beside its exit code: attempt.h's FOLDER/answer.
- * step-http, step-checkout and send-notification all write this one document:
+/* attempt_reply.h: what a hidden command that runs as an attempt reports beside its exit code, in FOLDER/answer
+ * (attempt.h).  step-http, step-checkout and send-notification all write this one document:
  *
  *	{"status": 204}				the HTTP status of a response
  *	{"message": TEXT, "final": BOOL}	why it failed, and whether trying again is of no use

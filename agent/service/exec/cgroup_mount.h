@@ -1,12 +1,12 @@
-/* cgroup_mount.h: where the cgroup of a process (version 2) is found as a folder. */
+/* cgroup_mount.h: finds the folder of a process's cgroup (version 2). */
 #ifndef AGENT_SERVICE_EXEC_CGROUP_MOUNT_H
 #define AGENT_SERVICE_EXEC_CGROUP_MOUNT_H
 
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-/* own is the process's /proc/PID/cgroup, mounts its /proc/PID/mountinfo.  *folder lives in a; whether
- * it is there, and what may be done in it, is not looked at. */
+/* own is the text of /proc/PID/cgroup, mounts that of /proc/PID/mountinfo.  *folder lives in a; whether it exists, and
+ * may be written to, is not checked. */
 bool cgroup_mount_find(struct arena *a, const char *own, const char *mounts, const char **folder,
                        struct err *err);
 

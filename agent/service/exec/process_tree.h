@@ -1,5 +1,5 @@
-/* process_tree.h: the processes that a process started, and those that they started, however far away from
- * it they put themselves; it has to be their subreaper, so that none of them is adopted by another. */
+/* process_tree.h: all descendants of this process, also those in other sessions and process groups.  This process has
+ * to be a subreaper: otherwise orphans among them go to another parent. */
 #ifndef AGENT_SERVICE_EXEC_PROCESS_TREE_H
 #define AGENT_SERVICE_EXEC_PROCESS_TREE_H
 
@@ -10,19 +10,19 @@
 struct process { pid_t pid, parent, group; };
 
 struct process_tree {
-	struct process *items;	/* parents before their children; those that nobody waited for yet too */
+	struct process *items;	/* parents before their children; zombies too */
 	size_t count;
 };
 
-/* All below this process.  What is started meanwhile may be missed: whoever has to be sure asks again
- * until there is none, which is never said wrongly. */
+/* Lists all descendants of this process, in a.  Processes that are started meanwhile may be missed.  To be sure, ask
+ * again until the list is empty: that answer is always right. */
 void process_tree_list(struct arena *a, struct process_tree *out);
 
-/* The same, but without what is at or below one of `except` (pids, in any order). */
+/* The same without the processes in `except` (pids, in any order) and their descendants. */
 void process_tree_list_except(struct arena *a, const pid_t *except, size_t count, struct process_tree *out);
 
-/* SIGKILL goes to their process groups too, at once, so that none of them can go on starting others.
- * With any other signal they are told to go on, if they were stopped: it would not reach them. */
+/* Sends a signal to all of them.  SIGKILL goes to their process groups too, so that a whole group dies at once and
+ * cannot start others.  Any other signal is followed by SIGCONT: a stopped process would not receive it. */
 void process_tree_signal(const struct process_tree *all, int number);
 
 #endif

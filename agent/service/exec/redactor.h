@@ -1,4 +1,4 @@
-/* redactor.h: texts that nobody may read, found in bytes that come bit by bit. */
+/* redactor.h: finds secrets in output that arrives in pieces. */
 #ifndef AGENT_SERVICE_EXEC_REDACTOR_H
 #define AGENT_SERVICE_EXEC_REDACTOR_H
 
@@ -11,17 +11,17 @@ struct redactor_text { const char *text; size_t len; };
 struct redactor {
 	struct redactor_text *items;	/* the longest first */
 	size_t count, longest;
-	bool first[256];	/* the bytes that one begins with */
+	bool first[256];	/* whether a secret begins with this byte */
 };
 
-/* Of a text of several lines each line is a secret.  texts ends with NULL (NULL: none) and has to stay;
- * what is made lives in a. */
+/* Each line of a text is a secret of its own.  texts ends with NULL (NULL: none) and must outlive *out, whose memory is
+ * in a. */
 void redactor_init(struct arena *a, const char *const *texts, struct redactor *out);
 
-/* How long the longest is that stands at the beginning of bytes; 0: none does. */
+/* Length of the longest secret that bytes begin with; 0: none. */
 size_t redactor_at(const struct redactor *s, const char *bytes, size_t len);
 
-/* How many bytes at the end may be the beginning of one that goes on. */
+/* Number of bytes at the end that may be the beginning of a secret. */
 size_t redactor_held(const struct redactor *s, const char *bytes, size_t len);
 
 #endif

@@ -1,8 +1,8 @@
-/* runner_client.h: runs attempts in a process of their own, which outlives whatever happens to the service just
- * long enough to end what runs.  It gives each attempt a keeper (supervisor.h), which writes what happened
- * to the folder of the attempt; here comes only when to look.
+/* runner_client.h: the engine's side of the runner, a process that runs attempts.  The runner outlives a service that
+ * is killed just long enough to end the attempts.  It gives each attempt a supervisor (supervisor.h), which writes log
+ * and result to the attempt's folder; the events here only say when to look there.
  *
- * One thread uses it, whichever.  Nothing here waits for an attempt but runner_client_stop(). */
+ * To be used by one thread at a time.  Only runner_client_stop() waits for attempts. */
 #ifndef AGENT_SERVICE_EXEC_RUNNER_CLIENT_H
 #define AGENT_SERVICE_EXEC_RUNNER_CLIENT_H
 
@@ -16,43 +16,47 @@ struct runner_client;
 extern int runner_client_takes_ms;
 
 enum runner_event_kind {
-	RUNNER_ATTEMPT_ENDED,	/* the attempt has ended, and so has all it started.  Its result is there; if not, its keeper was killed, or had no disk to write to */
-	RUNNER_ATTEMPT_NOT_BEGUN,	/* none of its commands ever began: message says why */
-	RUNNER_GONE,	/* the runner and all its keepers have ended, uncalled for; what was told of no attempt is in its folder. The last event */
+	/* The attempt and all its processes have ended.  If there is no result, its supervisor was killed, or the disk
+	 * is full. */
+	RUNNER_ATTEMPT_ENDED,
+	/* None of its commands began: message says why. */
+	RUNNER_ATTEMPT_NOT_BEGUN,
+	/* The runner and all supervisors have ended unexpectedly; what became of the attempts is in their folders.
+	 * This is the last event. */
+	RUNNER_GONE,
 };
 
 struct runner_event {
 	enum runner_event_kind kind;
-	uint64_t id;		/* the attempt's; 0 for RUNNER_GONE */
-	char message[256];	/* "" but for RUNNER_ATTEMPT_NOT_BEGUN */
+	uint64_t id;		/* of the attempt; 0 for RUNNER_GONE */
+	char message[256];	/* of RUNNER_ATTEMPT_NOT_BEGUN; else "" */
 };
 
-/* Starts the runner.  keep_fd (-1: none) is the descriptor of a lock, which the runner and every keeper
- * keep open, so that the lock is free when all of them are gone (RUNNER_GONE may come a moment before),
- * and no command gets. */
+/* Starts the runner.  keep_fd (-1: none) is the descriptor of a lock file.  The runner and every supervisor keep it
+ * open, so that the lock is free when all of them are gone (RUNNER_GONE may come a moment before); commands do not get
+ * it. */
 bool runner_client_start(int keep_fd, struct runner_client **out, struct err *err);
 
-/* Is readable when runner_client_next() has something; poll it, do not read from it. */
+/* A descriptor that is readable when runner_client_next() has an event: poll it, do not read it. */
 int runner_client_fd(const struct runner_client *runner);
 
-/* False once the runner is gone, or hangs and was killed: no attempt can be begun any more, and
- * RUNNER_GONE comes when its keepers are gone too. */
+/* False once the runner is gone, or was killed because it hung: no attempt can begin, and RUNNER_GONE follows when its
+ * supervisors are gone too. */
 bool runner_client_is_alive(const struct runner_client *runner);	/* NULL: false */
 
-/* Begins an attempt, under an id that no other has which is not over.  Nothing of it is kept.  False: it
- * never begins, and no event comes. */
+/* Begins an attempt under an id that no attempt in progress has.  *attempt is copied.  If false, it does not begin and
+ * there is no event for it. */
 bool runner_client_begin(struct runner_client *runner, uint64_t id, const struct attempt *attempt, struct err *err);
 
-/* Ends an attempt: SIGTERM to all that runs of it, SIGKILL grace_ms later; 0: that at once.  What still runs
- * then of an attempt that was told so before gets the shorter time.  One that is over, or unknown, is
- * passed over. */
+/* Ends an attempt: SIGTERM to all its processes, SIGKILL grace_ms later (0: at once).  If it is called twice, the
+ * earlier of the two times counts.  An attempt that is over or unknown is ignored. */
 void runner_client_end(struct runner_client *runner, uint64_t id, int grace_ms);
 
-/* The next event; false: none is there now. */
+/* Takes the next event; false if there is none now. */
 bool runner_client_next(struct runner_client *runner, struct runner_event *out);
 
-/* Ends all that runs like runner_client_end(), waits until all of it is gone, and frees the runner; events
- * that were not taken are lost.  Takes NULL. */
+/* Ends all attempts as runner_client_end() does, waits until all processes are gone, and frees the runner.  Events that
+ * were not taken are lost.  Takes NULL. */
 void runner_client_stop(struct runner_client *runner, int grace_ms);
 
 #endif

@@ -1,5 +1,5 @@
-/* runner_process.h: the process that runs attempts for the service, and what the two say to each other; the
- * service's side is runner_client.h. */
+/* runner_process.h: the runner, the process that runs attempts for the service, and its protocol; the service's side is
+ * runner_client.h. */
 #ifndef AGENT_SERVICE_EXEC_RUNNER_PROCESS_H
 #define AGENT_SERVICE_EXEC_RUNNER_PROCESS_H
 
@@ -7,11 +7,11 @@
 
 #include "agent/service/exec/supervisor.h"
 
-/* What the service writes, one in each packet. */
+/* What the service requests: one struct runner_order in each packet. */
 enum runner_request {
-	RUNNER_REQUEST_BEGIN,	/* the document of the attempt comes as a descriptor */
+	RUNNER_REQUEST_BEGIN,	/* the document of the attempt is sent as a descriptor */
 	RUNNER_REQUEST_END,
-	RUNNER_REQUEST_STOP,	/* end all, and yourself then */
+	RUNNER_REQUEST_STOP,	/* end all attempts, then exit */
 };
 
 struct runner_order {
@@ -20,16 +20,16 @@ struct runner_order {
 	uint64_t id;
 };
 
-/* And what it is told. */
+/* What the runner reports about an attempt that is over: one in each packet. */
 struct runner_report {
 	uint64_t id;
-	bool broken;		/* the attempt could not be begun */
+	bool broken;		/* the attempt could not begin: message says why */
 	char message[SUPERVISOR_MESSAGE_MAX];
 };
 
-/* Runs attempts until it is told to stop, or the service is gone, and all of them have ended; returns
- * how to exit.  stdin is one end of a SOCK_SEQPACKET pair.  What is open past stderr stays open here
- * and in every keeper, and is closed towards the commands. */
+/* Runs attempts until the service requests the stop, or is gone, and all attempts have ended.  Returns the exit code.
+ * stdin is one end of a SOCK_SEQPACKET pair.  Descriptors above stderr stay open here and in every supervisor; commands
+ * do not get them. */
 int runner_process_run(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* spawn.h: one command of an attempt, started. */
+/* spawn.h: starts one command of an attempt. */
 #ifndef AGENT_SERVICE_EXEC_SPAWN_H
 #define AGENT_SERVICE_EXEC_SPAWN_H
 
@@ -6,10 +6,9 @@
 
 #include "agent/service/exec/attempt.h"
 
-/* Starts it in the folder work of the attempt, in a process group of its own.  What it writes to stdout
- * and stderr can be read from *out, without waiting.  It is killed when this process, of which there
- * is one thread, ends.  A program that cannot be run says so there, and ends with 127 or 126 like
- * one that a shell could not run. */
+/* Starts the command in the attempt's folder `work`, in its own process group.  Its stdout and stderr can be read from
+ * *out, a descriptor that does not block.  It is killed when this process ends, which must have one thread.  If the
+ * program cannot be run, *out has the reason and the exit code is 127 or 126, as a shell does it. */
 bool spawn_command(const struct attempt *attempt, const struct attempt_command *command,
                    pid_t *pid, int *out, struct err *err);
 

@@ -1,31 +1,30 @@
-/* supervisor.h: the process that one attempt is given: it makes the folder, runs the commands, keeps what
- * they print, and sees to it that nothing is left of them when it writes the result. */
+/* supervisor.h: the process that runs one attempt: it creates the folder, runs the commands, writes their log, and
+ * writes the result once no process of theirs is left. */
 #ifndef AGENT_SERVICE_EXEC_SUPERVISOR_H
 #define AGENT_SERVICE_EXEC_SUPERVISOR_H
 
 #include "reconcile/base/base.h"
 
-/* What the runner writes to a keeper's control; what a keeper writes there, before it ends, is why the
- * attempt could not be begun: a text without a NUL, of less than SUPERVISOR_MESSAGE_MAX bytes. */
+/* What the runner writes to a supervisor's control socket.  A supervisor writes there only why the attempt could not
+ * begin: a text without NUL, of less than SUPERVISOR_MESSAGE_MAX bytes, before it exits. */
 struct supervisor_order {
-	int grace_ms;	/* end it: SIGTERM, then SIGKILL so much later; 0: at once */
+	int grace_ms;	/* end the attempt: SIGTERM, SIGKILL so much later; 0: SIGKILL at once */
 };
 
 enum {
 	SUPERVISOR_MESSAGE_MAX = 256,
-	SUPERVISOR_GIVE_UP_MS = 10 * 1000,	/* so long after SIGKILL what has not ended is not waited for any more */
+	SUPERVISOR_GIVE_UP_MS = 10 * 1000,	/* how long killed processes are waited for */
 };
 
-/* The grace when the runner is gone, and of what a command left running.  Only a test sets it, so as not to wait so long. */
+/* The grace if the runner is gone, and for processes that a command left running.  Only a test changes it. */
 extern int supervisor_lost_ms;
 
-/* How a keeper exits. */
+/* Exit codes of a supervisor. */
 enum { SUPERVISOR_DONE, SUPERVISOR_LEFT_SOMETHING, SUPERVISOR_BROKEN };
 
-/* Runs the attempt whose document the file `document` holds; returns how to exit.  control is one end
- * of a SOCK_SEQPACKET pair: its end of file means that the runner is gone.  For a process of one thread
- * that inherited no descriptor to which something is to come when others end; descriptors past stderr
- * have to be closed by exec. */
+/* Runs the attempt in the file `document`; returns the exit code.  control is one end of a SOCK_SEQPACKET pair, whose
+ * end-of-file means that the runner is gone.  The process must have one thread, must hold no descriptor whose
+ * end-of-file another process waits for (but the runner's), and descriptors above stderr must be close-on-exec. */
 int supervisor_run(int document, int control);
 
 #endif

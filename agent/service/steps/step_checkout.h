@@ -35,9 +35,9 @@ bool step_checkout_command(struct arena *a, const struct node *repository, const
                            struct attempt_command *out, const char *const **masks, struct err *err);
 
 /* The command's side: does in the current folder what the document says, and prints the lines of the step's log; the
- * last one says what was checked out, or why nothing was.  *reply, whose text lives in a, has the reason of a failure; it
- * is final if there is no such branch, the credential is wrong and the like.  The fetch may take limit_ms.  False if the
- * document cannot be read: nothing was done. */
+ * last one says what was checked out, or why nothing was.  *reply, whose text lives in a, has the reason of a failure;
+ * it is final if there is no such branch, the credential is wrong and the like.  The fetch may take limit_ms.  False
+ * if the document cannot be read: nothing was done. */
 bool step_checkout_run(struct arena *a, const char *document, size_t len, int64_t limit_ms, FILE *log,
                        struct attempt_reply *reply);
 

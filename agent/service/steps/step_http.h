@@ -47,8 +47,8 @@ bool step_http_command(struct arena *a, const struct node *step, const struct no
                        struct err *err);
 
 /* The command's side: sends what the document asks for, writes the body of the response to response.txt in the working
- * directory, prints lines of the step's log to out, and sets *reply, whose text lives in a.  False if the document cannot
- * be read: nothing was sent, and *reply says nothing. */
+ * directory, prints lines of the step's log to out, and sets *reply, whose text lives in a.  False if the document
+ * cannot be read: nothing was sent, and *reply says nothing. */
 bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out, struct attempt_reply *reply);
 
 #endif
