@@ -1,5 +1,5 @@
-/* instance_types.h: what a step may run on, as `instanceTypeId` names it: so much of a processor and
- * so much memory.  A table that does not change. */
+/* instance_types.h: the table of instance types, which `instanceTypeId` of a step names: CPU and memory.  It never
+ * changes. */
 #ifndef AGENT_SERVICE_STEPS_INSTANCE_TYPES_H
 #define AGENT_SERVICE_STEPS_INSTANCE_TYPES_H
 
@@ -13,18 +13,18 @@ struct instance_type {
 	double gpu_memory_gib;
 };
 
-/* What a step gets that names nothing. */
+/* The type and storage of a step that names none. */
 #define MACHINE_TYPE_DEFAULT	21
 #define MACHINE_STORAGE_DEFAULT	"10GB"
 
-/* The one with that id, for ever valid; NULL: there is none. */
+/* The type with that id, valid for ever; NULL: there is none. */
 const struct instance_type *instance_type_find(int64_t id);
-/* Its memory in bytes. */
+/* Memory in bytes. */
 int64_t instance_type_memory(const struct instance_type *t);
 
-/* All of them, as `GET /resources` answers it. */
+/* All types, as the response to `GET /resources`; in a. */
 struct node *instance_types_reply(struct arena *a);
-/* The default, as `GET /resources/defaults` answers it. */
+/* The default, as the response to `GET /resources/defaults`; in a. */
 struct node *instance_types_default_reply(struct arena *a);
 
 #endif

@@ -1,8 +1,8 @@
-/* notification.h: tells a watcher how a run stands: by a request to a webhook, or by mail.
+/* notification.h: notifies a watcher about an execution, by a request to a webhook or by mail.
  *
- * The service makes an attempt command of it; the command is the hidden `send-notification` of this program,
- * which is told on its stdin what to do, and prints one line a person or webhook: whom it told, or why
- * not.  Of a webhook's URL, which is a secret, only scheme, host and port are ever shown. */
+ * The service turns a notification into a command of an attempt: the hidden command `send-notification`.  It reads a
+ * document from stdin, and prints one line for each recipient that was notified or refused.  The URL of a webhook is a
+ * secret: only scheme, host and port of it are shown. */
 #ifndef AGENT_SERVICE_STEPS_NOTIFICATION_H
 #define AGENT_SERVICE_STEPS_NOTIFICATION_H
 
@@ -19,11 +19,11 @@ enum {
 	NOTIFICATION_DOCUMENT_MAX = 16 << 20,
 };
 
-/* What is NULL is not set; without url no mail can be sent. */
+/* A field that is NULL is not set; without url no mail can be sent. */
 struct mail_server {
 	const char *url;	/* smtp://host:25, smtps://host:465 */
-	const char *from;	/* the address that mails come from */
-	const char *username, *password_file;	/* both or none */
+	const char *from;	/* sender's address */
+	const char *username, *password_file;	/* both, or neither */
 	const char *ca_file;
 };
 
@@ -32,14 +32,14 @@ struct notification {
 	int64_t workflow_id;
 	const char *execution;
 	const char *event;	/* "success", "fail", "runtimeExceeded" */
-	const char *status;	/* of the run */
-	const char *began, *finished;	/* stamps; NULL: it has not */
-	const char *detail;	/* lines, such as which steps failed and why; NULL: none */
+	const char *status;	/* of the execution */
+	const char *began, *finished;	/* times as texts; NULL: not yet */
+	const char *detail;	/* lines, for example which steps failed and why; NULL: none */
 };
 
-/* Makes the command of a valid watcher.  A user is told by mail if his name is an address.  All in a;
- * masks grows by what no log may show.  The password is read now.  False: *err is a sentence, without
- * secrets, and another try would fare no better until somebody changes something. */
+/* Makes the command for a valid watcher; everything lives in a.  A user gets mail if the name is a mail address.
+ * Texts that no log may show are added to masks.  The password file is read now.  If false, *err is a sentence without
+ * secrets, and trying again is of no use until a setting or the workflow changes. */
 bool notification_command(struct arena *a, const struct node *watcher, const struct notification *news,
                           const struct mail_server *server, struct attempt_command *out,
                           struct masks *masks, struct err *err);

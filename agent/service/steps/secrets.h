@@ -1,8 +1,9 @@
-/* secrets.h: the secrets that steps name.  A secret is a file in a folder of the operator's: its
- * name is the file's, its value what the file holds, without the newlines at the end.
+/* secrets.h: the secrets that steps name, and the list of texts that no log may show.  A secret is a file in the
+ * operator's folder of secrets: the name of the file is the name of the secret, its text without newlines at the end
+ * is the value.
  *
- * A value is in no message; nor is the name where it stands in a field in which people put the
- * secret itself. */
+ * No message contains a value.  Nor does a message contain the name if it comes from a field into which people put the
+ * secret itself by mistake. */
 #ifndef AGENT_SERVICE_STEPS_SECRETS_H
 #define AGENT_SERVICE_STEPS_SECRETS_H
 
@@ -12,18 +13,17 @@
 
 enum { SECRET_NAME_MAX = 255 };	/* bytes */
 
-/* dir is the folder; NULL: the service has none.  *value lives in a.  Refused, with a sentence: a
- * name that is none of a file, what is not there, what is no regular file (a link to one is one),
- * what is larger than SECRET_FILE_MAX (secret_file.h), and what is no text (a NUL in it, no UTF-8): it goes through JSON. */
+/* Reads a secret; *value lives in a.  dir is the folder of secrets; NULL: the service has none.  Fails for a name that
+ * cannot be a file's, a missing file, a file that is not regular (a link to a regular one is), one larger than
+ * SECRET_FILE_MAX, and one that JSON cannot hold: with a NUL, or not UTF-8. */
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,
                  struct err *err);
 
-/* The same for a name that stands in the field called so ("auth.password"): messages name the field
- * instead of what stands in it. */
+/* The same for a name from the field `field` ("auth.password"): messages name the field instead of the secret. */
 bool secret_read_for_field(struct arena *a, const char *dir, const char *field, const char *name,
                            const char **value, struct err *err);
 
-/* The name of the variable in which a step finds a secret: "db-password" is DB_PASSWORD_CUSTOM
+/* The name of the variable in which a step finds a secret: for "db-password" it is DB_PASSWORD_CUSTOM
  * (contract, 3.7: secrets that somebody named himself are of the type "custom"), and the same
  * without the type, DB_PASSWORD. */
 const char *secret_variable(struct arena *a, const char *name);
@@ -36,14 +36,14 @@ struct masks {
 	size_t count, room;
 };
 
-/* Adds text, which is kept, unless it is "" or NULL. */
+/* Adds text unless it is "" or NULL.  The text is not copied. */
 void masks_add(struct arena *a, struct masks *masks, const char *text);
-/* As attempt.h wants them: ends with NULL, and is never NULL. */
+/* The list for attempt.h: it ends with NULL and is never NULL itself. */
 const char *const *masks_list(const struct masks *masks);
 
-/* Appends len bytes of text, with "(masked #1)" wherever one of masks (ends with NULL) stands; it
- * stops before what would be longer than most bytes and returns false then.  Texts under four
- * letters stay: they would match anything. */
+/* Appends len bytes of text to out, with "(masked #1)" in place of each text in masks (ends with NULL).  Returns false
+ * if it stopped because the result would be longer than `most` bytes.  Masks of less than four bytes are ignored: they
+ * would match everywhere. */
 bool masks_cover(const char *const *masks, const char *text, size_t len, size_t most, struct buf *out);
 
 #endif

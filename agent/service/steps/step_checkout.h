@@ -1,11 +1,11 @@
-/* step_checkout.h: the repository of a step in the folder where its command runs, by the hidden command
- * "step-checkout": brings the mirror of the repository up to date, in a child with a deadline, and
- * writes the files of the branch (git_checkout.h).
+/* step_checkout.h: checks out the repository of a step into the folder where its command runs, by the hidden command
+ * "step-checkout": it updates the mirror of the repository in a child process with a deadline, and writes the files of
+ * the branch (git_checkout.h).
  *
- * `repository` is {url, branch, token} of a step; filePath is for whoever runs the SQL.  A url without
- * a scheme means https, but for an absolute path and user@host:path.  The token is the name of a stored
- * credential, USER:PASSWORD or a token alone; "" is none.  It goes to the server of an http(s) URL that
- * asks for it, and nowhere else. */
+ * `repository` is {url, branch, token} of a step; filePath is for the command that runs SQL.  A url without a scheme
+ * means https, except for an absolute path and user@host:path.  The token is the name of a stored credential, which is
+ * USER:PASSWORD or a token; "" means none.  The credential is sent to the server of an http(s) URL when that asks for
+ * it, and to no other. */
 #ifndef AGENT_SERVICE_STEPS_STEP_CHECKOUT_H
 #define AGENT_SERVICE_STEPS_STEP_CHECKOUT_H
 
@@ -16,21 +16,20 @@
 #include "reconcile/tree/node.h"
 
 enum {
-	STEP_CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* of one fetch, with waiting for others that work in the mirror */
+	STEP_CHECKOUT_FETCH_MS = 10 * 60 * 1000,	/* for one fetch, including the wait for a lock on the mirror */
 };
 
-/* Paths; NULL: none.  Relative ones are seen from where this process stands. */
+/* Paths; NULL: none.  Relative paths start at this process's working directory. */
 struct step_checkout_options {
-	const char *mirrors;		/* the folder that keeps the mirrors of all repositories; made if needed */
-	const char *secrets_dir;	/* where stored credentials are */
+	const char *mirrors;		/* folder of the mirrors of all repositories; created if needed */
+	const char *secrets_dir;	/* folder of the stored credentials */
 	const char *ca_file, *ssh_key, *known_hosts;
 };
 
-/* Makes the command of an attempt that checks repository out into the folder where it runs, which has
- * to be empty.  Its input holds the credential.  All lives in a.  *masks, a list that ends with NULL
- * (NULL: an empty one), becomes a longer one with what no log may show.  False, and out and *masks are
- * untouched: there is no url or branch, the url is none, the credential is not there or may not go to
- * that server. */
+/* Makes the command of an attempt that checks the repository out into its working directory, which has to be empty.
+ * The input of the command holds the credential.  Everything lives in a.  *masks, a list that ends with NULL (NULL:
+ * empty), is replaced by a longer one with the texts that no log may show.  If false, *out and *masks are untouched:
+ * url or branch are missing, the url is not valid, the credential is missing or must not be sent to that server. */
 bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
                            struct attempt_command *out, const char *const **masks, struct err *err);
 

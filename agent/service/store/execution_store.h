@@ -25,7 +25,7 @@ struct stored_execution {
 
 /* The large columns of an execution. */
 struct execution_details {
-	const char *execute;		/* JSON body of the request that started it; NULL: none, or it has finished */
+	const char *execute;		/* JSON body of the starting request; NULL: none, or it has finished */
 	const char *steps;		/* JSON list: the fields of each step that are shown and do not change */
 	const char *state;		/* dag_run_save()'s JSON */
 };
@@ -110,6 +110,7 @@ bool execution_store_due_notifications(struct store *store, struct arena *a, int
                                        struct stored_notification **out, size_t *count, struct err *err);
 /* Makes all of them due at `now` at the latest. */
 bool execution_store_make_notifications_due(struct store *store, int64_t now, struct err *err);
-bool execution_store_next_notification(struct store *store, int64_t *out, struct err *err);	/* when the next one is due; -1: there is none */
+/* When the next one is due; -1: there is none. */
+bool execution_store_next_notification(struct store *store, int64_t *out, struct err *err);
 
 #endif
