@@ -17,8 +17,7 @@ enum { RESULT_MAX = 64 << 10 };
 
 /* ---- the document ----
  *
- * An environment and an input may hold any bytes, JSON only UTF-8: all texts are written in base64,
- * so that none needs to be asked. */
+ * Environment and input may hold any bytes, JSON holds only UTF-8.  So all texts are written in base64. */
 
 static struct node *attempt_encode_text(struct arena *a, const char *bytes, size_t len)
 {
@@ -63,7 +62,7 @@ void attempt_write(const struct attempt *attempt, struct buf *out)
 	json_write(n, JSON_COMPACT, out);
 }
 
-/* NULL if it is no such text.  len NULL: a NUL in it makes it none. */
+/* NULL if n is not a base64 text, or if len is NULL and the text has a NUL. */
 static const char *attempt_decode_text(struct arena *a, const struct node *n, size_t *len)
 {
 	const uint8_t *bytes;
@@ -128,14 +127,14 @@ bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt
 	if (!attempt.folder || *attempt.folder != '/')
 		return err_set(err, "the document of an attempt: its folder has no absolute path");
 	if (!attempt_decode_commands(a, node_get(n, "commands"), &attempt))
-		return err_set(err, "the document of an attempt: no command, or one without a program");
+		return err_set(err, "the document of an attempt: expected commands, each with a program");
 	if (!attempt.env || !attempt.masks || (cgroup && !(attempt.cgroup = attempt_decode_text(a, cgroup, NULL))))
-		return err_set(err, "the document of an attempt: a text that is none");
+		return err_set(err, "the document of an attempt: expected a text in base64");
 	*out = attempt;
 	return true;
 }
 
-/* ---- what it leaves ---- */
+/* ---- files in the folder ---- */
 
 bool attempt_begun(const char *folder)
 {
@@ -161,14 +160,14 @@ bool attempt_result_read(struct arena *a, const char *folder, int *code, const c
 	int64_t number = node_get_int(n, "code", -1);
 	const char *text = node_get_text(n, "message");
 	if (number < 0 || number > INT_MAX || !text)
-		return err_set(err, "the result \"%s\": no code, or no message", path);
+		return err_set(err, "the result \"%s\": expected a code and a message", path);
 	*code = (int)number;
 	*message = text;
 	*found = true;
 	return true;
 }
 
-/* Not by file_replace(): to wait for the disk would take longer than most attempts. */
+/* Not with file_replace(): waiting for the disk would take longer than most attempts. */
 bool attempt_result_write(const char *folder, int code, const char *message, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };

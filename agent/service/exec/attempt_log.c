@@ -12,21 +12,20 @@
 
 enum { OUT_MAX = 64 << 10, MARK_ROOM = 32 };
 
-/* What came when the head was full, as it came: most of it will never be looked at.  In between, at
- * the beginnings of lines, stand marks: a NUL, milliseconds and a space.  Other NULs are none, so
- * they become a byte that is as little a character. */
+/* The output that came after the head was full, in a ring and not split into lines, since most of it is overwritten.
+ * Marks at the beginnings of some lines hold the time: a NUL, milliseconds and a space.  A NUL in the output itself
+ * becomes 0xff, which is not a character either. */
 struct attempt_log_tail {
 	char ring[ATTEMPT_TAIL_MAX];
-	uint64_t total;		/* bytes that were put there */
-	uint64_t printed;	/* without the marks */
-	uint64_t lost_lines;	/* newlines that were written over */
+	uint64_t total;		/* bytes added so far, with the marks */
+	uint64_t printed;	/* bytes of output added so far */
+	uint64_t lost_lines;	/* newlines that were overwritten */
 	bool line_begins;
 };
 
 /* ---- the file ---- */
 
-/* The disk is full: of what could be written half a line is left at the end, which is none.  If it
- * cannot be taken away it stays. */
+/* The disk is full, and what could be written may end within a line.  Cuts that off, if possible, and ends the log. */
 static void attempt_log_stop_writing(struct attempt_log *log, size_t done)
 {
 	const char *newline = done ? memrchr(log->out.text, '\n', done) : NULL;
@@ -66,7 +65,7 @@ static void attempt_log_append_line(struct attempt_log *log, int64_t ms, const c
 	buf_addc(&log->out, '\n');
 }
 
-/* ---- keeping the newest ---- */
+/* ---- the tail: the newest output ---- */
 
 static uint64_t attempt_log_count_newlines(const char *bytes, size_t len)
 {
@@ -107,7 +106,7 @@ static void attempt_log_tail_append_time(struct attempt_log_tail *t, int64_t ms)
 	attempt_log_tail_append(t, mark, 1 + (size_t)snprintf(mark + 1, sizeof mark - 1, "%lld ", (long long)ms), true);
 }
 
-/* A mark for the first line that begins here is enough for all of them. */
+/* One mark, before the first line that begins here, is enough for all lines of this output. */
 static void attempt_log_tail_append_output(struct attempt_log_tail *t, const char *bytes, size_t len, int64_t ms)
 {
 	if (!t->line_begins) {
@@ -152,7 +151,7 @@ static void attempt_log_take_line(void *context, int64_t ms, const char *text, s
 	attempt_log_tail_append_output(log->tail, "\n", 1, ms);
 }
 
-/* The head became full somewhere within what lines has: the rest of that belongs to the tail. */
+/* The head became full while the line splitter still held output: that belongs to the tail. */
 static void attempt_log_move_pending(struct attempt_log *log, int64_t ms)
 {
 	struct line_splitter *l = &log->lines;
@@ -163,13 +162,13 @@ static void attempt_log_move_pending(struct attempt_log *log, int64_t ms)
 	line_splitter_done(l);
 }
 
-/* ---- the end ---- */
+/* ---- writing the tail ---- */
 
 struct attempt_log_replay {
 	struct attempt_log *log;
-	size_t room;		/* how many bytes of lines are to come, until they fit */
+	size_t room;		/* bytes of all lines that are still to come */
 	uint64_t lines, bytes;	/* left out */
-	bool told;
+	bool omission_written;
 };
 
 static void attempt_log_measure_line(void *context, int64_t ms, const char *text, size_t len)
@@ -183,12 +182,12 @@ static void attempt_log_write_omission(struct attempt_log_replay *e, int64_t ms)
 {
 	CLEANUP(buf_done) struct buf text = BUF(256);
 
-	if (e->lines + e->bytes > 0 && !e->told) {
+	if (e->lines + e->bytes > 0 && !e->omission_written) {
 		buf_addf(&text, "... %llu lines (%llu bytes) left out ...", (unsigned long long)e->lines,
 		         (unsigned long long)e->bytes);
 		attempt_log_append_line(e->log, ms, buf_str(&text), text.len);
 	}
-	e->told = true;
+	e->omission_written = true;
 }
 
 static void attempt_log_write_tail_line(void *context, int64_t ms, const char *text, size_t len)
@@ -205,7 +204,7 @@ static void attempt_log_write_tail_line(void *context, int64_t ms, const char *t
 	attempt_log_append_line(e->log, ms, text, len);
 }
 
-/* The time of a mark, and where what it stands before begins; 0 if it is none. */
+/* Returns the time of the mark at *at, and moves *at behind the mark. */
 static int64_t attempt_log_read_mark(const char **at, const char *end)
 {
 	int64_t ms = 0;
@@ -217,8 +216,8 @@ static int64_t attempt_log_read_mark(const char **at, const char *end)
 	return ms;
 }
 
-/* Hands what stands between marks to emit, and returns how many bytes that was.  What stands before
- * the first came at the same time, or little before. */
+/* Splits the kept output into lines for emit, and returns the number of its bytes, without marks.  Output before the
+ * first mark gets the time of that mark: it came little before. */
 static uint64_t attempt_log_split_tail(struct attempt_log_replay *e, const char *kept, size_t len, int64_t ms,
                                        void (*emit)(void *, int64_t, const char *, size_t))
 {
@@ -243,8 +242,8 @@ static uint64_t attempt_log_split_tail(struct attempt_log_replay *e, const char 
 	return printed;
 }
 
-/* What is left of a line whose beginning was written over may begin with the end of a secret, or of a
- * mark.  The rest of a long one is worth to be kept, but not from within a secret. */
+/* Returns how many bytes to skip: the rest of a line whose beginning was overwritten may begin within a secret or a
+ * mark.  Of a very long line the rest is kept, but not from within a secret. */
 static size_t attempt_log_skip_partial_line(const struct attempt_log *log, const char *kept, size_t len)
 {
 	const char *newline = memchr(kept, '\n', ATTEMPT_LINE_MAX);
@@ -280,7 +279,7 @@ static void attempt_log_write_tail(struct attempt_log *log, int64_t ms)
 	attempt_log_write_omission(&e, ms);
 }
 
-/* ---- what is called ---- */
+/* ---- public functions ---- */
 
 bool attempt_log_open(struct arena *a, const char *path, const char *const *masks,
                       struct attempt_log *out, struct err *err)
@@ -301,7 +300,7 @@ void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int
 {
 	if (log->fd < 0)
 		return;
-	/* Bit by bit, so that little of it goes through what is slow once the head is full. */
+	/* In small parts, so that little output is split into lines, which is slow, once the head is full. */
 	while (len > 0 && !log->tail) {
 		size_t part = len < 4096 ? len : 4096;
 		line_splitter_add(&log->lines, bytes, part, ms);

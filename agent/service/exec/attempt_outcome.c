@@ -30,7 +30,7 @@ static void attempt_outcome_free_path(char **text)
 	free(*text);
 }
 
-/* A link may lead anywhere, and so may "..".  Nothing of the step runs any more that could change it. */
+/* A link may lead anywhere, and so may "..".  No process of the step is left that could change it after the check. */
 static bool attempt_outcome_is_inside_work(const char *folder, const char *path)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -41,7 +41,7 @@ static bool attempt_outcome_is_inside_work(const char *folder, const char *path)
 	return top && real && strncmp(real, top, len) == 0 && real[len] == '/';
 }
 
-/* NULL: it wrote none. */
+/* The text of an output parameter, from file; NULL: the step did not write it, or it cannot be used (see notes). */
 static const char *attempt_outcome_read_parameter(const struct attempt_outcome_reader *o, const char *param,
                                                   const char *file)
 {
@@ -54,11 +54,11 @@ static const char *attempt_outcome_read_parameter(const struct attempt_outcome_r
 	if (!attempt_outcome_file_exists(path))
 		return NULL;
 	if (o->confined && !attempt_outcome_is_inside_work(o->folder, path))
-		err_set(&err, "it is not in the folder of the step");
+		err_set(&err, "the file is not in the folder of the step");
 	else if (file_read(a, path, OUTPUT_MAX, &text, &len, &err) && json_can_hold(text, len))
 		return text;
 	else if (!*err.msg)
-		err_set(&err, "no text: it has a NUL byte in it, or is not UTF-8");
+		err_set(&err, "expected UTF-8 text without NUL bytes");
 	buf_addf(o->notes, "output parameter %s: %s: %s\n", param, file, err.msg);
 	return NULL;
 }
@@ -78,9 +78,9 @@ static const struct node *attempt_outcome_read_parameters(const struct attempt_o
 	return found;
 }
 
-/* ---- how it ended ---- */
+/* ---- the end ---- */
 
-/* A command of ours has said more than its exit code can. */
+/* The reply of a hidden command says more than its exit code. */
 static struct dag_event attempt_outcome_from_reply(const struct attempt_reply *answer, const struct dag_event *end)
 {
 	if (answer->message)

@@ -21,13 +21,13 @@
 #define STEP		"step-"
 
 enum {
-	FILE_MAX = 1 << 20,	/* bytes of a file of the kernel's that are read */
+	FILE_MAX = 1 << 20,	/* bytes read from a kernel file */
 	CPU_PERIOD_US = 100 * 1000,
 	CPU_QUOTA_MIN_US = 1000,	/* the kernel refuses less */
-	PIDS_MAX = 4096,	/* of a step */
-	MOVES = 8,		/* rounds: what is moved may start children meanwhile */
+	PIDS_MAX = 4096,	/* processes of a step */
+	MOVES = 8,		/* rounds of moving: a process may start children before it is moved */
 	ANCESTORS = 32,
-	DEPTH = 16,		/* of cgroups that a step made in its own */
+	DEPTH = 16,		/* of cgroups that a step created in its leaf */
 	TRIES = 50,
 	TRY_MS = 10,
 };
@@ -38,9 +38,9 @@ struct cgroups {
 	bool moved, enabled, pids;
 };
 
-/* ---- the kernel's files ---- */
+/* ---- kernel files ---- */
 
-/* "" if it cannot be read. */
+/* "" if the file cannot be read. */
 static const char *cgroup_read_file(struct arena *a, const char *folder, const char *name)
 {
 	const char *text;
@@ -56,7 +56,7 @@ static bool cgroup_has_file(struct arena *a, const char *folder, const char *nam
 	return access(arena_printf(a, "%s/%s", folder, name), F_OK) == 0;
 }
 
-/* As one write: the kernel takes it whole or not at all.  If false, errno says why. */
+/* In one write, since the kernel takes the whole text or nothing.  If false, errno says why. */
 static bool cgroup_write_file(const char *folder, const char *name, const char *text)
 {
 	CLEANUP(fd_close) int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -70,7 +70,7 @@ static bool cgroup_write_file(const char *folder, const char *name, const char *
 	return wrote >= 0;
 }
 
-/* Whether the words, with spaces and line ends between them, have this one. */
+/* True if word is one of the words, which are separated by spaces and newlines. */
 static bool cgroup_list_has_word(const char *words, const char *word)
 {
 	size_t len = strlen(word);
@@ -84,7 +84,7 @@ static bool cgroup_list_has_word(const char *words, const char *word)
 	return false;
 }
 
-/* ---- who is in it ---- */
+/* ---- processes ---- */
 
 /* The name of the program, which stands in brackets, may hold anything. */
 static pid_t cgroup_parent_pid(struct arena *a, pid_t pid)
@@ -106,8 +106,8 @@ static bool cgroup_is_own_process(struct arena *a, pid_t pid)
 	return false;
 }
 
-/* Moves the processes of `from` to `to`, which have to be ours.  One that ended meanwhile is no
- * failure. */
+/* Moves the processes of `from` to `to`.  All have to be this process or its descendants; one that ended meanwhile is
+ * ignored. */
 static bool cgroup_move_processes(const char *from, const char *to, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -115,18 +115,18 @@ static bool cgroup_move_processes(const char *from, const char *to, struct err *
 
 	for (char *end; *list; list = *end ? end + 1 : end) {
 		long pid = strtol(list, &end, 10);
-		/* 0 is one that is outside of this pid namespace. */
+		/* 0 is a process outside of this pid namespace. */
 		if (end == list)
 			break;
 		if (!cgroup_is_own_process(&a, (pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
-			return err_set(err, "there are processes in it that are not of this service (%ld)", pid);
+			return err_set(err, "it holds a process of another program (%ld)", pid);
 		if (!cgroup_write_file(to, "cgroup.procs", arena_printf(&a, "%ld", pid)) && errno != ESRCH)
 			return err_sys(err, errno, "move process %ld to \"%s\"", pid, to);
 	}
 	return true;
 }
 
-/* ---- taking and giving back ---- */
+/* ---- opening and closing ---- */
 
 static bool cgroup_find_own(struct arena *a, const char **folder, struct err *err)
 {
@@ -146,13 +146,14 @@ static bool cgroup_check_controllers(struct cgroups *c, struct err *err)
 		return err_set(err, "no cgroup of version 2: cgroup.controllers %s", why.msg);
 	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
 		if (!cgroup_list_has_word(text, needed[i]))
-			return err_set(err, "the controller %s is not available in it (version 1 may have it, or "
-			               "it was not delegated)", needed[i]);
+			return err_set(err, "its controller %s is not available (version 1 may use it, or it "
+			               "was not delegated)", needed[i]);
 	c->pids = cgroup_list_has_word(text, "pids");
 	return access(c->folder, W_OK) == 0 || err_sys(err, errno, "not writable");
 }
 
-/* Only the root of all has no type, and only there processes are not in the way. */
+/* Moves the processes of the managed cgroup to the leaf "service".  Only in the root cgroup, which alone has no type,
+ * may processes stay. */
 static bool cgroup_empty_root(struct cgroups *c, struct err *err)
 {
 	if (!cgroup_has_file(&c->arena, c->folder, "cgroup.type") ||
@@ -179,7 +180,7 @@ static bool cgroup_enable_controllers(struct cgroups *c, struct err *err)
 	return err_sys(err, errno, "write \"%s\" to cgroup.subtree_control", wanted);
 }
 
-/* What ends the child is its exit code: 0, or errno. */
+/* The exit code of the child is 0, or errno. */
 static bool cgroup_try_enter(const char *folder, struct err *err)
 {
 	int status = 0;
@@ -192,12 +193,12 @@ static bool cgroup_try_enter(const char *folder, struct err *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!WIFEXITED(status))
-		return err_set(err, "a process that was to be put in \"%s\" was killed", folder);
+		return err_set(err, "the process that should enter \"%s\" was killed", folder);
 	return WEXITSTATUS(status) == 0 ||
 	       err_sys(err, WEXITSTATUS(status), "put a process in \"%s\"", folder);
 }
 
-/* A limit that can be set says nothing about who may be put there: that takes rights above it. */
+/* Also enters the leaf: permission to set its limits is not permission to move a process there. */
 static bool cgroup_try_leaf(struct cgroups *c, struct err *err)
 {
 	const char *folder;
@@ -209,7 +210,7 @@ static bool cgroup_try_leaf(struct cgroups *c, struct err *err)
 	return entered;
 }
 
-/* If false, the cgroup is not named in *err. */
+/* If false, *err does not name the cgroup. */
 static bool cgroup_take_over(struct cgroups *c, struct err *err)
 {
 	c->service = arena_printf(&c->arena, "%s/" SERVICE, c->folder);
@@ -233,7 +234,7 @@ bool cgroup_open(const char *where, struct cgroups **out, struct err *err)
 	return true;
 }
 
-/* The controllers first: while they are enabled below it, nothing can be put there. */
+/* Disables the controllers first: while they are enabled, no process may enter the managed cgroup. */
 void cgroup_close(struct cgroups *c)
 {
 	struct err err;
@@ -282,7 +283,7 @@ static const char *cgroup_cpu_limit_text(struct arena *a, double cpu)
 {
 	double quota = cpu * CPU_PERIOD_US;
 
-	/* More than any machine has; the kernel's own limit is not far above. */
+	/* More than any machine has, and little below the kernel's own limit. */
 	if (!(cpu > 0) || quota > 1e12)
 		return arena_printf(a, "max %d", CPU_PERIOD_US);
 	return arena_printf(a, "%lld %d", quota < CPU_QUOTA_MIN_US ? CPU_QUOTA_MIN_US : (long long)quota,
@@ -319,7 +320,7 @@ bool cgroup_make(const struct cgroups *c, struct arena *a, const char *name, dou
 	const char *leaf = arena_printf(a, "%s/" STEP "%s", c->folder, name);
 
 	if (!cgroup_is_leaf_name(name))
-		return err_set(err, "\"%s\" is no name for a cgroup", name);
+		return err_set(err, "\"%s\" is not a valid name of a cgroup", name);
 	if (!cgroup_make_directory(leaf, err))
 		return false;
 	if (!cgroup_set_limits(a, leaf, cpu, memory, err)) {
@@ -347,7 +348,7 @@ bool cgroup_out_of_memory(const char *folder)
 	return false;
 }
 
-/* Calls fn with each folder in the cgroup whose name begins so. */
+/* Calls fn with each cgroup in folder whose name begins with `begins`. */
 static void cgroup_for_each_child(const char *folder, const char *begins, void (*fn)(const char *, int),
                                   int depth)
 {
@@ -370,7 +371,7 @@ static void cgroup_remove_nested(const char *folder, int depth)
 	rmdir(folder);
 }
 
-/* A process that was killed is in its cgroup until it is gone, which takes a moment. */
+/* A killed process stays in its cgroup until it is gone, which takes a moment. */
 void cgroup_remove(const char *folder)
 {
 	const struct timespec moment = { .tv_nsec = TRY_MS * 1000000L };

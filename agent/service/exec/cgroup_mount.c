@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* The path in the line "0::PATH", which is that of version 2; NULL: there is none. */
+/* The path in the line "0::PATH", which is that of version 2; NULL: there is no such line. */
 static const char *cgroup_mount_own_path(struct arena *a, const char *own)
 {
 	for (; *own; own += strcspn(own, "\n"), own += *own == '\n')
@@ -19,7 +19,7 @@ static bool cgroup_mount_is_octal(const char *s)
 	return true;
 }
 
-/* A field of mountinfo: spaces, line ends and backslashes stand there as "\040". */
+/* A field of mountinfo, where spaces, newlines and backslashes are written like "\040". */
 static const char *cgroup_mount_unescape(struct arena *a, const char *field, size_t len)
 {
 	char *text = arena_strndup(a, field, len), *to = text;
@@ -61,7 +61,7 @@ static void cgroup_mount_parse_line(struct arena *a, const char *line, size_t le
 	}
 }
 
-/* What of the path is below root; NULL: it is not in there. */
+/* The part of the path below root; NULL: the path is not below root. */
 static const char *cgroup_mount_relative_path(const char *path, const char *root)
 {
 	size_t len = strlen(root);
@@ -73,7 +73,7 @@ static const char *cgroup_mount_relative_path(const char *path, const char *root
 	return NULL;
 }
 
-/* A path that leads up is outside of what this cgroup namespace shows. */
+/* A path that begins with ".." is outside of this cgroup namespace. */
 static bool cgroup_mount_is_outside(const char *path)
 {
 	return strncmp(path, "/..", 3) == 0 && (path[3] == '/' || !path[3]);
@@ -86,7 +86,7 @@ bool cgroup_mount_find(struct arena *a, const char *own, const char *mounts, con
 	size_t len;
 
 	if (!path)
-		return err_set(err, "this process is in no cgroup of version 2");
+		return err_set(err, "this process has no cgroup of version 2");
 	for (; *mounts; mounts += len + (mounts[len] == '\n')) {
 		struct cgroup_mount_entry m;
 		len = strcspn(mounts, "\n");

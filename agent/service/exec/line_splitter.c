@@ -4,7 +4,7 @@
 
 #include "agent/service/exec/attempt.h"
 
-enum { RAW_MAX = 64 << 10 };	/* of a line that are waited for, beside the longest secret */
+enum { RAW_MAX = 64 << 10 };	/* bytes that wait for the end of a line, beside the longest secret */
 
 static const char masked[] = "(masked)", unknown[] = "\xef\xbf\xbd";
 
@@ -15,7 +15,7 @@ void line_splitter_init(struct line_splitter *l, const struct redactor *secrets,
 	                     .raw = BUF(RAW_MAX + secrets->longest), .text = BUF(ATTEMPT_LINE_MAX) };
 }
 
-/* How many bytes the character at p takes by its first byte; 0: there is none that begins so. */
+/* Length of the UTF-8 character whose first byte is *p; 0: no character begins with that byte. */
 static size_t line_splitter_lead_byte_length(const char *p)
 {
 	unsigned char c = *p;
@@ -23,7 +23,7 @@ static size_t line_splitter_lead_byte_length(const char *p)
 	return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 }
 
-/* The same for all of it; 0 if it is not UTF-8, or cut off. */
+/* Length of the UTF-8 character at p; 0: it is not valid, or is cut off. */
 static size_t line_splitter_character_length(const char *p, size_t room)
 {
 	unsigned char c = *p, second = room > 1 ? p[1] : 0;
@@ -51,7 +51,7 @@ static void line_splitter_append(struct line_splitter *l, const char *bytes, siz
 	buf_add(&l->text, bytes, len);
 }
 
-/* Returns how many bytes of raw that was. */
+/* Returns how many bytes of raw were used. */
 static size_t line_splitter_append_character(struct line_splitter *l, size_t at, size_t cut, int64_t ms)
 {
 	const char *p = l->raw.text + at;
@@ -73,8 +73,8 @@ static void line_splitter_drop_raw(struct line_splitter *l, size_t count)
 	l->raw.len = left;
 }
 
-/* The first cut bytes of raw become text.  Secrets may overlap, and one that begins before the cut may
- * end behind it. */
+/* Turns the first `cut` bytes of raw into text.  Secrets may overlap, and one that begins before the cut may end behind
+ * it. */
 static void line_splitter_consume(struct line_splitter *l, size_t cut, int64_t ms)
 {
 	size_t hidden = l->covered;
@@ -91,7 +91,7 @@ static void line_splitter_consume(struct line_splitter *l, size_t cut, int64_t m
 	line_splitter_drop_raw(l, cut);
 }
 
-/* Up to where raw can become text, whatever comes. */
+/* How many bytes of raw can become text, whatever follows them. */
 static size_t line_splitter_safe_cut(const struct line_splitter *l)
 {
 	size_t len = l->raw.len, held = redactor_held(l->secrets, buf_str(&l->raw), len);
@@ -102,7 +102,7 @@ static size_t line_splitter_safe_cut(const struct line_splitter *l)
 	return len - held;
 }
 
-/* Before the end of a line a carriage return says nothing. */
+/* Drops a carriage return before the end of a line. */
 static void line_splitter_drop_return(struct line_splitter *l)
 {
 	if (l->raw.len && l->raw.text[l->raw.len - 1] == '\r')
@@ -119,7 +119,7 @@ static void line_splitter_end_line(struct line_splitter *l, int64_t ms)
 	l->broken_off = false;
 }
 
-/* raw is full.  Its last byte waits if it is a carriage return: a newline may follow. */
+/* raw is full.  A carriage return at its end stays: a newline may follow. */
 static void line_splitter_make_room(struct line_splitter *l, int64_t ms)
 {
 	size_t cut = line_splitter_safe_cut(l);

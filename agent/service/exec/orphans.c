@@ -44,7 +44,7 @@ static bool orphans_is_descendant(const struct process_tree *ours, pid_t pid)
 	return pid == getpid();
 }
 
-/* Returns whether there were any; one that has ended has no environment. */
+/* Returns true if a process was killed.  A process that has ended has no environment, so it is not found again. */
 static bool orphans_kill_once(const char *const *marks, size_t count)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -62,8 +62,8 @@ static bool orphans_kill_once(const char *const *marks, size_t count)
 	return any;
 }
 
-/* What starts another in that moment is not seen with it, but the other is the next time; and while a
- * process becomes another program it has no environment.  So none has to be found twice. */
+/* A process that is started during one look is found by the next.  But while a process is in exec it has no
+ * environment: so two looks in a row have to find none. */
 bool orphans_kill(const char *const *marks, size_t count, int patience_ms)
 {
 	enum { TIMES = 2 };

@@ -29,7 +29,7 @@ static bool process_tree_read_stat(int proc, const char *name, struct process *o
 	return behind && sscanf(behind, ") %*c %d %d", &out->parent, &out->group) == 2;
 }
 
-/* Not by /proc/PID/task/TID/children: not every kernel has it. */
+/* Not from /proc/PID/task/TID/children, which not every kernel has. */
 static void process_tree_read_all(struct arena *a, struct process_tree *out)
 {
 	CLEANUP(directory_close) DIR *proc = opendir("/proc");
@@ -51,7 +51,7 @@ static int process_tree_compare_parents(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* The first child of parent in all, which are sorted; all->count if there is none. */
+/* Index of the first child of parent in *all, which is sorted by parent; all->count if there is none. */
 static size_t process_tree_first_child(const struct process_tree *all, pid_t parent)
 {
 	size_t low = 0, high = all->count;
@@ -74,8 +74,8 @@ static bool process_tree_has_pid(pid_t pid, const pid_t *pids, size_t count)
 	return false;
 }
 
-/* A number may have gone from one process to another while they were read, and make a circle: nobody
- * is taken twice, as no more are taken than there are. */
+/* A pid may have been reused while processes were read, and form a cycle: the loop ends because it takes no more
+ * processes than there are. */
 void process_tree_list_except(struct arena *a, const pid_t *except, size_t count, struct process_tree *out)
 {
 	struct process_tree all = { 0 }, below = { 0 };

@@ -17,16 +17,16 @@
 #include "agent/util/fd.h"
 #include "agent/service/exec/runner_process.h"
 
-enum { PATIENCE_MS = 60 * 1000 };	/* beside the grace: longer than the runner waits for its keepers */
+enum { PATIENCE_MS = 60 * 1000 };	/* beyond the grace: longer than the runner waits for its supervisors */
 
 int runner_client_takes_ms = 5 * 1000;
 
 struct runner_client {
 	pid_t pid;
-	bool killed;	/* by us, as it hung */
-	int socket;	/* -1: the runner is gone */
-	int ended;	/* readable when its keepers are gone too; -1: that was told */
-	int events;	/* epoll of both */
+	bool killed;	/* by us, because it hung */
+	int socket;	/* requests and reports; -1: the runner is gone */
+	int ended;	/* at its end when runner and supervisors are gone; -1: RUNNER_GONE was reported */
+	int events;	/* epoll of socket and ended */
 };
 
 static bool runner_client_watch(int events, int fd, struct err *err)
@@ -88,7 +88,7 @@ bool runner_client_is_alive(const struct runner_client *r)
 
 /* ---- orders ---- */
 
-/* document: -1: none goes with it. */
+/* document -1: none is sent with the order. */
 static bool runner_client_send(struct runner_client *r, const struct runner_order *order, int document)
 {
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
@@ -107,7 +107,7 @@ static bool runner_client_send(struct runner_client *r, const struct runner_orde
 	return sendmsg(r->socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
-/* One that hangs would let attempts run on that were to be ended: its keepers do better without it. */
+/* A runner that hangs is killed: it would not end attempts, while its supervisors end them when it is gone. */
 static bool runner_client_request(struct runner_client *r, const struct runner_order *order, int document,
                                   struct err *err)
 {
@@ -119,13 +119,13 @@ static bool runner_client_request(struct runner_client *r, const struct runner_o
 	while (!runner_client_send(r, order, document)) {
 		int64_t left = until - clock_monotonic();
 		if (errno != EAGAIN && errno != EINTR)
-			return err_sys(err, errno, "tell the runner");
+			return err_sys(err, errno, "send an order to the runner");
 		if (left > 0 && poll(&p, 1, (int)left) >= 0)
 			continue;
 		if (r->pid)
 			kill(r->pid, SIGKILL);
 		r->killed = true;
-		return err_set(err, "the runner hangs, and was killed");
+		return err_set(err, "the runner did not respond, and was killed");
 	}
 	return true;
 }
@@ -137,7 +137,7 @@ bool runner_client_begin(struct runner_client *r, uint64_t id, const struct atte
 
 	attempt_write(attempt, &text);
 	if (text.full)
-		return err_set(err, "an attempt that is larger than 1 GiB");
+		return err_set(err, "the document of the attempt is larger than 1 GiB");
 	return fd_from_bytes(buf_str(&text), text.len, &document, err) &&
 	       runner_client_request(r, &(struct runner_order){ .what = RUNNER_REQUEST_BEGIN, .id = id }, document,
 	                             err);
@@ -160,7 +160,7 @@ static void runner_client_reap(struct runner_client *r)
 	r->pid = 0;
 }
 
-/* Its end would make it readable for ever. */
+/* Closes the socket at its end: it would be readable for ever. */
 static bool runner_client_receive(struct runner_client *r, struct runner_report *out)
 {
 	ssize_t len;
@@ -196,9 +196,9 @@ bool runner_client_next(struct runner_client *r, struct runner_event *out)
 	return true;
 }
 
-/* ---- the end ---- */
+/* ---- stopping ---- */
 
-/* What it says meanwhile is read, so that it need not wait for that.  False: it is not gone in time. */
+/* Reads reports meanwhile, so that the runner does not wait for that.  False if it is not gone in time. */
 static bool runner_client_wait_until_gone(struct runner_client *r, int64_t until)
 {
 	struct runner_event event = { 0 };

@@ -27,10 +27,10 @@ enum { AGAIN_MS = 20 };
 
 struct runner_slot {
 	uint64_t id;
-	pid_t pid;		/* of the keeper; 0: it has ended */
+	pid_t pid;		/* of the supervisor; 0: it has ended */
 	int control;
-	int64_t kill_at;	/* when a keeper that was told to end is taken to hang */
-	bool lost;		/* it did not end by itself: what it left has to go first */
+	int64_t kill_at;	/* when a supervisor that was ordered to end is killed, because it hangs */
+	bool lost;		/* it was killed: its leftovers have to be killed before the attempt is over */
 	struct runner_report news;
 };
 
@@ -41,14 +41,20 @@ struct runner_process {
 	struct runner_slot *slots;
 	size_t count, room;
 	bool stopping;
-	bool leftovers;		/* there may be processes that no keeper minds */
-	int64_t sweep_at;	/* when they are looked for: what they start, or leave, comes later */
-	int64_t sweep_until;	/* one that does not end though it was killed is not looked for any more */
+	bool leftovers;		/* there may be processes without a supervisor */
+	int64_t sweep_at;	/* when to kill them next: they may have started others */
+	int64_t sweep_until;	/* when to give up on those that were killed and do not end */
 };
 
 /* ---- set up ---- */
 
-/* Whatever the service inherited itself, and did not know of. */
+static void runner_process_close_dir(DIR **stream)
+{
+	if (*stream)
+		closedir(*stream);
+}
+
+/* Also the descriptors that the service inherited without knowing. */
 static void runner_process_close_on_exec(void)
 {
 	CLEANUP(directory_close) DIR *stream = opendir("/proc/self/fd");
@@ -60,8 +66,8 @@ static void runner_process_close_on_exec(void)
 	}
 }
 
-/* The signals of a terminal, or of systemd, that reach all its processes are for the service, which
- * says what is to be ended. */
+/* Signals of a terminal or of systemd reach all processes of the service.  The runner ignores them: the service decides
+ * which attempts to end. */
 static int runner_process_watch_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ };
@@ -107,7 +113,8 @@ static bool runner_process_fail_slot(struct runner_slot *slot, const char *what)
 	return false;
 }
 
-/* Their ends of file are how supervisors learn that we are gone: none may hold another's. */
+/* A supervisor learns from the end-of-file of its control socket that the runner is gone: no other supervisor may hold
+ * the runner's end of it. */
 static _Noreturn void runner_process_become_supervisor(struct runner_process *s, int document, int control)
 {
 	for (size_t i = 0; i < s->count; i++)
@@ -122,11 +129,11 @@ static bool runner_process_fork_supervisor(struct runner_process *s, struct runn
 	int ends[2];
 
 	if (document < 0) {
-		errno = EMFILE;		/* it was sent, but there was no number for it */
+		errno = EMFILE;		/* it was sent, but this process has too many descriptors */
 		return runner_process_fail_slot(slot, "take the document of an attempt");
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return runner_process_fail_slot(slot, "make a socket for a keeper");
+		return runner_process_fail_slot(slot, "make a socket for a supervisor");
 	slot->pid = fork();
 	if (slot->pid == 0) {
 		close(ends[0]);
@@ -167,7 +174,7 @@ static void runner_process_end_supervisors(struct runner_process *s, int grace_m
 		runner_process_end_supervisor(&s->slots[i], grace_ms);
 }
 
-/* The supervisors learn it from the end of file. */
+/* Closing the control sockets tells the supervisors to end. */
 static void runner_process_lose_service(struct runner_process *s)
 {
 	fd_close(&s->socket);
@@ -179,9 +186,9 @@ static void runner_process_lose_service(struct runner_process *s)
 	}
 }
 
-/* ---- what the service asks ---- */
+/* ---- orders of the service ---- */
 
-/* Returns the descriptor that came with it, -1: none. */
+/* Returns the descriptor that came with the message; -1: none. */
 static int runner_process_received_fd(struct msghdr *message)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(message);
@@ -193,7 +200,7 @@ static int runner_process_received_fd(struct msghdr *message)
 	return fd;
 }
 
-/* Asked for each attempt anew: it may have died since we looked for its orders. */
+/* To be called before each attempt: the service may have died since its orders were read. */
 static bool runner_process_service_is_alive(const struct runner_process *s)
 {
 	struct pollfd p = { .fd = s->socket };
@@ -238,7 +245,7 @@ static void runner_process_receive_order(struct runner_process *s)
 		runner_process_lose_service(s);
 }
 
-/* ---- what has ended ---- */
+/* ---- supervisors that have ended ---- */
 
 static void runner_process_supervisor_ended(struct runner_process *s, struct runner_slot *slot, int status)
 {
@@ -272,11 +279,12 @@ static void runner_process_reap(struct runner_process *s)
 		if (i < s->count)
 			runner_process_supervisor_ended(s, &s->slots[i], status);
 		else
-			s->sweep_at = 0;	/* it may have left us its children */
+			s->sweep_at = 0;	/* its children may be ours now */
 	}
 }
 
-/* What a keeper that was killed leaves is given to us.  Nobody minds it: it goes. */
+/* The descendants of a supervisor that was killed become ours (this process is a subreaper).  No one reads their
+ * output: they are killed. */
 static void runner_process_kill_leftovers(struct runner_process *s)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -309,7 +317,7 @@ static bool runner_process_slot_is_over(const struct runner_process *s, const st
 	return !slot->pid && !(slot->lost && s->leftovers);
 }
 
-/* False if it cannot be told yet. */
+/* False if the socket is full, and the report has to wait. */
 static bool runner_process_send_report(struct runner_process *s, const struct runner_slot *slot)
 {
 	return s->socket < 0 ||
@@ -317,7 +325,7 @@ static bool runner_process_send_report(struct runner_process *s, const struct ru
 	       (errno != EAGAIN && errno != EINTR && errno != ENOBUFS);
 }
 
-/* Returns whether some wait for the service to read. */
+/* Returns true if reports wait until the service reads. */
 static bool runner_process_send_reports(struct runner_process *s)
 {
 	bool waits = false;
@@ -348,7 +356,7 @@ static int runner_process_poll_timeout(const struct runner_process *s)
 	return at <= now ? 0 : at - now < INT_MAX ? (int)(at - now) : INT_MAX;
 }
 
-/* Orders may still be waiting when the service has died; none of them is begun then. */
+/* Orders may still be in the socket when the service has died: they are not executed. */
 static void runner_process_poll_once(struct runner_process *s, bool news_wait)
 {
 	struct pollfd fds[] = {

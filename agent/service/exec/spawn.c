@@ -22,13 +22,13 @@ static bool spawn_open_stdin(const struct attempt_command *c, int *out, struct e
 	return *out >= 0 || err_sys(err, errno, "open /dev/null");
 }
 
-/* What the new process needs, made ready before it is there: it shares our memory until it runs the
- * command, and may change nothing in it that we look at then. */
+/* Everything the new process needs, prepared before vfork(): until the exec it shares this process's memory, and must
+ * not change what this process reads afterwards. */
 struct spawn_setup {
 	const struct attempt *attempt;
 	const char *const *argv, *const *env;
 	bool self;
-	const char *folder, *cgroup;	/* cgroup: the file to write to; NULL: none */
+	const char *folder, *cgroup;	/* cgroup: the file cgroup.procs; NULL: none */
 	pid_t supervisor;
 	int in, out;
 };
@@ -59,7 +59,7 @@ static void spawn_prepare(struct arena *a, const struct attempt *attempt, const 
 
 /* ---- in the new process ---- */
 
-/* "0" is whoever writes it. */
+/* "0" means the writing process. */
 static void spawn_join_cgroup(const struct spawn_setup *s)
 {
 	CLEANUP(fd_close) int fd = open(s->cgroup, O_WRONLY | O_CLOEXEC);
@@ -68,7 +68,7 @@ static void spawn_join_cgroup(const struct spawn_setup *s)
 		dprintf(STDERR_FILENO, "cannot join the cgroup \"%s\": %s\n", s->attempt->cgroup, strerror(errno));
 }
 
-/* Nothing of what is peculiar to us is inherited. */
+/* Resets what the command should not inherit from the supervisor. */
 static void spawn_reset_process(void)
 {
 	const struct rlimit none = { 0, 0 };
@@ -84,12 +84,12 @@ static void spawn_reset_process(void)
 
 static void spawn_exec(const struct spawn_setup *s)
 {
-	environ = (char **)s->env;	/* where PATH is looked up, too */
+	environ = (char **)s->env;	/* execvp() reads PATH from here */
 	if (!s->self) {
 		execvp(s->argv[0], (char *const *)s->argv);
 		return;
 	}
-	/* The very file that runs, even if another was installed in its place since. */
+	/* The file that this process runs, even if it was replaced by an upgrade. */
 	int program = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (program >= 0)
 		fexecve(program, (char *const *)s->argv, environ);
@@ -101,7 +101,7 @@ static _Noreturn void spawn_child_main(const struct spawn_setup *s)
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* It may have died before that was asked for. */
+	/* The supervisor may have died before the prctl(). */
 	if (getppid() != s->supervisor || dup2(s->in, STDIN_FILENO) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
 	    dup2(s->out, STDERR_FILENO) < 0)
 		_exit(NOT_RUN);
@@ -120,9 +120,8 @@ static _Noreturn void spawn_child_main(const struct spawn_setup *s)
 
 /* ---- in the supervisor ---- */
 
-/* By vfork(): to copy what our address space looks like, with all the libraries in it, takes longer than
- * many a command does.  We stand still until the command runs, or could not be run; it is in a group of
- * its own by then. */
+/* With vfork(): copying the page tables of this process with its many libraries takes longer than some commands run.
+ * This process stops until the exec, or until that has failed; the child has its own process group by then. */
 static pid_t spawn_vfork(const struct spawn_setup *s)
 {
 	char **ours = environ;

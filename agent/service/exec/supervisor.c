@@ -36,18 +36,18 @@ struct supervisor {
 	struct attempt_log log;
 	int control;		/* -1: the runner is gone */
 	int children;		/* signalfd of SIGCHLD */
-	int out;		/* what the command prints; -1: it has ended */
-	pid_t leader;		/* the process of the command; 0: it has ended, with status */
+	int out;		/* output of the command; -1: closed */
+	pid_t leader;		/* the command's own process; 0: it has ended with status */
 	int status;
-	bool tree_ended;		/* nothing is left below us */
-	bool must_end;		/* to end it, or the runner is gone */
-	bool ended_by_itself;		/* the command ended before that */
-	bool left_something;
-	int64_t quiet_at;	/* when half a line is a line */
+	bool tree_ended;	/* no descendant is left */
+	bool must_end;		/* there was an order to end, or the runner is gone */
+	bool ended_by_itself;	/* the command ended before that */
+	bool left_something;	/* killed processes that did not end */
+	int64_t quiet_at;	/* when the beginning of a line becomes a line */
 	int64_t kill_at, give_up_at;
 };
 
-/* ---- what it ends ---- */
+/* ---- ending processes ---- */
 
 static void supervisor_signal_tree(int number)
 {
@@ -58,7 +58,7 @@ static void supervisor_signal_tree(int number)
 	process_tree_signal(&all, number);
 }
 
-/* Once only one is told to end: a program may take a second time for being asked to hurry. */
+/* Sends SIGTERM only once: a program may take the second one as a request to hurry. */
 static void supervisor_end_tree(struct supervisor *k, int grace_ms)
 {
 	int64_t at = clock_monotonic() + grace_ms;
@@ -74,14 +74,14 @@ static void supervisor_kill_tree(struct supervisor *k, int64_t now)
 	if (k->give_up_at == NEVER)
 		k->give_up_at = now + SUPERVISOR_GIVE_UP_MS;
 	supervisor_signal_tree(SIGKILL);
-	/* What started something in this moment was not seen by that. */
+	/* Processes that were started during the kill may have been missed. */
 	k->kill_at = now + AGAIN_MS;
 }
 
-/* What was killed does nothing any more, even if it cannot end. */
+/* Killed processes that cannot end, such as in a hung file system, do nothing any more. */
 static void supervisor_give_up(struct supervisor *k)
 {
-	attempt_log_printf(&k->log, clock_now(), "something was killed and does not end; it is not waited for any more");
+	attempt_log_printf(&k->log, clock_now(), "a process was killed but does not end; no longer waiting for it");
 	k->left_something = k->tree_ended = true;
 	if (k->leader) {
 		k->status = W_EXITCODE(0, SIGKILL);
@@ -89,7 +89,7 @@ static void supervisor_give_up(struct supervisor *k)
 	}
 }
 
-/* ---- what comes ---- */
+/* ---- events ---- */
 
 static void supervisor_read_output(struct supervisor *k, size_t most)
 {
@@ -104,8 +104,8 @@ static void supervisor_read_output(struct supervisor *k, size_t most)
 	}
 }
 
-/* What is in the pipe when nobody is left who could write; an outsider who was given its end is not
- * listened to. */
+/* Reads what is in the pipe when the process tree has ended.  Not until its end-of-file: a process outside of the tree
+ * may have been given the other end. */
 static void supervisor_read_remaining_output(struct supervisor *k)
 {
 	int waiting = 0;
@@ -136,7 +136,7 @@ static void supervisor_receive_orders(struct supervisor *k)
 	supervisor_end_tree(k, supervisor_lost_ms);
 }
 
-/* Everything that was orphaned comes to us, too. */
+/* Orphans of the tree are children of this process too. */
 static void supervisor_reap(struct supervisor *k)
 {
 	int status;
@@ -189,8 +189,7 @@ static void supervisor_run_timers(struct supervisor *k)
 		supervisor_give_up(k);
 }
 
-/* What has ended is looked at before what is to be ended: a command that was faster has ended by
- * itself. */
+/* Looks for ended processes before it reads orders: a command that was faster than an order has ended by itself. */
 static void supervisor_poll_once(struct supervisor *k)
 {
 	struct signalfd_siginfo info;
@@ -208,13 +207,13 @@ static void supervisor_poll_once(struct supervisor *k)
 
 /* ---- the commands ---- */
 
-/* How a shell says it. */
+/* As a shell reports it. */
 static int supervisor_exit_code(int status)
 {
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Until nothing of it is left.  False if it could not be started; *err says why. */
+/* Runs a command until its process tree has ended.  False if it could not be started; *err says why. */
 static bool supervisor_run_command(struct supervisor *k, const struct attempt_command *command, struct err *err)
 {
 	k->kill_at = k->give_up_at = k->quiet_at = NEVER;
@@ -227,8 +226,7 @@ static bool supervisor_run_command(struct supervisor *k, const struct attempt_co
 	return true;
 }
 
-/* Descendants that put themselves elsewhere were found as such; this is for what was moved into the
- * cgroup by others. */
+/* All descendants are gone; this is for processes that others have moved into the cgroup. */
 static void supervisor_kill_cgroup(struct supervisor *k)
 {
 	if (!k->attempt.cgroup)
@@ -239,7 +237,7 @@ static void supervisor_kill_cgroup(struct supervisor *k)
 	(void)wrote;
 }
 
-/* A full disk may get room again.  Whoever is told to end does not wait for that. */
+/* Waits for room on a full disk, but not after an order to end. */
 static void supervisor_write_result(struct supervisor *k, int code, const char *message)
 {
 	struct err err;
@@ -269,7 +267,7 @@ static void supervisor_finish(struct supervisor *k, bool whole)
 		supervisor_write_result(k, code, message);
 }
 
-/* A command could not be started.  If it is the first nothing ever began, which can be told. */
+/* A command could not be started.  If it is the first one the attempt has not begun: returns false to report that. */
 static bool supervisor_note_start_failure(struct supervisor *k, size_t i, const struct err *why)
 {
 	if (i == 0 && unlink(arena_printf(&k->arena, "%s/begun", k->attempt.folder)) == 0)
@@ -280,7 +278,7 @@ static bool supervisor_note_start_failure(struct supervisor *k, size_t i, const 
 	return true;
 }
 
-/* Whether a command is the last is known when it has ended: `whole` then. */
+/* whole: all commands that should run have ended.  The first one that fails is the last. */
 static bool supervisor_run_commands(struct supervisor *k, struct err *err)
 {
 	bool whole = false;
@@ -316,7 +314,7 @@ static bool supervisor_read_document(struct supervisor *k, int document, struct 
 	return good;
 }
 
-/* Made by nobody else, and never twice: an attempt that began once must not begin again. */
+/* Fails if the file exists: an attempt that began once must not begin again. */
 static bool supervisor_make_begun(struct supervisor *k, struct err *err)
 {
 	const char *path = arena_printf(&k->arena, "%s/begun", k->attempt.folder);
@@ -332,7 +330,7 @@ static bool supervisor_make_folder(struct supervisor *k, struct err *err)
 	if (!directory_make(arena_printf(&k->arena, "%s/work", folder), err))
 		return false;
 	if (attempt_begun(folder))
-		return err_set(err, "the attempt in \"%s\" was begun before", folder);
+		return err_set(err, "the attempt in \"%s\" has begun before", folder);
 	return attempt_log_open(&k->arena, arena_printf(&k->arena, "%s/log", folder), k->attempt.masks,
 	                        &k->log, err);
 }
@@ -350,7 +348,7 @@ static bool supervisor_watch_children(struct supervisor *k, struct err *err)
 
 static bool supervisor_set_up(struct supervisor *k, int document, struct err *err)
 {
-	prctl(PR_SET_NAME, "flowsync-keeper");
+	prctl(PR_SET_NAME, "flowsync-step");
 	setsid();
 	umask(077);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)

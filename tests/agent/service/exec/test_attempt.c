@@ -92,7 +92,7 @@ static void no_environment_and_no_mask_are_empty_ones(void **state)
 static void a_document_that_is_none_is_refused(void **state)
 {
 	static const char no_folder[] = "the document of an attempt: its folder has no absolute path",
-	                  no_command[] = "the document of an attempt: no command, or one without a program";
+	                  no_command[] = "the document of an attempt: expected commands, each with a program";
 	/* L2Y= is "/f", Zg== "f", AA== a NUL, eA== "x". */
 	static const struct { const char *text, *message; } cases[] = {
 		{ "{}", no_folder },
@@ -105,9 +105,9 @@ static void a_document_that_is_none_is_refused(void **state)
 		{ "{\"folder\":\"L2Y=\",\"commands\":[{\"argv\":[\"AA==\"]}]}", no_command },
 		{ "{\"folder\":\"L2Y=\",\"commands\":[{\"argv\":[\"eA==\"],\"input\":1}]}", no_command },
 		{ "{\"folder\":\"L2Y=\",\"commands\":[{\"argv\":[\"eA==\"]}],\"env\":[]}",
-		  "the document of an attempt: a text that is none" },
+		  "the document of an attempt: expected a text in base64" },
 		{ "{\"folder\":\"L2Y=\",\"commands\":[{\"argv\":[\"eA==\"]}],\"env\":[1],\"masks\":[]}",
-		  "the document of an attempt: a text that is none" },
+		  "the document of an attempt: expected a text in base64" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };

@@ -83,10 +83,10 @@ static void an_attempt_without_a_result_is_lost(void **state)
 static void a_result_that_is_none_is_lost_and_told(void **state)
 {
 	static const struct { const char *result, *msg; } cases[] = {
-		{ "{}", "no code, or no message" }, { "[]", "no code, or no message" },
-		{ "{\"code\":-1,\"message\":\"\"}", "no code, or no message" },
-		{ "{\"code\":1}", "no code, or no message" },
-		{ "{\"code\":4294967296,\"message\":\"\"}", "no code, or no message" },
+		{ "{}", "expected a code and a message" }, { "[]", "expected a code and a message" },
+		{ "{\"code\":-1,\"message\":\"\"}", "expected a code and a message" },
+		{ "{\"code\":1}", "expected a code and a message" },
+		{ "{\"code\":4294967296,\"message\":\"\"}", "expected a code and a message" },
 	};
 	struct fixture *f = *state;
 
@@ -163,8 +163,8 @@ static void output_parameters_are_what_stands_in_their_files(void **state)
 		{ WRITES("{\"A\":\"pipe\",\"B\":\"a\"}"),
 		  "ended s 0 - {\"B\":\"one\\n\"}|output parameter A: pipe: not a regular file\n" },
 		{ WRITES("{\"A\":\"nul\",\"B\":\"latin\"}"),
-		  "ended s 0 - {}|output parameter A: nul: no text: it has a NUL byte in it, or is not UTF-8\n"
-		  "output parameter B: latin: no text: it has a NUL byte in it, or is not UTF-8\n" },
+		  "ended s 0 - {}|output parameter A: nul: expected UTF-8 text without NUL bytes\n"
+		  "output parameter B: latin: expected UTF-8 text without NUL bytes\n" },
 		{ WRITES("{\"A\":\"large\"}"), "ended s 0 - {}|output parameter A: large: larger than 65536 bytes\n" },
 		{ WRITES("{\"A\":\"a/b\"}"), "ended s 0 - {}|output parameter A: a/b: cannot be read: Not a directory\n" },
 	};
@@ -206,9 +206,9 @@ static void what_a_confined_step_points_at_outside_of_its_folder_is_not_read(voi
 {
 	static const struct { const char *file, *end; } cases[] = {
 		{ "inside", "ended s 0 - {\"P\":\"in\"}|" },
-		{ "link", "ended s 0 - {}|output parameter P: link: it is not in the folder of the step\n" },
-		{ "../outside", "ended s 0 - {}|output parameter P: ../outside: it is not in the folder of the step\n" },
-		{ "/etc/passwd", "ended s 0 - {}|output parameter P: /etc/passwd: it is not in the folder of the step\n" },
+		{ "link", "ended s 0 - {}|output parameter P: link: the file is not in the folder of the step\n" },
+		{ "../outside", "ended s 0 - {}|output parameter P: ../outside: the file is not in the folder of the step\n" },
+		{ "/etc/passwd", "ended s 0 - {}|output parameter P: /etc/passwd: the file is not in the folder of the step\n" },
 		{ "none", "ended s 0 - {}|" },
 	};
 	struct fixture *f = *state;

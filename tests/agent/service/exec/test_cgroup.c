@@ -50,9 +50,9 @@ static void the_own_cgroup_is_found_below_its_mount(void **state)
 static void where_there_is_none_is_told_why(void **state)
 {
 	static const struct { const char *own, *mounts, *msg; } cases[] = {
-		{ "", V2, "this process is in no cgroup of version 2" },
-		{ "2:cpu:/a\n1:name=systemd:/b\n", V1, "this process is in no cgroup of version 2" },
-		{ "10::/a\n0:x:/b\n0::c\n", V2, "this process is in no cgroup of version 2" },
+		{ "", V2, "this process has no cgroup of version 2" },
+		{ "2:cpu:/a\n1:name=systemd:/b\n", V1, "this process has no cgroup of version 2" },
+		{ "10::/a\n0:x:/b\n0::c\n", V2, "this process has no cgroup of version 2" },
 		{ "0::/a\n", V1, NOT_MOUNTED("/a") },
 		{ "0::/a\n", "", NOT_MOUNTED("/a") },
 		{ "0::/../a\n", V2, NOT_MOUNTED("/../a") },
@@ -213,14 +213,13 @@ static void others_are_left_where_they_are(void **state)
 	pid_t parent = getppid();
 
 	fake_write(at("cgroup.procs"), arena_printf(&arena, "%s%s", line_of(getpid()), line_of(parent)));
-	is_refused(arena_printf(&arena, "cgroup \"TOP\": there are processes in it that are not of this "
-	                        "service (%d)", (int)parent));
+	is_refused(arena_printf(&arena, "cgroup \"TOP\": it holds a process of another program (%d)", (int)parent));
 	assert_string_equal(text_of("cgroup.procs"),
 	                    arena_printf(&arena, "%s%s", line_of(parent), line_of(getpid())));
 	assert_false(there("service"));
 	/* As the kernel shows one that has no number here. */
 	fake_write(at("cgroup.procs"), "0\n");
-	is_refused("cgroup \"TOP\": there are processes in it that are not of this service (0)");
+	is_refused("cgroup \"TOP\": it holds a process of another program (0)");
 	assert_string_equal(text_of("cgroup.procs"), "0\n");
 }
 
@@ -265,8 +264,8 @@ static void a_machine_without_pids_has_limits_all_the_same(void **state)
 	assert_string_equal(text_of("cgroup.subtree_control"), "");
 }
 
-#define ABSENT(name) "cgroup \"TOP\": the controller " name \
-	" is not available in it (version 1 may have it, or it was not delegated)"
+#define ABSENT(name) "cgroup \"TOP\": its controller " name \
+	" is not available (version 1 may use it, or it was not delegated)"
 
 static void what_it_does_not_offer_is_named(void **state)
 {
@@ -397,12 +396,12 @@ static void a_name_that_leads_elsewhere_is_refused(void **state)
 	opened(&c);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		assert_false(cgroup_make(c, &arena, names[i], 1, 1, &folder, &err));
-		assert_string_equal(err.msg, arena_printf(&arena, "\"%s\" is no name for a cgroup", names[i]));
+		assert_string_equal(err.msg, arena_printf(&arena, "\"%s\" is not a valid name of a cgroup", names[i]));
 		assert_string_equal(folder, "untouched");
 	}
 	memset(longest, 'x', 251);
 	assert_false(cgroup_make(c, &arena, longest, 1, 1, &folder, &err));
-	assert_non_null(strstr(err.msg, "is no name for a cgroup"));
+	assert_non_null(strstr(err.msg, "is not a valid name of a cgroup"));
 	longest[250] = '\0';
 	assert_true(cgroup_make(c, &arena, longest, 1, 1, &folder, &err));
 }
@@ -639,7 +638,7 @@ static void the_real_kernel_keeps_the_limits(void **state)
 	const char *offer = real_text(top, "cgroup.controllers");
 	if (!strstr(offer, "cpu ") || !strstr(offer, "memory")) {
 		assert_false(cgroup_open(top, &c, &err));
-		assert_non_null(strstr(err.msg, " is not available in it"));
+		assert_non_null(strstr(err.msg, " is not available"));
 		rmdir(top);
 		print_message("%s\n", err.msg);
 		skip();

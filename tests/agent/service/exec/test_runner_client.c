@@ -490,7 +490,7 @@ static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 	begin(r, 61, &attempt);
 	event = next(r);
 	assert_int_equal(event.kind, RUNNER_ATTEMPT_NOT_BEGUN);
-	assert_string_equal(event.message, "the document of an attempt: no command, or one without a program");
+	assert_string_equal(event.message, "the document of an attempt: expected commands, each with a program");
 	assert_false(exists(place(61, ".")));
 
 	begin_sh(r, 62, "echo once");
@@ -498,7 +498,7 @@ static void what_cannot_be_begun_is_told_and_leaves_no_begun(void **state)
 	begin_sh(r, 62, "echo twice");
 	event = next(r);
 	assert_int_equal(event.kind, RUNNER_ATTEMPT_NOT_BEGUN);
-	assert_string_equal(event.message, arena_printf(&arena, "the attempt in \"%s/62\" was begun before", top));
+	assert_string_equal(event.message, arena_printf(&arena, "the attempt in \"%s/62\" has begun before", top));
 	assert_string_equal(log_of(62), "once\n");
 	assert_string_equal(result(62), "0 ");
 	runner_client_stop(r, 0);
@@ -791,7 +791,7 @@ static void signals_of_a_terminal_reach_neither_runner_nor_steps(void **state)
 	assert_int_not_equal(getsid(pid), getsid(0));
 	begin_sh(r, 105, "echo $$ > ../pid; while [ ! -e ../on ]; do sleep 0.01; done; exit 6");
 	pid_t step = pid_in(place(105, "pid"));
-	pid_t keeper = only_child(pid, "flowsync-keeper");
+	pid_t keeper = only_child(pid, "flowsync-step");
 	assert_int_not_equal(getsid(step), getsid(0));
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
@@ -832,7 +832,7 @@ static void a_service_that_is_killed_takes_all_with_it(void **state)
 	wait_for(place(1, "ready"));
 	wait_for(place(2, "ready"));
 	pid_t runner = runner_of(pid);
-	assert_int_equal(children(runner, "flowsync-keeper", keepers, 3), 2);
+	assert_int_equal(children(runner, "flowsync-step", keepers, 3), 2);
 	lock = open(arena_printf(&arena, "%s/lock", top), O_RDWR | O_CLOEXEC);
 	kill(pid, SIGKILL);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -948,7 +948,7 @@ static void a_keeper_that_is_killed_leaves_nothing_but_its_folder(void **state)
 
 	begin_sh(r, 114, orphans);
 	wait_for(place(114, "ready"));
-	pid_t keeper = only_child(runner, "flowsync-keeper");
+	pid_t keeper = only_child(runner, "flowsync-step");
 	begin_sh(r, 115, "while [ ! -e ../on ]; do sleep 0.01; done; exit 2");
 	kill(keeper, SIGKILL);
 	wait_over(r, 114);
@@ -981,7 +981,7 @@ static void a_runner_that_hangs_is_done_without(void **state)
 		;
 	runner_client_takes_ms = takes_ms;
 	assert_in_range(clock_monotonic() - began, SHORT_MS - 10, LONG_MS);
-	assert_string_equal(err.msg, "the runner hangs, and was killed");
+	assert_string_equal(err.msg, "the runner did not respond, and was killed");
 	assert_false(runner_client_is_alive(r));
 	assert_int_equal(next(r).kind, RUNNER_GONE);
 	assert_gone(pid_in(place(116, "leader")));
@@ -1012,7 +1012,7 @@ static void many_are_run_one_after_the_other_and_nothing_is_left(void **state)
 		assert_string_equal(result(id), "0 ");
 	assert_int_equal(open_files(getpid()), ours);
 	assert_int_equal(open_files(runner), theirs);
-	assert_int_equal(children(runner, "flowsync-keeper", left, 4), 0);
+	assert_int_equal(children(runner, "flowsync-step", left, 4), 0);
 	runner_client_stop(r, 0);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
