@@ -2,9 +2,9 @@
 
 #include "agent/service/store/store_schema.h"
 
-/* They stand in the file. */
+/* These numbers are stored in the file. */
 _Static_assert(DAG_RUNNING == 1 && DAG_STOPPING == 2 && DAG_SUCCESS == 3 && DAG_FAILED == 4 &&
-               DAG_STOPPED == 5, "a file that was written knows other words");
+               DAG_STOPPED == 5, "the numbers in existing files have other meanings");
 
 static const int64_t EVER = INT64_MAX;
 
@@ -14,7 +14,7 @@ static void execution_store_bind_time(struct query *q, int at, int64_t ms)
 		query_int(q, at, ms);
 }
 
-/* ---- runs ---- */
+/* ---- executions ---- */
 
 bool execution_store_add(struct store *s, struct stored_execution *run, const struct execution_details *work,
                          struct err *err)
@@ -54,7 +54,7 @@ static bool execution_store_forget_request(struct store *s, int64_t id, struct e
 	return query_run(q, err);
 }
 
-/* As long as it only goes on, nothing of what the indexes have changes: their pages stay as they are. */
+/* While an execution only goes on, no indexed column changes: the pages of the indexes are not written. */
 static bool execution_store_put_status(struct store *s, const struct stored_execution *run, struct err *err)
 {
 	bool goes_on = run->status == DAG_RUNNING && run->finished < 0;
@@ -96,7 +96,7 @@ static struct stored_execution execution_store_read_columns(struct arena *a, str
 	};
 }
 
-/* All that the query gives. */
+/* Reads all rows of the query. */
 static bool execution_store_read_rows(struct arena *a, struct query *q, struct stored_execution **out, size_t *count,
                                       struct err *err)
 {
@@ -152,7 +152,7 @@ bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, s
 	if (!query_row(q, &more, err))
 		return false;
 	if (!more)
-		return err_set(err, "database \"%s\": run %lld has no steps", database_path(s->db), (long long)id);
+		return err_set(err, "database \"%s\": execution %lld has no steps", database_path(s->db), (long long)id);
 	*out = (struct execution_details){
 		query_get_text(a, q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
 	};
@@ -343,7 +343,7 @@ bool execution_store_log_read(struct store *s, int64_t run, size_t step, int64_t
 	return ok;
 }
 
-/* ---- watchers ---- */
+/* ---- notifications ---- */
 
 bool execution_store_add_notification(struct store *s, int64_t run, const char *watcher, const char *news, int64_t due,
                                       struct err *err)

@@ -1,20 +1,19 @@
 #include "agent/service/store/store_schema.h"
 
-/* A workflow is Running while a run of it is; what else it is comes back then. */
+/* The status of a workflow is Running while an execution is in progress; afterwards it is the stored one again. */
 #define STATUS \
 	"CASE WHEN EXISTS(SELECT 1 FROM run WHERE run.workflow = workflow.id AND run.finished IS NULL)" \
 	" THEN 1 ELSE workflow.status END"
 #define LAST_RUN_STATUS \
 	"(SELECT run.status FROM run WHERE run.workflow = workflow.id ORDER BY run.id DESC LIMIT 1)"
 
-/* What a page selects by.  Unlike LIKE, instr() knows no wildcards and no limit; both fold A to
- * Z only. */
+/* The conditions of a page.  Unlike LIKE, instr() has no wildcards and no limit; both ignore the case of A to Z only.
+ * */
 #define FITS " (?1 = 0 OR ?1 >> " STATUS " & 1)" \
 	" AND (?2 IS NULL OR modified_by IN (SELECT value FROM json_each(?2)))" \
 	" AND (?7 = 0 OR ?7 >> " LAST_RUN_STATUS " & 1)"
 #define NAMED " AND instr(lower(name), lower(?3)) > 0"
-/* The index only narrows: what it takes for the same in another case is more than what lower()
- * does. */
+/* The index only narrows the selection: it ignores the case of more letters than lower() does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
 #define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
@@ -72,7 +71,7 @@ static const char *const sql[SQL_STATEMENTS] = {
 	[SQL_EXECUTION_LAST] = RUN_COLUMNS " WHERE workflow = ?1 ORDER BY id DESC LIMIT 1",
 	[SQL_EXECUTION_COUNT_OPEN] = "SELECT count(*) FROM run WHERE finished IS NULL",
 	[SQL_EXECUTION_COUNT_OPEN_OF] = "SELECT count(*) FROM run WHERE workflow = ?1 AND finished IS NULL",
-	/* By the id it would look through all that have finished: few are under way. */
+	/* By the index of executions in progress, which are few; by id it would read all that have finished. */
 	[SQL_EXECUTION_NEW] = RUN_COLUMNS " INDEXED BY run_under_way WHERE finished IS NULL AND id > ?1"
 	                      " ORDER BY id LIMIT ?2",
 	[SQL_EXECUTION_STOPS] = "SELECT id, stop_asked FROM run WHERE finished IS NULL AND stop_asked IS NOT NULL",
@@ -124,22 +123,22 @@ static const char *const migrations[] = {
 	"  INSERT INTO workflow_name(workflow_name, rowid, name) VALUES('delete', old.id, old.name);"
 	"  INSERT INTO workflow_name(rowid, name) VALUES(new.id, new.name); END;",
 
-	/* due: when a cron fires next, in milliseconds since 1970; NULL: never, or it is paused. */
+	/* due: when a cron fires next, in milliseconds since 1970; NULL: never, or the workflow is paused. */
 	"ALTER TABLE workflow_trigger ADD COLUMN due INTEGER;"
 	"CREATE INDEX trigger_due ON workflow_trigger(due) WHERE due IS NOT NULL;"
-	/* status: enum dag_status.  finished NULL: it is under way.  taken: by an engine once. */
+	/* status: enum dag_status.  finished NULL: in progress.  taken: an engine has begun to run it. */
 	"CREATE TABLE run("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE,"
 	"  workflow INTEGER NOT NULL REFERENCES workflow ON DELETE CASCADE,"
 	"  status INTEGER NOT NULL CHECK(status BETWEEN 1 AND 5), began INTEGER NOT NULL, finished INTEGER,"
 	"  cause TEXT NOT NULL, stopped_by TEXT, stop_asked TEXT, taken INTEGER NOT NULL DEFAULT 0) STRICT;"
-	/* With all that a page of runs, and what is told of a workflow's last one, is selected by. */
+	/* It has all columns by which a page of executions, and the newest one of a workflow, are selected. */
 	"CREATE INDEX run_of_workflow ON run(workflow, id, began, status);"
 	"CREATE INDEX run_under_way ON run(workflow) WHERE finished IS NULL;"
 	"CREATE INDEX run_to_stop ON run(id) WHERE finished IS NULL AND stop_asked IS NOT NULL;"
 	"CREATE INDEX run_finished ON run(finished) WHERE finished IS NOT NULL;"
-	/* execute: what it was sent, as long as it is under way.  steps: what of each step is shown and does
-	 * not change; state: dag_run_save()'s. */
+	/* execute: the request that started it, while it is in progress.  steps: the fields of each step that are shown
+	 * and do not change.  state: of dag_run_save(). */
 	"CREATE TABLE run_work("
 	"  run INTEGER PRIMARY KEY REFERENCES run ON DELETE CASCADE, execute TEXT, steps TEXT NOT NULL,"
 	"  state TEXT NOT NULL) STRICT;"
@@ -151,7 +150,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE log("
 	"  run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE, step INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	"  attempt INTEGER NOT NULL, upto INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(run, step, seq)) STRICT;"
-	/* A watcher that is still to be told, and what of. */
+	/* A notification that is not sent yet: its watcher, and the event (news). */
 	"CREATE TABLE tell("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,"
 	"  watcher TEXT NOT NULL, news TEXT NOT NULL, attempts INTEGER NOT NULL, due INTEGER NOT NULL) STRICT;"

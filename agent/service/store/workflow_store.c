@@ -323,7 +323,7 @@ bool workflow_store_get(struct store *s, struct arena *a, int64_t id, struct sto
 	return ok;
 }
 
-/* A list of texts as the JSON that json_each() reads. */
+/* A list of texts as JSON, for json_each() of SQLite. */
 static const char *workflow_store_json_list(struct arena *a, const char *const *texts, size_t count)
 {
 	struct node *list = node_list(a);
@@ -333,11 +333,10 @@ static const char *workflow_store_json_list(struct arena *a, const char *const *
 	return json_text(a, list);
 }
 
-/* What the index of names is asked: the last characters of the searched part, as a phrase.
- * Names that begin alike are the rule (pipeline-0001, pipeline-0002), and the index is slow in
- * what they share: of 10,000 such names a whole one takes 0.8 ms to find, six characters of it
- * 0.05 ms.  NULL if there are less than the three that the index is made of: then each name is
- * looked at. */
+/* The phrase for the index of names: the last characters of the searched part.  Names often begin alike
+ * (pipeline-0001, pipeline-0002), and the index is slow in what they share: among 10,000 such names it takes 0.8 ms to
+ * find a whole name, and 0.05 ms to find six characters of it.  NULL if the part has less than three characters, of
+ * which the index is made: then every name is examined. */
 static const char *workflow_store_search_phrase(struct arena *a, const char *search)
 {
 	enum { LEAST = 3, MOST = 6 };

@@ -163,7 +163,7 @@ static void work_that_is_not_there_is_told(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_string_equal(work(f, 5), arena_printf(&f->arena, "database \"%s\": run 5 has no steps", f->file));
+	assert_string_equal(work(f, 5), arena_printf(&f->arena, "database \"%s\": execution 5 has no steps", f->file));
 }
 
 static void two_runs_of_one_uuid_and_a_run_of_nothing_are_refused(void **state)
