@@ -233,8 +233,8 @@ class ExecutionTest(RowCase):
                 begun | {"name": "ask", "stepType": "http", "status": "Success", "attempts": 1, "children": ["out"],
                          "output": {"exitCode": "200", "message": "terminated"}},
                 begun | {"name": "query", "stepType": "sql", "status": "Failed", "attempts": 1, "children": ["late"],
-                         "output": {"exitCode": "", "message": "this service runs no sql steps: no command for them is "
-                                    "configured (serve.sql)"},
+                         "output": {"exitCode": "", "message": "this service cannot run sql steps: set serve.sql to the "
+                                    "command for them"},
                          "source": {"type": "GITHUB", "url": "https://(masked #1)@github.com/org/sql",
                                     "filePath": "month.sql"}},
                 never | {"name": "late", "stepType": "sql", "children": ["out"],

@@ -38,9 +38,9 @@ class SecretTest(RunCase):
         self.create("w", retry={"numberOfRetries": 5, "duration": 60},
                     one=step("true", secrets=["db-password", "other"]), two=step("true", secrets=["../token"]))
         details = self.run_to("Failed", "w")
-        self.assertEqual(self.messages(details)["one"], f'secret "other" is not there: expected a file of that name in '
+        self.assertEqual(self.messages(details)["one"], f'secret "other" was not found: expected a file of that name in '
                                                         f"{self.tmp}/secrets")
-        self.assertIn("the name of a secret is none of a file", self.messages(details)["two"])
+        self.assertIn("the name of a secret is not a file name", self.messages(details)["two"])
         self.assertEqual([s["attempts"] for s in details["steps"]], [1, 1])
 
     def test_a_credential_of_systemd_is_a_secret_as_well(self):
@@ -87,8 +87,8 @@ class ConfiguredTest(RunCase):
     def test_without_a_command_they_fail_and_say_so(self):
         self.create("w", sql=self.SQL, export=self.EXPORT)
         self.assertEqual(self.messages(self.run_to("Failed", "w")), {
-            "sql": "this service runs no sql steps: no command for them is configured (serve.sql)",
-            "export": "this service runs no export steps: no command for them is configured (serve.export)"})
+            "sql": "this service cannot run sql steps: set serve.sql to the command for them",
+            "export": "this service cannot run export steps: set serve.export to the command for them"})
 
     def test_a_query_from_a_repository(self):
         self.configure(serve={"sql": 'cat "$SQL_QUERY_PATH"'})

@@ -185,7 +185,7 @@ class ReportTest(ExampleCase):
         (self.folder / "secrets/service-token").unlink()
         details = self.run_to("Failed", "report", params={"global": {"service": self.service.endpoint}})
         self.assertEqual(self.states(details), {"ask": "Failed", "tell": "Skipped"})
-        self.assertIn("headers.secrets.Authorization names a secret that is not there", self.messages(details)["ask"])
+        self.assertIn("the secret that headers.secrets.Authorization names was not found", self.messages(details)["ask"])
 
 
 @unittest.skipUnless(shutil.which("sqlite3"), "sqlite3 is not installed")

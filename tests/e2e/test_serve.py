@@ -169,7 +169,7 @@ class SdkExchangeTest(ServiceCase):
             "executionId": run, "status": "Failed", "executedAt": began, "finishedAt": finished, "steps": [{
                 "name": "train", "stepType": "standard", "status": "Failed", "children": [],
                 "command": "python train.py", "image": "image-41:version-7",
-                "output": {"exitCode": "", "message": 'secret "warehouse-login" is not there: the service has no '
+                "output": {"exitCode": "", "message": 'secret "warehouse-login" was not found: the service has no '
                                                       "directory of secrets (--secrets-dir)"},
                 "resources": {"instanceTypeId": 21, "storage": "10 GB"},
                 "source": {"type": "GIT", "url": "https://git.example.org/a/b.git", "filePath": ""},
@@ -177,7 +177,7 @@ class SdkExchangeTest(ServiceCase):
         status, answer = ask("GET", execution + "/logs", stepName="train")
         told = answer.pop("logs")
         self.assertEqual([line["message"] for line in told],
-                         ['flowsync: secret "warehouse-login" is not there: the service has no directory of secrets '
+                         ['flowsync: secret "warehouse-login" was not found: the service has no directory of secrets '
                           "(--secrets-dir)"])
         self.assertEqual((status, answer), (200, {"nextToken": "f/1/s", "stepRunStatus": "Failed"}))
         status, answer = ask("GET", execution + "/logs/download", stepName="train")

@@ -11,7 +11,7 @@
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 
-enum { ANSWER_MAX = 64 << 10 };	/* bytes; what a webhook answers beside its status is nobody's concern */
+enum { ANSWER_MAX = 64 << 10 };	/* bytes of a webhook's response, of which only the status counts */
 
 /* ---- the service's side ---- */
 
@@ -23,7 +23,7 @@ static bool notification_write_document(struct arena *a, const struct node *docu
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
-		return err_set(err, "what the watcher is to be told is larger than %d MiB",
+		return err_set(err, "the notification is larger than %d MiB",
 		               NOTIFICATION_DOCUMENT_MAX >> 20);
 	*out = (struct attempt_command){
 		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
@@ -56,7 +56,7 @@ static bool notification_webhook_command(struct arena *a, const struct node *web
 
 /* ---- mail ---- */
 
-/* How a run stands, as a sentence about it goes on. */
+/* The event as the end of a sentence about the workflow. */
 static const char *notification_event_words(const struct notification *n)
 {
 	if (strcmp(n->event, "success") == 0)
@@ -83,14 +83,14 @@ static const char *notification_mail_text(struct arena *a, const struct notifica
 static bool notification_check_recipients(const struct node *to, struct err *err)
 {
 	if (!to || to->count == 0)
-		return err_set(err, "the watcher names nobody to write to");
+		return err_set(err, "the watcher has no recipients");
 	if (to->count > NOTIFICATION_RECIPIENTS_MAX)
-		return err_set(err, "the watcher names %zu recipients: at most %d are possible", to->count,
+		return err_set(err, "the watcher has %zu recipients, expected at most %d", to->count,
 		               NOTIFICATION_RECIPIENTS_MAX);
 	for (size_t i = 0; i < to->count; i++) {
 		const struct node *n = to->entries[i].value;
 		if (n->kind != NODE_TEXT || !mail_address(n->text))
-			return err_set(err, "recipient %zu of the watcher is not an address that mail can be sent to",
+			return err_set(err, "recipient %zu of the watcher is not a mail address",
 			               i + 1);
 	}
 	return true;
@@ -110,8 +110,8 @@ static bool notification_put_mail_server(struct arena *a, struct node *mail, con
 	if (!s->url)
 		return err_set(err, "no mail server is configured: set serve.smtp.url");
 	if (!s->from || !mail_address(s->from))
-		return err_set(err, "%s: set serve.smtp.from", s->from ? "the address that mails come from is none"
-		                                                : "no address is configured that mails come from");
+		return err_set(err, "%s: set serve.smtp.from", s->from ? "the sender's address is not a mail address"
+		                                                : "no sender's address is configured");
 	if (!s->username != !s->password_file)
 		return err_set(err, "the mail server has %s", s->username
 		               ? "a user but no password: set serve.smtp.password_file"
@@ -140,7 +140,7 @@ static bool notification_mail_command(struct arena *a, const struct node *to, co
 	notification_put_text(a, mail, "subject",
 	                      arena_printf(a, "flowsync: %s %s", news->workflow, notification_event_words(news)));
 	notification_put_text(a, mail, "text", notification_mail_text(a, news));
-	/* The same at each try, so that a mail that comes twice can be told to be one. */
+	/* The same at each attempt, so that a mail that is sent twice can be recognised. */
 	json_write(to, JSON_COMPACT, &names);
 	notification_put_text(a, mail, "id", arena_printf(a, "%s.%s.%s", news->execution, news->event,
 	                                                  digest_text(a, buf_str(&names))));
@@ -160,9 +160,9 @@ bool notification_command(struct arena *a, const struct node *watcher, const str
 		return notification_mail_command(a, node_get(node_get(email, "recipients"), "to"), news, server, out,
 		                                 masks, err);
 	if (!user)
-		return err_set(err, "the watcher is none of user, webhook and email");
+		return err_set(err, "a watcher needs one of: user, webhook, email");
 	if (!mail_address(user))
-		return err_set(err, "the watcher's user is not an address, and there are no other users here");
+		return err_set(err, "the watcher's user is not a mail address, and this service has no list of users");
 	struct node *to = node_list(a);
 	node_add(a, to, node_text(a, user));
 	return notification_mail_command(a, to, news, server, out, masks, err);

@@ -33,19 +33,19 @@ static bool secret_is_file_name(const char *name)
 static bool secret_not_found(struct arena *a, const char *dir, const char *field, const char *name,
                              struct err *err)
 {
-	const char *what = field ? arena_printf(a, "%s names a secret that", field) : secret_description(a, NULL, name);
+	const char *what = secret_description(a, field, name);
 
 	if (dir)
-		return err_set(err, "%s is not there: expected a file of that name in %s", what, dir);
-	return err_set(err, "%s is not there: the service has no directory of secrets (--secrets-dir)", what);
+		return err_set(err, "%s was not found: expected a file of that name in %s", what, dir);
+	return err_set(err, "%s was not found: the service has no directory of secrets (--secrets-dir)", what);
 }
 
-/* What stands in a field may be a secret that is no name of a file; that it is not there is all
- * that there is to say of it. */
+/* The text of a field may be the secret itself, which is not a file name: then the message is only that it was not
+ * found. */
 static bool secret_bad_name(struct arena *a, const char *dir, const char *field, struct err *err)
 {
 	return field ? secret_not_found(a, dir, field, NULL, err)
-	             : err_set(err, "the name of a secret is none of a file: it is empty, too long, begins with "
+	             : err_set(err, "the name of a secret is not a file name: it is empty, too long, begins with "
 	                       "a dot, or has a slash or a control character in it");
 }
 
@@ -61,8 +61,15 @@ bool secret_read_for_field(struct arena *a, const char *dir, const char *field, 
 	const char *path = arena_printf(a, "%s/%s", dir, name);
 	if (stat(path, &st) < 0 && errno == ENOENT)
 		return secret_not_found(a, dir, field, name, err);
-	return secret_file_read(a, path, SECRET_TEXT, value, err) ||
-	       err_wrap(err, "%s", secret_description(a, field, name));
+	if (!file_read(a, path, SECRET_FILE_MAX, &bytes, &len, err))
+		return err_wrap(err, "%s", secret_description(a, field, name));
+	if (!json_can_hold(bytes, len))
+		return err_set(err, "%s is not text: it has a NUL byte, or is not UTF-8",
+		               secret_description(a, field, name));
+	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
+		len--;
+	*value = arena_strndup(a, bytes, len);
+	return true;
 }
 
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,
@@ -77,7 +84,7 @@ const char *secret_variable_short(struct arena *a, const char *name)
 {
 	char *out = arena_strdup(a, name);
 
-	/* Not toupper() and its kin: what a letter is must not depend on the locale. */
+	/* Not with toupper(): what a letter is must not depend on the locale. */
 	for (char *c = out; *c; c++)
 		if (*c >= 'a' && *c <= 'z')
 			*c -= 'a' - 'A';
@@ -110,7 +117,7 @@ const char *const *masks_list(const struct masks *m)
 	return m->items ? (const char *const *)m->items : none;
 }
 
-/* The length of the longest of masks that stands at the beginning of text; 0: none does. */
+/* Length of the longest mask that text begins with; 0: none. */
 static size_t masks_longest_match(const char *const *masks, const char *text, size_t len)
 {
 	size_t most = 0;

@@ -16,11 +16,11 @@
 #include "agent/net/git_url.h"
 #include "agent/service/steps/secrets.h"
 
-enum { COMMIT_SHOWN = 10, FILES_OPEN = 16 };	/* digits; of a walk */
+enum { COMMIT_SHOWN = 10, FILES_OPEN = 16 };	/* digits; descriptors of nftw() */
 
 /* ---- the service's side ---- */
 
-/* "user@host:path" of ssh; "host:8443/path" lacks but its scheme. */
+/* True for "user@host:path" of ssh; "host:8443/path" only lacks its scheme. */
 static bool step_checkout_is_scp(const char *text)
 {
 	size_t name = strcspn(text, "@:/");
@@ -37,7 +37,7 @@ static bool step_checkout_complete_url(struct arena *a, const char *text, const 
 	return true;
 }
 
-/* Said by us: git_url_read() would name options that a step does not have. */
+/* Checked here, since git_url_read() would name options that a step does not have. */
 static bool step_checkout_check_user(const char *url, struct err *err)
 {
 	const char *scheme = strstr(url, "://");
@@ -46,7 +46,7 @@ static bool step_checkout_check_user(const char *url, struct err *err)
 		return true;
 	size_t host = strcspn(scheme + 3, "/?#");
 	return !memchr(scheme + 3, '@', host) ||
-	       err_usage(err, "the repository's url has a user or a password in it: take that out, and name a stored "
+	       err_usage(err, "the repository's url contains a user or a password: remove that, and name a stored "
 	                 "credential as its token");
 }
 
@@ -72,8 +72,7 @@ static bool step_checkout_read_credential(struct arena *a, const char *value, co
 
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			return err_set(err, "secret \"%s\" has a character that no credential has, expected one line of printable "
-			               "ASCII", name);
+			return err_set(err, "secret \"%s\" is not a credential, expected one line of printable ASCII", name);
 	out->username = colon && colon > value ? arena_strndup(a, value, (size_t)(colon - value)) : NULL;
 	out->token = colon ? colon + 1 : value;
 	if (!*out->token)
@@ -96,7 +95,7 @@ static const char *const *step_checkout_append_masks(struct arena *a, const char
 	return all;
 }
 
-/* Also as it stands in a request. */
+/* The credential, and its form in a request. */
 static const char *const *step_checkout_masks(struct arena *a, const char *value, const struct git_remote_place *r,
                                               const char *const *masks)
 {
@@ -106,7 +105,7 @@ static const char *const *step_checkout_masks(struct arena *a, const char *value
 	return step_checkout_append_masks(a, masks, more, ARRAY_LEN(more));
 }
 
-/* A step runs elsewhere. */
+/* The command runs in another working directory. */
 static const char *step_checkout_absolute_path(struct arena *a, const char *path)
 {
 	char here[4096];
@@ -155,7 +154,7 @@ bool step_checkout_command(struct arena *a, const struct node *repository, const
 
 /* ---- the command's side ---- */
 
-/* Names come from strangers, and each line of a log is one. */
+/* Names come from the repository: control characters would forge lines of the log. */
 static void step_checkout_print_line(FILE *log, const char *text)
 {
 	for (; *text; text++)
@@ -192,7 +191,7 @@ static int step_checkout_remove_entry(const char *path, const struct stat *st, i
 	return at->level > 0 ? remove(path) : 0;
 }
 
-/* The next try begins where the first did. */
+/* Empties the folder again, and has the mirror cloned again. */
 static bool step_checkout_start_again(const struct git_fetch *f, struct err *err)
 {
 	mirror_mark_corrupt(f->mirror, err->msg);
@@ -200,7 +199,7 @@ static bool step_checkout_start_again(const struct git_fetch *f, struct err *err
 	       err_sys(err, errno, "empty the folder of the step");
 }
 
-/* A damaged mirror is known when it is read: then, once, all is fetched anew. */
+/* That a mirror is corrupt is noticed when it is read: then it is cloned again, once. */
 static bool step_checkout_fetch_and_write(struct arena *a, const struct git_fetch *f, const struct git_url *url,
                                           int64_t limit_ms,
                                           struct git_revision *out, struct diagnostics *warnings, struct err *err)
@@ -220,7 +219,7 @@ static bool step_checkout_fetch_and_write(struct arena *a, const struct git_fetc
 	return outcome == GIT_CHECKOUT_DONE || err_wrap(err, "git repository %s: commit %s", url->shown, out->commit);
 }
 
-/* The other kinds (mirror.h, git_checkout.h) say that asking again is of no use. */
+/* Of any other kind than ERR_FAILED trying again is of no use (mirror.h, git_checkout.h). */
 static void step_checkout_fail(struct arena *a, FILE *log, const struct err *err, struct attempt_reply *reply)
 {
 	step_checkout_print_line(log, err->msg);

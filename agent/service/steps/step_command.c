@@ -7,19 +7,19 @@
 #include "agent/service/steps/step_http.h"
 #include "reconcile/schema/mask.h"
 
-/* What a step gets of the service's own environment: what programs of this machine want, and nothing
- * in which a token may stand. */
+/* The variables of the service's own environment that steps get: what programs usually need, and nothing that may hold
+ * a token. */
 static const char *const handed_on[] = {
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR",
 };
 
-/* One attempt that is being made. */
+/* An attempt that is being put together. */
 struct step_command_builder {
 	struct arena *arena;
 	const struct step_options *options;
 	const struct dag_start *start;
-	struct node *env;		/* name to value, in the order in which they count */
-	struct node *own;		/* the same for our own commands */
+	struct node *env;		/* name to value; later ones replace earlier ones */
+	struct node *own;		/* the same for hidden commands */
 	struct attempt_command *commands;
 	size_t count, room;
 	struct masks masks;
@@ -66,7 +66,7 @@ static struct attempt_command *step_command_add(struct step_command_builder *p)
 	return &p->commands[p->count++];
 }
 
-/* A shell takes text as its first parameter; before is put in front of the shell that runs it. */
+/* Adds a shell that runs text; `before` are words in front of that shell. */
 static void step_command_add_shell(struct step_command_builder *p, const char *text, const char *before)
 {
 	const char **argv = arena_new(p->arena, const char *, 6);
@@ -82,25 +82,24 @@ static void step_command_add_shell(struct step_command_builder *p, const char *t
 
 /* ---- secrets ---- */
 
-/* What is set already stays as it is: a secret that somebody called "path" would leave a step without its
- * programs. */
+/* Variables that are set stay: a secret called "path" would hide all programs from the step. */
 static void step_command_set_secret(struct step_command_builder *p, const char *variable, const char *name,
                                     const char *value)
 {
 	if (node_get(p->env, variable))
-		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is set already\n", name, variable);
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s, which is already set\n", name, variable);
 	else
 		step_command_set_variable(p, variable, value);
 }
 
-/* By its long name, and by the short one unless that tells programs what to load. */
+/* Under its long name, and under the short one unless programs load libraries by such a variable. */
 static void step_command_set_secret_variables(struct step_command_builder *p, const char *name, const char *value)
 {
 	const char *brief = secret_variable_short(p->arena, name);
 
 	step_command_set_secret(p, secret_variable(p->arena, name), name, value);
 	if (strncmp(brief, "LD_", 3) == 0)
-		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load what such a variable says\n",
+		buf_addf(p->notes, "flowsync: secret \"%s\" is not in %s: programs load libraries by such variables\n",
 		         name, brief);
 	else
 		step_command_set_secret(p, brief, name, value);
@@ -189,7 +188,7 @@ static bool step_command_prepare_http(struct step_command_builder *p, struct err
 	                         step_command_add(p), &p->masks, err);
 }
 
-/* What the operator's command finds of the step. */
+/* Sets a variable for the operator's command from a field of the step. */
 static void step_command_set_from_field(struct step_command_builder *p, const char *variable, const struct node *map,
                                         const char *key, const char *otherwise)
 {
@@ -205,8 +204,7 @@ static bool step_command_prepare_sql(struct step_command_builder *p, struct err 
 	const struct node *step = p->start->step->body, *repository = node_get(step, "repository");
 
 	if (!p->options->sql)
-		return err_set(err, "this service runs no sql steps: no command for them is configured "
-		               "(serve.sql)");
+		return err_set(err, "this service cannot run sql steps: set serve.sql to the command for them");
 	if (!step_command_add_checkout(p, err))
 		return false;
 	step_command_set_from_field(p, "SQL_QUERY_PATH", step, "sqlQueryPath", NULL);
@@ -220,8 +218,7 @@ static bool step_command_prepare_export(struct step_command_builder *p, struct e
 	const struct node *step = p->start->step->body;
 
 	if (!p->options->export)
-		return err_set(err, "this service runs no export steps: no command for them is configured "
-		               "(serve.export)");
+		return err_set(err, "this service cannot run export steps: set serve.export to the command for them");
 	step_command_set_from_field(p, "EXPORT_SCHEMA", step, "schema", "");
 	step_command_set_from_field(p, "EXPORT_TABLE", step, "table", "");
 	step_command_set_from_field(p, "EXPORT_SORT_BY", step, "sortBy", "");
@@ -246,12 +243,12 @@ static bool step_command_prepare_by_type(struct step_command_builder *p, struct 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (strcmp(types[i].type, type ? type : "standard") == 0)
 			return types[i].prepare(p, err);
-	return err_set(err, "this service runs no steps of the type \"%s\"", type);
+	return err_set(err, "this service cannot run steps of type \"%s\"", type);
 }
 
 /* ---- all of it ---- */
 
-/* A name with "=" in it would be another one. */
+/* A name with "=" would set another variable. */
 static void step_command_set_parameters(struct step_command_builder *p)
 {
 	const struct node *env = p->start->env;
@@ -261,12 +258,12 @@ static void step_command_set_parameters(struct step_command_builder *p)
 		if (*name && !strchr(name, '='))
 			step_command_set_variable(p, name, env->entries[i].value->text);
 		else
-			buf_addf(p->notes, "flowsync: no variable can be called \"%s\"\n", name);
+			buf_addf(p->notes, "flowsync: \"%s\" is not a valid name of a variable; not set\n", name);
 	}
 	const struct node *inherit = node_get(node_get(p->start->step->body, "parameters"), "inherit");
 	for (size_t i = 0; p->start->missing && i < p->start->missing->count; i++) {
 		const char *name = p->start->missing->entries[i].value->text, *param = node_get_text(inherit, name);
-		buf_addf(p->notes, "flowsync: %s is not set: no step before wrote the output parameter %s\n", name,
+		buf_addf(p->notes, "flowsync: %s is not set: no earlier step wrote the output parameter %s\n", name,
 		         param ? param : "");
 	}
 }
@@ -292,8 +289,8 @@ static void step_command_set_identity(struct step_command_builder *p, const stru
 		step_command_set_variable(p, values[i][0], values[i][1]);
 }
 
-/* A parameter called LD_PRELOAD or https_proxy would change what our own commands are: they are told all
- * in their documents. */
+/* A parameter called LD_PRELOAD or https_proxy would change what hidden commands do.  They need none: everything is in
+ * their documents. */
 static void step_command_protect_own_commands(struct step_command_builder *p)
 {
 	for (size_t i = 0; i < p->count; i++)
@@ -312,7 +309,7 @@ bool step_command_prepare(struct arena *a, const struct step_options *options, c
 	step_command_set_identity(&p, run);
 	p.own = node_copy(a, p.env);
 	step_command_set_parameters(&p);
-	step_command_set_identity(&p, run);	/* these are ours, whatever parameters there are */
+	step_command_set_identity(&p, run);	/* again: no parameter may replace them */
 	step_command_mask_parameters(&p);
 	if (!step_command_prepare_by_type(&p, err))
 		return false;

@@ -15,13 +15,13 @@
 #include "reconcile/schema/mask.h"
 
 enum {
-	MASK_LEAST = 8,		/* letters of what may be no secret at all, so that logs stay readable */
-	UNKNOWN_MAX = 20,	/* names that the log tells of */
+	MASK_LEAST = 8,		/* bytes of a text that may not be a secret: shorter ones stay readable in logs */
+	UNKNOWN_MAX = 20,	/* names that the log lists */
 	NAME_MAX_SHOWN = 64,
 	TOKEN_ANSWER_MAX = 1 << 20, TOKEN_MAX = 64 << 10,
 };
 
-/* ---- the service's side: what is to be sent ---- */
+/* ---- the service's side: making the request ---- */
 
 struct step_http_builder {
 	struct arena *arena;
@@ -31,7 +31,7 @@ struct step_http_builder {
 	struct node *values;	/* of placeholders, by name */
 	struct node *unknown;	/* names without a value */
 	struct node *headers;
-	size_t left;		/* bytes that texts may still have */
+	size_t left;		/* bytes left for texts */
 };
 
 static bool step_http_read_secret(struct step_http_builder *m, const char *field, const char *name, const char **value,
@@ -44,14 +44,14 @@ static bool step_http_read_secret(struct step_http_builder *m, const char *field
 	return true;
 }
 
-/* Secrets first: a variable of the same name wins. */
+/* Secrets first: a variable of the same name replaces them. */
 static bool step_http_gather_values(struct step_http_builder *m, struct err *err)
 {
 	const struct node *names = node_get(node_get(m->step, "parameters"), "secrets");
 
 	m->values = node_map(m->arena);
 	if (names && names->count > STEP_HTTP_SECRETS_MAX)
-		return err_set(err, "parameters.secrets has %zu names: at most %d are possible", names->count,
+		return err_set(err, "parameters.secrets has %zu names, expected at most %d", names->count,
 		               STEP_HTTP_SECRETS_MAX);
 	for (size_t i = 0; names && i < names->count; i++) {
 		const char *name = node_scalar_text(m->arena, names->entries[i].value), *value;
@@ -72,7 +72,8 @@ static bool step_http_is_name_letter(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '.';
 }
 
-/* The name in "{{ name }}", which text begins with, and how long all of that is; NULL: it is none. */
+/* The name in the placeholder "{{ name }}" that text begins with, and the length of the placeholder; NULL: it is not
+ * one. */
 static const char *step_http_read_placeholder(struct arena *a, const char *text, size_t *len)
 {
 	const char *begin = text + 2, *end, *close;
@@ -104,7 +105,7 @@ static void step_http_fill_placeholders(struct step_http_builder *m, const char 
 		const char *value = name ? node_get_text(m->values, name) : NULL;
 		if (name && !value)
 			step_http_note_unknown(m, name);
-		/* Of "{{{name}}}" the second brace may begin one. */
+		/* In "{{{name}}}" the second brace may begin a placeholder. */
 		if (!name)
 			len = 1;
 		buf_add(out, text, (size_t)(open - text));
@@ -117,7 +118,7 @@ static void step_http_fill_placeholders(struct step_http_builder *m, const char 
 	buf_adds(out, text);
 }
 
-/* text with what its placeholders stand for; NULL if that is too much. */
+/* text with its placeholders filled in; NULL if it is too long. */
 static const char *step_http_filled_text(struct step_http_builder *m, const char *field, const char *text,
                                          struct err *err)
 {
@@ -125,7 +126,7 @@ static const char *step_http_filled_text(struct step_http_builder *m, const char
 
 	step_http_fill_placeholders(m, text, &out);
 	if (out.full) {
-		err_set(err, "%s: the request is larger than %d MiB once all is filled in", field,
+		err_set(err, "%s: the request is larger than %d MiB after filling in its placeholders", field,
 		        STEP_HTTP_TEXT_MAX >> 20);
 		return NULL;
 	}
@@ -135,7 +136,7 @@ static const char *step_http_filled_text(struct step_http_builder *m, const char
 
 /* ---- headers ---- */
 
-/* A header's name is the same in capitals: the later one takes the place of the earlier. */
+/* Names of headers are equal in any case: a later one replaces an earlier one. */
 static void step_http_put_header(struct step_http_builder *m, const char *name, const char *value)
 {
 	for (size_t i = 0; i < m->headers->count; i++)
@@ -197,9 +198,9 @@ static bool step_http_put_basic(struct step_http_builder *m, struct err *err)
 	if (!step_http_auth_text(m, "username", &username, err) ||
 	    !step_http_auth_secret(m, "password", &password, err))
 		return false;
-	/* RFC 7617, 2: whoever reads it takes what stands behind the first colon for the password. */
+	/* RFC 7617, 2: the password begins behind the first colon. */
 	if (strchr(username, ':'))
-		return err_set(err, "auth.username has a colon in it, which basic authentication cannot carry");
+		return err_set(err, "auth.username contains a colon, which basic authentication cannot send");
 	const char *both = arena_printf(m->arena, "%s:%s", username, password);
 	const char *coded = base64_encode(m->arena, both, strlen(both));
 	masks_add(m->arena, m->masks, coded);
@@ -238,14 +239,14 @@ static bool step_http_put_auth(struct step_http_builder *m, struct node *documen
 		return true;
 	}
 	if (strcmp(type, "bearer-token") != 0)
-		return err_set(err, "auth.type is none of no-auth, oauth, basic, api-key and bearer-token");
+		return err_set(err, "auth.type: expected no-auth, oauth, basic, api-key or bearer-token");
 	if (!step_http_auth_secret(m, "bearerToken", &value, err))
 		return false;
 	step_http_put_header(m, "Authorization", arena_printf(m->arena, "Bearer %s", value));
 	return true;
 }
 
-/* ---- what is masked beside the secrets ---- */
+/* ---- masks beside the secrets ---- */
 
 struct step_http_mask_collector {
 	struct cover cover;
@@ -262,7 +263,7 @@ static void step_http_collect_mask(const struct cover *cover, const struct path 
 		masks_add(c->arena, c->masks, arena_strndup(c->arena, secret, len));
 }
 
-/* The rules of what is never shown are mask.h's: it is asked about the step as it will be sent. */
+/* mask.h has the rules of what is never shown: they are applied to the step as it will be sent. */
 static void step_http_collect_masks(struct step_http_builder *m, const struct node *document)
 {
 	struct arena *a = m->arena;
@@ -307,7 +308,7 @@ static bool step_http_put_request(struct step_http_builder *m, struct node *docu
 	const char *payload = node_get_text(m->step, "payload");
 
 	if (!method || !url)
-		return err_set(err, "%s", !url ? "url is missing" : "method is none of get, post, put, patch and delete");
+		return err_set(err, "%s", !url ? "url is missing" : "method: expected get, post, put, patch or delete");
 	node_put(a, document, "method", node_text(a, method));
 	url = step_http_filled_text(m, "url", url, err);
 	if (!url)
@@ -330,7 +331,7 @@ static bool step_http_write_document(struct arena *a, const struct node *documen
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
-		return err_set(err, "the request is too large, with all that must not be shown of it");
+		return err_set(err, "the request is too large, together with the texts that have to be masked");
 	*out = (struct attempt_command){
 		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
 	};
@@ -460,7 +461,7 @@ static bool step_http_fetch_token(struct step_http_job *j, const struct node *oa
 
 /* ---- the request ---- */
 
-/* The beginning of an answer that is no success mostly says why. */
+/* Prints the beginning of a response that is not a success: it mostly says why. */
 static void step_http_print_body(const struct step_http_job *j, const struct buf *body)
 {
 	CLEANUP(buf_done) struct buf shown = BUF_TEXT;
@@ -474,7 +475,7 @@ static void step_http_print_body(const struct step_http_job *j, const struct buf
 	if (shown.len > 0)
 		fprintf(j->out, "%s\n", shown.text);
 	if (!all)
-		fprintf(j->out, "(all of it stands in response.txt)\n");
+		fprintf(j->out, "(the whole response is in response.txt)\n");
 }
 
 static bool step_http_take_response(const struct step_http_job *j, const struct http_reply *answer, int64_t took,
@@ -552,7 +553,7 @@ bool step_http_run(struct arena *a, const char *document, size_t len, FILE *out,
 		return false;
 	const struct node *unknown = node_get(j.document, "unknown");
 	for (size_t i = 0; unknown && i < unknown->count; i++)
-		step_http_print(&j, "{{%s}} has no value: it is left as it stands", unknown->entries[i].value->text);
+		step_http_print(&j, "{{%s}} has no value and stays in the text", unknown->entries[i].value->text);
 	if (!step_http_send_request(&j, &err))
 		step_http_fail(&j, &err);
 	return true;

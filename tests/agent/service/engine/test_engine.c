@@ -319,8 +319,8 @@ static void a_step_that_cannot_be_started_says_why(void **state)
 	const char *uuid = begin(f, id, NULL);
 
 	assert_string_equal(wait_end(f, uuid),
-	                    "Failed: q Failed 1 this service runs no sql steps: no command for them is configured "
-	                    "(serve.sql), s Failed 1 secret \"x\" is not there: the service has no directory of secrets "
+	                    "Failed: q Failed 1 this service cannot run sql steps: set serve.sql to the command for "
+	                    "them, s Failed 1 secret \"x\" was not found: the service has no directory of secrets "
 	                    "(--secrets-dir)");
 	engine_stop(g);
 }

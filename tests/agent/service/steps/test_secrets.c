@@ -63,7 +63,7 @@ static void a_secret_may_be_64_kib_and_no_more(void **state)
 	assert_string_equal(value, "untouched");
 }
 
-#define NO_NAME	"the name of a secret is none of a file: it is empty, too long, begins with a dot, or has a " \
+#define NO_NAME	"the name of a secret is not a file name: it is empty, too long, begins with a dot, or has a " \
 		"slash or a control character in it"
 
 static void what_is_no_secret_is_refused_in_words(void **state)
@@ -71,11 +71,11 @@ static void what_is_no_secret_is_refused_in_words(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	char *endless = arena_new(&a, char, SECRET_NAME_MAX + 2);
 	const struct { const char *name, *msg; } cases[] = {
-		{ "missing", arena_printf(&a, "secret \"missing\" is not there: expected a file of that name in %s", dir) },
+		{ "missing", arena_printf(&a, "secret \"missing\" was not found: expected a file of that name in %s", dir) },
 		{ "folder", "secret \"folder\": a directory, expected a file" },
 		{ "pipe", "secret \"pipe\": not a regular file" },
-		{ "nul", "secret \"nul\": a NUL byte, or not UTF-8; expected text" },
-		{ "latin", "secret \"latin\": a NUL byte, or not UTF-8; expected text" },
+		{ "nul", "secret \"nul\" is not text: it has a NUL byte, or is not UTF-8" },
+		{ "latin", "secret \"latin\" is not text: it has a NUL byte, or is not UTF-8" },
 		{ "", NO_NAME }, { ".", NO_NAME }, { "..", NO_NAME }, { ".hidden", NO_NAME },
 		{ "../plain", NO_NAME }, { "folder/x", NO_NAME }, { "/etc/passwd", NO_NAME },
 		{ "a\nb", NO_NAME }, { endless, NO_NAME },
@@ -95,7 +95,7 @@ static void what_is_no_secret_is_refused_in_words(void **state)
 		assert_string_equal(err.msg, cases[i].msg);
 	}
 	assert_false(secret_read(&a, NULL, "x", &value, &err));
-	assert_string_equal(err.msg, "secret \"x\" is not there: the service has no directory of secrets (--secrets-dir)");
+	assert_string_equal(err.msg, "secret \"x\" was not found: the service has no directory of secrets (--secrets-dir)");
 }
 
 static void what_stands_in_a_field_is_in_no_message(void **state)
@@ -107,15 +107,15 @@ static void what_stands_in_a_field_is_in_no_message(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		assert_false(secret_read_for_field(&a, dir, "auth.bearerToken", names[i], &value, &err));
-		assert_string_equal(err.msg, arena_printf(&a, "auth.bearerToken names a secret that is not there: "
+		assert_string_equal(err.msg, arena_printf(&a, "the secret that auth.bearerToken names was not found: "
 		                                          "expected a file of that name in %s", dir));
 		assert_false(secret_read_for_field(&a, NULL, "auth.bearerToken", names[i], &value, &err));
-		assert_string_equal(err.msg, "auth.bearerToken names a secret that is not there: the service has no "
+		assert_string_equal(err.msg, "the secret that auth.bearerToken names was not found: the service has no "
 		                             "directory of secrets (--secrets-dir)");
 	}
 	put(&a, "s3same", "a\0b", 3);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same", &value, &err));
-	assert_string_equal(err.msg, "the secret that auth.apiKey names: a NUL byte, or not UTF-8; expected text");
+	assert_string_equal(err.msg, "the secret that auth.apiKey names is not text: it has a NUL byte, or is not UTF-8");
 	assert_int_equal(mkdir(arena_printf(&a, "%s/s3same-dir", dir), 0700), 0);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same-dir", &value, &err));
 	assert_string_equal(err.msg, "the secret that auth.apiKey names: a directory, expected a file");

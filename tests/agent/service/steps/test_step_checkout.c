@@ -121,7 +121,7 @@ static void a_credential_in_the_url_is_refused_and_not_shown(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
 		const char *got = asked(&a, urls[i], NULL, "url");
 		assert_null(strstr(got, "canary"));
-		assert_string_equal(got, "the repository's url has a user or a password in it: take that out, and name a "
+		assert_string_equal(got, "the repository's url contains a user or a password: remove that, and name a "
 		                         "stored credential as its token");
 	}
 	assert_null(strstr(asked(&a, "ssh://me:canary@h/a", NULL, "url"), "canary"));
@@ -184,22 +184,22 @@ static void a_credential_is_a_user_and_a_password_or_a_token(void **state)
 	}
 }
 
-#define NO_FILE	"the name of a secret is none of a file: it is empty, too long, begins with a dot, or has a " \
+#define NO_FILE	"the name of a secret is not a file name: it is empty, too long, begins with a dot, or has a " \
 	"slash or a control character in it"
 
 static void a_credential_that_cannot_be_used_is_not_shown(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	static const struct { const char *text, *url, *name, *msg; } cases[] = {
-		{ NULL, "h/a", "none", "the credential of https://h/a: secret \"none\" is not there: expected a file of that name "
+		{ NULL, "h/a", "none", "the credential of https://h/a: secret \"none\" was not found: expected a file of that name "
 		  "in secrets" },
 		{ "x", "h/a", "../secrets/bad", "the credential of https://h/a: " NO_FILE },
 		{ "x", "h/a", "..", "the credential of https://h/a: " NO_FILE },
 		{ "\n", "h/a", "bad", "the credential of https://h/a: secret \"bad\" is empty, expected USER:PASSWORD or a token" },
 		{ "canary:", "h/a", "bad", "the credential of https://h/a: secret \"bad\" is empty, expected USER:PASSWORD or a "
 		  "token" },
-		{ "canary\ncanary\n", "h/a", "bad", "the credential of https://h/a: secret \"bad\" has a character that no "
-		  "credential has, expected one line of printable ASCII" },
+		{ "canary\ncanary\n", "h/a", "bad", "the credential of https://h/a: secret \"bad\" is not a credential, "
+		  "expected one line of printable ASCII" },
 		{ "canary", "http://h/a", "bad", "the credential of http://h/a: the URL of the git repository is plain http: a "
 		  "token goes over that to this machine itself only; use https" },
 		{ "canary", "http://localhost/a", "bad", "http://localhost/a" },

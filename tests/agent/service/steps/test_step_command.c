@@ -121,10 +121,10 @@ static void what_cannot_be_a_variable_and_what_nobody_wrote_is_noted(void **stat
 	make(&(struct made){ "{\"command\":\"x\",\"parameters\":{\"inherit\":{\"ROWS\":\"N\"}}}", "{\"\":\"1\",\"A=B\":\"2\",\"C\":\"3\"}",
 	                     .missing = "[\"ROWS\",\"DAYS\"]", .attempts = 1 });
 	assert_string_equal(environment_of, SERVICE PLACE " C=3");
-	assert_string_equal(notes, "flowsync: no variable can be called \"\"\n"
-	                    "flowsync: no variable can be called \"A=B\"\n"
-	                    "flowsync: ROWS is not set: no step before wrote the output parameter N\n"
-	                    "flowsync: DAYS is not set: no step before wrote the output parameter \n");
+	assert_string_equal(notes, "flowsync: \"\" is not a valid name of a variable; not set\n"
+	                    "flowsync: \"A=B\" is not a valid name of a variable; not set\n"
+	                    "flowsync: ROWS is not set: no earlier step wrote the output parameter N\n"
+	                    "flowsync: DAYS is not set: no earlier step wrote the output parameter \n");
 }
 
 static void the_value_of_a_variable_whose_name_tells_is_masked(void **state)
@@ -149,17 +149,17 @@ static void secrets_are_variables_that_no_log_shows(void **state)
 static void a_secret_replaces_nothing_that_is_set(void **state)
 {
 	static const struct { const char *env, *names, *added, *notes; } cases[] = {
-		{ "{}", "[\"path\"]", " PATH_CUSTOM=evil", "flowsync: secret \"path\" is not in PATH, which is set already\n" },
-		{ "{}", "[\"home\"]", " HOME_CUSTOM=evil", "flowsync: secret \"home\" is not in HOME, which is set already\n" },
+		{ "{}", "[\"path\"]", " PATH_CUSTOM=evil", "flowsync: secret \"path\" is not in PATH, which is already set\n" },
+		{ "{}", "[\"home\"]", " HOME_CUSTOM=evil", "flowsync: secret \"home\" is not in HOME, which is already set\n" },
 		{ "{}", "[\"ld-preload\"]", " LD_PRELOAD_CUSTOM=evil",
-		  "flowsync: secret \"ld-preload\" is not in LD_PRELOAD: programs load what such a variable says\n" },
+		  "flowsync: secret \"ld-preload\" is not in LD_PRELOAD: programs load libraries by such variables\n" },
 		{ "{}", "[\"workflow-id\"]", " WORKFLOW_ID_CUSTOM=evil",
-		  "flowsync: secret \"workflow-id\" is not in WORKFLOW_ID, which is set already\n" },
+		  "flowsync: secret \"workflow-id\" is not in WORKFLOW_ID, which is already set\n" },
 		{ "{\"DB_PASSWORD\":\"mine\"}", "[\"db-password\"]", " DB_PASSWORD=mine DB_PASSWORD_CUSTOM=hush1",
-		  "flowsync: secret \"db-password\" is not in DB_PASSWORD, which is set already\n" },
+		  "flowsync: secret \"db-password\" is not in DB_PASSWORD, which is already set\n" },
 		{ "{}", "[\"db-password\",\"db.password\"]", " DB_PASSWORD_CUSTOM=hush1 DB_PASSWORD=hush1",
-		  "flowsync: secret \"db.password\" is not in DB_PASSWORD_CUSTOM, which is set already\n"
-		  "flowsync: secret \"db.password\" is not in DB_PASSWORD, which is set already\n" },
+		  "flowsync: secret \"db.password\" is not in DB_PASSWORD_CUSTOM, which is already set\n"
+		  "flowsync: secret \"db.password\" is not in DB_PASSWORD, which is already set\n" },
 		/* What the service has not, and what only sounds alike. */
 		{ "{}", "[\"user\"]", " USER_CUSTOM=evil USER=evil", "" },
 		{ "{}", "[\"old-path\"]", " OLD_PATH_CUSTOM=evil OLD_PATH=evil", "" },
@@ -180,10 +180,10 @@ static void a_user_may_say_what_a_step_loads(void **state)
 static void a_secret_that_is_not_there_is_told(void **state)
 {
 	make(&(struct made){ "{\"command\":\"x\"}", .secrets = "[\"db-password\",\"none\"]", .attempts = 1 });
-	assert_string_equal(commands, arena_printf(&arena, "no: secret \"none\" is not there: expected a file of that name "
+	assert_string_equal(commands, arena_printf(&arena, "no: secret \"none\" was not found: expected a file of that name "
 	                                           "in %s", secrets));
 	make(&(struct made){ "{\"command\":\"x\"}", .secrets = "[\"../etc/passwd\"]", .attempts = 1 });
-	assert_string_equal(commands, "no: the name of a secret is none of a file: it is empty, too long, begins with a "
+	assert_string_equal(commands, "no: the name of a secret is not a file name: it is empty, too long, begins with a "
 	                    "dot, or has a slash or a control character in it");
 }
 
@@ -258,16 +258,16 @@ static void an_http_step_is_a_command_of_ours(void **state)
 	assert_string_equal(join(made.commands[0].env, " "), SERVICE PLACE);
 	make(&(struct made){ "{\"type\":\"http\",\"method\":\"get\",\"url\":\"http://x/\",\"auth\":{\"type\":\"bearer-token\","
 	                     "\"bearerToken\":\"none\"}}", .attempts = 1 });
-	assert_memory_equal(commands, "no: auth.bearerToken names a secret that is not there", 53);
+	assert_memory_equal(commands, "no: the secret that auth.bearerToken names was not found", 56);
 }
 
 static void sql_and_export_steps_are_what_the_operator_says(void **state)
 {
 	static const struct { const char *step; struct step_options options; const char *commands, *env; } cases[] = {
 		{ "{\"type\":\"sql\",\"sqlQueryPath\":\"a.sql\"}", { .export = "e" },
-		  "no: this service runs no sql steps: no command for them is configured (serve.sql)", NULL },
+		  "no: this service cannot run sql steps: set serve.sql to the command for them", NULL },
 		{ "{\"type\":\"export\"}", { .sql = "q" },
-		  "no: this service runs no export steps: no command for them is configured (serve.export)", NULL },
+		  "no: this service cannot run export steps: set serve.export to the command for them", NULL },
 		{ "{\"type\":\"sql\",\"sqlQueryPath\":\"a.sql\"}", { .sql = "psql -f \"$SQL_QUERY_PATH\"" },
 		  "/bin/sh|-c|psql -f \"$SQL_QUERY_PATH\"", " SQL_QUERY_PATH=a.sql" },
 		{ "{\"type\":\"sql\",\"repository\":{\"url\":\"https://x/y\",\"branch\":\"m\",\"filePath\":\"b/c.sql\"}}",
@@ -277,7 +277,7 @@ static void sql_and_export_steps_are_what_the_operator_says(void **state)
 		{ "{\"type\":\"export\",\"schema\":\"s\",\"table\":\"t\",\"sortBy\":\"c\",\"sortOrder\":\"desc\",\"compression\":true}",
 		  { .export = "e" }, "/bin/sh|-c|e",
 		  " EXPORT_SCHEMA=s EXPORT_TABLE=t EXPORT_SORT_BY=c EXPORT_SORT_ORDER=desc EXPORT_COMPRESSION=true" },
-		{ "{\"type\":\"other\"}", { 0 }, "no: this service runs no steps of the type \"other\"", NULL },
+		{ "{\"type\":\"other\"}", { 0 }, "no: this service cannot run steps of type \"other\"", NULL },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		make(&(struct made){ cases[i].step, .options = cases[i].options, .attempts = 1 });

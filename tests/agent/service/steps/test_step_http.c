@@ -269,7 +269,7 @@ static void placeholders_count_in_url_and_headers_and_the_log_tells_what_has_no_
 	assert_int_equal(s.code, EX_OK);
 	assert_string_equal(s.response, echoed(&s.arena, "GET /echo?key=s3same-word&{{b}}", "",
 	                                       "X-A: {{b}} x\nX-B: key s3same-word\nX-Empty:\nX-Number: 7\n", ""));
-	const char *begin = arena_printf(&s.arena, "{{b}} has no value: it is left as it stands\n"
+	const char *begin = arena_printf(&s.arena, "{{b}} has no value and stays in the text\n"
 	                                 "GET http://127.0.0.1:%s/echo?(masked #1)\nanswered 200 in ", server.name);
 	assert_memory_equal(s.said, begin, strlen(begin));
 }
@@ -319,16 +319,16 @@ static void what_is_no_header_is_refused(void **state)
 static void a_secret_that_is_not_there_is_named_by_its_field(void **state)
 {
 	static const struct { const char *rest, *begin; } cases[] = {
-		{ "'auth': {'type': 'basic', 'username': 'u', 'password': 'sup3r'}", "auth.password names a secret that is not there: " },
-		{ "'auth': {'type': 'bearer-token', 'bearerToken': 'sup3r/x'}", "auth.bearerToken names a secret that is not there: " },
-		{ "'auth': {'type': 'api-key', 'apiKey': 'sup3r'}", "auth.apiKey names a secret that is not there: " },
+		{ "'auth': {'type': 'basic', 'username': 'u', 'password': 'sup3r'}", "the secret that auth.password names was not found: " },
+		{ "'auth': {'type': 'bearer-token', 'bearerToken': 'sup3r/x'}", "the secret that auth.bearerToken names was not found: " },
+		{ "'auth': {'type': 'api-key', 'apiKey': 'sup3r'}", "the secret that auth.apiKey names was not found: " },
 		{ "'auth': {'type': 'oauth', 'clientId': 'sup3r', 'clientSecret': 'word', 'authUrl': '@'}",
-		  "auth.clientId names a secret that is not there: " },
+		  "the secret that auth.clientId names was not found: " },
 		{ "'auth': {'type': 'oauth', 'clientId': 'word', 'clientSecret': 'sup3r', 'authUrl': '@'}",
-		  "auth.clientSecret names a secret that is not there: " },
-		{ "'headers': {'secrets': {'X-Key': 'sup3r'}}", "headers.secrets.X-Key names a secret that is not there: " },
+		  "the secret that auth.clientSecret names was not found: " },
+		{ "'headers': {'secrets': {'X-Key': 'sup3r'}}", "the secret that headers.secrets.X-Key names was not found: " },
 		{ "'parameters': {'secrets': ['word', 'not-mine']}",
-		  "parameters.secrets: secret \"not-mine\" is not there: " },
+		  "parameters.secrets: secret \"not-mine\" was not found: " },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -352,23 +352,23 @@ static void what_is_wrong_with_a_step_is_a_sentence(void **state)
 		buf_adds(&large, "{{a}}");
 	const struct { const char *step, *msg; } cases[] = {
 		{ "{'method': 'get'}", "url is missing" },
-		{ "{'url': '@/'}", "method is none of get, post, put, patch and delete" },
-		{ "{'method': 'head', 'url': '@/'}", "method is none of get, post, put, patch and delete" },
+		{ "{'url': '@/'}", "method: expected get, post, put, patch or delete" },
+		{ "{'method': 'head', 'url': '@/'}", "method: expected get, post, put, patch or delete" },
 		{ "{'method': 'get', 'url': '@/', 'auth': {'type': 'other'}}",
-		  "auth.type is none of no-auth, oauth, basic, api-key and bearer-token" },
+		  "auth.type: expected no-auth, oauth, basic, api-key or bearer-token" },
 		{ "{'method': 'get', 'url': '@/', 'auth': {'type': 'basic', 'username': 'a:b', 'password': 'word'}}",
-		  "auth.username has a colon in it, which basic authentication cannot carry" },
+		  "auth.username contains a colon, which basic authentication cannot send" },
 		{ "{'method': 'get', 'url': '@/', 'auth': {'type': 'basic', 'password': 'word'}}", "auth.username is missing" },
 		{ "{'method': 'get', 'url': '@/', 'auth': {'type': 'oauth', 'clientId': 'id', 'clientSecret': 'odd'}}",
 		  "auth.authUrl is missing" },
 		{ arena_printf(&a, "{'method': 'get', 'url': '@/', 'parameters': {'secrets': [%s]}}", buf_str(&many)),
-		  "parameters.secrets has 101 names: at most 100 are possible" },
+		  "parameters.secrets has 101 names, expected at most 100" },
 		{ arena_printf(&a, "{'method': 'post', 'url': '@/', 'payload': '%s'}", buf_str(&large)),
-		  "payload: the request is larger than 8 MiB once all is filled in" },
+		  "payload: the request is larger than 8 MiB after filling in its placeholders" },
 		{ arena_printf(&a, "{'method': 'get', 'url': '@/%s'}", buf_str(&large)),
-		  "url: the request is larger than 8 MiB once all is filled in" },
+		  "url: the request is larger than 8 MiB after filling in its placeholders" },
 		{ arena_printf(&a, "{'method': 'get', 'url': '@/', 'headers': {'absolute': {'X-A': '%s'}}}", buf_str(&large)),
-		  "headers.absolute: the request is larger than 8 MiB once all is filled in" },
+		  "headers.absolute: the request is larger than 8 MiB after filling in its placeholders" },
 	};
 	char *value = arena_new(&a, char, 100001);
 	memset(value, 'x', 100000);
@@ -520,7 +520,7 @@ static void a_long_answer_is_shown_in_part_and_a_secret_in_it_never(void **state
 	assert_memory_equal(body, "a??[1m\n(masked #1)(masked #1)", 29);
 	assert_not_shown(&s, "s3s");
 	assert_true(strlen(body) < STEP_HTTP_SHOWN_MAX + 50);
-	assert_non_null(strstr(body, ")\n(all of it stands in response.txt)\n"));
+	assert_non_null(strstr(body, ")\n(the whole response is in response.txt)\n"));
 }
 
 static void a_document_that_is_none_does_nothing(void **state)
