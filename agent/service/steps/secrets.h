@@ -24,7 +24,7 @@ bool secret_read_for_field(struct arena *a, const char *dir, const char *field, 
                            const char **value, struct err *err);
 
 /* The name of the variable in which a step finds a secret: for "db-password" it is DB_PASSWORD_CUSTOM
- * (contract, 3.7: secrets that somebody named himself are of the type "custom"), and the same
+ * (contract, 3.7: secrets with a name of the user's choice have the type "custom"); the short name is
  * without the type, DB_PASSWORD. */
 const char *secret_variable(struct arena *a, const char *name);
 const char *secret_variable_short(struct arena *a, const char *name);

@@ -72,7 +72,8 @@ static bool step_checkout_read_credential(struct arena *a, const char *value, co
 
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			return err_set(err, "secret \"%s\" is not a credential, expected one line of printable ASCII", name);
+			return err_set(err, "secret \"%s\" is not a credential, expected one line of printable ASCII",
+			               name);
 	out->username = colon && colon > value ? arena_strndup(a, value, (size_t)(colon - value)) : NULL;
 	out->token = colon ? colon + 1 : value;
 	if (!*out->token)

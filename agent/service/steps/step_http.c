@@ -15,7 +15,7 @@
 #include "reconcile/schema/mask.h"
 
 enum {
-	MASK_LEAST = 8,		/* bytes of a text that may not be a secret: shorter ones stay readable in logs */
+	MASK_LEAST = 8,		/* bytes of a text that may not be a secret: shorter ones stay readable */
 	UNKNOWN_MAX = 20,	/* names that the log lists */
 	NAME_MAX_SHOWN = 64,
 	TOKEN_ANSWER_MAX = 1 << 20, TOKEN_MAX = 64 << 10,

@@ -152,7 +152,8 @@ bool execution_store_get_details(struct store *s, struct arena *a, int64_t id, s
 	if (!query_row(q, &more, err))
 		return false;
 	if (!more)
-		return err_set(err, "database \"%s\": execution %lld has no steps", database_path(s->db), (long long)id);
+		return err_set(err, "database \"%s\": execution %lld has no steps", database_path(s->db),
+		               (long long)id);
 	*out = (struct execution_details){
 		query_get_text(a, q, 0), query_get_text(a, q, 1), query_get_text(a, q, 2),
 	};
