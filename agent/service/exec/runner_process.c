@@ -48,12 +48,6 @@ struct runner_process {
 
 /* ---- set up ---- */
 
-static void runner_process_close_dir(DIR **stream)
-{
-	if (*stream)
-		closedir(*stream);
-}
-
 /* Also the descriptors that the service inherited without knowing. */
 static void runner_process_close_on_exec(void)
 {

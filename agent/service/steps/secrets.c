@@ -61,15 +61,8 @@ bool secret_read_for_field(struct arena *a, const char *dir, const char *field, 
 	const char *path = arena_printf(a, "%s/%s", dir, name);
 	if (stat(path, &st) < 0 && errno == ENOENT)
 		return secret_not_found(a, dir, field, name, err);
-	if (!file_read(a, path, SECRET_FILE_MAX, &bytes, &len, err))
-		return err_wrap(err, "%s", secret_description(a, field, name));
-	if (!json_can_hold(bytes, len))
-		return err_set(err, "%s is not text: it has a NUL byte, or is not UTF-8",
-		               secret_description(a, field, name));
-	while (len > 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r'))
-		len--;
-	*value = arena_strndup(a, bytes, len);
-	return true;
+	return secret_file_read(a, path, SECRET_TEXT, value, err) ||
+	       err_wrap(err, "%s", secret_description(a, field, name));
 }
 
 bool secret_read(struct arena *a, const char *dir, const char *name, const char **value,

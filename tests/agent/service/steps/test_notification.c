@@ -193,7 +193,7 @@ static void what_is_wrong_with_a_watcher_is_a_sentence(void **state)
 		{ "{'user': 'a@example.com'}", &no_text,
 		  arena_printf(&a, "the file of the mail server's password, %s: its first line is empty, expected a secret", empty) },
 		{ "{'user': 'a@example.com'}", &no_utf8,
-		  arena_printf(&a, "the file of the mail server's password, %s, is not UTF-8", latin) },
+		  arena_printf(&a, "the file of the mail server's password, %s: a NUL byte, or not UTF-8; expected text", latin) },
 		{ "{'email': {'name': 'x', 'recipients': {'to': []}}}", &good, "the watcher has no recipients" },
 		{ "{'email': {'name': 'x'}}", &good, "the watcher has no recipients" },
 		{ "{'email': {'name': 'x', 'recipients': {'to': ['a@example.com', 'b@example.com\\r\\nBcc: c@example.com']}}}",

@@ -74,8 +74,8 @@ static void what_is_no_secret_is_refused_in_words(void **state)
 		{ "missing", arena_printf(&a, "secret \"missing\" was not found: expected a file of that name in %s", dir) },
 		{ "folder", "secret \"folder\": a directory, expected a file" },
 		{ "pipe", "secret \"pipe\": not a regular file" },
-		{ "nul", "secret \"nul\" is not text: it has a NUL byte, or is not UTF-8" },
-		{ "latin", "secret \"latin\" is not text: it has a NUL byte, or is not UTF-8" },
+		{ "nul", "secret \"nul\": a NUL byte, or not UTF-8; expected text" },
+		{ "latin", "secret \"latin\": a NUL byte, or not UTF-8; expected text" },
 		{ "", NO_NAME }, { ".", NO_NAME }, { "..", NO_NAME }, { ".hidden", NO_NAME },
 		{ "../plain", NO_NAME }, { "folder/x", NO_NAME }, { "/etc/passwd", NO_NAME },
 		{ "a\nb", NO_NAME }, { endless, NO_NAME },
@@ -115,7 +115,7 @@ static void what_stands_in_a_field_is_in_no_message(void **state)
 	}
 	put(&a, "s3same", "a\0b", 3);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same", &value, &err));
-	assert_string_equal(err.msg, "the secret that auth.apiKey names is not text: it has a NUL byte, or is not UTF-8");
+	assert_string_equal(err.msg, "the secret that auth.apiKey names: a NUL byte, or not UTF-8; expected text");
 	assert_int_equal(mkdir(arena_printf(&a, "%s/s3same-dir", dir), 0700), 0);
 	assert_false(secret_read_for_field(&a, dir, "auth.apiKey", "s3same-dir", &value, &err));
 	assert_string_equal(err.msg, "the secret that auth.apiKey names: a directory, expected a file");
