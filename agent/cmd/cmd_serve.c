@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/cmd/cli.h"
@@ -50,7 +51,7 @@ static bool cmd_serve_start(struct context *ctx, const struct serve_files *files
 	};
 
 	if (s->listen && s->unix_path)
-		return err_usage(err, "--listen and --unix are two places to listen on: give one of them");
+		return err_usage(err, "--listen and --unix are given: choose one of them");
 	if (!(s->token_file ? token_file_read : token_file_ensure)(ctx->arena, files->token, &serve.token, err))
 		return false;
 	secret_file_warn(ctx->log, "token file", files->token);

@@ -19,9 +19,9 @@ bool context_dir(const struct context *ctx, const char **out, struct err *err)
 		return true;
 	}
 	if (!s->dir)
-		return err_usage(err, "no directory is given: %s--dir DIR, FLOWSYNC_DIR, or source: {dir: ...} of the "
-		                 "sync in the configuration file",
-		                 ctx->command->most ? arena_printf(ctx->arena, "flowsync %s DIR, ", ctx->path) : "");
+		return err_usage(err, "no directory is given: %s--dir DIR, FLOWSYNC_DIR, or "
+		                 "source: {dir: ...} of the sync in the configuration file",
+		                 ctx->command->most == 0 ? "" : arena_printf(ctx->arena, "flowsync %s DIR, ", ctx->path));
 	*out = s->dir;
 	return true;
 }

@@ -105,7 +105,7 @@ static const char *daemon_read_hook_secret(struct daemon *g, const struct settin
 		return NULL;
 	if (secret_file_read_some(&g->arena, s->hook_secret_file, SECRET_LINE, &secret, &err))
 		return secret;
-	log_error(g->ctx->log, "%s: hook secret file \"%s\": %s; its webhook is off", s->sync_name, s->hook_secret_file,
+	log_error(g->ctx->log, "%s: hook secret file \"%s\": %s; the webhook is disabled", s->sync_name, s->hook_secret_file,
 	          err.msg);
 	return NULL;
 }
@@ -177,7 +177,7 @@ static void daemon_publish_status(struct daemon *g)
 		node_add(&a, list, sync_job_status(g->syncs[i], &a));
 		good += sync_job_succeeded(g->syncs[i]);
 	}
-	systemd_notify_status("%zu of %zu syncs are as declared", good, g->count);
+	systemd_notify_status("%zu of %zu syncs succeeded", good, g->count);
 	if (!g->status_server)
 		return;
 	json_write(document, JSON_PRETTY, &status);
@@ -281,9 +281,9 @@ static void daemon_reload(struct daemon *g)
 		daemon_set_hooks(g);
 		daemon_warn_of_exposed_secrets(g);
 		daemon_set_metrics_syncs(g);
-		log_info(g->ctx->log, "the configuration was read again");
+		log_info(g->ctx->log, "configuration reloaded");
 	} else {
-		log_error(g->ctx->log, "the configuration is not taken; the one before it goes on");
+		log_error(g->ctx->log, "configuration not reloaded; the previous configuration stays in effect");
 	}
 	g->changed = true;
 	if (g->ready)
@@ -326,7 +326,7 @@ static void daemon_begin_shutdown(struct daemon *g)
 {
 	g->stopping = true;
 	systemd_notify_stopping();
-	log_info(g->ctx->log, "stopping: what is under way is finished");
+	log_info(g->ctx->log, "shutting down; waiting for the current step to finish");
 	daemon_request_all(g, SYNC_JOB_STOP);
 }
 
@@ -425,7 +425,8 @@ static bool daemon_start(struct daemon *g, struct err *err)
 	if (s->sync)
 		return err_usage(err, "--sync %s: the agent runs all syncs of its configuration", s->sync);
 	if (!s->state_dir)
-		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, as HOME is not set");
+		return err_usage(err, "the agent keeps its state in the state directory: give --state-dir, "
+		                 "as HOME is not set");
 	if (!state_lock_take(s->state_dir, &g->shared.lock, err) || !control_signals_watch(&g->signals, err))
 		return false;
 	if (strcmp(s->http, "none") != 0 && !status_server_open(s->http, &g->status_server, err))
@@ -464,7 +465,7 @@ bool daemon_run(struct context *ctx, struct err *err)
 	if (!daemon_start(&g, err))
 		return false;
 	if (g.status_server)
-		log_info(ctx->log, "%s: /healthz, /readyz, /metrics, /status", status_server_url(g.status_server));
+		log_info(ctx->log, "listening on %s: /healthz, /readyz, /metrics, /status", status_server_url(g.status_server));
 	daemon_loop(&g);
 	return true;
 }

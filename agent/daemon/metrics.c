@@ -22,7 +22,7 @@ struct histogram {
 };
 
 /* Where a workflow stood at the end of a cycle: each in one of them. */
-enum state_store {
+enum workflow_state {
 	STATE_SYNCED, STATE_DRIFTED, STATE_PENDING, STATE_FAILED, STATE_REFUSED, STATE_DEFERRED,
 	STATE_BLOCKED, STATE_CONFLICT, STATE_SUSPENDED, STATE_COUNT
 };
@@ -213,7 +213,7 @@ static int64_t metrics_get_count(const struct node *map, const char *key)
 }
 
 /* STATE_COUNT: the workflow is there no more. */
-static enum state_store metrics_state_after(int action, int result, bool drifted)
+static enum workflow_state metrics_state_after(int action, int result, bool drifted)
 {
 	switch (result) {
 	case RESULT_PLANNED: return STATE_PENDING;
@@ -472,29 +472,29 @@ static const struct {
 	const char *name, *type, *help;
 	void (*add)(struct buf *out, const char *name, const struct sync *s);
 } families[] = {
-	{ "reconcile_duration_seconds", "histogram", "How long cycles took.", metrics_print_cycle_times },
-	{ "reconcile_total", "counter", "Cycles that ended; result is the outcome in their report.",
+	{ "reconcile_duration_seconds", "histogram", "Duration of cycles.", metrics_print_cycle_times },
+	{ "reconcile_total", "counter", "Finished cycles; result is the outcome in the report.",
 	  metrics_print_cycles },
-	{ "objects", "gauge", "Workflows by where the last cycle left them, each in one state; "
-	  "drifted: was found drifted and put right; pending: to be changed, in a cycle that only plans.",
+	{ "objects", "gauge", "Workflows by their state after the last cycle, each in one state; "
+	  "drifted: found changed on the service and repaired; pending: to be changed, in a cycle that only plans.",
 	  metrics_print_objects },
-	{ "operations_total", "counter", "Steps that were to change a workflow, by how they ended.",
+	{ "operations_total", "counter", "Planned changes of workflows, by action and result.",
 	  metrics_print_operations },
 	{ "git_requests_total", "counter", "Fetches from a git remote.", metrics_print_fetches },
-	{ "git_request_duration_seconds", "histogram", "How long fetches from a git remote took.",
+	{ "git_request_duration_seconds", "histogram", "Duration of fetches from a git remote.",
 	  metrics_print_fetch_times },
 	{ "git_fetch_fail_total", "counter", "Fetches from a git remote that failed.",
 	  metrics_print_fetch_failures },
-	{ "api_requests_total", "counter", "Requests to the workflow service, those sent again included.",
+	{ "api_requests_total", "counter", "Requests to the workflow service, retries included.",
 	  metrics_print_requests },
-	{ "api_retries_total", "counter", "Requests to the workflow service that were sent again.",
+	{ "api_retries_total", "counter", "Retried requests to the workflow service.",
 	  metrics_print_retries },
-	{ "webhook_events_total", "counter", "Calls of the sync's webhook; refused: without proof of the "
-	  "secret.", metrics_print_hooks },
-	{ "last_success_timestamp_seconds", "gauge", "When a cycle last ended with exit code 0; 0: none "
-	  "did.", metrics_print_last_success },
+	{ "webhook_events_total", "counter", "Calls of the sync's webhook; refused: without a valid signature or "
+	  "token.", metrics_print_hooks },
+	{ "last_success_timestamp_seconds", "gauge", "Time of the last cycle with exit code 0; 0: there was "
+	  "none.", metrics_print_last_success },
 	{ "guard_blocks_total", "counter", "Cycles that a guard blocked.", metrics_print_blocks },
-	{ "suspended", "gauge", "Workflows that their spec says to leave alone.", metrics_print_suspended },
+	{ "suspended", "gauge", "Workflows whose spec has suspend: true.", metrics_print_suspended },
 };
 
 void metrics_write(const struct metrics *m, struct buf *out)
@@ -595,9 +595,9 @@ void metrics_write_process(struct buf *out)
 	if (count >= 0)
 		metrics_print_process(out, "open_fds", "gauge", "Open file descriptors.", count);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY)
-		metrics_print_process(out, "max_fds", "gauge", "Most file descriptors that may be open.",
+		metrics_print_process(out, "max_fds", "gauge", "Maximum number of open file descriptors.",
 		                      (double)files.rlim_cur);
 	if (started > 0)
-		metrics_print_process(out, "start_time_seconds", "gauge", "When the process started, since 1970.",
+		metrics_print_process(out, "start_time_seconds", "gauge", "Start time of the process since unix epoch.",
 		                      started);
 }

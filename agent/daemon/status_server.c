@@ -48,7 +48,7 @@ static void status_server_reply_healthz(struct status_server *f, struct http_res
 	if (response->status == 200)
 		buf_adds(&response->body, "ok\n");
 	else
-		buf_addf(&response->body, "the agent's loop did not come by for %lld s\n",
+		buf_addf(&response->body, "agent main loop has been stalled for %lld s\n",
 		         (long long)(silent / 1000));
 }
 
@@ -173,8 +173,7 @@ static bool status_server_check_proof(const struct http_request *request, const 
 static void status_server_refuse_hook(struct hook *h, struct http_response *response)
 {
 	h->refused++;
-	http_detail(response, 401, "expected proof of the hook's secret: a signature of the body, or a "
-	            "token");
+	http_detail(response, 401, "expected a signature of the body or a token made with the hook's secret");
 }
 
 static void status_server_reply_hook(struct status_server *f, struct hook *h, const struct http_request *request,
@@ -225,7 +224,7 @@ static bool status_server_admit_request(void *ctx, const struct http_request *re
 	struct hook *h = sync ? status_server_find_hook(f, sync) : NULL;
 	methods = h ? "POST" : status_server_page_methods(request->path);
 	if (!methods) {
-		http_detail(response, 404, "there is no such page");
+		http_detail(response, 404, "page not found");
 	} else if (!status_server_allows_method(methods, request->method)) {
 		http_detail(response, 405, "expected %s", methods);
 		response->allow = methods;
@@ -247,7 +246,7 @@ static void status_server_reply(void *ctx, const struct http_request *request, s
 	if (h)
 		status_server_reply_hook(f, h, request, response);
 	else if (sync)
-		http_detail(response, 404, "there is no such page");
+		http_detail(response, 404, "page not found");
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (strcmp(request->path, pages[i].path) == 0)
 			pages[i].reply(f, response);

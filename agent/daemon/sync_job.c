@@ -60,12 +60,14 @@ const char *sync_job_name(const struct sync_job *s)
 
 static void sync_job_record_fetch_failure(struct sync_job *s, const struct err *err)
 {
-	/* The same again is told by the report of each cycle. */
-	if (!s->stopping && strcmp(s->source_err.msg, err->msg) != 0)
-		log_warn(&s->log, "%s", err->msg);
+	bool same_as_before = strcmp(s->source_err.msg, err->msg) == 0;
+
 	s->source_err = *err;
 	metrics_add_fetch(s->shared->metrics, sync_job_name(s), false, clock_monotonic() - s->fetch_began);
 	sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
+	/* Where a cycle runs without the fetch, its report has the error. */
+	if (!s->stopping && !s->sched.source_failed && !same_as_before)
+		log_warn(&s->log, "%s", s->source_err.msg);
 }
 
 /* The context that a command about this sync alone would have. */
@@ -125,7 +127,7 @@ static void sync_job_read_fetch_result(struct sync_job *s)
 	    !git_fetch_result(&a, &fetch, &ended, &found, &warnings, &err)) {
 		s->late = clock_monotonic() > s->fetch_ends;
 		if (s->late)
-			err_wrap(&err, "it took too long");
+			err_wrap(&err, "the fetch took too long");
 		sync_job_record_fetch_failure(s, &err);
 		return;
 	}
@@ -269,9 +271,9 @@ static void sync_job_log_cycle(struct sync_job *s, const struct node *report, in
 static const char *sync_job_exit_text(struct arena *a, int status)
 {
 	if (WIFSIGNALED(status))
-		return arena_printf(a, "the cycle's process was ended by signal %d (%s)", WTERMSIG(status),
+		return arena_printf(a, "the cycle's process was killed by signal %d (%s)", WTERMSIG(status),
 		                    strsignal(WTERMSIG(status)));
-	return arena_printf(a, "the cycle's process ended with %d and left no report", WEXITSTATUS(status));
+	return arena_printf(a, "the cycle's process exited with code %d without a report", WEXITSTATUS(status));
 }
 
 /* That deferred steps went well now says nothing of the other workflows. */
@@ -298,7 +300,7 @@ static void sync_job_read_cycle_result(struct sync_job *s)
 
 	s->cycle = SUBPROCESS_INIT;
 	if (clock_monotonic() > s->cycle_ends)
-		log_error(&s->log, "the cycle took too long, by its own time limit and a minute");
+		log_error(&s->log, "the cycle was killed: it exceeded its timeout by a minute");
 	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
 	    !node_get(report, "summary")) {
 		sync_job_record_missing_report(s, sync_job_exit_text(&a, ended.status));
@@ -582,7 +584,7 @@ static const char *sync_job_not_ready_reason(const struct sync_job *s)
 		return "no cycle has ended yet";
 	if (s->code == 0)
 		return NULL;
-	return *s->outcome ? s->outcome : "the cycle left no report";
+	return *s->outcome ? s->outcome : "the cycle ended without a report";
 }
 
 struct node *sync_job_status(const struct sync_job *s, struct arena *a)

@@ -89,7 +89,7 @@ static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err
 		if (found == ORIGIN_DEFAULT || found < best)
 			continue;
 		if (found == best)
-			return err_usage(err, "%s and %s are given: one revision is meant", name,
+			return err_usage(err, "%s and %s are given: choose one of them", name,
 			                 settings_origin(s, choices[i].text)->name);
 		best = found;
 		name = settings_origin(s, choices[i].text)->name;

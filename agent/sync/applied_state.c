@@ -15,7 +15,7 @@ static void applied_state_save_record(void *context, const struct applied_record
 	if (!m->state || state_store_put(m->state, record, &err) || m->failed)
 		return;
 	m->failed = true;
-	diagnostics_warn(m->faults, (struct pos){ 0 }, "what was applied could not be remembered: %s", err.msg);
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "the state of an applied workflow could not be saved: %s", err.msg);
 }
 
 static void applied_state_drop_record(void *context, const char *name)
@@ -77,7 +77,7 @@ static void applied_state_drop_history(struct applied_state *m, const struct err
 	if (!source->mirror)
 		return;
 	mirror_mark_corrupt(source->mirror, err->msg);
-	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is damaged, and will be fetched anew: %s",
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is corrupt; it will be cloned again: %s",
 	                 source->location, err->msg);
 	file_history_close(m->history);
 	m->history = NULL;
@@ -99,7 +99,7 @@ static const struct node *applied_state_find_older_spec(void *context, struct ar
 static bool applied_state_fail_corrupt_mirror(struct applied_state *m, struct err *err)
 {
 	mirror_mark_corrupt(m->source->mirror, err->msg);
-	return err_wrap(err, "the mirror of %s is damaged, and will be fetched anew", m->source->location);
+	return err_wrap(err, "the mirror of %s is corrupt; it will be cloned again", m->source->location);
 }
 
 static bool applied_state_find_revisions(struct applied_state *m, struct err *err)
@@ -109,7 +109,7 @@ static bool applied_state_find_revisions(struct applied_state *m, struct err *er
 	if (m->history)
 		for_cycle->revision = arena_strdup(m->ctx->arena, file_history_revision(m->history));
 	if (m->state && !state_store_revision(m->state, m->ctx->arena, &for_cycle->last_revision, err))
-		return err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+		return err_wrap(err, "state directory %s", m->ctx->settings->state_dir);
 	if (!m->history || !for_cycle->last_revision ||
 	    file_history_rolls_back(m->history, for_cycle->last_revision, &for_cycle->rolls_back,
 	                            &for_cycle->rolled_back, err))
@@ -144,7 +144,7 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 	if (state_dir && (!state_store_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                                    &out->state, err) ||
 	                  !state_store_load(out->state, ctx->arena, &out->records, err)))
-		return err_wrap(err, "state in %s", state_dir);
+		return err_wrap(err, "state directory %s", state_dir);
 	if (!applied_state_open_history(out, err))
 		return false;
 	out->for_cycle = (struct cycle_memory){
@@ -158,7 +158,7 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 bool applied_state_load_approvals(struct applied_state *m, const char *revision, struct err *err)
 {
 	return !m->state || !revision || state_store_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
-	       err_wrap(err, "state in %s", m->ctx->settings->state_dir);
+	       err_wrap(err, "state directory %s", m->ctx->settings->state_dir);
 }
 
 void applied_state_set_revision(struct applied_state *m)
@@ -167,7 +167,7 @@ void applied_state_set_revision(struct applied_state *m)
 
 	/* Not knowing it costs a guard that cannot speak the next time. */
 	if (m->state && m->for_cycle.revision && !state_store_set_revision(m->state, m->for_cycle.revision, &err))
-		log_warn(m->ctx->log, "the applied revision could not be remembered: %s", err.msg);
+		log_warn(m->ctx->log, "the applied revision could not be saved: %s", err.msg);
 }
 
 void applied_state_drop_approvals(struct applied_state *m)
@@ -175,7 +175,7 @@ void applied_state_drop_approvals(struct applied_state *m)
 	struct err err;
 
 	if (m->approvals.count && !state_store_drop_approvals(m->state, &err))
-		log_warn(m->ctx->log, "an approval could not be taken back: %s", err.msg);
+		log_warn(m->ctx->log, "a used approval could not be removed: %s", err.msg);
 }
 
 void applied_state_close(struct applied_state *m)

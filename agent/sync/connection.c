@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/util/secret_file.h"
+#include "agent/config/config_file.h"
 #include "agent/config/cycle_job.h"
 #include "agent/service/service.h"
 
@@ -21,12 +22,17 @@ bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *
 	enum origin_kind endpoint = connection_setting_origin(s, &s->endpoint);
 	enum origin_kind stage = connection_setting_origin(s, &s->stage);
 
-	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
-		return err_usage(err, "--endpoint and --stage name two services: give one of them");
-	return endpoint_resolve(ctx->arena, &(struct endpoint_choice){
+	struct endpoint_choice choice = {
 		.endpoint = stage > endpoint ? NULL : s->endpoint, .stage = s->stage,
 		.peak_stage = env_get(ctx->env, "PEAK__STAGE"), .env_stage = env_get(ctx->env, "STAGE"),
-	}, out, err);
+	};
+
+	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
+		return err_usage(err, "--endpoint and --stage name two services: give one of them");
+	if (ctx->config && !choice.endpoint && !choice.stage && !choice.peak_stage && !choice.env_stage)
+		return err_usage(err, "no service is chosen: add service: {endpoint: URL} to %s (\"local\" is the built-in "
+		                 "local service), or service: {stage: NAME} for the hosted one", ctx->config->path);
+	return endpoint_resolve(ctx->arena, &choice, out, err);
 }
 
 /* For a message only: where flowsync serve of this state directory keeps its token; NULL if the file is not there. */

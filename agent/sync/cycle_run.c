@@ -73,7 +73,7 @@ static bool cycle_run_refuse_empty_source(struct cycle_run *r)
 	if (r->specs.count || r->ctx->settings->allow_empty)
 		return false;
 	diagnostics_add(&r->faults, (struct pos){ .file = r->report.source.location },
-	                "holds no *.yaml or *.yml file: nothing is declared");
+	                "has no *.yaml or *.yml file: no workflow is declared");
 	r->report.verdict.invalid = true;
 	return true;
 }
@@ -84,8 +84,8 @@ static bool cycle_run_continue_with_valid(struct cycle_run *r)
 {
 	if (!r->specs.count)
 		return false;
-	diagnostics_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, nothing is "
-	                 "pruned");
+	diagnostics_warn(&r->faults, (struct pos){ 0 }, "some specs are invalid: the valid ones are applied, and "
+	                 "nothing is pruned");
 	return true;
 }
 
@@ -269,7 +269,7 @@ static void cycle_run_suggest_approve(struct cycle_run *r)
 	for (size_t i = 0; i < r->report.guards.count; i++)
 		if (r->report.guards.items[i].message)
 			diagnostics_warn(&r->faults, (struct pos){ 0 },
-			                 "if that is meant: flowsync approve %s %s --revision %.10s",
+			                 "to allow this once: flowsync approve %s %s --revision %.10s",
 			                 r->report.sync, r->report.guards.items[i].name, cycle_run_approval_revision(r));
 }
 
@@ -304,6 +304,9 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		applied_state_set_revision(&memory);
 	if (apply && good)
 		applied_state_drop_approvals(&memory);
+	if (r->cycle.list.op.status == 404 && r->cycle.list.seen == 0)
+		diagnostics_warn(&r->faults, (struct pos){ 0 }, "is the path of the endpoint right? A workflows API is usually "
+		                 "at /workflows/api/v1: %s", connection.endpoint.url);
 	if (!r->report.owned && !r->report.verdict.failed)
 		cycle_run_refuse_empty_source(r);
 }
@@ -367,7 +370,7 @@ static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 	}
 	if (!store || cycle_run_store_report(r, tree, &err))
 		return tree;
-	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not kept: %s", err.msg);
+	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not stored: %s", err.msg);
 	return cycle_run_build_report(r);
 }
 

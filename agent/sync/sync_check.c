@@ -7,6 +7,16 @@
 #include "agent/source/source.h"
 #include "reconcile/wire/owner_tags.h"
 
+static bool sync_check_prune_without_owner(const struct settings *s, struct err *err)
+{
+	const struct origin *prune = settings_origin(s, &s->prune);
+
+	if (prune && prune->kind == ORIGIN_FILE)
+		return err_usage(err, "prune: true needs an owner, as only workflows of that owner are deleted: add "
+		                 "owner: NAME to the sync");
+	return err_usage(err, "--prune needs --owner NAME, as only workflows of that owner are deleted");
+}
+
 bool sync_check_settings(const struct settings *s, struct err *err)
 {
 	for (size_t i = 0; i < s->mask.count; i++)
@@ -14,16 +24,9 @@ bool sync_check_settings(const struct settings *s, struct err *err)
 			return err_usage(err, "mask \"%s\": expected a JSON Pointer, such as /steps/*/parameters/env/NAME",
 			                 s->mask.items[i]);
 	if (s->owner && !owner_tags_is_owner(s->owner))
-		return err_usage(err, "owner \"%s\": expected 1 to 40 of a-z, 0-9 and -, not beginning with \"id-\" or "
-		                 "\"settled-\", and not \"keep\"", s->owner);
-	if (s->prune && !s->owner) {
-		const struct origin *from = settings_origin(s, &s->prune);
-		bool in_file = from && from->kind == ORIGIN_FILE;
-		return err_usage(err, "%s deletes only workflows with our owner's tag, and no owner is set: %s",
-		                 in_file ? "prune: true" : "--prune", in_file ? "add owner: NAME to the sync"
-		                                                             : "give --owner NAME");
-	}
-	return true;
+		return err_usage(err, "owner \"%s\": expected 1 to 40 characters of a-z, 0-9 and -, not beginning with "
+		                 "\"id-\" or \"settled-\", and not \"keep\"", s->owner);
+	return !s->prune || s->owner || sync_check_prune_without_owner(s, err);
 }
 
 size_t sync_check_count(const struct config *config)
@@ -93,9 +96,9 @@ bool sync_check_owners(const struct context *ctx, const struct config *config, s
 		for (size_t j = 0; j < i; j++)
 			if (sync_check_same_target(&targets[i], &targets[j]))
 				return diagnostics_add(faults, (struct pos){ 0 },
-				                       "the syncs \"%s\" and \"%s\" have one service and one "
-				                       "owner, \"%s\": give each an owner of its own", targets[j].sync, targets[i].sync,
-				                       targets[i].owner);
+				                       "the syncs \"%s\" and \"%s\" have the same service and the same owner, "
+				                       "\"%s\": give each sync its own owner", targets[j].sync,
+				                       targets[i].sync, targets[i].owner);
 	}
 	return true;
 }

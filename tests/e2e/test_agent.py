@@ -129,7 +129,7 @@ class FaceTest(AgentCase):
         agent = self.agent(self.config(self.sync(dir=specs)), env={"WATCHDOG_USEC": "200000"})
         ready = agent.wait_said("READY")
         self.assertEqual(self.names(), ["a"])
-        agent.wait_said("STATUS", "1 of 1 syncs are as declared")
+        agent.wait_said("STATUS", "1 of 1 syncs succeeded")
         begin = len(agent.said)
         agent.wait_for(lambda: sum("WATCHDOG" in m for m in agent.said[begin:]) >= 3, "the watchdog is fed thrice")
         self.assertEqual(sum("READY" in m for m in agent.said), 1)
@@ -139,7 +139,7 @@ class FaceTest(AgentCase):
     def test_a_first_cycle_that_fails_is_a_beginning_too(self):
         agent = self.agent(self.config(self.sync(dir=self.write({"a.yaml": "name: a\nstep: {}\n"}))))
         agent.wait_said("READY")
-        agent.wait_said("STATUS", "0 of 1 syncs are as declared")
+        agent.wait_said("STATUS", "0 of 1 syncs succeeded")
         status, text = agent.get("/readyz")
         self.assertEqual((status, json.loads(text)["syncs"][0]["why"]), (503, "invalid"))
 
@@ -203,11 +203,16 @@ class BesideTest(AgentCase):
         one = self.sync(dir=self.specs, owner="us")
         cases = [
             (self.config(one, self.sync("two", dir=self.specs, owner="us")),
-             'the syncs "one" and "two" have one service and one owner, "us": give each an owner of its own'),
+             'the syncs "one" and "two" have the same service and the same owner, "us": give each sync its own owner'),
             (self.config({**one, "source": {}}), "no directory is given"),
             (self.config({**one, "intervall": "1m"}), 'unknown key "intervall"; did you mean "interval"?'),
             (self.config(one, service={}), "endpoint"),
-            ({"service": given}, "no directory is given"),
+            (self.config({**one, "owner": None, "prune": True}), "add owner: NAME to the sync"),
+            (self.config({**one, "source": {"git": {"url": str(self.specs), "branch": "a", "tag": "b"}}}),
+             "syncs.source.git.branch and syncs.source.git.tag are given: choose one of them"),
+            ({"syncs": [one]}, "add service: {endpoint: URL} to "),
+            # The agent takes no argument: DIR is not suggested.
+            ({"service": given}, "no directory is given: --dir DIR, FLOWSYNC_DIR, or source: {dir: ...}"),
             ("a: [", "flow"),
             (json.dumps(self.simple).encode("utf-16"), "this is UTF-16, not UTF-8"),
         ]
@@ -255,8 +260,8 @@ class BesideTest(AgentCase):
         agent = self.agent(self.config(self.sync(dir=self.specs), endpoint=endpoint))
         wait_for(lambda: came, "a write has come")
         os.kill(agent.wait_child("agent-cycle"), signal.SIGKILL)
-        agent.wait_logged("one: the cycle's process was ended by signal 9 (Killed)")
-        agent.wait_for(lambda: agent.status()["one"]["why"] == "the cycle left no report", "it is not ready")
+        agent.wait_logged("one: the cycle's process was killed by signal 9 (Killed)")
+        agent.wait_for(lambda: agent.status()["one"]["why"] == "the cycle ended without a report", "it is not ready")
         gate.set()
         # Ten seconds and up to one more.
         agent.wait_ready()

@@ -129,7 +129,7 @@ class ApproveTest(GitCase):
                          (3, ["rollback"]))
         self.assertEqual(self.command_of("a"), "date")
         self.assertFalse(agent.ready())
-        agent.wait_logged(f"if that is meant: flowsync approve one rollback --revision {other[:10]}")
+        agent.wait_logged(f"to allow this once: flowsync approve one rollback --revision {other[:10]}")
         self.assertEqual(agent.metrics()["flowsync_guard_blocks_total", {"sync": "one", "guard": "rollback"}], 1)
 
         for words in (("one", "rollback", "--revision", good), ("one", "delete-share", "--revision", other),

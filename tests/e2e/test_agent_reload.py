@@ -38,7 +38,7 @@ class ReloadTest(AgentCase):
         cases = [
             ("syncs: [", "agent.yaml:2:1: "),
             (self.config({**good, "interval": "soon"}), '"soon" is not a duration'),
-            (self.config(good, self.sync("two", dir=self.two, owner="one")), "one service and one owner"),
+            (self.config(good, self.sync("two", dir=self.two, owner="one")), "the same service and the same owner"),
         ]
         for config, text in cases:
             with self.subTest(text):
@@ -46,7 +46,7 @@ class ReloadTest(AgentCase):
                 agent.configure(config)
                 agent.reload()
                 self.assertIn(text, agent.output()[begin:])
-                self.assertIn("the configuration is not taken; the one before it goes on", agent.output()[begin:])
+                self.assertIn("configuration not reloaded; the previous configuration stays in effect", agent.output()[begin:])
                 before = agent.report("one")["cycle_id"]
                 agent.wait_for(lambda: agent.report("one")["cycle_id"] > before, "its cycles go on")
         agent.file.unlink()
@@ -61,7 +61,7 @@ class ReloadTest(AgentCase):
         agent.configure({**config, "state_dir": str(self.tmp / "elsewhere")})
         agent.reload()
         agent.wait_logged("state_dir changed; restart the agent to apply it")
-        agent.wait_logged("the configuration is not taken")
+        agent.wait_logged("configuration not reloaded")
         agent.wait_next("one", lambda: agent.signal(signal.SIGUSR1), outcome="converged")
         self.assertFalse((self.tmp / "elsewhere").exists())
         agent.stop()
@@ -120,11 +120,11 @@ class ReloadTest(AgentCase):
         wait_for(lambda: len(came) == 2, "both write")
         agent.configure(alone)
         agent.signal(signal.SIGHUP)
-        agent.wait_logged("was read again")
+        agent.wait_logged("configuration reloaded")
         agent.configure(both)
         begin = len(agent.output())
         agent.signal(signal.SIGHUP)
-        agent.wait_logged("was read again", begin)
+        agent.wait_logged("configuration reloaded", begin)
         gate.set()
         agent.wait_for(lambda: len(agent.status()) == 2 and agent.ready(), "both are there")
         self.assertEqual(self.names(), ["a", "b"])

@@ -85,7 +85,7 @@ class RevisionTest(GitCase):
             (["--git", "r", "specs"], "a directory and a git repository are given: a sync has one source"),
             (["--git", "r", "--dir", "specs"], "a directory and a git repository are given: a sync has one source"),
             (["specs", "--branch", "b"], "--branch is given, but no git repository (--git URL)"),
-            (["--git", "r", "--branch", "b", "--tag", "t"], "--branch and --tag are given: one revision is meant"),
+            (["--git", "r", "--branch", "b", "--tag", "t"], "--branch and --tag are given: choose one of them"),
             (["--git", "r", "--commit", "abc"], 'commit "abc": expected all 40 hex digits of a commit'),
             (["--git", "r", "--semver", "1.y"], '"1.y" is not a range of versions, such as 1.x, ^1.2 or ">=1.2 <2": '
              'expected a version, found "1.y"'),
@@ -247,7 +247,7 @@ class CycleTest(GitCase):
     def test_an_empty_source_is_refused(self):
         commit = self.commit({"note.txt": "x"})
         report = self.plan(code=65)
-        self.assertEqual(self.messages(report), ["holds no *.yaml or *.yml file: nothing is declared"])
+        self.assertEqual(self.messages(report), ["has no *.yaml or *.yml file: no workflow is declared"])
         self.assertEqual(report["source"]["revision"], commit)
 
 
@@ -402,7 +402,7 @@ class MirrorTest(GitCase):
         lost = "object not found - no match for id"
         self.assertEqual(len(report["errors"]), 1)
         self.assertTrue(self.messages(report)[0].startswith(
-            "the mirror of TMP/repo is damaged, and will be fetched anew: "), report["errors"])
+            "the mirror of TMP/repo is corrupt; it will be cloned again: "), report["errors"])
         self.assertIn(lost, report["errors"][0]["message"])
         report = self.sync()
         self.assertEqual(report["outcome"], "applied")
@@ -419,7 +419,7 @@ class MirrorTest(GitCase):
         (self.state / "state.db").rename(self.tmp / "away")
         self.lose_object("HEAD~1:a.yaml")
         report = self.plan()
-        self.assertTrue(any(w.startswith("the mirror of TMP/repo is damaged, and will be fetched anew: ")
+        self.assertTrue(any(w.startswith("the mirror of TMP/repo is corrupt; it will be cloned again: ")
                             for w in self.messages(report, "warnings")), report["warnings"])
         report = self.plan()
         self.assertEqual(len(report["warnings"]), 1, report["warnings"])

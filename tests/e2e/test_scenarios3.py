@@ -258,7 +258,7 @@ class RenameTest(ScenarioCase):
 class PruneTest(ScenarioCase):
     def test_prune_wants_an_owner_by_name(self):
         result = self.expect(64, "sync", "--prune", self.specs("a"))
-        self.assertIn("no owner is set: give --owner NAME", result.err)
+        self.assertIn("--prune needs --owner NAME", result.err)
 
     def test_prune_deletes_what_is_owned_and_no_longer_declared_and_nothing_else(self):
         self.service.create(body("stranger"))

@@ -384,7 +384,7 @@ class ServeTest(ServiceCase):
                      f'token file "{self.tmp}/none": cannot be read: No such file or directory'),
                     (64, ["--listen", "8484"], 'listen address "8484": expected HOST:PORT'),
                     (64, ["--listen", "127.0.0.1:1", "--unix", "x"],
-                     "--listen and --unix are two places to listen on: give one of them")):
+                     "--listen and --unix are given: choose one of them")):
                 if "--listen" not in args:
                     args = ["--listen", "127.0.0.1:0", *args]
                 result = self.serve(*args, code=code)

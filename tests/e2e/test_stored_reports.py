@@ -119,7 +119,7 @@ class ReportTest(flowsync.ServiceCase):
         self.state.mkdir()
         self.reports.write_text("")
         result = self.expect(0, "sync", "-o", "json", self.specs)
-        sentence = f'this report is not kept: make the folder "{self.reports}": File exists'
+        sentence = f'this report is not stored: make the folder "{self.reports}": File exists'
         self.assertEqual(result.err, f"flowsync: warning: {sentence}\n")
         self.assertEqual(result.json()["warnings"][0]["message"], sentence)
         self.assertEqual(result.json()["outcome"], "applied")
@@ -138,8 +138,8 @@ class ReportTest(flowsync.ServiceCase):
                                  FLOWSYNC_TOKEN_FILE=self.token_file()))
         # What is applied could not be remembered, so nothing is applied.
         self.assertEqual(done.returncode, 1, done.stderr)
-        self.assertRegex(done.stderr, r"flowsync: error: state in [^\n]*\n")
-        self.assertRegex(done.stderr, r'flowsync: warning: this report is not kept: report "[^"]*": '
+        self.assertRegex(done.stderr, r"flowsync: error: state directory [^\n]*\n")
+        self.assertRegex(done.stderr, r'flowsync: warning: this report is not stored: report "[^"]*": '
                                       r"cannot be written: File too large\n")
         self.assertEqual(done.stdout, "Sync: nothing was written\n")
         self.assertEqual((self.stored(), self.expect(0, "report", "latest", endpoint=None).out), before)

@@ -30,7 +30,7 @@ class ChosenSyncTest(AgentCase):
         for more in ({}, {"service": {"endpoint": "local"}}, {"owner": "us", "prune": True}):
             with self.subTest(more):
                 given = self.given(self.entry("one", self.one, **more), self.entry("two", self.two, **more))
-                self.assertIn("have one service and one owner", self.expect(64, "plan", *given, "--sync", "one").err)
+                self.assertIn("have the same service and the same owner", self.expect(64, "plan", *given, "--sync", "one").err)
 
     def test_what_is_wrong_in_a_file_is_said_with_its_keys(self):
         cases = (

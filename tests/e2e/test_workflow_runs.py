@@ -305,7 +305,7 @@ EXECUTION                             STATUS   STARTED                   FINISHE
                          "EXECUTION  STATUS  STARTED  FINISHED  TIME  STOPPED BY  RERUNS\n")
         self.assertEqual(self.refused(1, "execution", "night", NOBODY_ID, endpoint=endpoint),
                          f'get execution {NOBODY_ID} of workflow 1 "night": the service answered 404 (not found): '
-                         "workflow 1 has no execution with this executionId")
+                         "workflow 1 has no execution with this executionId; `flowsync workflow executions` lists the executions")
 
 
 class ExecutionTest(PeerCase):
