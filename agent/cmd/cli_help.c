@@ -90,12 +90,13 @@ static void cli_help_print_usage(const struct command *command, const char *path
 	fputc('\n', out);
 }
 
-static const char more[] =
-	"flowsync help COMMAND says more.  Each option has a variable too, but those of workflow "
-	"commands: --token-file is FLOWSYNC_TOKEN_FILE; the token itself may stand in FLOWSYNC_TOKEN.\n\n"
-	"Exit codes: 0 done, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 a guard "
-	"blocked the plan, 4 partly done, 5 conflict, 64 usage or configuration, 65 invalid specs, "
-	"130 or 143 interrupted.";
+static const char epilogue[] =
+	"flowsync help COMMAND describes a command.  Each option has an environment variable, except those "
+	"of workflow commands: --token-file is FLOWSYNC_TOKEN_FILE.  The token itself can be in "
+	"FLOWSYNC_TOKEN.\n\n"
+	"Exit codes: 0 success, 1 failed, 2 changes are pending (plan --detailed-exitcode), 3 blocked by a "
+	"guard, 4 partly done, 5 conflict, 64 wrong usage or configuration, 65 invalid specs, 130 or 143 "
+	"interrupted.";
 
 void cli_help(const struct command *command, const char *path, FILE *out)
 {
@@ -111,6 +112,6 @@ void cli_help(const struct command *command, const char *path, FILE *out)
 		cli_help_print_options(&a, "global options", FOR_ALL, out);
 	if (*path == '\0') {
 		fputc('\n', out);
-		cli_help_print_wrapped(more, out);
+		cli_help_print_wrapped(epilogue, out);
 	}
 }

@@ -15,13 +15,12 @@ static int cmd_agent_run(struct context *ctx)
 
 const struct command cmd_agent = {
 	.name = "agent",
-	.summary = "keep the service as declared, day and night",
-	.help = "Runs the syncs of the configuration until it is stopped: a cycle whenever a source\n"
-	        "changes, and each interval to heal drift.  SIGUSR1 starts a cycle now, SIGHUP reads the\n"
-	        "configuration again, SIGTERM finishes the step in flight.  Health, metrics and the\n"
-	        "last reports are told over HTTP.\n\n"
-	        "Without a configuration the options say what one sync is: --dir or --git, --owner and\n"
-	        "so on.",
+	.summary = "sync continuously, until it is stopped",
+	.help = "Runs the syncs of the configuration until it is stopped: a cycle starts when a source changes,\n"
+	        "and after each interval, to repair changes made on the service.  SIGUSR1 starts a cycle now,\n"
+	        "SIGHUP reloads the configuration, SIGTERM finishes the current step and stops.  Health,\n"
+	        "metrics and the last reports are served over HTTP.\n\n"
+	        "Without a configuration the options describe one sync: --dir or --git, --owner and so on.",
 	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS,
 	.many = true,
 	.stops = true,

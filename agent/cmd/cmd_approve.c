@@ -27,7 +27,7 @@ static bool cmd_approve_find_report(struct context *ctx, const char *sync, const
 		*out = report;
 		return true;
 	}
-	return err_usage(err, "no report of an agent's sync \"%s\" is stored in %s", sync, dir);
+	return err_usage(err, "%s has no report of a sync \"%s\" of the agent", dir, sync);
 }
 
 static const struct node *cmd_approve_blocking_guard(const struct node *report, const char *guard)
@@ -67,7 +67,7 @@ static bool cmd_approve_find_revision(const struct node *report, const char *giv
 	const char *named = node_is_text(source, "kind", "git") ? revision : tree;
 
 	if (strlen(given) < REVISION_LEAST)
-		return err_usage(err, "--revision %s: give at least %d characters of it", given, REVISION_LEAST);
+		return err_usage(err, "--revision %s: expected at least %d characters", given, REVISION_LEAST);
 	if (named && (cmd_approve_begins_with(revision, given) || cmd_approve_begins_with(tree, given))) {
 		*out = named;
 		return true;
@@ -82,7 +82,7 @@ static bool cmd_approve_store(struct context *ctx, const char **revision, struct
 	const struct node *report = NULL;
 
 	if (!ctx->settings->revision)
-		return err_usage(err, "say which revision is meant, with --revision REV");
+		return err_usage(err, "no revision is given: --revision REV");
 	if (!cmd_approve_find_report(ctx, sync, &report, err) || !cmd_approve_check_guard(report, sync, guard, err) ||
 	    !cmd_approve_find_revision(report, ctx->settings->revision, revision, err))
 		return false;
@@ -107,9 +107,9 @@ const struct command cmd_approve = {
 	.name = "approve",
 	.arguments = "SYNC GUARD",
 	.summary = "let the agent pass a guard for one revision",
-	.help = "After a guard has blocked a cycle of the running agent (flowsync report latest says\n"
-	        "which, and at which revision), lets the sync SYNC pass the guard GUARD once, for that\n"
-	        "revision and no other.  The agent looks for it every few seconds.",
+	.help = "When a guard has blocked a cycle of the running agent (flowsync report latest shows the guard\n"
+	        "and the revision), allows the sync SYNC to pass the guard GUARD once, for that revision only.\n"
+	        "The agent notices within a few seconds.",
 	.least = 2,
 	.most = 2,
 	.options = FOR_APPROVE,

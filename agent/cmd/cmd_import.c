@@ -128,7 +128,7 @@ static bool import_check_no_file_exists(struct import *im)
 	for (size_t i = 0; i < im->count; i++) {
 		const char *path = import_file_path(im, im->fetches[i].file);
 		if (lstat(path, &st) == 0)
-			diagnostics_add(&im->faults, (struct pos){ .file = path }, "exists already; nothing is written");
+			diagnostics_add(&im->faults, (struct pos){ .file = path }, "the file exists; nothing is written");
 	}
 	return im->faults.errors == 0;
 }
@@ -240,7 +240,7 @@ static void import_fetch_all(struct import *im)
 	if (!left)
 		return;
 	diagnostics_add(&im->faults, (struct pos){ 0 },
-	                "%zu workflow%s not read: it was stopped, or its time was over", left,
+	                "%zu workflow%s not read: stopped, or the timeout expired", left,
 	                left == 1 ? " was" : "s were");
 	im->verdict.step_failed = true;
 }
@@ -384,10 +384,10 @@ static int cmd_import_run(struct context *ctx)
 const struct command cmd_import = {
 	.name = "import",
 	.summary = "write existing workflows as spec files",
-	.help = "Writes the workflows of the service as spec files, one each, below the directory that\n"
-	        "--out names, so that a plan over them is empty.  What is secret is left out or masked,\n"
-	        "and comments at the top of each file say where.  No file is overwritten: if one is\n"
-	        "there already, nothing is written.",
+	.help = "Writes each workflow of the service as a spec file below the directory that --out names, so\n"
+	        "that a plan with these files shows no changes.  Secrets are left out or masked, and comments\n"
+	        "at the top of each file say where.  No file is overwritten: if one of them exists, nothing is\n"
+	        "written.",
 	.options = FOR_IMPORT | FOR_RESULT,
 	.stops = true,
 	.run = cmd_import_run,

@@ -14,9 +14,9 @@ const struct command cmd_plan = {
 	.name = "plan",
 	.arguments = "[DIR]",
 	.summary = "show what a sync would do",
-	.help = "Compares the specs below DIR, or in a git repository, with what the service says, and shows what a sync would\n"
-	        "do.  Writes nothing, and stores no report.  Exits 0; with --detailed-exitcode 2 if\n"
-	        "changes are pending.",
+	.help = "Compares the specs below DIR, or in a git repository, with the workflows of the service, and\n"
+	        "shows what a sync would do.  Writes nothing and stores no report.  Exits 0; with\n"
+	        "--detailed-exitcode 2 if changes are pending.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,

@@ -48,7 +48,7 @@ static int cmd_report_show(struct context *ctx, const char *id)
 	if (!report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
 		return cli_fail(ctx, &err);
 	if (!report_store_check(report, &err)) {
-		err_wrap(&err, "report \"%s\" is not as this flowsync writes them", id);
+		err_wrap(&err, "report \"%s\" was written by another version of flowsync", id);
 		return cli_fail(ctx, &err);
 	}
 	if (human)
@@ -79,7 +79,7 @@ static struct node *cmd_report_build_list(struct context *ctx, const char **ids,
 		const struct node *report;
 		if (!report_store_read(&whole, ctx->settings->state_dir, ids[i], &report, &err) ||
 		    !report_store_check(report, &err)) {
-			log_warn(ctx->log, "report \"%s\" is left out: %s", ids[i], err.msg);
+			log_warn(ctx->log, "report \"%s\" is skipped: %s", ids[i], err.msg);
 			continue;
 		}
 		struct node *item = node_add(a, list, node_map(a));
@@ -152,12 +152,11 @@ static int cmd_report_run(struct context *ctx)
 const struct command cmd_report = {
 	.name = "report",
 	.arguments = "[list|latest|ID]",
-	.summary = "show the report of an earlier sync",
-	.help = "Each sync stores its report in the state directory; a plan stores none, as it writes\n"
-	        "nothing.  Lists those that are there (the default), or shows one again, the latest or\n"
-	        "that of an ID, as it was printed then.  The last 100 are kept, and none longer than 30\n"
-	        "days; those of cycles that found nothing to do go first.  Exits 0 whatever the report\n"
-	        "says, 1 if there is none.",
+	.summary = "show the reports of earlier syncs",
+	.help = "Each sync stores its report in the state directory; a plan stores none.  Lists the stored\n"
+	        "reports (the default), or shows one again as it was printed: the latest, or the one with ID.\n"
+	        "The last 100 reports are kept, for at most 30 days; those of cycles without changes are\n"
+	        "removed first.  Exits 0 whatever the outcome in the report, 1 if there is no such report.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_REPORT,

@@ -110,8 +110,8 @@ const struct command cmd_schema = {
 	.name = "schema",
 	.arguments = "[workflow|config|report]",
 	.summary = "print a JSON Schema",
-	.help = "Prints the JSON Schema of spec files (the default), of the configuration file or of\n"
-	        "reports, for editors and for checks.",
+	.help = "Prints the JSON Schema of spec files (the default), of the configuration file or of reports,\n"
+	        "for editors and for checks.",
 	.least = 0,
 	.most = 1,
 	.run = cmd_schema_run,

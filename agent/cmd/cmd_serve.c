@@ -30,7 +30,8 @@ static bool cmd_serve_find_files(const struct context *ctx, struct serve_files *
 	if (out->token && out->database)
 		return true;
 	if (!s->state_dir)
-		return err_usage(err, "there is no place for the service's files: give --state-dir");
+		return err_usage(err, "the local service keeps its files in the state directory: give --state-dir, "
+		                 "as HOME is not set");
 	if (!directory_make(s->state_dir, err))
 		return false;
 	if (!out->token)
@@ -84,11 +85,11 @@ static int cmd_serve_run(struct context *ctx)
 const struct command cmd_serve = {
 	.name = "serve",
 	.summary = "run the local workflow service",
-	.help = "Keeps workflows in a SQLite file, runs them on this machine, by hand, by webhooks and by\n"
-	        "their crons, and answers as the hosted service does, on\n"
-	        "127.0.0.1:8484 unless told otherwise, until it is stopped.  Every request has\n"
-	        "to bring the token; without --token-file one is made at the first start.\n"
-	        "To listen beyond loopback takes --token-file, --tls-cert and --tls-key.",
+	.help = "Keeps workflows in a SQLite file, runs them on this machine (by hand, by webhooks and by their\n"
+	        "crons), and offers the interface of the hosted service on 127.0.0.1:8484, or where --listen\n"
+	        "says, until it is stopped.  Each request needs the token; without --token-file a token is\n"
+	        "created at the first start.  To listen on other than loopback addresses, --token-file,\n"
+	        "--tls-cert and --tls-key are required.",
 	.options = FOR_SERVE,
 	.stops = true,
 	.run = cmd_serve_run,

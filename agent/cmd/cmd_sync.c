@@ -13,11 +13,12 @@ static void cmd_sync_report_usage_error(struct context *ctx, const struct diagno
 const struct command cmd_sync = {
 	.name = "sync",
 	.arguments = "[DIR]",
-	.summary = "bring the service to what the specs say",
-	.help = "Compares the specs below DIR, or in a git repository, with what the service says, creates and updates workflows\n"
-	        "until both agree, and reads each of them again to see that it holds.  A workflow that\n"
-	        "is not declared is left alone, unless --prune is given and it is our own.  The\n"
-	        "report is kept in the state directory: flowsync report shows it again.",
+	.summary = "change the service to match the files",
+	.help = "Compares the specs below DIR, or in a git repository, with the workflows of the service,\n"
+	        "creates and updates workflows until both agree, and reads each of them again to verify it.\n"
+	        "Workflows that are not declared are left alone; with --prune those of our own owner are\n"
+	        "deleted.  flowsync plan shows what a sync would do.  The report is stored in the state\n"
+	        "directory: flowsync report shows it again.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_SYNC | FOR_CYCLE | FOR_SPECS | FOR_RESULT,

@@ -22,7 +22,7 @@ static void cmd_validate_read_path(struct arena *a, const char *path, struct sou
 	else if (!S_ISDIR(st.st_mode))
 		source_file_read(a, path, files, faults);
 	else if (source_dir_read(a, path, files, faults) && files->count == before)
-		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "holds no *.yaml or *.yml file");
+		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "has no *.yaml or *.yml file");
 }
 
 static int cmd_validate_compare_names(const void *a, const void *b)
@@ -99,9 +99,9 @@ const struct command cmd_validate = {
 	.name = "validate",
 	.arguments = "PATH...",
 	.summary = "check specs without a service",
-	.help = "Checks spec files, and all *.yaml and *.yml files below directories, without a\n"
-	        "service. Each fault is one line, file:line:column: message.  Exits 65 on an\n"
-	        "error; warnings alone are no error.",
+	.help = "Checks spec files, and all *.yaml and *.yml files below directories, without a service.\n"
+	        "Prints one line for each fault: file:line:column: message.  Exits 65 if there are errors;\n"
+	        "warnings alone are no error.",
 	.least = 1,
 	.most = -1,
 	.options = FOR_SPECS | FOR_RESULT,

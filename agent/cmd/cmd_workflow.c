@@ -22,7 +22,7 @@ static const struct command *const commands[] = {
 
 const struct command cmd_workflow = {
 	.name = "workflow",
-	.summary = "the operations of the service, by hand",
-	.help = "The operations of the service, by hand.",
+	.summary = "every operation of the service, by hand",
+	.help = "Every operation of the service, by hand.  A workflow is named by its ID or its name.",
 	.commands = commands,
 };

@@ -61,10 +61,12 @@ static bool cmd_execute_build_body(struct context *ctx, struct node **out, struc
 	if (s->params.count || s->step_params.count)
 		params = cmd_execute_get_map(a, body, "params");
 	for (size_t i = 0; i < s->params.count; i++)
-		if (!cmd_execute_put_param(a, cmd_execute_get_map(a, params, "global"), "--param", s->params.items[i], err))
+		if (!cmd_execute_put_param(a, cmd_execute_get_map(a, params, "global"), "--param", s->params.items[i],
+		                           err))
 			return false;
 	for (size_t i = 0; i < s->step_params.count; i++)
-		if (!cmd_execute_put_step_param(a, cmd_execute_get_map(a, params, "stepWise"), s->step_params.items[i], err))
+		if (!cmd_execute_put_step_param(a, cmd_execute_get_map(a, params, "stepWise"), s->step_params.items[i],
+		                                err))
 			return false;
 	for (size_t i = 0; i < s->steps.count; i++)
 		cmd_execute_put_step(a, body, s->steps.items[i]);
@@ -141,7 +143,7 @@ static bool cmd_execute_send(struct workflow_session *session, const struct node
 		size_t len = strlen(err->msg);
 		if (execute.unclear)
 			snprintf(err->msg + len, sizeof err->msg - len,
-			         "; it may run all the same: `flowsync workflow executions` tells");
+			         "; the workflow may have been started: check with `flowsync workflow executions`");
 		return false;
 	}
 	*id = node_get_text(execute.call.answer, "executionId");
@@ -175,9 +177,10 @@ static int cmd_execute_report_interrupt(struct workflow_session *session, const 
 	if (!workflow_session_stopped(session))
 		return cli_fail(ctx, err);
 	if (cmd_execute_runs_in_process(session))
-		log_warn(ctx->log, "execution %s is stopped, as it runs in this command; `flowsync serve` would go on", id);
+		log_warn(ctx->log, "execution %s is being stopped, as it runs in this command; under `flowsync serve` it "
+		         "would go on", id);
 	else
-		log_warn(ctx->log, "not waited for any longer; execution %s goes on", id);
+		log_warn(ctx->log, "no longer waiting; execution %s goes on", id);
 	if (!output_is_table(ctx->settings->output))
 		cmd_execute_print_execution(ctx, id, NULL);
 	return workflow_session_fail(session, err);
@@ -216,8 +219,8 @@ static int cmd_execute_report_start(struct workflow_session *session, const char
 		fflush(ctx->out);
 	}
 	if (here && !asked)
-		log_info(ctx->log, "waiting for the end of the run: it runs in this command, as no `flowsync serve` or "
-		         "agent has this service");
+		log_info(ctx->log, "waiting for the execution to end: it runs in this command, as no `flowsync serve` "
+		         "or agent runs this service");
 	if (here || asked)
 		return cmd_execute_wait(session, id);
 	if (!output_is_table(s->output))
@@ -242,7 +245,7 @@ static int cmd_workflow_execute_run(struct context *ctx)
 	struct err err;
 
 	if (s->follow && !output_is_table(s->output)) {
-		err_usage(&err, "--follow prints lines as they come and goes with no other output: give --wait");
+		err_usage(&err, "--follow prints log lines and cannot be combined with -o: use --wait");
 		return cli_fail(ctx, &err);
 	}
 	if (!cmd_execute_build_body(ctx, &body, &err))
@@ -258,11 +261,11 @@ const struct command cmd_workflow_execute = {
 	.name = "execute",
 	.arguments = "ID|NAME",
 	.summary = "run a workflow",
-	.help = "Starts a run of a workflow, of all its steps or of those that --step names, and prints\n"
-	        "its ID.  With --wait or --follow it ends when the run does: 0 on Success, 4 on Failed or\n"
-	        "Stopped.  An interrupt ends the waiting, and the run goes on.  With --endpoint local, and\n"
-	        "where no other flowsync runs that service, it runs in this command, as if --wait were given,\n"
-	        "and an interrupt stops it.",
+	.help = "Starts an execution of a workflow, with all its steps or those that --step names, and prints\n"
+	        "its ID.  With --wait or --follow it waits for the end and exits 0 on Success, 4 on Failed or\n"
+	        "Stopped.  An interrupt ends the waiting, and the execution goes on.  With --endpoint local,\n"
+	        "and if no other flowsync runs that service, the workflow runs in this command, as if --wait\n"
+	        "were given, and an interrupt stops it.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_EXECUTE | FOR_TABLE,
@@ -285,7 +288,7 @@ static int cmd_workflow_stop_run(struct context *ctx)
 	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
 	if (session.connection.endpoint.peak) {
-		err_usage(&err, "the hosted service has no way to stop a run over its interface");
+		err_usage(&err, "the hosted service has no operation to stop an execution");
 		return cli_fail(ctx, &err);
 	}
 	const char *what = arena_printf(a, "stop execution %s of %s", run.id,
@@ -296,7 +299,7 @@ static int cmd_workflow_stop_run(struct context *ctx)
 	if (!workflow_session_run(&session, &call.op, &err))
 		return cli_fail(ctx, &err);
 	if (output_is_table(ctx->settings->output))
-		fprintf(ctx->out, "execution %s is to stop\n", run.id);
+		fprintf(ctx->out, "stopping execution %s\n", run.id);
 	else
 		cmd_execute_print_execution(ctx, run.id, NULL);
 	return 0;
@@ -305,9 +308,9 @@ static int cmd_workflow_stop_run(struct context *ctx)
 const struct command cmd_workflow_stop = {
 	.name = "stop",
 	.arguments = "ID|NAME EXECUTION",
-	.summary = "stop a run; local service only",
-	.help = "Asks the local service to stop a run: what runs of it gets SIGTERM, and SIGKILL ten seconds\n"
-	        "later; nothing more begins.  The hosted service has no such operation.",
+	.summary = "stop an execution; local service only",
+	.help = "Asks the local service to stop an execution: its running steps get SIGTERM, and SIGKILL ten\n"
+	        "seconds later; no further step starts.  The hosted service has no such operation.",
 	.least = 2,
 	.most = 2,
 	.options = FOR_TABLE,

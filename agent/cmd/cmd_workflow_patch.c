@@ -61,9 +61,9 @@ static bool cmd_patch_read_options(struct context *ctx, struct patch *out, struc
 	out->step = cmd_patch_build_step(ctx);
 	out->names = cmd_patch_is_given(s, &s->steps) ? texts_list(ctx->arena, &s->steps) : NULL;
 	if (out->names && !out->step)
-		return err_usage(err, "--step says which steps other options are for, and none of these is given");
+		return err_usage(err, "--step needs another option to apply to these steps, such as --image-id");
 	if (!out->name && !out->step && ctx->argument_count < 2)
-		return err_usage(err, "nothing to patch is given: a FILE, or an option such as --image-id");
+		return err_usage(err, "no change is given: a FILE, or an option such as --image-id");
 	return true;
 }
 
@@ -72,8 +72,8 @@ static void cmd_patch_warn_of_loss(struct context *ctx, const struct node *body,
 	const char *lost = request_body_may_lose(ctx->arena, body, described);
 
 	if (lost)
-		log_warn(ctx->log, "the service does not show %s: if it has that, the patch takes it away unless "
-		         "a file says it again", lost);
+		log_warn(ctx->log, "the service does not return %s: if the workflow has it, the patch removes it "
+		         "unless a file declares it again", lost);
 }
 
 static int cmd_patch_send(struct workflow_session *session, const struct patch *patch)
@@ -121,10 +121,10 @@ const struct command cmd_workflow_patch = {
 	.name = "patch",
 	.arguments = "ID|NAME [FILE]",
 	.summary = "change parts of a workflow",
-	.help = "Changes parts of a workflow and keeps the rest: what a file says, then what options say.\n"
-	        "In a file each key beside steps is replaced as a whole; a step that is named is merged\n"
-	        "into the one that is there, or added.  Options go to every step that can have them, or\n"
-	        "to those that --step names; variables do not count for them.",
+	.help = "Changes parts of a workflow and keeps the rest: first the values of the file, then those of\n"
+	        "options.  In a file each key beside steps replaces the whole value; a step is merged into the\n"
+	        "existing step of its name, or added.  Options apply to every step that can have them, or to\n"
+	        "those that --step names; variables are ignored for them.",
 	.least = 1,
 	.most = 2,
 	.options = FOR_PATCH | FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,

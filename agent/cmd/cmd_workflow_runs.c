@@ -126,9 +126,9 @@ static int cmd_workflow_executions_run(struct context *ctx)
 const struct command cmd_workflow_executions = {
 	.name = "executions",
 	.arguments = "ID|NAME",
-	.summary = "list the runs of a workflow",
-	.help = "Lists the runs of a workflow, newest first, those of the last 90 days or those that the\n"
-	        "filters leave; all pages are read unless one is named.",
+	.summary = "list the executions of a workflow",
+	.help = "Lists the executions of a workflow, newest first: those of the last 90 days, or those that\n"
+	        "match the filters.  All pages are read unless --page-number is given.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_EXECUTIONS | FOR_TABLE,
@@ -290,9 +290,9 @@ static int cmd_workflow_execution_run(struct context *ctx)
 const struct command cmd_workflow_execution = {
 	.name = "execution",
 	.arguments = "ID|NAME EXECUTION",
-	.summary = "show one run, its steps drawn as a graph",
-	.help = "Shows one run: its steps as they follow on each other, each with its state and time, or\n"
-	        "all that the service tells with -o json or yaml.",
+	.summary = "show one execution, its steps as a graph",
+	.help = "Shows one execution: its steps in their order, drawn as a graph, each with its state and time;\n"
+	        "with -o json or yaml the whole answer of the service.",
 	.least = 2,
 	.most = 2,
 	.options = FOR_TABLE,
@@ -332,7 +332,7 @@ static bool cmd_logs_read_step(struct execution_client *run, struct execution_lo
 	if (!execution_client_read_log(run, log, &(struct execution_log_sink){ cmd_logs_collect_line, NULL, &c }, err))
 		return false;
 	if (c.bytes > DOCUMENT_MAX)
-		return err_set(err, "step \"%s\" printed over %d MiB, which is more than one document holds: give "
+		return err_set(err, "step \"%s\" printed more than %d MiB, which is too much for one document: use "
 		               "--out FILE", log->step, DOCUMENT_MAX >> 20);
 	node_put(a, out, "logs", c.lines);
 	node_put(a, out, "nextToken", log->token.len ? node_text(a, buf_str(&log->token)) : node_null(a));
@@ -423,9 +423,10 @@ static bool cmd_logs_find_download(struct workflow_session *session, const char 
 	struct err why;
 
 	if (!len || !endpoint_resolve(a, &(struct endpoint_choice){ .endpoint = origin }, out, &why))
-		return err_set(err, "the service offers the log at an address that is none to fetch from");
+		return err_set(err, "the service offers the log for download at an invalid address");
 	if (!out->tls && !out->loopback)
-		return err_set(err, "the service offers the log over plain http, which only this machine is trusted with");
+		return err_set(err, "the service offers the log for download over plain http, which is accepted from this "
+		               "machine only");
 	if (service->unix_socket && strncmp(service->url, origin, len) == 0 && service->url[len] == '/')
 		out->unix_socket = service->unix_socket;
 	out->url = origin;
@@ -484,9 +485,9 @@ static bool cmd_logs_download(struct execution_client *run, const char *step, co
 static bool cmd_logs_check_options(const struct settings *s, struct err *err)
 {
 	if (!output_is_table(s->output) && (s->follow || s->out))
-		return err_usage(err, "--follow and --out write lines and go with no other output");
+		return err_usage(err, "--follow and --out write log lines and cannot be combined with -o");
 	if (s->next_token && (!s->step || s->follow || s->out))
-		return err_usage(err, "--next-token goes with --step, and without --follow and --out");
+		return err_usage(err, "--next-token needs --step and cannot be combined with --follow or --out");
 	return true;
 }
 
@@ -524,10 +525,10 @@ static int cmd_workflow_logs_run(struct context *ctx)
 const struct command cmd_workflow_logs = {
 	.name = "logs",
 	.arguments = "ID|NAME EXECUTION",
-	.summary = "show what the steps of a run printed",
-	.help = "Shows what the steps of a run printed, or one of them with --step.  With --step and\n"
-	        "--out it is the file that the service offers for download; else --out gets the lines\n"
-	        "that would be shown.  As JSON and YAML all pages are joined.",
+	.summary = "show the output of the steps of an execution",
+	.help = "Shows the output of all steps of an execution, or of the one that --step names.  --out writes\n"
+	        "these lines to a file; with --step the file is the one that the service offers for download.\n"
+	        "With -o json or yaml all pages are joined.",
 	.least = 2,
 	.most = 2,
 	.options = FOR_LOGS | FOR_TABLE,

@@ -132,8 +132,8 @@ static int cmd_workflow_list_run(struct context *ctx)
 const struct command cmd_workflow_list = {
 	.name = "list",
 	.summary = "list workflows",
-	.help = "Lists all workflows, or those that the filters leave; all pages are read unless one is\n"
-	        "named.  As JSON and YAML it is a list of what the service tells of each.",
+	.help = "Lists all workflows, or those that match the filters.  All pages are read unless --page-number\n"
+	        "is given.  With -o json or yaml the list has all that the service returns for each workflow.",
 	.options = FOR_TABLE | FOR_LIST | FOR_DESCRIBE,
 	.run = cmd_workflow_list_run,
 };
@@ -209,8 +209,8 @@ const struct command cmd_workflow_describe = {
 	.name = "describe",
 	.arguments = "ID|NAME",
 	.summary = "show one workflow",
-	.help = "Shows one workflow: a short table, or all that the service tells with -o json or yaml.\n"
-	        "Secret values and webhook ids are masked unless --show-masked is given.",
+	.help = "Shows one workflow: a short table, or with -o json or yaml the whole answer of the service.\n"
+	        "Secret values and webhook IDs are masked unless --show-masked is given.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE | FOR_DESCRIBE,
@@ -284,15 +284,15 @@ static int cmd_workflow_default_resource_run(struct context *ctx)
 
 const struct command cmd_workflow_resources = {
 	.name = "resources",
-	.summary = "list what steps can run on",
-	.help = "Lists what steps can run on: the id is what a step's instanceTypeId takes.",
+	.summary = "list the instance types for steps",
+	.help = "Lists the instance types that steps can run on: ID is the value of a step's instanceTypeId.",
 	.options = FOR_TABLE,
 	.run = cmd_workflow_resources_run,
 };
 
 const struct command cmd_workflow_default_resource = {
 	.name = "default-resource",
-	.summary = "show what a step runs on if it does not say",
+	.summary = "show the default instance type of steps",
 	.options = FOR_TABLE,
 	.run = cmd_workflow_default_resource_run,
 };

@@ -38,8 +38,8 @@ static int cmd_workflow_update_run(struct context *ctx)
 const struct command cmd_workflow_update = {
 	.name = "update",
 	.arguments = "ID|NAME FILE",
-	.summary = "replace a workflow by a spec file",
-	.help = "Replaces a workflow by a spec file: what the file leaves out is gone.  A webhook that\n"
+	.summary = "replace a workflow with a spec file",
+	.help = "Replaces a workflow with a spec file: what the file leaves out is removed.  A webhook that\n"
 	        "stays keeps its address.",
 	.least = 2,
 	.most = 2,
@@ -84,8 +84,9 @@ static int cmd_workflow_create_run(struct context *ctx)
 const struct command cmd_workflow_create = {
 	.name = "create",
 	.arguments = "FILE",
-	.summary = "make a workflow from a spec file",
-	.help = "Makes a workflow from a spec file.  A name that is there already is a conflict: exit 5.",
+	.summary = "create a workflow from a spec file",
+	.help = "Creates a workflow from a spec file.  If a workflow of that name exists, this is a conflict:\n"
+	        "exit 5.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
@@ -100,10 +101,10 @@ static int cmd_workflow_create_or_update_run(struct context *ctx)
 const struct command cmd_workflow_create_or_update = {
 	.name = "create-or-update",
 	.arguments = "FILE",
-	.summary = "make a workflow, or replace the one of its name",
-	.help = "Makes a workflow from a spec file, or replaces the one that has its name: what the file\n"
-	        "leaves out is gone then, but a webhook that stays keeps its address.  Two workflows of\n"
-	        "the name are a conflict: exit 5.",
+	.summary = "create a workflow, or replace the one of its name",
+	.help = "Creates a workflow from a spec file, or replaces the workflow of that name: what the file\n"
+	        "leaves out is removed, but a webhook that stays keeps its address.  Two workflows of the name\n"
+	        "are a conflict: exit 5.",
 	.least = 1,
 	.most = 1,
 	.options = FOR_SPECS | FOR_TABLE | FOR_DESCRIBE,
@@ -153,7 +154,7 @@ const struct command cmd_workflow_delete = {
 const struct command cmd_workflow_pause = {
 	.name = "pause",
 	.arguments = "ID|NAME",
-	.summary = "hold a workflow's schedule",
+	.summary = "pause a workflow's schedule",
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE,
@@ -163,7 +164,7 @@ const struct command cmd_workflow_pause = {
 const struct command cmd_workflow_resume = {
 	.name = "resume",
 	.arguments = "ID|NAME",
-	.summary = "let a paused workflow run again",
+	.summary = "resume a workflow's schedule",
 	.least = 1,
 	.most = 1,
 	.options = FOR_TABLE,

@@ -20,7 +20,8 @@ bool execution_client_init(struct execution_client *run, struct workflow_session
 	static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 
 	if (!*id || strspn(id, allowed) != strlen(id))
-		return err_usage(err, "\"%s\" is no execution's ID; `flowsync workflow executions` lists them", id);
+		return err_usage(err, "\"%s\" is not the ID of an execution; `flowsync workflow executions` lists the "
+		                 "executions", id);
 	*run = (struct execution_client){ .session = session, .id = id };
 	return true;
 }

@@ -232,7 +232,7 @@ class DirectoryTest(RefusedCase):
     def test_that_is_empty(self):
         self.write({"README.md": "no spec", ".hidden.yaml": GOOD, ".git/a.yaml": GOOD, "sub/a.txt": GOOD})
         self.assertEqual(self.error(65, "specs"), "specs: has no *.yaml or *.yml file: no workflow is declared")
-        self.assertEqual(self.validate(65, "specs").out, "specs: holds no *.yaml or *.yml file\n")
+        self.assertEqual(self.validate(65, "specs").out, "specs: has no *.yaml or *.yml file\n")
 
     def test_that_is_unreadable(self):
         specs = self.write({"a.yaml": GOOD})

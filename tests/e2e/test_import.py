@@ -96,7 +96,7 @@ class LocalImportTest(ImportCase):
         (self.tmp / "got/month-end.yaml").symlink_to("nowhere")
         found = self.get(code=1)
         self.assertEqual([(e["file"], e["message"]) for e in found["errors"]],
-                         [(f"got/{n}.yaml", "exists already; nothing is written") for n in ("hello", "month-end")])
+                         [(f"got/{n}.yaml", "the file exists; nothing is written") for n in ("hello", "month-end")])
         self.assertEqual(found["workflows"], [])
         self.assertEqual(sorted(f.name for f in (self.tmp / "got").iterdir()), ["hello.yaml", "month-end.yaml"])
         self.assertEqual((self.tmp / "got/hello.yaml").read_text(), "mine")

@@ -45,7 +45,7 @@ class EmbeddedRunTest(LocalCase):
         result = self.workflow("execute", "w")
         self.assertTrue((self.home / "done").exists())
         run = re.fullmatch(rf'started execution ({UUID}) of workflow 1 "w"\nexecution \1: Success after \S+\n', result.out)[1]
-        self.assertIn("waiting for the end of the run: it runs in this command", result.err)
+        self.assertIn("waiting for the execution to end: it runs in this command", result.err)
         self.assertEqual(self.shown("w", run)["status"], "Success")
         self.assertRegex(self.workflow("logs", "w", run).out, r"\Aone \| \S+ hello\n\Z")
         self.assertRegex(self.workflow("list").out, r"\n1 +w +Available +- +- +Success ")
@@ -68,7 +68,7 @@ class EmbeddedRunTest(LocalCase):
             self.interrupt(process, number)
             result = self.finish(process)
             self.assertEqual(result.code, code, result)
-            self.assertRegex(result.err, rf"execution {UUID} is stopped, as it runs in this command")
+            self.assertRegex(result.err, rf"execution {UUID} is being stopped, as it runs in this command")
             self.assertFalse(alive(pid))
             (self.home / "pid").unlink()
             newest = self.listed("w")[0]
@@ -152,7 +152,7 @@ class AgentRunTest(LocalCase, AgentCase):
         self.interrupt(process, signal.SIGINT)
         result = self.finish(process)
         self.assertEqual(result.code, 130)
-        self.assertIn("not waited for any longer", result.err)
+        self.assertIn("no longer waiting", result.err)
         (self.home / "go").touch()
         self.wait(lambda: self.listed("w")[0]["status"] == "Success", "the run ends")
         agent.stop()

@@ -69,7 +69,7 @@ class StopTest(RunCase):
         self.create("w", one=step(FAMILY), two=step("true", "one"))
         run = self.begin("w")
         pids = [self.pid_in(self.home / name) for name in ("child", "shell")]
-        self.assertEqual(self.workflow("stop", "w", run).out, f"execution {run} is to stop\n")
+        self.assertEqual(self.workflow("stop", "w", run).out, f"stopping execution {run}\n")
         details = self.wait_over("w", run, "Stopped")
         self.wait_gone(*pids)
         self.assertEqual(self.states(details), {"one": "Stopped", "two": "Stopped"})

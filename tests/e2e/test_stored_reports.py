@@ -110,9 +110,9 @@ class ReportTest(flowsync.ServiceCase):
         (self.reports / f"{first}.json").write_text('{"report_version": 1}')
         listed = self.expect(0, "report", "-o", "json", endpoint=None)
         self.assertEqual([r["cycle_id"] for r in listed.json()["reports"]], [second])
-        self.assertIn(f'warning: report "{first}" is left out: /tool is missing\n', listed.err)
+        self.assertIn(f'warning: report "{first}" is skipped: /tool is missing\n', listed.err)
         result = self.expect(1, "report", first, endpoint=None)
-        self.assertEqual(result.err, f'flowsync: error: report "{first}" is not as this flowsync writes them: '
+        self.assertEqual(result.err, f'flowsync: error: report "{first}" was written by another version of flowsync: '
                                      "/tool is missing\n")
 
     def test_a_state_directory_that_cannot_be_written_is_a_warning_and_the_result_is_printed(self):

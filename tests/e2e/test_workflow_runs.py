@@ -132,8 +132,8 @@ class ExecuteTest(PeerCase):
     def test_an_answer_that_was_lost_is_not_asked_for_again(self):
         fake = self.fake(lambda request: (500, {"detail": "oops"}))
         self.assertEqual(self.refused(1, "execute", "1", endpoint=fake.endpoint),
-                         "execute workflow 1: the service answered 500 (internal error): oops; it may run all the "
-                         "same: `flowsync workflow executions` tells")
+                         "execute workflow 1: the service answered 500 (internal error): oops; the workflow may "
+                         "have been started: check with `flowsync workflow executions`")
         self.assertEqual(fake.told(), ["POST /workflows/1/execute"] * 2)    # once a command
         fake = self.fake(lambda request: (200, {}))
         self.assertEqual(self.refused(1, "execute", "1", endpoint=fake.endpoint),
@@ -177,7 +177,7 @@ class ExecuteTest(PeerCase):
             self.interrupt(process, number)
             result = self.finish(process)
             self.assertEqual(result.code, code)
-            self.assertEqual(result.err, f"flowsync: warning: not waited for any longer; execution {run.id} goes on\n")
+            self.assertEqual(result.err, f"flowsync: warning: no longer waiting; execution {run.id} goes on\n")
             if output == "json":
                 self.assertEqual(result.json(), {"executionId": run.id})
             self.assertEqual(run.status(self.peer.clock()), "Running")
@@ -207,7 +207,7 @@ class ExecuteTest(PeerCase):
         self.assertEqual(len(self.peer.writes()), 2)
         document = self.workflow("execute", "night", "--follow", "-o", "json", code=64).json()
         self.assertEqual(document["errors"][0]["message"],
-                         "--follow prints lines as they come and goes with no other output: give --wait")
+                         "--follow prints log lines and cannot be combined with -o: use --wait")
         self.assertEqual(len(self.peer.writes()), 2)
 
 
@@ -386,11 +386,11 @@ STEP         STATE    STARTED                   TIME  NOTE
     def test_who_is_not_found(self):
         self.assertEqual(self.refused(1, "execution", "night", NOBODY_ID),
                          f'get execution {NOBODY_ID} of workflow {self.id} "night": the service answered 404 (not found): '
-                         f"execution {NOBODY_ID} not found")
+                         f"execution {NOBODY_ID} not found; `flowsync workflow executions` lists the executions")
         for command in ("execution", "logs"):
             for id in ("..", "a/b", ""):
                 self.assertEqual(self.refused(64, command, "night", id),
-                                 f'"{id}" is no execution\'s ID; `flowsync workflow executions` lists them')
+                                 f'"{id}" is not the ID of an execution; `flowsync workflow executions` lists the executions')
             self.assertEqual(self.refused(64, command, "night"), f'"workflow {command}" needs ID|NAME EXECUTION')
 
 
@@ -424,7 +424,7 @@ class LogsTest(PeerCase):
         self.assertIn("logs?stepName=get&nextToken=f%2F4%2Fs", [r.path for r in self.peer.requests][-2])
         for args in ((), ("--step", "get", "--follow"), ("--step", "get", "--out", "x")):
             self.assertEqual(self.expect(64, "workflow", "logs", "night", run, "--next-token", "t", *args).err,
-                             "flowsync: error: --next-token goes with --step, and without --follow and --out\n")
+                             "flowsync: error: --next-token needs --step and cannot be combined with --follow or --out\n")
 
     def test_following_ends_with_the_run_or_the_step(self):
         self.peer.set_habits("runs=1500", "log-lines=2", "log-page=1")
@@ -436,7 +436,7 @@ class LogsTest(PeerCase):
             f"{step} | T {text}" for step in BODY["steps"] for text in (f"step {step} ran", "line 1", "line 2")))
         for args in (("--follow",), ("--out", "x")):
             self.assertEqual(self.expect(64, "workflow", "logs", "night", run, *args, "-o", "json").json()["errors"][0]
-                             ["message"], "--follow and --out write lines and go with no other output")
+                             ["message"], "--follow and --out write log lines and cannot be combined with -o")
 
     def test_an_interrupt_ends_the_following(self):
         self.peer.set_habits("runs=600000")
@@ -479,10 +479,10 @@ class LogsTest(PeerCase):
             'no step "no" in this execution\n')
         self.peer.downloads.clear()
         for url, sentence in (
-                ("http://example.com/log", "the service offers the log over plain http, which only this machine is trusted with"),
-                ("ftp://example.com/log", "the service offers the log at an address that is none to fetch from"),
-                ("https://me:pw@example.com/log", "the service offers the log at an address that is none to fetch from"),
-                ("log", "the service offers the log at an address that is none to fetch from"),
+                ("http://example.com/log", "the service offers the log for download over plain http, which is accepted from this machine only"),
+                ("ftp://example.com/log", "the service offers the log for download at an invalid address"),
+                ("https://me:pw@example.com/log", "the service offers the log for download at an invalid address"),
+                ("log", "the service offers the log for download at an invalid address"),
                 (f"{self.peer.url}/download/gone?signature={SIGNATURE}",
                  f"{what}: the service answered 404 (not found): nothing is at /download/gone"),
                 (7, f'{what}: expected a "downloadUrl", found an answer of another shape')):
@@ -576,8 +576,8 @@ class PatchTest(PeerCase):
     def test_what_is_wrong_is_said_before_anything_is_sent(self):
         self.write({"bad.yaml": "steps: {a: {imageld: 7}}\n", "two.yaml": "name: a\n---\nname: b\n"})
         for args, code, sentence in (
-                ((), 64, "nothing to patch is given: a FILE, or an option such as --image-id"),
-                (("--step", "get"), 64, "--step says which steps other options are for, and none of these is given"),
+                ((), 64, "no change is given: a FILE, or an option such as --image-id"),
+                (("--step", "get"), 64, "--step needs another option to apply to these steps, such as --image-id"),
                 (("--image-id", "x"), 64, '--image-id: "x" is not a whole number from 0 to 999999999'),
                 (("--clear-image-cache", "x"), 64, '--clear-image-cache: "x" is not one of yes, no')):
             self.assertEqual(self.refused(code, "patch", "night", *args), sentence)
@@ -589,8 +589,8 @@ class PatchTest(PeerCase):
     def test_what_the_service_does_not_show_may_be_lost_and_that_is_said(self):
         self.peer.set_habits("hide-retry")
         said = self.workflow("patch", "night", "--image-id", "8").err
-        self.assertEqual(said, "flowsync: warning: the service does not show /retryOptions: if it has that, the patch takes "
-                               "it away unless a file says it again\n")
+        self.assertEqual(said, "flowsync: warning: the service does not return /retryOptions: if the workflow has it, the "
+                               "patch removes it unless a file declares it again\n")
 
     def test_the_local_service_is_patched_alike(self):
         self.service.create(BODY | {"tags": [{"name": "team"}]})
