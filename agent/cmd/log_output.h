@@ -1,4 +1,4 @@
-/* log_output.h: the log lines of a run on a stream, for people. */
+/* log_output.h: prints the log lines of an execution to a stream. */
 #ifndef AGENT_CMD_LOG_OUTPUT_H
 #define AGENT_CMD_LOG_OUTPUT_H
 
@@ -8,11 +8,11 @@
 
 struct log_output {
 	FILE *out;
-	bool many;	/* of several steps: each line begins with its step */
+	bool many;	/* lines of several steps: each begins with the name of its step */
 	bool raw;	/* for a file: control characters stay */
 };
 
-/* "2026-11-23T04:05:06.789Z text", with "step | " in front; print outlives what it gives. */
+/* Prints lines as "2026-11-23T04:05:06.789Z text", after "step | " if many is set.  print has to outlive the result. */
 struct execution_log_sink log_output_lines(struct log_output *print);
 
 #endif

@@ -1,5 +1,5 @@
-/* workflow_session.h: what the `workflow` commands have in common: one service, one operation after the
- * other. */
+/* workflow_session.h: what the `workflow` commands share: a connection to the service, one operation after the other,
+ * and their output. */
 #ifndef AGENT_CMD_WORKFLOW_SESSION_H
 #define AGENT_CMD_WORKFLOW_SESSION_H
 
@@ -8,49 +8,48 @@
 #include "reconcile/wire/operation.h"
 #include "reconcile/plan/spec.h"
 
-enum { BY_HAND_TIMEOUT_MS = 120000 };	/* of one operation with all its sendings */
+enum { BY_HAND_TIMEOUT_MS = 120000 };	/* of one operation, retries included */
 
 struct workflow_session {
 	struct context *ctx;
 	struct connection connection;
 	struct dispatch dispatch;
-	int64_t id;		/* of the workflow that it is about; 0: of none */
-	const char *name;	/* NULL: it was given by its ID */
+	int64_t id;		/* of the workflow that the command names; 0: it names none */
+	const char *name;	/* NULL: the command named it by its ID */
 };
 
 bool workflow_session_open(struct context *ctx, struct workflow_session *out, struct err *err);
-/* The same about the workflow that `word`, an ID or a name, means. */
+/* Opens a session and finds the workflow that word, an ID or a name, stands for. */
 bool workflow_session_open_workflow(struct context *ctx, const char *word, struct workflow_session *out, struct err *err);
 void workflow_session_close(struct workflow_session *session);	/* takes a zeroed one */
 
-/* Runs one operation to its end; false with its error if it failed, or if a command that
- * `stops` is to end: workflow_session_stopped(). */
+/* Runs one operation to its end; false with its error if it failed, or if the command was interrupted:
+ * workflow_session_stopped(). */
 bool workflow_session_run(struct workflow_session *session, struct operation_task *op, struct err *err);
 bool workflow_session_stopped(const struct workflow_session *session);
-/* How a command ends that cannot go on: as cli_fail(), but 130 or 143 if it was stopped. */
+/* Reports err like cli_fail() and returns the exit code; after an interrupt returns 130 or 143 without a report. */
 int workflow_session_fail(const struct workflow_session *session, const struct err *err);
 
-/* What the service tells of the workflow that the session is about; it lives in ctx->arena. */
+/* Reads the description of the session's workflow from the service, into ctx->arena. */
 bool workflow_session_describe(struct workflow_session *session, struct node **out, struct err *err);
 
-/* Prints n as JSON or YAML, masked as the body of a workflow unless --show-masked is given; n
- * may be a list of them. */
+/* Prints n, the body of a workflow or a list of bodies, as JSON or YAML, with secrets masked unless --show-masked is
+ * given. */
 void workflow_session_print(struct context *ctx, const struct node *n);
-/* The same for what is told of a run, or a list of them: user and query parts of URLs are masked. */
+/* The same for an execution or a list of executions: user and query parts of URLs are masked. */
 void workflow_session_print_execution(struct context *ctx, const struct node *n);
 /* Prints n as JSON or YAML as it is. */
 void workflow_session_print_plain(struct context *ctx, const struct node *n);
 
-/* The one spec in file, with its variables filled in; warnings are logged then.  If false,
- * *faults says all that is wrong with it. */
+/* Reads the one spec in file, with its variables filled in, and logs warnings.  False with all its faults in *faults. */
 bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
                                 struct diagnostics *faults);
-/* The same for a patch, in which nothing has to stand. */
+/* The same for a patch, in which no key is required. */
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                                  struct diagnostics *faults);
 
-/* Prints that it was done: a sentence, or {"id": ...} and what the service answered beside it
- * (NULL: nothing). */
+/* Prints the result of a change: a sentence ("created workflow 1"), or {"id": ...} with the keys of the service's
+ * answer (NULL: none). */
 void workflow_session_print_result(struct context *ctx, const char *verb, int64_t id, const char *name,
                                    const struct node *answer);
 

@@ -1,6 +1,5 @@
-/* approval.h: how a running agent learns that somebody approved something: by the stamp of a file
- * in the state directory.  A signal would end whatever else holds the lock, and does not reach out
- * of a container. */
+/* approval.h: how `flowsync approve` reaches a running agent: by the modification time of a file in the state
+ * directory.  A signal would kill another process that holds the lock, and does not cross the border of a container. */
 #ifndef AGENT_DAEMON_APPROVAL_H
 #define AGENT_DAEMON_APPROVAL_H
 
@@ -8,9 +7,11 @@
 
 #include "reconcile/base/err.h"
 
+/* Sets the file's modification time to now. */
 bool approval_announce(const char *state_dir, struct err *err);
 
-/* True if one was announced since *last, which is kept up; zeroed: since the first call. */
+/* True if an approval was announced since the last call with this *last, which is updated; the first call, with a
+ * zeroed *last, gives false. */
 bool approval_arrived(const char *state_dir, struct timespec *last);
 
 #endif

@@ -1,7 +1,7 @@
-/* metrics.h: what the agent counts, as Prometheus text (version 0.0.4).
+/* metrics.h: the agent's counters, as Prometheus text (version 0.0.4).
  *
- * A sync's series are there, with 0, from when it is named first, and go with it; no label holds
- * a workflow's name, so their number does not grow with what is managed. */
+ * The series of a sync exist, with 0, as soon as the sync is named, and are removed with it.  No label has the name of
+ * a workflow, so the number of series does not grow with the number of workflows. */
 #ifndef AGENT_DAEMON_METRICS_H
 #define AGENT_DAEMON_METRICS_H
 
@@ -15,21 +15,19 @@ struct metrics;
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *m);	/* takes NULL */
 
-/* From now on there are series of these syncs, with 0 for those that are new, and of no other.
- * For the start and after a reload. */
+/* Sets the syncs that have series: new ones start with 0, others are removed.  For the start and after a reload. */
 void metrics_set_syncs(struct metrics *m, const char *const *syncs, size_t count);
 
-/* A cycle of sync ended; report is as report_tree() makes it, and a key that is not there counts
- * as 0.  now_s: seconds since 1970.  A report that could not see the workflows leaves
- * flowsync_objects as it was. */
+/* Adds a finished cycle of sync.  report is as report_tree() makes it; a missing key counts as 0.  now_s: seconds since
+ * 1970.  The report of a cycle that could not list the workflows leaves flowsync_objects as it was. */
 void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s);
 void metrics_add_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms);
-/* Its hook was called so many times. */
+/* Adds calls of its hook. */
 void metrics_add_hook_calls(struct metrics *m, const char *sync, bool accepted, unsigned times);
 
-/* Appends all of it but the process's own. */
+/* Appends all series except those of metrics_write_process(). */
 void metrics_write(const struct metrics *m, struct buf *out);
-/* Appends process_* of this process as they are now; callable from any thread. */
+/* Appends the current process_* values of this process; may be called by any thread. */
 void metrics_write_process(struct buf *out);
 
 #endif

@@ -1,7 +1,7 @@
-/* status_server.h: the agent's HTTP face: /healthz, /readyz, /metrics, /status and POST /hook/SYNC.
+/* status_server.h: the agent's HTTP server: /healthz, /readyz, /metrics, /status and POST /hook/SYNC.
  *
- * The server answers from a thread of its own with what was published last; all functions here
- * are for the one thread that opened it.  What is given is copied. */
+ * A thread of its own answers with what was published last.  All functions here are called by the one thread that
+ * opened the server.  Arguments are copied. */
 #ifndef AGENT_DAEMON_STATUS_SERVER_H
 #define AGENT_DAEMON_STATUS_SERVER_H
 
@@ -9,7 +9,7 @@
 #include "reconcile/base/err.h"
 
 enum {
-	STATUS_SERVER_STALLED_MS = 30 * 1000,	/* after so long without status_server_heartbeat() /healthz is 503 */
+	STATUS_SERVER_STALLED_MS = 30 * 1000,	/* /healthz answers 503 after so long without a heartbeat */
 	STATUS_SERVER_HOOK_MAX = 1 << 20,	/* bytes of a hook's body: 413 above */
 };
 
@@ -17,29 +17,28 @@ struct status_server;
 
 /* The same secret proves any of: X-Hub-Signature-256 (GitHub), X-Gitea-Signature, X-Signature,
  * which sign the body; X-Gitlab-Token, X-Flowsync-Token, which are the secret. */
-struct status_server_hook { const char *sync, *secret; };	/* secret NULL or "": there is no hook for it */
+struct status_server_hook { const char *sync, *secret; };	/* secret NULL or "": the sync has no hook */
 
-/* Listens on "127.0.0.1:8485", or on any address that the user means; port 0: any free one. */
+/* Listens on address, such as "127.0.0.1:8485"; port 0: any free port. */
 bool status_server_open(const char *address, struct status_server **out, struct err *err);
 void status_server_close(struct status_server *f);	/* takes NULL */
 const char *status_server_url(const struct status_server *f);	/* "http://127.0.0.1:8485" */
 
-/* The loop came by; now_ms of CLOCK_BOOTTIME. */
+/* The main loop is alive at now_ms, milliseconds of CLOCK_BOOTTIME. */
 void status_server_heartbeat(struct status_server *f, int64_t now_ms);
 
-/* From now on /readyz, /status and /metrics answer this.  status is a JSON object; of each map in
- * its list "syncs" /readyz tells "name", "ready" and "why".  To metrics /metrics adds
- * metrics_write_process(). */
+/* Sets the answers of /readyz, /status and /metrics.  status is a JSON object; /readyz answers "name", "ready" and
+ * "why" of each map in its list "syncs".  /metrics answers metrics and metrics_write_process(). */
 void status_server_publish(struct status_server *f, bool ready, const char *status, const char *metrics);
 
-/* These syncs have hooks now, and no other; what is pending of one that stays is kept. */
+/* Sets the syncs that have hooks, and their secrets.  A pending call of a sync that stays is kept. */
 void status_server_set_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count);
 
-int status_server_hook_fd(const struct status_server *f);	/* readable: a hook was called */
-/* Name of a sync whose hook was called since, in a; each once, however often it was.  NULL: no
- * more. */
+int status_server_hook_fd(const struct status_server *f);	/* readable after a hook was called */
+/* The name, in a, of a sync whose hook was called since the last time; each once, however often it was called.  NULL:
+ * there is no other. */
 const char *status_server_next_hook(struct status_server *f, struct arena *a);
-/* Tells m of the calls of hooks since the last time; true if there were any. */
+/* Adds the calls of hooks since the last time to m; true if there were any. */
 bool status_server_count_hooks(struct status_server *f, struct metrics *m);
 
 #endif

@@ -1,5 +1,5 @@
-/* connection.h: the service that a command talks to, from its settings: endpoint, token, REST
- * client, and the embedded service where that is meant. */
+/* connection.h: the service that the settings choose: endpoint, token, client, and the embedded local service where
+ * the endpoint is "local". */
 #ifndef AGENT_SYNC_CONNECTION_H
 #define AGENT_SYNC_CONNECTION_H
 
@@ -11,17 +11,17 @@ struct local_service;
 
 struct connection {
 	const char *name;		/* "local", or the endpoint's URL */
-	struct endpoint endpoint;	/* for the embedded service too its url is set */
+	struct endpoint endpoint;	/* its url is set for the embedded service too */
 	struct service_client *client;
-	struct local_service *serve;		/* NULL: the service is somewhere else */
+	struct local_service *serve;		/* the embedded service; NULL: the service is elsewhere */
 };
 
-/* Which service the settings mean; nothing is opened. */
+/* Finds the service that the settings choose; opens nothing.  False, ERR_USAGE, if they choose none or two. */
 bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err);
 
-/* Opens no socket to a service elsewhere yet.  What it takes from ctx stays valid as long as
- * ctx->arena. */
+/* Reads the token, starts the embedded service if it is chosen, and makes the client; a service elsewhere is not
+ * contacted yet.  ctx->arena has to outlive the connection. */
 bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err);
-void connection_close(struct connection *connection);	/* takes one that was never opened, if zeroed */
+void connection_close(struct connection *connection);	/* takes a zeroed one */
 
 #endif

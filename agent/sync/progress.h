@@ -1,5 +1,5 @@
-/* progress.h: what is seen of work that takes a while: a line on the terminal that is written
- * over again and again, and a line of the log when a request has to wait. */
+/* progress.h: shows the progress of long work: a line on the terminal that is overwritten, and a log line when a
+ * request is retried. */
 #ifndef AGENT_SYNC_PROGRESS_H
 #define AGENT_SYNC_PROGRESS_H
 
@@ -8,16 +8,16 @@
 
 struct progress {
 	struct context *ctx;
-	/* Says how far work is; NULL: only waits are told of. */
+	/* Appends a description of how far work is; NULL: only retries are logged. */
 	void (*describe)(const void *work, struct buf *line);
 	const void *work;
-	int64_t last_logged;		/* when a wait was last told of, of clock_monotonic() */
+	int64_t last_logged;		/* when a retry was last logged, by clock_monotonic(); 0: never */
 };
 
-/* For request_loop_run(), which may be called with it again; p has to outlive that. */
+/* The callbacks for request_loop_run(); may be used for several calls.  p has to outlive them. */
 struct request_loop_watch progress_watch(struct progress *p);
 
-/* Takes the line away, before anything else is printed. */
+/* Clears the line; call it before other output. */
 void progress_clear(const struct progress *p);
 
 #endif

@@ -1,4 +1,4 @@
-/* report_print.h: a report document on stdout, as -o says. */
+/* report_print.h: prints a report to the command's output, for people or as JSON (-o json). */
 #ifndef AGENT_SYNC_REPORT_PRINT_H
 #define AGENT_SYNC_REPORT_PRINT_H
 
