@@ -36,7 +36,7 @@ static uint64_t cycle_run_random_number(void)
 {
 	uint64_t number;
 
-	/* Jitter and a cycle's id need no secrecy; before the pool is filled the clock will do. */
+	/* Used for jitter and the cycle's ID only: if the kernel's pool is not ready, the clock is good enough. */
 	if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
 		number = (uint64_t)clock_monotonic();
 	return number;
@@ -66,8 +66,8 @@ static void cycle_run_add_error(struct cycle_run *r, const struct err *err)
 
 /* ---- the source ---- */
 
-/* Most likely a wrong directory.  Where something could be deleted the guard has its say first,
- * and it must know what is owned. */
+/* An empty source is probably a wrong directory.  With --prune the guard decides instead, and needs to know what is
+ * owned. */
 static bool cycle_run_refuse_empty_source(struct cycle_run *r)
 {
 	if (r->specs.count || r->ctx->settings->allow_empty)
@@ -101,8 +101,8 @@ static void cycle_run_report_source(struct cycle_run *r)
 	};
 }
 
-/* What the agent has fetched; where it could not, what it had before, from which nothing is made
- * or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
+/* The revision that the agent has fetched.  If the fetch failed, the revision known before, from which nothing is
+ * created or deleted: "a failed fetch plans neither deletes nor creates" (design, 6). */
 static bool cycle_run_find_pinned_revision(struct cycle_run *r, struct git_revision *pin, struct err *err)
 {
 	const struct cycle_job *job = r->ctx->job;
@@ -134,7 +134,7 @@ static bool cycle_run_read_files(struct cycle_run *r, struct err *err)
 	return cycle_run_find_pinned_revision(r, &pin, err) && source_read(r->ctx, &pin, &r->source, &r->faults, err);
 }
 
-/* The cycle goes on with what was known before, but not as if nothing were wrong. */
+/* After a failed fetch the cycle works on the last known revision, and reports the error. */
 static void cycle_run_report_source_error(struct cycle_run *r)
 {
 	const struct cycle_job *job = r->ctx->job;
@@ -182,7 +182,7 @@ static void cycle_run_print_progress(const void *work, struct buf *line)
 		buf_addf(line, "%s: %zu of %zu", words[c->phase], c->finished, c->to_do);
 }
 
-/* A name as a glob that fits nothing else. */
+/* A glob that matches name only. */
 static const char *cycle_run_literal_glob(struct arena *a, const char *name)
 {
 	CLEANUP(buf_done) struct buf b = BUF_TEXT;
@@ -195,8 +195,8 @@ static const char *cycle_run_literal_glob(struct arena *a, const char *name)
 	return arena_strdup(a, buf_str(&b));
 }
 
-/* Deferred steps are tried again without a whole cycle: nothing else is looked at, and nothing is
- * deleted, as no guard could count. */
+/* Retries deferred steps without a whole cycle: only their workflows are read, and nothing is deleted, because a guard
+ * could not count. */
 static void cycle_run_limit_to_deferred(struct cycle_run *r, struct cycle_options *o)
 {
 	const struct texts *names = &r->ctx->job->names;
@@ -237,7 +237,7 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
                                 bool apply)
 {
 	const struct settings *s = r->ctx->settings;
-	/* Several cycles of an agent would write over each other's line. */
+	/* Not in the agent: cycles that run at the same time would overwrite each other's line. */
 	struct progress progress = {
 		.ctx = r->ctx, .describe = r->ctx->job ? NULL : cycle_run_print_progress, .work = &r->cycle,
 	};
@@ -258,7 +258,7 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
 	progress_clear(&progress);
 }
 
-/* What an approval is bound to. */
+/* The revision that an approval is bound to: the commit, or the tree of a directory. */
 static const char *cycle_run_approval_revision(const struct cycle_run *r)
 {
 	return r->source.mirror ? r->source.revision.commit : r->source.revision.tree;
@@ -271,6 +271,19 @@ static void cycle_run_suggest_approve(struct cycle_run *r)
 			diagnostics_warn(&r->faults, (struct pos){ 0 },
 			                 "to allow this once: flowsync approve %s %s --revision %.10s",
 			                 r->report.sync, r->report.guards.items[i].name, cycle_run_approval_revision(r));
+}
+
+/* A service that has no list of workflows has no workflows API at this path. */
+static void cycle_run_suggest_path(struct cycle_run *r, const struct connection *connection)
+{
+	static const char usual[] = "/workflows/api/v1";
+	const char *url = connection->endpoint.url;
+	size_t len = strlen(url);
+	bool is_usual = len >= strlen(usual) && strcmp(url + len - strlen(usual), usual) == 0;
+
+	if (r->cycle.list.op.status == 404 && !is_usual)
+		diagnostics_warn(&r->faults, (struct pos){ 0 }, "check the path of the endpoint %s: it is usually %s", url,
+		                 usual);
 }
 
 static void cycle_run_with_service(struct cycle_run *r, bool apply)
@@ -286,7 +299,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		return;
 	}
 	r->report.endpoint = connection.name;
-	/* The agent holds the lock for its children. */
+	/* The agent holds the lock on behalf of its children. */
 	if ((apply && state_dir && !r->ctx->job && !state_lock_take(state_dir, &lock, &err)) ||
 	    !applied_state_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
 	                        &r->faults, &memory, &err) ||
@@ -299,14 +312,12 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	if (r->ctx->job)
 		cycle_run_suggest_approve(r);
 	bool good = exit_status_code(&r->report.verdict) == 0;
-	/* Else one workflow that fails for ever would keep the guard of the revision silent. */
+	/* Also if a part failed: else one workflow that always fails would disable the rollback guard. */
 	if (apply && (good || r->report.verdict.applied))
 		applied_state_set_revision(&memory);
 	if (apply && good)
 		applied_state_drop_approvals(&memory);
-	if (r->cycle.list.op.status == 404 && r->cycle.list.seen == 0)
-		diagnostics_warn(&r->faults, (struct pos){ 0 }, "is the path of the endpoint right? A workflows API is usually "
-		                 "at /workflows/api/v1: %s", connection.endpoint.url);
+	cycle_run_suggest_path(r, &connection);
 	if (!r->report.owned && !r->report.verdict.failed)
 		cycle_run_refuse_empty_source(r);
 }
@@ -331,8 +342,7 @@ static struct node *cycle_run_build_report(struct cycle_run *r)
 	return report_tree(r->ctx->arena, &r->report);
 }
 
-/* False if the report could not be written where --report says; the cycle was what it was all
- * the same. */
+/* Writes the report to the file of --report, if one is given. */
 static bool cycle_run_write_report_file(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -345,7 +355,7 @@ static bool cycle_run_write_report_file(struct cycle_run *r, const struct node *
 	       err_wrap(err, "report %s", r->ctx->settings->report);
 }
 
-/* A plan writes nothing, and a command line that is wrong began no cycle. */
+/* Not called for a plan, which writes nothing, nor for a wrong command line, which started no cycle. */
 static bool cycle_run_store_report(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	const char *state_dir = r->ctx->settings->state_dir;
@@ -355,15 +365,14 @@ static bool cycle_run_store_report(struct cycle_run *r, const struct node *tree,
 	return report_store_add(state_dir, tree, clock_now(), err);
 }
 
-/* Writes the report where --report says and, if it is to be stored, to the state directory;
- * gives it. */
+/* Writes the report to the file of --report and, with store, to the state directory; returns it. */
 static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 {
 	struct node *tree = cycle_run_build_report(r);
 	struct err err;
 
 	if (!cycle_run_write_report_file(r, tree, &err)) {
-		/* Like a step that failed: what was applied is applied. */
+		/* Counts like a failed step: changes were applied all the same. */
 		diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
 		r->report.verdict.step_failed = true;
 		tree = cycle_run_build_report(r);

@@ -89,6 +89,12 @@ class ReportTest(SchemaCase):
         self.assertEqual(len(self.service.workflows()), 1)
         self.expect(1, "sync", "--report", "nowhere/report.json", specs)
 
+    def test_a_wrong_path_of_the_endpoint_is_named(self):
+        specs = self.write({"a.yaml": spec("a")})
+        wrong = self.service.endpoint.replace("/api/v1", "/api/v2")
+        self.assertIn(f"warning: check the path of the endpoint {wrong}: it is usually /workflows/api/v1\n",
+                      self.expect(1, "plan", specs, endpoint=wrong).err)
+
     def test_a_reader_that_closed_stdout_is_not_logged(self):
         specs = self.write({"a.yaml": spec("a")})
         self.service
