@@ -4,7 +4,7 @@
 
 enum { JOB_MAX_BYTES = 8 << 20 };
 
-/* Before the configuration is looked for: the job has it. */
+/* Called before the configuration is read, because the job on stdin contains it. */
 static bool cmd_agent_cycle_prepare(struct context *ctx, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF(JOB_MAX_BYTES);

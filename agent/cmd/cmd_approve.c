@@ -5,9 +5,10 @@
 #include "agent/state/report_store.h"
 #include "agent/state/state_store.h"
 
-enum { REVISION_LEAST = 7 };	/* characters that name a revision well enough */
+enum { REVISION_LEAST = 7 };	/* characters; fewer could be ambiguous */
 
-/* What the sync's last cycle said; a `sync` by hand beside the agent says only that it may not. */
+/* The report of the sync's last cycle in the agent.  Reports of `sync` by hand are skipped: beside an agent such a sync
+ * only reports that the state directory is in use. */
 static bool cmd_approve_find_report(struct context *ctx, const char *sync, const struct node **out, struct err *err)
 {
 	const char *dir = ctx->settings->state_dir, **ids;
@@ -59,7 +60,8 @@ static bool cmd_approve_begins_with(const char *text, const char *given)
 	return text && strncmp(text, given, strlen(given)) == 0;
 }
 
-/* A directory's revision says nothing of what stands in its files: its tree does. */
+/* A git source is approved by commit.  The revision of a directory does not identify the content of its files; its tree
+ * does. */
 static bool cmd_approve_find_revision(const struct node *report, const char *given, const char **out, struct err *err)
 {
 	const struct node *source = node_get(report, "source");

@@ -18,7 +18,7 @@
 
 struct import {
 	struct context *ctx;
-	const char *dir, *endpoint;	/* endpoint: as the files call it */
+	const char *dir, *endpoint;	/* endpoint: as the comments in the files name it */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	struct connection connection;
 	int64_t deadline;
@@ -29,7 +29,7 @@ struct import {
 	struct exit_status verdict;
 };
 
-/* One workflow, from describe to its file. */
+/* One workflow: is described, then written to its file. */
 struct fetch {
 	struct task task;		/* first, so that a task is its fetch */
 	struct import *import;
@@ -37,7 +37,7 @@ struct fetch {
 	const char *file;
 	enum { FETCH_NOT_BEGUN, FETCH_WRITTEN, FETCH_FAILED } state;
 
-	/* From here on: while it is at work. */
+	/* From here on: used while the task runs. */
 	struct arena arena;		/* freed when the task ends */
 	struct operation_call call;
 };
@@ -47,7 +47,7 @@ static void import_close(struct import *im)
 	connection_close(&im->connection);
 }
 
-/* ---- what is to be written ---- */
+/* ---- which workflows ---- */
 
 static const char *import_file_path(struct import *im, const char *file)
 {
@@ -71,7 +71,7 @@ static int import_compare_names(const void *a, const void *b)
 	return order ? order : (x->id > y->id) - (x->id < y->id);
 }
 
-/* "two specs of one name" are refused (design, 4): none of them is written. */
+/* Two specs of the same name are refused (design, 4), so workflows with the same name are not written. */
 static void import_drop_same_names(struct import *im, const struct listed **items, size_t count)
 {
 	size_t kept = 0;
@@ -119,8 +119,7 @@ static void import_select_workflows(struct import *im)
 	qsort(im->fetches, im->count, sizeof *im->fetches, import_compare_files);
 }
 
-/* All of them are looked at before anything is written, so that a wrong directory is left as it
- * was. */
+/* All files are checked before the first is written, so that a wrong directory stays unchanged. */
 static bool import_check_no_file_exists(struct import *im)
 {
 	struct stat st;
@@ -259,7 +258,7 @@ static bool import_list_workflows(struct import *im, struct err *err)
 	return false;
 }
 
-/* ---- what is told ---- */
+/* ---- output ---- */
 
 static void import_print_table(struct import *im)
 {

@@ -7,9 +7,9 @@
 #include "agent/util/table.h"
 #include "reconcile/tree/json.h"
 
-/* ---- one ---- */
+/* ---- one report ---- */
 
-/* What is wrong is told on stdout here: it is what was asked for. */
+/* On stdout, not in the log: these messages are part of the report that the user wants to see. */
 static void cmd_report_print_messages(struct context *ctx, const struct node *report, const char *key,
                                       const char *word)
 {
@@ -61,9 +61,9 @@ static int cmd_report_show(struct context *ctx, const char *id)
 	return 0;
 }
 
-/* ---- all ---- */
+/* ---- the list ---- */
 
-/* Reports that can be shown, what else a list has of them left out. */
+/* A short form of each report that can be read; others are skipped with a warning. */
 static struct node *cmd_report_build_list(struct context *ctx, const char **ids, size_t count)
 {
 	static const char *const keys[] = {

@@ -17,7 +17,7 @@ static struct node *cmd_schema_properties(struct arena *a, struct node *object)
 	return node_put(a, object, "properties", node_map(a));
 }
 
-/* The schema of key inside object, made if it is not there; "syncs" is a list of its keys. */
+/* The schema of key inside object, added if it does not exist; "syncs" is a list, and its items are returned. */
 static struct node *cmd_schema_child(struct arena *a, struct node *object, const char *key)
 {
 	struct node *properties = cmd_schema_properties(a, object), *n = node_get(properties, key);
@@ -73,7 +73,7 @@ static struct node *cmd_schema_config(struct arena *a)
 		if (!o->key)
 			continue;
 		cmd_schema_add_key(a, o, o->key, root);
-		/* A sync may have a service of its own. */
+		/* A sync may name its own service. */
 		if (strncmp(o->key, "service.", strlen("service.")) == 0)
 			cmd_schema_add_key(a, o, arena_printf(a, "syncs.%s", o->key), root);
 	}

@@ -10,10 +10,10 @@
 #include "agent/util/secret_file.h"
 #include "agent/util/token_file.h"
 
-/* Where the service's things are: in the state directory unless said otherwise. */
+/* The service's files: in the state directory unless options name others. */
 struct serve_files { const char *token, *database; };
 
-/* The same as that of --endpoint local; before there was but one it had another name. */
+/* The database of --endpoint local.  Earlier versions of serve had a database of their own, service.db. */
 static const char *cmd_serve_find_database(struct arena *a, const char *state_dir)
 {
 	const char *own = arena_printf(a, "%s/service.db", state_dir);
@@ -68,8 +68,8 @@ static int cmd_serve_run(struct context *ctx)
 	if (!cmd_serve_find_files(ctx, &files, &err) || !cmd_serve_start(ctx, &files, &serve, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), files.token);
-	/* Whoever waits for these lines may not wait for more; if nobody can read them, nobody
-	 * knows of the service. */
+	/* A script may wait for these two lines: flush them now.  If they cannot be written, the service cannot be
+	 * found. */
 	if (fflush(ctx->out) != 0) {
 		err_sys(&err, errno, "write to stdout");
 		return cli_fail(ctx, &err);

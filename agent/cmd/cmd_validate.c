@@ -9,8 +9,8 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/plan/spec.h"
 
-/* Adds the files that path stands for.  Unlike a directory that a sync reads, one without specs
- * is certainly a slip. */
+/* Adds the file path, or the spec files below the directory path.  A directory without specs is an error here: the user
+ * has named it. */
 static void cmd_validate_read_path(struct arena *a, const char *path, struct source_files *files,
                                    struct diagnostics *faults)
 {
@@ -30,7 +30,7 @@ static int cmd_validate_compare_names(const void *a, const void *b)
 	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
 }
 
-/* A file that two paths lead to is read once, or each of its specs would be there twice. */
+/* A file that two paths lead to is read once; else each of its specs would be a duplicate. */
 static void cmd_validate_read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
                                     struct diagnostics *faults)
 {

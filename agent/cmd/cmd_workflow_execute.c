@@ -5,7 +5,7 @@
 #include "agent/service/service.h"
 #include "agent/util/shutdown_signals.h"
 
-/* ---- the body ---- */
+/* ---- the request body ---- */
 
 static struct node *cmd_execute_get_map(struct arena *a, struct node *outer, const char *key)
 {
@@ -74,7 +74,7 @@ static bool cmd_execute_build_body(struct context *ctx, struct node **out, struc
 	return true;
 }
 
-/* ---- the steps that it names ---- */
+/* ---- checks of step names ---- */
 
 static bool cmd_execute_unknown_step(const struct workflow_session *session, const struct node *steps, const char *name,
                                      struct err *err)
@@ -87,7 +87,7 @@ static bool cmd_execute_unknown_step(const struct workflow_session *session, con
 	               operation_workflow(session->ctx->arena, session->id, session->name), name, buf_str(&all));
 }
 
-/* A service may pass over a step that it does not know, and then nothing would run. */
+/* A service may ignore a step that it does not know; then nothing would run. */
 static bool cmd_execute_check_steps(struct workflow_session *session, const struct node *body, struct err *err)
 {
 	const struct node *wanted = node_get(body, "stepsToRun");
@@ -110,9 +110,9 @@ static bool cmd_execute_check_steps(struct workflow_session *session, const stru
 	return true;
 }
 
-/* ---- starting it ---- */
+/* ---- starting the execution ---- */
 
-/* An execute that knows whether its answer says what came of it. */
+/* The execute request.  unclear: the answer does not show whether the execution was started. */
 struct execute_task {
 	struct operation_call call;
 	enum task_next (*step)(struct task *task, const struct answer *answer, struct request *next);
@@ -151,7 +151,7 @@ static bool cmd_execute_send(struct workflow_session *session, const struct node
 	                      execute.call.request.what);
 }
 
-/* ---- and its end ---- */
+/* ---- waiting for its end ---- */
 
 static void cmd_execute_print_execution(struct context *ctx, const char *id, const struct node *details)
 {
@@ -163,13 +163,13 @@ static void cmd_execute_print_execution(struct context *ctx, const char *id, con
 	workflow_session_print_execution(ctx, out);
 }
 
-/* True if the run ends with this command, as the service that runs it does. */
+/* True if the embedded service runs the execution, so that it ends with this command. */
 static bool cmd_execute_runs_in_process(const struct workflow_session *session)
 {
 	return session->connection.serve && local_service_executes_here(session->connection.serve);
 }
 
-/* Unless it runs in this very process, nobody stops the run, only our waiting for it. */
+/* After an interrupt.  An execution that runs in this process is stopped; others go on, and only the waiting ends. */
 static int cmd_execute_report_interrupt(struct workflow_session *session, const char *id, const struct err *err)
 {
 	struct context *ctx = session->ctx;
@@ -228,7 +228,7 @@ static int cmd_execute_report_start(struct workflow_session *session, const char
 	return 0;
 }
 
-/* What runs in this process ends before it does. */
+/* Lets executions in this process end before the process does. */
 static int cmd_execute_drain_service(struct workflow_session *session, int code)
 {
 	if (cmd_execute_runs_in_process(session))
@@ -274,7 +274,7 @@ const struct command cmd_workflow_execute = {
 	.run = cmd_workflow_execute_run,
 };
 
-/* ---- stopping one ---- */
+/* ---- stopping an execution ---- */
 
 static int cmd_workflow_stop_run(struct context *ctx)
 {

@@ -29,7 +29,7 @@ static void cmd_patch_put_map(struct context *ctx, struct node *step, const char
 		node_put(ctx->arena, step, key, map);
 }
 
-/* The arguments in the shape of a step; NULL if there are none. */
+/* The values of options as a step; NULL: none is given. */
 static const struct node *cmd_patch_build_step(struct context *ctx)
 {
 	struct node *step = node_map(ctx->arena), *repository = node_map(ctx->arena);
@@ -52,7 +52,7 @@ static const struct node *cmd_patch_build_step(struct context *ctx)
 	return step->count ? step : NULL;
 }
 
-/* False if there is nothing to patch, or steps are named for nothing. */
+/* False if there is no change, or --step without an option that it could apply to. */
 static bool cmd_patch_read_options(struct context *ctx, struct patch *out, struct err *err)
 {
 	const struct settings *s = ctx->settings;

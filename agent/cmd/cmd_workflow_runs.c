@@ -1,4 +1,4 @@
-/* The `workflow` commands about runs that are there: which, how far, and what they printed. */
+/* The `workflow` commands that show executions: the list, one with its steps, and their logs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,7 +40,8 @@ static const char *cmd_executions_query(struct context *ctx)
 	return arena_strdup(ctx->arena, buf_str(&query));
 }
 
-/* Adds what is new on a page: a run that begins while pages are read moves the others on. */
+/* Adds the executions of a page that are not in out yet: one that starts while pages are read shifts the others to the
+ * next page. */
 static bool cmd_executions_add_page(struct context *ctx, const struct node *page, struct node *seen, struct node *out,
                                     const char *what, struct err *err)
 {
@@ -209,7 +210,7 @@ static const char *cmd_execution_step_parents(struct arena *a, const struct step
 	return workflow_session_cell(text);
 }
 
-/* Names begin behind the widest part of the drawing. */
+/* The width of the drawing; names are aligned behind it. */
 static size_t cmd_execution_drawing_width(const struct dag_drawing *graph)
 {
 	size_t width = 0;
@@ -301,7 +302,7 @@ const struct command cmd_workflow_execution = {
 
 /* ---- logs ---- */
 
-/* Lines for one document. */
+/* Collects log lines for one JSON or YAML document. */
 struct collected {
 	struct arena *arena;
 	struct node *lines;
@@ -322,7 +323,7 @@ static void cmd_logs_collect_line(void *context, const char *step, int64_t ms, c
 		node_put(c->arena, line, "timestamp", node_int(c->arena, ms));
 }
 
-/* The pages of one step as one. */
+/* Reads the whole log of a step, all pages joined. */
 static bool cmd_logs_read_step(struct execution_client *run, struct execution_log_reader *log, struct node *out,
                                struct err *err)
 {
@@ -395,7 +396,7 @@ static bool cmd_logs_print_lines(struct execution_client *run, struct execution_
 static bool cmd_logs_write_file(struct execution_client *run, struct execution_log_reader *log, const char *path,
                                 struct err *err)
 {
-	/* A step may have printed what not everybody is to read. */
+	/* A log may contain confidential output: readable by the user only. */
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 
@@ -480,7 +481,7 @@ static bool cmd_logs_download(struct execution_client *run, const char *step, co
 	return cmd_logs_fetch_download(session, url, what, file, err);
 }
 
-/* ---- which of these ---- */
+/* ---- the command ---- */
 
 static bool cmd_logs_check_options(const struct settings *s, struct err *err)
 {

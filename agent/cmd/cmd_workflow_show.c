@@ -24,7 +24,7 @@ static const char *cmd_show_triggers_text(struct arena *a, const struct node *it
 	return workflow_session_cell(text);
 }
 
-/* Those that people put on; what ours say is the owner. */
+/* Without our own tags: the OWNER column shows what they say. */
 static const char *cmd_show_tags_text(struct arena *a, const struct node *item)
 {
 	const struct node *list = node_get(item, "tags");

@@ -3,7 +3,7 @@
 #include "reconcile/plan/request_body.h"
 #include "reconcile/wire/operation_create.h"
 
-/* Replaces the workflow that the session is about by spec. */
+/* Replaces the session's workflow with spec. */
 static int cmd_write_update(struct workflow_session *session, const struct spec *spec)
 {
 	struct context *ctx = session->ctx;
@@ -47,8 +47,7 @@ const struct command cmd_workflow_update = {
 	.run = cmd_workflow_update_run,
 };
 
-/* Makes the workflow of a spec file; where exactly one has its name already, and that is what is
- * wanted, updates that one. */
+/* Creates the workflow of a spec file.  With or_update, if exactly one workflow has its name, updates it instead. */
 static int cmd_write_create(struct context *ctx, bool or_update)
 {
 	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };

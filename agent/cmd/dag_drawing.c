@@ -13,10 +13,10 @@ struct drawing {
 	struct dag_edge *edges;	/* sorted, no two alike */
 	size_t edge_count;
 	size_t *first;		/* of each step: its first edge; one more at the end */
-	size_t *waits_for;	/* how many steps before each are not drawn yet */
+	size_t *waits_for;	/* of each step: how many of its parents are not drawn yet */
 	bool *drawn;
 	size_t low;		/* all steps below it are drawn */
-	/* Each line that leads down has a lane, and all that lead to one step share one. */
+	/* Each line that leads down has a lane; lines to the same step share one. */
 	long lanes[DAG_DRAWING_LANES];	/* the step that it leads to, or FREE */
 	size_t width;		/* lanes that are or were in use */
 	bool too_wide;
@@ -53,8 +53,8 @@ static void dag_drawing_copy_edges(struct drawing *d, const struct dag_edge *edg
 		d->waits_for[d->edges[i].to]++;
 }
 
-/* The step that a lane leads to, leftmost first, so that lines stay short; else one that nothing
- * comes before; in a circle any. */
+/* The next step to draw: one that a lane leads to, leftmost first, so that lines stay short; else one without parents;
+ * in a cycle any. */
 static size_t dag_drawing_next_step(struct drawing *d)
 {
 	for (size_t i = 0; i < d->width; i++)
@@ -100,7 +100,7 @@ static void dag_drawing_add_row(struct drawing *d, const char *art, long step)
 	d->out->rows[d->out->count++] = (struct dag_row){ arena_strndup(d->arena, art, len), step };
 }
 
-/* What nothing leads to must not stand right below something that ends. */
+/* Adds a row above a step without parents if a step right above it ends there; else they would look connected. */
 static void dag_drawing_draw_gap(struct drawing *d, size_t lane)
 {
 	CLEANUP(buf_done) struct buf art = BUF_TEXT;
@@ -122,7 +122,7 @@ static void dag_drawing_draw_step(struct drawing *d, size_t lane, size_t step)
 	dag_drawing_add_row(d, buf_str(&art), (long)step);
 }
 
-/* The line from lane to all that joined says; the others go down through it. */
+/* A horizontal line from lane to all joined lanes; other lanes cross it. */
 static void dag_drawing_draw_lines(struct drawing *d, size_t lane, const bool *joined)
 {
 	CLEANUP(buf_done) struct buf art = BUF_TEXT;
@@ -142,7 +142,7 @@ static void dag_drawing_draw_lines(struct drawing *d, size_t lane, const bool *j
 	dag_drawing_add_row(d, buf_str(&art), DAG_DRAWING_NO_STEP);
 }
 
-/* A lane for each step that comes after step.  The first new one goes on in step's own. */
+/* Gives each child of step a lane.  The first child without a lane takes over the lane of step. */
 static void dag_drawing_extend_lanes(struct drawing *d, size_t lane, size_t step)
 {
 	bool joined[DAG_DRAWING_LANES] = { false };
@@ -183,7 +183,7 @@ static void dag_drawing_draw_next(struct drawing *d)
 	dag_drawing_extend_lanes(d, lane, step);
 }
 
-/* The same rows without lines. */
+/* Removes the art, keeps the order of the steps. */
 static void dag_drawing_drop_art(struct dag_drawing *g)
 {
 	size_t kept = 0;

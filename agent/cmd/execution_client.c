@@ -9,9 +9,9 @@
 
 enum {
 	POLL_FIRST_MS = 200, POLL_MOST_MS = 2000,
-	POLL_HERE_MS = 300,	/* of a service on this machine, whom that costs nothing */
-	NOT_YET = 10,		/* so often a run that was begun may not be there yet */
-	EMPTY_PAGES = 3,	/* in a row, before what follows counts as empty too */
+	POLL_HERE_MS = 300,	/* with a service on this machine */
+	NOT_YET = 10,		/* answers of 404 that are accepted after a start */
+	EMPTY_PAGES = 3,	/* in a row, after which the rest counts as empty */
 };
 
 bool execution_client_init(struct execution_client *run, struct workflow_session *session, const char *id,
@@ -81,7 +81,7 @@ bool execution_client_has_ended(const struct node *details)
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (strcmp(status, words[i]) == 0)
 			return true;
-	/* A word that nobody knows. */
+	/* An unknown status is final if there is an end time. */
 	return strcmp(status, "Running") != 0 && strcmp(status, "Stopping") != 0 &&
 	       !node_empty(node_get(details, "finishedAt"));
 }
@@ -120,8 +120,8 @@ static int64_t execution_client_line_time(const struct node *line)
 	return stamp && stamp->kind == NODE_INT && stamp->integer >= 0 ? stamp->integer : -1;
 }
 
-/* Hands on what is new of a page; the token that leads on is the page's own until then.  *more: the
- * service says that another one follows. */
+/* Passes on the new lines of a page, and sets log->token to the next page.  *more: the service says that there is a
+ * next page. */
 static bool execution_client_emit_page(struct execution_log_reader *log, const struct node *page, const char *what,
                                        const struct execution_log_sink *lines, bool *more, struct err *err)
 {
@@ -138,7 +138,7 @@ static bool execution_client_emit_page(struct execution_log_reader *log, const s
 	}
 	snprintf(log->status, sizeof log->status, "%s", status ? status : "");
 	*more = next && *next && strcmp(next, buf_str(&log->token)) != 0;
-	/* Asked again with the same token it gives the same lines, and perhaps more. */
+	/* A request with the same token returns the same lines, and perhaps more. */
 	log->seen = *more ? 0 : count;
 	if (*more) {
 		buf_reset(&log->token);
@@ -207,11 +207,11 @@ const char *execution_client_step_result(struct arena *a, const struct node *ste
 	const char *exit_code = code ? node_scalar_text(a, code) : NULL;
 	const char *message = node_get_text(output, "message");
 	bool failed = exit_code && *exit_code && strcmp(exit_code, "0") != 0;
-	bool told = message && *message && strcmp(message, "terminated") != 0;
+	bool has_message = message && *message && strcmp(message, "terminated") != 0;
 
-	message = told ? mask_urls(a, message, 1) : "";
+	message = has_message ? mask_urls(a, message, 1) : "";
 	if (failed)
-		return arena_printf(a, "exit code %s%s%s", exit_code, told ? ": " : "", message);
+		return arena_printf(a, "exit code %s%s%s", exit_code, has_message ? ": " : "", message);
 	return message;
 }
 
@@ -259,12 +259,12 @@ static bool execution_client_step_ended(const struct node *details, const char *
 	return false;
 }
 
-/* The logs are asked for after the details: those of a run that has ended are whole then. */
+/* Logs are read after the details, so that they are complete if the details say that the execution has ended. */
 static bool execution_client_read_progress(struct execution_client *run, const struct node *details,
                                            const struct execution_log_sink *lines,
-                                           const char *step, bool tell, struct err *err)
+                                           const char *step, bool log_changes, struct err *err)
 {
-	if (tell)
+	if (log_changes)
 		execution_client_log_changes(run, details);
 	if (!lines)
 		return true;

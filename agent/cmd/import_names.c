@@ -15,7 +15,7 @@ struct stem {
 	bool with_id;
 };
 
-/* One "-" for each run of characters that cannot stay. */
+/* Replaces each sequence of other characters by one "-". */
 static const char *import_names_safe_stem(struct arena *a, const char *name)
 {
 	CLEANUP(buf_done) struct buf out = BUF(STEM_MAX);
@@ -48,8 +48,8 @@ static bool import_names_add_id(struct arena *a, struct stem *s)
 	return true;
 }
 
-/* False if there are no doubles.  Two that have their ids are none, but one of them may be what
- * another workflow is called. */
+/* Adds IDs to equal names; false if all names differ.  A name with its ID may be equal to the name of another workflow:
+ * call again until it returns false. */
 static bool import_names_separate(struct arena *a, struct stem *stems, size_t count)
 {
 	bool changed = false;

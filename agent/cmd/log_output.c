@@ -5,7 +5,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/term.h"
 
-/* A tab does no harm, and columns are what it is for. */
+/* Escapes control characters, but keeps tabs: they are harmless and align columns. */
 static void log_output_add_plain(struct buf *out, const char *text)
 {
 	for (size_t len; ; text += len + 1) {
@@ -40,7 +40,7 @@ static void log_output_print_line(const struct log_output *p, const char *step, 
 	fprintf(p->out, "%s\n", buf_str(&line));
 }
 
-/* One message may be several lines, and most end with one. */
+/* A message may have several lines, and most end with a newline. */
 static void log_output_print_message(void *context, const char *step, int64_t ms, const char *message)
 {
 	do {

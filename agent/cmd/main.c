@@ -6,9 +6,8 @@
 
 #include "agent/cmd/cli.h"
 
-/* Whoever starts us with stdout closed must not find a report, or a password's file, in what we
- * open first: each of the three gets a place, one that cannot be used the way it is meant, so
- * that a write to it still fails. */
+/* If flowsync is started with stdin, stdout or stderr closed, a file that it opens would get that number, and output
+ * would be written into it.  Each of the three is opened in the wrong direction, so that its use still fails. */
 static void fill_standard_files(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -20,7 +19,7 @@ static void fill_standard_files(void)
 int main(int argc, char **argv)
 {
 	fill_standard_files();
-	/* A child (subprocess.h) is started by a descriptor, and would be called by its number. */
+	/* A child process (subprocess.h) is started through a descriptor; without this its name would be the number. */
 	prctl(PR_SET_NAME, "flowsync");
 	return cli_run(&cli_root, argc, argv, environ, stdout, stderr);
 }

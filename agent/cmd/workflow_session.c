@@ -106,7 +106,7 @@ static struct node *workflow_session_mask_one(struct context *ctx, const struct 
 	return mask(ctx->arena, &workflow_field, copy, 1);
 }
 
-/* A workflow, or a list of workflows, for people's eyes. */
+/* Masks a workflow, or each of a list, unless --show-masked is given. */
 static struct node *workflow_session_mask(struct context *ctx, const struct node *n)
 {
 	if (ctx->settings->show_masked)
@@ -163,7 +163,7 @@ const char *workflow_session_cell(const char *text)
 	return text && *text ? text : "-";
 }
 
-/* ---- bodies from files ---- */
+/* ---- specs from files ---- */
 
 static bool workflow_session_read_spec(struct context *ctx, const char *file, bool partial, struct spec *out,
                                        struct diagnostics *faults)
@@ -177,7 +177,7 @@ static bool workflow_session_read_spec(struct context *ctx, const char *file, bo
 	if (specs.count != 1)
 		return diagnostics_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
 		                       specs.count);
-	/* Whoever ignores it for a sync sends it by hand all the same. */
+	/* flowsync.ignore does not count here: a masked value would be sent. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))
 		return false;
 	for (size_t i = 0; i < faults->count; i++) {

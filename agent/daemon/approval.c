@@ -26,7 +26,7 @@ bool approval_arrived(const char *state_dir, struct timespec *last)
 
 	stat(approval_file_path(&a, state_dir), &st);
 	*last = st.st_mtim;
-	/* One nanosecond stands for a file that was never there. */
+	/* 1 ns: the file does not exist; 0 is kept for "first call". */
 	if (!last->tv_sec && !last->tv_nsec)
 		last->tv_nsec = 1;
 	return (before.tv_sec || before.tv_nsec) &&

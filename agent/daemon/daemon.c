@@ -23,8 +23,8 @@
 #include "reconcile/tree/json.h"
 
 enum {
-	READY_MS = 30 * 1000,	/* a first cycle that takes longer keeps systemd waiting no more */
-	APPROVAL_MS = 2 * 1000,	/* an approval is looked for this often, where one is waited for */
+	READY_MS = 30 * 1000,	/* systemd is notified after so long, even if the first cycles are still running */
+	APPROVAL_MS = 2 * 1000,	/* how often the loop checks for an approval, while a sync is blocked */
 };
 
 struct daemon {
@@ -81,7 +81,7 @@ static void daemon_add_sync(struct daemon *g, size_t number)
 	g->syncs[g->count++] = sync_job_new(&g->shared, g->config, number);
 }
 
-/* True if one was. */
+/* Frees the syncs that have ended; true if there were any. */
 static bool daemon_free_ended_syncs(struct daemon *g)
 {
 	size_t kept = 0, before = g->count;
@@ -105,12 +105,12 @@ static const char *daemon_read_hook_secret(struct daemon *g, const struct settin
 		return NULL;
 	if (secret_file_read_some(&g->arena, s->hook_secret_file, SECRET_LINE, &secret, &err))
 		return secret;
-	log_error(g->ctx->log, "%s: hook secret file \"%s\": %s; the webhook is disabled", s->sync_name, s->hook_secret_file,
-	          err.msg);
+	log_error(g->ctx->log, "%s: hook secret file \"%s\": %s; the webhook is disabled", s->sync_name,
+	          s->hook_secret_file, err.msg);
 	return NULL;
 }
 
-/* Here, once, and not in the children, which read the files at each cycle. */
+/* The agent warns once, and its children, which read the files at each cycle, do not. */
 static void daemon_warn_of_exposed_secrets(struct daemon *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
@@ -121,7 +121,7 @@ static void daemon_warn_of_exposed_secrets(struct daemon *g)
 	}
 }
 
-/* One that only ends has no hook any more. */
+/* A sync that is stopping has no hook. */
 static void daemon_set_hooks(struct daemon *g)
 {
 	struct status_server_hook *hooks = arena_new(&g->arena, struct status_server_hook, g->count + 1);
@@ -146,7 +146,7 @@ static void daemon_set_metrics_syncs(struct daemon *g)
 	metrics_set_syncs(g->shared.metrics, names, g->count);
 }
 
-/* ---- what the world may know ---- */
+/* ---- status ---- */
 
 static bool daemon_all_syncs(const struct daemon *g, bool (*is)(const struct sync_job *))
 {
@@ -187,7 +187,7 @@ static void daemon_publish_status(struct daemon *g)
 	                      buf_str(&metrics));
 }
 
-/* Ready is who has tried: a unit that waits for us finds its workflows there. */
+/* Notifies systemd after the first cycle of each sync, so that units that start after the agent find their workflows. */
 static void daemon_notify_ready(struct daemon *g)
 {
 	if (g->ready || (!daemon_all_syncs(g, sync_job_has_run) && clock_boottime() - g->started_at < READY_MS))
@@ -196,7 +196,7 @@ static void daemon_notify_ready(struct daemon *g)
 	systemd_notify_ready();
 }
 
-/* ---- what is asked of it ---- */
+/* ---- requests ---- */
 
 static void daemon_request_all(struct daemon *g, enum sync_job_request what)
 {
@@ -271,7 +271,7 @@ static void daemon_reload(struct daemon *g)
 {
 	struct err err;
 
-	/* Who has not told yet that it is ready has nothing to take back. */
+	/* systemd expects READY before RELOADING. */
 	if (g->ready)
 		systemd_notify_reloading();
 	if (daemon_read_config(g)) {
@@ -337,7 +337,7 @@ static int64_t daemon_earlier(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
-/* Until something comes, but no longer than wait (-1: for ever). */
+/* Waits for an event, at most wait milliseconds (-1: without limit). */
 static void daemon_wait(struct daemon *g, int64_t wait)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -362,8 +362,8 @@ static int64_t daemon_step_syncs(struct daemon *g)
 	return wait;
 }
 
-/* Whoever watches over us wants to see the loop this often, whether there is anything to do or
- * not. */
+/* The longest wait: the watchdog of systemd and /healthz expect the loop to run this often, even if there is nothing to
+ * do. */
 static int64_t daemon_max_wait(const struct daemon *g)
 {
 	int64_t watchdog = systemd_notify_watchdog_ms(), wait = STATUS_SERVER_STALLED_MS / 2;
@@ -399,10 +399,9 @@ static void daemon_loop(struct daemon *g)
 	}
 }
 
-/* ---- beginning and end ---- */
+/* ---- start and end ---- */
 
-/* The options of our own command line, for the children: whatever beats the configuration here
- * beats it there. */
+/* The options of the agent's command line, for its children: there too they override the configuration. */
 static const char *const *daemon_child_options(struct context *ctx)
 {
 	const struct command_line *line = ctx->line;
@@ -465,7 +464,8 @@ bool daemon_run(struct context *ctx, struct err *err)
 	if (!daemon_start(&g, err))
 		return false;
 	if (g.status_server)
-		log_info(ctx->log, "listening on %s: /healthz, /readyz, /metrics, /status", status_server_url(g.status_server));
+		log_info(ctx->log, "listening on %s: /healthz, /readyz, /metrics, /status",
+		         status_server_url(g.status_server));
 	daemon_loop(&g);
 	return true;
 }

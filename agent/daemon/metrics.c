@@ -11,7 +11,7 @@
 
 #include "reconcile/plan/report.h"
 
-/* ---- what is counted ---- */
+/* ---- the counters ---- */
 
 static const double bounds[] = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600 };
 
@@ -21,7 +21,7 @@ struct histogram {
 	double sum;		/* seconds */
 };
 
-/* Where a workflow stood at the end of a cycle: each in one of them. */
+/* The state of a workflow at the end of a cycle. */
 enum workflow_state {
 	STATE_SYNCED, STATE_DRIFTED, STATE_PENDING, STATE_FAILED, STATE_REFUSED, STATE_DEFERRED,
 	STATE_BLOCKED, STATE_CONFLICT, STATE_SUSPENDED, STATE_COUNT
@@ -183,7 +183,7 @@ static void metrics_observe(struct histogram *h, double seconds)
 	h->sum += seconds;
 }
 
-/* Which of the words text is; count if it is none, or NULL. */
+/* The index i with word(i) equal to text; count if there is none, or text is NULL. */
 static int metrics_word_index(const char *(*word)(int), int count, const char *text)
 {
 	int i = 0;
@@ -204,7 +204,7 @@ static double metrics_number(const struct node *n)
 	return n && n->kind == NODE_INT ? (double)n->integer : 0;
 }
 
-/* What is not negative in any report may be in a file that somebody wrote. */
+/* Negative only in a file that was edited by hand. */
 static int64_t metrics_get_count(const struct node *map, const char *key)
 {
 	int64_t n = node_get_int(map, key, 0);
@@ -212,7 +212,7 @@ static int64_t metrics_get_count(const struct node *map, const char *key)
 	return n > 0 ? n : 0;
 }
 
-/* STATE_COUNT: the workflow is there no more. */
+/* STATE_COUNT: the workflow no longer exists. */
 static enum workflow_state metrics_state_after(int action, int result, bool drifted)
 {
 	switch (result) {
@@ -294,7 +294,7 @@ static struct blocks *metrics_guard_blocks(struct sync *s, const char *guard)
 	return &s->blocks[s->block_count++];
 }
 
-/* One that passes is counted too, with 0: whoever looks at the first block sees a step up. */
+/* A guard that passed gets a series too, with 0, so that the first block is visible as an increase. */
 static void metrics_count_guards(struct sync *s, const struct node *guards)
 {
 	for (size_t i = 0; guards && i < guards->count; i++) {
@@ -517,8 +517,8 @@ static double metrics_timespec_seconds(const struct timespec *t)
 	return (double)t->tv_sec + (double)t->tv_nsec / 1e9;
 }
 
-/* Fields 3 and further of proc_pid_stat(5): the second may have any character in it.  False if
- * /proc does not tell. */
+/* Reads fields of proc_pid_stat(5) behind the second, which may contain any character.  False if they are not
+ * available. */
 static bool metrics_read_proc_stat(unsigned long long *start_ticks, unsigned long long *virtual_bytes,
                                    long long *resident_pages)
 {
@@ -554,7 +554,7 @@ static void metrics_read_start_time(void)
 	          (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* -1: /proc does not tell. */
+/* The number of open descriptors; -1: not known. */
 static int metrics_count_open_files(void)
 {
 	DIR *dir = opendir("/proc/self/fd");

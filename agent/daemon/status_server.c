@@ -17,7 +17,7 @@ enum { IDLE_S = 20 };
 struct hook {
 	const char *sync, *secret;
 	bool pending;
-	unsigned accepted, refused;	/* since they were counted last */
+	unsigned accepted, refused;	/* since the last status_server_count_hooks() */
 };
 
 struct status_server {
@@ -27,7 +27,7 @@ struct status_server {
 	const char *url;
 	int hook_event;			/* eventfd: readable while a hook is pending */
 
-	/* What both threads use. */
+	/* Used by both threads, under lock. */
 	pthread_mutex_t lock;
 	int64_t last_heartbeat;			/* milliseconds of CLOCK_BOOTTIME */
 	bool ready;
@@ -37,7 +37,7 @@ struct status_server {
 	size_t hook_count;
 };
 
-/* ---- what is answered; in the server's thread, under lock ---- */
+/* ---- replies; in the server's thread, under lock ---- */
 
 static void status_server_reply_healthz(struct status_server *f, struct http_response *response)
 {
@@ -92,7 +92,7 @@ static struct hook *status_server_find_hook(struct status_server *f, const char 
 	return NULL;
 }
 
-/* The sync of "/hook/SYNC"; NULL: it is another path. */
+/* The sync in "/hook/SYNC"; NULL: another path. */
 static const char *status_server_hook_sync(const char *path)
 {
 	static const char prefix[] = "/hook/";
@@ -132,7 +132,7 @@ static bool status_server_check_signature(const char *value, const char *prefix,
 	return digest_equal(given, wanted);
 }
 
-/* Digests are compared, so that the time tells nothing, not even of a length. */
+/* Compares digests, so that the time reveals nothing of the secret, not even its length. */
 static bool status_server_equals_secret(const char *value, const char *secret)
 {
 	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
@@ -142,7 +142,7 @@ static bool status_server_equals_secret(const char *value, const char *secret)
 	return digest_equal(given, wanted);
 }
 
-/* prefix NULL: it is the secret itself. */
+/* prefix NULL: the value is the secret itself. */
 static const struct { const char *header, *prefix; } proofs[] = {
 	{ "X-Hub-Signature-256", "sha256=" },
 	{ "X-Gitea-Signature", "" },
@@ -186,7 +186,7 @@ static void status_server_reply_hook(struct status_server *f, struct hook *h, co
 		return;
 	}
 	h->accepted++;
-	/* GitHub's way to ask whether there is anybody: nothing was pushed. */
+	/* GitHub sends a ping when a hook is created: nothing was pushed. */
 	response->status = event && strcmp(event, "ping") == 0 ? 200 : 202;
 	buf_adds(&response->body, "{}");
 	if (response->status == 202 && !h->pending) {
@@ -212,8 +212,8 @@ static bool status_server_allows_method(const char *methods, const char *method)
 	return strcmp(methods, "POST") == 0 ? strcmp(method, "POST") == 0 : reads;
 }
 
-/* That a sync is unknown, that it has no secret and that there is no such page is one answer:
- * a hook without a secret does not exist. */
+/* An unknown sync, a sync without a secret and an unknown page get the same answer: it does not reveal which syncs
+ * exist. */
 static bool status_server_admit_request(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
@@ -235,7 +235,7 @@ static bool status_server_admit_request(void *ctx, const struct http_request *re
 	return response->status == 0;
 }
 
-/* After status_server_admit_request(); but hooks may be others by now. */
+/* Called after status_server_admit_request(); the hooks may have changed meanwhile. */
 static void status_server_reply(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
@@ -318,7 +318,7 @@ const char *status_server_url(const struct status_server *f)
 	return f->url;
 }
 
-/* ---- what the loop tells ---- */
+/* ---- set by the loop ---- */
 
 void status_server_heartbeat(struct status_server *f, int64_t now)
 {
@@ -391,7 +391,7 @@ void status_server_set_hooks(struct status_server *f, const struct status_server
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* ---- what the loop asks ---- */
+/* ---- read by the loop ---- */
 
 int status_server_hook_fd(const struct status_server *f)
 {
@@ -409,7 +409,7 @@ const char *status_server_next_hook(struct status_server *f, struct arena *a)
 			f->hooks[i].pending = false;
 			sync = arena_strdup(a, f->hooks[i].sync);
 		}
-	/* Under the lock, or the call of one that comes now would be unheard. */
+	/* Under the lock: else the event of a call that comes now would be lost. */
 	if (!sync)
 		eventfd_read(f->hook_event, &calls);
 	pthread_mutex_unlock(&f->lock);

@@ -17,33 +17,33 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/sched/sync_scheduler.h"
 
-enum { GRACE_MS = 60 * 1000 };	/* what a cycle is given beyond its own time limit, to write its report */
+enum { GRACE_MS = 60 * 1000 };	/* a cycle gets this beyond its timeout, to write its report */
 
 struct sync_job {
 	struct sync_job_shared *shared;
-	struct arena arena;		/* of what the configuration says */
+	struct arena arena;		/* of the settings */
 	struct settings settings;
-	struct log log;			/* as the agent's, but about this sync */
+	struct log log;			/* the agent's log with the name of this sync */
 	const char *config_path, *config_text;	/* NULL: there is none */
 	struct sync_scheduler sched;
 	struct dir_watch *watch;		/* of a directory */
-	bool degraded;			/* that it only scans was told of */
+	bool degraded;			/* it was logged that the watch only scans */
 	bool git;
 	struct subprocess fetch, cycle;
 	int64_t fetch_began, fetch_ends, cycle_ends;	/* of clock_monotonic(); ends: when it is killed */
 	struct arena found_arena;
-	struct git_revision found;	/* by the last good fetch; commit "" before the first */
+	struct git_revision found;	/* by the last successful fetch; commit "" before the first */
 	struct texts warnings;		/* of that fetch */
 	struct err source_err;		/* of the last fetch that failed */
-	bool late;			/* it was not done in its time */
+	bool late;			/* the last fetch exceeded its time limit */
 	struct arena report_arena;
 	const struct node *report;	/* of the last cycle; NULL before the first */
-	/* Exit code and outcome, "" without a report, of the last cycle, or of the one before if that
-	 * was bad and the last one did no more than its deferred steps. */
+	/* Exit code and outcome ("" without a report) of the last whole cycle; of a later one for deferred workflows
+	 * only if the whole cycle had no other errors. */
 	int code;
 	char outcome[16];
-	bool only_deferred;		/* the last cycle, or the one that runs, is about some workflows alone */
-	bool bad_beside;		/* the last whole cycle was bad beside what it deferred */
+	bool only_deferred;		/* the last cycle, or the running one, is limited to deferred workflows */
+	bool bad_beside;		/* the last whole cycle had errors other than deferred workflows */
 	bool tried, stopping, over;
 	bool changed;			/* since sync_job_status_changed() */
 	int64_t wake;			/* of clock_boottime(); -1: none */
@@ -70,7 +70,7 @@ static void sync_job_record_fetch_failure(struct sync_job *s, const struct err *
 		log_warn(&s->log, "%s", s->source_err.msg);
 }
 
-/* The context that a command about this sync alone would have. */
+/* The context of a command about this sync alone. */
 static struct context sync_job_context(struct sync_job *s, struct arena *a)
 {
 	struct context ctx = *s->shared->ctx;
@@ -92,7 +92,7 @@ static void sync_job_start_fetch(struct sync_job *s)
 		sync_job_record_fetch_failure(s, &err);
 		return;
 	}
-	/* What is new may be much: else it would be begun anew for ever. */
+	/* After a fetch that was too slow, allow the whole timeout: else a large repository would never be fetched. */
 	s->fetch_ends = s->fetch_began + (s->late ? s->settings.timeout_ms
 	                                          : git_fetch_limit(&fetch, s->settings.timeout_ms));
 }
@@ -159,8 +159,8 @@ static size_t sync_job_count_busy_workflows(const struct node *report)
 	return count;
 }
 
-/* The workflows whose steps are to be tried again.  None, which means all, if one of them is to be
- * deleted: whether that may be is for a whole cycle to say. */
+/* The names of the workflows to retry.  None, which stands for a whole cycle, if one of them is to be deleted: whether
+ * that is allowed has to be decided by a whole cycle, with its guards. */
 static struct texts sync_job_deferred_names(const struct sync_job *s, struct arena *a)
 {
 	const struct node *workflows = s->report ? node_get(s->report, "workflows") : NULL;
@@ -186,13 +186,13 @@ static void sync_job_record_cycle_end(struct sync_job *s, enum scheduler_outcome
 	});
 }
 
-/* What can be told of a cycle that left no report: that it failed. */
+/* A cycle without a report counts as failed. */
 static void sync_job_record_missing_report(struct sync_job *s, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *report = node_map(&a);
 
-	/* One that is told to stop before it has begun leaves none. */
+	/* A cycle that is stopped before it has started leaves no report. */
 	if (!s->stopping)
 		log_error(&s->log, "%s", why);
 	node_put(&a, report, "exit_code", node_int(&a, 1));
@@ -228,8 +228,7 @@ static void sync_job_start_cycle(struct sync_job *s, const struct scheduler_acti
 		sync_job_record_missing_report(s, err.msg);
 }
 
-/* A service that refuses single steps is there all the same: only one that could not be spoken to
- * is left in peace for a while. */
+/* Only a service that does not answer is asked less often (SCHEDULER_FAILED), not one that refuses single steps. */
 static enum scheduler_outcome sync_job_cycle_outcome(int code, const struct node *report)
 {
 	bool nothing_failed = node_get_int(node_get(report, "summary"), "failed", 0) == 0;
@@ -246,7 +245,7 @@ static const char *sync_job_short_revision(struct arena *a, const struct node *r
 	return revision ? arena_printf(a, " at %.10s", revision) : "";
 }
 
-/* One line, and only where something was done or is not as it was before. */
+/* One line; at debug level if nothing was changed and the result is the same as before. */
 static void sync_job_log_cycle(struct sync_job *s, const struct node *report, int code)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -276,7 +275,7 @@ static const char *sync_job_exit_text(struct arena *a, int status)
 	return arena_printf(a, "the cycle's process exited with code %d without a report", WEXITSTATUS(status));
 }
 
-/* That deferred steps went well now says nothing of the other workflows. */
+/* The success of deferred workflows does not change the result of the others. */
 static void sync_job_update_outcome(struct sync_job *s, const struct node *report, int code, size_t waiting)
 {
 	const struct node *summary = node_get(report, "summary");
@@ -318,7 +317,7 @@ static void sync_job_read_cycle_result(struct sync_job *s)
 	sync_job_record_cycle_end(s, sync_job_cycle_outcome(code, report), waiting > 0);
 }
 
-/* Nothing that it does may take so long: it hangs where its own time limit does not reach. */
+/* A child that runs longer than its own time limits hangs in a place that they do not cover. */
 static void sync_job_kill_overdue(struct sync_job *s)
 {
 	if (s->cycle.pid && clock_monotonic() > s->cycle_ends)
@@ -327,7 +326,7 @@ static void sync_job_kill_overdue(struct sync_job *s)
 		subprocess_signal(&s->fetch, SIGKILL);
 }
 
-/* ---- what to do ---- */
+/* ---- events and actions ---- */
 
 static void sync_job_apply_action(struct sync_job *s, const struct scheduler_action *action)
 {
@@ -386,8 +385,8 @@ static void sync_job_handle_events(struct sync_job *s)
 	sync_job_log_degraded(s);
 }
 
-/* wait, or less if a child has to end before: -1 is for ever.  One that is late was killed and ends
- * by itself. */
+/* wait (-1: without limit), or the time until the child is to be killed, if that is less.  A child that is overdue was
+ * killed already and needs no timer. */
 static int64_t sync_job_limit_wait(int64_t wait, const struct subprocess *child, int64_t ends)
 {
 	int64_t left = ends - clock_monotonic();
@@ -421,7 +420,7 @@ size_t sync_job_poll_fds(const struct sync_job *s, struct pollfd *fds)
 	return count;
 }
 
-/* ---- its settings ---- */
+/* ---- settings ---- */
 
 static struct scheduler_settings sync_job_scheduler_settings(const struct sync_job *s)
 {
@@ -429,7 +428,7 @@ static struct scheduler_settings sync_job_scheduler_settings(const struct sync_j
 	                                .poll_ms = s->git ? s->settings.git_poll_ms : 0 };
 }
 
-/* One whose settings are wrong is not: it was refused before. */
+/* Settings with errors do not come here: sync_check_all() refuses them. */
 static bool sync_job_source_is_git(struct sync_job *s)
 {
 	struct context ctx = sync_job_context(s, &s->arena);
@@ -439,7 +438,7 @@ static bool sync_job_source_is_git(struct sync_job *s)
 	return source_fetch(&ctx, &fetch, &err) && fetch.mirror;
 }
 
-/* Whatever is wrong was told when the configuration was read, and that is kept then. */
+/* Errors were reported when the configuration was read, and such a configuration is not used. */
 static void sync_job_read_settings(struct sync_job *s, const struct config *config, size_t sync)
 {
 	struct diagnostics none = { .arena = &s->arena };
@@ -454,7 +453,7 @@ static void sync_job_read_settings(struct sync_job *s, const struct config *conf
 	s->log.sync = s->settings.sync_name;
 }
 
-/* Without a watch a directory is looked at each interval all the same. */
+/* Without a watch the directory is still read at each interval. */
 static void sync_job_open_watch(struct sync_job *s)
 {
 	struct err err;
@@ -479,7 +478,7 @@ struct sync_job *sync_job_new(struct sync_job_shared *shared, const struct confi
 	return s;
 }
 
-/* Another source is another sync: what was fetched of the old one says nothing about it. */
+/* False if what was fetched before is of another source. */
 static bool sync_job_same_source(const struct settings *a, const struct settings *b)
 {
 	const char *const pairs[][2] = {
@@ -493,7 +492,7 @@ static bool sync_job_same_source(const struct settings *a, const struct settings
 	return true;
 }
 
-/* What it brings may be of another source.  True if one ran. */
+/* Ends a running fetch: its result may be of another source.  True if one ran. */
 static bool sync_job_kill_fetch(struct sync_job *s)
 {
 	bool ran = s->fetch.pid;
@@ -518,7 +517,7 @@ void sync_job_configure(struct sync_job *s, const struct config *config, size_t 
 	}
 	settings = sync_job_scheduler_settings(s);
 	s->stopping = false;
-	/* Before the new settings are told, which may start a fetch of their own. */
+	/* Before the event with the new settings, which may start a fetch. */
 	bool dropped = sync_job_kill_fetch(s);
 	sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_CONFIGURED, .settings = &settings });
 	if (dropped)
@@ -538,7 +537,7 @@ void sync_job_free(struct sync_job *s)
 	free(s);
 }
 
-/* ---- what is told of it ---- */
+/* ---- status ---- */
 
 const struct settings *sync_job_settings(const struct sync_job *s)
 {

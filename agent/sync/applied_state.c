@@ -24,7 +24,8 @@ static void applied_state_drop_record(void *context, const char *name)
 	struct err err;
 
 	if (m->state)
-		state_store_drop(m->state, name, &err);	/* a record too many says only that it is missing */
+		/* Harmless if it fails: a record too many only counts as a missing workflow. */
+		state_store_drop(m->state, name, &err);
 }
 
 /* ---- older versions ---- */
@@ -37,7 +38,7 @@ struct search {
 	const struct node *found;
 };
 
-/* The spec called name, if it is what is looked for. */
+/* The body of the spec called name in specs, if its digest is the one that is searched. */
 static const struct node *applied_state_matching_body(const struct search *s, struct arena *a, const struct specs *specs,
                                                       const char *name)
 {
@@ -49,8 +50,8 @@ static const struct node *applied_state_matching_body(const struct search *s, st
 	return strcmp(digest_body(a, older->body), s->digest) == 0 ? older->body : NULL;
 }
 
-/* An older version need not be valid any more; what can be read of it is looked at.  No other names
- * matter: what was applied under one bears its mark, and is no workflow of this spec's. */
+/* An older version may be invalid; what can be read of it is used.  Only the spec's own names are looked up: what was
+ * applied under another name has the owner tags of another workflow. */
 static bool applied_state_check_version(void *context, const char *bytes, size_t len)
 {
 	struct search *s = context;
@@ -67,8 +68,8 @@ static bool applied_state_check_version(void *context, const char *bytes, size_t
 	return !s->found;
 }
 
-/* A history that cannot be read is one that is not there: what it would tell is only asked for.  But a
- * mirror of ours can be had anew. */
+/* Goes on without a history that cannot be read: it only explains changes.  A mirror is marked corrupt, to be cloned
+ * again. */
 static void applied_state_drop_history(struct applied_state *m, const struct err *err)
 {
 	const struct source *source = m->source;
@@ -95,7 +96,7 @@ static const struct node *applied_state_find_older_spec(void *context, struct ar
 	return search.found;
 }
 
-/* Without it the guard would not see a history that was rewritten. */
+/* Without the history the guard could not see that the branch was force-pushed. */
 static bool applied_state_fail_corrupt_mirror(struct applied_state *m, struct err *err)
 {
 	mirror_mark_corrupt(m->source->mirror, err->msg);
@@ -165,7 +166,7 @@ void applied_state_set_revision(struct applied_state *m)
 {
 	struct err err;
 
-	/* Not knowing it costs a guard that cannot speak the next time. */
+	/* If this fails, the rollback guard cannot work at the next cycle. */
 	if (m->state && m->for_cycle.revision && !state_store_set_revision(m->state, m->for_cycle.revision, &err))
 		log_warn(m->ctx->log, "the applied revision could not be saved: %s", err.msg);
 }

@@ -1,6 +1,6 @@
 #include "agent/sync/progress.h"
 
-enum { TELL_MS = 1000 };
+enum { LOG_INTERVAL_MS = 1000 };
 
 static void progress_show(void *context)
 {
@@ -23,13 +23,13 @@ void progress_clear(const struct progress *p)
 		fputs("\r\x1b[K", p->ctx->err);
 }
 
-/* A service that is down would otherwise be waited for in silence; many requests say it at once. */
+/* Shows that a service does not answer.  Many requests may fail at the same time: one line a second is enough. */
 static void progress_log_retry(void *context, const struct task *task, const struct answer *answer,
                                int64_t wait_ms)
 {
 	struct progress *p = context;
 
-	if (p->last_logged && clock_monotonic() < p->last_logged + TELL_MS)
+	if (p->last_logged && clock_monotonic() < p->last_logged + LOG_INTERVAL_MS)
 		return;
 	p->last_logged = clock_monotonic();
 	progress_clear(p);

@@ -34,7 +34,7 @@ size_t sync_check_count(const struct config *config)
 	return config && config->count ? config->count : 1;
 }
 
-/* A context as a command about this sync alone would have it; it lives in a. */
+/* The context of a command about this sync alone, in a. */
 static struct context sync_check_context(const struct context *ctx, const struct config *config, size_t sync,
                                          struct arena *a, struct vars *vars, struct diagnostics *faults)
 {
@@ -49,7 +49,7 @@ static struct context sync_check_context(const struct context *ctx, const struct
 	return one;
 }
 
-/* Where a sync writes, and under which name; service NULL: it cannot be told, "": nothing says. */
+/* The service and the owner that a sync writes to; service NULL: not known, "": none is chosen. */
 struct sync_target { const char *sync, *service, *owner; };
 
 static struct sync_target sync_check_find_target(struct context *one)
@@ -71,7 +71,7 @@ static bool sync_check_same_target(const struct sync_target *a, const struct syn
 	return a->service && b->service && strcmp(a->service, b->service) == 0 && strcmp(a->owner, b->owner) == 0;
 }
 
-/* What a command about one sync is told beside the configuration says nothing of the others. */
+/* Without options and variables: for a command about one sync they say nothing about the other syncs. */
 static struct context sync_check_without_command_line(const struct context *ctx)
 {
 	static char *nothing[] = { NULL };
