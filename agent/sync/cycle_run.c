@@ -391,7 +391,9 @@ int cycle_run(struct context *ctx, bool apply)
 	if (cycle_run_check_settings(&r) && cycle_run_read_source(&r))
 		cycle_run_with_service(&r, apply);
 	diagnostics_sort(&r.faults);
-	struct node *tree = cycle_run_save_report(&r, apply);
+	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */
+	bool store = apply && (ctx->job || !r.report.verdict.usage);
+	struct node *tree = cycle_run_save_report(&r, store);
 	diagnostics_log(ctx->log, &r.faults);
 	report_print(ctx, tree);
 	source_done(&r.source);

@@ -40,6 +40,12 @@ class ReportTest(flowsync.ServiceCase):
         self.expect(0, "plan", self.specs)
         self.assertEqual(len(self.stored()), 2)
 
+    def test_a_sync_that_was_typed_wrong_is_not_stored(self):
+        self.expect(64, "sync", self.specs, "--owner", "No Owner")
+        self.expect(64, "sync", self.specs, endpoint=None)
+        self.expect(64, "sync", "--prune", self.specs)
+        self.assertEqual(self.stored(), [])
+
     def test_every_sync_is_stored_whatever_became_of_it(self):
         first = self.expect(0, "sync", "-o", "json", self.specs).json()["cycle_id"]
         second = self.expect(0, "sync", "-o", "json", self.specs).json()["cycle_id"]
