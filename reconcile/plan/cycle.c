@@ -69,14 +69,14 @@ static bool fits_any(const struct cycle *c, const char *glob)
 	for (size_t i = 0; i < c->specs->count; i++)
 		if (fnmatch(glob, c->specs->items[i].name, 0) == 0)
 			return true;
-	/* What is to be deleted is declared no more. */
+	/* Workflows to delete are no longer declared. */
 	for (size_t i = 0; c->options.prune && i < c->list.count; i++)
 		if (fnmatch(glob, c->list.items[i].name, 0) == 0)
 			return true;
 	return false;
 }
 
-/* A pattern that fits nothing is most likely a slip, and all would look well. */
+/* A pattern that matches nothing is most likely a mistake, which would not be noticed otherwise. */
 static void check_patterns(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->options.only_count; i++)
@@ -96,11 +96,11 @@ static void start_observing(struct cycle *c)
 		return;
 	}
 	fail_whole(c, c->list.op.err.msg);
-	c->report->step_count = 0;	/* nothing is known of any: no step can be told */
+	c->report->step_count = 0;	/* nothing is known of the workflows, so there are no steps */
 	c->phase = CYCLE_DONE;
 }
 
-/* "Nothing is written when one blocks" (design, 6). */
+/* "Nothing is written when one blocks" (design, 6.3). */
 static bool is_blocked_by_guard(struct cycle *c)
 {
 	struct report *r = c->report;
@@ -129,7 +129,7 @@ static bool is_blocked_by_guard(struct cycle *c)
 static void start_applying(struct cycle *c)
 {
 	begin_phase(c, CYCLE_APPLY);
-	/* Else they would count as missing for ever. */
+	/* Otherwise they would count as missing for ever. */
 	for (size_t i = 0; c->memory.forget && i < c->over_count; i++)
 		c->memory.forget(c->memory.context, c->over[i]);
 	for (size_t i = 0; i < c->count; i++)
@@ -137,8 +137,8 @@ static void start_applying(struct cycle *c)
 			workflow_task_apply(&c->tasks[i]);
 }
 
-/* "Deletes wait while a create or a rename of this cycle has not succeeded": what looks
- * undeclared may be what they need. */
+/* "Deletes wait while a create or a rename of this cycle has not succeeded" (design, 6.1): a workflow that looks
+ * undeclared may be the one to rename. */
 static bool deletes_wait(const struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
@@ -203,7 +203,7 @@ static void add_cycle_warnings(struct cycle *c)
 	        "have no record of an earlier apply: keys removed from the spec cannot be detected");
 }
 
-/* What was planned and not begun: time was over, or somebody stopped it. */
+/* Planned steps that were not started, because the cycle was stopped or its time limit passed, are deferred. */
 static void close_open_steps(struct cycle *c)
 {
 	struct report *r = c->report;

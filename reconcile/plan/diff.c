@@ -13,14 +13,14 @@ struct walk {
 	const char *name;		/* of the workflow */
 	const struct node *ignore;
 	const struct node *record, *sealed;
-	bool hidden;			/* what the service hides is compared with the record */
+	bool hidden;			/* fields that the service hides are compared with the record */
 	bool whole;
 	const struct node *resources;
-	struct diff *out;	/* NULL: only whether there is a difference is asked */
-	size_t found;
+	struct diff *out;		/* NULL: differences are only counted */
+	size_t found;			/* number of differences */
 };
 
-/* Where the walk stands, and what the values there are. */
+/* The place that the walk has reached, and the kind of values there. */
 struct spot {
 	const struct field *field;
 	const struct field *outer;	/* of the map or list around; NULL at the root */
@@ -34,7 +34,7 @@ static void compare_keys(struct walk *w, const struct spot *at, const struct nod
                          const struct node *observed);
 static bool means_the_same_left_out(struct walk *w, const struct field *f, const struct node *n);
 
-/* ---- what is found ---- */
+/* ---- differences ---- */
 
 static bool is_ignored(struct walk *w, const struct spot *at)
 {
@@ -47,8 +47,8 @@ static struct node *value_to_show(struct walk *w, const struct spot *at, const s
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
 }
 
-/* What both sealed bodies have where path leads, down to the first list: items have no place of
- * their own there. */
+/* The values of both sealed bodies at path, or at the first list on the way: items of lists have no place of their own
+ * in a record. */
 struct pair { const struct node *before, *now; bool in_list; };
 
 static struct pair pair_at(const struct walk *w, const struct path *path)
@@ -81,7 +81,7 @@ static const char *value_digest(struct walk *w, const struct spot *at, const str
 	                    at->field, n);
 }
 
-/* A service that shows 7 as "7" took the 7. */
+/* True if both have the same text: a service that shows 7 as "7" has stored the 7. */
 static bool reads_the_same(struct arena *a, const struct node *x, const struct node *y)
 {
 	const char *one = x ? node_scalar_text(a, x) : NULL, *other = y ? node_scalar_text(a, y) : NULL;
@@ -94,7 +94,7 @@ static bool is_strict(const struct field *f)
 	return f && (f->words || f->type == FIELD_BOOL || f->type == FIELD_INT || f->type == FIELD_NUMBER);
 }
 
-/* A changed secret is shown as "(masked #1)" and "(masked #2)": that it changed is visible. */
+/* A changed secret is shown as "(masked #1)" and "(masked #2)", so that the change is visible. */
 static void add_found_change(struct walk *w, const struct spot *at, const struct node *from,
                   const struct node *to, struct pos pos)
 {
@@ -117,7 +117,7 @@ static void add_found_change(struct walk *w, const struct spot *at, const struct
 	};
 	if (from && to && node_equal(c.from, c.to))
 		c.to = value_to_show(w, at, to, 2);
-	/* A step or auth of another kind cannot keep the keys of the old one. */
+	/* A step or auth of another type cannot keep the keys of the old one. */
 	c.whole = from && to && at->outer && at->outer->variant &&
 	          strcmp(at->outer->variant, at->path.key) == 0;
 	diff_add(w->arena, w->out, &c);
@@ -195,10 +195,10 @@ static const struct node *identity_of_item(const struct field *item, const struc
 	return NULL;
 }
 
-/* Which observed item each declared one is; the observed count where it is none. */
+/* The observed item of each declared one. */
 struct pairing {
-	size_t *of;		/* by declared index */
-	bool *taken;		/* by observed index */
+	size_t *of;		/* by declared index: observed index, or the observed count if there is none */
+	bool *taken;		/* by observed index: it is paired */
 };
 
 static struct spot item_spot(const struct spot *list, size_t index)
@@ -249,9 +249,9 @@ static int heavier_first(const void *a, const void *b)
 	                              : (x->index > y->index) - (x->index < y->index);
 }
 
-/* Equal items first, then open matches, those that say most choosing first so that a vague item
- * does not take the match of an exact one; what is left is paired by what names it, to be shown
- * as a change. */
+/* First pairs equal items, then items whose declared keys are equal, beginning with the declared item that has most
+ * keys, so that a vague item does not take the match of an exact one.  The rest is paired by identity, and shown
+ * as changed. */
 static struct pairing pair_items(struct walk *w, const struct spot *at, const struct node *declared,
                                  const struct node *observed)
 {
@@ -311,7 +311,7 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
                           const struct node *observed)
 {
 	if (!observed) {
-		/* "triggers: [] equals absent, null or empty" (design, 5) */
+		/* "triggers: [] equals absent, null or empty" (design, 5.1) */
 		if (declared->count)
 			add_found_change(w, at, NULL, declared, declared->at);
 	} else if (scalars_only(declared) && scalars_only(observed) &&
@@ -327,8 +327,8 @@ static void compare_lists(struct walk *w, const struct spot *at, const struct no
 
 /* ---- maps ---- */
 
-/* "resources left out beside the default resource" (design, 5); not knowing it, none can be told
- * from it. */
+/* True if observed is the service's default resource, which equals left out resources (design, 5.1).  If the default is
+ * not known, any resource may be it. */
 static bool is_default_resource(const struct walk *w, const struct field *f, const struct node *observed)
 {
 	if (!(f->flags & FIELD_RESOURCES) || observed->kind != NODE_MAP)
@@ -342,7 +342,7 @@ static bool is_default_resource(const struct walk *w, const struct field *f, con
 	return true;
 }
 
-/* True if leaving n out says the same: it is empty, or an object of nothing but such things. */
+/* True if leaving n out means the same: n is empty, a default, or an object of such values only. */
 static bool is_meaningless_value(struct walk *w, const struct field *f, unsigned kind, const struct node *n)
 {
 	if (node_empty(n) || means_the_same_left_out(w, f, n))
@@ -357,7 +357,7 @@ static bool is_meaningless_value(struct walk *w, const struct field *f, unsigned
 	return true;
 }
 
-/* True if an observed key that is not declared is no business of the service's own. */
+/* True if an observed key that is not declared has to be removed. */
 static bool must_be_removed(struct walk *w, const struct spot *at, const struct node *observed)
 {
 	const struct field *f = at->field;
@@ -370,7 +370,7 @@ static bool must_be_removed(struct walk *w, const struct spot *at, const struct 
 	if (is_meaningless_value(w, f, field_kind(f, observed, at->kind), observed) ||
 	    is_default_resource(w, f, observed))
 		return false;
-	/* Inside of a list an item has no record of its own; the list is declared as a whole. */
+	/* An item of a list has no record of its own. */
 	struct pair p = pair_at(w, &at->path);
 	return w->whole || (w->record && !p.in_list && p.before);
 }
@@ -387,7 +387,7 @@ static void add_removed_change(struct walk *w, const struct spot *at, const stru
 	last->by_record = w->record && !w->whole && !(at->outer->flags & FIELD_CLOSED);
 }
 
-/* All of it, but for what is ignored below it. */
+/* Removes all of observed, except for ignored places below it. */
 static void remove_value(struct walk *w, const struct spot *at, struct pos pos, const struct node *observed)
 {
 	const struct node nothing = { .kind = NODE_MAP, .at = pos };
@@ -429,8 +429,7 @@ static void compare_maps(struct walk *w, const struct spot *at, const struct nod
 		compare_keys(w, at, declared, observed);
 		return;
 	}
-	/* All of it is missing: shown as one addition, if any of it means more than being left
-	 * out does. */
+	/* The whole map is missing.  It is one addition, unless leaving it out means the same. */
 	struct walk probe = *w;
 	probe.out = NULL;
 	probe.found = 0;
@@ -448,7 +447,7 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 }
 
 /* "A field that the service hides is compared with the record: a changed one is written once, an
- * unchanged one never" (design, 5). */
+ * unchanged one never" (design, 5.3). */
 static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
 {
 	if (at->field->flags & (FIELD_MAY_HIDE | FIELD_MAY_BLANK))
@@ -457,20 +456,20 @@ static void compare_hidden(struct walk *w, const struct spot *at, const struct n
 		add_found_change(w, at, NULL, declared, declared->at);
 }
 
-/* True if what is observed says nothing of what is there. */
+/* True if the observed value does not show the stored one. */
 static bool is_hidden(const struct walk *w, const struct spot *at, const struct node *declared,
                       const struct node *observed)
 {
 	unsigned flags = at->field->flags;
 
-	/* One that is shown all the same, and equal, is no reason to write; shown as something else
-	 * it may be stars. */
+	/* If it is shown nevertheless, and equal, there is no reason to write; another value may be
+	 * asterisks. */
 	if (flags & FIELD_HIDDEN)
 		return !observed || !node_equal(declared, observed);
 	if (!observed)
 		return flags & FIELD_MAY_HIDE;
-	/* An empty text beside an empty one is equal, unless the record tells of another that may
-	 * still be there. */
+	/* Two empty texts are equal, unless there is a record: then another value may still be
+	 * stored. */
 	return (flags & FIELD_MAY_BLANK) && observed->kind == NODE_TEXT && node_empty(observed) &&
 	       (w->record || !node_empty(declared));
 }
@@ -508,8 +507,8 @@ static void note_unseen_removal(struct walk *w, const struct spot *at, const str
 	w->out->items[w->out->count - 1].blind = true;
 }
 
-/* What was declared, is no more, and cannot be seen: whether it is still there only a write can
- * settle. */
+/* Adds a removal for each key that was declared before, is no longer declared, and is not shown by the service: only a
+ * write makes sure that it is gone. */
 static void compare_removed_key(struct walk *w, const struct spot *at, const struct node *before,
                          const struct node *declared, const struct node *observed)
 {

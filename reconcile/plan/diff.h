@@ -1,8 +1,8 @@
-/* diff.h: how a declared workflow differs from the observed one (design section 5).
+/* diff.h: compares a declared workflow with the observed one (design, 5.1).
  *
- * Maps are open: only declared keys count, except that `steps` is closed.  A declared list is
- * the whole truth.  Lists of mappings are compared item by item, an item being open again; lists
- * of scalars as wholes. */
+ * Maps are open: only declared keys are compared, except that `steps` is closed.  A declared list is
+ * complete.  Lists of mappings are compared item by item, where each item is open again; lists
+ * of scalars are compared as a whole. */
 #ifndef RECONCILE_PLAN_DIFF_H
 #define RECONCILE_PLAN_DIFF_H
 
@@ -23,55 +23,56 @@ struct change {
 					 * observed list */
 	const struct node *from, *to;	/* masked copies; NULL for add and remove */
 	enum reason reason;
-	struct pos at;			/* of the declared value; for a removal of what it was taken out of */
-	const char *sent, *kept;	/* digests of the declared and the observed value, by which a pair is known again */
-	bool whole;			/* a patch cannot say it: a key or a step goes, or becomes of another kind */
-	bool by_record;			/* a key that goes only as the record has it */
-	bool blind;			/* … and that cannot be seen: nor whether it went */
-	bool is_item;			/* of a list, as a whole */
-	bool strict;			/* a number, a boolean or of an enumeration: no service writes that in another way */
+	struct pos at;			/* of the declared value; of a removal: of the declared value around it */
+	const char *sent, *kept;	/* digests of the declared and the observed value, which identify the pair */
+	bool whole;			/* needs a replace: a key or a step is removed, or gets another type */
+	bool by_record;			/* a key that is removed because the record has it */
+	bool blind;			/* and that the service does not show: the result cannot be checked */
+	bool is_item;			/* a whole item of a list */
+	bool strict;			/* a number, a boolean or an enumeration: no service stores it in another form */
 };
 
 struct diff {
 	struct change *items;
 	size_t count, room;
-	bool removes;			/* some change is whole */
-	const char **unseen;		/* pointers of declared fields that this service does not give back */
+	bool removes;			/* a change is whole */
+	const char **unseen;		/* pointers of declared fields that this service does not show */
 	size_t unseen_count, unseen_room;
 };
 
-/* declared and observed as normalise() makes them.  ignore is a list of JSON Pointers that are
- * not compared, with what is below them, "*" matching one level; NULL: none.  Everything in *out
- * lives in a, texts and copies too. */
-/* This is without a record, and what the service hides is left out. */
+/* Compares without a record, and without fields that the service hides.  declared and observed are results of
+ * normalise().  ignore is a list of JSON Pointers that are
+ * not compared, nor anything below them, "*" matching one level; NULL: none.  Everything in *out
+ * lives in a. */
 void diff_workflow(struct arena *a, const struct node *declared, const struct node *observed,
                    const struct node *ignore, struct diff *out);
 
-/* All that is known of a workflow when it is compared. */
+/* The inputs of a comparison with a record. */
 struct diff_sides {
 	const char *name;		/* of the workflow */
-	const struct node *declared, *observed;	/* as normalise() makes them */
+	const struct node *declared, *observed;	/* results of normalise() */
 	const struct node *ignore;	/* as for diff_workflow() */
-	/* What was declared at the last apply, and what is declared now, both as digest_seal()
-	 * makes them with one key.  With a record each change has its reason, a key that only
-	 * the record has must go, and what the service hides is compared with the record;
-	 * without one what it hides is written once. */
-	const struct node *record, *sealed;	/* record NULL: there is none */
-	bool whole;			/* the spec is the whole truth: undeclared keys go too (--undeclared remove) */
-	const struct node *resources;	/* the service's default resource, which is no undeclared one; NULL: not known */
+	/* The body declared at the last apply, and the one declared now, both from digest_seal()
+	 * with one key.  With a record each change has a reason (design, 5.5), a key that only
+	 * the record has is removed, and fields that the service hides are compared with the record;
+	 * without one, hidden fields are written once. */
+	const struct node *record, *sealed;	/* record NULL: not known */
+	bool whole;			/* undeclared keys are removed, too (--undeclared remove) */
+	const struct node *resources;	/* the service's default resource, which is not removed; NULL: not known */
 };
 
+/* Compares; *out lives in a. */
 void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out);
 
-/* Which observed item each declared one of a set of mappings is compared with: an index for each
- * declared one, observed->count where it is none. */
+/* Pairs the items of two sets of mappings, as the comparison does: for each declared item the index of its observed one,
+ * or observed->count if it has none.  list is the set's row. */
 const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
                         const struct node *observed);
 
-/* Adds a change that shares with the one it is made from. */
+/* Adds a copy of *change, which shares all texts and trees with it. */
 void diff_add(struct arena *a, struct diff *diff, const struct change *change);
 
-/* A copy that lives in a alone. */
+/* A copy that shares nothing with diff and lives in a. */
 struct diff diff_copy(struct arena *a, const struct diff *diff);
 
 const char *change_op_word(enum change_op op);		/* "add", "remove", "replace" */

@@ -1,6 +1,6 @@
 #include "reconcile/plan/exit_status.h"
 
-/* The rows of design section 3, in its order: "the first that holds". */
+/* A row of the table of exit codes; the first one that holds counts. */
 struct row {
 	bool (*holds)(const struct exit_status *);
 	int code;		/* -1: by the signal */

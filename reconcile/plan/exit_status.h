@@ -1,11 +1,10 @@
-/* exit_status.h: how a command ended, and the exit code that says so: the table of design section 3,
- * in one place. */
+/* exit_status.h: how a command ended, and its exit code; the table of exit codes in README.md, in one place. */
 #ifndef RECONCILE_PLAN_EXIT_STATUS_H
 #define RECONCILE_PLAN_EXIT_STATUS_H
 
 #include "reconcile/base/err.h"
 
-/* What happened; several may hold. */
+/* What happened; several may be set. */
 struct exit_status {
 	bool usage;		/* the command line or the configuration was wrong */
 	bool invalid;		/* declared specs are invalid */
@@ -14,7 +13,7 @@ struct exit_status {
 	bool step_failed;	/* a step failed or was refused */
 	bool deferred;		/* a step waits */
 	bool blocked;		/* a guard blocked the plan */
-	bool conflict;		/* another owner's, two of one name, the lock is held, a stale step */
+	bool conflict;		/* another owner, two of one name, the lock is held, a stale step */
 	bool applied;		/* a step was applied */
 	bool pending;		/* a plan has steps */
 	bool detailed;		/* --detailed-exitcode: pending changes are 2 */
@@ -25,12 +24,12 @@ enum outcome {
 	OUTCOME_BLOCKED, OUTCOME_CONFLICT, OUTCOME_INVALID, OUTCOME_INTERRUPTED,
 };
 
-/* The first row of the table that holds. */
+/* The code and the outcome of the first row of the table that applies. */
 int exit_status_code(const struct exit_status *v);
 enum outcome exit_status_outcome(const struct exit_status *v);
 const char *outcome_word(enum outcome outcome);		/* "changes-pending" */
 
-/* Adds what an error that ended the command means. */
+/* Sets the field for an error that ended the command. */
 void exit_status_add(struct exit_status *v, const struct err *err);
 
 #endif

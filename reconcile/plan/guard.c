@@ -3,7 +3,7 @@
 #include <string.h>
 
 enum {
-	FLOOR = 10,		/* shares count from so many workflows on */
+	FLOOR = 10,		/* the least number of workflows for SHARE */
 	SHARE = 30,		/* percent */
 	SMALL_SHARE = 50,	/* percent, of fewer than FLOOR, and of two or more */
 	NAMES_SHOWN = 10,
@@ -74,8 +74,7 @@ static void check_empty_source(struct arena *a, struct guards *g, const struct g
 	}, l, !f->declared && f->owned && !l->allow_empty);
 }
 
-/* "deletes over 30 % of the owned workflows from 10 up, or of two or more and over half below
- * 10" */
+/* More than 30 % of ten or more owned workflows; of fewer: two or more, and over half (design, 6.3). */
 static bool too_many_deletes(const struct guard_facts *f, const struct guard_limits *l)
 {
 	if (l->delete_limit)
@@ -101,8 +100,8 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	}, l, too_many_deletes(f, l));
 }
 
-/* "over 30 % (from 10 up) of what the state has as applied missing on the service": a token of
- * another tenant, say. */
+/* Of ten or more workflows with a record, more than 30 % are missing on the service: for example with a token for
+ * another tenant (design, 6.3). */
 static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
                           const struct guard_limits *l)
 {
@@ -118,8 +117,8 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 	}, l, block);
 }
 
-/* "a git revision that is not a descendant of the last one applied": an old pipeline that runs
- * again, say. */
+/* The git revision is not a descendant of the last one applied: for example an old pipeline that was
+ * started again (design, 6.3). */
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {

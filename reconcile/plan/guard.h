@@ -1,4 +1,4 @@
-/* guard.h: the rules that stop a plan before it does harm (design section 6). */
+/* guard.h: the rules that stop a plan before it does harm (design, 6.3). */
 #ifndef RECONCILE_PLAN_GUARD_H
 #define RECONCILE_PLAN_GUARD_H
 
@@ -7,25 +7,25 @@
 struct guard {
 	const char *name;	/* "empty-source", "delete-share", "missing-share", "rollback", "update-share" */
 	const char *limit, *value;	/* in words: "30 %", "4 of 10 (40 %)" */
-	const char *message;	/* of one that blocks: the sentence, with the names; NULL: passed */
+	const char *message;	/* why it blocks, with the names of workflows; NULL: passed */
 };
 
-/* What a plan would do. */
+/* What the plan would do, and what is known of the source and the service. */
 struct guard_facts {
-	size_t declared, meant;		/* in all; those of them that --only names */
+	size_t declared, meant;		/* all specs; those of them that --only selects */
 	size_t owned, updates, deletes;
-	size_t remembered, missing;	/* workflows that the state has as applied; those of them not on the service */
+	size_t remembered, missing;	/* workflows with a record; those of them that are not on the service */
 	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
 	bool rolls_back;		/* revision does not come after last_revision */
-	size_t rolled_back;		/* commits that it takes back; 0: not known */
+	size_t rolled_back;		/* commits that it would undo; 0: not known */
 	const char *const *delete_names, *const *missing_names, *const *owned_names;
 };
 
 struct guard_limits {
 	bool allow_empty, allow_recreate, allow_rollback;
-	bool delete_limit, update_limit;	/* whether the next two are given: else the design's rule, and none */
+	bool delete_limit, update_limit;	/* the next two are given; else: the default rule, no limit */
 	int max_delete_percent, max_update_percent;
-	const char *const *approved;	/* names of guards that may be passed this time */
+	const char *const *approved;	/* names of guards that do not block this time */
 	size_t approved_count;
 };
 
@@ -35,6 +35,7 @@ struct guards {
 	bool blocked;
 };
 
+/* Checks all guards; the result lives in a. */
 struct guards guards_check(struct arena *a, const struct guard_facts *facts,
                            const struct guard_limits *limits);
 

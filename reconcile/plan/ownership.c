@@ -17,9 +17,9 @@ struct matching {
 	struct arena *arena;
 	const char *owner;
 	struct names names;
-	struct names strays;	/* with our owner's tag, but a name that is not theirs */
+	struct names renamed;	/* not declared, with our owner tag, but N of another name: renamed, or a copy */
 	const char **declared;	/* names of all specs, sorted */
-	const char **old;	/* what they say they were called before, sorted */
+	const char **old;	/* renamed_from of all specs, sorted */
 	size_t old_count;
 };
 
@@ -59,23 +59,22 @@ static struct names listed_with_name(const struct names *names, const char *name
 	return (struct names){ names->items + low, count };
 }
 
-/* ---- whose a workflow is ---- */
+/* ---- the owner of a workflow ---- */
 
 static bool has_our_tag(const struct matching *m, const struct listed *l)
 {
 	return l->marker.owner && strcmp(l->marker.owner, m->owner) == 0 && !l->marker.other;
 }
 
-/* Its marker is of its own name: it is no copy, and nobody renamed it. */
+/* True if the workflow is ours and N fits its name: it is neither a copy nor renamed. */
 static bool is_owned(const struct matching *m, const struct listed *l)
 {
 	return owner_tags_owned(m->arena, &l->marker, m->owner, l->name);
 }
 
-/* ---- which one a spec means ---- */
+/* ---- the workflow of a spec ---- */
 
-/* "Of several workflows with one declared name … it is a conflict: nothing is guessed" (design,
- * 6). */
+/* Several workflows with one declared name are a conflict: nothing is guessed (design, 6.2). */
 static const char *explain_namesakes(struct arena *a, const struct names *of)
 {
 	return listed_several(a, of->count, of->items[0], of->items[1]);
@@ -87,7 +86,7 @@ static const char *explain_both_names(struct arena *a, const struct listed *old,
 	                    "service", old->name, (long long)old->id, new->name, (long long)new->id);
 }
 
-/* "… the one that the state knows by id is meant" (design, 6). */
+/* Of several workflows with one name the one that the state knows by id is meant (design, 6.2). */
 static struct names known_one(const struct matching *m, const char *name, struct names of)
 {
 	const struct applied_records *records = m->cycle->memory.records;
@@ -99,7 +98,7 @@ static struct names known_one(const struct matching *m, const char *name, struct
 	return of;
 }
 
-/* Those called name, or the one of them that is known. */
+/* The workflows called name, or the one of them that the state knows. */
 static struct names find_candidates(const struct matching *m, const struct workflow_task *w, const char *name)
 {
 	struct names all = listed_with_name(&m->names, name), one = known_one(m, name, all);
@@ -164,24 +163,24 @@ static struct names find_undeclared(const struct matching *m)
 	return out;
 }
 
-/* "If a declared name is absent and exactly one workflow has our owner's tag and N of that name,
- * it was renamed by hand." */
+/* If a declared name is absent, and exactly one workflow has our owner tag and N of that name, somebody renamed it
+ * (design, 6.2). */
 static const struct listed *renamed_by_hand(const struct matching *m, const char *name)
 {
-	const char *n = m->strays.count ? digest_name(m->arena, name) : NULL;
+	const char *n = m->renamed.count ? digest_name(m->arena, name) : NULL;
 	const struct listed *found = NULL;
 
-	for (size_t i = 0; i < m->strays.count; i++) {
-		if (strcmp(m->strays.items[i]->marker.name, n) != 0)
+	for (size_t i = 0; i < m->renamed.count; i++) {
+		if (strcmp(m->renamed.items[i]->marker.name, n) != 0)
 			continue;
 		if (found)
 			return NULL;
-		found = m->strays.items[i];
+		found = m->renamed.items[i];
 	}
 	return found;
 }
 
-/* One found by its name is no other spec's; one found by what it was called may be. */
+/* The task that has found this workflow already; only one that is found by an old name can belong to two. */
 static const struct workflow_task *task_using(const struct cycle *c, int64_t id)
 {
 	for (size_t i = 0; i < c->count; i++)
@@ -200,7 +199,7 @@ static const char *explain_taken(const struct matching *m, const struct workflow
 	return task_plan_ownership_conflict(m->arena, w, &l->marker, l->name);
 }
 
-/* The workflow that w's spec means.  NULL: it is to be made, or, with w->step->error set, it is
+/* The workflow of w's spec.  NULL: it has to be created, or, with w->step->error set, it is
  * in conflict. */
 static const struct listed *find_meant_workflow(const struct matching *m, struct workflow_task *w)
 {
@@ -243,7 +242,7 @@ static void match_task(struct matching *m, struct workflow_task *w)
 	}
 }
 
-/* ---- which are to go ---- */
+/* ---- deletes ---- */
 
 static bool name_is_selected(const struct cycle_options *o, const char *name)
 {
@@ -253,8 +252,8 @@ static bool name_is_selected(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
-/* What a spec found under another name is renamed, not deleted; nor is what a spec says it was
- * called before, while that spec is suspended or in conflict. */
+/* A workflow that a spec has found under another name is renamed, not deleted.  Nor is one deleted that is the
+ * renamed_from of a spec which is suspended or in conflict. */
 static bool is_to_be_deleted(const struct matching *m, const struct listed *l)
 {
 	const struct cycle *c = m->cycle;
@@ -263,7 +262,7 @@ static bool is_to_be_deleted(const struct matching *m, const struct listed *l)
 	       !is_in_names(m->old, m->old_count, l->name) && !task_using(c, l->id);
 }
 
-/* Those of our own called as l is: one of them may be a copy that somebody made by hand. */
+/* Our workflows with the same name as l: one of them may be a copy that somebody made. */
 static struct names namesakes(const struct matching *m, const struct listed *l)
 {
 	struct names all = listed_with_name(&m->names, l->name), out = { 0 };
@@ -275,7 +274,7 @@ static struct names namesakes(const struct matching *m, const struct listed *l)
 	return known_one(m, l->name, out);
 }
 
-/* True if a delete is planned: the step may be a conflict, or nothing is to be said. */
+/* Adds a step for l.  True if it is a delete; it may also be a conflict, or no step is needed. */
 static bool plan_delete(struct matching *m, const struct listed *l)
 {
 	struct report *r = m->cycle->report;
@@ -349,7 +348,7 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 	facts->missing_names = names;
 }
 
-/* Steps move to an array that has room for deletes too. */
+/* Moves the steps to an array with room for deletes. */
 static void reserve_steps(struct cycle *c)
 {
 	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + 1);
@@ -368,7 +367,7 @@ void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 		.declared = declared_names(c->arena, c->specs),
 	};
 
-	m.strays = find_undeclared(&m);
+	m.renamed = find_undeclared(&m);
 	find_old_names(&m);
 	reserve_steps(c);
 	for (size_t i = 0; i < c->count; i++)

@@ -1,13 +1,13 @@
-/* ownership.h: which workflow of the service each spec means, whose it is, and which are to go.
+/* ownership.h: finds the workflow of each spec on the service, its owner, and the workflows to delete (design, 6.2).
  * Private to the cycle. */
 #ifndef RECONCILE_PLAN_OWNERSHIP_H
 #define RECONCILE_PLAN_OWNERSHIP_H
 
 #include "reconcile/plan/workflow_task.h"
 
-/* Goes through the list that was read: each spec's work begins to look at its workflow, plans to
- * make it, or is in conflict; the steps of workflows that are to be deleted come behind theirs
- * in the report.  Fills in what the guards want to know of the list. */
+/* Matches the list of workflows with the specs: the task of each spec begins to observe its workflow, plans to
+ * create it, or is in conflict.  Steps for the workflows to delete are added after those of the specs
+ * in the report.  Fills in the facts for the guards that follow from the list. */
 void ownership_resolve(struct cycle *cycle, struct guard_facts *facts);
 
 #endif

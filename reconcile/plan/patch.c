@@ -9,7 +9,7 @@ static const struct field *step_field(void)
 	return field_child(&workflow_field, "steps", ALL_KINDS)->fields;
 }
 
-/* ---- laying one over the other ---- */
+/* ---- overlays ---- */
 
 static struct node *copy_of_map(struct arena *a, const struct node *n)
 {
@@ -39,8 +39,7 @@ static bool can_have(const char *key, unsigned kind)
 	return !f || !f->only || (f->only & kind);
 }
 
-/* The same for a step: of one that becomes another kind only that stays which the new one can
- * have. */
+/* The same for a step: if its type changes, only the keys stay that the new type can have. */
 static struct node *overlay_step(struct arena *a, const struct node *base, const struct node *over)
 {
 	struct node *out = overlay_map(a, base, over);
@@ -63,7 +62,7 @@ static struct node *overlay_step(struct arena *a, const struct node *base, const
 static void overlay_body(struct arena *a, const struct node *body, const struct node *described,
                      struct node *out)
 {
-	/* For what no file can say: which addresses and tags of ours are there. */
+	/* Addresses of webhooks and flowsync's own tags come from described. */
 	const struct node *lent = request_body_whole(a, body, described);
 
 	for (size_t i = 0; i < body->count; i++) {
@@ -99,7 +98,7 @@ static bool names_are_there(const struct patch *patch, const struct node *steps,
 	return true;
 }
 
-/* Lays one key of patch->step over every step that is meant. */
+/* Lays one key of patch->step over every step in patch->names, or over all that can have it. */
 static bool set_argument(struct arena *a, const struct patch *patch, const struct entry *value,
                       struct node *steps, struct err *err)
 {

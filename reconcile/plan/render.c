@@ -5,14 +5,14 @@
 #include "reconcile/tree/json.h"
 
 enum {
-	VALUE_MAX = 120,	/* bytes of one value; the JSON document has it whole */
-	LINE_WIDTH = 76,	/* old and new value stand on one line up to here */
+	VALUE_MAX = 120,	/* bytes of one value; the JSON document has the whole value */
+	LINE_WIDTH = 76,	/* longer pairs of old and new value are split into lines */
 };
 
 struct render {
 	struct buf *out;
 	bool colour;
-	bool plan;		/* what is to be done, not what was done */
+	bool plan;		/* the report is a plan: nothing was done */
 };
 
 enum tint { PLAIN, GREEN, YELLOW, RED, BOLD, DIM };
@@ -93,8 +93,8 @@ static void add_value(const struct node *value, struct buf *out)
 	}
 }
 
-/* Why it is to change; NULL where there is no record of an earlier apply, which is warned of
- * once. */
+/* Why a value changes; NULL if there is no record of an earlier apply, which is the subject of one
+ * warning. */
 static const char *reason_text(const struct node *change)
 {
 	static const struct { const char *word, *words; } reasons[] = {
@@ -116,7 +116,7 @@ static void add_origin(const struct render *r, const struct node *change, bool c
 	set_tint(r, DIM);
 	if (line)
 		buf_addf(r->out, "  line %lld", (long long)line);
-	if (!created && reason_text(change))	/* what a new workflow begins with needs no reason */
+	if (!created && reason_text(change))	/* values of a new workflow need no reason */
 		buf_addf(r->out, "%s%s", line ? ": " : "  ", reason_text(change));
 	set_tint(r, PLAIN);
 }
@@ -194,7 +194,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 
 /* ---- the whole ---- */
 
-/* How many listed workflows have this action (NULL: any) and this result. */
+/* The number of listed workflows with this action (NULL: any) and this result. */
 static size_t count_workflows(const struct node *workflows, const char *action, const char *result)
 {
 	size_t sum = 0;
@@ -218,22 +218,24 @@ static void render_counts(const struct render *r, const struct node *report)
 	const struct node *list = node_get(report, "workflows"), *summary = node_get(report, "summary");
 	const char *result = r->plan ? "planned" : "applied";
 	size_t changed = count_workflows(list, "patch", result) + count_workflows(list, "replace", result);
-	size_t told = 0;
+	size_t not_unchanged = 0;
 
-	/* Unchanged ones may not be listed: they are what is declared and not told of otherwise. */
+	/* Unchanged workflows may not be listed: they are the declared ones without any other result. */
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *w = list->entries[i].value;
-		told += strcmp(node_get_text(w, "result"), "unchanged") != 0 &&
-		        strcmp(node_get_text(w, "action"), "delete") != 0;
+		not_unchanged += strcmp(node_get_text(w, "result"), "unchanged") != 0 &&
+		                 strcmp(node_get_text(w, "action"), "delete") != 0;
 	}
 	size_t declared = (size_t)node_get_int(summary, "declared", 0);
 	set_tint(r, BOLD);
 	if (r->plan)
 		buf_addf(r->out, "Plan: %zu to create, %zu to change, %zu to delete; %zu unchanged",
-		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result), declared - told);
+		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result),
+		         declared - not_unchanged);
 	else
 		buf_addf(r->out, "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
-		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result), declared - told);
+		         count_workflows(list, "create", result), changed, count_workflows(list, "delete", result),
+		         declared - not_unchanged);
 	add_count_text(r, count_workflows(list, NULL, "suspended"), "suspended");
 	add_count_text(r, count_workflows(list, NULL, "blocked"), "blocked");
 	add_count_text(r, count_workflows(list, NULL, "conflict"), "in conflict");

@@ -1,14 +1,14 @@
-/* render.h: a report document as text for people (design section 7).  Everything is read from
- * the document, so a stored report renders as the fresh one did. */
+/* render.h: a report document as text for people (design, 7).  Everything is read from
+ * the document, so a stored report gives the same text as a new one. */
 #ifndef RECONCILE_PLAN_RENDER_H
 #define RECONCILE_PLAN_RENDER_H
 
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/node.h"
 
-/* Grouped by workflow: what is (or was) done, old and new values with the spec's line; then one
- * closing line of counts.  Control characters are never passed on to the terminal.  Warnings and
- * errors of the whole are not in it: they go where a command says what is wrong. */
+/* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and then one
+ * line of counts.  Control characters never reach the terminal.  Warnings and
+ * errors of the cycle are not included: the command shows them. */
 void render_human(const struct node *report, bool colour, struct buf *out);
 
 /* Appends text with control characters shown as escapes ("\n", "\x1b"). */

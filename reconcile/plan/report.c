@@ -21,7 +21,7 @@ const char *result_word(enum result result)
 	return words[result];
 }
 
-/* The operation of the service that an action is (design section 6). */
+/* The name of the operation of an action (design, 6.1). */
 static const char *operation_of(enum action action)
 {
 	static const char *const words[] = {
@@ -94,7 +94,7 @@ static struct node *changes_tree(struct arena *a, const struct diff *diff)
 	return list;
 }
 
-/* What was sent and what the service has kept instead. */
+/* The sent values, and those that the service has instead. */
 static struct node *kept_tree(struct arena *a, const struct diff *kept)
 {
 	struct node *list = node_list(a);
@@ -221,7 +221,7 @@ static struct node *faults_tree(struct arena *a, const struct diagnostics *fault
 		node_put(a, n, "message", node_text(a, f->message));
 		put_report_place(a, n, f->at);
 	}
-	/* What was left out is no error if there is none. */
+	/* Left out messages count as warnings if there are no errors. */
 	if (faults && faults->left_out && warnings == !faults->errors) {
 		struct node *n = node_add(a, list, node_map(a));
 		node_put(a, n, "message", node_text(a, arena_printf(a, "%zu more %s not shown", faults->left_out,

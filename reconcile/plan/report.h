@@ -1,7 +1,7 @@
-/* report.h: what a cycle found and did: the document of design section 7.
+/* report.h: the report of a cycle: what it found and what it did (design, 7).
  *
- * The structs are filled by the cycle and the agent; report_tree() makes the document, and every
- * rendering is made from that document, so that a stored report can be shown again. */
+ * The cycle and the agent fill the structs; report_tree() makes the document.  Every
+ * rendering is made from the document, so that a stored report can be shown again. */
 #ifndef RECONCILE_PLAN_REPORT_H
 #define RECONCILE_PLAN_REPORT_H
 
@@ -19,7 +19,7 @@ enum result {
 	RESULT_DEFERRED, RESULT_BLOCKED, RESULT_CONFLICT, RESULT_SUSPENDED,
 };
 
-/* What is done, or is to be done, about one workflow. */
+/* One step of a plan: what is to be done, or was done, about one workflow. */
 struct plan_step {
 	const char *name;
 	int64_t id;			/* on the service; 0: not there yet */
@@ -27,11 +27,11 @@ struct plan_step {
 	enum result result;
 	enum reason reason;
 	struct pos at;			/* of the spec */
-	struct diff diff;		/* why: declared against observed, when it was planned */
-	struct diff settled, refused;	/* what the service makes of what it is sent, and what it would not take */
-	unsigned attempts;		/* sendings of the write */
+	struct diff diff;		/* the changes, as planned */
+	struct diff settled, refused;	/* differences that the service makes; values that it does not accept */
+	unsigned attempts;		/* how often the write was sent */
 	int http_status;		/* of the last answer; 0: none */
-	const char *note;		/* what is done beside the changes, and why; NULL: nothing */
+	const char *note;		/* what else is done, and why; NULL: nothing */
 	const char *error;		/* one sentence; NULL: none */
 	int64_t duration_ms;		/* of applying it */
 };
@@ -55,16 +55,17 @@ struct report {
 	struct exit_status verdict;
 	struct plan_step *steps;
 	size_t step_count;
-	size_t observed, owned;		/* workflows on the service; those of them that bear our owner's marker */
+	size_t observed, owned;		/* workflows on the service; those of them with our owner tag */
 	struct guards guards;
 	unsigned requests, retries;
 	unsigned by_operation[OPERATION_COUNT];
 	const struct diagnostics *faults;	/* warnings and errors */
 };
 
-/* Adds to report->verdict what its steps say. */
+/* Adds the results of the steps to report->verdict. */
 void report_judge(struct report *report);
 
+/* The document, in a; it shares with report. */
 struct node *report_tree(struct arena *a, const struct report *report);
 
 const char *action_word(enum action action);	/* "create" */

@@ -11,9 +11,9 @@ struct merge {
 	const struct node *ignore;
 };
 
-/* Where the merge stands. */
+/* The place that the merge has reached. */
 struct place {
-	const struct field *field;	/* NULL: nobody knows it */
+	const struct field *field;	/* NULL: unknown */
 	unsigned kind;
 	struct path path;
 };
@@ -21,8 +21,8 @@ struct place {
 static struct node *merge_values(const struct merge *m, const struct place *at, const struct node *base,
                            const struct node *declared);
 
-/* True if key of the base cannot stand beside what is declared in the same object. */
-static bool excluded(const struct field *object, const struct field *f, const struct node *declared,
+/* True if field f of the base excludes what is declared in the same object. */
+static bool is_excluded(const struct field *object, const struct field *f, const struct node *declared,
                      unsigned kind)
 {
 	const char *method = node_get_text(declared, "method");
@@ -39,8 +39,7 @@ static bool excluded(const struct field *object, const struct field *f, const st
 	return false;
 }
 
-/* True if what the base has under key goes although nothing is declared under it.  was: the
- * base's kind. */
+/* True if an undeclared key of the base is left out.  was: the kind of the base. */
 static bool is_dropped(const struct merge *m, const struct place *object, const struct place *at,
                  const struct node *declared, const char *key, unsigned was)
 {
@@ -48,16 +47,15 @@ static bool is_dropped(const struct merge *m, const struct place *object, const 
 
 	if (f && (f->flags & FIELD_CLOSED))
 		return !path_matches(m->arena, &at->path, m->ignore);
-	/* One key can be two fields, as outputParameters is of a standard and of an http step. */
+	/* A key can be two fields, such as outputParameters of a standard and of an http step. */
 	return f && f->type == FIELD_OBJECT &&
-	       (excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
+	       (is_excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
 }
 
 static struct node *merge_maps(const struct merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared);
 
-/* What the base has and nobody declares; of a step that was of another kind only what the new
- * one can have. */
+/* An undeclared value of the base; if the step had another type, only the keys that the new type can have. */
 static struct node *carry_over(const struct merge *m, const struct place *at, struct node *value,
                             bool other_kind)
 {
@@ -89,7 +87,7 @@ static struct node *merge_maps(const struct merge *m, const struct place *at, co
 	return out;
 }
 
-/* A webhook that is new has no address to keep. */
+/* A new webhook has no address to keep. */
 static struct node *new_item(const struct merge *m, struct node *item)
 {
 	if (!node_get(item, "webhookPolicy"))
@@ -99,9 +97,8 @@ static struct node *new_item(const struct merge *m, struct node *item)
 	return item;
 }
 
-/* "A declared list is the whole truth" (design, 5) as to which items there are; each of them is
- * open.  The base's webhooks bring their policy with them: "without it an update gives the
- * workflow a new address" (contract, 2.7 E). */
+/* A declared list says which items there are (design, 5.1); each item is merged with its described one.  Webhooks of the
+ * base keep their policy: without it an update gives the workflow a new address (contract, 2.7 E). */
 static struct node *merge_sets(const struct merge *m, const struct place *at, const struct node *base,
                                const struct node *declared)
 {
@@ -128,7 +125,7 @@ static struct node *merge_values(const struct merge *m, const struct place *at, 
 	const struct field *f = at->field;
 	bool set = f && (f->flags & FIELD_SET) && f->fields->type == FIELD_OBJECT;
 
-	/* What is not compared is not written either, else the next other change would undo it. */
+	/* Ignored values are not written either, otherwise the next change of another value would overwrite them. */
 	if (base && path_matches(m->arena, &at->path, m->ignore))
 		return (struct node *)base;
 	if (base && base->kind == NODE_MAP && declared->kind == NODE_MAP)
@@ -138,8 +135,7 @@ static struct node *merge_values(const struct merge *m, const struct place *at, 
 	return (struct node *)declared;
 }
 
-/* n, a value of field f, without what names a step that is not there; NULL: nothing of n makes
- * sense without it. */
+/* n, a value of field f, without references to steps that do not exist; NULL: n is useless without them. */
 static struct node *drop_step_references(struct arena *a, const struct field *f, struct node *n,
                            const struct node *steps)
 {
@@ -163,7 +159,7 @@ static struct node *drop_step_references(struct arena *a, const struct field *f,
 	return out;
 }
 
-/* What is carried over may name a step that goes, and no service takes that. */
+/* Undeclared values of the base may refer to a removed step, which no service accepts. */
 static void drop_dangling_references(struct arena *a, const struct node *base, struct node *body)
 {
 	const struct node *before = node_get(base, "steps");
@@ -189,7 +185,7 @@ struct node *request_body_update(struct arena *a, const struct node *declared,
 	return body;
 }
 
-/* Puts back what base has where ignore names it: what is not compared is not written either. */
+/* Restores the values of base at ignored places: they are not written either. */
 static void restore_ignored(const struct merge *m, const struct place *at, const struct node *base,
                     struct node *body)
 {
@@ -234,8 +230,7 @@ struct node *request_body_whole(struct arena *a, const struct node *declared,
 	return out;
 }
 
-/* Takes out what pointer names; inside of lists nothing has to be taken out, as they are
- * declared as wholes. */
+/* Removes the key at pointer.  Lists are skipped, as the declared list has replaced the described one. */
 static void drop_at(struct arena *a, struct node *body, const char *pointer)
 {
 	const char *slash = strrchr(pointer, '/');
@@ -259,7 +254,7 @@ struct node *request_body_write(struct arena *a, const struct request_body_sides
 	                             : request_body_update(a, s->declared, s->described, s->ignore);
 	struct node *tags;
 
-	/* What merging made is shared with both sides. */
+	/* The merged body shares branches with its inputs. */
 	body = node_copy(a, body);
 	for (size_t i = 0; s->diff && i < s->diff->count; i++)
 		if (s->diff->items[i].op == CHANGE_REMOVE)
@@ -283,7 +278,7 @@ struct sending {
 	const char *masked;		/* the first; NULL: none yet */
 };
 
-static void is_it_sent(void *context, const struct path *at, const struct node *value)
+static void find_sent_mask(void *context, const struct path *at, const struct node *value)
 {
 	struct sending *s = context;
 	const char *pointer = path_text(s->arena, at);
@@ -302,7 +297,7 @@ const char *request_body_masked(struct arena *a, const struct request_body_sides
 {
 	struct sending s = { .arena = a, .sides = sides };
 
-	mask_each(a, sides->declared, NULL, is_it_sent, &s);
+	mask_each(a, sides->declared, NULL, find_sent_mask, &s);
 	return s.masked;
 }
 
@@ -311,7 +306,7 @@ static void add_loss(struct arena *a, const char **text, const char *pointer)
 	*text = *text ? arena_printf(a, "%s, %s", *text, pointer) : pointer;
 }
 
-/* What is shown empty is sent empty where nobody declares it: left out it would be refused. */
+/* Undeclared values that are shown as empty are sent as empty: without them the service would refuse the body. */
 static void add_blanks(struct arena *a, const struct field *f, unsigned kind, const char *pointer,
                        const struct node *declared, const struct node *described, const char **text)
 {

@@ -13,7 +13,7 @@ static bool pair_text_is(const struct node *pair, const char *key, const char *t
 	return value && strcmp(value, text) == 0;
 }
 
-/* The pair that was learnt of this very change; NULL: none. */
+/* The pair that was learned from an equal change; NULL: none. */
 static const struct node *known_pair(const struct node *known, const struct change *c)
 {
 	for (size_t i = 0; known && i < known->count; i++) {
@@ -24,13 +24,13 @@ static const struct node *known_pair(const struct node *known, const struct chan
 	return NULL;
 }
 
-/* "… or if the record shows that another sent value led to the same kept one".  That two items
- * of a list are both kept nowhere says nothing of either: each may stand there in another shape. */
+/* True if another sent value led to the same kept one (design, 5.4).  Two added items of a list that are both missing
+ * afterwards are no such case: each may be stored in another form. */
 static bool kept_whatever_is_sent(const struct node *known, const struct change *c)
 {
 	if (c->op == CHANGE_ADD && c->is_item)
 		return false;
-	/* Nothing was sent that could be refused. */
+	/* No value was sent that could be refused. */
 	if (c->op == CHANGE_REMOVE)
 		return false;
 	for (size_t i = 0; known && i < known->count; i++) {
@@ -58,17 +58,16 @@ void settled_judge(struct arena *a, const struct diff *diff, const struct node *
 }
 
 void settled_split(struct arena *a, const struct diff *diff, const struct node *known,
-                  const char *marker, struct settlement *out)
+                   const char *tag, struct settlement *out)
 {
 	const char *digest = settled_digest(a, diff);
-
-	bool told = !known && marker && digest && strcmp(marker, digest) == 0;
+	bool tag_fits = !known && tag && digest && strcmp(tag, digest) == 0;
 
 	*out = (struct settlement){ 0 };
 	for (size_t i = 0; i < diff->count; i++) {
 		const struct change *c = &diff->items[i];
 		const struct node *pair = known_pair(known, c), *refused = node_get(pair, "refused");
-		if (told && !c->by_record)
+		if (tag_fits && !c->by_record)
 			judge_change(a, NULL, c, out);
 		else if (!pair)
 			diff_add(a, &out->open, c);
@@ -105,7 +104,7 @@ struct node *settled_list(struct arena *a, const struct settlement *s)
 
 /* ---- our own tags ---- */
 
-/* Which of them there are.  What they say of the body changes with it, and is no habit. */
+/* Which tags there are.  Digests of the body are left out, as they change with it. */
 static const char *tag_shape(struct arena *a, const struct owner_tags *m)
 {
 	return arena_printf(a, "owner %s, id %s, keep %s", m->owner ? m->owner : "none",

@@ -27,7 +27,7 @@ static bool read_block(struct spec *spec, const struct node *block, struct diagn
 
 /* ---- one document ---- */
 
-/* The body is under body:, or it is the document itself beside our block. */
+/* The body of a document: the value of body:, or the document itself without its flowsync: block. */
 static const struct node *unwrap(struct arena *a, const struct node *doc, struct diagnostics *faults)
 {
 	const struct node *body = node_get(doc, "body");
@@ -69,7 +69,7 @@ bool spec_check_masked(const struct node *body, const struct node *ignore, struc
 	return faults->errors == before;
 }
 
-/* In a patch a step without type stays of the type that it is. */
+/* In a patch a step without type keeps the type that it has on the service. */
 static void drop_added_types(const struct node *body, struct node *normal)
 {
 	const struct node *steps = node_get(body, "steps");
@@ -122,7 +122,7 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	if (filled.full)
 		return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
 		                 YAML_MAX_BYTES);
-	/* One document that cannot be read does not keep the faults of the others back. */
+	/* The other documents are checked even if one cannot be read. */
 	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
@@ -137,14 +137,14 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 
 /* ---- all documents together ---- */
 
-/* A name that a spec has, or had. */
+/* A name that a spec has now, or had before (renamed_from). */
 struct claim {
 	const char *name;
 	const struct spec *spec;
 	bool old;
 };
 
-/* Names that are had come first, so that whoever claims one more can be told of it. */
+/* Present names come before old ones, so that the second claim of a name is the one that is reported. */
 static int order_claims(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;

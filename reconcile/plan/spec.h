@@ -1,4 +1,4 @@
-/* spec.h: declared workflows, from the bytes of a file (design section 4). */
+/* spec.h: reads declared workflows from the bytes of files (design, 4). */
 #ifndef RECONCILE_PLAN_SPEC_H
 #define RECONCILE_PLAN_SPEC_H
 
@@ -7,10 +7,10 @@
 #include "reconcile/tree/template.h"
 
 struct spec {
-	const char *name;		/* body.name; NULL where a partial one lacks it */
+	const char *name;		/* body.name; NULL if a partial spec has none */
 	struct pos at;			/* where the document's body begins */
-	struct node *body;		/* as declared: keys whose value is null are left out of maps, as the service's own
-					 * tool does; numbers in env are text */
+	struct node *body;		/* normalise_declared(): without keys whose value is null, with text for numbers
+					 * in env */
 	/* the flowsync: block */
 	bool prune;			/* true if not given */
 	bool suspend;
@@ -19,28 +19,28 @@ struct spec {
 };
 
 struct specs {
-	struct arena *arena;		/* where all of it lives; set by the caller */
-	bool partial;			/* set by the caller: they are patches, in which nothing has to stand */
+	struct arena *arena;		/* set by the caller; everything here lives in it */
+	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
 	struct spec *items;		/* in the order of files and documents */
 	size_t count, room;
-	size_t files;			/* that were read */
+	size_t files;			/* number of files that were read */
 };
 
 /* Reads one file: fills in variables, reads YAML, unwraps body: and flowsync:, validates each
- * body.  A document that is empty is passed over; a file without any is a fault.  A spec with a
- * fault is not added.  name is kept.  True if no error was added. */
+ * body.  An empty document is skipped; a file without any other is an error.  A spec with an
+ * error is not added.  name, the file's, is not copied.  True if no error was added. */
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults);
 
-/* Adds a fault for each value of body that stands for a masked one, such as "(masked #1)", but for
- * what ignore names (NULL: nothing): it is no value, and is never sent.  True if there is none. */
+/* Adds an error for each value of body that contains the replacement of a masked one, such as "(masked #1)", except at
+ * the places in ignore (NULL: none): such a text is not the secret, and is never sent.  True if no error was added. */
 bool spec_check_masked(const struct node *body, const struct node *ignore, struct diagnostics *faults);
 
-/* What only all files together show: two specs of one name (both places), renamed_from that
- * another spec declares or claims too. True if no error was added. */
+/* Checks all specs together: adds an error for two specs of one name (with both places), and for a renamed_from that
+ * another spec declares or claims, too.  True if no error was added. */
 bool specs_check(const struct specs *specs, struct diagnostics *faults);
 
-/* The spec of that name; NULL if there is none. */
+/* The spec of that name; NULL: not found. */
 const struct spec *specs_find(const struct specs *specs, const char *name);
 
 #endif

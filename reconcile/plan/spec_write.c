@@ -14,20 +14,20 @@
 
 struct writer {
 	struct arena *arena;
-	bool managed;			/* flowsync wrote it before: a record may say what was declared */
-	const char *secret;		/* where the secret stands for which a value was given up last */
+	bool managed;			/* flowsync wrote the workflow before: there may be a record of what was declared */
+	const char *secret;		/* pointer of the secret because of which a value was left out last */
 	struct node *ignore;		/* pointers for flowsync.ignore */
 	const char **notes;		/* comments, in the order of the text */
 	size_t count, room;
 };
 
-/* Where a walk stands, and what the value there is. */
+/* The place that a walk has reached, and the kind of value there. */
 struct spot {
 	const struct field *field, *outer;
 	unsigned kind;
-	bool needed;			/* what is around it can't be without it */
-	bool vital;			/* nor can what is around that, up to the spec */
-	bool presence;			/* in an object that means something by being there: its defaults stay */
+	bool needed;			/* the enclosing value requires it */
+	bool vital;			/* and so on up to the root: there is no spec without it */
+	bool presence;			/* in an object whose presence has a meaning: its defaults stay */
 	struct path path;
 };
 
@@ -45,7 +45,7 @@ static int order_values(const void *a, const void *b)
 	return node_order(((const struct entry *)a)->value, ((const struct entry *)b)->value);
 }
 
-/* In the order of the table.  What no row of this kind of object speaks of is no part of a spec. */
+/* In the order of the table.  A key without a row for this kind of object is not a part of a spec. */
 static struct node *ordered_object(struct arena *a, const struct field *f, const struct node *n,
                                    unsigned kind)
 {
@@ -60,7 +60,7 @@ static struct node *ordered_object(struct arena *a, const struct field *f, const
 	return out;
 }
 
-static bool parents_stand(const struct node *steps, const struct node *step, const struct node *out)
+static bool parents_are_written(const struct node *steps, const struct node *step, const struct node *out)
 {
 	const struct node *parents = node_get(step, "parents");
 
@@ -72,7 +72,7 @@ static bool parents_stand(const struct node *steps, const struct node *step, con
 	return true;
 }
 
-/* Steps that stand in a circle come last; that they do is told by who validates. */
+/* Sorts parents before their children.  Steps of a cycle come last; validate reports the cycle. */
 static struct node *parents_first(struct arena *a, const struct node *steps)
 {
 	struct node *out = node_map(a);
@@ -80,7 +80,7 @@ static struct node *parents_first(struct arena *a, const struct node *steps)
 	for (size_t before = 0; out->count < steps->count; before = out->count) {
 		for (size_t i = 0; i < steps->count; i++) {
 			const struct entry *e = &steps->entries[i];
-			if (node_get(out, e->key) || !parents_stand(steps, e->value, out))
+			if (node_get(out, e->key) || !parents_are_written(steps, e->value, out))
 				continue;
 			node_put(a, out, e->key, e->value);
 			break;
@@ -143,7 +143,7 @@ static void add_ignore(struct writer *w, const char *pointer)
 	node_add(w->arena, w->ignore, node_text(w->arena, pointer));
 }
 
-/* A record would take a key that is missing here for one that somebody took out. */
+/* With a record, a key that is missing in the text would look like one that was removed from the spec. */
 static void ignore_if_managed(struct writer *w, const char *pointer)
 {
 	if (w->managed)
@@ -156,12 +156,12 @@ static bool is_secret_value(struct writer *w, const struct spot *at, const struc
 
 	if (at->outer == &workflow_field && (flags & FIELD_NAME))
 		return false;	/* every plan calls the workflow by its name */
-	/* One that is shown empty is hidden: written so, it would be lost with the next update. */
+	/* A secret that is shown as empty is hidden: an empty value in the spec would overwrite it. */
 	return (flags & FIELD_SECRET) ||
 	       !node_equal(n, mask_entry(w->arena, at->outer, at->path.key, at->field, n, 1));
 }
 
-/* For a secret without which there is no spec: it is masked, and not compared. */
+/* Keeps a secret without which there is no spec: masked, and not compared. */
 static struct node *mask_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	const char *pointer = path_text(w->arena, &at->path);
@@ -190,7 +190,7 @@ static void note_left_out(struct writer *w, const struct spot *at)
 	ignore_if_managed(w, pointer);
 }
 
-/* One pointer stands for all that was left out of what is left out itself. */
+/* Replaces the pointers that were added inside of a value by the one of the value, which is left out as a whole. */
 static void ignore_whole(struct writer *w, const struct spot *at, size_t ignored)
 {
 	if (w->ignore->count == ignored)
@@ -214,7 +214,7 @@ static void note_hidden(struct writer *w, const struct spot *at, const struct no
 	}
 }
 
-/* False if the value is to be left out with all that is around it. */
+/* Adds the value to out, or leaves it out.  False if the enclosing value has to be left out, too. */
 static bool keep_entry(struct writer *w, const struct spot *at, const struct node *n, struct node *out)
 {
 	size_t ignored = w->ignore->count;
@@ -252,7 +252,7 @@ static struct node *keep_map(struct writer *w, const struct spot *at, const stru
 	return out;
 }
 
-/* A declared list is the whole truth: it is kept as a whole or not at all. */
+/* A declared list is complete, so it is kept as a whole or not at all. */
 static struct node *keep_list(struct writer *w, const struct spot *at, const struct node *n)
 {
 	struct node *out = node_list(w->arena);
@@ -269,8 +269,7 @@ static struct node *keep_list(struct writer *w, const struct spot *at, const str
 	return out;
 }
 
-/* A copy of n without what is masked and without what means the same left out; NULL: it can't be
- * without. */
+/* A copy of n without secrets and defaults; NULL: n is useless without the secret that it holds. */
 static struct node *keep_value(struct writer *w, const struct spot *at, const struct node *n)
 {
 	size_t notes = w->count, ignored = w->ignore->count;
@@ -293,7 +292,7 @@ static struct node *keep_value(struct writer *w, const struct spot *at, const st
 
 /* ---- the text ---- */
 
-/* A name may hold what would end the line. */
+/* Replaces characters that would end the line. */
 static void add_comment(struct buf *out, const char *text)
 {
 	buf_adds(out, "# ");
@@ -315,7 +314,7 @@ static void add_head(struct writer *w, const struct node *described, const char 
 
 	add_comment(out, arena_printf(w->arena, "workflow %lld, imported from %s",
 	                              (long long)node_get_int(described, "id", 0), endpoint));
-	/* A run that is under way is over when somebody reads this. */
+	/* "Running" is out of date when somebody reads the file. */
 	if (status && strcmp(status, "Available") != 0 && strcmp(status, "Running") != 0)
 		add_comment(out, arena_printf(w->arena, "status: %s", status));
 	if (owner)
@@ -327,7 +326,7 @@ static void add_head(struct writer *w, const struct node *described, const char 
 		            "it is left as it is.");
 }
 
-/* keep: the workflow is not to be deleted, as its tag says. */
+/* keep: the workflow has the tag flowsync-keep. */
 static struct node *make_document(struct writer *w, const struct node *body, bool keep)
 {
 	struct node *out = node_map(w->arena), *ours = node_map(w->arena);
@@ -343,8 +342,7 @@ static struct node *make_document(struct writer *w, const struct node *body, boo
 	return out;
 }
 
-/* What the service holds need be no valid spec, and not all that is valid fits in a file: so the
- * text is held against what it promises. */
+/* Checks the text: a workflow of the service may not be a valid spec, or may be too large for a file. */
 static bool plans_nothing(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
 {

@@ -1,9 +1,8 @@
-/* spec_write.h: a workflow that is on the service, as the text of a spec file (design section 3,
- * import).
+/* spec_write.h: writes a workflow of the service as the text of a spec file, for `flowsync import`.
  *
- * The text is the same whatever order the service gives things in.  It leaves out what the
- * service fills in, what means the same left out, and what is masked (design section 5);
- * comments say where that stood. */
+ * The text does not depend on the order in which the service shows things.  It leaves out what the
+ * service sets, defaults, and secrets (design, 5.6);
+ * comments name the places of the secrets. */
 #ifndef RECONCILE_PLAN_SPEC_WRITE_H
 #define RECONCILE_PLAN_SPEC_WRITE_H
 
@@ -11,9 +10,9 @@
 #include "reconcile/base/err.h"
 #include "reconcile/tree/node.h"
 
-/* Appends the text for what describe gave; endpoint is how the text calls the service.  The text
- * is a valid spec, it holds no masked value, and a plan over it is empty.  False, and out
- * untouched, if there is no such text: the workflow has what no spec can say. */
+/* Appends the text for a described workflow; endpoint is the name of the service in its first comment.  The text
+ * is a valid spec, it holds no secret, and a plan for it is empty.  False, with *err and out
+ * untouched, if there is no such text, because the workflow has something that no spec can express. */
 bool spec_write(struct arena *a, const struct node *described, const char *endpoint, struct buf *out,
                 struct err *err);
 

@@ -13,7 +13,7 @@ enum task_event {
 	EVENT_OURS,		/* the workflow is still the one that is to be deleted */
 	EVENT_NOTHING,		/* there is nothing to write, or nothing that may be written */
 	EVENT_CHANGED,		/* the workflow differs from the spec */
-	EVENT_RESUMED,		/* the workflow is as the spec says, but an update of ours set it going */
+	EVENT_RESUMED,		/* the workflow is as the spec says, but an update of ours resumed it */
 	EVENT_ACCEPTED,		/* the service carried out the write */
 	EVENT_REJECTED,		/* the service refused the write (4xx): it carried out nothing of it */
 	EVENT_BUSY,		/* the workflow runs (409), and there is time to try again */
@@ -23,11 +23,11 @@ enum task_event {
 	EVENT_NOT_SENT,		/* the cycle stopped before the create was sent */
 	EVENT_LATE,		/* the description may be older than the write */
 	EVENT_DIFFERS,		/* the workflow differs from what was sent */
-	EVENT_OTHER_DIGEST,	/* the tag flowsync-settled says another thing than what came of the write */
-	EVENT_SETTLED,		/* the workflow is as the spec says, or as near as the service lets it be */
+	EVENT_OTHER_DIGEST,	/* the tag flowsync-settled does not fit the result of the write */
+	EVENT_SETTLED,		/* the workflow is as the spec says, except for differences that the service makes */
 };
 
-/* Reads the final answer to the request that the task sent in its state; plans by it where it is a description. */
+/* What the final answer to the task's request means in its state.  A description is also used to plan. */
 enum task_event task_event_read(struct workflow_task *task, const struct answer *answer);
 
 #endif

@@ -45,7 +45,7 @@ void task_outcome_masked(struct workflow_task *t, const char *path)
 	                                          "shown, and is never sent; write the secret itself", path));
 }
 
-/* As far as is remembered. */
+/* True if the service is known to drop our tags. */
 static bool tags_never_stay(struct workflow_task *t)
 {
 	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
@@ -70,7 +70,7 @@ void task_outcome_observed(struct workflow_task *t)
 		count_workflow(&c->unrecorded, s->name);
 }
 
-/* "… of a workflow that we never wrote" (design, 6.1). */
+/* Only of a workflow that we never wrote (design, 6.1). */
 void task_outcome_warn_of_loss(struct workflow_task *t)
 {
 	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, t->spec->body, t->call.answer);
@@ -171,7 +171,7 @@ void task_outcome_written(struct workflow_task *t)
 	t->step->http_status = t->op->status;
 }
 
-/* Without a state nothing but this cycle tells of it. */
+/* Without a state only the cycle of the write can notice that the tags are missing. */
 static void count_tagless(struct workflow_task *t)
 {
 	struct owner_tags shown = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
@@ -180,7 +180,7 @@ static void count_tagless(struct workflow_task *t)
 		count_workflow(&t->cycle->tagless, t->step->name);
 }
 
-/* "Applied" is not the whole truth there. */
+/* "Applied" does not say that these keys are gone. */
 static void warn_of_blind_removals(struct workflow_task *t)
 {
 	const struct diff *diff = &t->step->diff;

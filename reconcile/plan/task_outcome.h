@@ -7,13 +7,13 @@
 
 /* ---- of a plan ---- */
 
-/* What no change tells of: our own tags, and that the workflow is paused again.  NULL: nothing. */
+/* The note on what is done beside the changes: our own tags, and pausing the workflow again.  NULL: nothing. */
 const char *task_outcome_note(const struct workflow_task *task, bool changes, bool tags, bool pause);
-/* The step fails: at path a value stands that only stands for a masked one. */
+/* The step fails: the value at path is the replacement of a masked one. */
 void task_outcome_masked(struct workflow_task *task, const char *path);
 /* Counts what the cycle warns of once for all workflows. */
 void task_outcome_observed(struct workflow_task *task);
-/* Warns of what the planned update may lose without anyone seeing it. */
+/* Warns of hidden fields that the planned update may lose. */
 void task_outcome_warn_of_loss(struct workflow_task *task);
 
 /* ---- of a task that ends: set the step's result ---- */

@@ -28,7 +28,7 @@ const char *task_plan_ownership_conflict(struct arena *a, const struct workflow_
 	return o->no_adopt ? "it has no owner tag, and adopting is off (--adopt no)" : NULL;
 }
 
-/* The list may have said nothing of its tags, or another thing. */
+/* The list may have shown other tags, or none. */
 const char *task_plan_conflict(struct workflow_task *t)
 {
 	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
@@ -55,7 +55,7 @@ bool task_plan_has_status(const struct node *described, const char *word)
 	return status && strcmp(status, word) == 0;
 }
 
-/* Sets in one order, or a service that shows them in another each time would show another difference each time. */
+/* Sets are sorted, otherwise a service that shows them in varying order would give varying digests. */
 const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
 {
 	struct node *observed = digest_ordered(&t->arena, t->call.answer);
@@ -84,8 +84,8 @@ const struct node *task_plan_retained(struct workflow_task *t, const struct diff
 	return body;
 }
 
-/* S as it will most likely be: that of the same spec before, or of what is settled now.  If another comes of the write,
- * the tag is corrected. */
+/* The most likely S after the write: the present one for the same spec, or that of the differences that are settled now.
+ * If the write gives another S, the tag is corrected. */
 static const char *likely_settled_tag(struct workflow_task *t, const struct owner_tags *m,
                                       const struct settlement *parts)
 {
@@ -95,7 +95,7 @@ static const char *likely_settled_tag(struct workflow_task *t, const struct owne
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
 
-/* prune: false has to stand on the workflow before the spec's file goes. */
+/* prune: false has to be on the workflow before the spec's file is removed. */
 static bool tags_are_due(struct workflow_task *t, const struct owner_tags *m)
 {
 	struct owner_tags ours = task_request_tags(t);
@@ -132,7 +132,7 @@ static enum task_plan decide(struct workflow_task *t, const struct diff *open, b
 	return open->count || tags ? PLAN_UPDATE : PLAN_PAUSE;
 }
 
-/* A masked value is good for being ignored, and for nothing else. */
+/* The replacement of a masked value is allowed at ignored places only. */
 static bool sends_masked(struct workflow_task *t, const struct node *described)
 {
 	const char *at = t->step->result == RESULT_PLANNED && t->spec->ignore ? task_request_masked(t, described) : NULL;
@@ -142,7 +142,7 @@ static bool sends_masked(struct workflow_task *t, const struct node *described)
 	return at;
 }
 
-/* Takes the difference apart by what is known of the service's habits. */
+/* Splits the difference by the settled differences that are known. */
 static void split_difference(struct workflow_task *t, const struct diff *diff, const struct owner_tags *m)
 {
 	struct plan_step *s = t->step;
@@ -206,7 +206,7 @@ static void plan_additions(struct workflow_task *t)
 		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
 		if (f->type != FIELD_MAP)
 			plan_addition(t, "", f, e);
-		/* The steps one by one: together they would be too much to read. */
+		/* Each step is an addition of its own, so that the report stays readable. */
 		for (size_t j = 0; f->type == FIELD_MAP && j < e->value->count; j++)
 			plan_addition(t, pointer_add(t->cycle->arena, "", e->key), f->fields, &e->value->entries[j]);
 	}

@@ -1,5 +1,5 @@
-/* task_plan.h: what is to be done about a workflow, by its spec and by how the service describes it (design, 5 and 6).
- * Fills in the step; writes nothing.  Private to the cycle. */
+/* task_plan.h: plans the step of a workflow, by its spec, its record and its description (design, 5 and 6).  Sends
+ * nothing.  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_PLAN_H
 #define RECONCILE_PLAN_TASK_PLAN_H
 
@@ -30,8 +30,8 @@ bool task_plan_may_delete(struct workflow_task *task);
 /* Compares the spec with what describe gave.  Returns the latter as it was compared. */
 const struct node *task_plan_compare(struct workflow_task *task, const struct node *record, struct diff *out);
 
-/* What was declared, with the settled keys that only the record knows, as a record is to remember them: else nothing
- * would tell of them any longer.  NULL: there are none. */
+/* The body for the next record: the declared one, with the settled keys that only the record has, as they would be
+ * forgotten otherwise.  NULL: there are no such keys. */
 const struct node *task_plan_retained(struct workflow_task *task, const struct diff *settled);
 
 /* True if describe gave this status ("Paused"). */

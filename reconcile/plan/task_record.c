@@ -47,7 +47,7 @@ const struct node *task_record_seal(struct workflow_task *t, const struct node *
 	return digest_seal(&t->arena, key ? key : no_key, body);
 }
 
-/* A service that never keeps our tags says nothing by their absence. */
+/* If the service never keeps our tags, their absence means nothing. */
 static bool tags_are_always_dropped(struct workflow_task *t, const struct applied_record *r, const struct owner_tags *m)
 {
 	return !m->body && is_of_this_workflow(t, r) && settled_knows_tags(&t->arena, r->settled, NULL, m);

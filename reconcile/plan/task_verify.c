@@ -37,8 +37,8 @@ const struct node *task_verify_habits(struct workflow_task *t)
 	return list;
 }
 
-/* What was to go, or was known not to go, and is there as it was.  Something else in its place is what the service
- * fills in. */
+/* Adds planned removals, and settled ones, whose value is still the same.  Another value in the same place was set by the
+ * service. */
 static void add_what_stayed(struct workflow_task *t, const struct diff *planned, const struct node *observed,
                             struct diff *out)
 {
@@ -50,7 +50,7 @@ static void add_what_stayed(struct workflow_task *t, const struct diff *planned,
 	}
 }
 
-/* What was just written is the record of what the service hides. */
+/* The body that was just written is the record for fields that the service hides. */
 static struct diff compare_with_written(struct workflow_task *t)
 {
 	struct diff diff;
@@ -66,7 +66,7 @@ static bool same_text(const char *x, const char *y)
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
 
-/* Nothing is left to be written but, perhaps, S. */
+/* The workflow is settled; only S may have to be written. */
 static enum task_event judge_settled(struct workflow_task *t)
 {
 	t->known.settled = settled_digest_of(&t->arena, &t->parts);

@@ -1,5 +1,5 @@
-/* task_verify.h: what came of a write, by the description after it: "No write is ever repeated without reason"
- * (design, 5.4).  Private to the cycle. */
+/* task_verify.h: checks the result of a write by the description after it, and learns the differences that the service
+ * makes (design, 5.4).  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_VERIFY_H
 #define RECONCILE_PLAN_TASK_VERIFY_H
 
@@ -12,7 +12,7 @@ bool task_verify_may_be_late(struct workflow_task *task);
  * EVENT_SETTLED. */
 enum task_event task_verify_description(struct workflow_task *task);
 
-/* What is to be remembered of what the service makes of a write, our tags included. */
+/* The settled differences of the write for the record, our tags included. */
 const struct node *task_verify_habits(struct workflow_task *task);
 
 #endif

@@ -30,7 +30,7 @@ static void write_second_time(struct workflow_task *t)
 	task_request_update(t);
 }
 
-/* The tag of what was seen for a moment only would, without a state, pass that for a habit one day. */
+/* A tag for a difference that was visible for a moment only would, without a state, hide a real one later. */
 static void correct_settled_tag(struct workflow_task *t)
 {
 	t->round = ROUND_CORRECTION;

@@ -42,8 +42,8 @@ enum task_state {
 	STATE_ENDED,
 };
 
-/* Which write of the same body it is.  After the second what still differs is the service's habit; the third only
- * corrects the tag that tells of it, so that there is no fourth. */
+/* Which write of the same body it is.  Differences after the second one are settled; the third only
+ * corrects the tag with their digest, so that there is no fourth. */
 enum write_round { ROUND_FIRST, ROUND_SECOND, ROUND_CORRECTION };
 
 struct workflow_task {
@@ -65,14 +65,14 @@ struct workflow_task {
 	struct {			/* by the last comparison; zero: nothing is known, as of a new workflow */
 		const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
 		const struct node *observed;	/* as described when it was planned */
-		const struct node *retained;	/* the spec, with the keys that were taken out of it and that the service
-						 * does not let go: to be remembered; NULL: the spec alone */
+		const struct node *retained;	/* the body for the next record: the spec, with keys that were removed from
+						 * it and that the service keeps; NULL: the spec alone */
 		const char *settled_tag;	/* S as the last write says it; NULL: none */
-		const char *settled;		/* S of what is known to be a habit; NULL: nothing is */
+		const char *settled;		/* S of the differences that are known to be settled; NULL: none */
 	} known;
-	struct settlement parts;	/* what the service makes of what it was sent; open is empty at the end */
-	const struct diff *removals;	/* what the next update takes out; NULL: nothing */
-	const struct node *habits;	/* parts as they are remembered when the workflow is paused again */
+	struct settlement parts;	/* the difference, split; open is empty at the end */
+	const struct diff *removals;	/* keys that the next update removes; NULL: none */
+	const struct node *habits;	/* the settled differences for the record, while the workflow is paused again */
 	struct operation_task *op;			/* whose answer is waited for: call's or create's */
 	struct operation_call call;
 	struct operation_create create;
