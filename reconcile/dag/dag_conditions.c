@@ -7,12 +7,12 @@
 enum { SUCCESS = 1, FAILURE = 2, ANY = SUCCESS | FAILURE };
 
 struct judge {
-	const struct dag_run *flow;
+	const struct dag_run *run;
 	const struct dag_vertex *v;
 	const char **why;
 };
 
-#define say(j, ...)	(*(j)->why = arena_printf((j)->flow->arena, __VA_ARGS__))
+#define set_reason(j, ...)	(*(j)->why = arena_printf((j)->run->arena, __VA_ARGS__))
 
 static const struct node *get_list(const struct node *map, const char *key)
 {
@@ -21,11 +21,10 @@ static const struct node *get_list(const struct node *map, const char *key)
 	return n && n->kind == NODE_LIST && n->count ? n : NULL;
 }
 
-/* The step that a condition names; NULL: it is left out by stepsToRun.  That there is one was seen
- * to when the graph was made. */
+/* The step that a condition names; NULL: stepsToRun leaves it out.  dag_graph_make() has checked that it exists. */
 static const struct dag_step *find_named_step(const struct judge *j, const char *name)
 {
-	const struct dag_step *step = dag_run_find(j->flow, name);
+	const struct dag_step *step = dag_run_find(j->run, name);
 
 	return step && !step->left_out ? step : NULL;
 }
@@ -35,7 +34,7 @@ static const struct dag_step *find_named_step(const struct judge *j, const char 
 static const struct dag_step *find_skipped_parent(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
-		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		const struct dag_step *parent = &j->run->steps[j->v->parents.to[i]];
 		if (parent->counts == COUNTS_SKIP_DAG)
 			return parent;
 	}
@@ -45,10 +44,10 @@ static const struct dag_step *find_skipped_parent(const struct judge *j)
 static enum dag_verdict judge_plain_parents(const struct judge *j)
 {
 	for (size_t i = 0; i < j->v->parents.count; i++) {
-		const struct dag_step *parent = &j->flow->steps[j->v->parents.to[i]];
+		const struct dag_step *parent = &j->run->steps[j->v->parents.to[i]];
 		if (parent->counts == COUNTS_SUCCESS)
 			continue;
-		say(j, "step \"%s\" %s", parent->name,
+		set_reason(j, "step \"%s\" %s", parent->name,
 		    parent->counts == COUNTS_FAILURE ? "failed" : "did not run");
 		return VERDICT_SKIP;
 	}
@@ -64,10 +63,10 @@ static bool read_status_words(const struct judge *j, const struct node *list, si
 		else if (word->kind == NODE_TEXT && strcmp(word->text, "failure") == 0)
 			*out |= FAILURE;
 		else
-			return say(j, "parentStatus[%zu]: expected success or failure as status",
+			return set_reason(j, "parentStatus[%zu]: expected success or failure as status",
 			           index), false;
 	}
-	return *out || (say(j, "parentStatus[%zu]: no status is named", index), false);
+	return *out || (set_reason(j, "parentStatus[%zu]: no status is named", index), false);
 }
 
 static bool ended_with(const struct dag_step *step, unsigned words)
@@ -81,24 +80,24 @@ static enum dag_verdict judge_parent_entry(const struct judge *j, const struct n
 	const struct node *parents = get_list(entry, "parents");
 	const char *word = node_get_text(entry, "condition");
 	bool all = word && strcmp(word, "all-of") == 0, one = word && strcmp(word, "one-of") == 0;
-	size_t asked = 0, so = 0;
+	size_t asked = 0, fitting = 0;
 	unsigned words = 0;
 
 	if (!all && !one)
-		return say(j, "parentStatus[%zu]: expected all-of or one-of as condition", index),
+		return set_reason(j, "parentStatus[%zu]: expected all-of or one-of as condition", index),
 		       VERDICT_FAIL;
 	if (!parents)
-		return say(j, "parentStatus[%zu]: no parents are named", index), VERDICT_FAIL;
+		return set_reason(j, "parentStatus[%zu]: no parents are named", index), VERDICT_FAIL;
 	if (!read_status_words(j, get_list(entry, "status"), index, &words))
 		return VERDICT_FAIL;
 	for (size_t i = 0; i < parents->count; i++) {
 		const struct dag_step *step = find_named_step(j, parents->entries[i].value->text);
 		asked += step != NULL;
-		so += step && ended_with(step, words);
+		fitting += step && ended_with(step, words);
 	}
-	if (asked == 0 || (all ? so == asked : so > 0))
+	if (asked == 0 || (all ? fitting == asked : fitting > 0))
 		return VERDICT_RUN;
-	say(j, "parentStatus[%zu] does not hold", index);
+	set_reason(j, "parentStatus[%zu] does not hold", index);
 	return VERDICT_SKIP;
 }
 
@@ -116,31 +115,31 @@ static enum dag_verdict judge_parents(const struct judge *j, const struct node *
 
 /* ---- output parameters ---- */
 
-/* The parameter's value is nobody's business here, the one it is compared with stands in the
+/* The reason does not show the value of the parameter, which may be a secret; the one that it is compared with is in the
  * workflow. */
 static enum dag_verdict condition_holds(const struct judge *j, const struct node *c, size_t index)
 {
 	const char *word = node_get_text(c, "condition"), *param = node_get_text(c, "paramName");
 	bool equals = word && strcmp(word, "equals") == 0;
 	const struct node *value = node_get(c, "value");
-	const char *wanted = value ? node_scalar_text(j->flow->arena, value) : NULL;
+	const char *wanted = value ? node_scalar_text(j->run->arena, value) : NULL;
 	const struct dag_step *step = find_named_step(j, node_get_text(c, "stepName"));
 
 	if (!equals && (!word || strcmp(word, "not-equals") != 0))
-		return say(j, "conditional[%zu]: expected equals or not-equals as condition", index),
+		return set_reason(j, "conditional[%zu]: expected equals or not-equals as condition", index),
 		       VERDICT_FAIL;
 	if (!param || !wanted)
-		return say(j, "conditional[%zu]: expected a paramName and a value", index),
+		return set_reason(j, "conditional[%zu]: expected a paramName and a value", index),
 		       VERDICT_FAIL;
 	if (!step)
 		return VERDICT_RUN;
 	const char *found = node_get_text(step->outputs, param);
 	if (!found)
-		return say(j, "conditional[%zu] cannot be evaluated: step \"%s\" wrote no output "
+		return set_reason(j, "conditional[%zu] cannot be evaluated: step \"%s\" wrote no output "
 		           "parameter \"%s\"", index, step->name, param), VERDICT_FAIL;
 	if ((strcmp(found, wanted) == 0) == equals)
 		return VERDICT_RUN;
-	say(j, "conditional[%zu] does not hold: \"%s\" of step \"%s\" %s \"%s\"", index, param,
+	set_reason(j, "conditional[%zu] does not hold: \"%s\" of step \"%s\" %s \"%s\"", index, param,
 	    step->name, equals ? "is not" : "is", wanted);
 	return VERDICT_SKIP;
 }
@@ -160,14 +159,14 @@ static enum dag_verdict judge_rules(const struct judge *j)
 	return verdict;
 }
 
-enum dag_verdict dag_conditions_judge(const struct dag_run *flow, size_t at, const char **why)
+enum dag_verdict dag_conditions_judge(const struct dag_run *run, size_t at, const char **why)
 {
-	const struct judge j = { flow, &flow->graph->vertices[at], why };
+	const struct judge j = { run, &run->graph->vertices[at], why };
 	const struct dag_step *above = find_skipped_parent(&j);
 	enum dag_verdict verdict;
 
 	if (above)
-		return say(&j, "skipped with step \"%s\"", above->name), VERDICT_SKIP_DAG;
+		return set_reason(&j, "skipped with step \"%s\"", above->name), VERDICT_SKIP_DAG;
 	if (!j.v->chosen) {
 		verdict = judge_plain_parents(&j);
 		*why = "not among the steps to run";

@@ -1,10 +1,10 @@
 #include "reconcile/dag/dag_graph.h"
 
-/* Tarjan's strong components, with a stack of its own: a workflow may be a chain of thousands. */
-struct circles {
+/* Tarjan's strong components; not recursive, because a workflow may be a chain of thousands of steps. */
+struct components {
 	const struct dag_graph *g;
 	size_t *seen, *low, *component;	/* order in which it was seen, from 1; 0: not yet */
-	size_t *next;			/* the link of each step that is followed next */
+	size_t *next;			/* of each step: the link that is followed next */
 	size_t *trail, depth, *open, open_count;
 	size_t clock, components;
 };
@@ -14,14 +14,14 @@ size_t dag_link(const struct dag_vertex *v, size_t link)
 	return link < v->parents.count ? v->parents.to[link] : v->named.to[link - v->parents.count];
 }
 
-static void enter_vertex(struct circles *c, size_t at)
+static void enter_vertex(struct components *c, size_t at)
 {
 	c->seen[at] = c->low[at] = ++c->clock;
 	c->trail[c->depth++] = at;
 	c->open[c->open_count++] = at;
 }
 
-static void leave_vertex(struct circles *c, size_t at)
+static void leave_vertex(struct components *c, size_t at)
 {
 	if (c->low[at] == c->seen[at]) {
 		size_t member;
@@ -37,7 +37,7 @@ static void leave_vertex(struct circles *c, size_t at)
 	}
 }
 
-static void visit_vertices(struct circles *c, size_t start)
+static void visit_vertices(struct components *c, size_t start)
 {
 	enter_vertex(c, start);
 	while (c->depth > 0) {
@@ -58,7 +58,7 @@ static void visit_vertices(struct circles *c, size_t start)
 const size_t *dag_cycles(struct arena *a, const struct dag_graph *g)
 {
 	size_t n = g->count;
-	struct circles c = {
+	struct components c = {
 		.g = g, .seen = arena_new(a, size_t, n), .low = arena_new(a, size_t, n),
 		.component = arena_new(a, size_t, n), .next = arena_new(a, size_t, n),
 		.trail = arena_new(a, size_t, n), .open = arena_new(a, size_t, n),

@@ -120,9 +120,9 @@ static bool read_parents(struct arena *a, const struct dag_graph *g, struct dag_
 	return true;
 }
 
-/* ---- what its conditions name ---- */
+/* ---- steps named by conditions ---- */
 
-/* What is left out is not asked, so nobody waits for it. */
+/* Adds a step that a condition names; one that stepsToRun leaves out is not waited for. */
 static void read_condition_step(struct arena *a, const struct dag_graph *g, struct dag_vertex *v,
                       const struct node *name, const char *list, size_t index)
 {
@@ -153,9 +153,9 @@ static void read_condition_steps(struct arena *a, const struct dag_graph *g, str
 	}
 }
 
-/* ---- circles ---- */
+/* ---- cycles ---- */
 
-/* Takes out the conditions that would wait for what waits for them: the rest has no circle, as
+/* Removes the links of conditions that are part of a cycle.  The rest has no cycle, because
  * parents alone have none. */
 static void cut_cycles(struct arena *a, struct dag_graph *g)
 {
@@ -214,7 +214,7 @@ static bool choose_step(struct dag_graph *g, const struct node *item, bool *with
 	return true;
 }
 
-/* Adds all that depend on those marked. */
+/* Chooses all steps that depend on marked ones. */
 static void choose_below(struct arena *a, struct dag_graph *g, bool *marked)
 {
 	struct dag_links *below = arena_new(a, struct dag_links, g->count);

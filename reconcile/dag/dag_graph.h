@@ -1,5 +1,5 @@
-/* dag_graph.h: what of a run is settled before it begins: who waits for whom, which steps are to
- * run, how often each is tried.  For flow*.c alone. */
+/* dag_graph.h: the parts of a run that do not change: which step waits for which, which steps
+ * run, and how often each one is retried.  Private to reconcile/dag. */
 #ifndef RECONCILE_DAG_DAG_GRAPH_H
 #define RECONCILE_DAG_DAG_GRAPH_H
 
@@ -8,23 +8,23 @@
 struct dag_links { size_t *to, count, room; };
 
 struct dag_retry {
-	unsigned most;			/* 0: never */
+	unsigned most;			/* number of retries; 0: none */
 	int64_t wait_ms;
-	bool doubles;
-	const struct node *codes;	/* NULL: after any failure */
+	bool doubles;			/* the wait, with each retry */
+	const struct node *codes;	/* exit codes to retry after; NULL: any failure */
 };
 
 struct dag_vertex {
 	const char *name;
 	const struct node *body;
 	struct dag_links parents;	/* in their order */
-	struct dag_links named;		/* by its conditions, and to be waited for too */
-	struct dag_links children;	/* those that wait for it; one entry for each time they do */
+	struct dag_links named;		/* steps named by its conditions, which it also waits for */
+	struct dag_links children;	/* steps that wait for it; one entry for each of their links */
 	bool chosen;			/* not left out by stepsToRun */
 	bool skip, skip_dag, http;
 	int64_t timeout_ms;		/* 0: none */
 	struct dag_retry retry;
-	const char *unjudged;		/* why its conditions cannot be judged; NULL: they can */
+	const char *unjudged;		/* why its conditions cannot be evaluated; NULL: they can */
 };
 
 struct dag_graph {
@@ -32,19 +32,20 @@ struct dag_graph {
 	size_t count;
 	const struct node *execute, *watchers;	/* NULL: none */
 	size_t watcher_count;
-	size_t *by_name;
+	size_t *by_name;		/* indices of vertices, sorted by name */
 };
 
-/* All of it lives in a, body and execute are kept.  If false, *err says what cannot be run. */
+/* Makes the graph, in a; body and execute have to outlive it.  If false, *err says why the workflow cannot be run. */
 bool dag_graph_make(struct arena *a, const struct node *body, const struct node *execute,
                     const struct dag_graph **out, struct err *err);
 
-/* The step's index; count if there is none. */
+/* The index of a step; g->count if it does not exist. */
 size_t dag_graph_find(const struct dag_graph *g, const char *name);
 
-/* Whom v waits for: its parents, then whom its conditions name; link is below the sum of both. */
+/* The index of a step that v waits for: its parents, then the steps named by its conditions; link is below the sum of
+ * both counts. */
 size_t dag_link(const struct dag_vertex *v, size_t link);
-/* A number for each step, from 1, in a: two steps have the same if each waits for the other. */
+/* A number for each step, from 1, in a: two steps have the same number if each waits for the other. */
 const size_t *dag_cycles(struct arena *a, const struct dag_graph *g);
 
 /* The value of key; NULL if it is absent or null. */

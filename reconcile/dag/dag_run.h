@@ -1,36 +1,36 @@
-/* dag_run.h: one run of a workflow as a step machine: which steps begin now, with which environment,
- * which are ended, who is told, and how each step and the run stand.
+/* dag_run.h: one execution of a workflow as a state machine: which steps start now, with which environment,
+ * which are ended, which watchers are notified, and the status of each step and of the run.
  *
- * Its caller tells each event as it comes, with the time, and does what the answer says.  Pure:
+ * The caller passes each event with its time, and carries out the returned action.  Pure:
  * no clock, process or file.  Times are milliseconds since 1970; the run's own clock never goes
- * back, whatever the caller's does.
+ * back, even if the caller's does.
  *
- * What the contract says is obeyed (contract, 5).  What it leaves open is settled so:
+ * The rules are those of the contract (contract, 5).  Where it leaves something open:
  *
- * - A step waits for its parents, and for every step that its executionParameters name.  A named
- *   step that itself waits for this one can't be asked: the step fails with a sentence.
- * - Without parentStatus (absent or empty) all parents must have ended well.  With it, only its
- *   entries count; all must hold, and conditional beside them.
- * - Success is `success`, Failed is `failure`.  A step that only `skip` left out counts as success.
- *   One that a condition or a parent left out is neither: its children are left out too, unless
- *   their parentStatus looks elsewhere.  An entry that lists both words takes any end.
- * - skipDAG leaves out all that depend on the step, through parents, whatever else they ask for.
- * - A condition that cannot be judged (a parameter nobody wrote, a word that is none) fails the
- *   step with a sentence.  Values are compared as text, newlines at the end of a file taken off.
- * - stepsToRun: empty is absent.  Steps left out by it are passed through: order is kept, nothing is
- *   asked of them, and entries and conditions that name only such steps hold.  skip stays in force.
+ * - A step waits for its parents, and for every step that its executionParameters name.  If a named
+ *   step itself waits for this one, the step fails with a message.
+ * - Without parentStatus (absent or empty) all parents must have succeeded.  With it, only its
+ *   entries count; all of them must hold, and all of conditional.
+ * - Success is `success`, Failed is `failure`.  A step that is skipped only because of `skip` counts as success.
+ *   One that is skipped because of a condition or a parent counts as neither: its children are skipped, too, unless
+ *   their parentStatus names other steps.  An entry that lists both words accepts any end.
+ * - skipDAG skips all steps that depend on the step, through parents, whatever their conditions are.
+ * - A condition that cannot be evaluated (a parameter that no step wrote, an unknown word) fails the
+ *   step with a message.  Values are compared as text, without newlines at the end of a file.
+ * - stepsToRun: empty means absent.  Steps that it leaves out do nothing: the order of the others is kept, and entries
+ *   and conditions that name only such steps hold.  skip stays in force.
  * - Retries: the step's retryOptions replace the workflow's as a whole; without any there is no
- *   retry.  exitCodes empty is absent.  The doubled wait has no cap.  A step that waits for its
- *   retry is Running and takes up no place.  Where no code is known (it could not start, it was
- *   lost) only "any code" retries; that of a step that timed out is what its end gave (143, 137).
- * - Environment: `env`, then `inherit`, then params.global, then params.stepWise, later ones win.
- *   inherit finds the nearest step before this one that wrote the parameter, level by level, in
- *   the order of `parents`; a variable that nothing gives a value is not set, and named as missing.
- * - The run: Stopped if a stop was asked for while it ran; else Failed if any step is Failed, also
- *   one that another step looked after; else Success.  Nobody is told of a stopped run.
- * - Steps have the same words, and Pending and Skipped.  A stop makes Stopped of every step that has
- *   not ended.  Stopping is a word of the run alone: a step is Running until it has ended.
- * - runtimeExceeded counts minutes from the run's begin; 0 is never.  The contract has no timeout
+ *   retry.  Empty exitCodes mean absent.  The doubled wait has no limit.  A step that waits for its
+ *   retry is Running and takes no place.  If there is no exit code (it could not start, it was
+ *   lost), it is retried only without exitCodes; a step that timed out has the code of its end (143, 137).
+ * - Environment: `env`, then `inherit`, then params.global, then params.stepWise; later ones win.
+ *   inherit takes the parameter from the nearest ancestor that wrote it, level by level, in
+ *   the order of `parents`; a variable without a value is not set, and is reported as missing.
+ * - The run: Stopped if a stop was requested while it ran; else Failed if any step is Failed, even if
+ *   another step reacted to it; else Success.  Watchers are not notified about a stopped run.
+ * - Steps have the same words, and Pending and Skipped.  A stop makes every step Stopped that has
+ *   not ended.  Only a run is ever Stopping: a step is Running until it has ended.
+ * - runtimeExceeded counts minutes from the start of the run; 0 means never.  The contract has no timeout
  *   for a whole run. */
 #ifndef RECONCILE_DAG_DAG_RUN_H
 #define RECONCILE_DAG_DAG_RUN_H
@@ -38,18 +38,18 @@
 #include "reconcile/tree/node.h"
 
 enum dag_status {
-	DAG_PENDING,	/* of a step: it waits for others, or for a place */
+	DAG_PENDING,	/* of a step: it waits for other steps, or for a place */
 	DAG_RUNNING, DAG_STOPPING, DAG_SUCCESS, DAG_FAILED, DAG_STOPPED,
-	DAG_SKIPPED,	/* of a step: it was not to run */
+	DAG_SKIPPED,	/* of a step: it did not have to run */
 	DAG_STATUS_COUNT
 };
 extern const char *const flow_status_words[DAG_STATUS_COUNT];
 
-/* What a step does, beyond its word. */
+/* What a step does, in more detail than its status. */
 enum dag_phase { STEP_WAITS, STEP_READY, STEP_ACTIVE, STEP_RETRIES, STEP_OVER, STEP_PHASE_COUNT };
-/* What its end is to those that wait for it. */
+/* How the end of a step counts for the steps that wait for it. */
 enum dag_counts { COUNTS_NEITHER, COUNTS_SUCCESS, COUNTS_FAILURE, COUNTS_SKIP_DAG, COUNTS_COUNT };
-/* Why its caller was told to end it. */
+/* Why the caller had to end a step. */
 enum dag_ending { ENDING_NOT, ENDING_TIMEOUT, ENDING_STOP, ENDING_COUNT };
 
 /* Times that are not known are -1. */
@@ -57,65 +57,65 @@ struct dag_step {
 	const char *name;
 	const struct node *body;
 	enum dag_status status;
-	bool left_out;			/* by stepsToRun: it is no part of this run */
-	unsigned attempts;		/* begun so far */
-	int64_t started, finished;	/* the first attempt's begin, the last one's end */
-	int code;			/* of the last attempt: exit code, status of an answer; -1: none */
-	const char *message;		/* why it ended so, or is to be tried again; "": nothing to say */
+	bool left_out;			/* by stepsToRun: it is not a part of this run */
+	unsigned attempts;		/* started so far */
+	int64_t started, finished;	/* start of the first attempt, end of the last one */
+	int code;			/* of the last attempt: exit code, or status of an answer; -1: none */
+	const char *message;		/* why it ended like this, or is retried; "": nothing to say */
 	const struct node *outputs;	/* parameter to text; NULL: none */
 
-	/* run's own */
+	/* Private to dag_*.c. */
 	enum dag_phase phase;
 	enum dag_counts counts;
 	enum dag_ending ending;
-	int64_t began, due;		/* of the attempt; of the next one */
-	size_t waits;			/* steps it still waits for */
+	int64_t began, due;		/* start of the present attempt, and of the next one */
+	size_t waits;			/* number of steps that it still waits for */
 };
 
-/* Read by its caller, changed here alone.  It lives in the arena it was begun in. */
+/* The caller only reads it.  It lives in the arena that was given to dag_run_begin(). */
 struct dag_run {
 	struct dag_step *steps;		/* in the order of the body */
 	size_t count;
 	enum dag_status status;
 	int64_t began, finished;
-	const char *stopped_by;		/* NULL: by nobody */
+	const char *stopped_by;		/* NULL: nobody, or not known */
 
-	/* run's own */
+	/* Private to dag_*.c. */
 	struct arena *arena;
 	const struct dag_graph *graph;
-	int64_t now, shift;
-	bool *told;			/* of each watcher: that the run takes long */
-	size_t *judged, judge_head, judge_tail;	/* the steps that wait no more; each comes once */
+	int64_t now, shift;		/* the run's clock; what is added to the caller's to get it */
+	bool *notified;			/* of each watcher: about runtimeExceeded */
+	size_t *judged, judge_head, judge_tail;	/* queue of steps that wait for no other */
 	bool changed;
 };
 
 enum dag_event_kind {
-	DAG_TICK,	/* only time went by */
+	DAG_TICK,	/* time has passed */
 	DAG_ENDED,	/* step, code, outputs, message */
 	DAG_BROKEN,	/* step could not start, or had no answer: message */
-	DAG_REFUSED,	/* the same, and another attempt would fare no better: it is not tried again */
-	DAG_LOST,	/* step was under way when the service ended, and is gone */
-	DAG_UNBEGUN,	/* step was told to begin, and certainly never did: it is not counted */
+	DAG_REFUSED,	/* the same, and a retry cannot help: it is not retried */
+	DAG_LOST,	/* step was running when the service ended, and is gone */
+	DAG_UNBEGUN,	/* step certainly never started: the attempt does not count */
 	DAG_STOP,	/* by */
 };
 
 struct dag_event {
 	enum dag_event_kind kind;
 	const char *step;
-	/* DAG_ENDED: as a shell gives it (143 for SIGTERM); of an http step the answer's status,
-	 * good from 200 to 299. */
+	/* DAG_ENDED: exit code as in a shell (143 for SIGTERM); of an http step the status of the answer,
+	 * success from 200 to 299. */
 	int code;
 	const char *message;		/* NULL: one is made; copied, as all text is */
-	const struct node *outputs;	/* DAG_ENDED: the parameters whose files were there, to their
+	const struct node *outputs;	/* DAG_ENDED: from each output parameter whose file exists to its
 					 * text; NULL: none */
 	const char *by;			/* DAG_STOP: who; NULL: not known */
 };
 
 struct dag_start {
-	const struct dag_step *step;	/* `attempts` counts this one already */
-	const struct node *env;		/* name to text */
-	const struct node *secrets;	/* names, as parameters.secrets has them; NULL: none */
-	const struct node *missing;	/* a list of names that inherit could not fill */
+	const struct dag_step *step;	/* `attempts` already counts this attempt */
+	const struct node *env;		/* from name to text */
+	const struct node *secrets;	/* a list of names, parameters.secrets; NULL: none */
+	const struct node *missing;	/* a list of the variables of inherit without a value */
 };
 
 struct dag_end {
@@ -131,36 +131,35 @@ struct dag_notification {
 
 struct dag_action {
 	struct dag_start *starts;
-	struct dag_end *ends;		/* each once; DAG_ENDED has to follow */
+	struct dag_end *ends;		/* attempts to end, each once; a DAG_ENDED has to follow */
 	struct dag_notification *tells;
 	size_t start_count, end_count, tell_count;
-	size_t waiting;		/* steps that could begin if there were a place */
-	bool changed;		/* save the run before anything of this is done */
-	bool over;		/* the run is in its last state, and nothing of it runs */
+	size_t waiting;		/* number of steps that only wait for a place */
+	bool changed;		/* save the run before carrying out this action */
+	bool over;		/* the run has ended, and none of its steps is running */
 	int64_t wake;		/* call again by then with DAG_TICK; -1: only on an event */
 };
 
-/* A run that is to begin; the first dag_run_handle() starts the first steps.  body is a valid workflow,
- * execute what its caller was sent (contract, 3.11), NULL or empty for a plain run; both
- * are kept, and so is a.  If false, *err says what of the two is wrong; nothing is to run then. */
+/* Makes a run, in a; the first dag_run_handle() starts the first steps.  body is a valid workflow,
+ * execute the body of the execute request (contract, 3.11), NULL or empty for a plain run; both
+ * and a have to outlive the run.  If false, *err says what is wrong in one of the two. */
 bool dag_run_begin(struct arena *a, const struct node *body, const struct node *execute, int64_t now,
                struct dag_run **out, struct err *err);
 
-/* Takes an event and says what is to be done; at most `places` steps start.  What the action
- * points to lives in a, and in the run.  An event of a step that is not under way is our own
- * mistake, except that after the end nothing happens any more. */
-struct dag_action dag_run_handle(struct dag_run *flow, struct arena *a, const struct dag_event *event,
+/* Handles an event and returns what is to be done; at most `places` steps start.  The action
+ * lives in a, and in the run.  An event of a step that is not running is a bug of the caller, except after the end of
+ * the run, when events are ignored. */
+struct dag_action dag_run_handle(struct dag_run *run, struct arena *a, const struct dag_event *event,
                            size_t places, int64_t now);
 
-/* The step of that name; NULL if there is none. */
-const struct dag_step *dag_run_find(const struct dag_run *flow, const char *name);
+/* The step of that name; NULL: not found. */
+const struct dag_step *dag_run_find(const struct dag_run *run, const char *name);
 
-/* How the run stands, as a tree in a that JSON can hold; body and execute are not in it, nor, once it has
- * ended, what its steps wrote for others. */
+/* The state of the run as a tree, in a, that can be stored as JSON.  body and execute are not in it, nor, once the run
+ * has ended, the outputs of its steps. */
 struct node *dag_run_save(struct arena *a, const struct dag_run *run);
-/* Begins as dag_run_begin() does, and goes on where `saved` was: whatever comes then is the same as it
- * would have been.  Of each step that is under way (phase STEP_ACTIVE) the caller tells what
- * became of it: DAG_ENDED, DAG_LOST or DAG_UNBEGUN.  If false, *err says what does not fit. */
+/* As dag_run_begin(), for a run that continues in the state `saved`.  For each running step (phase STEP_ACTIVE) the
+ * caller has to report its end: DAG_ENDED, DAG_LOST or DAG_UNBEGUN.  If false, *err says what does not fit. */
 bool dag_run_load(struct arena *a, const struct node *body, const struct node *execute,
               const struct node *saved, struct dag_run **out, struct err *err);
 

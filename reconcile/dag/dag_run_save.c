@@ -5,7 +5,7 @@
 #include "reconcile/dag/dag_graph.h"
 
 enum { VERSION = 1 };
-static const int64_t LAST_MS = (int64_t)1 << 52;	/* no time is later: sums stay in 64 bits */
+static const int64_t LAST_MS = (int64_t)1 << 52;	/* the latest valid time, so that sums do not overflow */
 
 static const char *const phase_words[STEP_PHASE_COUNT] = {
 	[STEP_WAITS] = "waits", [STEP_READY] = "ready", [STEP_ACTIVE] = "active",
@@ -19,7 +19,7 @@ static const char *const ending_words[ENDING_COUNT] = {
 	[ENDING_NOT] = "not", [ENDING_TIMEOUT] = "timeout", [ENDING_STOP] = "stop",
 };
 
-/* ---- writing: what is as at the beginning is left out ---- */
+/* ---- writing: initial values are left out ---- */
 
 static void save_int(struct arena *a, struct node *map, const char *key, int64_t n, int64_t initial)
 {
@@ -34,7 +34,7 @@ static void save_word(struct arena *a, struct node *map, const char *key, const 
 		node_put(a, map, key, node_text(a, words[n]));
 }
 
-static struct node *save_step(struct arena *a, const struct dag_run *flow, const struct dag_step *s)
+static struct node *save_step(struct arena *a, const struct dag_run *run, const struct dag_step *s)
 {
 	struct node *map = node_map(a);
 
@@ -50,31 +50,31 @@ static struct node *save_step(struct arena *a, const struct dag_run *flow, const
 	save_int(a, map, "code", s->code, -1);
 	if (*s->message)
 		node_put(a, map, "message", node_text(a, s->message));
-	/* No step asks for them any more, and there may be secrets in them. */
-	if (s->outputs && flow->finished < 0)
+	/* After the end of the run no step needs them, and they may hold secrets. */
+	if (s->outputs && run->finished < 0)
 		node_put(a, map, "outputs", node_copy(a, s->outputs));
 	return map;
 }
 
-struct node *dag_run_save(struct arena *a, const struct dag_run *flow)
+struct node *dag_run_save(struct arena *a, const struct dag_run *run)
 {
 	struct node *map = node_map(a), *told = node_list(a), *steps = node_map(a);
 
 	node_put(a, map, "version", node_int(a, VERSION));
-	save_word(a, map, "status", flow_status_words, flow->status);
-	node_put(a, map, "began", node_int(a, flow->began));
-	node_put(a, map, "now", node_int(a, flow->now));
-	save_int(a, map, "shift", flow->shift, 0);
-	save_int(a, map, "finished", flow->finished, -1);
-	if (flow->stopped_by)
-		node_put(a, map, "stoppedBy", node_text(a, flow->stopped_by));
-	for (size_t i = 0; i < flow->graph->watcher_count; i++)
-		if (flow->told[i])
+	save_word(a, map, "status", flow_status_words, run->status);
+	node_put(a, map, "began", node_int(a, run->began));
+	node_put(a, map, "now", node_int(a, run->now));
+	save_int(a, map, "shift", run->shift, 0);
+	save_int(a, map, "finished", run->finished, -1);
+	if (run->stopped_by)
+		node_put(a, map, "stoppedBy", node_text(a, run->stopped_by));
+	for (size_t i = 0; i < run->graph->watcher_count; i++)
+		if (run->notified[i])
 			node_add(a, told, node_int(a, (int64_t)i));
 	if (told->count)
 		node_put(a, map, "told", told);
-	for (size_t i = 0; i < flow->count; i++)
-		node_put(a, steps, flow->steps[i].name, save_step(a, flow, &flow->steps[i]));
+	for (size_t i = 0; i < run->count; i++)
+		node_put(a, steps, run->steps[i].name, save_step(a, run, &run->steps[i]));
 	node_put(a, map, "steps", steps);
 	return map;
 }
@@ -158,7 +158,7 @@ static bool load_step(struct arena *a, const struct node *map, struct dag_step *
 		return false;
 	s->attempts = (unsigned)attempts;
 	s->code = (int)code;
-	/* What would hang for ever, or be counted below nothing. */
+	/* Such a step would never end, or its attempts would be counted below 0. */
 	if (s->phase == STEP_ACTIVE && (s->attempts == 0 || s->began < 0))
 		return err_set(err, "it is running, but has no attempt");
 	if (s->phase == STEP_RETRIES && s->due < 0)
@@ -166,19 +166,19 @@ static bool load_step(struct arena *a, const struct node *map, struct dag_step *
 	return true;
 }
 
-static bool load_notified(const struct node *list, struct dag_run *flow, struct err *err)
+static bool load_notified(const struct node *list, struct dag_run *run, struct err *err)
 {
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *n = list->entries[i].value;
 		if (n->kind != NODE_INT || n->integer < 0 ||
-		    (uint64_t)n->integer >= flow->graph->watcher_count)
+		    (uint64_t)n->integer >= run->graph->watcher_count)
 			return err_set(err, "told: expected indices of watchers");
-		flow->told[n->integer] = true;
+		run->notified[n->integer] = true;
 	}
 	return true;
 }
 
-static bool load_run(struct arena *a, const struct node *saved, struct dag_run *flow, struct err *err)
+static bool load_run(struct arena *a, const struct node *saved, struct dag_run *run, struct err *err)
 {
 	const struct node *by = node_get(saved, "stoppedBy"), *told = node_get(saved, "told");
 	unsigned status = DAG_STATUS_COUNT;
@@ -188,47 +188,47 @@ static bool load_run(struct arena *a, const struct node *saved, struct dag_run *
 	if ((by && by->kind != NODE_TEXT) || (told && told->kind != NODE_LIST))
 		return err_set(err, "expected a text in stoppedBy and a list in told");
 	if (!load_word(saved, "status", flow_status_words, DAG_STATUS_COUNT, &status, err) ||
-	    !load_int(saved, "began", 0, LAST_MS, &flow->began, err) ||
-	    !load_int(saved, "now", 0, LAST_MS, &flow->now, err) ||
-	    !load_int(saved, "shift", 0, LAST_MS, &flow->shift, err) ||
-	    !load_int(saved, "finished", -1, LAST_MS, &flow->finished, err) ||
-	    !load_notified(told, flow, err))
+	    !load_int(saved, "began", 0, LAST_MS, &run->began, err) ||
+	    !load_int(saved, "now", 0, LAST_MS, &run->now, err) ||
+	    !load_int(saved, "shift", 0, LAST_MS, &run->shift, err) ||
+	    !load_int(saved, "finished", -1, LAST_MS, &run->finished, err) ||
+	    !load_notified(told, run, err))
 		return false;
 	if (status < DAG_RUNNING || status > DAG_STOPPED)
 		return err_set(err, "status: expected that of a run");
-	flow->status = status;
-	flow->stopped_by = by ? arena_strdup(a, by->text) : NULL;
+	run->status = status;
+	run->stopped_by = by ? arena_strdup(a, by->text) : NULL;
 	return true;
 }
 
-/* Who waits for whom follows from what is over. */
-static void count_waits(struct dag_run *flow)
+/* Computes for how many steps each one still waits. */
+static void count_waits(struct dag_run *run)
 {
-	flow->judge_head = flow->judge_tail = 0;
-	for (size_t i = 0; i < flow->count; i++) {
-		const struct dag_links *children = &flow->graph->vertices[i].children;
-		for (size_t c = 0; flow->steps[i].phase == STEP_OVER && c < children->count; c++)
-			flow->steps[children->to[c]].waits--;
+	run->judge_head = run->judge_tail = 0;
+	for (size_t i = 0; i < run->count; i++) {
+		const struct dag_links *children = &run->graph->vertices[i].children;
+		for (size_t c = 0; run->steps[i].phase == STEP_OVER && c < children->count; c++)
+			run->steps[children->to[c]].waits--;
 	}
-	for (size_t i = 0; i < flow->count; i++)
-		if (flow->steps[i].phase == STEP_WAITS && flow->steps[i].waits == 0)
-			flow->judged[flow->judge_tail++] = i;
+	for (size_t i = 0; i < run->count; i++)
+		if (run->steps[i].phase == STEP_WAITS && run->steps[i].waits == 0)
+			run->judged[run->judge_tail++] = i;
 }
 
 bool dag_run_load(struct arena *a, const struct node *body, const struct node *execute,
                const struct node *saved, struct dag_run **out, struct err *err)
 {
 	const struct node *steps = node_get(saved, "steps");
-	struct dag_run *flow;
+	struct dag_run *run;
 
-	if (!dag_run_begin(a, body, execute, 0, &flow, err) || !load_run(a, saved, flow, err))
+	if (!dag_run_begin(a, body, execute, 0, &run, err) || !load_run(a, saved, run, err))
 		return false;
-	if (!steps || steps->kind != NODE_MAP || steps->count != flow->count)
+	if (!steps || steps->kind != NODE_MAP || steps->count != run->count)
 		return err_set(err, "the saved run has other steps than the workflow");
-	for (size_t i = 0; i < flow->count; i++)
-		if (!load_step(a, node_get(steps, flow->steps[i].name), &flow->steps[i], err))
-			return err_wrap(err, "step \"%s\"", flow->steps[i].name);
-	count_waits(flow);
-	*out = flow;
+	for (size_t i = 0; i < run->count; i++)
+		if (!load_step(a, node_get(steps, run->steps[i].name), &run->steps[i], err))
+			return err_wrap(err, "step \"%s\"", run->steps[i].name);
+	count_waits(run);
+	*out = run;
 	return true;
 }

@@ -4,7 +4,7 @@
 
 #include "reconcile/dag/dag_graph.h"
 
-/* null stands for a value that is not given. */
+/* null means that there is no value. */
 static void merge_env(struct arena *a, struct node *env, const struct node *map)
 {
 	for (size_t i = 0; map && map->kind == NODE_MAP && i < map->count; i++) {
@@ -16,7 +16,7 @@ static void merge_env(struct arena *a, struct node *env, const struct node *map)
 
 /* ---- inherit ---- */
 
-/* The steps before one, nearest first. */
+/* The ancestors of a step, nearest first, after the step itself. */
 static size_t list_ancestors(const struct dag_graph *g, size_t at, struct arena *a, size_t **out)
 {
 	size_t *found = *out = arena_new(a, size_t, g->count + 1), count = 0;
@@ -38,12 +38,12 @@ static size_t list_ancestors(const struct dag_graph *g, size_t at, struct arena 
 	return count;
 }
 
-static const char *find_output(const struct dag_run *flow, const size_t *steps, size_t count,
+static const char *find_output(const struct dag_run *run, const size_t *steps, size_t count,
                            const char *param)
 {
-	/* The first is the step itself: what an earlier attempt of it wrote is no answer. */
+	/* The first one is the step itself, whose outputs of an earlier attempt do not count. */
 	for (size_t i = 1; i < count; i++) {
-		const char *text = node_get_text(flow->steps[steps[i]].outputs, param);
+		const char *text = node_get_text(run->steps[steps[i]].outputs, param);
 		if (text)
 			return text;
 	}
@@ -55,17 +55,17 @@ static bool is_empty_map(const struct node *map)
 	return !map || map->kind != NODE_MAP || map->count == 0;
 }
 
-static void inherit_outputs(const struct dag_run *flow, size_t at, const struct node *map, struct arena *a,
+static void inherit_outputs(const struct dag_run *run, size_t at, const struct node *map, struct arena *a,
                     struct node *env)
 {
 	size_t *steps, count;
 
 	if (is_empty_map(map))
 		return;
-	count = list_ancestors(flow->graph, at, a, &steps);
+	count = list_ancestors(run->graph, at, a, &steps);
 	for (size_t i = 0; i < map->count; i++) {
 		const char *name = map->entries[i].key, *param = node_get_text(map, name);
-		const char *text = param ? find_output(flow, steps, count, param) : NULL;
+		const char *text = param ? find_output(run, steps, count, param) : NULL;
 		if (text)
 			node_put(a, env, name, node_text(a, text));
 	}
@@ -81,18 +81,18 @@ static const struct node *find_missing(const struct node *map, const struct node
 	return list;
 }
 
-struct node *dag_step_env(const struct dag_run *flow, size_t at, struct arena *a,
+struct node *dag_step_env(const struct dag_run *run, size_t at, struct arena *a,
                          const struct node **missing)
 {
-	const struct node *declared = dag_given(flow->graph->vertices[at].body, "parameters");
+	const struct node *declared = dag_given(run->graph->vertices[at].body, "parameters");
 	const struct node *inherited = dag_given(declared, "inherit");
-	const struct node *params = dag_given(flow->graph->execute, "params");
+	const struct node *params = dag_given(run->graph->execute, "params");
 	struct node *env = node_map(a);
 
 	merge_env(a, env, dag_given(declared, "env"));
-	inherit_outputs(flow, at, inherited, a, env);
+	inherit_outputs(run, at, inherited, a, env);
 	merge_env(a, env, dag_given(params, "global"));
-	merge_env(a, env, dag_given(dag_given(params, "stepWise"), flow->steps[at].name));
+	merge_env(a, env, dag_given(dag_given(params, "stepWise"), run->steps[at].name));
 	*missing = find_missing(inherited, env, a);
 	return env;
 }

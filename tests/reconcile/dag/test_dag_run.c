@@ -580,7 +580,7 @@ static void a_step_that_never_began_begins_again_and_is_not_counted(void **state
 	assert_string_equal(stop(&t, NULL), "stop a");
 	assert_string_equal(gone(&t, "a", DAG_UNBEGUN, NULL), "over");
 	assert_string_equal(stand(&t), "Stopped: a Stopped");
-	assert_string_equal(message(&t, "a"), "stopped before it began");
+	assert_string_equal(message(&t, "a"), "stopped before it started");
 	assert_int_equal(dag_run_find(t.flow, "a")->attempts, 0);
 }
 
@@ -673,7 +673,7 @@ static void a_stop_ends_what_runs_and_begins_nothing(void **state)
 	assert_string_equal(stand(&t), "Stopped: a Stopped, b Stopped, c Stopped, d Success, e Stopped");
 	assert_string_equal(t.flow->stopped_by, "ann");
 	assert_string_equal(message(&t, "b"), "stopped before its next attempt");
-	assert_string_equal(message(&t, "c"), "stopped before it began");
+	assert_string_equal(message(&t, "c"), "stopped before it started");
 	assert_string_equal(message(&t, "a"), "stopped");
 	assert_string_equal(stop(&t, "bob"), "over");
 }

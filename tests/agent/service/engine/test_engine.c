@@ -371,7 +371,7 @@ static void an_execution_is_stopped_on_request(void **state)
 	wait_marks(f, "a\n");
 	check(execution_store_request_stop(f->store, find(f, uuid).id, "ann", &err), &err);
 	wakeup_send(f->wake);
-	assert_string_equal(wait_end(f, uuid), "Stopped: a Stopped 1 143 stopped, b Stopped 0 stopped before it began");
+	assert_string_equal(wait_end(f, uuid), "Stopped: a Stopped 1 143 stopped, b Stopped 0 stopped before it started");
 	assert_string_equal(find(f, uuid).stopped_by, "ann");
 	engine_stop(g);
 }
@@ -537,7 +537,7 @@ static void a_stop_requested_while_no_engine_ran_is_obeyed(void **state)
 	/* One that no engine ever had, and one that was under way. */
 	check(execution_store_request_stop(f->store, find(f, unbegun).id, "ann", &err), &err);
 	struct engine *g = start(f);
-	assert_string_equal(wait_end(f, unbegun), "Stopped: a Stopped 0 stopped before it began");
+	assert_string_equal(wait_end(f, unbegun), "Stopped: a Stopped 0 stopped before it started");
 	assert_string_equal(find(f, unbegun).stopped_by, "ann");
 	assert_string_equal(marks(f), "");
 
