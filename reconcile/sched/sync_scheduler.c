@@ -7,7 +7,7 @@
 #include "reconcile/base/jitter.h"
 
 static const int64_t NEVER = -1;
-static const int64_t SETTLE_MS = 200, SETTLE_MOST_MS = 10 * 1000;
+static const int64_t QUIET_MS = 200, QUIET_MOST_MS = 10 * 1000;
 static const int64_t SCAN_MS = 60 * 1000;
 static const int64_t DEFERRED_MS = 30 * 1000;
 static const int64_t BACKOFF_FIRST_MS = 10 * 1000, BACKOFF_MOST_MS = 15 * 60 * 1000;
@@ -25,8 +25,7 @@ static bool polls_for_revisions(const struct sync_scheduler *s)
 
 /* ---- time ---- */
 
-/* Goes on from where it was when the caller's clock is set back: whatever is due stays as far
- * away as it was. */
+/* If the caller's clock is set back, the time until each deadline stays the same. */
 static void set_scheduler_clock(struct sync_scheduler *s, int64_t now)
 {
 	if (now + s->shift < s->now)
@@ -34,7 +33,7 @@ static void set_scheduler_clock(struct sync_scheduler *s, int64_t now)
 	s->now = now + s->shift;
 }
 
-/* ms from now and up to a tenth more, so that many agents do not come together. */
+/* ms from now and up to a tenth more, so that many agents do not poll at the same time. */
 static int64_t time_with_jitter(struct sync_scheduler *s, int64_t ms)
 {
 	return s->now + ms + jitter(&s->random, ms / 10);
@@ -60,12 +59,12 @@ static int64_t earlier_time(int64_t a, int64_t b)
 	return a == NEVER || (b != NEVER && b < a) ? b : a;
 }
 
-/* ---- what is wanted ---- */
+/* ---- requests for cycles ---- */
 
-static void raise_trigger(enum scheduler_trigger *wanted, enum scheduler_trigger trigger)
+static void raise_trigger(enum scheduler_trigger *present, enum scheduler_trigger trigger)
 {
-	if (*wanted < trigger)
-		*wanted = trigger;
+	if (*present < trigger)
+		*present = trigger;
 }
 
 static void move_trigger(enum scheduler_trigger *from, enum scheduler_trigger *to)
@@ -74,15 +73,15 @@ static void move_trigger(enum scheduler_trigger *from, enum scheduler_trigger *t
 	*from = TRIGGER_NONE;
 }
 
-/* A repository that could not be reached is left in peace until its time has come, and nobody knows
- * how long it is tried then: what it had before has to do, so that drift is healed meanwhile. */
+/* True while the repository is not fetched after a failure.  A cycle then uses the last known revision, so that drift is
+ * still repaired. */
 static bool backs_off(const struct sync_scheduler *s)
 {
 	return s->fetches_failed && !time_passed(s, s->poll_due);
 }
 
-/* A fetch that runs already may have asked before what the trigger tells of happened; for the
- * interval it is good enough. */
+/* A running fetch may have begun before the event that requests the cycle, so another fetch is needed; for the
+ * interval it is enough. */
 static void request_cycle(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	bool by_time = trigger <= TRIGGER_CATCH_UP, without = by_time && backs_off(s);
@@ -96,24 +95,24 @@ static void request_cycle(struct sync_scheduler *s, enum scheduler_trigger trigg
 		raise_trigger(&s->asked, trigger);
 }
 
-/* "Starts afresh": somebody or something gives hope that it goes better now. */
+/* Requests a cycle after an event that may mean that the service or the source works again: the backoff starts again. */
 static void request_cycle_now(struct sync_scheduler *s, enum scheduler_trigger trigger)
 {
 	s->cycles_failed = 0;
 	request_cycle(s, trigger);
 }
 
-static bool is_settling(const struct sync_scheduler *s)
+static bool source_is_changing(const struct sync_scheduler *s)
 {
-	return s->settle_due != NEVER;
+	return s->quiet_due != NEVER;
 }
 
-static int64_t settle_time(const struct sync_scheduler *s)
+static int64_t quiet_time(const struct sync_scheduler *s)
 {
-	return earlier_time(s->settle_due, s->settle_most);
+	return earlier_time(s->quiet_due, s->quiet_most);
 }
 
-/* The source is another than that of the cycle that runs, which must not hold it up any longer. */
+/* The source has changed since the running cycle started, which should end its waits. */
 static void note_new_source(struct sync_scheduler *s, struct scheduler_action *action)
 {
 	s->cycles_failed = 0;
@@ -128,9 +127,9 @@ static void handle_change(struct sync_scheduler *s)
 {
 	if (polls_for_revisions(s))
 		return;
-	if (!is_settling(s))
-		s->settle_most = s->now + SETTLE_MOST_MS;
-	s->settle_due = s->now + SETTLE_MS;
+	if (!source_is_changing(s))
+		s->quiet_most = s->now + QUIET_MOST_MS;
+	s->quiet_due = s->now + QUIET_MS;
 }
 
 static void handle_fetched(struct sync_scheduler *s, const struct scheduler_event *e, struct scheduler_action *action)
@@ -138,7 +137,7 @@ static void handle_fetched(struct sync_scheduler *s, const struct scheduler_even
 	assert(s->fetching);
 	s->fetching = false;
 	if (s->stale) {
-		s->stale = false;	/* what waits for a fetch waits for the next one */
+		s->stale = false;	/* requests wait for the next fetch */
 		return;
 	}
 	if (!e->ok) {
@@ -162,7 +161,7 @@ static void handle_cycle_end(struct sync_scheduler *s, const struct scheduler_ev
 	s->cycling = false;
 	s->deferred_due = NEVER;
 	if (e->outcome == SCHEDULER_FAILED) {
-		/* The whole cycle comes to the deferred steps too. */
+		/* The next whole cycle also tries the deferred steps. */
 		s->cycle_due = backoff_time(s, ++s->cycles_failed);
 		return;
 	}
@@ -173,7 +172,7 @@ static void handle_cycle_end(struct sync_scheduler *s, const struct scheduler_ev
 		s->deferred_due = s->now + DEFERRED_MS;
 }
 
-/* Whatever was wanted is wanted of the new source. */
+/* Requests that wait are now for the new source. */
 static void handle_configured(struct sync_scheduler *s, const struct scheduler_settings *settings)
 {
 	assert(settings->interval_ms > 0 && settings->poll_ms >= 0);
@@ -184,7 +183,7 @@ static void handle_configured(struct sync_scheduler *s, const struct scheduler_s
 	s->fetches_failed = 0;
 	s->poll_due = NEVER;
 	if (polls_for_revisions(s)) {
-		s->settle_due = s->settle_most = s->scan_due = NEVER;
+		s->quiet_due = s->quiet_most = s->scan_due = NEVER;
 		move_trigger(&s->fetched_for, &s->asked);
 		move_trigger(&s->ready, &s->asked);
 		return;
@@ -226,11 +225,11 @@ static void handle_scheduler_event(struct sync_scheduler *s, const struct schedu
 	}
 }
 
-/* What became due by itself. */
+/* Handles the times that have passed. */
 static void handle_due_times(struct sync_scheduler *s, struct scheduler_action *action)
 {
-	if (time_passed(s, settle_time(s))) {
-		s->settle_due = s->settle_most = NEVER;
+	if (time_passed(s, quiet_time(s))) {
+		s->quiet_due = s->quiet_most = NEVER;
 		note_new_source(s, action);
 	}
 	if (time_passed(s, s->cycle_due)) {
@@ -244,12 +243,12 @@ static void handle_due_times(struct sync_scheduler *s, struct scheduler_action *
 	}
 }
 
-/* ---- what may begin ---- */
+/* ---- the next job ---- */
 
-/* It waits for a fetch that runs for a cycle, and for a source that settles: one cycle for both. */
+/* A cycle waits for a fetch that runs for a cycle, and for a source that still changes: one cycle is enough for both. */
 static bool may_start_cycle(const struct sync_scheduler *s)
 {
-	return s->ready && !s->cycling && !is_settling(s) && !(s->fetching && s->fetched_for);
+	return s->ready && !s->cycling && !source_is_changing(s) && !(s->fetching && s->fetched_for);
 }
 
 static bool may_start_fetch(const struct sync_scheduler *s)
@@ -257,10 +256,10 @@ static bool may_start_fetch(const struct sync_scheduler *s)
 	return !s->fetching && (s->asked || time_passed(s, s->poll_due));
 }
 
-/* A whole cycle that is on its way does the deferred steps too. */
+/* A requested whole cycle also tries the deferred steps. */
 static bool whole_cycle_is_coming(const struct sync_scheduler *s)
 {
-	return s->ready || s->asked || s->fetched_for || is_settling(s);
+	return s->ready || s->asked || s->fetched_for || source_is_changing(s);
 }
 
 static bool may_start_deferred(const struct sync_scheduler *s)
@@ -277,8 +276,8 @@ static void choose_cycle(struct sync_scheduler *s, struct scheduler_action *acti
 	s->cycling = s->whole = true;
 	s->hurried = false;
 	s->cycle_due = NEVER;
-	/* What it held back is done as soon as the source can be read again, even if it is the
-	 * same then. */
+	/* After a failed fetch the tree is not set, so that the next successful fetch starts a cycle for the creates and
+	 * deletes that were held back, even if the tree is the same. */
 	snprintf(s->tree, sizeof s->tree, "%s", s->source_failed ? "" : s->fetched);
 }
 
@@ -311,13 +310,13 @@ static void choose_next_job(struct sync_scheduler *s, struct scheduler_action *a
 
 static int64_t next_scheduler_wake(const struct sync_scheduler *s)
 {
-	int64_t wake = earlier_time(earlier_time(settle_time(s), s->cycle_due), s->scan_due);
+	int64_t wake = earlier_time(earlier_time(quiet_time(s), s->cycle_due), s->scan_due);
 
 	if (may_start_cycle(s) || may_start_fetch(s) || may_start_deferred(s))
 		return s->now;
 	if (!s->fetching)
 		wake = earlier_time(wake, s->poll_due);
-	/* Else it waits for what comes first to come and go. */
+	/* Otherwise the deferred steps wait for the cycle that comes first. */
 	return !s->cycling && !whole_cycle_is_coming(s) ? earlier_time(wake, s->deferred_due) : wake;
 }
 
@@ -325,7 +324,7 @@ void sync_scheduler_init(struct sync_scheduler *s, const struct scheduler_settin
 {
 	*s = (struct sync_scheduler){
 		.random = seed, .now = now, .cycle_due = NEVER, .deferred_due = NEVER,
-		.settle_due = NEVER, .settle_most = NEVER,
+		.quiet_due = NEVER, .quiet_most = NEVER,
 	};
 	handle_configured(s, settings);
 	request_cycle(s, TRIGGER_START);
