@@ -189,7 +189,7 @@ static void a_refused_execution_is_logged_and_the_cron_gets_its_next_time(void *
 		{ BODY, "workflow \"w\": its cron started no execution: workflow 1 is running already, and does not "
 		        "allow concurrent executions (metadata.allowConcurrentExecution)\n", true },
 		{ "{\"steps\":{\"s\":{\"parents\":[\"t\"]}}}",
-		  "workflow \"w\": its cron started no execution: workflow 1 cannot be executed: step \"s\": parent 1 is no step of the "
+		  "workflow \"w\": its cron started no execution: workflow 1 cannot be executed: step \"s\": parent 1 is not a step of the "
 		  "workflow\n" },
 		{ "", "workflow \"w\": its cron started no execution: nothing, where JSON was expected\n" },
 	};
