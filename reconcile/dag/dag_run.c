@@ -10,7 +10,7 @@
 static const int64_t NEVER = -1;
 static const double MINUTE_MS = 60 * 1000;
 
-const char *const flow_status_words[DAG_STATUS_COUNT] = {
+const char *const dag_status_words[DAG_STATUS_COUNT] = {
 	[DAG_PENDING] = "Pending", [DAG_RUNNING] = "Running", [DAG_STOPPING] = "Stopping",
 	[DAG_SUCCESS] = "Success", [DAG_FAILED] = "Failed", [DAG_STOPPED] = "Stopped",
 	[DAG_SKIPPED] = "Skipped",

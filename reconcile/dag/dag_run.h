@@ -43,7 +43,7 @@ enum dag_status {
 	DAG_SKIPPED,	/* of a step: it did not have to run */
 	DAG_STATUS_COUNT
 };
-extern const char *const flow_status_words[DAG_STATUS_COUNT];
+extern const char *const dag_status_words[DAG_STATUS_COUNT];
 
 /* What a step does, in more detail than its status. */
 enum dag_phase { STEP_WAITS, STEP_READY, STEP_ACTIVE, STEP_RETRIES, STEP_OVER, STEP_PHASE_COUNT };

@@ -39,7 +39,7 @@ static struct node *save_step(struct arena *a, const struct dag_run *run, const 
 	struct node *map = node_map(a);
 
 	save_word(a, map, "phase", phase_words, s->phase);
-	save_word(a, map, "status", flow_status_words, s->status);
+	save_word(a, map, "status", dag_status_words, s->status);
 	save_word(a, map, "counts", counts_words, s->counts);
 	save_word(a, map, "ending", ending_words, s->ending);
 	save_int(a, map, "attempts", s->attempts, 0);
@@ -61,7 +61,7 @@ struct node *dag_run_save(struct arena *a, const struct dag_run *run)
 	struct node *map = node_map(a), *told = node_list(a), *steps = node_map(a);
 
 	node_put(a, map, "version", node_int(a, VERSION));
-	save_word(a, map, "status", flow_status_words, run->status);
+	save_word(a, map, "status", dag_status_words, run->status);
 	node_put(a, map, "began", node_int(a, run->began));
 	node_put(a, map, "now", node_int(a, run->now));
 	save_int(a, map, "shift", run->shift, 0);
@@ -115,7 +115,7 @@ static bool load_words(const struct node *map, struct dag_step *s, struct err *e
 	unsigned phase = s->phase, status = s->status, counts = s->counts, ending = s->ending;
 
 	if (!load_word(map, "phase", phase_words, STEP_PHASE_COUNT, &phase, err) ||
-	    !load_word(map, "status", flow_status_words, DAG_STATUS_COUNT, &status, err) ||
+	    !load_word(map, "status", dag_status_words, DAG_STATUS_COUNT, &status, err) ||
 	    !load_word(map, "counts", counts_words, COUNTS_COUNT, &counts, err) ||
 	    !load_word(map, "ending", ending_words, ENDING_COUNT, &ending, err))
 		return false;
@@ -187,7 +187,7 @@ static bool load_run(struct arena *a, const struct node *saved, struct dag_run *
 		return err_set(err, "expected version %d", VERSION);
 	if ((by && by->kind != NODE_TEXT) || (told && told->kind != NODE_LIST))
 		return err_set(err, "expected a text in stoppedBy and a list in told");
-	if (!load_word(saved, "status", flow_status_words, DAG_STATUS_COUNT, &status, err) ||
+	if (!load_word(saved, "status", dag_status_words, DAG_STATUS_COUNT, &status, err) ||
 	    !load_int(saved, "began", 0, LAST_MS, &run->began, err) ||
 	    !load_int(saved, "now", 0, LAST_MS, &run->now, err) ||
 	    !load_int(saved, "shift", 0, LAST_MS, &run->shift, err) ||

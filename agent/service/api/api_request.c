@@ -91,7 +91,7 @@ bool api_execution_statuses(struct api_request *r, const char *name, unsigned *o
 {
 	unsigned bits = 0;
 
-	if (!api_words(r, name, flow_status_words + DAG_RUNNING, DAG_STOPPED - DAG_RUNNING + 1, &bits))
+	if (!api_words(r, name, dag_status_words + DAG_RUNNING, DAG_STOPPED - DAG_RUNNING + 1, &bits))
 		return false;
 	*out = bits << DAG_RUNNING;
 	return true;

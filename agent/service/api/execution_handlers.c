@@ -224,7 +224,7 @@ void handle_stop(struct api_request *r)
 		return;
 	if (execution.finished >= 0)
 		http_detail(r->response, 409, "execution %s has ended: it is %s", execution.uuid,
-		            flow_status_words[execution.status]);
+		            dag_status_words[execution.status]);
 	else if (execution_store_request_stop(r->api->store, execution.id, api_user, &err))
 		api_reply_text(r, "{}");
 	else

@@ -30,7 +30,7 @@ static const char *execution_duration(struct arena *a, int64_t ms)
 static void execution_json_put_times(struct arena *a, struct node *out, enum dag_status status, int64_t began,
                                      int64_t finished, const char *stopped_by)
 {
-	node_put(a, out, "status", node_text(a, flow_status_words[status]));
+	node_put(a, out, "status", node_text(a, dag_status_words[status]));
 	node_put(a, out, "executedAt", time_or_null(a, began));
 	if (finished >= 0) {
 		node_put(a, out, "finishedAt", time_or_null(a, finished));
@@ -66,7 +66,7 @@ struct node *execution_json_last(struct arena *a, const struct stored_execution 
 		return node_null(a);
 	node_put(a, out, "executionId", node_text(a, execution->uuid));
 	node_put(a, out, "executedAt", time_or_null(a, execution->began));
-	node_put(a, out, "status", node_text(a, flow_status_words[execution->status]));
+	node_put(a, out, "status", node_text(a, dag_status_words[execution->status]));
 	node_put(a, out, "rerunId", count ? node_text(a, reruns[count - 1].uuid) : node_null(a));
 	return out;
 }
@@ -77,7 +77,7 @@ static const char *saved_status(const struct node *saved)
 {
 	const char *word = node_get_text(saved, "status");
 
-	return word ? word : flow_status_words[DAG_PENDING];
+	return word ? word : dag_status_words[DAG_PENDING];
 }
 
 /* The contract shows "terminated" where the message would only repeat the exit code. */
@@ -141,7 +141,7 @@ bool execution_json_details(struct arena *a, const struct stored_execution *exec
 	if (!read_execution_details(a, stored, &steps, &state, err))
 		return err_wrap(err, "execution %s is damaged in the database", execution->uuid);
 	node_put(a, details, "executionId", node_text(a, execution->uuid));
-	node_put(a, details, "status", node_text(a, flow_status_words[execution->status]));
+	node_put(a, details, "status", node_text(a, dag_status_words[execution->status]));
 	node_put(a, details, "executedAt", time_or_null(a, execution->began));
 	node_put(a, details, "finishedAt", time_or_null(a, execution->finished));
 	for (size_t i = 0; i < steps->count; i++)

@@ -301,7 +301,7 @@ static void log_execution_end(struct engine_state *es, const struct execution *x
 	if (es->options->brief)
 		return;
 	(step ? log_warn : log_info)(es->options->log, "workflow \"%s\": execution %s: %s after %s%s", x->workflow,
-	                             x->stored.uuid, flow_status_words[x->dag->status],
+	                             x->stored.uuid, dag_status_words[x->dag->status],
 	                             duration_text(&a, x->dag->finished - x->dag->began), why);
 }
 

@@ -41,7 +41,7 @@ const char *notification_queue_document(struct arena *a, const struct execution 
 	node_put(a, document, "workflowId", node_int(a, x->stored.workflow));
 	put_optional_text(a, document, "execution", x->stored.uuid);
 	put_optional_text(a, document, "event", event);
-	put_optional_text(a, document, "status", flow_status_words[x->dag->status]);
+	put_optional_text(a, document, "status", dag_status_words[x->dag->status]);
 	put_optional_text(a, document, "began", timestamp_text(a, x->dag->began));
 	put_optional_text(a, document, "finished", x->dag->finished < 0 ? NULL : timestamp_text(a, x->dag->finished));
 	put_optional_text(a, document, "detail", failed_steps_text(a, x->dag));

@@ -538,8 +538,8 @@ static void every_run_ends_as_the_rules_say(void **state)
 			const struct dag_step *s = step_of(&w, i);
 			if (s->status != o.fates[i].status || s->attempts != o.fates[i].attempts)
 				fail_msg("seed %llu, %s: %s after %u attempts, the rules say %s after %u: %s",
-				         (unsigned long long)seed, s->name, flow_status_words[s->status], s->attempts,
-				         flow_status_words[o.fates[i].status], o.fates[i].attempts, s->message);
+				         (unsigned long long)seed, s->name, dag_status_words[s->status], s->attempts,
+				         dag_status_words[o.fates[i].status], o.fates[i].attempts, s->message);
 			assert_true(s->status == DAG_SUCCESS || *s->message);
 			assert_true(s->left_out == !o.run[i]);
 			starts += s->attempts;

@@ -133,11 +133,11 @@ static const char *wait_for(struct curl_exchange *t, int64_t ms)
 /* "Success: a Success, b Skipped". */
 static const char *stand(struct curl_exchange *t)
 {
-	const char *text = arena_printf(&t->a, "%s:", flow_status_words[t->flow->status]);
+	const char *text = arena_printf(&t->a, "%s:", dag_status_words[t->flow->status]);
 
 	for (size_t i = 0; i < t->flow->count; i++)
 		text = arena_printf(&t->a, "%s%s %s %s", text, i ? "," : "", t->flow->steps[i].name,
-		                    flow_status_words[t->flow->steps[i].status]);
+		                    dag_status_words[t->flow->steps[i].status]);
 	return text;
 }
 
@@ -275,7 +275,7 @@ static void parent_status_says_when_a_step_is_to_run(void **state)
 		ended(&t, "b", 1);
 		if (dag_run_find(t.flow, "x")->status == DAG_RUNNING)
 			ended(&t, "x", 0);
-		if (strcmp(flow_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand) != 0)
+		if (strcmp(dag_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand) != 0)
 			fail_msg("%s: %s", cases[i].entries, stand(&t));
 		assert_int_equal(t.flow->status, DAG_FAILED);
 	}
@@ -329,7 +329,7 @@ static void conditions_compare_output_parameters_as_text(void **state)
 		assert_string_equal(tick(&t), "a");
 		wrote(&t, "a", "{\"ROWS\": \"5\\n\", \"MODE\": \"full\"}");
 		assert_string_equal(message(&t, "x"), cases[i].message);
-		assert_string_equal(flow_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand);
+		assert_string_equal(dag_status_words[dag_run_find(t.flow, "x")->status], cases[i].stand);
 	}
 }
 

@@ -215,7 +215,7 @@ static const char *reruns(struct fixture *f, const char *uuid)
 
 	check(execution_store_reruns(f->store, &f->arena, find(f, uuid).id, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
-		text = arena_printf(&f->arena, "%s%s%s", text, i ? ", " : "", flow_status_words[list[i].status]);
+		text = arena_printf(&f->arena, "%s%s%s", text, i ? ", " : "", dag_status_words[list[i].status]);
 	return text;
 }
 

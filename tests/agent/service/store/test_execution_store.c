@@ -49,7 +49,7 @@ static const char *print(struct arena *a, const struct stored_execution *r)
 	if (!r->id)
 		return "none";
 	return arena_printf(a, "%lld %s of %lld: %s %lld-%lld by %s, stopped by %s, asked by %s%s", (long long)r->id,
-	                    r->uuid, (long long)r->workflow, flow_status_words[r->status], (long long)r->began,
+	                    r->uuid, (long long)r->workflow, dag_status_words[r->status], (long long)r->began,
 	                    (long long)r->finished, r->cause, r->stopped_by ? r->stopped_by : "-",
 	                    r->stop_asked ? r->stop_asked : "-", r->taken ? ", taken" : "");
 }
@@ -364,7 +364,7 @@ static const char *reruns(struct fixture *f, int64_t run)
 	check(execution_store_reruns(f->store, &f->arena, run, &list, &count, &err), &err);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(&f->arena, "%s%s%s %s %lld-%lld %s", text, i ? ", " : "", list[i].uuid,
-		                    flow_status_words[list[i].status], (long long)list[i].began,
+		                    dag_status_words[list[i].status], (long long)list[i].began,
 		                    (long long)list[i].finished, list[i].stopped_by ? list[i].stopped_by : "-");
 	return text;
 }
