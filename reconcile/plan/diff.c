@@ -21,27 +21,27 @@ struct walk {
 };
 
 /* The place that the walk has reached, and the kind of values there. */
-struct spot {
+struct diff_place {
 	const struct field *field;
 	const struct field *outer;	/* of the map or list around; NULL at the root */
 	unsigned kind;
 	struct path path;
 };
 
-static void compare_values(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_values(struct walk *w, const struct diff_place *at, const struct node *declared,
                     const struct node *observed);
-static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_keys(struct walk *w, const struct diff_place *at, const struct node *declared,
                          const struct node *observed);
 static bool means_the_same_left_out(struct walk *w, const struct field *f, const struct node *n);
 
 /* ---- differences ---- */
 
-static bool is_ignored(struct walk *w, const struct spot *at)
+static bool is_ignored(struct walk *w, const struct diff_place *at)
 {
 	return path_matches(w->arena, &at->path, w->ignore);
 }
 
-static struct node *value_to_show(struct walk *w, const struct spot *at, const struct node *n,
+static struct node *value_to_show(struct walk *w, const struct diff_place *at, const struct node *n,
                           unsigned number)
 {
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, number);
@@ -75,7 +75,7 @@ static enum reason reason_of(const struct walk *w, const struct path *path)
 	return is_as_recorded(w, path) ? REASON_DRIFT : REASON_DECLARED;
 }
 
-static const char *value_digest(struct walk *w, const struct spot *at, const struct node *n)
+static const char *value_digest(struct walk *w, const struct diff_place *at, const struct node *n)
 {
 	return digest_value(w->arena, w->name, path_text(w->arena, &at->path), at->outer, at->path.key,
 	                    at->field, n);
@@ -95,7 +95,7 @@ static bool is_strict(const struct field *f)
 }
 
 /* A changed secret is shown as "(masked #1)" and "(masked #2)", so that the change is visible. */
-static void add_found_change(struct walk *w, const struct spot *at, const struct node *from,
+static void add_found_change(struct walk *w, const struct diff_place *at, const struct node *from,
                   const struct node *to, struct pos pos)
 {
 	if (is_ignored(w, at))
@@ -123,7 +123,7 @@ static void add_found_change(struct walk *w, const struct spot *at, const struct
 	diff_add(w->arena, w->out, &c);
 }
 
-static bool scalars_differ(struct walk *w, const struct spot *at, const struct node *declared,
+static bool scalars_differ(struct walk *w, const struct diff_place *at, const struct node *declared,
                    const struct node *observed)
 {
 	struct walk probe = *w;
@@ -134,7 +134,7 @@ static bool scalars_differ(struct walk *w, const struct spot *at, const struct n
 	return probe.found > 0;
 }
 
-static void note_unseen(struct walk *w, const struct spot *at)
+static void note_unseen(struct walk *w, const struct diff_place *at)
 {
 	struct diff *out = w->out;
 
@@ -201,18 +201,18 @@ struct pairing {
 	bool *taken;		/* by observed index: it is paired */
 };
 
-static struct spot item_spot(const struct spot *list, size_t index)
+static struct diff_place item_spot(const struct diff_place *list, size_t index)
 {
-	return (struct spot){ list->field->fields, list->field, list->kind,
+	return (struct diff_place){ list->field->fields, list->field, list->kind,
 	                      { &list->path, NULL, index } };
 }
 
-static void pair_by(struct walk *w, const struct spot *at, const struct node *declared, size_t i,
+static void pair_by(struct walk *w, const struct diff_place *at, const struct node *declared, size_t i,
                     const struct node *observed, struct pairing *p,
-                    bool (*match)(struct walk *, const struct spot *, const struct node *,
+                    bool (*match)(struct walk *, const struct diff_place *, const struct node *,
                                   const struct node *))
 {
-	struct spot spot = item_spot(at, i);
+	struct diff_place spot = item_spot(at, i);
 
 	for (size_t j = 0; p->of[i] == observed->count && j < observed->count; j++)
 		if (!p->taken[j] && match(w, &spot, declared->entries[i].value, observed->entries[j].value)) {
@@ -221,19 +221,19 @@ static void pair_by(struct walk *w, const struct spot *at, const struct node *de
 		}
 }
 
-static bool match_whole(struct walk *w, const struct spot *at, const struct node *declared,
+static bool match_whole(struct walk *w, const struct diff_place *at, const struct node *declared,
                         const struct node *observed)
 {
 	return node_equal(declared, observed);
 }
 
-static bool match_open(struct walk *w, const struct spot *at, const struct node *declared,
+static bool match_open(struct walk *w, const struct diff_place *at, const struct node *declared,
                        const struct node *observed)
 {
 	return !scalars_differ(w, at, declared, observed);
 }
 
-static bool match_identity(struct walk *w, const struct spot *at, const struct node *declared,
+static bool match_identity(struct walk *w, const struct diff_place *at, const struct node *declared,
                            const struct node *observed)
 {
 	const struct node *x = identity_of_item(at->field, declared), *y = identity_of_item(at->field, observed);
@@ -252,7 +252,7 @@ static int heavier_first(const void *a, const void *b)
 /* First pairs equal items, then items whose declared keys are equal, beginning with the declared item that has most
  * keys, so that a vague item does not take the match of an exact one.  The rest is paired by identity, and shown
  * as changed. */
-static struct pairing pair_items(struct walk *w, const struct spot *at, const struct node *declared,
+static struct pairing pair_items(struct walk *w, const struct diff_place *at, const struct node *declared,
                                  const struct node *observed)
 {
 	struct pairing p = { arena_new(w->arena, size_t, declared->count + 1),
@@ -273,13 +273,13 @@ static struct pairing pair_items(struct walk *w, const struct spot *at, const st
 	return p;
 }
 
-static void compare_items(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_items(struct walk *w, const struct diff_place *at, const struct node *declared,
                           const struct node *observed)
 {
 	struct pairing p = pair_items(w, at, declared, observed);
 
 	for (size_t i = 0; i < declared->count; i++) {
-		struct spot spot = item_spot(at, i);
+		struct diff_place spot = item_spot(at, i);
 		const struct node *item = declared->entries[i].value;
 		if (p.of[i] == observed->count)
 			add_found_change(w, &spot, NULL, item, item->at);
@@ -287,17 +287,17 @@ static void compare_items(struct walk *w, const struct spot *at, const struct no
 			compare_values(w, &spot, item, observed->entries[p.of[i]].value);
 	}
 	for (size_t j = 0; j < observed->count; j++) {
-		struct spot spot = item_spot(at, j);
+		struct diff_place spot = item_spot(at, j);
 		if (!p.taken[j])
 			add_found_change(w, &spot, observed->entries[j].value, NULL, declared->at);
 	}
 }
 
-static void compare_in_order(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_in_order(struct walk *w, const struct diff_place *at, const struct node *declared,
                              const struct node *observed)
 {
 	for (size_t i = 0; i < declared->count || i < observed->count; i++) {
-		struct spot spot = item_spot(at, i);
+		struct diff_place spot = item_spot(at, i);
 		const struct node *x = i < declared->count ? declared->entries[i].value : NULL;
 		const struct node *y = i < observed->count ? observed->entries[i].value : NULL;
 		if (x && y)
@@ -307,7 +307,7 @@ static void compare_in_order(struct walk *w, const struct spot *at, const struct
 	}
 }
 
-static void compare_lists(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_lists(struct walk *w, const struct diff_place *at, const struct node *declared,
                           const struct node *observed)
 {
 	if (!observed) {
@@ -358,7 +358,7 @@ static bool is_meaningless_value(struct walk *w, const struct field *f, unsigned
 }
 
 /* True if an observed key that is not declared has to be removed. */
-static bool must_be_removed(struct walk *w, const struct spot *at, const struct node *observed)
+static bool must_be_removed(struct walk *w, const struct diff_place *at, const struct node *observed)
 {
 	const struct field *f = at->field;
 	bool closed = at->outer->flags & FIELD_CLOSED;
@@ -375,7 +375,7 @@ static bool must_be_removed(struct walk *w, const struct spot *at, const struct 
 	return w->whole || (w->record && !p.in_list && p.before);
 }
 
-static void add_removed_change(struct walk *w, const struct spot *at, const struct node *from, struct pos pos,
+static void add_removed_change(struct walk *w, const struct diff_place *at, const struct node *from, struct pos pos,
                     enum reason reason)
 {
 	add_found_change(w, at, from, NULL, pos);
@@ -388,7 +388,7 @@ static void add_removed_change(struct walk *w, const struct spot *at, const stru
 }
 
 /* Removes all of observed, except for ignored places below it. */
-static void remove_value(struct walk *w, const struct spot *at, struct pos pos, const struct node *observed)
+static void remove_value(struct walk *w, const struct diff_place *at, struct pos pos, const struct node *observed)
 {
 	const struct node nothing = { .kind = NODE_MAP, .at = pos };
 
@@ -400,27 +400,27 @@ static void remove_value(struct walk *w, const struct spot *at, struct pos pos, 
 		                                                                           : REASON_UNDECLARED);
 }
 
-static void compare_keys(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_keys(struct walk *w, const struct diff_place *at, const struct node *declared,
                          const struct node *observed)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
 
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
-		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		struct diff_place spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		compare_values(w, &spot, e->value, node_get(observed, e->key));
 	}
 	for (size_t i = 0; observed && i < observed->count; i++) {
 		const struct entry *e = &observed->entries[i];
-		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		struct diff_place spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		if (!node_get(declared, e->key) && must_be_removed(w, &spot, e->value))
 			remove_value(w, &spot, declared->at, e->value);
 	}
 }
 
-static void compare_maps(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_maps(struct walk *w, const struct diff_place *at, const struct node *declared,
                          const struct node *observed)
 {
 	bool presence = (at->field->flags & FIELD_PRESENCE) && declared->count;
@@ -448,7 +448,7 @@ static bool means_the_same_left_out(struct walk *w, const struct field *f, const
 
 /* "A field that the service hides is compared with the record: a changed one is written once, an
  * unchanged one never" (design, 5.3). */
-static void compare_hidden(struct walk *w, const struct spot *at, const struct node *declared)
+static void compare_hidden(struct walk *w, const struct diff_place *at, const struct node *declared)
 {
 	if (at->field->flags & (FIELD_MAY_HIDE | FIELD_MAY_BLANK))
 		note_unseen(w, at);
@@ -457,7 +457,7 @@ static void compare_hidden(struct walk *w, const struct spot *at, const struct n
 }
 
 /* True if the observed value does not show the stored one. */
-static bool is_hidden(const struct walk *w, const struct spot *at, const struct node *declared,
+static bool is_hidden(const struct walk *w, const struct diff_place *at, const struct node *declared,
                       const struct node *observed)
 {
 	unsigned flags = at->field->flags;
@@ -474,7 +474,7 @@ static bool is_hidden(const struct walk *w, const struct spot *at, const struct 
 	       (w->record || !node_empty(declared));
 }
 
-static void compare_values(struct walk *w, const struct spot *at, const struct node *declared,
+static void compare_values(struct walk *w, const struct diff_place *at, const struct node *declared,
                     const struct node *observed)
 {
 	const struct field *f = at->field;
@@ -501,7 +501,7 @@ static void compare_values(struct walk *w, const struct spot *at, const struct n
 		add_found_change(w, at, observed, declared, declared->at);
 }
 
-static void note_unseen_removal(struct walk *w, const struct spot *at, const struct node *before, struct pos pos)
+static void note_unseen_removal(struct walk *w, const struct diff_place *at, const struct node *before, struct pos pos)
 {
 	add_removed_change(w, at, before, pos, REASON_UNDECLARED);
 	w->out->items[w->out->count - 1].blind = true;
@@ -509,7 +509,7 @@ static void note_unseen_removal(struct walk *w, const struct spot *at, const str
 
 /* Adds a removal for each key that was declared before, is no longer declared, and is not shown by the service: only a
  * write makes sure that it is gone. */
-static void compare_removed_key(struct walk *w, const struct spot *at, const struct node *before,
+static void compare_removed_key(struct walk *w, const struct diff_place *at, const struct node *before,
                          const struct node *declared, const struct node *observed)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
@@ -518,7 +518,7 @@ static void compare_removed_key(struct walk *w, const struct spot *at, const str
 		return;
 	for (size_t i = 0; before && before->kind == NODE_MAP && i < before->count; i++) {
 		const struct entry *e = &before->entries[i];
-		struct spot spot = { field_child(at->field, e->key, kind), at->field, kind,
+		struct diff_place spot = { field_child(at->field, e->key, kind), at->field, kind,
 		                     { &at->path, e->key } };
 		const struct node *now = node_get(declared, e->key), *seen = node_get(observed, e->key);
 		bool hides = spot.field && !seen && (spot.field->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE));
@@ -533,7 +533,7 @@ static void compare_removed_key(struct walk *w, const struct spot *at, const str
 void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff *out)
 {
 	struct diff result = { 0 };
-	struct spot root = { .field = &workflow_field, .kind = ALL_KINDS };
+	struct diff_place root = { .field = &workflow_field, .kind = ALL_KINDS };
 	struct walk w = {
 		.arena = a, .name = sides->name, .ignore = sides->ignore, .record = sides->record,
 		.sealed = sides->sealed, .hidden = true, .whole = sides->whole,
@@ -552,7 +552,7 @@ void diff_workflow(struct arena *a, const struct node *declared, const struct no
 	struct diff result = { 0 };
 	struct walk w = { .arena = a, .name = name ? name : "", .ignore = ignore, .out = &result };
 
-	compare_values(&w, &(struct spot){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
+	compare_values(&w, &(struct diff_place){ .field = &workflow_field, .kind = ALL_KINDS }, declared, observed);
 	*out = result;
 }
 
@@ -560,7 +560,7 @@ const size_t *diff_pair(struct arena *a, const struct field *list, const struct 
                         const struct node *observed)
 {
 	struct walk w = { .arena = a };
-	const struct spot at = { .field = list, .kind = ALL_KINDS };
+	const struct diff_place at = { .field = list, .kind = ALL_KINDS };
 
 	return pair_items(&w, &at, declared, observed).of;
 }

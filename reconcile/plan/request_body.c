@@ -6,7 +6,7 @@
 #include "reconcile/schema/mask.h"
 #include "reconcile/tree/path.h"
 
-struct merge {
+struct body_merge {
 	struct arena *arena;
 	const struct node *ignore;
 };
@@ -18,7 +18,7 @@ struct place {
 	struct path path;
 };
 
-static struct node *merge_values(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_values(const struct body_merge *m, const struct place *at, const struct node *base,
                            const struct node *declared);
 
 /* True if field f of the base excludes what is declared in the same object. */
@@ -40,7 +40,7 @@ static bool is_excluded(const struct field *object, const struct field *f, const
 }
 
 /* True if an undeclared key of the base is left out.  was: the kind of the base. */
-static bool is_dropped(const struct merge *m, const struct place *object, const struct place *at,
+static bool is_dropped(const struct body_merge *m, const struct place *object, const struct place *at,
                  const struct node *declared, const char *key, unsigned was)
 {
 	const struct field *f = object->field;
@@ -52,11 +52,11 @@ static bool is_dropped(const struct merge *m, const struct place *object, const 
 	       (is_excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
 }
 
-static struct node *merge_maps(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_maps(const struct body_merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared);
 
 /* An undeclared value of the base; if the step had another type, only the keys that the new type can have. */
-static struct node *carry_over(const struct merge *m, const struct place *at, struct node *value,
+static struct node *carry_over(const struct body_merge *m, const struct place *at, struct node *value,
                             bool other_kind)
 {
 	bool inner = value->kind == NODE_MAP && at->field && !at->field->variant;
@@ -64,7 +64,7 @@ static struct node *carry_over(const struct merge *m, const struct place *at, st
 	return other_kind && inner ? merge_maps(m, at, value, node_map(m->arena)) : value;
 }
 
-static struct node *merge_maps(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_maps(const struct body_merge *m, const struct place *at, const struct node *base,
                                 const struct node *declared)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
@@ -88,7 +88,7 @@ static struct node *merge_maps(const struct merge *m, const struct place *at, co
 }
 
 /* A new webhook has no address to keep. */
-static struct node *new_item(const struct merge *m, struct node *item)
+static struct node *new_item(const struct body_merge *m, struct node *item)
 {
 	if (!node_get(item, "webhookPolicy"))
 		return item;
@@ -99,7 +99,7 @@ static struct node *new_item(const struct merge *m, struct node *item)
 
 /* A declared list says which items there are (design, 5.1); each item is merged with its described one.  Webhooks of the
  * base keep their policy: without it an update gives the workflow a new address (contract, 2.7 E). */
-static struct node *merge_sets(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_sets(const struct body_merge *m, const struct place *at, const struct node *base,
                                const struct node *declared)
 {
 	const size_t *pair = diff_pair(m->arena, at->field, declared, base);
@@ -119,7 +119,7 @@ static struct node *merge_sets(const struct merge *m, const struct place *at, co
 	return out;
 }
 
-static struct node *merge_values(const struct merge *m, const struct place *at, const struct node *base,
+static struct node *merge_values(const struct body_merge *m, const struct place *at, const struct node *base,
                            const struct node *declared)
 {
 	const struct field *f = at->field;
@@ -175,7 +175,7 @@ static void drop_dangling_references(struct arena *a, const struct node *base, s
 struct node *request_body_update(struct arena *a, const struct node *declared,
                             const struct node *described, const struct node *ignore)
 {
-	const struct merge m = { a, ignore };
+	const struct body_merge m = { a, ignore };
 	const struct place root = { .field = &workflow_field, .kind = ALL_KINDS };
 
 	const struct node *base = normalise_request(a, described);
@@ -186,7 +186,7 @@ struct node *request_body_update(struct arena *a, const struct node *declared,
 }
 
 /* Restores the values of base at ignored places: they are not written either. */
-static void restore_ignored(const struct merge *m, const struct place *at, const struct node *base,
+static void restore_ignored(const struct body_merge *m, const struct place *at, const struct node *base,
                     struct node *body)
 {
 	bool closed = at->field && (at->field->flags & FIELD_CLOSED);
@@ -210,7 +210,7 @@ static void restore_ignored(const struct merge *m, const struct place *at, const
 struct node *request_body_whole(struct arena *a, const struct node *declared,
                            const struct node *described)
 {
-	const struct merge m = { a, NULL };
+	const struct body_merge m = { a, NULL };
 	const struct node *base = normalise_request(a, described);
 	struct node *out = node_map(a);
 
@@ -261,7 +261,7 @@ struct node *request_body_write(struct arena *a, const struct request_body_sides
 			drop_at(a, body, s->diff->items[i].path);
 	if (s->described && s->whole && s->ignore) {
 		const struct node *base = normalise_request(a, s->described);
-		restore_ignored(&(struct merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
+		restore_ignored(&(struct body_merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
 		drop_dangling_references(a, base, body);
 	}
 	tags = node_get(body, "tags");

@@ -12,7 +12,7 @@
 #include "reconcile/plan/spec.h"
 #include "reconcile/tree/yaml.h"
 
-struct writer {
+struct spec_writer {
 	struct arena *arena;
 	bool managed;			/* flowsync wrote the workflow before: there may be a record of what was declared */
 	const char *secret;		/* pointer of the secret because of which a value was left out last */
@@ -22,7 +22,7 @@ struct writer {
 };
 
 /* The place that a walk has reached, and the kind of value there. */
-struct spot {
+struct spec_place {
 	const struct field *field, *outer;
 	unsigned kind;
 	bool needed;			/* the enclosing value requires it */
@@ -130,27 +130,27 @@ static struct node *order_value(struct arena *a, const struct field *f, const st
 
 /* ---- what is left out ---- */
 
-static struct node *keep_value(struct writer *w, const struct spot *at, const struct node *n);
+static struct node *keep_value(struct spec_writer *w, const struct spec_place *at, const struct node *n);
 
-static void add_note(struct writer *w, const char *text)
+static void add_note(struct spec_writer *w, const char *text)
 {
 	arena_grow(w->arena, w->notes, w->count, w->room);
 	w->notes[w->count++] = text;
 }
 
-static void add_ignore(struct writer *w, const char *pointer)
+static void add_ignore(struct spec_writer *w, const char *pointer)
 {
 	node_add(w->arena, w->ignore, node_text(w->arena, pointer));
 }
 
 /* With a record, a key that is missing in the text would look like one that was removed from the spec. */
-static void ignore_if_managed(struct writer *w, const char *pointer)
+static void ignore_if_managed(struct spec_writer *w, const char *pointer)
 {
 	if (w->managed)
 		add_ignore(w, pointer);
 }
 
-static bool is_secret_value(struct writer *w, const struct spot *at, const struct node *n)
+static bool is_secret_value(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	unsigned flags = at->field ? at->field->flags : 0;
 
@@ -162,7 +162,7 @@ static bool is_secret_value(struct writer *w, const struct spot *at, const struc
 }
 
 /* Keeps a secret without which there is no spec: masked, and not compared. */
-static struct node *mask_value(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *mask_value(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	const char *pointer = path_text(w->arena, &at->path);
 
@@ -171,7 +171,7 @@ static struct node *mask_value(struct writer *w, const struct spot *at, const st
 	return mask_entry(w->arena, at->outer, at->path.key, at->field, n, 1);
 }
 
-static bool is_default_value(struct writer *w, const struct spot *at, const struct node *n)
+static bool is_default_value(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	const char *text = at->field->otherwise && !at->presence ? node_scalar_text(w->arena, n) : NULL;
 
@@ -180,7 +180,7 @@ static bool is_default_value(struct writer *w, const struct spot *at, const stru
 	return n->kind == NODE_NULL || (text && strcmp(text, at->field->otherwise) == 0);
 }
 
-static void note_left_out(struct writer *w, const struct spot *at)
+static void note_left_out(struct spec_writer *w, const struct spec_place *at)
 {
 	const char *pointer = path_text(w->arena, &at->path);
 
@@ -191,7 +191,7 @@ static void note_left_out(struct writer *w, const struct spot *at)
 }
 
 /* Replaces the pointers that were added inside of a value by the one of the value, which is left out as a whole. */
-static void ignore_whole(struct writer *w, const struct spot *at, size_t ignored)
+static void ignore_whole(struct spec_writer *w, const struct spec_place *at, size_t ignored)
 {
 	if (w->ignore->count == ignored)
 		return;
@@ -199,7 +199,7 @@ static void ignore_whole(struct writer *w, const struct spot *at, size_t ignored
 	add_ignore(w, path_text(w->arena, &at->path));
 }
 
-static void note_hidden(struct writer *w, const struct spot *at, const struct node *n)
+static void note_hidden(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	unsigned kind = field_kind(at->field, n, at->kind);
 
@@ -215,7 +215,7 @@ static void note_hidden(struct writer *w, const struct spot *at, const struct no
 }
 
 /* Adds the value to out, or leaves it out.  False if the enclosing value has to be left out, too. */
-static bool keep_entry(struct writer *w, const struct spot *at, const struct node *n, struct node *out)
+static bool keep_entry(struct spec_writer *w, const struct spec_place *at, const struct node *n, struct node *out)
 {
 	size_t ignored = w->ignore->count;
 	struct node *value = keep_value(w, at, n);
@@ -231,7 +231,7 @@ static bool keep_entry(struct writer *w, const struct spot *at, const struct nod
 	return true;
 }
 
-static struct node *keep_map(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_map(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	const struct field *f = at->field;
 	unsigned kind = field_kind(f, n, at->kind);
@@ -242,7 +242,7 @@ static struct node *keep_map(struct writer *w, const struct spot *at, const stru
 		const struct field *child = field_child(f, e->key, kind);
 		bool needed = f->type == FIELD_OBJECT ? (child->need | child->one_of) & kind
 		                                      : f->flags & FIELD_CLOSED;
-		struct spot spot = { child, f, kind, needed, needed && at->vital, f->flags & FIELD_PRESENCE,
+		struct spec_place spot = { child, f, kind, needed, needed && at->vital, f->flags & FIELD_PRESENCE,
 		                     { &at->path, e->key } };
 		if (!keep_entry(w, &spot, e->value, out))
 			return NULL;
@@ -253,12 +253,12 @@ static struct node *keep_map(struct writer *w, const struct spot *at, const stru
 }
 
 /* A declared list is complete, so it is kept as a whole or not at all. */
-static struct node *keep_list(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_list(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	struct node *out = node_list(w->arena);
 
 	for (size_t i = 0; i < n->count; i++) {
-		struct spot spot = { at->field->fields, at->field, at->kind, true, false, false,
+		struct spec_place spot = { at->field->fields, at->field, at->kind, true, false, false,
 		                     { &at->path, "*" } };
 		size_t notes = w->count;
 		struct node *item = keep_value(w, &spot, n->entries[i].value);
@@ -270,7 +270,7 @@ static struct node *keep_list(struct writer *w, const struct spot *at, const str
 }
 
 /* A copy of n without secrets and defaults; NULL: n is useless without the secret that it holds. */
-static struct node *keep_value(struct writer *w, const struct spot *at, const struct node *n)
+static struct node *keep_value(struct spec_writer *w, const struct spec_place *at, const struct node *n)
 {
 	size_t notes = w->count, ignored = w->ignore->count;
 	enum field_type type = at->field->type;
@@ -307,7 +307,7 @@ static void add_comment(struct buf *out, const char *text)
 	buf_addc(out, '\n');
 }
 
-static void add_head(struct writer *w, const struct node *described, const char *endpoint,
+static void add_head(struct spec_writer *w, const struct node *described, const char *endpoint,
                      const char *owner, struct buf *out)
 {
 	const char *status = node_get_text(described, "status");
@@ -327,7 +327,7 @@ static void add_head(struct writer *w, const struct node *described, const char 
 }
 
 /* keep: the workflow has the tag flowsync-keep. */
-static struct node *make_document(struct writer *w, const struct node *body, bool keep)
+static struct node *make_document(struct spec_writer *w, const struct node *body, bool keep)
 {
 	struct node *out = node_map(w->arena), *ours = node_map(w->arena);
 
@@ -371,8 +371,8 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct owner_tags marker = owner_tags_read(a, node_get(described, "tags"));
-	struct writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
-	const struct spot root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
+	struct spec_writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
+	const struct spec_place root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
 	const struct node *observed = normalise(a, described);
 	const struct node *body = keep_value(&w, &root, order_value(a, &workflow_field, observed, ALL_KINDS));
 

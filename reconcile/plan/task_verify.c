@@ -61,7 +61,7 @@ static struct diff compare_with_written(struct workflow_task *t)
 	return diff;
 }
 
-static bool same_text(const char *x, const char *y)
+static bool digests_equal(const char *x, const char *y)
 {
 	return x && y ? strcmp(x, y) == 0 : x == y;
 }
@@ -71,7 +71,7 @@ static enum task_event judge_settled(struct workflow_task *t)
 {
 	t->known.settled = settled_digest_of(&t->arena, &t->parts);
 	t->known.retained = task_plan_retained(t, &t->parts.settled);
-	if (!same_text(t->known.settled, t->known.settled_tag) && t->round < ROUND_CORRECTION) {
+	if (!digests_equal(t->known.settled, t->known.settled_tag) && t->round < ROUND_CORRECTION) {
 		t->known.settled_tag = t->known.settled;
 		t->removals = NULL;
 		return EVENT_OTHER_DIGEST;

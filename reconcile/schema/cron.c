@@ -262,35 +262,35 @@ bool cron_check(const char *text, struct err *err)
 
 /* ---- six and seven fields ---- */
 
-struct word { const char *text; size_t len; };
+struct cron_word { const char *text; size_t len; };
 
 enum { SIX = 6, SEVEN = 7 };
 
-static int split_cron(const char *text, struct word *words)
+static int split_cron(const char *text, struct cron_word *words)
 {
 	int count = 0;
 
 	for (text += strspn(text, " \t"); *text && count <= SEVEN; text += strspn(text, " \t")) {
 		size_t len = strcspn(text, " \t");
 		if (count < SEVEN)
-			words[count] = (struct word){ text, len };
+			words[count] = (struct cron_word){ text, len };
 		count++;
 		text += len;
 	}
 	return count;
 }
 
-static bool cron_word_is(const struct word *w, const char *text)
+static bool cron_word_is(const struct cron_word *w, const char *text)
 {
 	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
 }
 
-static bool cron_word_is_any(const struct word *w)
+static bool cron_word_is_any(const struct cron_word *w)
 {
 	return cron_word_is(w, "*") || cron_word_is(w, "?");
 }
 
-static bool read_cron_second(const struct word *w, int *out)
+static bool read_cron_second(const struct cron_word *w, int *out)
 {
 	const char *s = w->text;
 
@@ -300,9 +300,9 @@ static bool read_cron_second(const struct word *w, int *out)
 /* Appends the five fields in the middle to out, if the cron has only one meaning. */
 static bool shorten_to_five_fields(const char *text, struct buf *out, int *second)
 {
-	struct word words[SEVEN];
+	struct cron_word words[SEVEN];
 	int count = split_cron(text, words);
-	const struct word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
+	const struct cron_word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
 
 	if ((count != SIX && count != SEVEN) || !read_cron_second(&words[0], second) ||
 	    (count == SEVEN && !cron_word_is(&words[SIX], "*")) || !(cron_word_is_any(day) || cron_word_is_any(weekday)))

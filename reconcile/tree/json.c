@@ -371,7 +371,7 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 	return true;
 }
 
-struct writer {
+struct json_writer {
 	struct buf *out;
 	bool pretty, canonical;
 };
@@ -412,7 +412,7 @@ static void write_json_text(struct buf *out, const char *text)
 	buf_addc(out, '"');
 }
 
-static void write_json_real(const struct writer *w, const struct node *n)
+static void write_json_real(const struct json_writer *w, const struct node *n)
 {
 	bool is_real;
 	size_t len = n->text ? strlen(n->text) : 0;
@@ -427,15 +427,15 @@ static void write_json_real(const struct writer *w, const struct node *n)
 		buf_add_real(w->out, n->real);
 }
 
-static void write_new_line(const struct writer *w, int depth)
+static void write_new_line(const struct json_writer *w, int depth)
 {
 	if (w->pretty)
 		buf_addf(w->out, "\n%*s", 2 * depth, "");
 }
 
-static void write_json_node(const struct writer *w, const struct node *n, int depth);
+static void write_json_node(const struct json_writer *w, const struct node *n, int depth);
 
-static void write_json_entries(const struct writer *w, const struct node *n, int depth)
+static void write_json_entries(const struct json_writer *w, const struct node *n, int depth)
 {
 	bool is_map = n->kind == NODE_MAP;
 
@@ -455,7 +455,7 @@ static void write_json_entries(const struct writer *w, const struct node *n, int
 	buf_addc(w->out, is_map ? '}' : ']');
 }
 
-static void write_json_node(const struct writer *w, const struct node *n, int depth)
+static void write_json_node(const struct json_writer *w, const struct node *n, int depth)
 {
 	switch (n->kind) {
 	case NODE_NULL: buf_adds(w->out, "null"); break;
@@ -470,7 +470,7 @@ static void write_json_node(const struct writer *w, const struct node *n, int de
 
 void json_write(const struct node *n, enum json_style style, struct buf *out)
 {
-	const struct writer w = { .out = out, .pretty = style == JSON_PRETTY };
+	const struct json_writer w = { .out = out, .pretty = style == JSON_PRETTY };
 	write_json_node(&w, n, 0);
 }
 
@@ -486,7 +486,7 @@ void json_write_canonical(const struct node *n, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *copy = node_copy(&a, n);
-	const struct writer w = { .out = out, .canonical = true };
+	const struct json_writer w = { .out = out, .canonical = true };
 
 	node_sort_keys(copy);
 	write_json_node(&w, copy, 0);

@@ -17,9 +17,9 @@ struct filler {
 };
 
 /* A word of the text. */
-struct word { const char *start; size_t len; };
+struct template_word { const char *start; size_t len; };
 
-static bool word_is(struct word word, const char *text)
+static bool word_is(struct template_word word, const char *text)
 {
 	return strlen(text) == word.len && memcmp(text, word.start, word.len) == 0;
 }
@@ -42,16 +42,16 @@ static void copy_text(struct filler *f, const char *to)
 	skip_text(f, to);
 }
 
-static struct word trim_word(const char *start, const char *end)
+static struct template_word trim_word(const char *start, const char *end)
 {
 	while (start < end && (*start == ' ' || *start == '\t'))
 		start++;
 	while (end > start && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
-	return (struct word){ start, end - start };
+	return (struct template_word){ start, end - start };
 }
 
-static bool is_variable_name(struct word word)
+static bool is_variable_name(struct template_word word)
 {
 	for (size_t i = 0; i < word.len; i++)
 		if (word.start[i] != '_' && !isalpha((unsigned char)word.start[i]) &&
@@ -61,28 +61,28 @@ static bool is_variable_name(struct word word)
 }
 
 /* The NAME of os_env.NAME, os_env['NAME'] and os_env["NAME"]; empty for any other word. */
-static struct word env_name(struct word word)
+static struct template_word env_name(struct template_word word)
 {
-	const struct word none = { word.start, 0 };
+	const struct template_word none = { word.start, 0 };
 	const char prefix[] = "os_env";
 	size_t len = sizeof prefix - 1;
 
 	if (word.len <= len || memcmp(word.start, prefix, len) != 0)
 		return none;
-	struct word rest = { word.start + len, word.len - len };
+	struct template_word rest = { word.start + len, word.len - len };
 	const char *last = rest.start + rest.len - 1;
 	if (*rest.start == '.')
-		rest = (struct word){ rest.start + 1, rest.len - 1 };
+		rest = (struct template_word){ rest.start + 1, rest.len - 1 };
 	else if (rest.len > 4 && *rest.start == '[' && *last == ']' && last[-1] == rest.start[1] &&
 	         (last[-1] == '\'' || last[-1] == '"'))
-		rest = (struct word){ rest.start + 2, rest.len - 4 };
+		rest = (struct template_word){ rest.start + 2, rest.len - 4 };
 	else
 		return none;
 	return is_variable_name(rest) ? rest : none;
 }
 
 /* The value of the last variable of that name; NULL: not found. */
-static const char *find_value(struct word name, const struct var *vars, size_t count)
+static const char *find_value(struct template_word name, const struct var *vars, size_t count)
 {
 	while (count-- > 0)
 		if (word_is(name, vars[count].name))
@@ -90,7 +90,7 @@ static const char *find_value(struct word name, const struct var *vars, size_t c
 	return NULL;
 }
 
-static bool passes_through(const struct filler *f, struct word word)
+static bool passes_through(const struct filler *f, struct template_word word)
 {
 	for (size_t i = 0; i < f->vars->passthrough_count; i++)
 		if (word_is(word, f->vars->passthrough[i]))
@@ -105,7 +105,7 @@ static void suggest_variables(struct filler *f, struct suggestion *near, const s
 		suggest_offer(near, vars[i].name);
 }
 
-static void report_unknown_name(struct filler *f, struct word name)
+static void report_unknown_name(struct filler *f, struct template_word name)
 {
 	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
@@ -118,7 +118,7 @@ static void report_unknown_name(struct filler *f, struct word name)
 		          "or list it under vars_passthrough if the service should get it as it is", near.word);
 }
 
-static void report_unknown_env(struct filler *f, struct word name)
+static void report_unknown_env(struct filler *f, struct template_word name)
 {
 	struct suggestion near = { .word = arena_strndup(f->faults->arena, name.start, name.len) };
 
@@ -129,9 +129,9 @@ static void report_unknown_env(struct filler *f, struct word name)
 }
 
 /* The braces from f->at to end, with expression between them. */
-static void fill_expression(struct filler *f, struct word expression, const char *end)
+static void fill_expression(struct filler *f, struct template_word expression, const char *end)
 {
-	struct word in_env = env_name(expression);
+	struct template_word in_env = env_name(expression);
 	const char *value = NULL;
 
 	if (passes_through(f, expression)) {

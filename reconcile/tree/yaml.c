@@ -22,7 +22,7 @@ struct anchor {
 	bool open;		/* its list or map has not ended yet */
 };
 
-struct reader {
+struct yaml_reader {
 	yaml_parser_t parser;
 	struct arena *arena;
 	const char *name;
@@ -37,13 +37,13 @@ struct reader {
 	size_t *strides;	/* the offset of every STRIDEth character; NULL: not computed yet */
 };
 
-static struct pos pos_of_mark(const struct reader *r, yaml_mark_t mark)
+static struct pos pos_of_mark(const struct yaml_reader *r, yaml_mark_t mark)
 {
 	/* libyaml counts from 0. */
 	return (struct pos){ r->name, (int)mark.line + 1, (int)mark.column + 1 };
 }
 
-static size_t next_character(const struct reader *r, size_t offset)
+static size_t next_character(const struct yaml_reader *r, size_t offset)
 {
 	do
 		offset++;
@@ -52,7 +52,7 @@ static size_t next_character(const struct reader *r, size_t offset)
 }
 
 /* The byte offset of mark: libyaml counts characters. */
-static size_t offset_of_mark(struct reader *r, yaml_mark_t mark)
+static size_t offset_of_mark(struct yaml_reader *r, yaml_mark_t mark)
 {
 	/* All offsets in one pass: one pass for each error would take minutes for a file full of errors. */
 	if (!r->strides) {
@@ -70,7 +70,7 @@ static size_t offset_of_mark(struct reader *r, yaml_mark_t mark)
 }
 
 /* Line and column of a byte, for errors that come without a mark. */
-static struct pos pos_of_offset(const struct reader *r, size_t offset)
+static struct pos pos_of_offset(const struct yaml_reader *r, size_t offset)
 {
 	struct pos at = { r->name, 1, 1 };
 
@@ -86,7 +86,7 @@ static struct pos pos_of_offset(const struct reader *r, size_t offset)
 }
 
 /* The length in bytes of the "{{ name }}" at offset; 0 if there are no such braces. */
-static size_t braces_len(const struct reader *r, size_t offset)
+static size_t braces_len(const struct yaml_reader *r, size_t offset)
 {
 	size_t left = r->len - offset, len = 2;
 
@@ -101,7 +101,7 @@ static size_t braces_len(const struct reader *r, size_t offset)
 	return 0;
 }
 
-static bool report_unfilled_braces(struct reader *r, struct pos at, size_t offset)
+static bool report_unfilled_braces(struct yaml_reader *r, struct pos at, size_t offset)
 {
 	int len = (int)braces_len(r, offset);
 
@@ -117,7 +117,7 @@ static bool report_unfilled_braces(struct reader *r, struct pos at, size_t offse
 }
 
 /* The same for the first place in the line of mark where a value begins with braces. */
-static bool report_unfilled_in_line(struct reader *r, yaml_mark_t mark)
+static bool report_unfilled_in_line(struct yaml_reader *r, yaml_mark_t mark)
 {
 	size_t from = offset_of_mark(r, mark);
 	char before = ':';	/* the last character that is no space */
@@ -133,7 +133,7 @@ static bool report_unfilled_in_line(struct reader *r, yaml_mark_t mark)
 	return false;
 }
 
-static bool report_reader_error(struct reader *r)
+static bool report_reader_error(struct yaml_reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	struct pos at = pos_of_offset(r, p->problem_offset);
@@ -174,7 +174,7 @@ static const struct { const char *problem, *words; bool at_context; } wordings[]
 	{ "found undefined tag handle", "found a tag whose handle is not defined", true },
 };
 
-static bool report_parser_error(struct reader *r)
+static bool report_parser_error(struct yaml_reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	struct pos at = pos_of_mark(r, p->problem_mark);
@@ -198,7 +198,7 @@ static bool report_parser_error(struct reader *r)
 }
 
 /* Braces without a value are the likely cause of any error in their line. */
-static bool report_syntax_error(struct reader *r)
+static bool report_syntax_error(struct yaml_reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 
@@ -212,7 +212,7 @@ static bool report_syntax_error(struct reader *r)
 	return report_parser_error(r);
 }
 
-static bool next_event(struct reader *r, yaml_event_t *event)
+static bool next_event(struct yaml_reader *r, yaml_event_t *event)
 {
 	if (!yaml_parser_parse(&r->parser, event))
 		return report_syntax_error(r);
@@ -221,7 +221,7 @@ static bool next_event(struct reader *r, yaml_event_t *event)
 }
 
 /* Counts one more node; false, with an error, if the file has too many. */
-static bool count_node(struct reader *r, struct pos at)
+static bool count_node(struct yaml_reader *r, struct pos at)
 {
 	if (++r->nodes > YAML_MAX_NODES)
 		return diagnostics_add(r->faults, at, "more than %d values in one file, with aliases expanded"
@@ -229,13 +229,13 @@ static bool count_node(struct reader *r, struct pos at)
 	return true;
 }
 
-static bool is_too_deep(struct reader *r, struct pos at, int depth)
+static bool is_too_deep(struct yaml_reader *r, struct pos at, int depth)
 {
 	return depth <= YAML_MAX_DEPTH ||
 	       diagnostics_add(r->faults, at, "nested more than %d deep", YAML_MAX_DEPTH);
 }
 
-static struct node *new_yaml_node(struct reader *r, enum node_kind kind, yaml_mark_t mark)
+static struct node *new_yaml_node(struct yaml_reader *r, enum node_kind kind, yaml_mark_t mark)
 {
 	struct node *n = node_null(r->arena);
 
@@ -244,7 +244,7 @@ static struct node *new_yaml_node(struct reader *r, enum node_kind kind, yaml_ma
 	return n;
 }
 
-static void append_yaml_entry(struct reader *r, struct node *n, const char *key, struct pos at,
+static void append_yaml_entry(struct yaml_reader *r, struct node *n, const char *key, struct pos at,
                    struct node *value)
 {
 	arena_grow(r->arena, n->entries, n->count, n->room);
@@ -252,7 +252,7 @@ static void append_yaml_entry(struct reader *r, struct node *n, const char *key,
 }
 
 /* An anchor is added when its value begins, so that an alias inside of that value is noticed. */
-static bool add_anchor(struct reader *r, const yaml_char_t *name, struct node *n, bool open)
+static bool add_anchor(struct yaml_reader *r, const yaml_char_t *name, struct node *n, bool open)
 {
 	if (!name)
 		return true;
@@ -265,7 +265,7 @@ static bool add_anchor(struct reader *r, const yaml_char_t *name, struct node *n
 	return true;
 }
 
-static void close_anchor(struct reader *r, const struct node *n)
+static void close_anchor(struct yaml_reader *r, const struct node *n)
 {
 	for (size_t i = r->anchor_count; i-- > 0; )
 		if (r->anchors[i].node == n)
@@ -273,7 +273,7 @@ static void close_anchor(struct reader *r, const struct node *n)
 }
 
 /* Counts the nodes and the text of a copy of n: these limits, and the one of depth, stop an alias bomb. */
-static bool count_copy(struct reader *r, struct pos at, const struct node *n, int depth)
+static bool count_copy(struct yaml_reader *r, struct pos at, const struct node *n, int depth)
 {
 	r->text += n->text ? strlen(n->text) : 0;
 	if (r->text > MAX_TEXT)
@@ -289,7 +289,7 @@ static bool count_copy(struct reader *r, struct pos at, const struct node *n, in
 	return true;
 }
 
-static struct node *read_alias(struct reader *r, const yaml_event_t *event, int depth)
+static struct node *read_alias(struct yaml_reader *r, const yaml_event_t *event, int depth)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 	struct pos at = pos_of_mark(r, event->start_mark);
@@ -317,7 +317,7 @@ static const char *tag_name(const char *tag)
 	return strncmp(tag, TAG_PREFIX, len) == 0 ? tag + len : NULL;
 }
 
-static bool report_tag(struct reader *r, struct pos at, const char *tag)
+static bool report_tag(struct yaml_reader *r, struct pos at, const char *tag)
 {
 	static const char *const known[] = { "str", "int", "float", "bool", "null", "map", "seq" };
 	const char *name = tag_name(tag);
@@ -329,7 +329,7 @@ static bool report_tag(struct reader *r, struct pos at, const char *tag)
 }
 
 /* For lists and maps, whose tag can only name their own kind. */
-static void check_tag(struct reader *r, struct pos at, const yaml_char_t *tag, const char *wanted)
+static void check_tag(struct yaml_reader *r, struct pos at, const yaml_char_t *tag, const char *wanted)
 {
 	const char *name = tag ? tag_name((const char *)tag) : wanted;
 
@@ -370,7 +370,7 @@ static const char *meaning_in_yaml11(const struct node *n, const char *in_yaml12
 }
 
 /* The warning names the kinds, not the value, which may be a secret. */
-static void warn_yaml12(struct reader *r, const struct node *n)
+static void warn_yaml12(struct yaml_reader *r, const struct node *n)
 {
 	const char *other = scalar_in_yaml12(n->text);
 
@@ -379,7 +379,7 @@ static void warn_yaml12(struct reader *r, const struct node *n)
 		           "quote it if text is meant", meaning_in_yaml11(n, other), other);
 }
 
-static void read_tagged(struct reader *r, struct node *n, const char *tag)
+static void read_tagged(struct yaml_reader *r, struct node *n, const char *tag)
 {
 	struct err err;
 	const char *name = tag_name(tag), *text = n->text;
@@ -390,7 +390,7 @@ static void read_tagged(struct reader *r, struct node *n, const char *tag)
 		report_tag(r, n->at, tag);
 }
 
-static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
+static struct node *read_scalar(struct yaml_reader *r, const yaml_event_t *event)
 {
 	struct node *n = new_yaml_node(r, NODE_TEXT, event->start_mark);
 	const char *value = (const char *)event->data.scalar.value;
@@ -412,9 +412,9 @@ static struct node *read_scalar(struct reader *r, const yaml_event_t *event)
 	return add_anchor(r, event->data.scalar.anchor, n, false) ? n : NULL;
 }
 
-static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event, int depth);
+static struct node *read_yaml_value(struct yaml_reader *r, const yaml_event_t *event, int depth);
 
-static struct node *read_sequence(struct reader *r, const yaml_event_t *start, int depth)
+static struct node *read_sequence(struct yaml_reader *r, const yaml_event_t *start, int depth)
 {
 	struct node *list = new_yaml_node(r, NODE_LIST, start->start_mark);
 
@@ -438,7 +438,7 @@ static struct node *read_sequence(struct reader *r, const yaml_event_t *start, i
 }
 
 /* The key of n as text: that of a number or a boolean is its text in JSON, as the service's own tool sends it. */
-static const char *text_of_key(struct reader *r, const struct node *n)
+static const char *text_of_key(struct yaml_reader *r, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf real = BUF_TEXT;
 
@@ -453,7 +453,7 @@ static const char *text_of_key(struct reader *r, const struct node *n)
 }
 
 /* *key stays NULL, after an error, if the key is a list or a map. */
-static bool read_key(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark, int depth,
+static bool read_key(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark, int depth,
                      const char **key)
 {
 	size_t errors = r->faults->errors;
@@ -514,7 +514,7 @@ static size_t add_candidates(struct candidate *all, size_t n, const struct node 
 }
 
 /* Puts the keys that won into map, the merged ones in the place of the "<<". */
-static void merge_entries(struct reader *r, struct node *map, const struct candidate *all,
+static void merge_entries(struct yaml_reader *r, struct node *map, const struct candidate *all,
                           size_t total, size_t merge_at)
 {
 	const struct node own = *map;
@@ -533,7 +533,7 @@ static void merge_entries(struct reader *r, struct node *map, const struct candi
 
 /* Reports keys that occur twice, and merges: the map's own keys win, then those of the first merged map.  All keys are
  * sorted at once, because looking up each one among those before it takes minutes for a file full of keys. */
-static void finish_mapping(struct reader *r, struct node *map, const struct node *merge, size_t merge_at)
+static void finish_mapping(struct yaml_reader *r, struct node *map, const struct node *merge, size_t merge_at)
 {
 	size_t total = map->count + merged_count(merge);
 	struct candidate *all = arena_new(r->arena, struct candidate, total);
@@ -563,7 +563,7 @@ static void finish_mapping(struct reader *r, struct node *map, const struct node
 }
 
 /* True if "<<" can merge n; false after an error. */
-static bool can_merge(struct reader *r, struct pos at, const struct node *n)
+static bool can_merge(struct yaml_reader *r, struct pos at, const struct node *n)
 {
 	if (n->kind == NODE_MAP)
 		return true;
@@ -575,25 +575,25 @@ static bool can_merge(struct reader *r, struct pos at, const struct node *n)
 	       diagnostics_add(r->faults, at, "\"<<\" merges mappings, found %s", node_kind_words(n->kind));
 }
 
-struct merge {
+struct yaml_merge {
 	const struct node *from;	/* NULL: nothing is merged */
 	size_t at;			/* index of the map's own entry that follows the merged ones */
 	struct pos key;
 };
 
-static void set_merge_value(struct reader *r, struct merge *merge, struct pos key, struct pos at,
+static void set_merge_value(struct yaml_reader *r, struct yaml_merge *merge, struct pos key, struct pos at,
                       const struct node *map, const struct node *from)
 {
 	if (merge->from)
 		diagnostics_add(r->faults, key, "duplicate key \"<<\", given first in line %d, column %d",
 		          merge->key.line, merge->key.col);
 	else if (can_merge(r, at, from))
-		*merge = (struct merge){ from, map->count, key };
+		*merge = (struct yaml_merge){ from, map->count, key };
 }
 
 /* Reads the key in event and its value; false, after an error, if no more of the file can be read. */
-static bool read_mapping_entry(struct reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
-                       struct node *map, int depth, struct merge *merge)
+static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
+                       struct node *map, int depth, struct yaml_merge *merge)
 {
 	CLEANUP(yaml_event_delete) yaml_event_t of_value = { 0 };
 	struct pos key_at = pos_of_mark(r, event->start_mark);
@@ -616,10 +616,10 @@ static bool read_mapping_entry(struct reader *r, const yaml_event_t *event, yaml
 	return true;
 }
 
-static struct node *read_mapping(struct reader *r, const yaml_event_t *start, int depth)
+static struct node *read_mapping(struct yaml_reader *r, const yaml_event_t *start, int depth)
 {
 	struct node *map = new_yaml_node(r, NODE_MAP, start->start_mark);
-	struct merge merge = { 0 };
+	struct yaml_merge merge = { 0 };
 
 	check_tag(r, map->at, start->data.mapping_start.tag, "map");
 	if (!is_too_deep(r, map->at, depth) || !add_anchor(r, start->data.mapping_start.anchor, map, true))
@@ -639,7 +639,7 @@ static struct node *read_mapping(struct reader *r, const yaml_event_t *start, in
 }
 
 /* The value that event begins; NULL, after an error, if no more of the file can be read. */
-static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event, int depth)
+static struct node *read_yaml_value(struct yaml_reader *r, const yaml_event_t *event, int depth)
 {
 	switch (event->type) {
 	case YAML_ALIAS_EVENT:          return read_alias(r, event, depth);
@@ -649,7 +649,7 @@ static struct node *read_yaml_value(struct reader *r, const yaml_event_t *event,
 	}
 }
 
-static struct node *read_root(struct reader *r)
+static struct node *read_root(struct yaml_reader *r)
 {
 	CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
 
@@ -659,7 +659,7 @@ static struct node *read_root(struct reader *r)
 	return read_yaml_value(r, &event, 1);
 }
 
-static void read_documents(struct reader *r, struct yaml_docs *docs)
+static void read_documents(struct yaml_reader *r, struct yaml_docs *docs)
 {
 	size_t room = 0;
 
@@ -681,7 +681,7 @@ static void read_documents(struct reader *r, struct yaml_docs *docs)
 }
 
 /* Finds what libyaml would not notice, would report badly, or would notice too late. */
-static bool check_bytes(const struct reader *r)
+static bool check_bytes(const struct yaml_reader *r)
 {
 	const struct pos whole = { r->name, 0, 0 };
 	size_t tag_lines = 0;
@@ -706,7 +706,7 @@ bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
 {
 	size_t errors = faults->errors;
 	size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-	struct reader r = {
+	struct yaml_reader r = {
 		.arena = a, .name = name, .bytes = bytes + mark, .len = len - mark, .faults = faults
 	};
 	struct yaml_docs docs = { 0 };
