@@ -322,7 +322,7 @@ static void config_set_sync(struct reader *r, const struct config *c, size_t syn
 		config_read_mapping(r, "syncs.", list->entries[sync].value);
 }
 
-/* What is wrong is told once, here; whoever takes settings from it later has no faults. */
+/* Reports every error once, here: later readers of a checked file find none. */
 static void config_check(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct settings all = { 0 };

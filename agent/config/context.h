@@ -19,8 +19,8 @@ struct command {
 	const char *help;
 	int least, most;		/* arguments; most -1: any number */
 	unsigned options;		/* the groups it takes beside the global ones */
-	bool bare;			/* runs without variables and configuration: broken ones must not keep it from that */
-	bool hidden;			/* the program runs it for itself: no help names it; these stand last in a table */
+	bool bare;			/* runs without variables and configuration, so that wrong ones do not stop it */
+	bool hidden;			/* run by the program only, not shown in help; hidden commands are last in a table */
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	/* Sub-commands instead of run, ends with NULL; NULL: none. */
 	const struct command *const *commands;
@@ -30,7 +30,7 @@ struct command {
 	bool (*prepare)(struct context *ctx, struct err *err);
 	int (*run)(struct context *ctx);	/* returns the exit code */
 	/* The report of a command line that is wrong, where a report is promised on every exit
-	 * code; the log has told the faults.  NULL: with -o json {"errors", "warnings",
+	 * code; the faults are in the log already.  NULL: with -o json {"errors", "warnings",
 	 * "exit_code"} is printed. */
 	void (*refused)(struct context *ctx, const struct diagnostics *faults);
 };

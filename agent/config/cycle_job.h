@@ -1,5 +1,5 @@
-/* cycle_job.h: what the agent has one of its children do: a cycle of one sync, by the configuration that
- * it holds itself, which may not be what stands in the file by now. */
+/* cycle_job.h: a job for a child of the agent: one cycle of one sync, with the configuration that the agent
+ * has read; the file may have changed since. */
 #ifndef AGENT_CONFIG_CYCLE_JOB_H
 #define AGENT_CONFIG_CYCLE_JOB_H
 
@@ -13,7 +13,7 @@ struct cycle_job {
 	const char *endpoint, *token;		/* of the local service that the agent runs; NULL: the settings say */
 	const char *commit, *tree, *ref;	/* of a git source, as it was fetched; NULL: never yet */
 	const char *source_error;		/* why it could not be fetched this time; NULL: it was */
-	struct texts names;			/* only these workflows, those that were deferred; none: all that the settings say */
+	struct texts names;			/* only these workflows, which were deferred; empty: all */
 	struct texts warnings;			/* of the fetch, for the report */
 	int hurry_fd;				/* shutdown_signals_watch_hurry()'s; not of the document */
 };

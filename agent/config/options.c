@@ -441,7 +441,7 @@ void option_set(struct arena *a, const struct option *o, const char *text, const
 		diagnostics_add(f, from->at, "%s: expected %s, found nothing", from->name, option_argument(a, o));
 		return;
 	}
-	/* A list that comes from a stronger place begins anew. */
+	/* A list from a stronger place replaces the one before it. */
 	if (o->type == OPTION_LIST && from->kind != origin->kind)
 		*(struct texts *)to = (struct texts){ 0 };
 	*origin = *from;

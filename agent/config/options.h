@@ -20,7 +20,7 @@ enum option_group {
 	FOR_ALL = 1 << 0,	/* global options */
 	FOR_PLAN = 1 << 1,
 	FOR_CYCLE = 1 << 2,	/* plan and sync */
-	FOR_SPECS = 1 << 3,	/* whoever reads specs */
+	FOR_SPECS = 1 << 3,	/* commands that read specs */
 	FOR_RESULT = 1 << 4,	/* -o human|json */
 	FOR_SERVE = 1 << 5,
 	FOR_TABLE = 1 << 6,	/* -o table|wide|json|yaml */
@@ -90,7 +90,7 @@ struct origin {
 
 enum { SETTINGS_MAX = 128 };	/* rows in the table, at most */
 
-/* Text is NULL, a list empty and a number 0 if nobody said anything and there is no default. */
+/* A text is NULL, a list empty and a number 0 if the setting is not set and has no default. */
 struct settings {
 	const char *config, *endpoint, *stage, *token_file, *ca_file;
 	const char *state_dir;		/* NULL: no HOME to put it below either */
@@ -145,7 +145,7 @@ struct settings {
 	int64_t interval_ms;
 	const char *revision;
 
-	const char *sync_name;		/* NULL: nobody gave it one */
+	const char *sync_name;		/* NULL: it has none */
 	struct var_list vars;
 	struct texts vars_passthrough, mask;
 
@@ -155,8 +155,7 @@ struct settings {
 /* The table, one row a setting; ends with a row without name and key. */
 extern const struct option option_table[];
 
-/* A command line taken apart: nothing is judged yet but whether an option is known and has its
- * value. */
+/* A command line taken apart.  So far only this was checked: each option is known and has its value. */
 struct given { const char *name, *value; };	/* name without dashes; value NULL for a flag */
 
 struct command_line {
@@ -167,11 +166,10 @@ struct command_line {
 	bool help, version;		/* -h, --help; --version */
 };
 
-/* Takes argv[1..] apart; text is not copied.  After a fault it goes on, so that -o json is seen
- * behind it. */
+/* Takes argv[1..] apart; text is not copied.  Scanning continues after an error, so that a later -o json is seen. */
 void options_scan(struct arena *a, int argc, char **argv, struct command_line *out, struct diagnostics *faults);
 
-/* Puts the defaults in; groups choose among rows of one name.  env is for the state directory. */
+/* Sets the defaults of the rows of groups.  env is for the state directory. */
 void options_defaults(struct arena *a, unsigned groups, char **env, struct settings *s);
 
 /* Sets the options of groups from the variables in env that begin with FLOWSYNC_.  Variables of other
@@ -179,8 +177,7 @@ void options_defaults(struct arena *a, unsigned groups, char **env, struct setti
  * as not set; a list has one item a line. */
 void options_from_env(struct arena *a, unsigned groups, char **env, struct settings *s, struct diagnostics *faults);
 
-/* What was given on the command line; an option that is not of groups is a fault that names
- * command. */
+/* Sets the options of the command line; one that is not of groups is an error that names command. */
 void options_from_argv(struct arena *a, unsigned groups, const char *command, const struct command_line *line,
                        struct settings *s, struct diagnostics *faults);
 

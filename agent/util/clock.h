@@ -20,8 +20,8 @@ int64_t clock_boottime(void);
 void timestamp_add(struct buf *out, int64_t ms);
 const char *timestamp_text(struct arena *a, int64_t ms);
 
-/* The time that text says in that form, with milliseconds or without; false if it is NULL or
- * none. */
+/* The time that text says in that form, with milliseconds or without; false for any other text,
+ * and for NULL. */
 bool timestamp_parse(const char *text, int64_t *ms);
 /* How long that is, for people: "0.4s", "12s", "3m12s", "1h0m5s". */
 const char *duration_text(struct arena *a, int64_t ms);

@@ -1,5 +1,5 @@
-/* control_signals.h: signals by which somebody asks a running agent for something, one after the other.
- * What ends it is shutdown_signals.h's. */
+/* control_signals.h: SIGHUP and SIGUSR1, by which a user asks a running agent for something.
+ * The signals that end the agent are in shutdown_signals.h. */
 #ifndef AGENT_UTIL_CONTROL_SIGNALS_H
 #define AGENT_UTIL_CONTROL_SIGNALS_H
 

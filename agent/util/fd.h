@@ -13,9 +13,8 @@ bool fd_readable(int fd);
 /* Writes all len bytes, in as many calls as it takes.  False with errno set. */
 bool fd_write_all(int fd, const void *bytes, size_t len);
 
-/* The bytes as a file without a name, at its beginning, that nobody can change any more: what another
- * process is to be told need not pass through a pipe, which would have to be filled while its reader
- * is waited for. */
+/* Sets *out to a sealed file in memory that holds the bytes, at its beginning.  For the input of another process:
+ * a pipe would have to be filled while the process is waited for. */
 bool fd_from_bytes(const char *bytes, size_t len, int *out, struct err *err);
 
 #endif

@@ -72,7 +72,7 @@ static bool file_cannot_write(struct err *err)
 }
 
 /* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
- * somebody put there. */
+ * the user put there. */
 static bool file_write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
                                 struct err *err)
 {

@@ -74,7 +74,7 @@ static void PRINTF(3, 0) log_write_line(struct log *log, enum log_level level, c
 	else
 		log_add_text(&line, log, level, buf_str(&plain));
 	/* stderr is not buffered: one call is one write, and lines of two processes don't mix.
-	 * Where even this fails there is nobody left to tell. */
+	 * A failure of this write cannot be reported. */
 	fwrite(buf_str(&line), 1, line.len, log->to);
 }
 

@@ -1,4 +1,4 @@
-/* memory_limit.h: keeps a child of ours from taking all memory of the machine. */
+/* memory_limit.h: limits the memory of a child process. */
 #ifndef AGENT_UTIL_MEMORY_LIMIT_H
 #define AGENT_UTIL_MEMORY_LIMIT_H
 

@@ -43,8 +43,8 @@ static void shutdown_signals_set_handler(int number, void (*handler)(int))
 	sigaction(number, &action, NULL);
 }
 
-/* Not a signalfd: nobody has to read from a pipe of our own to learn which signal it was, so it
- * stays readable for all who wait on it, and children do not inherit blocked signals. */
+/* A pipe, not a signalfd: which signal came is known without reading from it, so the pipe stays readable for all who
+ * wait on it, and children do not inherit blocked signals. */
 bool shutdown_signals_watch(int *fd, struct err *err)
 {
 	if (ends[0] < 0 && pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -62,7 +62,7 @@ bool shutdown_signals_watch_hurry(int *fd, struct err *err)
 	if (hurry_ends[0] < 0 && pipe2(hurry_ends, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_sys(err, errno, "make a pipe for signals");
 	shutdown_signals_set_handler(SIGUSR2, shutdown_signals_hurry_handler);
-	/* Whoever started us has kept back what came before the handler. */
+	/* The parent has blocked the signal, so that one sent before the handler is kept. */
 	sigemptyset(&hurry);
 	sigaddset(&hurry, SIGUSR2);
 	sigprocmask(SIG_UNBLOCK, &hurry, NULL);

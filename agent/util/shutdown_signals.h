@@ -14,7 +14,7 @@ bool shutdown_signals_watch_hurry(int *fd, struct err *err);
 /* The signal that came first; 0: none came yet. */
 int shutdown_signals_received(void);
 
-/* Lets writing to what nobody reads any more fail with EPIPE instead of ending the process. */
+/* From now on writing to a closed pipe or socket fails with EPIPE instead of ending the process. */
 void shutdown_signals_ignore_sigpipe(void);
 
 #endif

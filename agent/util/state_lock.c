@@ -36,7 +36,7 @@ static bool state_lock_held_error(struct arena *a, int fd, const char *dir, stru
 	return false;
 }
 
-/* A courtesy to whoever finds it held: a full disk makes the lock no less of one.  Only the first
+/* For the message of a process that finds the lock held; on a full disk the lock holds without it.  Only the first
  * line counts, so what a longer one left behind it may stay. */
 static void state_lock_write_holder(struct arena *a, int fd)
 {

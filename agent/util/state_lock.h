@@ -5,7 +5,7 @@
 #include "reconcile/base/err.h"
 
 /* Takes the lock of state directory dir, which is made if it is not there.  It goes with the
- * process, however that ends.  Held by somebody else: ERR_CONFLICT, and *err names the process
+ * process, however that ends.  Held by another process: ERR_CONFLICT, and *err names the process
  * that holds it and since when.  *fd is to be closed to give it up. */
 bool state_lock_take(const char *dir, int *fd, struct err *err);
 

@@ -1,4 +1,4 @@
-/* systemd_notify.h: tells systemd how the agent is (sd_notify).  All of it does nothing where no
+/* systemd_notify.h: reports the agent's state to systemd (sd_notify).  All of it does nothing where no
  * NOTIFY_SOCKET is in the environment.  libsystemd lives in systemd_notify.c. */
 #ifndef AGENT_UTIL_SYSTEMD_NOTIFY_H
 #define AGENT_UTIL_SYSTEMD_NOTIFY_H

@@ -20,7 +20,7 @@ static bool term_hint_is_set(const char *text)
 	return text && *text;
 }
 
-/* A dumb terminal, or one that nobody names, is not sent escape sequences unless asked for. */
+/* A terminal that is dumb or unknown gets escape sequences only on request. */
 static bool term_has_escapes(const struct term_hints *hints)
 {
 	return term_hint_is_set(hints->term) && strcmp(hints->term, "dumb") != 0;

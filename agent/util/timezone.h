@@ -8,8 +8,8 @@
 #include "reconcile/base/err.h"
 
 /* Chooses a zone by its name ("Europe/Berlin"; "UTC" needs no file), before there are threads. TZ
- * is set for this process and for those that take over its environment.  If false, the name is none
- * that this machine knows, and nothing is changed. */
+ * is set for this process and for those that take over its environment.  False, with nothing changed, if the
+ * machine has no such zone. */
 bool timezone_use(const char *name, struct err *err);
 
 /* The seconds that the zone's clocks are ahead of UTC at a time in seconds since 1970. */

@@ -35,7 +35,7 @@ bool token_file_read(struct arena *a, const char *path, const char **out, struct
 	return false;
 }
 
-/* The file gets its name only when it is whole; link() leaves alone what somebody else made
+/* The file gets its name only when it is whole; link() leaves alone what another process made
  * meanwhile. */
 static bool token_file_create(struct arena *a, const char *path, struct err *err)
 {
