@@ -65,7 +65,7 @@ static enum git_checkout checkout_write_failed(struct checkout_walk *w, const st
 	if (why == EEXIST)
 		return checkout_refuse(w, f, name, "is there already, or twice");
 	if (why == ENOTDIR || why == ELOOP || why == ENAMETOOLONG || why == EINVAL || why == EILSEQ)
-		return checkout_refuse(w, f, name, "cannot be made under this name");
+		return checkout_refuse(w, f, name, "cannot be created under this name");
 	err_sys(w->err, why, "write \"%s\"", checkout_path(&a, f, name));
 	return GIT_CHECKOUT_FAILED;
 }
@@ -77,7 +77,7 @@ static enum git_checkout checkout_read_failed(struct checkout_walk *w, const str
 	const git_error *e = git_error_last();
 
 	if (e && e->klass == GIT_ERROR_NOMEMORY)
-		return checkout_refuse(w, f, name, "takes more memory than a checkout may have");
+		return checkout_refuse(w, f, name, "takes more memory than a checkout may use");
 	const char *path = checkout_path(&a, f, name);
 	git_repo_failed(*path ? path : "the tree", w->err);
 	return GIT_CHECKOUT_CORRUPT;
@@ -117,7 +117,7 @@ static enum git_checkout checkout_write_link(struct checkout_walk *w, const stru
 		return checkout_read_failed(w, f, name);
 	size_t len = blob ? (size_t)git_blob_rawsize(blob) : 0;
 	if (len == 0 || memchr(git_blob_rawcontent(blob), '\0', len))
-		return checkout_refuse(w, f, name, "is a symbolic link to what no path can be");
+		return checkout_refuse(w, f, name, "is a symbolic link to something that is not a path");
 	if (symlinkat(arena_strndup(&a, git_blob_rawcontent(blob), len), f->fd, name) < 0)
 		return checkout_write_failed(w, f, name);
 	return GIT_CHECKOUT_DONE;

@@ -70,7 +70,7 @@ static int check_loose_object(git_odb_backend *backend, const git_oid *id)
 
 	if (loose_object_is_whole(arena_printf(&a, "%s%.2s/%s", g->objects, hex, hex + 2)))
 		return GIT_PASSTHROUGH;
-	git_error_set_str(GIT_ERROR_ODB, arena_printf(&a, "object %s is damaged: its file is cut off", hex));
+	git_error_set_str(GIT_ERROR_ODB, arena_printf(&a, "object %s is corrupt: its file is truncated", hex));
 	return GIT_ERROR;
 }
 

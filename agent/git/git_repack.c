@@ -97,7 +97,7 @@ bool git_repack(struct arena *a, git_repository *repository, const char *dir, st
 	if (code == 0)
 		code = git_packbuilder_write(builder, p.folder, 0600, NULL, NULL);
 	if (code < 0)
-		return git_repo_failed("fold the packs of the mirror", err);
+		return git_repo_failed("repack the mirror", err);
 	remove_packs(&p);
 	return true;
 }

@@ -13,7 +13,9 @@
 #include "agent/git/git_repo.h"
 #include "reconcile/base/buf.h"
 
-#define LEADS_AWAY "the server leads to another one, which wants a credential; give the URL that it leads to"
+#define LEADS_AWAY "the server redirects to another one, which asks for a credential; give the URL that it redirects to"
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
 
 enum {
 	FETCH_MAX_MIB = 8 << 10,	/* what one fetch may bring: a disk is finite */
@@ -60,8 +62,9 @@ static int check_host_key(struct git_transport *t, const git_cert_hostkey *cert)
 	if (known == HOST_KNOWN)
 		return 0;
 	if (known == HOST_CHANGED)
-		t->why = arena_printf(t->arena, "the host key of %s is another one than in %s: the server shows %s; if that "
-		                      "is right, replace its line there, else somebody stands in between",
+		t->why = arena_printf(t->arena, "the host key of %s is not the one in %s: the server shows %s; if it "
+		                                "was changed on purpose, replace its line there; otherwise someone may "
+		                                "intercept the connection",
 		                      host_with_port(t), known_hosts_words(t), shown);
 	else if (known == HOST_REVOKED)
 		t->why = arena_printf(t->arena, "the host key of %s, %s, is revoked in %s", host_with_port(t), shown,
@@ -147,8 +150,8 @@ static bool inspect_key(struct git_transport *t, struct err *err)
 	if (!ssh_key_inspect(file, &t->key, err))
 		return err_wrap(err, "the key file %s", file);
 	if (t->key.locked)
-		return err_set(err, "the key in %s takes a passphrase, and nobody is here to give it: take a key without "
-		               "one, or leave it to an agent of ssh", file);
+		return err_set(err, "the key in %s has a passphrase, which flowsync cannot ask for: use a key without "
+		                    "one, or ssh-agent", file);
 	return true;
 }
 
@@ -172,7 +175,7 @@ static const char *transport_user(const struct git_transport *t)
 static int offer_token(struct git_transport *t, git_credential **out)
 {
 	if (!t->remote->token)
-		return transport_give_up(t, arena_printf(t->arena, "the server wants a credential: %s",
+		return transport_give_up(t, arena_printf(t->arena, "the server asks for a credential: %s",
 			t->remote->advice ? t->remote->advice
 			                  : "give a token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN"));
 	if (t->asked > 1)
@@ -194,9 +197,9 @@ static int offer_key(struct git_transport *t, git_credential **out)
 	if (file)
 		return git_credential_ssh_key_new(out, transport_user(t), NULL, file, NULL);
 	if (!getenv("SSH_AUTH_SOCK"))
-		return transport_give_up(t, "the server wants a key: give --ssh-key FILE, or have an agent of ssh run");
+		return transport_give_up(t, "the server asks for a key: give --ssh-key FILE, or run ssh-agent");
 	if (t->asked > 1)
-		return transport_give_up(t, arena_printf(t->arena, "the server refuses every key of the agent of ssh for the user %s",
+		return transport_give_up(t, arena_printf(t->arena, "the server refuses every key of ssh-agent for the user %s",
 		                                         transport_user(t)));
 	return git_credential_ssh_key_from_agent(out, transport_user(t));
 }
@@ -224,8 +227,8 @@ static int offer_credential(git_credential **out, const char *url, const char *u
 		return offer_token(t, out);
 	if (t->url.transport == GIT_SCHEME_SSH && (allowed & GIT_CREDENTIAL_SSH_KEY))
 		return offer_key(t, out);
-	return transport_give_up(t, t->url.transport == GIT_SCHEME_SSH ? "the server takes no key for this user"
-	                                                 : "the server takes no user and token (basic authentication)");
+	return transport_give_up(t, t->url.transport == GIT_SCHEME_SSH ? "the server accepts no key for this user"
+	                                                 : "the server accepts no user and token (basic authentication)");
 }
 
 /* ---- the conversation ---- */
@@ -335,13 +338,13 @@ enum { CERT_EXPIRED = 0x01, CERT_OTHER_HOST = 0x04, CERT_NOT_TRUSTED = 0x08, CER
 
 static const char *explain_certificate(const struct git_transport *t, unsigned long bits)
 {
-	const char *what = bits & CERT_NOT_TRUSTED ? "is of an authority that is not known (--git-ca-file)" :
+	const char *what = bits & CERT_NOT_TRUSTED ? "is signed by an unknown authority (--git-ca-file)" :
 	                   bits & CERT_EXPIRED     ? "has expired" :
 	                   bits & CERT_FUTURE      ? "is not valid yet" :
 	                   bits & CERT_OTHER_HOST  ? "is for another host (an address counts as a DNS name only)" : NULL;
 
 	return what ? arena_printf(t->arena, "the certificate of %s %s", host_with_port(t), what)
-	            : arena_printf(t->arena, "the certificate of %s is not one to be trusted (0x%lx)", host_with_port(t),
+	            : arena_printf(t->arena, "the certificate of %s is not trusted (0x%lx)", host_with_port(t),
 	                           bits);
 }
 
@@ -349,13 +352,13 @@ static const char *explain_http_status(const struct git_transport *t, int status
 {
 	if (status == 401 || status == 403)
 		return arena_printf(t->arena, "the server refuses %s (HTTP %d)",
-		                    t->remote->token ? "the token" : "us without a token", status);
+		                    t->remote->token ? "the token" : "access without a token", status);
 	if (status == 404)
-		return arena_printf(t->arena, "the server knows no such repository, or does not show it%s (HTTP 404)",
+		return arena_printf(t->arena, "the server has no such repository, or does not show it%s (HTTP 404)",
 		                    t->remote->token ? " for this token" : " without a token");
 	if (status >= 300 && status < 400)
-		return arena_printf(t->arena, "the server leads elsewhere (HTTP %d), which is not followed with a token; give "
-		                    "the URL that it leads to", status);
+		return arena_printf(t->arena, "the server redirects (HTTP %d), which is not followed with a token; give "
+		                              "the URL that it redirects to", status);
 	return arena_printf(t->arena, "the server answers with HTTP %d", status);
 }
 
@@ -377,8 +380,27 @@ static bool is_no_repository(const git_error *e)
 	return false;
 }
 
+/* "github.com" if the path github.com/foo/bar, which is not there, must be a URL without its scheme; or NULL. */
+static const char *find_missing_host(const struct git_transport *t)
+{
+	const char *path = t->url.text, *end;
+
+	for (const char *part = path + strspn(path, "/"); (end = strchr(part, '/')); part = end + strspn(end, "/")) {
+		if (access(arena_strndup(t->arena, path, (size_t)(end - path)), F_OK) == 0)
+			continue;
+		const char *host = arena_strndup(t->arena, part, (size_t)(end - part)), *dot = strrchr(host, '.');
+		bool domain = dot && dot > host && strlen(dot) > 2 && !dot[1 + strspn(dot + 1, LETTERS)];
+		return domain && strcmp(dot, ".git") != 0 ? host : NULL;
+	}
+	return NULL;
+}
+
 static const char *explain_path_error(const struct git_transport *t, const git_error *e)
 {
+	const char *host = is_no_repository(e) && t->url.transport == GIT_SCHEME_PATH ? find_missing_host(t) : NULL;
+
+	if (host)
+		return arena_printf(t->arena, "there is no git repository; is https:// missing before %s?", host);
 	if (is_no_repository(e))
 		return "there is no git repository";
 	if (e->klass == GIT_ERROR_ODB)
@@ -404,7 +426,7 @@ static const char *explain_libgit2_error(const struct git_transport *t, const gi
 		return arena_printf(t->arena, "the connection to %s broke, as where a server redirects or refuses a request before "
 		                    "it came whole", host_with_port(t));
 	if (e->klass == GIT_ERROR_NOMEMORY)
-		return "what the server sends takes more memory than a fetch may have";
+		return "what the server sends takes more memory than a fetch may use";
 	if (is_local_repository(t))
 		return explain_path_error(t, e);
 	return clean_server_text(t, e->message);

@@ -348,7 +348,7 @@ static bool pick_head(struct mirror_visit *v, const struct advertised *all, stru
 	const git_remote_head *head = find_head(all, "HEAD");
 
 	if (!head)
-		return mirror_not_found(v, err, "its HEAD leads to no commit: give --branch", list_alternatives(v, all, heads));
+		return mirror_not_found(v, err, "its HEAD does not name a commit: give --branch", list_alternatives(v, all, heads));
 	const char *target = head->symref_target;
 	bool branch = target && strncmp(target, heads, strlen(heads)) == 0;
 	pick_ref(v, head, branch ? arena_strdup(v->arena, target + strlen(heads)) : "HEAD", out);
@@ -439,9 +439,10 @@ static enum mirror_outcome fetch_pick(struct mirror_visit *v, git_remote *remote
 static bool no_such_commit(struct mirror_visit *v, const struct picked_ref *p, int code, struct err *err)
 {
 	if (v->ref->kind != GIT_COMMIT)
-		return mirror_not_found(v, err, arena_printf(v->arena, "\"%s\" leads to no commit", p->name), "");
-	return mirror_not_found(v, err, arena_printf(v->arena, code == GIT_ENOTFOUND ? "no branch and no tag has the commit %s"
-	                                                                      : "%s is no commit", v->ref->text), "");
+		return mirror_not_found(v, err, arena_printf(v->arena, "\"%s\" does not lead to a commit", p->name), "");
+	const char *what = code == GIT_ENOTFOUND ? arena_printf(v->arena, "commit %s is on no branch and no tag", v->ref->text)
+	                                         : arena_printf(v->arena, "%s is not a commit", v->ref->text);
+	return mirror_not_found(v, err, what, "");
 }
 
 /* url.*.insteadOf would lead elsewhere; and when libgit2 looks for it, it leaks memory. */
@@ -569,7 +570,7 @@ static bool visit_or_clone_again(struct mirror_visit *v, struct git_revision *ou
 	git_repo_close(&v->repository);
 	v->repository = NULL;
 	if (outcome == DAMAGED && !v->fresh) {
-		diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was damaged, and is fetched anew: %s",
+		diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was corrupt; it is cloned again: %s",
 		           v->talk->url.shown, err->msg);
 		remove_mirror_tree(v->dir);
 		unlink(corrupt_mark_path(v->arena, v->dir));

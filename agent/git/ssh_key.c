@@ -78,10 +78,10 @@ bool ssh_key_inspect(const char *path, struct ssh_key *out, struct err *err)
 		return false;
 	if ((begin = strstr(text, openssh_begin)))
 		return read_openssh(&a, begin + strlen(openssh_begin), out) ||
-		       err_set(err, "holds a private key of OpenSSH that is damaged");
+		       err_set(err, "contains a corrupt private key of OpenSSH");
 	if (!strstr(text, "PRIVATE KEY-----"))
-		return err_set(err, is_public(text) ? "holds a public key; expected the private one that belongs to it"
-		                                    : "holds no private key of OpenSSH, and none in PEM");
+		return err_set(err, is_public(text) ? "contains a public key; expected the private key that belongs to it"
+		                                    : "contains no private key in OpenSSH's form or in PEM");
 	*out = (struct ssh_key){ .locked = strstr(text, "ENCRYPTED"), .rsa = strstr(text, "BEGIN RSA") };
 	return true;
 }

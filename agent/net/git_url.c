@@ -76,16 +76,15 @@ static bool git_url_read_port(const char *text, size_t len, int *out)
 static bool git_url_check_user(const struct git_url *u, const char *user, size_t len, struct err *err)
 {
 	if (memchr(user, ':', len))
-		return err_usage(err, "the URL of the git repository has a password in it: a token stands in a file "
-		                 "(--git-token-file) or in FLOWSYNC_GIT_TOKEN");
+		return err_usage(err, "the URL of the git repository contains a password: give a token instead, in a "
+		                      "file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
 	if (u->transport != GIT_SCHEME_SSH)
-		return err_usage(err, "the URL of the git repository has a user in it: give --git-username, and a "
-		                 "token in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
+		return err_usage(err, "the URL of the git repository contains a user: give --git-username, and a token "
+		                      "in a file (--git-token-file) or in FLOWSYNC_GIT_TOKEN");
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)user[i]) && !strchr("-._+", user[i]))
-			return err_usage(err, "the URL of the git repository has a user in it whose name cannot be "
-			                 "understood");
-	return len > 0 || err_usage(err, "the URL of the git repository has an empty user in it");
+			return err_usage(err, "the URL of the git repository contains a user name with an unexpected character");
+	return len > 0 || err_usage(err, "the URL of the git repository contains an empty user");
 }
 
 /* "user@host:port", and the path behind it. */
@@ -101,12 +100,11 @@ static bool git_url_read_authority(struct arena *a, const char *text, const char
 	const char *colon = memrchr(host, ':', len), *bracket = memchr(host, ']', len);
 	if (colon && (!bracket || colon > bracket)) {
 		if (!git_url_read_port(colon + 1, (size_t)(path - colon) - 1, &out->port))
-			return err_usage(err, "the URL of the git repository has a port that is no number between 1 and "
-			                 "65535");
+			return err_usage(err, "the URL of the git repository has a port that is not a number between 1 and 65535");
 		len = (size_t)(colon - host);
 	}
 	if (!is_git_host(host, len))
-		return err_usage(err, "the URL of the git repository has no host that can be understood");
+		return err_usage(err, "the URL of the git repository has no host, or one with an unexpected character");
 	git_url_set_host(a, host, len, out);
 	out->user = at ? arena_strndup(a, text, (size_t)(at - text)) : NULL;
 	return true;
@@ -115,10 +113,10 @@ static bool git_url_read_authority(struct arena *a, const char *text, const char
 static bool git_url_check_path(const char *path, struct err *err)
 {
 	if (strpbrk(path, "?#"))
-		return err_usage(err, "the URL of the git repository has a query or a fragment (\"?\", \"#\") in it: it "
-		                 "has to end at the path");
+		return err_usage(err, "the URL of the git repository contains a query or a fragment (\"?\", \"#\"): it "
+		                      "has to end at the path");
 	if (!path[strspn(path, "/")])
-		return err_usage(err, "the URL of the git repository has no path behind its host");
+		return err_usage(err, "the URL of the git repository has no path after its host");
 	return true;
 }
 
@@ -128,8 +126,8 @@ static bool git_url_read_schemed(struct arena *a, const char *text, size_t schem
 
 	if (out->transport == GIT_SCHEME_FILE) {
 		out->shown = text;
-		return *host == '/' || err_usage(err, "the URL of the git repository begins with file://, which has to be "
-		                                 "followed by a path that begins with a slash");
+		return *host == '/' || err_usage(err, "the URL of the git repository begins with file://: expected a "
+		                                      "path that begins with a slash after it");
 	}
 	if (!git_url_read_authority(a, host, path, out, err) || !git_url_check_path(path, err))
 		return false;
@@ -149,7 +147,7 @@ static bool git_url_read_scp(struct arena *a, const char *text, const char *colo
 	if (at && !git_url_check_user(out, text, (size_t)(at - text), err))
 		return false;
 	if (!is_git_host(host, (size_t)(colon - host)) || strchr(host, '@'))
-		return err_usage(err, "the URL of the git repository has no host that can be understood");
+		return err_usage(err, "the URL of the git repository has no host, or one with an unexpected character");
 	if (!git_url_check_path(colon + 1, err))
 		return false;
 	git_url_set_host(a, host, (size_t)(colon - host), out);
@@ -187,8 +185,8 @@ static bool git_url_read_parts(struct arena *a, const char *text, struct git_url
 		return git_url_read_schemed(a, text, len, out, err);
 	}
 	if (strstr(text, "://"))
-		return err_usage(err, "the URL of the git repository is none of https://, http://, ssh://, git://, "
-		                 "file://, user@host:path and a path");
+		return err_usage(err, "the URL of the git repository is not https://, http://, ssh://, git://, file://, "
+		                      "user@host:path or a path");
 	if (colon)
 		return git_url_read_scp(a, text, colon, out, err);
 	out->transport = GIT_SCHEME_PATH;
@@ -201,7 +199,7 @@ bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct
 	struct git_url u = { .text = arena_strdup(a, text) };
 
 	if (has_control(text))
-		return err_usage(err, "the URL of the git repository has a control character in it");
+		return err_usage(err, "the URL of the git repository contains a control character");
 	if (!git_url_read_parts(a, u.text, &u, err))
 		return false;
 	u.folder = git_url_mirror_name(a, text);
@@ -213,13 +211,13 @@ bool git_url_check_token(const struct git_url *url, struct err *err)
 {
 	if (url->transport != GIT_SCHEME_HTTP || url->loopback)
 		return true;
-	return err_usage(err, "the URL of the git repository is plain http: a token goes over that to this machine "
-	                 "itself only; use https");
+	return err_usage(err, "the URL of the git repository is plain http: a token is sent over http to this "
+	                      "machine only; use https");
 }
 
 void git_url_warn_if_plain(const struct git_url *url, struct diagnostics *faults)
 {
 	if ((url->transport == GIT_SCHEME_HTTP || url->transport == GIT_SCHEME_GIT) && !url->loopback)
-		diagnostics_warn(faults, (struct pos){ 0 }, "git repository %s: whoever stands in between can change what comes over "
-		           "this connection; use https or ssh", url->shown);
+		diagnostics_warn(faults, (struct pos){ 0 }, "git repository %s: anyone on the network path can change "
+		                                            "what is read over this connection; use https or ssh", url->shown);
 }

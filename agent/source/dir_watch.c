@@ -219,8 +219,8 @@ static void watch_update(struct dir_watch *w)
 		return;		/* dir_watch_open() said why */
 	w->degraded.msg[0] = '\0';
 	if (w->full)
-		err_set(&w->degraded, "%s: the system has no watch left for all of its folders "
-		        "(fs.inotify.max_user_watches): some changes are only found by looking at times", w->dir);
+		err_set(&w->degraded, "%s: the system has no inotify watch left for some of its folders "
+		                      "(fs.inotify.max_user_watches): changes in them are found only by regular scans", w->dir);
 }
 
 /* ---- which events ---- */
@@ -335,8 +335,8 @@ bool dir_watch_open(const char *dir, struct dir_watch **out, struct err *err)
 	if (w->fd < 0 && errno != EMFILE)
 		return err_sys(err, errno, "watch %s", dir);
 	if (w->fd < 0)
-		err_set(&w->degraded, "%s: the system has nothing left to watch it with "
-		        "(fs.inotify.max_user_instances): changes are only found by looking at times", dir);
+		err_set(&w->degraded, "%s: the system has no inotify instance left (fs.inotify.max_user_instances): "
+		                      "changes are found only by regular scans", dir);
 	watch_update(w);
 	*out = take(w);
 	return true;

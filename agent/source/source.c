@@ -126,8 +126,8 @@ static bool read_git_token(struct context *ctx, const char **out, struct err *er
 	}
 	for (const char *p = text; p && *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return err_usage(err, "FLOWSYNC_GIT_TOKEN has a space, a line break or another character in it that no "
-			                 "token has");
+			return err_usage(err, "FLOWSYNC_GIT_TOKEN contains a space, a line break or another character that "
+			                      "no token contains");
 	*out = text;
 	return true;
 }
@@ -150,7 +150,7 @@ static bool choose_credentials(struct context *ctx, const struct git_url *url, s
 	if (out->token && !git_url_check_token(url, err))
 		return false;
 	if (out->username && strchr(out->username, ':'))
-		return err_usage(err, "the user for the git repository has a colon in it");
+		return err_usage(err, "the user for the git repository contains a colon");
 	return true;
 }
 

@@ -140,7 +140,7 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 			break;
 		/* Where a look takes long, one that found no change is no reason to give up. */
 		if (s.changes && clock_monotonic() - begun > MOST_MS)
-			err_set(err, "%s: changes while it is being read, and did not stand still for %d ms "
+			err_set(err, "%s: kept changing while it was being read: it was never unchanged for %d ms "
 			        "within %d s", dir, source_dir_still_ms, MOST_MS / 1000);
 		else if (settle_was_stopped(stop_fd, wait > 0 ? wait : 0))
 			err_set(err, "%s: stopped before it was read", dir);

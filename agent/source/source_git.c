@@ -84,7 +84,7 @@ static bool git_scan_enter(struct git_scan *w, const struct git_folder *outer, c
                            const struct git_place *place)
 {
 	if (git_scan_is_circle(outer, place->path))
-		return git_scan_fault(w, path, "a link to a folder that it lies in");
+		return git_scan_fault(w, path, "a link to a folder that contains it");
 	/* No file system could hold it, and each level takes some of our stack. */
 	if (strlen(path) > PATH_MAX)
 		return git_scan_fault(w, "", "the source has folders so deep that no path leads to them");
@@ -112,7 +112,7 @@ static bool git_scan_follow(struct git_scan *w, const struct git_folder *f, cons
 static bool git_scan_submodule(struct git_scan *w, const char *path)
 {
 	diagnostics_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
-	           "a submodule: what is in it is not read");
+	           "a submodule: its files are not read");
 	return true;
 }
 

@@ -118,7 +118,7 @@ static void scan_enter_folder(struct scan_walk *w, const struct scan_folder *out
 	if (stat(real, &f.st) < 0)
 		scan_fault_errno(w, scan_name(w, path));
 	else if (scan_is_circle(outer, &f.st))
-		scan_fault(w, scan_name(w, path), "a link to a folder that it lies in");
+		scan_fault(w, scan_name(w, path), "a link to a folder that contains it");
 	else
 		scan_folder_entries(w, &f);
 }

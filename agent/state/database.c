@@ -42,7 +42,7 @@ static bool connection_failed(struct database *d, sqlite3 *db, struct err *err)
 
 	d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
 	if (d->busy)
-		return err_set(err, "%s \"%s\" is kept busy by another process", d->kind->what, d->path);
+		return err_set(err, "%s \"%s\" is in use by another process", d->kind->what, d->path);
 	return err_set(err, "%s \"%s\": %s%s%s", d->kind->what, d->path, sqlite3_errmsg(db),
 	               otherwise ? "; " : "", otherwise ? otherwise : "");
 }
@@ -456,7 +456,7 @@ static bool database_copy_file(struct database *d, int patience_ms, struct err *
 		pause_between_tries();
 	}
 	d->busy = true;
-	return err_set(err, "%s \"%s\" is kept busy by another process", d->kind->what, d->path);
+	return err_set(err, "%s \"%s\" is in use by another process", d->kind->what, d->path);
 }
 
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,

@@ -50,7 +50,7 @@ static const char *const migrations[] = {
 
 static const struct database_kind kind = {
 	.what = "state",
-	.otherwise = "move it away to begin anew, which costs a few more writes and nothing else",
+	.otherwise = "move it away to start with an empty one, which costs a few more writes and nothing else",
 	.application = 0x666c7374,	/* "flst" */
 	.migrations = migrations, .version = ARRAY_LEN(migrations),
 	.sql = sql, .sql_count = ARRAY_LEN(sql),
@@ -65,7 +65,7 @@ struct state_store {
 
 static bool state_corrupt(struct state_store *s, struct err *err, const char *why)
 {
-	return err_set(err, "state \"%s\" is damaged: %s; %s", database_path(s->db), why, kind.otherwise);
+	return err_set(err, "state \"%s\" is corrupt: %s; %s", database_path(s->db), why, kind.otherwise);
 }
 
 /* ---- opening ---- */
@@ -80,7 +80,7 @@ static bool state_get_key(struct state_store *s, bool *found, struct err *err)
 		return true;
 	bool ok = query_get_bytes(q, 0, s->key, sizeof s->key);
 	query_end(q);
-	return ok || state_corrupt(s, err, "its key has not the length of one");
+	return ok || state_corrupt(s, err, "its key has the wrong length");
 }
 
 /* Another process may add its own meanwhile: the first one holds, so what holds is asked for

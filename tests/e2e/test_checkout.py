@@ -112,10 +112,10 @@ class HttpsCheckoutTest(CheckoutCase):
         web = self.web()
         self.assertChecksOut(web.url("repo.git"), token=self.right)
         self.assertRefused("refuses the token", web.url("repo.git"), token=self.new_token())
-        self.assertRefused("wants a credential", web.url("repo.git"))
+        self.assertRefused("asks for a credential", web.url("repo.git"))
 
     def test_without_a_token_it_is_said_where_one_stands(self):
-        self.assertRefused("wants a credential: name a stored one as the repository's token", self.web().url("repo.git"))
+        self.assertRefused("asks for a credential: name a stored one as the repository's token", self.web().url("repo.git"))
 
     def test_what_is_not_there_is_refused(self):
         web = self.web()

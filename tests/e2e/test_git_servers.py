@@ -423,7 +423,7 @@ class HangingTest(HttpsCase):
         flood.begin.set()
         result = self.finish(process)
         self.assertEqual(result.code, 1, result)
-        self.assertRegex(result.err, r"\A.*more memory than a fetch may have\n\Z")
+        self.assertRegex(result.err, r"\A.*more memory than a fetch may use\n\Z")
 
 
 def running(pid):

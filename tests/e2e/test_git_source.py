@@ -58,8 +58,8 @@ class RevisionTest(GitCase):
             (["--branch", "x"], 'it has no branch "x"; it has main'),
             (["--tag", "v1.0"], 'it has no tag "v1.0"; did you mean "v1.0.0"?'),
             (["--semver", "^2"], 'it has no tag of a version that fits "^2"; it has v1.0.0'),
-            (["--commit", none], f"no branch and no tag has the commit {none}"),
-            (["--commit", blob], f"{blob} is no commit"),
+            (["--commit", none], f"commit {none} is on no branch and no tag"),
+            (["--commit", blob], f"{blob} is not a commit"),
             (["--path", "wf"], f'commit {commit} has no folder "wf"'),
             (["--path", "file"], f'commit {commit} has no folder "file": it is a file'),
             (["--path", "../x"], f'commit {commit} has no folder "../x": it leads out of the repository'),
@@ -77,6 +77,9 @@ class RevisionTest(GitCase):
         for where in ("none", "home"):
             result = self.expect(1, "plan", "--git", self.tmp / where, "-o", "json").json()
             self.assertEqual(self.messages(result), [f"git repository TMP/{where}: there is no git repository"])
+        result = self.expect(1, "plan", "--git", "git.example.com/foo/bar", "-o", "json").json()
+        self.assertEqual(self.messages(result), ["git repository git.example.com/foo/bar: there is no git repository; is "
+                                                 "https:// missing before git.example.com?"])
 
     def test_what_the_command_line_may_not_say(self):
         token = self.secret("git")
@@ -89,14 +92,14 @@ class RevisionTest(GitCase):
             (["--git", "r", "--commit", "abc"], 'commit "abc": expected all 40 hex digits of a commit'),
             (["--git", "r", "--semver", "1.y"], '"1.y" is not a range of versions, such as 1.x, ^1.2 or ">=1.2 <2": '
              'expected a version, found "1.y"'),
-            (["--git", f"https://me:{token}@h/r"], f"{url} has a password in it: a token stands in a file "
-             "(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
-            (["--git", f"https://{token}@h/r"], f"{url} has a user in it: give --git-username, and a token in a file "
+            (["--git", f"https://me:{token}@h/r"], f"{url} contains a password: give a token instead, in a file "
+                                                   f"(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
+            (["--git", f"https://{token}@h/r"], f"{url} contains a user: give --git-username, and a token in a file "
              "(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
             (["--git", f"https://h/r?token={token}"], f'{url} has a query or a fragment ("?", "#") in it: it has to '
              "end at the path"),
-            (["--git", "svn://h/r"], f"{url} is none of https://, http://, ssh://, git://, file://, user@host:path "
-             "and a path"),
+            (["--git", "svn://h/r"], f"{url} is not https://, http://, ssh://, git://, file://, user@host:path "
+                                     f"or a path"),
         ]
         for args, text in cases:
             with self.subTest(args=args):
@@ -108,8 +111,7 @@ class RevisionTest(GitCase):
         report = self.expect(64, "plan", "--git", "http://192.0.2.1/r", "-o", "json",
                              env={"FLOWSYNC_GIT_TOKEN": token}).json()
         self.assertEqual(self.messages(report), [
-            "the URL of the git repository is plain http: a token goes over that to this machine itself only; use "
-            "https"])
+            "the URL of the git repository is plain http: a token is sent over http to this machine only; use https"])
 
     def test_the_stronger_of_two_sources_is_taken(self):
         self.commit({"a.yaml": spec("from-git")})
@@ -160,7 +162,7 @@ class TreeTest(GitCase):
         self.assertEqual([(e["file"], e["message"]) for e in report["errors"]], [
             ("wf/abs.yaml", "a symbolic link that leads out of the source"),
             ("wf/gone.yaml", "cannot be read: No such file or directory"),
-            ("wf/one/up", "a link to a folder that it lies in"),
+            ("wf/one/up", "a link to a folder that contains it"),
             ("wf/out", "a symbolic link that leads out of the source"),
             ("wf/out.yaml", "a symbolic link that leads out of the source"),
             ("wf/self.yaml", "cannot be read: Too many levels of symbolic links"),
@@ -182,7 +184,7 @@ class TreeTest(GitCase):
         report = self.plan()
         self.assertEqual(self.names(report), ["a"])
         self.assertEqual([(w["file"], w["message"]) for w in report["warnings"]],
-                         [("sub", "a submodule: what is in it is not read")])
+                         [("sub", "a submodule: its files are not read")])
 
     def test_a_fault_has_its_place_in_the_repository(self):
         self.commit({"wf/a.yaml": "name: a\nsetps: {}\n", "wf/big.yaml": "#" * ((1 << 20) + 1)})
@@ -326,7 +328,7 @@ class HistoryTest(GitCase):
 
 
 class MirrorTest(GitCase):
-    damage_said = "the mirror of TMP/repo was damaged, and is fetched anew: "
+    damage_said = "the mirror of TMP/repo was corrupt; it is cloned again: "
 
     def heals(self, damage):
         commit = self.commit({"wf/a.yaml": spec("a"), "wf/deep/b.yaml": spec("b")})

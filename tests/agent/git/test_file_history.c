@@ -391,7 +391,7 @@ static void an_object_that_was_cut_off_is_said(void **state)
 		                "head -c 40 $file > piece; chmod u+w $file; cp piece $file", i, objects[i]));
 		assert_true(file_history_open(arena_printf(&a, "off%zu", i), &h, &err));
 		assert_false(file_history_versions(h, arena_printf(&a, "off%zu/f", i), hear_nothing, NULL, &err));
-		assert_non_null(strstr(err.msg, "is damaged: its file is cut off"));
+		assert_non_null(strstr(err.msg, "is corrupt: its file is truncated"));
 	}
 }
 

@@ -154,7 +154,7 @@ static void nothing_is_written_through_a_link(void **state)
 static void a_link_that_is_none_is_refused(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	static const char why[] = "refused: \"a\" in it is a symbolic link to what no path can be";
+	static const char why[] = "refused: \"a\" in it is a symbolic link to something that is not a path";
 
 	sh("new targets; : > f; c; printf 'a\\0b' > nul; head -c 5000 /dev/zero | tr '\\0' x > long");
 	const char *const commands[] = { ": |", "cat targets/nul |", "cat targets/long |" };

@@ -74,6 +74,13 @@ static void what_failed_keeps_its_sentence_and_kind(void **state)
 	assert_false(git_fetch_run(&a, &f, LONG_MS, -1, &r, &warnings, &err));
 	assert_string_equal(err.msg, arena_printf(&a, "git repository %s: there is no git repository", f.remote.url));
 	assert_int_equal(err.kind, ERR_FINAL);
+	f.remote.url = "nowhere.example.com/foo/bar.git";
+	assert_false(git_fetch_run(&a, &f, LONG_MS, -1, &r, &warnings, &err));
+	assert_string_equal(err.msg, "git repository nowhere.example.com/foo/bar.git: there is no git repository; is https:// "
+	                             "missing before nowhere.example.com?");
+	f.remote.url = "specs.git/nowhere";
+	assert_false(git_fetch_run(&a, &f, LONG_MS, -1, &r, &warnings, &err));
+	assert_string_equal(err.msg, "git repository specs.git/nowhere: there is no git repository");
 	f.remote.url = "https://me:secret@h/a";
 	assert_false(git_fetch_run(&a, &f, LONG_MS, -1, &r, &warnings, &err));
 	assert_int_equal(err.kind, ERR_USAGE);

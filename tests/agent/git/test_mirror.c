@@ -127,9 +127,9 @@ static void a_tag_that_is_of_no_commit_is_none(void **state)
 
 	sh("new odd; echo 1 > f; c; git tag blob HEAD:f; git tag -a -m x tree HEAD^{tree}");
 	assert_string_equal(update(&a, "m-odd", "odd", GIT_TAG, "blob", NULL),
-	                    "git repository HERE/odd: \"blob\" leads to no commit");
+	                    "git repository HERE/odd: \"blob\" does not lead to a commit");
 	assert_string_equal(update(&a, "m-odd", "odd", GIT_TAG, "tree", NULL),
-	                    "git repository HERE/odd: \"tree\" leads to no commit");
+	                    "git repository HERE/odd: \"tree\" does not lead to a commit");
 }
 
 static void a_head_that_leads_nowhere_says_which_branches_there_are(void **state)
@@ -138,7 +138,8 @@ static void a_head_that_leads_nowhere_says_which_branches_there_are(void **state
 
 	sh("new headless; c; for b in a b c d e; do git branch $b; done; git symbolic-ref HEAD refs/heads/none");
 	assert_string_equal(update(&a, "m-headless", "headless", GIT_HEAD, NULL, NULL),
-	                    "git repository HERE/headless: its HEAD leads to no commit: give --branch; it has a, b, c, d, "
+	                    "git repository HERE/headless: its HEAD does not name a commit: give --branch; it has "
+	                    "a, b, c, d, "
 	                    "e and 1 more");
 }
 

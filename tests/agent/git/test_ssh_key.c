@@ -39,17 +39,17 @@ static const struct {
 	{ "-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----\n", { 0 }, NULL },
 
 	{ NULL, { 0 }, "cannot be read: No such file or directory" },
-	{ "", { 0 }, "holds no private key of OpenSSH, and none in PEM" },
-	{ "PuTTY-User-Key-File-3: ssh-ed25519\n", { 0 }, "holds no private key of OpenSSH, and none in PEM" },
+	{ "", { 0 }, "contains no private key in OpenSSH's form or in PEM" },
+	{ "PuTTY-User-Key-File-3: ssh-ed25519\n", { 0 }, "contains no private key in OpenSSH's form or in PEM" },
 	{ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKdU a@b\n", { 0 },
-	  "holds a public key; expected the private one that belongs to it" },
+	  "contains a public key; expected the private key that belongs to it" },
 	{ "-----BEGIN PUBLIC KEY-----\nMIGH\n-----END PUBLIC KEY-----\n", { 0 },
-	  "holds a public key; expected the private one that belongs to it" },
-	{ OPENSSH(""), { 0 }, "holds a private key of OpenSSH that is damaged" },
-	{ OPENSSH("b3BlbnNzaC1rZXktdjEA\n"), { 0 }, "holds a private key of OpenSSH that is damaged" },
-	{ OPENSSH("b3BlbnNzaC1rZXktdjEA/////w==\n"), { 0 }, "holds a private key of OpenSSH that is damaged" },
-	{ OPENSSH("not base64!\n"), { 0 }, "holds a private key of OpenSSH that is damaged" },
-	{ "-----BEGIN OPENSSH PRIVATE KEY-----\n" ED25519, { 0 }, "holds a private key of OpenSSH that is damaged" },
+	  "contains a public key; expected the private key that belongs to it" },
+	{ OPENSSH(""), { 0 }, "contains a corrupt private key of OpenSSH" },
+	{ OPENSSH("b3BlbnNzaC1rZXktdjEA\n"), { 0 }, "contains a corrupt private key of OpenSSH" },
+	{ OPENSSH("b3BlbnNzaC1rZXktdjEA/////w==\n"), { 0 }, "contains a corrupt private key of OpenSSH" },
+	{ OPENSSH("not base64!\n"), { 0 }, "contains a corrupt private key of OpenSSH" },
+	{ "-----BEGIN OPENSSH PRIVATE KEY-----\n" ED25519, { 0 }, "contains a corrupt private key of OpenSSH" },
 };
 
 static void a_key_file_says_what_it_is_or_what_is_wrong_with_it(void **state)

@@ -49,28 +49,28 @@ static void a_url_is_taken_apart(void **state)
 static void what_is_refused_is_not_repeated(void **state)
 {
 	static const char the_url[] = "the URL of the git repository ";
-	static const char password[] = "has a password in it: a token stands in a file (--git-token-file) or in "
-	                               "FLOWSYNC_GIT_TOKEN";
-	static const char user[] = "has a user in it: give --git-username, and a token in a file (--git-token-file) or in "
+	static const char password[] = "contains a password: give a token instead, in a file (--git-token-file) or "
+	                               "in FLOWSYNC_GIT_TOKEN";
+	static const char user[] = "contains a user: give --git-username, and a token in a file (--git-token-file) or in "
 	                           "FLOWSYNC_GIT_TOKEN";
-	static const char host[] = "has no host that can be understood";
-	static const char port[] = "has a port that is no number between 1 and 65535";
-	static const char query[] = "has a query or a fragment (\"?\", \"#\") in it: it has to end at the path";
-	static const char path[] = "has no path behind its host";
-	static const char scheme[] = "is none of https://, http://, ssh://, git://, file://, user@host:path and a path";
+	static const char host[] = "has no host, or one with an unexpected character";
+	static const char port[] = "has a port that is not a number between 1 and 65535";
+	static const char query[] = "contains a query or a fragment (\"?\", \"#\"): it has to end at the path";
+	static const char path[] = "has no path after its host";
+	static const char scheme[] = "is not https://, http://, ssh://, git://, file://, user@host:path or a path";
 	static const struct { const char *text, *msg; } cases[] = {
 		{ "https://me:secret@h/a", password }, { "https://:secret@h/a", password }, { "ssh://git:secret@h/a", password },
 		{ "https://secret@h/a", user }, { "git://secret@h/a", user }, { "https://h@secret@h/a", user },
-		{ "ssh://@h/a", "has an empty user in it" }, { "@h:a", "has an empty user in it" },
-		{ "ssh://a%40b@h/a", "has a user in it whose name cannot be understood" },
+		{ "ssh://@h/a", "contains an empty user" }, { "@h:a", "contains an empty user" },
+		{ "ssh://a%40b@h/a", "contains a user name with an unexpected character" },
 		{ "ssh://-oProxyCommand=secret/a", host }, { "https:///a", host }, { "http://127.0.0.1\\secret/a", host },
 		{ "https://h%00/a", host }, { "https://[::1/a", host }, { "https://[secret]/a", host }, { "https://é/a", host },
 		{ "https://h:/a", port }, { "https://h:0/a", port }, { "https://h:65536/a", port }, { "https://h:8o/a", port },
 		{ "https://h/a?token=secret", query }, { "https://h/a#secret", query }, { "https://h?secret", query },
 		{ "https://h", path }, { "ssh://h/", path }, { "h:", path }, { "git@h:/", path },
 		{ "svn://secret/a", scheme }, { "ext::sh -c secret://", scheme }, { "HTTPS://h/a", scheme },
-		{ "file://h/a", "begins with file://, which has to be followed by a path that begins with a slash" },
-		{ "https://h/a\nb", "has a control character in it" }, { "", "is empty" },
+		{ "file://h/a", "begins with file://: expected a path that begins with a slash after it" },
+		{ "https://h/a\nb", "contains a control character" }, { "", "is empty" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -430,8 +430,9 @@ static int sees_what_it_has_watches_for(void)
 
 	/* the folders above the source come first */
 	if (!dir_watch_open("s", &w, &err) || !dir_watch_degraded(w) ||
-	    strcmp(dir_watch_degraded(w), "s: the system has no watch left for all of its folders "
-	           "(fs.inotify.max_user_watches): some changes are only found by looking at times") != 0)
+	    strcmp(dir_watch_degraded(w), "s: the system has no inotify watch left for some of its folders "
+	                                  "(fs.inotify.max_user_watches): changes in them are found only by regular "
+	                                  "scans") != 0)
 		return 1;
 	if (system("echo 2 > s/a.yaml") || !dir_watch_read(w))
 		return 2;
@@ -449,8 +450,8 @@ static int sees_by_looking_alone(void)
 	struct err err;
 
 	if (!dir_watch_open("s", &w, &err) || dir_watch_fd(w) != -1 || !dir_watch_degraded(w) ||
-	    strcmp(dir_watch_degraded(w), "s: the system has nothing left to watch it with "
-	           "(fs.inotify.max_user_instances): changes are only found by looking at times") != 0)
+	    strcmp(dir_watch_degraded(w), "s: the system has no inotify instance left "
+	                                  "(fs.inotify.max_user_instances): changes are found only by regular scans") != 0)
 		return 1;
 	if (system("echo 3 > s/a.yaml") || dir_watch_read(w) || !dir_watch_scan(w) || dir_watch_scan(w))
 		return 2;

@@ -164,7 +164,7 @@ static void links_that_lead_nowhere_or_in_a_circle_are_named(void **state)
 		"! s/gone.yaml: cannot be read: No such file or directory\n"
 		"! s/l1.yaml: cannot be read: Too many levels of symbolic links\n"
 		"! s/l2.yaml: cannot be read: Too many levels of symbolic links\n"
-		"! s/x/up: a link to a folder that it lies in\n");
+		"! s/x/up: a link to a folder that contains it\n");
 }
 
 static void a_source_that_is_itself_a_link_is_read(void **state)
@@ -323,7 +323,7 @@ static void what_never_stands_still_is_not_read(void **state)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	assert_string_equal(all,
-		"s: changes while it is being read, and did not stand still for 200 ms within 5 s\n");
+		"s: kept changing while it was being read: it was never unchanged for 200 ms within 5 s\n");
 }
 
 #define IN_DIRECTORY(test)	cmocka_unit_test_setup_teardown(test, enter, leave)

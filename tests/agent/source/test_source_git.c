@@ -76,14 +76,14 @@ static void links_stay_inside(void **state)
 	   "ln -s l1.yaml l2.yaml; ln -s .real/sub d.yaml; rm one two f.yaml g.yaml; ln -s .. .real/sub/round; c");
 	assert_string_equal(read_tree(&a, "links", "s"), "s/d.yaml/b.yaml=2\ns/d.yaml/round/a.yaml=1\ns/d.yaml/up.yaml=1\n"
 	                    "s/d.yaml/round/o: a symbolic link that leads out of the source\n"
-	                    "s/d.yaml/round/sub: a link to a folder that it lies in\n"
+	                    "s/d.yaml/round/sub: a link to a folder that contains it\n"
 	                    "s/f2.yaml: cannot be read: No such file or directory\n"
 	                    "s/gone.yaml: cannot be read: No such file or directory\n"
 	                    "s/l1.yaml: cannot be read: Too many levels of symbolic links\n"
 	                    "s/l2.yaml: cannot be read: Too many levels of symbolic links\n"
 	                    "s/o: a symbolic link that leads out of the source\n"
 	                    "s/p.yaml: a symbolic link that leads out of the source\n"
-	                    "s/self: a link to a folder that it lies in\n"
+	                    "s/self: a link to a folder that contains it\n"
 	                    "s/up: a symbolic link that leads out of the source\n");
 }
 
@@ -119,7 +119,7 @@ static void a_submodule_is_warned_of_unless_it_is_left_out(void **state)
 	   "git update-index --add --cacheinfo 160000,$id,sub --cacheinfo 160000,$id,.dot --cacheinfo 160000,$id,left\n"
 	   "echo left > .flowsyncignore; git add .flowsyncignore a.yaml; git commit -qm x");
 	assert_string_equal(read_tree(&a, "modules", NULL),
-	                    "a.yaml=1\nwarning: sub: a submodule: what is in it is not read\n");
+	                    "a.yaml=1\nwarning: sub: a submodule: its files are not read\n");
 }
 
 static void a_file_over_the_limit_is_a_fault(void **state)

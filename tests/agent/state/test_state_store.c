@@ -371,7 +371,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));
 }
 
-#define BEGIN_ANEW	"; move it away to begin anew, which costs a few more writes and nothing else"
+#define BEGIN_ANEW	"; move it away to start with an empty one, which costs a few more writes and nothing else"
 
 static void what_cannot_be_read_is_refused_and_stays(void **state)
 {
@@ -379,7 +379,7 @@ static void what_cannot_be_read_is_refused_and_stays(void **state)
 
 	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "UPDATE seal SET key = x'00'");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is damaged: its key has not the length of one" BEGIN_ANEW,
+	refused(f, arena_printf(&f->arena, "state \"%s\" is corrupt: its key has the wrong length" BEGIN_ANEW,
 	                        f->file));
 
 	FILE *file = fopen(f->file, "w");
@@ -407,7 +407,7 @@ static void a_damaged_record_is_named(void **state)
 	change(f, "UPDATE record SET settled = '[1'");
 	assert_false(state_store_load(s, &f->arena, &all, &err));
 	assert_int_equal(all.count, 5);
-	assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is damaged: the record of workflow \"a\": ",
+	assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is corrupt: the record of workflow \"a\": ",
 	                                          f->file), strlen(f->file) + 48);
 	assert_non_null(strstr(err.msg, BEGIN_ANEW));
 	state_store_close(s);

@@ -705,7 +705,7 @@ static void a_file_that_is_kept_busy_is_worth_another_try(void **state)
 
 	expect(f, "POST " W, HOOKED, "201 {\"id\":1,\"triggers\":[{\"webhook\":\"" UUID("01") "\"}]}");
 	check(workflow_store_open(f->file, 50, &other, &err) && workflow_store_begin(other, &err), &err);
-	const char *busy = arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is kept busy by another process\"} "
+	const char *busy = arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is in use by another process\"} "
 	                                "(1)", f->file);
 	expect(f, "POST " W "/1/execute", "{}", busy);
 	expect(f, "POST /hooks/" UUID("01"), "{}", busy);

@@ -372,8 +372,8 @@ static void a_database_that_is_kept_busy_is_worth_another_try(void **state)
 	assert_true(workflow_store_open(f->file, 50, &other, &err));
 	assert_true(workflow_store_begin(other, &err));
 	assert_string_equal(ask(f, "POST " W, MINI),
-	                    arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is kept busy by another "
-	                                 "process\"} (1)", f->file));
+	                    arena_printf(&f->arena, "503 {\"detail\":\"database \\\"%s\\\" is in use by another "
+	                                            "process\"} (1)", f->file));
 	assert_true(workflow_store_end(other, false, &err));
 	assert_string_equal(ask(f, "POST " W, MINI), "201 {\"id\":1}");
 }

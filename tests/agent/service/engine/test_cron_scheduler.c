@@ -338,8 +338,8 @@ static void an_engine_that_ends_while_the_store_is_busy_starts_nothing(void **st
 	assert_int_equal(runs_of(f, 1), 0);
 	assert_int_equal(due_of(f, 1), 1000);
 	assert_string_equal(strstr(said(f), "cannot save"),
-	                    arena_printf(&f->arena, "cannot save execution state, retrying: database \"%s\" is kept "
-	                                 "busy by another process\n", f->file));
+	                    arena_printf(&f->arena, "cannot save execution state, retrying: database \"%s\" is in "
+	                                 "use by another process\n", f->file));
 }
 
 static void a_cron_of_unknown_time_gets_a_time_and_no_execution(void **state)

@@ -97,13 +97,13 @@ static void a_url_without_a_scheme_means_https(void **state)
 		{ "https://h/a", "https://h/a" }, { "http://h/a", "http://h/a" }, { "ssh://me@h/a", "ssh://me@h/a" },
 		{ "git@h:a/b.git", "git@h:a/b.git" }, { "git://h/a", "git://h/a" },
 		{ "/srv/a.git", "/srv/a.git" }, { "file:///srv/a", "file:///srv/a" },
-		{ "h", "the URL of the git repository has no path behind its host" },
-		{ "h:a/b", "the URL of the git repository has a port that is no number between 1 and 65535" },
+		{ "h", "the URL of the git repository has no path after its host" },
+		{ "h:a/b", "the URL of the git repository has a port that is not a number between 1 and 65535" },
 		{ "./a", "the repository's url is a relative path, expected a URL or an absolute path" },
 		{ "../a", "the repository's url is a relative path, expected a URL or an absolute path" },
 		{ "", "the repository has no url" },
-		{ "ftp://h/a", "the URL of the git repository is none of https://, http://, ssh://, git://, file://, "
-		  "user@host:path and a path" },
+		{ "ftp://h/a", "the URL of the git repository is not https://, http://, ssh://, git://, file://, "
+		               "user@host:path or a path" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
@@ -201,7 +201,7 @@ static void a_credential_that_cannot_be_used_is_not_shown(void **state)
 		{ "canary\ncanary\n", "h/a", "bad", "the credential of https://h/a: secret \"bad\" is not a credential, "
 		  "expected one line of printable ASCII" },
 		{ "canary", "http://h/a", "bad", "the credential of http://h/a: the URL of the git repository is plain http: a "
-		  "token goes over that to this machine itself only; use https" },
+		  "token is sent over http to this machine only; use https" },
 		{ "canary", "http://localhost/a", "bad", "http://localhost/a" },
 	};
 
@@ -335,7 +335,7 @@ static void a_damaged_mirror_is_fetched_anew(void **state)
 	sh("cd mirrors/damaged-*[0-9a-f]; set -- objects/pack/*.pack; chmod u+w $1; size=$(wc -c < $1)\n"
 	   "printf xxxxxxxx | dd of=$1 bs=1 seek=$((size - 50000)) conv=notrunc status=none");
 	const char *got = check_out(&a, "damaged", "out-damaged");
-	assert_int_equal(strncmp(got, "0 warning: the mirror of HERE/damaged was damaged, and is fetched anew: d/b: ", 77), 0);
+	assert_int_equal(strncmp(got, "0 warning: the mirror of HERE/damaged was corrupt; it is cloned again: d/b: ", 76), 0);
 	sh("cmp damaged/d/b out-damaged/d/b; cmp damaged/a out-damaged/a");
 }
 

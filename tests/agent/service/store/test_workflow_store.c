@@ -238,7 +238,7 @@ static void another_one_sees_what_was_kept_and_waits_its_turn(void **state)
 	assert_true(workflow_store_begin(f->store, &err));
 	assert_false(workflow_store_begin(other, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena,
-	                                          "database \"%s\" is kept busy by another process",
+	                                          "database \"%s\" is in use by another process",
 	                                          f->file));
 	assert_true(workflow_store_was_busy(other));
 	assert_true(workflow_store_end(f->store, true, &err));
