@@ -363,7 +363,7 @@ static void slot_read_answer(struct http_slot *slot, CURLcode code, struct answe
 {
 	long status = 0;
 
-	*answer = (struct answer){ .retry_after_ms = -1 };
+	*answer = (struct answer){ .retry_after_ms = -1, .url = buf_str(&slot->url) };
 	if (code != CURLE_OK)
 		slot_read_failure(slot, code, answer);
 	if (code != CURLE_OK && !slot->body.full)

@@ -50,7 +50,8 @@ unsigned http_client_in_flight(const struct http_client *client);
 void http_client_give_up(struct http_client *client, bool (*which)(const void *tag));
 
 /* Waits up to timeout_ms (-1: without a limit) for one answer.  False: none came, or one of the two descriptors
- * (-1: none) is readable.  *answer is valid until the next call of send or wait.  Its token is not set.  A
+ * (-1: none) is readable.  *answer is valid until the next call of send or wait.  Its url is the
+ * request's, its token is not set.  A
  * FAILURE_TOO_LARGE has the status, and as much of the body as the limit allows. */
 bool http_client_wait(struct http_client *client, int timeout_ms, int stop_fd, int hurry_fd, void **tag,
                       struct answer *answer);

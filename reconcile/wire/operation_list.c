@@ -190,5 +190,9 @@ enum task_next operation_list_step(struct operation_list *list, const struct ans
 	if (good)
 		return read_list_page(list, page, next);
 	list->op.err = reader.err;
+	/* Every service has a first page: without one the path of the endpoint is wrong. */
+	if (answer->status == 404 && list->number == 1 && answer->url)
+		err_set(&list->op.err, "%s; the address was %.*s: is the path of --endpoint right?", reader.err.msg,
+		        (int)strcspn(answer->url, "?"), answer->url);
 	return finish_list(list, false);
 }

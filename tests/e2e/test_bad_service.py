@@ -130,7 +130,8 @@ class NoServiceTest(BadAnswerCase):
         self.service.stop()
         process = self.start("plan", "-o", "json", self.specs)
         self.assertRegex(process.stderr.readline(),
-                         rf"\Aflowsync: {FIRST}connection refused by {address} \(is flowsync serve running\?\); trying again in 0\.\d s\n\Z")
+                         rf"\Aflowsync: {FIRST}connection refused by {address} \(is flowsync serve running\?\); "
+                         r"trying again in 0\.\d s\n\Z")
         self.service.start()
         result = self.finish(process)
         self.assertEqual((result.code, result.json()["outcome"]), (0, "changes-pending"))
@@ -156,7 +157,8 @@ class BadListTest(BadAnswerCase):
                             "the service answered 401 (the token is not accepted): who?"),
             "forbidden": ((403, {"message": "not you"}), "the service answered 403 (forbidden): not you"),
             "not found": ((404, "<html>no</html>", {"Content-Type": "text/html"}),
-                          "the service answered 404 (not found)"),
+                          "the service answered 404 (not found); the address was "
+                          "http://ADDRESS/workflows/api/v1/workflows/: is the path of --endpoint right?"),
             "detail on lines": ((400, "a\nb\x1b[31mc", {"Content-Type": "text/plain"}),
                                 "the service answered 400 (bad request): a b [31mc"),
             "teapot": ((418, {"title": "tea"}), "the service answered 418 (unexpected): tea"),

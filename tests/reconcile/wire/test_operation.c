@@ -420,10 +420,34 @@ static void a_list_that_is_stopped_asks_for_no_further_page(void **state)
 	                    "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page 2");
 }
 
+static void a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint(void **state)
+{
+	static const char page[] = "{\"pageCount\":2,\"workflowsCount\":2,\"workflows\":[{\"id\":1,\"name\":\"a\"}]}";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct answer missing = { .status = 404, .type = "", .body = "", .url = "http://h/wrong/workflows/?pageSize=9" };
+	const struct answer good = {
+		.status = 200, .type = "application/json", .body = page, .len = strlen(page), .url = "http://h/x",
+	};
+	struct request next;
+	struct operation_list list;
+
+	operation_list_init(&list, &a);
+	assert_int_equal(operation_list_step(&list, NULL, &next), TASK_ASK);
+	assert_int_equal(operation_list_step(&list, &missing, &next), TASK_DONE);
+	assert_string_equal(list.op.err.msg, "list workflows, page 1: the service answered 404 (not found); the address was "
+	                                     "http://h/wrong/workflows/: is the path of --endpoint right?");
+	operation_list_init(&list, &a);
+	assert_int_equal(operation_list_step(&list, NULL, &next), TASK_ASK);
+	assert_int_equal(operation_list_step(&list, &good, &next), TASK_ASK);
+	assert_int_equal(operation_list_step(&list, &missing, &next), TASK_DONE);
+	assert_string_equal(list.op.err.msg, "list workflows, page 2: the service answered 404 (not found)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_that_is_stopped_asks_for_no_further_page),
+		cmocka_unit_test(a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint),
 		cmocka_unit_test(a_list_is_whole_or_none),
 		cmocka_unit_test(a_deep_answer_is_refused),
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
