@@ -14,7 +14,7 @@ import test_git_servers
 from git_servers import Authority, Daemon, Gate, Repository, Silent, Ssh, http_answer, new_ssh_key
 
 BRANCH = 1      # enum git_ref_kind
-AGAIN, REFUSED = 75, 64
+AGAIN, REFUSED = 75, 69
 SOON = test_git_servers.SOON
 SANITIZED = test_git_servers.SANITIZED
 packet = test_git_servers.packet
