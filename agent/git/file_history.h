@@ -1,8 +1,8 @@
-/* file_history.h: earlier versions of a spec file, from the git work tree that it stands in, or from the
- * mirror of a repository.
+/* file_history.h: earlier versions of a spec file, from the git work tree that contains it, or from a mirror; and
+ * whether one commit comes after another.
  *
- * Nothing is run and nothing is believed that stands in the repository or in a user's settings of
- * git, so a repository of another user (a checkout in a container) is read as any other. */
+ * Nothing in the repository or in a user's git settings is run or trusted, so a repository of another user (a checkout
+ * in a container) is read like any other. */
 #ifndef AGENT_GIT_FILE_HISTORY_H
 #define AGENT_GIT_FILE_HISTORY_H
 
@@ -13,10 +13,10 @@ struct file_history;
 
 enum { FILE_HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first */
 
-/* *out is NULL if dir stands in no git work tree, or in one without a commit: that is no error. */
+/* *out is NULL if dir is in no git work tree, or in one without a commit: that is no error. */
 bool file_history_open(const char *dir, struct file_history **out, struct err *err);
-/* The same for a mirror, where commit takes the place of HEAD, and paths are those in the
- * repository.  What a mirror does not have is an error: it is damaged. */
+/* The same for a mirror, where commit takes the place of HEAD, and paths are relative to the repository.  An object
+ * that a mirror does not have is an error: the mirror is corrupt. */
 bool file_history_open_mirror(const char *mirror, const char *commit, struct file_history **out, struct err *err);
 void file_history_close(struct file_history *history);	/* takes NULL */
 void file_history_closep(struct file_history **history);
@@ -25,17 +25,17 @@ void file_history_closep(struct file_history **history);
  * each(), newest first, each content once, until it returns false or FILE_HISTORY_VERSIONS were given.
  * bytes are valid during the call.  A link's history is that of the file it leads to.  No version
  * is no error: never committed, outside of the work tree.  What a shallow or partial clone does not
- * have is passed over, and so is what is too large for a spec. */
+ * have is skipped, and so is a file that is too large for a spec. */
 bool file_history_versions(struct file_history *history, const char *path, bool (*each)(void *context,
                            const char *bytes, size_t len), void *context, struct err *err);
 
 /* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
 const char *file_history_revision(const struct file_history *history);
 
-/* Sets *rolls_back to whether HEAD is known not to come after `older`: HEAD neither is it nor descends
- * from it.  Where older is not there, as in a shallow clone, nothing is known; but a mirror has all
- * that comes before HEAD, so what it does not have does not.  *back is how many commits of older HEAD
- * does not have, 0 if that is not known.  False if the history cannot be read. */
+/* Sets *rolls_back to whether HEAD is known not to come after `older`: it is another commit, and no descendant of it.
+ * If a work tree does not have older, as in a shallow clone, nothing is known.  A mirror has all that comes before
+ * HEAD: a commit that it does not have does not come before HEAD.  *back is the number of commits that lead to older
+ * and not to HEAD, 0 if that is not known.  False if the history cannot be read. */
 bool file_history_rolls_back(struct file_history *history, const char *older, bool *rolls_back, size_t *back,
                              struct err *err);
 

@@ -1,10 +1,10 @@
-/* git_checkout.h: the files of a commit, written from the objects of a mirror into a folder.  No .git
- * comes of it, and no filter is obeyed (line ends, ident, LFS): a file has the bytes that the repository
- * has.  A submodule is an empty folder.
+/* git_checkout.h: writes the files of a commit from a mirror into a folder.  There is no .git in the result, and no
+ * filter is applied (line ends, ident, LFS): a file has the bytes that the repository has.  A submodule is an empty
+ * folder.
  *
- * A tree may be made to lead astray: a name that is no name of a file or is .git, two entries of one
- * name, a folder below a link are refused.  Every name is made anew in its open folder, no link is
- * followed and nothing is overwritten, so that all that is written lies below the folder. */
+ * A tree may be crafted to write elsewhere, so a name that cannot be a file's or is .git, two entries of one name,
+ * and a folder below a link are refused.  Every name is created in its open folder, no link is followed and nothing
+ * is overwritten: all that is written lies below the folder. */
 #ifndef AGENT_GIT_GIT_CHECKOUT_H
 #define AGENT_GIT_GIT_CHECKOUT_H
 

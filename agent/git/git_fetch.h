@@ -1,12 +1,12 @@
-/* git_fetch.h: mirror_update() in a child, since a fetch may block for ever: libgit2 knows no time
- * limit. */
+/* git_fetch.h: mirror_update() in a child process with a time limit, as libgit2 has none and a fetch may block for
+ * ever. */
 #ifndef AGENT_GIT_GIT_FETCH_H
 #define AGENT_GIT_GIT_FETCH_H
 
 #include "agent/util/subprocess.h"
 #include "agent/git/mirror.h"
 
-enum { GIT_FETCH_MEMORY_MAX = 1 << 30 };	/* bytes that a child may have */
+enum { GIT_FETCH_MEMORY_MAX = 1 << 30 };	/* bytes of memory that a child may use */
 
 /* The arguments of mirror_update(). */
 struct git_fetch {
@@ -16,26 +16,26 @@ struct git_fetch {
 	const char *path;
 };
 
-/* How long it may take, in a cycle that has timeout_ms: the one place where that is decided.  Two
- * minutes are much for what is new since the last time, and nothing is known of a first one. */
+/* The time limit of a fetch, in milliseconds, in a cycle of timeout_ms: two minutes at most for what is new since the
+ * last time; a first clone may take all of timeout_ms. */
 int64_t git_fetch_limit(const struct git_fetch *fetch, int64_t timeout_ms);
 
-/* Starts it; the child is to be read and, at the latest after git_fetch_limit(), to be killed. */
+/* Starts the child.  The caller reads its output, and kills it after git_fetch_limit() at the latest. */
 bool git_fetch_start(const struct git_fetch *fetch, struct subprocess *out, struct err *err);
 
-/* What a child said that has ended.  The same as mirror_update(). */
+/* Reads the result from the output of a child that has ended.  Results and errors are those of mirror_update(). */
 bool git_fetch_result(struct arena *a, const struct git_fetch *fetch, const struct subprocess *ended,
                       struct git_revision *out, struct diagnostics *warnings, struct err *err);
 
-/* All of it: starts, waits up to limit_ms or until stop_fd (-1: none) is readable. */
+/* Starts the child and waits for the result, up to limit_ms or until stop_fd (-1: none) is readable. */
 bool git_fetch_run(struct arena *a, const struct git_fetch *fetch, int64_t limit_ms, int stop_fd,
                    struct git_revision *out, struct diagnostics *warnings, struct err *err);
 
-/* The document for a child's stdin, and back; it holds the token. */
+/* Writes and reads the document that a child gets on stdin.  It contains the token. */
 void git_fetch_write(const struct git_fetch *fetch, struct buf *out);
 bool git_fetch_read(struct arena *a, const char *document, size_t len, struct git_fetch *out, struct err *err);
 
-/* The child's side: does what the document asks for, and gives its answer. */
+/* For the child: runs the fetch of the document and returns the answer for stdout; NULL if the document is wrong. */
 const char *git_fetch_serve(struct arena *a, const char *document, size_t len);
 
 #endif

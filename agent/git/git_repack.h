@@ -7,9 +7,9 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-/* Once there are many small packs, puts all that is in them into one.  Nothing is lost, not even what
- * no reference leads to; if it fails, or is killed, the old ones are still there.  To be called by who
- * has the lock of the mirror in dir, which others may read meanwhile. */
+/* Once there are many small packs, writes all their objects into one and removes them.  No object is lost, not even one
+ * that no reference leads to; after a failure or a kill the old packs are still there.  The caller has the lock of the
+ * mirror in dir, which others may read meanwhile. */
 bool git_repack(struct arena *a, git_repository *repository, const char *dir, struct err *err);
 
 #endif

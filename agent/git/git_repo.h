@@ -1,8 +1,7 @@
-/* git_repo.h: what those files share that know libgit2: file_history.c, mirror.c, source_git.c and
- * git_checkout.c.
+/* git_repo.h: what the users of libgit2 share: set-up, closing handles, reading blobs, following a path.
  *
- * Nothing is run and nothing is believed that stands in a repository or in a user's settings of
- * git, so it does not matter whose a repository is. */
+ * Nothing in a repository or in a user's git settings is run or trusted, so the owner of a repository does not
+ * matter. */
 #ifndef AGENT_GIT_GIT_REPO_H
 #define AGENT_GIT_GIT_REPO_H
 
@@ -11,11 +10,11 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-/* Each is to be undone by one git_libgit2_shutdown(). */
+/* Each call needs one git_libgit2_shutdown(). */
 void git_repo_set_up(void);
 void git_repo_shut_down(bool *up);	/* for CLEANUP */
 
-/* "WHERE: what libgit2 says"; to be called at once, as libgit2 keeps one error per thread. */
+/* Sets *err to "WHERE: " and libgit2's message.  Call it at once: libgit2 keeps one error per thread. */
 bool git_repo_failed(const char *where, struct err *err);
 
 /* For CLEANUP; each takes NULL. */
@@ -28,8 +27,8 @@ void git_repo_close_object(git_object **object);
 void git_repo_close_reference(git_reference **reference);
 void git_repo_close_remote(git_remote **remote);
 
-/* Sets *out to the blob; to NULL if it has more than most bytes: it is not read then, as it may be
- * larger than our memory.  Gives what libgit2 says, 0 if all is well. */
+/* Sets *out to the blob; to NULL if it has more than most bytes: it is not read then, as it may be larger than our
+ * memory.  Returns libgit2's code, 0 for success. */
 int git_repo_read_blob(git_repository *repository, const git_oid *id, size_t most, git_blob **out);
 
 enum git_found {
@@ -46,8 +45,8 @@ struct git_place {
 	git_filemode_t mode;
 };
 
-/* Looks up path, which may lead through symbolic links, from the folder `from` of the tree of the
- * whole; from is a real path, as of a place. out is untouched unless it is found. */
+/* Looks up path, which may lead through symbolic links, from the folder `from` of the repository's tree; `from` itself
+ * contains no link.  out is untouched unless the path is found. */
 enum git_found git_repo_follow(struct arena *a, git_repository *repository, const git_oid *tree,
                                const char *from, const char *path, struct git_place *out, struct err *err);
 

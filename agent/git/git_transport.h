@@ -1,5 +1,5 @@
-/* git_transport.h: a conversation with the server of a git repository: who we are, whether it is who it
- * says it is, and what is said when it goes wrong. */
+/* git_transport.h: the connection to the server of a git repository: our credentials, the server's identity, and one
+ * sentence for each failure. */
 #ifndef AGENT_GIT_GIT_TRANSPORT_H
 #define AGENT_GIT_GIT_TRANSPORT_H
 
@@ -16,13 +16,13 @@ struct git_transport {
 	struct git_url url;
 	struct known_hosts *hosts;	/* of ssh */
 	struct ssh_key key;		/* of ssh, if one is in a file */
-	const char *sent;		/* the token as it stands in a request; NULL: not sent yet */
-	unsigned asked;			/* how often a credential was wanted */
-	const char *why;		/* what we saw to be wrong ourselves; NULL: nothing */
+	const char *sent;		/* the token as a request contains it; NULL: not sent yet */
+	unsigned asked;			/* how often the server asked for a credential */
+	const char *why;		/* what our own checks refused; NULL: nothing */
 };
 
-/* scratch is a folder of ours, where libgit2 finds the known hosts.  What a talks about lives in
- * a; git_transport_done() takes a zeroed one. */
+/* scratch is a folder of ours, where libgit2 finds the known hosts.  Text lives in a; git_transport_done() takes a
+ * zeroed one. */
 bool git_transport_begin(struct arena *a, const struct git_remote_place *remote, const char *scratch,
                          struct git_transport *out, struct err *err);
 void git_transport_done(struct git_transport *talk);

@@ -1,8 +1,5 @@
-/* mirror.h: a bare mirror of a git repository, as far as it is needed: the commits that branches,
- * tags and the like lead to, and all before them.  Commits that a server forgets stay in it, so that
- * a history that was rewritten is told from one that went on.
- *
- * libgit2 lives here, in file_history.c, source_git.c and git_checkout.c; git_repo.h is what they share. */
+/* mirror.h: keeps a bare mirror of a git repository in a folder: the commits that were asked for, and all before them.
+ * Commits that the server removes stay in the mirror, so that a rewritten history can be told from one that went on. */
 #ifndef AGENT_GIT_MIRROR_H
 #define AGENT_GIT_MIRROR_H
 
@@ -15,12 +12,12 @@ struct git_ref {
 	const char *text;	/* the branch, tag, range of versions or commit; NULL for GIT_HEAD */
 };
 
-/* What is NULL is not given. */
+/* Where the repository is, and what proves who we are.  What is not given is NULL. */
 struct git_remote_place {
 	const char *url;	/* git_url_read() takes it */
 	const char *username, *token;
 	const char *ssh_key_file, *known_hosts_file, *ca_file;
-	const char *advice;	/* how a token is given, for who gave none: "give ..."; NULL: by the options */
+	const char *advice;	/* for messages, how to give a token: "give ..."; NULL: by the options */
 };
 
 struct git_revision {
@@ -29,26 +26,25 @@ struct git_revision {
 	const char *name;	/* the branch or tag: "main", "v1.4.2"; of a commit the commit */
 };
 
-/* Brings the mirror in dir up to date, which is made if it is not there, and says what ref is now.
- * Blocks, for ever if the server does: to be run in a child.  One process at a time works in a
- * mirror, others wait.  A mirror that turns out to be damaged is thrown away and fetched anew,
- * with a warning; so is a tag that moved warned of.  path is the folder of the specs, NULL or ""
- * for the top.  False: *err is one sentence that names the repository, and holds no secret; ERR_FINAL
- * and ERR_USAGE say that asking again is of no use. */
+/* Brings the mirror in dir up to date, creating it if it is not there, and sets *out to the revision that ref names
+ * now.  Blocks as long as the server does: call it in a child process.  One process at a time works in a mirror, others
+ * wait for the lock.  A corrupt mirror is removed and cloned again, with a warning; a tag that moved is a warning too.
+ * path is the folder of the specs, NULL or "" for the top.  False: *err is one sentence that names the repository and
+ * contains no secret; ERR_FINAL and ERR_USAGE mean that asking again cannot help. */
 bool mirror_update(struct arena *a, const char *dir, const struct git_remote_place *remote,
                    const struct git_ref *ref, const char *path, struct git_revision *out,
                    struct diagnostics *warnings, struct err *err);
 
-/* What ref was at the last good mirror_update(), without asking anybody.  False if there was
- * none. */
+/* Sets *out to the revision that ref named at the last successful mirror_update(), without asking the server.  False if
+ * there was none. */
 bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, const char *path,
                   struct git_revision *out, struct err *err);
 
-/* Has the next mirror_update() throw the mirror away and fetch it anew: why is what was found to be
- * damaged when it was read. */
+/* Marks the mirror as corrupt, so that the next mirror_update() clones it again.  why: what was wrong when it was
+ * read. */
 void mirror_mark_corrupt(const char *dir, const char *why);
 
-/* Removes a mirror that nobody else knows of, with all that belongs to it. */
+/* Removes a mirror that no other process uses, with its lock and marks. */
 void mirror_remove(const char *dir);
 
 #endif

@@ -1,5 +1,5 @@
-/* git_url.h: where a git repository is, taken apart: what may be said of it, and which rules hold
- * there.  Pure.  No message shows the text of a URL: it may hold a password. */
+/* git_url.h: the address of a git repository, taken apart: what of it messages may show, and which rules apply to it.
+ * Pure.  No message shows the text of a wrong URL: it may contain a password. */
 #ifndef AGENT_NET_GIT_URL_H
 #define AGENT_NET_GIT_URL_H
 
@@ -20,16 +20,14 @@ struct git_url {
 	const char *folder;	/* name for its mirror: "specs-1a2b3c4d" */
 };
 
-/* Takes a path, file://, git://, http(s)://, ssh:// or user@host:path.  ERR_USAGE: another scheme,
- * a password, a user in http(s) or git, a query, a fragment, a host that is none.  Text lives in
- * a. */
+/* Parses a path, file://, git://, http(s)://, ssh:// or user@host:path.  Text lives in a.  ERR_USAGE: another scheme, a
+ * password, a user in http(s) or git, a query, a fragment, a wrong host or port. */
 bool git_url_read(struct arena *a, const char *text, struct git_url *out, struct err *err);
 
-/* ERR_USAGE for plain http to another machine: no token may go there. */
+/* ERR_USAGE for plain http to another machine: no token may be sent there. */
 bool git_url_check_token(const struct git_url *url, struct err *err);
 
-/* Warns of a connection on which whoever stands in between can change what comes: it becomes what is
- * run. */
+/* Warns of http and git to another machine: anyone on the network path can change the specs, which are then run. */
 void git_url_warn_if_plain(const struct git_url *url, struct diagnostics *faults);
 
 /* True for a path: in the configuration file it is relative to the file's folder. */

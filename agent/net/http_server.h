@@ -1,8 +1,7 @@
 /* http_server.h: answers HTTP requests on a listening socket, from one thread of its own.
  *
- * What to answer is the handler's; it is called in that thread, one request at a time, so
- * what it uses needs no lock as long as nobody else uses it meanwhile.  The only file that knows
- * libmicrohttpd is http_server.c. */
+ * The handler decides what to answer.  It is called in that thread, one request at a time, so what it uses needs no
+ * lock unless other threads use it too.  libmicrohttpd's header is included in http_server.c only. */
 #ifndef AGENT_NET_HTTP_SERVER_H
 #define AGENT_NET_HTTP_SERVER_H
 
@@ -38,10 +37,9 @@ struct http_response {
 
 struct http_handler {
 	void *ctx;
-	/* Asked when the headers are in.  False: *response is the answer, and the body is thrown
-	 * away as it comes. */
+	/* Called when the headers have arrived.  False: *response is the answer, and the body is discarded. */
 	bool (*admit)(void *ctx, const struct http_request *request, struct http_response *response);
-	/* Asked when the body is in. */
+	/* Called when the body has arrived. */
 	void (*answer)(void *ctx, const struct http_request *request, struct http_response *response);
 };
 
@@ -60,15 +58,14 @@ struct http_server;
 bool http_server_start(const struct http_options *options, const struct listener *listener,
                        struct http_server **out, struct err *err);
 
-/* Takes no new connection, lets requests that are under way end, for three seconds at most.
- * Takes NULL. */
+/* Accepts no new connection and waits for requests in progress, for three seconds at most.  Takes NULL. */
 void http_server_stop(struct http_server *server);
 
-/* The value of the request's header of that name, in whatever case; NULL: not sent.  Of one that
- * was sent several times the first. */
+/* The value of the request's header of that name, in any case; NULL: not sent.  The first one if it was sent several
+ * times. */
 const char *http_header(const struct http_request *request, const char *name);
 
-/* Makes the body {"detail": "..."}: the one shape of all errors. */
+/* Sets the body to {"detail": "..."}, the shape of all errors. */
 void http_detail(struct http_response *response, int status, const char *fmt, ...) PRINTF(3, 4);
 
 #endif

@@ -1,4 +1,4 @@
-/* listener.h: the socket on which a service waits, TCP or unix. */
+/* listener.h: a socket that a server listens on, TCP or unix. */
 #ifndef AGENT_NET_LISTENER_H
 #define AGENT_NET_LISTENER_H
 
@@ -18,7 +18,7 @@ struct listener {
 
 #define LISTENER	((struct listener){ .fd = -1 })
 
-/* Takes "127.0.0.1:8484", "localhost:0" or "[::1]:8484" apart; *host is in a, without brackets.
+/* Splits "127.0.0.1:8484", "localhost:0" or "[::1]:8484"; *host is in a, without brackets.
  * ERR_USAGE for any other text. */
 bool listener_split_address(struct arena *a, const char *address, const char **host, uint16_t *port, struct err *err);
 
@@ -26,14 +26,14 @@ bool listener_split_address(struct arena *a, const char *address, const char **h
  * be resolved is an error. */
 bool listener_is_loopback(const char *host, bool *out, struct err *err);
 
-/* Takes the first address of host that can be had; port 0: any free one. */
+/* Listens on the first address of host that is free; port 0: any free port. */
 bool listener_open_tcp(const char *host, uint16_t port, struct listener *out, struct err *err);
 
-/* Makes a socket at path that only its owner can connect to.  One that a dead process left is
- * replaced; one that answers, and what is no socket, is not touched. */
+/* Creates a socket at path that only its owner can connect to.  The socket of a dead process is replaced; one that
+ * answers, and a file that is no socket, is an error and stays. */
 bool listener_open_unix(const char *path, struct listener *out, struct err *err);
 
-/* Closes it, and takes the file of a unix socket away if it is still ours.  Takes LISTENER. */
+/* Closes the socket, and removes the file of a unix socket if it is still ours.  Takes LISTENER. */
 void listener_close(struct listener *listener);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "reconcile/base/arena.h"
 
-enum { MAIL_TEXT_MAX = 64 << 10 };	/* bytes of a mail's text; what passes that is left out */
+enum { MAIL_TEXT_MAX = 64 << 10 };	/* bytes of a mail's text; the rest is left out */
 
 /* True if text can be written to and named in a header as it is: "name@host", printable ASCII. */
 bool mail_address(const char *text);
@@ -15,9 +15,9 @@ struct mail {
 	const char *from;	/* mail_address() is true of it and of all of to */
 	const char *const *to;
 	size_t to_count;
-	const char *subject;	/* UTF-8, any text; it is made one line */
+	const char *subject;	/* UTF-8, any text; line breaks become spaces */
 	const char *text;	/* UTF-8, lines end with "\n" */
-	const char *id;		/* what tells the message from others; letters, digits, dots and hyphens of it count */
+	const char *id;		/* unique among messages; only its letters, digits, dots and hyphens are used */
 };
 
 /* The message, each line with CR LF; in a.  now is its date, milliseconds since 1970. */

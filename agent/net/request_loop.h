@@ -1,4 +1,4 @@
-/* request_loop.h: runs a dispatcher's tasks over a REST client until all are done. */
+/* request_loop.h: runs the tasks of a dispatcher over a service client until all are done. */
 #ifndef AGENT_NET_REQUEST_LOOP_H
 #define AGENT_NET_REQUEST_LOOP_H
 
@@ -6,10 +6,10 @@
 #include "agent/util/clock.h"
 #include "reconcile/wire/dispatch.h"
 
-/* Somebody who watches; each may be NULL. */
+/* Callbacks of the caller; each may be NULL. */
 struct request_loop_watch {
 	void (*tick)(void *context);	/* called while requests are under way, at most ten times a second */
-	/* task's request was answered so, and waits before it is sent again. */
+	/* Called when the request of task got this answer and is sent again after wait_ms. */
 	void (*again)(void *context, const struct task *task, const struct answer *answer,
 	              int64_t wait_ms);
 	void *context;

@@ -1,9 +1,8 @@
-/* dir_watch.h: tells that something below a source directory changed.  inotify lives here.
+/* dir_watch.h: reports that something below a source directory changed, with inotify.
  *
- * Folders are watched, never files: those that source_scan() looks into, those that hold a part of
- * a link on the way, and those above the source, so that one that is swapped, or removed and made
- * again, is seen.  What needs no event (a mapping that is written to, a network file system) is
- * found by dir_watch_scan(). */
+ * Folders are watched, never files: those that source_scan() enters, those that contain a part of a link on the way,
+ * and those above the source, so that a source that is replaced, or removed and created again, is noticed.  A change
+ * without an event (through a memory mapping, on a network file system) is found by dir_watch_scan(). */
 #ifndef AGENT_SOURCE_DIR_WATCH_H
 #define AGENT_SOURCE_DIR_WATCH_H
 
@@ -11,19 +10,18 @@
 
 struct dir_watch;
 
-/* dir need not exist (yet, or any more).  Where the system has no inotify left, the watch is one
- * that only scans: see dir_watch_degraded(). */
+/* dir need not exist.  If the system has no inotify instance or watch left, the watch only scans: see
+ * dir_watch_degraded(). */
 bool dir_watch_open(const char *dir, struct dir_watch **out, struct err *err);
 void dir_watch_close(struct dir_watch *w);	/* takes NULL */
 void dir_watch_closep(struct dir_watch **w);
 
 int dir_watch_fd(const struct dir_watch *w);	/* readable: call dir_watch_read(); -1: there is only the scan */
 
-/* Takes all events; true if one may matter: then all is looked at once more, and new folders are
- * watched, gone ones not. */
+/* Reads all events; true if one may matter: then the source is scanned again, and the watches follow its folders. */
 bool dir_watch_read(struct dir_watch *w);
 
-/* True if names, inodes, sizes or stamps differ from the last look, be it of dir_watch_read(). */
+/* Scans the source; true if names, inodes, sizes or stamps differ from the last scan, by this or dir_watch_read(). */
 bool dir_watch_scan(struct dir_watch *w);
 
 /* NULL, or why some changes are found by dir_watch_scan() alone, one sentence; valid until the next

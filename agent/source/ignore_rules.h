@@ -1,8 +1,8 @@
 /* ignore_rules.h: which paths a .flowsyncignore leaves out, by the rules of gitignore(5).
  *
- * Each folder may have its own file; its rules hold below it and go before those of the folders
- * around.  Within a file the last rule that matches decides.  What lies in a folder that is left
- * out is not asked about: nothing brings it back. */
+ * Each folder may have its own file; its rules hold below that folder and win over those of the folders
+ * around it.  Within a file the last rule that matches decides.  A folder that is left out is not entered, so no
+ * rule can bring back what is in it. */
 #ifndef AGENT_SOURCE_IGNORE_RULES_H
 #define AGENT_SOURCE_IGNORE_RULES_H
 

@@ -27,15 +27,14 @@ bool source_dir_read(struct arena *a, const char *dir, struct source_files *out,
 /* So long nothing has to change.  Only a test sets it, so as not to wait so long. */
 extern int source_dir_still_ms;
 
-/* The same as it is at a moment at which nobody writes: what is given was all there at once, no file
- * twice, none missing that was only moved, none that is half written.  Waits until nothing has
- * changed for source_dir_still_ms, for some seconds at most, and no longer than until stop_fd (-1: none) is
- * readable: then it is false, *err says which, and nothing was added.  Faults are none of its
- * failures. */
+/* Like source_dir_read(), but at a moment at which nothing changes: all files were there at once, none twice, none is
+ * missing because it was being moved, none is half written.  Waits until nothing has changed for source_dir_still_ms,
+ * for some seconds at most, or until stop_fd (-1: none) is readable: then it returns false, *err says which, and nothing
+ * was added.  Diagnostics about single files are no failure. */
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err);
 
-/* The same for one file, whatever its name. */
+/* Reads one file, whatever its name. */
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults);
 
 #endif

@@ -1,6 +1,6 @@
 /* source_scan.h: what a source directory consists of at one moment (design section 4): the folders
  * that are looked into, the files in them that declare something or leave something out, and the
- * links on the way; each with its stamps, so that two looks tell whether anything changed. */
+ * links on the way; each with its stamps, so that two scans show whether anything changed. */
 #ifndef AGENT_SOURCE_SOURCE_SCAN_H
 #define AGENT_SOURCE_SOURCE_SCAN_H
 
@@ -41,11 +41,11 @@ struct source_scan {
 	struct timespec newest;		/* of all ctimes; 0 if there is no entry */
 };
 
-/* Looks at dir; all of it lives in a.  What cannot be looked at, or is a link that leads out of dir
- * or in a circle, is a fault that names it, and all else is there.  True if no fault was added. */
+/* Scans dir; *out lives in a.  An entry that cannot be read, and a link that leads out of dir or in a circle, is
+ * added to faults by its name; all other entries are there.  True if nothing was added to faults. */
 bool source_scan(struct arena *a, const char *dir, struct source_scan *out, struct diagnostics *faults);
 
-/* True if all names are the same and lead to the same with the same stamps. */
+/* True if all names are equal and lead to the same files with equal stamps. */
 bool source_scan_equal(const struct source_scan *x, const struct source_scan *y);
 
 /* True if a file of that name holds specs, unless a .flowsyncignore leaves it out. */

@@ -1,7 +1,7 @@
-/* database.h: one SQLite file of ours: opened or refused, brought up to date, and asked.
+/* database.h: opens an SQLite file of ours or refuses it, migrates it, and runs its queries.
  *
- * Several processes may use one file at a time; a write waits for the other's to end.  One
- * database is used by one thread at a time.  The only file that knows sqlite3 is database.c. */
+ * Several processes may use one file at a time; a write waits for the write of another process.  One struct database is
+ * used by one thread at a time.  SQLite's header is included in database.c only. */
 #ifndef AGENT_STATE_DATABASE_H
 #define AGENT_STATE_DATABASE_H
 
@@ -15,23 +15,22 @@ struct query;
 
 /* A kind of file; it outlives the databases of its kind. */
 struct database_kind {
-	const char *what;			/* how messages call one: "database" */
-	const char *otherwise;			/* said of a damaged one, what can be done; NULL: nothing */
-	int32_t application;			/* tells our files from those of other programs */
+	const char *what;			/* what messages call the file: "database" */
+	const char *otherwise;			/* for messages on a corrupt file, what can be done; NULL: nothing */
+	int32_t application;			/* SQLite's application_id: not that of other programs */
 	const char *const *migrations;		/* row i brings a file of version i to version i + 1 */
-	int version;				/* how many these are.  Never change one that was released */
+	int version;				/* the number of migrations.  Never change one that was released */
 	const char *const *sql;			/* of the queries, by their numbers */
 	size_t sql_count;
 };
 
-/* Opens the file at path, made with mode 0600 if it is not there, and brings an older one up to
- * date.  A newer one, and what is no file of this kind, is refused and left as it is.
- * patience_ms: how long to wait for another process to end its write. */
+/* Opens the file at path, creating it with mode 0600 if it is not there, and migrates an older one.  A newer one, and a
+ * file of another kind, is refused and left as it is.  patience_ms: how long to wait for another process to end its
+ * write. */
 bool database_open(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
-/* A copy in memory of what stands in the file at path, brought up to date there; empty if there
- * is no file.  Nothing is made or changed in the file's folder, which need not be writable.
- * Refused is what database_open() refuses. */
+/* Opens a copy in memory of the file at path, migrated there; empty if there is no file.  Nothing is created or changed
+ * in the file's folder, which need not be writable.  Refuses what database_open() refuses. */
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
 void database_close(struct database *database);		/* takes NULL */
@@ -43,17 +42,15 @@ bool database_was_busy(const struct database *database);
 /* Of the row that was added last. */
 int64_t database_last_id(const struct database *database);
 
-/* What is read and written between begin and end is one step: nobody else writes meanwhile,
- * others see all of it or nothing.  keep false takes everything back, and so does a failure to
- * keep; they do not nest. */
+/* A transaction: no other process writes between begin and end, and others see all of it or nothing.  keep false rolls
+ * everything back, and so does a failed commit.  Transactions do not nest. */
 bool database_begin(struct database *database, struct err *err);
-/* The same for reading: all of it sees one state of the file, also while others write.  *begun is
- * false, and there is nothing to end, if it is part of such a step already. */
+/* A transaction for reading: all queries see one state of the file, also while others write.  *begun is false, and
+ * there is nothing to end, within another transaction. */
 bool database_begin_read(struct database *database, bool *begun, struct err *err);
 bool database_end(struct database *database, bool keep, struct err *err);
 
-/* One query: query_begin(), what it is given, then query_run(), or query_row() until there is no
- * more. */
+/* One query: query_begin(), its parameters, then query_run(), or query_row() until there are no more rows. */
 struct query *query_begin(struct database *database, size_t number);
 /* Parameters count from 1; text (NULL: none) and bytes stay the caller's and must last until the
  * query has ended. */

@@ -1,9 +1,9 @@
 /* report_store.h: the reports of past cycles (design section 7): CYCLE_ID.json each in the folder
  * reports of the state directory, and the newest also as latest.json.
  *
- * Kept are at most REPORT_STORE_MAX, and none older than REPORT_STORE_DAYS.  Where there are more, those go
- * first whose cycle found nothing to do, the oldest first, then the oldest of all; the newest
- * stays whatever it says.  Files of other names are left alone. */
+ * At most REPORT_STORE_MAX are kept, and none older than REPORT_STORE_DAYS.  If there are more, reports of cycles that
+ * found nothing to do are removed first, the oldest first, then the oldest of all; the newest is always kept.  Files of
+ * other names are left alone. */
 #ifndef AGENT_STATE_REPORT_STORE_H
 #define AGENT_STATE_REPORT_STORE_H
 
@@ -11,15 +11,14 @@
 
 enum { REPORT_STORE_MAX = 100, REPORT_STORE_DAYS = 30 };
 
-/* Stores the report of a cycle that ended at now (milliseconds since 1970), as a whole or not at
- * all, and lets go of others. */
+/* Stores the report of a cycle that ended at now (milliseconds since 1970), as a whole or not at all, and removes
+ * reports that are over the limits. */
 bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err);
 
 /* The ids of all that are stored, newest first.  A folder that is not there has none. */
 bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count, struct err *err);
 
-/* The report with that id, or "latest".  It is what stands in the file: report_store_check() before it
- * is rendered. */
+/* Reads the report with that id, or "latest".  The content is unchecked: call report_store_check() before rendering. */
 bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
                        struct err *err);
 

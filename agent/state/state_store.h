@@ -1,6 +1,5 @@
-/* state_store.h: what the agent remembers between cycles, in state.db of the state directory.  Losing
- * it harms nothing but costs a few more writes: who owns a workflow stands on the workflow itself
- * (design sections 5 and 6).
+/* state_store.h: what flowsync remembers between syncs, in state.db of the state directory.  Losing it costs a few more
+ * writes and nothing else: who owns a workflow is stored on the workflow itself (design, 5 and 6).
  *
  * Everything is kept per endpoint, owner and workflow name. */
 #ifndef AGENT_STATE_STATE_STORE_H
@@ -13,20 +12,20 @@ struct state_store;
 enum { STATE_KEY_SIZE = 32 };
 
 enum state_store_mode {
-	STATE_READ,	/* for a plan: as it was when it was opened; nothing is made or written, not
-			 * even beside it; no state there is no error, it is empty then */
-	STATE_WRITE,	/* for a sync: made if it is not there */
+	STATE_READ,	/* for a plan: a copy from when it was opened; nothing is created or written, not even
+			 * beside the file; without a file it is empty */
+	STATE_WRITE,	/* for a sync: created if it is not there */
 };
 
-/* Refused: a state that a newer flowsync wrote, and one that cannot be read (nothing is
- * overwritten).  dir is made, mode 0700, for STATE_WRITE; the file is 0600. */
+/* Refuses a state that a newer flowsync wrote, and one that cannot be read, and overwrites neither.  For STATE_WRITE
+ * dir is created with mode 0700; the file has mode 0600. */
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
                       struct state_store **out, struct err *err);
 void state_store_close(struct state_store *state);		/* takes NULL */
 void state_store_closep(struct state_store **state);
 
-/* The key of sealed values: random, made with the state, in no other place.  With STATE_READ and
- * no state: a fresh one. */
+/* The key of sealed values, STATE_KEY_SIZE random bytes that only this file has.  With STATE_READ and
+ * without a file: a new one. */
 const unsigned char *state_store_key(const struct state_store *state);
 
 /* All records, sorted by name, in a. */
@@ -43,8 +42,8 @@ bool state_store_set_revision(struct state_store *state, const char *revision, s
 /* The names of guards that may be passed. */
 struct state_store_approvals { const char **guards; size_t count, room; };
 
-/* Somebody said that guard may be passed for that revision (or tree), and no other: an earlier
- * approval of the guard is forgotten. */
+/* Records that guard may be passed at that revision (or tree) and no other; it replaces an earlier approval of the
+ * guard. */
 bool state_store_approve(struct state_store *state, const char *guard, const char *revision, struct err *err);
 bool state_store_approvals(struct state_store *state, struct arena *a, const char *revision,
                            struct state_store_approvals *out, struct err *err);
