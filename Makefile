@@ -46,7 +46,7 @@ CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c agent/*/*/*.c)))
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reconcile/*/test_*.c))
 TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
-UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/test_*.c tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
+UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
 link    = $(CC) $(CFLAGS) $(san) $(LDFLAGS)
@@ -92,7 +92,7 @@ unit: $(wanted)
 # Of ours: a warning ends it.
 check: WERROR = 1
 check: all programs
-	@sh tests/borders.sh $(BUILD) && sh tests/layers.sh && sh tests/references.sh
+	@sh tests/borders.sh $(BUILD) && sh tests/layers.sh && sh tests/names.sh && sh tests/references.sh
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
 
 sources = $(shell find agent reconcile tests -name "*.c" | sort)

@@ -131,6 +131,7 @@ stage_rules() {
 	check "references of comments and documents" sh tests/references.sh
 	check "borders" sh tests/borders.sh
 	check "order of the folders" sh tests/layers.sh
+	check "names" sh tests/names.sh
 }
 
 stage_unit() {

@@ -3,6 +3,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import unittest
 
 import flowsync
@@ -28,7 +29,8 @@ class HarnessTest(flowsync.ServiceCase):
                 self.check_output(flowsync.Result(["plan"], code, "", err))
 
     def test_a_signal_is_sent_when_it_is_handled(self):
-        process = subprocess.Popen(["sh", "-c", "sleep 1; trap 'exit 7' TERM; while :; do sleep 0.1; done"])
+        process = subprocess.Popen([sys.executable, "-c", "import os, signal, time; time.sleep(1); "
+                                    "signal.signal(signal.SIGTERM, lambda *_: os._exit(7)); signal.pause()"])
         self.addCleanup(process.kill)
         self.interrupt(process, signal.SIGTERM)
         self.assertEqual(process.wait(flowsync.TIMEOUT), 7)

@@ -208,11 +208,21 @@ static void wait_gone(pid_t pid)
 			fail_msg("%d never ends", (int)pid);
 }
 
-/* While it exists, a runner that this process starts gives what is asked to end all the time it needs, however busy
- * the machine is.  A runner gets neither words nor variables. */
+/* While it exists, a runner that this process starts gives processes that are asked to end more time: its size in
+ * milliseconds, or, if it is empty, all the time they need, however busy the machine is.  A runner gets neither
+ * arguments nor variables. */
 static const char *patience(pid_t parent)
 {
 	return arena_printf(&arena, "/tmp/flowsync-runner-patience-%d", (int)parent);
+}
+
+static int patience_ms(pid_t parent)
+{
+	struct stat st;
+
+	if (stat(patience(parent), &st) < 0)
+		return SHORT_MS;
+	return st.st_size ? (int)st.st_size : LONG_MS;
 }
 
 static struct runner_client *start(int keep_fd)
@@ -353,7 +363,7 @@ static int engine(const char *dir)
 static int act(int argc, char **argv)
 {
 	if (strcmp(argv[1], "step-runner") == 0) {
-		supervisor_lost_ms = exists(patience(getppid())) ? LONG_MS : SHORT_MS;
+		supervisor_lost_ms = patience_ms(getppid());
 		return runner_process_run();
 	}
 	if (strcmp(argv[1], "echo") == 0)
@@ -928,11 +938,15 @@ static void a_runner_that_is_killed_takes_all_with_it(void **state)
 /* Its last command had ended before; what it left running had not. */
 static void a_result_that_is_known_is_written_though_the_runner_is_gone(void **state)
 {
+	/* Long enough for the runner to be killed between the end of the command and that of the process it left. */
+	assert_int_equal(close(open(patience(getpid()), O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(truncate(patience(getpid()), 5000), 0);
 	struct runner_client *r = start(-1);
 
 	begin_sh(r, 113, "setsid sh -c 'trap \"\" TERM; echo $$ > ../session; while :; do sleep 1; done' &"
 	                 "while [ ! -s ../session ]; do sleep 0.01; done; echo $$ > ../leader; exit 5");
 	pid_t pid = pid_in(place(113, "leader"));
+	unlink(patience(getpid()));
 	wait_state(pid, '\0');	/* the keeper has waited for it */
 	kill(runner_of(getpid()), SIGKILL);
 	assert_int_equal(next(r).kind, RUNNER_GONE);
