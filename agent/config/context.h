@@ -58,9 +58,9 @@ struct context {
 /* What these settings say of the log holds from now on. */
 void context_set_log(struct log *log, const struct settings *s);
 
-/* Puts together the settings of sync number `sync` of config (NULL: there is none), as variables
- * and the command line have them; for a command that is about specs, what they are filled in
- * with too.  Errors are added to faults. */
+/* Combines the settings of sync number `sync` of config (NULL: no configuration file) with variables and the command
+ * line; for a command about specs also sets *vars (unless vars is NULL) to the values of `{{ name }}`.  Errors are
+ * added to faults. */
 void context_settings(const struct context *ctx, const struct config *config, size_t sync,
                   struct arena *a, struct settings *settings, struct vars *vars,
                   struct diagnostics *faults);

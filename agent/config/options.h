@@ -191,7 +191,7 @@ bool option_equal(const struct option *o, const struct settings *a, const struct
 /* Where the setting `field`, a member of s, has its value from; NULL for its default. */
 const struct origin *settings_origin(const struct settings *s, const void *field);
 
-/* texts as a list of the tree; NULL if there is none. */
+/* texts as a list of the tree; NULL if texts is empty. */
 struct node *texts_list(struct arena *a, const struct texts *texts);
 
 /* What follows the option in help, "FILE" or "human|json"; NULL for a flag. */

@@ -8,7 +8,7 @@
 /* From now on SIGHUP and SIGUSR1 only make *fd readable. */
 bool control_signals_watch(int *fd, struct err *err);
 
-/* The next that came; 0: no more. */
+/* The next signal that arrived; 0: no further signal. */
 int control_signals_next(int fd);
 
 #endif

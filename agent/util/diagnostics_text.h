@@ -12,8 +12,8 @@ const char *diagnostics_text_line(struct arena *a, const struct diagnostic *faul
 /* Logs each, a line as a warning or an error. */
 void diagnostics_log(struct log *log, const struct diagnostics *faults);
 
-/* A list of {message, file, line, column}, null where there is none, of the faults that are
- * warnings, or of the others. */
+/* A list of {message, file, line, column} of the warnings among faults, or else of the errors.  A value that a fault
+ * does not have is null. */
 struct node *diagnostics_text_list(struct arena *a, const struct diagnostics *faults, bool warnings);
 
 #endif

@@ -58,8 +58,8 @@ void term_init(struct term *t, enum color choice, const struct term_hints *hints
 	};
 }
 
-/* The length of the UTF-8 character at s, which ends with NUL, and the character itself; 0 if
- * there is none. */
+/* Returns the length of the UTF-8 character at s and sets *out to the character; 0 if s begins with no valid character.
+ * The text s ends with NUL. */
 static size_t term_decode_utf8(const unsigned char *s, uint32_t *out)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
