@@ -183,7 +183,7 @@ static void metrics_observe(struct histogram *h, double seconds)
 	h->sum += seconds;
 }
 
-/* The index i with word(i) equal to text; count if there is none, or text is NULL. */
+/* The index i with word(i) equal to text; count if no word is equal, or text is NULL. */
 static int metrics_word_index(const char *(*word)(int), int count, const char *text)
 {
 	int i = 0;

@@ -24,7 +24,7 @@ struct sync_job {
 	struct arena arena;		/* of the settings */
 	struct settings settings;
 	struct log log;			/* the agent's log with the name of this sync */
-	const char *config_path, *config_text;	/* NULL: there is none */
+	const char *config_path, *config_text;	/* NULL: no configuration file */
 	struct sync_scheduler sched;
 	struct dir_watch *watch;		/* of a directory */
 	bool degraded;			/* it was logged that the watch only scans */
