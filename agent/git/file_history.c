@@ -15,7 +15,7 @@ struct id_set {
 	size_t count, room;	/* room: a power of two */
 };
 
-/* A commit that was seen as somebody's parent and waits for its turn. */
+/* A commit that is the parent of an examined commit, and waits to be examined. */
 struct waiting_commit {
 	git_commit *commit;
 	int64_t time;

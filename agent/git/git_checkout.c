@@ -128,7 +128,7 @@ static enum git_checkout checkout_write_link(struct checkout_walk *w, const stru
 static enum git_checkout checkout_write_folder(struct checkout_walk *w, const struct checkout_folder *f,
                                                const git_oid *id);
 
-/* O_NOFOLLOW: were it a link by now, somebody else would have put it there. */
+/* O_NOFOLLOW: another process may have replaced the new folder by a link. */
 static enum git_checkout checkout_enter_folder(struct checkout_walk *w, const struct checkout_folder *outer,
                                                const char *name, const git_oid *id)
 {

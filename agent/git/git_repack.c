@@ -73,7 +73,7 @@ static int add_pack(struct small_packs *p, const char *name, git_packbuilder *bu
 	return code == 0 ? git_odb_foreach(objects, add_object, builder) : code;
 }
 
-/* The index goes first: a pack without one is none. */
+/* Removes the index first: git ignores a pack without an index. */
 static void remove_packs(struct small_packs *p)
 {
 	for (size_t i = 0; i < p->count; i++) {

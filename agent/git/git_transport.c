@@ -81,9 +81,9 @@ static int transport_give_up(struct git_transport *t, const char *why)
 	return GIT_EUSER;
 }
 
-/* Some releases of libgit2 1.5, and 1.9, follow a redirect to another port of the same host whatever they
- * are told, and call it by the first one's URL.  What this process is connected to does not lie: of a
- * child that fetches all connections are libgit2's. */
+/* Some releases of libgit2 1.5, and 1.9, follow a redirect to another port of the same host whatever the options say,
+ * and report the URL of the first server.  The addresses of this process's connections are reliable: in a child that
+ * fetches, all connections belong to libgit2. */
 static bool is_connected_elsewhere(const struct git_transport *t)
 {
 	for (int fd = 0; fd < CONNECTIONS_SEEN; fd++) {
@@ -140,7 +140,7 @@ static bool write_known_hosts(struct git_transport *t, const char *scratch, stru
 
 /* ---- who we are ---- */
 
-/* libgit2 would say of a key that it cannot use no more than that nobody was let in. */
+/* For a key that libgit2 cannot use, its message says only that authentication failed. */
 static bool inspect_key(struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ssh_key_file;
@@ -161,7 +161,7 @@ static bool transport_begin_ssh(struct git_transport *t, const char *scratch, st
 
 	if (!inspect_key(t, err))
 		return false;
-	/* One that is not there knows nobody, and then it is said who wants to be known. */
+	/* A missing file counts as one without hosts: then the error names the server and its key. */
 	if (file && (access(file, F_OK) == 0 || errno != ENOENT) && !known_hosts_read(file, &t->hosts, err))
 		return err_wrap(err, "the known hosts in %s", file);
 	return write_known_hosts(t, scratch, err);
@@ -204,7 +204,7 @@ static int offer_key(struct git_transport *t, git_credential **out)
 	return git_credential_ssh_key_from_agent(out, transport_user(t));
 }
 
-/* libgit2 follows a redirect to another port of the same host even if it is told to follow none. */
+/* libgit2 follows a redirect to another port of the same host even if the options forbid redirects. */
 static bool is_our_server(struct git_transport *t, const char *url)
 {
 	struct git_url asked;
@@ -438,7 +438,7 @@ static bool status_is_final(int status)
 	return status < 500 && status != 408 && status != 429;
 }
 
-/* Whether asking again is of no use.  What nobody is sure of may be a connection that broke. */
+/* True if a retry cannot succeed.  An unknown failure is not final: the connection may have broken. */
 static bool is_final_failure(const struct git_transport *t, const git_error *e)
 {
 	static const char *const words[] = {

@@ -28,7 +28,7 @@ static const char revoked_mark[] = "@revoked", anybody[] = "anybody";
 
 static void add_host_line(LIBSSH2_KNOWNHOSTS *to, const char *line)
 {
-	/* One that cannot be understood adds nothing, and so nobody is trusted for it. */
+	/* libssh2 ignores a line that it cannot parse, so such a line makes no host trusted. */
 	libssh2_knownhost_readline(to, line, strlen(line), LIBSSH2_KNOWNHOST_FILE_OPENSSH);
 }
 
@@ -44,7 +44,7 @@ static void add_to_key_kind(struct known_hosts *h, const char *line)
 			add_host_line(h->of[i], line);
 }
 
-/* Whosever key it was, it is nobody's any more: its hosts may well be the pattern "*". */
+/* A revoked key is refused for every host, whatever hosts its line names (often the pattern "*"). */
 static void add_revoked_key(struct known_hosts *h, struct arena *a, const char *line)
 {
 	line += strspn(line, " \t");

@@ -77,7 +77,7 @@ static int remove_leftover(const char *path, const struct stat *st, int kind, st
 	return 0;
 }
 
-/* Waits: whoever started us has a deadline. */
+/* Waits without a limit of its own: the parent process has a deadline. */
 static bool lock_mirror(struct arena *a, const char *dir, int *out, struct err *err)
 {
 	const char *path = arena_printf(a, "%s.lock", dir), *above = file_directory(a, dir);
@@ -409,7 +409,7 @@ static int peel_to_commit(struct mirror_visit *v, const git_oid *id, git_oid *ou
 	return code;
 }
 
-/* In an older mirror what goes wrong with files of ours is a reason to begin anew. */
+/* In a mirror that existed before, an error in its files means that it is corrupt and has to be cloned again. */
 static enum mirror_outcome explain_fetch_failure(struct mirror_visit *v, struct err *err)
 {
 	const git_error *e = git_error_last();
@@ -499,7 +499,7 @@ static enum mirror_outcome ask_server(struct mirror_visit *v, struct picked_ref 
 	return code < 0 ? FAILED : DONE;
 }
 
-/* A commit never changes, so for one that is here nobody has to be asked. */
+/* A commit never changes, so for one that the mirror has, the server need not be asked. */
 static enum mirror_outcome find_commit(struct mirror_visit *v, struct picked_ref *p, git_oid *commit, struct err *err)
 {
 	if (v->ref->kind == GIT_COMMIT && pick_commit(v, p, err) && commit_is_there(v->repository, &p->id)) {

@@ -1,5 +1,6 @@
 /* mirror.h: keeps a bare mirror of a git repository in a folder: the commits that were asked for, and all before them.
- * Commits that the server removes stay in the mirror, so that a rewritten history can be told from one that went on. */
+ * Commits that the server removes stay in the mirror, so that a rewritten history can be distinguished from a
+ * continued one. */
 #ifndef AGENT_GIT_MIRROR_H
 #define AGENT_GIT_MIRROR_H
 
