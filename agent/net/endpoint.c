@@ -46,7 +46,7 @@ static bool endpoint_check_url(const struct url *url, struct err *err)
 	return true;
 }
 
-/* The path without slashes at its end; the service's own if there is none. */
+/* The path without slashes at its end; the service's default path if path is empty. */
 static const char *endpoint_path(struct arena *a, const char *path)
 {
 	size_t len = path ? strlen(path) : 0;

@@ -40,8 +40,8 @@ struct token_choice {
 
 /* Picks the token for endpoint: the token file, FLOWSYNC_TOKEN, then, for hosts under peak.ai only, PEAK_AUTH_TOKEN
  * and API_KEY.  White space at the ends of a token is cut off; an empty one counts as not given.  *out lives in a.
- * ERR_USAGE: there is none (the message names what can be set), the endpoint is plain http to another machine, or the
- * token contains control characters or spaces other than the one of "Bearer x".  No message shows a token. */
+ * ERR_USAGE: no token is given (the message names what can be set), the endpoint is plain http to another machine, or
+ * the token contains control characters or spaces other than the one of "Bearer x".  No message shows a token. */
 bool endpoint_token(struct arena *a, const struct endpoint *endpoint,
                     const struct token_choice *choice, const char **out, struct err *err);
 

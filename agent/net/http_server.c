@@ -70,8 +70,7 @@ static int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* In place; form: a plus stands for a space.  A NUL would end the text early for whoever reads
- * it. */
+/* Decodes in place; form: a plus stands for a space.  Refuses an encoded NUL: it would end the text early. */
 static bool decode_percent(char *text, bool form)
 {
 	char *out = text;

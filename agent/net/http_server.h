@@ -22,7 +22,7 @@ struct http_request {
 	const struct http_param *query;	/* decoded, in the order sent; a name can come again */
 	size_t query_count;
 	const char *authorization;	/* NULL: not sent */
-	const char *body;		/* NUL-terminated, "" if there is none */
+	const char *body;		/* NUL-terminated, "" if the request has no body */
 	size_t len;
 	void *connection;		/* http_header()'s; NULL: there are no other headers */
 };

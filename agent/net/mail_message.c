@@ -163,7 +163,7 @@ const char *mail_message(struct arena *a, const struct mail *m, int64_t now)
 	add_recipients(&out, m);
 	add_subject(a, &out, m->subject);
 	add_message_id(&out, m);
-	/* That nobody's holiday answers it (RFC 3834). */
+	/* Prevents automatic replies, such as out-of-office messages (RFC 3834). */
 	buf_addf(&out, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
 	               "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: %s\r\n\r\n",
 	         plain ? "7bit" : "base64");

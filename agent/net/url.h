@@ -13,10 +13,10 @@ enum { URL_MAX = 64 << 10 };	/* bytes that url_require() accepts */
 /* All text lives in the arena that was given to url_parse(). */
 struct url {
 	const char *scheme;	/* in lower case: "https" */
-	const char *host;	/* as written, an IPv6 address with its brackets; "" if there is none */
+	const char *host;	/* as written, an IPv6 address with its brackets; "" without a host */
 	const char *address;	/* for messages: "host:8443", with the scheme's port if the URL has none */
 	const char *origin;	/* "https://host:8443": all that messages may show of a URL that holds secrets */
-	const char *path;	/* "/" if there is none, for the schemes that libcurl knows */
+	const char *path;	/* "/" for a URL without a path, for the schemes that libcurl knows */
 	bool has_user;		/* a user, a password or both */
 	bool has_query, has_fragment;
 	bool loopback;		/* url_is_loopback(host) */
