@@ -7,7 +7,7 @@
 
 enum { API_PAGE_SIZE = 25, API_PAGE_SIZE_MAX = 1000, API_PAGE_NUMBER_MAX = 1000000000 };
 
-/* The user of all requests: the service has one token, so it knows no more of who sends it. */
+/* The user of all requests: the service has only one token, so it cannot distinguish users. */
 extern const char api_user[];
 
 struct api_request {

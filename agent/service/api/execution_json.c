@@ -195,7 +195,7 @@ static size_t log_line_time(const char *line, int64_t *ms)
 	return digits;
 }
 
-/* Takes the next whole line; false if there is none.  A line without a time is all message, at time 0. */
+/* Takes the next whole line; false if no whole line is left.  A line without a time is all message, at time 0. */
 static bool log_next_line(struct log_rest *rest, int64_t *ms, const char **message, size_t *len)
 {
 	const char *line = rest->text, *end = memchr(line, '\n', (size_t)(rest->end - line));

@@ -53,7 +53,7 @@ bool engine_state_commit_with_retry(struct engine_state *es,
 /* Hands an attempt to the runner, and adds it to `active`.  If false, at is still the caller's. */
 bool engine_state_start_attempt(struct engine_state *es, struct active_attempt *at, const struct attempt *attempt,
                                 struct err *err);
-/* The active attempt with that id; NULL: there is none any more. */
+/* The active attempt with that id; NULL: it is no longer active. */
 struct active_attempt *engine_state_find_attempt(const struct engine_state *es, uint64_t id);
 /* Takes it off `active`, if it is there, removes its cgroup, and frees it. */
 void engine_state_free_attempt(struct engine_state *es, struct active_attempt *at);

@@ -24,7 +24,7 @@ static int open_attempt_log(const char *folder)
 	return fd;
 }
 
-/* Reads the whole lines among the next `room` bytes of the log, and returns their length; 0: there is none yet. */
+/* Reads the whole lines among the next `room` bytes of the log, and returns their length; 0: no whole line yet. */
 static size_t read_whole_log_lines(int fd, int64_t from, char *out, size_t room)
 {
 	ssize_t len = from < LOG_INGEST_MAX ? pread(fd, out, room, from) : 0;

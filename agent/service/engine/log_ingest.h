@@ -24,7 +24,7 @@ struct log_ingest {
 bool log_ingest_store(struct store *store, const struct log_ingest *log, struct err *err);
 /* Appends lines of flowsync's own to what is stored, with the current time. */
 bool log_ingest_note(struct store *store, const struct log_ingest *log, const char *notes, struct err *err);
-/* Size of the attempt's log in bytes; 0 if there is none. */
+/* Size of the attempt's log in bytes; 0 if the attempt has no log. */
 int64_t log_ingest_size(const char *folder);
 
 #endif

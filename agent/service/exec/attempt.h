@@ -48,8 +48,8 @@ bool attempt_read(struct arena *a, const char *bytes, size_t len, struct attempt
 /* True if the first command of the attempt in folder began, or was about to begin. */
 bool attempt_begun(const char *folder);
 
-/* Reads the result in folder.  *found is false if there is none, or an empty one: a machine that crashes may leave
- * such a file.  *message ("" for none) lives in a.  False if the file cannot be read or is not a result. */
+/* Reads the result in folder.  *found is false if the file is missing or empty: a machine that crashes may leave an
+ * empty file.  *message ("" for none) lives in a.  False if the file cannot be read or is not a result. */
 bool attempt_result_read(struct arena *a, const char *folder, int *code, const char **message,
                          bool *found, struct err *err);
 /* Replaces the result in one step, without waiting until it is on the disk. */

@@ -30,7 +30,7 @@ int attempt_reply_exit_code(const struct attempt_reply *reply);
 /* Writes a reply that is found.  To be called in the attempt's folder `work`. */
 bool attempt_reply_write(const struct attempt_reply *reply, struct err *err);
 
-/* Reads the reply in the attempt's folder; if there is none, out->found is false.  The text lives in a.  False if the
+/* Reads the reply in the attempt's folder; without a reply, out->found is false.  The text lives in a.  False if the
  * file cannot be read, or is not a reply; *out is untouched then. */
 bool attempt_reply_read(struct arena *a, const char *folder, struct attempt_reply *out, struct err *err);
 

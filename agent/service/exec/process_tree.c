@@ -51,7 +51,7 @@ static int process_tree_compare_parents(const void *a, const void *b)
 	return one < other ? -1 : one > other;
 }
 
-/* Index of the first child of parent in *all, which is sorted by parent; all->count if there is none. */
+/* Index of the first child of parent in *all, which is sorted by parent; all->count if parent has no child. */
 static size_t process_tree_first_child(const struct process_tree *all, pid_t parent)
 {
 	size_t low = 0, high = all->count;
@@ -74,8 +74,8 @@ static bool process_tree_has_pid(pid_t pid, const pid_t *pids, size_t count)
 	return false;
 }
 
-/* A pid may have been reused while processes were read, and form a cycle: the loop ends because it takes no more
- * processes than there are. */
+/* A pid may have been reused while processes were read, and form a cycle: the loop ends because it takes at most as
+ * many processes as were read. */
 void process_tree_list_except(struct arena *a, const pid_t *except, size_t count, struct process_tree *out)
 {
 	struct process_tree all = { 0 }, below = { 0 };

@@ -52,7 +52,7 @@ bool runner_client_begin(struct runner_client *runner, uint64_t id, const struct
  * earlier of the two times counts.  An attempt that is over or unknown is ignored. */
 void runner_client_end(struct runner_client *runner, uint64_t id, int grace_ms);
 
-/* Takes the next event; false if there is none now. */
+/* Takes the next event; false if no event is waiting. */
 bool runner_client_next(struct runner_client *runner, struct runner_event *out);
 
 /* Ends all attempts as runner_client_end() does, waits until all processes are gone, and frees the runner.  Events that

@@ -17,7 +17,7 @@ struct instance_type {
 #define MACHINE_TYPE_DEFAULT	21
 #define MACHINE_STORAGE_DEFAULT	"10GB"
 
-/* The type with that id, valid for ever; NULL: there is none. */
+/* The type with that id, valid for ever; NULL: unknown id. */
 const struct instance_type *instance_type_find(int64_t id);
 /* Memory in bytes. */
 int64_t instance_type_memory(const struct instance_type *t);

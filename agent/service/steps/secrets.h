@@ -32,7 +32,7 @@ const char *secret_variable_short(struct arena *a, const char *name);
 /* Texts that no log may show.  `struct masks m = { 0 };` is ready to use; what it points to lives
  * in an arena. */
 struct masks {
-	const char **items;	/* ends with NULL; NULL as long as there is none */
+	const char **items;	/* ends with NULL; NULL while the list is empty */
 	size_t count, room;
 };
 

@@ -55,10 +55,10 @@ bool execution_store_put(struct store *store, const struct stored_execution *run
 /* Stores that user `by` asks to stop an execution in progress. */
 bool execution_store_request_stop(struct store *store, int64_t id, const char *by, struct err *err);
 
-/* The execution with that executionId; out->id is 0 if there is none.  Texts live in a, here and below. */
+/* The execution with that executionId; out->id is 0 if not found.  Texts live in a, here and below. */
 bool execution_store_find(struct store *store, struct arena *a, const char *uuid, struct stored_execution *out,
                           struct err *err);
-/* The newest execution of the workflow; out->id is 0 if there is none. */
+/* The newest execution of the workflow; out->id is 0 if the workflow has none. */
 bool execution_store_find_last(struct store *store, struct arena *a, int64_t workflow, struct stored_execution *out,
                                struct err *err);
 bool execution_store_get_details(struct store *store, struct arena *a, int64_t id, struct execution_details *out,
@@ -110,7 +110,7 @@ bool execution_store_due_notifications(struct store *store, struct arena *a, int
                                        struct stored_notification **out, size_t *count, struct err *err);
 /* Makes all of them due at `now` at the latest. */
 bool execution_store_make_notifications_due(struct store *store, int64_t now, struct err *err);
-/* When the next one is due; -1: there is none. */
+/* When the next notification is due; -1: no notification is waiting. */
 bool execution_store_next_notification(struct store *store, int64_t *out, struct err *err);
 
 #endif

@@ -102,10 +102,10 @@ bool workflow_store_list_crons(struct store *store, struct arena *a, struct stor
 /* When the next trigger is due; -1: none is. */
 bool workflow_store_next_due(struct store *store, int64_t *out, struct err *err);
 
-/* Sets *id to the workflow with that webhook; 0 if there is none. */
+/* Sets *id to the workflow with that webhook; 0 if not found. */
 bool workflow_store_find_webhook(struct store *store, const char *webhook, int64_t *id, struct err *err);
 
-/* The workflow with that id; texts live in a.  If there is none, returns true with out->id 0. */
+/* The workflow with that id; texts live in a.  If it is not found, returns true with out->id 0. */
 bool workflow_store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
                         struct err *err);
 bool workflow_store_page(struct store *store, struct arena *a, const struct page_query *query,
