@@ -194,7 +194,7 @@ static bool replace_reasons(struct dir_watch *w, const struct watch_reasons *old
 static bool watch_update_once(struct dir_watch *w)
 {
 	struct watch_pass u = { .watch = w };
-	struct diagnostics faults = { .arena = &u.arena };	/* told by the cycle that reads the source */
+	struct diagnostics faults = { .arena = &u.arena };	/* the cycle that reads the source reports them */
 
 	w->full = false;
 	source_scan(&u.arena, w->dir, &u.look, &faults);
@@ -209,8 +209,8 @@ static bool watch_update_once(struct dir_watch *w)
 	return more;
 }
 
-/* A folder is watched after it was looked into, so what was made in it meanwhile told nobody: once
- * all folders of a look were watched before it, nothing is missed. */
+/* A folder is scanned before it is watched, so a file that is created in between causes no event.  Therefore scans
+ * again until every folder of a scan was already watched before that scan, PASSES times at most. */
 static void watch_update(struct dir_watch *w)
 {
 	for (int pass = 0; watch_update_once(w) && pass < PASSES; pass++)

@@ -56,8 +56,8 @@ static bool in_class(const char *name, size_t len, int c, bool *known)
 	return false;
 }
 
-/* p stands behind "[:".  Adds the class to set and returns its "]"; NULL for a class that nobody
- * knows; p itself if this is no class after all. */
+/* p stands behind "[:".  Adds the class to set and returns its "]"; NULL for an unknown class; p itself if this is no
+ * class after all. */
 static const char *read_class(const char *p, bool *set)
 {
 	const char *end = strchr(p, ']');
@@ -79,7 +79,7 @@ static void add_range(bool *set, unsigned char from, unsigned char to)
 		set[c] = true;
 }
 
-/* p stands behind "[".  Fills set and returns what follows "]"; NULL if the set is none. */
+/* p stands behind "[".  Fills set and returns the place behind "]"; NULL if the set is invalid. */
 static const char *read_set(const char *p, bool *set)
 {
 	bool negated = *p == '!' || *p == '^';

@@ -220,7 +220,7 @@ static bool read_directory(struct context *ctx, struct source *out, struct diagn
 	return false;
 }
 
-/* A plan needs no place of its own: where there is none, the mirror lives as long as the cycle. */
+/* A plan needs no state directory: without one, the mirror exists only during the cycle. */
 static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
 {
 	const char *above = env_get(ctx->env, "TMPDIR");
@@ -244,7 +244,7 @@ static bool fetch_source(struct context *ctx, const struct git_fetch *f, struct 
 	                     err);
 }
 
-/* A damaged mirror is known when it is read: then, once, all is fetched anew. */
+/* A damaged mirror is recognised when it is read: then everything is fetched again, once. */
 static bool read_mirror_again(struct context *ctx, const struct git_fetch *f, const struct git_revision *pin,
                               struct source *out, struct diagnostics *faults, struct err *err)
 {

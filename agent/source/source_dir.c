@@ -54,7 +54,7 @@ bool source_dir_read(struct arena *a, const char *dir, struct source_files *out,
 	return faults->errors == errors;
 }
 
-/* ---- a moment at which nobody writes ---- */
+/* ---- waiting until no file changes ---- */
 
 enum { MOST_MS = 5000 };
 
@@ -68,10 +68,10 @@ struct settle_wait {
 	int looks, changes;		/* changes: between two looks */
 };
 
-/* When it last changed is first told by ctime, which nobody can set.  But its clock may be another
- * machine's, and be ahead of ours: then, and after any change, what we see ourselves counts.
- * Stamps have the grain of a clock's tick, in which two changes look like one: after a while no
- * further change can have the stamp that was seen. */
+/* The time of the last change is first taken from ctime, which programs cannot set.  But the clock of ctime may be that
+ * of another machine, and ahead of ours: then, and after any change, only the changes between two looks count.
+ * Two changes within one tick of the clock have the same stamp: after the wait no further change can have the stamp
+ * that was seen. */
 static void settle_look(struct settle_wait *s, struct diagnostics *faults)
 {
 	struct arena arena = { 0 };

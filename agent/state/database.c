@@ -240,7 +240,7 @@ static bool database_check_kind(struct database *d, int *version, struct err *er
 	return true;
 }
 
-/* Looks again once nobody else can write: two processes may open a new file at the same time. */
+/* Checks again when no other process can write: two processes may open a new file at the same time. */
 static bool database_migrate(struct database *d, struct err *err)
 {
 	CLEANUP(buf_done) struct buf stamp = BUF_TEXT;
@@ -420,9 +420,9 @@ static void database_close_connection(sqlite3 **db)
 	sqlite3_close(*db);
 }
 
-/* To read the usual way would make files beside it, or fail where none may be made.  So one that
- * stands alone is read without locks, as if nobody could write, and whoever calls looks whether
- * somebody did. */
+/* The usual way of reading would create files beside the database, or fail where files cannot be created.  Therefore a
+ * database without such files (alone) is read without locks, as if no process could write to it, and the caller checks
+ * afterwards whether one did. */
 static bool database_copy_once(struct database *d, bool alone, int patience_ms, struct err *err)
 {
 	CLEANUP(database_close_connection) sqlite3 *from = NULL;

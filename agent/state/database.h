@@ -50,7 +50,7 @@ bool database_begin(struct database *database, struct err *err);
 bool database_begin_read(struct database *database, bool *begun, struct err *err);
 bool database_end(struct database *database, bool keep, struct err *err);
 
-/* One query: query_begin(), its parameters, then query_run(), or query_row() until there are no more rows. */
+/* One query: query_begin(), its parameters, then query_run(), or query_row() until the last row was read. */
 struct query *query_begin(struct database *database, size_t number);
 /* Parameters count from 1; text (NULL: none) and bytes stay the caller's and must last until the
  * query has ended. */
@@ -65,11 +65,11 @@ bool query_row(struct query *query, bool *more, struct err *err);
 /* Ends it before its last row. */
 void query_end(struct query *query);
 
-/* Columns of the row count from 0.  Text is copied to a; NULL if there is none. */
+/* Columns of the row count from 0.  Text is copied to a; NULL if the column is NULL. */
 const char *query_get_text(struct arena *a, struct query *query, int column);
 int64_t query_get_int(struct query *query, int column);
 int64_t query_get_int_or(struct query *query, int column, int64_t otherwise);	/* otherwise: it is NULL */
-/* The one number of a query that gives one row or none; otherwise: it is NULL, or there is none. */
+/* The number of a query that gives at most one row; `otherwise` if the number is NULL, or without a row. */
 bool query_number(struct query *query, int64_t otherwise, int64_t *out, struct err *err);
 /* True and copied if they are that many. */
 bool query_get_bytes(struct query *query, int column, void *bytes, size_t len);
