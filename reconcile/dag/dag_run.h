@@ -78,7 +78,7 @@ struct dag_run {
 	size_t count;
 	enum dag_status status;
 	int64_t began, finished;
-	const char *stopped_by;		/* NULL: nobody, or not known */
+	const char *stopped_by;		/* NULL: not stopped, or not known */
 
 	/* Private to dag_*.c. */
 	struct arena *arena;

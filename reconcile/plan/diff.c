@@ -197,7 +197,7 @@ static const struct node *identity_of_item(const struct field *item, const struc
 
 /* The observed item of each declared one. */
 struct pairing {
-	size_t *of;		/* by declared index: observed index, or the observed count if there is none */
+	size_t *of;		/* by declared index: observed index; the observed count: no pair */
 	bool *taken;		/* by observed index: it is paired */
 };
 

@@ -163,8 +163,8 @@ static struct names find_undeclared(const struct matching *m)
 	return out;
 }
 
-/* If a declared name is absent, and exactly one workflow has our owner tag and N of that name, somebody renamed it
- * (design, 6.2). */
+/* If a declared name is absent, and exactly one workflow has our owner tag and N of that name, that workflow was
+ * renamed by hand (design, 6.2). */
 static const struct listed *renamed_by_hand(const struct matching *m, const char *name)
 {
 	const char *n = m->renamed.count ? digest_name(m->arena, name) : NULL;
@@ -262,7 +262,7 @@ static bool is_to_be_deleted(const struct matching *m, const struct listed *l)
 	       !is_in_names(m->old, m->old_count, l->name) && !task_using(c, l->id);
 }
 
-/* Our workflows with the same name as l: one of them may be a copy that somebody made. */
+/* Our workflows with the same name as l: one of them may be a copy made by hand. */
 static struct names namesakes(const struct matching *m, const struct listed *l)
 {
 	struct names all = listed_with_name(&m->names, l->name), out = { 0 };

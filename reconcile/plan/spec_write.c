@@ -314,7 +314,7 @@ static void add_head(struct spec_writer *w, const struct node *described, const 
 
 	add_comment(out, arena_printf(w->arena, "workflow %lld, imported from %s",
 	                              (long long)node_get_int(described, "id", 0), endpoint));
-	/* "Running" is out of date when somebody reads the file. */
+	/* The status "Running" is out of date when the file is read. */
 	if (status && strcmp(status, "Available") != 0 && strcmp(status, "Running") != 0)
 		add_comment(out, arena_printf(w->arena, "status: %s", status));
 	if (owner)

@@ -41,8 +41,8 @@ bool mask_key(const char *key);
 /* A copy of text in which the user and query parts of every URL are masked. */
 const char *mask_urls(struct arena *a, const char *text, unsigned number);
 
-/* text with "(masked #1)" for each occurrence of secret; text itself if there is none.  A secret of less than four
- * bytes is not replaced: it would match anything. */
+/* text with "(masked #1)" for each occurrence of secret; text itself without an occurrence.  A secret of less than
+ * four bytes is not replaced: it would match anything. */
 const char *mask_text(struct arena *a, const char *secret, const char *text);
 
 /* text with "(masked #1)" for each masked value of a workflow body, for text from outside that may quote the body, such

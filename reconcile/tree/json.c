@@ -211,7 +211,7 @@ static bool convert_array(struct arena *a, json_object *from, struct node *n, st
 	return true;
 }
 
-/* json-c has kept only the last of two equal keys, so there are none to look for. */
+/* json-c has kept only the last of two equal keys, so equal keys need not be looked for. */
 static bool convert_object(struct arena *a, json_object *from, struct node *n, struct err *err)
 {
 	n->kind = NODE_MAP;

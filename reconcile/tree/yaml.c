@@ -591,7 +591,7 @@ static void set_merge_value(struct yaml_reader *r, struct yaml_merge *merge, str
 		*merge = (struct yaml_merge){ from, map->count, key };
 }
 
-/* Reads the key in event and its value; false, after an error, if no more of the file can be read. */
+/* Reads the key in event and its value; false, after an error, if the rest of the file cannot be read. */
 static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
                        struct node *map, int depth, struct yaml_merge *merge)
 {
@@ -638,7 +638,7 @@ static struct node *read_mapping(struct yaml_reader *r, const yaml_event_t *star
 	return map;
 }
 
-/* The value that event begins; NULL, after an error, if no more of the file can be read. */
+/* The value that event begins; NULL, after an error, if the rest of the file cannot be read. */
 static struct node *read_yaml_value(struct yaml_reader *r, const yaml_event_t *event, int depth)
 {
 	switch (event->type) {

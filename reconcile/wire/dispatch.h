@@ -66,7 +66,7 @@ void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t
 /* Adds a task that has not started; it has to stay where it is until it is done. */
 void dispatch_add(struct dispatch *d, struct task *task);
 
-/* The task whose request (*out) is to be sent now; NULL if there is none at present.  Tasks may end in this call:
+/* The task whose request (*out) is to be sent now; NULL if no request is to be sent now.  Tasks may end in this call:
  * a fresh one may be done without a request; after a stop or past the deadline fresh ones
  * are dropped, and waiting ones get their last answer as the final one. */
 struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out);
@@ -84,8 +84,8 @@ int64_t dispatch_wake(const struct dispatch *d);
 int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
                         int64_t now);
 
-/* Starts no more tasks.  Answers to requests that were sent are waited for, and their tasks continue to their end, so
- * that no step is left half done.  For a task that wrote nothing the caller may answer FAILURE_GIVEN_UP instead. */
+/* Starts no further tasks.  Answers to requests that were sent are waited for, and their tasks continue to their end,
+ * so that no step is left half done.  For a task that wrote nothing the caller may answer FAILURE_GIVEN_UP instead. */
 void dispatch_stop(struct dispatch *d);
 
 /* Starts tasks as before, but ends long waits: for a request that waits to be sent

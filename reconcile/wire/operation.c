@@ -89,7 +89,7 @@ static const char *on_one_line(struct arena *a, const char *text)
 	return arena_strdup(a, buf_str(&line));
 }
 
-/* The reason that the service gives, without secrets; "" if there is none that people can read. */
+/* The reason that the service gives, without secrets; "" if the answer has no readable reason. */
 static const char *refusal_text(struct operation_task *op, const struct answer *answer)
 {
 	const char *text = "";

@@ -31,7 +31,7 @@ bool owner_tags_fit(struct arena *a, const struct owner_tags *m, const char *nam
 bool owner_tags_owned(struct arena *a, const struct owner_tags *m, const char *owner, const char *name);
 
 /* An owner of the workflow of this name other than `owner`, whatever the order of the tags; NULL: none.
- * A workflow whose N does not fit its name is a copy that somebody made: it counts as having no owner (design, 6.2). */
+ * A workflow whose N does not fit its name is a copy made by hand: it counts as having no owner (design, 6.2). */
 const char *owner_tags_other_owner(struct arena *a, const struct owner_tags *m, const char *owner,
                          const char *name);
 
