@@ -177,7 +177,7 @@ static void a_document_of_another_form_is_refused(void **state)
 	assert_false(report_store_check(report, &err));
 	assert_string_equal(err.msg, "/workflows/0/id is missing");
 	assert_false(report_store_check(node_list(&f->arena), &err));
-	assert_string_equal(err.msg, "the document is a list, expected a map");
+	assert_string_equal(err.msg, "the document is a list, expected a mapping");
 }
 
 /* The numbers from first down to last. */
