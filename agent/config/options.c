@@ -379,7 +379,8 @@ static bool option_parse_word(struct arena *a, const struct option *o, const cha
 	}
 	if (near.best)
 		buf_addf(&all, "; did you mean \"%s\"?", near.best);
-	return option_wrong_value(f, from, text, buf_str(&all));
+	option_wrong_value(f, from, text, buf_str(&all));
+	return false;
 }
 
 static void option_add_item(struct arena *a, const struct option *o, const char *text, const struct origin *from,

@@ -13,8 +13,10 @@ static bool read_spec_file(struct arena *a, const char *name, const char *path, 
 	struct source_file file = { .name = name };
 	struct err err;
 
-	if (!file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err))
-		return diagnostics_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
+	if (!file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err)) {
+		diagnostics_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
+		return false;
+	}
 	arena_grow(a, out->items, out->count, out->room);
 	out->items[out->count++] = file;
 	return true;

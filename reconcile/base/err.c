@@ -35,7 +35,7 @@ static void PRINTF(2, 3) err_append(struct err *e, const char *fmt, ...)
 	va_end(ap);
 }
 
-bool err_set(struct err *e, const char *fmt, ...)
+bool (err_set)(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -46,7 +46,7 @@ bool err_set(struct err *e, const char *fmt, ...)
 	return false;
 }
 
-bool err_usage(struct err *e, const char *fmt, ...)
+bool (err_usage)(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -57,7 +57,7 @@ bool err_usage(struct err *e, const char *fmt, ...)
 	return false;
 }
 
-bool err_at(struct err *e, struct pos at, const char *fmt, ...)
+bool (err_at)(struct err *e, struct pos at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -72,7 +72,7 @@ bool err_at(struct err *e, struct pos at, const char *fmt, ...)
 	return false;
 }
 
-bool err_sys(struct err *e, int errnum, const char *fmt, ...)
+bool (err_sys)(struct err *e, int errnum, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -84,7 +84,7 @@ bool err_sys(struct err *e, int errnum, const char *fmt, ...)
 	return false;
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...)
+bool (err_wrap)(struct err *e, const char *fmt, ...)
 {
 	struct err inner = *e;
 	va_list ap;

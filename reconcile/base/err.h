@@ -45,4 +45,13 @@ void err_trim(char *text);
 /* "...: <the earlier text>"; the kind stays. */
 bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
+/* clang's analyzer sees one file at a time, and must know that these return false. */
+#ifdef __clang_analyzer__
+#define err_set(...)	({ err_set(__VA_ARGS__); false; })
+#define err_usage(...)	({ err_usage(__VA_ARGS__); false; })
+#define err_at(...)	({ err_at(__VA_ARGS__); false; })
+#define err_sys(...)	({ err_sys(__VA_ARGS__); false; })
+#define err_wrap(...)	({ err_wrap(__VA_ARGS__); false; })
+#endif
+
 #endif
