@@ -6,12 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-void curl_common_must(bool ok)
+void curl_common_abort(void)
 {
-	if (!ok) {
-		fputs("libcurl: out of memory, or an option is missing\n", stderr);
-		abort();
-	}
+	fputs("libcurl: out of memory, or an option is missing\n", stderr);
+	abort();
 }
 
 void curl_common_begin(void)

@@ -7,8 +7,11 @@
 
 #include "reconcile/base/buf.h"
 
-/* Ends the process if ok is false: libcurl is out of memory, or lacks an option that our rules rest on. */
-void curl_common_must(bool ok);
+/* Ends the process: libcurl is out of memory, or lacks an option that our rules rest on. */
+_Noreturn void curl_common_abort(void);
+
+/* Ends the process if ok is false. */
+#define curl_common_must(ok)		((ok) ? (void)0 : curl_common_abort())
 
 #define SET(easy, option, value)	curl_common_must(curl_easy_setopt(easy, option, value) == CURLE_OK)
 #define SET_MULTI(multi, option, value)	curl_common_must(curl_multi_setopt(multi, option, value) == CURLM_OK)

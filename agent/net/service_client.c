@@ -13,12 +13,10 @@ struct service_client {
 	char *token;		/* without "Bearer "; NULL: none */
 };
 
-static void service_client_must(bool ok)
+static _Noreturn void service_client_out_of_memory(void)
 {
-	if (!ok) {
-		fputs("out of memory\n", stderr);
-		abort();
-	}
+	fputs("out of memory\n", stderr);
+	abort();
 }
 
 static void service_client_set_headers(struct service_client *client, const char *token)
@@ -35,7 +33,8 @@ static void service_client_set_headers(struct service_client *client, const char
 		return;
 	http_headers_set(client->headers, "Authorization", token);
 	client->token = strdup(strncmp(token, bearer, len) == 0 ? token + len : token);
-	service_client_must(client->token);
+	if (!client->token)
+		service_client_out_of_memory();
 }
 
 bool service_client_open(const struct service_client_options *options, struct service_client **out, struct err *err)
@@ -43,7 +42,8 @@ bool service_client_open(const struct service_client_options *options, struct se
 	const struct endpoint *endpoint = options->endpoint;
 	CLEANUP(service_client_closep) struct service_client *client = calloc(1, sizeof *client);
 
-	service_client_must(client);
+	if (!client)
+		service_client_out_of_memory();
 	client->headers = http_headers_new();
 	service_client_set_headers(client, options->token);
 	struct http_client_options http = {
