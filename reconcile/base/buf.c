@@ -15,11 +15,12 @@ static bool buf_reserve(struct buf *b, size_t more)
 		size_t room = b->room ? b->room : 256;
 		while (room - b->len <= more)
 			room *= 2;
-		b->text = realloc(b->text, room);
-		if (!b->text) {
+		char *text = realloc(b->text, room);
+		if (!text) {
 			fputs("out of memory\n", stderr);
 			abort();
 		}
+		b->text = text;
 		b->room = room;
 	}
 	return true;

@@ -1,5 +1,6 @@
 #include "reconcile/schema/fields.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Kinds of steps and of authentications, as bits in the order of their words. */
@@ -289,12 +290,21 @@ const struct field *field_child(const struct field *outer, const char *key, unsi
 	return other;
 }
 
+/* The kinds of an object that has a variant: the words of the field with that name. */
+static const char *const *field_variant_words(const struct field *object)
+{
+	const struct field *variant = field_child(object, object->variant, ALL_KINDS);
+
+	assert(variant);
+	return variant->words;
+}
+
 unsigned field_kind(const struct field *field, const struct node *n, unsigned outer)
 {
 	if (!field || !field->variant)
 		return outer;
 	const char *word = node_get_text(n, field->variant);
-	const char *const *words = field_child(field, field->variant, ALL_KINDS)->words;
+	const char *const *words = field_variant_words(field);
 	if (!word)
 		return 1;
 	for (unsigned i = 0; words[i]; i++)
@@ -310,7 +320,7 @@ bool field_own_tag(const char *name)
 
 const char *field_kind_words(struct arena *a, const struct field *field, unsigned bits)
 {
-	const char *const *words = field_child(field, field->variant, ALL_KINDS)->words;
+	const char *const *words = field_variant_words(field);
 	const char *text = "";
 
 	for (unsigned i = 0; words[i]; i++)

@@ -110,10 +110,16 @@ static bool read_partial_version(const char **p, struct version *out)
 	*p += **p == 'v';
 	if (!read_version_numbers(p, &v))
 		return false;
-	if (v.given == 3 && **p == '-' && (++*p, !read_identifiers(p, true, &v.pre, &v.pre_len)))
-		return false;
-	if (v.given == 3 && **p == '+' && (++*p, !read_identifiers(p, false, &build, &build_len)))
-		return false;
+	if (v.given == 3 && **p == '-') {
+		++*p;
+		if (!read_identifiers(p, true, &v.pre, &v.pre_len))
+			return false;
+	}
+	if (v.given == 3 && **p == '+') {
+		++*p;
+		if (!read_identifiers(p, false, &build, &build_len))
+			return false;
+	}
 	*out = v;
 	return true;
 }

@@ -1,5 +1,6 @@
 #include "reconcile/schema/validate.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -239,6 +240,7 @@ static void report_unknown_field(const struct check *c, const struct field *obje
 static void report_wrong_kind(const struct check *c, const struct field *f, const struct entry *e,
                        struct kind kind, const struct path *path)
 {
+	assert(kind.holder);	/* a field is of one kind only in an object that has a variant */
 	const char *of = strcmp(kind.holder->name, "*") == 0 ? "a step" : kind.holder->name;
 
 	diagnostics_add(c->faults, e->at, "%s: \"%s\" is not allowed in %s of type %s, only in %s",

@@ -1,5 +1,6 @@
 #include "reconcile/tree/json.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <limits.h>
 #include <math.h>
@@ -221,6 +222,7 @@ static bool convert_object(struct arena *a, json_object *from, struct node *n, s
 		struct node *value = convert_value(a, child, err);
 		if (!value)
 			return false;
+		assert(n->entries);
 		n->entries[n->count++] = (struct entry){ .key = arena_strdup(a, key), .value = value };
 	}
 	node_index(a, n);

@@ -74,6 +74,7 @@ static size_t hash_key(const char *key)
 /* The slot of key, or the free one where it belongs. */
 static uint32_t *find_slot(const struct node_index *index, const char *key)
 {
+	assert(key);
 	size_t i = hash_key(key) & index->mask;
 
 	while (index->slots[i] && strcmp(index->map->entries[index->slots[i] - 1].key, key) != 0)
@@ -93,6 +94,7 @@ void node_index(struct arena *a, struct node *map)
 	map->index = NULL;
 	if (map->count <= FEW)
 		return;
+	assert(map->entries);
 	while (slots < 4 * map->count)
 		slots *= 2;
 	map->index = arena_new(a, struct node_index, 1);

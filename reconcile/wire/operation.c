@@ -55,7 +55,7 @@ static const char *message_of_answer(struct arena *a, const struct node *body)
 
 	for (size_t i = 0; node_empty(said) && i < ARRAY_LEN(keys); i++)
 		said = node_get(body, keys[i]);
-	if (node_empty(said))
+	if (!said || node_empty(said))
 		return "";
 	return said->kind == NODE_TEXT ? said->text : json_text(a, said);
 }

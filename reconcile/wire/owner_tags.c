@@ -51,9 +51,11 @@ static void read_tag(struct arena *a, struct owner_tags *m, const char *text, bo
 		m->settled = arena_strdup(a, text + strlen(SETTLED));
 	else if (strcmp(text, KEEP) == 0)
 		m->keep = true;
-	else if (owner_tags_is_owner(text) && !m->owner)
+	else if (!owner_tags_is_owner(text))
+		return;
+	else if (!m->owner)
 		m->owner = arena_strdup(a, text);
-	else if (owner_tags_is_owner(text) && strcmp(m->owner, text) != 0)
+	else if (strcmp(m->owner, text) != 0)
 		m->other = arena_strdup(a, text);
 }
 

@@ -95,7 +95,7 @@ static void assign_slots(struct engine *g)
 {
 	size_t waiting = count_waiting_executions(g), slots;
 
-	for (size_t i = 0; i < g->execution_count && (slots = free_slots(g)) && !g->state.stopping; i++) {
+	for (size_t i = 0; i < g->execution_count && waiting > 0 && (slots = free_slots(g)) && !g->state.stopping; i++) {
 		struct execution *x = g->executions[(g->first_waiting + i) % g->execution_count];
 		if (!x->waiting_for_slot)
 			continue;
