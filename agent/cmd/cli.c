@@ -342,11 +342,9 @@ static void cli_move_help_first(struct arena *a, struct command_line *line, size
 {
 	const char **words = arena_new(a, const char *, line->word_count);
 
+	memcpy(words, line->words, line->word_count * sizeof *words);
+	memmove(words + 1, words, used * sizeof *words);
 	words[0] = "help";
-	for (size_t i = 0; i < used; i++)
-		words[i + 1] = line->words[i];
-	for (size_t i = used + 1; i < line->word_count; i++)
-		words[i] = line->words[i];
 	line->words = words;
 }
 

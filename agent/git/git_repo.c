@@ -166,7 +166,7 @@ static enum git_found path_walk_leave(struct path_walk *w)
 static enum git_found path_walk_follow(struct path_walk *w, const char *rest, struct git_place *out)
 {
 	enum git_found found = GIT_FOUND;
-	struct git_place next;
+	struct git_place next = { 0 };
 
 	for (rest += strspn(rest, "/"); *rest; rest += strspn(rest, "/")) {
 		const char *name = arena_strndup(w->arena, rest, strcspn(rest, "/"));

@@ -87,7 +87,8 @@ static int transport_give_up(struct git_transport *t, const char *why)
 static bool is_connected_elsewhere(const struct git_transport *t)
 {
 	for (int fd = 0; fd < CONNECTIONS_SEEN; fd++) {
-		union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } peer;
+		union { struct sockaddr any; struct sockaddr_in v4; struct sockaddr_in6 v6; } peer =
+			{ .any.sa_family = AF_UNSPEC };
 		socklen_t len = sizeof peer;
 		if (getpeername(fd, &peer.any, &len) < 0)
 			continue;

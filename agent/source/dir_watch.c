@@ -333,6 +333,7 @@ bool dir_watch_open(const char *dir, struct dir_watch **out, struct err *err)
 	}
 	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (w->fd < 0 && errno != EMFILE)
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 		return err_sys(err, errno, "watch %s", dir);
 	if (w->fd < 0)
 		err_set(&w->degraded, "%s: the system has no inotify instance left (fs.inotify.max_user_instances): "

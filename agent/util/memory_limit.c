@@ -17,7 +17,7 @@ void memory_limit_set(size_t bytes)
 	struct rlimit limit;
 
 	if (!file || fscanf(file, "%*u %*u %*u %*u %*u %lu", &pages) != 1)
-		pages = 0;
+		pages = 0;	/* NOLINT(clang-analyzer-unix.Stream): it does not see CLEANUP */
 	rlim_t most = (rlim_t)pages * sysconf(_SC_PAGESIZE) + bytes;
 	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur > most) {
 		limit.rlim_cur = most;

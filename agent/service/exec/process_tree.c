@@ -19,6 +19,7 @@ static bool process_tree_read_stat(int proc, const char *name, struct process *o
 	char path[64], text[STAT_MAX + 1];
 
 	snprintf(path, sizeof path, "%s/stat", name);
+	/* NOLINTNEXTLINE(*StdCLibraryFunctions): dirfd() does not fail */
 	CLEANUP(fd_close) int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	ssize_t len = fd < 0 ? -1 : read(fd, text, STAT_MAX);
 	if (len <= 0)
