@@ -202,7 +202,11 @@ run_stage() {
 	for needed in $(needs "$1"); do
 		run_stage "$needed"
 		case " $ended " in
-		*" $needed:failed "*) return ;;
+		*" $needed:failed "*)
+			echo "== $1: not run, as $needed failed"
+			table="$table
+$(printf '%-10s not run, as %s failed' "$1" "$needed")"
+			return ;;
 		esac
 	done
 	case " $ended " in
