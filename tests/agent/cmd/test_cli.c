@@ -134,7 +134,7 @@ static void a_line_ends_with_its_code_and_texts(void **state)
 		{ "plan x --vars /nonexistent", "",
 		  "flowsync: error: /nonexistent: --vars: cannot be read: No such file or directory\n", 64 },
 		{ "plan x --config /nonexistent", "",
-		  "flowsync: error: /nonexistent: --vars: cannot be read: No such file or directory\n", 64 },
+		  "flowsync: error: /nonexistent: configuration file: cannot be read: No such file or directory\n", 64 },
 		{ "--version", "version:\n", "flowsync: ran\n", 0 },
 		{ "version -c /nonexistent", "version:\n", "flowsync: ran\n", 0 },
 	};
