@@ -556,7 +556,7 @@ class FlowsyncTest(flowsync.ServiceCase):
             for wrote in (1, 0):
                 outcome, result = self.run_on(peer, "sync", self.write({"a.yaml": text % ""}, "gone"))
                 self.assertEqual(outcome, (0, wrote), result)
-                self.assertEqual("whether it is gone cannot be seen" in result.err, bool(wrote), result)
+                self.assertEqual("the service does not show whether it is gone" in result.err, bool(wrote), result)
             self.assertEqual(peer.named("a").body["steps"]["s"]["repository"].get("token"), kept)
 
     def test_no_create_is_made_twice(self):
