@@ -60,14 +60,14 @@ const char *sync_job_name(const struct sync_job *s)
 
 static void sync_job_record_fetch_failure(struct sync_job *s, const struct err *err)
 {
-	bool same_as_before = strcmp(s->source_err.msg, err->msg) == 0;
-
-	s->source_err = *err;
+	/* Logged here once, not by every cycle that runs without the fetch: those have the error in their reports. */
+	if (!s->stopping) {
+		if (strcmp(s->source_err.msg, err->msg) != 0)
+			log_warn(&s->log, "%s", err->msg);
+		s->source_err = *err;
+	}
 	metrics_add_fetch(s->shared->metrics, sync_job_name(s), false, clock_monotonic() - s->fetch_began);
 	sync_job_handle_event(s, &(struct scheduler_event){ .kind = SCHEDULER_FETCHED });
-	/* Where a cycle runs without the fetch, its report has the error. */
-	if (!s->stopping && !s->sched.source_failed && !same_as_before)
-		log_warn(&s->log, "%s", s->source_err.msg);
 }
 
 /* The context of a command about this sync alone. */

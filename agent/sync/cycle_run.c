@@ -383,6 +383,20 @@ static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 	return cycle_run_build_report(r);
 }
 
+/* Without the error of a failed fetch, which the agent has logged. */
+static void cycle_run_log_faults(const struct cycle_run *r)
+{
+	const char *logged = r->ctx->job ? r->ctx->job->source_error : NULL;
+	struct diagnostics rest = r->faults;
+
+	rest.items = arena_new(r->ctx->arena, struct diagnostic, r->faults.count);
+	rest.count = 0;
+	for (size_t i = 0; i < r->faults.count; i++)
+		if (!logged || strcmp(r->faults.items[i].message, logged) != 0)
+			rest.items[rest.count++] = r->faults.items[i];
+	diagnostics_log(r->ctx->log, &rest);
+}
+
 int cycle_run(struct context *ctx, bool apply)
 {
 	struct cycle_run r;
@@ -394,7 +408,7 @@ int cycle_run(struct context *ctx, bool apply)
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */
 	bool store = apply && (ctx->job || !r.report.verdict.usage);
 	struct node *tree = cycle_run_save_report(&r, store);
-	diagnostics_log(ctx->log, &r.faults);
+	cycle_run_log_faults(&r);
 	report_print(ctx, tree);
 	source_done(&r.source);
 	return exit_status_code(&r.report.verdict);

@@ -80,6 +80,19 @@ class CommitTest(GitCase):
         self.assertEqual(self.command_of("a"), "true")
         self.assertEqual((healed["trigger"], healed["workflows"][0]["reason"]), ("interval", "drift"))
 
+    def test_a_folder_that_is_gone_is_logged_once(self):
+        agent = self.agent(self.config(self.git_sync(interval="1s")))
+        agent.wait_ready()
+        self.repository.git("-C", self.repository.work, "rm", "-q", "-r", "workflows")
+        self.commit({"README": "nothing more\n"})
+        gone = 'has no folder "workflows"'
+        for _ in range(2):
+            report = agent.wait_next("one", lambda: None, trigger="interval", outcome="partial")
+            self.assertIn(gone, str(report["errors"]))
+        self.assertEqual(agent.output().count(gone), 1, agent.output())
+        self.assertEqual(self.names(), ["a"])
+        agent.stop()
+
     def test_a_hook_fetches_at_once(self):
         secret = self.secret("hook")
         (self.tmp / "hook").write_text(secret + "\n")
