@@ -132,16 +132,6 @@ static bool status_server_check_signature(const char *value, const char *prefix,
 	return digest_equal(given, wanted);
 }
 
-/* Compares digests, so that the time reveals nothing of the secret, not even its length. */
-static bool status_server_equals_secret(const char *value, const char *secret)
-{
-	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
-
-	digest_hmac(secret, strlen(secret), value, strlen(value), given);
-	digest_hmac(secret, strlen(secret), secret, strlen(secret), wanted);
-	return digest_equal(given, wanted);
-}
-
 /* prefix NULL: the value is the secret itself. */
 static const struct { const char *header, *prefix; } proofs[] = {
 	{ "X-Hub-Signature-256", "sha256=" },
@@ -164,7 +154,7 @@ static bool status_server_check_proof(const struct http_request *request, const 
 	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
 		const char *value = http_header(request, proofs[i].header);
 		if (value && (proofs[i].prefix ? status_server_check_signature(value, proofs[i].prefix, secret, request)
-		                               : status_server_equals_secret(value, secret)))
+		                               : digest_secret_equal(value, secret)))
 			return true;
 	}
 	return false;

@@ -192,3 +192,12 @@ bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGE
 {
 	return memeql_sec(a, b, DIGEST_SIZE);
 }
+
+bool digest_secret_equal(const char *given, const char *secret)
+{
+	unsigned char a[DIGEST_SIZE], b[DIGEST_SIZE];
+
+	digest_hmac(secret, strlen(secret), given, strlen(given), a);
+	digest_hmac(secret, strlen(secret), secret, strlen(secret), b);
+	return digest_equal(a, b);
+}

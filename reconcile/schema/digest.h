@@ -41,5 +41,7 @@ void digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,
                  unsigned char out[DIGEST_SIZE]);
 /* True if both are equal; takes the same time wherever they differ. */
 bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGEST_SIZE]);
+/* True if given is the text of secret; the time reveals nothing of secret, not even its length. */
+bool digest_secret_equal(const char *given, const char *secret);
 
 #endif

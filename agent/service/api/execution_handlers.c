@@ -338,15 +338,10 @@ static bool is_download_proven(struct api_request *r, const char *step)
 	const char *until = api_parameter(r, "until"), *given = api_parameter(r, "proof");
 	int64_t time = until ? strtoll(until, NULL, 10) : 0;
 	unsigned char proof[DIGEST_SIZE];
-	unsigned char different = 0;
 
 	make_download_proof(r, r->path_word, step, time, proof);
 	append_hex(&text, proof, sizeof proof);
-	if (!given || strlen(given) != text.len)
-		return false;
-	for (size_t i = 0; i < text.len; i++)
-		different |= (unsigned char)(given[i] ^ text.text[i]);
-	return !different && time >= r->api->now() / 1000;
+	return given && digest_secret_equal(given, buf_str(&text)) && time >= r->api->now() / 1000;
 }
 
 void handle_log_file(struct api_request *r)

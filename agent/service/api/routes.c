@@ -7,6 +7,7 @@
 #include "agent/service/api/api_request.h"
 #include "agent/service/api/execution_handlers.h"
 #include "agent/service/engine/wakeup.h"
+#include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/validate.h"
 
@@ -363,17 +364,6 @@ static void routes_answer(void *ctx, const struct http_request *request, struct 
 	routes_dispatch(&r);
 }
 
-/* Takes the same time whatever the difference is, so that a token cannot be guessed byte by byte. */
-static bool token_equals(const char *given, const char *token)
-{
-	size_t len = strlen(given);
-	unsigned char different = len != strlen(token);
-
-	for (size_t i = 0; token[i]; i++)
-		different |= (unsigned char)(token[i] ^ given[len ? i % len : 0]);
-	return !different;
-}
-
 static bool routes_check_token(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	const struct service_api *api = ctx;
@@ -381,7 +371,7 @@ static bool routes_check_token(void *ctx, const struct http_request *request, st
 	/* These URLs are secrets themselves. */
 	if (strncmp(request->path, "/hooks/", 7) == 0 || strncmp(request->path, "/downloads/", 11) == 0)
 		return true;
-	if (request->authorization && token_equals(request->authorization, api->token))
+	if (request->authorization && digest_secret_equal(request->authorization, api->token))
 		return true;
 	http_detail(response, 401,
 	            request->authorization ? "the token in Authorization is not the token of this service"

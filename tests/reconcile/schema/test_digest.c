@@ -185,6 +185,18 @@ static void digests_are_equal_only_if_every_byte_is(void **state)
 	}
 }
 
+static void a_secret_is_equal_only_to_the_whole_text(void **state)
+{
+	static const char *const others[] = { "", "s", "secre", "secret ", "Secret", "secreT", "secretsecret" };
+
+	assert_true(digest_secret_equal("secret", "secret"));
+	assert_true(digest_secret_equal("", ""));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		assert_false(digest_secret_equal(others[i], "secret"));
+		assert_false(digest_secret_equal("secret", others[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_secret_value_is_salted_with_name_and_place),
 		cmocka_unit_test(a_proof_of_a_secret_is_the_one_of_the_standard),
 		cmocka_unit_test(digests_are_equal_only_if_every_byte_is),
+		cmocka_unit_test(a_secret_is_equal_only_to_the_whole_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
