@@ -15,6 +15,16 @@
 
 enum { RESULT_MAX = 64 << 10 };
 
+struct attempt_command attempt_hidden_command(struct arena *a, const char *name, const struct buf *document)
+{
+	const char **argv = arena_new(a, const char *, 2);
+
+	argv[0] = name;
+	return (struct attempt_command){
+		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(document), document->len), .len = document->len,
+	};
+}
+
 /* ---- the document ----
  *
  * Environment and input may hold any bytes, JSON holds only UTF-8.  So all texts are written in base64. */

@@ -31,6 +31,9 @@ struct attempt_command {
 	const char *const *env;		/* instead of the attempt's; NULL: the attempt's */
 };
 
+/* The hidden command called name, which reads document from stdin; the document is copied into a. */
+struct attempt_command attempt_hidden_command(struct arena *a, const char *name, const struct buf *document);
+
 struct attempt {
 	const char *folder;		/* absolute path; the supervisor creates it, and work */
 	const struct attempt_command *commands;	/* the first one that fails is the last one that runs */

@@ -18,16 +18,13 @@ enum { ANSWER_MAX = 64 << 10 };	/* bytes of a webhook's response, of which only 
 static bool notification_write_document(struct arena *a, const struct node *document, struct attempt_command *out,
                                         struct err *err)
 {
-	static const char *const argv[] = { "send-notification", NULL };
 	CLEANUP(buf_done) struct buf text = BUF(NOTIFICATION_DOCUMENT_MAX);
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
 		return err_set(err, "the notification is larger than %d MiB",
 		               NOTIFICATION_DOCUMENT_MAX >> 20);
-	*out = (struct attempt_command){
-		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
-	};
+	*out = attempt_hidden_command(a, "send-notification", &text);
 	return true;
 }
 

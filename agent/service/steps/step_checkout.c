@@ -124,19 +124,10 @@ static void step_checkout_set_options(struct arena *a, const struct step_checkou
 	f->remote.advice = "name a stored one as the repository's token";
 }
 
-static struct attempt_command step_checkout_make_command(struct arena *a, const struct git_fetch *f)
-{
-	static const char *const argv[] = { "step-checkout", NULL };
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	git_fetch_write(f, &text);
-	return (struct attempt_command){ .argv = argv, .self = true,
-		.input = arena_strndup(a, buf_str(&text), text.len), .len = text.len };
-}
-
 bool step_checkout_command(struct arena *a, const struct node *repository, const struct step_checkout_options *place,
                            struct attempt_command *out, const char *const **masks, struct err *err)
 {
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *name = node_get_text(repository, "token"), *value;
 	struct git_fetch f = { 0 };
 	struct git_url url;
@@ -147,7 +138,8 @@ bool step_checkout_command(struct arena *a, const struct node *repository, const
 	                      !step_checkout_read_credential(a, value, &url, name, &f.remote, err)))
 		return err_wrap(err, "the credential of %s", url.shown);
 	step_checkout_set_options(a, place, &url, &f);
-	*out = step_checkout_make_command(a, &f);
+	git_fetch_write(&f, &text);
+	*out = attempt_hidden_command(a, "step-checkout", &text);
 	if (f.remote.token)
 		*masks = step_checkout_masks(a, value, &f.remote, *masks);
 	return true;

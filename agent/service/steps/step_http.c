@@ -326,15 +326,12 @@ static bool step_http_put_request(struct step_http_builder *m, struct node *docu
 static bool step_http_write_document(struct arena *a, const struct node *document, struct attempt_command *out,
                                      struct err *err)
 {
-	static const char *const argv[] = { "step-http", NULL };
 	CLEANUP(buf_done) struct buf text = BUF(STEP_HTTP_DOCUMENT_MAX);
 
 	json_write(document, JSON_COMPACT, &text);
 	if (text.full)
 		return err_set(err, "the request is too large, together with the texts that have to be masked");
-	*out = (struct attempt_command){
-		.argv = argv, .self = true, .input = arena_strndup(a, buf_str(&text), text.len), .len = text.len,
-	};
+	*out = attempt_hidden_command(a, "step-http", &text);
 	return true;
 }
 

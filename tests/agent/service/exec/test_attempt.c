@@ -74,6 +74,22 @@ static void what_is_written_is_read_again(void **state)
 	assert_non_null(read.commands[2].input);
 }
 
+static void a_hidden_command_keeps_a_copy_of_its_document(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct buf text = BUF_TEXT;
+
+	buf_adds(&text, "{\"x\":1}");
+	struct attempt_command command = attempt_hidden_command(&a, "step-http", &text);
+	text.text[0] = '!';
+	buf_done(&text);
+	same_words(command.argv, WORDS("step-http"));
+	assert_true(command.self);
+	assert_int_equal(command.len, 7);
+	assert_string_equal(command.input, "{\"x\":1}");
+	assert_null(command.env);
+}
+
 static void no_environment_and_no_mask_are_empty_ones(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -236,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_again),
+		cmocka_unit_test(a_hidden_command_keeps_a_copy_of_its_document),
 		cmocka_unit_test(no_environment_and_no_mask_are_empty_ones),
 		cmocka_unit_test(a_document_that_is_none_is_refused),
 		cmocka_unit_test(a_result_is_read_as_it_was_written),
