@@ -52,14 +52,14 @@ static const char heads[] = "refs/heads/", tags[] = "refs/tags/";
 
 /* ---- files ---- */
 
-static int remove_mirror_file(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	return remove(path);
-}
-
+/* What cannot be removed is found again when the mirror is made. */
 static void remove_mirror_tree(const char *dir)
 {
-	nftw(dir, remove_mirror_file, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
+	struct err err;
+
+	/* First as if dir were a symbolic link. */
+	if (unlink(dir) < 0)
+		directory_remove_tree(dir, &err);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -108,15 +108,6 @@ void mirror_mark_corrupt(const char *dir, const char *why)
 	file_replace(&a, corrupt_mark_path(&a, dir), why, strlen(why), 0600, &err);
 }
 
-void mirror_remove(const char *dir)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	static const char *const parts[] = { "", ".new", ".known", ".damaged", ".lock" };
-
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		remove_mirror_tree(arena_printf(&a, "%s%s", dir, parts[i]));
-}
-
 /* ---- the mirror itself ---- */
 
 static enum mirror_outcome mirror_corrupt(struct err *err, const char *what)
@@ -125,7 +116,7 @@ static enum mirror_outcome mirror_corrupt(struct err *err, const char *what)
 	return DAMAGED;
 }
 
-/* A mirror gets its name only when it is whole. */
+/* A mirror gets its name only when it is whole: a rename of a folder, for which file_replace() does not help. */
 static enum mirror_outcome make_mirror(struct mirror_visit *v, struct err *err)
 {
 	git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;

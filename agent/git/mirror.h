@@ -45,7 +45,4 @@ bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, c
  * read. */
 void mirror_mark_corrupt(const char *dir, const char *why);
 
-/* Removes a mirror that no other process uses, with its lock and marks. */
-void mirror_remove(const char *dir);
-
 #endif

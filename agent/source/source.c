@@ -292,8 +292,8 @@ bool source_read(struct context *ctx, const struct git_revision *pin, struct sou
 
 void source_done(struct source *s)
 {
-	if (!s->temporary)
-		return;
-	mirror_remove(s->mirror);
-	rmdir(s->temporary);
+	struct err err;
+
+	if (s->temporary)
+		directory_remove_tree(s->temporary, &err);
 }

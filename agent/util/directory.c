@@ -166,24 +166,38 @@ static void removal_remove_round(struct removal *r, DIR *top)
 	}
 }
 
+/* Returns errno of what could not be removed; 0: the folder is empty. */
+static int removal_empty_tree(const char *path)
+{
+	CLEANUP(directory_close) DIR *top = directory_open_at(AT_FDCWD, path);
+	struct removal r = { 0 };
+
+	if (!top)
+		return errno;
+	r.top = dirfd(top);
+	do {
+		removal_remove_round(&r, top);
+	} while (r.progress);
+	return r.why;
+}
+
+bool directory_empty(const char *path, struct err *err)
+{
+	int why = removal_empty_tree(path);
+
+	return !why || err_sys(err, why, "empty the folder \"%s\"", path);
+}
+
 bool directory_remove_tree(const char *path, struct err *err)
 {
-	struct removal r = { 0 };
 	struct stat st;
 
 	if (lstat(path, &st) < 0 && errno == ENOENT)
 		return true;
 	if (S_ISDIR(st.st_mode))
 		chmod(path, 0700);
-	CLEANUP(directory_close) DIR *top = directory_open_at(AT_FDCWD, path);
-	if (!top)
-		return err_sys(err, errno, "remove the folder \"%s\"", path);
-	r.top = dirfd(top);
-	do {
-		removal_remove_round(&r, top);
-		if (rmdir(path) == 0)
-			return true;
-		removal_note_failure(&r, errno);
-	} while (r.progress);
-	return err_sys(err, r.why, "remove the folder \"%s\"", path);
+	int why = removal_empty_tree(path);
+	if (!why && rmdir(path) < 0)
+		why = errno;
+	return !why || err_sys(err, why, "remove the folder \"%s\"", path);
 }

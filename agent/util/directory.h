@@ -17,6 +17,9 @@ bool directory_make_public(const char *path, struct err *err);
  * working in it.  True too if there is no such folder. */
 bool directory_remove_tree(const char *path, struct err *err);
 
+/* The same, but path itself stays, as an empty folder, which has to be there. */
+bool directory_empty(const char *path, struct err *err);
+
 /* For CLEANUP: closes what opendir() gave; NULL is fine. */
 void directory_close(DIR **stream);
 

@@ -3,9 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/util/directory.h"
@@ -16,7 +14,7 @@
 #include "agent/net/git_url.h"
 #include "agent/service/steps/secrets.h"
 
-enum { COMMIT_SHOWN = 10, FILES_OPEN = 16 };	/* digits; descriptors of nftw() */
+enum { COMMIT_SHOWN = 10 };	/* digits */
 
 /* ---- the service's side ---- */
 
@@ -179,17 +177,11 @@ static bool step_checkout_check_empty(struct err *err)
 	return true;
 }
 
-static int step_checkout_remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	return at->level > 0 ? remove(path) : 0;
-}
-
 /* Empties the folder again, and has the mirror cloned again. */
 static bool step_checkout_start_again(const struct git_fetch *f, struct err *err)
 {
 	mirror_mark_corrupt(f->mirror, err->msg);
-	return nftw(".", step_checkout_remove_entry, FILES_OPEN, FTW_DEPTH | FTW_PHYS) == 0 ||
-	       err_sys(err, errno, "empty the folder of the step");
+	return directory_empty(".", err);
 }
 
 /* That a mirror is corrupt is noticed when it is read: then it is cloned again, once. */
