@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/util/process_stat.h"
 #include "reconcile/plan/report.h"
 
 /* ---- the counters ---- */
@@ -517,24 +518,6 @@ static double metrics_timespec_seconds(const struct timespec *t)
 	return (double)t->tv_sec + (double)t->tv_nsec / 1e9;
 }
 
-/* Reads fields of proc_pid_stat(5) behind the second, which may contain any character.  False if they are not
- * available. */
-static bool metrics_read_proc_stat(unsigned long long *start_ticks, unsigned long long *virtual_bytes,
-                                   long long *resident_pages)
-{
-	FILE *f = fopen("/proc/self/stat", "re");
-	CLEANUP(buf_done) struct buf line = BUF(4096);
-
-	for (int c; f && (c = getc(f)) != EOF; )
-		buf_addc(&line, (char)c);
-	if (f)
-		fclose(f);
-	const char *rest = strrchr(buf_str(&line), ')');
-	return rest && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-	                      "%*d %*d %*d %llu %llu %lld",
-	                      start_ticks, virtual_bytes, resident_pages) == 3;
-}
-
 static pthread_once_t started_once = PTHREAD_ONCE_INIT;
 static double started;		/* seconds since 1970; 0: not known */
 
@@ -543,15 +526,14 @@ static double started;		/* seconds since 1970; 0: not known */
 static void metrics_read_start_time(void)
 {
 	struct timespec wall, boot;
-	unsigned long long ticks, bytes;
-	long long pages;
+	struct process_stat self;
 
-	if (!metrics_read_proc_stat(&ticks, &bytes, &pages))
+	if (!process_stat_read(getpid(), &self))
 		return;
 	clock_gettime(CLOCK_REALTIME, &wall);
 	clock_gettime(CLOCK_BOOTTIME, &boot);
 	started = metrics_timespec_seconds(&wall) - metrics_timespec_seconds(&boot) +
-	          (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	          (double)self.start_ms / 1000;
 }
 
 /* The number of open descriptors; -1: not known. */
@@ -579,18 +561,17 @@ void metrics_write_process(struct buf *out)
 {
 	struct timespec cpu;
 	struct rlimit files;
-	unsigned long long ticks, bytes;
-	long long pages;
+	struct process_stat self;
 	int count = metrics_count_open_files();
 
 	pthread_once(&started_once, metrics_read_start_time);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	metrics_print_process(out, "cpu_seconds_total", "counter", "CPU time used, without children.",
 	                      metrics_timespec_seconds(&cpu));
-	if (metrics_read_proc_stat(&ticks, &bytes, &pages)) {
+	if (process_stat_read(getpid(), &self)) {
 		metrics_print_process(out, "resident_memory_bytes", "gauge", "Resident memory.",
-		                      (double)pages * (double)sysconf(_SC_PAGESIZE));
-		metrics_print_process(out, "virtual_memory_bytes", "gauge", "Virtual memory.", (double)bytes);
+		                      (double)self.resident_bytes);
+		metrics_print_process(out, "virtual_memory_bytes", "gauge", "Virtual memory.", (double)self.virtual_bytes);
 	}
 	if (count >= 0)
 		metrics_print_process(out, "open_fds", "gauge", "Open file descriptors.", count);

@@ -16,6 +16,7 @@
 #include "agent/service/exec/cgroup_mount.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/process_stat.h"
 
 #define SERVICE		"service"
 #define STEP		"step-"
@@ -86,24 +87,14 @@ static bool cgroup_list_has_word(const char *words, const char *word)
 
 /* ---- processes ---- */
 
-/* The name of the program, which stands in brackets, may hold anything. */
-static pid_t cgroup_parent_pid(struct arena *a, pid_t pid)
+static bool cgroup_is_own_process(pid_t pid)
 {
-	const char *stat = cgroup_read_file(a, arena_printf(a, "/proc/%d", (int)pid), "stat");
-	const char *name_end = strrchr(stat, ')');
-	int parent = 0;
+	struct process_stat s = { .parent = pid };
 
-	return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
-}
-
-static bool cgroup_is_own_process(struct arena *a, pid_t pid)
-{
-	for (int i = 0; i < ANCESTORS && pid > 0; i++) {
-		if (pid == getpid())
-			return true;
-		pid = cgroup_parent_pid(a, pid);
-	}
-	return false;
+	for (int i = 0; i < ANCESTORS && s.parent != getpid(); i++)
+		if (s.parent <= 0 || !process_stat_read(s.parent, &s))
+			return false;
+	return s.parent == getpid();
 }
 
 /* Moves the processes of `from` to `to`.  All have to be this process or its descendants; one that ended meanwhile is
@@ -118,7 +109,7 @@ static bool cgroup_move_processes(const char *from, const char *to, struct err *
 		/* 0 is a process outside of this pid namespace. */
 		if (end == list)
 			break;
-		if (!cgroup_is_own_process(&a, (pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
+		if (!cgroup_is_own_process((pid_t)pid) && (pid == 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH))
 			return err_set(err, "it holds a process of another program (%ld)", pid);
 		if (!cgroup_write_file(to, "cgroup.procs", arena_printf(&a, "%ld", pid)) && errno != ESRCH)
 			return err_sys(err, errno, "move process %ld to \"%s\"", pid, to);

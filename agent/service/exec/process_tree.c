@@ -1,34 +1,11 @@
 #include "agent/service/exec/process_tree.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "agent/util/directory.h"
-#include "agent/util/fd.h"
-
-enum { STAT_MAX = 512 };
-
-/* "12 (name) S 1 12 ...": a name may hold anything, a parenthesis too. */
-static bool process_tree_read_stat(int proc, const char *name, struct process *out)
-{
-	char path[64], text[STAT_MAX + 1];
-
-	snprintf(path, sizeof path, "%s/stat", name);
-	/* NOLINTNEXTLINE(*StdCLibraryFunctions): dirfd() does not fail */
-	CLEANUP(fd_close) int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, text, STAT_MAX);
-	if (len <= 0)
-		return false;
-	text[len] = '\0';
-	const char *behind = strrchr(text, ')');
-	out->pid = (pid_t)strtol(name, NULL, 10);
-	return behind && sscanf(behind, ") %*c %d %d", &out->parent, &out->group) == 2;
-}
 
 /* Not from /proc/PID/task/TID/children, which not every kernel has. */
 static void process_tree_read_all(struct arena *a, struct process_tree *out)
@@ -37,8 +14,8 @@ static void process_tree_read_all(struct arena *a, struct process_tree *out)
 	size_t room = 0;
 
 	for (struct dirent *e; proc && (e = readdir(proc)); ) {
-		struct process p;
-		if (*e->d_name < '0' || *e->d_name > '9' || !process_tree_read_stat(dirfd(proc), e->d_name, &p))
+		struct process_stat p;
+		if (*e->d_name < '0' || *e->d_name > '9' || !process_stat_read((pid_t)strtol(e->d_name, NULL, 10), &p))
 			continue;
 		arena_grow(a, out->items, out->count, room);
 		out->items[out->count++] = p;
@@ -47,7 +24,7 @@ static void process_tree_read_all(struct arena *a, struct process_tree *out)
 
 static int process_tree_compare_parents(const void *a, const void *b)
 {
-	pid_t one = ((const struct process *)a)->parent, other = ((const struct process *)b)->parent;
+	pid_t one = ((const struct process_stat *)a)->parent, other = ((const struct process_stat *)b)->parent;
 
 	return one < other ? -1 : one > other;
 }
@@ -85,7 +62,7 @@ void process_tree_list_except(struct arena *a, const pid_t *except, size_t count
 	process_tree_read_all(a, &all);
 	if (all.count)
 		qsort(all.items, all.count, sizeof *all.items, process_tree_compare_parents);
-	below.items = arena_new(a, struct process, all.count + 1);
+	below.items = arena_new(a, struct process_stat, all.count + 1);
 	for (size_t next = 0; ; parent = below.items[next++].pid) {
 		for (size_t i = process_tree_first_child(&all, parent);
 		     i < all.count && all.items[i].parent == parent; i++)

@@ -5,12 +5,11 @@
 
 #include <sys/types.h>
 
+#include "agent/util/process_stat.h"
 #include "reconcile/base/arena.h"
 
-struct process { pid_t pid, parent, group; };
-
 struct process_tree {
-	struct process *items;	/* parents before their children; zombies too */
+	struct process_stat *items;	/* parents before their children; zombies too */
 	size_t count;
 };
 

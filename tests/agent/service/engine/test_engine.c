@@ -17,6 +17,7 @@
 #include "agent/service/engine/engine.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/process_stat.h"
 #include "agent/service/engine/execution_start.h"
 #include "agent/service/api/execution_json.h"
 #include "agent/service/engine/execution_document.h"
@@ -679,19 +680,16 @@ static void a_drain_that_is_cut_short_stops_all_executions(void **state)
 
 /* ---- a runner that is killed ---- */
 
-static pid_t runner_of_this(struct fixture *f)
+static pid_t runner_of_this(void)
 {
 	DIR *proc = opendir("/proc");
 	pid_t runner = 0;
 
 	for (struct dirent *e; (e = readdir(proc)); ) {
-		char text[256] = "", name[64] = "";
-		int pid, above;
-		CLEANUP(fd_close) int fd = openat(dirfd(proc), arena_printf(&f->arena, "%s/stat", e->d_name), O_RDONLY);
-		if (fd >= 0 && read(fd, text, sizeof text - 1) > 0 &&
-		    sscanf(text, "%d (%63[^)]) %*c %d", &pid, name, &above) == 3 && above == getpid() &&
-		    strcmp(name, "flowsync-runner") == 0)
-			runner = pid;
+		struct process_stat s;
+		if (process_stat_read(atoi(e->d_name), &s) && s.parent == getpid() &&
+		    strcmp(s.name, "flowsync-runner") == 0)
+			runner = s.pid;
 	}
 	closedir(proc);
 	assert_true(runner > 1);
@@ -708,7 +706,7 @@ static void an_execution_continues_after_its_runner_was_killed(void **state)
 	const char *uuid = begin(f, id, with_marks(f));
 
 	wait_marks(f, "a\n");
-	assert_int_equal(kill(runner_of_this(f), SIGKILL), 0);
+	assert_int_equal(kill(runner_of_this(), SIGKILL), 0);
 	assert_string_equal(wait_end(f, uuid),
 	                    "Failed: a Failed 1 its supervisor was killed, b Success 1 0 terminated");
 	engine_stop(g);

@@ -19,6 +19,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/process_stat.h"
 #include "agent/service/exec/runner_client.h"
 #include "agent/service/exec/runner_process.h"
 #include "agent/service/exec/supervisor.h"
@@ -171,12 +172,9 @@ static pid_t pid_in(const char *path)
 /* As in /proc/PID/stat; '\0': no such process. */
 static char process_state(pid_t pid)
 {
-	CLEANUP(fd_close) int fd = open(arena_printf(&arena, "/proc/%d/stat", (int)pid), O_RDONLY);
-	char text[256] = "";
-	ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	const char *name_end = len > 0 ? strrchr(text, ')') : NULL;
+	struct process_stat s;
 
-	return name_end ? name_end[2] : '\0';
+	return process_stat_read(pid, &s) ? s.state : '\0';
 }
 
 static void wait_state(pid_t pid, char state)
@@ -242,14 +240,10 @@ static size_t children(pid_t parent, const char *name, pid_t out[], size_t most)
 	size_t count = 0;
 
 	for (struct dirent *e; (e = readdir(proc)); ) {
-		char text[256] = "", found[64] = "";
-		int pid, above;
-		int fd = openat(dirfd(proc), arena_printf(&arena, "%s/stat", e->d_name), O_RDONLY);
-		if (fd >= 0 && read(fd, text, sizeof text - 1) > 0 &&
-		    sscanf(text, "%d (%63[^)]) %*c %d", &pid, found, &above) == 3 &&
-		    (!parent || above == parent) && strcmp(found, name) == 0 && count < most)
-			out[count++] = pid;
-		fd_close(&fd);
+		struct process_stat s;
+		if (process_stat_read(atoi(e->d_name), &s) && (!parent || s.parent == parent) &&
+		    strcmp(s.name, name) == 0 && count < most)
+			out[count++] = s.pid;
 	}
 	closedir(proc);
 	return count;
