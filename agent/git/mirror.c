@@ -1,16 +1,15 @@
 #include "agent/git/mirror.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/file_lock.h"
 #include "agent/util/directory.h"
 #include "agent/git/git_repack.h"
 #include "agent/git/git_repo.h"
@@ -82,15 +81,7 @@ static bool lock_mirror(struct arena *a, const char *dir, int *out, struct err *
 {
 	const char *path = arena_printf(a, "%s.lock", dir), *above = file_directory(a, dir);
 
-	if (*above && !directory_make(above, err))
-		return false;
-	*out = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-	if (*out < 0)
-		return err_sys(err, errno, "open the lock \"%s\" of a mirror", path);
-	while (flock(*out, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(err, errno, "take the lock \"%s\" of a mirror", path);
-	return true;
+	return (!*above || directory_make(above, err)) && file_lock_take(path, true, out, err);
 }
 
 static const char *corrupt_mark_path(struct arena *a, const char *dir)

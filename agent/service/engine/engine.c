@@ -2,18 +2,17 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "agent/service/engine/cron_scheduler.h"
 #include "agent/util/fd.h"
+#include "agent/util/file_lock.h"
 #include "agent/util/directory.h"
 #include "agent/service/engine/execution.h"
 #include "agent/util/clock.h"
@@ -492,21 +491,12 @@ static void open_cgroups(struct engine *g)
 		                                          err.msg);
 }
 
-/* False with an empty *err: another engine has the lock. */
+/* ERR_CONFLICT: another engine has the lock. */
 static bool engine_take_lock(struct engine *g, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *path = arena_printf(&a, "%s.lock", g->options.database);
-	CLEANUP(fd_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	*err = (struct err){ 0 };
-	if (fd < 0)
-		return err_sys(err, errno, "open \"%s\"", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno != EWOULDBLOCK && err_sys(err, errno, "lock \"%s\"", path);
-	g->lock_fd = fd;
-	fd = -1;
-	return true;
+	return file_lock_take(arena_printf(&a, "%s.lock", g->options.database), false, &g->lock_fd, err);
 }
 
 static bool engine_begin(struct engine *g, struct err *err)
@@ -556,11 +546,11 @@ static int engine_try_to_execute(struct engine *g)
 
 	if (locked && engine_begin(g, &err)) {
 		engine_loop(g);
-	} else if (*err.msg) {
-		log_error(g->options.log, "cannot execute workflows: %s", err.msg);
-	} else {
+	} else if (!locked && err.kind == ERR_CONFLICT) {
 		log_standby(g);
 		return LOCK_RETRY_MS;
+	} else {
+		log_error(g->options.log, "cannot execute workflows: %s", err.msg);
 	}
 	if (locked)
 		engine_end(g);

@@ -751,7 +751,7 @@ static void a_lock_that_cannot_be_opened_is_logged(void **state)
 	struct engine *g = start(f);
 	assert_false(engine_has_lock(g));
 	engine_stop(g);
-	assert_non_null(strstr(said(f), arena_printf(&f->arena, "cannot execute workflows: open \"%s\": Too many levels of "
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "cannot execute workflows: open lock \"%s\": Too many levels of "
 	                                             "symbolic links\n", lock)));
 }
 
