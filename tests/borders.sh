@@ -34,6 +34,13 @@ home 'microhttpd\.h'  agent/net/http_server.c
 home 'libsmartcols/' agent/util/table.c
 home 'systemd/'       agent/util/systemd_notify.c agent/util/id128.c
 
+wrong=$(grep -nE '\b(clock_gettime|gettimeofday)\(|[^_[:alnum:]]time\(NULL\)' agent/*/*.c agent/*/*/*.c |
+        grep -v '^agent/util/clock\.c:')
+if [ -n "$wrong" ]; then
+	printf 'clocks are read outside of agent/util/clock.c:\n%s\n' "$wrong"
+	bad=1
+fi
+
 wrong=$(grep -nE '^#[[:space:]]*include[[:space:]]*["<](agent/|unistd\.h|fcntl\.h|poll\.h|signal\.h|sys/)' \
              reconcile/*/*.[ch])
 if [ -n "$wrong" ]; then

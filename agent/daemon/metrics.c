@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "agent/util/clock.h"
 #include "agent/util/process_stat.h"
 #include "reconcile/plan/report.h"
 
@@ -513,11 +513,6 @@ void metrics_write(const struct metrics *m, struct buf *out)
 
 /* ---- the process ---- */
 
-static double metrics_timespec_seconds(const struct timespec *t)
-{
-	return (double)t->tv_sec + (double)t->tv_nsec / 1e9;
-}
-
 static pthread_once_t started_once = PTHREAD_ONCE_INIT;
 static double started;		/* seconds since 1970; 0: not known */
 
@@ -525,15 +520,10 @@ static double started;		/* seconds since 1970; 0: not known */
  * is hidden from a service that systemd confines. */
 static void metrics_read_start_time(void)
 {
-	struct timespec wall, boot;
 	struct process_stat self;
 
-	if (!process_stat_read(getpid(), &self))
-		return;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	started = metrics_timespec_seconds(&wall) - metrics_timespec_seconds(&boot) +
-	          (double)self.start_ms / 1000;
+	if (process_stat_read(getpid(), &self))
+		started = (double)(clock_now() - clock_boottime() + self.start_ms) / 1000;
 }
 
 /* The number of open descriptors; -1: not known. */
@@ -559,15 +549,13 @@ static void metrics_print_process(struct buf *out, const char *name, const char 
 
 void metrics_write_process(struct buf *out)
 {
-	struct timespec cpu;
 	struct rlimit files;
 	struct process_stat self;
 	int count = metrics_count_open_files();
 
 	pthread_once(&started_once, metrics_read_start_time);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	metrics_print_process(out, "cpu_seconds_total", "counter", "CPU time used, without children.",
-	                      metrics_timespec_seconds(&cpu));
+	                      (double)clock_cpu() / 1000);
 	if (process_stat_read(getpid(), &self)) {
 		metrics_print_process(out, "resident_memory_bytes", "gauge", "Resident memory.",
 		                      (double)self.resident_bytes);

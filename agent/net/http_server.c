@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
 
 enum {
@@ -353,12 +354,11 @@ bool http_server_start(const struct http_options *options, const struct listener
 
 static void wait_for_idle(struct http_server *s)
 {
-	struct timespec end;
+	int64_t end = clock_monotonic() + STOP_MS;
+	struct timespec until = { .tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000 };
 
-	clock_gettime(CLOCK_REALTIME, &end);
-	end.tv_sec += STOP_MS / 1000;
 	pthread_mutex_lock(&s->lock);
-	while (s->under_way && pthread_cond_timedwait(&s->idle, &s->lock, &end) != ETIMEDOUT)
+	while (s->under_way && pthread_cond_clockwait(&s->idle, &s->lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 		;
 	pthread_mutex_unlock(&s->lock);
 }

@@ -3,27 +3,37 @@
 #include <string.h>
 #include <time.h>
 
-static int64_t clock_read_ms(clockid_t clock)
+static int64_t clock_read_us(clockid_t clock)
 {
 	struct timespec now;
 
 	clock_gettime(clock, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
 int64_t clock_now(void)
 {
-	return clock_read_ms(CLOCK_REALTIME);
+	return clock_read_us(CLOCK_REALTIME) / 1000;
+}
+
+int64_t clock_monotonic_us(void)
+{
+	return clock_read_us(CLOCK_MONOTONIC);
 }
 
 int64_t clock_monotonic(void)
 {
-	return clock_read_ms(CLOCK_MONOTONIC);
+	return clock_monotonic_us() / 1000;
 }
 
 int64_t clock_boottime(void)
 {
-	return clock_read_ms(CLOCK_BOOTTIME);
+	return clock_read_us(CLOCK_BOOTTIME) / 1000;
+}
+
+int64_t clock_cpu(void)
+{
+	return clock_read_us(CLOCK_PROCESS_CPUTIME_ID) / 1000;
 }
 
 void timestamp_add(struct buf *out, int64_t ms)

@@ -1,4 +1,4 @@
-/* clock.h: the wall clock, and its times as they are written everywhere: RFC 3339 in UTC. */
+/* clock.h: all clocks that the program reads, and the one form of times in text: RFC 3339 in UTC. */
 #ifndef AGENT_UTIL_CLOCK_H
 #define AGENT_UTIL_CLOCK_H
 
@@ -10,11 +10,15 @@
 /* Milliseconds since 1970. */
 int64_t clock_now(void);
 
-/* Milliseconds of CLOCK_MONOTONIC, for deadlines. */
+/* Milliseconds and microseconds of CLOCK_MONOTONIC, for deadlines. */
 int64_t clock_monotonic(void);
+int64_t clock_monotonic_us(void);
 
 /* Milliseconds of a clock that only goes forward, and goes on while the machine sleeps. */
 int64_t clock_boottime(void);
+
+/* Milliseconds of processor time that this process has used, without its children. */
+int64_t clock_cpu(void);
 
 /* Both: "2026-11-23T04:05:06.789Z" */
 void timestamp_add(struct buf *out, int64_t ms);

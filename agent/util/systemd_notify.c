@@ -1,8 +1,8 @@
 #include "agent/util/systemd_notify.h"
 
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
+#include "agent/util/clock.h"
 #include "agent/util/term.h"
 
 enum { STATUS_MAX = 500 };
@@ -16,11 +16,7 @@ void systemd_notify_ready(void)
  * Type=notify-reload service. */
 void systemd_notify_reloading(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
-	           (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic_us());
 }
 
 void systemd_notify_stopping(void)

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/daemon/status_server.h"
+#include "agent/util/clock.h"
 
 /* The first two are GitHub's example of a secret, a body and its signature. */
 #define SECRET	"It's a Secret to Everybody"
@@ -100,25 +100,17 @@ static const char *ask(struct fixture *f, const char *line, const char *headers,
 #define NO_PAGE		"404 {\"detail\":\"page not found\"}"
 #define NO_PROOF	"401 {\"detail\":\"expected a signature of the body or a token made with the hook's secret\"}"
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_BOOTTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void it_is_healthy_as_long_as_the_loop_comes_by(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_string_equal(GET("/healthz"), "200 ok\n");
-	status_server_heartbeat(f->face, now_ms() - 3600 * 1000);
+	status_server_heartbeat(f->face, clock_boottime() - 3600 * 1000);
 	const char *said = GET("/healthz");
 	int seconds = 0;
 	assert_int_equal(sscanf(said, "503 agent main loop has been stalled for %d s\n", &seconds), 1);
 	assert_true(seconds >= 3600 && seconds < 7200);
-	status_server_heartbeat(f->face, now_ms());
+	status_server_heartbeat(f->face, clock_boottime());
 	assert_string_equal(GET("/healthz"), "200 ok\n");
 }
 
@@ -370,7 +362,7 @@ static void it_answers_while_the_loop_publishes(void **state)
 		const struct status_server_hook hook = { "a", SECRET };
 		status_server_publish(f->face, i % 2, i % 2 ? "{\"syncs\":[]}" : "{}", "m 1\n");
 		status_server_set_hooks(f->face, &hook, 1);
-		status_server_heartbeat(f->face, now_ms());
+		status_server_heartbeat(f->face, clock_boottime());
 		status_server_count_hooks(f->face, f->metrics);
 		while (status_server_next_hook(f->face, &f->arena))
 			hints++;

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/git/file_history.h"
+#include "agent/util/clock.h"
 #include "reconcile/base/buf.h"
 #include "tests/agent/git/git_repos.h"
 
@@ -420,10 +420,7 @@ static void no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance(v
 
 static double now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_monotonic() / 1000;
 }
 
 /* 500 versions among 2000 commits, in a folder of 300 files: what is asked for is given soon, also

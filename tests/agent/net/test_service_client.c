@@ -1,12 +1,12 @@
 #include "tests/test.h"
 #include "agent/net/service_client.h"
+#include "agent/util/clock.h"
 #include "tests/agent/net/badserver.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "reconcile/base/buf.h"
 
@@ -368,29 +368,21 @@ static void eight_requests_go_at_once(void **state)
 	assert_int_equal(sum, 2 * 36);
 }
 
-static int64_t ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void waiting_ends_by_time_and_by_the_stop_descriptor(void **state)
 {
 	struct request request = { OP_DESCRIBE, "/silent", NULL, "x" };
 	CLEANUP(client_done) struct client c = { 0 };
 	struct answer answer;
 	int stop = eventfd(0, EFD_CLOEXEC);
-	int64_t begun = ms();
+	int64_t begun = clock_monotonic();
 	void *tag;
 
 	client_open(&c, NULL);
 	assert_false(service_client_wait(c.rest, 50, -1, -1, &tag, &answer));	/* with nothing under way */
-	assert_true(ms() - begun >= 50);
+	assert_true(clock_monotonic() - begun >= 50);
 	service_client_send(c.rest, &request, &c);
 	assert_false(service_client_wait(c.rest, 50, stop, -1, &tag, &answer));
-	assert_true(ms() - begun >= 100);
+	assert_true(clock_monotonic() - begun >= 100);
 	assert_int_equal(eventfd_write(stop, 1), 0);
 	assert_false(service_client_wait(c.rest, -1, stop, -1, &tag, &answer));
 	assert_int_equal(service_client_in_flight(c.rest), 1);	/* given up by service_client_close() */

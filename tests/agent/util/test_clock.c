@@ -1,4 +1,7 @@
 #include "tests/test.h"
+
+#include <time.h>
+
 #include "agent/util/clock.h"
 
 static void a_time_is_read_with_milliseconds_or_without(void **state)
@@ -53,6 +56,28 @@ static void durations_are_for_people(void **state)
 		assert_string_equal(duration_text(&a, cases[i].ms), cases[i].text);
 }
 
+static int64_t read_us(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void clocks_are_read_in_their_units(void **state)
+{
+	static const struct { int64_t (*read)(void); clockid_t clock; int unit_us; } cases[] = {
+		{ clock_now, CLOCK_REALTIME, 1000 }, { clock_boottime, CLOCK_BOOTTIME, 1000 },
+		{ clock_monotonic, CLOCK_MONOTONIC, 1000 }, { clock_monotonic_us, CLOCK_MONOTONIC, 1 },
+		{ clock_cpu, CLOCK_PROCESS_CPUTIME_ID, 1000 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t before = read_us(cases[i].clock) / cases[i].unit_us, read = cases[i].read();
+		assert_in_range(read, before, read_us(cases[i].clock) / cases[i].unit_us);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -60,6 +85,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_time_is_not_read),
 		cmocka_unit_test(what_is_written_reads_back),
 		cmocka_unit_test(durations_are_for_people),
+		cmocka_unit_test(clocks_are_read_in_their_units),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
