@@ -92,25 +92,48 @@ static void file_sync_directory(struct arena *a, const char *path)
 		fsync(fd);
 }
 
-bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
-                  struct err *err)
+/* Writes a temporary file beside path, and gives it the name path with put: rename() or link(). */
+static bool file_put_whole(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, bool sync,
+                           int (*put)(const char *from, const char *to), struct err *err)
 {
 	char *fresh = arena_printf(a, "%s.XXXXXX", path);
+	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
+
+	if (fd < 0)
+		return file_cannot_write(err);
+	bool done = fd_write_all(fd, bytes, len) && fchmod(fd, mode) == 0 && (!sync || fsync(fd) == 0) &&
+	            put(fresh, path) == 0;
+	if (!done)
+		file_cannot_write(err);
+	if (!done || put == link)
+		unlink(fresh);
+	if (done && sync)
+		file_sync_directory(a, path);
+	return done;
+}
+
+bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+{
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return file_write_in_place(path, bytes, len, mode, err);
-	CLEANUP(fd_close) int fd = mkostemp(fresh, O_CLOEXEC);
-	if (fd < 0)
-		return file_cannot_write(err);
-	if (!fd_write_all(fd, bytes, len) || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
-	    rename(fresh, path) < 0) {
-		file_cannot_write(err);
-		unlink(fresh);
-		return false;
-	}
-	file_sync_directory(a, path);
-	return true;
+	return file_put_whole(a, path, bytes, len, mode, true, rename, err);
+}
+
+bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
+                           struct err *err)
+{
+	return file_put_whole(a, path, bytes, len, mode, false, rename, err);
+}
+
+/* link() keeps what another process made meanwhile. */
+bool file_ensure(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 || file_put_whole(a, path, bytes, len, mode, true, link, err) ||
+	       lstat(path, &st) == 0;
 }
 
 bool file_create(const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)

@@ -16,8 +16,15 @@ bool file_read(struct arena *a, const char *path, size_t most,
 /* Puts len bytes in the place of path, as a whole or not at all, even if the machine stops
  * meanwhile; what stood there is gone.  A device, a pipe or a symbolic link is written to as it
  * is.  *err does not name the file. */
-bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
-                  struct err *err);
+bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
+
+/* The same without waiting for the disk; a symbolic link is replaced too. */
+bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
+                           struct err *err);
+
+/* Makes path with these bytes, as a whole or not at all, if it does not exist.  A file that exists stays as it is, even
+ * if another process makes it at the same time.  *err does not name the file. */
+bool file_ensure(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
 
 /* Makes path with these bytes; false, and nothing is changed, if there is something of that name
  * already, be it a link that leads nowhere.  *err does not name the file. */

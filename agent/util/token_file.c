@@ -1,14 +1,10 @@
 #include "agent/util/token_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "agent/util/fd.h"
+#include "agent/util/file.h"
 #include "agent/util/secret_file.h"
 
 const char *token_file_random(struct arena *a)
@@ -35,27 +31,11 @@ bool token_file_read(struct arena *a, const char *path, const char **out, struct
 	return false;
 }
 
-/* The file gets its name only when it is whole; link() leaves alone what another process made
- * meanwhile. */
-static bool token_file_create(struct arena *a, const char *path, struct err *err)
-{
-	const char *text = arena_printf(a, "%s\n", token_file_random(a));
-	char *part = arena_printf(a, "%s.XXXXXX", path);
-	int fd = mkostemp(part, O_CLOEXEC);
-
-	if (fd < 0)
-		return err_sys(err, errno, "make token file \"%s\"", path);
-	bool ok = fd_write_all(fd, text, strlen(text)) && fsync(fd) == 0 &&
-	          (link(part, path) == 0 || errno == EEXIST);
-	int saved = errno;
-	close(fd);
-	unlink(part);
-	return ok || err_sys(err, saved, "make token file \"%s\"", path);
-}
-
 bool token_file_ensure(struct arena *a, const char *path, const char **out, struct err *err)
 {
-	if (access(path, F_OK) != 0 && errno == ENOENT && !token_file_create(a, path, err))
-		return false;
+	const char *text = arena_printf(a, "%s\n", token_file_random(a));
+
+	if (!file_ensure(a, path, text, strlen(text), 0600, err))
+		return err_wrap(err, "token file \"%s\"", path);
 	return token_file_read(a, path, out, err);
 }

@@ -1,14 +1,11 @@
 #include "agent/service/exec/attempt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/util/base64.h"
-#include "agent/util/fd.h"
 #include "agent/util/file.h"
 #include "agent/util/directory.h"
 #include "reconcile/tree/json.h"
@@ -177,23 +174,19 @@ bool attempt_result_read(struct arena *a, const char *folder, int *code, const c
 	return true;
 }
 
-/* Not with file_replace(): waiting for the disk would take longer than most attempts. */
+/* Without waiting for the disk, which would take longer than most attempts. */
 bool attempt_result_write(const char *folder, int code, const char *message, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF(RESULT_MAX);
-	const char *path = arena_printf(&a, "%s/result", folder), *fresh = arena_printf(&a, "%s.new", path);
+	const char *path = arena_printf(&a, "%s/result", folder);
 	struct node *n = node_map(&a);
 
 	node_put(&a, n, "code", node_int(&a, code));
 	node_put(&a, n, "message", node_text(&a, message));
 	json_write(n, JSON_COMPACT, &text);
-	unlink(fresh);
-	if (!file_create(fresh, buf_str(&text), text.len, 0600, err))
-		return err_wrap(err, "the result \"%s\"", path);
-	if (rename(fresh, path) < 0)
-		return err_sys(err, errno, "the result \"%s\" cannot be written", path);
-	return true;
+	return file_replace_unsynced(&a, path, buf_str(&text), text.len, 0600, err) ||
+	       err_wrap(err, "the result \"%s\"", path);
 }
 
 bool attempt_remove(const char *folder, struct err *err)

@@ -2,7 +2,9 @@
 #include "agent/util/file.h"
 #include "agent/util/shutdown_signals.h"
 
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +76,95 @@ static void what_cannot_be_written_leaves_nothing_behind(void **state)
 	assert_int_equal(rmdir("d"), 0);
 }
 
+static size_t count_names(void)
+{
+	DIR *dir = opendir(".");
+	size_t count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void a_file_is_replaced_without_waiting_for_the_disk(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stat st;
+	struct err err;
+
+	assert_true(file_replace_unsynced(&a, "quick", "first, long", 11, 0644, &err));
+	size_t names = count_names();
+	assert_true(file_replace_unsynced(&a, "quick", "second", 6, 0600, &err));
+	assert_string_equal(text_in(&a, "quick"), "second");
+	assert_int_equal(stat("quick", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(mkdir("quick.d", 0700), 0);
+	assert_false(file_replace_unsynced(&a, "quick.d", "x", 1, 0600, &err));
+	assert_string_equal(err.msg, "cannot be written: Is a directory");
+	assert_int_equal(rmdir("quick.d"), 0);
+	assert_int_equal(count_names(), names);
+}
+
+static void a_file_that_exists_is_kept(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	size_t names = count_names();
+	struct stat st;
+	struct err err;
+
+	assert_true(file_ensure(&a, "kept", "first", 5, 0600, &err));
+	assert_int_equal(stat("kept", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_nlink, 1);
+	assert_true(file_ensure(&a, "kept", "second", 6, 0644, &err));
+	assert_string_equal(text_in(&a, "kept"), "first");
+	assert_int_equal(count_names(), names + 1);
+	assert_false(file_ensure(&a, "none/kept", "x", 1, 0600, &err));
+	assert_string_equal(err.msg, "cannot be written: No such file or directory");
+}
+
+enum { MANY = 100 };
+
+struct maker {
+	const char *text;
+	char found[MANY];	/* the first byte of each file, once it was ensured */
+};
+
+static void *make_files(void *arg)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct maker *m = arg;
+	struct err err;
+
+	for (int i = 0; i < MANY; i++) {
+		const char *path = arena_printf(&a, "many/%d", i);
+		if (file_ensure(&a, path, m->text, strlen(m->text), 0600, &err))
+			m->found[i] = *text_in(&a, path);
+	}
+	return NULL;
+}
+
+/* Each file is whole, of one of the two, and does not change any more. */
+static void two_that_make_a_file_at_once_both_have_it(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct maker mine = { .text = "mine" }, other = { .text = "other" };
+	pthread_t thread;
+
+	assert_int_equal(mkdir("many", 0700), 0);
+	assert_int_equal(pthread_create(&thread, NULL, make_files, &other), 0);
+	make_files(&mine);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < MANY; i++) {
+		const char *text = text_in(&a, arena_printf(&a, "many/%d", i));
+		assert_true(text && (strcmp(text, "mine") == 0 || strcmp(text, "other") == 0));
+		assert_int_equal(mine.found[i], *text);
+		assert_int_equal(other.found[i], *text);
+	}
+}
+
 static void a_file_of_unknown_size_is_read_to_its_limit(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -116,6 +207,9 @@ int main(void)
 		cmocka_unit_test(what_is_put_there_is_read_again),
 		cmocka_unit_test(a_link_is_written_through_and_stays),
 		cmocka_unit_test(what_cannot_be_written_leaves_nothing_behind),
+		cmocka_unit_test(a_file_is_replaced_without_waiting_for_the_disk),
+		cmocka_unit_test(a_file_that_exists_is_kept),
+		cmocka_unit_test(two_that_make_a_file_at_once_both_have_it),
 		cmocka_unit_test(a_file_of_unknown_size_is_read_to_its_limit),
 		cmocka_unit_test(a_signal_makes_the_descriptor_readable_for_ever),
 	};
