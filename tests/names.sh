@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.." || exit 1
 find agent reconcile -name '*.[ch]' | sort | xargs awk '
 	# A definition begins in column 1; its name is the word before the first "(" that is not part of an attribute.
 	{ sub(/PRINTF\([^)]*\) /, "") }
+	# "bool (err_set)(" defines a function that a macro of the same name covers; "(*const assess[])(" is a variable.
+	/^[a-z]+ \([a-z0-9_]+\)\(/ { sub(/ \(/, " "); sub(/\)\(/, "(") }
+	/^static [^(]*\(\*/ { next }
 	/^static [^=;]*\(/ && !/;[[:space:]]*$/ {
 		name = $0
 		sub(/\(.*/, "", name)
