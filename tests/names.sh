@@ -32,8 +32,6 @@ find agent reconcile -name '*.[ch]' | sort | xargs awk '
 		note()
 	}
 	function note(	key) {
-		if (name == "")		# a table of functions, or a name in parentheses that a macro has too
-			return
 		key = (kind == "struct" ? "struct " : "") name
 		if (!(key in file)) {
 			file[key] = FILENAME
