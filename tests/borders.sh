@@ -22,7 +22,7 @@ home 'yaml\.h'        reconcile/tree/yaml.c
 home 'json-c/'        reconcile/tree/json.c
 home 'curl/'          agent/net/curl_common.c agent/net/curl_common.h agent/net/http_client.c agent/net/http_headers.c \
                       agent/net/mail_client.c agent/net/url.c
-home 'git2'           agent/git/file_history.c agent/git/mirror.c agent/source/source_git.c agent/git/git_transport.c agent/git/git_transport.h \
+home 'git2'           agent/git/file_history.c agent/git/mirror.c agent/git/git_transport.c agent/git/git_transport.h \
                       agent/git/git_repo.c agent/git/git_repo.h agent/git/git_repack.c agent/git/git_repack.h \
                       agent/git/git_loose_guard.c agent/git/git_loose_guard.h agent/git/git_checkout.c
 home 'zlib\.h'        agent/git/git_loose_guard.c
