@@ -96,7 +96,7 @@ class RevisionTest(GitCase):
                                                    f"(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
             (["--git", f"https://{token}@h/r"], f"{url} contains a user: give --git-username, and a token in a file "
              "(--git-token-file) or in FLOWSYNC_GIT_TOKEN"),
-            (["--git", f"https://h/r?token={token}"], f'{url} has a query or a fragment ("?", "#") in it: it has to '
+            (["--git", f"https://h/r?token={token}"], f'{url} contains a query or a fragment ("?", "#"): it has to '
              "end at the path"),
             (["--git", "svn://h/r"], f"{url} is not https://, http://, ssh://, git://, file://, user@host:path "
                                      f"or a path"),

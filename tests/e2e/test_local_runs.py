@@ -295,7 +295,7 @@ class ExecutionTest(RowCase):
         self.create("w", a=step("true"))
         self.assertEqual(self.refused(1, "execution", "w", NOBODY),
                          f'get execution {NOBODY} of workflow 1 "w": the service answered 404 (not found): workflow 1 '
-                         "has no execution with this executionId")
+                         "has no execution with this executionId; `flowsync workflow executions` lists the executions")
 
 
 class LogsTest(RowCase):
