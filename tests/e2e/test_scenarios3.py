@@ -548,7 +548,7 @@ class StateTest(ScenarioCase):
         file, = self.state.glob("state*.db")
         file.write_bytes(b"this is no database" * 100)
         report = self.sync(specs, code=1)
-        self.assertIn("move it away to begin anew", self.errors(report)[0])
+        self.assertIn("move it away to start with an empty one", self.errors(report)[0])
         for old in self.state.glob("state*.db*"):
             old.unlink()
         self.assertNoWrites(self.sync(specs))

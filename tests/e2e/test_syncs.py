@@ -34,10 +34,10 @@ class ChosenSyncTest(AgentCase):
 
     def test_what_is_wrong_in_a_file_is_said_with_its_keys(self):
         cases = (
-            (self.entry("one", self.one, prune=True), "prune: true deletes only workflows with our owner's tag, and no "
-             "owner is set: add owner: NAME to the sync"),
+            (self.entry("one", self.one, prune=True), "prune: true needs an owner, as only workflows of that owner are "
+             "deleted: add owner: NAME to the sync"),
             ({"source": {"git": {"url": "r", "branch": "a", "tag": "b"}}},
-             "syncs.source.git.branch and syncs.source.git.tag are given: one revision is meant"),
+             "syncs.source.git.branch and syncs.source.git.tag are given: choose one of them"),
         )
         for sync, text in cases:
             with self.subTest(text):

@@ -621,8 +621,8 @@ class CreateOrUpdateTest(PeerCase):
         self.peer.add(copy.deepcopy(BODY))
         self.write({"b.yaml": "name: night\nsteps: {s: {imageId: 1, command: c}}\n"})
         said = self.refused(5, "create-or-update", "specs/b.yaml")
-        self.assertEqual(said, f'the service has 2 workflows called "night" (ids {self.id}, {self.id + 1}): which one is '
-                               "meant cannot be told")
+        self.assertEqual(said, f'the service has 2 workflows called "night" (ids {self.id}, {self.id + 1}): it is unclear '
+                               "which one is meant")
         self.assertEqual(self.peer.writes(), [])
 
 
