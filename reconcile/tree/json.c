@@ -67,8 +67,11 @@ static bool scan_json_text(struct scan *s, struct err *err)
 			return refuse_json(s, err, "not JSON: a control character that is not escaped");
 		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
 			return refuse_json(s, err, "a text with a NUL character");
-		if (*s->at == '\\' && s->end - s->at > 1)
-			len = 2;
+		if (*s->at == '\\' && s->end - s->at > 1) {
+			s->at++;	/* the escaped character, which is ASCII, so it is as long as the backslash */
+			if (!isascii((unsigned char)*s->at))
+				return refuse_json(s, err, "not JSON: invalid string sequence");
+		}
 		s->at += len;
 	}
 	if (s->at == s->end)

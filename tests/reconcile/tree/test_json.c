@@ -88,6 +88,8 @@ static void what_is_no_json_is_refused(void **state)
 		{ "0x10", "not JSON: found \"0x10\" at byte 1" },
 		{ "[1]/**/", "not JSON: found \"/**/\" at byte 4" },
 		{ "\"\\x\"", "not JSON: invalid string sequence at byte 3" },
+		{ "\"\\\xc3\xa9\"", "not JSON: invalid string sequence at byte 3" },
+		{ "\"\\\xdc" "2\"", "not JSON: invalid string sequence at byte 3" },	/* nor is it UTF-8 */
 		{ "\"a\nb\"", "not JSON: a control character that is not escaped at byte 3" },
 		{ "\"\xff\"", "not JSON: a string that is not UTF-8 at byte 2" },
 		{ "\"\xc0\xaf\"", "not JSON: a string that is not UTF-8 at byte 2" },	/* overlong */
