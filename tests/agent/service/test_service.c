@@ -86,10 +86,11 @@ static void a_service_that_executes_nothing_has_nothing_to_drain(void **state)
 static void of_two_services_on_one_database_one_executes(void **state)
 {
 	struct local_service *first = start_embedded(*state, LOCAL_SERVICE_EXECUTES_ALL);
+
+	/* The first one has the lock before the second one tries. */
+	assert_true(local_service_executes_here(first));
 	CLEANUP(local_service_stopp) struct local_service *second =
 		start_embedded(*state, LOCAL_SERVICE_EXECUTES_REQUESTED);
-
-	assert_true(local_service_executes_here(first));
 	assert_false(local_service_executes_here(second));
 	local_service_drain(second, -1);
 	local_service_stop(first);
