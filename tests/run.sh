@@ -191,9 +191,10 @@ needs() {
 	esac
 }
 
-children_cpu() {	# in seconds, of all that has ended
+# CPU seconds of all that has ended, in $cpu.  A shell counts its own children only, so it must not be called in $( ).
+count_cpu() {
 	times >"$logs/times"
-	tail -n 1 "$logs/times" | awk '{ split($1 "m" $2, t, "m"); print int(t[1] * 60 + t[2] + t[3] * 60 + t[4]) }'
+	cpu=$(tail -n 1 "$logs/times" | awk '{ split($1 "m" $2, t, "m"); print int(t[1] * 60 + t[2] + t[3] * 60 + t[4]) }')
 }
 
 ended=
@@ -213,14 +214,16 @@ $(printf '%-10s not run, as %s failed' "$1" "$needed")"
 	*" $1 "*|*" $1:failed "*) return ;;
 	esac
 	echo "== $1"
-	before="$passed $failed $(date +%s) $(children_cpu)"
+	count_cpu
+	before="$passed $failed $(date +%s) $cpu"
 	if "stage_$1"; then
 		ended="$ended $1"
 	else
 		ended="$ended $1:failed"
 	fi
+	count_cpu
 	set -- "$1" $before
-	set -- "$1" $((passed - $2)) $((failed - $3)) $(($(date +%s) - $4)) $(($(children_cpu) - $5))
+	set -- "$1" $((passed - $2)) $((failed - $3)) $(($(date +%s) - $4)) $((cpu - $5))
 	echo "   $1: $2 passed, $3 failed, $4 seconds"
 	table="$table
 $(printf '%-10s %7d %7d %8d %8d' "$@")"
