@@ -47,7 +47,7 @@ struct fake_workflow *fake_add(struct fake *f, const struct node *shown)
 	if (id > f->last_id)
 		f->last_id = id;
 	arena_grow(&f->arena, f->items, f->count, f->room);
-	f->items[f->count] = (struct fake_workflow){ .id = id, .shown = copy };
+	f->items[f->count] = (struct fake_workflow){ .id = id, .shown = copy, .born = f->now };
 	return &f->items[f->count++];
 }
 
@@ -307,6 +307,11 @@ static struct node *listed(struct fake *f, const struct fake_workflow *w)
 	return n;
 }
 
+static bool is_left_out(const struct fake *f, const struct fake_workflow *w)
+{
+	return w->unlisted || f->now - w->born < f->list_lag;
+}
+
 /* "Default 25, from page 1"; searchTerm matches parts of names (contract, 2.3). */
 static void list(struct fake *f, const struct request *request, struct answer *out)
 {
@@ -320,7 +325,7 @@ static void list(struct fake *f, const struct request *request, struct answer *o
 
 	for (size_t i = 0; i < f->count; i++) {
 		const char *name = node_get_text(f->items[i].shown, "name");
-		if (term && !strcasestr(name, term))
+		if ((term && !strcasestr(name, term)) || is_left_out(f, &f->items[i]))
 			continue;
 		if (found / size + 1 == number)
 			node_add(a, items, listed(f, &f->items[i]));

@@ -14,6 +14,8 @@ struct fake_workflow {
 	struct node *before;	/* what it answered before the last write */
 	struct node *sent;	/* the last body that was written; NULL: none yet */
 	unsigned stale;		/* describes that still answer before */
+	int64_t born;		/* when it was made */
+	bool unlisted;		/* list and search leave it out */
 };
 
 /* One that goes wrong: of the requests of this operation (and workflow, unless 0), `times` after the first `skip`. */
@@ -58,6 +60,7 @@ struct fake {
 	bool shuffles;			/* sets are shown in another order each time */
 	size_t turns;
 	bool list_without_tags;
+	int64_t list_lag;		/* list and search show a workflow this many milliseconds after it was made */
 	bool update_resumes;		/* a paused workflow runs again when it was updated */
 	struct fake_fault faults[FAKE_FAULTS];
 	/* Called before each request is answered: the time for somebody else to interfere. */

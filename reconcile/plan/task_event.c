@@ -3,11 +3,11 @@
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_verify.h"
 
-enum { STATUS_NOT_FOUND = 404, STATUS_CONFLICT = 409 };
+enum { STATUS_CONFLICT = 409 };
 
 static bool is_gone(const struct workflow_task *t)
 {
-	return !t->call.op.ok && t->call.op.status == STATUS_NOT_FOUND;
+	return !t->call.op.ok && t->call.op.gone;
 }
 
 /* True if the service says that it carried out nothing. */

@@ -35,7 +35,7 @@ static const char *status_words(int status)
 {
 	static const struct { int status; const char *words; } known[] = {
 		{ 400, "bad request" }, { 401, "the token is not accepted" }, { 403, "forbidden" },
-		{ 404, "not found" }, { 405, "method not allowed" }, { 409, "conflict" },
+		{ 404, "not found" }, { 405, "method not allowed" }, { 409, "conflict" }, { 410, "gone" },
 		{ 413, "too large" }, { 422, "not a valid workflow" }, { 429, "too many requests" },
 		{ 500, "internal error" }, { 501, "not implemented" }, { 502, "bad gateway" },
 		{ 503, "unavailable" }, { 504, "gateway timeout" },
@@ -108,11 +108,17 @@ static const char *refusal_text(struct operation_task *op, const struct answer *
 	return on_one_line(op->arena, mask_urls(op->arena, text, 1));
 }
 
+static bool is_web_page(const struct answer *answer)
+{
+	return strcmp(answer->type, "text/html") == 0 || answer->body[strspn(answer->body, " \t\r\n")] == '<';
+}
+
 static bool fail_with_status(struct operation_task *op, const struct request *request, const struct answer *answer)
 {
 	const char *said = refusal_text(op, answer);
 
 	op->refused = answer->status == 401;
+	op->gone = (answer->status == 404 || answer->status == 410) && !is_web_page(answer);
 	return err_set(&op->err, "%s: the service answered %d (%s)%s%s", request->what,
 	               answer->status, status_words(answer->status), *said ? ": " : "", said);
 }
@@ -124,7 +130,7 @@ static bool fail_without_json(struct operation_task *op, const struct request *r
 
 	if (!*s)
 		return err_set(&op->err, "%s: expected JSON, found an empty answer", request->what);
-	if (strcmp(answer->type, "text/html") == 0 || *s == '<')
+	if (is_web_page(answer))
 		return err_set(&op->err, "%s: expected JSON, found a web page (HTML); is the endpoint right?",
 		               request->what);
 	return err_set(&op->err, "%s: the answer cannot be read: %s", request->what, why->msg);

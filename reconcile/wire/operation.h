@@ -15,6 +15,7 @@ struct operation_task {
 	bool ok;		/* the operation succeeded; else err says why not (also if it was never sent) */
 	int status;		/* HTTP, of the last answer; 0: none */
 	bool refused;		/* 401 */
+	bool gone;		/* 404 or 410 of the service itself; one with a web page is that of a gateway */
 	struct err err;
 	const struct node *secrets;	/* a body whose secrets are masked in error texts; NULL: none */
 };

@@ -443,12 +443,38 @@ static void a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint(void 
 	assert_string_equal(list.op.err.msg, "list workflows, page 2: the service answered 404 (not found)");
 }
 
+/* A gateway that does not know the path answers 404 too, with a page for people. */
+static void only_the_service_itself_says_that_a_workflow_is_gone(void **state)
+{
+	static const struct { struct script script; bool gone; } cases[] = {
+		{ { .status = 404, .body = "{\"detail\":\"no such workflow\"}" }, true },
+		{ { .status = 410, .body = "{}" }, true },
+		{ { .status = 404, .body = "", .type = "" }, true },
+		{ { .status = 404, .body = "404 page not found", .type = "text/plain" }, true },
+		{ { .status = 404, .body = "<html>no route</html>", .type = "text/html" }, false },
+		{ { .status = 410, .body = "\n <!doctype html>" }, false },
+		{ { .status = 403, .body = "{}" }, false },
+		{ { .failure = FAILURE_LOST }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct operation_call call;
+
+		operation_describe_init(&call, &a, 7, "a");
+		play(&a, &call.op.task, &cases[i].script, 1);
+		assert_false(call.op.ok);
+		assert_int_equal(call.op.gone, cases[i].gone);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_that_is_stopped_asks_for_no_further_page),
 		cmocka_unit_test(a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint),
 		cmocka_unit_test(a_list_is_whole_or_none),
+		cmocka_unit_test(only_the_service_itself_says_that_a_workflow_is_gone),
 		cmocka_unit_test(a_deep_answer_is_refused),
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
 		cmocka_unit_test(only_the_exact_name_is_found_on_any_page),
