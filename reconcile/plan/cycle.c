@@ -5,8 +5,9 @@
 
 #include "reconcile/schema/mask.h"
 #include "reconcile/plan/ownership.h"
+#include "reconcile/plan/unlisted.h"
 
-static bool is_selected(const struct cycle_options *o, const char *name)
+bool cycle_selects(const struct cycle_options *o, const char *name)
 {
 	for (size_t i = 0; i < o->only_count; i++)
 		if (fnmatch(o->only[i], name, 0) == 0)
@@ -28,7 +29,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	report->steps = arena_new(a, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
-		if (!is_selected(options, spec->name))
+		if (!cycle_selects(options, spec->name))
 			continue;
 		mask_mark(a, spec->body, options->mask);
 		report->steps[c->count] = (struct plan_step){ .name = spec->name, .at = spec->at };
@@ -89,10 +90,22 @@ static void check_patterns(const struct cycle *c)
 static void start_observing(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
+	c->report->observed = c->list.count;
+	check_patterns(c);
+	ownership_resolve(c, &c->facts);
+}
+
+static void complete_list(struct cycle *c)
+{
+	begin_phase(c, CYCLE_UNLISTED);
+	if (!unlisted_request(c))
+		start_observing(c);
+}
+
+static void take_list(struct cycle *c)
+{
 	if (c->list.op.ok) {
-		c->report->observed = c->list.count;
-		check_patterns(c);
-		ownership_resolve(c, &c->facts);
+		complete_list(c);
 		return;
 	}
 	fail_whole(c, c->list.op.err.msg);
@@ -234,7 +247,10 @@ bool cycle_advance(struct cycle *c)
 {
 	switch (c->phase) {
 	case CYCLE_LIST:
-		start_observing(c);
+		take_list(c);
+		break;
+	case CYCLE_UNLISTED:
+		complete_list(c);
 		break;
 	case CYCLE_OBSERVE:
 		if (is_blocked_by_guard(c) || !c->options.apply)

@@ -46,7 +46,7 @@ struct cycle_memory {
 	size_t rolled_back;		/* commits of last_revision that revision does not have; 0: not known */
 };
 
-enum cycle_phase { CYCLE_LIST, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };
+enum cycle_phase { CYCLE_LIST, CYCLE_UNLISTED, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };
 
 enum { CYCLE_FORBIDDEN_MAX = 5 };
 
@@ -66,6 +66,8 @@ struct cycle {
 	struct operation_call resources;	/* the default resource; requested with options.whole */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;
+	struct unlisted *unlisted;	/* recorded workflows that the list does not show; NULL: not looked for yet */
+	size_t unlisted_count, recorded;	/* recorded: of the workflows that this cycle is about */
 	struct guard_facts facts;
 	const char **over;		/* names with a record that are neither declared nor on the service */
 	size_t over_count;
@@ -88,6 +90,9 @@ void cycle_begin(struct cycle *cycle, struct arena *a, struct dispatch *dispatch
 /* Sets what is remembered, between cycle_begin() and the first cycle_advance().  The pointers in *memory have to outlive
  * the cycle. */
 void cycle_remember(struct cycle *cycle, const struct cycle_memory *memory);
+
+/* True if this cycle is about workflows of that name. */
+bool cycle_selects(const struct cycle_options *options, const char *name);
 
 /* Starts the next phase; to be called when the dispatcher is idle.  False when the cycle has ended and its
  * part of the report is complete. */

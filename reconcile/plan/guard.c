@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define MISSING_SHARE	"missing-share"
+
 enum {
 	FLOOR = 10,		/* the least number of workflows for SHARE */
 	SHARE = 30,		/* percent */
@@ -100,6 +102,11 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 	}, l, too_many_deletes(f, l));
 }
 
+bool guards_allow_missing(const struct guard_limits *l)
+{
+	return l->allow_recreate || is_approved(l, MISSING_SHARE);
+}
+
 /* Of ten or more workflows with a record, more than 30 % are missing on the service: for example with a token for
  * another tenant (design, 6.3). */
 static void check_missing(struct arena *a, struct guards *g, const struct guard_facts *f,
@@ -108,7 +115,7 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 	bool block = f->remembered >= FLOOR && is_over_percent(f->missing, f->remembered, SHARE) && !l->allow_recreate;
 
 	add_guard(a, g, &(struct guard){
-		.name = "missing-share", .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
+		.name = MISSING_SHARE, .limit = l->allow_recreate ? "allowed" : arena_printf(a, "%d %%", SHARE),
 		.value = share_text(a, f->missing, f->remembered),
 		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
 		                        "%d %% (%s); is the token for another tenant? To create them again, give "

@@ -35,6 +35,9 @@ struct guards {
 	bool blocked;
 };
 
+/* True if the guard on missing workflows does not block, however many are missing. */
+bool guards_allow_missing(const struct guard_limits *limits);
+
 /* Checks all guards; the result lives in a. */
 struct guards guards_check(struct arena *a, const struct guard_facts *facts,
                            const struct guard_limits *limits);

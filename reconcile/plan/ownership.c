@@ -1,10 +1,10 @@
 #include "reconcile/plan/ownership.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reconcile/plan/task_plan.h"
+#include "reconcile/plan/unlisted.h"
 #include "reconcile/schema/digest.h"
 
 struct names {
@@ -223,12 +223,25 @@ static const struct listed *find_meant_workflow(const struct matching *m, struct
 	return s->error ? NULL : found;
 }
 
+/* The workflow of the spec, under its name or its old one, if it is not in the list and may exist; NULL: not so. */
+static const struct unlisted *find_unknown(const struct cycle *c, const struct spec *spec)
+{
+	const struct unlisted *now = unlisted_find(c, spec->name), *old = unlisted_find(c, spec->renamed_from);
+
+	return now && now->state == UNLISTED_UNKNOWN ? now : old && old->state == UNLISTED_UNKNOWN ? old : NULL;
+}
+
 static void match_task(struct matching *m, struct workflow_task *w)
 {
 	struct plan_step *s = w->step;
 
 	if (w->spec->suspend) {
 		s->result = RESULT_SUSPENDED;
+		return;
+	}
+	const struct unlisted *unknown = find_unknown(m->cycle, w->spec);
+	if (unknown) {
+		unlisted_fail_step(unknown, s);
 		return;
 	}
 	const struct listed *found = find_meant_workflow(m, w);
@@ -243,14 +256,6 @@ static void match_task(struct matching *m, struct workflow_task *w)
 }
 
 /* ---- deletes ---- */
-
-static bool name_is_selected(const struct cycle_options *o, const char *name)
-{
-	for (size_t i = 0; i < o->only_count; i++)
-		if (fnmatch(o->only[i], name, 0) == 0)
-			return true;
-	return o->only_count == 0;
-}
 
 /* A workflow that a spec has found under another name is renamed, not deleted.  Nor is one deleted that is the
  * renamed_from of a spec which is suspended or in conflict. */
@@ -300,7 +305,7 @@ static void plan_deletes(struct matching *m, struct guard_facts *facts)
 
 	for (size_t i = 0; i < m->names.count; i++) {
 		const struct listed *l = m->names.items[i];
-		if (!is_owned(m, l) || !name_is_selected(&m->cycle->options, l->name))
+		if (!is_owned(m, l) || !cycle_selects(&m->cycle->options, l->name))
 			continue;
 		names[facts->owned++] = l->name;
 		if (is_to_be_deleted(m, l) && plan_delete(m, l))
@@ -311,39 +316,38 @@ static void plan_deletes(struct matching *m, struct guard_facts *facts)
 	m->cycle->report->owned = facts->owned;
 }
 
-static bool has_id(const struct operation_list *list, int64_t id)
+/* With prune those that may exist have a step as well, as they may have to be deleted. */
+static void fail_unknown_deletes(struct matching *m)
 {
-	size_t low = 0, high = list->count;
+	const struct cycle *c = m->cycle;
+	struct report *r = c->report;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (list->items[middle].id == id)
-			return true;
-		if (list->items[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
+	for (size_t i = 0; c->options.prune && i < c->unlisted_count; i++) {
+		const struct unlisted *u = &c->unlisted[i];
+		const char *name = u->record->name;
+		if (u->state != UNLISTED_UNKNOWN || !cycle_selects(&c->options, name) || name_is_declared(m, name) ||
+		    is_in_names(m->old, m->old_count, name))
+			continue;
+		r->steps[r->step_count] = (struct plan_step){ .name = name };
+		unlisted_fail_step(u, &r->steps[r->step_count++]);
 	}
-	return false;
 }
 
 static void count_missing(struct matching *m, struct guard_facts *facts)
 {
-	const struct applied_records *records = m->cycle->memory.records;
-	const char **names = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
 	struct cycle *c = m->cycle;
+	const char **names = arena_new(m->arena, const char *, c->unlisted_count + 1);
 
-	c->over = arena_new(m->arena, const char *, (records ? records->count : 0) + 1);
-	for (size_t i = 0; records && i < records->count; i++) {
-		const struct applied_record *r = &records->items[i];
-		if (!name_is_selected(&c->options, r->name))
+	c->over = arena_new(m->arena, const char *, c->unlisted_count + 1);
+	facts->remembered = c->recorded;
+	for (size_t i = 0; i < c->unlisted_count; i++) {
+		const struct unlisted *u = &c->unlisted[i];
+		facts->remembered -= u->state == UNLISTED_UNKNOWN;
+		if (u->state != UNLISTED_GONE || listed_with_name(&m->names, u->record->name).count)
 			continue;
-		facts->remembered++;
-		if (listed_with_name(&m->names, r->name).count || has_id(&c->list, r->id))
-			continue;
-		names[facts->missing++] = r->name;
-		if (!name_is_declared(m, r->name))
-			c->over[c->over_count++] = r->name;
+		names[facts->missing++] = u->record->name;
+		if (!name_is_declared(m, u->record->name))
+			c->over[c->over_count++] = u->record->name;
 	}
 	facts->missing_names = names;
 }
@@ -351,7 +355,7 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 /* Moves the steps to an array with room for deletes. */
 static void reserve_steps(struct cycle *c)
 {
-	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + 1);
+	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + c->unlisted_count + 1);
 
 	for (size_t i = 0; i < c->count; i++) {
 		steps[i] = *c->tasks[i].step;
@@ -373,5 +377,6 @@ void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 	for (size_t i = 0; i < c->count; i++)
 		match_task(&m, &c->tasks[i]);
 	plan_deletes(&m, facts);
+	fail_unknown_deletes(&m);
 	count_missing(&m, facts);
 }

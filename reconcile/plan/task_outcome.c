@@ -112,8 +112,7 @@ void task_outcome_not_begun(struct workflow_task *t)
 	set_result(t, RESULT_DEFERRED, TASK_NOT_BEGUN);
 }
 
-/* "403 on one workflow fails that step, five in a row stop" (design, 6.4). */
-static void count_forbidden(struct cycle *c, int status)
+void task_outcome_count_forbidden(struct cycle *c, int status)
 {
 	c->forbidden = status == STATUS_FORBIDDEN ? c->forbidden + 1 : 0;
 	if (c->forbidden != CYCLE_FORBIDDEN_MAX)
@@ -125,7 +124,7 @@ static void count_forbidden(struct cycle *c, int status)
 void task_outcome_given_up(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;
-	count_forbidden(t->cycle, t->op->status);
+	task_outcome_count_forbidden(t->cycle, t->op->status);
 	set_result(t, RESULT_DEFERRED, t->op->err.msg);
 }
 
@@ -138,7 +137,7 @@ void task_outcome_busy(struct workflow_task *t)
 void task_outcome_failed(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;
-	count_forbidden(t->cycle, t->op->status);
+	task_outcome_count_forbidden(t->cycle, t->op->status);
 	set_result(t, RESULT_FAILED, t->op->err.msg);
 }
 

@@ -33,6 +33,8 @@ void task_outcome_deleted(struct workflow_task *task);
 /* ---- on the way ---- */
 
 void task_outcome_written(struct workflow_task *task);	/* the service accepted a create or an update */
+/* "403 on one workflow fails that step, five in a row stop" (design, 6.4): counts the status of an answer. */
+void task_outcome_count_forbidden(struct cycle *cycle, int status);
 void task_outcome_settled(struct workflow_task *task);	/* as it should be; task->parts says how near */
 void task_outcome_paused(struct workflow_task *task);	/* the workflow was paused again */
 

@@ -255,7 +255,7 @@ static void add_task(struct workflow_task *t, enum task_state state)
 void workflow_task_observe(struct workflow_task *t)
 {
 	t->step->result = RESULT_DEFERRED;	/* until it was described */
-	t->step->error = "not described: the cycle was stopped, or its time limit (--timeout) had passed";
+	t->step->error = TASK_NOT_DESCRIBED;
 	add_task(t, STATE_OBSERVING);
 }
 

@@ -27,6 +27,7 @@
 #include "reconcile/wire/operation_create.h"
 
 #define TASK_HELD	"the source could not be read"
+#define TASK_NOT_DESCRIBED	"not described: the cycle was stopped, or its time limit (--timeout) had passed"
 #define TASK_NOT_BEGUN	"not started: the cycle was stopped, or its time limit (--timeout) had passed"
 
 /* What the task waits for. */

@@ -164,6 +164,25 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 	return finish_reading(list, next);
 }
 
+bool operation_list_has(const struct operation_list *list, int64_t id)
+{
+	const struct listed key = { .id = id };
+
+	return list->count && bsearch(&key, list->items, list->count, sizeof key, order_ids);
+}
+
+bool operation_list_add(struct operation_list *list, const struct node *workflow)
+{
+	if (!keep_item(list, workflow))
+		return false;
+	for (size_t i = list->count - 1; i > 0 && list->items[i - 1].id > list->items[i].id; i--) {
+		struct listed last = list->items[i];
+		list->items[i] = list->items[i - 1];
+		list->items[i - 1] = last;
+	}
+	return true;
+}
+
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,
                            const struct listed *second)
 {

@@ -45,6 +45,11 @@ void operation_list_name_init(struct operation_list *list, struct arena *a, cons
 enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next);
 
+/* True if the list has a workflow with this id. */
+bool operation_list_has(const struct operation_list *list, int64_t id);
+/* Adds a workflow, an entry of a list or a description, to a list that was read; false, and not added: it has no id or name. */
+bool operation_list_add(struct operation_list *list, const struct node *workflow);
+
 /* The sentence that several workflows have one name, so that it is unclear which one is meant; shows the ids of the
  * first two. */
 const char *listed_several(struct arena *a, size_t count, const struct listed *first,

@@ -385,8 +385,8 @@ class GuardTest(ScenarioCase):
                 for w in self.service.workflows():
                     self.service.good("DELETE", f"/workflows/{w['id']}")
                 ours.update(gone=False, empty=False)
-            if ours["empty"] and request.method == "GET" and "/workflows/?" in request.path:
-                return 200, listing
+            if ours["empty"] and request.method == "GET":
+                return (200, listing) if "/workflows/?" in request.path else (404, {"detail": "no such workflow"})
         empty.close()
         ours["endpoint"] = self.between(hook).endpoint
         return ours["endpoint"]
