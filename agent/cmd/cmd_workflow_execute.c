@@ -124,8 +124,7 @@ static enum task_next cmd_execute_task_step(struct task *task, const struct answ
 	struct execute_task *execute = (struct execute_task *)task;
 
 	if (answer)
-		execute->unclear = answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
-		                 (answer->status >= 500 && answer->status != 501);
+		execute->unclear = answer_is_lost(answer);
 	return execute->step(task, answer, next);
 }
 
@@ -140,10 +139,8 @@ static bool cmd_execute_send(struct workflow_session *session, const struct node
 	execute.step = execute.call.op.task.step;
 	execute.call.op.task.step = cmd_execute_task_step;
 	if (!workflow_session_run(session, &execute.call.op, err)) {
-		size_t len = strlen(err->msg);
 		if (execute.unclear)
-			snprintf(err->msg + len, sizeof err->msg - len,
-			         "; the workflow may have been started: check with `flowsync workflow executions`");
+			err_append(err, "; the workflow may have been started: check with `flowsync workflow executions`");
 		return false;
 	}
 	*id = node_get_text(execute.call.answer, "executionId");

@@ -68,6 +68,8 @@ static int cmd_write_create(struct context *ctx, bool or_update)
 	if (!or_update || create.there_count != 1) {
 		if (create.there)
 			err.kind = ERR_CONFLICT;
+		else if (create.lost)
+			err_append(&err, "; it may have been created: look for it with `flowsync workflow list`");
 		return cli_fail(ctx, &err);
 	}
 	session.id = create.there;

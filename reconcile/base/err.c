@@ -27,7 +27,7 @@ static void PRINTF(2, 0) err_append_va(struct err *e, const char *fmt, va_list a
 		err_trim(e->msg);
 }
 
-static void PRINTF(2, 3) err_append(struct err *e, const char *fmt, ...)
+void err_append(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);

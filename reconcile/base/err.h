@@ -45,6 +45,9 @@ void err_trim(char *text);
 /* "...: <the earlier text>"; the kind stays. */
 bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
+/* Appends to the text; the kind stays. */
+void err_append(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+
 /* clang's analyzer sees one file at a time, and must know that these return false. */
 #ifdef __clang_analyzer__
 #define err_set(...)	({ err_set(__VA_ARGS__); false; })

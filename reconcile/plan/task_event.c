@@ -38,6 +38,18 @@ static enum task_event assess_observation(struct workflow_task *t)
 	return plan_by_description(t);
 }
 
+/* After a lost answer: the workflow of that name may have been created by someone else meanwhile. */
+static bool found_anothers(struct workflow_task *t)
+{
+	const struct listed *found = t->create.look.items;
+	const char *owner = t->cycle->options.owner, *name = t->spec->name;
+
+	if (t->create.answer)
+		return false;
+	return owner_tags_other_owner(&t->arena, &found->marker, owner, name) ||
+	       (t->cycle->options.no_adopt && !owner_tags_owned(&t->arena, &found->marker, owner, name));
+}
+
 static enum task_event assess_create(struct workflow_task *t)
 {
 	const struct operation_create *create = &t->create;
@@ -45,8 +57,10 @@ static enum task_event assess_create(struct workflow_task *t)
 	t->step->attempts = create->sendings;
 	if (create->op.ok) {
 		t->step->id = create->id;
-		return EVENT_ACCEPTED;
+		return found_anothers(t) ? EVENT_EXISTS : EVENT_ACCEPTED;
 	}
+	if (create->lost)
+		return EVENT_LOST;
 	if (create->there_count > 1)
 		return EVENT_AMBIGUOUS;
 	if (create->there) {		/* it was created since the list was read */

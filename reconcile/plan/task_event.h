@@ -18,9 +18,10 @@ enum task_event {
 	EVENT_REJECTED,		/* the service refused the write (4xx): it carried out nothing of it */
 	EVENT_BUSY,		/* the workflow runs (409), and there is time to try again */
 	EVENT_OUT_OF_TIME,	/* the workflow runs (409), and the cycle does not wait for it */
-	EVENT_EXISTS,		/* a workflow of the name to be created is there already */
+	EVENT_EXISTS,		/* a workflow of the name to be created is there, and this task did not create it */
 	EVENT_AMBIGUOUS,	/* several workflows have the name to be created */
 	EVENT_NOT_SENT,		/* the cycle stopped before the create was sent */
+	EVENT_LOST,		/* the answer to the create was lost, and the workflow is not found: it may appear later */
 	EVENT_LATE,		/* the description may be older than the write */
 	EVENT_DIFFERS,		/* the workflow differs from what was sent */
 	EVENT_OTHER_DIGEST,	/* the tag flowsync-settled does not fit the result of the write */

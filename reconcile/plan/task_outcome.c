@@ -141,6 +141,13 @@ void task_outcome_failed(struct workflow_task *t)
 	set_result(t, RESULT_FAILED, t->op->err.msg);
 }
 
+void task_outcome_lost(struct workflow_task *t)
+{
+	t->step->http_status = t->op->status;
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "%s; it may have been created; the next cycle looks again",
+	                                          t->op->err.msg));
+}
+
 void task_outcome_unverified(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;

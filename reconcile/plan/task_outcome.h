@@ -22,6 +22,7 @@ void task_outcome_explain(struct workflow_task *task);		/* the result stays; say
 void task_outcome_foreign(struct workflow_task *task);		/* not ours to write */
 void task_outcome_not_deleted(struct workflow_task *task);		/* no longer ours to delete */
 void task_outcome_ambiguous(struct workflow_task *task);	/* several workflows have the name */
+void task_outcome_lost(struct workflow_task *task);		/* it may or may not have been created */
 void task_outcome_not_begun(struct workflow_task *task);	/* the cycle stopped before anything was sent */
 void task_outcome_given_up(struct workflow_task *task);		/* the cycle stopped before an answer came */
 void task_outcome_busy(struct workflow_task *task);		/* the workflow runs */

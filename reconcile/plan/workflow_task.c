@@ -153,6 +153,7 @@ static const struct transition transitions[] = {
 	{ STATE_CREATING,   EVENT_EXISTS,       describe_workflow,        STATE_CHECKING },
 	{ STATE_CREATING,   EVENT_AMBIGUOUS,    task_outcome_ambiguous,   STATE_ENDED },
 	{ STATE_CREATING,   EVENT_NOT_SENT,     task_outcome_not_begun,   STATE_ENDED },
+	{ STATE_CREATING,   EVENT_LOST,         task_outcome_lost,        STATE_ENDED },
 	{ STATE_CREATING,   EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
 	{ STATE_CREATING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
 
@@ -228,6 +229,8 @@ static enum task_next workflow_task_step(struct task *task, const struct answer 
 
 	if (answer) {
 		t->op->task.stopped = task->stopped;
+		t->op->task.hurried = task->hurried;
+		t->op->task.attempts = task->attempts;
 		if (t->op->task.step(&t->op->task, answer, next) == TASK_ASK)
 			return TASK_ASK;
 		event = task_event_read(t, answer);

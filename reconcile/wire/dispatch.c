@@ -98,7 +98,7 @@ static bool is_temporary(const struct answer *answer)
 static bool may_repeat(const struct request *request, const struct answer *answer)
 {
 	return operation_method(request->operation) != METHOD_POST
-	    || answer->failure == FAILURE_UNSENT || answer->status == 429;
+	    || answer->failure == FAILURE_UNSENT || answer_refuses_for_now(answer);
 }
 
 /* Without a deadline Retry-After does not lift the limit: the retries might never end. */

@@ -78,8 +78,8 @@ int64_t dispatch_wake(const struct dispatch *d);
  * 503, 504, nothing sent, answer lost.  Then the request waits and is sent again (exponential
  * backoff from 500 ms with jitter, at most 30 s; Retry-After if that is longer), up to
  * DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again only after
- * 429 or when nothing was sent: otherwise the service may have carried it out, so the task gets the
- * answer, and its next request (a lookup) waits as long as the repeated one would have.  Returns
+ * 429, after 503 with Retry-After or when nothing was sent: otherwise the service may have carried it out, so the task
+ * gets the answer, and its next request (a lookup) waits as long as the repeated one would have.  Returns
  * how many milliseconds the same request waits; -1: the answer was final. */
 int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
                         int64_t now);

@@ -6,13 +6,24 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/mask.h"
 
-enum { DETAIL_MAX = 400 };
+enum { DETAIL_MAX = 400, PAUSE_FIRST_MS = 500 };
 
 const char *operation_workflow(struct arena *a, int64_t id, const char *name)
 {
 	if (name)
 		return arena_printf(a, "workflow %lld \"%s\"", (long long)id, name);
 	return arena_printf(a, "workflow %lld", (long long)id);
+}
+
+int64_t operation_pause(unsigned reads, int64_t most_ms)
+{
+	int64_t left = most_ms, pause = PAUSE_FIRST_MS;
+
+	for (; reads > 0 && pause < left; reads--) {
+		left -= pause;
+		pause *= 2;
+	}
+	return reads ? 0 : pause < left ? pause : left;
 }
 
 void operation_encode(struct buf *out, const char *value)

@@ -52,6 +52,10 @@ void operation_act_init(struct operation_call *op, struct arena *a, enum operati
 bool operation_read(struct operation_task *op, const struct request *request, const struct answer *answer,
              struct node **out);
 
+/* The pause before something is read again that a service may show late: 500 ms, 1 s, 2 s, ..., most_ms in all.  reads: how
+ * often it was read again; 0: the time is over. */
+int64_t operation_pause(unsigned reads, int64_t most_ms);
+
 /* "workflow 12 \"nightly\""; name NULL: "workflow 12". */
 const char *operation_workflow(struct arena *a, int64_t id, const char *name);
 

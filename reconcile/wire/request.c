@@ -24,6 +24,17 @@ static const struct {
 	[OP_STOP] = { METHOD_POST, "stop_execution" },
 };
 
+bool answer_refuses_for_now(const struct answer *answer)
+{
+	return answer->status == 429 || (answer->status == 503 && answer->retry_after_ms >= 0);
+}
+
+bool answer_is_lost(const struct answer *answer)
+{
+	return answer->failure == FAILURE_LOST || answer->failure == FAILURE_TOO_LARGE ||
+	       (answer->status >= 500 && answer->status != 501 && !answer_refuses_for_now(answer));
+}
+
 enum method operation_method(enum operation op)
 {
 	assert(op < OPERATION_COUNT);

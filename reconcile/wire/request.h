@@ -47,6 +47,12 @@ struct answer {
 	const char *token;	/* that the request was sent with, to be masked in messages; NULL: none */
 };
 
+/* True if a write with this answer may have been carried out, or may be carried out later: there was no complete answer,
+ * or not one of the service itself (design, 6.4). */
+bool answer_is_lost(const struct answer *answer);
+/* True if the service is too busy, and says that it did not begin. */
+bool answer_refuses_for_now(const struct answer *answer);
+
 enum method operation_method(enum operation op);
 const char *operation_name(enum operation op);	/* "create_workflow": the SDK's name, for reports */
 

@@ -297,15 +297,18 @@ class BadWriteTest(BadAnswerCase):
                 self.assertEqual(self.told("POST"), ["POST /workflows/"])
                 self.assertEqual(self.service.id_of(f"a{number}"), step["id"])
 
-    def test_a_create_that_did_not_arrive_is_sent_again(self):
+    def test_a_create_that_did_not_arrive_is_not_sent_again_before_the_next_sync(self):
         count = itertools.count()
 
         def hook(request, pass_on):
             if request.method == "POST" and next(count) == 0:
                 return 502, ""
-        step = self.step(0, hook)
-        self.assertEqual((step["result"], step["attempts"]), ("applied", 2))
-        self.assertEqual(len(self.service.workflows()), 1)
+        step = self.step(1, hook, "--timeout", "1s")
+        self.assertEqual((step["result"], step["attempts"]), ("failed", 1))
+        self.assertRegex(step["error"], r'\Acreate workflow "a": the service answered 502 \(bad gateway\); .*'
+                                        r'it may have been created; the next cycle looks again\Z')
+        self.assertEqual(len(self.told("POST")), 1)
+        self.assertEqual(len(self.service.workflows()), 0)
 
     def test_a_create_that_is_refused_is_not_sent_again(self):
         for status, words in ((400, "bad request"), (422, "not a valid workflow"), (413, "too large"),

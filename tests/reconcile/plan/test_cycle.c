@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "reconcile/wire/operation_create.h"
 #include "tests/run.h"
 #include "tests/tree.h"
 
@@ -410,17 +409,18 @@ static void one_that_became_equal_since_the_plan_is_not_written(void **state)
 
 static void a_create_whose_answer_was_lost_makes_one_workflow(void **state)
 {
-	static const struct { enum failure failure; int status; bool done; } cases[] = {
-		{ FAILURE_LOST, 0, true }, { FAILURE_LOST, 0, false }, { FAILURE_TOO_LARGE, 0, true },
-		{ 0, 500, true }, { 0, 500, false }, { 0, 502, true }, { 0, 504, false },
-		{ 0, 200, true }, { 0, 429, false }, { FAILURE_UNSENT, 0, false },
+	static const struct { enum failure failure; int status; bool done; int64_t retry_after_ms; } cases[] = {
+		{ FAILURE_LOST, 0, true }, { FAILURE_TOO_LARGE, 0, true }, { 0, 500, true }, { 0, 502, true },
+		{ 0, 503, true }, { 0, 504, true }, { 0, 524, true }, { 0, 200, true },
+		/* refused */
+		{ 0, 429, false }, { 0, 503, false, 2000 }, { FAILURE_UNSENT, 0, false },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(run_done) struct run r = { 0 };
 		struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
 
 		r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .done = cases[i].done,
-			.failure = cases[i].failure, .status = cases[i].status };
+			.failure = cases[i].failure, .status = cases[i].status, .retry_after_ms = cases[i].retry_after_ms };
 		cycle(&r, &specs, true);
 		assert_steps(&r, "hello create applied\n");
 		assert_writes(&r, "create 612\n");
@@ -430,19 +430,101 @@ static void a_create_whose_answer_was_lost_makes_one_workflow(void **state)
 	}
 }
 
-static void a_create_that_never_comes_through_is_given_up(void **state)
+#define MAY_EXIST "; it may have been created; the next cycle looks again\n"
+
+static void a_lost_create_that_is_not_found_is_not_sent_again(void **state)
 {
-	CLEANUP(run_done) struct run r = { 0 };
+	static const struct { struct fake_fault fault; const char *error; } cases[] = {
+		{ { .failure = FAILURE_LOST }, "the connection broke" },
+		{ { .status = 500 }, "the service answered 500 (internal error): not now" },
+		{ { .status = 502 }, "the service answered 502 (bad gateway): not now" },
+		{ { .status = 503 }, "the service answered 503 (unavailable): not now" },
+		{ { .status = 201 }, "expected an \"id\", found an answer of another shape" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
+
+		r.f.faults[0] = cases[i].fault;
+		r.f.faults[0].operation = OP_CREATE;
+		r.f.faults[0].times = 1;
+		cycle(&r, &specs, true);
+		assert_steps(&r, arena_printf(&r.a, "hello create failed: create workflow \"hello\": %s" MAY_EXIST,
+		                              cases[i].error));
+		assert_int_equal(r.report.steps[0].attempts, 1);
+		assert_int_equal(r.report.steps[0].http_status, cases[i].fault.status);
+		assert_int_equal(r.f.count, 0);
+		assert_in_range(r.f.now, 15000, 16000);
+		assert_exit(&r, 1);
+		/* Without a state the next cycle relies on its own look. */
+		cycle(&r, &specs, true);
+		assert_steps(&r, "hello create applied\n");
+		assert_exit(&r, 0);
+	}
+}
+
+/* Lost answers x a search that lags: one create of each name in each cycle, and of one that was carried out one at all. */
+static void no_lag_of_the_search_makes_a_second_workflow(void **state)
+{
+	for (int64_t lag = 0; lag <= 20000; lag += 1000) {
+		CLEANUP(run_done) struct run r = { .f = { .list_lag = lag, .concurrency = 2 } };
+		struct specs specs = tree_specs(&r.a, HELLO("a", "7") "---\n" HELLO("b", "7") "---\n" HELLO("c", "7"));
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 2, .done = true, .failure = FAILURE_LOST };
+		cycle(&r, &specs, true);
+		assert_writes(&r, "create 612\ncreate 613\ncreate 614\n");
+		assert_exit(&r, lag <= 15000 ? 0 : 4);
+		assert_in_range(r.f.now, lag < 15000 ? lag : 15000, 17000);
+		r.f.now += lag;
+		cycle(&r, &specs, true);
+		assert_writes(&r, "");
+		assert_int_equal(r.f.count, 3);
+		assert_exit(&r, 0);
+	}
+}
+
+/* With one connection alone the other steps end long before the lookups. */
+static void waiting_for_a_lost_create_holds_no_connection(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.concurrency = 1 };
+	struct specs specs = tree_specs(&r.a, HELLO("a", "7") "---\n" HELLO("b", "7"));
+
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .failure = FAILURE_LOST };
+	cycle(&r, &specs, true);
+	assert_steps(&r, "a create failed: create workflow \"a\": the connection broke" MAY_EXIST "b create applied\n");
+	assert_true(r.report.steps[1].duration_ms < 1000);
+	assert_exit(&r, 4);
+}
+
+static void the_deadline_ends_the_lookups_of_a_lost_create(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.deadline = 3000 };
 	struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
 
-	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 99, .status = 500 };
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .failure = FAILURE_LOST };
 	cycle(&r, &specs, true);
-	assert_steps(&r, "hello create failed: create workflow \"hello\": "
-	                    "the service answered 500 (internal error): not now\n");
-	assert_int_equal(r.report.steps[0].attempts, CREATE_SENDINGS);
-	assert_int_equal(r.report.steps[0].http_status, 500);
-	assert_int_equal(r.f.count, 0);
-	assert_exit(&r, 1);
+	assert_steps(&r, "hello create failed: create workflow \"hello\": the connection broke" MAY_EXIST);
+	assert_in_range(r.f.now, 3000, 3100);
+}
+
+static void make_anothers_after_the_create(struct fake *f, const struct request *request)
+{
+	if (request->operation == OP_CREATE)
+		fake_make(f, tree_json(&f->arena, "{\"name\":\"hello\",\"tags\":[{\"name\":\"flowsync-other\"},{\"name\":"
+		                       "\"flowsync-id-2cf24dba-100000000\"}],\"steps\":{\"greet\":{\"imageId\":8,"
+		                       "\"command\":\"run\"}}}"));
+}
+
+/* The create did not arrive, and another owner made one meanwhile. */
+static void what_is_found_after_a_lost_create_may_be_anothers(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.meanwhile = make_anothers_after_the_create };
+	struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
+
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .failure = FAILURE_LOST };
+	cycle(&r, &specs, true);
+	assert_steps(&r, "hello create conflict: it belongs to owner \"other\" (tag flowsync-other)\n");
+	assert_writes(&r, "");
+	assert_exit(&r, 5);
 }
 
 static void make_it_first(struct fake *f, const struct request *request)
@@ -729,7 +811,11 @@ int main(void)
 		cmocka_unit_test(one_that_vanishes_is_not_made_again_by_a_cycle_that_holds_back),
 		cmocka_unit_test(one_that_became_equal_since_the_plan_is_not_written),
 		cmocka_unit_test(a_create_whose_answer_was_lost_makes_one_workflow),
-		cmocka_unit_test(a_create_that_never_comes_through_is_given_up),
+		cmocka_unit_test(a_lost_create_that_is_not_found_is_not_sent_again),
+		cmocka_unit_test(no_lag_of_the_search_makes_a_second_workflow),
+		cmocka_unit_test(waiting_for_a_lost_create_holds_no_connection),
+		cmocka_unit_test(the_deadline_ends_the_lookups_of_a_lost_create),
+		cmocka_unit_test(what_is_found_after_a_lost_create_may_be_anothers),
 		cmocka_unit_test(one_that_somebody_made_since_the_list_is_updated),
 		cmocka_unit_test(two_that_somebody_made_since_the_list_are_a_conflict),
 		cmocka_unit_test(two_of_one_name_are_a_conflict_and_the_others_are_applied),

@@ -70,6 +70,7 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 		int status;
 		bool hopeless;
 		int get, post;
+		int64_t retry_after_ms;	/* 0: not in the answer */
 	} cases[] = {
 		{ FAILURE_NONE, 200, false, FINAL, FINAL },
 		{ FAILURE_NONE, 301, false, FINAL, FINAL },
@@ -83,6 +84,8 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 		{ FAILURE_NONE, 501, false, FINAL, FINAL },
 		{ FAILURE_NONE, 502, false, AGAIN, LATER },
 		{ FAILURE_NONE, 503, false, AGAIN, LATER },
+		{ FAILURE_NONE, 503, false, AGAIN, AGAIN, 1 },
+		{ FAILURE_NONE, 502, false, AGAIN, LATER, 1 },
 		{ FAILURE_NONE, 504, false, AGAIN, LATER },
 		{ FAILURE_UNSENT, 0, false, AGAIN, AGAIN },
 		{ FAILURE_UNSENT, 0, true, FINAL, FINAL },
@@ -104,6 +107,8 @@ static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
 		struct dispatch d;
 
 		answer.hopeless = cases[row].hopeless;
+		if (cases[row].retry_after_ms)
+			answer.retry_after_ms = cases[row].retry_after_ms;
 		dispatch_init(&d, 1, -1, 1);
 		dispatch_add(&d, &w.task);
 		assert_ptr_equal(next(&d, 1000), &w);

@@ -12,6 +12,7 @@ struct script {
 	int status;		/* 0: 200, unless there is a failure */
 	const char *body;
 	const char *type;	/* NULL: JSON */
+	int64_t retry_after_ms;	/* 0: not in the answer */
 };
 
 static struct answer answer_of(const struct script *s)
@@ -22,12 +23,12 @@ static struct answer answer_of(const struct script *s)
 		return (struct answer){ .failure = s->failure, .error = "the connection broke", .retry_after_ms = -1 };
 	return (struct answer){
 		.status = s->status ? s->status : 200, .type = s->type ? s->type : "application/json",
-		.body = body, .len = strlen(body), .retry_after_ms = -1,
+		.body = body, .len = strlen(body), .retry_after_ms = s->retry_after_ms ? s->retry_after_ms : -1,
 	};
 }
 
-/* Gives the task the answers one after the other.  Returns what it asked for, a line each; a last line says
- * "done" if it ended with the last answer, "early" if before it. */
+/* Gives the task the answers one after the other.  Returns what it asked for, a line each, with "+" before what is sent
+ * after a pause; a last line says "done" if it ended with the last answer, "early" if before it. */
 static const char *play(struct arena *a, struct task *task, const struct script *script, size_t count)
 {
 	struct request request = { 0 };
@@ -37,9 +38,11 @@ static const char *play(struct arena *a, struct task *task, const struct script 
 	for (size_t i = 0; i < count; i++) {
 		if (next == TASK_DONE)
 			return arena_printf(a, "%searly\n", text);
-		text = arena_printf(a, "%s%s %s%s%s\n", text, operation_name(request.operation), request.path,
+		text = arena_printf(a, "%s%s%s %s%s%s\n", text, request.wait_ms ? "+" : "",
+		                    operation_name(request.operation), request.path,
 		                    request.body ? " " : "", request.body ? request.body : "");
 		struct answer answer = answer_of(&script[i]);
+		task->attempts = 1;
 		next = task->step(task, &answer, &request);
 	}
 	return arena_printf(a, "%s%s\n", text, next == TASK_DONE ? "done" :
@@ -205,6 +208,9 @@ static void only_the_exact_name_is_found_on_any_page(void **state)
 #define LOOK	"list_workflows /workflows/?pageSize=100&searchTerm=n&pageNumber=1\n"
 #define SEND	"create_workflow /workflows/ " BODY "\n"
 #define NONE	{ .body = PAGE("0", "0", "") }
+/* The five looks after the first one have pauses before them, 15 s in all. */
+#define LATER	"+" LOOK
+#define LOOKS	LOOK LATER LATER LATER LATER LATER "done\n"
 #define THERE	{ .body = PAGE("1", "1", ITEM("7", "n")) }
 
 static void a_create_looks_first_and_never_makes_two(void **state)
@@ -227,14 +233,25 @@ static void a_create_looks_first_and_never_makes_two(void **state)
 		{ { NONE, { .status = 502 }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
 		{ { NONE, { .body = "<html>" }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
 		{ { NONE, { .body = "{}" }, THERE }, LOOK SEND LOOK "done\n", 7, 0, NULL },
-		/* it was lost, and it was not */
-		{ { NONE, { .failure = FAILURE_LOST }, NONE, { .body = "{\"id\":5}" } }, LOOK SEND LOOK SEND "done\n", 5, 0, NULL },
-		{ { NONE, { .status = 500 }, NONE, { .status = 503 }, NONE, { .failure = FAILURE_LOST }, NONE,
-		    { .status = 504 }, NONE }, LOOK SEND LOOK SEND LOOK SEND LOOK SEND LOOK "done\n", 0, 0,
+		/* it is listed late */
+		{ { NONE, { .failure = FAILURE_LOST }, NONE, NONE, NONE, THERE }, LOOK SEND LOOK LATER LATER LATER "done\n",
+		  7, 0, NULL },
+		/* it was lost, and is not found: it is not sent again */
+		{ { NONE, { .failure = FAILURE_LOST }, NONE, NONE, NONE, NONE, NONE, NONE }, LOOK SEND LOOKS, 0, 0,
+		  "create workflow \"n\": the connection broke" },
+		{ { NONE, { .status = 504 }, NONE, NONE, NONE, NONE, NONE, NONE }, LOOK SEND LOOKS, 0, 0,
 		  "create workflow \"n\": the service answered 504 (gateway timeout)" },
+		{ { NONE, { .status = 520 }, NONE, NONE, NONE, NONE, NONE, NONE }, LOOK SEND LOOKS, 0, 0,
+		  "create workflow \"n\": the service answered 520 (unexpected)" },
+		{ { NONE, { .status = 503 }, NONE, NONE, NONE, NONE, NONE, NONE }, LOOK SEND LOOKS, 0, 0,
+		  "create workflow \"n\": the service answered 503 (unavailable)" },
+		/* it was lost, and two have the name: which one is meant is not guessed */
+		{ { NONE, { .failure = FAILURE_LOST }, { .body = PAGE("1", "2", ITEM("8", "n") "," ITEM("7", "n")) } },
+		  LOOK SEND LOOK "done\n", 0, 7,
+		  "the service has 2 workflows called \"n\" (ids 7, 8): it is unclear which one is meant" },
 		/* it was lost, and nobody can say: it is not sent again */
-		{ { NONE, { .failure = FAILURE_LOST }, { .status = 500 } }, LOOK SEND LOOK "done\n", 0, 0,
-		  "create workflow \"n\": list workflows, page 1: the service answered 500 (internal error)" },
+		{ { NONE, { .failure = FAILURE_LOST }, { .status = 500 } }, LOOK SEND LOOK "done\n", 0, 0, "create workflow \"n\": "
+		  "the connection broke; list workflows, page 1: the service answered 500 (internal error)" },
 		/* it was refused */
 		{ { NONE, { .status = 422, .body = "{\"detail\":\"no steps\"}" } }, LOOK SEND "done\n", 0, 0,
 		  "create workflow \"n\": the service answered 422 (not a valid workflow): no steps" },
@@ -242,6 +259,8 @@ static void a_create_looks_first_and_never_makes_two(void **state)
 		{ { NONE, { .status = 501 } }, LOOK SEND "done\n", 0, 0,
 		  "create workflow \"n\": the service answered 501 (not implemented)" },
 		{ { NONE, { .failure = FAILURE_UNSENT } }, LOOK SEND "done\n", 0, 0, "create workflow \"n\": the connection broke" },
+		{ { NONE, { .status = 503, .retry_after_ms = 1000 } }, LOOK SEND "done\n", 0, 0,
+		  "create workflow \"n\": the service answered 503 (unavailable)" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
@@ -255,7 +274,73 @@ static void a_create_looks_first_and_never_makes_two(void **state)
 		if (cases[i].error)
 			assert_string_equal(create.op.err.msg, cases[i].error);
 		assert_false(create.held_back);
+		assert_int_equal(create.lost, strstr(cases[i].asked, SEND LOOK) && !create.op.ok && !create.there);
 	}
+}
+
+/* An earlier cycle sent it, and its answer was lost. */
+static void a_create_that_was_attempted_before_is_looked_up_longer(void **state)
+{
+	static const struct {
+		struct script script[MOST];
+		const char *asked;
+		int64_t id, there;
+		bool stopped, hurried;
+	} cases[] = {
+		{ { NONE, NONE, NONE, THERE }, LOOK LATER LATER LATER "done\n", 0, 7, false, false },
+		{ { NONE, NONE, NONE, NONE, NONE, NONE, { .body = "{\"id\":5}" } }, LOOK LATER LATER LATER LATER LATER SEND
+		  "done\n", 5, 0, false, false },
+		{ { NONE }, LOOK "done\n", 0, 0, true, false },
+		/* the pauses were cut short */
+		{ { NONE, NONE, NONE, NONE, NONE, NONE }, LOOKS, 0, 0, false, true },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct operation_create create;
+
+		operation_create_init(&create, &a, tree_json(&a, BODY));
+		create.attempted = true;
+		create.op.task.stopped = cases[i].stopped;
+		create.op.task.hurried = cases[i].hurried;
+		assert_string_equal(play(&a, &create.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
+		assert_int_equal(create.id, cases[i].id);
+		assert_int_equal(create.there, cases[i].there);
+		assert_int_equal(create.held_back, cases[i].stopped || cases[i].hurried);
+		assert_false(create.lost);
+	}
+}
+
+/* One look right before the cycle ends, and no pause. */
+static void a_lost_create_is_looked_up_once_after_a_stop(void **state)
+{
+	static const struct script script[] = { NONE, { .failure = FAILURE_LOST }, NONE };
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct operation_create create;
+	struct request next;
+
+	operation_create_init(&create, &a, tree_json(&a, BODY));
+	create.op.task.step(&create.op.task, NULL, &next);
+	for (size_t i = 0; i < ARRAY_LEN(script); i++) {
+		struct answer answer = answer_of(&script[i]);
+		create.op.task.attempts = 1;
+		create.op.task.stopped = i > 0;
+		assert_int_equal(create.op.task.step(&create.op.task, &answer, &next), i < 2 ? TASK_ASK : TASK_DONE);
+		assert_int_equal(next.wait_ms, 0);
+	}
+	assert_true(create.lost);
+	assert_false(create.held_back);
+}
+
+static void pauses_grow_until_their_time_is_over(void **state)
+{
+	static const struct { int64_t most; int64_t pauses[8]; } cases[] = {
+		{ 15000, { 500, 1000, 2000, 4000, 7500 } }, { 10000, { 500, 1000, 2000, 4000, 2500 } },
+		{ 1500, { 500, 1000 } }, { 1501, { 500, 1000, 1 } }, { 300, { 300 } }, { 0, { 0 } },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (unsigned reads = 0; reads < ARRAY_LEN(cases[i].pauses); reads++)
+			assert_int_equal(operation_pause(reads, cases[i].most), cases[i].pauses[reads]);
+	assert_int_equal(operation_pause(1000, 15000), 0);
 }
 
 static void a_create_is_not_sent_after_a_stop(void **state)
@@ -479,6 +564,9 @@ int main(void)
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
 		cmocka_unit_test(only_the_exact_name_is_found_on_any_page),
 		cmocka_unit_test(a_create_looks_first_and_never_makes_two),
+		cmocka_unit_test(a_create_that_was_attempted_before_is_looked_up_longer),
+		cmocka_unit_test(a_lost_create_is_looked_up_once_after_a_stop),
+		cmocka_unit_test(pauses_grow_until_their_time_is_over),
 		cmocka_unit_test(a_create_is_not_sent_after_a_stop),
 		cmocka_unit_test(every_refusal_becomes_one_sentence),
 		cmocka_unit_test(a_long_refusal_is_cut_between_characters),
