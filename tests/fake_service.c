@@ -553,27 +553,66 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct applied_record *)a)->name, ((const struct applied_record *)b)->name);
 }
 
-static void forget(void *context, const char *name)
+/* digest NULL: all of that name. */
+static void drop_intents(struct fake_memory *m, const char *name, const char *digest)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->records.intent_count; i++) {
+		const struct applied_intent *intent = &m->records.intents[i];
+		if (strcmp(intent->name, name) != 0 || (digest && strcmp(intent->digest, digest) != 0))
+			m->records.intents[kept++] = *intent;
+	}
+	m->records.intent_count = kept;
+}
+
+static void withdraw(void *context, const struct applied_intent *intent)
+{
+	struct fake_memory *m = context;
+
+	if (!m->dead)
+		drop_intents(m, intent->name, intent->digest);
+}
+
+static void intend(void *context, const struct applied_intent *intent)
+{
+	struct fake_memory *m = context;
+	struct arena *a = &m->arena;
+	const struct applied_intent copy = {
+		.name = arena_strdup(a, intent->name), .digest = arena_strdup(a, intent->digest),
+		.body = node_copy(a, intent->body), .creates = intent->creates, .at = intent->at,
+	};
+
+	if (m->dead)
+		return;
+	drop_intents(m, copy.name, copy.digest);
+	arena_grow(a, m->records.intents, m->records.intent_count, m->records.intent_room);
+	m->records.intents[m->records.intent_count++] = copy;
+}
+
+static void forget(void *context, const char *name, bool over)
 {
 	struct fake_memory *m = context;
 	size_t kept = 0;
 
 	if (m->dead)
 		return;
+	if (over)
+		drop_intents(m, name, NULL);
 	for (size_t i = 0; i < m->records.count; i++)
 		if (strcmp(m->records.items[i].name, name) != 0)
 			m->records.items[kept++] = m->records.items[i];
 	m->records.count = kept;
 }
 
-static void keep(void *context, const struct applied_record *record)
+static void keep(void *context, const struct applied_record *record, bool over)
 {
 	struct fake_memory *m = context;
 	struct arena *a = &m->arena;
 
 	if (m->dead)
 		return;
-	forget(m, record->name);
+	forget(m, record->name, over);
 	arena_grow(a, m->records.items, m->records.count, m->records.room);
 	m->records.items[m->records.count++] = (struct applied_record){
 		.name = arena_strdup(a, record->name), .id = record->id,
@@ -604,9 +643,14 @@ static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 	records->items = arena_new(a, struct applied_record, m->records.count + 1);
 	if (m->records.count)
 		memcpy(records->items, m->records.items, m->records.count * sizeof *records->items);
+	records->intent_count = m->records.intent_count;
+	records->intents = arena_new(a, struct applied_intent, m->records.intent_count + 1);
+	if (m->records.intent_count)
+		memcpy(records->intents, m->records.intents, m->records.intent_count * sizeof *records->intents);
 	cycle_remember(cycle, &(struct cycle_memory){
 		.records = m->on ? records : NULL, .recall = recall, .keep = m->on ? keep : NULL,
-		.forget = m->on ? forget : NULL, .context = m,
+		.forget = m->on ? forget : NULL, .intend = m->on ? intend : NULL, .withdraw = m->on ? withdraw : NULL,
+		.context = m,
 	});
 }
 

@@ -13,8 +13,8 @@
 
 enum { PATIENCE_MS = 5000 };
 
-enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, GET_REVISION, SET_REVISION,
-                 APPROVE, GET_APPROVALS, DROP_APPROVALS };
+enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, LOAD_INTENTS, INTEND, WITHDRAW, DROP_INTENTS,
+                 GET_REVISION, SET_REVISION, APPROVE, GET_APPROVALS, DROP_APPROVALS };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -26,6 +26,10 @@ static const char *const sql[] = {
 	        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 	        " ON CONFLICT(sync, name) DO UPDATE SET workflow = ?3, digest = ?4, body = ?5, settled = ?6, paused = ?7",
 	[DROP] = "DELETE FROM record WHERE sync = ?1 AND name = ?2",
+	[LOAD_INTENTS] = "SELECT name, digest, body, creates, at FROM intent WHERE sync = ?1 ORDER BY name, at",
+	[INTEND] = "INSERT OR REPLACE INTO intent(sync, name, digest, body, creates, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[WITHDRAW] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2 AND digest = ?3",
+	[DROP_INTENTS] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2",
 	[GET_REVISION] = "SELECT revision FROM sync WHERE id = ?1",
 	[SET_REVISION] = "UPDATE sync SET revision = ?2 WHERE id = ?1",
 	[APPROVE] = "INSERT OR REPLACE INTO approval(sync, guard, revision) VALUES(?1, ?2, ?3)",
@@ -46,6 +50,10 @@ static const char *const migrations[] = {
 	"CREATE TABLE approval("
 	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, guard TEXT NOT NULL, revision TEXT NOT NULL,"
 	"  UNIQUE(sync, guard)) STRICT;",
+	"CREATE TABLE intent("
+	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
+	"  digest TEXT NOT NULL, body TEXT, creates INTEGER NOT NULL, at INTEGER NOT NULL,"
+	"  UNIQUE(sync, name, digest)) STRICT;",
 };
 
 static const struct database_kind kind = {
@@ -197,24 +205,58 @@ static bool state_read_record(struct state_store *s, struct arena *a, struct que
 	return true;
 }
 
-bool state_store_load(struct state_store *s, struct arena *a, struct applied_records *out, struct err *err)
+static bool state_load_record(struct state_store *s, struct arena *a, struct query *q, struct applied_records *all,
+                              struct err *err)
 {
-	struct query *q = query_begin(s->db, LOAD);
-	struct applied_records all = { 0 };
+	arena_grow(a, all->items, all->count, all->room);
+	if (!state_read_record(s, a, q, &all->items[all->count], err))
+		return false;
+	all->count++;
+	return true;
+}
+
+static bool state_load_intent(struct state_store *s, struct arena *a, struct query *q, struct applied_records *all,
+                              struct err *err)
+{
+	struct applied_intent i = {
+		.name = query_get_text(a, q, 0), .digest = query_get_text(a, q, 1), .creates = query_get_int(q, 3),
+		.at = query_get_int(q, 4),
+	};
+
+	if (!state_read_tree(s, a, i.name, query_get_text(a, q, 2), &i.body, err))
+		return false;
+	arena_grow(a, all->intents, all->intent_count, all->intent_room);
+	all->intents[all->intent_count++] = i;
+	return true;
+}
+
+static bool state_load_rows(struct state_store *s, enum statement statement, struct arena *a,
+                            bool (*load)(struct state_store *, struct arena *, struct query *, struct applied_records *,
+                                         struct err *),
+                            struct applied_records *all, struct err *err)
+{
+	struct query *q = query_begin(s->db, statement);
 	bool more, ok;
 
 	query_int(q, 1, s->sync);
 	while ((ok = query_row(q, &more, err)) && more) {
-		arena_grow(a, all.items, all.count, all.room);
-		if (!state_read_record(s, a, q, &all.items[all.count], err)) {
+		if (!load(s, a, q, all, err)) {
 			query_end(q);
 			return false;
 		}
-		all.count++;
 	}
-	if (ok)
-		*out = all;
 	return ok;
+}
+
+bool state_store_load(struct state_store *s, struct arena *a, struct applied_records *out, struct err *err)
+{
+	struct applied_records all = { 0 };
+
+	if (!state_load_rows(s, LOAD, a, state_load_record, &all, err) ||
+	    !state_load_rows(s, LOAD_INTENTS, a, state_load_intent, &all, err))
+		return false;
+	*out = all;
+	return true;
 }
 
 static const char *applied_json(const struct node *n, struct buf *text)
@@ -241,13 +283,60 @@ bool state_store_put(struct state_store *s, const struct applied_record *r, stru
 	return query_run(q, err);
 }
 
-bool state_store_drop(struct state_store *s, const char *name, struct err *err)
+static bool state_run_named(struct state_store *s, enum statement statement, const char *name, struct err *err)
 {
-	struct query *q = query_begin(s->db, DROP);
+	struct query *q = query_begin(s->db, statement);
 
 	assert(s->use == STATE_WRITE);
 	query_int(q, 1, s->sync);
 	query_text(q, 2, name);
+	return query_run(q, err);
+}
+
+bool state_store_drop(struct state_store *s, const char *name, struct err *err)
+{
+	return state_run_named(s, DROP, name, err);
+}
+
+bool state_store_put_over(struct state_store *s, const struct applied_record *r, struct err *err)
+{
+	if (!database_begin(s->db, err))
+		return false;
+	bool ok = state_store_put(s, r, err) && state_run_named(s, DROP_INTENTS, r->name, err);
+	return database_end(s->db, ok, err) && ok;
+}
+
+bool state_store_drop_over(struct state_store *s, const char *name, struct err *err)
+{
+	if (!database_begin(s->db, err))
+		return false;
+	bool ok = state_store_drop(s, name, err) && state_run_named(s, DROP_INTENTS, name, err);
+	return database_end(s->db, ok, err) && ok;
+}
+
+bool state_store_intend(struct state_store *s, const struct applied_intent *i, struct err *err)
+{
+	CLEANUP(buf_done) struct buf body = BUF_TEXT;
+	struct query *q = query_begin(s->db, INTEND);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, i->name);
+	query_text(q, 3, i->digest);
+	query_text(q, 4, applied_json(i->body, &body));
+	query_int(q, 5, i->creates);
+	query_int(q, 6, i->at);
+	return query_run(q, err);
+}
+
+bool state_store_withdraw(struct state_store *s, const struct applied_intent *i, struct err *err)
+{
+	struct query *q = query_begin(s->db, WITHDRAW);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
+	query_text(q, 2, i->name);
+	query_text(q, 3, i->digest);
 	return query_run(q, err);
 }
 

@@ -28,12 +28,18 @@ void state_store_closep(struct state_store **state);
  * without a file: a new one. */
 const unsigned char *state_store_key(const struct state_store *state);
 
-/* All records, sorted by name, in a. */
+/* All records, sorted by name, and intents, in a. */
 bool state_store_load(struct state_store *state, struct arena *a, struct applied_records *out, struct err *err);
 
-/* Each is on disk when it returns. */
+/* Each is on disk when it returns.  _over: the intents of that name are dropped at the same moment. */
 bool state_store_put(struct state_store *state, const struct applied_record *record, struct err *err);
+bool state_store_put_over(struct state_store *state, const struct applied_record *record, struct err *err);
 bool state_store_drop(struct state_store *state, const char *name, struct err *err);
+bool state_store_drop_over(struct state_store *state, const char *name, struct err *err);
+
+/* Each is on disk when it returns.  An intent replaces an earlier one of the same name and digest. */
+bool state_store_intend(struct state_store *state, const struct applied_intent *intent, struct err *err);
+bool state_store_withdraw(struct state_store *state, const struct applied_intent *intent, struct err *err);
 
 /* The git revision that was applied last, in a; NULL: none is known. */
 bool state_store_revision(struct state_store *state, struct arena *a, const char **out, struct err *err);

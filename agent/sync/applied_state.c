@@ -4,28 +4,54 @@
 
 #include "agent/git/file_history.h"
 #include "agent/state/state_store.h"
+#include "agent/util/clock.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 
-static void applied_state_save_record(void *context, const struct applied_record *record)
+static void applied_state_warn_of_failure(struct applied_state *m, const struct err *err)
+{
+	if (m->failed)
+		return;
+	m->failed = true;
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "the state of an applied workflow could not be saved: %s", err->msg);
+}
+
+static void applied_state_save_record(void *context, const struct applied_record *record, bool over)
 {
 	struct applied_state *m = context;
 	struct err err;
 
-	if (!m->state || state_store_put(m->state, record, &err) || m->failed)
-		return;
-	m->failed = true;
-	diagnostics_warn(m->faults, (struct pos){ 0 }, "the state of an applied workflow could not be saved: %s", err.msg);
+	if (m->state && !(over ? state_store_put_over : state_store_put)(m->state, record, &err))
+		applied_state_warn_of_failure(m, &err);
 }
 
-static void applied_state_drop_record(void *context, const char *name)
+static void applied_state_drop_record(void *context, const char *name, bool over)
 {
 	struct applied_state *m = context;
 	struct err err;
 
 	if (m->state)
 		/* Harmless if it fails: a record too many only counts as a missing workflow. */
-		state_store_drop(m->state, name, &err);
+		(over ? state_store_drop_over : state_store_drop)(m->state, name, &err);
+}
+
+static void applied_state_save_intent(void *context, const struct applied_intent *intent)
+{
+	struct applied_state *m = context;
+	struct err err;
+
+	if (m->state && !state_store_intend(m->state, intent, &err))
+		applied_state_warn_of_failure(m, &err);
+}
+
+static void applied_state_drop_intent(void *context, const struct applied_intent *intent)
+{
+	struct applied_state *m = context;
+	struct err err;
+
+	if (m->state)
+		/* Harmless if it fails: a later create of the name is looked up longer than it needs to be. */
+		state_store_withdraw(m->state, intent, &err);
 }
 
 /* ---- older versions ---- */
@@ -151,7 +177,9 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 	out->for_cycle = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
 		.recall = applied_state_find_older_spec, .keep = write ? applied_state_save_record : NULL,
-		.forget = write ? applied_state_drop_record : NULL, .context = out,
+		.forget = write ? applied_state_drop_record : NULL, .intend = write ? applied_state_save_intent : NULL,
+		.withdraw = write ? applied_state_drop_intent : NULL, .context = out,
+		.clock = clock_now() - clock_monotonic(),
 	};
 	return applied_state_find_revisions(out, err);
 }

@@ -19,6 +19,18 @@ const struct applied_record *applied_records_find(const struct applied_records *
 	return NULL;
 }
 
+const struct applied_intent *applied_intents_find(const struct applied_records *records, const char *name,
+                                                  const char *digest)
+{
+	const struct applied_intent *found = NULL;
+
+	for (const struct applied_intent *i = records->intents; i < records->intents + records->intent_count; i++)
+		if (strcmp(i->name, name) == 0 && (digest ? strcmp(i->digest, digest) == 0 : i->creates) &&
+		    (!found || i->at > found->at))
+			found = i;
+	return found;
+}
+
 static const struct entry *entry_of(struct arena *a, const struct node *map, const char *path, size_t len)
 {
 	for (size_t i = 0; map->kind == NODE_MAP && i < map->count; i++) {

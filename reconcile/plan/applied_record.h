@@ -17,13 +17,28 @@ struct applied_record {
 	bool paused;			/* the workflow was paused before an update that may not have ended */
 };
 
+/* A write that was announced before it was sent, and whose result is not known: it may have been carried out, or may still
+ * be.  A workflow can have several, each with another body. */
+struct applied_intent {
+	const char *name;		/* of the workflow */
+	const char *digest;		/* of the declared body; with the name the key among the intents */
+	const struct node *body;	/* as declared, canonical and sealed */
+	bool creates;
+	int64_t at;			/* when it was sent: milliseconds since 1970 */
+};
+
 struct applied_records {
 	struct applied_record *items;		/* sorted by name */
 	size_t count, room;
+	struct applied_intent *intents;		/* in no order */
+	size_t intent_count, intent_room;
 };
 
 /* The record of that name; NULL: not found. */
 const struct applied_record *applied_records_find(const struct applied_records *records, const char *name);
+/* The intent with that digest; digest NULL: the newest that creates; NULL: not found. */
+const struct applied_intent *applied_intents_find(const struct applied_records *records, const char *name,
+                                                  const char *digest);
 
 /* Copies the value of old at path, a JSON Pointer through maps, into body: a key that was removed from
  * the spec and that the service keeps nevertheless has to stay in the record. */

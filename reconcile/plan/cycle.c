@@ -144,7 +144,7 @@ static void start_applying(struct cycle *c)
 	begin_phase(c, CYCLE_APPLY);
 	/* Otherwise they would count as missing for ever. */
 	for (size_t i = 0; c->memory.forget && i < c->over_count; i++)
-		c->memory.forget(c->memory.context, c->over[i]);
+		c->memory.forget(c->memory.context, c->over[i], true);
 	for (size_t i = 0; i < c->count; i++)
 		if (c->tasks[i].step->result == RESULT_PLANNED)
 			workflow_task_apply(&c->tasks[i]);

@@ -36,10 +36,15 @@ struct cycle_memory {
 	 * not known. */
 	const struct node *(*recall)(void *context, struct arena *a, const struct spec *spec,
 	                             const char *digest);
-	/* Stores the record, on disk when it returns; drops the record of that name. */
-	void (*keep)(void *context, const struct applied_record *record);
-	void (*forget)(void *context, const char *name);
+	/* Stores the record, on disk when it returns; drops the record of that name.  over: the intents of that name are
+	 * dropped as well. */
+	void (*keep)(void *context, const struct applied_record *record, bool over);
+	void (*forget)(void *context, const char *name, bool over);
+	/* Stores the intent, on disk when it returns; drops it, because the service refused the write. */
+	void (*intend)(void *context, const struct applied_intent *intent);
+	void (*withdraw)(void *context, const struct applied_intent *intent);
 	void *context;
+	int64_t clock;			/* milliseconds since 1970 when the dispatcher's clock was 0 */
 	/* Git revisions of the source, now and at the last apply; NULL: not known. */
 	const char *revision, *last_revision;
 	bool rolls_back;		/* revision is known not to come after last_revision */

@@ -4,6 +4,9 @@
 
 #include "reconcile/schema/digest.h"
 
+/* How long a create whose answer was lost may still appear. */
+enum { ATTEMPT_MS = 15 * 60 * 1000 };
+
 /* ---- what is known ---- */
 
 static const struct applied_record *record_named(const struct workflow_task *t, const char *name)
@@ -53,16 +56,38 @@ static bool tags_are_always_dropped(struct workflow_task *t, const struct applie
 	return !m->body && is_of_this_workflow(t, r) && settled_knows_tags(&t->arena, r->settled, NULL, m);
 }
 
-/* The record is that of the state, or the spec itself, or the newest older version of its file: the first whose D is
- * the one on the workflow (design, 5.3). */
+static const struct applied_intent *intent_with(const struct workflow_task *t, const char *digest)
+{
+	const struct applied_records *records = t->cycle->memory.records;
+
+	return records ? applied_intents_find(records, t->spec->name, digest) : NULL;
+}
+
+static int64_t current_time(const struct workflow_task *t)
+{
+	return t->cycle->memory.clock + t->cycle->dispatch->now;
+}
+
+bool task_record_attempted(const struct workflow_task *t)
+{
+	const struct applied_intent *create = intent_with(t, NULL);
+
+	return create && current_time(t) - create->at < ATTEMPT_MS;
+}
+
+/* The record is that of the state, or a write that was announced, or the spec itself, or the newest older version of its
+ * file: the first whose D is the one on the workflow (design, 5.3). */
 const struct node *task_record_body(struct workflow_task *t, const struct owner_tags *m)
 {
 	const struct applied_record *r = task_record_find(t);
 	const struct cycle_memory *memory = &t->cycle->memory;
+	const struct applied_intent *intent = m->body ? intent_with(t, m->body) : NULL;
 	const struct node *older;
 
 	if (r && r->body && (tags_are_always_dropped(t, r, m) || (m->body && strcmp(r->digest, m->body) == 0)))
 		return r->body;
+	if (intent)
+		return intent->body;
 	if (!m->body)
 		return NULL;
 	if (strcmp(digest_body(&t->arena, t->spec->body), m->body) == 0)
@@ -73,27 +98,57 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 
 /* ---- what is written ---- */
 
-static void keep_record(const struct workflow_task *t, const struct applied_record *record)
+static void keep_record(const struct workflow_task *t, const struct applied_record *record, bool over)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
 
 	if (memory->keep)
-		memory->keep(memory->context, record);
+		memory->keep(memory->context, record, over);
 }
 
-static void forget_record(const struct workflow_task *t, const char *name)
+static void forget_record(const struct workflow_task *t, const char *name, bool over)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
 
 	if (memory->forget)
-		memory->forget(memory->context, name);
+		memory->forget(memory->context, name, over);
 }
 
 /* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4.2). */
 static void forget_old_name(const struct workflow_task *t, const char *name)
 {
 	if (is_of_this_workflow(t, record_named(t, name)))
-		forget_record(t, name);
+		forget_record(t, name, true);
+}
+
+/* What a later cycle compares with: the declared body, and keys that the service keeps though they were removed. */
+static const struct node *body_to_record(struct workflow_task *t)
+{
+	return t->known.retained ? t->known.retained : task_record_seal(t, t->spec->body);
+}
+
+void task_record_intend(struct workflow_task *t)
+{
+	const struct cycle_memory *memory = &t->cycle->memory;
+
+	if (memory->intend)
+		memory->intend(memory->context, &(struct applied_intent){
+			.name = t->spec->name, .digest = digest_body(&t->arena, t->spec->body), .body = body_to_record(t),
+			.creates = t->step->action == ACTION_CREATE, .at = current_time(t),
+		});
+}
+
+/* The intent is again what it was before the cycle. */
+void task_record_refused(struct workflow_task *t)
+{
+	const struct cycle_memory *memory = &t->cycle->memory;
+	const char *digest = digest_body(&t->arena, t->spec->body);
+	const struct applied_intent *before = intent_with(t, digest);
+
+	if (before && memory->intend)
+		memory->intend(memory->context, before);
+	else if (memory->withdraw)
+		memory->withdraw(memory->context, &(struct applied_intent){ .name = t->spec->name, .digest = digest });
 }
 
 void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
@@ -102,9 +157,8 @@ void task_record_write(struct workflow_task *t, const struct node *habits, bool 
 		return;
 	keep_record(t, &(struct applied_record){
 		.name = t->spec->name, .id = t->step->id, .digest = digest_body(&t->arena, t->spec->body),
-		.body = t->known.retained ? t->known.retained : task_record_seal(t, t->spec->body),
-		.settled = habits, .paused = paused,
-	});
+		.body = body_to_record(t), .settled = habits, .paused = paused,
+	}, true);
 	forget_old_name(t, t->old_name);
 	forget_old_name(t, t->spec->renamed_from);
 }
@@ -118,7 +172,7 @@ static void end_pause(struct workflow_task *t)
 		return;
 	struct applied_record record = *r;
 	record.paused = false;
-	keep_record(t, &record);
+	keep_record(t, &record, false);
 }
 
 void task_record_refresh(struct workflow_task *t)
@@ -144,7 +198,7 @@ void task_record_pause(struct workflow_task *t)
 	record.name = t->spec->name;
 	record.id = t->step->id;
 	record.paused = true;
-	keep_record(t, &record);
+	keep_record(t, &record, false);
 }
 
 /* The record is again what it was before the cycle. */
@@ -155,12 +209,12 @@ void task_record_undo_pause(struct workflow_task *t)
 	if (!t->was_paused)
 		return;
 	if (r && t->cycle->memory.keep)
-		keep_record(t, r);
+		keep_record(t, r, false);
 	else
-		forget_record(t, t->spec->name);
+		forget_record(t, t->spec->name, false);
 }
 
 void task_record_drop(struct workflow_task *t)
 {
-	forget_record(t, t->step->name);
+	forget_record(t, t->step->name, true);
 }

@@ -17,6 +17,12 @@ const struct node *task_record_seal(struct workflow_task *task, const struct nod
 /* What was declared at the last apply, for a workflow with these tags; NULL: not known. */
 const struct node *task_record_body(struct workflow_task *task, const struct owner_tags *marker);
 
+/* True if a create of this name was sent not long ago and its result is not known. */
+bool task_record_attempted(const struct workflow_task *task);
+/* The spec is about to be written; refused: it was not. */
+void task_record_intend(struct workflow_task *task);
+void task_record_refused(struct workflow_task *task);
+
 /* The spec was applied, or is found applied. */
 void task_record_write(struct workflow_task *task, const struct node *habits, bool paused);
 /* The spec is found applied: a lost or an older record begins again, and one of a pause is over. */

@@ -1,6 +1,7 @@
 #include "reconcile/plan/task_request.h"
 
 #include "reconcile/plan/request_body.h"
+#include "reconcile/plan/task_record.h"
 #include "reconcile/schema/digest.h"
 
 struct owner_tags task_request_tags(struct workflow_task *t)
@@ -18,6 +19,11 @@ void task_request_description(struct workflow_task *t, int64_t wait_ms)
 	operation_describe_init(&t->call, &t->arena, t->step->id, t->step->name);
 }
 
+static void announce_create(void *task)
+{
+	task_record_intend(task);
+}
+
 void task_request_create(struct workflow_task *t)
 {
 	struct owner_tags m = task_request_tags(t);
@@ -27,6 +33,9 @@ void task_request_create(struct workflow_task *t)
 
 	t->op = &t->create.op;
 	operation_create_init(&t->create, &t->arena, body);
+	t->create.attempted = task_record_attempted(t);
+	t->create.announce = announce_create;
+	t->create.context = t;
 }
 
 static struct request_body_sides update_sides(const struct workflow_task *t, const struct node *described,

@@ -16,9 +16,26 @@ enum {
 
 /* ---- actions ---- */
 
-/* "That it was paused is recorded before an update", so that a crash does not resume it (design, 6.1). */
+/* After a refusal nothing of the create can appear later. */
+static void reject_create(struct workflow_task *t)
+{
+	if (t->create.sendings)
+		task_record_refused(t);
+	task_outcome_failed(t);
+}
+
+/* From now on the workflow may appear; the time of the attempt counts from its end. */
+static void lose_create(struct workflow_task *t)
+{
+	task_record_intend(t);
+	task_outcome_lost(t);
+}
+
+/* "What is about to be written is recorded before it is sent" (design, 5.3), so that a crash forgets no key; and "that it
+ * was paused is recorded before an update", so that a crash does not resume it (design, 6.1). */
 static void update_workflow(struct workflow_task *t)
 {
+	task_record_intend(t);
 	if (t->was_paused)
 		task_record_pause(t);
 	task_request_update(t);
@@ -70,12 +87,14 @@ static void retry_update(struct workflow_task *t)
 
 static void defer_update(struct workflow_task *t)
 {
+	task_record_refused(t);
 	task_record_undo_pause(t);
 	task_outcome_busy(t);
 }
 
 static void reject_update(struct workflow_task *t)
 {
+	task_record_refused(t);
 	task_record_undo_pause(t);
 	task_outcome_failed(t);
 }
@@ -153,9 +172,9 @@ static const struct transition transitions[] = {
 	{ STATE_CREATING,   EVENT_EXISTS,       describe_workflow,        STATE_CHECKING },
 	{ STATE_CREATING,   EVENT_AMBIGUOUS,    task_outcome_ambiguous,   STATE_ENDED },
 	{ STATE_CREATING,   EVENT_NOT_SENT,     task_outcome_not_begun,   STATE_ENDED },
-	{ STATE_CREATING,   EVENT_LOST,         task_outcome_lost,        STATE_ENDED },
+	{ STATE_CREATING,   EVENT_LOST,         lose_create,              STATE_ENDED },
 	{ STATE_CREATING,   EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
-	{ STATE_CREATING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
+	{ STATE_CREATING,   EVENT_FAILED,       reject_create,            STATE_ENDED },
 
 	{ STATE_CHECKING,   EVENT_BEGIN,        describe_workflow,        STATE_CHECKING },
 	{ STATE_CHECKING,   EVENT_CHANGED,      update_workflow,          STATE_UPDATING },

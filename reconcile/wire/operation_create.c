@@ -13,6 +13,8 @@ static enum task_next look_up_name(struct operation_create *create, int64_t wait
 
 static enum task_next send_create(struct operation_create *create, struct request *next)
 {
+	if (create->announce)
+		create->announce(create->context);
 	create->looking = false;
 	create->looks = 0;
 	*next = create->request;

@@ -24,6 +24,8 @@ struct operation_create {
 
 	/* Set by the caller, after operation_create_init(). */
 	bool attempted;		/* an earlier create may still appear: CREATE_LOOK_MS are over before this one is sent */
+	void (*announce)(void *context);	/* called right before the create is sent; NULL: not called */
+	void *context;
 
 	/* Private: state between requests. */
 	struct request request;

@@ -310,6 +310,31 @@ class BadWriteTest(BadAnswerCase):
         self.assertEqual(len(self.told("POST")), 1)
         self.assertEqual(len(self.service.workflows()), 0)
 
+    def test_writes_of_unknown_result_are_known_to_the_next_sync(self):
+        lost = {"POST": (502, "")}
+
+        def hook(request, pass_on):
+            if request.method == "PUT" and "PUT" in lost:
+                pass_on(request)
+            return lost.get(request.method)
+        fake = self.between(hook)
+
+        def step(code):
+            report = self.sync("--timeout", "1s", "--verbose", self.specs, code=code, endpoint=fake.endpoint)
+            return report["workflows"][0]
+        self.assertEqual(step(1)["result"], "failed")
+        self.assertEqual(step(4)["result"], "deferred")     # it is looked up for longer than a second
+        self.assertEqual(len(fake.told("POST")), 1)
+        self.service.create(body("a", "make all"))
+        self.assertEqual(step(0)["result"], "unchanged")
+        lost = {"PUT": (504, "")}
+        self.write({"a.yaml": spec("a") + "\nretryOptions: {duration: 9}\n"})
+        self.assertEqual(step(1)["result"], "failed")
+        lost = {}
+        self.write({"a.yaml": spec("a")})
+        self.assertEqual([(c["op"], c["path"], c["reason"]) for c in step(0)["changes"]],
+                         [("remove", "/retryOptions", "undeclared")])
+
     def test_a_create_that_is_refused_is_not_sent_again(self):
         for status, words in ((400, "bad request"), (422, "not a valid workflow"), (413, "too large"),
                               (409, "conflict"), (404, "not found")):

@@ -29,8 +29,8 @@ FOUND = "found-"    # the name of a workflow that was there before begins with i
 # "Without state it is a conflict: nothing is guessed" (design section 6).
 DOUBLED = {"same-names"}
 REFUSES = {"ignore-field", "refuse-values"}
-# The service contradicts itself (STOPS), or is right only later than one cycle waits: a create whose answer is lost and
-# that can't be seen for a while is made twice by whoever tries; busy and rate-limit only take their time.
+# The service contradicts itself (STOPS), or is right only later than one cycle waits (a create whose answer is lost, and
+# which is listed late, fails in the first cycle); busy and rate-limit only take their time.
 # With it nothing can be remembered on the workflow: see test_where_nothing_can_be_remembered_the_report_says_so.
 FORGETS = "drop-our-tags"
 NOT_IN_SETS = {*STOPS, *DOUBLED, FORGETS, "stale-reads", "lose-create", "busy", "rate-limit", "slow"}

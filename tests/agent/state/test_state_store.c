@@ -93,7 +93,7 @@ static void add_tree(const char *key, const struct node *n, struct buf *out)
 	json_write(n, JSON_COMPACT, out);
 }
 
-/* All records, one a line. */
+/* All records and intents, one a line. */
 static const char *dump(struct fixture *f, struct state_store *s)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -107,6 +107,11 @@ static const char *dump(struct fixture *f, struct state_store *s)
 		         r->paused ? " paused" : "");
 		add_tree("body", r->body, &text);
 		add_tree("settled", r->settled, &text);
+		buf_addc(&text, '\n');
+	}
+	for (const struct applied_intent *i = all.intents; i < all.intents + all.intent_count; i++) {
+		buf_addf(&text, "%s intends %s at %lld%s", i->name, i->digest, (long long)i->at, i->creates ? " creates" : "");
+		add_tree("body", i->body, &text);
 		buf_addc(&text, '\n');
 	}
 	return arena_strdup(&f->arena, buf_str(&text));
@@ -177,6 +182,43 @@ static void a_later_record_takes_the_place_of_all_of_the_earlier(void **state)
 	assert_true(state_store_drop(s, "a", &err));
 	assert_true(state_store_drop(s, "a", &err));
 	assert_string_equal(dump(f, s), "");
+}
+
+static void intend(struct fixture *f, struct state_store *s, const char *name, const char *digest, int64_t at)
+{
+	const struct applied_intent intent = { name, digest, tree(f, "{\"a\":1}"), at == 1, at };
+	struct err err;
+
+	if (!state_store_intend(s, &intent, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void intents_are_kept_until_the_workflow_is_written(void **state)
+{
+	struct fixture *f = *state;
+	struct state_store *s = open_state(f, STATE_WRITE);
+	struct err err;
+
+	intend(f, s, "a", "x", 1);
+	intend(f, s, "a", "y", 2);
+	intend(f, s, "b", "x", 1);
+	state_store_close(s);
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "other"), "");
+	s = open_state(f, STATE_WRITE);
+	assert_string_equal(dump(f, s), "a intends x at 1 creates body={\"a\":1}\na intends y at 2 body={\"a\":1}\n"
+	                                "b intends x at 1 creates body={\"a\":1}\n");
+	intend(f, s, "a", "x", 3);
+	put(s, "a");
+	assert_true(state_store_withdraw(s, &(struct applied_intent){ .name = "b", .digest = "x" }, &err));
+	assert_string_equal(dump(f, s), "a 1 -\na intends y at 2 body={\"a\":1}\na intends x at 3 body={\"a\":1}\n");
+	assert_true(state_store_put_over(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
+	assert_string_equal(dump(f, s), "a 2 -\n");
+	intend(f, s, "a", "z", 4);
+	assert_true(state_store_drop(s, "a", &err));
+	assert_string_equal(dump(f, s), "a intends z at 4 body={\"a\":1}\n");
+	assert_true(state_store_drop_over(s, "a", &err));
+	assert_string_equal(dump(f, s), "");
+	state_store_close(s);
 }
 
 static void each_endpoint_and_owner_has_records_of_its_own(void **state)
@@ -365,10 +407,36 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 
 	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 2: "
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 3: "
 	                                   "it was written by a newer flowsync", f->file));
 	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));
+}
+
+/* The file as 0.1.0 made it. */
+static void an_older_state_is_taken_over(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(system(arena_printf(&f->arena, "mkdir -p '%s'", f->dir)), 0);
+	sqlite3 *db;
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	sqlite3_close(db);
+	change(f, "CREATE TABLE seal(id INTEGER PRIMARY KEY CHECK(id = 0), key BLOB NOT NULL) STRICT;"
+	          "CREATE TABLE sync(id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, owner TEXT NOT NULL, revision TEXT,"
+	          "  UNIQUE(endpoint, owner)) STRICT;"
+	          "CREATE TABLE record(sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
+	          "  workflow INTEGER NOT NULL, digest TEXT, body TEXT, settled TEXT, paused INTEGER NOT NULL,"
+	          "  UNIQUE(sync, name)) STRICT;"
+	          "CREATE TABLE approval(sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, guard TEXT NOT NULL,"
+	          "  revision TEXT NOT NULL, UNIQUE(sync, guard)) STRICT;"
+	          "INSERT INTO seal VALUES(0, zeroblob(32)); INSERT INTO sync VALUES(4, '" ENDPOINT "', 'default', 'abc');"
+	          "INSERT INTO record VALUES(4, 'a', 7, 'd', '{\"a\":1}', NULL, 1);"
+	          "PRAGMA application_id = 0x666c7374; PRAGMA user_version = 2");
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 7 d paused body={\"a\":1}\n");
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
+	intend(f, s, "a", "x", 1);
+	assert_string_equal(dump(f, s), "a 7 d paused body={\"a\":1}\na intends x at 1 creates body={\"a\":1}\n");
 }
 
 #define BEGIN_ANEW	"; move it away to start with an empty one, which costs a few more writes and nothing else"
@@ -680,6 +748,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(a_record_is_given_back_as_it_was_put),
 		WITH_FOLDER(a_later_record_takes_the_place_of_all_of_the_earlier),
+		WITH_FOLDER(intents_are_kept_until_the_workflow_is_written),
+		WITH_FOLDER(an_older_state_is_taken_over),
 		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
 		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),
 		WITH_FOLDER(an_approval_is_of_one_owner_one_guard_and_one_revision),

@@ -363,6 +363,192 @@ static void a_value_that_changes_with_each_write_is_written_twice_more_at_most(v
 	}
 }
 
+/* ---- what is recorded before a write ---- */
+
+/* The service carries it out, and its answer is never read. */
+static void die_in_the_middle_of(enum operation operation, struct fake *f, const struct request *request)
+{
+	struct answer unread;
+
+	if (request->operation != operation)
+		return;
+	f->meanwhile = NULL;
+	fake_answer(f, request, &unread);
+	f->memory.dead = true;
+}
+
+static void die_in_the_middle_of_the_update(struct fake *f, const struct request *request)
+{
+	die_in_the_middle_of(OP_UPDATE, f, request);
+}
+
+static void die_in_the_middle_of_the_create(struct fake *f, const struct request *request)
+{
+	die_in_the_middle_of(OP_CREATE, f, request);
+}
+
+/* Lost answers and kills x a search that lags, with a state: one create in all. */
+static void one_create_is_sent_however_late_the_service_shows_it(void **state)
+{
+	for (int64_t lag = 0; lag <= 30000; lag += 1500)
+		for (unsigned killed = 0; killed < 2; killed++) {
+			CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .list_lag = lag } };
+
+			r.f.faults[0] = (struct fake_fault){
+				.operation = OP_CREATE, .times = !killed, .done = true, .status = 504,
+			};
+			r.f.meanwhile = killed ? die_in_the_middle_of_the_create : NULL;
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "create 612\n");
+			r.f.memory.dead = false;
+			if (killed && lag > 15000)
+				r.f.now += lag - 15000;
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_exit(&r, 0);
+			run_sync(&r, HELLO("a", "7"));
+			assert_writes(&r, "");
+			assert_steps(&r, "a none unchanged\n");
+			assert_int_equal(r.f.memory.records.count, 1);
+			assert_int_equal(r.f.memory.records.intent_count, 0);
+		}
+}
+
+static void a_lost_create_is_looked_up_longer_for_a_quarter_of_an_hour(void **state)
+{
+	static const struct { int64_t age, least, most; } cases[] = {
+		{ 0, 15000, 16000 }, { 899000, 15000, 16000 }, { 900000, 0, 1000 }, { -3600000, 15000, 16000 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .now = 5000000 } };
+
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .failure = FAILURE_LOST };
+		run_sync(&r, HELLO("a", "7"));
+		assert_exit(&r, 1);
+		/* A plan writes nothing and waits for nothing. */
+		int64_t before = r.f.now += cases[i].age;
+		run_plan(&r, HELLO("a", "7"));
+		assert_in_range(r.f.now - before, 0, 1000);
+		r.f.now = before;
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "create 612\n");
+		assert_in_range(r.f.now - before, cases[i].least, cases[i].most);
+	}
+}
+
+static void a_create_that_was_refused_is_not_awaited(void **state)
+{
+	static const struct fake_fault faults[] = {
+		{ .status = 422 }, { .status = 409 }, { .failure = FAILURE_UNSENT }, { .status = 429 },
+		{ .status = 503, .retry_after_ms = 10 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+		r.f.faults[0] = faults[i];
+		r.f.faults[0].operation = OP_CREATE;
+		r.f.faults[0].times = 99;
+		run_sync(&r, HELLO("a", "7"));
+		assert_exit(&r, 1);
+		assert_int_equal(r.f.memory.records.intent_count, 0);
+	}
+}
+
+/* That a later one is refused says nothing of the first. */
+static void a_refusal_does_not_forget_an_earlier_lost_create(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .failure = FAILURE_LOST };
+	run_sync(&r, HELLO("a", "7"));
+	int64_t at = r.f.memory.records.intents[0].at;
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .status = 422 };
+	run_sync(&r, HELLO("a", "7"));
+	assert_int_equal(r.f.memory.records.intent_count, 1);
+	assert_int_equal(r.f.memory.records.intents[0].at, at);
+}
+
+#define WITH_METADATA	"metadata: {allowConcurrentExecution: true}\n"
+
+static void lose_the_update(struct fake *f)
+{
+	f->faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 99, .done = true, .status = 500 };
+}
+
+static void lose_the_create(struct fake *f)
+{
+	f->faults[0] = (struct fake_fault){ .operation = OP_CREATE, .times = 1, .done = true, .failure = FAILURE_LOST };
+	f->list_lag = 17000;
+}
+
+static void kill_the_update(struct fake *f)
+{
+	f->meanwhile = die_in_the_middle_of_the_update;
+}
+
+static void kill_the_create(struct fake *f)
+{
+	f->meanwhile = die_in_the_middle_of_the_create;
+}
+
+/* What was declared in a write of unknown result, and is removed from the spec afterwards, is removed from the service. */
+static void a_key_of_a_lost_write_is_removed_with_the_spec(void **state)
+{
+	static const struct { void (*lose)(struct fake *); bool update; } cases[] = {
+		{ lose_the_create, false }, { kill_the_create, false }, { lose_the_update, true }, { kill_the_update, true },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+		if (cases[i].update)
+			run_sync(&r, HELLO("a", "7"));
+		cases[i].lose(&r.f);
+		run_sync(&r, WITH_METADATA HELLO("a", "7"));
+		assert_exit(&r, 1);
+		r.f.memory.dead = false;
+		r.f.meanwhile = NULL;
+		r.f.faults[0].times = 0;
+		r.f.now += 20000;
+		run_sync(&r, HELLO("a", "7"));
+		assert_string_equal(run_changes(&r), "remove /metadata undeclared\n");
+		assert_string_equal(run_shown(&r, 612, "/metadata"), "null");
+		assert_said(&r, "");
+		assert_int_equal(r.f.memory.records.intent_count, 0);
+	}
+}
+
+/* Each of several may be the one that was carried out. */
+static void every_lost_update_is_remembered_until_one_succeeds(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, HELLO("a", "7"));
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 99, .status = 500 };
+	run_sync(&r, WITH_METADATA HELLO("a", "7"));
+	run_sync(&r, WITH_METADATA HELLO("a", "8"));
+	assert_int_equal(r.f.memory.records.intent_count, 2);
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 422 };
+	run_sync(&r, WITH_METADATA HELLO("a", "9"));
+	assert_int_equal(r.f.memory.records.intent_count, 2);
+	run_sync(&r, HELLO("a", "9"));
+	assert_int_equal(r.f.memory.records.intent_count, 0);
+}
+
+/* A record of the pause is dropped, and nothing else. */
+static void a_refused_update_of_a_paused_workflow_forgets_no_lost_create(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	lose_the_create(&r.f);
+	run_sync(&r, WITH_METADATA HELLO("a", "7"));
+	r.f.now += 20000;
+	run_put(&r, 612, "/status", "\"Paused\"");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 1, .status = 422 };
+	run_sync(&r, HELLO("a", "8"));
+	run_sync(&r, HELLO("a", "7"));
+	assert_string_equal(run_changes(&r), "remove /metadata undeclared\n");
+}
+
 /* ---- what the service hides ---- */
 
 static void a_hidden_value_is_written_once_without_a_record_and_when_it_changes(void **state)
@@ -660,18 +846,6 @@ static void die_before_the_update(struct fake *f, const struct request *request)
 	f->memory.dead |= request->operation == OP_UPDATE;
 }
 
-/* The service carries it out, and its answer is never read. */
-static void die_in_the_middle_of_the_update(struct fake *f, const struct request *request)
-{
-	struct answer unread;
-
-	if (request->operation != OP_UPDATE)
-		return;
-	f->meanwhile = NULL;
-	fake_answer(f, request, &unread);
-	f->memory.dead = true;
-}
-
 static void a_crash_does_not_set_it_going(void **state)
 {
 	static void (*const deaths[])(struct fake *, const struct request *) = {
@@ -927,6 +1101,13 @@ int main(void)
 		cmocka_unit_test(a_stale_read_is_no_habit),
 		cmocka_unit_test(what_passes_after_a_create_is_no_habit),
 		cmocka_unit_test(a_value_that_changes_with_each_write_is_written_twice_more_at_most),
+		cmocka_unit_test(one_create_is_sent_however_late_the_service_shows_it),
+		cmocka_unit_test(a_lost_create_is_looked_up_longer_for_a_quarter_of_an_hour),
+		cmocka_unit_test(a_create_that_was_refused_is_not_awaited),
+		cmocka_unit_test(a_refusal_does_not_forget_an_earlier_lost_create),
+		cmocka_unit_test(a_key_of_a_lost_write_is_removed_with_the_spec),
+		cmocka_unit_test(every_lost_update_is_remembered_until_one_succeeds),
+		cmocka_unit_test(a_refused_update_of_a_paused_workflow_forgets_no_lost_create),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
 		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),
 		cmocka_unit_test(a_secret_that_is_declared_empty_is_equal_to_an_empty_one),
