@@ -354,8 +354,8 @@ static void describe(struct fake *f, struct fake_workflow *w, struct answer *out
 	if (w->stale && w->before) {
 		w->stale--;
 		answer_tree(f, out, 200, w->before);
-	} else if (w->stale) {		/* just made, and not seen yet */
-		w->stale--;
+	} else if (w->stale || f->now - w->born < f->describe_lag) {	/* just made, and not seen yet */
+		w->stale -= w->stale > 0;
 		refuse(f, out, 404, "no such workflow");
 	} else {
 		struct node *n = node_copy(&f->arena, w->shown);

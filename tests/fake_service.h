@@ -61,6 +61,7 @@ struct fake {
 	size_t turns;
 	bool list_without_tags;
 	int64_t list_lag;		/* list and search show a workflow this many milliseconds after it was made */
+	int64_t describe_lag;		/* describe answers 404 this many milliseconds after the workflow was made */
 	bool update_resumes;		/* a paused workflow runs again when it was updated */
 	struct fake_fault faults[FAKE_FAULTS];
 	/* Called before each request is answered: the time for somebody else to interfere. */

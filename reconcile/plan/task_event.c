@@ -16,6 +16,12 @@ static bool is_rejected(const struct operation_task *op)
 	return !op->ok && op->status >= 400 && op->status < 500;
 }
 
+/* "A workflow that was just created may be described late" (design, 6.4). */
+static bool may_appear(const struct workflow_task *t)
+{
+	return is_gone(t) && !t->task.stopped && operation_pause(t->absences, TASK_APPEARS_MS) > 0;
+}
+
 static enum task_event plan_by_description(struct workflow_task *t)
 {
 	if (task_plan_conflict(t))
@@ -74,6 +80,9 @@ static enum task_event assess_create(struct workflow_task *t)
  * planned again" (design, 6.4). */
 static enum task_event assess_check(struct workflow_task *t)
 {
+	/* A workflow to create that is listed now. */
+	if (t->step->action == ACTION_CREATE && may_appear(t))
+		return EVENT_ABSENT;
 	if (is_gone(t) && t->step->action != ACTION_CREATE) {
 		task_plan_create(t);
 		return t->step->result == RESULT_PLANNED ? EVENT_GONE : EVENT_NOTHING;
@@ -98,9 +107,8 @@ static enum task_event assess_update(struct workflow_task *t)
 
 static enum task_event assess_verification(struct workflow_task *t)
 {
-	/* A workflow that was just created may not be seen yet. */
-	if (is_gone(t) && task_verify_may_be_late(t))
-		return EVENT_LATE;
+	if (may_appear(t))
+		return EVENT_ABSENT;
 	return t->call.op.ok ? task_verify_description(t) : EVENT_FAILED;
 }
 

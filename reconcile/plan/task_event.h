@@ -23,6 +23,7 @@ enum task_event {
 	EVENT_NOT_SENT,		/* the cycle stopped before the create was sent */
 	EVENT_LOST,		/* the answer to the create was lost, and the workflow is not found: it may appear later */
 	EVENT_LATE,		/* the description may be older than the write */
+	EVENT_ABSENT,		/* the workflow was just created, and cannot be described yet (404) */
 	EVENT_DIFFERS,		/* the workflow differs from what was sent */
 	EVENT_OTHER_DIGEST,	/* the tag flowsync-settled does not fit the result of the write */
 	EVENT_SETTLED,		/* the workflow is as the spec says, except for differences that the service makes */

@@ -57,7 +57,7 @@ static void correct_settled_tag(struct workflow_task *t)
 /* The workflow was written: what may fail now does not undo that. */
 static void verify_write(struct workflow_task *t)
 {
-	t->tries = 0;
+	t->tries = t->absences = 0;
 	task_outcome_written(t);
 	task_record_write(t, task_record_habits(t), t->was_paused);
 	task_request_description(t, 0);
@@ -66,6 +66,11 @@ static void verify_write(struct workflow_task *t)
 static void verify_later(struct workflow_task *t)
 {
 	task_request_description(t, LATE_MS);
+}
+
+static void describe_when_shown(struct workflow_task *t)
+{
+	task_request_description(t, operation_pause(t->absences++, TASK_APPEARS_MS));
 }
 
 /* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6.4).  The workflow is described
@@ -181,6 +186,7 @@ static const struct transition transitions[] = {
 	{ STATE_CHECKING,   EVENT_RESUMED,      pause_again,              STATE_PAUSING },
 	{ STATE_CHECKING,   EVENT_NOTHING,      task_outcome_explain,     STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_GONE,         task_request_create,      STATE_CREATING },
+	{ STATE_CHECKING,   EVENT_ABSENT,       describe_when_shown,      STATE_CHECKING },
 	{ STATE_CHECKING,   EVENT_FOREIGN,      task_outcome_foreign,     STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
@@ -192,6 +198,7 @@ static const struct transition transitions[] = {
 	{ STATE_UPDATING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
 
 	{ STATE_VERIFYING,  EVENT_LATE,         verify_later,             STATE_VERIFYING },
+	{ STATE_VERIFYING,  EVENT_ABSENT,       describe_when_shown,      STATE_VERIFYING },
 	{ STATE_VERIFYING,  EVENT_DIFFERS,      write_second_time,        STATE_UPDATING },
 	{ STATE_VERIFYING,  EVENT_OTHER_DIGEST, correct_settled_tag,      STATE_UPDATING },
 	{ STATE_VERIFYING,  EVENT_RESUMED,      pause_again,              STATE_PAUSING },

@@ -30,6 +30,9 @@
 #define TASK_NOT_DESCRIBED	"not described: the cycle was stopped, or its time limit (--timeout) had passed"
 #define TASK_NOT_BEGUN	"not started: the cycle was stopped, or its time limit (--timeout) had passed"
 
+/* How long the description of a new workflow may be answered 404. */
+enum { TASK_APPEARS_MS = 10000 };
+
 /* What the task waits for. */
 enum task_state {
 	STATE_OBSERVING,	/* a description, to plan by; nothing is written */
@@ -61,6 +64,7 @@ struct workflow_task {
 	int64_t begun;			/* clock of the dispatcher */
 	int64_t wait_ms;		/* before the next request is sent */
 	unsigned tries;			/* updates that were answered 409, or descriptions that were too early */
+	unsigned absences;		/* descriptions that were answered 404 though the workflow was written or listed */
 	enum write_round round;
 	bool was_paused, was_draft;	/* before the update */
 	struct {			/* by the last comparison; zero: nothing is known, as of a new workflow */

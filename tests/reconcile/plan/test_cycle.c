@@ -527,6 +527,50 @@ static void what_is_found_after_a_lost_create_may_be_anothers(void **state)
 	assert_exit(&r, 5);
 }
 
+#define UNSEEN "describe workflow 612 \"hello\": the service answered 404 (not found): no such workflow\n"
+
+static void a_new_workflow_may_be_described_ten_seconds_late(void **state)
+{
+	for (int64_t lag = 0; lag <= 14000; lag += 1000) {
+		CLEANUP(run_done) struct run r = { .f.describe_lag = lag };
+		struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
+
+		cycle(&r, &specs, true);
+		assert_writes(&r, "create 612\n");
+		assert_steps(&r, lag <= 10000 ? "hello create applied\n"
+		                              : "hello create failed: written, but not verified: " UNSEEN);
+		assert_exit(&r, lag <= 10000 ? 0 : 4);
+		assert_in_range(r.f.now, lag < 10000 ? lag : 10000, 11000);
+		cycle(&r, &specs, true);
+		assert_writes(&r, "");
+		assert_exit(&r, 0);
+	}
+}
+
+/* Another sync created it a moment ago: the list shows it, and a description does not. */
+static void a_listed_workflow_that_is_not_described_yet_is_not_created_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.describe_lag = 5000 };
+	struct specs specs = tree_specs(&r.a, HELLO("hello", "8"));
+
+	run_make(&r, HELLO_BODY("hello", "7"));
+	cycle(&r, &specs, true);
+	assert_steps(&r, "hello patch applied\n");
+	assert_writes(&r, "update 612\n");
+}
+
+static void the_deadline_ends_the_wait_for_a_new_workflow(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .describe_lag = 60000, .deadline = 2000 } };
+	struct specs specs = tree_specs(&r.a, HELLO("hello", "7"));
+
+	cycle(&r, &specs, true);
+	assert_steps(&r, "hello create failed: written, but not verified: " UNSEEN);
+	assert_in_range(r.f.now, 2000, 2100);
+	/* list, lookup, create; described at once, after 0.5 s, after 1.5 s, and at the deadline */
+	assert_int_equal(r.f.requests, 7);
+}
+
 static void make_it_first(struct fake *f, const struct request *request)
 {
 	if (request->operation == OP_LIST && f->requests > 1 && f->count == 0)
@@ -816,6 +860,9 @@ int main(void)
 		cmocka_unit_test(waiting_for_a_lost_create_holds_no_connection),
 		cmocka_unit_test(the_deadline_ends_the_lookups_of_a_lost_create),
 		cmocka_unit_test(what_is_found_after_a_lost_create_may_be_anothers),
+		cmocka_unit_test(a_new_workflow_may_be_described_ten_seconds_late),
+		cmocka_unit_test(a_listed_workflow_that_is_not_described_yet_is_not_created_again),
+		cmocka_unit_test(the_deadline_ends_the_wait_for_a_new_workflow),
 		cmocka_unit_test(one_that_somebody_made_since_the_list_is_updated),
 		cmocka_unit_test(two_that_somebody_made_since_the_list_are_a_conflict),
 		cmocka_unit_test(two_of_one_name_are_a_conflict_and_the_others_are_applied),
