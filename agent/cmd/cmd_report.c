@@ -5,6 +5,7 @@
 #include "agent/sync/report_print.h"
 #include "agent/state/report_store.h"
 #include "agent/util/table.h"
+#include "reconcile/base/printable.h"
 #include "reconcile/tree/json.h"
 
 /* ---- one report ---- */
@@ -35,7 +36,7 @@ static void cmd_report_print_heading(struct context *ctx, const struct node *rep
 	         node_get_text(report, "mode"), sync ? sync : "-", node_get_text(report, "outcome"),
 	         (int)node_get_int(report, "exit_code", 0));
 	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
-	term_add_plain(&plain, buf_str(&text));
+	printable_add(&plain, buf_str(&text));
 	fprintf(ctx->out, "%s\n\n", buf_str(&plain));
 }
 

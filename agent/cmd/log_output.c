@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/term.h"
+#include "reconcile/base/printable.h"
 
 /* Escapes control characters, but keeps tabs: they are harmless and align columns. */
 static void log_output_add_plain(struct buf *out, const char *text)
@@ -12,7 +12,7 @@ static void log_output_add_plain(struct buf *out, const char *text)
 		CLEANUP(buf_done) struct buf part = BUF_TEXT;
 		len = strcspn(text, "\t");
 		buf_add(&part, text, len);
-		term_add_plain(out, buf_str(&part));
+		printable_add(out, buf_str(&part));
 		if (!text[len])
 			return;
 		buf_addc(out, '\t');
@@ -25,7 +25,7 @@ static void log_output_print_line(const struct log_output *p, const char *step, 
 	CLEANUP(buf_done) struct buf line = BUF_TEXT, message = BUF_TEXT;
 
 	if (p->many) {
-		term_add_plain(&line, step);
+		printable_add(&line, step);
 		buf_adds(&line, " | ");
 	}
 	if (ms >= 0) {

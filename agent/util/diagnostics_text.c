@@ -1,6 +1,6 @@
 #include "agent/util/diagnostics_text.h"
 
-#include "agent/util/term.h"
+#include "reconcile/base/printable.h"
 
 const char *diagnostics_text_line(struct arena *a, const struct diagnostic *fault)
 {
@@ -11,7 +11,7 @@ const char *diagnostics_text_line(struct arena *a, const struct diagnostic *faul
 	if (fault->at.line > 0)
 		buf_addf(&raw, "%d:%d:", fault->at.line, fault->at.col);
 	buf_addf(&raw, "%s%s%s", raw.len ? " " : "", fault->warning ? "warning: " : "", fault->message);
-	term_add_plain(&line, buf_str(&raw));
+	printable_add(&line, buf_str(&raw));
 	return arena_strdup(a, buf_str(&line));
 }
 
@@ -21,7 +21,7 @@ static struct node *diagnostics_text_or_null(struct arena *a, const char *text)
 
 	if (!text)
 		return node_null(a);
-	term_add_plain(&plain, text);
+	printable_add(&plain, text);
 	return node_text(a, buf_str(&plain));
 }
 

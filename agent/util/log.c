@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/term.h"
+#include "reconcile/base/printable.h"
 
 enum { LINE_MAX_BYTES = 64 << 10 };
 
@@ -68,7 +68,7 @@ static void PRINTF(3, 0) log_write_line(struct log *log, enum log_level level, c
 	if (level > log->level)
 		return;
 	buf_addv(&raw, fmt, ap);
-	term_add_plain(&plain, buf_str(&raw));
+	printable_add(&plain, buf_str(&raw));
 	if (log->format == LOG_JSON)
 		log_add_json(&line, level, log->sync, buf_str(&plain));
 	else

@@ -3,7 +3,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/term.h"
+#include "reconcile/base/printable.h"
 
 enum { STATUS_MAX = 500 };
 
@@ -35,7 +35,7 @@ void systemd_notify_status(const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_addv(&raw, fmt, ap);
 	va_end(ap);
-	term_add_plain(&plain, buf_str(&raw));
+	printable_add(&plain, buf_str(&raw));
 	len = plain.len < STATUS_MAX ? plain.len : STATUS_MAX;
 	while (len < plain.len && (buf_str(&plain)[len] & 0xc0) == 0x80)
 		len--;

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/term.h"
-#include "reconcile/base/buf.h"
+#include "reconcile/base/printable.h"
 
 enum { GAP = 2 };	/* spaces between two columns */
 
@@ -46,7 +45,7 @@ static const char *table_cell_text(const struct table *t, const char *text, unsi
 	if (l->terminal && (flags & TABLE_TIME) && timestamp_parse(text, &ms) && len > fraction &&
 	    text[len - fraction] == '.')
 		text = arena_printf(t->arena, "%.*sZ", (int)(len - fraction), text);
-	term_add_plain(&out, text);
+	printable_add(&out, text);
 	return arena_strdup(t->arena, buf_str(&out));
 }
 
@@ -97,7 +96,7 @@ static char *table_render(const struct table *t, const struct layout *l, size_t 
 	table_require_memory(s && scols_table_set_column_separator(s, "  ") == 0);
 	/* The heading is a line like the others: libsmartcols prints none where there are no lines. */
 	scols_table_enable_noheadings(s, 1);
-	scols_table_enable_noencoding(s, 1);	/* term_add_plain() has escaped what has to be */
+	scols_table_enable_noencoding(s, 1);	/* printable_add() has escaped what has to be */
 	scols_table_enable_minout(s, 1);
 	scols_table_set_termforce(s, l->width ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	if (l->width)

@@ -9,6 +9,8 @@
 
 #include <json-c/json.h>
 
+#include "reconcile/base/utf8.h"
+
 /* json-c silently accepts what JSON forbids (NaN, control characters, form feeds as white space,
  * overlong UTF-8), clips integers past 64 bits and cuts keys at a NUL.
  * So every word of the source is checked here first; json-c then checks how the words go together. */
@@ -28,29 +30,12 @@ static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, cons
 	return err_set(err, "%s at byte %zu", buf_str(&text), (size_t)(s->at - s->start) + 1);
 }
 
-/* The length in bytes of the character at p; 0 if it is not UTF-8. */
-static size_t utf8_length(const char *p, const char *end)
-{
-	unsigned char c = *p;
-	size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (len > (size_t)(end - p))
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (((unsigned char)p[i] & 0xc0) != 0x80)
-			return 0;
-	unsigned char second = len > 2 ? p[1] : 0;
-	bool overlong = (c == 0xe0 && second < 0xa0) || (c == 0xf0 && second < 0x90);
-	bool surrogate = c == 0xed && second > 0x9f, past_end = c == 0xf4 && second > 0x8f;
-	return overlong || surrogate || past_end ? 0 : len;
-}
-
 bool json_can_hold(const char *bytes, size_t len)
 {
 	const char *end = bytes + len;
 
 	for (size_t n; bytes < end && *bytes; bytes += n) {
-		n = utf8_length(bytes, end);
+		n = utf8_length(bytes, (size_t)(end - bytes));
 		if (n == 0)
 			return false;
 	}
@@ -60,7 +45,7 @@ bool json_can_hold(const char *bytes, size_t len)
 static bool scan_json_text(struct scan *s, struct err *err)
 {
 	for (s->at++; s->at < s->end && *s->at != '"'; ) {
-		size_t len = utf8_length(s->at, s->end);
+		size_t len = utf8_length(s->at, (size_t)(s->end - s->at));
 		if (len == 0)
 			return refuse_json(s, err, "not JSON: a string that is not UTF-8");
 		if ((unsigned char)*s->at < ' ')
@@ -281,17 +266,6 @@ static size_t ascii_len(const char *bytes, const char *end)
 	return (size_t)(p - bytes);
 }
 
-/* The code point of the character of len bytes at p, which is not ASCII. */
-static unsigned code_point(const char *p, size_t len)
-{
-	static const unsigned char first_bits[] = { 0, 0, 0x1f, 0x0f, 0x07 };
-	unsigned code = (unsigned char)*p & first_bits[len];
-
-	for (size_t i = 1; i < len; i++)
-		code = code << 6 | ((unsigned char)p[i] & 0x3f);
-	return code;
-}
-
 static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 {
 	const char *end = bytes + len;
@@ -302,8 +276,8 @@ static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 		bytes += n;
 		if (bytes == end)
 			return;
-		n = utf8_length(bytes, end);
-		unsigned code = code_point(bytes, n);
+		uint32_t code = 0;
+		n = utf8_read(bytes, (size_t)(end - bytes), &code);
 		if (code < 0x10000)
 			buf_addf(out, "\\u%04x", code);
 		else	/* a surrogate pair */
@@ -319,7 +293,7 @@ static size_t position_in_source(const char *bytes, size_t len, size_t at)
 	const char *p = bytes, *end = bytes + len;
 
 	while (p < end) {
-		size_t n = utf8_length(p, end);
+		size_t n = utf8_length(p, (size_t)(end - p));
 		if (copied[n] > at)
 			break;
 		at -= copied[n];
@@ -401,7 +375,7 @@ static void write_json_text(struct buf *out, const char *text)
 	buf_addc(out, '"');
 	while (text < end) {
 		unsigned char c = *text;
-		size_t len = utf8_length(text, end);
+		size_t len = utf8_length(text, (size_t)(end - text));
 		if (len && c >= ' ' && c != '"' && c != '\\' && c != 0x7f) {
 			text += len;
 			continue;

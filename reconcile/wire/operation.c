@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reconcile/base/utf8.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/mask.h"
 
@@ -71,29 +72,17 @@ static const char *message_of_answer(struct arena *a, const struct node *body)
 	return said->kind == NODE_TEXT ? said->text : json_text(a, said);
 }
 
-/* The length in bytes of the character at s; 0 if it is not UTF-8. */
-static size_t utf8_character_length(const unsigned char *s)
-{
-	size_t len = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* Text from the service on one line: shortened, and with bytes replaced that JSON cannot hold. */
 static const char *on_one_line(struct arena *a, const char *text)
 {
 	CLEANUP(buf_done) struct buf line = BUF(DETAIL_MAX);
-	const unsigned char *s = (const unsigned char *)text;
 
-	for (size_t len; *s && !line.full; s += len ? len : 1) {
-		len = utf8_character_length(s);
-		if (*s < ' ' || *s == 0x7f)
+	for (size_t len; *text && !line.full; text += len ? len : 1) {
+		len = utf8_length(text, SIZE_MAX);
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
 			buf_addc(&line, ' ');
 		else if (len)
-			buf_add(&line, s, len);
+			buf_add(&line, text, len);
 		else
 			buf_addc(&line, '?');
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/service/exec/attempt.h"
+#include "reconcile/base/utf8.h"
 
 enum { RAW_MAX = 64 << 10 };	/* bytes that wait for the end of a line, beside the longest secret */
 
@@ -13,29 +14,6 @@ void line_splitter_init(struct line_splitter *l, const struct redactor *secrets,
 {
 	*l = (struct line_splitter){ .secrets = secrets, .emit = emit, .context = context,
 	                     .raw = BUF(RAW_MAX + secrets->longest), .text = BUF(ATTEMPT_LINE_MAX) };
-}
-
-/* Length of the UTF-8 character whose first byte is *p; 0: no character begins with that byte. */
-static size_t line_splitter_lead_byte_length(const char *p)
-{
-	unsigned char c = *p;
-
-	return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-}
-
-/* Length of the UTF-8 character at p; 0: it is not valid, or is cut off. */
-static size_t line_splitter_character_length(const char *p, size_t room)
-{
-	unsigned char c = *p, second = room > 1 ? p[1] : 0;
-	size_t len = line_splitter_lead_byte_length(p);
-
-	if (len > room || (c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
-	    (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (((unsigned char)p[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
 }
 
 static void line_splitter_emit(struct line_splitter *l, int64_t ms)
@@ -55,7 +33,7 @@ static void line_splitter_append(struct line_splitter *l, const char *bytes, siz
 static size_t line_splitter_append_character(struct line_splitter *l, size_t at, size_t cut, int64_t ms)
 {
 	const char *p = l->raw.text + at;
-	size_t len = *p ? line_splitter_character_length(p, cut - at) : 0;
+	size_t len = *p ? utf8_length(p, cut - at) : 0;
 
 	if (len)
 		line_splitter_append(l, p, len, ms);
@@ -97,7 +75,7 @@ static size_t line_splitter_safe_cut(const struct line_splitter *l)
 	size_t len = l->raw.len, held = redactor_held(l->secrets, buf_str(&l->raw), len);
 
 	for (size_t back = 1; back <= 3 && back <= len; back++)
-		if (line_splitter_lead_byte_length(l->raw.text + len - back) > back)
+		if (utf8_lead_length(l->raw.text[len - back]) > back)
 			return len - (held > back ? held : back);
 	return len - held;
 }

@@ -313,24 +313,6 @@ static void help_after_a_group_is_help_on_it(void **state)
 	assert_string_not_equal(group.out, first.out);
 }
 
-static void a_log_line_stays_one_and_harmless(void **state)
-{
-	static const struct { const char *text, *plain; } cases[] = {
-		{ "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80" },
-		{ "a\nb\tc\rd", "a\\nb\\tc\\rd" },
-		{ "\033[2J\x7f", "\\x1b[2J\\x7f" },
-		{ "\xc2\x9b" "2J", "\\x9b2J" },
-		{ "\xe2\x80\xae" "x\xe2\x80\xa8", "\\u202ex\\u2028" },
-		{ "\xff\xc3", "\\xff\\xc3" },
-		{ "\xc0\x8a\xed\xa0\x80\xf4\x90\x80\x80", "\\xc0\\x8a\\xed\\xa0\\x80\\xf4\\x90\\x80\\x80" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(buf_done) struct buf b = BUF_TEXT;
-		term_add_plain(&b, cases[i].text);
-		assert_string_equal(buf_str(&b), cases[i].plain);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,7 +326,6 @@ int main(void)
 		cmocka_unit_test(what_is_not_written_is_an_error),
 		cmocka_unit_test(a_reader_that_is_gone_is_not_logged),
 		cmocka_unit_test(help_after_a_group_is_help_on_it),
-		cmocka_unit_test(a_log_line_stays_one_and_harmless),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,20 @@
+/* printable.h: text of any origin as text that can be shown, in which nothing is hidden and nothing acts on a terminal. */
+#ifndef RECONCILE_BASE_PRINTABLE_H
+#define RECONCILE_BASE_PRINTABLE_H
+
+#include <stdint.h>
+
+#include "reconcile/base/buf.h"
+
+/* Appends text as one harmless line: control characters, bytes that are not UTF-8, characters that cannot be seen, and
+ * those that change the direction of writing become escapes such as \n, \x1b, \u202e. */
+void printable_add(struct buf *out, const char *text);
+
+/* Appends one character as its escape. */
+void printable_add_escape(struct buf *out, uint32_t code);
+
+/* True if a character may look like another text: a blank other than the space, a mark that is put on the character
+ * before it (as in the Unicode form NFD), or a second code for one letter. */
+bool printable_looks_like_other(uint32_t code);
+
+#endif
