@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "reconcile/tree/json.h"
+#include "reconcile/base/printable.h"
+#include "reconcile/plan/excerpt.h"
 
 enum {
-	VALUE_MAX = 120,	/* bytes of one value; the JSON document has the whole value */
 	LINE_WIDTH = 76,	/* longer pairs of old and new value are split into lines */
 };
 
@@ -26,26 +26,10 @@ static void set_tint(const struct render *r, enum tint t)
 		buf_adds(r->out, codes[t]);
 }
 
-void render_text(const char *text, struct buf *out)
-{
-	for (const unsigned char *s = (const unsigned char *)text; *s; s++) {
-		if (*s == '\n')
-			buf_adds(out, "\\n");
-		else if (*s == '\t')
-			buf_adds(out, "\\t");
-		else if (*s < ' ' || *s == 0x7f)
-			buf_addf(out, "\\x%02x", *s);
-		else if (*s == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0)	/* the terminal's other control set */
-			buf_addf(out, "\\x%02x", *++s);
-		else
-			buf_addc(out, (char)*s);
-	}
-}
-
 static void add_tinted(const struct render *r, enum tint t, const char *text)
 {
 	set_tint(r, t);
-	render_text(text, r->out);
+	printable_add(r->out, text);
 	set_tint(r, PLAIN);
 }
 
@@ -74,23 +58,6 @@ static const char *action_text(const struct render *r, const char *action, const
 		if (strcmp(words[i].action, action) == 0)
 			return applied ? words[i].done : words[i].plan;
 	return result;
-}
-
-static void add_value(const struct node *value, struct buf *out)
-{
-	CLEANUP(buf_done) struct buf json = BUF_TEXT;
-
-	json_write(value, JSON_COMPACT, &json);
-	if (json.len > VALUE_MAX) {
-		size_t cut = VALUE_MAX;
-		while (cut && ((unsigned char)json.text[cut] & 0xc0) == 0x80)
-			cut--;		/* not inside a character */
-		json.text[cut] = '\0';
-		render_text(json.text, out);
-		buf_addf(out, "... (%zu bytes)", json.len);
-	} else {
-		render_text(buf_str(&json), out);
-	}
 }
 
 /* Why a value changes; NULL if there is no record of an earlier apply, which is the subject of one
@@ -129,10 +96,7 @@ static void render_change(const struct render *r, const struct node *change, boo
 	char c;
 	enum tint t = sign_of_change(op, &c);
 
-	if (old && old->kind != NODE_NULL)
-		add_value(old, &from);
-	if (new && new->kind != NODE_NULL)
-		add_value(new, &to);
+	excerpt_values(old, new, &from, &to);
 	buf_adds(r->out, "    ");
 	set_tint(r, t);
 	buf_addf(r->out, "%c ", c);
@@ -173,7 +137,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 	if (file) {
 		set_tint(r, DIM);
 		buf_adds(r->out, "  ");
-		render_text(file, r->out);
+		printable_add(r->out, file);
 		buf_addf(r->out, ":%lld", (long long)node_get_int(w, "line", 0));
 		set_tint(r, PLAIN);
 	}
@@ -182,7 +146,7 @@ static void render_workflow(const struct render *r, const struct node *w)
 		render_change(r, changes->entries[i].value, strcmp(action, "create") == 0);
 	if (note) {
 		buf_adds(r->out, "    ");
-		render_text(note, r->out);
+		printable_add(r->out, note);
 		buf_addc(r->out, '\n');
 	}
 	if (error) {

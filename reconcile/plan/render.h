@@ -11,7 +11,4 @@
  * errors of the cycle are not included: the command shows them. */
 void render_human(const struct node *report, bool colour, struct buf *out);
 
-/* Appends text with control characters shown as escapes ("\n", "\x1b"). */
-void render_text(const char *text, struct buf *out);
-
 #endif

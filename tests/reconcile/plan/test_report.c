@@ -226,19 +226,6 @@ static void a_cycle_that_could_do_nothing_says_so(void **state)
 	}
 }
 
-static void control_characters_do_not_reach_the_terminal(void **state)
-{
-	static const struct { const char *text, *shown; } cases[] = {
-		{ "plain Ω €", "plain Ω €" }, { "a\nb\tc", "a\\nb\\tc" }, { "\x1b[31m\r\x7f\x01", "\\x1b[31m\\x0d\\x7f\\x01" },
-		{ "\xc2\x9b" "31m", "\\x9b31m" }, { "\xc2\xa0", "\xc2\xa0" }, { "", "" }, { "\xc2", "\xc2" },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		CLEANUP(buf_done) struct buf out = BUF_TEXT;
-		render_text(cases[i].text, &out);
-		assert_string_equal(buf_str(&out), cases[i].shown);
-	}
-}
-
 static void text_of_a_stranger_is_escaped_wherever_it_stands(void **state)
 {
 	static const char yaml[] = "name: n\ntags: [{name: \"t\\u009b31m\"}]\n"
@@ -301,7 +288,6 @@ int main(void)
 		cmocka_unit_test(a_sync_reads_well),
 		cmocka_unit_test(colour_is_added_and_nothing_else),
 		cmocka_unit_test(a_cycle_that_could_do_nothing_says_so),
-		cmocka_unit_test(control_characters_do_not_reach_the_terminal),
 		cmocka_unit_test(text_of_a_stranger_is_escaped_wherever_it_stands),
 		cmocka_unit_test(a_long_value_is_cut_for_people_and_whole_in_json),
 		cmocka_unit_test(what_was_left_out_counts_as_what_it_was),
