@@ -21,9 +21,9 @@ struct place {
 static struct node *merge_values(const struct body_merge *m, const struct place *at, const struct node *base,
                            const struct node *declared);
 
-/* True if field f of the base excludes what is declared in the same object. */
-static bool is_excluded(const struct field *object, const struct field *f, const struct node *declared,
-                     unsigned kind)
+/* True if `value`, field f of the base, excludes what is declared in the same object. */
+static bool is_excluded(const struct field *object, const struct field *f, const struct node *value,
+                     const struct node *declared, unsigned kind)
 {
 	const char *method = node_get_text(declared, "method");
 
@@ -33,6 +33,8 @@ static bool is_excluded(const struct field *object, const struct field *f, const
 		return true;
 	if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
 		return true;
+	if (strcmp(f->name, "method") == 0 && value->kind == NODE_TEXT && strcmp(value->text, "get") == 0)
+		return node_get(declared, "payload") != NULL;
 	for (const struct field *other = object->fields; (f->one_of & kind) && other->name; other++)
 		if (other != f && (other->one_of & kind) && node_get(declared, other->name))
 			return true;
@@ -41,7 +43,7 @@ static bool is_excluded(const struct field *object, const struct field *f, const
 
 /* True if an undeclared key of the base is left out.  was: the kind of the base. */
 static bool is_dropped(const struct body_merge *m, const struct place *object, const struct place *at,
-                 const struct node *declared, const char *key, unsigned was)
+                 const struct node *declared, const struct entry *e, unsigned was)
 {
 	const struct field *f = object->field;
 
@@ -49,7 +51,7 @@ static bool is_dropped(const struct body_merge *m, const struct place *object, c
 		return !path_matches(m->arena, &at->path, m->ignore);
 	/* A key can be two fields, such as outputParameters of a standard and of an http step. */
 	return f && f->type == FIELD_OBJECT &&
-	       (is_excluded(f, at->field, declared, at->kind) || field_child(f, key, was) != at->field);
+	       (is_excluded(f, at->field, e->value, declared, at->kind) || field_child(f, e->key, was) != at->field);
 }
 
 static struct node *merge_maps(const struct body_merge *m, const struct place *at, const struct node *base,
@@ -74,7 +76,7 @@ static struct node *merge_maps(const struct body_merge *m, const struct place *a
 	for (size_t i = 0; i < base->count; i++) {
 		const struct entry *e = &base->entries[i];
 		struct place here = { field_child(at->field, e->key, kind), kind, { &at->path, e->key } };
-		if (!node_get(declared, e->key) && !is_dropped(m, at, &here, declared, e->key, was))
+		if (!node_get(declared, e->key) && !is_dropped(m, at, &here, declared, e, was))
 			node_put(m->arena, out, e->key, carry_over(m, &here, e->value, was != kind));
 	}
 	for (size_t i = 0; i < declared->count; i++) {

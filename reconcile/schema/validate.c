@@ -286,6 +286,9 @@ static void check_required(const struct check *c, const struct field *object, co
 		any |= there;
 		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
 			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place_text(c, path), f->name);
+		if ((f->flags & FIELD_ADVISED) && (f->only & kind.bits) && !there)
+			diagnostics_warn(c->faults, n->at, "%s: \"%s\" is missing; %s", place_text(c, path), f->name,
+			                 f->about);
 		if (f->one_of & kind.bits) {
 			chosen += there;
 			choices = choices ? arena_printf(c->arena, "%s, \"%s\"", choices, f->name)

@@ -293,8 +293,12 @@ static void step_http_put_masks(struct step_http_builder *m, struct node *docume
 static const char *step_http_method(const struct node *step)
 {
 	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
+	const struct node *method = node_get(step, "method");
 	const char *text = node_get_text(step, "method");
 
+	/* Complete samples of the service's SDK leave it out (contract, 3.7). */
+	if (!method || method->kind == NODE_NULL)
+		return node_get_text(step, "payload") ? "POST" : "GET";
 	for (size_t i = 0; text && i < ARRAY_LEN(methods); i++)
 		if (strcasecmp(methods[i], text) == 0)
 			return methods[i];

@@ -176,9 +176,9 @@ static void fail_with(struct arena *a, unsigned round, const char *law, const st
 	         tree_text(a, before), tree_text(a, after));
 }
 
-/* True if f can stand beside what is declared in its object. */
-static bool may_stay(const struct field *object, const struct field *f, const struct node *declared,
-                     unsigned kind)
+/* True if value, of f, can stand beside what is declared in its object. */
+static bool may_stay(const struct field *object, const struct field *f, const struct node *value,
+                     const struct node *declared, unsigned kind)
 {
 	const char *method = node_get_text(declared, "method");
 
@@ -186,6 +186,9 @@ static bool may_stay(const struct field *object, const struct field *f, const st
 	    (object->flags & FIELD_CLOSED))
 		return false;
 	if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
+		return false;
+	if (strcmp(f->name, "method") == 0 && value->kind == NODE_TEXT && strcmp(value->text, "get") == 0 &&
+	    node_get(declared, "payload"))
 		return false;
 	for (const struct field *other = object->fields; other->name; other++)
 		if ((f->one_of & kind) && other != f && (other->one_of & kind) && node_get(declared, other->name))
@@ -216,7 +219,7 @@ static bool kept(const struct field *f, const struct node *declared, const struc
 		const struct field *child = field_child(f, e->key, kind);
 		const struct node *said = node_get(declared, e->key), *now = node_get(after, e->key);
 		bool other_kind = was != kind && child && !child->variant &&
-		                  field_child(f, e->key, was) == child && may_stay(f, child, declared, kind);
+		                  field_child(f, e->key, was) == child && may_stay(f, child, e->value, declared, kind);
 		if (!said && other_kind && e->value->kind == NODE_MAP)
 			said = &nothing;
 		if (said && field_child(f, e->key, was) != child)
@@ -224,7 +227,7 @@ static bool kept(const struct field *f, const struct node *declared, const struc
 		if (said && said->kind == NODE_MAP && e->value->kind == NODE_MAP) {
 			if (!now || now->kind != NODE_MAP || !kept(child, said, e->value, now, steps, kind))
 				return false;
-		} else if (!said && may_stay(f, child, declared, kind) && field_child(f, e->key, was) == child &&
+		} else if (!said && may_stay(f, child, e->value, declared, kind) && field_child(f, e->key, was) == child &&
 		           !mentions_gone(child, e->value, steps) && (!now || !node_equal(now, e->value))) {
 			return false;
 		}

@@ -68,7 +68,7 @@ static void every_field_of_the_contract_has_its_row(void **state)
 		{ "/steps/*/repository/token", FIELD_TEXT, 0, 0, NULL },
 		{ "/steps/*/repository/filePath", FIELD_TEXT, SQL, SQL, NULL },
 		{ "/steps/*/sqlQueryPath", FIELD_TEXT, SQL, 0, NULL },
-		{ "/steps/*/method", FIELD_TEXT, HTTP, HTTP, NULL },
+		{ "/steps/*/method", FIELD_TEXT, HTTP, 0, NULL },
 		{ "/steps/*/url", FIELD_TEXT, HTTP, HTTP, NULL },
 		{ "/steps/*/payload", FIELD_TEXT, HTTP, 0, NULL },
 		{ "/steps/*/headers/absolute/*", FIELD_TEXT, 0, 0, NULL },

@@ -33,7 +33,8 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ "name:\n" STEPS, "s.yaml:1:1: workflow: \"name\" is missing\n" },
 		{ OTHER("command: c"), "s.yaml:3:6: /steps/s: \"imageId\" is missing\n" },
 		{ OTHER("imageId: 1"), "s.yaml:3:6: /steps/s: \"command\" is missing\n" },
-		{ OTHER("type: http"), "s.yaml:3:6: /steps/s: \"method\" is missing\ns.yaml:3:6: /steps/s: \"url\" is missing\n" },
+		{ OTHER("type: http"), "warning: s.yaml:3:6: /steps/s: \"method\" is missing; left out, the local service uses get, or post if there is a payload\n"
+		  "s.yaml:3:6: /steps/s: \"url\" is missing\n" },
 		{ OTHER("type: export"), "s.yaml:3:6: /steps/s: \"schema\" is missing\ns.yaml:3:6: /steps/s: \"table\" is missing\n"
 		  "s.yaml:3:6: /steps/s: \"sortBy\" is missing\n" },
 		{ TOP("tags: [{}]"), "s.yaml:1:8: /tags/0: \"name\" is missing\n" },
@@ -210,6 +211,8 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "warning: s.yaml:3:59: /steps/s/parameters/env/B: expected text, found a number with a fraction; quote it, it is "
 		  "sent as text\n"
 		  "warning: s.yaml:3:67: /steps/s/parameters/env/C: expected text, found yes or no; quote it, it is sent as text\n" },
+		{ OTHER("type: http, url: u, payload: '{}'"), "warning: s.yaml:3:6: /steps/s: \"method\" is missing; left out, the local service uses get, or post if there is a payload\n" },
+		{ OTHER("type: http, url: u, method: "), "warning: s.yaml:3:6: /steps/s: \"method\" is missing; left out, the local service uses get, or post if there is a payload\n" },
 		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\": expected "
 		  "0 to 59 or \"*\" as the minute, found \"61\"\n" },
 		{ TOP("triggers: [{cron: 0 0 1-40 * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 1-40 * *\": expected "

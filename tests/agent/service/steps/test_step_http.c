@@ -147,6 +147,9 @@ static void methods_and_payloads_go_out_as_they_are(void **state)
 		  "Content-Length: 1\nContent-Type: application/json\n", "x" },
 		{ "{'method': 'put', 'url': '@/echo', 'payload': '\u20ac', 'headers': {'absolute': {'content-type': 'a/b'}}}",
 		  "PUT /echo", "Content-Length: 3\n", "\u20ac" },
+		{ "{'url': '@/echo'}", "GET /echo", "", "" },
+		{ "{'method': null, 'url': '@/echo', 'payload': '[1]'}", "POST /echo",
+		  "Content-Length: 3\nContent-Type: application/json\n", "[1]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -352,7 +355,7 @@ static void what_is_wrong_with_a_step_is_a_sentence(void **state)
 		buf_adds(&large, "{{a}}");
 	const struct { const char *step, *msg; } cases[] = {
 		{ "{'method': 'get'}", "url is missing" },
-		{ "{'url': '@/'}", "method: expected get, post, put, patch or delete" },
+		{ "{'method': 7, 'url': '@/'}", "method: expected get, post, put, patch or delete" },
 		{ "{'method': 'head', 'url': '@/'}", "method: expected get, post, put, patch or delete" },
 		{ "{'method': 'get', 'url': '@/', 'auth': {'type': 'other'}}",
 		  "auth.type: expected no-auth, oauth, basic, api-key or bearer-token" },
