@@ -269,6 +269,29 @@ static const struct field block[] = {
 const struct field block_field = { "flowsync", FIELD_OBJECT, .fields = block,
                                    .about = "flowsync's own settings for this workflow" };
 
+static const struct field a_step_to_run[] = {
+	{ "stepName", FIELD_TEXT, .need = ALL_KINDS },
+	{ "runDAG", FIELD_BOOL, .otherwise = "false", .about = "true: run also what depends on it" },
+	END
+};
+static const struct field steps_to_run[] = {
+	{ "[]", FIELD_OBJECT, .fields = a_step_to_run, .example = "{stepName: train, runDAG: true}" },
+	END
+};
+static const struct field step_params[] = { { "*", FIELD_MAP, .fields = any_scalar }, END };
+static const struct field params[] = {
+	{ "global", FIELD_MAP, .fields = any_scalar, .example = "{NAME: value}" },
+	{ "stepWise", FIELD_MAP, .fields = step_params, .example = "{STEP: {NAME: value}}" },
+	END
+};
+static const struct field execute[] = {
+	{ "params", FIELD_OBJECT, .fields = params, .example = "{global: {NAME: value}}" },
+	{ "stepsToRun", FIELD_LIST, .fields = steps_to_run, .example = "[{stepName: train}]" },
+	END
+};
+
+const struct field execute_field = { "body", FIELD_OBJECT, .fields = execute };
+
 const struct field *field_child(const struct field *outer, const char *key, unsigned kind)
 {
 	const struct field *other = NULL;

@@ -71,6 +71,8 @@ enum { ALL_KINDS = ~0U };
 extern const struct field workflow_field;
 /* The row of the flowsync: block beside a body. */
 extern const struct field block_field;
+/* The row of the body of execute (contract, 3.11). */
+extern const struct field execute_field;
 
 /* The row of key inside outer (an object, map or list; key is ignored for the last two), for a
  * value of these kinds; if only other kinds have the key, the row of those, as its `only` shows; NULL: the key is

@@ -479,13 +479,23 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct diag
 	return faults->errors == before;
 }
 
-bool validate_block(const struct node *block, struct diagnostics *faults)
+/* Checks a document that stands beside a workflow. */
+static bool validate_beside(const struct field *field, enum validate_as as, const struct node *n,
+                            struct diagnostics *faults)
 {
-	struct check c = {
-		.as = VALIDATE_SPEC, .root = "flowsync", .faults = faults, .arena = faults->arena,
-	};
+	struct check c = { .as = as, .root = field->name, .faults = faults, .arena = faults->arena };
 	size_t before = faults->errors;
 
-	check_value(&c, &block_field, block, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
+	check_value(&c, field, n, (struct kind){ ALL_KINDS, NULL }, &(struct path){ 0 });
 	return faults->errors == before;
+}
+
+bool validate_block(const struct node *block, struct diagnostics *faults)
+{
+	return validate_beside(&block_field, VALIDATE_SPEC, block, faults);
+}
+
+bool validate_execute(const struct node *body, struct diagnostics *faults)
+{
+	return validate_beside(&execute_field, VALIDATE_REQUEST, body, faults);
 }

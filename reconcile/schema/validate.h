@@ -21,4 +21,7 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct diag
 /* The same for the flowsync: block beside a body, by block_field (design, 4.2). */
 bool validate_block(const struct node *block, struct diagnostics *faults);
 
+/* The same for the body of execute, by execute_field.  Whether its steps exist is checked where they are known. */
+bool validate_execute(const struct node *body, struct diagnostics *faults);
+
 #endif

@@ -193,8 +193,8 @@ class BeginTest(RunCase):
     def test_bad_requests(self):
         self.create("w", triggers=[{"webhook": True}], one=step("true"))
         path = f"/workflows/{self.service.id_of('w')}/execute"
-        for body, status in (({"stepsToRun": [{"stepName": "no"}]}, 422), ({"params": {"stepWise": {"no": {}}}}, 422),
-                             ([], 422), ({"params": {"global": {"A": [1]}}}, 422)):
+        for body, status in (({"stepsToRun": [{"stepName": "no"}]}, 400), ({"params": {"stepWise": {"no": {}}}}, 400),
+                             ([], 400), ({"params": {"global": {"A": [1]}}}, 400)):
             with self.subTest(body):
                 self.assertEqual(self.service.request("POST", path, body)[0], status)
         hook = self.webhook("w")

@@ -29,6 +29,26 @@ void api_reply_store_error(struct api_request *r, const struct err *err)
 	r->response->retry_after = busy;
 }
 
+void api_reply_faults(struct api_request *r, const struct diagnostics *faults)
+{
+	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
+
+	for (size_t i = 0; i < faults->count; i++)
+		if (!faults->items[i].warning)
+			buf_addf(&detail, "%s%s", detail.len ? "; " : "", faults->items[i].message);
+	http_detail(r->response, 400, "%s", buf_str(&detail));
+}
+
+bool api_read_body(struct api_request *r, struct node **out)
+{
+	struct err err;
+
+	if (json_read(r->arena, r->http->body, r->http->len, out, &err))
+		return true;
+	http_detail(r->response, 400, "body: %s", err.msg);
+	return false;
+}
+
 /* ---- queries ---- */
 
 const char *api_parameter(const struct api_request *r, const char *name)

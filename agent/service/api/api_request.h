@@ -4,6 +4,7 @@
 #define AGENT_SERVICE_API_API_REQUEST_H
 
 #include "agent/service/api/routes.h"
+#include "reconcile/base/diagnostics.h"
 
 enum { API_PAGE_SIZE = 25, API_PAGE_SIZE_MAX = 1000, API_PAGE_NUMBER_MAX = 1000000000 };
 
@@ -24,6 +25,11 @@ struct api_request {
 void api_reply(struct api_request *r, int status, const struct node *body);
 void api_reply_text(struct api_request *r, const char *json);
 void api_reply_store_error(struct api_request *r, const struct err *err);
+
+/* An answer 400 with all errors of a body. */
+void api_reply_faults(struct api_request *r, const struct diagnostics *faults);
+/* Reads the request's body as JSON. */
+bool api_read_body(struct api_request *r, struct node **out);
 
 /* A parameter of the query, the last one if it was sent more than once; NULL: it was not sent. */
 const char *api_parameter(const struct api_request *r, const char *name);

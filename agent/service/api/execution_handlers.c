@@ -8,6 +8,7 @@
 #include "agent/service/api/execution_json.h"
 #include "agent/util/clock.h"
 #include "reconcile/schema/digest.h"
+#include "reconcile/schema/validate.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/wire/operation.h"
 
@@ -26,7 +27,7 @@ static void reply_to_start(struct api_request *r, enum execution_start_result re
                            const struct err *err)
 {
 	static const int statuses[] = {
-		[EXECUTION_ALREADY_RUNNING] = 409, [EXECUTION_TOO_MANY] = 429, [EXECUTION_NOT_VALID] = 422,
+		[EXECUTION_ALREADY_RUNNING] = 409, [EXECUTION_TOO_MANY] = 429, [EXECUTION_NOT_VALID] = 400,
 	};
 	struct node *out = node_map(r->arena);
 
@@ -62,11 +63,13 @@ static void start_and_reply(struct api_request *r, const struct node *execute, c
 
 void handle_execute(struct api_request *r)
 {
+	struct diagnostics faults = { .arena = r->arena };
 	struct node *body = NULL;
-	struct err err;
 
-	if (r->http->len && !json_read(r->arena, r->http->body, r->http->len, &body, &err))
-		http_detail(r->response, 400, "body: %s", err.msg);
+	if (r->http->len && !api_read_body(r, &body))
+		return;
+	if (body && body->kind != NODE_NULL && !validate_execute(body, &faults))
+		api_reply_faults(r, &faults);
 	else
 		start_and_reply(r, body, api_user, true);
 }

@@ -63,7 +63,7 @@ struct node *execution_json_last(struct arena *a, const struct stored_execution 
 	struct node *out = node_map(a);
 
 	if (!execution->id)
-		return node_null(a);
+		return NULL;
 	node_put(a, out, "executionId", node_text(a, execution->uuid));
 	node_put(a, out, "executedAt", time_or_null(a, execution->began));
 	node_put(a, out, "status", node_text(a, dag_status_words[execution->status]));

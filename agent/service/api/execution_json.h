@@ -8,7 +8,7 @@
 /* One entry of a list of executions. */
 struct node *execution_json_entry(struct arena *a, const struct stored_execution *execution,
                                   const struct stored_rerun *reruns, size_t rerun_count);
-/* The lastExecution of a workflow; null if it was never executed (id 0). */
+/* The lastExecution of a workflow; NULL if it was never executed (id 0). */
 struct node *execution_json_last(struct arena *a, const struct stored_execution *execution,
                                  const struct stored_rerun *reruns, size_t rerun_count);
 /* The details of one execution.  If false, *err says what is damaged in the database. */

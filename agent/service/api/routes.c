@@ -100,29 +100,22 @@ static void reply_empty_object(struct api_request *r)
 
 static bool read_workflow_body(struct api_request *r, struct node **out)
 {
-	CLEANUP(buf_done) struct buf detail = BUF(64 << 10);
-	struct diagnostics diagnostics = { .arena = r->arena };
+	struct diagnostics faults = { .arena = r->arena };
 	struct node *body;
-	struct err err;
 
-	if (!json_read(r->arena, r->http->body, r->http->len, &body, &err)) {
-		http_detail(r->response, 400, "body: %s", err.msg);
+	if (!api_read_body(r, &body))
 		return false;
-	}
 	if (body->kind != NODE_MAP) {
 		http_detail(r->response, 400, "body: expected a JSON object, found %s",
 		            node_kind_words(body->kind));
 		return false;
 	}
-	if (validate_workflow(body, VALIDATE_REQUEST, &diagnostics)) {
-		*out = body;
-		return true;
+	if (!validate_workflow(body, VALIDATE_REQUEST, &faults)) {
+		api_reply_faults(r, &faults);
+		return false;
 	}
-	for (size_t i = 0; i < diagnostics.count; i++)
-		if (!diagnostics.items[i].warning)
-			buf_addf(&detail, "%s%s", detail.len ? "; " : "", diagnostics.items[i].message);
-	http_detail(r->response, 422, "%s", buf_str(&detail));
-	return false;
+	*out = body;
+	return true;
 }
 
 static void handle_create_workflow(struct api_request *r)

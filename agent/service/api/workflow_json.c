@@ -188,7 +188,8 @@ struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *
 	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
 	node_put(a, out, "createdAt", node_text(a, timestamp_text(a, w->created)));
 	node_put(a, out, "updatedAt", node_text(a, timestamp_text(a, w->updated)));
-	node_put(a, out, "lastExecution", last);
+	if (last)
+		node_put(a, out, "lastExecution", last);
 	node_put(a, out, "triggers", triggers_json(a, w, now));
 	node_put(a, out, "tags", tags_json(a, w));
 	return out;

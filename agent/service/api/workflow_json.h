@@ -23,7 +23,8 @@ void workflow_json_parse(struct arena *a, struct node *body, const struct stored
  * has to compute the time: DUE_UNKNOWN. */
 void workflow_json_set_due(struct stored_workflow *workflow, const struct stored_workflow *before, int64_t now);
 
-/* One entry of the list of workflows.  last: its lastExecution; now: milliseconds since 1970. */
+/* One entry of the list of workflows.  last: its lastExecution, which the entry does not have if it is NULL: a null
+ * there would end the service's own tool; now: milliseconds since 1970. */
 struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *workflow, struct node *last,
                                  int64_t now);
 /* The answer of describe.  body is the workflow's, and is changed. */

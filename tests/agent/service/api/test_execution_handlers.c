@@ -72,18 +72,26 @@ static void a_run_is_begun_by_hand(void **state)
 
 static void what_cannot_be_executed_is_refused(void **state)
 {
-#define WRONG(text)	"422 {\"detail\":\"workflow 1 cannot be executed: " text "\"}"
+#define WRONG(text)	"400 {\"detail\":\"" text "\"}"
+#define NO_STEP(text)	WRONG("workflow 1 cannot be executed: " text)
 	static const struct { const char *body, *answer; } cases[] = {
-		{ "[]", WRONG("expected a mapping, found a list") },
-		{ "7", WRONG("expected a mapping, found a number") },
-		{ "{\"params\":[]}", WRONG("params: expected a mapping, found a list") },
-		{ "{\"params\":{\"global\":\"x\"}}", WRONG("params.global: expected a mapping, found a text") },
-		{ "{\"params\":{\"global\":{\"A\":[]}}}", WRONG("params.global: A: expected a text, found a list") },
-		{ "{\"params\":{\"stepWise\":{\"t\":{}}}}", WRONG("params.stepWise: there is no step \\\"t\\\"") },
-		{ "{\"params\":{\"stepWise\":7}}", WRONG("params.stepWise: expected a mapping, found a number") },
-		{ "{\"stepsToRun\":{}}", WRONG("stepsToRun: expected a list, found a mapping") },
-		{ "{\"stepsToRun\":[7]}", WRONG("stepsToRun: expected a stepName in each entry") },
-		{ "{\"stepsToRun\":[{\"stepName\":\"t\"}]}", WRONG("stepsToRun: there is no step \\\"t\\\"") },
+		{ "[]", WRONG("body: expected a mapping, found a list") },
+		{ "7", WRONG("body: expected a mapping, found a number") },
+		{ "{\"params\":[]}", WRONG("body/params: expected a mapping such as {global: {NAME: value}}, found a list") },
+		{ "{\"params\":{\"global\":\"x\"}}",
+		  WRONG("body/params/global: expected a mapping such as {NAME: value}, found a text") },
+		{ "{\"params\":{\"global\":{\"A\":[]}}}", WRONG("body/params/global/A: expected text, found a list") },
+		{ "{\"params\":{\"stepWise\":{\"t\":{}}}}", NO_STEP("params.stepWise: there is no step \\\"t\\\"") },
+		{ "{\"params\":{\"stepWise\":7}}",
+		  WRONG("body/params/stepWise: expected a mapping such as {STEP: {NAME: value}}, found a number") },
+		{ "{\"stepsToRun\":{}}", WRONG("body/stepsToRun: expected a list such as [{stepName: train}], found a mapping") },
+		{ "{\"stepsToRun\":[7]}", WRONG("body/stepsToRun/0: expected a mapping such as {stepName: train, runDAG: true}, "
+		  "found a number") },
+		{ "{\"stepsToRun\":[{\"runDAG\":true}]}", WRONG("body/stepsToRun/0: \\\"stepName\\\" is missing") },
+		{ "{\"stepsToRun\":[{\"stepName\":\"t\"}]}", NO_STEP("stepsToRun: there is no step \\\"t\\\"") },
+		{ "{\"param\":{}}", WRONG("body: unknown field \\\"param\\\"; did you mean \\\"params\\\"?") },
+		{ "{\"params\":{\"A\":\"1\"},\"stepsToRun\":[{\"stepName\":\"s\",\"x\":1}]}",
+		  WRONG("body/params: unknown field \\\"A\\\"; body/stepsToRun/0: unknown field \\\"x\\\"") },
 	};
 	struct fixture *f = *state;
 
@@ -680,7 +688,7 @@ static void the_engine_is_woken_by_what_was_written_alone(void **state)
 		{ "POST " W "/1/execute", "{}", false },
 		{ "POST /hooks/none", "", false },
 		{ "GET " W "/executions/1", "", false },
-		{ "POST " W "/1/executions/" UUID("03") "/stop", "", true },
+		{ "POST " W "/1/executions/" UUID("02") "/stop", "", true },
 		{ "POST " W "/1/executions/" UUID("09") "/stop", "", false },
 	};
 	struct fixture *f = *state;

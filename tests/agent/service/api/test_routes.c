@@ -8,7 +8,7 @@
 	"\"createdAt\":\"2024-05-31T10:00:" created "Z\",\"updatedAt\":\"2024-05-31T10:00:" updated "Z\","
 #define ENTRY(id, name, status, updated, triggers, tags) \
 	"{\"id\":" id ",\"name\":\"" name "\",\"status\":\"" status "\"," STAMPS("00.000", updated) \
-	"\"lastExecution\":null,\"triggers\":[" triggers "],\"tags\":[" tags "]"
+	"\"triggers\":[" triggers "],\"tags\":[" tags "]"
 #define UUID(n)	"00000000-0000-4000-8000-00000000000" n
 
 static void a_workflow_goes_through_its_life(void **state)
@@ -98,9 +98,9 @@ static void a_body_that_is_no_valid_workflow_is_refused(void **state)
 		{ "", "400 {\"detail\":\"body: nothing, where JSON was expected\"}" },
 		{ "[]", "400 {\"detail\":\"body: expected a JSON object, found a list\"}" },
 		{ "null", "400 {\"detail\":\"body: expected a JSON object, found nothing\"}" },
-		{ "{}", "422 {\"detail\":\"workflow: \\\"name\\\" is missing; workflow: \\\"steps\\\" is missing\"}" },
+		{ "{}", "400 {\"detail\":\"workflow: \\\"name\\\" is missing; workflow: \\\"steps\\\" is missing\"}" },
 		{ "{\"name\":\"a\",\"id\":4,\"steps\":{\"s\":{\"imageId\":\"1\",\"command\":\"x\",\"imageName\":\"n\"}}}",
-		  "422 {\"detail\":\"workflow: \\\"id\\\" is set by the service and cannot be declared; "
+		  "400 {\"detail\":\"workflow: \\\"id\\\" is set by the service and cannot be declared; "
 		  "/steps/s/imageId: expected a whole number, found a text; "
 		  "/steps/s: \\\"imageName\\\" is set by the service and cannot be declared\"}" },
 	};
