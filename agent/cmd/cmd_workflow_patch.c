@@ -76,19 +76,22 @@ static void cmd_patch_warn_of_loss(struct context *ctx, const struct node *body,
 		         "unless a file declares it again", lost);
 }
 
-static int cmd_patch_send(struct workflow_session *session, const struct patch *patch)
+static int cmd_patch_send(struct workflow_session *session, struct patch *patch)
 {
 	struct context *ctx = session->ctx;
+	struct diagnostics left_out = { .arena = ctx->arena };
 	struct node *described, *body;
 	struct operation_call update;
 	struct err err;
 
 	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
+	patch->faults = &left_out;
 	if (!patch_body(ctx->arena, patch, described, &body, &err)) {
 		err_wrap(&err, "patch %s", operation_workflow(ctx->arena, session->id, session->name));
 		return cli_fail(ctx, &err);
 	}
+	workflow_session_log_warnings(ctx, &left_out);
 	cmd_patch_warn_of_loss(ctx, body, described);
 	operation_update_init(&update, ctx->arena, session->id, session->name, body);
 	if (!workflow_session_run(session, &update.op, &err))

@@ -165,6 +165,14 @@ const char *workflow_session_cell(const char *text)
 
 /* ---- specs from files ---- */
 
+void workflow_session_log_warnings(struct context *ctx, struct diagnostics *faults)
+{
+	for (size_t i = 0; i < faults->count; i++) {
+		faults->items[i].warning = false;	/* the log says it */
+		log_warn(ctx->log, "%s", diagnostics_text_line(ctx->arena, &faults->items[i]));
+	}
+}
+
 static bool workflow_session_read_spec(struct context *ctx, const char *file, bool partial, struct spec *out,
                                        struct diagnostics *faults)
 {
@@ -180,10 +188,7 @@ static bool workflow_session_read_spec(struct context *ctx, const char *file, bo
 	/* flowsync.ignore does not count here: a masked value would be sent. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))
 		return false;
-	for (size_t i = 0; i < faults->count; i++) {
-		faults->items[i].warning = false;	/* the log says it */
-		log_warn(ctx->log, "%s", diagnostics_text_line(ctx->arena, &faults->items[i]));
-	}
+	workflow_session_log_warnings(ctx, faults);
 	*out = specs.items[0];
 	return true;
 }

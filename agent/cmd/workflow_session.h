@@ -48,6 +48,9 @@ bool workflow_session_read_file(struct context *ctx, const char *file, struct sp
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                                  struct diagnostics *faults);
 
+/* Logs all of faults, which are warnings. */
+void workflow_session_log_warnings(struct context *ctx, struct diagnostics *faults);
+
 /* Prints the result of a change: a sentence ("created workflow 1"), or {"id": ...} with the keys of the service's
  * answer (NULL: none). */
 void workflow_session_print_result(struct context *ctx, const char *verb, int64_t id, const char *name,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reconcile/plan/request_body.h"
+#include "reconcile/schema/normalise.h"
 
 static const struct field *step_field(void)
 {
@@ -147,6 +148,6 @@ bool patch_body(struct arena *a, const struct patch *patch, const struct node *d
 		overlay_body(a, patch->body, described, body);
 	if (!set_arguments(a, patch, body, err))
 		return false;
-	*out = body;
+	*out = normalise_own_fields(a, body, patch->faults);
 	return true;
 }

@@ -195,6 +195,7 @@ static const struct field step[] = {
 	{ "type", FIELD_TEXT, .words = step_types, .otherwise = "standard" },
 	{ "imageId", FIELD_INT, .only = STANDARD, .need = STANDARD },
 	{ "imageVersionId", FIELD_INT, .only = STANDARD },
+	{ "workflowId", FIELD_INT, FIELD_FILLED | FIELD_STRAY },
 	{ "imageName", FIELD_TEXT, FIELD_FILLED },
 	{ "imageVersion", FIELD_TEXT, FIELD_FILLED },
 	{ "command", FIELD_TEXT, .only = STANDARD, .need = STANDARD },
@@ -334,6 +335,24 @@ unsigned field_kind(const struct field *field, const struct node *n, unsigned ou
 		if (strcmp(words[i], word) == 0)
 			return 1U << i;
 	return 0;
+}
+
+static bool is_false_choice(const struct field *f, const struct node *value)
+{
+	return (f->flags & FIELD_TRUE) && value->kind == NODE_BOOL && !value->boolean;
+}
+
+bool field_is_given(const struct field *object, const struct field *f, const struct node *n)
+{
+	const struct node *value = node_get(n, f->name);
+	bool given = value && value->kind != NODE_NULL;
+
+	if (!given || !is_false_choice(f, value))
+		return given;
+	for (const struct field *other = object->fields; other->name; other++)
+		if (other != f && other->one_of && field_is_given(object, other, n))
+			return false;
+	return true;
 }
 
 bool field_own_tag(const char *name)

@@ -33,7 +33,7 @@ enum field_flags {
 	FIELD_STEP = 1 << 15,	/* text: the name of a step of the same workflow that must exist */
 	FIELD_JSON_TEXT = 1 << 16,	/* text that is JSON; a warning if it is not */
 	FIELD_NAME = 1 << 17,	/* must not be empty */
-	FIELD_TRUE = 1 << 18,	/* a boolean that can only be true */
+	FIELD_TRUE = 1 << 18,	/* a boolean that can only be true; false beside another choice (one_of) means left out */
 	FIELD_NOT_GET = 1 << 19,	/* not beside method: get */
 	FIELD_NULLABLE = 1 << 22,	/* in our own documents: may be null */
 	FIELD_ANYTHING = 1 << 23,	/* in our own documents: any JSON value */
@@ -41,6 +41,7 @@ enum field_flags {
 	FIELD_POINTER = 1 << 24,	/* text: a JSON Pointer */
 	FIELD_PRESENCE = 1 << 21,	/* an object whose presence has a meaning, even if it holds only defaults */
 	FIELD_MAY_BLANK = 1 << 26,	/* a text that some services describe as empty whatever it is */
+	FIELD_STRAY = 1 << 28,	/* no field: the SDK's patch writes it by mistake; an update or a patch drops it */
 	FIELD_ADVISED = 1 << 27,	/* should be there: a spec without it gets a warning that shows .about */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; names that begin with "flowsync-" are flowsync's own tags, not the spec's */
 };
@@ -82,6 +83,10 @@ const struct field *field_child(const struct field *outer, const char *key, unsi
 /* The kind of n, a value of field, as a bit: 1 << index of its word.  outer if field has no variant; the bit of the
  * first kind if the key is left out; 0 if the word is unknown. */
 unsigned field_kind(const struct field *field, const struct node *n, unsigned outer);
+
+/* False if n, a value of object, has no value of its field f: the key is absent or null, or false where a FIELD_TRUE
+ * stands beside another choice. */
+bool field_is_given(const struct field *object, const struct field *f, const struct node *n);
 
 /* True if name begins with "flowsync-", as the tags do that flowsync adds to workflows. */
 bool field_own_tag(const char *name);

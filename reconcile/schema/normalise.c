@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "reconcile/tree/path.h"
+
 enum form { FORM_COMPARE, FORM_DECLARED, FORM_REQUEST };
 
 struct pass {
@@ -32,6 +34,8 @@ static struct node *fold_env_list(const struct pass *p, const struct node *list)
 static bool is_left_out(const struct pass *p, const struct field *object, const struct field *f,
                  const struct node *value)
 {
+	if (f && (f->flags & FIELD_TRUE) && value->kind == NODE_BOOL && !value->boolean)
+		return true;
 	if (value->kind == NODE_NULL)
 		return p->form != FORM_COMPARE || !f || !(f->flags & FIELD_MAY_HIDE);
 	if (p->form == FORM_DECLARED)
@@ -147,6 +151,74 @@ struct node *normalise_declared(struct arena *a, const struct node *body)
 struct node *normalise_request(struct arena *a, const struct node *body)
 {
 	return normalise_as(a, FORM_REQUEST, body);
+}
+
+/* ---- fields of other types of steps ---- */
+
+struct own_fields {
+	struct arena *arena;
+	struct diagnostics *faults;	/* NULL: nothing is reported */
+};
+
+/* True if a required field of value, an object, is missing. */
+static bool is_incomplete(const struct field *object, const struct node *value, unsigned kind)
+{
+	for (const struct field *f = object->fields; object->type == FIELD_OBJECT && f->name; f++)
+		if ((f->need == ALL_KINDS || (f->need & kind)) && !field_is_given(object, f, value))
+			return true;
+	return false;
+}
+
+/* True if f excludes another given field and is the one that is incomplete: a patch of the SDK puts parts of a
+ * repository beside the sqlQueryPath of a sql step. */
+static bool is_excluded_part(const struct field *object, const struct field *f, const struct node *n, unsigned kind)
+{
+	if (!(f->one_of & kind) || !is_incomplete(f, node_get(n, f->name), kind))
+		return false;
+	for (const struct field *other = object->fields; other->name; other++)
+		if (other != f && (other->one_of & kind) && field_is_given(object, other, n))
+			return true;
+	return false;
+}
+
+static bool is_foreign(const struct field *object, const struct field *f, const struct node *n, unsigned kind)
+{
+	if (!f || object->type != FIELD_OBJECT || !kind)
+		return false;
+	return (f->flags & FIELD_STRAY) || (f->only && !(f->only & kind)) || is_excluded_part(object, f, n, kind);
+}
+
+static struct node *own_value(const struct own_fields *o, const struct field *f, const struct node *n, unsigned kind,
+                              const struct path *path)
+{
+	if (!f || n->kind < NODE_LIST)
+		return (struct node *)n;
+	struct node *out = n->kind == NODE_MAP ? node_map(o->arena) : node_list(o->arena);
+	out->at = n->at;
+	kind = field_kind(f, n, kind);
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *child = field_child(f, e->key, kind);
+		const struct path here = { path, e->key, i };
+		bool foreign = n->kind == NODE_MAP && is_foreign(f, child, n, kind);
+		if (foreign && o->faults)
+			diagnostics_warn(o->faults, e->at, "%s is left out: this step cannot have it",
+			                 path_text(o->arena, &here));
+		if (foreign)
+			continue;
+		struct node *value = own_value(o, child, e->value, kind, &here);
+		if (n->kind == NODE_MAP)
+			node_put(o->arena, out, e->key, value);
+		else
+			node_add(o->arena, out, value);
+		out->entries[out->count - 1].at = e->at;
+	}
+	return out;
+}
+
+struct node *normalise_own_fields(struct arena *a, const struct node *body, struct diagnostics *faults)
+{
+	return own_value(&(struct own_fields){ a, faults }, &workflow_field, body, ALL_KINDS, &(struct path){ 0 });
 }
 
 static bool same_but_spaces(const char *x, const char *y)

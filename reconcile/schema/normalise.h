@@ -3,11 +3,12 @@
 #ifndef RECONCILE_SCHEMA_NORMALISE_H
 #define RECONCILE_SCHEMA_NORMALISE_H
 
+#include "reconcile/base/diagnostics.h"
 #include "reconcile/schema/fields.h"
 
 /* The form for comparing, of declared and observed workflows.  Removed: keys with null (except where absent
  * means unknown, FIELD_MAY_HIDE), fields that the service sets, fields that are only sent, unknown fields,
- * empty triggers, flowsync's own tags and an empty token.  Changed: env in the form of a list becomes a
+ * empty triggers, a false webhook, flowsync's own tags and an empty token.  Changed: env in the form of a list becomes a
  * map, a webhook's id becomes true, numbers where the table expects text become
  * text, a step without type gets `standard`.  A value of another type than the table says is not
  * changed.  normalise(normalise(x)) equals normalise(x). */
@@ -21,6 +22,11 @@ struct node *normalise_declared(struct arena *a, const struct node *body);
  * inside of known ones, with flowsync's own tags, and with the request to keep the address of each webhook
  * (webhookPolicy: preserve). */
 struct node *normalise_request(struct arena *a, const struct node *body);
+
+/* A body of an update, as it is but without what its steps cannot have: fields of another type of step, an incomplete
+ * one of several that exclude each other, and stray ones.  The SDK's patch puts image, command and repository into every
+ * step (contract, 2.7 G).  faults (NULL: none) gets a warning for each. */
+struct node *normalise_own_fields(struct arena *a, const struct node *body, struct diagnostics *faults);
 
 /* True if the two scalars are the same value of field f (NULL: unknown field): equal, or 10 and 10.0, or sizes that
  * differ in spaces. */

@@ -52,6 +52,9 @@ static void put_exclusive_keys(struct arena *a, struct node *out, const struct f
 			continue;
 		struct node *one = node_add(a, choices, node_map(a));
 		node_add(a, node_put(a, one, "required", node_list(a)), node_text(a, f->name));
+		if (f->flags & FIELD_TRUE)	/* false means left out */
+			node_put(a, node_put(a, node_put(a, one, "properties", node_map(a)), f->name, node_map(a)),
+			         "const", node_bool(a, true));
 	}
 	if (!choices->count)
 		return;
@@ -113,8 +116,6 @@ static struct node *schema_of_field(struct arena *a, const struct field *f, unsi
 		node_put(a, out, "minimum", node_int(a, f->least));
 		node_put(a, out, "maximum", node_int(a, f->most));
 	}
-	if (f->flags & FIELD_TRUE)
-		node_put(a, out, "const", node_bool(a, true));
 	if (f->flags & FIELD_NAME)
 		node_put(a, out, "minLength", node_int(a, 1));
 	if (f->otherwise && f->type == FIELD_TEXT)

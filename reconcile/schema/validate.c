@@ -256,8 +256,10 @@ static void check_entry(const struct check *c, const struct field *object, const
 
 	if (!f)
 		report_unknown_field(c, object, e, kind, path);
-	if (!f || e->value->kind == NODE_NULL)
+	if (!f || !field_is_given(object, f, n))
 		return;		/* null means: not declared (design, 5.1) */
+	if ((f->flags & FIELD_STRAY) && c->as == VALIDATE_PATCH)
+		return;
 	if (f->flags & FIELD_FILLED) {
 		diagnostics_add(c->faults, e->at, "%s: \"%s\" is set by the service and cannot be declared",
 		          place_text(c, path), e->key);
@@ -281,8 +283,7 @@ static void check_required(const struct check *c, const struct field *object, co
 	bool any = false;
 
 	for (const struct field *f = object->fields; f->name; f++) {
-		const struct node *value = node_get(n, f->name);
-		bool there = value && value->kind != NODE_NULL;
+		bool there = field_is_given(object, f, n);
 		any |= there;
 		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
 			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place_text(c, path), f->name);

@@ -9,6 +9,7 @@
 #include "agent/service/engine/wakeup.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
+#include "reconcile/schema/normalise.h"
 #include "reconcile/schema/validate.h"
 
 static bool read_page_query(struct api_request *r, struct page_query *q)
@@ -98,24 +99,23 @@ static void reply_empty_object(struct api_request *r)
 
 /* ---- handlers that write ---- */
 
-static bool read_workflow_body(struct api_request *r, struct node **out)
+static bool read_workflow_map(struct api_request *r, struct node **out)
+{
+	if (!api_read_body(r, out))
+		return false;
+	if ((*out)->kind != NODE_MAP)
+		http_detail(r->response, 400, "body: expected a JSON object, found %s", node_kind_words((*out)->kind));
+	return (*out)->kind == NODE_MAP;
+}
+
+static bool check_workflow_body(struct api_request *r, const struct node *body)
 {
 	struct diagnostics faults = { .arena = r->arena };
-	struct node *body;
 
-	if (!api_read_body(r, &body))
-		return false;
-	if (body->kind != NODE_MAP) {
-		http_detail(r->response, 400, "body: expected a JSON object, found %s",
-		            node_kind_words(body->kind));
-		return false;
-	}
-	if (!validate_workflow(body, VALIDATE_REQUEST, &faults)) {
-		api_reply_faults(r, &faults);
-		return false;
-	}
-	*out = body;
-	return true;
+	if (validate_workflow(body, VALIDATE_REQUEST, &faults))
+		return true;
+	api_reply_faults(r, &faults);
+	return false;
 }
 
 static void handle_create_workflow(struct api_request *r)
@@ -127,7 +127,7 @@ static void handle_create_workflow(struct api_request *r)
 	struct node *body;
 	struct err err;
 
-	if (!read_workflow_body(r, &body))
+	if (!read_workflow_map(r, &body) || !check_workflow_body(r, body))
 		return;
 	workflow_json_parse(r->arena, body, NULL, NULL, r->api->uuid, &w);
 	workflow_json_set_due(&w, NULL, r->api->sets_cron_times ? now : -1);
@@ -170,8 +170,13 @@ static void handle_update_workflow(struct api_request *r)
 	struct node *body, *before_body;
 	struct err err;
 
-	if (!read_workflow_body(r, &body) || !find_workflow_in_status(r, IDLE, &before) ||
-	    !api_body(r, &before, &before_body))
+	if (!read_workflow_map(r, &body) || !find_workflow_in_status(r, IDLE, &before))
+		return;
+	const struct node *name = node_get(body, "name");
+	if (!name || name->kind == NODE_NULL)
+		node_put(r->arena, body, "name", node_text(r->arena, before.name));
+	body = normalise_own_fields(r->arena, body, NULL);
+	if (!check_workflow_body(r, body) || !api_body(r, &before, &before_body))
 		return;
 	w = before;
 	w.updated = timestamp_after(r, before.updated);

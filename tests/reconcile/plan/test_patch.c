@@ -58,9 +58,13 @@ static const struct {
 	{ "arguments for a named step, be it one that the file adds", "steps: {n: {imageId: 3, command: e}}\n", NULL,
 	  "{\"imageId\":5,\"resources\":{\"storage\":\"20GB\"}}", "[\"n\"]",
 	  "{\"name\":\"w\"," TOP ",\"steps\":{" A "," H ",\"n\":{\"imageId\":5,\"command\":\"e\",\"resources\":{\"storage\":\"20GB\"}}}}" },
-	{ "a step that becomes of another type keeps what that can have",
+	{ "keys that a step's type cannot have are left out, and what the SDK's patch writes by mistake",
+	  "steps: {h: {imageId: 5, url: https://y, workflowId: 7}, a: {imageId: 6, workflowId: 7}}\n", NULL, NULL, NULL,
+	  "{\"name\":\"w\"," TOP ",\"steps\":{\"a\":{\"type\":\"standard\",\"imageId\":6,\"command\":\"c\"," REPOSITORY "," ENV "},"
+	  "\"h\":{\"type\":\"http\",\"method\":\"get\",\"url\":\"https://y\",\"parents\":[\"a\"]}}}" },
+	{ "a step that becomes of another type keeps what that can have beside what is given",
 	  "steps: {a: {type: sql, sqlQueryPath: q.sql}}\n", NULL, NULL, NULL,
-	  "{\"name\":\"w\"," TOP ",\"steps\":{\"a\":{\"type\":\"sql\"," REPOSITORY "," ENV ",\"sqlQueryPath\":\"q.sql\"}," H "}}" },
+	  "{\"name\":\"w\"," TOP ",\"steps\":{\"a\":{\"type\":\"sql\"," ENV ",\"sqlQueryPath\":\"q.sql\"}," H "}}" },
 };
 
 static const struct node *read_patch(struct arena *a, const char *yaml)

@@ -46,6 +46,9 @@ static const struct { const char *from, *compare, *declared, *request; } cases[]
 	{ "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}", "{\"triggers\":[{\"webhook\":true}]}",
 	  "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}",
 	  "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}" },
+	/* a webhook that is false is none */
+	{ "{\"triggers\":[{\"cron\":\"c\",\"webhook\":false},{\"webhook\":false}]}", "{\"triggers\":[{\"cron\":\"c\"}]}",
+	  "{\"triggers\":[{\"cron\":\"c\"}]}", "{\"triggers\":[{\"cron\":\"c\"}]}" },
 	/* a token that is hidden */
 	{ STEP("\"repository\":{\"url\":\"u\",\"token\":\"\"}"), STEP("\"repository\":{\"url\":\"u\"}"),
 	  STEP("\"repository\":{\"url\":\"u\",\"token\":\"\"}"), STEP("\"repository\":{\"url\":\"u\"}") },
@@ -135,9 +138,43 @@ static void scalars_are_equal_as_their_field_says(void **state)
 	}
 }
 
+/* The SDK's patch puts its arguments into every step. */
+static void an_update_loses_what_its_steps_cannot_have(void **state)
+{
+#define MORE	"\"imageId\":1,\"command\":\"c\",\"repository\":{\"branch\":\"b\"},\"resources\":{\"storage\":\"1GB\"}," \
+		"\"clearImageCache\":true,\"workflowId\":7"
+	static const struct { const char *from, *to, *said; } drops[] = {
+		{ "{\"steps\":{\"s\":{\"imageId\":1,\"workflowId\":7,\"novel\":1,\"repository\":{\"filePath\":\"f\"}}},\"novel\":1}",
+		  "{\"steps\":{\"s\":{\"imageId\":1,\"novel\":1,\"repository\":{}}},\"novel\":1}",
+		  "warning: /steps/s/workflowId is left out: this step cannot have it\n"
+		  "warning: /steps/s/repository/filePath is left out: this step cannot have it\n" },
+		{ "{\"steps\":{\"h\":{\"type\":\"http\",\"url\":\"u\",\"auth\":{\"type\":\"basic\",\"apiKey\":\"k\"}," MORE "}}}",
+		  "{\"steps\":{\"h\":{\"type\":\"http\",\"url\":\"u\",\"auth\":{\"type\":\"basic\"}}}}", NULL },
+		{ "{\"steps\":{\"e\":{\"type\":\"export\",\"parameters\":{}," MORE "}}}",
+		  "{\"steps\":{\"e\":{\"type\":\"export\"}}}", NULL },
+		{ "{\"steps\":{\"q\":{\"type\":\"sql\",\"sqlQueryPath\":\"p\"," MORE "}}}",
+		  "{\"steps\":{\"q\":{\"type\":\"sql\",\"sqlQueryPath\":\"p\"}}}", NULL },
+		{ "{\"steps\":{\"q\":{\"type\":\"sql\",\"sqlQueryPath\":null,\"repository\":{\"branch\":\"b\"}}}}",
+		  "{\"steps\":{\"q\":{\"type\":\"sql\",\"sqlQueryPath\":null,\"repository\":{\"branch\":\"b\"}}}}", "" },
+		{ "{\"steps\":{\"q\":{\"type\":\"none\",\"imageId\":1},\"l\":[1]},\"id\":[{}]}",
+		  "{\"steps\":{\"q\":{\"type\":\"none\",\"imageId\":1},\"l\":[1]},\"id\":[{}]}", "" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(drops); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct diagnostics faults = { .arena = &a };
+		struct node *body = tree_json(&a, drops[i].from);
+
+		assert_string_equal(tree_text(&a, normalise_own_fields(&a, body, &faults)), drops[i].to);
+		assert_string_equal(tree_text(&a, body), drops[i].from);
+		if (drops[i].said)
+			assert_string_equal(tree_faults(&a, &faults), drops[i].said);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_update_loses_what_its_steps_cannot_have),
 		cmocka_unit_test(each_form_is_as_its_header_says),
 		cmocka_unit_test(normalising_twice_is_normalising_once),
 		cmocka_unit_test(places_stay),

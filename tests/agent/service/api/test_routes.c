@@ -98,7 +98,7 @@ static void a_body_that_is_no_valid_workflow_is_refused(void **state)
 		{ "", "400 {\"detail\":\"body: nothing, where JSON was expected\"}" },
 		{ "[]", "400 {\"detail\":\"body: expected a JSON object, found a list\"}" },
 		{ "null", "400 {\"detail\":\"body: expected a JSON object, found nothing\"}" },
-		{ "{}", "400 {\"detail\":\"workflow: \\\"name\\\" is missing; workflow: \\\"steps\\\" is missing\"}" },
+		{ "{\"name\":\"\"}", "400 {\"detail\":\"/name: expected a name, found an empty text; workflow: \\\"steps\\\" is missing\"}" },
 		{ "{\"name\":\"a\",\"id\":4,\"steps\":{\"s\":{\"imageId\":\"1\",\"command\":\"x\",\"imageName\":\"n\"}}}",
 		  "400 {\"detail\":\"workflow: \\\"id\\\" is set by the service and cannot be declared; "
 		  "/steps/s/imageId: expected a whole number, found a text; "
@@ -111,6 +111,9 @@ static void a_body_that_is_no_valid_workflow_is_refused(void **state)
 		assert_string_equal(ask(f, "POST " W, cases[i].body), cases[i].answer);
 		assert_string_equal(ask(f, "PUT " W "/1", cases[i].body), cases[i].answer);
 	}
+	assert_string_equal(ask(f, "POST " W, "{}"), "400 {\"detail\":\"workflow: \\\"name\\\" is missing; "
+	                                             "workflow: \\\"steps\\\" is missing\"}");
+	assert_string_equal(ask(f, "PUT " W "/1", "{}"), "400 {\"detail\":\"workflow: \\\"steps\\\" is missing\"}");
 	assert_non_null(strstr(ask(f, "POST " W, "{\"name\": }"), "400 {\"detail\":\"body: not JSON: "));
 	assert_non_null(strstr(ask(f, "GET " W "/1", ""), "\"updatedAt\":\"2024-05-31T10:00:00.000Z\""));
 }
@@ -262,6 +265,51 @@ static void a_webhook_keeps_its_address_only_if_asked_to(void **state)
 	assert_string_equal(w.body, HOOKS("{\"webhook\":true}"));
 }
 
+static void an_update_drops_what_the_sdk_s_patch_puts_into_every_step(void **state)
+{
+#define PATCHED(more) \
+	"{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":1,\"command\":\"x\"" more "}," \
+	"\"h\":{\"type\":\"http\",\"url\":\"u\"" more "},\"q\":{\"type\":\"sql\",\"sqlQueryPath\":\"p\"" more "}}}"
+	struct fixture *f = *state;
+	struct stored_workflow w;
+	struct err err;
+
+	PLAY(f,
+		{ "POST " W, PATCHED(""), "201 {\"id\":1}" },
+		{ "PUT " W "/1", PATCHED(",\"workflowId\":1,\"imageVersionId\":2"), "200 {\"id\":1}" },
+		{ "PUT " W "/1", PATCHED(",\"novel\":1"), "400 {\"detail\":\"/steps/s: unknown field \\\"novel\\\"; "
+		  "/steps/h: unknown field \\\"novel\\\"; /steps/q: unknown field \\\"novel\\\"\"}" },
+		{ "POST " W, PATCHED(",\"workflowId\":1"), "400 {\"detail\":\""
+		  "/steps/s: \\\"workflowId\\\" is set by the service and cannot be declared; "
+		  "/steps/h: \\\"workflowId\\\" is set by the service and cannot be declared; "
+		  "/steps/q: \\\"workflowId\\\" is set by the service and cannot be declared\"}" },
+		{ "POST " W, PATCHED(",\"imageVersionId\":2"), "400 {\"detail\":\""
+		  "/steps/h: \\\"imageVersionId\\\" is not allowed in a step of type http, only in standard; "
+		  "/steps/q: \\\"imageVersionId\\\" is not allowed in a step of type sql, only in standard\"}" });
+	assert_true(workflow_store_get(f->api.store, &f->arena, 1, &w, &err));
+	assert_string_equal(w.body, "{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":1,\"command\":\"x\",\"imageVersionId\":2},"
+	                    "\"h\":{\"type\":\"http\",\"url\":\"u\"},\"q\":{\"type\":\"sql\",\"sqlQueryPath\":\"p\"}}}");
+}
+
+static void an_update_without_a_name_keeps_it(void **state)
+{
+	PLAY(*state,
+		{ "POST " W, MINI, "201 {\"id\":1}" },
+		{ "PUT " W "/1", "{\"steps\":{}}", "200 {\"id\":1}" },
+		{ "PUT " W "/1", "{\"name\":null,\"steps\":{}}", "200 {\"id\":1}" },
+		{ "PUT " W "/1", "{\"name\":7,\"steps\":{}}", "400 {\"detail\":\"/name: expected text, found a number; "
+		  "quote it if it is meant as text\"}" },
+		{ "GET " W "/1", "{}", "200 " ENTRY("1", "a", "Available", "00.002", "", "") BARE ",\"steps\":{}}" });
+}
+
+static void a_cron_beside_a_webhook_that_is_false_is_a_cron(void **state)
+{
+	PLAY(*state,
+		{ "POST " W, HOOKS("{\"cron\":\"15 6 * * 1-5\",\"webhook\":false}"), "201 {\"id\":1}" },
+		{ "GET " W "/1", "{}", DESCRIBED("{\"cron\":\"15 6 * * 1-5\",\"scheduled\":\"2024-06-03T06:15:00.000Z\"}",
+		  BARE ",\"steps\":{}") });
+}
+
 #define REPOSITORY(url, token) \
 	"{\"name\":\"a\",\"steps\":{\"s\":{\"imageId\":1,\"command\":\"x\",\"repository\":" \
 	"{\"url\":\"" url "\",\"branch\":\"m\"" token "}}}}"
@@ -389,6 +437,9 @@ int main(void)
 		WITH_API(a_list_is_filtered_and_paged),
 		WITH_API(describe_gives_back_the_shapes_of_the_service),
 		WITH_API(a_webhook_keeps_its_address_only_if_asked_to),
+		WITH_API(an_update_drops_what_the_sdk_s_patch_puts_into_every_step),
+		WITH_API(an_update_without_a_name_keeps_it),
+		WITH_API(a_cron_beside_a_webhook_that_is_false_is_a_cron),
 		WITH_API(a_token_that_is_left_out_is_kept_with_its_repository),
 		WITH_API(a_token_is_kept_by_the_name_of_its_step_whatever_the_order),
 		WITH_API(a_state_that_forbids_a_change_is_a_conflict),
