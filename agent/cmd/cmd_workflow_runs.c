@@ -8,6 +8,7 @@
 #include "agent/cmd/dag_drawing.h"
 #include "agent/cmd/log_output.h"
 #include "agent/cmd/execution_client.h"
+#include "agent/util/clock.h"
 #include "agent/util/table.h"
 #include "reconcile/schema/mask.h"
 
@@ -18,6 +19,14 @@ enum {
 };
 
 /* ---- executions ---- */
+
+/* In the form that the service documents; a text that is no time is left to the service. */
+static const char *cmd_executions_time(struct context *ctx, const char *text)
+{
+	int64_t ms;
+
+	return timestamp_parse(text, &ms) ? timestamp_text(ctx->arena, ms) : text;
+}
 
 static const char *cmd_executions_query(struct context *ctx)
 {
@@ -35,7 +44,7 @@ static const char *cmd_executions_query(struct context *ctx)
 	for (size_t i = 0; i < ARRAY_LEN(dates); i++)
 		if (dates[i].value) {
 			buf_addf(&query, "&%s=", dates[i].key);
-			operation_encode(&query, dates[i].value);
+			operation_encode(&query, cmd_executions_time(ctx, dates[i].value));
 		}
 	return arena_strdup(ctx->arena, buf_str(&query));
 }

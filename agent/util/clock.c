@@ -54,22 +54,110 @@ const char *timestamp_text(struct arena *a, int64_t ms)
 	return arena_strdup(a, buf_str(&text));
 }
 
+/* Reads a number of exactly `digits` digits from least to most. */
+static bool timestamp_number(const char **at, int digits, int least, int most, int *out)
+{
+	int value = 0;
+
+	for (int i = 0; i < digits; i++, ++*at) {
+		if (**at < '0' || **at > '9')
+			return false;
+		value = value * 10 + (**at - '0');
+	}
+	*out = value;
+	return value >= least && value <= most;
+}
+
+static bool timestamp_skip(const char **at, const char *set)
+{
+	bool found = **at && strchr(set, **at);
+
+	*at += found;
+	return found;
+}
+
+static int timestamp_days_of_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+static bool timestamp_date(const char **at, struct tm *tm)
+{
+	if (!timestamp_number(at, 4, 0, 9999, &tm->tm_year) || !timestamp_skip(at, "-") ||
+	    !timestamp_number(at, 2, 1, 12, &tm->tm_mon) || !timestamp_skip(at, "-") ||
+	    !timestamp_number(at, 2, 1, timestamp_days_of_month(tm->tm_year, tm->tm_mon), &tm->tm_mday))
+		return false;
+	tm->tm_year -= 1900;
+	tm->tm_mon--;
+	return true;
+}
+
+/* Reads the digits behind a point or comma, if there are any. */
+static bool timestamp_fraction(const char **at, int *ms)
+{
+	int weight = 100;
+
+	if (!timestamp_skip(at, ".,"))
+		return true;
+	if (**at < '0' || **at > '9')
+		return false;
+	for (; **at >= '0' && **at <= '9'; ++*at, weight /= 10)
+		*ms += weight * (**at - '0');
+	return true;
+}
+
+/* "18", "18:00", "18:00:05", "18:00:05.123" */
+static bool timestamp_time(const char **at, struct tm *tm, int *ms)
+{
+	if (!timestamp_number(at, 2, 0, 23, &tm->tm_hour))
+		return false;
+	if (!timestamp_skip(at, ":"))
+		return true;
+	if (!timestamp_number(at, 2, 0, 59, &tm->tm_min))
+		return false;
+	if (!timestamp_skip(at, ":"))
+		return true;
+	return timestamp_number(at, 2, 0, 60, &tm->tm_sec) && timestamp_fraction(at, ms);
+}
+
+/* "Z", "+05:30", "+0530", "+05", "+05:30:15", or nothing for UTC.  A blank before it is skipped; where digits follow, it
+ * is the plus of an address that was not encoded. */
+static bool timestamp_zone(const char **at, int *seconds)
+{
+	int sign = 1, hours = 0, part[2] = { 0 }, ignored = 0;
+
+	if (!**at || timestamp_skip(at, "Zz"))
+		return true;
+	bool blank = timestamp_skip(at, " ");
+	if (**at == '-')
+		sign = -1;
+	if (!timestamp_skip(at, "+-") && !blank)
+		return false;
+	if (!timestamp_number(at, 2, 0, 23, &hours))
+		return false;
+	for (int i = 0; i < 2 && (timestamp_skip(at, ":") || **at); i++)
+		if (!timestamp_number(at, 2, 0, 59, &part[i]))
+			return false;
+	*seconds = sign * (hours * 3600 + part[0] * 60 + part[1]);
+	return timestamp_fraction(at, &ignored);
+}
+
 bool timestamp_parse(const char *text, int64_t *ms)
 {
+	const char *at = text ? text : "";
+	int fraction = 0, zone = 0;
 	struct tm tm = { 0 };
-	const char *rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	int fraction = 0;
 
-	if (!rest)
+	if (!timestamp_date(&at, &tm))
 		return false;
-	if (*rest == '.') {
-		int weight = 100;
-		for (rest++; *rest >= '0' && *rest <= '9'; rest++, weight /= 10)
-			fraction += weight * (*rest - '0');
-	}
-	if (strcmp(rest, "Z") != 0)
+	if (*at && !(timestamp_skip(&at, "Tt ") && timestamp_time(&at, &tm, &fraction) && timestamp_zone(&at, &zone)))
 		return false;
-	*ms = (int64_t)timegm(&tm) * 1000 + fraction;
+	if (*at)
+		return false;
+	*ms = ((int64_t)timegm(&tm) - zone) * 1000 + fraction;
 	return true;
 }
 

@@ -24,8 +24,8 @@ int64_t clock_cpu(void);
 void timestamp_add(struct buf *out, int64_t ms);
 const char *timestamp_text(struct arena *a, int64_t ms);
 
-/* The time that text says in that form, with milliseconds or without; false for any other text,
- * and for NULL. */
+/* The time in text, in any form of ISO 8601 that Python's isoformat() and `date -I` or --rfc-3339 write: with a fraction or
+ * without, with an offset or without (UTC), or a date alone (midnight).  False for any other text, and for NULL. */
 bool timestamp_parse(const char *text, int64_t *ms);
 /* How long that is, for people: "0.4s", "12s", "3m12s", "1h0m5s". */
 const char *duration_text(struct arena *a, int64_t ms);

@@ -43,7 +43,7 @@ static const char *table_cell_text(const struct table *t, const char *text, unsi
 	int64_t ms;
 
 	if (l->terminal && (flags & TABLE_TIME) && timestamp_parse(text, &ms) && len > fraction &&
-	    text[len - fraction] == '.')
+	    text[len - fraction] == '.' && text[len - 1] == 'Z')
 		text = arena_printf(t->arena, "%.*sZ", (int)(len - fraction), text);
 	printable_add(&out, text);
 	return arena_strdup(t->arena, buf_str(&out));

@@ -110,7 +110,7 @@ static bool read_time_parameter(struct api_request *r, const char *name, int64_t
 
 	if (!text || timestamp_parse(text, out))
 		return true;
-	http_detail(r->response, 400, "%s: expected a date and time such as 2024-01-07T18:00:00.000Z", name);
+	http_detail(r->response, 400, "%s: expected a date and time such as 2024-01-07T18:00:00.000Z, or a date", name);
 	return false;
 }
 
