@@ -48,6 +48,7 @@ static bool cmd_serve_start(struct context *ctx, const struct serve_files *files
 		.database = files->database,
 		.listen = s->listen ? s->listen : "127.0.0.1:8484", .unix_path = s->unix_path,
 		.token_given = s->token_file, .tls_cert = s->tls_cert, .tls_key = s->tls_key,
+		.hosts = s->serve_hosts.items, .host_count = s->serve_hosts.count,
 	};
 
 	if (s->listen && s->unix_path)

@@ -239,6 +239,10 @@ const struct option option_table[] = {
 
 	{ .key = "images", .type = OPTION_MAP, AT(images),
 	  .help = "image (12, 12:3 or *) to the words before the command of its steps", RESTART },
+	{ .key = "http.hosts", .type = OPTION_LIST, AT(http_hosts),
+	  .help = "names in the header Host that are answered, beside addresses and localhost", RESTART },
+	{ .key = "serve.hosts", .type = OPTION_LIST, AT(serve_hosts),
+	  .help = "names in the header Host that are answered, beside addresses and localhost", RESTART },
 	{ .key = "serve.sql", .type = OPTION_TEXT, AT(sql_command), .help = "command that runs sql steps", RESTART },
 	{ .key = "serve.export", .type = OPTION_TEXT, AT(export_command), .help = "command that runs export steps",
 	  RESTART },

@@ -119,6 +119,7 @@ struct settings {
 	const char *timezone, *secrets_dir, *cgroup;
 	const char *sql_command, *export_command;
 	struct var_list images;
+	struct texts serve_hosts, http_hosts;	/* names for which serve and the agent answer requests */
 	const char *step_ca_file, *step_ssh_key, *step_known_hosts;
 	const char *smtp_url, *smtp_from, *smtp_username, *smtp_password_file, *smtp_ca_file;
 

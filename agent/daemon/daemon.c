@@ -428,7 +428,8 @@ static bool daemon_start(struct daemon *g, struct err *err)
 		                 "as HOME is not set");
 	if (!state_lock_take(s->state_dir, &g->shared.lock, err) || !control_signals_watch(&g->signals, err))
 		return false;
-	if (strcmp(s->http, "none") != 0 && !status_server_open(s->http, &g->status_server, err))
+	if (strcmp(s->http, "none") != 0 &&
+	    !status_server_open(s->http, s->http_hosts.items, s->http_hosts.count, &g->status_server, err))
 		return err_wrap(err, "--http %s", s->http);
 	for (size_t i = 0; i < sync_check_count(g->config); i++)
 		daemon_add_sync(g, i);

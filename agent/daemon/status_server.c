@@ -12,6 +12,8 @@
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 
+#define HEALTH_PATH	"/healthz"
+
 enum { IDLE_S = 20 };
 
 struct hook {
@@ -76,7 +78,7 @@ static const struct {
 	const char *path;
 	void (*reply)(struct status_server *f, struct http_response *response);
 } pages[] = {
-	{ "/healthz", status_server_reply_healthz },
+	{ HEALTH_PATH, status_server_reply_healthz },
 	{ "/readyz", status_server_reply_readyz },
 	{ "/metrics", status_server_reply_metrics },
 	{ "/status", status_server_reply_status },
@@ -245,11 +247,13 @@ static void status_server_reply(void *ctx, const struct http_request *request, s
 
 /* ---- open and close ---- */
 
-static bool status_server_listen(struct status_server *f, const char *address, struct err *err)
+static bool status_server_listen(struct status_server *f, const char *address, const char *const *hosts,
+                                 size_t host_count, struct err *err)
 {
 	struct http_options options = {
 		.handler = { f, status_server_admit_request, status_server_reply },
-		.idle_s = IDLE_S, .body_max = STATUS_SERVER_HOOK_MAX,
+		.idle_s = IDLE_S, .body_max = STATUS_SERVER_HOOK_MAX, .health_path = HEALTH_PATH,
+		.hosts = hosts, .host_count = host_count, .hosts_key = "http.hosts",
 	};
 	const char *host;
 	uint16_t port;
@@ -259,13 +263,15 @@ static bool status_server_listen(struct status_server *f, const char *address, s
 		return false;
 	f->url = arena_printf(&f->arena, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
 	                      (unsigned)f->listener.port);
+	options.own_host = host;
 	f->hook_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->hook_event < 0)
 		return err_sys(err, errno, "make an eventfd");
 	return http_server_start(&options, &f->listener, &f->server, err);
 }
 
-bool status_server_open(const char *address, struct status_server **out, struct err *err)
+bool status_server_open(const char *address, const char *const *hosts, size_t host_count, struct status_server **out,
+                        struct err *err)
 {
 	struct status_server *f = calloc(1, sizeof *f);
 
@@ -278,7 +284,7 @@ bool status_server_open(const char *address, struct status_server **out, struct 
 	buf_adds(&f->readiness, "{\"ready\":false,\"why\":\"the agent is starting\"}");
 	buf_adds(&f->status, "{}");
 	pthread_mutex_init(&f->lock, NULL);
-	if (status_server_listen(f, address, err)) {
+	if (status_server_listen(f, address, hosts, host_count, err)) {
 		*out = f;
 		return true;
 	}

@@ -19,8 +19,9 @@ struct status_server;
  * which sign the body; X-Gitlab-Token, X-Flowsync-Token, which are the secret. */
 struct status_server_hook { const char *sync, *secret; };	/* secret NULL or "": the sync has no hook */
 
-/* Listens on address, such as "127.0.0.1:8485"; port 0: any free port. */
-bool status_server_open(const char *address, struct status_server **out, struct err *err);
+/* Listens on address, such as "127.0.0.1:8485"; port 0: any free port.  hosts: http_options.hosts; not copied. */
+bool status_server_open(const char *address, const char *const *hosts, size_t host_count, struct status_server **out,
+                        struct err *err);
 void status_server_close(struct status_server *f);	/* takes NULL */
 const char *status_server_url(const struct status_server *f);	/* "http://127.0.0.1:8485" */
 

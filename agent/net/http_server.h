@@ -11,6 +11,8 @@
 enum {
 	HTTP_BODY_MAX = 4 << 20,	/* of a request, unless options say less: 413 above */
 	HTTP_ANSWER_MAX = 64 << 20,
+	HTTP_HEAD_S = 10,
+	HTTP_BODY_S = 120,
 };
 
 struct http_param { const char *name, *value; };
@@ -48,7 +50,18 @@ struct http_options {
 	const char *tls_certificate;	/* PEM text, with tls_key; NULL: plain HTTP */
 	const char *tls_key;
 	unsigned idle_s;		/* a connection on which nothing moves for so long is closed */
+	unsigned head_s;		/* request line and headers have to be here after so long; 0: HTTP_HEAD_S */
+	unsigned body_s;		/* the body so long after them; 0: HTTP_BODY_S */
 	size_t body_max;		/* of a request; 0: HTTP_BODY_MAX, which is the most */
+	/* The path that is answered even if all connections are taken, on one of a few reserved ones; any other path
+	 * gets 503 there.  NULL: each path gets 503. */
+	const char *health_path;
+	/* Names that a request may be for (its header Host), in any case; static or outliving the server.  Address
+	 * literals and localhost are allowed always, and so is each name on a unix socket. */
+	const char *const *hosts;
+	size_t host_count;
+	const char *own_host;		/* one more; NULL: none */
+	const char *hosts_key;		/* the setting that adds one, for the message */
 };
 
 struct http_server;

@@ -74,7 +74,8 @@ static void service_hint_at_listen(struct err *err)
 		        why.msg);
 }
 
-static bool service_listen_tcp(struct local_service *s, const struct local_service_options *o, struct err *err)
+static bool service_listen_tcp(struct local_service *s, const struct local_service_options *o,
+                               struct http_options *http, struct err *err)
 {
 	const char *scheme = o->tls_cert ? "https" : "http", *host;
 	uint16_t port;
@@ -88,13 +89,15 @@ static bool service_listen_tcp(struct local_service *s, const struct local_servi
 	s->url = arena_printf(&s->arena, strchr(host, ':') ? "%s://[%s]:%u/workflows/api/v1"
 	                                                   : "%s://%s:%u/workflows/api/v1",
 	                      scheme, host, (unsigned)s->listener.port);
+	http->own_host = host;
 	return true;
 }
 
-static bool service_listen(struct local_service *s, const struct local_service_options *o, struct err *err)
+static bool service_listen(struct local_service *s, const struct local_service_options *o, struct http_options *http,
+                           struct err *err)
 {
 	if (!o->unix_path)
-		return service_listen_tcp(s, o, err);
+		return service_listen_tcp(s, o, http, err);
 	s->url = arena_printf(&s->arena, "unix:%s", o->unix_path);
 	return listener_open_unix(o->unix_path, &s->listener, err);
 }
@@ -126,9 +129,11 @@ static bool service_start_engine(struct local_service *s, const struct engine_op
 static bool service_start_all(struct local_service *s, const struct local_service_options *o,
                               const struct engine_options *engine, struct err *err)
 {
-	struct http_options http = { .idle_s = HTTP_IDLE_S };
+	struct http_options http = {
+		.idle_s = HTTP_IDLE_S, .hosts = o->hosts, .host_count = o->host_count, .hosts_key = "serve.hosts",
+	};
 
-	if (!service_read_tls(s, o, &http, err) || !service_listen(s, o, err) ||
+	if (!service_read_tls(s, o, &http, err) || !service_listen(s, o, &http, err) ||
 	    !service_open_database(s, o->database, err))
 		return false;
 	s->api = (struct service_api){

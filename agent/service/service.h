@@ -6,6 +6,8 @@
 #ifndef AGENT_SERVICE_SERVICE_H
 #define AGENT_SERVICE_SERVICE_H
 
+#include <stddef.h>
+
 #include "reconcile/base/err.h"
 
 struct arena;
@@ -19,6 +21,8 @@ struct local_service_options {
 	const char *token;		/* expected in every request */
 	bool token_given;		/* by the user; a token that we made is not accepted beyond this machine */
 	const char *tls_cert, *tls_key;	/* PEM files; both NULL: plain HTTP */
+	const char *const *hosts;	/* http_options.hosts; the one part that is kept */
+	size_t host_count;
 };
 
 /* What an embedded service executes. */
@@ -29,7 +33,7 @@ enum local_service_executes {
 };
 
 /* Both start a service, and return as soon as it accepts connections.  How the engine works is read from ctx's
- * settings, which have to outlive the service, as do its environment, log and arena; nothing of options is kept.
+ * settings, which have to outlive the service, as do its environment, log and arena; of options hosts is kept.
  * To be called while the process has one thread, as they choose the time zone of crons.  On failure nothing is
  * left running and *out is untouched; ERR_USAGE if a setting is wrong. */
 

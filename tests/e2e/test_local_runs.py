@@ -362,6 +362,9 @@ class LogsTest(RowCase):
 class DownloadTest(RowCase):
     def setUp(self):
         super().setUp()
+        hosts = self.tmp / "hosts.yaml"
+        hosts.write_text("serve: {hosts: [flows.example.com]}\n")
+        self.serve_args = (*self.serve_args, "--config", hosts)
         self.step = "a & b/ \u00fc"
         self.create("w", **{self.step: step("echo one; echo; echo two")})
         self.run_id = self.begin("w")
@@ -376,6 +379,7 @@ class DownloadTest(RowCase):
         for headers, host in (({}, self.service.address), ({"Host": "flows.example.com:81"}, "flows.example.com:81")):
             answer = self.service.request("GET", self.path, headers=headers)[1]
             self.same(answer, {"downloadUrl": re.compile(rf"http://{re.escape(host)}/downloads/{self.run_id}\?.+")})
+        self.assertEqual(self.service.request("GET", self.path, headers={"Host": "evil.example"})[0], 421)
         url = urllib.parse.urlsplit(answer["downloadUrl"])
         status, headers, text = self.service.raw("GET", f"{url.path}?{url.query}", token=False)
         self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; charset=utf-8"))

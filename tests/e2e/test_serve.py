@@ -446,7 +446,7 @@ class ServeTest(ServiceCase):
         token = self.token_file().read_text().strip()
         body = json.dumps({"name": "late", "steps": {}})
         with socket.create_connection(("127.0.0.1", urllib.parse.urlsplit(listening.split()[2]).port), TIMEOUT) as s:
-            s.sendall(f"POST {BASE}/workflows/ HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n"
+            s.sendall(f"POST {BASE}/workflows/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n"
                       f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n".encode())
             self.assertEqual(s.recv(4096), b"HTTP/1.1 100 Continue\r\n\r\n")
             self.tell(process, signal.SIGTERM)

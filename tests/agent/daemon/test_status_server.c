@@ -31,7 +31,7 @@ static int set_up(void **state)
 	struct err err;
 
 	assert_non_null(f);
-	if (!status_server_open("127.0.0.1:0", &f->face, &err))
+	if (!status_server_open("127.0.0.1:0", NULL, 0, &f->face, &err))
 		fail_msg("%s", err.msg);
 	f->metrics = metrics_new();
 	status_server_set_hooks(f->face, (const struct status_server_hook[]){
@@ -72,7 +72,7 @@ static const char *ask_all(struct fixture *f, const char *line, const char *head
 	char part[4096];
 	ssize_t n;
 
-	buf_addf(&text, "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n", line, headers,
+	buf_addf(&text, "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%sContent-Length: %zu\r\n\r\n", line, headers,
 	         len);
 	buf_add(&text, body, len);
 	for (size_t sent = 0; sent < text.len; sent += (size_t)n) {
@@ -385,17 +385,17 @@ static void an_address_is_where_it_listens(void **state)
 
 	assert_memory_equal(status_server_url(f->face), "http://127.0.0.1:", 17);
 	const char *taken = status_server_url(f->face) + strlen("http://");
-	assert_false(status_server_open(taken, &other, &err));
+	assert_false(status_server_open(taken, NULL, 0, &other, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "listen on port %s of \"127.0.0.1\": Address already in use",
 	                                          strchr(taken, ':') + 1));
-	assert_false(status_server_open("8485", &other, &err));
+	assert_false(status_server_open("8485", NULL, 0, &other, &err));
 	assert_int_equal(err.kind, ERR_USAGE);
 	assert_null(other);
 	/* What the user means is done: metrics are fetched from elsewhere. */
-	assert_true(status_server_open("0.0.0.0:0", &other, &err));
+	assert_true(status_server_open("0.0.0.0:0", NULL, 0, &other, &err));
 	assert_memory_equal(status_server_url(other), "http://0.0.0.0:", 15);
 	status_server_close(other);
-	if (!status_server_open("[::1]:0", &other, &err))
+	if (!status_server_open("[::1]:0", NULL, 0, &other, &err))
 		skip();		/* a machine without IPv6 */
 	assert_memory_equal(status_server_url(other), "http://[::1]:", 13);
 	status_server_close(other);
