@@ -13,6 +13,7 @@
 #include "reconcile/tree/json.h"
 
 #define HEALTH_PATH	"/healthz"
+#define HOOK_PREFIX	"/hook/"
 
 enum { IDLE_S = 20 };
 
@@ -94,12 +95,22 @@ static struct hook *status_server_find_hook(struct status_server *f, const char 
 	return NULL;
 }
 
-/* The sync in "/hook/SYNC"; NULL: another path. */
-static const char *status_server_hook_sync(const char *path)
+static bool status_server_is_hook(const char *path)
 {
-	static const char prefix[] = "/hook/";
+	return strncmp(path, HOOK_PREFIX, strlen(HOOK_PREFIX)) == 0;
+}
 
-	return strncmp(path, prefix, strlen(prefix)) == 0 ? path + strlen(prefix) : NULL;
+/* The hook of "/hook/SYNC" or "/hook/SYNC/"; NULL: there is none. */
+static struct hook *status_server_hook_at(struct status_server *f, const char *path)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	if (!status_server_is_hook(path))
+		return NULL;
+	const char *sync = path + strlen(HOOK_PREFIX);
+	struct hook *h = status_server_find_hook(f, sync);
+	size_t len = strlen(sync);
+	return h || len == 0 || sync[len - 1] != '/' ? h : status_server_find_hook(f, arena_strndup(&a, sync, len - 1));
 }
 
 static int status_server_hex_digit(char c)
@@ -137,7 +148,10 @@ static bool status_server_check_signature(const char *value, const char *prefix,
 /* prefix NULL: the value is the secret itself. */
 static const struct { const char *header, *prefix; } proofs[] = {
 	{ "X-Hub-Signature-256", "sha256=" },
+	{ "X-Hub-Signature", "sha256=" },	/* Bitbucket; GitHub's is sha1 */
 	{ "X-Gitea-Signature", "" },
+	{ "X-Gogs-Signature", "" },
+	{ "X-Forgejo-Signature", "" },
 	{ "X-Signature", "sha256=" },
 	{ "X-Gitlab-Token", NULL },
 	{ "X-Flowsync-Token", NULL },
@@ -209,11 +223,10 @@ static bool status_server_allows_method(const char *methods, const char *method)
 static bool status_server_admit_request(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
-	const char *sync = status_server_hook_sync(request->path);
 	const char *methods;
 
 	pthread_mutex_lock(&f->lock);
-	struct hook *h = sync ? status_server_find_hook(f, sync) : NULL;
+	struct hook *h = status_server_hook_at(f, request->path);
 	methods = h ? "POST" : status_server_page_methods(request->path);
 	if (!methods) {
 		http_detail(response, 404, "page not found");
@@ -231,13 +244,12 @@ static bool status_server_admit_request(void *ctx, const struct http_request *re
 static void status_server_reply(void *ctx, const struct http_request *request, struct http_response *response)
 {
 	struct status_server *f = ctx;
-	const char *sync = status_server_hook_sync(request->path);
 
 	pthread_mutex_lock(&f->lock);
-	struct hook *h = sync ? status_server_find_hook(f, sync) : NULL;
+	struct hook *h = status_server_hook_at(f, request->path);
 	if (h)
 		status_server_reply_hook(f, h, request, response);
-	else if (sync)
+	else if (status_server_is_hook(request->path))
 		http_detail(response, 404, "page not found");
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
 		if (strcmp(request->path, pages[i].path) == 0)

@@ -177,7 +177,7 @@ static void what_is_no_page_and_what_is_no_verb_is_said(void **state)
  * of them have no hook. */
 static void a_hook_without_a_secret_is_as_if_it_were_not_there(void **state)
 {
-	static const char *const paths[] = { "/hook/none", "/hook/empty", "/hook/unknown", "/hook/a/", "/hook/A" };
+	static const char *const paths[] = { "/hook/none", "/hook/empty", "/hook/unknown", "/hook/a//", "/hook/A" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -205,6 +205,11 @@ static void any_proof_of_the_secret_will_do_and_nothing_else(void **state)
 		{ "x-hub-signature-256: sha256=757107EA0EB2509FC211221CCE984B8A37570B6D7586C22C46F4379C8B043E17\r\n",
 		  true },
 		{ "X-Gitea-Signature: " HEX "\r\n", true },
+		{ "X-Hub-Signature: sha256=" HEX "\r\n", true },
+		{ "X-Gogs-Signature: " HEX "\r\n", true },
+		{ "X-Forgejo-Signature: " HEX "\r\n", true },
+		{ "X-Hub-Signature: sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59\r\n"
+		  "X-Hub-Signature-256: sha256=" HEX "\r\n", true },
 		{ "X-Signature: sha256=" HEX "\r\n", true },
 		{ "X-Gitlab-Token: " SECRET "\r\n", true },
 		{ "X-Flowsync-Token: " SECRET "\r\n", true },
@@ -216,6 +221,9 @@ static void any_proof_of_the_secret_will_do_and_nothing_else(void **state)
 		{ "", false },
 		{ "Authorization: " SECRET "\r\n", false },
 		{ "X-Hub-Signature: sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59\r\n", false },
+		{ "X-Hub-Signature: " HEX "\r\n", false },
+		{ "X-Gogs-Signature: sha256=" HEX "\r\n", false },
+		{ "X-Forgejo-Signature: 0" HEX "\r\n", false },
 		{ "X-Hub-Signature-256: " HEX "\r\n", false },
 		{ "X-Hub-Signature-256: sha256=\r\n", false },
 		{ "X-Hub-Signature-256: sha256=" HEX "0\r\n", false },
@@ -289,6 +297,17 @@ static void many_calls_are_one_hint(void **state)
 	assert_string_equal(status_server_next_hook(f->face, &f->arena), "b/c d");
 	assert_null(status_server_next_hook(f->face, &f->arena));
 	assert_false(is_readable(f));
+}
+
+static void a_slash_after_the_sync_is_ignored(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(ask(f, "POST /hook/a/", "X-Flowsync-Token: " SECRET "\r\n", ""), "202 {}");
+	assert_string_equal(status_server_next_hook(f->face, &f->arena), "a");
+	assert_string_equal(ask(f, "POST /hook/a/", "", ""), NO_PROOF);
+	assert_string_equal(ask(f, "POST /hook/a//", "X-Flowsync-Token: " SECRET "\r\n", ""), NO_PAGE);
+	assert_string_equal(ask(f, "POST /hook/", "X-Flowsync-Token: " SECRET "\r\n", ""), NO_PAGE);
 }
 
 static void a_ping_is_answered_and_is_no_hint(void **state)
@@ -416,6 +435,7 @@ int main(void)
 		WITH_FACE(a_signature_is_of_every_byte_of_the_body),
 		WITH_FACE(a_body_has_a_limit),
 		WITH_FACE(many_calls_are_one_hint),
+		WITH_FACE(a_slash_after_the_sync_is_ignored),
 		WITH_FACE(a_ping_is_answered_and_is_no_hint),
 		WITH_FACE(calls_are_counted_once),
 		WITH_FACE(hooks_can_be_others_and_what_is_pending_stays),
