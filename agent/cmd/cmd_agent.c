@@ -9,6 +9,7 @@ static int cmd_agent_run(struct context *ctx)
 
 	if (!sync_check_all(ctx, ctx->config, &faults))
 		return cli_fail_usage(ctx, &faults);
+	ctx->log->times = true;
 	/* Stopping on SIGTERM is success for an agent: 0, not 143. */
 	return daemon_run(ctx, &err) ? 0 : cli_fail(ctx, &err);
 }

@@ -23,6 +23,7 @@ static bool cmd_agent_cycle_prepare(struct context *ctx, struct err *err)
 
 static int cmd_agent_cycle_run(struct context *ctx)
 {
+	ctx->log->times = true;
 	return cycle_run(ctx, true);
 }
 

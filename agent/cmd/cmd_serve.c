@@ -66,6 +66,7 @@ static int cmd_serve_run(struct context *ctx)
 	struct serve_files files;
 	struct err err;
 
+	ctx->log->times = true;
 	if (!cmd_serve_find_files(ctx, &files, &err) || !cmd_serve_start(ctx, &files, &serve, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), files.token);

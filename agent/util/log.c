@@ -52,10 +52,15 @@ static void log_add_text(struct buf *line, const struct log *log, enum log_level
 {
 	bool color = log->color && !log->journal && *levels[level].color;
 
-	if (log->journal)
+	if (log->journal) {
 		buf_addf(line, "<%d>", levels[level].priority);
-	else
+	} else {
+		if (log->times) {
+			timestamp_add(line, clock_now());
+			buf_addc(line, ' ');
+		}
 		buf_adds(line, "flowsync: ");
+	}
 	buf_addf(line, "%s%s%s%s%s%s\n", color ? levels[level].color : "", levels[level].prefix,
 	         color ? "\033[0m" : "", log->sync ? log->sync : "", log->sync ? ": " : "", text);
 }

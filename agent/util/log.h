@@ -15,6 +15,7 @@ struct log {
 	enum log_format format;
 	bool color;		/* of the level's word; text only */
 	bool journal;		/* `to` leads to systemd's journal: a line of text begins with its level for it */
+	bool times;		/* a line of text begins with the time, unless it goes to the journal */
 	const char *sync;	/* that all lines are about; NULL: none in particular */
 };
 

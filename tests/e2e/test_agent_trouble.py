@@ -139,7 +139,8 @@ class GitDownTest(AgentCase):
         children = list(agent.children())
         agent.signal(signal.SIGINT)
         result = agent.wait_end(0)
-        self.assertNotRegex(result.out, "(?m)^flowsync: (error|warning)")
+        self.assertNotRegex(result.out, "flowsync: (error|warning)")
+        self.assertRegex(result.out, r"\A20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z flowsync: ")
         self.assertFalse(any(map(alive, children)))
         self.assertEqual(self.reports(), [])
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "reconcile/base/buf.h"
 
@@ -50,6 +51,33 @@ static void a_line_says_its_level_in_each_format(void **state)
 	}
 }
 
+static void a_line_of_text_begins_with_the_time_if_asked_for(void **state)
+{
+	struct log log = { .to = tmpfile(), .level = LEVEL_INFO, .times = true, .sync = "s" };
+	int64_t before = clock_now(), at;
+
+	assert_non_null(log.to);
+	log_info(&log, "i");
+	const char *line = written(log.to), *rest = strchr(line, ' ');
+	assert_non_null(rest);
+	assert_string_equal(rest, " flowsync: s: i\n");
+	char *time = strndup(line, (size_t)(rest - line));
+	assert_true(timestamp_parse(time, &at));
+	assert_true(at >= before && at <= clock_now());
+	free(time);
+	fclose(log.to);
+}
+
+static void the_journal_knows_the_time_itself(void **state)
+{
+	struct log log = { .to = tmpfile(), .level = LEVEL_INFO, .times = true, .journal = true };
+
+	assert_non_null(log.to);
+	log_info(&log, "i");
+	assert_string_equal(written(log.to), "<6>i\n");
+	fclose(log.to);
+}
+
 static void json_lines_are_the_same_in_the_journal(void **state)
 {
 	struct log log = { .to = tmpfile(), .level = LEVEL_ERROR, .format = LOG_JSON, .journal = true };
@@ -89,6 +117,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_says_its_level_in_each_format),
+		cmocka_unit_test(a_line_of_text_begins_with_the_time_if_asked_for),
+		cmocka_unit_test(the_journal_knows_the_time_itself),
 		cmocka_unit_test(json_lines_are_the_same_in_the_journal),
 		cmocka_unit_test(the_journal_is_known_by_its_file),
 	};
