@@ -11,6 +11,7 @@
 struct reader {
 	struct arena *arena;
 	const char *folder;	/* of the file, with a slash at its end; "" if it has none */
+	const char *home;	/* NULL: not known */
 	struct settings *settings;
 	struct diagnostics *faults;
 };
@@ -57,22 +58,33 @@ static bool config_expected(struct reader *r, const char *key, const char *wante
 	                 node_kind_words(found->kind));
 }
 
-static const char *config_resolve_path(struct reader *r, const char *path)
+/* Resolves the path that n's text has after its first `skip` bytes; NULL with a fault.  No shell expands ~ here. */
+static const char *config_resolve_path(struct reader *r, const struct option *o, const struct node *n, size_t skip)
 {
-	return *path == '/' || !*path ? path : arena_printf(r->arena, "%s%s", r->folder, path);
+	const char *path = n->text + skip;
+
+	if (*path == '/' || !*path)
+		return n->text;
+	if (*path != '~')
+		return arena_printf(r->arena, "%.*s%s%s", (int)skip, n->text, r->folder, path);
+	if (r->home && (path[1] == '/' || !path[1]))
+		return arena_printf(r->arena, "%.*s%s%s", (int)skip, n->text, r->home, path + 1);
+	diagnostics_add(r->faults, n->at, "%s: \"%s\" cannot be expanded: %s; write the whole path, or ./~ for a name "
+	                "that begins with ~", o->key, path,
+	                path[1] == '/' || !path[1] ? "HOME is not set" : "only ~/ is");
+	return NULL;
 }
 
+/* NULL with a fault. */
 static const char *config_text(struct reader *r, const struct option *o, const struct node *n)
 {
 	static const char socket[] = "unix:";
 	size_t len = strlen(socket);
 
-	if (o->type == OPTION_PATH)
-		return config_resolve_path(r, n->text);
-	if (o->type == OPTION_GIT && git_url_is_path(n->text))
-		return config_resolve_path(r, n->text);
+	if (o->type == OPTION_PATH || (o->type == OPTION_GIT && git_url_is_path(n->text)))
+		return config_resolve_path(r, o, n, 0);
 	if (o->type == OPTION_ENDPOINT && strncmp(n->text, socket, len) == 0)
-		return arena_printf(r->arena, "%s%s", socket, config_resolve_path(r, n->text + len));
+		return config_resolve_path(r, o, n, len);
 	return n->text;
 }
 
@@ -326,7 +338,7 @@ static void config_set_sync(struct reader *r, const struct config *c, size_t syn
 static void config_check(struct arena *a, struct config *c, struct diagnostics *faults)
 {
 	struct settings all = { 0 };
-	struct reader r = { a, file_directory(a, c->path), &all, faults };
+	struct reader r = { a, file_directory(a, c->path), c->home, &all, faults };
 
 	if (c->root)
 		config_read_mapping(&r, "", c->root);
@@ -338,10 +350,10 @@ static void config_check(struct arena *a, struct config *c, struct diagnostics *
 	}
 }
 
-bool config_parse(struct arena *a, const char *path, const char *bytes, size_t len, struct config *out,
-                  struct diagnostics *faults)
+bool config_parse(struct arena *a, const char *path, const char *home, const char *bytes, size_t len,
+                  struct config *out, struct diagnostics *faults)
 {
-	struct config c = { .path = path, .bytes = bytes, .len = len };
+	struct config c = { .path = path, .home = home, .bytes = bytes, .len = len };
 	size_t errors = faults->errors;
 
 	if (!config_read_document(a, &c, faults))
@@ -353,14 +365,14 @@ bool config_parse(struct arena *a, const char *path, const char *bytes, size_t l
 	return true;
 }
 
-bool config_read(struct arena *a, const char *path, struct config *out, struct diagnostics *faults)
+bool config_read(struct arena *a, const char *path, const char *home, struct config *out, struct diagnostics *faults)
 {
 	const char *bytes;
 	size_t len;
 	struct err err;
 
 	if (file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err))
-		return config_parse(a, path, bytes, len, out, faults);
+		return config_parse(a, path, home, bytes, len, out, faults);
 	return diagnostics_add(faults, (struct pos){ path, 0, 0 }, "configuration file: %s", err.msg);
 }
 
@@ -378,7 +390,7 @@ bool config_find(const struct config *c, const char *name, size_t *out)
 void config_set(struct arena *a, const struct config *c, size_t sync, struct settings *s)
 {
 	struct diagnostics none = { .arena = a };
-	struct reader r = { a, file_directory(a, c->path), s, &none };
+	struct reader r = { a, file_directory(a, c->path), c->home, s, &none };
 
 	if (c->root)
 		config_read_mapping(&r, "", c->root);

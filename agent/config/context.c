@@ -43,13 +43,13 @@ bool context_config(const struct context *ctx, struct arena *a, const struct con
 {
 	struct config *config = arena_new(a, struct config, 1);
 	const struct cycle_job *job = ctx->job;
-	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG");
+	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG"), *home = env_get(ctx->env, "HOME");
 
 	*out = NULL;
 	if (job ? !job->config_text : !path)
 		return true;
-	if (!(job ? config_parse(a, job->config_path, job->config_text, strlen(job->config_text), config, faults)
-	          : config_read(a, path, config, faults)))
+	if (!(job ? config_parse(a, job->config_path, home, job->config_text, strlen(job->config_text), config, faults)
+	          : config_read(a, path, home, config, faults)))
 		return false;
 	*out = config;
 	return true;

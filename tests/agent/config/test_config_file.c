@@ -16,15 +16,21 @@ static const char *lines_of(struct arena *a, const struct diagnostics *f)
 }
 
 /* The settings of the first sync, if there is any; gives the faults. */
-static const char *parse(struct arena *a, const char *path, const char *text, struct settings *s)
+static const char *parse_at_home(struct arena *a, const char *path, const char *home, const char *text,
+                                 struct settings *s)
 {
 	struct diagnostics f = { .arena = a };
 	struct config config;
 
 	options_defaults(a, FOR_ALL | FOR_CYCLE | FOR_RESULT, no_env, s);
-	if (config_parse(a, path, text, strlen(text), &config, &f))
+	if (config_parse(a, path, home, text, strlen(text), &config, &f))
 		config_set(a, &config, 0, s);
 	return lines_of(a, &f);
+}
+
+static const char *parse(struct arena *a, const char *path, const char *text, struct settings *s)
+{
+	return parse_at_home(a, path, "/home/me", text, s);
 }
 
 static void every_key_is_read(void **state)
@@ -98,6 +104,38 @@ static void a_relative_path_begins_at_the_file(void **state)
 		assert_string_equal(s.token_file, cases[i].token_file);
 		assert_string_equal(s.endpoint, cases[i].endpoint);
 	}
+}
+
+static void a_tilde_is_the_home_directory(void **state)
+{
+	static const struct { const char *text, *token_file, *endpoint, *git; } cases[] = {
+		{ "service: {token_file: ~/t, endpoint: \"unix:~/s\"}", "/home/me/t", "unix:/home/me/s", NULL },
+		{ "service: {token_file: ./~/t, endpoint: local}", "/etc/./~/t", "local", NULL },
+		{ "service: {token_file: a/~, endpoint: local}\nsyncs: [{source: {git: {url: ~/r}}}]", "/etc/a/~", "local",
+		  "/home/me/r" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct settings s;
+		assert_string_equal(parse(&a, "/etc/c.yaml", cases[i].text, &s), "");
+		assert_string_equal(s.token_file, cases[i].token_file);
+		assert_string_equal(s.endpoint, cases[i].endpoint);
+		if (cases[i].git)
+			assert_string_equal(s.git, cases[i].git);
+	}
+}
+
+static void a_tilde_that_cannot_be_expanded_is_a_fault(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct settings s;
+
+	assert_string_equal(parse(&a, "c.yaml", "state_dir: ~you/t\n", &s),
+	                    "c.yaml:1:12: state_dir: \"~you/t\" cannot be expanded: only ~/ is; write the whole path, or "
+	                    "./~ for a name that begins with ~");
+	assert_string_equal(parse_at_home(&a, "c.yaml", NULL, "state_dir: ~/t\n", &s),
+	                    "c.yaml:1:12: state_dir: \"~/t\" cannot be expanded: HOME is not set; write the whole path, or "
+	                    "./~ for a name that begins with ~");
 }
 
 static void a_repository_is_relative_only_if_it_is_a_path(void **state)
@@ -209,7 +247,7 @@ static void each_sync_has_its_own_and_what_holds_for_all(void **state)
 	struct config config;
 	size_t found;
 
-	assert_true(config_parse(&a, "c.yaml", text, strlen(text), &config, &f));
+	assert_true(config_parse(&a, "c.yaml", NULL, text, strlen(text), &config, &f));
 	assert_int_equal(config.count, 2);
 	for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
 		struct settings s = { 0 };
@@ -245,7 +283,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 	struct diagnostics f = { .arena = &a };
 	struct config config;
 
-	assert_false(config_read(&a, "/nonexistent/c.yaml", &config, &f));
+	assert_false(config_read(&a, "/nonexistent/c.yaml", NULL, &config, &f));
 	assert_int_equal(f.count, 1);
 	assert_string_equal(diagnostics_text_line(&a, &f.items[0]),
 	                    "/nonexistent/c.yaml: configuration file: cannot be read: No such file or directory");
@@ -256,6 +294,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(a_relative_path_begins_at_the_file),
+		cmocka_unit_test(a_tilde_is_the_home_directory),
+		cmocka_unit_test(a_tilde_that_cannot_be_expanded_is_a_fault),
 		cmocka_unit_test(a_repository_is_relative_only_if_it_is_a_path),
 		cmocka_unit_test(nothing_said_changes_nothing),
 		cmocka_unit_test(what_is_wrong_has_its_place),

@@ -123,7 +123,7 @@ static void each_option_beats_its_variable_and_that_the_file(void **state)
 		if (o->key) {
 			const char *text = config_of(&a, o, file);
 			struct config config = { 0 };
-			config_parse(&a, "/f.yaml", text, strlen(text), &config, &f);
+			config_parse(&a, "/f.yaml", NULL, text, strlen(text), &config, &f);
 			assert_string_equal(lines_of(&a, &f), "");
 			config_set(&a, &config, 0, &s);
 			assert_string_equal(value_of(&a, o, &s), file);
