@@ -155,7 +155,8 @@ const struct command cmd_report = {
 	.arguments = "[list|latest|ID]",
 	.summary = "show the reports of earlier syncs",
 	.help = "Each sync stores its report in the state directory; a plan stores none.  Lists the stored\n"
-	        "reports (the default), or shows one again as it was printed: the latest, or the one with ID.\n"
+	        "reports (the default), or shows one again as it was printed: the latest, or the one with ID,\n"
+	        "of which the beginning is enough.\n"
 	        "The last 100 reports are kept, for at most 30 days; those of cycles without changes are\n"
 	        "removed first.  Exits 0 whatever the outcome in the report, 1 if there is no such report.",
 	.least = 0,

@@ -281,8 +281,7 @@ static int cmd_workflow_stop_run(struct context *ctx)
 	struct operation_call call;
 	struct err err;
 
-	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
-	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
+	if (!execution_client_open(&run, &session, ctx, &err))
 		return cli_fail(ctx, &err);
 	if (session.connection.endpoint.peak) {
 		err_usage(&err, "the hosted service has no operation to stop an execution");
@@ -307,7 +306,8 @@ const struct command cmd_workflow_stop = {
 	.arguments = "ID|NAME EXECUTION",
 	.summary = "stop an execution; local service only",
 	.help = "Asks the local service to stop an execution: its running steps get SIGTERM, and SIGKILL ten\n"
-	        "seconds later; no further step starts.  The hosted service has no such operation.",
+	        "seconds later; no further step starts.  The hosted service has no such operation.  EXECUTION is\n"
+	        "an ID, the beginning of one, or latest.",
 	.least = 2,
 	.most = 2,
 	.options = FOR_TABLE,

@@ -280,8 +280,7 @@ static int cmd_workflow_execution_run(struct context *ctx)
 	struct err err;
 	int status;
 
-	if (!execution_client_init(&run, &session, ctx->arguments[1], &err) ||
-	    !workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
+	if (!execution_client_open(&run, &session, ctx, &err) ||
 	    !execution_client_get(&run, ctx->arena, &details, &status, &err))
 		return cli_fail(ctx, &err);
 	if (!output_is_table(ctx->settings->output)) {
@@ -299,11 +298,12 @@ static int cmd_workflow_execution_run(struct context *ctx)
 
 const struct command cmd_workflow_execution = {
 	.name = "execution",
-	.arguments = "ID|NAME EXECUTION",
+	.arguments = "ID|NAME [EXECUTION]",
 	.summary = "show one execution, its steps as a graph",
 	.help = "Shows one execution: its steps in their order, drawn as a graph, each with its state and time;\n"
-	        "with -o json or yaml the whole answer of the service.",
-	.least = 2,
+	        "with -o json or yaml the whole answer of the service.  EXECUTION is an ID, the beginning of one,\n"
+	        "or latest (the default).",
+	.least = 1,
 	.most = 2,
 	.options = FOR_TABLE,
 	.run = cmd_workflow_execution_run,
@@ -524,22 +524,21 @@ static int cmd_workflow_logs_run(struct context *ctx)
 	CLEANUP(execution_client_done) struct execution_client run = { 0 };
 	struct err err;
 
-	if (!cmd_logs_check_options(ctx->settings, &err) ||
-	    !execution_client_init(&run, &session, ctx->arguments[1], &err))
-		return cli_fail(ctx, &err);
-	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) || !cmd_logs_show(&run, &err))
+	if (!cmd_logs_check_options(ctx->settings, &err) || !execution_client_open(&run, &session, ctx, &err) ||
+	    !cmd_logs_show(&run, &err))
 		return workflow_session_fail(&session, &err);
 	return 0;
 }
 
 const struct command cmd_workflow_logs = {
 	.name = "logs",
-	.arguments = "ID|NAME EXECUTION",
+	.arguments = "ID|NAME [EXECUTION]",
 	.summary = "show the output of the steps of an execution",
 	.help = "Shows the output of all steps of an execution, or of the one that --step names.  --out writes\n"
 	        "these lines to a file; with --step the file is the one that the service offers for download.\n"
-	        "With -o json or yaml all pages are joined.",
-	.least = 2,
+	        "With -o json or yaml all pages are joined.  EXECUTION is an ID, the beginning of one, or latest\n"
+	        "(the default).",
+	.least = 1,
 	.most = 2,
 	.options = FOR_LOGS | FOR_TABLE,
 	.stops = true,

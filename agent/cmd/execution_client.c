@@ -12,6 +12,8 @@ enum {
 	POLL_HERE_MS = 300,	/* with a service on this machine */
 	NOT_YET = 10,		/* answers of 404 that are accepted after a start */
 	EMPTY_PAGES = 3,	/* in a row, after which the rest counts as empty */
+	UUID_LENGTH = 36,	/* of a whole ID: a shorter one may be its beginning */
+	LIST_PAGE = 100,
 };
 
 bool execution_client_init(struct execution_client *run, struct workflow_session *session, const char *id,
@@ -36,6 +38,67 @@ void execution_client_done(struct execution_client *run)
 	for (size_t i = 0; i < run->count; i++)
 		execution_client_log_done(&run->logs[i]);
 	*run = (struct execution_client){ 0 };
+}
+
+/* ---- finding it ---- */
+
+/* Reads a page of the executions, newest first; count: the number of executions that are asked for, 0: all. */
+static bool execution_client_list_page(struct workflow_session *session, int count, int64_t number,
+                                       const struct node **list, int64_t *pages, struct err *err)
+{
+	struct arena *a = session->ctx->arena;
+	const char *of = operation_workflow(a, session->id, session->name);
+	const char *newest = count ? arena_printf(a, "&count=%d", count) : "";
+	struct operation_call call;
+
+	operation_call_init(&call, a, OP_LIST_EXECUTIONS,
+	                    arena_printf(a, "/workflows/executions/%lld?pageSize=%d%s&pageNumber=%lld",
+	                                 (long long)session->id, LIST_PAGE, newest, (long long)number), NULL,
+	                    arena_printf(a, "list executions of %s, page %lld", of, (long long)number));
+	if (!workflow_session_run(session, &call.op, err))
+		return false;
+	*list = node_get(call.answer, "executions");
+	*pages = node_get_int(call.answer, "pageCount", 0);
+	return (*list && (*list)->kind == NODE_LIST) ||
+	       err_set(err, "%s: expected a list under \"executions\", found an answer of another shape",
+	               call.request.what);
+}
+
+static bool execution_client_find_latest(struct workflow_session *session, const char **out, struct err *err)
+{
+	const struct node *list;
+	int64_t pages;
+
+	if (!execution_client_list_page(session, 1, 1, &list, &pages, err))
+		return false;
+	*out = list->count ? node_get_text(list->entries[0].value, "executionId") : NULL;
+	return *out || err_set(err, "%s has no executions",
+	                       operation_workflow(session->ctx->arena, session->id, session->name));
+}
+
+/* The ID of the one execution whose ID begins with word.  If none does, the service decides what word means. */
+static bool execution_client_find_prefix(struct workflow_session *session, const char *word, const char **out,
+                                         struct err *err)
+{
+	struct node *found = node_map(session->ctx->arena);
+	const struct node *list;
+	int64_t pages;
+
+	for (int64_t number = 1; ; number++) {
+		if (!execution_client_list_page(session, 0, number, &list, &pages, err))
+			return false;
+		for (size_t i = 0; i < list->count; i++) {
+			const char *id = node_get_text(list->entries[i].value, "executionId");
+			if (id && strncmp(id, word, strlen(word)) == 0 && !node_get(found, id))
+				node_put(session->ctx->arena, found, id, list->entries[i].value);
+		}
+		if (!list->count || number >= pages)
+			break;
+	}
+	*out = found->count && !node_get(found, word) ? found->entries[0].key : word;
+	return found->count < 2 || node_get(found, word) ||
+	       err_set(err, "the IDs of %zu executions of %s begin with \"%s\": give more of the ID", found->count,
+	               operation_workflow(session->ctx->arena, session->id, session->name), word);
 }
 
 /* ---- details ---- */
@@ -71,6 +134,24 @@ bool execution_client_get(struct execution_client *run, struct arena *a, struct 
 		               "another shape", call.request.what);
 	*out = call.answer;
 	return true;
+}
+
+bool execution_client_open(struct execution_client *run, struct workflow_session *session, struct context *ctx,
+                           struct err *err)
+{
+	const char *word = ctx->argument_count > 1 ? ctx->arguments[1] : "latest";
+	struct node *details;
+	int status;
+
+	if (!execution_client_init(run, session, word, err) ||
+	    !workflow_session_open_workflow(ctx, ctx->arguments[0], session, err))
+		return false;
+	if (strcmp(word, "latest") == 0)
+		return execution_client_find_latest(session, &run->id, err);
+	/* A service need not have UUIDs as IDs, so that a short word is looked up as it is first. */
+	if (strlen(word) >= UUID_LENGTH || execution_client_get(run, ctx->arena, &details, &status, err) || status == 200)
+		return true;
+	return status == 404 && execution_client_find_prefix(session, word, &run->id, err);
 }
 
 bool execution_client_has_ended(const struct node *details)

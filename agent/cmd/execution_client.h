@@ -34,6 +34,10 @@ struct execution_client {
 /* False, ERR_USAGE, if id cannot be the ID of an execution. */
 bool execution_client_init(struct execution_client *run, struct workflow_session *session, const char *id,
                            struct err *err);
+/* Opens *session for the workflow that the command's first argument names, and init for the execution that the second
+ * one names: an ID, the beginning of one, or "latest", which is also meant if there is no second one. */
+bool execution_client_open(struct execution_client *run, struct workflow_session *session, struct context *ctx,
+                           struct err *err);
 void execution_client_done(struct execution_client *run);			/* takes a zeroed one */
 
 /* Reads the details from the service, into a: an object with a text under "status".  *http_status: of the answer, 0:

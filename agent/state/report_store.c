@@ -108,16 +108,40 @@ static bool read_report_file(struct arena *a, const char *path, size_t most, str
 	return file_read(a, path, most, &bytes, &len, err) && json_read(a, bytes, len, out, err);
 }
 
+/* The id of the one stored report whose id begins with word; word itself if it is a whole id. */
+static bool find_report_id(struct arena *a, const char *folder, const char *word, const char **out, struct err *err)
+{
+	const char *found = is_report_id(word, strlen(word)) ? word : NULL;
+	struct report_ids ids = { 0 };
+	size_t matches = 0;
+
+	if (!found && *word && !find_report_ids(a, folder, &ids, err))
+		return false;
+	for (size_t i = 0; i < ids.count; i++) {
+		if (strncmp(ids.items[i], word, strlen(word)) != 0)
+			continue;
+		found = ids.items[i];
+		matches++;
+	}
+	if (matches > 1)
+		return err_set(err, "the ids of %zu reports begin with \"%s\": give more of the id", matches, word);
+	if (!found)
+		return err_set(err, "there is no report \"%s\": expected list, latest, or an id from the list or its "
+		               "beginning", word);
+	*out = found;
+	return true;
+}
+
 bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
                        struct err *err)
 {
-	const char *folder = reports_folder(a, state_dir), *path = report_path(a, folder, id);
+	const char *folder = reports_folder(a, state_dir);
 	bool latest = strcmp(id, "latest") == 0;
 	struct node *document;
 
-	if (!latest && !is_report_id(id, strlen(id)))
-		return err_set(err, "there is no report \"%s\": expected list, latest or an id from the "
-		               "list", id);
+	if (!latest && !find_report_id(a, folder, id, &id, err))
+		return false;
+	const char *path = report_path(a, folder, id);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return latest ? err_set(err, "there is no report in \"%s\" yet: sync stores one", folder)
 		              : err_set(err, "there is no report \"%s\" in \"%s\"", id, folder);

@@ -100,7 +100,8 @@ class ReportTest(flowsync.ServiceCase):
                 ("latest", f'there is no report in "{self.reports}" yet: sync stores one'),
                 ("2026-01-02T03:04:05.678Z-0123abcd",
                  f'there is no report "2026-01-02T03:04:05.678Z-0123abcd" in "{self.reports}"'),
-                ("../../etc/passwd", 'there is no report "../../etc/passwd": expected list, latest or an id from the list')):
+                ("../../etc/passwd", 'there is no report "../../etc/passwd": expected list, latest, or an id from '
+                                     'the list or its beginning')):
             result = self.expect(1, "report", which, endpoint=None)
             self.assertEqual((result.out, result.err), ("", f"flowsync: error: {sentence}\n"))
             document = self.expect(1, "report", which, "-o", "json", endpoint=None).json()

@@ -393,7 +393,21 @@ STEP         STATE    STARTED                   TIME  NOTE
             for id in ("..", "a/b", ""):
                 self.assertEqual(self.refused(64, command, "night", id),
                                  f'"{id}" is not the ID of an execution; `flowsync workflow executions` lists the executions')
-            self.assertEqual(self.refused(64, command, "night"), f'"workflow {command}" needs ID|NAME EXECUTION')
+            self.assertEqual(self.refused(1, command, "night"), f'workflow {self.id} "night" has no executions')
+        self.assertEqual(self.refused(64, "stop", "night"), '"workflow stop" needs ID|NAME EXECUTION')
+
+    def test_the_latest_and_the_beginning_of_an_id_name_one(self):
+        runs = [self.run_id("--step", step) for step in ("get", "end")]
+        for args in ((), ("latest",), (runs[1][:12],), (runs[1],)):
+            found = self.workflow("execution", "night", *args, "-o", "json").json()
+            self.assertEqual(found["executionId"], runs[1])
+            self.assertRegex(self.workflow("logs", "night", *args).out, r"\Aend \| ")
+        self.assertRegex(self.workflow("logs", "night", runs[0][:12]).out, r"\Aget \| ")
+        beginning = runs[1][:8]
+        self.kept().executions[1].id = beginning + "-0"
+        self.assertEqual(self.refused(1, "logs", "night", beginning),
+                         f'the IDs of 2 executions of workflow {self.id} "night" begin with "{beginning}": give more of '
+                         "the ID")
 
 
 class LogsTest(PeerCase):

@@ -120,6 +120,24 @@ static void a_report_is_read_as_it_was_stored(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void the_beginning_of_an_id_is_enough_if_only_one_has_it(void **state)
+{
+	struct fixture *f = *state;
+	const char *first = store(f, start, true), *second = store(f, start + 1000, true);
+	const struct node *out = NULL;
+	struct err err;
+
+	assert_true(report_store_read(&f->arena, f->dir, "2026-09-21T14:13:20", &out, &err));
+	assert_string_equal(node_get_text(out, "cycle_id"), first);
+	assert_true(report_store_read(&f->arena, f->dir, "2026-09-21T14:13:21.", &out, &err));
+	assert_string_equal(node_get_text(out, "cycle_id"), second);
+	assert_false(report_store_read(&f->arena, f->dir, "2026-09-21", &out, &err));
+	assert_string_equal(err.msg, "the ids of 2 reports begin with \"2026-09-21\": give more of the id");
+	assert_false(report_store_read(&f->arena, f->dir, "2026-09-22", &out, &err));
+	assert_string_equal(err.msg, "there is no report \"2026-09-22\": expected list, latest, or an id from the list or "
+	                             "its beginning");
+}
+
 static void what_is_not_there_is_said(void **state)
 {
 	struct fixture *f = *state;
@@ -128,8 +146,8 @@ static void what_is_not_there_is_said(void **state)
 		{ "2026-09-21T14:13:20.000Z-00000000",
 		  arena_printf(&f->arena, "there is no report \"2026-09-21T14:13:20.000Z-00000000\" in \"%s/reports\"",
 		               f->dir) },
-		{ "../../x", "there is no report \"../../x\": expected list, latest or an id from the list" },
-		{ "", "there is no report \"\": expected list, latest or an id from the list" },
+		{ "../../x", "there is no report \"../../x\": expected list, latest, or an id from the list or its beginning" },
+		{ "", "there is no report \"\": expected list, latest, or an id from the list or its beginning" },
 	};
 	const struct node *out = (const struct node *)f;
 	struct err err;
@@ -303,6 +321,7 @@ int main(void)
 #define WITH_FOLDER(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(a_report_is_read_as_it_was_stored),
+		WITH_FOLDER(the_beginning_of_an_id_is_enough_if_only_one_has_it),
 		WITH_FOLDER(what_is_not_there_is_said),
 		WITH_FOLDER(what_cannot_be_read_is_said),
 		WITH_FOLDER(a_document_of_another_form_is_refused),
