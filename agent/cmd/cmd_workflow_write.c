@@ -102,7 +102,7 @@ static int cmd_workflow_create_or_update_run(struct context *ctx)
 const struct command cmd_workflow_create_or_update = {
 	.name = "create-or-update",
 	.arguments = "FILE",
-	.summary = "create a workflow, or replace the one of its name",
+	.summary = "create a workflow or replace the one it names",
 	.help = "Creates a workflow from a spec file, or replaces the workflow of that name: what the file\n"
 	        "leaves out is removed, but a webhook that stays keeps its address.  Two workflows of the name\n"
 	        "are a conflict: exit 5.",
