@@ -252,12 +252,20 @@ static void cli_set_up_output(struct context *ctx)
 	ctx->log->color = ctx->term.err_color;
 }
 
+/* True if the report goes to stdout, where nothing else may stand beside it. */
+static bool cli_prints_report(const struct context *ctx)
+{
+	const char *report = context_early(ctx, "report", "FLOWSYNC_REPORT");
+
+	return report && strcmp(report, "-") == 0 && (ctx->command->options & FOR_CYCLE);
+}
+
 /* True if the command line asks for JSON, whatever else is wrong with it. */
 static bool cli_wants_json(const struct context *ctx)
 {
 	const char *output = context_early(ctx, "output", "FLOWSYNC_OUTPUT");
 
-	return output && strcasecmp(output, "json") == 0;
+	return (output && strcasecmp(output, "json") == 0) || cli_prints_report(ctx);
 }
 
 /* Finds all faults of the command line, the variables and the configuration before the command runs.  A command
@@ -303,6 +311,8 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 		settings.output = cli_wants_json(ctx) ? OUTPUT_JSON : OUTPUT_HUMAN;
 		return cli_fail_usage(ctx, faults);
 	}
+	if (cli_prints_report(ctx))
+		settings.output = OUTPUT_JSON;
 	/* The agent has logged these warnings once; its cycles do not repeat them. */
 	if (!ctx->job)
 		diagnostics_log(ctx->log, faults);
@@ -320,14 +330,15 @@ static bool cli_reader_is_gone(FILE *out)
 }
 
 /* Output that did not reach its reader makes the exit code a failure.  A reader that has seen enough (| head) is no
- * fault of ours: nothing is logged then. */
+ * fault: nothing is logged then, and the exit code stays. */
 static int cli_flush_output(struct context *ctx, int code)
 {
 	errno = 0;
 	if (fflush(ctx->out) == 0 && !ferror(ctx->out))
 		return code;
-	if (!cli_reader_is_gone(ctx->out))
-		log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "the output is not complete");
+	if (cli_reader_is_gone(ctx->out))
+		return code;
+	log_error(ctx->log, "write to stdout: %s", errno ? strerror(errno) : "the output is not complete");
 	return code == 0 || code == 2 ? exit_status_code(&(struct exit_status){ .failed = true }) : code;
 }
 

@@ -9,7 +9,7 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/plan/spec.h"
 
-/* Adds the file path, or the spec files below the directory path.  A directory without specs is an error here: the user
+/* Adds the file path, stdin for "-", or the spec files below the directory path.  A directory without specs is an error here: the user
  * has named it. */
 static void cmd_validate_read_path(struct arena *a, const char *path, struct source_files *files,
                                    struct diagnostics *faults)
@@ -17,7 +17,9 @@ static void cmd_validate_read_path(struct arena *a, const char *path, struct sou
 	size_t before = files->count;
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (strcmp(path, "-") == 0)
+		source_file_read(a, path, files, faults);
+	else if (stat(path, &st) < 0)
 		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "cannot be read: %s", strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		source_file_read(a, path, files, faults);
@@ -99,7 +101,8 @@ const struct command cmd_validate = {
 	.name = "validate",
 	.arguments = "PATH...",
 	.summary = "check specs without a service",
-	.help = "Checks spec files, and all *.yaml and *.yml files below directories, without a service.\n"
+	.help = "Checks spec files, and all *.yaml and *.yml files below directories, without a service; \"-\" is\n"
+	        "stdin.\n"
 	        "Prints one line for each fault: file:line:column: message.  Exits 65 if there are errors;\n"
 	        "warnings alone are no error.",
 	.least = 1,

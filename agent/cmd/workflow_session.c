@@ -180,10 +180,10 @@ static bool workflow_session_read_spec(struct context *ctx, const char *file, bo
 	struct source_files files = { 0 };
 
 	if (!source_file_read(ctx->arena, file, &files, faults) ||
-	    !specs_read(&specs, ctx->vars, file, files.items[0].bytes, files.items[0].len, faults))
+	    !specs_read(&specs, ctx->vars, files.items[0].name, files.items[0].bytes, files.items[0].len, faults))
 		return false;
 	if (specs.count != 1)
-		return diagnostics_add(faults, (struct pos){ .file = file }, "expected one workflow, found %zu",
+		return diagnostics_add(faults, (struct pos){ .file = files.items[0].name }, "expected one workflow, found %zu",
 		                       specs.count);
 	/* flowsync.ignore does not count here: a masked value would be sent. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))

@@ -1,19 +1,22 @@
 #include "agent/source/source_dir.h"
 
 #include <poll.h>
+#include <string.h>
 
 #include "agent/util/file.h"
 #include "agent/source/source_scan.h"
 #include "agent/util/clock.h"
 #include "reconcile/tree/yaml.h"
 
+/* path NULL: stdin. */
 static bool read_spec_file(struct arena *a, const char *name, const char *path, struct source_files *out,
                            struct diagnostics *faults)
 {
 	struct source_file file = { .name = name };
 	struct err err;
 
-	if (!file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err)) {
+	if (!(path ? file_read(a, path, YAML_MAX_BYTES, &file.bytes, &file.len, &err)
+	           : file_read_stdin(a, YAML_MAX_BYTES, &file.bytes, &file.len, &err))) {
 		diagnostics_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
 		return false;
 	}
@@ -24,6 +27,8 @@ static bool read_spec_file(struct arena *a, const char *name, const char *path, 
 
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults)
 {
+	if (strcmp(path, "-") == 0)
+		return read_spec_file(a, SOURCE_STDIN, NULL, out, faults);
 	return read_spec_file(a, arena_strdup(a, path), path, out, faults);
 }
 

@@ -30,6 +30,7 @@ struct cycle_run {
 	struct specs specs;
 	struct cycle cycle;
 	int64_t begun;		/* of clock_monotonic() */
+	bool report_refused;	/* the file of --report cannot be written, which is reported already */
 };
 
 static uint64_t cycle_run_random_number(void)
@@ -334,6 +335,28 @@ static bool cycle_run_check_settings(struct cycle_run *r)
 
 /* ---- the report ---- */
 
+/* The file of --report; NULL: none, or stdout. */
+static const char *cycle_run_report_file(const struct cycle_run *r)
+{
+	const char *file = r->ctx->settings->report;
+
+	return file && strcmp(file, "-") != 0 && !r->report_refused ? file : NULL;
+}
+
+/* A report that cannot be written should be known before changes are applied. */
+static bool cycle_run_check_report_file(struct cycle_run *r)
+{
+	const char *file = cycle_run_report_file(r);
+	struct err err;
+
+	if (!file || file_check_replace(r->ctx->arena, file, &err))
+		return true;
+	err_wrap(&err, "report %s", file);
+	cycle_run_add_error(r, &err);
+	r->report_refused = true;
+	return false;
+}
+
 static struct node *cycle_run_build_report(struct cycle_run *r)
 {
 	r->report.finished = timestamp_text(r->ctx->arena, clock_now());
@@ -346,13 +369,14 @@ static struct node *cycle_run_build_report(struct cycle_run *r)
 static bool cycle_run_write_report_file(struct cycle_run *r, const struct node *tree, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *file = cycle_run_report_file(r);
 
-	if (!r->ctx->settings->report)
+	if (!file)
 		return true;
 	json_write(tree, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	return file_replace(r->ctx->arena, r->ctx->settings->report, buf_str(&text), text.len, 0600, err) ||
-	       err_wrap(err, "report %s", r->ctx->settings->report);
+	return file_replace(r->ctx->arena, file, buf_str(&text), text.len, 0600, err) ||
+	       err_wrap(err, "report %s", file);
 }
 
 /* Not called for a plan, which writes nothing, nor for a wrong command line, which started no cycle. */
@@ -402,7 +426,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct cycle_run r;
 
 	cycle_run_init(&r, ctx, apply);
-	if (cycle_run_check_settings(&r) && cycle_run_read_source(&r))
+	if (cycle_run_check_settings(&r) && cycle_run_check_report_file(&r) && cycle_run_read_source(&r))
 		cycle_run_with_service(&r, apply);
 	diagnostics_sort(&r.faults);
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */

@@ -66,9 +66,29 @@ bool file_read(struct arena *a, const char *path, size_t most,
 	return file_read_descriptor(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
 }
 
+bool file_read_stdin(struct arena *a, size_t most, const char **bytes, size_t *len, struct err *err)
+{
+	return file_read_descriptor(a, STDIN_FILENO, BUFSIZ, most, bytes, len, err);
+}
+
 static bool file_cannot_write(struct err *err)
 {
 	return err_sys(err, errno, "cannot be written");
+}
+
+bool file_check_replace(struct arena *a, const char *path, struct err *err)
+{
+	const char *folder = file_directory(a, path);
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return file_cannot_write(err);
+	}
+	/* What is written in place needs no other file beside it. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return true;
+	return faccessat(AT_FDCWD, *folder ? folder : ".", W_OK | X_OK, AT_EACCESS) == 0 || file_cannot_write(err);
 }
 
 /* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that

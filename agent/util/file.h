@@ -13,6 +13,12 @@
 bool file_read(struct arena *a, const char *path, size_t most,
                const char **bytes, size_t *len, struct err *err);
 
+/* The same for what is left of stdin, which may be a pipe. */
+bool file_read_stdin(struct arena *a, size_t most, const char **bytes, size_t *len, struct err *err);
+
+/* False with the reason if it is certain that file_replace() cannot write path.  *err does not name the file. */
+bool file_check_replace(struct arena *a, const char *path, struct err *err);
+
 /* Puts len bytes in the place of path, as a whole or not at all, even if the machine stops
  * meanwhile; what stood there is gone.  A device, a pipe or a symbolic link is written to as it
  * is.  *err does not name the file. */

@@ -193,6 +193,11 @@ specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the servic
                                      "meant", "file": "specs/a.yaml", "line": 1, "column": 7}],
             "files": 1, "specs": 0})
 
+    def test_stdin_is_a_file_too(self):
+        result = self.expect(65, "validate", "-", "-", stdin="name: 1\nsteps: {}\n", endpoint=None)
+        self.assertEqual(result.out, "<stdin>:1:7: /name: expected text, found a number; quote it if it is meant as text\n")
+        self.assertEqual(result.err, "flowsync: 0 valid specs in 1 file, 1 error, 0 warnings\n")
+
     def test_variables_that_nobody_knows(self):
         self.write({"a.yaml": 'name: "{{ nam }}"\nsteps:\n  s: {imageId: 7, command: "{% if x %}{{ a.b }}"}\n'})
         self.assertEqual(self.sync_errors(65, "--set", "name=a", "specs"), """\

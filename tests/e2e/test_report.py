@@ -79,15 +79,30 @@ class ReportTest(SchemaCase):
         self.assertEqual(self.report(0, "plan", specs)["workflows"], [])
         self.assertEqual(self.results(self.report(0, "plan", "--verbose", specs)), {"a": ("none", "unchanged")})
 
-    def test_a_report_that_cannot_be_written_is_a_failure_that_undoes_nothing(self):
+    def test_a_report_that_can_never_be_written_is_known_before_anything_is_applied(self):
         specs = self.write({"a.yaml": spec("a")})
         sentence = "report nowhere/report.json: cannot be written: No such file or directory"
-        result = self.expect(4, "sync", "-o", "json", "--report", "nowhere/report.json", specs)
+        for command in ("sync", "plan"):
+            result = self.expect(1, command, "-o", "json", "--report", "nowhere/report.json", specs)
+            self.assertEqual([e["message"] for e in result.json()["errors"]], [sentence])
+            self.assertEqual(result.err, f"flowsync: error: {sentence}\n")
+        self.assertEqual(self.service.workflows(), [])
+
+    def test_a_report_that_is_not_written_after_all_is_a_failure_that_undoes_nothing(self):
+        specs = self.write({"a.yaml": spec("a")})
+        sentence = "report /dev/full: cannot be written: No space left on device"
+        result = self.expect(4, "sync", "-o", "json", "--report", "/dev/full", specs)
         self.assertEqual(result.json()["errors"][0]["message"], sentence)
         self.assertEqual(result.json()["outcome"], "partial")
         self.assertEqual(result.err, f"flowsync: error: {sentence}\n")
         self.assertEqual(len(self.service.workflows()), 1)
-        self.expect(1, "sync", "--report", "nowhere/report.json", specs)
+        self.expect(1, "sync", "--report", "/dev/full", specs)
+
+    def test_the_report_may_go_to_stdout(self):
+        specs = self.write({"a.yaml": spec("a")})
+        self.assertEqual(self.expect(0, "sync", "--report", "-", specs).json()["summary"]["create"], 1)
+        self.assertEqual(self.expect(64, "sync", "--report", "-").json()["exit_code"], 64)
+        self.assertFalse((self.tmp / "-").exists())
 
     def test_a_wrong_path_of_the_endpoint_is_named(self):
         specs = self.write({"a.yaml": spec("a")})
@@ -95,17 +110,18 @@ class ReportTest(SchemaCase):
         self.assertIn(f"warning: check the path of the endpoint {wrong}: it is usually /workflows/api/v1\n",
                       self.expect(1, "plan", specs, endpoint=wrong).err)
 
-    def test_a_reader_that_closed_stdout_is_not_logged(self):
+    def test_a_reader_that_closed_stdout_is_no_failure(self):
         specs = self.write({"a.yaml": spec("a")})
         self.service
         read, write = os.pipe()
         os.close(read)
         try:
-            process = self.start("plan", specs, stdout=write)
+            process = self.start("sync", specs, stdout=write)
         finally:
             os.close(write)
         result = self.finish(process)
-        self.assertEqual((result.code, result.err), (1, ""))
+        self.assertEqual((result.code, result.err), (0, ""))
+        self.assertEqual(len(self.service.workflows()), 1)
 
     def test_paths_of_changes_point_into_the_spec(self):
         specs = self.write({"a.yaml": "flowsync: {suspend: no}\nbody:\n  name: a\n  steps:\n    only:\n"

@@ -165,6 +165,7 @@ class WriteTest(WorkflowCase):
         self.assertEqual(self.workflow("create", specs / "b.yaml", "-o", "json").json(), {"id": 2})
         self.assertEqual(self.workflow("create", specs / "c.yaml", "-o", "yaml").out, "id: 3\n")
         self.assertEqual(self.service.describe("b")["steps"]["only"]["command"], "make all")
+        self.assertEqual(self.workflow("create", "-", stdin=spec("d")).out, 'created workflow 4 "d"\n')
 
     def test_a_masked_value_is_never_sent_not_even_by_hand(self):
         specs = self.write({"w.yaml": "flowsync: {ignore: [/steps/s/command]}\nname: w\nsteps: {s: {imageId: 1, command: '(masked #1)'}}\n"})

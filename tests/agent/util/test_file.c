@@ -47,6 +47,28 @@ static void what_is_put_there_is_read_again(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void what_can_never_be_written_is_known_before(void **state)
+{
+	static const struct { const char *path, *message; } cases[] = {
+		{ "new", NULL }, { "/dev/null", NULL },
+		{ "none/f", "cannot be written: No such file or directory" },
+		{ "folder", "cannot be written: Is a directory" },
+		{ "plain/f", "cannot be written: Not a directory" },
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct err err;
+
+	assert_int_equal(mkdir("folder", 0777), 0);
+	assert_true(file_create("plain", "", 0, 0600, &err));
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_int_equal(file_check_replace(&a, cases[i].path, &err), !cases[i].message);
+		if (cases[i].message)
+			assert_string_equal(err.msg, cases[i].message);
+	}
+	assert_int_equal(access("new", F_OK), -1);
+	assert_int_equal(rmdir("folder") | unlink("plain"), 0);
+}
+
 static void a_link_is_written_through_and_stays(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -205,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_put_there_is_read_again),
+		cmocka_unit_test(what_can_never_be_written_is_known_before),
 		cmocka_unit_test(a_link_is_written_through_and_stays),
 		cmocka_unit_test(what_cannot_be_written_leaves_nothing_behind),
 		cmocka_unit_test(a_file_is_replaced_without_waiting_for_the_disk),
