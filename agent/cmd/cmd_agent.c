@@ -1,4 +1,5 @@
 #include "agent/cmd/cli.h"
+#include "agent/config/config_file.h"
 #include "agent/daemon/daemon.h"
 #include "agent/sync/sync_check.h"
 
@@ -7,6 +8,8 @@ static int cmd_agent_run(struct context *ctx)
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct err err;
 
+	if (ctx->config && !context_early(ctx, "config", "FLOWSYNC_CONFIG"))
+		log_info(ctx->log, "using the configuration in this directory, %s", ctx->config->path);
 	if (!sync_check_all(ctx, ctx->config, &faults))
 		return cli_fail_usage(ctx, &faults);
 	ctx->log->times = true;
@@ -21,7 +24,8 @@ const struct command cmd_agent = {
 	        "and after each interval, to repair changes made on the service.  SIGUSR1 starts a cycle now,\n"
 	        "SIGHUP reloads the configuration, SIGTERM finishes the current step and stops.  Health,\n"
 	        "metrics and the last reports are served over HTTP.\n\n"
-	        "Without a configuration the options describe one sync: --dir or --git, --owner and so on.",
+	        "Without --config, --dir and --git it reads flowsync.yaml in the current directory.  With --dir\n"
+	        "or --git and no configuration the options describe one sync.",
 	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS,
 	.many = true,
 	.stops = true,

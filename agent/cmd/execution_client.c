@@ -123,10 +123,8 @@ bool execution_client_get(struct execution_client *run, struct arena *a, struct 
 	                    execution_client_request_text(run, a, "get"));
 	bool ok = workflow_session_run(run->session, &call.op, err);
 	*http_status = call.op.status;
-	if (!ok && *http_status == 404) {
-		size_t len = strlen(err->msg);
-		snprintf(err->msg + len, sizeof err->msg - len, "; `flowsync workflow executions` lists the executions");
-	}
+	if (!ok && *http_status == 404)
+		return err_append(err, "; `flowsync workflow executions` lists the executions");
 	if (!ok)
 		return false;
 	if (!node_get_text(call.answer, "status"))

@@ -1,6 +1,7 @@
 #include "agent/config/context.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/config/config_file.h"
 #include "agent/config/cycle_job.h"
@@ -20,8 +21,9 @@ bool context_dir(const struct context *ctx, const char **out, struct err *err)
 	}
 	if (!s->dir)
 		return err_usage(err, "no directory is given: %s--dir DIR, FLOWSYNC_DIR, or "
-		                 "source: {dir: ...} of the sync in the configuration file",
-		                 ctx->command->most == 0 ? "" : arena_printf(ctx->arena, "flowsync %s DIR, ", ctx->path));
+		                 "source: {dir: ...} of the sync in the configuration file%s",
+		                 ctx->command->most == 0 ? "" : arena_printf(ctx->arena, "flowsync %s DIR, ", ctx->path),
+		                 context_config_hint(ctx));
 	*out = s->dir;
 	return true;
 }
@@ -38,12 +40,33 @@ const char *context_early(const struct context *ctx, const char *name, const cha
 	return text && *text ? text : NULL;
 }
 
+static const char default_config[] = "flowsync.yaml";
+
+/* The file that --config or its variable names.  An agent without a source takes the one in the current directory.
+ * Other commands never do: it may come from a stranger's pull request, and it says where a token is sent. */
+static const char *context_config_path(const struct context *ctx)
+{
+	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG");
+
+	if (path || !ctx->command->many || context_early(ctx, "dir", "FLOWSYNC_DIR") ||
+	    context_early(ctx, "git", "FLOWSYNC_GIT"))
+		return path;
+	return access(default_config, F_OK) == 0 ? default_config : NULL;
+}
+
+const char *context_config_hint(const struct context *ctx)
+{
+	if (ctx->config || ctx->job || access(default_config, F_OK) < 0)
+		return "";
+	return "; there is a flowsync.yaml here: --config flowsync.yaml uses it";
+}
+
 bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
                 struct diagnostics *faults)
 {
 	struct config *config = arena_new(a, struct config, 1);
 	const struct cycle_job *job = ctx->job;
-	const char *path = context_early(ctx, "config", "FLOWSYNC_CONFIG"), *home = env_get(ctx->env, "HOME");
+	const char *path = context_config_path(ctx), *home = env_get(ctx->env, "HOME");
 
 	*out = NULL;
 	if (job ? !job->config_text : !path)

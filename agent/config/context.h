@@ -65,10 +65,13 @@ void context_settings(const struct context *ctx, const struct config *config, si
                   struct arena *a, struct settings *settings, struct vars *vars,
                   struct diagnostics *faults);
 
-/* Reads the configuration file that command line and variables name; NULL if they name none.
- * False with faults. */
+/* Reads the configuration file that command line and variables name, for an agent without a source also flowsync.yaml
+ * in the current directory; NULL if there is none.  False with faults. */
 bool context_config(const struct context *ctx, struct arena *a, const struct config **out,
                 struct diagnostics *faults);
+
+/* The end of a message that a setting is missing, if flowsync.yaml in the current directory might have it; else "". */
+const char *context_config_hint(const struct context *ctx);
 
 /* The directory that plan and sync are about: the argument, else --dir and its kin.  False if it
  * was given twice on the command line, or nowhere. */

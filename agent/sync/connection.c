@@ -29,10 +29,12 @@ bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *
 
 	if (endpoint == ORIGIN_OPTION && stage == ORIGIN_OPTION)
 		return err_usage(err, "--endpoint and --stage name two services: give one of them");
-	if (ctx->config && !choice.endpoint && !choice.stage && !choice.peak_stage && !choice.env_stage)
+	bool chosen = choice.endpoint || choice.stage || choice.peak_stage || choice.env_stage;
+	if (ctx->config && !chosen)
 		return err_usage(err, "no service is chosen: add service: {endpoint: URL} to %s (\"local\" is the built-in "
 		                 "local service), or service: {stage: NAME} for the hosted one", ctx->config->path);
-	return endpoint_resolve(ctx->arena, &choice, out, err);
+	return endpoint_resolve(ctx->arena, &choice, out, err) ||
+	       (!chosen && err_append(err, "%s", context_config_hint(ctx)));
 }
 
 /* For a message only: where flowsync serve of this state directory keeps its token; NULL if the file is not there. */

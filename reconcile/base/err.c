@@ -27,12 +27,13 @@ static void PRINTF(2, 0) err_append_va(struct err *e, const char *fmt, va_list a
 		err_trim(e->msg);
 }
 
-void err_append(struct err *e, const char *fmt, ...)
+bool (err_append)(struct err *e, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
 	err_append_va(e, fmt, ap);
 	va_end(ap);
+	return false;
 }
 
 bool (err_set)(struct err *e, const char *fmt, ...)

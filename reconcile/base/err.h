@@ -44,9 +44,8 @@ void err_trim(char *text);
 
 /* "...: <the earlier text>"; the kind stays. */
 bool err_wrap(struct err *e, const char *fmt, ...) PRINTF(2, 3);
-
-/* Appends to the text; the kind stays. */
-void err_append(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+/* "<the earlier text>..."; the kind stays. */
+bool err_append(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 /* clang's analyzer sees one file at a time, and must know that these return false. */
 #ifdef __clang_analyzer__
@@ -55,6 +54,7 @@ void err_append(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 #define err_at(...)	({ err_at(__VA_ARGS__); false; })
 #define err_sys(...)	({ err_sys(__VA_ARGS__); false; })
 #define err_wrap(...)	({ err_wrap(__VA_ARGS__); false; })
+#define err_append(...)	({ err_append(__VA_ARGS__); false; })
 #endif
 
 #endif

@@ -222,6 +222,10 @@ class BesideTest(AgentCase):
                 self.assertIn(text, agent.wait_end(64).out)
         agent = self.agent(self.simple, "--sync", "one", wait=False)
         self.assertIn("--sync", agent.wait_end(64).out)
+        (self.tmp / "flowsync.yaml").write_text(json.dumps({"syncs": [one]}))
+        self.assertRegex(self.expect(64, "agent", endpoint=None).err, "using the configuration in this directory, "
+                         "flowsync.yaml\n.*add service: {endpoint: URL} to flowsync.yaml ")
+        self.assertIn("--config flowsync.yaml uses it", self.expect(64, "workflow", "list", endpoint=None).err)
         self.assertEqual(self.names(), [])
 
     def test_sigterm_finishes_the_step_in_flight_and_writes_the_report(self):

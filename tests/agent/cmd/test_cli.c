@@ -41,6 +41,10 @@ static const struct command plan = {
 	.name = "plan", .arguments = "[DIR]", .summary = "show what a sync would do", .most = 1,
 	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT, .run = print_dir,
 };
+static const struct command agent = {
+	.name = "agent", .summary = "sync continuously", .options = FOR_AGENT | FOR_CYCLE | FOR_SPECS, .many = true,
+	.run = print_dir,
+};
 static const struct command serve = {
 	.name = "serve", .summary = "serve", .options = FOR_SERVE, .stops = true, .run = print_arguments,
 };
@@ -59,7 +63,7 @@ static const struct command bare = {
 	.name = "version", .summary = "print the version", .bare = true, .run = print_arguments,
 };
 extern const struct command cmd_help;
-static const struct command *const commands[] = { &plan, &serve, &workflow, &bare, &cmd_help, NULL };
+static const struct command *const commands[] = { &plan, &agent, &serve, &workflow, &bare, &cmd_help, NULL };
 static const struct command root = { .name = "flowsync", .help = "A test.", .commands = commands };
 
 static char *no_env[] = { NULL };
@@ -144,6 +148,41 @@ static void a_line_ends_with_its_code_and_texts(void **state)
 		assert_string_equal(r.out, cases[i].out);
 		assert_int_equal(r.code, cases[i].code);
 	}
+}
+
+#define HINT	"; there is a flowsync.yaml here: --config flowsync.yaml uses it\n"
+#define NO_DIR	"--dir DIR, FLOWSYNC_DIR, or source: {dir: ...} of the sync in the configuration file"
+
+#define UNKNOWN_KEY "flowsync: error: flowsync.yaml:1:1: unknown key \"x\"; expected one of service, state_dir, log, " \
+                    "syncs, http, serve, images\n"
+
+static void only_the_agent_reads_flowsync_yaml_unasked(void **state)
+{
+	static const struct { const char *line; char *variable; const char *out, *err; } cases[] = {
+		{ "plan", NULL, "", "flowsync: error: no directory is given: flowsync plan DIR, " NO_DIR HINT },
+		{ "plan x", NULL, "x\n", "" },
+		{ "plan --config flowsync.yaml", NULL, "", UNKNOWN_KEY },
+		{ "agent --dir x", NULL, "x\n", "" },
+		{ "agent", (char *)"FLOWSYNC_DIR=y", "y\n", "" },
+		{ "agent --git x", NULL, "", "flowsync: error: no directory is given: " NO_DIR HINT },
+		{ "agent", (char *)"FLOWSYNC_CONFIG=other.yaml", "", "flowsync: error: other.yaml: configuration file: cannot be "
+		  "read: No such file or directory\n" },
+		{ "agent", NULL, "", UNKNOWN_KEY },
+	};
+	char top[] = "/tmp/flowsync-cli-XXXXXX", *from = getcwd(NULL, 0);
+	FILE *file;
+
+	assert_true(mkdtemp(top) && chdir(top) == 0 && (file = fopen("flowsync.yaml", "w")));
+	fputs("x: 1\n", file);
+	fclose(file);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *env[] = { cases[i].variable, NULL };
+		CLEANUP(ran_done) struct ran r = run(&root, cases[i].line, env);
+		assert_string_equal(r.err, cases[i].err);
+		assert_string_equal(r.out, cases[i].out);
+	}
+	assert_int_equal(unlink("flowsync.yaml") | chdir(from) | rmdir(top), 0);
+	free(from);
 }
 
 static void with_json_an_error_is_one_document_on_stdout(void **state)
@@ -317,6 +356,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_ends_with_its_code_and_texts),
+		cmocka_unit_test(only_the_agent_reads_flowsync_yaml_unasked),
 		cmocka_unit_test(with_json_an_error_is_one_document_on_stdout),
 		cmocka_unit_test(variables_hold_for_every_command_but_a_bare_one),
 		cmocka_unit_test(a_log_line_may_be_json),
