@@ -99,7 +99,8 @@ static void curl_explain_connect(const struct curl_failure *f, struct buf *out)
 	if (error == ECONNREFUSED)
 		buf_addf(out, "connection refused by %s%s", f->address, f->refused_hint);
 	else if (error)
-		buf_addf(out, "could not connect to %s: %s", f->address, strerror(error));
+		buf_addf(out, "could not connect to %s: %s%s", f->address, strerror(error),
+		         error == ENOENT ? f->refused_hint : "");
 	else
 		buf_addf(out, "could not connect to %s", f->address);
 }
@@ -143,6 +144,10 @@ bool curl_failure_explain(const struct curl_failure *f, CURLcode code, struct bu
 		curl_explain_size(f, out);
 		return true;
 	}
+	if (f->wants_tls) {
+		buf_addf(out, "%s speaks TLS (is it https:// instead of http://?)", f->address);
+		return true;
+	}
 	if (!f->begun && curl_proxy_status(f) >= 300) {
 		buf_addf(out, "the proxy refuses the connection to %s: it answers %ld",
 		         f->address, curl_proxy_status(f));
@@ -170,6 +175,11 @@ bool curl_failure_explain(const struct curl_failure *f, CURLcode code, struct bu
 		buf_adds(out, "the file of certificate authorities holds no certificate in PEM form");
 		return true;
 	case CURLE_SSL_CONNECT_ERROR:
+		/* OpenSSL's words if what came is not a TLS record. */
+		if (strstr(f->detail, "wrong version number")) {
+			buf_addf(out, "%s does not speak TLS%s", f->address, f->tls_hint);
+			return true;
+		}
 		buf_addf(out, "the TLS handshake with %s failed%s", f->address, f->tls_hint);
 		return false;
 	case CURLE_PARTIAL_FILE:

@@ -39,6 +39,8 @@ struct curl_failure {
 	const char *protocol;	/* "HTTP" */
 	const char *trust_hint;	/* appended where a certificate is not trusted; "" for none */
 	const char *tls_hint;	/* appended where the TLS handshake fails */
+	const char *detail;	/* what libcurl's error buffer says of it; "": nothing */
+	bool wants_tls;		/* the server speaks TLS, and plain HTTP was sent */
 	const char *refused_hint;	/* appended where the connection is refused */
 	long connect_ms, timeout_ms;
 	size_t response_max;

@@ -17,6 +17,7 @@ enum {
 	TYPE_MAX = 200,
 	KEPT_BODY_MAX = 1 << 20,	/* bytes of memory that a free slot may keep for its next response */
 	POLL_MS = 60000,
+	PROBE_MS = 1500,
 };
 
 /* One request and its response.  The slot, its handle and its buffers are used again for the next request. */
@@ -31,6 +32,7 @@ struct http_slot {
 	bool in_flight;		/* the multi handle has it */
 	bool given_up;		/* http_client_give_up() chose it */
 	bool failed;		/* libcurl did not carry it to its end */
+	char detail[CURL_ERROR_SIZE];	/* libcurl's words about the failure */
 	struct http_slot *next;	/* in the list of free slots */
 };
 
@@ -48,6 +50,8 @@ struct http_client {
 	struct http_slot *slots;
 	struct http_slot *free;
 	struct http_slot *answered;	/* the caller is reading its answer */
+	bool knows_scheme;		/* an answer came, or client_probe_tls() was called */
+	bool wants_tls;			/* what the probe found */
 };
 
 static char *http_copy_text(const char *text)
@@ -99,6 +103,7 @@ static void slot_make_handle(struct http_slot *slot)
 	curl_common_must(easy);
 	slot->easy = easy;
 	SET(easy, CURLOPT_PRIVATE, slot);
+	SET(easy, CURLOPT_ERRORBUFFER, slot->detail);
 	curl_common_set_rules(easy, client->ca_file, client->loopback);
 	curl_common_watch_begin(easy, &slot->begun);
 	SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -145,6 +150,7 @@ static void slot_reset(struct http_slot *slot, void *tag)
 	slot->tag = tag;
 	slot->sent = 0;
 	slot->begun = slot->given_up = slot->failed = false;
+	slot->detail[0] = '\0';
 	buf_reset(&slot->url);
 	buf_reset(&slot->sending);
 	buf_reset(&slot->body);
@@ -298,13 +304,47 @@ unsigned http_client_in_flight(const struct http_client *client)
 
 /* ---- answers ---- */
 
+/* True if the server speaks TLS where plain HTTP was sent.  Nothing but a handshake is sent. */
+static bool client_probe_tls(const struct http_client *client)
+{
+	CLEANUP(buf_done) struct buf url = BUF_TEXT;
+	CURL *easy = curl_easy_init();
+
+	curl_common_must(easy);
+	buf_addf(&url, "https%s", client->url + strlen("http"));
+	curl_common_set_rules(easy, client->ca_file, client->loopback);
+	SET(easy, CURLOPT_PROTOCOLS_STR, "https");
+	SET(easy, CURLOPT_URL, buf_str(&url));
+	SET(easy, CURLOPT_CONNECT_ONLY, 1L);
+	SET(easy, CURLOPT_TIMEOUT_MS, (long)PROBE_MS);
+	CURLcode code = curl_easy_perform(easy);
+	curl_easy_cleanup(easy);
+	return code == CURLE_OK || code == CURLE_PEER_FAILED_VERIFICATION;
+}
+
+/* A server that expects TLS closes the connection, or answers with a TLS record: so does one that is broken for a
+ * moment.  Only a server that has never answered is asked which it is, and only once. */
+static void client_find_scheme(struct http_client *client, CURLcode code)
+{
+	bool unclear = code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_UNSUPPORTED_PROTOCOL ||
+	               code == CURLE_WEIRD_SERVER_REPLY;
+
+	if (client->knows_scheme || client->unix_socket || !unclear || strncmp(client->url, "http:", 5) != 0)
+		return;
+	client->knows_scheme = true;
+	client->wants_tls = client_probe_tls(client);
+}
+
 static bool slot_explain_failure(struct http_slot *slot, CURLcode code)
 {
-	const struct http_client *client = slot->client;
+	struct http_client *client = slot->client;
+
+	client_find_scheme(client, code);
 	struct curl_failure failure = {
 		.easy = slot->easy, .host = client->host, .address = client->address, .protocol = "HTTP",
 		.trust_hint = client->trust_hint, .refused_hint = client->refused_hint,
-		.tls_hint = " (is it http:// instead of https://?)",
+		.tls_hint = " (is it http:// instead of https://?)", .detail = slot->detail,
+		.wants_tls = client->wants_tls,
 		.connect_ms = client->connect_ms, .timeout_ms = client->timeout_ms,
 		.response_max = client->response_max,
 		.full = slot->body.full, .hurried = slot->hurried, .begun = slot->begun,
@@ -366,6 +406,8 @@ static void slot_read_answer(struct http_slot *slot, CURLcode code, struct answe
 	*answer = (struct answer){ .retry_after_ms = -1, .url = buf_str(&slot->url) };
 	if (code != CURLE_OK)
 		slot_read_failure(slot, code, answer);
+	else
+		slot->client->knows_scheme = true;
 	if (code != CURLE_OK && !slot->body.full)
 		return;
 	GET(slot->easy, CURLINFO_RESPONSE_CODE, &status);

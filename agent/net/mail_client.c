@@ -176,7 +176,7 @@ bool mail_send(struct arena *a, const struct mail_order *m, struct mail_result *
 	struct curl_failure failure = {
 		.easy = easy, .host = url.host, .address = url.address, .protocol = "SMTP",
 		.trust_hint = ": give serve.smtp.ca_file if a private authority signed it",
-		.tls_hint = " (is it smtp:// instead of smtps://?)", .refused_hint = "",
+		.tls_hint = " (is it smtp:// instead of smtps://?)", .refused_hint = "", .detail = "",
 		.connect_ms = m->timeout_ms, .timeout_ms = m->timeout_ms,
 	};
 	for (size_t i = 0; i < m->to_count; i++)

@@ -42,7 +42,7 @@ static void handle_answer(struct dispatch *dispatch, struct task *task, const st
 	int64_t wait_ms = dispatch_answer(dispatch, task, answer, clock_monotonic());
 
 	if (wait_ms >= 0 && watch && watch->again)
-		watch->again(watch->context, task, answer, wait_ms);
+		watch->again(watch->context, dispatch, task, answer, wait_ms);
 }
 
 static bool task_only_reads(const void *task)

@@ -10,8 +10,8 @@
 struct request_loop_watch {
 	void (*tick)(void *context);	/* called while requests are under way, at most ten times a second */
 	/* Called when the request of task got this answer and is sent again after wait_ms. */
-	void (*again)(void *context, const struct task *task, const struct answer *answer,
-	              int64_t wait_ms);
+	void (*again)(void *context, const struct dispatch *dispatch, const struct task *task,
+	              const struct answer *answer, int64_t wait_ms);
 	void *context;
 	const int *hurry_fd;	/* once it is readable: dispatch_hurry(); it is not read from */
 };

@@ -50,7 +50,7 @@ bool service_client_open(const struct service_client_options *options, struct se
 		.url = endpoint->url, .unix_socket = endpoint->unix_socket, .headers = client->headers,
 		.ca_file = options->ca_file, .compressed = true, .slots = options->connections,
 		.trust_hint = ": give --ca-file if a private authority signed it",
-		.refused_hint = endpoint->loopback ? " (is flowsync serve running?)" : "",
+		.refused_hint = endpoint->loopback ? "; is `flowsync serve` running?" : "",
 		.response_max = options->answer_max ? options->answer_max : SERVICE_CLIENT_ANSWER_MAX,
 		.connect_ms = SERVICE_CLIENT_CONNECT_TIMEOUT_MS,
 		.timeout_ms = options->timeout_ms ? options->timeout_ms : SERVICE_CLIENT_TIMEOUT_MS,

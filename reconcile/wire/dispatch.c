@@ -63,6 +63,11 @@ static int64_t backoff_wait(struct dispatch *d, unsigned attempts)
 	return most / 2 + jitter(&d->random, most / 2);
 }
 
+int64_t dispatch_retry_ms(const struct dispatch *d, int64_t now)
+{
+	return d->deadline >= 0 && d->deadline - now < DISPATCH_RETRY_MS ? d->deadline - now : DISPATCH_RETRY_MS;
+}
+
 static int64_t wait_before_next(struct dispatch *d, const struct task *task,
                                 const struct answer *answer)
 {

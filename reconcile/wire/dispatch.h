@@ -58,6 +58,8 @@ struct dispatch {
 /* How often one request is sent at most.  After an answer with Retry-After it is sent again until the deadline, if there
  * is one. */
 enum { DISPATCH_ATTEMPTS = 6 };
+/* The time that these attempts take together, roughly: the waits between them are random. */
+enum { DISPATCH_RETRY_MS = 10000 };
 
 /* most: concurrent requests, at least 1.  deadline: a time of the same clock, -1 for none.  The struct must not be moved
  * afterwards; it is used until dispatch_idle(), and then owns nothing. */
@@ -83,6 +85,9 @@ int64_t dispatch_wake(const struct dispatch *d);
  * how many milliseconds the same request waits; -1: the answer was final. */
 int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answer *answer,
                         int64_t now);
+
+/* How long a request is sent again from now on, roughly: not beyond the deadline. */
+int64_t dispatch_retry_ms(const struct dispatch *d, int64_t now);
 
 /* Starts no further tasks.  Answers to requests that were sent are waited for, and their tasks continue to their end,
  * so that no step is left half done.  For a task that wrote nothing the caller may answer FAILURE_GIVEN_UP instead. */

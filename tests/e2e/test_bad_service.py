@@ -117,30 +117,30 @@ class NoServiceTest(BadAnswerCase):
         host = "x" * 70     # longer than a label may be: no name server has to be asked
         result = self.expect(1, "plan", "--timeout", "2s", self.specs, endpoint=f"https://{host}")
         lines = result.err.splitlines()
-        self.assertRegex(lines[0], rf"\Aflowsync: {FIRST}could not resolve host {host}; trying again in 0\.\d s\Z")
-        self.assertEqual(lines[-1], f"flowsync: error: {FIRST}could not resolve host {host}")
+        self.assertEqual(lines, [f"flowsync: could not resolve host {host}; trying for 2 s",
+                                 f"flowsync: error: {FIRST}could not resolve host {host}"])
 
     def test_a_socket_that_is_not_there(self):
         sentence = self.only_error(1, "plan", "--timeout", "2s", self.specs,
                                    endpoint=f"unix:{self.tmp}/socket")
-        self.assertEqual(sentence, FIRST + f"could not connect to {self.tmp}/socket: No such file or directory")
+        self.assertEqual(sentence, FIRST + f"could not connect to {self.tmp}/socket: No such file or directory; "
+                         "is `flowsync serve` running?")
 
     def test_a_service_that_is_down_is_waited_for_and_that_is_told_at_once(self):
         address = self.service.address
         self.service.stop()
         process = self.start("plan", "-o", "json", self.specs)
-        self.assertRegex(process.stderr.readline(),
-                         rf"\Aflowsync: {FIRST}connection refused by {address} \(is flowsync serve running\?\); "
-                         r"trying again in 0\.\d s\n\Z")
+        self.assertEqual(process.stderr.readline(),
+                         f"flowsync: connection refused by {address}; is `flowsync serve` running? trying for 10 s\n")
         self.service.start()
         result = self.finish(process)
-        self.assertEqual((result.code, result.json()["outcome"]), (0, "changes-pending"))
+        self.assertEqual((result.code, result.err, result.json()["outcome"]), (0, "", "changes-pending"))
 
     def test_a_service_that_stays_down_is_given_up_when_the_time_is_over(self):
         address = self.service.address
         self.service.stop()
         self.assertIn(self.only_error(1, "sync", "--timeout", "1s", self.specs),
-                      (FIRST + f"connection refused by {address} (is flowsync serve running?)",
+                      (FIRST + f"connection refused by {address}; is `flowsync serve` running?",
                        # It was just trying again.
                        FIRST + f"no connection to {address} before the time was over"))
 

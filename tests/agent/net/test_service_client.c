@@ -243,7 +243,7 @@ static void a_refused_connection_on_this_machine_asks_for_the_local_service(void
 	int fd = dead_port(&address);
 
 	client_open(&c, arena_printf(&c.arena, "http://localhost:%d", ntohs(address.sin_port)));
-	assert_unsent(&c, arena_printf(&c.arena, "connection refused by localhost:%d (is flowsync serve running?)",
+	assert_unsent(&c, arena_printf(&c.arena, "connection refused by localhost:%d; is `flowsync serve` running?",
 	                               ntohs(address.sin_port)), false);
 	close(fd);
 }
@@ -486,7 +486,7 @@ static void a_certificate_is_verified_always(void **state)
 	char dir[] = "/tmp/flowsync-test-XXXXXX";
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(client_done) struct client unknown = { 0 }, other_name = { 0 }, good = { 0 }, bad_file = { 0 };
-	CLEANUP(client_done) struct client no_tls = { 0 };
+	CLEANUP(client_done) struct client no_tls = { 0 }, no_http = { 0 };
 	struct badserver tls_server;
 
 	assert_non_null(mkdtemp(dir));
@@ -517,10 +517,14 @@ static void a_certificate_is_verified_always(void **state)
 	              "the file of certificate authorities holds no certificate in PEM form", true);
 
 	client_open(&no_tls, arena_printf(&a, "https://127.0.0.1:%s", server.name));
-	assert_unsent(&no_tls,
-	              arena_printf(&a, "the TLS handshake with 127.0.0.1:%s failed (is it http:// instead of "
-	                           "https://?)", server.name),
-	              false);
+	assert_unsent(&no_tls, arena_printf(&a, "127.0.0.1:%s does not speak TLS (is it http:// instead of https://?)",
+	                                    server.name), true);
+
+	client_open(&no_http, arena_printf(&a, "http://localhost:%s", tls_server.name));
+	answer = ask(&no_http, OP_LIST, "/echo", NULL);
+	assert_string_equal(answer.error, arena_printf(&a, "localhost:%s speaks TLS (is it https:// instead of http://?)",
+	                                               tls_server.name));
+	assert_true(answer.hopeless);
 
 	badserver_stop(&tls_server);
 	assert_int_equal(system(arena_printf(&a, "rm -r %s", dir)), 0);

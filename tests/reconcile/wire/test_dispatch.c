@@ -817,6 +817,18 @@ static void a_stop_ends_what_a_hurry_still_waits_for(void **state)
 	assert_true(w.stopped);
 }
 
+static void a_request_is_sent_again_for_ten_seconds_within_the_deadline(void **state)
+{
+	static const struct { int64_t deadline, now, wanted; } cases[] = {
+		{ -1, 5000, 10000 }, { 20000, 5000, 10000 }, { 20000, 17000, 3000 },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dispatch d;
+		dispatch_init(&d, 1, cases[i].deadline, 1);
+		assert_int_equal(dispatch_retry_ms(&d, cases[i].now), cases[i].wanted);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -843,6 +855,7 @@ int main(void)
 		cmocka_unit_test(the_deadline_ends_waits_as_stop_does),
 		cmocka_unit_test(a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes),
 		cmocka_unit_test(an_answer_after_the_deadline_is_final),
+		cmocka_unit_test(a_request_is_sent_again_for_ten_seconds_within_the_deadline),
 		cmocka_unit_test(a_401_stops_everything),
 		cmocka_unit_test(a_long_answer_is_cut_while_it_waits),
 		cmocka_unit_test(a_hurry_ends_all_waits_and_lets_fresh_tasks_begin),
