@@ -12,7 +12,7 @@ struct node *tree_json(struct arena *a, const char *text)
 	struct node *n = NULL;
 	struct err err;
 
-	if (!json_read(a, text, strlen(text), &n, &err))
+	if (!json_read_answer(a, text, strlen(text), &n, &err))
 		fail_msg("%s: %s", err.msg, text);
 	return n;
 }

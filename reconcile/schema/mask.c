@@ -151,6 +151,9 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 		return cover_value(a, cover, at, n);
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT)
 		return cover_value(a, cover, at, n);
+	/* Whatever a text, list or object that could not be read holds; a number is none of our secrets. */
+	if (n->kind == NODE_RAW && strchr("\"[{", *n->text))
+		return cover_value(a, cover, at, n);
 	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
 		return cover_entries(a, cover, at, f, n);
 	if (n->kind != NODE_TEXT)

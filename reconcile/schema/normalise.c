@@ -125,7 +125,7 @@ static struct node *normalise_value(const struct pass *p, const struct field *f,
 		return normalise_list(p, f, n, kind);
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT && *n->text && p->form != FORM_DECLARED)
 		out = node_bool(p->arena, true);
-	else if ((flags & FIELD_TEXT_OF) && n->kind != NODE_NULL && n->kind != NODE_TEXT)
+	else if ((flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT)
 		out = node_text(p->arena, node_scalar_text(p->arena, n));
 	else
 		return (struct node *)n;

@@ -17,6 +17,16 @@
 struct scan {
 	const char *start, *at, *end;
 	int depth;
+	struct arena *arena;	/* NULL: a value that no tree can hold is refused; else it becomes a NODE_RAW */
+	bool is_raw;		/* the last word was such a value */
+	struct raw_part *raw;	/* in the order of the source */
+	size_t raw_count, raw_room;
+};
+
+/* A value that no tree can hold, or a key. */
+struct raw_part {
+	const char *from, *to;
+	bool is_key;
 };
 
 static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, const char *fmt, ...)
@@ -28,6 +38,13 @@ static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, cons
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
 	return err_set(err, "%s at byte %zu", buf_str(&text), (size_t)(s->at - s->start) + 1);
+}
+
+/* For what no tree can hold. */
+static bool refuse_or_keep_raw(struct scan *s, struct err *err, const char *text)
+{
+	s->is_raw = true;
+	return s->arena || refuse_json(s, err, "%s", text);
 }
 
 bool json_can_hold(const char *bytes, size_t len)
@@ -46,18 +63,20 @@ static bool scan_json_text(struct scan *s, struct err *err)
 {
 	for (s->at++; s->at < s->end && *s->at != '"'; ) {
 		size_t len = utf8_length(s->at, (size_t)(s->end - s->at));
-		if (len == 0)
-			return refuse_json(s, err, "not JSON: a string that is not UTF-8");
-		if ((unsigned char)*s->at < ' ')
-			return refuse_json(s, err, "not JSON: a control character that is not escaped");
-		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0)
-			return refuse_json(s, err, "a text with a NUL character");
+		if (len == 0 && !refuse_or_keep_raw(s, err, "not JSON: a string that is not UTF-8"))
+			return false;
+		if ((unsigned char)*s->at < ' ' &&
+		    !refuse_or_keep_raw(s, err, "not JSON: a control character that is not escaped"))
+			return false;
+		if (s->end - s->at >= 6 && memcmp(s->at, "\\u0000", 6) == 0 &&
+		    !refuse_or_keep_raw(s, err, "a text with a NUL character"))
+			return false;
 		if (*s->at == '\\' && s->end - s->at > 1) {
 			s->at++;	/* the escaped character, which is ASCII, so it is as long as the backslash */
 			if (!isascii((unsigned char)*s->at))
 				return refuse_json(s, err, "not JSON: invalid string sequence");
 		}
-		s->at += len;
+		s->at += len ? len : 1;
 	}
 	if (s->at == s->end)
 		return err_set(err, "not JSON: it ends inside a string");
@@ -117,6 +136,25 @@ static size_t json_word_length(const struct scan *s)
 	return len;
 }
 
+/* Python writes these, although JSON does not have them. */
+static bool is_not_finite(const char *p, size_t len)
+{
+	static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (len == strlen(words[i]) && memcmp(p, words[i], len) == 0)
+			return true;
+	return false;
+}
+
+static bool is_past_double(const char *p, size_t len)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	buf_add(&text, p, len);
+	return isinf(strtod(buf_str(&text), NULL));
+}
+
 static bool scan_json_word(struct scan *s, struct err *err)
 {
 	static const char *const literals[] = { "true", "false", "null" };
@@ -134,40 +172,96 @@ static bool scan_json_word(struct scan *s, struct err *err)
 	if (len == 0)
 		return refuse_json(s, err, "not JSON: a control character");
 	int shown = len < 40 ? len : 40;
-	if (scan_number(s->at, s->at + len, &is_real) != s->at + len)
+	if (s->arena && is_not_finite(s->at, len))
+		s->is_raw = true;
+	else if (scan_number(s->at, s->at + len, &is_real) != s->at + len)
 		return refuse_json(s, err, "not JSON: found \"%.*s\"", shown, s->at);
-	if (!is_real && !fits_int64(s->at, len))
-		return refuse_json(s, err, "an integer past 64 bits");
+	else if (!is_real && !fits_int64(s->at, len) && !refuse_or_keep_raw(s, err, "an integer past 64 bits"))
+		return false;
+	else if (is_real && is_past_double(s->at, len) && !refuse_or_keep_raw(s, err, "a number that is too large"))
+		return false;
 	s->at += len;
 	return true;
 }
 
-static bool scan_json(const char *bytes, size_t len, struct err *err)
+static bool scan_json_token(struct scan *s, struct err *err)
 {
-	struct scan s = { bytes, bytes, bytes + len };
+	switch (*s->at) {
+	case '[': case '{':
+		s->at++;
+		return ++s->depth <= JSON_MAX_DEPTH || s->arena ||
+		       (s->at--, refuse_json(s, err, "nested more than %d deep", JSON_MAX_DEPTH));
+	case ']': case '}':
+		s->depth--;
+		s->at++;
+		return true;
+	case '"':
+		return scan_json_text(s, err);
+	default:
+		return scan_json_word(s, err);
+	}
+}
 
-	while (s.at < s.end) {
-		switch (*s.at) {
-		case '[': case '{':
-			if (++s.depth > JSON_MAX_DEPTH)
-				return refuse_json(&s, err, "nested more than %d deep", JSON_MAX_DEPTH);
-			s.at++;
-			break;
-		case ']': case '}':
-			s.depth--;
-			s.at++;
-			break;
-		case ' ': case '\t': case '\r': case '\n': case ',': case ':':
-			s.at++;
-			break;
-		case '"':
-			if (!scan_json_text(&s, err))
-				return false;
-			break;
-		default:
-			if (!scan_json_word(&s, err))
-				return false;
-		}
+static void skip_json_space(struct scan *s)
+{
+	while (s->at < s->end && strchr(" \t\r\n,:", *s->at) && *s->at)
+		s->at++;
+}
+
+static void keep_raw(struct scan *s, const char *from, bool is_key)
+{
+	arena_grow(s->arena, s->raw, s->raw_count, s->raw_room);
+	s->raw[s->raw_count++] = (struct raw_part){ from, s->at, is_key };
+}
+
+/* Scans on until lists and objects are nested no more than this deep. */
+static bool scan_json_to_depth(struct scan *s, int depth, struct err *err)
+{
+	while (s->depth > depth) {
+		skip_json_space(s);
+		if (s->at == s->end)
+			break;		/* json-c finds that it ends too early */
+		if (!scan_json_token(s, err))
+			return false;
+	}
+	return true;
+}
+
+/* After a key that no tree can hold: its value is not read either. */
+static bool scan_raw_value(struct scan *s, struct err *err)
+{
+	skip_json_space(s);
+	const char *from = s->at;
+	int depth = s->depth;
+	if (s->at < s->end && (!scan_json_token(s, err) || !scan_json_to_depth(s, depth, err)))
+		return false;
+	keep_raw(s, from, false);
+	return true;
+}
+
+static bool is_json_key(const struct scan *s)
+{
+	const char *p = s->at;
+
+	while (p < s->end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n'))
+		p++;
+	return p < s->end && *p == ':';
+}
+
+static bool scan_json(struct scan *s, struct err *err)
+{
+	for (skip_json_space(s); s->at < s->end; skip_json_space(s)) {
+		const char *from = s->at;
+		s->is_raw = false;
+		if (!scan_json_token(s, err))
+			return false;
+		bool too_deep = s->depth > JSON_MAX_DEPTH, is_key = s->is_raw && is_json_key(s);
+		if (too_deep && !scan_json_to_depth(s, JSON_MAX_DEPTH, err))
+			return false;
+		if (too_deep || s->is_raw)
+			keep_raw(s, from, is_key);
+		if (is_key && !scan_raw_value(s, err))
+			return false;
 	}
 	return true;
 }
@@ -179,49 +273,78 @@ static bool is_json_blank(const char *bytes, size_t len)
 	return len == 0;
 }
 
-static bool convert_real(struct arena *a, json_object *from, struct node *n, struct err *err)
+/* What stands for a NODE_RAW where json-c reads: no number of the source that json-c gets is past a double. */
+#define RAW_NUMBER	"1e9999"
+
+/* A raw part as text that can be written as UTF-8 again. */
+static const char *raw_text(struct arena *a, const struct raw_part *part)
 {
-	n->kind = NODE_REAL;
-	n->real = json_object_get_double(from);
-	n->text = arena_strdup(a, json_object_to_json_string(from));	/* as it was written */
-	return isfinite(n->real) || err_set(err, "a number that is too large");
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+
+	if (is_not_finite(part->from, (size_t)(part->to - part->from)))
+		return "null";
+	for (const char *p = part->from; p < part->to; ) {
+		size_t len = utf8_length(p, (size_t)(part->to - p));
+		if (len == 0)
+			buf_adds(&out, "\\ufffd");
+		else if ((unsigned char)*p < ' ')
+			buf_addc(&out, ' ');
+		else
+			buf_add(&out, p, len);
+		p += len ? len : 1;
+	}
+	return arena_strdup(a, buf_str(&out));
 }
 
-static struct node *convert_value(struct arena *a, json_object *from, struct err *err);
+struct converter {
+	struct arena *arena;
+	const struct scan *scan;
+};
 
-static bool convert_array(struct arena *a, json_object *from, struct node *n, struct err *err)
+static void convert_real(const struct converter *c, json_object *from, struct node *n)
+{
+	const char *text = json_object_to_json_string(from);
+
+	n->kind = NODE_REAL;
+	n->real = json_object_get_double(from);
+	if (isfinite(n->real)) {
+		n->text = arena_strdup(c->arena, text);		/* as it was written */
+		return;
+	}
+	n->kind = NODE_RAW;
+	n->text = raw_text(c->arena, &c->scan->raw[strtoul(text + strlen(RAW_NUMBER), NULL, 10)]);
+}
+
+static struct node *convert_value(const struct converter *c, json_object *from);
+
+static void convert_array(const struct converter *c, json_object *from, struct node *n)
 {
 	n->kind = NODE_LIST;
 	n->count = n->room = json_object_array_length(from);
-	n->entries = n->count ? arena_new(a, struct entry, n->count) : NULL;
+	n->entries = n->count ? arena_new(c->arena, struct entry, n->count) : NULL;
 	for (size_t i = 0; i < n->count; i++)
-		if (!(n->entries[i].value = convert_value(a, json_object_array_get_idx(from, i), err)))
-			return false;
-	return true;
+		n->entries[i].value = convert_value(c, json_object_array_get_idx(from, i));
 }
 
 /* json-c has kept only the last of two equal keys, so equal keys need not be looked for. */
-static bool convert_object(struct arena *a, json_object *from, struct node *n, struct err *err)
+static void convert_object(const struct converter *c, json_object *from, struct node *n)
 {
 	n->kind = NODE_MAP;
 	n->room = json_object_object_length(from);
-	n->entries = n->room ? arena_new(a, struct entry, n->room) : NULL;
+	n->entries = n->room ? arena_new(c->arena, struct entry, n->room) : NULL;
 	json_object_object_foreach(from, key, child) {
-		struct node *value = convert_value(a, child, err);
-		if (!value)
-			return false;
 		assert(n->entries);
-		n->entries[n->count++] = (struct entry){ .key = arena_strdup(a, key), .value = value };
+		n->entries[n->count++] = (struct entry){
+			.key = arena_strdup(c->arena, key), .value = convert_value(c, child),
+		};
 	}
-	node_index(a, n);
-	return true;
+	node_index(c->arena, n);
 }
 
 /* Depth is bounded by scan_json(). */
-static struct node *convert_value(struct arena *a, json_object *from, struct err *err)
+static struct node *convert_value(const struct converter *c, json_object *from)
 {
-	struct node *n = node_null(a);
-	bool ok = true;
+	struct node *n = node_null(c->arena);
 
 	switch (json_object_get_type(from)) {
 	case json_type_null:
@@ -236,19 +359,19 @@ static struct node *convert_value(struct arena *a, json_object *from, struct err
 		break;
 	case json_type_string:
 		n->kind = NODE_TEXT;
-		n->text = arena_strdup(a, json_object_get_string(from));
+		n->text = arena_strdup(c->arena, json_object_get_string(from));
 		break;
 	case json_type_double:
-		ok = convert_real(a, from, n, err);
+		convert_real(c, from, n);
 		break;
 	case json_type_array:
-		ok = convert_array(a, from, n, err);
+		convert_array(c, from, n);
 		break;
 	case json_type_object:
-		ok = convert_object(a, from, n, err);
+		convert_object(c, from, n);
 		break;
 	}
-	return ok ? n : NULL;
+	return n;
 }
 
 /* ---- text that is not ASCII ---- */
@@ -302,6 +425,29 @@ static size_t position_in_source(const char *bytes, size_t len, size_t at)
 	return (size_t)(p - bytes);
 }
 
+static void write_json_text(struct buf *out, const char *text);
+
+/* The source for json-c: ASCII, and without the raw parts. */
+static void write_for_json_c(const struct scan *s, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *from = s->start;
+
+	for (size_t i = 0; i < s->raw_count; i++) {
+		const struct raw_part *part = &s->raw[i];
+		write_in_ascii(from, (size_t)(part->from - from), out);
+		if (part->is_key) {
+			CLEANUP(buf_done) struct buf key = BUF_TEXT;
+			write_json_text(&key, raw_text(&a, part));
+			write_in_ascii(buf_str(&key), key.len, out);
+		} else {
+			buf_addf(out, " " RAW_NUMBER "%zu ", i);	/* apart from a number beside it, which is no JSON */
+		}
+		from = part->to;
+	}
+	write_in_ascii(from, (size_t)(s->end - from), out);
+}
+
 static void json_object_putp(json_object **object)
 {
 	json_object_put(*object);
@@ -312,17 +458,19 @@ static void free_tokener(json_tokener **tokener)
 	json_tokener_free(*tokener);
 }
 
-bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
+static bool read_scanned(struct arena *a, struct scan *s, struct node **out, struct err *err)
 {
+	size_t len = (size_t)(s->end - s->start);
+
 	if (len > INT_MAX)
 		return err_set(err, "JSON of more than 2 GiB");
-	if (!scan_json(bytes, len, err))
+	if (!scan_json(s, err))
 		return false;
-	if (is_json_blank(bytes, len))
+	if (is_json_blank(s->start, len))
 		return err_set(err, "nothing, where JSON was expected");
 
 	CLEANUP(buf_done) struct buf ascii = BUF(INT_MAX);
-	write_in_ascii(bytes, len, &ascii);
+	write_for_json_c(s, &ascii);
 	if (ascii.full)
 		return err_set(err, "JSON of more than 2 GiB");
 
@@ -339,15 +487,23 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
 	}
 	if (e == json_tokener_continue)
 		return err_set(err, "not JSON: it ends too early");
+	if (e != json_tokener_success && s->raw_count)
+		return err_set(err, "not JSON: %s", json_tokener_error_desc(e));
 	if (e != json_tokener_success)
 		return err_set(err, "not JSON: %s at byte %zu", json_tokener_error_desc(e),
-		               position_in_source(bytes, len, json_tokener_get_parse_end(tokener)) + 1);
-
-	struct node *n = convert_value(a, root, err);
-	if (!n)
-		return false;
-	*out = n;
+		               position_in_source(s->start, len, json_tokener_get_parse_end(tokener)) + 1);
+	*out = convert_value(&(struct converter){ a, s }, root);
 	return true;
+}
+
+bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
+{
+	return read_scanned(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len }, out, err);
+}
+
+bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
+{
+	return read_scanned(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len, .arena = a }, out, err);
 }
 
 struct json_writer {
@@ -442,6 +598,7 @@ static void write_json_node(const struct json_writer *w, const struct node *n, i
 	case NODE_INT:  buf_addf(w->out, "%lld", (long long)n->integer); break;
 	case NODE_REAL: write_json_real(w, n); break;
 	case NODE_TEXT: write_json_text(w->out, n->text); break;
+	case NODE_RAW:  buf_adds(w->out, n->text); break;
 	case NODE_LIST:
 	case NODE_MAP:  write_json_entries(w, n, depth); break;
 	}

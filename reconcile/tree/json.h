@@ -14,6 +14,11 @@ enum { JSON_MAX_DEPTH = 64 };
  * where known, at which byte. */
 bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
 
+/* The same for the answer of a service, in which one odd value must not hide the others: a value that is refused above
+ * for its size, depth, bytes or NUL, and NaN and Infinity, become a NODE_RAW.  So does the value of a key with such
+ * bytes; that key is kept as it was written, with its quotes. */
+bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
+
 enum json_style {
 	JSON_COMPACT,	/* one line, no spaces, keys in their order */
 	JSON_PRETTY,	/* two spaces, keys in their order */

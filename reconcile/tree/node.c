@@ -316,7 +316,8 @@ int node_order(const struct node *a, const struct node *b)
 	case NODE_BOOL: return ORDER(a->boolean, b->boolean);
 	case NODE_INT:  return ORDER(a->integer, b->integer);
 	case NODE_REAL: return order_reals(a->real, b->real);
-	case NODE_TEXT: return strcmp(a->text, b->text);
+	case NODE_TEXT:
+	case NODE_RAW:  return strcmp(a->text, b->text);
 	case NODE_LIST: return order_lists(a, b);
 	case NODE_MAP:  return order_maps(a, b);
 	}
@@ -365,6 +366,7 @@ const char *node_kind_words(enum node_kind kind)
 		[NODE_INT] = "a number",
 		[NODE_REAL] = "a number with a fraction",
 		[NODE_TEXT] = "a text",
+		[NODE_RAW] = "a value that cannot be read",
 		[NODE_LIST] = "a list",
 		[NODE_MAP] = "a mapping",
 	};

@@ -12,7 +12,9 @@
 #include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
-enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_REAL, NODE_TEXT, NODE_LIST, NODE_MAP };
+/* NODE_RAW: a JSON value of a service's answer that no other kind can hold (an integer past 64 bits, 70 nested lists).
+ * It equals only itself, and is sent back as it was written. */
+enum node_kind { NODE_NULL, NODE_BOOL, NODE_INT, NODE_REAL, NODE_TEXT, NODE_RAW, NODE_LIST, NODE_MAP };
 
 struct entry {
 	const char *key;	/* NULL in a list */
@@ -26,7 +28,7 @@ struct node {
 	bool boolean;		/* NODE_BOOL */
 	int64_t integer;	/* NODE_INT */
 	double real;		/* NODE_REAL */
-	const char *text;	/* NODE_TEXT: the text; other scalars: as it was written, or NULL */
+	const char *text;	/* NODE_TEXT: the text; NODE_RAW: the JSON; other scalars: as it was written, or NULL */
 	bool secret;		/* masked whatever the field table says: mask_mark() */
 	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
 	size_t count, room;

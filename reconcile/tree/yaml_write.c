@@ -107,6 +107,7 @@ static void write_scalar(struct buf *out, const struct node *n)
 	case NODE_INT:  buf_addf(out, "%lld", (long long)n->integer); break;
 	case NODE_REAL: write_yaml_real(out, n); break;
 	case NODE_TEXT: write_one_line(out, n->text); break;
+	case NODE_RAW:  buf_adds(out, n->text); break;
 	case NODE_LIST: buf_adds(out, "[]"); break;
 	case NODE_MAP:  buf_adds(out, "{}"); break;
 	}

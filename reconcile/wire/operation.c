@@ -96,7 +96,7 @@ static const char *refusal_text(struct operation_task *op, const struct answer *
 	struct node *body;
 	struct err err;
 
-	if (json_read(op->arena, answer->body, answer->len, &body, &err))
+	if (json_read_answer(op->arena, answer->body, answer->len, &body, &err))
 		text = message_of_answer(op->arena, body);
 	else if (strcmp(answer->type, "text/plain") == 0)
 		text = answer->body;
@@ -146,7 +146,7 @@ bool operation_read(struct operation_task *op, const struct request *request, co
 		return err_set(&op->err, "%s: %s", request->what, answer->error);
 	if (answer->status < 200 || answer->status > 299)
 		return fail_with_status(op, request, answer);
-	if (out && !json_read(op->arena, answer->body, answer->len, out, &why))
+	if (out && !json_read_answer(op->arena, answer->body, answer->len, out, &why))
 		return fail_without_json(op, request, answer, &why);
 	return true;
 }
@@ -176,7 +176,7 @@ static struct node *json_or_null(struct arena *a, const struct answer *answer)
 	struct node *out;
 	struct err err;
 
-	return json_read(a, answer->body, answer->len, &out, &err) ? out : NULL;
+	return json_read_answer(a, answer->body, answer->len, &out, &err) ? out : NULL;
 }
 
 static enum task_next operation_call_step(struct task *task, const struct answer *answer,

@@ -1,5 +1,5 @@
 /* What was read is written and read again as the same tree, in every style; equal trees have the
- * same canonical bytes. */
+ * same canonical bytes.  As an answer of a service the same bytes give the same tree. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -35,11 +35,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf canonical = BUF_TEXT;
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct node *n;
+	struct node *n, *answer;
 	struct err err;
 
+	bool answered = json_read_answer(&a, (const char *)data, size, &answer, &err);
 	if (!json_read(&a, (const char *)data, size, &n, &err))
 		return 0;
+	REQUIRE(answered && node_equal(answer, n));
 	json_write(n, JSON_COMPACT, &text);
 	REQUIRE(node_equal(again(&a, &text), n));
 	buf_reset(&text);

@@ -120,6 +120,12 @@ static const struct {
 	{ "unknown keys of the service stay where they are known to be a workflow's",
 	  "{\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}", "{\"quota\":7,\"steps\":{\"s\":{\"novel\":{\"a\":[1]},\"none\":null}}}",
 	  NULL, "{\"steps\":{\"s\":{\"novel\":{\"a\":[1]},\"type\":\"standard\",\"imageId\":1}}}" },
+	{ "what flowsync cannot hold is sent back as it was",
+	  "{\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":1}}}",
+	  "{\"quota\":1e400,\"steps\":{\"s\":{\"imageId\":18446744073709551615,\"novel\":[18446744073709551615],"
+	  "\"parameters\":{\"env\":{\"A\":1e400,\"B\":\"x\\u0000\"}}}}}",
+	  NULL, "{\"steps\":{\"s\":{\"novel\":[18446744073709551615],\"parameters\":{\"env\":{\"A\":1e400,\"B\":\"x\\u0000\"}},"
+	  "\"type\":\"standard\",\"imageId\":1}}}" },
 	{ "env is laid over, a declared list replaces",
 	  "{\"steps\":{\"s\":{\"type\":\"standard\",\"parents\":[\"a\"],\"parameters\":{\"env\":{\"A\":\"2\"},\"secrets\":[\"x\"]}}}}",
 	  "{\"steps\":{\"s\":{\"parents\":[\"b\",\"c\"],\"parameters\":{\"env\":[{\"A\":\"1\"},{\"B\":\"1\"}],\"secrets\":[\"y\"],"

@@ -40,6 +40,8 @@ static void what_is_masked_is_what_the_design_says(void **state)
 		{ "{\"steps\":{\"s\":{\"command\":\"curl https://me:pw@h/x?t=1 && ls\",\"url\":\"https://h/x?q=a b&t='1'\"}}}",
 		  "{\"steps\":{\"s\":{\"command\":\"curl https://(masked #1)@h/x?(masked #1) && ls\","
 		  "\"url\":\"https://h/x?(masked #1)\"}}}" },
+		{ "{\"novel\":[\"https://u:p@h/\\u0000\",1e400],\"n\":18446744073709551615}",
+		  "{\"novel\":[\"(masked #1)\",1e400],\"n\":18446744073709551615}" },
 		{ "{\"novel\":{\"secretKeys\":{\"a\":\"b\"},\"list\":[\"https://u@h\"],\"n\":1}}",
 		  "{\"novel\":{\"secretKeys\":\"(masked #1)\",\"list\":[\"https://(masked #1)@h\"],\"n\":1}}" },
 	};

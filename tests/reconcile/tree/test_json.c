@@ -2,6 +2,7 @@
 #include "reconcile/tree/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,7 +105,7 @@ static void what_is_no_json_is_refused(void **state)
 		{ "[9223372036854775808]", "an integer past 64 bits at byte 2" },
 		{ "-9223372036854775809", "an integer past 64 bits at byte 1" },
 		{ "18446744073709551616", "an integer past 64 bits at byte 1" },
-		{ "1e999", "a number that is too large" },
+		{ "1e999", "a number that is too large at byte 1" },
 		/* The position counts bytes of the source, also behind text that is not ASCII. */
 		{ "[\"\xc3\xbc\",]", "not JSON: unexpected character at byte 7" },
 		{ "{\"\xf0\x9f\x98\x80\" 1}", "not JSON: object property name separator ':' expected at byte 9" },
@@ -188,6 +189,57 @@ static void nesting_has_a_limit(void **state)
 	assert_true(read_exact(&a, text + 1, 2 * JSON_MAX_DEPTH, &n, &err));
 	assert_false(read_exact(&a, text, sizeof text, &n, &err));
 	assert_string_equal(err.msg, "nested more than 64 deep at byte 65");
+}
+
+/* The answer of a service: one odd value must not hide the rest. */
+static void what_no_tree_can_hold_is_kept_raw_in_an_answer(void **state)
+{
+	char deep[2 * 70 + 1] = "", nested[2 * 70 + 40], want[2 * 70 + 40];
+	struct { const char *json, *written; } cases[] = {
+		{ "{\"a\":18446744073709551615,\"b\":1}", "{\"a\":18446744073709551615,\"b\":1}" },
+		{ "[-9223372036854775809 , 1e400, -1e400,2]", "[-9223372036854775809,1e400,-1e400,2]" },
+		{ "{\"\xc3\xa9\":\"x\\u0000\xc3\xa9\",\"b\":\"y\"}", "{\"\xc3\xa9\":\"x\\u0000\xc3\xa9\",\"b\":\"y\"}" },
+		{ "[\"a\tb\",\"\xff\",\"c\"]", "[\"a b\",\"\\ufffd\",\"c\"]" },
+		{ "[NaN,Infinity,-Infinity,1]", "[null,null,null,1]" },
+		{ "{\"k\\u0000\" : {\"a\":[1]} , \"b\":2}", "{\"\\\"k\\\\u0000\\\"\":{\"a\":[1]},\"b\":2}" },
+		{ "1e400", "1e400" },
+		{ nested, want },
+	};
+	memset(deep, '[', 70);
+	memset(deep + 70, ']', 70);
+	snprintf(nested, sizeof nested, "{\"a\":%s,\"b\":1}", deep);
+	snprintf(want, sizeof want, "{\"a\":%s,\"b\":1}", deep);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *n = NULL;
+		struct err err = { 0 };
+
+		assert_false(json_read(&a, cases[i].json, strlen(cases[i].json), &n, &err));
+		if (!json_read_answer(&a, cases[i].json, strlen(cases[i].json), &n, &err))
+			fail_msg("%s: %s", cases[i].json, err.msg);
+		assert_string_equal(json_text(&a, n), cases[i].written);
+		assert_true(node_equal(n, node_copy(&a, n)));
+	}
+}
+
+static void what_is_no_json_is_refused_in_an_answer_too(void **state)
+{
+	static const char *const cases[] = {
+		"", "[1", "{\"a\\u0000\"", "{\"a\\u0000\":", "{\"a\\u0000\":}", "{\"a\\u0000\":1,}", "[nan]", "[1e400 2]", "[0\"\\u0000\"20]", "<html>",
+		"{\"a\\u0000\" 1}", "[\"\\x\"]", "[1e400", "[\"\\u0000",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *n = NULL;
+		struct err err = { 0 };
+		size_t len = strlen(cases[i]);
+		char *block = malloc(len ? len : 1);
+
+		memcpy(block, cases[i], len);
+		if (json_read_answer(&a, block, len, &n, &err))
+			fail_msg("%s was read", cases[i]);
+		free(block);
+	}
 }
 
 static void what_is_no_utf8_is_written_as_the_character_for_that(void **state)
@@ -280,6 +332,8 @@ int main(void)
 		cmocka_unit_test(an_escaped_character_is_the_same_as_a_plain_one),
 		cmocka_unit_test(a_nul_byte_is_refused),
 		cmocka_unit_test(nesting_has_a_limit),
+		cmocka_unit_test(what_no_tree_can_hold_is_kept_raw_in_an_answer),
+		cmocka_unit_test(what_is_no_json_is_refused_in_an_answer_too),
 		cmocka_unit_test(what_is_no_utf8_is_written_as_the_character_for_that),
 		cmocka_unit_test(what_json_can_hold_stays_what_it_is),
 		cmocka_unit_test(numbers_that_json_lacks_are_written_as_it_can),

@@ -132,6 +132,14 @@ static void a_list_is_whole_or_none(void **state)
 		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
 		{ { { .body = PAGE("1", "1", ITEM("0", "a")) } }, P1 "done\n", NULL,
 		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		/* what cannot be read is never taken for absent */
+		{ { { .body = PAGE("1", "1", ITEM("18446744073709551615", "a")) } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		{ { { .body = PAGE("1", "1", ITEM("1", "a\\u0000")) } }, P1 "done\n", NULL,
+		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
+		/* an odd value in another key hides nothing */
+		{ { { .body = PAGE("1", "2", "{\"id\":1,\"name\":\"a\",\"quota\":18446744073709551615,\"f\":1e400,\"note\":\"\\u0000\"},"
+		                   ITEM("2", "b")) } }, P1 "done\n", "1 2", NULL },
 		{ { { .body = PAGE("1", "1", "null") } }, P1 "done\n", NULL,
 		  "list workflows, page 1: expected workflows with an \"id\" and a \"name\", found an answer of another shape" },
 	};
@@ -164,7 +172,8 @@ static void a_deep_answer_is_refused(void **state)
 	operation_list_init(&list, &a);
 	assert_string_equal(play(&a, &list.op.task, script, 1), P1 "done\n");
 	assert_false(list.op.ok);
-	assert_non_null(strstr(list.op.err.msg, "list workflows, page 1: the answer cannot be read: "));
+	assert_string_equal(list.op.err.msg,
+	    "list workflows, page 1: expected a list under \"workflows\", found an answer of another shape");
 }
 
 static void a_name_is_looked_up_exactly_and_percent_encoded(void **state)
@@ -430,6 +439,8 @@ static void what_is_no_workflow_is_no_answer_to_describe(void **state)
 		{ "{\"id\":12,\"steps\":{}}", "a text under \"name\"" },
 		{ "{\"id\":12,\"name\":\"n\"}", "an object under \"steps\"" },
 		{ "{\"id\":12,\"name\":\"n\",\"steps\":[]}", "an object under \"steps\"" },
+		{ "{\"id\":12,\"name\":\"\\u0000\",\"steps\":{}}", "a text under \"name\"" },
+		{ "{\"id\":12e999,\"name\":\"n\",\"steps\":{}}", "a number under \"id\"" },
 		{ "{\"id\":13,\"name\":\"n\",\"steps\":{}}", "12 under \"id\"" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
