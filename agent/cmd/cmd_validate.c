@@ -80,7 +80,7 @@ static void cmd_validate_log_counts(struct context *ctx, const struct specs *spe
 static int cmd_validate_run(struct context *ctx)
 {
 	struct diagnostics faults = { .arena = ctx->arena };
-	struct specs specs = { .arena = ctx->arena };
+	struct specs specs = { .arena = ctx->arena, .local = true };
 	struct source_files files = { 0 };
 
 	for (size_t i = 0; i < ctx->argument_count; i++)

@@ -176,7 +176,7 @@ void workflow_session_log_warnings(struct context *ctx, struct diagnostics *faul
 static bool workflow_session_read_spec(struct context *ctx, const char *file, bool partial, struct spec *out,
                                        struct diagnostics *faults)
 {
-	struct specs specs = { .arena = ctx->arena, .partial = partial };
+	struct specs specs = { .arena = ctx->arena, .partial = partial, .local = connection_is_local(ctx) };
 	struct source_files files = { 0 };
 
 	if (!source_file_read(ctx->arena, file, &files, faults) ||

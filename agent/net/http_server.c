@@ -224,6 +224,8 @@ static enum MHD_Result send_answer(struct http_server *s, struct server_request 
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
 	if (r->retry_after)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, buf_str(&number));
+	if (*r->warning)
+		MHD_add_response_header(response, "x-flowsync-warning", r->warning);
 	if (r->status == 413 || x->connection->reserved || atomic_load(&s->stopping))
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	result = MHD_queue_response(connection, (unsigned)r->status, response);

@@ -35,6 +35,7 @@ struct http_response {
 	struct buf body;
 	const char *allow;		/* of a 405, static text; NULL: no such header */
 	unsigned retry_after;		/* seconds; 0: no such header */
+	char warning[1000];		/* printable ASCII, of the header x-flowsync-warning; "": no such header */
 };
 
 struct http_handler {

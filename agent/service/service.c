@@ -139,6 +139,7 @@ static bool service_start_all(struct local_service *s, const struct local_servic
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token), .now = clock_now, .uuid = uuid_make,
 		.wake = -1, .tls = o->tls_cert, .sets_cron_times = engine && engine->crons,
+		.log = engine && engine->crons ? engine->log : NULL,
 	};
 	if (!wakeup_open(s->database, &s->api.wake, err) || !service_start_engine(s, engine, err))
 		return false;

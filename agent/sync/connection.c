@@ -37,6 +37,14 @@ bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *
 	       (!chosen && err_append(err, "%s", context_config_hint(ctx)));
 }
 
+bool connection_is_local(struct context *ctx)
+{
+	struct endpoint endpoint;
+	struct err ignored;
+
+	return connection_endpoint(ctx, &endpoint, &ignored) && (endpoint.local || endpoint.loopback);
+}
+
 /* For a message only: where flowsync serve of this state directory keeps its token; NULL if the file is not there. */
 static const char *connection_local_token_file(struct context *ctx)
 {

@@ -19,6 +19,9 @@ struct connection {
 /* Finds the service that the settings choose; opens nothing.  False, ERR_USAGE, if they choose none or two. */
 bool connection_endpoint(struct context *ctx, struct endpoint *out, struct err *err);
 
+/* True if the settings choose the embedded service or one on this machine, which is taken for `flowsync serve`. */
+bool connection_is_local(struct context *ctx);
+
 /* Reads the token, starts the embedded service if it is chosen, and makes the client; a service elsewhere is not
  * contacted yet.  ctx->arena has to outlive the connection. */
 bool connection_open(struct context *ctx, unsigned concurrency, struct connection *out, struct err *err);

@@ -153,6 +153,7 @@ static bool cycle_run_read_source(struct cycle_run *r)
 	struct err err;
 	bool ok = cycle_run_read_files(r, &err);
 
+	r->specs.local = connection_is_local(ctx);
 	for (size_t i = 0; i < files->count; i++)
 		if (files->items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,

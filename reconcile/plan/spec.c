@@ -92,7 +92,8 @@ static bool read_spec_document(struct specs *specs, const struct node *doc, stru
 		return diagnostics_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
 	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
-	good &= validate_workflow(body, specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC, faults);
+	good &= validate_workflow(body, (specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC) |
+	                          (specs->local ? VALIDATE_LOCAL : 0), faults);
 	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
 	spec.body = normalise_declared(specs->arena, body);

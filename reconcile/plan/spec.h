@@ -20,6 +20,7 @@ struct spec {
 
 struct specs {
 	struct arena *arena;		/* set by the caller; everything here lives in it */
+	bool local;			/* set by the caller: warn about what the local service cannot run */
 	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
 	struct spec *items;		/* in the order of files and documents */
 	size_t count, room;

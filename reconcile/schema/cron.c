@@ -11,7 +11,11 @@ enum { MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELD_COUNT };
 struct cron {
 	uint64_t on[FIELD_COUNT];	/* a bit for each value that fires */
 	bool any[FIELD_COUNT];		/* the field begins with "*" */
+	int second;
 };
+
+/* Blanks between fields; a block scalar in YAML ends with a line break. */
+static const char cron_blanks[] = " \t\r\n";
 
 static const struct { const char *called; int least, most; const char *const *names; } ranges[] = {
 	[MINUTE] = { "minute", 0, 59 },
@@ -70,25 +74,35 @@ static bool read_cron_part(const char **s, int field, uint64_t *on)
 	} else if (open_end) {
 		to = from;
 	}
-	if (from > to)
-		return false;
-	for (int v = from; v <= to; v += step)
-		*on |= (uint64_t)1 << v;
+	/* A range may go past the end of its field: FRI-SUN, 22-2. */
+	int values = field == WEEKDAY ? 7 : ranges[field].most - ranges[field].least + 1;
+	int length = from <= to ? to - from : to - from + values;
+	for (int i = 0; i <= length; i += step)
+		*on |= (uint64_t)1 << (ranges[field].least + (from - ranges[field].least + i) % values);
 	return true;
 }
 
-static bool read_cron_field(const char **s, int field, struct cron *cron)
+struct cron_word { const char *text; size_t len; };
+
+static bool cron_word_is(const struct cron_word *w, const char *text)
 {
-	*s += strspn(*s, " \t");
-	cron->any[field] = **s == '*';
+	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
+}
+
+static bool read_cron_field(const struct cron_word *w, int field, struct cron *cron)
+{
+	const char *s = w->text, *end = w->text + w->len;
+
+	if ((field == DAY || field == WEEKDAY) && cron_word_is(w, "?"))
+		s = "*", end = s + 1;
+	cron->any[field] = *s == '*';
 	for (;;) {
-		if (!read_cron_part(s, field, &cron->on[field]))
+		if (!read_cron_part(&s, field, &cron->on[field]))
 			return false;
-		if (**s != ',')
-			break;
-		++*s;
+		if (*s != ',')
+			return s == end;
+		++s;
 	}
-	return **s == '\0' || **s == ' ' || **s == '\t';
 }
 
 const char *cron_expand(const char *text)
@@ -98,26 +112,88 @@ const char *cron_expand(const char *text)
 		{ "@weekly", "0 0 * * 0" }, { "@daily", "0 0 * * *" }, { "@midnight", "0 0 * * *" },
 		{ "@hourly", "0 * * * *" },
 	};
-	const char *name = text + strspn(text, " \t");
-	size_t len = strcspn(name, " \t");
+	const char *name = text + strspn(text, cron_blanks);
+	size_t len = strcspn(name, cron_blanks);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strlen(names[i].name) == len && strncasecmp(name, names[i].name, len) == 0 &&
-		    name[len + strspn(name + len, " \t")] == '\0')
+		    name[len + strspn(name + len, cron_blanks)] == '\0')
 			return names[i].fields;
 	return text;
 }
 
-static bool read_cron(const char *text, struct cron *cron)
+enum { FIVE = 5, SIX = 6, SEVEN = 7 };
+
+static int split_cron(const char *text, struct cron_word words[SEVEN])
 {
-	text = cron_expand(text);
-	for (int field = 0; field < FIELD_COUNT; field++)
-		if (!read_cron_field(&text, field, cron))
-			return false;
-	/* Both 0 and 7 are Sunday. */
-	if (cron->on[WEEKDAY] & 1 << 7)
-		cron->on[WEEKDAY] |= 1;
-	return text[strspn(text, " \t")] == '\0';
+	int count = 0;
+
+	for (text += strspn(text, cron_blanks); *text; text += strspn(text, cron_blanks)) {
+		size_t len = strcspn(text, cron_blanks);
+		if (count < SEVEN)
+			words[count] = (struct cron_word){ text, len };
+		count++;
+		text += len;
+	}
+	return count;
+}
+
+bool cron_has_seconds(const char *text)
+{
+	struct cron_word words[SEVEN];
+	int count = split_cron(text, words);
+
+	return count == SIX || count == SEVEN;
+}
+
+static bool cron_err(struct err *err, const char *expected, const struct cron_word *found)
+{
+	return err_set(err, "expected %s, found \"%.*s\"", expected, (int)found->len, found->text);
+}
+
+/* The first of six or seven fields. */
+static bool read_cron_second(const struct cron_word *w, struct cron *cron, struct err *err)
+{
+	const char *s = w->text;
+
+	return (read_cron_number(&s, &cron->second) && s == w->text + w->len && cron->second < 60) ||
+	       cron_err(err, "one number from 0 to 59 as the second, which is the first of six or seven fields", w);
+}
+
+/* What has more than one meaning among six or seven fields. */
+static bool check_cron_days(const struct cron_word *day, const struct cron_word *weekday, struct err *err)
+{
+	bool any = cron_word_is(day, "*") || cron_word_is(day, "?") || cron_word_is(weekday, "*") || cron_word_is(weekday, "?");
+
+	for (size_t i = 0; i < weekday->len; i++)
+		if (weekday->text[i] >= '0' && weekday->text[i] <= '9')
+			return cron_err(err, "names such as MON as the day of the week (beside seconds some programs count "
+			                "the days from 0 and others from 1)", weekday);
+	return any || err_set(err, "expected \"*\" or \"?\" as the day of the month or as the day of the week, found "
+	                      "\"%.*s\" and \"%.*s\"", (int)day->len, day->text, (int)weekday->len, weekday->text);
+}
+
+static bool read_cron(const char *text, struct cron *cron, struct err *err)
+{
+	struct cron_word words[SEVEN];
+	int count = split_cron(cron_expand(text), words), seconds = count > FIVE;
+
+	*cron = (struct cron){ 0 };
+	if (count < FIVE || count > SEVEN)
+		return err_set(err, "expected five cron fields, or six or seven with seconds first and a year last, found %d",
+		               count);
+	if (seconds && !read_cron_second(&words[0], cron, err))
+		return false;
+	for (int field = 0; field < FIELD_COUNT; field++) {
+		const struct cron_word *w = &words[seconds + field];
+		if (!read_cron_field(w, field, cron))
+			return err_set(err, "expected %d to %d or \"*\" as the %s%s, found \"%.*s\"", ranges[field].least,
+			               ranges[field].most, ranges[field].called,
+			               seconds ? " (of six or seven fields the first one is the second)" : "", (int)w->len, w->text);
+	}
+	if (seconds && !check_cron_days(&words[seconds + DAY], &words[seconds + WEEKDAY], err))
+		return false;
+	return count < SEVEN || cron_word_is(&words[SIX], "*") || cron_err(err, "\"*\" as the year", &words[SIX]);
 }
 
 /* If both day fields are restricted, a day that fits one of them is enough, as in every cron. */
@@ -218,113 +294,76 @@ static bool next_in_day(const struct cron *cron, int64_t start, int64_t after,
 {
 	enum { FURTHEST = 15 * 60 * 60 };	/* seconds; no zone is further from UTC */
 	struct day d = { .cron = cron, .start = start, .after = after, .offset = offset };
-	time_t t = (time_t)start;
-	struct tm tm;
 
-	if (!gmtime_r(&t, &tm) || !fires_on(cron, &tm))
-		return false;
 	d.offset_before = zone_offset_at(offset, start - FURTHEST);
 	d.offset_after = zone_offset_at(offset, start + DAY_SECONDS + FURTHEST);
 	return cron->any[HOUR] && d.offset_before != d.offset_after ? next_wall_time(&d, next)
 	                                                            : next_fixed_time(&d, next);
 }
 
-static bool next_of_five_fields(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+static int days_left_in_month(const struct tm *date)
 {
-	enum { DAYS = 8 * 366 + 2 };	/* 29 February can be eight years off */
-	struct cron cron = { 0 };
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int year = date->tm_year + 1900;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-	if (!read_cron(text, &cron))
-		return false;
-	/* If the clocks are set back after midnight, a part of the day before is repeated. */
+	return days[date->tm_mon] + (leap && date->tm_mon == 1) - date->tm_mday;
+}
+
+/* Moves on by days, to the first of the next month at most. */
+static void move_date(struct tm *date, int days)
+{
+	date->tm_wday = (date->tm_wday + days) % 7;
+	if (days <= days_left_in_month(date)) {
+		date->tm_mday += days;
+		return;
+	}
+	date->tm_mday = 1;
+	date->tm_year += date->tm_mon == 11;
+	date->tm_mon = (date->tm_mon + 1) % 12;
+}
+
+static bool next_of_cron(const struct cron *cron, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
+{
+	enum { DAYS = 40 * 366 };	/* 29 February is a Sunday every 28 years, and once after 40 */
 	int64_t local = after + zone_offset_at(offset, after);
-	int64_t day = local - local % DAY_SECONDS - DAY_SECONDS;
-	for (int i = 0; i < DAYS; i++, day += DAY_SECONDS)
-		if (next_in_day(&cron, day, after, offset, next))
-			return true;
-	return false;
-}
+	/* If the clocks are set back after midnight, a part of the day before is repeated. */
+	int64_t start = local - local % DAY_SECONDS - DAY_SECONDS;
+	time_t t = (time_t)start;
+	struct tm date;
 
-bool cron_check(const char *text, struct err *err)
-{
-	struct cron cron = { 0 };
-	const char *rest = cron_expand(text);
-
-	for (int field = 0; field < FIELD_COUNT; field++) {
-		const char *word = rest + strspn(rest, " \t");
-		if (!read_cron_field(&rest, field, &cron))
-			return err_set(err, "\"%s\": expected %d to %d or \"*\" as the %s, found \"%.*s\"", text,
-			               ranges[field].least, ranges[field].most, ranges[field].called,
-			               (int)strcspn(word, " \t"), word);
-	}
-	return cron_next(text, 0, NULL, &(int64_t){ 0 }) || err_set(err, "\"%s\" never fires", text);
-}
-
-/* ---- six and seven fields ---- */
-
-struct cron_word { const char *text; size_t len; };
-
-enum { SIX = 6, SEVEN = 7 };
-
-static int split_cron(const char *text, struct cron_word *words)
-{
-	int count = 0;
-
-	for (text += strspn(text, " \t"); *text && count <= SEVEN; text += strspn(text, " \t")) {
-		size_t len = strcspn(text, " \t");
-		if (count < SEVEN)
-			words[count] = (struct cron_word){ text, len };
-		count++;
-		text += len;
-	}
-	return count;
-}
-
-static bool cron_word_is(const struct cron_word *w, const char *text)
-{
-	return strlen(text) == w->len && strncmp(w->text, text, w->len) == 0;
-}
-
-static bool cron_word_is_any(const struct cron_word *w)
-{
-	return cron_word_is(w, "*") || cron_word_is(w, "?");
-}
-
-static bool read_cron_second(const struct cron_word *w, int *out)
-{
-	const char *s = w->text;
-
-	return read_cron_number(&s, out) && s == w->text + w->len && *out < MINUTE_SECONDS;
-}
-
-/* Appends the five fields in the middle to out, if the cron has only one meaning. */
-static bool shorten_to_five_fields(const char *text, struct buf *out, int *second)
-{
-	struct cron_word words[SEVEN];
-	int count = split_cron(text, words);
-	const struct cron_word *day = &words[1 + DAY], *weekday = &words[1 + WEEKDAY];
-
-	if ((count != SIX && count != SEVEN) || !read_cron_second(&words[0], second) ||
-	    (count == SEVEN && !cron_word_is(&words[SIX], "*")) || !(cron_word_is_any(day) || cron_word_is_any(weekday)))
+	if (!gmtime_r(&t, &date))
 		return false;
-	for (size_t i = 0; i < weekday->len; i++)
-		if (weekday->text[i] >= '0' && weekday->text[i] <= '9')
-			return false;
-	for (int i = 1; i < SIX; i++)
-		buf_addf(out, "%.*s ", cron_word_is(&words[i], "?") ? 1 : (int)words[i].len, cron_word_is(&words[i], "?") ? "*" : words[i].text);
-	return true;
+	for (int day = 0, days; day < DAYS; day += days) {
+		days = cron->on[MONTH] >> (date.tm_mon + 1) & 1 ? 1 : days_left_in_month(&date) + 1;
+		if (fires_on(cron, &date) && next_in_day(cron, start + (int64_t)day * DAY_SECONDS, after, offset, next))
+			return true;
+		move_date(&date, days);
+	}
+	return false;
 }
 
 bool cron_next(const char *text, int64_t after, int64_t (*offset)(int64_t utc), int64_t *next)
 {
-	CLEANUP(buf_done) struct buf five = BUF_TEXT;
+	struct cron cron;
+	struct err err;
 	int64_t minute;
-	int second;
 
-	if (next_of_five_fields(text, after, offset, next))
-		return true;
-	if (!shorten_to_five_fields(text, &five, &second) || !next_of_five_fields(buf_str(&five), after - second, offset, &minute))
+	if (!read_cron(text, &cron, &err) || !next_of_cron(&cron, after - cron.second, offset, &minute))
 		return false;
-	*next = minute + second;
+	*next = minute + cron.second;
 	return true;
+}
+
+bool cron_check(const char *text, struct err *err)
+{
+	struct cron_word words[SEVEN];
+	struct cron cron;
+
+	if (!read_cron(text, &cron, err))
+		return false;
+	if (next_of_cron(&cron, 0, NULL, &(int64_t){ 0 }))
+		return true;
+	return cron_err(err, "a day of the month that one of its months has",
+	                &words[(split_cron(cron_expand(text), words) > FIVE) + DAY]);
 }

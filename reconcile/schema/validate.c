@@ -15,6 +15,7 @@ struct step_name { const char *name; size_t index; };
 
 struct check {
 	enum validate_as as;
+	bool runs_here;			/* the local service is to execute the workflow */
 	const char *root;		/* prefix of pointers in messages; NULL: none */
 	const struct node *steps;	/* of the workflow; NULL: none */
 	struct step_name *names;	/* of the steps that are not null, sorted: a file may hold thousands */
@@ -105,19 +106,13 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 {
 	const char *expanded = cron_expand(n->text);
 	struct err err;
-	size_t fields = 0;
 
-	for (const char *s = n->text; *(s += strspn(s, " \t")); s += strcspn(s, " \t"))
-		fields++;
 	if (expanded != n->text)
-		diagnostics_warn(c->faults, n->at, "%s: expected five cron fields, found \"%s\"; write \"%s\"",
-		                 place_text(c, path), n->text, expanded);
-	else if (fields < 5 || fields > 7)
-		diagnostics_warn(c->faults, n->at,
-		                 "%s: expected five cron fields, or six or seven with seconds first and a "
-		                 "year last, found %zu", place_text(c, path), fields);
-	else if (fields == 5 && !cron_check(n->text, &err))
-		diagnostics_warn(c->faults, n->at, "%s: %s", place_text(c, path), err.msg);
+		diagnostics_warn(c->faults, n->at, "%s: \"%s\" means \"%s\"; write that for a service that does not know "
+		                 "such names", place_text(c, path), n->text, expanded);
+	else if ((c->runs_here || !cron_has_seconds(n->text)) && !cron_check(n->text, &err))
+		diagnostics_warn(c->faults, n->at, "%s: \"%s\" never fires%s: %s", place_text(c, path), n->text,
+		                 cron_has_seconds(n->text) ? " on the local service" : "", err.msg);
 }
 
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
@@ -467,7 +462,8 @@ bool validate_workflow(const struct node *body, enum validate_as as, struct diag
 {
 	const struct node *steps = node_get(body, "steps");
 	struct check c = {
-		.as = as, .faults = faults, .arena = faults->arena,
+		.as = as & ~VALIDATE_LOCAL, .runs_here = as & VALIDATE_LOCAL,
+		.faults = faults, .arena = faults->arena,
 		.steps = steps && steps->kind == NODE_MAP ? steps : NULL,
 	};
 	size_t before = faults->errors;

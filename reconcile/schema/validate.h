@@ -10,6 +10,7 @@ enum validate_as {
 	VALIDATE_PATCH,		/* what a person lays over an existing workflow: keys are required inside of lists only, a
 				 * step without type may be of any type, and its parents may be steps of the workflow */
 	VALIDATE_REQUEST,	/* what a client sends: numbers in env give no warning */
+	VALIDATE_LOCAL = 1 << 4,	/* beside one of these: warn about what the local service cannot run */
 };
 
 /* Adds every error of body: unknown fields (with the nearest known one, or what to write instead), wrong types (with an

@@ -174,7 +174,7 @@ specs/a.yaml:4:38: warning: this is true here, as in YAML 1.1, but text in YAML 
 specs/b.yaml:3:16: warning: this is an octal number here, as in YAML 1.1, but a decimal number in YAML 1.2: """
                          """quote it if text is meant
 specs/b.yaml:3:55: warning: /steps/s/parameters/env/A: expected text, found a number; quote it, it is sent as text
-specs/b.yaml:4:19: warning: /triggers/0/cron: expected five cron fields, or six or seven with seconds first and a """
+specs/b.yaml:4:19: warning: /triggers/0/cron: "1 2 3" never fires: expected five cron fields, or six or seven with seconds first and a """
                          """year last, found 3
 specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the service's own tool ignores it
 """)

@@ -6,6 +6,7 @@
 #include "agent/service/api/execution_json.h"
 #include "agent/service/api/api_request.h"
 #include "agent/service/api/execution_handlers.h"
+#include "agent/service/engine/cron_time.h"
 #include "agent/service/engine/wakeup.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
@@ -99,6 +100,32 @@ static void reply_empty_object(struct api_request *r)
 
 /* ---- handlers that write ---- */
 
+static void put_warnings(struct api_request *r, const struct diagnostics *diagnostics)
+{
+	CLEANUP(buf_done) struct buf text = BUF(sizeof r->response->warning - 1);
+
+	for (size_t i = 0; i < diagnostics->count; i++)
+		buf_addf(&text, "%s%s", i ? "; " : "", diagnostics->items[i].message);
+	strcpy(r->response->warning, buf_str(&text));
+	for (char *c = r->response->warning; *c; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
+static void log_dead_crons(const struct api_request *r, const struct stored_workflow *w)
+{
+	for (size_t i = 0; r->api->log && i < w->trigger_count; i++)
+		if (w->triggers[i].cron)
+			cron_time_warn(r->api->log, w->id, w->triggers[i].cron);
+}
+
+/* The answer to a create or an update that is to be stored. */
+static void reply_stored(struct api_request *r, int status, const struct stored_workflow *w)
+{
+	log_dead_crons(r, w);
+	api_reply(r, status, workflow_json_changed(r->arena, w));
+}
+
 static bool read_workflow_map(struct api_request *r, struct node **out)
 {
 	if (!api_read_body(r, out))
@@ -112,8 +139,10 @@ static bool check_workflow_body(struct api_request *r, const struct node *body)
 {
 	struct diagnostics faults = { .arena = r->arena };
 
-	if (validate_workflow(body, VALIDATE_REQUEST, &faults))
+	if (validate_workflow(body, VALIDATE_REQUEST | VALIDATE_LOCAL, &faults)) {
+		put_warnings(r, &faults);
 		return true;
+	}
 	api_reply_faults(r, &faults);
 	return false;
 }
@@ -132,7 +161,7 @@ static void handle_create_workflow(struct api_request *r)
 	workflow_json_parse(r->arena, body, NULL, NULL, r->api->uuid, &w);
 	workflow_json_set_due(&w, NULL, r->api->sets_cron_times ? now : -1);
 	if (workflow_store_add(r->api->store, &w, &err))
-		api_reply(r, 201, workflow_json_changed(r->arena, &w));
+		reply_stored(r, 201, &w);
 	else
 		api_reply_store_error(r, &err);
 }
@@ -184,7 +213,7 @@ static void handle_update_workflow(struct api_request *r)
 	workflow_json_parse(r->arena, body, &before, before_body, r->api->uuid, &w);
 	workflow_json_set_due(&w, &before, r->api->sets_cron_times ? w.updated : -1);
 	if (workflow_store_put(r->api->store, &w, &err))
-		api_reply(r, 200, workflow_json_changed(r->arena, &w));
+		reply_stored(r, 200, &w);
 	else
 		api_reply_store_error(r, &err);
 }

@@ -13,6 +13,7 @@ struct service_api {
 	void (*uuid)(char out[UUID_LEN + 1]);	/* uuid_make() outside of tests */
 	int wake;		/* of wakeup_open(): tells the engine of each change; -1: there is no engine to tell */
 	bool tls;		/* clients reach it by https */
+	struct log *log;	/* of crons that never fire; NULL: none is logged */
 	bool sets_cron_times;	/* an engine of this process starts executions of crons, in its time zone */
 };
 

@@ -141,7 +141,6 @@ static bool commit_cron_times(struct engine_state *es, void *what, struct err *e
 	return true;
 }
 
-/* Their authors would wait for an execution in vain. */
 static void warn_of_dead_crons(struct engine_state *es)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -152,9 +151,7 @@ static void warn_of_dead_crons(struct engine_state *es)
 	if (!workflow_store_list_crons(es->store, &a, &crons, &count, &ignored))
 		return;
 	for (size_t i = 0; i < count; i++)
-		if (crons[i].due < 0)
-			log_warn(es->options->log, "workflow %lld: cron \"%s\" never fires",
-			         (long long)crons[i].workflow, crons[i].cron);
+		cron_time_warn(es->options->log, crons[i].workflow, crons[i].cron);
 }
 
 void cron_scheduler_set_times(struct engine_state *es)

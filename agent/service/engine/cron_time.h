@@ -4,7 +4,12 @@
 
 #include <stdint.h>
 
+struct log;
+
 /* When the cron first fires after now, both in milliseconds since 1970; -1: never, or it is not a cron. */
 int64_t cron_time_next(const char *cron, int64_t now);
+
+/* Logs a warning, with the reason, if the cron never fires: its author would wait for an execution in vain. */
+void cron_time_warn(struct log *log, int64_t workflow, const char *cron);
 
 #endif

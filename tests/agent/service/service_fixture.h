@@ -68,7 +68,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* "STATUS BODY", with " [Allow]", " (Retry-After)" or " <Type>" if there is one.  line: "GET /path?a=1&b=2"; a value is not
+/* "STATUS BODY", with " [Allow]", " {x-flowsync-warning}", " (Retry-After)" or " <Type>" if there is one.  line: "GET /path?a=1&b=2"; a value is not
  * decoded.  token NULL: none is sent. */
 static const char *ask_as(struct fixture *f, const char *token, const char *line, const char *body, size_t len)
 {
@@ -91,6 +91,8 @@ static const char *ask_as(struct fixture *f, const char *token, const char *line
 	const char *text = arena_printf(a, "%d %s", response.status, buf_str(&response.body));
 	if (response.allow)
 		text = arena_printf(a, "%s [%s]", text, response.allow);
+	if (*response.warning)
+		text = arena_printf(a, "%s {%s}", text, response.warning);
 	if (response.retry_after)
 		text = arena_printf(a, "%s (%u)", text, response.retry_after);
 	if (response.type)

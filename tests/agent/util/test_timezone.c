@@ -48,6 +48,23 @@ static void the_next_firing_is_found(void **state)
 		{ "30 0 12 ? * MON-FRI *", "2024-05-31 12:00:30", "2024-06-03 12:00:30" },
 		{ "59 59 23 1 1 ?",   "2024-01-01 23:59:58", "2024-01-01 23:59:59" },
 		{ "5 * * * * *",      "2024-05-31 10:00:05", "2024-05-31 10:01:05" },
+		{ "0 0 * * *\n",      "2024-05-31 10:00:00", "2024-06-01 00:00:00" },
+		{ "@daily\n",         "2024-05-31 10:00:00", "2024-06-01 00:00:00" },
+		{ "0 0 ? * MON",      "2024-05-31 10:00:00", "2024-06-03 00:00:00" },
+		/* 29 February on a Sunday */
+		{ "0 0 29 2 */7",     "2032-03-03 12:00:00", "2060-02-29 00:00:00" },
+		{ "0 0 29 2 */7",     "2088-03-01 00:00:00", "2128-02-29 00:00:00" },
+		{ "0 0 29 2 */7",     "2072-01-01 00:00:00", "2088-02-29 00:00:00" },
+		/* ranges past the end of their field */
+		{ "0 0 * * FRI-SUN",  "2024-05-31 00:00:00", "2024-06-01 00:00:00" },
+		{ "0 0 * * FRI-SUN",  "2024-06-02 00:00:00", "2024-06-07 00:00:00" },
+		{ "0 0 * * 5-mon",    "2024-06-02 00:00:00", "2024-06-03 00:00:00" },
+		{ "0 0 * * 7-2",      "2024-06-04 00:00:00", "2024-06-09 00:00:00" },
+		{ "0 0 * * fri-tue/2", "2024-05-31 00:00:00", "2024-06-02 00:00:00" },
+		{ "0 22-2 * * *",     "2024-05-31 23:00:00", "2024-06-01 00:00:00" },
+		{ "0 22-2 * * *",     "2024-06-01 02:00:00", "2024-06-01 22:00:00" },
+		{ "50-10/10 * * * *", "2024-05-31 10:50:00", "2024-05-31 11:00:00" },
+		{ "0 0 1 NOV-FEB *",  "2024-02-01 00:00:00", "2024-11-01 00:00:00" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int64_t next = -1;
@@ -61,15 +78,60 @@ static void what_is_no_five_field_cron_or_never_fires_has_no_next(void **state)
 	static const char *const cases[] = {
 		"", "* * * *", "* * * * * *", "0 0 12 ? * 2", "0 0 12 1 * MON", "0,30 0 12 * * ?", "60 0 12 * * ?",
 		"0 0 12 * * ? 2025", "0 0 12 L * ?", "0 0 12 ? * */2", "0 0 12 * * ? * *", "? 0 12 * *", "60 * * * *", "* 24 * * *", "* * 0 * *",
-		"* * * 13 *", "* * * * 8", "*/0 * * * *", "5-1 * * * *", "1, * * * *", "@reboot", "@", "@dailyy",
-		"@daily 1", "1 @daily", "* * * * mon-", "* * * * 5-mon", "*-5 * * * *", "1/ * * * *",
-		"99999999999 * * * *", "a * * * *", "1-2-3 * * * *", "0 0 30 2 *",
+		"* * * 13 *", "* * * * 8", "*/0 * * * *", "1, * * * *", "@reboot", "@", "@dailyy",
+		"@daily 1", "1 @daily", "* * * * mon-", "*-5 * * * *", "1/ * * * *",
+		/* other dialects: minutes first and a year last, "?" anywhere */
+		"0 8 1 * ? *", "0 10 * * ? *", "15 10 ? * * *", "0 ? * * * MON", "? * * * *", "* ? * * *", "* * * ? *", "0 0 ?/2 * *",
+		"0 0 ?,1 * *", "99999999999 * * * *", "a * * * *", "1-2-3 * * * *", "0 0 30 2 *",
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int64_t next = -1;
 		if (cron_next(cases[i], stamp("2024-05-31 00:00:00"), NULL, &next) || next != -1)
 			fail_msg("\"%s\" fires at %lld", cases[i], (long long)next);
 	}
+}
+
+static void a_cron_that_cannot_run_is_named_by_its_field(void **state)
+{
+	static const struct { const char *cron, *message; } cases[] = {
+		{ "61 * * * *", "expected 0 to 59 or \"*\" as the minute, found \"61\"" },
+		{ "0 0 30 2 *", "expected a day of the month that one of its months has, found \"30\"" },
+		{ "0 0 0 31 2,4 ? *", "expected a day of the month that one of its months has, found \"31\"" },
+		{ "* * *\n", "expected five cron fields, or six or seven with seconds first and a year last, found 3" },
+		{ "@reboot", "expected five cron fields, or six or seven with seconds first and a year last, found 1" },
+		{ "0 8 1 * ? *", "expected 1 to 12 or \"*\" as the month (of six or seven fields the first one is the second), "
+		                 "found \"?\"" },
+		{ "15 10 ? * * *", "expected 0 to 23 or \"*\" as the hour (of six or seven fields the first one is the second), "
+		                   "found \"?\"" },
+		{ "* * * * * *", "expected one number from 0 to 59 as the second, which is the first of six or seven fields, "
+		                 "found \"*\"" },
+		{ "0 0 12 ? * 2", "expected names such as MON as the day of the week (beside seconds some programs count the days "
+		                  "from 0 and others from 1), found \"2\"" },
+		{ "0 0 12 1 * MON", "expected \"*\" or \"?\" as the day of the month or as the day of the week, found \"1\" and "
+		                    "\"MON\"" },
+		{ "0 15 10 * * ? 2021", "expected \"*\" as the year, found \"2021\"" },
+		{ "0 0 12 L * ?", "expected 1 to 31 or \"*\" as the day of the month (of six or seven fields the first one is the "
+		                  "second), found \"L\"" },
+	};
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (cron_check(cases[i].cron, &err))
+			fail_msg("\"%s\" fires", cases[i].cron);
+		assert_string_equal(err.msg, cases[i].message);
+	}
+	assert_true(cron_check("0 0 29 2 */7\n", &err) && cron_check("@weekly", &err) && cron_check("0 0 0 ? * FRI-SUN", &err));
+}
+
+/* A list of thousands of workflows computes the next time of each cron. */
+static void the_search_of_40_years_is_fast(void **state)
+{
+	int64_t next = -1;
+	clock_t begun = clock();
+
+	for (int i = 0; i < 1000; i++)
+		assert_false(cron_next("0 0 31 2,4,6,9,11 *", stamp("2024-05-31 00:00:00"), NULL, &next));
+	assert_true(clock() - begun < 5 * CLOCKS_PER_SEC);
 }
 
 /* All times are UTC; what the clock on the wall shows stands behind. */
@@ -182,6 +244,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_next_firing_is_found),
 		cmocka_unit_test(what_is_no_five_field_cron_or_never_fires_has_no_next),
+		cmocka_unit_test(a_cron_that_cannot_run_is_named_by_its_field),
+		cmocka_unit_test(the_search_of_40_years_is_fast),
 		cmocka_unit_test(without_a_choice_the_zone_is_utc),	/* before one is made */
 		cmocka_unit_test(a_zone_changes_its_clocks_and_nothing_fires_twice_or_is_lost),
 		cmocka_unit_test(every_hour_of_two_years_is_found),

@@ -43,6 +43,9 @@ static const struct { const char *from, *compare, *declared, *request; } cases[]
 	  "{\"triggers\":[{\"cron\":\"c\"},{\"webhook\":true}]}",
 	  "{\"triggers\":[{\"cron\":\"c\",\"scheduled\":\"s\"},{\"webhook\":\"6f1d\"}]}",
 	  "{\"triggers\":[{\"cron\":\"c\"},{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}" },
+	/* a block scalar's line break; the digest of the declared form stays what it was */
+	{ "{\"triggers\":[{\"cron\":\"0 0 * * *\\n\"}]}", "{\"triggers\":[{\"cron\":\"0 0 * * *\"}]}",
+	  "{\"triggers\":[{\"cron\":\"0 0 * * *\\n\"}]}", "{\"triggers\":[{\"cron\":\"0 0 * * *\"}]}" },
 	{ "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}", "{\"triggers\":[{\"webhook\":true}]}",
 	  "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}",
 	  "{\"triggers\":[{\"webhook\":true,\"webhookPolicy\":\"preserve\"}]}" },

@@ -217,17 +217,18 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "warning: s.yaml:3:67: /steps/s/parameters/env/C: expected text, found yes or no; quote it, it is sent as text\n" },
 		{ OTHER("type: http, url: u, payload: '{}'"), "warning: s.yaml:3:6: /steps/s: \"method\" is missing; left out, the local service uses get, or post if there is a payload\n" },
 		{ OTHER("type: http, url: u, method: "), "warning: s.yaml:3:6: /steps/s: \"method\" is missing; left out, the local service uses get, or post if there is a payload\n" },
-		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\": expected "
+		{ TOP("triggers: [{cron: 61 * * * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"61 * * * *\" never fires: expected "
 		  "0 to 59 or \"*\" as the minute, found \"61\"\n" },
-		{ TOP("triggers: [{cron: 0 0 1-40 * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 1-40 * *\": expected "
+		{ TOP("triggers: [{cron: 0 0 1-40 * *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 1-40 * *\" never fires: expected "
 		  "1 to 31 or \"*\" as the day of the month, found \"1-40\"\n" },
-		{ TOP("triggers: [{cron: 0 0 * * mon-foo}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 * * mon-foo\": "
+		{ TOP("triggers: [{cron: 0 0 * * mon-foo}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 * * mon-foo\" never fires: "
 		  "expected 0 to 7 or \"*\" as the day of the week, found \"mon-foo\"\n" },
-		{ TOP("triggers: [{cron: \"@daily\"}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, "
-		  "found \"@daily\"; write \"0 0 * * *\"\n" },
+		{ TOP("triggers: [{cron: \"@daily\"}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"@daily\" means "
+		  "\"0 0 * * *\"; write that for a service that does not know such names\n" },
 		{ TOP("triggers: [{cron: 0 0 31 2 *}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0 31 2 *\" never "
-		  "fires\n" },
-		{ TOP("triggers: [{cron: 0 0}]"), "warning: s.yaml:1:19: /triggers/0/cron: expected five cron fields, or six or seven "
+		  "fires: expected a day of the month that one of its months has, found \"31\"\n" },
+		{ TOP("triggers: [{cron: \"0 0 * * *\\n\"}]"), "" },
+		{ TOP("triggers: [{cron: 0 0}]"), "warning: s.yaml:1:19: /triggers/0/cron: \"0 0\" never fires: expected five cron fields, or six or seven "
 		  "with seconds first and a year last, found 2\n" },
 		{ TOP("triggers: [{cron: 0 0 12 * * ?}, {cron: 0 15 10 * * ? 2021}, {cron: 0 0 * * *}]"), "" },
 		{ TOP("watchers: [{webhook: {name: n, url: u, payload: \"{a\"}, events: {}}]"),
@@ -353,6 +354,29 @@ static void a_long_chain_of_many_steps_takes_no_time(void **state)
 	    "s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> s6 -> s7 -> s8 -> s9 -> ... -> s0\n");
 }
 
+/* Another service may read more of six or seven fields than the local one. */
+static void what_the_local_service_cannot_run_is_a_warning_where_it_is_to_run(void **state)
+{
+	static const struct { const char *cron, *said; } cases[] = {
+		{ "0 0 12 * * ?", "" },
+		{ "0 8 1 * ? *", "warning: /triggers/0/cron: \"0 8 1 * ? *\" never fires on the local service: expected 1 to 12 or "
+		                 "\"*\" as the month (of six or seven fields the first one is the second), found \"?\"\n" },
+		{ "0 15 10 * * ? 2021", "warning: /triggers/0/cron: \"0 15 10 * * ? 2021\" never fires on the local service: expected "
+		                        "\"*\" as the year, found \"2021\"\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct diagnostics local = { .arena = &a }, other = { .arena = &a };
+		const struct node *body = tree_json(&a, arena_printf(&a, "{\"name\":\"n\",\"triggers\":[{\"cron\":\"%s\"}],"
+		                                                     "\"steps\":{}}", cases[i].cron));
+
+		assert_true(validate_workflow(body, VALIDATE_SPEC | VALIDATE_LOCAL, &local));
+		assert_string_equal(tree_faults(&a, &local), cases[i].said);
+		assert_true(validate_workflow(body, VALIDATE_SPEC, &other));
+		assert_string_equal(tree_faults(&a, &other), "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +385,7 @@ int main(void)
 		cmocka_unit_test(the_specs_of_the_contract_are_good),
 		cmocka_unit_test(yaml_1_1_reads_as_the_services_own_tool_does),
 		cmocka_unit_test(a_long_chain_of_many_steps_takes_no_time),
+		cmocka_unit_test(what_the_local_service_cannot_run_is_a_warning_where_it_is_to_run),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,7 +289,8 @@ static void a_cron_is_due_from_when_it_is_declared_until_it_is_paused(void **sta
 	assert_int_equal(due(f), NOW + hour);
 	expect(f, "PUT " W "/1", CRON("30 * * * *", ""), "200 {\"id\":1}");
 	assert_int_equal(due(f), NOW + hour + hour / 2);
-	expect(f, "PUT " W "/1", CRON("some day", ""), "200 {\"id\":1}");
+	expect(f, "PUT " W "/1", CRON("some day", ""), "200 {\"id\":1} {/triggers/0/cron: \"some day\" never fires: "
+	       "expected five cron fields, or six or seven with seconds first and a year last, found 2}");
 	assert_int_equal(due(f), -1);
 	expect(f, "PUT " W "/1", CRON("0 * * * *", ""), "200 {\"id\":1}");
 	assert_int_equal(due(f), NOW + 2 * hour);

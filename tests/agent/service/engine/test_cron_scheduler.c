@@ -144,8 +144,10 @@ static void each_cron_gets_a_time_and_a_missed_one_keeps_its_own(void **state)
 	for (int64_t id = 4; id <= 7; id++)
 		assert_int_equal(due_of(f, id), -1);
 	assert_string_equal(said(f),
-	                    "flowsync: warning: workflow 6: cron \"no cron\" never fires\n"
-	                    "flowsync: warning: workflow 7: cron \"0 0 31 2 *\" never fires\n");
+	                    "flowsync: warning: workflow 6: the time of cron \"no cron\" never comes: expected five cron fields, or six "
+	                    "or seven with seconds first and a year last, found 2\n"
+	                    "flowsync: warning: workflow 7: the time of cron \"0 0 31 2 *\" never comes: expected a day of the month "
+	                    "that one of its months has, found \"31\"\n");
 }
 
 static void a_due_cron_fires_once_however_long_ago_it_was_due(void **state)
