@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "reconcile/plan/diff.h"
+#include "reconcile/schema/cron.h"
 #include "reconcile/schema/mask.h"
 #include "reconcile/tree/path.h"
 
@@ -249,6 +250,15 @@ static void drop_at(struct arena *a, struct node *body, const char *pointer)
 	}
 }
 
+static void trim_crons(struct arena *a, const struct node *triggers)
+{
+	for (size_t i = 0; triggers && i < triggers->count; i++) {
+		struct node *cron = node_get(triggers->entries[i].value, "cron");
+		if (cron && cron->kind == NODE_TEXT)
+			cron->text = cron_trim(a, cron->text);
+	}
+}
+
 struct node *request_body_write(struct arena *a, const struct request_body_sides *s)
 {
 	struct node *body = !s->described ? node_copy(a, s->declared) :
@@ -266,6 +276,7 @@ struct node *request_body_write(struct arena *a, const struct request_body_sides
 		restore_ignored(&(struct body_merge){ a, s->ignore }, &(struct place){ .field = &workflow_field }, base, body);
 		drop_dangling_references(a, base, body);
 	}
+	trim_crons(a, node_get(body, "triggers"));
 	tags = node_get(body, "tags");
 	if (!tags || tags->kind != NODE_LIST)
 		tags = node_put(a, body, "tags", node_list(a));

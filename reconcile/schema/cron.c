@@ -122,6 +122,15 @@ const char *cron_expand(const char *text)
 	return text;
 }
 
+const char *cron_trim(struct arena *a, const char *text)
+{
+	size_t len = strlen(text);
+
+	while (len && strchr("\r\n", text[len - 1]))
+		len--;
+	return arena_strndup(a, text, len);
+}
+
 enum { FIVE = 5, SIX = 6, SEVEN = 7 };
 
 static int split_cron(const char *text, struct cron_word words[SEVEN])

@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+#include "reconcile/base/arena.h"
 #include "reconcile/base/err.h"
 
 /* Sets *next to the first time after `after` (both in seconds since 1970), up to 40 years later.  offset returns how many
@@ -32,6 +33,9 @@ bool cron_check(const char *text, struct err *err);
 
 /* True if text has six or seven fields: other services may read more of them than this one. */
 bool cron_has_seconds(const char *text);
+
+/* text without the line break at its end, as that of a block scalar, in a. */
+const char *cron_trim(struct arena *a, const char *text);
 
 /* The five fields that a name such as "@daily" stands for, in static memory; text itself if it is not such a name. */
 const char *cron_expand(const char *text);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "reconcile/schema/cron.h"
 #include "reconcile/tree/path.h"
 
 enum form { FORM_COMPARE, FORM_DECLARED, FORM_REQUEST };
@@ -107,16 +108,6 @@ static void preserve_webhook(const struct pass *p, struct node *map)
 		node_put(p->arena, map, "webhookPolicy", node_text(p->arena, "preserve"));
 }
 
-/* Without the line break with which a block scalar ends. */
-static const char *cron_text(struct arena *a, const char *text)
-{
-	size_t len = strlen(text);
-
-	while (len && strchr("\r\n", text[len - 1]))
-		len--;
-	return arena_strndup(a, text, len);
-}
-
 static struct node *normalise_value(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind)
 {
@@ -136,7 +127,7 @@ static struct node *normalise_value(const struct pass *p, const struct field *f,
 	if ((flags & FIELD_WEBHOOK_ID) && n->kind == NODE_TEXT && *n->text && p->form != FORM_DECLARED)
 		out = node_bool(p->arena, true);
 	else if ((flags & FIELD_CRON) && n->kind == NODE_TEXT && p->form != FORM_DECLARED)
-		out = node_text(p->arena, cron_text(p->arena, n->text));
+		out = node_text(p->arena, cron_trim(p->arena, n->text));
 	else if ((flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT)
 		out = node_text(p->arena, node_scalar_text(p->arena, n));
 	else

@@ -208,6 +208,10 @@ static const struct {
 	  "{\"name\":\"flowsync-settled-00000000\"}],\"steps\":{}}", NULL, NULL, false,
 	  "{\"tags\":[{\"name\":\"a\"},{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}],"
 	  "\"name\":\"n\",\"steps\":{}}" },
+	{ "a cron is written without the line break of a block scalar",
+	  "{\"name\":\"n\",\"triggers\":[{\"cron\":\"0 0 * * *\\n\"},{}],\"steps\":{}}", NULL, NULL, NULL, false,
+	  "{\"name\":\"n\",\"triggers\":[{\"cron\":\"0 0 * * *\"},{}],\"steps\":{},"
+	  "\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
 	{ "null tags are none", "{\"name\":\"n\",\"steps\":{}}", "{\"name\":\"n\",\"tags\":null,\"steps\":{}}", NULL, NULL, false,
 	  "{\"name\":\"n\",\"steps\":{},\"tags\":[{\"name\":\"flowsync-o\"},{\"name\":\"flowsync-id-01234567-189abcdef\"}]}" },
 	{ "our tags are written even where tags are ignored", "{\"name\":\"n\",\"tags\":[{\"name\":\"b\"}],\"steps\":{}}",
