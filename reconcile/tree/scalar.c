@@ -247,6 +247,16 @@ static bool is_number12(const char *text)
 	return has_only(skip_sign(p + 1), DIGITS);
 }
 
+bool scalar_resolve_real(struct node *n, const char *text)
+{
+	int base = integer_base(text);
+	struct err ignored;
+
+	n->text = text;
+	return (is_yaml_real(text) || is_number12(text) || base == 8 || base == 10 || base == 60) &&
+	       resolve_real(n, text, &ignored);
+}
+
 /* "0o17" and "0x1F" take no sign in YAML 1.2. */
 static bool has_prefix12(const char *text)
 {

@@ -9,6 +9,9 @@
  * text, and so are "=" and "<<".  False, with *err, for an integer past 64 bits or a real past a double. */
 bool scalar_resolve(struct node *n, const char *text, struct err *err);
 
+/* Reads text as PyYAML reads what is tagged !!float: 010 is 10.  Also sets n->text.  False if it is not a number. */
+bool scalar_resolve_real(struct node *n, const char *text);
+
 /* How YAML 1.2 (core schema) reads this plain text, in words without the value ("text", "a number", "a decimal
  * number"); NULL if scalar_resolve() reads the same. */
 const char *scalar_in_yaml12(const char *text);

@@ -12,6 +12,7 @@ enum {
 	MAX_ANCHORS = 1000,	/* in one document; they are searched one by one */
 	MAX_TAG_LINES = 16,	/* libyaml needs time that grows with their square */
 	MAX_TEXT = 16 << 20,	/* bytes of all texts of one file, with aliases expanded */
+	MAX_INDICATED = 64,	/* block scalars of one file that begin with a tab: each takes one more reading */
 	MAX_BRACES = 200,	/* bytes of the longest "{{ name }}" that messages show */
 	STRIDE = 256,		/* characters between two known byte offsets */
 };
@@ -171,6 +172,8 @@ static const struct { const char *problem, *words; bool at_context; } wordings[]
 	  "found a tab where indentation was expected" },
 	{ "found a tab character that violates indentation",
 	  "found a tab where indentation was expected" },
+	{ "found unexpected ':'", "found \":\" without a space after it: put a space after the colon, "
+	  "or quote the text that it is part of" },
 	{ "found undefined tag handle", "found a tag whose handle is not defined", true },
 };
 
@@ -251,6 +254,17 @@ static void append_yaml_entry(struct yaml_reader *r, struct node *n, const char 
 	n->entries[n->count++] = (struct entry){ key, at, value };
 }
 
+/* YAML allows two anchors of one name; it is not shown, as it may be a password that should have been quoted. */
+static void warn_of_anchor_again(struct yaml_reader *r, const yaml_char_t *name, struct pos at)
+{
+	for (size_t i = r->anchor_count; i-- > 0; )
+		if (strcmp(r->anchors[i].name, (const char *)name) == 0) {
+			diagnostics_warn(r->faults, at, "an anchor of this name is in line %d already: later aliases mean "
+			                 "this one, and some tools refuse the file", r->anchors[i].node->at.line);
+			return;
+		}
+}
+
 /* An anchor is added when its value begins, so that an alias inside of that value is noticed. */
 static bool add_anchor(struct yaml_reader *r, const yaml_char_t *name, struct node *n, bool open)
 {
@@ -258,6 +272,7 @@ static bool add_anchor(struct yaml_reader *r, const yaml_char_t *name, struct no
 		return true;
 	if (r->anchor_count == MAX_ANCHORS)
 		return diagnostics_add(r->faults, n->at, "more than %d anchors in one document", MAX_ANCHORS);
+	warn_of_anchor_again(r, name, n->at);
 	arena_grow(r->arena, r->anchors, r->anchor_count, r->anchor_room);
 	r->anchors[r->anchor_count++] = (struct anchor){
 		.name = arena_strdup(r->arena, (const char *)name), .node = n, .open = open
@@ -346,13 +361,8 @@ static bool apply_tag(struct node *n, const char *tag)
 
 	if (!name)
 		return false;
-	if (strcmp(name, "float") == 0 && n->kind == NODE_INT) {
-		n->kind = NODE_REAL;
-		n->real = (double)n->integer;
-	}
 	switch (n->kind) {
 	case NODE_INT:  return strcmp(name, "int") == 0;
-	case NODE_REAL: return strcmp(name, "float") == 0;
 	case NODE_BOOL: return strcmp(name, "bool") == 0;
 	case NODE_NULL: return strcmp(name, "null") == 0;
 	default:        return false;
@@ -386,7 +396,8 @@ static void read_tagged(struct yaml_reader *r, struct node *n, const char *tag)
 
 	if (name && strcmp(name, "str") == 0)
 		return;
-	if (!scalar_resolve(n, text, &err) || !apply_tag(n, tag))
+	if (name && strcmp(name, "float") == 0 ? !scalar_resolve_real(n, text) :
+	    !scalar_resolve(n, text, &err) || !apply_tag(n, tag))
 		report_tag(r, n->at, tag);
 }
 
@@ -591,6 +602,19 @@ static void set_merge_value(struct yaml_reader *r, struct yaml_merge *merge, str
 		*merge = (struct yaml_merge){ from, map->count, key };
 }
 
+/* {A:1} has a key "A:1" without a value.  What is behind the colon is not shown, as it may be a secret. */
+static void warn_of_missing_space(struct yaml_reader *r, const yaml_event_t *key, const yaml_event_t *value)
+{
+	if (key->type != YAML_SCALAR_EVENT || key->data.scalar.style != YAML_PLAIN_SCALAR_STYLE ||
+	    value->type != YAML_SCALAR_EVENT || value->start_mark.index != value->end_mark.index)
+		return;
+	const char *text = (const char *)key->data.scalar.value, *colon = strchr(text, ':');
+	size_t from = offset_of_mark(r, key->end_mark), to = offset_of_mark(r, value->start_mark);
+	if (colon && to >= from && !memchr(r->bytes + from, ':', to - from))
+		diagnostics_warn(r->faults, pos_of_mark(r, key->start_mark), "found \"%.*s\" without a space after the colon: "
+		                 "this is a key without a value", (int)(colon - text) + 1, text);
+}
+
 /* Reads the key in event and its value; false, after an error, if the rest of the file cannot be read. */
 static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
                        struct node *map, int depth, struct yaml_merge *merge)
@@ -604,6 +628,7 @@ static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event,
 		return false;
 	if (!next_event(r, &of_value))
 		return false;
+	warn_of_missing_space(r, event, &of_value);
 	size_t errors = r->faults->errors;
 	struct pos at = pos_of_mark(r, of_value.start_mark);
 	struct node *value = count_node(r, at) ? read_yaml_value(r, &of_value, depth) : NULL;
@@ -680,6 +705,23 @@ static void read_documents(struct yaml_reader *r, struct yaml_docs *docs)
 	}
 }
 
+/* A byte order mark where files were joined is part of a key for libyaml. */
+static bool check_byte_order_marks(const struct yaml_reader *r)
+{
+	const char *end = r->bytes + r->len;
+	bool good = true;
+
+	for (const char *p = r->bytes; (p = memmem(p, end - p, "\xef\xbb\xbf", 3)); p += 3) {
+		struct pos at = pos_of_offset(r, p - r->bytes);
+		if (at.col == 1)
+			good = diagnostics_add(r->faults, at, "found a byte order mark (U+FEFF) inside the file, as files have that "
+			                       "were joined: remove it");
+		else
+			diagnostics_warn(r->faults, at, "found a byte order mark (U+FEFF), which is invisible, inside a line");
+	}
+	return good;
+}
+
 /* Finds what libyaml would not notice, would report badly, or would notice too late. */
 static bool check_bytes(const struct yaml_reader *r)
 {
@@ -697,8 +739,72 @@ static bool check_bytes(const struct yaml_reader *r)
 		                 "this is not text: found a NUL character");
 	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
 		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';
-	return tag_lines <= MAX_TAG_LINES ||
-	       diagnostics_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
+	if (tag_lines > MAX_TAG_LINES)
+		return diagnostics_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
+	return check_byte_order_marks(r);
+}
+
+static void start_parser(struct yaml_reader *r)
+{
+	if (!yaml_parser_initialize(&r->parser))
+		abort();
+	yaml_parser_set_encoding(&r->parser, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&r->parser, (const unsigned char *)r->bytes, r->len);
+}
+
+/* ---- block scalars that begin with a tab ---- */
+
+static bool has_tab_after_spaces(const struct yaml_reader *r)
+{
+	const char *end = r->bytes + r->len;
+
+	for (const char *p = r->bytes; (p = memchr(p, '\n', end - p)); ) {
+		const char *line = ++p;
+		while (p < end && *p == ' ')
+			p++;
+		if (p > line && p < end && *p == '\t')
+			return true;
+	}
+	return false;
+}
+
+/* Reads all events up to the first error; false if there is one that an indentation indicator mends.  The block
+ * scalar begins at *header then, and is indented by *indent. */
+static bool find_tab_error(struct yaml_reader *r, size_t *header, int *indent)
+{
+	const yaml_parser_t *p = &r->parser;
+	bool more = true;
+
+	while (more) {
+		CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
+		more = yaml_parser_parse(&r->parser, &event) && event.type != YAML_STREAM_END_EVENT;
+	}
+	if (!p->problem || strcmp(p->problem, "found a tab character where an indentation space is expected") != 0)
+		return true;
+	*header = offset_of_mark(r, p->context_mark);
+	*indent = (int)p->problem_mark.column - (p->indent > 0 ? p->indent : 0);
+	size_t modes = *header + 1 + strspn(r->bytes + *header + 1, "+-");
+	size_t lines = modes + strcspn(r->bytes + modes, "\r\n");
+	bool is_first = lines + strspn(r->bytes + lines, " \r\n") == offset_of_mark(r, p->problem_mark);
+	return *indent < 1 || *indent > 9 || strchr("123456789", r->bytes[modes]) || !is_first;
+}
+
+/* Writes "|2" for "|" where a block scalar's first line begins with a tab behind its indentation: YAML allows that, and
+ * libyaml refuses it. */
+static void indicate_block_indents(struct yaml_reader *r)
+{
+	for (int i = 0; i < MAX_INDICATED; i++) {
+		size_t header = 0;
+		int indent = 0;
+		start_parser(r);
+		bool good = find_tab_error(r, &header, &indent);
+		yaml_parser_delete(&r->parser);
+		if (good)
+			return;
+		r->bytes = arena_printf(r->arena, "%.*s%d%s", (int)header + 1, r->bytes, indent, r->bytes + header + 1);
+		r->len++;
+		r->strides = NULL;
+	}
 }
 
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
@@ -713,10 +819,11 @@ bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
 
 	if (!check_bytes(&r))
 		return false;
-	if (!yaml_parser_initialize(&r.parser))
-		abort();
-	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)r.bytes, r.len);
+	if (has_tab_after_spaces(&r)) {
+		r.bytes = arena_strndup(a, r.bytes, r.len);
+		indicate_block_indents(&r);
+	}
+	start_parser(&r);
 	read_documents(&r, &docs);
 	yaml_parser_delete(&r.parser);
 	*out = docs;

@@ -85,6 +85,7 @@ static void known_tags_are_obeyed(void **state)
 	static const struct { const char *text, *json; } cases[] = {
 		{ "[!!str 12, !!str '', !!str yes]", "[\"12\",\"\",\"yes\"]\n" },
 		{ "[!!int \"12\", !!int 010, !!float 1, !!float '.5']", "[12,8,1.0,0.5]\n" },
+		{ "[!!float 010, !!float 08, !!float 1e3, !!float 1_0, !!float '1:30', !!float -.inf]", "[10.0,8.0,1e3,10.0,90.0,null]\n" },
 		{ "[!!bool 'yes', !!null '', !!null ~, ! 12, ! '12', ! ]", "[true,null,null,12,12,null]\n" },
 		{ "!!map {a: !!seq [1]}", "{\"a\":[1]}\n" },
 		{ "!<tag:yaml.org,2002:str> 1", "\"1\"\n" },
@@ -119,7 +120,9 @@ static void other_tags_are_refused(void **state)
 static void aliases_and_merges_are_resolved(void **state)
 {
 	static const struct { const char *text, *json; } cases[] = {
-		{ "- &a x\n- *a\n- &a y\n- *a\n", "[\"x\",\"x\",\"y\",\"y\"]\n" },
+		{ "- &a x\n- *a\n- &a y\n- *a\n", "[\"x\",\"x\",\"y\",\"y\"]\n"
+		  "warning: w.yaml:3:3: an anchor of this name is in line 1 already: later aliases mean this one, and some tools "
+		  "refuse the file\n" },
 		{ "a: &k b\n*k : 1\n", "{\"a\":\"b\",\"b\":1}\n" },
 		{ "- &a {x: 1, y: 2}\n- {<<: *a, y: 3, z: 4}\n", "[{\"x\":1,\"y\":2},{\"x\":1,\"y\":3,\"z\":4}]\n" },
 		{ "- &a {x: 1, y: 2}\n- {y: 3, <<: *a}\n", "[{\"x\":1,\"y\":2},{\"y\":3,\"x\":1}]\n" },
@@ -211,11 +214,48 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 		assert_outcome(cases[i].text, cases[i].fault);
 }
 
+/* libyaml refuses these; YAML and PyYAML read them. */
+static void a_block_scalar_may_begin_with_a_tab(void **state)
+{
+	static const struct { const char *text, *json; } cases[] = {
+		{ "a: |\n  \tb\n  c\n", "{\"a\":\"\\tb\\nc\\n\"}\n" },
+		{ "a:\n  b: >-  # folded\n      \tc\n  d: 1\n", "{\"a\":{\"b\":\"\\tc\",\"d\":1}}\n" },
+		{ "- |+\n \t\n  x\n\n- - |-\n    \ty\n", "[\"\\t\\n x\\n\\n\",[\"\\ty\"]]\n" },
+		{ "\xc3\xa9: |\n\n  \t\xc3\xa9\r\nb: |2\n  \tc\n", "{\"\xc3\xa9\":\"\\n\\t\xc3\xa9\\n\",\"b\":\"\\tc\\n\"}\n" },
+		{ "a: |\n  \tb\n---\nc: |\n   \td\n", "{\"a\":\"\\tb\\n\"}\n{\"c\":\"\\td\\n\"}\n" },
+		{ "--- |\n  \tb\n", "\"\\tb\\n\"\n" },
+		/* the places of later errors stay */
+		{ "a: |\n  \tb\nc: 1\nc: 2\n", "w.yaml:4:1: duplicate key \"c\", given first in line 3, column 1\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_outcome(cases[i].text, cases[i].json);
+}
+
 static void what_is_no_yaml_is_explained(void **state)
 {
 	static const struct { const char *text, *fault; } cases[] = {
 		{ "a:\n\tb: 1\n", "w.yaml:2:1: found a tab where indentation was expected\n" },
 		{ "a: |\n\tb\n", "w.yaml:2:1: found a tab where indentation was expected\n" },
+		{ "a: |\n \n  b\n \tc\n", "w.yaml:4:2: found a tab where indentation was expected\n" },
+		{ "{env:{A: 1}}\n", "w.yaml:1:5: found \":\" without a space after it: put a space after the colon, or quote the "
+		                    "text that it is part of\n" },
+		{ "{A: {b:[1]}}\n", "w.yaml:1:7: found \":\" without a space after it: put a space after the colon, or quote the "
+		                    "text that it is part of\n" },
+		{ "{A:1, PASSWORD:\"x\", c: d:e}\n",
+		  "{\"A:1\":null,\"PASSWORD:\\\"x\\\"\":null,\"c\":\"d:e\"}\n"
+		  "warning: w.yaml:1:2: found \"A:\" without a space after the colon: this is a key without a value\n"
+		  "warning: w.yaml:1:7: found \"PASSWORD:\" without a space after the colon: this is a key without a value\n" },
+		{ "{a:b: , c, \"d:e\", \"f\":1}\n", "{\"a:b\":null,\"c\":null,\"d:e\":null,\"f\":1}\n" },
+		{ "a:b:\nc:\n", "{\"a:b\":null,\"c\":null}\n" },
+		{ "a: &x 1\nb: &x 2\nc: *x\n",
+		  "{\"a\":1,\"b\":2,\"c\":2}\nwarning: w.yaml:2:4: an anchor of this name is in line 1 already: later aliases mean this "
+		  "one, and some tools refuse the file\n" },
+		{ "a: &x 1\n---\nb: &x 2\n", "{\"a\":1}\n{\"b\":2}\n" },
+		{ "a: 1\n\xef\xbb\xbf" "b: 2\n",
+		  "w.yaml:2:1: found a byte order mark (U+FEFF) inside the file, as files have that were joined: remove it\n" },
+		{ "a: 1\n---\n\xef\xbb\xbf# c\nb: \xef\xbb\xbf\n",
+		  "w.yaml:3:1: found a byte order mark (U+FEFF) inside the file, as files have that were joined: remove it\n"
+		  "warning: w.yaml:4:4: found a byte order mark (U+FEFF), which is invisible, inside a line\n" },
 		{ "cron: * * * * *\n",
 		  "w.yaml:1:7: found \"*\", which begins an alias: quote the text if none is meant\n" },
 		{ "cron: */5 * * * *\n",
@@ -472,6 +512,7 @@ int main(void)
 		cmocka_unit_test(a_copy_of_an_alias_shares_nothing),
 		cmocka_unit_test(values_and_keys_know_their_place),
 		cmocka_unit_test(what_is_wrong_is_named_with_its_place),
+		cmocka_unit_test(a_block_scalar_may_begin_with_a_tab),
 		cmocka_unit_test(what_is_no_yaml_is_explained),
 		cmocka_unit_test(braces_that_nobody_filled_in_are_named),
 		cmocka_unit_test(what_is_no_text_is_refused),
