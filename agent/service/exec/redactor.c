@@ -3,54 +3,97 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int redactor_compare_lengths(const void *a, const void *b)
-{
-	size_t one = ((const struct redactor_text *)a)->len, other = ((const struct redactor_text *)b)->len;
+#include "agent/service/exec/secret_forms.h"
 
-	return one < other ? 1 : one > other ? -1 : 0;
+/* Secrets while they are collected. */
+struct redactor_list {
+	struct arena *arena;
+	struct redactor_text *items;
+	size_t count, room;
+};
+
+static int redactor_order(const void *a, const void *b)
+{
+	const struct redactor_text *x = a, *y = b;
+	int first = (unsigned char)*x->text - (unsigned char)*y->text;
+
+	if (first)
+		return first;
+	return x->len != y->len ? (x->len < y->len ? 1 : -1) : memcmp(x->text, y->text, x->len);
 }
 
-static void redactor_add_lines(struct arena *a, const char *text, struct redactor *s, size_t *room)
+static void redactor_add_lines(struct redactor_list *list, const char *text, size_t least)
 {
 	for (const char *end; *text; text = *end ? end + 1 : end) {
 		end = text + strcspn(text, "\n");
 		size_t len = (size_t)(end - text) - (end > text && end[-1] == '\r');
-		if (len < REDACTOR_MIN)
+		if (len < least)
 			continue;
-		arena_grow(a, s->items, s->count, *room);
-		s->items[s->count++] = (struct redactor_text){ text, len };
-		s->first[(unsigned char)*text] = true;
+		arena_grow(list->arena, list->items, list->count, list->room);
+		list->items[list->count++] = (struct redactor_text){ text, len };
 	}
+}
+
+static void redactor_add_form(void *list, const char *form)
+{
+	redactor_add_lines(list, form, REDACTOR_ENCODED_MIN);
+}
+
+static void redactor_drop_equal(struct redactor_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++)
+		if (!kept || redactor_order(&list->items[kept - 1], &list->items[i]) != 0)
+			list->items[kept++] = list->items[i];
+	list->count = kept;
 }
 
 void redactor_init(struct arena *a, const char *const *texts, struct redactor *out)
 {
-	struct redactor s = { 0 };
-	size_t room = 0;
+	struct redactor_list list = { .arena = a };
 
-	for (; texts && *texts; texts++)
-		redactor_add_lines(a, *texts, &s, &room);
-	if (s.count > 1)
-		qsort(s.items, s.count, sizeof *s.items, redactor_compare_lengths);
-	s.longest = s.count ? s.items[0].len : 0;
-	*out = s;
+	for (; texts && *texts; texts++) {
+		redactor_add_lines(&list, *texts, REDACTOR_MIN);
+		if (strlen(*texts) >= REDACTOR_ENCODED_MIN)
+			secret_forms_each(a, *texts, redactor_add_form, &list);
+	}
+	if (list.count > 1)
+		qsort(list.items, list.count, sizeof *list.items, redactor_order);
+	redactor_drop_equal(&list);
+	*out = (struct redactor){ .items = list.items, .count = list.count };
+	for (size_t i = 0; i < list.count; i++) {
+		out->longest = list.items[i].len > out->longest ? list.items[i].len : out->longest;
+		out->from[(unsigned char)*list.items[i].text + 1] = i + 1;
+	}
+	for (size_t c = 1; c < ARRAY_LEN(out->from); c++)
+		if (out->from[c] < out->from[c - 1])
+			out->from[c] = out->from[c - 1];
 }
 
 size_t redactor_at(const struct redactor *s, const char *bytes, size_t len)
 {
-	if (len == 0 || !s->first[(unsigned char)*bytes])
-		return 0;
-	for (size_t i = 0; i < s->count; i++)
+	size_t c = len ? (unsigned char)*bytes : 0;
+
+	for (size_t i = s->from[c]; len && i < s->from[c + 1]; i++)
 		if (s->items[i].len <= len && memcmp(s->items[i].text, bytes, s->items[i].len) == 0)
 			return s->items[i].len;
 	return 0;
 }
 
+bool redactor_finds(const struct redactor *s, const char *bytes, size_t len)
+{
+	for (; len > 0; bytes++, len--)
+		if (redactor_at(s, bytes, len))
+			return true;
+	return false;
+}
+
 static bool redactor_is_prefix(const struct redactor *s, const char *bytes, size_t len)
 {
-	if (!s->first[(unsigned char)*bytes])
-		return false;
-	for (size_t i = 0; i < s->count && s->items[i].len > len; i++)
+	size_t c = (unsigned char)*bytes;
+
+	for (size_t i = s->from[c]; i < s->from[c + 1] && s->items[i].len > len; i++)
 		if (memcmp(s->items[i].text, bytes, len) == 0)
 			return true;
 	return false;

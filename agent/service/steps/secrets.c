@@ -5,9 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/service/exec/redactor.h"
 #include "agent/util/secret_file.h"
-
-enum { MASK_LEAST = 4 };
 
 /* ---- files ---- */
 
@@ -110,14 +109,15 @@ const char *const *masks_list(const struct masks *m)
 	return m->items ? (const char *const *)m->items : none;
 }
 
-/* Length of the longest mask that text begins with; 0: none. */
-static size_t masks_longest_match(const char *const *masks, const char *text, size_t len)
+/* Length of the longest mask that text begins with, as a whole: the redactor finds a mask of several lines line by line
+ * only.  0: none. */
+static size_t masks_whole_match(const char *const *masks, const char *text, size_t len)
 {
 	size_t most = 0;
 
 	for (; *masks; masks++) {
 		size_t n = strlen(*masks);
-		if (n >= MASK_LEAST && n <= len && n > most && memcmp(*masks, text, n) == 0)
+		if (n >= REDACTOR_MIN && n <= len && n > most && memcmp(*masks, text, n) == 0)
 			most = n;
 	}
 	return most;
@@ -126,10 +126,14 @@ static size_t masks_longest_match(const char *const *masks, const char *text, si
 bool masks_cover(const char *const *masks, const char *text, size_t len, size_t most, struct buf *out)
 {
 	static const char cover[] = "(masked #1)";
+	CLEANUP(arena_free) struct arena a = { 0 };
 	size_t begun = out->len;
+	struct redactor redactor;
 
+	redactor_init(&a, masks, &redactor);
 	while (len > 0) {
-		size_t n = masks_longest_match(masks, text, len);
+		size_t n = redactor_at(&redactor, text, len), whole = masks_whole_match(masks, text, len);
+		n = whole > n ? whole : n;
 		if (out->len - begun + (n ? sizeof cover - 1 : 1) > most)
 			return false;
 		if (n)

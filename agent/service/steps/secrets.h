@@ -41,9 +41,8 @@ void masks_add(struct arena *a, struct masks *masks, const char *text);
 /* The list for attempt.h: it ends with NULL and is never NULL itself. */
 const char *const *masks_list(const struct masks *masks);
 
-/* Appends len bytes of text to out, with "(masked #1)" in place of each text in masks (ends with NULL).  Returns false
- * if it stopped because the result would be longer than `most` bytes.  Masks of less than four bytes are ignored: they
- * would match everywhere. */
+/* Appends len bytes of text to out, with "(masked #1)" in place of each secret that redactor.h finds for masks (ends
+ * with NULL).  Returns false if it stopped because the result would be longer than `most` bytes. */
 bool masks_cover(const char *const *masks, const char *text, size_t len, size_t most, struct buf *out);
 
 #endif

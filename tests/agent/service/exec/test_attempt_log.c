@@ -10,6 +10,7 @@
 
 #include "agent/service/exec/attempt.h"
 #include "agent/service/exec/attempt_log.h"
+#include "agent/util/base64.h"
 #include "agent/util/clock.h"
 #include "agent/util/file.h"
 
@@ -155,6 +156,49 @@ static void no_cut_shows_a_part_of_a_secret(void **state)
 		assert_non_null(second);
 		assert_null(strstr(second + 1, "(masked)"));
 	}
+}
+
+/* What programs make of a secret: JSON, URLs, base64, shell quotes. */
+static void an_encoded_secret_is_masked_as_well(void **state)
+{
+	static const char *const masks[] = { "a/b c'\"\xc3\xa9+$9", "line one\nline two", "short'7", NULL };
+	static const struct { const char *text, *want; } cases[] = {
+		{ "{\"k\":\"a/b c'\\\"\xc3\xa9+$9\"}", "5 {\"k\":\"(masked)\"}|" },
+		{ "a/b c'\\\"\\u00e9+$9 a/b c'\\\"\\u00E9+$9 a\\/b c'\\\"\xc3\xa9+$9", "5 (masked) (masked) (masked)|" },
+		{ "a%2Fb%20c%27%22%C3%A9%2B%249 a%2fb+c%27%22%c3%a9%2b%249", "5 (masked) (masked)|" },	/* curl, forms in lower case */
+		{ "a/b%20c%27%22%C3%A9%2B%249 a%2Fb%20c'%22%C3%A9%2B%249", "5 (masked) (masked)|" },	/* Python, JavaScript */
+		{ "YS9iIGMnIsOpKyQ5 YS9iIGMnIsOpKyQ5Cg==", "5 (masked) (masked)|" },
+		{ "Basic dXNlcjphL2IgYyciw6krJDk= x", "5 Basic dXNlcjp(masked)k= x|" },		/* user:... */
+		{ "eDphL2IgYyciw6krJDk6eQ==", "5 eDp(masked)k6eQ==|" },				/* x:...:y */
+		{ "'a/b c'\\''\"\xc3\xa9+$9'", "5 '(masked)'|" },				/* sh -x */
+		{ "'a/b c'\"'\"'\"\xc3\xa9+$9'", "5 '(masked)'|" },				/* shlex.quote() */
+		{ "\"a/b c'\\\"\xc3\xa9+\\$9\"", "5 \"(masked)\"|" },
+		{ "a/b\\ c\\'\\\"\xc3\xa9+\\$9", "5 (masked)|" },				/* printf %q */
+		{ "line one\\nline two $'line one\\nline two' line%20one%0Aline%20two", "5 (masked) $'(masked)' (masked)|" },
+		{ "short\\'7 short%277 c2hvcnQnNw==", "5 short\\'7 short%277 c2hvcnQnNw==|" },	/* less than 8 bytes */
+		{ "short'7", "5 (masked)|" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (size_t step = 1; step < 100; step += 33) {
+			CLEANUP(arena_free) struct arena a = { 0 };
+			const char *line = arena_printf(&a, "%s\n", cases[i].text);
+			assert_string_equal(shaped(&a, masks, line, strlen(line), step), cases[i].want);
+		}
+}
+
+/* As base64(1) and openssl write a long one. */
+static void a_long_secret_in_base64_is_masked_in_each_line(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char secret[121] = "";
+
+	for (size_t i = 0; i < sizeof secret - 1; i++)
+		secret[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[i * 7 % 36];
+	const char *masks[] = { secret, NULL }, *coded = base64_encode(&a, secret, strlen(secret));
+	const char *wrapped = arena_printf(&a, "%.76s\n%.76s\n%s\n", coded, coded + 76, coded + 152);
+	assert_string_equal(shaped(&a, masks, wrapped, strlen(wrapped), 10), "5 (masked)|5 (masked)|5 (masked)|");
+	wrapped = arena_printf(&a, "%.64s\n%.64s\n%s\n", coded, coded + 64, coded + 128);
+	assert_string_equal(shaped(&a, masks, wrapped, strlen(wrapped), 10), "5 (masked)|5 (masked)|5 (masked)|");
 }
 
 static void a_line_that_waits_for_its_end_is_one_after_a_pause(void **state)
@@ -422,6 +466,8 @@ int main(void)
 		cmocka_unit_test(a_nul_is_a_character_that_is_none),
 		cmocka_unit_test(a_long_line_is_cut_between_characters),
 		cmocka_unit_test(no_cut_shows_a_part_of_a_secret),
+		cmocka_unit_test(an_encoded_secret_is_masked_as_well),
+		cmocka_unit_test(a_long_secret_in_base64_is_masked_in_each_line),
 		cmocka_unit_test(a_line_that_waits_for_its_end_is_one_after_a_pause),
 		cmocka_unit_test(what_fits_is_written_as_it_comes),
 		cmocka_unit_test(of_much_the_first_and_the_newest_are_kept),
