@@ -82,15 +82,21 @@ static int64_t exceeded_at(const struct dag_run *run, size_t watcher)
 
 /* ---- actions ---- */
 
+struct dag_start dag_run_start(const struct dag_run *run, struct arena *a, size_t step)
+{
+	const struct node *declared = dag_given(run->steps[step].body, "parameters");
+	struct dag_start start = { .step = &run->steps[step], .secrets = dag_given(declared, "secrets") };
+
+	start.env = dag_step_env(run, step, a, &start.missing);
+	return start;
+}
+
 static void add_start_action(struct handling *t, struct dag_step *step)
 {
 	struct dag_action *x = t->action;
-	const struct node *declared = dag_given(step->body, "parameters");
-	struct dag_start start = { .step = step, .secrets = dag_given(declared, "secrets") };
 
-	start.env = dag_step_env(t->run, (size_t)(step - t->run->steps), t->arena, &start.missing);
 	arena_grow(t->arena, x->starts, x->start_count, t->start_room);
-	x->starts[x->start_count++] = start;
+	x->starts[x->start_count++] = dag_run_start(t->run, t->arena, (size_t)(step - t->run->steps));
 }
 
 static void add_end_action(struct handling *t, struct dag_step *step, enum dag_ending why)

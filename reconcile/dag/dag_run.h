@@ -107,7 +107,7 @@ struct dag_event {
 	int code;
 	const char *message;		/* NULL: one is made; copied, as all text is */
 	const struct node *outputs;	/* DAG_ENDED: from each output parameter whose file exists to its
-					 * text; NULL: none */
+					 * text; NULL: none.  dag_run_save() leaves out one whose node is marked secret */
 	const char *by;			/* DAG_STOP: who; NULL: not known */
 };
 
@@ -152,12 +152,21 @@ bool dag_run_begin(struct arena *a, const struct node *body, const struct node *
 struct dag_action dag_run_handle(struct dag_run *run, struct arena *a, const struct dag_event *event,
                            size_t places, int64_t now);
 
+/* What would be started if the step with this index started now, in a. */
+struct dag_start dag_run_start(const struct dag_run *run, struct arena *a, size_t step);
+
 /* The step of that name; NULL: not found. */
 const struct dag_step *dag_run_find(const struct dag_run *run, const char *name);
 
 /* The state of the run as a tree, in a, that can be stored as JSON.  body and execute are not in it, nor, once the run
  * has ended, the outputs of its steps. */
 struct node *dag_run_save(struct arena *a, const struct dag_run *run);
+/* The secret outputs that are not in it, from step to parameter to text, in a; NULL: none. */
+struct node *dag_run_secret_outputs(struct arena *a, const struct dag_run *run);
+/* Puts them back after dag_run_load().  Until then a step does not find them, as if they were not written. */
+void dag_run_restore_outputs(struct dag_run *run, const struct node *outputs);
+/* The name of a step with an output that was not put back; NULL: there is none. */
+const char *dag_run_lost_output(const struct dag_run *run);
 /* As dag_run_begin(), for a run that continues in the state `saved`.  For each running step (phase STEP_ACTIVE) the
  * caller has to report its end: DAG_ENDED, DAG_LOST or DAG_UNBEGUN.  If false, *err says what does not fit. */
 bool dag_run_load(struct arena *a, const struct node *body, const struct node *execute,

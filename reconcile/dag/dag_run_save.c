@@ -34,6 +34,17 @@ static void save_word(struct arena *a, struct node *map, const char *key, const 
 		node_put(a, map, key, node_text(a, words[n]));
 }
 
+/* A secret one is a mark only: its text is not for the database. */
+static struct node *save_outputs(struct arena *a, const struct node *outputs)
+{
+	struct node *map = node_copy(a, outputs);
+
+	for (size_t i = 0; i < map->count; i++)
+		if (map->entries[i].value->secret)
+			node_put(a, map->entries[i].value = node_map(a), "secret", node_bool(a, true));
+	return map;
+}
+
 static struct node *save_step(struct arena *a, const struct dag_run *run, const struct dag_step *s)
 {
 	struct node *map = node_map(a);
@@ -52,7 +63,7 @@ static struct node *save_step(struct arena *a, const struct dag_run *run, const 
 		node_put(a, map, "message", node_text(a, s->message));
 	/* After the end of the run no step needs them, and they may hold secrets. */
 	if (s->outputs && run->finished < 0)
-		node_put(a, map, "outputs", node_copy(a, s->outputs));
+		node_put(a, map, "outputs", save_outputs(a, s->outputs));
 	return map;
 }
 
@@ -77,6 +88,27 @@ struct node *dag_run_save(struct arena *a, const struct dag_run *run)
 		node_put(a, steps, run->steps[i].name, save_step(a, run, &run->steps[i]));
 	node_put(a, map, "steps", steps);
 	return map;
+}
+
+struct node *dag_run_secret_outputs(struct arena *a, const struct dag_run *run)
+{
+	struct node *out = NULL;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct node *outputs = run->steps[i].outputs;
+		struct node *found = NULL;
+		for (size_t n = 0; outputs && n < outputs->count; n++) {
+			const struct entry *e = &outputs->entries[n];
+			if (!e->value->secret)
+				continue;
+			found = found ? found : node_map(a);
+			node_put(a, found, e->key, node_copy(a, e->value));
+		}
+		out = found && !out ? node_map(a) : out;
+		if (found)
+			node_put(a, out, run->steps[i].name, found);
+	}
+	return out;
 }
 
 /* ---- reading ---- */
@@ -199,6 +231,31 @@ static bool load_run(struct arena *a, const struct node *saved, struct dag_run *
 	run->status = status;
 	run->stopped_by = by ? arena_strdup(a, by->text) : NULL;
 	return true;
+}
+
+void dag_run_restore_outputs(struct dag_run *run, const struct node *outputs)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		const struct node *of_step = node_get(outputs, run->steps[i].name);
+		struct node *to = run->steps[i].outputs ? node_copy(run->arena, run->steps[i].outputs) : NULL;
+		for (size_t n = 0; to && n < to->count; n++) {
+			const char *text = node_get_text(of_step, to->entries[n].key);
+			if (to->entries[n].value->kind == NODE_MAP && text) {
+				to->entries[n].value = node_text(run->arena, text);
+				to->entries[n].value->secret = true;
+			}
+		}
+		run->steps[i].outputs = to;
+	}
+}
+
+const char *dag_run_lost_output(const struct dag_run *run)
+{
+	for (size_t i = 0; i < run->count; i++)
+		for (size_t n = 0; run->steps[i].outputs && n < run->steps[i].outputs->count; n++)
+			if (run->steps[i].outputs->entries[n].value->kind == NODE_MAP)
+				return run->steps[i].name;
+	return NULL;
 }
 
 /* Computes for how many steps each one still waits. */

@@ -107,8 +107,8 @@ const struct node *dag_step_outputs(struct arena *a, const struct node *outputs)
 		while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
 			len--;
 		if (text)
-			node_put(a, copy, outputs->entries[i].key,
-			         node_text(a, arena_strndup(a, text, len)));
+			node_put(a, copy, outputs->entries[i].key, node_text(a, arena_strndup(a, text, len)))->secret =
+				outputs->entries[i].value->secret;
 	}
 	return copy;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/service/engine/cron_scheduler.h"
+#include "agent/service/engine/execution_secrets.h"
 #include "agent/util/fd.h"
 #include "agent/util/file_lock.h"
 #include "agent/util/directory.h"
@@ -421,15 +422,18 @@ static void engine_loop(struct engine *g)
 
 /* ---- beginning: taking over from the last engine ---- */
 
-static bool is_directory_of_open_attempt(const struct engine *g, const char *name)
+static bool is_directory_of_open_execution(const struct engine *g, const char *name)
 {
-	for (size_t r = 0; r < g->execution_count; r++)
+	for (size_t r = 0; r < g->execution_count; r++) {
+		if (execution_secrets_is_directory(g->executions[r], name))
+			return true;
 		for (size_t i = 0; i < g->executions[r]->dag->count; i++) {
 			CLEANUP(arena_free) struct arena a = { 0 };
 			const char *folder = execution_attempt_directory(&a, &g->state, g->executions[r], i);
 			if (folder && strcmp(strrchr(folder, '/') + 1, name) == 0)
 				return true;
 		}
+	}
 	return false;
 }
 
@@ -440,7 +444,7 @@ static void remove_finished_directories(struct engine *g)
 
 	for (struct dirent *e; dir && (e = readdir(dir)); ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		if (e->d_name[0] != '.' && !is_directory_of_open_attempt(g, e->d_name))
+		if (e->d_name[0] != '.' && !is_directory_of_open_execution(g, e->d_name))
 			engine_state_remove_directory(&g->state,
 			                              arena_printf(&a, "%s/%s", g->state.directory, e->d_name));
 	}

@@ -8,6 +8,7 @@
 #include "agent/service/exec/attempt_outcome.h"
 #include "agent/service/steps/instance_types.h"
 #include "agent/service/engine/execution_document.h"
+#include "agent/service/engine/execution_secrets.h"
 #include "agent/util/clock.h"
 #include "agent/service/engine/notification_queue.h"
 #include "reconcile/tree/json.h"
@@ -157,7 +158,7 @@ static bool commit_execution_change(struct engine_state *es, void *what, struct 
 {
 	const struct execution_change *c = what;
 
-	return write_rest_of_log(es->store, c, err) && write_attempt_numbers(es->store, c, err) &&
+	return execution_secrets_save(es, c->execution, err) && write_rest_of_log(es->store, c, err) && write_attempt_numbers(es->store, c, err) &&
 	       write_notifications(es->store, c, err) && write_state(es->store, c, err);
 }
 
@@ -179,6 +180,8 @@ static bool save_execution_change(struct engine_state *es, struct execution_chan
 	if (!engine_state_commit_with_retry(es, commit_execution_change, c))
 		return false;
 	c->execution->stored.taken = true;
+	if (c->execution->dag->finished >= 0)
+		execution_secrets_remove(es, c->execution);
 	return true;
 }
 
@@ -225,14 +228,17 @@ static bool start_step_attempt(struct engine_state *es, struct execution *x, con
                                enum dag_event_kind *kind, struct err *why)
 {
 	CLEANUP(buf_done) struct buf notes = BUF(64 << 10);
-	const struct step_execution run = { x->stored.uuid, x->workflow, x->stored.workflow };
+	const struct step_execution run = {
+		x->stored.uuid, x->workflow, x->stored.workflow, execution_secrets_masks(es, x),
+	};
 	struct active_attempt *at = new_step_attempt(es, x, execution_step_index(x, start->step));
 	const char *folder = execution_step_directory(&at->arena, es, x, at->step);
 	struct log_note note = { { folder, x->stored.id, at->step, start->step->attempts }, "" };
-	struct attempt attempt;
+	struct attempt attempt = { 0 };
 
 	*kind = DAG_REFUSED;
 	bool ok = step_command_prepare(&at->arena, &es->options->steps, &run, start, folder, &attempt, &notes, why);
+	execution_secrets_add(x, attempt.masks);
 	if (!ok)
 		buf_addf(&notes, "flowsync: %s\n", why->msg);
 	note.notes = buf_str(&notes);
@@ -327,7 +333,9 @@ void execution_handle_event_with_log(struct engine_state *es, struct execution *
                                      size_t slots, const struct log_ingest *log, const char *notes)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct dag_action action = dag_run_handle(x->dag, &a, event, slots, clock_now());
+	struct dag_event checked = *event;
+	execution_secrets_check(es, x, &a, &checked);
+	struct dag_action action = dag_run_handle(x->dag, &a, &checked, slots, clock_now());
 	struct execution_change change = { &a, x, &action, log, notes };
 	struct dag_event *failures;
 

@@ -16,6 +16,8 @@ struct execution {
 	int64_t wake_at;		/* of struct dag_action: milliseconds since 1970, -1: never */
 	bool waiting_for_slot;		/* a step could start, if fewer steps were running */
 	bool finished;			/* nothing is left to do: the engine frees it */
+	struct masks masks;		/* these four: execution_secrets.c's */
+	bool masks_collected, secrets_unsaved, has_secrets_directory;
 	bool same_boot;			/* its state was saved since the machine started */
 };
 

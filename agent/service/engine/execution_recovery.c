@@ -10,6 +10,7 @@
 #include "agent/util/id128.h"
 #include "agent/service/exec/attempt_outcome.h"
 #include "agent/service/engine/execution_document.h"
+#include "agent/service/engine/execution_secrets.h"
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
 
@@ -41,6 +42,7 @@ static bool load_execution(struct engine_state *es, struct execution *x, struct 
 	    !dag_run_load(a, body, execute, state.flow, &x->dag, err))
 		return false;
 	x->reruns = state.reruns ? node_copy(a, state.reruns) : node_map(a);
+	execution_secrets_load(es, x);
 	x->same_boot = strcmp(state.boot, boot_id(a)) == 0;
 	return true;
 }

@@ -310,13 +310,17 @@ bool step_command_prepare(struct arena *a, const struct step_options *options, c
 	p.own = node_copy(a, p.env);
 	step_command_set_parameters(&p);
 	step_command_set_identity(&p, run);	/* again: no parameter may replace them */
+	for (const char *const *mask = run->masks; mask && *mask; mask++)
+		masks_add(a, &p.masks, *mask);
 	step_command_mask_parameters(&p);
-	if (!step_command_prepare_by_type(&p, err))
+	bool ok = step_command_prepare_by_type(&p, err);
+	out->masks = masks_list(&p.masks);
+	if (!ok)
 		return false;
 	step_command_protect_own_commands(&p);
 	*out = (struct attempt){
 		.folder = folder, .commands = p.commands, .command_count = p.count,
-		.env = step_command_env_list(a, p.env), .masks = masks_list(&p.masks),
+		.env = step_command_env_list(a, p.env), .masks = out->masks,
 	};
 	return true;
 }

@@ -21,11 +21,12 @@ struct step_options {
 struct step_execution {
 	const char *uuid, *workflow;	/* executionId, and name of the workflow */
 	int64_t workflow_id;
+	const char *const *masks;	/* texts that no log of the execution may show; ends with NULL, NULL: none */
 };
 
 /* Makes the attempt for the start of a step; everything lives in a.  folder is that of the attempt.  Lines for the
- * step's log are added to notes.  If false, *err says what is missing, without secrets, and trying again is of no use.
- * */
+ * step's log are added to notes.  If false, *err says what is missing, without secrets, and trying again is of no use; out->masks is set all
+ * the same. */
 bool step_command_prepare(struct arena *a, const struct step_options *options, const struct step_execution *run,
                           const struct dag_start *start, const char *folder, struct attempt *out,
                           struct buf *notes, struct err *err);

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -511,6 +512,131 @@ static void steps_of_an_ended_engine_are_lost_and_the_rest_continues(void **stat
 	                                             "of the service\n", uuid)));
 }
 
+/* ---- secrets in output parameters ---- */
+
+static const char *make_secret(struct fixture *f, const char *value)
+{
+	const char *directory = arena_printf(&f->arena, "%s/secrets", f->folder), *path = arena_printf(&f->arena, "%s/tok", directory);
+	FILE *file;
+
+	assert_true(mkdir(directory, 0700) == 0 || errno == EEXIST);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(value, file) >= 0 && fclose(file) == 0 && chmod(path, 0600) == 0);
+	f->options.steps.place.secrets_dir = directory;
+	return value;
+}
+
+static size_t count_in_file(struct fixture *f, const char *path, const char *text)
+{
+	const char *bytes;
+	size_t len, count = 0;
+	struct err err;
+
+	check(file_read(&f->arena, path, 64 << 20, &bytes, &len, &err), &err);
+	for (const char *p = bytes; (p = memmem(p, len - (size_t)(p - bytes), text, strlen(text))); p++)
+		count++;
+	return count;
+}
+
+/* In the database and beside it. */
+static void assert_not_in_database(struct fixture *f, const char *text)
+{
+	assert_int_equal(count_in_file(f, f->file, text), 0);
+	assert_int_equal(count_in_file(f, arena_printf(&f->arena, "%s-wal", f->file), text), 0);
+}
+
+#define INHERIT(parent)	",'parents':['" parent "'],'parameters':{'inherit':{'V':'O','P':'P'}}"
+
+static void a_secret_in_an_output_reaches_the_next_step_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	const char *value = make_secret(f, "S3cr3t-ABCDEFG");
+	int64_t id = add(f, "'a':{'imageId':1,'command':'echo $TOK; printf id=$TOK > o; echo plain > p'"
+	                 ",'parameters':{'secrets':['tok']},'outputParameters':{'O':'o','P':'p'}},"
+	                 STEP("b", "echo got $V $P; echo $V | base64; printf $V | cmp - $M.want && echo b >> $M; "
+	                           "while test -e $M.wait; do sleep 0.02; done", INHERIT("a")) ","
+	                 STEP("c", "true", ",'parents':['b'],'executionParameters':{'conditional':[{'condition':'equals',"
+	                           "'paramName':'O','stepName':'a','value':'id=S3cr3t-other'}]}"), "");
+	const char *gate = arena_printf(&f->arena, "%s.wait", f->marks), *want = arena_printf(&f->arena, "%s.want", f->marks);
+	struct stat st;
+	struct err err;
+
+	check(file_create(gate, "", 0, 0600, &err) && file_create(want, "id=S3cr3t-ABCDEFG", 17, 0600, &err), &err);
+	struct engine *g = start(f);
+	const char *uuid = begin(f, id, with_marks(f));
+	wait_marks(f, "b\n");		/* the real value */
+	const char *file = arena_printf(&f->arena, "%s.runs/1-outputs/secret", f->file);
+	assert_int_equal(count_in_file(f, file, value), 2);		/* the output, and what masks it */
+	assert_int_equal(count_in_file(f, file, "plain"), 0);
+	assert_true(stat(file, &st) == 0 && (st.st_mode & 0777) == 0600);
+	assert_true(stat(arena_printf(&f->arena, "%s.runs/1-outputs", f->file), &st) == 0 && (st.st_mode & 0777) == 0700);
+	assert_not_in_database(f, value);
+	check(unlink(gate) == 0, &err);
+	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 1 0 terminated, c Skipped 0 "
+	                    "conditional[0] does not hold: \"O\" of step \"a\" is not \"id=S3cr3t-other\"");
+	engine_drain(g, -1);
+	engine_stop(g);
+	assert_string_equal(log_of(f, uuid, 0), "(masked)\n");
+	assert_string_equal(log_of(f, uuid, 1), "got id=(masked) plain\naWQ9(masked)\n");
+	assert_not_in_database(f, value);
+	assert_int_equal(folders(f), 0);
+}
+
+/* The engine ends between two steps, and the secret is another one when the next engine begins. */
+static void a_secret_in_an_output_survives_the_engine(void **state)
+{
+	struct fixture *f = *state;
+	const char *value = make_secret(f, "S3cr3t-ABCDEFG");
+	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
+	                 "'outputParameters':{'O':'o'}},"
+	                 STEP("b", "echo got $V; printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997",
+	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
+	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	struct engine *g = start(f);
+	const char *uuid = begin(f, id, with_marks(f));
+
+	wait_marks(f, "id=S3cr3t-ABCDEFG.");
+	engine_stop(g);
+	assert_not_in_database(f, value);
+	make_secret(f, "another-one");
+	g = start(f);
+	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 2 0 terminated");
+	engine_drain(g, -1);
+	engine_stop(g);
+	assert_string_equal(marks(f), "id=S3cr3t-ABCDEFG.id=S3cr3t-ABCDEFG.");
+	assert_string_equal(log_of(f, uuid, 1), "got id=(masked)\nflowsync: the service ended while it ran\nflowsync: attempt 2\n"
+	                    "got id=(masked)\n");
+	assert_not_in_database(f, value);
+	assert_int_equal(folders(f), 0);
+}
+
+static void a_secret_output_that_is_lost_counts_as_not_written(void **state)
+{
+	struct fixture *f = *state;
+
+	make_secret(f, "S3cr3t-ABCDEFG");
+	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
+	                 "'outputParameters':{'O':'o'}},"
+	                 STEP("b", "echo got $V.; echo b >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997",
+	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
+	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	struct engine *g = start(f);
+	const char *uuid = begin(f, id, with_marks(f)), *file = arena_printf(&f->arena, "%s.runs/1-outputs/secret", f->file);
+
+	wait_marks(f, "b\n");
+	engine_stop(g);
+	assert_int_equal(unlink(file), 0);
+	g = start(f);
+	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 2 0 terminated");
+	engine_drain(g, -1);
+	engine_stop(g);
+	assert_non_null(strstr(log_of(f, uuid, 1), "flowsync: V is not set: no earlier step wrote the output parameter O\ngot .\n"));
+	assert_non_null(strstr(said(f), arena_printf(&f->arena, "warning: execution %s: an output parameter of step \"a\" is lost: "
+	                                             "%s: No such file or directory\n", uuid, file)));
+	assert_int_equal(folders(f), 0);
+}
+
 static void a_lost_step_without_retries_has_failed(void **state)
 {
 	struct fixture *f = *state;
@@ -813,6 +939,9 @@ int main(int argc, char **argv)
 		test(a_second_engine_stands_by_and_takes_over),
 		test(an_engine_that_waits_can_be_stopped),
 		test(steps_of_an_ended_engine_are_lost_and_the_rest_continues),
+		test(a_secret_in_an_output_reaches_the_next_step_and_nothing_else),
+		test(a_secret_in_an_output_survives_the_engine),
+		test(a_secret_output_that_is_lost_counts_as_not_written),
 		test(a_lost_step_without_retries_has_failed),
 		test(a_stop_requested_while_no_engine_ran_is_obeyed),
 		test(a_step_that_had_ended_is_not_repeated),

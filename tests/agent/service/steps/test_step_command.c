@@ -33,6 +33,7 @@ struct made {
 	struct step_options options;
 	const char *const *service_env;			/* NULL: service_env */
 	unsigned attempts;
+	const char *const *masks;			/* of the execution; NULL: none */
 };
 
 /* The commands, "sh -c x; ...", with "<N" for the N bytes of an input; or "no: WHY". */
@@ -62,7 +63,7 @@ static struct attempt make(const struct made *m)
 		.step = &step, .env = m->env ? tree(m->env) : node_map(&arena), .secrets = tree(m->secrets),
 		.missing = tree(m->missing),
 	};
-	const struct step_execution run = { "u-1", "daily report", 12 };
+	const struct step_execution run = { "u-1", "daily report", 12, m->masks };
 	struct step_options options = m->options;
 	struct attempt out = { 0 };
 	struct err err;
@@ -244,6 +245,18 @@ static void the_prefix_of_an_image_is_the_most_exact_one(void **state)
 	}
 }
 
+/* Another step may have passed them on in an output parameter. */
+static void the_secrets_of_other_steps_are_masked_too(void **state)
+{
+	static const char *const others[] = { "hush7", "hush8", NULL };
+	struct attempt made = make(&(struct made){ "{\"command\":\"x\"}", .attempts = 1, .masks = others });
+
+	assert_string_equal(masks, "hush7 hush8");
+	made = make(&(struct made){ "{\"type\":\"http\",\"method\":\"get\",\"url\":\"http://x\"}", .attempts = 1, .masks = others });
+	assert_string_equal(masks, "hush7 hush8");
+	assert_non_null(memmem(made.commands[0].input, made.commands[0].len, "[\"hush7\",\"hush8\"]", 17));
+}
+
 static void an_http_step_is_a_command_of_ours(void **state)
 {
 	struct attempt made = make(&(struct made){
@@ -344,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_standard_step_is_a_command_of_the_shell),
 		cmocka_unit_test(the_credential_of_a_checkout_is_in_its_input_alone),
 		cmocka_unit_test(the_prefix_of_an_image_is_the_most_exact_one),
+		cmocka_unit_test(the_secrets_of_other_steps_are_masked_too),
 		cmocka_unit_test(an_http_step_is_a_command_of_ours),
 		cmocka_unit_test(sql_and_export_steps_are_what_the_operator_says),
 		cmocka_unit_test(an_operators_command_gets_the_parameters_and_no_image),
