@@ -633,6 +633,11 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 	return m->older && strcmp(digest_body(a, m->older), digest) == 0 ? m->older : NULL;
 }
 
+static const char *explain(void *context)
+{
+	return ((const struct fake_memory *)context)->why;
+}
+
 /* A cycle sees what was remembered before it, and nothing of what it keeps itself. */
 static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 {
@@ -648,7 +653,7 @@ static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 	if (m->records.intent_count)
 		memcpy(records->intents, m->records.intents, m->records.intent_count * sizeof *records->intents);
 	cycle_remember(cycle, &(struct cycle_memory){
-		.records = m->on ? records : NULL, .recall = recall, .keep = m->on ? keep : NULL,
+		.records = m->on ? records : NULL, .recall = recall, .explain = explain, .keep = m->on ? keep : NULL,
 		.forget = m->on ? forget : NULL, .intend = m->on ? intend : NULL, .withdraw = m->on ? withdraw : NULL,
 		.context = m,
 	});

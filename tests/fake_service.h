@@ -40,6 +40,7 @@ struct fake_memory {
 	bool dead;			/* the program was killed: nothing is kept any more, and no request is answered */
 	const struct node *older;	/* of the file that is asked for; NULL: none */
 	unsigned recalls;		/* how often older versions were asked for */
+	const char *why;		/* what explains that there is no older version; NULL: nothing */
 };
 
 struct fake {

@@ -48,6 +48,7 @@ struct file_history {
 	struct waiting_commit *heap;	/* the newest on top */
 	size_t waiting, heap_room, seen_count;
 	bool lacks;		/* commits were passed over that are not there */
+	bool lacks_objects;	/* trees or files were, as well */
 	struct id_set seen;
 	struct trees roots;	/* of the commits walked so far */
 	struct history_folder *folders;
@@ -142,6 +143,13 @@ static bool history_may_lack(const struct file_history *h, int code)
 	return code == GIT_ENOTFOUND && h->top;
 }
 
+/* The same for a tree or a file, which only a partial clone may lack. */
+static bool history_passes_object(struct file_history *h, int code)
+{
+	h->lacks_objects |= history_may_lack(h, code);
+	return history_may_lack(h, code);
+}
+
 static bool history_meet(struct file_history *h, const git_oid *id, struct err *err)
 {
 	struct waiting_commit w = { .order = h->seen_count };
@@ -214,7 +222,7 @@ static bool history_find_folder(struct file_history *h, const git_oid *root, con
 	if (!*path)
 		return true;
 	int code = git_tree_lookup(&tree, h->repository, root);
-	if (code < 0 && !history_may_lack(h, code))
+	if (code < 0 && !history_passes_object(h, code))
 		return history_failed(h->where, err);
 	if (code == 0)
 		code = git_tree_entry_bypath(&entry, tree, path);
@@ -271,7 +279,7 @@ static bool history_find_file(struct file_history *h, const git_oid *folder, con
 
 	*found = false;
 	if (code < 0)
-		return history_may_lack(h, code) || history_failed(h->where, err);
+		return history_passes_object(h, code) || history_failed(h->where, err);
 	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
 	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
 	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
@@ -296,7 +304,7 @@ static bool history_give_version(struct file_history *h, const git_oid *id,
 	if (code == 0)
 		code = git_odb_read(&object, h->objects, id);
 	if (code < 0)
-		return history_may_lack(h, code) || history_failed(h->where, err);
+		return history_passes_object(h, code) || history_failed(h->where, err);
 	*more = each(context, git_odb_object_data(object), git_odb_object_size(object));
 	git_odb_object_free(object);
 	return true;
@@ -528,6 +536,12 @@ void file_history_close(struct file_history *h)
 void file_history_closep(struct file_history **history)
 {
 	file_history_close(*history);
+}
+
+enum file_history_gap file_history_gap(const struct file_history *h)
+{
+	/* A clone of git clone --filter=tree:0 lacks no commit, one of --depth 1 no tree of its commits. */
+	return h->lacks_objects ? FILE_HISTORY_PARTIAL : h->lacks ? FILE_HISTORY_SHALLOW : FILE_HISTORY_WHOLE;
 }
 
 const char *file_history_revision(const struct file_history *h)

@@ -29,6 +29,15 @@ void file_history_closep(struct file_history **history);
 bool file_history_versions(struct file_history *history, const char *path, bool (*each)(void *context,
                            const char *bytes, size_t len), void *context, struct err *err);
 
+enum file_history_gap {
+	FILE_HISTORY_WHOLE,
+	FILE_HISTORY_SHALLOW,	/* a shallow clone: older commits are missing */
+	FILE_HISTORY_PARTIAL,	/* a partial clone: older files or folders are missing */
+};
+
+/* What was missing on the way so far. */
+enum file_history_gap file_history_gap(const struct file_history *history);
+
 /* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
 const char *file_history_revision(const struct file_history *history);
 

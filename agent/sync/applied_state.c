@@ -94,15 +94,18 @@ static bool applied_state_check_version(void *context, const char *bytes, size_t
 	return !s->found;
 }
 
-/* Goes on without a history that cannot be read: it only explains changes.  A mirror is marked corrupt, to be cloned
- * again. */
+/* Goes on without a history that cannot be read, with a warning.  A mirror is marked corrupt, to be cloned again. */
 static void applied_state_drop_history(struct applied_state *m, const struct err *err)
 {
 	const struct source *source = m->source;
 
-	log_debug(m->ctx->log, "history of %s: %s", source->location, err->msg);
-	if (!source->mirror)
+	if (!source->mirror) {
+		if (!m->history_error)
+			diagnostics_warn(m->faults, (struct pos){ 0 }, "%s: neither older versions of specs nor a rollback "
+			                 "can be detected", err->msg);
+		m->history_error = arena_strdup(m->ctx->arena, err->msg);
 		return;
+	}
 	mirror_mark_corrupt(source->mirror, err->msg);
 	diagnostics_warn(m->faults, (struct pos){ 0 }, "the mirror of %s is corrupt; it will be cloned again: %s",
 	                 source->location, err->msg);
@@ -120,6 +123,25 @@ static const struct node *applied_state_find_older_spec(void *context, struct ar
 	if (m->history && !file_history_versions(m->history, spec->at.file, applied_state_check_version, &search, &err))
 		applied_state_drop_history(m, &err);
 	return search.found;
+}
+
+static const char *applied_state_explain_missing_record(void *context)
+{
+	const struct applied_state *m = context;
+	struct arena *a = m->ctx->arena;
+	const char *dir = m->ctx->settings->state_dir;
+	enum file_history_gap gap = m->history ? file_history_gap(m->history) : FILE_HISTORY_WHOLE;
+
+	if (gap == FILE_HISTORY_SHALLOW)
+		return "this clone is shallow: fetch the whole history (git fetch --unshallow, or fetch-depth: 0)";
+	if (gap == FILE_HISTORY_PARTIAL)
+		return "this clone is partial: clone without --filter to have older versions of the files";
+	if (m->history)
+		return "no version of its file in the git history has the digest that is on the workflow";
+	if (m->history_error)
+		return arena_printf(a, "its history cannot be read: %s", m->history_error);
+	return dir ? arena_printf(a, "a directory has no history, and the state in %s has no record of it", dir)
+	           : "a directory has no history: keep a state (--state-dir)";
 }
 
 /* Without the history the guard could not see that the branch was force-pushed. */
@@ -176,7 +198,8 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 		return false;
 	out->for_cycle = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
-		.recall = applied_state_find_older_spec, .keep = write ? applied_state_save_record : NULL,
+		.recall = applied_state_find_older_spec, .explain = applied_state_explain_missing_record,
+		.keep = write ? applied_state_save_record : NULL,
 		.forget = write ? applied_state_drop_record : NULL, .intend = write ? applied_state_save_intent : NULL,
 		.withdraw = write ? applied_state_drop_intent : NULL, .context = out,
 		.clock = clock_now() - clock_monotonic(),

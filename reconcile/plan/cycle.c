@@ -196,6 +196,22 @@ static void warn_of_tally(struct cycle *c, const struct tally *t, const char *on
 		           many);
 }
 
+/* "Without a record the report warns once" (design, 5.3). */
+static void warn_of_missing_records(struct cycle *c)
+{
+	static const char words[] = "no record of an earlier apply: keys removed from the spec cannot be detected";
+	const struct cycle_memory *m = &c->memory;
+	const char *one = arena_printf(c->arena, "has %s", words), *many = arena_printf(c->arena, "have %s", words);
+	const char *why = c->unmatched.count && m->explain ? m->explain(m->context) : NULL;
+
+	warn_of_tally(c, &c->unrecorded, one, many);
+	if (why) {
+		one = arena_printf(c->arena, "%s; %s", one, why);
+		many = arena_printf(c->arena, "%s; %s", many, why);
+	}
+	warn_of_tally(c, &c->unmatched, one, many);
+}
+
 static void add_cycle_warnings(struct cycle *c)
 {
 	struct arena *a = c->arena;
@@ -212,8 +228,7 @@ static void add_cycle_warnings(struct cycle *c)
 	        "the service hides or changes is written at each sync",
 	        "do not keep flowsync's tags on this service: they are never pruned, and without a state what "
 	        "the service hides or changes is written at each sync");
-	warn_of_tally(c, &c->unrecorded, "has no record of an earlier apply: keys removed from the spec cannot be detected",
-	        "have no record of an earlier apply: keys removed from the spec cannot be detected");
+	warn_of_missing_records(c);
 }
 
 /* Planned steps that were not started, because the cycle was stopped or its time limit passed, are deferred. */

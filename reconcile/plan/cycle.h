@@ -36,6 +36,8 @@ struct cycle_memory {
 	 * not known. */
 	const struct node *(*recall)(void *context, struct arena *a, const struct spec *spec,
 	                             const char *digest);
+	/* Why recall() may find nothing, and what helps, as a clause; NULL: not known.  Called after recall(). */
+	const char *(*explain)(void *context);
 	/* Stores the record, on disk when it returns; drops the record of that name.  over: the intents of that name are
 	 * dropped as well. */
 	void (*keep)(void *context, const struct applied_record *record, bool over);
@@ -83,7 +85,8 @@ struct cycle {
 	const char *unseen_path;	/* of the first */
 	struct tally unmarked;		/* equal, and without our owner tags */
 	struct tally tagless;		/* the service does not keep our tags */
-	struct tally unrecorded;	/* no record of what was declared before */
+	struct tally unrecorded;	/* without our tags, and no record of what was declared before */
+	struct tally unmatched;		/* with our tags, and no record of the digest in them */
 };
 
 /* Starts a cycle.  specs have no errors; specs, options->only, report and faults have to outlive the

@@ -31,7 +31,7 @@ const char *task_outcome_note(const struct workflow_task *t, bool changes, bool 
 {
 	if (pause)
 		return "an update by flowsync resumed this paused workflow; it is paused again";
-	if (tags && !t->marked)
+	if (tags && (!t->marked || task_plan_renews_tags(t)))
 		return changes ? NULL : "already equal: flowsync's tags are added, because --mark is given";
 	if (tags)
 		return t->spec->prune ? "the tag flowsync-keep is removed: the spec no longer says prune: false"
@@ -66,7 +66,9 @@ void task_outcome_observed(struct workflow_task *t)
 	}
 	if (!t->marked && !write)
 		count_workflow(tags_never_stay(t) ? &c->tagless : &c->unmarked, s->name);
-	if (write && !t->known.record)
+	if (!t->known.record && t->marked && !(c->options.whole && !write))
+		count_workflow(&c->unmatched, s->name);
+	else if (!t->known.record && write)
 		count_workflow(&c->unrecorded, s->name);
 }
 

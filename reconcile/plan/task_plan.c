@@ -95,11 +95,16 @@ static const char *likely_settled_tag(struct workflow_task *t, const struct owne
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
 
+bool task_plan_renews_tags(const struct workflow_task *t)
+{
+	return t->cycle->options.mark && t->marked && !t->known.record;
+}
+
 /* prune: false has to be on the workflow before the spec's file is removed. */
 static bool tags_are_due(struct workflow_task *t, const struct owner_tags *m)
 {
 	struct owner_tags ours = task_request_tags(t);
-	bool due = t->marked ? m->keep != ours.keep : t->cycle->options.mark;
+	bool due = t->marked ? m->keep != ours.keep || task_plan_renews_tags(t) : t->cycle->options.mark;
 
 	return due && !settled_knows_tags(&t->arena, task_record_habits(t), &ours, m);
 }

@@ -27,6 +27,9 @@ const char *task_plan_conflict(struct workflow_task *task);
 /* True if the workflow that was just described is still the one that is to be deleted. */
 bool task_plan_may_delete(struct workflow_task *task);
 
+/* True if --mark writes the present digest, as there is no record of the one on the workflow: it accepts what is there. */
+bool task_plan_renews_tags(const struct workflow_task *task);
+
 /* Compares the spec with what describe gave.  Returns the latter as it was compared. */
 const struct node *task_plan_compare(struct workflow_task *task, const struct node *record, struct diff *out);
 

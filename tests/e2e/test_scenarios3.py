@@ -476,12 +476,25 @@ class RecordTest(ScenarioCase):
         self.assertIn(self.service.describe("a")["steps"]["only"].get("stepTimeout"), (None, 0))
         self.assertNoWrites(self.sync(*fresh(), top))
 
+    def test_a_key_taken_out_of_the_spec_is_warned_of_where_the_history_is_cut_off(self):
+        top, git = self.repository()
+        self.commit(git, a=spec("a", more="    stepTimeout: 60\n"))
+        self.sync("--state-dir", self.tmp / "first", top)
+        self.commit(git, a=spec("a"))
+        git.run("clone", "-q", "--depth", "1", git.folder.resolve().as_uri(), self.tmp / "shallow")
+        report = self.sync("--state-dir", self.tmp / "new", self.tmp / "shallow")
+        self.assertEqual(report["outcome"], "converged")
+        self.assertEqual(self.warnings(report), [
+            'workflow "a" has no record of an earlier apply: keys removed from the spec cannot be detected; '
+            'this clone is shallow: fetch the whole history (git fetch --unshallow, or fetch-depth: 0)'])
+
     def test_a_key_taken_out_of_the_spec_stays_where_nothing_tells_that_it_was_ours(self):
         self.sync(self.specs(a=spec("a", more="    stepTimeout: 60\n")))
         specs = self.specs(a=spec("a", "make other"))
         report = self.sync("--state-dir", self.tmp / "new", specs)
         self.assertEqual(self.reasons(report, "a"), {"/steps/only/command": ("replace", "adopted")})
-        self.assertIn('workflow "a" has no record of an earlier apply: keys removed from the spec cannot be detected', self.warnings(report))
+        self.assertIn('workflow "a" has no record of an earlier apply: keys removed from the spec cannot be detected; '
+                      f'a directory has no history, and the state in {self.tmp}/new has no record of it', self.warnings(report))
         self.assertEqual(self.service.describe("a")["steps"]["only"]["stepTimeout"], 60)
 
     def test_a_key_that_was_never_declared_is_left_alone_unless_the_spec_is_the_whole_truth(self):

@@ -160,12 +160,28 @@ static void a_git_folder_that_is_a_link_or_none_at_all_is_seen_through(void **st
 	expect("linked/s", "linked/s/b", "[s]");
 }
 
+/* What is missing once all versions of dir/a were looked for. */
+static enum file_history_gap gap_of(const char *dir)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
+	struct heard heard = { .text = BUF_TEXT, .most = 1000 };
+	struct err err;
+
+	assert_true(file_history_open(dir, &h, &err));
+	assert_true(file_history_versions(h, arena_printf(&a, "%s/a", dir), hear, &heard, &err));
+	buf_done(&heard.text);
+	return file_history_gap(h);
+}
+
 static void a_shallow_clone_ends_quietly(void **state)
 {
 	sh("git init -q -b main full; cd full; for i in 1 2 3 4 5; do echo $i > a; c; done; cd ..\n"
 	   "git clone -q --depth 1 \"file://$PWD/full\" one; git clone -q --depth 3 \"file://$PWD/full\" three");
 	expect("one", "one/a", "[5]");
 	expect("three", "three/a", "[5][4][3]");
+	assert_int_equal(gap_of("one"), FILE_HISTORY_SHALLOW);
+	assert_int_equal(gap_of("full"), FILE_HISTORY_WHOLE);
 }
 
 static void what_a_partial_clone_lacks_is_passed_over(void **state)
@@ -177,6 +193,8 @@ static void what_a_partial_clone_lacks_is_passed_over(void **state)
 	   "test \"$(git -C partial config extensions.worktreeConfig)\" = true");
 	expect("partial", "partial/a", "[5]");
 	expect("treeless", "treeless/a", "[5]");
+	assert_int_equal(gap_of("partial"), FILE_HISTORY_PARTIAL);
+	assert_int_equal(gap_of("treeless"), FILE_HISTORY_PARTIAL);
 }
 
 /* The commit that name stands for in the repository at dir. */

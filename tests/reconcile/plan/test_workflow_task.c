@@ -736,6 +736,9 @@ static void one_that_vanishes_is_not_made_again_with_a_masked_value(void **state
 	"a state what the service hides or changes is written at each sync\n"
 #define UNRECORDED "warning: workflow \"a\" has no record of an earlier apply: keys removed from the spec cannot be detected\n"
 
+#define UNMATCHED "warning: workflow \"a\" has no record of an earlier apply: keys removed from the spec cannot be detected; " \
+	"the clone is shallow\n"
+
 /* There is nowhere to remember anything: it can only be said. */
 static void where_tags_are_dropped_and_there_is_no_state_the_report_says_so(void **state)
 {
@@ -1053,6 +1056,56 @@ static void an_older_state_is_brought_up_to_what_stands_on_the_workflow(void **s
 	assert_steps(&r, "a replace applied\n");
 }
 
+/* A checkout of depth 1 without a state: the key stays, and the report must not be silent. */
+static void an_equal_workflow_of_an_unknown_digest_is_warned_of_until_it_is_marked(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.why = "the clone is shallow" };
+	const struct cycle_options mark = { .apply = true, .mark = true }, whole = { .whole = true };
+	const struct specs specs = tree_specs(&r.a, HELLO("a", "7"));
+
+	run_sync(&r, TIMED("7"));
+	assert_said(&r, "");
+	run_plan(&r, HELLO("a", "7"));
+	assert_said(&r, UNMATCHED);
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_steps(&r, "a none unchanged\n");
+	assert_said(&r, UNMATCHED);
+	/* a state that has nothing of it is no better */
+	r.f.memory.on = true;
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_said(&r, UNMATCHED);
+	/* Where undeclared keys are removed, all is seen. */
+	run_cycle(&r, &specs, &whole);
+	assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout adopted\n");
+	run_put(&r, 612, "/steps/greet/stepTimeout", "null");
+	run_cycle(&r, &specs, &whole);
+	assert_said(&r, "");
+	run_put(&r, 612, "/steps/greet/stepTimeout", "9");
+	run_cycle(&r, &specs, &mark);
+	assert_writes(&r, "update 612\n");
+	assert_string_equal(r.report.steps[0].note, "already equal: flowsync's tags are added, because --mark is given");
+	run_sync(&r, HELLO("a", "7"));
+	assert_writes(&r, "");
+	assert_said(&r, "");
+	assert_string_equal(run_shown(&r, 612, "/steps/greet/stepTimeout"), "9");
+}
+
+static void workflows_of_unknown_digests_are_warned_of_once(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.why = "the clone is shallow" };
+
+	run_sync(&r, TIMED("7"));
+	run_sync(&r, "name: b\nsteps: {greet: {imageId: 7, command: run, stepTimeout: 9}}\n");
+	run_make(&r, HELLO_BODY("c", "6"));
+	run_sync(&r, HELLO("a", "7") "---\n" HELLO("b", "7") "---\n" HELLO("c", "7"));
+	assert_writes(&r, "update 614\n");
+	assert_said(&r, "warning: workflow \"c\" has no record of an earlier apply: keys removed from the spec cannot be "
+	            "detected\nwarning: 2 workflows (\"a\" and others) have no record of an earlier apply: keys removed from "
+	            "the spec cannot be detected; the clone is shallow\n");
+}
+
 static void what_we_wrote_ourselves_has_nothing_to_lose(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f.hides_options = true };
@@ -1133,6 +1186,8 @@ int main(void)
 		cmocka_unit_test(a_create_whose_answer_is_lost_bears_our_marker),
 		cmocka_unit_test(a_lost_state_begins_again_from_what_stands_on_the_workflow),
 		cmocka_unit_test(an_older_state_is_brought_up_to_what_stands_on_the_workflow),
+		cmocka_unit_test(an_equal_workflow_of_an_unknown_digest_is_warned_of_until_it_is_marked),
+		cmocka_unit_test(workflows_of_unknown_digests_are_warned_of_once),
 		cmocka_unit_test(what_we_wrote_ourselves_has_nothing_to_lose),
 		cmocka_unit_test(what_is_ignored_is_not_even_written_where_the_spec_is_the_whole_truth),
 	};
