@@ -572,28 +572,40 @@ static bool history_walk_to(struct file_history *w, const git_oid *id, const git
 	return ok;
 }
 
-bool file_history_rolls_back(struct file_history *h, const char *older, bool *rolls_back, size_t *back, struct err *err)
+const char *file_history_top(const struct file_history *h)
+{
+	return h->top;
+}
+
+const char *file_history_folder(const struct file_history *h)
+{
+	size_t len = h->top ? strlen(h->top) : 0;
+
+	return !h->top ? NULL : strlen(h->where) > len ? h->where + len : "";
+}
+
+bool file_history_compare(struct file_history *h, const char *older, enum file_history_order *order, size_t *back,
+                          struct err *err)
 {
 	CLEANUP(history_end_walk) struct file_history w = history_fork_walk(h);
 	git_oid head, before;
 
-	*rolls_back = false;
+	*order = FILE_HISTORY_AFTER;
 	*back = 0;
 	if (git_oid_fromstr(&before, older) < 0 || git_oid_fromstr(&head, h->revision) < 0)
 		return true;
-	if (!git_odb_exists(h->objects, &before)) {
-		*rolls_back = !h->top;
-		return true;
-	}
-	if (!history_walk_to(&w, &head, &before, err))
+	bool exists = git_odb_exists(h->objects, &before);
+	/* A mirror has all that comes before HEAD.  A commit at the edge of a shallow clone names its parents. */
+	if ((exists || h->top) && !history_walk_to(&w, &head, &before, err))
 		return false;
-	/* Beyond the edge of a shallow clone it may well be met. */
-	if (git_oid_equal(id_slot(&w.seen, &before), &before) || w.lacks)
+	if (w.seen.count && git_oid_equal(id_slot(&w.seen, &before), &before))
+		return true;
+	*order = w.lacks ? FILE_HISTORY_UNKNOWN : exists ? FILE_HISTORY_BEFORE : FILE_HISTORY_MISSING;
+	if (*order != FILE_HISTORY_BEFORE)
 		return true;
 	size_t ours = w.seen_count;
 	if (!history_walk_to(&w, &before, NULL, err))
 		return false;
-	*rolls_back = true;
 	*back = w.seen_count - ours;
 	return true;
 }

@@ -41,11 +41,21 @@ enum file_history_gap file_history_gap(const struct file_history *history);
 /* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
 const char *file_history_revision(const struct file_history *history);
 
-/* Sets *rolls_back to whether HEAD is known not to come after `older`: it is another commit, and no descendant of it.
- * If a work tree does not have older, as in a shallow clone, nothing is known.  A mirror has all that comes before
- * HEAD: a commit that it does not have does not come before HEAD.  *back is the number of commits that lead to older
- * and not to HEAD, 0 if that is not known.  False if the history cannot be read. */
-bool file_history_rolls_back(struct file_history *history, const char *older, bool *rolls_back, size_t *back,
-                             struct err *err);
+/* The top of the work tree, without links and with a slash at its end, and the folder below it that was opened ("" is the top); NULL for a mirror.
+ * Valid until file_history_close(). */
+const char *file_history_top(const struct file_history *history);
+const char *file_history_folder(const struct file_history *history);
+
+enum file_history_order {
+	FILE_HISTORY_AFTER,	/* HEAD is `older`, or a descendant of it */
+	FILE_HISTORY_BEFORE,	/* it is not */
+	FILE_HISTORY_MISSING,	/* nor is `older` in the repository */
+	FILE_HISTORY_UNKNOWN,	/* the clone is shallow, and hides whether HEAD comes after it */
+};
+
+/* Sets *order to how HEAD stands to the commit `older`, and *back to the number of commits that lead to older and not
+ * to HEAD, 0 if that is not known.  What is no commit ID counts as before HEAD.  False if the history cannot be read. */
+bool file_history_compare(struct file_history *history, const char *older, enum file_history_order *order, size_t *back,
+                          struct err *err);
 
 #endif

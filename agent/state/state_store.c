@@ -30,8 +30,8 @@ static const char *const sql[] = {
 	[INTEND] = "INSERT OR REPLACE INTO intent(sync, name, digest, body, creates, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[WITHDRAW] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2 AND digest = ?3",
 	[DROP_INTENTS] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2",
-	[GET_REVISION] = "SELECT revision FROM sync WHERE id = ?1",
-	[SET_REVISION] = "UPDATE sync SET revision = ?2 WHERE id = ?1",
+	[GET_REVISION] = "SELECT revision, repository, path FROM sync WHERE id = ?1",
+	[SET_REVISION] = "UPDATE sync SET revision = ?2, repository = ?3, path = ?4 WHERE id = ?1",
 	[APPROVE] = "INSERT OR REPLACE INTO approval(sync, guard, revision) VALUES(?1, ?2, ?3)",
 	[GET_APPROVALS] = "SELECT guard FROM approval WHERE sync = ?1 AND revision = ?2 ORDER BY guard",
 	[DROP_APPROVALS] = "DELETE FROM approval WHERE sync = ?1",
@@ -54,6 +54,8 @@ static const char *const migrations[] = {
 	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
 	"  digest TEXT NOT NULL, body TEXT, creates INTEGER NOT NULL, at INTEGER NOT NULL,"
 	"  UNIQUE(sync, name, digest)) STRICT;",
+	"ALTER TABLE sync ADD COLUMN repository TEXT;"
+	"ALTER TABLE sync ADD COLUMN path TEXT;",
 };
 
 static const struct database_kind kind = {
@@ -340,7 +342,7 @@ bool state_store_withdraw(struct state_store *s, const struct applied_intent *i,
 	return query_run(q, err);
 }
 
-bool state_store_revision(struct state_store *s, struct arena *a, const char **out, struct err *err)
+bool state_store_revision(struct state_store *s, struct arena *a, struct state_store_revision *out, struct err *err)
 {
 	struct query *q = query_begin(s->db, GET_REVISION);
 	bool more;
@@ -348,19 +350,25 @@ bool state_store_revision(struct state_store *s, struct arena *a, const char **o
 	query_int(q, 1, s->sync);
 	if (!query_row(q, &more, err))
 		return false;
-	*out = more ? query_get_text(a, q, 0) : NULL;
-	if (more)
-		query_end(q);
+	*out = (struct state_store_revision){ 0 };
+	if (!more)
+		return true;
+	out->commit = query_get_text(a, q, 0);
+	out->repository = query_get_text(a, q, 1);
+	out->path = query_get_text(a, q, 2);
+	query_end(q);
 	return true;
 }
 
-bool state_store_set_revision(struct state_store *s, const char *revision, struct err *err)
+bool state_store_set_revision(struct state_store *s, const struct state_store_revision *revision, struct err *err)
 {
 	struct query *q = query_begin(s->db, SET_REVISION);
 
 	assert(s->use == STATE_WRITE);
 	query_int(q, 1, s->sync);
-	query_text(q, 2, revision);
+	query_text(q, 2, revision->commit);
+	query_text(q, 3, revision->repository);
+	query_text(q, 4, revision->path);
 	return query_run(q, err);
 }
 

@@ -41,9 +41,12 @@ bool state_store_drop_over(struct state_store *state, const char *name, struct e
 bool state_store_intend(struct state_store *state, const struct applied_intent *intent, struct err *err);
 bool state_store_withdraw(struct state_store *state, const struct applied_intent *intent, struct err *err);
 
-/* The git revision that was applied last, in a; NULL: none is known. */
-bool state_store_revision(struct state_store *state, struct arena *a, const char **out, struct err *err);
-bool state_store_set_revision(struct state_store *state, const char *revision, struct err *err);
+/* A git revision, and where it is from; each may be NULL: not known. */
+struct state_store_revision { const char *commit, *repository, *path; };
+
+/* The revision that was applied last, in a. */
+bool state_store_revision(struct state_store *state, struct arena *a, struct state_store_revision *out, struct err *err);
+bool state_store_set_revision(struct state_store *state, const struct state_store_revision *revision, struct err *err);
 
 /* The names of guards that may be passed. */
 struct state_store_approvals { const char **guards; size_t count, room; };

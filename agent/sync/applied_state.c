@@ -8,6 +8,8 @@
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 
+#define SHALLOW	"this clone is shallow: fetch the whole history (git fetch --unshallow, or fetch-depth: 0)"
+
 static void applied_state_warn_of_failure(struct applied_state *m, const struct err *err)
 {
 	if (m->failed)
@@ -133,7 +135,7 @@ static const char *applied_state_explain_missing_record(void *context)
 	enum file_history_gap gap = m->history ? file_history_gap(m->history) : FILE_HISTORY_WHOLE;
 
 	if (gap == FILE_HISTORY_SHALLOW)
-		return "this clone is shallow: fetch the whole history (git fetch --unshallow, or fetch-depth: 0)";
+		return SHALLOW;
 	if (gap == FILE_HISTORY_PARTIAL)
 		return "this clone is partial: clone without --filter to have older versions of the files";
 	if (m->history)
@@ -151,17 +153,68 @@ static bool applied_state_fail_corrupt_mirror(struct applied_state *m, struct er
 	return err_wrap(err, "the mirror of %s is corrupt; it will be cloned again", m->source->location);
 }
 
+/* Where the source is from: the same whatever folder below a work tree's top was given. */
+static struct state_store_revision applied_state_present_revision(const struct applied_state *m)
+{
+	const struct source *s = m->source;
+	struct arena *a = m->ctx->arena;
+
+	if (!m->history)
+		return (struct state_store_revision){ 0 };
+	const char *top = file_history_top(m->history);
+	return (struct state_store_revision){
+		.commit = arena_strdup(a, file_history_revision(m->history)),
+		.repository = s->mirror ? s->location : arena_strndup(a, top, strlen(top) - 1),
+		.path = s->mirror ? s->path : arena_strdup(a, file_history_folder(m->history)),
+	};
+}
+
+static bool applied_state_is_moved(const struct applied_state *m, const struct state_store_revision *last)
+{
+	return last->repository && strcmp(last->repository, m->present.repository) != 0;
+}
+
+/* "If a shallow clone hides it, the guard passes with a warning" (design, 6.3). */
+static void applied_state_warn_of_hidden_order(struct applied_state *m)
+{
+	const struct guard_revisions *r = &m->for_cycle.revisions;
+
+	diagnostics_warn(m->faults, (struct pos){ 0 }, "flowsync cannot check that revision %s comes after %s, which was "
+	                 "applied last%s%s; " SHALLOW, r->now, r->last, r->last_place ? " from " : "",
+	                 r->last_place ? r->last_place : "");
+}
+
+static bool applied_state_compare_revisions(struct applied_state *m, const struct state_store_revision *last,
+                                            struct err *err)
+{
+	struct guard_revisions *r = &m->for_cycle.revisions;
+	enum file_history_order order;
+
+	if (!file_history_compare(m->history, last->commit, &order, &r->undone, err))
+		return false;
+	if (order == FILE_HISTORY_UNKNOWN)
+		applied_state_warn_of_hidden_order(m);
+	else if (order == FILE_HISTORY_MISSING)
+		r->order = applied_state_is_moved(m, last) ? REVISION_FOREIGN : REVISION_REWRITTEN;
+	else if (order == FILE_HISTORY_BEFORE)
+		r->order = REVISION_GOES_BACK;
+	return true;
+}
+
 static bool applied_state_find_revisions(struct applied_state *m, struct err *err)
 {
-	struct cycle_memory *for_cycle = &m->for_cycle;
+	struct guard_revisions *r = &m->for_cycle.revisions;
+	struct state_store_revision last = { 0 };
 
-	if (m->history)
-		for_cycle->revision = arena_strdup(m->ctx->arena, file_history_revision(m->history));
-	if (m->state && !state_store_revision(m->state, m->ctx->arena, &for_cycle->last_revision, err))
+	m->present = applied_state_present_revision(m);
+	r->now = m->present.commit;
+	if (m->state && !state_store_revision(m->state, m->ctx->arena, &last, err))
 		return err_wrap(err, "state directory %s", m->ctx->settings->state_dir);
-	if (!m->history || !for_cycle->last_revision ||
-	    file_history_rolls_back(m->history, for_cycle->last_revision, &for_cycle->rolls_back,
-	                            &for_cycle->rolled_back, err))
+	r->last = last.commit;
+	if (last.repository)
+		r->last_place = last.path && *last.path ? arena_printf(m->ctx->arena, "%s, path %s", last.repository, last.path)
+		                                        : last.repository;
+	if (!m->history || !r->last || applied_state_compare_revisions(m, &last, err))
 		return true;
 	if (m->source->mirror)
 		return applied_state_fail_corrupt_mirror(m, err);
@@ -218,7 +271,7 @@ void applied_state_set_revision(struct applied_state *m)
 	struct err err;
 
 	/* If this fails, the rollback guard cannot work at the next cycle. */
-	if (m->state && m->for_cycle.revision && !state_store_set_revision(m->state, m->for_cycle.revision, &err))
+	if (m->state && m->present.commit && !state_store_set_revision(m->state, &m->present, &err))
 		log_warn(m->ctx->log, "the applied revision could not be saved: %s", err.msg);
 }
 

@@ -13,6 +13,7 @@ struct applied_state {
 	const struct source *source;	/* outlives this */
 	struct state_store *state;		/* NULL: there is no state directory */
 	struct file_history *history;	/* NULL: the source is neither a git repository nor in a work tree */
+	struct state_store_revision present;	/* of the source; commit NULL: not known */
 	const char *history_error;	/* why a work tree's history cannot be read; NULL: it can */
 	struct applied_records records;
 	struct state_store_approvals approvals;	/* of guards, for this revision */

@@ -309,7 +309,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		cycle_run_add_error(r, &err);
 		return;
 	}
-	r->report.source.revision = memory.for_cycle.revision;
+	r->report.source.revision = memory.present.commit;
 	cycle_run_reconcile(r, &connection, &memory, apply);
 	if (r->ctx->job)
 		cycle_run_suggest_approve(r);

@@ -122,10 +122,8 @@ static bool is_blocked_by_guard(struct cycle *c)
 		c->facts.updates += r->steps[i].result == RESULT_PLANNED &&
 		                    r->steps[i].action != ACTION_CREATE;
 	c->facts.declared = c->specs->count;
-	c->facts.revision = c->memory.revision;
-	c->facts.last_revision = c->memory.last_revision;
-	c->facts.rolls_back = c->memory.rolls_back;
-	c->facts.rolled_back = c->memory.rolled_back;
+	c->facts.owner = c->options.owner;
+	c->facts.revisions = c->memory.revisions;
 	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
 	for (size_t i = 0; i < r->guards.count; i++)

@@ -47,10 +47,7 @@ struct cycle_memory {
 	void (*withdraw)(void *context, const struct applied_intent *intent);
 	void *context;
 	int64_t clock;			/* milliseconds since 1970 when the dispatcher's clock was 0 */
-	/* Git revisions of the source, now and at the last apply; NULL: not known. */
-	const char *revision, *last_revision;
-	bool rolls_back;		/* revision is known not to come after last_revision */
-	size_t rolled_back;		/* commits of last_revision that revision does not have; 0: not known */
+	struct guard_revisions revisions;
 };
 
 enum cycle_phase { CYCLE_LIST, CYCLE_UNLISTED, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };

@@ -124,23 +124,46 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 	}, l, block);
 }
 
+/* "was applied last under owner "o" (REPOSITORY, path P)" */
+static const char *last_apply_text(struct arena *a, const struct guard_facts *f)
+{
+	const char *place = f->revisions.last_place;
+
+	return arena_printf(a, "was applied last under owner \"%s\"%s%s%s", f->owner, place ? " (" : "", place ? place : "",
+	                    place ? ")" : "");
+}
+
+static const char *rollback_text(struct arena *a, const struct guard_facts *f)
+{
+	const struct guard_revisions *r = &f->revisions;
+	const char *last = last_apply_text(a, f), *lost = "";
+
+	if (r->order == REVISION_FOREIGN)
+		return arena_printf(a, "this is another repository: it does not have revision %s, which %s; give this "
+		                    "repository its own --owner; if it replaces the other one, give --allow-rollback",
+		                    r->last, last);
+	if (r->order == REVISION_REWRITTEN)
+		lost = r->last_place ? " and is no longer in this repository: its history was rewritten"
+		                     : " and is not in this repository";
+	else if (r->undone)
+		lost = arena_printf(a, ", and would undo %zu commit%s", r->undone, plural_suffix(r->undone));
+	return arena_printf(a, "revision %s does not come after %s, which %s%s; if that is meant, give --allow-rollback; "
+	                    "another source needs its own --owner", r->now, r->last, last, lost);
+}
+
 /* The git revision is not a descendant of the last one applied: for example an old pipeline that was
  * started again (design, 6.3). */
 static void check_rollback(struct arena *a, struct guards *g, const struct guard_facts *f,
                            const struct guard_limits *l)
 {
-	const char *lost = f->rolled_back == 1 ? ", and would undo 1 commit"
-	                 : f->rolled_back ? arena_printf(a, ", and would undo %zu commits", f->rolled_back) : "";
+	const struct guard_revisions *r = &f->revisions;
 
-	if (!f->revision || !f->last_revision)
+	if (!r->now || !r->last)
 		return;
 	add_guard(a, g, &(struct guard){
 		.name = "rollback", .limit = l->allow_rollback ? "allowed" : "a later revision",
-		.value = f->revision,
-		.message = arena_printf(a, "revision %s does not come after %s, which was applied last%s; if "
-		                        "that is meant, give --allow-rollback; if this is another repository, give it "
-		                        "its own --owner", f->revision, f->last_revision, lost),
-	}, l, f->rolls_back && !l->allow_rollback);
+		.value = r->now, .message = rollback_text(a, f),
+	}, l, r->order != REVISION_FOLLOWS && !l->allow_rollback);
 }
 
 static void check_updates(struct arena *a, struct guards *g, const struct guard_facts *f,

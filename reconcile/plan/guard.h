@@ -10,14 +10,28 @@ struct guard {
 	const char *message;	/* why it blocks, with the names of workflows; NULL: passed */
 };
 
+enum revision_order {
+	REVISION_FOLLOWS,	/* the present revision comes after the last one, or that is not known */
+	REVISION_GOES_BACK,
+	REVISION_REWRITTEN,	/* the last one is not in this repository */
+	REVISION_FOREIGN,	/* nor was it applied from this repository */
+};
+
+/* Git revisions of the source: the present one and the one that was applied last; NULL: not known. */
+struct guard_revisions {
+	const char *now, *last;
+	const char *last_place;		/* repository and path of the last one; NULL: not recorded */
+	enum revision_order order;
+	size_t undone;			/* commits that REVISION_GOES_BACK would undo; 0: not known */
+};
+
 /* What the plan would do, and what is known of the source and the service. */
 struct guard_facts {
 	size_t declared, meant;		/* all specs; those of them that --only selects */
 	size_t owned, updates, deletes;
 	size_t remembered, missing;	/* workflows with a record; those of them that are not on the service */
-	const char *revision, *last_revision;	/* of the source, now and at the last apply; NULL: not known */
-	bool rolls_back;		/* revision does not come after last_revision */
-	size_t rolled_back;		/* commits that it would undo; 0: not known */
+	const char *owner;
+	struct guard_revisions revisions;
 	const char *const *delete_names, *const *missing_names, *const *owned_names;
 };
 

@@ -264,8 +264,9 @@ class HistoryTest(GitCase):
         report = self.sync(code=3)
         self.assertEqual(report["outcome"], "blocked")
         self.assertEqual(self.messages(report), [
-            f"guard rollback: revision {new} does not come after {old}, which was applied last, and would undo 2 "
-            "commits; if that is meant, give --allow-rollback; if this is another repository, give it its own --owner"])
+            f"guard rollback: revision {new} does not come after {old}, which was applied last under owner \"default\" "
+            "(TMP/repo), and would undo 2 commits; if that is meant, give --allow-rollback; another source needs its own "
+            "--owner"])
         self.assertEqual(self.service.describe("a")["steps"]["one"]["imageId"], 9)
         self.assertEqual(self.sync("--allow-rollback")["outcome"], "applied")
         self.assertEqual(self.sync()["outcome"], "converged")
@@ -290,8 +291,27 @@ class HistoryTest(GitCase):
         subprocess.run(["rm", "-rf", self.mirror()], check=True)
         report = self.sync(code=3)
         self.assertEqual(self.messages(report), [
-            f"guard rollback: revision {base} does not come after {old}, which was applied last; if that is meant, "
-            "give --allow-rollback; if this is another repository, give it its own --owner"])
+            f"guard rollback: revision {base} does not come after {old}, which was applied last under owner \"default\" "
+            "(TMP/repo) and is no longer in this repository: its history was rewritten; if that is meant, give "
+            "--allow-rollback; another source needs its own --owner"])
+
+    def test_another_repository_is_named_as_such_and_not_a_rewritten_one(self):
+        self.commit()
+        self.commit({"team/a.yaml": spec("a")})
+        clone, tree = self.tmp / "clone", self.tmp / "tree"
+        self.git("clone", "-q", self.repo, clone, cwd=self.tmp)
+        old = self.commit({"team/a.yaml": spec("a", 9)})
+        self.sync("--path", "team")
+        report = self.sync("--git", clone, "--path", "team", code=3)
+        self.assertEqual(self.messages(report), [
+            f"guard rollback: this is another repository: it does not have revision {old}, which was applied last under "
+            'owner "default" (TMP/repo, path team); give this repository its own --owner; if it replaces the other one, '
+            "give --allow-rollback"])
+        self.git("clone", "-q", "--depth", "1", f"file://{clone}", tree, cwd=self.tmp)
+        report = self.expect(0, "sync", tree / "team", "-o", "json").json()
+        self.assertEqual(self.messages(report, "warnings"), [
+            f"flowsync cannot check that revision {self.head('HEAD~1')} comes after {old}, which was applied last from "
+            "TMP/repo, path team; this clone is shallow: fetch the whole history (git fetch --unshallow, or fetch-depth: 0)"])
 
     def test_a_branch_that_is_gone_plans_nothing(self):
         self.commit({"a.yaml": spec("a")})

@@ -226,16 +226,31 @@ static void expect_in_mirror(const char *mirror, const char *commit, const char 
 	buf_done(&heard.text);
 }
 
-static bool rolls_back(const char *dir, const char *older)
+/* "before 2": HEAD comes before `older`, and two commits would be undone. */
+static const char *order_of(struct arena *a, struct file_history *h, const char *older)
 {
-	CLEANUP(file_history_closep) struct file_history *h = NULL;
+	static const char *const words[] = {
+		[FILE_HISTORY_AFTER] = "after", [FILE_HISTORY_BEFORE] = "before", [FILE_HISTORY_MISSING] = "missing",
+		[FILE_HISTORY_UNKNOWN] = "unknown",
+	};
+	enum file_history_order order;
 	struct err err;
-	bool rolls = false;
 	size_t back;
 
-	if (!file_history_open(dir, &h, &err) || !file_history_rolls_back(h, older, &rolls, &back, &err))
+	if (!file_history_compare(h, older, &order, &back, &err))
 		fail_msg("%s", err.msg);
-	return rolls;
+	return arena_printf(a, "%s %zu", words[order], back);
+}
+
+static void expect_order(const char *dir, const char *older, const char *order)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(file_history_closep) struct file_history *h = NULL;
+	struct err err;
+
+	if (!file_history_open(dir, &h, &err))
+		fail_msg("%s", err.msg);
+	assert_string_equal(order_of(&a, h, older), order);
 }
 
 static void a_mirror_is_asked_at_a_commit_and_by_its_own_paths(void **state)
@@ -254,17 +269,15 @@ static void a_mirror_is_asked_at_a_commit_and_by_its_own_paths(void **state)
 	expect_in_mirror("seen.git", two, "", "");
 }
 
-/* "yes 2": it rolls back, and two commits are lost. */
-static const char *rolls_back_in_mirror(struct arena *a, const char *mirror, const char *commit, const char *older)
+static void expect_order_in_mirror(const char *mirror, const char *commit, const char *older, const char *order)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
-	bool rolls = false;
-	size_t back = 0;
 
-	if (!file_history_open_mirror(mirror, commit, &h, &err) || !file_history_rolls_back(h, older, &rolls, &back, &err))
+	if (!file_history_open_mirror(mirror, commit, &h, &err))
 		fail_msg("%s", err.msg);
-	return arena_printf(a, "%s %zu", rolls ? "yes" : "no", back);
+	assert_string_equal(order_of(&a, h, older), order);
 }
 
 static bool stop_at_once(void *context, const char *bytes, size_t len)
@@ -277,7 +290,7 @@ static void a_mirror_that_lacks_something_is_damaged(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(file_history_closep) struct file_history *h = NULL;
 	struct err err;
-	bool rolls;
+	enum file_history_order order;
 	size_t back;
 
 	sh("git init -q holes; cd holes; echo 1 > f; c; git tag 1; echo 2 > f; c; echo 3 > f; c; cd ..\n"
@@ -286,7 +299,7 @@ static void a_mirror_that_lacks_something_is_damaged(void **state)
 	   "rm -f objects/$(echo $id | cut -c1-2)/$(echo $id | cut -c3-)");
 	assert_true(file_history_open_mirror("holes.git", commit_of(&a, "holes", "HEAD"), &h, &err));
 	assert_false(file_history_versions(h, "f", stop_at_once, NULL, &err));
-	assert_false(file_history_rolls_back(h, commit_of(&a, "holes", "1"), &rolls, &back, &err));
+	assert_false(file_history_compare(h, commit_of(&a, "holes", "1"), &order, &back, &err));
 	assert_non_null(strstr(err.msg, "git repository of \"holes.git\": "));
 }
 
@@ -298,12 +311,12 @@ static void in_a_mirror_what_is_not_there_comes_not_before(void **state)
 	   "cd ..; git clone -q --bare pushed pushed.git");
 	const char *one = commit_of(&a, "pushed", "1"), *three = commit_of(&a, "pushed", "3"),
 	           *side = commit_of(&a, "pushed", "s");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, one), "no 0");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, three), "no 0");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", one, three), "yes 2");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", side, three), "yes 2");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, "0123456789012345678901234567890123456789"), "yes 0");
-	assert_string_equal(rolls_back_in_mirror(&a, "pushed.git", three, "x"), "no 0");
+	expect_order_in_mirror("pushed.git", three, one, "after 0");
+	expect_order_in_mirror("pushed.git", three, three, "after 0");
+	expect_order_in_mirror("pushed.git", one, three, "before 2");
+	expect_order_in_mirror("pushed.git", side, three, "before 2");
+	expect_order_in_mirror("pushed.git", three, "0123456789012345678901234567890123456789", "missing 0");
+	expect_order_in_mirror("pushed.git", three, "x", "after 0");
 }
 
 static void a_head_that_does_not_come_after_another_commit_rolls_back(void **state)
@@ -317,17 +330,34 @@ static void a_head_that_does_not_come_after_another_commit_rolls_back(void **sta
 	   "git -c advice.detachedHead=false clone -q --depth 1 --branch 4 \"file://$PWD/back\" back1");
 	assert_true(file_history_open("back", &h, &err));
 	assert_string_equal(file_history_revision(h), commit_of(&a, "back", "3"));
-	assert_false(rolls_back("back", commit_of(&a, "back", "1")));
-	assert_false(rolls_back("back", commit_of(&a, "back", "3")));
-	assert_true(rolls_back("back", commit_of(&a, "back", "4")));
-	assert_true(rolls_back("back", commit_of(&a, "back", "side")));
-	assert_false(rolls_back("back", "0123456789012345678901234567890123456789"));
-	assert_false(rolls_back("back", "x"));
-	assert_false(rolls_back("back1", commit_of(&a, "back", "3")));
+	expect_order("back", commit_of(&a, "back", "1"), "after 0");
+	expect_order("back", commit_of(&a, "back", "3"), "after 0");
+	expect_order("back", commit_of(&a, "back", "4"), "before 1");
+	expect_order("back", commit_of(&a, "back", "side"), "before 1");
+	expect_order("back", "0123456789012345678901234567890123456789", "missing 0");
+	expect_order("back", "x", "after 0");
+	expect_order("back1", commit_of(&a, "back", "3"), "after 0");
+	expect_order("back1", commit_of(&a, "back", "2"), "unknown 0");
+	expect_order("back1", commit_of(&a, "back", "4"), "after 0");
+}
+
+static void a_work_tree_is_known_by_its_top_and_the_folder_below_it(void **state)
+{
+	static const struct { const char *dir, *folder; } cases[] = { { "topped", "" }, { "topped/s/t", "s/t" } };
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("git init -q topped; mkdir -p topped/s/t; cd topped; c");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(file_history_closep) struct file_history *h = NULL;
+		struct err err;
+		assert_true(file_history_open(cases[i].dir, &h, &err));
+		assert_string_equal(file_history_top(h), arena_printf(&a, "%s/topped/", (const char *)*state));
+		assert_string_equal(file_history_folder(h), cases[i].folder);
+	}
 }
 
 /* The earlier revision is there, but the edge hides whether HEAD comes after it. */
-static void behind_the_edge_of_a_shallow_clone_nothing_rolls_back(void **state)
+static void behind_the_edge_of_a_shallow_clone_the_order_is_not_known(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
@@ -337,9 +367,9 @@ static void behind_the_edge_of_a_shallow_clone_nothing_rolls_back(void **state)
 	   "git clone -q --depth 3 --no-tags \"file://$PWD/edged\" cut-later; git -C cut-later fetch -q --depth 1\n"
 	   "git -C cut-later cat-file -e $(git -C edged rev-parse 4); test $(git -C cut-later rev-list --count HEAD) = 1");
 	const char *two = commit_of(&a, "edged", "2"), *four = commit_of(&a, "edged", "4");
-	assert_false(rolls_back("hidden", two));
-	assert_false(rolls_back("cut-later", four));
-	assert_false(rolls_back("cut-later", two));
+	expect_order("hidden", two, "unknown 0");
+	expect_order("cut-later", four, "after 0");
+	expect_order("cut-later", two, "after 0");
 	expect("hidden", "hidden/a", "[5]");
 }
 
@@ -498,7 +528,8 @@ int main(void)
 		cmocka_unit_test(a_mirror_is_asked_at_a_commit_and_by_its_own_paths),
 		cmocka_unit_test(in_a_mirror_what_is_not_there_comes_not_before),
 		cmocka_unit_test(a_mirror_that_lacks_something_is_damaged),
-		cmocka_unit_test(behind_the_edge_of_a_shallow_clone_nothing_rolls_back),
+		cmocka_unit_test(a_work_tree_is_known_by_its_top_and_the_folder_below_it),
+		cmocka_unit_test(behind_the_edge_of_a_shallow_clone_the_order_is_not_known),
 		cmocka_unit_test(where_there_is_no_history_there_is_none),
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(an_object_that_was_cut_off_is_said),

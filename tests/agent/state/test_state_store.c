@@ -239,32 +239,34 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 	assert_string_equal(dump_of(f, STATE_READ, "local", "other"), "");
 }
 
+/* "COMMIT REPOSITORY PATH", "-" for what is not known. */
 static const char *revision(struct fixture *f, enum state_store_mode use, const char *owner)
 {
 	CLEANUP(state_store_closep) struct state_store *s = open_as(f, use, ENDPOINT, owner);
-	const char *found = "?";
+	struct state_store_revision r;
 	struct err err;
 
-	if (!state_store_revision(s, &f->arena, &found, &err))
+	if (!state_store_revision(s, &f->arena, &r, &err))
 		fail_msg("%s", err.msg);
-	return found;
+	return arena_printf(&f->arena, "%s %s %s", r.commit ? r.commit : "-", r.repository ? r.repository : "-",
+	                    r.path ? r.path : "-");
 }
 
 static void the_applied_revision_is_known_of_each_owner(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const revisions[] = { "0123", "4567" };
+	static const struct state_store_revision revisions[] = { { "0123", "/r", NULL }, { "4567", "https://h/r", "p" } };
 	struct err err;
 
-	assert_null(revision(f, STATE_READ, "a"));
-	assert_null(revision(f, STATE_WRITE, "a"));
+	assert_string_equal(revision(f, STATE_READ, "a"), "- - -");
+	assert_string_equal(revision(f, STATE_WRITE, "a"), "- - -");
 	for (size_t i = 0; i < ARRAY_LEN(revisions); i++) {
 		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
-		assert_true(state_store_set_revision(s, revisions[i], &err));
+		assert_true(state_store_set_revision(s, &revisions[i], &err));
 	}
-	assert_string_equal(revision(f, STATE_READ, "a"), "4567");
-	assert_string_equal(revision(f, STATE_WRITE, "a"), "4567");
-	assert_null(revision(f, STATE_READ, "b"));
+	assert_string_equal(revision(f, STATE_READ, "a"), "4567 https://h/r p");
+	assert_string_equal(revision(f, STATE_WRITE, "a"), "4567 https://h/r p");
+	assert_string_equal(revision(f, STATE_READ, "b"), "- - -");
 }
 
 /* What may be passed at a revision, each with a comma behind it. */
@@ -407,7 +409,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 
 	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 3: "
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 4: "
 	                                   "it was written by a newer flowsync", f->file));
 	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));

@@ -29,7 +29,7 @@ static void all_guards_are_told_with_limit_and_value(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 3, .meant = 3, .owned = 2, .deletes = 1, .updates = 1,
-	    .remembered = 2, .missing = 1, .revision = "b", .last_revision = "a" },
+	    .remembered = 2, .missing = 1, .revisions = { .now = "b", .last = "a" } },
 	    &(struct guard_limits){ .update_limit = true, .max_update_percent = 50 }),
 	    "empty-source: not empty, 3 declared\n"
 	    "delete-share: 50 %, 1 of 2\n"
@@ -114,12 +114,14 @@ static void a_share_blocks_when_it_is_over_its_limit(void **state)
 			         cases[i].whole, cases[i].percent);
 }
 
+#define BACK	{ .now = "a", .last = "b", .order = REVISION_GOES_BACK }
+
 static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 20, .meant = 20, .owned = 10, .deletes = 4, .updates = 11,
-	    .remembered = 30, .missing = 12, .revision = "a", .last_revision = "b", .rolls_back = true },
+	    .remembered = 30, .missing = 12, .owner = "o", .revisions = BACK },
 	    &(struct guard_limits){ .update_limit = true, .max_update_percent = 50 }),
 	    "empty-source: not empty, 20 declared\n"
 	    "delete-share: 30 %, 4 of 10: 4 of 10 owned workflows would be deleted, over 30 % (w1, w2, w3, w4); if that "
@@ -127,8 +129,8 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    "missing-share: 30 %, 12 of 30: 12 of 30 workflows that were applied are missing on the service, over 30 % "
 	    "(w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 and 2 more); is the token for another tenant? To create them "
 	    "again, give --allow-recreate\n"
-	    "rollback: a later revision, a: revision a does not come after b, which was applied last; if that is meant, "
-	    "give --allow-rollback; if this is another repository, give it its own --owner\n"
+	    "rollback: a later revision, a: revision a does not come after b, which was applied last under owner \"o\"; if "
+	    "that is meant, give --allow-rollback; another source needs its own --owner\n"
 	    "update-share: 50 %, 11 of 20: 11 of 20 declared workflows would be updated, over 50 %; if that is meant, "
 	    "give --max-update-percent 55\n");
 	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .meant = 1, .owned = 1, .deletes = 1, .updates = 1 },
@@ -139,21 +141,49 @@ static void what_blocks_says_what_why_and_how_to_go_on(void **state)
 	    "missing-share: 30 %, 0 of 0\n"
 	    "update-share: 0 %, 1 of 1: 1 of 1 declared workflow would be updated, over 0 %; if that is meant, give "
 	    "--max-update-percent 100\n");
-	for (size_t back = 1; back < 3; back++)
-		assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .revision = "a", .last_revision = "b",
-		    .rolls_back = true, .rolled_back = back }, &(struct guard_limits){ 0 }),
-		    arena_printf(&a, "empty-source: not empty, 1 declared\ndelete-share: 50 %%, 0 of 0\n"
-		    "missing-share: 30 %%, 0 of 0\nrollback: a later revision, a: revision a does not come after b, which was "
-		    "applied last, and would undo %zu commit%s; if that is meant, give --allow-rollback; if this is another "
-	    "repository, give it its own --owner\n", back,
-		    back == 1 ? "" : "s"));
-	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .remembered = 30, .missing = 12, .revision = "a",
-	    .last_revision = "b", .rolls_back = true },
+	assert_string_equal(told(&a, (struct guard_facts){ .declared = 1, .remembered = 30, .missing = 12,
+	    .revisions = BACK },
 	    &(struct guard_limits){ .allow_rollback = true, .allow_recreate = true }),
 	    "empty-source: not empty, 1 declared\n"
 	    "delete-share: 50 %, 0 of 0\n"
 	    "missing-share: allowed, 12 of 30\n"
 	    "rollback: allowed, a\n");
+}
+
+static void a_rollback_says_what_was_applied_last_and_why_this_does_not_follow(void **state)
+{
+	static const struct { struct guard_revisions revisions; const char *message; } cases[] = {
+		{ { "a", "b", "/r", REVISION_GOES_BACK, 1 }, "revision a does not come after b, which was applied last under "
+		  "owner \"o\" (/r), and would undo 1 commit; if that is meant, give --allow-rollback; another source needs its "
+		  "own --owner" },
+		{ { "a", "b", "https://h/r, path p", REVISION_GOES_BACK, 2 }, "revision a does not come after b, which was "
+		  "applied last under owner \"o\" (https://h/r, path p), and would undo 2 commits; if that is meant, give "
+		  "--allow-rollback; another source needs its own --owner" },
+		{ { "a", "b", "/r", REVISION_REWRITTEN }, "revision a does not come after b, which was applied last under "
+		  "owner \"o\" (/r) and is no longer in this repository: its history was rewritten; if that is meant, give "
+		  "--allow-rollback; another source needs its own --owner" },
+		/* a state of an older version does not say from where */
+		{ { "a", "b", NULL, REVISION_REWRITTEN }, "revision a does not come after b, which was applied last under "
+		  "owner \"o\" and is not in this repository; if that is meant, give --allow-rollback; another source needs "
+		  "its own --owner" },
+		{ { "a", "b", "/r, path p", REVISION_FOREIGN }, "this is another repository: it does not have revision b, which "
+		  "was applied last under owner \"o\" (/r, path p); give this repository its own --owner; if it replaces the "
+		  "other one, give --allow-rollback" },
+		{ { "a", "b", "/r", REVISION_FOLLOWS }, NULL },
+		{ { "a", NULL, NULL, REVISION_FOLLOWS }, NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct guard_facts facts = { .declared = 1, .owner = "o", .revisions = cases[i].revisions };
+		const struct guards g = guards_check(&a, &facts, &(struct guard_limits){ 0 });
+		const struct guards passed = guards_check(&a, &facts, &(struct guard_limits){ .allow_rollback = true });
+
+		assert_int_equal(g.count, cases[i].revisions.last ? 4 : 3);
+		assert_int_equal(g.blocked, cases[i].message != NULL);
+		assert_false(passed.blocked);
+		if (cases[i].message)
+			assert_string_equal(g.items[3].message, cases[i].message);
+	}
 }
 
 static void an_approval_is_of_one_guard(void **state)
@@ -186,6 +216,7 @@ int main(void)
 		cmocka_unit_test(an_empty_source_blocks_where_something_is_owned),
 		cmocka_unit_test(a_share_blocks_when_it_is_over_its_limit),
 		cmocka_unit_test(what_blocks_says_what_why_and_how_to_go_on),
+		cmocka_unit_test(a_rollback_says_what_was_applied_last_and_why_this_does_not_follow),
 		cmocka_unit_test(an_approval_is_of_one_guard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
