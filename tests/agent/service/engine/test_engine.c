@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -330,8 +331,8 @@ static void a_step_that_cannot_be_started_says_why(void **state)
 static void no_more_steps_run_at_once_than_there_are_slots(void **state)
 {
 	/* Who finds more than two of them tells. */
-	static const char command[] = "echo >> $M; mkdir $M.$WORKFLOW_STEP; set -- $M.*; test $# -le 2 || echo many >> $M; "
-	                              "sleep 0.1; rmdir $M.$WORKFLOW_STEP";
+	static const char command[] = "echo >> $M; mkdir $M.$$; set -- $M.*; test $# -le 2 || echo many >> $M; "
+	                              "sleep 0.1; rmdir $M.$$";
 	struct fixture *f = *state;
 	const char *steps = "";
 
@@ -841,6 +842,67 @@ static void an_execution_continues_after_its_runner_was_killed(void **state)
 	assert_non_null(strstr(said(f), "the process that runs steps was killed, and the steps with it\n"));
 }
 
+/* Whether files of this process can grow: not, as on a full disk.  Steps are run by another process. */
+static void set_disk_full(bool full)
+{
+	static struct rlimit before;
+	struct rlimit none;
+
+	if (full)
+		assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	signal(SIGXFSZ, full ? SIG_IGN : SIG_DFL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, full ? &none : &before), 0);
+}
+
+/* Reads lines of the engine's log until there is one with text. */
+static void wait_logged(FILE *log, const char *text)
+{
+	char line[1000] = "";
+
+	while (!strstr(line, text))
+		if (!fgets(line, sizeof line, log))
+			fail_msg("\"%s\" is never logged", text);
+}
+
+/* "Saves the new state, then acts on it": otherwise it would run a step that nothing knows of. */
+static void a_step_does_not_start_as_long_as_its_start_is_not_saved(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+	int pipes[2];
+	int64_t id = add(f, STEP("a", "echo a >> $M; while ! test -e $M.go; do sleep 0.01; done", "") ","
+	                 STEP("b", "echo b >> $M", ",'parents':['a']"), "");
+
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	FILE *out = fdopen(pipes[0], "r");
+	struct log log = { .to = fdopen(pipes[1], "w"), .level = LEVEL_ERROR };
+	setvbuf(log.to, NULL, _IONBF, 0);
+	f->options.log = &log;
+	struct engine *g = start(f);
+	const char *uuid = begin(f, id, with_marks(f));
+	wait_marks(f, "a\n");
+	set_disk_full(true);
+	assert_int_equal(mkdir(arena_printf(&f->arena, "%s.go", f->marks), 0700), 0);
+	wait_logged(out, "cannot save execution state, retrying: ");
+	/* From here on a lock keeps it from saving, as the start of a step needs a file, too. */
+	check(workflow_store_begin(f->store, &err), &err);
+	set_disk_full(false);
+	engine_stop(g);
+	check(workflow_store_end(f->store, false, &err), &err);
+	/* Only the step that has ended has a folder. */
+	assert_int_equal(folders(f), 1);
+	assert_string_equal(marks(f), "a\n");
+	f->options.log = &f->log;
+	g = start(f);
+	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 1 0 terminated");
+	engine_stop(g);
+	assert_string_equal(marks(f), "a\nb\n");
+	fclose(out);
+	fclose(log.to);
+}
+
 /* ---- what an engine needs ---- */
 
 static void an_engine_without_a_file_does_not_start(void **state)
@@ -950,6 +1012,7 @@ int main(int argc, char **argv)
 		test(a_drain_waits_for_all_executions),
 		test(a_drain_that_is_cut_short_stops_all_executions),
 		test(an_execution_continues_after_its_runner_was_killed),
+		test(a_step_does_not_start_as_long_as_its_start_is_not_saved),
 		test(an_engine_without_a_file_does_not_start),
 		test(an_engine_without_a_directory_for_attempts_says_so),
 		test(a_lock_that_cannot_be_opened_is_logged),
