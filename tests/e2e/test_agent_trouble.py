@@ -96,6 +96,11 @@ class GitDownTest(AgentCase):
         agent = self.agent(self.config(self.sync(git=daemon.url("repo.git"), poll="300ms", interval="1s", prune=True)))
         agent.wait_ready()
         daemon.stop()
+        # Nothing is to be done, and yet the cycle of an old revision is not a good one.
+        report = agent.wait_next("one", lambda: None, outcome="partial")
+        self.assertEqual((report["exit_code"], report["summary"]["none"], report["summary"]["deferred"]), (4, 2, 0))
+        self.assertFalse(agent.ready())
+        self.assertGreaterEqual(agent.metrics()["flowsync_reconcile_total", {"sync": "one", "result": "partial"}], 1)
         self.service.delete("b")
         # One of ours that is declared no more: to be deleted, if anything may be.
         mark = next(tag["name"] for tag in self.service.describe("a")["tags"] if "-id-" in tag["name"])

@@ -47,6 +47,26 @@ class ChosenSyncTest(AgentCase):
         self.assertIn("no directory is given: --dir DIR, FLOWSYNC_DIR, or source: {dir: ...} of the sync",
                       self.expect(64, "agent", "--endpoint", self.service.endpoint).err)
 
+    def test_valid_specs_are_applied_beside_an_invalid_one_and_nothing_is_deleted(self):
+        folder = self.write({f"{n}.yaml": spec(n) for n in "abcde"}, "some")
+        given = self.given(self.entry("some", folder, owner="us", prune=True, on_invalid="continue"))
+        self.expect(0, "sync", *given)
+        (folder / "a.yaml").write_text(spec("a", "date"))
+        (folder / "b.yaml").write_text("name: b\n")
+        (folder / "c.yaml").unlink()
+        report = self.expect(65, "sync", *given, "-o", "json").json()
+        self.assertEqual(self.names(), list("abcde"))
+        self.assertEqual(self.command_of("a"), "date")
+        self.assertEqual([(w["name"], w["action"], w["result"]) for w in report["workflows"]], [("a", "patch", "applied")])
+        self.assertEqual((report["outcome"], report["exit_code"], report["summary"]["delete"]), ("invalid", 65, 0))
+        self.assertIn("some specs are invalid: the valid ones are applied, and nothing is pruned",
+                      [w["message"] for w in report["warnings"]])
+        self.assertEqual([e["message"] for e in report["errors"]], ['workflow: "steps" is missing'])
+        # Once all are valid, what is no longer declared is deleted.
+        (folder / "b.yaml").write_text(spec("b"))
+        self.expect(0, "sync", *given)
+        self.assertEqual(self.names(), list("abde"))
+
     def test_one_may_be_tried_elsewhere_and_under_another_name(self):
         given = self.given(self.entry("one", self.one, service={"endpoint": "http://127.0.0.1:1"}),
                            self.entry("two", self.two, service={"endpoint": "http://127.0.0.1:2"}))
