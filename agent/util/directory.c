@@ -16,9 +16,10 @@ static bool directory_make_one(const char *path, mode_t mode, struct err *err)
 {
 	struct stat st;
 
-	if (mkdir(path, mode) == 0 || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+	if (mkdir(path, mode) == 0)
 		return true;
-	return err_sys(err, errno, "make the folder \"%s\"", path);
+	int why = errno;
+	return (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) || err_sys(err, why, "make the folder \"%s\"", path);
 }
 
 /* From the end: mostly all but the last are there. */

@@ -7,6 +7,8 @@
 #include "agent/util/directory.h"
 #include "agent/util/file.h"
 
+enum { NOBODY = 65534 };
+
 static char top[] = "/tmp/flowsync-directory-XXXXXX";
 
 static int enter(void **state)
@@ -56,6 +58,31 @@ static void the_folder_that_one_is_in_can_be_emptied(void **state)
 	assert_int_equal(rmdir("w"), 0);
 }
 
+/* Not what the look at the missing folder says. */
+static void a_folder_that_cannot_be_made_says_why(void **state)
+{
+	static const struct { const char *path, *why; } cases[] = {
+		{ "locked/x", "make the folder \"locked/x\": Permission denied" },
+		{ "locked/x/y", "make the folder \"locked/x\": Permission denied" },
+		{ "file", "make the folder \"file\": File exists" },
+		{ "file/x", "make the folder \"file\": File exists" },
+	};
+	bool root = geteuid() == 0;
+	struct err err;
+
+	assert_int_equal(system("mkdir -m 555 locked && echo > file && chmod 755 ."), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		if (root)
+			assert_int_equal(seteuid(NOBODY), 0);
+		bool made = directory_make(cases[i].path, &err);
+		if (root)
+			assert_int_equal(seteuid(0), 0);
+		assert_false(made);
+		assert_string_equal(err.msg, cases[i].why);
+	}
+	assert_int_equal(system("rm -r locked file"), 0);
+}
+
 static void what_is_no_folder_is_not_emptied(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -81,6 +108,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tree_is_emptied_or_removed),
 		cmocka_unit_test(the_folder_that_one_is_in_can_be_emptied),
+		cmocka_unit_test(a_folder_that_cannot_be_made_says_why),
 		cmocka_unit_test(what_is_no_folder_is_not_emptied),
 	};
 	return cmocka_run_group_tests(tests, enter, leave);
