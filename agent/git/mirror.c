@@ -49,6 +49,19 @@ struct picked_ref {
 
 static const char heads[] = "refs/heads/", tags[] = "refs/tags/";
 
+bool mirror_shorten_ref(struct git_ref *ref, struct err *err)
+{
+	const char *prefix = ref->kind == GIT_BRANCH ? heads : ref->kind == GIT_TAG ? tags : NULL;
+
+	if (!prefix || strncmp(ref->text, "refs/", strlen("refs/")) != 0)
+		return true;
+	if (strncmp(ref->text, prefix, strlen(prefix)) != 0)
+		return err_usage(err, "expected the name of a %s, such as %sNAME, found \"%s\"",
+		                 ref->kind == GIT_BRANCH ? "branch" : "tag", prefix, ref->text);
+	ref->text += strlen(prefix);
+	return true;
+}
+
 /* ---- files ---- */
 
 /* What cannot be removed is found again when the mirror is made. */

@@ -13,6 +13,10 @@ struct git_ref {
 	const char *text;	/* the branch, tag, range of versions or commit; NULL for GIT_HEAD */
 };
 
+/* Cuts the full name of a branch or tag down to the name: refs/heads/main, as a CI system gives it, is main.  ERR_USAGE:
+ * the full name of something else. */
+bool mirror_shorten_ref(struct git_ref *ref, struct err *err);
+
 /* Where the repository is, and what proves who we are.  What is not given is NULL. */
 struct git_remote_place {
 	const char *url;	/* git_url_read() takes it */

@@ -71,7 +71,7 @@ static bool check_ref(struct arena *a, struct git_ref *ref, struct err *err)
 
 	if (ref->kind == GIT_COMMIT)
 		return check_commit(a, ref, err);
-	return ref->kind != GIT_SEMVER || semver_read(a, ref->text, &range, err);
+	return mirror_shorten_ref(ref, err) && (ref->kind != GIT_SEMVER || semver_read(a, ref->text, &range, err));
 }
 
 static bool choose_ref(struct context *ctx, struct git_ref *out, struct err *err)

@@ -37,7 +37,7 @@ class RevisionTest(GitCase):
         three = self.commit({"a.yaml": spec("three")})
         cases = [
             ([], "three", three), (["--branch", "main"], "three", three),
-            (["--branch", "feature/side"], "side", side), (["--tag", "v1.2.0"], "one", one),
+            (["--branch", "refs/heads/feature/side"], "side", side), (["--tag", "refs/tags/v1.2.0"], "one", one), (["--tag", "v1.2.0"], "one", one),
             (["--tag", "v1.10.0"], "two", two), (["--semver", "1.x"], "two", two),
             (["--semver", "~1.2"], "one", one), (["--commit", one], "one", one),
             (["--commit", one.upper()], "one", one), (["--commit", side], "side", side),
@@ -90,6 +90,8 @@ class RevisionTest(GitCase):
             (["specs", "--branch", "b"], "--branch is given, but no git repository (--git URL)"),
             (["--git", "r", "--branch", "b", "--tag", "t"], "--branch and --tag are given: choose one of them"),
             (["--git", "r", "--commit", "abc"], 'commit "abc": expected all 40 hex digits of a commit'),
+            (["--git", "r", "--branch", "refs/tags/v1"], 'expected the name of a branch, such as refs/heads/NAME, found '
+             '"refs/tags/v1"'),
             (["--git", "r", "--semver", "1.y"], '"1.y" is not a range of versions, such as 1.x, ^1.2 or ">=1.2 <2": '
              'expected a version, found "1.y"'),
             (["--git", f"https://me:{token}@h/r"], f"{url} contains a password: give a token instead, in a file "

@@ -58,7 +58,8 @@ static bool step_checkout_read_url(struct arena *a, const struct node *repositor
 	if (!branch || !*branch)
 		return err_usage(err, "the repository has no branch");
 	f->ref = (struct git_ref){ GIT_BRANCH, branch };
-	return step_checkout_complete_url(a, text, &f->remote.url, err) &&
+	return mirror_shorten_ref(&f->ref, err) &&
+	       step_checkout_complete_url(a, text, &f->remote.url, err) &&
 	       step_checkout_check_user(f->remote.url, err) && git_url_read(a, f->remote.url, url, err);
 }
 

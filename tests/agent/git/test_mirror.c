@@ -57,6 +57,27 @@ static void a_ref_of_each_kind_is_found(void **state)
 	assert_string_equal(update(&a, "m-refs", "refs", GIT_HEAD, NULL, NULL), arena_printf(&a, "%s HEAD", detached));
 }
 
+static void a_full_name_of_a_ref_is_cut_down_to_its_name(void **state)
+{
+	static const struct { enum git_ref_kind kind; const char *text, *name, *wrong; } cases[] = {
+		{ GIT_BRANCH, "refs/heads/main", "main" }, { GIT_BRANCH, "refs/heads/a/b", "a/b" },
+		{ GIT_TAG, "refs/tags/v1", "v1" }, { GIT_BRANCH, "main", "main" }, { GIT_BRANCH, "heads/x", "heads/x" },
+		{ GIT_SEMVER, "refs/tags/v1", "refs/tags/v1" }, { GIT_HEAD, NULL, NULL },
+		{ GIT_BRANCH, "refs/tags/v1", NULL, "expected the name of a branch, such as refs/heads/NAME, found \"refs/tags/v1\"" },
+		{ GIT_TAG, "refs/pull/5/merge", NULL, "expected the name of a tag, such as refs/tags/NAME, found "
+		  "\"refs/pull/5/merge\"" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct git_ref ref = { cases[i].kind, cases[i].text };
+		struct err err;
+		assert_int_equal(mirror_shorten_ref(&ref, &err), !cases[i].wrong);
+		if (cases[i].wrong)
+			assert_string_equal(err.msg, cases[i].wrong);
+		else if (cases[i].name)
+			assert_string_equal(ref.text, cases[i].name);
+	}
+}
+
 static void what_was_found_last_is_known_without_asking(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -173,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_ref_of_each_kind_is_found),
+		cmocka_unit_test(a_full_name_of_a_ref_is_cut_down_to_its_name),
 		cmocka_unit_test(what_was_found_last_is_known_without_asking),
 		cmocka_unit_test(what_a_server_forgets_stays),
 		cmocka_unit_test(many_fetches_leave_few_packs_and_lose_nothing),

@@ -61,7 +61,7 @@ static const struct node *repository_of(struct arena *a, const char *url, const 
 	struct node *n = node_map(a);
 
 	node_put(a, n, "url", node_text(a, url));
-	node_put(a, n, "branch", node_text(a, "main"));
+	node_put(a, n, "branch", node_text(a, "refs/heads/main"));
 	if (token)
 		node_put(a, n, "token", node_text(a, token));
 	return n;
