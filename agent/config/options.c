@@ -224,7 +224,7 @@ const struct option option_table[] = {
 	{ "status", 0, OPTION_LIST, FOR_EXECUTIONS, AT(status), .argument = "WORD", .words = execution_words,
 	  .help = "only of this status; repeatable", LINE_ONLY },
 	{ "date-from", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_from), .argument = "TIME",
-	  .help = "started since: 2024-01-31 or 2024-01-31T18:00Z", LINE_ONLY },
+	  .help = "started since, as 2024-01-31T18:00:00Z", LINE_ONLY },
 	{ "date-to", 0, OPTION_TEXT, FOR_EXECUTIONS, AT(date_to), .argument = "TIME",
 	  .help = "started at or before", LINE_ONLY },
 	{ "count", 0, OPTION_NUMBER, FOR_EXECUTIONS, AT(count), .argument = "N", .least = 1, .most = 1000000,
