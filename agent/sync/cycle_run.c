@@ -175,7 +175,9 @@ static bool cycle_run_read_source(struct cycle_run *r)
 
 static void cycle_run_print_progress(const void *work, struct buf *line)
 {
-	static const char *const words[] = { "listing", "looking for workflows", "reading", "applying", "deleting", "done" };
+	static const char *const words[] = {
+		"listing", "looking for workflows", "reading", "applying", "listing again", "removing duplicates", "deleting", "done",
+	};
 	const struct cycle *c = work;
 
 	if (c->phase == CYCLE_LIST)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconcile/schema/mask.h"
+#include "reconcile/plan/duplicates.h"
 #include "reconcile/plan/ownership.h"
 #include "reconcile/plan/unlisted.h"
 
@@ -148,6 +149,13 @@ static void start_applying(struct cycle *c)
 			workflow_task_apply(&c->tasks[i]);
 }
 
+static void list_again(struct cycle *c)
+{
+	begin_phase(c, CYCLE_LIST_AGAIN);
+	if (!duplicates_request(c))
+		c->phase = CYCLE_DUPLICATES;
+}
+
 /* "Deletes wait while a create or a rename of this cycle has not succeeded" (design, 6.1): a workflow that looks
  * undeclared may be the one to rename. */
 static bool deletes_wait(const struct cycle *c)
@@ -272,6 +280,13 @@ bool cycle_advance(struct cycle *c)
 			start_applying(c);
 		break;
 	case CYCLE_APPLY:
+		list_again(c);
+		break;
+	case CYCLE_LIST_AGAIN:
+		begin_phase(c, CYCLE_DUPLICATES);
+		duplicates_resolve(c);
+		break;
+	case CYCLE_DUPLICATES:
 		start_deleting(c);
 		break;
 	case CYCLE_DELETE:
@@ -290,4 +305,6 @@ void cycle_done(struct cycle *c)
 	for (size_t i = 0; i < c->count; i++)
 		arena_free(&c->tasks[i].arena);
 	arena_free(&c->list.page);
+	arena_free(&c->again.page);
+	arena_free(&c->again_arena);
 }

@@ -50,7 +50,7 @@ struct cycle_memory {
 	struct guard_revisions revisions;
 };
 
-enum cycle_phase { CYCLE_LIST, CYCLE_UNLISTED, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_DELETE, CYCLE_DONE };
+enum cycle_phase { CYCLE_LIST, CYCLE_UNLISTED, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_LIST_AGAIN, CYCLE_DUPLICATES, CYCLE_DELETE, CYCLE_DONE };
 
 enum { CYCLE_FORBIDDEN_MAX = 5 };
 
@@ -67,6 +67,8 @@ struct cycle {
 	struct diagnostics *faults;		/* the report's; errors and warnings are added */
 	enum cycle_phase phase;
 	struct operation_list list;
+	struct operation_list again;	/* after the creates */
+	struct arena again_arena;
 	struct operation_call resources;	/* the default resource; requested with options.whole */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;

@@ -132,6 +132,66 @@ static enum task_event assess_delete(struct workflow_task *t)
 	return t->call.op.status == STATUS_CONFLICT ? assess_busy(t) : EVENT_FAILED;
 }
 
+/* ---- duplicates: another run created the workflow as well ---- */
+
+enum { AWAIT_TRIES = 3 };
+
+/* Why the workflow that was just described counts as another's; NULL: the description could not be read, or it is ours. */
+static enum task_event keep_both(struct workflow_task *t, const char *why)
+{
+	t->duplicates.why = arena_strdup(t->cycle->arena, t->op->ok ? why : t->op->err.msg);
+	return EVENT_FOREIGN;
+}
+
+/* "A describe of the lowest id shows our owner and N and no other owner's tag" (design, 6.4). */
+static enum task_event assess_lowest(struct workflow_task *t)
+{
+	struct owner_tags m = { 0 };
+
+	if (may_appear(t))
+		return EVENT_ABSENT;
+	if (t->call.op.ok)
+		m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	if (owner_tags_owned(&t->arena, &m, t->cycle->options.owner, t->spec->name))
+		return EVENT_OURS;
+	return keep_both(t, "the one with the lowest id is not ours");
+}
+
+/* "A describe right before the delete shows the tags and D that this run wrote, no lastExecution, and a status other
+ * than Running" (design, 6.4). */
+static enum task_event assess_duplicate(struct workflow_task *t)
+{
+	const struct node *described = t->call.answer;
+
+	/* One that could not be verified may appear later. */
+	if (is_gone(t) && t->duplicates.result != RESULT_FAILED)
+		return EVENT_GONE;
+	if (!t->call.op.ok)
+		return keep_both(t, NULL);
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(described, "tags"));
+	if (!owner_tags_equal(&m, &t->created.tags) || !owner_tags_equal_digests(&m, &t->created.tags))
+		return keep_both(t, "ours changed since it was created");
+	if (!node_empty(node_get(described, "lastExecution")) || task_plan_has_status(described, "Running"))
+		return keep_both(t, "ours has been executed");
+	return EVENT_OURS;
+}
+
+static enum task_event assess_removal(struct workflow_task *t)
+{
+	return t->call.op.ok || is_gone(t) ? EVENT_ACCEPTED : keep_both(t, NULL);
+}
+
+/* The higher ids are not ours to delete: the runs that created them do that. */
+static enum task_event assess_awaited(struct workflow_task *t)
+{
+	if (is_gone(t)) {
+		t->tries = 0;
+		return ++t->duplicates.next < t->duplicates.count ? EVENT_LATE : EVENT_NOTHING;
+	}
+	return t->call.op.ok && ++t->tries < AWAIT_TRIES ? EVENT_LATE
+	                                                 : keep_both(t, "only the run that created the higher id may delete it");
+}
+
 static enum task_event (*const assess[])(struct workflow_task *) = {
 	[STATE_OBSERVING] = assess_observation,
 	[STATE_CREATING] = assess_create,
@@ -141,6 +201,10 @@ static enum task_event (*const assess[])(struct workflow_task *) = {
 	[STATE_PAUSING] = assess_pause,
 	[STATE_CONFIRMING] = assess_confirmation,
 	[STATE_DELETING] = assess_delete,
+	[STATE_COMPARING] = assess_lowest,
+	[STATE_WITHDRAWING] = assess_duplicate,
+	[STATE_REMOVING] = assess_removal,
+	[STATE_AWAITING] = assess_awaited,
 };
 
 /* A task that wrote is never given up: it goes on to its end. */

@@ -170,7 +170,36 @@ void task_outcome_deleted(struct workflow_task *t)
 	set_result(t, RESULT_APPLIED, NULL);
 }
 
+void task_outcome_duplicate(struct workflow_task *t)
+{
+	const int64_t *ids = t->duplicates.ids;
+	int64_t own = t->created.id;
+	bool lowest = own < ids[0];
+
+	set_result(t, RESULT_CONFLICT, arena_printf(&t->arena, "created more than once (ids %lld, %lld%s), and none is deleted: "
+	           "%s; delete all but one", (long long)(lowest ? own : ids[0]), (long long)(lowest ? ids[0] : own),
+	           t->duplicates.count > 1 ? ", ..." : "", t->duplicates.why));
+}
+
+static void warn_of_duplicate(struct workflow_task *t, int64_t deleted, int64_t kept)
+{
+	diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": another run created it at the same time; id %lld "
+	                 "was deleted, id %lld stays", t->step->name, (long long)deleted, (long long)kept);
+}
+
+void task_outcome_duplicates_gone(struct workflow_task *t)
+{
+	set_result(t, t->duplicates.result, t->duplicates.error);
+	for (size_t i = 0; i < t->duplicates.count; i++)
+		warn_of_duplicate(t, t->duplicates.ids[i], t->created.id);
+}
+
 /* ---- on the way ---- */
+
+void task_outcome_duplicate_deleted(struct workflow_task *t)
+{
+	warn_of_duplicate(t, t->created.id, t->duplicates.ids[0]);
+}
 
 void task_outcome_written(struct workflow_task *t)
 {

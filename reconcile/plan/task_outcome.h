@@ -30,6 +30,8 @@ void task_outcome_failed(struct workflow_task *task);		/* the request failed */
 void task_outcome_unverified(struct workflow_task *task);	/* written, but not described since */
 void task_outcome_not_paused(struct workflow_task *task);		/* written, but not paused again */
 void task_outcome_deleted(struct workflow_task *task);
+void task_outcome_duplicate(struct workflow_task *task);	/* created twice, and both stay */
+void task_outcome_duplicates_gone(struct workflow_task *task);	/* created twice, and the others were deleted */
 
 /* ---- on the way ---- */
 
@@ -37,6 +39,7 @@ void task_outcome_written(struct workflow_task *task);	/* the service accepted a
 /* "403 on one workflow fails that step, five in a row stop" (design, 6.4): counts the status of an answer. */
 void task_outcome_count_forbidden(struct cycle *cycle, int status);
 void task_outcome_settled(struct workflow_task *task);	/* as it should be; task->parts says how near */
+void task_outcome_duplicate_deleted(struct workflow_task *task);	/* created twice, and ours was deleted */
 void task_outcome_paused(struct workflow_task *task);	/* the workflow was paused again */
 
 #endif

@@ -14,9 +14,14 @@ struct owner_tags task_request_tags(struct workflow_task *t)
 
 void task_request_description(struct workflow_task *t, int64_t wait_ms)
 {
+	task_request_description_of(t, t->step->id, wait_ms);
+}
+
+void task_request_description_of(struct workflow_task *t, int64_t id, int64_t wait_ms)
+{
 	t->wait_ms = wait_ms;
 	t->op = &t->call.op;
-	operation_describe_init(&t->call, &t->arena, t->step->id, t->step->name);
+	operation_describe_init(&t->call, &t->arena, id, t->step->name);
 }
 
 static void announce_create(void *task)

@@ -7,6 +7,8 @@
 
 /* Describe the workflow, wait_ms from now. */
 void task_request_description(struct workflow_task *task, int64_t wait_ms);
+/* The same of another workflow. */
+void task_request_description_of(struct workflow_task *task, int64_t id, int64_t wait_ms);
 void task_request_create(struct workflow_task *task);
 /* Write the spec over what was described, without task->removals. */
 void task_request_update(struct workflow_task *task);

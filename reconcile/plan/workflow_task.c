@@ -1,6 +1,7 @@
 #include "reconcile/plan/workflow_task.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "reconcile/plan/task_event.h"
 #include "reconcile/plan/task_outcome.h"
@@ -12,6 +13,7 @@ enum {
 	BUSY_FIRST_MS = 2000,	/* a running workflow is tried again until the cycle's time is over */
 	BUSY_MOST_MS = 30000,
 	LATE_MS = 1000,		/* "described again after a second": reads may be stale after a write */
+	AWAIT_MS = 1000,	/* another run gets this long, and twice and four times as long, to delete its duplicate */
 };
 
 /* ---- actions ---- */
@@ -54,10 +56,29 @@ static void correct_settled_tag(struct workflow_task *t)
 	task_request_update(t);
 }
 
+/* What has to be known of a new workflow to tell later whether it is still as this cycle wrote it. */
+static void note_created(struct workflow_task *t)
+{
+	struct owner_tags m = task_request_tags(t);
+	struct arena *a = t->cycle->arena;
+
+	if (t->state == STATE_CREATING) {
+		t->created.id = t->step->id;
+		t->created.answered = t->create.answer;
+	}
+	if (!t->created.id)
+		return;
+	t->created.tags = (struct owner_tags){
+		.owner = m.owner, .name = arena_strdup(a, m.name), .body = arena_strdup(a, m.body),
+		.settled = m.settled ? arena_strdup(a, m.settled) : NULL, .keep = m.keep,
+	};
+}
+
 /* The workflow was written: what may fail now does not undo that. */
 static void verify_write(struct workflow_task *t)
 {
 	t->tries = t->absences = 0;
+	note_created(t);
 	task_outcome_written(t);
 	task_record_write(t, task_record_habits(t), t->was_paused);
 	task_request_description(t, 0);
@@ -145,6 +166,42 @@ static void finish_paused(struct workflow_task *t)
 	task_outcome_explain(t);
 }
 
+/* The spec may have been found applied only now: after a duplicate was deleted, or undone by hand since the plan. */
+static void finish_check(struct workflow_task *t)
+{
+	if (t->step->result == RESULT_UNCHANGED)
+		task_record_refresh(t);
+	task_outcome_explain(t);
+}
+
+/* ---- duplicates ---- */
+
+static void describe_lowest(struct workflow_task *t)
+{
+	task_request_description_of(t, t->duplicates.ids[0], 0);
+}
+
+static void describe_lowest_when_shown(struct workflow_task *t)
+{
+	task_request_description_of(t, t->duplicates.ids[0], operation_pause(t->absences++, TASK_APPEARS_MS));
+}
+
+/* From here on the workflow with the lowest id is that of the spec, as any that is observed. */
+static void take_lowest(struct workflow_task *t)
+{
+	task_outcome_duplicate_deleted(t);
+	task_record_drop(t);
+	t->step->id = t->duplicates.ids[0];
+	memset(&t->known, 0, sizeof t->known);
+	t->absences = 0;
+	task_request_description(t, 0);
+}
+
+static void await_removal(struct workflow_task *t)
+{
+	task_request_description_of(t, t->duplicates.ids[t->duplicates.next], AWAIT_MS << t->tries);
+}
+
 static void finish_deleted(struct workflow_task *t)
 {
 	task_outcome_deleted(t);
@@ -184,7 +241,7 @@ static const struct transition transitions[] = {
 	{ STATE_CHECKING,   EVENT_BEGIN,        describe_workflow,        STATE_CHECKING },
 	{ STATE_CHECKING,   EVENT_CHANGED,      update_workflow,          STATE_UPDATING },
 	{ STATE_CHECKING,   EVENT_RESUMED,      pause_again,              STATE_PAUSING },
-	{ STATE_CHECKING,   EVENT_NOTHING,      task_outcome_explain,     STATE_ENDED },
+	{ STATE_CHECKING,   EVENT_NOTHING,      finish_check,             STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_GONE,         task_request_create,      STATE_CREATING },
 	{ STATE_CHECKING,   EVENT_ABSENT,       describe_when_shown,      STATE_CHECKING },
 	{ STATE_CHECKING,   EVENT_FOREIGN,      task_outcome_foreign,     STATE_ENDED },
@@ -219,6 +276,23 @@ static const struct transition transitions[] = {
 	{ STATE_DELETING,   EVENT_BUSY,         retry_when_idle,          STATE_CONFIRMING },
 	{ STATE_DELETING,   EVENT_OUT_OF_TIME,  task_outcome_busy,        STATE_ENDED },
 	{ STATE_DELETING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
+
+	{ STATE_COMPARING,  EVENT_BEGIN,        describe_lowest,          STATE_COMPARING },
+	{ STATE_COMPARING,  EVENT_OURS,         describe_workflow,        STATE_WITHDRAWING },
+	{ STATE_COMPARING,  EVENT_ABSENT,       describe_lowest_when_shown, STATE_COMPARING },
+	{ STATE_COMPARING,  EVENT_FOREIGN,      task_outcome_duplicate,   STATE_ENDED },
+
+	{ STATE_WITHDRAWING, EVENT_OURS,        task_request_delete,      STATE_REMOVING },
+	{ STATE_WITHDRAWING, EVENT_GONE,        take_lowest,              STATE_CHECKING },
+	{ STATE_WITHDRAWING, EVENT_FOREIGN,     task_outcome_duplicate,   STATE_ENDED },
+
+	{ STATE_REMOVING,   EVENT_ACCEPTED,     take_lowest,              STATE_CHECKING },
+	{ STATE_REMOVING,   EVENT_FOREIGN,      task_outcome_duplicate,   STATE_ENDED },
+
+	{ STATE_AWAITING,   EVENT_BEGIN,        await_removal,            STATE_AWAITING },
+	{ STATE_AWAITING,   EVENT_LATE,         await_removal,            STATE_AWAITING },
+	{ STATE_AWAITING,   EVENT_NOTHING,      task_outcome_duplicates_gone, STATE_ENDED },
+	{ STATE_AWAITING,   EVENT_FOREIGN,      task_outcome_duplicate,   STATE_ENDED },
 };
 
 static const struct transition *find_transition(enum task_state state, enum task_event event)
@@ -275,7 +349,8 @@ static void add_task(struct workflow_task *t, enum task_state state)
 	arena_free(&t->arena);
 	*t = (struct workflow_task){
 		.task.step = workflow_task_step, .cycle = t->cycle, .spec = t->spec, .step = t->step,
-		.marked = t->marked, .old_name = t->old_name, .state = state,
+		.marked = t->marked, .old_name = t->old_name, .created = t->created, .duplicates = t->duplicates,
+		.state = state,
 	};
 	t->cycle->to_do++;
 	dispatch_add(t->cycle->dispatch, &t->task);
@@ -291,6 +366,23 @@ void workflow_task_observe(struct workflow_task *t)
 void workflow_task_apply(struct workflow_task *t)
 {
 	add_task(t, t->step->action == ACTION_CREATE ? STATE_CREATING : STATE_CHECKING);
+}
+
+/* "The id came in the answer to a create of this very run" (design, 6.4): only such a workflow is deleted. */
+void workflow_task_resolve_duplicates(struct workflow_task *t, bool strangers)
+{
+	bool lowest = t->created.id < t->duplicates.ids[0];
+
+	t->duplicates.why = strangers ? "not all of them are ours" :
+	                    !lowest && !t->created.answered ? "the answer to the create was lost" : NULL;
+	bool resolve = !t->duplicates.why;
+	if (resolve)
+		t->duplicates.why = TASK_NOT_DESCRIBED;
+	t->duplicates.result = t->step->result;
+	t->duplicates.error = t->step->error;
+	task_outcome_duplicate(t);	/* until it is known that only one is left */
+	if (resolve)
+		add_task(t, lowest ? STATE_AWAITING : STATE_COMPARING);
 }
 
 void workflow_task_delete(struct workflow_task *t)

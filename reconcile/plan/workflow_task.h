@@ -15,6 +15,10 @@
  *	CONFIRMING -------ours---------> DELETING ---------------------> ENDED    delete
  *	       ^----------busy------------'
  *
+ *	COMPARING ---ours---> WITHDRAWING ---ours---> REMOVING                    resolve duplicates
+ *	                           '------gone-----> CHECKING (the lowest id) <--- accepted
+ *	AWAITING -------gone--------------------------------------------> ENDED
+ *
  * The table in workflow_task.c has every transition; those that are not drawn end the task, and one waits for a
  * description that is not older than the write.  task_event.c says what an answer means, task_plan.c and
  * task_verify.c what follows from a description, task_request.c what is sent, task_record.c what is remembered,
@@ -43,6 +47,10 @@ enum task_state {
 	STATE_PAUSING,		/* the answer to the pause of a workflow that the update resumed */
 	STATE_CONFIRMING,	/* a description right before the delete */
 	STATE_DELETING,		/* the answer to the delete */
+	STATE_COMPARING,	/* a description of the lowest id, after another run created the workflow as well */
+	STATE_WITHDRAWING,	/* a description of ours, right before its delete */
+	STATE_REMOVING,		/* the answer to that delete */
+	STATE_AWAITING,		/* a description of a higher id, until the run that created it deletes it */
 	STATE_ENDED,
 };
 
@@ -57,6 +65,18 @@ struct workflow_task {
 	struct plan_step *step;		/* in the report */
 	bool marked;			/* the workflow has our tags, for its name */
 	const char *old_name;		/* its name on the service; NULL: as the spec says */
+	struct {			/* by this cycle; zero: it was not */
+		int64_t id;
+		bool answered;		/* the id is from the answer to the create, not found by name */
+		struct owner_tags tags;	/* as they were written last */
+	} created;
+	struct {			/* other workflows with its name, by id */
+		int64_t *ids;
+		size_t count, next;
+		const char *why;	/* why nothing is deleted */
+		enum result result;	/* of the step, and its error, before they were found */
+		const char *error;
+	} duplicates;
 
 	/* From here on: zero when the task is handed to the dispatcher. */
 	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
@@ -87,6 +107,9 @@ struct workflow_task {
 void workflow_task_observe(struct workflow_task *task);
 /* Do what is planned. */
 void workflow_task_apply(struct workflow_task *task);
+/* Another run created the workflow as well, with the ids in task->duplicates: the lowest id stays. strangers: not all of them
+ * are ours. */
+void workflow_task_resolve_duplicates(struct workflow_task *task, bool strangers);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
 

@@ -108,6 +108,11 @@ static void add_owner_tag(struct arena *a, struct node *tags, const char *name)
 	node_put(a, tag, "name", node_text(a, name));
 }
 
+bool owner_tags_equal_digests(const struct owner_tags *x, const struct owner_tags *y)
+{
+	return text_equal(x->body, y->body) && text_equal(x->settled, y->settled);
+}
+
 void owner_tags_write(struct arena *a, struct node *tags, const struct owner_tags *m)
 {
 	size_t kept = 0;

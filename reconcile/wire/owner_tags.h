@@ -38,6 +38,9 @@ const char *owner_tags_other_owner(struct arena *a, const struct owner_tags *m, 
 /* True if owner, other, name and keep are equal: those do not depend on the body. */
 bool owner_tags_equal(const struct owner_tags *x, const struct owner_tags *y);
 
+/* True if D and S are equal. */
+bool owner_tags_equal_digests(const struct owner_tags *x, const struct owner_tags *y);
+
 /* Removes all tags of flowsync from tags, a list, and appends those of m; owner, name and body have to be set. */
 void owner_tags_write(struct arena *a, struct node *tags, const struct owner_tags *m);
 
