@@ -323,6 +323,8 @@ static void list(struct fake *f, const struct request *request, struct answer *o
 	size_t number = number_text ? strtoul(number_text, NULL, 10) : 1;
 	struct node *page = node_map(a), *items = node_list(a);
 
+	if (f->page_most && size > f->page_most)
+		size = f->page_most;
 	for (size_t i = 0; i < f->count; i++) {
 		const char *name = node_get_text(f->items[i].shown, "name");
 		if ((term && !strcasestr(name, term)) || is_left_out(f, &f->items[i]))

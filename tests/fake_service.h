@@ -61,6 +61,7 @@ struct fake {
 	bool shuffles;			/* sets are shown in another order each time */
 	size_t turns;
 	bool list_without_tags;
+	size_t page_most;		/* items of a page, at most; 0: as many as are asked for */
 	int64_t list_lag;		/* list and search show a workflow this many milliseconds after it was made */
 	int64_t describe_lag;		/* describe answers 404 this many milliseconds after the workflow was made */
 	bool update_resumes;		/* a paused workflow runs again when it was updated */

@@ -16,6 +16,14 @@ bool cycle_selects(const struct cycle_options *o, const char *name)
 	return o->only_count == 0;
 }
 
+/* Nothing is created or deleted in this cycle. */
+static void hold_cycle(struct cycle *c, const char *why)
+{
+	if (!c->held)
+		c->held = why;
+	c->options.prune = false;
+}
+
 void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
                  const struct specs *specs, const struct cycle_options *options,
                  struct report *report, struct diagnostics *faults)
@@ -26,7 +34,6 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	};
 	if (!c->options.owner)
 		c->options.owner = "default";
-	c->options.prune &= !options->hold;
 	report->steps = arena_new(a, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
@@ -39,7 +46,10 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	}
 	report->step_count = c->count;
 	report->source.specs = c->count;
+	if (options->hold)
+		hold_cycle(c, TASK_HELD);
 	operation_list_init(&c->list, a);
+	c->list.dispatch = dispatch;
 	dispatch_add(dispatch, &c->list.op.task);
 	operation_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
 	             "get the default resource");
@@ -105,6 +115,8 @@ static void complete_list(struct cycle *c)
 
 static void take_list(struct cycle *c)
 {
+	if (c->list.changing)
+		hold_cycle(c, TASK_LIST_CHANGED);
 	if (c->list.op.ok) {
 		complete_list(c);
 		return;
@@ -255,9 +267,8 @@ static void close_open_steps(struct cycle *c)
 	}
 	if (!r->verdict.failed)
 		add_cycle_warnings(c);
-	if (c->options.hold)
-		diagnostics_warn(c->faults, (struct pos){ 0 },
-		           TASK_HELD ": workflows are neither created nor deleted");
+	if (c->held)
+		diagnostics_warn(c->faults, (struct pos){ 0 }, "%s: workflows are neither created nor deleted", c->held);
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;

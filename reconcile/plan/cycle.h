@@ -79,6 +79,7 @@ struct cycle {
 	size_t over_count;
 	size_t finished, to_do;		/* tasks of this phase that have ended; all of its tasks */
 	unsigned forbidden;		/* 403 answers in a row */
+	const char *held;		/* why nothing is created or deleted; NULL: it may be */
 	bool forbade;			/* there were CYCLE_FORBIDDEN_MAX, and the cycle was stopped */
 	struct tally unseen;		/* a declared field that the service does not show */
 	const char *unseen_path;	/* of the first */

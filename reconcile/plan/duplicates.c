@@ -15,6 +15,7 @@ bool duplicates_request(struct cycle *c)
 	if (!created)
 		return false;
 	operation_list_init(&c->again, &c->again_arena);
+	c->again.dispatch = c->dispatch;
 	dispatch_add(c->dispatch, &c->again.op.task);
 	c->to_do++;
 	return true;
@@ -99,7 +100,7 @@ void duplicates_resolve(struct cycle *c)
 {
 	struct operation_list *list = &c->again;
 
-	if (!list->op.ok)
+	if (!list->op.ok || list->changing)
 		warn_of_unknown(c);
 	if (list->count)
 		qsort(list->items, list->count, sizeof *list->items, order_listed_names);

@@ -228,7 +228,7 @@ void task_plan_create(struct workflow_task *t)
 	s->action = ACTION_CREATE;
 	s->reason = REASON_DECLARED;
 	/* "A failed fetch plans neither deletes nor creates" (design, 6.3). */
-	s->result = t->cycle->options.hold ? RESULT_DEFERRED : RESULT_PLANNED;
-	s->error = t->cycle->options.hold ? TASK_HELD : NULL;
+	s->result = t->cycle->held ? RESULT_DEFERRED : RESULT_PLANNED;
+	s->error = t->cycle->held;
 	sends_masked(t, NULL);
 }

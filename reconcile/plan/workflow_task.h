@@ -31,6 +31,7 @@
 #include "reconcile/wire/operation_create.h"
 
 #define TASK_HELD	"the source could not be read"
+#define TASK_LIST_CHANGED	"the list of workflows changed each time it was read"
 #define TASK_NOT_DESCRIBED	"not described: the cycle was stopped, or its time limit (--timeout) had passed"
 #define TASK_NOT_BEGUN	"not started: the cycle was stopped, or its time limit (--timeout) had passed"
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PAUSES = 5 };	/* before a list is read again: 500 ms, 1 s, ..., 16 s, 16 s */
+
 static enum task_next operation_list_task_step(struct task *task, const struct answer *answer,
                                 struct request *next)
 {
@@ -64,6 +66,13 @@ static enum task_next fail_with_shape(struct operation_list *list, const char *w
 	return finish_list(list, false);
 }
 
+/* FNV-1a of 64 bits: only tells readings apart. */
+static void add_to_digest(struct operation_list *list, int64_t number)
+{
+	for (unsigned i = 0; i < sizeof number; i++)
+		list->digest = (list->digest ^ ((uint64_t)number >> 8 * i & 0xff)) * 0x100000001b3;
+}
+
 static bool keep_item(struct operation_list *list, const struct node *item)
 {
 	const struct node *id = node_get(item, "id");
@@ -73,6 +82,7 @@ static bool keep_item(struct operation_list *list, const struct node *item)
 		return false;
 	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
 	list->ids[list->seen++] = id->integer;
+	add_to_digest(list, id->integer);
 	if (list->exact && strcmp(list->exact, name) != 0)
 		return true;	/* searchTerm matches parts of names (contract, 2.3) */
 	arena_grow(list->op.arena, list->items, list->count, list->room);
@@ -117,20 +127,56 @@ static bool is_consistent(struct operation_list *list)
 	return true;
 }
 
-static enum task_next finish_reading(struct operation_list *list, struct request *next)
+static enum task_next finish_good_list(struct operation_list *list)
 {
-	if (is_consistent(list)) {
-		if (list->count)
-			qsort(list->items, list->count, sizeof *list->items, order_ids);
-		return finish_list(list, true);
-	}
-	if (list->reading == LIST_READINGS)
-		return finish_list(list, false);
+	size_t kept = 0;
+
+	if (list->count)
+		qsort(list->items, list->count, sizeof *list->items, order_ids);
+	for (size_t i = 0; i < list->count; i++)
+		if (!kept || list->items[kept - 1].id != list->items[i].id)
+			list->items[kept++] = list->items[i];
+	list->count = kept;
+	return finish_list(list, true);
+}
+
+/* Of the quarter, which begins with the end of the first reading. */
+static int64_t time_left(struct operation_list *list)
+{
+	const struct dispatch *d = list->dispatch;
+
+	if (list->reading == 1)
+		list->until = d->deadline < 0 ? d->now : d->now + (d->deadline - d->now) / 4;
+	return list->until > d->now ? list->until - d->now : 0;
+}
+
+static enum task_next read_again(struct operation_list *list, struct request *next)
+{
+	int64_t pause = operation_pause(list->reading <= PAUSES ? list->reading - 1 : PAUSES, INT64_MAX);
+	int64_t left = list->dispatch ? time_left(list) : pause;
+
 	list->reading++;
 	list->count = list->seen = 0;
 	list->total = -1;
 	list->shifted = false;
-	return request_page(list, 1, next);
+	enum task_next ask = request_page(list, 1, next);
+	next->wait_ms = pause < left ? pause : left;
+	return ask;
+}
+
+static enum task_next finish_reading(struct operation_list *list, struct request *next)
+{
+	if (is_consistent(list))
+		return finish_good_list(list);
+	list->equal = list->digest == list->last_digest ? list->equal + 1 : 1;
+	list->last_digest = list->digest;
+	list->digest = 0;
+	if ((list->dispatch ? list->equal : list->reading) == LIST_READINGS)
+		return finish_list(list, false);
+	if (list->reading < LIST_READINGS || time_left(list) > 0)
+		return read_again(list, next);
+	list->changing = true;
+	return finish_good_list(list);
 }
 
 static enum task_next read_list_page(struct operation_list *list, const struct node *page, struct request *next)
@@ -145,6 +191,7 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 	total = node_get_int(page, "workflowsCount", -1);
 	list->shifted |= list->number > 1 && total != list->total;
 	list->total = total;
+	add_to_digest(list, total);
 	for (size_t i = 0; i < items->count; i++)
 		if (!keep_item(list, items->entries[i].value))
 			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");

@@ -1,7 +1,9 @@
 /* operation_list.h: reads all pages of the list of workflows (contract, 2.3 and 2.4).
  *
  * Unknown is never empty (design, 6.3): a list with a repeated id or a missing page, or with a count that is wrong or
- * changes between pages, is read again from its first page, three times in all; after that the operation fails. */
+ * changes between pages, is read again from its first page, after a pause.  The operation fails after three readings, or,
+ * with a deadline, after three equal ones: such a list is wrong.  One that still changes after a quarter of the time is
+ * returned as it was read last, with changing set. */
 #ifndef RECONCILE_WIRE_OPERATION_LIST_H
 #define RECONCILE_WIRE_OPERATION_LIST_H
 
@@ -25,6 +27,10 @@ struct operation_list {
 	int page_size;
 	int64_t only_page;	/* read this page and no other; 0: all */
 	bool whole;		/* keep the whole entry of each workflow */
+	/* A list that changes is read again for a quarter of the time that is left until this one's deadline; NULL: three
+	 * readings. */
+	const struct dispatch *dispatch;
+	bool changing;		/* ok, but the list changed in each reading: a workflow may be missing */
 	struct listed *items;	/* sorted by id */
 	size_t count, room;
 
@@ -33,8 +39,11 @@ struct operation_list {
 	int64_t *ids;		/* of every item, kept or not */
 	size_t seen, ids_room;	/* seen: number of items */
 	int64_t number, total;	/* of the requested page; of workflows, as the service counts them, -1: it does not say */
+	int64_t until;		/* end of that quarter */
 	bool shifted;		/* the service's count changed between pages */
 	unsigned reading;	/* 1 for the first */
+	uint64_t digest, last_digest;	/* of the ids and counts of this reading and of the one before */
+	unsigned equal;		/* readings in a row that were equal */
 };
 
 /* Sets up the list of all workflows, or of those with this exact name (not copied). */

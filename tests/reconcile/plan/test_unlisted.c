@@ -1,4 +1,4 @@
-/* A list that lags or omits workflows: nothing is created twice, and nothing that is unknown counts as missing. */
+/* A list that lags, omits workflows or changes while it is read: nothing is created twice, and nothing that is unknown counts as missing. */
 #include "tests/test.h"
 #include "reconcile/plan/unlisted.h"
 
@@ -305,6 +305,65 @@ static void replaced_workflows_do_not_count_as_missing(void **state)
 	            "others are not changed\n");
 }
 
+/* ---- a list that changes while it is read ---- */
+
+static unsigned newcomers;	/* how many readings find a new workflow on the service before the second page */
+
+static void add_newcomer(struct fake *f, const struct request *request)
+{
+	if (request->operation != OP_LIST || !strstr(request->path, "pageNumber=2") || strstr(request->path, "searchTerm") || !newcomers)
+		return;
+	newcomers--;
+	fake_make(f, tree_json(&f->arena, arena_printf(&f->arena, HELLO_BODY("newcomer-%u", "1"), newcomers)));
+}
+
+/* Applied before: a, gone and some more, so that the list has two pages. */
+static void begin_with_pages(struct run *r, unsigned changing_readings)
+{
+	newcomers = 0;
+	r->f.memory.on = true;
+	r->f.page_most = 3;
+	r->f.meanwhile = add_newcomer;
+	cycle_with(r, arena_printf(&r->a, "%s---\n" TWO "---\n" HELLO("gone", "7"), many(r, 3)), &prune);
+	newcomers = changing_readings;
+	r->f.deadline = 40 * 1000;
+}
+
+#define DECLARED(r)	arena_printf(&(r)->a, "%s---\n" HELLO("a", "8") "---\n" HELLO("b", "7") "---\n" HELLO("new", "7"), many(r, 3))
+
+static void a_list_that_comes_to_rest_is_used(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_with_pages(&r, 5);
+	int64_t begun = r.f.now;
+	cycle_with(&r, DECLARED(&r), &prune_all);
+	assert_writes(&r, "update 615\ncreate 623\ndelete 617\n");
+	assert_said(&r, "");
+	assert_exit(&r, 0);
+	assert_true(r.f.now - begun >= 500 + 1000 + 2000 + 4000);	/* the pauses */
+}
+
+static void a_list_that_never_rests_allows_changes_but_no_creates_and_deletes(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_with_pages(&r, 1000);
+	int64_t begun = r.f.now;
+	cycle_with(&r, DECLARED(&r), &prune_all);
+	assert_writes(&r, "update 615\n");
+	assert_steps(&r, "w01 none unchanged\nw02 none unchanged\nw03 none unchanged\na patch applied\nb none unchanged\n"
+	             "new create deferred: the list of workflows changed each time it was read\n");
+	assert_said(&r, "warning: the list of workflows changed each time it was read: workflows are neither created nor deleted\n");
+	assert_exit(&r, 4);
+	assert_true(r.f.now - begun < 11 * 1000);	/* a quarter of the deadline, and the rest of the cycle */
+	assert_true(r.f.now - begun >= 10 * 1000);
+	assert_int_equal(r.f.memory.records.count, 6);
+	newcomers = 0;
+	cycle_with(&r, DECLARED(&r), &prune_all);
+	assert_exit(&r, 0);
+}
+
 /* ---- the end of a cycle ---- */
 
 static void five_forbidden_in_a_row_stop_the_cycle(void **state)
@@ -355,6 +414,8 @@ int main(void)
 		cmocka_unit_test(what_may_exist_is_not_counted_as_missing),
 		cmocka_unit_test(of_many_that_are_missing_twenty_decide),
 		cmocka_unit_test(replaced_workflows_do_not_count_as_missing),
+		cmocka_unit_test(a_list_that_comes_to_rest_is_used),
+		cmocka_unit_test(a_list_that_never_rests_allows_changes_but_no_creates_and_deletes),
 		cmocka_unit_test(five_forbidden_in_a_row_stop_the_cycle),
 		cmocka_unit_test(a_cycle_that_is_stopped_creates_nothing),
 	};

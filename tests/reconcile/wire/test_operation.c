@@ -80,31 +80,31 @@ static void a_list_is_whole_or_none(void **state)
 		/* an id twice, then it is good */
 		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
 		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("2", "b")) } },
-		  P1 P2 P1 P2 "done\n", "1 2", NULL },
+		  P1 P2 "+" P1 P2 "done\n", "1 2", NULL },
 		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
 		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) },
 		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "2", ITEM("1", "a")) } },
-		  P1 P2 P1 P2 P1 P2 "done\n", NULL, "list workflows: workflow 1 came twice in 3 readings" },
+		  P1 P2 "+" P1 P2 "+" P1 P2 "done\n", NULL, "list workflows: workflow 1 came twice in 3 readings" },
 		/* one deleted and one made while it was read: the sum is right, and one is missing all the same */
 		{ { { .body = PAGE("2", "3", ITEM("1", "a") "," ITEM("2", "b")) }, { .body = PAGE("2", "2", "") },
-		    { .body = PAGE("1", "1", ITEM("3", "c")) } }, P1 P2 P1 "done\n", "3", NULL },
+		    { .body = PAGE("1", "1", ITEM("3", "c")) } }, P1 P2 "+" P1 "done\n", "3", NULL },
 		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("3", "3", ITEM("2", "b")) },
 		    { .body = PAGE("3", "3", ITEM("3", "c")) }, { .body = PAGE("1", "1", ITEM("1", "a")) } },
-		  P1 P2 P3 P1 "done\n", "1", NULL },
+		  P1 P2 P3 "+" P1 "done\n", "1", NULL },
 		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) },
 		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) },
 		    { .body = PAGE("2", "2", ITEM("1", "a")) }, { .body = PAGE("2", "3", ITEM("2", "b") "," ITEM("3", "b")) } },
-		  P1 P2 P1 P2 P1 P2 "done\n", NULL,
+		  P1 P2 "+" P1 P2 "+" P1 P2 "done\n", NULL,
 		  "list workflows: their number changed while they were read, in 3 readings" },
 		/* a count that lies */
 		{ { { .body = PAGE("1", "2", ITEM("1", "a")) }, { .body = PAGE("1", "2", ITEM("1", "a")) },
-		    { .body = PAGE("1", "2", ITEM("1", "a")) } }, P1 P1 P1 "done\n", NULL,
+		    { .body = PAGE("1", "2", ITEM("1", "a")) } }, P1 "+" P1 "+" P1 "done\n", NULL,
 		  "list workflows: the service counts 2 of them and listed 1, in 3 readings" },
 		/* pages without an end */
 		{ { { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
 		    { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") },
 		    { .body = PAGE("9", "1", ITEM("1", "a")) }, { .body = PAGE("9", "1", "") } },
-		  P1 P2 P1 P2 P1 P2 "done\n", NULL,
+		  P1 P2 "+" P1 P2 "+" P1 P2 "done\n", NULL,
 		  "list workflows: their number changed while they were read, in 3 readings" },
 		/* a page that fails */
 		{ { { .body = PAGE("2", "2", ITEM("1", "a")) }, { .status = 500 } }, P1 P2 "done\n", NULL,
@@ -539,6 +539,44 @@ static void a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint(void 
 	assert_string_equal(list.op.err.msg, "list workflows, page 2: the service answered 404 (not found)");
 }
 
+/* Each time after a longer pause; the same wrong list three times is wrong, one that changes is not. */
+static void a_list_that_changes_is_read_again_for_a_quarter_of_the_time(void **state)
+{
+	static const struct { const char *why; int64_t deadline; bool changes; const char *waits; bool ok; } cases[] = {
+		{ "wrong", 60000, false, "500 1000", false },
+		{ "changing", 60000, true, "500 1000 2000 4000 7500", true },
+		{ "changing, with little time", 400, true, "100 0", true },
+		{ "changing, without a deadline", -1, true, "0 0", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct dispatch d = { .deadline = cases[i].deadline };
+		struct operation_list list;
+		struct request request;
+		const char *waits = "";
+
+		operation_list_init(&list, &a);
+		list.dispatch = &d;
+		enum task_next next = operation_list_step(&list, NULL, &request);
+		for (int64_t id = 1; next == TASK_ASK; id++) {
+			struct script page = { .body = arena_printf(&a, PAGE("1", "2", ITEM("%lld", "a") "," ITEM("%lld", "a")),
+			                                            cases[i].changes ? (long long)id : 1LL,
+			                                            cases[i].changes ? (long long)id : 1LL) };
+			struct answer answer = answer_of(&page);
+			next = operation_list_step(&list, &answer, &request);
+			if (next == TASK_ASK)
+				waits = arena_printf(&a, "%s%s%lld", waits, *waits ? " " : "", (long long)request.wait_ms);
+			d.now += request.wait_ms;
+		}
+		if (strcmp(waits, cases[i].waits) != 0)
+			fail_msg("%s: %s", cases[i].why, waits);
+		assert_int_equal(list.op.ok, cases[i].ok);
+		assert_int_equal(list.changing, cases[i].ok);
+		assert_int_equal(list.count, cases[i].ok);	/* the repeated one once */
+	}
+}
+
 /* A gateway that does not know the path answers 404 too, with a page for people. */
 static void only_the_service_itself_says_that_a_workflow_is_gone(void **state)
 {
@@ -570,6 +608,7 @@ int main(void)
 		cmocka_unit_test(a_list_that_is_stopped_asks_for_no_further_page),
 		cmocka_unit_test(a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint),
 		cmocka_unit_test(a_list_is_whole_or_none),
+		cmocka_unit_test(a_list_that_changes_is_read_again_for_a_quarter_of_the_time),
 		cmocka_unit_test(only_the_service_itself_says_that_a_workflow_is_gone),
 		cmocka_unit_test(a_deep_answer_is_refused),
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
