@@ -10,7 +10,7 @@ static const struct { const char *key; size_t offset; } texts[] = {
 	TEXT(commit), TEXT(tree), TEXT(ref), TEXT(source_error),
 };
 
-static const struct { const char *key; size_t offset; } lists[] = { TEXT(names), TEXT(warnings) };
+static const struct { const char *key; size_t offset; } lists[] = { TEXT(names), TEXT(warnings), TEXT(logged) };
 
 void cycle_job_write(const struct cycle_job *job, struct buf *out)
 {

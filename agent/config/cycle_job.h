@@ -15,6 +15,7 @@ struct cycle_job {
 	const char *source_error;		/* why it could not be fetched this time; NULL: it was */
 	struct texts names;			/* only these workflows, which were deferred; empty: all */
 	struct texts warnings;			/* of the fetch, for the report */
+	struct texts logged;			/* lines of warnings that the last whole cycle logged: not logged again */
 	int hurry_fd;				/* shutdown_signals_watch_hurry()'s; not of the document */
 };
 

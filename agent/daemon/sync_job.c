@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "agent/util/diagnostics_text.h"
 #include "agent/util/subprocess.h"
 #include "agent/config/config_file.h"
 #include "agent/util/fd.h"
@@ -36,6 +37,8 @@ struct sync_job {
 	struct texts warnings;		/* of that fetch */
 	struct err source_err;		/* of the last fetch that failed */
 	bool late;			/* the last fetch exceeded its time limit */
+	struct arena logged_arena;
+	struct texts logged;		/* warnings of the last whole cycle */
 	struct arena report_arena;
 	const struct node *report;	/* of the last cycle; NULL before the first */
 	/* Exit code and outcome ("" without a report) of the last whole cycle; of a later one for deferred workflows
@@ -213,7 +216,7 @@ static void sync_job_start_cycle(struct sync_job *s, const struct scheduler_acti
 		.sync = sync_job_name(s), .trigger = action->trigger,
 		.endpoint = s->shared->endpoint, .token = s->shared->token,
 		.commit = fetched ? s->found.commit : NULL, .tree = fetched ? s->found.tree : NULL,
-		.ref = fetched ? s->found.name : NULL, .warnings = s->warnings,
+		.ref = fetched ? s->found.name : NULL, .warnings = s->warnings, .logged = s->logged,
 		.source_error = action->source_failed ? s->source_err.msg : NULL,
 	};
 	struct err err;
@@ -290,6 +293,30 @@ static void sync_job_update_outcome(struct sync_job *s, const struct node *repor
 	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
 }
 
+/* A warning is logged once, and again only after a cycle without it.  A cycle that failed as a whole, or that was limited
+ * to deferred workflows, does not say which warnings still hold. */
+static void sync_job_save_warnings(struct sync_job *s, const struct node *report)
+{
+	const struct node *warnings = node_get(report, "warnings");
+	struct arena *a = &s->logged_arena;
+
+	if (s->only_deferred || node_is_text(report, "outcome", "failed"))
+		return;
+	arena_free(a);
+	s->logged = (struct texts){ 0 };
+	for (size_t i = 0; warnings && i < warnings->count; i++) {
+		arena_grow(a, s->logged.items, s->logged.count, s->logged.room);
+		s->logged.items[s->logged.count++] = diagnostics_text_line(a, &(struct diagnostic){
+			.message = node_get_text(warnings->entries[i].value, "message"), .warning = true,
+			.at = {
+				.file = node_get_text(warnings->entries[i].value, "file"),
+				.line = (int)node_get_int(warnings->entries[i].value, "line", 0),
+				.col = (int)node_get_int(warnings->entries[i].value, "column", 0),
+			},
+		});
+	}
+}
+
 static void sync_job_read_cycle_result(struct sync_job *s)
 {
 	CLEANUP(subprocess_close) struct subprocess ended = s->cycle;
@@ -313,6 +340,7 @@ static void sync_job_read_cycle_result(struct sync_job *s)
 	s->report_arena = a;
 	a = (struct arena){ 0 };
 	s->report = report;
+	sync_job_save_warnings(s, report);
 	sync_job_update_outcome(s, report, code, waiting);
 	sync_job_record_cycle_end(s, sync_job_cycle_outcome(code, report), waiting > 0);
 }
@@ -534,6 +562,7 @@ void sync_job_free(struct sync_job *s)
 	arena_free(&s->arena);
 	arena_free(&s->found_arena);
 	arena_free(&s->report_arena);
+	arena_free(&s->logged_arena);
 	free(s);
 }
 

@@ -410,16 +410,25 @@ static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 	return cycle_run_build_report(r);
 }
 
-/* Without the error of a failed fetch, which the agent has logged. */
+/* The agent has logged the error of a failed fetch, and in the last cycle the warnings that still hold. */
+static bool cycle_run_was_logged(const struct cycle_run *r, const struct diagnostic *fault)
+{
+	const struct cycle_job *job = r->ctx->job;
+	bool logged = job && job->source_error && strcmp(fault->message, job->source_error) == 0;
+
+	for (size_t i = 0; job && fault->warning && i < job->logged.count; i++)
+		logged |= strcmp(diagnostics_text_line(r->ctx->arena, fault), job->logged.items[i]) == 0;
+	return logged;
+}
+
 static void cycle_run_log_faults(const struct cycle_run *r)
 {
-	const char *logged = r->ctx->job ? r->ctx->job->source_error : NULL;
 	struct diagnostics rest = r->faults;
 
 	rest.items = arena_new(r->ctx->arena, struct diagnostic, r->faults.count);
 	rest.count = 0;
 	for (size_t i = 0; i < r->faults.count; i++)
-		if (!logged || strcmp(r->faults.items[i].message, logged) != 0)
+		if (!cycle_run_was_logged(r, &r->faults.items[i]))
 			rest.items[rest.count++] = r->faults.items[i];
 	diagnostics_log(r->ctx->log, &rest);
 }

@@ -32,7 +32,8 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		.arena = a, .dispatch = dispatch, .options = *options, .report = report, .faults = faults,
 		.specs = specs, .tasks = arena_new(a, struct workflow_task, specs->count + 1), .to_do = 1,
 	};
-	if (!c->options.owner)
+	c->owner_named = options->owner;
+	if (!c->owner_named)
 		c->options.owner = "default";
 	report->steps = arena_new(a, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
@@ -75,6 +76,8 @@ static void fail_whole(struct cycle *c, const char *sentence)
 	diagnostics_add(c->faults, (struct pos){ 0 }, "%s", sentence);
 	c->report->verdict.failed = true;
 }
+
+enum { NAMES_SHOWN = 5 };
 
 static bool fits_any(const struct cycle *c, const char *glob)
 {
@@ -230,10 +233,42 @@ static void warn_of_missing_records(struct cycle *c)
 	warn_of_tally(c, &c->unmatched, one, many);
 }
 
+/* A workflow that was renamed in its file is still there under its old name, and runs. */
+static void warn_of_undeclared(struct cycle *c)
+{
+	size_t count = c->undeclared_count;
+	const char *them = count == 1 ? "it" : "them";
+
+	if (!count)
+		return;
+	const char *folder = c->owner_named ? "" : arena_printf(c->arena, "; no owner was named, so another folder may have "
+	                                                        "created %s: name an owner for each folder", them);
+	diagnostics_warn(c->faults, (struct pos){ 0 }, "%zu workflow%s of ours %s no longer declared (%s); --owner %s --prune "
+	                 "would delete %s%s", count, count == 1 ? "" : "s", count == 1 ? "is" : "are",
+	                 name_list(c->arena, c->undeclared, count, NAMES_SHOWN, "\""), c->options.owner, them, folder);
+}
+
+static void warn_of_renamed(struct cycle *c)
+{
+	size_t count = c->renamed_count;
+	const char *them = count == 1 ? "it" : "them";
+
+	if (count)
+		diagnostics_warn(c->faults, (struct pos){ 0 }, "%zu workflow%s of ours %s no longer declared, and not called as "
+		                 "flowsync called %s (%s); --prune does not delete %s, flowsync workflow delete does", count,
+		                 count == 1 ? "" : "s", count == 1 ? "is" : "are", them,
+		                 name_list(c->arena, c->renamed, count, NAMES_SHOWN, "\""), them);
+}
+
 static void add_cycle_warnings(struct cycle *c)
 {
 	struct arena *a = c->arena;
 
+	/* With invalid specs it is unknown what is declared. */
+	if (!c->held && !c->report->verdict.invalid) {
+		warn_of_undeclared(c);
+		warn_of_renamed(c);
+	}
 	warn_of_tally(c, &c->unseen,
 	        arena_printf(a, "declares %s, which this service does not show: a change there is not seen",
 	                     c->unseen_path),

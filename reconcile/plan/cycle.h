@@ -61,6 +61,7 @@ struct cycle {
 	struct arena *arena;		/* of results that outlive the cycle: the report's steps */
 	struct dispatch *dispatch;
 	struct cycle_options options;
+	bool owner_named;		/* the options name an owner */
 	struct cycle_memory memory;
 	const struct specs *specs;
 	struct report *report;		/* the cycle fills in steps, counts, guards and verdict */
@@ -77,6 +78,9 @@ struct cycle {
 	struct guard_facts facts;
 	const char **over;		/* names with a record that are neither declared nor on the service */
 	size_t over_count;
+	const char **undeclared;	/* names of own workflows that are no longer declared; without prune */
+	const char **renamed;		/* the same of those that are called differently than flowsync called them */
+	size_t undeclared_count, renamed_count;
 	size_t finished, to_do;		/* tasks of this phase that have ended; all of its tasks */
 	unsigned forbidden;		/* 403 answers in a row */
 	const char *held;		/* why nothing is created or deleted; NULL: it may be */

@@ -11,13 +11,13 @@ enum {
 	NAMES_SHOWN = 10,
 };
 
-static const char *name_list(struct arena *a, const char *const *names, size_t count)
+const char *name_list(struct arena *a, const char *const *names, size_t count, size_t most, const char *quote)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < count && i < NAMES_SHOWN; i++)
-		text = arena_printf(a, "%s%s%s", text, i ? ", " : "", names[i]);
-	return count > NAMES_SHOWN ? arena_printf(a, "%s and %zu more", text, count - NAMES_SHOWN) : text;
+	for (size_t i = 0; i < count && i < most; i++)
+		text = arena_printf(a, "%s%s%s%s%s", text, i ? ", " : "", quote, names[i], quote);
+	return count > most ? arena_printf(a, "%s and %zu more", text, count - most) : text;
 }
 
 static const char *plural_suffix(size_t count)
@@ -72,7 +72,7 @@ static void check_empty_source(struct arena *a, struct guards *g, const struct g
 		.value = arena_printf(a, "%zu declared", f->declared),
 		.message = arena_printf(a, "the source declares nothing, but %zu workflow%s owned (%s); if that "
 		                        "is meant, give --allow-empty", f->owned, f->owned == 1 ? " is" : "s are",
-		                        name_list(a, f->owned_names, f->owned)),
+		                        name_list(a, f->owned_names, f->owned, NAMES_SHOWN, "")),
 	}, l, !f->declared && f->owned && !l->allow_empty);
 }
 
@@ -97,7 +97,7 @@ static void check_deletes(struct arena *a, struct guards *g, const struct guard_
 		.value = share_text(a, f->deletes, f->owned),
 		.message = arena_printf(a, "%zu of %zu owned workflow%s would be deleted, over %d %% (%s); if that is "
 		                        "meant, give --max-delete-percent %zu", f->deletes, f->owned,
-		                        plural_suffix(f->owned), percent, name_list(a, f->delete_names, f->deletes),
+		                        plural_suffix(f->owned), percent, name_list(a, f->delete_names, f->deletes, NAMES_SHOWN, ""),
 		                        least_percent(f->deletes, f->owned)),
 	}, l, too_many_deletes(f, l));
 }
@@ -120,7 +120,7 @@ static void check_missing(struct arena *a, struct guards *g, const struct guard_
 		.message = arena_printf(a, "%zu of %zu workflows that were applied are missing on the service, over "
 		                        "%d %% (%s); is the token for another tenant? To create them again, give "
 		                        "--allow-recreate", f->missing, f->remembered, SHARE,
-		                        name_list(a, f->missing_names, f->missing)),
+		                        name_list(a, f->missing_names, f->missing, NAMES_SHOWN, "")),
 	}, l, block);
 }
 

@@ -49,6 +49,9 @@ struct guards {
 	bool blocked;
 };
 
+/* The first `most` names: "a, b and 3 more", each between two of quote. */
+const char *name_list(struct arena *a, const char *const *names, size_t count, size_t most, const char *quote);
+
 /* True if the guard on missing workflows does not block, however many are missing. */
 bool guards_allow_missing(const struct guard_limits *limits);
 

@@ -259,12 +259,10 @@ static void match_task(struct matching *m, struct workflow_task *w)
 
 /* A workflow that a spec has found under another name is renamed, not deleted.  Nor is one deleted that is the
  * renamed_from of a spec which is suspended or in conflict. */
-static bool is_to_be_deleted(const struct matching *m, const struct listed *l)
+static bool is_undeclared(const struct matching *m, const struct listed *l)
 {
-	const struct cycle *c = m->cycle;
-
-	return c->options.prune && !l->marker.keep && !name_is_declared(m, l->name) &&
-	       !is_in_names(m->old, m->old_count, l->name) && !task_using(c, l->id);
+	return !l->marker.keep && !name_is_declared(m, l->name) && !is_in_names(m->old, m->old_count, l->name) &&
+	       !task_using(m->cycle, l->id);
 }
 
 /* Our workflows with the same name as l: one of them may be a copy made by hand. */
@@ -298,17 +296,53 @@ static bool plan_delete(struct matching *m, const struct listed *l)
 	return same.count == 1;
 }
 
+/* True if no spec and no other workflow has the N of l, so that l is not a copy of one that is still there. */
+static bool is_only_one_with_its_digest(const struct matching *m, const struct listed *l)
+{
+	const struct specs *specs = m->cycle->specs;
+
+	for (size_t i = 0; i < specs->count; i++)
+		if (owner_tags_owned(m->arena, &l->marker, m->owner, specs->items[i].name))
+			return false;
+	for (size_t i = 0; i < m->names.count; i++) {
+		const struct listed *other = m->names.items[i];
+		if (other != l && other->marker.name && strcmp(other->marker.name, l->marker.name) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Workflows of ours that are called differently than flowsync called them, by hand or because the service changes names:
+ * they count as unmarked, so they are not deleted. */
+static void find_renamed_undeclared(struct matching *m)
+{
+	struct cycle *c = m->cycle;
+
+	c->renamed = arena_new(m->arena, const char *, m->renamed.count + 1);
+	for (size_t i = 0; i < m->renamed.count; i++) {
+		const struct listed *l = m->renamed.items[i];
+		if (cycle_selects(&c->options, l->name) && is_undeclared(m, l) && is_only_one_with_its_digest(m, l))
+			c->renamed[c->renamed_count++] = l->name;
+	}
+}
+
 static void plan_deletes(struct matching *m, struct guard_facts *facts)
 {
 	const char **names = arena_new(m->arena, const char *, m->names.count + 1);
 	const char **gone = arena_new(m->arena, const char *, m->names.count + 1);
+	struct cycle *c = m->cycle;
 
+	c->undeclared = arena_new(m->arena, const char *, m->names.count + 1);
 	for (size_t i = 0; i < m->names.count; i++) {
 		const struct listed *l = m->names.items[i];
 		if (!is_owned(m, l) || !cycle_selects(&m->cycle->options, l->name))
 			continue;
 		names[facts->owned++] = l->name;
-		if (is_to_be_deleted(m, l) && plan_delete(m, l))
+		if (!is_undeclared(m, l))
+			continue;
+		if (!c->options.prune)
+			c->undeclared[c->undeclared_count++] = l->name;
+		else if (plan_delete(m, l))
 			gone[facts->deletes++] = l->name;
 	}
 	facts->owned_names = names;
@@ -377,6 +411,7 @@ void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 	for (size_t i = 0; i < c->count; i++)
 		match_task(&m, &c->tasks[i]);
 	plan_deletes(&m, facts);
+	find_renamed_undeclared(&m);
 	fail_unknown_deletes(&m);
 	count_missing(&m, facts);
 }

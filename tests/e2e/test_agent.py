@@ -66,6 +66,17 @@ class LifeTest(AgentCase):
         agent.wait_next("one", lambda: agent.signal(signal.SIGUSR1), trigger="signal", outcome="applied")
         self.assertEqual(self.names(), ["a", "b"])
 
+    def test_a_warning_is_in_each_report_and_logged_once_for_each_change(self):
+        agent = self.agent(self.config(self.sync(dir=self.specs)))
+        agent.wait_ready()
+        line = '1 workflow of ours is no longer declared ("b"); --owner one --prune would delete it'
+        for count in (1, 2):
+            agent.wait_next("one", (self.specs / "b.yaml").unlink, trigger="source")
+            report = agent.wait_next("one", lambda: agent.signal(signal.SIGUSR1), trigger="signal")
+            self.assertEqual([w["message"] for w in report["warnings"]], [line])
+            self.assertEqual(agent.output().count(line), count)
+            agent.wait_next("one", lambda: self.put("b.yaml", spec("b")), outcome="converged")
+
     def test_a_source_that_is_not_there_yet_is_waited_for(self):
         agent = self.agent(self.config(self.sync(dir=self.tmp / "later", interval="1s")))
         agent.wait_for(lambda: agent.report("one"), "a first cycle ended")

@@ -8,6 +8,7 @@ static const struct cycle_job full = {
 	.config_path = "/etc/flow \"sync\".yaml", .config_text = "syncs:\n- name: \"ä\"\n\tx", .sync = "one",
 	.trigger = "source", .endpoint = "http://127.0.0.1:1", .token = "t\\0", .commit = "c", .tree = "e", .ref = "main",
 	.source_error = "down", .names = { (const char *[]){ "a*", "" }, 2 }, .warnings = { (const char *[]){ "w" }, 1 },
+	.logged = { (const char *[]){ "warning: x", "" }, 2 },
 	.hurry_fd = 7,
 };
 
@@ -47,6 +48,7 @@ static void every_member_comes_back_but_the_descriptor(void **state)
 	assert_string_equal(back.source_error, full.source_error);
 	same_texts(&back.names, &full.names);
 	same_texts(&back.warnings, &full.warnings);
+	same_texts(&back.logged, &full.logged);
 	assert_int_equal(back.hurry_fd, -1);
 }
 

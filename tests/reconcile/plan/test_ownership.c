@@ -398,6 +398,80 @@ static void one_that_somebody_made_meanwhile_is_adopted_by_the_same_rules(void *
 	}
 }
 
+/* ---- no longer declared, without prune ---- */
+
+#define UNDECLARED(text)	"warning: " text "; --owner team --prune would delete "
+
+static void what_is_no_longer_declared_is_named(void **state)
+{
+	static const char *const globs[] = { "gone*" };
+	static const struct { const char *before, *now; struct cycle_options options; const char *said; } cases[] = {
+		{ HELLO("old", "7") "---\n" HELLO("a", "7"), HELLO("new", "7") "---\n" HELLO("a", "7"), { .owner = "team" },
+		  UNDECLARED("1 workflow of ours is no longer declared (\"old\")") "it\n" },
+		{ HELLO("old", "7") "---\n" HELLO("a", "7"), HELLO("a", "7"), { 0 },
+		  "warning: 1 workflow of ours is no longer declared (\"old\"); --owner default --prune would delete it; no owner was "
+		  "named, so another folder may have created it: name an owner for each folder\n" },
+		{ HELLO("old", "7") "---\n" HELLO("gone1", "7") "---\n" HELLO("gone2", "7"), HELLO("a", "7"),
+		  { .owner = "team", .only = globs, .only_count = 1 },
+		  "warning: only \"gone*\": no declared workflow has such a name\n"
+		  UNDECLARED("2 workflows of ours are no longer declared (\"gone1\", \"gone2\")") "them\n" },
+		/* those that are not left behind */
+		{ "flowsync: {prune: false}\n" HELLO("kept", "7"), HELLO("a", "7"), { .owner = "team" }, "" },
+		{ HELLO("old", "7"), RENAME("old", "new", "7"), { .owner = "team" }, "" },
+		{ HELLO("old", "7"), "flowsync: {suspend: true}\n" HELLO("old", "7"), { .owner = "team" }, "" },
+		{ HELLO("old", "7"), HELLO("a", "7"), { .owner = "team", .prune = true }, "" },
+		{ HELLO("old", "7"), HELLO("a", "7"), { .owner = "team", .hold = true },
+		  "warning: the source could not be read: workflows are neither created nor deleted\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (unsigned apply = 0; apply < 2; apply++) {
+			CLEANUP(run_done) struct run r = { .f.memory.on = true };
+			struct cycle_options o = { .apply = true, .owner = cases[i].options.owner };
+
+			sync_with(&r, cases[i].before, &o);
+			o = cases[i].options;
+			o.apply = apply;
+			sync_with(&r, cases[i].now, &o);
+			assert_said(&r, cases[i].said);
+		}
+}
+
+static void of_many_that_are_no_longer_declared_five_are_named(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+	const struct cycle_options team = { .apply = true, .owner = "team" };
+	const char *yaml = "";
+
+	for (unsigned i = 1; i <= 8; i++)
+		yaml = arena_printf(&r.a, "%s---\nname: w%u\nsteps: {s: {imageId: 1, command: c}}\n", yaml, i);
+	sync_with(&r, yaml, &team);
+	sync_with(&r, HELLO("w1", "7"), &team);
+	assert_said(&r, UNDECLARED("7 workflows of ours are no longer declared (\"w2\", \"w3\", \"w4\", \"w5\", \"w6\" and 2 more)")
+	            "them\n");
+}
+
+/* A service may change names; a copy by hand has the tags of its original, which is still there. */
+static void an_orphan_under_a_changed_name_is_named_and_a_copy_is_not(void **state)
+{
+	for (unsigned copy = 0; copy < 2; copy++)
+		for (unsigned prunes = 0; prunes < 2; prunes++) {
+			CLEANUP(run_done) struct run r = { .f.habits = { { copy ? NULL : "/name", "\"hello\"" } } };
+
+			sync_with(&r, HELLO("HELLO", "7"), &(struct cycle_options){ .apply = true, .owner = "team" });
+			r.f.habits[0].pointer = NULL;
+			if (copy) {
+				run_make(&r, tree_text(&r.a, fake_find(&r.f, 612)->sent));
+				run_put(&r, 613, "/name", "\"copy\"");
+			}
+			sync_with(&r, copy ? HELLO("HELLO", "7") : HELLO("a", "7"),
+			          &(struct cycle_options){ .apply = true, .owner = "team", .prune = prunes });
+			assert_said(&r, copy ? "" : "warning: 1 workflow of ours is no longer declared, and not called as flowsync called it "
+			            "(\"hello\"); --prune does not delete it, flowsync workflow delete does\n");
+			assert_null(strstr(buf_str(&r.f.writes), "delete"));
+		}
+}
+
 /* ---- guards ---- */
 
 /* n specs called w1 ... */
@@ -542,7 +616,9 @@ static void a_pattern_is_a_slip_unless_it_fits_what_is_declared_or_is_to_go(void
 {
 	static const struct { const char *glob; bool prune; const char *said; } cases[] = {
 		{ "a", false, "" }, { "gone", true, "" },
-		{ "gone", false, "warning: only \"gone\": no declared workflow has such a name\n" },
+		{ "gone", false, "warning: only \"gone\": no declared workflow has such a name\nwarning: 1 workflow of ours "
+		  "is no longer declared (\"gone\"); --owner default --prune would delete it; no owner was named, so another folder may "
+		  "have created it: name an owner for each folder\n" },
 		{ "x*", true, "warning: only \"x*\": no declared workflow has such a name\n" },
 		{ "a,b", false, "warning: only \"a,b\": no declared workflow has such a name; give each name by an --only of "
 		  "its own\n" },
@@ -581,6 +657,9 @@ int main(void)
 		cmocka_unit_test(one_that_was_renamed_since_the_list_is_not_adopted),
 		cmocka_unit_test(another_owner_may_come_between_plan_and_write),
 		cmocka_unit_test(one_that_somebody_made_meanwhile_is_adopted_by_the_same_rules),
+		cmocka_unit_test(what_is_no_longer_declared_is_named),
+		cmocka_unit_test(of_many_that_are_no_longer_declared_five_are_named),
+		cmocka_unit_test(an_orphan_under_a_changed_name_is_named_and_a_copy_is_not),
 		cmocka_unit_test(a_guard_that_blocks_lets_nothing_be_written),
 		cmocka_unit_test(an_empty_source_deletes_nothing),
 		cmocka_unit_test(a_token_of_another_tenant_makes_nothing),
