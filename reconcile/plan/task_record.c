@@ -63,16 +63,17 @@ static const struct applied_intent *intent_with(const struct workflow_task *t, c
 	return records ? applied_intents_find(records, t->spec->name, digest) : NULL;
 }
 
-static int64_t current_time(const struct workflow_task *t)
+static int64_t current_time(const struct cycle *c)
 {
-	return t->cycle->memory.clock + t->cycle->dispatch->now;
+	return c->memory.clock + c->dispatch->now;
 }
 
-bool task_record_attempted(const struct workflow_task *t)
+bool task_record_attempted(const struct cycle *c, const char *name)
 {
-	const struct applied_intent *create = intent_with(t, NULL);
+	const struct applied_records *records = c->memory.records;
+	const struct applied_intent *create = records ? applied_intents_find(records, name, NULL) : NULL;
 
-	return create && current_time(t) - create->at < ATTEMPT_MS;
+	return create && current_time(c) - create->at < ATTEMPT_MS;
 }
 
 /* The record is that of the state, or a write that was announced, or the spec itself, or the newest older version of its
@@ -134,7 +135,7 @@ void task_record_intend(struct workflow_task *t)
 	if (memory->intend)
 		memory->intend(memory->context, &(struct applied_intent){
 			.name = t->spec->name, .digest = digest_body(&t->arena, t->spec->body), .body = body_to_record(t),
-			.creates = t->step->action == ACTION_CREATE, .at = current_time(t),
+			.creates = t->step->action == ACTION_CREATE, .at = current_time(t->cycle),
 		});
 }
 
@@ -153,12 +154,15 @@ void task_record_refused(struct workflow_task *t)
 
 void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
 {
+	/* Until it was described a new workflow may be shown late, also after this cycle. */
+	bool over = t->state != STATE_CREATING;
+
 	if (!t->cycle->memory.keep)
 		return;
 	keep_record(t, &(struct applied_record){
 		.name = t->spec->name, .id = t->step->id, .digest = digest_body(&t->arena, t->spec->body),
 		.body = body_to_record(t), .settled = habits, .paused = paused,
-	}, true);
+	}, over);
 	forget_old_name(t, t->old_name);
 	forget_old_name(t, t->spec->renamed_from);
 }

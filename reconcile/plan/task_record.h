@@ -18,7 +18,7 @@ const struct node *task_record_seal(struct workflow_task *task, const struct nod
 const struct node *task_record_body(struct workflow_task *task, const struct owner_tags *marker);
 
 /* True if a create of this name was sent not long ago and its result is not known. */
-bool task_record_attempted(const struct workflow_task *task);
+bool task_record_attempted(const struct cycle *cycle, const char *name);
 /* The spec is about to be written; refused: it was not. */
 void task_record_intend(struct workflow_task *task);
 void task_record_refused(struct workflow_task *task);

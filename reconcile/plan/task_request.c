@@ -38,7 +38,7 @@ void task_request_create(struct workflow_task *t)
 
 	t->op = &t->create.op;
 	operation_create_init(&t->create, &t->arena, body);
-	t->create.attempted = task_record_attempted(t);
+	t->create.attempted = task_record_attempted(t->cycle, t->spec->name);
 	t->create.announce = announce_create;
 	t->create.context = t;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconcile/plan/task_outcome.h"
+#include "reconcile/plan/task_record.h"
 
 enum { SAMPLE = 20 };
 
@@ -97,6 +98,9 @@ static enum task_next unlisted_step(struct task *task, const struct answer *answ
 	u->deferred = answer->failure == FAILURE_GIVEN_UP;
 	if (op->ok)
 		take_description(u, u->call.answer);
+	else if (op->gone && task_record_attempted(u->cycle, u->record->name))
+		set_unknown(u, arena_printf(&u->arena, "it was created less than 15 minutes ago, and may be shown late: %s",
+		                            op->err.msg));
 	else if (op->gone)
 		u->state = UNLISTED_GONE;
 	else

@@ -167,6 +167,39 @@ static void one_that_may_exist_under_its_old_name_is_not_created_under_the_new_o
 	}
 }
 
+/* Neither list nor describe shows it yet: the answer to its create had its id, so it exists. */
+static void one_that_was_never_described_since_its_create_may_be_shown_late(void **state)
+{
+	for (unsigned appears = 0; appears < 2; appears++) {
+		CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .list_lag = HOUR } };
+
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .times = 999, .status = 404 };
+		run_sync(&r, HELLO("a", "7"));
+		assert_writes(&r, "create 612\n");
+		for (unsigned i = 0; i < 2; i++) {
+			run_sync(&r, HELLO("a", "7"));
+			assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
+			assert_non_null(strstr(r.report.steps[0].error, "it was created less than 15 minutes ago"));
+			assert_writes(&r, "");
+		}
+		r.f.faults[0].times = appears ? 0 : 999;
+		r.f.now += appears ? 0 : HOUR / 4;
+		run_sync(&r, HELLO("a", "8"));
+		assert_writes(&r, appears ? "update 612\n" : "create 613\n");
+	}
+}
+
+/* One that was described may be deleted by hand, and is created again at once. */
+static void one_that_was_described_since_its_create_and_is_gone_is_created(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, TWO);
+	fake_remove(&r.f, 612);
+	run_sync(&r, TWO);
+	assert_writes(&r, "create 614\n");
+}
+
 /* Its namesake is not taken for it: which one is meant is known by id. */
 static void a_listed_namesake_does_not_stand_for_one_that_may_exist(void **state)
 {
@@ -407,6 +440,8 @@ int main(void)
 		cmocka_unit_test(what_describe_says_decides),
 		cmocka_unit_test(a_workflow_that_now_has_another_declared_name_is_not_created),
 		cmocka_unit_test(one_that_may_exist_under_its_old_name_is_not_created_under_the_new_one),
+		cmocka_unit_test(one_that_was_never_described_since_its_create_may_be_shown_late),
+		cmocka_unit_test(one_that_was_described_since_its_create_and_is_gone_is_created),
 		cmocka_unit_test(a_listed_namesake_does_not_stand_for_one_that_may_exist),
 		cmocka_unit_test(only_names_that_are_selected_are_requested),
 		cmocka_unit_test(what_is_to_be_deleted_is_deleted_although_it_is_not_listed),
