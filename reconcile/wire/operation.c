@@ -7,7 +7,11 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/mask.h"
 
-enum { DETAIL_MAX = 400, PAUSE_FIRST_MS = 500 };
+enum {
+	DETAIL_MAX = 400,
+	PAUSE_FIRST_MS = 500,
+	DELETE_LOOK_MS = 10000,		/* how long a deleted workflow may still be described */
+};
 
 const char *operation_workflow(struct arena *a, int64_t id, const char *name)
 {
@@ -170,13 +174,68 @@ static bool is_workflow(struct operation_call *call)
 	return true;
 }
 
-/* The answer as JSON; NULL if it is empty or something else. */
-static struct node *json_or_null(struct arena *a, const struct answer *answer)
+static bool is_blank(const struct answer *answer)
 {
-	struct node *out;
-	struct err err;
+	return answer->failure == FAILURE_NONE && !answer->body[strspn(answer->body, " \t\r\n")];
+}
 
-	return json_read_answer(a, answer->body, answer->len, &out, &err) ? out : NULL;
+static enum task_next finish_call(struct operation_call *call, bool ok)
+{
+	call->op.ok = ok;
+	return TASK_DONE;
+}
+
+/* "{} or empty" (contract, 2.1). */
+static bool confirms_delete(struct operation_call *call, const struct answer *answer)
+{
+	struct node *n;
+	struct err why;
+
+	return is_blank(answer) || (json_read(call->op.arena, answer->body, answer->len, &n, &why) &&
+	                            n->kind == NODE_MAP && !n->count);
+}
+
+static enum task_next look_for_deleted(struct operation_call *call, int64_t wait_ms, struct request *next)
+{
+	const char *workflow = strchr(call->request.what, ' ');		/* without "delete" */
+
+	call->look = (struct request){
+		.operation = OP_DESCRIBE, .path = call->request.path, .wait_ms = wait_ms,
+		.what = arena_printf(call->op.arena, "describe%s", workflow),
+	};
+	*next = call->look;
+	return TASK_ASK;
+}
+
+static enum task_next handle_delete(struct operation_call *call, const struct answer *answer, struct request *next)
+{
+	bool ok = operation_read(&call->op, &call->request, answer, NULL);
+
+	/* A delete whose answer was lost and that was sent again: the first one was carried out. */
+	if (!ok)
+		return finish_call(call, call->op.gone && call->op.task.attempts > 1);
+	if (confirms_delete(call, answer))
+		return finish_call(call, true);
+	err_set(&call->op.err, "%s: expected {} or an empty answer, found %s", call->request.what,
+	        is_web_page(answer) ? "a web page (HTML)" : "another answer");
+	return look_for_deleted(call, 0, next);
+}
+
+/* "An answer that does not fit comes from a gateway, which may have passed nothing on" (design, 6.4). */
+static enum task_next handle_look_for_deleted(struct operation_call *call, const struct answer *answer,
+                                              struct request *next)
+{
+	struct operation_task look = call->op;
+	bool found = operation_read(&look, &call->look, answer, NULL);
+	int64_t pause = found && !call->op.task.stopped ? operation_pause(call->looks++, DELETE_LOOK_MS) : 0;
+
+	if (pause)
+		return look_for_deleted(call, pause, next);
+	if (found)
+		err_append(&call->op.err, ", and the workflow is still there");
+	else if (!look.gone)
+		err_append(&call->op.err, "; %s", look.err.msg);
+	return finish_call(call, look.gone);
 }
 
 static enum task_next operation_call_step(struct task *task, const struct answer *answer,
@@ -188,15 +247,13 @@ static enum task_next operation_call_step(struct task *task, const struct answer
 		*next = call->request;
 		return TASK_ASK;
 	}
-	call->op.ok = operation_read(&call->op, &call->request, answer, call->want_json ? &call->answer : NULL);
-	if (call->op.ok && !call->want_json)
-		call->answer = json_or_null(call->op.arena, answer);
-	if (call->op.ok && call->request.operation == OP_DESCRIBE)
-		call->op.ok = is_workflow(call);
-	/* A delete whose answer was lost and that was sent again: 404 means that the first one was carried out. */
-	if (call->request.operation == OP_DELETE && answer->status == 404 && task->attempts > 1)
-		call->op.ok = true;
-	return TASK_DONE;
+	if (call->look.what)
+		return handle_look_for_deleted(call, answer, next);
+	if (call->request.operation == OP_DELETE)
+		return handle_delete(call, answer, next);
+	bool may_be_blank = !call->want_json && is_blank(answer);
+	bool ok = operation_read(&call->op, &call->request, answer, may_be_blank ? NULL : &call->answer);
+	return finish_call(call, ok && (call->request.operation != OP_DESCRIBE || is_workflow(call)));
 }
 
 void operation_call_init(struct operation_call *call, struct arena *a, enum operation operation, const char *path,

@@ -27,7 +27,11 @@ struct operation_call {
 	struct request request;
 	int64_t id;		/* of the described workflow */
 	bool want_json;		/* an answer that is not JSON is an error; else it may be empty (contract, 2.1) */
-	struct node *answer;	/* NULL if the answer was not JSON and did not have to be */
+	struct node *answer;	/* NULL if the answer was empty and did not have to be JSON */
+
+	/* Private: state of a delete after its answer. */
+	struct request look;
+	unsigned looks;
 };
 
 /* Any operation of one request.  path, body (NULL: none) and what as in struct request; all are copied. */
@@ -40,7 +44,8 @@ void operation_describe_init(struct operation_call *op, struct arena *a, int64_t
 /* Update with a whole body. */
 void operation_update_init(struct operation_call *op, struct arena *a, int64_t id, const char *name,
                     const struct node *body);
-/* Delete, pause or resume: operation is one of OP_DELETE, OP_PAUSE, OP_RESUME. */
+/* Delete, pause or resume: operation is one of OP_DELETE, OP_PAUSE, OP_RESUME.  After an answer to a delete that is neither
+ * {} nor empty the workflow is described until it is gone; if it is there after 10 s, the delete failed. */
 void operation_act_init(struct operation_call *op, struct arena *a, enum operation operation, int64_t id,
                  const char *name);
 

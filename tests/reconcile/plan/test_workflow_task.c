@@ -981,6 +981,18 @@ static void one_answer_decides_what_becomes_of_one_workflow(void **state)
 		  "\"old\"" NOT_NOW, "update 613\ncreate 614\n" },
 		{ { OP_DELETE, 612, 0, 1, .status = 409 }, A_APPLIED NEW_APPLIED OLD_APPLIED,
 		  "update 613\ncreate 614\ndelete 612\n" },
+		{ { OP_DELETE, 612, 0, 1, .done = true, .status = 410 }, A_APPLIED NEW_APPLIED OLD_APPLIED,
+		  "update 613\ncreate 614\ndelete 612\n" },
+		{ { OP_DELETE, 612, 0, 1, .done = true, .status = 200, .body = "<html>" }, A_APPLIED NEW_APPLIED OLD_APPLIED,
+		  "update 613\ncreate 614\ndelete 612\n" },
+		{ { OP_DELETE, 612, 0, 1, .status = 200, .body = "<html>" }, A_APPLIED NEW_APPLIED "old delete failed: delete "
+		  "workflow 612 \"old\": expected {} or an empty answer, found a web page (HTML), and the workflow is still "
+		  "there\n", "update 613\ncreate 614\n" },
+		{ { OP_DELETE, 612, 0, 1, .status = 404, .body = "<html>" }, A_APPLIED NEW_APPLIED "old delete failed: delete "
+		  "workflow 612 \"old\": the service answered 404 (not found)\n", "update 613\ncreate 614\n" },
+		{ { OP_UPDATE, 613, 0, 1, .status = 200, .body = "<html>" }, "a patch failed: update workflow 613 \"a\": "
+		  "expected JSON, found a web page (HTML); is the endpoint right?\n" NEW_APPLIED OLD_APPLIED,
+		  "create 614\ndelete 612\n" },
 	};
 	const struct cycle_options prune = { .apply = true, .prune = true };
 

@@ -477,6 +477,73 @@ static void update_and_acts_ask_for_what_the_contract_says(void **state)
 	assert_true(call.op.ok);
 }
 
+#define PAGE_OF_GATEWAY	"<html>Welcome</html>"
+
+static void a_web_page_is_no_answer_to_a_write(void **state)
+{
+	static const struct { const char *body, *error; } cases[] = {
+		{ PAGE_OF_GATEWAY, "expected JSON, found a web page (HTML); is the endpoint right?" },
+		{ "OK", "the answer cannot be read: not JSON: found \"OK\" at byte 1" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct script script[] = { { .body = cases[i].body } };
+		struct operation_call call;
+
+		operation_update_init(&call, &a, 12, "n", tree_json(&a, BODY));
+		play(&a, &call.op.task, script, 1);
+		assert_false(call.op.ok);
+		assert_string_equal(call.op.err.msg, arena_printf(&a, "update workflow 12 \"n\": %s", cases[i].error));
+		operation_act_init(&call, &a, OP_PAUSE, 12, "n");
+		play(&a, &call.op.task, script, 1);
+		assert_false(call.op.ok);
+		assert_string_equal(call.op.err.msg, arena_printf(&a, "pause workflow 12 \"n\": %s", cases[i].error));
+	}
+}
+
+#define DELETE	"delete_workflow /workflows/12\n"
+#define STILL	"describe_workflow /workflows/12\n"
+#define SHOWN	{ .body = "{\"id\":12,\"name\":\"n\",\"steps\":{}}" }
+#define UNCLEAR	"delete workflow 12 \"n\": expected {} or an empty answer, found a web page (HTML)"
+
+static void an_answer_to_a_delete_that_does_not_fit_is_checked(void **state)
+{
+	static const struct { struct script script[MOST]; const char *asked, *error; } cases[] = {
+		{ { { .body = "{}" } }, DELETE "done\n", NULL },
+		{ { { .body = " {\n}\n" } }, DELETE "done\n", NULL },
+		{ { { .status = 204 } }, DELETE "done\n", NULL },
+		{ { { .body = PAGE_OF_GATEWAY, .type = "text/html" }, { .status = 404 } }, DELETE STILL "done\n", NULL },
+		{ { { .body = PAGE_OF_GATEWAY }, SHOWN, SHOWN, { .status = 410 } }, DELETE STILL "+" STILL "+" STILL "done\n", NULL },
+		{ { { .body = "[]" }, { .status = 404 } }, DELETE STILL "done\n", NULL },
+		{ { { .body = PAGE_OF_GATEWAY }, SHOWN, SHOWN, SHOWN, SHOWN, SHOWN, SHOWN },
+		  DELETE STILL "+" STILL "+" STILL "+" STILL "+" STILL "+" STILL "done\n",
+		  UNCLEAR ", and the workflow is still there" },
+		{ { { .body = "{\"id\":12}" }, { .status = 403 } }, DELETE STILL "done\n", "delete workflow 12 \"n\": expected {} or "
+		  "an empty answer, found another answer; describe workflow 12 \"n\": the service answered 403 (forbidden)" },
+		/* a gateway's 404 */
+		{ { { .body = PAGE_OF_GATEWAY }, { .status = 404, .body = PAGE_OF_GATEWAY, .type = "text/html" } },
+		  DELETE STILL "done\n", UNCLEAR "; describe workflow 12 \"n\": the service answered 404 (not found)" },
+		{ { { .status = 404, .body = PAGE_OF_GATEWAY } }, DELETE "done\n",
+		  "delete workflow 12 \"n\": the service answered 404 (not found)" },
+		{ { { .status = 404 } }, DELETE "done\n", "delete workflow 12 \"n\": the service answered 404 (not found)" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct operation_call call;
+
+		operation_act_init(&call, &a, OP_DELETE, 12, "n");
+		assert_string_equal(play(&a, &call.op.task, cases[i].script, length(cases[i].script)), cases[i].asked);
+		assert_int_equal(call.op.ok, cases[i].error == NULL);
+		if (cases[i].error)
+			assert_string_equal(call.op.err.msg, cases[i].error);
+		/* Right before the cycle ends there is one look. */
+		operation_act_init(&call, &a, OP_DELETE, 12, "n");
+		call.op.task.stopped = true;
+		play(&a, &call.op.task, cases[i].script, 2);
+		assert_true(call.looks == 0);
+	}
+}
+
 static void a_refusal_that_tells_secrets_of_the_body_is_cut(void **state)
 {
 	static const char body[] =
@@ -622,6 +689,8 @@ int main(void)
 		cmocka_unit_test(a_long_refusal_is_cut_between_characters),
 		cmocka_unit_test(what_is_no_workflow_is_no_answer_to_describe),
 		cmocka_unit_test(update_and_acts_ask_for_what_the_contract_says),
+		cmocka_unit_test(a_web_page_is_no_answer_to_a_write),
+		cmocka_unit_test(an_answer_to_a_delete_that_does_not_fit_is_checked),
 		cmocka_unit_test(a_refusal_that_tells_secrets_of_the_body_is_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
