@@ -14,6 +14,9 @@ enum {
 /* After dispatch_hurry(): the wait before the result of a write is read. */
 static const int64_t HURRY_WAIT_MS = 1000;
 
+/* The least time for the answer to a write. */
+static const int64_t LAST_MS = 2000;
+
 /* The longest wait, so that no Retry-After makes a time overflow. */
 static const int64_t WAIT_MOST_MS = (int64_t)7 * 24 * 3600 * 1000;
 
@@ -189,13 +192,15 @@ static void end_waits(struct dispatch *d, int64_t now)
 	}
 }
 
-/* How long to wait for the answer, in ms; 0: no limit.  A read must not outlast the deadline; the answer to a write is
- * waited for, as the service may carry it out. */
-static int64_t read_time_limit(const struct dispatch *d, const struct request *request)
+/* How long to wait for the answer, in ms; 0: no limit.  No answer is waited for after the deadline, except that a write,
+ * and what checks it, has a moment: it may be sent right before the deadline. */
+static int64_t answer_time_limit(const struct dispatch *d, const struct task *task)
 {
-	bool reads = operation_method(request->operation) == METHOD_GET;
+	int64_t left = d->deadline - d->now;
 
-	return reads && !d->stop && d->deadline >= 0 ? d->deadline - d->now : 0;
+	if (d->deadline < 0)
+		return 0;
+	return left < LAST_MS && (task->wrote || left <= 0) ? LAST_MS : left;
 }
 
 static struct task *send_next(struct dispatch *d, struct request *out)
@@ -212,7 +217,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	d->retries += task->attempts > 1;
 	d->by_operation[task->request.operation]++;
 	*out = task->request;
-	out->most_ms = read_time_limit(d, out);
+	out->most_ms = answer_time_limit(d, task);
 	return task;
 }
 

@@ -621,11 +621,12 @@ static void the_deadline_ends_waits_as_stop_does(void **state)
 		work_done(&w[i]);
 }
 
-static void a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes(void **state)
+static void an_answer_has_time_until_the_deadline_and_a_write_a_moment_at_least(void **state)
 {
 	static const struct { enum operation operation; int64_t deadline, most; } cases[] = {
 		{ OP_LIST, 5000, 4000 }, { OP_DESCRIBE, 1001, 1 }, { OP_DESCRIBE, -1, 0 },
-		{ OP_CREATE, 5000, 0 }, { OP_UPDATE, 5000, 0 }, { OP_DELETE, 5000, 0 },
+		{ OP_CREATE, 5000, 4000 }, { OP_UPDATE, 5000, 4000 }, { OP_DELETE, 5000, 4000 },
+		{ OP_CREATE, 1001, 2000 }, { OP_UPDATE, 2999, 2000 }, { OP_DELETE, 3001, 2001 }, { OP_CREATE, -1, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(work_done) struct workflow_task w = WORK(cases[i].operation, OP_DESCRIBE);
@@ -636,10 +637,10 @@ static void a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes(v
 		dispatch_add(&d, &w.task);
 		assert_ptr_equal(dispatch_next(&d, 1000, &request), &w);
 		assert_int_equal(request.most_ms, cases[i].most);
-		/* What checks a write is asked after the deadline too, and has its time. */
+		/* What checks a write is asked after the deadline too, and has a moment. */
 		reply(&d, &w, status(200), 6000);
 		assert_ptr_equal(dispatch_next(&d, 6000, &request), &w);
-		assert_int_equal(request.most_ms, 0);
+		assert_int_equal(request.most_ms, cases[i].deadline < 0 ? 0 : 2000);
 		reply(&d, &w, status(200), 6000);
 	}
 }
@@ -853,7 +854,7 @@ int main(void)
 		cmocka_unit_test(a_task_may_end_without_asking),
 		cmocka_unit_test(stop_drops_fresh_tasks_ends_waits_and_lets_steps_end),
 		cmocka_unit_test(the_deadline_ends_waits_as_stop_does),
-		cmocka_unit_test(a_read_has_time_until_the_deadline_and_a_write_as_long_as_it_takes),
+		cmocka_unit_test(an_answer_has_time_until_the_deadline_and_a_write_a_moment_at_least),
 		cmocka_unit_test(an_answer_after_the_deadline_is_final),
 		cmocka_unit_test(a_request_is_sent_again_for_ten_seconds_within_the_deadline),
 		cmocka_unit_test(a_401_stops_everything),
