@@ -363,26 +363,42 @@ static void slot_read_type(struct http_slot *slot)
 		buf_addc(&slot->type, tolower((unsigned char)*type));
 }
 
+static const char *slot_header(const struct http_slot *slot, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(slot->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
+}
+
+/* When the answer was made, by the server's clock, which may differ from ours. */
+static time_t slot_answer_date(const struct http_slot *slot)
+{
+	const char *text = slot_header(slot, "Date");
+	time_t date = text ? curl_getdate(text, NULL) : -1;
+
+	/* time() may still give the second before. */
+	return date != -1 ? date : (time_t)(clock_now() / 1000);
+}
+
 /* Retry-After is a number of seconds or a date; -1 if it is neither. */
-static int64_t read_retry_after(CURL *easy)
+static int64_t slot_retry_after(const struct http_slot *slot)
 {
 	static const long most = 365 * 24 * 3600;
-	struct curl_header *header;
+	const char *text = slot_header(slot, "Retry-After");
 	long seconds;
 	char *end;
 
-	if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+	if (!text)
 		return -1;
-	if (isdigit((unsigned char)header->value[0])) {
-		seconds = strtol(header->value, &end, 10);
+	if (isdigit((unsigned char)text[0])) {
+		seconds = strtol(text, &end, 10);
 		if (*end)
 			return -1;
 	} else {
-		time_t date = curl_getdate(header->value, NULL);
+		time_t date = curl_getdate(text, NULL);
 		if (date == -1)
 			return -1;
-		/* time() may still give the second before. */
-		seconds = date - clock_now() / 1000;
+		seconds = date - slot_answer_date(slot);
 	}
 	if (seconds > most)
 		seconds = most;
@@ -416,7 +432,7 @@ static void slot_read_answer(struct http_slot *slot, CURLcode code, struct answe
 	answer->type = buf_str(&slot->type);
 	answer->body = buf_str(&slot->body);
 	answer->len = slot->body.len;
-	answer->retry_after_ms = read_retry_after(slot->easy);
+	answer->retry_after_ms = slot_retry_after(slot);
 }
 
 /* The slot is in flight no longer: the caller reads its answer. */

@@ -123,10 +123,12 @@ def date(offset):
     return email.utils.formatdate(time.time() + offset, usegmt=True)
 
 
-def retry(value):
+def retry(value, clock=None):
+    """clock: gives the text of the header Date."""
     def act(sock, r):
         text = value() if callable(value) else value
-        sock.sendall(answer("slow down", "503 Service Unavailable", [f"Retry-After: {text}"]))
+        headers = [f"Retry-After: {text}"] + ([f"Date: {clock()}"] if clock else [])
+        sock.sendall(answer("slow down", "503 Service Unavailable", headers))
     return act
 
 
@@ -171,6 +173,9 @@ ACTS = {
     "/retry/seconds": retry("7"),
     "/retry/zero": retry("0"),
     "/retry/date": retry(lambda: date(100)),
+    "/retry/slow-clock": retry(lambda: date(-3600 + 9), lambda: date(-3600)),
+    "/retry/fast-clock": retry(lambda: date(3600 + 9), lambda: date(3600)),
+    "/retry/odd-clock": retry(lambda: date(100), lambda: "noon"),
     "/retry/past": retry(lambda: date(-100)),
     "/retry/forever": retry("99999999999999999999"),
     "/retry/words": retry("soon"),
