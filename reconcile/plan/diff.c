@@ -81,12 +81,15 @@ static const char *value_digest(struct walk *w, const struct diff_place *at, con
 	                    at->field, n);
 }
 
-/* True if both have the same text: a service that shows 7 as "7" has stored the 7. */
-static bool reads_the_same(struct arena *a, const struct node *x, const struct node *y)
+/* True if observed is declared in another form: a service that shows 7 as "7", or true as 1, has stored what was sent. */
+static bool reads_the_same(struct arena *a, const struct node *observed, const struct node *declared)
 {
-	const char *one = x ? node_scalar_text(a, x) : NULL, *other = y ? node_scalar_text(a, y) : NULL;
+	const char *shown = observed ? node_scalar_text(a, observed) : NULL, *sent = node_scalar_text(a, declared);
 
-	return one && other && strcmp(one, other) == 0;
+	if (!shown || !sent)
+		return false;
+	return strcmp(shown, sent) == 0 ||
+	       (declared->kind == NODE_BOOL && strcmp(shown, declared->boolean ? "1" : "0") == 0);
 }
 
 static bool is_strict(const struct field *f)

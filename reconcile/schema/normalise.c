@@ -108,6 +108,12 @@ static void preserve_webhook(const struct pass *p, struct node *map)
 		node_put(p->arena, map, "webhookPolicy", node_text(p->arena, "preserve"));
 }
 
+/* A service may show a boolean as 1 or 0, and still expect a boolean. */
+static bool is_bit_for_bool(const struct field *f, const struct node *n)
+{
+	return f->type == FIELD_BOOL && n->kind == NODE_INT && (n->integer == 0 || n->integer == 1);
+}
+
 static struct node *normalise_value(const struct pass *p, const struct field *f, const struct node *n,
                            unsigned kind)
 {
@@ -128,6 +134,8 @@ static struct node *normalise_value(const struct pass *p, const struct field *f,
 		out = node_bool(p->arena, true);
 	else if ((flags & FIELD_CRON) && n->kind == NODE_TEXT && p->form != FORM_DECLARED)
 		out = node_text(p->arena, cron_trim(p->arena, n->text));
+	else if (p->form == FORM_REQUEST && f && is_bit_for_bool(f, n))
+		out = node_bool(p->arena, n->integer == 1);
 	else if ((flags & FIELD_TEXT_OF) && n->kind > NODE_NULL && n->kind < NODE_TEXT)
 		out = node_text(p->arena, node_scalar_text(p->arena, n));
 	else

@@ -67,6 +67,53 @@ static void a_habit_is_learnt_by_two_writes_and_never_written_again(void **state
 	}
 }
 
+/* As a database without booleans keeps them. */
+static void booleans_that_come_back_as_numbers_are_settled(void **state)
+{
+	static const struct { const char *cache, *backoff, *kept_cache, *kept_backoff, *parts; } cases[] = {
+		{ "true", "false", "1", "0", "settled /retryOptions/exponentialBackoff\nsettled /steps/greet/clearImageCache\n" },
+		{ "false", "true", "\"0\"", "\"1\"",
+		  "settled /retryOptions/exponentialBackoff\nsettled /steps/greet/clearImageCache\n" },
+		{ "true", "true", "0", "2", "refused /retryOptions/exponentialBackoff\nrefused /steps/greet/clearImageCache\n" },
+		{ "true", "false", "false", "true",
+		  "refused /retryOptions/exponentialBackoff\nrefused /steps/greet/clearImageCache\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases) * STATES; i++) {
+		size_t row = i / STATES;
+		CLEANUP(run_done) struct run r = { .f.habits = {
+			{ "/steps/greet/clearImageCache", cases[row].kept_cache },
+			{ "/retryOptions/exponentialBackoff", cases[row].kept_backoff },
+		} };
+		const char *yaml = arena_printf(&r.a, "name: a\nretryOptions: {exponentialBackoff: %s}\nsteps: {greet: {imageId: 7, "
+		                                "command: run, clearImageCache: %s}}\n", cases[row].backoff, cases[row].cache);
+
+		lose(&r, i % STATES);
+		run_sync(&r, yaml);
+		assert_writes(&r, "create 612\nupdate 612\n");
+		assert_string_equal(parts(&r), cases[row].parts);
+		assert_exit(&r, *cases[row].parts == 'r' ? 4 : 0);
+		lose(&r, i % STATES);
+		run_sync(&r, yaml);
+		assert_writes(&r, "");
+		assert_string_equal(parts(&r), cases[row].parts);
+	}
+}
+
+/* A number is no boolean for a service that reads a request. */
+static void a_boolean_that_is_shown_as_a_number_is_carried_over_as_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_make(&r, HELLO_BODY("a", "6"));
+	run_put(&r, 612, "/steps/greet/clearImageCache", "1");
+	run_put(&r, 612, "/metadata", "{\"allowConcurrentExecution\":0}");
+	run_sync(&r, HELLO("a", "7"));
+	assert_steps(&r, "a patch applied\n");
+	assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent, "/steps/greet/clearImageCache")), "true");
+	assert_string_equal(tree_text(&r.a, node_at(fake_find(&r.f, 612)->sent, "/metadata")),
+	                    "{\"allowConcurrentExecution\":false}");
+}
+
 static void a_settled_value_is_written_again_when_the_spec_or_it_changes(void **state)
 {
 	for (unsigned kind = 0; kind < STATES; kind++) {
@@ -1153,6 +1200,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_habit_is_learnt_by_two_writes_and_never_written_again),
+		cmocka_unit_test(booleans_that_come_back_as_numbers_are_settled),
+		cmocka_unit_test(a_boolean_that_is_shown_as_a_number_is_carried_over_as_one),
 		cmocka_unit_test(a_settled_value_is_written_again_when_the_spec_or_it_changes),
 		cmocka_unit_test(another_change_does_not_write_what_is_settled_twice_more),
 		cmocka_unit_test(a_key_that_does_not_go_is_settled_and_never_written_again),
