@@ -33,8 +33,8 @@ static void lose_create(struct workflow_task *t)
 	task_outcome_lost(t);
 }
 
-/* "What is about to be written is recorded before it is sent" (design, 5.3), so that a crash forgets no key; and "that it
- * was paused is recorded before an update", so that a crash does not resume it (design, 6.1). */
+/* What is about to be written "is recorded before it is sent" (design, 5.3), so that a crash forgets no key; and "that it
+ * was paused is recorded before an update" (design, 6.1), so that a crash does not resume it. */
 static void update_workflow(struct workflow_task *t)
 {
 	task_record_intend(t);

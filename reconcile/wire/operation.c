@@ -221,7 +221,7 @@ static enum task_next handle_delete(struct operation_call *call, const struct an
 	return look_for_deleted(call, 0, next);
 }
 
-/* "An answer that does not fit comes from a gateway, which may have passed nothing on" (design, 6.4). */
+/* The answer may be that of a gateway that passed nothing on, so it is the workflow that tells (design, 6.4). */
 static enum task_next handle_look_for_deleted(struct operation_call *call, const struct answer *answer,
                                               struct request *next)
 {
