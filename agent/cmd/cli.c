@@ -11,6 +11,7 @@
 #include "agent/util/shutdown_signals.h"
 #include "agent/sync/sync_check.h"
 #include "agent/config/template_vars.h"
+#include "reconcile/plan/report.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/base/suggest.h"
 
@@ -47,17 +48,25 @@ const struct command cli_root = {
 	.commands = commands,
 };
 
-/* "With -o json stdout is one JSON document, on every exit code." */
-static void cli_print_error_document(FILE *out, struct arena *a, const struct diagnostics *faults, int exit_code)
+struct node *cli_document(struct context *ctx, const struct diagnostics *faults, int exit_code)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	static const struct diagnostics none;
+	struct arena *a = ctx->arena;
 	struct node *document = node_map(a);
 
-	node_put(a, document, "errors", diagnostics_text_list(a, faults, false));
-	node_put(a, document, "warnings", diagnostics_text_list(a, faults, true));
+	node_put(a, document, "report_version", node_int(a, REPORT_VERSION));
 	node_put(a, document, "exit_code", node_int(a, exit_code));
+	node_put(a, document, "errors", diagnostics_text_list(a, faults ? faults : &none, false));
+	node_put(a, document, "warnings", diagnostics_text_list(a, faults ? faults : &none, true));
+	return document;
+}
+
+void cli_print_document(struct context *ctx, const struct node *document)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
 	json_write(document, JSON_PRETTY, &text);
-	fprintf(out, "%s\n", buf_str(&text));
+	fprintf(ctx->out, "%s\n", buf_str(&text));
 }
 
 int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
@@ -68,7 +77,7 @@ int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
 	if (ctx->command->refused)
 		ctx->command->refused(ctx, faults);
 	else if (ctx->settings->output == OUTPUT_JSON)
-		cli_print_error_document(ctx->out, ctx->arena, faults, code);
+		cli_print_document(ctx, cli_document(ctx, faults, code));
 	return code;
 }
 
@@ -80,7 +89,7 @@ int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum 
 	int code = exit_status_code(&verdict);
 	diagnostics_log(ctx->log, faults);
 	if (ctx->settings->output == OUTPUT_JSON)
-		cli_print_error_document(ctx->out, ctx->arena, faults, code);
+		cli_print_document(ctx, cli_document(ctx, faults, code));
 	return code;
 }
 

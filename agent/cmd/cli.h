@@ -15,6 +15,12 @@ int cli_fail_faults(struct context *ctx, const struct diagnostics *faults, enum 
 /* The same for faults of the command line, the variables or the configuration; returns 64. */
 int cli_fail_usage(struct context *ctx, const struct diagnostics *faults);
 
+/* The keys that all of flowsync's own documents have: the version of their form, the exit code, and faults (NULL: none)
+ * as errors and warnings. */
+struct node *cli_document(struct context *ctx, const struct diagnostics *faults, int exit_code);
+/* Prints it on stdout. */
+void cli_print_document(struct context *ctx, const struct node *document);
+
 /* Prints the help of a command; path is as cli_find_command() gives it, "" for the program itself. */
 void cli_help(const struct command *command, const char *path, FILE *out);
 

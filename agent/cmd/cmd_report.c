@@ -6,7 +6,6 @@
 #include "agent/state/report_store.h"
 #include "agent/util/table.h"
 #include "reconcile/base/printable.h"
-#include "reconcile/tree/json.h"
 
 /* ---- one report ---- */
 
@@ -119,7 +118,6 @@ static void cmd_report_print_table(struct context *ctx, const struct node *list)
 
 static int cmd_report_list(struct context *ctx)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char **ids;
 	size_t count;
 	struct err err;
@@ -128,10 +126,9 @@ static int cmd_report_list(struct context *ctx)
 		return cli_fail(ctx, &err);
 	struct node *list = cmd_report_build_list(ctx, ids, count);
 	if (ctx->settings->output == OUTPUT_JSON) {
-		struct node *document = node_map(ctx->arena);
+		struct node *document = cli_document(ctx, NULL, 0);
 		node_put(ctx->arena, document, "reports", list);
-		json_write(document, JSON_PRETTY, &text);
-		fprintf(ctx->out, "%s\n", buf_str(&text));
+		cli_print_document(ctx, document);
 	} else {
 		cmd_report_print_table(ctx, list);
 	}

@@ -6,7 +6,6 @@
 #include "agent/cmd/cli.h"
 #include "agent/util/diagnostics_text.h"
 #include "agent/source/source_dir.h"
-#include "reconcile/tree/json.h"
 #include "reconcile/plan/spec.h"
 
 /* Adds the file path, stdin for "-", or the spec files below the directory path.  A directory without specs is an error here: the user
@@ -46,17 +45,18 @@ static void cmd_validate_read_specs(struct context *ctx, struct source_files *fi
 	specs_check(specs, faults);
 }
 
+static int cmd_validate_exit_code(const struct diagnostics *faults)
+{
+	return exit_status_code(&(struct exit_status){ .invalid = faults->errors > 0 });
+}
+
 static void cmd_validate_print_json(struct context *ctx, const struct specs *specs, const struct diagnostics *faults)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct node *document = node_map(ctx->arena);
+	struct node *document = cli_document(ctx, faults, cmd_validate_exit_code(faults));
 
-	node_put(ctx->arena, document, "errors", diagnostics_text_list(ctx->arena, faults, false));
-	node_put(ctx->arena, document, "warnings", diagnostics_text_list(ctx->arena, faults, true));
 	node_put(ctx->arena, document, "files", node_int(ctx->arena, (int64_t)specs->files));
 	node_put(ctx->arena, document, "specs", node_int(ctx->arena, (int64_t)specs->count));
-	json_write(document, JSON_PRETTY, &text);
-	fprintf(ctx->out, "%s\n", buf_str(&text));
+	cli_print_document(ctx, document);
 }
 
 static const char *cmd_validate_count_text(struct arena *a, size_t count, const char *noun)
@@ -94,7 +94,7 @@ static int cmd_validate_run(struct context *ctx)
 			fprintf(ctx->out, "%s\n", diagnostics_text_line(ctx->arena, &faults.items[i]));
 	fflush(ctx->out);
 	cmd_validate_log_counts(ctx, &specs, &faults);
-	return exit_status_code(&(struct exit_status){ .invalid = faults.errors > 0 });
+	return cmd_validate_exit_code(&faults);
 }
 
 const struct command cmd_validate = {

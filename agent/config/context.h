@@ -30,8 +30,7 @@ struct command {
 	bool (*prepare)(struct context *ctx, struct err *err);
 	int (*run)(struct context *ctx);	/* returns the exit code */
 	/* The report of a command line that is wrong, where a report is promised on every exit
-	 * code; the faults are in the log already.  NULL: with -o json {"errors", "warnings",
-	 * "exit_code"} is printed. */
+	 * code; the faults are in the log already.  NULL: with -o json cli_document() is printed. */
 	void (*refused)(struct context *ctx, const struct diagnostics *faults);
 };
 

@@ -238,7 +238,7 @@ struct node *report_tree(struct arena *a, const struct report *r)
 	node_put(a, tool, "name", node_text(a, "flowsync"));
 	node_put(a, tool, "version", node_text(a, FLOWSYNC_VERSION));
 	node_put(a, service, "endpoint", text_node_or_null(a, r->endpoint));
-	node_put(a, n, "report_version", node_int(a, 1));
+	node_put(a, n, "report_version", node_int(a, REPORT_VERSION));
 	node_put(a, n, "tool", tool);
 	node_put(a, n, "mode", node_text(a, r->mode));
 	node_put(a, n, "cycle_id", text_node_or_null(a, r->cycle_id));

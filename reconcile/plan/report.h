@@ -44,6 +44,9 @@ struct report_source {
 	size_t specs, files;
 };
 
+/* The form of the reports and of all other documents that flowsync prints; a new key does not change it. */
+enum { REPORT_VERSION = 1 };
+
 struct report {
 	const char *mode;		/* "plan", "sync" */
 	const char *cycle_id, *sync, *trigger;

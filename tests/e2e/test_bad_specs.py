@@ -187,6 +187,7 @@ specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the servic
         self.write({"a.yaml": "name: yes\nsteps: {}\n"})
         result = self.expect(65, "validate", "-o", "json", "specs", endpoint=None)
         self.assertEqual(result.json(), {
+            "report_version": 1, "exit_code": 65,
             "errors": [{"message": "/name: expected text, found yes or no; quote it if it is meant as text",
                         "file": "specs/a.yaml", "line": 1, "column": 7}],
             "warnings": [{"message": "this is true here, as in YAML 1.1, but text in YAML 1.2: quote it if text is "

@@ -58,7 +58,12 @@ class ReportTest(flowsync.ServiceCase):
             f"{third}  default  invalid    65    0       0       0       0",
             f"{second}  default  converged  0     0       0       0       0",
             f"{first}  default  applied    0     1       0       0       0", ""]))
-        listed = self.expect(0, "report", "list", "-o", "json", endpoint=None).json()["reports"]
+        document = self.expect(0, "report", "list", "-o", "json", endpoint=None).json()
+        listed = document.pop("reports")
+        version = self.expect(0, "version", "-o", "json", endpoint=None).json()
+        self.assertEqual(f"flowsync {version.pop('version')}\n", self.expect(0, "--version", endpoint=None).out)
+        for own in (document, version):
+            self.assertEqual(own, {"report_version": 1, "exit_code": 0, "errors": [], "warnings": []})
         self.assertEqual([r["cycle_id"] for r in listed], [fourth, third, second, first])
         self.assertEqual([r["exit_code"] for r in listed], [1, 65, 0, 0])
         self.assertEqual(listed[3]["summary"]["create"], 1)

@@ -197,9 +197,10 @@ static void with_json_an_error_is_one_document_on_stdout(void **state)
 		CLEANUP(arena_free) struct arena a = { 0 };
 		CLEANUP(ran_done) struct ran r = run(&root, cases[i].line, no_env);
 		assert_string_equal(r.out, arena_printf(&a,
-			"{\n  \"errors\": [\n    {\n      \"message\": \"%s\",\n      \"file\": null,\n"
-			"      \"line\": null,\n      \"column\": null\n    }\n  ],\n"
-			"  \"warnings\": [],\n  \"exit_code\": %d\n}\n", cases[i].message, cases[i].code));
+			"{\n  \"report_version\": 1,\n  \"exit_code\": %d,\n"
+			"  \"errors\": [\n    {\n      \"message\": \"%s\",\n      \"file\": null,\n"
+			"      \"line\": null,\n      \"column\": null\n    }\n  ],\n  \"warnings\": []\n}\n",
+			cases[i].code, cases[i].message));
 		assert_int_equal(r.code, cases[i].code);
 	}
 }
