@@ -11,7 +11,9 @@ static int cmd_help_run(struct context *ctx)
 	if (used < ctx->argument_count) {
 		const char *word = ctx->arguments[used];
 		const char *suggested = command->commands ? cli_suggest_command(ctx->arena, command, path, word) : NULL;
-		if (suggested)
+		if (!command->commands)
+			err_usage(&err, "no help on \"%s %s\"; did you mean \"flowsync help %s\"?", path, word, path);
+		else if (suggested)
 			err_usage(&err, "no help on \"%s\"; did you mean \"flowsync help %s\"?", word, suggested);
 		else
 			err_usage(&err, "no help on \"%s\"; flowsync help%s%s lists all commands", word, *path ? " " : "",

@@ -126,7 +126,7 @@ const struct option option_table[] = {
 	  .help = "stdout: wide shows whole tables" },
 	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
 	  .help = "write the report to this file too, as JSON" },
-	{ "verbose", 0, OPTION_FLAG, FOR_CYCLE, AT(verbose),
+	{ "verbose", 'v', OPTION_FLAG, FOR_CYCLE, AT(verbose),
 	  .help = "list unchanged workflows too" },
 	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
 	  .help = "exit 2 if changes are pending" },

@@ -23,6 +23,8 @@ static const struct option *argv_find_letter(char letter)
 /* What users of other tools type, and what it is here. */
 static const struct { const char *name, *hint; } foreign_options[] = {
 	{ "dry-run", "flowsync plan shows what a sync would do" },
+	{ "check", "flowsync plan shows what a sync would do" },
+	{ "yes", "a sync asks nothing; guards are passed with --allow-empty, --allow-rollback and --allow-recreate" },
 	{ "auto-approve", "a sync asks nothing; guards are passed with --allow-empty, --allow-rollback and "
 	                  "--allow-recreate" },
 	{ "port", "did you mean \"--listen\"?" },
@@ -33,11 +35,26 @@ static const struct { const char *name, *hint; } foreign_options[] = {
 	{ "target", "did you mean \"--only\"?" },
 	{ "json", "did you mean \"--output json\"?" },
 	{ "watch", "flowsync agent keeps a service as declared" },
+	/* letters */
+	{ "f", "did you mean \"--follow\"?" },
+	{ "n", "did you mean \"--name\"?" },
+	{ "p", "did you mean \"--listen\"?" },
+	{ "w", "did you mean \"--wait\"?" },
 };
+
+/* NULL: it is not known from another tool. */
+static const char *argv_find_hint(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(foreign_options); i++)
+		if (strcmp(foreign_options[i].name, name) == 0)
+			return foreign_options[i].hint;
+	return NULL;
+}
 
 static void argv_unknown_option(const char *name, struct diagnostics *f)
 {
 	struct suggestion near = { .word = name };
+	const char *hint = strlen(name) > 1 ? argv_find_hint(name) : NULL;
 
 	if (strcmp(name, "token") == 0) {
 		diagnostics_add(f, (struct pos){ 0 },
@@ -45,10 +62,8 @@ static void argv_unknown_option(const char *name, struct diagnostics *f)
 		          "read it; put it in a file and give --token-file, or set FLOWSYNC_TOKEN");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(foreign_options); i++) {
-		if (strcmp(foreign_options[i].name, name) != 0)
-			continue;
-		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; %s", name, foreign_options[i].hint);
+	if (hint) {
+		diagnostics_add(f, (struct pos){ 0 }, "unknown option \"--%s\"; %s", name, hint);
 		return;
 	}
 	suggest_offer(&near, "help");
@@ -125,7 +140,9 @@ static bool argv_scan_letters(struct arena *a, const char *arg, const char *next
 		if (*arg == 'h') {
 			line->help = true;
 		} else if (!o) {
-			diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%c\"", *arg);
+			const char *hint = argv_find_hint((const char[]){ *arg, '\0' });
+			diagnostics_add(f, (struct pos){ 0 }, "unknown option \"-%c\"%s%s", *arg, hint ? "; " : "",
+			                hint ? hint : "");
 			return false;
 		} else if (o->type == OPTION_FLAG) {
 			argv_add_option(a, line, o, NULL, f);

@@ -124,6 +124,13 @@ static void a_line_ends_with_its_code_and_texts(void **state)
 		  "flowsync: error: no help on \"lst\"; did you mean \"flowsync help workflow list\"?\n", 64 },
 		{ "workflow help lst", "",
 		  "flowsync: error: no help on \"lst\"; did you mean \"flowsync help workflow list\"?\n", 64 },
+		{ "plan x -v", "x\n", "", 0 },
+		{ "plan x -n y", "", "flowsync: error: unknown option \"-n\"; did you mean \"--name\"?\n", 64 },
+		{ "plan x -z", "", "flowsync: error: unknown option \"-z\"\n", 64 },
+		{ "plan --dry-run", "", "flowsync: error: unknown option \"--dry-run\"; flowsync plan shows what a sync would "
+		  "do\n", 64 },
+		{ "help plan x", "",
+		  "flowsync: error: no help on \"plan x\"; did you mean \"flowsync help plan\"?\n", 64 },
 		{ "diff x", "", "flowsync: error: unknown command \"diff\"; did you mean \"plan\"?\n", 64 },
 		{ "list", "", "flowsync: error: unknown command \"list\"; did you mean \"workflow list\"?\n", 64 },
 		{ "get x", "", "flowsync: error: unknown command \"get\"; did you mean \"workflow describe\"?\n", 64 },
