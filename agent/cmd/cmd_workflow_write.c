@@ -1,7 +1,13 @@
 /* The `workflow` commands that change something. */
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
 #include "agent/cmd/workflow_session.h"
+#include "reconcile/base/printable.h"
 #include "reconcile/plan/request_body.h"
 #include "reconcile/wire/operation_create.h"
+#include "reconcile/wire/owner_tags.h"
 
 /* Replaces the session's workflow with spec. */
 static int cmd_write_update(struct workflow_session *session, const struct spec *spec)
@@ -112,24 +118,80 @@ const struct command cmd_workflow_create_or_update = {
 	.run = cmd_workflow_create_or_update_run,
 };
 
+static int cmd_write_session_operation(struct workflow_session *session, enum operation operation, const char *verb)
+{
+	struct context *ctx = session->ctx;
+	struct operation_call call;
+	struct err err;
+
+	operation_act_init(&call, ctx->arena, operation, session->id, session->name);
+	if (!workflow_session_run(session, &call.op, &err))
+		return cli_fail(ctx, &err);
+	workflow_session_print_result(ctx, verb, session->id, session->name, NULL);
+	return 0;
+}
+
 static int cmd_write_run_operation(struct context *ctx, enum operation operation, const char *verb)
 {
 	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
-	struct operation_call call;
 	struct err err;
 
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);
-	operation_act_init(&call, ctx->arena, operation, session.id, session.name);
-	if (!workflow_session_run(&session, &call.op, &err))
-		return cli_fail(ctx, &err);
-	workflow_session_print_result(ctx, verb, session.id, session.name, NULL);
-	return 0;
+	return cmd_write_session_operation(&session, operation, verb);
+}
+
+/* The sync of an owner would create its workflow again. */
+static bool cmd_write_check_owner(struct workflow_session *session, struct err *err)
+{
+	struct arena *a = session->ctx->arena;
+	struct node *described;
+
+	if (!workflow_session_describe(session, &described, err))
+		return false;
+	const char *name = node_get_text(described, "name");
+	struct owner_tags tags = owner_tags_read(a, node_get(described, "tags"));
+	const char *owner = name ? owner_tags_other_owner(a, &tags, "default", name) : NULL;
+	session->name = session->name ? session->name : name;
+	if (!owner)
+		return true;
+	err_set(err, "%s belongs to owner \"%s\", whose sync may create it again: --force deletes it all the same",
+	        operation_workflow(a, session->id, name), owner);
+	err->kind = ERR_CONFLICT;
+	return false;
+}
+
+/* Asks a person; without one at a terminal the command line is the answer. */
+static bool cmd_write_confirm_delete(const struct workflow_session *session)
+{
+	struct context *ctx = session->ctx;
+	CLEANUP(buf_done) struct buf workflow = BUF_TEXT;
+	char answer[16] = "";
+
+	if (!ctx->term.err_terminal || !isatty(STDIN_FILENO))
+		return true;
+	printable_add(&workflow, operation_workflow(ctx->arena, session->id, session->name));
+	fprintf(ctx->err, "delete %s? [y/N] ", buf_str(&workflow));
+	if (fgets(answer, sizeof answer, stdin) &&
+	    (strcasecmp(answer, "y\n") == 0 || strcasecmp(answer, "yes\n") == 0))
+		return true;
+	log_info(ctx->log, "nothing was deleted");
+	return false;
 }
 
 static int cmd_workflow_delete_run(struct context *ctx)
 {
-	return cmd_write_run_operation(ctx, OP_DELETE, "deleted");
+	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
+	struct err err;
+
+	if (ctx->settings->force)
+		return cmd_write_run_operation(ctx, OP_DELETE, "deleted");
+	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
+	    !cmd_write_check_owner(&session, &err))
+		return cli_fail(ctx, &err);
+	if (!cmd_write_confirm_delete(&session))
+		return exit_status_code(&(struct exit_status){ .failed = true });
+	return cmd_write_session_operation(&session, OP_DELETE, "deleted");
 }
 
 static int cmd_workflow_pause_run(struct context *ctx)
@@ -146,9 +208,11 @@ const struct command cmd_workflow_delete = {
 	.name = "delete",
 	.arguments = "ID|NAME",
 	.summary = "delete a workflow",
+	.help = "Deletes a workflow.  On a terminal it asks first.  A workflow that another owner than default\n"
+	        "manages is a conflict: exit 5.",
 	.least = 1,
 	.most = 1,
-	.options = FOR_TABLE,
+	.options = FOR_DELETE | FOR_TABLE,
 	.run = cmd_workflow_delete_run,
 };
 

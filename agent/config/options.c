@@ -230,6 +230,9 @@ const struct option option_table[] = {
 	{ "count", 0, OPTION_NUMBER, FOR_EXECUTIONS, AT(count), .argument = "N", .least = 1, .most = 1000000,
 	  .help = "only the newest N", LINE_ONLY },
 
+	{ "force", 0, OPTION_FLAG, FOR_DELETE, AT(force),
+	  .help = "do not ask; delete another owner's too", LINE_ONLY },
+
 	{ "step", 0, OPTION_TEXT, FOR_LOGS, AT(step), .argument = "STEP",
 	  .help = "only of this step", LINE_ONLY },
 	{ "next-token", 0, OPTION_TEXT, FOR_LOGS, AT(next_token), .argument = "TOKEN",

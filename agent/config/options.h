@@ -35,6 +35,7 @@ enum option_group {
 	FOR_EXECUTIONS = 1 << 15,
 	FOR_LOGS = 1 << 16,
 	FOR_REPORT = 1 << 17,	/* -o human|wide|json */
+	FOR_DELETE = 1 << 18,
 };
 
 enum option_type {
@@ -134,7 +135,7 @@ struct settings {
 	int image_id, image_version_id, instance_type_id, step_timeout, clear_image_cache;
 	struct texts steps;		/* of patch, and of execute as NAME or NAME:dag */
 	struct texts params, step_params;	/* K=V, STEP.K=V */
-	bool wait, follow;
+	bool wait, follow, force;
 	const char *step;		/* of logs */
 	const char *next_token;
 	const char *date_from, *date_to;

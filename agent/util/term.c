@@ -51,7 +51,7 @@ void term_init(struct term *t, enum color choice, const struct term_hints *hints
 	*t = (struct term){
 		.out_color = term_wants_color(choice, hints, out),
 		.err_color = term_wants_color(choice, hints, err),
-		.out_terminal = term_is_terminal(out),
+		.out_terminal = term_is_terminal(out), .err_terminal = term_is_terminal(err),
 		.err_live = term_is_terminal(err) && term_has_escapes(hints),
 		.width = term_width(out, hints->columns),
 	};

@@ -10,7 +10,7 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct term {
 	bool out_color, err_color;	/* colours are wanted there */
-	bool out_terminal;		/* stdout is a terminal */
+	bool out_terminal, err_terminal;	/* stdout, stderr is a terminal */
 	bool err_live;			/* stderr is a terminal that can rewrite a line: progress may be shown */
 	int width;			/* of stdout's terminal, else COLUMNS, else 80 */
 };

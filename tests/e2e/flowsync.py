@@ -334,7 +334,8 @@ class ServiceCase(unittest.TestCase):
         """Runs a command to its end and gives a Result.
 
         endpoint: True, the test's service; None, none; else that URL, with the test's token.
-        terminal: stdout and stderr are one terminal, and come together in .out.
+        terminal: stdout and stderr are one terminal, and come together in .out; so is stdin if it has a text, which
+        stands in .out too.
         unprivileged: not as root, where root would be let in.
         may_show_secrets: for the one option that says so.
         """
@@ -468,8 +469,10 @@ def run_on_pipes(command, stdin, timeout, options):
 
 def run_on_terminal(command, stdin, timeout, options):
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, **options)
+    process = subprocess.Popen(command, stdin=theirs if stdin else subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+                               **options)
     os.close(theirs)
+    os.write(ours, stdin.encode())
     parts = []
 
     def read():

@@ -243,6 +243,26 @@ class WriteTest(WorkflowCase):
         self.assertEqual(self.workflow("delete", "a", "-o", "yaml").out, "id: 1\n")
         self.assertEqual(self.service.workflows(), [])
 
+    def test_a_delete_is_confirmed_at_a_terminal(self):
+        for name in "ab":
+            self.service.create(body(name))
+        for answer, code in (("n\n", 1), ("\n", 1), ("\4", 1), ("yes\n", 0)):
+            result = self.flowsync("workflow", "delete", "1", terminal=True, stdin=answer)
+            self.assertIn('delete workflow 1 "a"? [y/N] ', result.out)
+            self.assertEqual((result.code, len(self.service.workflows())), (code, 1 + code), result)
+        self.assertNotIn("[y/N]", self.flowsync("workflow", "delete", "b", "--force", terminal=True, stdin="\n").out)
+        self.assertEqual(self.service.workflows(), [])
+
+    def test_another_owners_workflow_is_deleted_by_force_only(self):
+        specs = self.write({"a.yaml": spec("a")})
+        self.expect(0, "sync", "--owner", "them", specs)
+        for word in ("1", "a"):
+            self.assertEqual(self.refused(5, "delete", word), 'workflow 1 "a" belongs to owner "them", whose sync may '
+                             "create it again: --force deletes it all the same")
+        self.assertEqual(self.workflow("delete", "a", "--force").out, 'deleted workflow 1 "a"\n')
+        self.expect(0, "sync", specs)
+        self.assertEqual(self.workflow("delete", "2").out, 'deleted workflow 2 "a"\n')
+
     def test_files_that_are_no_single_spec(self):
         fake = self.fake(lambda request: (500, ""))
         self.write({"two.yaml": spec("a") + "---\n" + spec("b"), "bad.yaml": "name: 7\nsteps: {}\n"})

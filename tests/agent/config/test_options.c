@@ -298,7 +298,8 @@ static void variables_are_read_and_unknown_ones_named(void **state)
 /* "With FLOWSYNC_STEP=b exported, `workflow execute two` runs only b and says Success": no more. */
 static void options_of_workflow_commands_are_not_read_from_variables(void **state)
 {
-	enum { WORKFLOW = FOR_TABLE | FOR_DESCRIBE | FOR_LIST | FOR_PATCH | FOR_EXECUTE | FOR_EXECUTIONS | FOR_LOGS };
+	enum { WORKFLOW = FOR_TABLE | FOR_DESCRIBE | FOR_LIST | FOR_PATCH | FOR_EXECUTE | FOR_EXECUTIONS | FOR_LOGS |
+	                  FOR_DELETE };
 	size_t count = 0;
 
 	for (const struct option *o = option_table; o->name; o++) {
