@@ -264,22 +264,6 @@ static struct execution_log_reader *execution_client_log(struct execution_client
 	return &run->logs[run->count++];
 }
 
-bool execution_client_read_logs(struct execution_client *run, const struct node *details,
-                                const struct execution_log_sink *lines, struct err *err)
-{
-	const struct node *steps = node_get(details, "steps");
-
-	for (size_t i = 0; steps && i < steps->count; i++) {
-		const struct node *step = steps->entries[i].value;
-		const char *name = node_get_text(step, "name");
-		if (!name || node_empty(node_get(step, "startedAt")))
-			continue;
-		if (!execution_client_read_log(run, execution_client_log(run, name), lines, err))
-			return false;
-	}
-	return true;
-}
-
 const char *execution_client_step_result(struct arena *a, const struct node *step)
 {
 	const struct node *output = node_get(step, "output"), *code = node_get(output, "exitCode");
@@ -294,26 +278,49 @@ const char *execution_client_step_result(struct arena *a, const struct node *ste
 	return message;
 }
 
-static void execution_client_log_changes(struct execution_client *run, const struct node *details)
+static void execution_client_log_change(struct execution_client *run, const struct node *step, const char *name)
 {
-	const struct node *steps = node_get(details, "steps");
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct execution_log_reader *log = execution_client_log(run, name);
+	const char *state = node_get_text(step, "status");
 	struct context *ctx = run->session->ctx;
 
+	if (!state || strcmp(log->logged_state, state) == 0)
+		return;
+	log->logged_state = arena_strdup(ctx->arena, state);
+	bool over = !node_empty(node_get(step, "finishedAt"));
+	const char *why = over && strcmp(state, "Success") != 0 ? execution_client_step_result(&a, step) : "";
+	log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
+	         over ? execution_client_duration(&a, step, "startedAt") : "", *why ? ": " : "", why);
+}
+
+/* Passes on the new lines of each step that has started (lines NULL: none) and logs changes of its state: that it ended
+ * after its last line. */
+static bool execution_client_read_steps(struct execution_client *run, const struct node *details,
+                                        const struct execution_log_sink *lines, bool log_changes, struct err *err)
+{
+	const struct node *steps = node_get(details, "steps");
+
 	for (size_t i = 0; steps && i < steps->count; i++) {
-		CLEANUP(arena_free) struct arena a = { 0 };
 		const struct node *step = steps->entries[i].value;
-		const char *name = node_get_text(step, "name"), *state = node_get_text(step, "status");
-		if (!name || !state || node_empty(node_get(step, "startedAt")))
-			continue;
-		struct execution_log_reader *log = execution_client_log(run, name);
-		if (strcmp(log->logged_state, state) == 0)
-			continue;
-		log->logged_state = arena_strdup(ctx->arena, state);
+		const char *name = node_get_text(step, "name");
 		bool over = !node_empty(node_get(step, "finishedAt"));
-		const char *why = over && strcmp(state, "Success") != 0 ? execution_client_step_result(&a, step) : "";
-		log_info(ctx->log, "step %s: %s%s%s%s%s", name, state, over ? " after " : "",
-		         over ? execution_client_duration(&a, step, "startedAt") : "", *why ? ": " : "", why);
+		if (!name || node_empty(node_get(step, "startedAt")))
+			continue;
+		if (log_changes && !over)
+			execution_client_log_change(run, step, name);
+		if (lines && !execution_client_read_log(run, execution_client_log(run, name), lines, err))
+			return false;
+		if (log_changes && over)
+			execution_client_log_change(run, step, name);
 	}
+	return true;
+}
+
+bool execution_client_read_logs(struct execution_client *run, const struct node *details,
+                                const struct execution_log_sink *lines, struct err *err)
+{
+	return execution_client_read_steps(run, details, lines, false, err);
 }
 
 /* ---- waiting ---- */
@@ -343,12 +350,8 @@ static bool execution_client_read_progress(struct execution_client *run, const s
                                            const struct execution_log_sink *lines,
                                            const char *step, bool log_changes, struct err *err)
 {
-	if (log_changes)
-		execution_client_log_changes(run, details);
-	if (!lines)
-		return true;
 	return step ? execution_client_read_log(run, execution_client_log(run, step), lines, err)
-	            : execution_client_read_logs(run, details, lines, err);
+	            : execution_client_read_steps(run, details, lines, log_changes, err);
 }
 
 bool execution_client_wait(struct execution_client *run, const struct execution_log_sink *lines, const char *step,

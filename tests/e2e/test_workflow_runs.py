@@ -205,10 +205,14 @@ class ExecuteTest(PeerCase):
                     for text in (f"step {step} ran", "A=b", "line 1", "line 2", "line 3")))
                 self.assertRegex(result.out.splitlines()[-1], r"\Aexecution \S+: Failed after 1\.0s\Z")
         self.assertEqual(len(self.peer.writes()), 2)
+        self.peer.set_habits("runs=300", "log-lines=3")
+        both = self.workflow("execute", "night", "--follow", terminal=True).out
+        for step in BODY["steps"]:
+            self.assertLess(both.rindex(f"{step} | "), both.index(f"flowsync: step {step}: Success"), both)
         document = self.workflow("execute", "night", "--follow", "-o", "json", code=64).json()
         self.assertEqual(document["errors"][0]["message"],
                          "--follow prints log lines and cannot be combined with -o: use --wait")
-        self.assertEqual(len(self.peer.writes()), 2)
+        self.assertEqual(len(self.peer.writes()), 3)
 
 
 class ExecutionsTest(PeerCase):
