@@ -115,6 +115,20 @@ static void check_cron(const struct check *c, const struct node *n, const struct
 		                 cron_has_seconds(n->text) ? " on the local service" : "", err.msg);
 }
 
+/* A size stays opaque text too: which units there are is the service's decision. */
+static void check_size(const struct check *c, const struct node *n, const struct path *path)
+{
+	size_t digits = strspn(n->text, "0123456789."), blanks = strspn(n->text + digits, " ");
+	const char *unit = n->text + digits + blanks, *end = unit;
+
+	end += *end && strchr("KMGTPEkmgtpe", *end);
+	end += end > unit && *end == 'i';
+	end += *end == 'B' || *end == 'b';
+	if (digits == 0 || end == unit || *end)
+		diagnostics_warn(c->faults, n->at, "%s: expected a size such as 10GB, found \"%s\"",
+		                 place_text(c, path), n->text);
+}
+
 static void check_word(const struct check *c, const struct field *f, const struct node *n,
                        const struct path *path)
 {
@@ -162,6 +176,8 @@ static void check_text(const struct check *c, const struct field *f, const struc
 		}
 	if (f->flags & FIELD_CRON)
 		check_cron(c, n, path);
+	if ((f->flags & FIELD_SIZE) && !strstr(n->text, "{{"))
+		check_size(c, n, path);
 	if ((f->flags & FIELD_POINTER) && *n->text != '/')
 		diagnostics_add(c->faults, n->at, "%s: expected a JSON Pointer, such as /steps/train/command",
 		          place_text(c, path));

@@ -210,6 +210,15 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		  "s.yaml:5:41: /steps/c/parents: steps wait for each other in a circle: a -> b -> c -> a\n" },
 
 		/* warnings */
+		{ STEP("resources: {storage: lots}"),
+		  "warning: s.yaml:3:52: /steps/s/resources/storage: expected a size such as 10GB, found \"lots\"\n" },
+		{ STEP("resources: {storage: 10 gigs}"),
+		  "warning: s.yaml:3:52: /steps/s/resources/storage: expected a size such as 10GB, found \"10 gigs\"\n" },
+		{ STEP("resources: {storage: '10'}"),
+		  "warning: s.yaml:3:52: /steps/s/resources/storage: expected a size such as 10GB, found \"10\"\n" },
+		{ STEP("resources: {storage: 10 GB}"), "" },
+		{ STEP("resources: {storage: 1.5Ti}"), "" },
+		{ STEP("resources: {storage: 500MiB}"), "" },
 		{ STEP("parameters: {env: {A: 1, B: 1.5, C: true, D: ~, E: \"1\"}}"),
 		  "warning: s.yaml:3:53: /steps/s/parameters/env/A: expected text, found a number; quote it, it is sent as text\n"
 		  "warning: s.yaml:3:59: /steps/s/parameters/env/B: expected text, found a number with a fraction; quote it, it is "
