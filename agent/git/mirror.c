@@ -604,7 +604,7 @@ bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, c
 	    recall_ref(a, repository, ref, &revision.name, &id) < 0)
 		return git_repo_failed("the mirror", err);
 	if (!revision.name)
-		return err_set(err, "the mirror: nothing was fetched yet");
+		return err_set(err, "no revision of the repository was fetched yet: nothing is planned");
 	if (find_spec_tree(a, repository, &id, path, &revision, err) != DONE)
 		return err_wrap(err, "the mirror");
 	*out = revision;

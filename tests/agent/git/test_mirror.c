@@ -102,7 +102,7 @@ static void what_was_found_last_is_known_without_asking(void **state)
 	assert_true(mirror_known(&a, "m-known", &main, NULL, &r, &err));
 	assert_string_equal(r.commit, one);
 	assert_false(mirror_known(&a, "m-known", &never, NULL, &r, &err));
-	assert_string_equal(err.msg, "the mirror: nothing was fetched yet");
+	assert_string_equal(err.msg, "no revision of the repository was fetched yet: nothing is planned");
 	assert_string_equal(r.commit, one);
 }
 
