@@ -9,11 +9,11 @@
 #include "agent/util/file.h"
 #include "agent/util/directory.h"
 #include "agent/sync/progress.h"
+#include "agent/cmd/cli.h"
 #include "agent/cmd/import_names.h"
 #include "agent/util/shutdown_signals.h"
 #include "agent/util/table.h"
 #include "reconcile/schema/mask.h"
-#include "reconcile/tree/json.h"
 #include "reconcile/plan/spec_write.h"
 
 struct import {
@@ -284,9 +284,8 @@ static void import_print_table(struct import *im)
 
 static void import_print_json(struct import *im)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	struct arena *a = im->ctx->arena;
-	struct node *document = node_map(a), *list = node_list(a);
+	struct node *document = cli_document(im->ctx, &im->faults, exit_status_code(&im->verdict)), *list = node_list(a);
 
 	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
 		if (f->state != FETCH_WRITTEN)
@@ -297,11 +296,7 @@ static void import_print_json(struct import *im)
 		node_put(a, item, "file", node_text(a, import_file_path(im, f->file)));
 	}
 	node_put(a, document, "workflows", list);
-	node_put(a, document, "errors", diagnostics_text_list(a, &im->faults, false));
-	node_put(a, document, "warnings", diagnostics_text_list(a, &im->faults, true));
-	node_put(a, document, "exit_code", node_int(a, exit_status_code(&im->verdict)));
-	json_write(document, JSON_PRETTY, &text);
-	fprintf(im->ctx->out, "%s\n", buf_str(&text));
+	cli_print_document(im->ctx, document);
 }
 
 static int import_print_result(struct import *im)

@@ -27,7 +27,7 @@ class ImportCase(SyncCase):
     def get(self, *args, code=0, **options):
         """import to the folder got: its JSON."""
         result = self.expect(code, "import", "--out", "got", "-o", "json", *args, **options).json()
-        self.assertEqual(result["exit_code"], code)
+        self.assertEqual((result["report_version"], result["exit_code"]), (1, code))
         return result
 
     def files(self, folder="got"):
