@@ -49,10 +49,15 @@ static void cli_help_print_options(struct arena *a, const char *title, unsigned 
 			width = (int)strlen(cli_help_option_syntax(a, o));
 	if (width == 0)
 		return;
-	fprintf(out, "\n%s:\n", title);
 	for (const struct option *o = option_table; o->name; o++) {
+		/* Thirty options in one list would scroll off the screen. */
+		if (o->section && (groups & FOR_CYCLE))
+			title = o->section;
 		if (!(o->groups & groups))
 			continue;
+		if (title)
+			fprintf(out, "\n%s:\n", title);
+		title = NULL;
 		fprintf(out, "%-*s  %s", width, cli_help_option_syntax(a, o), o->help);
 		if (o->otherwise)
 			fprintf(out, " (%s)", o->otherwise);
@@ -81,7 +86,7 @@ static void cli_help_print_usage(const struct command *command, const char *path
 {
 	fprintf(out, "usage: flowsync%s%s%s", *path ? " " : " [global options]", path,
 	        command->commands ? " COMMAND" : "");
-	if (!command->bare)
+	if (!command->bare || command->options)
 		fputs(" [options]", out);
 	if (command->commands)
 		fputs(" [arguments]", out);

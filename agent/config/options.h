@@ -66,6 +66,7 @@ struct option {
 	const struct option_word *words;	/* of a word or a list's items; ends without word */
 	int least, most;		/* of a number */
 	const char *help;		/* one line */
+	const char *section;		/* heading in the help of plan, sync and agent, from this row on; NULL: as before */
 	bool no_variable;		/* read from the command line only, never from a variable */
 	bool needs_restart;		/* a running agent keeps the value that it was started with */
 };

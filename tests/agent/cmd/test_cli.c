@@ -295,6 +295,16 @@ static void help_names_each_option_once_in_80_columns(void **state)
 	}
 }
 
+static void help_of_a_long_list_has_sections(void **state)
+{
+	CLEANUP(ran_done) struct ran plan_help = run(&root, "help plan", no_env), list_help = run(&root, "workflow list -h", no_env);
+
+	assert_null(strstr(plan_help.out, "\noptions:\n"));
+	assert_non_null(strstr(plan_help.out, "\n\nsource:\n      --dir DIR "));
+	assert_non_null(strstr(plan_help.out, "\n\nguards:\n      --max-delete-percent P "));
+	assert_non_null(strstr(list_help.out, "\n\noptions:\n"));
+}
+
 static void help_of_every_command_fits(const struct command *command)
 {
 	char *text;
@@ -370,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_log_line_may_be_json),
 		cmocka_unit_test(no_command_shows_the_commands_and_is_an_error),
 		cmocka_unit_test(help_names_each_option_once_in_80_columns),
+		cmocka_unit_test(help_of_a_long_list_has_sections),
 		cmocka_unit_test(the_programs_own_help_fits_80_columns),
 		cmocka_unit_test(what_is_not_written_is_an_error),
 		cmocka_unit_test(a_reader_that_is_gone_is_no_failure),
