@@ -338,8 +338,9 @@ static bool cmd_logs_read_step(struct execution_client *run, struct execution_lo
 {
 	struct arena *a = run->session->ctx->arena;
 	struct collected c = { .arena = a, .lines = node_list(a) };
+	struct execution_log_sink sink = { .line = cmd_logs_collect_line, .context = &c };
 
-	if (!execution_client_read_log(run, log, &(struct execution_log_sink){ cmd_logs_collect_line, NULL, &c }, err))
+	if (!execution_client_read_log(run, log, &sink, err))
 		return false;
 	if (c.bytes > DOCUMENT_MAX)
 		return err_set(err, "step \"%s\" printed more than %d MiB, which is too much for one document: use "
@@ -389,7 +390,7 @@ static bool cmd_logs_print_lines(struct execution_client *run, struct execution_
                                  struct err *err)
 {
 	struct context *ctx = run->session->ctx;
-	struct log_output print = { .out = out, .many = !log, .raw = out != ctx->out };
+	struct log_output print = { .out = out, .many = !log, .raw = out != ctx->out, .ends = true };
 	struct execution_log_sink lines = log_output_lines(&print);
 	struct node *details;
 	int status;

@@ -226,12 +226,17 @@ static bool execution_client_emit_page(struct execution_log_reader *log, const s
 	return true;
 }
 
+static bool execution_client_is_closed(const struct execution_log_sink *lines)
+{
+	return lines && lines->closed && lines->closed(lines->context);
+}
+
 bool execution_client_read_log(struct execution_client *run, struct execution_log_reader *log,
                                const struct execution_log_sink *lines, struct err *err)
 {
 	bool more = true;
 
-	for (unsigned empty = 0; more && empty < EMPTY_PAGES; ) {
+	for (unsigned empty = 0; more && empty < EMPTY_PAGES && !execution_client_is_closed(lines); ) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct operation_call call;
 		operation_call_init(&call, &a, OP_LOGS, execution_client_page_path(run, &a, log), NULL,
@@ -366,7 +371,8 @@ bool execution_client_wait(struct execution_client *run, const struct execution_
 		if (execution_client_get(run, &a, &now, &status, err)) {
 			if (!execution_client_read_progress(run, now, lines, step, begun, err))
 				return false;
-			if (execution_client_has_ended(now) || (step && execution_client_step_ended(now, step))) {
+			if (execution_client_has_ended(now) || (step && execution_client_step_ended(now, step)) ||
+			    execution_client_is_closed(lines)) {
 				*details = node_copy(run->session->ctx->arena, now);
 				return true;
 			}

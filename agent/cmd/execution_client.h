@@ -10,6 +10,7 @@ struct execution_log_sink {
 	/* ms: the time of the line, since 1970; -1: not known. */
 	void (*line)(void *context, const char *step, int64_t ms, const char *message);
 	void (*page_end)(void *context);	/* after each page, to flush; may be NULL */
+	bool (*closed)(void *context);	/* true: no more lines are wanted, and reading or waiting ends; may be NULL */
 	void *context;
 };
 

@@ -56,7 +56,14 @@ static void log_output_flush(void *context)
 	fflush(((const struct log_output *)context)->out);
 }
 
+static bool log_output_is_closed(void *context)
+{
+	const struct log_output *print = context;
+
+	return print->ends && ferror(print->out);
+}
+
 struct execution_log_sink log_output_lines(struct log_output *print)
 {
-	return (struct execution_log_sink){ log_output_print_message, log_output_flush, print };
+	return (struct execution_log_sink){ log_output_print_message, log_output_flush, log_output_is_closed, print };
 }

@@ -1,5 +1,6 @@
 """The `workflow` commands about runs, and patch: every operation and every field of its answer, against the second service."""
 import copy
+import os
 import re
 import signal
 import sys
@@ -457,6 +458,16 @@ class LogsTest(PeerCase):
         for args in (("--follow",), ("--out", "x")):
             self.assertEqual(self.expect(64, "workflow", "logs", "night", run, *args, "-o", "json").json()["errors"][0]
                              ["message"], "--follow and --out write log lines and cannot be combined with -o")
+
+    def test_following_ends_when_the_reader_is_gone(self):
+        self.peer.set_habits("runs=600000")
+        run = self.run_id()
+        read, write = os.pipe()
+        os.close(read)
+        process = self.start("workflow", "logs", "night", run, "--follow", stdout=write)
+        os.close(write)
+        result = self.finish(process)
+        self.assertEqual((result.code, result.err), (0, ""))
 
     def test_an_interrupt_ends_the_following(self):
         self.peer.set_habits("runs=600000")
