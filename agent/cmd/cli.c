@@ -9,6 +9,7 @@
 #include "agent/util/diagnostics_text.h"
 #include "agent/config/cycle_job.h"
 #include "agent/util/shutdown_signals.h"
+#include "agent/util/state_directory.h"
 #include "agent/sync/sync_check.h"
 #include "agent/config/template_vars.h"
 #include "reconcile/plan/report.h"
@@ -330,8 +331,12 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 	/* The agent has logged these warnings once; its cycles do not repeat them. */
 	if (!ctx->job)
 		diagnostics_log(ctx->log, faults);
-	if (!cli_watch_signals(ctx, &err))
+	if (!cli_watch_signals(ctx, &err) ||
+	    (ctx->command->as_state_owner && settings.state_dir &&
+	     !state_directory_become_owner(&settings.state_dir, &err)))
 		return cli_fail(ctx, &err);
+	if (!ctx->job && ctx->command->options & (FOR_CYCLE | FOR_AGENT | FOR_SERVE | FOR_APPROVE | FOR_REPORT))
+		state_directory_warn(ctx->log, settings.state_dir);
 	return ctx->command->run(ctx);
 }
 

@@ -115,5 +115,6 @@ const struct command cmd_approve = {
 	.least = 2,
 	.most = 2,
 	.options = FOR_APPROVE,
+	.as_state_owner = true,
 	.run = cmd_approve_run,
 };

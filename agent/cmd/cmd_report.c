@@ -159,5 +159,6 @@ const struct command cmd_report = {
 	.least = 0,
 	.most = 1,
 	.options = FOR_REPORT,
+	.as_state_owner = true,
 	.run = cmd_report_run,
 };

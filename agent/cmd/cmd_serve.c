@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "agent/cmd/cli.h"
-#include "agent/util/directory.h"
+#include "agent/util/state_directory.h"
 #include "agent/util/systemd_notify.h"
 #include "agent/service/service.h"
 #include "agent/util/secret_file.h"
@@ -31,7 +31,7 @@ static bool cmd_serve_find_files(const struct context *ctx, struct serve_files *
 	if (!s->state_dir)
 		return err_usage(err, "the local service keeps its files in the state directory: give --state-dir, "
 		                 "as HOME is not set");
-	if (!directory_make(s->state_dir, err))
+	if (!state_directory_make(s->state_dir, err))
 		return false;
 	if (!out->token)
 		out->token = arena_printf(ctx->arena, "%s/service-token", s->state_dir);

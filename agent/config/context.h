@@ -24,6 +24,7 @@ struct command {
 	bool stops;			/* looks at stop_fd; others end at once on SIGINT and SIGTERM */
 	/* Sub-commands instead of run, ends with NULL; NULL: none. */
 	const struct command *const *commands;
+	bool as_state_owner;		/* root becomes the user that the state directory belongs to */
 	bool runs;			/* workflows are run in it, where the local service lives in it */
 	bool many;			/* is about all syncs of a configuration; others choose one */
 	/* Called before variables and configuration are read; NULL: nothing is to be done then. */

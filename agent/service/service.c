@@ -11,10 +11,10 @@
 #include "agent/service/engine/wakeup.h"
 #include "agent/service/store/workflow_store.h"
 #include "agent/util/clock.h"
-#include "agent/util/directory.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
 #include "agent/util/secret_file.h"
+#include "agent/util/state_directory.h"
 #include "agent/util/token_file.h"
 
 enum { STORE_TIMEOUT_MS = 5000, HTTP_IDLE_S = 30, PEM_MAX_BYTES = 1 << 20 };
@@ -206,7 +206,7 @@ bool local_service_start_embedded(struct context *ctx, enum local_service_execut
 		engine.crons = false;
 		engine.brief = true;
 	}
-	if (!directory_make(state_dir, err) ||
+	if (!state_directory_make(state_dir, err) ||
 	    !service_start(&options, executes == LOCAL_SERVICE_EXECUTES_NOTHING ? NULL : &engine, out, err))
 		return err_wrap(err, "the local service");
 	return true;

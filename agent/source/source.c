@@ -11,6 +11,7 @@
 #include "agent/source/source_git.h"
 #include "agent/net/git_url.h"
 #include "agent/util/secret_file.h"
+#include "agent/util/state_directory.h"
 #include "agent/util/token_file.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/semver.h"
@@ -226,7 +227,7 @@ static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct s
 	const char *above = env_get(ctx->env, "TMPDIR");
 	const char *state = ctx->settings->state_dir;
 
-	if (*f->mirror && directory_make(arena_printf(ctx->arena, "%s/git", state), err))
+	if (*f->mirror && state_directory_make(state, err) && directory_make(arena_printf(ctx->arena, "%s/git", state), err))
 		return true;
 	char *folder = arena_printf(ctx->arena, "%s/flowsync-XXXXXX", above ? above : "/tmp");
 	if (!mkdtemp(folder))

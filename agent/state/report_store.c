@@ -10,6 +10,7 @@
 #include "agent/util/file.h"
 #include "agent/util/directory.h"
 #include "agent/util/clock.h"
+#include "agent/util/state_directory.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/schema.h"
 
@@ -85,7 +86,7 @@ bool report_store_list(struct arena *a, const char *state_dir, const char ***ids
 {
 	struct report_ids found;
 
-	if (!find_report_ids(a, reports_folder(a, state_dir), &found, err))
+	if (!state_directory_check(state_dir, err) || !find_report_ids(a, reports_folder(a, state_dir), &found, err))
 		return false;
 	for (size_t i = 0; i < found.count / 2; i++) {
 		const char *later = found.items[found.count - 1 - i];
@@ -139,7 +140,7 @@ bool report_store_read(struct arena *a, const char *state_dir, const char *id, c
 	bool latest = strcmp(id, "latest") == 0;
 	struct node *document;
 
-	if (!latest && !find_report_id(a, folder, id, &id, err))
+	if (!state_directory_check(state_dir, err) || (!latest && !find_report_id(a, folder, id, &id, err)))
 		return false;
 	const char *path = report_path(a, folder, id);
 	if (access(path, F_OK) < 0 && errno == ENOENT)
@@ -273,7 +274,8 @@ bool report_store_add(const char *state_dir, const struct node *report, int64_t 
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	return directory_make(folder, err) && write_report_file(&a, report_path(&a, folder, id), &text, err) &&
+	return state_directory_make(state_dir, err) && directory_make(folder, err) &&
+	       write_report_file(&a, report_path(&a, folder, id), &text, err) &&
 	       write_report_file(&a, report_path(&a, folder, "latest"), &text, err) &&
 	       thin_out_reports(&a, folder, now, id, err);
 }

@@ -7,7 +7,7 @@
 #include <sys/random.h>
 
 #include "agent/state/database.h"
-#include "agent/util/directory.h"
+#include "agent/util/state_directory.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
 
@@ -149,8 +149,8 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (!s)
 		abort();
 	s->use = use;
-	if (use == STATE_READ ? !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
-	                      : !directory_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
+	if (use == STATE_READ ? !state_directory_check(dir, err) || !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
+	                      : !state_directory_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 	if (!state_ensure_key(s, err) || !state_ensure_sync(s, endpoint, owner, err))
 		return false;

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "agent/util/clock.h"
-#include "agent/util/directory.h"
 #include "agent/util/file.h"
 #include "agent/util/file_lock.h"
+#include "agent/util/state_directory.h"
 
 enum { HOLDER_MAX = 64 };	/* bytes of the file that are looked at */
 
@@ -40,7 +40,7 @@ bool state_lock_take(const char *dir, int *out, struct err *err)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *path = arena_printf(&a, "%s/lock", dir);
 
-	if (!directory_make(dir, err))
+	if (!state_directory_make(dir, err))
 		return false;
 	if (!file_lock_take(path, false, out, err)) {
 		if (err->kind == ERR_CONFLICT) {

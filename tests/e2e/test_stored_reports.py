@@ -40,6 +40,32 @@ class ReportTest(flowsync.ServiceCase):
         self.expect(0, "plan", self.specs)
         self.assertEqual(len(self.stored()), 2)
 
+    def test_a_state_directory_that_others_can_change_is_refused(self):
+        self.expect(0, "sync", self.specs)
+        stored = self.stored()
+        self.state.chmod(0o777)
+        for words in (["sync", self.specs], ["plan", self.specs], ["report"], ["report", "latest"], ["serve"],
+                      ["agent", "--http", "none", "--dir", self.specs], ["workflow", "list", "--endpoint", "local"]):
+            with self.subTest(words[0]):
+                said = self.expect(1, *words, endpoint=words[0] in ("sync", "plan", "agent") or None)
+                self.assertIn(f"to fix it: chmod o-w '{self.state}'", said.err)
+        self.assertEqual(self.stored(), stored)
+        self.state.chmod(0o770)
+        self.assertIn(f"to fix it: chmod g-w '{self.state}'", self.expect(0, "sync", self.specs).err)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can")
+    def test_root_reads_the_reports_of_a_service_as_its_user(self):
+        self.expect(0, "sync", self.specs)
+        private = self.tmp / "private"
+        private.mkdir(mode=0o700)
+        moved = self.state.rename(private / "state")
+        self.state.symlink_to(moved)
+        for path in moved, *moved.rglob("*"):
+            os.chown(path, 61234, 61234)
+        self.assertIn("sync of default: applied", self.expect(0, "report", "latest", endpoint=None).out)
+        self.assertIn("belongs to the user 61234", self.expect(1, "sync", self.specs).err)
+        self.assertEqual({path.stat().st_uid for path in (moved, *moved.rglob("*"))}, {61234})
+
     def test_a_sync_that_was_typed_wrong_is_not_stored(self):
         self.expect(64, "sync", self.specs, "--owner", "No Owner")
         self.expect(64, "sync", self.specs, endpoint=None)

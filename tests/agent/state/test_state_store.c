@@ -466,6 +466,22 @@ static void what_cannot_be_read_is_refused_and_stays(void **state)
 	refused(f, arena_printf(&f->arena, "open state \"%s\": not a regular file", f->file));
 }
 
+static void what_others_can_write_is_not_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct state_store *s = NULL;
+	struct err err;
+
+	state_store_close(open_as(f, STATE_WRITE, ENDPOINT, "o"));
+	assert_int_equal(chmod(f->dir, 0707), 0);
+	for (enum state_store_mode use = STATE_READ; use <= STATE_WRITE; use++) {
+		assert_false(state_store_open(f->dir, use, ENDPOINT, "o", &s, &err));
+		assert_non_null(strstr(err.msg, "chmod o-w"));
+	}
+	assert_int_equal(chmod(f->dir, 0700), 0);
+	state_store_close(open_as(f, STATE_READ, ENDPOINT, "o"));
+}
+
 static void a_damaged_record_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -761,6 +777,7 @@ int main(void)
 		WITH_FOLDER(what_is_made_is_for_its_owner_alone),
 		WITH_FOLDER(what_a_newer_flowsync_or_another_program_wrote_is_refused),
 		WITH_FOLDER(what_cannot_be_read_is_refused_and_stays),
+		WITH_FOLDER(what_others_can_write_is_not_opened),
 		WITH_FOLDER(a_damaged_record_is_named),
 		WITH_FOLDER(what_was_put_survives_a_kill),
 		WITH_FOLDER(two_processes_begin_one_state_and_both_write),
