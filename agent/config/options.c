@@ -91,6 +91,8 @@ const struct option option_table[] = {
 	  .help = "replace {{ KEY }} in specs; repeatable" },
 	{ "vars", 0, OPTION_PATH, FOR_SPECS, AT(vars_file), .argument = "FILE",
 	  .help = "replace {{ KEY }} from this YAML mapping" },
+	{ "passthrough", 0, OPTION_LIST, FOR_SPECS, AT(vars_passthrough), .argument = "NAME",
+	  .key = "syncs.vars_passthrough", .help = "leave {{ NAME }} to the service; repeatable" },
 	{ "only", 0, OPTION_LIST, FOR_CYCLE, AT(only), .argument = "GLOB", .key = "syncs.only",
 	  .section = "workflows", .help = "only workflows whose name fits; repeatable" },
 	{ "concurrency", 0, OPTION_NUMBER, FOR_CYCLE | FOR_IMPORT, AT(concurrency), .argument = "N",
@@ -268,7 +270,6 @@ const struct option option_table[] = {
 	{ .key = "syncs.source.git.poll", .type = OPTION_DURATION, .groups = FOR_AGENT, AT(git_poll_ms),
 	  .otherwise = "30s" },
 	{ .key = "syncs.vars", .type = OPTION_MAP, AT(vars) },
-	{ .key = "syncs.vars_passthrough", .type = OPTION_LIST, AT(vars_passthrough) },
 	{ .key = "syncs.mask", .type = OPTION_LIST, AT(mask) },
 	{ 0 },
 };

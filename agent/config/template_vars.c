@@ -8,7 +8,7 @@
 static void template_vars_add(struct arena *a, struct var_list *vars, const char *name, const char *value)
 {
 	arena_grow(a, vars->items, vars->count, vars->room);
-	vars->items[vars->count++] = (struct var){ name, value };
+	vars->items[vars->count++] = (struct var){ .name = name, .value = value };
 }
 
 /* The tool prints Python's booleans, which begin with a capital; YAML reads both the same. */
@@ -19,20 +19,36 @@ static const char *template_vars_text(struct arena *a, const struct node *n)
 	return node_scalar_text(a, n);
 }
 
+static bool template_vars_is_map(const char *what, const struct node *n, struct diagnostics *faults)
+{
+	return n->kind == NODE_MAP ||
+	       diagnostics_add(faults, n->at, "%s: expected a mapping of names to texts, found %s", what,
+	                       node_kind_words(n->kind));
+}
+
 void template_vars_add_map(struct arena *a, const char *what, const struct node *n, struct var_list *vars,
                   struct diagnostics *faults)
 {
-	if (n->kind != NODE_MAP) {
-		diagnostics_add(faults, n->at, "%s: expected a mapping of names to texts, found %s", what,
-		          node_kind_words(n->kind));
+	if (!template_vars_is_map(what, n, faults))
 		return;
-	}
 	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
 		if (e->value->kind == NODE_LIST || e->value->kind == NODE_MAP)
 			diagnostics_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
 			          node_kind_words(e->value->kind));
 		else if (e->value->kind != NODE_NULL)
 			template_vars_add(a, vars, e->key, template_vars_text(a, e->value));
+	}
+}
+
+/* The file may be one of the service's own tool: what cannot be filled in matters only where it is used. */
+static void template_vars_add_document(struct arena *a, const struct node *n, struct var_list *vars)
+{
+	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+		bool text = e->value->kind != NODE_NULL && e->value->kind < NODE_LIST;
+		template_vars_add(a, vars, e->key, text ? template_vars_text(a, e->value) : NULL);
+		if (!text)
+			vars->items[vars->count - 1].instead = e->value->kind == NODE_NULL ? "null"
+			                                       : node_kind_words(e->value->kind);
 	}
 }
 
@@ -48,12 +64,12 @@ static void template_vars_add_file(struct arena *a, const char *path, struct var
 		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "--vars: %s", err.msg);
 		return;
 	}
-	if (!yaml_read(a, path, bytes, len, &docs, faults) || docs.count == 0)
+	if (!yaml_read_variables(a, path, bytes, len, &docs, faults) || docs.count == 0)
 		return;
 	if (docs.count > 1)
 		diagnostics_add(faults, docs.root[1]->at, "--vars: expected one document, found %zu", docs.count);
-	else if (docs.root[0]->kind != NODE_NULL)
-		template_vars_add_map(a, "--vars", docs.root[0], vars, faults);
+	else if (docs.root[0]->kind != NODE_NULL && template_vars_is_map("--vars", docs.root[0], faults))
+		template_vars_add_document(a, docs.root[0], vars);
 }
 
 /* The text is not shown: what has no "=" in it may be a value, and that a secret. */

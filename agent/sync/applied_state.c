@@ -85,7 +85,7 @@ static bool applied_state_check_version(void *context, const char *bytes, size_t
 	struct search *s = context;
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct diagnostics faults = { .arena = &a };
-	struct specs specs = { .arena = &a };
+	struct specs specs = { .arena = &a, .older = true };
 
 	specs_read(&specs, s->memory->ctx->vars, s->spec->at.file, bytes, len, &faults);
 	const struct node *body = applied_state_matching_body(s, &a, &specs, s->spec->name);

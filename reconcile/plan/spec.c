@@ -5,6 +5,7 @@
 
 #include "reconcile/schema/mask.h"
 #include "reconcile/schema/normalise.h"
+#include "reconcile/schema/placeholders.h"
 #include "reconcile/schema/validate.h"
 #include "reconcile/tree/yaml.h"
 
@@ -106,11 +107,35 @@ static bool read_spec_document(struct specs *specs, const struct node *doc, stru
 	return true;
 }
 
+static void template_text_done(struct template_text *filled)
+{
+	buf_done(&filled->text);
+}
+
+/* Statements that fill lines of their own are the cause of what YAML cannot read: only they are reported. */
+static bool read_filled(struct specs *specs, const char *name, const struct template_text *filled,
+                        struct yaml_docs *docs, struct diagnostics *faults)
+{
+	struct diagnostics before = *faults;
+
+	if (yaml_read(specs->arena, name, buf_str(&filled->text), filled->text.len, docs, faults))
+		return true;
+	for (size_t i = 0; i < filled->count; i++)
+		if (filled->marks[i].alone) {
+			faults->count = before.count;
+			faults->errors = before.errors;
+			faults->left_out = before.left_out;
+			break;
+		}
+	return false;
+}
+
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults)
 {
-	CLEANUP(buf_done) struct buf filled = BUF(YAML_MAX_BYTES);
+	CLEANUP(template_text_done) struct template_text filled = { .arena = specs->arena, .text = BUF(YAML_MAX_BYTES) };
 	struct pos file = { .file = name };
+	struct diagnostics older = { .arena = specs->arena };
 	struct yaml_docs docs = { 0 };
 	size_t found = 0, before = faults->errors;
 
@@ -120,17 +145,20 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		                 YAML_MAX_BYTES);
 	if (!template_fill(vars, name, bytes, len, &filled, faults))
 		return false;
-	if (filled.full)
+	if (filled.text.full)
 		return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
 		                 YAML_MAX_BYTES);
 	/* The other documents are checked even if one cannot be read. */
-	bool whole = yaml_read(specs->arena, name, buf_str(&filled), filled.len, &docs, faults);
+	bool whole = read_filled(specs, name, &filled, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;
 		found++;
-		read_spec_document(specs, docs.root[i], faults);
+		if (placeholders_resolve(&filled, docs.root[i], specs->older ? &older : faults) || specs->older)
+			read_spec_document(specs, docs.root[i], faults);
 	}
+	if (!whole && !specs->older)
+		placeholders_report_statements(&filled, faults);
 	if (!found && whole)
 		return diagnostics_add(faults, file, "the file is empty: expected a workflow");
 	return faults->errors == before;

@@ -369,7 +369,7 @@ static bool plans_nothing(struct arena *a, const struct node *observed, const st
 bool spec_write(struct arena *a, const struct node *described, const char *endpoint, struct buf *out,
                 struct err *err)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	CLEANUP(buf_done) struct buf text = BUF_TEXT, escaped = BUF_TEXT;
 	struct owner_tags marker = owner_tags_read(a, node_get(described, "tags"));
 	struct spec_writer w = { .arena = a, .managed = marker.body, .ignore = node_list(a) };
 	const struct spec_place root = { &workflow_field, NULL, ALL_KINDS, true, true, false, { 0 } };
@@ -378,8 +378,9 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
 
 	add_head(&w, described, endpoint, marker.owner, &text);
 	yaml_write(make_document(&w, body, marker.keep), &text);
-	if (!plans_nothing(a, observed, &text, err))
+	template_escape(buf_str(&text), &escaped);
+	if (!plans_nothing(a, observed, &escaped, err))
 		return false;
-	buf_add(out, text.text, text.len);
+	buf_add(out, escaped.text, escaped.len);
 	return true;
 }

@@ -41,6 +41,7 @@ enum field_flags {
 	FIELD_POINTER = 1 << 24,	/* text: a JSON Pointer */
 	FIELD_PRESENCE = 1 << 21,	/* an object whose presence has a meaning, even if it holds only defaults */
 	FIELD_MAY_BLANK = 1 << 26,	/* a text that some services describe as empty whatever it is */
+	FIELD_PLACEHOLDERS = 1 << 29,	/* here the service fills in {{ name }} when the step runs */
 	FIELD_STRAY = 1 << 28,	/* no field: the SDK's patch writes it by mistake; an update or a patch drops it */
 	FIELD_ADVISED = 1 << 27,	/* should be there: a spec without it gets a warning that shows .about */
 	FIELD_OWN_TAGS = 1 << 20,	/* a list of {name}; names that begin with "flowsync-" are flowsync's own tags, not the spec's */

@@ -1,12 +1,16 @@
 /* template.h: replaces {{ name }} before YAML is read, as the service's own tool does; there is no other template syntax
- * (design, 4.5). */
+ * (design, 4.5).  What is not filled in gets a mark: whether it is an error depends on its place in the tree that YAML
+ * makes of the text, because the service has placeholders of the same form. */
 #ifndef RECONCILE_TREE_TEMPLATE_H
 #define RECONCILE_TREE_TEMPLATE_H
 
 #include "reconcile/base/buf.h"
 #include "reconcile/base/diagnostics.h"
 
-struct var { const char *name, *value; };
+struct var {
+	const char *name, *value;
+	const char *instead;	/* without a value: what there is instead, such as "a list" */
+};
 
 struct vars {
 	const struct var *items;	/* of two with one name the last one counts */
@@ -17,12 +21,39 @@ struct vars {
 	size_t passthrough_count;
 };
 
-/* Appends text to out with every {{ name }} replaced.  Without items and passthrough the text
- * is copied unchanged.  Adds an error with its place for each unknown name (with the nearest
- * known one), for anything else than a plain name between the braces, for braces that do not close
- * on their line, and for "{%" and "{#".  An unknown name that occurs twice gives two errors.  True if no error was
- * added. */
+/* Something that was not filled in. */
+struct template_mark {
+	struct pos at;
+	const char *message;	/* why */
+	const char *text;	/* what the mark replaces in the text; "": it stays behind the mark */
+	bool placeholder;	/* it looks like a placeholder of the service */
+	bool statement;		/* {% or {# */
+	bool seen;		/* used by placeholders.c: it was found in a tree */
+	bool alone;		/* the statement fills its lines, so that YAML cannot read them */
+};
+
+/* A filled text, with marks where something was not filled in. */
+struct template_text {
+	struct arena *arena;	/* set by the caller, like text, which the caller frees */
+	struct buf text;
+	struct template_mark *marks;
+	size_t count, room;
+};
+
+/* Appends text to out with every {{ name }} replaced.  A mark is made for each unknown name (with the nearest known one),
+ * for a variable without a value, for anything else than a plain name between the braces, for braces that do not close
+ * on their line, and for "{% %}" and "{# #}".  Copied as they are: names in passthrough, {{ 'text' }} without its
+ * braces, what is between {% raw %} and {% endraw %}, {{.Names}} and the like of Go templates, and ${#name}.  An error
+ * is added for {% raw %} without its end.  True if no error was added. */
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
-                   struct buf *out, struct diagnostics *faults);
+                   struct template_text *out, struct diagnostics *faults);
+
+/* The first mark in text, its index and its length; NULL: there is none. */
+const char *template_find_mark(const struct template_text *filled, const char *text, size_t *index, size_t *len);
+/* text with what its marks replace. */
+const char *template_without_marks(const struct template_text *filled, const char *text);
+
+/* Appends text in such a form that filling it gives the same text, here and in the service's own tool. */
+void template_escape(const char *text, struct buf *out);
 
 #endif

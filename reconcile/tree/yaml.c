@@ -30,6 +30,7 @@ struct yaml_reader {
 	const char *bytes;	/* without byte order mark */
 	size_t len;
 	struct diagnostics *faults;
+	bool variables;		/* numbers that are too large are text */
 	struct anchor *anchors;	/* of the document; of one name the newest counts */
 	size_t anchor_count, anchor_room;
 	size_t nodes, text;	/* of the file, to bound both */
@@ -415,6 +416,8 @@ static struct node *read_scalar(struct yaml_reader *r, const yaml_event_t *event
 	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
 			warn_yaml12(r, n);
+		else if (r->variables)
+			n->kind = NODE_TEXT;
 		else
 			diagnostics_add(r->faults, n->at, "found %s", err.msg);
 	} else if (tag) {
@@ -807,13 +810,14 @@ static void indicate_block_indents(struct yaml_reader *r)
 	}
 }
 
-bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
-               struct yaml_docs *out, struct diagnostics *faults)
+static bool read_yaml_file(struct arena *a, const char *name, const char *bytes, size_t len, bool variables,
+                           struct yaml_docs *out, struct diagnostics *faults)
 {
 	size_t errors = faults->errors;
 	size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 	struct yaml_reader r = {
-		.arena = a, .name = name, .bytes = bytes + mark, .len = len - mark, .faults = faults
+		.arena = a, .name = name, .bytes = bytes + mark, .len = len - mark, .faults = faults,
+		.variables = variables,
 	};
 	struct yaml_docs docs = { 0 };
 
@@ -828,4 +832,16 @@ bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
 	yaml_parser_delete(&r.parser);
 	*out = docs;
 	return faults->errors == errors;
+}
+
+bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
+               struct yaml_docs *out, struct diagnostics *faults)
+{
+	return read_yaml_file(a, name, bytes, len, false, out, faults);
+}
+
+bool yaml_read_variables(struct arena *a, const char *name, const char *bytes, size_t len,
+                         struct yaml_docs *out, struct diagnostics *faults)
+{
+	return read_yaml_file(a, name, bytes, len, true, out, faults);
 }

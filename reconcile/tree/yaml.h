@@ -29,6 +29,11 @@ struct yaml_docs {
 bool yaml_read(struct arena *a, const char *name, const char *bytes, size_t len,
                struct yaml_docs *out, struct diagnostics *faults);
 
+/* The same for a file of variables: a number that is too large is read as its text, because it only matters where it is
+ * filled in. */
+bool yaml_read_variables(struct arena *a, const char *name, const char *bytes, size_t len,
+                         struct yaml_docs *out, struct diagnostics *faults);
+
 /* Appends n as a YAML document in block style.  yaml_read() reads the output back as an equal
  * tree, if it is not larger than YAML_MAX_BYTES.  Text of several lines becomes a literal block
  * where YAML allows it. */

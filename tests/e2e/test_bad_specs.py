@@ -23,8 +23,8 @@ REFUSED = {
     "alias-unknown": ("name: *a\n", '1:7: an alias that has no anchor before it: quote what begins with "*" if it is text'),
     "big-number": (step("imageId: 99999999999999999999, command: x"), "3:16: found an integer past 64 bits"),
     "braces": ("name: {{ name }}\nsteps: {}\n",
-               '1:7: found "{{ name }}", a variable without a value: give it with --set or --vars, '
-               "or quote it if the service should get it as it is"),
+               '1:7: unknown variable "name": give it with --set or --vars, or --passthrough name '
+               "(vars_passthrough:) if the service should get it as it is"),
     "colon": ("name: a: b\n", '1:8: found ": " where it cannot stand: quote the text that it is part of, '
                               "or check the indentation"),
     "cron-unquoted": ("name: a\ntriggers: [{cron: * * * * *}]\n",
@@ -202,22 +202,26 @@ specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the servic
     def test_variables_that_nobody_knows(self):
         self.write({"a.yaml": 'name: "{{ nam }}"\nsteps:\n  s: {imageId: 7, command: "{% if x %}{{ a.b }}"}\n'})
         self.assertEqual(self.sync_errors(65, "--set", "name=a", "specs"), """\
-flowsync: error: specs/a.yaml:1:8: unknown variable "nam", did you mean "name"?
-flowsync: error: specs/a.yaml:3:29: found "{%": only "{{ name }}" is supported, no other template syntax
-flowsync: error: specs/a.yaml:3:39: found "{{ a.b }}": expected the name of a variable between the braces
+flowsync: error: specs/a.yaml:1:8: unknown variable "nam", did you mean "name"? Give it with --set or --vars, or \
+--passthrough nam (vars_passthrough:) if the service should get it as it is
+flowsync: error: specs/a.yaml:3:29: found "{%": only "{{ name }}" is supported, no other template syntax; \
+{{ '{%' }} is the text itself
+flowsync: error: specs/a.yaml:3:39: found "{{ a.b }}": expected the name of a variable between the braces, or \
+--passthrough 'a.b' (vars_passthrough:) if the service should get it as it is
 """)
 
     def test_variables_that_cannot_be_read(self):
-        self.write({"a.yaml": GOOD, "vars.txt": "a: [1]\n", "list.txt": "- a\n"})
+        self.write({"a.yaml": GOOD + "---\nname: x{{ a }}\nsteps: {}\n", "vars.txt": "a: [1]\n", "list.txt": "- a\n"})
         for args, sentence in (
                 (("--set", "novalue"), '--set: expected KEY=VALUE, found no "="'),
                 (("--set", "=x"), "--set: expected KEY=VALUE, found no key"),
                 (("--vars", "none.txt"), "none.txt: --vars: cannot be read: No such file or directory"),
-                (("--vars", "specs/vars.txt"), 'specs/vars.txt:1:4: --vars: "a": expected a text, found a list'),
                 (("--vars", "specs/list.txt"), "specs/list.txt:1:1: --vars: expected a mapping of names to texts, "
                                                "found a list")):
             result = self.expect(64, "sync", *args, "specs", endpoint=self.deaf.endpoint)
             self.assertEqual(result.err, f"flowsync: error: {sentence}\n")
+        self.assertIn(':5:8: the variable "a" is a list, which cannot be filled in\n',
+                      self.sync_errors(65, "--vars", "specs/vars.txt", "specs"))
 
 
 class DirectoryTest(RefusedCase):

@@ -215,9 +215,10 @@ class ChoiceTest(SyncCase):
         self.sync("--vars", vars_file / "vars.yaml", "--set", "how=fast=now", specs, env={"WHERE": "here"})
         self.assertEqual(self.service.describe("a")["steps"]["only"]["command"], "make most fast=now here")
 
-    def test_without_variables_the_text_is_taken_as_it_stands(self):
+    def test_without_variables_nothing_is_deployed_unless_it_is_meant(self):
         specs = self.write({"a.yaml": spec("a", '"make {{ what }}"')})
-        self.sync(specs)
+        self.assertIn('unknown variable "what"', self.expect(65, "sync", specs).err)
+        self.sync("--passthrough", "what", specs)
         self.assertEqual(self.service.describe("a")["steps"]["only"]["command"], "make {{ what }}")
 
     def test_a_suspended_workflow_is_left_alone(self):

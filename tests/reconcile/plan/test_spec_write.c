@@ -52,6 +52,11 @@ static const struct {
 	  "{\"id\":12,\"name\":\"n\",\"steps\":{}," NONE ",\"watchers\":[{\"user\":\"u\",\"events\":{\"success\":false},"
 	  "\"id\":\"w\"}]}",
 	  HEAD "name: n\nwatchers:\n  - user: u\n    events: {}\nsteps: {}\n" },
+	{ "braces are written so that they are filled in as themselves, here and in the service's own tool",
+	  "{\"id\":12,\"name\":\"n\"," NONE ",\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":7,"
+	  "\"command\":\"{{ x }} {{.Names}} ${#a}{%\"}}}",
+	  HEAD "name: n\nsteps:\n  s:\n    imageId: 7\n"
+	  "    command: \"{{ '{{' }} x }} {{ '{{' }}.Names}} ${{ '{#' }}a}{{ '{%' }}\"\n" },
 	{ "what is never to be deleted stays so",
 	  "{\"id\":12,\"name\":\"n\",\"steps\":{}," NONE ",\"tags\":[{\"name\":\"flowsync-ops\"},"
 	  "{\"name\":\"flowsync-keep\"}]}",

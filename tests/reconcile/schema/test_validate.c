@@ -242,7 +242,7 @@ static void every_refusal_names_place_field_and_what_was_wanted(void **state)
 		{ TOP("triggers: [{cron: 0 0 12 * * ?}, {cron: 0 15 10 * * ? 2021}, {cron: 0 0 * * *}]"), "" },
 		{ TOP("watchers: [{webhook: {name: n, url: u, payload: \"{a\"}, events: {}}]"),
 		  "warning: s.yaml:1:49: /watchers/0/webhook/payload: expected JSON as text, found text that is not JSON\n" },
-		{ TOP("watchers: [{webhook: {name: n, url: u, payload: '{\"a\": {{b}}}'}, events: {}}]"), "" },
+		{ TOP("watchers: [{webhook: {name: n, url: u, payload: '{\"a\": {{ '{{' }}b}}}'}, events: {}}]"), "" },
 
 		/* all together */
 		{ "nam: n\nsteps: {s: {command: c, imageId: x}}\ntags: 1\n",

@@ -5,10 +5,12 @@
 #include <string.h>
 
 static const struct var items[] = {
-	{ "image", "12" }, { "name", "first" }, { "schedule", "0 1 * * *" }, { "empty", "" },
-	{ "again", "{{ image }}" }, { "lines", "a\nb" }, { "name", "last" },
+	{ .name = "image", .value = "12" }, { .name = "name", .value = "first" },
+	{ .name = "schedule", .value = "0 1 * * *" }, { .name = "empty", .value = "" },
+	{ .name = "again", .value = "{{ image }}" }, { .name = "lines", .value = "a\nb" }, { .name = "name", .value = "last" },
+	{ .name = "regions", .instead = "a list" },
 };
-static const struct var env[] = { { "TOKEN_NAME", "git" }, { "HOME", "/root" } };
+static const struct var env[] = { { .name = "TOKEN_NAME", .value = "git" }, { .name = "HOME", .value = "/root" } };
 static const char *const through[] = { "output", "data.id", "image_url" };
 static const struct vars vars = {
 	items, ARRAY_LEN(items), env, ARRAY_LEN(env), through, ARRAY_LEN(through)
@@ -23,11 +25,15 @@ static void filled(const struct vars *with, const char *text, struct buf *out)
 	char *block = malloc(len ? len : 1);
 
 	memcpy(block, text, len);
-	bool ok = template_fill(with, "t.yaml", block, len, out, &faults);
+	struct template_text filled = { .arena = &a, .text = BUF_TEXT };
+	bool ok = template_fill(with, "t.yaml", block, len, &filled, &faults);
 	free(block);
 	assert_int_equal(ok, faults.errors == 0);
-	if (!ok)
-		buf_reset(out);
+	for (size_t i = 0; i < filled.count; i++)
+		diagnostics_add(&faults, filled.marks[i].at, "%s", filled.marks[i].message);
+	if (!faults.count)
+		buf_adds(out, buf_str(&filled.text));
+	buf_done(&filled.text);
 	for (size_t i = 0; i < faults.count; i++) {
 		const struct diagnostic *f = &faults.items[i];
 		assert_string_equal(f->at.file, "t.yaml");
@@ -57,54 +63,108 @@ static void names_in_braces_are_filled_in(void **state)
 		{ "d: '{{output}}' {{  output }} {{ data.id }}", "d: '{{output}}' {{  output }} {{ data.id }}" },
 		{ "{{ image_url }}", "{{ image_url }}" },
 		{ "{}} }} %} #}", "{}} }} %} #}" },
+		/* the text of the braces themselves */
+		{ "a {{ '{{' }} b {{ \"}}\" }}{{'{%'}}", "a {{ b }}{%" }, { "{{ '{{output}}' }}{{ image }}", "{{output}}12" },
+		{ "{{ '' }}|", "|" },
+		{ "{% raw %}{{ image }} {% if %} {# x #}{% endraw %} {{ image }}", "{{ image }} {% if %} {# x #} 12" },
+		{ "a \n{%- raw -%} \n {{ x }} \t{%- endraw -%} \n b", "a{{ x }}b" },
+		{ "{%raw%} {%endraw%}|{{ image }} {%- raw +%} x{% endraw +%} y", " |12 x y" },
+		/* Go templates, and the shell */
+		{ "docker ps --format '{{.Names}} {{ .State.Status }}'", "docker ps --format '{{.Names}} {{ .State.Status }}'" },
+		{ "{{json .}} {{index .Ports 0}} {{ printf \"%s\" .A }} {{ $x := 1 }} {{/* c */}} {{- .x -}}",
+		  "{{json .}} {{index .Ports 0}} {{ printf \"%s\" .A }} {{ $x := 1 }} {{/* c */}} {{- .x -}}" },
+		{ "{{range $k, $v := .L}}{{if eq .A (len .B)}}{{ image }}{{else}}x{{end}}{{end}}",
+		  "{{range $k, $v := .L}}{{if eq .A (len .B)}}12{{else}}x{{end}}{{end}}" },
+		{ "${#a[@]} ${#b} {#", "${#a[@]} ${#b} {#" }, { "{%d} ${x%%.*} %{http_code}", "{%d} ${x%%.*} %{http_code}" },
 		{ "\xc3\xa9 {{ image }} \xc3\xa9", "\xc3\xa9 12 \xc3\xa9" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_filled(&vars, cases[i].text, cases[i].want);
 }
 
-#define HOW_TO_GIVE	": give it with --set or --vars, " \
-			"or list it under vars_passthrough if the service should get it as it is"
-#define NO_LANGUAGE	": only \"{{ name }}\" is supported, no other template syntax"
+#define PASS(name)	", or --passthrough " name " (vars_passthrough:) if the service should get it as it is"
+#define GIVE(name)	"ive it with --set or --vars" PASS(name)
+#define HOW_TO_GIVE	": g" GIVE("Q")
+#define NO_LANGUAGE(c)	": only \"{{ name }}\" is supported, no other template syntax; {{ '{" c "' }} is the text itself"
+#define EXPECTED(text, name)	"found \"" text "\": expected the name of a variable between the braces" PASS("'" name "'")
+#define UNCLOSED	"found \"{{\" without \"}}\" in the same line; {{ '{{' }} is the text \"{{\""
 
 static void what_cannot_be_filled_in_is_named_with_its_place(void **state)
 {
 	static const struct { const char *text, *faults; } cases[] = {
-		{ "a: {{ imag }}", "1:4 unknown variable \"imag\", did you mean \"image\"?" },
-		{ "x\n\xc3\xa9: {{ xyzzy }}", "2:4 unknown variable \"xyzzy\"" HOW_TO_GIVE },
+		{ "a: {{ imag }}", "1:4 unknown variable \"imag\", did you mean \"image\"? G" GIVE("imag") },
+		{ "x\n\xc3\xa9: {{ xyzzy }}", "2:4 unknown variable \"xyzzy\": g" GIVE("xyzzy") },
 		{ "{{ Q }}{{ Q }}", "1:1 unknown variable \"Q\"" HOW_TO_GIVE "\n"
 		                    "1:8 unknown variable \"Q\"" HOW_TO_GIVE },
-		{ "{{ os_env.HOMES }}", "1:1 the environment has no variable \"HOMES\", did you mean \"HOME\"?" },
-		{ "{{ os_env['X'] }}", "1:1 the environment has no variable \"X\"" },
-		{ "{{ os_env }}", "1:1 unknown variable \"os_env\"" HOW_TO_GIVE },
-		{ "{{ image | int }}", "1:1 found \"{{ image | int }}\": expected the name of a variable between the braces" },
-		{ "{{- image }}", "1:1 found \"{{- image }}\": expected the name of a variable between the braces" },
-		{ "{{ image -}}", "1:1 found \"{{ image -}}\": expected the name of a variable between the braces" },
-		{ "{{ 1a }}", "1:1 found \"{{ 1a }}\": expected the name of a variable between the braces" },
-		{ "{{}}", "1:1 found \"{{}}\": expected the name of a variable between the braces" },
-		{ "{{{ image }}}", "1:1 found \"{{{ image }}\": expected the name of a variable between the braces" },
-		{ "{{ a.b }}", "1:1 found \"{{ a.b }}\": expected the name of a variable between the braces" },
-		{ "{{ os_env.1 }}", "1:1 found \"{{ os_env.1 }}\": expected the name of a variable between the braces" },
-		{ "{{ os_env['X\"] }}", "1:1 found \"{{ os_env['X\"] }}\": expected the name of a variable between the braces" },
-		{ "{{ os_env[''] }}", "1:1 found \"{{ os_env[''] }}\": expected the name of a variable between the braces" },
-		{ "{{ image\n}}", "1:1 found \"{{\" without \"}}\" in the same line" },
-		{ "a {{ b {{ c\n{{", "1:3 found \"{{\" without \"}}\" in the same line\n"
-		                     "2:1 found \"{{\" without \"}}\" in the same line" },
-		{ "a\n  {% if x %}", "2:3 found \"{%\"" NO_LANGUAGE },
-		{ "{# x #}{{ Q }}", "1:1 found \"{#\"" NO_LANGUAGE "\n"
+		{ "{{ regions }}", "1:1 the variable \"regions\" is a list, which cannot be filled in" },
+		{ "{{ os_env.HOMES }}", "1:1 the environment has no variable \"HOMES\", did you mean \"HOME\"? Set it"
+		                        PASS("'os_env.HOMES'") },
+		{ "{{ os_env['X'] }}", "1:1 the environment has no variable \"X\": set it" PASS("'os_env['X']'") },
+		{ "{{ os_env }}", "1:1 unknown variable \"os_env\": g" GIVE("os_env") },
+		{ "{{ image | int }}", "1:1 " EXPECTED("{{ image | int }}", "image | int") },
+		{ "{{ image | default(.5) }}", "1:1 " EXPECTED("{{ image | default(.5) }}", "image | default(.5)") },
+		{ "{{- image }}", "1:1 " EXPECTED("{{- image }}", "- image") },
+		{ "{{ image -}}", "1:1 " EXPECTED("{{ image -}}", "image -") },
+		{ "{{ 1a }}", "1:1 " EXPECTED("{{ 1a }}", "1a") },
+		{ "{{}}", "1:1 " EXPECTED("{{}}", "") },
+		{ "{{{ image }}}", "1:1 " EXPECTED("{{{ image }}", "{ image") },
+		{ "{{ a.b }}", "1:1 " EXPECTED("{{ a.b }}", "a.b") },
+		{ "{{ 'a\\' }}", "1:1 " EXPECTED("{{ 'a\\' }}", "'a\\'") },
+		{ "{{ end }}{{ else }}", "1:1 unknown variable \"end\": g" GIVE("end") "\n"
+		                         "1:10 unknown variable \"else\": g" GIVE("else") },
+		{ "{{ os_env.1 }}", "1:1 " EXPECTED("{{ os_env.1 }}", "os_env.1") },
+		{ "{{ os_env['X\"] }}", "1:1 " EXPECTED("{{ os_env['X\"] }}", "os_env['X\"]") },
+		{ "{{ os_env[''] }}", "1:1 " EXPECTED("{{ os_env[''] }}", "os_env['']") },
+		{ "{{ image\n}}", "1:1 " UNCLOSED },
+		{ "a {{ b {{ c\n{{", "1:3 " UNCLOSED "\n2:1 " UNCLOSED },
+		{ "a\n  {% if x %}", "2:3 found \"{%\"" NO_LANGUAGE("%") },
+		{ "{# x #}{{ Q }}", "1:1 found \"{#\"" NO_LANGUAGE("#") "\n"
 		                    "1:8 unknown variable \"Q\"" HOW_TO_GIVE },
-		{ "{% include 'x' %}", "1:1 found \"{%\"" NO_LANGUAGE },
+		{ "{% include 'x' %}", "1:1 found \"{%\"" NO_LANGUAGE("%") },
+		{ "{% raw %} {% end %}", "1:1 found \"{% raw %}\" without \"{% endraw %}\"" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_filled(&vars, cases[i].text, cases[i].faults);
 }
 
-static void without_variables_text_stays_as_it_is(void **state)
+static void without_variables_the_environment_is_filled_in_and_nothing_is_forgotten(void **state)
 {
 	const struct vars only_env = { .env = env, .env_count = ARRAY_LEN(env) };
-	static const char text[] = "{% x %} {{ a }} {{ os_env.HOME }} {# {{";
 
-	assert_filled(&only_env, text, text);
+	assert_filled(&only_env, "{{ os_env.HOME }} ${#a[@]} {{.Names}}", "/root ${#a[@]} {{.Names}}");
+	assert_filled(&only_env, "{% x %} {{ Q }} {{ os_env.HOME }} {# {{",
+	              "1:1 found \"{%\"" NO_LANGUAGE("%") "\n1:9 unknown variable \"Q\"" HOW_TO_GIVE "\n1:38 " UNCLOSED);
+}
+
+static void marks_give_way_to_what_they_stand_for(void **state)
+{
+	static const char text[] = "a {{ Q }}{{ x['y'] }} {% if \"a\" %}b{# {{ image }} #}";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct diagnostics faults = { .arena = &a };
+	struct template_text out = { .arena = &a, .text = BUF_TEXT };
+	size_t index, len;
+
+	assert_true(template_fill(&vars, "t.yaml", text, strlen(text), &out, &faults));
+	assert_int_equal(out.count, 4);
+	assert_null(strstr(buf_str(&out.text), "{{ Q }}"));
+	assert_non_null(strstr(buf_str(&out.text), "{{ x['y'] }}"));	/* its quotes are YAML's to read */
+	assert_string_equal(template_without_marks(&out, buf_str(&out.text)), text);
+	assert_null(template_find_mark(&out, template_without_marks(&out, buf_str(&out.text)), &index, &len));
+	assert_string_equal(template_without_marks(&out, "\xf3\xb0\xbd\x90" "7\xf3\xb0\xbd\x90"), "\xf3\xb0\xbd\x90" "7\xf3\xb0\xbd\x90");
+	assert_true(out.marks[0].placeholder && !out.marks[0].statement && out.marks[2].statement && !out.marks[2].alone);
+	buf_done(&out.text);
+}
+
+static void what_is_escaped_is_filled_in_as_itself(void **state)
+{
+	static const char *const texts[] = {
+		"", "{", "{{ x }}", "{{{ x }}}", "{{{{", "{{%", "{%raw%}", "${#a}", "{{.Names}} {{ '{{' }} {# x #}", "{{'{%'}}{",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		CLEANUP(buf_done) struct buf escaped = BUF_TEXT;
+		template_escape(texts[i], &escaped);
+		assert_filled(&vars, buf_str(&escaped), texts[i]);
+	}
 }
 
 static void names_that_pass_through_are_enough_to_look_at_braces(void **state)
@@ -112,7 +172,7 @@ static void names_that_pass_through_are_enough_to_look_at_braces(void **state)
 	const struct vars only_through = { .passthrough = through, .passthrough_count = 1 };
 
 	assert_filled(&only_through, "{{ output }}", "{{ output }}");
-	assert_filled(&only_through, "{{ x }}", "1:1 unknown variable \"x\"" HOW_TO_GIVE);
+	assert_filled(&only_through, "{{ Q }}", "1:1 unknown variable \"Q\"" HOW_TO_GIVE);
 }
 
 int main(void)
@@ -120,7 +180,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_in_braces_are_filled_in),
 		cmocka_unit_test(what_cannot_be_filled_in_is_named_with_its_place),
-		cmocka_unit_test(without_variables_text_stays_as_it_is),
+		cmocka_unit_test(without_variables_the_environment_is_filled_in_and_nothing_is_forgotten),
+		cmocka_unit_test(marks_give_way_to_what_they_stand_for),
+		cmocka_unit_test(what_is_escaped_is_filled_in_as_itself),
 		cmocka_unit_test(names_that_pass_through_are_enough_to_look_at_braces),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
