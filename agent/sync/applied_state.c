@@ -75,7 +75,7 @@ static const struct node *applied_state_matching_body(const struct search *s, st
 	if (!older)
 		return NULL;
 	mask_mark(a, older->body, s->memory->mask);
-	return strcmp(digest_body(a, older->body), s->digest) == 0 ? older->body : NULL;
+	return spec_body_of_digest(a, older, s->digest);
 }
 
 /* An older version may be invalid; what can be read of it is used.  Only the spec's own names are looked up: what was

@@ -12,7 +12,7 @@ struct walk {
 	struct arena *arena;
 	const char *name;		/* of the workflow */
 	const struct node *ignore;
-	const struct node *record, *sealed;
+	const struct node *record, *sealed, *other;
 	bool hidden;			/* fields that the service hides are compared with the record */
 	bool whole;
 	const struct node *resources;
@@ -49,23 +49,26 @@ static struct node *value_to_show(struct walk *w, const struct diff_place *at, c
 
 /* The values of both sealed bodies at path, or at the first list on the way: items of lists have no place of their own
  * in a record. */
-struct pair { const struct node *before, *now; bool in_list; };
+struct pair { const struct node *before, *now, *other; bool in_list; };
 
 static struct pair pair_at(const struct walk *w, const struct path *path)
 {
 	if (!path->up)
-		return (struct pair){ w->record, w->sealed, false };
+		return (struct pair){ w->record, w->sealed, w->other, false };
 	struct pair above = pair_at(w, path->up);
 	if (above.in_list || !path->key)
-		return (struct pair){ above.before, above.now, true };
-	return (struct pair){ node_get(above.before, path->key), node_get(above.now, path->key), false };
+		return (struct pair){ above.before, above.now, above.other, true };
+	return (struct pair){ node_get(above.before, path->key), node_get(above.now, path->key),
+	                      node_get(above.other, path->key), false };
 }
 
 static bool is_as_recorded(const struct walk *w, const struct path *path)
 {
 	struct pair p = pair_at(w, path);
 
-	return p.before && p.now ? node_equal(p.before, p.now) : p.before == p.now;
+	if (!p.before || !p.now)
+		return p.before == p.now;
+	return node_equal(p.before, p.now) || (p.other && node_equal(p.before, p.other));
 }
 
 static enum reason reason_of(const struct walk *w, const struct path *path)
@@ -539,7 +542,7 @@ void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff
 	struct diff_place root = { .field = &workflow_field, .kind = ALL_KINDS };
 	struct walk w = {
 		.arena = a, .name = sides->name, .ignore = sides->ignore, .record = sides->record,
-		.sealed = sides->sealed, .hidden = true, .whole = sides->whole,
+		.sealed = sides->sealed, .other = sides->other, .hidden = true, .whole = sides->whole,
 		.resources = sides->resources, .out = &result,
 	};
 

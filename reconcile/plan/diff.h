@@ -57,6 +57,7 @@ struct diff_sides {
 	 * the record has is removed, and fields that the service hides are compared with the record;
 	 * without one, hidden fields are written once. */
 	const struct node *record, *sealed;	/* record NULL: not known */
+	const struct node *other;	/* the declared body in its other reading, sealed; NULL: the same */
 	bool whole;			/* undeclared keys are removed, too (--undeclared remove) */
 	const struct node *resources;	/* the service's default resource, which is not removed; NULL: not known */
 };

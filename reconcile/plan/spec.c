@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 #include "reconcile/schema/normalise.h"
 #include "reconcile/schema/placeholders.h"
@@ -162,6 +163,14 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	if (!found && whole)
 		return diagnostics_add(faults, file, "the file is empty: expected a workflow");
 	return faults->errors == before;
+}
+
+const struct node *spec_body_of_digest(struct arena *a, const struct spec *spec, const char *digest)
+{
+	if (strcmp(digest_body(a, spec->body), digest) == 0)
+		return spec->body;
+	const struct node *other = normalise_other_reading(a, spec->body);
+	return other && strcmp(digest_body(a, other), digest) == 0 ? other : NULL;
 }
 
 /* ---- all documents together ---- */

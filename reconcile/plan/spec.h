@@ -39,6 +39,9 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
  * the places in ignore (NULL: none): such a text is not the secret, and is never sent.  True if no error was added. */
 bool spec_check_masked(const struct node *body, const struct node *ignore, struct diagnostics *faults);
 
+/* The body of the spec, in that reading whose digest_body() is digest; NULL: no reading has it. */
+const struct node *spec_body_of_digest(struct arena *a, const struct spec *spec, const char *digest);
+
 /* Checks all specs together: adds an error for two specs of one name (with both places), and for a renamed_from that
  * another spec declares or claims, too.  True if no error was added. */
 bool specs_check(const struct specs *specs, struct diagnostics *faults);

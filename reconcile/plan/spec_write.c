@@ -342,6 +342,16 @@ static struct node *make_document(struct spec_writer *w, const struct node *body
 	return out;
 }
 
+/* The last newline of a file is no part of it: a text that ends the file with one needs another. */
+static void end_file(const struct node *last, struct buf *text)
+{
+	while (last->count)
+		last = last->entries[last->count - 1].value;
+	size_t len = last->kind == NODE_TEXT ? strlen(last->text) : 0;
+	if (len && last->text[len - 1] == '\n')
+		buf_addc(text, '\n');
+}
+
 /* Checks the text: a workflow of the service may not be a valid spec, or may be too large for a file. */
 static bool plans_nothing(struct arena *a, const struct node *observed, const struct buf *text,
                            struct err *err)
@@ -377,7 +387,9 @@ bool spec_write(struct arena *a, const struct node *described, const char *endpo
 	const struct node *body = keep_value(&w, &root, order_value(a, &workflow_field, observed, ALL_KINDS));
 
 	add_head(&w, described, endpoint, marker.owner, &text);
-	yaml_write(make_document(&w, body, marker.keep), &text);
+	const struct node *document = make_document(&w, body, marker.keep);
+	yaml_write(document, &text);
+	end_file(document, &text);
 	template_escape(buf_str(&text), &escaped);
 	if (!plans_nothing(a, observed, &escaped, err))
 		return false;

@@ -59,12 +59,14 @@ bool task_plan_has_status(const struct node *described, const char *word)
 const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
 {
 	struct node *observed = digest_ordered(&t->arena, t->call.answer);
+	const struct node *other = normalise_other_reading(&t->arena, t->spec->body);
 
 	mask_mark(&t->arena, observed, t->cycle->options.mask);
 	diff_three_way(&t->arena, &(struct diff_sides){
 		.name = t->spec->name, .declared = normalise(&t->arena, t->spec->body),
 		.observed = observed, .ignore = t->spec->ignore,
-		.record = record, .sealed = task_record_seal(t, t->spec->body), .whole = t->cycle->options.whole,
+		.record = record, .sealed = task_record_seal(t, t->spec->body),
+		.other = other ? task_record_seal(t, other) : NULL, .whole = t->cycle->options.whole,
 		.resources = t->cycle->resources.answer,
 	}, out);
 	return observed;
@@ -90,7 +92,7 @@ static const char *likely_settled_tag(struct workflow_task *t, const struct owne
                                       const struct settlement *parts)
 {
 	const char *now = settled_digest_of(&t->arena, parts);
-	bool same_spec = m->body && strcmp(m->body, digest_body(&t->arena, t->spec->body)) == 0;
+	bool same_spec = m->body && spec_body_of_digest(&t->arena, t->spec, m->body);
 
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }

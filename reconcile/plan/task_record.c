@@ -91,8 +91,9 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 		return intent->body;
 	if (!m->body)
 		return NULL;
-	if (strcmp(digest_body(&t->arena, t->spec->body), m->body) == 0)
-		return task_record_seal(t, t->spec->body);
+	const struct node *same = spec_body_of_digest(&t->arena, t->spec, m->body);
+	if (same)
+		return task_record_seal(t, same);
 	older = memory->recall ? memory->recall(memory->context, &t->arena, t->spec, m->body) : NULL;
 	return older ? task_record_seal(t, older) : NULL;
 }
@@ -152,19 +153,23 @@ void task_record_refused(struct workflow_task *t)
 		memory->withdraw(memory->context, &(struct applied_intent){ .name = t->spec->name, .digest = digest });
 }
 
-void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
+static void write_record(struct workflow_task *t, const char *digest, const struct node *habits, bool paused)
 {
 	/* Until it was described a new workflow may be shown late, also after this cycle. */
 	bool over = t->state != STATE_CREATING;
 
-	if (!t->cycle->memory.keep)
-		return;
 	keep_record(t, &(struct applied_record){
-		.name = t->spec->name, .id = t->step->id, .digest = digest_body(&t->arena, t->spec->body),
+		.name = t->spec->name, .id = t->step->id, .digest = digest,
 		.body = body_to_record(t), .settled = habits, .paused = paused,
 	}, over);
 	forget_old_name(t, t->old_name);
 	forget_old_name(t, t->spec->renamed_from);
+}
+
+void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
+{
+	if (t->cycle->memory.keep)
+		write_record(t, digest_body(&t->arena, t->spec->body), habits, paused);
 }
 
 /* The workflow is still, or again, paused: a resume from now on is meant. */
@@ -183,12 +188,11 @@ void task_record_refresh(struct workflow_task *t)
 {
 	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
 	const struct applied_record *r = task_record_find(t);
-	const char *digest = digest_body(&t->arena, t->spec->body);
-	bool known = is_of_this_workflow(t, r) && strcmp(r->digest, digest) == 0;
+	bool known = is_of_this_workflow(t, r) && m.body && strcmp(r->digest, m.body) == 0;
 
 	/* Without a record, what stands on the workflow is enough to begin it again. */
-	if (t->marked && m.body && strcmp(m.body, digest) == 0 && !known)
-		task_record_write(t, settled_list(&t->arena, &t->parts), false);
+	if (t->cycle->memory.keep && t->marked && m.body && !known && spec_body_of_digest(&t->arena, t->spec, m.body))
+		write_record(t, m.body, settled_list(&t->arena, &t->parts), false);
 	else
 		end_pause(t);
 }

@@ -8,7 +8,8 @@
 #include "reconcile/tree/node.h"
 
 enum field_type {
-	FIELD_BOOL, FIELD_INT, FIELD_NUMBER, FIELD_TEXT,
+	FIELD_BOOL, FIELD_INT, FIELD_NUMBER,
+	FIELD_TEXT,	/* where it ends its file, one newline at its end does not count: normal_scalars_equal() */
 	FIELD_OBJECT,	/* a map with known keys: fields */
 	FIELD_MAP,	/* a map with free keys: fields is the one row of its values */
 	FIELD_LIST,	/* fields is the one row of its items */

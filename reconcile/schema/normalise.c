@@ -164,6 +164,26 @@ struct node *normalise_request(struct arena *a, const struct node *body)
 	return normalise_as(a, FORM_REQUEST, body);
 }
 
+/* ---- the last newline of a file ---- */
+
+static struct node *find_end_of_file(struct node *n)
+{
+	struct node *found = n->ends_file ? n : NULL;
+
+	for (size_t i = n->count; !found && i-- > 0; )
+		found = find_end_of_file(n->entries[i].value);
+	return found;
+}
+
+struct node *normalise_other_reading(struct arena *a, const struct node *declared)
+{
+	if (!find_end_of_file((struct node *)declared))
+		return NULL;
+	struct node *out = node_copy(a, declared), *text = find_end_of_file(out);
+	text->text = arena_printf(a, "%s\n", text->text);
+	return out;
+}
+
 /* ---- fields of other types of steps ---- */
 
 struct own_fields {
@@ -244,6 +264,13 @@ static bool same_but_spaces(const char *x, const char *y)
 	}
 }
 
+static bool same_but_last_newline(const char *x, const char *y)
+{
+	size_t x_len = strlen(x), y_len = strlen(y), common = x_len < y_len ? x_len : y_len;
+
+	return memcmp(x, y, common) == 0 && strcmp(x_len < y_len ? y + common : x + common, "\n") == 0;
+}
+
 static bool is_number_node(const struct node *n)
 {
 	return n->kind == NODE_INT || n->kind == NODE_REAL;
@@ -260,5 +287,8 @@ bool normal_scalars_equal(const struct field *f, const struct node *x, const str
 		return same_but_spaces(x->text, y->text);
 	if (is_number_node(x) && is_number_node(y) && x->kind != y->kind)		/* 10 and 10.0 */
 		return number_value(x) == number_value(y);
+	if (f && f->type == FIELD_TEXT && (x->ends_file || y->ends_file) && x->kind == NODE_TEXT &&
+	    y->kind == NODE_TEXT && same_but_last_newline(x->text, y->text))
+		return true;
 	return node_equal(x, y);
 }

@@ -28,8 +28,12 @@ struct node *normalise_request(struct arena *a, const struct node *body);
  * step (contract, 2.7 G).  faults (NULL: none) gets a warning for each. */
 struct node *normalise_own_fields(struct arena *a, const struct node *body, struct diagnostics *faults);
 
+/* A declared body as flowsync read it while the last newline of a file was part of the file; NULL: that is the same, as
+ * no text of it ends its file.  Records and tags may be of that reading. */
+struct node *normalise_other_reading(struct arena *a, const struct node *declared);
+
 /* True if the two scalars are the same value of field f (NULL: unknown field): equal, or 10 and 10.0, or sizes that
- * differ in spaces. */
+ * differ in spaces, or texts of which one ends its file and that differ in one newline at the end. */
 bool normal_scalars_equal(const struct field *f, const struct node *x, const struct node *y);
 
 #endif

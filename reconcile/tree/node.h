@@ -29,6 +29,7 @@ struct node {
 	int64_t integer;	/* NODE_INT */
 	double real;		/* NODE_REAL */
 	const char *text;	/* NODE_TEXT: the text; NODE_RAW: the JSON; other scalars: as it was written, or NULL */
+	bool ends_file;		/* NODE_TEXT: a block of YAML that ends its file, whose last newline is none of the text */
 	bool secret;		/* masked whatever the field table says: mask_mark() */
 	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
 	size_t count, room;

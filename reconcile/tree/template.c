@@ -418,11 +418,21 @@ static void fill_next_mark(struct filler *f)
 		copy_text(f, f->at + 1);
 }
 
+/* The length of text without one newline at its end. */
+static size_t length_without_last_newline(const char *text, size_t len)
+{
+	bool newline = len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r');
+
+	if (newline && text[--len] == '\n' && len > 0 && text[len - 1] == '\r')
+		len--;
+	return len;
+}
+
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
                    struct template_text *out, struct diagnostics *faults)
 {
 	struct filler f = {
-		.vars = vars, .at = text, .end = text + len, .pos = { file, 1, 1 },
+		.vars = vars, .at = text, .end = text + length_without_last_newline(text, len), .pos = { file, 1, 1 },
 		.out = out, .faults = faults,
 	};
 	size_t errors = faults->errors;

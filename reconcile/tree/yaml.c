@@ -402,6 +402,22 @@ static void read_tagged(struct yaml_reader *r, struct node *n, const char *tag)
 		report_tag(r, n->at, tag);
 }
 
+static bool is_block(const yaml_event_t *event)
+{
+	yaml_scalar_style_t style = event->data.scalar.style;
+
+	return style == YAML_LITERAL_SCALAR_STYLE || style == YAML_FOLDED_SCALAR_STYLE;
+}
+
+static bool ends_file(struct yaml_reader *r, yaml_mark_t mark)
+{
+	size_t offset = offset_of_mark(r, mark);
+
+	while (offset < r->len && strchr(" \t\r\n", r->bytes[offset]))
+		offset++;
+	return offset >= r->len;
+}
+
 static struct node *read_scalar(struct yaml_reader *r, const yaml_event_t *event)
 {
 	struct node *n = new_yaml_node(r, NODE_TEXT, event->start_mark);
@@ -423,6 +439,7 @@ static struct node *read_scalar(struct yaml_reader *r, const yaml_event_t *event
 	} else if (tag) {
 		read_tagged(r, n, tag);
 	}
+	n->ends_file = is_block(event) && ends_file(r, event->end_mark);
 	return add_anchor(r, event->data.scalar.anchor, n, false) ? n : NULL;
 }
 

@@ -57,6 +57,14 @@ static const struct {
 	  "\"command\":\"{{ x }} {{.Names}} ${#a}{%\"}}}",
 	  HEAD "name: n\nsteps:\n  s:\n    imageId: 7\n"
 	  "    command: \"{{ '{{' }} x }} {{ '{{' }}.Names}} ${{ '{#' }}a}{{ '{%' }}\"\n" },
+	{ "a text that ends the file with a newline gets another, which is the file's",
+	  "{\"id\":12,\"name\":\"n\"," NONE ",\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":7,"
+	  "\"command\":\"a\\nb\\n\"}}}",
+	  HEAD "name: n\nsteps:\n  s:\n    imageId: 7\n    command: |\n      a\n      b\n\n" },
+	{ "a text that ends the file without one gets none",
+	  "{\"id\":12,\"name\":\"n\"," NONE ",\"steps\":{\"s\":{\"type\":\"standard\",\"imageId\":7,"
+	  "\"command\":\"a\\nb\"}}}",
+	  HEAD "name: n\nsteps:\n  s:\n    imageId: 7\n    command: |-\n      a\n      b\n" },
 	{ "what is never to be deleted stays so",
 	  "{\"id\":12,\"name\":\"n\",\"steps\":{}," NONE ",\"tags\":[{\"name\":\"flowsync-ops\"},"
 	  "{\"name\":\"flowsync-keep\"}]}",

@@ -174,9 +174,31 @@ static void an_update_loses_what_its_steps_cannot_have(void **state)
 	}
 }
 
+static void where_a_text_ends_its_file_one_newline_does_not_count(void **state)
+{
+	static const struct { const char *x, *y; bool equal; } pairs[] = {
+		{ "\"a\"", "\"a\\n\"", true }, { "\"a\\n\"", "\"a\\n\\n\"", true }, { "\"\"", "\"\\n\"", true },
+		{ "\"a\"", "\"a\\n\\n\"", false }, { "\"a\"", "\"b\\n\"", false }, { "\"a\"", "\"a \"", false },
+		{ "\"a\"", "\"\\na\"", false }, { "\"1\"", "1", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct field text = { "x", FIELD_TEXT };
+		struct node *x = tree_json(&a, pairs[i].x), *y = tree_json(&a, pairs[i].y);
+
+		assert_false(normal_scalars_equal(&text, x, y));
+		x->ends_file = true;
+		assert_int_equal(normal_scalars_equal(&text, x, y), pairs[i].equal);
+		assert_int_equal(normal_scalars_equal(&text, y, x), pairs[i].equal);
+		assert_true(normal_scalars_equal(&text, x, x));
+		assert_false(normal_scalars_equal(NULL, x, y));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(where_a_text_ends_its_file_one_newline_does_not_count),
 		cmocka_unit_test(an_update_loses_what_its_steps_cannot_have),
 		cmocka_unit_test(each_form_is_as_its_header_says),
 		cmocka_unit_test(normalising_twice_is_normalising_once),

@@ -52,10 +52,13 @@ static void assert_filled(const struct vars *with, const char *text, const char 
 static void names_in_braces_are_filled_in(void **state)
 {
 	static const struct { const char *text, *want; } cases[] = {
-		{ "", "" }, { "a: 1\n", "a: 1\n" }, { "{", "{" }, { "a: {b: {c: 1}}", "a: {b: {c: 1}}" },
-		{ "i: {{ image }}\n", "i: 12\n" }, { "{{image}}", "12" }, { "{{\timage  }}{{image}}", "1212" },
+		{ "", "" }, { "a: 1\n", "a: 1" }, { "{", "{" }, { "a: {b: {c: 1}}", "a: {b: {c: 1}}" },
+		{ "i: {{ image }}\n", "i: 12" }, { "{{image}}", "12" }, { "{{\timage  }}{{image}}", "1212" },
 		{ "{{ name }}", "last" },
 		{ "[{{ empty }}]", "[]" },
+		/* one newline at the end is none of the file */
+		{ "a\n\n", "a\n" }, { "a\r\n", "a" }, { "a\r", "a" }, { "\n", "" }, { "a\n ", "a\n " }, { "a\n\r\n", "a\n" },
+		{ "{{ lines }}\n", "a\nb" },
 		{ "{{ again }}", "{{ image }}" },	/* once, not again */
 		{ "{{ lines }}", "a\nb" },
 		{ "# {{ image }}", "# 12" },

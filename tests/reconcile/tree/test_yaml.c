@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "tests/tree.h"
 
 static const char *name = "w.yaml";
 
@@ -71,6 +72,37 @@ static void documents_become_trees(void **state)
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		assert_outcome(cases[i].text, cases[i].json);
+}
+
+static void a_block_that_ends_its_file_is_known(void **state)
+{
+	static const struct { const char *text; bool ends; } cases[] = {
+		{ "a: |\n  x", true }, { "a: |\n  x\n", true }, { "a: |-\n  x\n \n", true }, { "a: >+\n  x\n\n", true },
+		{ "b: c\na: |\n  \xc3\xa9\xc3\xa9", true }, { "a: |\n  x\nb: c", false }, { "a: |\n  x\n# c", false },
+		{ "a: |\n  x\n---\nb: c", false }, { "a: x", false }, { "a: \"x\"", false }, { "a: 'x\n\n  y'\n", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct diagnostics faults = { .arena = &a };
+		struct yaml_docs docs;
+
+		assert_true(yaml_read(&a, "w.yaml", cases[i].text, strlen(cases[i].text), &docs, &faults));
+		if (node_get(docs.root[0], "a")->ends_file != cases[i].ends)
+			fail_msg("%s", cases[i].text);
+	}
+}
+
+static void a_variable_may_be_any_number(void **state)
+{
+	static const char text[] = "a: 123456789012345678901234567890\nb: 1.0e+999\nc: 12\n";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct diagnostics faults = { .arena = &a };
+	struct yaml_docs docs;
+
+	assert_false(yaml_read(&a, "w.yaml", text, strlen(text), &docs, &faults));
+	faults = (struct diagnostics){ .arena = &a };
+	assert_true(yaml_read_variables(&a, "w.yaml", text, strlen(text), &docs, &faults));
+	assert_string_equal(tree_text(&a, docs.root[0]), "{\"a\":\"123456789012345678901234567890\",\"b\":\"1.0e+999\",\"c\":12}");
 }
 
 static void keys_that_are_no_text_become_their_json_text(void **state)
@@ -505,6 +537,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documents_become_trees),
+		cmocka_unit_test(a_block_that_ends_its_file_is_known),
+		cmocka_unit_test(a_variable_may_be_any_number),
 		cmocka_unit_test(keys_that_are_no_text_become_their_json_text),
 		cmocka_unit_test(known_tags_are_obeyed),
 		cmocka_unit_test(other_tags_are_refused),
