@@ -322,6 +322,9 @@ static bool import_open(struct import *im, struct err *err)
 
 	if (!im->dir)
 		return err_usage(err, "no directory is given: flowsync import --out DIR");
+	if (strcmp(im->dir, "-") == 0)
+		return err_usage(err, "--out -: import writes a directory of files, not to stdout; ./- is a directory of that "
+		                 "name");
 	if (!import_check_directory(im->dir, err) ||
 	    !connection_open(ctx, (unsigned)ctx->settings->concurrency, &im->connection, err))
 		return false;

@@ -403,6 +403,11 @@ static bool cmd_logs_print_lines(struct execution_client *run, struct execution_
 	       execution_client_read_logs(run, details, &lines, err);
 }
 
+static bool cmd_logs_goes_to_stdout(const char *file)
+{
+	return strcmp(file, "-") == 0;
+}
+
 static bool cmd_logs_write_file(struct execution_client *run, struct execution_log_reader *log, const char *path,
                                 struct err *err)
 {
@@ -469,6 +474,11 @@ static bool cmd_logs_fetch_download(struct workflow_session *session, const char
 		*err = op.err;
 		return false;
 	}
+	if (cmd_logs_goes_to_stdout(file)) {
+		/* A failed write is reported at the end, as any other to stdout. */
+		fwrite(answer.body, 1, answer.len, session->ctx->out);
+		return true;
+	}
 	return file_replace(op.arena, file, answer.body, answer.len, 0600, err) || err_wrap(err, "write %s", file);
 }
 
@@ -514,7 +524,7 @@ static bool cmd_logs_show(struct execution_client *run, struct err *err)
 		return cmd_logs_print_document(run, one, err);
 	if (s->out && s->step && !s->follow)
 		return cmd_logs_download(run, s->step, s->out, err);
-	if (s->out)
+	if (s->out && !cmd_logs_goes_to_stdout(s->out))
 		return cmd_logs_write_file(run, one, s->out, err);
 	return cmd_logs_print_lines(run, one, run->session->ctx->out, err);
 }
@@ -536,7 +546,8 @@ const struct command cmd_workflow_logs = {
 	.arguments = "ID|NAME [EXECUTION]",
 	.summary = "show the output of the steps of an execution",
 	.help = "Shows the output of all steps of an execution, or of the one that --step names.  --out writes\n"
-	        "these lines to a file; with --step the file is the one that the service offers for download.\n"
+	        "these lines to a file (\"-\": stdout); with --step the file is the one that the service offers for\n"
+	        "download.\n"
 	        "With -o json or yaml all pages are joined.  EXECUTION is an ID, the beginning of one, or latest\n"
 	        "(the default).",
 	.least = 1,

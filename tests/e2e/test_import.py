@@ -148,6 +148,7 @@ class LocalImportTest(ImportCase):
     def test_a_place_that_is_none(self):
         (self.tmp / "file").touch()
         self.assertIn("no directory is given", self.expect(64, "import").err)
+        self.assertIn("--out -: import writes a directory of files", self.expect(64, "import", "--out", "-").err)
         self.assertIn("--out file: expected a directory, found a file", self.expect(64, "import", "--out", "file").err)
         self.assertIn("Not a directory", self.expect(64, "import", "--out", "file/below", "-o", "json").out)
 

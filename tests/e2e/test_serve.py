@@ -389,7 +389,7 @@ class ServeTest(ServiceCase):
                     args = ["--listen", "127.0.0.1:0", *args]
                 result = self.serve(*args, code=code)
                 self.assertIn(sentence, result.err)
-                self.assertEqual(result.err.count("\n"), 1, result.err)
+                self.assertRegex(result.err, r"\A\d{4}-\d\d-\d\dT[0-9:.]{12}Z flowsync: error: [^\n]+\n\Z")
 
         exposed.write_text(self.secret("exposed"))
         exposed.chmod(0o644)

@@ -522,6 +522,10 @@ class LogsTest(PeerCase):
                 result = self.workflow("logs", "1", run, "--step", "get", "--out", "log.txt", code=1, endpoint=fake.endpoint)
                 self.assertEqual(result.err, f"flowsync: error: {sentence}\n")
         self.assertEqual((self.tmp / "log.txt").read_text(), "step get ran\nline 1\nline 2\n")
+        whole = self.workflow("logs", "night", run, "--step", "get", "--out", "-").out
+        self.assertEqual(whole, "step get ran\nline 1\nline 2\n")
+        self.assertEqual(self.workflow("logs", "night", run, "--out", "-").out, self.workflow("logs", "night", run).out)
+        self.assertFalse((self.tmp / "-").exists())
 
     def test_what_cannot_be_written(self):
         run = self.run_id()
