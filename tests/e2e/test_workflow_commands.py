@@ -123,7 +123,9 @@ out    export  query, send  t
     def test_who_is_not_found(self):
         for command in ("describe", "delete", "pause", "resume"):
             self.assertEqual(self.refused(1, command, "hell"), 'the service has no workflow called "hell"')
-            self.assertEqual(self.refused(1, command, "99"), f"{command} workflow 99: the service answered 404 "
+            # A delete looks first whose the workflow is.
+            operation = "describe" if command == "delete" else command
+            self.assertEqual(self.refused(1, command, "99"), f"{operation} workflow 99: the service answered 404 "
                                                              "(not found): workflow 99 is not found")
 
     def test_who_is_meant_when_two_have_the_name(self):
