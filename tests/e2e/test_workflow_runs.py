@@ -672,7 +672,7 @@ class TableTest(PeerCase):
                 told.setdefault(command, set()).update(re.findall(r"--[a-z-]+", rest))
         commands = re.findall(r"^  ([a-z-]+) .*$", self.expect(0, "workflow", "--help").out.split("commands:")[1], re.M)
         self.assertEqual(sorted(told), sorted(commands))
-        general = {"--set", "--vars", "--sync", "--output", "--show-masked"}
+        general = {"--set", "--vars", "--passthrough", "--sync", "--output", "--show-masked"}
         for command in commands:
             own = self.workflow(command, "--help").out.split("global options:")[0]
             options = set(re.findall(r"^ .*?(--[a-z-]+)", own, re.M)) - general
