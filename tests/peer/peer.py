@@ -525,7 +525,7 @@ class Peer:
         if rate and count % rate == 0:
             raise Refused(429, "too many requests", {"Retry-After": "1"})
         if flaky and count % flaky == 0 and count // flaky % 2 == 0:
-            raise Refused(503, "not now")
+            raise Refused(503, "not now", {"Retry-After": "0"})   # without it the answer to a create is lost
         if not headers.get("Content-Type", "").startswith("application/json"):
             self.complaints.append(f"{request.method} {request.path}: no Content-Type: application/json")
         if isinstance(request.body, ValueError):
