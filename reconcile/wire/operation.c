@@ -174,7 +174,7 @@ static bool is_workflow(struct operation_call *call)
 	return true;
 }
 
-static bool is_blank(const struct answer *answer)
+static bool is_blank_answer(const struct answer *answer)
 {
 	return answer->failure == FAILURE_NONE && !answer->body[strspn(answer->body, " \t\r\n")];
 }
@@ -191,7 +191,7 @@ static bool confirms_delete(struct operation_call *call, const struct answer *an
 	struct node *n;
 	struct err why;
 
-	return is_blank(answer) || (json_read(call->op.arena, answer->body, answer->len, &n, &why) &&
+	return is_blank_answer(answer) || (json_read_answer(call->op.arena, answer->body, answer->len, &n, &why) &&
 	                            n->kind == NODE_MAP && !n->count);
 }
 
@@ -251,7 +251,7 @@ static enum task_next operation_call_step(struct task *task, const struct answer
 		return handle_look_for_deleted(call, answer, next);
 	if (call->request.operation == OP_DELETE)
 		return handle_delete(call, answer, next);
-	bool may_be_blank = !call->want_json && is_blank(answer);
+	bool may_be_blank = !call->want_json && is_blank_answer(answer);
 	bool ok = operation_read(&call->op, &call->request, answer, may_be_blank ? NULL : &call->answer);
 	return finish_call(call, ok && (call->request.operation != OP_DESCRIBE || is_workflow(call)));
 }
