@@ -167,8 +167,11 @@ static void start_applying(struct cycle *c)
 static void list_again(struct cycle *c)
 {
 	begin_phase(c, CYCLE_LIST_AGAIN);
-	if (!duplicates_request(c))
-		c->phase = CYCLE_DUPLICATES;
+	if (duplicates_request(c))
+		return;
+	begin_phase(c, CYCLE_DUPLICATES);
+	if (c->readings_again)
+		duplicates_resolve(c);
 }
 
 /* "Deletes wait while a create or a rename of this cycle has not succeeded" (design, 6.1): a workflow that looks
@@ -326,11 +329,8 @@ bool cycle_advance(struct cycle *c)
 			start_applying(c);
 		break;
 	case CYCLE_APPLY:
-		list_again(c);
-		break;
 	case CYCLE_LIST_AGAIN:
-		begin_phase(c, CYCLE_DUPLICATES);
-		duplicates_resolve(c);
+		list_again(c);
 		break;
 	case CYCLE_DUPLICATES:
 		start_deleting(c);

@@ -70,6 +70,7 @@ struct cycle {
 	struct operation_list list;
 	struct operation_list again;	/* after the creates */
 	struct arena again_arena;
+	unsigned readings_again;
 	struct operation_call resources;	/* the default resource; requested with options.whole */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;

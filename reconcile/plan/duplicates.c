@@ -6,16 +6,35 @@
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/workflow_task.h"
 
-bool duplicates_request(struct cycle *c)
+static size_t count_created(const struct cycle *c, bool listed_alone)
 {
-	bool created = false;
+	size_t count = 0;
 
 	for (size_t i = 0; i < c->count; i++)
-		created |= c->tasks[i].created.id != 0;
-	if (!created)
+		count += c->tasks[i].created.id && (!listed_alone || operation_list_has(&c->again, c->tasks[i].created.id));
+	return count;
+}
+
+/* A list that does not show ours yet may hide those of other runs as well. */
+static bool lags(const struct cycle *c)
+{
+	return count_created(c, true) < count_created(c, false);
+}
+
+bool duplicates_request(struct cycle *c)
+{
+	int64_t wait = 0;
+
+	if (!count_created(c, false))
 		return false;
+	if (c->readings_again && (!c->again.op.ok || !lags(c) || c->dispatch->stop ||
+	                          !(wait = operation_pause(c->readings_again - 1, CREATE_LOOK_MS))))
+		return false;
+	c->readings_again++;
+	arena_free(&c->again_arena);
 	operation_list_init(&c->again, &c->again_arena);
 	c->again.dispatch = c->dispatch;
+	c->again.wait_ms = wait;
 	dispatch_add(c->dispatch, &c->again.op.task);
 	c->to_do++;
 	return true;
@@ -91,16 +110,17 @@ static void warn_of_unknown(struct cycle *c)
 
 	if (c->dispatch->unauthorised || c->forbade)
 		return;
+	bool read = list->op.ok && !list->changing;
 	diagnostics_warn(c->faults, (struct pos){ 0 }, "it is unknown whether another run created the same workflows: %s",
-	                 list->op.err.msg);
-	c->report->verdict.deferred = true;
+	                 read ? "the list does not show ours yet" : list->op.err.msg);
+	c->report->verdict.deferred |= !read && !c->dispatch->stop;	/* a stop has its own exit code */
 }
 
 void duplicates_resolve(struct cycle *c)
 {
 	struct operation_list *list = &c->again;
 
-	if (!list->op.ok || list->changing)
+	if (!list->op.ok || list->changing || lags(c))
 		warn_of_unknown(c);
 	if (list->count)
 		qsort(list->items, list->count, sizeof *list->items, order_listed_names);

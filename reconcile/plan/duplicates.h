@@ -5,7 +5,8 @@
 
 #include "reconcile/plan/cycle.h"
 
-/* Starts to read the list again; false: this cycle created nothing. */
+/* Starts to read the list again; to be called when the dispatcher is idle.  False: this cycle created nothing, or the list
+ * was read, and shows all that was created or will not in time: a list that lags is read again with growing pauses. */
 bool duplicates_request(struct cycle *cycle);
 
 /* Starts a task for each workflow that this list shows twice. */

@@ -134,8 +134,6 @@ static enum task_event assess_delete(struct workflow_task *t)
 
 /* ---- duplicates: another run created the workflow as well ---- */
 
-enum { AWAIT_TRIES = 3 };
-
 /* Why the workflow that was just described counts as another's; NULL: the description could not be read, or it is ours. */
 static enum task_event keep_both(struct workflow_task *t, const char *why)
 {
@@ -184,12 +182,11 @@ static enum task_event assess_removal(struct workflow_task *t)
 /* The higher ids are not ours to delete: the runs that created them do that. */
 static enum task_event assess_awaited(struct workflow_task *t)
 {
-	if (is_gone(t)) {
-		t->tries = 0;
+	if (is_gone(t))
 		return ++t->duplicates.next < t->duplicates.count ? EVENT_LATE : EVENT_NOTHING;
-	}
-	return t->call.op.ok && ++t->tries < AWAIT_TRIES ? EVENT_LATE
-	                                                 : keep_both(t, "only the run that created the higher id may delete it");
+	if (t->call.op.ok && !t->task.stopped && operation_pause(t->tries, TASK_AWAIT_MS) > 0)
+		return EVENT_LATE;
+	return keep_both(t, "only the run that created the higher id may delete it");
 }
 
 static enum task_event (*const assess[])(struct workflow_task *) = {

@@ -13,7 +13,6 @@ enum {
 	BUSY_FIRST_MS = 2000,	/* a running workflow is tried again until the cycle's time is over */
 	BUSY_MOST_MS = 30000,
 	LATE_MS = 1000,		/* "described again after a second": reads may be stale after a write */
-	AWAIT_MS = 1000,	/* another run gets this long, and twice and four times as long, to delete its duplicate */
 };
 
 /* ---- actions ---- */
@@ -199,7 +198,8 @@ static void take_lowest(struct workflow_task *t)
 
 static void await_removal(struct workflow_task *t)
 {
-	task_request_description_of(t, t->duplicates.ids[t->duplicates.next], AWAIT_MS << t->tries);
+	task_request_description_of(t, t->duplicates.ids[t->duplicates.next],
+	                            operation_pause(t->tries++, TASK_AWAIT_MS));
 }
 
 static void finish_deleted(struct workflow_task *t)

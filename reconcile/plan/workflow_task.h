@@ -37,6 +37,8 @@
 
 /* How long the description of a new workflow may be answered 404. */
 enum { TASK_APPEARS_MS = 10000 };
+/* How long another run that created the same workflow gets to delete its own. */
+enum { TASK_AWAIT_MS = 7500 };
 
 /* What the task waits for. */
 enum task_state {

@@ -245,8 +245,11 @@ enum task_next operation_list_step(struct operation_list *list, const struct ans
 	struct operation_task reader = list->op;
 	struct node *page;
 
-	if (!answer)
-		return request_page(list, list->only_page ? list->only_page : 1, next);
+	if (!answer) {
+		enum task_next ask = request_page(list, list->only_page ? list->only_page : 1, next);
+		next->wait_ms = list->wait_ms;
+		return ask;
+	}
 	struct request asked = { OP_LIST, "", NULL,
 		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
 	reader.arena = &list->page;

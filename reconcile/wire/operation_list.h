@@ -27,6 +27,7 @@ struct operation_list {
 	int page_size;
 	int64_t only_page;	/* read this page and no other; 0: all */
 	bool whole;		/* keep the whole entry of each workflow */
+	int64_t wait_ms;	/* before the first page is requested */
 	/* A list that changes is read again for a quarter of the time that is left until this one's deadline; NULL: three
 	 * readings. */
 	const struct dispatch *dispatch;
