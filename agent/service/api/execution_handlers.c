@@ -15,7 +15,7 @@
 enum {
 	LOG_PAGE_BYTES = 256 << 10,
 	DOWNLOAD_MAX_BYTES = 48 << 20,
-	WEBHOOK_PAYLOAD_MAX = 64 << 10,	/* bytes: it becomes an environment variable of the steps */
+	WEBHOOK_PAYLOAD_MAX = 1 << 20,	/* bytes */
 	DOWNLOAD_VALID_S = 15 * 60,	/* of the URL of a download */
 };
 

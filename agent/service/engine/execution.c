@@ -6,6 +6,7 @@
 
 #include "agent/util/id128.h"
 #include "agent/service/exec/attempt_outcome.h"
+#include "agent/service/steps/exec_limits.h"
 #include "agent/service/steps/instance_types.h"
 #include "agent/service/engine/execution_document.h"
 #include "agent/service/engine/execution_secrets.h"
@@ -223,6 +224,27 @@ static bool commit_log_note(struct engine_state *es, void *what, struct err *err
 	return log_ingest_note(es->store, &n->log, n->notes, err);
 }
 
+/* A webhook's body that is too long for a variable is passed on in a file.  Not to an http step, which takes any length,
+ * nor into an image, where the step would not see the file. */
+static bool pass_payload_in_file(struct engine_state *es, struct execution *x, struct arena *a, struct dag_start *start,
+                                 struct buf *notes, struct err *err)
+{
+	static const char name[] = "payload";
+	const char *payload = node_get_text(start->env, name), *path;
+
+	if (strcmp(x->stored.cause, "webhook") != 0 || !payload || node_is_text(start->step->body, "type", "http") ||
+	    execution_is_confined(es, start->step) || strlen(name) + 1 + strlen(payload) <= exec_limits_text())
+		return true;
+	if (!execution_secrets_put_file(es, x, a, name, payload, &path, err))
+		return false;
+	struct node *env = node_copy(a, start->env);
+	node_drop(env, name);
+	node_put(a, env, "payload_file", node_text(a, path));
+	start->env = env;
+	buf_adds(notes, "flowsync: payload is too long for a variable; it is in the file $payload_file\n");
+	return true;
+}
+
 /* Starts the attempt.  If false, *why says why not, and *kind is the event that the state machine gets of it. */
 static bool start_step_attempt(struct engine_state *es, struct execution *x, const struct dag_start *start,
                                enum dag_event_kind *kind, struct err *why)
@@ -236,8 +258,11 @@ static bool start_step_attempt(struct engine_state *es, struct execution *x, con
 	struct log_note note = { { folder, x->stored.id, at->step, start->step->attempts }, "" };
 	struct attempt attempt = { 0 };
 
+	struct dag_start fitting = *start;
+
 	*kind = DAG_REFUSED;
-	bool ok = step_command_prepare(&at->arena, &es->options->steps, &run, start, folder, &attempt, &notes, why);
+	bool ok = pass_payload_in_file(es, x, &at->arena, &fitting, &notes, why) &&
+	          step_command_prepare(&at->arena, &es->options->steps, &run, &fitting, folder, &attempt, &notes, why);
 	execution_secrets_add(x, attempt.masks);
 	if (!ok)
 		buf_addf(&notes, "flowsync: %s\n", why->msg);

@@ -17,7 +17,7 @@ struct execution {
 	bool waiting_for_slot;		/* a step could start, if fewer steps were running */
 	bool finished;			/* nothing is left to do: the engine frees it */
 	struct masks masks;		/* these four: execution_secrets.c's */
-	bool masks_collected, secrets_unsaved, has_secrets_directory;
+	bool masks_collected, secrets_unsaved, has_directory;
 	bool same_boot;			/* its state was saved since the machine started */
 };
 

@@ -79,14 +79,25 @@ void execution_secrets_check(const struct engine_state *es, struct execution *x,
 
 static const char *execution_secrets_directory(struct arena *a, const struct engine_state *es, const struct execution *x)
 {
-	return arena_printf(a, "%s/%" PRId64 "-outputs", es->directory, x->stored.id);
+	return arena_printf(a, "%s/%" PRId64 "-files", es->directory, x->stored.id);
 }
 
 bool execution_secrets_is_directory(const struct execution *x, const char *name)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return strcmp(name, arena_printf(&a, "%" PRId64 "-outputs", x->stored.id)) == 0;
+	return strcmp(name, arena_printf(&a, "%" PRId64 "-files", x->stored.id)) == 0;
+}
+
+bool execution_secrets_put_file(const struct engine_state *es, struct execution *x, struct arena *a, const char *name,
+                                const char *text, const char **path, struct err *err)
+{
+	const char *directory = execution_secrets_directory(a, es, x);
+
+	x->has_directory = true;
+	*path = arena_printf(a, "%s/%s", directory, name);
+	return (directory_make(directory, err) && file_replace(a, *path, text, strlen(text), 0600, err)) ||
+	       err_wrap(err, "%s", *path);
 }
 
 static bool execution_secrets_found_in(const struct redactor *redactor, const struct node *outputs)
@@ -118,7 +129,7 @@ bool execution_secrets_save(const struct engine_state *es, struct execution *x, 
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF(SECRET_OUTPUTS_MAX);
-	const char *directory = execution_secrets_directory(&a, es, x);
+	const char *path;
 	struct node *outputs = x->secrets_unsaved ? dag_run_secret_outputs(&a, x->dag) : NULL, *document = node_map(&a);
 
 	if (!outputs || x->dag->finished >= 0)
@@ -126,12 +137,8 @@ bool execution_secrets_save(const struct engine_state *es, struct execution *x, 
 	node_put(&a, document, "outputs", outputs);
 	node_put(&a, document, "masks", execution_secrets_used_masks(&a, x, outputs));
 	json_write(document, JSON_COMPACT, &text);
-	x->has_secrets_directory = true;
-	if (!directory_make(directory, err) ||
-	    !file_replace(&a, arena_printf(&a, "%s/secret", directory), buf_str(&text), text.len, 0600, err))
-		return err_wrap(err, "output parameters in %s", directory);
-	x->secrets_unsaved = false;
-	return true;
+	x->secrets_unsaved = !execution_secrets_put_file(es, x, &a, "secret-outputs", buf_str(&text), &path, err);
+	return !x->secrets_unsaved;
 }
 
 static bool execution_secrets_read(struct execution *x, struct arena *a, const char *path, struct err *err)
@@ -153,10 +160,10 @@ static bool execution_secrets_read(struct execution *x, struct arena *a, const c
 void execution_secrets_load(const struct engine_state *es, struct execution *x)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const char *directory = execution_secrets_directory(&a, es, x), *path = arena_printf(&a, "%s/secret", directory);
+	const char *directory = execution_secrets_directory(&a, es, x), *path = arena_printf(&a, "%s/secret-outputs", directory);
 	struct err err = { 0 };
 
-	x->has_secrets_directory = access(directory, F_OK) == 0;
+	x->has_directory = access(directory, F_OK) == 0;
 	if (access(path, F_OK) == 0 ? !execution_secrets_read(x, &a, path, &err) : dag_run_lost_output(x->dag) != NULL)
 		log_warn(es->options->log, "execution %s: an output parameter of step \"%s\" is lost: %s: %s", x->stored.uuid,
 		         dag_run_lost_output(x->dag), path, *err.msg ? err.msg : strerror(ENOENT));
@@ -166,7 +173,7 @@ void execution_secrets_remove(const struct engine_state *es, struct execution *x
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 
-	if (x->has_secrets_directory)
+	if (x->has_directory)
 		engine_state_remove_directory(es, execution_secrets_directory(&a, es, x));
-	x->has_secrets_directory = false;
+	x->has_directory = false;
 }

@@ -1,5 +1,5 @@
 /* execution_secrets.h: the secrets of an execution: the texts that no log of its steps may show, and the output
- * parameters that contain one.  Such an output is in no row of the database: it is kept in DIRECTORY/ID-outputs/secret,
+ * parameters that contain one.  Such an output is in no row of the database: it is kept in DIRECTORY/ID-files/secret-outputs,
  * for this user alone, until the execution ends, so that an engine that takes over can pass it on.  For the engine's
  * thread alone. */
 #ifndef AGENT_SERVICE_ENGINE_EXECUTION_SECRETS_H
@@ -15,15 +15,19 @@ void execution_secrets_add(struct execution *x, const char *const *masks);
 /* Masks the message of the event, in a, and marks its outputs that contain a secret. */
 void execution_secrets_check(const struct engine_state *es, struct execution *x, struct arena *a, struct dag_event *event);
 
+/* Writes a file for this user alone into the directory; *path is in a. */
+bool execution_secrets_put_file(const struct engine_state *es, struct execution *x, struct arena *a, const char *name,
+                                const char *text, const char **path, struct err *err);
+
 /* Writes the secret outputs, unless they are written already or the execution has ended: before the state in which they
  * are missing is saved. */
 bool execution_secrets_save(const struct engine_state *es, struct execution *x, struct err *err);
 /* Reads what another engine saved.  If that is lost, it is logged, and the outputs count as not written. */
 void execution_secrets_load(const struct engine_state *es, struct execution *x);
-/* Removes them after the end of the execution. */
+/* Removes the directory after the end of the execution. */
 void execution_secrets_remove(const struct engine_state *es, struct execution *x);
 
-/* True if that is the name of the execution's directory for secret outputs. */
+/* True if that is the name of the execution's directory. */
 bool execution_secrets_is_directory(const struct execution *x, const char *name);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/service/steps/exec_limits.h"
 #include "agent/service/steps/step_http.h"
 #include "reconcile/schema/mask.h"
 
@@ -318,9 +319,13 @@ bool step_command_prepare(struct arena *a, const struct step_options *options, c
 	if (!ok)
 		return false;
 	step_command_protect_own_commands(&p);
+	const char *const *env = step_command_env_list(a, p.env);
+	for (size_t i = 0; i < p.count; i++)
+		if (!exec_limits_check(&p.commands[i], p.commands[i].env ? p.commands[i].env : env, err))
+			return false;
 	*out = (struct attempt){
 		.folder = folder, .commands = p.commands, .command_count = p.count,
-		.env = step_command_env_list(a, p.env), .masks = out->masks,
+		.env = env, .masks = out->masks,
 	};
 	return true;
 }

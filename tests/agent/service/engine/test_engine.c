@@ -128,7 +128,7 @@ static struct node *tree(struct arena *a, const char *json)
 	return n;
 }
 
-static const char *begin(struct fixture *f, int64_t id, const char *execute)
+static const char *begin_as(struct fixture *f, int64_t id, const char *execute, const char *cause)
 {
 	char *uuid = arena_new(&f->arena, char, UUID_LEN + 1);
 	struct stored_workflow w;
@@ -138,11 +138,16 @@ static const char *begin(struct fixture *f, int64_t id, const char *execute)
 	check(workflow_store_begin(f->store, &err) && workflow_store_get(f->store, &f->arena, id, &w, &err), &err);
 	enum execution_start_result result = execution_start(f->store, &f->arena, &(struct execution_start_request){
 		.workflow = &w, .body = tree(&f->arena, w.body), .execute = execute ? tree(&f->arena, execute) : NULL,
-		.cause = "test", .uuid = uuid, .now = clock_now(),
+		.cause = cause, .uuid = uuid, .now = clock_now(),
 	}, &err);
 	check(result == EXECUTION_STARTED && workflow_store_end(f->store, true, &err), &err);
 	wakeup_send(f->wake);
 	return uuid;
+}
+
+static const char *begin(struct fixture *f, int64_t id, const char *execute)
+{
+	return begin_as(f, id, execute, "test");
 }
 
 static struct stored_execution find(struct fixture *f, const char *uuid)
@@ -363,6 +368,28 @@ static void a_log_can_be_read_while_its_step_runs(void **state)
 	engine_stop(g);
 }
 
+static void the_body_of_a_webhook_that_no_variable_holds_is_in_a_file(void **state)
+{
+	enum { LONG = 200000 };
+	struct fixture *f = *state;
+	char *body = arena_new(&f->arena, char, LONG + 1);
+	int64_t id = add(f, STEP("a", "echo ${payload-none}; wc -c < $payload_file; stat -c %a $payload_file", ""), "");
+
+	memset(body, 'x', LONG);
+	const char *execute = arena_printf(&f->arena, "{\"params\":{\"global\":{\"payload\":\"%s\"}}}", body);
+	struct engine *g = start(f);
+	const char *hook = begin_as(f, id, execute, "webhook");
+	assert_string_equal(wait_end(f, hook), "Success: a Success 1 0 terminated");
+	assert_string_equal(log_of(f, hook, 0), "flowsync: payload is too long for a variable; it is in the file $payload_file\n"
+	                                        "none\n200000\n600\n");
+	/* No other parameter: a step would not look for the file. */
+	const char *hand = begin(f, id, execute);
+	assert_non_null(strstr(wait_end(f, hand), "the variable payload is too long: 200008 bytes with its name, and the kernel takes "));
+	engine_drain(g, -1);
+	engine_stop(g);
+	assert_int_equal(folders(f), 0);
+}
+
 static void an_execution_is_stopped_on_request(void **state)
 {
 	struct fixture *f = *state;
@@ -567,11 +594,11 @@ static void a_secret_in_an_output_reaches_the_next_step_and_nothing_else(void **
 	struct engine *g = start(f);
 	const char *uuid = begin(f, id, with_marks(f));
 	wait_marks(f, "b\n");		/* the real value */
-	const char *file = arena_printf(&f->arena, "%s.runs/1-outputs/secret", f->file);
+	const char *file = arena_printf(&f->arena, "%s.runs/1-files/secret-outputs", f->file);
 	assert_int_equal(count_in_file(f, file, value), 2);		/* the output, and what masks it */
 	assert_int_equal(count_in_file(f, file, "plain"), 0);
 	assert_true(stat(file, &st) == 0 && (st.st_mode & 0777) == 0600);
-	assert_true(stat(arena_printf(&f->arena, "%s.runs/1-outputs", f->file), &st) == 0 && (st.st_mode & 0777) == 0700);
+	assert_true(stat(arena_printf(&f->arena, "%s.runs/1-files", f->file), &st) == 0 && (st.st_mode & 0777) == 0700);
 	assert_not_in_database(f, value);
 	check(unlink(gate) == 0, &err);
 	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 1 0 terminated, c Skipped 0 "
@@ -623,7 +650,7 @@ static void a_secret_output_that_is_lost_counts_as_not_written(void **state)
 	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
 	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
 	struct engine *g = start(f);
-	const char *uuid = begin(f, id, with_marks(f)), *file = arena_printf(&f->arena, "%s.runs/1-outputs/secret", f->file);
+	const char *uuid = begin(f, id, with_marks(f)), *file = arena_printf(&f->arena, "%s.runs/1-files/secret-outputs", f->file);
 
 	wait_marks(f, "b\n");
 	engine_stop(g);
@@ -995,6 +1022,7 @@ int main(int argc, char **argv)
 		test(a_step_that_cannot_be_started_says_why),
 		test(no_more_steps_run_at_once_than_there_are_slots),
 		test(a_log_can_be_read_while_its_step_runs),
+		test(the_body_of_a_webhook_that_no_variable_holds_is_in_a_file),
 		test(an_execution_is_stopped_on_request),
 		test(a_due_cron_fires_only_where_crons_are_on),
 		test(an_execution_that_cannot_be_read_is_failed_and_logged),

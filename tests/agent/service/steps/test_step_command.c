@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/util/file.h"
+#include "agent/service/steps/exec_limits.h"
 #include "agent/service/steps/step_command.h"
 #include "reconcile/tree/json.h"
 
@@ -245,6 +247,45 @@ static void the_prefix_of_an_image_is_the_most_exact_one(void **state)
 	}
 }
 
+static char *long_text(char c, size_t len)
+{
+	char *text = arena_new(&arena, char, len + 1);
+
+	memset(text, c, len);
+	return text;
+}
+
+static void what_the_kernel_does_not_take_is_named_with_its_limit(void **state)
+{
+	size_t most = exec_limits_text();
+	struct rlimit stack;
+	const char *env = "";
+
+	assert_int_equal(getrlimit(RLIMIT_STACK, &stack), 0);
+	stack.rlim_cur = 8 << 20;
+	assert_int_equal(setrlimit(RLIMIT_STACK, &stack), 0);
+	make(&(struct made){ arena_printf(&arena, "{\"command\":\"%s\"}", long_text('x', most)), .attempts = 1 });
+	assert_memory_equal(commands, "/bin/sh|-c|x", 12);
+	make(&(struct made){ arena_printf(&arena, "{\"command\":\"%s\"}", long_text('x', most + 1)), .attempts = 1 });
+	assert_string_equal(commands, arena_printf(&arena, "no: its command is too long: %zu bytes, and the kernel takes %zu; put the "
+	                                           "script into a file, as in a repository", most + 1, most));
+	make(&(struct made){ "{\"command\":\"x\"}", arena_printf(&arena, "{\"BIG\":\"%s\"}", long_text('x', most - 4)), .attempts = 1 });
+	assert_string_equal(commands, "/bin/sh|-c|x");
+	make(&(struct made){ "{\"command\":\"x\"}", arena_printf(&arena, "{\"BIG\":\"%s\"}", long_text('x', most - 3)), .attempts = 1 });
+	assert_string_equal(commands, arena_printf(&arena, "no: the variable BIG is too long: %zu bytes with its name, and the kernel "
+	                                           "takes %zu", most + 1, most));
+	/* An http step has no variables. */
+	make(&(struct made){ "{\"type\":\"http\",\"method\":\"get\",\"url\":\"http://x\"}",
+	                     arena_printf(&arena, "{\"BIG\":\"%s\"}", long_text('x', most)), .attempts = 1 });
+	assert_string_equal(commands, "self: step-http <");
+	/* All together: a quarter of the stack. */
+	for (int i = 0; i < 22; i++)
+		env = arena_printf(&arena, "%s%s\"V%d\":\"%s\"", env, i ? "," : "", i, long_text('x', 100000 + (i == 7)));
+	make(&(struct made){ "{\"command\":\"x\"}", arena_printf(&arena, "{%s}", env), .attempts = 1 });
+	assert_non_null(strstr(commands, "no: its command and its variables are too long together: 220"));
+	assert_non_null(strstr(commands, " bytes, and the kernel takes 2093056; the longest variable is V7"));
+}
+
 /* Another step may have passed them on in an output parameter. */
 static void the_secrets_of_other_steps_are_masked_too(void **state)
 {
@@ -357,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_standard_step_is_a_command_of_the_shell),
 		cmocka_unit_test(the_credential_of_a_checkout_is_in_its_input_alone),
 		cmocka_unit_test(the_prefix_of_an_image_is_the_most_exact_one),
+		cmocka_unit_test(what_the_kernel_does_not_take_is_named_with_its_limit),
 		cmocka_unit_test(the_secrets_of_other_steps_are_masked_too),
 		cmocka_unit_test(an_http_step_is_a_command_of_ours),
 		cmocka_unit_test(sql_and_export_steps_are_what_the_operator_says),
