@@ -54,13 +54,21 @@ const char *const *execution_secrets_masks(const struct engine_state *es, struct
 	return masks_list(&x->masks);
 }
 
+static void execution_secrets_mark_outputs(struct execution *x, const struct redactor *redactor, const struct node *outputs)
+{
+	for (size_t i = 0; outputs && i < outputs->count; i++) {
+		struct node *value = outputs->entries[i].value;
+		value->secret |= value->kind == NODE_TEXT && redactor_finds(redactor, value->text, strlen(value->text));
+		x->secrets_unsaved |= value->secret;
+	}
+}
+
 void execution_secrets_check(const struct engine_state *es, struct execution *x, struct arena *a, struct dag_event *event)
 {
 	CLEANUP(buf_done) struct buf message = BUF_TEXT;
-	const struct node *outputs = event->outputs;
 	struct redactor redactor;
 
-	if (!event->message && node_empty(outputs))
+	if (!event->message && node_empty(event->outputs))
 		return;
 	const char *const *masks = execution_secrets_masks(es, x);
 	if (event->message) {
@@ -68,11 +76,7 @@ void execution_secrets_check(const struct engine_state *es, struct execution *x,
 		event->message = arena_strdup(a, buf_str(&message));
 	}
 	redactor_init(a, masks, &redactor);
-	for (size_t i = 0; outputs && i < outputs->count; i++) {
-		struct node *value = outputs->entries[i].value;
-		value->secret = redactor_finds(&redactor, value->text, strlen(value->text));
-		x->secrets_unsaved |= value->secret;
-	}
+	execution_secrets_mark_outputs(x, &redactor, event->outputs);
 }
 
 /* ---- the file ---- */
@@ -157,6 +161,21 @@ static bool execution_secrets_read(struct execution *x, struct arena *a, const c
 	return true;
 }
 
+/* A flowsync before this rule has saved them in the database. */
+static void execution_secrets_mark_all(const struct engine_state *es, struct execution *x, struct arena *a)
+{
+	struct redactor redactor;
+	size_t first = 0;
+
+	while (first < x->dag->count && node_empty(x->dag->steps[first].outputs))
+		first++;
+	if (first == x->dag->count)
+		return;
+	redactor_init(a, execution_secrets_masks(es, x), &redactor);
+	for (size_t i = first; i < x->dag->count; i++)
+		execution_secrets_mark_outputs(x, &redactor, x->dag->steps[i].outputs);
+}
+
 void execution_secrets_load(const struct engine_state *es, struct execution *x)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -167,6 +186,7 @@ void execution_secrets_load(const struct engine_state *es, struct execution *x)
 	if (access(path, F_OK) == 0 ? !execution_secrets_read(x, &a, path, &err) : dag_run_lost_output(x->dag) != NULL)
 		log_warn(es->options->log, "execution %s: an output parameter of step \"%s\" is lost: %s: %s", x->stored.uuid,
 		         dag_run_lost_output(x->dag), path, *err.msg ? err.msg : strerror(ENOENT));
+	execution_secrets_mark_all(es, x, &a);
 }
 
 void execution_secrets_remove(const struct engine_state *es, struct execution *x)

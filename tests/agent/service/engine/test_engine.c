@@ -639,6 +639,42 @@ static void a_secret_in_an_output_survives_the_engine(void **state)
 	assert_int_equal(folders(f), 0);
 }
 
+/* As an older flowsync left it. */
+static void a_secret_output_in_a_saved_state_leaves_it(void **state)
+{
+	struct fixture *f = *state;
+	struct execution_details details;
+	sqlite3 *db;
+	struct err err;
+
+	make_secret(f, "S3cr3t-ABCDEFG");
+	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
+	                 "'outputParameters':{'O':'o'}},"
+	                 STEP("b", "printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 3 || sleep 997",
+	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
+	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	struct engine *g = start(f);
+	const char *uuid = begin(f, id, with_marks(f));
+	wait_marks(f, "id=S3cr3t-ABCDEFG.");
+	engine_stop(g);
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE run_work SET state = replace(state, '{\"secret\":true}', '\"id=S3cr3t-ABCDEFG\"')",
+	                              NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	check(attempt_remove(arena_printf(&f->arena, "%s.runs/1-files", f->file), &err) &&
+	      execution_store_get_details(f->store, &f->arena, 1, &details, &err), &err);
+	assert_non_null(strstr(details.state, "S3cr3t"));
+	g = start(f);
+	wait_marks(f, "id=S3cr3t-ABCDEFG.id=S3cr3t-ABCDEFG.");
+	engine_stop(g);
+	check(execution_store_get_details(f->store, &f->arena, 1, &details, &err), &err);
+	assert_null(strstr(details.state, "S3cr3t"));
+	g = start(f);
+	assert_string_equal(wait_end(f, uuid), "Success: a Success 1 0 terminated, b Success 3 0 terminated");
+	engine_stop(g);
+	assert_string_equal(marks(f), "id=S3cr3t-ABCDEFG.id=S3cr3t-ABCDEFG.id=S3cr3t-ABCDEFG.");
+}
+
 static void a_secret_output_that_is_lost_counts_as_not_written(void **state)
 {
 	struct fixture *f = *state;
@@ -1031,6 +1067,7 @@ int main(int argc, char **argv)
 		test(steps_of_an_ended_engine_are_lost_and_the_rest_continues),
 		test(a_secret_in_an_output_reaches_the_next_step_and_nothing_else),
 		test(a_secret_in_an_output_survives_the_engine),
+		test(a_secret_output_in_a_saved_state_leaves_it),
 		test(a_secret_output_that_is_lost_counts_as_not_written),
 		test(a_lost_step_without_retries_has_failed),
 		test(a_stop_requested_while_no_engine_ran_is_obeyed),
