@@ -52,11 +52,12 @@ static void cmd_execute_put_step(struct arena *a, struct node *body, const char 
 	node_add(a, steps, item);
 }
 
-static bool cmd_execute_build_body(struct context *ctx, struct node **out, struct err *err)
+/* Lays the options over body, which is that of a file, or empty. */
+static bool cmd_execute_add_options(struct context *ctx, struct node *body, struct err *err)
 {
 	const struct settings *s = ctx->settings;
 	struct arena *a = ctx->arena;
-	struct node *body = node_map(a), *params = NULL;
+	struct node *params = NULL;
 
 	if (s->params.count || s->step_params.count)
 		params = cmd_execute_get_map(a, body, "params");
@@ -70,7 +71,6 @@ static bool cmd_execute_build_body(struct context *ctx, struct node **out, struc
 			return false;
 	for (size_t i = 0; i < s->steps.count; i++)
 		cmd_execute_put_step(a, body, s->steps.items[i]);
-	*out = body;
 	return true;
 }
 
@@ -236,16 +236,20 @@ static int cmd_execute_drain_service(struct workflow_session *session, int code)
 static int cmd_workflow_execute_run(struct context *ctx)
 {
 	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
+	struct diagnostics faults = { .arena = ctx->arena };
 	const struct settings *s = ctx->settings;
-	struct node *body;
+	struct spec file = { .body = node_map(ctx->arena) };
 	const char *id;
 	struct err err;
 
+	if (ctx->argument_count > 1 && !workflow_session_read_execute(ctx, ctx->arguments[1], &file, &faults))
+		return cli_fail_faults(ctx, &faults, ERR_SPEC);
+	struct node *body = file.body;
 	if (s->follow && !output_is_table(s->output)) {
 		err_usage(&err, "--follow prints log lines and cannot be combined with -o: use --wait");
 		return cli_fail(ctx, &err);
 	}
-	if (!cmd_execute_build_body(ctx, &body, &err))
+	if (!cmd_execute_add_options(ctx, body, &err))
 		return cli_fail(ctx, &err);
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
 	    !cmd_execute_check_steps(&session, body, &err) ||
@@ -256,16 +260,17 @@ static int cmd_workflow_execute_run(struct context *ctx)
 
 const struct command cmd_workflow_execute = {
 	.name = "execute",
-	.arguments = "ID|NAME",
+	.arguments = "ID|NAME [FILE]",
 	.summary = "run a workflow",
 	.help = "Starts an execution of a workflow, with all its steps or those that --step names, and prints\n"
-	        "its ID.  With --wait or --follow it waits for the end and exits 0 on Success, 4 on Failed or\n"
+	        "its ID.  FILE holds the body (params, stepsToRun), bare or under body:, and options add to it.\n"
+	        "  With --wait or --follow it waits for the end and exits 0 on Success, 4 on Failed or\n"
 	        "Stopped.  An interrupt ends the waiting, and the execution goes on.  With --endpoint local,\n"
 	        "and if no other flowsync runs that service, the workflow runs in this command, as if --wait\n"
 	        "were given, and an interrupt stops it.",
 	.least = 1,
-	.most = 1,
-	.options = FOR_EXECUTE | FOR_TABLE,
+	.most = 2,
+	.options = FOR_EXECUTE | FOR_SPECS | FOR_TABLE,
 	.stops = true,
 	.runs = true,
 	.run = cmd_workflow_execute_run,

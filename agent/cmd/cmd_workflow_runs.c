@@ -72,7 +72,9 @@ static bool cmd_executions_add_page(struct context *ctx, const struct node *page
 	return true;
 }
 
-static bool cmd_executions_read_all(struct workflow_session *session, struct node *out, struct err *err)
+/* *page: the newest page, as it was received. */
+static bool cmd_executions_read_all(struct workflow_session *session, struct node *out, struct node **page,
+                                    struct err *err)
 {
 	struct context *ctx = session->ctx;
 	const char *query = cmd_executions_query(ctx), *of = operation_workflow(ctx->arena, session->id, session->name);
@@ -88,6 +90,7 @@ static bool cmd_executions_read_all(struct workflow_session *session, struct nod
 		if (!workflow_session_run(session, &call.op, err) ||
 		    !cmd_executions_add_page(ctx, call.answer, seen, out, call.request.what, err))
 			return false;
+		*page = call.answer;
 		pages = node_empty(node_get(call.answer, "executions")) ? 0
 		        : node_get_int(call.answer, "pageCount", 0);
 	} while (!ctx->settings->page_number && number++ < pages && out->count < RUNS_MAX);
@@ -122,14 +125,20 @@ static void cmd_executions_print_table(struct context *ctx, const struct node *r
 static int cmd_workflow_executions_run(struct context *ctx)
 {
 	CLEANUP(workflow_session_close) struct workflow_session session = { 0 };
-	struct node *runs = node_list(ctx->arena);
+	struct node *runs = node_list(ctx->arena), *page;
 	struct err err;
 
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err) ||
-	    !cmd_executions_read_all(&session, runs, &err))
+	    !cmd_executions_read_all(&session, runs, &page, &err))
 		return cli_fail(ctx, &err);
-	(output_is_table(ctx->settings->output) ? cmd_executions_print_table : workflow_session_print_execution)(ctx,
-	                                                                                                        runs);
+	if (output_is_table(ctx->settings->output)) {
+		cmd_executions_print_table(ctx, runs);
+		return 0;
+	}
+	node_put(ctx->arena, page, "executions", runs);
+	if (!ctx->settings->page_number)
+		workflow_session_join_pages(ctx, page, runs->count);
+	workflow_session_print_execution(ctx, page);
 	return 0;
 }
 

@@ -99,13 +99,12 @@ static void cmd_list_print_table(struct context *ctx, const struct operation_lis
 	table_print(&t, context_table_width(ctx), ctx->out);
 }
 
+/* The page as it was received; all pages are printed as one. */
 static void cmd_list_print_document(struct context *ctx, const struct operation_list *list)
 {
-	struct node *out = node_list(ctx->arena);
-
-	for (size_t i = 0; i < list->count; i++)
-		node_add(ctx->arena, out, list->items[i].whole);
-	workflow_session_print(ctx, out);
+	if (!list->only_page)
+		workflow_session_join_pages(ctx, list->pages, list->count);
+	workflow_session_print_page(ctx, list->pages);
 }
 
 static int cmd_workflow_list_run(struct context *ctx)
@@ -133,7 +132,7 @@ const struct command cmd_workflow_list = {
 	.name = "list",
 	.summary = "list workflows",
 	.help = "Lists all workflows, or those that match the filters.  All pages are read unless --page-number\n"
-	        "is given.  With -o json or yaml the list has all that the service returns for each workflow.",
+	        "is given.  With -o json or yaml the page object of the service is printed, all pages as one.",
 	.options = FOR_TABLE | FOR_LIST | FOR_DESCRIBE,
 	.run = cmd_workflow_list_run,
 };

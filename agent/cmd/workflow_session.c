@@ -137,6 +137,25 @@ void workflow_session_print(struct context *ctx, const struct node *n)
 	workflow_session_print_plain(ctx, workflow_session_mask(ctx, n));
 }
 
+void workflow_session_join_pages(struct context *ctx, struct node *page, size_t count)
+{
+	if (node_get_int(page, "pageCount", 1) <= 1)
+		return;
+	node_put(ctx->arena, page, "pageCount", node_int(ctx->arena, 1));
+	node_put(ctx->arena, page, "pageNumber", node_int(ctx->arena, 1));
+	node_put(ctx->arena, page, "pageSize", node_int(ctx->arena, (int64_t)count));
+}
+
+void workflow_session_print_page(struct context *ctx, const struct node *page)
+{
+	struct node *out = node_map(ctx->arena);
+
+	for (size_t i = 0; i < page->count; i++)
+		node_put(ctx->arena, out, page->entries[i].key, page->entries[i].value);
+	node_put(ctx->arena, out, "workflows", workflow_session_mask(ctx, node_get(page, "workflows")));
+	workflow_session_print_plain(ctx, out);
+}
+
 void workflow_session_print_execution(struct context *ctx, const struct node *n)
 {
 	workflow_session_print_plain(ctx, mask(ctx->arena, NULL, n, 1));
@@ -151,11 +170,7 @@ void workflow_session_print_result(struct context *ctx, const char *verb, int64_
 		fprintf(ctx->out, "%s %s\n", verb, operation_workflow(a, id, name));
 		return;
 	}
-	struct node *out = node_map(a);
-	node_put(a, out, "id", node_int(a, id));
-	for (size_t i = 0; answer && answer->kind == NODE_MAP && i < answer->count; i++)
-		node_put(a, out, answer->entries[i].key, answer->entries[i].value);
-	workflow_session_print(ctx, out);
+	workflow_session_print(ctx, answer && answer->kind != NODE_NULL ? answer : node_map(a));
 }
 
 const char *workflow_session_cell(const char *text)
@@ -173,18 +188,21 @@ void workflow_session_log_warnings(struct context *ctx, struct diagnostics *faul
 	}
 }
 
-static bool workflow_session_read_spec(struct context *ctx, const char *file, bool partial, struct spec *out,
+/* as: has the flags that say what the file holds. */
+static bool workflow_session_read_spec(struct context *ctx, const char *file, struct specs as, struct spec *out,
                                        struct diagnostics *faults)
 {
-	struct specs specs = { .arena = ctx->arena, .partial = partial, .local = connection_is_local(ctx) };
 	struct source_files files = { 0 };
+	struct specs specs = as;
 
+	specs.arena = ctx->arena;
+	specs.local = connection_is_local(ctx);
 	if (!source_file_read(ctx->arena, file, &files, faults) ||
 	    !specs_read(&specs, ctx->vars, files.items[0].name, files.items[0].bytes, files.items[0].len, faults))
 		return false;
 	if (specs.count != 1)
-		return diagnostics_add(faults, (struct pos){ .file = files.items[0].name }, "expected one workflow, found %zu",
-		                       specs.count);
+		return diagnostics_add(faults, (struct pos){ .file = files.items[0].name }, "expected one %s, found %zu",
+		                       as.execute ? "body of execute" : "workflow", specs.count);
 	/* flowsync.ignore does not count here: a masked value would be sent. */
 	if (!spec_check_masked(specs.items[0].body, NULL, faults))
 		return false;
@@ -196,11 +214,17 @@ static bool workflow_session_read_spec(struct context *ctx, const char *file, bo
 bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
                                 struct diagnostics *faults)
 {
-	return workflow_session_read_spec(ctx, file, false, out, faults);
+	return workflow_session_read_spec(ctx, file, (struct specs){ 0 }, out, faults);
 }
 
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                                  struct diagnostics *faults)
 {
-	return workflow_session_read_spec(ctx, file, true, out, faults);
+	return workflow_session_read_spec(ctx, file, (struct specs){ .partial = true }, out, faults);
+}
+
+bool workflow_session_read_execute(struct context *ctx, const char *file, struct spec *out,
+                                   struct diagnostics *faults)
+{
+	return workflow_session_read_spec(ctx, file, (struct specs){ .execute = true }, out, faults);
 }

@@ -36,8 +36,12 @@ bool workflow_session_describe(struct workflow_session *session, struct node **o
 /* Prints n, the body of a workflow or a list of bodies, as JSON or YAML, with secrets masked unless --show-masked is
  * given. */
 void workflow_session_print(struct context *ctx, const struct node *n);
+/* The same for a page of workflows. */
+void workflow_session_print_page(struct context *ctx, const struct node *page);
 /* The same for an execution or a list of executions: user and query parts of URLs are masked. */
 void workflow_session_print_execution(struct context *ctx, const struct node *n);
+/* Makes the numbers of a page fit if it is several pages in one: one page of count items. */
+void workflow_session_join_pages(struct context *ctx, struct node *page, size_t count);
 /* Prints n as JSON or YAML as it is. */
 void workflow_session_print_plain(struct context *ctx, const struct node *n);
 
@@ -48,11 +52,15 @@ bool workflow_session_read_file(struct context *ctx, const char *file, struct sp
 bool workflow_session_read_patch(struct context *ctx, const char *file, struct spec *out,
                                  struct diagnostics *faults);
 
+/* The same for the body of execute. */
+bool workflow_session_read_execute(struct context *ctx, const char *file, struct spec *out,
+                                   struct diagnostics *faults);
+
 /* Logs all of faults, which are warnings. */
 void workflow_session_log_warnings(struct context *ctx, struct diagnostics *faults);
 
-/* Prints the result of a change: a sentence ("created workflow 1"), or {"id": ...} with the keys of the service's
- * answer (NULL: none). */
+/* Prints the result of a change: a sentence ("created workflow 1"), or the service's answer as it was received
+ * (NULL: none, an empty object). */
 void workflow_session_print_result(struct context *ctx, const char *verb, int64_t id, const char *name,
                                    const struct node *answer);
 

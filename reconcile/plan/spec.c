@@ -82,6 +82,14 @@ static void drop_added_types(const struct node *body, struct node *normal)
 			node_drop(out->entries[i].value, "type");
 }
 
+static bool check_document(const struct specs *specs, const struct node *body, struct diagnostics *faults)
+{
+	if (specs->execute)
+		return validate_execute(body, faults);
+	return validate_workflow(body, (specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC) |
+	                               (specs->local ? VALIDATE_LOCAL : 0), faults);
+}
+
 static bool read_spec_document(struct specs *specs, const struct node *doc, struct diagnostics *faults)
 {
 	struct spec spec = { .prune = true };
@@ -94,8 +102,7 @@ static bool read_spec_document(struct specs *specs, const struct node *doc, stru
 		return diagnostics_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
 	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
-	good &= validate_workflow(body, (specs->partial ? VALIDATE_PATCH : VALIDATE_SPEC) |
-	                          (specs->local ? VALIDATE_LOCAL : 0), faults);
+	good &= check_document(specs, body, faults);
 	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
 	spec.body = normalise_declared(specs->arena, body);

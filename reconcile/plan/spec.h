@@ -22,6 +22,7 @@ struct specs {
 	struct arena *arena;		/* set by the caller; everything here lives in it */
 	bool local;			/* set by the caller: warn about what the local service cannot run */
 	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
+	bool execute;			/* set by the caller: the documents are bodies of execute, not workflows */
 	bool older;			/* set by the caller: an older version of a file, of which {{ name }} was applied as it
 					 * is where it had no value */
 	struct spec *items;		/* in the order of files and documents */

@@ -179,6 +179,23 @@ static enum task_next finish_reading(struct operation_list *list, struct request
 	return finish_good_list(list);
 }
 
+/* Joins the page to those before it. */
+static void keep_page(struct operation_list *list, const struct node *page)
+{
+	struct arena *a = list->op.arena;
+	bool first = list->number == 1 || list->only_page || !list->pages;
+	struct node *all = first ? node_list(a) : node_get(list->pages, "workflows");
+
+	if (!list->whole)
+		return;
+	struct node *copy = node_copy(a, page);
+	const struct node *items = node_get(copy, "workflows");
+	for (size_t i = 0; i < items->count; i++)
+		node_add(a, all, items->entries[i].value);
+	node_put(a, copy, "workflows", all);
+	list->pages = copy;
+}
+
 static enum task_next read_list_page(struct operation_list *list, const struct node *page, struct request *next)
 {
 	const struct node *items = node_get(page, "workflows");
@@ -192,6 +209,7 @@ static enum task_next read_list_page(struct operation_list *list, const struct n
 	list->shifted |= list->number > 1 && total != list->total;
 	list->total = total;
 	add_to_digest(list, total);
+	keep_page(list, page);
 	for (size_t i = 0; i < items->count; i++)
 		if (!keep_item(list, items->entries[i].value))
 			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");

@@ -26,7 +26,8 @@ struct operation_list {
 	const char *exact;	/* keep only workflows of this name; NULL: all */
 	int page_size;
 	int64_t only_page;	/* read this page and no other; 0: all */
-	bool whole;		/* keep the whole entry of each workflow */
+	bool whole;		/* keep the whole entry of each workflow, and the pages as one */
+	struct node *pages;	/* with whole: the newest page, with the workflows of all pages, in the order received */
 	int64_t wait_ms;	/* before the first page is requested */
 	/* A list that changes is read again for a quarter of the time that is left until this one's deadline; NULL: three
 	 * readings. */

@@ -13,7 +13,7 @@ class EmbeddedTest(SyncCase):
         report = self.sync(specs, endpoint="local", env={"FLOWSYNC_TOKEN_FILE": None})
         self.assertEqual((report["service"], report["outcome"]), ({"endpoint": "local"}, "applied"))
         self.assertEqual(self.plan(specs, endpoint="local")["outcome"], "converged")
-        listed = self.expect(0, "workflow", "list", "-o", "json", endpoint="local").json()
+        listed = self.expect(0, "workflow", "list", "-o", "json", endpoint="local").json()["workflows"]
         self.assertEqual([w["name"] for w in listed], ["a"])
 
     def test_its_files_are_for_nobody_else(self):
@@ -48,7 +48,7 @@ class EmbeddedTest(SyncCase):
             self.assertEqual(result.json()["summary"]["create"], 15)
         for folder in folders:
             self.assertEqual(self.plan(folder, endpoint="local")["outcome"], "converged")
-        listed = self.expect(0, "workflow", "list", "-o", "json", endpoint="local").json()
+        listed = self.expect(0, "workflow", "list", "-o", "json", endpoint="local").json()["workflows"]
         self.assertEqual(len(listed), 30)
 
 

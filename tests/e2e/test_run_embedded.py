@@ -27,7 +27,7 @@ class LocalCase(RunCase):
         self.workflow("create", path)
 
     def listed(self, name):
-        return self.workflow("executions", name, "-o", "json").json()
+        return self.workflow("executions", name, "-o", "json").json()["executions"]
 
     def shown(self, name, run):
         return self.workflow("execution", name, run, "-o", "json").json()
@@ -122,7 +122,7 @@ class AgentRunTest(LocalCase, AgentCase):
         (self.tmp / "keys/word").write_text(self.secret("word"))
         agent = self.run_agent({"w": {"steps": {"one": step(f'test -n "$WORD"; {GATE}', secrets=["word"])}}},
                                serve={"secrets_dir": str(self.tmp / "keys")})
-        self.assertEqual(self.workflow("list", "-o", "json").json()[0]["name"], "w")
+        self.assertEqual(self.workflow("list", "-o", "json").json()["workflows"][0]["name"], "w")
         result = self.workflow("execute", "w")      # ends while the run goes on
         run = re.search(UUID, result.out)[0]
         pid = self.read_pid()

@@ -47,10 +47,10 @@ class LogTest(RunCase):
             self.assertEqual(status, 400, bad)
 
     def test_a_file_from_a_url_that_needs_no_token_and_proves_itself(self):
-        self.create("w", **{"one": step("echo hello; printf 'a\\001b\\n'"), "two & more": step("echo other")})
+        self.create("w", **{"one": step("echo hello; printf 'a\\001b\\r\\nend'"), "two & more": step("echo other")})
         run = self.run_to("Success", "w")["executionId"]
         self.workflow("logs", "w", run, "--step", "one", "--out", "file")
-        self.assertRegex((self.tmp / "file").read_bytes(), rf"\A{STAMP} hello\n{STAMP} a\x01b\n\Z".encode())
+        self.assertEqual((self.tmp / "file").read_bytes(), b"hello\na\x01b\r\nend")
         answer = self.service.good("GET", self.path(run, "/download?stepName=two+%26+more"))
         url = urllib.parse.urlsplit(answer["downloadUrl"])
         self.assertEqual(url.netloc, self.service.address)
@@ -60,7 +60,7 @@ class LogTest(RunCase):
             return self.service.raw("GET", f"{path}?{query}", token=False)
         status, headers, text = ask(path, query)
         self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; charset=utf-8"))
-        self.assertRegex(text, rf"\A{STAMP} other\n\Z")
+        self.assertEqual(text, "other\n")
         proof = re.search("proof=([0-9a-f]{64})$", query)[1]
         until = re.search(r"until=(\d+)", query)[1]
         other = "0" if proof[0] != "0" else "1"
@@ -107,7 +107,7 @@ class HistoryTest(RunCase):
         ids = [run["executionId"] for run in reversed(runs)]
 
         def listed(*args):
-            return [r["executionId"] for r in self.workflow("executions", "w", *args, "-o", "json").json()]
+            return [r["executionId"] for r in self.workflow("executions", "w", *args, "-o", "json").json()["executions"]]
         self.assertEqual(listed(), ids)
         self.assertEqual(listed("--status", "Failed"), ids[2:3])
         self.assertEqual(listed("--status", "Failed", "--status", "Success", "--count", "3"), ids[:3])
@@ -115,9 +115,9 @@ class HistoryTest(RunCase):
         self.assertEqual(listed("--date-to", runs[1]["executedAt"]), ids[2:])
         self.assertEqual(listed("--page-size", "1"), ids)
         self.assertEqual(listed("--page-size", "3", "--page-number", "2"), ids[3:])
-        [found] = self.workflow("list", "--last-execution-status", "Success", "-o", "json").json()
+        [found] = self.workflow("list", "--last-execution-status", "Success", "-o", "json").json()["workflows"]
         self.assertEqual(found["lastExecution"]["executionId"], ids[0])
-        self.assertEqual(self.workflow("list", "--last-execution-status", "Failed", "-o", "json").json(), [])
+        self.assertEqual(self.workflow("list", "--last-execution-status", "Failed", "-o", "json").json()["workflows"], [])
 
     def test_what_is_older_than_ninety_days_is_gone(self):
         self.create("w", one=step("echo old"))

@@ -61,12 +61,14 @@ ID  NAME         STATUS     OWNER  TRIGGERS             LAST RUN  LAST RUN AT  T
         for output in ("json", "yaml"):
             result = self.workflow("list", "-o", output)
             self.assertNotIn(self.service.workflows()[1]["triggers"][0]["webhook"], result.out)
-        listed = self.workflow("list", "-o", "json").json()
+        page = self.workflow("list", "-o", "json").json()
+        listed = page.pop("workflows")
+        self.assertEqual(page, {"pageCount": 1, "pageNumber": 1, "pageSize": 100, "workflowsCount": 3})
         self.assertEqual([w["name"] for w in listed], ["hello", "on-push", "late report"])
         self.assertEqual(listed[1]["triggers"][0], {"webhook": "(masked #1)"})
-        self.assertEqual(self.workflow("list", "-o", "json", "--show-masked").json(), self.service.workflows())
+        self.assertEqual(self.workflow("list", "-o", "json", "--show-masked").json()["workflows"], self.service.workflows())
         self.assertRegex(self.workflow("list", "-o", "yaml", "--name", "hello").out,
-                         rf'\A- id: 1\n  name: hello\n  status: Available\n  createdAt: "{STAMP}"\n')
+                         rf'\AworkflowsCount: 1\n|\n  - id: 1\n    name: hello\n    status: Available\n    createdAt: "{STAMP}"\n')
 
     def test_list_with_filters(self):
         cases = {
@@ -85,7 +87,11 @@ ID  NAME         STATUS     OWNER  TRIGGERS             LAST RUN  LAST RUN AT  T
         }
         for args, names in cases.items():
             with self.subTest(args):
-                listed = self.workflow("list", "-o", "json", *args).json()
+                page = self.workflow("list", "-o", "json", *args).json()
+                listed = page["workflows"]
+                if "--page-size" in args:
+                    one = "--page-number" in args
+                    self.assertEqual((page["pageCount"], page["pageSize"]), (2, 2) if one else (1, 3))
                 self.assertEqual([w["name"] for w in listed], names)
 
     def test_describe_as_a_table(self):
@@ -241,8 +247,8 @@ class WriteTest(WorkflowCase):
         self.assertEqual(self.service.describe("a")["status"], "Available")
         self.assertEqual(self.refused(1, "resume", "a"),
                          'resume workflow 1 "a": the service answered 409 (conflict): workflow 1 is not paused')
-        self.assertEqual(self.workflow("pause", "a", "-o", "json").json(), {"id": 1})
-        self.assertEqual(self.workflow("delete", "a", "-o", "yaml").out, "id: 1\n")
+        self.assertEqual(self.workflow("pause", "a", "-o", "json").json(), {})
+        self.assertEqual(self.workflow("delete", "a", "-o", "yaml").out, "{}\n")
         self.assertEqual(self.service.workflows(), [])
 
     def test_a_delete_is_confirmed_at_a_terminal(self):

@@ -91,6 +91,18 @@ class ExecuteTest(PeerCase):
             "stepsToRun": [{"stepName": "left", "runDAG": True}, {"stepName": "get", "runDAG": False}]})
         self.assertEqual(set(self.kept().executions[0].parents), {"get", "left", "end"})
 
+    def test_a_file_holds_the_body_and_options_add_to_it(self):
+        self.write({"run.yaml": "body:\n  params: {global: {AS_OF: '{{ day }}', A: '1'}}\n"
+                                "  stepsToRun: [{stepName: left, runDAG: true}]\n",
+                    "bad.yaml": "param: {}\nstepsToRun: [{runDAG: true}]\n"}, "runs")
+        self.workflow("execute", "night", "runs/run.yaml", "--set", "day=2024-05-31", "--param", "A=2", "--step", "get")
+        self.assertEqual(self.sent(), {
+            "params": {"global": {"AS_OF": "2024-05-31", "A": "2"}},
+            "stepsToRun": [{"stepName": "left", "runDAG": True}, {"stepName": "get", "runDAG": False}]})
+        self.assertEqual(self.workflow("execute", "night", "runs/bad.yaml", code=65).err,
+                         'flowsync: error: runs/bad.yaml:1:1: body: unknown field "param"; did you mean "params"?\n'
+                         'flowsync: error: runs/bad.yaml:2:14: body/stepsToRun/0: "stepName" is missing\n')
+
     def test_what_is_wrong_is_said_before_anything_is_sent(self):
         for args, code, sentence in (
                 (("--param", "x"), 64, '--param: expected KEY=VALUE, found "x"'),
@@ -242,9 +254,9 @@ EXECUTION                             STATUS   STARTED                   FINISHE
              "duration": "00:00:05", "status": "Stopped", "stoppedBy": "ann@example.com", "reruns": []},
             {"executionId": first, "executedAt": "2023-11-14T22:13:20.000Z", "finishedAt": "2023-11-14T22:14:20.000Z",
              "duration": "00:01:00", "status": "Success", "reruns": self.kept().executions[2].reruns}]
-        self.assertEqual(self.workflow("executions", self.id, "-o", "json").json(), listed)
-        self.assertIn(f"- executionId: {third}\n  executedAt: ", self.workflow("executions", "night", "-o", "yaml").out)
-        last = self.workflow("list", "-o", "json").json()[0]["lastExecution"]
+        self.assertEqual(self.workflow("executions", self.id, "-o", "json").json()["executions"], listed)
+        self.assertIn(f"  - executionId: {third}\n    executedAt: ", self.workflow("executions", "night", "-o", "yaml").out)
+        last = self.workflow("list", "-o", "json").json()["workflows"][0]["lastExecution"]
         self.assertEqual(last, {"executionId": third, "executedAt": "2023-11-14T22:14:55.000Z", "status": "Running"})
 
     def test_filters(self):
@@ -265,7 +277,7 @@ EXECUTION                             STATUS   STARTED                   FINISHE
                             (("--page-size", "2", "--page-number", "2"), runs[2:]),
                             (("--page-number", "7"), [])):
             with self.subTest(args):
-                listed = self.workflow("executions", "night", *args, "-o", "json").json()
+                listed = self.workflow("executions", "night", *args, "-o", "json").json()["executions"]
                 self.assertEqual([run["executionId"] for run in listed], found)
         self.assertIn("&count=2&statuses=Success&statuses=Failed&dateTo=2023-11-14T23%3A00%3A00.000Z&dateFrom=",
                       self.asked("--count", "2", "--status", "Success", "--status", "Failed",
@@ -290,7 +302,7 @@ EXECUTION                             STATUS   STARTED                   FINISHE
             part = runs[:2] if page == 1 else ([{"executionId": "new"}, *runs])[(page - 1) * 2:page * 2]
             return 200, {"executions": part, "pageCount": 3}
         fake = self.fake(answer)
-        listed = self.workflow("executions", "1", "-o", "json", endpoint=fake.endpoint).json()
+        listed = self.workflow("executions", "1", "-o", "json", endpoint=fake.endpoint).json()["executions"]
         self.assertEqual(listed, runs)
 
     def test_answers_of_another_shape(self):
@@ -365,7 +377,7 @@ STEP         STATE    STARTED                   TIME  NOTE
         said = self.workflow("execution", "night", run, "-o", "yaml").out
         self.assertIn(f"executionId: {run}\nstatus: Success\n", said)
         self.assertNotIn("me:pw", said)
-        listed = self.workflow("list", "-o", "json").json()[0]["lastExecution"]
+        listed = self.workflow("list", "-o", "json").json()["workflows"][0]["lastExecution"]
         self.assertEqual(listed["rerunId"], "r-1")
 
     def test_odd_graphs(self):
@@ -689,7 +701,7 @@ class TableTest(PeerCase):
         for args, found in ((("--last-execution-status", "Failed"), ["night"]),
                             (("--last-execution-status", "Success", "--last-execution-status", "failed"), ["night"]),
                             (("--last-execution-status", "Success"), []), (("--last-modified-by", "a+b@c"), ["night"])):
-            listed = self.workflow("list", *args, "-o", "json").json()
+            listed = self.workflow("list", *args, "-o", "json").json()["workflows"]
             self.assertEqual([w["name"] for w in listed], found, args)
         self.assertIn("&lastModifiedBy=a%2Bb%40c&", self.peer.requests[-1].path)
         self.assertRegex(self.workflow("list").out, rf"\n{self.id} +night +Available .* Failed  +{STAMP} ")

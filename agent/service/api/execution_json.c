@@ -189,21 +189,23 @@ static size_t log_line_time(const char *line, int64_t *ms)
 
 	for (; line[digits] >= '0' && line[digits] <= '9'; digits++)
 		time = digits < DIGITS ? time * 10 + (line[digits] - '0') : 0;
-	if (digits > DIGITS || (line[digits] != ' ' && line[digits] != '\n'))
+	if (digits > DIGITS || !line[digits] || !strchr(" +\n", line[digits]))
 		digits = 0;
 	*ms = digits ? time : 0;
 	return digits;
 }
 
-/* Takes the next whole line; false if no whole line is left.  A line without a time is all message, at time 0. */
-static bool log_next_line(struct log_rest *rest, int64_t *ms, const char **message, size_t *len)
+/* Takes the next whole line; false if no whole line is left.  A line without a time is all message, at time 0.
+ * *continues: no newline is between the line before and this one. */
+static bool log_next_line(struct log_rest *rest, int64_t *ms, const char **message, size_t *len, bool *continues)
 {
 	const char *line = rest->text, *end = memchr(line, '\n', (size_t)(rest->end - line));
 
 	if (!end)
 		return false;
 	size_t digits = log_line_time(line, ms);
-	*message = line + digits + (digits && line[digits] == ' ');
+	*continues = digits && line[digits] == '+';
+	*message = line + digits + (digits && line[digits] != '\n');
 	*len = (size_t)(end - *message);
 	rest->text = end + 1;
 	return true;
@@ -214,9 +216,13 @@ void execution_json_log(struct arena *a, const char *text, struct node *list)
 	struct log_rest rest = log_rest_of(text);
 	const char *message;
 	int64_t ms;
+	bool continues;
 	size_t len;
 
-	while (log_next_line(&rest, &ms, &message, &len)) {
+	while (log_next_line(&rest, &ms, &message, &len, &continues)) {
+		if (continues && len == 0)
+			continue;
+		len -= len > 0 && message[len - 1] == '\r';
 		struct node *line = node_add(a, list, node_map(a));
 		node_put(a, line, "message", node_text(a, arena_strndup(a, message, len)));
 		node_put(a, line, "timestamp", node_int(a, ms));
@@ -227,13 +233,15 @@ void execution_json_log_text(const char *text, struct buf *out)
 {
 	struct log_rest rest = log_rest_of(text);
 	const char *message;
+	bool continues = true, any = false;
 	int64_t ms;
-	size_t len;
+	size_t len = 0;
 
-	while (log_next_line(&rest, &ms, &message, &len)) {
-		timestamp_add(out, ms);
-		buf_addc(out, ' ');
+	for (; log_next_line(&rest, &ms, &message, &len, &continues); any = true) {
+		if (any && !continues)
+			buf_addc(out, '\n');
 		buf_add(out, message, len);
-		buf_addc(out, '\n');
 	}
+	if (any && !(continues && len == 0))
+		buf_addc(out, '\n');
 }

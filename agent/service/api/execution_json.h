@@ -22,7 +22,7 @@ bool execution_json_step(struct arena *a, const struct execution_details *stored
 /* Adds the lines of a stored log ("MS MESSAGE", see attempt.h) to a list of {message, timestamp}.  A last line
  * without a newline is left out. */
 void execution_json_log(struct arena *a, const char *text, struct node *list);
-/* Appends them to out as text for people: "2026-11-23T04:05:06.789Z message". */
+/* Appends the output that they were made of to out. */
 void execution_json_log_text(const char *text, struct buf *out);
 
 #endif

@@ -88,6 +88,11 @@ static void handle_resources(struct api_request *r)
 	api_reply(r, 200, instance_types_reply(r->arena));
 }
 
+static void handle_instance_options(struct api_request *r)
+{
+	api_reply(r, 200, instance_types_options_reply(r->arena));
+}
+
 static void handle_default_resource(struct api_request *r)
 {
 	api_reply(r, 200, instance_types_default_reply(r->arena));
@@ -309,6 +314,7 @@ static const struct route {
 	{ "/hooks/*", "POST", { { "POST", handle_webhook, true } } },
 	{ BASE "/resources", "GET", { { "GET", handle_resources } } },
 	{ BASE "/resources/defaults", "GET", { { "GET", handle_default_resource } } },
+	{ "/quota/api/v1/settings/tenant-instance-options", "GET", { { "GET", handle_instance_options } } },
 	{ "/tenant-management/api/v1/external/tenants/tenant-metadata", "GET", { { "GET", reply_empty_object } } },
 	{ "/resource-usage/api/v1/telemetry", "POST", { { "POST", reply_empty_object } } },
 };

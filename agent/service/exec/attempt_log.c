@@ -55,12 +55,13 @@ static size_t attempt_log_line_size(int64_t ms, size_t len)
 	return (size_t)snprintf(NULL, 0, "%lld \n", (long long)ms) + len;
 }
 
-static void attempt_log_append_line(struct attempt_log *log, int64_t ms, const char *text, size_t len)
+/* continues: no newline is between the line before and this one. */
+static void attempt_log_append_line(struct attempt_log *log, int64_t ms, const char *text, size_t len, bool continues)
 {
 	if (log->out.len + attempt_log_line_size(ms, len) > OUT_MAX)
 		attempt_log_flush(log);
 	log->size += attempt_log_line_size(ms, len);
-	buf_addf(&log->out, "%lld ", (long long)ms);
+	buf_addf(&log->out, "%lld%c", (long long)ms, continues ? '+' : ' ');
 	buf_add(&log->out, text, len);
 	buf_addc(&log->out, '\n');
 }
@@ -144,7 +145,7 @@ static void attempt_log_take_line(void *context, int64_t ms, const char *text, s
 	if (!log->tail && log->size + attempt_log_line_size(ms, len) > ATTEMPT_HEAD_MAX)
 		attempt_log_start_tail(log);
 	if (!log->tail) {
-		attempt_log_append_line(log, ms, text, len);
+		attempt_log_append_line(log, ms, text, len, log->lines.continues);
 		return;
 	}
 	attempt_log_tail_append_output(log->tail, text, len, ms);
@@ -166,6 +167,7 @@ static void attempt_log_move_pending(struct attempt_log *log, int64_t ms)
 
 struct attempt_log_replay {
 	struct attempt_log *log;
+	const struct line_splitter *lines_of_tail;
 	size_t room;		/* bytes of all lines that are still to come */
 	uint64_t lines, bytes;	/* left out */
 	bool omission_written;
@@ -185,7 +187,7 @@ static void attempt_log_write_omission(struct attempt_log_replay *e, int64_t ms)
 	if (e->lines + e->bytes > 0 && !e->omission_written) {
 		buf_addf(&text, "... %llu lines (%llu bytes) left out ...", (unsigned long long)e->lines,
 		         (unsigned long long)e->bytes);
-		attempt_log_append_line(e->log, ms, buf_str(&text), text.len);
+		attempt_log_append_line(e->log, ms, buf_str(&text), text.len, false);
 	}
 	e->omission_written = true;
 }
@@ -201,7 +203,7 @@ static void attempt_log_write_tail_line(void *context, int64_t ms, const char *t
 		return;
 	}
 	attempt_log_write_omission(e, ms);
-	attempt_log_append_line(e->log, ms, text, len);
+	attempt_log_append_line(e->log, ms, text, len, e->lines_of_tail->continues);
 }
 
 /* Returns the time of the mark at *at, and moves *at behind the mark. */
@@ -226,6 +228,7 @@ static uint64_t attempt_log_split_tail(struct attempt_log_replay *e, const char 
 	uint64_t printed = 0;
 
 	line_splitter_init(&lines, &e->log->secrets, emit, e);
+	e->lines_of_tail = &lines;
 	if (mark)
 		ms = attempt_log_read_mark(&(const char *){ mark }, end);
 	while (kept < end) {
@@ -300,6 +303,7 @@ void attempt_log_add(struct attempt_log *log, const char *bytes, size_t len, int
 {
 	if (log->fd < 0)
 		return;
+	log->ended_in_line &= len == 0;
 	/* In small parts, so that little output is split into lines, which is slow, once the head is full. */
 	while (len > 0 && !log->tail) {
 		size_t part = len < 4096 ? len : 4096;
@@ -328,6 +332,8 @@ void attempt_log_end_line(struct attempt_log *log, int64_t ms)
 {
 	if (log->fd < 0)
 		return;
+	log->ended_in_line |= log->tail ? !log->tail->line_begins
+	                                : line_splitter_is_waiting(&log->lines) || log->lines.broken_off;
 	if (!log->tail) {
 		line_splitter_end(&log->lines, ms);
 		if (log->tail)
@@ -356,6 +362,8 @@ void attempt_log_close(struct attempt_log *log, int64_t ms)
 	attempt_log_end_line(log, ms);
 	if (log->fd >= 0 && log->tail)
 		attempt_log_write_tail(log, ms);
+	if (log->fd >= 0 && log->ended_in_line)
+		attempt_log_append_line(log, ms, "", 0, true);
 	attempt_log_flush(log);
 	fd_close(&log->fd);
 	line_splitter_done(&log->lines);

@@ -1,6 +1,9 @@
 /* attempt_log.h: the log of an attempt, with a limit on its size.  The first ATTEMPT_HEAD_MAX bytes are written at
  * once; of the rest, the last ATTEMPT_TAIL_MAX bytes are kept in memory and written when the log is closed.  A full
- * disk ends the log, not the attempt. */
+ * disk ends the log, not the attempt.
+ *
+ * A line is "MS TEXT", or "MS+TEXT" if no newline is between it and the line before.  An empty "MS+" at the end says that
+ * the output has no newline at its end. */
 #ifndef AGENT_SERVICE_EXEC_ATTEMPT_LOG_H
 #define AGENT_SERVICE_EXEC_ATTEMPT_LOG_H
 
@@ -15,6 +18,7 @@ struct attempt_log {
 	struct line_splitter lines;	/* to the file */
 	struct buf out;		/* lines that are not written yet */
 	size_t size;		/* bytes of the file */
+	bool ended_in_line;	/* the newest output has no newline at its end */
 	struct attempt_log_tail *tail;	/* NULL: the head has room */
 };
 

@@ -20,6 +20,7 @@ static void line_splitter_emit(struct line_splitter *l, int64_t ms)
 {
 	l->emit(l->context, ms, buf_str(&l->text), l->text.len);
 	buf_reset(&l->text);
+	l->continues = true;
 }
 
 static void line_splitter_append(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
@@ -80,29 +81,19 @@ static size_t line_splitter_safe_cut(const struct line_splitter *l)
 	return len - held;
 }
 
-/* Drops a carriage return before the end of a line. */
-static void line_splitter_drop_return(struct line_splitter *l)
-{
-	if (l->raw.len && l->raw.text[l->raw.len - 1] == '\r')
-		l->raw.len--;
-}
-
 static void line_splitter_end_line(struct line_splitter *l, int64_t ms)
 {
-	line_splitter_drop_return(l);
 	line_splitter_consume(l, l->raw.len, ms);
 	l->covered = 0;
 	if (l->text.len || !l->broken_off)
 		line_splitter_emit(l, ms);
-	l->broken_off = false;
+	l->broken_off = l->continues = false;
 }
 
-/* raw is full.  A carriage return at its end stays: a newline may follow. */
+/* raw is full. */
 static void line_splitter_make_room(struct line_splitter *l, int64_t ms)
 {
-	size_t cut = line_splitter_safe_cut(l);
-
-	line_splitter_consume(l, cut - (cut && l->raw.text[cut - 1] == '\r'), ms);
+	line_splitter_consume(l, line_splitter_safe_cut(l), ms);
 }
 
 void line_splitter_add(struct line_splitter *l, const char *bytes, size_t len, int64_t ms)
@@ -129,7 +120,6 @@ bool line_splitter_is_waiting(const struct line_splitter *l)
 
 void line_splitter_pause(struct line_splitter *l, int64_t ms)
 {
-	line_splitter_drop_return(l);
 	line_splitter_consume(l, line_splitter_safe_cut(l), ms);
 	if (l->text.len == 0)
 		return;
@@ -148,7 +138,7 @@ void line_splitter_end(struct line_splitter *l, int64_t ms)
 	}
 	if (line_splitter_is_waiting(l))
 		line_splitter_end_line(l, ms);
-	l->broken_off = false;
+	l->broken_off = l->continues = false;
 }
 
 void line_splitter_done(struct line_splitter *l)

@@ -1,5 +1,5 @@
 /* line_splitter.h: splits the output of a program into lines of at most ATTEMPT_LINE_MAX bytes of UTF-8, without
- * newline or NUL, in which secrets are masked. */
+ * newline or NUL, in which secrets are masked.  A carriage return stays. */
 #ifndef AGENT_SERVICE_EXEC_LINE_SPLITTER_H
 #define AGENT_SERVICE_EXEC_LINE_SPLITTER_H
 
@@ -15,6 +15,7 @@ struct line_splitter {
 	struct buf raw;		/* output behind the last newline, not yet examined */
 	size_t covered;		/* bytes at the beginning of raw that belong to a secret already masked */
 	struct buf text;	/* the line so far: it comes before raw */
+	bool continues;		/* no newline is between the line before and the one that is emitted */
 	bool broken_off;	/* what came before text was emitted as a line by line_splitter_pause() */
 };
 

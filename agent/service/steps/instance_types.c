@@ -36,19 +36,37 @@ static struct node *instance_type_number_or_null(struct arena *a, double value)
 	return value > 0 ? instance_type_number(a, value) : node_null(a);
 }
 
+static struct node *instance_type_json(struct arena *a, const struct instance_type *t)
+{
+	struct node *out = node_map(a);
+
+	node_put(a, out, "id", node_int(a, t->id));
+	node_put(a, out, "cpu", instance_type_number(a, t->cpu));
+	node_put(a, out, "memory", instance_type_number(a, t->memory_gib));
+	node_put(a, out, "gpu", instance_type_number_or_null(a, t->gpu));
+	node_put(a, out, "gpuMemory", instance_type_number_or_null(a, t->gpu_memory_gib));
+	return out;
+}
+
 struct node *instance_types_reply(struct arena *a)
 {
 	struct node *all = node_list(a);
 
-	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		struct node *one = node_add(a, all, node_map(a));
-		node_put(a, one, "id", node_int(a, types[i].id));
-		node_put(a, one, "cpu", instance_type_number(a, types[i].cpu));
-		node_put(a, one, "memory", instance_type_number(a, types[i].memory_gib));
-		node_put(a, one, "gpu", instance_type_number_or_null(a, types[i].gpu));
-		node_put(a, one, "gpuMemory", instance_type_number_or_null(a, types[i].gpu_memory_gib));
-	}
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		node_add(a, all, instance_type_json(a, &types[i]));
 	return all;
+}
+
+struct node *instance_types_options_reply(struct arena *a)
+{
+	struct node *out = node_map(a), *all = node_put(a, out, "data", node_list(a));
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct node *one = node_add(a, all, instance_type_json(a, &types[i]));
+		node_put(a, one, "name", node_text(a, arena_printf(a, "%g CPU, %g GB", types[i].cpu, types[i].memory_gib)));
+		node_put(a, one, "provider", node_text(a, "local"));
+	}
+	return out;
 }
 
 struct node *instance_types_default_reply(struct arena *a)

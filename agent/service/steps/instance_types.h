@@ -24,6 +24,8 @@ int64_t instance_type_memory(const struct instance_type *t);
 
 /* All types, as the response to `GET /resources`; in a. */
 struct node *instance_types_reply(struct arena *a);
+/* All types, as the response to `GET /quota/api/v1/settings/tenant-instance-options`; in a. */
+struct node *instance_types_options_reply(struct arena *a);
 /* The default, as the response to `GET /resources/defaults`; in a. */
 struct node *instance_types_default_reply(struct arena *a);
 

@@ -605,7 +605,7 @@ static void a_log_is_fetched_without_a_token_from_the_address_that_is_given(void
 	assert_non_null(strstr(url, "/downloads/" UUID("01") "?stepName=s&until=1717150500&proof="));
 	assert_int_equal(strlen(strstr(url, "proof=")), 6 + 64);
 	assert_string_equal(fetch(f, url),
-	                    "200 2024-05-31T10:00:00.000Z one\n2024-05-31T10:00:00.001Z two\n <text/plain; charset=utf-8>");
+	                    "200 one\ntwo\n <text/plain; charset=utf-8>");
 	f->api.tls = true;
 	assert_non_null(strstr(ask(f, "GET " LOGS "/download?stepName=s", ""), "{\"downloadUrl\":\"https://localhost/"));
 }

@@ -57,6 +57,13 @@ static void what_is_not_of_one_workflow_is_answered_too(void **state)
 	PLAY(*state,
 		{ "GET /tenant-management/api/v1/external/tenants/tenant-metadata", "{}", "200 {}" },
 		{ "POST /resource-usage/api/v1/telemetry", "{\"url\":\"x\"}", "200 {}" },
+		{ "GET /quota/api/v1/settings/tenant-instance-options?entityType=workflow", "{}",
+		  "200 {\"data\":["
+		  "{\"id\":21,\"cpu\":0.25,\"memory\":0.5,\"gpu\":null,\"gpuMemory\":null,\"name\":\"0.25 CPU, 0.5 GB\",\"provider\":\"local\"},"
+		  "{\"id\":22,\"cpu\":0.5,\"memory\":1,\"gpu\":null,\"gpuMemory\":null,\"name\":\"0.5 CPU, 1 GB\",\"provider\":\"local\"},"
+		  "{\"id\":23,\"cpu\":1,\"memory\":2,\"gpu\":null,\"gpuMemory\":null,\"name\":\"1 CPU, 2 GB\",\"provider\":\"local\"},"
+		  "{\"id\":24,\"cpu\":2,\"memory\":4,\"gpu\":null,\"gpuMemory\":null,\"name\":\"2 CPU, 4 GB\",\"provider\":\"local\"},"
+		  "{\"id\":25,\"cpu\":4,\"memory\":8,\"gpu\":null,\"gpuMemory\":null,\"name\":\"4 CPU, 8 GB\",\"provider\":\"local\"}]}" },
 		{ "GET /workflows/api/v1/resources/defaults", "{}",
 		  "200 {\"instanceTypeId\":21,\"storage\":\"10GB\"}" },
 		{ "GET /workflows/api/v1/resources/", "{}",

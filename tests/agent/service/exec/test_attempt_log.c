@@ -71,8 +71,8 @@ static void bytes_become_lines_however_they_come(void **state)
 		{ "", "" },
 		{ "a\nb\n", "5 a|5 b|" },
 		{ "a\n\n\nb", "5 a|5 |5 |9 b|" },
-		{ "a\r\nb\r\r\nc\rd\n", "5 a|5 b\r|5 c\rd|" },
-		{ "\r\n\r", "5 |9 |" },
+		{ "a\r\nb\r\r\nc\rd\n", "5 a\r|5 b\r\r|5 c\rd|" },
+		{ "\r\n\r", "5 \r|9 \r|" },
 		{ "\xc3\xbc\xe2\x82\xac\xf0\x9f\x9a\x80\n", "5 \xc3\xbc\xe2\x82\xac\xf0\x9f\x9a\x80|" },
 		{ "\xff\xc3(\xe2\x82\n", "5 \xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd|" },
 		{ "\xed\xa0\x80 \xc0\x80 \xf0\x9f\x9a", "9 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd "
@@ -225,7 +225,7 @@ static void a_line_that_waits_for_its_end_is_one_after_a_pause(void **state)
 	line_splitter_pause(&lines, 9);
 	line_splitter_add(&lines, "\n", 1, 10);
 	line_splitter_end(&lines, 11);
-	assert_string_equal(buf_str(&said.text), "3 go on? |4 |5 x |7 \xc3\xbc is |8 (masked)|9 10%|");
+	assert_string_equal(buf_str(&said.text), "3 go on? |4 |5 x |7 \xc3\xbc is |8 (masked)|9 10%\r|");
 	line_splitter_done(&lines);
 	buf_done(&said.text);
 }
@@ -282,7 +282,8 @@ static void what_fits_is_written_as_it_comes(void **state)
 	attempt_log_printf(&log, 7000, "%s", "of us: hidden");
 	attempt_log_add(&log, "rest", 4, 8000);
 	attempt_log_close(&log, 9000);
-	assert_string_equal(file(&a, &len), "1000 one\n2000 two\n5000 (masked)\n7000 half\n7000 of us: (masked)\n9000 rest\n");
+	assert_string_equal(file(&a, &len), "1000 one\n2000 two\n5000 (masked)\n7000+half\n"
+	                    "7000 of us: (masked)\n9000 rest\n9000+\n");
 }
 
 /* Lines of 36 bytes as they are printed, of 52 in the log. */
