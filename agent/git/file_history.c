@@ -57,9 +57,9 @@ struct file_history {
 /* To be called at once: libgit2 keeps one error per thread. */
 static bool history_failed(const char *where, struct err *err)
 {
-	const git_error *e = git_error_last();
+	CLEANUP(arena_free) struct arena a = { 0 };
 
-	return err_set(err, "git repository of \"%s\": %s", where, e && e->message ? e->message : "cannot be read");
+	return git_repo_failed(arena_printf(&a, "git repository of \"%s\"", where), err);
 }
 
 /* ---- a set of ids ---- */
@@ -426,11 +426,13 @@ static bool check_format(struct file_history *h, const char *dir, struct err *er
 	if (git_repository_config_snapshot(&config, h->repository) < 0)
 		return history_failed(dir, err);
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-		const char *value;
-		if (git_config_get_string(&value, config, formats[i].key) == 0 &&
-		    strcmp(value, formats[i].known) != 0)
-			return err_set(err, "git repository of \"%s\": %s is \"%s\", expected \"%s\"", dir,
-			               formats[i].key, value, formats[i].known);
+		const char *value, *format = git_repo_explain_format(formats[i].key);
+		if (git_config_get_string(&value, config, formats[i].key) != 0 || strcmp(value, formats[i].known) == 0)
+			continue;
+		if (format)
+			return err_set(err, "git repository of \"%s\": %s", dir, format);
+		return err_set(err, "git repository of \"%s\": %s is \"%s\", expected \"%s\"", dir, formats[i].key, value,
+		               formats[i].known);
 	}
 	return true;
 }

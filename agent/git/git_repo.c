@@ -32,11 +32,23 @@ void git_repo_shut_down(bool *up)
 		git_libgit2_shutdown();
 }
 
+const char *git_repo_explain_format(const char *message)
+{
+	if (strstr(message, "objectformat") || strstr(message, "object format"))
+		return "it stores objects by SHA-256; flowsync reads repositories with SHA-1 only";
+	/* A server's list of refs. */
+	if (strstr(message, "error parsing REF pkt-line"))
+		return "its refs cannot be read: either it stores objects by SHA-256 (flowsync reads SHA-1 only), or the "
+		       "answer is damaged";
+	return NULL;
+}
+
 bool git_repo_failed(const char *where, struct err *err)
 {
 	const git_error *e = git_error_last();
+	const char *message = e && e->message ? e->message : "cannot be read", *format = git_repo_explain_format(message);
 
-	return err_set(err, "%s: %s", where, e && e->message ? e->message : "cannot be read");
+	return err_set(err, "%s: %s", where, format ? format : message);
 }
 
 void git_repo_close(git_repository **repository)

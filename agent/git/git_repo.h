@@ -17,6 +17,9 @@ void git_repo_shut_down(bool *up);	/* for CLEANUP */
 /* Sets *err to "WHERE: " and libgit2's message.  Call it at once: libgit2 keeps one error per thread. */
 bool git_repo_failed(const char *where, struct err *err);
 
+/* What libgit2's message means if it is about a repository with SHA-256, which no release of it names; else NULL. */
+const char *git_repo_explain_format(const char *message);
+
 /* For CLEANUP; each takes NULL. */
 void git_repo_close(git_repository **repository);
 void git_repo_close_odb(git_odb **objects);

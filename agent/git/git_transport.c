@@ -405,8 +405,8 @@ static const char *explain_path_error(const struct git_transport *t, const git_e
 	if (is_no_repository(e))
 		return "there is no git repository";
 	if (e->klass == GIT_ERROR_ODB)
-		return arena_printf(t->arena, "objects are missing in it, as in a shallow clone: give it its whole history (git "
-		                    "fetch --unshallow), or give the directory without --git (%s)", clean_server_text(t, e->message));
+		return arena_printf(t->arena, "objects are missing in it, as in a shallow or partial clone: give it its whole "
+		                    "history (git fetch --unshallow, or a clone without --filter), or give the directory without --git (%s)", clean_server_text(t, e->message));
 	return clean_server_text(t, e->message);
 }
 
@@ -415,7 +415,10 @@ static const char http_status[] = "unexpected http status code: ";
 static const char *explain_libgit2_error(const struct git_transport *t, const git_error *e)
 {
 	static const char certificate[] = "the SSL certificate is invalid: ";
+	const char *format = git_repo_explain_format(e->message);
 
+	if (format)
+		return format;
 	if (strncmp(e->message, http_status, strlen(http_status)) == 0)
 		return explain_http_status(t, atoi(e->message + strlen(http_status)));
 	if (strncmp(e->message, certificate, strlen(certificate)) == 0)

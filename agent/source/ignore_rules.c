@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/base/text_check.h"
+
 /* A pattern is a row of parts, and matching walks all ways through them side by side: a pattern
  * of many stars costs its length times the path's, where trying one way after the other could
  * take for ever. */
@@ -198,12 +200,17 @@ static void add_rule(struct arena *a, struct ignore_rules *ig, char *line)
 }
 
 const struct ignore_rules *ignore_rules_read(struct arena *a, const struct ignore_rules *outer, const char *folder,
-                                             const char *text)
+                                             const char *text, size_t len, const char **why)
 {
-	struct ignore_rules *ig = arena_new(a, struct ignore_rules, 1);
-	size_t len = strlen(folder);
+	size_t cut = strlen(folder);
 
-	*ig = (struct ignore_rules){ .outer = outer, .cut = len ? len + 1 : 0 };
+	*why = text_check(text, len);
+	if (!*why && memchr(text, '\0', len))
+		*why = "this is not text: found a NUL character";
+	if (*why)
+		return NULL;
+	struct ignore_rules *ig = arena_new(a, struct ignore_rules, 1);
+	*ig = (struct ignore_rules){ .outer = outer, .cut = cut ? cut + 1 : 0 };
 	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3;
 	for (char *rest = arena_strdup(a, text), *line; (line = strsep(&rest, "\n")); ) {

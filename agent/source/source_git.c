@@ -163,7 +163,12 @@ static bool git_scan_read_ignore(struct git_scan *w, const struct git_folder *f,
 		return git_scan_corrupt(w, path);
 	if (!blob)
 		return git_scan_fault(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_RULES_MAX_BYTES));
-	*out = ignore_rules_read(w->arena, f->ignore, f->path, git_scan_copy_blob(w, blob));
+	const char *why;
+	const struct ignore_rules *rules = ignore_rules_read(w->arena, f->ignore, f->path, git_scan_copy_blob(w, blob),
+	                                                     (size_t)git_blob_rawsize(blob), &why);
+	if (!rules)
+		return git_scan_fault(w, path, why);
+	*out = rules;
 	return true;
 }
 

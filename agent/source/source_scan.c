@@ -183,7 +183,7 @@ static const struct ignore_rules *scan_read_rules(struct scan_walk *w, const str
 {
 	const char *path = scan_join(w, f->path, ".flowsyncignore");
 	const char *real = scan_join(w, f->real, ".flowsyncignore");
-	const char *text;
+	const char *text, *why;
 	size_t len;
 	struct stat st;
 	struct err err;
@@ -200,10 +200,14 @@ static const struct ignore_rules *scan_read_rules(struct scan_walk *w, const str
 	}
 	if (stat(real, &st) == 0)
 		scan_add_entry(w, SOURCE_RULES, path, real, &st, NULL);
-	if (file_read(w->arena, real, IGNORE_RULES_MAX_BYTES, &text, &len, &err))
-		return ignore_rules_read(w->arena, f->ignore, f->path, text);
-	scan_fault(w, scan_name(w, path), err.msg);
-	return f->ignore;
+	if (!file_read(w->arena, real, IGNORE_RULES_MAX_BYTES, &text, &len, &err)) {
+		scan_fault(w, scan_name(w, path), err.msg);
+		return f->ignore;
+	}
+	const struct ignore_rules *rules = ignore_rules_read(w->arena, f->ignore, f->path, text, len, &why);
+	if (!rules)
+		scan_fault(w, scan_name(w, path), why);
+	return rules ? rules : f->ignore;
 }
 
 /* Said once, not for each of what may be a million entries. */

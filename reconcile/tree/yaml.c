@@ -6,6 +6,7 @@
 
 #include <yaml.h>
 
+#include "reconcile/base/text_check.h"
 #include "reconcile/tree/scalar.h"
 
 enum {
@@ -750,9 +751,9 @@ static bool check_bytes(const struct yaml_reader *r)
 
 	if (r->len > YAML_MAX_BYTES)
 		return diagnostics_add(r->faults, whole, "larger than %d MiB", YAML_MAX_BYTES >> 20);
-	if (r->len >= 2 && (memcmp(r->bytes, "\xff\xfe", 2) == 0 ||
-	                    memcmp(r->bytes, "\xfe\xff", 2) == 0))
-		return diagnostics_add(r->faults, whole, "this is UTF-16, not UTF-8");
+	const char *why = text_check(r->bytes, r->len);
+	if (why)
+		return diagnostics_add(r->faults, whole, "%s", why);
 	const char *nul = memchr(r->bytes, '\0', r->len);
 	if (nul)
 		return diagnostics_add(r->faults, pos_of_offset(r, nul - r->bytes),

@@ -394,8 +394,7 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 		  "/odd\": unsupported extension name extensions.refstorage" },
 		{ "cp -r full sha256; git -C sha256 config core.repositoryFormatVersion 1\n"
 		  "git -C sha256 config extensions.objectFormat sha256", "sha256",
-		  "git repository of \"", "/sha256\": extensions.objectformat is \"sha256\", expected \"sha1\"",
-		  "/sha256\": unknown object format 'sha256'" },
+		  "git repository of \"", "/sha256\": it stores objects by SHA-256; flowsync reads repositories with SHA-1 only" },
 		{ "cp -r full broken; rm -rf broken/.git/objects/*", "broken",
 		  "git repository of \"", "/broken\": the reference 'refs/heads/main' cannot be peeled - "
 		  "Cannot retrieve reference target" },

@@ -179,6 +179,23 @@ static void a_clone_without_history_says_so(void **state)
 	                    "--unshallow), or give the directory without --git");
 }
 
+static void a_repository_that_flowsync_cannot_read_is_named(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("git init -q -b main --object-format=sha256 longer; cd longer; c");
+	assert_string_equal(update(&a, "m-longer", "longer", GIT_HEAD, NULL, NULL),
+	                    "git repository HERE/longer: it stores objects by SHA-256; flowsync reads repositories with SHA-1 "
+	                    "only");
+	sh("new filled; echo 1 > f; c; echo 2 > f; c; git config uploadpack.allowFilter true; cd ..\n"
+	   "git clone -q --bare --filter=blob:none \"file://$PWD/filled\" partial");
+	const char *said = update(&a, "m-partial", "partial", GIT_HEAD, NULL, NULL);
+	const char *begin = "git repository HERE/partial: objects are missing in it, as in a shallow or partial clone: give it "
+	                    "its whole history (git fetch --unshallow, or a clone without --filter), or give the directory "
+	                    "without --git (";
+	assert_memory_equal(said, begin, strlen(begin));
+}
+
 static void another_users_repository_is_read(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -201,6 +218,7 @@ int main(void)
 		cmocka_unit_test(a_tag_that_is_of_no_commit_is_none),
 		cmocka_unit_test(a_head_that_leads_nowhere_says_which_branches_there_are),
 		cmocka_unit_test(a_clone_without_history_says_so),
+		cmocka_unit_test(a_repository_that_flowsync_cannot_read_is_named),
 		cmocka_unit_test(another_users_repository_is_read),
 	};
 

@@ -1,6 +1,8 @@
 #include "tests/test.h"
 #include "agent/source/ignore_rules.h"
 
+#include <string.h>
+
 /* One rule file at the source's top.  Checked against git check-ignore of git 2.39 with the same files. */
 static const struct {
 	const char *rules, *path;
@@ -103,11 +105,39 @@ static const struct {
 	{ "!", "a", false, false },
 };
 
+static const struct ignore_rules *read_rules(struct arena *a, const struct ignore_rules *outer, const char *folder,
+                                             const char *text)
+{
+	const char *why = "?";
+	const struct ignore_rules *rules = ignore_rules_read(a, outer, folder, text, strlen(text), &why);
+
+	assert_non_null(rules);
+	assert_null(why);
+	return rules;
+}
+
+/* Read as text, such a file would leave nothing out. */
+static void a_file_that_is_no_text_is_refused(void **state)
+{
+	static const struct { const char *bytes; size_t len; const char *why; } files[] = {
+		{ "\xff\xfe*\0", 4, "this is UTF-16, not UTF-8" }, { "\xfe\xff\0*", 4, "this is UTF-16, not UTF-8" },
+		{ "*\0", 2, "this is not text: found a NUL character" },
+		{ "version https://git-lfs.github.com/spec/v1\n", 43, "this is a pointer of Git LFS, not the file itself: run "
+		  "git lfs pull, or keep the file out of LFS" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const char *why = NULL;
+		assert_null(ignore_rules_read(&a, NULL, "", files[i].bytes, files[i].len, &why));
+		assert_string_equal(why, files[i].why);
+	}
+}
+
 static void a_rule_means_what_git_says(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
-		const struct ignore_rules *ig = ignore_rules_read(&a, NULL, "", cases[i].rules);
+		const struct ignore_rules *ig = read_rules(&a, NULL, "", cases[i].rules);
 		if (ignore_rules_match(ig, cases[i].path, cases[i].folder) != cases[i].ignored)
 			fail_msg("\"%s\" and \"%s\"", cases[i].rules, cases[i].path);
 	}
@@ -116,8 +146,8 @@ static void a_rule_means_what_git_says(void **state)
 static void a_deeper_file_goes_before_those_around_it(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct ignore_rules *top = ignore_rules_read(&a, NULL, "", "*.yaml\n/c.yml");
-	const struct ignore_rules *deep = ignore_rules_read(&a, top, "x/y", "!a.yaml\n/c.yml");
+	const struct ignore_rules *top = read_rules(&a, NULL, "", "*.yaml\n/c.yml");
+	const struct ignore_rules *deep = read_rules(&a, top, "x/y", "!a.yaml\n/c.yml");
 
 	assert_false(ignore_rules_match(deep, "x/y/a.yaml", false));
 	assert_false(ignore_rules_match(deep, "x/y/z/a.yaml", false));
@@ -139,7 +169,7 @@ static void many_stars_take_no_time(void **state)
 	rule[199] = 'b';
 	for (size_t i = 0; i < 250; i++)
 		path[i] = 'a';
-	assert_false(ignore_rules_match(ignore_rules_read(&a, NULL, "", rule), path, false));
+	assert_false(ignore_rules_match(read_rules(&a, NULL, "", rule), path, false));
 }
 
 static void no_file_leaves_nothing_out(void **state)
@@ -150,6 +180,7 @@ static void no_file_leaves_nothing_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_that_is_no_text_is_refused),
 		cmocka_unit_test(a_rule_means_what_git_says),
 		cmocka_unit_test(a_deeper_file_goes_before_those_around_it),
 		cmocka_unit_test(many_stars_take_no_time),

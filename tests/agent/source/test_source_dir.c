@@ -201,6 +201,15 @@ static void what_is_no_file_is_named_and_not_waited_for(void **state)
 		"! s/p.yaml: not a regular file\n");
 }
 
+static void rules_in_utf16_are_refused(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	make_file("s/a.yaml", "");
+	make_file("s/.flowsyncignore", "\xff\xfe*");
+	assert_string_equal(read_dir(&a, "s"), "s/a.yaml\n! s/.flowsyncignore: this is UTF-16, not UTF-8\n");
+}
+
 static void what_may_not_be_read_is_named(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -339,6 +348,7 @@ int main(void)
 		IN_DIRECTORY(links_that_lead_nowhere_or_in_a_circle_are_named),
 		IN_DIRECTORY(a_source_that_is_itself_a_link_is_read),
 		IN_DIRECTORY(a_file_may_have_one_mebibyte_and_not_more),
+		IN_DIRECTORY(rules_in_utf16_are_refused),
 		IN_DIRECTORY(what_is_no_file_is_named_and_not_waited_for),
 		IN_DIRECTORY(what_may_not_be_read_is_named),
 		IN_DIRECTORY(no_directory_is_a_fault_and_an_empty_one_none),

@@ -60,6 +60,9 @@ static void an_ignore_file_holds_below_its_folder(void **state)
 	assert_string_equal(read_tree(&a, "ignoring", "s"), "s/a.bak.yaml=2\ns/a.yaml=1\ns/old/b.yaml=3\n"
 	                    "s/.flowsyncignore: a directory, expected a file\n"
 	                    "s/old/.flowsyncignore: larger than 65536 bytes\n");
+	sh("cd ignoring; rm -r s/.flowsyncignore s/old; printf '\\377\\376*' > s/.flowsyncignore; c");
+	assert_string_equal(read_tree(&a, "ignoring", "s"), "s/a.bak.yaml=2\ns/a.yaml=1\n"
+	                    "s/.flowsyncignore: this is UTF-16, not UTF-8\n");
 }
 
 static void links_stay_inside(void **state)
