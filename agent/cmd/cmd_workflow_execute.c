@@ -4,6 +4,7 @@
 #include "agent/cmd/execution_client.h"
 #include "agent/service/service.h"
 #include "agent/util/shutdown_signals.h"
+#include "reconcile/base/printable.h"
 
 /* ---- the request body ---- */
 
@@ -198,7 +199,7 @@ static int cmd_execute_wait(struct workflow_session *session, const char *id)
 	const char *status = node_get_text(details, "status");
 	const char *time = execution_client_duration(ctx->arena, details, "executedAt");
 	if (output_is_table(ctx->settings->output))
-		fprintf(ctx->out, "execution %s: %s%s%s\n", id, status, time ? " after " : "", time ? time : "");
+		fprintf(ctx->out, "execution %s: %s%s%s\n", id, printable_text(ctx->arena, status), time ? " after " : "", time ? time : "");
 	else
 		cmd_execute_print_execution(ctx, id, details);
 	return exit_status_code(&(struct exit_status){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });
@@ -212,7 +213,7 @@ static int cmd_execute_report_start(struct workflow_session *session, const char
 
 	if (output_is_table(s->output)) {
 		fprintf(ctx->out, "started execution %s of %s\n", id,
-		        operation_workflow(ctx->arena, session->id, session->name));
+		        printable_text(ctx->arena, operation_workflow(ctx->arena, session->id, session->name)));
 		fflush(ctx->out);
 	}
 	if (here && !asked)

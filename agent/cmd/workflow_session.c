@@ -7,6 +7,7 @@
 #include "agent/sync/progress.h"
 #include "agent/source/source_dir.h"
 #include "agent/util/shutdown_signals.h"
+#include "reconcile/base/printable.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/schema/mask.h"
 #include "reconcile/wire/operation_list.h"
@@ -167,7 +168,7 @@ void workflow_session_print_result(struct context *ctx, const char *verb, int64_
 	struct arena *a = ctx->arena;
 
 	if (output_is_table(ctx->settings->output)) {
-		fprintf(ctx->out, "%s %s\n", verb, operation_workflow(a, id, name));
+		fprintf(ctx->out, "%s %s\n", verb, printable_text(a, operation_workflow(a, id, name)));
 		return;
 	}
 	workflow_session_print(ctx, answer && answer->kind != NODE_NULL ? answer : node_map(a));

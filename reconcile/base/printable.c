@@ -33,6 +33,11 @@ static bool is_in_ranges(const struct code_range *ranges, size_t count, uint32_t
 	return i < count && ranges[i].first <= code;
 }
 
+bool printable_is_hidden(uint32_t code)
+{
+	return is_in_ranges(hidden, ARRAY_LEN(hidden), code);
+}
+
 bool printable_looks_like_other(uint32_t code)
 {
 	return is_in_ranges(alike, ARRAY_LEN(alike), code);
@@ -53,9 +58,17 @@ void printable_add(struct buf *out, const char *text)
 		len = utf8_read(text, SIZE_MAX, &code);
 		if (len == 0)
 			buf_addf(out, "\\x%02x", (unsigned char)*text);
-		else if (is_in_ranges(hidden, ARRAY_LEN(hidden), code))
+		else if (printable_is_hidden(code))
 			printable_add_escape(out, code);
 		else
 			buf_add(out, text, len);
 	}
+}
+
+const char *printable_text(struct arena *a, const char *text)
+{
+	CLEANUP(buf_done) struct buf line = BUF_TEXT;
+
+	printable_add(&line, text);
+	return arena_strdup(a, buf_str(&line));
 }

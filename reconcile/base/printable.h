@@ -4,11 +4,19 @@
 
 #include <stdint.h>
 
+#include "reconcile/base/arena.h"
 #include "reconcile/base/buf.h"
 
 /* Appends text as one harmless line: control characters, bytes that are not UTF-8, characters that cannot be seen, and
  * those that change the direction of writing become escapes such as \n, \x1b, \u202e. */
 void printable_add(struct buf *out, const char *text);
+
+/* The same line in a. */
+const char *printable_text(struct arena *a, const char *text);
+
+/* True for the characters that printable_add() replaces: Unicode's controls, what cannot be seen, and what changes the
+ * direction of writing. */
+bool printable_is_hidden(uint32_t code);
 
 /* Appends one character as its escape. */
 void printable_add_escape(struct buf *out, uint32_t code);

@@ -9,6 +9,7 @@
 
 #include <json-c/json.h>
 
+#include "reconcile/base/printable.h"
 #include "reconcile/base/utf8.h"
 
 /* json-c silently accepts what JSON forbids (NaN, control characters, form feeds as white space,
@@ -389,6 +390,14 @@ static size_t ascii_len(const char *bytes, const char *end)
 	return (size_t)(p - bytes);
 }
 
+static void write_json_code(struct buf *out, uint32_t code)
+{
+	if (code < 0x10000)
+		buf_addf(out, "\\u%04x", code);
+	else	/* a surrogate pair */
+		buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+}
+
 static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 {
 	const char *end = bytes + len;
@@ -401,10 +410,7 @@ static void write_in_ascii(const char *bytes, size_t len, struct buf *out)
 			return;
 		uint32_t code = 0;
 		n = utf8_read(bytes, (size_t)(end - bytes), &code);
-		if (code < 0x10000)
-			buf_addf(out, "\\u%04x", code);
-		else	/* a surrogate pair */
-			buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff));
+		write_json_code(out, code);
 		bytes += n;
 	}
 }
@@ -425,7 +431,12 @@ static size_t position_in_source(const char *bytes, size_t len, size_t at)
 	return (size_t)(p - bytes);
 }
 
-static void write_json_text(struct buf *out, const char *text);
+struct json_writer {
+	struct buf *out;
+	bool pretty, canonical;
+};
+
+static void write_json_text(const struct json_writer *w, const char *text);
 
 /* The source for json-c: ASCII, and without the raw parts. */
 static void write_for_json_c(const struct scan *s, struct buf *out)
@@ -438,7 +449,7 @@ static void write_for_json_c(const struct scan *s, struct buf *out)
 		write_in_ascii(from, (size_t)(part->from - from), out);
 		if (part->is_key) {
 			CLEANUP(buf_done) struct buf key = BUF_TEXT;
-			write_json_text(&key, raw_text(&a, part));
+			write_json_text(&(struct json_writer){ .out = &key }, raw_text(&a, part));
 			write_in_ascii(buf_str(&key), key.len, out);
 		} else {
 			buf_addf(out, " " RAW_NUMBER "%zu ", i);	/* apart from a number beside it, which is no JSON */
@@ -506,45 +517,46 @@ bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct nod
 	return read_scanned(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len, .arena = a }, out, err);
 }
 
-struct json_writer {
-	struct buf *out;
-	bool pretty, canonical;
-};
-
-static void write_json_escape(struct buf *out, unsigned char c)
+static void write_json_escape(struct buf *out, uint32_t code)
 {
 	static const char shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-	const char *found = strchr(shorts, c);
+	const char *found = code < 0x80 ? strchr(shorts, (int)code) : NULL;
 
-	if (found)
+	if (found && code)
 		buf_addf(out, "\\%c", letters[found - shorts]);
 	else
-		buf_addf(out, "\\u%04x", c);
+		write_json_code(out, code);
+}
+
+/* What people read hides nothing; what machines compare has one form. */
+static bool needs_json_escape(const struct json_writer *w, uint32_t code)
+{
+	return code < ' ' || code == '"' || code == '\\' || code == 0x7f || (w->pretty && printable_is_hidden(code));
 }
 
 /* Names of files and messages of servers may hold any bytes: one byte that is not UTF-8 would make the whole document
  * unreadable. */
-static void write_json_text(struct buf *out, const char *text)
+static void write_json_text(const struct json_writer *w, const char *text)
 {
 	const char *from = text, *end = text + strlen(text);
 
-	buf_addc(out, '"');
+	buf_addc(w->out, '"');
 	while (text < end) {
-		unsigned char c = *text;
-		size_t len = utf8_length(text, (size_t)(end - text));
-		if (len && c >= ' ' && c != '"' && c != '\\' && c != 0x7f) {
+		uint32_t code = 0;
+		size_t len = utf8_read(text, (size_t)(end - text), &code);
+		if (len && !needs_json_escape(w, code)) {
 			text += len;
 			continue;
 		}
-		buf_add(out, from, text - from);
+		buf_add(w->out, from, text - from);
 		if (len)
-			write_json_escape(out, c);
+			write_json_escape(w->out, code);
 		else
-			buf_adds(out, "\\ufffd");
-		from = ++text;
+			buf_adds(w->out, "\\ufffd");
+		from = text += len ? len : 1;
 	}
-	buf_add(out, from, text - from);
-	buf_addc(out, '"');
+	buf_add(w->out, from, text - from);
+	buf_addc(w->out, '"');
 }
 
 static void write_json_real(const struct json_writer *w, const struct node *n)
@@ -580,7 +592,7 @@ static void write_json_entries(const struct json_writer *w, const struct node *n
 			buf_addc(w->out, ',');
 		write_new_line(w, depth + 1);
 		if (is_map) {
-			write_json_text(w->out, n->entries[i].key);
+			write_json_text(w, n->entries[i].key);
 			buf_adds(w->out, w->pretty ? ": " : ":");
 		}
 		write_json_node(w, n->entries[i].value, depth + 1);
@@ -597,7 +609,7 @@ static void write_json_node(const struct json_writer *w, const struct node *n, i
 	case NODE_BOOL: buf_adds(w->out, n->boolean ? "true" : "false"); break;
 	case NODE_INT:  buf_addf(w->out, "%lld", (long long)n->integer); break;
 	case NODE_REAL: write_json_real(w, n); break;
-	case NODE_TEXT: write_json_text(w->out, n->text); break;
+	case NODE_TEXT: write_json_text(w, n->text); break;
 	case NODE_RAW:  buf_adds(w->out, n->text); break;
 	case NODE_LIST:
 	case NODE_MAP:  write_json_entries(w, n, depth); break;

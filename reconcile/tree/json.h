@@ -21,7 +21,9 @@ bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct nod
 
 enum json_style {
 	JSON_COMPACT,	/* one line, no spaces, keys in their order */
-	JSON_PRETTY,	/* two spaces, keys in their order */
+	/* two spaces, keys in their order; characters that cannot be seen, or that change the direction of writing, are
+	 * escaped */
+	JSON_PRETTY,
 };
 
 /* Appends n, without a newline at the end.  "/" is not escaped; reals are printed so that they

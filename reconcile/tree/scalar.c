@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reconcile/base/buf.h"
+#include "reconcile/base/printable.h"
+#include "reconcile/base/utf8.h"
 
 #define DIGITS	"0123456789"
 
@@ -316,18 +317,19 @@ static bool has_marks(const char *text)
 	       text[len - 1] == ' ' || text[len - 1] == ':';
 }
 
+/* Joiners and variation selectors are parts of everyday text: of words in some scripts, and of emoji. */
+static bool is_part_of_text(uint32_t code)
+{
+	return code == 0x200c || code == 0x200d || (code >= 0xfe00 && code <= 0xfe0f);
+}
+
 size_t scalar_odd_character(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	uint32_t code = 0;
+	size_t len = *text ? utf8_read(text, SIZE_MAX, &code) : 0;
+	bool is_none = code == 0xfffe || code == 0xffff;
 
-	if (*p && (*p < ' ' || *p == 0x7f))
-		return 1;
-	if (*p == 0xc2 && p[1] < 0xa0)
-		return 2;
-	bool is_break = *p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
-	bool is_mark = *p == 0xef && p[1] == 0xbb && p[2] == 0xbf;
-	bool is_none = *p == 0xef && p[1] == 0xbf && p[2] >= 0xbe;
-	return is_break || is_mark || is_none ? 3 : 0;
+	return is_none || (printable_is_hidden(code) && !is_part_of_text(code)) ? len : 0;
 }
 
 static bool has_odd_characters(const char *text)

@@ -20,8 +20,9 @@ const char *scalar_in_yaml12(const char *text);
  * own tool, which fails on dates, "=" and "<<".  The writer quotes such text. */
 bool scalar_needs_quotes(const char *text);
 
-/* The length in bytes of the character at text if YAML needs it escaped: a control character, a line break (also
- * U+0085, U+2028 and U+2029) or a byte order mark.  0 for any other character. */
+/* The length in bytes of the character at text if it is escaped in YAML: a control character, a line break (also U+0085,
+ * U+2028 and U+2029), a byte order mark, what cannot be seen (but for joiners and variation selectors) or changes the
+ * direction of writing.  0 for any other character. */
 size_t scalar_odd_character(const char *text);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "reconcile/base/utf8.h"
 #include "reconcile/tree/scalar.h"
 
 /* Longer keys are written with a "?": a reader may refuse other keys of over 1024 characters, and an escape turns one
@@ -18,16 +19,13 @@ static void write_indent(struct buf *out, int indent)
 
 static void write_yaml_escape(struct buf *out, const char *text, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	uint32_t code = 0;
 
-	if (*p == '\n' || *p == '\t')
-		buf_adds(out, *p == '\n' ? "\\n" : "\\t");
-	else if (len == 1)
-		buf_addf(out, "\\x%02X", *p);
-	else if (len == 2)
-		buf_addf(out, "\\u%04X", (p[0] & 0x1fU) << 6 | (p[1] & 0x3fU));
+	utf8_read(text, len, &code);
+	if (code == '\n' || code == '\t')
+		buf_adds(out, code == '\n' ? "\\n" : "\\t");
 	else
-		buf_addf(out, "\\u%04X", (p[0] & 0xfU) << 12 | (p[1] & 0x3fU) << 6 | (p[2] & 0x3fU));
+		buf_addf(out, len == 1 ? "\\x%02X" : len < 4 ? "\\u%04X" : "\\U%08X", (unsigned)code);
 }
 
 static void write_quoted_text(struct buf *out, const char *text)

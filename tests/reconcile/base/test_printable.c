@@ -23,8 +23,10 @@ static void text_stays_one_harmless_line_in_which_nothing_is_hidden(void **state
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(buf_done) struct buf out = BUF_TEXT;
+		CLEANUP(arena_free) struct arena a = { 0 };
 		printable_add(&out, cases[i].text);
 		assert_string_equal(buf_str(&out), cases[i].shown);
+		assert_string_equal(printable_text(&a, cases[i].text), cases[i].shown);
 	}
 }
 

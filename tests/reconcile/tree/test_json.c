@@ -259,6 +259,15 @@ static void what_is_no_utf8_is_written_as_the_character_for_that(void **state)
 	}
 }
 
+/* On a terminal it would turn what follows around, or not be there at all. */
+static void what_people_read_hides_no_character(void **state)
+{
+	static const char json[] = "{\"\\u202ea\":\"x\\u200by\\udb40\\udc41z\\u0085\xc3\xa9\"}";
+
+	assert_reads(json, JSON_PRETTY, "{\n  \"\\u202ea\": \"x\\u200by\\udb40\\udc41z\\u0085\xc3\xa9\"\n}");
+	assert_reads(json, JSON_COMPACT, "{\"\xe2\x80\xae" "a\":\"x\xe2\x80\x8by\xf3\xa0\x81\x81z\xc2\x85\xc3\xa9\"}");
+}
+
 static void what_json_can_hold_stays_what_it_is(void **state)
 {
 	static const struct { const char *bytes; size_t len; bool can; } cases[] = {
@@ -335,6 +344,7 @@ int main(void)
 		cmocka_unit_test(what_no_tree_can_hold_is_kept_raw_in_an_answer),
 		cmocka_unit_test(what_is_no_json_is_refused_in_an_answer_too),
 		cmocka_unit_test(what_is_no_utf8_is_written_as_the_character_for_that),
+		cmocka_unit_test(what_people_read_hides_no_character),
 		cmocka_unit_test(what_json_can_hold_stays_what_it_is),
 		cmocka_unit_test(numbers_that_json_lacks_are_written_as_it_can),
 		cmocka_unit_test(equal_trees_have_one_canonical_form),

@@ -496,6 +496,9 @@ static void lines_become_a_literal_block_where_that_is_exact(void **state)
 		{ "[\"x\\n# y\\n\",[\"--- z\\n\"],{\"k\":\" w\\n\"}]",
 		  "- |\n  x\n  # y\n- - |\n    --- z\n- k: |2\n     w\n" },
 		{ "\"x\\n--- y\\n\"", "|\n  x\n  --- y\n" },
+		/* what cannot be seen; but joiners and variation selectors, as in emoji, are text */
+		{ "[\"a\\u202eb\\u200b\\udb40\\udc41\",\"\\u2764\\ufe0f\\u200d\"]",
+		  "- \"a\\u202Eb\\u200B\\U000E0041\"\n- \xe2\x9d\xa4\xef\xb8\x8f\xe2\x80\x8d\n" },
 		{ "[\"\\n\",\"\\n\\n\",\"x\\r\\n\",\"x\\n\\u2028\"]",
 		  "- \"\\n\"\n- \"\\n\\n\"\n- \"x\\x0D\\n\"\n- \"x\\n\\u2028\"\n" },
 	};
