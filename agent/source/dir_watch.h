@@ -2,7 +2,8 @@
  *
  * Folders are watched, never files: those that source_scan() enters, those that contain a part of a link on the way,
  * and those above the source, so that a source that is replaced, or removed and created again, is noticed.  A change
- * without an event (through a memory mapping, on a network file system) is found by dir_watch_scan(). */
+ * without an event (through a memory mapping, on a network file system, a source that is mounted) is found by
+ * dir_watch_scan(); what is mounted is watched from then on. */
 #ifndef AGENT_SOURCE_DIR_WATCH_H
 #define AGENT_SOURCE_DIR_WATCH_H
 

@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "reconcile/base/buf.h"
@@ -300,6 +302,30 @@ static void a_source_that_comes_and_goes_with_the_folders_above_it_is_seen(void 
 		changes(w, "mv p/z/q/r p/q/");
 		changes(w, "echo 2 > p/q/r/a.yaml");
 		changes(w, "rm -r p");
+	}
+	dir_watch_close(w);
+}
+
+/* Mounting causes no event on what is below; unmounting does. */
+static void a_source_that_is_mounted_again_is_watched_again(void **state)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		skip();		/* only root may mount */
+	struct dir_watch *w = open_watch("s");
+
+	for (int i = 0; i < 2; i++) {
+		sh("mount -t tmpfs none s; echo 1 > s/m.yaml");
+		assert_true(dir_watch_scan(w));
+		sees_all(w);
+		sh("umount s");
+		assert_true(dir_watch_read(w));
+		sees_all(w);
+		sh("mount -t tmpfs none s; umount s; mount -t tmpfs none s; echo 2 > s/n.yaml");
+		assert_true(dir_watch_read(w) | dir_watch_scan(w));
+		sees_all(w);
+		sh("umount -l s");
+		assert_true(dir_watch_read(w) | dir_watch_scan(w));
+		sees_all(w);
 	}
 	dir_watch_close(w);
 }
@@ -681,6 +707,7 @@ int main(void)
 		IN_DIRECTORY(a_link_inside_is_watched_on_all_its_way),
 		IN_DIRECTORY(a_source_below_a_link_that_is_swapped_is_seen),
 		IN_DIRECTORY(a_source_that_comes_and_goes_with_the_folders_above_it_is_seen),
+		IN_DIRECTORY(a_source_that_is_mounted_again_is_watched_again),
 		IN_DIRECTORY(a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it),
 		IN_DIRECTORY(a_scan_finds_what_no_event_told_and_nothing_else),
 		IN_DIRECTORY(hundreds_of_folders_come_and_go_and_none_is_kept),
