@@ -67,6 +67,16 @@ class ChosenSyncTest(AgentCase):
         self.expect(0, "sync", *given)
         self.assertEqual(self.names(), list("abde"))
 
+    def test_the_tree_of_a_directory_is_of_its_names_and_of_their_bytes(self):
+        """An approval holds for one tree."""
+        given = self.given(self.entry("one", self.one))
+        trees = []
+        for change in (lambda: None, lambda: (self.one / "a.yaml").rename(self.one / "b.yaml"),
+                       lambda: (self.one / "b.yaml").write_text(spec("a", "date"))):
+            change()
+            trees.append(self.expect(0, "plan", *given, "-o", "json").json()["source"]["tree"])
+        self.assertEqual(len(set(trees)), 3, trees)
+
     def test_one_may_be_tried_elsewhere_and_under_another_name(self):
         given = self.given(self.entry("one", self.one, service={"endpoint": "http://127.0.0.1:1"}),
                            self.entry("two", self.two, service={"endpoint": "http://127.0.0.1:2"}))
