@@ -3,7 +3,7 @@
 #include "agent/daemon/approval.h"
 #include "agent/cmd/cli.h"
 #include "agent/state/report_store.h"
-#include "agent/state/state_store.h"
+#include "agent/state/decision_store.h"
 
 enum { REVISION_LEAST = 7 };	/* characters; fewer could be ambiguous */
 
@@ -79,7 +79,6 @@ static bool cmd_approve_find_revision(const struct node *report, const char *giv
 
 static bool cmd_approve_store(struct context *ctx, const char **revision, struct err *err)
 {
-	CLEANUP(state_store_closep) struct state_store *state = NULL;
 	const char *sync = ctx->arguments[0], *guard = ctx->arguments[1];
 	const struct node *report = NULL;
 
@@ -88,10 +87,11 @@ static bool cmd_approve_store(struct context *ctx, const char **revision, struct
 	if (!cmd_approve_find_report(ctx, sync, &report, err) || !cmd_approve_check_guard(report, sync, guard, err) ||
 	    !cmd_approve_find_revision(report, ctx->settings->revision, revision, err))
 		return false;
-	return state_store_open(ctx->settings->state_dir, STATE_WRITE,
-	                        node_get_text(node_get(report, "service"), "endpoint"),
-	                        node_get_text(report, "owner"), &state, err) &&
-	       state_store_approve(state, guard, *revision, err) && approval_announce(ctx->settings->state_dir, err);
+	const struct approval approval = {
+		{ node_get_text(node_get(report, "service"), "endpoint"), node_get_text(report, "owner") }, guard, *revision,
+	};
+	return decision_store_approve(ctx->settings->state_dir, &approval, err) &&
+	       approval_announce(ctx->settings->state_dir, err);
 }
 
 static int cmd_approve_run(struct context *ctx)

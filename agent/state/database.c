@@ -43,8 +43,11 @@ static bool connection_failed(struct database *d, sqlite3 *db, struct err *err)
 	d->busy = code == SQLITE_BUSY || code == SQLITE_LOCKED;
 	if (d->busy)
 		return err_set(err, "%s \"%s\" is in use by another process", d->kind->what, d->path);
-	return err_set(err, "%s \"%s\": %s%s%s", d->kind->what, d->path, sqlite3_errmsg(db),
-	               otherwise ? "; " : "", otherwise ? otherwise : "");
+	err_set(err, "%s \"%s\": %s%s%s", d->kind->what, d->path, sqlite3_errmsg(db),
+	        otherwise ? "; " : "", otherwise ? otherwise : "");
+	if (is_corruption(code))
+		err->kind = ERR_DAMAGED;
+	return false;
 }
 
 static bool database_failed(struct database *d, struct err *err)
@@ -260,6 +263,23 @@ static bool database_migrate(struct database *d, struct err *err)
 	         d->kind->version);
 	ok = ok && database_execute(d, buf_str(&stamp), err);
 	return database_end(d, ok, err) && ok;
+}
+
+bool database_check(struct database *d, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool ran = sqlite3_prepare_v2(d->db, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+	           sqlite3_step(stmt) == SQLITE_ROW;
+	bool ok = ran && strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
+
+	if (!ran)
+		database_failed(d, err);
+	else if (!ok) {
+		err_set(err, "%s \"%s\": %s", d->kind->what, d->path, sqlite3_column_text(stmt, 0));
+		err->kind = ERR_DAMAGED;
+	}
+	sqlite3_finalize(stmt);
+	return ok;
 }
 
 /* ---- opening ---- */

@@ -33,6 +33,8 @@ bool database_open(const char *path, const struct database_kind *kind, int patie
  * in the file's folder, which need not be writable.  Refuses what database_open() refuses. */
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
+/* Reads all of it.  ERR_DAMAGED if it is not as SQLite wrote it; so do the two above if that is seen at once. */
+bool database_check(struct database *database, struct err *err);
 void database_close(struct database *database);		/* takes NULL */
 void database_closep(struct database **database);
 

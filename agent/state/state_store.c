@@ -2,11 +2,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "agent/state/database.h"
+#include "agent/util/clock.h"
 #include "agent/util/state_directory.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
@@ -14,7 +16,7 @@
 enum { PATIENCE_MS = 5000 };
 
 enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, LOAD_INTENTS, INTEND, WITHDRAW, DROP_INTENTS,
-                 GET_REVISION, SET_REVISION, APPROVE, GET_APPROVALS, DROP_APPROVALS };
+                 GET_REVISION, SET_REVISION, GET_OLD_APPROVALS, DROP_OLD_APPROVALS };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -32,9 +34,9 @@ static const char *const sql[] = {
 	[DROP_INTENTS] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2",
 	[GET_REVISION] = "SELECT revision, repository, path FROM sync WHERE id = ?1",
 	[SET_REVISION] = "UPDATE sync SET revision = ?2, repository = ?3, path = ?4 WHERE id = ?1",
-	[APPROVE] = "INSERT OR REPLACE INTO approval(sync, guard, revision) VALUES(?1, ?2, ?3)",
-	[GET_APPROVALS] = "SELECT guard FROM approval WHERE sync = ?1 AND revision = ?2 ORDER BY guard",
-	[DROP_APPROVALS] = "DELETE FROM approval WHERE sync = ?1",
+	/* Written by versions before decision_store.h. */
+	[GET_OLD_APPROVALS] = "SELECT endpoint, owner, guard, approval.revision FROM approval, sync WHERE sync = sync.id",
+	[DROP_OLD_APPROVALS] = "DELETE FROM approval",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
@@ -71,6 +73,7 @@ struct state_store {
 	enum state_store_mode use;
 	unsigned char key[STATE_KEY_SIZE];
 	int64_t sync;
+	char *damage;			/* state_store_damage()'s */
 };
 
 static bool state_corrupt(struct state_store *s, struct err *err, const char *why)
@@ -139,6 +142,49 @@ static bool state_ensure_sync(struct state_store *s, const char *endpoint, const
 	return query_run(q, err) && state_get_sync(s, endpoint, owner, err);
 }
 
+static bool state_open_file(struct state_store *s, const char *path, const char *endpoint, const char *owner,
+                            struct err *err)
+{
+	return (s->use == STATE_READ ? database_copy : database_open)(path, &kind, PATIENCE_MS, &s->db, err) &&
+	       database_check(s->db, err) && state_ensure_key(s, err) && state_ensure_sync(s, endpoint, owner, err);
+}
+
+/* Moves the files of the database away, so that a person can look into them. */
+static bool state_set_aside(struct arena *a, const char *path, const char **aside, struct err *err)
+{
+	static const char *const ends[] = { "-wal", "-shm", "-journal", "" };
+
+	*aside = arena_printf(a, "%s.damaged-%s", path, timestamp_text(a, clock_now()));
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+		if (rename(arena_printf(a, "%s%s", path, ends[i]), arena_printf(a, "%s%s", *aside, ends[i])) < 0 &&
+		    errno != ENOENT)
+			return err_sys(err, errno, "set the damaged state \"%s\" aside", path);
+	return true;
+}
+
+/* Goes on with an empty state in the place of a damaged one; a plan with one in memory. */
+static bool state_replace_damaged(struct state_store *s, const char *path, const char *endpoint, const char *owner,
+                                  struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct err why = *err;
+	const char *aside = NULL;
+
+	database_close(take(s->db));
+	if (s->use == STATE_WRITE && !state_set_aside(&a, path, &aside, err))
+		return false;
+	/* There is no file without a name: a plan reads an empty one. */
+	if (!state_open_file(s, s->use == STATE_WRITE ? path : "", endpoint, owner, err))
+		return false;
+	s->damage = strdup(arena_printf(&a, "the state is damaged (%.*s)%s%s; lost are the records of what was applied and "
+	                                "the git revision that was applied last, so nothing is deleted this time",
+	                                (int)strcspn(why.msg, ";"), why.msg, aside ? "; it is set aside as " : "",
+	                                aside ? aside : ""));
+	if (!s->damage)
+		abort();
+	return true;
+}
+
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
                       struct state_store **out, struct err *err)
 {
@@ -149,13 +195,18 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (!s)
 		abort();
 	s->use = use;
-	if (use == STATE_READ ? !state_directory_check(dir, err) || !database_copy(path, &kind, PATIENCE_MS, &s->db, err)
-	                      : !state_directory_make(dir, err) || !database_open(path, &kind, PATIENCE_MS, &s->db, err))
+	if (!(use == STATE_READ ? state_directory_check : state_directory_make)(dir, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
-	if (!state_ensure_key(s, err) || !state_ensure_sync(s, endpoint, owner, err))
+	if (!state_open_file(s, path, endpoint, owner, err) &&
+	    !(err->kind == ERR_DAMAGED && state_replace_damaged(s, path, endpoint, owner, err)))
 		return false;
 	*out = take(s);
 	return true;
+}
+
+const char *state_store_damage(const struct state_store *s)
+{
+	return s->damage;
 }
 
 void state_store_close(struct state_store *s)
@@ -163,6 +214,7 @@ void state_store_close(struct state_store *s)
 	if (!s)
 		return;
 	database_close(s->db);
+	free(s->damage);
 	explicit_bzero(s->key, sizeof s->key);
 	free(s);
 }
@@ -372,42 +424,27 @@ bool state_store_set_revision(struct state_store *s, const struct state_store_re
 	return query_run(q, err);
 }
 
-/* ---- approvals ---- */
+/* ---- approvals of earlier versions ---- */
 
-bool state_store_approve(struct state_store *s, const char *guard, const char *revision, struct err *err)
+bool state_store_old_approvals(struct state_store *s, struct arena *a, struct approval_list *out, struct err *err)
 {
-	struct query *q = query_begin(s->db, APPROVE);
-
-	assert(s->use == STATE_WRITE);
-	query_int(q, 1, s->sync);
-	query_text(q, 2, guard);
-	query_text(q, 3, revision);
-	return query_run(q, err);
-}
-
-bool state_store_approvals(struct state_store *s, struct arena *a, const char *revision,
-                           struct state_store_approvals *out, struct err *err)
-{
-	struct query *q = query_begin(s->db, GET_APPROVALS);
-	struct state_store_approvals all = { 0 };
+	struct query *q = query_begin(s->db, GET_OLD_APPROVALS);
+	struct approval_list all = { 0 };
 	bool more, ok;
 
-	query_int(q, 1, s->sync);
-	query_text(q, 2, revision);
 	while ((ok = query_row(q, &more, err)) && more) {
-		arena_grow(a, all.guards, all.count, all.room);
-		all.guards[all.count++] = query_get_text(a, q, 0);
+		arena_grow(a, all.items, all.count, all.room);
+		all.items[all.count++] = (struct approval){
+			{ query_get_text(a, q, 0), query_get_text(a, q, 1) }, query_get_text(a, q, 2), query_get_text(a, q, 3),
+		};
 	}
 	if (ok)
 		*out = all;
 	return ok;
 }
 
-bool state_store_drop_approvals(struct state_store *s, struct err *err)
+bool state_store_drop_old_approvals(struct state_store *s, struct err *err)
 {
-	struct query *q = query_begin(s->db, DROP_APPROVALS);
-
 	assert(s->use == STATE_WRITE);
-	query_int(q, 1, s->sync);
-	return query_run(q, err);
+	return query_run(query_begin(s->db, DROP_OLD_APPROVALS), err);
 }

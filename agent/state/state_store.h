@@ -5,6 +5,7 @@
 #ifndef AGENT_STATE_STATE_STORE_H
 #define AGENT_STATE_STATE_STORE_H
 
+#include "agent/state/decision_store.h"
 #include "reconcile/plan/applied_record.h"
 
 struct state_store;
@@ -17,10 +18,14 @@ enum state_store_mode {
 	STATE_WRITE,	/* for a sync: created if it is not there */
 };
 
-/* Refuses a state that a newer flowsync wrote, and one that cannot be read, and overwrites neither.  For STATE_WRITE
+/* Refuses a state that a newer flowsync wrote, and one that cannot be read, and overwrites neither.  One that
+ * SQLite finds damaged is replaced by an empty one (state_store_damage()).  For STATE_WRITE
  * dir is created with mode 0700; the file has mode 0600. */
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
                       struct state_store **out, struct err *err);
+/* What was wrong if the file was damaged: it was set aside, an empty one was opened, and the caller deletes nothing.
+ * NULL: it was good. */
+const char *state_store_damage(const struct state_store *state);
 void state_store_close(struct state_store *state);		/* takes NULL */
 void state_store_closep(struct state_store **state);
 
@@ -48,14 +53,8 @@ struct state_store_revision { const char *commit, *repository, *path; };
 bool state_store_revision(struct state_store *state, struct arena *a, struct state_store_revision *out, struct err *err);
 bool state_store_set_revision(struct state_store *state, const struct state_store_revision *revision, struct err *err);
 
-/* The names of guards that may be passed. */
-struct state_store_approvals { const char **guards; size_t count, room; };
-
-/* Records that guard may be passed at that revision (or tree) and no other; it replaces an earlier approval of the
- * guard. */
-bool state_store_approve(struct state_store *state, const char *guard, const char *revision, struct err *err);
-bool state_store_approvals(struct state_store *state, struct arena *a, const char *revision,
-                           struct state_store_approvals *out, struct err *err);
-bool state_store_drop_approvals(struct state_store *state, struct err *err);	/* they were used */
+/* Approvals that earlier versions kept here, of all endpoints and owners, in a. */
+bool state_store_old_approvals(struct state_store *state, struct arena *a, struct approval_list *out, struct err *err);
+bool state_store_drop_old_approvals(struct state_store *state, struct err *err);
 
 #endif

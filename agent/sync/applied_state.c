@@ -234,6 +234,16 @@ static bool applied_state_open_history(struct applied_state *m, struct err *err)
 	return true;
 }
 
+/* Earlier versions kept approvals in the state. */
+static bool applied_state_move_approvals(struct applied_state *m, struct err *err)
+{
+	struct approval_list approvals;
+
+	return state_store_old_approvals(m->state, m->ctx->arena, &approvals, err) &&
+	       (approvals.count == 0 || (decision_store_take_over(m->ctx->settings->state_dir, &approvals, err) &&
+	                                 state_store_drop_old_approvals(m->state, err)));
+}
+
 bool applied_state_open(struct context *ctx, bool write, const char *endpoint, const char *owner,
                         const struct source *source, struct diagnostics *faults, struct applied_state *out,
                         struct err *err)
@@ -242,12 +252,15 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 
 	*out = (struct applied_state){
 		.ctx = ctx, .faults = faults, .source = source, .mask = texts_list(ctx->arena, &ctx->settings->mask),
+		.scope = { endpoint, owner },
 	};
 	if (state_dir && (!state_store_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                                    &out->state, err) ||
 	                  !state_store_load(out->state, ctx->arena, &out->records, err)))
 		return err_wrap(err, "state directory %s", state_dir);
-	if (!applied_state_open_history(out, err))
+	if (out->state && state_store_damage(out->state))
+		diagnostics_warn(faults, (struct pos){ 0 }, "%s", state_store_damage(out->state));
+	if ((write && out->state && !applied_state_move_approvals(out, err)) || !applied_state_open_history(out, err))
 		return false;
 	out->for_cycle = (struct cycle_memory){
 		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
@@ -262,8 +275,8 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 
 bool applied_state_load_approvals(struct applied_state *m, const char *revision, struct err *err)
 {
-	return !m->state || !revision || state_store_approvals(m->state, m->ctx->arena, revision, &m->approvals, err) ||
-	       err_wrap(err, "state directory %s", m->ctx->settings->state_dir);
+	return !m->state || decision_store_approved(m->ctx->settings->state_dir, m->ctx->arena, &m->scope, revision,
+	                                            &m->approvals, err);
 }
 
 void applied_state_set_revision(struct applied_state *m)
@@ -279,7 +292,7 @@ void applied_state_drop_approvals(struct applied_state *m)
 {
 	struct err err;
 
-	if (m->approvals.count && !state_store_drop_approvals(m->state, &err))
+	if (m->approvals.count && !decision_store_drop_approvals(m->ctx->settings->state_dir, &m->scope, &err))
 		log_warn(m->ctx->log, "a used approval could not be removed: %s", err.msg);
 }
 

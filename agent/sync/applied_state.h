@@ -11,12 +11,13 @@ struct applied_state {
 	struct context *ctx;
 	struct diagnostics *faults;		/* gets a warning, once, when the state cannot be saved */
 	const struct source *source;	/* outlives this */
+	struct decision_scope scope;
 	struct state_store *state;		/* NULL: there is no state directory */
 	struct file_history *history;	/* NULL: the source is neither a git repository nor in a work tree */
 	struct state_store_revision present;	/* of the source; commit NULL: not known */
 	const char *history_error;	/* why a work tree's history cannot be read; NULL: it can */
 	struct applied_records records;
-	struct state_store_approvals approvals;	/* of guards, for this revision */
+	struct approved_guards approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
 	struct cycle_memory for_cycle;	/* the interface that the cycle is given */

@@ -249,6 +249,9 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
 	struct cycle_options meant = cycle_run_cycle_options(r, apply);
 	struct dispatch dispatch;
 
+	/* Without the records an older revision cannot be told from a newer one: its deletes might be wrong. */
+	if (memory->state && state_store_damage(memory->state))
+		meant.prune = false;
 	meant.limits.approved = memory->approvals.guards;
 	meant.limits.approved_count = memory->approvals.count;
 	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;

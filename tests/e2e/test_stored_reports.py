@@ -5,6 +5,7 @@ import re
 import resource
 import signal
 import subprocess
+import textwrap
 import unittest
 
 import flowsync
@@ -52,6 +53,27 @@ class ReportTest(flowsync.ServiceCase):
         self.assertEqual(self.stored(), stored)
         self.state.chmod(0o770)
         self.assertIn(f"to fix it: chmod g-w '{self.state}'", self.expect(0, "sync", self.specs).err)
+
+    def test_a_damaged_state_is_set_aside_and_nothing_is_deleted_once(self):
+        self.expect(0, "sync", self.specs, "--owner", "o", "--prune")
+        (self.specs / "hello.yaml").rename(self.specs / "other.yaml")
+        (self.specs / "other.yaml").write_text(textwrap.dedent(HELLO).replace("hello", "other"))
+        (self.state / "state.db").write_bytes(b"not a database" * 1000)
+        words = "sync", self.specs, "--owner", "o", "--prune", "--max-delete-percent", "100"
+        self.assertIn("the state is damaged", self.expect(0, *words).err)
+        self.assertEqual({w["name"] for w in self.service.workflows()}, {"hello", "other"})
+        self.assertEqual(len(list(self.state.glob("state.db.damaged-*"))), 1)
+        self.assertNotIn("damaged", self.expect(0, *words).err)
+        self.assertEqual({w["name"] for w in self.service.workflows()}, {"other"})
+
+    def test_damaged_decisions_stop_a_sync_until_they_are_moved_away(self):
+        self.state.mkdir(mode=0o700)
+        (self.state / "decisions.json").write_text("{")
+        said = self.expect(1, "sync", self.specs).err
+        self.assertEqual(self.service.workflows(), [])
+        command = re.search("(mv '.*' '.*')", said)[1]
+        subprocess.run(command, shell=True, check=True)
+        self.expect(0, "sync", self.specs)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can")
     def test_root_reads_the_reports_of_a_service_as_its_user(self):

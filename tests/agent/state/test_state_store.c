@@ -269,62 +269,6 @@ static void the_applied_revision_is_known_of_each_owner(void **state)
 	assert_string_equal(revision(f, STATE_READ, "b"), "- - -");
 }
 
-/* What may be passed at a revision, each with a comma behind it. */
-static const char *approved(struct fixture *f, const char *owner, const char *revision)
-{
-	CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_READ, ENDPOINT, owner);
-	struct state_store_approvals all;
-	const char *text = "";
-	struct err err;
-
-	if (!state_store_approvals(s, &f->arena, revision, &all, &err))
-		fail_msg("%s", err.msg);
-	for (size_t i = 0; i < all.count; i++)
-		text = arena_printf(&f->arena, "%s%s,", text, all.guards[i]);
-	return text;
-}
-
-static void approve(struct fixture *f, const char *owner, const char *guard, const char *revision)
-{
-	CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
-	struct err err;
-
-	assert_true(state_store_approve(s, guard, revision, &err));
-}
-
-static void an_approval_is_of_one_owner_one_guard_and_one_revision(void **state)
-{
-	struct fixture *f = *state;
-
-	approve(f, "a", "rollback", "r1");
-	approve(f, "a", "delete-share", "r1");
-	approve(f, "b", "rollback", "r2");
-	assert_string_equal(approved(f, "a", "r1"), "delete-share,rollback,");
-	assert_string_equal(approved(f, "b", "r1"), "");
-	assert_string_equal(approved(f, "b", "r2"), "rollback,");
-	assert_string_equal(approved(f, "a", "r"), "");
-	approve(f, "a", "rollback", "r3");
-	assert_string_equal(approved(f, "a", "r1"), "delete-share,");
-	assert_string_equal(approved(f, "a", "r3"), "rollback,");
-}
-
-static void approvals_that_were_used_are_gone_and_others_stay(void **state)
-{
-	struct fixture *f = *state;
-	struct err err;
-
-	approve(f, "a", "rollback", "r1");
-	approve(f, "a", "delete-share", "r2");
-	approve(f, "b", "rollback", "r1");
-	{
-		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, "a");
-		assert_true(state_store_drop_approvals(s, &err));
-	}
-	assert_string_equal(approved(f, "a", "r1"), "");
-	assert_string_equal(approved(f, "a", "r2"), "");
-	assert_string_equal(approved(f, "b", "r1"), "rollback,");
-}
-
 static void the_key_is_made_once_and_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -452,18 +396,78 @@ static void what_cannot_be_read_is_refused_and_stays(void **state)
 	refused(f, arena_printf(&f->arena, "state \"%s\" is corrupt: its key has the wrong length" BEGIN_ANEW,
 	                        f->file));
 
-	FILE *file = fopen(f->file, "w");
-	assert_non_null(file);
-	fputs("not a database, but longer than the head of one is, which matters, and so it goes on for a while\n", file);
-	fclose(file);
-	refused(f, arena_printf(&f->arena, "state \"%s\": file is not a database" BEGIN_ANEW, f->file));
-
 	assert_int_equal(unlink(f->file), 0);
 	assert_int_equal(mkdir(f->file, 0700), 0);
 	refused(f, arena_printf(&f->arena, "open state \"%s\": Is a directory", f->file));
 	assert_int_equal(rmdir(f->file), 0);
 	assert_int_equal(mkfifo(f->file, 0600), 0);
 	refused(f, arena_printf(&f->arena, "open state \"%s\": not a regular file", f->file));
+}
+
+static void approvals_of_an_earlier_version_are_found_and_dropped(void **state)
+{
+	struct fixture *f = *state;
+	struct approval_list all = { 0 };
+	struct err err;
+
+	state_store_close(open_as(f, STATE_WRITE, ENDPOINT, "a"));
+	change(f, "INSERT INTO approval VALUES(1, 'rollback', 'r1')");
+	struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, "b");
+	assert_true(state_store_old_approvals(s, &f->arena, &all, &err));
+	assert_int_equal(all.count, 1);
+	assert_string_equal(all.items[0].scope.endpoint, ENDPOINT);
+	assert_string_equal(all.items[0].scope.owner, "a");
+	assert_string_equal(all.items[0].guard, "rollback");
+	assert_string_equal(all.items[0].revision, "r1");
+	assert_true(state_store_drop_old_approvals(s, &err));
+	assert_true(state_store_old_approvals(s, &f->arena, &all, &err));
+	assert_int_equal(all.count, 0);
+	state_store_close(s);
+}
+
+/* Overwrites len bytes of the file at an offset. */
+static void spoil(struct fixture *f, long offset, size_t len)
+{
+	FILE *file = fopen(f->file, "r+");
+
+	assert_non_null(file);
+	assert_int_equal(fseek(file, offset, SEEK_SET), 0);
+	while (len--)
+		assert_int_equal(fputc(0xff, file), 0xff);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_damaged_file_is_set_aside_by_a_sync_and_passed_over_by_a_plan(void **state)
+{
+	static const struct { long offset; size_t len; const char *why; } cases[] = {
+		{ 0, 100, "file is not a database" },
+		{ 4096, 4096, "" },		/* the first table: seen when all is read */
+		{ 8192, 100, "" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct state_store *s = open_state(f, STATE_WRITE);
+		put(s, "a");
+		assert_null(state_store_damage(s));
+		state_store_close(s);
+		spoil(f, cases[i].offset, cases[i].len);
+		const char *before = listing(f);
+		s = open_state(f, STATE_READ);
+		assert_string_equal(dump(f, s), "");
+		assert_non_null(strstr(state_store_damage(s), cases[i].why));
+		assert_null(strstr(state_store_damage(s), "set aside"));
+		state_store_close(s);
+		assert_string_equal(listing(f), before);
+		s = open_state(f, STATE_WRITE);
+		assert_string_equal(dump(f, s), "");
+		assert_non_null(strstr(state_store_damage(s), "it is set aside as "));
+		put(s, "b");
+		state_store_close(s);
+		assert_non_null(strstr(listing(f), "state.db.damaged-20"));
+		assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "b 1 -\n");
+		assert_int_equal(system(arena_printf(&f->arena, "rm '%s'/state.db*", f->dir)), 0);
+	}
 }
 
 static void what_others_can_write_is_not_opened(void **state)
@@ -770,13 +774,13 @@ int main(void)
 		WITH_FOLDER(an_older_state_is_taken_over),
 		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
 		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),
-		WITH_FOLDER(an_approval_is_of_one_owner_one_guard_and_one_revision),
-		WITH_FOLDER(approvals_that_were_used_are_gone_and_others_stay),
 		WITH_FOLDER(the_key_is_made_once_and_stays),
 		WITH_FOLDER(reading_makes_and_changes_nothing),
 		WITH_FOLDER(what_is_made_is_for_its_owner_alone),
 		WITH_FOLDER(what_a_newer_flowsync_or_another_program_wrote_is_refused),
 		WITH_FOLDER(what_cannot_be_read_is_refused_and_stays),
+		WITH_FOLDER(approvals_of_an_earlier_version_are_found_and_dropped),
+		WITH_FOLDER(a_damaged_file_is_set_aside_by_a_sync_and_passed_over_by_a_plan),
 		WITH_FOLDER(what_others_can_write_is_not_opened),
 		WITH_FOLDER(a_damaged_record_is_named),
 		WITH_FOLDER(what_was_put_survives_a_kill),
