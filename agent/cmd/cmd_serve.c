@@ -26,7 +26,7 @@ static bool cmd_serve_find_files(const struct context *ctx, struct serve_files *
 	const struct settings *s = ctx->settings;
 
 	*out = (struct serve_files){ s->token_file, s->db };
-	if (out->token && out->database)
+	if (out->database && (out->token || s->backup))
 		return true;
 	if (!s->state_dir)
 		return err_usage(err, "the local service keeps its files in the state directory: give --state-dir, "
@@ -59,6 +59,17 @@ static bool cmd_serve_start(struct context *ctx, const struct serve_files *files
 	return local_service_start(ctx, &serve, out, err);
 }
 
+static int cmd_serve_backup(struct context *ctx, const char *database)
+{
+	const char *to = ctx->settings->backup;
+	struct err err;
+
+	if (!local_service_backup(database, to, &err))
+		return cli_fail(ctx, &err);
+	fprintf(ctx->out, "a copy of %s is in %s\n", database, to);
+	return 0;
+}
+
 static int cmd_serve_run(struct context *ctx)
 {
 	CLEANUP(local_service_stopp) struct local_service *serve = NULL;
@@ -67,7 +78,11 @@ static int cmd_serve_run(struct context *ctx)
 	struct err err;
 
 	ctx->log->times = true;
-	if (!cmd_serve_find_files(ctx, &files, &err) || !cmd_serve_start(ctx, &files, &serve, &err))
+	if (!cmd_serve_find_files(ctx, &files, &err))
+		return cli_fail(ctx, &err);
+	if (ctx->settings->backup)
+		return cmd_serve_backup(ctx, files.database);
+	if (!cmd_serve_start(ctx, &files, &serve, &err))
 		return cli_fail(ctx, &err);
 	fprintf(ctx->out, "listening on %s\ntoken in %s\n", local_service_url(serve), files.token);
 	/* A script may wait for these two lines: flush them now.  If they cannot be written, the service cannot be
@@ -90,7 +105,8 @@ const struct command cmd_serve = {
 	        "crons), and offers the interface of the hosted service on 127.0.0.1:8484, or where --listen\n"
 	        "says, until it is stopped.  Each request needs the token; without --token-file a token is\n"
 	        "created at the first start.  To listen on other than loopback addresses, --token-file,\n"
-	        "--tls-cert and --tls-key are required.",
+	        "--tls-cert and --tls-key are required.  With --backup it only writes a copy of the database, also while\n"
+	        "another serve runs.",
 	.options = FOR_SERVE,
 	.stops = true,
 	.run = cmd_serve_run,

@@ -114,7 +114,7 @@ struct settings {
 	int undeclared, adopt;		/* 1: remove, yes */
 	int max_delete_percent, max_update_percent;
 
-	const char *listen, *unix_path, *db, *tls_cert, *tls_key;
+	const char *listen, *unix_path, *db, *backup, *tls_cert, *tls_key;
 
 	/* Of the local service's runs. */
 	int jobs, crons;		/* crons 1: they begin runs */

@@ -178,6 +178,11 @@ bool local_service_start(struct context *ctx, const struct local_service_options
 	return engine_options_read(ctx, options->database, &engine, err) && service_start(options, &engine, out, err);
 }
 
+bool local_service_backup(const char *database, const char *to, struct err *err)
+{
+	return workflow_store_backup(database, STORE_TIMEOUT_MS, to, err);
+}
+
 const char *local_service_database(struct arena *a, const char *state_dir)
 {
 	return arena_printf(a, "%s/local.db", state_dir);

@@ -49,6 +49,9 @@ bool local_service_start_embedded(struct context *ctx, enum local_service_execut
 void local_service_stop(struct local_service *service);
 void local_service_stopp(struct local_service **service);
 
+/* Writes a complete copy of the database to the file `to`, also while a service uses it. */
+bool local_service_backup(const char *database, const char *to, struct err *err);
+
 /* Path of the database of the endpoint "local", in a. */
 const char *local_service_database(struct arena *a, const char *state_dir);
 

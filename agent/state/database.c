@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -490,4 +491,54 @@ bool database_copy(const char *path, const struct database_kind *kind, int patie
 		return false;
 	*out = take(d);
 	return true;
+}
+
+/* ---- a backup ---- */
+
+static bool database_copy_into(struct database *d, const char *to, struct err *err)
+{
+	sqlite3_stmt *stmt = NULL;
+	bool ok = sqlite3_prepare_v2(d->db, "VACUUM INTO ?1", -1, &stmt, NULL) == SQLITE_OK &&
+	          sqlite3_bind_text(stmt, 1, to, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_DONE;
+
+	if (!ok)
+		database_failed(d, err);
+	sqlite3_finalize(stmt);
+	return ok;
+}
+
+/* sqlite3 has closed the file, and does not wait for the disk. */
+static bool database_sync_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+bool database_backup(const char *path, const struct database_kind *kind, int patience_ms, const char *to,
+                     struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(database_closep) struct database *d = database_new(path, kind);
+	char *part = arena_printf(&a, "%s.XXXXXX", to);
+	struct stat st;
+
+	if (!database_check_file(d, R_OK, &st, err) ||
+	    !database_connect(d, path, SQLITE_OPEN_READWRITE, patience_ms, &d->db, err) ||
+	    !database_check_kind(d, &(int){ 0 }, err))
+		return false;
+	int fd = mkostemp(part, O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "write the backup \"%s\"", to);
+	close(fd);
+	bool copied = database_copy_into(d, part, err);
+	if (copied && database_sync_file(part) && rename(part, to) == 0)
+		return true;
+	if (copied)
+		err_sys(err, errno, "write the backup \"%s\"", to);
+	unlink(part);
+	return false;
 }

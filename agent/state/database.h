@@ -33,6 +33,10 @@ bool database_open(const char *path, const struct database_kind *kind, int patie
  * in the file's folder, which need not be writable.  Refuses what database_open() refuses. */
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
+/* Writes a copy of the file at path, of one moment, to the file `to`, whole or not at all and with mode 0600, also
+ * while other processes write to path. */
+bool database_backup(const char *path, const struct database_kind *kind, int patience_ms, const char *to,
+                     struct err *err);
 /* Reads all of it.  ERR_DAMAGED if it is not as SQLite wrote it; so do the two above if that is seen at once. */
 bool database_check(struct database *database, struct err *err);
 void database_close(struct database *database);		/* takes NULL */

@@ -9,9 +9,8 @@
 #include "agent/util/log.h"
 #include "reconcile/base/err.h"
 
-/* Refuses the folder at path, after following its links, if users other than root can write to it or own it, and if a file of
- * ours in it is a symbolic link.  True too if there is no such
- * folder. */
+/* Refuses the folder at path, after following its links, if users other than root can write to it or own it, and if a
+ * file of ours in it is a symbolic link.  True too if there is no such folder. */
 bool state_directory_check(const char *path, struct err *err);
 
 /* The same; creates the folder if it is not there, with mode 0700. */

@@ -375,7 +375,8 @@ class ServeTest(ServiceCase):
                      "there, use it, or choose another address with --listen"),
                     (1, ["--db", newer], f'database "{newer}" is of version 99, this flowsync knows versions up to 2: '
                      "it was written by a newer flowsync"),
-                    (1, ["--db", text], f'database "{text}": file is not a database'),
+                    (1, ["--db", text], f'database "{text}": file is not a database; it holds all workflows and is left as it is; '
+                     "put a backup in its place"),
                     (1, ["--db", other], f'"{other}" is the database of another program'),
                     (1, ["--db", self.tmp / "no/where.db"],
                      f'open database "{self.tmp}/no/where.db": No such file or directory'),
@@ -439,6 +440,22 @@ class ServeTest(ServiceCase):
         self.assertEqual({status for status, _ in answers}, {201})
         self.assertEqual(sorted(answer["id"] for _, answer in answers), list(range(1, 41)))
         self.assertEqual(len(first.workflows()), 40)
+        self.end(process)
+
+    def test_a_backup_of_a_running_service_can_be_restored(self):
+        process, listening, _ = self.serve("--listen", "127.0.0.1:0", "--token-file", self.token_file())
+        token = self.token_file().read_text().strip()
+        url, copy = listening.split()[2], self.tmp / "copy.db"
+        flags = "--token-file", self.token_file()
+        spec = self.write({"a.yaml": "name: kept\nsteps: {a: {imageId: 7, command: 'true'}}\n"}) / "a.yaml"
+        self.expect(0, "workflow", "create", spec, *flags, endpoint=url)
+        database = next(self.tmp.rglob("local.db"))
+        said = self.expect(0, "serve", "--backup", copy, "--state-dir", database.parent, endpoint=None).out
+        self.assertEqual(said, f"a copy of {database} is in {copy}\n")
+        self.assertEqual(copy.stat().st_mode & 0o777, 0o600)
+        self.end(process)
+        process, listening, _ = self.serve("--listen", "127.0.0.1:0", "--db", copy, *flags)
+        self.assertIn("kept", self.expect(0, "workflow", "list", *flags, endpoint=listening.split()[2]).out)
         self.end(process)
 
     def test_a_request_under_way_is_answered_before_the_end(self):

@@ -160,6 +160,8 @@ static const char *const migrations[] = {
 
 const struct database_kind store_kind = {
 	.what = "database",
+	.otherwise = "it holds all workflows and is left as it is; put a backup in its place (flowsync serve --backup FILE "
+	             "makes one), or get a copy of what can be read with: sqlite3 FILE .recover | sqlite3 NEW",
 	.application = 0x666c6f77,	/* "flow" */
 	.migrations = migrations, .version = ARRAY_LEN(migrations),
 	.sql = sql, .sql_count = SQL_STATEMENTS,

@@ -19,6 +19,11 @@ bool workflow_store_open(const char *path, int patience_ms, struct store **out, 
 	return true;
 }
 
+bool workflow_store_backup(const char *path, int patience_ms, const char *to, struct err *err)
+{
+	return database_backup(path, &store_kind, patience_ms, to, err);
+}
+
 void workflow_store_close(struct store *s)
 {
 	if (!s)
