@@ -153,6 +153,25 @@ static bool is_marked_corrupt(struct mirror_visit *v, struct err *err)
 	return true;
 }
 
+/* The whole configuration of a mirror.  Whatever else stands in its file was not written by us: it could name another
+ * proxy or other objects, and a damaged one would cost the whole mirror. */
+static const char mirror_config[] = "[core]\n\tbare = true\n\trepositoryformatversion = 0\n\tfilemode = true\n";
+
+static bool reset_config(struct mirror_visit *v, struct err *err)
+{
+	const char *path = arena_printf(v->arena, "%s/config", v->dir), *text = "";
+	struct err unread;
+	size_t len;
+
+	if (file_read(v->arena, path, sizeof mirror_config, &text, &len, &unread) && strcmp(text, mirror_config) == 0)
+		return true;
+	/* What cannot be kept is no loss. */
+	if (!v->fresh)
+		rename(path, arena_printf(v->arena, "%s.damaged", path));
+	return file_replace(v->arena, path, mirror_config, strlen(mirror_config), 0600, err) ||
+	       err_wrap(err, "the mirror's %s", path);
+}
+
 static enum mirror_outcome open_mirror(struct mirror_visit *v, struct err *err)
 {
 	enum mirror_outcome outcome = DONE;
@@ -164,6 +183,8 @@ static enum mirror_outcome open_mirror(struct mirror_visit *v, struct err *err)
 		return DAMAGED;
 	else
 		nftw(v->dir, remove_leftover, FILES_OPEN, FTW_PHYS);
+	if (outcome == DONE && !reset_config(v, err))
+		return FAILED;
 	if (outcome == DONE && git_repository_open_bare(&v->repository, v->dir) < 0)
 		return mirror_corrupt(err, "the mirror");
 	return outcome;

@@ -196,6 +196,30 @@ static void a_repository_that_flowsync_cannot_read_is_named(void **state)
 	assert_memory_equal(said, begin, strlen(begin));
 }
 
+/* A mirror that is cloned again would lack the file `kept`. */
+static void the_mirrors_own_configuration_is_replaced(void **state)
+{
+	static const char *const spoilt[] = {
+		"printf '[core' > m-config/config", "printf '[core]\\n\\trepositoryformatversion = 99\\n' > m-config/config",
+		"rm m-config/config", "printf '\\n[remote \"x\"]\\n\\turl = /nowhere\\n' >> m-config/config",
+		"rm m-config/config; mkdir m-config/config",
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("new configured; echo 1 > f; c");
+	const char *found = update(&a, "m-config", "configured", GIT_HEAD, NULL, NULL);
+	assert_string_equal(found, arena_printf(&a, "%s main", commit_of(&a, "configured", "main")));
+	sh("cp m-config/config first; ! test -e m-config/config.damaged; touch m-config/kept");
+	for (size_t i = 0; i < ARRAY_LEN(spoilt); i++) {
+		sh("rm -rf m-config/config.damaged");
+		sh(spoilt[i]);
+		assert_string_equal(update(&a, "m-config", "configured", GIT_HEAD, NULL, NULL), found);
+		sh("cmp first m-config/config && test -e m-config/kept");
+		if (i != 2)
+			sh("test -e m-config/config.damaged");
+	}
+}
+
 static void another_users_repository_is_read(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -219,6 +243,7 @@ int main(void)
 		cmocka_unit_test(a_head_that_leads_nowhere_says_which_branches_there_are),
 		cmocka_unit_test(a_clone_without_history_says_so),
 		cmocka_unit_test(a_repository_that_flowsync_cannot_read_is_named),
+		cmocka_unit_test(the_mirrors_own_configuration_is_replaced),
 		cmocka_unit_test(another_users_repository_is_read),
 	};
 
