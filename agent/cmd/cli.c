@@ -302,11 +302,11 @@ static void cli_check_command_line(struct context *ctx, struct settings *s, stru
 		cli_check_argument_count(ctx, f);
 }
 
-/* A reader that goes away (| head, a client of serve) must not end a sync in the middle of a step: SIGPIPE is
- * ignored, and cli_flush_output() finds the failed write. */
+/* A reader that goes away (| head, a client of serve) and a file that may not grow must not end a sync in the middle of
+ * a step: SIGPIPE and SIGXFSZ are ignored, and the failed write is found. */
 static bool cli_watch_signals(struct context *ctx, struct err *err)
 {
-	shutdown_signals_ignore_sigpipe();
+	shutdown_signals_ignore_write_signals();
 	return !ctx->command->stops || shutdown_signals_watch(&ctx->stop_fd, err);
 }
 
@@ -318,6 +318,9 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 
 	ctx->settings = &settings;
 	ctx->vars = &vars;
+	/* First of all: a signal that comes while the configuration is read is found by the command. */
+	if (!cli_watch_signals(ctx, &err))
+		return cli_fail(ctx, &err);
 	if (ctx->command->prepare && !ctx->command->prepare(ctx, &err))
 		return cli_fail(ctx, &err);
 	cli_check_command_line(ctx, &settings, &vars, faults);
@@ -331,9 +334,8 @@ static int cli_run_command(struct context *ctx, struct diagnostics *faults)
 	/* The agent has logged these warnings once; its cycles do not repeat them. */
 	if (!ctx->job)
 		diagnostics_log(ctx->log, faults);
-	if (!cli_watch_signals(ctx, &err) ||
-	    (ctx->command->as_state_owner && settings.state_dir &&
-	     !state_directory_become_owner(&settings.state_dir, &err)))
+	if (ctx->command->as_state_owner && settings.state_dir &&
+	    !state_directory_become_owner(&settings.state_dir, &err))
 		return cli_fail(ctx, &err);
 	if (!ctx->job && ctx->command->options & (FOR_CYCLE | FOR_AGENT | FOR_SERVE | FOR_APPROVE | FOR_REPORT))
 		state_directory_warn(ctx->log, settings.state_dir);

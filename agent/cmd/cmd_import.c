@@ -271,7 +271,8 @@ static void import_print_table(struct import *im)
 	if (!im->verdict.applied)
 		return;
 	table_init(&t, a, ARRAY_LEN(columns), columns);
-	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
+	for (size_t i = 0; i < im->count; i++) {
+		struct fetch *f = &im->fetches[i];
 		if (f->state != FETCH_WRITTEN)
 			continue;
 		const char **row = table_row(&t);
@@ -287,7 +288,8 @@ static void import_print_json(struct import *im)
 	struct arena *a = im->ctx->arena;
 	struct node *document = cli_document(im->ctx, &im->faults, exit_status_code(&im->verdict)), *list = node_list(a);
 
-	for (struct fetch *f = im->fetches; f < im->fetches + im->count; f++) {
+	for (size_t i = 0; i < im->count; i++) {
+		struct fetch *f = &im->fetches[i];
 		if (f->state != FETCH_WRITTEN)
 			continue;
 		struct node *item = node_add(a, list, node_map(a));
@@ -303,7 +305,8 @@ static int import_print_result(struct import *im)
 {
 	struct log *log = im->ctx->log;
 
-	for (struct diagnostic *f = im->faults.items; f < im->faults.items + im->faults.count; f++) {
+	for (size_t i = 0; i < im->faults.count; i++) {
+		struct diagnostic *f = &im->faults.items[i];
 		struct diagnostic plain = *f;
 		plain.warning = false;	/* the log says it */
 		(f->warning ? log_warn : log_error)(log, "%s", diagnostics_text_line(im->ctx->arena, &plain));

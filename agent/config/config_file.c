@@ -224,7 +224,8 @@ static void config_unknown_key(struct reader *r, const char *outer, const struct
 /* outer is "" or ends with a dot.  A key without a value is as good as not written. */
 static void config_read_mapping(struct reader *r, const char *outer, const struct node *n)
 {
-	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
 		const char *key = arena_printf(r->arena, "%s%s", outer, e->key);
 		const struct option *o = strchr(e->key, '.') ? NULL : config_find_option(key);
 		bool known = o || (!strchr(e->key, '.') && config_is_outer_key(key));

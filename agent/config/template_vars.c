@@ -31,7 +31,8 @@ void template_vars_add_map(struct arena *a, const char *what, const struct node 
 {
 	if (!template_vars_is_map(what, n, faults))
 		return;
-	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
 		if (e->value->kind == NODE_LIST || e->value->kind == NODE_MAP)
 			diagnostics_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
 			          node_kind_words(e->value->kind));
@@ -43,7 +44,8 @@ void template_vars_add_map(struct arena *a, const char *what, const struct node 
 /* The file may be one of the service's own tool: what cannot be filled in matters only where it is used. */
 static void template_vars_add_document(struct arena *a, const struct node *n, struct var_list *vars)
 {
-	for (const struct entry *e = n->entries; e < n->entries + n->count; e++) {
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
 		bool text = e->value->kind != NODE_NULL && e->value->kind < NODE_LIST;
 		template_vars_add(a, vars, e->key, text ? template_vars_text(a, e->value) : NULL);
 		if (!text)

@@ -69,7 +69,8 @@ static bool find_report_ids(struct arena *a, const char *folder, struct report_i
 		return err_sys(err, errno, "reports in \"%s\"", folder);
 	while (dir && (e = readdir(dir))) {
 		size_t len = strlen(e->d_name), id = len - strlen(end);
-		if (len <= strlen(end) || strcmp(e->d_name + id, end) != 0 || !is_report_id(e->d_name, id))
+		if (e->d_type == DT_DIR || len <= strlen(end) || strcmp(e->d_name + id, end) != 0 ||
+		    !is_report_id(e->d_name, id))
 			continue;
 		arena_grow(a, ids.items, ids.count, ids.room);
 		ids.items[ids.count++] = arena_strndup(a, e->d_name, id);
@@ -222,7 +223,8 @@ static bool remove_report(struct arena *a, const char *folder, const char *id, s
 {
 	const char *path = report_path(a, folder, id);
 
-	return unlink(path) == 0 || errno == ENOENT || err_sys(err, errno, "remove report \"%s\"", path);
+	/* A folder of that name is not ours. */
+	return unlink(path) == 0 || errno == ENOENT || errno == EISDIR || err_sys(err, errno, "remove report \"%s\"", path);
 }
 
 /* Drops those that are too old, or, as long as there are too many, quiet or there at all. */

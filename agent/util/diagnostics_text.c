@@ -48,7 +48,8 @@ struct node *diagnostics_text_list(struct arena *a, const struct diagnostics *fa
 {
 	struct node *list = node_list(a);
 
-	for (const struct diagnostic *f = faults->items; f < faults->items + faults->count; f++) {
+	for (size_t i = 0; i < faults->count; i++) {
+		const struct diagnostic *f = &faults->items[i];
 		if (f->warning != warnings)
 			continue;
 		struct node *item = node_add(a, list, node_map(a));

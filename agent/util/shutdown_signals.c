@@ -76,7 +76,8 @@ int shutdown_signals_received(void)
 }
 
 /* A handler, because children would inherit SIG_IGN. */
-void shutdown_signals_ignore_sigpipe(void)
+void shutdown_signals_ignore_write_signals(void)
 {
 	shutdown_signals_set_handler(SIGPIPE, shutdown_signals_discard);
+	shutdown_signals_set_handler(SIGXFSZ, shutdown_signals_discard);
 }

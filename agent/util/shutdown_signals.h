@@ -14,7 +14,8 @@ bool shutdown_signals_watch_hurry(int *fd, struct err *err);
 /* The signal that came first; 0: none came yet. */
 int shutdown_signals_received(void);
 
-/* From now on writing to a closed pipe or socket fails with EPIPE instead of ending the process. */
-void shutdown_signals_ignore_sigpipe(void);
+/* From now on a write to a closed pipe or socket fails with EPIPE, and one past the limit on the size of files with EFBIG,
+ * instead of ending the process. */
+void shutdown_signals_ignore_write_signals(void);
 
 #endif

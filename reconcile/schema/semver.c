@@ -399,7 +399,8 @@ static bool part_holds(const struct part *part, const struct version *v)
 {
 	bool named = v->pre_len == 0;
 
-	for (const struct limit *l = part->limits; l < part->limits + part->count; l++) {
+	for (size_t i = 0; i < part->count; i++) {
+		const struct limit *l = &part->limits[i];
 		if (!limit_holds(l, v))
 			return false;
 		named |= l->version.pre_len > 0 && have_equal_numbers(&l->version, v);

@@ -3,7 +3,6 @@ import json
 import os
 import re
 import resource
-import signal
 import subprocess
 import textwrap
 import unittest
@@ -189,7 +188,6 @@ class ReportTest(flowsync.ServiceCase):
         before = self.stored(), self.expect(0, "report", "latest", endpoint=None).out
 
         def as_if_full():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
         done = subprocess.run(
             [flowsync.PROGRAM, "sync", self.specs], stdin=subprocess.DEVNULL, text=True, timeout=flowsync.TIMEOUT,

@@ -276,6 +276,19 @@ static void files_of_other_names_are_left_alone(void **state)
 		assert_int_equal(access(path(f, names[i]), F_OK), 0);
 }
 
+static void a_folder_named_like_a_report_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	const char *folder = path(f, "2020-01-01T00:00:00.000Z-00000001.json");
+	struct stat st;
+
+	store(f, start, false);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	store(f, start + hour, false);		/* the folder would be too old */
+	assert_string_equal(listed(f), "1 0");
+	assert_int_equal(stat(folder, &st), 0);
+}
+
 static void a_folder_that_cannot_be_used_is_said(void **state)
 {
 	struct fixture *f = *state;
@@ -329,6 +342,7 @@ int main(void)
 		WITH_FOLDER(those_of_nothing_to_do_go_first_but_for_the_newest),
 		WITH_FOLDER(what_is_older_than_a_month_goes),
 		WITH_FOLDER(files_of_other_names_are_left_alone),
+		WITH_FOLDER(a_folder_named_like_a_report_is_left_alone),
 		WITH_FOLDER(a_folder_that_cannot_be_used_is_said),
 		WITH_FOLDER(a_full_disk_is_said_and_leaves_what_was_there),
 	};
