@@ -87,7 +87,9 @@ static int cmd_patch_send(struct workflow_session *session, struct patch *patch)
 	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	patch->faults = &left_out;
-	if (!patch_body(ctx->arena, patch, described, &body, &err)) {
+	bool fits = patch_body(ctx->arena, patch, described, &body, &err);
+	patch->faults = NULL;
+	if (!fits) {
 		err_wrap(&err, "patch %s", operation_workflow(ctx->arena, session->id, session->name));
 		return cli_fail(ctx, &err);
 	}

@@ -56,8 +56,7 @@ static const char *const migrations[] = {
 	"  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
 	"  digest TEXT NOT NULL, body TEXT, creates INTEGER NOT NULL, at INTEGER NOT NULL,"
 	"  UNIQUE(sync, name, digest)) STRICT;",
-	"ALTER TABLE sync ADD COLUMN repository TEXT;"
-	"ALTER TABLE sync ADD COLUMN path TEXT;",
+	"ALTER TABLE sync ADD COLUMN repository TEXT; ALTER TABLE sync ADD COLUMN path TEXT;",
 };
 
 static const struct database_kind kind = {

@@ -1,5 +1,6 @@
 #include "reconcile/plan/unlisted.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,7 @@ static enum task_next unlisted_step(struct task *task, const struct answer *answ
 		operation_describe_init(&u->call, &u->arena, u->record->id, u->record->name);
 	if (op->task.step(&op->task, answer, next) == TASK_ASK)
 		return TASK_ASK;
+	assert(answer);		/* without one the step asks */
 	u->status = op->status;
 	u->deferred = answer->failure == FAILURE_GIVEN_UP;
 	if (op->ok)

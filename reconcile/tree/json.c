@@ -282,6 +282,7 @@ static const char *raw_text(struct arena *a, const struct raw_part *part)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
+	assert(part);		/* each RAW_NUMBER was written for one */
 	if (is_not_finite(part->from, (size_t)(part->to - part->from)))
 		return "null";
 	for (const char *p = part->from; p < part->to; ) {

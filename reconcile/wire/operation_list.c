@@ -1,5 +1,6 @@
 #include "reconcile/wire/operation_list.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,7 @@ static int64_t time_left(struct operation_list *list)
 {
 	const struct dispatch *d = list->dispatch;
 
+	assert(d);	/* without one the third reading is the last */
 	if (list->reading == 1)
 		list->until = d->deadline < 0 ? d->now : d->now + (d->deadline - d->now) / 4;
 	return list->until > d->now ? list->until - d->now : 0;

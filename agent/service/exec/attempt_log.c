@@ -242,6 +242,7 @@ static uint64_t attempt_log_split_tail(struct attempt_log_replay *e, const char 
 	}
 	line_splitter_end(&lines, ms);
 	line_splitter_done(&lines);
+	e->lines_of_tail = NULL;
 	return printed;
 }
 

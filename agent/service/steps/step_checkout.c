@@ -127,7 +127,7 @@ bool step_checkout_command(struct arena *a, const struct node *repository, const
                            struct attempt_command *out, const char *const **masks, struct err *err)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *name = node_get_text(repository, "token"), *value;
+	const char *name = node_get_text(repository, "token"), *value = NULL;
 	struct git_fetch f = { 0 };
 	struct git_url url;
 

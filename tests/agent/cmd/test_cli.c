@@ -177,7 +177,7 @@ static void only_the_agent_reads_flowsync_yaml_unasked(void **state)
 		{ "agent", NULL, "", UNKNOWN_KEY },
 	};
 	char top[] = "/tmp/flowsync-cli-XXXXXX", *from = getcwd(NULL, 0);
-	FILE *file;
+	FILE *file = NULL;
 
 	assert_true(mkdtemp(top) && chdir(top) == 0 && (file = fopen("flowsync.yaml", "w")));
 	fputs("x: 1\n", file);
