@@ -1,7 +1,7 @@
 ## make                    builds build/flowsync             (V=1 shows the commands, WERROR=1 makes warnings errors)
 ## make check              the fast loop: builds, checks the borders and runs the unit tests
 ## make unit               builds and runs the unit tests    (T=engine: those with that in their path; SAN=1: with sanitizers)
-## make lint               clang-tidy and gcc's analyzer over the program
+## make lint               clang-tidy and gcc's analyzer over the program, clang's warnings over all
 ## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
 ## make fuzz               all fuzz targets, SECONDS=60 each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
@@ -34,6 +34,8 @@ sanitize := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 ifdef SAN
 BUILD    := build/san
 san      := $(sanitize)
+# A program starts in two thirds of the time.
+san_libs := -static-libasan -static-libubsan
 endif
 Q := $(if $(V),,@)
 
@@ -48,7 +50,7 @@ TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
-link    = $(CC) $(CFLAGS) $(san) $(LDFLAGS)
+link    = $(CC) $(CFLAGS) $(san) $(san_libs) $(LDFLAGS)
 
 all: $(BUILD)/flowsync
 
@@ -103,15 +105,20 @@ compile_commands.json:
 	@comma=; for f in $(sources); do printf '%s{%s %s", "file": "%s"}\n' "$$comma" "$$entry" $$f $$f; comma=,; done | \
 		sed '1s/^/[/; $$s/$$/]/' >$(BUILD)/$@
 # What needs no run to be found, by .clang-tidy and by gcc's analyzer: only what has changed is checked again.
-linted := $(patsubst %.o,%.tidy,$(CORE) $(AGENT)) $(patsubst %.o,%.analyzed,$(CORE) $(AGENT))
+linted := $(patsubst %.o,%.tidy,$(CORE) $(AGENT)) $(patsubst %.o,%.analyzed,$(CORE) $(AGENT)) \
+          $(patsubst tests/%.c,$(BUILD)/tests/%.warned,$(filter tests/%,$(sources)))
 lint: $(linted)
 $(BUILD)/%.tidy: %.c $(BUILD)/%.o .clang-tidy
 	@echo "  TIDY    $<"
-	$(Q)clang-tidy --quiet $< -- $(cppflags) $(version) -std=c11 >$@.log 2>&1 || { cat $@.log; exit 1; }
+	$(Q)clang-tidy --quiet $< -- $(cppflags) $(version) $(cflags) >$@.log 2>&1 || { cat $@.log; exit 1; }
 	@touch $@
 $(BUILD)/%.analyzed: %.c $(BUILD)/%.o
 	@echo "  ANALYZE $<"
 	$(Q)gcc $(cppflags) $(version) -std=c11 -Werror $(analyze) -c -o /dev/null $<
+	@touch $@
+$(BUILD)/tests/%.warned: tests/%.c
+	@echo "  WARN    $<"; mkdir -p $(@D)
+	$(Q)clang $(cppflags) $(version) $(cflags) -Werror -fsyntax-only $<
 	@touch $@
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh

@@ -148,7 +148,7 @@ stage_valgrind() {
 }
 
 stage_lint() {
-	check "clang-tidy and gcc -fanalyzer" make -k -j"$jobs" lint CC=gcc
+	check "clang-tidy, gcc -fanalyzer, warnings of clang" make -k -j"$jobs" lint CC=gcc
 }
 
 stage_install() {
@@ -159,11 +159,6 @@ stage_install() {
 
 stage_e2e() {
 	e2e gcc build/flowsync release
-}
-
-# For what clang warns of; it compiles the fuzz targets, too.
-stage_clang() {
-	build clang CC=clang BUILD=build/clang CFLAGS=-O0
 }
 
 stage_san_build() {
@@ -229,7 +224,7 @@ $(printf '%-10s not run, as %s failed' "$1" "$needed")"
 $(printf '%-10s %7d %7d %8d %8d' "$@")"
 }
 
-all='scripts gcc rules unit install lint e2e valgrind clang san_build san_unit san_e2e fuzz'
+all='scripts gcc rules unit install lint e2e valgrind san_build san_unit san_e2e fuzz'
 stages=
 for word in "$@"; do
 	[ "$word" != san ] || word='san_build san_unit san_e2e'
