@@ -109,17 +109,19 @@ static bool passes_through(const struct filler *f, struct template_word word)
 
 /* ---- what is not filled in ---- */
 
-/* Marks the text up to end.  Text that YAML could misread stays behind its mark; other text goes with the mark, so that
- * the mark is one plain word for YAML. */
+/* Marks the text up to end.  Text that YAML could misread or has to refuse (NUL) stays behind its mark; other text goes
+ * with the mark, so that the mark is one plain word for YAML. */
 static void add_mark(struct filler *f, const char *end, struct template_mark mark)
 {
 	struct template_text *t = f->out;
-	const char *word = arena_strndup(t->arena, f->at, (size_t)(end - f->at));
-	bool stays = strpbrk(word, "\"'\\\n") != NULL;
+	size_t len = (size_t)(end - f->at);
+	const char *word = arena_strndup(t->arena, f->at, len);
+	bool stays = strcspn(word, "\"'\\\n") < len;
 
 	mark.at = f->pos;
 	mark.text = stays ? "" : word;
-	buf_addf(&t->text, MARK "%zu" MARK "%s", t->count, stays ? word : "");
+	buf_addf(&t->text, MARK "%zu" MARK, t->count);
+	buf_add(&t->text, f->at, stays ? len : 0);
 	arena_grow(t->arena, t->marks, t->count, t->room);
 	t->marks[t->count++] = mark;
 	skip_text(f, end);

@@ -1,4 +1,5 @@
-/* Text without braces stays as it is, marks give way to what they stand for, and escaped text is filled in as itself. */
+/* Text without braces stays as it is, marks give way to what they stand for, escaped text is filled in as itself, and
+ * no NUL is lost. */
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -42,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		stays(text, buf_str(&escaped));
 	bool ok = template_fill(&vars, "fuzz", (const char *)data, size, &out, &faults);
 	REQUIRE(ok == (faults.errors == 0));
+	if (ok && !out.text.full)	/* so that YAML can refuse it */
+		REQUIRE(!memchr(data, '\0', size) == !memchr(buf_str(&out.text), '\0', out.text.len));
 	if (!out.text.full && !strstr(text, "\xf3\xb0\xbd\x90"))
 		REQUIRE(!template_find_mark(&out, template_without_marks(&out, buf_str(&out.text)), &index, &len));
 	buf_done(&out.text);

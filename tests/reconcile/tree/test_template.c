@@ -158,6 +158,23 @@ static void marks_give_way_to_what_they_stand_for(void **state)
 	buf_done(&out.text);
 }
 
+static void a_nul_is_left_for_yaml_to_refuse(void **state)
+{
+	static const struct { const char *text; size_t len; } cases[] = {
+#define BYTES(text) { text, sizeof text - 1 }
+		BYTES("a\0b"), BYTES("{{ x\0y }} z"), BYTES("{{ Q \0"), BYTES("{{ 'x\0' }}"), BYTES("{{.Names \0}}"),
+		BYTES("{% x\0 %}"), BYTES("{# \0 #}\n"), BYTES("{% raw %}\0{% endraw %}"),
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct diagnostics faults = { .arena = &a };
+		struct template_text out = { .arena = &a, .text = BUF_TEXT };
+		assert_true(template_fill(&vars, "t.yaml", cases[i].text, cases[i].len, &out, &faults));
+		assert_non_null(memchr(buf_str(&out.text), '\0', out.text.len));
+		buf_done(&out.text);
+	}
+}
+
 static void what_is_escaped_is_filled_in_as_itself(void **state)
 {
 	static const char *const texts[] = {
@@ -185,6 +202,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_filled_in_is_named_with_its_place),
 		cmocka_unit_test(without_variables_the_environment_is_filled_in_and_nothing_is_forgotten),
 		cmocka_unit_test(marks_give_way_to_what_they_stand_for),
+		cmocka_unit_test(a_nul_is_left_for_yaml_to_refuse),
 		cmocka_unit_test(what_is_escaped_is_filled_in_as_itself),
 		cmocka_unit_test(names_that_pass_through_are_enough_to_look_at_braces),
 	};
