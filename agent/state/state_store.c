@@ -1,6 +1,7 @@
 #include "agent/state/state_store.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +10,19 @@
 
 #include "agent/state/database.h"
 #include "agent/util/clock.h"
+#include "agent/util/directory.h"
+#include "agent/util/file.h"
 #include "agent/util/state_directory.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
 
 enum { PATIENCE_MS = 5000 };
 
+#define SET_ASIDE	".damaged-"	/* after the name of a file that was set aside; the time follows */
+
 enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, LOAD_INTENTS, INTEND, WITHDRAW, DROP_INTENTS,
-                 GET_REVISION, SET_REVISION, GET_OLD_APPROVALS, DROP_OLD_APPROVALS };
+                 GET_REVISION, SET_REVISION, GET_OLD_APPROVALS, DROP_OLD_APPROVALS, ADD_REPLACED, IS_INCOMPLETE,
+                 SET_COMPLETE };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -37,6 +43,9 @@ static const char *const sql[] = {
 	/* Written by versions before decision_store.h. */
 	[GET_OLD_APPROVALS] = "SELECT endpoint, owner, guard, approval.revision FROM approval, sync WHERE sync = sync.id",
 	[DROP_OLD_APPROVALS] = "DELETE FROM approval",
+	[ADD_REPLACED] = "INSERT OR IGNORE INTO replaced(id) VALUES(0)",
+	[IS_INCOMPLETE] = "SELECT NOT complete AND EXISTS(SELECT 1 FROM replaced) FROM sync WHERE id = ?1",
+	[SET_COMPLETE] = "UPDATE sync SET complete = 1 WHERE id = ?1",
 };
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
@@ -57,6 +66,9 @@ static const char *const migrations[] = {
 	"  digest TEXT NOT NULL, body TEXT, creates INTEGER NOT NULL, at INTEGER NOT NULL,"
 	"  UNIQUE(sync, name, digest)) STRICT;",
 	"ALTER TABLE sync ADD COLUMN repository TEXT; ALTER TABLE sync ADD COLUMN path TEXT;",
+	/* replaced has a row if the file replaces a damaged one; complete: a whole sync has ended. */
+	("CREATE TABLE replaced(id INTEGER PRIMARY KEY CHECK(id = 0)) STRICT;"
+	 "ALTER TABLE sync ADD COLUMN complete INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static const struct database_kind kind = {
@@ -95,6 +107,27 @@ static bool state_get_key(struct state_store *s, bool *found, struct err *err)
 	return ok || state_corrupt(s, err, "its key has the wrong length");
 }
 
+/* True if a damaged state was set aside at any time, or if that cannot be known. */
+static bool state_has_set_aside(const char *path)
+{
+	static const char begin[] = "state.db" SET_ASIDE;
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(directory_close) DIR *stream = opendir(file_directory(&a, path));
+	bool found = false;
+
+	if (!stream)
+		return errno != ENOENT;
+	for (struct dirent *e; !found && (e = readdir(stream)); )
+		found = strncmp(e->d_name, begin, strlen(begin)) == 0;
+	return found;
+}
+
+/* Before the key is added, so that a process killed in between leaves the mark or a file that is still new. */
+static bool state_mark_replacement(struct state_store *s, struct err *err)
+{
+	return !state_has_set_aside(database_path(s->db)) || query_run(query_begin(s->db, ADD_REPLACED), err);
+}
+
 /* Another process may add its own meanwhile: the first one holds, so what holds is asked for
  * again. */
 static bool state_ensure_key(struct state_store *s, struct err *err)
@@ -106,6 +139,8 @@ static bool state_ensure_key(struct state_store *s, struct err *err)
 		return false;
 	if (found)
 		return true;
+	if (!state_mark_replacement(s, err))
+		return false;
 	if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh)
 		return err_sys(err, errno, "make the key of state \"%s\"", database_path(s->db));
 	struct query *q = query_begin(s->db, ADD_KEY);
@@ -153,12 +188,21 @@ static bool state_set_aside(struct arena *a, const char *path, const char **asid
 {
 	static const char *const ends[] = { "-wal", "-shm", "-journal", "" };
 
-	*aside = arena_printf(a, "%s.damaged-%s", path, timestamp_text(a, clock_now()));
+	*aside = arena_printf(a, "%s" SET_ASIDE "%s", path, timestamp_text(a, clock_now()));
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++)
 		if (rename(arena_printf(a, "%s%s", path, ends[i]), arena_printf(a, "%s%s", *aside, ends[i])) < 0 &&
 		    errno != ENOENT)
 			return err_sys(err, errno, "set the damaged state \"%s\" aside", path);
 	return true;
+}
+
+static char *state_copy_text(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		abort();
+	return copy;
 }
 
 /* Goes on with an empty state in the place of a damaged one; a plan with one in memory. */
@@ -175,12 +219,25 @@ static bool state_replace_damaged(struct state_store *s, const char *path, const
 	/* There is no file without a name: a plan reads an empty one. */
 	if (!state_open_file(s, s->use == STATE_WRITE ? path : "", endpoint, owner, err))
 		return false;
-	s->damage = strdup(arena_printf(&a, "the state is damaged (%.*s)%s%s; lost are the records of what was applied and "
-	                                "the git revision that was applied last, so nothing is deleted this time",
-	                                (int)strcspn(why.msg, ";"), why.msg, aside ? "; it is set aside as " : "",
-	                                aside ? aside : ""));
-	if (!s->damage)
-		abort();
+	s->damage = state_copy_text(arena_printf(&a, "the state is damaged (%.*s)%s%s; lost are the records of what was applied and "
+	                                         "the git revision that was applied last, so nothing is deleted this time",
+	                                         (int)strcspn(why.msg, ";"), why.msg, aside ? "; it is set aside as " : "",
+	                                         aside ? aside : ""));
+	return true;
+}
+
+/* The sync that set the damaged state aside may have been killed, or another may have done it. */
+static bool state_check_complete(struct state_store *s, struct err *err)
+{
+	struct query *q = query_begin(s->db, IS_INCOMPLETE);
+	int64_t incomplete;
+
+	query_int(q, 1, s->sync);
+	if (!query_number(q, 0, &incomplete, err))
+		return false;
+	if (incomplete && !s->damage)
+		s->damage = state_copy_text("a damaged state was set aside, and no whole sync of this owner has ended since, so "
+		                            "nothing is deleted this time");
 	return true;
 }
 
@@ -198,6 +255,8 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 	if (!state_open_file(s, path, endpoint, owner, err) &&
 	    !(err->kind == ERR_DAMAGED && state_replace_damaged(s, path, endpoint, owner, err)))
+		return false;
+	if (!state_check_complete(s, err))
 		return false;
 	*out = take(s);
 	return true;
@@ -420,6 +479,15 @@ bool state_store_set_revision(struct state_store *s, const struct state_store_re
 	query_text(q, 2, revision->commit);
 	query_text(q, 3, revision->repository);
 	query_text(q, 4, revision->path);
+	return query_run(q, err);
+}
+
+bool state_store_set_complete(struct state_store *s, struct err *err)
+{
+	struct query *q = query_begin(s->db, SET_COMPLETE);
+
+	assert(s->use == STATE_WRITE);
+	query_int(q, 1, s->sync);
 	return query_run(q, err);
 }
 

@@ -23,8 +23,8 @@ enum state_store_mode {
  * dir is created with mode 0700; the file has mode 0600. */
 bool state_store_open(const char *dir, enum state_store_mode use, const char *endpoint, const char *owner,
                       struct state_store **out, struct err *err);
-/* What was wrong if the file was damaged: it was set aside, an empty one was opened, and the caller deletes nothing.
- * NULL: it was good. */
+/* Why the caller deletes nothing: the file was damaged and set aside now, or it was at an earlier time and no whole sync
+ * of this endpoint and owner has ended since (state_store_set_complete()).  NULL: nothing was damaged. */
 const char *state_store_damage(const struct state_store *state);
 void state_store_close(struct state_store *state);		/* takes NULL */
 void state_store_closep(struct state_store **state);
@@ -52,6 +52,9 @@ struct state_store_revision { const char *commit, *repository, *path; };
 /* The revision that was applied last, in a. */
 bool state_store_revision(struct state_store *state, struct arena *a, struct state_store_revision *out, struct err *err);
 bool state_store_set_revision(struct state_store *state, const struct state_store_revision *revision, struct err *err);
+
+/* A whole sync of this endpoint and owner has ended: from now on it knows what was applied. */
+bool state_store_set_complete(struct state_store *state, struct err *err);
 
 /* Approvals that earlier versions kept here, of all endpoints and owners, in a. */
 bool state_store_old_approvals(struct state_store *state, struct arena *a, struct approval_list *out, struct err *err);

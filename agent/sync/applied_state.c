@@ -288,6 +288,15 @@ void applied_state_set_revision(struct applied_state *m)
 		log_warn(m->ctx->log, "the applied revision could not be saved: %s", err.msg);
 }
 
+void applied_state_set_complete(struct applied_state *m)
+{
+	struct err err;
+
+	/* If this fails, the next sync deletes nothing either. */
+	if (m->state && state_store_damage(m->state) && !state_store_set_complete(m->state, &err))
+		log_warn(m->ctx->log, "the end of this sync could not be saved: %s", err.msg);
+}
+
 void applied_state_drop_approvals(struct applied_state *m)
 {
 	struct err err;

@@ -33,6 +33,8 @@ bool applied_state_load_approvals(struct applied_state *memory, const char *revi
 
 /* Saves the source's revision as the one that was applied last. */
 void applied_state_set_revision(struct applied_state *memory);
+/* Saves that a whole sync has ended: after a damaged state was replaced, the next one may delete. */
+void applied_state_set_complete(struct applied_state *memory);
 /* Removes the approvals, after a sync that succeeded: an approval is for one sync. */
 void applied_state_drop_approvals(struct applied_state *memory);
 void applied_state_close(struct applied_state *memory);	/* takes a zeroed one */

@@ -320,8 +320,11 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		cycle_run_suggest_approve(r);
 	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Also if a part failed: else one workflow that always fails would disable the rollback guard. */
-	if (apply && (good || r->report.verdict.applied))
+	bool done = apply && (good || r->report.verdict.applied);
+	if (done)
 		applied_state_set_revision(&memory);
+	if (done && !r->cycle.options.only_count && !(r->ctx->stop_fd >= 0 && shutdown_signals_received()))
+		applied_state_set_complete(&memory);
 	if (apply && good)
 		applied_state_drop_approvals(&memory);
 	cycle_run_suggest_path(r, &connection);

@@ -53,13 +53,16 @@ class ReportTest(flowsync.ServiceCase):
         self.state.chmod(0o770)
         self.assertIn(f"to fix it: chmod g-w '{self.state}'", self.expect(0, "sync", self.specs).err)
 
-    def test_a_damaged_state_is_set_aside_and_nothing_is_deleted_once(self):
+    def test_a_damaged_state_is_set_aside_and_nothing_is_deleted_until_a_whole_sync(self):
         self.expect(0, "sync", self.specs, "--owner", "o", "--prune")
         (self.specs / "hello.yaml").rename(self.specs / "other.yaml")
         (self.specs / "other.yaml").write_text(textwrap.dedent(HELLO).replace("hello", "other"))
         (self.state / "state.db").write_bytes(b"not a database" * 1000)
         words = "sync", self.specs, "--owner", "o", "--prune", "--max-delete-percent", "100"
-        self.assertIn("the state is damaged", self.expect(0, *words).err)
+        # The first ends midway, the second is not about all workflows.
+        self.assertIn("the state is damaged", self.expect(1, *words, "--timeout", "1s", endpoint="http://127.0.0.1:9").err)
+        for more in ["--only", "hello"], []:
+            self.assertIn("nothing is deleted this time", self.expect(0, *words, *more).err)
         self.assertEqual({w["name"] for w in self.service.workflows()}, {"hello", "other"})
         self.assertEqual(len(list(self.state.glob("state.db.damaged-*"))), 1)
         self.assertNotIn("damaged", self.expect(0, *words).err)

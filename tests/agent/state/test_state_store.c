@@ -353,7 +353,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 
 	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 4: "
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 5: "
 	                                   "it was written by a newer flowsync", f->file));
 	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));
@@ -468,6 +468,53 @@ static void a_damaged_file_is_set_aside_by_a_sync_and_passed_over_by_a_plan(void
 		assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "b 1 -\n");
 		assert_int_equal(system(arena_printf(&f->arena, "rm '%s'/state.db*", f->dir)), 0);
 	}
+}
+
+static bool may_delete(struct fixture *f, enum state_store_mode use, const char *owner)
+{
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, use, ENDPOINT, owner);
+
+	return !state_store_damage(s);
+}
+
+static void complete(struct fixture *f, const char *owner)
+{
+	CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, ENDPOINT, owner);
+	struct err err;
+
+	assert_true(state_store_set_complete(s, &err));
+}
+
+static void after_a_damaged_file_each_owner_deletes_nothing_until_its_whole_sync(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(may_delete(f, STATE_WRITE, "a"));
+	spoil(f, 0, 100);
+	for (int i = 0; i < 2; i++) {	/* the sync that set it aside, and the next after that one was killed */
+		assert_false(may_delete(f, STATE_WRITE, "a"));
+		assert_false(may_delete(f, STATE_READ, "a"));
+	}
+	complete(f, "a");
+	assert_true(may_delete(f, STATE_WRITE, "a"));
+	assert_true(may_delete(f, STATE_READ, "a"));
+	assert_false(may_delete(f, STATE_WRITE, "b"));
+	complete(f, "b");
+	assert_true(may_delete(f, STATE_WRITE, "b"));
+	assert_true(may_delete(f, STATE_WRITE, "a"));
+}
+
+static void a_kill_between_setting_aside_and_a_new_file_is_no_way_to_delete(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(may_delete(f, STATE_WRITE, "a"));
+	assert_int_equal(rename(f->file, arena_printf(&f->arena, "%s.damaged-2026-01-01T00:00:00.000Z", f->file)), 0);
+	assert_false(may_delete(f, STATE_READ, "a"));
+	assert_false(may_delete(f, STATE_WRITE, "a"));
+	assert_false(may_delete(f, STATE_WRITE, "a"));
+	complete(f, "a");
+	assert_true(may_delete(f, STATE_WRITE, "a"));
 }
 
 static void what_others_can_write_is_not_opened(void **state)
@@ -781,6 +828,8 @@ int main(void)
 		WITH_FOLDER(what_cannot_be_read_is_refused_and_stays),
 		WITH_FOLDER(approvals_of_an_earlier_version_are_found_and_dropped),
 		WITH_FOLDER(a_damaged_file_is_set_aside_by_a_sync_and_passed_over_by_a_plan),
+		WITH_FOLDER(after_a_damaged_file_each_owner_deletes_nothing_until_its_whole_sync),
+		WITH_FOLDER(a_kill_between_setting_aside_and_a_new_file_is_no_way_to_delete),
 		WITH_FOLDER(what_others_can_write_is_not_opened),
 		WITH_FOLDER(a_damaged_record_is_named),
 		WITH_FOLDER(what_was_put_survives_a_kill),
