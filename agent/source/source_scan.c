@@ -10,6 +10,7 @@
 #include "agent/util/directory.h"
 #include "agent/util/file.h"
 #include "agent/source/ignore_rules.h"
+#include "agent/source/submodule.h"
 
 /* A folder that is being looked into, and those it lies in. */
 struct scan_folder {
@@ -219,11 +220,19 @@ static bool scan_has_room(struct scan_walk *w)
 	return w->entries <= SOURCE_MAX_ENTRIES;
 }
 
+/* An empty folder declares nothing, but what a submodule declares is unknown until it is initialised.  As long as git
+ * only prepares one, .git is alone in it. */
+static bool is_of_empty_folder(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, ".git") == 0;
+}
+
 static void scan_folder_entries(struct scan_walk *w, const struct scan_folder *f)
 {
 	CLEANUP(directory_close) DIR *dir = opendir(f->real);
 	struct scan_folder here = *f;
 	struct dirent *entry;
+	bool empty = true;
 
 	here.fd = dir ? dirfd(dir) : -1;
 	here.ignore = dir ? scan_read_rules(w, f) : f->ignore;
@@ -232,11 +241,16 @@ static void scan_folder_entries(struct scan_walk *w, const struct scan_folder *f
 		scan_fault_errno(w, scan_name(w, f->path));
 		return;
 	}
-	while ((errno = 0, entry = readdir(dir)) && scan_has_room(w))
+	while ((errno = 0, entry = readdir(dir)) && scan_has_room(w)) {
+		empty &= is_of_empty_folder(entry->d_name);
 		if (*entry->d_name != '.')
 			scan_entry(w, &here, entry);
+	}
 	if (!entry && errno)
 		scan_fault_errno(w, scan_name(w, f->path));
+	else if (empty && submodule_is_declared(f->real))
+		scan_fault(w, scan_name(w, f->path), "a submodule: its files are not read, as it is not initialised; "
+		           "to fix it: git submodule update --init");
 }
 
 static int entry_by_name(const void *a, const void *b)

@@ -210,6 +210,31 @@ static void rules_in_utf16_are_refused(void **state)
 	assert_string_equal(read_dir(&a, "s"), "s/a.yaml\n! s/.flowsyncignore: this is UTF-16, not UTF-8\n");
 }
 
+static void a_submodule_that_is_not_initialised_is_named(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	/* of the work tree around the source, at it, and in a folder of it; git quotes what has a comment's sign */
+	make_file(".gitmodules", "[submodule \"one\"]\n\tpath = s/one\n\turl = ../one\n[submodule \"s\"]\n\tPATH=s/d\n"
+	          "[submodule \"x\"]\n\tpath = \"s/x #\\\\1\" ; why\n\tpathology = s/empty\n\tpath = s/left\n\tpath = s/full\r\n");
+	make_file("s/one/.git", "gitdir: ../../.git/modules/one\n");
+	make_file("s/full/a.yaml", "");
+	make_file("s/.flowsyncignore", "/left/\n");
+	make_file("s/d/.gitmodules", "path = e");
+	for (const char **f = (const char *[]){ "s/x #\\1", "s/empty", "s/left", "s/d/e", "s/d/s", "s/d/s/one", NULL }; *f; f++)
+		assert_int_equal(mkdir(*f, 0777), 0);
+	assert_string_equal(read_dir(&a, "s"),
+		"s/full/a.yaml\n"
+		"! s/d/e: a submodule: its files are not read, as it is not initialised; to fix it: git submodule update --init\n"
+		"! s/one: a submodule: its files are not read, as it is not initialised; to fix it: git submodule update --init\n"
+		"! s/x #\\1: a submodule: its files are not read, as it is not initialised; to fix it: git submodule update --init\n");
+	assert_string_equal(read_dir(&a, "s/one"),
+		"! s/one: a submodule: its files are not read, as it is not initialised; to fix it: git submodule update --init\n");
+	/* what stands outside of the work tree says nothing about it */
+	make_file("s/.git", "");
+	assert_string_equal(read_dir(&a, "s/one"), "");
+}
+
 static void what_may_not_be_read_is_named(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -350,6 +375,7 @@ int main(void)
 		IN_DIRECTORY(a_file_may_have_one_mebibyte_and_not_more),
 		IN_DIRECTORY(rules_in_utf16_are_refused),
 		IN_DIRECTORY(what_is_no_file_is_named_and_not_waited_for),
+		IN_DIRECTORY(a_submodule_that_is_not_initialised_is_named),
 		IN_DIRECTORY(what_may_not_be_read_is_named),
 		IN_DIRECTORY(no_directory_is_a_fault_and_an_empty_one_none),
 		IN_DIRECTORY(a_directory_that_stands_still_is_not_waited_for),
