@@ -182,6 +182,22 @@ class ApproveTest(GitCase):
         self.assertEqual(self.command_of("a"), "date")
         agent.stop()
 
+    def test_an_approval_of_one_guard_passes_no_other(self):
+        agent = self.agent(self.config(self.git_sync(prune=True)))
+        agent.wait_ready()
+        good = self.commit({f"workflows/{name}.yaml": spec(name) for name in "bcd"})
+        self.revision(agent, good, outcome="applied")
+        self.repository.git("-C", self.repository.work, "push", "-q", "--force", self.repository.path,
+                            f"{self.first}:refs/heads/main")
+        for guards in ["delete-share", "rollback"], ["delete-share"]:
+            agent.wait_for(lambda: agent.report("one")["outcome"] == "blocked" and guards == sorted(
+                g["name"] for g in agent.report("one")["guards"] if g["result"] == "block"), f"{guards} block")
+            self.assertEqual(self.names(), ["a", "b", "c", "d"])
+            self.approve(0, "one", guards[-1], "--revision", self.first)
+        self.revision(agent, self.first, outcome="applied")
+        self.assertEqual(self.names(), ["a"])
+        agent.stop()
+
     def test_deletes_from_a_directory_wait_until_their_tree_is_approved(self):
         specs = self.write({f"{n}.yaml": spec(n) for n in "abcd"})
         agent = self.agent(self.config(self.sync(dir=specs, prune=True)))
