@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "reconcile/base/text_check.h"
 #include "reconcile/base/utf8.h"
 #include "reconcile/tree/scalar.h"
 
@@ -44,9 +45,10 @@ static void write_quoted_text(struct buf *out, const char *text)
 	buf_addc(out, '"');
 }
 
+/* A file must not begin with a text that is refused as the beginning of one. */
 static void write_one_line(struct buf *out, const char *text)
 {
-	if (scalar_needs_quotes(text))
+	if (scalar_needs_quotes(text) || text_check(text, strlen(text)))
 		write_quoted_text(out, text);
 	else
 		buf_adds(out, text);

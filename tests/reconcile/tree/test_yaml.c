@@ -475,6 +475,7 @@ static void trees_are_written_as_plain_blocks(void **state)
 		  "- a\"b\n- \\x\n- \"\\\"\\\\\"\n- \"{{ x }}\"\n- it's\n" },
 		{ "[\"\\t\\u0001\\u0085\\u2028\\ufeff\\uffff\\u007f\"]",
 		  "- \"\\t\\x01\\u0085\\u2028\\uFEFF\\uFFFF\\x7F\"\n" },
+		{ "{\"version https://git-lfs.github.com/spec/v1\": 1}", "\"version https://git-lfs.github.com/spec/v1\": 1\n" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(buf_done) struct buf out = BUF_TEXT;
