@@ -20,10 +20,12 @@ SLOWEST = 30
 EXHAUSTIVE = {"test_bench", "test_field_walk", "test_kill", "test_laws", "test_peer", "test_soak"}
 # What a user does with the program, for the build that users have.
 EVERYDAY = {"test_agent", "test_examples", "test_harness", "test_run_steps", "test_serve", "test_sync", "test_systemd"}
+# It builds another version of the program, without sanitizers.
+RELEASE_ONLY = {"test_upgrade"}
 PARTS = {
     "all": lambda module: True,
-    "release": lambda module: module in EXHAUSTIVE or module in EVERYDAY,
-    "sanitizers": lambda module: module not in EXHAUSTIVE,
+    "release": lambda module: module in EXHAUSTIVE | EVERYDAY | RELEASE_ONLY,
+    "sanitizers": lambda module: module not in EXHAUSTIVE | RELEASE_ONLY,
 }
 
 

@@ -23,7 +23,7 @@ import urllib.request
 
 import flowsync
 import prometheus
-from flowsync import PROGRAM, TIMEOUT, Result
+from flowsync import TIMEOUT, Result
 
 POLL = 0.03
 
@@ -76,7 +76,7 @@ class Agent:
         begin = self.log.stat().st_size
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "agent", "--config", self.file, *(["--http", self.http] if self.http else []), *self.args],
+                [self.case.program, "agent", "--config", self.file, *(["--http", self.http] if self.http else []), *self.args],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.case.tmp,
                 env=self.case.environment(**{"FLOWSYNC_STATE_DIR": self.case.state,
                                              "NOTIFY_SOCKET": socket_path, **self.env}))

@@ -83,7 +83,7 @@ class Service:
         said = self.folder / "serve.out"
         with open(said, "wb") as out, open(self.folder / "serve.log", "ab") as log:
             self.process = subprocess.Popen(
-                [PROGRAM, "serve", "--listen", self.address, "--db", self.folder / "service.db",
+                [self.case.program, "serve", "--listen", self.address, "--db", self.folder / "service.db",
                  "--token-file", self.token_file, "--crons", "yes" if self.case.crons else "no", *self.args],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True, cwd=self.case.tmp,
                 env=self.case.environment(FLOWSYNC_STATE_DIR=self.case.state))
@@ -252,6 +252,7 @@ class ServiceCase(unittest.TestCase):
     """A test with a folder of its own (self.tmp), and a service as soon as self.service is asked for."""
 
     maxDiff = None
+    program = PROGRAM
     serve_args = ()     # more options for `serve`
     crons = False       # whether they begin runs there: none is to come in between by chance
     leaks_count = True
@@ -352,10 +353,10 @@ class ServiceCase(unittest.TestCase):
             given.update(self._without_leaks())
         options = dict(env=self.environment(**{**given, **(env or {})}),
                        cwd=cwd or self.tmp, start_new_session=True)
-        program = PROGRAM
+        program = self.program
         if unprivileged and os.geteuid() == 0:
             program = self.tmp / "flowsync"     # the checkout may lie in a folder of root's
-            shutil.copy(PROGRAM, program)
+            shutil.copy(self.program, program)
             give_away(self.tmp)
             options.update(user=NOBODY, group=NOBODY, extra_groups=[])
         run = run_on_terminal if terminal else run_on_pipes
@@ -377,7 +378,7 @@ class ServiceCase(unittest.TestCase):
     def start(self, *args, env=None, endpoint=True, stdout=subprocess.PIPE):
         """A command left running, for tests that interrupt it: a Popen with text pipes."""
         process = subprocess.Popen(
-            [PROGRAM, *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
+            [self.program, *map(str, args)], stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE, text=True, cwd=self.tmp, start_new_session=True,
             env=self.environment(**{**self._given(endpoint), **(env or {})}))
         self.addCleanup(self._reap, process)
