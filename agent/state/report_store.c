@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/util/file.h"
@@ -268,16 +269,25 @@ static bool write_report_file(struct arena *a, const char *path, const struct bu
 	       err_wrap(err, "report \"%s\"", path);
 }
 
+/* Of the name of a file of ours: it is not ours, is left alone, and stops no report. */
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *folder = reports_folder(&a, state_dir), *id = node_get_text(report, "cycle_id");
+	const char *latest = report_path(&a, folder, "latest");
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
 	return state_directory_make(state_dir, err) && directory_make(folder, err) &&
 	       write_report_file(&a, report_path(&a, folder, id), &text, err) &&
-	       write_report_file(&a, report_path(&a, folder, "latest"), &text, err) &&
+	       (is_folder(latest) || write_report_file(&a, latest, &text, err)) &&
 	       thin_out_reports(&a, folder, now, id, err);
 }

@@ -289,6 +289,23 @@ static void a_folder_named_like_a_report_is_left_alone(void **state)
 	assert_int_equal(stat(folder, &st), 0);
 }
 
+static void a_folder_in_the_place_of_the_latest_stops_no_reports(void **state)
+{
+	struct fixture *f = *state;
+	const char *folder = path(f, "latest.json");
+	const struct node *found;
+	struct err err;
+	struct stat st;
+
+	store(f, start, false);
+	assert_int_equal(unlink(folder), 0);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	const char *newest = store(f, start + hour, true);
+	assert_string_equal(listed(f), "1 0");
+	assert_true(report_store_read(&f->arena, f->dir, newest, &found, &err));
+	assert_int_equal(stat(folder, &st), 0);
+}
+
 static void a_folder_that_cannot_be_used_is_said(void **state)
 {
 	struct fixture *f = *state;
@@ -343,6 +360,7 @@ int main(void)
 		WITH_FOLDER(what_is_older_than_a_month_goes),
 		WITH_FOLDER(files_of_other_names_are_left_alone),
 		WITH_FOLDER(a_folder_named_like_a_report_is_left_alone),
+		WITH_FOLDER(a_folder_in_the_place_of_the_latest_stops_no_reports),
 		WITH_FOLDER(a_folder_that_cannot_be_used_is_said),
 		WITH_FOLDER(a_full_disk_is_said_and_leaves_what_was_there),
 	};
