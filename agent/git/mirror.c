@@ -114,10 +114,17 @@ void mirror_mark_corrupt(const char *dir, const char *why)
 
 /* ---- the mirror itself ---- */
 
+/* libgit2 has no code for it. */
+static bool mirror_is_disk_full(const struct err *err)
+{
+	return strstr(err->msg, strerror(ENOSPC)) || strstr(err->msg, strerror(EDQUOT));
+}
+
+/* A full disk damages nothing: the mirror would be removed, and could not be cloned again. */
 static enum mirror_outcome mirror_corrupt(struct err *err, const char *what)
 {
 	git_repo_failed(what, err);
-	return DAMAGED;
+	return mirror_is_disk_full(err) ? FAILED : DAMAGED;
 }
 
 /* A mirror gets its name only when it is whole: a rename of a folder, for which file_replace() does not help. */
@@ -607,9 +614,13 @@ bool mirror_update(struct arena *a, const char *dir, const struct git_remote_pla
 
 	git_repo_set_up();
 	git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
-	return lock_mirror(a, dir, &held, err) &&
-	       git_transport_begin(a, remote, arena_printf(a, "%s.known", dir), &talk, err) &&
-	       visit_or_clone_again(&v, out, err);
+	if (lock_mirror(a, dir, &held, err) &&
+	    git_transport_begin(a, remote, arena_printf(a, "%s.known", dir), &talk, err) &&
+	    visit_or_clone_again(&v, out, err))
+		return true;
+	if (mirror_is_disk_full(err))
+		err->kind = ERR_FULL;
+	return false;
 }
 
 bool mirror_known(struct arena *a, const char *dir, const struct git_ref *ref, const char *path,

@@ -35,7 +35,8 @@ struct git_revision {
  * now.  Blocks as long as the server does: call it in a child process.  One process at a time works in a mirror, others
  * wait for the lock.  A corrupt mirror is removed and cloned again, with a warning; a tag that moved is a warning too.
  * path is the folder of the specs, NULL or "" for the top.  False: *err is one sentence that names the repository and
- * contains no secret; ERR_FINAL and ERR_USAGE mean that asking again cannot help. */
+ * contains no secret; ERR_FINAL and ERR_USAGE mean that asking again cannot help, ERR_FULL that there is no room for
+ * the mirror. */
 bool mirror_update(struct arena *a, const char *dir, const struct git_remote_place *remote,
                    const struct git_ref *ref, const char *path, struct git_revision *out,
                    struct diagnostics *warnings, struct err *err);

@@ -221,14 +221,10 @@ static bool read_directory(struct context *ctx, struct source *out, struct diagn
 	return false;
 }
 
-/* A plan needs no state directory: without one, the mirror exists only during the cycle. */
-static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
+/* The mirror exists only during the cycle. */
+static bool make_temporary_mirror_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
 {
 	const char *above = env_get(ctx->env, "TMPDIR");
-	const char *state = ctx->settings->state_dir;
-
-	if (*f->mirror && state_directory_make(state, err) && directory_make(arena_printf(ctx->arena, "%s/git", state), err))
-		return true;
 	char *folder = arena_printf(ctx->arena, "%s/flowsync-XXXXXX", above ? above : "/tmp");
 	if (!mkdtemp(folder))
 		return err_sys(err, errno, "make a folder in %s", above ? above : "/tmp");
@@ -237,12 +233,35 @@ static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct s
 	return true;
 }
 
+/* A plan needs no state directory. */
+static bool make_mirror_place(struct context *ctx, struct git_fetch *f, struct source *out, struct err *err)
+{
+	const char *state = ctx->settings->state_dir;
+
+	return (*f->mirror && state_directory_make(state, err) &&
+	        directory_make(arena_printf(ctx->arena, "%s/git", state), err)) ||
+	       make_temporary_mirror_place(ctx, f, out, err);
+}
+
 static bool fetch_source(struct context *ctx, const struct git_fetch *f, struct git_revision *out,
                          struct diagnostics *faults, struct err *err)
 {
 	log_debug(ctx->log, "source: asking %s", f->remote.url);
 	return git_fetch_run(ctx->arena, f, git_fetch_limit(f, ctx->settings->timeout_ms), ctx->stop_fd, out, faults,
 	                     err);
+}
+
+/* A plan has to work when the disk of the state directory is full. */
+static bool fetch_or_clone_elsewhere(struct context *ctx, struct git_fetch *f, struct source *out,
+                                     struct diagnostics *faults, struct err *err)
+{
+	if (fetch_source(ctx, f, &out->revision, faults, err))
+		return true;
+	if (err->kind != ERR_FULL || out->temporary)
+		return false;
+	diagnostics_warn(faults, (struct pos){ 0 }, "the commits could not be stored, and are fetched for this time only: %s",
+	                 err->msg);
+	return make_temporary_mirror_place(ctx, f, out, err) && fetch_source(ctx, f, &out->revision, faults, err);
 }
 
 /* A damaged mirror is recognised when it is read: then everything is fetched again, once. */
@@ -270,12 +289,12 @@ static bool read_git(struct context *ctx, struct git_fetch *f, const struct git_
 	out->kind = "git";
 	out->location = url.shown;
 	out->path = f->path;
-	out->mirror = f->mirror;
 	git_url_warn_if_plain(&url, faults);
 	if (pin)
 		out->revision = *pin;
-	else if (!fetch_source(ctx, f, &out->revision, faults, err))
+	else if (!fetch_or_clone_elsewhere(ctx, f, out, faults, err))
 		return false;
+	out->mirror = f->mirror;
 	log_debug(ctx->log, "source: %s is %s, tree %s", out->revision.name, out->revision.commit, out->revision.tree);
 	return source_git_read(ctx->arena, f->mirror, &out->revision, f->path, &out->files, faults, err) ||
 	       read_mirror_again(ctx, f, pin, out, faults, err);

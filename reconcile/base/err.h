@@ -22,6 +22,7 @@ enum err_kind {
 	ERR_CONFLICT,	/* 5 */
 	ERR_PARTLY,	/* 4: refused or deferred by the service, other steps were applied */
 	ERR_DAMAGED,	/* 1: a file of ours is damaged, not merely unreadable */
+	ERR_FULL,	/* 1: the file system of our files is full */
 	ERR_FINAL,	/* 1: and a retry cannot help; if that is not certain, ERR_FAILED */
 };
 

@@ -65,7 +65,7 @@ const char *outcome_word(enum outcome outcome)
 void exit_status_add(struct exit_status *v, const struct err *err)
 {
 	switch (err->kind) {
-	case ERR_FAILED: case ERR_DAMAGED: case ERR_FINAL: v->failed = true; break;
+	case ERR_FAILED: case ERR_DAMAGED: case ERR_FULL: case ERR_FINAL: v->failed = true; break;
 	case ERR_USAGE: v->usage = true; break;
 	case ERR_SPEC: v->invalid = true; break;
 	case ERR_CONFLICT: v->conflict = true; break;

@@ -1,5 +1,6 @@
 """Git repositories as sources of plan and sync: which revision, what of it, and what if it is not
 as it should be."""
+import contextlib
 import os
 import signal
 import socket
@@ -485,6 +486,51 @@ class MirrorTest(GitCase):
             time.sleep(0.01)
         report = self.sync("--timeout", "500ms", code=1)
         self.assertEqual(self.messages(report), ["git repository TMP/repo: the fetch: it did not end in time"])
+
+
+class FullDiskTest(GitCase):
+    """The state directory is on a small file system of its own that is full."""
+
+    def setUp(self):
+        super().setUp()
+        self.state.mkdir(mode=0o700)
+        mounted = os.geteuid() == 0 and subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "none", self.state], stderr=subprocess.DEVNULL)
+        if not mounted or mounted.returncode != 0:
+            self.skipTest("only root can mount a file system")
+        self.addCleanup(subprocess.run, ["umount", self.state], check=True)
+        self.commit({"a.yaml": spec("a")})
+
+    def fill(self):
+        with open(self.state / "fill", "wb", buffering=0) as f, contextlib.suppress(OSError):
+            while True:
+                f.write(bytes(4096))
+
+    def plan_in_spite(self, messages):
+        report = self.plan()
+        self.assertEqual((report["summary"]["declared"], report["errors"]), (1, []))
+        warnings = self.messages(report, "warnings")
+        self.assertEqual(len(warnings), messages, warnings)
+        for text in warnings:
+            self.assertIn("No space left on device", text)
+        return report
+
+    def test_a_plan_works_before_the_first_sync(self):
+        self.fill()
+        self.assertEqual(self.plan_in_spite(1)["outcome"], "changes-pending")
+        (self.state / "fill").unlink()
+        self.plan_in_spite(0)
+
+    def test_a_plan_works_after_a_sync_and_the_mirror_stays(self):
+        self.sync()
+        known = self.mirror().stat().st_ino
+        self.fill()
+        self.assertEqual(self.plan_in_spite(0)["outcome"], "converged")
+        self.commit({"a.yaml": spec("a", 8), "more.txt": "x" * 10000})
+        self.assertEqual(self.plan_in_spite(1)["outcome"], "changes-pending")
+        (self.state / "fill").unlink()
+        self.assertEqual(self.plan_in_spite(0)["outcome"], "changes-pending")
+        self.assertEqual(self.mirror().stat().st_ino, known)
 
 
 class Silent:
