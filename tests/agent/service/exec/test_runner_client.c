@@ -126,7 +126,7 @@ static const char *file(const char *path, size_t *len)
 	return bytes;
 }
 
-/* The lines of a log, without their times, which are of today. */
+/* The lines of a log, without their times, which are of today, and without the mark that the last one has no newline. */
 static const char *log_of(uint64_t id)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
@@ -134,10 +134,10 @@ static const char *log_of(uint64_t id)
 	const char *all = file(place(id, "log"), &len);
 
 	for (const char *at = all, *end; at < all + len; at = end + 1) {
-		const char *space = memchr(at, ' ', (size_t)(all + len - at));
 		end = memchr(at, '\n', (size_t)(all + len - at));
-		assert_true(end && space && space < end && space - at == 13);
-		buf_add(&text, space + 1, (size_t)(end - space));
+		assert_true(end && strspn(at, "0123456789") == 13 && strchr(" +", at[13]));
+		if (at[13] == ' ' || end > at + 14)
+			buf_add(&text, at + 14, (size_t)(end - at - 13));
 	}
 	return arena_strdup(&arena, buf_str(&text));
 }
