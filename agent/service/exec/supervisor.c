@@ -189,7 +189,8 @@ static void supervisor_run_timers(struct supervisor *k)
 		supervisor_give_up(k);
 }
 
-/* Looks for ended processes before it reads orders: a command that was faster than an order has ended by itself. */
+/* Looks for ended processes before it reads orders, also for those that ended since poll(): a command that was faster
+ * than an order has ended by itself. */
 static void supervisor_poll_once(struct supervisor *k)
 {
 	struct signalfd_siginfo info;
@@ -198,7 +199,7 @@ static void supervisor_poll_once(struct supervisor *k)
 	supervisor_poll(k, fds);
 	if (fds[0].revents)
 		supervisor_read_output(k, READ_MAX);
-	if (fds[1].revents && read(k->children, &info, sizeof info) == sizeof info)
+	if (fds[2].revents || (fds[1].revents && read(k->children, &info, sizeof info) == sizeof info))
 		supervisor_reap(k);
 	if (fds[2].revents)
 		supervisor_receive_orders(k);

@@ -154,6 +154,13 @@ static void wait_for(const char *path)
 			fail_msg("\"%s\" never comes", path);
 }
 
+static void wait_until_gone(const char *path)
+{
+	for (int64_t until = clock_monotonic() + LONG_MS; exists(path); usleep(2000))
+		if (clock_monotonic() > until)
+			fail_msg("\"%s\" stays", path);
+}
+
 /* A number that a step wrote to a file. */
 static pid_t pid_in(const char *path)
 {
@@ -221,6 +228,27 @@ static int patience_ms(pid_t parent)
 	if (stat(patience(parent), &st) < 0)
 		return SHORT_MS;
 	return st.st_size ? (int)st.st_size : LONG_MS;
+}
+
+/* ---- a supervisor that is slow ---- */
+
+static const char *slow_path;	/* NULL: it is not; removed once it is */
+
+/* Once an order was found, a slow one gets on when the command has ended. */
+int poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	const struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+	int ready = ppoll(fds, count, ms < 0 ? NULL : &time, NULL);
+	siginfo_t info;
+
+	if (slow_path && count == 3 && fds[2].revents && !fds[1].revents && unlink(slow_path) == 0)
+		waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+	return ready;
+}
+
+static const char *slow(pid_t parent)
+{
+	return arena_printf(&arena, "/tmp/flowsync-runner-slow-%d", (int)parent);
 }
 
 static struct runner_client *start(int keep_fd)
@@ -358,6 +386,7 @@ static int act(int argc, char **argv)
 {
 	if (strcmp(argv[1], "step-runner") == 0) {
 		supervisor_lost_ms = patience_ms(getppid());
+		slow_path = exists(slow(getppid())) ? slow(getppid()) : NULL;
 		return runner_process_run();
 	}
 	if (strcmp(argv[1], "echo") == 0)
@@ -959,6 +988,21 @@ static void a_result_that_is_known_is_written_though_the_runner_is_gone(void **s
 	runner_client_stop(r, 0);
 }
 
+static void what_ends_before_an_order_is_read_has_ended_by_itself(void **state)
+{
+	assert_int_equal(close(open(slow(getpid()), O_CREAT | O_WRONLY, 0600)), 0);
+	struct runner_client *r = start(-1);
+
+	begin_sh(r, 118, "echo $$ > ../leader; while [ ! -e ../go ]; do sleep 0.01; done; exit 5");
+	pid_in(place(118, "leader"));
+	kill(runner_of(getpid()), SIGKILL);
+	wait_until_gone(slow(getpid()));
+	assert_int_equal(close(open(place(118, "go"), O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(next(r).kind, RUNNER_GONE);
+	assert_string_equal(result(118), "5 ");
+	runner_client_stop(r, 0);
+}
+
 static void a_keeper_that_is_killed_leaves_nothing_but_its_folder(void **state)
 {
 	struct runner_client *r = start(-1);
@@ -1124,6 +1168,7 @@ static int clear(void **state)
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	unlink(patience(getpid()));
+	unlink(slow(getpid()));
 	return 0;
 }
 
@@ -1159,6 +1204,7 @@ int main(int argc, char **argv)
 		test(what_waits_when_the_service_dies_is_not_begun),
 		test(a_runner_that_is_killed_takes_all_with_it),
 		test(a_result_that_is_known_is_written_though_the_runner_is_gone),
+		test(what_ends_before_an_order_is_read_has_ended_by_itself),
 		test(a_keeper_that_is_killed_leaves_nothing_but_its_folder),
 		test(a_runner_that_hangs_is_done_without),
 		test(many_are_run_one_after_the_other_and_nothing_is_left),
