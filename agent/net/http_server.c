@@ -251,11 +251,18 @@ static bool refused_at_once(struct MHD_Connection *connection, unsigned long lon
 	return read_header(connection, MHD_HTTP_HEADER_EXPECT) || announced > DISCARD_MAX;
 }
 
+static enum MHD_Result count_host(void *count, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	*(size_t *)count += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+	return MHD_YES;
+}
+
 /* What can be refused before the handler knows of it.  False: the response is made. */
 static bool check_head(struct http_server *s, struct server_request *x)
 {
 	const char *host = http_header(&x->request, MHD_HTTP_HEADER_HOST);
 	struct http_response *response = &x->response;
+	size_t hosts = 0;
 
 	if (!read_uri(x, response))
 		return false;
@@ -263,6 +270,11 @@ static bool check_head(struct http_server *s, struct server_request *x)
 	    (!s->options.health_path || strcmp(x->request.path, s->options.health_path) != 0)) {
 		http_detail(response, 503, "all %d connections are in use", CONNECTIONS_MAX);
 		response->retry_after = 1;
+		return false;
+	}
+	MHD_get_connection_values(x->request.connection, MHD_HEADER_KIND, count_host, &hosts);
+	if (hosts > 1) {
+		http_detail(response, 400, "expected one header Host, found %zu", hosts);
 		return false;
 	}
 	if (!host && !x->http10) {

@@ -398,6 +398,7 @@ static void only_our_own_hosts_are_answered(void **state)
 	assert_string_equal(ask(*state, HOST("evil.example:1")),
 	                    "421 {\"detail\":\"this server does not answer for the host \\\"evil.example:1\\\": use its "
 	                    "address, or add the name to x.hosts\"}");
+	assert_memory_equal(ask(*state, HOST("localhost\r\nhost: localhost")), "400 ", 4);
 	/* libmicrohttpd 1.0 answers 400 itself. */
 	const char *without = ask(*state, "GET / HTTP/1.1\r\nAuthorization: t\r\nConnection: close\r\n\r\n");
 	assert_true(strncmp(without, "421 ", 4) == 0 || strncmp(without, "400 ", 4) == 0);
