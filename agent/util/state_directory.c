@@ -70,7 +70,9 @@ bool state_directory_check(const char *path, struct err *err)
 
 bool state_directory_make(const char *path, struct err *err)
 {
-	return directory_make(path, err) && state_directory_check(path, err);
+	if (!directory_make(path, err))
+		return err_append(err, "; --state-dir names another state directory");
+	return state_directory_check(path, err);
 }
 
 void state_directory_warn(struct log *log, const char *path)

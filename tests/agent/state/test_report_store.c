@@ -316,7 +316,8 @@ static void a_folder_that_cannot_be_used_is_said(void **state)
 	write_file(f->dir, "");
 	assert_false(report_store_add(f->dir, make(f, start, false), start, &err));
 	assert_string_equal(err.msg,
-	                    arena_printf(&f->arena, "make the folder \"%s\": File exists", f->dir));
+	                    arena_printf(&f->arena, "make the folder \"%s\": File exists; --state-dir names another state "
+	                                 "directory", f->dir));
 	assert_false(report_store_list(&f->arena, f->dir, &ids, &count, &err));
 	assert_string_equal(err.msg, arena_printf(&f->arena, "reports in \"%s/reports\": Not a directory", f->dir));
 }

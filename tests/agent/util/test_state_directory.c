@@ -37,7 +37,7 @@ static void it_is_made_for_its_user_alone(void **state)
 	assert_true(state_directory_check("s/a", &err));
 	assert_int_equal(system("rm -r s && echo x > s"), 0);
 	assert_false(state_directory_make("s", &err));
-	assert_string_equal(err.msg, "make the folder \"s\": File exists");
+	assert_string_equal(err.msg, "make the folder \"s\": File exists; --state-dir names another state directory");
 	assert_int_equal(unlink("s"), 0);
 }
 

@@ -114,7 +114,7 @@ static void a_folder_that_cannot_be_made_is_said(void **state)
 	close(fd);
 	fd = -7;
 	assert_false(state_lock_take("file", &fd, &err));
-	assert_string_equal(err.msg, "make the folder \"file\": File exists");
+	assert_string_equal(err.msg, "make the folder \"file\": File exists; --state-dir names another state directory");
 	assert_int_equal(err.kind, ERR_FAILED);
 	assert_int_equal(mkdir("e", 0700), 0);
 	assert_int_equal(mkdir("e/lock", 0700), 0);
