@@ -20,15 +20,23 @@ enum {
 
 /* ---- executions ---- */
 
-/* In the form that the service documents; a text that is no time is left to the service. */
-static const char *cmd_executions_time(struct context *ctx, const char *text)
+/* In the form that the service documents; the service would call it by another name than the option. */
+static bool cmd_executions_add_time(struct context *ctx, const char *key, const char *const *option, struct buf *query,
+                                    struct err *err)
 {
 	int64_t ms;
 
-	return timestamp_parse(text, &ms) ? timestamp_text(ctx->arena, ms) : text;
+	if (!*option)
+		return true;
+	if (!timestamp_parse(*option, &ms))
+		return err_usage(err, "%s: expected a date and time such as 2024-01-07T18:00:00.000Z, or a date, found \"%s\"",
+		                 settings_origin(ctx->settings, option)->name, *option);
+	buf_addf(query, "&%s=", key);
+	operation_encode(query, timestamp_text(ctx->arena, ms));
+	return true;
 }
 
-static const char *cmd_executions_query(struct context *ctx)
+static bool cmd_executions_query(struct context *ctx, const char **out, struct err *err)
 {
 	CLEANUP(buf_done) struct buf query = BUF_TEXT;
 	const struct settings *s = ctx->settings;
@@ -38,15 +46,11 @@ static const char *cmd_executions_query(struct context *ctx)
 		buf_addf(&query, "&count=%d", s->count);
 	for (size_t i = 0; i < s->status.count; i++)
 		buf_addf(&query, "&statuses=%s", s->status.items[i]);
-	const struct { const char *key, *value; } dates[] = {
-		{ "dateTo", s->date_to }, { "dateFrom", s->date_from },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(dates); i++)
-		if (dates[i].value) {
-			buf_addf(&query, "&%s=", dates[i].key);
-			operation_encode(&query, cmd_executions_time(ctx, dates[i].value));
-		}
-	return arena_strdup(ctx->arena, buf_str(&query));
+	if (!cmd_executions_add_time(ctx, "dateTo", &s->date_to, &query, err) ||
+	    !cmd_executions_add_time(ctx, "dateFrom", &s->date_from, &query, err))
+		return false;
+	*out = arena_strdup(ctx->arena, buf_str(&query));
+	return true;
 }
 
 /* Adds the executions of a page that are not in out yet: one that starts while pages are read shifts the others to the
@@ -77,10 +81,12 @@ static bool cmd_executions_read_all(struct workflow_session *session, struct nod
                                     struct err *err)
 {
 	struct context *ctx = session->ctx;
-	const char *query = cmd_executions_query(ctx), *of = operation_workflow(ctx->arena, session->id, session->name);
+	const char *query, *of = operation_workflow(ctx->arena, session->id, session->name);
 	int64_t number = ctx->settings->page_number ? ctx->settings->page_number : 1, pages;
 	struct node *seen = node_map(ctx->arena);
 
+	if (!cmd_executions_query(ctx, &query, err))
+		return false;
 	do {
 		struct operation_call call;
 		operation_call_init(&call, ctx->arena, OP_LIST_EXECUTIONS,

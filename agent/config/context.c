@@ -90,7 +90,11 @@ void context_settings(const struct context *ctx, const struct config *config, si
 	if (!ctx->command->bare)
 		options_from_env(a, groups, ctx->env, s, f);
 	options_from_argv(a, groups, ctx->path, ctx->line, s, f);
-	if (vars && (ctx->command->options & FOR_SPECS))
+	/* The agent reads the file for each sync and at each reload. */
+	if (vars && ctx->command->many && s->vars_file && strcmp(s->vars_file, "-") == 0)
+		diagnostics_add(f, (struct pos){ 0 }, "%s -: the agent reads its variables again and again: give a file",
+		                settings_origin(s, &s->vars_file)->name);
+	else if (vars && (ctx->command->options & FOR_SPECS))
 		template_vars_build(a, s, ctx->env, vars, f);
 }
 

@@ -62,7 +62,11 @@ static void template_vars_add_file(struct arena *a, const char *path, struct var
 	size_t len;
 	struct err err;
 
-	if (!file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err)) {
+	bool read = strcmp(path, "-") == 0 ? file_read_stdin(a, YAML_MAX_BYTES, &bytes, &len, &err)
+	                                   : file_read(a, path, YAML_MAX_BYTES, &bytes, &len, &err);
+	if (strcmp(path, "-") == 0)
+		path = FILE_STDIN;
+	if (!read) {
 		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "--vars: %s", err.msg);
 		return;
 	}

@@ -28,7 +28,7 @@ static bool read_spec_file(struct arena *a, const char *name, const char *path, 
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults)
 {
 	if (strcmp(path, "-") == 0)
-		return read_spec_file(a, SOURCE_STDIN, NULL, out, faults);
+		return read_spec_file(a, FILE_STDIN, NULL, out, faults);
 	return read_spec_file(a, arena_strdup(a, path), path, out, faults);
 }
 

@@ -34,9 +34,6 @@ extern int source_dir_still_ms;
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err);
 
-/* What messages call stdin. */
-#define SOURCE_STDIN	"<stdin>"
-
 /* Reads one file, whatever its name; "-" is stdin, and "./-" a file of that name. */
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults);
 

@@ -14,6 +14,7 @@ bool file_read(struct arena *a, const char *path, size_t most,
                const char **bytes, size_t *len, struct err *err);
 
 /* The same for what is left of stdin, which may be a pipe. */
+#define FILE_STDIN	"<stdin>"	/* what messages call it */
 bool file_read_stdin(struct arena *a, size_t most, const char **bytes, size_t *len, struct err *err);
 
 /* False with the reason if it is certain that file_replace() cannot write path.  *err does not name the file. */

@@ -194,6 +194,14 @@ specs/c.yaml:1:1: warning: "extra" is beside body: and is ignored, as the servic
                                      "meant", "file": "specs/a.yaml", "line": 1, "column": 7}],
             "files": 1, "specs": 0})
 
+    def test_values_of_names_come_from_stdin_too(self):
+        specs = self.write({"a.yaml": "name: '{{ x }}'\nsteps: {}\n"}, "named")
+        self.expect(0, "validate", specs, "--vars", "-", stdin="x: hello\n", endpoint=None)
+        wrong = self.expect(64, "validate", specs, "--vars", "-", stdin="- x\n", endpoint=None)
+        self.assertIn("<stdin>:1:1: --vars: expected a mapping", wrong.err)
+        refused = self.expect(64, "agent", "--dir", specs, "--vars", "-", "--http", "none", stdin="x: hello\n")
+        self.assertIn("error: --vars -: the agent reads its variables again and again: give a file\n", refused.err)
+
     def test_stdin_is_a_file_too(self):
         result = self.expect(65, "validate", "-", "-", stdin="name: 1\nsteps: {}\n", endpoint=None)
         self.assertEqual(result.out, "<stdin>:1:7: /name: expected text, found a number; quote it if it is meant as text\n")

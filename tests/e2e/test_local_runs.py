@@ -181,8 +181,12 @@ class ExecutionsTest(RowCase):
                 page = self.service.good("GET", "/workflows/executions/1" + query)
                 self.assertEqual(tuple(page[key] for key in ("pageCount", "pageNumber", "pageSize", "executionCount")),
                                  counts)
-        self.assertRegex(self.refused(1, "executions", "w", "--date-from", "then"),
-                         r"400.*dateFrom: expected a date and time such as 2024-01-07T18:00:00\.000Z")
+        self.assertEqual(self.refused(64, "executions", "w", "--date-from", "yesterday"),
+                         "--date-from: expected a date and time such as 2024-01-07T18:00:00.000Z, or a date, "
+                         'found "yesterday"')
+        status, answer = self.service.request("GET", "/workflows/executions/1?dateFrom=yesterday")
+        self.assertEqual(status, 400)
+        self.assertRegex(answer["detail"], r"^dateFrom: expected a date and time such as 2024-01-07T18:00:00\.000Z")
 
     def test_workflows_are_found_by_their_last_run(self):
         self.create("never", a=step("true"))
