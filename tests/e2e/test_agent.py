@@ -1,12 +1,14 @@
 """The agent on a directory: from its start to its end, what it tells, and who may work beside it."""
 import json
 import os
+import re
 import signal
 import socket
 import time
 import unittest
 
 from agent import AgentCase, alive, spec, wait_for
+from flowsync import TIMEOUT
 
 
 class LifeTest(AgentCase):
@@ -101,6 +103,31 @@ class LifeTest(AgentCase):
         self.put("a.yaml", spec("a", "uptime"))
         wait_for(lambda: "uptime" in self.flowsync("workflow", "describe", "a", endpoint="local").out,
                  "the change is seen")
+        agent.stop()
+
+
+class EarlyEndTest(AgentCase):
+    def catches(self, process):
+        """True if the process has a handler for SIGTERM."""
+        with open(f"/proc/{process.pid}/status") as f:
+            caught = int(re.search(r"^SigCgt:\s+([0-9a-f]+)$", f.read(), re.M)[1], 16)
+        return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+    def test_sigterm_at_the_very_start_ends_it_cleanly(self):
+        config = self.config(self.sync(dir=self.write({"a.yaml": spec("a")})))
+        # At once, mostly before the handler; then as soon as there is one, mostly before the loop.
+        for early, codes in ((True, (0, -signal.SIGTERM)), (False, (0,))):
+            with self.subTest(early=early):
+                agent = self.agent(config, wait=False)
+                while not early and not self.catches(agent.process):
+                    self.assertIsNone(agent.process.poll())
+                agent.signal(signal.SIGTERM)
+                agent.process.wait(TIMEOUT)
+                self.assertIn(agent.process.returncode, codes, agent.output())
+                self.assertNotIn("error", agent.output())
+                agent.close()
+        agent = self.agent(config)
+        agent.wait_ready()
         agent.stop()
 
 
