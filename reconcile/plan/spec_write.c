@@ -60,34 +60,103 @@ static struct node *ordered_object(struct arena *a, const struct field *f, const
 	return out;
 }
 
-static bool parents_are_written(const struct node *steps, const struct node *step, const struct node *out)
+/* Steps by their places in the map, which is sorted by name. */
+struct step_sorter {
+	const struct node *steps;
+	struct step_edge { size_t parent, child; } *edges;	/* sorted by parent */
+	size_t count, room;
+	size_t *waits;		/* how many parents of each step are not written yet */
+	size_t *ready;		/* a heap, the first name on top */
+	size_t ready_count;
+};
+
+static int order_edges(const void *a, const void *b)
 {
-	const struct node *parents = node_get(step, "parents");
+	const struct step_edge *x = a, *y = b;
+
+	return (x->parent > y->parent) - (x->parent < y->parent);
+}
+
+static void add_edges(struct arena *a, struct step_sorter *s, size_t child)
+{
+	const struct node *parents = node_get(s->steps->entries[child].value, "parents");
 
 	for (size_t i = 0; parents && parents->kind == NODE_LIST && i < parents->count; i++) {
 		const struct node *name = parents->entries[i].value;
-		if (name->kind == NODE_TEXT && node_get(steps, name->text) && !node_get(out, name->text))
-			return false;
+		const struct entry *parent = name->kind != NODE_TEXT ? NULL
+		        : bsearch(&(struct entry){ .key = name->text }, s->steps->entries, s->steps->count,
+		                  sizeof *s->steps->entries, order_keys);
+		if (!parent)
+			continue;
+		arena_grow(a, s->edges, s->count, s->room);
+		s->edges[s->count++] = (struct step_edge){ (size_t)(parent - s->steps->entries), child };
+		s->waits[child]++;
 	}
-	return true;
 }
 
-/* Sorts parents before their children.  Steps of a cycle come last; validate reports the cycle. */
+static void push_ready(struct step_sorter *s, size_t step)
+{
+	size_t at = s->ready_count++;
+
+	for (; at && s->ready[(at - 1) / 2] > step; at = (at - 1) / 2)
+		s->ready[at] = s->ready[(at - 1) / 2];
+	s->ready[at] = step;
+}
+
+static size_t pop_ready(struct step_sorter *s)
+{
+	size_t top = s->ready[0], last = s->ready[--s->ready_count], at = 0, next;
+
+	for (; (next = 2 * at + 1) < s->ready_count; at = next) {
+		next += next + 1 < s->ready_count && s->ready[next + 1] < s->ready[next];
+		if (s->ready[next] >= last)
+			break;
+		s->ready[at] = s->ready[next];
+	}
+	s->ready[at] = last;
+	return top;
+}
+
+static void free_children(struct step_sorter *s, size_t parent)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->edges[middle].parent < parent)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < s->count && s->edges[low].parent == parent; low++)
+		if (--s->waits[s->edges[low].child] == 0)
+			push_ready(s, s->edges[low].child);
+}
+
+/* Sorts parents before their children, by name where both may come.  Steps of a cycle come last; validate reports the
+ * cycle. */
 static struct node *parents_first(struct arena *a, const struct node *steps)
 {
 	struct node *out = node_map(a);
+	struct step_sorter s = {
+		.steps = steps, .waits = arena_new(a, size_t, steps->count + 1), .ready = arena_new(a, size_t, steps->count + 1),
+	};
 
-	for (size_t before = 0; out->count < steps->count; before = out->count) {
-		for (size_t i = 0; i < steps->count; i++) {
-			const struct entry *e = &steps->entries[i];
-			if (node_get(out, e->key) || !parents_are_written(steps, e->value, out))
-				continue;
-			node_put(a, out, e->key, e->value);
-			break;
-		}
-		for (size_t i = 0; out->count == before && i < steps->count; i++)
-			if (!node_get(out, steps->entries[i].key))
-				node_put(a, out, steps->entries[i].key, steps->entries[i].value);
+	for (size_t i = 0; i < steps->count; i++)
+		add_edges(a, &s, i);
+	if (s.count)
+		qsort(s.edges, s.count, sizeof *s.edges, order_edges);
+	for (size_t i = 0; i < steps->count; i++)
+		if (!s.waits[i])
+			push_ready(&s, i);
+	for (size_t first = 0; out->count < steps->count; ) {
+		while (!s.ready_count && node_get(out, steps->entries[first].key))
+			first++;
+		size_t step = s.ready_count ? pop_ready(&s) : first;
+		if (node_get(out, steps->entries[step].key))
+			continue;	/* of a cycle: was written before its parents */
+		node_put(a, out, steps->entries[step].key, steps->entries[step].value);
+		free_children(&s, step);
 	}
 	return out;
 }

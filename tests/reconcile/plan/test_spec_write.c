@@ -2,6 +2,7 @@
 #include "reconcile/plan/spec_write.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "reconcile/plan/diff.h"
 #include "reconcile/schema/normalise.h"
@@ -261,12 +262,42 @@ static void what_no_spec_can_say_is_refused_and_nothing_is_written(void **state)
 	}
 }
 
+/* CPU time of a workflow where each step waits for the next by name. */
+static clock_t time_of_chain(int steps)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT, out = BUF_TEXT;
+	struct err err;
+
+	buf_adds(&text, "{\"id\":1,\"name\":\"n\",\"steps\":{");
+	for (int i = 0; i < steps; i++)
+		buf_addf(&text, "\"s%06d\":{\"imageId\":7,\"command\":\"c\",\"parents\":[\"s%06d\"]},", i, i + 1);
+	buf_addf(&text, "\"s%06d\":{\"imageId\":7,\"command\":\"c\"}}}", steps);
+	const struct node *described = tree_json(&a, buf_str(&text));
+	clock_t begun = clock();
+	assert_true(spec_write(&a, described, "h", &out, &err));
+	clock_t took = clock() - begun;
+	/* The last by name comes first. */
+	assert_true(strstr(buf_str(&out), arena_printf(&a, "  s%06d:\n", steps)) < strstr(buf_str(&out), "  s000000:\n"));
+	return took;
+}
+
+/* Linear is 8, quadratic 64. */
+static void the_time_is_linear_in_the_steps(void **state)
+{
+	clock_t few = time_of_chain(1000), many = time_of_chain(8000);
+
+	if (many > 24 * few)
+		fail_msg("1000 steps take %ld, 8000 take %ld", (long)few, (long)many);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_workflow_becomes_this_text_and_a_plan_over_it_is_empty),
 		cmocka_unit_test(the_order_in_which_the_service_gives_things_does_not_matter),
 		cmocka_unit_test(what_no_spec_can_say_is_refused_and_nothing_is_written),
+		cmocka_unit_test(the_time_is_linear_in_the_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
