@@ -292,7 +292,9 @@ static void a_file_that_is_no_database_is_refused_and_left_alone(void **state)
 	fputs("not a database, but longer than the head of one is, which matters\n", file);
 	fclose(file);
 	assert_false(workflow_store_open(f->file, 100, &f->store, &err));
-	assert_string_equal(err.msg, arena_printf(&f->arena, "database \"%s\": file is not a database", f->file));
+	assert_string_equal(err.msg, arena_printf(&f->arena, "database \"%s\": file is not a database; it holds all workflows and "
+	                    "is left as it is; put a backup in its place (flowsync serve --backup FILE makes one), or get a copy "
+	                    "of what can be read with: sqlite3 FILE .recover | sqlite3 NEW", f->file));
 	assert_non_null(file = fopen(f->file, "r"));
 	assert_non_null(fgets(text, 16, file));
 	fclose(file);
