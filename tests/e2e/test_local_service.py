@@ -35,7 +35,8 @@ class EmbeddedTest(SyncCase):
                          "flowsync: error: the local service keeps its workflows in the state directory: "
                          "give --state-dir, as HOME is not set\n")
         self.assertEqual(self.expect(1, "plan", "--state-dir", "specs/file", specs, endpoint="local").err,
-                         'flowsync: error: the local service: make the folder "specs/file": File exists\n')
+                         'flowsync: error: the local service: make the folder "specs/file": File exists; '
+                         '--state-dir names another state directory\n')
 
     def test_of_two_syncs_at_once_one_is_told_of_the_other_and_nothing_is_lost(self):
         folders = [self.write({f"{i}.yaml": spec(f"{name}{i}") for i in range(15)}, name) for name in ("a", "b")]
