@@ -555,15 +555,16 @@ class StateTest(ScenarioCase):
             self.assertRegex(self.errors(result.json())[0], "newer|version")
             self.assertNoWrites(result.json())
 
-    def test_a_state_that_is_no_database_is_told_of_with_what_to_do(self):
+    def test_a_state_that_is_no_database_is_set_aside(self):
         specs = self.specs("a")
         self.sync(specs)
         file, = self.state.glob("state*.db")
         file.write_bytes(b"this is no database" * 100)
-        report = self.sync(specs, code=1)
-        self.assertIn("move it away to start with an empty one", self.errors(report)[0])
-        for old in self.state.glob("state*.db*"):
-            old.unlink()
+        report = self.sync(specs)
+        aside, = self.state.glob("state.db.damaged-*")
+        self.assertIn(aside.name, json.dumps(report["warnings"]))
+        self.assertEqual(aside.read_bytes(), b"this is no database" * 100)
+        self.assertNoWrites(report)
         self.assertNoWrites(self.sync(specs))
 
     def test_a_held_lock_is_a_conflict_and_a_plan_needs_none(self):
