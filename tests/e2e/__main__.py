@@ -46,10 +46,11 @@ class TimedResult(unittest.TextTestResult):
 
 
 def classes(suite):
-    """The discovered tests as one suite a class, so that setUpClass is run once."""
+    """The discovered tests as one suite a class, so that setUpClass is run once; an exhaustive test is one of its own."""
     found = {}
     for test in flat(suite):
-        found.setdefault(type(test), unittest.TestSuite()).addTest(test)
+        alone = type(test).__module__ in EXHAUSTIVE
+        found.setdefault(unittest.TestCase.id(test) if alone else type(test), unittest.TestSuite()).addTest(test)
     return found.values()
 
 
