@@ -32,17 +32,22 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "e2e"))
 import flowsync                                                 # noqa: E402
 from flowsync import BASE, PROGRAM, TIMEOUT, Result, ServiceCase    # noqa: E402
 
-JOBS, OPEN_MOST, RETRIES_MOST = 6, 6, 5
+JOBS, OPEN_MOST, RETRIES_MOST, DELIVERIES_MOST = 6, 6, 5, 6
 PAUSE = 0.6     # seconds between two runs at most, so that there is time for kills
 SLOW = 4 if "ASAN_OPTIONS" in os.environ or "/san/" in str(PROGRAM) else 1
 LAST = ("Success", "Failed", "Stopped")
 # Seconds: how long after a kill a step may begin that was not known before.
 NEAR = 0.3 * SLOW
+# Seconds: so long after its stop was accepted a step may begin, if its run ends before the stop is seen.
+STOP_TAKES = 5 * SLOW
 # These may kill a keeper before it has written how its step ended.
 KEEPER_KINDS = ("keeper", "all", "runner")
+# So many attempts of a step, one after the other, may be lost by one kill: one for each kind of process that it ends.
+KILLED_AT_ONCE = {"runner": 2, "both": 2, "all": 3}
 
 # What a step does.  It keeps a lock as long as anything of it lives, and so learns whether anything of
-# an earlier attempt does, or of its parents.
+# an earlier attempt does, or of its parents.  It begins with its folder, and the process that its runner belongs to:
+# a service, or another process if that service has ended.
 STEP = r"""
 say() { echo "$1 $WORKFLOW_EXECUTION_ID $WORKFLOW_STEP $WORKFLOW_ATTEMPT $(date +%s.%N) $2" >> "$KILL/ledger"; }
 lock=$KILL/locks/$WORKFLOW_EXECUTION_ID.
@@ -50,7 +55,9 @@ exec 9>>"$lock$WORKFLOW_STEP"
 flock -n 9 || say overlap
 for parent in $PARENTS; do flock -sn "$lock$parent" true || say early "$parent"; done
 echo "hello $WORKFLOW_ATTEMPT"
-say begin "$PWD"
+up=$PPID
+while read -r _ name _ next _ 2> /dev/null < "/proc/$up/stat" && [ "$name" != "(flowsync-runner)" ]; do up=$next; done
+say begin "$PWD $next"
 for left in $LEAVES; do
 	case $left in
 	child) sleep 1000 & ;;
@@ -385,6 +392,7 @@ class Victim:
                  "--token-file", self.folder / "token"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env=self.case.environment())
+        self.note("service", self.process.pid)
 
     def ask(self, method, path, body=None):
         """(status, answer); (None, None): it was not there, or went away meanwhile."""
@@ -604,7 +612,7 @@ class Client:
 
 # ---- what the ledger tells ----
 
-Attempt = collections.namedtuple("Attempt", "folder at began end_at ended code")
+Attempt = collections.namedtuple("Attempt", "folder service at began end_at ended code")
 # unended, running: the folders of attempts that had no result, and whose own process ran, just before or after it
 Kill = collections.namedtuple("Kill", "kind at start end_at end unended running", defaults=(None, None, (), ()))
 
@@ -612,7 +620,7 @@ Kill = collections.namedtuple("Kill", "kind at start end_at end unended running"
 class Ledger:
     def __init__(self, path):
         self.attempts = collections.defaultdict(dict)   # (run, step) -> number -> Attempt
-        self.kills, self.serves, self.stops, self.wrong = [], [], {}, []
+        self.kills, self.serves, self.services, self.stops, self.wrong = [], [], set(), {}, []
         self.last = {}      # run -> number of the last line that one of its steps wrote
         self.first = {}
         for at, line in enumerate(path.read_text().splitlines()):
@@ -621,6 +629,9 @@ class Ledger:
 
     def take_serve(self, at, when):
         self.serves.append((at, float(when)))
+
+    def take_service(self, _, pid, when):
+        self.services.add(pid)
 
     def take_stop(self, at, run, when):
         self.stops[run] = at, float(when)
@@ -643,11 +654,11 @@ class Ledger:
     def take_early(self, at, run, step, attempt, when, parent):
         self.wrong.append(f"run {run}, step {step}: attempt {attempt} began while something of its parent {parent} lived")
 
-    def take_begin(self, at, run, step, attempt, when, place):
+    def take_begin(self, at, run, step, attempt, when, place, service):
         mine = self.attempts[run, step]
         if int(attempt) in mine:
             self.wrong.append(f"run {run}, step {step}: attempt {attempt} began twice")
-        mine[int(attempt)] = Attempt(pathlib.Path(place).parent.name, at, float(when), None, None, None)
+        mine[int(attempt)] = Attempt(pathlib.Path(place).parent.name, service, at, float(when), None, None, None)
         self.first.setdefault(run, at)
         self.last[run] = at
 
@@ -660,9 +671,15 @@ class Ledger:
         """Those that may have ended an attempt that ran between the two times."""
         return [k for k in self.kills if k.start <= end and k.end >= start - NEAR]
 
-    def kills_before_begin(self, a):
-        """Those that came between the start of an attempt and the first that it wrote."""
-        return [k for k in self.kills if k.at < a.at and a.folder in k.unended]
+    def killed_before_begin(self, a):
+        """Whether a kill came between the start of an attempt and the first that it wrote, however long that took:
+        its service had ended by then, or its folder was there at the kill."""
+        return a.service not in self.services or any(k.at < a.at and a.folder in k.unended for k in self.kills)
+
+    def may_be_lost(self, a):
+        """Whether a kill may have lost how an attempt ended that has said how."""
+        return self.kills_in(a.began, a.ended) or self.killed_before_begin(a) or \
+            any(self.kills_before_result(a, keepers) for keepers in (True, False))
 
     def kills_before_result(self, a, keepers):
         """Those that may have lost how an attempt ended: that killed its keeper before the result was written, or,
@@ -753,22 +770,25 @@ class Verdict:
             # Its last step may have ended in the very moment.
             at, when = self.ledger.stops[run.id]
             self.counted["stops that came too late"] += 1
-            late = [s for s, _ in self.ledger.serves if s > at]
-            self.check(not late or not any(a.at > late[0] for (of, _), attempts in self.ledger.attempts.items()
-                                           for a in attempts.values() if of == run.id),
-                       run, f"was stopped, and is {status}")
-            self.check(self.ledger.last.get(run.id, 0) < at or not self.begins_after(run, when + 0.5 * SLOW), run,
+            self.check(not self.begins_after_serve(run, at), run, f"was stopped, and is {status}")
+            self.check(self.ledger.last.get(run.id, 0) < at or not self.begins_after(run, when + STOP_TAKES), run,
                        f"was stopped, and is {status}")
         if run.id in self.ledger.stops:
             at, when = self.ledger.stops[run.id]
-            again = [s for s, _ in self.ledger.serves if s > at]
-            self.check(not again or not any(a.at > again[0] for (of, _), attempts in self.ledger.attempts.items()
-                                            for a in attempts.values() if of == run.id),
+            self.check(not self.begins_after_serve(run, at),
                        run, "a step began though its stop had been accepted before the service was started again")
 
     def begins_after(self, run, when):
-        return any(a.began > when for (of, _), attempts in self.ledger.attempts.items()
-                   for a in attempts.values() if of == run.id)
+        return any(a.began > when for a in self.attempts_of(run))
+
+    def begins_after_serve(self, run, at):
+        """Whether a service that was started after the line began an attempt of it: not one that was killed then."""
+        serves = [serve for serve, _ in self.ledger.serves if serve > at]
+        return bool(serves) and any(a.at > serves[0] and not self.ledger.killed_before_begin(a)
+                                    for a in self.attempts_of(run))
+
+    def attempts_of(self, run):
+        return [a for (of, _), attempts in self.ledger.attempts.items() if of == run.id for a in attempts.values()]
 
     # -- each attempt --
 
@@ -801,41 +821,47 @@ class Verdict:
 
     def outcomes(self, run, name, step, number, begun):
         """The codes with which the attempt may have ended; None: it was lost."""
-        a, could = begun.get(number), set()
-        later = [b.began for n, b in begun.items() if n > number]
-        until = min(later, default=time.time())
-        timeout = run.workflow.body["steps"][name].get("stepTimeout")
+        a = begun.get(number)
+        # The time of an attempt counts from its start: what it wrote cannot tell whether that time was over.
+        timed = "stepTimeout" in run.workflow.body["steps"][name]
+        could = {143, 137, None} if timed else set()
         if not a:
-            self.missing(run, name, step, number, begun)
-            return {None}
-        if timeout and (a.ended or until) - a.began > timeout - 0.3:
-            could |= {143, 137, None}
+            if not timed:
+                self.missing(run, name, step, number, begun)
+            return could | {None}
+        until = min((b.began for n, b in begun.items() if n > number), default=time.time())
         if a.code is None:
             self.counted["lost"] += 1
-            self.check(self.ledger.kills_in(a.began, until) or could or run.stop != "no", run,
+            self.check(self.ledger.kills_in(a.began, until) or self.ledger.killed_before_begin(a) or could or
+                       run.stop != "no", run,
                        f"step {name}: attempt {number} began and did not end, and nothing had been killed")
             return could | {None}
         could.add(a.code)
-        if self.ledger.kills_in(a.began, a.ended) or self.ledger.kills_before_begin(a) or any(self.ledger.kills_before_result(a, k) for k in (True, False)):
+        if self.ledger.may_be_lost(a):
             could.add(None)
         return could
 
     def missing(self, run, name, step, number, begun):
-        """One that was written down and never wrote its line: each such was killed by a kill of its own, and so
-        was the one before them if it did not end."""
+        """One that was written down and never wrote its line: each such was killed by a kill, and so was the one
+        before them if it did not end, unless that had begun after its kill.  Between two processes that one kill
+        ends, another attempt may begin, and is lost too."""
         self.counted["begun and killed at once"] += 1
         before = max((n for n in begun if n < number), default=0)
         after = min((n for n in begun if n > number), default=step["attempts"] + 1)
         start = (begun[before].ended or begun[before].began) if before else 0
         end = begun[after].began if after in begun else time.time()
-        lost = bool(before) and begun[before].code is None and "stepTimeout" not in run.workflow.body["steps"][name]
-        self.check(len(self.ledger.kills_in(start, end)) >= after - before - 1 + lost or run.stop != "no", run,
+        lost = bool(before) and begun[before].code is None and not self.ledger.killed_before_begin(begun[before])
+        kills = sum(KILLED_AT_ONCE.get(k.kind, 1) for k in self.ledger.kills_in(start, end))
+        self.check(kills >= after - before - 1 + lost or run.stop != "no", run,
                    f"step {name}: attempt {number} is told, and never began")
 
     def finished_and_lost(self, run, name, step, number, a):
         """It had said that it ends well, and is not taken to have: the kill came just in between, or it was
         being ended already."""
-        if run.stop != "no" or self.timed_out(step):
+        if run.stop != "no" or "stepTimeout" in run.workflow.body["steps"][name]:
+            return
+        if self.ledger.killed_before_begin(a):
+            self.counted["ended well after their service"] += 1
             return
         kinds = {k.kind for k in self.ledger.kills_in(a.began, a.ended) if k.end > a.began}
         if kinds:
@@ -905,12 +931,18 @@ class Verdict:
         return collections.Counter(e["status"] for e in told)
 
     def told(self, workflow, statuses, requests):
-        """Each watcher was told of each run that ended so, and of no other."""
+        """Each watcher was told of each run that ended so, and of no other; but one whose processes were killed too
+        often is given up, which the service logs."""
+        text = (self.victim.folder / "log").read_text(errors="replace")
+        given_up = re.findall(rf'workflow "{workflow.name}": execution \S+: notification not sent after '
+                              rf'{DELIVERIES_MOST} attempts, giving up: its process was killed', text)
+        missing = len(given_up)
         for event, status in (("success", "Success"), ("fail", "Failed")):
             count, least = requests[f"/{workflow.name}/{event}"], statuses[status]
             self.counted["deliveries"] += count
             self.counted["deliveries twice"] += max(0, count - least)
-            if count < least or (count > 0 and least == 0):
+            missing -= max(0, least - count)
+            if missing < 0 or (count > 0 and least == 0):
                 self.wrong.append(f"workflow {workflow.name}: {count} times a watcher was told of {event}, "
                                   f"and {least} runs ended so")
 
