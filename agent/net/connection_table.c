@@ -12,12 +12,18 @@ static struct connection_address address_of_ipv4(uint32_t host)
 /* The last 64 bits of an IPv6 address are the client's own choice. */
 static struct connection_address connection_address_read(const struct sockaddr *address)
 {
-	if (address && address->sa_family == AF_INET)
-		return address_of_ipv4(ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr));
+	struct connection_address out = { .ipv6 = true };
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	if (address && address->sa_family == AF_INET) {
+		memcpy(&v4, address, sizeof v4);
+		return address_of_ipv4(ntohl(v4.sin_addr.s_addr));
+	}
 	if (!address || address->sa_family != AF_INET6)
 		return (struct connection_address){ 0 };
-	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-	struct connection_address out = { .ipv6 = true };
+	memcpy(&v6, address, sizeof v6);
+	const struct in6_addr *in6 = &v6.sin6_addr;
 	uint32_t ipv4;
 	if (IN6_IS_ADDR_V4MAPPED(in6)) {
 		memcpy(&ipv4, &in6->s6_addr[12], sizeof ipv4);

@@ -33,12 +33,14 @@ static bool state_directory_refuse_links(const char *path, const char *const *na
 
 	if (!stream)
 		return errno == ENOENT || errno == ENOTDIR || err_sys(err, errno, "read the folder \"%s\"", path);
-	for (struct dirent *e; (e = readdir(stream)); )
+	for (struct dirent *e; (e = readdir(stream)); ) {
+		if (!state_directory_is_own(e->d_name, names))
+			continue;
 		/* NOLINTNEXTLINE(*StdCLibraryFunctions): dirfd() does not fail */
-		if (state_directory_is_own(e->d_name, names) &&
-		    fstatat(dirfd(stream), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+		if (fstatat(dirfd(stream), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
 			return err_set(err, "\"%s/%s\" is a symbolic link, and flowsync opens nothing through a link in its "
 			               "state directory; to fix it: rm '%s/%s'", path, e->d_name, path, e->d_name);
+	}
 	return true;
 }
 

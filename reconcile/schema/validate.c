@@ -474,7 +474,7 @@ static void check_graph(const struct check *c)
 			visit_parents(&g, i);
 }
 
-bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults)
+bool validate_workflow(const struct node *body, unsigned as, struct diagnostics *faults)
 {
 	const struct node *steps = node_get(body, "steps");
 	struct check c = {

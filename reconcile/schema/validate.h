@@ -10,14 +10,14 @@ enum validate_as {
 	VALIDATE_PATCH,		/* what a person lays over an existing workflow: keys are required inside of lists only, a
 				 * step without type may be of any type, and its parents may be steps of the workflow */
 	VALIDATE_REQUEST,	/* what a client sends: numbers in env give no warning */
-	VALIDATE_LOCAL = 1 << 4,	/* beside one of these: warn about what the local service cannot run */
+	VALIDATE_LOCAL = 1 << 4,	/* a flag beside one of these: warn about what the local service cannot run */
 };
 
 /* Adds every error of body: unknown fields (with the nearest known one, or what to write instead), wrong types (with an
  * example), wrong words and numbers out of range, missing fields of a step's type, read-only fields, parents and
- * stepName that are not steps, a cycle among steps, a name with control characters.  True if no error was
- * added; warnings do not count. */
-bool validate_workflow(const struct node *body, enum validate_as as, struct diagnostics *faults);
+ * stepName that are not steps, a cycle among steps, a name with control characters.  As is one of enum validate_as,
+ * with or without VALIDATE_LOCAL.  True if no error was added; warnings do not count. */
+bool validate_workflow(const struct node *body, unsigned as, struct diagnostics *faults);
 
 /* The same for the flowsync: block beside a body, by block_field (design, 4.2). */
 bool validate_block(const struct node *block, struct diagnostics *faults);

@@ -423,11 +423,11 @@ static void fill_next_mark(struct filler *f)
 /* The length of text without one newline at its end. */
 static size_t length_without_last_newline(const char *text, size_t len)
 {
-	bool newline = len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r');
+	char last = len > 0 ? text[len - 1] : 0;
 
-	if (newline && text[--len] == '\n' && len > 0 && text[len - 1] == '\r')
-		len--;
-	return len;
+	if (last == '\n')
+		return len - (len > 1 && text[len - 2] == '\r' ? 2 : 1);
+	return len - (last == '\r');
 }
 
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
