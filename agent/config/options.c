@@ -90,7 +90,7 @@ const struct option option_table[] = {
 	{ "set", 0, OPTION_LIST, FOR_SPECS, AT(set), .argument = "KEY=VALUE",
 	  .help = "replace {{ KEY }} in specs; repeatable" },
 	{ "vars", 0, OPTION_PATH, FOR_SPECS, AT(vars_file), .argument = "FILE",
-	  .help = "replace {{ KEY }} from this YAML mapping; - is stdin" },
+	  .help = "fill {{ KEY }} from a YAML file (-: stdin)" },
 	{ "passthrough", 0, OPTION_LIST, FOR_SPECS, AT(vars_passthrough), .argument = "NAME",
 	  .key = "syncs.vars_passthrough", .help = "leave {{ NAME }} to the service; repeatable" },
 	{ "only", 0, OPTION_LIST, FOR_CYCLE, AT(only), .argument = "GLOB", .key = "syncs.only",
