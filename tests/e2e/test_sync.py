@@ -338,23 +338,26 @@ class PaceTest(SyncCase):
         self.assertEqual([e["message"] for e in report["errors"]],
                          [f"list workflows, page 1: no whole answer from {fake.endpoint[7:]} before the time was over"])
 
-    def overtime(self, word):
-        """A service that answers a request with word in its body when two seconds are over since the first."""
+    def overtime(self, name):
+        """A service with which the create of that name is sent shortly before five seconds are over since the first
+        request, and answered after them."""
         first = []
 
         def slow(request, pass_on):
             first.append(time.monotonic())
-            if word in request.body:
-                time.sleep(max(0, first[0] + 2.1 - time.monotonic()))
+            if f"searchTerm={name}" in request.path:
+                time.sleep(max(0, first[0] + 3.5 - time.monotonic()))
+            if f'"{name}"' in request.body:
+                time.sleep(max(0, first[0] + 5.1 - time.monotonic()))
         return self.between(slow).endpoint
 
     def test_a_write_is_waited_for_though_the_time_is_over(self):
-        report = self.sync("--timeout", "2s", self.write({"a.yaml": spec("a")}), endpoint=self.overtime('"a"'))
+        report = self.sync("--timeout", "5s", self.write({"a.yaml": spec("a")}), endpoint=self.overtime("a"))
         self.assertEqual(self.results(report), {"a": ("create", "applied")})
 
     def test_when_the_time_is_over_in_the_middle_what_is_left_is_deferred(self):
         specs = self.write({f"{i}.yaml": spec(f"w{i}") for i in range(5)})
-        report = self.sync("--timeout", "2s", "--concurrency", 1, specs, code=4, endpoint=self.overtime('"w1"'))
+        report = self.sync("--timeout", "5s", "--concurrency", 1, specs, code=4, endpoint=self.overtime("w1"))
         self.assertEqual(report["outcome"], "partial")
         self.assertWhole(report)
 
