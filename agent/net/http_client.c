@@ -17,7 +17,7 @@ enum {
 	TYPE_MAX = 200,
 	KEPT_BODY_MAX = 1 << 20,	/* bytes of memory that a free slot may keep for its next response */
 	POLL_MS = 60000,
-	PROBE_MS = 1500,
+	PROBE_MS = 5000,
 };
 
 /* One request and its response.  The slot, its handle and its buffers are used again for the next request. */
