@@ -344,7 +344,7 @@ static void what_is_no_text_is_refused(void **state)
 		{ "a: 1\nb\0", 7, "w.yaml:2:2: this is not text: found a NUL character\n" },
 		{ "\xff\xfe" "a\0", 4, "w.yaml: this is UTF-16, not UTF-8\n" },
 		{ "\xfe\xff\0a", 4, "w.yaml: this is UTF-16, not UTF-8\n" },
-		{ "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", 68, "w.yaml: this is a pointer of Git "
+		{ "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n", 66, "w.yaml: this is a pointer of Git "
 		  "LFS, not the file itself: run git lfs pull, or keep the file out of LFS\n" },
 		{ "a: 1\n\xc3\xa9: \xff\n", 10, "w.yaml:2:4: this is not UTF-8\n" },
 		{ "a: \xc3", 4, "w.yaml:1:4: this is not UTF-8\n" },
