@@ -611,16 +611,18 @@ static void a_secret_in_an_output_reaches_the_next_step_and_nothing_else(void **
 	assert_int_equal(folders(f), 0);
 }
 
+/* A workflow whose first step writes a secret to its output O, which the second step has as $V and is tried four times. */
+#define ADD_AFTER_SECRET(f, command) \
+	add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},'outputParameters':{'O':'o'}}," \
+	    STEP("b", command, ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"), \
+	    ",'retryOptions':{'duration':0,'numberOfRetries':3}")
+
 /* The engine ends between two steps, and the secret is another one when the next engine begins. */
 static void a_secret_in_an_output_survives_the_engine(void **state)
 {
 	struct fixture *f = *state;
 	const char *value = make_secret(f, "S3cr3t-ABCDEFG");
-	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
-	                 "'outputParameters':{'O':'o'}},"
-	                 STEP("b", "echo got $V; printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997",
-	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
-	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	int64_t id = ADD_AFTER_SECRET(f, "echo got $V; printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997");
 	struct engine *g = start(f);
 	const char *uuid = begin(f, id, with_marks(f));
 
@@ -648,11 +650,7 @@ static void a_secret_output_in_a_saved_state_leaves_it(void **state)
 	struct err err;
 
 	make_secret(f, "S3cr3t-ABCDEFG");
-	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
-	                 "'outputParameters':{'O':'o'}},"
-	                 STEP("b", "printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 3 || sleep 997",
-	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
-	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	int64_t id = ADD_AFTER_SECRET(f, "printf %s. $V >> $M; test $WORKFLOW_ATTEMPT = 3 || sleep 997");
 	struct engine *g = start(f);
 	const char *uuid = begin(f, id, with_marks(f));
 	wait_marks(f, "id=S3cr3t-ABCDEFG.");
@@ -680,11 +678,7 @@ static void a_secret_output_that_is_lost_counts_as_not_written(void **state)
 	struct fixture *f = *state;
 
 	make_secret(f, "S3cr3t-ABCDEFG");
-	int64_t id = add(f, "'a':{'imageId':1,'command':'printf id=$TOK > o','parameters':{'secrets':['tok']},"
-	                 "'outputParameters':{'O':'o'}},"
-	                 STEP("b", "echo got $V.; echo b >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997",
-	                      ",'parents':['a'],'parameters':{'inherit':{'V':'O'}}"),
-	                 ",'retryOptions':{'duration':0,'numberOfRetries':3}");
+	int64_t id = ADD_AFTER_SECRET(f, "echo got $V.; echo b >> $M; test $WORKFLOW_ATTEMPT = 2 || sleep 997");
 	struct engine *g = start(f);
 	const char *uuid = begin(f, id, with_marks(f)), *file = arena_printf(&f->arena, "%s.runs/1-files/secret-outputs", f->file);
 
