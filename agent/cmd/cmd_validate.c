@@ -8,8 +8,8 @@
 #include "agent/source/source_dir.h"
 #include "reconcile/plan/spec.h"
 
-/* Adds the file path, stdin for "-", or the spec files below the directory path.  A directory without specs is an error here: the user
- * has named it. */
+/* Adds the file path, stdin for "-", or the spec files below the directory path.  A directory without specs is an error
+ * here: the user has named it. */
 static void cmd_validate_read_path(struct arena *a, const char *path, struct source_files *files,
                                    struct diagnostics *faults)
 {

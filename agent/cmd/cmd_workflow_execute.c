@@ -199,7 +199,8 @@ static int cmd_execute_wait(struct workflow_session *session, const char *id)
 	const char *status = node_get_text(details, "status");
 	const char *time = execution_client_duration(ctx->arena, details, "executedAt");
 	if (output_is_table(ctx->settings->output))
-		fprintf(ctx->out, "execution %s: %s%s%s\n", id, printable_text(ctx->arena, status), time ? " after " : "", time ? time : "");
+		fprintf(ctx->out, "execution %s: %s%s%s\n", id, printable_text(ctx->arena, status), time ? " after " : "",
+		        time ? time : "");
 	else
 		cmd_execute_print_execution(ctx, id, details);
 	return exit_status_code(&(struct exit_status){ .applied = true, .step_failed = strcmp(status, "Success") != 0 });

@@ -45,7 +45,8 @@ void workflow_session_join_pages(struct context *ctx, struct node *page, size_t 
 /* Prints n as JSON or YAML as it is. */
 void workflow_session_print_plain(struct context *ctx, const struct node *n);
 
-/* Reads the one spec in file ("-": stdin), with its variables filled in, and logs warnings.  False with all its faults in *faults. */
+/* Reads the one spec in file ("-": stdin), with its variables filled in, and logs warnings.  False with all its
+ * faults in *faults. */
 bool workflow_session_read_file(struct context *ctx, const char *file, struct spec *out,
                                 struct diagnostics *faults);
 /* The same for a patch, in which no key is required. */

@@ -41,8 +41,8 @@ enum file_history_gap file_history_gap(const struct file_history *history);
 /* The commit that HEAD is, 40 hex digits; valid until file_history_close(). */
 const char *file_history_revision(const struct file_history *history);
 
-/* The top of the work tree, without links and with a slash at its end, and the folder below it that was opened ("" is the top); NULL for a mirror.
- * Valid until file_history_close(). */
+/* The top of the work tree, without links and with a slash at its end, and the folder below it that was opened ("" is the
+ * top); NULL for a mirror.  Valid until file_history_close(). */
 const char *file_history_top(const struct file_history *history);
 const char *file_history_folder(const struct file_history *history);
 

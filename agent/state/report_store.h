@@ -18,7 +18,8 @@ bool report_store_add(const char *state_dir, const struct node *report, int64_t 
 /* The ids of all that are stored, newest first.  A folder that is not there has none. */
 bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count, struct err *err);
 
-/* Reads the report with that id, or the one whose id begins so, or "latest".  The content is unchecked: call report_store_check() before rendering. */
+/* Reads the report with that id, or the one whose id begins so, or "latest".  The content is unchecked:
+ * call report_store_check() before rendering. */
 bool report_store_read(struct arena *a, const char *state_dir, const char *id, const struct node **out,
                        struct err *err);
 

@@ -50,7 +50,16 @@ struct cycle_memory {
 	struct guard_revisions revisions;
 };
 
-enum cycle_phase { CYCLE_LIST, CYCLE_UNLISTED, CYCLE_OBSERVE, CYCLE_APPLY, CYCLE_LIST_AGAIN, CYCLE_DUPLICATES, CYCLE_DELETE, CYCLE_DONE };
+enum cycle_phase {
+	CYCLE_LIST,
+	CYCLE_UNLISTED,		/* recorded workflows that the list does not show are requested */
+	CYCLE_OBSERVE,
+	CYCLE_APPLY,
+	CYCLE_LIST_AGAIN,	/* after the creates: has another run created the same? */
+	CYCLE_DUPLICATES,
+	CYCLE_DELETE,
+	CYCLE_DONE,
+};
 
 enum { CYCLE_FORBIDDEN_MAX = 5 };
 

@@ -18,10 +18,10 @@ struct patch {
 
 /* Sets *out to the body.  Top-level keys replace, except steps: each named step is merged into the present one, maps
  * recursively, anything else replaced; a new name is a new step.  Name and step win over the body.
- * Webhooks that stay keep their addresses, flowsync's own tags stay, and a step that gets
- * another type keeps only the keys of that type; keys of other types are left out of every step.  described is an answer of the service; the result lives in a and
- * shares with all inputs.  False, with *err, if a named step does not exist or cannot have
- * a key of patch->step, or if no step can have it. */
+ * Webhooks that stay keep their addresses, flowsync's own tags stay, and a step that gets another type keeps only the
+ * keys of that type; keys of other types are left out of every step.  described is an answer of the service; the result
+ * lives in a and shares with all inputs.  False, with *err, if a named step does not exist or cannot have a key of
+ * patch->step, or if no step can have it. */
 bool patch_body(struct arena *a, const struct patch *patch, const struct node *described,
                 struct node **out, struct err *err);
 

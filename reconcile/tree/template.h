@@ -40,9 +40,9 @@ struct template_text {
 	size_t count, room;
 };
 
-/* Appends text, without the last newline of the file, to out with every {{ name }} replaced.  A mark is made for each unknown name (with the nearest known one),
- * for a variable without a value, for anything else than a plain name between the braces, for braces that do not close
- * on their line, and for "{% %}" and "{# #}".  Copied as they are: names in passthrough, {{ 'text' }} without its
+/* Appends text, without the last newline of the file, to out with every {{ name }} replaced.  A mark is made for each
+ * unknown name (with the nearest known one), for a variable without a value, for anything else than a plain name between
+ * the braces, for braces that do not close on their line, and for "{% %}" and "{# #}".  Copied as they are: names in passthrough, {{ 'text' }} without its
  * braces, what is between {% raw %} and {% endraw %}, {{.Names}} and the like of Go templates, and ${#name}.  An error
  * is added for {% raw %} without its end.  True if no error was added. */
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,

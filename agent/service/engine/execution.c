@@ -159,8 +159,9 @@ static bool commit_execution_change(struct engine_state *es, void *what, struct 
 {
 	const struct execution_change *c = what;
 
-	return execution_secrets_save(es, c->execution, err) && write_rest_of_log(es->store, c, err) && write_attempt_numbers(es->store, c, err) &&
-	       write_notifications(es->store, c, err) && write_state(es->store, c, err);
+	return execution_secrets_save(es, c->execution, err) && write_rest_of_log(es->store, c, err) &&
+	       write_attempt_numbers(es->store, c, err) && write_notifications(es->store, c, err) &&
+	       write_state(es->store, c, err);
 }
 
 /* Whether the execution has never started a step and cannot start one now, as there is no free slot.  Its row in the

@@ -22,7 +22,8 @@ bool execution_secrets_put_file(const struct engine_state *es, struct execution 
 /* Writes the secret outputs, unless they are written already or the execution has ended: before the state in which they
  * are missing is saved. */
 bool execution_secrets_save(const struct engine_state *es, struct execution *x, struct err *err);
-/* Reads what another engine saved, and marks secret outputs that an older flowsync has left in the state.  If that is lost, it is logged, and the outputs count as not written. */
+/* Reads what another engine saved, and marks secret outputs that an older flowsync has left in the state.  If the file
+ * is lost, that is logged, and the outputs count as not written. */
 void execution_secrets_load(const struct engine_state *es, struct execution *x);
 /* Removes the directory after the end of the execution. */
 void execution_secrets_remove(const struct engine_state *es, struct execution *x);

@@ -150,7 +150,8 @@ static const char *secret_forms_backslashes(struct arena *a, const char *text, c
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
 	for (; *text; text++) {
-		bool is = escaped ? strchr(escaped, *text) != NULL : (unsigned char)*text < 0x80 && !strchr(LETTERS "_./@%+=:,-", *text);
+		bool is = escaped ? strchr(escaped, *text) != NULL
+		                  : (unsigned char)*text < 0x80 && !strchr(LETTERS "_./@%+=:,-", *text);
 		buf_addf(&out, "%s%c", is ? "\\" : "", *text);
 	}
 	return arena_strdup(a, buf_str(&out));

@@ -25,8 +25,8 @@ struct step_execution {
 };
 
 /* Makes the attempt for the start of a step; everything lives in a.  folder is that of the attempt.  Lines for the
- * step's log are added to notes.  If false, *err says what is missing, without secrets, and trying again is of no use; out->masks is set all
- * the same. */
+ * step's log are added to notes.  If false, *err says what is missing, without secrets, and trying again is of no use;
+ * out->masks is set all the same. */
 bool step_command_prepare(struct arena *a, const struct step_options *options, const struct step_execution *run,
                           const struct dag_start *start, const char *folder, struct attempt *out,
                           struct buf *notes, struct err *err);
