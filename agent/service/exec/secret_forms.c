@@ -4,6 +4,7 @@
 
 #include "agent/util/base64.h"
 #include "reconcile/base/buf.h"
+#include "reconcile/base/utf8.h"
 #include "reconcile/tree/json.h"
 
 #define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -39,17 +40,14 @@ static const char *secret_forms_replace(struct arena *a, const char *text, char 
 static const char *secret_forms_in_ascii(struct arena *a, const char *json, const char *digits)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	uint32_t code = 0;
 
-	for (const unsigned char *p = (const unsigned char *)json; *p; ) {
-		int more = *p < 0xc0 ? 0 : *p < 0xe0 ? 1 : *p < 0xf0 ? 2 : 3;
-		unsigned code = more ? *p & (0x3f >> more) : *p;
-		for (p++; more > 0 && *p; more--, p++)
-			code = code << 6 | (*p & 0x3f);
+	for (size_t len; (len = utf8_read(json, SIZE_MAX, &code)) && code; json += len) {
 		if (code < 0x80) {
 			buf_addc(&out, (char)code);
 			continue;
 		}
-		unsigned units[] = { code < 0x10000 ? code : 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff) };
+		uint32_t units[] = { code < 0x10000 ? code : 0xd7c0 + (code >> 10), 0xdc00 + (code & 0x3ff) };
 		for (int i = 0; i < (code < 0x10000 ? 1 : 2); i++) {
 			buf_adds(&out, "\\u");
 			for (int shift = 12; shift >= 0; shift -= 4)

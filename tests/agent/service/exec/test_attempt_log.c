@@ -161,7 +161,8 @@ static void no_cut_shows_a_part_of_a_secret(void **state)
 /* What programs make of a secret: JSON, URLs, base64, shell quotes. */
 static void an_encoded_secret_is_masked_as_well(void **state)
 {
-	static const char *const masks[] = { "a/b c'\"\xc3\xa9+$9", "line one\nline two", "short'7", NULL };
+	static const char *const masks[] = { "a/b c'\"\xc3\xa9+$9", "line one\nline two", "short'7",
+	                                     "p4ss\xf0\x9f\x98\x80word", NULL };
 	static const struct { const char *text, *want; } cases[] = {
 		{ "{\"k\":\"a/b c'\\\"\xc3\xa9+$9\"}", "5 {\"k\":\"(masked)\"}|" },
 		{ "a/b c'\\\"\\u00e9+$9 a/b c'\\\"\\u00E9+$9 a\\/b c'\\\"\xc3\xa9+$9", "5 (masked) (masked) (masked)|" },
@@ -177,6 +178,7 @@ static void an_encoded_secret_is_masked_as_well(void **state)
 		{ "line one\\nline two $'line one\\nline two' line%20one%0Aline%20two", "5 (masked) $'(masked)' (masked)|" },
 		{ "short\\'7 short%277 c2hvcnQnNw==", "5 short\\'7 short%277 c2hvcnQnNw==|" },	/* less than 8 bytes */
 		{ "short'7", "5 (masked)|" },
+		{ "p4ss\\ud83d\\ude00word p4ss\\uD83D\\uDE00word", "5 (masked) (masked)|" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (size_t step = 1; step < 100; step += 33) {
