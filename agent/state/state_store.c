@@ -11,7 +11,9 @@
 #include "agent/state/database.h"
 #include "agent/util/clock.h"
 #include "agent/util/directory.h"
+#include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/file_lock.h"
 #include "agent/util/state_directory.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
@@ -205,6 +207,23 @@ static char *state_copy_text(const char *text)
 	return copy;
 }
 
+/* Sets the damaged file aside and opens an empty one, unless another process has done so: two children of an agent may
+ * find the damage at the same moment, and the second must not set the file of the first aside. */
+static bool state_open_replaced(struct state_store *s, struct arena *a, const char *path, const char *endpoint,
+                                const char *owner, const char **aside, struct err *err)
+{
+	CLEANUP(fd_close) int lock = -1;
+
+	if (!file_lock_take(arena_printf(a, "%s.lock", path), true, &lock, err))
+		return false;
+	if (state_open_file(s, path, endpoint, owner, err))
+		return true;
+	if (err->kind != ERR_DAMAGED)
+		return false;
+	database_close(take(s->db));
+	return state_set_aside(a, path, aside, err) && state_open_file(s, path, endpoint, owner, err);
+}
+
 /* Goes on with an empty state in the place of a damaged one; a plan with one in memory. */
 static bool state_replace_damaged(struct state_store *s, const char *path, const char *endpoint, const char *owner,
                                   struct err *err)
@@ -214,11 +233,12 @@ static bool state_replace_damaged(struct state_store *s, const char *path, const
 	const char *aside = NULL;
 
 	database_close(take(s->db));
-	if (s->use == STATE_WRITE && !state_set_aside(&a, path, &aside, err))
-		return false;
 	/* There is no file without a name: a plan reads an empty one. */
-	if (!state_open_file(s, s->use == STATE_WRITE ? path : "", endpoint, owner, err))
+	if (!(s->use == STATE_WRITE ? state_open_replaced(s, &a, path, endpoint, owner, &aside, err)
+	                            : state_open_file(s, "", endpoint, owner, err)))
 		return false;
+	if (s->use == STATE_WRITE && !aside)
+		return true;	/* state_check_complete() says why nothing is deleted */
 	s->damage = state_copy_text(arena_printf(&a, "the state is damaged (%.*s)%s%s; lost are the records of what was applied and "
 	                                         "the git revision that was applied last, so nothing is deleted this time",
 	                                         (int)strcspn(why.msg, ";"), why.msg, aside ? "; it is set aside as " : "",

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/state/state_store.h"
+#include "agent/util/file_lock.h"
 #include "reconcile/tree/json.h"
 
 #define ENDPOINT	"https://s/workflows/api/v1"
@@ -517,6 +518,52 @@ static void a_kill_between_setting_aside_and_a_new_file_is_no_way_to_delete(void
 	assert_true(may_delete(f, STATE_WRITE, "a"));
 }
 
+/* Whether a process waits for the lock on the file: the kernel lists it behind "->" with the number of the inode. */
+static bool is_waited_for(const char *path)
+{
+	FILE *locks = fopen("/proc/locks", "r");
+	char line[256], inode[32];
+	struct stat st;
+	bool found = false;
+
+	assert_non_null(locks);
+	assert_int_equal(stat(path, &st), 0);
+	snprintf(inode, sizeof inode, ":%llu ", (unsigned long long)st.st_ino);
+	while (!found && fgets(line, sizeof line, locks))
+		found = strstr(line, "->") && strstr(line, inode);
+	fclose(locks);
+	return found;
+}
+
+static void of_two_that_find_the_damage_one_sets_the_file_aside(void **state)
+{
+	struct fixture *f = *state;
+	const char *lock_path = arena_printf(&f->arena, "%s.lock", f->file);
+	struct err err;
+	int lock, status;
+
+	state_store_close(open_state(f, STATE_WRITE));
+	spoil(f, 0, 100);
+	if (!file_lock_take(lock_path, true, &lock, &err))
+		fail_msg("%s", err.msg);
+	pid_t second = fork();
+	if (second == 0) {
+		close(lock);	/* the lock lasts until each copy is closed */
+		_exit(may_delete(f, STATE_WRITE, "default"));
+	}
+	while (!is_waited_for(lock_path))
+		assert_int_equal(waitpid(second, &status, WNOHANG), 0);
+	/* What the first one does. */
+	assert_int_equal(rename(f->file, arena_printf(&f->arena, "%s.damaged-2026-01-01T00:00:00.000Z", f->file)), 0);
+	struct state_store *s = open_state(f, STATE_WRITE);
+	put(s, "a");
+	state_store_close(s);
+	close(lock);
+	assert_int_equal(waitpid(second, &status, 0), second);
+	assert_int_equal(status, 0);	/* it may not delete either */
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 1 -\n");
+}
+
 static void what_others_can_write_is_not_opened(void **state)
 {
 	struct fixture *f = *state;
@@ -831,6 +878,7 @@ int main(void)
 		WITH_FOLDER(after_a_damaged_file_each_owner_deletes_nothing_until_its_whole_sync),
 		WITH_FOLDER(a_kill_between_setting_aside_and_a_new_file_is_no_way_to_delete),
 		WITH_FOLDER(what_others_can_write_is_not_opened),
+		WITH_FOLDER(of_two_that_find_the_damage_one_sets_the_file_aside),
 		WITH_FOLDER(a_damaged_record_is_named),
 		WITH_FOLDER(what_was_put_survives_a_kill),
 		WITH_FOLDER(two_processes_begin_one_state_and_both_write),
