@@ -16,6 +16,7 @@ struct source_file {
 struct source_files {
 	struct source_file *items;
 	size_t count, room;
+	bool submodule;			/* a submodule's files were not read: what they declare is not known */
 };
 
 /* Appends all spec files below dir to out, sorted by the bytes of their names; all of it lives

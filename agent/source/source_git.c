@@ -112,7 +112,9 @@ static bool git_scan_follow(struct git_scan *w, const struct git_folder *f, cons
 static bool git_scan_submodule(struct git_scan *w, const char *path)
 {
 	diagnostics_warn(w->faults, (struct pos){ arena_printf(w->arena, "%s%s", w->prefix, path), 0, 0 },
-	           "a submodule: its files are not read");
+	                 "a submodule: its files are not read, so nothing is pruned; if it declares no workflow, name it in "
+	                 ".flowsyncignore");
+	w->files.submodule = true;
 	return true;
 }
 
@@ -217,6 +219,7 @@ static void git_scan_append(struct git_scan *w, struct source_files *out)
 		arena_grow(w->arena, out->items, out->count, out->room);
 		out->items[out->count++] = w->files.items[i];
 	}
+	out->submodule |= w->files.submodule;
 }
 
 bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,

@@ -9,7 +9,7 @@
 /* Appends the spec files below path (NULL or "": the top) of the commit to out, sorted by the bytes
  * of their names, which begin with path; all of it lives in a.  A link that leads out of path or in
  * a circle, what is too large, and the like is a fault that names it, and the others are still read; a
- * submodule is warned of.  False if the mirror itself cannot be read: *err says what is wrong with
+ * submodule is warned of, and sets out->submodule.  False if the mirror itself cannot be read: *err says what is wrong with
  * it. */
 bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
                      struct source_files *out, struct diagnostics *faults, struct err *err);

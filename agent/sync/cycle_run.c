@@ -219,7 +219,7 @@ static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool ap
 	const struct cycle_job *job = r->ctx->job;
 	struct cycle_options o = {
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
-		.prune = s->prune && !r->report.verdict.invalid, .no_adopt = !s->adopt, .mark = s->mark,
+		.prune = s->prune && !r->report.verdict.invalid && !r->source.files.submodule, .no_adopt = !s->adopt, .mark = s->mark,
 		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
 		.defer = job, .hold = job && job->source_error,
 		.limits = {

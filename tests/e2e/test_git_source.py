@@ -187,7 +187,20 @@ class TreeTest(GitCase):
         report = self.plan()
         self.assertEqual(self.names(report), ["a"])
         self.assertEqual([(w["file"], w["message"]) for w in report["warnings"]],
-                         [("sub", "a submodule: its files are not read")])
+                         [("sub", "a submodule: its files are not read, so nothing is pruned; if it declares no "
+                           "workflow, name it in .flowsyncignore")])
+
+    def test_a_folder_that_becomes_a_submodule_does_not_delete_what_it_declared(self):
+        self.commit({"a.yaml": spec("a"), "sub/b.yaml": spec("b")})
+        prune = ("--owner", "o", "--prune", "--max-delete-percent", "100")
+        self.sync(*prune)
+        (self.repo / "sub/b.yaml").unlink()
+        commit = self.commit()
+        self.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+        self.git("commit", "-q", "-m", "x")
+        self.assertEqual(self.sync(*prune)["summary"]["delete"], 0)
+        self.commit({".flowsyncignore": "sub\n"})
+        self.assertEqual(self.sync(*prune)["summary"]["delete"], 1)
 
     def test_a_fault_has_its_place_in_the_repository(self):
         self.commit({"wf/a.yaml": "name: a\nsetps: {}\n", "wf/big.yaml": "#" * ((1 << 20) + 1)})

@@ -122,7 +122,8 @@ static void a_submodule_is_warned_of_unless_it_is_left_out(void **state)
 	   "git update-index --add --cacheinfo 160000,$id,sub --cacheinfo 160000,$id,.dot --cacheinfo 160000,$id,left\n"
 	   "echo left > .flowsyncignore; git add .flowsyncignore a.yaml; git commit -qm x");
 	assert_string_equal(read_tree(&a, "modules", NULL),
-	                    "a.yaml=1\nwarning: sub: a submodule: its files are not read\n");
+	                    "a.yaml=1\nwarning: sub: a submodule: its files are not read, so nothing is pruned; if it "
+	                    "declares no workflow, name it in .flowsyncignore\n");
 }
 
 static void a_file_over_the_limit_is_a_fault(void **state)
