@@ -21,6 +21,7 @@ const struct command cmd_plan = {
 	.most = 1,
 	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT,
 	.stops = true,
+	.reads = true,
 	.run = cmd_plan_run,
 	.refused = cmd_plan_report_usage_error,
 };

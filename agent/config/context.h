@@ -26,6 +26,7 @@ struct command {
 	const struct command *const *commands;
 	bool as_state_owner;		/* root becomes the user that the state directory belongs to */
 	bool runs;			/* workflows are run in it, where the local service lives in it */
+	bool reads;			/* writes nothing to the service: a local service in it reads a copy of its database */
 	bool many;			/* is about all syncs of a configuration; others choose one */
 	/* Called before variables and configuration are read; NULL: nothing is to be done then. */
 	bool (*prepare)(struct context *ctx, struct err *err);

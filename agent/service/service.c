@@ -27,8 +27,9 @@ struct local_service {
 	struct http_server *server;
 	struct engine_options engine_options;
 	struct engine *engine;		/* NULL: this process does not execute workflows */
+	bool only_reads;
 	const char *url;
-	const char *database;		/* absolute, links resolved */
+	const char *database;		/* absolute, links resolved; NULL: a copy in memory */
 };
 
 static bool service_read_pem(struct arena *a, const char *path, const char **out, struct err *err)
@@ -106,6 +107,8 @@ static bool service_listen(struct local_service *s, const struct local_service_o
  * through a link has to find the same lock, or the file would have two engines. */
 static bool service_open_database(struct local_service *s, const char *path, struct err *err)
 {
+	if (s->only_reads)
+		return workflow_store_copy(path, STORE_TIMEOUT_MS, &s->store, err);
 	if (!workflow_store_open(path, STORE_TIMEOUT_MS, &s->store, err))
 		return false;
 	char *real = realpath(path, NULL);
@@ -141,14 +144,14 @@ static bool service_start_all(struct local_service *s, const struct local_servic
 		.wake = -1, .tls = o->tls_cert, .sets_cron_times = engine && engine->crons,
 		.log = engine && engine->crons ? engine->log : NULL,
 	};
-	if (!wakeup_open(s->database, &s->api.wake, err) || !service_start_engine(s, engine, err))
+	if ((s->database && !wakeup_open(s->database, &s->api.wake, err)) || !service_start_engine(s, engine, err))
 		return false;
 	http.handler = routes_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);
 }
 
 static bool service_start(const struct local_service_options *options, const struct engine_options *engine,
-                          struct local_service **out, struct err *err)
+                          bool only_reads, struct local_service **out, struct err *err)
 {
 	CLEANUP(local_service_stopp) struct local_service *s = calloc(1, sizeof *s);
 
@@ -156,6 +159,7 @@ static bool service_start(const struct local_service_options *options, const str
 		abort();
 	s->listener = LISTENER;
 	s->api.wake = -1;
+	s->only_reads = only_reads;
 	if (!service_start_all(s, options, engine, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 	*out = take(s);
@@ -175,7 +179,7 @@ bool local_service_start(struct context *ctx, const struct local_service_options
 	struct engine_options engine;
 
 	service_warn_of_exposed_secrets(ctx);
-	return engine_options_read(ctx, options->database, &engine, err) && service_start(options, &engine, out, err);
+	return engine_options_read(ctx, options->database, &engine, err) && service_start(options, &engine, false, out, err);
 }
 
 bool local_service_backup(const char *database, const char *to, struct err *err)
@@ -205,14 +209,16 @@ bool local_service_start_embedded(struct context *ctx, enum local_service_execut
 	/* Also without an engine: the interface shows when crons fire, in the zone that this chooses. */
 	if (!engine_options_read(ctx, options.database, &engine, err))
 		return false;
-	if (executes != LOCAL_SERVICE_EXECUTES_NOTHING)
+	bool engineless = executes == LOCAL_SERVICE_EXECUTES_NOTHING || executes == LOCAL_SERVICE_ONLY_READS;
+	if (!engineless)
 		service_warn_of_exposed_secrets(ctx);
 	if (executes == LOCAL_SERVICE_EXECUTES_REQUESTED) {
 		engine.crons = false;
 		engine.brief = true;
 	}
-	if (!state_directory_make(state_dir, err) ||
-	    !service_start(&options, executes == LOCAL_SERVICE_EXECUTES_NOTHING ? NULL : &engine, out, err))
+	bool only_reads = executes == LOCAL_SERVICE_ONLY_READS;
+	if (!(only_reads ? state_directory_check : state_directory_make)(state_dir, err) ||
+	    !service_start(&options, engineless ? NULL : &engine, only_reads, out, err))
 		return err_wrap(err, "the local service");
 	return true;
 }

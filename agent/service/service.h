@@ -28,6 +28,7 @@ struct local_service_options {
 /* What an embedded service executes. */
 enum local_service_executes {
 	LOCAL_SERVICE_EXECUTES_NOTHING,		/* it only answers requests */
+	LOCAL_SERVICE_ONLY_READS,		/* the same, from a copy of the database in memory: it writes no file */
 	LOCAL_SERVICE_EXECUTES_REQUESTED,	/* executions that a client starts; logs only what goes wrong */
 	LOCAL_SERVICE_EXECUTES_ALL,		/* also those that crons start, if the settings have crons on */
 };
@@ -41,7 +42,7 @@ enum local_service_executes {
 bool local_service_start(struct context *ctx, const struct local_service_options *options, struct local_service **out,
                          struct err *err);
 /* For the endpoint "local": on a free port of 127.0.0.1, with a random token, over local_service_database() of the
- * state directory, which is created if missing. */
+ * state directory, which is created if missing.  One that only reads creates neither, and works on a full disk. */
 bool local_service_start_embedded(struct context *ctx, enum local_service_executes executes,
                                   struct local_service **out, struct err *err);
 /* Lets requests in progress end, kills the steps that run (the next engine continues their executions), then frees

@@ -85,8 +85,10 @@ static bool connection_start_local_service(struct context *ctx, struct connectio
                                            struct err *err)
 {
 	/* No crons: this command ends soon. */
-	if (!local_service_start_embedded(ctx, ctx->command->runs ? LOCAL_SERVICE_EXECUTES_REQUESTED
-	                                                          : LOCAL_SERVICE_EXECUTES_NOTHING, &c->serve, err))
+	enum local_service_executes executes = ctx->command->runs ? LOCAL_SERVICE_EXECUTES_REQUESTED :
+	                                       ctx->command->reads ? LOCAL_SERVICE_ONLY_READS :
+	                                                             LOCAL_SERVICE_EXECUTES_NOTHING;
+	if (!local_service_start_embedded(ctx, executes, &c->serve, err))
 		return false;
 	*token = local_service_token(c->serve);
 	return connection_resolve_local_url(ctx, local_service_url(c->serve), c, err);

@@ -17,10 +17,24 @@ class EmbeddedTest(SyncCase):
         self.assertEqual([w["name"] for w in listed], ["a"])
 
     def test_its_files_are_for_nobody_else(self):
-        self.expect(0, "plan", self.write({"a.yaml": spec("a")}), endpoint="local")
+        self.sync(self.write({"a.yaml": spec("a")}), endpoint="local")
         self.assertEqual(stat.S_IMODE(self.state.stat().st_mode), 0o700)
         for file in self.state.iterdir():
-            self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600, file)
+            self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o700 if file.is_dir() else 0o600, file)
+
+    def test_a_plan_writes_nothing_and_needs_no_room(self):
+        specs = self.write({"a.yaml": spec("a")})
+        self.plan(specs, endpoint="local", code=2)
+        self.assertFalse(self.state.exists())
+        self.sync(specs, endpoint="local")
+        before = {file: file.stat().st_mtime_ns for file in self.state.rglob("*")}
+        # No file can grow, as on a full disk.
+        full = self.tmp / "full-disk"
+        full.write_text(f'#!/bin/sh\nulimit -f 0\nexec "{self.program}" "$@"\n')
+        full.chmod(0o700)
+        self.program = full
+        self.assertEqual(self.plan(specs, endpoint="local")["outcome"], "converged")
+        self.assertEqual({file: file.stat().st_mtime_ns for file in self.state.rglob("*")}, before)
 
     def test_each_state_directory_has_a_service_of_its_own(self):
         specs = self.write({"a.yaml": spec("a")})
@@ -35,8 +49,10 @@ class EmbeddedTest(SyncCase):
                          "flowsync: error: the local service keeps its workflows in the state directory: "
                          "give --state-dir, as HOME is not set\n")
         self.assertEqual(self.expect(1, "plan", "--state-dir", "specs/file", specs, endpoint="local").err,
-                         'flowsync: error: the local service: make the folder "specs/file": File exists; '
-                         '--state-dir names another state directory\n')
+                         'flowsync: error: the local service: open database "specs/file/local.db": Not a directory\n')
+        self.assertIn('flowsync: error: the local service: make the folder "specs/file": File exists; --state-dir names '
+                      'another state directory\n',
+                      self.expect(1, "sync", "--state-dir", "specs/file", specs, endpoint="local").err)
 
     def test_of_two_syncs_at_once_one_is_told_of_the_other_and_nothing_is_lost(self):
         folders = [self.write({f"{i}.yaml": spec(f"{name}{i}") for i in range(15)}, name) for name in ("a", "b")]

@@ -7,16 +7,28 @@
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
 
-bool workflow_store_open(const char *path, int patience_ms, struct store **out, struct err *err)
+static bool store_open_with(bool (*open)(const char *, const struct database_kind *, int, struct database **,
+                                         struct err *),
+                            const char *path, int patience_ms, struct store **out, struct err *err)
 {
 	CLEANUP(workflow_store_closep) struct store *s = calloc(1, sizeof *s);
 
 	if (!s)
 		abort();
-	if (!database_open(path, &store_kind, patience_ms, &s->db, err))
+	if (!open(path, &store_kind, patience_ms, &s->db, err))
 		return false;
 	*out = take(s);
 	return true;
+}
+
+bool workflow_store_open(const char *path, int patience_ms, struct store **out, struct err *err)
+{
+	return store_open_with(database_open, path, patience_ms, out, err);
+}
+
+bool workflow_store_copy(const char *path, int patience_ms, struct store **out, struct err *err)
+{
+	return store_open_with(database_copy, path, patience_ms, out, err);
 }
 
 bool workflow_store_backup(const char *path, int patience_ms, const char *to, struct err *err)
