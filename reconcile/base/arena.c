@@ -10,9 +10,23 @@
  * workflows, and a service with many executions in progress, have thousands of small arenas. */
 enum { FIRST_PAGE = 4 * 1024, PAGE = 64 * 1024 };
 
+/* What a reset keeps at most: one large pass must not cost memory for ever. */
+enum { KEPT_PAGES = 16 };
+
+/* With sanitizers a reset frees all memory, as only then a use of what was there is found. */
+#ifndef __has_feature
+#define __has_feature(feature)	0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { KEEPS_PAGES = false };
+#else
+enum { KEEPS_PAGES = true };
+#endif
+
 struct arena_page {
 	struct arena_page *older;
-	max_align_t data[];
+	char *used, *end;	/* used: behind the last byte given out, once a newer page exists; up to end there is room */
+	max_align_t data[];	/* zeros behind what was given out */
 };
 
 static void *xcalloc(size_t size)
@@ -32,6 +46,36 @@ static size_t size_of_next_page(const struct arena *a)
 	return room < PAGE ? room : PAGE;
 }
 
+/* A page of zeros with room for want bytes: a kept one, or a new one. */
+static struct arena_page *take_page(struct arena *a, size_t want)
+{
+	struct arena_page *page = a->kept;
+
+	if (page && (size_t)(page->end - (char *)page->data) >= want) {
+		a->kept = page->older;
+		a->kept_count--;
+		return page;
+	}
+	size_t room = size_of_next_page(a);
+	if (room < want)
+		room = want;
+	page = xcalloc(sizeof *page + room);
+	page->end = (char *)page->data + room;
+	return page;
+}
+
+static void add_page(struct arena *a, size_t want)
+{
+	struct arena_page *page = take_page(a, want);
+
+	if (a->pages)
+		a->pages->used = a->next;
+	page->older = a->pages;
+	a->pages = page;
+	a->next = (char *)page->data;
+	a->end = page->end;
+}
+
 void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 {
 	size_t want, gap = -(uintptr_t)a->next & (align - 1);
@@ -39,14 +83,7 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 	if (__builtin_mul_overflow(count, size, &want) || want > SIZE_MAX / 2)
 		abort();
 	if (!a->next || gap + want > (size_t)(a->end - a->next)) {
-		size_t room = size_of_next_page(a);
-		if (room < want)
-			room = want;
-		struct arena_page *page = xcalloc(sizeof *page + room);
-		page->older = a->pages;
-		a->pages = page;
-		a->next = (char *)page->data;
-		a->end = a->next + room;
+		add_page(a, want);
 		gap = 0;
 	}
 	void *p = a->next + gap;
@@ -92,21 +129,53 @@ void *arena_more(struct arena *a, void *items, size_t count, size_t *room, size_
 	return grown;
 }
 
-void arena_free(struct arena *a)
+static void free_pages(struct arena_page *page)
 {
-	for (struct arena_page *page = a->pages, *older; page; page = older) {
+	for (struct arena_page *older; page; page = older) {
 		older = page->older;
 		free(page);
 	}
+}
+
+void arena_free(struct arena *a)
+{
+	free_pages(a->pages);
+	free_pages(a->kept);
 	*a = (struct arena){ 0 };
+}
+
+void arena_reset(struct arena *a)
+{
+	struct arena now = { .kept = a->kept, .kept_count = a->kept_count };
+
+	if (a->pages)
+		a->pages->used = a->next;
+	for (struct arena_page *page = a->pages, *older; page; page = older) {
+		older = page->older;
+		size_t used = (size_t)(page->used - (char *)page->data);
+		if (!KEEPS_PAGES || now.kept_count == KEPT_PAGES || page->end - (char *)page->data > PAGE) {
+			free(page);
+			continue;
+		}
+		memset(page->data, 0, used);
+		page->older = now.kept;
+		now.kept = page;
+		now.kept_count++;
+	}
+	*a = now;
 }
 
 void arena_join(struct arena *a, struct arena *from)
 {
 	struct arena_page **end = &a->pages;
 
+	free_pages(from->kept);
+	if (from->pages)
+		from->pages->used = from->next;
 	if (!a->pages) {
-		*a = *from;
+		a->pages = from->pages;
+		a->next = from->next;
+		a->end = from->end;
 	} else {
 		while (*end)
 			end = &(*end)->older;

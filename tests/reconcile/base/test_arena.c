@@ -89,6 +89,57 @@ static void it_can_be_used_again_after_it_was_freed(void **state)
 	assert_string_equal(arena_strdup(&a, "def"), "def");
 }
 
+static void a_reset_leaves_zeros_to_be_used_again(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	for (size_t pass = 0; pass < 3; pass++) {
+		size_t kept = a.kept_count;
+		for (size_t size = 1; size < 200 * 1024; size = size * 3 + pass) {
+			char *bytes = arena_new(&a, char, size);
+			for (size_t i = 0; i < size; i++)
+				assert_int_equal(bytes[i], 0);
+			memset(bytes, 'x', size);
+		}
+		assert_true(a.kept_count <= kept);
+		arena_reset(&a);
+		assert_null(a.pages);
+	}
+}
+
+/* With sanitizers nothing is kept, so that a use after a reset is found. */
+static void a_reset_keeps_pages_but_not_many(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char *first = arena_new(&a, char, 1);
+	size_t kept = 0;
+
+	arena_reset(&a);
+	if (a.kept_count)
+		assert_ptr_equal(arena_new(&a, char, 1), first);
+	for (size_t i = 0; i < 1000; i++)
+		arena_new(&a, char, 10000);
+	arena_new(&a, char, 1 << 20);
+	arena_reset(&a);
+	for (kept = 0; a.kept; kept++)
+		arena_new(&a, char, 4096 - 1);
+	assert_true(kept <= 16 * 16);
+	assert_int_equal(a.kept_count, 0);
+}
+
+static void what_is_joined_ends_with_a_reset(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 }, b = { 0 };
+
+	memset(arena_new(&a, char, 100), 'a', 100);
+	memset(arena_new(&b, char, 100), 'b', 100);
+	arena_join(&a, &b);
+	memset(arena_new(&a, char, 100), 'a', 100);
+	arena_reset(&a);
+	for (size_t i = 0; i < 100; i++)
+		assert_string_equal(arena_new(&a, char, 100), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +150,9 @@ int main(void)
 		cmocka_unit_test(texts_are_copied),
 		cmocka_unit_test(a_growing_array_keeps_what_it_has),
 		cmocka_unit_test(it_can_be_used_again_after_it_was_freed),
+		cmocka_unit_test(a_reset_leaves_zeros_to_be_used_again),
+		cmocka_unit_test(a_reset_keeps_pages_but_not_many),
+		cmocka_unit_test(what_is_joined_ends_with_a_reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
