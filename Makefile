@@ -5,7 +5,9 @@
 ## make test               runs all tests: sh tests/run.sh   (SAN=1: unit and end-to-end tests with sanitizers only)
 ## make fuzz               all fuzz targets, SECONDS=60 each; make fuzz-NAME runs one
 ## make soak               1,000 cycles of the agent, twice: does anything grow? (half an hour)
-## make bench             figures of the local service, each beside a limit of this machine (1 to 2 minutes)
+## make bench              figures, each beside a limit of this machine (10 minutes); SECTIONS="first plan" SIZES=1000
+## make bench-full         the same with 50,000 workflows, and how the figures grow
+## make bench-local        executions and files of the local service, each beside a limit (1 to 2 minutes)
 ## make kill               200 runs of random workflows, while the service is killed all the time (some minutes)
 ## make demo               a tour of a minute: sh examples/demo.sh
 ## make compile_commands.json  writes build/compile_commands.json, for clangd and clang-tidy
@@ -49,6 +51,7 @@ UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reconcile/*/test_*.c))
 TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
 link    = $(CC) $(CFLAGS) $(san) $(LDFLAGS)
 
@@ -84,7 +87,14 @@ $(UNIT_AGENT): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/libagent.a $(BUILD)/libreconcil
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/run_corpus.o $(BUILD)/libreconcile.a
 	$(Q)$(link) -o $@ $^ $(CORE_LIBS)
 
-programs: $(UNIT) $(UNIT_AGENT) $(FUZZ)
+# What flowsync is measured with stands alone: it links nothing of flowsync.
+$(BUILD)/tests/bench/service: libs := -ljson-c
+$(BUILD)/tests/bench/peer:    libs := -lcurl -lyaml -ljson-c -lsqlite3
+$(BUILD)/tests/bench/fixed:   libs := -lmicrohttpd
+$(BENCH): $(BUILD)/%: $(BUILD)/%.o
+	$(Q)$(link) -o $@ $^ $(libs)
+
+programs: $(UNIT) $(UNIT_AGENT) $(FUZZ) $(BENCH)
 list:; @printf '%s\n' $(UNIT) $(UNIT_AGENT)
 # With T only those that have it in their path are built and run.
 wanted := $(strip $(foreach p,$(UNIT) $(UNIT_AGENT) $(FUZZ),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
@@ -122,8 +132,12 @@ $(BUILD)/tests/%.warned: tests/%.c
 	@touch $@
 test:; @sh tests/run.sh $(if $(SAN),san)
 demo:; @sh examples/demo.sh
-# stdout is for the table.
-bench:; @$(MAKE) --no-print-directory all >&2 && python3 -B tests/bench.py
+# stdout is for the table.  Both take SECTIONS="first plan" and SIZES=1000.
+bench bench-full:
+	@sh tests/setup.sh bench
+	@$(MAKE) --no-print-directory all $(BENCH) >&2
+	@python3 -B tests/bench $(if $(filter bench-full,$@),--full) $(if $(SIZES),--sizes $(SIZES)) $(SECTIONS)
+bench-local: all; @python3 -B tests/bench/local_service.py
 soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
 roots:; @RELEASES='$(RELEASES)' COMMANDS='$(COMMANDS)' sh tests/roots.sh
 kill: all; @python3 -B tests/kill.py
@@ -153,6 +167,6 @@ uninstall:
 		/reconcile/docs /reconcile ''; do rmdir $(doc)$$d 2>/dev/null || :; done
 help:; @sed -n 's/^## //p' Makefile
 clean:; rm -rf build
-.PHONY: all programs unit check lint list version compile_commands.json always test demo bench soak kill fuzz install uninstall help clean roots
+.PHONY: all programs unit check lint list version compile_commands.json always test demo bench bench-full bench-local soak kill fuzz install uninstall help clean roots
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 # Installs what is missing of the packages that flowsync needs, and does nothing if nothing is.
 #   sh tests/setup.sh build    to build and use it
 #   sh tests/setup.sh test     to run all tests too
+#   sh tests/setup.sh bench    to measure it: make bench
 # The lists below are the only ones: README, demo and tests come here.
 set -eu
 LC_ALL=C
@@ -15,6 +16,7 @@ for_build='gcc make libc6-dev libyaml-dev libjson-c-dev libcurl4-openssl-dev|lib
 # Of the web server just the program: nothing is to be started for a machine that tests.
 for_tests='clang clang-tidy libclang-rt-dev shellcheck libcmocka-dev git python3 openssl valgrind systemd sqlite3
            apache2-bin openssh-client openssh-server tzdata exim4-daemon-light|exim4-daemon-heavy'
+for_bench='git python3 python3-requests python3-yaml'
 # Those that bring a service along that the machine would run, and what runs it.
 serving='openssh-server:ssh exim4-daemon-light:exim4 exim4-daemon-light:exim4-base.timer'
 
@@ -28,7 +30,8 @@ case ${1-} in
 build) packages=$for_build headers=$build_headers commands=$build_commands ;;
 test)  packages="$for_build $for_tests" headers="$build_headers $test_headers"
        commands="$build_commands $test_commands" ;;
-*)     echo "usage: sh tests/setup.sh build|test" >&2; exit 64 ;;
+bench) packages="$for_build $for_bench" headers=$build_headers commands="$build_commands git python3" ;;
+*)     echo "usage: sh tests/setup.sh build|test|bench" >&2; exit 64 ;;
 esac
 
 is_installed() {

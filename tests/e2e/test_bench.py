@@ -1,4 +1,4 @@
-"""The figures, with small numbers; by hand and with large ones: make bench."""
+"""The figures, with small numbers; by hand and with large ones: make bench-local."""
 import io
 import contextlib
 import os
@@ -8,22 +8,22 @@ from unittest import mock
 
 import flowsync
 
-sys.path.insert(0, str(flowsync.ROOT / "tests"))
-import bench    # noqa: E402
+sys.path.insert(0, str(flowsync.ROOT / "tests" / "bench"))
+import local_service    # noqa: E402
 
 LITTLE = {"ROUNDS": 1, "RUNS": 48, "STEPS": 5, "LATENCIES": 5, "WORKFLOWS": 400, "FINISHED": 2000, "IDLE_S": 1}
 
 
-class BenchTest(bench.Bench):
+class BenchTest(local_service.Bench):
     def setUp(self):
         super().setUp()
         for name, value in LITTLE.items():
-            self.enterContext(mock.patch.object(bench, name, value))
+            self.enterContext(mock.patch.object(local_service, name, value))
 
     def figures(self, section):
         """Name and unit to the figure; none is nothing, and each stands beside something."""
         found = {}
-        for name, value, unit, peer, beside, ratio in bench.SECTIONS[section](self):
+        for name, value, unit, peer, beside, ratio in local_service.SECTIONS[section](self):
             self.assertTrue(unit and peer)
             if section != "idle":
                 self.assertGreater(min(value, beside, ratio), 0, (name, value, beside))
@@ -46,8 +46,8 @@ class BenchTest(bench.Bench):
 
     def test_the_table_has_a_line_for_each_figure(self):
         out = io.StringIO()
-        with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", ["bench.py", "steps"]):
-            bench.main()
+        with contextlib.redirect_stdout(out), mock.patch.object(sys, "argv", ["local_service.py", "steps"]):
+            local_service.main()
         lines = out.getvalue().splitlines()
         self.assertEqual([line.split()[-1] for line in lines[:1]], ["ratio"])
         self.assertEqual(len(lines), 3)

@@ -1,6 +1,6 @@
 """Figures of the local service, each beside a limit or a peer that was measured in the same run.
 
-    python3 -B tests/bench.py [runs] [steps] [store] [idle]    # make bench does all, in a minute or two
+    python3 -B tests/bench/local_service.py [runs] [steps] [store] [idle]    # make bench-local does all, in two minutes
 
 Prints a table and nothing else.  Machines differ and are never alone: what counts is the ratio, of a figure to
 what stands beside it.  What is measured several times, in turns with its peer, is told at its best: that is least of
@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 from flowsync import BASE, Service, ServiceCase     # noqa: E402
 
 ROUNDS = 5
