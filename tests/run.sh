@@ -161,6 +161,10 @@ stage_e2e() {
 	e2e gcc build/flowsync release
 }
 
+stage_cost() {
+	check "instructions and requests for each workflow" python3 -B tests/bench/guard.py
+}
+
 stage_san_build() {
 	build sanitizers SAN=1 CC=gcc
 }
@@ -181,7 +185,7 @@ stage_fuzz() {
 # What has to be there before a stage.
 needs() {
 	case $1 in
-	rules|unit|valgrind|install|e2e|lint) echo gcc ;;
+	rules|unit|valgrind|install|e2e|lint|cost) echo gcc ;;
 	san_unit|san_e2e) echo san_build ;;
 	esac
 }
@@ -224,7 +228,7 @@ $(printf '%-10s not run, as %s failed' "$1" "$needed")"
 $(printf '%-10s %7d %7d %8d %8d' "$@")"
 }
 
-all='scripts gcc rules unit install lint e2e valgrind san_build san_unit san_e2e fuzz'
+all='scripts gcc rules unit install lint e2e cost valgrind san_build san_unit san_e2e fuzz'
 stages=
 for word in "$@"; do
 	[ "$word" != san ] || word='san_build san_unit san_e2e'

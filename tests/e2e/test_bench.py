@@ -9,6 +9,7 @@ from unittest import mock
 import flowsync
 
 sys.path.insert(0, str(flowsync.ROOT / "tests" / "bench"))
+import guard            # noqa: E402
 import local_service    # noqa: E402
 
 LITTLE = {"ROUNDS": 1, "RUNS": 48, "STEPS": 5, "LATENCIES": 5, "WORKFLOWS": 400, "FINISHED": 2000, "IDLE_S": 1}
@@ -51,6 +52,26 @@ class BenchTest(local_service.Bench):
         lines = out.getvalue().splitlines()
         self.assertEqual([line.split()[-1] for line in lines[:1]], ["ratio"])
         self.assertEqual(len(lines), 3)
+
+
+class GuardTest(unittest.TestCase):
+    COMMITTED = {"plan": {"instructions": {"here": 1_000_000}, "requests": {"list": 1, "describe": 30}}}
+
+    def rose(self, instructions, key="here", **requests):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return guard.compare({"plan": {"instructions": instructions, "requests": requests}}, self.COMMITTED, key)
+
+    def test_what_stays_within_15_percent_passes(self):
+        self.assertEqual(self.rose(1_140_000, list=1, describe=33), [])
+        self.assertEqual(self.rose(500_000, list=1), [])
+
+    def test_more_instructions_fail(self):
+        self.assertEqual(self.rose(1_200_000, list=1, describe=30),
+                         ["plan: 1,200,000 instructions for each workflow, 20% more than 1,000,000"])
+
+    def test_more_requests_fail_whatever_the_compiler(self):
+        self.assertEqual(self.rose(9_000_000, "elsewhere", list=1, describe=60),
+                         ["plan: 61 requests for 30 workflows, committed are 31: {'list': 1, 'describe': 30}"])
 
 
 if __name__ == "__main__":
