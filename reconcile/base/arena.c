@@ -167,7 +167,7 @@ void arena_reset(struct arena *a)
 
 void arena_join(struct arena *a, struct arena *from)
 {
-	struct arena_page **end = &a->pages;
+	struct arena_page *last = from->pages;
 
 	free_pages(from->kept);
 	if (from->pages)
@@ -176,10 +176,12 @@ void arena_join(struct arena *a, struct arena *from)
 		a->pages = from->pages;
 		a->next = from->next;
 		a->end = from->end;
-	} else {
-		while (*end)
-			end = &(*end)->older;
-		*end = from->pages;
+	} else if (last) {
+		/* Behind the newest page: a may have many, and goes on in its newest. */
+		while (last->older)
+			last = last->older;
+		last->older = a->pages->older;
+		a->pages->older = from->pages;
 	}
 	*from = (struct arena){ 0 };
 }

@@ -348,8 +348,10 @@ bool cycle_advance(struct cycle *c)
 
 void cycle_done(struct cycle *c)
 {
-	for (size_t i = 0; i < c->count; i++)
+	for (size_t i = 0; i < c->count; i++) {
 		arena_free(&c->tasks[i].arena);
+		arena_free(&c->tasks[i].planned);
+	}
 	arena_free(&c->list.page);
 	arena_free(&c->again.page);
 	arena_free(&c->again_arena);

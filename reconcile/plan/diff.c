@@ -593,9 +593,9 @@ void diff_add(struct arena *a, struct diff *diff, const struct change *change)
 struct diff diff_copy(struct arena *a, const struct diff *diff)
 {
 	struct diff out = {
-		.items = arena_new(a, struct change, diff->count + 1), .count = diff->count,
+		.items = diff->count ? arena_new(a, struct change, diff->count) : NULL, .count = diff->count,
 		.removes = diff->removes,
-		.unseen = arena_new(a, const char *, diff->unseen_count + 1),
+		.unseen = diff->unseen_count ? arena_new(a, const char *, diff->unseen_count) : NULL,
 		.unseen_count = diff->unseen_count,
 	};
 	for (size_t i = 0; i < diff->count; i++) {

@@ -252,6 +252,7 @@ static void match_task(struct matching *m, struct workflow_task *w)
 		workflow_task_observe(w);
 	} else {
 		task_plan_create(w);
+		workflow_task_end_plan(w);
 	}
 }
 

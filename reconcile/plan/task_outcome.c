@@ -233,8 +233,8 @@ void task_outcome_settled(struct workflow_task *t)
 	struct plan_step *s = t->step;
 	struct cycle *c = t->cycle;
 
-	s->settled = diff_copy(c->arena, &t->parts.settled);
-	s->refused = diff_copy(c->arena, &t->parts.refused);
+	s->settled = diff_copy(&t->planned, &t->parts.settled);
+	s->refused = diff_copy(&t->planned, &t->parts.refused);
 	s->result = s->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
 	if (t->was_draft && !task_plan_has_status(t->call.answer, "Draft"))
 		diagnostics_warn(c->faults, s->at, "workflow \"%s\": it was a draft, and the service published it with the update",

@@ -153,19 +153,27 @@ static bool sends_masked(struct workflow_task *t, const struct node *described)
 static void split_difference(struct workflow_task *t, const struct diff *diff, const struct owner_tags *m)
 {
 	struct plan_step *s = t->step;
-	struct arena *a = t->cycle->arena;
 	struct settlement parts;
 
 	settled_split(&t->arena, diff, task_record_habits(t), t->known.record ? m->settled : NULL, &parts);
 	parts.open.unseen = diff->unseen;
 	parts.open.unseen_count = diff->unseen_count;
-	s->diff = diff_copy(a, &parts.open);
-	s->settled = diff_copy(a, &parts.settled);
-	s->refused = diff_copy(a, &parts.refused);
+	s->diff = diff_copy(&t->planned, &parts.open);
+	s->settled = diff_copy(&t->planned, &parts.settled);
+	s->refused = diff_copy(&t->planned, &parts.refused);
 	t->removals = &s->diff;
 	t->parts = (struct settlement){ .settled = s->settled, .refused = s->refused };
 	t->known.retained = task_plan_retained(t, &s->settled);
 	t->known.settled_tag = t->known.settled = likely_settled_tag(t, m, &parts);
+}
+
+/* The task keeps the name beyond the attempt. */
+static void note_old_name(struct workflow_task *t, const char *name)
+{
+	if (strcmp(name, t->step->name) == 0)
+		t->old_name = NULL;
+	else if (!t->old_name || strcmp(name, t->old_name) != 0)
+		t->old_name = arena_strdup(t->cycle->arena, name);
 }
 
 enum task_plan task_plan_update(struct workflow_task *t)
@@ -176,7 +184,8 @@ enum task_plan task_plan_update(struct workflow_task *t)
 	bool paused = task_plan_has_status(described, "Paused");
 	struct diff diff;
 
-	t->old_name = strcmp(name, t->step->name) != 0 ? arena_strdup(t->cycle->arena, name) : NULL;
+	workflow_task_plan_anew(t);
+	note_old_name(t, name);
 	t->marked = owner_tags_owned(&t->arena, &m, t->cycle->options.owner, name);
 	t->known.record = task_record_body(t, &m);
 	t->known.observed = task_plan_compare(t, t->known.record, &diff);
@@ -193,7 +202,7 @@ enum task_plan task_plan_update(struct workflow_task *t)
 
 static void plan_addition(struct workflow_task *t, const char *path, const struct field *f, const struct entry *e)
 {
-	struct arena *a = t->cycle->arena;
+	struct arena *a = &t->planned;
 	struct diff *diff = &t->step->diff;
 
 	arena_grow(a, diff->items, diff->count, diff->room);
@@ -207,7 +216,6 @@ static void plan_additions(struct workflow_task *t)
 {
 	const struct node *body = t->spec->body;
 
-	t->step->diff = t->step->settled = t->step->refused = (struct diff){ 0 };
 	for (size_t i = 0; i < body->count; i++) {
 		const struct entry *e = &body->entries[i];
 		const struct field *f = field_child(&workflow_field, e->key, ALL_KINDS);
@@ -215,7 +223,7 @@ static void plan_additions(struct workflow_task *t)
 			plan_addition(t, "", f, e);
 		/* Each step is an addition of its own, so that the report stays readable. */
 		for (size_t j = 0; f->type == FIELD_MAP && j < e->value->count; j++)
-			plan_addition(t, pointer_add(t->cycle->arena, "", e->key), f->fields, &e->value->entries[j]);
+			plan_addition(t, pointer_add(&t->planned, "", e->key), f->fields, &e->value->entries[j]);
 	}
 }
 
@@ -223,6 +231,7 @@ void task_plan_create(struct workflow_task *t)
 {
 	struct plan_step *s = t->step;
 
+	workflow_task_plan_anew(t);
 	plan_additions(t);
 	memset(&t->known, 0, sizeof t->known);
 	t->removals = NULL;

@@ -93,6 +93,15 @@ static void describe_when_shown(struct workflow_task *t)
 	task_request_description(t, operation_pause(t->absences++, TASK_APPEARS_MS));
 }
 
+/* What was read and made for the last attempt is not needed any more: a workflow that runs for long is tried often. */
+static void begin_attempt(struct workflow_task *t)
+{
+	arena_free(&t->arena);
+	memset(&t->known, 0, sizeof t->known);
+	memset(&t->parts, 0, sizeof t->parts);
+	t->removals = NULL;
+}
+
 /* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6.4).  The workflow is described
  * again each time, as it may be another one by then. */
 static void retry_when_idle(struct workflow_task *t)
@@ -101,6 +110,7 @@ static void retry_when_idle(struct workflow_task *t)
 
 	t->tries++;
 	t->step->http_status = t->op->status;
+	begin_attempt(t);
 	task_request_description(t, wait < BUSY_MOST_MS ? wait : BUSY_MOST_MS);
 }
 
@@ -314,10 +324,24 @@ static enum task_next start_request(struct workflow_task *t, struct request *nex
 	return ask;
 }
 
+void workflow_task_plan_anew(struct workflow_task *t)
+{
+	struct plan_step *s = t->step;
+
+	arena_free(&t->planned);
+	s->diff = s->settled = s->refused = (struct diff){ 0 };
+}
+
+void workflow_task_end_plan(struct workflow_task *t)
+{
+	arena_join(t->cycle->arena, &t->planned);
+}
+
 static enum task_next end_task(struct workflow_task *t, bool observed)
 {
 	t->step->duration_ms = observed ? 0 : t->cycle->dispatch->now - t->begun;
 	t->cycle->finished++;
+	workflow_task_end_plan(t);
 	arena_free(&t->arena);
 	return TASK_DONE;
 }

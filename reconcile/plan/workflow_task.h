@@ -82,7 +82,8 @@ struct workflow_task {
 	} duplicates;
 
 	/* From here on: zero when the task is handed to the dispatcher. */
-	struct arena arena;		/* of the requests and answers in hand; freed when the task ends */
+	struct arena arena;		/* of the requests and answers of this attempt; freed when the task ends */
+	struct arena planned;		/* of what the step says of the last plan; the cycle's when the task ends */
 	enum task_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	int64_t wait_ms;		/* before the next request is sent */
@@ -113,6 +114,10 @@ void workflow_task_apply(struct workflow_task *task);
 /* Another run created the workflow as well, with the ids in task->duplicates: the lowest id stays. strangers: not all of them
  * are ours. */
 void workflow_task_resolve_duplicates(struct workflow_task *task, bool strangers);
+/* Forgets all that an earlier plan of the step says, for a new one. */
+void workflow_task_plan_anew(struct workflow_task *task);
+/* Hands what the plan says to the cycle; for a plan that is made without a request. */
+void workflow_task_end_plan(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
 

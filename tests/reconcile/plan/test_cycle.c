@@ -1,6 +1,7 @@
 #include "tests/test.h"
 #include "reconcile/plan/cycle.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "tests/run.h"
@@ -269,6 +270,68 @@ static void a_workflow_that_runs_until_the_end_is_deferred(void **state)
 	                    "the service answered 409 (conflict): not now\nw2 patch applied\n");
 	assert_in_range(r.f.now, 600000, 601000);
 	assert_exit(&r, 4);
+}
+
+static size_t heap_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* Runs the tasks of one phase, one request at a time.  At the `at`th request of the operation *in_use is the memory that
+ * the core has, which is all but what the fake service has taken. */
+static void run_and_weigh(struct run *r, struct dispatch *d, enum operation operation, unsigned at, size_t *in_use)
+{
+	struct request request;
+	size_t fake = 0;
+
+	while (!dispatch_idle(d)) {
+		struct task *task = dispatch_next(d, r->f.now, &request);
+		struct answer answer = { 0 };
+		if (!task) {
+			r->f.now = dispatch_idle(d) ? r->f.now : dispatch_wake(d);
+			continue;
+		}
+		size_t before = heap_in_use();
+		if (request.operation == operation && --at == 0)
+			*in_use = before - fake;
+		fake_answer(&r->f, &request, &answer);
+		fake += heap_in_use() - before;
+		dispatch_answer(d, task, &answer, ++r->f.now);
+	}
+}
+
+/* A workflow can be busy for hours. */
+static void the_attempts_at_a_workflow_that_runs_take_no_more_memory(void **state)
+{
+	static const enum operation operations[] = { OP_UPDATE, OP_DELETE };
+	size_t few = 0, many_more = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(operations) * 2; i++) {
+		enum operation operation = operations[i / 2];
+		CLEANUP(run_done) struct run r = { 0 };
+		const struct specs before = tree_specs(&r.a, HELLO("a", "6"));
+		const struct specs specs = tree_specs(&r.a, operation == OP_UPDATE ? HELLO("a", "7") : HELLO("b", "7"));
+		struct cycle_options options = { .apply = true, .owner = "o", .prune = true };
+		struct report report = { .mode = "sync", .faults = &r.faults };
+		struct dispatch d;
+		struct cycle c;
+
+		run_cycle(&r, &before, &options);
+		r.f.faults[0] = (struct fake_fault){ .operation = operation, .times = 999, .status = 409 };
+		dispatch_init(&d, 1, r.f.now + 3 * 3600 * 1000, 1);
+		cycle_begin(&c, &r.a, &d, &specs, &options, &report, &r.faults);
+		do
+			run_and_weigh(&r, &d, operation, i % 2 ? 300 : 30, i % 2 ? &many_more : &few);
+		while (cycle_advance(&c));
+		cycle_done(&c);
+		assert_int_equal(exit_status_code(&report.verdict), 4);
+		assert_in_range(report.steps[report.step_count - 1].attempts, 300, 400);
+		/* The counts of the sanitizers' allocator are zero. */
+		if (i % 2)
+			assert_in_range(many_more, 0, few + 64 * 1024);
+	}
 }
 
 /* The agent comes back to it. */
@@ -848,6 +911,7 @@ int main(void)
 		cmocka_unit_test(another_failure_between_breaks_the_row_of_the_forbidden),
 		cmocka_unit_test(a_workflow_that_runs_is_waited_for),
 		cmocka_unit_test(a_workflow_that_runs_until_the_end_is_deferred),
+		cmocka_unit_test(the_attempts_at_a_workflow_that_runs_take_no_more_memory),
 		cmocka_unit_test(with_defer_a_workflow_that_runs_is_not_waited_for),
 		cmocka_unit_test(a_hurry_waits_for_no_workflow_that_runs_and_begins_all_others),
 		cmocka_unit_test(what_is_held_back_is_neither_made_nor_deleted),
