@@ -524,20 +524,19 @@ void fake_run(struct fake *f, struct dispatch *d)
 
 	f->dispatch = d;
 	while (!dispatch_idle(d)) {
-		struct flight *next = &flights[last % IN_FLIGHT];
-		next->task = dispatch_next(d, f->now, &next->request);
-		if (next->task) {
-			last++;
+		for (struct task *task = dispatch_round(d, f->now); task; task = task->next) {
+			flights[last++ % IN_FLIGHT] = (struct flight){ task, task->request };
+			assert_int_equal(f->memory.changes, 0);		/* all is on disk */
 			if (++f->requests == f->stop_after)
 				dispatch_stop(d);
 			if (f->requests == f->hurry_after)
 				dispatch_hurry(d);
 			if (last - first > f->most_running)
 				f->most_running = (unsigned)(last - first);
-			continue;
 		}
 		if (first < last) {
-			land(f, d, &flights[first++ % IN_FLIGHT]);
+			for (unsigned n = f->at_once ? f->at_once : 1; n > 0 && first < last; n--)
+				land(f, d, &flights[first++ % IN_FLIGHT]);
 			continue;
 		}
 		if (dispatch_idle(d))
@@ -556,74 +555,107 @@ static int by_name(const void *a, const void *b)
 }
 
 /* digest NULL: all of that name. */
-static void drop_intents(struct fake_memory *m, const char *name, const char *digest)
+static bool remove_intents(struct fake_memory *m, const char *name, const char *digest)
 {
-	size_t kept = 0;
+	struct applied_records *r = &m->round;
+	size_t kept = 0, before = r->intent_count;
 
-	for (size_t i = 0; i < m->records.intent_count; i++) {
-		const struct applied_intent *intent = &m->records.intents[i];
+	for (size_t i = 0; i < before; i++) {
+		const struct applied_intent *intent = &r->intents[i];
 		if (strcmp(intent->name, name) != 0 || (digest && strcmp(intent->digest, digest) != 0))
-			m->records.intents[kept++] = *intent;
+			r->intents[kept++] = *intent;
 	}
-	m->records.intent_count = kept;
+	r->intent_count = kept;
+	return kept < before;
 }
 
 static void withdraw(void *context, const struct applied_intent *intent)
 {
 	struct fake_memory *m = context;
 
-	if (!m->dead)
-		drop_intents(m, intent->name, intent->digest);
+	m->changes++;
+	remove_intents(m, intent->name, intent->digest);
+}
+
+static void drop_intents(void *context, const char *name)
+{
+	struct fake_memory *m = context;
+
+	m->drops += remove_intents(m, name, NULL);
 }
 
 static void intend(void *context, const struct applied_intent *intent)
 {
 	struct fake_memory *m = context;
 	struct arena *a = &m->arena;
+	struct applied_records *r = &m->round;
 	const struct applied_intent copy = {
 		.name = arena_strdup(a, intent->name), .digest = arena_strdup(a, intent->digest),
 		.body = node_copy(a, intent->body), .creates = intent->creates, .at = intent->at,
 	};
 
-	if (m->dead)
-		return;
-	drop_intents(m, copy.name, copy.digest);
-	arena_grow(a, m->records.intents, m->records.intent_count, m->records.intent_room);
-	m->records.intents[m->records.intent_count++] = copy;
+	m->changes++;
+	remove_intents(m, copy.name, copy.digest);
+	arena_grow(a, r->intents, r->intent_count, r->intent_room);
+	r->intents[r->intent_count++] = copy;
 }
 
 static void forget(void *context, const char *name, bool over)
 {
 	struct fake_memory *m = context;
+	struct applied_records *r = &m->round;
 	size_t kept = 0;
 
-	if (m->dead)
-		return;
+	m->changes++;
 	if (over)
-		drop_intents(m, name, NULL);
-	for (size_t i = 0; i < m->records.count; i++)
-		if (strcmp(m->records.items[i].name, name) != 0)
-			m->records.items[kept++] = m->records.items[i];
-	m->records.count = kept;
+		remove_intents(m, name, NULL);
+	for (size_t i = 0; i < r->count; i++)
+		if (strcmp(r->items[i].name, name) != 0)
+			r->items[kept++] = r->items[i];
+	r->count = kept;
 }
 
 static void keep(void *context, const struct applied_record *record, bool over)
 {
 	struct fake_memory *m = context;
 	struct arena *a = &m->arena;
+	struct applied_records *r = &m->round;
 
-	if (m->dead)
-		return;
 	forget(m, record->name, over);
-	arena_grow(a, m->records.items, m->records.count, m->records.room);
-	m->records.items[m->records.count++] = (struct applied_record){
+	arena_grow(a, r->items, r->count, r->room);
+	r->items[r->count++] = (struct applied_record){
 		.name = arena_strdup(a, record->name), .id = record->id,
 		.digest = arena_strdup(a, record->digest),
 		.body = record->body ? node_copy(a, record->body) : NULL,
 		.settled = record->settled ? node_copy(a, record->settled) : NULL,
 		.paused = record->paused,
 	};
-	qsort(m->records.items, m->records.count, sizeof *m->records.items, by_name);
+	qsort(r->items, r->count, sizeof *r->items, by_name);
+}
+
+static void copy_records(struct arena *a, const struct applied_records *from, struct applied_records *to)
+{
+	*to = (struct applied_records){
+		.items = arena_new(a, struct applied_record, from->count + 1), .count = from->count, .room = from->count + 1,
+		.intents = arena_new(a, struct applied_intent, from->intent_count + 1), .intent_count = from->intent_count,
+		.intent_room = from->intent_count + 1,
+	};
+	if (from->count)
+		memcpy(to->items, from->items, from->count * sizeof *to->items);
+	if (from->intent_count)
+		memcpy(to->intents, from->intents, from->intent_count * sizeof *to->intents);
+}
+
+static void commit(void *context, bool last)
+{
+	struct fake_memory *m = context;
+
+	if (!m->changes && !(last && m->drops))
+		return;
+	m->commits++;
+	m->changes = m->drops = 0;
+	if (!m->dead)
+		copy_records(&m->arena, &m->round, &m->records);
 }
 
 static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
@@ -646,17 +678,12 @@ static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 	struct applied_records *records = arena_new(a, struct applied_records, 1);
 	struct fake_memory *m = &f->memory;
 
-	records->count = m->records.count;
-	records->items = arena_new(a, struct applied_record, m->records.count + 1);
-	if (m->records.count)
-		memcpy(records->items, m->records.items, m->records.count * sizeof *records->items);
-	records->intent_count = m->records.intent_count;
-	records->intents = arena_new(a, struct applied_intent, m->records.intent_count + 1);
-	if (m->records.intent_count)
-		memcpy(records->intents, m->records.intents, m->records.intent_count * sizeof *records->intents);
+	copy_records(a, &m->records, records);
+	copy_records(&m->arena, &m->records, &m->round);
 	cycle_remember(cycle, &(struct cycle_memory){
 		.records = m->on ? records : NULL, .recall = recall, .explain = explain, .keep = m->on ? keep : NULL,
 		.forget = m->on ? forget : NULL, .intend = m->on ? intend : NULL, .withdraw = m->on ? withdraw : NULL,
+		.drop_intents = m->on ? drop_intents : NULL, .commit = m->on ? commit : NULL,
 		.context = m,
 	});
 }
@@ -677,6 +704,7 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 		fake_run(f, &d);
 	while (cycle_advance(&cycle));
 	cycle_done(&cycle);
+	assert_int_equal(f->memory.changes + f->memory.drops, 0);
 }
 
 const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs,

@@ -32,10 +32,14 @@ struct fake_fault {
 
 enum { FAKE_FAULTS = 4, FAKE_HABITS = 4 };
 
-/* What is remembered between cycles, as the agent's state does it: read once for each, kept at once. */
+/* What is remembered between cycles, as the agent's state does it: read once for each; what is
+ * kept is on disk after the next commit. */
 struct fake_memory {
 	struct arena arena;
-	struct applied_records records;
+	struct applied_records records;	/* on disk */
+	struct applied_records round;	/* the same after the next commit */
+	unsigned changes, drops;	/* not committed: those that have to be, those that may wait */
+	unsigned commits;
 	bool on;			/* else there is no state */
 	bool dead;			/* the program was killed: nothing is kept any more, and no request is answered */
 	const struct node *older;	/* of the file that is asked for; NULL: none */
@@ -72,6 +76,7 @@ struct fake {
 	unsigned stop_after, hurry_after;	/* requests, then dispatch_stop() or _hurry(); 0: never */
 	int64_t deadline;		/* of a cycle, from its begin; 0: none */
 	unsigned concurrency;		/* 0: 4 */
+	unsigned at_once;		/* answers that arrive together; 0: 1 */
 
 	struct fake_memory memory;
 

@@ -16,13 +16,10 @@ static int milliseconds_until(int64_t wake)
 	return left < 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
-static void send_ready_tasks(struct service_client *rest, struct dispatch *dispatch)
+static void send_round(struct service_client *rest, struct dispatch *dispatch)
 {
-	struct request request;
-	struct task *task;
-
-	while ((task = dispatch_next(dispatch, clock_monotonic(), &request)))
-		service_client_send(rest, &request, task);
+	for (struct task *task = dispatch_round(dispatch, clock_monotonic()); task; task = task->next)
+		service_client_send(rest, &task->request, task);
 }
 
 /* Calls tick once TICK_MS have gone by since *last. */
@@ -77,13 +74,15 @@ bool request_loop_run(struct service_client *rest, struct dispatch *dispatch, in
 			service_client_give_up(rest, task_only_reads);
 		}
 		hurry_if_asked(dispatch, &hurry_fd);
-		send_ready_tasks(rest, dispatch);
+		send_round(rest, dispatch);
 		if (dispatch_idle(dispatch))
 			break;
 		int wait = milliseconds_until(dispatch_wake(dispatch));
 		if (watched && (wait < 0 || wait > TICK_MS))
 			wait = TICK_MS;
-		if (service_client_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer))
+		bool answered = service_client_wait(rest, wait, stopped ? -1 : stop_fd, hurry_fd, &task, &answer);
+		/* All answers that are there make one round, which is committed once. */
+		for (; answered; answered = service_client_wait(rest, 0, -1, -1, &task, &answer))
 			handle_answer(dispatch, task, &answer, watch);
 		if (watched)
 			tick_if_due(watch, &ticked);

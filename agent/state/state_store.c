@@ -81,12 +81,25 @@ static const struct database_kind kind = {
 	.sql = sql, .sql_count = ARRAY_LEN(sql),
 };
 
+/* A change that waits for the next commit.  The texts live in the arena of the round; NULL: none, or not of its
+ * statement. */
+struct state_change {
+	enum statement statement;
+	const char *name, *digest, *body, *settled;
+	int64_t number;			/* PUT: the workflow's id; INTEND: the time */
+	int64_t flag;			/* PUT: paused; INTEND: creates */
+	struct state_change *next;
+};
+
 struct state_store {
 	struct database *db;
 	enum state_store_mode use;
 	unsigned char key[STATE_KEY_SIZE];
 	int64_t sync;
 	char *damage;			/* state_store_damage()'s */
+	struct arena round;		/* of the changes since the last commit */
+	struct state_change *first, **last;
+	bool urgent;			/* one of them has to be in the next commit */
 };
 
 static bool state_corrupt(struct state_store *s, struct err *err, const char *why)
@@ -271,6 +284,7 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (!s)
 		abort();
 	s->use = use;
+	s->last = &s->first;
 	if (!(use == STATE_READ ? state_directory_check : state_directory_make)(dir, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 	if (!state_open_file(s, path, endpoint, owner, err) &&
@@ -292,6 +306,7 @@ void state_store_close(struct state_store *s)
 	if (!s)
 		return;
 	database_close(s->db);
+	arena_free(&s->round);
 	free(s->damage);
 	explicit_bzero(s->key, sizeof s->key);
 	free(s);
@@ -391,85 +406,110 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 	return true;
 }
 
-static const char *applied_json(const struct node *n, struct buf *text)
+/* ---- changes ---- */
+
+static const char *copy_or_null(struct arena *a, const char *text)
 {
-	if (!n)
-		return NULL;
-	json_write(n, JSON_COMPACT, text);
-	return buf_str(text);
+	return text ? arena_strdup(a, text) : NULL;
 }
 
-bool state_store_put(struct state_store *s, const struct applied_record *r, struct err *err)
+static const char *applied_json(struct arena *a, const struct node *n)
 {
-	CLEANUP(buf_done) struct buf body = BUF_TEXT, settled = BUF_TEXT;
-	struct query *q = query_begin(s->db, PUT);
+	return n ? json_text(a, n) : NULL;
+}
+
+static void state_add(struct state_store *s, struct state_change change, bool urgent)
+{
+	struct state_change *kept = arena_new(&s->round, struct state_change, 1);
 
 	assert(s->use == STATE_WRITE);
+	change.name = arena_strdup(&s->round, change.name);
+	change.digest = copy_or_null(&s->round, change.digest);
+	*kept = change;
+	*s->last = kept;
+	s->last = &kept->next;
+	s->urgent |= urgent;
+}
+
+void state_store_put(struct state_store *s, const struct applied_record *r)
+{
+	state_add(s, (struct state_change){
+		PUT, r->name, r->digest, applied_json(&s->round, r->body), applied_json(&s->round, r->settled), r->id, r->paused,
+	}, true);
+}
+
+void state_store_drop(struct state_store *s, const char *name)
+{
+	state_add(s, (struct state_change){ DROP, name }, true);
+}
+
+void state_store_drop_intents(struct state_store *s, const char *name)
+{
+	state_add(s, (struct state_change){ DROP_INTENTS, name }, false);
+}
+
+void state_store_intend(struct state_store *s, const struct applied_intent *i)
+{
+	state_add(s, (struct state_change){
+		INTEND, i->name, i->digest, applied_json(&s->round, i->body), NULL, i->at, i->creates,
+	}, true);
+}
+
+void state_store_withdraw(struct state_store *s, const struct applied_intent *i)
+{
+	state_add(s, (struct state_change){ WITHDRAW, i->name, i->digest }, true);
+}
+
+static bool state_write(struct state_store *s, const struct state_change *c, struct err *err)
+{
+	struct query *q = query_begin(s->db, c->statement);
+
 	query_int(q, 1, s->sync);
-	query_text(q, 2, r->name);
-	query_int(q, 3, r->id);
-	query_text(q, 4, r->digest);
-	query_text(q, 5, applied_json(r->body, &body));
-	query_text(q, 6, applied_json(r->settled, &settled));
-	query_int(q, 7, r->paused);
+	query_text(q, 2, c->name);
+	switch (c->statement) {
+	case PUT:
+		query_int(q, 3, c->number);
+		query_text(q, 4, c->digest);
+		query_text(q, 5, c->body);
+		query_text(q, 6, c->settled);
+		query_int(q, 7, c->flag);
+		break;
+	case INTEND:
+		query_text(q, 3, c->digest);
+		query_text(q, 4, c->body);
+		query_int(q, 5, c->flag);
+		query_int(q, 6, c->number);
+		break;
+	case WITHDRAW:
+		query_text(q, 3, c->digest);
+		break;
+	default:	/* the name is all */
+		break;
+	}
 	return query_run(q, err);
 }
 
-static bool state_run_named(struct state_store *s, enum statement statement, const char *name, struct err *err)
+static bool state_write_all(struct state_store *s, struct err *err)
 {
-	struct query *q = query_begin(s->db, statement);
+	bool ok = true;
 
-	assert(s->use == STATE_WRITE);
-	query_int(q, 1, s->sync);
-	query_text(q, 2, name);
-	return query_run(q, err);
-}
-
-bool state_store_drop(struct state_store *s, const char *name, struct err *err)
-{
-	return state_run_named(s, DROP, name, err);
-}
-
-bool state_store_put_over(struct state_store *s, const struct applied_record *r, struct err *err)
-{
 	if (!database_begin(s->db, err))
 		return false;
-	bool ok = state_store_put(s, r, err) && state_run_named(s, DROP_INTENTS, r->name, err);
+	for (const struct state_change *c = s->first; c && ok; c = c->next)
+		ok = state_write(s, c, err);
 	return database_end(s->db, ok, err) && ok;
 }
 
-bool state_store_drop_over(struct state_store *s, const char *name, struct err *err)
+bool state_store_commit(struct state_store *s, bool all, struct err *err)
 {
-	if (!database_begin(s->db, err))
-		return false;
-	bool ok = state_store_drop(s, name, err) && state_run_named(s, DROP_INTENTS, name, err);
-	return database_end(s->db, ok, err) && ok;
-}
-
-bool state_store_intend(struct state_store *s, const struct applied_intent *i, struct err *err)
-{
-	CLEANUP(buf_done) struct buf body = BUF_TEXT;
-	struct query *q = query_begin(s->db, INTEND);
-
-	assert(s->use == STATE_WRITE);
-	query_int(q, 1, s->sync);
-	query_text(q, 2, i->name);
-	query_text(q, 3, i->digest);
-	query_text(q, 4, applied_json(i->body, &body));
-	query_int(q, 5, i->creates);
-	query_int(q, 6, i->at);
-	return query_run(q, err);
-}
-
-bool state_store_withdraw(struct state_store *s, const struct applied_intent *i, struct err *err)
-{
-	struct query *q = query_begin(s->db, WITHDRAW);
-
-	assert(s->use == STATE_WRITE);
-	query_int(q, 1, s->sync);
-	query_text(q, 2, i->name);
-	query_text(q, 3, i->digest);
-	return query_run(q, err);
+	if (!s->urgent && !(all && s->first))
+		return true;
+	bool ok = state_write_all(s, err);
+	arena_free(&s->round);
+	s->first = NULL;
+	s->last = &s->first;
+	s->urgent = false;
+	return ok;
 }
 
 bool state_store_revision(struct state_store *s, struct arena *a, struct state_store_revision *out, struct err *err)

@@ -36,15 +36,19 @@ const unsigned char *state_store_key(const struct state_store *state);
 /* All records, sorted by name, and intents, in a. */
 bool state_store_load(struct state_store *state, struct arena *a, struct applied_records *out, struct err *err);
 
-/* Each is on disk when it returns.  _over: the intents of that name are dropped at the same moment. */
-bool state_store_put(struct state_store *state, const struct applied_record *record, struct err *err);
-bool state_store_put_over(struct state_store *state, const struct applied_record *record, struct err *err);
-bool state_store_drop(struct state_store *state, const char *name, struct err *err);
-bool state_store_drop_over(struct state_store *state, const char *name, struct err *err);
+/* Changes, which state_store_commit() writes.  What they get is copied.  Needs STATE_WRITE. */
+void state_store_put(struct state_store *state, const struct applied_record *record);
+void state_store_drop(struct state_store *state, const char *name);
+/* Replaces an earlier one of the same name and digest. */
+void state_store_intend(struct state_store *state, const struct applied_intent *intent);
+void state_store_withdraw(struct state_store *state, const struct applied_intent *intent);
+/* All of that name. */
+void state_store_drop_intents(struct state_store *state, const char *name);
 
-/* Each is on disk when it returns.  An intent replaces an earlier one of the same name and digest. */
-bool state_store_intend(struct state_store *state, const struct applied_intent *intent, struct err *err);
-bool state_store_withdraw(struct state_store *state, const struct applied_intent *intent, struct err *err);
+/* Writes the changes since the last commit in their order, in one transaction that is on disk when it returns.  If
+ * false none is written, and they are forgotten.  all false: if there are only dropped intents, they wait for a later
+ * commit. */
+bool state_store_commit(struct state_store *state, bool all, struct err *err);
 
 /* A git revision, and where it is from; each may be NULL: not known. */
 struct state_store_revision { const char *commit, *repository, *path; };

@@ -21,39 +21,56 @@ static void applied_state_warn_of_failure(struct applied_state *m, const struct 
 static void applied_state_save_record(void *context, const struct applied_record *record, bool over)
 {
 	struct applied_state *m = context;
-	struct err err;
 
-	if (m->state && !(over ? state_store_put_over : state_store_put)(m->state, record, &err))
-		applied_state_warn_of_failure(m, &err);
+	if (!m->state)
+		return;
+	state_store_put(m->state, record);
+	if (over)
+		state_store_drop_intents(m->state, record->name);
 }
 
 static void applied_state_drop_record(void *context, const char *name, bool over)
 {
 	struct applied_state *m = context;
-	struct err err;
 
-	if (m->state)
-		/* Harmless if it fails: a record too many only counts as a missing workflow. */
-		(over ? state_store_drop_over : state_store_drop)(m->state, name, &err);
+	if (!m->state)
+		return;
+	state_store_drop(m->state, name);
+	if (over)
+		state_store_drop_intents(m->state, name);
 }
 
 static void applied_state_save_intent(void *context, const struct applied_intent *intent)
 {
 	struct applied_state *m = context;
-	struct err err;
 
-	if (m->state && !state_store_intend(m->state, intent, &err))
-		applied_state_warn_of_failure(m, &err);
+	if (m->state)
+		state_store_intend(m->state, intent);
 }
 
 static void applied_state_drop_intent(void *context, const struct applied_intent *intent)
 {
 	struct applied_state *m = context;
-	struct err err;
 
 	if (m->state)
-		/* Harmless if it fails: a later create of the name is looked up longer than it needs to be. */
-		state_store_withdraw(m->state, intent, &err);
+		state_store_withdraw(m->state, intent);
+}
+
+static void applied_state_drop_intents(void *context, const char *name)
+{
+	struct applied_state *m = context;
+
+	if (m->state)
+		state_store_drop_intents(m->state, name);
+}
+
+static void applied_state_commit(void *context, bool last)
+{
+	struct applied_state *m = context;
+	struct err err;
+
+	if (m->state && !state_store_commit(m->state, last, &err))
+		applied_state_warn_of_failure(m, &err);
 }
 
 /* ---- older versions ---- */
@@ -267,7 +284,9 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 		.recall = applied_state_find_older_spec, .explain = applied_state_explain_missing_record,
 		.keep = write ? applied_state_save_record : NULL,
 		.forget = write ? applied_state_drop_record : NULL, .intend = write ? applied_state_save_intent : NULL,
-		.withdraw = write ? applied_state_drop_intent : NULL, .context = out,
+		.withdraw = write ? applied_state_drop_intent : NULL,
+		.drop_intents = write ? applied_state_drop_intents : NULL,
+		.commit = write ? applied_state_commit : NULL, .context = out,
 		.clock = clock_now() - clock_monotonic(),
 	};
 	return applied_state_find_revisions(out, err);

@@ -58,9 +58,24 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		dispatch_add(dispatch, &c->resources.op.task);
 }
 
+/* ---- what is remembered ---- */
+
+static void commit_changes(struct cycle *c, bool last)
+{
+	if (c->memory.commit)
+		c->memory.commit(c->memory.context, last);
+}
+
+static void commit_round(void *cycle)
+{
+	commit_changes(cycle, false);
+}
+
 void cycle_remember(struct cycle *c, const struct cycle_memory *memory)
 {
 	c->memory = *memory;
+	c->dispatch->commit = commit_round;
+	c->dispatch->commit_context = c;
 }
 
 /* ---- the phases ---- */
@@ -342,6 +357,7 @@ bool cycle_advance(struct cycle *c)
 	}
 	if (c->phase != CYCLE_DONE)
 		return true;
+	commit_changes(c, true);
 	close_open_steps(c);
 	return false;
 }

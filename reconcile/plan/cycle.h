@@ -38,13 +38,20 @@ struct cycle_memory {
 	                             const char *digest);
 	/* Why recall() may find nothing, and what helps, as a clause; NULL: not known.  Called after recall(). */
 	const char *(*explain)(void *context);
-	/* Stores the record, on disk when it returns; drops the record of that name.  over: the intents of that name are
-	 * dropped as well. */
+	/* The next five are changes, which commit() writes; each may be NULL, all or none.  Their arguments are copied.
+	 * Stores the record; drops the record of that name.  over: the intents of that name are dropped as well. */
 	void (*keep)(void *context, const struct applied_record *record, bool over);
 	void (*forget)(void *context, const char *name, bool over);
-	/* Stores the intent, on disk when it returns; drops it, because the service refused the write. */
+	/* Stores the intent; drops it, because the service refused the write. */
 	void (*intend)(void *context, const struct applied_intent *intent);
 	void (*withdraw)(void *context, const struct applied_intent *intent);
+	/* Drops the intents of that name: the record has what they have. */
+	void (*drop_intents)(void *context, const char *name);
+	/* Writes the changes since the last commit, all or none and in their order; on disk when it returns.  The cycle
+	 * calls it once for all answers and requests of a round, before it sends anything, and at its end.  If all
+	 * changes are drop_intents(), which a crash may undo without harm, they may wait for a later commit, unless this is
+	 * the last one of the cycle. */
+	void (*commit)(void *context, bool last);
 	void *context;
 	int64_t clock;			/* milliseconds since 1970 when the dispatcher's clock was 0 */
 	struct guard_revisions revisions;

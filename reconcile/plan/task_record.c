@@ -100,18 +100,44 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 
 /* ---- what is written ---- */
 
-static void keep_record(const struct workflow_task *t, const struct applied_record *record, bool over)
+static bool is_equal_or_both_null(const struct node *a, const struct node *b)
 {
-	const struct cycle_memory *memory = &t->cycle->memory;
-
-	if (memory->keep)
-		memory->keep(memory->context, record, over);
+	return a && b ? node_equal(a, b) : a == b;
 }
 
-static void forget_record(const struct workflow_task *t, const char *name, bool over)
+static bool is_kept(const struct workflow_task *t, const struct applied_record *r)
+{
+	const struct applied_record *k = t->kept;
+
+	return k && k->id == r->id && k->paused == r->paused && k->digest && r->digest &&
+	       strcmp(k->digest, r->digest) == 0 &&
+	       is_equal_or_both_null(k->body, r->body) && is_equal_or_both_null(k->settled, r->settled);
+}
+
+/* Returns false if the record was kept before. */
+static bool keep_record(struct workflow_task *t, const struct applied_record *record, bool over)
+{
+	const struct cycle_memory *memory = &t->cycle->memory;
+	/* As a rule a description shows what was sent, and what was kept with the answer to the write holds. */
+	bool kept = is_kept(t, record);
+
+	if (!memory->keep)
+		return false;
+	if (!kept)
+		memory->keep(memory->context, record, over);
+	else if (over)
+		memory->drop_intents(memory->context, record->name);
+	struct applied_record *last = arena_new(&t->arena, struct applied_record, 1);
+	*last = *record;
+	t->kept = last;
+	return !kept;
+}
+
+static void forget_record(struct workflow_task *t, const char *name, bool over)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
 
+	t->kept = NULL;
 	if (memory->forget)
 		memory->forget(memory->context, name, over);
 }
@@ -119,8 +145,10 @@ static void forget_record(const struct workflow_task *t, const char *name, bool 
 /* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4.2). */
 static void forget_old_name(const struct workflow_task *t, const char *name)
 {
-	if (is_of_this_workflow(t, record_named(t, name)))
-		forget_record(t, name, true);
+	const struct cycle_memory *memory = &t->cycle->memory;
+
+	if (memory->forget && is_of_this_workflow(t, record_named(t, name)))
+		memory->forget(memory->context, name, true);
 }
 
 /* What a later cycle compares with: the declared body, and keys that the service keeps though they were removed. */
@@ -157,11 +185,13 @@ static void write_record(struct workflow_task *t, const char *digest, const stru
 {
 	/* Until it was described a new workflow may be shown late, also after this cycle. */
 	bool over = t->state != STATE_CREATING;
-
-	keep_record(t, &(struct applied_record){
+	const struct applied_record record = {
 		.name = t->spec->name, .id = t->step->id, .digest = digest,
 		.body = body_to_record(t), .settled = habits, .paused = paused,
-	}, over);
+	};
+
+	if (!keep_record(t, &record, over))
+		return;
 	forget_old_name(t, t->old_name);
 	forget_old_name(t, t->spec->renamed_from);
 }

@@ -1,5 +1,6 @@
 /* task_record.h: what is remembered of a workflow between cycles: what a task reads of it, and when it writes it
- * (design, 5.3).  What a task learns is kept at once, so that a crash loses nothing.  Private to the cycle. */
+ * (design, 5.3).  What a task learns is on disk before anything is sent that follows from it, so that a crash loses nothing;
+ * the dispatcher sees to that.  Private to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_RECORD_H
 #define RECONCILE_PLAN_TASK_RECORD_H
 

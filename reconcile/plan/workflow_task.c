@@ -73,13 +73,22 @@ static void note_created(struct workflow_task *t)
 	};
 }
 
+/* Without a record and a tag of settled differences the service is taken to store what it is sent.  As a rule the
+ * description shows that, and the record holds as it is. */
+static const struct node *habits_after_write(struct workflow_task *t)
+{
+	const struct node *habits = task_record_habits(t);
+
+	return habits || t->known.settled_tag ? habits : node_list(&t->arena);
+}
+
 /* The workflow was written: what may fail now does not undo that. */
 static void verify_write(struct workflow_task *t)
 {
 	t->tries = t->absences = 0;
 	note_created(t);
 	task_outcome_written(t);
-	task_record_write(t, task_record_habits(t), t->was_paused);
+	task_record_write(t, habits_after_write(t), t->was_paused);
 	task_request_description(t, 0);
 }
 

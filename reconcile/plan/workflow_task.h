@@ -101,6 +101,7 @@ struct workflow_task {
 	} known;
 	struct settlement parts;	/* the difference, split; open is empty at the end */
 	const struct diff *removals;	/* keys that the next update removes; NULL: none */
+	const struct applied_record *kept;	/* what the task remembered last of the workflow; NULL: nothing yet */
 	const struct node *habits;	/* the settled differences for the record, while the workflow is paused again */
 	struct operation_task *op;			/* whose answer is waited for: call's or create's */
 	struct operation_call call;

@@ -203,7 +203,7 @@ static int64_t answer_time_limit(const struct dispatch *d, const struct task *ta
 	return left < LAST_MS && (task->wrote || left <= 0) ? LAST_MS : left;
 }
 
-static struct task *send_next(struct dispatch *d, struct request *out)
+static struct task *take_waiting(struct dispatch *d)
 {
 	struct task *task = d->waiting;
 
@@ -216,8 +216,7 @@ static struct task *send_next(struct dispatch *d, struct request *out)
 	d->total++;
 	d->retries += task->attempts > 1;
 	d->by_operation[task->request.operation]++;
-	*out = task->request;
-	out->most_ms = answer_time_limit(d, task);
+	task->request.most_ms = answer_time_limit(d, task);
 	return task;
 }
 
@@ -235,10 +234,9 @@ void dispatch_add(struct dispatch *d, struct task *task)
 	queue_add(&d->fresh, task);
 }
 
-struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
+/* The task whose request is to be sent now; NULL: none is. */
+static struct task *choose_task(struct dispatch *d, int64_t now)
 {
-	d->now = now;
-	stop_when_late(d, now);
 	if (d->stop ? !d->waits_ended : d->hurry && !d->hurried)
 		end_waits(d, now);
 	if (d->stop)
@@ -252,7 +250,22 @@ struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out)
 		task->begun = true;
 		advance_task(d, task, NULL, now);
 	}
-	return send_next(d, out);
+	return take_waiting(d);
+}
+
+struct task *dispatch_round(struct dispatch *d, int64_t now)
+{
+	struct task_queue round;
+	struct task *task;
+
+	queue_init(&round);
+	d->now = now;
+	stop_when_late(d, now);
+	while ((task = choose_task(d, now)))
+		queue_add(&round, task);
+	if (d->commit)
+		d->commit(d->commit_context);
+	return round.first;
 }
 
 int64_t dispatch_wake(const struct dispatch *d)

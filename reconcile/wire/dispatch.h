@@ -31,7 +31,7 @@ struct task {
 	struct request request;
 	struct answer last;	/* while the request waits to be sent again: the answer so far, final if it is not sent again */
 	struct buf kept;	/* the texts of last */
-	struct task *next;
+	struct task *next;	/* in the queue that it waits in, or in the round that it is sent in */
 };
 
 struct task_queue { struct task *first, **last; };
@@ -51,6 +51,11 @@ struct dispatch {
 	bool hurry;			/* no long wait is started any longer */
 	bool hurried;			/* the waits from before hurry are over, too */
 	bool unauthorised;		/* an answer was 401, which sets stop */
+	/* Called in each round, after its tasks have made their requests and before any of these is sent: saves what was
+	 * learnt so far, and what is about to be sent.  What is learnt from the answers after the last round is left to the
+	 * caller.  Set by the caller after dispatch_init(); NULL: nothing is saved. */
+	void (*commit)(void *context);
+	void *commit_context;
 	unsigned total, retries;	/* requests sent, and how many of them were repeats */
 	unsigned by_operation[OPERATION_COUNT];
 };
@@ -68,15 +73,16 @@ void dispatch_init(struct dispatch *d, unsigned most, int64_t deadline, uint64_t
 /* Adds a task that has not started; it has to stay where it is until it is done. */
 void dispatch_add(struct dispatch *d, struct task *task);
 
-/* The task whose request (*out) is to be sent now; NULL if no request is to be sent now.  Tasks may end in this call:
- * a fresh one may be done without a request; after a stop or past the deadline fresh ones
+/* The tasks whose requests (task->request) are to be sent now, linked by next; NULL if no request is to be sent now.  One
+ * commit() for all of them has returned by then.  The caller has to send all of them before it gives an answer.  Tasks
+ * may end in this call: a fresh one may be done without a request; after a stop or past the deadline fresh ones
  * are dropped, and waiting ones get their last answer as the final one. */
-struct task *dispatch_next(struct dispatch *d, int64_t now, struct request *out);
+struct task *dispatch_round(struct dispatch *d, int64_t now);
 
-/* The time at which dispatch_next() may return a task without another answer; -1: not without an answer. */
+/* The time at which dispatch_round() may return a task without another answer; -1: not without an answer. */
 int64_t dispatch_wake(const struct dispatch *d);
 
-/* Takes the answer to a request of dispatch_next().  It is final, unless it is one of: 429, 500, 502,
+/* Takes the answer to a request of dispatch_round(); what its task learns is committed by the next round.  It is final, unless it is one of: 429, 500, 502,
  * 503, 504, nothing sent, answer lost.  Then the request waits and is sent again (exponential
  * backoff from 500 ms with jitter, at most 30 s; Retry-After if that is longer), up to
  * DISPATCH_ATTEMPTS times and within the deadline.  A POST is sent again only after

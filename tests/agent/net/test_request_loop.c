@@ -235,6 +235,37 @@ static void a_watcher_is_called_ten_times_a_second(void **state)
 	buf_done(&w.seen);
 }
 
+/* Its step with an answer takes so long that the answers to all others arrive meanwhile. */
+static enum task_next slow_step(struct task *task, const struct answer *answer, struct request *next)
+{
+	if (answer)
+		nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	*next = (struct request){ .operation = OP_DESCRIBE, .path = "/bytes/1", .what = "x" };
+	return answer ? TASK_DONE : TASK_ASK;
+}
+
+static void answers_that_are_there_make_one_round(void **state)
+{
+	int commits = 0;
+
+	/* On a busy machine an answer may take longer than a step. */
+	for (unsigned tries = 0; tries < 10 && commits != 1; tries++) {
+		CLEANUP(client_done) struct client c = { 0 };
+		struct task tasks[3] = { { .step = slow_step }, { .step = slow_step }, { .step = slow_step } };
+		struct dispatch d;
+
+		client_open(&c, ARRAY_LEN(tasks));
+		dispatch_init(&d, ARRAY_LEN(tasks), -1, 1);
+		commits = 0;
+		d.commit = count;
+		d.commit_context = &commits;
+		for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+			dispatch_add(&d, &tasks[i]);
+		assert_true(request_loop_run(c.rest, &d, -1, NULL));
+	}
+	assert_int_equal(commits, 1);
+}
+
 static int start(void **state)
 {
 	badserver_start(&server, (const char *const[]){ NULL });
@@ -258,6 +289,7 @@ int main(void)
 		cmocka_unit_test(a_hurry_ends_a_wait_at_once_and_begins_what_is_left),
 		cmocka_unit_test(sigusr2_is_a_hurry),
 		cmocka_unit_test(a_watcher_is_called_ten_times_a_second),
+		cmocka_unit_test(answers_that_are_there_make_one_round),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -78,12 +78,24 @@ static const struct node *tree(struct fixture *f, const char *json)
 	return n;
 }
 
-static void put(struct state_store *s, const char *name)
+static bool put_record(struct state_store *s, const struct applied_record *record, struct err *err)
+{
+	state_store_put(s, record);
+	return state_store_commit(s, false, err);
+}
+
+static void commit(struct state_store *s)
 {
 	struct err err;
 
-	if (!state_store_put(s, &(struct applied_record){ .name = name, .id = 1 }, &err))
+	if (!state_store_commit(s, true, &err))
 		fail_msg("%s", err.msg);
+}
+
+static void put(struct state_store *s, const char *name)
+{
+	state_store_put(s, &(struct applied_record){ .name = name, .id = 1 });
+	commit(s);
 }
 
 static void add_tree(const char *key, const struct node *n, struct buf *out)
@@ -146,6 +158,15 @@ static const char *listing(struct fixture *f)
 	return arena_strdup(&f->arena, buf_str(&text));
 }
 
+static void change(struct fixture *f, const char *text)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
 static void a_record_is_given_back_as_it_was_put(void **state)
 {
 	struct fixture *f = *state;
@@ -157,9 +178,9 @@ static void a_record_is_given_back_as_it_was_put(void **state)
 	};
 	struct err err;
 
-	assert_true(state_store_put(s, &(struct applied_record){ .name = "b", .digest = "b" }, &err));
-	assert_true(state_store_put(s, &full, &err));
-	assert_true(state_store_put(s, &(struct applied_record){ .name = "Z", .id = 7 }, &err));
+	assert_true(put_record(s, &(struct applied_record){ .name = "b", .digest = "b" }, &err));
+	assert_true(put_record(s, &full, &err));
+	assert_true(put_record(s, &(struct applied_record){ .name = "Z", .id = 7 }, &err));
 	static const char all[] =
 		"Z 7 -\n"
 		"b 0 b\n"
@@ -177,28 +198,27 @@ static void a_later_record_takes_the_place_of_all_of_the_earlier(void **state)
 	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
 	struct err err;
 
-	assert_true(state_store_put(s, &(struct applied_record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
-	assert_true(state_store_put(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
+	assert_true(put_record(s, &(struct applied_record){ "a", 1, "d", tree(f, "{}"), tree(f, "[]"), true }, &err));
+	assert_true(put_record(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
 	assert_string_equal(dump(f, s), "a 2 -\n");
-	assert_true(state_store_drop(s, "a", &err));
-	assert_true(state_store_drop(s, "a", &err));
+	state_store_drop(s, "a");
+	state_store_drop(s, "a");
+	commit(s);
 	assert_string_equal(dump(f, s), "");
 }
 
 static void intend(struct fixture *f, struct state_store *s, const char *name, const char *digest, int64_t at)
 {
 	const struct applied_intent intent = { name, digest, tree(f, "{\"a\":1}"), at == 1, at };
-	struct err err;
 
-	if (!state_store_intend(s, &intent, &err))
-		fail_msg("%s", err.msg);
+	state_store_intend(s, &intent);
+	commit(s);
 }
 
 static void intents_are_kept_until_the_workflow_is_written(void **state)
 {
 	struct fixture *f = *state;
 	struct state_store *s = open_state(f, STATE_WRITE);
-	struct err err;
 
 	intend(f, s, "a", "x", 1);
 	intend(f, s, "a", "y", 2);
@@ -210,16 +230,53 @@ static void intents_are_kept_until_the_workflow_is_written(void **state)
 	                                "b intends x at 1 creates body={\"a\":1}\n");
 	intend(f, s, "a", "x", 3);
 	put(s, "a");
-	assert_true(state_store_withdraw(s, &(struct applied_intent){ .name = "b", .digest = "x" }, &err));
+	state_store_withdraw(s, &(struct applied_intent){ .name = "b", .digest = "x" });
+	commit(s);
 	assert_string_equal(dump(f, s), "a 1 -\na intends y at 2 body={\"a\":1}\na intends x at 3 body={\"a\":1}\n");
-	assert_true(state_store_put_over(s, &(struct applied_record){ .name = "a", .id = 2 }, &err));
+	state_store_put(s, &(struct applied_record){ .name = "a", .id = 2 });
+	state_store_drop_intents(s, "a");
+	commit(s);
 	assert_string_equal(dump(f, s), "a 2 -\n");
 	intend(f, s, "a", "z", 4);
-	assert_true(state_store_drop(s, "a", &err));
+	state_store_drop(s, "a");
+	commit(s);
 	assert_string_equal(dump(f, s), "a intends z at 4 body={\"a\":1}\n");
-	assert_true(state_store_drop_over(s, "a", &err));
+	state_store_drop_intents(s, "a");
+	commit(s);
 	assert_string_equal(dump(f, s), "");
 	state_store_close(s);
+}
+
+static void changes_are_written_by_the_next_commit_all_or_none(void **state)
+{
+	struct fixture *f = *state;
+	CLEANUP(state_store_closep) struct state_store *s = open_state(f, STATE_WRITE);
+	struct err err;
+
+	intend(f, s, "a", "x", 1);
+	state_store_put(s, &(struct applied_record){ .name = "b", .id = 2 });
+	state_store_put(s, &(struct applied_record){ .name = "a", .id = 1 });
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a intends x at 1 creates body={\"a\":1}\n");
+	commit(s);
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"),
+	                    "a 1 -\nb 2 -\na intends x at 1 creates body={\"a\":1}\n");
+
+	/* A crash may undo a dropped intent: it is no reason for a commit. */
+	state_store_drop_intents(s, "a");
+	assert_true(state_store_commit(s, false, &err));
+	assert_string_equal(dump(f, s), "a 1 -\nb 2 -\na intends x at 1 creates body={\"a\":1}\n");
+	state_store_drop(s, "b");
+	assert_true(state_store_commit(s, false, &err));
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 1 -\n");
+
+	/* A failed commit loses its own changes and no others. */
+	change(f, "CREATE TRIGGER t BEFORE INSERT ON record WHEN NEW.name = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END");
+	state_store_put(s, &(struct applied_record){ .name = "c" });
+	state_store_put(s, &(struct applied_record){ .name = "bad" });
+	assert_false(state_store_commit(s, false, &err));
+	assert_string_equal(err.msg, arena_printf(&f->arena, "state \"%s\": no", f->file));
+	put(s, "d");
+	assert_string_equal(dump_of(f, STATE_READ, ENDPOINT, "default"), "a 1 -\nd 1 -\n");
 }
 
 static void each_endpoint_and_owner_has_records_of_its_own(void **state)
@@ -232,7 +289,7 @@ static void each_endpoint_and_owner_has_records_of_its_own(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++) {
 		CLEANUP(state_store_closep) struct state_store *s = open_as(f, STATE_WRITE, syncs[i].endpoint, syncs[i].owner);
-		assert_true(state_store_put(s, &(struct applied_record){ .name = "a", .id = (int64_t)i }, &err));
+		assert_true(put_record(s, &(struct applied_record){ .name = "a", .id = (int64_t)i }, &err));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(syncs); i++)
 		assert_string_equal(dump_of(f, STATE_READ, syncs[i].endpoint, syncs[i].owner),
@@ -321,15 +378,6 @@ static void what_is_made_is_for_its_owner_alone(void **state)
 }
 
 /* ---- what is refused ---- */
-
-static void change(struct fixture *f, const char *text)
-{
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
 
 static void refused(struct fixture *f, const char *msg)
 {
@@ -641,7 +689,7 @@ static void put_for_ever(struct fixture *f, int fd)
 
 	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	for (int i = 0; ; i++) {
-		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%06d", i) }, &err));
+		IN_CHILD(put_record(s, &(struct applied_record){ arena_printf(&f->arena, "w%06d", i) }, &err));
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
 }
@@ -691,7 +739,7 @@ static void put_some(struct fixture *f, int fd)
 	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
 	IN_CHILD(write(fd, state_store_key(s), STATE_KEY_SIZE) == STATE_KEY_SIZE);
 	for (int i = 0; i < SOME; i++)
-		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
+		IN_CHILD(put_record(s, &(struct applied_record){ arena_printf(&f->arena, "%d-%d", (int)getpid(), i) }, &err));
 	state_store_close(s);
 }
 
@@ -734,7 +782,7 @@ static void come_and_go(struct fixture *f, int fd)
 	for (int i = 0; i < 60; i++) {
 		struct state_store *s;
 		IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-		IN_CHILD(state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "%d", i) }, &err));
+		IN_CHILD(put_record(s, &(struct applied_record){ arena_printf(&f->arena, "%d", i) }, &err));
 		state_store_close(s);
 		IN_CHILD(write(fd, "", 1) == 1);
 	}
@@ -784,7 +832,7 @@ static void put_one_and_wait(struct fixture *f, int fd)
 	struct err err = { 0 };
 
 	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	IN_CHILD(state_store_put(s, &(struct applied_record){ .name = "a" }, &err));
+	IN_CHILD(put_record(s, &(struct applied_record){ .name = "a" }, &err));
 	IN_CHILD(write(fd, "", 1) == 1);
 	pause();
 }
@@ -831,7 +879,7 @@ static void fill_up(struct fixture *f, int fd)
 
 	IN_CHILD(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && setrlimit(RLIMIT_FSIZE, &limit) == 0);
 	IN_CHILD(state_store_open(f->dir, STATE_WRITE, ENDPOINT, "default", &s, &err));
-	while (state_store_put(s, &(struct applied_record){ arena_printf(&f->arena, "w%d", i) }, &err))
+	while (put_record(s, &(struct applied_record){ arena_printf(&f->arena, "w%d", i) }, &err))
 		i++;
 	IN_CHILD(write(fd, &i, sizeof i) == sizeof i);
 	IN_CHILD(write(fd, err.msg, strlen(err.msg)) > 0);
@@ -865,6 +913,7 @@ int main(void)
 		WITH_FOLDER(a_record_is_given_back_as_it_was_put),
 		WITH_FOLDER(a_later_record_takes_the_place_of_all_of_the_earlier),
 		WITH_FOLDER(intents_are_kept_until_the_workflow_is_written),
+		WITH_FOLDER(changes_are_written_by_the_next_commit_all_or_none),
 		WITH_FOLDER(an_older_state_is_taken_over),
 		WITH_FOLDER(each_endpoint_and_owner_has_records_of_its_own),
 		WITH_FOLDER(the_applied_revision_is_known_of_each_owner),

@@ -283,20 +283,20 @@ static size_t heap_in_use(void)
  * the core has, which is all but what the fake service has taken. */
 static void run_and_weigh(struct run *r, struct dispatch *d, enum operation operation, unsigned at, size_t *in_use)
 {
-	struct request request;
 	size_t fake = 0;
 
 	while (!dispatch_idle(d)) {
-		struct task *task = dispatch_next(d, r->f.now, &request);
+		struct task *task = dispatch_round(d, r->f.now);
 		struct answer answer = { 0 };
 		if (!task) {
 			r->f.now = dispatch_idle(d) ? r->f.now : dispatch_wake(d);
 			continue;
 		}
+		assert_null(task->next);
 		size_t before = heap_in_use();
-		if (request.operation == operation && --at == 0)
+		if (task->request.operation == operation && --at == 0)
 			*in_use = before - fake;
-		fake_answer(&r->f, &request, &answer);
+		fake_answer(&r->f, &task->request, &answer);
 		fake += heap_in_use() - before;
 		dispatch_answer(d, task, &answer, ++r->f.now);
 	}

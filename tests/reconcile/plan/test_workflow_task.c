@@ -581,6 +581,39 @@ static void every_lost_update_is_remembered_until_one_succeeds(void **state)
 	assert_int_equal(r.f.memory.records.intent_count, 0);
 }
 
+enum { MANY = 64, TOGETHER = 8 };
+
+static const char *many_specs(struct run *r, const char *image)
+{
+	const char *text = "";
+
+	for (unsigned i = 0; i < MANY; i++)
+		text = arena_printf(&r->a, "%s---\nname: w%u\nsteps: {greet: {imageId: %s, command: run}}\n", text, i, image);
+	return text;
+}
+
+/* One for the intents, one for the records: each answer confirms what was kept with the one before. */
+static void a_round_of_writes_costs_two_commits(void **state)
+{
+	CLEANUP(run_done) struct run r = {
+		.f = { .memory.on = true, .concurrency = TOGETHER, .at_once = TOGETHER },
+	};
+
+	run_sync(&r, many_specs(&r, "7"));
+	assert_int_equal(r.f.memory.records.count, MANY);
+	assert_int_equal(r.f.memory.records.intent_count, 0);
+	assert_in_range(r.f.memory.commits, 1, 2 * MANY / TOGETHER + 1);
+	/* For each a look for its name, the create and a description; the list before and after. */
+	assert_int_equal(r.f.requests, 3 * MANY + 2);
+	r.f.memory.commits = 0;
+	run_sync(&r, many_specs(&r, "8"));
+	assert_int_equal(r.f.memory.records.intent_count, 0);
+	assert_in_range(r.f.memory.commits, 1, 2 * MANY / TOGETHER + 1);
+	r.f.memory.commits = 0;
+	run_sync(&r, many_specs(&r, "8"));
+	assert_int_equal(r.f.memory.commits, 0);
+}
+
 /* A record of the pause is dropped, and nothing else. */
 static void a_refused_update_of_a_paused_workflow_forgets_no_lost_create(void **state)
 {
@@ -1221,6 +1254,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_does_not_forget_an_earlier_lost_create),
 		cmocka_unit_test(a_key_of_a_lost_write_is_removed_with_the_spec),
 		cmocka_unit_test(every_lost_update_is_remembered_until_one_succeeds),
+		cmocka_unit_test(a_round_of_writes_costs_two_commits),
 		cmocka_unit_test(a_refused_update_of_a_paused_workflow_forgets_no_lost_create),
 		cmocka_unit_test(a_hidden_value_is_written_once_without_a_record_and_when_it_changes),
 		cmocka_unit_test(a_secret_that_is_given_back_empty_is_hidden_not_refused),

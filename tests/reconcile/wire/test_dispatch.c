@@ -56,10 +56,14 @@ static void reply(struct dispatch *d, struct workflow_task *w, struct answer ans
 	dispatch_answer(d, &w->task, &answer, now);
 }
 
+/* The next task of the round; of a new round after the last one. */
 static struct workflow_task *next(struct dispatch *d, int64_t now)
 {
-	struct request request;
-	return (struct workflow_task *)dispatch_next(d, now, &request);
+	static struct task *left;
+	struct task *task = left ? left : dispatch_round(d, now);
+
+	left = task ? task->next : NULL;
+	return (struct workflow_task *)task;
 }
 
 static void every_answer_is_final_or_sent_again_as_the_header_says(void **state)
@@ -340,10 +344,11 @@ static void after_a_429_nothing_is_sent_until_its_wait_is_over(void **state)
 
 	busy.retry_after_ms = 2000;
 	dispatch_init(&d, 4, -1, 1);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 2; i++)
 		dispatch_add(&d, &w[i].task);
 	assert_ptr_equal(next(&d, 0), &w[0]);
 	assert_ptr_equal(next(&d, 0), &w[1]);
+	dispatch_add(&d, &w[2].task);
 	reply(&d, &w[0], busy, 100);
 	reply(&d, &w[1], status(200), 100);
 	assert_int_equal(dispatch_wake(&d), 2100);
@@ -630,19 +635,64 @@ static void an_answer_has_time_until_the_deadline_and_a_write_a_moment_at_least(
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(work_done) struct workflow_task w = WORK(cases[i].operation, OP_DESCRIBE);
-		struct request request;
 		struct dispatch d;
 
 		dispatch_init(&d, 1, cases[i].deadline, 3);
 		dispatch_add(&d, &w.task);
-		assert_ptr_equal(dispatch_next(&d, 1000, &request), &w);
-		assert_int_equal(request.most_ms, cases[i].most);
+		assert_ptr_equal(next(&d, 1000), &w);
+		assert_int_equal(w.task.request.most_ms, cases[i].most);
 		/* What checks a write is asked after the deadline too, and has a moment. */
 		reply(&d, &w, status(200), 6000);
-		assert_ptr_equal(dispatch_next(&d, 6000, &request), &w);
-		assert_int_equal(request.most_ms, cases[i].deadline < 0 ? 0 : 2000);
+		assert_ptr_equal(next(&d, 6000), &w);
+		assert_int_equal(w.task.request.most_ms, cases[i].deadline < 0 ? 0 : 2000);
 		reply(&d, &w, status(200), 6000);
 	}
+}
+
+struct journal_task { struct task task; struct buf *journal; const char *name; };
+
+static enum task_next journal_step(struct task *task, const struct answer *answer, struct request *next)
+{
+	struct journal_task *j = (struct journal_task *)task;
+
+	buf_addf(j->journal, "%s %s;", j->name, answer ? "learns" : "asks");
+	*next = (struct request){ .operation = OP_CREATE, .path = "/", .what = j->name };
+	return answer ? TASK_DONE : TASK_ASK;
+}
+
+static void add_commit(void *journal)
+{
+	buf_adds(journal, "commit;");
+}
+
+static void all_of_a_round_is_committed_at_once_before_any_of_it_is_sent(void **state)
+{
+	CLEANUP(buf_done) struct buf journal = BUF_TEXT;
+	struct journal_task tasks[3] = {
+		{ { .step = journal_step }, &journal, "a" }, { { .step = journal_step }, &journal, "b" },
+		{ { .step = journal_step }, &journal, "c" },
+	};
+	const struct answer ok = status(200);
+	struct dispatch d;
+
+	dispatch_init(&d, 2, -1, 1);
+	d.commit = add_commit;
+	d.commit_context = &journal;
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++)
+		dispatch_add(&d, &tasks[i].task);
+	struct task *round = dispatch_round(&d, 0);
+	assert_string_equal(buf_str(&journal), "a asks;b asks;commit;");
+	assert_ptr_equal(round, &tasks[0]);
+	assert_ptr_equal(round->next, &tasks[1]);
+	assert_null(round->next->next);
+	dispatch_answer(&d, &tasks[0].task, &ok, 0);
+	dispatch_answer(&d, &tasks[1].task, &ok, 0);
+	assert_ptr_equal(dispatch_round(&d, 0), &tasks[2]);
+	assert_string_equal(buf_str(&journal), "a asks;b asks;commit;a learns;b learns;c asks;commit;");
+	/* What is learnt is committed, too, if nothing follows from it. */
+	dispatch_answer(&d, &tasks[2].task, &ok, 0);
+	assert_null(dispatch_round(&d, 0));
+	assert_string_equal(buf_str(&journal), "a asks;b asks;commit;a learns;b learns;c asks;commit;c learns;commit;");
 }
 
 static void an_answer_after_the_deadline_is_final(void **state)
@@ -855,6 +905,7 @@ int main(void)
 		cmocka_unit_test(stop_drops_fresh_tasks_ends_waits_and_lets_steps_end),
 		cmocka_unit_test(the_deadline_ends_waits_as_stop_does),
 		cmocka_unit_test(an_answer_has_time_until_the_deadline_and_a_write_a_moment_at_least),
+		cmocka_unit_test(all_of_a_round_is_committed_at_once_before_any_of_it_is_sent),
 		cmocka_unit_test(an_answer_after_the_deadline_is_final),
 		cmocka_unit_test(a_request_is_sent_again_for_ten_seconds_within_the_deadline),
 		cmocka_unit_test(a_401_stops_everything),
