@@ -366,6 +366,7 @@ void cycle_done(struct cycle *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		arena_free(&c->tasks[i].arena);
+		arena_free(&c->tasks[i].forms.arena);
 		arena_free(&c->tasks[i].planned);
 	}
 	arena_free(&c->list.page);

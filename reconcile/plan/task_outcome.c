@@ -3,6 +3,7 @@
 #include "reconcile/plan/request_body.h"
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_record.h"
+#include "reconcile/plan/task_spec.h"
 
 enum { STATUS_FORBIDDEN = 403 };
 
@@ -75,7 +76,7 @@ void task_outcome_observed(struct workflow_task *t)
 /* Only of a workflow that we never wrote (design, 6.1). */
 void task_outcome_warn_of_loss(struct workflow_task *t)
 {
-	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, t->spec->body, t->call.answer);
+	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, task_spec_body(t), t->call.answer);
 
 	if (lost)
 		diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": an update loses %s if it is set on the service, "

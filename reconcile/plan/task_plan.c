@@ -5,6 +5,7 @@
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_record.h"
 #include "reconcile/plan/task_request.h"
+#include "reconcile/plan/task_spec.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
 #include "reconcile/schema/normalise.h"
@@ -59,14 +60,16 @@ bool task_plan_has_status(const struct node *described, const char *word)
 const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
 {
 	struct node *observed = digest_ordered(&t->arena, t->call.answer);
-	const struct node *other = normalise_other_reading(&t->arena, t->spec->body);
+	const struct node *mask_at = t->cycle->options.mask;
 
-	mask_mark(&t->arena, observed, t->cycle->options.mask);
+	/* The marks are none of what describe gave. */
+	if (mask_at && mask_at->count)
+		observed = node_copy(&t->arena, observed);
+	mask_mark(&t->arena, observed, mask_at);
 	diff_three_way(&t->arena, &(struct diff_sides){
-		.name = t->spec->name, .declared = normalise(&t->arena, t->spec->body),
+		.name = t->spec->name, .declared = task_spec_normal(t),
 		.observed = observed, .ignore = t->spec->ignore,
-		.record = record, .sealed = task_record_seal(t, t->spec->body),
-		.other = other ? task_record_seal(t, other) : NULL, .whole = t->cycle->options.whole,
+		.record = record, .sealed = task_spec_sealed(t), .other = task_spec_sealed_other(t), .whole = t->cycle->options.whole,
 		.resources = t->cycle->resources.answer,
 	}, out);
 	return observed;
@@ -79,7 +82,7 @@ const struct node *task_plan_retained(struct workflow_task *t, const struct diff
 	for (size_t i = 0; i < settled->count; i++) {
 		const struct change *c = &settled->items[i];
 		if (c->by_record && !body)
-			body = node_copy(&t->arena, task_record_seal(t, t->spec->body));
+			body = node_copy(&t->arena, task_spec_sealed(t));
 		if (c->by_record)
 			applied_record_retain(&t->arena, body, t->known.record, c->path);
 	}
@@ -92,7 +95,7 @@ static const char *likely_settled_tag(struct workflow_task *t, const struct owne
                                       const struct settlement *parts)
 {
 	const char *now = settled_digest_of(&t->arena, parts);
-	bool same_spec = m->body && spec_body_of_digest(&t->arena, t->spec, m->body);
+	bool same_spec = m->body && task_spec_sealed_reading(t, m->body);
 
 	return m->settled && (same_spec || !now) ? m->settled : now;
 }
@@ -214,7 +217,7 @@ static void plan_addition(struct workflow_task *t, const char *path, const struc
 
 static void plan_additions(struct workflow_task *t)
 {
-	const struct node *body = t->spec->body;
+	const struct node *body = task_spec_body(t);
 
 	for (size_t i = 0; i < body->count; i++) {
 		const struct entry *e = &body->entries[i];

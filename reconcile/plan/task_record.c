@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "reconcile/plan/task_spec.h"
 #include "reconcile/schema/digest.h"
 
 /* How long a create whose answer was lost may still appear. */
@@ -42,7 +43,7 @@ bool task_record_says_paused(const struct workflow_task *t)
 	return is_of_this_workflow(t, r) && r->paused;
 }
 
-const struct node *task_record_seal(struct workflow_task *t, const struct node *body)
+static const struct node *seal_older(struct workflow_task *t, const struct node *body)
 {
 	static const unsigned char no_key[DIGEST_KEY_SIZE];
 	const unsigned char *key = t->cycle->memory.key;
@@ -91,11 +92,11 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 		return intent->body;
 	if (!m->body)
 		return NULL;
-	const struct node *same = spec_body_of_digest(&t->arena, t->spec, m->body);
+	const struct node *same = task_spec_sealed_reading(t, m->body);
 	if (same)
-		return task_record_seal(t, same);
+		return same;
 	older = memory->recall ? memory->recall(memory->context, &t->arena, t->spec, m->body) : NULL;
-	return older ? task_record_seal(t, older) : NULL;
+	return older ? seal_older(t, older) : NULL;
 }
 
 /* ---- what is written ---- */
@@ -154,7 +155,7 @@ static void forget_old_name(const struct workflow_task *t, const char *name)
 /* What a later cycle compares with: the declared body, and keys that the service keeps though they were removed. */
 static const struct node *body_to_record(struct workflow_task *t)
 {
-	return t->known.retained ? t->known.retained : task_record_seal(t, t->spec->body);
+	return t->known.retained ? t->known.retained : task_spec_sealed(t);
 }
 
 void task_record_intend(struct workflow_task *t)
@@ -163,7 +164,7 @@ void task_record_intend(struct workflow_task *t)
 
 	if (memory->intend)
 		memory->intend(memory->context, &(struct applied_intent){
-			.name = t->spec->name, .digest = digest_body(&t->arena, t->spec->body), .body = body_to_record(t),
+			.name = t->spec->name, .digest = task_spec_digest(t), .body = body_to_record(t),
 			.creates = t->step->action == ACTION_CREATE, .at = current_time(t->cycle),
 		});
 }
@@ -172,7 +173,7 @@ void task_record_intend(struct workflow_task *t)
 void task_record_refused(struct workflow_task *t)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
-	const char *digest = digest_body(&t->arena, t->spec->body);
+	const char *digest = task_spec_digest(t);
 	const struct applied_intent *before = intent_with(t, digest);
 
 	if (before && memory->intend)
@@ -199,7 +200,7 @@ static void write_record(struct workflow_task *t, const char *digest, const stru
 void task_record_write(struct workflow_task *t, const struct node *habits, bool paused)
 {
 	if (t->cycle->memory.keep)
-		write_record(t, digest_body(&t->arena, t->spec->body), habits, paused);
+		write_record(t, task_spec_digest(t), habits, paused);
 }
 
 /* The workflow is still, or again, paused: a resume from now on is meant. */
@@ -221,7 +222,7 @@ void task_record_refresh(struct workflow_task *t)
 	bool known = is_of_this_workflow(t, r) && m.body && strcmp(r->digest, m.body) == 0;
 
 	/* Without a record, what stands on the workflow is enough to begin it again. */
-	if (t->cycle->memory.keep && t->marked && m.body && !known && spec_body_of_digest(&t->arena, t->spec, m.body))
+	if (t->cycle->memory.keep && t->marked && m.body && !known && task_spec_sealed_reading(t, m.body))
 		write_record(t, m.body, settled_list(&t->arena, &t->parts), false);
 	else
 		end_pause(t);

@@ -13,8 +13,6 @@ const struct node *task_record_habits(const struct workflow_task *task);
 /* True if the record says that an update of ours may have resumed the workflow. */
 bool task_record_says_paused(const struct workflow_task *task);
 
-/* body as a record has it: sealed with the state's key. */
-const struct node *task_record_seal(struct workflow_task *task, const struct node *body);
 /* What was declared at the last apply, for a workflow with these tags; NULL: not known. */
 const struct node *task_record_body(struct workflow_task *task, const struct owner_tags *marker);
 

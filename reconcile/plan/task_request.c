@@ -2,13 +2,13 @@
 
 #include "reconcile/plan/request_body.h"
 #include "reconcile/plan/task_record.h"
-#include "reconcile/schema/digest.h"
+#include "reconcile/plan/task_spec.h"
 
 struct owner_tags task_request_tags(struct workflow_task *t)
 {
 	return (struct owner_tags){
-		.owner = t->cycle->options.owner, .name = digest_name(&t->arena, t->spec->name),
-		.body = digest_body(&t->arena, t->spec->body), .settled = t->known.settled_tag, .keep = !t->spec->prune,
+		.owner = t->cycle->options.owner, .name = task_spec_name_digest(t), .body = task_spec_digest(t),
+	 .settled = t->known.settled_tag, .keep = !t->spec->prune,
 	};
 }
 
@@ -33,7 +33,7 @@ void task_request_create(struct workflow_task *t)
 {
 	struct owner_tags m = task_request_tags(t);
 	struct node *body = request_body_write(&t->arena, &(struct request_body_sides){
-		.declared = t->spec->body, .marker = &m,
+		.declared = task_spec_body(t), .marker = &m,
 	});
 
 	t->op = &t->create.op;
@@ -43,11 +43,11 @@ void task_request_create(struct workflow_task *t)
 	t->create.context = t;
 }
 
-static struct request_body_sides update_sides(const struct workflow_task *t, const struct node *described,
+static struct request_body_sides update_sides(struct workflow_task *t, const struct node *described,
                                          const struct owner_tags *m)
 {
 	return (struct request_body_sides){
-		.declared = t->spec->body, .described = described, .ignore = t->spec->ignore, .diff = t->removals,
+		.declared = task_spec_body(t), .described = described, .ignore = t->spec->ignore, .diff = t->removals,
 		.marker = m, .whole = t->cycle->options.whole,
 	};
 }

@@ -5,6 +5,7 @@
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_record.h"
 #include "reconcile/plan/task_request.h"
+#include "reconcile/plan/task_spec.h"
 
 enum { VERIFY_TRIES = 2 };
 
@@ -54,7 +55,7 @@ static void add_what_stayed(struct workflow_task *t, const struct diff *planned,
 static struct diff compare_with_written(struct workflow_task *t)
 {
 	struct diff diff;
-	const struct node *observed = task_plan_compare(t, task_record_seal(t, t->spec->body), &diff);
+	const struct node *observed = task_plan_compare(t, task_spec_sealed(t), &diff);
 
 	add_what_stayed(t, &t->step->diff, observed, &diff);
 	add_what_stayed(t, &t->step->settled, observed, &diff);

@@ -7,6 +7,7 @@
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_record.h"
 #include "reconcile/plan/task_request.h"
+#include "reconcile/plan/task_spec.h"
 #include "reconcile/plan/task_verify.h"
 
 enum {
@@ -106,6 +107,7 @@ static void describe_when_shown(struct workflow_task *t)
 static void begin_attempt(struct workflow_task *t)
 {
 	arena_free(&t->arena);
+	task_spec_free(t);
 	memset(&t->known, 0, sizeof t->known);
 	memset(&t->parts, 0, sizeof t->parts);
 	t->removals = NULL;
@@ -351,6 +353,7 @@ static enum task_next end_task(struct workflow_task *t, bool observed)
 	t->step->duration_ms = observed ? 0 : t->cycle->dispatch->now - t->begun;
 	t->cycle->finished++;
 	workflow_task_end_plan(t);
+	task_spec_free(t);
 	arena_free(&t->arena);
 	return TASK_DONE;
 }
@@ -380,11 +383,15 @@ static enum task_next workflow_task_step(struct task *task, const struct answer 
 static void add_task(struct workflow_task *t, enum task_state state)
 {
 	arena_free(&t->arena);
+	task_spec_free(t);
+	struct workflow_task before = *t;
 	*t = (struct workflow_task){
 		.task.step = workflow_task_step, .cycle = t->cycle, .spec = t->spec, .step = t->step,
 		.marked = t->marked, .old_name = t->old_name, .created = t->created, .duplicates = t->duplicates,
 		.state = state,
 	};
+	memcpy(t->name_digest, before.name_digest, sizeof t->name_digest);
+	memcpy(t->digest, before.digest, sizeof t->digest);
 	t->cycle->to_do++;
 	dispatch_add(t->cycle->dispatch, &t->task);
 }

@@ -68,6 +68,7 @@ struct workflow_task {
 	struct plan_step *step;		/* in the report */
 	bool marked;			/* the workflow has our tags, for its name */
 	const char *old_name;		/* its name on the service; NULL: as the spec says */
+	char name_digest[9], digest[10];	/* of the spec, for the owner tags; "": not computed yet */
 	struct {			/* by this cycle; zero: it was not */
 		int64_t id;
 		bool answered;		/* the id is from the answer to the create, not found by name */
@@ -83,6 +84,11 @@ struct workflow_task {
 
 	/* From here on: zero when the task is handed to the dispatcher. */
 	struct arena arena;		/* of the requests and answers of this attempt; freed when the task ends */
+	struct {			/* of the spec: task_spec.h */
+		struct arena arena;
+		const struct node *normal, *canonical, *sealed, *other, *sealed_other;
+		bool other_known;
+	} forms;
 	struct arena planned;		/* of what the step says of the last plan; the cycle's when the task ends */
 	enum task_state state;
 	int64_t begun;			/* clock of the dispatcher */

@@ -11,36 +11,44 @@
 #include "reconcile/schema/normalise.h"
 
 /* To be changed with the canonical form, so that old digests are recognised as such. */
-static const char VERSION_SIGN = '1';
+static const char VERSION_SIGN[] = "1";
 
-static const char *digest_hex(struct arena *a, const uint8_t *bytes, size_t len)
+/* Writes two digits for each byte and a NUL. */
+static void write_hex(char *out, const uint8_t *bytes, size_t len)
 {
-	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	static const char digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < len; i++)
-		buf_addf(&out, "%02x", bytes[i]);
-	return arena_strdup(a, buf_str(&out));
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 0xf];
+	}
+	*out = '\0';
 }
 
-static const char *sha256_hex(struct arena *a, const char *text, size_t bytes)
+/* prefix, and behind it the hex digits of the first bytes of the SHA-256 of text. */
+static const char *sha256_hex(struct arena *a, const char *prefix, const char *text, size_t bytes)
 {
 	uint8_t digest[SHA256_DIGEST_SIZE];
+	size_t before = strlen(prefix);
+	char *out = arena_alloc(a, before + 2 * bytes + 1, 1, 1);
 	struct sha256_ctx ctx;
 
 	sha256_init(&ctx);
 	sha256_update(&ctx, strlen(text), (const uint8_t *)text);
 	sha256_digest(&ctx, bytes, digest);
-	return digest_hex(a, digest, bytes);
+	memcpy(out, prefix, before);
+	write_hex(out + before, digest, bytes);
+	return out;
 }
 
 const char *digest_name(struct arena *a, const char *name)
 {
-	return sha256_hex(a, name, 4);
+	return sha256_hex(a, "", name, 4);
 }
 
 const char *digest_text(struct arena *a, const char *text)
 {
-	return sha256_hex(a, text, 4);
+	return sha256_hex(a, "", text, 4);
 }
 
 /* ---- the canonical form ---- */
@@ -62,7 +70,7 @@ static void sort_sets(const struct field *f, struct node *n, unsigned kind)
 
 struct node *digest_ordered(struct arena *a, const struct node *body)
 {
-	struct node *out = node_copy(a, normalise(a, body));
+	struct node *out = normalise(a, body);	/* its lists are its own */
 
 	sort_sets(&workflow_field, out, ALL_KINDS);
 	return out;
@@ -108,7 +116,12 @@ static void add_salted(const struct cover *cover, const struct path *at, const c
 	sha256_update(&ctx, place.len + 1, (const uint8_t *)buf_str(&place));
 	sha256_update(&ctx, len, (const uint8_t *)secret);
 	sha256_digest(&ctx, 2, digest);
-	buf_addf(out, "(secret %02x%02x)", digest[0], digest[1]);
+	char digits[5];
+
+	write_hex(digits, digest, 2);
+	buf_adds(out, "(secret ");
+	buf_adds(out, digits);
+	buf_addc(out, ')');
 }
 
 struct keyed {
@@ -129,24 +142,29 @@ static void add_keyed(const struct cover *cover, const struct path *at, const ch
 	hmac_sha256_update(&ctx, place.len + 1, (const uint8_t *)buf_str(&place));
 	hmac_sha256_update(&ctx, len, (const uint8_t *)secret);
 	hmac_sha256_digest(&ctx, sizeof digest, digest);
+	char digits[2 * sizeof digest + 1];
+
+	write_hex(digits, digest, sizeof digest);
 	buf_adds(out, "(sealed ");
-	for (size_t i = 0; i < sizeof digest; i++)
-		buf_addf(out, "%02x", digest[i]);
+	buf_adds(out, digits);
 	buf_addc(out, ')');
 }
 
 /* ---- digests ---- */
 
-const char *digest_body(struct arena *a, const struct node *declared)
+const char *digest_of_canonical(struct arena *a, const struct node *canonical)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *name = node_get_text(declared, "name");
-	struct salted salted = { { add_salted }, name ? name : "", "" };
-	struct node *n = mask_cover(a, &salted.cover, &(struct path){ 0 }, &workflow_field,
-	                            digest_canonical(a, declared));
+	const char *name = node_get_text(canonical, "name");
+	struct salted salted = { { add_salted, .share = true }, name ? name : "", "" };
 
-	json_write_canonical(n, &text);
-	return arena_printf(a, "%c%s", VERSION_SIGN, sha256_hex(a, buf_str(&text), 4));
+	json_write_canonical(mask_cover(a, &salted.cover, &(struct path){ 0 }, &workflow_field, canonical), &text);
+	return sha256_hex(a, VERSION_SIGN, buf_str(&text), 4);
+}
+
+const char *digest_body(struct arena *a, const struct node *declared)
+{
+	return digest_of_canonical(a, digest_canonical(a, declared));
 }
 
 const char *digest_value(struct arena *a, const char *name, const char *pointer,
@@ -154,7 +172,7 @@ const char *digest_value(struct arena *a, const char *name, const char *pointer,
                          const struct node *n)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	struct salted salted = { { add_salted }, name, pointer };
+	struct salted salted = { { add_salted, .share = true }, name, pointer };
 
 	if (!n)
 		return "absent";
@@ -163,15 +181,19 @@ const char *digest_value(struct arena *a, const char *name, const char *pointer,
 		sort_sets(f, copy, ALL_KINDS);
 	json_write_canonical(mask_cover_entry(a, &salted.cover, &(struct path){ .key = key }, outer, f, copy),
 	                     &text);
-	return sha256_hex(a, buf_str(&text), 8);
+	return sha256_hex(a, "", buf_str(&text), 8);
+}
+
+struct node *digest_seal_canonical(struct arena *a, const unsigned char *key, const struct node *canonical)
+{
+	struct keyed keyed = { { add_keyed, .share = true }, key };
+
+	return mask_cover(a, &keyed.cover, &(struct path){ 0 }, &workflow_field, canonical);
 }
 
 struct node *digest_seal(struct arena *a, const unsigned char *key, const struct node *declared)
 {
-	struct keyed keyed = { { add_keyed }, key };
-
-	return mask_cover(a, &keyed.cover, &(struct path){ 0 }, &workflow_field,
-	                  digest_canonical(a, declared));
+	return digest_seal_canonical(a, key, digest_canonical(a, declared));
 }
 
 /* ---- proof of a secret ---- */

@@ -11,7 +11,7 @@ enum { DIGEST_KEY_SIZE = 32, DIGEST_SIZE = 32 };
 const char *digest_name(struct arena *a, const char *name);
 
 /* normalise(body), with the items of sets sorted: a comparison then gives the same result each time, whatever order the
- * service shows. */
+ * service shows.  Scalars are shared with body; all lists and maps are new. */
 struct node *digest_ordered(struct arena *a, const struct node *body);
 
 /* The canonical form of a declared body: normalise(declared), with the items of sets and all keys sorted. */
@@ -22,6 +22,8 @@ struct node *digest_canonical(struct arena *a, const struct node *declared);
  * with the workflow's name and their place: enough to notice most changes, too little to guess a
  * value (design, 6.2). */
 const char *digest_body(struct arena *a, const struct node *declared);
+/* The same of digest_canonical(declared), for who has it. */
+const char *digest_of_canonical(struct arena *a, const struct node *canonical);
 
 /* 16 hex digits of one value n (NULL: absent) of field f at pointer inside the workflow called name; key and outer as
  * for mask_cover_entry(). */
@@ -35,6 +37,8 @@ const char *digest_text(struct arena *a, const char *text);
 /* The canonical form with each masked value replaced by its HMAC-SHA-256 under key (DIGEST_KEY_SIZE bytes), so that
  * it may be stored.  Equal bodies give equal trees, and a changed secret gives another tree. */
 struct node *digest_seal(struct arena *a, const unsigned char *key, const struct node *declared);
+/* The same of digest_canonical(declared); shares with it what is no secret. */
+struct node *digest_seal_canonical(struct arena *a, const unsigned char *key, const struct node *canonical);
 
 /* The HMAC-SHA-256 of len bytes under a key of any size. */
 void digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,

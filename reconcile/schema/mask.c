@@ -156,9 +156,13 @@ struct node *mask_cover(struct arena *a, const struct cover *cover, const struct
 		return cover_value(a, cover, at, n);
 	if (n->kind == NODE_LIST || n->kind == NODE_MAP)
 		return cover_entries(a, cover, at, f, n);
+	bool is_url = flags & FIELD_URL;
+	bool plain = n->kind != NODE_TEXT || (!is_url && !strstr(n->text, "://"));
+	if (plain && cover->share)
+		return (struct node *)n;
 	if (n->kind != NODE_TEXT)
 		return node_copy(a, n);
-	((flags & FIELD_URL) ? cover_whole_url : cover_text)(cover, at, n->text, &out);
+	(is_url ? cover_whole_url : cover_text)(cover, at, n->text, &out);
 	return text_node(a, &out, n->at);
 }
 

@@ -634,9 +634,14 @@ const char *json_text(struct arena *a, const struct node *n)
 void json_write_canonical(const struct node *n, struct buf *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct node *copy = node_copy(&a, n);
 	const struct json_writer w = { .out = out, .canonical = true };
+	struct node *copy;
 
+	if (node_keys_are_sorted(n)) {
+		write_json_node(&w, n, 0);
+		return;
+	}
+	copy = node_copy(&a, n);
 	node_sort_keys(copy);
 	write_json_node(&w, copy, 0);
 }

@@ -339,6 +339,16 @@ void node_sort_keys(struct node *n)
 		node_sort_keys(n->entries[i].value);
 }
 
+bool node_keys_are_sorted(const struct node *n)
+{
+	if (n->kind == NODE_MAP && !is_sorted(n))
+		return false;
+	for (size_t i = 0; i < n->count; i++)
+		if (!node_keys_are_sorted(n->entries[i].value))
+			return false;
+	return true;
+}
+
 static const char *real_text(struct arena *a, double real)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;

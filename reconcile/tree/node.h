@@ -75,6 +75,8 @@ bool node_equal(const struct node *a, const struct node *b);
 int node_order(const struct node *a, const struct node *b);
 /* Sorts keys, in place and at every level: with this equal trees print the same bytes. */
 void node_sort_keys(struct node *n);
+/* True if node_sort_keys() would change nothing. */
+bool node_keys_are_sorted(const struct node *n);
 
 /* The text of a scalar, for fields that take a number for its text: integers
  * in decimal, true and false, reals as written.  NULL for null, lists and maps. */
