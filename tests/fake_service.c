@@ -664,7 +664,7 @@ static const struct node *recall(void *context, struct arena *a, const struct sp
 	struct fake_memory *m = context;
 
 	m->recalls++;
-	return m->older ? spec_body_of_digest(a, &(struct spec){ .body = (struct node *)m->older }, digest) : NULL;
+	return m->older ? spec_body_of_digest(a, m->older, digest) : NULL;
 }
 
 static const char *explain(void *context)

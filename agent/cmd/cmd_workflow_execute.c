@@ -240,13 +240,15 @@ static int cmd_workflow_execute_run(struct context *ctx)
 	CLEANUP(workflow_session_close) struct workflow_session session = { .ctx = ctx };
 	struct diagnostics faults = { .arena = ctx->arena };
 	const struct settings *s = ctx->settings;
-	struct spec file = { .body = node_map(ctx->arena) };
+	struct node *body = node_map(ctx->arena);
+	struct spec file = { 0 };
 	const char *id;
 	struct err err;
 
 	if (ctx->argument_count > 1 && !workflow_session_read_execute(ctx, ctx->arguments[1], &file, &faults))
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
-	struct node *body = file.body;
+	if (file.packed)
+		body = spec_body(ctx->arena, &file);
 	if (s->follow && !output_is_table(s->output)) {
 		err_usage(&err, "--follow prints log lines and cannot be combined with -o: use --wait");
 		return cli_fail(ctx, &err);

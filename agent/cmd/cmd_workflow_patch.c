@@ -115,7 +115,7 @@ static int cmd_workflow_patch_run(struct context *ctx)
 	if (ctx->argument_count > 1) {
 		if (!workflow_session_read_patch(ctx, ctx->arguments[1], &spec, &faults))
 			return cli_fail_faults(ctx, &faults, ERR_SPEC);
-		what.body = spec.body;
+		what.body = spec_body(ctx->arena, &spec);
 	}
 	if (!workflow_session_open_workflow(ctx, ctx->arguments[0], &session, &err))
 		return cli_fail(ctx, &err);

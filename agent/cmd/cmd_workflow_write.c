@@ -20,7 +20,7 @@ static int cmd_write_update(struct workflow_session *session, const struct spec 
 	if (!workflow_session_describe(session, &described, &err))
 		return cli_fail(ctx, &err);
 	operation_update_init(&update, ctx->arena, session->id, session->name,
-	                      request_body_whole(ctx->arena, spec->body, described));
+	                      request_body_whole(ctx->arena, spec_body(ctx->arena, spec), described));
 	if (!workflow_session_run(session, &update.op, &err))
 		return cli_fail(ctx, &err);
 	workflow_session_print_result(ctx, "updated", session->id, spec->name, update.answer);
@@ -66,7 +66,7 @@ static int cmd_write_create(struct context *ctx, bool or_update)
 		return cli_fail_faults(ctx, &faults, ERR_SPEC);
 	if (!workflow_session_open(ctx, &session, &err))
 		return cli_fail(ctx, &err);
-	operation_create_init(&create, ctx->arena, spec.body);
+	operation_create_init(&create, ctx->arena, spec_body(ctx->arena, &spec));
 	if (workflow_session_run(&session, &create.op, &err)) {
 		workflow_session_print_result(ctx, "created", create.id, spec.name, create.answer);
 		return 0;

@@ -205,7 +205,7 @@ static bool workflow_session_read_spec(struct context *ctx, const char *file, st
 		return diagnostics_add(faults, (struct pos){ .file = files.items[0].name }, "expected one %s, found %zu",
 		                       as.execute ? "body of execute" : "workflow", specs.count);
 	/* flowsync.ignore does not count here: a masked value would be sent. */
-	if (!spec_check_masked(specs.items[0].body, NULL, faults))
+	if (!spec_check_masked(spec_body(ctx->arena, &specs.items[0]), NULL, faults))
 		return false;
 	workflow_session_log_warnings(ctx, faults);
 	*out = specs.items[0];

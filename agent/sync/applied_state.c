@@ -91,8 +91,9 @@ static const struct node *applied_state_matching_body(const struct search *s, st
 
 	if (!older)
 		return NULL;
-	mask_mark(a, older->body, s->memory->mask);
-	return spec_body_of_digest(a, older, s->digest);
+	struct node *body = spec_body(a, older);
+	mask_mark(a, body, s->memory->mask);
+	return spec_body_of_digest(a, body, s->digest);
 }
 
 /* An older version may be invalid; what can be read of it is used.  Only the spec's own names are looked up: what was

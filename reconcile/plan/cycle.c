@@ -40,7 +40,6 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 		const struct spec *spec = &specs->items[i];
 		if (!cycle_selects(options, spec->name))
 			continue;
-		mask_mark(a, spec->body, options->mask);
 		report->steps[c->count] = (struct plan_step){ .name = spec->name, .at = spec->at };
 		c->tasks[c->count] = (struct workflow_task){ .cycle = c, .spec = spec, .step = &report->steps[c->count] };
 		c->count++;

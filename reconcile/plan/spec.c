@@ -8,9 +8,20 @@
 #include "reconcile/schema/normalise.h"
 #include "reconcile/schema/placeholders.h"
 #include "reconcile/schema/validate.h"
+#include "reconcile/tree/pack.h"
 #include "reconcile/tree/yaml.h"
 
-static bool read_block(struct spec *spec, const struct node *block, struct diagnostics *faults)
+static const struct node *spec_copy_node(struct arena *a, const struct node *n)
+{
+	return n ? node_copy(a, n) : NULL;
+}
+
+static const char *text_or_null(struct arena *a, const char *text)
+{
+	return text ? arena_strdup(a, text) : NULL;
+}
+
+static bool read_block(struct arena *a, struct spec *spec, const struct node *block, struct diagnostics *faults)
 {
 	const struct node *prune, *suspend;
 
@@ -22,8 +33,8 @@ static bool read_block(struct spec *spec, const struct node *block, struct diagn
 	suspend = node_get(block, "suspend");
 	spec->prune = !prune || prune->kind == NODE_NULL || prune->boolean;
 	spec->suspend = suspend && suspend->boolean;
-	spec->ignore = node_get(block, "ignore");
-	spec->renamed_from = node_get_text(block, "renamed_from");
+	spec->ignore = spec_copy_node(a, node_get(block, "ignore"));
+	spec->renamed_from = text_or_null(a, node_get_text(block, "renamed_from"));
 	return true;
 }
 
@@ -90,28 +101,47 @@ static bool check_document(const struct specs *specs, const struct node *body, s
 	                               (specs->local ? VALIDATE_LOCAL : 0), faults);
 }
 
-static bool read_spec_document(struct specs *specs, const struct node *doc, struct diagnostics *faults)
+/* Adds the spec, whose body is normal. */
+static void add_spec(struct specs *specs, struct spec *spec, const struct node *normal)
+{
+	struct arena *a = specs->arena;
+	struct buf bytes = BUF_TEXT;
+
+	pack_tree(normal, &bytes);
+	spec->packed = memcpy(arena_alloc(a, bytes.len, 1, 1), bytes.text, bytes.len);
+	buf_done(&bytes);
+	spec->name = text_or_null(a, node_get_text(normal, "name"));
+	arena_grow(a, specs->items, specs->count, specs->room);
+	specs->items[specs->count++] = *spec;
+}
+
+struct node *spec_body(struct arena *a, const struct spec *spec)
+{
+	return pack_read(a, spec->packed, spec->at.file);
+}
+
+/* scratch: of the document, and of all that is made on the way. */
+static bool read_spec_document(struct specs *specs, struct arena *scratch, const struct node *doc,
+                               struct diagnostics *faults)
 {
 	struct spec spec = { .prune = true };
 
 	if (doc->kind != NODE_MAP)
 		return diagnostics_add(faults, doc->at, "expected a workflow, which is a mapping, found %s",
 		                 node_kind_words(doc->kind));
-	const struct node *body = unwrap(specs->arena, doc, faults);
+	const struct node *body = unwrap(scratch, doc, faults);
 	if (body->kind != NODE_MAP)
 		return diagnostics_add(faults, body->at, "body: expected a mapping, found %s",
 		                 node_kind_words(body->kind));
-	bool good = read_block(&spec, node_get(doc, "flowsync"), faults);
+	bool good = read_block(specs->arena, &spec, node_get(doc, "flowsync"), faults);
 	good &= check_document(specs, body, faults);
 	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
-	spec.body = normalise_declared(specs->arena, body);
+	struct node *normal = normalise_declared(scratch, body);
 	if (specs->partial)
-		drop_added_types(body, spec.body);
-	spec.name = node_get_text(spec.body, "name");
+		drop_added_types(body, normal);
 	spec.at = body->at;
-	arena_grow(specs->arena, specs->items, specs->count, specs->room);
-	specs->items[specs->count++] = spec;
+	add_spec(specs, &spec, normal);
 	return true;
 }
 
@@ -121,12 +151,12 @@ static void template_text_done(struct template_text *filled)
 }
 
 /* Statements that fill lines of their own are the cause of what YAML cannot read: only they are reported. */
-static bool read_filled(struct specs *specs, const char *name, const struct template_text *filled,
+static bool read_filled(struct arena *a, const char *name, const struct template_text *filled,
                         struct yaml_docs *docs, struct diagnostics *faults)
 {
 	struct diagnostics before = *faults;
 
-	if (yaml_read(specs->arena, name, buf_str(&filled->text), filled->text.len, docs, faults))
+	if (yaml_read(a, name, buf_str(&filled->text), filled->text.len, docs, faults))
 		return true;
 	for (size_t i = 0; i < filled->count; i++)
 		if (filled->marks[i].alone) {
@@ -141,9 +171,10 @@ static bool read_filled(struct specs *specs, const char *name, const struct temp
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults)
 {
-	CLEANUP(template_text_done) struct template_text filled = { .arena = specs->arena, .text = BUF(YAML_MAX_BYTES) };
+	CLEANUP(arena_free) struct arena scratch = { 0 };
+	CLEANUP(template_text_done) struct template_text filled = { .arena = &scratch, .text = BUF(YAML_MAX_BYTES) };
 	struct pos file = { .file = name };
-	struct diagnostics older = { .arena = specs->arena };
+	struct diagnostics older = { .arena = &scratch };
 	struct yaml_docs docs = { 0 };
 	size_t found = 0, before = faults->errors;
 
@@ -157,13 +188,13 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
 		                 YAML_MAX_BYTES);
 	/* The other documents are checked even if one cannot be read. */
-	bool whole = read_filled(specs, name, &filled, &docs, faults);
+	bool whole = read_filled(&scratch, name, &filled, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;
 		found++;
 		if (placeholders_resolve(&filled, docs.root[i], specs->older ? &older : faults) || specs->older)
-			read_spec_document(specs, docs.root[i], faults);
+			read_spec_document(specs, &scratch, docs.root[i], faults);
 	}
 	if (!whole && !specs->older)
 		placeholders_report_statements(&filled, faults);
@@ -172,11 +203,11 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	return faults->errors == before;
 }
 
-const struct node *spec_body_of_digest(struct arena *a, const struct spec *spec, const char *digest)
+const struct node *spec_body_of_digest(struct arena *a, const struct node *body, const char *digest)
 {
-	if (strcmp(digest_body(a, spec->body), digest) == 0)
-		return spec->body;
-	const struct node *other = normalise_other_reading(a, spec->body);
+	if (strcmp(digest_body(a, body), digest) == 0)
+		return body;
+	const struct node *other = normalise_other_reading(a, body);
 	return other && strcmp(digest_body(a, other), digest) == 0 ? other : NULL;
 }
 

@@ -9,8 +9,7 @@
 struct spec {
 	const char *name;		/* body.name; NULL if a partial spec has none */
 	struct pos at;			/* where the document's body begins */
-	struct node *body;		/* normalise_declared(): without keys whose value is null, with text for numbers
-					 * in env */
+	const char *packed;		/* the body, as pack.h does it: spec_body() */
 	/* the flowsync: block */
 	bool prune;			/* true if not given */
 	bool suspend;
@@ -19,7 +18,7 @@ struct spec {
 };
 
 struct specs {
-	struct arena *arena;		/* set by the caller; everything here lives in it */
+	struct arena *arena;		/* set by the caller; everything here lives in it, but the names of files */
 	bool local;			/* set by the caller: warn about what the local service cannot run */
 	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
 	bool execute;			/* set by the caller: the documents are bodies of execute, not workflows */
@@ -36,12 +35,17 @@ struct specs {
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults);
 
+/* The body, in a: normalise_declared(), without keys whose value is null and with text for numbers in env.  A tree for each
+ * call: for all specs together trees take thirty times the bytes of the files, so they are made when they are needed.
+ * Its texts are those of the specs. */
+struct node *spec_body(struct arena *a, const struct spec *spec);
+
 /* Adds an error for each value of body that contains the replacement of a masked one, such as "(masked #1)", except at
  * the places in ignore (NULL: none): such a text is not the secret, and is never sent.  True if no error was added. */
 bool spec_check_masked(const struct node *body, const struct node *ignore, struct diagnostics *faults);
 
-/* The body of the spec, in that reading whose digest_body() is digest; NULL: no reading has it. */
-const struct node *spec_body_of_digest(struct arena *a, const struct spec *spec, const char *digest);
+/* body, a declared one, in that reading whose digest_body() is digest; NULL: no reading has it. */
+const struct node *spec_body_of_digest(struct arena *a, const struct node *body, const char *digest);
 
 /* Checks all specs together: adds an error for two specs of one name (with both places), and for a renamed_from that
  * another spec declares or claims, too.  True if no error was added. */

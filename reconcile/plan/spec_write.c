@@ -437,7 +437,7 @@ static bool plans_nothing(struct arena *a, const struct node *observed, const st
 		return err_set(err, "it would not be a valid spec: %s", faults.items[first].message);
 	}
 	diff_three_way(a, &(struct diff_sides){
-		.name = specs.items[0].name, .declared = normalise(a, specs.items[0].body),
+		.name = specs.items[0].name, .declared = normalise(a, spec_body(a, &specs.items[0])),
 		.observed = observed, .ignore = specs.items[0].ignore,
 	}, &diff);
 	if (diff.count)

@@ -4,11 +4,17 @@
 #include <string.h>
 
 #include "reconcile/schema/digest.h"
+#include "reconcile/schema/mask.h"
 #include "reconcile/schema/normalise.h"
 
 const struct node *task_spec_body(struct workflow_task *t)
 {
-	return t->spec->body;
+	if (!t->forms.body) {
+		struct node *body = spec_body(&t->forms.arena, t->spec);
+		mask_mark(&t->forms.arena, body, t->cycle->options.mask);
+		t->forms.body = body;
+	}
+	return t->forms.body;
 }
 
 const struct node *task_spec_normal(struct workflow_task *t)

@@ -346,6 +346,7 @@ void workflow_task_plan_anew(struct workflow_task *t)
 void workflow_task_end_plan(struct workflow_task *t)
 {
 	arena_join(t->cycle->arena, &t->planned);
+	task_spec_free(t);
 }
 
 static enum task_next end_task(struct workflow_task *t, bool observed)
@@ -353,7 +354,6 @@ static enum task_next end_task(struct workflow_task *t, bool observed)
 	t->step->duration_ms = observed ? 0 : t->cycle->dispatch->now - t->begun;
 	t->cycle->finished++;
 	workflow_task_end_plan(t);
-	task_spec_free(t);
 	arena_free(&t->arena);
 	return TASK_DONE;
 }

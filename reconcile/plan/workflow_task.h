@@ -86,7 +86,7 @@ struct workflow_task {
 	struct arena arena;		/* of the requests and answers of this attempt; freed when the task ends */
 	struct {			/* of the spec: task_spec.h */
 		struct arena arena;
-		const struct node *normal, *canonical, *sealed, *other, *sealed_other;
+		const struct node *body, *normal, *canonical, *sealed, *other, *sealed_other;
 		bool other_known;
 	} forms;
 	struct arena planned;		/* of what the step says of the last plan; the cycle's when the task ends */
@@ -123,7 +123,7 @@ void workflow_task_apply(struct workflow_task *task);
 void workflow_task_resolve_duplicates(struct workflow_task *task, bool strangers);
 /* Forgets all that an earlier plan of the step says, for a new one. */
 void workflow_task_plan_anew(struct workflow_task *task);
-/* Hands what the plan says to the cycle; for a plan that is made without a request. */
+/* Hands what the plan says to the cycle, and frees the forms of the spec; for a plan that is made without a request. */
 void workflow_task_end_plan(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);

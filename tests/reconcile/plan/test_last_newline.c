@@ -62,7 +62,7 @@ static void a_service_full_of_such_workflows_gets_no_write(void **state)
 		if (known == STATE_AGAIN)
 			forget_records(&r);
 		read_files(&r.a, "", &now);
-		assert_string_equal(node_get_text(node_at(now.items[0].body, "/steps/s"), "command"), "set -e\nrun");
+		assert_string_equal(node_get_text(node_at(spec_body(&r.a, &now.items[0]), "/steps/s"), "command"), "set -e\nrun");
 		for (unsigned again = 0; again < 2; again++) {
 			run_cycle(&r, &now, &(struct cycle_options){ .apply = true });
 			assert_writes(&r, "");
@@ -88,6 +88,13 @@ static void the_other_way_round_it_is_no_change_either(void **state)
 	assert_writes(&r, "");
 }
 
+static struct node *first_body(struct arena *a, const char *yaml)
+{
+	const struct specs specs = tree_specs(a, yaml);
+
+	return spec_body(a, &specs.items[0]);
+}
+
 static void what_else_changed_is_written_without_it_and_its_record_is_found(void **state)
 {
 	for (enum known known = 0; known < KNOWN; known++) {
@@ -97,7 +104,7 @@ static void what_else_changed_is_written_without_it_and_its_record_is_found(void
 
 		run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
 		if (known == OLDER)
-			r.f.memory.older = older.items[0].body;
+			r.f.memory.older = spec_body(&r.a, &older.items[0]);
 		if (known == STATE_AGAIN) {
 			forget_records(&r);
 			run_sync(&r, RUN("7", TIMED));
@@ -108,7 +115,7 @@ static void what_else_changed_is_written_without_it_and_its_record_is_found(void
 		                    : "replace /steps/s/imageId declared\nremove /steps/s/stepTimeout undeclared\n");
 		assert_writes(&r, "update 612\n");
 		assert_string_equal(run_shown(&r, 612, "/steps/s/command"), "\"run\"");
-		assert_non_null(strstr(run_tags(&r, 612), digest_body(&r.a, tree_specs(&r.a, RUN("8", "")).items[0].body)));
+		assert_non_null(strstr(run_tags(&r, 612), digest_body(&r.a, first_body(&r.a, RUN("8", "")))));
 		run_sync(&r, RUN("8", ""));
 		assert_writes(&r, "");
 	}
@@ -148,16 +155,16 @@ static void in_a_text_that_does_not_end_the_file_a_newline_counts(void **state)
 static void both_readings_of_a_spec_have_their_digest(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct specs ends = tree_specs(&a, RUN("7", "")), middle = tree_specs(&a, HELLO("a", "7"));
-	const struct node *old = normalise_other_reading(&a, ends.items[0].body);
+	const struct node *ends = first_body(&a, RUN("7", "")), *middle = first_body(&a, HELLO("a", "7"));
+	const struct node *old = normalise_other_reading(&a, ends);
 
 	assert_string_equal(node_get_text(node_at(old, "/steps/s"), "command"), "run\n");
-	assert_ptr_equal(spec_body_of_digest(&a, &ends.items[0], digest_body(&a, ends.items[0].body)), ends.items[0].body);
-	assert_true(node_equal(spec_body_of_digest(&a, &ends.items[0], digest_body(&a, old)), old));
-	assert_null(spec_body_of_digest(&a, &ends.items[0], "100000000"));
-	assert_null(normalise_other_reading(&a, middle.items[0].body));
+	assert_ptr_equal(spec_body_of_digest(&a, ends, digest_body(&a, ends)), ends);
+	assert_true(node_equal(spec_body_of_digest(&a, ends, digest_body(&a, old)), old));
+	assert_null(spec_body_of_digest(&a, ends, "100000000"));
+	assert_null(normalise_other_reading(&a, middle));
 	/* Only one of a file's documents ends it. */
-	assert_null(normalise_other_reading(&a, tree_specs(&a, RUN("7", "") "---\n" HELLO("b", "7")).items[0].body));
+	assert_null(normalise_other_reading(&a, first_body(&a, RUN("7", "") "---\n" HELLO("b", "7"))));
 }
 
 int main(void)

@@ -292,7 +292,7 @@ static void after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost(void *
 		set_up(&m, &f, &c);
 		fake_sync(&f, &a, &c.specs);
 		for (unsigned i = 0; i < SPECS; i++) {
-			const struct node *declared = c.specs.items[i].body, *now = shown(&f, c.specs.items[i].name);
+			const struct node *declared = spec_body(&a, &c.specs.items[i]), *now = shown(&f, c.specs.items[i].name);
 			assert_non_null(now);
 			if (c.before[i] && !kept(&workflow_field, normalise(&a, declared), normalise(&a, c.before[i]),
 			                         normalise(&a, now), node_get(declared, "steps"), ALL_KINDS))
@@ -352,7 +352,7 @@ static void some_habits(struct maker *m, struct fake *f, const struct specs *spe
 	size_t count = 0;
 
 	for (unsigned i = below(m, FAKE_HABITS); i > 0; i--) {
-		struct fake_habit habit = some_habit(m, specs->items[below(m, (unsigned)specs->count)].body);
+		struct fake_habit habit = some_habit(m, spec_body(m->arena, &specs->items[below(m, (unsigned)specs->count)]));
 		if (habit.pointer && (remembers || strcmp(habit.pointer, "/tags") != 0))
 			f->habits[count++] = habit;
 	}

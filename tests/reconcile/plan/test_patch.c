@@ -75,7 +75,7 @@ static const struct node *read_patch(struct arena *a, const char *yaml)
 
 	assert_true(specs_read(&specs, &none, "p.yaml", yaml, strlen(yaml), &faults));
 	assert_int_equal(specs.count, 1);
-	return specs.items[0].body;
+	return spec_body(a, &specs.items[0]);
 }
 
 static void a_patch_is_laid_over_what_is_there(void **state)

@@ -41,7 +41,7 @@ static void the_body_stands_alone_or_under_body(void **state)
 		assert_int_equal(specs.count, 1);
 		assert_int_equal(specs.files, 1);
 		assert_string_equal(specs.items[0].name, "hello");
-		assert_string_equal(tree_text(&a, specs.items[0].body), cases[i].body);
+		assert_string_equal(tree_text(&a, spec_body(&a, &specs.items[0])), cases[i].body);
 		assert_string_equal(specs.items[0].at.file, "s.yaml");
 		assert_int_equal(specs.items[0].at.line, cases[i].line);
 		assert_int_equal(specs.items[0].at.col, cases[i].col);

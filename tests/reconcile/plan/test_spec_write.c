@@ -189,7 +189,7 @@ static size_t changes(struct arena *a, const char *text, const struct node *desc
 	struct diff diff;
 
 	diff_three_way(a, &(struct diff_sides){
-		.name = specs.items[0].name, .declared = normalise(a, specs.items[0].body),
+		.name = specs.items[0].name, .declared = normalise(a, spec_body(a, &specs.items[0])),
 		.observed = normalise(a, described), .ignore = specs.items[0].ignore,
 	}, &diff);
 	return diff.count;

@@ -203,7 +203,7 @@ static void a_key_that_does_not_go_needs_no_state_to_be_left_alone(void **state)
 		lose(&r, kind);
 		run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
 		assert_writes(&r, "create 612\nupdate 612\n");
-		r.f.memory.older = before.items[0].body;
+		r.f.memory.older = spec_body(&r.a, &before.items[0]);
 		lose(&r, kind);
 		run_sync(&r, HELLO("a", "7"));
 		assert_string_equal(run_changes(&r), "remove /steps/greet/stepTimeout undeclared\n");
@@ -718,7 +718,7 @@ static void older_versions_of_a_file_are_a_record(void **state)
 	const struct specs before = tree_specs(&r.a, "metadata: {allowConcurrentExecution: true}\n" TOKEN("7", "one"));
 
 	run_cycle(&r, &before, &(struct cycle_options){ .apply = true });
-	r.f.memory.older = before.items[0].body;
+	r.f.memory.older = spec_body(&r.a, &before.items[0]);
 	run_sync(&r, TOKEN("8", "one"));
 	assert_string_equal(run_changes(&r),
 	                    "replace /steps/s/imageId declared\nremove /metadata undeclared\n");

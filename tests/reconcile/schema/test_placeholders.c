@@ -21,7 +21,7 @@ static const char *reported(struct arena *a, const char *yaml, const char **body
 	struct diagnostics faults = { .arena = a };
 
 	specs_read(&specs, &none, "s.yaml", yaml, strlen(yaml), &faults);
-	*body = specs.count ? tree_text(a, specs.items[0].body) : "";
+	*body = specs.count ? tree_text(a, spec_body(a, &specs.items[0])) : "";
 	return tree_faults(a, &faults);
 }
 
@@ -92,7 +92,7 @@ static void an_older_version_was_applied_as_it_was(void **state)
 
 	assert_true(specs_read(&specs, &none, "s.yaml", yaml, strlen(yaml), &faults));
 	assert_string_equal(specs.items[0].name, "scoring-{{ env }}");
-	assert_string_equal(node_get_text(node_at(specs.items[0].body, "/steps/s"), "command"), "{{ os_env.X }} {% if x %}");
+	assert_string_equal(node_get_text(node_at(spec_body(&a, &specs.items[0]), "/steps/s"), "command"), "{{ os_env.X }} {% if x %}");
 }
 
 int main(void)

@@ -328,7 +328,7 @@ static void yaml_1_1_reads_as_the_services_own_tool_does(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct specs specs = tree_specs(&a, yaml);
 
-	assert_string_equal(tree_text(&a, specs.items[0].body),
+	assert_string_equal(tree_text(&a, spec_body(&a, &specs.items[0])),
 	    "{\"name\":\"yaml-1-1-check\",\"triggers\":[{\"cron\":\"*/5 * * * *\"}],\"steps\":{"
 	    "\"s1\":{\"type\":\"standard\",\"imageId\":8,\"command\":\"true\",\"clearImageCache\":true,\"stepTimeout\":90,"
 	    "\"parameters\":{\"env\":{\"A\":\"true\",\"B\":\"1000\",\"C\":\"31\",\"D\":\"1e3\",\"E\":\"1.10\",\"F\":\"007\","
