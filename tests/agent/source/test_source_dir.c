@@ -352,7 +352,7 @@ static void what_never_stands_still_is_not_read(void **state)
 	make_file("s/a.yaml", "a");
 	make_file("s/x/b.yaml", "b");
 	pid_t pid = change_for_ever();
-	for (int tries = 0; tries < 20 && !strstr(all, "changes"); tries++)
+	for (int tries = 0; tries < 20 && !strstr(all, "kept changing"); tries++)
 		all = read_settled(&a, "s", false);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
