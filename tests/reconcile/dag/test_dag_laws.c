@@ -10,8 +10,10 @@
 #include "reconcile/base/jitter.h"
 #include "tests/tree.h"
 
-enum { STEPS_MOST = 10, CONDITIONS_MOST = 2, SEEDS = 1500, SECOND = 1000, ANY = -1 };
+enum { STEPS_MOST = 10, CONDITIONS_MOST = 2, SECOND = 1000, ANY = -1 };
 static const int64_t BEGIN = 1700000000000;
+
+#define SEEDS	rounds_of(1500)
 
 /* ---- a random workflow ---- */
 

@@ -12,7 +12,10 @@
 #include "tests/fake_service.h"
 #include "tests/tree.h"
 
-enum { ROUNDS = 250, SPECS = 4, OTHERS = 3 };
+#define ROUNDS		rounds_of(250)
+#define HABIT_ROUNDS	rounds_of(40)
+
+enum { SPECS = 4, OTHERS = 3, EDITS = 4 };
 
 struct maker {
 	struct arena *arena;
@@ -308,8 +311,6 @@ static void after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost(void *
 }
 
 /* ---- whatever the service does to values, with a state, without, and with one that is lost ---- */
-
-enum { HABIT_ROUNDS = 40, EDITS = 4 };
 
 /* What may be kept of a value of field f, whatever is written: what the service itself would
  * take, as it is carried over where nobody declares it. */

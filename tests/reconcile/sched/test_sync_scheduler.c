@@ -974,7 +974,7 @@ static void check_debts(const struct world *w)
 
 static void weeks_of_chance_keep_the_laws(void **state)
 {
-	for (uint64_t seed = 0; seed < 40; seed++) {
+	for (uint64_t seed = 0; seed < rounds_of(40); seed++) {
 		struct world w;
 		int64_t end = BEGIN + 14 * DAY, happened = 0;
 
@@ -997,7 +997,7 @@ static void weeks_of_chance_keep_the_laws(void **state)
 
 static void after_the_last_change_the_last_cycle_knows_it(void **state)
 {
-	for (uint64_t seed = 0; seed < 2000; seed++) {
+	for (uint64_t seed = 0; seed < rounds_of(2000); seed++) {
 		struct world w;
 
 		engine_state_begin(&w, &worlds[seed % 4], seed);
@@ -1036,7 +1036,7 @@ static void a_world_without_luck_is_left_alone_for_fifteen_minutes_at_most(void 
 
 static void a_clock_gone_wild_breaks_nothing(void **state)
 {
-	for (uint64_t seed = 0; seed < 200; seed++) {
+	for (uint64_t seed = 0; seed < rounds_of(200); seed++) {
 		struct world w;
 
 		engine_state_begin(&w, &worlds[seed % ARRAY_LEN(worlds)], seed);

@@ -171,10 +171,10 @@ static void maps_of_many_keys_are_compared_in_any_order(void **state)
 	assert_false(node_equal(up, down));
 }
 
-/* Keys k0 to k99999 but for the odd ones, with their number. */
-static void assert_even_keys(struct arena *a, const struct node *map)
+/* Of the keys k0, k1, ... the even ones are there, with their number. */
+static void assert_even_keys(struct arena *a, const struct node *map, int count)
 {
-	for (int i = 0; i < 100000; i++)
+	for (int i = 0; i < count; i++)
 		assert_int_equal(node_get_int(map, arena_printf(a, "k%d", i), -1), i % 2 ? -1 : i);
 }
 
@@ -182,24 +182,26 @@ static void many_keys_are_found_in_short_time(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct node *map = node_map(&a);
+	const int count = 4 * (int)rounds_of(25000);
+	const char *middle = arena_printf(&a, "k%d", count / 2), *last = arena_printf(&a, "k%d", count - 2);
 
-	for (int i = 0; i < 100000; i += 2)
+	for (int i = 0; i < count; i += 2)
 		node_put(&a, map, arena_printf(&a, "k%d", i), node_int(&a, -2));
-	for (int i = 0; i < 100000; i += 2)
+	for (int i = 0; i < count; i += 2)
 		node_put(&a, map, arena_printf(&a, "k%d", i), node_int(&a, i));
-	assert_int_equal(map->count, 50000);
-	assert_even_keys(&a, map);
+	assert_int_equal(map->count, count / 2);
+	assert_even_keys(&a, map, count);
 	struct node *copy = node_copy(&a, map);
-	assert_even_keys(&a, copy);
+	assert_even_keys(&a, copy, count);
 	node_drop(copy, "k0");
-	node_drop(copy, "k50000");
+	node_drop(copy, middle);
 	assert_null(node_get(copy, "k0"));
-	assert_int_equal(node_get_int(copy, "k99998", 0), 99998);
-	node_put(&a, copy, "k50000", node_int(&a, 50000));
+	assert_int_equal(node_get_int(copy, last, 0), count - 2);
+	node_put(&a, copy, middle, node_int(&a, count / 2));
 	node_put(&a, copy, "k0", node_int(&a, 0));
-	assert_even_keys(&a, copy);
+	assert_even_keys(&a, copy, count);
 	node_sort_keys(copy);
-	assert_int_equal(node_get_int(copy, "k99998", 0), 99998);
+	assert_int_equal(node_get_int(copy, last, 0), count - 2);
 	assert_true(node_equal(copy, map));
 }
 
