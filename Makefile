@@ -49,7 +49,7 @@ CORE  := $(patsubst %.c,$(BUILD)/%.o,$(wildcard reconcile/*/*.c))
 AGENT := $(patsubst %.c,$(BUILD)/%.o,$(filter-out agent/cmd/main.c,$(wildcard agent/*/*.c agent/*/*/*.c)))
 UNIT  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/reconcile/*/test_*.c))
 TOOLS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
-UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/test_*.c tests/agent/*/*/test_*.c))
+UNIT_AGENT := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/agent/*/*/test_*.c tests/agent/*/test_*.c))
 FUZZ  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 compile = $(CC) $(cppflags) $(CPPFLAGS) $(cflags) $(CFLAGS) $(san)
@@ -95,9 +95,10 @@ $(BENCH): $(BUILD)/%: $(BUILD)/%.o
 	$(Q)$(link) -o $@ $^ $(libs)
 
 programs: $(UNIT) $(UNIT_AGENT) $(FUZZ) $(BENCH)
-list:; @printf '%s\n' $(UNIT) $(UNIT_AGENT)
+# Those that start processes and wait for them come first: at the end none runs alone for long.
+list:; @printf '%s\n' $(UNIT_AGENT) $(UNIT)
 # With T only those that have it in their path are built and run.
-wanted := $(strip $(foreach p,$(UNIT) $(UNIT_AGENT) $(FUZZ),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
+wanted := $(strip $(foreach p,$(UNIT_AGENT) $(UNIT) $(FUZZ),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
 unit: $(wanted)
 	$(if $(wanted),,$(error no unit test has "$(T)" in its path))
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
