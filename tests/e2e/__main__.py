@@ -1,14 +1,17 @@
-"""python3 tests/e2e [LOG [PART]]: end-to-end tests, the classes side by side, two workers a processor.
+"""python3 tests/e2e [LOG [PART]]: end-to-end tests, side by side in processes, two a processor.
 
 PART is all (the default), or what `run.sh` runs on one of its builds: "release" or "sanitizers".
 
-Each test mostly waits for a program, so threads do.  The details go to LOG (or stderr), the slowest tests at
-its end; the last line on stdout is "PASSED FAILED SKIPPED".
+Tests run side by side unless their class has a setUpClass.  They are in processes, as threads of one Python take turns:
+some tests have a service of their own in Python.  The details go to LOG (or stderr), the tests that took longest at its
+end; the last line on stdout is "PASSED FAILED SKIPPED".
 """
 import concurrent.futures
 import io
+import multiprocessing
 import os
 import pathlib
+import resource
 import sys
 import time
 import unittest
@@ -30,28 +33,35 @@ PARTS = {
 
 
 class TimedResult(unittest.TextTestResult):
-    """Keeps how long each test took: .seconds is a list of (seconds, name)."""
+    """Keeps how long each test took: .took is a list of (seconds, CPU seconds, name)."""
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
-        self.seconds = []
+        self.took = []
 
     def startTest(self, test):
-        self._begin = time.monotonic()
+        self._begin = time.monotonic(), cpu_seconds()
         super().startTest(test)
 
     def stopTest(self, test):
-        self.seconds.append((time.monotonic() - self._begin, unittest.TestCase.id(test)))
+        self.took.append((time.monotonic() - self._begin[0], cpu_seconds() - self._begin[1], unittest.TestCase.id(test)))
         super().stopTest(test)
 
 
-def classes(suite):
-    """The discovered tests as one suite a class, so that setUpClass is run once; an exhaustive test is one of its own."""
+def cpu_seconds():
+    """Of this process and of the programs that it started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def suites_of(tests):
+    """The tests as suites to run side by side: one for each class that has a setUpClass, and for each other test."""
     found = {}
-    for test in flat(suite):
-        alone = type(test).__module__ in EXHAUSTIVE
-        found.setdefault(unittest.TestCase.id(test) if alone else type(test), unittest.TestSuite()).addTest(test)
-    return found.values()
+    for test in tests:
+        together = type(test).setUpClass.__func__ is not unittest.TestCase.setUpClass.__func__
+        found.setdefault(type(test) if together else unittest.TestCase.id(test), unittest.TestSuite()).addTest(test)
+    # The longest go first, so that no processor waits for one at the end.
+    return sorted(found.values(), key=lambda suite: not is_exhaustive(suite))
 
 
 def flat(suite):
@@ -63,31 +73,33 @@ def is_exhaustive(suite):
     return any(type(test).__module__ in EXHAUSTIVE for test in suite)
 
 
-def run(suite):
+def run(number):
+    """Runs a suite in a worker: passed, failed, skipped, what each test took, the text for the log."""
     text = io.StringIO()
-    return unittest.TextTestRunner(text, verbosity=2, resultclass=TimedResult).run(suite), text.getvalue()
+    result = unittest.TextTestRunner(text, verbosity=2, resultclass=TimedResult).run(suites[number])
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    skipped = len(result.skipped)
+    passed = max(0, result.testsRun - failed - skipped - len(result.expectedFailures))
+    return passed, failed, skipped, result.took, text.getvalue()
 
 
 def main():
+    global suites
     here = pathlib.Path(__file__).resolve().parent
     in_part = PARTS[sys.argv[2] if len(sys.argv) > 2 else "all"]
-    # The longest go first, so that no processor waits for one at the end.
-    tests = [t for t in flat(unittest.defaultTestLoader.discover(here)) if in_part(type(t).__module__)]
-    suites = sorted(classes(tests), key=lambda suite: not is_exhaustive(suite))
+    suites = suites_of(t for t in flat(unittest.defaultTestLoader.discover(here)) if in_part(type(t).__module__))
     passed = failed = skipped = 0
-    seconds = []
+    took = []
+    # A worker is a copy of this process, so it has the suites.
     with (open(sys.argv[1], "w") if len(sys.argv) > 1 else sys.stderr) as log, \
-            concurrent.futures.ThreadPoolExecutor(2 * os.cpu_count()) as pool:
-        for result, text in pool.map(run, suites):
-            if text:
-                log.write(text)
-            bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
-            failed += bad
-            seconds += result.seconds
-            skipped += len(result.skipped)
-            passed += max(0, result.testsRun - bad - len(result.skipped) - len(result.expectedFailures))
-        log.write("\nThe slowest tests, in seconds:\n")
-        log.writelines(f"{took:8.1f} {name}\n" for took, name in sorted(seconds, reverse=True)[:SLOWEST])
+            concurrent.futures.ProcessPoolExecutor(2 * os.cpu_count(), multiprocessing.get_context("fork")) as pool:
+        for *counts, times, text in pool.map(run, range(len(suites))):
+            log.write(text)
+            passed, failed, skipped = (a + b for a, b in zip((passed, failed, skipped), counts))
+            took += times
+        log.write(f"\nThe tests that took longest, of {sum(cpu for _, cpu, _ in took):.0f} CPU seconds in all:\n"
+                  f"{'seconds':>8} {'CPU s':>8}\n")
+        log.writelines(f"{seconds:8.1f} {cpu:8.1f} {name}\n" for seconds, cpu, name in sorted(took, reverse=True)[:SLOWEST])
     print(passed, failed, skipped)
     return 1 if failed else 0
 
