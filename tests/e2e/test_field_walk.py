@@ -1,7 +1,7 @@
 """Each field of a workflow is set, changed through several values, taken out and set again.
 
 What came of it each time is compared with golden/field_walk.txt, for the local service and for the
-second one with some of its habits.  A cell says what the report says was done (patch or replace;
+second one with some of its habits; each service is a test of its own, so that they run side by side.  A cell says what the report says was done (patch or replace;
 add, replace or remove), and what came of it:
 
     written   describe shows what was declared; of a removal: it is gone from the service
@@ -11,11 +11,13 @@ add, replace or remove), and what came of it:
     kept      it was taken out, and an update that leaves it out does not remove it; no describe tells
     nothing   was to be done, as the value is what its absence means
 
-UPDATE_GOLDEN=1 writes the file anew.  A second sync after each change writes nothing, ever.
+UPDATE_GOLDEN=1 writes what differs; then the local service has to come first, as in: python3 test_field_walk.py.
+A second sync after each change writes nothing, ever.
 """
 import json
 import os
 import pathlib
+import re
 import unittest
 
 import flowsync
@@ -212,17 +214,40 @@ class FieldWalkTest(flowsync.ServiceCase):
             if word and word != "response.txt":
                 self.assertIn(f'"{word}"', json.dumps([ROWS[field][1], ROWS[field][2:]]) + '"standard"', field)
 
-    def test_every_field_on_every_service(self):
-        told = {"local": self.walk(True, self.service.describe, self.service.describe)}
-        for label, names in HABITS.items():
-            peer = Peer(self.token_file().read_text().strip(), names).start()
-            self.addCleanup(peer.stop)
-            told[label] = self.walk(peer.url, peer.shown, lambda name, peer=peer: peer.named(name).body)
-            self.assertEqual(peer.complaints + peer.broken, [])
-        found = table(told)
-        if os.environ.get("UPDATE_GOLDEN"):
-            GOLDEN.write_text(found)
-        self.assertEqual(found, GOLDEN.read_text())
+    def test_the_golden_file_says_nothing_else(self):
+        self.assertEqual(text_of(read_golden()), GOLDEN.read_text())
+
+    def test_every_field_on_the_local_service(self):
+        self.check("local", self.walk(True, self.service.describe, self.service.describe))
+
+    def test_every_field_on_the_peer(self):
+        self.walk_peer("peer")
+
+    def test_every_field_on_the_peer_with_defaults(self):
+        self.walk_peer("peer, defaults")
+
+    def test_every_field_on_the_peer_that_hides(self):
+        self.walk_peer("peer, hiding")
+
+    def test_every_field_on_the_peer_that_changes_values(self):
+        self.walk_peer("peer, changing")
+
+    def walk_peer(self, label):
+        peer = Peer(self.token_file().read_text().strip(), HABITS[label]).start()
+        self.addCleanup(peer.stop)
+        cells = self.walk(peer.url, peer.shown, lambda name: peer.named(name).body)
+        self.assertEqual(peer.complaints + peer.broken, [])
+        self.check(label, cells)
+
+    def check(self, label, cells):
+        """All fields for the local service; for another those that fare otherwise."""
+        cells = {field: "; ".join(found) for field, found in cells.items()}
+        golden = read_golden()
+        wanted = golden["local"] if label == "local" else {**golden["local"], **golden[label]}
+        if os.environ.get("UPDATE_GOLDEN") and cells != wanted:
+            golden[label] = {f: c for f, c in cells.items() if label == "local" or c != golden["local"][f]}
+            GOLDEN.write_text(text_of(golden))
+        self.assertEqual(lines_of(cells), lines_of(wanted))
 
     def walk(self, url, describe, kept):
         """{field: [cell, ...]}; describe and kept give a workflow by its name, as it is shown and as it is."""
@@ -272,14 +297,22 @@ class FieldWalkTest(flowsync.ServiceCase):
         return f"{step['action']} {done} {what}" if done else what
 
 
-def table(told):
-    """All fields for the local service; for the others those that fare otherwise."""
-    lines = ["The values in their order; then without any; then the first value again."]
-    for label, cells in told.items():
-        lines += ["", f"== {label} ==" + ("" if label == "local" else " (otherwise than local)")]
-        lines += [f"{field}\n    " + "; ".join(found) for field, found in sorted(cells.items())
-                  if label == "local" or found != told["local"][field]]
-    return "\n".join(lines) + "\n"
+def read_golden():
+    """{label: {field: cells}} of the file."""
+    sections = re.split(r"(?m)^== (.*?) ==.*\n", GOLDEN.read_text())[1:]
+    return {label: dict(re.findall(r"(?m)^(/.*)\n    (.*)$", text)) for label, text in zip(sections[::2], sections[1::2])}
+
+
+def text_of(golden):
+    text = "The values in their order; then without any; then the first value again.\n"
+    for label in ("local", *HABITS):
+        text += f"\n== {label} ==" + ("" if label == "local" else " (otherwise than local)") + "\n"
+        text += lines_of(golden[label])
+    return text
+
+
+def lines_of(cells):
+    return "".join(f"{field}\n    {found}\n" for field, found in sorted(cells.items()))
 
 
 if __name__ == "__main__":
