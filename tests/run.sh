@@ -140,9 +140,10 @@ stage_unit() {
 }
 
 # It finds what is read without having been set; leaks are LeakSanitizer's, as here a forked child would be blamed for
-# what it inherited.  Left out are those that spend their time in other programs or in the file system.
+# what it inherited.  Left out are those that spend their time in other programs or in the file system, and
+# test_workarounds, which tries libraries and runs nothing of flowsync.
 stage_valgrind() {
-	leave_out='test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout'
+	leave_out='test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout|test_workarounds'
 	unit valgrind "env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99"
 	leave_out=
 }
