@@ -7,13 +7,8 @@
 
 #include "agent/git/git_loose_guard.h"
 #include "agent/git/git_repo.h"
+#include "agent/git/id_set.h"
 #include "reconcile/tree/yaml.h"
-
-/* Which objects were met; the zero id marks a free slot. */
-struct id_set {
-	git_oid *slots;
-	size_t count, room;	/* room: a power of two */
-};
 
 /* A commit that is the parent of an examined commit, and waits to be examined. */
 struct waiting_commit {
@@ -60,43 +55,6 @@ static bool history_failed(const char *where, struct err *err)
 	CLEANUP(arena_free) struct arena a = { 0 };
 
 	return git_repo_failed(arena_printf(&a, "git repository of \"%s\"", where), err);
-}
-
-/* ---- a set of ids ---- */
-
-static git_oid *id_slot(const struct id_set *set, const git_oid *id)
-{
-	size_t at;
-
-	memcpy(&at, id->id, sizeof at);
-	while (!git_oid_is_zero(&set->slots[at & (set->room - 1)]) &&
-	       !git_oid_equal(&set->slots[at & (set->room - 1)], id))
-		at++;
-	return &set->slots[at & (set->room - 1)];
-}
-
-static void id_set_enlarge(struct arena *a, struct id_set *set)
-{
-	struct id_set more = { .count = set->count, .room = set->room ? set->room * 2 : 64 };
-
-	more.slots = arena_new(a, git_oid, more.room);
-	for (size_t i = 0; i < set->room; i++)
-		if (!git_oid_is_zero(&set->slots[i]))
-			*id_slot(&more, &set->slots[i]) = set->slots[i];
-	*set = more;
-}
-
-/* False if it is there already. */
-static bool id_set_add(struct arena *a, struct id_set *set, const git_oid *id)
-{
-	if (set->count * 2 >= set->room)
-		id_set_enlarge(a, set);
-	git_oid *slot = id_slot(set, id);
-	if (!git_oid_is_zero(slot))
-		return false;
-	*slot = *id;
-	set->count++;
-	return true;
 }
 
 /* ---- commits in time order ---- */
@@ -569,7 +527,7 @@ static bool history_walk_to(struct file_history *w, const git_oid *id, const git
 {
 	bool ok = history_meet(w, id, err);
 
-	while (ok && w->waiting > 0 && !(until && git_oid_equal(id_slot(&w->seen, until), until)))
+	while (ok && w->waiting > 0 && !(until && id_set_has(&w->seen, until)))
 		ok = history_walk_one(w, err);
 	return ok;
 }
@@ -600,7 +558,7 @@ bool file_history_compare(struct file_history *h, const char *older, enum file_h
 	/* A mirror has all that comes before HEAD.  A commit at the edge of a shallow clone names its parents. */
 	if ((exists || h->top) && !history_walk_to(&w, &head, &before, err))
 		return false;
-	if (w.seen.count && git_oid_equal(id_slot(&w.seen, &before), &before))
+	if (id_set_has(&w.seen, &before))
 		return true;
 	*order = w.lacks ? FILE_HISTORY_UNKNOWN : exists ? FILE_HISTORY_BEFORE : FILE_HISTORY_MISSING;
 	if (*order != FILE_HISTORY_BEFORE)
