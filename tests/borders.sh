@@ -25,11 +25,11 @@ home 'curl/'          agent/net/curl_common.c agent/net/curl_common.h agent/net/
 home 'git2'           agent/git/file_history.c agent/git/mirror.c agent/git/git_transport.c agent/git/git_transport.h \
                       agent/git/git_repo.c agent/git/git_repo.h agent/git/git_repack.c agent/git/git_repack.h \
                       agent/git/git_loose_guard.c agent/git/git_loose_guard.h agent/git/git_checkout.c \
-                      agent/git/id_set.h
-home 'zlib\.h'        agent/git/git_loose_guard.c
+                      agent/git/id_set.h agent/git/local_fetch.h agent/git/pack_stream.c agent/git/pack_stream.h
+home 'zlib\.h'        agent/git/git_loose_guard.c agent/git/pack_stream.c
 home 'libssh2'        agent/git/known_hosts.c
 home 'sqlite3\.h'     agent/state/database.c
-home 'nettle/'        reconcile/schema/digest.c agent/util/base64.c
+home 'nettle/'        reconcile/schema/digest.c agent/util/base64.c agent/git/pack_copy.c agent/git/pack_stream.c
 home 'sys/inotify\.h' agent/source/dir_watch.c
 home 'microhttpd\.h'  agent/net/http_server.c
 home 'libsmartcols/' agent/util/table.c

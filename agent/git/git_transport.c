@@ -18,7 +18,6 @@
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 
 enum {
-	FETCH_MAX_MIB = 8 << 10,	/* what one fetch may bring: a disk is finite */
 	CONNECTIONS_SEEN = 256,		/* descriptors among which one is looked for */
 };
 
@@ -238,9 +237,10 @@ static int limit_fetch_size(const git_indexer_progress *progress, void *context)
 {
 	struct git_transport *t = context;
 
-	if (progress->received_bytes >> 20 < FETCH_MAX_MIB)
+	if (progress->received_bytes < (size_t)GIT_TRANSPORT_FETCH_MAX)
 		return 0;
-	return transport_give_up(t, arena_printf(t->arena, "the server sends more than %d GiB", FETCH_MAX_MIB >> 10));
+	return transport_give_up(t, arena_printf(t->arena, "the server sends more than %d GiB",
+	                                         (int)(GIT_TRANSPORT_FETCH_MAX >> 30)));
 }
 
 static bool transport_begin_tls(const struct git_transport *t, struct err *err)

@@ -4,11 +4,14 @@
 #define AGENT_GIT_GIT_TRANSPORT_H
 
 #include <git2.h>
+#include <stdint.h>
 
 #include "agent/net/git_url.h"
 #include "agent/git/known_hosts.h"
 #include "agent/git/mirror.h"
 #include "agent/git/ssh_key.h"
+
+#define GIT_TRANSPORT_FETCH_MAX	((int64_t)8 << 30)	/* bytes that one fetch may bring: a disk is finite */
 
 struct git_transport {
 	struct arena *arena;

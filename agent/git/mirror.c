@@ -14,6 +14,7 @@
 #include "agent/git/git_repack.h"
 #include "agent/git/git_repo.h"
 #include "agent/git/git_transport.h"
+#include "agent/git/local_fetch.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/base/suggest.h"
@@ -231,6 +232,50 @@ static enum mirror_outcome check_references(struct mirror_visit *v, struct err *
 	return code == GIT_ITEROVER ? DONE : mirror_corrupt(err, "its references");
 }
 
+/* ---- copied packs ---- */
+
+struct oid_list {
+	git_oid *ids;
+	size_t count, room;
+};
+
+static int list_reference_targets(struct mirror_visit *v, struct oid_list *out)
+{
+	CLEANUP(close_references) git_reference_iterator *all = NULL;
+	const char *name;
+	int code = git_reference_iterator_new(&all, v->repository);
+
+	while (code == 0 && (code = git_reference_next_name(&name, all)) == 0) {
+		arena_grow(v->arena, out->ids, out->count, out->room);
+		code = git_reference_name_to_id(&out->ids[out->count++], v->repository, name);
+	}
+	return code == GIT_ITEROVER ? 0 : code;
+}
+
+/* Whether all that comes before a commit of the mirror is there too.  What was fetched is whole, but a copied pack may
+ * hold half of what its repository threw away. */
+static bool is_whole_commit(struct mirror_visit *v, const git_oid *id)
+{
+	struct oid_list known = { 0 };
+
+	if (!local_fetch_has_copies(v->arena, v->repository))
+		return true;
+	return list_reference_targets(v, &known) == 0 &&
+	       git_graph_reachable_from_any(v->repository, id, known.ids, known.count) == 1;
+}
+
+/* So that is_whole_commit() knows a commit which no remembered ref leads to any more. */
+static int keep_commit(struct mirror_visit *v, const git_oid *old, const git_oid *new)
+{
+	CLEANUP(git_repo_close_reference) git_reference *made = NULL;
+
+	if (!local_fetch_has_copies(v->arena, v->repository) || git_oid_equal(old, new) ||
+	    git_graph_descendant_of(v->repository, new, old) == 1)
+		return 0;
+	return git_reference_create(&made, v->repository, arena_printf(v->arena, "refs/kept/%s", git_oid_tostr_s(old)), old,
+	                            1, NULL);
+}
+
 /* ---- what is remembered of a ref ---- */
 
 /* "refs/flowsync/1a2b3c4d/": what follows is the name. */
@@ -268,6 +313,8 @@ static enum mirror_outcome remember_ref(struct mirror_visit *v, const char *name
 	if (recall_ref(v->arena, v->repository, v->ref, &before, &id) == 0 && before) {
 		if (strcmp(before, name) == 0 && git_oid_equal(&id, commit))
 			return DONE;
+		if (keep_commit(v, &id, commit) < 0)
+			return mirror_corrupt(err, "what is kept");
 		git_reference_remove(v->repository, arena_printf(v->arena, "%s%s", place, before));
 	}
 	return git_reference_create(&made, v->repository, arena_printf(v->arena, "%s%s", place, name), commit, 1,
@@ -478,19 +525,77 @@ static int make_remote(struct mirror_visit *v, git_remote **out)
 	return git_remote_create_with_opts(out, v->talk->url.text, &options);
 }
 
+/* Opens a source on this machine.  *out stays NULL if it is none, or cannot be opened. */
+static void open_local_source(struct mirror_visit *v, git_repository **out)
+{
+	const struct git_url *url = &v->talk->url;
+
+	if (url->transport == GIT_SCHEME_PATH)
+		git_repository_open(out, url->text);
+	/* libgit2 takes %20 for a space in a URL. */
+	else if (url->transport == GIT_SCHEME_FILE && !strchr(url->text, '%'))
+		git_repository_open(out, url->text + strlen("file://"));
+}
+
 /* A mirror has all that comes before its commits: a rollback is known by that.  libgit2 1.5 fails to fetch
  * from a shallow clone, 1.9 fetches what there is. */
-static bool refuse_shallow(struct mirror_visit *v, struct err *err)
+static bool refuse_shallow(struct mirror_visit *v, git_repository *source, struct err *err)
 {
-	CLEANUP(git_repo_close) git_repository *source = NULL;
-	const struct git_url *url = &v->talk->url;
-	const char *path = url->transport == GIT_SCHEME_FILE ? url->text + strlen("file://") : url->text;
-
-	if ((url->transport != GIT_SCHEME_PATH && url->transport != GIT_SCHEME_FILE) ||
-	    git_repository_open(&source, path) < 0 || !git_repository_is_shallow(source))
+	if (!source || !git_repository_is_shallow(source))
 		return true;
 	return mirror_not_found(v, err, "it is a shallow clone: give it its whole history (git fetch --unshallow), or "
 	                         "give the directory without --git", "");
+}
+
+/* What has to be fetched from a source on this machine: the picked ref, or for a commit all branches and tags. */
+static struct oid_list list_wanted(struct mirror_visit *v, const struct picked_ref *p, const struct advertised *all)
+{
+	struct oid_list wanted = { 0 };
+
+	for (size_t i = 0; i < all->count; i++) {
+		const char *name = all->heads[i]->name;
+		if (v->ref->kind != GIT_COMMIT || ends_with(name, "^{}") ||
+		    (strncmp(name, heads, strlen(heads)) != 0 && strncmp(name, tags, strlen(tags)) != 0))
+			continue;
+		arena_grow(v->arena, wanted.ids, wanted.count, wanted.room);
+		wanted.ids[wanted.count++] = all->heads[i]->oid;
+	}
+	if (v->ref->kind != GIT_COMMIT) {
+		arena_grow(v->arena, wanted.ids, wanted.count, wanted.room);
+		wanted.ids[wanted.count++] = p->id;
+	}
+	return wanted;
+}
+
+/* A commit that came with a copied pack need not be on a branch. */
+static bool is_on_a_branch(struct mirror_visit *v, const struct oid_list *wanted, const git_oid *commit)
+{
+	struct oid_list tips = { .ids = arena_new(v->arena, git_oid, wanted->count + 1) };
+
+	for (size_t i = 0; i < wanted->count; i++)
+		tips.count += peel_to_commit(v, &wanted->ids[i], &tips.ids[tips.count]) == 0;
+	return git_graph_reachable_from_any(v->repository, commit, tips.ids, tips.count) == 1;
+}
+
+/* Fetches what was picked, and sets *commit to it. */
+static enum mirror_outcome fetch_commit(struct mirror_visit *v, git_remote *remote, git_repository *source,
+                                        const struct picked_ref *p, const struct advertised *all, git_oid *commit,
+                                        struct err *err)
+{
+	struct oid_list wanted = list_wanted(v, p, all);
+	enum mirror_outcome outcome = DONE;
+	struct err unusual;
+
+	if (!source || !local_fetch(source, v->repository, wanted.ids, wanted.count, GIT_TRANSPORT_FETCH_MAX, &unusual))
+		outcome = fetch_pick(v, remote, p, err);
+	if (outcome != DONE)
+		return outcome;
+	int code = peel_to_commit(v, &p->id, commit);
+	if (code == 0 && source && v->ref->kind == GIT_COMMIT && !is_on_a_branch(v, &wanted, commit))
+		code = GIT_ENOTFOUND;
+	if (code < 0)
+		no_such_commit(v, p, code, err);
+	return code < 0 ? FAILED : DONE;
 }
 
 /* Asks which commits there are, and fetches only if the wanted one is not here yet. */
@@ -498,6 +603,7 @@ static enum mirror_outcome ask_server(struct mirror_visit *v, struct picked_ref 
 {
 	git_remote_connect_options options = git_transport_connecting(v->talk);
 	CLEANUP(git_repo_close_remote) git_remote *remote = NULL;
+	CLEANUP(git_repo_close) git_repository *source = NULL;
 	struct advertised all = { 0 };
 	int code = make_remote(v, &remote);
 
@@ -509,23 +615,19 @@ static enum mirror_outcome ask_server(struct mirror_visit *v, struct picked_ref 
 		git_transport_failed(v->talk, err);
 		return FAILED;
 	}
-	if (!refuse_shallow(v, err) || !pick_by_ref(v, &all, p, err))
+	open_local_source(v, &source);
+	if (!refuse_shallow(v, source, err) || !pick_by_ref(v, &all, p, err))
 		return FAILED;
-	if (peel_to_commit(v, &p->id, commit) == 0)
+	if (peel_to_commit(v, &p->id, commit) == 0 && is_whole_commit(v, commit))
 		return DONE;
-	enum mirror_outcome outcome = fetch_pick(v, remote, p, err);
-	if (outcome != DONE)
-		return outcome;
-	code = peel_to_commit(v, &p->id, commit);
-	if (code < 0)
-		no_such_commit(v, p, code, err);
-	return code < 0 ? FAILED : DONE;
+	return fetch_commit(v, remote, source, p, &all, commit, err);
 }
 
 /* A commit never changes, so for one that the mirror has, the server need not be asked. */
 static enum mirror_outcome find_commit(struct mirror_visit *v, struct picked_ref *p, git_oid *commit, struct err *err)
 {
-	if (v->ref->kind == GIT_COMMIT && pick_commit(v, p, err) && commit_is_there(v->repository, &p->id)) {
+	if (v->ref->kind == GIT_COMMIT && pick_commit(v, p, err) && commit_is_there(v->repository, &p->id) &&
+	    is_whole_commit(v, &p->id)) {
 		*commit = p->id;
 		return DONE;
 	}
