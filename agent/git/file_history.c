@@ -8,6 +8,7 @@
 #include "agent/git/git_loose_guard.h"
 #include "agent/git/git_repo.h"
 #include "agent/git/id_set.h"
+#include "agent/git/tree_versions.h"
 #include "reconcile/tree/yaml.h"
 
 /* A commit that is the parent of an examined commit, and waits to be examined. */
@@ -23,13 +24,13 @@ struct trees {
 	size_t count, room;
 };
 
-/* What one folder of the repository was, so far as it was asked for: its files share it, and most
- * commits touch none. */
+/* What one folder of the repository was, so far as it was asked for. */
 struct history_folder {
-	struct history_folder *next;
-	const char *path;	/* "" for the top */
-	struct trees trees;
-	size_t roots;		/* trees of the whole that were looked at for it */
+	struct history_folder *next, *above;
+	const char *path;	/* "" for the top, which has none above it */
+	const char *name;	/* in the folder above */
+	struct tree_versions versions;
+	size_t trees;		/* that were added to versions */
 };
 
 struct file_history {
@@ -46,7 +47,11 @@ struct file_history {
 	bool lacks_objects;	/* trees or files were, as well */
 	struct id_set seen;
 	struct trees roots;	/* of the commits walked so far */
+	struct arena folder_arena;	/* of the folders alone */
 	struct history_folder *folders;
+	size_t kept_most;	/* versions that are kept of all names */
+	bool by_name;		/* those were too many: only those of the file that is asked for are kept */
+	size_t trees_read;
 };
 
 /* To be called at once: libgit2 keeps one error per thread. */
@@ -163,88 +168,113 @@ static bool history_walk_one(struct file_history *h, struct err *err)
 
 /* ---- folders ---- */
 
-static void close_tree_entry(git_tree_entry **entry)
+static void history_drop_folders(struct file_history *h)
 {
-	git_tree_entry_free(*entry);
-}
-
-/* Sets *found to whether the tree of the whole has a folder at path. */
-static bool history_find_folder(struct file_history *h, const git_oid *root, const char *path, git_oid *out,
-                                bool *found, struct err *err)
-{
-	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
-	CLEANUP(close_tree_entry) git_tree_entry *entry = NULL;
-
-	*out = *root;
-	*found = true;
-	if (!*path)
-		return true;
-	int code = git_tree_lookup(&tree, h->repository, root);
-	if (code < 0 && !history_passes_object(h, code))
-		return history_failed(h->where, err);
-	if (code == 0)
-		code = git_tree_entry_bypath(&entry, tree, path);
-	if (code < 0 && code != GIT_ENOTFOUND)
-		return history_failed(h->where, err);
-	*found = code == 0 && git_tree_entry_type(entry) == GIT_OBJECT_TREE;
-	if (*found)
-		*out = *git_tree_entry_id(entry);
-	return true;
-}
-
-/* Sees to it that the folder's tree number i is known, if there is one. */
-static bool history_reach_tree(struct file_history *h, struct history_folder *f, size_t i, struct err *err)
-{
-	git_oid id;
-	bool found;
-
-	while (f->trees.count <= i && (f->roots < h->roots.count || h->waiting > 0)) {
-		if (f->roots == h->roots.count && !history_walk_one(h, err))
-			return false;
-		if (f->roots == h->roots.count)
-			continue;
-		if (!history_find_folder(h, &h->roots.ids[f->roots], f->path, &id, &found, err))
-			return false;
-		f->roots++;
-		if (found)
-			trees_add(&h->arena, &f->trees, &id);
-	}
-	return true;
+	for (struct history_folder *f = h->folders; f; f = f->next)
+		tree_versions_done(&f->versions);
+	h->folders = NULL;
+	arena_free(&h->folder_arena);
 }
 
 static struct history_folder *history_get_folder(struct file_history *h, const char *path)
 {
 	struct history_folder *f = h->folders;
+	const char *slash = strrchr(path, '/');
 
 	while (f && strcmp(f->path, path) != 0)
 		f = f->next;
 	if (f)
 		return f;
-	f = arena_new(&h->arena, struct history_folder, 1);
-	*f = (struct history_folder){ .next = h->folders, .path = arena_strdup(&h->arena, path) };
+	f = arena_new(&h->folder_arena, struct history_folder, 1);
+	f->path = arena_strdup(&h->folder_arena, path);
+	f->name = slash ? f->path + (slash - path) + 1 : f->path;
+	f->versions = (struct tree_versions){ .arena = &h->folder_arena, .most = FILE_HISTORY_VERSIONS };
+	if (*path)
+		f->above = history_get_folder(h, slash ? arena_strndup(&h->folder_arena, path, (size_t)(slash - path)) : "");
+	f->next = h->folders;
 	h->folders = f;
 	return f;
 }
 
-/* ---- files ---- */
+static bool history_add_tree(struct file_history *h, struct history_folder *f, bool *more, struct err *err);
 
-/* Sets *found to whether the folder's tree has a file of that name. */
-static bool history_find_file(struct file_history *h, const git_oid *folder, const char *name, git_oid *out,
-                              bool *found, struct err *err)
+/* Sets *id to the tree number i of the folder; *found to whether there is one. */
+static bool history_reach_tree(struct file_history *h, struct history_folder *f, size_t i, git_oid *id, bool *found,
+                               struct err *err)
 {
-	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
-	int code = git_tree_lookup(&tree, h->repository, folder);
+	const struct name_versions *n;
+	bool more = true;
 
 	*found = false;
-	if (code < 0)
-		return history_passes_object(h, code) || history_failed(h->where, err);
-	const git_tree_entry *entry = git_tree_entry_byname(tree, name);
-	git_filemode_t mode = entry ? git_tree_entry_filemode(entry) : GIT_FILEMODE_UNREADABLE;
-	*found = mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE;
-	if (*found)
-		*out = *git_tree_entry_id(entry);
+	if (!f->above) {
+		while (h->roots.count <= i && h->waiting > 0)
+			if (!history_walk_one(h, err))
+				return false;
+		*found = i < h->roots.count;
+		*id = *found ? h->roots.ids[i] : *id;
+		return true;
+	}
+	while (more) {
+		n = tree_versions_find(&f->above->versions, f->name);
+		if (n && i < n->folders.count) {
+			*id = n->folders.ids[i];
+			*found = true;
+			return true;
+		}
+		if (!history_add_tree(h, f->above, &more, err))
+			return false;
+	}
 	return true;
 }
+
+/* Reads the next older tree of the folder; *more is false if there is none. */
+static bool history_add_tree(struct file_history *h, struct history_folder *f, bool *more, struct err *err)
+{
+	git_odb_object *tree = NULL;
+	git_oid id = { 0 };
+
+	if (!history_reach_tree(h, f, f->trees, &id, more, err))
+		return false;
+	if (!*more)
+		return true;
+	f->trees++;
+	int code = git_odb_read(&tree, h->objects, &id);
+	if (code < 0)
+		return history_passes_object(h, code) || history_failed(h->where, err);
+	h->trees_read++;
+	if (git_odb_object_type(tree) != GIT_OBJECT_TREE) {
+		git_odb_object_free(tree);
+		return true;
+	}
+	return tree_versions_add(&f->versions, tree) ||
+	       err_set(err, "git repository of \"%s\": the tree %s is damaged", h->where, git_oid_tostr_s(&id));
+}
+
+/* Versions of all names, in all folders. */
+static size_t history_kept(const struct file_history *h)
+{
+	size_t kept = 0;
+
+	for (const struct history_folder *f = h->folders; f; f = f->next)
+		kept += f->versions.kept;
+	return kept;
+}
+
+/* The folder of a file.  Once there are too many versions to keep, each file begins anew and keeps its own. */
+static struct history_folder *history_prepare_folder(struct file_history *h, const char *path, const char *name)
+{
+	h->by_name |= history_kept(h) > h->kept_most;
+	if (!h->by_name)
+		return history_get_folder(h, path);
+	history_drop_folders(h);
+	struct history_folder *found = history_get_folder(h, path);
+	found->versions.only = arena_strdup(&h->folder_arena, name);
+	for (struct history_folder *f = found; f->above; f = f->above)
+		f->above->versions.only = f->name;
+	return found;
+}
+
+/* ---- files ---- */
 
 /* Sets *more to what each() said. */
 static bool history_give_version(struct file_history *h, const git_oid *id,
@@ -323,26 +353,32 @@ bool file_history_versions(struct file_history *h, const char *path, bool (*each
                            size_t len), void *context, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct id_set given = { 0 };
 	const char *folder, *name;
-	bool more = true;
+	bool more = true, older = true;
 
 	if (!history_split_path(h, &a, path, &folder, &name))
 		return true;
-	struct history_folder *f = history_get_folder(h, folder);
-	for (size_t i = 0; more && given.count < FILE_HISTORY_VERSIONS; i++) {
-		git_oid id;
-		bool found;
-		if (!history_reach_tree(h, f, i, err))
+	struct history_folder *f = history_prepare_folder(h, folder, name);
+	for (size_t i = 0; more && older && i < FILE_HISTORY_VERSIONS; ) {
+		const struct name_versions *n = tree_versions_find(&f->versions, name);
+		if (n && i < n->files.count) {
+			if (!history_give_version(h, &n->files.ids[i++], each, context, &more, err))
+				return false;
+		} else if (!history_add_tree(h, f, &older, err)) {
 			return false;
-		if (i == f->trees.count)
-			return true;
-		if (!history_find_file(h, &f->trees.ids[i], name, &id, &found, err))
-			return false;
-		if (found && id_set_add(&a, &given, &id) && !history_give_version(h, &id, each, context, &more, err))
-			return false;
+		}
 	}
 	return true;
+}
+
+size_t file_history_trees_read(const struct file_history *h)
+{
+	return h->trees_read;
+}
+
+void file_history_keep(struct file_history *h, size_t versions)
+{
+	h->kept_most = versions;
 }
 
 /* ---- opening ---- */
@@ -450,6 +486,7 @@ static struct file_history *history_new(const char *where)
 		abort();
 	git_repo_set_up();
 	h->where = arena_strdup(&h->arena, where);
+	h->kept_most = FILE_HISTORY_KEPT;
 	return h;
 }
 
@@ -486,6 +523,7 @@ void file_history_close(struct file_history *h)
 		return;
 	while (h->waiting > 0)
 		git_commit_free(heap_pop(h));
+	history_drop_folders(h);
 	git_odb_free(h->objects);
 	git_repository_free(h->repository);
 	git_libgit2_shutdown();

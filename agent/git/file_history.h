@@ -11,7 +11,10 @@
 
 struct file_history;
 
-enum { FILE_HISTORY_VERSIONS = 200 };	/* of one file that are looked at, newest first */
+enum {
+	FILE_HISTORY_VERSIONS = 200,	/* of one file that are looked at, newest first */
+	FILE_HISTORY_KEPT = 2 << 20,	/* versions of all names that are kept, some 25 bytes each */
+};
 
 /* *out is NULL if dir is in no git work tree, or in one without a commit: that is no error. */
 bool file_history_open(const char *dir, struct file_history **out, struct err *err);
@@ -28,6 +31,12 @@ void file_history_closep(struct file_history **history);
  * have is skipped, and so is a file that is too large for a spec. */
 bool file_history_versions(struct file_history *history, const char *path, bool (*each)(void *context,
                            const char *bytes, size_t len), void *context, struct err *err);
+
+/* How many trees were read from the repository for file_history_versions().  A tree is read once for all files of its
+ * folder, unless more than FILE_HISTORY_KEPT versions came together: then once for each file. */
+size_t file_history_trees_read(const struct file_history *history);
+/* Another limit than FILE_HISTORY_KEPT, for tests. */
+void file_history_keep(struct file_history *history, size_t versions);
 
 enum file_history_gap {
 	FILE_HISTORY_WHOLE,

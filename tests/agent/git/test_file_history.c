@@ -470,6 +470,18 @@ static double now(void)
 	return (double)clock_monotonic() / 1000;
 }
 
+static void fast_import(const char *name, const char *stream)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh(arena_printf(&a, "git init -q -b main %s", name));
+	FILE *f = popen(arena_printf(&a, "git -C %s fast-import --quiet", name), "w");
+	assert_non_null(f);
+	fputs(stream, f);
+	assert_int_equal(pclose(f), 0);
+	sh(arena_printf(&a, "git -C %s reset -q --hard", name));
+}
+
 /* 500 versions among 2000 commits, in a folder of 300 files: what is asked for is given soon, also
  * for many files of which every version is asked for. */
 static void long_histories_are_read_to_the_limit_and_soon(void **state)
@@ -489,12 +501,7 @@ static void long_histories_are_read_to_the_limit_and_soon(void **state)
 		buf_addf(&import, "M 644 inline specs/long.yaml\ndata %zu\n%s", strlen(text), text);
 		buf_addf(&import, "M 644 inline %s\ndata <<E\n%d\nE\n", i % 3 ? "other" : "specs/f007.yaml", i);
 	}
-	sh("git init -q -b main long");
-	FILE *f = popen("git -C long fast-import --quiet", "w");
-	assert_non_null(f);
-	fputs(buf_str(&import), f);
-	assert_int_equal(pclose(f), 0);
-	sh("git -C long reset -q --hard");
+	fast_import("long", buf_str(&import));
 
 	double start = now();
 	assert_true(file_history_open("long", &h, &err));
@@ -509,6 +516,57 @@ static void long_histories_are_read_to_the_limit_and_soon(void **state)
 	assert_int_equal(heard.text.len, 20 * strlen("[x]"));
 	assert_true(now() - start < 10);
 	buf_done(&heard.text);
+}
+
+/* 60 files and 100 commits: 100 trees of the folder and 100 of the top, whatever number of files is asked for.  How
+ * often each version is found, and when, is the same if nothing fits. */
+static void a_tree_is_read_once_for_all_files_of_its_folder(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *texts[2];
+
+	CLEANUP(buf_done) struct buf import = BUF_TEXT;
+
+	for (int i = 0; i < 100; i++) {
+		buf_addf(&import, "commit refs/heads/main\ncommitter a <a@b> %d +0000\ndata 1\nx\n", 1000000000 + i);
+		for (int j = 0; i == 0 && j < 60; j++)
+			buf_addf(&import, "M 644 inline specs/in/f%d\ndata 2\n-\n", j);
+		buf_addf(&import, "M 644 inline specs/in/f%d\ndata <<E\n%d\nE\n", i * 7 % 61, i);
+	}
+	fast_import("flat", buf_str(&import));
+	for (int pass = 0; pass < 2; pass++) {
+		CLEANUP(file_history_closep) struct file_history *h = NULL;
+		struct heard heard = { .text = BUF_TEXT, .most = 100000 };
+		struct err err;
+		assert_true(file_history_open("flat", &h, &err));
+		if (pass == 1)
+			file_history_keep(h, 150);
+		for (int j = 60; j >= 0; j--) {
+			assert_true(file_history_versions(h, arena_printf(&a, "flat/specs/in/f%d", j), hear, &heard, &err));
+			buf_addc(&heard.text, '\n');
+		}
+		if (pass == 0)
+			assert_int_equal(file_history_trees_read(h), 300);
+		else if (file_history_trees_read(h) < 60 * 300)
+			fail_msg("%zu trees read", file_history_trees_read(h));
+		texts[pass] = arena_strdup(&a, buf_str(&heard.text));
+		buf_done(&heard.text);
+	}
+	assert_non_null(strstr(texts[0], "\n[68][7][-]\n"));
+	assert_string_equal(texts[0], texts[1]);
+}
+
+/* A folder that becomes a file and comes back, names of which one is the beginning of the other, and a tree that comes
+ * again. */
+static void names_that_change_their_kind_are_followed(void **state)
+{
+	sh("new shapes; mkdir a; echo 1 > a/f; echo 1 > a.b; echo 1 > a0; c; git rm -qr a; echo file > a; c; rm a; mkdir a\n"
+	   "echo 2 > a/f; echo 2 > a.b; c; echo 1 > a/f; echo 3 > a0; c; rm a.b; mkdir a.b; echo 4 > a.b/f; c");
+	expect("shapes", "shapes/a/f", "[1][2]");
+	expect("shapes", "shapes/a", "[file]");
+	expect("shapes", "shapes/a.b", "[2][1]");
+	expect("shapes", "shapes/a0", "[3][1]");
+	expect("shapes", "shapes/a.b/f", "[4]");
 }
 
 int main(void)
@@ -533,6 +591,8 @@ int main(void)
 		cmocka_unit_test(a_repository_that_cannot_be_read_is_said),
 		cmocka_unit_test(an_object_that_was_cut_off_is_said),
 		cmocka_unit_test(no_setting_of_the_user_is_needed_and_another_owner_is_no_hindrance),
+		cmocka_unit_test(a_tree_is_read_once_for_all_files_of_its_folder),
+		cmocka_unit_test(names_that_change_their_kind_are_followed),
 		cmocka_unit_test(long_histories_are_read_to_the_limit_and_soon),
 	};
 	return cmocka_run_group_tests(tests, repos_enter, repos_leave);
