@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import struct
+import sys
 
 import specs
 from measure import FLOWSYNC, PROGRAMS, Failed, Service, settle
@@ -133,19 +134,20 @@ class Cycles:
                   limit_name="look-up, POST, describe", more={"requests": ours.requests})
         yield self.memory("first sync", ours)
         for (name, goal), theirs in python.items():
-            yield Row(f"first sync, Python {name}", self.n, ours.cpu_s, "CPU s", theirs.cpu_s, goal, at_least=True,
-                      limit_name=f"Python in the SDK's way, {name} loader",
+            yield Row(f"first sync, Python {name}", self.n, ours.cpu_s, "CPU s", theirs.cpu_s, goal, times=True,
+                      at_least=True, limit_name=f"Python in the SDK's way, {name} loader",
                       more={"peer": theirs.as_dict(), "wall_ratio": theirs.wall_s / ours.wall_s})
 
     def python_peers(self):
+        python = shutil.which("python3", path="/usr/bin") or sys.executable     # it has Debian's packages
         program = pathlib.Path(__file__).parent / "python_peer.py"
         for name, goal in ("pure", 10), ("C", 5):
             self.service.clear()
-            command = ["/usr/bin/python3", program, name, self.files, self.service.url]
+            command = [python, program, name, self.files, self.service.url]
             try:
                 yield (name, goal), self.work.repeat(command, lambda _: self.service.clear())
             except Failed as error:
-                print(f"no Python peer: {error}")
+                print(f"no Python peer: {error}", file=sys.stderr)
                 return
 
     def plan(self):

@@ -3,8 +3,8 @@
     python3 -B tests/bench/guard.py             # tests/run.sh does this; fails if a figure rose
     python3 -B tests/bench/guard.py --renew     # writes today's figures into committed.json, to be committed
 
-Instructions are counted by callgrind in cycles over FEW and MANY workflows; the difference, divided, is the cost of one:
-what every start costs is out of it. They depend on compiler and C library, so figures are kept for each pair; for
+Instructions are counted by callgrind in cycles over FEW and MANY workflows; the difference, divided, is the cost of
+one: what every start costs is out of it. They depend on compiler and C library, so figures are kept for each pair; for
 a pair without figures the requests alone are guarded, and the output says so. Run --renew there to add them.
 """
 import concurrent.futures

@@ -16,8 +16,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
-PROGRAMS = BUILD / "tests" / "bench"
-FLOWSYNC = pathlib.Path(os.environ.get("FLOWSYNC", BUILD / "flowsync"))
+FLOWSYNC = pathlib.Path(os.environ.get("FLOWSYNC", BUILD / "flowsync")).resolve()
+PROGRAMS = next((path for path in (FLOWSYNC.parent / "tests" / "bench",) if path.exists()), BUILD / "tests" / "bench")
 TOKEN = "bench-token"
 REPEATS, REPEAT_S = 3, 10   # so many times what takes less
 SETTLED_S = 2.1             # a stamp of a file or a workflow that is older can be trusted

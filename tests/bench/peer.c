@@ -6,11 +6,11 @@
  *     peer create DIR URL BODY DATABASE    files and events; look-up, POST and describe for each file
  *     peer update DIR URL BODY DATABASE    files and events; describe, PUT and describe for each workflow
  *     peer prune URL DATABASE              describe and DELETE for each workflow
- *     peer load URL PATH COUNT             so many GETs of a path, over 8 connections, with as little work as possible
+ *     peer load URL PATH COUNT             so many GETs of a path, one after the other, with as little work as possible
  *
  * URL is that of the service without its path, the token is in BENCH_TOKEN.  BODY is a file with a request body, in
  * which @NAME@ stands for the name.  Eight requests are on their way at a time, and one commit follows each round of
- * eight workflows.  It prints a line with what it counted, and fails if an answer is not 200. */
+ * eight workflows.  It prints a line with what it counted, and fails if an answer is not 2xx. */
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <dirent.h>
@@ -28,7 +28,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-enum { ROUND = 8, PAGE = 100, LOAD_CONNECTIONS = 8 };
+enum { ROUND = 8, PAGE = 100 };
 
 static void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static void die(const char *format, ...)
@@ -235,7 +235,7 @@ static void take_answer(struct slot *s)
 
 	curl_multi_remove_handle(multi, s->easy);
 	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status != 200)
+	if (status < 200 || status > 299)
 		die("%s: status %ld: %.*s", s->url, status, (int)s->len, s->answer);
 	json_object_put(s->json);
 	s->json = s->len ? parse_json(s->answer, s->len) : NULL;
@@ -464,12 +464,6 @@ static size_t round_at(size_t first, size_t count)
 
 /* ---- load ---- */
 
-struct load {
-	int fd;
-	char in[64 << 10];
-	size_t len, want;	/* of the answer's bytes; want 0: its head has not come yet */
-};
-
 static int connect_to(const char *url)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -483,42 +477,41 @@ static int connect_to(const char *url)
 }
 
 /* Reads one answer whole; only what is needed to know its end is looked at. */
-static void load_read(struct load *l)
+static void read_answer(int fd)
 {
-	for (l->len = l->want = 0; !l->want || l->len < l->want;) {
-		ssize_t n = recv(l->fd, l->want ? l->in : l->in + l->len, l->want ? sizeof l->in : sizeof l->in - l->len, 0);
+	static char in[64 << 10];
+	size_t len = 0, want = 0;	/* want 0: the head has not come yet */
+
+	while (!want || len < want) {
+		ssize_t n = recv(fd, want ? in : in + len, want ? sizeof in : sizeof in - len, 0);
 		if (n <= 0)
 			die("the connection ended");
-		l->len += (size_t)n;
-		char *end = l->want ? NULL : memmem(l->in, l->len, "\r\n\r\n", 4);
+		len += (size_t)n;
+		char *end = want ? NULL : memmem(in, len, "\r\n\r\n", 4);
 		if (!end)
 			continue;
 		*end = '\0';
-		char *length = strcasestr(l->in, "content-length:");
-		if (!length || strncmp(l->in, "HTTP/1.1 200", 12) != 0)
-			die("%s", l->in);
-		l->want = (size_t)(end + 4 - l->in) + strtoul(length + 15, NULL, 10);
+		char *length = strcasestr(in, "content-length:");
+		if (!length || strncmp(in, "HTTP/1.1 200", 12) != 0)
+			die("%s", in);
+		want = (size_t)(end + 4 - in) + strtoul(length + 15, NULL, 10);
 	}
 }
 
 static void load(const char *url, const char *path, size_t count)
 {
-	static struct load all[LOAD_CONNECTIONS];
 	const char *token = getenv("BENCH_TOKEN");
 	char *text;
+	int fd = connect_to(url);
 	int len = asprintf(&text, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: %s\r\n"
 			   "Content-Type: application/json\r\n\r\n", path, token ? token : "");
 
-	for (size_t i = 0; i < LOAD_CONNECTIONS; i++)
-		all[i].fd = connect_to(url);
-	for (size_t sent = 0, got = 0; got < count; got++) {
-		/* All connections have a request on its way, until the last have been sent. */
-		for (; sent < count && sent - got < LOAD_CONNECTIONS; sent++)
-			if (send(all[sent % LOAD_CONNECTIONS].fd, text, (size_t)len, MSG_NOSIGNAL) != len)
-				die("cannot send");
-		load_read(&all[got % LOAD_CONNECTIONS]);
+	for (; requests < count; requests++) {
+		if (send(fd, text, (size_t)len, MSG_NOSIGNAL) != len)
+			die("cannot send");
+		read_answer(fd);
 	}
-	requests = count;
+	close(fd);
 	free(text);
 }
 

@@ -1,8 +1,11 @@
 """The figures, with small numbers; by hand and with large ones: make bench-local."""
 import io
 import contextlib
+import json
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -52,6 +55,45 @@ class BenchTest(local_service.Bench):
         lines = out.getvalue().splitlines()
         self.assertEqual([line.split()[-1] for line in lines[:1]], ["ratio"])
         self.assertEqual(len(lines), 3)
+
+
+class SectionsTest(unittest.TestCase):
+    """Each section with few workflows: every figure is there, and stands beside a limit."""
+
+    def rows(self, *sections):
+        """{title: row}."""
+        with tempfile.TemporaryDirectory() as folder:
+            out = f"{folder}/bench.json"
+            run = subprocess.run([sys.executable, "-B", flowsync.ROOT / "tests" / "bench", "--sizes", "20",
+                                  "--local-sizes", "120", "--work", f"{folder}/work", "--out", out, *sections],
+                                 capture_output=True, text=True, timeout=600)
+            self.assertEqual(run.returncode, 0, run.stderr)
+            with open(out) as file:
+                rows = {row["name"]: row for row in json.load(file)["rows"]}
+        for name, row in rows.items():
+            self.assertIn(name, run.stdout)
+            self.assertFalse(row["limit_name"] and not row["limit"], row)
+        self.assertLessEqual(max(map(len, run.stdout.splitlines())), 80)
+        return rows
+
+    def test_cycles_send_what_they_should(self):
+        rows = self.rows("validate", "first", "plan", "warm", "one", "update", "prune")
+        self.assertGreater(rows["validate"]["ratio"], 0.5)
+        self.assertEqual({name: count for name, count in rows["first sync: requests of each"]["requests"].items()
+                          if name in ("create", "update", "delete", "other")}, {"create": 20})
+        self.assertEqual(set(rows["third cycle: requests"]["requests"]) - {"list", "describe"}, set())
+        self.assertGreater(rows["one changed: files opened"]["value"], 0)
+
+    def test_an_agent_is_measured(self):
+        rows = self.rows("agent", "push")
+        self.assertGreater(rows["agent: save until write"]["value"], 0.2)
+        self.assertGreater(rows["agent idle after creates"]["value"], 5)
+        self.assertGreater(rows["push until write"]["value"], 0)
+
+    def test_git_delays_and_the_local_service_are_measured(self):
+        rows = self.rows("git", "delay", "local")
+        self.assertGreaterEqual(rows["20 ms delay, concurrency 1"]["ratio"], 0.95)
+        self.assertLess(rows["local page of 100"]["ratio"], 1)
 
 
 class GuardTest(unittest.TestCase):
