@@ -154,8 +154,9 @@ const struct command cmd_report = {
 	.help = "Each sync stores its report in the state directory; a plan stores none.  Lists the stored\n"
 	        "reports (the default), or shows one again as it was printed: the latest, or the one with ID,\n"
 	        "of which the beginning is enough.\n"
-	        "The last 100 reports are kept, for at most 30 days; those of cycles without changes are\n"
-	        "removed first.  Exits 0 whatever the outcome in the report, 1 if there is no such report.",
+	        "The last 100 reports are kept, for at most 30 days and 256 MiB; those of cycles without\n"
+	        "changes are removed first.  Exits 0 whatever the outcome in the report, 1 if there is no\n"
+	        "such report.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_REPORT,

@@ -3,11 +3,13 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/util/fd.h"
 #include "agent/util/file.h"
 #include "agent/util/directory.h"
 #include "agent/util/clock.h"
@@ -18,6 +20,7 @@
 enum {
 	REPORT_MAX = 256 << 20,		/* bytes of a file that are read */
 	QUIET_MAX = 64 << 10,		/* a larger report is of something, or --verbose */
+	HEAD_BYTES = 4096,		/* more than what stands before the name of the sync, with it */
 };
 
 static const int64_t DAY_MS = 24 * 60 * 60 * 1000;
@@ -45,6 +48,11 @@ static const char *reports_folder(struct arena *a, const char *state_dir)
 static const char *report_path(struct arena *a, const char *folder, const char *id)
 {
 	return arena_printf(a, "%s/%s.json", folder, id);
+}
+
+const char *report_store_file(struct arena *a, const char *state_dir, const char *id)
+{
+	return report_path(a, reports_folder(a, state_dir), id);
 }
 
 /* ---- what is there ---- */
@@ -228,39 +236,113 @@ static bool remove_report(struct arena *a, const char *folder, const char *id, s
 	return unlink(path) == 0 || errno == ENOENT || errno == EISDIR || err_sys(err, errno, "remove report \"%s\"", path);
 }
 
-/* Drops those that are too old, or, as long as there are too many, quiet or there at all. */
-enum report_thinning { TOO_OLD, QUIET, ANY };
-
-static bool thin_reports(struct arena *a, const char *folder, enum report_thinning which, const char *oldest,
-                         const char *newest, struct report_ids *ids, struct err *err)
+/* The name of the sync of a stored report, from the beginning of its file: a report may be large.  NULL: it cannot be
+ * read, or has none.  In the form that report_store_add() writes, only a key of the document itself stands behind two
+ * blanks, and each on a line of its own. */
+static const char *report_sync_name(struct arena *a, const char *folder, const char *id)
 {
-	size_t kept = 0, left = ids->count;
+	static const char key[] = "\n  \"sync\": ";
+	CLEANUP(fd_close) int fd = open(report_path(a, folder, id), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	char head[HEAD_BYTES + 1];
+	struct node *name;
+	struct err ignored;
+	ssize_t len = fd < 0 ? -1 : read(fd, head, HEAD_BYTES);
 
-	for (size_t i = 0; i < ids->count; i++) {
-		const char *id = ids->items[i];
-		bool too_old = strcmp(id, oldest) < 0;	/* an id begins with its time */
-		bool goes = strcmp(id, newest) != 0 &&
-		            (which == TOO_OLD ? too_old
-		                              : left > REPORT_STORE_MAX && (which == ANY || is_quiet_report(folder, id)));
-		if (goes && !remove_report(a, folder, id, err))
+	head[len > 0 ? len : 0] = '\0';
+	const char *value = strstr(head, key), *end = value ? strchr(value + 1, '\n') : NULL;
+	if (!end)
+		return NULL;
+	value += strlen(key);
+	end -= end[-1] == ',';
+	return json_read(a, value, (size_t)(end - value), &name, &ignored) && name->kind == NODE_TEXT ? name->text : NULL;
+}
+
+static size_t report_bytes(struct arena *a, const char *folder, const char *id)
+{
+	struct stat st;
+
+	return stat(report_path(a, folder, id), &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* What is removed: what is too old; as long as there are too many, what is quiet, then anything; as long as they are
+ * too large together, anything. */
+enum report_thinning { TOO_OLD, QUIET, TOO_MANY, TOO_LARGE };
+
+/* One pass over the reports, the oldest first. */
+struct thinning {
+	struct arena *a;
+	const char *folder, *newest;
+	const char *oldest;		/* an id begins with its time */
+	struct report_ids ids;		/* that are left */
+	const char **last;		/* the newest of each sync, in order; found when the first report is to go */
+	size_t last_count;
+	bool last_found;
+};
+
+/* Of each sync the newest, so that /status, approve and report have one whatever the other syncs do. */
+static void find_last_reports(struct thinning *t)
+{
+	const char **names = arena_new(t->a, const char *, t->ids.count);
+	size_t count = 0;
+
+	t->last = arena_new(t->a, const char *, t->ids.count);
+	for (size_t i = t->ids.count; i-- > 0; ) {
+		const char *name = report_sync_name(t->a, t->folder, t->ids.items[i]);
+		size_t known = 0;
+		while (name && known < count && strcmp(names[known], name) != 0)
+			known++;
+		if (!name || known < count)
+			continue;
+		names[count] = name;
+		t->last[count++] = t->ids.items[i];
+	}
+	t->last_count = count;
+	t->last_found = true;
+}
+
+static bool is_last_report(struct thinning *t, const char *id)
+{
+	if (!t->last_found)
+		find_last_reports(t);
+	for (size_t i = 0; i < t->last_count; i++)
+		if (strcmp(t->last[i], id) == 0)
+			return true;
+	return false;
+}
+
+static bool thin_reports(struct thinning *t, enum report_thinning which, struct err *err)
+{
+	size_t kept = 0, left = t->ids.count, bytes = 0;
+
+	for (size_t i = 0; which == TOO_LARGE && i < t->ids.count; i++)
+		bytes += report_bytes(t->a, t->folder, t->ids.items[i]);
+	for (size_t i = 0; i < t->ids.count; i++) {
+		const char *id = t->ids.items[i];
+		bool over = which == TOO_OLD ? strcmp(id, t->oldest) < 0
+		            : which == TOO_LARGE ? bytes > REPORT_STORE_BYTES : left > REPORT_STORE_MAX;
+		bool goes = over && strcmp(id, t->newest) != 0 && (which == TOO_OLD || !is_last_report(t, id)) &&
+		            (which != QUIET || is_quiet_report(t->folder, id));
+		size_t size = goes && which == TOO_LARGE ? report_bytes(t->a, t->folder, id) : 0;
+		if (goes && !remove_report(t->a, t->folder, id, err))
 			return false;
+		bytes -= size;
 		left -= goes;
 		if (!goes)
-			ids->items[kept++] = id;
+			t->ids.items[kept++] = id;
 	}
-	ids->count = kept;
+	t->ids.count = kept;
 	return true;
 }
 
 static bool thin_out_reports(struct arena *a, const char *folder, int64_t now, const char *newest,
                              struct err *err)
 {
-	const char *oldest = timestamp_text(a, now - REPORT_STORE_DAYS * DAY_MS);
-	struct report_ids ids;
+	struct thinning t = {
+		.a = a, .folder = folder, .newest = newest, .oldest = timestamp_text(a, now - REPORT_STORE_DAYS * DAY_MS),
+	};
 
-	return find_report_ids(a, folder, &ids, err) && thin_reports(a, folder, TOO_OLD, oldest, newest, &ids, err) &&
-	       thin_reports(a, folder, QUIET, oldest, newest, &ids, err) &&
-	       thin_reports(a, folder, ANY, oldest, newest, &ids, err);
+	return find_report_ids(a, folder, &t.ids, err) && thin_reports(&t, TOO_OLD, err) && thin_reports(&t, QUIET, err) &&
+	       thin_reports(&t, TOO_MANY, err) && thin_reports(&t, TOO_LARGE, err);
 }
 
 static bool write_report_file(struct arena *a, const char *path, const struct buf *text, struct err *err)
@@ -269,12 +351,16 @@ static bool write_report_file(struct arena *a, const char *path, const struct bu
 	       err_wrap(err, "report \"%s\"", path);
 }
 
-/* Of the name of a file of ours: it is not ours, is left alone, and stops no report. */
-static bool is_folder(const char *path)
+/* A folder of that name is not ours, is left alone, and stops no report. */
+static bool write_latest_report(struct arena *a, const char *path, const char *report, const struct buf *text,
+                                struct err *err)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		return true;
+	/* Where there are no second names, it is a file of its own. */
+	return file_replace_by_link(a, path, report, err) || write_report_file(a, path, text, err);
 }
 
 bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err)
@@ -282,12 +368,12 @@ bool report_store_add(const char *state_dir, const struct node *report, int64_t 
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *folder = reports_folder(&a, state_dir), *id = node_get_text(report, "cycle_id");
-	const char *latest = report_path(&a, folder, "latest");
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
+	const char *path = report_path(&a, folder, id);
 	return state_directory_make(state_dir, err) && directory_make(folder, err) &&
-	       write_report_file(&a, report_path(&a, folder, id), &text, err) &&
-	       (is_folder(latest) || write_report_file(&a, latest, &text, err)) &&
+	       write_report_file(&a, path, &text, err) &&
+	       write_latest_report(&a, report_path(&a, folder, "latest"), path, &text, err) &&
 	       thin_out_reports(&a, folder, now, id, err);
 }

@@ -147,6 +147,22 @@ bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes,
 	return file_put_whole(a, path, bytes, len, mode, false, rename, err);
 }
 
+bool file_replace_by_link(struct arena *a, const char *path, const char *from, struct err *err)
+{
+	/* Of this process alone: one that ended in between may have left it. */
+	const char *fresh = arena_printf(a, "%s.%ld", path, (long)getpid());
+
+	unlink(fresh);
+	if (link(from, fresh) < 0)
+		return file_cannot_write(err);
+	bool done = rename(fresh, path) == 0 || file_cannot_write(err);
+	/* rename() leaves it where both were names of one file already. */
+	unlink(fresh);
+	if (done)
+		file_sync_directory(a, path);
+	return done;
+}
+
 /* link() keeps what another process made meanwhile. */
 bool file_ensure(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
 {

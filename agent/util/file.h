@@ -29,6 +29,10 @@ bool file_replace(struct arena *a, const char *path, const char *bytes, size_t l
 bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
                            struct err *err);
 
+/* Makes path another name of the file from, in the same file system; what stood at path is gone.  False, and path is as
+ * it was, where the file system has no second names.  *err does not name the file. */
+bool file_replace_by_link(struct arena *a, const char *path, const char *from, struct err *err);
+
 /* Makes path with these bytes, as a whole or not at all, if it does not exist.  A file that exists stays as it is, even
  * if another process makes it at the same time.  *err does not name the file. */
 bool file_ensure(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);

@@ -46,24 +46,34 @@ static int tear_down(void **state)
 }
 
 /* A report as a cycle makes it; with a step applied, or one of nothing to do. */
-static const struct node *make(struct fixture *f, int64_t at, bool quiet)
+static const struct node *make_of(struct fixture *f, const char *sync, int64_t at, bool quiet)
 {
 	struct report r = {
-		.mode = "sync", .verdict.applied = !quiet, .started = timestamp_text(&f->arena, at),
+		.mode = "sync", .sync = sync, .verdict.applied = !quiet, .started = timestamp_text(&f->arena, at),
 		.cycle_id = arena_printf(&f->arena, "%s-%08x", timestamp_text(&f->arena, at), f->stored++),
 	};
 
 	return report_tree(&f->arena, &r);
 }
 
-static const char *store(struct fixture *f, int64_t at, bool quiet)
+static const struct node *make(struct fixture *f, int64_t at, bool quiet)
 {
-	const struct node *report = make(f, at, quiet);
+	return make_of(f, NULL, at, quiet);
+}
+
+static const char *store_of(struct fixture *f, const char *sync, int64_t at, bool quiet)
+{
+	const struct node *report = make_of(f, sync, at, quiet);
 	struct err err;
 
 	if (!report_store_add(f->dir, report, at, &err))
 		fail_msg("%s", err.msg);
 	return node_get_text(report, "cycle_id");
+}
+
+static const char *store(struct fixture *f, int64_t at, bool quiet)
+{
+	return store_of(f, NULL, at, quiet);
 }
 
 /* The last digits of the ids, newest first. */
@@ -259,6 +269,74 @@ static void what_is_older_than_a_month_goes(void **state)
 	assert_string_equal(listed(f), "6");
 }
 
+/* A report of a sync that is so many MiB large. */
+static void store_large(struct fixture *f, const char *sync, int hours, int mib)
+{
+	const char *id = store_of(f, sync, start + hours * hour, false);
+
+	assert_int_equal(truncate(path(f, arena_printf(&f->arena, "%s.json", id)), (off_t)mib << 20), 0);
+}
+
+static void the_oldest_go_when_all_are_too_large(void **state)
+{
+	struct fixture *f = *state;
+	const int mib = REPORT_STORE_BYTES >> 20;
+
+	store_large(f, "a", 0, mib / 4);
+	store_large(f, "a", 1, 0);
+	store_large(f, "a", 2, mib / 2);
+	store_large(f, "a", 3, mib / 4);
+	assert_string_equal(listed(f), "3 2 1 0");
+	store_large(f, "a", 4, mib / 4);	/* together with the bytes of this one they are too large */
+	assert_string_equal(listed(f), "4 3 2 1");
+	store_large(f, "a", 5, mib * 2);	/* 1 has no bytes, but is older than 2 */
+	assert_string_equal(listed(f), "5 4 3");
+	store_large(f, "a", 6, 1);
+	assert_string_equal(listed(f), "6");
+}
+
+static void the_newest_of_each_sync_stays(void **state)
+{
+	struct fixture *f = *state;
+	const int mib = REPORT_STORE_BYTES >> 20;
+
+	store_large(f, "a \"quoted\"", 0, mib);
+	store_large(f, "b", 1, mib);
+	store_large(f, "a \"quoted\"", 2, mib);
+	store_large(f, "c", 3, mib);
+	assert_string_equal(listed(f), "3 2 1");
+	for (int i = 4; i < REPORT_STORE_MAX + 4; i++)
+		store_of(f, "d", start + i * hour, i % 2);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "%x 3 2 1", REPORT_STORE_MAX + 3));
+	store_of(f, "d", start + 31 * 24 * hour, true);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "%x %x", REPORT_STORE_MAX + 4, REPORT_STORE_MAX + 3));
+}
+
+static void the_newest_of_each_sync_counts_and_stays(void **state)
+{
+	struct fixture *f = *state;
+
+	store_of(f, "a", start, false);
+	store_of(f, "a", start + hour, true);
+	for (int i = 2; i < REPORT_STORE_MAX + 4; i++)
+		store_of(f, "b", start + i * hour, false);
+	assert_string_equal(listed(f), arena_printf(&f->arena, "%s 1", from_to(f, REPORT_STORE_MAX + 3, 5)));
+}
+
+static void the_latest_takes_no_room_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+	struct stat first, second, latest;
+
+	const char *one = path(f, arena_printf(&f->arena, "%s.json", store(f, start, false)));
+	assert_int_equal(stat(one, &first) | stat(path(f, "latest.json"), &latest), 0);
+	assert_int_equal(first.st_ino, latest.st_ino);
+	const char *two = path(f, arena_printf(&f->arena, "%s.json", store(f, start + 1, false)));
+	assert_int_equal(stat(one, &first) | stat(two, &second) | stat(path(f, "latest.json"), &latest), 0);
+	assert_int_equal(second.st_ino, latest.st_ino);
+	assert_int_equal(first.st_nlink, 1);
+}
+
 static void files_of_other_names_are_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -359,6 +437,10 @@ int main(void)
 		WITH_FOLDER(the_oldest_go_when_there_are_too_many),
 		WITH_FOLDER(those_of_nothing_to_do_go_first_but_for_the_newest),
 		WITH_FOLDER(what_is_older_than_a_month_goes),
+		WITH_FOLDER(the_oldest_go_when_all_are_too_large),
+		WITH_FOLDER(the_newest_of_each_sync_stays),
+		WITH_FOLDER(the_newest_of_each_sync_counts_and_stays),
+		WITH_FOLDER(the_latest_takes_no_room_of_its_own),
 		WITH_FOLDER(files_of_other_names_are_left_alone),
 		WITH_FOLDER(a_folder_named_like_a_report_is_left_alone),
 		WITH_FOLDER(a_folder_in_the_place_of_the_latest_stops_no_reports),

@@ -129,6 +129,32 @@ static void a_file_is_replaced_without_waiting_for_the_disk(void **state)
 	assert_int_equal(count_names(), names);
 }
 
+static void a_file_gets_a_second_name(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stat one, two;
+	struct err err;
+
+	assert_true(file_replace(&a, "one", "one", 3, 0600, &err));
+	assert_true(file_replace(&a, "two", "two", 3, 0644, &err));
+	size_t names = count_names();
+	/* The second time both names are of one file already. */
+	for (int i = 0; i < 2; i++) {
+		assert_true(file_replace_by_link(&a, "two", "one", &err));
+		assert_int_equal(stat("one", &one) | stat("two", &two), 0);
+		assert_int_equal(one.st_ino, two.st_ino);
+		assert_int_equal(count_names(), names);
+	}
+	assert_int_equal(mkdir("two.d", 0700), 0);
+	assert_false(file_replace_by_link(&a, "two.d", "one", &err));
+	assert_string_equal(err.msg, "cannot be written: Is a directory");
+	assert_false(file_replace_by_link(&a, "two", "none", &err));
+	assert_string_equal(err.msg, "cannot be written: No such file or directory");
+	assert_string_equal(text_in(&a, "two"), "one");
+	assert_int_equal(rmdir("two.d") | unlink("one") | unlink("two"), 0);
+	assert_int_equal(count_names(), names - 2);
+}
+
 static void a_file_that_exists_is_kept(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -231,6 +257,7 @@ int main(void)
 		cmocka_unit_test(a_link_is_written_through_and_stays),
 		cmocka_unit_test(what_cannot_be_written_leaves_nothing_behind),
 		cmocka_unit_test(a_file_is_replaced_without_waiting_for_the_disk),
+		cmocka_unit_test(a_file_gets_a_second_name),
 		cmocka_unit_test(a_file_that_exists_is_kept),
 		cmocka_unit_test(two_that_make_a_file_at_once_both_have_it),
 		cmocka_unit_test(a_file_of_unknown_size_is_read_to_its_limit),
