@@ -20,7 +20,6 @@
 #include "agent/util/control_signals.h"
 #include "agent/util/clock.h"
 #include "agent/sync/sync_check.h"
-#include "reconcile/tree/json.h"
 
 enum {
 	READY_MS = 30 * 1000,	/* systemd is notified after so long, even if the first cycles are still running */
@@ -169,21 +168,19 @@ static bool daemon_status_changed(struct daemon *g)
 static void daemon_publish_status(struct daemon *g)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf status = BUF_TEXT, metrics = BUF_TEXT;
-	struct node *document = node_map(&a), *list = node_put(&a, document, "syncs", node_list(&a));
+	CLEANUP(buf_done) struct buf metrics = BUF_TEXT;
+	struct status_server_sync *syncs = arena_new(&a, struct status_server_sync, g->count + 1);
 	size_t good = 0;
 
 	for (size_t i = 0; i < g->count; i++) {
-		node_add(&a, list, sync_job_status(g->syncs[i], &a));
-		good += sync_job_succeeded(g->syncs[i]);
+		syncs[i] = sync_job_status(g->syncs[i], &a);
+		good += syncs[i].ready;
 	}
 	systemd_notify_status("%zu of %zu syncs succeeded", good, g->count);
 	if (!g->status_server)
 		return;
-	json_write(document, JSON_PRETTY, &status);
-	buf_addc(&status, '\n');
 	metrics_write(g->shared.metrics, &metrics);
-	status_server_publish(g->status_server, daemon_all_syncs(g, sync_job_succeeded), buf_str(&status),
+	status_server_publish(g->status_server, daemon_all_syncs(g, sync_job_succeeded), syncs, g->count,
 	                      buf_str(&metrics));
 }
 

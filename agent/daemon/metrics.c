@@ -230,25 +230,26 @@ static enum workflow_state metrics_state_after(int action, int result, bool drif
 	return STATE_SYNCED;
 }
 
-static void metrics_count_operation(struct sync *s, int action, int result)
+static void metrics_count_operation(struct sync *s, int action, int result, int64_t count)
 {
 	if (action == ACTION_NONE || action == ACTION_COUNT)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(operation_results); i++)
-		s->operations[action][i] += (int)operation_results[i] == result;
+		if ((int)operation_results[i] == result)
+			s->operations[action][i] += (uint64_t)count;
 }
 
-/* Counts what was done, and sets states[STATE_COUNT + 1] to where the listed workflows stand. */
-static void metrics_count_steps(struct sync *s, const struct node *steps, int64_t *states)
+/* Counts what was done, and sets states[STATE_COUNT + 1] to where the workflows stand. */
+static void metrics_count_results(struct sync *s, const struct node *results, int64_t *states)
 {
-	for (size_t i = 0; steps && i < steps->count; i++) {
-		const struct node *step = steps->entries[i].value;
-		const char *reason = node_get_text(step, "reason");
-		int action = metrics_word_index(metrics_action_word, ACTION_COUNT, node_get_text(step, "action"));
-		int result = metrics_word_index(metrics_result_word, RESULT_COUNT, node_get_text(step, "result"));
+	for (size_t i = 0; results && i < results->count; i++) {
+		const struct node *r = results->entries[i].value, *drift = node_get(r, "drift");
+		int action = metrics_word_index(metrics_action_word, ACTION_COUNT, node_get_text(r, "action"));
+		int result = metrics_word_index(metrics_result_word, RESULT_COUNT, node_get_text(r, "result"));
+		int64_t count = metrics_get_count(r, "count");
 
-		states[metrics_state_after(action, result, reason && strcmp(reason, "drift") == 0)]++;
-		metrics_count_operation(s, action, result);
+		states[metrics_state_after(action, result, drift && drift->kind == NODE_BOOL && drift->boolean)] += count;
+		metrics_count_operation(s, action, result, count);
 	}
 }
 
@@ -261,15 +262,15 @@ static int64_t metrics_total_steps(const struct node *summary)
 	return all;
 }
 
-/* Unchanged workflows are not listed, so that those are the rest. */
-static void metrics_set_objects(struct sync *s, const struct node *report, int64_t *states)
+/* Unchanged workflows need no result, so that those are the rest. */
+static void metrics_set_objects(struct sync *s, const struct node *summary, int64_t *states)
 {
-	const char *trigger = node_get_text(report, "trigger");
-	const struct node *summary = node_get(report, "summary");
-	int64_t all = metrics_total_steps(summary), listed = 0;
+	const char *trigger = node_get_text(summary, "trigger");
+	const struct node *counts = node_get(summary, "summary");
+	int64_t all = metrics_total_steps(counts), listed = 0;
 
 	/* A service or source that could not be read: unknown is never empty. */
-	if (!all && node_get_int(report, "exit_code", 0) != 0)
+	if (!all && node_get_int(summary, "exit_code", 0) != 0)
 		return;
 	for (int i = 0; i <= STATE_COUNT; i++)
 		listed += states[i];
@@ -282,7 +283,7 @@ static void metrics_set_objects(struct sync *s, const struct node *report, int64
 		return;
 	}
 	memcpy(s->objects, states, sizeof s->objects);
-	s->suspended = metrics_get_count(summary, "suspended");
+	s->suspended = metrics_get_count(counts, "suspended");
 }
 
 static struct blocks *metrics_guard_blocks(struct sync *s, const char *guard)
@@ -315,21 +316,21 @@ static void metrics_count_requests(struct sync *s, const struct node *requests)
 	s->retries += (uint64_t)metrics_get_count(requests, "retries");
 }
 
-void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s)
+void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *summary, int64_t now_s)
 {
 	struct sync *s = metrics_get_sync(m, sync);
 	int64_t states[STATE_COUNT + 1] = { 0 };
-	int outcome = metrics_word_index(metrics_outcome_word, OUTCOME_COUNT, node_get_text(report, "outcome"));
+	int outcome = metrics_word_index(metrics_outcome_word, OUTCOME_COUNT, node_get_text(summary, "outcome"));
 
 	/* A cycle that left no outcome did not come to its end. */
 	if (outcome == OUTCOME_COUNT)
 		outcome = OUTCOME_FAILED;
-	metrics_observe(&s->cycles[outcome], metrics_number(node_get(report, "duration_s")));
-	metrics_count_steps(s, node_get(report, "workflows"), states);
-	metrics_set_objects(s, report, states);
-	metrics_count_guards(s, node_get(report, "guards"));
-	metrics_count_requests(s, node_get(report, "requests"));
-	if (node_get_int(report, "exit_code", 1) == 0)
+	metrics_observe(&s->cycles[outcome], metrics_number(node_get(summary, "duration_s")));
+	metrics_count_results(s, node_get(summary, "results"), states);
+	metrics_set_objects(s, summary, states);
+	metrics_count_guards(s, node_get(summary, "guards"));
+	metrics_count_requests(s, node_get(summary, "requests"));
+	if (node_get_int(summary, "exit_code", 1) == 0)
 		s->last_success = now_s;
 }
 

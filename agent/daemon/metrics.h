@@ -18,9 +18,9 @@ void metrics_free(struct metrics *m);	/* takes NULL */
 /* Sets the syncs that have series: new ones start with 0, others are removed.  For the start and after a reload. */
 void metrics_set_syncs(struct metrics *m, const char *const *syncs, size_t count);
 
-/* Adds a finished cycle of sync.  report is as report_tree() makes it; a missing key counts as 0.  now_s: seconds since
- * 1970.  The report of a cycle that could not list the workflows leaves flowsync_objects as it was. */
-void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *report, int64_t now_s);
+/* Adds a finished cycle of sync.  summary is as cycle_summary_tree() makes it; a missing key counts as 0.  now_s: seconds
+ * since 1970.  The summary of a cycle that could not list the workflows leaves flowsync_objects as it was. */
+void metrics_add_cycle(struct metrics *m, const char *sync, const struct node *summary, int64_t now_s);
 void metrics_add_fetch(struct metrics *m, const char *sync, bool ok, int64_t duration_ms);
 /* Adds calls of its hook. */
 void metrics_add_hook_calls(struct metrics *m, const char *sync, bool accepted, unsigned times);

@@ -34,7 +34,10 @@ struct status_server {
 	pthread_mutex_t lock;
 	int64_t last_heartbeat;			/* milliseconds of CLOCK_BOOTTIME */
 	bool ready;
-	struct buf readiness, status, metrics;
+	struct buf readiness, metrics;
+	struct arena sync_arena;
+	const struct status_server_sync *syncs;	/* NULL: nothing was published yet */
+	size_t sync_count;
 	struct arena hook_arena;
 	struct hook *hooks;
 	size_t hook_count;
@@ -55,16 +58,53 @@ static void status_server_reply_healthz(struct status_server *f, struct http_res
 		         (long long)(silent / 1000));
 }
 
+static struct node *status_server_text_or_null(struct arena *a, const char *text)
+{
+	return text ? node_text(a, text) : node_null(a);
+}
+
+static struct node *status_server_sync_tree(struct arena *a, const struct status_server_sync *sync)
+{
+	struct node *tree = node_map(a);
+
+	node_put(a, tree, "name", node_text(a, sync->name));
+	node_put(a, tree, "ready", node_bool(a, sync->ready));
+	node_put(a, tree, "why", status_server_text_or_null(a, sync->why));
+	return tree;
+}
+
 static void status_server_reply_readyz(struct status_server *f, struct http_response *response)
 {
 	response->status = f->ready ? 200 : 503;
 	buf_add(&response->body, buf_str(&f->readiness), f->readiness.len);
 }
 
+static void status_server_add_report(const struct status_server_sync *sync, struct http_response *response)
+{
+	if (!sync->report_file || !http_add_file(response, sync->report_file))
+		buf_adds(&response->body, sync->report);
+}
+
+/* {"syncs": [{name, ready, why, running, report}]} */
 static void status_server_reply_status(struct status_server *f, struct http_response *response)
 {
+	struct buf *body = &response->body;
+
 	response->status = 200;
-	buf_add(&response->body, buf_str(&f->status), f->status.len);
+	buf_adds(body, f->syncs ? "{\n  \"syncs\": [" : "{}");
+	for (size_t i = 0; i < f->sync_count; i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct status_server_sync *sync = &f->syncs[i];
+		struct node *state = status_server_sync_tree(&a, sync);
+		node_put(&a, state, "running", status_server_text_or_null(&a, sync->running));
+		const char *text = json_text(&a, state);
+		buf_adds(body, i ? ",\n    " : "\n    ");
+		buf_add(body, text, strlen(text) - 1);	/* without its brace */
+		buf_adds(body, ",\"report\":\n");
+		status_server_add_report(sync, response);
+		buf_addc(body, '}');
+	}
+	buf_adds(body, f->syncs ? f->sync_count ? "\n  ]\n}\n" : "]\n}\n" : "");
 }
 
 static void status_server_reply_metrics(struct status_server *f, struct http_response *response)
@@ -292,9 +332,8 @@ bool status_server_open(const char *address, const char *const *hosts, size_t ho
 	f->listener = LISTENER;
 	f->hook_event = -1;
 	f->last_heartbeat = clock_boottime();
-	f->readiness = f->status = f->metrics = BUF_TEXT;
+	f->readiness = f->metrics = BUF_TEXT;
 	buf_adds(&f->readiness, "{\"ready\":false,\"why\":\"the agent is starting\"}");
-	buf_adds(&f->status, "{}");
 	pthread_mutex_init(&f->lock, NULL);
 	if (status_server_listen(f, address, hosts, host_count, err)) {
 		*out = f;
@@ -314,9 +353,9 @@ void status_server_close(struct status_server *f)
 		close(f->hook_event);
 	pthread_mutex_destroy(&f->lock);
 	buf_done(&f->readiness);
-	buf_done(&f->status);
 	buf_done(&f->metrics);
 	arena_free(&f->hook_arena);
+	arena_free(&f->sync_arena);
 	arena_free(&f->arena);
 	free(f);
 }
@@ -335,26 +374,36 @@ void status_server_heartbeat(struct status_server *f, int64_t now)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static void status_server_build_readiness(struct buf *out, bool ready, const char *status)
+static void status_server_build_readiness(struct buf *out, bool ready, const struct status_server_sync *syncs,
+                                          size_t count)
 {
-	static const char *const keys[] = { "name", "ready", "why" };
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct node *tree, *answer = node_map(&a), *list = node_list(&a);
-	struct err err;
+	struct node *answer = node_map(&a), *list = node_list(&a);
 
-	const struct node *syncs = json_read(&a, status, strlen(status), &tree, &err)
-	                           ? node_get(tree, "syncs") : NULL;
-	for (size_t i = 0; syncs && syncs->kind == NODE_LIST && i < syncs->count; i++) {
-		struct node *sync = node_add(&a, list, node_map(&a));
-		for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
-			struct node *value = node_get(syncs->entries[i].value, keys[k]);
-			if (value)
-				node_put(&a, sync, keys[k], value);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		node_add(&a, list, status_server_sync_tree(&a, &syncs[i]));
 	node_put(&a, answer, "ready", node_bool(&a, ready));
 	node_put(&a, answer, "syncs", list);
 	json_write(answer, JSON_COMPACT, out);
+}
+
+static const char *status_server_copy(struct arena *a, const char *text)
+{
+	return text ? arena_strdup(a, text) : NULL;
+}
+
+static struct status_server_sync *status_server_copy_syncs(struct arena *a, const struct status_server_sync *syncs,
+                                                           size_t count)
+{
+	struct status_server_sync *copy = arena_new(a, struct status_server_sync, count + 1);
+
+	for (size_t i = 0; i < count; i++)
+		copy[i] = (struct status_server_sync){
+			status_server_copy(a, syncs[i].name), syncs[i].ready, status_server_copy(a, syncs[i].why),
+			status_server_copy(a, syncs[i].running), status_server_copy(a, syncs[i].report_file),
+			status_server_copy(a, syncs[i].report),
+		};
+	return copy;
 }
 
 static void status_server_replace_text(struct buf *old, const char *text)
@@ -363,15 +412,21 @@ static void status_server_replace_text(struct buf *old, const char *text)
 	buf_adds(old, text);
 }
 
-void status_server_publish(struct status_server *f, bool ready, const char *status, const char *metrics)
+void status_server_publish(struct status_server *f, bool ready, const struct status_server_sync *syncs, size_t count,
+                           const char *metrics)
 {
 	CLEANUP(buf_done) struct buf readiness = BUF_TEXT;
+	struct arena a = { 0 };
+	const struct status_server_sync *copy = status_server_copy_syncs(&a, syncs, count);
 
-	status_server_build_readiness(&readiness, ready, status);
+	status_server_build_readiness(&readiness, ready, syncs, count);
 	pthread_mutex_lock(&f->lock);
 	f->ready = ready;
+	arena_free(&f->sync_arena);
+	f->sync_arena = a;
+	f->syncs = copy;
+	f->sync_count = count;
 	status_server_replace_text(&f->readiness, buf_str(&readiness));
-	status_server_replace_text(&f->status, status);
 	status_server_replace_text(&f->metrics, metrics);
 	pthread_mutex_unlock(&f->lock);
 }

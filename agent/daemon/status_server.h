@@ -29,9 +29,20 @@ const char *status_server_url(const struct status_server *f);	/* "http://127.0.0
 /* The main loop is alive at now_ms, milliseconds of CLOCK_BOOTTIME. */
 void status_server_heartbeat(struct status_server *f, int64_t now_ms);
 
-/* Sets the answers of /readyz, /status and /metrics.  status is a JSON object; /readyz answers "name", "ready" and
- * "why" of each map in its list "syncs".  /metrics answers metrics and metrics_write_process(). */
-void status_server_publish(struct status_server *f, bool ready, const char *status, const char *metrics);
+/* How a sync is.  /readyz answers the first three, /status all of it. */
+struct status_server_sync {
+	const char *name;
+	bool ready;
+	const char *why, *running;	/* NULL: null */
+	/* The last report: a file with a JSON document, which is sent as it is when it is asked for; if it cannot be read,
+	 * or there is none (NULL), the document in report. */
+	const char *report_file;
+	const char *report;		/* "null" if there is none */
+};
+
+/* Sets the answers of /readyz, /status and /metrics.  /metrics answers metrics and metrics_write_process(). */
+void status_server_publish(struct status_server *f, bool ready, const struct status_server_sync *syncs, size_t count,
+                           const char *metrics);
 
 /* Sets the syncs that have hooks, and their secrets.  A pending call of a sync that stays is kept. */
 void status_server_set_hooks(struct status_server *f, const struct status_server_hook *hooks, size_t count);

@@ -15,6 +15,8 @@
 #include "agent/source/source.h"
 #include "agent/util/clock.h"
 #include "agent/source/dir_watch.h"
+#include "agent/state/report_store.h"
+#include "agent/sync/cycle_summary.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/sched/sync_scheduler.h"
 
@@ -39,8 +41,8 @@ struct sync_job {
 	bool late;			/* the last fetch exceeded its time limit */
 	struct arena logged_arena;
 	struct texts logged;		/* warnings of the last whole cycle */
-	struct arena report_arena;
-	const struct node *report;	/* of the last cycle; NULL before the first */
+	struct arena summary_arena;
+	const struct node *summary;	/* of the last cycle (cycle_summary.h); NULL before the first */
 	/* Exit code and outcome ("" without a report) of the last whole cycle; of a later one for deferred workflows
 	 * only if the whole cycle had no other errors. */
 	int code;
@@ -145,38 +147,15 @@ static void sync_job_read_fetch_result(struct sync_job *s)
 
 /* ---- cycles ---- */
 
-/* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).
- * Whatever else was put off waits for what no time brings by itself: an interval is soon enough. */
-static bool sync_job_is_busy_workflow(const struct node *w)
-{
-	return node_is_text(w, "result", "deferred") && node_get_int(w, "http_status", 0) == 409;
-}
-
-static size_t sync_job_count_busy_workflows(const struct node *report)
-{
-	const struct node *workflows = node_get(report, "workflows");
-	size_t count = 0;
-
-	for (size_t i = 0; workflows && i < workflows->count; i++)
-		count += sync_job_is_busy_workflow(workflows->entries[i].value);
-	return count;
-}
-
-/* The names of the workflows to retry.  None, which stands for a whole cycle, if one of them is to be deleted: whether
- * that is allowed has to be decided by a whole cycle, with its guards. */
+/* The names of the workflows to retry, in a; none stands for a whole cycle. */
 static struct texts sync_job_deferred_names(const struct sync_job *s, struct arena *a)
 {
-	const struct node *workflows = s->report ? node_get(s->report, "workflows") : NULL;
+	const struct node *list = s->summary ? node_get(s->summary, "busy_names") : NULL;
 	struct texts names = { 0 };
 
-	for (size_t i = 0; workflows && i < workflows->count; i++) {
-		const struct node *w = workflows->entries[i].value;
-		if (!sync_job_is_busy_workflow(w))
-			continue;
-		if (node_is_text(w, "action", "delete"))
-			return (struct texts){ 0 };
+	for (size_t i = 0; list && i < list->count; i++) {
 		arena_grow(a, names.items, names.count, names.room);
-		names.items[names.count++] = node_get_text(w, "name");
+		names.items[names.count++] = list->entries[i].value->text;
 	}
 	return names;
 }
@@ -193,14 +172,14 @@ static void sync_job_record_cycle_end(struct sync_job *s, enum scheduler_outcome
 static void sync_job_record_missing_report(struct sync_job *s, const char *why)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct node *report = node_map(&a);
+	struct node *summary = node_map(&a);
 
 	/* A cycle that is stopped before it has started leaves no report. */
 	if (!s->stopping)
 		log_error(&s->log, "%s", why);
-	node_put(&a, report, "exit_code", node_int(&a, 1));
-	metrics_add_cycle(s->shared->metrics, sync_job_name(s), report, clock_now() / 1000);
-	s->report = NULL;
+	node_put(&a, summary, "exit_code", node_int(&a, 1));
+	metrics_add_cycle(s->shared->metrics, sync_job_name(s), summary, clock_now() / 1000);
+	s->summary = NULL;
 	s->code = 1;
 	s->outcome[0] = '\0';
 	sync_job_record_cycle_end(s, SCHEDULER_FAILED, false);
@@ -232,41 +211,41 @@ static void sync_job_start_cycle(struct sync_job *s, const struct scheduler_acti
 }
 
 /* Only a service that does not answer is asked less often (SCHEDULER_FAILED), not one that refuses single steps. */
-static enum scheduler_outcome sync_job_cycle_outcome(int code, const struct node *report)
+static enum scheduler_outcome sync_job_cycle_outcome(int code, const struct node *summary)
 {
-	bool nothing_failed = node_get_int(node_get(report, "summary"), "failed", 0) == 0;
+	bool nothing_failed = node_get_int(node_get(summary, "summary"), "failed", 0) == 0;
 
 	if (code == 0)
 		return SCHEDULER_GOOD;
 	return code == 1 && nothing_failed ? SCHEDULER_FAILED : SCHEDULER_BAD;
 }
 
-static const char *sync_job_short_revision(struct arena *a, const struct node *report)
+static const char *sync_job_short_revision(struct arena *a, const struct node *summary)
 {
-	const char *revision = node_get_text(node_get(report, "source"), "revision");
+	const char *revision = node_get_text(node_get(summary, "source"), "revision");
 
 	return revision ? arena_printf(a, " at %.10s", revision) : "";
 }
 
 /* One line; at debug level if nothing was changed and the result is the same as before. */
-static void sync_job_log_cycle(struct sync_job *s, const struct node *report, int code)
+static void sync_job_log_cycle(struct sync_job *s, const struct node *summary, int code)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	static const char *const keys[] = {
 		"create", "patch", "replace", "delete", "deferred", "failed", "blocked", "conflict",
 	};
-	const struct node *summary = node_get(report, "summary");
-	const char *outcome = node_get_text(report, "outcome"), *trigger = node_get_text(report, "trigger");
-	bool quiet = s->tried && code == s->code && node_is_text(report, "outcome", "converged");
+	const struct node *counts = node_get(summary, "summary");
+	const char *outcome = node_get_text(summary, "outcome"), *trigger = node_get_text(summary, "trigger");
+	bool quiet = s->tried && code == s->code && node_is_text(summary, "outcome", "converged");
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (node_get_int(summary, keys[i], 0) > 0)
-			buf_addf(&counts, "%s%d %s", counts.len ? ", " : " (",
-			         (int)node_get_int(summary, keys[i], 0), keys[i]);
-	buf_adds(&counts, counts.len ? ")" : "");
+		if (node_get_int(counts, keys[i], 0) > 0)
+			buf_addf(&text, "%s%d %s", text.len ? ", " : " (",
+			         (int)node_get_int(counts, keys[i], 0), keys[i]);
+	buf_adds(&text, text.len ? ")" : "");
 	(quiet ? log_debug : log_info)(&s->log, "%s%s%s, trigger %s",
-	                               outcome ? outcome : "", buf_str(&counts), sync_job_short_revision(&a, report),
+	                               outcome ? outcome : "", buf_str(&text), sync_job_short_revision(&a, summary),
 	                               trigger ? trigger : "");
 }
 
@@ -279,28 +258,28 @@ static const char *sync_job_exit_text(struct arena *a, int status)
 }
 
 /* The success of deferred workflows does not change the result of the others. */
-static void sync_job_update_outcome(struct sync_job *s, const struct node *report, int code, size_t waiting)
+static void sync_job_update_outcome(struct sync_job *s, const struct node *summary, int code, int64_t waiting)
 {
-	const struct node *summary = node_get(report, "summary");
-	const char *outcome = node_get_text(report, "outcome");
+	const struct node *counts = node_get(summary, "summary");
+	const char *outcome = node_get_text(summary, "outcome");
 
 	if (s->only_deferred && s->bad_beside && code == 0)
 		return;
 	if (!s->only_deferred)
-		s->bad_beside = code != 0 && (code != 4 || node_get_int(summary, "failed", 0) > 0 ||
-		                              node_get_int(summary, "deferred", 0) > (int64_t)waiting);
+		s->bad_beside = code != 0 && (code != 4 || node_get_int(counts, "failed", 0) > 0 ||
+		                              node_get_int(counts, "deferred", 0) > waiting);
 	s->code = code;
 	snprintf(s->outcome, sizeof s->outcome, "%s", outcome ? outcome : "");
 }
 
 /* A warning is logged once, and again only after a cycle without it.  A cycle that failed as a whole, or that was limited
  * to deferred workflows, does not say which warnings still hold. */
-static void sync_job_save_warnings(struct sync_job *s, const struct node *report)
+static void sync_job_save_warnings(struct sync_job *s, const struct node *summary)
 {
-	const struct node *warnings = node_get(report, "warnings");
+	const struct node *warnings = node_get(summary, "warnings");
 	struct arena *a = &s->logged_arena;
 
-	if (s->only_deferred || node_is_text(report, "outcome", "failed"))
+	if (s->only_deferred || node_is_text(summary, "outcome", "failed"))
 		return;
 	arena_free(a);
 	s->logged = (struct texts){ 0 };
@@ -321,28 +300,28 @@ static void sync_job_read_cycle_result(struct sync_job *s)
 {
 	CLEANUP(subprocess_close) struct subprocess ended = s->cycle;
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct node *report;
+	struct node *summary;
 	struct err err;
 
 	s->cycle = SUBPROCESS_INIT;
 	if (clock_monotonic() > s->cycle_ends)
 		log_error(&s->log, "the cycle was killed: it exceeded its timeout by a minute");
-	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &report, &err) ||
-	    !node_get(report, "summary")) {
+	if (!WIFEXITED(ended.status) || !json_read(&a, buf_str(&ended.said), ended.said.len, &summary, &err) ||
+	    !node_get(summary, "summary")) {
 		sync_job_record_missing_report(s, sync_job_exit_text(&a, ended.status));
 		return;
 	}
 	int code = WEXITSTATUS(ended.status);
-	size_t waiting = sync_job_count_busy_workflows(report);
-	sync_job_log_cycle(s, report, code);
-	metrics_add_cycle(s->shared->metrics, sync_job_name(s), report, clock_now() / 1000);
-	arena_free(&s->report_arena);
-	s->report_arena = a;
+	int64_t waiting = node_get_int(summary, "busy", 0);
+	sync_job_log_cycle(s, summary, code);
+	metrics_add_cycle(s->shared->metrics, sync_job_name(s), summary, clock_now() / 1000);
+	arena_free(&s->summary_arena);
+	s->summary_arena = a;
 	a = (struct arena){ 0 };
-	s->report = report;
-	sync_job_save_warnings(s, report);
-	sync_job_update_outcome(s, report, code, waiting);
-	sync_job_record_cycle_end(s, sync_job_cycle_outcome(code, report), waiting > 0);
+	s->summary = summary;
+	sync_job_save_warnings(s, summary);
+	sync_job_update_outcome(s, summary, code, waiting);
+	sync_job_record_cycle_end(s, sync_job_cycle_outcome(code, summary), waiting > 0);
 }
 
 /* A child that runs longer than its own time limits hangs in a place that they do not cover. */
@@ -561,7 +540,7 @@ void sync_job_free(struct sync_job *s)
 	dir_watch_close(s->watch);
 	arena_free(&s->arena);
 	arena_free(&s->found_arena);
-	arena_free(&s->report_arena);
+	arena_free(&s->summary_arena);
 	arena_free(&s->logged_arena);
 	free(s);
 }
@@ -615,15 +594,24 @@ static const char *sync_job_not_ready_reason(const struct sync_job *s)
 	return *s->outcome ? s->outcome : "the cycle ended without a report";
 }
 
-struct node *sync_job_status(const struct sync_job *s, struct arena *a)
+static bool sync_job_report_is_stored(const struct sync_job *s)
 {
-	struct node *status = node_map(a);
-	const char *why = sync_job_not_ready_reason(s), *running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL;
+	const struct node *stored = s->summary ? node_get(s->summary, "stored") : NULL;
 
-	node_put(a, status, "name", node_text(a, sync_job_name(s)));
-	node_put(a, status, "ready", node_bool(a, sync_job_succeeded(s)));
-	node_put(a, status, "why", why ? node_text(a, why) : node_null(a));
-	node_put(a, status, "running", running ? node_text(a, running) : node_null(a));
-	node_put(a, status, "report", s->report ? node_copy(a, s->report) : node_null(a));
+	return stored && stored->kind == NODE_BOOL && stored->boolean && node_get_text(s->summary, "cycle_id");
+}
+
+struct status_server_sync sync_job_status(const struct sync_job *s, struct arena *a)
+{
+	struct status_server_sync status = {
+		.name = sync_job_name(s), .ready = sync_job_succeeded(s), .why = sync_job_not_ready_reason(s),
+		.running = s->cycle.pid ? "cycle" : s->fetch.pid ? "fetch" : NULL, .report = "null",
+	};
+
+	if (sync_job_report_is_stored(s))
+		status.report_file = report_store_file(a, s->shared->ctx->settings->state_dir,
+		                                       node_get_text(s->summary, "cycle_id"));
+	else if (s->summary)
+		status.report = json_text(a, cycle_summary_report(a, s->summary));
 	return status;
 }

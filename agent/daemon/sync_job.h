@@ -1,12 +1,12 @@
 /* sync_job.h: one sync of the agent: watches its source, runs its fetches and cycles in child processes and keeps the
- * last report.  When to do what is decided in sync_scheduler.h.  A sync knows nothing of the others. */
+ * summary of the last report.  When to do what is decided in sync_scheduler.h.  A sync knows nothing of the others. */
 #ifndef AGENT_DAEMON_SYNC_JOB_H
 #define AGENT_DAEMON_SYNC_JOB_H
 
 #include <poll.h>
 
 #include "agent/config/context.h"
-#include "agent/daemon/metrics.h"
+#include "agent/daemon/status_server.h"
 
 struct config;
 
@@ -52,8 +52,8 @@ bool sync_job_is_stopping(const struct sync_job *s);	/* asked to stop */
 /* True if sync_job_status() may give another answer than at the last call. */
 bool sync_job_status_changed(struct sync_job *s);
 
-/* {name, ready, why, running, report}, in a.  why: the reason why it is not ready, or null; running: "fetch", "cycle"
- * or null; report: the last report as it was written, null before the first. */
-struct node *sync_job_status(const struct sync_job *s, struct arena *a);
+/* How it is, in a.  why: the reason why it is not ready; running: "fetch" or "cycle"; report_file: of the last report, or
+ * NULL; report: the last report without its workflows if it could not be stored, else "null", as before the first. */
+struct status_server_sync sync_job_status(const struct sync_job *s, struct arena *a);
 
 #endif

@@ -21,6 +21,7 @@ enum {
 	DISCARD_MAX = 64 << 20,		/* of a refused body; who sends more is cut off */
 	RESERVED_HEAD_MS = 1000,	/* a reserved connection is wanted by the next client */
 	STOP_MS = 3000,
+	FILE_BLOCK = 64 << 10,		/* of a file, read at once */
 };
 
 struct http_server {
@@ -70,7 +71,13 @@ void http_detail(struct http_response *response, int status, const char *fmt, ..
 	response->type = NULL;
 	buf_reset(&response->body);
 	response->body.full = false;
+	http_files_done(&response->files);
 	json_write(answer, JSON_COMPACT, &response->body);
+}
+
+bool http_add_file(struct http_response *response, const char *path)
+{
+	return http_files_add(&response->files, response->body.len, path);
 }
 
 /* ---- the request line ---- */
@@ -201,6 +208,28 @@ static void refuse_size(struct server_request *x, size_t most)
 	buf_done(&x->body);
 }
 
+static ssize_t on_read(void *reader, uint64_t at, char *out, size_t most)
+{
+	ssize_t n = http_files_reader_read(reader, at, out, most);
+
+	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+}
+
+static void on_sent(void *reader)
+{
+	http_files_reader_free(reader);
+}
+
+/* Takes the body. */
+static struct MHD_Response *make_response(struct http_response *r)
+{
+	if (!r->files.count)
+		return MHD_create_response_from_buffer(r->body.len, (void *)(uintptr_t)buf_str(&r->body),
+		                                       MHD_RESPMEM_MUST_COPY);
+	struct http_files_reader *reader = http_files_reader_new(&r->body, &r->files);
+	return MHD_create_response_from_callback(http_files_reader_size(reader), FILE_BLOCK, on_read, reader, on_sent);
+}
+
 static enum MHD_Result send_answer(struct http_server *s, struct server_request *x,
                                    struct MHD_Connection *connection)
 {
@@ -214,8 +243,7 @@ static enum MHD_Result send_answer(struct http_server *s, struct server_request 
 		            HTTP_ANSWER_MAX);
 	buf_addf(&number, "%u", r->retry_after);
 	set_deadline(s, x->connection, 0);
-	response = MHD_create_response_from_buffer(r->body.len, (void *)(uintptr_t)buf_str(&r->body),
-	                                           MHD_RESPMEM_MUST_COPY);
+	response = make_response(r);
 	if (!response)
 		abort();
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -371,6 +399,7 @@ static void drop_request(struct http_server *s, struct server_connection *c)
 	}
 	buf_done(&x->body);
 	buf_done(&x->response.body);
+	http_files_done(&x->response.files);
 	arena_free(&x->arena);
 	free(x);
 }

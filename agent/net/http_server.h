@@ -5,6 +5,7 @@
 #ifndef AGENT_NET_HTTP_SERVER_H
 #define AGENT_NET_HTTP_SERVER_H
 
+#include "agent/net/http_files.h"
 #include "agent/net/listener.h"
 #include "reconcile/base/buf.h"
 
@@ -33,6 +34,7 @@ struct http_response {
 	int status;
 	const char *type;		/* of the body, static text; NULL: application/json */
 	struct buf body;
+	struct http_files files;	/* whose bytes stand in the body too: http_add_file() */
 	const char *allow;		/* of a 405, static text; NULL: no such header */
 	unsigned retry_after;		/* seconds; 0: no such header */
 	char warning[1000];		/* printable ASCII, of the header x-flowsync-warning; "": no such header */
@@ -78,6 +80,11 @@ void http_server_stop(struct http_server *server);
 /* The value of the request's header of that name, in any case; NULL: not sent.  The first one if it was sent several
  * times. */
 const char *http_header(const struct http_request *request, const char *name);
+
+/* Adds the bytes of a file to the body, behind those that are there.  They are read while they are sent, so a large file
+ * takes no memory.  If the file is gone by then, or another has its name, the answer is cut off.  False, and nothing is
+ * added: it is no plain file that can be read. */
+bool http_add_file(struct http_response *response, const char *path);
 
 /* Sets the body to {"detail": "..."}, the shape of all errors. */
 void http_detail(struct http_response *response, int status, const char *fmt, ...) PRINTF(3, 4);

@@ -11,6 +11,7 @@
 #include "agent/config/cycle_job.h"
 #include "agent/util/state_lock.h"
 #include "agent/sync/applied_state.h"
+#include "agent/sync/cycle_summary.h"
 #include "agent/sync/progress.h"
 #include "agent/sync/report_print.h"
 #include "agent/state/report_store.h"
@@ -31,6 +32,7 @@ struct cycle_run {
 	struct cycle cycle;
 	int64_t begun;		/* of clock_monotonic() */
 	bool report_refused;	/* the file of --report cannot be written, which is reported already */
+	bool stored;		/* the report is in the state directory */
 };
 
 static uint64_t cycle_run_random_number(void)
@@ -410,10 +412,24 @@ static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
 		r->report.verdict.step_failed = true;
 		tree = cycle_run_build_report(r);
 	}
-	if (!store || cycle_run_store_report(r, tree, &err))
+	r->stored = store && cycle_run_store_report(r, tree, &err);
+	if (!store || r->stored)
 		return tree;
 	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not stored: %s", err.msg);
 	return cycle_run_build_report(r);
+}
+
+/* For the user, or for the agent, which takes the report from the state directory. */
+static void cycle_run_print(struct cycle_run *r, const struct node *tree)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (!r->ctx->job) {
+		report_print(r->ctx, tree);
+		return;
+	}
+	json_write(cycle_summary_tree(r->ctx->arena, &r->report, tree, r->stored), JSON_COMPACT, &text);
+	fputs(buf_str(&text), r->ctx->out);
 }
 
 /* The agent has logged the error of a failed fetch, and in the last cycle the warnings that still hold. */
@@ -451,7 +467,7 @@ int cycle_run(struct context *ctx, bool apply)
 	bool store = apply && (ctx->job || !r.report.verdict.usage);
 	struct node *tree = cycle_run_save_report(&r, store);
 	cycle_run_log_faults(&r);
-	report_print(ctx, tree);
+	cycle_run_print(&r, tree);
 	source_done(&r.source);
 	return exit_status_code(&r.report.verdict);
 }
@@ -463,7 +479,8 @@ void cycle_run_report_usage_error(struct context *ctx, const struct diagnostics 
 	cycle_run_init(&r, ctx, apply);
 	r.faults = *faults;
 	r.report.verdict.usage = true;
-	struct node *tree = cycle_run_save_report(&r, false);
-	if (ctx->settings->output == OUTPUT_JSON)
-		report_print(ctx, tree);
+	/* What the agent asked for was no typing error: `report` and /status show why it fails. */
+	struct node *tree = cycle_run_save_report(&r, ctx->job);
+	if (ctx->job || ctx->settings->output == OUTPUT_JSON)
+		cycle_run_print(&r, tree);
 }

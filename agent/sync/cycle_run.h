@@ -4,7 +4,8 @@
 
 #include "agent/config/context.h"
 
-/* apply: a sync; else a plan.  Returns the exit code; the report is printed and written whatever it is. */
+/* apply: a sync; else a plan.  Returns the exit code; the report is printed and written whatever it is.  For the agent
+ * (the context has a job) the summary of cycle_summary.h is printed instead, as one JSON document. */
 int cycle_run(struct context *ctx, bool apply);
 /* Prints and writes the report of a command line with errors.  Without -o json nothing is printed: the log has the
  * errors already. */

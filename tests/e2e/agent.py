@@ -296,10 +296,10 @@ def alive(pid):
         return False
 
 
-def rss(pid):
-    """Bytes that a process has in memory."""
+def rss(pid, line="VmRSS"):
+    """Bytes that a process has in memory; VmHWM: the most that it ever had."""
     with open(f"/proc/{pid}/status") as f:
-        return int(re.search(r"^VmRSS:\s+(\d+) kB$", f.read(), re.M)[1]) * 1024
+        return int(re.search(rf"^{line}:\s+(\d+) kB$", f.read(), re.M)[1]) * 1024
 
 
 def descriptors(pid):

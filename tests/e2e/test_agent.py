@@ -7,7 +7,7 @@ import socket
 import time
 import unittest
 
-from agent import AgentCase, alive, spec, wait_for
+from agent import AgentCase, alive, rss, spec, wait_for
 from flowsync import TIMEOUT
 
 
@@ -133,6 +133,38 @@ class EarlyEndTest(AgentCase):
 
 class FaceTest(AgentCase):
     """What it tells over HTTP, to systemd, and in its log."""
+
+    def test_the_agent_stays_small_whatever_the_size_of_a_report(self):
+        count, mib = 40, 1 << 20
+        specs = self.write({f"w{i}.yaml": spec(f"w{i}", f"echo {i} {'x' * 500_000}") for i in range(count)})
+        endpoint, gate, came = self.gate()
+        agent = self.agent(self.config(self.sync(dir=specs), endpoint=endpoint))
+        agent.wait_for(lambda: came, "a write has come")
+        before = rss(agent.process.pid)
+        gate.set()
+        agent.wait_ready()
+        stored = next((self.state / "reports").glob("[0-9]*.json")).read_bytes()
+        self.assertGreater(len(stored), count * 500_000)
+        status, text = agent.get("/status")
+        self.assertEqual(status, 200)
+        self.assertIn(stored.decode(), text)
+        # Its memory was never larger.
+        self.assertLess(rss(agent.process.pid, "VmHWM"), before + 8 * mib)
+        agent.stop()
+
+    def test_a_report_that_cannot_be_stored_is_shown_without_its_workflows(self):
+        specs = self.write({"a.yaml": spec("a")})
+        self.state.mkdir(mode=0o700)
+        (self.state / "reports").write_text("")
+        agent = self.agent(self.config(self.sync(dir=specs)))
+        agent.wait_ready()
+        report = agent.report("one")
+        self.assertEqual((report["outcome"], report["summary"]["create"], report["workflows"]), ("applied", 1, []))
+        self.assertIn("this report is not stored", report["warnings"][0]["message"])
+        (self.state / "reports").unlink()
+        report = agent.wait_next("one", lambda: (specs / "a.yaml").write_text(spec("a", "date")), outcome="applied")
+        self.assertEqual([w["name"] for w in report["workflows"]], ["a"])
+        agent.stop()
 
     def test_the_pages_say_how_it_is(self):
         secret = self.secret("hook")

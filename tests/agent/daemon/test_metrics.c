@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/daemon/metrics.h"
+#include "agent/sync/cycle_summary.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/plan/report.h"
 
@@ -228,7 +229,7 @@ static const struct node *tree(struct arena *a, struct report report)
 {
 	report.mode = "agent";
 	report_judge(&report);
-	return report_tree(a, &report);
+	return cycle_summary_tree(a, &report, report_tree(a, &report), true);
 }
 
 static void a_sync_has_its_series_before_anything_happened(void **state)
@@ -261,7 +262,7 @@ static void a_sync_has_its_series_before_anything_happened(void **state)
 	assert_false(has(&r, "flowsync_api_requests_total{sync=\"a\",operation=\"execute_workflow\"}"));
 }
 
-static void a_report_is_counted(void **state)
+static void a_cycle_is_counted(void **state)
 {
 	CLEANUP(metrics_freep) struct metrics *m = metrics_new();
 	CLEANUP(reader_done) struct reader r = { 0 };
@@ -379,11 +380,12 @@ static void a_cycle_over_deferred_steps_moves_only_those(void **state)
 		{ "flowsync_suspended{sync=\"a\"}", 1 } }, 4);
 }
 
-static void a_report_that_lacks_keys_or_has_others_is_survived(void **state)
+static void a_summary_that_lacks_keys_or_has_others_is_survived(void **state)
 {
 	static const char *const reports[] = {
-		"{}", "[]", "null", "{\"summary\":[],\"workflows\":{\"a\":1},\"requests\":3,\"guards\":\"x\"}",
-		"{\"workflows\":[1,null,{},{\"action\":\"explode\",\"result\":7},{\"action\":\"patch\"}]}",
+		"{}", "[]", "null", "{\"summary\":[],\"results\":{\"a\":1},\"requests\":3,\"guards\":\"x\"}",
+		"{\"results\":[1,null,{},{\"action\":\"explode\",\"result\":7,\"drift\":1,\"count\":3},{\"action\":\"patch\"},"
+		"{\"action\":\"patch\",\"result\":\"applied\",\"count\":-4},{\"count\":\"x\"}]}",
 		"{\"summary\":{\"none\":-5,\"patch\":\"x\"},\"requests\":{\"by_operation\":{\"list_workflows\":-1}}}",
 		"{\"guards\":[{},{\"name\":1},{\"result\":\"block\"}],\"duration_s\":\"x\",\"outcome\":\"odd\"}",
 	};
@@ -401,8 +403,9 @@ static void a_report_that_lacks_keys_or_has_others_is_survived(void **state)
 	read_metrics(&r, m);
 	assert_values(&r, (const struct wanted[]){
 		{ "flowsync_reconcile_total{sync=\"a\",result=\"failed\"}", ARRAY_LEN(reports) + 1 },
+		{ "flowsync_operations_total{sync=\"a\",action=\"patch\",result=\"applied\"}", 0 },
 		{ "flowsync_api_requests_total{sync=\"a\",operation=\"list_workflows\"}", 0 },
-		{ "flowsync_last_success_timestamp_seconds{sync=\"a\"}", 0 } }, 3);
+		{ "flowsync_last_success_timestamp_seconds{sync=\"a\"}", 0 } }, 4);
 }
 
 static void fetches_and_hooks_are_counted(void **state)
@@ -492,10 +495,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sync_has_its_series_before_anything_happened),
-		cmocka_unit_test(a_report_is_counted),
+		cmocka_unit_test(a_cycle_is_counted),
 		cmocka_unit_test(what_could_not_be_seen_leaves_the_workflows_as_they_were),
 		cmocka_unit_test(a_cycle_over_deferred_steps_moves_only_those),
-		cmocka_unit_test(a_report_that_lacks_keys_or_has_others_is_survived),
+		cmocka_unit_test(a_summary_that_lacks_keys_or_has_others_is_survived),
 		cmocka_unit_test(fetches_and_hooks_are_counted),
 		cmocka_unit_test(after_a_reload_there_are_the_series_of_those_that_are_left),
 		cmocka_unit_test(a_name_with_quotes_and_line_breaks_stays_a_label),

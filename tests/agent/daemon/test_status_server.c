@@ -114,21 +114,48 @@ static void it_is_healthy_as_long_as_the_loop_comes_by(void **state)
 	assert_string_equal(GET("/healthz"), "200 ok\n");
 }
 
+/* A file with this text; its path. */
+static const char *write_report(struct fixture *f, const char *text)
+{
+	char *path = arena_strdup(&f->arena, "/tmp/flowsync-status-XXXXXX");
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	return path;
+}
+
 static void it_answers_what_was_published_last(void **state)
 {
 	struct fixture *f = *state;
 
 	assert_string_equal(GET("/readyz"), "503 {\"ready\":false,\"why\":\"the agent is starting\"}");
 	assert_string_equal(GET("/status"), "200 {}");
-	status_server_publish(f->face, false, "{\"syncs\":[{\"name\":\"a\",\"ready\":false,\"why\":\"blocked\",\"report\":{}},"
-	             "{\"name\":\"b\",\"ready\":true},1],\"more\":1}", "m 1\n");
+	const char *file = write_report(f, "{\n  \"a\": 1\n}\n"), *none = arena_printf(&f->arena, "%s.none", file);
+	const struct status_server_sync syncs[] = {
+		{ "a", false, "blocked", "cycle", file, "null" }, { "b \"x\"", true, .report = "{\"b\":2}" },
+		{ "c", true, .report_file = none, .report = "null" },
+	};
+	status_server_publish(f->face, false, syncs, 3, "m 1\n");
 	assert_string_equal(GET("/readyz"), "503 {\"ready\":false,\"syncs\":[{\"name\":\"a\",\"ready\":false,"
-	                    "\"why\":\"blocked\"},{\"name\":\"b\",\"ready\":true},{}]}");
-	assert_string_equal(GET("/status"), "200 {\"syncs\":[{\"name\":\"a\",\"ready\":false,\"why\":\"blocked\","
-	                    "\"report\":{}},{\"name\":\"b\",\"ready\":true},1],\"more\":1}");
-	status_server_publish(f->face, true, "{}", "m 2\n");
+	                    "\"why\":\"blocked\"},{\"name\":\"b \\\"x\\\"\",\"ready\":true,\"why\":null},"
+	                    "{\"name\":\"c\",\"ready\":true,\"why\":null}]}");
+	static const char status[] =
+		"200 {\n  \"syncs\": [\n"
+		"    {\"name\":\"a\",\"ready\":false,\"why\":\"blocked\",\"running\":\"cycle\",\"report\":\n{\n  \"a\": 1\n}\n},\n"
+		"    {\"name\":\"b \\\"x\\\"\",\"ready\":true,\"why\":null,\"running\":null,\"report\":\n{\"b\":2}},\n"
+		"    {\"name\":\"c\",\"ready\":true,\"why\":null,\"running\":null,\"report\":\nnull}\n  ]\n}\n";
+	assert_string_equal(GET("/status"), status);
+	const char *head = ask_all(f, "HEAD /status", "", "", 0);
+	assert_non_null(strstr(head, arena_printf(&f->arena, "\r\nContent-Length: %zu\r\n", strlen(status) - 4)));
+	/* A report that is gone. */
+	assert_int_equal(unlink(file), 0);
+	assert_memory_equal(GET("/status"), "200 {\n  \"syncs\": [\n    {\"name\":\"a\",\"ready\":false,"
+	                    "\"why\":\"blocked\",\"running\":\"cycle\",\"report\":\nnull},\n", 100);
+	status_server_publish(f->face, true, NULL, 0, "m 2\n");
 	assert_string_equal(GET("/readyz"), "200 {\"ready\":true,\"syncs\":[]}");
-	assert_string_equal(GET("/status"), "200 {}");
+	assert_string_equal(GET("/status"), "200 {\n  \"syncs\": []\n}\n");
 	const char *metrics = GET("/metrics"), *begins = "200 m 2\n# HELP process_cpu_seconds_total ";
 	assert_memory_equal(metrics, begins, strlen(begins));
 	assert_non_null(strstr(metrics, "\nprocess_start_time_seconds "));
@@ -373,13 +400,15 @@ static void it_answers_while_the_loop_publishes(void **state)
 	struct fixture *f = *state;
 	pthread_t threads[2];
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const char *file = write_report(f, "{}\n");
 	unsigned hints = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, call_often, f), 0);
 	for (int i = 0; i < 300; i++) {
 		const struct status_server_hook hook = { "a", SECRET };
-		status_server_publish(f->face, i % 2, i % 2 ? "{\"syncs\":[]}" : "{}", "m 1\n");
+		status_server_publish(f->face, i % 2, &(const struct status_server_sync){ "a", .report_file = file, .report = "null" },
+		                      (size_t)(i % 2), "m 1\n");
 		status_server_set_hooks(f->face, &hook, 1);
 		status_server_heartbeat(f->face, clock_boottime());
 		status_server_count_hooks(f->face, f->metrics);
@@ -394,6 +423,7 @@ static void it_answers_while_the_loop_publishes(void **state)
 	status_server_count_hooks(f->face, f->metrics);
 	metrics_write(f->metrics, &text);
 	assert_non_null(strstr(buf_str(&text), "flowsync_webhook_events_total{sync=\"a\",result=\"accepted\"} 100\n"));
+	assert_int_equal(unlink(file), 0);
 }
 
 static void an_address_is_where_it_listens(void **state)
