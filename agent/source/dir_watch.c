@@ -291,20 +291,64 @@ static bool is_event_relevant(const struct dir_watch *w, const struct inotify_ev
 	return false;
 }
 
+/* False: the last scan has nothing of that kind at real, or something else is there by now. */
+static bool update_stamp(struct dir_watch *w, enum source_kind kind, const char *real)
+{
+	bool known = false;
+	struct stat st;
+
+	if (lstat(real, &st) < 0 || (kind == SOURCE_FOLDER ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
+		return false;
+	/* Several entries, if links lead there. */
+	for (size_t i = 0; i < w->look.count; i++)
+		if (w->look.items[i].kind == kind && strcmp(w->look.items[i].real, real) == 0) {
+			w->look.items[i].stamp = source_stamp_of(&st);
+			known = true;
+		}
+	return known;
+}
+
+/* The folder too: the file may have come by a rename. */
+static bool update_stamps(struct dir_watch *w, const struct watch_reason *why, const char *name, struct arena *a)
+{
+	return update_stamp(w, SOURCE_FILE, watch_join(a, why->real, name)) && update_stamp(w, SOURCE_FOLDER, why->real);
+}
+
+/* A file that was there has another content: the source has the same folders, and only this file has to be looked at.
+ * False: the source has to be scanned again. */
+static bool update_file(struct dir_watch *w, const struct inotify_event *e)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct watch_reason *end = w->reasons.items + w->reasons.count, *why = find_reason(&w->reasons, e->wd);
+	bool known = false;
+
+	if (!why || !e->len || e->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_UNMOUNT) || !source_is_spec(e->name))
+		return false;
+	for (; why < end && why->wd == e->wd; why++) {
+		if (!why->name && !update_stamps(w, why, e->name, &a))
+			return false;
+		known |= !why->name;
+	}
+	return known;	/* else only a link leads here */
+}
+
 bool dir_watch_read(struct dir_watch *w)
 {
 	_Alignas(struct inotify_event) char bytes[READ_BYTES];
-	bool matters = false;
+	bool matters = false, scan = false;
 	ssize_t n;
 
 	for (int i = 0; w->fd >= 0 && i < READS && (n = read(w->fd, bytes, sizeof bytes)) > 0; i++) {
 		const struct inotify_event *e;
-		for (const char *p = bytes; p < bytes + n && !matters; p += sizeof *e + e->len) {
+		for (const char *p = bytes; p < bytes + n && !scan; p += sizeof *e + e->len) {
 			e = (const struct inotify_event *)p;
-			matters = is_event_relevant(w, e);
+			if (!is_event_relevant(w, e))
+				continue;
+			matters = true;
+			scan = !update_file(w, e);
 		}
 	}
-	if (matters)
+	if (scan)
 		watch_update(w);
 	return matters;
 }

@@ -19,7 +19,8 @@ void dir_watch_closep(struct dir_watch **w);
 
 int dir_watch_fd(const struct dir_watch *w);	/* readable: call dir_watch_read(); -1: there is only the scan */
 
-/* Reads all events; true if one may matter: then the source is scanned again, and the watches follow its folders. */
+/* Reads all events; true if one may matter.  Then the source is scanned again, and the watches follow its folders, unless
+ * only files that were there were written: of those the stamps are taken alone. */
 bool dir_watch_read(struct dir_watch *w);
 
 /* Scans the source; true if names, inodes, sizes or stamps differ from the last scan, by this or dir_watch_read(). */

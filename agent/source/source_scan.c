@@ -71,6 +71,11 @@ static bool is_later(struct timespec a, struct timespec b)
 	return a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
 }
 
+struct source_stamp source_stamp_of(const struct stat *st)
+{
+	return (struct source_stamp){ st->st_dev, st->st_ino, st->st_mode, st->st_size, st->st_mtim, st->st_ctim };
+}
+
 static void scan_add_entry(struct scan_walk *w, enum source_kind kind, const char *path, const char *real,
                            const struct stat *st, const struct ignore_rules *ignore)
 {
@@ -79,7 +84,7 @@ static void scan_add_entry(struct scan_walk *w, enum source_kind kind, const cha
 	arena_grow(w->arena, l->items, l->count, l->room);
 	l->items[l->count++] = (struct source_entry){
 		.kind = kind, .name = scan_name(w, path), .path = path, .real = real, .ignore = ignore,
-		.stamp = { st->st_dev, st->st_ino, st->st_mode, st->st_size, st->st_mtim, st->st_ctim },
+		.stamp = source_stamp_of(st),
 	};
 	if (is_later(st->st_ctim, l->newest))
 		l->newest = st->st_ctim;

@@ -4,6 +4,7 @@
 #ifndef AGENT_SOURCE_SOURCE_SCAN_H
 #define AGENT_SOURCE_SOURCE_SCAN_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -47,6 +48,8 @@ bool source_scan(struct arena *a, const char *dir, struct source_scan *out, stru
 
 /* True if all names are equal and lead to the same files with equal stamps. */
 bool source_scan_equal(const struct source_scan *x, const struct source_scan *y);
+
+struct source_stamp source_stamp_of(const struct stat *st);
 
 /* True if a file of that name holds specs, unless a .flowsyncignore leaves it out. */
 bool source_is_spec(const char *name);

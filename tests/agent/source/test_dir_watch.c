@@ -392,6 +392,36 @@ static void a_scan_finds_what_no_event_told_and_nothing_else(void **state)
 	dir_watch_close(w);
 }
 
+static void a_file_that_is_written_is_looked_at_alone(void **state)
+{
+	static const char *const saves[] = {
+		"echo 2 > s/a.yaml", "echo 3 > s/x/y/c.yaml; echo 3 > s/a.yaml", "chmod 600 s/a.yaml",
+		"echo 4 > s/.a.tmp; mv s/.a.tmp s/a.yaml", "rm s/a.yaml; echo 5 > s/a.yaml",
+	};
+	/* Writing to a second name of a file is no event in the folder of the first. */
+	sh("ln s/x/b.yml other/b; ln -s x s/z; mkdir s/.h; echo 1 > s/.h/h.yaml; ln -s .h/h.yaml s/h.yaml");
+	struct dir_watch *w = open_watch("s");
+
+	for (size_t i = 0; i < ARRAY_LEN(saves); i++) {
+		changes(w, saves[i]);
+		if (dir_watch_scan(w))
+			fail_msg("the stamps are not taken: %s", saves[i]);
+		changes_nothing(w, "echo 1 >> other/b");
+		changes(w, saves[i]);
+		if (!dir_watch_scan(w))
+			fail_msg("the source is scanned: %s", saves[i]);
+	}
+	changes(w, "echo 1 > s/x/y/c.yaml");	/* which has two names */
+	assert_false(dir_watch_scan(w));
+	changes(w, "echo 1 > s/.h/h.yaml");	/* in a folder to which only a link leads */
+	assert_false(dir_watch_scan(w));
+	/* Whatever else happened at the same time. */
+	changes(w, "echo 1 > s/a.yaml; mkdir s/new; echo 1 > s/x/b.yml");
+	changes(w, "echo 1 > s/new/d.yaml");
+	assert_false(dir_watch_scan(w));
+	dir_watch_close(w);
+}
+
 static int watches_of(const struct dir_watch *w)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -717,6 +747,7 @@ int main(void)
 		IN_DIRECTORY(a_source_that_comes_and_goes_with_the_folders_above_it_is_seen),
 		IN_DIRECTORY(a_source_that_is_mounted_again_is_watched_again),
 		IN_DIRECTORY(a_queue_that_runs_over_is_a_change_and_all_is_watched_after_it),
+		IN_DIRECTORY(a_file_that_is_written_is_looked_at_alone),
 		IN_DIRECTORY(a_scan_finds_what_no_event_told_and_nothing_else),
 		IN_DIRECTORY(hundreds_of_folders_come_and_go_and_none_is_kept),
 		IN_DIRECTORY(all_that_is_read_was_there_at_one_moment_and_no_change_is_missed),
