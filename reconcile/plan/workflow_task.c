@@ -111,6 +111,7 @@ static void begin_attempt(struct workflow_task *t)
 	memset(&t->known, 0, sizeof t->known);
 	memset(&t->parts, 0, sizeof t->parts);
 	t->removals = NULL;
+	t->kept = NULL;
 }
 
 /* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6.4).  The workflow is described

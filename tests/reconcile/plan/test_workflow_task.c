@@ -978,6 +978,21 @@ static void what_was_never_updated_is_not_paused_later(void **state)
 	}
 }
 
+/* Each attempt records the pause again, and frees what the attempt before had. */
+static void a_paused_workflow_that_runs_is_paused_again_after_its_update(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f = { .update_resumes = true, .memory.on = true, .deadline = 60000 } };
+
+	run_sync(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/status", "\"Paused\"");
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .times = 2, .status = 409 };
+	run_sync(&r, HELLO("a", "8"));
+	assert_writes(&r, "update 612\npause 612\n");
+	assert_steps(&r, "a patch applied\n");
+	assert_false(r.f.memory.records.items[0].paused);
+	assert_int_equal(r.f.memory.records.intent_count, 0);
+}
+
 /* "The service failed" does not say that nothing of it was carried out. */
 static void what_may_have_been_updated_is_paused_later(void **state)
 {
@@ -1273,6 +1288,7 @@ int main(void)
 		cmocka_unit_test(a_paused_workflow_stays_paused),
 		cmocka_unit_test(a_crash_does_not_set_it_going),
 		cmocka_unit_test(what_was_never_updated_is_not_paused_later),
+		cmocka_unit_test(a_paused_workflow_that_runs_is_paused_again_after_its_update),
 		cmocka_unit_test(what_may_have_been_updated_is_paused_later),
 		cmocka_unit_test(a_workflow_that_is_still_paused_is_no_more_to_be_paused),
 		cmocka_unit_test(one_that_cannot_be_paused_again_is_a_failure_and_is_paused_later),
