@@ -4,7 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAUSES = 5 };	/* before a list is read again: 500 ms, 1 s, ..., 16 s, 16 s */
+enum {
+	PAUSES = 5,		/* before a list is read again: 500 ms, 1 s, ..., 16 s, 16 s */
+	PAGES_MAX = 10000,	/* that are requested side by side */
+};
+
+/* A page that is requested beside others, as a task of its own. */
+struct list_page {
+	struct task task;	/* first, so that a task is its list_page */
+	struct operation_list *list;
+	int64_t number;
+	uint64_t digest;	/* of its ids and its count */
+	int64_t pages;		/* pageCount of its answer */
+	struct arena arena;	/* of its request and its answer, until it was read */
+};
 
 static enum task_next operation_list_task_step(struct task *task, const struct answer *answer,
                                 struct request *next)
@@ -41,40 +54,49 @@ static enum task_next finish_list(struct operation_list *list, bool ok)
 	return TASK_DONE;
 }
 
+static void set_stopped(struct operation_list *list, int64_t number)
+{
+	err_set(&list->op.err, "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page %lld",
+	        (long long)number);
+}
+
+static void make_request(struct arena *a, const struct operation_list *list, int64_t number, struct request *out)
+{
+	*out = (struct request){
+		.operation = OP_LIST,
+		.path = arena_printf(a, "/workflows/?pageSize=%d%s&pageNumber=%lld", list->page_size, list->filter,
+		                     (long long)number),
+		.what = arena_printf(a, "list workflows, page %lld", (long long)number),
+	};
+}
+
 static enum task_next request_page(struct operation_list *list, int64_t number, struct request *next)
 {
 	/* After a stop a task continues to its end; this one only reads, perhaps without end, so it ends here. */
 	if (list->op.task.stopped) {
-		err_set(&list->op.err, "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, before page %lld",
-		        (long long)number);
+		set_stopped(list, number);
 		return finish_list(list, false);
 	}
 	arena_free(&list->page);
 	list->number = number;
-	*next = (struct request){
-		.operation = OP_LIST,
-		.path = arena_printf(&list->page, "/workflows/?pageSize=%d%s&pageNumber=%lld", list->page_size,
-		                     list->filter, (long long)number),
-		.what = arena_printf(&list->page, "list workflows, page %lld", (long long)number),
-	};
+	make_request(&list->page, list, number, next);
 	return TASK_ASK;
 }
 
-static enum task_next fail_with_shape(struct operation_list *list, const char *wanted)
+static bool fail_with_shape(struct operation_list *list, int64_t number, const char *wanted)
 {
-	err_set(&list->op.err, "list workflows, page %lld: expected %s, found an answer of another shape",
-	        (long long)list->number, wanted);
-	return finish_list(list, false);
+	return err_set(&list->op.err, "list workflows, page %lld: expected %s, found an answer of another shape",
+	               (long long)number, wanted);
 }
 
 /* FNV-1a of 64 bits: only tells readings apart. */
-static void add_to_digest(struct operation_list *list, int64_t number)
+static void add_to_digest(uint64_t *digest, uint64_t number)
 {
 	for (unsigned i = 0; i < sizeof number; i++)
-		list->digest = (list->digest ^ ((uint64_t)number >> 8 * i & 0xff)) * 0x100000001b3;
+		*digest = (*digest ^ (number >> 8 * i & 0xff)) * 0x100000001b3;
 }
 
-static bool keep_item(struct operation_list *list, const struct node *item)
+static bool keep_item(struct operation_list *list, const struct node *item, uint64_t *digest)
 {
 	const struct node *id = node_get(item, "id");
 	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
@@ -83,7 +105,7 @@ static bool keep_item(struct operation_list *list, const struct node *item)
 		return false;
 	arena_grow(list->op.arena, list->ids, list->seen, list->ids_room);
 	list->ids[list->seen++] = id->integer;
-	add_to_digest(list, id->integer);
+	add_to_digest(digest, (uint64_t)id->integer);
 	if (list->exact && strcmp(list->exact, name) != 0)
 		return true;	/* searchTerm matches parts of names (contract, 2.3) */
 	arena_grow(list->op.arena, list->items, list->count, list->room);
@@ -198,37 +220,119 @@ static void keep_page(struct operation_list *list, const struct node *page)
 	list->pages = copy;
 }
 
-static enum task_next read_list_page(struct operation_list *list, const struct node *page, struct request *next)
+/* Keeps the workflows of a page; *pages is the number of pages that it announces. */
+static bool read_list_page(struct operation_list *list, int64_t number, const struct node *page, uint64_t *digest,
+                           int64_t *pages)
 {
 	const struct node *items = node_get(page, "workflows");
-	int64_t pages = node_get_int(page, "pageCount", -1), total;
+	int64_t total = node_get_int(page, "workflowsCount", -1);
 
+	*pages = node_get_int(page, "pageCount", -1);
 	if (!items || items->kind != NODE_LIST)
-		return fail_with_shape(list, "a list under \"workflows\"");
-	if (pages < 0)
-		return fail_with_shape(list, "a number under \"pageCount\"");
-	total = node_get_int(page, "workflowsCount", -1);
-	list->shifted |= list->number > 1 && total != list->total;
+		return fail_with_shape(list, number, "a list under \"workflows\"");
+	if (*pages < 0)
+		return fail_with_shape(list, number, "a number under \"pageCount\"");
+	list->shifted |= number > 1 && total != list->total;
 	list->total = total;
-	add_to_digest(list, total);
+	add_to_digest(digest, (uint64_t)total);
 	keep_page(list, page);
 	for (size_t i = 0; i < items->count; i++)
-		if (!keep_item(list, items->entries[i].value))
-			return fail_with_shape(list, "workflows with an \"id\" and a \"name\"");
-	if (list->seen > LIST_MAX || list->number > LIST_MAX) {
-		err_set(&list->op.err, "list workflows: over %d workflows, the most that flowsync reads",
-		        LIST_MAX);
-		return finish_list(list, false);
-	}
-	if (list->only_page)
-		return finish_list(list, true);
+		if (!keep_item(list, items->entries[i].value, digest))
+			return fail_with_shape(list, number, "workflows with an \"id\" and a \"name\"");
+	if (list->seen > LIST_MAX || number > LIST_MAX)
+		return err_set(&list->op.err, "list workflows: over %d workflows, the most that flowsync reads",
+		               LIST_MAX);
 	/* Otherwise a service that announces one more page each time would be read without end. */
-	if (!items->count && list->number < pages)
-		list->shifted = true, pages = list->number;
-	/* pageCount of the newest answer counts (contract, 2.4) */
-	if (list->number < pages)
-		return request_page(list, list->number + 1, next);
-	return finish_reading(list, next);
+	if (!items->count && number < *pages)
+		list->shifted = true, *pages = number;
+	return true;
+}
+
+/* Reads the answer to the request of a page, whose tree lives in a. */
+static bool read_list_answer(struct operation_list *list, int64_t number, struct arena *a, const struct answer *answer,
+                             uint64_t *digest, int64_t *pages)
+{
+	const struct request asked = { OP_LIST, "", NULL, arena_printf(a, "list workflows, page %lld", (long long)number) };
+	struct operation_task reader = list->op;
+	struct node *page;
+
+	reader.arena = a;
+	bool good = operation_read(&reader, &asked, answer, &page);
+	list->op.status = reader.status;
+	list->op.refused = reader.refused;
+	if (good)
+		return read_list_page(list, number, page, digest, pages);
+	list->op.err = reader.err;
+	/* Every service has a first page: without one the path of the endpoint is wrong. */
+	if (answer->status == 404 && number == 1 && answer->url)
+		err_set(&list->op.err, "%s; the address was %.*s: is the path of --endpoint right?", reader.err.msg,
+		        (int)strcspn(answer->url, "?"), answer->url);
+	return false;
+}
+
+/* ---- pages side by side ---- */
+
+/* "pageCount of the newest answer counts" (contract, 2.4). */
+static enum task_next read_on(struct operation_list *list, int64_t number, int64_t pages, struct request *next)
+{
+	return number < pages ? request_page(list, number + 1, next) : finish_reading(list, next);
+}
+
+/* All pages of this reading were read, or one has failed.  The task of the last answer goes on as that of the list. */
+static enum task_next finish_pages(struct operation_list *list, const struct task *task, struct request *next)
+{
+	const struct list_page *last = &list->side[list->side_count - 1];
+
+	if (list->failed)
+		return finish_list(list, false);
+	for (size_t i = 0; i < list->side_count; i++)
+		add_to_digest(&list->digest, list->side[i].digest);
+	list->op.task.stopped = task->stopped;
+	return read_on(list, last->number, last->pages, next);
+}
+
+static enum task_next list_page_step(struct task *task, const struct answer *answer, struct request *next)
+{
+	struct list_page *page = (struct list_page *)task;
+	struct operation_list *list = page->list;
+
+	if (list->open == 0) {
+		list->op.task.stopped = task->stopped;
+		return operation_list_step(list, answer, next);
+	}
+	if (!answer && !list->failed) {
+		make_request(&page->arena, list, page->number, next);
+		return TASK_ASK;
+	}
+	if (answer && !list->failed)
+		list->failed = !read_list_answer(list, page->number, &page->arena, answer, &page->digest, &page->pages);
+	arena_free(&page->arena);
+	return --list->open ? TASK_DONE : finish_pages(list, task, next);
+}
+
+/* True if the count of workflows confirms that there are so many pages: nothing else limits them. */
+static bool pages_are_sure(const struct operation_list *list, int64_t pages)
+{
+	int64_t on_page = (int64_t)list->seen;
+
+	return list->dispatch && !list->whole && pages > 2 && pages <= PAGES_MAX && on_page > 0 &&
+	       pages == (list->total + on_page - 1) / on_page;
+}
+
+/* The other pages, after the first one.  Tasks that do not begin because the dispatcher stops are dropped: then the list
+ * has failed with this error. */
+static enum task_next request_side_pages(struct operation_list *list, int64_t pages)
+{
+	list->side_count = (size_t)pages - 1;
+	list->side = arena_new(list->op.arena, struct list_page, list->side_count);
+	list->open = list->side_count;
+	set_stopped(list, 2);
+	arena_free(&list->page);
+	for (size_t i = 0; i < list->side_count; i++) {
+		list->side[i] = (struct list_page){ .task.step = list_page_step, .list = list, .number = (int64_t)i + 2 };
+		dispatch_add(list->dispatch, &list->side[i].task);
+	}
+	return TASK_DONE;
 }
 
 bool operation_list_has(const struct operation_list *list, int64_t id)
@@ -240,7 +344,7 @@ bool operation_list_has(const struct operation_list *list, int64_t id)
 
 bool operation_list_add(struct operation_list *list, const struct node *workflow)
 {
-	if (!keep_item(list, workflow))
+	if (!keep_item(list, workflow, &list->digest))
 		return false;
 	for (size_t i = list->count - 1; i > 0 && list->items[i - 1].id > list->items[i].id; i--) {
 		struct listed last = list->items[i];
@@ -261,27 +365,19 @@ const char *listed_several(struct arena *a, size_t count, const struct listed *f
 enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next)
 {
-	/* The tree of a page lives in the page's arena, and is freed before the next page is requested. */
-	struct operation_task reader = list->op;
-	struct node *page;
+	int64_t pages;
 
 	if (!answer) {
 		enum task_next ask = request_page(list, list->only_page ? list->only_page : 1, next);
 		next->wait_ms = list->wait_ms;
 		return ask;
 	}
-	struct request asked = { OP_LIST, "", NULL,
-		arena_printf(&list->page, "list workflows, page %lld", (long long)list->number) };
-	reader.arena = &list->page;
-	bool good = operation_read(&reader, &asked, answer, &page);
-	list->op.status = reader.status;
-	list->op.refused = reader.refused;
-	if (good)
-		return read_list_page(list, page, next);
-	list->op.err = reader.err;
-	/* Every service has a first page: without one the path of the endpoint is wrong. */
-	if (answer->status == 404 && list->number == 1 && answer->url)
-		err_set(&list->op.err, "%s; the address was %.*s: is the path of --endpoint right?", reader.err.msg,
-		        (int)strcspn(answer->url, "?"), answer->url);
-	return finish_list(list, false);
+	/* The tree of a page lives in the page's arena, and is freed before the next page is requested. */
+	if (!read_list_answer(list, list->number, &list->page, answer, &list->digest, &pages))
+		return finish_list(list, false);
+	if (list->only_page)
+		return finish_list(list, true);
+	if (list->number == 1 && !list->op.task.stopped && pages_are_sure(list, pages))
+		return request_side_pages(list, pages);
+	return read_on(list, list->number, pages, next);
 }

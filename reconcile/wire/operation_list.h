@@ -29,9 +29,11 @@ struct operation_list {
 	bool whole;		/* keep the whole entry of each workflow, and the pages as one */
 	struct node *pages;	/* with whole: the newest page, with the workflows of all pages, in the order received */
 	int64_t wait_ms;	/* before the first page is requested */
-	/* A list that changes is read again for a quarter of the time that is left until this one's deadline; NULL: three
-	 * readings. */
-	const struct dispatch *dispatch;
+	/* The pages after the first one are tasks of this dispatcher, so that they are requested together, if workflowsCount
+	 * confirms how many there are; the list has ended when the dispatcher is idle.  A list that changes is read again for
+	 * a quarter of the time that is left until its deadline.  NULL: one page after the other, three readings.  Not with
+	 * whole. */
+	struct dispatch *dispatch;
 	bool changing;		/* ok, but the list changed in each reading: a workflow may be missing */
 	struct listed *items;	/* sorted by id */
 	size_t count, room;
@@ -44,6 +46,9 @@ struct operation_list {
 	int64_t until;		/* end of that quarter */
 	bool shifted;		/* the service's count changed between pages */
 	unsigned reading;	/* 1 for the first */
+	struct list_page *side;		/* of this reading: the pages after the first one, if they are requested together */
+	size_t side_count, open;	/* open: how many were not read yet */
+	bool failed;			/* one of them could not be read */
 	uint64_t digest, last_digest;	/* of the ids and counts of this reading and of the one before */
 	unsigned equal;		/* readings in a row that were equal */
 };

@@ -2,6 +2,7 @@
 #include "reconcile/wire/operation.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reconcile/wire/operation_create.h"
@@ -644,6 +645,137 @@ static void a_list_that_changes_is_read_again_for_a_quarter_of_the_time(void **s
 	}
 }
 
+/* ---- pages side by side ---- */
+
+struct page_script { const char *pages[4]; };		/* JSON; NULL: the service answers 500 */
+
+struct side_case {
+	const char *title;
+	unsigned most;			/* requests at a time */
+	bool backwards;			/* in every second reading the answers arrive in reverse order */
+	struct page_script readings[3];
+	const char *asked;		/* numbers of pages; "|" stands between rounds */
+	const char *ids, *error;
+};
+
+static int page_number(const struct task *task)
+{
+	return atoi(strstr(task->request.path, "pageNumber=") + strlen("pageNumber="));
+}
+
+static const char *page_list_ids(struct arena *a, const struct operation_list *list)
+{
+	const char *ids = "";
+
+	for (size_t i = 0; i < list->count; i++)
+		ids = arena_printf(a, "%s%s%lld", ids, i ? " " : "", (long long)list->items[i].id);
+	return ids;
+}
+
+/* Runs the list over the pages of its readings; a new one begins with each request for page 1. */
+static const char *play_pages(struct arena *a, struct operation_list *list, struct dispatch *d, const struct side_case *c)
+{
+	const struct page_script *reading = c->readings - 1;
+	const char *asked = "";
+
+	while (!dispatch_idle(d)) {
+		struct task *flights[8];
+		int count = 0;
+		for (struct task *task = dispatch_round(d, d->now); task; task = task->next)
+			flights[count++] = task;
+		if (!count) {
+			d->now = dispatch_wake(d);
+			continue;
+		}
+		for (int i = 0; i < count; i++) {
+			asked = arena_printf(a, "%s%s%d", asked, i ? " " : *asked ? " | " : "", page_number(flights[i]));
+			reading += page_number(flights[i]) == 1;
+		}
+		bool reverse = c->backwards && (reading - c->readings) % 2;
+		for (int i = 0; i < count; i++) {
+			struct task *task = flights[reverse ? count - 1 - i : i];
+			const char *body = reading->pages[page_number(task) - 1];
+			const struct script script = { .status = body ? 0 : 400, .body = body };
+			const struct answer answer = answer_of(&script);
+			dispatch_answer(d, task, &answer, d->now);
+		}
+	}
+	return asked;
+}
+
+#define THREE	PAGE("3", "3", ITEM("5", "a")), PAGE("3", "3", ITEM("2", "b")), PAGE("3", "3", ITEM("9", "c"))
+#define TWICE	PAGE("3", "3", ITEM("5", "a")), PAGE("3", "3", ITEM("2", "b")), PAGE("3", "3", ITEM("5", "c"))
+
+static void the_pages_after_the_first_are_requested_together(void **state)
+{
+	static const struct side_case cases[] = {
+		{ "in order", 8, false, { { { THREE } } }, "1 | 2 3", "2 5 9", NULL },
+		{ "in any order", 8, true, { { { TWICE } }, { { THREE } } }, "1 | 2 3 | 1 | 2 3", "2 5 9", NULL },
+		{ "one at a time", 1, false, { { { THREE } } }, "1 | 2 | 3", "2 5 9", NULL },
+		{ "a last page that is not full", 8, false,
+		  { { { PAGE("3", "5", ITEM("1", "a") "," ITEM("2", "a")), PAGE("3", "5", ITEM("3", "a") "," ITEM("4", "a")),
+		        PAGE("3", "5", ITEM("5", "a")) } } }, "1 | 2 3", "1 2 3 4 5", NULL },
+		{ "one that was deleted while they were read", 8, false,
+		  { { { PAGE("3", "3", ITEM("5", "a")), PAGE("2", "2", ITEM("9", "c")), PAGE("3", "3", ITEM("2", "b")) } },
+		    { { PAGE("2", "2", ITEM("5", "a")), PAGE("2", "2", ITEM("9", "c")) } } }, "1 | 2 3 | 1 | 2", "5 9", NULL },
+		{ "the same wrong list, in any order", 8, true, { { { TWICE } }, { { TWICE } }, { { TWICE } } },
+		  "1 | 2 3 | 1 | 2 3 | 1 | 2 3", "", "list workflows: workflow 5 came twice in 3 readings" },
+		{ "a page that fails", 8, false, { { { PAGE("3", "3", ITEM("5", "a")), NULL, PAGE("3", "3", ITEM("9", "c")) } } },
+		  "1 | 2 3", "", "list workflows, page 2: the service answered 400 (bad request)" },
+		{ "nothing more after a failure", 1, false, { { { PAGE("3", "3", ITEM("5", "a")), NULL } } },
+		  "1 | 2", "", "list workflows, page 2: the service answered 400 (bad request)" },
+		{ "a last page that announces one more", 8, false,
+		  { { { PAGE("3", "3", ITEM("5", "a")), PAGE("3", "3", ITEM("2", "b")), PAGE("4", "4", ITEM("9", "c")),
+		        PAGE("4", "4", ITEM("7", "d")) } }, { { PAGE("1", "1", ITEM("5", "a")) } } }, "1 | 2 3 | 4 | 1", "5", NULL },
+		/* Then the service could make us request pages without end. */
+		{ "pages that the count does not confirm", 8, false,
+		  { { { PAGE("9000", "3", ITEM("5", "a")), PAGE("3", "3", ITEM("2", "b")), PAGE("3", "3", ITEM("9", "c")) } } },
+		  "1 | 2 | 3", "2 5 9", NULL },
+		{ "no count", 8, false,
+		  { { { "{\"pageCount\":3,\"workflows\":[" ITEM("1", "a") "]}", "{\"pageCount\":3,\"workflows\":[" ITEM("2", "a") "]}",
+		        "{\"pageCount\":3,\"workflows\":[" ITEM("3", "a") "]}" } } }, "1 | 2 | 3", "1 2 3", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct operation_list list;
+		struct dispatch d;
+
+		dispatch_init(&d, cases[i].most, 60000, 1);
+		operation_list_init(&list, &a);
+		list.dispatch = &d;
+		dispatch_add(&d, &list.op.task);
+		const char *asked = play_pages(&a, &list, &d, &cases[i]);
+		if (strcmp(asked, cases[i].asked) != 0)
+			fail_msg("%s: asked for %s", cases[i].title, asked);
+		assert_int_equal(list.op.ok, !cases[i].error);
+		if (cases[i].error)
+			assert_string_equal(list.op.err.msg, cases[i].error);
+		assert_string_equal(page_list_ids(&a, &list), cases[i].ids);
+		arena_free(&list.page);
+	}
+}
+
+static void a_stop_between_pages_fails_the_list(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct script script = { .body = PAGE("3", "3", ITEM("5", "a")) };
+	const struct answer answer = answer_of(&script);
+	struct operation_list list;
+	struct dispatch d;
+
+	dispatch_init(&d, 8, 60000, 1);
+	operation_list_init(&list, &a);
+	list.dispatch = &d;
+	dispatch_add(&d, &list.op.task);
+	dispatch_answer(&d, dispatch_round(&d, 0), &answer, 0);
+	dispatch_stop(&d);
+	assert_null(dispatch_round(&d, 0));
+	assert_true(dispatch_idle(&d));
+	assert_false(list.op.ok);
+	assert_string_equal(list.op.err.msg, "list workflows: flowsync was stopped, or its time limit (--timeout) had passed, "
+	                                     "before page 2");
+}
+
 /* A gateway that does not know the path answers 404 too, with a page for people. */
 static void only_the_service_itself_says_that_a_workflow_is_gone(void **state)
 {
@@ -676,6 +808,8 @@ int main(void)
 		cmocka_unit_test(a_first_page_that_is_missing_asks_for_the_path_of_the_endpoint),
 		cmocka_unit_test(a_list_is_whole_or_none),
 		cmocka_unit_test(a_list_that_changes_is_read_again_for_a_quarter_of_the_time),
+		cmocka_unit_test(the_pages_after_the_first_are_requested_together),
+		cmocka_unit_test(a_stop_between_pages_fails_the_list),
 		cmocka_unit_test(only_the_service_itself_says_that_a_workflow_is_gone),
 		cmocka_unit_test(a_deep_answer_is_refused),
 		cmocka_unit_test(a_name_is_looked_up_exactly_and_percent_encoded),
