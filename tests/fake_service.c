@@ -591,7 +591,7 @@ static void intend(void *context, const struct applied_intent *intent)
 	struct applied_records *r = &m->round;
 	const struct applied_intent copy = {
 		.name = arena_strdup(a, intent->name), .digest = arena_strdup(a, intent->digest),
-		.body = node_copy(a, intent->body), .creates = intent->creates, .at = intent->at,
+		.body_json = json_text(a, intent->body), .creates = intent->creates, .at = intent->at,
 	};
 
 	m->changes++;
@@ -626,7 +626,7 @@ static void keep(void *context, const struct applied_record *record, bool over)
 	r->items[r->count++] = (struct applied_record){
 		.name = arena_strdup(a, record->name), .id = record->id,
 		.digest = arena_strdup(a, record->digest),
-		.body = record->body ? node_copy(a, record->body) : NULL,
+		.body_json = record->body ? json_text(a, record->body) : NULL,
 		.settled = record->settled ? node_copy(a, record->settled) : NULL,
 		.paused = record->paused,
 	};

@@ -31,12 +31,12 @@ static const char *const sql[] = {
 	[GET_KEY] = "SELECT key FROM seal WHERE id = 0",
 	[ADD_SYNC] = "INSERT OR IGNORE INTO sync(endpoint, owner) VALUES(?1, ?2)",
 	[GET_SYNC] = "SELECT id FROM sync WHERE endpoint = ?1 AND owner = ?2",
-	[LOAD] = "SELECT name, workflow, digest, body, settled, paused FROM record WHERE sync = ?1 ORDER BY name",
+	[LOAD] = "SELECT name, workflow, digest, body, settled, paused, json_valid(body) FROM record WHERE sync = ?1 ORDER BY name",
 	[PUT] = "INSERT INTO record(sync, name, workflow, digest, body, settled, paused)"
 	        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 	        " ON CONFLICT(sync, name) DO UPDATE SET workflow = ?3, digest = ?4, body = ?5, settled = ?6, paused = ?7",
 	[DROP] = "DELETE FROM record WHERE sync = ?1 AND name = ?2",
-	[LOAD_INTENTS] = "SELECT name, digest, body, creates, at FROM intent WHERE sync = ?1 ORDER BY name, at",
+	[LOAD_INTENTS] = "SELECT name, digest, body, creates, at, json_valid(body) FROM intent WHERE sync = ?1 ORDER BY name, at",
 	[INTEND] = "INSERT OR REPLACE INTO intent(sync, name, digest, body, creates, at) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
 	[WITHDRAW] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2 AND digest = ?3",
 	[DROP_INTENTS] = "DELETE FROM intent WHERE sync = ?1 AND name = ?2",
@@ -337,6 +337,18 @@ static bool state_read_tree(struct state_store *s, struct arena *a, const char *
 	return true;
 }
 
+/* A body is read when it is needed; here only one that cannot be read matters. */
+static bool state_read_body(struct state_store *s, struct arena *a, const char *name, const char *text, bool valid,
+                            const char **out, struct err *err)
+{
+	const struct node *tree;
+
+	if (text && !valid && !state_read_tree(s, a, name, text, &tree, err))
+		return false;
+	*out = text;
+	return true;
+}
+
 static bool state_read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out,
                               struct err *err)
 {
@@ -345,7 +357,7 @@ static bool state_read_record(struct state_store *s, struct arena *a, struct que
 		.paused = query_get_int(q, 5),
 	};
 
-	if (!state_read_tree(s, a, r.name, query_get_text(a, q, 3), &r.body, err) ||
+	if (!state_read_body(s, a, r.name, query_get_text(a, q, 3), query_get_int(q, 6), &r.body_json, err) ||
 	    !state_read_tree(s, a, r.name, query_get_text(a, q, 4), &r.settled, err))
 		return false;
 	*out = r;
@@ -370,7 +382,7 @@ static bool state_load_intent(struct state_store *s, struct arena *a, struct que
 		.at = query_get_int(q, 4),
 	};
 
-	if (!state_read_tree(s, a, i.name, query_get_text(a, q, 2), &i.body, err))
+	if (!state_read_body(s, a, i.name, query_get_text(a, q, 2), query_get_int(q, 5), &i.body_json, err))
 		return false;
 	arena_grow(a, all->intents, all->intent_count, all->intent_room);
 	all->intents[all->intent_count++] = i;

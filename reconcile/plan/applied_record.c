@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "reconcile/tree/json.h"
+
 const struct applied_record *applied_records_find(const struct applied_records *records, const char *name)
 {
 	size_t low = 0, high = records->count;
@@ -29,6 +31,24 @@ const struct applied_intent *applied_intents_find(const struct applied_records *
 		    (!found || i->at > found->at))
 			found = i;
 	return found;
+}
+
+static const struct node *read_body(struct arena *a, const struct node *body, const char *json)
+{
+	struct node *tree;
+	struct err err;
+
+	return body || !json ? body : json_read(a, json, strlen(json), &tree, &err) ? tree : NULL;
+}
+
+const struct node *applied_record_body(struct arena *a, const struct applied_record *r)
+{
+	return read_body(a, r->body, r->body_json);
+}
+
+const struct node *applied_intent_body(struct arena *a, const struct applied_intent *i)
+{
+	return read_body(a, i->body, i->body_json);
 }
 
 static const struct entry *entry_of(struct arena *a, const struct node *map, const char *path, size_t len)

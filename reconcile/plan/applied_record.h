@@ -12,9 +12,10 @@ struct applied_record {
 	const char *name;		/* of the workflow; the key among the records of one endpoint and owner */
 	int64_t id;			/* on the service */
 	const char *digest;		/* of the declared body, as in the owner tags: a sign and eight hex digits */
-	const struct node *body;	/* as declared at the last apply, canonical and sealed; NULL: not known */
+	const struct node *body;	/* as declared at the last apply, canonical and sealed; NULL: not known, or in body_json */
 	const struct node *settled;	/* settled_list(): differences that the service makes; NULL: none */
 	bool paused;			/* the workflow was paused before an update that may not have ended */
+	const char *body_json;		/* the same as JSON, of a record that was loaded: applied_record_body(); NULL: in body */
 };
 
 /* A write that was announced before it was sent, and whose result is not known: it may have been carried out, or may still
@@ -22,9 +23,10 @@ struct applied_record {
 struct applied_intent {
 	const char *name;		/* of the workflow */
 	const char *digest;		/* of the declared body; with the name the key among the intents */
-	const struct node *body;	/* as declared, canonical and sealed */
+	const struct node *body;	/* as declared, canonical and sealed; NULL: in body_json */
 	bool creates;
 	int64_t at;			/* when it was sent: milliseconds since 1970 */
+	const char *body_json;		/* the same as JSON, of an intent that was loaded: applied_intent_body() */
 };
 
 struct applied_records {
@@ -39,6 +41,11 @@ const struct applied_record *applied_records_find(const struct applied_records *
 /* The intent with that digest; digest NULL: the newest that creates; NULL: not found. */
 const struct applied_intent *applied_intents_find(const struct applied_records *records, const char *name,
                                                   const char *digest);
+
+/* The body, which may be made in a: the bodies of all records as trees would take ten times the bytes of their JSON.
+ * NULL: not known. */
+const struct node *applied_record_body(struct arena *a, const struct applied_record *record);
+const struct node *applied_intent_body(struct arena *a, const struct applied_intent *intent);
 
 /* Copies the value of old at path, a JSON Pointer through maps, into body: a key that was removed from
  * the spec and that the service keeps nevertheless has to stay in the record. */

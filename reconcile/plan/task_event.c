@@ -7,7 +7,7 @@ enum { STATUS_CONFLICT = 409 };
 
 static bool is_gone(const struct workflow_task *t)
 {
-	return !t->call.op.ok && t->call.op.gone;
+	return !t->call->op.ok && t->call->op.gone;
 }
 
 /* True if the service says that it carried out nothing. */
@@ -38,7 +38,7 @@ static enum task_event assess_observation(struct workflow_task *t)
 {
 	if (is_gone(t))		/* it was deleted since it was listed */
 		task_plan_create(t);
-	if (!t->call.op.ok)
+	if (!t->call->op.ok)
 		return is_gone(t) ? EVENT_GONE : EVENT_FAILED;
 	t->cycle->forbidden = 0;
 	return plan_by_description(t);
@@ -47,10 +47,10 @@ static enum task_event assess_observation(struct workflow_task *t)
 /* After a lost answer: the workflow of that name may have been created by someone else meanwhile. */
 static bool found_anothers(struct workflow_task *t)
 {
-	const struct listed *found = t->create.look.items;
+	const struct listed *found = t->create->look.items;
 	const char *owner = t->cycle->options.owner, *name = t->spec->name;
 
-	if (t->create.answer)
+	if (t->create->answer)
 		return false;
 	return owner_tags_other_owner(&t->arena, &found->marker, owner, name) ||
 	       (t->cycle->options.no_adopt && !owner_tags_owned(&t->arena, &found->marker, owner, name));
@@ -58,7 +58,7 @@ static bool found_anothers(struct workflow_task *t)
 
 static enum task_event assess_create(struct workflow_task *t)
 {
-	const struct operation_create *create = &t->create;
+	const struct operation_create *create = t->create;
 
 	t->step->attempts = create->sendings;
 	if (create->op.ok) {
@@ -87,7 +87,7 @@ static enum task_event assess_check(struct workflow_task *t)
 		task_plan_create(t);
 		return t->step->result == RESULT_PLANNED ? EVENT_GONE : EVENT_NOTHING;
 	}
-	return t->call.op.ok ? plan_by_description(t) : EVENT_FAILED;
+	return t->call->op.ok ? plan_by_description(t) : EVENT_FAILED;
 }
 
 static enum task_event assess_busy(const struct workflow_task *t)
@@ -98,28 +98,28 @@ static enum task_event assess_busy(const struct workflow_task *t)
 static enum task_event assess_update(struct workflow_task *t)
 {
 	t->step->attempts += t->task.attempts;
-	if (t->call.op.ok)
+	if (t->call->op.ok)
 		return EVENT_ACCEPTED;
-	if (t->call.op.status == STATUS_CONFLICT)
+	if (t->call->op.status == STATUS_CONFLICT)
 		return assess_busy(t);
-	return is_rejected(&t->call.op) ? EVENT_REJECTED : EVENT_FAILED;
+	return is_rejected(&t->call->op) ? EVENT_REJECTED : EVENT_FAILED;
 }
 
 static enum task_event assess_verification(struct workflow_task *t)
 {
 	if (may_appear(t))
 		return EVENT_ABSENT;
-	return t->call.op.ok ? task_verify_description(t) : EVENT_FAILED;
+	return t->call->op.ok ? task_verify_description(t) : EVENT_FAILED;
 }
 
 static enum task_event assess_pause(struct workflow_task *t)
 {
-	return t->call.op.ok ? EVENT_ACCEPTED : EVENT_FAILED;
+	return t->call->op.ok ? EVENT_ACCEPTED : EVENT_FAILED;
 }
 
 static enum task_event assess_confirmation(struct workflow_task *t)
 {
-	if (!t->call.op.ok)
+	if (!t->call->op.ok)
 		return is_gone(t) ? EVENT_GONE : EVENT_FAILED;
 	return task_plan_may_delete(t) ? EVENT_OURS : EVENT_FOREIGN;
 }
@@ -127,9 +127,9 @@ static enum task_event assess_confirmation(struct workflow_task *t)
 static enum task_event assess_delete(struct workflow_task *t)
 {
 	t->step->attempts += t->task.attempts;
-	if (t->call.op.ok || is_gone(t))
+	if (t->call->op.ok || is_gone(t))
 		return EVENT_ACCEPTED;
-	return t->call.op.status == STATUS_CONFLICT ? assess_busy(t) : EVENT_FAILED;
+	return t->call->op.status == STATUS_CONFLICT ? assess_busy(t) : EVENT_FAILED;
 }
 
 /* ---- duplicates: another run created the workflow as well ---- */
@@ -148,8 +148,8 @@ static enum task_event assess_lowest(struct workflow_task *t)
 
 	if (may_appear(t))
 		return EVENT_ABSENT;
-	if (t->call.op.ok)
-		m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	if (t->call->op.ok)
+		m = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 	if (owner_tags_owned(&t->arena, &m, t->cycle->options.owner, t->spec->name))
 		return EVENT_OURS;
 	return keep_both(t, "the one with the lowest id is not ours");
@@ -159,12 +159,12 @@ static enum task_event assess_lowest(struct workflow_task *t)
  * than Running" (design, 6.4). */
 static enum task_event assess_duplicate(struct workflow_task *t)
 {
-	const struct node *described = t->call.answer;
+	const struct node *described = t->call->answer;
 
 	/* One that could not be verified may appear later. */
 	if (is_gone(t) && t->duplicates.result != RESULT_FAILED)
 		return EVENT_GONE;
-	if (!t->call.op.ok)
+	if (!t->call->op.ok)
 		return keep_both(t, NULL);
 	struct owner_tags m = owner_tags_read(&t->arena, node_get(described, "tags"));
 	if (!owner_tags_equal(&m, &t->created.tags) || !owner_tags_equal_digests(&m, &t->created.tags))
@@ -176,7 +176,7 @@ static enum task_event assess_duplicate(struct workflow_task *t)
 
 static enum task_event assess_removal(struct workflow_task *t)
 {
-	return t->call.op.ok || is_gone(t) ? EVENT_ACCEPTED : keep_both(t, NULL);
+	return t->call->op.ok || is_gone(t) ? EVENT_ACCEPTED : keep_both(t, NULL);
 }
 
 /* The higher ids are not ours to delete: the runs that created them do that. */
@@ -184,7 +184,7 @@ static enum task_event assess_awaited(struct workflow_task *t)
 {
 	if (is_gone(t))
 		return ++t->duplicates.next < t->duplicates.count ? EVENT_LATE : EVENT_NOTHING;
-	if (t->call.op.ok && !t->task.stopped && operation_pause(t->tries, TASK_AWAIT_MS) > 0)
+	if (t->call->op.ok && !t->task.stopped && operation_pause(t->tries, TASK_AWAIT_MS) > 0)
 		return EVENT_LATE;
 	return keep_both(t, "only the run that created the higher id may delete it");
 }

@@ -49,7 +49,7 @@ void task_outcome_masked(struct workflow_task *t, const char *path)
 /* True if the service is known to drop our tags. */
 static bool tags_never_stay(struct workflow_task *t)
 {
-	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 
 	return !m.body && settled_knows_tags(&t->arena, task_record_habits(t), NULL, &m);
 }
@@ -76,7 +76,7 @@ void task_outcome_observed(struct workflow_task *t)
 /* Only of a workflow that we never wrote (design, 6.1). */
 void task_outcome_warn_of_loss(struct workflow_task *t)
 {
-	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, task_spec_body(t), t->call.answer);
+	const char *lost = t->marked ? NULL : request_body_may_lose(&t->arena, task_spec_body(t), t->call->answer);
 
 	if (lost)
 		diagnostics_warn(t->cycle->faults, t->step->at, "workflow \"%s\": an update loses %s if it is set on the service, "
@@ -212,7 +212,7 @@ void task_outcome_written(struct workflow_task *t)
 /* Without a state only the cycle of the write can notice that the tags are missing. */
 static void count_tagless(struct workflow_task *t)
 {
-	struct owner_tags shown = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	struct owner_tags shown = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 
 	if (!shown.body)
 		count_workflow(&t->cycle->tagless, t->step->name);
@@ -237,7 +237,7 @@ void task_outcome_settled(struct workflow_task *t)
 	s->settled = diff_copy(&t->planned, &t->parts.settled);
 	s->refused = diff_copy(&t->planned, &t->parts.refused);
 	s->result = s->refused.count ? RESULT_REFUSED : RESULT_APPLIED;
-	if (t->was_draft && !task_plan_has_status(t->call.answer, "Draft"))
+	if (t->was_draft && !task_plan_has_status(t->call->answer, "Draft"))
 		diagnostics_warn(c->faults, s->at, "workflow \"%s\": it was a draft, and the service published it with the update",
 		           s->name);
 	count_tagless(t);

@@ -32,18 +32,18 @@ const char *task_plan_ownership_conflict(struct arena *a, const struct workflow_
 /* The list may have shown other tags, or none. */
 const char *task_plan_conflict(struct workflow_task *t)
 {
-	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 
-	return task_plan_ownership_conflict(&t->arena, t, &m, node_get_text(t->call.answer, "name"));
+	return task_plan_ownership_conflict(&t->arena, t, &m, node_get_text(t->call->answer, "name"));
 }
 
 /* Since the list was read it may have been renamed, kept, or taken by another owner. */
 bool task_plan_may_delete(struct workflow_task *t)
 {
-	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 
 	return m.owner && strcmp(m.owner, t->cycle->options.owner) == 0 && !m.other && !m.keep &&
-	       strcmp(node_get_text(t->call.answer, "name"), t->step->name) == 0 &&
+	       strcmp(node_get_text(t->call->answer, "name"), t->step->name) == 0 &&
 	       owner_tags_fit(&t->arena, &m, t->step->name);
 }
 
@@ -59,7 +59,7 @@ bool task_plan_has_status(const struct node *described, const char *word)
 /* Sets are sorted, otherwise a service that shows them in varying order would give varying digests. */
 const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
 {
-	struct node *observed = digest_ordered(&t->arena, t->call.answer);
+	struct node *observed = digest_ordered(&t->arena, t->call->answer);
 	const struct node *mask_at = t->cycle->options.mask;
 
 	/* The marks are none of what describe gave. */
@@ -181,7 +181,7 @@ static void note_old_name(struct workflow_task *t, const char *name)
 
 enum task_plan task_plan_update(struct workflow_task *t)
 {
-	const struct node *described = t->call.answer;
+	const struct node *described = t->call->answer;
 	struct owner_tags m = owner_tags_read(&t->arena, node_get(described, "tags"));
 	const char *name = node_get_text(described, "name");
 	bool paused = task_plan_has_status(described, "Paused");

@@ -86,10 +86,11 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 	const struct applied_intent *intent = m->body ? intent_with(t, m->body) : NULL;
 	const struct node *older;
 
-	if (r && r->body && (tags_are_always_dropped(t, r, m) || (m->body && strcmp(r->digest, m->body) == 0)))
-		return r->body;
+	if (r && (tags_are_always_dropped(t, r, m) || (m->body && strcmp(r->digest, m->body) == 0)) &&
+	    (older = applied_record_body(&t->arena, r)))
+		return older;
 	if (intent)
-		return intent->body;
+		return applied_intent_body(&t->arena, intent);
 	if (!m->body)
 		return NULL;
 	const struct node *same = task_spec_sealed_reading(t, m->body);
@@ -119,17 +120,18 @@ static bool is_kept(const struct workflow_task *t, const struct applied_record *
 static bool keep_record(struct workflow_task *t, const struct applied_record *record, bool over)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
-	/* As a rule a description shows what was sent, and what was kept with the answer to the write holds. */
-	bool kept = is_kept(t, record);
+	struct applied_record *last = arena_new(&t->arena, struct applied_record, 1);
 
+	*last = *record;
+	last->body = applied_record_body(&t->arena, record);
+	/* As a rule a description shows what was sent, and what was kept with the answer to the write holds. */
+	bool kept = is_kept(t, last);
 	if (!memory->keep)
 		return false;
 	if (!kept)
-		memory->keep(memory->context, record, over);
+		memory->keep(memory->context, last, over);
 	else if (over)
 		memory->drop_intents(memory->context, record->name);
-	struct applied_record *last = arena_new(&t->arena, struct applied_record, 1);
-	*last = *record;
 	t->kept = last;
 	return !kept;
 }
@@ -176,10 +178,13 @@ void task_record_refused(struct workflow_task *t)
 	const char *digest = task_spec_digest(t);
 	const struct applied_intent *before = intent_with(t, digest);
 
-	if (before && memory->intend)
-		memory->intend(memory->context, before);
-	else if (memory->withdraw)
+	if (before && memory->intend) {
+		struct applied_intent whole = *before;
+		whole.body = applied_intent_body(&t->arena, before);
+		memory->intend(memory->context, &whole);
+	} else if (memory->withdraw) {
 		memory->withdraw(memory->context, &(struct applied_intent){ .name = t->spec->name, .digest = digest });
+	}
 }
 
 static void write_record(struct workflow_task *t, const char *digest, const struct node *habits, bool paused)
@@ -217,7 +222,7 @@ static void end_pause(struct workflow_task *t)
 
 void task_record_refresh(struct workflow_task *t)
 {
-	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	struct owner_tags m = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 	const struct applied_record *r = task_record_find(t);
 	bool known = is_of_this_workflow(t, r) && m.body && strcmp(r->digest, m.body) == 0;
 

@@ -16,7 +16,7 @@ bool task_verify_may_be_late(struct workflow_task *t)
 
 static struct owner_tags described_tags(struct workflow_task *t)
 {
-	return owner_tags_read(&t->arena, node_get(t->call.answer, "tags"));
+	return owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 }
 
 /* True if all tags of ours are there, or are missing as they always are. */
@@ -77,7 +77,7 @@ static enum task_event judge_settled(struct workflow_task *t)
 		t->removals = NULL;
 		return EVENT_OTHER_DIGEST;
 	}
-	return t->was_paused && !task_plan_has_status(t->call.answer, "Paused") ? EVENT_RESUMED : EVENT_SETTLED;
+	return t->was_paused && !task_plan_has_status(t->call->answer, "Paused") ? EVENT_RESUMED : EVENT_SETTLED;
 }
 
 static enum task_event prepare_second_write(struct workflow_task *t, const struct diff *diff)

@@ -21,7 +21,7 @@ enum {
 /* After a refusal nothing of the create can appear later. */
 static void reject_create(struct workflow_task *t)
 {
-	if (t->create.sendings)
+	if (t->create->sendings)
 		task_record_refused(t);
 	task_outcome_failed(t);
 }
@@ -64,7 +64,7 @@ static void note_created(struct workflow_task *t)
 
 	if (t->state == STATE_CREATING) {
 		t->created.id = t->step->id;
-		t->created.answered = t->create.answer;
+		t->created.answered = t->create->answer;
 	}
 	if (!t->created.id)
 		return;
@@ -112,6 +112,9 @@ static void begin_attempt(struct workflow_task *t)
 	memset(&t->parts, 0, sizeof t->parts);
 	t->removals = NULL;
 	t->kept = NULL;
+	t->call = NULL;
+	t->create = NULL;
+	t->op = NULL;
 }
 
 /* "409 (the workflow runs) is retried by a one-shot sync until its timeout" (design, 6.4).  The workflow is described

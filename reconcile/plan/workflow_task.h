@@ -110,8 +110,9 @@ struct workflow_task {
 	const struct applied_record *kept;	/* what the task remembered last of the workflow; NULL: nothing yet */
 	const struct node *habits;	/* the settled differences for the record, while the workflow is paused again */
 	struct operation_task *op;			/* whose answer is waited for: call's or create's */
-	struct operation_call call;
-	struct operation_create create;
+	/* In arena; NULL as long as no request of that kind was made: waiting tasks are many, and these are large. */
+	struct operation_call *call;
+	struct operation_create *create;
 };
 
 /* Describe the workflow step->id and plan what is to be done about it. */

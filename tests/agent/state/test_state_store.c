@@ -118,13 +118,13 @@ static const char *dump(struct fixture *f, struct state_store *s)
 	for (const struct applied_record *r = all.items; r < all.items + all.count; r++) {
 		buf_addf(&text, "%s %lld %s%s", r->name, (long long)r->id, r->digest ? r->digest : "-",
 		         r->paused ? " paused" : "");
-		add_tree("body", r->body, &text);
+		add_tree("body", applied_record_body(&f->arena, r), &text);
 		add_tree("settled", r->settled, &text);
 		buf_addc(&text, '\n');
 	}
 	for (const struct applied_intent *i = all.intents; i < all.intents + all.intent_count; i++) {
 		buf_addf(&text, "%s intends %s at %lld%s", i->name, i->digest, (long long)i->at, i->creates ? " creates" : "");
-		add_tree("body", i->body, &text);
+		add_tree("body", applied_intent_body(&f->arena, i), &text);
 		buf_addc(&text, '\n');
 	}
 	return arena_strdup(&f->arena, buf_str(&text));
@@ -631,17 +631,20 @@ static void what_others_can_write_is_not_opened(void **state)
 static void a_damaged_record_is_named(void **state)
 {
 	struct fixture *f = *state;
+	static const char *const columns[] = { "settled", "body" };
 	struct state_store *s = open_state(f, STATE_WRITE);
 	struct applied_records all = { .count = 5 };
 	struct err err;
 
-	put(s, "a");
-	change(f, "UPDATE record SET settled = '[1'");
-	assert_false(state_store_load(s, &f->arena, &all, &err));
-	assert_int_equal(all.count, 5);
-	assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is corrupt: the record of workflow \"a\": ",
-	                                          f->file), strlen(f->file) + 48);
-	assert_non_null(strstr(err.msg, BEGIN_ANEW));
+	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
+		put(s, "a");
+		change(f, arena_printf(&f->arena, "UPDATE record SET %s = '[1'", columns[i]));
+		assert_false(state_store_load(s, &f->arena, &all, &err));
+		assert_int_equal(all.count, 5);
+		assert_memory_equal(err.msg, arena_printf(&f->arena, "state \"%s\" is corrupt: the record of workflow \"a\": ",
+		                                          f->file), strlen(f->file) + 48);
+		assert_non_null(strstr(err.msg, BEGIN_ANEW));
+	}
 	state_store_close(s);
 }
 

@@ -1118,7 +1118,7 @@ static void what_was_written_is_remembered_before_it_is_checked(void **state)
 	assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
 	assert_int_equal(r.f.memory.records.count, 1);
 	assert_int_equal(r.f.memory.records.items[0].id, 612);
-	assert_string_equal(tree_text(&r.a, node_at(r.f.memory.records.items[0].body, "/steps/greet/imageId")), "8");
+	assert_string_equal(tree_text(&r.a, node_at(applied_record_body(&r.a, &r.f.memory.records.items[0]), "/steps/greet/imageId")), "8");
 }
 
 static void a_create_whose_answer_is_lost_bears_our_marker(void **state)
