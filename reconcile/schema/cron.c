@@ -268,6 +268,9 @@ static int64_t local_to_utc(const struct day *d, int64_t local)
 /* The next time of a cron that fires once for each local time, however often that occurs. */
 static bool next_fixed_time(const struct day *d, int64_t *next)
 {
+	/* Without a change of the clocks a day that is over has no time to look for. */
+	if (d->offset_before == d->offset_after && d->start + DAY_SECONDS - d->offset_after <= d->after)
+		return false;
 	for (int m = 0; m < DAY_MINUTES; m++) {
 		int64_t at = fires_at(d->cron, m) ? local_to_utc(d, d->start + m * MINUTE_SECONDS) : d->after;
 		if (at > d->after) {

@@ -304,7 +304,7 @@ const struct field *field_child(const struct field *outer, const char *key, unsi
 	if (!key)	/* a list where the table has a map */
 		return NULL;
 	for (const struct field *f = outer->fields; f->name; f++) {
-		if (strcmp(f->name, key) != 0)
+		if (*f->name != *key || strcmp(f->name, key) != 0)
 			continue;
 		if (!f->only || (f->only & kind))
 			return f;

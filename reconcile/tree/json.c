@@ -322,7 +322,8 @@ static struct node *convert_value(const struct converter *c, json_object *from);
 static void convert_array(const struct converter *c, json_object *from, struct node *n)
 {
 	n->kind = NODE_LIST;
-	n->count = n->room = json_object_array_length(from);
+	n->count = json_object_array_length(from);
+	n->room = (uint32_t)n->count;
 	n->entries = n->count ? arena_new(c->arena, struct entry, n->count) : NULL;
 	for (size_t i = 0; i < n->count; i++)
 		n->entries[i].value = convert_value(c, json_object_array_get_idx(from, i));
@@ -332,7 +333,7 @@ static void convert_array(const struct converter *c, json_object *from, struct n
 static void convert_object(const struct converter *c, json_object *from, struct node *n)
 {
 	n->kind = NODE_MAP;
-	n->room = json_object_object_length(from);
+	n->room = (uint32_t)json_object_object_length(from);
 	n->entries = n->room ? arena_new(c->arena, struct entry, n->room) : NULL;
 	json_object_object_foreach(from, key, child) {
 		assert(n->entries);

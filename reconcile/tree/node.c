@@ -50,6 +50,9 @@ struct node *node_map(struct arena *a)
 	return node_new(a, NODE_MAP);
 }
 
+/* Entries of a list or a map that grows: most stay small. */
+enum { LEAST_ROOM = 4 };
+
 /* A map of up to this many keys is searched one by one. */
 enum { FEW = 32 };
 
@@ -116,7 +119,14 @@ static void index_last(struct arena *a, struct node *map)
 
 static struct node *append_entry(struct arena *a, struct node *n, const char *key, struct node *value)
 {
-	arena_grow(a, n->entries, n->count, n->room);
+	if (n->count >= n->room) {
+		size_t room = n->count ? 2 * n->count : LEAST_ROOM;
+		struct entry *more = arena_new(a, struct entry, room);
+		if (n->count)
+			memcpy(more, n->entries, n->count * sizeof *more);
+		n->entries = more;
+		n->room = (uint32_t)room;
+	}
 	n->entries[n->count++] = (struct entry){ key, value->at, value };
 	if (key && n->count > FEW)
 		index_last(a, n);
@@ -138,7 +148,7 @@ static struct entry *find_entry(const struct node *map, const char *key)
 		return place ? &map->entries[place - 1] : NULL;
 	}
 	for (size_t i = 0; i < map->count; i++)
-		if (strcmp(map->entries[i].key, key) == 0)
+		if (*map->entries[i].key == *key && strcmp(map->entries[i].key, key) == 0)
 			return &map->entries[i];
 	return NULL;
 }
@@ -209,9 +219,11 @@ struct node *node_copy(struct arena *a, const struct node *n)
 	struct node *copy = arena_new(a, struct node, 1);
 
 	*copy = *n;
-	if (n->text)
-		copy->text = arena_strdup(a, n->text);
-	copy->room = n->count;
+	if (n->kind < NODE_LIST) {
+		copy->text = n->text ? arena_strdup(a, n->text) : NULL;
+		return copy;
+	}
+	copy->room = (uint32_t)n->count;
 	copy->entries = n->count ? arena_new(a, struct entry, n->count) : NULL;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *from = &n->entries[i];

@@ -22,18 +22,24 @@ struct entry {
 	struct node *value;
 };
 
+/* 48 bytes: a tree has a node for each value, and a service has thousands of trees. */
 struct node {
-	enum node_kind kind;
+	enum node_kind kind : 8;
+	bool boolean : 1;	/* NODE_BOOL */
+	bool ends_file : 1;	/* NODE_TEXT: a block of YAML that ends its file, whose last newline is none of the text */
+	bool secret : 1;	/* masked whatever the field table says: mask_mark() */
+	uint32_t room;		/* for entries */
 	struct pos at;
-	bool boolean;		/* NODE_BOOL */
-	int64_t integer;	/* NODE_INT */
-	double real;		/* NODE_REAL */
-	const char *text;	/* NODE_TEXT: the text; NODE_RAW: the JSON; other scalars: as it was written, or NULL */
-	bool ends_file;		/* NODE_TEXT: a block of YAML that ends its file, whose last newline is none of the text */
-	bool secret;		/* masked whatever the field table says: mask_mark() */
-	struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
-	size_t count, room;
-	struct node_index *index;	/* private to node.c: finds the keys of a large map */
+	union {
+		int64_t integer;	/* NODE_INT */
+		double real;		/* NODE_REAL */
+		struct entry *entries;	/* NODE_LIST, NODE_MAP: in the order written, no key twice */
+	};
+	union {
+		const char *text;	/* NODE_TEXT: the text; NODE_RAW: the JSON; other scalars: as it was written, or NULL */
+		struct node_index *index;	/* NODE_MAP; private to node.c: finds the keys of a large map */
+	};
+	size_t count;		/* of entries; 0 for a scalar */
 };
 
 struct node *node_null(struct arena *a);

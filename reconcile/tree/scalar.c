@@ -206,10 +206,29 @@ static bool resolve_integer(struct node *n, const char *text, int base, struct e
 	return true;
 }
 
+bool scalar_is_only_text(const char *text)
+{
+	enum { LONGEST_WORD = 5 };	/* "false" */
+
+	switch (*text) {
+	case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+	case '+': case '-': case '.':
+		return false;
+	case '\0': case '~': case 'f': case 'F': case 'n': case 'N': case 'o': case 'O': case 't': case 'T': case 'y': case 'Y':
+		return strnlen(text, LONGEST_WORD + 1) > LONGEST_WORD;
+	default:
+		return true;
+	}
+}
+
 bool scalar_resolve(struct node *n, const char *text, struct err *err)
 {
+	if (scalar_is_only_text(text)) {
+		n->kind = NODE_TEXT;
+		n->text = text;
+		return true;
+	}
 	int base = integer_base(text);
-
 	if (is_yaml_real(text)) {
 		if (!resolve_real(n, text, err))
 			return false;
@@ -282,18 +301,17 @@ static bool same_number12(const struct node *n, const char *text)
 	return n->kind == NODE_INT && (p[0] != '0' || has_only(p, "0") || (!p[2] && p[1] < '8'));
 }
 
-const char *scalar_in_yaml12(const char *text)
+const char *scalar_in_yaml12(const struct node *n)
 {
-	struct node n = { 0 };
-	struct err err;
+	const char *text = n->text;
 
-	if (!scalar_resolve(&n, text, &err))
+	if (scalar_is_only_text(text))
 		return NULL;
 	if (has_prefix12(text))
-		return n.kind == NODE_INT ? NULL : "a number";
+		return n->kind == NODE_INT ? NULL : "a number";
 	if (is_number12(text))
-		return same_number12(&n, text) ? NULL : "a decimal number";
-	if (n.kind == NODE_NULL || n.kind == NODE_TEXT || (n.kind == NODE_BOOL && is_bool12(text)))
+		return same_number12(n, text) ? NULL : "a decimal number";
+	if (n->kind == NODE_NULL || n->kind == NODE_TEXT || (n->kind == NODE_BOOL && is_bool12(text)))
 		return NULL;
 	return "text";
 }

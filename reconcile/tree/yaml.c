@@ -16,6 +16,7 @@ enum {
 	MAX_INDICATED = 64,	/* block scalars of one file that begin with a tab: each takes one more reading */
 	MAX_BRACES = 200,	/* bytes of the longest "{{ name }}" that messages show */
 	STRIDE = 256,		/* characters between two known byte offsets */
+	OPEN_ENTRIES = 128,	/* of the lists and maps that are open, in one file; more are kept in the arena */
 };
 
 struct anchor {
@@ -37,7 +38,11 @@ struct yaml_reader {
 	size_t nodes, text;	/* of the file, to bound both */
 	yaml_mark_t last;	/* where the last event began */
 	size_t braces;		/* 1 + the offset of the braces that were reported last, not to report them twice */
+	bool ascii;		/* an offset is the index of its character */
 	size_t *strides;	/* the offset of every STRIDEth character; NULL: not computed yet */
+	/* What the lists and maps hold that have not ended yet, those of the innermost last. */
+	struct entry *open;
+	size_t open_count, open_room;
 };
 
 static struct pos pos_of_mark(const struct yaml_reader *r, yaml_mark_t mark)
@@ -57,6 +62,8 @@ static size_t next_character(const struct yaml_reader *r, size_t offset)
 /* The byte offset of mark: libyaml counts characters. */
 static size_t offset_of_mark(struct yaml_reader *r, yaml_mark_t mark)
 {
+	if (r->ascii)
+		return mark.index < r->len ? mark.index : r->len;
 	/* All offsets in one pass: one pass for each error would take minutes for a file full of errors. */
 	if (!r->strides) {
 		r->strides = arena_new(r->arena, size_t, r->len / STRIDE + 1);
@@ -249,11 +256,21 @@ static struct node *new_yaml_node(struct yaml_reader *r, enum node_kind kind, ya
 	return n;
 }
 
-static void append_yaml_entry(struct yaml_reader *r, struct node *n, const char *key, struct pos at,
-                   struct node *value)
+static void push_open_entry(struct yaml_reader *r, const char *key, struct pos at, struct node *value)
 {
-	arena_grow(r->arena, n->entries, n->count, n->room);
-	n->entries[n->count++] = (struct entry){ key, at, value };
+	arena_grow(r->arena, r->open, r->open_count, r->open_room);
+	r->open[r->open_count++] = (struct entry){ key, at, value };
+}
+
+/* Gives n the open entries from the index `from` on: no list or map has room for more than it holds. */
+static void close_entries(struct yaml_reader *r, struct node *n, size_t from)
+{
+	n->count = r->open_count - from;
+	n->room = (uint32_t)n->count;
+	n->entries = arena_new(r->arena, struct entry, n->count);
+	if (n->count)
+		memcpy(n->entries, r->open + from, n->count * sizeof *n->entries);
+	r->open_count = from;
 }
 
 /* YAML allows two anchors of one name; it is not shown, as it may be a password that should have been quoted. */
@@ -292,7 +309,7 @@ static void close_anchor(struct yaml_reader *r, const struct node *n)
 /* Counts the nodes and the text of a copy of n: these limits, and the one of depth, stop an alias bomb. */
 static bool count_copy(struct yaml_reader *r, struct pos at, const struct node *n, int depth)
 {
-	r->text += n->text ? strlen(n->text) : 0;
+	r->text += n->kind < NODE_LIST && n->text ? strlen(n->text) : 0;
 	if (r->text > MAX_TEXT)
 		return diagnostics_add(r->faults, at, "more than %d MiB of text in one file, with aliases expanded",
 		                 MAX_TEXT >> 20);
@@ -384,7 +401,7 @@ static const char *meaning_in_yaml11(const struct node *n, const char *in_yaml12
 /* The warning names the kinds, not the value, which may be a secret. */
 static void warn_yaml12(struct yaml_reader *r, const struct node *n)
 {
-	const char *other = scalar_in_yaml12(n->text);
+	const char *other = scalar_in_yaml12(n);
 
 	if (other)
 		diagnostics_warn(r->faults, n->at, "this is %s here, as in YAML 1.1, but %s in YAML 1.2: "
@@ -426,9 +443,10 @@ static struct node *read_scalar(struct yaml_reader *r, const yaml_event_t *event
 	const char *tag = (const char *)event->data.scalar.tag;
 	struct err err;
 
-	if (strlen(value) != event->data.scalar.length)
+	size_t len = strlen(value);
+	if (len != event->data.scalar.length)
 		diagnostics_add(r->faults, n->at, "found a NUL character in a text");
-	n->text = arena_strdup(r->arena, value);
+	n->text = arena_strndup(r->arena, value, len);
 	/* "!" asks for the kind that the plain text has; libyaml handles that, except for empty text. */
 	if (event->data.scalar.plain_implicit || (tag && strcmp(tag, "!") == 0)) {
 		if (scalar_resolve(n, n->text, &err))
@@ -449,6 +467,7 @@ static struct node *read_yaml_value(struct yaml_reader *r, const yaml_event_t *e
 static struct node *read_sequence(struct yaml_reader *r, const yaml_event_t *start, int depth)
 {
 	struct node *list = new_yaml_node(r, NODE_LIST, start->start_mark);
+	size_t from = r->open_count;
 
 	check_tag(r, list->at, start->data.sequence_start.tag, "seq");
 	if (!is_too_deep(r, list->at, depth) || !add_anchor(r, start->data.sequence_start.anchor, list, true))
@@ -463,8 +482,9 @@ static struct node *read_sequence(struct yaml_reader *r, const yaml_event_t *sta
 		struct node *item = count_node(r, at) ? read_yaml_value(r, &event, depth + 1) : NULL;
 		if (!item)
 			return NULL;
-		append_yaml_entry(r, list, NULL, at, item);
+		push_open_entry(r, NULL, at, item);
 	}
+	close_entries(r, list, from);
 	close_anchor(r, list);
 	return list;
 }
@@ -484,10 +504,24 @@ static const char *text_of_key(struct yaml_reader *r, const struct node *n)
 	return arena_strdup(r->arena, buf_str(&real));
 }
 
+/* The key in event if it is a text that needs no other look, as most keys are; else NULL. */
+static const char *read_simple_key(struct yaml_reader *r, const yaml_event_t *event)
+{
+	const char *text = (const char *)event->data.scalar.value;
+
+	if (event->type != YAML_SCALAR_EVENT || event->data.scalar.anchor || event->data.scalar.tag ||
+	    (event->data.scalar.plain_implicit && !scalar_is_only_text(text)))
+		return NULL;
+	size_t len = strlen(text);
+	return len == event->data.scalar.length ? arena_strndup(r->arena, text, len) : NULL;
+}
+
 /* *key stays NULL, after an error, if the key is a list or a map. */
 static bool read_key(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark, int depth,
                      const char **key)
 {
+	if ((*key = read_simple_key(r, event)))
+		return true;
 	size_t errors = r->faults->errors;
 	yaml_mark_t mark = event->start_mark;
 	struct pos at = pos_of_mark(r, mark);
@@ -553,7 +587,7 @@ static void merge_entries(struct yaml_reader *r, struct node *map, const struct 
 
 	map->entries = arena_new(r->arena, struct entry, total);
 	map->count = 0;
-	map->room = total;
+	map->room = (uint32_t)total;
 	for (size_t i = 0; i < merge_at; i++)
 		map->entries[map->count++] = own.entries[i];
 	for (size_t i = own.count; i < total; i++)
@@ -563,10 +597,28 @@ static void merge_entries(struct yaml_reader *r, struct node *map, const struct 
 		map->entries[map->count++] = own.entries[i];
 }
 
+/* True if a small map has no key twice, which is so for most; false if it is not known. */
+static bool has_distinct_keys(const struct node *map)
+{
+	enum { FEW = 16 };
+
+	if (map->count > FEW)
+		return false;
+	for (size_t i = 1; i < map->count; i++)
+		for (size_t j = 0; j < i; j++) {
+			const char *x = map->entries[i].key, *y = map->entries[j].key;
+			if (*x == *y && strcmp(x, y) == 0)
+				return false;
+		}
+	return true;
+}
+
 /* Reports keys that occur twice, and merges: the map's own keys win, then those of the first merged map.  All keys are
  * sorted at once, because looking up each one among those before it takes minutes for a file full of keys. */
 static void finish_mapping(struct yaml_reader *r, struct node *map, const struct node *merge, size_t merge_at)
 {
+	if (!merge && has_distinct_keys(map))
+		return;
 	size_t total = map->count + merged_count(merge);
 	struct candidate *all = arena_new(r->arena, struct candidate, total);
 	struct candidate *sorted = arena_new(r->arena, struct candidate, total);
@@ -608,19 +660,20 @@ static bool can_merge(struct yaml_reader *r, struct pos at, const struct node *n
 }
 
 struct yaml_merge {
+	size_t first;			/* index of the map's first entry among the open ones */
 	const struct node *from;	/* NULL: nothing is merged */
 	size_t at;			/* index of the map's own entry that follows the merged ones */
 	struct pos key;
 };
 
 static void set_merge_value(struct yaml_reader *r, struct yaml_merge *merge, struct pos key, struct pos at,
-                      const struct node *map, const struct node *from)
+                      const struct node *from)
 {
 	if (merge->from)
 		diagnostics_add(r->faults, key, "duplicate key \"<<\", given first in line %d, column %d",
 		          merge->key.line, merge->key.col);
 	else if (can_merge(r, at, from))
-		*merge = (struct yaml_merge){ from, map->count, key };
+		*merge = (struct yaml_merge){ merge->first, from, r->open_count - merge->first, key };
 }
 
 /* {A:1} has a key "A:1" without a value.  What is behind the colon is not shown, as it may be a secret. */
@@ -638,7 +691,7 @@ static void warn_of_missing_space(struct yaml_reader *r, const yaml_event_t *key
 
 /* Reads the key in event and its value; false, after an error, if the rest of the file cannot be read. */
 static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event, yaml_mark_t map_mark,
-                       struct node *map, int depth, struct yaml_merge *merge)
+                               int depth, struct yaml_merge *merge)
 {
 	CLEANUP(yaml_event_delete) yaml_event_t of_value = { 0 };
 	struct pos key_at = pos_of_mark(r, event->start_mark);
@@ -656,16 +709,16 @@ static bool read_mapping_entry(struct yaml_reader *r, const yaml_event_t *event,
 	if (!value)
 		return false;
 	if (key)
-		append_yaml_entry(r, map, key, key_at, value);
+		push_open_entry(r, key, key_at, value);
 	else if (merges && errors == r->faults->errors)
-		set_merge_value(r, merge, key_at, at, map, value);
+		set_merge_value(r, merge, key_at, at, value);
 	return true;
 }
 
 static struct node *read_mapping(struct yaml_reader *r, const yaml_event_t *start, int depth)
 {
 	struct node *map = new_yaml_node(r, NODE_MAP, start->start_mark);
-	struct yaml_merge merge = { 0 };
+	struct yaml_merge merge = { .first = r->open_count };
 
 	check_tag(r, map->at, start->data.mapping_start.tag, "map");
 	if (!is_too_deep(r, map->at, depth) || !add_anchor(r, start->data.mapping_start.anchor, map, true))
@@ -676,9 +729,10 @@ static struct node *read_mapping(struct yaml_reader *r, const yaml_event_t *star
 			return NULL;
 		if (event.type == YAML_MAPPING_END_EVENT)
 			break;
-		if (!read_mapping_entry(r, &event, start->start_mark, map, depth + 1, &merge))
+		if (!read_mapping_entry(r, &event, start->start_mark, depth + 1, &merge))
 			return NULL;
 	}
+	close_entries(r, map, merge.first);
 	finish_mapping(r, map, merge.from, merge.at);
 	close_anchor(r, map);
 	return map;
@@ -700,6 +754,7 @@ static struct node *read_root(struct yaml_reader *r)
 	CLEANUP(yaml_event_delete) yaml_event_t event = { 0 };
 
 	r->anchor_count = 0;
+	r->open_count = 0;
 	if (!next_event(r, &event) || !count_node(r, pos_of_mark(r, event.start_mark)))
 		return NULL;
 	return read_yaml_value(r, &event, 1);
@@ -732,7 +787,7 @@ static bool check_byte_order_marks(const struct yaml_reader *r)
 	const char *end = r->bytes + r->len;
 	bool good = true;
 
-	for (const char *p = r->bytes; (p = memmem(p, end - p, "\xef\xbb\xbf", 3)); p += 3) {
+	for (const char *p = r->bytes; !r->ascii && (p = memmem(p, end - p, "\xef\xbb\xbf", 3)); p += 3) {
 		struct pos at = pos_of_offset(r, p - r->bytes);
 		if (at.col == 1)
 			good = diagnostics_add(r->faults, at, "found a byte order mark (U+FEFF) inside the file, as files have that "
@@ -741,6 +796,20 @@ static bool check_byte_order_marks(const struct yaml_reader *r)
 			diagnostics_warn(r->faults, at, "found a byte order mark (U+FEFF), which is invisible, inside a line");
 	}
 	return good;
+}
+
+static bool is_ascii(const char *bytes, size_t len)
+{
+	uint64_t all = 0, eight;
+	size_t i = 0;
+
+	for (; i + sizeof eight <= len; i += sizeof eight) {
+		memcpy(&eight, bytes + i, sizeof eight);
+		all |= eight;
+	}
+	for (; i < len; i++)
+		all |= (unsigned char)bytes[i];
+	return !(all & 0x8080808080808080);
 }
 
 /* Finds what libyaml would not notice, would report badly, or would notice too late. */
@@ -758,8 +827,9 @@ static bool check_bytes(const struct yaml_reader *r)
 	if (nul)
 		return diagnostics_add(r->faults, pos_of_offset(r, nul - r->bytes),
 		                 "this is not text: found a NUL character");
-	for (const char *p = r->bytes, *end = p + r->len; (p = memmem(p, end - p, "%TAG", 4)); p += 4)
-		tag_lines += p == r->bytes || p[-1] == '\n' || p[-1] == '\r';
+	for (const char *p = r->bytes, *end = p + r->len; (p = memchr(p, '%', end - p)); p++)
+		tag_lines += end - p >= 4 && memcmp(p, "%TAG", 4) == 0 &&
+		             (p == r->bytes || p[-1] == '\n' || p[-1] == '\r');
 	if (tag_lines > MAX_TAG_LINES)
 		return diagnostics_add(r->faults, whole, "more than %d \"%%TAG\" lines", MAX_TAG_LINES);
 	return check_byte_order_marks(r);
@@ -779,6 +849,8 @@ static bool has_tab_after_spaces(const struct yaml_reader *r)
 {
 	const char *end = r->bytes + r->len;
 
+	if (!memchr(r->bytes, '\t', r->len))
+		return false;
 	for (const char *p = r->bytes; (p = memchr(p, '\n', end - p)); ) {
 		const char *line = ++p;
 		while (p < end && *p == ' ')
@@ -833,9 +905,10 @@ static bool read_yaml_file(struct arena *a, const char *name, const char *bytes,
 {
 	size_t errors = faults->errors;
 	size_t mark = len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+	struct entry open[OPEN_ENTRIES];
 	struct yaml_reader r = {
 		.arena = a, .name = name, .bytes = bytes + mark, .len = len - mark, .faults = faults,
-		.variables = variables,
+		.variables = variables, .ascii = is_ascii(bytes, len), .open = open, .open_room = ARRAY_LEN(open),
 	};
 	struct yaml_docs docs = { 0 };
 

@@ -93,7 +93,7 @@ static void write_yaml_real(struct buf *out, const struct node *n)
 
 	/* As it was written, if every reader reads the same number. */
 	if (n->text && scalar_resolve(&again, n->text, &err) && node_equal(&again, n) &&
-	    !scalar_in_yaml12(n->text))
+	    !scalar_in_yaml12(&again))
 		buf_adds(out, n->text);
 	else
 		buf_add_real(out, n->real);
