@@ -218,6 +218,11 @@ static bool fires_on(const struct cron *cron, const struct tm *day)
 	return of_month || of_week;
 }
 
+static bool fires_in_hour(const struct cron *cron, int minute)
+{
+	return cron->on[HOUR] >> (minute / 60) & 1;
+}
+
 static bool fires_at(const struct cron *cron, int minute)
 {
 	return cron->on[HOUR] >> (minute / 60) & cron->on[MINUTE] >> (minute % 60) & 1;
@@ -225,7 +230,7 @@ static bool fires_at(const struct cron *cron, int minute)
 
 /* ---- local time ---- */
 
-enum { MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
+enum { HOUR_MINUTES = 60, MINUTE_SECONDS = 60, DAY_SECONDS = 24 * 60 * 60, DAY_MINUTES = 24 * 60 };
 
 /* A local day; `start` is its midnight as if it were UTC. */
 struct day {
@@ -272,6 +277,10 @@ static bool next_fixed_time(const struct day *d, int64_t *next)
 	if (d->offset_before == d->offset_after && d->start + DAY_SECONDS - d->offset_after <= d->after)
 		return false;
 	for (int m = 0; m < DAY_MINUTES; m++) {
+		if (m % HOUR_MINUTES == 0 && !fires_in_hour(d->cron, m)) {
+			m += HOUR_MINUTES - 1;
+			continue;
+		}
 		int64_t at = fires_at(d->cron, m) ? local_to_utc(d, d->start + m * MINUTE_SECONDS) : d->after;
 		if (at > d->after) {
 			*next = at;

@@ -134,11 +134,11 @@ static void check_word(const struct check *c, const struct field *f, const struc
 {
 	struct suggestion near = { .word = n->text };
 
-	for (size_t i = 0; f->words[i]; i++) {
+	for (size_t i = 0; f->words[i]; i++)
 		if (strcmp(f->words[i], n->text) == 0)
 			return;
+	for (size_t i = 0; f->words[i]; i++)
 		suggest_offer(&near, f->words[i]);
-	}
 	if (near.best)
 		diagnostics_add(c->faults, n->at, "%s: expected %s, found \"%s\"; did you mean \"%s\"?",
 		          place_text(c, path), join_words(c, f->words), n->text, near.best);
@@ -259,16 +259,21 @@ static void report_wrong_kind(const struct check *c, const struct field *f, cons
 	          field_kind_words(c->arena, kind.holder, f->only));
 }
 
-static void check_entry(const struct check *c, const struct field *object, const struct node *n,
+/* The same as field_is_given() for the entry e of field f, without looking for it. */
+static bool entry_is_given(const struct field *object, const struct field *f, const struct node *n,
+                           const struct entry *e)
+{
+	if (f->flags & FIELD_TRUE)
+		return field_is_given(object, f, n);
+	return e->value->kind != NODE_NULL;
+}
+
+/* The entry e of n has a value, and is a field f. */
+static void check_entry(const struct check *c, const struct field *f, const struct node *n,
                         const struct entry *e, struct kind kind, const struct path *path)
 {
-	const struct field *f = field_child(object, e->key, kind.bits);
 	struct path here = { path, e->key };
 
-	if (!f)
-		report_unknown_field(c, object, e, kind, path);
-	if (!f || !field_is_given(object, f, n))
-		return;		/* null means: not declared (design, 5.1) */
 	if ((f->flags & FIELD_STRAY) && c->as == VALIDATE_PATCH)
 		return;
 	if (f->flags & FIELD_FILLED) {
@@ -278,39 +283,52 @@ static void check_entry(const struct check *c, const struct field *object, const
 		if (kind.bits)
 			report_wrong_kind(c, f, e, kind, path);
 	} else {
-		const char *method = node_get_text(n, "method");
-		if ((f->flags & FIELD_NOT_GET) && method && strcmp(method, "get") == 0)
+		if ((f->flags & FIELD_NOT_GET) && node_is_text(n, "method", "get"))
 			diagnostics_add(c->faults, e->at, "%s: \"%s\" is not allowed with method get",
 			          place_text(c, path), e->key);
 		check_value(c, f, e->value, kind, &here);
 	}
 }
 
-static void check_required(const struct check *c, const struct field *object, const struct node *n,
-                           struct kind kind, const struct path *path)
+/* Fields of which exactly one is given, but those that were given are not one. */
+static void report_choice(const struct check *c, const struct field *object, const struct node *n,
+                          struct kind kind, const struct path *path, bool none)
 {
 	const char *choices = NULL;
-	size_t chosen = 0;
-	bool any = false;
 
-	for (const struct field *f = object->fields; f->name; f++) {
-		bool there = field_is_given(object, f, n);
-		any |= there;
-		if ((f->need & kind.bits || f->need == ALL_KINDS) && !there)
-			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place_text(c, path), f->name);
-		if ((f->flags & FIELD_ADVISED) && (f->only & kind.bits) && !there)
-			diagnostics_warn(c->faults, n->at, "%s: \"%s\" is missing; %s", place_text(c, path), f->name,
-			                 f->about);
-		if (f->one_of & kind.bits) {
-			chosen += there;
+	for (const struct field *f = object->fields; f->name; f++)
+		if (f->one_of & kind.bits)
 			choices = choices ? arena_printf(c->arena, "%s, \"%s\"", choices, f->name)
 			                  : arena_printf(c->arena, "\"%s\"", f->name);
-		}
+	diagnostics_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
+	          place_text(c, path), choices, none ? "none" : "more than one");
+}
+
+/* given: a bit for each row of object that has a value in n. */
+static void check_required(const struct check *c, const struct field *object, const struct node *n,
+                           uint64_t given, struct kind kind, const struct path *path)
+{
+	size_t choices = 0, chosen = 0;
+
+	for (const struct field *f = object->fields; f->name; f++) {
+		bool needed = (f->need & kind.bits) || f->need == ALL_KINDS;
+		bool advised = (f->flags & FIELD_ADVISED) && (f->only & kind.bits);
+		bool choice = f->one_of & kind.bits;
+		if (!needed && !advised && !choice)
+			continue;
+		/* A key that several rows have is one of them only. */
+		bool there = (given >> (f - object->fields) & 1) || field_is_given(object, f, n);
+		if (needed && !there)
+			diagnostics_add(c->faults, n->at, "%s: \"%s\" is missing", place_text(c, path), f->name);
+		if (advised && !there)
+			diagnostics_warn(c->faults, n->at, "%s: \"%s\" is missing; %s", place_text(c, path), f->name,
+			                 f->about);
+		choices += choice;
+		chosen += choice && there;
 	}
-	bool none = (object->flags & FIELD_MAY_BE_EMPTY) && !any;
-	if (choices && chosen != 1 && !none)
-		diagnostics_add(c->faults, n->at, "%s: expected exactly one of %s, found %s",
-		          place_text(c, path), choices, chosen ? "more than one" : "none");
+	bool may_be_none = (object->flags & FIELD_MAY_BE_EMPTY) && !given;
+	if (choices && chosen != 1 && !may_be_none)
+		report_choice(c, object, n, kind, path, chosen == 0);
 }
 
 /* The kind of n; 0 if its word is missing where it is required, or unknown.  That is reported once; fields that depend
@@ -343,10 +361,20 @@ static void check_object(const struct check *c, const struct field *f, const str
 {
 	if (f->variant)
 		kind = (struct kind){ kind_of(c, f, n, kind.bits), f };
-	for (size_t i = 0; i < n->count; i++)
-		check_entry(c, f, n, &n->entries[i], kind, path);
+	uint64_t given = 0;
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		const struct field *row = field_child(f, e->key, kind.bits);
+		if (!row) {
+			report_unknown_field(c, f, e, kind, path);
+		} else if (entry_is_given(f, row, n, e)) {	/* null means: not declared (design, 5.1) */
+			assert(row - f->fields < 64);
+			given |= (uint64_t)1 << (row - f->fields);
+			check_entry(c, row, n, e, kind, path);
+		}
+	}
 	if (is_whole_object(c, path))
-		check_required(c, f, n, kind, path);
+		check_required(c, f, n, given, kind, path);
 }
 
 static void check_items(const struct check *c, const struct field *f, const struct node *n,
