@@ -151,12 +151,12 @@ static void template_text_done(struct template_text *filled)
 }
 
 /* Statements that fill lines of their own are the cause of what YAML cannot read: only they are reported. */
-static bool read_filled(struct arena *a, const char *name, const struct template_text *filled,
-                        struct yaml_docs *docs, struct diagnostics *faults)
+static bool read_filled(struct arena *a, const char *name, const char *text, size_t len,
+                        const struct template_text *filled, struct yaml_docs *docs, struct diagnostics *faults)
 {
 	struct diagnostics before = *faults;
 
-	if (yaml_read(a, name, buf_str(&filled->text), filled->text.len, docs, faults))
+	if (yaml_read(a, name, text, len, docs, faults))
 		return true;
 	for (size_t i = 0; i < filled->count; i++)
 		if (filled->marks[i].alone) {
@@ -182,13 +182,17 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	if (len > YAML_MAX_BYTES)
 		return diagnostics_add(faults, file, "the file is too large: %zu bytes, at most %d are read", len,
 		                 YAML_MAX_BYTES);
-	if (!template_fill(vars, name, bytes, len, &filled, faults))
-		return false;
-	if (filled.text.full)
-		return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
-		                 YAML_MAX_BYTES);
+	if (!template_is_plain(bytes, len, &len)) {
+		if (!template_fill(vars, name, bytes, len, &filled, faults))
+			return false;
+		if (filled.text.full)
+			return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",
+			                 YAML_MAX_BYTES);
+		bytes = buf_str(&filled.text);
+		len = filled.text.len;
+	}
 	/* The other documents are checked even if one cannot be read. */
-	bool whole = read_filled(&scratch, name, &filled, &docs, faults);
+	bool whole = read_filled(&scratch, name, bytes, len, &filled, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;

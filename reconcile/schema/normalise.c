@@ -48,55 +48,115 @@ static bool is_left_out(const struct pass *p, const struct field *object, const 
 	return (f->flags & FIELD_HIDDEN) && value->kind == NODE_TEXT && !*value->text;
 }
 
+static bool lacks_default_type(const struct field *f, const struct node *n)
+{
+	const struct field *row = f && f->variant ? field_child(f, f->variant, ALL_KINDS) : NULL;
+	const struct node *word = row && row->otherwise ? node_get(n, f->variant) : NULL;
+
+	return row && row->otherwise && (!word || word->kind == NODE_NULL);
+}
+
 /* A step without type is a standard one.  The type is written out, so that a step of another type on the
  * service differs, and gets its type back when it is written. */
 static void add_default_type(const struct pass *p, const struct field *f, const struct node *n,
                      struct node *out)
 {
-	const struct field *row = f && f->variant ? field_child(f, f->variant, ALL_KINDS) : NULL;
-	const struct node *word = row ? node_get(n, f->variant) : NULL;
+	const struct field *row = field_child(f, f->variant, ALL_KINDS);
 
-	if (!row || !row->otherwise || (word && word->kind != NODE_NULL))
-		return;
 	node_put(p->arena, out, f->variant, node_text(p->arena, row->otherwise))->at = n->at;
+}
+
+/* An empty map or list with room for as many entries as n has, and one more. */
+static struct node *new_like(const struct pass *p, const struct node *n)
+{
+	struct node *out = n->kind == NODE_MAP ? node_map(p->arena) : node_list(p->arena);
+
+	out->at = n->at;
+	out->room = (uint32_t)n->count + 1;
+	out->entries = arena_new(p->arena, struct entry, out->room);
+	return out;
+}
+
+/* The result of a map or a list is n itself as long as nothing differs; a request is always a copy, as it is changed
+ * afterwards. */
+struct result {
+	struct node *out;	/* NULL: n as far as it was looked at */
+	const struct node *n;
+	const struct pass *pass;
+};
+
+static void begin_result_copy(struct result *r, size_t same)
+{
+	if (r->out)
+		return;
+	r->out = new_like(r->pass, r->n);
+	if (same)
+		memcpy(r->out->entries, r->n->entries, same * sizeof *r->out->entries);
+	r->out->count = same;
+}
+
+/* The entry i of n has this value in the result; NULL: it is left out. */
+static void add_to_result(struct result *r, size_t i, struct node *value)
+{
+	const struct entry *e = &r->n->entries[i];
+
+	if (value == e->value && !r->out)
+		return;
+	begin_result_copy(r, i);
+	if (value)
+		r->out->entries[r->out->count++] = (struct entry){ e->key, e->at, value };
+}
+
+static struct node *end_result(struct result *r)
+{
+	if (!r->out)
+		return (struct node *)r->n;
+	if (r->n->kind == NODE_MAP)
+		node_index(r->pass->arena, r->out);
+	return r->out;
 }
 
 static struct node *normalise_map(const struct pass *p, const struct field *f, const struct node *n,
                                unsigned kind)
 {
-	struct node *out = node_map(p->arena);
+	struct result r = { .n = n, .pass = p };
 
 	kind = field_kind(f, n, kind);
-	out->at = n->at;
-	add_default_type(p, f, n, out);
+	if (p->form == FORM_REQUEST || lacks_default_type(f, n))
+		begin_result_copy(&r, 0);
+	if (lacks_default_type(f, n))
+		add_default_type(p, f, n, r.out);
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		const struct field *child = field_child(f, e->key, kind);
-		if (is_left_out(p, f, child, e->value))
-			continue;
-		node_put(p->arena, out, e->key, normalise_value(p, child, e->value, kind));
-		out->entries[out->count - 1].at = e->at;
+		bool out = is_left_out(p, f, child, e->value);
+		add_to_result(&r, i, out ? NULL : normalise_value(p, child, e->value, kind));
 	}
-	return out;
+	return end_result(&r);
+}
+
+static bool is_item_left_out(const struct pass *p, const struct field *f, const struct field *child,
+                             const struct node *item)
+{
+	if (child && (child->flags & FIELD_MAY_BE_EMPTY) && node_empty(item))
+		return true;
+	const char *name = f && (f->flags & FIELD_OWN_TAGS) && p->form == FORM_COMPARE ? node_get_text(item, "name") : NULL;
+	return name && field_own_tag(name);
 }
 
 static struct node *normalise_list(const struct pass *p, const struct field *f, const struct node *n,
                                 unsigned kind)
 {
 	const struct field *child = field_child(f, NULL, kind);
-	struct node *out = node_list(p->arena);
+	struct result r = { .n = n, .pass = p };
 
-	out->at = n->at;
+	if (p->form == FORM_REQUEST)
+		begin_result_copy(&r, 0);
 	for (size_t i = 0; i < n->count; i++) {
-		const struct node *item = normalise_value(p, child, n->entries[i].value, kind);
-		const char *name = node_get_text(item, "name");
-		if (child && (child->flags & FIELD_MAY_BE_EMPTY) && node_empty(item))
-			continue;
-		if (f && (f->flags & FIELD_OWN_TAGS) && p->form == FORM_COMPARE && name && field_own_tag(name))
-			continue;
-		node_add(p->arena, out, (struct node *)item);
+		struct node *item = normalise_value(p, child, n->entries[i].value, kind);
+		add_to_result(&r, i, is_item_left_out(p, f, child, item) ? NULL : item);
 	}
-	return out;
+	return end_result(&r);
 }
 
 /* A webhook that exists has no other keys in its trigger, so the policy can be added. */

@@ -430,6 +430,17 @@ static size_t length_without_last_newline(const char *text, size_t len)
 	return len - (last == '\r');
 }
 
+bool template_is_plain(const char *text, size_t len, size_t *plain_len)
+{
+	const char *end = text + len;
+
+	for (const char *p = text; (p = memchr(p, '{', (size_t)(end - p))) && ++p < end; )
+		if (*p == '{' || *p == '%' || *p == '#')
+			return false;
+	*plain_len = length_without_last_newline(text, len);
+	return true;
+}
+
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
                    struct template_text *out, struct diagnostics *faults)
 {

@@ -48,6 +48,10 @@ struct template_text {
 bool template_fill(const struct vars *vars, const char *file, const char *text, size_t len,
                    struct template_text *out, struct diagnostics *faults);
 
+/* True if text has nothing that template_fill() would replace or mark: the filled text is then that of its first
+ * *plain_len bytes, and need not be made. */
+bool template_is_plain(const char *text, size_t len, size_t *plain_len);
+
 /* The first mark in text, its index and its length; NULL: there is none. */
 const char *template_find_mark(const struct template_text *filled, const char *text, size_t *index, size_t *len);
 /* text with what its marks replace. */
