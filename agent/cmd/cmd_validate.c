@@ -5,42 +5,117 @@
 
 #include "agent/cmd/cli.h"
 #include "agent/util/diagnostics_text.h"
+#include "agent/util/file.h"
 #include "agent/source/source_dir.h"
+#include "agent/source/source_scan.h"
 #include "reconcile/plan/spec.h"
+#include "reconcile/tree/yaml.h"
 
-/* Adds the file path, stdin for "-", or the spec files below the directory path.  A directory without specs is an error
- * here: the user has named it. */
-static void cmd_validate_read_path(struct arena *a, const char *path, struct source_files *files,
-                                   struct diagnostics *faults)
+struct validate_file {
+	const char *name;		/* what messages call it */
+	const char *path;		/* NULL: stdin */
+};
+
+struct validate_list {
+	struct validate_file *items;
+	size_t count, room;
+};
+
+static void cmd_validate_add_file(struct arena *a, struct validate_list *files, const char *name, const char *path)
+{
+	arena_grow(a, files->items, files->count, files->room);
+	files->items[files->count++] = (struct validate_file){ name, path };
+}
+
+/* A directory without specs is an error here: the user has named it. */
+static void cmd_validate_list_directory(struct arena *a, const char *dir, struct validate_list *files,
+                                        struct diagnostics *faults)
 {
 	size_t before = files->count;
+	off_t bytes = 0;
+	struct source_scan look;
+
+	if (!source_scan(a, dir, &look, faults) && look.count == 0)
+		return;
+	for (size_t i = 0; i < look.count; i++) {
+		const struct source_entry *e = &look.items[i];
+		if (e->kind != SOURCE_FILE)
+			continue;
+		bytes += e->stamp.size <= YAML_MAX_BYTES ? e->stamp.size : 0;
+		if (bytes > SOURCE_MAX_BYTES) {
+			diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
+			                SOURCE_MAX_BYTES >> 20);
+			return;
+		}
+		cmd_validate_add_file(a, files, e->name, e->real);
+	}
+	if (files->count == before)
+		diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "has no *.yaml or *.yml file");
+}
+
+/* Adds the file path, stdin for "-", or the spec files below the directory path. */
+static void cmd_validate_list_path(struct arena *a, const char *path, struct validate_list *files,
+                                   struct diagnostics *faults)
+{
 	struct stat st;
 
 	if (strcmp(path, "-") == 0)
-		source_file_read(a, path, files, faults);
+		cmd_validate_add_file(a, files, FILE_STDIN, NULL);
 	else if (stat(path, &st) < 0)
 		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "cannot be read: %s", strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
-		source_file_read(a, path, files, faults);
-	else if (source_dir_read(a, path, files, faults) && files->count == before)
-		diagnostics_add(faults, (struct pos){ path, 0, 0 }, "has no *.yaml or *.yml file");
+		cmd_validate_add_file(a, files, path, path);
+	else
+		cmd_validate_list_directory(a, path, files, faults);
 }
 
 static int cmd_validate_compare_names(const void *a, const void *b)
 {
-	return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
+	return strcmp(((const struct validate_file *)a)->name, ((const struct validate_file *)b)->name);
+}
+
+/* Keeps what specs_check() needs of the specs in one file, whose trees end with it. */
+static void cmd_validate_keep(struct specs *all, const struct specs *one)
+{
+	struct arena *a = all->arena;
+
+	all->files += one->files;
+	for (size_t i = 0; i < one->count; i++) {
+		const struct spec *s = &one->items[i];
+		arena_grow(a, all->items, all->count, all->room);
+		all->items[all->count++] = (struct spec){
+			.name = arena_strdup(a, s->name), .at = s->at,
+			.renamed_from = s->renamed_from ? arena_strdup(a, s->renamed_from) : NULL,
+		};
+	}
+}
+
+static void cmd_validate_read_file(struct context *ctx, const struct validate_file *f, struct arena *scratch,
+                                   struct specs *all, struct diagnostics *faults)
+{
+	struct specs one = { .arena = scratch, .local = all->local };
+	struct diagnostics found = { .arena = scratch };
+	struct source_file file;
+
+	if (source_file_read_as(scratch, f->name, f->path, &file, &found))
+		specs_read(&one, ctx->vars, f->name, file.bytes, file.len, &found);
+	cmd_validate_keep(all, &one);
+	diagnostics_append(faults, &found);
+	arena_reset(scratch);
 }
 
 /* A file that two paths lead to is read once; else each of its specs would be a duplicate. */
-static void cmd_validate_read_specs(struct context *ctx, struct source_files *files, struct specs *specs,
+static void cmd_validate_read_specs(struct context *ctx, struct validate_list *files, struct specs *specs,
                                     struct diagnostics *faults)
 {
+	CLEANUP(arena_free) struct arena scratch = { 0 };
+
 	if (files->count)
 		qsort(files->items, files->count, sizeof *files->items, cmd_validate_compare_names);
 	for (size_t i = 0; i < files->count; i++) {
-		const struct source_file *f = &files->items[i];
+		const struct validate_file *f = &files->items[i];
 		if (i == 0 || strcmp(f->name, f[-1].name) != 0)
-			specs_read(specs, ctx->vars, f->name, f->bytes, f->len, faults);
+			cmd_validate_read_file(ctx, f, &scratch, specs, faults);
 	}
 	specs_check(specs, faults);
 }
@@ -81,10 +156,10 @@ static int cmd_validate_run(struct context *ctx)
 {
 	struct diagnostics faults = { .arena = ctx->arena };
 	struct specs specs = { .arena = ctx->arena, .local = true };
-	struct source_files files = { 0 };
+	struct validate_list files = { 0 };
 
 	for (size_t i = 0; i < ctx->argument_count; i++)
-		cmd_validate_read_path(ctx->arena, ctx->arguments[i], &files, &faults);
+		cmd_validate_list_path(ctx->arena, ctx->arguments[i], &files, &faults);
 	cmd_validate_read_specs(ctx, &files, &specs, &faults);
 	diagnostics_sort(&faults);
 	if (ctx->settings->output == OUTPUT_JSON)

@@ -8,9 +8,8 @@
 #include "agent/util/clock.h"
 #include "reconcile/tree/yaml.h"
 
-/* path NULL: stdin. */
-static bool read_spec_file(struct arena *a, const char *name, const char *path, struct source_files *out,
-                           struct diagnostics *faults)
+bool source_file_read_as(struct arena *a, const char *name, const char *path, struct source_file *out,
+                         struct diagnostics *faults)
 {
 	struct source_file file = { .name = name };
 	struct err err;
@@ -20,6 +19,18 @@ static bool read_spec_file(struct arena *a, const char *name, const char *path, 
 		diagnostics_add(faults, (struct pos){ name, 0, 0 }, "%s", err.msg);
 		return false;
 	}
+	*out = file;
+	return true;
+}
+
+/* path NULL: stdin. */
+static bool read_spec_file(struct arena *a, const char *name, const char *path, struct source_files *out,
+                           struct diagnostics *faults)
+{
+	struct source_file file;
+
+	if (!source_file_read_as(a, name, path, &file, faults))
+		return false;
 	arena_grow(a, out->items, out->count, out->room);
 	out->items[out->count++] = file;
 	return true;

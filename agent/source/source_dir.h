@@ -35,6 +35,10 @@ extern int source_dir_still_ms;
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err);
 
+/* Reads the file path (NULL: stdin), which messages call name, into *out; all of it but name lives in a. */
+bool source_file_read_as(struct arena *a, const char *name, const char *path, struct source_file *out,
+                         struct diagnostics *faults);
+
 /* Reads one file, whatever its name; "-" is stdin, and "./-" a file of that name. */
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults);
 

@@ -47,16 +47,28 @@ static bool scan_fault_errno(struct scan_walk *w, const char *name)
 	return scan_fault(w, name, arena_printf(w->arena, "cannot be read: %s", strerror(errno)));
 }
 
+/* x, between and y behind each other. */
+static const char *scan_concat(struct arena *a, const char *x, const char *between, const char *y)
+{
+	size_t x_len = strlen(x), between_len = strlen(between), y_len = strlen(y);
+	char *text = arena_new(a, char, x_len + between_len + y_len + 1);
+
+	memcpy(text, x, x_len);
+	memcpy(text + x_len, between, between_len);
+	memcpy(text + x_len + between_len, y, y_len);
+	return text;
+}
+
 static const char *scan_name(struct scan_walk *w, const char *path)
 {
-	return *path ? arena_printf(w->arena, "%s%s", w->prefix, path) : w->root;
+	return *path ? scan_concat(w->arena, w->prefix, "", path) : w->root;
 }
 
 static const char *scan_join(struct scan_walk *w, const char *folder, const char *name)
 {
 	size_t len = strlen(folder);
 
-	return arena_printf(w->arena, "%s%s%s", folder, len && folder[len - 1] != '/' ? "/" : "", name);
+	return scan_concat(w->arena, folder, len && folder[len - 1] != '/' ? "/" : "", name);
 }
 
 bool source_is_spec(const char *name)

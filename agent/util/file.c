@@ -17,8 +17,9 @@ static bool file_too_large(struct err *err, size_t most)
 	return err_set(err, "larger than %zu bytes", most);
 }
 
-/* The file may grow while it is read: its size is only a first guess. */
-static bool file_read_descriptor(struct arena *a, int fd, size_t room, size_t most,
+/* The file may grow while it is read: its size is only a first guess.  short_ends: a read that gives less than was asked
+ * for has reached the end. */
+static bool file_read_descriptor(struct arena *a, int fd, size_t room, bool short_ends, size_t most,
                                  const char **bytes, size_t *len, struct err *err)
 {
 	char *text = arena_new(a, char, room + 1);
@@ -30,11 +31,12 @@ static bool file_read_descriptor(struct arena *a, int fd, size_t room, size_t mo
 			continue;
 		if (n < 0)
 			return err_sys(err, errno, "cannot be read");
-		if (n == 0)
-			break;
+		bool ended = n == 0 || (short_ends && (size_t)n < room - used);
 		used += n;
 		if (used > most)
 			return file_too_large(err, most);
+		if (ended)
+			break;
 		if (used == room) {
 			room = room * 2 < most ? room * 2 : most + 1;
 			char *more = arena_new(a, char, room + 1);
@@ -63,12 +65,13 @@ bool file_read(struct arena *a, const char *path, size_t most,
 		return err_set(err, "not a regular file");
 	if ((size_t)st.st_size > most)
 		return file_too_large(err, most);
-	return file_read_descriptor(a, fd, (size_t)st.st_size + 1, most, bytes, len, err);
+	/* A file of /proc has no size, and may give less than was asked for in the middle. */
+	return file_read_descriptor(a, fd, (size_t)st.st_size + 1, st.st_size > 0, most, bytes, len, err);
 }
 
 bool file_read_stdin(struct arena *a, size_t most, const char **bytes, size_t *len, struct err *err)
 {
-	return file_read_descriptor(a, STDIN_FILENO, BUFSIZ, most, bytes, len, err);
+	return file_read_descriptor(a, STDIN_FILENO, BUFSIZ, false, most, bytes, len, err);
 }
 
 static bool file_cannot_write(struct err *err)

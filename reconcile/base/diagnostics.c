@@ -40,6 +40,19 @@ void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...
 	va_end(ap);
 }
 
+void diagnostics_append(struct diagnostics *f, const struct diagnostics *from)
+{
+	size_t errors = f->errors + from->errors;
+
+	for (size_t i = 0; i < from->count; i++)
+		if (from->items[i].warning)
+			diagnostics_warn(f, from->items[i].at, "%s", from->items[i].message);
+		else
+			diagnostics_add(f, from->items[i].at, "%s", from->items[i].message);
+	f->errors = errors;
+	f->left_out += from->left_out;
+}
+
 static int diagnostics_order(const struct diagnostic *a, const struct diagnostic *b)
 {
 	int order = strcmp(a->at.file ? a->at.file : "", b->at.file ? b->at.file : "");

@@ -25,6 +25,9 @@ enum { DIAGNOSTICS_MAX = 1000 };
 bool diagnostics_add(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 void diagnostics_warn(struct diagnostics *f, struct pos at, const char *fmt, ...) PRINTF(3, 4);
 
+/* Adds all of `from`, whose texts are copied, and counts what it left out. */
+void diagnostics_append(struct diagnostics *f, const struct diagnostics *from);
+
 /* Sorts by file, line and column; those of one place stay in the order in which they were added. */
 void diagnostics_sort(struct diagnostics *f);
 

@@ -69,6 +69,28 @@ static void a_long_message_is_cut(void **state)
 	assert_int_equal(strlen(f.items[0].message), sizeof ((struct err *)0)->msg - 1);
 }
 
+static void what_was_found_alone_is_added_with_its_counts(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 }, scratch = { 0 };
+	struct diagnostics f = { .arena = &a }, found = { .arena = &scratch };
+
+	diagnostics_warn(&f, (struct pos){ "a", 1, 1 }, "first");
+	diagnostics_warn(&found, (struct pos){ "b", 1, 1 }, "100 %%s");
+	for (size_t i = 0; i < DIAGNOSTICS_MAX; i++)
+		diagnostics_add(&found, (struct pos){ "b", 2, 3 }, "%zu", i);
+	assert_int_equal(found.left_out, 1);
+	diagnostics_append(&f, &found);
+	arena_free(&scratch);
+	assert_int_equal(f.count, DIAGNOSTICS_MAX);
+	assert_int_equal(f.errors, DIAGNOSTICS_MAX);
+	assert_int_equal(f.left_out, 2);
+	assert_string_equal(f.items[1].message, "100 %s");
+	assert_true(f.items[1].warning);
+	assert_string_equal(f.items[2].message, "0");
+	assert_false(f.items[2].warning);
+	assert_int_equal(f.items[2].at.col, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +99,7 @@ int main(void)
 		cmocka_unit_test(there_is_a_limit),
 		cmocka_unit_test(warnings_never_crowd_out_an_error),
 		cmocka_unit_test(a_long_message_is_cut),
+		cmocka_unit_test(what_was_found_alone_is_added_with_its_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

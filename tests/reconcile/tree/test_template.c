@@ -27,6 +27,13 @@ static void filled(const struct vars *with, const char *text, struct buf *out)
 	memcpy(block, text, len);
 	struct template_text filled = { .arena = &a, .text = BUF_TEXT };
 	bool ok = template_fill(with, "t.yaml", block, len, &filled, &faults);
+	size_t plain_len;
+	/* What needs not be filled in comes out as it is, but for its last newline. */
+	if (template_is_plain(block, len, &plain_len)) {
+		assert_true(ok);
+		assert_int_equal(filled.text.len, plain_len);
+		assert_memory_equal(buf_str(&filled.text), text, plain_len);
+	}
 	free(block);
 	assert_int_equal(ok, faults.errors == 0);
 	for (size_t i = 0; i < filled.count; i++)
@@ -158,6 +165,20 @@ static void marks_give_way_to_what_they_stand_for(void **state)
 	buf_done(&out.text);
 }
 
+static void text_without_doubled_braces_is_plain(void **state)
+{
+	static const struct { const char *text; bool plain; size_t len; } cases[] = {
+		{ "", true, 0 }, { "\n", true, 0 }, { "a: {b: c}\r\n", true, 9 }, { "a\n\n", true, 2 }, { "{", true, 1 },
+		{ "x {", true, 3 }, { "{ {", true, 3 }, { "}} %} #}", true, 8 }, { "{{", false }, { "a {{ b }}", false },
+		{ "{a{{", false }, { "{%", false }, { "{#", false }, { "${#x}", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		size_t len = 0;
+		assert_int_equal(template_is_plain(cases[i].text, strlen(cases[i].text), &len), cases[i].plain);
+		assert_int_equal(len, cases[i].len);
+	}
+}
+
 static void a_nul_is_left_for_yaml_to_refuse(void **state)
 {
 	static const struct { const char *text; size_t len; } cases[] = {
@@ -202,6 +223,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_filled_in_is_named_with_its_place),
 		cmocka_unit_test(without_variables_the_environment_is_filled_in_and_nothing_is_forgotten),
 		cmocka_unit_test(marks_give_way_to_what_they_stand_for),
+		cmocka_unit_test(text_without_doubled_braces_is_plain),
 		cmocka_unit_test(a_nul_is_left_for_yaml_to_refuse),
 		cmocka_unit_test(what_is_escaped_is_filled_in_as_itself),
 		cmocka_unit_test(names_that_pass_through_are_enough_to_look_at_braces),
