@@ -13,6 +13,7 @@
 #include "agent/daemon/status_server.h"
 #include "agent/util/diagnostics_text.h"
 #include "agent/util/fd.h"
+#include "agent/util/memory_trim.h"
 #include "agent/util/secret_file.h"
 #include "agent/util/state_lock.h"
 #include "agent/util/systemd_notify.h"
@@ -29,6 +30,7 @@ enum {
 struct daemon {
 	struct context *ctx;
 	struct sync_job_shared shared;
+	struct memory_trim trim;
 	struct arena arena;		/* of the configuration that holds, once it was read again */
 	const struct config *config;	/* NULL: the command line is all there is */
 	struct sync_job **syncs;	/* those that are gone from the configuration too, as long as they run */
@@ -347,7 +349,7 @@ static void daemon_wait(struct daemon *g, int64_t wait)
 		fds[count++] = (struct pollfd){ .fd = status_server_hook_fd(g->status_server), .events = POLLIN };
 	for (size_t i = 0; i < g->count; i++)
 		count += sync_job_poll_fds(g->syncs[i], fds + count);
-	poll(fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
+	memory_trim_poll(&g->trim, fds, count, wait < 0 ? -1 : wait < INT_MAX ? (int)wait : INT_MAX);
 }
 
 static int64_t daemon_step_syncs(struct daemon *g)

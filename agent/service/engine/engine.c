@@ -13,6 +13,7 @@
 #include "agent/service/engine/cron_scheduler.h"
 #include "agent/service/engine/execution_secrets.h"
 #include "agent/util/fd.h"
+#include "agent/util/memory_trim.h"
 #include "agent/util/file_lock.h"
 #include "agent/util/directory.h"
 #include "agent/service/engine/execution.h"
@@ -39,6 +40,7 @@ static const int64_t CLEANUP_INTERVAL_MS = 60 * 1000, DAY_MS = 24 * 3600 * 1000;
 struct engine {
 	struct engine_options options;
 	struct engine_state state;
+	struct memory_trim trim;
 	struct arena arena;
 	int stop_fd, wake_fd, lock_fd;	/* lock_fd -1: this engine does not have the lock */
 	pthread_t thread;
@@ -384,7 +386,7 @@ static void wait_for_events(struct engine *g)
 		{ .fd = runner_client_fd(g->state.runner), .events = POLLIN },
 	};
 
-	if (poll(fds, ARRAY_LEN(fds), poll_timeout_ms(g)) < 0)
+	if (memory_trim_poll(&g->trim, fds, ARRAY_LEN(fds), poll_timeout_ms(g)) < 0)
 		return;
 	if (fds[0].revents)
 		g->state.stopping = true;
