@@ -370,11 +370,17 @@ static const char *slot_header(const struct http_slot *slot, const char *name)
 	return curl_easy_header(slot->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : NULL;
 }
 
-/* When the answer was made, by the server's clock, which may differ from ours. */
-static time_t slot_answer_date(const struct http_slot *slot)
+/* When the answer was made, by the server's clock, which may differ from ours; -1: it does not say. */
+static time_t slot_date(const struct http_slot *slot)
 {
 	const char *text = slot_header(slot, "Date");
-	time_t date = text ? curl_getdate(text, NULL) : -1;
+
+	return text ? curl_getdate(text, NULL) : -1;
+}
+
+static time_t slot_answer_date(const struct http_slot *slot)
+{
+	time_t date = slot_date(slot);
 
 	/* time() may still give the second before. */
 	return date != -1 ? date : (time_t)(clock_now() / 1000);
@@ -433,6 +439,7 @@ static void slot_read_answer(struct http_slot *slot, CURLcode code, struct answe
 	answer->body = buf_str(&slot->body);
 	answer->len = slot->body.len;
 	answer->retry_after_ms = slot_retry_after(slot);
+	answer->date_ms = slot_date(slot) > 0 ? (int64_t)slot_date(slot) * 1000 : 0;
 }
 
 /* The slot is in flight no longer: the caller reads its answer. */

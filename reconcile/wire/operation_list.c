@@ -96,7 +96,8 @@ static void add_to_digest(uint64_t *digest, uint64_t number)
 		*digest = (*digest ^ (number >> 8 * i & 0xff)) * 0x100000001b3;
 }
 
-static bool keep_item(struct operation_list *list, const struct node *item, uint64_t *digest)
+/* scratch NULL: a description, in place of an entry that the list does not have. */
+static bool keep_item(struct operation_list *list, struct arena *scratch, const struct node *item, uint64_t *digest)
 {
 	const struct node *id = node_get(item, "id");
 	const char *name = node_get_text(item, "name"), *status = node_get_text(item, "status");
@@ -114,6 +115,7 @@ static bool keep_item(struct operation_list *list, const struct node *item, uint
 		arena_strdup(list->op.arena, status ? status : ""),
 		owner_tags_read(list->op.arena, node_get(item, "tags")),
 		list->whole ? node_copy(list->op.arena, item) : NULL,
+		list->entry_key && scratch ? list_entry_read(scratch, list->entry_key, item) : (struct list_entry){ 0 },
 	};
 	return true;
 }
@@ -220,9 +222,9 @@ static void keep_page(struct operation_list *list, const struct node *page)
 	list->pages = copy;
 }
 
-/* Keeps the workflows of a page; *pages is the number of pages that it announces. */
-static bool read_list_page(struct operation_list *list, int64_t number, const struct node *page, uint64_t *digest,
-                           int64_t *pages)
+/* Keeps the workflows of a page, which lives in a; *pages is the number of pages that it announces. */
+static bool read_list_page(struct operation_list *list, struct arena *a, int64_t number, const struct node *page,
+                           uint64_t *digest, int64_t *pages)
 {
 	const struct node *items = node_get(page, "workflows");
 	int64_t total = node_get_int(page, "workflowsCount", -1);
@@ -237,7 +239,7 @@ static bool read_list_page(struct operation_list *list, int64_t number, const st
 	add_to_digest(digest, (uint64_t)total);
 	keep_page(list, page);
 	for (size_t i = 0; i < items->count; i++)
-		if (!keep_item(list, items->entries[i].value, digest))
+		if (!keep_item(list, a, items->entries[i].value, digest))
 			return fail_with_shape(list, number, "workflows with an \"id\" and a \"name\"");
 	if (list->seen > LIST_MAX || number > LIST_MAX)
 		return err_set(&list->op.err, "list workflows: over %d workflows, the most that flowsync reads",
@@ -261,7 +263,7 @@ static bool read_list_answer(struct operation_list *list, int64_t number, struct
 	list->op.status = reader.status;
 	list->op.refused = reader.refused;
 	if (good)
-		return read_list_page(list, number, page, digest, pages);
+		return read_list_page(list, a, number, page, digest, pages);
 	list->op.err = reader.err;
 	/* Every service has a first page: without one the path of the endpoint is wrong. */
 	if (answer->status == 404 && number == 1 && answer->url)
@@ -344,7 +346,7 @@ bool operation_list_has(const struct operation_list *list, int64_t id)
 
 bool operation_list_add(struct operation_list *list, const struct node *workflow)
 {
-	if (!keep_item(list, workflow, &list->digest))
+	if (!keep_item(list, NULL, workflow, &list->digest))
 		return false;
 	for (size_t i = list->count - 1; i > 0 && list->items[i - 1].id > list->items[i].id; i--) {
 		struct listed last = list->items[i];

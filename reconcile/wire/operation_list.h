@@ -7,6 +7,7 @@
 #ifndef RECONCILE_WIRE_OPERATION_LIST_H
 #define RECONCILE_WIRE_OPERATION_LIST_H
 
+#include "reconcile/wire/list_entry.h"
 #include "reconcile/wire/owner_tags.h"
 #include "reconcile/wire/operation.h"
 
@@ -18,6 +19,7 @@ struct listed {
 	const char *status;	/* "" if the list does not have it */
 	struct owner_tags marker;
 	struct node *whole;	/* the whole entry of the list; NULL unless asked for */
+	struct list_entry entry;	/* zero unless asked for, and for one that operation_list_add() added */
 };
 
 struct operation_list {
@@ -27,6 +29,7 @@ struct operation_list {
 	int page_size;
 	int64_t only_page;	/* read this page and no other; 0: all */
 	bool whole;		/* keep the whole entry of each workflow, and the pages as one */
+	const unsigned char *entry_key;	/* read `entry` of each workflow, with a digest under this key; NULL: not wanted */
 	struct node *pages;	/* with whole: the newest page, with the workflows of all pages, in the order received */
 	int64_t wait_ms;	/* before the first page is requested */
 	/* The pages after the first one are tasks of this dispatcher, so that they are requested together, if workflowsCount

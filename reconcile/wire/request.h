@@ -43,6 +43,7 @@ struct answer {
 	const char *body;	/* NUL-terminated; valid until the answer is released */
 	size_t len;
 	int64_t retry_after_ms;	/* from Retry-After, seconds or date; -1: none */
+	int64_t date_ms;	/* from Date: when it was made by the service's clock, milliseconds since 1970; 0: not known */
 	const char *url;	/* the address of the request, for messages; NULL: not known */
 	const char *token;	/* that the request was sent with, to be masked in messages; NULL: none */
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "reconcile/base/buf.h"
 
@@ -349,6 +350,22 @@ static void retry_after_is_read_as_seconds_or_date(void **state)
 	}
 }
 
+static void the_date_of_an_answer_is_the_services(void **state)
+{
+	static const struct { const char *path; int64_t off_ms; } cases[] = {
+		{ "/retry/slow-clock", -3600000 }, { "/retry/fast-clock", 3600000 },
+	};
+	CLEANUP(client_done) struct client c = { 0 };
+
+	client_open(&c, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		int64_t off = ask(&c, OP_DESCRIBE, cases[i].path, NULL).date_ms - (int64_t)time(NULL) * 1000 - cases[i].off_ms;
+		assert_true(off > -60000 && off < 60000);
+	}
+	assert_int_equal(ask(&c, OP_DESCRIBE, "/retry/odd-clock", NULL).date_ms, 0);
+	assert_int_equal(ask(&c, OP_DESCRIBE, "/retry/words", NULL).date_ms, 0);
+}
+
 static void eight_requests_go_at_once(void **state)
 {
 	struct request request = { OP_DESCRIBE, "/together", NULL, "x" };
@@ -574,6 +591,7 @@ int main(void)
 		cmocka_unit_test(a_kept_connection_that_breaks_never_sends_a_post_twice),
 		cmocka_unit_test(a_request_after_a_lost_one_is_as_any_other),
 		cmocka_unit_test(retry_after_is_read_as_seconds_or_date),
+		cmocka_unit_test(the_date_of_an_answer_is_the_services),
 		cmocka_unit_test(eight_requests_go_at_once),
 		cmocka_unit_test(waiting_ends_by_time_and_by_the_stop_descriptor),
 		cmocka_unit_test(what_is_given_up_ends_at_once_and_its_place_is_free),
