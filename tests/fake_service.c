@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
@@ -13,6 +14,7 @@
 #include "tests/tree.h"
 
 #define STAMP	"2024-05-31T10:00:00.000Z"
+#define STAMP_MS	INT64_C(1717149600000)		/* of the fake's clock at 0 */
 
 void fake_done(struct fake *f)
 {
@@ -49,6 +51,24 @@ struct fake_workflow *fake_add(struct fake *f, const struct node *shown)
 	arena_grow(&f->arena, f->items, f->count, f->room);
 	f->items[f->count] = (struct fake_workflow){ .id = id, .shown = copy, .born = f->now };
 	return &f->items[f->count++];
+}
+
+static struct node *stamp_of(struct fake *f, bool moves)
+{
+	time_t seconds = (STAMP_MS + f->now) / 1000;
+	char text[32];
+	struct tm tm;
+
+	if (!moves)
+		return node_text(&f->arena, STAMP);
+	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+	return node_text(&f->arena, f->stamps_of_seconds ? arena_printf(&f->arena, "%sZ", text)
+	                            : arena_printf(&f->arena, "%s.%03dZ", text, (int)(f->now % 1000)));
+}
+
+void fake_touch(struct fake *f, struct fake_workflow *w)
+{
+	node_put(&f->arena, w->shown, "updatedAt", stamp_of(f, f->stamps));
 }
 
 /* ---- from a body that was sent to what describe shows ---- */
@@ -219,7 +239,7 @@ static struct node *show(struct fake *f, const struct node *body, const struct n
 	}
 	node_put(a, n, "id", node_int(a, id));
 	node_put(a, n, "createdAt", node_text(a, STAMP));
-	node_put(a, n, "updatedAt", node_text(a, STAMP));
+	node_put(a, n, "updatedAt", stamp_of(f, f->stamps));
 	node_put(a, n, "status", node_text(a, status ? status : "Available"));
 	node_put(a, n, "lastExecution", node_null(a));
 	keep_tags(f, node_get(n, "tags"));
@@ -302,7 +322,9 @@ static struct node *listed(struct fake *f, const struct fake_workflow *w)
 	struct node *n = node_map(&f->arena);
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (node_get(w->shown, keys[i]) && !(f->list_without_tags && strcmp(keys[i], "tags") == 0))
+		if (f->stamps == FAKE_STAMP_READ && strcmp(keys[i], "updatedAt") == 0)
+			node_put(&f->arena, n, keys[i], stamp_of(f, true));
+		else if (node_get(w->shown, keys[i]) && !(f->list_without_tags && strcmp(keys[i], "tags") == 0))
 			node_put(&f->arena, n, keys[i], node_get(w->shown, keys[i]));
 	return n;
 }
@@ -361,6 +383,8 @@ static void describe(struct fake *f, struct fake_workflow *w, struct answer *out
 		refuse(f, out, 404, "no such workflow");
 	} else {
 		struct node *n = node_copy(&f->arena, w->shown);
+		if (f->stamps == FAKE_STAMP_READ)
+			node_put(&f->arena, n, "updatedAt", stamp_of(f, true));
 		for (size_t i = 0; f->shuffles && i < n->count; i++)
 			if (n->entries[i].value->kind == NODE_LIST)
 				turn(f, n->entries[i].value);
@@ -514,6 +538,8 @@ static void land(struct fake *f, struct dispatch *d, const struct flight *flight
 
 	f->now += LATENCY_MS;
 	fake_answer(f, &flight->request, &answer);
+	if (f->dates)
+		answer.date_ms = (STAMP_MS + f->now) / 1000 * 1000;
 	dispatch_answer(d, flight->task, &answer, f->now);
 }
 
@@ -569,11 +595,23 @@ static bool remove_intents(struct fake_memory *m, const char *name, const char *
 	return kept < before;
 }
 
+/* A look is worth nothing once its record or an intent has changed. */
+static void drop_look(struct fake_memory *m, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->looks.count; i++)
+		if (strcmp(m->looks.items[i].name, name) != 0)
+			m->looks.items[kept++] = m->looks.items[i];
+	m->looks.count = kept;
+}
+
 static void withdraw(void *context, const struct applied_intent *intent)
 {
 	struct fake_memory *m = context;
 
 	m->changes++;
+	drop_look(m, intent->name);
 	remove_intents(m, intent->name, intent->digest);
 }
 
@@ -581,6 +619,7 @@ static void drop_intents(void *context, const char *name)
 {
 	struct fake_memory *m = context;
 
+	drop_look(m, name);
 	m->drops += remove_intents(m, name, NULL);
 }
 
@@ -595,6 +634,7 @@ static void intend(void *context, const struct applied_intent *intent)
 	};
 
 	m->changes++;
+	drop_look(m, copy.name);
 	remove_intents(m, copy.name, copy.digest);
 	arena_grow(a, r->intents, r->intent_count, r->intent_room);
 	r->intents[r->intent_count++] = copy;
@@ -607,6 +647,7 @@ static void forget(void *context, const char *name, bool over)
 	size_t kept = 0;
 
 	m->changes++;
+	drop_look(m, name);
 	if (over)
 		remove_intents(m, name, NULL);
 	for (size_t i = 0; i < r->count; i++)
@@ -658,6 +699,35 @@ static void commit(void *context, bool last)
 		copy_records(&m->arena, &m->round, &m->records);
 }
 
+static int look_by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct held_look *)a)->name, ((const struct held_look *)b)->name);
+}
+
+static void hold_looks(struct fake *f, const struct warm *w)
+{
+	struct fake_memory *m = &f->memory;
+	struct arena *a = &m->arena;
+
+	for (size_t i = 0; i < w->stale_count; i++)
+		drop_look(m, w->stale[i]);
+	for (size_t i = 0; i < w->fresh_count; i++) {
+		struct held_look look = w->fresh[i];
+		drop_look(m, look.name);
+		look.name = arena_strdup(a, look.name);
+		look.outcome = look.outcome ? arena_strdup(a, look.outcome) : NULL;
+		look.unseen = look.unseen ? arena_strdup(a, look.unseen) : NULL;
+		arena_grow(a, m->looks.items, m->looks.count, m->looks.room);
+		m->looks.items[m->looks.count++] = look;
+	}
+	if (m->looks.count)
+		qsort(m->looks.items, m->looks.count, sizeof *m->looks.items, look_by_name);
+	if (w->held)
+		m->looks.full_ms = w->full_ms;
+	if (w->wrong)
+		m->looks.off_ms = STAMP_MS + f->now;
+}
+
 static const struct node *recall(void *context, struct arena *a, const struct spec *spec,
                                  const char *digest)
 {
@@ -676,15 +746,21 @@ static const char *explain(void *context)
 static void remember(struct fake *f, struct arena *a, struct cycle *cycle)
 {
 	struct applied_records *records = arena_new(a, struct applied_records, 1);
+	static const unsigned char key[DIGEST_KEY_SIZE];
+	struct held_looks *looks = arena_new(a, struct held_looks, 1);
 	struct fake_memory *m = &f->memory;
 
+	*looks = m->looks;
+	looks->items = arena_new(a, struct held_look, m->looks.count + 1);
+	if (m->looks.count)
+		memcpy(looks->items, m->looks.items, m->looks.count * sizeof *looks->items);
 	copy_records(a, &m->records, records);
 	copy_records(&m->arena, &m->records, &m->round);
 	cycle_remember(cycle, &(struct cycle_memory){
 		.records = m->on ? records : NULL, .recall = recall, .explain = explain, .keep = m->on ? keep : NULL,
 		.forget = m->on ? forget : NULL, .intend = m->on ? intend : NULL, .withdraw = m->on ? withdraw : NULL,
 		.drop_intents = m->on ? drop_intents : NULL, .commit = m->on ? commit : NULL,
-		.context = m,
+		.looks = m->on && f->dates ? looks : NULL, .key = key, .clock = f->dates ? STAMP_MS : 0, .context = m,
 	});
 }
 
@@ -703,8 +779,21 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 	do
 		fake_run(f, &d);
 	while (cycle_advance(&cycle));
+	if (options->apply && f->memory.on && !f->memory.dead)
+		hold_looks(f, &cycle.warm);
 	cycle_done(&cycle);
 	assert_int_equal(f->memory.changes + f->memory.drops, 0);
+}
+
+const char *fake_report(struct arena *a, struct report *report)
+{
+	diagnostics_sort((struct diagnostics *)report->faults);
+	struct node *tree = report_tree(a, report), *workflows = node_get(tree, "workflows");
+
+	node_drop(tree, "requests");
+	for (size_t i = 0; i < workflows->count; i++)
+		node_drop(workflows->entries[i].value, "duration_s");
+	return tree_text(a, tree);
 }
 
 const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs,

@@ -32,12 +32,20 @@ struct fake_fault {
 
 enum { FAKE_FAULTS = 4, FAKE_HABITS = 4 };
 
+/* When updatedAt is another one. */
+enum fake_stamp {
+	FAKE_STAMP_NEVER,
+	FAKE_STAMP_WRITE,	/* after each write, and fake_touch() */
+	FAKE_STAMP_READ,	/* in each answer as well */
+};
+
 /* What is remembered between cycles, as the agent's state does it: read once for each; what is
  * kept is on disk after the next commit. */
 struct fake_memory {
 	struct arena arena;
 	struct applied_records records;	/* on disk */
 	struct applied_records round;	/* the same after the next commit */
+	struct held_looks looks;
 	unsigned changes, drops;	/* not committed: those that have to be, those that may wait */
 	unsigned commits;
 	bool on;			/* else there is no state */
@@ -55,6 +63,10 @@ struct fake {
 	int64_t now;			/* milliseconds */
 
 	/* Habits. */
+	/* Answers have a Date.  With a state, looks are held then; without it nothing can be known of their age. */
+	bool dates;
+	enum fake_stamp stamps;
+	bool stamps_of_seconds;		/* without a fraction */
 	bool hides_options;		/* describe shows neither retryOptions nor metadata */
 	bool env_as_map;
 	unsigned stale_reads;		/* describes after a write that show what was before it */
@@ -96,12 +108,17 @@ struct fake_workflow *fake_make(struct fake *fake, const struct node *body);
 /* NULL: there is none. */
 struct fake_workflow *fake_find(struct fake *fake, int64_t id);
 void fake_remove(struct fake *fake, int64_t id);
+/* Gives a workflow that was changed by hand the updatedAt that the service gives after a write. */
+void fake_touch(struct fake *fake, struct fake_workflow *workflow);
 
 /* Answers request; the texts live as long as the fake. */
 void fake_answer(struct fake *fake, const struct request *request, struct answer *out);
 
 /* Runs the dispatcher until it is idle, the clock jumping over all waits. */
 void fake_run(struct fake *fake, struct dispatch *dispatch);
+
+/* The report as JSON, but for the requests and times. */
+const char *fake_report(struct arena *a, struct report *report);
 
 /* One whole cycle over specs; report and faults are filled, and live in a. */
 void fake_cycle(struct fake *fake, struct arena *a, const struct specs *specs,

@@ -22,6 +22,7 @@ static const struct option_word report_words[] = {
 	{ "human", OUTPUT_HUMAN }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { 0 },
 };
 static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
+static const struct option_word observe_words[] = { { "auto", 0 }, { "full", 1 }, { 0 } };
 static const struct option_word invalid_words[] = { { "stop", 0 }, { "continue", 1 }, { 0 } };
 static const struct option_word yes_no_words[] = { { "yes", 1 }, { "no", 0 }, { 0 } };
 static const struct option_word table_words[] = {
@@ -106,6 +107,8 @@ const struct option option_table[] = {
 	  .key = "syncs.undeclared", .help = "keys on the service that no spec sets" },
 	{ "adopt", 0, OPTION_WORD, FOR_CYCLE, AT(adopt), .words = yes_no_words, .otherwise = "yes",
 	  .key = "syncs.adopt", .help = "adopt workflows that have no owner" },
+	{ "observe", 0, OPTION_WORD, FOR_CYCLE, AT(observe_all), .words = observe_words, .otherwise = "auto",
+	  .key = "syncs.observe", .help = "full: look at unchanged workflows too" },
 	{ "mark", 0, OPTION_FLAG, FOR_CYCLE, AT(mark),
 	  .help = "put our owner tag on equal workflows too" },
 	{ "max-delete-percent", 0, OPTION_NUMBER, FOR_CYCLE, AT(max_delete_percent), .argument = "P",
@@ -268,6 +271,7 @@ const struct option option_table[] = {
 	{ .key = "syncs.name", .type = OPTION_TEXT, AT(sync_name) },
 	{ .key = "syncs.on_invalid", .type = OPTION_WORD, AT(on_invalid), .words = invalid_words,
 	  .otherwise = "stop" },
+	{ .key = "syncs.observe_full", .type = OPTION_DURATION, .groups = FOR_CYCLE, AT(observe_full_ms), .otherwise = "1h" },
 	{ .key = "syncs.hook.secret_file", .type = OPTION_PATH, AT(hook_secret_file) },
 	{ .key = "syncs.source.git.poll", .type = OPTION_DURATION, .groups = FOR_AGENT, AT(git_poll_ms),
 	  .otherwise = "30s" },

@@ -112,6 +112,8 @@ struct settings {
 	bool prune, mark, allow_empty, allow_recreate, allow_rollback;
 	int on_invalid;			/* 1: continue with the valid ones */
 	int undeclared, adopt;		/* 1: remove, yes */
+	int observe_all;		/* 1: full */
+	int64_t observe_full_ms;
 	int max_delete_percent, max_update_percent;
 
 	const char *listen, *unix_path, *db, *backup, *tls_cert, *tls_key;

@@ -24,7 +24,7 @@ enum { PATIENCE_MS = 5000 };
 
 enum statement { ADD_KEY, GET_KEY, ADD_SYNC, GET_SYNC, LOAD, PUT, DROP, LOAD_INTENTS, INTEND, WITHDRAW, DROP_INTENTS,
                  GET_REVISION, SET_REVISION, GET_OLD_APPROVALS, DROP_OLD_APPROVALS, ADD_REPLACED, IS_INCOMPLETE,
-                 SET_COMPLETE };
+                 SET_COMPLETE, LOAD_LOOKS, HOLD_LOOK, DROP_LOOK, GET_LOOKED, SET_LOOKED, SET_WRONG };
 
 static const char *const sql[] = {
 	[ADD_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
@@ -48,7 +48,21 @@ static const char *const sql[] = {
 	[ADD_REPLACED] = "INSERT OR IGNORE INTO replaced(id) VALUES(0)",
 	[IS_INCOMPLETE] = "SELECT NOT complete AND EXISTS(SELECT 1 FROM replaced) FROM sync WHERE id = ?1",
 	[SET_COMPLETE] = "UPDATE sync SET complete = 1 WHERE id = ?1",
+	[LOAD_LOOKS] = "SELECT name, workflow, stamp, entry, described, inputs, outcome, unseen FROM held WHERE sync = ?1"
+	               " ORDER BY name",
+	[HOLD_LOOK] = "INSERT OR REPLACE INTO held(sync, name, workflow, stamp, entry, described, inputs, outcome, unseen)"
+	              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[DROP_LOOK] = "DELETE FROM held WHERE sync = ?1 AND name = ?2",
+	/* One wrong look speaks for the endpoint, whoever owns the workflow. */
+	[GET_LOOKED] = "SELECT looked, (SELECT max(wrong) FROM sync other WHERE other.endpoint = sync.endpoint) FROM sync"
+	               " WHERE id = ?1",
+	[SET_LOOKED] = "UPDATE sync SET looked = ?2 WHERE id = ?1",
+	[SET_WRONG] = "UPDATE sync SET wrong = ?2 WHERE id = ?1",
 };
+
+#define DROPS_LOOK(name, event, row)	\
+	"CREATE TRIGGER " name " AFTER " event " BEGIN"	\
+	"  DELETE FROM held WHERE sync = " row ".sync AND name = " row ".name; END;"
 
 /* Row i brings a file of version i to version i + 1.  Never change a row that was released. */
 static const char *const migrations[] = {
@@ -71,6 +85,17 @@ static const char *const migrations[] = {
 	/* replaced has a row if the file replaces a damaged one; complete: a whole sync has ended. */
 	("CREATE TABLE replaced(id INTEGER PRIMARY KEY CHECK(id = 0)) STRICT;"
 	 "ALTER TABLE sync ADD COLUMN complete INTEGER NOT NULL DEFAULT 0;"),
+	/* A look is worth nothing as soon as the record or an intent of its workflow changes: it depends on them. */
+	("CREATE TABLE held("
+	 "  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
+	 "  workflow INTEGER NOT NULL, stamp INTEGER NOT NULL, entry BLOB NOT NULL, described INTEGER NOT NULL,"
+	 "  inputs BLOB NOT NULL, outcome TEXT, unseen TEXT,"
+	 "  UNIQUE(sync, name)) STRICT;"
+	 "ALTER TABLE sync ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE sync ADD COLUMN wrong INTEGER NOT NULL DEFAULT 0;"
+	 DROPS_LOOK("record_added", "INSERT ON record", "NEW") DROPS_LOOK("record_changed", "UPDATE ON record", "NEW")
+	 DROPS_LOOK("record_dropped", "DELETE ON record", "OLD") DROPS_LOOK("intent_added", "INSERT ON intent", "NEW")
+	 DROPS_LOOK("intent_dropped", "DELETE ON intent", "OLD")),
 };
 
 static const struct database_kind kind = {
@@ -561,6 +586,115 @@ bool state_store_set_complete(struct state_store *s, struct err *err)
 	assert(s->use == STATE_WRITE);
 	query_int(q, 1, s->sync);
 	return query_run(q, err);
+}
+
+/* ---- looks ---- */
+
+static bool state_load_look(struct arena *a, struct query *q, struct held_looks *all)
+{
+	struct held_look look = {
+		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .entry.updated = query_get_int(q, 2),
+		.described = query_get_int(q, 4), .outcome = query_get_text(a, q, 6), .unseen = query_get_text(a, q, 7),
+	};
+
+	if (!query_get_bytes(q, 3, look.entry.digest, sizeof look.entry.digest) ||
+	    !query_get_bytes(q, 5, look.inputs, sizeof look.inputs))
+		return false;
+	arena_grow(a, all->items, all->count, all->room);
+	all->items[all->count++] = look;
+	return true;
+}
+
+static bool state_load_looked(struct state_store *s, struct held_looks *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, GET_LOOKED);
+	bool more;
+
+	query_int(q, 1, s->sync);
+	if (!query_row(q, &more, err))
+		return false;
+	if (!more)
+		return true;
+	out->full_ms = query_get_int(q, 0);
+	out->off_ms = query_get_int(q, 1);
+	query_end(q);
+	return true;
+}
+
+bool state_store_load_looks(struct state_store *s, struct arena *a, struct held_looks *out, struct err *err)
+{
+	struct query *q = query_begin(s->db, LOAD_LOOKS);
+	struct held_looks all = { 0 };
+	bool more, ok;
+
+	query_int(q, 1, s->sync);
+	while ((ok = query_row(q, &more, err)) && more) {
+		if (!state_load_look(a, q, &all)) {
+			query_end(q);
+			return state_corrupt(s, err, "a look at a workflow has a digest of the wrong length");
+		}
+	}
+	if (!ok || !state_load_looked(s, &all, err))
+		return false;
+	*out = all;
+	return true;
+}
+
+static bool state_hold_look(struct state_store *s, const struct held_look *look, struct err *err)
+{
+	struct query *q = query_begin(s->db, HOLD_LOOK);
+
+	query_int(q, 1, s->sync);
+	query_text(q, 2, look->name);
+	query_int(q, 3, look->id);
+	query_int(q, 4, look->entry.updated);
+	query_bytes(q, 5, look->entry.digest, sizeof look->entry.digest);
+	query_int(q, 6, look->described);
+	query_bytes(q, 7, look->inputs, sizeof look->inputs);
+	query_text(q, 8, look->outcome);
+	query_text(q, 9, look->unseen);
+	return query_run(q, err);
+}
+
+static bool state_drop_look(struct state_store *s, const char *name, struct err *err)
+{
+	struct query *q = query_begin(s->db, DROP_LOOK);
+
+	query_int(q, 1, s->sync);
+	query_text(q, 2, name);
+	return query_run(q, err);
+}
+
+static bool state_set_time(struct state_store *s, enum statement statement, int64_t ms, struct err *err)
+{
+	struct query *q = query_begin(s->db, statement);
+
+	query_int(q, 1, s->sync);
+	query_int(q, 2, ms);
+	return query_run(q, err);
+}
+
+static bool state_save_each_look(struct state_store *s, const struct warm *w, int64_t now_ms, struct err *err)
+{
+	for (size_t i = 0; i < w->stale_count; i++)
+		if (!state_drop_look(s, w->stale[i], err))
+			return false;
+	for (size_t i = 0; i < w->fresh_count; i++)
+		if (!state_hold_look(s, &w->fresh[i], err))
+			return false;
+	return (w->full_ms == w->held->full_ms || state_set_time(s, SET_LOOKED, w->full_ms, err)) &&
+	       (!w->wrong || state_set_time(s, SET_WRONG, now_ms, err));
+}
+
+bool state_store_save_looks(struct state_store *s, const struct warm *w, int64_t now_ms, struct err *err)
+{
+	assert(s->use == STATE_WRITE);
+	if (!w->held || (!w->stale_count && !w->fresh_count && !w->wrong && w->full_ms == w->held->full_ms))
+		return true;
+	if (!database_begin(s->db, err))
+		return false;
+	bool ok = state_save_each_look(s, w, now_ms, err);
+	return database_end(s->db, ok, err) && ok;
 }
 
 /* ---- approvals of earlier versions ---- */

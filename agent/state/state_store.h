@@ -7,6 +7,7 @@
 
 #include "agent/state/decision_store.h"
 #include "reconcile/plan/applied_record.h"
+#include "reconcile/plan/warm.h"
 
 struct state_store;
 
@@ -49,6 +50,12 @@ void state_store_drop_intents(struct state_store *state, const char *name);
  * false none is written, and they are forgotten.  all false: if there are only dropped intents, they wait for a later
  * commit. */
 bool state_store_commit(struct state_store *state, bool all, struct err *err);
+
+/* The looks at workflows that need not be described again, sorted by name, in a. */
+bool state_store_load_looks(struct state_store *state, struct arena *a, struct held_looks *out, struct err *err);
+/* Stores what a cycle learned, on disk when it returns; writes nothing if it learned nothing.  A look is dropped in the
+ * same moment in which a record or an intent of its workflow is stored or dropped. */
+bool state_store_save_looks(struct state_store *state, const struct warm *warm, int64_t now_ms, struct err *err);
 
 /* A git revision, and where it is from; each may be NULL: not known. */
 struct state_store_revision { const char *commit, *repository, *path; };

@@ -274,14 +274,15 @@ bool applied_state_open(struct context *ctx, bool write, const char *endpoint, c
 	};
 	if (state_dir && (!state_store_open(state_dir, write ? STATE_WRITE : STATE_READ, endpoint, owner,
 	                                    &out->state, err) ||
-	                  !state_store_load(out->state, ctx->arena, &out->records, err)))
+	                  !state_store_load(out->state, ctx->arena, &out->records, err) ||
+	                  !state_store_load_looks(out->state, ctx->arena, &out->looks, err)))
 		return err_wrap(err, "state directory %s", state_dir);
 	if (out->state && state_store_damage(out->state))
 		diagnostics_warn(faults, (struct pos){ 0 }, "%s", state_store_damage(out->state));
 	if ((write && out->state && !applied_state_move_approvals(out, err)) || !applied_state_open_history(out, err))
 		return false;
 	out->for_cycle = (struct cycle_memory){
-		.records = &out->records, .key = out->state ? state_store_key(out->state) : NULL,
+		.records = &out->records, .looks = out->state ? &out->looks : NULL, .key = out->state ? state_store_key(out->state) : NULL,
 		.recall = applied_state_find_older_spec, .explain = applied_state_explain_missing_record,
 		.keep = write ? applied_state_save_record : NULL,
 		.forget = write ? applied_state_drop_record : NULL, .intend = write ? applied_state_save_intent : NULL,
@@ -315,6 +316,15 @@ void applied_state_set_complete(struct applied_state *m)
 	/* If this fails, the next sync deletes nothing either. */
 	if (m->state && state_store_damage(m->state) && !state_store_set_complete(m->state, &err))
 		log_warn(m->ctx->log, "the end of this sync could not be saved: %s", err.msg);
+}
+
+void applied_state_save_looks(struct applied_state *m, const struct cycle *cycle)
+{
+	struct err err;
+
+	/* If this fails, the next cycle describes more workflows than it has to. */
+	if (m->state && !state_store_save_looks(m->state, &cycle->warm, clock_now(), &err))
+		log_warn(m->ctx->log, "it could not be saved which workflows are unchanged: %s", err.msg);
 }
 
 void applied_state_drop_approvals(struct applied_state *m)

@@ -17,6 +17,7 @@ struct applied_state {
 	struct state_store_revision present;	/* of the source; commit NULL: not known */
 	const char *history_error;	/* why a work tree's history cannot be read; NULL: it can */
 	struct applied_records records;
+	struct held_looks looks;
 	struct approved_guards approvals;	/* of guards, for this revision */
 	const struct node *mask;	/* of the configuration; NULL: nothing */
 	bool failed;
@@ -35,6 +36,8 @@ bool applied_state_load_approvals(struct applied_state *memory, const char *revi
 void applied_state_set_revision(struct applied_state *memory);
 /* Saves that a whole sync has ended: after a damaged state was replaced, the next one may delete. */
 void applied_state_set_complete(struct applied_state *memory);
+/* Saves what the cycle learned of workflows that need not be described next time. */
+void applied_state_save_looks(struct applied_state *memory, const struct cycle *cycle);
 /* Removes the approvals, after a sync that succeeded: an approval is for one sync. */
 void applied_state_drop_approvals(struct applied_state *memory);
 void applied_state_close(struct applied_state *memory);	/* takes a zeroed one */

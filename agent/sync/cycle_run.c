@@ -223,6 +223,7 @@ static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool ap
 		.apply = apply, .only = s->only.items, .only_count = s->only.count, .owner = s->owner,
 		.prune = s->prune && !r->report.verdict.invalid && !r->source.files.submodule, .no_adopt = !s->adopt, .mark = s->mark,
 		.whole = s->undeclared, .mask = texts_list(r->ctx->arena, &s->mask),
+		.observe_all = s->observe_all, .observe_all_ms = s->observe_full_ms,
 		.defer = job, .hold = job && job->source_error,
 		.limits = {
 			.allow_empty = s->allow_empty, .allow_recreate = s->allow_recreate,
@@ -320,6 +321,8 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	cycle_run_reconcile(r, &connection, &memory, apply);
 	if (r->ctx->job)
 		cycle_run_suggest_approve(r);
+	if (apply)
+		applied_state_save_looks(&memory, &r->cycle);
 	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Also if a part failed: else one workflow that always fails would disable the rollback guard. */
 	bool done = apply && (good || r->report.verdict.applied);

@@ -75,6 +75,7 @@ void cycle_remember(struct cycle *c, const struct cycle_memory *memory)
 	c->memory = *memory;
 	c->dispatch->commit = commit_round;
 	c->dispatch->commit_context = c;
+	warm_begin(c);
 }
 
 /* ---- the phases ---- */
@@ -120,6 +121,7 @@ static void start_observing(struct cycle *c)
 	begin_phase(c, CYCLE_OBSERVE);
 	c->report->observed = c->list.count;
 	check_patterns(c);
+	warm_plan(c);
 	ownership_resolve(c, &c->facts);
 }
 
@@ -317,6 +319,7 @@ static void close_open_steps(struct cycle *c)
 		r->steps[i].result = RESULT_DEFERRED;
 		r->steps[i].error = TASK_NOT_BEGUN;
 	}
+	warm_end(c);
 	if (!r->verdict.failed)
 		add_cycle_warnings(c);
 	if (c->held)

@@ -11,6 +11,7 @@
 #include "reconcile/plan/applied_record.h"
 #include "reconcile/plan/report.h"
 #include "reconcile/plan/spec.h"
+#include "reconcile/plan/warm.h"
 
 struct cycle_options {
 	bool apply;			/* false: stop after plan */
@@ -24,6 +25,8 @@ struct cycle_options {
 	bool defer;			/* if a workflow runs (409), do not wait: defer its step */
 	/* The source could not be read, the specs are older: nothing is created or deleted. */
 	bool hold;
+	bool observe_all;		/* describe every workflow, whatever is held */
+	int64_t observe_all_ms;		/* that, too, this long after it was done last */
 	const struct node *mask;	/* places that are masked in addition, as for mask_mark(); NULL: none */
 	struct guard_limits limits;
 };
@@ -31,6 +34,7 @@ struct cycle_options {
 /* What is remembered between cycles; all zero: nothing.  The functions are called during the cycle, with context. */
 struct cycle_memory {
 	const struct applied_records *records;	/* NULL: none */
+	const struct held_looks *looks;	/* NULL: none, and none are wanted: every workflow is described */
 	const unsigned char *key;	/* of sealed bodies, DIGEST_KEY_SIZE bytes; NULL: one of zeros */
 	/* The body, in a, of that older version of spec's file whose digest_body() is digest; NULL:
 	 * not known. */
@@ -70,8 +74,8 @@ enum cycle_phase {
 
 enum { CYCLE_FORBIDDEN_MAX = 5 };
 
-/* The number of workflows that a warning is about, and the name of the first one. */
-struct tally { size_t count; const char *name; };
+/* The number of workflows that a warning is about, and the name of the first one in the order of the specs. */
+struct tally { size_t count; const char *name; const struct spec *first; };
 
 struct cycle {
 	struct arena *arena;		/* of results that outlive the cycle: the report's steps */
@@ -92,6 +96,7 @@ struct cycle {
 	size_t count;
 	struct unlisted *unlisted;	/* recorded workflows that the list does not show; NULL: not looked for yet */
 	size_t unlisted_count, recorded;	/* recorded: of the workflows that this cycle is about */
+	struct warm warm;
 	struct guard_facts facts;
 	const char **over;		/* names with a record that are neither declared nor on the service */
 	size_t over_count;

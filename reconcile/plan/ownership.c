@@ -249,7 +249,8 @@ static void match_task(struct matching *m, struct workflow_task *w)
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
 	} else if (found) {
-		workflow_task_observe(w);
+		if (!warm_reuse(w, found))
+			workflow_task_observe(w);
 	} else {
 		task_plan_create(w);
 		workflow_task_end_plan(w);

@@ -1,5 +1,7 @@
 #include "reconcile/plan/task_outcome.h"
 
+#include <string.h>
+
 #include "reconcile/plan/request_body.h"
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_record.h"
@@ -13,10 +15,16 @@ static void set_result(struct workflow_task *t, enum result result, const char *
 	t->step->error = error ? arena_strdup(t->cycle->arena, error) : NULL;
 }
 
-static void count_workflow(struct tally *tally, const char *name)
+/* Answers come in any order, the report is the same: the first is that of the specs.  True if it is this one so far. */
+static bool count_workflow(struct tally *tally, const struct workflow_task *t)
 {
-	if (tally->count++ == 0)
-		tally->name = name;
+	bool first = tally->count++ == 0 || t->spec < tally->first;
+
+	if (first) {
+		tally->name = t->step->name;
+		tally->first = t->spec;
+	}
+	return first;
 }
 
 static const char *list_paths(struct workflow_task *t, const char *words, const struct diff *diff)
@@ -54,23 +62,34 @@ static bool tags_never_stay(struct workflow_task *t)
 	return !m.body && settled_knows_tags(&t->arena, task_record_habits(t), NULL, &m);
 }
 
+const char *task_outcome_tags(struct workflow_task *t)
+{
+	if (t->marked || t->step->action != ACTION_NONE)
+		return NULL;
+	return tags_never_stay(t) ? "dropped" : "none";
+}
+
+void task_outcome_tally(struct workflow_task *t, const char *unseen, const char *tags)
+{
+	struct cycle *c = t->cycle;
+
+	if (unseen && count_workflow(&c->unseen, t))
+		c->unseen_path = arena_strdup(c->arena, unseen);
+	if (tags)
+		count_workflow(strcmp(tags, "dropped") == 0 ? &c->tagless : &c->unmarked, t);
+}
+
 void task_outcome_observed(struct workflow_task *t)
 {
 	struct cycle *c = t->cycle;
 	const struct plan_step *s = t->step;
 	bool write = s->action != ACTION_NONE;
 
-	if (s->diff.unseen_count) {
-		if (!c->unseen.count)
-			c->unseen_path = arena_strdup(c->arena, s->diff.unseen[0]);
-		count_workflow(&c->unseen, s->name);
-	}
-	if (!t->marked && !write)
-		count_workflow(tags_never_stay(t) ? &c->tagless : &c->unmarked, s->name);
+	task_outcome_tally(t, s->diff.unseen_count ? s->diff.unseen[0] : NULL, task_outcome_tags(t));
 	if (!t->known.record && t->marked && !(c->options.whole && !write))
-		count_workflow(&c->unmatched, s->name);
+		count_workflow(&c->unmatched, t);
 	else if (!t->known.record && write)
-		count_workflow(&c->unrecorded, s->name);
+		count_workflow(&c->unrecorded, t);
 }
 
 /* Only of a workflow that we never wrote (design, 6.1). */
@@ -215,7 +234,7 @@ static void count_tagless(struct workflow_task *t)
 	struct owner_tags shown = owner_tags_read(&t->arena, node_get(t->call->answer, "tags"));
 
 	if (!shown.body)
-		count_workflow(&t->cycle->tagless, t->step->name);
+		count_workflow(&t->cycle->tagless, t);
 }
 
 /* "Applied" does not say that these keys are gone. */

@@ -11,6 +11,12 @@
 const char *task_outcome_note(const struct workflow_task *task, bool changes, bool tags, bool pause);
 /* The step fails: the value at path is the replacement of a masked one. */
 void task_outcome_masked(struct workflow_task *task, const char *path);
+/* Of an unmarked workflow that is not written: "dropped" if the service is known to drop our tags, else "none".  NULL:
+ * it is marked, or will be. */
+const char *task_outcome_tags(struct workflow_task *task);
+/* Counts for the cycle's warnings: a workflow with the field `unseen` that the service does not show (NULL: none), and
+ * with these task_outcome_tags(). */
+void task_outcome_tally(struct workflow_task *task, const char *unseen, const char *tags);
 /* Counts what the cycle warns of once for all workflows. */
 void task_outcome_observed(struct workflow_task *task);
 /* Warns of hidden fields that the planned update may lose. */

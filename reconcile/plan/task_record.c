@@ -86,9 +86,11 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 	const struct applied_intent *intent = m->body ? intent_with(t, m->body) : NULL;
 	const struct node *older;
 
+	t->known.passing = false;
 	if (r && (tags_are_always_dropped(t, r, m) || (m->body && strcmp(r->digest, m->body) == 0)) &&
 	    (older = applied_record_body(&t->arena, r)))
 		return older;
+	t->known.passing = intent;
 	if (intent)
 		return applied_intent_body(&t->arena, intent);
 	if (!m->body)
@@ -96,6 +98,7 @@ const struct node *task_record_body(struct workflow_task *t, const struct owner_
 	const struct node *same = task_spec_sealed_reading(t, m->body);
 	if (same)
 		return same;
+	t->known.passing = true;
 	older = memory->recall ? memory->recall(memory->context, &t->arena, t->spec, m->body) : NULL;
 	return older ? seal_older(t, older) : NULL;
 }
@@ -126,6 +129,7 @@ static bool keep_record(struct workflow_task *t, const struct applied_record *re
 	last->body = applied_record_body(&t->arena, record);
 	/* As a rule a description shows what was sent, and what was kept with the answer to the write holds. */
 	bool kept = is_kept(t, last);
+	t->recorded = true;
 	if (!memory->keep)
 		return false;
 	if (!kept)
@@ -141,12 +145,13 @@ static void forget_record(struct workflow_task *t, const char *name, bool over)
 	const struct cycle_memory *memory = &t->cycle->memory;
 
 	t->kept = NULL;
+	t->recorded = true;
 	if (memory->forget)
 		memory->forget(memory->context, name, over);
 }
 
 /* What was known under an old name is known under the new one: "keep the workflow and its history" (design, 4.2). */
-static void forget_old_name(const struct workflow_task *t, const char *name)
+static void forget_old_name(struct workflow_task *t, const char *name)
 {
 	const struct cycle_memory *memory = &t->cycle->memory;
 

@@ -356,6 +356,8 @@ void workflow_task_end_plan(struct workflow_task *t)
 static enum task_next end_task(struct workflow_task *t, bool observed)
 {
 	t->step->duration_ms = observed ? 0 : t->cycle->dispatch->now - t->begun;
+	if (observed)
+		warm_take_look(t);
 	t->cycle->finished++;
 	workflow_task_end_plan(t);
 	arena_free(&t->arena);
@@ -373,6 +375,7 @@ static enum task_next workflow_task_step(struct task *task, const struct answer 
 		t->op->task.attempts = task->attempts;
 		if (t->op->task.step(&t->op->task, answer, next) == TASK_ASK)
 			return TASK_ASK;
+		t->described = answer->date_ms * 1000;
 		event = task_event_read(t, answer);
 	} else {
 		t->begun = t->cycle->dispatch->now;
@@ -392,10 +395,11 @@ static void add_task(struct workflow_task *t, enum task_state state)
 	*t = (struct workflow_task){
 		.task.step = workflow_task_step, .cycle = t->cycle, .spec = t->spec, .step = t->step,
 		.marked = t->marked, .old_name = t->old_name, .created = t->created, .duplicates = t->duplicates,
-		.state = state,
+		.listed = t->listed, .state = state,
 	};
 	memcpy(t->name_digest, before.name_digest, sizeof t->name_digest);
 	memcpy(t->digest, before.digest, sizeof t->digest);
+	memcpy(t->inputs, before.inputs, sizeof t->inputs);
 	t->cycle->to_do++;
 	dispatch_add(t->cycle->dispatch, &t->task);
 }

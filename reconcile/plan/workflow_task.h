@@ -81,6 +81,8 @@ struct workflow_task {
 		enum result result;	/* of the step, and its error, before they were found */
 		const char *error;
 	} duplicates;
+	const struct listed *listed;	/* its entry in the list; NULL: no looks are held */
+	unsigned char inputs[LOOK_DIGEST];	/* of what decides the outcome of a description */
 
 	/* From here on: zero when the task is handed to the dispatcher. */
 	struct arena arena;		/* of the requests and answers of this attempt; freed when the task ends */
@@ -93,12 +95,15 @@ struct workflow_task {
 	enum task_state state;
 	int64_t begun;			/* clock of the dispatcher */
 	int64_t wait_ms;		/* before the next request is sent */
+	int64_t described;		/* the service's Date of the last answer, microseconds since 1970; 0: not known */
+	bool recorded;			/* this task wrote or dropped a record */
 	unsigned tries;			/* updates that were answered 409, or descriptions that were too early */
 	unsigned absences;		/* descriptions that were answered 404 though the workflow was written or listed */
 	enum write_round round;
 	bool was_paused, was_draft;	/* before the update */
 	struct {			/* by the last comparison; zero: nothing is known, as of a new workflow */
 		const struct node *record;	/* what was declared at the last apply, sealed; NULL: not known */
+		bool passing;		/* the record, or that there is none, follows from an intent or from the history of the file */
 		const struct node *observed;	/* as described when it was planned */
 		const struct node *retained;	/* the body for the next record: the spec, with keys that were removed from
 						 * it and that the service keeps; NULL: the spec alone */

@@ -160,3 +160,53 @@ struct node *pack_read(struct arena *a, const char *bytes, const char *file)
 {
 	return take_node(&(struct unpacking){ a, bytes, file });
 }
+
+/* ---- without places ---- */
+
+static void copy_until(struct unpacking *u, const char *from, struct buf *out)
+{
+	buf_add(out, from, (size_t)(u->next - from));
+}
+
+static void copy_entries(struct unpacking *u, bool map, struct buf *out);
+
+static void copy_value(struct unpacking *u, struct buf *out)
+{
+	unsigned head = (unsigned char)*u->next++;
+	bool scalar = (head & KIND) < NODE_LIST;
+
+	buf_addc(out, (char)head);
+	take_place(u);
+	const char *from = u->next;
+	if ((head & KIND) == NODE_INT)
+		take_number(u);
+	if ((head & KIND) == NODE_REAL)
+		u->next += sizeof(double);
+	if (head & HAS_TEXT)
+		take_text(u);
+	copy_until(u, from, out);
+	if (!scalar)
+		copy_entries(u, (head & KIND) == NODE_MAP, out);
+}
+
+static void copy_entries(struct unpacking *u, bool map, struct buf *out)
+{
+	const char *from = u->next;
+	uint64_t count = take_number(u);
+
+	copy_until(u, from, out);
+	for (; count > 0; count--) {
+		if (map) {
+			take_place(u);
+			from = u->next;
+			take_text(u);
+			copy_until(u, from, out);
+		}
+		copy_value(u, out);
+	}
+}
+
+void pack_add_values(const char *bytes, struct buf *out)
+{
+	copy_value(&(struct unpacking){ .next = bytes }, out);
+}

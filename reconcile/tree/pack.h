@@ -13,4 +13,8 @@ void pack_tree(const struct node *n, struct buf *out);
  * bytes, which have to live as long as the tree. */
 struct node *pack_read(struct arena *a, const char *bytes, const char *file);
 
+/* Appends what was packed without its places, for a digest: the same tree elsewhere in a file gives the same bytes, another
+ * tree gives others. */
+void pack_add_values(const char *bytes, struct buf *out);
+
 #endif

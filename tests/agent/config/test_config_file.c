@@ -194,8 +194,8 @@ static void what_is_wrong_has_its_place(void **state)
 		                           "text" },
 		{ "syncs: [{source: {directory: wf}}]", "c.yaml:1:19: unknown key \"directory\"; expected one of dir, git" },
 		{ "syncs: [{x: 1}]", "c.yaml:1:10: unknown key \"x\"; expected one of source, vars_passthrough, only, concurrency, owner, prune, "
-		                     "undeclared, adopt, max_delete_percent, max_update_percent, timeout, interval, name, "
-		                     "on_invalid, hook, vars, mask, service" },
+		                     "undeclared, adopt, observe, max_delete_percent, max_update_percent, timeout, interval, name, "
+		                     "on_invalid, observe_full, hook, vars, mask, service" },
 		{ "syncs: [{interval: 30}]", "c.yaml:1:20: syncs.interval: expected a duration such as 30s, found a number" },
 		{ "- x", "c.yaml:1:1: expected a mapping such as syncs: [...], found a list" },
 		{ "a", "c.yaml:1:1: expected a mapping such as syncs: [...], found a text" },

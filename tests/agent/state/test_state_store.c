@@ -402,7 +402,7 @@ static void what_a_newer_flowsync_or_another_program_wrote_is_refused(void **sta
 
 	state_store_close(open_state(f, STATE_WRITE));
 	change(f, "PRAGMA user_version = 7");
-	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 5: "
+	refused(f, arena_printf(&f->arena, "state \"%s\" is of version 7, this flowsync knows versions up to 6: "
 	                                   "it was written by a newer flowsync", f->file));
 	change(f, "PRAGMA user_version = 1; PRAGMA application_id = 5");
 	refused(f, arena_printf(&f->arena, "\"%s\" is the database of another program", f->file));

@@ -92,11 +92,33 @@ static void set_live(struct fake *f, struct arena *a, const char *text)
 	}
 }
 
+/* The law: a cycle that describes only what may have changed reports what one that describes all workflows does. */
+static void must_be_known(struct fake *f, struct arena *a, const char *file, const struct specs *specs,
+                          struct cycle_options o)
+{
+	const char *reports[2];
+
+	f->memory.on = true;
+	o.observe_all_ms = 3600000;
+	for (size_t i = 0; i < f->count; i++)
+		fake_touch(f, &f->items[i]);
+	for (unsigned i = 0; i < 4; i++) {
+		struct diagnostics faults = { .arena = a };
+		struct report report;
+		f->now += 5000;
+		o.observe_all = i == 3;
+		fake_cycle(f, a, specs, &o, &report, &faults);
+		assert_true(i != 2 || report.verdict.failed || report.by_operation[OP_DESCRIBE] == 0);
+		reports[i % 2] = fake_report(a, &report);
+	}
+	must_be(file, "described", reports[1], reports[0]);
+}
+
 static void a_scenario_goes_as_it_is_written(void **state)
 {
 	const char *file = *state;
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(fake_done) struct fake f = { 0 };
+	CLEANUP(fake_done) struct fake f = { .dates = true, .stamps = FAKE_STAMP_WRITE };
 	const char *text = tree_file(&a, arena_printf(&a, FOLDER "/%s", file));
 	const char *spec = section(&a, text, "@SPEC");
 	const char *expect = section(&a, text, "@EXPECT"), *sync = section(&a, text, "@SYNC");
@@ -117,6 +139,8 @@ static void a_scenario_goes_as_it_is_written(void **state)
 	if (sync)	/* the law: nothing is written twice */
 		fake_told(&f, &a, &specs, o);
 	assert_string_equal(buf_str(&f.writes), "");
+	o.apply = true;
+	must_be_known(&f, &a, file, &specs, o);
 }
 
 static int is_scenario(const struct dirent *entry)

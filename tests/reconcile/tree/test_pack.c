@@ -90,12 +90,49 @@ static void a_packed_tree_is_small(void **state)
 	assert_in_range(bytes.len, 1, strlen(text) * 5 / 4);
 }
 
+static const char *values(struct arena *a, const char *yaml, size_t *len)
+{
+	CLEANUP(buf_done) struct buf bytes = BUF_TEXT, out = BUF_TEXT;
+
+	pack_tree(tree_yaml(a, yaml), &bytes);
+	pack_add_values(buf_str(&bytes), &out);
+	*len = out.len;
+	return memcpy(arena_alloc(a, out.len, 1, 1), out.text, out.len);
+}
+
+static void values_are_those_of_the_tree_wherever_it_stands(void **state)
+{
+	static const char tree[] = "a: [1, 2.5, x, null, true, {b: c}]\nd: {e: ~}\n";
+	static const char *const same[] = { "# moved\n\na:   [1, 2.5,\n  x, null, true, {b: c}]\nd:\n  e: ~\n" };
+	static const char *const others[] = {
+		"a: [1, 2.5, x, null, true, {b: d}]\nd: {e: ~}\n", "a: [1, 2.5, x, null, false, {b: c}]\nd: {e: ~}\n",
+		"a: [3, 2.5, x, null, true, {b: c}]\nd: {e: ~}\n", "a: [1, 2.25, x, null, true, {b: c}]\nd: {e: ~}\n",
+		"a: [1, 2.5, x, null, true, {c: c}]\nd: {e: ~}\n", "a: [1, 2.5, x, null, true, {b: c}, 1]\nd: {e: ~}\n",
+		"a: [1, 2.5, x, null, true, {b: c}]\nd: {e: {}}\n",
+	};
+	CLEANUP(arena_free) struct arena a = { 0 };
+	size_t len, other_len;
+	const char *want = values(&a, tree, &len);
+
+	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+		const char *found = values(&a, same[i], &other_len);
+		assert_int_equal(len, other_len);
+		assert_memory_equal(want, found, len);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		const char *found = values(&a, others[i], &other_len);
+		if (other_len == len && memcmp(want, found, len) == 0)
+			fail_msg("%s", others[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tree_is_read_back_as_it_was),
 		cmocka_unit_test(a_map_of_many_keys_is_found_in_fast),
 		cmocka_unit_test(a_packed_tree_is_small),
+		cmocka_unit_test(values_are_those_of_the_tree_wherever_it_stands),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
