@@ -37,6 +37,8 @@ NOT_IN_SETS = {*STOPS, *DOUBLED, *OF_EXECUTIONS, FORGETS, "stale-reads", "lose-c
 RANDOM_SETS = 9
 # They change when an answer comes, or what is never compared: what is remembered is the same without a state.
 WITH_STATE_ONLY = {"slow", "busy", "rate-limit", "no-last-execution", "updated-at-moves", "updated-at-still"}
+# With these no look is ever good for a second cycle: updatedAt is always another one, or of later than Date.
+ANEW = {"updated-at-moves", "clock-skew"}
 
 
 def specs():
@@ -107,6 +109,28 @@ class Runs:
             outcome, report = self.run(*args)
             found.append(outcome)
         return found, report
+
+
+    def known(self, peer):
+        """What is wrong with cycles that describe only what may have changed: the report is that of a full look."""
+        peer.age(5)
+        self.run("sync")
+        report, full = self.run("plan")[1], self.run("plan", "--observe", "full")[1]
+        if plain(report) != plain(full):
+            yield f"{plain(report)} is not {plain(full)}"
+        described = report["requests"]["by_operation"].get("describe_workflow", 0)
+        if described and not ANEW & set(peer.habits):
+            yield f"{described} workflows are described"
+
+
+def plain(report):
+    """A report without what differs between two cycles in which the same is found."""
+    if isinstance(report, list):
+        return [plain(item) for item in report]
+    if isinstance(report, dict):
+        return {k: plain(v) for k, v in report.items()
+                if k not in ("requests", "cycle_id", "started", "finished", "duration_s")}
+    return report
 
 
 class LawCase(flowsync.ServiceCase):
@@ -182,7 +206,10 @@ class PeerLawTest(LawCase):
         runs = Runs(self, mode, ",".join([*names, *options]), peer.url, options)
         first = runs.cycles(self.texts, mode == "lost")
         later = None if mode == "lost" else runs.cycles(changed(self.texts), True)
-        return first, later, peer.complaints + peer.broken
+        wrong = peer.complaints + peer.broken
+        if mode == "state":
+            wrong += runs.known(peer)
+        return first, later, wrong
 
     def outcomes(self, sets, options=(), modes=MODES):
         asked = [(names, mode) for names in sets for mode in modes]

@@ -325,4 +325,7 @@ habit("rate-limit", 9, "every so many-th request is answered 429 with Retry-Afte
 habit("lose-create", 1, "so many creates are done, but the connection is cut")
 habit("updated-at-moves", None, "updatedAt is another one in every answer")
 habit("updated-at-still", None, "updatedAt is always createdAt")
+habit("updated-at-runs", None, "updatedAt moves when an execution ends, too")
+habit("updated-at-back", None, "after a restore, updatedAt is older by a day: of each workflow that was updated")
+habit("clock-of-seconds", None, "times have no fraction")
 habit("clock-skew", -5400, "the service's clock is so many seconds off")

@@ -147,6 +147,24 @@ class Peer:
         """The requests that would change a workflow."""
         return [r for r in list(self.requests) if r.method != "GET" and r.path.startswith("/workflows/")]
 
+    def backup(self):
+        """All workflows as they are now, for restore()."""
+        with self.lock:
+            return [snapshot(w) for w in self.workflows.values()]
+
+    def restore(self, backup):
+        """The workflows are those of backup(), and what came later is gone."""
+        with self.lock:
+            self.workflows = {w.id: snapshot(w) for w in backup}
+            self.order = sorted(self.workflows)
+
+    def age(self, seconds):
+        """As if all that was done had been done that much earlier."""
+        with self.lock:
+            for workflow in self.workflows.values():
+                workflow.created -= seconds
+                workflow.updated -= seconds
+
     # ---- time ----
 
     def now(self):
@@ -154,6 +172,8 @@ class Peer:
 
     def stamp(self, seconds):
         moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+        if "clock-of-seconds" in self.habits:
+            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
     def new_uuid(self):
@@ -268,6 +288,10 @@ class Peer:
         body = copy.deepcopy(workflow.body)
         addresses = iter(workflow.webhooks)
         updated = workflow.updated
+        if "updated-at-runs" in self.habits:
+            updated = max([updated] + [run.at + run.takes for run in workflow.executions if run.over(self.clock())])
+        if "updated-at-back" in self.habits and workflow.updated != workflow.created:
+            updated -= 86400
         if "updated-at-still" in self.habits:
             updated = workflow.created
         if "updated-at-moves" in self.habits:
