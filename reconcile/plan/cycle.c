@@ -145,11 +145,25 @@ static void take_list(struct cycle *c)
 	c->phase = CYCLE_DONE;
 }
 
-/* "Nothing is written when one blocks" (design, 6.3). */
-static bool is_blocked_by_guard(struct cycle *c)
+/* Describes what was to be described right before its write.  False if there is nothing. */
+static bool observe_postponed(struct cycle *c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->count; i++) {
+		if (!c->tasks[i].postponed)
+			continue;
+		workflow_task_observe(&c->tasks[i]);
+		count++;
+	}
+	return count;
+}
+
+static void check_guards(struct cycle *c)
 {
 	struct report *r = c->report;
 
+	c->facts.updates = 0;
 	for (size_t i = 0; i < c->count; i++)
 		c->facts.updates += r->steps[i].result == RESULT_PLANNED &&
 		                    r->steps[i].action != ACTION_CREATE;
@@ -158,6 +172,13 @@ static bool is_blocked_by_guard(struct cycle *c)
 	c->facts.revisions = c->memory.revisions;
 	c->facts.meant = c->count;
 	r->guards = guards_check(c->arena, &c->facts, &c->options.limits);
+}
+
+/* "Nothing is written when one blocks" (design, 6.3). */
+static bool is_blocked_by_guard(struct cycle *c)
+{
+	struct report *r = c->report;
+
 	for (size_t i = 0; i < r->guards.count; i++)
 		if (r->guards.items[i].message)
 			diagnostics_add(c->faults, (struct pos){ 0 }, "guard %s: %s", r->guards.items[i].name,
@@ -317,7 +338,7 @@ static void close_open_steps(struct cycle *c)
 		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
 		r->steps[i].result = RESULT_DEFERRED;
-		r->steps[i].error = TASK_NOT_BEGUN;
+		r->steps[i].error = i < c->count && c->tasks[i].postponed ? TASK_NOT_DESCRIBED : TASK_NOT_BEGUN;
 	}
 	warm_end(c);
 	if (!r->verdict.failed)
@@ -340,6 +361,9 @@ bool cycle_advance(struct cycle *c)
 		complete_list(c);
 		break;
 	case CYCLE_OBSERVE:
+		check_guards(c);
+		if (c->report->guards.blocked && observe_postponed(c))
+			break;
 		if (is_blocked_by_guard(c) || !c->options.apply)
 			c->phase = CYCLE_DONE;
 		else

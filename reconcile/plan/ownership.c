@@ -249,7 +249,11 @@ static void match_task(struct matching *m, struct workflow_task *w)
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
 	} else if (found) {
-		if (!warm_reuse(w, found))
+		if (warm_reuse(w, found))
+			return;
+		if (warm_may_postpone(w))
+			workflow_task_postpone(w);
+		else
 			workflow_task_observe(w);
 	} else {
 		task_plan_create(w);

@@ -83,12 +83,17 @@ static bool is_trusted(const struct held_look *h)
 	return h->entry.updated && h->described - h->entry.updated >= LOOK_FRESH_US;
 }
 
+/* True if the workflow is as it was at the look. */
+static bool is_same_workflow(const struct workflow_task *t, const struct held_look *h)
+{
+	return h && h->id == t->step->id && is_trusted(h) &&
+	       memcmp(h->entry.digest, t->listed->entry.digest, sizeof h->entry.digest) == 0;
+}
+
 /* True if nothing that decides the outcome has changed since the look. */
 static bool still_holds(const struct workflow_task *t, const struct held_look *h)
 {
-	return h && h->id == t->step->id && is_trusted(h) &&
-	       memcmp(h->entry.digest, t->listed->entry.digest, sizeof h->entry.digest) == 0 &&
-	       memcmp(h->inputs, t->inputs, sizeof h->inputs) == 0;
+	return is_same_workflow(t, h) && memcmp(h->inputs, t->inputs, sizeof h->inputs) == 0;
 }
 
 /* ---- when ---- */
@@ -201,6 +206,15 @@ bool warm_reuse(struct workflow_task *t, const struct listed *listed)
 	arena_free(&t->arena);
 	c->warm.reused++;
 	return true;
+}
+
+/* The guard on updates has to count what would be written. */
+bool warm_may_postpone(const struct workflow_task *t)
+{
+	const struct cycle *c = t->cycle;
+
+	return c->options.apply && !c->options.limits.update_limit && t->listed && !c->warm.full &&
+	       is_same_workflow(t, find_look(&c->warm, t->step->name));
 }
 
 /* ---- a new look ---- */

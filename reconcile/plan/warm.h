@@ -60,6 +60,9 @@ void warm_plan(struct cycle *cycle);
 /* True if the workflow, which is `listed`, need not be described: the step and the cycle's tallies are as after the
  * look. */
 bool warm_reuse(struct workflow_task *task, const struct listed *listed);
+/* After that was false: true if nothing changed but the spec, so that the workflow is most likely written, and one
+ * description before that is enough. */
+bool warm_may_postpone(const struct workflow_task *task);
 /* After the workflow was described to plan by, or could not be: holds the look, or drops that of an earlier cycle. */
 void warm_take_look(struct workflow_task *task);
 /* At the end of the cycle. */

@@ -33,10 +33,22 @@ static void lose_create(struct workflow_task *t)
 	task_outcome_lost(t);
 }
 
+/* The description right before the write is the first one. */
+static void count_postponed(struct workflow_task *t)
+{
+	if (!t->postponed)
+		return;
+	task_outcome_observed(t);
+	if (t->step->action != ACTION_NONE)
+		task_outcome_warn_of_loss(t);
+	t->postponed = false;
+}
+
 /* What is about to be written "is recorded before it is sent" (design, 5.3), so that a crash forgets no key; and "that it
  * was paused is recorded before an update" (design, 6.1), so that a crash does not resume it. */
 static void update_workflow(struct workflow_task *t)
 {
+	count_postponed(t);
 	task_record_intend(t);
 	if (t->was_paused)
 		task_record_pause(t);
@@ -178,6 +190,7 @@ static void finish_settled(struct workflow_task *t)
 
 static void pause_again(struct workflow_task *t)
 {
+	count_postponed(t);
 	task_outcome_settled(t);
 	t->habits = task_verify_habits(t);
 	task_request_pause(t);
@@ -193,8 +206,14 @@ static void finish_paused(struct workflow_task *t)
 /* The spec may have been found applied only now: after a duplicate was deleted, or undone by hand since the plan. */
 static void finish_check(struct workflow_task *t)
 {
+	bool look = t->postponed && t->call.op.ok;
+
+	if (look)
+		count_postponed(t);
 	if (t->step->result == RESULT_UNCHANGED)
 		task_record_refresh(t);
+	if (look)
+		warm_take_look(t);
 	task_outcome_explain(t);
 }
 
@@ -395,7 +414,7 @@ static void add_task(struct workflow_task *t, enum task_state state)
 	*t = (struct workflow_task){
 		.task.step = workflow_task_step, .cycle = t->cycle, .spec = t->spec, .step = t->step,
 		.marked = t->marked, .old_name = t->old_name, .created = t->created, .duplicates = t->duplicates,
-		.listed = t->listed, .state = state,
+		.postponed = t->postponed, .listed = t->listed, .state = state,
 	};
 	memcpy(t->name_digest, before.name_digest, sizeof t->name_digest);
 	memcpy(t->digest, before.digest, sizeof t->digest);
@@ -408,7 +427,14 @@ void workflow_task_observe(struct workflow_task *t)
 {
 	t->step->result = RESULT_DEFERRED;	/* until it was described */
 	t->step->error = TASK_NOT_DESCRIBED;
+	t->postponed = false;
 	add_task(t, STATE_OBSERVING);
+}
+
+void workflow_task_postpone(struct workflow_task *t)
+{
+	t->step->result = RESULT_PLANNED;
+	t->postponed = true;
 }
 
 void workflow_task_apply(struct workflow_task *t)

@@ -81,6 +81,8 @@ struct workflow_task {
 		enum result result;	/* of the step, and its error, before they were found */
 		const char *error;
 	} duplicates;
+	/* Nothing but its spec changed since an earlier look: it is described right before it is written, and not to plan. */
+	bool postponed;
 	const struct listed *listed;	/* its entry in the list; NULL: no looks are held */
 	unsigned char inputs[LOOK_DIGEST];	/* of what decides the outcome of a description */
 
@@ -122,6 +124,8 @@ struct workflow_task {
 
 /* Describe the workflow step->id and plan what is to be done about it. */
 void workflow_task_observe(struct workflow_task *task);
+/* The same later, in workflow_task_apply(): until then the step counts as planned. */
+void workflow_task_postpone(struct workflow_task *task);
 /* Do what is planned. */
 void workflow_task_apply(struct workflow_task *task);
 /* Another run created the workflow as well, with the ids in task->duplicates: the lowest id stays. strangers: not all of them
