@@ -21,7 +21,10 @@ static bool cmd_approve_find_report(struct context *ctx, const char *sync, const
 	if (!report_store_list(ctx->arena, dir, &ids, &count, err))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (!report_store_read(ctx->arena, dir, ids[i], &report, &skipped) ||
+		/* Reports of other syncs may be large. */
+		const char *name = report_store_sync_name(ctx->arena, dir, ids[i]);
+		if ((name && strcmp(name, sync) != 0) ||
+		    !report_store_read(ctx->arena, dir, ids[i], &report, &skipped) ||
 		    !report_store_check(report, &skipped) ||
 		    !node_is_text(report, "sync", sync) || !node_is_text(report, "mode", "agent"))
 			continue;

@@ -257,6 +257,11 @@ static const char *report_sync_name(struct arena *a, const char *folder, const c
 	return json_read(a, value, (size_t)(end - value), &name, &ignored) && name->kind == NODE_TEXT ? name->text : NULL;
 }
 
+const char *report_store_sync_name(struct arena *a, const char *state_dir, const char *id)
+{
+	return report_sync_name(a, reports_folder(a, state_dir), id);
+}
+
 static size_t report_bytes(struct arena *a, const char *folder, const char *id)
 {
 	struct stat st;

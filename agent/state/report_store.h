@@ -19,6 +19,10 @@ bool report_store_add(const char *state_dir, const struct node *report, int64_t 
 /* The file of a stored report, in a. */
 const char *report_store_file(struct arena *a, const char *state_dir, const char *id);
 
+/* The name of the sync of the report with that whole id, in a, without reading all of it; NULL: the beginning of the
+ * file does not say. */
+const char *report_store_sync_name(struct arena *a, const char *state_dir, const char *id);
+
 /* The ids of all that are stored, newest first.  A folder that is not there has none. */
 bool report_store_list(struct arena *a, const char *state_dir, const char ***ids, size_t *count, struct err *err);
 

@@ -269,6 +269,24 @@ static void what_is_older_than_a_month_goes(void **state)
 	assert_string_equal(listed(f), "6");
 }
 
+static void the_sync_of_a_report_is_read_without_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const names[] = { "a", "a \"quoted\"", "a\nb", "\xc3\xa4" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const char *id = store_of(f, names[i], start + (int64_t)i, false);
+		const char *file = path(f, arena_printf(&f->arena, "%s.json", id));
+		assert_string_equal(report_store_sync_name(&f->arena, f->dir, id), names[i]);
+		assert_int_equal(truncate(file, 400), 0);
+		assert_string_equal(report_store_sync_name(&f->arena, f->dir, id), names[i]);
+		write_file(file, "{\"sync\": \"no form of ours\"}\n");
+		assert_null(report_store_sync_name(&f->arena, f->dir, id));
+	}
+	assert_null(report_store_sync_name(&f->arena, f->dir, store(f, start + hour, false)));
+	assert_null(report_store_sync_name(&f->arena, f->dir, "2020-01-01T00:00:00.000Z-00000001"));
+}
+
 /* A report of a sync that is so many MiB large. */
 static void store_large(struct fixture *f, const char *sync, int hours, int mib)
 {
@@ -437,6 +455,7 @@ int main(void)
 		WITH_FOLDER(the_oldest_go_when_there_are_too_many),
 		WITH_FOLDER(those_of_nothing_to_do_go_first_but_for_the_newest),
 		WITH_FOLDER(what_is_older_than_a_month_goes),
+		WITH_FOLDER(the_sync_of_a_report_is_read_without_the_rest),
 		WITH_FOLDER(the_oldest_go_when_all_are_too_large),
 		WITH_FOLDER(the_newest_of_each_sync_stays),
 		WITH_FOLDER(the_newest_of_each_sync_counts_and_stays),
