@@ -23,11 +23,14 @@ struct query {
 	sqlite3_stmt *stmt;	/* made when first used, then kept */
 };
 
+enum transaction_step { STEP_BEGIN, STEP_BEGIN_READ, STEP_COMMIT, STEP_ROLLBACK, TRANSACTION_STEPS };
+
 struct database {
 	char *path;
 	const struct database_kind *kind;
 	sqlite3 *db;
 	struct query *queries;
+	sqlite3_stmt *steps[TRANSACTION_STEPS];	/* made when first used, then kept */
 	bool busy;
 };
 
@@ -157,25 +160,43 @@ static bool database_execute(struct database *d, const char *text, struct err *e
 	return sqlite3_exec(d->db, text, NULL, NULL, NULL) == SQLITE_OK || database_failed(d, err);
 }
 
+/* Several times in each request: they are parsed once. */
+static bool transaction_step(struct database *d, enum transaction_step step, struct err *err)
+{
+	static const char *const sql[] = {
+		[STEP_BEGIN] = "BEGIN IMMEDIATE", [STEP_BEGIN_READ] = "BEGIN", [STEP_COMMIT] = "COMMIT",
+		[STEP_ROLLBACK] = "ROLLBACK",
+	};
+	sqlite3_stmt **stmt = &d->steps[step];
+
+	if (!*stmt && sqlite3_prepare_v3(d->db, sql[step], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
+		return database_failed(d, err);
+	bool ok = sqlite3_step(*stmt) == SQLITE_DONE || database_failed(d, err);
+	sqlite3_reset(*stmt);
+	return ok;
+}
+
 bool database_begin(struct database *d, struct err *err)
 {
-	return database_execute(d, "BEGIN IMMEDIATE", err);
+	return transaction_step(d, STEP_BEGIN, err);
 }
 
 bool database_begin_read(struct database *d, bool *begun, struct err *err)
 {
 	*begun = sqlite3_get_autocommit(d->db);
-	return !*begun || database_execute(d, "BEGIN", err);
+	return !*begun || transaction_step(d, STEP_BEGIN_READ, err);
 }
 
 bool database_end(struct database *d, bool keep, struct err *err)
 {
-	if (keep && database_execute(d, "COMMIT", err))
+	struct err ignored;
+
+	if (keep && transaction_step(d, STEP_COMMIT, err))
 		return true;
 	/* A full disk may have taken it back already; then there is nothing to roll back, and
 	 * nothing to say. */
 	if (!sqlite3_get_autocommit(d->db))
-		sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+		transaction_step(d, STEP_ROLLBACK, &ignored);
 	return !keep;
 }
 
@@ -328,6 +349,8 @@ static void pause_between_tries(void)
 }
 
 /* Two processes may open a new file at the same time, and sqlite3 does not wait here.
+ * cache_size: in KiB, if it is negative; with less, what a few thousand workflows are is read from the file again and
+ * again.
  * synchronous = FULL: what was written is still there after the power went. */
 static bool database_set_pragmas(struct database *d, int patience_ms, struct err *err)
 {
@@ -336,7 +359,8 @@ static bool database_set_pragmas(struct database *d, int patience_ms, struct err
 			return false;
 		pause_between_tries();
 	}
-	return database_execute(d, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
+	return database_execute(d, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -8192",
+	                        err);
 }
 
 static struct database *database_new(const char *path, const struct database_kind *kind)
@@ -371,6 +395,8 @@ void database_close(struct database *d)
 		return;
 	for (size_t i = 0; i < d->kind->sql_count; i++)
 		sqlite3_finalize(d->queries[i].stmt);
+	for (size_t i = 0; i < TRANSACTION_STEPS; i++)
+		sqlite3_finalize(d->steps[i]);
 	sqlite3_close(d->db);
 	free(d->queries);
 	free(d->path);
