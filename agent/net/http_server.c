@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -223,25 +224,29 @@ static void on_sent(void *reader)
 /* Takes the body. */
 static struct MHD_Response *make_response(struct http_response *r)
 {
-	if (!r->files.count)
-		return MHD_create_response_from_buffer(r->body.len, (void *)(uintptr_t)buf_str(&r->body),
-		                                       MHD_RESPMEM_MUST_COPY);
-	struct http_files_reader *reader = http_files_reader_new(&r->body, &r->files);
-	return MHD_create_response_from_callback(http_files_reader_size(reader), FILE_BLOCK, on_read, reader, on_sent);
+	if (r->files.count) {
+		struct http_files_reader *reader = http_files_reader_new(&r->body, &r->files);
+		return MHD_create_response_from_callback(http_files_reader_size(reader), FILE_BLOCK, on_read, reader, on_sent);
+	}
+	if (!r->body.len)
+		return MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+	/* The text is handed over as it is, not copied. */
+	struct MHD_Response *response = MHD_create_response_from_buffer(r->body.len, r->body.text, MHD_RESPMEM_MUST_FREE);
+	r->body = BUF(HTTP_ANSWER_MAX);
+	return response;
 }
 
 static enum MHD_Result send_answer(struct http_server *s, struct server_request *x,
                                    struct MHD_Connection *connection)
 {
 	struct http_response *r = &x->response;
-	CLEANUP(buf_done) struct buf number = BUF_TEXT;
+	char number[16];
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
 	if (r->body.full)
 		http_detail(r, 500, "the answer is larger than %d bytes; ask for a smaller page",
 		            HTTP_ANSWER_MAX);
-	buf_addf(&number, "%u", r->retry_after);
 	set_deadline(s, x->connection, 0);
 	response = make_response(r);
 	if (!response)
@@ -250,8 +255,9 @@ static enum MHD_Result send_answer(struct http_server *s, struct server_request 
 	                        r->type ? r->type : "application/json");
 	if (r->allow)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, r->allow);
+	snprintf(number, sizeof number, "%u", r->retry_after);
 	if (r->retry_after)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, buf_str(&number));
+		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
 	if (*r->warning)
 		MHD_add_response_header(response, "x-flowsync-warning", r->warning);
 	if (r->status == 413 || x->connection->reserved || atomic_load(&s->stopping))
