@@ -23,6 +23,7 @@ struct local_service {
 	struct arena arena;
 	struct store *store;		/* used by the server's thread alone between its start and its stop */
 	struct service_api api;
+	struct cron_times cron_times;
 	struct listener listener;
 	struct http_server *server;
 	struct engine_options engine_options;
@@ -142,10 +143,14 @@ static bool service_start_all(struct local_service *s, const struct local_servic
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token), .now = clock_now, .uuid = uuid_make,
 		.wake = -1, .tls = o->tls_cert, .sets_cron_times = engine && engine->crons,
+		.cron_times = &s->cron_times,
 		.log = engine && engine->crons ? engine->log : NULL,
 	};
 	if ((s->database && !wakeup_open(s->database, &s->api.wake, err)) || !service_start_engine(s, engine, err))
 		return false;
+	/* A copy in memory would be thrown away with them. */
+	if (s->database)
+		routes_store_answers(&s->api);
 	http.handler = routes_handler(&s->api);
 	return http_server_start(&http, &s->listener, &s->server, err);
 }

@@ -373,7 +373,7 @@ class ServeTest(ServiceCase):
                     (1, ["--listen", f"127.0.0.1:{port}"],
                      f'listen on port {port} of "127.0.0.1": Address already in use; if another flowsync serves '
                      "there, use it, or choose another address with --listen"),
-                    (1, ["--db", newer], f'database "{newer}" is of version 99, this flowsync knows versions up to 2: '
+                    (1, ["--db", newer], f'database "{newer}" is of version 99, this flowsync knows versions up to 3: '
                      "it was written by a newer flowsync"),
                     (1, ["--db", text], f'database "{text}": file is not a database; it holds all workflows and is left as it is; '
                      "put a backup in its place"),

@@ -1,7 +1,9 @@
 """What an earlier version of flowsync left behind is taken over, and that version refuses what this one wrote."""
+import contextlib
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -96,6 +98,10 @@ class UpgradeTest(AgentCase):
         self.assertEqual(self.expect(0, "report", stored["cycle_id"], "-o", "json", endpoint=None).json()["summary"],
                          stored["summary"])
         self.assertIn(execution, self.expect(0, "workflow", "executions", "a").out)
+        # Also of workflows that nothing has changed since.
+        with contextlib.closing(sqlite3.connect(self.service.folder / "service.db")) as database:
+            for table in "workflow", "workflow_item", "workflow_rest":
+                self.assertEqual(database.execute(f"SELECT count(*) FROM {table}").fetchone(), (6,), table)
         approved = self.run_agent(config, outcome="applied")
         self.assertEqual((approved["summary"]["delete"], self.names()), (3, ["a", "b", "c"]))
 

@@ -12,7 +12,7 @@ enum { API_PAGE_SIZE = 25, API_PAGE_SIZE_MAX = 1000, API_PAGE_NUMBER_MAX = 10000
 extern const char api_user[];
 
 struct api_request {
-	const struct service_api *api;
+	struct service_api *api;
 	const struct http_request *http;
 	struct http_response *response;
 	struct arena *arena;		/* until the answer is sent */

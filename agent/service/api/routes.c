@@ -33,14 +33,17 @@ static bool read_page_query(struct api_request *r, struct page_query *q)
 
 /* ---- handlers that read ---- */
 
-static bool last_execution_json(struct api_request *r, int64_t workflow, struct node **out)
+static bool last_execution_json(struct api_request *r, const struct stored_workflow *w, struct node **out)
 {
 	struct stored_rerun *reruns = NULL;
 	struct stored_execution last;
 	size_t count = 0;
 	struct err err;
 
-	if (!execution_store_find_last(r->api->store, r->arena, workflow, &last, &err) ||
+	*out = NULL;
+	if (!w->last_run)
+		return true;
+	if (!execution_store_find_last(r->api->store, r->arena, w->id, &last, &err) ||
 	    (last.id && !execution_store_reruns(r->api->store, r->arena, last.id, &reruns, &count, &err))) {
 		api_reply_store_error(r, &err);
 		return false;
@@ -49,12 +52,25 @@ static bool last_execution_json(struct api_request *r, int64_t workflow, struct 
 	return true;
 }
 
+/* Appends the entry of the list, without the brace at its end. */
+static bool write_item(struct api_request *r, struct stored_workflow *w, int64_t now)
+{
+	struct node *last;
+
+	if (!last_execution_json(r, w, &last))
+		return false;
+	if (!w->item)
+		w->item = workflow_json_item(r->arena, w);
+	workflow_json_write_item(r->arena, w, last, r->api->cron_times, now, &r->response->body);
+	return true;
+}
+
 static void handle_list_workflows(struct api_request *r)
 {
-	struct node *out = node_map(r->arena), *items = node_list(r->arena);
+	struct buf *out = &r->response->body;
 	struct workflow_page page = { 0 };
+	int64_t now = r->api->now();
 	struct page_query q;
-	struct node *last;
 	struct err err;
 
 	if (!read_page_query(r, &q))
@@ -63,24 +79,45 @@ static void handle_list_workflows(struct api_request *r)
 		api_reply_store_error(r, &err);
 		return;
 	}
+	buf_addf(out, "{\"pageCount\":%lld,\"pageNumber\":%lld,\"pageSize\":%lld,\"workflowsCount\":%lld,\"workflows\":[",
+	         (long long)((page.total + q.size - 1) / q.size), (long long)q.number, (long long)q.size,
+	         (long long)page.total);
 	for (size_t i = 0; i < page.count; i++) {
-		if (!last_execution_json(r, page.items[i].id, &last))
+		buf_adds(out, i ? "," : "");
+		if (!write_item(r, &page.items[i], now))
 			return;
-		node_add(r->arena, items, workflow_json_entry(r->arena, &page.items[i], last, r->api->now()));
+		buf_addc(out, '}');
 	}
-	api_put_page(r, out, q.number, q.size, page.total);
-	node_put(r->arena, out, "workflowsCount", node_int(r->arena, page.total));
-	node_put(r->arena, out, "workflows", items);
-	api_reply(r, 200, out);
+	api_reply_text(r, "]}");
+}
+
+/* Sets item and rest, unless they were stored. */
+static bool complete_answer(struct api_request *r, struct stored_workflow *w)
+{
+	struct node *body;
+
+	if (w->item && w->rest)
+		return true;
+	if (!api_find_workflow(r, w) || !api_body(r, w, &body))
+		return false;
+	w->item = workflow_json_item(r->arena, w);
+	w->rest = workflow_json_rest(r->arena, body);
+	return true;
 }
 
 static void handle_describe_workflow(struct api_request *r)
 {
 	struct stored_workflow w;
-	struct node *body, *last;
+	struct err err;
 
-	if (api_find_workflow(r, &w) && api_body(r, &w, &body) && last_execution_json(r, w.id, &last))
-		api_reply(r, 200, workflow_json_describe(r->arena, &w, body, last, r->api->now()));
+	if (!workflow_store_get_answer(r->api->store, r->arena, r->id, &w, &err)) {
+		api_reply_store_error(r, &err);
+		return;
+	}
+	if (!complete_answer(r, &w) || !write_item(r, &w, r->api->now()))
+		return;
+	buf_adds(&r->response->body, w.rest);
+	api_reply_text(r, "}");
 }
 
 static void handle_resources(struct api_request *r)
@@ -124,6 +161,19 @@ static void log_dead_crons(const struct api_request *r, const struct stored_work
 			cron_time_warn(r->api->log, w->id, w->triggers[i].cron);
 }
 
+/* Stores the parts of later answers.  body is the workflow's, and is changed. */
+static bool store_answer(struct api_request *r, struct stored_workflow *w, struct node *body)
+{
+	struct err err;
+
+	w->item = workflow_json_item(r->arena, w);
+	w->rest = workflow_json_rest(r->arena, body);
+	if (workflow_store_put_answer(r->api->store, w, &err))
+		return true;
+	api_reply_store_error(r, &err);
+	return false;
+}
+
 /* The answer to a create or an update that is to be stored. */
 static void reply_stored(struct api_request *r, int status, const struct stored_workflow *w)
 {
@@ -165,10 +215,10 @@ static void handle_create_workflow(struct api_request *r)
 		return;
 	workflow_json_parse(r->arena, body, NULL, NULL, r->api->uuid, &w);
 	workflow_json_set_due(&w, NULL, r->api->sets_cron_times ? now : -1);
-	if (workflow_store_add(r->api->store, &w, &err))
-		reply_stored(r, 201, &w);
-	else
+	if (!workflow_store_add(r->api->store, &w, &err))
 		api_reply_store_error(r, &err);
+	else if (store_answer(r, &w, body))
+		reply_stored(r, 201, &w);
 }
 
 /* The workflow in the path, if its status is one of the bits of statuses; answers 409 otherwise. */
@@ -217,10 +267,10 @@ static void handle_update_workflow(struct api_request *r)
 	w.modified_by = api_user;
 	workflow_json_parse(r->arena, body, &before, before_body, r->api->uuid, &w);
 	workflow_json_set_due(&w, &before, r->api->sets_cron_times ? w.updated : -1);
-	if (workflow_store_put(r->api->store, &w, &err))
-		reply_stored(r, 200, &w);
-	else
+	if (!workflow_store_put(r->api->store, &w, &err))
 		api_reply_store_error(r, &err);
+	else if (store_answer(r, &w, body))
+		reply_stored(r, 200, &w);
 }
 
 static void handle_delete_workflow(struct api_request *r)
@@ -239,14 +289,15 @@ static void handle_delete_workflow(struct api_request *r)
 static bool change_workflow_status(struct api_request *r, enum workflow_status from, enum workflow_status to,
                                    struct stored_workflow *w)
 {
+	struct node *body;
 	struct err err;
 
-	if (!find_workflow_in_status(r, 1U << from, w))
+	if (!find_workflow_in_status(r, 1U << from, w) || !api_body(r, w, &body))
 		return false;
 	w->status = to;
 	w->updated = timestamp_after(r, w->updated);
 	if (workflow_store_put_status(r->api->store, w->id, to, w->updated, &err))
-		return true;
+		return store_answer(r, w, body);
 	api_reply_store_error(r, &err);
 	return false;
 }
@@ -410,6 +461,50 @@ static bool routes_check_token(void *ctx, const struct http_request *request, st
 	            request->authorization ? "the token in Authorization is not the token of this service"
 	                                   : "expected a token in the header Authorization");
 	return false;
+}
+
+enum { ANSWERS_AT_ONCE = 200 };
+
+/* Of one workflow.  A damaged body is left to the requests, which report it. */
+static bool store_missing_answer(struct service_api *api, struct arena *a, int64_t id, struct err *err)
+{
+	struct stored_workflow w;
+	struct node *body;
+
+	if (!workflow_store_get(api->store, a, id, &w, err))
+		return false;
+	if (!w.id || !json_read(a, w.body, strlen(w.body), &body, err))
+		return true;
+	w.item = workflow_json_item(a, &w);
+	w.rest = workflow_json_rest(a, body);
+	return workflow_store_put_answer(api->store, &w, err);
+}
+
+static bool store_some_answers(struct service_api *api, struct arena *a, const int64_t *ids, size_t count)
+{
+	struct err err;
+	bool ok = workflow_store_begin(api->store, &err);
+
+	if (!ok)
+		return false;
+	for (size_t i = 0; ok && i < count; i++)
+		ok = store_missing_answer(api, a, ids[i], &err);
+	return workflow_store_end(api->store, ok, &err) && ok;
+}
+
+void routes_store_answers(struct service_api *api)
+{
+	size_t count = ANSWERS_AT_ONCE;
+	int64_t after = 0, *ids;
+	struct err err;
+
+	while (count == ANSWERS_AT_ONCE) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		if (!workflow_store_list_unmade(api->store, &a, after, ANSWERS_AT_ONCE, &ids, &count, &err) ||
+		    (count > 0 && !store_some_answers(api, &a, ids, count)))
+			return;
+		after = count > 0 ? ids[count - 1] : after;
+	}
 }
 
 struct http_handler routes_handler(struct service_api *api)

@@ -15,7 +15,12 @@ struct service_api {
 	bool tls;		/* clients reach it by https */
 	struct log *log;	/* of crons that never fire; NULL: none is logged */
 	bool sets_cron_times;	/* an engine of this process starts executions of crons, in its time zone */
+	struct cron_times *cron_times;
 };
+
+/* Stores the parts of answers that are missing: a database of an earlier version has none.  Without them each answer is
+ * made when it is asked for, so a failure does no harm. */
+void routes_store_answers(struct service_api *api);
 
 /* The handler of requests to api, which has to stay valid as long as the handler is used. */
 struct http_handler routes_handler(struct service_api *api);

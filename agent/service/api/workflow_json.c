@@ -150,49 +150,119 @@ void workflow_json_set_due(struct stored_workflow *w, const struct stored_workfl
 
 /* ---- answers ---- */
 
-static struct node *triggers_json(struct arena *a, const struct stored_workflow *w, int64_t now)
-{
-	struct node *list = node_list(a);
+/* In the text of an item, where something is to be filled in; JSON has no such bytes. */
+enum {
+	MARK_STATUS = 1,
+	MARK_LAST,		/* lastExecution, with the comma before it */
+	MARK_CRON,		/* on both sides of a cron, whose next time comes after it */
+};
 
+static void write_text_item(struct arena *a, struct buf *out, const char *text)
+{
+	json_write(node_text(a, text), JSON_COMPACT, out);
+}
+
+static void write_triggers_item(struct arena *a, const struct stored_workflow *w, struct buf *out)
+{
 	for (size_t i = 0; i < w->trigger_count; i++) {
 		const struct stored_trigger *t = &w->triggers[i];
-		struct node *trigger = node_add(a, list, node_map(a));
-		int64_t next = t->cron ? cron_time_next(t->cron, now) : -1;
-		if (!t->cron) {
-			node_put(a, trigger, "webhook", node_text(a, t->webhook));
-			continue;
+		buf_adds(out, i ? ",{" : "{");
+		if (t->cron) {
+			buf_addf(out, "\"cron\":%c", MARK_CRON);
+			write_text_item(a, out, t->cron);
+			buf_addc(out, MARK_CRON);
+		} else {
+			buf_adds(out, "\"webhook\":");
+			write_text_item(a, out, t->webhook);
 		}
-		node_put(a, trigger, "cron", node_text(a, t->cron));
-		if (next >= 0)
-			node_put(a, trigger, "scheduled", node_text(a, timestamp_text(a, next)));
+		buf_addc(out, '}');
 	}
-	return list;
 }
 
-static struct node *tags_json(struct arena *a, const struct stored_workflow *w)
+const char *workflow_json_item(struct arena *a, const struct stored_workflow *w)
 {
-	struct node *list = node_list(a);
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
-	for (size_t i = 0; i < w->tag_count; i++)
-		node_put(a, node_add(a, list, node_map(a)), "name", node_text(a, w->tags[i]));
-	return list;
+	buf_adds(&out, ",\"name\":");
+	write_text_item(a, &out, w->name);
+	buf_addf(&out, ",\"status\":\"%c\",\"createdAt\":\"%s\",\"updatedAt\":\"%s\"%c,\"triggers\":[", MARK_STATUS,
+	         timestamp_text(a, w->created), timestamp_text(a, w->updated), MARK_LAST);
+	write_triggers_item(a, w, &out);
+	buf_adds(&out, "],\"tags\":[");
+	for (size_t i = 0; i < w->tag_count; i++) {
+		buf_adds(&out, i ? ",{\"name\":" : "{\"name\":");
+		write_text_item(a, &out, w->tags[i]);
+		buf_addc(&out, '}');
+	}
+	buf_addc(&out, ']');
+	return arena_strdup(a, buf_str(&out));
 }
 
-struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *w, struct node *last,
-                                 int64_t now)
+/* The next time of the cron that stands as JSON in the len bytes at literal; "" for never. */
+static const char *next_time_text(struct arena *a, struct cron_times *times, const char *literal, size_t len,
+                                  int64_t now)
 {
-	struct node *out = node_map(a);
+	struct node *cron;
+	struct err err;
 
-	node_put(a, out, "id", node_int(a, w->id));
-	node_put(a, out, "name", node_text(a, w->name));
-	node_put(a, out, "status", node_text(a, workflow_status_words[w->status]));
-	node_put(a, out, "createdAt", node_text(a, timestamp_text(a, w->created)));
-	node_put(a, out, "updatedAt", node_text(a, timestamp_text(a, w->updated)));
-	if (last)
-		node_put(a, out, "lastExecution", last);
-	node_put(a, out, "triggers", triggers_json(a, w, now));
-	node_put(a, out, "tags", tags_json(a, w));
-	return out;
+	if (!memchr(literal, '\\', len))
+		return cron_times_next(times, literal + 1, len - 2, now);
+	if (!json_read(a, literal, len, &cron, &err) || !cron->text)
+		return "";
+	return cron_times_next(times, cron->text, strlen(cron->text), now);
+}
+
+/* Fills in what belongs at a mark.  Returns what follows in the item. */
+static const char *fill_mark(struct arena *a, const char *mark, enum workflow_status status, const struct node *last,
+                             struct cron_times *times, int64_t now, struct buf *out)
+{
+	const char *literal = mark + 1, *end;
+
+	if (*mark == MARK_STATUS) {
+		buf_adds(out, workflow_status_words[status]);
+		return mark + 1;
+	}
+	if (*mark == MARK_LAST) {
+		buf_adds(out, last ? ",\"lastExecution\":" : "");
+		if (last)
+			json_write(last, JSON_COMPACT, out);
+		return mark + 1;
+	}
+	end = strchr(literal, MARK_CRON);
+	buf_add(out, literal, (size_t)(end - literal));
+	const char *next = next_time_text(a, times, literal, (size_t)(end - literal), now);
+	if (*next) {
+		buf_adds(out, ",\"scheduled\":\"");
+		buf_adds(out, next);
+		buf_addc(out, '"');
+	}
+	return end + 1;
+}
+
+/* printf would take a good part of the time of a page. */
+static void write_id(int64_t id, struct buf *out)
+{
+	char digits[24], *at = digits + sizeof digits;
+
+	for (uint64_t left = (uint64_t)id; left || at == digits + sizeof digits; left /= 10)
+		*--at = (char)('0' + left % 10);
+	buf_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
+void workflow_json_write_item(struct arena *a, const struct stored_workflow *w, const struct node *last,
+                              struct cron_times *times, int64_t now, struct buf *out)
+{
+	static const char marks[] = { MARK_STATUS, MARK_LAST, MARK_CRON, '\0' };
+
+	buf_adds(out, "{\"id\":");
+	write_id(w->id, out);
+	for (const char *at = w->item; *at; ) {
+		size_t plain = strcspn(at, marks);
+		buf_add(out, at, plain);
+		at += plain;
+		if (*at)
+			at = fill_mark(a, at, w->status, last, times, now, out);
+	}
 }
 
 /* Removes the keys whose value is null: null means that the key is not set. */
@@ -272,10 +342,11 @@ static void fill_step_defaults(struct arena *a, struct node *step)
 		put_if_missing(a, step, optional[i], node_null(a));
 }
 
-struct node *workflow_json_describe(struct arena *a, const struct stored_workflow *w, struct node *body,
-                                    struct node *last, int64_t now)
+const char *workflow_json_rest(struct arena *a, struct node *body)
 {
-	struct node *out = workflow_json_entry(a, w, last, now), *steps;
+	static const char *const keys[] = { "watchers", "retryOptions", "metadata", "steps" };
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	struct node *steps;
 
 	drop_null_values(body);
 	/* Null means "not set".  A missing key could also mean that this answer does not have it. */
@@ -286,11 +357,11 @@ struct node *workflow_json_describe(struct arena *a, const struct stored_workflo
 	steps = node_get(body, "steps");
 	for (size_t i = 0; i < steps->count; i++)
 		fill_step_defaults(a, steps->entries[i].value);
-	node_put(a, out, "watchers", node_get(body, "watchers"));
-	node_put(a, out, "retryOptions", node_get(body, "retryOptions"));
-	node_put(a, out, "metadata", node_get(body, "metadata"));
-	node_put(a, out, "steps", steps);
-	return out;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		buf_addf(&out, ",\"%s\":", keys[i]);
+		json_write(node_get(body, keys[i]), JSON_COMPACT, &out);
+	}
+	return arena_strdup(a, buf_str(&out));
 }
 
 struct node *workflow_json_changed(struct arena *a, const struct stored_workflow *w)

@@ -3,8 +3,10 @@
 #ifndef AGENT_SERVICE_API_WORKFLOW_JSON_H
 #define AGENT_SERVICE_API_WORKFLOW_JSON_H
 
+#include "agent/service/engine/cron_time.h"
 #include "agent/service/store/workflow_store.h"
 #include "agent/util/id128.h"
+#include "reconcile/base/buf.h"
 #include "reconcile/tree/node.h"
 
 extern const char *const workflow_status_words[WORKFLOW_STATUS_COUNT];
@@ -23,13 +25,17 @@ void workflow_json_parse(struct arena *a, struct node *body, const struct stored
  * has to compute the time: DUE_UNKNOWN. */
 void workflow_json_set_due(struct stored_workflow *workflow, const struct stored_workflow *before, int64_t now);
 
-/* One entry of the list of workflows.  last: its lastExecution, which the entry does not have if it is NULL: a null
- * there would end the service's own tool; now: milliseconds since 1970. */
-struct node *workflow_json_entry(struct arena *a, const struct stored_workflow *workflow, struct node *last,
-                                 int64_t now);
-/* The answer of describe.  body is the workflow's, and is changed. */
-struct node *workflow_json_describe(struct arena *a, const struct stored_workflow *workflow,
-                                    struct node *body, struct node *last, int64_t now);
+/* The two parts of answers that change with the workflow alone, for stored_workflow.item and rest: an entry of the list
+ * of workflows, in which status, lastExecution and the next times of crons are left open; and the other fields of
+ * describe, from the body, which is changed. */
+const char *workflow_json_item(struct arena *a, const struct stored_workflow *workflow);
+const char *workflow_json_rest(struct arena *a, struct node *body);
+
+/* Appends the entry of the list, without the brace at its end: from id, item and status.  last: its lastExecution,
+ * which the entry does not have if it is NULL: a null there would end the service's own tool; now: milliseconds since
+ * 1970.  Every time of a cron is of the zone of timezone.h. */
+void workflow_json_write_item(struct arena *a, const struct stored_workflow *workflow, const struct node *last,
+                              struct cron_times *times, int64_t now, struct buf *out);
 /* The answer of create and update: the id, and the ids of webhooks if there are any. */
 struct node *workflow_json_changed(struct arena *a, const struct stored_workflow *workflow);
 

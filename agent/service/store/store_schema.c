@@ -7,6 +7,13 @@
 #define LAST_RUN_STATUS \
 	"(SELECT run.status FROM run WHERE run.workflow = workflow.id ORDER BY run.id DESC LIMIT 1)"
 
+/* What was made of the workflow as it is now, by this version of the program. */
+#define ITEM "(SELECT item FROM workflow_item AS i WHERE i.workflow = workflow.id AND since = workflow.updated" \
+	" AND made = ?8)"
+#define REST "(SELECT rest FROM workflow_rest AS r WHERE r.workflow = workflow.id AND since = workflow.updated" \
+	" AND made = ?8)"
+#define LAST_RUN "(SELECT max(run.id) FROM run WHERE run.workflow = workflow.id)"
+
 /* The conditions of a page.  Unlike LIKE, instr() has no wildcards and no limit; both ignore the case of A to Z only.
  * */
 #define FITS " (?1 = 0 OR ?1 >> " STATUS " & 1)" \
@@ -15,7 +22,9 @@
 #define NAMED " AND instr(lower(name), lower(?3)) > 0"
 /* The index only narrows the selection: it ignores the case of more letters than lower() does. */
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
-#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status FROM workflow"
+#define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status, " ITEM ", " LAST_RUN \
+	" FROM workflow"
+#define ENTRIES "SELECT id, " STATUS ", " ITEM ", " LAST_RUN " FROM workflow"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 #define RUN_COLUMNS \
@@ -37,17 +46,25 @@ static const char *const sql[SQL_STATEMENTS] = {
 	[SQL_TRIGGERS_DROP] = "DELETE FROM workflow_trigger WHERE workflow = ?1",
 	[SQL_TAGS_DROP] = "DELETE FROM workflow_tag WHERE workflow = ?1",
 	[SQL_WORKFLOW_GET] = COLUMNS " WHERE id = ?1",
+	[SQL_ITEM_PUT] = "INSERT OR REPLACE INTO workflow_item(workflow, since, made, item) VALUES(?1, ?2, ?3, ?4)",
+	[SQL_REST_PUT] = "INSERT OR REPLACE INTO workflow_rest(workflow, since, made, rest) VALUES(?1, ?2, ?3, ?4)",
+	[SQL_ANSWER_GET] = "SELECT id, " STATUS ", " ITEM ", " LAST_RUN ", " REST " FROM workflow WHERE id = ?1",
+	[SQL_UNMADE_LIST] = "SELECT id FROM workflow WHERE id > ?1 AND (" ITEM " IS NULL OR " REST " IS NULL)"
+	                    " ORDER BY id LIMIT ?2",
 	[SQL_BODY_GET] = "SELECT body FROM workflow_body WHERE workflow = ?1",
 	[SQL_TRIGGERS_GET] = "SELECT cron, webhook, due FROM workflow_trigger WHERE workflow = ?1"
 	                     " ORDER BY position",
 	[SQL_TAGS_GET] = "SELECT name FROM workflow_tag WHERE workflow = ?1 ORDER BY position",
 	[SQL_WEBHOOK_FIND] = "SELECT workflow FROM workflow_trigger WHERE webhook = ?1",
+	/* Nothing is asked of any row. */
+	[SQL_COUNT_EVERY] = "SELECT count(*) FROM workflow",
+	[SQL_PAGE_EVERY] = ENTRIES PAGE,
 	[SQL_COUNT_ALL] = "SELECT count(*) FROM workflow WHERE" FITS,
-	[SQL_PAGE_ALL] = COLUMNS " WHERE" FITS PAGE,
+	[SQL_PAGE_ALL] = ENTRIES " WHERE" FITS PAGE,
 	[SQL_COUNT_NAMED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED,
-	[SQL_PAGE_NAMED] = COLUMNS " WHERE" FITS NAMED PAGE,
+	[SQL_PAGE_NAMED] = ENTRIES " WHERE" FITS NAMED PAGE,
 	[SQL_COUNT_INDEXED] = "SELECT count(*) FROM workflow WHERE" FITS NAMED INDEXED,
-	[SQL_PAGE_INDEXED] = COLUMNS " WHERE" FITS NAMED INDEXED PAGE,
+	[SQL_PAGE_INDEXED] = ENTRIES " WHERE" FITS NAMED INDEXED PAGE,
 
 	[SQL_DUE_PUT] = "UPDATE workflow_trigger SET due = ?3 WHERE workflow = ?1 AND position = ?2",
 	[SQL_DUES_CLEAR] = "UPDATE workflow_trigger SET due = NULL WHERE workflow = ?1",
@@ -156,6 +173,15 @@ static const char *const migrations[] = {
 	"  watcher TEXT NOT NULL, news TEXT NOT NULL, attempts INTEGER NOT NULL, due INTEGER NOT NULL) STRICT;"
 	"CREATE INDEX tell_due ON tell(due);"
 	"CREATE INDEX tell_of_run ON tell(run);",
+
+	/* Parts of answers, as workflow_json.c made them of the workflow that was updated at `since`; made: by which
+	 * version of the program.  Apart, so that counting touches no item and a page no rest. */
+	"CREATE TABLE workflow_item("
+	"  workflow INTEGER PRIMARY KEY REFERENCES workflow ON DELETE CASCADE, since INTEGER NOT NULL,"
+	"  made TEXT NOT NULL, item TEXT NOT NULL) STRICT;"
+	"CREATE TABLE workflow_rest("
+	"  workflow INTEGER PRIMARY KEY REFERENCES workflow ON DELETE CASCADE, since INTEGER NOT NULL,"
+	"  made TEXT NOT NULL, rest TEXT NOT NULL) STRICT;",
 };
 
 const struct database_kind store_kind = {

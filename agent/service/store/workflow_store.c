@@ -7,6 +7,9 @@
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
 
+/* Which program made an answer: another version may shape it differently. */
+static const char made_by[] = FLOWSYNC_VERSION;
+
 static bool store_open_with(bool (*open)(const char *, const struct database_kind *, int, struct database **,
                                          struct err *),
                             const char *path, int patience_ms, struct store **out, struct err *err)
@@ -168,6 +171,24 @@ bool workflow_store_put_status(struct store *s, int64_t id, enum workflow_status
 	return query_run(q, err);
 }
 
+static bool workflow_store_put_part(struct store *s, enum store_statement which, const struct stored_workflow *w,
+                                    const char *part, struct err *err)
+{
+	struct query *q = query_begin(s->db, which);
+
+	query_int(q, 1, w->id);
+	query_int(q, 2, w->updated);
+	query_text(q, 3, made_by);
+	query_text(q, 4, part);
+	return query_run(q, err);
+}
+
+bool workflow_store_put_answer(struct store *s, const struct stored_workflow *w, struct err *err)
+{
+	return workflow_store_put_part(s, SQL_ITEM_PUT, w, w->item, err) &&
+	       workflow_store_put_part(s, SQL_REST_PUT, w, w->rest, err);
+}
+
 bool workflow_store_drop(struct store *s, int64_t id, struct err *err)
 {
 	return workflow_store_run_for_id(s, SQL_WORKFLOW_DROP, id, err);
@@ -302,6 +323,8 @@ static struct stored_workflow workflow_store_read_columns(struct arena *a, struc
 		.updated = query_get_int(q, 4),
 		.modified_by = query_get_text(a, q, 5),
 		.resting = (enum workflow_status)query_get_int(q, 6),
+		.item = query_get_text(a, q, 7),
+		.last_run = query_get_int_or(q, 8, 0),
 	};
 }
 
@@ -313,6 +336,7 @@ static bool workflow_store_get_parts(struct store *s, struct arena *a, int64_t i
 	bool more;
 
 	query_int(q, 1, id);
+	query_text(q, 8, made_by);
 	if (!query_row(q, &more, err))
 		return false;
 	if (more) {
@@ -337,6 +361,54 @@ bool workflow_store_get(struct store *s, struct arena *a, int64_t id, struct sto
 	bool ok = workflow_store_get_parts(s, a, id, out, err);
 	if (begun)
 		workflow_store_end(s, false, &ignored);
+	return ok;
+}
+
+static struct stored_workflow workflow_store_read_entry(struct arena *a, struct query *q)
+{
+	return (struct stored_workflow){
+		.id = query_get_int(q, 0), .status = (enum workflow_status)query_get_int(q, 1),
+		.item = query_get_text(a, q, 2), .last_run = query_get_int_or(q, 3, 0),
+	};
+}
+
+bool workflow_store_get_answer(struct store *s, struct arena *a, int64_t id, struct stored_workflow *out,
+                               struct err *err)
+{
+	struct query *q = query_begin(s->db, SQL_ANSWER_GET);
+	struct stored_workflow w = { 0 };
+	bool more;
+
+	query_int(q, 1, id);
+	query_text(q, 8, made_by);
+	if (!query_row(q, &more, err))
+		return false;
+	if (more) {
+		w = workflow_store_read_entry(a, q);
+		w.rest = query_get_text(a, q, 4);
+		query_end(q);
+	}
+	*out = w;
+	return true;
+}
+
+bool workflow_store_list_unmade(struct store *s, struct arena *a, int64_t after, size_t most, int64_t **ids,
+                                size_t *count, struct err *err)
+{
+	struct query *q = query_begin(s->db, SQL_UNMADE_LIST);
+	int64_t *items = NULL;
+	size_t n = 0, room = 0;
+	bool more, ok;
+
+	query_int(q, 1, after);
+	query_int(q, 2, (int64_t)most);
+	query_text(q, 8, made_by);
+	while ((ok = query_row(q, &more, err)) && more) {
+		arena_grow(a, items, n, room);
+		items[n++] = query_get_int(q, 0);
+	}
+	*ids = items;
+	*count = n;
 	return ok;
 }
 
@@ -378,13 +450,16 @@ static const char *workflow_store_search_phrase(struct arena *a, const char *sea
 
 struct workflow_selection { const char *by, *search, *phrase; unsigned statuses, last_runs; };
 
-static struct query *workflow_store_begin_select(struct store *s, enum store_statement all,
+/* every: SQL_COUNT_EVERY or SQL_PAGE_EVERY. */
+static struct query *workflow_store_begin_select(struct store *s, enum store_statement every,
                                                  const struct workflow_selection *sel)
 {
-	enum store_statement which = !sel->search ? all : all + (sel->phrase ? SQL_COUNT_INDEXED - SQL_COUNT_ALL
-	                                                               : SQL_COUNT_NAMED - SQL_COUNT_ALL);
-	struct query *q = query_begin(s->db, which);
+	enum store_statement count = sel->phrase ? SQL_COUNT_INDEXED : sel->search ? SQL_COUNT_NAMED :
+	                             sel->by || sel->statuses || sel->last_runs ? SQL_COUNT_ALL : SQL_COUNT_EVERY;
+	struct query *q = query_begin(s->db, every + (count - SQL_COUNT_EVERY));
 
+	if (count == SQL_COUNT_EVERY)
+		return q;
 	query_int(q, 1, sel->statuses);
 	query_text(q, 2, sel->by);
 	query_int(q, 7, sel->last_runs);
@@ -398,7 +473,7 @@ static struct query *workflow_store_begin_select(struct store *s, enum store_sta
 static bool workflow_store_get_total(struct store *s, const struct workflow_selection *sel, int64_t *out,
                                      struct err *err)
 {
-	struct query *q = workflow_store_begin_select(s, SQL_COUNT_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, SQL_COUNT_EVERY, sel);
 	bool more;
 
 	if (!query_row(q, &more, err))
@@ -411,19 +486,19 @@ static bool workflow_store_get_total(struct store *s, const struct workflow_sele
 static bool workflow_store_get_items(struct store *s, struct arena *a, const struct page_query *asked,
                                      const struct workflow_selection *sel, struct workflow_page *page, struct err *err)
 {
-	struct query *q = workflow_store_begin_select(s, SQL_PAGE_ALL, sel);
+	struct query *q = workflow_store_begin_select(s, SQL_PAGE_EVERY, sel);
 	size_t room = 0;
 	bool more, ok;
 
 	query_int(q, 5, asked->size);
 	query_int(q, 6, (asked->number - 1) * asked->size);
+	query_text(q, 8, made_by);
 	while ((ok = query_row(q, &more, err)) && more) {
 		arena_grow(a, page->items, page->count, room);
-		page->items[page->count++] = workflow_store_read_columns(a, q);
+		page->items[page->count++] = workflow_store_read_entry(a, q);
 	}
 	for (size_t i = 0; ok && i < page->count; i++)
-		ok = workflow_store_get_triggers(s, a, &page->items[i], err) &&
-		     workflow_store_get_tags(s, a, &page->items[i], err);
+		ok = page->items[i].item || workflow_store_get_parts(s, a, page->items[i].id, &page->items[i], err);
 	return ok;
 }
 

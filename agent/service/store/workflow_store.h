@@ -37,7 +37,11 @@ struct stored_workflow {
 	size_t trigger_count;
 	const char *const *tags;
 	size_t tag_count;
-	const char *body;		/* JSON, as it was sent; NULL in a page */
+	const char *body;		/* JSON, as it was sent */
+	/* Parts of answers, which the store does not interpret.  When read: NULL if they were not made of this workflow
+	 * as it is, by this version of the program; rest is read by workflow_store_get_answer() alone. */
+	const char *item, *rest;
+	int64_t last_run;		/* when read: its newest execution; 0: none */
 };
 
 struct page_query {
@@ -50,7 +54,7 @@ struct page_query {
 };
 
 struct workflow_page {
-	struct stored_workflow *items;	/* by id */
+	struct stored_workflow *items;	/* by id; whole if item is NULL, else as workflow_store_get_answer() sets them */
 	size_t count;
 	int64_t total;			/* matches on all pages */
 };
@@ -83,6 +87,8 @@ bool workflow_store_put(struct store *store, const struct stored_workflow *workf
 /* Stores status and time of the update only: what pause and resume change. */
 bool workflow_store_put_status(struct store *store, int64_t id, enum workflow_status status, int64_t updated,
                                struct err *err);
+/* Stores item and rest of the workflow as it is stored now.  A later change makes them void. */
+bool workflow_store_put_answer(struct store *store, const struct stored_workflow *workflow, struct err *err);
 bool workflow_store_drop(struct store *store, int64_t id, struct err *err);
 
 /* Stores when trigger `position` of the workflow fires next; -1: never. */
@@ -112,6 +118,12 @@ bool workflow_store_find_webhook(struct store *store, const char *webhook, int64
 /* The workflow with that id; texts live in a.  If it is not found, returns true with out->id 0. */
 bool workflow_store_get(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
                         struct err *err);
+/* The same, but of the fields only id, status, item, rest and last_run are set; of those of a page not rest. */
+bool workflow_store_get_answer(struct store *store, struct arena *a, int64_t id, struct stored_workflow *out,
+                               struct err *err);
+/* Up to `most` workflows with an id above `after` of which item or rest is NULL, by id. */
+bool workflow_store_list_unmade(struct store *store, struct arena *a, int64_t after, size_t most, int64_t **ids,
+                                size_t *count, struct err *err);
 bool workflow_store_page(struct store *store, struct arena *a, const struct page_query *query,
                 struct workflow_page *out, struct err *err);
 

@@ -16,6 +16,7 @@ struct fixture {
 	char folder[32];
 	char *file;
 	struct service_api api;
+	struct cron_times cron_times;
 	struct http_handler handler;
 	struct arena arena;
 };
@@ -43,7 +44,8 @@ static int set_up(void **state)
 	strcpy(f->folder, "/tmp/flowsync-api-XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
-	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .sets_cron_times = true };
+	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .sets_cron_times = true,
+	                               .cron_times = &f->cron_times };
 	if (!workflow_store_open(f->file, 50, &f->api.store, &err))
 		fail_msg("%s", err.msg);
 	f->handler = routes_handler(&f->api);

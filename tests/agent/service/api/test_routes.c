@@ -1,5 +1,7 @@
 #include "tests/test.h"
 
+#include <sqlite3.h>
+
 #include "reconcile/tree/json.h"
 #include "tests/agent/service/service_fixture.h"
 #include "agent/util/log.h"
@@ -464,6 +466,142 @@ static void a_cron_that_never_fires_is_reported_when_it_is_written(void **state)
 	free(logged);
 }
 
+/* Changes the file behind the service's back. */
+static void change_file(struct fixture *f, const char *sql)
+{
+	char *message = NULL;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->file, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s: %s", sql, message);
+	sqlite3_close(db);
+}
+
+static size_t missing_answers(struct fixture *f)
+{
+	struct err err;
+	int64_t *ids;
+	size_t count;
+
+	if (!workflow_store_list_unmade(f->api.store, &f->arena, 0, 1000, &ids, &count, &err))
+		fail_msg("%s", err.msg);
+	return count;
+}
+
+/* The list and both descriptions. */
+static const char *all_answers(struct fixture *f)
+{
+	return arena_printf(&f->arena, "%s\n%s\n%s", ask(f, "GET " W, "{}"), ask(f, "GET " W "/1", "{}"),
+	                    ask(f, "GET " W "/2", "{}"));
+}
+
+#define TWO \
+	{ "POST " W, "{\"name\":\"a \\u0416\\\"\",\"triggers\":[{\"cron\":\"0 8 * * *\"},{\"webhook\":true}," \
+	  "{\"cron\":\"5 9 * * *\"}],\"tags\":[{\"name\":\"t\"},{\"name\":\"u\"}],\"watchers\":[]," \
+	  "\"steps\":{\"s\":{\"imageId\":1,\"command\":\"x\"}}}", \
+	  "201 {\"id\":1,\"triggers\":[{\"webhook\":\"" UUID("1") "\"}]}" }, \
+	{ "POST " W, MINI, "201 {\"id\":2}" }
+
+static void answers_are_stored_in_their_shape(void **state)
+{
+	struct fixture *f = *state;
+
+	PLAY(f, TWO);
+	assert_int_equal(missing_answers(f), 0);
+	change_file(f, "UPDATE workflow_item SET item = replace(item, 'name', 'NAME');"
+	               "UPDATE workflow_rest SET rest = replace(rest, 'steps', 'STEPS')");
+	assert_non_null(strstr(ask(f, "GET " W, "{}"), "\"NAME\":\"a "));
+	assert_non_null(strstr(ask(f, "GET " W "/1", "{}"), "\"STEPS\":"));
+	PLAY(f, { "POST " W "/1/pause", "{}", "200 {}" }, { "POST " W "/1/resume", "{}", "200 {}" });
+	assert_null(strstr(ask(f, "GET " W "/1", "{}"), "NAME"));
+	assert_null(strstr(ask(f, "GET " W "/1", "{}"), "STEPS"));
+	assert_int_equal(missing_answers(f), 0);
+}
+
+/* Made by another version of the program, or of the workflow as it was before. */
+static void an_answer_that_does_not_fit_is_made_again(void **state)
+{
+	static const char *const changes[] = {
+		"UPDATE workflow_item SET made = 'x', item = 'x'", "UPDATE workflow_rest SET made = 'x', rest = 'x'",
+		"UPDATE workflow_item SET since = since - 1, item = 'x'", "UPDATE workflow_rest SET since = since - 1, rest = 'x'",
+		"DELETE FROM workflow_item", "DELETE FROM workflow_rest WHERE workflow = 1",
+	};
+	struct fixture *f = *state;
+
+	PLAY(f, TWO);
+	const char *answers = all_answers(f);
+	for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
+		change_file(f, changes[i]);
+		assert_int_equal(missing_answers(f), i == 5 ? 1 : 2);
+		assert_string_equal(all_answers(f), answers);
+		routes_store_answers(&f->api);
+		assert_int_equal(missing_answers(f), 0);
+		assert_string_equal(all_answers(f), answers);
+	}
+}
+
+static void a_database_without_answers_gets_them(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	PLAY(f, TWO);
+	for (int i = 3; i <= 450; i++)
+		PLAY(f, { "POST " W, MINI, arena_printf(&f->arena, "201 {\"id\":%d}", i) });
+	const char *answers = all_answers(f);
+	workflow_store_close(f->api.store);
+	change_file(f, "DROP TABLE workflow_item; DROP TABLE workflow_rest; PRAGMA user_version = 2;"
+	               "UPDATE workflow_body SET body = '{' WHERE workflow = 3");
+	if (!workflow_store_open(f->file, 50, &f->api.store, &err))
+		fail_msg("%s", err.msg);
+	assert_string_equal(all_answers(f), answers);
+	routes_store_answers(&f->api);
+	/* A damaged body is reported by whom asks for it. */
+	assert_int_equal(missing_answers(f), 1);
+	assert_string_equal(all_answers(f), answers);
+	assert_memory_equal(ask(f, "GET " W "/3", "{}"), "500 ", 4);
+}
+
+static void the_next_time_of_a_cron_is_computed_once(void **state)
+{
+	struct fixture *f = *state;
+
+	PLAY(f, TWO);
+	const char *answers = all_answers(f);
+	assert_int_equal(f->cron_times.computed, 2);
+	clock_ms += 20 * 3600 * 1000;
+	assert_string_equal(all_answers(f), answers);
+	assert_int_equal(f->cron_times.computed, 2);
+	/* 08:00 comes: the next one is a day later. */
+	clock_ms += 2 * 3600 * 1000;
+	assert_non_null(strstr(ask(f, "GET " W, "{}"), "\"scheduled\":\"2024-06-02T08:00:00.000Z\"},{\"webhook\":"));
+	assert_int_equal(f->cron_times.computed, 3);
+	/* The clock is set back. */
+	clock_ms -= 22 * 3600 * 1000;
+	assert_string_equal(all_answers(f), answers);
+}
+
+static void an_odd_cron_has_no_time(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const crons[] = { "\\\\", "0 8 * * * \\u0001", "0 0 31 2 *", "*/5 * * * "
+		"                                                                                 *" };
+
+	for (size_t i = 0; i < ARRAY_LEN(crons); i++)
+		ask(f, "POST " W, arena_printf(&f->arena, "{\"name\":\"a\",\"triggers\":[{\"cron\":\"%s\"}],\"steps\":{}}",
+		                              crons[i]));
+	for (int i = 0; i < 2; i++) {
+		const char *answer = ask(f, "GET " W, "{}"), *first = strstr(answer, "\"scheduled\"");
+		assert_non_null(strstr(answer, "{\"cron\":\"\\\\\"}"));
+		assert_non_null(strstr(answer, "{\"cron\":\"0 8 * * * \\u0001\"}"));
+		assert_non_null(strstr(answer, "{\"cron\":\"0 0 31 2 *\"}"));
+		static const char next[] = "\"scheduled\":\"2024-05-31T10:05:00.000Z\"}";
+		assert_memory_equal(first, next, strlen(next));
+		assert_null(strstr(first + 1, "\"scheduled\""));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -483,6 +621,11 @@ int main(void)
 		WITH_API(a_state_that_forbids_a_change_is_a_conflict),
 		WITH_API(the_stamp_moves_with_every_change_whatever_the_clock_does),
 		WITH_API(a_cron_that_never_fires_is_reported_when_it_is_written),
+		WITH_API(answers_are_stored_in_their_shape),
+		WITH_API(an_answer_that_does_not_fit_is_made_again),
+		WITH_API(a_database_without_answers_gets_them),
+		WITH_API(the_next_time_of_a_cron_is_computed_once),
+		WITH_API(an_odd_cron_has_no_time),
 		WITH_API(nobody_gets_in_without_the_token),
 		WITH_API(a_database_that_is_kept_busy_is_worth_another_try),
 	};

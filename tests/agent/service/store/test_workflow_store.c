@@ -263,7 +263,7 @@ static void what_is_no_store_of_this_version_is_refused(void **state)
 	struct fixture *f = *state;
 	const struct { const char *sql, *msg; } cases[] = {
 		{ "PRAGMA user_version = 7",
-		  "database \"%s\" is of version 7, this flowsync knows versions up to 2: it was written by a newer flowsync" },
+		  "database \"%s\" is of version 7, this flowsync knows versions up to 3: it was written by a newer flowsync" },
 		{ "PRAGMA user_version = 1; PRAGMA application_id = 5",
 		  "\"%s\" is the database of another program" },
 	};
