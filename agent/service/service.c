@@ -24,6 +24,7 @@ struct local_service {
 	struct store *store;		/* used by the server's thread alone between its start and its stop */
 	struct service_api api;
 	struct cron_times cron_times;
+	struct arena scratch;		/* of the server's thread */
 	struct listener listener;
 	struct http_server *server;
 	struct engine_options engine_options;
@@ -143,7 +144,7 @@ static bool service_start_all(struct local_service *s, const struct local_servic
 	s->api = (struct service_api){
 		.store = s->store, .token = arena_strdup(&s->arena, o->token), .now = clock_now, .uuid = uuid_make,
 		.wake = -1, .tls = o->tls_cert, .sets_cron_times = engine && engine->crons,
-		.cron_times = &s->cron_times,
+		.cron_times = &s->cron_times, .scratch = &s->scratch,
 		.log = engine && engine->crons ? engine->log : NULL,
 	};
 	if ((s->database && !wakeup_open(s->database, &s->api.wake, err)) || !service_start_engine(s, engine, err))
@@ -237,6 +238,7 @@ void local_service_stop(struct local_service *s)
 	fd_close(&s->api.wake);
 	listener_close(&s->listener);
 	workflow_store_close(s->store);
+	arena_free(&s->scratch);
 	arena_free(&s->arena);
 	free(s);
 }

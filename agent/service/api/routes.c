@@ -442,10 +442,11 @@ static void routes_dispatch(struct api_request *r)
 
 static void routes_answer(void *ctx, const struct http_request *request, struct http_response *response)
 {
-	CLEANUP(arena_free) struct arena arena = { 0 };
-	struct api_request r = { .api = ctx, .http = request, .response = response, .arena = &arena };
+	struct service_api *api = ctx;
+	struct api_request r = { .api = api, .http = request, .response = response, .arena = api->scratch };
 
 	routes_dispatch(&r);
+	arena_reset(api->scratch);
 }
 
 static bool routes_check_token(void *ctx, const struct http_request *request, struct http_response *response)

@@ -16,6 +16,7 @@ struct service_api {
 	struct log *log;	/* of crons that never fire; NULL: none is logged */
 	bool sets_cron_times;	/* an engine of this process starts executions of crons, in its time zone */
 	struct cron_times *cron_times;
+	struct arena *scratch;	/* of one request after the other: its pages are kept in between */
 };
 
 /* Stores the parts of answers that are missing: a database of an earlier version has none.  Without them each answer is

@@ -17,6 +17,7 @@ struct fixture {
 	char *file;
 	struct service_api api;
 	struct cron_times cron_times;
+	struct arena scratch;
 	struct http_handler handler;
 	struct arena arena;
 };
@@ -45,7 +46,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(f->folder));
 	assert_true(asprintf(&f->file, "%s/a.db", f->folder) > 0);
 	f->api = (struct service_api){ .token = "Bearer t", .now = now, .uuid = uuid, .wake = -1, .sets_cron_times = true,
-	                               .cron_times = &f->cron_times };
+	                               .cron_times = &f->cron_times, .scratch = &f->scratch };
 	if (!workflow_store_open(f->file, 50, &f->api.store, &err))
 		fail_msg("%s", err.msg);
 	f->handler = routes_handler(&f->api);
@@ -64,6 +65,7 @@ static int tear_down(void **state)
 	unlink(arena_printf(&f->arena, "%s-wal", f->file));
 	unlink(arena_printf(&f->arena, "%s-shm", f->file));
 	assert_int_equal(rmdir(f->folder), 0);
+	arena_free(&f->scratch);
 	arena_free(&f->arena);
 	free(f->file);
 	free(f);
