@@ -1,5 +1,8 @@
 #include "agent/git/git_repo.h"
 
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -7,6 +10,40 @@ enum {
 	LINKS_MAX = 40,		/* as the system follows */
 	TARGET_MAX = 4096,	/* bytes of a link */
 };
+
+/* ---- certificate authorities ---- */
+
+static _Thread_local bool reads_authorities;
+static char system_authorities[PATH_MAX];	/* the file that libgit2 was built with; "": it reads none by mbedTLS */
+
+struct mbedtls_x509_crt;
+int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path);
+
+/* libgit2 reads all authorities of the system whenever it starts, which takes more than the rest of a small plan, and no
+ * option turns that off.  Most starts make no connection with TLS.  So libgit2's call of mbedTLS comes here, as the linker
+ * prefers the names of the program, and goes on to mbedTLS only when a connection is to be made. */
+int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path)
+{
+	int (*parse)(struct mbedtls_x509_crt *, const char *) = NULL;
+
+	if (!reads_authorities) {
+		snprintf(system_authorities, sizeof system_authorities, "%s", path);
+		return 0;
+	}
+	*(void **)&parse = dlsym(RTLD_NEXT, "mbedtls_x509_crt_parse_file");
+	return parse ? parse(chain, path) : -1;
+}
+
+bool git_repo_read_authorities(const char *file)
+{
+	if (!file && !*system_authorities)
+		return true;
+	reads_authorities = true;
+	int code = git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file ? file : system_authorities, NULL);
+	reads_authorities = false;
+	/* Without those of the system no certificate is trusted, which the connection reports. */
+	return !file || code == 0;
+}
 
 void git_repo_set_up(void)
 {

@@ -14,6 +14,10 @@
 void git_repo_set_up(void);
 void git_repo_shut_down(bool *up);	/* for CLEANUP */
 
+/* Reads the certificate authorities in file (NULL: those of the system), after git_repo_set_up() and before a connection
+ * with TLS.  False if file cannot be read. */
+bool git_repo_read_authorities(const char *file);
+
 /* Sets *err to "WHERE: " and libgit2's message.  Call it at once: libgit2 keeps one error per thread. */
 bool git_repo_failed(const char *where, struct err *err);
 

@@ -246,8 +246,9 @@ static int limit_fetch_size(const git_indexer_progress *progress, void *context)
 static bool transport_begin_tls(const struct git_transport *t, struct err *err)
 {
 	const char *file = t->remote->ca_file;
+	bool by_http = t->url.transport == GIT_SCHEME_HTTP || t->url.transport == GIT_SCHEME_HTTPS;
 
-	return !file || git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, file, NULL) == 0 ||
+	return (!file && !by_http) || git_repo_read_authorities(file) ||
 	       err_set(err, "the authorities in %s cannot be read; expected certificates in PEM", file);
 }
 

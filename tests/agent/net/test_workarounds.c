@@ -227,6 +227,25 @@ static bool git_follows_a_redirect_that_it_must_not(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
 
+static unsigned authority_files;
+
+/* libgit2 calls this one, as the linker prefers the names of the program. */
+struct mbedtls_x509_crt;
+int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path);
+int mbedtls_x509_crt_parse_file(struct mbedtls_x509_crt *chain, const char *path)
+{
+	authority_files++;
+	return 0;
+}
+
+static bool git_reads_all_authorities_at_its_start(void)
+{
+	authority_files = 0;
+	git_libgit2_init();
+	git_libgit2_shutdown();
+	return authority_files > 0;
+}
+
 static bool git_lacks_the_header_of_its_errors(void)
 {
 	return LIBGIT2_VER_MAJOR == 1 && LIBGIT2_VER_MINOR < 8;
@@ -273,6 +292,8 @@ static const struct workaround {
 	  git_reads_a_cut_object_for_ever, { PRESENT, PRESENT } },
 	{ LIBGIT2, "a redirect to another port is followed even if none may be", "is_connected_elsewhere",
 	  git_follows_a_redirect_that_it_must_not, { EITHER, PRESENT } },
+	{ LIBGIT2, "whenever it starts it reads all certificate authorities", "mbedtls_x509_crt_parse_file",
+	  git_reads_all_authorities_at_its_start, { PRESENT, EITHER } },
 	{ LIBGIT2, "before 1.8 there is no <git2/sys/errors.h>", "git_error_set_str",
 	  git_lacks_the_header_of_its_errors, { PRESENT, ABSENT } },
 	{ LIBGIT2, "before 1.7 there is no GIT_OPT_SET_HOMEDIR, but $HOME is looked at each time", "GIT_OPT_SET_HOMEDIR",
