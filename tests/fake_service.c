@@ -772,6 +772,7 @@ void fake_cycle(struct fake *f, struct arena *a, const struct specs *specs,
 
 	*report = (struct report){ .mode = options->apply ? "sync" : "plan", .faults = faults };
 	report->source.files = specs->files;
+	report->spill = f->spill;
 	dispatch_init(&d, f->concurrency ? f->concurrency : 4,
 	              f->deadline ? f->now + f->deadline : -1, 1);
 	cycle_begin(&cycle, a, &d, specs, options, report, faults);

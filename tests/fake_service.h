@@ -91,6 +91,7 @@ struct fake {
 	unsigned at_once;		/* answers that arrive together; 0: 1 */
 
 	struct fake_memory memory;
+	struct report_spill *spill;	/* of the reports; NULL: they are held in memory */
 
 	/* What happened. */
 	struct buf writes;		/* "create 612\n", "update 612\n", "delete 612\n", ... */

@@ -210,21 +210,60 @@ static void render_counts(const struct render *r, const struct node *report)
 	buf_addc(r->out, '\n');
 }
 
+/* What follows the workflows. */
+static void render_end(const struct render *r, const struct node *report)
+{
+	const struct node *list = node_get(report, "workflows"), *errors = node_get(report, "errors");
+	const char *outcome = node_get_text(report, "outcome");
+
+	if (list->count)
+		buf_addc(r->out, '\n');
+	if (!list->count && errors->count && strcmp(outcome, "converged") != 0)
+		buf_addf(r->out, "%s: nothing was %s\n", r->plan ? "Plan" : "Sync",
+		         r->plan ? "planned" : "written");
+	else
+		render_counts(r, report);
+}
+
 void render_human(const struct node *report, bool colour, struct buf *out)
 {
 	struct render r = {
 		.out = out, .colour = colour, .plan = strcmp(node_get_text(report, "mode"), "plan") == 0,
 	};
-	const struct node *list = node_get(report, "workflows"), *errors = node_get(report, "errors");
-	const char *outcome = node_get_text(report, "outcome");
+	const struct node *list = node_get(report, "workflows");
 
 	for (size_t i = 0; i < list->count; i++)
 		render_workflow(&r, list->entries[i].value);
-	if (list->count)
-		buf_addc(out, '\n');
-	if (!list->count && errors->count && strcmp(outcome, "converged") != 0)
-		buf_addf(out, "%s: nothing was %s\n", r.plan ? "Plan" : "Sync",
-		         r.plan ? "planned" : "written");
-	else
-		render_counts(&r, report);
+	render_end(&r, report);
+}
+
+struct render_stream { struct render render; const struct report_output *out; };
+
+static bool flush_rendered(const struct render_stream *s)
+{
+	struct buf *text = s->render.out;
+	bool ok = s->out->add(s->out->context, buf_str(text), text->len);
+
+	buf_reset(text);
+	return ok;
+}
+
+static bool render_next_workflow(void *stream, const struct node *workflow)
+{
+	const struct render_stream *s = stream;
+
+	render_workflow(&s->render, workflow);
+	return flush_rendered(s);
+}
+
+bool render_report(const struct report *report, bool colour, const struct report_output *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct render_stream s = { { &text, colour, strcmp(report->mode, "plan") == 0 }, out };
+
+	if (!report_each_workflow(report, render_next_workflow, &s))
+		return false;
+	render_end(&s.render, report_frame(&a, report));
+	return flush_rendered(&s);
 }

@@ -1,5 +1,8 @@
 #include "reconcile/plan/report.h"
 
+#include <string.h>
+
+#include "reconcile/tree/json.h"
 #include "reconcile/tree/node.h"
 
 #ifndef FLOWSYNC_VERSION
@@ -108,7 +111,65 @@ static struct node *kept_tree(struct arena *a, const struct diff *kept)
 	return list;
 }
 
-static struct node *step_tree(struct arena *a, const struct plan_step *s)
+/* ---- changes outside of memory ---- */
+
+static bool spill_list(struct report_spill *spill, struct node *(*tree)(struct arena *, const struct diff *),
+                       struct diff *diff, struct spilled *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+
+	if (!diff->count)
+		return true;
+	json_write(tree(&a, diff), JSON_COMPACT, &text);
+	if (!spill->put(spill->context, buf_str(&text), text.len))
+		return false;
+	*out = (struct spilled){ spill->size, text.len };
+	spill->size += text.len;
+	return true;
+}
+
+bool report_spill_step(struct report *r, struct plan_step *s)
+{
+	struct spilled diff = s->diff_spilled, settled = s->settled_spilled, refused = s->refused_spilled;
+
+	if (!r->spill || !spill_list(r->spill, changes_tree, &s->diff, &diff) ||
+	    !spill_list(r->spill, kept_tree, &s->settled, &settled) ||
+	    !spill_list(r->spill, kept_tree, &s->refused, &refused))
+		return false;
+	s->diff_spilled = diff;
+	s->settled_spilled = settled;
+	s->refused_spilled = refused;
+	s->diff = s->settled = s->refused = (struct diff){ 0 };
+	return true;
+}
+
+/* NULL: it cannot be read. */
+static struct node *read_spilled(struct arena *a, const struct report *r, const struct spilled *s)
+{
+	char *text = arena_alloc(a, s->len + 1, 1, 1);
+	struct node *list;
+	struct err err;
+
+	/* Values of the service may be such that only json_read_answer() reads them. */
+	return r->spill && r->spill->get(r->spill->context, s->place, s->len, text) &&
+	       json_read_answer(a, text, s->len, &list, &err) ? list : NULL;
+}
+
+/* The list in memory, or the one that was spilled. */
+static struct node *list_of(struct arena *a, const struct report *r,
+                            struct node *(*tree)(struct arena *, const struct diff *), const struct diff *diff,
+                            const struct spilled *spilled, bool *lost)
+{
+	struct node *list = diff->count || !spilled->len ? tree(a, diff) : read_spilled(a, r, spilled);
+
+	*lost |= !list;
+	return list ? list : node_list(a);
+}
+
+/* ---- the workflows ---- */
+
+static struct node *step_tree(struct arena *a, const struct report *r, const struct plan_step *s, bool *lost)
 {
 	struct node *n = node_map(a);
 
@@ -122,9 +183,9 @@ static struct node *step_tree(struct arena *a, const struct plan_step *s)
 	put_report_place(a, n, s->at);
 	if (s->note)
 		node_put(a, n, "note", node_text(a, s->note));
-	node_put(a, n, "changes", changes_tree(a, &s->diff));
-	node_put(a, n, "settled", kept_tree(a, &s->settled));
-	node_put(a, n, "refused", kept_tree(a, &s->refused));
+	node_put(a, n, "changes", list_of(a, r, changes_tree, &s->diff, &s->diff_spilled, lost));
+	node_put(a, n, "settled", list_of(a, r, kept_tree, &s->settled, &s->settled_spilled, lost));
+	node_put(a, n, "refused", list_of(a, r, kept_tree, &s->refused, &s->refused_spilled, lost));
 	node_put(a, n, "attempts", node_int(a, s->attempts));
 	node_put(a, n, "http_status", s->http_status ? node_int(a, s->http_status) : node_null(a));
 	node_put(a, n, "error", text_node_or_null(a, s->error));
@@ -132,14 +193,51 @@ static struct node *step_tree(struct arena *a, const struct plan_step *s)
 	return n;
 }
 
+static bool is_listed(const struct report *r, const struct plan_step *s)
+{
+	return r->verbose || s->result != RESULT_UNCHANGED;
+}
+
 static struct node *steps_tree(struct arena *a, const struct report *r)
 {
 	struct node *list = node_list(a);
+	bool lost = false;
 
 	for (size_t i = 0; i < r->step_count; i++)
-		if (r->verbose || r->steps[i].result != RESULT_UNCHANGED)
-			node_add(a, list, step_tree(a, &r->steps[i]));
+		if (is_listed(r, &r->steps[i]))
+			node_add(a, list, step_tree(a, r, &r->steps[i], &lost));
 	return list;
+}
+
+static struct node *brief_steps_tree(struct arena *a, const struct report *r)
+{
+	struct node *list = node_list(a);
+
+	for (size_t i = 0; i < r->step_count; i++) {
+		if (!is_listed(r, &r->steps[i]))
+			continue;
+		struct node *n = node_add(a, list, node_map(a));
+		node_put(a, n, "action", node_text(a, action_word(r->steps[i].action)));
+		node_put(a, n, "result", node_text(a, result_word(r->steps[i].result)));
+	}
+	return list;
+}
+
+bool report_each_workflow(const struct report *r, bool (*each)(void *context, const struct node *workflow),
+                          void *context)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	bool lost = false;
+
+	for (size_t i = 0; i < r->step_count; i++) {
+		if (!is_listed(r, &r->steps[i]))
+			continue;
+		const struct node *workflow = step_tree(&a, r, &r->steps[i], &lost);
+		if (lost || !each(context, workflow))
+			return false;
+		arena_reset(&a);
+	}
+	return true;
 }
 
 static struct node *summary_tree(struct arena *a, const struct report *r)
@@ -149,7 +247,7 @@ static struct node *summary_tree(struct arena *a, const struct report *r)
 	struct node *n = node_map(a);
 
 	for (size_t i = 0; i < r->step_count; i++) {
-		settled += r->steps[i].settled.count > 0;
+		settled += r->steps[i].settled.count > 0 || r->steps[i].settled_spilled.len > 0;
 		actions[r->steps[i].action]++;
 		results[r->steps[i].result]++;
 	}
@@ -231,7 +329,7 @@ static struct node *faults_tree(struct arena *a, const struct diagnostics *fault
 	return list;
 }
 
-struct node *report_tree(struct arena *a, const struct report *r)
+static struct node *document_with(struct arena *a, const struct report *r, struct node *workflows)
 {
 	struct node *n = node_map(a), *tool = node_map(a), *service = node_map(a);
 
@@ -254,9 +352,67 @@ struct node *report_tree(struct arena *a, const struct report *r)
 	node_put(a, n, "exit_code", node_int(a, exit_status_code(&r->verdict)));
 	node_put(a, n, "summary", summary_tree(a, r));
 	node_put(a, n, "guards", guards_tree(a, &r->guards));
-	node_put(a, n, "workflows", steps_tree(a, r));
+	node_put(a, n, "workflows", workflows);
 	node_put(a, n, "requests", requests_tree(a, r));
 	node_put(a, n, "warnings", faults_tree(a, r->faults, true));
 	node_put(a, n, "errors", faults_tree(a, r->faults, false));
 	return n;
+}
+
+struct node *report_tree(struct arena *a, const struct report *r)
+{
+	return document_with(a, r, steps_tree(a, r));
+}
+
+struct node *report_frame(struct arena *a, const struct report *r)
+{
+	return document_with(a, r, brief_steps_tree(a, r));
+}
+
+/* ---- writing ---- */
+
+struct report_writing {
+	const struct report_output *out;
+	bool begun;		/* a workflow was written */
+};
+
+static bool flush_text(const struct report_writing *w, struct buf *text)
+{
+	bool ok = w->out->add(w->out->context, buf_str(text), text->len);
+
+	buf_reset(text);
+	return ok;
+}
+
+static bool write_workflow(void *writing, const struct node *workflow)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct report_writing *w = writing;
+
+	buf_adds(&text, w->begun ? ",\n    " : "[\n    ");
+	json_write_inside(workflow, 2, &text);
+	w->begun = true;
+	return flush_text(w, &text);
+}
+
+bool report_write(const struct report *r, const struct report_output *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct report_writing w = { .out = out };
+	const struct node *frame = document_with(&a, r, node_list(&a));
+
+	for (size_t i = 0; i < frame->count; i++) {
+		const struct entry *e = &frame->entries[i];
+		buf_addf(&text, "%s\n  \"%s\": ", i ? "," : "{", e->key);
+		if (strcmp(e->key, "workflows") != 0) {
+			json_write_inside(e->value, 1, &text);
+			continue;
+		}
+		if (!flush_text(&w, &text) || !report_each_workflow(r, write_workflow, &w))
+			return false;
+		buf_adds(&text, w.begun ? "\n  ]" : "[]");
+	}
+	buf_adds(&text, "\n}\n");
+	return flush_text(&w, &text);
 }

@@ -19,6 +19,9 @@ enum result {
 	RESULT_DEFERRED, RESULT_BLOCKED, RESULT_CONFLICT, RESULT_SUSPENDED,
 };
 
+/* A list of changes that the report's spill holds, as JSON. */
+struct spilled { uint64_t place; size_t len; };		/* len 0: nothing */
+
 /* One step of a plan: what is to be done, or was done, about one workflow. */
 struct plan_step {
 	const char *name;
@@ -29,6 +32,8 @@ struct plan_step {
 	struct pos at;			/* of the spec */
 	struct diff diff;		/* the changes, as planned */
 	struct diff settled, refused;	/* differences that the service makes; values that it does not accept */
+	/* Where each of these is once report_spill_step() took its changes; it has none itself then. */
+	struct spilled diff_spilled, settled_spilled, refused_spilled;
 	unsigned attempts;		/* how often the write was sent */
 	int http_status;		/* of the last answer; 0: none */
 	const char *note;		/* what else is done, and why; NULL: nothing */
@@ -47,6 +52,23 @@ struct report_source {
 /* The form of the reports and of all other documents that flowsync prints; a new key does not change it. */
 enum { REPORT_VERSION = 1 };
 
+/* A place outside of memory for the changes of steps that have ended: of thousands of new workflows they are all that the
+ * specs declare.  It belongs to the agent. */
+struct report_spill {
+	/* Appends bytes; false: they are not kept. */
+	bool (*put)(void *context, const char *bytes, size_t len);
+	/* Reads bytes again that begin `place` bytes after the first one. */
+	bool (*get)(void *context, uint64_t place, size_t len, char *bytes);
+	void *context;
+	uint64_t size;		/* of what was put */
+};
+
+/* Takes the next bytes of a text; false: it cannot, and the writer stops. */
+struct report_output {
+	bool (*add)(void *context, const char *bytes, size_t len);
+	void *context;
+};
+
 struct report {
 	const char *mode;		/* "plan", "sync" */
 	const char *cycle_id, *sync, *trigger;
@@ -63,13 +85,27 @@ struct report {
 	unsigned requests, retries;
 	unsigned by_operation[OPERATION_COUNT];
 	const struct diagnostics *faults;	/* warnings and errors */
+	struct report_spill *spill;	/* NULL: all is held in memory */
 };
 
 /* Adds the results of the steps to report->verdict. */
 void report_judge(struct report *report);
 
-/* The document, in a; it shares with report. */
+/* Moves the changes of the step to report->spill.  If there is none, or it cannot keep them, they stay as they are, and
+ * the result is false. */
+bool report_spill_step(struct report *report, struct plan_step *step);
+
+/* The document, in a; it shares with report.  Changes that cannot be read again are missing. */
 struct node *report_tree(struct arena *a, const struct report *report);
+/* The document without its workflows: each of them has only its action and its result. */
+struct node *report_frame(struct arena *a, const struct report *report);
+
+/* Calls each() with the workflows of the document, in its order; what it gets is valid during the call.  False if each()
+ * returned false, or if changes cannot be read again. */
+bool report_each_workflow(const struct report *report, bool (*each)(void *context, const struct node *workflow),
+                          void *context);
+/* Writes json_write(report_tree(), JSON_PRETTY) and a newline, with one workflow in memory at a time.  False as above. */
+bool report_write(const struct report *report, const struct report_output *out);
 
 const char *action_word(enum action action);	/* "create" */
 const char *result_word(enum result result);	/* "applied" */

@@ -364,11 +364,15 @@ void workflow_task_plan_anew(struct workflow_task *t)
 
 	arena_free(&t->planned);
 	s->diff = s->settled = s->refused = (struct diff){ 0 };
+	s->diff_spilled = s->settled_spilled = s->refused_spilled = (struct spilled){ 0 };
 }
 
 void workflow_task_end_plan(struct workflow_task *t)
 {
-	arena_join(t->cycle->arena, &t->planned);
+	if (report_spill_step(t->cycle->report, t->step))
+		arena_free(&t->planned);
+	else
+		arena_join(t->cycle->arena, &t->planned);
 	task_spec_free(t);
 }
 

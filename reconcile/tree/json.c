@@ -624,6 +624,12 @@ void json_write(const struct node *n, enum json_style style, struct buf *out)
 	write_json_node(&w, n, 0);
 }
 
+void json_write_inside(const struct node *n, int depth, struct buf *out)
+{
+	const struct json_writer w = { .out = out, .pretty = true };
+	write_json_node(&w, n, depth);
+}
+
 const char *json_text(struct arena *a, const struct node *n)
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;

@@ -31,6 +31,9 @@ enum json_style {
  * names of files and messages can have, becomes the character U+FFFD. */
 void json_write(const struct node *n, enum json_style style, struct buf *out);
 
+/* The same with JSON_PRETTY for a value that stands `depth` levels deep in a document. */
+void json_write_inside(const struct node *n, int depth, struct buf *out);
+
 /* The same, compact, in a. */
 const char *json_text(struct arena *a, const struct node *n);
 

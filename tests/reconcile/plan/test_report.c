@@ -102,6 +102,101 @@ static void a_report_has_every_key_of_the_design(void **state)
 	}
 }
 
+/* ---- changes outside of memory ---- */
+
+static bool put_in_buf(void *context, const char *bytes, size_t len)
+{
+	buf_add(context, bytes, len);
+	return true;
+}
+
+static bool put_first_only(void *context, const char *bytes, size_t len)
+{
+	struct buf *b = context;
+
+	return !b->len && put_in_buf(b, bytes, len);
+}
+
+static bool get_from_buf(void *context, uint64_t place, size_t len, char *bytes)
+{
+	const struct buf *b = context;
+
+	assert_true(place + len <= b->len);
+	memcpy(bytes, b->text + place, len);
+	return true;
+}
+
+static bool get_nothing(void *context, uint64_t place, size_t len, char *bytes)
+{
+	return false;
+}
+
+static const char *written(struct arena *a, const struct report *report, bool for_people)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const struct report_output out = { put_in_buf, &text };
+
+	assert_true(for_people ? render_report(report, true, &out) : report_write(report, &out));
+	return arena_strdup(a, buf_str(&text));
+}
+
+/* With values that only an answer of the service can have. */
+static void run_with_spill(struct arena *a, struct report_spill *spill, bool apply, bool verbose, struct report *report)
+{
+	CLEANUP(fake_done) struct fake f = { .spill = spill };
+	struct specs specs;
+
+	set_up(&f, a, &specs);
+	node_put(&f.arena, node_at(fake_find(&f, 612)->shown, "/steps/greet"), "command",
+	         tree_json(&f.arena, "{\"big\": [1.50, 12e400]}"));
+	run(&f, a, &specs, apply, report);
+	report->verbose = verbose;
+}
+
+static void a_report_is_the_same_wherever_its_changes_are_held(void **state)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(buf_done) struct buf held = BUF_TEXT;
+		struct report_spill spill = { i & 1 ? put_in_buf : put_first_only, get_from_buf, &held };
+		struct report whole, parts;
+
+		run_with_spill(&a, NULL, i & 2, i & 4, &whole);
+		run_with_spill(&a, &spill, i & 2, i & 4, &parts);
+		assert_true(spill.size > 0 && spill.size == held.len);
+		const char *text = written(&a, &parts, false);
+		CLEANUP(buf_done) struct buf expected = BUF_TEXT;
+		json_write(report_tree(&a, &whole), JSON_PRETTY, &expected);
+		assert_string_equal(text, arena_printf(&a, "%s\n", buf_str(&expected)));
+		assert_string_equal(tree_text(&a, report_tree(&a, &parts)), tree_text(&a, report_tree(&a, &whole)));
+		assert_string_equal(written(&a, &parts, true), human(&a, report_tree(&a, &whole), true));
+	}
+}
+
+static void changes_that_are_lost_are_noticed(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf held = BUF_TEXT, text = BUF_TEXT;
+	struct report_spill spill = { put_in_buf, get_nothing, &held };
+	const struct report_output out = { put_in_buf, &text };
+	struct report report;
+
+	run_with_spill(&a, &spill, true, true, &report);
+	assert_false(report_write(&report, &out));
+	assert_false(render_report(&report, false, &out));
+}
+
+static void a_report_without_workflows_is_written_like_any_other(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf expected = BUF_TEXT;
+	const struct report report = { .mode = "sync" };
+
+	json_write(report_tree(&a, &report), JSON_PRETTY, &expected);
+	assert_string_equal(written(&a, &report, false), arena_printf(&a, "%s\n", buf_str(&expected)));
+	assert_string_equal(written(&a, &report, true), human(&a, report_tree(&a, &report), true));
+}
+
 static void a_report_counts_what_it_lists(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -283,6 +378,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_report_has_every_key_of_the_design),
+		cmocka_unit_test(a_report_is_the_same_wherever_its_changes_are_held),
+		cmocka_unit_test(changes_that_are_lost_are_noticed),
+		cmocka_unit_test(a_report_without_workflows_is_written_like_any_other),
 		cmocka_unit_test(a_report_counts_what_it_lists),
 		cmocka_unit_test(a_plan_reads_well),
 		cmocka_unit_test(a_sync_reads_well),
