@@ -223,7 +223,7 @@ bool warm_may_postpone(const struct workflow_task *t)
  * both have different stamps. */
 static bool is_of_the_entry(const struct workflow_task *t)
 {
-	int64_t updated = list_entry_time(node_get_text(t->call.answer, "updatedAt"));
+	int64_t updated = list_entry_time(node_get_text(t->call->answer, "updatedAt"));
 
 	return updated && updated == t->listed->entry.updated;
 }
@@ -286,7 +286,7 @@ void warm_take_look(struct workflow_task *t)
 
 	if (!w->held || !t->listed)
 		return;
-	bool good = t->call.op.ok && is_of_the_entry(t);
+	bool good = t->call && t->call->op.ok && is_of_the_entry(t);
 	const char *outcome = good ? outcome_text(t) : NULL;
 	bool held = still_holds(t, h);
 	if (good && held)

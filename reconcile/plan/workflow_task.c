@@ -206,7 +206,7 @@ static void finish_paused(struct workflow_task *t)
 /* The spec may have been found applied only now: after a duplicate was deleted, or undone by hand since the plan. */
 static void finish_check(struct workflow_task *t)
 {
-	bool look = t->postponed && t->call.op.ok;
+	bool look = t->postponed && t->call && t->call->op.ok;
 
 	if (look)
 		count_postponed(t);

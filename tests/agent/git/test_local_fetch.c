@@ -215,6 +215,10 @@ static void a_percent_in_a_url_is_an_escape_and_in_a_path_itself(void **state)
 	assert_memory_equal(fetch(&a, "m-escape", "a%20b", GIT_HEAD, NULL), id_of(&a, "a%20b", "HEAD"), 40);
 	assert_memory_equal(fetch_url(&a, "m-escape2", arena_printf(&a, "file://%s/a%%20b", said(&a, "pwd")), GIT_HEAD, NULL),
 	                    id_of(&a, "'a b'", "HEAD"), 40);
+	/* Nor is the path that the URL does not mean asked whether it is shallow. */
+	sh("rm -rf a%20b; git clone -q --depth 1 \"file://$PWD/a%20b\" a%20b; test -e a%20b/.git/shallow");
+	assert_memory_equal(fetch_url(&a, "m-escape3", arena_printf(&a, "file://%s/a%%20b", said(&a, "pwd")), GIT_HEAD, NULL),
+	                    id_of(&a, "'a b'", "HEAD"), 40);
 }
 
 int main(void)
