@@ -93,7 +93,7 @@ static void cmd_validate_keep(struct specs *all, const struct specs *one)
 static void cmd_validate_read_file(struct context *ctx, const struct validate_file *f, struct arena *scratch,
                                    struct specs *all, struct diagnostics *faults)
 {
-	struct specs one = { .arena = scratch, .local = all->local };
+	struct specs one = { .arena = scratch, .scratch = scratch, .without_bodies = true, .local = all->local };
 	struct diagnostics found = { .arena = scratch };
 	struct source_file file;
 

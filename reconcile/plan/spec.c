@@ -101,16 +101,23 @@ static bool check_document(const struct specs *specs, const struct node *body, s
 	                               (specs->local ? VALIDATE_LOCAL : 0), faults);
 }
 
-/* Adds the spec, whose body is normal. */
-static void add_spec(struct specs *specs, struct spec *spec, const struct node *normal)
+static const char *pack_normal_body(const struct specs *specs, struct arena *scratch, const struct node *body)
+{
+	CLEANUP(buf_done) struct buf bytes = BUF_TEXT;
+	struct node *normal = normalise_declared(scratch, body);
+
+	if (specs->partial)
+		drop_added_types(body, normal);
+	pack_tree(normal, &bytes);
+	return memcpy(arena_alloc(specs->arena, bytes.len, 1, 1), bytes.text, bytes.len);
+}
+
+static void add_spec(struct specs *specs, struct spec *spec, struct arena *scratch, const struct node *body)
 {
 	struct arena *a = specs->arena;
-	struct buf bytes = BUF_TEXT;
 
-	pack_tree(normal, &bytes);
-	spec->packed = memcpy(arena_alloc(a, bytes.len, 1, 1), bytes.text, bytes.len);
-	buf_done(&bytes);
-	spec->name = text_or_null(a, node_get_text(normal, "name"));
+	spec->packed = specs->without_bodies ? NULL : pack_normal_body(specs, scratch, body);
+	spec->name = text_or_null(a, node_get_text(body, "name"));
 	arena_grow(a, specs->items, specs->count, specs->room);
 	specs->items[specs->count++] = *spec;
 }
@@ -137,11 +144,8 @@ static bool read_spec_document(struct specs *specs, struct arena *scratch, const
 	good &= check_document(specs, body, faults);
 	if (!spec_check_masked(body, spec.ignore, faults) || !good)
 		return false;
-	struct node *normal = normalise_declared(scratch, body);
-	if (specs->partial)
-		drop_added_types(body, normal);
 	spec.at = body->at;
-	add_spec(specs, &spec, normal);
+	add_spec(specs, &spec, scratch, body);
 	return true;
 }
 
@@ -171,10 +175,11 @@ static bool read_filled(struct arena *a, const char *name, const char *text, siz
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults)
 {
-	CLEANUP(arena_free) struct arena scratch = { 0 };
-	CLEANUP(template_text_done) struct template_text filled = { .arena = &scratch, .text = BUF(YAML_MAX_BYTES) };
+	CLEANUP(arena_free) struct arena own = { 0 };
+	struct arena *scratch = specs->scratch ? specs->scratch : &own;
+	CLEANUP(template_text_done) struct template_text filled = { .arena = scratch, .text = BUF(YAML_MAX_BYTES) };
 	struct pos file = { .file = name };
-	struct diagnostics older = { .arena = &scratch };
+	struct diagnostics older = { .arena = scratch };
 	struct yaml_docs docs = { 0 };
 	size_t found = 0, before = faults->errors;
 
@@ -192,13 +197,13 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 		len = filled.text.len;
 	}
 	/* The other documents are checked even if one cannot be read. */
-	bool whole = read_filled(&scratch, name, bytes, len, &filled, &docs, faults);
+	bool whole = read_filled(scratch, name, bytes, len, &filled, &docs, faults);
 	for (size_t i = 0; i < docs.count; i++) {
 		if (docs.root[i]->kind == NODE_NULL)
 			continue;
 		found++;
 		if (placeholders_resolve(&filled, docs.root[i], specs->older ? &older : faults) || specs->older)
-			read_spec_document(specs, &scratch, docs.root[i], faults);
+			read_spec_document(specs, scratch, docs.root[i], faults);
 	}
 	if (!whole && !specs->older)
 		placeholders_report_statements(&filled, faults);

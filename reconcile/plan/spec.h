@@ -19,6 +19,9 @@ struct spec {
 
 struct specs {
 	struct arena *arena;		/* set by the caller; everything here lives in it, but the names of files */
+	struct arena *scratch;		/* set by the caller: of the trees of a file, which the caller may end after each file;
+					 * NULL: memory for each file alone */
+	bool without_bodies;		/* set by the caller: only the rest is wanted, packed is NULL */
 	bool local;			/* set by the caller: warn about what the local service cannot run */
 	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
 	bool execute;			/* set by the caller: the documents are bodies of execute, not workflows */

@@ -77,8 +77,8 @@ static struct node *new_like(const struct pass *p, const struct node *n)
 	return out;
 }
 
-/* The result of a map or a list is n itself as long as nothing differs; a request is always a copy, as it is changed
- * afterwards. */
+/* The result of a map or a list is n itself as long as nothing differs; in the forms that are changed afterwards it is
+ * always a copy. */
 struct result {
 	struct node *out;	/* NULL: n as far as it was looked at */
 	const struct node *n;
@@ -122,7 +122,7 @@ static struct node *normalise_map(const struct pass *p, const struct field *f, c
 	struct result r = { .n = n, .pass = p };
 
 	kind = field_kind(f, n, kind);
-	if (p->form == FORM_REQUEST || lacks_default_type(f, n))
+	if (p->form != FORM_DECLARED || lacks_default_type(f, n))
 		begin_result_copy(&r, 0);
 	if (lacks_default_type(f, n))
 		add_default_type(p, f, n, r.out);
@@ -150,7 +150,7 @@ static struct node *normalise_list(const struct pass *p, const struct field *f, 
 	const struct field *child = field_child(f, NULL, kind);
 	struct result r = { .n = n, .pass = p };
 
-	if (p->form == FORM_REQUEST)
+	if (p->form != FORM_DECLARED)
 		begin_result_copy(&r, 0);
 	for (size_t i = 0; i < n->count; i++) {
 		struct node *item = normalise_value(p, child, n->entries[i].value, kind);

@@ -1,6 +1,6 @@
 /* normalise.h: brings a workflow into the shape in which it is compared or sent (contract, 4.7; design, 5.1).  All
- * rules are flags of the field table.  The results live in a and share branches with their input, which is untouched;
- * a result may be the input itself.  Only normalise_request() copies all lists and maps, so that they can be changed. */
+ * rules are flags of the field table.  The results live in a and share branches with their input, which is untouched.
+ * All lists and maps are new, so that they can be changed; only those of normalise_declared() may be the input's. */
 #ifndef RECONCILE_SCHEMA_NORMALISE_H
 #define RECONCILE_SCHEMA_NORMALISE_H
 
