@@ -48,10 +48,10 @@ static const char *const sql[] = {
 	[ADD_REPLACED] = "INSERT OR IGNORE INTO replaced(id) VALUES(0)",
 	[IS_INCOMPLETE] = "SELECT NOT complete AND EXISTS(SELECT 1 FROM replaced) FROM sync WHERE id = ?1",
 	[SET_COMPLETE] = "UPDATE sync SET complete = 1 WHERE id = ?1",
-	[LOAD_LOOKS] = "SELECT name, workflow, stamp, entry, described, inputs, outcome, unseen FROM held WHERE sync = ?1"
+	[LOAD_LOOKS] = "SELECT name, stamp, entry, described, inputs, outcome, unseen FROM held WHERE sync = ?1"
 	               " ORDER BY name",
-	[HOLD_LOOK] = "INSERT OR REPLACE INTO held(sync, name, workflow, stamp, entry, described, inputs, outcome, unseen)"
-	              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[HOLD_LOOK] = "INSERT OR REPLACE INTO held(sync, name, stamp, entry, described, inputs, outcome, unseen)"
+	              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[DROP_LOOK] = "DELETE FROM held WHERE sync = ?1 AND name = ?2",
 	/* One wrong look speaks for the endpoint, whoever owns the workflow. */
 	[GET_LOOKED] = "SELECT looked, (SELECT max(wrong) FROM sync other WHERE other.endpoint = sync.endpoint) FROM sync"
@@ -88,7 +88,7 @@ static const char *const migrations[] = {
 	/* A look is worth nothing as soon as the record or an intent of its workflow changes: it depends on them. */
 	("CREATE TABLE held("
 	 "  sync INTEGER NOT NULL REFERENCES sync ON DELETE CASCADE, name TEXT NOT NULL,"
-	 "  workflow INTEGER NOT NULL, stamp INTEGER NOT NULL, entry BLOB NOT NULL, described INTEGER NOT NULL,"
+	 "  stamp INTEGER NOT NULL, entry BLOB NOT NULL, described INTEGER NOT NULL,"
 	 "  inputs BLOB NOT NULL, outcome TEXT, unseen TEXT,"
 	 "  UNIQUE(sync, name)) STRICT;"
 	 "ALTER TABLE sync ADD COLUMN looked INTEGER NOT NULL DEFAULT 0;"
@@ -593,12 +593,12 @@ bool state_store_set_complete(struct state_store *s, struct err *err)
 static bool state_load_look(struct arena *a, struct query *q, struct held_looks *all)
 {
 	struct held_look look = {
-		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .entry.updated = query_get_int(q, 2),
-		.described = query_get_int(q, 4), .outcome = query_get_text(a, q, 6), .unseen = query_get_text(a, q, 7),
+		.name = query_get_text(a, q, 0), .entry.updated = query_get_int(q, 1), .described = query_get_int(q, 3),
+		.outcome = query_get_text(a, q, 5), .unseen = query_get_text(a, q, 6),
 	};
 
-	if (!query_get_bytes(q, 3, look.entry.digest, sizeof look.entry.digest) ||
-	    !query_get_bytes(q, 5, look.inputs, sizeof look.inputs))
+	if (!query_get_bytes(q, 2, look.entry.digest, sizeof look.entry.digest) ||
+	    !query_get_bytes(q, 4, look.inputs, sizeof look.inputs))
 		return false;
 	arena_grow(a, all->items, all->count, all->room);
 	all->items[all->count++] = look;
@@ -646,13 +646,12 @@ static bool state_hold_look(struct state_store *s, const struct held_look *look,
 
 	query_int(q, 1, s->sync);
 	query_text(q, 2, look->name);
-	query_int(q, 3, look->id);
-	query_int(q, 4, look->entry.updated);
-	query_bytes(q, 5, look->entry.digest, sizeof look->entry.digest);
-	query_int(q, 6, look->described);
-	query_bytes(q, 7, look->inputs, sizeof look->inputs);
-	query_text(q, 8, look->outcome);
-	query_text(q, 9, look->unseen);
+	query_int(q, 3, look->entry.updated);
+	query_bytes(q, 4, look->entry.digest, sizeof look->entry.digest);
+	query_int(q, 5, look->described);
+	query_bytes(q, 6, look->inputs, sizeof look->inputs);
+	query_text(q, 7, look->outcome);
+	query_text(q, 8, look->unseen);
 	return query_run(q, err);
 }
 

@@ -83,10 +83,10 @@ static bool is_trusted(const struct held_look *h)
 	return h->entry.updated && h->described - h->entry.updated >= LOOK_FRESH_US;
 }
 
-/* True if the workflow is as it was at the look. */
+/* True if the workflow is as it was at the look.  The entry has its id, too. */
 static bool is_same_workflow(const struct workflow_task *t, const struct held_look *h)
 {
-	return h && h->id == t->step->id && is_trusted(h) &&
+	return h && is_trusted(h) &&
 	       memcmp(h->entry.digest, t->listed->entry.digest, sizeof h->entry.digest) == 0;
 }
 
@@ -261,7 +261,7 @@ static void hold_look(struct workflow_task *t, const char *outcome)
 	struct arena *a = t->cycle->arena;
 	const struct diff *diff = &t->step->diff;
 	struct held_look look = {
-		.name = t->step->name, .id = t->step->id, .entry = t->listed->entry, .described = t->described,
+		.name = t->step->name, .entry = t->listed->entry, .described = t->described,
 		.outcome = outcome ? arena_strdup(a, outcome) : NULL,
 		.unseen = diff->unseen_count ? arena_strdup(a, diff->unseen[0]) : NULL,
 	};

@@ -18,7 +18,6 @@ enum {
 
 struct held_look {
 	const char *name;			/* of the spec; the key among the looks of one endpoint and owner */
-	int64_t id;				/* on the service */
 	struct list_entry entry;		/* of the workflow in the list; its stamp is that of the description, too */
 	int64_t described;			/* the service's Date of the description, microseconds since 1970; 0: not known */
 	unsigned char inputs[LOOK_DIGEST];	/* of all else that decides the outcome, under the state's key */

@@ -129,12 +129,32 @@ static void what_decides_the_outcome_and_changed_is_looked_at_again(void **state
 		{ .apply = true, .observe_all_ms = HOUR, .no_adopt = true },
 		{ .apply = true, .observe_all_ms = HOUR, .mark = true },
 		{ .apply = true, .observe_all_ms = HOUR, .whole = true },
-		usual,
 	};
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		r.f.faults[0] = (struct fake_fault){ .operation = OP_DEFAULT_RESOURCE, .times = 2, .status = 404 };
 		assert_int_equal(cycle(&r, HELLO("a", "7"), options[i]), 1);
 		assert_int_equal(cycle(&r, HELLO("a", "7"), options[i]), 0);
+		assert_int_equal(sync(&r, HELLO("a", "7")), 1);
+		assert_int_equal(sync(&r, HELLO("a", "7")), 0);
 	}
+	assert_int_equal(sync(&r, "flowsync: {renamed_from: old}\n" HELLO("a", "7")), 1);
+	assert_int_equal(sync(&r, HELLO("a", "7")), 1);
+	sync(&r, "flowsync: {prune: false}\n" HELLO("a", "7"));
+	assert_writes(&r, "update 612\n");
+}
+
+/* Without the default resource it is not known which resources were declared. */
+static void the_default_resource_counts_where_the_spec_is_the_whole_truth(void **state)
+{
+	struct cycle_options whole = usual;
+	CLEANUP(run_done) struct run r = { 0 };
+
+	whole.whole = true;
+	begin_warm(&r, HELLO("a", "7"));
+	assert_int_equal(cycle(&r, HELLO("a", "7"), whole), 1);
+	assert_int_equal(cycle(&r, HELLO("a", "7"), whole), 0);
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_DEFAULT_RESOURCE, .times = 1, .status = 200, .body = "{}" };
+	assert_true(cycle(&r, HELLO("a", "7"), whole) > 0);
 }
 
 /* A text that ends its file is compared otherwise, although it is the same text. */
@@ -245,14 +265,39 @@ static void with_a_limit_for_updates_they_are_counted_first(void **state)
 
 	begin_warm(&r, THREE);
 	options.limits.update_limit = true;
-	options.limits.max_update_percent = 10;
-	assert_int_equal(cycle(&r, HELLO("a", "8") "---\n" HELLO("b", "7") "---\n" HELLO("c", "7"), options), 1);
-	assert_exit(&r, 3);
 	/* No update would be written of these. */
+	options.limits.max_update_percent = 100;
 	const char *same = "flowsync: {ignore: [/steps/greet/command]}\n" HELLO("a", "7") "---\n" HELLO("b", "7") "---\n"
 	                   HELLO("c", "7");
 	assert_int_equal(cycle(&r, same, options), 1);
 	assert_exit(&r, 0);
+	assert_non_null(strstr(fake_report(&r.a, &r.report), "\"limit\":\"100 %\",\"value\":\"0 of 3\""));
+	options.limits.max_update_percent = 10;
+	assert_int_equal(cycle(&r, HELLO("a", "8") "---\n" HELLO("b", "7") "---\n" HELLO("c", "7"), options), 1);
+	assert_exit(&r, 3);
+}
+
+static void a_plan_describes_a_changed_spec(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_warm(&r, THREE);
+	assert_int_equal(cycle(&r, HELLO("a", "8"), (struct cycle_options){ .observe_all_ms = HOUR }), 1);
+	assert_string_equal(run_changes(&r), "replace /steps/greet/imageId declared\n");
+}
+
+/* Neither the list nor a stamp shows it. */
+static void a_conflict_that_a_full_look_found_stays_one(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.list_without_tags = true };
+
+	begin_warm(&r, HELLO("a", "7"));
+	run_put(&r, 612, "/tags", "[{\"name\": \"flowsync-other\"}, {\"name\": \"flowsync-id-ca978112-100000000\"}]");
+	r.f.now += HOUR;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sync(&r, HELLO("a", "7")), 1);
+		assert_exit(&r, 5);
+	}
 }
 
 static void remove_before_describe(struct fake *f, const struct request *request)
@@ -367,6 +412,17 @@ static void a_workflow_that_was_made_again_is_described(void **state)
 	/* The one that is gone is asked for by its id. */
 	assert_int_equal(sync(&r, THREE), 2);
 	assert_writes(&r, "");
+}
+
+/* Its description stands for the entry that it does not have, and is none. */
+static void a_workflow_that_is_missing_in_the_list_is_described(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_warm(&r, THREE);
+	fake_find(&r.f, 613)->unlisted = true;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sync(&r, THREE), 2);
 }
 
 static void one_that_must_be_written_is_never_taken_as_known(void **state)
@@ -584,8 +640,9 @@ static void what_is_unmarked_or_not_shown_is_reported_from_its_look(void **state
 	                "not seen\nwarning: 2 workflows (\"z\" and others) have no owner tag yet, so they are not pruned; "
 	                "--mark writes the tags\n");
 	/* The name is the first of the specs, whichever is described. */
-	run_put(&r, 612, "/createdAt", "\"2023-01-01T00:00:00.000Z\"");
+	run_put(&r, 613, "/createdAt", "\"2023-01-01T00:00:00.000Z\"");
 	assert_reports_agree(&r, yaml, usual, 1);
+	assert_non_null(strstr(tree_faults(&r.a, &r.faults), "2 workflows (\"z\" and others)"));
 }
 
 /* The history of its file, which may come or go, decides what was declared before. */
@@ -610,6 +667,7 @@ int main(void)
 		cmocka_unit_test(an_entry_that_changed_is_described),
 		cmocka_unit_test(what_changes_by_itself_in_an_entry_does_not_count),
 		cmocka_unit_test(what_decides_the_outcome_and_changed_is_looked_at_again),
+		cmocka_unit_test(the_default_resource_counts_where_the_spec_is_the_whole_truth),
 		cmocka_unit_test(the_end_of_a_file_counts),
 		cmocka_unit_test(a_changed_spec_is_written_and_looked_at_until_its_stamp_is_old),
 		cmocka_unit_test(a_changed_spec_is_described_right_before_its_write_and_after_it),
@@ -617,6 +675,8 @@ int main(void)
 		cmocka_unit_test(a_changed_spec_is_reported_as_if_it_were_described_to_plan),
 		cmocka_unit_test(a_blocked_plan_describes_what_it_would_write),
 		cmocka_unit_test(with_a_limit_for_updates_they_are_counted_first),
+		cmocka_unit_test(a_plan_describes_a_changed_spec),
+		cmocka_unit_test(a_conflict_that_a_full_look_found_stays_one),
 		cmocka_unit_test(one_that_is_gone_right_before_its_write_is_made),
 		cmocka_unit_test(one_that_is_as_the_spec_says_right_before_its_write_is_not_written),
 		cmocka_unit_test(a_stop_before_the_description_defers_the_step),
@@ -624,6 +684,7 @@ int main(void)
 		cmocka_unit_test(a_description_with_another_stamp_than_the_entry_is_not_held),
 		cmocka_unit_test(without_a_date_or_a_stamp_nothing_is_held),
 		cmocka_unit_test(a_workflow_that_was_made_again_is_described),
+		cmocka_unit_test(a_workflow_that_is_missing_in_the_list_is_described),
 		cmocka_unit_test(one_that_must_be_written_is_never_taken_as_known),
 		cmocka_unit_test(a_write_drops_the_look_also_if_the_entry_stays_the_same),
 		cmocka_unit_test(after_an_hour_all_are_described),
