@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import sys
 import time
 
@@ -90,6 +91,7 @@ def main():
     sizes, local_sizes = ([int(n) for n in text.split(",")] for text in (args.sizes, args.local_sizes))
     sizes += [HUGE] * args.full
     began, load, rows = time.time(), os.getloadavg()[0], []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that what was started is ended
     work = Work(args.work)
     try:
         failed = measure(work, args.sections or every, sizes, local_sizes, rows)

@@ -71,7 +71,7 @@ class Cycles:
 
     def flowsync(self, command, *more, state="none"):
         return [FLOWSYNC, command, "--endpoint", self.service.url, "--token-file", self.work.token_file,
-                "--state-dir", self.work.path(state), "--quiet", *more, self.files]
+                "--state-dir", self.work.path(state), "--quiet", "--timeout", "30m", *more, self.files]
 
     @property
     def memory_limit(self):

@@ -21,7 +21,7 @@ PROGRAMS = next((path for path in (FLOWSYNC.parent / "tests" / "bench",) if path
 TOKEN = "bench-token"
 REPEATS, REPEAT_S = 3, 10   # so many times what takes less
 SETTLED_S = 2.1             # a stamp of a file or a workflow that is older can be trusted
-TIMEOUT_S = 600
+TIMEOUT_S = 1800
 OPERATIONS = ("list", "search", "describe", "create", "update", "delete", "resource", "other")
 
 

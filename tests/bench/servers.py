@@ -47,8 +47,8 @@ class Server:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def rates(self, path, count):
-        """Answers for a second of CPU time, the client's included, for one of its own, and for one of the clock: medians,
-        of a client that asks for one after the other."""
+        """Answers for a second of CPU time, the client's included, for one of its own, and for one of the clock:
+        medians, of a client that asks for one after the other."""
         found = []
         for _ in range(ROUNDS):
             before = self.cpu()

@@ -111,6 +111,14 @@ class GuardTest(unittest.TestCase):
         self.assertEqual(self.rose(1_200_000, list=1, describe=30),
                          ["plan: 1,200,000 instructions for each workflow, 20% more than 1,000,000"])
 
+    def test_a_pair_without_figures_is_held_to_the_highest(self):
+        committed = {"x86_64, gcc 12": 100, "x86_64, gcc 14": 110, "arm64, gcc 12": 900}
+        self.assertEqual(guard.committed_figure(committed, "x86_64, gcc 12"), 100)
+        self.assertEqual(guard.committed_figure(committed, "x86_64, gcc 15"), 110)
+        self.assertIsNone(guard.committed_figure(committed, "riscv64, gcc 14"))
+        guard.renew(committed, "x86_64, gcc 12", 50)
+        self.assertEqual(committed, {"x86_64, gcc 12": 50, "x86_64, gcc 14": 55, "arm64, gcc 12": 450})
+
     def test_more_requests_fail_whatever_the_compiler(self):
         self.assertEqual(self.rose(9_000_000, "elsewhere", list=1, describe=60),
                          ["plan: 61 requests for 30 workflows, committed are 31: {'list': 1, 'describe': 30}"])
