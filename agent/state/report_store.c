@@ -350,35 +350,41 @@ static bool thin_out_reports(struct arena *a, const char *folder, int64_t now, c
 	       thin_reports(&t, TOO_MANY, err) && thin_reports(&t, TOO_LARGE, err);
 }
 
-static bool write_report_file(struct arena *a, const char *path, const struct buf *text, struct err *err)
+static bool write_report_file(struct arena *a, const char *path, const struct file_content *document, struct err *err)
 {
-	return file_replace(a, path, buf_str(text), text->len, 0600, err) ||
-	       err_wrap(err, "report \"%s\"", path);
+	return file_replace_with(a, path, document, 0600, err) || err_wrap(err, "report \"%s\"", path);
 }
 
 /* A folder of that name is not ours, is left alone, and stops no report. */
-static bool write_latest_report(struct arena *a, const char *path, const char *report, const struct buf *text,
-                                struct err *err)
+static bool write_latest_report(struct arena *a, const char *path, const char *report,
+                                const struct file_content *document, struct err *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		return true;
 	/* Where there are no second names, it is a file of its own. */
-	return file_replace_by_link(a, path, report, err) || write_report_file(a, path, text, err);
+	return file_replace_by_link(a, path, report, err) || write_report_file(a, path, document, err);
+}
+
+bool report_store_add_document(const char *state_dir, const char *id, const struct file_content *document, int64_t now,
+                               struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *folder = reports_folder(&a, state_dir), *path = report_path(&a, folder, id);
+
+	return state_directory_make(state_dir, err) && directory_make(folder, err) &&
+	       write_report_file(&a, path, document, err) &&
+	       write_latest_report(&a, report_path(&a, folder, "latest"), path, document, err) &&
+	       thin_out_reports(&a, folder, now, id, err);
 }
 
 bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err)
 {
-	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const char *folder = reports_folder(&a, state_dir), *id = node_get_text(report, "cycle_id");
 
 	json_write(report, JSON_PRETTY, &text);
 	buf_addc(&text, '\n');
-	const char *path = report_path(&a, folder, id);
-	return state_directory_make(state_dir, err) && directory_make(folder, err) &&
-	       write_report_file(&a, path, &text, err) &&
-	       write_latest_report(&a, report_path(&a, folder, "latest"), path, &text, err) &&
-	       thin_out_reports(&a, folder, now, id, err);
+	return report_store_add_document(state_dir, node_get_text(report, "cycle_id"),
+	                                 &(struct file_content){ buf_str(&text), text.len, -1 }, now, err);
 }

@@ -13,6 +13,7 @@
 #include "agent/sync/applied_state.h"
 #include "agent/sync/cycle_summary.h"
 #include "agent/sync/progress.h"
+#include "agent/sync/report_file.h"
 #include "agent/sync/report_print.h"
 #include "agent/state/report_store.h"
 #include "agent/source/source.h"
@@ -33,6 +34,9 @@ struct cycle_run {
 	int64_t begun;		/* of clock_monotonic() */
 	bool report_refused;	/* the file of --report cannot be written, which is reported already */
 	bool stored;		/* the report is in the state directory */
+	int spill_file;		/* -1: none */
+	struct report_spill spill;
+	struct report_file document;	/* of the report as it is now */
 };
 
 static uint64_t cycle_run_random_number(void)
@@ -50,7 +54,8 @@ static void cycle_run_init(struct cycle_run *r, struct context *ctx, bool apply)
 	struct arena *a = ctx->arena;
 	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
 
-	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = clock_monotonic() };
+	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = clock_monotonic(),
+	                         .spill_file = -1, .document = REPORT_FILE_NONE };
 	r->report = (struct report){
 		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
 		.trigger = ctx->job ? ctx->job->trigger : "command",
@@ -259,6 +264,8 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
 	meant.limits.approved_count = memory->approvals.count;
 	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, cycle_run_random_number());
+	if (report_file_spill(r->ctx, &r->spill_file, &r->spill))
+		r->report.spill = &r->spill;
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->for_cycle);
 	do {
@@ -371,68 +378,79 @@ static bool cycle_run_check_report_file(struct cycle_run *r)
 	return false;
 }
 
-static struct node *cycle_run_build_report(struct cycle_run *r)
+/* The report has changed. */
+static void cycle_run_date_report(struct cycle_run *r)
 {
 	r->report.finished = timestamp_text(r->ctx->arena, clock_now());
 	r->report.duration_ms = clock_monotonic() - r->begun;
 	r->report.verdict.signal = r->ctx->stop_fd >= 0 ? shutdown_signals_received() : 0;
-	return report_tree(r->ctx->arena, &r->report);
+	report_file_done(&r->document);
 }
 
 /* Writes the report to the file of --report, if one is given. */
-static bool cycle_run_write_report_file(struct cycle_run *r, const struct node *tree, struct err *err)
+static bool cycle_run_write_report_file(struct cycle_run *r, struct err *err)
 {
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const char *file = cycle_run_report_file(r);
 
 	if (!file)
 		return true;
-	json_write(tree, JSON_PRETTY, &text);
-	buf_addc(&text, '\n');
-	return file_replace(r->ctx->arena, file, buf_str(&text), text.len, 0600, err) ||
-	       err_wrap(err, "report %s", file);
+	if (!report_file_write(r->ctx, &r->report, &r->document, err))
+		return err_wrap(err, "report %s", file);
+	const struct file_content document = report_file_content(&r->document);
+	return file_replace_with(r->ctx->arena, file, &document, 0600, err) || err_wrap(err, "report %s", file);
 }
 
 /* Not called for a plan, which writes nothing, nor for a wrong command line, which started no cycle. */
-static bool cycle_run_store_report(struct cycle_run *r, const struct node *tree, struct err *err)
+static bool cycle_run_store_report(struct cycle_run *r, struct err *err)
 {
 	const char *state_dir = r->ctx->settings->state_dir;
 
 	if (!state_dir)
 		return err_set(err, "give --state-dir, as HOME is not set");
-	return report_store_add(state_dir, tree, clock_now(), err);
+	if (!report_file_write(r->ctx, &r->report, &r->document, err))
+		return false;
+	const struct file_content document = report_file_content(&r->document);
+	return report_store_add_document(state_dir, r->report.cycle_id, &document, clock_now(), err);
 }
 
-/* Writes the report to the file of --report and, with store, to the state directory; returns it. */
-static struct node *cycle_run_save_report(struct cycle_run *r, bool store)
+/* Writes the report to the file of --report and, with store, to the state directory. */
+static void cycle_run_save_report(struct cycle_run *r, bool store)
 {
-	struct node *tree = cycle_run_build_report(r);
 	struct err err;
 
-	if (!cycle_run_write_report_file(r, tree, &err)) {
+	cycle_run_date_report(r);
+	if (!cycle_run_write_report_file(r, &err)) {
 		/* Counts like a failed step: changes were applied all the same. */
 		diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
 		r->report.verdict.step_failed = true;
-		tree = cycle_run_build_report(r);
+		cycle_run_date_report(r);
 	}
-	r->stored = store && cycle_run_store_report(r, tree, &err);
+	r->stored = store && cycle_run_store_report(r, &err);
 	if (!store || r->stored)
-		return tree;
+		return;
 	diagnostics_warn(&r->faults, (struct pos){ 0 }, "this report is not stored: %s", err.msg);
-	return cycle_run_build_report(r);
+	cycle_run_date_report(r);
 }
 
-/* For the user, or for the agent, which takes the report from the state directory. */
-static void cycle_run_print(struct cycle_run *r, const struct node *tree)
+/* For the agent, which takes the report from the state directory. */
+static void cycle_run_print_summary(struct cycle_run *r)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const struct node *frame = report_frame(r->ctx->arena, &r->report);
 
-	if (!r->ctx->job) {
-		report_print(r->ctx, tree);
-		return;
-	}
-	json_write(cycle_summary_tree(r->ctx->arena, &r->report, tree, r->stored), JSON_COMPACT, &text);
+	json_write(cycle_summary_tree(r->ctx->arena, &r->report, frame, r->stored), JSON_COMPACT, &text);
 	fputs(buf_str(&text), r->ctx->out);
+}
+
+static void cycle_run_print(struct cycle_run *r)
+{
+	struct err err;
+
+	if (r->ctx->job)
+		cycle_run_print_summary(r);
+	/* That stdout takes no more is said by the command line. */
+	else if (!report_print_run(r->ctx, &r->report, &err) && !ferror(r->ctx->out))
+		log_warn(r->ctx->log, "%s", err.msg);
 }
 
 /* The agent has logged the error of a failed fetch, and in the last cycle the warnings that still hold. */
@@ -458,6 +476,13 @@ static void cycle_run_log_faults(const struct cycle_run *r)
 	diagnostics_log(r->ctx->log, &rest);
 }
 
+static void cycle_run_done(struct cycle_run *r)
+{
+	source_done(&r->source);
+	fd_close(&r->spill_file);
+	report_file_done(&r->document);
+}
+
 int cycle_run(struct context *ctx, bool apply)
 {
 	struct cycle_run r;
@@ -468,10 +493,10 @@ int cycle_run(struct context *ctx, bool apply)
 	diagnostics_sort(&r.faults);
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */
 	bool store = apply && (ctx->job || !r.report.verdict.usage);
-	struct node *tree = cycle_run_save_report(&r, store);
+	cycle_run_save_report(&r, store);
 	cycle_run_log_faults(&r);
-	cycle_run_print(&r, tree);
-	source_done(&r.source);
+	cycle_run_print(&r);
+	cycle_run_done(&r);
 	return exit_status_code(&r.report.verdict);
 }
 
@@ -483,7 +508,8 @@ void cycle_run_report_usage_error(struct context *ctx, const struct diagnostics 
 	r.faults = *faults;
 	r.report.verdict.usage = true;
 	/* What the agent asked for was no typing error: `report` and /status show why it fails. */
-	struct node *tree = cycle_run_save_report(&r, ctx->job);
+	cycle_run_save_report(&r, ctx->job);
 	if (ctx->job || ctx->settings->output == OUTPUT_JSON)
-		cycle_run_print(&r, tree);
+		cycle_run_print(&r);
+	cycle_run_done(&r);
 }

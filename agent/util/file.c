@@ -94,14 +94,18 @@ bool file_check_replace(struct arena *a, const char *path, struct err *err)
 	return faccessat(AT_FDCWD, *folder ? folder : ".", W_OK | X_OK, AT_EACCESS) == 0 || file_cannot_write(err);
 }
 
+static bool file_write_content(int fd, const struct file_content *content)
+{
+	return content->file >= 0 ? fd_write_file(fd, content->file) : fd_write_all(fd, content->bytes, content->len);
+}
+
 /* What is no plain file has no place beside it for another: /dev/stdout, a pipe, a link that
  * the user put there. */
-static bool file_write_in_place(const char *path, const char *bytes, size_t len, mode_t mode,
-                                struct err *err)
+static bool file_write_in_place(const char *path, const struct file_content *content, mode_t mode, struct err *err)
 {
 	CLEANUP(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, mode);
 
-	return (fd >= 0 && fd_write_all(fd, bytes, len)) || file_cannot_write(err);
+	return (fd >= 0 && file_write_content(fd, content)) || file_cannot_write(err);
 }
 
 /* Without this a rename may be lost with the power; file systems that cannot do it say so, which
@@ -116,7 +120,7 @@ static void file_sync_directory(struct arena *a, const char *path)
 }
 
 /* Writes a temporary file beside path, and gives it the name path with put: rename() or link(). */
-static bool file_put_whole(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, bool sync,
+static bool file_put_whole(struct arena *a, const char *path, const struct file_content *content, mode_t mode, bool sync,
                            int (*put)(const char *from, const char *to), struct err *err)
 {
 	char *fresh = arena_printf(a, "%s.XXXXXX", path);
@@ -124,7 +128,7 @@ static bool file_put_whole(struct arena *a, const char *path, const char *bytes,
 
 	if (fd < 0)
 		return file_cannot_write(err);
-	bool done = fd_write_all(fd, bytes, len) && fchmod(fd, mode) == 0 && (!sync || fsync(fd) == 0) &&
+	bool done = file_write_content(fd, content) && fchmod(fd, mode) == 0 && (!sync || fsync(fd) == 0) &&
 	            put(fresh, path) == 0;
 	if (!done)
 		file_cannot_write(err);
@@ -135,19 +139,25 @@ static bool file_put_whole(struct arena *a, const char *path, const char *bytes,
 	return done;
 }
 
-bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+bool file_replace_with(struct arena *a, const char *path, const struct file_content *content, mode_t mode,
+                       struct err *err)
 {
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return file_write_in_place(path, bytes, len, mode, err);
-	return file_put_whole(a, path, bytes, len, mode, true, rename, err);
+		return file_write_in_place(path, content, mode, err);
+	return file_put_whole(a, path, content, mode, true, rename, err);
+}
+
+bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err)
+{
+	return file_replace_with(a, path, &(struct file_content){ bytes, len, -1 }, mode, err);
 }
 
 bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
                            struct err *err)
 {
-	return file_put_whole(a, path, bytes, len, mode, false, rename, err);
+	return file_put_whole(a, path, &(struct file_content){ bytes, len, -1 }, mode, false, rename, err);
 }
 
 bool file_replace_by_link(struct arena *a, const char *path, const char *from, struct err *err)
@@ -171,7 +181,7 @@ bool file_ensure(struct arena *a, const char *path, const char *bytes, size_t le
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 || file_put_whole(a, path, bytes, len, mode, true, link, err) ||
+	return lstat(path, &st) == 0 || file_put_whole(a, path, &(struct file_content){ bytes, len, -1 }, mode, true, link, err) ||
 	       lstat(path, &st) == 0;
 }
 

@@ -25,6 +25,13 @@ bool file_check_replace(struct arena *a, const char *path, struct err *err);
  * is.  *err does not name the file. */
 bool file_replace(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode, struct err *err);
 
+/* The bytes; or, with file >= 0, those of that file from its beginning. */
+struct file_content { const char *bytes; size_t len; int file; };
+
+/* The same with this content. */
+bool file_replace_with(struct arena *a, const char *path, const struct file_content *content, mode_t mode,
+                       struct err *err);
+
 /* The same without waiting for the disk; a symbolic link is replaced too. */
 bool file_replace_unsynced(struct arena *a, const char *path, const char *bytes, size_t len, mode_t mode,
                            struct err *err);

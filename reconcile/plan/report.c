@@ -122,7 +122,7 @@ static bool spill_list(struct report_spill *spill, struct node *(*tree)(struct a
 	if (!diff->count)
 		return true;
 	json_write(tree(&a, diff), JSON_COMPACT, &text);
-	if (!spill->put(spill->context, buf_str(&text), text.len))
+	if (!spill->put(spill->context, spill->size, buf_str(&text), text.len))
 		return false;
 	*out = (struct spilled){ spill->size, text.len };
 	spill->size += text.len;

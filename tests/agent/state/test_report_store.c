@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "agent/state/report_store.h"
+#include "agent/util/fd.h"
+#include "agent/util/file.h"
 #include "agent/util/clock.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/plan/report.h"
@@ -128,6 +130,28 @@ static void a_report_is_read_as_it_was_stored(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(stat(path(f, "2026-09-21T14:13:20.000Z-00000000.json"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void a_report_in_a_file_is_stored_byte_for_byte(void **state)
+{
+	struct fixture *f = *state;
+	const char *names[] = { "2026-09-21T14:13:20.000Z-00000000.json", "latest.json" }, *bytes;
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	CLEANUP(fd_close) int file = -1;
+	struct err err;
+	size_t len;
+
+	for (int i = 0; i < 30000; i++)		/* more than one piece */
+		buf_addf(&text, "%d\n", i);
+	assert_true(fd_open_temporary(NULL, &file));
+	assert_true(fd_write_all(file, buf_str(&text), text.len));
+	assert_true(report_store_add_document(f->dir, "2026-09-21T14:13:20.000Z-00000000",
+	                                      &(struct file_content){ .file = file }, start, &err));
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_true(file_read(&f->arena, path(f, names[i]), 1 << 20, &bytes, &len, &err));
+		assert_int_equal(len, text.len);
+		assert_memory_equal(bytes, buf_str(&text), len);
+	}
 }
 
 static void the_beginning_of_an_id_is_enough_if_only_one_has_it(void **state)
@@ -448,6 +472,7 @@ int main(void)
 #define WITH_FOLDER(test)	cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		WITH_FOLDER(a_report_is_read_as_it_was_stored),
+		WITH_FOLDER(a_report_in_a_file_is_stored_byte_for_byte),
 		WITH_FOLDER(the_beginning_of_an_id_is_enough_if_only_one_has_it),
 		WITH_FOLDER(what_is_not_there_is_said),
 		WITH_FOLDER(what_cannot_be_read_is_said),

@@ -104,17 +104,21 @@ static void a_report_has_every_key_of_the_design(void **state)
 
 /* ---- changes outside of memory ---- */
 
-static bool put_in_buf(void *context, const char *bytes, size_t len)
+static bool add_to_buf(void *context, const char *bytes, size_t len)
 {
 	buf_add(context, bytes, len);
 	return true;
 }
 
-static bool put_first_only(void *context, const char *bytes, size_t len)
+static bool put_in_buf(void *context, uint64_t place, const char *bytes, size_t len)
 {
-	struct buf *b = context;
+	assert_int_equal(place, ((const struct buf *)context)->len);
+	return add_to_buf(context, bytes, len);
+}
 
-	return !b->len && put_in_buf(b, bytes, len);
+static bool put_first_only(void *context, uint64_t place, const char *bytes, size_t len)
+{
+	return !place && put_in_buf(context, place, bytes, len);
 }
 
 static bool get_from_buf(void *context, uint64_t place, size_t len, char *bytes)
@@ -134,7 +138,7 @@ static bool get_nothing(void *context, uint64_t place, size_t len, char *bytes)
 static const char *written(struct arena *a, const struct report *report, bool for_people)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const struct report_output out = { put_in_buf, &text };
+	const struct report_output out = { add_to_buf, &text };
 
 	assert_true(for_people ? render_report(report, true, &out) : report_write(report, &out));
 	return arena_strdup(a, buf_str(&text));
@@ -178,7 +182,7 @@ static void changes_that_are_lost_are_noticed(void **state)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	CLEANUP(buf_done) struct buf held = BUF_TEXT, text = BUF_TEXT;
 	struct report_spill spill = { put_in_buf, get_nothing, &held };
-	const struct report_output out = { put_in_buf, &text };
+	const struct report_output out = { add_to_buf, &text };
 	struct report report;
 
 	run_with_spill(&a, &spill, true, true, &report);

@@ -1,0 +1,68 @@
+#include "agent/sync/report_file.h"
+
+#include <unistd.h>
+
+#include "agent/util/fd.h"
+
+static bool report_file_put(void *fd, uint64_t place, const char *bytes, size_t len)
+{
+	/* What a failed write left behind is written over. */
+	return lseek(*(int *)fd, (off_t)place, SEEK_SET) >= 0 && fd_write_all(*(int *)fd, bytes, len);
+}
+
+static bool report_file_get(void *fd, uint64_t place, size_t len, char *bytes)
+{
+	return fd_read_at(*(int *)fd, place, bytes, len);
+}
+
+bool report_file_spill(struct context *ctx, int *fd, struct report_spill *out)
+{
+	if (!fd_open_temporary(env_get(ctx->env, "TMPDIR"), fd))
+		return false;
+	*out = (struct report_spill){ report_file_put, report_file_get, fd };
+	return true;
+}
+
+static bool report_file_add(void *fd, const char *bytes, size_t len)
+{
+	return fd_write_all(*(int *)fd, bytes, len);
+}
+
+static bool report_file_add_in_memory(void *text, const char *bytes, size_t len)
+{
+	struct buf *b = text;
+
+	buf_add(b, bytes, len);
+	return !b->full;
+}
+
+bool report_file_write(struct context *ctx, const struct report *report, struct report_file *file, struct err *err)
+{
+	CLEANUP(fd_close) int fd = -1;
+	const struct report_output out = { report_file_add, &fd };
+	const struct report_output memory = { report_file_add_in_memory, &file->text };
+
+	if (file->fd >= 0 || file->text.text)
+		return true;
+	if (fd_open_temporary(env_get(ctx->env, "TMPDIR"), &fd) && report_write(report, &out)) {
+		file->fd = fd;
+		fd = -1;
+		return true;
+	}
+	if (report_write(report, &memory))
+		return true;
+	report_file_done(file);
+	return err_set(err, "its changes cannot be read again from their temporary file");
+}
+
+struct file_content report_file_content(const struct report_file *file)
+{
+	return (struct file_content){ buf_str(&file->text), file->text.len, file->fd };
+}
+
+void report_file_done(struct report_file *file)
+{
+	fd_close(&file->fd);
+	buf_done(&file->text);
+	*file = REPORT_FILE_NONE;
+}
