@@ -307,13 +307,22 @@ bool source_read(struct context *ctx, const struct git_revision *pin, struct sou
 
 	if (!source_fetch(ctx, &f, err))
 		return false;
+	out->files.bytes = &out->bytes;
 	return f.mirror ? read_git(ctx, &f, pin, out, faults, err) : read_directory(ctx, out, faults, err);
+}
+
+void source_free_bytes(struct source *s)
+{
+	for (size_t i = 0; i < s->files.count; i++)
+		s->files.items[i].bytes = NULL;
+	arena_free(&s->bytes);
 }
 
 void source_done(struct source *s)
 {
 	struct err err;
 
+	source_free_bytes(s);
 	if (s->temporary)
 		directory_remove_tree(s->temporary, &err);
 }

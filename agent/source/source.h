@@ -14,6 +14,7 @@ struct source {
 	const char *temporary;		/* a folder that source_done() removes; NULL: none */
 	struct git_revision revision;	/* of git; a directory has a tree alone, a digest of its files */
 	struct source_files files;
+	struct arena bytes;		/* of the files */
 };
 
 /* Sets *out to the fetch that the settings ask for; out->mirror is NULL if the source is a directory, and "" without
@@ -28,6 +29,8 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err);
  * failure; the caller calls source_done() in any case. */
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,
                  struct diagnostics *faults, struct err *err);
+/* Frees the bytes of the files, which are read once; their names stay. */
+void source_free_bytes(struct source *source);
 void source_done(struct source *source);	/* takes a zeroed one */
 
 #endif

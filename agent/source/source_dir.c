@@ -29,7 +29,7 @@ static bool read_spec_file(struct arena *a, const char *name, const char *path, 
 {
 	struct source_file file;
 
-	if (!source_file_read_as(a, name, path, &file, faults))
+	if (!source_file_read_as(out->bytes ? out->bytes : a, name, path, &file, faults))
 		return false;
 	arena_grow(a, out->items, out->count, out->room);
 	out->items[out->count++] = file;
@@ -122,7 +122,9 @@ static bool settle_is_unchanged(const struct settle_wait *s)
 /* Fills *files with what there is; false if it changed meanwhile. */
 static bool settle_read(struct settle_wait *s, struct source_files *files, struct diagnostics *faults)
 {
-	*files = (struct source_files){ 0 };
+	if (files->bytes)
+		arena_free(files->bytes);
+	*files = (struct source_files){ .bytes = files->bytes };
 	read_spec_files(&s->arena, &s->look, s->dir, files, faults);
 	return settle_is_unchanged(s);
 }
@@ -147,7 +149,7 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 {
 	struct settle_wait s = { .dir = arena_strdup(a, dir) };
 	struct diagnostics before = *faults;
-	struct source_files files;
+	struct source_files files = { .bytes = out->bytes };
 	int64_t begun = clock_monotonic();
 
 	for (;;) {

@@ -14,6 +14,7 @@ struct source_file {
 };
 
 struct source_files {
+	struct arena *bytes;	/* set by the caller: an empty one for the bytes of the files; NULL: they live where the rest does */
 	struct source_file *items;
 	size_t count, room;
 	bool submodule;			/* a submodule's files were not read: what they declare is not known */

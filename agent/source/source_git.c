@@ -44,9 +44,9 @@ static bool git_scan_corrupt(struct git_scan *w, const char *path)
 	return git_repo_failed(arena_printf(w->arena, "%s%s", w->prefix, path), w->err);
 }
 
-static const char *git_scan_copy_blob(struct git_scan *w, const git_blob *blob)
+static const char *git_scan_copy_blob(struct arena *a, const git_blob *blob)
 {
-	return arena_strndup(w->arena, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
+	return arena_strndup(a, git_blob_rawcontent(blob), (size_t)git_blob_rawsize(blob));
 }
 
 static bool git_scan_add_file(struct git_scan *w, const char *path, const git_oid *id)
@@ -59,7 +59,7 @@ static bool git_scan_add_file(struct git_scan *w, const char *path, const git_oi
 	if (!blob) {
 		git_scan_fault(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
 	} else {
-		file.bytes = git_scan_copy_blob(w, blob);
+		file.bytes = git_scan_copy_blob(w->files.bytes ? w->files.bytes : w->arena, blob);
 		file.len = (size_t)git_blob_rawsize(blob);
 		w->bytes += file.len;
 	}
@@ -166,7 +166,7 @@ static bool git_scan_read_ignore(struct git_scan *w, const struct git_folder *f,
 	if (!blob)
 		return git_scan_fault(w, path, arena_printf(w->arena, "larger than %d bytes", IGNORE_RULES_MAX_BYTES));
 	const char *why;
-	const struct ignore_rules *rules = ignore_rules_read(w->arena, f->ignore, f->path, git_scan_copy_blob(w, blob),
+	const struct ignore_rules *rules = ignore_rules_read(w->arena, f->ignore, f->path, git_scan_copy_blob(w->arena, blob),
 	                                                     (size_t)git_blob_rawsize(blob), &why);
 	if (!rules)
 		return git_scan_fault(w, path, why);
@@ -227,7 +227,7 @@ bool source_git_read(struct arena *a, const char *mirror, const struct git_revis
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_repo_close) git_repository *repository = NULL;
-	struct git_scan w = { .arena = a, .faults = faults, .err = err };
+	struct git_scan w = { .arena = a, .files.bytes = out->bytes, .faults = faults, .err = err };
 
 	git_repo_set_up();
 	if (git_repository_open_bare(&repository, mirror) < 0 || git_oid_fromstr(&w.top, revision->tree) < 0)

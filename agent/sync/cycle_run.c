@@ -165,6 +165,7 @@ static bool cycle_run_read_source(struct cycle_run *r)
 		if (files->items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
 			           files->items[i].len, &r->faults);
+	source_free_bytes(&r->source);
 	specs_check(&r->specs, &r->faults);
 	cycle_run_report_source(r);
 	r->report.verdict.invalid = ok && r->faults.errors > 0;
