@@ -43,16 +43,20 @@ static void collect_unlisted(struct cycle *c)
 {
 	const struct applied_records *records = c->memory.records;
 	size_t most = records ? records->count : 0;
+	const struct applied_record **missing = arena_new(c->arena, const struct applied_record *, most + 1);
 
-	c->unlisted = arena_new(c->arena, struct unlisted, most + 1);
 	for (size_t i = 0; i < most; i++) {
 		const struct applied_record *r = &records->items[i];
 		if (r->id <= 0 || !record_matters(c, r->name))
 			continue;
 		c->recorded++;
 		if (!operation_list_has(&c->list, r->id))
-			c->unlisted[c->unlisted_count++] = (struct unlisted){ .cycle = c, .record = r };
+			missing[c->unlisted_count++] = r;
 	}
+	/* Each is large, and as a rule there are few. */
+	c->unlisted = arena_new(c->arena, struct unlisted, c->unlisted_count + 1);
+	for (size_t i = 0; i < c->unlisted_count; i++)
+		c->unlisted[i] = (struct unlisted){ .cycle = c, .record = missing[i] };
 	find_replaced(c);
 }
 
