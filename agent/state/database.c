@@ -506,17 +506,30 @@ static bool database_copy_file(struct database *d, int patience_ms, struct err *
 	return err_set(err, "%s \"%s\" is in use by another process", d->kind->what, d->path);
 }
 
+/* to: as SQLite names it.  *busy: another process uses the file. */
+static bool database_copy_to(const char *to, const char *path, const struct database_kind *kind, int patience_ms, bool *busy,
+                             struct database **out, struct err *err)
+{
+	CLEANUP(database_closep) struct database *d = database_new(path, kind);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+
+	if (!database_connect(d, to, flags, patience_ms, &d->db, err) || !database_copy_file(d, patience_ms, err) ||
+	    !database_migrate(d, err)) {
+		*busy = d->busy;
+		return false;
+	}
+	*out = take(d);
+	return true;
+}
+
+/* To a temporary file, which SQLite deletes, as it may be large; to memory where no file can be made. */
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err)
 {
-	CLEANUP(database_closep) struct database *d = database_new(path, kind);
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY;
+	bool busy = false;
 
-	if (!database_connect(d, ":memory:", flags, patience_ms, &d->db, err) || !database_copy_file(d, patience_ms, err) ||
-	    !database_migrate(d, err))
-		return false;
-	*out = take(d);
-	return true;
+	return database_copy_to("", path, kind, patience_ms, &busy, out, err) ||
+	       (!busy && err->kind != ERR_DAMAGED && database_copy_to(":memory:", path, kind, patience_ms, &busy, out, err));
 }
 
 /* ---- a backup ---- */

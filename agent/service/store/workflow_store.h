@@ -63,7 +63,7 @@ struct workflow_page {
  * newer version, or another database, is refused and not changed.  patience_ms: how long to wait for another process's
  * write. */
 bool workflow_store_open(const char *path, int patience_ms, struct store **out, struct err *err);
-/* Opens a copy in memory of the file at path; empty if there is no file (database_copy()). */
+/* Opens a copy of the file at path; empty if there is no file (database_copy()). */
 bool workflow_store_copy(const char *path, int patience_ms, struct store **out, struct err *err);
 /* Writes a copy of the file at path to the file `to`, while others use it (database_backup()). */
 bool workflow_store_backup(const char *path, int patience_ms, const char *to, struct err *err);
