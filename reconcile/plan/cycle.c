@@ -35,7 +35,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	c->owner_named = options->owner;
 	if (!c->owner_named)
 		c->options.owner = "default";
-	report->steps = arena_new(a, struct plan_step, specs->count + 1);
+	report->steps = arena_new(&c->first_steps, struct plan_step, specs->count + 1);
 	for (size_t i = 0; i < specs->count; i++) {
 		const struct spec *spec = &specs->items[i];
 		if (!cycle_selects(options, spec->name))
@@ -398,4 +398,5 @@ void cycle_done(struct cycle *c)
 	arena_free(&c->list.page);
 	arena_free(&c->again.page);
 	arena_free(&c->again_arena);
+	arena_join(c->arena, &c->first_steps);
 }

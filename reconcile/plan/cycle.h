@@ -85,6 +85,7 @@ struct cycle {
 	struct cycle_memory memory;
 	const struct specs *specs;
 	struct report *report;		/* the cycle fills in steps, counts, guards and verdict */
+	struct arena first_steps;	/* of the report's steps until the list is known, which may add some */
 	struct diagnostics *faults;		/* the report's; errors and warnings are added */
 	enum cycle_phase phase;
 	struct operation_list list;

@@ -402,6 +402,7 @@ static void reserve_steps(struct cycle *c)
 		c->tasks[i].step = &steps[i];
 	}
 	c->report->steps = steps;
+	arena_free(&c->first_steps);
 }
 
 void ownership_resolve(struct cycle *c, struct guard_facts *facts)
