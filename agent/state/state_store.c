@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "agent/state/database.h"
 #include "agent/util/clock.h"
@@ -125,6 +126,9 @@ struct state_store {
 	struct arena round;		/* of the changes since the last commit */
 	struct state_change *first, **last;
 	bool urgent;			/* one of them has to be in the next commit */
+	int bodies_file;		/* a file without a name that holds the bodies of the records; -1: none */
+	uint64_t bodies_size;
+	struct applied_bodies bodies;
 };
 
 static bool state_corrupt(struct state_store *s, struct err *err, const char *why)
@@ -309,6 +313,7 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (!s)
 		abort();
 	s->use = use;
+	s->bodies_file = -1;
 	s->last = &s->first;
 	if (!(use == STATE_READ ? state_directory_check : state_directory_make)(dir, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
@@ -332,6 +337,7 @@ void state_store_close(struct state_store *s)
 		return;
 	database_close(s->db);
 	arena_free(&s->round);
+	fd_close(&s->bodies_file);
 	free(s->damage);
 	explicit_bzero(s->key, sizeof s->key);
 	free(s);
@@ -374,17 +380,44 @@ static bool state_read_body(struct state_store *s, struct arena *a, const char *
 	return true;
 }
 
+static bool state_read_stored_body(void *state, uint64_t place, size_t len, char *bytes)
+{
+	return fd_read_at(((const struct state_store *)state)->bodies_file, place, bytes, len);
+}
+
+/* The bodies of all records are as large as the specs, and one is needed at a time.  The database may show another one by
+ * then. */
+static void state_hold_body(struct state_store *s, struct arena *a, const char *json, struct applied_record *r)
+{
+	size_t len = json ? strlen(json) : 0;
+
+	if (!len)
+		return;
+	if (s->bodies_file < 0 || lseek(s->bodies_file, (off_t)s->bodies_size, SEEK_SET) < 0 ||
+	    !fd_write_all(s->bodies_file, json, len)) {
+		r->body_json = arena_strdup(a, json);
+		return;
+	}
+	r->stored.in = &s->bodies;
+	r->stored.place = s->bodies_size;
+	r->stored.len = len;
+	s->bodies_size += len;
+}
+
 static bool state_read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out,
                               struct err *err)
 {
+	CLEANUP(arena_free) struct arena scratch = { 0 };
 	struct applied_record r = {
 		.name = query_get_text(a, q, 0), .id = query_get_int(q, 1), .digest = query_get_text(a, q, 2),
 		.paused = query_get_int(q, 5),
 	};
+	const char *body;
 
-	if (!state_read_body(s, a, r.name, query_get_text(a, q, 3), query_get_int(q, 6), &r.body_json, err) ||
-	    !state_read_tree(s, a, r.name, query_get_text(a, q, 4), &r.settled, err))
+	if (!state_read_body(s, &scratch, r.name, query_get_text(&scratch, q, 3), query_get_int(q, 6), &body, err) ||
+	    !state_read_tree(s, a, r.name, query_get_text(&scratch, q, 4), &r.settled, err))
 		return false;
+	state_hold_body(s, a, body, &r);
 	*out = r;
 	return true;
 }
@@ -436,6 +469,9 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 {
 	struct applied_records all = { 0 };
 
+	s->bodies = (struct applied_bodies){ state_read_stored_body, s };
+	if (s->bodies_file < 0)
+		fd_open_temporary(getenv("TMPDIR"), &s->bodies_file);	/* without one they stay in memory */
 	if (!state_load_rows(s, LOAD, a, state_load_record, &all, err) ||
 	    !state_load_rows(s, LOAD_INTENTS, a, state_load_intent, &all, err))
 		return false;

@@ -34,7 +34,7 @@ void state_store_closep(struct state_store **state);
  * without a file: a new one. */
 const unsigned char *state_store_key(const struct state_store *state);
 
-/* All records, sorted by name, and intents, in a. */
+/* All records, sorted by name, and intents, in a.  The bodies of the records can be read as long as state is open. */
 bool state_store_load(struct state_store *state, struct arena *a, struct applied_records *out, struct err *err);
 
 /* Changes, which state_store_commit() writes.  What they get is copied.  Needs STATE_WRITE. */

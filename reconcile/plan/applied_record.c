@@ -43,7 +43,11 @@ static const struct node *read_body(struct arena *a, const struct node *body, co
 
 const struct node *applied_record_body(struct arena *a, const struct applied_record *r)
 {
-	return read_body(a, r->body, r->body_json);
+	if (r->body || r->body_json || !r->stored.in)
+		return read_body(a, r->body, r->body_json);
+	char *json = arena_alloc(a, r->stored.len + 1, 1, 1);
+	return r->stored.in->read(r->stored.in->context, r->stored.place, r->stored.len, json) ? read_body(a, NULL, json)
+	                                                                                        : NULL;
 }
 
 const struct node *applied_intent_body(struct arena *a, const struct applied_intent *i)

@@ -8,14 +8,22 @@
 
 #include "reconcile/tree/node.h"
 
+/* Bodies outside of memory: read() reads len bytes that begin at `place`; false: they cannot be read. */
+struct applied_bodies {
+	bool (*read)(void *context, uint64_t place, size_t len, char *bytes);
+	void *context;
+};
+
 struct applied_record {
 	const char *name;		/* of the workflow; the key among the records of one endpoint and owner */
 	int64_t id;			/* on the service */
 	const char *digest;		/* of the declared body, as in the owner tags: a sign and eight hex digits */
-	const struct node *body;	/* as declared at the last apply, canonical and sealed; NULL: not known, or in body_json */
+	const struct node *body;	/* as declared at the last apply, canonical and sealed; NULL: not known, or below */
 	const struct node *settled;	/* settled_list(): differences that the service makes; NULL: none */
 	bool paused;			/* the workflow was paused before an update that may not have ended */
-	const char *body_json;		/* the same as JSON, of a record that was loaded: applied_record_body(); NULL: in body */
+	/* The same as JSON, of a record that was loaded: applied_record_body().  In memory, or, with NULL, in stored. */
+	const char *body_json;
+	struct { const struct applied_bodies *in; uint64_t place; size_t len; } stored;	/* in NULL: nowhere */
 };
 
 /* A write that was announced before it was sent, and whose result is not known: it may have been carried out, or may still
