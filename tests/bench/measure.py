@@ -53,7 +53,7 @@ class Work:
     """A folder on disk with a token, and the environment of all commands."""
 
     def __init__(self, folder=BUILD / "bench"):
-        self.folder = folder
+        self.folder = folder = folder.resolve()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, mode=0o700)
         self.token_file = folder / "token"
