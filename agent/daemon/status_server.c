@@ -91,7 +91,11 @@ static void status_server_reply_status(struct status_server *f, struct http_resp
 	struct buf *body = &response->body;
 
 	response->status = 200;
-	buf_adds(body, f->syncs ? "{\n  \"syncs\": [" : "{}");
+	if (!f->syncs) {
+		buf_adds(body, "{}");
+		return;
+	}
+	buf_adds(body, "{\n  \"syncs\": [");
 	for (size_t i = 0; i < f->sync_count; i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		const struct status_server_sync *sync = &f->syncs[i];
@@ -104,7 +108,7 @@ static void status_server_reply_status(struct status_server *f, struct http_resp
 		status_server_add_report(sync, response);
 		buf_addc(body, '}');
 	}
-	buf_adds(body, f->syncs ? f->sync_count ? "\n  ]\n}\n" : "]\n}\n" : "");
+	buf_adds(body, f->sync_count ? "\n  ]\n}\n" : "]\n}\n");
 }
 
 static void status_server_reply_metrics(struct status_server *f, struct http_response *response)

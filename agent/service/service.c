@@ -31,7 +31,7 @@ struct local_service {
 	struct engine *engine;		/* NULL: this process does not execute workflows */
 	bool only_reads;
 	const char *url;
-	const char *database;		/* absolute, links resolved; NULL: a copy in memory */
+	const char *database;		/* absolute, links resolved; NULL: a copy */
 };
 
 static bool service_read_pem(struct arena *a, const char *path, const char **out, struct err *err)

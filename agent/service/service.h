@@ -28,7 +28,7 @@ struct local_service_options {
 /* What an embedded service executes. */
 enum local_service_executes {
 	LOCAL_SERVICE_EXECUTES_NOTHING,		/* it only answers requests */
-	LOCAL_SERVICE_ONLY_READS,		/* the same, from a copy of the database in memory: it writes no file */
+	LOCAL_SERVICE_ONLY_READS,		/* the same, from a copy of the database: it changes no file */
 	LOCAL_SERVICE_EXECUTES_REQUESTED,	/* executions that a client starts; logs only what goes wrong */
 	LOCAL_SERVICE_EXECUTES_ALL,		/* also those that crons start, if the settings have crons on */
 };

@@ -29,8 +29,9 @@ struct database_kind {
  * write. */
 bool database_open(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
-/* Opens a copy of the file at path, migrated there; empty if there is no file.  It is in a temporary file, or in memory
- * where none can be made.  Nothing is created or changed in the file's folder, which need not be writable.  Refuses what database_open() refuses. */
+/* Opens a copy of the file at path, migrated there; empty if there is no file.  The copy is a temporary file, or is in
+ * memory where no file can be made.  Nothing is created or changed in the file's folder, which need not be writable.
+ * Refuses what database_open() refuses. */
 bool database_copy(const char *path, const struct database_kind *kind, int patience_ms,
                    struct database **out, struct err *err);
 /* Writes a copy of the file at path, of one moment, to the file `to`, whole or not at all and with mode 0600, also

@@ -593,10 +593,8 @@ void diff_add(struct arena *a, struct diff *diff, const struct change *change)
 struct diff diff_copy(struct arena *a, const struct diff *diff)
 {
 	struct diff out = {
-		.items = diff->count ? arena_new(a, struct change, diff->count) : NULL, .count = diff->count,
-		.removes = diff->removes,
-		.unseen = diff->unseen_count ? arena_new(a, const char *, diff->unseen_count) : NULL,
-		.unseen_count = diff->unseen_count,
+		.items = arena_new(a, struct change, diff->count + 1), .count = diff->count, .removes = diff->removes,
+		.unseen = arena_new(a, const char *, diff->unseen_count + 1), .unseen_count = diff->unseen_count,
 	};
 	for (size_t i = 0; i < diff->count; i++) {
 		out.items[i] = diff->items[i];

@@ -183,7 +183,9 @@ TEMPLATE = {
     },
 }
 
-TABLES = {"workflow", "workflow_body", "workflow_trigger", "workflow_tag", "run", "run_work", "rerun", "log", "tell"}
+# The service itself fills in workflow_item and workflow_rest when it starts.
+TABLES = {"workflow", "workflow_body", "workflow_trigger", "workflow_tag", "workflow_item", "workflow_rest", "run", "run_work",
+          "rerun", "log", "tell"}
 
 
 class Copier:

@@ -124,12 +124,13 @@ class Runs:
 
 
 def plain(report):
-    """A report without what differs between two cycles in which the same is found."""
+    """A report without what differs between two cycles in which the same is found.  Settled differences are in the order in
+    which the service shows its keys."""
     if isinstance(report, list):
         return [plain(item) for item in report]
     if isinstance(report, dict):
-        return {k: plain(v) for k, v in report.items()
-                if k not in ("requests", "cycle_id", "started", "finished", "duration_s")}
+        return {k: sorted(plain(v), key=str) if k == "settled" and isinstance(v, list) else plain(v)
+                for k, v in report.items() if k not in ("requests", "cycle_id", "started", "finished", "duration_s")}
     return report
 
 

@@ -382,10 +382,11 @@ static void a_cycle_over_deferred_steps_moves_only_those(void **state)
 
 static void a_summary_that_lacks_keys_or_has_others_is_survived(void **state)
 {
-	static const char *const reports[] = {
-		"{}", "[]", "null", "{\"summary\":[],\"results\":{\"a\":1},\"requests\":3,\"guards\":\"x\"}",
+	static const char odd_results[] =
 		"{\"results\":[1,null,{},{\"action\":\"explode\",\"result\":7,\"drift\":1,\"count\":3},{\"action\":\"patch\"},"
-		"{\"action\":\"patch\",\"result\":\"applied\",\"count\":-4},{\"count\":\"x\"}]}",
+		"{\"action\":\"patch\",\"result\":\"applied\",\"count\":-4},{\"count\":\"x\"}]}";
+	static const char *const reports[] = {
+		"{}", "[]", "null", "{\"summary\":[],\"results\":{\"a\":1},\"requests\":3,\"guards\":\"x\"}", odd_results,
 		"{\"summary\":{\"none\":-5,\"patch\":\"x\"},\"requests\":{\"by_operation\":{\"list_workflows\":-1}}}",
 		"{\"guards\":[{},{\"name\":1},{\"result\":\"block\"}],\"duration_s\":\"x\",\"outcome\":\"odd\"}",
 	};
