@@ -93,7 +93,8 @@ static void add_salt_path(struct buf *out, const struct path *at)
 	if (!at->up)
 		return;
 	add_salt_path(out, at->up);
-	buf_addf(out, "/%s", at->key ? at->key : "*");
+	buf_addc(out, '/');
+	buf_adds(out, at->key ? at->key : "*");
 }
 
 struct salted {

@@ -536,6 +536,12 @@ static bool needs_json_escape(const struct json_writer *w, uint32_t code)
 	return code < ' ' || code == '"' || code == '\\' || code == 0x7f || (w->pretty && printable_is_hidden(code));
 }
 
+/* Most characters are of this kind. */
+static bool is_plain_ascii(char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 /* Names of files and messages of servers may hold any bytes: one byte that is not UTF-8 would make the whole document
  * unreadable. */
 static void write_json_text(const struct json_writer *w, const char *text)
@@ -544,6 +550,10 @@ static void write_json_text(const struct json_writer *w, const char *text)
 
 	buf_addc(w->out, '"');
 	while (text < end) {
+		if (is_plain_ascii(*text)) {
+			text++;
+			continue;
+		}
 		uint32_t code = 0;
 		size_t len = utf8_read(text, (size_t)(end - text), &code);
 		if (len && !needs_json_escape(w, code)) {
@@ -578,8 +588,24 @@ static void write_json_real(const struct json_writer *w, const struct node *n)
 
 static void write_new_line(const struct json_writer *w, int depth)
 {
-	if (w->pretty)
-		buf_addf(w->out, "\n%*s", 2 * depth, "");
+	if (!w->pretty)
+		return;
+	buf_addc(w->out, '\n');
+	for (int i = 0; i < depth; i++)
+		buf_add(w->out, "  ", 2);
+}
+
+static void write_json_int(const struct json_writer *w, int64_t number)
+{
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	char digits[20], *end = digits + sizeof digits, *first = end;
+
+	do
+		*--first = (char)('0' + rest % 10);
+	while (rest /= 10);
+	if (number < 0)
+		buf_addc(w->out, '-');
+	buf_add(w->out, first, (size_t)(end - first));
 }
 
 static void write_json_node(const struct json_writer *w, const struct node *n, int depth);
@@ -609,7 +635,7 @@ static void write_json_node(const struct json_writer *w, const struct node *n, i
 	switch (n->kind) {
 	case NODE_NULL: buf_adds(w->out, "null"); break;
 	case NODE_BOOL: buf_adds(w->out, n->boolean ? "true" : "false"); break;
-	case NODE_INT:  buf_addf(w->out, "%lld", (long long)n->integer); break;
+	case NODE_INT:  write_json_int(w, n->integer); break;
 	case NODE_REAL: write_json_real(w, n); break;
 	case NODE_TEXT: write_json_text(w, n->text); break;
 	case NODE_RAW:  buf_adds(w->out, n->text); break;
