@@ -4,6 +4,7 @@
 
 #include "reconcile/tree/json.h"
 #include "reconcile/tree/node.h"
+#include "reconcile/tree/pack.h"
 
 #ifndef FLOWSYNC_VERSION
 #error "FLOWSYNC_VERSION is given by the Makefile"
@@ -117,15 +118,16 @@ static bool spill_list(struct report_spill *spill, struct node *(*tree)(struct a
                        struct diff *diff, struct spilled *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	CLEANUP(buf_done) struct buf bytes = BUF_TEXT;
 
 	if (!diff->count)
 		return true;
-	json_write(tree(&a, diff), JSON_COMPACT, &text);
-	if (!spill->put(spill->context, spill->size, buf_str(&text), text.len))
+	/* The list is read twice, for the document and for people, which costs JSON ten times as much. */
+	pack_tree(tree(&a, diff), &bytes);
+	if (!spill->put(spill->context, spill->size, buf_str(&bytes), bytes.len))
 		return false;
-	*out = (struct spilled){ spill->size, text.len };
-	spill->size += text.len;
+	*out = (struct spilled){ spill->size, bytes.len };
+	spill->size += bytes.len;
 	return true;
 }
 
@@ -147,13 +149,9 @@ bool report_spill_step(struct report *r, struct plan_step *s)
 /* NULL: it cannot be read. */
 static struct node *read_spilled(struct arena *a, const struct report *r, const struct spilled *s)
 {
-	char *text = arena_alloc(a, s->len + 1, 1, 1);
-	struct node *list;
-	struct err err;
+	char *bytes = arena_alloc(a, s->len, 1, 1);
 
-	/* Values of the service may be such that only json_read_answer() reads them. */
-	return r->spill && r->spill->get(r->spill->context, s->place, s->len, text) &&
-	       json_read_answer(a, text, s->len, &list, &err) ? list : NULL;
+	return r->spill && r->spill->get(r->spill->context, s->place, s->len, bytes) ? pack_read(a, bytes, NULL) : NULL;
 }
 
 /* The list in memory, or the one that was spilled. */
