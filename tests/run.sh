@@ -143,7 +143,7 @@ stage_unit() {
 # what it inherited.  Left out are those that spend their time in other programs or in the file system, and
 # test_workarounds, which tries libraries and runs nothing of flowsync.
 stage_valgrind() {
-	leave_out='test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout|test_workarounds'
+	leave_out='test_local_fetch|test_runner_client|test_dir_watch|test_mirror|test_file_history|test_git_checkout|test_workarounds'
 	unit valgrind "env TESTS_RUN_SLOWLY=1 valgrind -q --error-exitcode=99"
 	leave_out=
 }
