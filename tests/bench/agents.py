@@ -211,7 +211,8 @@ def git(work, n):
         return [FLOWSYNC, command, "--endpoint", service.url, "--token-file", work.token_file, "--state-dir", state,
                 "--quiet", "--git", url, "--branch", "main", "--timeout", "30m", *more]
 
-    only = ["--only", "bench-00000"]    # what is measured is git, and not the service
+    count = git_source.old_files(n)
+    only = ["--only", f"bench-{count:05d}"]     # what is measured is git, and not the service
     clone = work.repeat(["/usr/bin/git", "clone", "--bare", "-q", url, work.path("clone")],
                         lambda _: work.fresh("clone") and None)
     files = work.path("clone-files")
@@ -225,22 +226,21 @@ def git(work, n):
     yield pair("git cold", n, ours, limit, "git clone, and libyaml events")
 
     def push_one(number):
-        repository.commit({number + 1: 2})
+        repository.commit({n - 1 - number: 2})
 
     fetch = work.repeat(["/usr/bin/git", "-C", work.path("clone"), "fetch", "-q", "origin", "+main:main"], push_one)
     ours = work.repeat(flowsync("sync", *only), push_one)
     yield pair("git warm, one commit", n, ours, fetch, "git fetch")
 
-    # Workflows of older versions of their files, and no state: each is looked for in the history.
+    # Workflows of the oldest versions of their files, and no record of them: the history is searched to its end.
     old = work.fresh("old")
-    specs.write(old, git_source.OLD)
+    specs.write(old, count)
     work.spend([FLOWSYNC, "sync", "--endpoint", service.url, "--token-file", work.token_file, "--state-dir",
                 work.path("none"), "--quiet", old])
-    repository.commit({number: 5 for number in range(git_source.OLD)})
-    some = [word for number in range(git_source.OLD) for word in ("--only", f"bench-{number:05d}")]
+    some = [word for number in range(count) for word in ("--only", f"bench-{number:05d}")]
     log = work.repeat(["/usr/bin/git", "-C", repository.path, "log", "--raw", "--format=%H", "main"])
     ours = work.repeat(flowsync("plan", *some))
-    yield pair(f"git history of {git_source.OLD} files", n, ours, log, "git log --raw, once")
+    yield pair(f"git history of {count} files", n, ours, log, "git log --raw, once")
     service.stop()
 
 

@@ -5,21 +5,27 @@ import time
 import specs
 from measure import PROGRAMS
 
-OLD = 10    # files whose old versions are looked for
+
+def old_files(n):
+    """So many files of a repository, the first, have changed in the second commit and never again."""
+    return max(n // 1000, 5)
 
 
 class Repository:
-    """A bare repository: n specs in its top folder, and so many commits more, of one file each."""
+    """A bare repository: n specs in its top folder, a commit of the old files, and so many more, of one file each."""
 
     def __init__(self, work, name, n, commits=0):
         self.work, self.n = work, n
         self.path = work.fresh(name)
         self.clone = work.fresh(f"{name}-clone")
         self.count = 0
+        old = old_files(n)
         self.git("init", "-q", "--bare", "-b", "main", self.path)
         stream = [self.one(dict.fromkeys(range(n), 0))]
+        if commits:
+            stream.append(self.one(dict.fromkeys(range(old), 5)))
         for number in range(commits):
-            stream.append(self.one({(OLD + number) % n: 1}))
+            stream.append(self.one({old + number % (n - old): 1}))
         self.feed(b"".join(stream))
         self.git("clone", "-q", "--bare", f"file://{self.path}", self.clone)
 
