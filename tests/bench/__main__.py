@@ -81,7 +81,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/bench")
     parser.add_argument("--sizes", default=f"{SMALL},{LARGE}", help="numbers of workflows (%(default)s)")
     parser.add_argument("--full", action="store_true", help=f"{HUGE:,} too, and how the figures grow")
-    parser.add_argument("--local-sizes", default="2000,10000", help="the same for the local service (%(default)s)")
+    parser.add_argument("--local-sizes", default="500,2000", help="the same for the local service (%(default)s)")
     parser.add_argument("--work", type=pathlib.Path, default=BUILD / "bench", help="a folder to work in (%(default)s)")
     parser.add_argument("--out", type=pathlib.Path, default=BUILD / "bench.json", help="all figures (%(default)s)")
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=" ".join(every))

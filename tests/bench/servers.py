@@ -80,11 +80,11 @@ def local(work, n):
     work.spend([PEER, "create", files, server.url, body, work.path(f"peer-local-{n}.db")])
     page = f"{BASE}?pageSize=100&pageNumber=2"
     described = f"{BASE}{json.loads(server.get(page))['workflows'][0]['id']}"
-    for name, path, count, goal in (("describe", described, 5000, 0.5), ("page of 100", page, 500, 0.15)):
+    for name, path, count, goal in (("describe", described, 5000, 0.5), ("page", page, 500, 0.15)):
         fixed = Server(work, [PROGRAMS / "fixed", len(server.get(path))])
         ours, limit = server.rates(path, count), fixed.rates(path, 20000)
         fixed.stop()
-        for unit, i in ("a second", 2), ("a CPU s", 0):
+        for unit, i in ("/s", 2), ("/CPU s", 0):
             yield Row(f"local {name}", n, ours[i], unit, limit[i], goal, at_least=True,
                       limit_name="libmicrohttpd with a fixed body of that size",
                       more={"own_cpu": ours[1], "limit_own_cpu": limit[1]})
