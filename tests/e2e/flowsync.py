@@ -31,6 +31,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("FLOWSYNC", ROOT / "build/flowsync")).resolve()
+SANITIZED = "san" in PROGRAM.parts
 BASE = "/workflows/api/v1"
 # It ends what hangs, and no test waits for it to be over: a build with sanitizers is several times slower, and so is a
 # machine that does other work.

@@ -16,7 +16,7 @@ from git_servers import Authority, Daemon, Gate, Repository, Silent, Ssh, http_a
 BRANCH = 1      # enum git_ref_kind
 AGAIN, REFUSED = 75, 69
 SOON = test_git_servers.SOON
-SANITIZED = test_git_servers.SANITIZED
+SANITIZED = flowsync.SANITIZED
 packet = test_git_servers.packet
 
 

@@ -19,7 +19,6 @@ from git_servers import (Agent, Authority, Daemon, Gate, Odd, Repository, Silent
                          http_answer, new_ssh_key)
 from test_sync import SyncCase, spec
 
-SANITIZED = "san" in flowsync.PROGRAM.parts
 SOON = 30       # an end by a deadline of seconds, on a machine that is very slow
 ADVERTISEMENT = {"Content_Type": "application/x-git-upload-pack-advertisement"}
 
@@ -406,7 +405,7 @@ class HangingTest(HttpsCase):
         self.assertNotEqual(child, process.pid)
         return process, child
 
-    @unittest.skipIf(SANITIZED, "a sanitizer has memory of its own")
+    @unittest.skipIf(flowsync.SANITIZED, "a sanitizer has memory of its own")
     def test_a_fetch_has_a_bound_of_memory(self):
         process, child = self.child_of(self.run_server(Silent()))
         most, _ = resource.prlimit(child, resource.RLIMIT_DATA)
@@ -414,7 +413,7 @@ class HangingTest(HttpsCase):
         self.assertLess(most, 3 << 29)
         process.kill()
 
-    @unittest.skipIf(SANITIZED, "a sanitizer has memory of its own")
+    @unittest.skipIf(flowsync.SANITIZED, "a sanitizer has memory of its own")
     def test_refs_without_end_are_an_error(self):
         ref = b"".join(packet(f"{'1' * 40} refs/heads/{i:08}-{'x' * 200}\n".encode()) for i in range(1000))
         flood = self.run_server(Silent(packet(f"{'1' * 40} HEAD\0 ofs-delta side-band-64k\n".encode()), ref, wait=True))
