@@ -237,7 +237,7 @@ static int limit_fetch_size(const git_indexer_progress *progress, void *context)
 {
 	struct git_transport *t = context;
 
-	if (progress->received_bytes < (size_t)GIT_TRANSPORT_FETCH_MAX)
+	if ((int64_t)progress->received_bytes < GIT_TRANSPORT_FETCH_MAX)
 		return 0;
 	return transport_give_up(t, arena_printf(t->arena, "the server sends more than %d GiB",
 	                                         (int)(GIT_TRANSPORT_FETCH_MAX >> 30)));

@@ -48,10 +48,14 @@ static int read_tree_entries(struct object_walk *w, const char *at, const char *
 {
 	while (at < end) {
 		const char *nul = memchr(at, '\0', (size_t)(end - at));
+		unsigned mode = 0;
 		git_oid entry;
 		if (!nul || end - nul <= GIT_OID_RAWSZ)
 			return GIT_ERROR;
-		bool folder = strncmp(at, "40000 ", strlen("40000 ")) == 0, module = strncmp(at, "160000 ", strlen("160000 ")) == 0;
+		/* Old tools wrote "040000" too. */
+		for (const char *p = at; *p >= '0' && *p <= '7'; p++)
+			mode = mode << 3 | (unsigned)(*p - '0');
+		bool folder = mode == GIT_FILEMODE_TREE, module = mode == GIT_FILEMODE_COMMIT;
 		memcpy(entry.id, nul + 1, GIT_OID_RAWSZ);
 		at = nul + 1 + GIT_OID_RAWSZ;
 		if (module || !id_set_add(w->arena, &w->seen, &entry))
@@ -222,10 +226,21 @@ static bool copy_missing(struct object_walk *w, int64_t most, struct id_list *mi
 	return true;
 }
 
+static bool source_has_all(const struct object_walk *w, const struct id_list *ids)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		if (!git_odb_exists(w->from, &ids->ids[i]))
+			return false;
+	return true;
+}
+
 static bool bring_missing(struct object_walk *w, int64_t most, struct err *err)
 {
 	struct id_list missing = list_missing(w);
 
+	/* Before anything is copied: a partial clone lacks some. */
+	if (!source_has_all(w, &missing))
+		return err_set(err, "objects are missing in the repository");
 	if (!copy_missing(w, most, &missing, err))
 		return false;
 	if (missing.count == 0)

@@ -13,7 +13,7 @@
  * nothing is missing behind a wanted commit, whatever else the copied packs hold and lack.  The refs of the mirror must
  * lead to commits that were brought before.  Copies at most `most` bytes, and writes as many.  False if the source
  * lacks something, changes too fast or is too large: then the caller fetches by libgit2, which has the right words for
- * it; what was copied does no harm. */
+ * it; but not into a mirror with copies: for libgit2 a commit that is there has all that it leads to. */
 bool local_fetch(git_repository *source, git_repository *mirror, const git_oid *wants, size_t count, int64_t most,
                  struct err *err);
 

@@ -38,6 +38,7 @@ struct mirror_visit {
 	struct git_transport *talk;
 	git_repository *repository;
 	bool fresh;		/* the mirror was made for this visit */
+	bool no_copies;		/* copying failed, so the mirror is made anew by libgit2 alone */
 };
 
 /* A ref that the server has, and what is called so. */
@@ -577,16 +578,33 @@ static bool is_on_a_branch(struct mirror_visit *v, const struct oid_list *wanted
 	return git_graph_reachable_from_any(v->repository, commit, tips.ids, tips.count) == 1;
 }
 
+/* Brings the wanted commits from a repository on this machine.  *fetched is false if libgit2 has to fetch them. */
+static enum mirror_outcome copy_commits(struct mirror_visit *v, git_repository *source, const struct oid_list *wanted,
+                                        bool *fetched, struct err *err)
+{
+	*fetched = source && !v->no_copies &&
+	           local_fetch(source, v->repository, wanted->ids, wanted->count, GIT_TRANSPORT_FETCH_MAX, err);
+	if (*fetched || !source || !local_fetch_has_copies(v->arena, v->repository))
+		return DONE;
+	/* For libgit2 a commit that came with a copied pack is whole, so it must not fetch into this mirror. */
+	if (mirror_is_disk_full(err)) {
+		err_wrap(err, "git repository %s", v->talk->url.shown);
+		return FAILED;
+	}
+	v->no_copies = true;
+	return DAMAGED;
+}
+
 /* Fetches what was picked, and sets *commit to it. */
 static enum mirror_outcome fetch_commit(struct mirror_visit *v, git_remote *remote, git_repository *source,
                                         const struct picked_ref *p, const struct advertised *all, git_oid *commit,
                                         struct err *err)
 {
 	struct oid_list wanted = list_wanted(v, p, all);
-	enum mirror_outcome outcome = DONE;
-	struct err unusual;
+	bool fetched;
+	enum mirror_outcome outcome = copy_commits(v, source, &wanted, &fetched, err);
 
-	if (!source || !local_fetch(source, v->repository, wanted.ids, wanted.count, GIT_TRANSPORT_FETCH_MAX, &unusual))
+	if (outcome == DONE && !fetched)
 		outcome = fetch_pick(v, remote, p, err);
 	if (outcome != DONE)
 		return outcome;
@@ -694,9 +712,10 @@ static bool visit_or_clone_again(struct mirror_visit *v, struct git_revision *ou
 
 	git_repo_close(&v->repository);
 	v->repository = NULL;
-	if (outcome == DAMAGED && !v->fresh) {
-		diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was corrupt; it is cloned again: %s",
-		           v->talk->url.shown, err->msg);
+	if (outcome == DAMAGED && (!v->fresh || v->no_copies)) {
+		if (!v->no_copies)
+			diagnostics_warn(v->warnings, (struct pos){ 0 }, "the mirror of %s was corrupt; it is cloned again: %s",
+			                 v->talk->url.shown, err->msg);
 		remove_mirror_tree(v->dir);
 		unlink(corrupt_mark_path(v->arena, v->dir));
 		outcome = visit_mirror(v, out, err);

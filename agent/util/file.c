@@ -17,13 +17,13 @@ static bool file_too_large(struct err *err, size_t most)
 	return err_set(err, "larger than %zu bytes", most);
 }
 
-/* The file may grow while it is read: its size is only a first guess.  short_ends: a read that gives less than was asked
- * for has reached the end. */
-static bool file_read_descriptor(struct arena *a, int fd, size_t room, bool short_ends, size_t most,
-                                 const char **bytes, size_t *len, struct err *err)
+/* The file may grow while it is read: its size is only a first guess; 0: not known.  A read that gives less than was asked
+ * for has reached the end, if so much has been read. */
+static bool file_read_descriptor(struct arena *a, int fd, size_t size, size_t most, const char **bytes, size_t *len,
+                                 struct err *err)
 {
+	size_t room = size ? size + 1 : BUFSIZ, used = 0;
 	char *text = arena_new(a, char, room + 1);
-	size_t used = 0;
 
 	for (;;) {
 		ssize_t n = read(fd, text + used, room - used);
@@ -31,7 +31,7 @@ static bool file_read_descriptor(struct arena *a, int fd, size_t room, bool shor
 			continue;
 		if (n < 0)
 			return err_sys(err, errno, "cannot be read");
-		bool ended = n == 0 || (short_ends && (size_t)n < room - used);
+		bool ended = n == 0 || (size && used + (size_t)n >= size && (size_t)n < room - used);
 		used += n;
 		if (used > most)
 			return file_too_large(err, most);
@@ -66,12 +66,12 @@ bool file_read(struct arena *a, const char *path, size_t most,
 	if ((size_t)st.st_size > most)
 		return file_too_large(err, most);
 	/* A file of /proc has no size, and may give less than was asked for in the middle. */
-	return file_read_descriptor(a, fd, (size_t)st.st_size + 1, st.st_size > 0, most, bytes, len, err);
+	return file_read_descriptor(a, fd, (size_t)st.st_size, most, bytes, len, err);
 }
 
 bool file_read_stdin(struct arena *a, size_t most, const char **bytes, size_t *len, struct err *err)
 {
-	return file_read_descriptor(a, STDIN_FILENO, BUFSIZ, false, most, bytes, len, err);
+	return file_read_descriptor(a, STDIN_FILENO, 0, most, bytes, len, err);
 }
 
 static bool file_cannot_write(struct err *err)

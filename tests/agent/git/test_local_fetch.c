@@ -207,6 +207,41 @@ static void a_source_that_is_repacked_meanwhile_is_fetched_whole(void **state)
 		fail_msg("fetched %d times of 8", fetched);
 }
 
+/* For libgit2 a commit that came with a copied pack would be whole. */
+static void a_clone_that_lacks_objects_is_refused(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh(BASE "from promisor; echo x > f1; c; git config uploadpack.allowFilter true; cd ..\n"
+	   "git -c protocol.file.allow=always clone -q --no-checkout --filter=blob:none \"file://$PWD/promisor\" partial");
+	assert_non_null(strstr(fetch(&a, "ours-partial", "partial", GIT_HEAD, NULL), "objects are missing in it"));
+}
+
+/* Writes the tree with one folder, whose mode has a zero before it, as old tools did; a commit of it becomes HEAD. */
+static void commit_padded_tree(struct arena *a, const char *repo)
+{
+	const char *hex = id_of(a, repo, "HEAD^{tree}");
+	FILE *raw = fopen("tree.raw", "w");
+
+	assert_non_null(raw);
+	assert_int_equal(fwrite("040000 d", 1, 9, raw), 9);
+	for (int i = 0; i < 20; i++)
+		fputc((int)strtol(arena_strndup(a, hex + (size_t)(2 * i), 2), NULL, 16), raw);
+	assert_int_equal(fclose(raw), 0);
+	sh(arena_printf(a, "cd %s; t=$(git hash-object -t tree -w --literally ../tree.raw)\n"
+	                   "git update-ref HEAD $(git commit-tree -m x $t)", repo));
+}
+
+static void a_folder_of_an_old_mode_is_fetched(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	sh("new padded; echo 1 > f; c");
+	commit_padded_tree(&a, "padded");
+	assert_memory_equal(fetch(&a, "ours-padded", "padded", GIT_HEAD, NULL), id_of(&a, "padded", "HEAD"), 40);
+	assert_string_equal(said(&a, "git -C ours-padded cat-file -p $(git -C padded rev-parse HEAD:d/f)"), "1");
+}
+
 static void a_percent_in_a_url_is_an_escape_and_in_a_path_itself(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -231,6 +266,8 @@ int main(void)
 		cmocka_unit_test(a_pack_that_is_not_whole_is_left_out),
 		cmocka_unit_test(what_a_killed_copy_leaves_is_removed),
 		cmocka_unit_test(a_source_that_is_repacked_meanwhile_is_fetched_whole),
+		cmocka_unit_test(a_clone_that_lacks_objects_is_refused),
+		cmocka_unit_test(a_folder_of_an_old_mode_is_fetched),
 		cmocka_unit_test(a_percent_in_a_url_is_an_escape_and_in_a_path_itself),
 	};
 
