@@ -577,12 +577,13 @@ bool state_store_commit(struct state_store *s, bool all, struct err *err)
 {
 	if (!s->urgent && !(all && s->first))
 		return true;
-	bool ok = state_write_all(s, err);
+	if (!state_write_all(s, err))
+		return false;
 	arena_free(&s->round);
 	s->first = NULL;
 	s->last = &s->first;
 	s->urgent = false;
-	return ok;
+	return true;
 }
 
 bool state_store_revision(struct state_store *s, struct arena *a, struct state_store_revision *out, struct err *err)

@@ -30,7 +30,7 @@ const char *state_store_damage(const struct state_store *state);
 void state_store_close(struct state_store *state);		/* takes NULL */
 void state_store_closep(struct state_store **state);
 
-/* The key of sealed values, STATE_KEY_SIZE random bytes that only this file has.  With STATE_READ and
+/* The key of sealed values, STATE_KEY_SIZE random bytes that only this file has, and a temporary file of a plan.  With STATE_READ and
  * without a file: a new one. */
 const unsigned char *state_store_key(const struct state_store *state);
 
@@ -47,7 +47,7 @@ void state_store_withdraw(struct state_store *state, const struct applied_intent
 void state_store_drop_intents(struct state_store *state, const char *name);
 
 /* Writes the changes since the last commit in their order, in one transaction that is on disk when it returns.  If
- * false none is written, and they are forgotten.  all false: if there are only dropped intents, they wait for a later
+ * false none is written, and the next commit tries again.  all false: if there are only dropped intents, they wait for a later
  * commit. */
 bool state_store_commit(struct state_store *state, bool all, struct err *err);
 
