@@ -179,14 +179,6 @@ static void a_clone_without_history_says_so(void **state)
 	                    "--unshallow), or give the directory without --git");
 }
 
-/* libgit2 (1.5) loses the memory of each match that fails, as it looks for extensions in the configuration of a source
- * that has any. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:libpcre2";
-}
-
 static void a_repository_that_flowsync_cannot_read_is_named(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
