@@ -85,7 +85,7 @@ static void cmd_validate_keep(struct specs *all, const struct specs *one)
 		arena_grow(a, all->items, all->count, all->room);
 		all->items[all->count++] = (struct spec){
 			.name = arena_strdup(a, s->name), .at = s->at,
-			.renamed_from = s->renamed_from ? arena_strdup(a, s->renamed_from) : NULL,
+			.renamed_from = arena_strdup_or_null(a, s->renamed_from),
 		};
 	}
 }

@@ -391,11 +391,6 @@ static void status_server_build_readiness(struct buf *out, bool ready, const str
 	json_write(answer, JSON_COMPACT, out);
 }
 
-static const char *status_server_copy(struct arena *a, const char *text)
-{
-	return text ? arena_strdup(a, text) : NULL;
-}
-
 static struct status_server_sync *status_server_copy_syncs(struct arena *a, const struct status_server_sync *syncs,
                                                            size_t count)
 {
@@ -403,9 +398,9 @@ static struct status_server_sync *status_server_copy_syncs(struct arena *a, cons
 
 	for (size_t i = 0; i < count; i++)
 		copy[i] = (struct status_server_sync){
-			status_server_copy(a, syncs[i].name), syncs[i].ready, status_server_copy(a, syncs[i].why),
-			status_server_copy(a, syncs[i].running), status_server_copy(a, syncs[i].report_file),
-			status_server_copy(a, syncs[i].report),
+			arena_strdup_or_null(a, syncs[i].name), syncs[i].ready, arena_strdup_or_null(a, syncs[i].why),
+			arena_strdup_or_null(a, syncs[i].running), arena_strdup_or_null(a, syncs[i].report_file),
+			arena_strdup_or_null(a, syncs[i].report),
 		};
 	return copy;
 }

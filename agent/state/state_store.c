@@ -481,11 +481,6 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 
 /* ---- changes ---- */
 
-static const char *copy_or_null(struct arena *a, const char *text)
-{
-	return text ? arena_strdup(a, text) : NULL;
-}
-
 static const char *applied_json(struct arena *a, const struct node *n)
 {
 	return n ? json_text(a, n) : NULL;
@@ -497,7 +492,7 @@ static void state_add(struct state_store *s, struct state_change change, bool ur
 
 	assert(s->use == STATE_WRITE);
 	change.name = arena_strdup(&s->round, change.name);
-	change.digest = copy_or_null(&s->round, change.digest);
+	change.digest = arena_strdup_or_null(&s->round, change.digest);
 	*kept = change;
 	*s->last = kept;
 	s->last = &kept->next;

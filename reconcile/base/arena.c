@@ -97,6 +97,11 @@ char *arena_strdup(struct arena *a, const char *s)
 	return memcpy(arena_alloc(a, size, 1, 1), s, size);
 }
 
+char *arena_strdup_or_null(struct arena *a, const char *s)
+{
+	return s ? arena_strdup(a, s) : NULL;
+}
+
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
 	char *copy = arena_alloc(a, len + 1, 1, 1);

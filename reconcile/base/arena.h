@@ -20,6 +20,8 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
     __attribute__((alloc_size(2, 3), returns_nonnull));
 /* A copy of s. */
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
+/* The same; NULL gives NULL. */
+char *arena_strdup_or_null(struct arena *a, const char *s);
 /* The first len bytes of s, as a string. */
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...) PRINTF(2, 3) __attribute__((returns_nonnull));

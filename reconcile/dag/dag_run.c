@@ -262,7 +262,7 @@ static void handle_stop_event(struct handling *t, const char *by)
 	if (run->status != DAG_RUNNING)
 		return;
 	run->status = DAG_STOPPING;
-	run->stopped_by = by ? arena_strdup(run->arena, by) : NULL;
+	run->stopped_by = arena_strdup_or_null(run->arena, by);
 	run->changed = true;
 	for (size_t i = 0; i < run->count; i++) {
 		struct dag_step *step = &run->steps[i];

@@ -16,11 +16,6 @@ static const struct node *spec_copy_node(struct arena *a, const struct node *n)
 	return n ? node_copy(a, n) : NULL;
 }
 
-static const char *text_or_null(struct arena *a, const char *text)
-{
-	return text ? arena_strdup(a, text) : NULL;
-}
-
 static bool read_block(struct arena *a, struct spec *spec, const struct node *block, struct diagnostics *faults)
 {
 	const struct node *prune, *suspend;
@@ -34,7 +29,7 @@ static bool read_block(struct arena *a, struct spec *spec, const struct node *bl
 	spec->prune = !prune || prune->kind == NODE_NULL || prune->boolean;
 	spec->suspend = suspend && suspend->boolean;
 	spec->ignore = spec_copy_node(a, node_get(block, "ignore"));
-	spec->renamed_from = text_or_null(a, node_get_text(block, "renamed_from"));
+	spec->renamed_from = arena_strdup_or_null(a, node_get_text(block, "renamed_from"));
 	return true;
 }
 
@@ -117,7 +112,7 @@ static void add_spec(struct specs *specs, struct spec *spec, struct arena *scrat
 	struct arena *a = specs->arena;
 
 	spec->packed = specs->without_bodies ? NULL : pack_normal_body(specs, scratch, body);
-	spec->name = text_or_null(a, node_get_text(body, "name"));
+	spec->name = arena_strdup_or_null(a, node_get_text(body, "name"));
 	arena_grow(a, specs->items, specs->count, specs->room);
 	specs->items[specs->count++] = *spec;
 }

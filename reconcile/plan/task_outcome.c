@@ -12,7 +12,7 @@ enum { STATUS_FORBIDDEN = 403 };
 static void set_result(struct workflow_task *t, enum result result, const char *error)
 {
 	t->step->result = result;
-	t->step->error = error ? arena_strdup(t->cycle->arena, error) : NULL;
+	t->step->error = arena_strdup_or_null(t->cycle->arena, error);
 }
 
 /* Answers come in any order, the report is the same: the first is that of the specs.  True if it is this one so far. */

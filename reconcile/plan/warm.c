@@ -262,7 +262,7 @@ static void hold_look(struct workflow_task *t, const char *outcome)
 	const struct diff *diff = &t->step->diff;
 	struct held_look look = {
 		.name = t->step->name, .entry = t->listed->entry, .described = t->described,
-		.outcome = outcome ? arena_strdup(a, outcome) : NULL,
+		.outcome = arena_strdup_or_null(a, outcome),
 		.unseen = diff->unseen_count ? arena_strdup(a, diff->unseen[0]) : NULL,
 	};
 

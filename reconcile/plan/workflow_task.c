@@ -82,7 +82,7 @@ static void note_created(struct workflow_task *t)
 		return;
 	t->created.tags = (struct owner_tags){
 		.owner = m.owner, .name = arena_strdup(a, m.name), .body = arena_strdup(a, m.body),
-		.settled = m.settled ? arena_strdup(a, m.settled) : NULL, .keep = m.keep,
+		.settled = arena_strdup_or_null(a, m.settled), .keep = m.keep,
 	};
 }
 

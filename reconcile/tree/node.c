@@ -220,7 +220,7 @@ struct node *node_copy(struct arena *a, const struct node *n)
 
 	*copy = *n;
 	if (n->kind < NODE_LIST) {
-		copy->text = n->text ? arena_strdup(a, n->text) : NULL;
+		copy->text = arena_strdup_or_null(a, n->text);
 		return copy;
 	}
 	copy->room = (uint32_t)n->count;
@@ -228,7 +228,7 @@ struct node *node_copy(struct arena *a, const struct node *n)
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *from = &n->entries[i];
 		copy->entries[i] = (struct entry){
-			.key = from->key ? arena_strdup(a, from->key) : NULL,
+			.key = arena_strdup_or_null(a, from->key),
 			.at = from->at,
 			.value = node_copy(a, from->value),
 		};

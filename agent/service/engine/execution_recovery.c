@@ -72,7 +72,7 @@ static struct stored_execution copy_stored_execution(struct arena *a, const stru
 
 	copy.uuid = arena_strdup(a, row->uuid);
 	copy.cause = arena_strdup(a, row->cause);
-	copy.stop_asked = row->stop_asked ? arena_strdup(a, row->stop_asked) : NULL;
+	copy.stop_asked = arena_strdup_or_null(a, row->stop_asked);
 	return copy;
 }
 
