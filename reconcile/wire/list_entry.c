@@ -76,8 +76,11 @@ int64_t list_entry_time(const char *text)
 		field[i] = take_digits(&s, parts[i].digits);
 		if (field[i] < parts[i].least || field[i] > parts[i].most)
 			return 0;
-		if (parts[i].after && (!*s || !strchr(parts[i].after, *s++)))
+		if (!parts[i].after)
+			continue;
+		if (!*s || !strchr(parts[i].after, *s))
 			return 0;
+		s++;
 	}
 	int64_t micros = take_fraction(&s), zone, days = days_since_1970(field[0], field[1], field[2]);
 	if (!take_zone(&s, &zone) || *s)
