@@ -237,7 +237,7 @@ static bool remove_report(struct arena *a, const char *folder, const char *id, s
 }
 
 /* The name of the sync of a stored report, from the beginning of its file: a report may be large.  NULL: it cannot be
- * read, or has none.  In the form that report_store_add() writes, only a key of the document itself stands behind two
+ * read, or has none.  In the form of json_write(JSON_PRETTY), only a key of the document itself stands behind two
  * blanks, and each on a line of its own. */
 static const char *report_sync_name(struct arena *a, const char *folder, const char *id)
 {
@@ -367,8 +367,8 @@ static bool write_latest_report(struct arena *a, const char *path, const char *r
 	return file_replace_by_link(a, path, report, err) || write_report_file(a, path, document, err);
 }
 
-bool report_store_add_document(const char *state_dir, const char *id, const struct file_content *document, int64_t now,
-                               struct err *err)
+bool report_store_add(const char *state_dir, const char *id, const struct file_content *document, int64_t now,
+                      struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const char *folder = reports_folder(&a, state_dir), *path = report_path(&a, folder, id);
@@ -377,14 +377,4 @@ bool report_store_add_document(const char *state_dir, const char *id, const stru
 	       write_report_file(&a, path, document, err) &&
 	       write_latest_report(&a, report_path(&a, folder, "latest"), path, document, err) &&
 	       thin_out_reports(&a, folder, now, id, err);
-}
-
-bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err)
-{
-	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-
-	json_write(report, JSON_PRETTY, &text);
-	buf_addc(&text, '\n');
-	return report_store_add_document(state_dir, node_get_text(report, "cycle_id"),
-	                                 &(struct file_content){ buf_str(&text), text.len, -1 }, now, err);
 }

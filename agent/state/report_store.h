@@ -13,12 +13,10 @@
 
 enum { REPORT_STORE_MAX = 100, REPORT_STORE_DAYS = 30, REPORT_STORE_BYTES = 256 << 20 };
 
-/* Stores the report of a cycle that ended at now (milliseconds since 1970), as a whole or not at all, and removes
- * reports that are over the limits. */
-bool report_store_add(const char *state_dir, const struct node *report, int64_t now, struct err *err);
-/* The same for the document of the report called id. */
-bool report_store_add_document(const char *state_dir, const char *id, const struct file_content *document, int64_t now,
-                               struct err *err);
+/* Stores the document of the report called id, of a cycle that ended at now (milliseconds since 1970), as a whole or not
+ * at all, and removes reports that are over the limits. */
+bool report_store_add(const char *state_dir, const char *id, const struct file_content *document, int64_t now,
+                      struct err *err);
 
 /* The file of a stored report, in a. */
 const char *report_store_file(struct arena *a, const char *state_dir, const char *id);

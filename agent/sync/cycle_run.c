@@ -159,12 +159,17 @@ static bool cycle_run_read_source(struct cycle_run *r)
 	const struct source_files *files = &r->source.files;
 	struct err err;
 	bool ok = cycle_run_read_files(r, &err);
+	CLEANUP(arena_free) struct arena scratch = { 0 };
 
 	r->specs.local = connection_is_local(ctx);
-	for (size_t i = 0; i < files->count; i++)
+	r->specs.scratch = &scratch;
+	for (size_t i = 0; i < files->count; i++) {
 		if (files->items[i].bytes)
 			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
 			           files->items[i].len, &r->faults);
+		arena_reset(&scratch);
+	}
+	r->specs.scratch = NULL;
 	source_free_bytes(&r->source);
 	specs_check(&r->specs, &r->faults);
 	cycle_run_report_source(r);
@@ -411,7 +416,7 @@ static bool cycle_run_store_report(struct cycle_run *r, struct err *err)
 	if (!report_file_write(r->ctx, &r->report, &r->document, err))
 		return false;
 	const struct file_content document = report_file_content(&r->document);
-	return report_store_add_document(state_dir, r->report.cycle_id, &document, clock_now(), err);
+	return report_store_add(state_dir, r->report.cycle_id, &document, clock_now(), err);
 }
 
 /* Writes the report to the file of --report and, with store, to the state directory. */

@@ -15,6 +15,7 @@
 #include "agent/util/clock.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/plan/report.h"
+#include "reconcile/tree/json.h"
 
 static const int64_t start = 1790000000000, hour = 3600000;	/* 2026-09-21T14:13:20Z */
 
@@ -63,12 +64,28 @@ static const struct node *make(struct fixture *f, int64_t at, bool quiet)
 	return make_of(f, NULL, at, quiet);
 }
 
+static const char *json_pretty(struct fixture *f, const struct node *n)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+
+	json_write(n, JSON_PRETTY, &out);
+	return arena_strdup(&f->arena, buf_str(&out));
+}
+
+static bool add(struct fixture *f, const struct node *report, int64_t at, struct err *err)
+{
+	const char *text = arena_printf(&f->arena, "%s\n", json_pretty(f, report));
+	const struct file_content document = { text, strlen(text), -1 };
+
+	return report_store_add(f->dir, node_get_text(report, "cycle_id"), &document, at, err);
+}
+
 static const char *store_of(struct fixture *f, const char *sync, int64_t at, bool quiet)
 {
 	const struct node *report = make_of(f, sync, at, quiet);
 	struct err err;
 
-	if (!report_store_add(f->dir, report, at, &err))
+	if (!add(f, report, at, &err))
 		fail_msg("%s", err.msg);
 	return node_get_text(report, "cycle_id");
 }
@@ -115,7 +132,7 @@ static void a_report_is_read_as_it_was_stored(void **state)
 	struct err err;
 
 	assert_string_equal(listed(f), "");
-	assert_true(report_store_add(f->dir, report, start, &err));
+	assert_true(add(f, report, start, &err));
 	assert_true(report_store_read(&f->arena, f->dir, "2026-09-21T14:13:20.000Z-00000000", &again, &err));
 	assert_true(node_equal(again, report));
 	assert_true(report_store_check(again, &err));
@@ -145,7 +162,7 @@ static void a_report_in_a_file_is_stored_byte_for_byte(void **state)
 		buf_addf(&text, "%d\n", i);
 	assert_true(fd_open_temporary(NULL, &file));
 	assert_true(fd_write_all(file, buf_str(&text), text.len));
-	assert_true(report_store_add_document(f->dir, "2026-09-21T14:13:20.000Z-00000000",
+	assert_true(report_store_add(f->dir, "2026-09-21T14:13:20.000Z-00000000",
 	                                      &(struct file_content){ .file = file }, start, &err));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		assert_true(file_read(&f->arena, path(f, names[i]), 1 << 20, &bytes, &len, &err));
@@ -434,7 +451,7 @@ static void a_folder_that_cannot_be_used_is_said(void **state)
 	struct err err;
 
 	write_file(f->dir, "");
-	assert_false(report_store_add(f->dir, make(f, start, false), start, &err));
+	assert_false(add(f, make(f, start, false), start, &err));
 	assert_string_equal(err.msg,
 	                    arena_printf(&f->arena, "make the folder \"%s\": File exists; --state-dir names another state "
 	                                 "directory", f->dir));
@@ -455,7 +472,7 @@ static void a_full_disk_is_said_and_leaves_what_was_there(void **state)
 	if (pid == 0) {
 		struct rlimit limit = { 100, 100 };
 		signal(SIGXFSZ, SIG_IGN);
-		_exit(setrlimit(RLIMIT_FSIZE, &limit) || report_store_add(f->dir, report, start + 1, &err) ||
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) || add(f, report, start + 1, &err) ||
 		      strcmp(err.msg, arena_printf(&f->arena, "report \"%s\": cannot be written: File too large",
 		                                   path(f, "2026-09-21T14:13:20.001Z-00000001.json"))) != 0);
 	}
