@@ -38,7 +38,7 @@ struct mirror_visit {
 	struct git_transport *talk;
 	git_repository *repository;
 	bool fresh;		/* the mirror was made for this visit */
-	bool no_copies;		/* copying failed, so the mirror is made anew by libgit2 alone */
+	bool no_copies;		/* copying failed, so libgit2 alone makes the mirror again */
 };
 
 /* A ref that the server has, and what is called so. */

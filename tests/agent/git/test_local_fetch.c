@@ -2,6 +2,10 @@
  * libgit2. */
 #include "tests/agent/git/git_repos.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
 #include "agent/git/mirror.h"
 
 /* "from NAME" makes a repository with a pack of more objects than are written one by one, and goes there. */
@@ -217,6 +221,29 @@ static void a_clone_that_lacks_objects_is_refused(void **state)
 	assert_non_null(strstr(fetch(&a, "ours-partial", "partial", GIT_HEAD, NULL), "objects are missing in it"));
 }
 
+/* The pack with the wanted commit fits, the one with what it leads to does not. */
+static void a_copy_that_stops_halfway_leaves_no_mirror_that_looks_whole(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	int status;
+
+	sh(BASE "from lender; cd ..; git clone -q -s lender borrower; cd borrower; echo z > f2; c; git repack -qdl");
+	const char *size = said(&a, "stat -c %s lender/.git/objects/pack/*.pack");
+	const char *expected = fetch_slowly(&a, "slow-borrower", "borrower", GIT_HEAD, NULL);
+	const char *tip = id_of(&a, "borrower", "HEAD");
+	assert_memory_equal(expected, tip, 40);
+	pid_t child = fork();
+	if (child == 0) {
+		struct rlimit limit = { (rlim_t)atol(size) - 1, (rlim_t)atol(size) - 1 };
+		signal(SIGXFSZ, SIG_IGN);
+		_exit(setrlimit(RLIMIT_FSIZE, &limit) || strncmp(fetch(&a, "ours-borrower", "borrower", GIT_HEAD, NULL), tip, 40) == 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_string_equal(fetch(&a, "ours-borrower", "borrower", GIT_HEAD, NULL), expected);
+	assert_string_equal(objects_of(&a, "ours-borrower"), objects_of(&a, "slow-borrower"));
+}
+
 /* Writes the tree with one folder, whose mode has a zero before it, as old tools did; a commit of it becomes HEAD. */
 static void commit_padded_tree(struct arena *a, const char *repo)
 {
@@ -267,6 +294,7 @@ int main(void)
 		cmocka_unit_test(what_a_killed_copy_leaves_is_removed),
 		cmocka_unit_test(a_source_that_is_repacked_meanwhile_is_fetched_whole),
 		cmocka_unit_test(a_clone_that_lacks_objects_is_refused),
+		cmocka_unit_test(a_copy_that_stops_halfway_leaves_no_mirror_that_looks_whole),
 		cmocka_unit_test(a_folder_of_an_old_mode_is_fetched),
 		cmocka_unit_test(a_percent_in_a_url_is_an_escape_and_in_a_path_itself),
 	};
