@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/descriptors.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -33,18 +33,6 @@ static void write_file(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-static size_t count_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void reader_free(struct http_files_reader **r)
 {
 	http_files_reader_free(*r);
@@ -76,7 +64,7 @@ static void text_and_files_come_in_order_whatever_the_pieces(void **state)
 		{ "text", "text" }, { "a@one@b", "a11111b" }, { "@one@", "11111" }, { "@one@@two@", "1111122" },
 		{ "a@none@b@two@", "ab22" }, { "@none@@none@", "" }, { "[@one@,@two@,@one@]", "[11111,22,11111]" },
 	};
-	size_t descriptors = count_descriptors();
+	int descriptors = count_descriptors();
 
 	write_file("one", "11111");
 	write_file("two", "22");
@@ -101,7 +89,7 @@ static void text_and_files_come_in_order_whatever_the_pieces(void **state)
 static void what_is_no_plain_file_is_not_added(void **state)
 {
 	struct http_files files = { 0 };
-	size_t descriptors = count_descriptors();
+	int descriptors = count_descriptors();
 
 	assert_int_equal(mkfifo("pipe", 0600), 0);
 	assert_false(http_files_add(&files, 0, "missing"));

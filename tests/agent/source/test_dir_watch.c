@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/descriptors.h"
 #include "agent/source/source_dir.h"
 #include "agent/source/dir_watch.h"
 
@@ -438,21 +438,10 @@ static int watches_of(const struct dir_watch *w)
 	return count;
 }
 
-static int open_files(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
-}
-
 static void hundreds_of_folders_come_and_go_and_none_is_kept(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	int files = open_files();
+	int files = count_descriptors();
 	struct dir_watch *w = open_watch("s");
 	int watches = watches_of(w);
 
@@ -466,7 +455,7 @@ static void hundreds_of_folders_come_and_go_and_none_is_kept(void **state)
 		assert_int_equal(watches_of(w), watches);
 	}
 	dir_watch_close(w);
-	assert_int_equal(open_files(), files);
+	assert_int_equal(count_descriptors(), files);
 }
 
 /* The limits of a user are lower in a namespace of users of his own; those of the machine are left

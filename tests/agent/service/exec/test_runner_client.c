@@ -1,4 +1,4 @@
-#include "tests/test.h"
+#include "tests/descriptors.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -343,18 +343,6 @@ static int flood(void)
 	return 0;
 }
 
-/* How many descriptors it has, beside the three and the one that counts. */
-static int descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int count = -4;
-
-	for (struct dirent *e; (e = readdir(dir)); )
-		count += *e->d_name != '.';
-	closedir(dir);
-	return count;
-}
-
 static const char orphans[] =
 	"echo $$ > ../leader; sleep 1000 & echo $! > ../group; setsid sh -c 'echo $$ > ../session; exec sleep 1000' &"
 	"(setsid sh -c 'sleep 1000 & echo $! > ../daemon' &); trap '' TERM;"
@@ -394,7 +382,7 @@ static int act(int argc, char **argv)
 	if (strcmp(argv[1], "flood") == 0)
 		return flood();
 	if (strcmp(argv[1], "descriptors") == 0)
-		return descriptors();
+		return count_descriptors() - 3;	/* beside stdin, stdout and stderr */
 	return engine(argv[2]);
 }
 
