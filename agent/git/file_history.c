@@ -260,7 +260,7 @@ static size_t history_kept(const struct file_history *h)
 	return kept;
 }
 
-/* The folder of a file.  Once there are too many versions to keep, each file begins anew and keeps its own. */
+/* The folder of a file.  Once there are too many versions to keep, each file starts again and keeps its own. */
 static struct history_folder *history_prepare_folder(struct file_history *h, const char *path, const char *name)
 {
 	h->by_name |= history_kept(h) > h->kept_most;

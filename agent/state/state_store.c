@@ -54,7 +54,7 @@ static const char *const sql[] = {
 	[HOLD_LOOK] = "INSERT OR REPLACE INTO held(sync, name, stamp, entry, described, inputs, outcome, unseen)"
 	              " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[DROP_LOOK] = "DELETE FROM held WHERE sync = ?1 AND name = ?2",
-	/* One wrong look speaks for the endpoint, whoever owns the workflow. */
+	/* One wrong look speaks for the endpoint, also for workflows of other owners. */
 	[GET_LOOKED] = "SELECT looked, (SELECT max(wrong) FROM sync other WHERE other.endpoint = sync.endpoint) FROM sync"
 	               " WHERE id = ?1",
 	[SET_LOOKED] = "UPDATE sync SET looked = ?2 WHERE id = ?1",

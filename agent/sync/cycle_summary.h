@@ -1,5 +1,5 @@
 /* cycle_summary.h: what a cycle that ran in a child tells the agent.  It is small however many workflows there are: the
- * report is in the state directory, and nobody has to parse it.
+ * report is in the state directory, and the agent need not parse it.
  *
  * The summary is the report with the same keys and values, except that
  *

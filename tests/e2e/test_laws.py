@@ -38,7 +38,7 @@ RANDOM_SETS = 9
 # They change when an answer comes, or what is never compared: what is remembered is the same without a state.
 WITH_STATE_ONLY = {"slow", "busy", "rate-limit", "no-last-execution", "updated-at-moves", "updated-at-still"}
 # With these no look is ever good for a second cycle: updatedAt is always another one, or of later than Date.
-ANEW = {"updated-at-moves", "clock-skew"}
+NEVER_TRUSTED = {"updated-at-moves", "clock-skew"}
 
 
 def specs():
@@ -119,7 +119,7 @@ class Runs:
         if plain(report) != plain(full):
             yield f"{plain(report)} is not {plain(full)}"
         described = report["requests"]["by_operation"].get("describe_workflow", 0)
-        if described and not ANEW & set(peer.habits):
+        if described and not NEVER_TRUSTED & set(peer.habits):
             yield f"{described} workflows are described"
 
 

@@ -588,7 +588,7 @@ static void a_plan_does_not_warn_of_what_it_cannot_end(void **state)
 	assert_int_equal(r.f.memory.looks.off_ms, 0);
 }
 
-/* What nobody declares is not compared. */
+/* What no spec declares is not compared. */
 static void an_undeclared_key_may_change_unseen(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
