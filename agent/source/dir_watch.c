@@ -332,6 +332,16 @@ static bool update_file(struct dir_watch *w, const struct inotify_event *e)
 	return known;	/* else only a link leads here */
 }
 
+/* An event that does not matter, such as that of an editor's temporary file, changed the stamps of its folder. */
+static void update_folder(struct dir_watch *w, const struct inotify_event *e)
+{
+	const struct watch_reason *end = w->reasons.items + w->reasons.count, *why = find_reason(&w->reasons, e->wd);
+
+	for (; why && why < end && why->wd == e->wd; why++)
+		if (!why->name)
+			update_stamp(w, SOURCE_FOLDER, why->real);
+}
+
 bool dir_watch_read(struct dir_watch *w)
 {
 	_Alignas(struct inotify_event) char bytes[READ_BYTES];
@@ -342,8 +352,10 @@ bool dir_watch_read(struct dir_watch *w)
 		const struct inotify_event *e;
 		for (const char *p = bytes; p < bytes + n && !scan; p += sizeof *e + e->len) {
 			e = (const struct inotify_event *)p;
-			if (!is_event_relevant(w, e))
+			if (!is_event_relevant(w, e)) {
+				update_folder(w, e);
 				continue;
+			}
 			matters = true;
 			scan = !update_file(w, e);
 		}
