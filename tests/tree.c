@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "reconcile/tree/json.h"
+#include "reconcile/schema/digest.h"
 #include "reconcile/tree/yaml.h"
 
 struct node *tree_json(struct arena *a, const char *text)
@@ -51,7 +52,8 @@ const char *tree_faults(struct arena *a, struct diagnostics *faults)
 struct specs tree_specs(struct arena *a, const char *yaml)
 {
 	struct diagnostics faults = { .arena = a };
-	struct specs specs = { .arena = a };
+	static const unsigned char key[DIGEST_KEY_SIZE];
+	struct specs specs = { .arena = a, .key = key };
 	static const struct vars none = { 0 };
 
 	if (!specs_read(&specs, &none, "s.yaml", yaml, strlen(yaml), &faults) ||

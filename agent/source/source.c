@@ -187,17 +187,18 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err)
 /* ---- reading ---- */
 
 /* Equal files, equal tree: what is approved for one is approved for no other. */
-static void digest_files(const struct source_files *files, char out[41])
+static void digest_files(struct arena *a, struct source_files *files, char out[41])
 {
 	unsigned char sum[DIGEST_SIZE] = { 0 };
 
 	for (size_t i = 0; i < files->count; i++) {
-		const struct source_file *f = &files->items[i];
+		struct source_file *f = &files->items[i];
+		if (f->bytes)
+			source_file_digest(f);
 		digest_hmac(sum, sizeof sum, f->name, strlen(f->name), sum);
-		digest_hmac(sum, sizeof sum, f->bytes ? f->bytes : "", f->bytes ? f->len : 0, sum);
+		digest_hmac(sum, sizeof sum, f->digest, sizeof f->digest, sum);
 	}
-	for (size_t i = 0; i < 20; i++)
-		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+	snprintf(out, 41, "%s", digest_hex(a, sum, 20));
 }
 
 static bool read_directory(struct context *ctx, struct source *out, struct diagnostics *faults, struct err *err)
@@ -214,7 +215,7 @@ static bool read_directory(struct context *ctx, struct source *out, struct diagn
 	else {
 		if (!source_dir_settled(ctx->arena, out->location, ctx->stop_fd, &out->files, faults, err))
 			return false;
-		digest_files(&out->files, out->revision.tree);
+		digest_files(ctx->arena, &out->files, out->revision.tree);
 		return true;
 	}
 	err->kind = ERR_USAGE;
@@ -311,6 +312,19 @@ bool source_read(struct context *ctx, const struct git_revision *pin, struct sou
 	return f.mirror ? read_git(ctx, &f, pin, out, faults, err) : read_directory(ctx, out, faults, err);
 }
 
+bool source_read_known(struct source *s, struct arena *a, struct source_file *file)
+{
+	struct err err;
+
+	if (!s->mirror)
+		return source_dir_read_known(a, file, &file->bytes);
+	if ((s->blobs || source_blobs_open(s->mirror, &s->blobs, &err)) && source_blobs_read(s->blobs, a, file, &err))
+		return true;
+	/* Then the next cycle fetches everything again. */
+	mirror_mark_corrupt(s->mirror, err.msg);
+	return false;
+}
+
 void source_free_bytes(struct source *s)
 {
 	for (size_t i = 0; i < s->files.count; i++)
@@ -323,6 +337,7 @@ void source_done(struct source *s)
 	struct err err;
 
 	source_free_bytes(s);
+	source_blobs_close(s->blobs);
 	if (s->temporary)
 		directory_remove_tree(s->temporary, &err);
 }

@@ -15,6 +15,7 @@ struct source {
 	struct git_revision revision;	/* of git; a directory has a tree alone, a digest of its files */
 	struct source_files files;
 	struct arena bytes;		/* of the files */
+	struct source_blobs *blobs;	/* of the mirror; NULL: no file of it was read later */
 };
 
 /* Sets *out to the fetch that the settings ask for; out->mirror is NULL if the source is a directory, and "" without
@@ -29,6 +30,9 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err);
  * failure; the caller calls source_done() in any case. */
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,
                  struct diagnostics *faults, struct err *err);
+/* Reads a file that was known and not read by source_read(); its bytes live in a.  False if there is no file with that
+ * content any more. */
+bool source_read_known(struct source *source, struct arena *a, struct source_file *file);
 /* Frees the bytes of the files, which are read once; their names stay. */
 void source_free_bytes(struct source *source);
 void source_done(struct source *source);	/* takes a zeroed one */

@@ -6,7 +6,10 @@
 #include "agent/util/file.h"
 #include "agent/source/source_scan.h"
 #include "agent/util/clock.h"
+#include "reconcile/schema/digest.h"
 #include "reconcile/tree/yaml.h"
+
+enum { YOUNG_MS = 2000 };
 
 bool source_file_read_as(struct arena *a, const char *name, const char *path, struct source_file *out,
                          struct diagnostics *faults)
@@ -23,37 +26,84 @@ bool source_file_read_as(struct arena *a, const char *name, const char *path, st
 	return true;
 }
 
-/* path NULL: stdin. */
-static bool read_spec_file(struct arena *a, const char *name, const char *path, struct source_files *out,
-                           struct diagnostics *faults)
+static void add_spec_file(struct arena *a, struct source_files *out, const struct source_file *file)
 {
-	struct source_file file;
-
-	if (!source_file_read_as(out->bytes ? out->bytes : a, name, path, &file, faults))
-		return false;
 	arena_grow(a, out->items, out->count, out->room);
-	out->items[out->count++] = file;
-	return true;
+	out->items[out->count++] = *file;
 }
 
 bool source_file_read(struct arena *a, const char *path, struct source_files *out, struct diagnostics *faults)
 {
-	if (strcmp(path, "-") == 0)
-		return read_spec_file(a, FILE_STDIN, NULL, out, faults);
-	return read_spec_file(a, arena_strdup(a, path), path, out, faults);
+	bool is_stdin = strcmp(path, "-") == 0;
+	struct source_file file;
+
+	if (!source_file_read_as(out->bytes ? out->bytes : a, is_stdin ? FILE_STDIN : arena_strdup(a, path),
+	                         is_stdin ? NULL : path, &file, faults))
+		return false;
+	add_spec_file(a, out, &file);
+	return true;
+}
+
+/* "Do not trust" stamps that may be those of a later change, too: the clock of some file systems goes in steps of 2 s.
+ * Time in the future is that of another machine. */
+static bool is_young(const struct source_stamp *s)
+{
+	int64_t now = clock_now();
+
+	return now - clock_of_timespec(&s->mtime) < YOUNG_MS || now - clock_of_timespec(&s->ctime) < YOUNG_MS;
+}
+
+void source_file_digest(struct source_file *file)
+{
+	static const unsigned char no_key[DIGEST_SIZE];
+
+	digest_hmac(no_key, sizeof no_key, file->bytes, file->len, file->digest);
+}
+
+static bool read_spec_entry(struct arena *a, const struct source_entry *e, struct source_files *out,
+                            struct diagnostics *faults, size_t *len)
+{
+	struct source_file file = { .name = e->name };
+
+	if (out->recall) {
+		file.stamp = source_stamp_text(a, &e->stamp);
+		file.known = out->recall(out->context, a, &file);
+	}
+	const char *stamp = is_young(&e->stamp) ? NULL : file.stamp;
+	if (!file.known) {
+		if (!source_file_read_as(out->bytes ? out->bytes : a, e->name, e->real, &file, faults))
+			return false;
+		file.stamp = stamp;
+	}
+	file.real = e->real;
+	add_spec_file(a, out, &file);
+	*len = file.len;
+	return true;
+}
+
+bool source_dir_read_known(struct arena *a, const struct source_file *known, const char **bytes)
+{
+	struct diagnostics faults = { .arena = a };
+	struct source_file file;
+
+	if (!source_file_read_as(a, known->name, known->real, &file, &faults))
+		return false;
+	source_file_digest(&file);
+	*bytes = file.bytes;
+	return memcmp(file.digest, known->digest, sizeof file.digest) == 0;
 }
 
 static void read_spec_files(struct arena *a, const struct source_scan *look, const char *dir,
                             struct source_files *out, struct diagnostics *faults)
 {
-	size_t bytes = 0;
+	size_t bytes = 0, len;
 
 	for (size_t i = 0; i < look->count; i++) {
 		const struct source_entry *e = &look->items[i];
 		if (e->kind != SOURCE_FILE)
 			continue;
-		if (read_spec_file(a, e->name, e->real, out, faults))
-			bytes += out->items[out->count - 1].len;
+		if (read_spec_entry(a, e, out, faults, &len))
+			bytes += len;
 		if (bytes > SOURCE_MAX_BYTES) {
 			diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
 			          SOURCE_MAX_BYTES >> 20);
@@ -97,7 +147,7 @@ static void settle_look(struct settle_wait *s, struct diagnostics *faults)
 	int64_t now = clock_monotonic(), stamp = clock_now();
 
 	source_scan(&arena, s->dir, &look, faults);
-	int64_t age = stamp - ((int64_t)look.newest.tv_sec * 1000 + look.newest.tv_nsec / 1000000);
+	int64_t age = stamp - clock_of_timespec(&look.newest);
 	if (!s->looks++) {
 		s->since = now - (age > 0 ? age : 0);
 	} else if (!source_scan_equal(&look, &s->look)) {
@@ -124,7 +174,7 @@ static bool settle_read(struct settle_wait *s, struct source_files *files, struc
 {
 	if (files->bytes)
 		arena_free(files->bytes);
-	*files = (struct source_files){ .bytes = files->bytes };
+	*files = (struct source_files){ .recall = files->recall, .context = files->context, .bytes = files->bytes };
 	read_spec_files(&s->arena, &s->look, s->dir, files, faults);
 	return settle_is_unchanged(s);
 }
@@ -149,7 +199,7 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 {
 	struct settle_wait s = { .dir = arena_strdup(a, dir) };
 	struct diagnostics before = *faults;
-	struct source_files files = { .bytes = out->bytes };
+	struct source_files files = { .recall = out->recall, .context = out->context, .bytes = out->bytes };
 	int64_t begun = clock_monotonic();
 
 	for (;;) {

@@ -4,6 +4,7 @@
 #define AGENT_SOURCE_SOURCE_DIR_H
 
 #include "reconcile/base/diagnostics.h"
+#include "reconcile/schema/digest.h"
 
 enum { SOURCE_MAX_BYTES = 512 << 20 };	/* of all files together */
 
@@ -11,9 +12,19 @@ struct source_file {
 	const char *name;	/* as the user would write it: dir + "/" + path below it */
 	const char *bytes;	/* NULL: not read */
 	size_t len;
+	const void *known;	/* what the caller knows of the file, which was not read for this reason; NULL: nothing */
+	/* What changes whenever the content does: of a directory the stamps of the file, of git its blob.  NULL: a single
+	 * file, or one that was changed so shortly before it was read that a later change may have the same stamps. */
+	const char *stamp;
+	const char *real;	/* of a directory: the path without links */
+	unsigned char digest[DIGEST_SIZE];	/* of a directory: source_file_digest() */
 };
 
 struct source_files {
+	/* Set by the caller, with context; NULL: all files are read.  What is known of the file with this name and stamp, in
+	 * a; NULL: nothing.  Sets len, and of a directory digest. */
+	const void *(*recall)(void *context, struct arena *a, struct source_file *file);
+	void *context;
 	struct arena *bytes;	/* set by the caller: an empty one for the bytes of the files; NULL: they live where the rest does */
 	struct source_file *items;
 	size_t count, room;
@@ -35,6 +46,12 @@ extern int source_dir_still_ms;
  * was added.  Diagnostics about single files are no failure. */
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err);
+
+/* Sets digest to that of the bytes. */
+void source_file_digest(struct source_file *file);
+
+/* Reads a file of a directory that was known; false if it is not the file with that digest.  The bytes live in a. */
+bool source_dir_read_known(struct arena *a, const struct source_file *file, const char **bytes);
 
 /* Reads the file path (NULL: stdin), which messages call name, into *out; all of it but name lives in a. */
 bool source_file_read_as(struct arena *a, const char *name, const char *path, struct source_file *out,

@@ -54,11 +54,17 @@ static bool git_scan_add_file(struct git_scan *w, const char *path, const git_oi
 	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 	struct source_file file = { .name = arena_printf(w->arena, "%s%s", w->prefix, path) };
 
-	if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
+	if (w->files.recall) {
+		file.stamp = arena_strdup(w->arena, git_oid_tostr_s(id));
+		file.known = w->files.recall(w->files.context, w->arena, &file);
+	}
+	if (file.known)
+		w->bytes += file.len;
+	else if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
 		return git_scan_corrupt(w, path);
-	if (!blob) {
+	else if (!blob)
 		git_scan_fault(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
-	} else {
+	else {
 		file.bytes = git_scan_copy_blob(w->files.bytes ? w->files.bytes : w->arena, blob);
 		file.len = (size_t)git_blob_rawsize(blob);
 		w->bytes += file.len;
@@ -227,7 +233,8 @@ bool source_git_read(struct arena *a, const char *mirror, const struct git_revis
 {
 	CLEANUP(git_repo_shut_down) bool up = true;
 	CLEANUP(git_repo_close) git_repository *repository = NULL;
-	struct git_scan w = { .arena = a, .files.bytes = out->bytes, .faults = faults, .err = err };
+	struct git_scan w = { .arena = a, .files = { .recall = out->recall, .context = out->context, .bytes = out->bytes },
+	                      .faults = faults, .err = err };
 
 	git_repo_set_up();
 	if (git_repository_open_bare(&repository, mirror) < 0 || git_oid_fromstr(&w.top, revision->tree) < 0)
@@ -238,4 +245,51 @@ bool source_git_read(struct arena *a, const char *mirror, const struct git_revis
 		return false;
 	git_scan_append(&w, out);
 	return true;
+}
+
+/* ---- blobs that are read later ---- */
+
+struct source_blobs { git_repository *repository; };
+
+bool source_blobs_open(const char *mirror, struct source_blobs **out, struct err *err)
+{
+	git_repository *repository;
+
+	git_repo_set_up();
+	if (git_repository_open_bare(&repository, mirror) < 0) {
+		bool up = true;
+		git_repo_failed("the mirror", err);
+		git_repo_shut_down(&up);
+		return false;
+	}
+	*out = malloc(sizeof **out);
+	if (!*out)
+		abort();
+	(*out)->repository = repository;
+	return true;
+}
+
+bool source_blobs_read(struct source_blobs *blobs, struct arena *a, struct source_file *file, struct err *err)
+{
+	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
+	git_oid id;
+
+	if (git_oid_fromstr(&id, file->stamp) < 0 || git_repo_read_blob(blobs->repository, &id, YAML_MAX_BYTES, &blob) < 0)
+		return git_repo_failed(file->name, err);
+	if (!blob)
+		return err_set(err, "%s: larger than %d MiB", file->name, YAML_MAX_BYTES >> 20);
+	file->bytes = git_scan_copy_blob(a, blob);
+	file->len = (size_t)git_blob_rawsize(blob);
+	return true;
+}
+
+void source_blobs_close(struct source_blobs *blobs)
+{
+	bool up = true;
+
+	if (!blobs)
+		return;
+	git_repo_close(&blobs->repository);
+	git_repo_shut_down(&up);
+	free(blobs);
 }

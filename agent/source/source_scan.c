@@ -317,6 +317,14 @@ bool source_scan(struct arena *a, const char *dir, struct source_scan *out, stru
 	return faults->errors == errors;
 }
 
+const char *source_stamp_text(struct arena *a, const struct source_stamp *s)
+{
+	return arena_printf(a, "%llx.%llx.%llx.%llx.%llx.%lx.%llx.%lx", (unsigned long long)s->dev, (unsigned long long)s->ino,
+	                    (unsigned long long)s->mode, (unsigned long long)s->size, (unsigned long long)s->mtime.tv_sec,
+	                    (unsigned long)s->mtime.tv_nsec, (unsigned long long)s->ctime.tv_sec,
+	                    (unsigned long)s->ctime.tv_nsec);
+}
+
 static bool same_time(struct timespec a, struct timespec b)
 {
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;

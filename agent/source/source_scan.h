@@ -50,6 +50,8 @@ bool source_scan(struct arena *a, const char *dir, struct source_scan *out, stru
 bool source_scan_equal(const struct source_scan *x, const struct source_scan *y);
 
 struct source_stamp source_stamp_of(const struct stat *st);
+/* As text, in a.  Equal texts, equal stamps. */
+const char *source_stamp_text(struct arena *a, const struct source_stamp *stamp);
 
 /* True if a file of that name holds specs, unless a .flowsyncignore leaves it out. */
 bool source_is_spec(const char *name);

@@ -12,6 +12,7 @@
 #include "agent/util/state_lock.h"
 #include "agent/sync/applied_state.h"
 #include "agent/sync/cycle_summary.h"
+#include "agent/sync/known_specs.h"
 #include "agent/sync/progress.h"
 #include "agent/sync/report_file.h"
 #include "agent/sync/report_print.h"
@@ -30,6 +31,7 @@ struct cycle_run {
 	struct diagnostics faults;
 	struct source source;
 	struct specs specs;
+	struct known_specs known;
 	struct cycle cycle;
 	int64_t begun;		/* of clock_monotonic() */
 	bool report_refused;	/* the file of --report cannot be written, which is reported already */
@@ -153,23 +155,15 @@ static void cycle_run_report_source_error(struct cycle_run *r)
 	r->report.verdict.deferred = true;
 }
 
-static bool cycle_run_read_source(struct cycle_run *r)
+static bool cycle_run_read_source(struct cycle_run *r, bool apply)
 {
 	struct context *ctx = r->ctx;
-	const struct source_files *files = &r->source.files;
 	struct err err;
-	bool ok = cycle_run_read_files(r, &err);
-	CLEANUP(arena_free) struct arena scratch = { 0 };
 
 	r->specs.local = connection_is_local(ctx);
-	r->specs.scratch = &scratch;
-	for (size_t i = 0; i < files->count; i++) {
-		if (files->items[i].bytes)
-			specs_read(&r->specs, ctx->vars, files->items[i].name, files->items[i].bytes,
-			           files->items[i].len, &r->faults);
-		arena_reset(&scratch);
-	}
-	r->specs.scratch = NULL;
+	known_specs_open(ctx, apply, &r->source, &r->specs, &r->known);
+	bool ok = cycle_run_read_files(r, &err);
+	known_specs_read(&r->known, &r->faults);
 	source_free_bytes(&r->source);
 	specs_check(&r->specs, &r->faults);
 	cycle_run_report_source(r);
@@ -484,6 +478,7 @@ static void cycle_run_log_faults(const struct cycle_run *r)
 
 static void cycle_run_done(struct cycle_run *r)
 {
+	known_specs_close(&r->known);
 	source_done(&r->source);
 	fd_close(&r->spill_file);
 	report_file_done(&r->document);
@@ -494,7 +489,7 @@ int cycle_run(struct context *ctx, bool apply)
 	struct cycle_run r;
 
 	cycle_run_init(&r, ctx, apply);
-	if (cycle_run_check_settings(&r) && cycle_run_check_report_file(&r) && cycle_run_read_source(&r))
+	if (cycle_run_check_settings(&r) && cycle_run_check_report_file(&r) && cycle_run_read_source(&r, apply))
 		cycle_run_with_service(&r, apply);
 	diagnostics_sort(&r.faults);
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */

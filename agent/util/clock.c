@@ -16,6 +16,11 @@ int64_t clock_now(void)
 	return clock_read_us(CLOCK_REALTIME) / 1000;
 }
 
+int64_t clock_of_timespec(const struct timespec *time)
+{
+	return (int64_t)time->tv_sec * 1000 + time->tv_nsec / 1000000;
+}
+
 int64_t clock_monotonic_us(void)
 {
 	return clock_read_us(CLOCK_MONOTONIC);

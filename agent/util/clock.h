@@ -3,12 +3,14 @@
 #define AGENT_UTIL_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "reconcile/base/arena.h"
 #include "reconcile/base/buf.h"
 
 /* Milliseconds since 1970. */
 int64_t clock_now(void);
+int64_t clock_of_timespec(const struct timespec *time);
 
 /* Milliseconds and microseconds of CLOCK_MONOTONIC, for deadlines. */
 int64_t clock_monotonic(void);

@@ -14,7 +14,7 @@
 
 /* What the names of our files begin with; "" is any name. */
 static const char *const own_names[] = {
-	"approved", "decisions", "git", "local.db", "lock", "reports", "service-token", "service.db", "state.db", NULL,
+	"approved", "decisions", "git", "local.db", "lock", "reports", "service-token", "service.db", "specs.db", "state.db", NULL,
 };
 static const char *const any_name[] = { "", NULL };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/unlisted.h"
 #include "reconcile/schema/digest.h"
@@ -248,9 +249,11 @@ static void match_task(struct matching *m, struct workflow_task *w)
 	s->id = found ? found->id : 0;
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
+	} else if (found && warm_reuse(w, found)) {
+		return;
+	} else if (!spec_load(m->cycle->specs, w->spec)) {
+		task_outcome_unread(w);
 	} else if (found) {
-		if (warm_reuse(w, found))
-			return;
 		if (warm_may_postpone(w))
 			workflow_task_postpone(w);
 		else

@@ -107,14 +107,34 @@ static const char *pack_normal_body(const struct specs *specs, struct arena *scr
 	return memcpy(arena_alloc(specs->arena, bytes.len, 1, 1), bytes.text, bytes.len);
 }
 
+static void digest_packed(const unsigned char *key, const char *packed, unsigned char out[SPEC_DIGEST])
+{
+	CLEANUP(buf_done) struct buf values = BUF_TEXT;
+	unsigned char whole[DIGEST_SIZE];
+
+	pack_add_values(packed, &values);
+	digest_hmac(key, DIGEST_KEY_SIZE, buf_str(&values), values.len, whole);
+	memcpy(out, whole, SPEC_DIGEST);
+}
+
+void specs_add(struct specs *specs, const struct spec *spec)
+{
+	arena_grow(specs->arena, specs->items, specs->count, specs->room);
+	specs->items[specs->count++] = *spec;
+}
+
 static void add_spec(struct specs *specs, struct spec *spec, struct arena *scratch, const struct node *body)
 {
-	struct arena *a = specs->arena;
-
 	spec->packed = specs->without_bodies ? NULL : pack_normal_body(specs, scratch, body);
-	spec->name = arena_strdup_or_null(a, node_get_text(body, "name"));
-	arena_grow(a, specs->items, specs->count, specs->room);
-	specs->items[specs->count++] = *spec;
+	if (spec->packed && specs->key)
+		digest_packed(specs->key, spec->packed, spec->digest);
+	spec->name = arena_strdup_or_null(specs->arena, node_get_text(body, "name"));
+	specs_add(specs, spec);
+}
+
+bool spec_load(const struct specs *specs, const struct spec *spec)
+{
+	return spec->packed || (specs->load && specs->load(specs->context, spec));
 }
 
 struct node *spec_body(struct arena *a, const struct spec *spec)
@@ -179,11 +199,15 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 	size_t found = 0, before = faults->errors;
 
 	specs->files++;
+	specs->use_count = 0;
 	if (len > YAML_MAX_BYTES)
 		return diagnostics_add(faults, file, "the file is too large: %zu bytes, at most %d are read", len,
 		                 YAML_MAX_BYTES);
 	if (!template_is_plain(bytes, len, &len)) {
-		if (!template_fill(vars, name, bytes, len, &filled, faults))
+		bool good = template_fill(vars, name, bytes, len, &filled, faults);
+		specs->uses = filled.uses;
+		specs->use_count = filled.use_count;
+		if (!good)
 			return false;
 		if (filled.text.full)
 			return diagnostics_add(faults, file, "with its variables filled in the file is over %d bytes",

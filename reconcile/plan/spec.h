@@ -6,10 +6,13 @@
 #include "reconcile/tree/node.h"
 #include "reconcile/tree/template.h"
 
+enum { SPEC_DIGEST = 16 };
+
 struct spec {
 	const char *name;		/* body.name; NULL if a partial spec has none */
 	struct pos at;			/* where the document's body begins */
-	const char *packed;		/* the body, as pack.h does it: spec_body() */
+	const char *packed;		/* the body, as pack.h does it: spec_body(); NULL: not read, see spec_load() */
+	unsigned char digest[SPEC_DIGEST];	/* of the body without its places, under the key of the specs, if there is one */
 	/* the flowsync: block */
 	bool prune;			/* true if not given */
 	bool suspend;
@@ -22,6 +25,13 @@ struct specs {
 	struct arena *scratch;		/* set by the caller: of the trees of a file, which the caller may end after each file;
 					 * NULL: memory for each file alone */
 	bool without_bodies;		/* set by the caller: only the rest is wanted, packed is NULL */
+	const unsigned char *key;	/* set by the caller: of the digests, DIGEST_KEY_SIZE bytes; NULL: none are wanted */
+	/* Set by the caller, who adds specs that he knows without reading their files: reads spec's file and sets packed, or
+	 * returns false, because the file is not the one that was read then. */
+	bool (*load)(void *context, const struct spec *spec);
+	void *context;
+	const char **uses;		/* template_text's, of the file that was read last; they live in scratch */
+	size_t use_count;
 	bool local;			/* set by the caller: warn about what the local service cannot run */
 	bool partial;			/* set by the caller: the specs are patches, in which no key is required */
 	bool execute;			/* set by the caller: the documents are bodies of execute, not workflows */
@@ -37,6 +47,12 @@ struct specs {
  * error is not added.  name, the file's, is not copied.  True if no error was added. */
 bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
                 const char *bytes, size_t len, struct diagnostics *faults);
+
+/* Adds a copy of spec, which the caller knows from an earlier reading of its file.  Its texts are not copied. */
+void specs_add(struct specs *specs, const struct spec *spec);
+
+/* True if spec's body can be had, which reads its file if the spec was added without. */
+bool spec_load(const struct specs *specs, const struct spec *spec);
 
 /* The body, in a: normalise_declared(), without keys whose value is null and with text for numbers in env.  A tree for each
  * call: for all specs together trees take thirty times the bytes of the files, so they are made when they are needed.

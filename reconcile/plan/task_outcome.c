@@ -156,6 +156,12 @@ void task_outcome_busy(struct workflow_task *t)
 	set_result(t, RESULT_DEFERRED, t->op->err.msg);
 }
 
+void task_outcome_unread(struct workflow_task *t)
+{
+	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "%s is not as it was when this cycle began: the next cycle "
+	                                          "reads it again", t->spec->at.file));
+}
+
 void task_outcome_failed(struct workflow_task *t)
 {
 	t->step->http_status = t->op->status;

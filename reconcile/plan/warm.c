@@ -7,7 +7,6 @@
 #include "reconcile/plan/workflow_task.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
-#include "reconcile/tree/pack.h"
 
 #ifndef FLOWSYNC_VERSION
 #error "FLOWSYNC_VERSION is given by the Makefile"
@@ -40,7 +39,7 @@ static void read_options(struct cycle *c)
 	CLEANUP(buf_done) struct buf bytes = BUF_TEXT;
 	const struct cycle_options *o = &c->options;
 
-	add_bytes(&bytes, "look 1 " FLOWSYNC_VERSION);
+	add_bytes(&bytes, "look 2 " FLOWSYNC_VERSION);
 	add_bytes(&bytes, o->owner);
 	buf_addf(&bytes, "%d%d%d", o->no_adopt, o->mark, o->whole);
 	add_tree(&bytes, o->mask);
@@ -58,7 +57,7 @@ static void read_inputs(struct workflow_task *t)
 	buf_addc(&bytes, spec->prune ? 'p' : 'k');
 	add_bytes(&bytes, spec->renamed_from);
 	add_tree(&bytes, spec->ignore);
-	pack_add_values(spec->packed, &bytes);
+	buf_add(&bytes, spec->digest, SPEC_DIGEST);
 	digest_bytes(t->cycle, &bytes, t->inputs);
 }
 
@@ -120,7 +119,8 @@ void warm_plan(struct cycle *c)
 	const struct held_looks *held = c->memory.looks;
 	int64_t now = current_ms(c);
 
-	if (!c->list.entry_key || is_within(held->off_ms, now, WARM_OFF_MS))
+	/* Without the digests of the specs no look can be compared. */
+	if (!c->list.entry_key || !c->specs->key || is_within(held->off_ms, now, WARM_OFF_MS))
 		return;
 	c->warm.held = held;
 	c->warm.full_ms = held->full_ms;

@@ -41,6 +41,32 @@ static const char *sha256_hex(struct arena *a, const char *prefix, const char *t
 	return out;
 }
 
+const char *digest_hex(struct arena *a, const unsigned char *bytes, size_t len)
+{
+	char *out = arena_alloc(a, 2 * len + 1, 1, 1);
+
+	write_hex(out, bytes, len);
+	return out;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_from_hex(const char *text, unsigned char *out, size_t len)
+{
+	if (strlen(text) != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
 const char *digest_name(struct arena *a, const char *name)
 {
 	return sha256_hex(a, "", name, 4);

@@ -236,14 +236,41 @@ static bool is_go_template(struct filler *f, struct template_word expression)
 	return true;
 }
 
+static const struct var *look_up(const struct vars *vars, struct template_word expression)
+{
+	struct template_word in_env = env_name(expression);
+
+	return is_variable_name(expression) ? find_variable(expression, vars->items, vars->count)
+	                                    : find_variable(in_env, vars->env, in_env.len ? vars->env_count : 0);
+}
+
+static void note_use(struct template_text *t, struct template_word expression)
+{
+	for (size_t i = 0; i < t->use_count; i++)
+		if (word_is(expression, t->uses[i]))
+			return;
+	arena_grow(t->arena, t->uses, t->use_count, t->use_room);
+	t->uses[t->use_count++] = arena_strndup(t->arena, expression.start, expression.len);
+}
+
+void template_add_value(const struct vars *vars, const char *use, struct buf *out)
+{
+	const struct var *var = look_up(vars, (struct template_word){ use, strlen(use) });
+	const char *value = !var ? "" : var->value ? var->value : var->instead;
+
+	buf_add(out, use, strlen(use) + 1);
+	buf_addc(out, !var ? 'n' : var->value ? 'v' : 'i');
+	buf_add(out, value, strlen(value) + 1);
+}
+
 /* The braces from f->at to end, with expression between them. */
 static void fill_expression(struct filler *f, struct template_word expression, const char *end)
 {
 	struct template_word in_env = env_name(expression);
-	const struct var *var = is_variable_name(expression)
-	                        ? find_variable(expression, f->vars->items, f->vars->count)
-	                        : find_variable(in_env, f->vars->env, in_env.len ? f->vars->env_count : 0);
+	const struct var *var = look_up(f->vars, expression);
 
+	if (in_env.len || is_variable_name(expression))
+		note_use(f->out, expression);
 	if (passes_through(f, expression) || (!var && is_go_template(f, expression))) {
 		copy_text(f, end);
 	} else if (var && var->value) {
@@ -434,8 +461,8 @@ bool template_is_plain(const char *text, size_t len, size_t *plain_len)
 {
 	const char *end = text + len;
 
-	for (const char *p = text; (p = memchr(p, '{', (size_t)(end - p))) && ++p < end; )
-		if (*p == '{' || *p == '%' || *p == '#')
+	for (const char *p = text; p < end && (p = memchr(p, '{', (size_t)(end - p))); p++)
+		if (p + 1 < end && (p[1] == '{' || p[1] == '%' || p[1] == '#'))
 			return false;
 	*plain_len = length_without_last_newline(text, len);
 	return true;

@@ -38,6 +38,8 @@ struct template_text {
 	struct buf text;
 	struct template_mark *marks;
 	size_t count, room;
+	const char **uses;	/* what was looked for in the variables, each once: "name", "os_env.NAME"; found or not */
+	size_t use_count, use_room;
 };
 
 /* Appends text, without the last newline of the file, to out with every {{ name }} replaced.  A mark is made for each
@@ -51,6 +53,10 @@ bool template_fill(const struct vars *vars, const char *file, const char *text, 
 /* True if text has nothing that template_fill() would replace or mark: the filled text is then that of its first
  * *plain_len bytes, and need not be made. */
 bool template_is_plain(const char *text, size_t len, size_t *plain_len);
+
+/* Appends what use, one of template_text, stands for, to a digest's input: other variables that fill a text in another
+ * way give other bytes. */
+void template_add_value(const struct vars *vars, const char *use, struct buf *out);
 
 /* The first mark in text, its index and its length; NULL: there is none. */
 const char *template_find_mark(const struct template_text *filled, const char *text, size_t *index, size_t *len);

@@ -53,6 +53,76 @@ static void assert_reports_agree(struct run *r, const char *yaml, struct cycle_o
 	assert_string_equal(warm, fake_report(&r->a, &r->report));
 }
 
+/* ---- specs whose files were not read ---- */
+
+/* Specs of which only names, places and digests are known, and how often their file was read after all. */
+struct unread {
+	struct specs specs;
+	const char *const packed[3];
+	unsigned loads;
+	bool changed;		/* the file is not what was read any more */
+};
+
+static bool load_unread(void *context, const struct spec *spec)
+{
+	struct unread *u = context;
+
+	u->loads++;
+	if (u->changed)
+		return false;
+	for (size_t i = 0; i < u->specs.count; i++)
+		u->specs.items[i].packed = u->packed[i];
+	return spec->packed;
+}
+
+static struct unread unread(struct arena *a, const char *yaml)
+{
+	const struct specs specs = tree_specs(a, yaml);
+	struct unread u = { specs, { specs.items[0].packed, specs.items[1].packed, specs.items[2].packed } };
+
+	assert_int_equal(specs.count, 3);
+	for (size_t i = 0; i < specs.count; i++)
+		u.specs.items[i].packed = NULL;
+	u.specs.load = load_unread;
+	return u;
+}
+
+static void a_file_is_read_only_if_a_workflow_of_it_may_have_changed(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_warm(&r, THREE);
+	struct unread u = unread(&r.a, THREE);
+	u.specs.context = &u;
+	run_cycle(&r, &u.specs, &usual);
+	assert_int_equal(u.loads, 0);
+	assert_steps(&r, "a none unchanged\nb none unchanged\nc none unchanged\n");
+	run_put(&r, 613, "/steps/greet/command", "\"walk\"");
+	run_put(&r, 613, "/updatedAt", "\"2024-05-31T11:00:00.000Z\"");
+	run_cycle(&r, &u.specs, &usual);
+	assert_int_equal(u.loads, 1);
+	assert_steps(&r, "a none unchanged\nb patch applied\nc none unchanged\n");
+}
+
+static void a_workflow_whose_file_changed_meanwhile_is_left_alone(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	begin_warm(&r, THREE);
+	struct unread u = unread(&r.a, THREE);
+	u.specs.context = &u;
+	u.changed = true;
+	run_put(&r, 613, "/updatedAt", "\"2024-05-31T11:00:00.000Z\"");
+	fake_remove(&r.f, 614);
+	run_cycle(&r, &u.specs, &usual);
+	assert_int_equal(u.loads, 2);
+	assert_writes(&r, "");
+	assert_steps(&r, "a none unchanged\n"
+	             "b none failed: s.yaml is not as it was when this cycle began: the next cycle reads it again\n"
+	             "c none failed: s.yaml is not as it was when this cycle began: the next cycle reads it again\n");
+	assert_exit(&r, 1);
+}
+
 static struct node *shown(struct run *r, size_t i)
 {
 	return r->f.items[i].shown;
@@ -699,6 +769,8 @@ int main(void)
 		cmocka_unit_test(what_is_settled_or_refused_is_reported_from_its_look),
 		cmocka_unit_test(what_is_unmarked_or_not_shown_is_reported_from_its_look),
 		cmocka_unit_test(without_a_record_nothing_is_held),
+		cmocka_unit_test(a_file_is_read_only_if_a_workflow_of_it_may_have_changed),
+		cmocka_unit_test(a_workflow_whose_file_changed_meanwhile_is_left_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

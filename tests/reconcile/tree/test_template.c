@@ -165,6 +165,51 @@ static void marks_give_way_to_what_they_stand_for(void **state)
 	buf_done(&out.text);
 }
 
+/* The bytes that stand for what text uses of the variables. */
+static void values_of(const struct vars *with, const char *text, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct diagnostics faults = { .arena = &a };
+	struct template_text filled = { .arena = &a, .text = BUF_TEXT };
+
+	template_fill(&vars, "t.yaml", text, strlen(text), &filled, &faults);
+	buf_done(&filled.text);
+	for (size_t i = 0; i < filled.use_count; i++)
+		template_add_value(with, filled.uses[i], out);
+}
+
+static void what_a_text_uses_of_the_variables_is_known(void **state)
+{
+	static const char text[] = "{{ image }} {{image}} {{ regions }} {{ os_env.HOME }} {{ os_env['MISSING'] }} "
+	                           "{{ missing }} {{ output }} {{ 'text' }} {{.Names}} {{ a | b }}";
+	static const struct var given = { .name = "missing", .value = "" }, other_image = { .name = "image", .value = "13" };
+	static const struct var unused = { .name = "unused", .value = "1" }, home = { .name = "HOME", .value = "/" };
+	static const struct var in_env = { .name = "MISSING", .value = "" }, regions = { .name = "regions", .value = "a list" };
+	struct var more[ARRAY_LEN(items) + 1];
+	const struct { const struct var *var; bool env, differs; } cases[] = {
+		{ &unused, false, false }, { &other_image, false, true }, { &given, false, true }, { &regions, false, true },
+		{ &home, true, true }, { &in_env, true, true }, { &other_image, true, false }, { &home, false, false },
+	};
+	CLEANUP(buf_done) struct buf before = BUF_TEXT;
+
+	values_of(&vars, text, &before);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(buf_done) struct buf after = BUF_TEXT;
+		struct vars changed = vars;
+		size_t count = cases[i].env ? ARRAY_LEN(env) : ARRAY_LEN(items);
+		memcpy(more, cases[i].env ? env : items, count * sizeof *more);
+		more[count] = *cases[i].var;
+		if (cases[i].env)
+			changed.env = more, changed.env_count = count + 1;
+		else
+			changed.items = more, changed.count = count + 1;
+		values_of(&changed, text, &after);
+		bool differs = after.len != before.len || memcmp(buf_str(&after), buf_str(&before), after.len) != 0;
+		if (differs != cases[i].differs)
+			fail_msg("%s", cases[i].var->name);
+	}
+}
+
 static void text_without_doubled_braces_is_plain(void **state)
 {
 	static const struct { const char *text; bool plain; size_t len; } cases[] = {
@@ -223,6 +268,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_filled_in_is_named_with_its_place),
 		cmocka_unit_test(without_variables_the_environment_is_filled_in_and_nothing_is_forgotten),
 		cmocka_unit_test(marks_give_way_to_what_they_stand_for),
+		cmocka_unit_test(what_a_text_uses_of_the_variables_is_known),
 		cmocka_unit_test(text_without_doubled_braces_is_plain),
 		cmocka_unit_test(a_nul_is_left_for_yaml_to_refuse),
 		cmocka_unit_test(what_is_escaped_is_filled_in_as_itself),
