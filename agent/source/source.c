@@ -317,7 +317,7 @@ bool source_read_known(struct source *s, struct arena *a, struct source_file *fi
 	struct err err;
 
 	if (!s->mirror)
-		return source_dir_read_known(a, file, &file->bytes);
+		return source_dir_read_known(a, file);
 	if ((s->blobs || source_blobs_open(s->mirror, &s->blobs, &err)) && source_blobs_read(s->blobs, a, file, &err))
 		return true;
 	/* Then the next cycle fetches everything again. */

@@ -81,7 +81,7 @@ static bool read_spec_entry(struct arena *a, const struct source_entry *e, struc
 	return true;
 }
 
-bool source_dir_read_known(struct arena *a, const struct source_file *known, const char **bytes)
+bool source_dir_read_known(struct arena *a, struct source_file *known)
 {
 	struct diagnostics faults = { .arena = a };
 	struct source_file file;
@@ -89,7 +89,8 @@ bool source_dir_read_known(struct arena *a, const struct source_file *known, con
 	if (!source_file_read_as(a, known->name, known->real, &file, &faults))
 		return false;
 	source_file_digest(&file);
-	*bytes = file.bytes;
+	known->bytes = file.bytes;
+	known->len = file.len;
 	return memcmp(file.digest, known->digest, sizeof file.digest) == 0;
 }
 

@@ -195,17 +195,6 @@ static int known_order_files(const void *name, const void *file)
 	return strcmp(name, ((const struct source_file *)file)->name);
 }
 
-/* Gives the specs of the file, which begin at `first`, the bodies of `again`. */
-static bool known_take_bodies(struct spec *first, const struct specs *again, const char *file)
-{
-	for (size_t i = 0; i < again->count; i++)
-		if (first[i].at.file != file || memcmp(first[i].digest, again->items[i].digest, SPEC_DIGEST) != 0)
-			return false;
-	for (size_t i = 0; i < again->count; i++)
-		first[i].packed = again->items[i].packed;
-	return true;
-}
-
 static bool known_load(void *context, const struct spec *spec)
 {
 	struct known_specs *k = context;
@@ -213,20 +202,24 @@ static bool known_load(void *context, const struct spec *spec)
 	struct spec *first = k->specs->items + (spec - k->specs->items);
 	CLEANUP(arena_free) struct arena scratch = { 0 };
 	struct diagnostics faults = { .arena = &scratch };
-	struct specs again = { .arena = k->specs->arena, .scratch = &scratch, .key = k->specs->key, .local = k->specs->local };
+	struct specs again = { .arena = k->specs->arena, .scratch = &scratch, .local = k->specs->local };
 	struct source_file *file = bsearch(spec->at.file, files->items, files->count, sizeof *files->items, known_order_files);
 	struct source_file found;
 
 	if (!file || !file->known)
 		return false;
 	const struct known_file *known = file->known;
+	/* Those of a file stand together, in its order. */
 	while (first > k->specs->items && first[-1].at.file == spec->at.file)
 		first--;
 	found = *file;
 	k->later++;
-	return source_read_known(k->source, &scratch, &found) &&
-	       specs_read(&again, k->ctx->vars, file->name, found.bytes, found.len, &faults) &&
-	       again.count == known->spec_count && known_take_bodies(first, &again, spec->at.file);
+	if (!source_read_known(k->source, &scratch, &found) ||
+	    !specs_read(&again, k->ctx->vars, file->name, found.bytes, found.len, &faults) || again.count != known->spec_count)
+		return false;
+	for (size_t i = 0; i < again.count; i++)
+		first[i].packed = again.items[i].packed;
+	return true;
 }
 
 void known_specs_open(struct context *ctx, bool write, struct source *source, struct specs *specs,

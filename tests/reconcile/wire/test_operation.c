@@ -675,7 +675,7 @@ static const char *page_list_ids(struct arena *a, const struct operation_list *l
 /* Runs the list over the pages of its readings; a new one begins with each request for page 1. */
 static const char *play_pages(struct arena *a, struct operation_list *list, struct dispatch *d, const struct side_case *c)
 {
-	const struct page_script *reading = c->readings - 1;
+	int reading = -1;
 	const char *asked = "";
 
 	while (!dispatch_idle(d)) {
@@ -691,10 +691,10 @@ static const char *play_pages(struct arena *a, struct operation_list *list, stru
 			asked = arena_printf(a, "%s%s%d", asked, i ? " " : *asked ? " | " : "", page_number(flights[i]));
 			reading += page_number(flights[i]) == 1;
 		}
-		bool reverse = c->backwards && (reading - c->readings) % 2;
+		bool reverse = c->backwards && reading % 2;
 		for (int i = 0; i < count; i++) {
 			struct task *task = flights[reverse ? count - 1 - i : i];
-			const char *body = reading->pages[page_number(task) - 1];
+			const char *body = c->readings[reading].pages[page_number(task) - 1];
 			const struct script script = { .status = body ? 0 : 400, .body = body };
 			const struct answer answer = answer_of(&script);
 			dispatch_answer(d, task, &answer, d->now);
