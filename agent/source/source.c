@@ -189,15 +189,18 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err)
 /* Equal files, equal tree: what is approved for one is approved for no other. */
 static void digest_files(struct arena *a, struct source_files *files, char out[41])
 {
-	unsigned char sum[DIGEST_SIZE] = { 0 };
+	static const unsigned char no_key[DIGEST_SIZE];
+	CLEANUP(buf_done) struct buf all = BUF_TEXT;
+	unsigned char sum[DIGEST_SIZE];
 
 	for (size_t i = 0; i < files->count; i++) {
 		struct source_file *f = &files->items[i];
 		if (f->bytes)
 			source_file_digest(f);
-		digest_hmac(sum, sizeof sum, f->name, strlen(f->name), sum);
-		digest_hmac(sum, sizeof sum, f->digest, sizeof f->digest, sum);
+		buf_add(&all, f->name, strlen(f->name) + 1);
+		buf_add(&all, (const char *)f->digest, sizeof f->digest);
 	}
+	digest_hmac(no_key, sizeof no_key, buf_str(&all), all.len, sum);
 	snprintf(out, 41, "%s", digest_hex(a, sum, 20));
 }
 

@@ -105,8 +105,8 @@ static bool spec_store_get_source(struct spec_store *s, struct err *err)
 
 static bool spec_store_open_file(struct spec_store *s, const char *path, bool write, struct err *err)
 {
-	return (write ? database_open : database_copy)(path, &spec_kind, BUSY_MS, &s->db, err) &&
-	       database_check(s->db, err) && spec_store_ensure_key(s, err) && spec_store_get_source(s, err);
+	/* Not checked as a whole: what SQLite cannot read is not known, and each row is bound to its stamp. */
+	return (write ? database_open : database_copy)(path, &spec_kind, BUSY_MS, &s->db, err) && spec_store_ensure_key(s, err) && spec_store_get_source(s, err);
 }
 
 /* All of it can be made again, so nothing is set aside; SQLite's own files go with it. */

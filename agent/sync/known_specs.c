@@ -218,6 +218,9 @@ static bool known_load(void *context, const struct spec *spec)
 	    !specs_read(&again, k->ctx->vars, file->name, found.bytes, found.len, &faults) || again.count != known->spec_count)
 		return false;
 	for (size_t i = 0; i < again.count; i++)
+		if (strcmp(first[i].name, again.items[i].name) != 0)
+			return false;
+	for (size_t i = 0; i < again.count; i++)
 		first[i].packed = again.items[i].packed;
 	return true;
 }
