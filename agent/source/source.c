@@ -315,17 +315,14 @@ bool source_read(struct context *ctx, const struct git_revision *pin, struct sou
 	return f.mirror ? read_git(ctx, &f, pin, out, faults, err) : read_directory(ctx, out, faults, err);
 }
 
-bool source_read_known(struct source *s, struct arena *a, struct source_file *file)
+bool source_read_known(struct source *s, struct arena *a, struct source_file *file, struct err *err)
 {
-	struct err err;
-
 	if (!s->mirror)
-		return source_dir_read_known(a, file);
-	if ((s->blobs || source_blobs_open(s->mirror, &s->blobs, &err)) && source_blobs_read(s->blobs, a, file, &err))
+		return source_dir_read_known(a, file, err);
+	if ((s->blobs || source_blobs_open(s->mirror, &s->blobs, err)) && source_blobs_read(s->blobs, a, file, err))
 		return true;
-	/* Then the next cycle fetches everything again. */
-	mirror_mark_corrupt(s->mirror, err.msg);
-	return false;
+	mirror_mark_corrupt(s->mirror, err->msg);
+	return err_set(err, "%s; the next cycle fetches the repository again", arena_strdup(a, err->msg));
 }
 
 void source_free_bytes(struct source *s)

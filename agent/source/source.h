@@ -30,9 +30,9 @@ bool source_fetch(struct context *ctx, struct git_fetch *out, struct err *err);
  * failure; the caller calls source_done() in any case. */
 bool source_read(struct context *ctx, const struct git_revision *pin, struct source *out,
                  struct diagnostics *faults, struct err *err);
-/* Reads a file that was known and not read by source_read(); its bytes live in a.  False if there is no file with that
- * content any more. */
-bool source_read_known(struct source *source, struct arena *a, struct source_file *file);
+/* Reads a file that was known and not read by source_read(): sets bytes, in a, and len.  False if there is no file with
+ * that content any more; a mirror without it is cloned again by the next cycle. */
+bool source_read_known(struct source *source, struct arena *a, struct source_file *file, struct err *err);
 /* Frees the bytes of the files, which are read once; their names stay. */
 void source_free_bytes(struct source *source);
 void source_done(struct source *source);	/* takes a zeroed one */

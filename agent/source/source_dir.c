@@ -81,17 +81,17 @@ static bool read_spec_entry(struct arena *a, const struct source_entry *e, struc
 	return true;
 }
 
-bool source_dir_read_known(struct arena *a, struct source_file *known)
+bool source_dir_read_known(struct arena *a, struct source_file *known, struct err *err)
 {
-	struct diagnostics faults = { .arena = a };
-	struct source_file file;
+	struct source_file file = { 0 };
 
-	if (!source_file_read_as(a, known->name, known->real, &file, &faults))
-		return false;
+	if (!file_read(a, known->real, YAML_MAX_BYTES, &file.bytes, &file.len, err))
+		return err_wrap(err, "%s", known->name);
 	source_file_digest(&file);
 	known->bytes = file.bytes;
 	known->len = file.len;
-	return memcmp(file.digest, known->digest, sizeof file.digest) == 0;
+	return memcmp(file.digest, known->digest, sizeof file.digest) == 0 ||
+	       err_set(err, "%s changed after this cycle had begun: the next cycle reads it", known->name);
 }
 
 static void read_spec_files(struct arena *a, const struct source_scan *look, const char *dir,

@@ -51,7 +51,7 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 void source_file_digest(struct source_file *file);
 
 /* Reads a file of a directory that was known: sets bytes, in a, and len.  False if the content is not that of digest. */
-bool source_dir_read_known(struct arena *a, struct source_file *file);
+bool source_dir_read_known(struct arena *a, struct source_file *file, struct err *err);
 
 /* Reads the file path (NULL: stdin), which messages call name, into *out; all of it but name lives in a. */
 bool source_file_read_as(struct arena *a, const char *name, const char *path, struct source_file *out,

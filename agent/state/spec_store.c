@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "agent/state/database.h"
+#include "agent/util/fd.h"
+#include "agent/util/file_lock.h"
 #include "agent/util/state_directory.h"
 
 enum { BUSY_MS = 5000 };
@@ -23,11 +25,13 @@ static const char *const spec_sql[] = {
 	[ADD_SPEC_KEY] = "INSERT OR IGNORE INTO seal(id, key) VALUES(0, ?1)",
 	[GET_SOURCE] = "SELECT id, used FROM source WHERE name = ?1 AND options = ?2",
 	[ADD_SOURCE] = "INSERT OR IGNORE INTO source(name, options, used) VALUES(?1, ?2, ?3)",
-	[SET_USED] = "UPDATE source SET used = ?2 WHERE id = ?1",
+	[SET_USED] = "UPDATE source SET used = ?2 WHERE id = ?1 AND used < ?3",
 	[DROP_UNUSED] = "DELETE FROM source WHERE used < ?1",
 	[DROP_OTHER_OPTIONS] = "DELETE FROM source WHERE name = ?1 AND options <> ?2",
 	[FIND_FILE] = "SELECT len, digest, declares FROM file WHERE source = ?1 AND name = ?2 AND stamp = ?3",
-	[PUT_FILE] = "INSERT OR REPLACE INTO file(source, name, stamp, len, digest, declares) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+	[PUT_FILE] = "INSERT INTO file(source, name, stamp, len, digest, declares) VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
+	             " ON CONFLICT(source, name) DO UPDATE SET stamp = ?3, len = ?4, digest = ?5, declares = ?6"
+	             " WHERE stamp <> ?3 OR len <> ?4 OR digest <> ?5 OR declares <> ?6",
 	[DROP_FILE] = "DELETE FROM file WHERE source = ?1 AND name = ?2",
 	[COUNT_FILES] = "SELECT count(*) FROM file WHERE source = ?1",
 	[LIST_FILES] = "SELECT name FROM file WHERE source = ?1",
@@ -119,6 +123,24 @@ static void spec_store_remove_file(const char *path)
 		unlink(arena_printf(&a, "%s%s", path, ends[i]));
 }
 
+/* Another process may have replaced it meanwhile. */
+static bool spec_store_replace_file(struct spec_store *s, const char *path, struct err *err)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(fd_close) int lock = -1;
+
+	database_close(take(s->db));
+	if (!file_lock_take(arena_printf(&a, "%s.lock", path), true, &lock, err))
+		return false;
+	if (spec_store_open_file(s, path, true, err))
+		return true;
+	database_close(take(s->db));
+	if (err->kind != ERR_DAMAGED)
+		return false;
+	spec_store_remove_file(path);
+	return spec_store_open_file(s, path, true, err);
+}
+
 static void spec_store_closep(struct spec_store **store)
 {
 	spec_store_close(*store);
@@ -136,14 +158,9 @@ bool spec_store_open(const char *dir, bool write, const char *source, const unsi
 	memcpy(s->options, options, sizeof s->options);
 	if (!(write ? state_directory_make : state_directory_check)(dir, err))
 		return false;
-	if (!spec_store_open_file(s, path, write, err)) {
-		if (!write || err->kind != ERR_DAMAGED)
-			return false;
-		database_close(take(s->db));
-		spec_store_remove_file(path);
-		if (!spec_store_open_file(s, path, write, err))
-			return false;
-	}
+	if (!spec_store_open_file(s, path, write, err) &&
+	    !(write && err->kind == ERR_DAMAGED && spec_store_replace_file(s, path, err)))
+		return false;
 	*out = take(s);
 	return true;
 }
@@ -200,6 +217,7 @@ static bool spec_store_use_source(struct spec_store *s, int64_t now, struct err 
 	q = query_begin(s->db, SET_USED);
 	query_int(q, 1, s->source);
 	query_int(q, 2, now);
+	query_int(q, 3, now - USED_AGAIN_MS);
 	if (!query_run(q, err))
 		return false;
 	q = query_begin(s->db, DROP_OTHER_OPTIONS);

@@ -163,7 +163,7 @@ static bool cycle_run_read_source(struct cycle_run *r, bool apply)
 	r->specs.local = connection_is_local(ctx);
 	known_specs_open(ctx, apply, &r->source, &r->specs, &r->known);
 	bool ok = cycle_run_read_files(r, &err);
-	known_specs_read(&r->known, &r->faults);
+	known_specs_read(&r->known, ok, &r->faults);
 	source_free_bytes(&r->source);
 	specs_check(&r->specs, &r->faults);
 	cycle_run_report_source(r);

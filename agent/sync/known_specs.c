@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/util/clock.h"
 #include "reconcile/tree/json.h"
+#include "reconcile/tree/yaml.h"
 
 #ifndef FLOWSYNC_VERSION
 #error "FLOWSYNC_VERSION is given by the Makefile"
@@ -38,16 +40,19 @@ static void known_options_digest(const struct known_specs *k, unsigned char out[
 	digest_hmac(no_key, sizeof no_key, buf_str(&bytes), bytes.len, out);
 }
 
-/* Two syncs may read the same source with different variables. */
-static const char *known_source_name(struct context *ctx)
+/* NULL: source_read() will fail.  Two syncs may read the same source with different variables. */
+static const char *known_source_name(struct context *ctx, struct err *err)
 {
-	const struct settings *s = ctx->settings;
-	const char *sync = s->sync_name ? s->sync_name : "", *dir = "";
-	struct err err;
+	const char *sync = ctx->settings->sync_name ? ctx->settings->sync_name : "", *dir;
+	struct git_fetch fetch;
+	struct stat st;
 
-	if (s->git)
-		return arena_printf(ctx->arena, "git %s %s %s", sync, s->git, s->path ? s->path : "");
-	context_dir(ctx, &dir, &err);	/* if this fails, so does reading the source */
+	if (!source_fetch(ctx, &fetch, err))
+		return NULL;
+	if (fetch.mirror)
+		return arena_printf(ctx->arena, "git %s %s %s", sync, fetch.remote.url, fetch.path ? fetch.path : "");
+	if (!context_dir(ctx, &dir, err) || stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return NULL;
 	return arena_printf(ctx->arena, "directory %s %s", sync, dir);
 }
 
@@ -103,7 +108,8 @@ static bool known_get_spec(struct arena *a, const struct node *n, const char *fi
 		.prune = !prune || prune->boolean, .suspend = suspend && suspend->boolean, .ignore = ignore ? node_copy(a, ignore) : NULL,
 		.renamed_from = arena_strdup_or_null(a, node_get_text(n, "renamed_from")),
 	};
-	return out->name && digest && digest_from_hex(digest, out->digest, SPEC_DIGEST);
+	return out->name && digest && digest_from_hex(digest, out->digest, SPEC_DIGEST) && out->at.line > 0 &&
+	       (!ignore || ignore->kind == NODE_LIST);
 }
 
 /* The specs, warnings and uses that reading a file has added. */
@@ -130,13 +136,22 @@ static const char *known_declares(struct known_specs *k, struct arena *a, size_t
 	return json_text(a, out);
 }
 
+/* Any other text than one of ours is not known, whatever damaged it. */
+static bool known_is_list(const struct node *list, enum node_kind of)
+{
+	for (size_t i = 0; list && i < list->count; i++)
+		if (list->kind != NODE_LIST || list->entries[i].value->kind != of)
+			return false;
+	return !list || list->kind == NODE_LIST;
+}
+
 static bool known_uses_same_values(const struct known_specs *k, struct arena *a, const struct node *declares)
 {
 	const struct node *uses = node_get(declares, "uses");
 	const char *values = node_get_text(declares, "values");
 
-	if (!uses)
-		return true;
+	if (!uses || !known_is_list(uses, NODE_TEXT))
+		return !uses;
 	const char **names = arena_new(a, const char *, uses->count);
 	for (size_t i = 0; i < uses->count; i++)
 		names[i] = uses->entries[i].value->text;
@@ -156,10 +171,13 @@ static const struct known_file *known_get_file(const struct known_specs *k, stru
 	struct node *declares;
 	struct err err;
 
-	if (!json_read(scratch, stored->declares, strlen(stored->declares), &declares, &err) ||
-	    !known_uses_same_values(k, scratch, declares))
+	if (!stored->declares || !json_read(scratch, stored->declares, strlen(stored->declares), &declares, &err) ||
+	    declares->kind != NODE_MAP || !known_uses_same_values(k, scratch, declares))
 		return NULL;
 	const struct node *specs = node_get(declares, "specs"), *warnings = node_get(declares, "warnings");
+	/* A file without a spec is an error. */
+	if (!known_count(specs) || !known_is_list(specs, NODE_MAP) || !known_is_list(warnings, NODE_MAP))
+		return NULL;
 	out->spec_count = known_count(specs);
 	out->specs = arena_new(a, struct spec, out->spec_count + 1);
 	for (size_t i = 0; i < out->spec_count; i++)
@@ -171,6 +189,8 @@ static const struct known_file *known_get_file(const struct known_specs *k, stru
 		const struct node *n = warnings->entries[i].value;
 		out->warnings[i] = (struct diagnostic){ true, known_get_place(n, stored->name),
 		                                        arena_strdup_or_null(a, node_get_text(n, "message")) };
+		if (!out->warnings[i].message)
+			return NULL;
 	}
 	return out;
 }
@@ -185,6 +205,8 @@ static const void *known_recall(void *context, struct arena *a, struct source_fi
 
 	if (k->all || !spec_store_find(k->store, &scratch, file->name, file->stamp, &stored))
 		return NULL;
+	if (stored.len > YAML_MAX_BYTES)
+		return NULL;
 	file->len = stored.len;
 	memcpy(file->digest, stored.digest, sizeof file->digest);
 	return known_get_file(k, a, &scratch, &stored);
@@ -195,7 +217,7 @@ static int known_order_files(const void *name, const void *file)
 	return strcmp(name, ((const struct source_file *)file)->name);
 }
 
-static bool known_load(void *context, const struct spec *spec)
+static bool known_load(void *context, const struct spec *spec, struct err *err)
 {
 	struct known_specs *k = context;
 	const struct source_files *files = &k->source->files;
@@ -207,19 +229,22 @@ static bool known_load(void *context, const struct spec *spec)
 	struct source_file found;
 
 	if (!file || !file->known)
-		return false;
+		return err_set(err, "%s was not read", spec->at.file);
 	const struct known_file *known = file->known;
 	/* Those of a file stand together, in its order. */
 	while (first > k->specs->items && first[-1].at.file == spec->at.file)
 		first--;
 	found = *file;
 	k->later++;
-	if (!source_read_known(k->source, &scratch, &found) ||
-	    !specs_read(&again, k->ctx->vars, file->name, found.bytes, found.len, &faults) || again.count != known->spec_count)
+	if (!source_read_known(k->source, &scratch, &found, err))
 		return false;
-	for (size_t i = 0; i < again.count; i++)
-		if (strcmp(first[i].name, again.items[i].name) != 0)
-			return false;
+	bool same = specs_read(&again, k->ctx->vars, file->name, found.bytes, found.len, &faults) &&
+	            again.count == known->spec_count;
+	for (size_t i = 0; same && i < again.count; i++)
+		same = strcmp(first[i].name, again.items[i].name) == 0;
+	if (!same)
+		return err_set(err, "%s: what the state directory says of this file is wrong: remove %s/specs.db", file->name,
+		               k->ctx->settings->state_dir);
 	for (size_t i = 0; i < again.count; i++)
 		first[i].packed = again.items[i].packed;
 	return true;
@@ -237,7 +262,10 @@ void known_specs_open(struct context *ctx, bool write, struct source *source, st
 	known_options_digest(out, options);
 	if (!dir)
 		return;
-	if (!spec_store_open(dir, write, known_source_name(ctx), options, &out->store, &err)) {
+	const char *name = known_source_name(ctx, &err);
+	if (!name)
+		return;
+	if (!spec_store_open(dir, write, name, options, &out->store, &err)) {
 		log_debug(ctx->log, "all files of specs are read: %s", err.msg);
 		return;
 	}
@@ -278,7 +306,11 @@ static void known_hold_file(struct known_specs *k, const struct source_file *fil
 	struct arena *a = k->ctx->arena;
 	const struct diagnostics own = { .items = faults->items + before->count, .count = faults->count - before->count };
 
-	if (!k->store || !k->write || !file->stamp || faults->errors != before->errors || faults->left_out != before->left_out)
+	/* A warning may suggest any variable, also one that the file does not use. */
+	bool suggests = own.count && k->specs->use_count;
+
+	if (!k->store || !k->write || !file->stamp || suggests || faults->errors != before->errors ||
+	    faults->left_out != before->left_out)
 		return;
 	arena_grow(a, k->fresh, k->fresh_count, k->fresh_room);
 	k->fresh[k->fresh_count] = (struct stored_file){ .name = file->name, .stamp = file->stamp, .len = file->len,
@@ -306,7 +338,7 @@ static void known_save(struct known_specs *k)
 		log_debug(k->ctx->log, "the next cycle reads all files: %s", err.msg);
 }
 
-void known_specs_read(struct known_specs *k, struct diagnostics *faults)
+void known_specs_read(struct known_specs *k, bool whole, struct diagnostics *faults)
 {
 	const struct source_files *files = &k->source->files;
 	CLEANUP(arena_free) struct arena scratch = { 0 };
@@ -321,7 +353,7 @@ void known_specs_read(struct known_specs *k, struct diagnostics *faults)
 	}
 	k->specs->scratch = NULL;
 	log_debug(k->ctx->log, "source: %zu files, %zu of them read", files->count, k->reads);
-	if (k->store && k->write)
+	if (k->store && k->write && whole)
 		known_save(k);
 }
 

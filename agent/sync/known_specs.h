@@ -29,8 +29,9 @@ struct known_specs {
 void known_specs_open(struct context *ctx, bool write, struct source *source, struct specs *specs,
                       struct known_specs *out);
 
-/* Adds the specs of all files to specs, in their order, with their warnings and errors, and stores what was read. */
-void known_specs_read(struct known_specs *known, struct diagnostics *faults);
+/* Adds the specs of all files to specs, in their order, with their warnings and errors.  whole: source_read() succeeded;
+ * then what was read is stored. */
+void known_specs_read(struct known_specs *known, bool whole, struct diagnostics *faults);
 
 void known_specs_close(struct known_specs *known);	/* takes a zeroed one */
 

@@ -235,6 +235,7 @@ static const struct unlisted *find_unknown(const struct cycle *c, const struct s
 static void match_task(struct matching *m, struct workflow_task *w)
 {
 	struct plan_step *s = w->step;
+	struct err err;
 
 	if (w->spec->suspend) {
 		s->result = RESULT_SUSPENDED;
@@ -251,8 +252,8 @@ static void match_task(struct matching *m, struct workflow_task *w)
 		s->result = RESULT_CONFLICT;
 	} else if (found && warm_reuse(w, found)) {
 		return;
-	} else if (!spec_load(m->cycle->specs, w->spec)) {
-		task_outcome_unread(w);
+	} else if (!spec_load(m->cycle->specs, w->spec, &err)) {
+		task_outcome_unread(w, err.msg);
 	} else if (found) {
 		if (warm_may_postpone(w))
 			workflow_task_postpone(w);

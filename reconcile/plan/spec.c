@@ -132,9 +132,9 @@ static void add_spec(struct specs *specs, struct spec *spec, struct arena *scrat
 	specs_add(specs, spec);
 }
 
-bool spec_load(const struct specs *specs, const struct spec *spec)
+bool spec_load(const struct specs *specs, const struct spec *spec, struct err *err)
 {
-	return spec->packed || (specs->load && specs->load(specs->context, spec));
+	return spec->packed || specs->load(specs->context, spec, err);
 }
 
 struct node *spec_body(struct arena *a, const struct spec *spec)

@@ -26,9 +26,9 @@ struct specs {
 					 * NULL: memory for each file alone */
 	bool without_bodies;		/* set by the caller: only the rest is wanted, packed is NULL */
 	const unsigned char *key;	/* set by the caller: of the digests, DIGEST_KEY_SIZE bytes; NULL: none are wanted */
-	/* Set by the caller, who adds specs that he knows without reading their files: reads spec's file and sets packed, or
-	 * returns false, because the file is not the one that was read then. */
-	bool (*load)(void *context, const struct spec *spec);
+	/* Set by the caller, who adds specs that he knows without reading their files: reads spec's file and sets packed.
+	 * False, with a sentence, if the file cannot be read, or is not the one that was read then. */
+	bool (*load)(void *context, const struct spec *spec, struct err *err);
 	void *context;
 	const char **uses;		/* template_text's, of the file that was read last; they live in scratch */
 	size_t use_count;
@@ -52,7 +52,7 @@ bool specs_read(struct specs *specs, const struct vars *vars, const char *name,
 void specs_add(struct specs *specs, const struct spec *spec);
 
 /* True if spec's body can be had, which reads its file if the spec was added without. */
-bool spec_load(const struct specs *specs, const struct spec *spec);
+bool spec_load(const struct specs *specs, const struct spec *spec, struct err *err);
 
 /* The body, in a: normalise_declared(), without keys whose value is null and with text for numbers in env.  A tree for each
  * call: for all specs together trees take thirty times the bytes of the files, so they are made when they are needed.

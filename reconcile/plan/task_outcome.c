@@ -156,10 +156,9 @@ void task_outcome_busy(struct workflow_task *t)
 	set_result(t, RESULT_DEFERRED, t->op->err.msg);
 }
 
-void task_outcome_unread(struct workflow_task *t)
+void task_outcome_unread(struct workflow_task *t, const char *why)
 {
-	set_result(t, RESULT_FAILED, arena_printf(&t->arena, "%s is not as it was when this cycle began: the next cycle "
-	                                          "reads it again", t->spec->at.file));
+	set_result(t, RESULT_FAILED, why);
 }
 
 void task_outcome_failed(struct workflow_task *t)

@@ -9,8 +9,8 @@
 
 /* The note on what is done beside the changes: our own tags, and pausing the workflow again.  NULL: nothing. */
 const char *task_outcome_note(const struct workflow_task *task, bool changes, bool tags, bool pause);
-/* The step fails: the file of the spec is not the one that was read. */
-void task_outcome_unread(struct workflow_task *task);
+/* The step fails: the body of the spec cannot be had. */
+void task_outcome_unread(struct workflow_task *task, const char *why);
 /* The step fails: the value at path is the replacement of a masked one. */
 void task_outcome_masked(struct workflow_task *task, const char *path);
 /* Of an unmarked workflow that is not written: "dropped" if the service is known to drop our tags, else "none".  NULL:

@@ -1,6 +1,8 @@
 """Only files that changed are read again, and a cycle reports what one that reads all files reports."""
+import contextlib
 import os
 import re
+import sqlite3
 import time
 import unittest
 
@@ -173,7 +175,7 @@ class DirectoryTest(KnownSpecsCase):
                                        "steps": {"greet": {"type": "standard", "imageId": 8, "command": "stroll"}}})
         peer = self.between(change)
         report, _ = self.run_command("sync", specs, code=4, endpoint=peer.endpoint)
-        self.assertIn("a.yaml is not as it was when this cycle began", str(report))
+        self.assertIn("a.yaml changed after this cycle had begun", str(report))
         self.assertEqual([self.service.describe(name)["steps"]["greet"]["command"] for name in "ab"], ["stroll", "run"])
         self.reads(specs)
         greet = self.service.describe("a")["steps"]["greet"]
@@ -185,6 +187,42 @@ class DirectoryTest(KnownSpecsCase):
         for sync in syncs:
             self.settle(*sync)
         self.assertEqual([self.reads(*sync) for sync in syncs * 2], [0, 0, 0, 0])
+
+    def test_a_source_that_cannot_be_read_changes_nothing(self):
+        specs = self.known({"a.yaml": workflow("a"), "b.yaml": workflow("b")})
+        specs.rename(self.tmp / "away")
+        self.expect(64, "sync", specs, env={"FLOWSYNC_STATE_DIR": self.state})
+        (self.tmp / "away").rename(specs)
+        self.assertEqual([self.reads(specs), self.first], [0, 0])
+
+    def test_a_wrong_command_line_stores_nothing(self):
+        secret = self.secret("password")
+        for args in (["--git", f"https://joe:{secret}@127.0.0.1:1/x.git"], [self.tmp / "nowhere"], ["--git", "x", self.tmp]):
+            self.expect(64, "sync", *args, env={"FLOWSYNC_STATE_DIR": self.state})
+            self.assertFalse((self.state / "specs.db").exists())
+
+    def test_a_text_in_the_store_that_is_none_of_ours_is_not_known(self):
+        specs = self.known({"a.yaml": workflow("a"), "b.yaml": workflow("b")}, "--prune", "--owner", "o")
+        for text in ("[]", '"x"', "{}", '{"specs":[]}', '{"specs":7}', '{"specs":[1]}', '{"warnings":[1]}', "", "x",
+                     '{"uses":[1],"values":"x"}', '{"uses":{"a":null},"values":"x"}', '{"specs":[{"name":"z"}]}'):
+            with self.subTest(text), contextlib.closing(sqlite3.connect(self.state / "specs.db")) as database:
+                database.execute("UPDATE file SET declares = ? WHERE name LIKE '%/a.yaml'", [text])
+                database.commit()
+                self.assertReportsAgree(specs, "--prune", "--owner", "o", reads=1)
+
+    def test_a_full_look_over_the_same_files_writes_nothing(self):
+        specs = self.known({"a.yaml": workflow("a"), "b.yaml": workflow("b")})
+        before = (self.state / "specs.db").stat().st_mtime_ns
+        self.reads(specs, "--observe", "full")
+        self.assertEqual(self.first, 2)
+        self.assertEqual((self.state / "specs.db").stat().st_mtime_ns, before)
+
+    def test_a_suggestion_is_as_in_a_full_look(self):
+        specs = self.write({"a.yaml": "name: a\nsteps:\n  s:\n    type: http\n    method: get\n"
+                                      "    url: 'https://x/{{ os_env.WORDZ }}'\n"})
+        self.age(specs)
+        self.reads(specs)
+        self.assertReportsAgree(specs, reads=1, WORDS="x")
 
     def test_a_damaged_store_costs_one_reading(self):
         specs = self.known({"a.yaml": workflow("a")})
