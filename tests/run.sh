@@ -14,6 +14,13 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # A sanitizer's verdict must not look like one of flowsync's exit codes.
 ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
+# libgit2 1.9 searches for the name of a capability in the bytes that a git server sent, which end without a NUL. With
+# strict_string_checks that counts, although the name is found before their end. Another version is looked at in full.
+if grep -q '^#define LIBGIT2_VERSION *"1\.9\.' /usr/include/git2/version.h 2>/dev/null; then
+	mkdir -p build
+	echo 'interceptor_via_lib:libgit2.so' >build/sanitizers.supp
+	ASAN_OPTIONS=$ASAN_OPTIONS:suppressions=$PWD/build/sanitizers.supp
+fi
 export ASAN_OPTIONS UBSAN_OPTIONS
 
 leave_out=
@@ -32,7 +39,9 @@ fail() {	# fail NAME COUNT LOG
 	failures="$failures
   $1 ($3)"
 	echo "  FAILED  $1: $2"
-	sed 's/^/          | /' "$3" | tail -n 120
+	# What the compilers and analyzers found stands far before the end.
+	{ head -n -120 "$3" | grep -E '[0-9]: (error|warning): ' | head -n 20
+	  tail -n 120 "$3"; } | sed 's/^/          | /'
 }
 
 # check NAME COMMAND...: one test, passed if the command succeeds.
