@@ -11,6 +11,7 @@
 
 #include "reconcile/base/printable.h"
 #include "reconcile/base/utf8.h"
+#include "reconcile/tree/json_plain.h"
 
 /* json-c silently accepts what JSON forbids (NaN, control characters, form feeds as white space,
  * overlong UTF-8), clips integers past 64 bits and cuts keys at a NUL.
@@ -477,6 +478,11 @@ static bool read_scanned(struct arena *a, struct scan *s, struct node **out, str
 
 	if (len > INT_MAX)
 		return err_set(err, "JSON of more than 2 GiB");
+	struct node *plain = json_plain_read(a, s->start, len);
+	if (plain) {
+		*out = plain;
+		return true;
+	}
 	if (!scan_json(s, err))
 		return false;
 	if (is_json_blank(s->start, len))
