@@ -95,9 +95,11 @@ static const char *likely_settled_tag(struct workflow_task *t, const struct owne
                                       const struct settlement *parts)
 {
 	const char *now = settled_digest_of(&t->arena, parts);
-	bool same_spec = m->body && task_spec_sealed_reading(t, m->body);
 
-	return m->settled && (same_spec || !now) ? m->settled : now;
+	if (!m->settled || !now)
+		return m->settled ? m->settled : now;
+	/* Asked for last: the digest of the spec takes as long as the comparison. */
+	return m->body && task_spec_sealed_reading(t, m->body) ? m->settled : now;
 }
 
 bool task_plan_renews_tags(const struct workflow_task *t)
@@ -108,10 +110,12 @@ bool task_plan_renews_tags(const struct workflow_task *t)
 /* prune: false has to be on the workflow before the spec's file is removed. */
 static bool tags_are_due(struct workflow_task *t, const struct owner_tags *m)
 {
-	struct owner_tags ours = task_request_tags(t);
-	bool due = t->marked ? m->keep != ours.keep || task_plan_renews_tags(t) : t->cycle->options.mark;
+	bool due = t->marked ? m->keep == t->spec->prune || task_plan_renews_tags(t) : t->cycle->options.mark;
 
-	return due && !settled_knows_tags(&t->arena, task_record_habits(t), &ours, m);
+	if (!due)
+		return false;
+	struct owner_tags ours = task_request_tags(t);
+	return !settled_knows_tags(&t->arena, task_record_habits(t), &ours, m);
 }
 
 /* ---- what is done about it ---- */
