@@ -115,13 +115,36 @@ struct node *mask_cover_entry(struct arena *a, const struct cover *cover, const 
 	return mask_cover(a, cover, at, f, n);
 }
 
+/* A list or map with the keys of n, and for now with its values. */
+static struct node *copy_of_entries(struct arena *a, const struct cover *cover, const struct node *n)
+{
+	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+
+	out->at = n->at;
+	if (!n->count)
+		return out;
+	out->count = n->count;
+	out->room = (uint32_t)n->count;
+	out->entries = arena_new(a, struct entry, n->count);
+	memcpy(out->entries, n->entries, n->count * sizeof *out->entries);
+	for (size_t i = 0; i < n->count; i++) {
+		struct entry *e = &out->entries[i];
+		e->at = e->value->at;
+		if (!cover->share)
+			e->key = arena_strdup_or_null(a, e->key);
+	}
+	if (n->kind == NODE_MAP)
+		node_index(a, out);
+	return out;
+}
+
+/* The covered copy of a list or a map.  With share it is n itself as long as nothing in it is covered. */
 static struct node *cover_entries(struct arena *a, const struct cover *cover, const struct path *at,
                                   const struct field *f, const struct node *n)
 {
-	struct node *out = n->kind == NODE_MAP ? node_map(a) : node_list(a);
+	struct node *out = cover->share ? NULL : copy_of_entries(a, cover, n);
 	bool env_list = f && (f->flags & FIELD_ENV_LIST) && n->kind == NODE_LIST;
 
-	out->at = n->at;
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		/* A key may have different rows in different kinds of steps, but if it is secret, it is so in all
@@ -129,12 +152,12 @@ static struct node *cover_entries(struct arena *a, const struct cover *cover, co
 		const struct field *child = env_list ? f : field_child(f, e->key, ALL_KINDS);
 		struct path here = { at, e->key };
 		struct node *value = mask_cover_entry(a, cover, &here, f, child, e->value);
-		if (n->kind == NODE_MAP)
-			node_put(a, out, e->key, value);
-		else
-			node_add(a, out, value);
+		if (!out && value != e->value)
+			out = copy_of_entries(a, cover, n);
+		if (out)
+			out->entries[i].value = value;
 	}
-	return out;
+	return out ? out : (struct node *)n;
 }
 
 struct node *mask_cover(struct arena *a, const struct cover *cover, const struct path *at,

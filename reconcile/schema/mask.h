@@ -11,7 +11,7 @@
 struct cover {
 	void (*add)(const struct cover *cover, const struct path *at, const char *secret, size_t len,
 	            struct buf *out);
-	bool share;		/* scalars without a secret are shared, not copied */
+	bool share;		/* what holds no secret is shared, not copied */
 };
 
 /* A copy of n, a value of field f (NULL: unknown field) at the place `at`, with every
