@@ -50,6 +50,8 @@ struct http_client {
 	struct http_slot *slots;
 	struct http_slot *free;
 	struct http_slot *answered;	/* the caller is reading its answer */
+	char date_text[40];		/* the Date of the last answer that had one, and its time: many answers have the same */
+	time_t date;
 	bool knows_scheme;		/* an answer came, or client_probe_tls() was called */
 	bool wants_tls;			/* what the probe found */
 };
@@ -373,9 +375,19 @@ static const char *slot_header(const struct http_slot *slot, const char *name)
 /* When the answer was made, by the server's clock, which may differ from ours; -1: it does not say. */
 static time_t slot_date(const struct http_slot *slot)
 {
+	struct http_client *client = slot->client;
 	const char *text = slot_header(slot, "Date");
 
-	return text ? curl_getdate(text, NULL) : -1;
+	if (!text)
+		return -1;
+	if (*client->date_text && strcmp(text, client->date_text) == 0)
+		return client->date;
+	time_t date = curl_getdate(text, NULL);
+	if (strlen(text) < sizeof client->date_text) {
+		strcpy(client->date_text, text);
+		client->date = date;
+	}
+	return date;
 }
 
 static time_t slot_answer_date(const struct http_slot *slot)
@@ -439,7 +451,8 @@ static void slot_read_answer(struct http_slot *slot, CURLcode code, struct answe
 	answer->body = buf_str(&slot->body);
 	answer->len = slot->body.len;
 	answer->retry_after_ms = slot_retry_after(slot);
-	answer->date_ms = slot_date(slot) > 0 ? (int64_t)slot_date(slot) * 1000 : 0;
+	time_t date = slot_date(slot);
+	answer->date_ms = date > 0 ? (int64_t)date * 1000 : 0;
 }
 
 /* The slot is in flight no longer: the caller reads its answer. */
