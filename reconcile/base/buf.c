@@ -5,24 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool buf_reserve(struct buf *b, size_t more)
+static void buf_grow(struct buf *b, size_t more)
+{
+	size_t room = b->room ? b->room : 256;
+
+	while (room - b->len <= more)
+		room *= 2;
+	char *text = realloc(b->text, room);
+	if (!text) {
+		fputs("out of memory\n", stderr);
+		abort();
+	}
+	b->text = text;
+	b->room = room;
+}
+
+static inline bool buf_reserve(struct buf *b, size_t more)
 {
 	if (b->full || more > b->limit - b->len) {
 		b->full = true;
 		return false;
 	}
-	if (b->room - b->len <= more) {
-		size_t room = b->room ? b->room : 256;
-		while (room - b->len <= more)
-			room *= 2;
-		char *text = realloc(b->text, room);
-		if (!text) {
-			fputs("out of memory\n", stderr);
-			abort();
-		}
-		b->text = text;
-		b->room = room;
-	}
+	if (b->room - b->len <= more)
+		buf_grow(b, more);
 	return true;
 }
 
@@ -43,7 +48,10 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (!buf_reserve(b, 1))
+		return;
+	b->text[b->len++] = c;
+	b->text[b->len] = '\0';
 }
 
 void buf_addv(struct buf *b, const char *fmt, va_list ap)

@@ -530,10 +530,12 @@ static void write_json_escape(struct buf *out, uint32_t code)
 	static const char shorts[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 	const char *found = code < 0x80 ? strchr(shorts, (int)code) : NULL;
 
-	if (found && code)
-		buf_addf(out, "\\%c", letters[found - shorts]);
-	else
+	if (!found || !code) {
 		write_json_code(out, code);
+		return;
+	}
+	buf_addc(out, '\\');
+	buf_addc(out, letters[found - shorts]);
 }
 
 /* What people read hides nothing; what machines compare has one form. */
