@@ -64,13 +64,17 @@ static const struct listed *first_namesake(const struct operation_list *list, co
 	return low < list->count && strcmp(list->items[low].name, name) == 0 ? &list->items[low] : NULL;
 }
 
-/* The name of the new workflow as the service shows it. */
-static const char *shown_name(const struct operation_list *list, const struct workflow_task *t)
+/* The name of each new workflow as the service shows it.  The list is still sorted by id. */
+static const char **shown_names(const struct cycle *c)
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].id == t->created.id)
-			return list->items[i].name;
-	return t->spec->name;	/* not listed yet */
+	const char **names = arena_new(c->arena, const char *, c->count + 1);
+
+	for (size_t i = 0; i < c->count; i++) {
+		const struct workflow_task *t = &c->tasks[i];
+		const struct listed *l = t->created.id ? operation_list_find(&c->again, t->created.id) : NULL;
+		names[i] = l ? l->name : t->spec->name;		/* not listed yet */
+	}
+	return names;
 }
 
 /* Our owner and the N of this name; a list without our tags may hide them, so describe decides. */
@@ -82,11 +86,12 @@ static bool may_be_duplicate(const struct workflow_task *t, const struct listed 
 	       (hides_tags && !l->marker.owner);
 }
 
-static void resolve_duplicates(struct workflow_task *t)
+/* name: as the service shows it. */
+static void resolve_duplicates(struct workflow_task *t, const char *name)
 {
 	const struct cycle *c = t->cycle;
 	const struct operation_list *list = &c->again;
-	const struct listed *first = first_namesake(list, shown_name(list, t)), *l, *end = first;
+	const struct listed *first = first_namesake(list, name), *l, *end = first;
 	bool hides_tags = false, strangers = false;
 	size_t room = 0;
 
@@ -122,9 +127,10 @@ void duplicates_resolve(struct cycle *c)
 
 	if (!list->op.ok || list->changing || lags(c))
 		warn_of_unknown(c);
+	const char **names = shown_names(c);
 	if (list->count)
 		qsort(list->items, list->count, sizeof *list->items, order_listed_names);
 	for (size_t i = 0; i < c->count && list->op.ok; i++)
 		if (c->tasks[i].created.id)
-			resolve_duplicates(&c->tasks[i]);
+			resolve_duplicates(&c->tasks[i], names[i]);
 }

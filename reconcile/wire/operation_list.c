@@ -337,11 +337,16 @@ static enum task_next request_side_pages(struct operation_list *list, int64_t pa
 	return TASK_DONE;
 }
 
-bool operation_list_has(const struct operation_list *list, int64_t id)
+const struct listed *operation_list_find(const struct operation_list *list, int64_t id)
 {
 	const struct listed key = { .id = id };
 
-	return list->count && bsearch(&key, list->items, list->count, sizeof key, order_ids);
+	return list->count ? bsearch(&key, list->items, list->count, sizeof key, order_ids) : NULL;
+}
+
+bool operation_list_has(const struct operation_list *list, int64_t id)
+{
+	return operation_list_find(list, id);
 }
 
 bool operation_list_add(struct operation_list *list, const struct node *workflow)

@@ -64,6 +64,8 @@ void operation_list_name_init(struct operation_list *list, struct arena *a, cons
 enum task_next operation_list_step(struct operation_list *list, const struct answer *answer,
                             struct request *next);
 
+/* The workflow with this id; NULL: the list does not have it. */
+const struct listed *operation_list_find(const struct operation_list *list, int64_t id);
 /* True if the list has a workflow with this id. */
 bool operation_list_has(const struct operation_list *list, int64_t id);
 /* Adds a workflow, an entry of a list or a description, to a list that was read; false, and not added: it has no id or name. */
