@@ -9,6 +9,7 @@
 enum {
 	EXCERPT_MAX = 120,	/* bytes of one value; the JSON document has the whole value */
 	EXCERPT_CONTEXT = 40,	/* of them before the first difference */
+	UNIT_MAX = 6,		/* bytes: "\u0001" */
 };
 
 /* Compact JSON of one value.  It differs from the other one in [start, end). */
@@ -109,15 +110,15 @@ static bool has_characters_alike(const struct excerpt *e)
 
 static void add_unit(const struct excerpt *e, size_t at, size_t len, const struct likeness *alike, struct buf *out)
 {
-	CLEANUP(buf_done) struct buf unit = BUF_TEXT;
+	char unit[UNIT_MAX + 1] = "";
 	uint32_t code = 0;
 	bool differs = at >= e->start && at < e->end && utf8_read(e->text + at, SIZE_MAX, &code);
 
-	buf_add(&unit, e->text + at, len);
+	memcpy(unit, e->text + at, len);
 	if (differs && ((alike->characters && code >= 0x80) || (alike->blanks && code == ' ')))
 		printable_add_escape(out, code);
 	else
-		printable_add(out, buf_str(&unit));
+		printable_add(out, unit);
 }
 
 static void add_excerpt(const struct excerpt *e, const struct likeness *alike, struct buf *out)
@@ -129,8 +130,13 @@ static void add_excerpt(const struct excerpt *e, const struct likeness *alike, s
 	if (at)
 		buf_adds(out, "...");
 	for (; at < e->len && (whole || out->len < EXCERPT_MAX); at += n) {
+		char c = e->text[at];
 		n = excerpt_unit(e->text + at);
-		add_unit(e, at, n, alike, out);
+		/* Nearly all characters are of this kind. */
+		if (c > ' ' && c < 0x7f && c != '\\')
+			buf_addc(out, c);
+		else
+			add_unit(e, at, n, alike, out);
 	}
 	if (at < e->len)
 		buf_adds(out, "...");
