@@ -143,13 +143,17 @@ soak: all; @python3 -B tests/soak.py && python3 -B tests/soak.py --git
 roots:; @RELEASES='$(RELEASES)' COMMANDS='$(COMMANDS)' sh tests/roots.sh
 kill: all; @python3 -B tests/kill.py
 
-# One command compiles a target with the whole core, so that no object of another build comes in.
+# The core is compiled once for all targets, in a folder of its own, so that no object of another build comes in.
+fuzz_flags := -g -O1 -std=c11 -fsanitize=fuzzer-no-link $(sanitize)
 fuzz: $(patsubst tests/fuzz/fuzz_%.c,fuzz-%,$(wildcard tests/fuzz/fuzz_*.c))
-fuzz-%: tests/fuzz/fuzz_%.c
+fuzz-%: build/fuzz/tests/fuzz/fuzz_%.o $(patsubst %.c,build/fuzz/%.o,$(wildcard reconcile/*/*.c))
 	@mkdir -p build/fuzz/found/$*; echo "  FUZZ    $* for $(SECONDS) seconds"
-	$(Q)clang $(cppflags) $(version) -g -O1 -std=c11 -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $< reconcile/*/*.c $(CORE_LIBS)
+	$(Q)clang -fsanitize=fuzzer $(sanitize) -o build/fuzz/$* $^ $(CORE_LIBS)
 	$(Q)build/fuzz/$* -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
 		-artifact_prefix=build/fuzz/$*- build/fuzz/found/$* tests/fuzz/corpus/$*
+build/fuzz/%.o: %.c
+	@mkdir -p $(@D); echo "  CC      $< for fuzz targets"
+	$(Q)clang $(cppflags) $(version) $(fuzz_flags) -MMD -MP -c -o $@ $<
 
 doc := $(DESTDIR)$(PREFIX)/share/doc/flowsync
 units := $(DESTDIR)$(PREFIX)/lib/systemd/system
