@@ -774,8 +774,8 @@ static void two_processes_begin_one_state_and_both_write(void **state)
 {
 	struct fixture *f = *state;
 
-	for (int i = 0; i < 20; i++) {
-		f->dir = arena_printf(&f->arena, "%s/%d", f->top, i);
+	for (unsigned i = 0; i < rounds_of(20); i++) {
+		f->dir = arena_printf(&f->arena, "%s/%u", f->top, i);
 		begin_as_two(f);
 	}
 }
