@@ -39,6 +39,10 @@ def run(*command, **options):
     return done.stdout
 
 
+# A commit would start another process, to see whether the repository needs maintenance.
+NO_MAINTENANCE = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "maintenance.auto", "GIT_CONFIG_VALUE_0": "false"}
+
+
 def git_environment(**more):
     """An environment in which nobody's settings of git count."""
     return {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "LC_ALL": "C.UTF-8",
@@ -63,7 +67,7 @@ class Repository:
         self.git("init", "-q", "-b", "main", self.work)
 
     def git(self, *args):
-        return run("git", *args, env=git_environment()).strip()
+        return run("git", *args, env=git_environment(**NO_MAINTENANCE)).strip()
 
     def commit(self, files, branch="main", tag=None):
         """Commits {name: text} on the branch, with what was there before; gives the commit."""

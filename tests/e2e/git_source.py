@@ -27,7 +27,7 @@ class GitCase(ServiceCase):
             env=self.environment(
                 GIT_CONFIG_GLOBAL="/dev/null", GIT_CONFIG_SYSTEM="/dev/null", GIT_AUTHOR_NAME="a",
                 GIT_AUTHOR_EMAIL="a@b", GIT_COMMITTER_NAME="a", GIT_COMMITTER_EMAIL="a@b",
-                GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date, **options))
+                GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date, **git_servers.NO_MAINTENANCE, **options))
         self.assertEqual(done.returncode, 0, f"git {args}: {done.stderr}")
         return done.stdout.strip()
 

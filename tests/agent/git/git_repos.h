@@ -19,6 +19,8 @@ static int repos_enter(void **state)
 		{ "GIT_CONFIG_GLOBAL", "/dev/null" }, { "GIT_CONFIG_SYSTEM", "/dev/null" },
 		{ "GIT_AUTHOR_NAME", "a" }, { "GIT_AUTHOR_EMAIL", "a@b" },
 		{ "GIT_COMMITTER_NAME", "a" }, { "GIT_COMMITTER_EMAIL", "a@b" },
+		/* A commit would start another process, to see whether the repository needs maintenance. */
+		{ "GIT_CONFIG_COUNT", "1" }, { "GIT_CONFIG_KEY_0", "maintenance.auto" }, { "GIT_CONFIG_VALUE_0", "false" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(env); i++)
