@@ -20,7 +20,7 @@ SLOWEST = 30
 
 # They take the same paths of the program hundreds of times, with other data, or count time and memory: what a
 # sanitizer finds in them it finds in the others, in minutes less.
-EXHAUSTIVE = {"test_bench", "test_field_walk", "test_kill", "test_laws", "test_peer", "test_soak"}
+EXHAUSTIVE = {"test_bench", "test_field_walk", "test_import_habits", "test_kill", "test_laws", "test_peer", "test_soak"}
 # What a user does with the program, for the build that users have.
 EVERYDAY = {"test_agent", "test_examples", "test_harness", "test_run_steps", "test_serve", "test_sync", "test_systemd"}
 # It builds another version of the program, without sanitizers.

@@ -14,12 +14,10 @@ from test_sync import EXAMPLES, READS, SyncCase, body
 sys.path.insert(0, str(flowsync.ROOT / "tests/peer"))
 from peer import Peer   # noqa: E402
 
-# With each of these alone, and with random sets of them.
+# With each of these alone (test_import_habits.py), and with random sets of them.
 HABITS = ("", "defaults", "env-list", "env-map", "env-one-map", "reorder", "hide-tokens", "empty-tokens", "null-keys",
           "extra-keys", "https-urls", "hide-retry", "hide-metadata", "hide-auth", "reformat-storage", "number-texts",
           "drop-empty", "watcher-ids", "many-triggers", "page", "trim-text", "lower-tags", "stale-reads")
-# With those of them that bear on what a record says.
-SYNCED = ("", "defaults", "env-map", "reorder", "hide-tokens", "hide-retry", "hide-metadata", "null-keys", "https-urls")
 UNSAFE = ["../x", ".hidden", "a/b", "a b", "\u00fc", "n" * 200, "-rf", "/etc/cron.d/x", "\U0001f680{{x}}"]
 
 
@@ -215,7 +213,7 @@ class BadServiceImportTest(ImportCase):
         self.assertEqual(json.loads(result.out)["exit_code"], 143)
 
 
-class PeerImportTest(ImportCase):
+class PeerImportCase(ImportCase):
     def peer(self, *names):
         peer = Peer(self.token_file().read_text().strip(), names).start()
         self.addCleanup(peer.stop)
@@ -247,16 +245,8 @@ class PeerImportTest(ImportCase):
             peer.add(body(name))
         return peer
 
-    def test_with_each_habit_a_plan_over_what_nobody_owns_is_empty(self):
-        for name in HABITS:
-            self.check(self.full(*filter(None, [name])), name)
 
-    def test_with_each_habit_a_plan_over_what_was_synced_is_empty(self):
-        for name in SYNCED:
-            peer = self.peer(*filter(None, [name]))
-            self.flowsync("sync", "-q", EXAMPLES, endpoint=peer.url)
-            self.check(peer, name)
-
+class PeerImportTest(PeerImportCase):
     def test_with_random_sets_of_habits(self):
         seed = random.randrange(1 << 32)
         rng = random.Random(seed)
