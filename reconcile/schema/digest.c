@@ -49,7 +49,7 @@ const char *digest_hex(struct arena *a, const unsigned char *bytes, size_t len)
 	return out;
 }
 
-static int hex_digit(char c)
+static int digit_of_hex(char c)
 {
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -59,7 +59,7 @@ bool digest_from_hex(const char *text, unsigned char *out, size_t len)
 	if (strlen(text) != 2 * len)
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+		int high = digit_of_hex(text[2 * i]), low = digit_of_hex(text[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		out[i] = (unsigned char)(high << 4 | low);
