@@ -105,7 +105,8 @@ static bool known_get_spec(struct arena *a, const struct node *n, const char *fi
 
 	*out = (struct spec){
 		.name = arena_strdup_or_null(a, node_get_text(n, "name")), .at = known_get_place(n, file),
-		.prune = !prune || prune->boolean, .suspend = suspend && suspend->boolean, .ignore = ignore ? node_copy(a, ignore) : NULL,
+		.prune = !prune || prune->boolean, .suspend = suspend && suspend->boolean,
+		.ignore = ignore ? node_copy(a, ignore) : NULL,
 		.renamed_from = arena_strdup_or_null(a, node_get_text(n, "renamed_from")),
 	};
 	return out->name && digest && digest_from_hex(digest, out->digest, SPEC_DIGEST) && out->at.line > 0 &&
@@ -113,10 +114,10 @@ static bool known_get_spec(struct arena *a, const struct node *n, const char *fi
 }
 
 /* The specs, warnings and uses that reading a file has added. */
-static const char *known_declares(struct known_specs *k, struct arena *a, size_t first_spec,
-                                  const struct diagnostics *faults)
+static const char *known_declares(struct known_specs *k, size_t first_spec, const struct diagnostics *faults)
 {
 	const struct specs *specs = k->specs;
+	struct arena *a = specs->scratch;
 	struct node *out = node_map(a), *list = node_put(a, out, "specs", node_list(a));
 
 	for (size_t i = first_spec; i < specs->count; i++)
@@ -133,7 +134,7 @@ static const char *known_declares(struct known_specs *k, struct arena *a, size_t
 			node_add(a, list, node_text(a, specs->uses[i]));
 		node_put(a, out, "values", node_text(a, known_values(k, a, specs->uses, specs->use_count)));
 	}
-	return json_text(a, out);
+	return json_text(&k->texts, out);
 }
 
 /* Any other text than one of ours is not known, whatever damaged it. */
@@ -279,7 +280,7 @@ void known_specs_open(struct context *ctx, bool write, struct source *source, st
 
 static void known_keep_name(struct known_specs *k, const char *name)
 {
-	arena_grow(k->ctx->arena, k->names, k->name_count, k->name_room);
+	arena_grow(&k->texts, k->names, k->name_count, k->name_room);
 	k->names[k->name_count++] = name;
 }
 
@@ -303,7 +304,7 @@ static void known_add_file(struct known_specs *k, const struct source_file *file
 static void known_hold_file(struct known_specs *k, const struct source_file *file, size_t first_spec,
                             const struct diagnostics *faults, const struct diagnostics *before)
 {
-	struct arena *a = k->ctx->arena;
+	struct arena *a = &k->texts;
 	const struct diagnostics own = { .items = faults->items + before->count, .count = faults->count - before->count };
 
 	/* A warning may suggest any variable, also one that the file does not use. */
@@ -314,7 +315,7 @@ static void known_hold_file(struct known_specs *k, const struct source_file *fil
 		return;
 	arena_grow(a, k->fresh, k->fresh_count, k->fresh_room);
 	k->fresh[k->fresh_count] = (struct stored_file){ .name = file->name, .stamp = file->stamp, .len = file->len,
-	                                                 .declares = known_declares(k, a, first_spec, &own) };
+	                                                 .declares = known_declares(k, first_spec, &own) };
 	memcpy(k->fresh[k->fresh_count++].digest, file->digest, sizeof file->digest);
 	known_keep_name(k, file->name);
 }
@@ -355,6 +356,7 @@ void known_specs_read(struct known_specs *k, bool whole, struct diagnostics *fau
 	log_debug(k->ctx->log, "source: %zu files, %zu of them read", files->count, k->reads);
 	if (k->store && k->write && whole)
 		known_save(k);
+	arena_free(&k->texts);
 }
 
 void known_specs_close(struct known_specs *k)

@@ -17,6 +17,7 @@ struct known_specs {
 	bool write;			/* what is read is stored */
 	bool all;			/* all files are read */
 	size_t reads, later;		/* files that were read, and known ones that were read after all */
+	struct arena texts;		/* of what follows, until it is stored */
 	struct stored_file *fresh;	/* to be stored */
 	size_t fresh_count, fresh_room;
 	const char **names;		/* of all files that are to stay stored */
