@@ -154,10 +154,10 @@ bool spec_store_open(const char *dir, bool write, const char *source, const unsi
 	const char *path = arena_printf(&a, "%s/specs.db", dir);
 
 	if (!s || !(s->name = strdup(source)))
-		abort();	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
+		abort();
 	memcpy(s->options, options, sizeof s->options);
 	if (!(write ? state_directory_make : state_directory_check)(dir, err))
-		return false;
+		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
 	if (!spec_store_open_file(s, path, write, err) &&
 	    !(write && err->kind == ERR_DAMAGED && spec_store_replace_file(s, path, err)))
 		return false;
