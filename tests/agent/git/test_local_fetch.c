@@ -195,7 +195,7 @@ static void a_source_that_is_repacked_meanwhile_is_fetched_whole(void **state)
 
 	sh(BASE "from busy; for i in 1 2 3 4 5 6; do echo $i > f$i; c; git repack -q; done\n"
 	   "(i=0; while test ! -e ../enough && test $((i += 1)) -lt 2000; do git repack -adq; echo $i > f$((i % 500))\n"
-	   "git add -A; git commit -qm $i; git repack -q; git prune-packed -q; sleep 0.1; done\n"
+	   "git add -A; git commit -q --allow-empty -m $i; git repack -q; git prune-packed -q; sleep 0.1; done\n"
 	   "touch ../ended) > /dev/null 2>&1 &");
 	for (int i = 0; i < 8; i++) {
 		const char *mirror = arena_printf(&a, "m-busy%d", i), *found = fetch(&a, mirror, "busy", GIT_HEAD, NULL);
@@ -209,6 +209,8 @@ static void a_source_that_is_repacked_meanwhile_is_fetched_whole(void **state)
 	sh("touch enough; i=0; while test ! -e ended && test $((i += 1)) -lt 600; do sleep 0.1; done");
 	if (fetched < 6)
 		fail_msg("fetched %d times of 8", fetched);
+	/* A command that failed would have ended the repacking before the fetches. */
+	sh("test -e ended");
 }
 
 /* For libgit2 a commit that came with a copied pack would be whole. */
