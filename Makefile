@@ -98,10 +98,13 @@ $(BENCH): $(BUILD)/%: $(BUILD)/%.o
 	$(Q)$(link) -o $@ $^ $(libs)
 
 programs: $(UNIT) $(UNIT_AGENT) $(FUZZ) $(BENCH)
-# Those that start processes and wait for them come first: at the end none runs alone for long.
-list:; @printf '%s\n' $(UNIT_AGENT) $(UNIT)
+# What takes longest comes first, then what starts processes and waits for them: at the end none runs alone for long.
+longest := $(addprefix %/test_,local_fetch runner_client file_history dir_watch attempt_log engine notification mirror \
+           state_store service_client)
+in_order = $(filter $(longest),$(1)) $(filter-out $(longest),$(1))
+list:; @printf '%s\n' $(call in_order,$(UNIT_AGENT) $(UNIT))
 # With T only those that have it in their path are built and run.
-wanted := $(strip $(foreach p,$(UNIT_AGENT) $(UNIT) $(FUZZ),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
+wanted := $(strip $(foreach p,$(call in_order,$(UNIT_AGENT) $(UNIT) $(FUZZ)),$(if $(T),$(if $(findstring $(T),$(p:$(BUILD)/tests/%=%)),$p),$p)))
 unit: $(wanted)
 	$(if $(wanted),,$(error no unit test has "$(T)" in its path))
 	@sh tests/unit.sh $(BUILD)/logs/unit $(wanted)
