@@ -61,7 +61,7 @@ def suites_of(tests):
         together = type(test).setUpClass.__func__ is not unittest.TestCase.setUpClass.__func__
         found.setdefault(type(test) if together else unittest.TestCase.id(test), unittest.TestSuite()).addTest(test)
     # The longest go first, so that no processor waits for one at the end.
-    return sorted(found.values(), key=lambda suite: not is_exhaustive(suite))
+    return sorted(found.values(), key=lambda suite: not takes_long(suite))
 
 
 def flat(suite):
@@ -69,8 +69,9 @@ def flat(suite):
         yield from flat(test) if isinstance(test, unittest.TestSuite) else [test]
 
 
-def is_exhaustive(suite):
-    return any(type(test).__module__ in EXHAUSTIVE for test in suite)
+def takes_long(suite):
+    """A class says of itself that it takes_long, because it waits for a time, for example."""
+    return any(type(test).__module__ in EXHAUSTIVE or getattr(test, "takes_long", False) for test in suite)
 
 
 def run(number):

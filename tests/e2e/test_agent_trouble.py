@@ -178,6 +178,8 @@ class HurryTest(AgentCase):
 
 
 class DeferredTest(AgentCase):
+    takes_long = True
+
     def test_a_workflow_that_runs_is_tried_again_without_a_whole_cycle(self):
         specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
         busy = threading.Event()

@@ -161,6 +161,8 @@ class HttpsCheckoutTest(CheckoutCase):
 
 
 class DaemonCheckoutTest(CheckoutCase):
+    takes_long = True
+
     def setUp(self):
         super().setUp()
         self.server = self.run_server(Daemon(self.tmp, self.site))

@@ -124,6 +124,7 @@ class OnCallTest(ExampleCase):
 
 class EveryMinuteTest(ExampleCase):
     crons = True
+    takes_long = True
 
     def test_a_cron_fires_within_a_minute_and_a_listener_is_told(self):
         listener = self.fake(lambda request: (200, "ok"))
