@@ -17,6 +17,7 @@ def workflow(name, image="7", command="run"):
 
 
 class KnownSpecsCase(flowsync.ServiceCase):
+    takes_long = True
     def run_command(self, *args, code=0, endpoint=True, **env):
         """(the report, the number of files that were read); self.first: of those that were not known"""
         result = self.expect(code, *args, "-o", "json", "--verbose", endpoint=endpoint, env={
