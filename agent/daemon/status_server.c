@@ -7,9 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "agent/daemon/webhook.h"
 #include "agent/net/http_server.h"
 #include "agent/util/clock.h"
-#include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
 
 #define HEALTH_PATH	"/healthz"
@@ -157,69 +157,6 @@ static struct hook *status_server_hook_at(struct status_server *f, const char *p
 	return h || len == 0 || sync[len - 1] != '/' ? h : status_server_find_hook(f, arena_strndup(&a, sync, len - 1));
 }
 
-static int status_server_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool status_server_parse_digest(const char *text, unsigned char out[DIGEST_SIZE])
-{
-	if (strlen(text) != 2 * DIGEST_SIZE)
-		return false;
-	for (int i = 0; i < DIGEST_SIZE; i++) {
-		int high = status_server_hex_digit(text[2 * i]), low = status_server_hex_digit(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
-static bool status_server_check_signature(const char *value, const char *prefix, const char *secret,
-                                          const struct http_request *request)
-{
-	unsigned char given[DIGEST_SIZE], wanted[DIGEST_SIZE];
-
-	if (strncmp(value, prefix, strlen(prefix)) != 0 || !status_server_parse_digest(value + strlen(prefix), given))
-		return false;
-	digest_hmac(secret, strlen(secret), request->body, request->len, wanted);
-	return digest_equal(given, wanted);
-}
-
-/* prefix NULL: the value is the secret itself. */
-static const struct { const char *header, *prefix; } proofs[] = {
-	{ "X-Hub-Signature-256", "sha256=" },
-	{ "X-Hub-Signature", "sha256=" },	/* Bitbucket; GitHub's is sha1 */
-	{ "X-Gitea-Signature", "" },
-	{ "X-Gogs-Signature", "" },
-	{ "X-Forgejo-Signature", "" },
-	{ "X-Signature", "sha256=" },
-	{ "X-Gitlab-Token", NULL },
-	{ "X-Flowsync-Token", NULL },
-};
-
-static bool status_server_has_proof(const struct http_request *request)
-{
-	for (size_t i = 0; i < ARRAY_LEN(proofs); i++)
-		if (http_header(request, proofs[i].header))
-			return true;
-	return false;
-}
-
-static bool status_server_check_proof(const struct http_request *request, const char *secret)
-{
-	for (size_t i = 0; i < ARRAY_LEN(proofs); i++) {
-		const char *value = http_header(request, proofs[i].header);
-		if (value && (proofs[i].prefix ? status_server_check_signature(value, proofs[i].prefix, secret, request)
-		                               : digest_secret_equal(value, secret)))
-			return true;
-	}
-	return false;
-}
-
 static void status_server_refuse_hook(struct hook *h, struct http_response *response)
 {
 	h->refused++;
@@ -229,15 +166,12 @@ static void status_server_refuse_hook(struct hook *h, struct http_response *resp
 static void status_server_reply_hook(struct status_server *f, struct hook *h, const struct http_request *request,
                                      struct http_response *response)
 {
-	const char *event = http_header(request, "X-GitHub-Event");
-
-	if (!status_server_check_proof(request, h->secret)) {
+	if (!webhook_is_proved(request, h->secret)) {
 		status_server_refuse_hook(h, response);
 		return;
 	}
 	h->accepted++;
-	/* GitHub sends a ping when a hook is created: nothing was pushed. */
-	response->status = event && strcmp(event, "ping") == 0 ? 200 : 202;
+	response->status = webhook_is_ping(request) ? 200 : 202;
 	buf_adds(&response->body, "{}");
 	if (response->status == 202 && !h->pending) {
 		h->pending = true;
@@ -277,7 +211,7 @@ static bool status_server_admit_request(void *ctx, const struct http_request *re
 	} else if (!status_server_allows_method(methods, request->method)) {
 		http_detail(response, 405, "expected %s", methods);
 		response->allow = methods;
-	} else if (h && !status_server_has_proof(request)) {
+	} else if (h && !webhook_has_proof(request)) {
 		status_server_refuse_hook(h, response);
 	}
 	pthread_mutex_unlock(&f->lock);

@@ -15,10 +15,8 @@ enum {
 
 struct status_server;
 
-/* The same secret proves any of: X-Hub-Signature-256 (GitHub), X-Hub-Signature (Bitbucket), X-Gitea-Signature,
- * X-Gogs-Signature, X-Forgejo-Signature, X-Signature, which sign the body; X-Gitlab-Token, X-Flowsync-Token, which
- * are the secret. */
-struct status_server_hook { const char *sync, *secret; };	/* secret NULL or "": the sync has no hook */
+/* secret: webhook.h; NULL or "": the sync has no hook. */
+struct status_server_hook { const char *sync, *secret; };
 
 /* Listens on address, such as "127.0.0.1:8485"; port 0: any free port.  hosts: http_options.hosts; not copied. */
 bool status_server_open(const char *address, const char *const *hosts, size_t host_count, struct status_server **out,

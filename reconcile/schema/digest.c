@@ -51,7 +51,10 @@ const char *digest_hex(struct arena *a, const unsigned char *bytes, size_t len)
 
 static int digit_of_hex(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool digest_from_hex(const char *text, unsigned char *out, size_t len)

@@ -40,7 +40,7 @@ struct node *digest_seal(struct arena *a, const unsigned char *key, const struct
 /* The same of digest_canonical(declared); shares with it what is no secret. */
 struct node *digest_seal_canonical(struct arena *a, const unsigned char *key, const struct node *canonical);
 
-/* Bytes as hex digits, and back; false if text has another number of digits, or others. */
+/* Bytes as hex digits, and back, in capitals too; false if text has another number of digits, or others. */
 const char *digest_hex(struct arena *a, const unsigned char *bytes, size_t len);
 bool digest_from_hex(const char *text, unsigned char *out, size_t len);
 
