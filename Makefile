@@ -38,7 +38,7 @@ BUILD    := build/san
 # To compile with -O1 takes little more than half of the time of -O2. A report names files and lines; -g1 has these.
 san      := $(sanitize) -O1 -g1 -fno-pie
 # Tests start the program thousands of times. A program at a fixed address has nothing to relocate: with that, and with
-# the sanitizers' libraries in it, it starts in two thirds of the time that it would take without.
+# the sanitizers' libraries in it, it starts sooner.
 san_link := -no-pie
 san_libs := -static-libasan -static-libubsan
 endif
