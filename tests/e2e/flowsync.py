@@ -458,10 +458,16 @@ def pending(pid):
 
 
 def handled(pid):
-    """The signals, a bit each, that a process has a handler for or has blocked, to read them itself; 0 if it is gone."""
+    """The signals, a bit each, that a process has a handler for or has blocked, to read them itself; 0 if it is gone.
+
+    Also 0 while it does not wait for something: what just became another program still shows the handlers of its
+    parent, and signals are blocked for a moment while a thread or process begins.
+    """
     try:
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
     except OSError:
+        return 0
+    if not re.search(r"^State:\tS", status, re.M):
         return 0
     return int(re.search(r"^SigCgt:\t(\w+)$", status, re.M)[1], 16) | int(
         re.search(r"^SigBlk:\t(\w+)$", status, re.M)[1], 16)
