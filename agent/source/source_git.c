@@ -54,20 +54,20 @@ static bool git_scan_add_file(struct git_scan *w, const char *path, const git_oi
 	CLEANUP(git_repo_close_blob) git_blob *blob = NULL;
 	struct source_file file = { .name = arena_printf(w->arena, "%s%s", w->prefix, path) };
 
+	/* What is known is read, too: a corrupt mirror is cloned again only before the cycle. */
+	if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
+		return git_scan_corrupt(w, path);
 	if (w->files.recall) {
 		file.stamp = arena_strdup(w->arena, git_oid_tostr_s(id));
 		file.known = w->files.recall(w->files.context, w->arena, &file);
 	}
-	if (file.known)
-		w->bytes += file.len;
-	else if (git_repo_read_blob(w->repository, id, YAML_MAX_BYTES, &blob) < 0)
-		return git_scan_corrupt(w, path);
-	else if (!blob)
+	if (!blob) {
 		git_scan_fault(w, path, arena_printf(w->arena, "larger than %d MiB", YAML_MAX_BYTES >> 20));
-	else {
-		file.bytes = git_scan_copy_blob(w->files.bytes ? w->files.bytes : w->arena, blob);
+	} else {
 		file.len = (size_t)git_blob_rawsize(blob);
 		w->bytes += file.len;
+		if (!file.known)
+			file.bytes = git_scan_copy_blob(w->files.bytes ? w->files.bytes : w->arena, blob);
 	}
 	arena_grow(w->arena, w->files.items, w->files.count, w->files.room);
 	w->files.items[w->files.count++] = file;

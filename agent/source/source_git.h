@@ -14,7 +14,7 @@
 bool source_git_read(struct arena *a, const char *mirror, const struct git_revision *revision, const char *path,
                      struct source_files *out, struct diagnostics *faults, struct err *err);
 
-/* Files of a mirror that source_git_read() did not read, because they were known. */
+/* Files of a mirror whose bytes source_git_read() did not keep, because they were known. */
 struct source_blobs;
 bool source_blobs_open(const char *mirror, struct source_blobs **out, struct err *err);
 /* Sets bytes, in a, and len to the content that file->stamp names. */
