@@ -102,6 +102,10 @@ class UpgradeTest(AgentCase):
         with contextlib.closing(sqlite3.connect(self.service.folder / "service.db")) as database:
             for table in "workflow", "workflow_item", "workflow_rest":
                 self.assertEqual(database.execute(f"SELECT count(*) FROM {table}").fetchone(), (6,), table)
+        # A directory has another tree than before, so what was approved for it is asked for again.
+        again = self.run_agent(config, outcome="blocked")
+        self.assertNotEqual(again["source"]["tree"], blocked["source"]["tree"])
+        self.expect(0, "approve", "dir", "delete-share", "--revision", again["source"]["tree"], endpoint=None)
         approved = self.run_agent(config, outcome="applied")
         self.assertEqual((approved["summary"]["delete"], self.names()), (3, ["a", "b", "c"]))
 
