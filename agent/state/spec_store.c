@@ -81,8 +81,10 @@ static bool spec_store_ensure_key(struct spec_store *s, struct err *err)
 	unsigned char fresh[DIGEST_KEY_SIZE];
 	bool found;
 
-	if (!spec_store_get_key(s, &found, err) || found)
-		return found;
+	if (!spec_store_get_key(s, &found, err))
+		return false;
+	if (found)
+		return true;
 	if (getrandom(fresh, sizeof fresh, 0) != sizeof fresh)
 		return err_sys(err, errno, "make the key of %s", database_path(s->db));
 	struct query *q = query_begin(s->db, ADD_SPEC_KEY);
@@ -110,7 +112,8 @@ static bool spec_store_get_source(struct spec_store *s, struct err *err)
 static bool spec_store_open_file(struct spec_store *s, const char *path, bool write, struct err *err)
 {
 	/* Not checked as a whole: what SQLite cannot read is not known, and each row is bound to its stamp. */
-	return (write ? database_open : database_copy)(path, &spec_kind, BUSY_MS, &s->db, err) && spec_store_ensure_key(s, err) && spec_store_get_source(s, err);
+	return (write ? database_open : database_copy)(path, &spec_kind, BUSY_MS, &s->db, err) &&
+	       spec_store_ensure_key(s, err) && spec_store_get_source(s, err);
 }
 
 /* All of it can be made again, so nothing is set aside; SQLite's own files go with it. */

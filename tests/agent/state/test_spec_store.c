@@ -215,6 +215,16 @@ static void a_damaged_file_is_replaced_and_one_of_another_kind_is_not(void **sta
 	assert_false(spec_store_open(f->top, true, "s", usual, &f->store, &err));
 }
 
+static void a_key_of_another_length_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct err err;
+
+	spec_store_close(take(f->store));
+	assert_int_equal(system(arena_printf(&f->arena, "sqlite3 %s/specs.db \"UPDATE seal SET key = x'00'\"", f->top)), 0);
+	assert_false(spec_store_open(f->top, true, "s", usual, &f->store, &err));
+}
+
 #define TEST(name)	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -228,6 +238,7 @@ int main(void)
 		TEST(a_plan_creates_nothing),
 		TEST(the_key_is_random_and_stays),
 		TEST(a_damaged_file_is_replaced_and_one_of_another_kind_is_not),
+		TEST(a_key_of_another_length_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
