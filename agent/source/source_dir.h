@@ -12,7 +12,7 @@ struct source_file {
 	const char *name;	/* as the user would write it: dir + "/" + path below it */
 	const char *bytes;	/* NULL: not read */
 	size_t len;
-	const void *known;	/* what the caller knows of the file, which was not read for this reason; NULL: nothing */
+	const void *known;	/* what the caller knows of the file, whose bytes are NULL for this reason; NULL: nothing */
 	/* What changes whenever the content does: of a directory the stamps of the file, of git its blob.  NULL: a single
 	 * file, or one that was changed so shortly before it was read that a later change may have the same stamps. */
 	const char *stamp;
@@ -21,7 +21,7 @@ struct source_file {
 };
 
 struct source_files {
-	/* Set by the caller, with context; NULL: all files are read.  What is known of the file with this name and stamp, in
+	/* Set by the caller, with context; NULL: the bytes of all files are kept.  What is known of the file with this name and stamp, in
 	 * a; NULL: nothing.  Sets len, and of a directory digest. */
 	const void *(*recall)(void *context, struct arena *a, struct source_file *file);
 	void *context;

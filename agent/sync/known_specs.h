@@ -1,4 +1,4 @@
-/* known_specs.h: the specs of a source, of which only the files that changed are read (design, 10).
+/* known_specs.h: the specs of a source, of which only the files that changed are parsed (design, 10).
  *
  * What a file declared is held for its name, its stamps or blob, the variables that it uses, and everything else that
  * turns a file into specs: if any of them differs, the file is read.  A file with an error is read each time. */
