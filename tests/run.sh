@@ -14,13 +14,6 @@ jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # A sanitizer's verdict must not look like one of flowsync's exit codes.
 ASAN_OPTIONS=exitcode=99:detect_stack_use_after_return=1:strict_string_checks=1
 UBSAN_OPTIONS=exitcode=99:print_stacktrace=1
-# libgit2 1.9 searches for the name of a capability in the bytes that a git server sent, which end without a NUL. With
-# strict_string_checks that counts, although the name is found before their end. Another version is looked at in full.
-if grep -q '^#define LIBGIT2_VERSION *"1\.9\.' /usr/include/git2/version.h 2>/dev/null; then
-	mkdir -p build
-	echo 'interceptor_via_lib:libgit2.so' >build/sanitizers.supp
-	ASAN_OPTIONS=$ASAN_OPTIONS:suppressions=$PWD/build/sanitizers.supp
-fi
 export ASAN_OPTIONS UBSAN_OPTIONS
 
 leave_out=
@@ -249,6 +242,17 @@ for word in "$@"; do
 done
 
 sh tests/setup.sh test || exit 1
+
+# libgit2 1.9 searches for the name of a capability in the bytes that a git server sent, which end without a NUL. With
+# strict_string_checks that counts, although the name is found before their end. Another version is looked at in full.
+if grep -q '^#define LIBGIT2_VERSION *"1\.9\.' /usr/include/git2/version.h 2>/dev/null; then
+	# Not in the checkout, which may lie in a folder of root's: some tests run the program as another user.
+	suppressions=$(mktemp) || exit 1
+	trap 'rm -f "$suppressions"' EXIT
+	echo 'interceptor_via_lib:libgit2.so' >"$suppressions"
+	chmod 644 "$suppressions"
+	ASAN_OPTIONS=$ASAN_OPTIONS:suppressions=$suppressions
+fi
 logs=build/logs
 rm -rf "$logs"
 mkdir -p "$logs"
