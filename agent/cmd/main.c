@@ -1,11 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/cmd/cli.h"
+#include "agent/util/heap.h"
 
 /* If flowsync is started with stdin, stdout or stderr closed, a file that it opens would get that number, and output
  * would be written into it.  Each of the three is opened in the wrong direction, so that its use still fails. */
@@ -17,22 +17,10 @@ static void fill_standard_files(void)
 			_exit(1);
 }
 
-/* Without this glibc gives memory back to the system whenever some pages at the end of the heap are free, and asks for it
- * again at once: each page that comes back costs more than the work that is done with it.  A process that runs for long
- * gives memory back when it becomes idle (memory_trim.h). */
-static void keep_free_memory(void)
-{
-	enum { MIB = 1 << 20 };
-
-	mallopt(M_TOP_PAD, 1 * MIB);
-	mallopt(M_TRIM_THRESHOLD, 512 * MIB);
-	mallopt(M_MMAP_THRESHOLD, 32 * MIB);
-}
-
 int main(int argc, char **argv)
 {
 	fill_standard_files();
-	keep_free_memory();
+	heap_keep_free_memory();
 	/* A child process (subprocess.h) is started through a descriptor; without this its name would be the number. */
 	prctl(PR_SET_NAME, "flowsync");
 	return cli_run(&cli_root, argc, argv, environ, stdout, stderr);

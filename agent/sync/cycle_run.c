@@ -8,6 +8,7 @@
 #include "agent/util/diagnostics_text.h"
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
+#include "agent/util/heap.h"
 #include "agent/config/cycle_job.h"
 #include "agent/util/state_lock.h"
 #include "agent/sync/applied_state.h"
@@ -488,6 +489,7 @@ int cycle_run(struct context *ctx, bool apply)
 {
 	struct cycle_run r;
 
+	heap_use_huge_pages();
 	cycle_run_init(&r, ctx, apply);
 	if (cycle_run_check_settings(&r) && cycle_run_check_report_file(&r) && cycle_run_read_source(&r, apply))
 		cycle_run_with_service(&r, apply);

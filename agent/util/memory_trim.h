@@ -1,5 +1,5 @@
 /* memory_trim.h: gives memory back to the system when a process that runs for long becomes idle.  Until then free memory
- * is kept, as main.c sets up. */
+ * is kept (heap.h). */
 #ifndef AGENT_UTIL_MEMORY_TRIM_H
 #define AGENT_UTIL_MEMORY_TRIM_H
 

@@ -1,0 +1,44 @@
+#include "agent/util/heap.h"
+
+#include <limits.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MIB	(1 << 20)
+
+/* Of addresses: enough for a cycle over some 60,000 workflows. */
+enum { STEP = 1 * MIB, RESERVED = 512 * MIB };
+
+void heap_keep_free_memory(void)
+{
+	mallopt(M_TOP_PAD, STEP);
+	mallopt(M_TRIM_THRESHOLD, RESERVED);
+	mallopt(M_MMAP_THRESHOLD, 32 * MIB);
+}
+
+static void heap_reserve(void)
+{
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	mallopt(M_TOP_PAD, RESERVED);
+	/* About STEP is free at the end of the heap: a larger block makes it grow.  Without volatile the compiler drops both
+	 * calls. */
+	void *volatile block = malloc(2 * STEP);
+	free(block);
+	mallopt(M_TOP_PAD, STEP);
+}
+
+void heap_use_huge_pages(void)
+{
+	char *begin = sbrk(0);
+	heap_reserve();
+	char *end = sbrk(0);
+
+	/* Another malloc() (that of a sanitizer) has no heap here. */
+	if (end - begin < RESERVED)
+		return;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)begin + page - 1) & -page;
+	madvise((void *)from, (uintptr_t)end - from, MADV_HUGEPAGE);
+}
