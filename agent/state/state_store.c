@@ -15,6 +15,7 @@
 #include "agent/util/fd.h"
 #include "agent/util/file.h"
 #include "agent/util/file_lock.h"
+#include "agent/util/spill_file.h"
 #include "agent/util/state_directory.h"
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/json.h"
@@ -126,8 +127,7 @@ struct state_store {
 	struct arena round;		/* of the changes since the last commit */
 	struct state_change *first, **last;
 	bool urgent;			/* one of them has to be in the next commit */
-	int bodies_file;		/* a file without a name that holds the bodies of the records; -1: none */
-	uint64_t bodies_size;
+	struct spill_file bodies_file;	/* the bodies of the records */
 	struct applied_bodies bodies;
 };
 
@@ -313,7 +313,7 @@ bool state_store_open(const char *dir, enum state_store_mode use, const char *en
 	if (!s)
 		abort();
 	s->use = use;
-	s->bodies_file = -1;
+	s->bodies_file = SPILL_FILE_NONE;
 	s->last = &s->first;
 	if (!(use == STATE_READ ? state_directory_check : state_directory_make)(dir, err))
 		return false;	/* NOLINT(clang-analyzer-unix.Malloc): it does not see CLEANUP */
@@ -337,7 +337,7 @@ void state_store_close(struct state_store *s)
 		return;
 	database_close(s->db);
 	arena_free(&s->round);
-	fd_close(&s->bodies_file);
+	spill_file_close(&s->bodies_file);
 	free(s->damage);
 	explicit_bzero(s->key, sizeof s->key);
 	free(s);
@@ -382,7 +382,7 @@ static bool state_read_body(struct state_store *s, struct arena *a, const char *
 
 static bool state_read_stored_body(void *state, uint64_t place, size_t len, char *bytes)
 {
-	return fd_read_at(((const struct state_store *)state)->bodies_file, place, bytes, len);
+	return spill_file_get(&((const struct state_store *)state)->bodies_file, place, len, bytes);
 }
 
 /* The bodies of all records are as large as the specs, and one is needed at a time.  The database may show another one by
@@ -393,15 +393,11 @@ static void state_hold_body(struct state_store *s, struct arena *a, const char *
 
 	if (!len)
 		return;
-	if (s->bodies_file < 0 || lseek(s->bodies_file, (off_t)s->bodies_size, SEEK_SET) < 0 ||
-	    !fd_write_all(s->bodies_file, json, len)) {
-		r->body_json = arena_strdup(a, json);
-		return;
-	}
-	r->stored.in = &s->bodies;
-	r->stored.place = s->bodies_size;
 	r->stored.len = len;
-	s->bodies_size += len;
+	if (spill_file_put(&s->bodies_file, json, len, &r->stored.place))
+		r->stored.in = &s->bodies;
+	else
+		r->body_json = arena_strdup(a, json);
 }
 
 static bool state_read_record(struct state_store *s, struct arena *a, struct query *q, struct applied_record *out,
@@ -470,8 +466,8 @@ bool state_store_load(struct state_store *s, struct arena *a, struct applied_rec
 	struct applied_records all = { 0 };
 
 	s->bodies = (struct applied_bodies){ state_read_stored_body, s };
-	if (s->bodies_file < 0)
-		fd_open_temporary(getenv("TMPDIR"), &s->bodies_file);	/* without one they stay in memory */
+	if (s->bodies_file.fd < 0)
+		spill_file_open(getenv("TMPDIR"), &s->bodies_file);
 	if (!state_load_rows(s, LOAD, a, state_load_record, &all, err) ||
 	    !state_load_rows(s, LOAD_INTENTS, a, state_load_intent, &all, err))
 		return false;

@@ -37,7 +37,7 @@ struct cycle_run {
 	int64_t begun;		/* of clock_monotonic() */
 	bool report_refused;	/* the file of --report cannot be written, which is reported already */
 	bool stored;		/* the report is in the state directory */
-	int spill_file;		/* -1: none */
+	struct spill_file spill_file;
 	struct report_spill spill;
 	struct report_file document;	/* of the report as it is now */
 };
@@ -58,7 +58,7 @@ static void cycle_run_init(struct cycle_run *r, struct context *ctx, bool apply)
 	const char *sync = ctx->settings->sync_name, *owner = ctx->settings->owner;
 
 	*r = (struct cycle_run){ .ctx = ctx, .faults.arena = a, .specs.arena = a, .begun = clock_monotonic(),
-	                         .spill_file = -1, .document = REPORT_FILE_NONE };
+	                         .spill_file = SPILL_FILE_NONE, .document = REPORT_FILE_NONE };
 	r->report = (struct report){
 		.mode = ctx->job ? "agent" : apply ? "sync" : "plan", .sync = sync ? sync : "default",
 		.trigger = ctx->job ? ctx->job->trigger : "command",
@@ -265,8 +265,8 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
 	meant.limits.approved_count = memory->approvals.count;
 	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, cycle_run_random_number());
-	if (report_file_spill(r->ctx, &r->spill_file, &r->spill))
-		r->report.spill = &r->spill;
+	r->spill = report_file_spill(r->ctx, &r->spill_file);
+	r->report.spill = &r->spill;
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->for_cycle);
 	do {
@@ -481,7 +481,7 @@ static void cycle_run_done(struct cycle_run *r)
 {
 	known_specs_close(&r->known);
 	source_done(&r->source);
-	fd_close(&r->spill_file);
+	spill_file_close(&r->spill_file);
 	report_file_done(&r->document);
 }
 

@@ -1,26 +1,21 @@
 #include "agent/sync/report_file.h"
 
-#include <unistd.h>
-
 #include "agent/util/fd.h"
 
-static bool report_file_put(void *fd, uint64_t place, const char *bytes, size_t len)
+static bool report_file_put(void *file, const char *bytes, size_t len, uint64_t *place)
 {
-	/* What a failed write left behind is written over. */
-	return lseek(*(int *)fd, (off_t)place, SEEK_SET) >= 0 && fd_write_all(*(int *)fd, bytes, len);
+	return spill_file_put(file, bytes, len, place);
 }
 
-static bool report_file_get(void *fd, uint64_t place, size_t len, char *bytes)
+static bool report_file_get(void *file, uint64_t place, size_t len, char *bytes)
 {
-	return fd_read_at(*(int *)fd, place, bytes, len);
+	return spill_file_get(file, place, len, bytes);
 }
 
-bool report_file_spill(struct context *ctx, int *fd, struct report_spill *out)
+struct report_spill report_file_spill(struct context *ctx, struct spill_file *file)
 {
-	if (!fd_open_temporary(env_get(ctx->env, "TMPDIR"), fd))
-		return false;
-	*out = (struct report_spill){ report_file_put, report_file_get, fd };
-	return true;
+	spill_file_open(env_get(ctx->env, "TMPDIR"), file);
+	return (struct report_spill){ report_file_put, report_file_get, file };
 }
 
 static bool report_file_add(void *fd, const char *bytes, size_t len)

@@ -4,11 +4,11 @@
 
 #include "agent/config/context.h"
 #include "agent/util/file.h"
+#include "agent/util/spill_file.h"
 #include "reconcile/plan/report.h"
 
-/* Makes a file for the changes of steps; the caller closes *fd, to which *out refers.  False: there is none, and the changes
- * stay in memory. */
-bool report_file_spill(struct context *ctx, int *fd, struct report_spill *out);
+/* Opens a file for the changes of steps; the caller closes *file, to which the result refers. */
+struct report_spill report_file_spill(struct context *ctx, struct spill_file *file);
 
 /* The document of a report. */
 struct report_file {

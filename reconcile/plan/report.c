@@ -124,11 +124,8 @@ static bool spill_list(struct report_spill *spill, struct node *(*tree)(struct a
 		return true;
 	/* The list is read twice, for the document and for people, which costs JSON ten times as much. */
 	pack_tree(tree(&a, diff), &bytes);
-	if (!spill->put(spill->context, spill->size, buf_str(&bytes), bytes.len))
-		return false;
-	*out = (struct spilled){ spill->size, bytes.len };
-	spill->size += bytes.len;
-	return true;
+	out->len = bytes.len;
+	return spill->put(spill->context, buf_str(&bytes), bytes.len, &out->place);
 }
 
 bool report_spill_step(struct report *r, struct plan_step *s)

@@ -55,12 +55,11 @@ enum { REPORT_VERSION = 1 };
 /* A place outside of memory for the changes of steps that have ended: of thousands of new workflows they are all that the
  * specs declare.  It belongs to the agent. */
 struct report_spill {
-	/* Keeps bytes, the first of which is `place` bytes after the first of all; false: they are not kept. */
-	bool (*put)(void *context, uint64_t place, const char *bytes, size_t len);
+	/* Keeps bytes, and sets *place to where they are; false: they are not kept. */
+	bool (*put)(void *context, const char *bytes, size_t len, uint64_t *place);
 	/* Reads them again. */
 	bool (*get)(void *context, uint64_t place, size_t len, char *bytes);
 	void *context;
-	uint64_t size;		/* of what was put */
 };
 
 /* Takes the next bytes of a text; false: it cannot, and the writer stops. */

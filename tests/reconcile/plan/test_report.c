@@ -110,15 +110,15 @@ static bool add_to_buf(void *context, const char *bytes, size_t len)
 	return true;
 }
 
-static bool put_in_buf(void *context, uint64_t place, const char *bytes, size_t len)
+static bool put_in_buf(void *context, const char *bytes, size_t len, uint64_t *place)
 {
-	assert_int_equal(place, ((const struct buf *)context)->len);
+	*place = ((const struct buf *)context)->len;
 	return add_to_buf(context, bytes, len);
 }
 
-static bool put_first_only(void *context, uint64_t place, const char *bytes, size_t len)
+static bool put_first_only(void *context, const char *bytes, size_t len, uint64_t *place)
 {
-	return !place && put_in_buf(context, place, bytes, len);
+	return !((const struct buf *)context)->len && put_in_buf(context, bytes, len, place);
 }
 
 static bool get_from_buf(void *context, uint64_t place, size_t len, char *bytes)
@@ -167,7 +167,7 @@ static void a_report_is_the_same_wherever_its_changes_are_held(void **state)
 
 		run_with_spill(&a, NULL, i & 2, i & 4, &whole);
 		run_with_spill(&a, &spill, i & 2, i & 4, &parts);
-		assert_true(spill.size > 0 && spill.size == held.len);
+		assert_true(held.len > 0);
 		const char *text = written(&a, &parts, false);
 		CLEANUP(buf_done) struct buf expected = BUF_TEXT;
 		json_write(report_tree(&a, &whole), JSON_PRETTY, &expected);
