@@ -63,7 +63,7 @@ void source_file_digest(struct source_file *file)
 static bool read_spec_entry(struct arena *a, const struct source_entry *e, struct source_files *out,
                             struct diagnostics *faults, size_t *len)
 {
-	struct source_file file = { .name = e->name };
+	struct source_file file = { .name = arena_strdup(a, e->name) };
 
 	if (out->recall) {
 		file.stamp = source_stamp_text(a, &e->stamp);
@@ -71,11 +71,11 @@ static bool read_spec_entry(struct arena *a, const struct source_entry *e, struc
 	}
 	const char *stamp = is_young(&e->stamp) ? NULL : file.stamp;
 	if (!file.known) {
-		if (!source_file_read_as(out->bytes ? out->bytes : a, e->name, e->real, &file, faults))
+		if (!source_file_read_as(out->bytes ? out->bytes : a, file.name, e->real, &file, faults))
 			return false;
 		file.stamp = stamp;
 	}
-	file.real = e->real;
+	file.real = arena_strdup(a, e->real);
 	add_spec_file(a, out, &file);
 	*len = file.len;
 	return true;
@@ -131,8 +131,9 @@ int source_dir_still_ms = 200;
 
 struct settle_wait {
 	const char *dir;
-	struct arena arena;		/* of the look, and of what is read by it */
+	struct arena arena;		/* of the look */
 	struct source_scan look;
+	struct arena read;		/* of the files */
 	int64_t since;			/* it is like this, by clock_monotonic() */
 	int looks, changes;		/* changes: between two looks */
 };
@@ -175,8 +176,9 @@ static bool settle_read(struct settle_wait *s, struct source_files *files, struc
 {
 	if (files->bytes)
 		arena_free(files->bytes);
+	arena_free(&s->read);
 	*files = (struct source_files){ .recall = files->recall, .context = files->context, .bytes = files->bytes };
-	read_spec_files(&s->arena, &s->look, s->dir, files, faults);
+	read_spec_files(&s->read, &s->look, s->dir, files, faults);
 	return settle_is_unchanged(s);
 }
 
@@ -185,14 +187,6 @@ static bool settle_was_stopped(int stop_fd, int64_t ms)
 	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
 
 	return poll(&stop, 1, (int)ms) > 0;
-}
-
-static void append_spec_files(struct arena *a, const struct source_files *files, struct source_files *out)
-{
-	for (size_t i = 0; i < files->count; i++) {
-		arena_grow(a, out->items, out->count, out->room);
-		out->items[out->count++] = files->items[i];
-	}
 }
 
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
@@ -219,9 +213,14 @@ bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct so
 			continue;
 		*faults = before;
 		arena_free(&s.arena);
+		arena_free(&s.read);
 		return false;
 	}
-	append_spec_files(a, &files, out);
-	arena_join(a, &s.arena);
+	*out = files;
+	arena_join(a, &s.read);
+	if (faults->count > before.count)
+		arena_join(a, &s.arena);	/* they name entries of the look */
+	else
+		arena_free(&s.arena);
 	return true;
 }

@@ -43,7 +43,7 @@ extern int source_dir_still_ms;
 /* Like source_dir_read(), but at a moment at which nothing changes: all files were there at once, none twice, none is
  * missing because it was being moved, none is half written.  Waits until nothing has changed for source_dir_still_ms,
  * for some seconds at most, or until stop_fd (-1: none) is readable: then it returns false, *err says which, and nothing
- * was added.  Diagnostics about single files are no failure. */
+ * was added.  out has no files before.  Diagnostics about single files are no failure. */
 bool source_dir_settled(struct arena *a, const char *dir, int stop_fd, struct source_files *out,
                         struct diagnostics *faults, struct err *err);
 

@@ -396,10 +396,22 @@ static void count_missing(struct matching *m, struct guard_facts *facts)
 	facts->missing_names = names;
 }
 
-/* Moves the steps to an array with room for deletes. */
-static void reserve_steps(struct cycle *c)
+/* No more steps than these are added, and only with prune. */
+static size_t most_deletes(const struct matching *m)
 {
-	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + c->list.count + c->unlisted_count + 1);
+	const struct cycle *c = m->cycle;
+	size_t most = c->unlisted_count;
+
+	for (size_t i = 0; i < c->list.count; i++)
+		most += !name_is_declared(m, c->list.items[i].name);
+	return c->options.prune ? most : 0;
+}
+
+/* Moves the steps to an array with room for deletes. */
+static void reserve_steps(struct matching *m)
+{
+	struct cycle *c = m->cycle;
+	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + most_deletes(m) + 1);
 
 	for (size_t i = 0; i < c->count; i++) {
 		steps[i] = *c->tasks[i].step;
@@ -418,7 +430,7 @@ void ownership_resolve(struct cycle *c, struct guard_facts *facts)
 
 	m.renamed = find_undeclared(&m);
 	find_old_names(&m);
-	reserve_steps(c);
+	reserve_steps(&m);
 	for (size_t i = 0; i < c->count; i++)
 		match_task(&m, &c->tasks[i]);
 	plan_deletes(&m, facts);
