@@ -58,6 +58,7 @@ static const struct database_kind spec_kind = {
 struct spec_store {
 	struct database *db;
 	int64_t source, used;		/* source 0: nothing is stored of it */
+	bool reading;			/* within a transaction, which costs each query less */
 	char *name;
 	unsigned char options[DIGEST_SIZE], key[DIGEST_KEY_SIZE];
 };
@@ -168,10 +169,29 @@ bool spec_store_open(const char *dir, bool write, const char *source, const unsi
 	return true;
 }
 
+static void spec_store_begin_reading(struct spec_store *s)
+{
+	struct err err;
+
+	/* If this fails each query has its own. */
+	if (!s->reading && !database_begin_read(s->db, &s->reading, &err))
+		s->reading = false;
+}
+
+static void spec_store_end_reading(struct spec_store *s)
+{
+	struct err err;
+
+	if (s->reading)
+		database_end(s->db, false, &err);
+	s->reading = false;
+}
+
 void spec_store_close(struct spec_store *s)
 {
 	if (!s)
 		return;
+	spec_store_end_reading(s);
 	database_close(s->db);
 	explicit_bzero(s->key, sizeof s->key);
 	free(s->name);
@@ -192,6 +212,7 @@ bool spec_store_find(struct spec_store *s, struct arena *a, const char *name, co
 
 	if (!s->source)
 		return false;
+	spec_store_begin_reading(s);
 	q = query_begin(s->db, FIND_FILE);
 	query_int(q, 1, s->source);
 	query_text(q, 2, name);
@@ -314,6 +335,7 @@ bool spec_store_save(struct spec_store *s, const struct stored_file *files, size
 {
 	bool saved;
 
+	spec_store_end_reading(s);
 	if (!spec_store_is_saved(s, count, name_count, now, &saved, err))
 		return false;
 	if (saved)
