@@ -200,6 +200,11 @@ bool database_end(struct database *d, bool keep, struct err *err)
 	return !keep;
 }
 
+void database_release_memory(struct database *d)
+{
+	sqlite3_db_release_memory(d->db);
+}
+
 const char *database_path(const struct database *d)
 {
 	return d->path;

@@ -43,6 +43,9 @@ bool database_check(struct database *database, struct err *err);
 void database_close(struct database *database);		/* takes NULL */
 void database_closep(struct database **database);
 
+/* Frees the pages that are held, until the next query. */
+void database_release_memory(struct database *database);
+
 const char *database_path(const struct database *database);
 /* True if the last failure was that another process kept the file busy: the same may work later. */
 bool database_was_busy(const struct database *database);

@@ -227,6 +227,12 @@ bool spec_store_find(struct spec_store *s, struct arena *a, const char *name, co
 	return found;
 }
 
+void spec_store_pause(struct spec_store *s)
+{
+	spec_store_end_reading(s);
+	database_release_memory(s->db);
+}
+
 /* ---- saving ---- */
 
 static bool spec_store_use_source(struct spec_store *s, int64_t now, struct err *err)

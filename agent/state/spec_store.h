@@ -33,6 +33,9 @@ const unsigned char *spec_store_key(const struct spec_store *store);
 bool spec_store_find(struct spec_store *store, struct arena *a, const char *name, const char *stamp,
                      struct stored_file *out);
 
+/* Ends the transaction that spec_store_find() has begun, and frees the memory that it takes. */
+void spec_store_pause(struct spec_store *store);
+
 /* Stores files, and drops those of the source that are not among `names`: sorted by their bytes, with those of `files`
  * and all that were found.  On disk when it returns; writes nothing if that changes nothing. */
 bool spec_store_save(struct spec_store *store, const struct stored_file *files, size_t count,

@@ -356,6 +356,8 @@ void known_specs_read(struct known_specs *k, bool whole, struct diagnostics *fau
 	log_debug(k->ctx->log, "source: %zu files, %zu of them read", files->count, k->reads);
 	if (k->store && k->write && whole)
 		known_save(k);
+	if (k->store)
+		spec_store_pause(k->store);
 	arena_free(&k->texts);
 }
 
