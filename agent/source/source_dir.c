@@ -60,24 +60,39 @@ void source_file_digest(struct source_file *file)
 	digest_hmac(no_key, sizeof no_key, file->bytes, file->len, file->digest);
 }
 
-static bool read_spec_entry(struct arena *a, const struct source_entry *e, struct source_files *out,
-                            struct diagnostics *faults, size_t *len)
+/* Adds the files with what is known of them.  Returns how much memory the bytes of the others take. */
+static size_t list_spec_files(struct arena *a, const struct source_scan *look, struct source_files *out)
 {
-	struct source_file file = { .name = arena_strdup(a, e->name) };
+	size_t size = 0;
 
-	if (out->recall) {
-		file.stamp = source_stamp_text(a, &e->stamp);
-		file.known = out->recall(out->context, a, &file);
+	for (size_t i = 0; i < look->count; i++) {
+		const struct source_entry *e = &look->items[i];
+		if (e->kind != SOURCE_FILE)
+			continue;
+		struct source_file file = { .name = arena_strdup(a, e->name), .real = arena_strdup(a, e->real) };
+		if (out->recall) {
+			file.stamp = source_stamp_text(a, &e->stamp);
+			file.known = out->recall(out->context, a, &file);
+		}
+		if (!file.known && is_young(&e->stamp))
+			file.stamp = NULL;
+		if (!file.known && e->stamp.size <= YAML_MAX_BYTES)
+			size += (size_t)e->stamp.size + FILE_READ_EXTRA;
+		add_spec_file(a, out, &file);
 	}
-	const char *stamp = is_young(&e->stamp) ? NULL : file.stamp;
-	if (!file.known) {
-		if (!source_file_read_as(out->bytes ? out->bytes : a, file.name, e->real, &file, faults))
-			return false;
-		file.stamp = stamp;
-	}
-	file.real = arena_strdup(a, e->real);
-	add_spec_file(a, out, &file);
-	*len = file.len;
+	return size;
+}
+
+static bool read_listed_file(struct arena *a, struct source_file *file, struct diagnostics *faults)
+{
+	struct source_file read;
+
+	if (file->known)
+		return true;
+	if (!source_file_read_as(a, file->name, file->real, &read, faults))
+		return false;
+	file->bytes = read.bytes;
+	file->len = read.len;
 	return true;
 }
 
@@ -97,20 +112,21 @@ bool source_dir_read_known(struct arena *a, struct source_file *known, struct er
 static void read_spec_files(struct arena *a, const struct source_scan *look, const char *dir,
                             struct source_files *out, struct diagnostics *faults)
 {
-	size_t bytes = 0, len;
+	size_t kept = out->count, i = kept, bytes = 0, size = list_spec_files(a, look, out);
 
-	for (size_t i = 0; i < look->count; i++) {
-		const struct source_entry *e = &look->items[i];
-		if (e->kind != SOURCE_FILE)
+	/* In one piece, so that other large things fit where they were. */
+	if (out->bytes && size <= SOURCE_MAX_BYTES)
+		arena_reserve(out->bytes, size);
+	for (; i < out->count && bytes <= SOURCE_MAX_BYTES; i++) {
+		if (!read_listed_file(out->bytes ? out->bytes : a, &out->items[i], faults))
 			continue;
-		if (read_spec_entry(a, e, out, faults, &len))
-			bytes += len;
-		if (bytes > SOURCE_MAX_BYTES) {
-			diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
-			          SOURCE_MAX_BYTES >> 20);
-			return;
-		}
+		bytes += out->items[i].len;
+		out->items[kept++] = out->items[i];
 	}
+	out->count = kept;
+	if (bytes > SOURCE_MAX_BYTES)
+		diagnostics_add(faults, (struct pos){ dir, 0, 0 }, "holds more than %d MiB of specs",
+		                SOURCE_MAX_BYTES >> 20);
 }
 
 bool source_dir_read(struct arena *a, const char *dir, struct source_files *out, struct diagnostics *faults)

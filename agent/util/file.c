@@ -22,7 +22,7 @@ static bool file_too_large(struct err *err, size_t most)
 static bool file_read_descriptor(struct arena *a, int fd, size_t size, size_t most, const char **bytes, size_t *len,
                                  struct err *err)
 {
-	size_t room = size ? size + 1 : BUFSIZ, used = 0;
+	size_t room = size ? size - 1 + FILE_READ_EXTRA : BUFSIZ, used = 0;
 	char *text = arena_new(a, char, room + 1);
 
 	for (;;) {

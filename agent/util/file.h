@@ -12,6 +12,8 @@
  * file: "cannot be read: Permission denied". */
 bool file_read(struct arena *a, const char *path, size_t most,
                const char **bytes, size_t *len, struct err *err);
+/* So much more than its size the file takes in a. */
+enum { FILE_READ_EXTRA = 2 };
 
 /* The same for what is left of stdin, which may be a pipe. */
 #define FILE_STDIN	"<stdin>"	/* what messages call it */

@@ -91,6 +91,12 @@ void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
 	return p;
 }
 
+void arena_reserve(struct arena *a, size_t size)
+{
+	if (size > (size_t)(a->end - a->next))
+		add_page(a, size);
+}
+
 char *arena_strdup(struct arena *a, const char *s)
 {
 	size_t size = strlen(s) + 1;

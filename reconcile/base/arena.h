@@ -18,6 +18,8 @@ struct arena {
 /* Returns count * size zeroed bytes, aligned to align, valid until arena_free() or arena_reset(). */
 void *arena_alloc(struct arena *a, size_t count, size_t size, size_t align)
     __attribute__((alloc_size(2, 3), returns_nonnull));
+/* The next size bytes are given out from one piece of memory. */
+void arena_reserve(struct arena *a, size_t size);
 /* A copy of s. */
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 /* The same; NULL gives NULL. */

@@ -127,6 +127,23 @@ static void a_reset_keeps_pages_but_not_many(void **state)
 	assert_int_equal(a.kept_count, 0);
 }
 
+static void reserved_memory_is_one_piece(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	char *last = arena_new(&a, char, 1);
+
+	arena_reserve(&a, 1 << 20);
+	const struct arena_page *page = a.pages;
+	for (size_t i = 0; i < 1 << 10; i++) {
+		char *next = arena_new(&a, char, 1 << 10);
+		assert_true(!i || next == last + (1 << 10));
+		last = next;
+	}
+	assert_ptr_equal(a.pages, page);
+	arena_reserve(&a, 0);
+	assert_ptr_equal(a.pages, page);
+}
+
 static void what_is_joined_ends_with_a_reset(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 }, b = { 0 };
@@ -152,6 +169,7 @@ int main(void)
 		cmocka_unit_test(it_can_be_used_again_after_it_was_freed),
 		cmocka_unit_test(a_reset_leaves_zeros_to_be_used_again),
 		cmocka_unit_test(a_reset_keeps_pages_but_not_many),
+		cmocka_unit_test(reserved_memory_is_one_piece),
 		cmocka_unit_test(what_is_joined_ends_with_a_reset),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
