@@ -1,6 +1,7 @@
 #include "agent/git/file_history.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "agent/git/git_repo.h"
 #include "agent/git/id_set.h"
 #include "agent/git/tree_versions.h"
+#include "agent/util/file.h"
 #include "reconcile/tree/yaml.h"
 
 /* A commit that is the parent of an examined commit, and waits to be examined. */
@@ -409,23 +411,39 @@ static void close_config(git_config **config)
 	git_config_free(*config);
 }
 
-/* What would be taken for a repository without commits, or for a broken one. */
-static bool check_format(struct file_history *h, const char *dir, struct err *err)
+/* The settings of a repository; a tree that git worktree added has those of the repository that "commondir" names. */
+static const char *find_config(struct arena *a, const char *repository)
+{
+	const char *common;
+	size_t len;
+	struct err err;
+
+	if (!file_read(a, arena_printf(a, "%s/commondir", repository), PATH_MAX, &common, &len, &err))
+		return arena_printf(a, "%s/config", repository);
+	common = arena_strndup(a, common, strcspn(common, "\n"));
+	return *common == '/' ? arena_printf(a, "%s/config", common)
+	                      : arena_printf(a, "%s/%s/config", repository, common);
+}
+
+/* What libgit2 1.5 would take for a repository without commits, or for a broken one; 1.9 refuses it and leaks memory, so
+ * it is looked for before the repository is opened. */
+static bool check_format(struct file_history *h, const char *repository, const char *dir, struct err *err)
 {
 	static const struct { const char *key, *known; } formats[] = {
 		{ "extensions.objectformat", "sha1" }, { "extensions.refstorage", "files" },
 	};
 	CLEANUP(close_config) git_config *config = NULL;
 
-	if (git_repository_config_snapshot(&config, h->repository) < 0)
+	if (git_config_open_ondisk(&config, find_config(&h->arena, repository)) < 0)
 		return history_failed(dir, err);
 	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-		const char *value, *format = git_repo_explain_format(formats[i].key);
-		if (git_config_get_string(&value, config, formats[i].key) != 0 || strcmp(value, formats[i].known) == 0)
+		CLEANUP(git_buf_dispose) git_buf value = { 0 };
+		const char *format = git_repo_explain_format(formats[i].key);
+		if (git_config_get_string_buf(&value, config, formats[i].key) != 0 || strcmp(value.ptr, formats[i].known) == 0)
 			continue;
 		if (format)
 			return err_set(err, "git repository of \"%s\": %s", dir, format);
-		return err_set(err, "git repository of \"%s\": %s is \"%s\", expected \"%s\"", dir, formats[i].key, value,
+		return err_set(err, "git repository of \"%s\": %s is \"%s\", expected \"%s\"", dir, formats[i].key, value.ptr,
 		               formats[i].known);
 	}
 	return true;
@@ -444,10 +462,12 @@ static bool history_find_work_tree(struct file_history *h, const char *dir, bool
 		h->top = find_top(&h->arena, dir, path.ptr);
 	if (code == GIT_ENOTFOUND || (code == 0 && !h->top))
 		return true;
+	if (code == 0 && !check_format(h, path.ptr, dir, err))
+		return false;
 	if (code < 0 || git_repository_open_bare(&h->repository, path.ptr) < 0 || git_loose_guard(h->repository) < 0)
 		return history_failed(dir, err);
 	*found = true;
-	return check_format(h, dir, err);
+	return true;
 }
 
 /* Begins the walk at a commit. */

@@ -385,12 +385,15 @@ static void where_there_is_no_history_there_is_none(void **state)
 
 static void a_repository_that_cannot_be_read_is_said(void **state)
 {
-	static const struct { const char *script, *dir, *before, *after, *newer; } cases[] = {
-		/* libgit2 1.5 opens these two without a word; 1.9 does not. */
+	static const struct { const char *script, *dir, *before, *after; } cases[] = {
+		/* libgit2 1.5 opens these two without a word; 1.9 refuses them and leaks memory. */
 		{ "cp -r full odd; git -C odd config core.repositoryFormatVersion 1\n"
 		  "git -C odd config extensions.refStorage reftable", "odd",
-		  "git repository of \"", "/odd\": extensions.refstorage is \"reftable\", expected \"files\"",
-		  "/odd\": unsupported extension name extensions.refstorage" },
+		  "git repository of \"", "/odd\": extensions.refstorage is \"reftable\", expected \"files\"" },
+		{ "cp -r full lender; git -C lender worktree add -q ../borrower\n"
+		  "git -C lender config core.repositoryFormatVersion 1\n"
+		  "git -C lender config extensions.refStorage reftable", "borrower",
+		  "git repository of \"", "/borrower\": extensions.refstorage is \"reftable\", expected \"files\"" },
 		{ "cp -r full sha256; git -C sha256 config core.repositoryFormatVersion 1\n"
 		  "git -C sha256 config extensions.objectFormat sha256", "sha256",
 		  "git repository of \"", "/sha256\": it stores objects by SHA-256; flowsync reads repositories with SHA-1 only" },
@@ -412,9 +415,7 @@ static void a_repository_that_cannot_be_read_is_said(void **state)
 		sh(cases[i].script);
 		assert_false(file_history_open(cases[i].dir, &h, &err));
 		const char *top = *cases[i].before ? (const char *)*state : "";
-		const char *newer = arena_printf(&a, "%s%s%s", cases[i].before, top, cases[i].newer ? cases[i].newer : "");
-		if (!cases[i].newer || strcmp(err.msg, newer) != 0)
-			assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before, top, cases[i].after));
+		assert_string_equal(err.msg, arena_printf(&a, "%s%s%s", cases[i].before, top, cases[i].after));
 		assert_ptr_equal(h, state);
 	}
 }
