@@ -12,7 +12,7 @@
 	" AND made = ?8)"
 #define REST "(SELECT rest FROM workflow_rest AS r WHERE r.workflow = workflow.id AND since = workflow.updated" \
 	" AND made = ?8)"
-#define LAST_RUN "(SELECT max(run.id) FROM run WHERE run.workflow = workflow.id)"
+#define LAST_RUN "(SELECT run.id FROM run WHERE run.workflow = workflow.id ORDER BY run.id DESC LIMIT 1)"
 
 /* The conditions of a page.  Unlike LIKE, instr() has no wildcards and no limit; both ignore the case of A to Z only.
  * */
@@ -24,7 +24,9 @@
 #define INDEXED " AND id IN (SELECT rowid FROM workflow_name WHERE workflow_name MATCH ?4)"
 #define COLUMNS "SELECT id, name, " STATUS ", created, updated, modified_by, workflow.status, " ITEM ", " LAST_RUN \
 	" FROM workflow"
-#define ENTRIES "SELECT id, " STATUS ", " ITEM ", " LAST_RUN " FROM workflow"
+/* For the rows of a page a join takes less time than ITEM. */
+#define ENTRIES "SELECT id, " STATUS ", CASE WHEN since = workflow.updated AND made = ?8 THEN item END, " LAST_RUN \
+	" FROM workflow LEFT JOIN workflow_item AS i ON i.workflow = workflow.id"
 #define PAGE " ORDER BY id LIMIT ?5 OFFSET ?6"
 
 #define RUN_COLUMNS \
