@@ -806,7 +806,7 @@ const char *fake_told(struct fake *f, struct arena *a, const struct specs *specs
 
 	fake_cycle(f, a, specs, &options, &report, &faults);
 	buf_adds(&text, tree_faults(a, &faults));
-	render_human(report_tree(a, &report), false, &text);
+	render_document(report_tree(a, &report), &(struct render_options){ 0 }, &text);
 	return arena_strdup(a, buf_str(&text));
 }
 

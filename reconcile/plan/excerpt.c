@@ -12,16 +12,22 @@ enum {
 	UNIT_MAX = 6,		/* bytes: "\u0001" */
 };
 
-/* Compact JSON of one value.  It differs from the other one in [start, end). */
-struct excerpt { const char *text; size_t len, start, end; };
+/* Compact JSON of one value, or a line of a text.  It differs from the other one in [start, end). */
+struct excerpt {
+	const char *text;
+	size_t len, start, end;
+	bool is_line;		/* "\\" begins no escape */
+	bool whole;		/* however long it is */
+};
 
 /* The differing parts seem to be equal: because of blanks, or of characters that look like others. */
 struct likeness { bool blanks, characters; };
 
-/* Length of the character, or of the escape of one, at text. */
-static size_t excerpt_unit(const char *text)
+/* Length of the character, or of the escape of one, at this place. */
+static size_t excerpt_unit(const struct excerpt *e, size_t at)
 {
-	size_t len = *text == '\\' ? (text[1] == 'u' ? 6 : 2) : utf8_length(text, SIZE_MAX);
+	const char *text = e->text + at;
+	size_t len = *text == '\\' && !e->is_line ? (text[1] == 'u' ? 6 : 2) : utf8_length(text, SIZE_MAX);
 
 	return len ? len : 1;
 }
@@ -30,7 +36,7 @@ static size_t excerpt_unit(const char *text)
 static size_t excerpt_next_unit(const struct excerpt *e, size_t from, size_t at)
 {
 	while (from < at)
-		from += excerpt_unit(e->text + from);
+		from += excerpt_unit(e, from);
 	return from;
 }
 
@@ -39,7 +45,7 @@ static size_t common_beginning(const struct excerpt *a, const struct excerpt *b)
 	size_t at = 0;
 
 	for (size_t n; at < a->len && at < b->len; at += n) {
-		n = excerpt_unit(a->text + at);
+		n = excerpt_unit(a, at);
 		if (strncmp(a->text + at, b->text + at, n) != 0)
 			break;
 	}
@@ -71,15 +77,17 @@ static void find_difference(struct excerpt *a, struct excerpt *b)
 
 /* ---- what looks alike ---- */
 
-static bool is_blank_unit(const char *text)
+static bool is_blank_unit(const struct excerpt *e, size_t at)
 {
-	return *text == ' ' || (*text == '\\' && strchr("nrtf", text[1]));
+	const char *text = e->text + at;
+
+	return strchr(" \t\r", *text) || (*text == '\\' && !e->is_line && strchr("nrtf", text[1]));
 }
 
 static size_t skip_blanks(const struct excerpt *e, size_t at)
 {
-	while (at < e->end && is_blank_unit(e->text + at))
-		at += excerpt_unit(e->text + at);
+	while (at < e->end && is_blank_unit(e, at))
+		at += excerpt_unit(e, at);
 	return at;
 }
 
@@ -89,7 +97,7 @@ static bool only_blanks_differ(const struct excerpt *a, const struct excerpt *b)
 	size_t i = skip_blanks(a, a->start), j = skip_blanks(b, b->start);
 
 	for (size_t n; i < a->end && j < b->end; i = skip_blanks(a, i + n), j = skip_blanks(b, j + n)) {
-		n = excerpt_unit(a->text + i);
+		n = excerpt_unit(a, i);
 		if (strncmp(a->text + i, b->text + j, n) != 0)
 			break;
 	}
@@ -100,7 +108,7 @@ static bool has_characters_alike(const struct excerpt *e)
 {
 	uint32_t code = 0;
 
-	for (size_t at = e->start; at < e->end; at += excerpt_unit(e->text + at))
+	for (size_t at = e->start; at < e->end; at += excerpt_unit(e, at))
 		if (utf8_read(e->text + at, SIZE_MAX, &code) && printable_looks_like_other(code))
 			return true;
 	return false;
@@ -123,7 +131,7 @@ static void add_unit(const struct excerpt *e, size_t at, size_t len, const struc
 
 static void add_excerpt(const struct excerpt *e, const struct likeness *alike, struct buf *out)
 {
-	bool whole = e->len <= EXCERPT_MAX;
+	bool whole = e->whole || e->len <= EXCERPT_MAX;
 	size_t before = whole || e->start < EXCERPT_CONTEXT ? 0 : e->start - EXCERPT_CONTEXT;
 	size_t at = excerpt_next_unit(e, 0, before), n;
 
@@ -131,9 +139,9 @@ static void add_excerpt(const struct excerpt *e, const struct likeness *alike, s
 		buf_adds(out, "...");
 	for (; at < e->len && (whole || out->len < EXCERPT_MAX); at += n) {
 		char c = e->text[at];
-		n = excerpt_unit(e->text + at);
+		n = excerpt_unit(e, at);
 		/* Nearly all characters are of this kind. */
-		if (c > ' ' && c < 0x7f && c != '\\')
+		if (c > ' ' && c < 0x7f && (c != '\\' || e->is_line))
 			buf_addc(out, c);
 		else
 			add_unit(e, at, n, alike, out);
@@ -144,24 +152,38 @@ static void add_excerpt(const struct excerpt *e, const struct likeness *alike, s
 		buf_addf(out, " (%zu bytes)", e->len);
 }
 
-static struct excerpt excerpt_of(const struct node *value, struct buf *json)
+static struct excerpt excerpt_of(const struct node *value, bool whole, struct buf *json)
 {
 	if (value && value->kind != NODE_NULL)
 		json_write(value, JSON_COMPACT, json);
-	return (struct excerpt){ .text = buf_str(json), .len = json->len };
+	return (struct excerpt){ .text = buf_str(json), .len = json->len, .whole = whole };
 }
 
-void excerpt_values(const struct node *old, const struct node *new, struct buf *from, struct buf *to)
+static void add_excerpts(struct excerpt *a, struct excerpt *b, struct buf *from, struct buf *to)
 {
-	CLEANUP(buf_done) struct buf old_json = BUF_TEXT, new_json = BUF_TEXT;
-	struct excerpt a = excerpt_of(old, &old_json), b = excerpt_of(new, &new_json);
 	struct likeness alike = { 0 };
 
-	if (a.len && b.len) {
-		find_difference(&a, &b);
-		alike.blanks = only_blanks_differ(&a, &b);
-		alike.characters = has_characters_alike(&a) || has_characters_alike(&b);
+	if (a->len && b->len) {
+		find_difference(a, b);
+		alike.blanks = only_blanks_differ(a, b);
+		alike.characters = has_characters_alike(a) || has_characters_alike(b);
 	}
-	add_excerpt(&a, &alike, from);
-	add_excerpt(&b, &alike, to);
+	add_excerpt(a, &alike, from);
+	add_excerpt(b, &alike, to);
+}
+
+void excerpt_values(const struct node *old, const struct node *new, bool whole, struct buf *from, struct buf *to)
+{
+	CLEANUP(buf_done) struct buf old_json = BUF_TEXT, new_json = BUF_TEXT;
+	struct excerpt a = excerpt_of(old, whole, &old_json), b = excerpt_of(new, whole, &new_json);
+
+	add_excerpts(&a, &b, from, to);
+}
+
+void excerpt_lines(const char *old, const char *new, struct buf *from, struct buf *to)
+{
+	struct excerpt a = { .text = old, .len = strlen(old), .is_line = true, .whole = true };
+	struct excerpt b = { .text = new, .len = strlen(new), .is_line = true, .whole = true };
+
+	add_excerpts(&a, &b, from, to);
 }

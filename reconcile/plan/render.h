@@ -1,5 +1,5 @@
-/* render.h: a report document as text for people (design, 7).  Everything is read from
- * the document, so a stored report gives the same text as a new one. */
+/* render.h: a report for people (design, 7).  Everything is read from its document, so a stored report gives the same
+ * text as a new one. */
 #ifndef RECONCILE_PLAN_RENDER_H
 #define RECONCILE_PLAN_RENDER_H
 
@@ -7,13 +7,19 @@
 #include "reconcile/tree/node.h"
 #include "reconcile/plan/report.h"
 
-/* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and then one
- * line of counts.  Control characters never reach the terminal.  Warnings and
- * errors of the cycle are not included: the command shows them. */
-void render_human(const struct node *report, bool colour, struct buf *out);
+struct render_options {
+	bool colour;
+	size_t width;		/* columns of the terminal; 0: lines are not broken */
+	bool verbose;		/* nothing is put together or cut */
+};
 
-/* The same as for the tree of the report, with one workflow in memory at a time.  False if out takes no more, or if changes
- * cannot be read again. */
-bool render_report(const struct report *report, bool colour, const struct report_output *out);
+/* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and then lines
+ * that count.  Control characters never reach the terminal.  Warnings and errors of the cycle are not included: the
+ * command shows them. */
+void render_document(const struct node *report, const struct render_options *options, struct buf *out);
+
+/* The same of a report that is no document yet, with one workflow in memory at a time.  False if out takes no more, or
+ * if changes cannot be read again. */
+bool render_report(const struct report *report, const struct render_options *options, const struct report_output *out);
 
 #endif

@@ -70,8 +70,12 @@ class ConvergeTest(SyncCase):
         out = self.expect(0, "plan", specs).out
         self.assertEqual(out, f"""\
 + create    a  {specs}/a.yaml:1
-    + /name  "a"  line 1
-    + /steps/only  {{"type":"standard","imageId":7,"command":"make all"}}  line 3
+    + name: a
+    + steps:
+    +   only:
+    +     type: standard
+    +     imageId: 7
+    +     command: make all
 ~ change    b (id 1)  {specs}/b.yaml:1
     ~ /steps/only/command  "make none" -> "make all"  line 5
 

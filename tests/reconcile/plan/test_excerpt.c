@@ -19,7 +19,7 @@ static struct shown excerpt(const char *old, const char *new)
 	CLEANUP(arena_free) struct arena a = { 0 };
 	struct shown s = { BUF_TEXT, BUF_TEXT };
 
-	excerpt_values(old ? node_text(&a, old) : NULL, new ? node_text(&a, new) : node_null(&a), &s.from, &s.to);
+	excerpt_values(old ? node_text(&a, old) : NULL, new ? node_text(&a, new) : node_null(&a), false, &s.from, &s.to);
 	return s;
 }
 
@@ -97,7 +97,7 @@ static void lists_and_maps_are_cut_like_texts(void **state)
 	}
 	buf_addc(&old, ']');
 	buf_addc(&new, ']');
-	excerpt_values(tree_json(&a, buf_str(&old)), tree_json(&a, buf_str(&new)), &from, &to);
+	excerpt_values(tree_json(&a, buf_str(&old)), tree_json(&a, buf_str(&new)), false, &from, &to);
 	assert_non_null(strstr(buf_str(&from), "\"item-39\",\"item-40\",\"item-41\""));
 	assert_non_null(strstr(buf_str(&to), "\"item-39\",\"item-99\",\"item-41\""));
 }

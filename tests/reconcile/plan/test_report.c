@@ -80,7 +80,7 @@ static const char *human(struct arena *a, const struct node *report, bool colour
 {
 	CLEANUP(buf_done) struct buf out = BUF_TEXT;
 
-	render_human(report, colour, &out);
+	render_document(report, &(struct render_options){ .colour = colour }, &out);
 	return arena_strdup(a, buf_str(&out));
 }
 
@@ -140,7 +140,9 @@ static const char *written(struct arena *a, const struct report *report, bool fo
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const struct report_output out = { add_to_buf, &text };
 
-	assert_true(for_people ? render_report(report, true, &out) : report_write(report, &out));
+	const struct render_options options = { .colour = true };
+
+	assert_true(for_people ? render_report(report, &options, &out) : report_write(report, &out));
 	return arena_strdup(a, buf_str(&text));
 }
 
@@ -187,7 +189,7 @@ static void changes_that_are_lost_are_noticed(void **state)
 
 	run_with_spill(&a, &spill, true, true, &report);
 	assert_false(report_write(&report, &out));
-	assert_false(render_report(&report, false, &out));
+	assert_false(render_report(&report, &(struct render_options){ 0 }, &out));
 }
 
 static void a_report_without_workflows_is_written_like_any_other(void **state)
@@ -236,8 +238,12 @@ static void a_plan_reads_well(void **state)
 	set_up(&f, &a, &specs);
 	assert_string_equal(human(&a, run(&f, &a, &specs, false, &report), false),
 		"+ create    new  s.yaml:1\n"
-		"    + /name  \"new\"  line 1\n"
-		"    + /steps/greet  {\"type\":\"standard\",\"imageId\":2,\"command\":\"run\"}  line 2\n"
+		"    + name: new\n"
+		"    + steps:\n"
+		"    +   greet:\n"
+		"    +     type: standard\n"
+		"    +     imageId: 2\n"
+		"    +     command: run\n"
 		"~ change    changed (id 612)  s.yaml:4\n"
 		"    ~ /steps/greet/imageId  1 -> 2  line 5\n"
 		"  suspended asleep  s.yaml:10\n"
@@ -263,8 +269,12 @@ static void a_sync_reads_well(void **state)
 	set_up(&f, &a, &specs);
 	assert_string_equal(human(&a, run(&f, &a, &specs, true, &report), false),
 		"+ created   new (id 619)  s.yaml:1\n"
-		"    + /name  \"new\"  line 1\n"
-		"    + /steps/greet  {\"type\":\"standard\",\"imageId\":2,\"command\":\"run\"}  line 2\n"
+		"    + name: new\n"
+		"    + steps:\n"
+		"    +   greet:\n"
+		"    +     type: standard\n"
+		"    +     imageId: 2\n"
+		"    +     command: run\n"
 		"~ changed   changed (id 612)  s.yaml:4\n"
 		"    ~ /steps/greet/imageId  1 -> 2  line 5\n"
 		"  suspended asleep  s.yaml:10\n"
@@ -295,10 +305,14 @@ static void colour_is_added_and_nothing_else(void **state)
 	fake_make(&f, tree_json(&a, LIVE("c", "2")));
 	assert_string_equal(human(&a, run(&f, &a, &specs, false, &report), true),
 		"\x1b[32m+ create    \x1b[0m\x1b[1ma\x1b[0m\x1b[2m  s.yaml:1\x1b[0m\n"
-		"    \x1b[32m+ \x1b[0m/name\x1b[0m  \"a\"\x1b[2m  line 1\x1b[0m\n"
-		"    \x1b[32m+ \x1b[0m/steps/greet\x1b[0m  {\"type\":\"standard\",\"imageId\":2,\"command\":\"run\"}\x1b[2m  line 2\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m\x1b[32mname: a\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m\x1b[32msteps:\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m  \x1b[32mgreet:\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m    \x1b[32mtype: standard\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m    \x1b[32mimageId: 2\x1b[0m\n"
+		"    \x1b[32m+ \x1b[0m    \x1b[32mcommand: run\x1b[0m\n"
 		"\x1b[33m~ change    \x1b[0m\x1b[1mb\x1b[0m (id 612)\x1b[2m  s.yaml:4\x1b[0m\n"
-		"    \x1b[33m~ \x1b[0m/steps/greet/imageId\x1b[0m  1 -> 2\x1b[2m  line 5\x1b[0m\n"
+		"    \x1b[33m~ \x1b[0m/steps/greet/imageId  1 -> 2\x1b[2m  line 5\x1b[0m\n"
 		"\x1b[31m! conflict  \x1b[0m\x1b[1mc\x1b[0m\x1b[2m  s.yaml:7\x1b[0m\n"
 		"    \x1b[31mthe service has 2 workflows called \"c\" (ids 613, 614): it is unclear which one is meant\x1b[0m\n"
 		"\n"
@@ -352,9 +366,10 @@ static void a_long_value_is_cut_for_people_and_whole_in_json(void **state)
 	for (size_t i = 0; i < 500; i++)
 		memcpy(text + 2 * i, "\xc3\xa4", 2);
 	struct specs specs = tree_specs(&a, arena_printf(&a, "name: n\nsteps: {s: {imageId: 1, command: %s}}\n", text));
+	fake_make(&f, tree_json(&a, "{\"name\":\"n\",\"steps\":{\"s\":{\"imageId\":1,\"command\":\"run\"}}}"));
 	struct node *tree = run(&f, &a, &specs, false, &report);
 	const char *shown = human(&a, tree, false);
-	assert_non_null(strstr(shown, "\xc3\xa4... (1044 bytes)  line 2\n"));
+	assert_non_null(strstr(shown, "\xc3\xa4... (1002 bytes)\n"));
 	assert_non_null(strstr(tree_text(&a, tree), text));
 }
 

@@ -149,7 +149,7 @@ static void no_canary(struct arena *a, struct report *report, struct diagnostics
 	CLEANUP(buf_done) struct buf human = BUF_TEXT;
 	struct node *tree = report_tree(a, report);
 
-	render_human(tree, false, &human);
+	render_document(tree, &(struct render_options){ 0 }, &human);
 	assert_null(strstr(buf_str(&human), "CANARY"));
 	assert_null(strstr(tree_text(a, tree), "CANARY"));
 	assert_null(strstr(tree_faults(a, faults), "CANARY"));
@@ -197,21 +197,21 @@ static void that_a_secret_changed_is_visible(void **state)
 	    "    ~ /watchers/0/webhook/url  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
 	    "    ~ /watchers/0/webhook/payload  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
 	    "    ~ /steps/one/command  line 8\n"
-	    "        \"curl https://(masked #1)@h.example/p?(masked #1)\"\n"
-	    "     -> \"curl https://(masked #2)@h.example/p?(masked #2)\"\n"
+	    "    -     \"curl https://(masked #1)@h.example/p?(masked #1)\"\n"
+	    "    +     \"curl https://(masked #2)@h.example/p?(masked #2)\"\n"
 	    "    ~ /steps/one/repository/url  line 9\n"
-	    "        \"https://(masked #1)@git.example/r?(masked #1)\"\n"
-	    "     -> \"https://(masked #2)@git.example/r?(masked #2)\"\n"
+	    "    -     \"https://(masked #1)@git.example/r?(masked #1)\"\n"
+	    "    +     \"https://(masked #2)@git.example/r?(masked #2)\"\n"
 	    "    + /steps/one/repository/token  \"(masked #1)\"  line 9\n"
 	    "    ~ /steps/one/parameters/env/DB_PASSWORD  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"
 	    "    ~ /steps/one/parameters/env/my_Token  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"
 	    "    ~ /steps/one/parameters/env/CREDENTIALS  \"(masked #1)\" -> \"(masked #2)\"  line 10\n"
 	    "    ~ /steps/two/url  line 14\n"
-	    "        \"https://h.example/p?(masked #1)\"\n"
-	    "     -> \"https://h.example/p?(masked #2)\"\n"
+	    "    -     \"https://h.example/p?(masked #1)\"\n"
+	    "    +     \"https://h.example/p?(masked #2)\"\n"
 	    "    ~ /steps/two/payload  line 15\n"
-	    "        \"{\\\"u\\\": \\\"https://(masked #1)@h/?(masked #1)\\\"}\"\n"
-	    "     -> \"{\\\"u\\\": \\\"https://(masked #2)@h/?(masked #2)\\\"}\"\n"
+	    "    -     \"{\\\"u\\\": \\\"https://(masked #1)@h/?(masked #1)\\\"}\"\n"
+	    "    +     \"{\\\"u\\\": \\\"https://(masked #2)@h/?(masked #2)\\\"}\"\n"
 	    "    ~ /steps/two/headers/absolute/X-Key  \"(masked #1)\" -> \"(masked #2)\"  line 16\n"
 	    "    ~ /steps/two/auth/clientId  \"(masked #1)\" -> \"(masked #2)\"  line 17\n"
 	    "    ~ /steps/two/auth/clientSecret  \"(masked #1)\" -> \"(masked #2)\"  line 17\n"

@@ -1,0 +1,17 @@
+/* render_change.h: the changes of one workflow as lines, for every rendering. */
+#ifndef RECONCILE_PLAN_RENDER_CHANGE_H
+#define RECONCILE_PLAN_RENDER_CHANGE_H
+
+#include "reconcile/plan/render_line.h"
+#include "reconcile/tree/node.h"
+
+/* The sign of a change or an action: '+', '-' or '~'. */
+char change_sign(const char *op);
+/* The colour of a line with this sign. */
+enum tint change_tint(char sign);
+
+/* Adds the changes of a workflow of a report's document: a new or deleted one as YAML, of a changed one each path with
+ * its old and its new value.  whole: long values are not cut. */
+void render_changes(struct line_writer *w, const struct node *workflow, bool whole);
+
+#endif

@@ -1,0 +1,192 @@
+#include "reconcile/plan/render_line.h"
+
+#include <string.h>
+
+#include "reconcile/base/printable.h"
+#include "reconcile/base/utf8.h"
+
+enum {
+	LINE_CONTINUES = 4,	/* blanks before what continues a heading, and more of them before what continues a value */
+	LINE_LEAST = 12,	/* columns of text that a line has, however narrow the terminal is */
+};
+
+/* Characters that take two columns of a terminal (East Asian Width W and F, roughly), in order. */
+static const struct { uint32_t first, last; } line_wide[] = {
+	{ 0x1100, 0x115f }, { 0x2e80, 0xa4cf }, { 0xa960, 0xa97c }, { 0xac00, 0xd7a3 }, { 0xf900, 0xfaff },
+	{ 0xfe30, 0xfe6f }, { 0xff01, 0xff60 }, { 0xffe0, 0xffe6 }, { 0x1f300, 0x1f64f }, { 0x1f680, 0x1f6ff },
+	{ 0x1f900, 0x1f9ff }, { 0x20000, 0x3fffd },
+};
+
+static size_t line_columns(uint32_t code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(line_wide) && line_wide[i].first <= code; i++)
+		if (code <= line_wide[i].last)
+			return 2;
+	return 1;
+}
+
+/* ---- text that commands nothing ---- */
+
+/* True if a command of Azure Pipelines or GitHub begins here; they find it anywhere in a line: "##vso[", "##[". */
+static bool line_is_log_command(const char *text)
+{
+	if (strncmp(text, "##", 2) != 0)
+		return false;
+	text += 2;
+	return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '[';
+}
+
+/* text without what a terminal or a CI system would obey. */
+static void line_add_safe(struct line_writer *w, const char *text, struct buf *out)
+{
+	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
+
+	printable_add(&plain, text);
+	for (const char *s = buf_str(&plain); *s; s++) {
+		/* GitHub looks for "::" behind the blanks that begin a line. */
+		if ((w->blank && strncmp(s, "::", 2) == 0) || line_is_log_command(s))
+			printable_add_escape(out, (unsigned char)*s);
+		else
+			buf_addc(out, *s);
+		w->blank &= *s == ' ';
+	}
+}
+
+/* ---- lines ---- */
+
+static void line_set_tint(const struct line_writer *w, enum tint t)
+{
+	static const char *const codes[] = {
+		"\x1b[0m", "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[2m",
+	};
+	if (w->colour)
+		buf_adds(w->out, codes[t]);
+}
+
+/* Goes on in a new line, whose sign says so. */
+static void line_break(struct line_writer *w, enum tint tint)
+{
+	line_set_tint(w, PLAIN);
+	buf_addf(w->out, "\n%*s. %*s", (int)w->margin, "", (int)w->indent, "");
+	line_set_tint(w, tint);
+	w->column = w->margin + 2 + w->indent;
+}
+
+/* The bytes of the next word, with the blanks before it, and the columns of both. */
+struct line_word { size_t blanks, len, columns; };
+
+static struct line_word line_next_word(const char *text)
+{
+	struct line_word word = { .blanks = strspn(text, " ") };
+	uint32_t code = 0;
+
+	word.len = word.blanks + strcspn(text + word.blanks, " ");
+	for (size_t at = word.blanks, n; at < word.len; at += n ? n : 1) {
+		n = utf8_read(text + at, word.len - at, &code);
+		word.columns += line_columns(code);
+	}
+	return word;
+}
+
+static bool line_has_room(const struct line_writer *w, size_t columns)
+{
+	return !w->width || w->column + columns <= w->width;
+}
+
+/* Adds a word character by character: one that is longer than a line is broken anywhere. */
+static void line_add_word(struct line_writer *w, enum tint tint, const char *text, size_t len)
+{
+	uint32_t code = 0;
+
+	for (size_t at = 0, n; at < len; at += n) {
+		n = utf8_read(text + at, len - at, &code);
+		n = n ? n : 1;
+		if (!line_has_room(w, line_columns(code)))
+			line_break(w, tint);
+		buf_add(w->out, text + at, n);
+		w->column += line_columns(code);
+	}
+}
+
+static void line_add_words(struct line_writer *w, enum tint tint, const char *text)
+{
+	size_t start = w->margin + 2 + w->indent;
+
+	while (*text) {
+		struct line_word word = line_next_word(text);
+		bool breaks = !line_has_room(w, word.blanks + word.columns) && w->column > start;
+		bool fits = start + word.columns <= w->width;
+		/* A word that fits a line is not broken; the blanks before it end the line before. */
+		if (breaks && fits && word.columns) {
+			line_break(w, tint);
+			line_add_word(w, tint, text + word.blanks, word.len - word.blanks);
+		} else {
+			line_add_word(w, tint, text, word.len);
+		}
+		text += word.len;
+	}
+}
+
+static void line_set_indent(struct line_writer *w, size_t indent)
+{
+	size_t start = w->margin + 2;
+	size_t most = w->width > start + LINE_LEAST ? w->width - start - LINE_LEAST : 0;
+
+	w->indent = indent < most ? indent : most;
+}
+
+void line_begin(struct line_writer *w, char sign, enum tint tint, size_t indent)
+{
+	w->blank = sign == ' ';
+	line_set_indent(w, indent + LINE_CONTINUES);
+	buf_addf(w->out, "%*s", (int)w->margin, "");
+	line_set_tint(w, tint);
+	buf_addf(w->out, "%c ", sign);
+	line_set_tint(w, PLAIN);
+	buf_addf(w->out, "%*s", (int)indent, "");
+	w->column = w->margin + 2 + indent;
+}
+
+void line_begin_heading(struct line_writer *w)
+{
+	w->blank = true;
+	w->column = 0;
+	line_set_indent(w, LINE_CONTINUES);
+}
+
+void line_begin_remark(struct line_writer *w)
+{
+	line_begin_heading(w);
+	buf_addf(w->out, "%*s", (int)w->margin, "");
+	w->column = w->margin;
+}
+
+void line_add(struct line_writer *w, enum tint tint, const char *text)
+{
+	CLEANUP(buf_done) struct buf safe = BUF_TEXT;
+
+	if (!*text)
+		return;
+	line_add_safe(w, text, &safe);
+	if (tint != PLAIN)
+		line_set_tint(w, tint);
+	line_add_words(w, tint, buf_str(&safe));
+	if (tint != PLAIN)
+		line_set_tint(w, PLAIN);
+}
+
+void line_addf(struct line_writer *w, enum tint tint, const char *fmt, ...)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_addv(&text, fmt, ap);
+	va_end(ap);
+	line_add(w, tint, buf_str(&text));
+}
+
+void line_end(struct line_writer *w)
+{
+	buf_addc(w->out, '\n');
+}

@@ -1,0 +1,154 @@
+#include "reconcile/plan/render_text.h"
+
+#include <string.h>
+
+#include "reconcile/plan/render_change.h"
+#include "reconcile/plan/render_line.h"
+
+enum { TEXT_MARGIN = 4 };
+
+struct text_rendering {
+	struct report_view *view;
+	const struct render_options *options;
+	struct line_writer line;
+};
+
+/* ---- one workflow ---- */
+
+const char *render_action_word(const struct node *workflow)
+{
+	static const struct { const char *action, *plan, *done; } words[] = {
+		{ "create", "create", "created" }, { "patch", "change", "changed" },
+		{ "replace", "change", "changed" }, { "delete", "delete", "deleted" },
+	};
+	const char *action = node_get_text(workflow, "action"), *result = node_get_text(workflow, "result");
+	bool applied = strcmp(result, "applied") == 0;
+
+	if (!applied && strcmp(result, "planned") != 0)
+		return result;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i].action, action) == 0)
+			return applied ? words[i].done : words[i].plan;
+	return result;
+}
+
+static char workflow_sign(const struct node *workflow)
+{
+	const char *action = node_get_text(workflow, "action");
+
+	return node_get_text(workflow, "error") ? '!' : strcmp(action, "none") == 0 ? ' ' : change_sign(action);
+}
+
+static void add_action(struct line_writer *w, const struct node *workflow)
+{
+	char sign = workflow_sign(workflow);
+
+	line_begin_heading(w);
+	line_addf(w, sign == '!' ? RED : change_tint(sign), "%c %-9s ", sign, render_action_word(workflow));
+}
+
+static void add_heading(struct line_writer *w, const struct node *workflow)
+{
+	const char *file = node_get_text(workflow, "file");
+	int64_t id = node_get_int(workflow, "id", 0);
+
+	add_action(w, workflow);
+	line_add(w, BOLD, node_get_text(workflow, "name"));
+	if (id)
+		line_addf(w, PLAIN, " (id %lld)", (long long)id);
+	if (file)
+		line_addf(w, DIM, "  %s:%lld", file, (long long)node_get_int(workflow, "line", 0));
+	line_end(w);
+}
+
+static void add_remark(struct line_writer *w, enum tint tint, const char *text)
+{
+	if (!text)
+		return;
+	line_begin_remark(w);
+	line_add(w, tint, text);
+	line_end(w);
+}
+
+static bool add_workflow(void *rendering, const struct node *workflow)
+{
+	struct text_rendering *r = rendering;
+
+	add_heading(&r->line, workflow);
+	render_changes(&r->line, workflow, r->options->verbose);
+	add_remark(&r->line, PLAIN, node_get_text(workflow, "note"));
+	add_remark(&r->line, RED, node_get_text(workflow, "error"));
+	return report_view_flush(r->view);
+}
+
+/* ---- the end ---- */
+
+/* Unchanged workflows may not be listed: they are the declared ones without any other result. */
+static size_t count_unchanged(const struct report_view *v)
+{
+	const struct node *list = node_get(v->frame, "workflows");
+	size_t others = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct node *w = list->entries[i].value;
+		others += !node_is_text(w, "result", "unchanged") && !node_is_text(w, "action", "delete");
+	}
+	return (size_t)node_get_int(node_get(v->frame, "summary"), "declared", 0) - others;
+}
+
+void render_counts(const struct report_view *v, struct buf *out)
+{
+	static const struct { const char *result, *words; } rest[] = {
+		{ "suspended", "suspended" }, { "blocked", "blocked" }, { "conflict", "in conflict" },
+		{ "deferred", "deferred" }, { "refused", "refused" }, { "failed", "failed" },
+	};
+	bool plan = report_view_is_plan(v);
+	const char *result = plan ? "planned" : "applied";
+
+	buf_addf(out, plan ? "Plan: %zu to create, %zu to change, %zu to delete; %zu unchanged"
+	                   : "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
+	         report_view_count(v, "create", result),
+	         report_view_count(v, "patch", result) + report_view_count(v, "replace", result),
+	         report_view_count(v, "delete", result), count_unchanged(v));
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++) {
+		size_t count = report_view_count(v, NULL, rest[i].result);
+		if (count)
+			buf_addf(out, ", %zu %s", count, rest[i].words);
+	}
+}
+
+static void add_line(struct line_writer *w, enum tint tint, const char *text)
+{
+	line_begin_heading(w);
+	line_add(w, tint, text);
+	line_end(w);
+}
+
+static void add_end(struct text_rendering *r)
+{
+	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
+	const struct node *frame = r->view->frame, *list = node_get(frame, "workflows");
+	bool plan = report_view_is_plan(r->view);
+
+	if (list->count)
+		buf_addc(r->line.out, '\n');
+	if (!list->count && node_get(frame, "errors")->count && !node_is_text(frame, "outcome", "converged")) {
+		add_line(&r->line, PLAIN, plan ? "Plan: nothing was planned" : "Sync: nothing was written");
+		return;
+	}
+	render_counts(r->view, &counts);
+	add_line(&r->line, BOLD, buf_str(&counts));
+}
+
+bool render_text(struct report_view *view, const struct render_options *options)
+{
+	struct text_rendering r = {
+		.view = view, .options = options,
+		.line = { .out = &view->text, .colour = options->colour, .width = options->width, .margin = TEXT_MARGIN },
+	};
+
+	if (!report_view_each(view, add_workflow, &r))
+		return false;
+	add_end(&r);
+	return report_view_flush(view);
+}

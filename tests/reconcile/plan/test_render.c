@@ -1,0 +1,113 @@
+/* Renderings of the reports in renderings/, compared with the files beside them. */
+#include "tests/test.h"
+#include "reconcile/plan/render.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reconcile/base/utf8.h"
+#include "tests/tree.h"
+
+#define FOLDER	"tests/reconcile/plan/renderings/"
+
+static const char *rendered(struct arena *a, const char *report, const struct render_options *options)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	const char *yaml = tree_file(a, arena_printf(a, FOLDER "%s", report));
+
+	render_document(tree_yaml(a, yaml), options, &out);
+	return arena_strdup(a, buf_str(&out));
+}
+
+/* As it is in the file. */
+static void must_be_file(const char *file, const char *expected, const char *got)
+{
+	if (strcmp(expected, got) == 0)
+		return;
+	fail_msg("%s%s\n---- got\n%s----", FOLDER, file, got);
+}
+
+static const struct { const char *report, *file; struct render_options options; } forms[] = {
+	{ "changes.yaml", "changes.80.txt", { .width = 80 } },
+	{ "changes.yaml", "changes.120.txt", { .width = 120 } },
+	{ "changes.yaml", "changes.log.txt", { 0 } },
+};
+
+static void each_form_is_as_in_its_file(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		must_be_file(forms[i].file, tree_file(&a, arena_printf(&a, FOLDER "%s", forms[i].file)),
+		             rendered(&a, forms[i].report, &forms[i].options));
+	}
+}
+
+static size_t columns_of(const char *line)
+{
+	size_t columns = 0;
+
+	for (size_t len; *line && *line != '\n'; line += len, columns++)
+		len = utf8_length(line, SIZE_MAX);
+	return columns;
+}
+
+static void text_fits_the_terminal(void **state)
+{
+	for (size_t width = 20; width <= 200; width += 9) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const char *text = rendered(&a, "changes.yaml", &(struct render_options){ .width = width });
+		for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+			if (columns_of(line) > width)
+				fail_msg("wider than %zu: %.*s", width, (int)strcspn(line, "\n"), line);
+	}
+}
+
+/* The text without its escape sequences. */
+static const char *without_colour(struct arena *a, const char *text)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+
+	while (*text) {
+		if (*text == '\x1b')
+			text += strcspn(text, "m") + 1;
+		else
+			buf_addc(&out, *text++);
+	}
+	return arena_strdup(a, buf_str(&out));
+}
+
+static void colour_changes_nothing_but_colours(void **state)
+{
+	for (size_t width = 0; width <= 120; width += 40) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		const struct render_options plain = { .width = width }, colour = { .width = width, .colour = true };
+		const char *text = rendered(&a, "changes.yaml", &colour);
+		assert_non_null(strstr(text, "\x1b[32m"));
+		assert_string_equal(without_colour(&a, text), rendered(&a, "changes.yaml", &plain));
+	}
+}
+
+/* With REGENERATE_RENDERINGS set the files are written instead of compared: look at the difference before it is kept. */
+static void write_forms(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		FILE *f = fopen(arena_printf(&a, FOLDER "%s", forms[i].file), "w");
+		assert_non_null(f);
+		fputs(rendered(&a, forms[i].report, &forms[i].options), f);
+		fclose(f);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_form_is_as_in_its_file),
+		cmocka_unit_test(text_fits_the_terminal),
+		cmocka_unit_test(colour_changes_nothing_but_colours),
+	};
+	if (getenv("REGENERATE_RENDERINGS"))
+		write_forms();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
