@@ -348,6 +348,8 @@ static void close_open_steps(struct cycle *c)
 	report_judge(r);
 	r->requests = c->dispatch->total;
 	r->retries = c->dispatch->retries;
+	r->waited_ms = c->dispatch->waited_ms;
+	r->concurrency = c->dispatch->most;
 	memcpy(r->by_operation, c->dispatch->by_operation, sizeof r->by_operation);
 }
 

@@ -4,6 +4,7 @@
 
 #include "reconcile/plan/render_change.h"
 #include "reconcile/plan/render_line.h"
+#include "reconcile/plan/sync_estimate.h"
 
 enum { TEXT_MARGIN = 4 };
 
@@ -124,6 +125,17 @@ static void add_line(struct line_writer *w, enum tint tint, const char *text)
 	line_end(w);
 }
 
+static void add_estimate(struct text_rendering *r)
+{
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct sync_estimate estimate;
+
+	if (!sync_estimate(r->view, &estimate))
+		return;
+	sync_estimate_add(&estimate, &text);
+	add_line(&r->line, PLAIN, buf_str(&text));
+}
+
 static void add_end(struct text_rendering *r)
 {
 	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
@@ -138,6 +150,8 @@ static void add_end(struct text_rendering *r)
 	}
 	render_counts(r->view, &counts);
 	add_line(&r->line, BOLD, buf_str(&counts));
+	if (plan)
+		add_estimate(r);
 }
 
 bool render_text(struct report_view *view, const struct render_options *options)

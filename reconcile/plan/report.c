@@ -299,6 +299,8 @@ static struct node *requests_tree(struct arena *a, const struct report *r)
 	node_put(a, n, "total", node_int(a, r->requests));
 	node_put(a, n, "by_operation", by);
 	node_put(a, n, "retries", node_int(a, r->retries));
+	node_put(a, n, "waited_s", seconds_node(a, r->waited_ms));
+	node_put(a, n, "concurrency", node_int(a, r->concurrency));
 	return n;
 }
 

@@ -81,7 +81,8 @@ struct report {
 	size_t step_count;
 	size_t observed, owned;		/* workflows on the service; those of them with our owner tag */
 	struct guards guards;
-	unsigned requests, retries;
+	unsigned requests, retries, concurrency;
+	int64_t waited_ms;		/* for the answers of all requests together */
 	unsigned by_operation[OPERATION_COUNT];
 	const struct diagnostics *faults;	/* warnings and errors */
 	struct report_spill *spill;	/* NULL: all is held in memory */

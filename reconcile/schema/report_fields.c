@@ -60,7 +60,9 @@ static const struct field a_workflow[] = { { "[]", FIELD_OBJECT, .fields = workf
 static const struct field an_operation[] = { { "*", FIELD_INT }, END };
 static const struct field requests[] = {
 	INT("total"), { "by_operation", FIELD_MAP, .fields = an_operation, .need = ALL_KINDS },
-	INT("retries"), END
+	INT("retries"),
+	{ "waited_s", FIELD_NUMBER, .about = "for the answers of all requests together" },
+	{ "concurrency", FIELD_INT, .about = "requests at the same time, at most" }, END
 };
 
 static const struct field message[] = {

@@ -253,13 +253,21 @@ static struct task *choose_task(struct dispatch *d, int64_t now)
 	return take_waiting(d);
 }
 
+/* The time that has passed counts for each request without an answer. */
+static void pass_time(struct dispatch *d, int64_t now)
+{
+	if (d->in_flight && now > d->now)
+		d->waited_ms += d->in_flight * (now - d->now);
+	d->now = now;
+}
+
 struct task *dispatch_round(struct dispatch *d, int64_t now)
 {
 	struct task_queue round;
 	struct task *task;
 
 	queue_init(&round);
-	d->now = now;
+	pass_time(d, now);
 	stop_when_late(d, now);
 	while ((task = choose_task(d, now)))
 		queue_add(&round, task);
@@ -306,7 +314,7 @@ int64_t dispatch_answer(struct dispatch *d, struct task *task, const struct answ
 	int64_t due = now;
 
 	assert(d->in_flight > 0);
-	d->now = now;
+	pass_time(d, now);
 	d->in_flight--;
 	adapt_rate(d, answer);
 	if (answer->status == 401)

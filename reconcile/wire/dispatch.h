@@ -58,6 +58,7 @@ struct dispatch {
 	void *commit_context;
 	unsigned total, retries;	/* requests sent, and how many of them were repeats */
 	unsigned by_operation[OPERATION_COUNT];
+	int64_t waited_ms;		/* for the answers of all requests together */
 };
 
 /* How often one request is sent at most.  After an answer with Retry-After it is sent again until the deadline, if there

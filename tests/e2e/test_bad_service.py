@@ -205,6 +205,8 @@ class BadListTest(BadAnswerCase):
                 answers = [answer]
                 fake = self.fake(lambda request: answers.pop() if answers else (200, PAGE))
                 report = self.expect(0, "plan", "-o", "json", self.specs, endpoint=fake.endpoint).json()
+                self.assertGreaterEqual(report["requests"].pop("waited_s"), 0)
+                self.assertEqual(report["requests"].pop("concurrency"), 8)
                 self.assertEqual(report["requests"], {"total": 2, "by_operation": {"list_workflows": 2},
                                                       "retries": 1})
                 always = self.fake(lambda request: answer)

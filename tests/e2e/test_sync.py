@@ -64,7 +64,7 @@ class ConvergeTest(SyncCase):
         self.assertEqual(first["requests"]["by_operation"]["create_workflow"], 7)
         self.assertConverged(EXAMPLES)
 
-    def test_a_plan_on_stdout_ends_with_one_line_of_counts(self):
+    def test_a_plan_on_stdout_ends_with_counts_and_what_a_sync_costs(self):
         specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
         self.service.create(body("b", "make none"))
         out = self.expect(0, "plan", specs).out
@@ -80,6 +80,7 @@ class ConvergeTest(SyncCase):
     ~ /steps/only/command  "make none" -> "make all"  line 5
 
 Plan: 1 to create, 1 to change, 0 to delete; 0 unchanged
+A sync sends about 9 requests and takes about a second.
 """)
         self.assertTrue(self.expect(0, "sync", specs).out.endswith(
             "\nSync: 1 created, 1 changed, 0 deleted; 0 unchanged\n"))

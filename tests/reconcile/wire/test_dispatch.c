@@ -290,6 +290,8 @@ static void at_most_so_many_are_in_flight_and_never_two_of_one_task(void **state
 	assert_false(dispatch_idle(&d));
 	reply(&d, &w[0], status(204), 7);
 	assert_true(dispatch_idle(&d));
+	/* 5 + 6 + 2 + 1 */
+	assert_int_equal(d.waited_ms, 14);
 	assert_string_equal(buf_str(&w[0].seen), "200 b;204 b;");
 	for (size_t i = 0; i < 3; i++)
 		work_done(&w[i]);
