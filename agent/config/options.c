@@ -132,8 +132,8 @@ const struct option option_table[] = {
 	  .help = "stdout: wide shows whole tables" },
 	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
 	  .help = "write the report to this file too, as JSON" },
-	{ "verbose", 'v', OPTION_FLAG, FOR_CYCLE, AT(verbose),
-	  .help = "list unchanged workflows too" },
+	{ "verbose", 'v', OPTION_FLAG, FOR_CYCLE | FOR_REPORT, AT(verbose),
+	  .help = "show each workflow, unchanged ones too" },
 	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
 	  .help = "exit 2 if changes are pending" },
 

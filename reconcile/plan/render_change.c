@@ -19,7 +19,7 @@ struct change_view {
 	const struct node *change;
 	const char *op, *path;
 	const struct node *old, *new;	/* NULL: none */
-	bool whole;			/* long values are not cut */
+	const struct change_style *style;
 };
 
 char change_sign(const char *op)
@@ -69,10 +69,10 @@ static const char *reason_text(const struct node *change)
 	return NULL;
 }
 
-static void add_origin(struct line_writer *w, const struct node *change)
+static void add_origin(struct line_writer *w, const struct change_view *v)
 {
-	int64_t line = node_get_int(change, "line", 0);
-	const char *reason = reason_text(change);
+	int64_t line = v->style->no_lines ? 0 : node_get_int(v->change, "line", 0);
+	const char *reason = reason_text(v->change);
 
 	if (line)
 		line_addf(w, DIM, "  line %lld", (long long)line);
@@ -90,7 +90,7 @@ static void begin_change(struct line_writer *w, const struct change_view *v)
 
 static void end_change(struct line_writer *w, const struct change_view *v)
 {
-	add_origin(w, v->change);
+	add_origin(w, v);
 	line_end(w);
 }
 
@@ -322,7 +322,7 @@ static void write_scalars(struct line_writer *w, const struct change_view *v)
 {
 	CLEANUP(buf_done) struct buf from = BUF_TEXT, to = BUF_TEXT;
 
-	excerpt_values(v->old, v->new, v->whole, &from, &to);
+	excerpt_values(v->old, v->new, v->style->whole, &from, &to);
 	if (!from.len || !to.len) {
 		write_one_value(w, v, from.len ? buf_str(&from) : buf_str(&to));
 		return;
@@ -431,7 +431,7 @@ static bool is_whole_workflow(const struct node *workflow, const struct node *ch
 	return op && changes->count;
 }
 
-void render_changes(struct line_writer *w, const struct node *workflow, bool whole)
+void render_changes(struct line_writer *w, const struct node *workflow, const struct change_style *style)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
 	const struct node *changes = node_get(workflow, "changes");
@@ -445,7 +445,7 @@ void render_changes(struct line_writer *w, const struct node *workflow, bool who
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct node *c = changes->entries[i].value;
 		struct change_view v = { &a, c, node_get_text(c, "op"), node_get_text(c, "path"),
-		                         value_of_change(c, "from"), value_of_change(c, "to"), whole };
+		                         value_of_change(c, "from"), value_of_change(c, "to"), style };
 		write_change(w, &v);
 	}
 }

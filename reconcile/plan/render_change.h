@@ -10,8 +10,13 @@ char change_sign(const char *op);
 /* The colour of a line with this sign. */
 enum tint change_tint(char sign);
 
+struct change_style {
+	bool whole;		/* long values are not cut */
+	bool no_lines;		/* the lines of the spec are not shown: the changes are those of several workflows */
+};
+
 /* Adds the changes of a workflow of a report's document: a new or deleted one as YAML, of a changed one each path with
- * its old and its new value.  whole: long values are not cut. */
-void render_changes(struct line_writer *w, const struct node *workflow, bool whole);
+ * its old and its new value. */
+void render_changes(struct line_writer *w, const struct node *workflow, const struct change_style *style);
 
 #endif

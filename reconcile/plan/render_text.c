@@ -2,16 +2,22 @@
 
 #include <string.h>
 
+#include "reconcile/plan/change_groups.h"
 #include "reconcile/plan/render_change.h"
 #include "reconcile/plan/render_line.h"
 #include "reconcile/plan/sync_estimate.h"
 
-enum { TEXT_MARGIN = 4 };
+enum {
+	TEXT_MARGIN = 4,
+	NAMES_OF_GROUP = 20,	/* of more workflows the others are counted */
+};
 
 struct text_rendering {
 	struct report_view *view;
 	const struct render_options *options;
 	struct line_writer line;
+	struct change_groups groups;
+	size_t index;		/* of the next workflow in the report */
 };
 
 /* ---- one workflow ---- */
@@ -71,12 +77,31 @@ static void add_remark(struct line_writer *w, enum tint tint, const char *text)
 	line_end(w);
 }
 
+static void add_group_heading(struct line_writer *w, const struct node *workflow, const struct change_group *group)
+{
+	add_action(w, workflow);
+	line_addf(w, BOLD, "%zu workflows in the same way", group->count);
+	for (size_t i = 0; i < group->count && i < NAMES_OF_GROUP; i++)
+		line_addf(w, PLAIN, "%s %s", i ? "," : ":", group->names[i]);
+	if (group->count > NAMES_OF_GROUP)
+		line_addf(w, DIM, " and %zu more (--verbose shows each)", group->count - NAMES_OF_GROUP);
+	line_end(w);
+}
+
 static bool add_workflow(void *rendering, const struct node *workflow)
 {
 	struct text_rendering *r = rendering;
+	struct change_group group = { 0 };
+	enum group_role role = change_groups_role(&r->groups, r->index++, &group);
+	const struct change_style style = { .whole = r->options->verbose, .no_lines = role == GROUP_FIRST };
 
-	add_heading(&r->line, workflow);
-	render_changes(&r->line, workflow, r->options->verbose);
+	if (role == GROUP_OTHER)
+		return true;
+	if (role == GROUP_FIRST)
+		add_group_heading(&r->line, workflow, &group);
+	else
+		add_heading(&r->line, workflow);
+	render_changes(&r->line, workflow, &style);
 	add_remark(&r->line, PLAIN, node_get_text(workflow, "note"));
 	add_remark(&r->line, RED, node_get_text(workflow, "error"));
 	return report_view_flush(r->view);
@@ -156,11 +181,14 @@ static void add_end(struct text_rendering *r)
 
 bool render_text(struct report_view *view, const struct render_options *options)
 {
+	CLEANUP(arena_free) struct arena a = { 0 };
 	struct text_rendering r = {
 		.view = view, .options = options,
 		.line = { .out = &view->text, .colour = options->colour, .width = options->width, .margin = TEXT_MARGIN },
 	};
 
+	if (!options->verbose && !change_groups_find(view, &a, &r.groups))
+		return false;
 	if (!report_view_each(view, add_workflow, &r))
 		return false;
 	add_end(&r);

@@ -32,6 +32,8 @@ static const struct { const char *report, *file; struct render_options options; 
 	{ "changes.yaml", "changes.80.txt", { .width = 80 } },
 	{ "changes.yaml", "changes.120.txt", { .width = 120 } },
 	{ "changes.yaml", "changes.log.txt", { 0 } },
+	{ "groups.yaml", "groups.80.txt", { .width = 80 } },
+	{ "groups.yaml", "groups.verbose.txt", { .width = 80, .verbose = true } },
 };
 
 static void each_form_is_as_in_its_file(void **state)
