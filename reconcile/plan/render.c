@@ -1,5 +1,7 @@
 #include "reconcile/plan/render.h"
 
+#include "reconcile/plan/render_junit.h"
+#include "reconcile/plan/render_markdown.h"
 #include "reconcile/plan/render_text.h"
 #include "reconcile/plan/report_view.h"
 
@@ -11,7 +13,10 @@ static bool render_add_to_buf(void *text, const char *bytes, size_t len)
 
 static bool render_view(struct report_view *view, const struct render_options *options)
 {
-	bool ok = render_text(view, options);
+	static bool (*const renderings[])(struct report_view *, const struct render_options *) = {
+		[RENDER_TEXT] = render_text, [RENDER_MARKDOWN] = render_markdown, [RENDER_JUNIT] = render_junit,
+	};
+	bool ok = renderings[options->format](view, options);
 
 	buf_done(&view->text);
 	return ok;
@@ -28,7 +33,11 @@ void render_document(const struct node *report, const struct render_options *opt
 bool render_report(const struct report *report, const struct render_options *options, const struct report_output *out)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct report_view view = { .frame = report_frame(&a, report), .report = report, .out = out, .text = BUF_TEXT };
+	struct report shown = *report;
+	struct report_view view = { .report = &shown, .out = out, .text = BUF_TEXT };
 
+	/* A test that passes is a test. */
+	shown.verbose |= options->format == RENDER_JUNIT;
+	view.frame = report_frame(&a, &shown);
 	return render_view(&view, options);
 }

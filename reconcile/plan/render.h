@@ -7,15 +7,22 @@
 #include "reconcile/tree/node.h"
 #include "reconcile/plan/report.h"
 
+enum render_format {
+	RENDER_TEXT,		/* for a terminal or a log */
+	RENDER_MARKDOWN,	/* for a comment on a pull request, 60,000 characters at most */
+	RENDER_JUNIT,		/* XML for CI systems: a test case for each workflow */
+};
+
 struct render_options {
-	bool colour;
+	enum render_format format;
+	bool colour;		/* of text; so are the next two */
 	size_t width;		/* columns of the terminal; 0: lines are not broken */
 	bool verbose;		/* nothing is put together or cut */
 };
 
-/* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and then lines
- * that count.  Control characters never reach the terminal.  Warnings and errors of the cycle are not included: the
- * command shows them. */
+/* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and lines that count.
+ * Nothing that a value holds is obeyed by a terminal, a reader of the format or a CI system.  Text has no warnings and
+ * errors of the cycle: the command shows them. */
 void render_document(const struct node *report, const struct render_options *options, struct buf *out);
 
 /* The same of a report that is no document yet, with one workflow in memory at a time.  False if out takes no more, or

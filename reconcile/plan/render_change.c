@@ -449,3 +449,19 @@ void render_changes(struct line_writer *w, const struct node *workflow, const st
 		write_change(w, &v);
 	}
 }
+
+static void write_remark(struct line_writer *w, enum tint tint, const char *text)
+{
+	if (!text)
+		return;
+	line_begin_remark(w);
+	line_add(w, tint, text);
+	line_end(w);
+}
+
+void render_body(struct line_writer *w, const struct node *workflow, const struct change_style *style)
+{
+	render_changes(w, workflow, style);
+	write_remark(w, PLAIN, node_get_text(workflow, "note"));
+	write_remark(w, RED, node_get_text(workflow, "error"));
+}

@@ -18,5 +18,7 @@ struct change_style {
 /* Adds the changes of a workflow of a report's document: a new or deleted one as YAML, of a changed one each path with
  * its old and its new value. */
 void render_changes(struct line_writer *w, const struct node *workflow, const struct change_style *style);
+/* The same, and then the note and the error. */
+void render_body(struct line_writer *w, const struct node *workflow, const struct change_style *style);
 
 #endif

@@ -36,20 +36,26 @@ static bool line_is_log_command(const char *text)
 	return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '[';
 }
 
-/* text without what a terminal or a CI system would obey. */
-static void line_add_safe(struct line_writer *w, const char *text, struct buf *out)
+/* text without what a terminal or a CI system would obey.  GitHub looks for "::" behind the blanks that begin a line:
+ * blank says that the line has nothing else before text. */
+static bool line_guard_text(const char *text, bool blank, struct buf *out)
 {
 	CLEANUP(buf_done) struct buf plain = BUF_TEXT;
 
 	printable_add(&plain, text);
 	for (const char *s = buf_str(&plain); *s; s++) {
-		/* GitHub looks for "::" behind the blanks that begin a line. */
-		if ((w->blank && strncmp(s, "::", 2) == 0) || line_is_log_command(s))
+		if ((blank && strncmp(s, "::", 2) == 0) || line_is_log_command(s))
 			printable_add_escape(out, (unsigned char)*s);
 		else
 			buf_addc(out, *s);
-		w->blank &= *s == ' ';
+		blank &= *s == ' ';
 	}
+	return blank;
+}
+
+void line_add_safe_text(struct buf *out, const char *text)
+{
+	line_guard_text(text, false, out);
 }
 
 /* ---- lines ---- */
@@ -167,7 +173,7 @@ void line_add(struct line_writer *w, enum tint tint, const char *text)
 
 	if (!*text)
 		return;
-	line_add_safe(w, text, &safe);
+	w->blank = line_guard_text(text, w->blank, &safe);
 	if (tint != PLAIN)
 		line_set_tint(w, tint);
 	line_add_words(w, tint, buf_str(&safe));

@@ -9,6 +9,9 @@
 
 enum tint { PLAIN, GREEN, YELLOW, RED, BOLD, DIM };
 
+/* Appends text of any origin as one line that neither a terminal nor a CI system obeys; "::" may begin it. */
+void line_add_safe_text(struct buf *out, const char *text);
+
 /* The parts of one line are added between line_begin() and line_end(). */
 struct line_writer {
 	struct buf *out;

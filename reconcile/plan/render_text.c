@@ -68,15 +68,6 @@ static void add_heading(struct line_writer *w, const struct node *workflow)
 	line_end(w);
 }
 
-static void add_remark(struct line_writer *w, enum tint tint, const char *text)
-{
-	if (!text)
-		return;
-	line_begin_remark(w);
-	line_add(w, tint, text);
-	line_end(w);
-}
-
 static void add_group_heading(struct line_writer *w, const struct node *workflow, const struct change_group *group)
 {
 	add_action(w, workflow);
@@ -101,9 +92,7 @@ static bool add_workflow(void *rendering, const struct node *workflow)
 		add_group_heading(&r->line, workflow, &group);
 	else
 		add_heading(&r->line, workflow);
-	render_changes(&r->line, workflow, &style);
-	add_remark(&r->line, PLAIN, node_get_text(workflow, "note"));
-	add_remark(&r->line, RED, node_get_text(workflow, "error"));
+	render_body(&r->line, workflow, &style);
 	return report_view_flush(r->view);
 }
 

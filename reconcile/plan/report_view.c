@@ -35,7 +35,7 @@ size_t report_view_count(const struct report_view *v, const char *action, const 
 
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *w = list->entries[i].value;
-		sum += (!action || node_is_text(w, "action", action)) && node_is_text(w, "result", result);
+		sum += (!action || node_is_text(w, "action", action)) && (!result || node_is_text(w, "result", result));
 	}
 	return sum;
 }

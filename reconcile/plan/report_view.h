@@ -23,7 +23,7 @@ bool report_view_flush(struct report_view *v);
 /* True if the report is one of a plan: nothing was done. */
 bool report_view_is_plan(const struct report_view *v);
 
-/* How many workflows have these; action NULL: any. */
+/* How many workflows have these; NULL: any. */
 size_t report_view_count(const struct report_view *v, const char *action, const char *result);
 
 #endif

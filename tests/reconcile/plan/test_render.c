@@ -32,6 +32,9 @@ static const struct { const char *report, *file; struct render_options options; 
 	{ "changes.yaml", "changes.80.txt", { .width = 80 } },
 	{ "changes.yaml", "changes.120.txt", { .width = 120 } },
 	{ "changes.yaml", "changes.log.txt", { 0 } },
+	{ "changes.yaml", "changes.md", { RENDER_MARKDOWN } },
+	{ "changes.yaml", "changes.junit.xml", { RENDER_JUNIT } },
+	{ "groups.yaml", "groups.md", { RENDER_MARKDOWN } },
 	{ "groups.yaml", "groups.80.txt", { .width = 80 } },
 	{ "groups.yaml", "groups.verbose.txt", { .width = 80, .verbose = true } },
 };
@@ -90,6 +93,70 @@ static void colour_changes_nothing_but_colours(void **state)
 	}
 }
 
+/* A report with `count` new workflows of `lines` lines each. */
+static const char *markdown_of_many(struct arena *a, size_t count, size_t lines)
+{
+	CLEANUP(buf_done) struct buf yaml = BUF_TEXT, out = BUF_TEXT;
+
+	buf_adds(&yaml, "mode: plan\noutcome: changes-pending\nwarnings: []\nerrors: []\nworkflows:\n");
+	for (size_t i = 0; i < count; i++) {
+		buf_addf(&yaml, "  - name: workflow-%zu\n    action: create\n    result: planned\n    changes:\n"
+		         "    - {op: add, path: /steps/s, from: null, reason: declared, to: {command: \"", i);
+		for (size_t line = 0; line < lines; line++)
+			buf_addf(&yaml, "echo \xc3\xa4 %zu\\n", line);
+		buf_adds(&yaml, "\"}}\n");
+	}
+	render_document(tree_yaml(a, buf_str(&yaml)), &(struct render_options){ RENDER_MARKDOWN }, &out);
+	return arena_strdup(a, buf_str(&out));
+}
+
+static size_t count_of(const char *text, const char *word)
+{
+	size_t count = 0;
+
+	while ((text = strstr(text, word))) {
+		text += strlen(word);
+		count++;
+	}
+	return count;
+}
+
+static size_t characters_of(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+static void a_comment_is_cut_and_says_what_is_left_out(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *text = markdown_of_many(&a, 1000, 20);
+
+	assert_true(characters_of(text) <= 60000 && characters_of(text) > 58000);
+	assert_int_equal(count_of(text, "<details>"), count_of(text, "</details>"));
+	assert_int_equal(count_of(text, "\n```"), 2 * count_of(text, "<details>"));
+	size_t rows = count_of(text, "\n| create |");
+	assert_true(characters_of(text) - rows > 20000);
+	assert_non_null(strstr(text, arena_printf(&a, "\n%zu more rows are left out.\n", 1000 - rows)));
+	assert_non_null(strstr(text, arena_printf(&a, "\nThe details of %zu workflows are left out, as this comment may have "
+		"60000 characters.\n", 1000 - count_of(text, "<details>"))));
+	/* nothing is said where nothing is left out */
+	assert_null(strstr(markdown_of_many(&a, 10, 20), "left out"));
+}
+
+static void the_changes_of_one_workflow_do_not_fill_a_comment(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	const char *text = markdown_of_many(&a, 2, 2000);
+
+	assert_int_equal(count_of(text, "more lines)\n```\n\n</details>"), 2);
+	assert_true(characters_of(text) < 40000);
+	assert_non_null(strstr(text, "`flowsync plan` shows everything that is left out here"));
+}
+
 /* With REGENERATE_RENDERINGS set the files are written instead of compared: look at the difference before it is kept. */
 static void write_forms(void)
 {
@@ -108,6 +175,8 @@ int main(void)
 		cmocka_unit_test(each_form_is_as_in_its_file),
 		cmocka_unit_test(text_fits_the_terminal),
 		cmocka_unit_test(colour_changes_nothing_but_colours),
+		cmocka_unit_test(a_comment_is_cut_and_says_what_is_left_out),
+		cmocka_unit_test(the_changes_of_one_workflow_do_not_fill_a_comment),
 	};
 	if (getenv("REGENERATE_RENDERINGS"))
 		write_forms();
