@@ -24,6 +24,11 @@ static const struct code_range alike[] = {
 	{ 0xf900, 0xfaff }, { 0xfb1d, 0xfb4e }, { 0xfe20, 0xfe2f }, { 0x2f800, 0x2fa1f },
 };
 
+/* The blanks among them: Zs without the space. */
+static const struct code_range blanks[] = {
+	{ 0xa0, 0xa0 }, { 0x1680, 0x1680 }, { 0x2000, 0x200a }, { 0x202f, 0x202f }, { 0x205f, 0x205f }, { 0x3000, 0x3000 },
+};
+
 static bool is_in_ranges(const struct code_range *ranges, size_t count, uint32_t code)
 {
 	size_t i = 0;
@@ -41,6 +46,11 @@ bool printable_is_hidden(uint32_t code)
 bool printable_looks_like_other(uint32_t code)
 {
 	return is_in_ranges(alike, ARRAY_LEN(alike), code);
+}
+
+bool printable_is_odd_blank(uint32_t code)
+{
+	return is_in_ranges(blanks, ARRAY_LEN(blanks), code);
 }
 
 void printable_add_escape(struct buf *out, uint32_t code)

@@ -18,6 +18,9 @@ const char *printable_text(struct arena *a, const char *text);
  * direction of writing. */
 bool printable_is_hidden(uint32_t code);
 
+/* True for the blanks of Unicode that look like a space. */
+bool printable_is_odd_blank(uint32_t code);
+
 /* Appends one character as its escape. */
 void printable_add_escape(struct buf *out, uint32_t code);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "reconcile/base/printable.h"
+#include "reconcile/base/utf8.h"
 #include "reconcile/plan/excerpt.h"
 #include "reconcile/plan/line_diff.h"
 #include "reconcile/tree/json.h"
@@ -103,6 +105,24 @@ static void write_value_line(struct line_writer *w, char sign, size_t indent, co
 
 /* ---- a whole value ---- */
 
+/* A line of YAML whose blanks can be told apart, and are seen at its end. */
+static void add_visible_line(const char *line, struct buf *out)
+{
+	size_t end = strlen(line);
+	uint32_t code = 0;
+
+	while (end && line[end - 1] == ' ')
+		end--;
+	for (size_t at = 0, len; line[at]; at += len) {
+		len = utf8_read(line + at, SIZE_MAX, &code);
+		len = len ? len : 1;
+		if (at >= end || (len > 1 && printable_is_odd_blank(code)))
+			printable_add_escape(out, at >= end ? ' ' : code);
+		else
+			buf_add(out, line + at, len);
+	}
+}
+
 static void write_yaml_lines(struct line_writer *w, char sign, size_t indent, const struct node *n)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -111,8 +131,10 @@ static void write_yaml_lines(struct line_writer *w, char sign, size_t indent, co
 	yaml_write(n, &yaml);
 	const struct text_lines lines = line_diff_split(&a, buf_str(&yaml));
 	for (size_t i = 0; i < lines.count; i++) {
+		CLEANUP(buf_done) struct buf line = BUF_TEXT;
 		size_t blanks = strspn(lines.items[i].text, " ");
-		write_value_line(w, sign, indent + blanks, lines.items[i].text + blanks);
+		add_visible_line(lines.items[i].text + blanks, &line);
+		write_value_line(w, sign, indent + blanks, buf_str(&line));
 	}
 }
 
