@@ -275,11 +275,16 @@ static bool cli_prints_report(const struct context *ctx)
 	return report && strcmp(report, "-") == 0 && (ctx->command->options & FOR_CYCLE);
 }
 
-/* True if the command line asks for JSON, whatever else is wrong with it. */
+/* True if the command line asks for JSON on stdout, whatever else is wrong with it. */
 static bool cli_wants_json(const struct context *ctx)
 {
-	const char *output = context_early(ctx, "output", "FLOWSYNC_OUTPUT");
+	const char *output = env_get(ctx->env, "FLOWSYNC_OUTPUT");
 
+	for (size_t i = 0; i < ctx->line->given_count; i++) {
+		const struct given *g = &ctx->line->given[i];
+		if (strcmp(g->name, "output") == 0 && !strchr(g->value, '='))
+			output = g->value;
+	}
 	return (output && strcasecmp(output, "json") == 0) || cli_prints_report(ctx);
 }
 

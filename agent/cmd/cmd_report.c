@@ -39,10 +39,15 @@ static void cmd_report_print_heading(struct context *ctx, const struct node *rep
 	fprintf(ctx->out, "%s\n\n", buf_str(&plain));
 }
 
+static bool cmd_report_is_text(int output)
+{
+	return output == OUTPUT_HUMAN || output == OUTPUT_WIDE;
+}
+
 static int cmd_report_show(struct context *ctx, const char *id)
 {
 	const struct node *report;
-	bool human = ctx->settings->output != OUTPUT_JSON;
+	bool human = cmd_report_is_text(ctx->settings->output);
 	struct err err;
 
 	if (!report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
@@ -51,6 +56,8 @@ static int cmd_report_show(struct context *ctx, const char *id)
 		err_wrap(&err, "report \"%s\" was written by another version of flowsync", id);
 		return cli_fail(ctx, &err);
 	}
+	if (!report_print_files(ctx, report, &err))
+		return cli_fail(ctx, &err);
 	if (human)
 		cmd_report_print_heading(ctx, report);
 	report_print(ctx, report);
@@ -122,6 +129,11 @@ static int cmd_report_list(struct context *ctx)
 	size_t count;
 	struct err err;
 
+	if (ctx->settings->outputs.count ||
+	    (ctx->settings->output != OUTPUT_JSON && !cmd_report_is_text(ctx->settings->output))) {
+		err_usage(&err, "the list of reports is a table or JSON: name a report, such as latest");
+		return cli_fail(ctx, &err);
+	}
 	if (!report_store_list(ctx->arena, ctx->settings->state_dir, &ids, &count, &err))
 		return cli_fail(ctx, &err);
 	struct node *list = cmd_report_build_list(ctx, ids, count);

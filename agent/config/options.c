@@ -18,8 +18,12 @@ static const struct option_word color_words[] = {
 	{ "auto", COLOR_AUTO }, { "always", COLOR_ALWAYS }, { "never", COLOR_NEVER }, { 0 },
 };
 static const struct option_word result_words[] = { { "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { 0 } };
+static const struct option_word rendering_words[] = {
+	{ "human", OUTPUT_HUMAN }, { "json", OUTPUT_JSON }, { "markdown", OUTPUT_MARKDOWN }, { "junit", OUTPUT_JUNIT }, { 0 },
+};
 static const struct option_word report_words[] = {
-	{ "human", OUTPUT_HUMAN }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { 0 },
+	{ "human", OUTPUT_HUMAN }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { "markdown", OUTPUT_MARKDOWN },
+	{ "junit", OUTPUT_JUNIT }, { 0 },
 };
 static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
 static const struct option_word observe_words[] = { { "auto", 0 }, { "full", 1 }, { 0 } };
@@ -128,8 +132,10 @@ const struct option option_table[] = {
 	  .help = "stop after this time, as 90s or 1h30m" },
 	{ "output", 'o', OPTION_WORD, FOR_RESULT, AT(output), .words = result_words, .otherwise = "human",
 	  .help = "how stdout is written" },
-	{ "output", 'o', OPTION_WORD, FOR_REPORT, AT(output), .words = report_words, .otherwise = "human",
-	  .help = "stdout: wide shows whole tables" },
+	{ "output", 'o', OPTION_OUTPUT, FOR_RENDERING, AT(output), .words = rendering_words, .otherwise = "human",
+	  .argument = "FORMAT[=FILE]", .help = "human, json, markdown or junit" },
+	{ "output", 'o', OPTION_OUTPUT, FOR_REPORT, AT(output), .words = report_words, .otherwise = "human",
+	  .argument = "FORMAT[=FILE]", .help = "human, wide, json, markdown or junit" },
 	{ "report", 0, OPTION_PATH, FOR_CYCLE, AT(report), .argument = "FILE",
 	  .help = "write the report to this file too, as JSON" },
 	{ "verbose", 'v', OPTION_FLAG, FOR_CYCLE | FOR_REPORT, AT(verbose),
@@ -413,6 +419,32 @@ static void option_add_item(struct arena *a, const struct option *o, const char 
 	list->items[list->count++] = arena_strdup(a, text);
 }
 
+/* FORMAT is for stdout, FORMAT=FILE one file more. */
+static void option_set_output(struct arena *a, const struct option *o, const char *text, const struct origin *from,
+                              struct settings *s, struct diagnostics *f)
+{
+	struct output_files *all = &s->outputs;
+	size_t len = strcspn(text, "=");
+	const struct option_word *word;
+
+	if (!option_parse_word(a, o, arena_strndup(a, text, len), from, &word, f))
+		return;
+	const char *file = text[len] ? text + len + 1 : "-";
+	if (strcmp(file, "-") == 0) {
+		s->output = word->value;
+		return;
+	}
+	if (!*file) {
+		diagnostics_add(f, from->at, "%s: expected the name of a file after \"%s\"", from->name, text);
+		return;
+	}
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->items[i].file, file) == 0)
+			diagnostics_add(f, from->at, "%s: the file \"%s\" is given twice", from->name, file);
+	arena_grow(a, all->items, all->count, all->room);
+	all->items[all->count++] = (struct output_file){ word->value, arena_strdup(a, file) };
+}
+
 static bool option_parse_value(struct arena *a, const struct option *o, const char *text, const struct origin *from,
                                void *to, struct diagnostics *f)
 {
@@ -442,6 +474,7 @@ static bool option_parse_value(struct arena *a, const struct option *o, const ch
 	case OPTION_GIT:
 		*(const char **)to = arena_strdup(a, text);
 		return true;
+	case OPTION_OUTPUT:
 	case OPTION_MAP:
 		break;
 	}
@@ -461,8 +494,15 @@ void option_set(struct arena *a, const struct option *o, const char *text, const
 	/* A list from a stronger place replaces the one before it. */
 	if (o->type == OPTION_LIST && from->kind != origin->kind)
 		*(struct texts *)to = (struct texts){ 0 };
+	if (o->type == OPTION_OUTPUT && from->kind != origin->kind) {
+		s->outputs = (struct output_files){ 0 };
+		s->output = OUTPUT_HUMAN;
+	}
 	*origin = *from;
-	option_parse_value(a, o, text, from, to, f);
+	if (o->type == OPTION_OUTPUT)
+		option_set_output(a, o, text, from, s, f);
+	else
+		option_parse_value(a, o, text, from, to, f);
 }
 
 static bool option_same_text(const char *a, const char *b)
@@ -498,6 +538,7 @@ bool option_equal(const struct option *o, const struct settings *a, const struct
 		return *(const bool *)x == *(const bool *)y;
 	case OPTION_NUMBER:
 	case OPTION_WORD:
+	case OPTION_OUTPUT:	/* one of a command line is never compared */
 		return *(const int *)x == *(const int *)y;
 	case OPTION_DURATION:
 		return *(const int64_t *)x == *(const int64_t *)y;
@@ -567,7 +608,7 @@ static void option_set_from_variable(struct arena *a, const struct option *o, co
 {
 	struct origin from = { ORIGIN_VARIABLE, name, { 0 } };
 
-	if (o->type != OPTION_LIST) {
+	if (o->type != OPTION_LIST && o->type != OPTION_OUTPUT) {
 		option_set(a, o, value, &from, s, f);
 		return;
 	}

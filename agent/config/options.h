@@ -34,8 +34,9 @@ enum option_group {
 	FOR_EXECUTE = 1 << 14,
 	FOR_EXECUTIONS = 1 << 15,
 	FOR_LOGS = 1 << 16,
-	FOR_REPORT = 1 << 17,	/* -o human|wide|json */
+	FOR_REPORT = 1 << 17,	/* -o human|wide|json|markdown|junit[=FILE] */
 	FOR_DELETE = 1 << 18,
+	FOR_RENDERING = 1 << 19,	/* -o human|json|markdown|junit[=FILE] */
 };
 
 enum option_type {
@@ -48,6 +49,7 @@ enum option_type {
 	OPTION_NUMBER,		/* int */
 	OPTION_DURATION,	/* int64_t, milliseconds */
 	OPTION_WORD,		/* int: the value of the word */
+	OPTION_OUTPUT,		/* the same for stdout; WORD=FILE, repeatable, is added to settings.outputs */
 	OPTION_MAP,		/* struct var_list; in the configuration file only */
 };
 
@@ -74,7 +76,11 @@ struct option {
 struct texts { const char **items; size_t count, room; };
 struct var_list { struct var *items; size_t count, room; };
 
-enum output { OUTPUT_HUMAN, OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML };
+enum output { OUTPUT_HUMAN, OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_MARKDOWN, OUTPUT_JUNIT };
+
+/* A file that a report is written to, beside stdout. */
+struct output_file { int output; const char *file; };
+struct output_files { struct output_file *items; size_t count, room; };
 
 /* True for both forms of a table. */
 static inline bool output_is_table(int output)
@@ -106,7 +112,8 @@ struct settings {
 	struct texts only, set;
 	int concurrency;
 	int64_t timeout_ms;
-	int output;			/* enum output */
+	int output;			/* enum output: of stdout */
+	struct output_files outputs;
 	bool verbose, detailed_exitcode;
 	const char *owner;
 	bool prune, mark, allow_empty, allow_recreate, allow_rollback;

@@ -35,7 +35,7 @@ struct cycle_run {
 	struct known_specs known;
 	struct cycle cycle;
 	int64_t begun;		/* of clock_monotonic() */
-	bool report_refused;	/* the file of --report cannot be written, which is reported already */
+	bool report_refused;	/* a file of --report or -o cannot be written, which is reported already */
 	bool stored;		/* the report is in the state directory */
 	struct spill_file spill_file;
 	struct report_spill spill;
@@ -365,10 +365,8 @@ static const char *cycle_run_report_file(const struct cycle_run *r)
 	return file && strcmp(file, "-") != 0 && !r->report_refused ? file : NULL;
 }
 
-/* A report that cannot be written should be known before changes are applied. */
-static bool cycle_run_check_report_file(struct cycle_run *r)
+static bool cycle_run_check_file(struct cycle_run *r, const char *file)
 {
-	const char *file = cycle_run_report_file(r);
 	struct err err;
 
 	if (!file || file_check_replace(r->ctx->arena, file, &err))
@@ -377,6 +375,17 @@ static bool cycle_run_check_report_file(struct cycle_run *r)
 	cycle_run_add_error(r, &err);
 	r->report_refused = true;
 	return false;
+}
+
+/* A report that cannot be written should be known before changes are applied. */
+static bool cycle_run_check_report_files(struct cycle_run *r)
+{
+	const struct output_files *files = &r->ctx->settings->outputs;
+	bool ok = cycle_run_check_file(r, cycle_run_report_file(r));
+
+	for (size_t i = 0; ok && i < files->count; i++)
+		ok = cycle_run_check_file(r, files->items[i].file);
+	return ok;
 }
 
 /* The report has changed. */
@@ -388,17 +397,39 @@ static void cycle_run_date_report(struct cycle_run *r)
 	report_file_done(&r->document);
 }
 
-/* Writes the report to the file of --report, if one is given. */
-static bool cycle_run_write_report_file(struct cycle_run *r, struct err *err)
+static bool cycle_run_write_json_file(struct cycle_run *r, const char *file, struct err *err)
 {
-	const char *file = cycle_run_report_file(r);
-
-	if (!file)
-		return true;
 	if (!report_file_write(r->ctx, &r->report, &r->document, err))
 		return err_wrap(err, "report %s", file);
 	const struct file_content document = report_file_content(&r->document);
-	return file_replace_with(r->ctx->arena, file, &document, 0600, err) || err_wrap(err, "report %s", file);
+	return file_replace_with(r->ctx->arena, file, &document, REPORT_MODE, err) || err_wrap(err, "report %s", file);
+}
+
+static bool cycle_run_write_rendered_file(struct cycle_run *r, const struct output_file *f, struct err *err)
+{
+	CLEANUP(report_file_done) struct report_file rendered = REPORT_FILE_NONE;
+
+	if (!report_file_render(r->ctx, &r->report, f->output, &rendered, err))
+		return err_wrap(err, "report %s", f->file);
+	const struct file_content content = report_file_content(&rendered);
+	return file_replace_with(r->ctx->arena, f->file, &content, REPORT_MODE, err) || err_wrap(err, "report %s", f->file);
+}
+
+/* Writes the report to the file of --report and to those of -o, if any are given. */
+static bool cycle_run_write_report_files(struct cycle_run *r, struct err *err)
+{
+	const struct output_files *files = &r->ctx->settings->outputs;
+	const char *file = cycle_run_report_file(r);
+
+	if (file && !cycle_run_write_json_file(r, file, err))
+		return false;
+	for (size_t i = 0; !r->report_refused && i < files->count; i++) {
+		const struct output_file *f = &files->items[i];
+		if (!(f->output == OUTPUT_JSON ? cycle_run_write_json_file(r, f->file, err)
+		                               : cycle_run_write_rendered_file(r, f, err)))
+			return false;
+	}
+	return true;
 }
 
 /* Not called for a plan, which writes nothing, nor for a wrong command line, which started no cycle. */
@@ -414,13 +445,13 @@ static bool cycle_run_store_report(struct cycle_run *r, struct err *err)
 	return report_store_add(state_dir, r->report.cycle_id, &document, clock_now(), err);
 }
 
-/* Writes the report to the file of --report and, with store, to the state directory. */
+/* Writes the report to its files and, with store, to the state directory. */
 static void cycle_run_save_report(struct cycle_run *r, bool store)
 {
 	struct err err;
 
 	cycle_run_date_report(r);
-	if (!cycle_run_write_report_file(r, &err)) {
+	if (!cycle_run_write_report_files(r, &err)) {
 		/* Counts like a failed step: changes were applied all the same. */
 		diagnostics_add(&r->faults, (struct pos){ 0 }, "%s", err.msg);
 		r->report.verdict.step_failed = true;
@@ -491,7 +522,7 @@ int cycle_run(struct context *ctx, bool apply)
 
 	heap_use_huge_pages();
 	cycle_run_init(&r, ctx, apply);
-	if (cycle_run_check_settings(&r) && cycle_run_check_report_file(&r) && cycle_run_read_source(&r, apply))
+	if (cycle_run_check_settings(&r) && cycle_run_check_report_files(&r) && cycle_run_read_source(&r, apply))
 		cycle_run_with_service(&r, apply);
 	diagnostics_sort(&r.faults);
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */

@@ -1,5 +1,6 @@
 #include "agent/sync/report_file.h"
 
+#include "agent/sync/report_print.h"
 #include "agent/util/fd.h"
 
 static bool report_file_put(void *file, const char *bytes, size_t len, uint64_t *place)
@@ -31,23 +32,47 @@ static bool report_file_add_in_memory(void *text, const char *bytes, size_t len)
 	return !b->full;
 }
 
-bool report_file_write(struct context *ctx, const struct report *report, struct report_file *file, struct err *err)
+struct report_form { const struct report *report; int output; bool verbose; };
+
+static bool report_file_write_form(const struct report_form *form, const struct report_output *out)
+{
+	if (form->output == OUTPUT_JSON)
+		return report_write(form->report, out);
+	const struct render_options options = { .format = report_print_format(form->output), .verbose = form->verbose };
+	return render_report(form->report, &options, out);
+}
+
+static bool report_file_write_anywhere(struct context *ctx, const struct report_form *form, struct report_file *file,
+                                       struct err *err)
 {
 	CLEANUP(fd_close) int fd = -1;
 	const struct report_output out = { report_file_add, &fd };
 	const struct report_output memory = { report_file_add_in_memory, &file->text };
 
-	if (file->fd >= 0 || file->text.text)
-		return true;
-	if (fd_open_temporary(env_get(ctx->env, "TMPDIR"), &fd) && report_write(report, &out)) {
+	if (fd_open_temporary(env_get(ctx->env, "TMPDIR"), &fd) && report_file_write_form(form, &out)) {
 		file->fd = fd;
 		fd = -1;
 		return true;
 	}
-	if (report_write(report, &memory))
+	if (report_file_write_form(form, &memory))
 		return true;
 	report_file_done(file);
 	return err_set(err, "its changes cannot be read again from their temporary file");
+}
+
+bool report_file_write(struct context *ctx, const struct report *report, struct report_file *file, struct err *err)
+{
+	const struct report_form form = { report, OUTPUT_JSON, false };
+
+	return file->fd >= 0 || file->text.text || report_file_write_anywhere(ctx, &form, file, err);
+}
+
+bool report_file_render(struct context *ctx, const struct report *report, int output, struct report_file *file,
+                        struct err *err)
+{
+	const struct report_form form = { report, output, ctx->settings->verbose };
+
+	return report_file_write_anywhere(ctx, &form, file, err);
 }
 
 struct file_content report_file_content(const struct report_file *file)

@@ -1,27 +1,54 @@
 #include "agent/sync/report_print.h"
 
+#include "agent/util/file.h"
 #include "reconcile/tree/json.h"
-#include "reconcile/plan/render.h"
+
+enum render_format report_print_format(int output)
+{
+	return output == OUTPUT_MARKDOWN ? RENDER_MARKDOWN : output == OUTPUT_JUNIT ? RENDER_JUNIT : RENDER_TEXT;
+}
 
 static struct render_options report_print_options(const struct context *ctx)
 {
 	return (struct render_options){
-		.colour = ctx->term.out_color, .width = context_table_width(ctx), .verbose = ctx->settings->verbose,
+		.format = report_print_format(ctx->settings->output), .colour = ctx->term.out_color,
+		.width = context_table_width(ctx), .verbose = ctx->settings->verbose,
 	};
+}
+
+static void report_print_document(const struct node *report, int output, const struct render_options *options,
+                                  struct buf *text)
+{
+	if (output != OUTPUT_JSON) {
+		render_document(report, options, text);
+		return;
+	}
+	json_write(report, JSON_PRETTY, text);
+	buf_addc(text, '\n');
 }
 
 void report_print(struct context *ctx, const struct node *report)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	const struct render_options options = report_print_options(ctx);
 
-	if (ctx->settings->output == OUTPUT_JSON) {
-		json_write(report, JSON_PRETTY, &text);
-		buf_addc(&text, '\n');
-	} else {
-		const struct render_options options = report_print_options(ctx);
-		render_document(report, &options, &text);
-	}
+	report_print_document(report, ctx->settings->output, &options, &text);
 	fputs(buf_str(&text), ctx->out);
+}
+
+bool report_print_files(struct context *ctx, const struct node *report, struct err *err)
+{
+	const struct output_files *files = &ctx->settings->outputs;
+
+	for (size_t i = 0; i < files->count; i++) {
+		CLEANUP(buf_done) struct buf text = BUF_TEXT;
+		const struct output_file *f = &files->items[i];
+		const struct render_options options = { report_print_format(f->output), .verbose = ctx->settings->verbose };
+		report_print_document(report, f->output, &options, &text);
+		if (!file_replace(ctx->arena, f->file, buf_str(&text), text.len, REPORT_MODE, err))
+			return err_wrap(err, "report %s", f->file);
+	}
+	return true;
 }
 
 static bool report_print_add(void *file, const char *bytes, size_t len)
@@ -33,8 +60,7 @@ bool report_print_run(struct context *ctx, const struct report *report, struct e
 {
 	const struct report_output out = { report_print_add, ctx->out };
 	const struct render_options options = report_print_options(ctx);
-	bool ok = ctx->settings->output == OUTPUT_JSON ? report_write(report, &out)
-	                                               : render_report(report, &options, &out);
+	bool ok = ctx->settings->output == OUTPUT_JSON ? report_write(report, &out) : render_report(report, &options, &out);
 
 	return ok || err_set(err, "the report cannot be printed: its changes cannot be read again from their temporary file");
 }

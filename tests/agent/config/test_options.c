@@ -50,6 +50,7 @@ static const char *value_of(struct arena *a, const struct option *o, const struc
 	case OPTION_DURATION:
 		return arena_printf(a, "%lldms", (long long)*(const int64_t *)at);
 	case OPTION_WORD:
+	case OPTION_OUTPUT:
 		for (const struct option_word *w = o->words; w->word; w++)
 			if (w->value == *(const int *)at)
 				return w->word;
@@ -451,9 +452,47 @@ static void the_state_directory_follows_systemd_xdg_and_home(void **state)
 	}
 }
 
+/* The outputs as a command line gives them: the form of stdout, then the files. */
+static const char *outputs_of(struct arena *a, const char *line, char *variable)
+{
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	char *env[] = { variable, NULL };
+	struct settings s;
+	const char *faults = read_line(a, FOR_RENDERING, line, env, &s);
+
+	if (*faults)
+		return faults;
+	buf_addf(&out, "%d", s.output);
+	for (size_t i = 0; i < s.outputs.count; i++)
+		buf_addf(&out, " %d %s", s.outputs.items[i].output, s.outputs.items[i].file);
+	return arena_strdup(a, buf_str(&out));
+}
+
+static void a_report_is_written_in_several_forms(void **state)
+{
+	static const struct { const char *line, *variable, *outputs; } cases[] = {
+		{ "", NULL, "0" },
+		{ "-o json", NULL, "3" },
+		{ "-o markdown=plan.md -o json=plan.json", NULL, "0 5 plan.md 3 plan.json" },
+		{ "-o junit -o human=a=b.txt -o JSON=-", NULL, "3 0 a=b.txt" },
+		/* all of a stronger place replaces all of a weaker one */
+		{ "", "FLOWSYNC_OUTPUT=json\nmarkdown=a.md", "3 5 a.md" },
+		{ "-o junit=x.xml", "FLOWSYNC_OUTPUT=json\nmarkdown=a.md", "0 6 x.xml" },
+		{ "-o table=x", NULL, "--output: \"table\" is not one of human, json, markdown, junit" },
+		{ "-o json=", NULL, "--output: expected the name of a file after \"json=\"" },
+		{ "-o json=x -o junit=x", NULL, "--output: the file \"x\" is given twice" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		char *variable = cases[i].variable ? arena_strdup(&a, cases[i].variable) : NULL;
+		assert_string_equal(outputs_of(&a, cases[i].line, variable), cases[i].outputs);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_report_is_written_in_several_forms),
 		cmocka_unit_test(each_option_beats_its_variable_and_that_the_file),
 		cmocka_unit_test(a_wrong_option_is_named),
 		cmocka_unit_test(a_duration_is_read_in_milliseconds),
