@@ -26,7 +26,7 @@ home 'git2'           agent/git/file_history.c agent/git/mirror.c agent/git/git_
                       agent/git/git_repo.c agent/git/git_repo.h agent/git/git_repack.c agent/git/git_repack.h \
                       agent/git/git_loose_guard.c agent/git/git_loose_guard.h agent/git/git_checkout.c \
                       agent/git/id_set.h agent/git/local_fetch.h agent/git/pack_stream.c agent/git/pack_stream.h \
-                      agent/git/tree_versions.h
+                      agent/git/tree_versions.h agent/git/history_repository.h
 home 'zlib\.h'        agent/git/git_loose_guard.c agent/git/pack_stream.c
 home 'libssh2'        agent/git/known_hosts.c
 home 'sqlite3\.h'     agent/state/database.c

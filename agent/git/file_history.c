@@ -8,6 +8,7 @@
 
 #include "agent/git/git_loose_guard.h"
 #include "agent/git/git_repo.h"
+#include "agent/git/history_repository.h"
 #include "agent/git/id_set.h"
 #include "agent/git/tree_versions.h"
 #include "agent/util/file.h"
@@ -327,8 +328,7 @@ static const char *resolve_in_mirror(struct file_history *h, struct arena *a, co
 	return git_repo_follow(a, h->repository, &h->tree, "", path, &place, &err) == GIT_FOUND ? place.path : path;
 }
 
-/* path inside of the work tree, or of the mirror; NULL if it is outside. */
-static const char *path_in_repository(struct file_history *h, struct arena *a, const char *path)
+const char *file_history_path(struct file_history *h, struct arena *a, const char *path)
 {
 	if (!h->top)
 		return resolve_in_mirror(h, a, path);
@@ -341,7 +341,7 @@ static const char *path_in_repository(struct file_history *h, struct arena *a, c
 static bool history_split_path(struct file_history *h, struct arena *a, const char *path, const char **folder,
                                const char **name)
 {
-	const char *whole = path_in_repository(h, a, path);
+	const char *whole = file_history_path(h, a, path);
 
 	if (!whole)
 		return false;
@@ -560,6 +560,11 @@ enum file_history_gap file_history_gap(const struct file_history *h)
 {
 	/* A clone of git clone --filter=tree:0 lacks no commit, one of --depth 1 no tree of its commits. */
 	return h->lacks_objects ? FILE_HISTORY_PARTIAL : h->lacks ? FILE_HISTORY_SHALLOW : FILE_HISTORY_WHOLE;
+}
+
+git_repository *file_history_repository(const struct file_history *h)
+{
+	return h->repository;
 }
 
 const char *file_history_revision(const struct file_history *h)
