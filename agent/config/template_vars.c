@@ -5,10 +5,12 @@
 #include "agent/util/file.h"
 #include "reconcile/tree/yaml.h"
 
-static void template_vars_add(struct arena *a, struct var_list *vars, const char *name, const char *value)
+static struct var *template_vars_add(struct arena *a, struct var_list *vars, const char *name, const char *value,
+                                     const char *origin, struct pos at)
 {
 	arena_grow(a, vars->items, vars->count, vars->room);
-	vars->items[vars->count++] = (struct var){ .name = name, .value = value };
+	vars->items[vars->count] = (struct var){ .name = name, .value = value, .origin = origin, .at = at };
+	return &vars->items[vars->count++];
 }
 
 /* The tool prints Python's booleans, which begin with a capital; YAML reads both the same. */
@@ -37,7 +39,7 @@ void template_vars_add_map(struct arena *a, const char *what, const struct node 
 			diagnostics_add(faults, e->value->at, "%s: \"%s\": expected a text, found %s", what, e->key,
 			          node_kind_words(e->value->kind));
 		else if (e->value->kind != NODE_NULL)
-			template_vars_add(a, vars, e->key, template_vars_text(a, e->value));
+			template_vars_add(a, vars, e->key, template_vars_text(a, e->value), what, e->at);
 	}
 }
 
@@ -47,10 +49,10 @@ static void template_vars_add_document(struct arena *a, const struct node *n, st
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *e = &n->entries[i];
 		bool text = e->value->kind != NODE_NULL && e->value->kind < NODE_LIST;
-		template_vars_add(a, vars, e->key, text ? template_vars_text(a, e->value) : NULL);
+		struct var *var = template_vars_add(a, vars, e->key, text ? template_vars_text(a, e->value) : NULL, "--vars",
+		                                    e->at);
 		if (!text)
-			vars->items[vars->count - 1].instead = e->value->kind == NODE_NULL ? "null"
-			                                       : node_kind_words(e->value->kind);
+			var->instead = e->value->kind == NODE_NULL ? "null" : node_kind_words(e->value->kind);
 	}
 }
 
@@ -82,13 +84,17 @@ static void template_vars_add_file(struct arena *a, const char *path, struct var
 static void template_vars_add_set(struct arena *a, const struct settings *s, struct var_list *vars,
                                   struct diagnostics *faults)
 {
+	const struct origin *origin = settings_origin(s, &s->set);
+	const char *name = origin ? origin->name : "--set";
+
 	for (size_t i = 0; i < s->set.count; i++) {
 		const char *text = s->set.items[i], *eq = strchr(text, '=');
 		if (eq && eq != text)
-			template_vars_add(a, vars, arena_strndup(a, text, eq - text), eq + 1);
+			template_vars_add(a, vars, arena_strndup(a, text, eq - text), eq + 1,
+			                  name, (struct pos){ 0 });
 		else
 			diagnostics_add(faults, (struct pos){ 0 }, "%s: expected KEY=VALUE, found %s",
-			          settings_origin(s, &s->set)->name, eq ? "no key" : "no \"=\"");
+			          name, eq ? "no key" : "no \"=\"");
 	}
 }
 
@@ -116,7 +122,8 @@ bool template_vars_build(struct arena *a, const struct settings *s, char **env, 
 	size_t errors = faults->errors;
 
 	for (size_t i = 0; i < s->vars.count; i++)
-		template_vars_add(a, &list, s->vars.items[i].name, s->vars.items[i].value);
+		template_vars_add(a, &list, s->vars.items[i].name, s->vars.items[i].value, s->vars.items[i].origin,
+		                  s->vars.items[i].at);
 	if (s->vars_file)
 		template_vars_add_file(a, s->vars_file, &list, faults);
 	template_vars_add_set(a, s, &list, faults);

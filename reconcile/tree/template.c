@@ -263,6 +263,19 @@ void template_add_value(const struct vars *vars, const char *use, struct buf *ou
 	buf_add(out, value, strlen(value) + 1);
 }
 
+static void keep_fill(struct filler *f, struct template_word expression, const struct var *var)
+{
+	struct template_text *t = f->out;
+
+	if (!t->keep_fills)
+		return;
+	arena_grow(t->arena, t->fills, t->fill_count, t->fill_room);
+	t->fills[t->fill_count++] = (struct filled_value){
+		.name = arena_strndup(t->arena, expression.start, expression.len), .var = var,
+		.at = t->text.len, .len = strlen(var->value), .from = f->pos,
+	};
+}
+
 /* The braces from f->at to end, with expression between them. */
 static void fill_expression(struct filler *f, struct template_word expression, const char *end)
 {
@@ -274,6 +287,7 @@ static void fill_expression(struct filler *f, struct template_word expression, c
 	if (passes_through(f, expression) || (!var && is_go_template(f, expression))) {
 		copy_text(f, end);
 	} else if (var && var->value) {
+		keep_fill(f, expression, var);
 		buf_adds(&f->out->text, var->value);
 		skip_text(f, end);
 		f->literal = f->out->text.len;

@@ -10,6 +10,8 @@
 struct var {
 	const char *name, *value;
 	const char *instead;	/* without a value: what there is instead, such as "a list" */
+	const char *origin;	/* how the value was given, such as "--set"; NULL: not known, or by the environment */
+	struct pos at;		/* where it stands, if that was a file */
 };
 
 struct vars {
@@ -32,6 +34,14 @@ struct template_mark {
 	bool alone;		/* the statement fills its lines, so that YAML cannot read them */
 };
 
+/* A place where a value was filled in. */
+struct filled_value {
+	const char *name;	/* what stands between the braces, such as "region" or "os_env.HOME" */
+	const struct var *var;
+	size_t at, len;		/* of the value, in the filled text */
+	struct pos from;	/* of the braces, in the file */
+};
+
 /* A filled text, with marks where something was not filled in. */
 struct template_text {
 	struct arena *arena;	/* set by the caller, like text, which the caller frees */
@@ -40,6 +50,9 @@ struct template_text {
 	size_t count, room;
 	const char **uses;	/* what was looked for in the variables, each once: "name", "os_env.NAME"; found or not */
 	size_t use_count, use_room;
+	bool keep_fills;	/* set by the caller: the next ones are wanted */
+	struct filled_value *fills;	/* in the order of the text */
+	size_t fill_count, fill_room;
 };
 
 /* Appends text, without the last newline of the file, to out with every {{ name }} replaced.  A mark is made for each

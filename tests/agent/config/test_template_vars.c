@@ -111,6 +111,29 @@ static void an_empty_file_has_no_variables(void **state)
 	assert_int_equal(vars.count, 0);
 }
 
+static void each_value_knows_where_it_was_given(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct diagnostics f = { .arena = &a };
+	const char *set[] = { "c=set" };
+	struct settings s = { .set = { set, 1, 1 } };
+	char entry[] = "E=x", *env[] = { entry, NULL };
+	struct vars vars;
+
+	for (const struct option *o = option_table; o->name || o->key; o++)
+		if (o->name && strcmp(o->name, "set") == 0)
+			s.origins[o - option_table] = (struct origin){ ORIGIN_OPTION, "--set", { 0 } };
+	s.vars_file = write_file(&a, "# x\na: 1\n");
+	assert_true(template_vars_build(&a, &s, env, &vars, &f));
+	unlink(s.vars_file);
+	assert_string_equal(vars.items[0].origin, "--vars");
+	assert_string_equal(vars.items[0].at.file, s.vars_file);
+	assert_int_equal(vars.items[0].at.line, 2);
+	assert_string_equal(vars.items[1].origin, "--set");
+	assert_null(vars.items[1].at.file);
+	assert_null(vars.env[0].origin);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +141,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_file_is_refused_with_its_place),
 		cmocka_unit_test(what_cannot_be_filled_in_matters_only_where_it_is_used),
 		cmocka_unit_test(an_empty_file_has_no_variables),
+		cmocka_unit_test(each_value_knows_where_it_was_given),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -261,6 +261,31 @@ static void names_that_pass_through_are_enough_to_look_at_braces(void **state)
 	assert_filled(&only_through, "{{ Q }}", "1:1 unknown variable \"Q\"" HOW_TO_GIVE);
 }
 
+static void the_places_of_filled_values_are_kept_if_asked_for(void **state)
+{
+	static const char text[] = "a: {{ image }}\nb: é{{ lines }}{{ os_env.HOME }} {{ output }}\n";
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct diagnostics faults = { .arena = &a };
+	struct template_text asked = { .arena = &a, .text = BUF_TEXT, .keep_fills = true };
+	struct template_text other = { .arena = &a, .text = BUF_TEXT };
+
+	assert_true(template_fill(&vars, "t.yaml", text, strlen(text), &asked, &faults));
+	assert_int_equal(asked.fill_count, 3);
+	assert_string_equal(asked.fills[0].name, "image");
+	assert_string_equal(asked.fills[0].var->value, "12");
+	assert_int_equal(asked.fills[0].at, 3);
+	assert_int_equal(asked.fills[0].len, 2);
+	assert_int_equal(asked.fills[0].from.line, 1);
+	assert_string_equal(asked.fills[2].name, "os_env.HOME");
+	assert_memory_equal(buf_str(&asked.text) + asked.fills[2].at, "/root", 5);
+	assert_int_equal(asked.fills[2].from.line, 2);
+	assert_int_equal(asked.fills[2].from.col, 16);
+	assert_true(template_fill(&vars, "t.yaml", text, strlen(text), &other, &faults));
+	assert_int_equal(other.fill_count, 0);
+	buf_done(&asked.text);
+	buf_done(&other.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +298,7 @@ int main(void)
 		cmocka_unit_test(a_nul_is_left_for_yaml_to_refuse),
 		cmocka_unit_test(what_is_escaped_is_filled_in_as_itself),
 		cmocka_unit_test(names_that_pass_through_are_enough_to_look_at_braces),
+		cmocka_unit_test(the_places_of_filled_values_are_kept_if_asked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
