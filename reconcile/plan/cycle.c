@@ -53,7 +53,7 @@ void cycle_begin(struct cycle *c, struct arena *a, struct dispatch *dispatch,
 	dispatch_add(dispatch, &c->list.op.task);
 	operation_call_init(&c->resources, a, OP_DEFAULT_RESOURCE, "/resources/defaults", NULL,
 	             "get the default resource");
-	if (options->whole)
+	if (options->whole || options->explanation)
 		dispatch_add(dispatch, &c->resources.op.task);
 }
 
@@ -109,7 +109,7 @@ static bool fits_any(const struct cycle *c, const char *glob)
 /* A pattern that matches nothing is most likely a mistake, which would not be noticed otherwise. */
 static void check_patterns(const struct cycle *c)
 {
-	for (size_t i = 0; i < c->options.only_count; i++)
+	for (size_t i = 0; !c->options.explanation && i < c->options.only_count; i++)
 		if (!fits_any(c, c->options.only[i]))
 			diagnostics_warn(c->faults, (struct pos){ 0 }, "only \"%s\": no declared workflow has such a name%s",
 			                 c->options.only[i],

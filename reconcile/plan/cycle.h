@@ -9,6 +9,7 @@
 
 #include "reconcile/wire/operation_list.h"
 #include "reconcile/plan/applied_record.h"
+#include "reconcile/plan/explanation.h"
 #include "reconcile/plan/report.h"
 #include "reconcile/plan/spec.h"
 #include "reconcile/plan/warm.h"
@@ -29,6 +30,8 @@ struct cycle_options {
 	int64_t observe_all_ms;		/* that, too, this long after it was done last */
 	const struct node *mask;	/* places that are masked in addition, as for mask_mark(); NULL: none */
 	struct guard_limits limits;
+	/* Of a plan that selects one workflow: gets why each of its fields is as it is; NULL: not wanted. */
+	struct explanation *explanation;
 };
 
 /* What is remembered between cycles; all zero: nothing.  The functions are called during the cycle, with context. */
@@ -92,7 +95,7 @@ struct cycle {
 	struct operation_list again;	/* after the creates */
 	struct arena again_arena;
 	unsigned readings_again;
-	struct operation_call resources;	/* the default resource; requested with options.whole */
+	struct operation_call resources;	/* the default resource; requested with options.whole and options.explanation */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;
 	struct unlisted *unlisted;	/* recorded workflows that the list does not show; NULL: not looked for yet */

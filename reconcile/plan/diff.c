@@ -571,6 +571,15 @@ const size_t *diff_pair(struct arena *a, const struct field *list, const struct 
 	return pair_items(&w, &at, declared, observed).of;
 }
 
+bool diff_is_default(struct arena *a, const struct field *f, unsigned kind, const struct node *observed,
+                     const struct node *resources)
+{
+	struct walk w = { .arena = a, .resources = resources };
+
+	return f && (is_meaningless_value(&w, f, field_kind(f, observed, kind), observed) ||
+	             (resources && is_default_resource(&w, f, observed)));
+}
+
 const char *change_op_word(enum change_op op)
 {
 	static const char *const words[] = { "add", "remove", "replace" };

@@ -70,6 +70,11 @@ void diff_three_way(struct arena *a, const struct diff_sides *sides, struct diff
 const size_t *diff_pair(struct arena *a, const struct field *list, const struct node *declared,
                         const struct node *observed);
 
+/* True if leaving out observed, a value of field (NULL: unknown) of this kind, means the same: it is a default, or equals
+ * resources, the service's default resource (NULL: not known). */
+bool diff_is_default(struct arena *a, const struct field *field, unsigned kind, const struct node *observed,
+                     const struct node *resources);
+
 /* Adds a copy of *change, which shares all texts and trees with it. */
 void diff_add(struct arena *a, struct diff *diff, const struct change *change);
 

@@ -5,6 +5,7 @@
 
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_plan.h"
+#include "reconcile/plan/task_spec.h"
 #include "reconcile/plan/unlisted.h"
 #include "reconcile/schema/digest.h"
 
@@ -232,6 +233,17 @@ static const struct unlisted *find_unknown(const struct cycle *c, const struct s
 	return now && now->state == UNLISTED_UNKNOWN ? now : old && old->state == UNLISTED_UNKNOWN ? old : NULL;
 }
 
+/* Of a workflow that is left alone before it is described; others are explained at the end of their plan. */
+static void explain_unplanned(struct matching *m, struct workflow_task *w)
+{
+	struct err err;
+
+	if (!m->cycle->options.explanation || !spec_load(m->cycle->specs, w->spec, &err))
+		return;
+	explanation_take(w);
+	task_spec_free(w);
+}
+
 static void match_task(struct matching *m, struct workflow_task *w)
 {
 	struct plan_step *s = w->step;
@@ -239,6 +251,7 @@ static void match_task(struct matching *m, struct workflow_task *w)
 
 	if (w->spec->suspend) {
 		s->result = RESULT_SUSPENDED;
+		explain_unplanned(m, w);
 		return;
 	}
 	const struct unlisted *unknown = find_unknown(m->cycle, w->spec);
@@ -250,6 +263,7 @@ static void match_task(struct matching *m, struct workflow_task *w)
 	s->id = found ? found->id : 0;
 	if (s->error) {
 		s->result = RESULT_CONFLICT;
+		explain_unplanned(m, w);
 	} else if (found && warm_reuse(w, found)) {
 		return;
 	} else if (!spec_load(m->cycle->specs, w->spec, &err)) {

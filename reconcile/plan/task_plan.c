@@ -70,7 +70,8 @@ const struct node *task_plan_compare(struct workflow_task *t, const struct node 
 		.name = t->spec->name, .declared = task_spec_normal(t),
 		.observed = observed, .ignore = t->spec->ignore,
 		.record = record, .sealed = task_spec_sealed(t), .other = task_spec_sealed_other(t), .whole = t->cycle->options.whole,
-		.resources = t->cycle->resources.answer,
+		/* An explanation asks for them too, and must not change the plan. */
+		.resources = t->cycle->options.whole ? t->cycle->resources.answer : NULL,
 	}, out);
 	return observed;
 }

@@ -369,6 +369,7 @@ void workflow_task_plan_anew(struct workflow_task *t)
 
 void workflow_task_end_plan(struct workflow_task *t)
 {
+	explanation_take(t);
 	if (report_spill_step(t->cycle->report, t->step))
 		arena_free(&t->planned);
 	else
