@@ -1,5 +1,7 @@
 #include "reconcile/base/printable.h"
 
+#include <string.h>
+
 #include "reconcile/base/utf8.h"
 
 struct code_range { uint32_t first, last; };
@@ -61,6 +63,13 @@ void printable_add_escape(struct buf *out, uint32_t code)
 		buf_addf(out, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)code);
 }
 
+/* True if a bracket after what is in out would begin "##[", which GitHub's runner takes for a command wherever it stands
+ * in a line of output. */
+static bool begins_runner_command(const struct buf *out)
+{
+	return out->len >= 2 && memcmp(out->text + out->len - 2, "##", 2) == 0;
+}
+
 void printable_add(struct buf *out, const char *text)
 {
 	for (size_t len; *text; text += len ? len : 1) {
@@ -68,7 +77,7 @@ void printable_add(struct buf *out, const char *text)
 		len = utf8_read(text, SIZE_MAX, &code);
 		if (len == 0)
 			buf_addf(out, "\\x%02x", (unsigned char)*text);
-		else if (printable_is_hidden(code))
+		else if (printable_is_hidden(code) || (code == '[' && begins_runner_command(out)))
 			printable_add_escape(out, code);
 		else
 			buf_add(out, text, len);

@@ -8,7 +8,8 @@
 #include "reconcile/base/buf.h"
 
 /* Appends text as one harmless line: control characters, bytes that are not UTF-8, characters that cannot be seen, and
- * those that change the direction of writing become escapes such as \n, \x1b, \u202e. */
+ * those that change the direction of writing become escapes such as \n, \x1b, \u202e.  So does the bracket of "##[",
+ * which would begin a command of GitHub's runner. */
 void printable_add(struct buf *out, const char *text);
 
 /* The same line in a. */

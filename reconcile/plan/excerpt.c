@@ -141,7 +141,7 @@ static void add_excerpt(const struct excerpt *e, const struct likeness *alike, s
 		char c = e->text[at];
 		n = excerpt_unit(e, at);
 		/* Nearly all characters are of this kind. */
-		if (c > ' ' && c < 0x7f && (c != '\\' || e->is_line))
+		if (c > ' ' && c < 0x7f && c != '[' && (c != '\\' || e->is_line))
 			buf_addc(out, c);
 		else
 			add_unit(e, at, n, alike, out);

@@ -20,6 +20,8 @@ static void text_stays_one_harmless_line_in_which_nothing_is_hidden(void **state
 		{ "a\xe2\x80\x8b" "b\xef\xbb\xbf" "c\xc2\xad" "d\xe2\x81\xa0", "a\\u200bb\\ufeffc\\xadd\\u2060" },
 		{ "\xe2\x80\x8d\xef\xb8\x8f\xe3\x85\xa4\xcd\x8f", "\\u200d\\ufe0f\\u3164\\u034f" },
 		{ "\xf3\xa0\x81\x81", "\\U000e0041" },
+		/* a command of GitHub's runner, anywhere in a line */
+		{ "a ##[error]b #[c] ${x###[a]}", "a ##\\x5berror]b #[c] ${x###\\x5ba]}" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(buf_done) struct buf out = BUF_TEXT;
