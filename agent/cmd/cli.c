@@ -16,12 +16,13 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/base/suggest.h"
 
-extern const struct command cmd_plan, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
+extern const struct command cmd_plan, cmd_explain, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
                             cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
                             cmd_git_fetch, cmd_step_checkout, cmd_step_runner, cmd_step_http, cmd_send_notification;
 
 static const struct command *const commands[] = {
 	&cmd_plan,
+	&cmd_explain,
 	&cmd_sync,
 	&cmd_agent,
 	&cmd_approve,
@@ -272,7 +273,7 @@ static bool cli_prints_report(const struct context *ctx)
 {
 	const char *report = context_early(ctx, "report", "FLOWSYNC_REPORT");
 
-	return report && strcmp(report, "-") == 0 && (ctx->command->options & FOR_CYCLE);
+	return report && strcmp(report, "-") == 0 && (ctx->command->options & FOR_REPORTED);
 }
 
 /* True if the command line asks for JSON on stdout, whatever else is wrong with it. */

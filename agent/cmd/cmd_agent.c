@@ -26,7 +26,7 @@ const struct command cmd_agent = {
 	        "metrics and the last reports are served over HTTP.\n\n"
 	        "Without --config, --dir and --git it reads flowsync.yaml in the current directory.  With --dir\n"
 	        "or --git and no configuration the options describe one sync.",
-	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS,
+	.options = FOR_AGENT | FOR_CYCLE | FOR_REPORTED | FOR_SYNC | FOR_SPECS,
 	.many = true,
 	.stops = true,
 	.run = cmd_agent_run,

@@ -35,7 +35,7 @@ static void cmd_agent_cycle_report_usage_error(struct context *ctx, const struct
 const struct command cmd_agent_cycle = {
 	.name = "agent-cycle",
 	.summary = "one cycle of one sync, as the agent asks for on stdin",
-	.options = FOR_AGENT | FOR_CYCLE | FOR_SYNC | FOR_SPECS | FOR_RESULT,
+	.options = FOR_AGENT | FOR_CYCLE | FOR_REPORTED | FOR_SYNC | FOR_SPECS | FOR_RESULT,
 	.hidden = true,
 	.stops = true,
 	.prepare = cmd_agent_cycle_prepare,

@@ -19,7 +19,7 @@
 enum option_group {
 	FOR_ALL = 1 << 0,	/* global options */
 	FOR_PLAN = 1 << 1,
-	FOR_CYCLE = 1 << 2,	/* plan and sync */
+	FOR_CYCLE = 1 << 2,	/* plan, sync, agent and explain */
 	FOR_SPECS = 1 << 3,	/* commands that read specs */
 	FOR_RESULT = 1 << 4,	/* -o human|json */
 	FOR_SERVE = 1 << 5,
@@ -37,6 +37,7 @@ enum option_group {
 	FOR_REPORT = 1 << 17,	/* -o human|wide|json|markdown|junit[=FILE] */
 	FOR_DELETE = 1 << 18,
 	FOR_RENDERING = 1 << 19,	/* -o human|json|markdown|junit[=FILE] */
+	FOR_REPORTED = 1 << 20,	/* plan, sync and agent: what makes a report */
 };
 
 enum option_type {

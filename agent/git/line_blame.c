@@ -64,8 +64,9 @@ static bool line_blame_compare(struct line_blame *b, const git_blob *head, const
 	options.flags = GIT_DIFF_FORCE_TEXT;
 	if (!b->changed)
 		return true;
-	return git_diff_blob_to_buffer(head, NULL, bytes, len, NULL, &options, NULL, NULL, NULL, line_blame_take_line, b) == 0 ||
-	       git_repo_failed("compare with HEAD", err);
+	int code = git_diff_blob_to_buffer(head, NULL, bytes, len, NULL, &options, NULL, NULL, NULL,
+	                                   line_blame_take_line, b);
+	return code == 0 || git_repo_failed("compare with HEAD", err);
 }
 
 /* ---- the commits ---- */

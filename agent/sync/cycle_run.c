@@ -22,12 +22,22 @@
 #include "agent/util/clock.h"
 #include "agent/util/shutdown_signals.h"
 #include "agent/sync/sync_check.h"
+#include "reconcile/base/suggest.h"
 #include "reconcile/plan/cycle.h"
 #include "reconcile/tree/json.h"
+
+/* Who wants to know why the fields of one workflow are as they are. */
+struct cycle_reader {
+	const char *name;
+	struct explanation explanation;
+	void (*read)(void *context, const struct cycle_findings *findings);
+	void *context;
+};
 
 /* Everything that one cycle holds; the report's texts live in the context's arena. */
 struct cycle_run {
 	struct context *ctx;
+	struct cycle_reader *reader;	/* NULL: none */
 	struct report report;
 	struct diagnostics faults;
 	struct source source;
@@ -162,10 +172,15 @@ static bool cycle_run_read_source(struct cycle_run *r, bool apply)
 	struct err err;
 
 	r->specs.local = connection_is_local(ctx);
-	known_specs_open(ctx, apply, &r->source, &r->specs, &r->known);
+	/* A reader wants the bytes of files, also of those that are known. */
+	if (!r->reader)
+		known_specs_open(ctx, apply, &r->source, &r->specs, &r->known);
+	else
+		r->known = (struct known_specs){ .ctx = ctx, .source = &r->source, .specs = &r->specs };
 	bool ok = cycle_run_read_files(r, &err);
 	known_specs_read(&r->known, ok, &r->faults);
-	source_free_bytes(&r->source);
+	if (!r->reader)
+		source_free_bytes(&r->source);
 	specs_check(&r->specs, &r->faults);
 	cycle_run_report_source(r);
 	r->report.verdict.invalid = ok && r->faults.errors > 0;
@@ -221,6 +236,17 @@ static void cycle_run_limit_to_deferred(struct cycle_run *r, struct cycle_option
 	o->prune = false;
 }
 
+static void cycle_run_limit_to_reader(struct cycle_run *r, struct cycle_options *o)
+{
+	const char **glob = arena_new(r->ctx->arena, const char *, 1);
+
+	*glob = cycle_run_literal_glob(r->ctx->arena, r->reader->name);
+	o->only = glob;
+	o->only_count = 1;
+	o->prune = false;
+	o->explanation = &r->reader->explanation;
+}
+
 static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool apply)
 {
 	const struct settings *s = r->ctx->settings;
@@ -243,6 +269,8 @@ static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool ap
 
 	if (job && job->names.count)
 		cycle_run_limit_to_deferred(r, &o);
+	if (r->reader)
+		cycle_run_limit_to_reader(r, &o);
 	return o;
 }
 
@@ -265,8 +293,10 @@ static void cycle_run_reconcile(struct cycle_run *r, struct connection *connecti
 	meant.limits.approved_count = memory->approvals.count;
 	watch.hurry_fd = r->ctx->job ? &r->ctx->job->hurry_fd : NULL;
 	dispatch_init(&dispatch, (unsigned)s->concurrency, r->begun + s->timeout_ms, cycle_run_random_number());
-	r->spill = report_file_spill(r->ctx, &r->spill_file);
-	r->report.spill = &r->spill;
+	if (!r->reader) {
+		r->spill = report_file_spill(r->ctx, &r->spill_file);
+		r->report.spill = &r->spill;
+	}
 	cycle_begin(&r->cycle, r->ctx->arena, &dispatch, &r->specs, &meant, &r->report, &r->faults);
 	cycle_remember(&r->cycle, &memory->for_cycle);
 	do {
@@ -304,6 +334,39 @@ static void cycle_run_suggest_path(struct cycle_run *r, const struct connection 
 		                 usual);
 }
 
+/* ---- an explanation ---- */
+
+static const char *cycle_run_nearest_name(const struct cycle_run *r)
+{
+	struct suggestion near = { .word = r->reader->name };
+
+	for (size_t i = 0; i < r->specs.count; i++)
+		suggest_offer(&near, r->specs.items[i].name);
+	return near.best;
+}
+
+static int64_t cycle_run_id_of_name(const struct cycle_run *r)
+{
+	for (size_t i = 0; i < r->cycle.list.count; i++)
+		if (strcmp(r->cycle.list.items[i].name, r->reader->name) == 0)
+			return r->cycle.list.items[i].id;
+	return 0;
+}
+
+static void cycle_run_read_findings(struct cycle_run *r, const struct applied_state *memory)
+{
+	struct cycle_reader *reader = r->reader;
+	const struct spec *spec = specs_find(&r->specs, reader->name);
+	struct cycle_findings findings = {
+		.spec = spec, .nearest = spec ? NULL : cycle_run_nearest_name(r), .other_id = spec ? 0 : cycle_run_id_of_name(r),
+		.step = spec && r->report.step_count ? r->report.steps : NULL, .explanation = &reader->explanation,
+		.source = &r->source, .history = memory->history, .history_error = memory->history_error,
+	};
+
+	if (!r->report.verdict.failed || findings.step)
+		reader->read(reader->context, &findings);
+}
+
 static void cycle_run_with_service(struct cycle_run *r, bool apply)
 {
 	CLEANUP(connection_close) struct connection connection = { 0 };
@@ -327,6 +390,8 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	}
 	r->report.source.revision = memory.present.commit;
 	cycle_run_reconcile(r, &connection, &memory, apply);
+	if (r->reader)
+		cycle_run_read_findings(r, &memory);
 	if (r->ctx->job)
 		cycle_run_suggest_approve(r);
 	if (apply)
@@ -530,6 +595,23 @@ int cycle_run(struct context *ctx, bool apply)
 	cycle_run_save_report(&r, store);
 	cycle_run_log_faults(&r);
 	cycle_run_print(&r);
+	cycle_run_done(&r);
+	return exit_status_code(&r.report.verdict);
+}
+
+int cycle_run_explain(struct context *ctx, const char *name, struct diagnostics *faults,
+                      void (*read)(void *context, const struct cycle_findings *findings), void *context)
+{
+	struct cycle_reader reader = { .name = name, .explanation.arena = ctx->arena, .read = read, .context = context };
+	struct cycle_run r;
+
+	cycle_run_init(&r, ctx, false);
+	r.reader = &reader;
+	if (cycle_run_check_settings(&r) && cycle_run_read_source(&r, false))
+		cycle_run_with_service(&r, false);
+	diagnostics_sort(&r.faults);
+	r.report.verdict.signal = ctx->stop_fd >= 0 ? shutdown_signals_received() : 0;
+	*faults = r.faults;
 	cycle_run_done(&r);
 	return exit_status_code(&r.report.verdict);
 }

@@ -9,8 +9,8 @@
 #include "reconcile/schema/mask.h"
 #include "reconcile/tree/path.h"
 
-/* One value on every side; NULL: absent.  sealed: the declared value as a record would have it; NULL inside of lists, where
- * a record has no place for each item. */
+/* One value on every side; NULL: absent.  sealed: the declared value as a record would have it; NULL inside of lists,
+ * where a record has no place for each item. */
 struct explain_sides { const struct node *declared, *observed, *recorded, *sealed; };
 
 struct explain_place {
@@ -74,8 +74,8 @@ static bool is_unseen(const struct diff *diff, const char *path)
 }
 
 /* The rule of a field in which nothing differs that counts. */
-static enum rule rule_without_change(struct explainer *x, const struct explain_place *at, const struct explained_field *f,
-                                     const struct explain_sides *v)
+static enum rule rule_without_change(struct explainer *x, const struct explain_place *at,
+                                     const struct explained_field *f, const struct explain_sides *v)
 {
 	unsigned hides = FIELD_HIDDEN | FIELD_MAY_HIDE | FIELD_WRITE_ONLY;
 

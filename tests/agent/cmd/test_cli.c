@@ -39,10 +39,10 @@ static int fail_with_conflict(struct context *ctx)
 
 static const struct command plan = {
 	.name = "plan", .arguments = "[DIR]", .summary = "show what a sync would do", .most = 1,
-	.options = FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT, .run = print_dir,
+	.options = FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RESULT, .run = print_dir,
 };
 static const struct command agent = {
-	.name = "agent", .summary = "sync continuously", .options = FOR_AGENT | FOR_CYCLE | FOR_SPECS, .many = true,
+	.name = "agent", .summary = "sync continuously", .options = FOR_AGENT | FOR_CYCLE | FOR_REPORTED | FOR_SPECS, .many = true,
 	.run = print_dir,
 };
 static const struct command serve = {
@@ -269,8 +269,8 @@ static void no_line_is_wider_than_80(const char *text)
 static void help_names_each_option_once_in_80_columns(void **state)
 {
 	static const struct { const char *line; unsigned groups; } cases[] = {
-		{ "plan --help", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT },
-		{ "help plan", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT },
+		{ "plan --help", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RESULT },
+		{ "help plan", FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RESULT },
 		{ "serve -h", FOR_ALL | FOR_SERVE },
 		{ "workflow list --help", FOR_ALL | FOR_TABLE | FOR_LIST },
 		{ "help workflow describe", FOR_ALL | FOR_TABLE | FOR_DESCRIBE },

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { ALL_GROUPS = FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_SPECS | FOR_RESULT | FOR_SERVE | FOR_DESCRIBE | FOR_LIST };
+enum { ALL_GROUPS = FOR_ALL | FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RESULT | FOR_SERVE | FOR_DESCRIBE | FOR_LIST };
 
 static char *no_env[] = { NULL };
 
@@ -186,7 +186,7 @@ static void a_wrong_option_is_named(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
 		struct settings s;
-		assert_string_equal(read_line(&a, FOR_ALL | FOR_CYCLE | FOR_RESULT, cases[i].line, no_env, &s),
+		assert_string_equal(read_line(&a, FOR_ALL | FOR_CYCLE | FOR_REPORTED | FOR_RESULT, cases[i].line, no_env, &s),
 		                    cases[i].faults);
 	}
 }
