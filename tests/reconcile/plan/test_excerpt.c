@@ -36,6 +36,8 @@ static void a_short_value_is_whole(void **state)
 	check("run", "walk", "\"run\"", "\"walk\"");
 	check("run", NULL, "\"run\"", "");
 	check(NULL, "a\nb", "", "\"a\\nb\"");
+	/* What GitHub's runner takes for a command is escaped. */
+	check("[##[error]x", "a", "\"[##\\x5berror]x\"", "\"a\"");
 }
 
 /* count lines "echo line N", of which line `odd` is another text. */
