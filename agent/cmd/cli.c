@@ -7,6 +7,7 @@
 
 #include "agent/config/config_file.h"
 #include "agent/util/diagnostics_text.h"
+#include "agent/util/json_output.h"
 #include "agent/config/cycle_job.h"
 #include "agent/util/shutdown_signals.h"
 #include "agent/util/state_directory.h"
@@ -68,7 +69,8 @@ void cli_print_document(struct context *ctx, const struct node *document)
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
 	json_write(document, JSON_PRETTY, &text);
-	fprintf(ctx->out, "%s\n", buf_str(&text));
+	buf_addc(&text, '\n');
+	json_output_add(&(struct json_output){ .to = ctx->out }, buf_str(&text), text.len);
 }
 
 int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)

@@ -1,6 +1,7 @@
 #include "agent/sync/report_print.h"
 
 #include "agent/util/file.h"
+#include "agent/util/json_output.h"
 #include "reconcile/tree/json.h"
 
 enum render_format report_print_format(int output)
@@ -33,7 +34,10 @@ void report_print(struct context *ctx, const struct node *report)
 	const struct render_options options = report_print_options(ctx);
 
 	report_print_document(report, ctx->settings->output, &options, &text);
-	fputs(buf_str(&text), ctx->out);
+	if (ctx->settings->output == OUTPUT_JSON)
+		json_output_add(&(struct json_output){ .to = ctx->out }, buf_str(&text), text.len);
+	else
+		fputs(buf_str(&text), ctx->out);
 }
 
 bool report_print_files(struct context *ctx, const struct node *report, struct err *err)
@@ -56,11 +60,19 @@ static bool report_print_add(void *file, const char *bytes, size_t len)
 	return fwrite(bytes, 1, len, file) == len;
 }
 
+static bool report_print_add_json(void *output, const char *bytes, size_t len)
+{
+	return json_output_add(output, bytes, len);
+}
+
 bool report_print_run(struct context *ctx, const struct report *report, struct err *err)
 {
-	const struct report_output out = { report_print_add, ctx->out };
+	const struct report_output text = { report_print_add, ctx->out };
+	struct json_output json = { .to = ctx->out };
+	const struct report_output document = { report_print_add_json, &json };
 	const struct render_options options = report_print_options(ctx);
-	bool ok = ctx->settings->output == OUTPUT_JSON ? report_write(report, &out) : render_report(report, &options, &out);
+	bool ok = ctx->settings->output == OUTPUT_JSON ? report_write(report, &document)
+	                                               : render_report(report, &options, &text);
 
 	return ok || err_set(err, "the report cannot be printed: its changes cannot be read again from their temporary file");
 }

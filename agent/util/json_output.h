@@ -1,0 +1,18 @@
+/* json_output.h: JSON on stdout in a form that GitHub's runner takes for no command: the bracket of "##[", which can only
+ * be in a text, is written as \u005b.  A reader of JSON gets the same text. */
+#ifndef AGENT_UTIL_JSON_OUTPUT_H
+#define AGENT_UTIL_JSON_OUTPUT_H
+
+#include <stdio.h>
+
+#include "reconcile/base/base.h"
+
+struct json_output {
+	FILE *to;	/* set by the caller */
+	unsigned hashes;	/* in a row before what comes next */
+};
+
+/* Writes the next bytes of a document; false: the file takes no more. */
+bool json_output_add(struct json_output *out, const char *bytes, size_t len);
+
+#endif
