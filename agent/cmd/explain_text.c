@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "agent/util/annotations.h"
 #include "reconcile/base/printable.h"
 #include "reconcile/base/utf8.h"
 #include "reconcile/plan/excerpt.h"
@@ -43,8 +44,11 @@ static void explain_text_add_wrapped(const struct explain_printer *p, const char
 
 	printable_add(&plain, text);
 	const char *rest = buf_str(&plain);
-	for (;;) {
-		size_t len = explain_text_fitting(rest, LINE_COLUMNS - indent);
+	for (bool first = true;; first = false) {
+		/* A value must not begin a line as a command of GitHub's runner does. */
+		const char *before = !first && annotation_is_command(rest) ? "\\" : "";
+		size_t len = explain_text_fitting(rest, LINE_COLUMNS - indent - strlen(before));
+		buf_adds(p->out, before);
 		buf_add(p->out, rest, len);
 		buf_addc(p->out, '\n');
 		rest += len + strspn(rest + len, " ");
@@ -113,7 +117,7 @@ static void explain_text_add_declared(const struct explain_printer *p, const str
 	}
 	explain_text_add_line(p, "declared", value);
 	if (file)
-		explain_text_addf(p, "", "%s:%lld", file, (long long)node_get_int(f, "line", 0));
+		explain_text_addf(p, "", "at %s:%lld", file, (long long)node_get_int(f, "line", 0));
 	else
 		explain_text_add_line(p, "", "not in the file: flowsync adds it");
 	explain_text_add_change(p, f);

@@ -1,5 +1,6 @@
 #include "agent/util/diagnostics_text.h"
 
+#include "agent/util/annotations.h"
 #include "reconcile/base/printable.h"
 
 const char *diagnostics_text_line(struct arena *a, const struct diagnostic *fault)
@@ -7,7 +8,7 @@ const char *diagnostics_text_line(struct arena *a, const struct diagnostic *faul
 	CLEANUP(buf_done) struct buf raw = BUF_TEXT, line = BUF_TEXT;
 
 	if (fault->at.file)
-		buf_addf(&raw, "%s:", fault->at.file);
+		buf_addf(&raw, "%s%s:", annotation_is_command(fault->at.file) ? "./" : "", fault->at.file);
 	if (fault->at.line > 0)
 		buf_addf(&raw, "%d:%d:", fault->at.line, fault->at.col);
 	buf_addf(&raw, "%s%s%s", raw.len ? " " : "", fault->warning ? "warning: " : "", fault->message);

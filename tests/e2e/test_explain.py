@@ -254,12 +254,13 @@ class HarmlessTest(ExplainCase):
         hostile = "\\e[31mred\\n::error file=x::boo\\n##[error]boo\\u202e"
         name = "::error::x ##[error]y"
         specs = self.write({"a.yaml": f'name: "{name}"\nsteps:\n  "::error::step":\n    imageId: 7\n'
-                                      f'    command: "{hostile}"\n    parameters: {{env: {{K: "{hostile * 9}"}}}}\n'})
+                                      f'    command: "{hostile}"\n    parameters: {{env: {{K: "{hostile * 9}", COLONS: "{":" * 150}"}}}}\n'})
         self.git("init", "-q", specs, cwd=self.tmp)
         self.git("add", "-A", cwd=specs)
         self.git("commit", "-q", "-m", "x", "--author", "::error::\x1b[31m ##[error] <a@b>", cwd=specs)
         for _ in range(2):
             text = self.expect(0, "explain", name, "--dir", "specs").out
+            self.assertIn("\n            \\:::", text)
             self.assertIn("/steps/::error::step/command", text)
             self.assert_fits(text)
             self.expect(0, "sync", "specs")
