@@ -78,6 +78,7 @@ int cli_fail_usage(struct context *ctx, const struct diagnostics *faults)
 	int code = exit_status_code(&(struct exit_status){ .usage = true });
 
 	diagnostics_log(ctx->log, faults);
+	context_annotate(ctx, faults, false);
 	if (ctx->command->refused)
 		ctx->command->refused(ctx, faults);
 	else if (ctx->settings->output == OUTPUT_JSON)

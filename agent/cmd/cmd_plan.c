@@ -19,7 +19,7 @@ const struct command cmd_plan = {
 	        "--detailed-exitcode 2 if changes are pending.",
 	.least = 0,
 	.most = 1,
-	.options = FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RENDERING,
+	.options = FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_ANNOTATIONS | FOR_RENDERING,
 	.stops = true,
 	.reads = true,
 	.run = cmd_plan_run,

@@ -21,7 +21,7 @@ const struct command cmd_sync = {
 	        "directory: flowsync report shows it again.",
 	.least = 0,
 	.most = 1,
-	.options = FOR_SYNC | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_RENDERING,
+	.options = FOR_SYNC | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_ANNOTATIONS | FOR_RENDERING,
 	.stops = true,
 	.run = cmd_sync_run,
 	.refused = cmd_sync_report_usage_error,

@@ -168,6 +168,7 @@ static int cmd_validate_run(struct context *ctx)
 		for (size_t i = 0; i < faults.count; i++)
 			fprintf(ctx->out, "%s\n", diagnostics_text_line(ctx->arena, &faults.items[i]));
 	fflush(ctx->out);
+	context_annotate(ctx, &faults, false);
 	cmd_validate_log_counts(ctx, &specs, &faults);
 	return cmd_validate_exit_code(&faults);
 }
@@ -182,6 +183,6 @@ const struct command cmd_validate = {
 	        "warnings alone are no error.",
 	.least = 1,
 	.most = -1,
-	.options = FOR_SPECS | FOR_RESULT,
+	.options = FOR_SPECS | FOR_ANNOTATIONS | FOR_RESULT,
 	.run = cmd_validate_run,
 };

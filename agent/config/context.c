@@ -1,11 +1,13 @@
 #include "agent/config/context.h"
 
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "agent/config/config_file.h"
 #include "agent/config/cycle_job.h"
 #include "agent/config/template_vars.h"
+#include "agent/util/annotations.h"
 
 bool context_dir(const struct context *ctx, const char **out, struct err *err)
 {
@@ -102,6 +104,28 @@ void context_set_log(struct log *log, const struct settings *s)
 {
 	log->format = s->log_format;
 	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
+}
+
+/* Lines of a log that is JSON are read by a program, which would take none that are not. */
+static bool context_wants_annotations(const struct context *ctx)
+{
+	const struct settings *s = ctx->settings;
+	const char *runner = env_get(ctx->env, "GITHUB_ACTIONS");
+
+	if (!(ctx->command->options & FOR_ANNOTATIONS) || s->annotations == ANNOTATIONS_OFF)
+		return false;
+	return s->annotations == ANNOTATIONS_GITHUB ||
+	       (runner && strcasecmp(runner, "false") != 0 && s->log_format == LOG_TEXT);
+}
+
+void context_annotate(const struct context *ctx, const struct diagnostics *faults, bool in_repository)
+{
+	if (!context_wants_annotations(ctx))
+		return;
+	annotations_print(&(struct annotation_output){
+		.to = ctx->err, .workspace = env_get(ctx->env, "GITHUB_WORKSPACE"), .in_repository = in_repository,
+		.errors_only = ctx->log->level < LEVEL_WARN,
+	}, faults);
 }
 
 size_t context_table_width(const struct context *ctx)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/util/annotations.h"
 #include "reconcile/base/suggest.h"
 #include "reconcile/tree/node.h"
 
@@ -24,6 +25,9 @@ static const struct option_word rendering_words[] = {
 static const struct option_word report_words[] = {
 	{ "human", OUTPUT_HUMAN }, { "wide", OUTPUT_WIDE }, { "json", OUTPUT_JSON }, { "markdown", OUTPUT_MARKDOWN },
 	{ "junit", OUTPUT_JUNIT }, { 0 },
+};
+static const struct option_word annotation_words[] = {
+	{ "auto", ANNOTATIONS_AUTO }, { "github", ANNOTATIONS_GITHUB }, { "off", ANNOTATIONS_OFF }, { 0 },
 };
 static const struct option_word undeclared_words[] = { { "keep", 0 }, { "remove", 1 }, { 0 } };
 static const struct option_word observe_words[] = { { "auto", 0 }, { "full", 1 }, { 0 } };
@@ -140,6 +144,8 @@ const struct option option_table[] = {
 	  .help = "write the report to this file too, as JSON" },
 	{ "verbose", 'v', OPTION_FLAG, FOR_REPORTED | FOR_REPORT, AT(verbose),
 	  .help = "show each workflow, unchanged ones too" },
+	{ "annotations", 0, OPTION_WORD, FOR_ANNOTATIONS, AT(annotations), .argument = "WHERE",
+	  .words = annotation_words, .otherwise = "auto", .help = "errors as annotations: github, off, auto" },
 	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
 	  .help = "exit 2 if changes are pending" },
 

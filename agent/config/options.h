@@ -38,6 +38,7 @@ enum option_group {
 	FOR_DELETE = 1 << 18,
 	FOR_RENDERING = 1 << 19,	/* -o human|json|markdown|junit[=FILE] */
 	FOR_REPORTED = 1 << 20,	/* plan, sync and agent: what makes a report */
+	FOR_ANNOTATIONS = 1 << 21,	/* validate, plan and sync */
 };
 
 enum option_type {
@@ -116,6 +117,7 @@ struct settings {
 	int output;			/* enum output: of stdout */
 	struct output_files outputs;
 	bool verbose, detailed_exitcode;
+	int annotations;		/* enum annotations */
 	const char *owner;
 	bool prune, mark, allow_empty, allow_recreate, allow_rollback;
 	int on_invalid;			/* 1: continue with the valid ones */
