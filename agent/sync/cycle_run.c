@@ -241,6 +241,9 @@ static void cycle_run_limit_to_reader(struct cycle_run *r, struct cycle_options 
 {
 	const char **glob = arena_new(r->ctx->arena, const char *, 1);
 
+	if (specs_find(&r->specs, r->reader->name) && !cycle_selects(o, r->reader->name))
+		diagnostics_warn(&r->faults, (struct pos){ 0 }, "only: does not select \"%s\": a sync leaves it alone",
+		                 r->reader->name);
 	*glob = cycle_run_literal_glob(r->ctx->arena, r->reader->name);
 	o->only = glob;
 	o->only_count = 1;

@@ -20,6 +20,7 @@ struct explain_place {
 	struct pos at;		/* of the declared key or item */
 	bool ignored;
 	bool is_default;	/* it is in an object that equals a left out one */
+	bool is_hidden;		/* or in one that the service does not show */
 	bool service_only;	/* in an item of a list that only the service has */
 };
 
@@ -68,7 +69,7 @@ static enum rule rule_of_open_change(const struct explainer *x, const struct cha
 static bool is_unseen(const struct diff *diff, const char *path)
 {
 	for (size_t i = 0; i < diff->unseen_count; i++)
-		if (strcmp(diff->unseen[i], path) == 0)
+		if (is_at_or_below(path, diff->unseen[i]))
 			return true;
 	return false;
 }
@@ -77,15 +78,13 @@ static bool is_unseen(const struct diff *diff, const char *path)
 static enum rule rule_without_change(struct explainer *x, const struct explain_place *at,
                                      const struct explained_field *f, const struct explain_sides *v)
 {
-	unsigned hides = FIELD_HIDDEN | FIELD_MAY_HIDE | FIELD_WRITE_ONLY;
-
 	if (is_unseen(&x->task->step->diff, f->path))
 		return RULE_HIDDEN;
 	if (v->declared && v->observed)
 		return at->field && (at->field->flags & FIELD_HIDDEN) && !node_equal(v->declared, v->observed) ? RULE_HIDDEN
 		                                                                                             : RULE_EQUAL;
 	if (v->declared)
-		return at->field && (at->field->flags & hides) ? RULE_HIDDEN : RULE_DEFAULT;
+		return at->is_hidden ? RULE_HIDDEN : RULE_DEFAULT;
 	if (v->observed)
 		return at->is_default ? RULE_DEFAULT : RULE_KEPT;
 	return RULE_GONE;
@@ -197,7 +196,7 @@ static void explain_key(struct explainer *x, const struct explain_place *at, con
 	const char *key = e->key;
 	struct explain_place inner = {
 		field_child(at->field, key, at->kind), at->field, at->kind, { &at->path, key }, pos, at->ignored,
-		at->is_default, at->service_only,
+		at->is_default, at->is_hidden, at->service_only,
 	};
 
 	explain_value(x, &inner, (struct explain_sides){
@@ -250,7 +249,7 @@ static void explain_items(struct explainer *x, const struct explain_place *at, c
 	bool *taken = arena_new(x->arena, bool, (v->observed ? v->observed->count : 0) + 1);
 	struct explain_place item = {
 		at->field->fields, at->field, at->kind, { &at->path, NULL, 0 }, { 0 }, at->ignored, at->is_default,
-		at->service_only,
+		at->is_hidden, at->service_only,
 	};
 
 	for (size_t i = 0; i < declared->count; i++) {
@@ -292,6 +291,8 @@ static void explain_value(struct explainer *x, const struct explain_place *at, s
 	if (is_absent(v.declared) && is_absent(v.observed) && is_absent(v.recorded))
 		return;
 	here.ignored |= path_matches(x->arena, &at->path, x->task->spec->ignore);
+	if (v.declared && !v.observed && at->field)
+		here.is_hidden |= at->field->flags & (FIELD_HIDDEN | FIELD_MAY_HIDE | FIELD_WRITE_ONLY);
 	if (!v.declared && v.observed)
 		here.is_default |= diff_is_default(x->arena, at->field, at->kind, v.observed,
 		                                   x->task->cycle->resources.answer);

@@ -186,6 +186,17 @@ class VariableTest(ExplainCase):
         self.assertEqual((token["declared"], token["observed"], token["rule"]),
                          ("(masked #1)", "(masked #2)", "declared"))
 
+    def test_a_variable_of_the_configuration_and_a_workflow_that_only_leaves_out(self):
+        specs = self.write({"a.yaml": SPEC.replace("30", "{{ limit }}")})
+        config = self.tmp / "flowsync.yaml"
+        config.write_text(f"syncs:\n  - name: team\n    owner: team\n    source: {{dir: {specs}}}\n"
+                          "    only: [x*]\n    vars:\n      limit: 30\n")
+        document = self.explain("hello", "/steps/greet/stepTimeout", "--config", config)
+        self.assertEqual(document["fields"][0]["variables"],
+                         [{"name": "limit", "from": "syncs.vars", "file": str(config), "line": 7}])
+        self.assertEqual([w["message"] for w in document["warnings"]],
+                         ['only: does not select "hello": a sync leaves it alone'])
+
     def test_a_value_of_several_lines_does_not_move_the_lines_after_it(self):
         specs = self.write({"a.yaml": "name: hello\nsteps: {{ steps }}\ntags: [{name: x}]\n"})
         steps = "\n  s:\n    imageId: 7\n    command: run"

@@ -86,6 +86,28 @@ static void settled_and_refused_values_are_told_apart(void **state)
 	assert_explained(&r, SPEC, "/steps/s/stepTimeout", "/steps/s/stepTimeout refused: 30 9 30\n");
 }
 
+/* The record decides about what the service never shows. */
+static void hidden_fields_are_named(void **state)
+{
+	static const char spec[] = SPEC "retryOptions: {duration: %d}\n";
+	CLEANUP(run_done) struct run r = { .f = { .memory.on = true, .hides_options = true } };
+	const char *one = arena_printf(&r.a, spec, 60), *two = arena_printf(&r.a, spec, 90);
+
+	run_sync(&r, one);
+	assert_explained(&r, one, "/retryOptions", "/retryOptions/duration hidden: 60 - 60\n");
+	assert_explained(&r, two, "/retryOptions", "/retryOptions/duration declared: 90 - 60\n");
+}
+
+static void what_only_the_record_has_is_gone(void **state)
+{
+	CLEANUP(run_done) struct run r = { .f.memory.on = true };
+
+	run_sync(&r, SPEC);
+	node_drop(node_at(r.f.items[0].shown, "/steps/s"), "stepTimeout");
+	assert_explained(&r, "name: w\nsteps:\n  s:\n    imageId: 7\n    command: run\n", "/steps/s/stepTimeout",
+	                 "/steps/s/stepTimeout gone: - - 30\n");
+}
+
 static void ignored_places_are_shown_all_the_same(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f.memory.on = true };
@@ -205,6 +227,8 @@ int main(void)
 		cmocka_unit_test(each_side_has_its_value_and_the_reason_is_that_of_the_plan),
 		cmocka_unit_test(what_nobody_declared_is_kept_and_defaults_are_named),
 		cmocka_unit_test(settled_and_refused_values_are_told_apart),
+		cmocka_unit_test(hidden_fields_are_named),
+		cmocka_unit_test(what_only_the_record_has_is_gone),
 		cmocka_unit_test(ignored_places_are_shown_all_the_same),
 		cmocka_unit_test(secrets_are_masked_on_every_side),
 		cmocka_unit_test(places_of_the_configuration_are_masked_in_the_record_too),
