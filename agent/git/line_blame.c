@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/git/git_repo.h"
 #include "agent/git/history_repository.h"
@@ -71,6 +72,17 @@ static bool line_blame_compare(struct line_blame *b, const git_blob *head, const
 
 /* ---- the commits ---- */
 
+/* At the edge of a shallow clone a commit may have changed the line, or one before it.  libgit2 fails there, and leaks
+ * memory (1.5), or takes the edge for the first commit (since 1.7).  A work tree that git worktree added is as shallow as
+ * its repository. */
+static bool line_blame_is_shallow(git_repository *repository)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	struct stat st;
+
+	return stat(arena_printf(&a, "%s/shallow", git_repository_commondir(repository)), &st) == 0;
+}
+
 bool line_blame_open(struct file_history *history, const char *path, const char *bytes, size_t len,
                      struct line_blame **out, struct err *err)
 {
@@ -86,6 +98,9 @@ bool line_blame_open(struct file_history *history, const char *path, const char 
 	if (!b)
 		abort();
 	b->repository = file_history_repository(history);
+	if (line_blame_is_shallow(b->repository))
+		return err_set(err, "this clone is shallow, so the commits that changed the lines are not known: fetch the whole "
+		               "history (git fetch --unshallow, or fetch-depth: 0)");
 	if (git_oid_fromstr(&options.newest_commit, file_history_revision(history)) < 0)
 		return git_repo_failed(inside, err);
 	if (!line_blame_read_head(b, &options.newest_commit, inside, &head, err))
@@ -98,29 +113,12 @@ bool line_blame_open(struct file_history *history, const char *path, const char 
 	return true;
 }
 
-/* True if a parent of the commit is missing, as at the edge of a shallow clone: whether the commit changed the line, or
- * one before it, is not known. */
-static bool line_blame_is_at_edge(const struct line_blame *b, const git_commit *commit)
-{
-	static const char parent[] = "\nparent ";
-	const char *line = strstr(git_commit_raw_header(commit), parent);
-	CLEANUP(git_repo_close_odb) git_odb *objects = NULL;
-	git_oid id;
-
-	if (!line || git_repository_odb(&objects, b->repository) < 0)
-		return line;
-	for (; line && strncmp(line, parent, strlen(parent)) == 0; line = strchr(line + 1, '\n'))
-		if (git_oid_fromstrn(&id, line + strlen(parent), GIT_OID_HEXSZ) < 0 || !git_odb_exists(objects, &id))
-			return true;
-	return false;
-}
-
 static bool line_blame_read_commit(struct line_blame *b, const git_oid *id, struct blamed_line *out)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
 	char hex[GIT_OID_HEXSZ + 1];
 
-	if (git_commit_lookup(&commit, b->repository, id) < 0 || line_blame_is_at_edge(b, commit))
+	if (git_commit_lookup(&commit, b->repository, id) < 0)
 		return false;
 	const git_signature *author = git_commit_author(commit);
 	git_oid_tostr(hex, sizeof hex, id);

@@ -99,6 +99,7 @@ class SourceTest(ExplainCase):
         self.git("clone", "-q", "--depth", "1", f"file://{self.repo}", self.tmp / "shallow", cwd=self.tmp)
         document = self.explain("hello", "--dir", self.tmp / "shallow")
         self.assertFalse([f for f in document["fields"] if "commit" in f])
+        self.assertIn("this clone is shallow", document["workflow"]["history_error"])
 
 
 class RuleTest(ExplainCase):
