@@ -11,6 +11,7 @@
 struct line_blame {
 	struct arena arena;
 	git_repository *repository;	/* of the history */
+	const char *path;		/* inside of it */
 	git_blame *blame;		/* of the file as HEAD has it; NULL: HEAD does not have it */
 	bool changed;			/* the bytes are others than those of HEAD */
 	size_t *lines;			/* if so: the line of HEAD by line of the bytes; 0: HEAD does not have it */
@@ -37,8 +38,7 @@ static int line_blame_take_line(const git_diff_delta *delta, const git_diff_hunk
 }
 
 /* Sets *out to the file as HEAD has it; to NULL if HEAD does not have it. */
-static bool line_blame_read_head(const struct line_blame *b, const git_oid *head, const char *path, git_blob **out,
-                                 struct err *err)
+static bool line_blame_read_head(const struct line_blame *b, const git_oid *head, git_blob **out, struct err *err)
 {
 	CLEANUP(git_repo_close_commit) git_commit *commit = NULL;
 	CLEANUP(git_repo_close_tree) git_tree *tree = NULL;
@@ -46,12 +46,12 @@ static bool line_blame_read_head(const struct line_blame *b, const git_oid *head
 
 	*out = NULL;
 	if (git_commit_lookup(&commit, b->repository, head) < 0 || git_commit_tree(&tree, commit) < 0)
-		return git_repo_failed(path, err);
-	int code = git_tree_entry_bypath(&entry, tree, path);
+		return git_repo_failed(b->path, err);
+	int code = git_tree_entry_bypath(&entry, tree, b->path);
 	if (code == 0 && git_tree_entry_type(entry) == GIT_OBJECT_BLOB)
 		code = git_repo_read_blob(b->repository, git_tree_entry_id(entry), YAML_MAX_BYTES, out);
 	git_tree_entry_free(entry);
-	return code == 0 || code == GIT_ENOTFOUND || git_repo_failed(path, err);
+	return code == 0 || code == GIT_ENOTFOUND || git_repo_failed(b->path, err);
 }
 
 static bool line_blame_compare(struct line_blame *b, const git_blob *head, const char *bytes, size_t len,
@@ -67,7 +67,7 @@ static bool line_blame_compare(struct line_blame *b, const git_blob *head, const
 		return true;
 	int code = git_diff_blob_to_buffer(head, NULL, bytes, len, NULL, &options, NULL, NULL, NULL,
 	                                   line_blame_take_line, b);
-	return code == 0 || git_repo_failed("compare with HEAD", err);
+	return code == 0 || git_repo_failed(b->path, err);
 }
 
 /* ---- the commits ---- */
@@ -83,6 +83,17 @@ static bool line_blame_is_shallow(git_repository *repository)
 	return stat(arena_printf(&a, "%s/shallow", git_repository_commondir(repository)), &st) == 0;
 }
 
+static struct line_blame *line_blame_new(git_repository *repository, const char *path)
+{
+	struct line_blame *b = calloc(1, sizeof *b);
+
+	if (!b)
+		abort();
+	b->repository = repository;
+	b->path = arena_strdup(&b->arena, path);
+	return b;
+}
+
 bool line_blame_open(struct file_history *history, const char *path, const char *bytes, size_t len,
                      struct line_blame **out, struct err *err)
 {
@@ -94,19 +105,16 @@ bool line_blame_open(struct file_history *history, const char *path, const char 
 	*out = NULL;
 	if (!inside)
 		return true;
-	CLEANUP(line_blame_closep) struct line_blame *b = calloc(1, sizeof *b);
-	if (!b)
-		abort();
-	b->repository = file_history_repository(history);
-	if (line_blame_is_shallow(b->repository))
-		return err_set(err, "this clone is shallow, so the commits that changed the lines are not known: fetch the whole "
-		               "history (git fetch --unshallow, or fetch-depth: 0)");
+	if (line_blame_is_shallow(file_history_repository(history)))
+		return err_set(err, "this clone is shallow, so the commits that changed the lines are not known: fetch the "
+		               "whole history (git fetch --unshallow, or fetch-depth: 0)");
+	CLEANUP(line_blame_closep) struct line_blame *b = line_blame_new(file_history_repository(history), inside);
 	if (git_oid_fromstr(&options.newest_commit, file_history_revision(history)) < 0)
-		return git_repo_failed(inside, err);
-	if (!line_blame_read_head(b, &options.newest_commit, inside, &head, err))
+		return git_repo_failed(b->path, err);
+	if (!line_blame_read_head(b, &options.newest_commit, &head, err))
 		return false;
-	if (head && git_blame_file(&b->blame, b->repository, inside, &options) < 0)
-		return git_repo_failed(inside, err);
+	if (head && git_blame_file(&b->blame, b->repository, b->path, &options) < 0)
+		return git_repo_failed(b->path, err);
 	if (head && !line_blame_compare(b, head, bytes, len, err))
 		return false;
 	*out = take(b);
