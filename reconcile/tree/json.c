@@ -18,6 +18,7 @@
  * So every word of the source is checked here first; json-c then checks how the words go together. */
 struct scan {
 	const char *start, *at, *end;
+	const char *wrong;	/* where what is refused begins; NULL: not known */
 	int depth;
 	struct arena *arena;	/* NULL: a value that no tree can hold is refused; else it becomes a NODE_RAW */
 	bool is_raw;		/* the last word was such a value */
@@ -31,7 +32,7 @@ struct raw_part {
 	bool is_key;
 };
 
-static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, const char *fmt, ...)
+static bool PRINTF(3, 4) refuse_json(struct scan *s, struct err *err, const char *fmt, ...)
 {
 	CLEANUP(buf_done) struct buf text = BUF(sizeof err->msg);
 	va_list ap;
@@ -39,7 +40,14 @@ static bool PRINTF(3, 4) refuse_json(const struct scan *s, struct err *err, cons
 	va_start(ap, fmt);
 	buf_addv(&text, fmt, ap);
 	va_end(ap);
-	return err_set(err, "%s at byte %zu", buf_str(&text), (size_t)(s->at - s->start) + 1);
+	s->wrong = s->at;
+	return err_set(err, "%s", buf_str(&text));
+}
+
+static bool refuse_json_end(struct scan *s, struct err *err, const char *text)
+{
+	s->wrong = s->end;
+	return err_set(err, "%s", text);
 }
 
 /* For what no tree can hold. */
@@ -81,7 +89,7 @@ static bool scan_json_text(struct scan *s, struct err *err)
 		s->at += len ? len : 1;
 	}
 	if (s->at == s->end)
-		return err_set(err, "not JSON: it ends inside a string");
+		return refuse_json_end(s, err, "not JSON: it ends inside a string");
 	s->at++;
 	return true;
 }
@@ -486,7 +494,7 @@ static bool read_scanned(struct arena *a, struct scan *s, struct node **out, str
 	if (!scan_json(s, err))
 		return false;
 	if (is_json_blank(s->start, len))
-		return err_set(err, "nothing, where JSON was expected");
+		return refuse_json_end(s, err, "nothing, where JSON was expected");
 
 	CLEANUP(buf_done) struct buf ascii = BUF(INT_MAX);
 	write_for_json_c(s, &ascii);
@@ -505,24 +513,60 @@ static bool read_scanned(struct arena *a, struct scan *s, struct node **out, str
 		e = json_tokener_get_error(tokener);
 	}
 	if (e == json_tokener_continue)
-		return err_set(err, "not JSON: it ends too early");
-	if (e != json_tokener_success && s->raw_count)
+		return refuse_json_end(s, err, "not JSON: it ends too early");
+	if (e != json_tokener_success) {
+		/* What stands for a raw value has another length, and may be no UTF-8. */
+		if (!s->raw_count)
+			s->wrong = s->start + position_in_source(s->start, len, json_tokener_get_parse_end(tokener));
 		return err_set(err, "not JSON: %s", json_tokener_error_desc(e));
-	if (e != json_tokener_success)
-		return err_set(err, "not JSON: %s at byte %zu", json_tokener_error_desc(e),
-		               position_in_source(s->start, len, json_tokener_get_parse_end(tokener)) + 1);
+	}
 	*out = convert_value(&(struct converter){ a, s }, root);
 	return true;
 }
 
+/* That something is missing is clear without the byte at which the text ends. */
+static bool read_or_name_byte(struct arena *a, struct scan *s, struct node **out, struct err *err)
+{
+	if (read_scanned(a, s, out, err))
+		return true;
+	if (s->wrong && s->wrong < s->end)
+		err_append(err, " at byte %zu", (size_t)(s->wrong - s->start) + 1);
+	return false;
+}
+
 bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
 {
-	return read_scanned(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len }, out, err);
+	return read_or_name_byte(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len }, out, err);
 }
 
 bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err)
 {
-	return read_scanned(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len, .arena = a }, out, err);
+	return read_or_name_byte(a, &(struct scan){ .start = bytes, .at = bytes, .end = bytes + len, .arena = a }, out, err);
+}
+
+static struct pos place_in_source(const struct scan *s, const char *file)
+{
+	struct pos at = { .file = file };
+
+	if (!s->wrong)
+		return at;
+	at.line = at.col = 1;
+	for (const char *p = s->start; p < s->wrong; p++) {
+		bool inside = ((unsigned char)*p & 0xc0) == 0x80;	/* of a character */
+		at.line += *p == '\n';
+		at.col = *p == '\n' ? 1 : at.col + !inside;
+	}
+	return at;
+}
+
+bool json_read_file(struct arena *a, const char *file, const char *bytes, size_t len, struct node **out, struct err *err)
+{
+	struct scan s = { .start = bytes, .at = bytes, .end = bytes + len, .arena = a };
+
+	if (read_scanned(a, &s, out, err))
+		return true;
+	const struct err inner = *err;
+	return err_at(err, place_in_source(&s, file), "%s", inner.msg);
 }
 
 static void write_json_escape(struct buf *out, uint32_t code)

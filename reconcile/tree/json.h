@@ -19,6 +19,9 @@ bool json_read(struct arena *a, const char *bytes, size_t len, struct node **out
  * bytes; that key is kept as it was written, with its quotes. */
 bool json_read_answer(struct arena *a, const char *bytes, size_t len, struct node **out, struct err *err);
 
+/* json_read_answer() of a file: *err begins with the file and, where known, the line and column. */
+bool json_read_file(struct arena *a, const char *file, const char *bytes, size_t len, struct node **out, struct err *err);
+
 enum json_style {
 	JSON_COMPACT,	/* one line, no spaces, keys in their order */
 	/* two spaces, keys in their order; characters that cannot be seen, or that change the direction of writing, are

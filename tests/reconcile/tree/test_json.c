@@ -331,6 +331,28 @@ static void equal_trees_have_one_canonical_form(void **state)
 	}
 }
 
+static void an_error_in_a_file_says_line_and_column(void **state)
+{
+	static const struct { const char *json, *message; } cases[] = {
+		{ "{\n  \"a\": 1,\n}", "f.json:3:1: not JSON: unexpected character" },
+		{ "{\n  \"a\": \"caf\u00e9\", x}", "f.json:2:16: not JSON: found \"x\"" },
+		{ "{\n  \"a\": [1", "f.json:2:10: not JSON: it ends too early" },
+		{ "{\n  \"a\": \"b", "f.json:2:10: not JSON: it ends inside a string" },
+		{ "", "f.json:1:1: nothing, where JSON was expected" },
+		{ "[99999999999999999999,]", "f.json: not JSON: unexpected character" },
+		{ "[\"\xff\",]", "f.json: not JSON: unexpected character" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		struct node *n;
+		struct err err;
+
+		assert_false(json_read_file(&a, "f.json", cases[i].json, strlen(cases[i].json), &n, &err));
+		assert_string_equal(err.msg, cases[i].message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +370,7 @@ int main(void)
 		cmocka_unit_test(what_json_can_hold_stays_what_it_is),
 		cmocka_unit_test(numbers_that_json_lacks_are_written_as_it_can),
 		cmocka_unit_test(equal_trees_have_one_canonical_form),
+		cmocka_unit_test(an_error_in_a_file_says_line_and_column),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
