@@ -6,7 +6,7 @@
 
 enum {
 	ACTIONS = ACTION_DELETE + 1,
-	RESULTS = RESULT_SUSPENDED + 1,
+	RESULTS = RESULT_UNPLANNED + 1,
 };
 
 /* "409 (the workflow runs) is retried by the agent every 30 s without a whole cycle" (design, 6).

@@ -6,6 +6,7 @@
 #include "reconcile/schema/mask.h"
 #include "reconcile/plan/duplicates.h"
 #include "reconcile/plan/ownership.h"
+#include "reconcile/plan/saved_review.h"
 #include "reconcile/plan/unlisted.h"
 
 bool cycle_selects(const struct cycle_options *o, const char *name)
@@ -116,6 +117,20 @@ static void check_patterns(const struct cycle *c)
 			                 strchr(c->options.only[i], ',') ? "; give each name by an --only of its own" : "");
 }
 
+/* A saved plan says what the workflows to delete were like. */
+static void inspect_deletes(struct cycle *c)
+{
+	struct report *r = c->report;
+
+	c->inspections = arena_new(c->arena, struct workflow_task, r->step_count - c->count + 1);
+	for (size_t i = c->count; i < r->step_count; i++) {
+		struct workflow_task *w = &c->inspections[i - c->count];
+		*w = (struct workflow_task){ .cycle = c, .step = &r->steps[i] };
+		if (r->steps[i].result == RESULT_PLANNED)
+			workflow_task_inspect(w);
+	}
+}
+
 static void start_observing(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
@@ -123,6 +138,8 @@ static void start_observing(struct cycle *c)
 	check_patterns(c);
 	warm_plan(c);
 	ownership_resolve(c, &c->facts);
+	if (c->options.plan_key && !c->options.apply)
+		inspect_deletes(c);
 }
 
 static void complete_list(struct cycle *c)
@@ -218,7 +235,8 @@ static bool deletes_wait(const struct cycle *c)
 	for (size_t i = 0; i < c->count; i++) {
 		const struct plan_step *s = c->tasks[i].step;
 		bool moved = s->action == ACTION_CREATE || c->tasks[i].old_name;
-		if (moved && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
+		/* What the plan leaves alone was no rename when it was made. */
+		if (moved && s->result != RESULT_UNPLANNED && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
 			return true;
 	}
 	return false;
@@ -363,6 +381,8 @@ bool cycle_advance(struct cycle *c)
 		complete_list(c);
 		break;
 	case CYCLE_OBSERVE:
+		if (c->options.saved)
+			saved_review_steps(c);
 		check_guards(c);
 		if (c->report->guards.blocked && observe_postponed(c))
 			break;

@@ -14,6 +14,8 @@
 #include "reconcile/plan/spec.h"
 #include "reconcile/plan/warm.h"
 
+struct saved_plan;
+
 struct cycle_options {
 	bool apply;			/* false: stop after plan */
 	const char *const *only;	/* globs of names; other workflows are neither planned nor counted */
@@ -28,6 +30,9 @@ struct cycle_options {
 	bool hold;
 	bool observe_all;		/* describe every workflow, whatever is held */
 	int64_t observe_all_ms;		/* that, too, this long after it was done last */
+	/* Of the digests of a saved plan, DIGEST_KEY_SIZE bytes; NULL: no plan is saved or applied. */
+	const unsigned char *plan_key;
+	const struct saved_plan *saved;	/* only its steps are applied; NULL: all that are planned */
 	const struct node *mask;	/* places that are masked in addition, as for mask_mark(); NULL: none */
 	struct guard_limits limits;
 	/* Of a plan that selects one workflow: gets why each of its fields is as it is; NULL: not wanted. */
@@ -98,6 +103,7 @@ struct cycle {
 	struct operation_call resources;	/* the default resource; requested with options.whole and options.explanation */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;
+	struct workflow_task *inspections;	/* of the workflows to delete, for a plan that is saved; NULL: none */
 	struct unlisted *unlisted;	/* recorded workflows that the list does not show; NULL: not looked for yet */
 	size_t unlisted_count, recorded;	/* recorded: of the workflows that this cycle is about */
 	struct warm warm;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reconcile/plan/saved_review.h"
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_spec.h"
@@ -425,7 +426,8 @@ static size_t most_deletes(const struct matching *m)
 static void reserve_steps(struct matching *m)
 {
 	struct cycle *c = m->cycle;
-	struct plan_step *steps = arena_new(c->arena, struct plan_step, c->count + most_deletes(m) + 1);
+	size_t room = c->count + most_deletes(m) + saved_review_room(c) + 1;
+	struct plan_step *steps = arena_new(c->arena, struct plan_step, room);
 
 	for (size_t i = 0; i < c->count; i++) {
 		steps[i] = *c->tasks[i].step;

@@ -20,7 +20,7 @@ const char *result_word(enum result result)
 {
 	static const char *const words[] = {
 		"planned", "applied", "unchanged", "failed", "refused", "deferred", "blocked", "conflict",
-		"suspended",
+		"suspended", "unplanned",
 	};
 	return words[result];
 }
@@ -47,7 +47,7 @@ void report_judge(struct report *report)
 		case RESULT_DEFERRED: v->deferred = true; break;
 		case RESULT_BLOCKED: v->blocked = true; break;
 		case RESULT_CONFLICT: v->conflict = true; break;
-		case RESULT_UNCHANGED: case RESULT_SUSPENDED: break;
+		case RESULT_UNCHANGED: case RESULT_SUSPENDED: case RESULT_UNPLANNED: break;
 		}
 	}
 }
@@ -237,11 +237,12 @@ bool report_each_workflow(const struct report *r, bool (*each)(void *context, co
 
 static struct node *summary_tree(struct arena *a, const struct report *r)
 {
-	size_t actions[ACTION_DELETE + 1] = { 0 }, results[RESULT_SUSPENDED + 1] = { 0 };
-	size_t settled = 0;
+	size_t actions[ACTION_DELETE + 1] = { 0 }, results[RESULT_UNPLANNED + 1] = { 0 };
+	size_t settled = 0, stale = 0;
 	struct node *n = node_map(a);
 
 	for (size_t i = 0; i < r->step_count; i++) {
+		stale += r->steps[i].stale;
 		settled += r->steps[i].settled.count > 0 || r->steps[i].settled_spilled.len > 0;
 		actions[r->steps[i].action]++;
 		results[r->steps[i].result]++;
@@ -258,6 +259,10 @@ static struct node *summary_tree(struct arena *a, const struct report *r)
 	node_put(a, n, "blocked", node_int(a, (int64_t)results[RESULT_BLOCKED]));
 	node_put(a, n, "conflict", node_int(a, (int64_t)results[RESULT_CONFLICT]));
 	node_put(a, n, "suspended", node_int(a, (int64_t)results[RESULT_SUSPENDED]));
+	if (r->plan.file) {
+		node_put(a, n, "stale", node_int(a, (int64_t)stale));
+		node_put(a, n, "unplanned", node_int(a, (int64_t)results[RESULT_UNPLANNED]));
+	}
 	return n;
 }
 
@@ -286,6 +291,16 @@ static struct node *source_tree(struct arena *a, const struct report_source *s)
 	node_put(a, n, "path", text_node_or_null(a, s->path));
 	node_put(a, n, "specs", node_int(a, (int64_t)s->specs));
 	node_put(a, n, "files", node_int(a, (int64_t)s->files));
+	return n;
+}
+
+static struct node *applied_plan_tree(struct arena *a, const struct report *r)
+{
+	struct node *n = node_map(a);
+
+	node_put(a, n, "file", node_text(a, r->plan.file));
+	node_put(a, n, "digest", node_text(a, r->plan.digest));
+	node_put(a, n, "created", node_text(a, r->plan.created));
 	return n;
 }
 
@@ -345,6 +360,8 @@ static struct node *document_with(struct arena *a, const struct report *r, struc
 	node_put(a, n, "source", source_tree(a, &r->source));
 	node_put(a, n, "service", service);
 	node_put(a, n, "owner", text_node_or_null(a, r->owner));
+	if (r->plan.file)
+		node_put(a, n, "plan", applied_plan_tree(a, r));
 	node_put(a, n, "outcome", node_text(a, outcome_word(exit_status_outcome(&r->verdict))));
 	node_put(a, n, "exit_code", node_int(a, exit_status_code(&r->verdict)));
 	node_put(a, n, "summary", summary_tree(a, r));

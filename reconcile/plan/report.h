@@ -17,7 +17,13 @@ enum action { ACTION_NONE, ACTION_CREATE, ACTION_PATCH, ACTION_REPLACE, ACTION_D
 enum result {
 	RESULT_PLANNED, RESULT_APPLIED, RESULT_UNCHANGED, RESULT_FAILED, RESULT_REFUSED,
 	RESULT_DEFERRED, RESULT_BLOCKED, RESULT_CONFLICT, RESULT_SUSPENDED,
+	RESULT_UNPLANNED,	/* a saved plan is applied that does not have the step: it is left alone */
 };
+
+/* By which a saved plan recognises a step: hex digits of keyed digests of what is declared, of what is on the service, and
+ * of what is changed; "": there is nothing of it. */
+enum { STEP_DIGEST_TEXT = 65 };
+struct step_digests { char declared[STEP_DIGEST_TEXT], observed[STEP_DIGEST_TEXT], changes[STEP_DIGEST_TEXT]; };
 
 /* A list of changes that the report's spill holds, as JSON. */
 struct spilled { uint64_t place; size_t len; };		/* len 0: nothing */
@@ -39,6 +45,8 @@ struct plan_step {
 	const char *note;		/* what else is done, and why; NULL: nothing */
 	const char *error;		/* one sentence; NULL: none */
 	int64_t duration_ms;		/* of applying it */
+	struct step_digests *digests;	/* NULL: no plan is saved or applied */
+	bool stale;			/* a conflict: it is not as the saved plan says */
 };
 
 struct report_source {
@@ -75,6 +83,7 @@ struct report {
 	int64_t duration_ms;
 	struct report_source source;
 	const char *endpoint, *owner;
+	struct { const char *file, *digest, *created; } plan;	/* the saved plan that was applied; file NULL: none */
 	bool verbose;			/* list unchanged workflows too */
 	struct exit_status verdict;
 	struct plan_step *steps;

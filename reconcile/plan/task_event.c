@@ -1,6 +1,7 @@
 #include "reconcile/plan/task_event.h"
 
 #include "reconcile/plan/task_plan.h"
+#include "reconcile/plan/task_saved.h"
 #include "reconcile/plan/task_verify.h"
 
 enum { STATUS_CONFLICT = 409 };
@@ -76,18 +77,25 @@ static enum task_event assess_create(struct workflow_task *t)
 	return create->held_back ? EVENT_NOT_SENT : EVENT_FAILED;
 }
 
-/* "A workflow is described again right before it is changed or deleted. If it changed since the plan, the step is
- * planned again" (design, 6.4). */
+/* "If it changed since the plan, the step is planned again (agent, sync) or refused (saved plan)" (design, 6.4). */
+static enum task_event stale_or(const struct workflow_task *t, enum task_event event)
+{
+	return task_saved_why_stale(t) ? EVENT_STALE : event;
+}
+
 static enum task_event assess_check(struct workflow_task *t)
 {
+	enum task_event event;
+
 	/* A workflow to create that is listed now. */
 	if (t->step->action == ACTION_CREATE && may_appear(t))
 		return EVENT_ABSENT;
 	if (is_gone(t) && t->step->action != ACTION_CREATE) {
 		task_plan_create(t);
-		return t->step->result == RESULT_PLANNED ? EVENT_GONE : EVENT_NOTHING;
+		return t->step->result == RESULT_PLANNED ? stale_or(t, EVENT_GONE) : EVENT_NOTHING;
 	}
-	return t->call->op.ok ? plan_by_description(t) : EVENT_FAILED;
+	event = t->call->op.ok ? plan_by_description(t) : EVENT_FAILED;
+	return event == EVENT_CHANGED || event == EVENT_RESUMED ? stale_or(t, event) : event;
 }
 
 static enum task_event assess_busy(const struct workflow_task *t)
@@ -117,11 +125,21 @@ static enum task_event assess_pause(struct workflow_task *t)
 	return t->call->op.ok ? EVENT_ACCEPTED : EVENT_FAILED;
 }
 
-static enum task_event assess_confirmation(struct workflow_task *t)
+static enum task_event assess_inspection(struct workflow_task *t)
 {
 	if (!t->call->op.ok)
 		return is_gone(t) ? EVENT_GONE : EVENT_FAILED;
 	return task_plan_may_delete(t) ? EVENT_OURS : EVENT_FOREIGN;
+}
+
+static enum task_event assess_confirmation(struct workflow_task *t)
+{
+	enum task_event event = assess_inspection(t);
+
+	if (event != EVENT_OURS)
+		return event;
+	task_saved_note(t);
+	return stale_or(t, event);
 }
 
 static enum task_event assess_delete(struct workflow_task *t)
@@ -196,6 +214,7 @@ static enum task_event (*const assess[])(struct workflow_task *) = {
 	[STATE_UPDATING] = assess_update,
 	[STATE_VERIFYING] = assess_verification,
 	[STATE_PAUSING] = assess_pause,
+	[STATE_INSPECTING] = assess_inspection,
 	[STATE_CONFIRMING] = assess_confirmation,
 	[STATE_DELETING] = assess_delete,
 	[STATE_COMPARING] = assess_lowest,

@@ -10,6 +10,7 @@ enum task_event {
 	EVENT_GIVEN_UP,		/* the cycle stops and did not wait for the answer to a read */
 	EVENT_GONE,		/* the workflow is not on the service */
 	EVENT_FOREIGN,		/* the workflow is not ours to write or to delete */
+	EVENT_STALE,		/* the step is not as the saved plan says that is applied */
 	EVENT_OURS,		/* the workflow is still the one that is to be deleted */
 	EVENT_NOTHING,		/* there is nothing to write, or nothing that may be written */
 	EVENT_CHANGED,		/* the workflow differs from the spec */

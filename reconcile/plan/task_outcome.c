@@ -5,6 +5,7 @@
 #include "reconcile/plan/request_body.h"
 #include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_record.h"
+#include "reconcile/plan/task_saved.h"
 #include "reconcile/plan/task_spec.h"
 
 enum { STATUS_FORBIDDEN = 403 };
@@ -117,6 +118,30 @@ void task_outcome_explain(struct workflow_task *t)
 void task_outcome_foreign(struct workflow_task *t)
 {
 	set_result(t, RESULT_CONFLICT, task_plan_conflict(t));
+}
+
+void task_outcome_stale_step(struct plan_step *s, const char *why)
+{
+	s->result = RESULT_CONFLICT;
+	s->error = why;
+	s->stale = true;
+}
+
+void task_outcome_stale(struct workflow_task *t)
+{
+	task_outcome_stale_step(t->step, task_saved_why_stale(t));
+}
+
+void task_outcome_inspected(struct workflow_task *t)
+{
+	set_result(t, RESULT_PLANNED, NULL);
+	task_saved_note(t);
+}
+
+void task_outcome_vanished(struct workflow_task *t)
+{
+	t->step->action = ACTION_NONE;
+	set_result(t, RESULT_UNCHANGED, NULL);
 }
 
 void task_outcome_not_deleted(struct workflow_task *t)

@@ -28,6 +28,9 @@ void task_outcome_warn_of_loss(struct workflow_task *task);
 
 void task_outcome_explain(struct workflow_task *task);		/* the result stays; says why if it is a bad one */
 void task_outcome_foreign(struct workflow_task *task);		/* not ours to write */
+void task_outcome_stale(struct workflow_task *task);		/* not as the saved plan says */
+void task_outcome_inspected(struct workflow_task *task);	/* planned: the workflow is still the one to delete */
+void task_outcome_vanished(struct workflow_task *task);		/* the workflow to delete is gone: nothing is planned */
 void task_outcome_not_deleted(struct workflow_task *task);		/* no longer ours to delete */
 void task_outcome_ambiguous(struct workflow_task *task);	/* several workflows have the name */
 void task_outcome_lost(struct workflow_task *task);		/* it may or may not have been created */
@@ -40,6 +43,9 @@ void task_outcome_not_paused(struct workflow_task *task);		/* written, but not p
 void task_outcome_deleted(struct workflow_task *task);
 void task_outcome_duplicate(struct workflow_task *task);	/* created twice, and both stay */
 void task_outcome_duplicates_gone(struct workflow_task *task);	/* created twice, and the others were deleted */
+
+/* The same as task_outcome_stale() for a step without a task; why is not copied. */
+void task_outcome_stale_step(struct plan_step *step, const char *why);
 
 /* ---- on the way ---- */
 

@@ -5,6 +5,7 @@
 #include "reconcile/plan/task_outcome.h"
 #include "reconcile/plan/task_record.h"
 #include "reconcile/plan/task_request.h"
+#include "reconcile/plan/task_saved.h"
 #include "reconcile/plan/task_spec.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/schema/mask.h"
@@ -203,7 +204,9 @@ enum task_plan task_plan_update(struct workflow_task *t)
 	enum task_plan plan = decide(t, &t->step->diff, tags_are_due(t, &m), pause);
 	t->was_paused |= paused || pause;
 	t->was_draft |= task_plan_has_status(described, "Draft");
-	return sends_masked(t, described) ? PLAN_NOTHING : plan;
+	bool masked = sends_masked(t, described);
+	task_saved_note(t);
+	return masked ? PLAN_NOTHING : plan;
 }
 
 /* ---- a new workflow ---- */
@@ -250,4 +253,5 @@ void task_plan_create(struct workflow_task *t)
 	s->result = t->cycle->held ? RESULT_DEFERRED : RESULT_PLANNED;
 	s->error = t->cycle->held;
 	sends_masked(t, NULL);
+	task_saved_note(t);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reconcile/plan/task_outcome.h"
+#include "reconcile/plan/task_saved.h"
 #include "reconcile/plan/workflow_task.h"
 #include "reconcile/schema/digest.h"
 #include "reconcile/tree/json.h"
@@ -190,7 +191,8 @@ bool warm_reuse(struct workflow_task *t, const struct listed *listed)
 	const struct held_look *h;
 	struct node *outcome;
 
-	if (!c->warm.held)
+	/* Whether a step is as a saved plan says is seen in a description only. */
+	if (!c->warm.held || task_saved_step(t))
 		return false;
 	t->listed = listed;
 	read_inputs(t);
@@ -208,12 +210,12 @@ bool warm_reuse(struct workflow_task *t, const struct listed *listed)
 	return true;
 }
 
-/* The guard on updates has to count what would be written. */
+/* The guard on updates has to count what would be written, and so does a saved plan. */
 bool warm_may_postpone(const struct workflow_task *t)
 {
 	const struct cycle *c = t->cycle;
 
-	return c->options.apply && !c->options.limits.update_limit && t->listed && !c->warm.full &&
+	return c->options.apply && !c->options.saved && !c->options.limits.update_limit && t->listed && !c->warm.full &&
 	       is_same_workflow(t, find_look(&c->warm, t->step->name));
 }
 

@@ -288,6 +288,7 @@ static const struct transition transitions[] = {
 	{ STATE_CHECKING,   EVENT_NOTHING,      finish_check,             STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_GONE,         task_request_create,      STATE_CREATING },
 	{ STATE_CHECKING,   EVENT_ABSENT,       describe_when_shown,      STATE_CHECKING },
+	{ STATE_CHECKING,   EVENT_STALE,        task_outcome_stale,       STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_FOREIGN,      task_outcome_foreign,     STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
 	{ STATE_CHECKING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
@@ -309,9 +310,17 @@ static const struct transition transitions[] = {
 	{ STATE_PAUSING,    EVENT_ACCEPTED,     finish_paused,            STATE_ENDED },
 	{ STATE_PAUSING,    EVENT_FAILED,       task_outcome_not_paused,  STATE_ENDED },
 
+	{ STATE_INSPECTING, EVENT_BEGIN,        describe_workflow,        STATE_INSPECTING },
+	{ STATE_INSPECTING, EVENT_OURS,         task_outcome_inspected,   STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_GONE,         task_outcome_vanished,    STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_FOREIGN,      task_outcome_not_deleted, STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
+
 	{ STATE_CONFIRMING, EVENT_BEGIN,        describe_workflow,        STATE_CONFIRMING },
 	{ STATE_CONFIRMING, EVENT_OURS,         task_request_delete,      STATE_DELETING },
 	{ STATE_CONFIRMING, EVENT_GONE,         finish_deleted,           STATE_ENDED },
+	{ STATE_CONFIRMING, EVENT_STALE,        task_outcome_stale,       STATE_ENDED },
 	{ STATE_CONFIRMING, EVENT_FOREIGN,      task_outcome_not_deleted, STATE_ENDED },
 	{ STATE_CONFIRMING, EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
 	{ STATE_CONFIRMING, EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
@@ -408,7 +417,8 @@ static enum task_next workflow_task_step(struct task *task, const struct answer 
 	t->wait_ms = 0;
 	row->act(t);
 	t->state = row->next;
-	return row->next == STATE_ENDED ? end_task(t, row->state == STATE_OBSERVING) : start_request(t, next);
+	bool observed = row->state == STATE_OBSERVING || row->state == STATE_INSPECTING;
+	return row->next == STATE_ENDED ? end_task(t, observed) : start_request(t, next);
 }
 
 static void add_task(struct workflow_task *t, enum task_state state)
@@ -428,12 +438,22 @@ static void add_task(struct workflow_task *t, enum task_state state)
 	dispatch_add(t->cycle->dispatch, &t->task);
 }
 
-void workflow_task_observe(struct workflow_task *t)
+static void describe_to_plan(struct workflow_task *t, enum task_state state)
 {
 	t->step->result = RESULT_DEFERRED;	/* until it was described */
 	t->step->error = TASK_NOT_DESCRIBED;
 	t->postponed = false;
-	add_task(t, STATE_OBSERVING);
+	add_task(t, state);
+}
+
+void workflow_task_observe(struct workflow_task *t)
+{
+	describe_to_plan(t, STATE_OBSERVING);
+}
+
+void workflow_task_inspect(struct workflow_task *t)
+{
+	describe_to_plan(t, STATE_INSPECTING);
 }
 
 void workflow_task_postpone(struct workflow_task *t)

@@ -12,6 +12,8 @@
  *	 |     '----------busy------------'      |
  *	 '----------------resumed--------------> PAUSING --------------> ENDED
  *
+ *	INSPECTING ----------------------------------------------------> ENDED    inspect: a plan only
+ *
  *	CONFIRMING -------ours---------> DELETING ---------------------> ENDED    delete
  *	       ^----------busy------------'
  *
@@ -48,6 +50,7 @@ enum task_state {
 	STATE_UPDATING,		/* the answer to the update */
 	STATE_VERIFYING,	/* a description after a create or an update */
 	STATE_PAUSING,		/* the answer to the pause of a workflow that the update resumed */
+	STATE_INSPECTING,	/* a description of the workflow to delete, for a plan that is saved; nothing is written */
 	STATE_CONFIRMING,	/* a description right before the delete */
 	STATE_DELETING,		/* the answer to the delete */
 	STATE_COMPARING,	/* a description of the lowest id, after another run created the workflow as well */
@@ -135,6 +138,8 @@ void workflow_task_resolve_duplicates(struct workflow_task *task, bool strangers
 void workflow_task_plan_anew(struct workflow_task *task);
 /* Hands what the plan says to the cycle, and frees the forms of the spec; for a plan that is made without a request. */
 void workflow_task_end_plan(struct workflow_task *task);
+/* Describe the workflow to delete, for a plan that is saved. */
+void workflow_task_inspect(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
 

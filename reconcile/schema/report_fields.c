@@ -26,8 +26,12 @@ static const struct field service[] = { TEXT_OR_NULL("endpoint"), END };
 static const struct field summary[] = {
 	INT("declared"), INT("observed"), INT("owned"), INT("create"), INT("patch"), INT("replace"),
 	INT("delete"), INT("none"), INT("settled"), INT("deferred"), INT("failed"), INT("blocked"),
-	INT("conflict"), INT("suspended"), END
+	INT("conflict"), INT("suspended"),
+	{ "stale", FIELD_INT, .about = "of sync --plan: steps that are not as the plan says" },
+	{ "unplanned", FIELD_INT, .about = "of sync --plan: workflows that would be changed, but are not in the plan" }, END
 };
+
+static const struct field plan[] = { TEXT("file"), TEXT("digest"), TEXT("created"), END };
 
 static const struct field guard[] = {
 	TEXT("name"), VALUE("limit"), VALUE("value"), WORD("result", "pass", "block"), END
@@ -49,7 +53,7 @@ static const struct field workflow[] = {
 	WORD("action", "create", "patch", "replace", "delete", "none"),
 	{ "operation", FIELD_TEXT, FIELD_NULLABLE, .need = ALL_KINDS },
 	WORD("result", "planned", "applied", "unchanged", "failed", "refused", "deferred", "blocked",
-	     "conflict", "suspended"),
+	     "conflict", "suspended", "unplanned"),
 	TEXT_OR_NULL("reason"), TEXT_OR_NULL("file"), INT_OR_NULL("line"), INT_OR_NULL("column"),
 	{ "note", FIELD_TEXT, .about = "what else is done, and why" },
 	LIST("changes", a_change), LIST("settled", a_kept), LIST("refused", a_kept),
@@ -75,6 +79,7 @@ static const struct field report[] = {
 	TEXT_OR_NULL("cycle_id"), TEXT_OR_NULL("sync"), TEXT_OR_NULL("trigger"),
 	TEXT_OR_NULL("started"), TEXT_OR_NULL("finished"), NUMBER("duration_s"),
 	OBJECT("source", source), OBJECT("service", service), TEXT_OR_NULL("owner"),
+	{ "plan", FIELD_OBJECT, .fields = plan, .about = "the saved plan that was applied" },
 	WORD("outcome", "converged", "changes-pending", "applied", "partial", "failed", "blocked",
 	     "conflict", "invalid", "interrupted"),
 	INT("exit_code"), OBJECT("summary", summary), LIST("guards", a_guard),
