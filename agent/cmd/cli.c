@@ -17,8 +17,8 @@
 #include "reconcile/tree/json.h"
 #include "reconcile/base/suggest.h"
 
-extern const struct command cmd_plan, cmd_explain, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_workflow, cmd_serve,
-                            cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
+extern const struct command cmd_plan, cmd_explain, cmd_sync, cmd_validate, cmd_import, cmd_report, cmd_show, cmd_workflow,
+                            cmd_serve, cmd_agent, cmd_approve, cmd_schema, cmd_version, cmd_help, cmd_agent_cycle,
                             cmd_git_fetch, cmd_step_checkout, cmd_step_runner, cmd_step_http, cmd_send_notification;
 
 static const struct command *const commands[] = {
@@ -30,6 +30,7 @@ static const struct command *const commands[] = {
 	&cmd_validate,
 	&cmd_import,
 	&cmd_report,
+	&cmd_show,
 	&cmd_workflow,
 	&cmd_serve,
 	&cmd_schema,

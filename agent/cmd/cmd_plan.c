@@ -16,7 +16,8 @@ const struct command cmd_plan = {
 	.summary = "show what a sync would do",
 	.help = "Compares the specs below DIR, or in a git repository, with the workflows of the service, and\n"
 	        "shows what a sync would do.  Writes nothing and stores no report.  Exits 0; with\n"
-	        "--detailed-exitcode 2 if changes are pending.",
+	        "--detailed-exitcode 2 if changes are pending.  --out saves the plan in a file: flowsync show\n"
+	        "shows it again, flowsync sync --plan applies it.",
 	.least = 0,
 	.most = 1,
 	.options = FOR_PLAN | FOR_CYCLE | FOR_REPORTED | FOR_SPECS | FOR_ANNOTATIONS | FOR_RENDERING,

@@ -1,30 +1,13 @@
 #include <string.h>
 
 #include "agent/cmd/cli.h"
-#include "agent/util/diagnostics_text.h"
+#include "agent/sync/report_messages.h"
 #include "agent/sync/report_print.h"
 #include "agent/state/report_store.h"
 #include "agent/util/table.h"
 #include "reconcile/base/printable.h"
 
 /* ---- one report ---- */
-
-/* On stdout, not in the log: these messages are part of the report that the user wants to see. */
-static void cmd_report_print_messages(struct context *ctx, const struct node *report, const char *key,
-                                      const char *word)
-{
-	const struct node *list = node_get(report, key);
-
-	for (size_t i = 0; i < list->count; i++) {
-		const struct node *n = list->entries[i].value;
-		struct diagnostic f = {
-			.message = node_get_text(n, "message"),
-			.at = { node_get_text(n, "file"), (int)node_get_int(n, "line", 0),
-			        (int)node_get_int(n, "column", 0) },
-		};
-		fprintf(ctx->out, "%s: %s\n", word, diagnostics_text_line(ctx->arena, &f));
-	}
-}
 
 static void cmd_report_print_heading(struct context *ctx, const struct node *report)
 {
@@ -61,10 +44,8 @@ static int cmd_report_show(struct context *ctx, const char *id)
 	if (human)
 		cmd_report_print_heading(ctx, report);
 	report_print(ctx, report);
-	if (human) {
-		cmd_report_print_messages(ctx, report, "errors", "error");
-		cmd_report_print_messages(ctx, report, "warnings", "warning");
-	}
+	if (human)
+		report_messages_print(ctx, report);
 	return 0;
 }
 

@@ -148,6 +148,10 @@ const struct option option_table[] = {
 	  .words = annotation_words, .otherwise = "auto", .help = "errors as annotations: github, off, auto" },
 	{ "detailed-exitcode", 0, OPTION_FLAG, FOR_PLAN, AT(detailed_exitcode),
 	  .help = "exit 2 if changes are pending" },
+	{ "out", 0, OPTION_PATH, FOR_PLAN, AT(out), .argument = "FILE",
+	  .help = "save the plan, for sync --plan FILE", LINE_ONLY },
+	{ "plan", 0, OPTION_PATH, FOR_SAVED_PLAN, AT(plan), .argument = "FILE",
+	  .help = "apply the steps of this saved plan only", LINE_ONLY },
 
 	{ "sync", 0, OPTION_TEXT, FOR_SPECS, AT(sync), .argument = "NAME",
 	  .help = "sync of the configuration to use" },

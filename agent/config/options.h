@@ -39,6 +39,7 @@ enum option_group {
 	FOR_RENDERING = 1 << 19,	/* -o human|json|markdown|junit[=FILE] */
 	FOR_REPORTED = 1 << 20,	/* plan, sync and agent: what makes a report */
 	FOR_ANNOTATIONS = 1 << 21,	/* validate, plan and sync */
+	FOR_SAVED_PLAN = 1 << 22,	/* sync by hand: an agent applies no saved plan */
 };
 
 enum option_type {
@@ -141,6 +142,7 @@ struct settings {
 	struct texts status, last_execution_status, last_modified_by;
 	const char *name;		/* of import: a glob */
 	const char *out;
+	const char *plan;		/* a saved plan to apply */
 	int page_size, page_number;
 
 	/* Of workflow patch; what the command line does not give is not patched. */

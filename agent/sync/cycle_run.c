@@ -14,6 +14,7 @@
 #include "agent/sync/applied_state.h"
 #include "agent/sync/cycle_summary.h"
 #include "agent/sync/known_specs.h"
+#include "agent/sync/plan_file.h"
 #include "agent/sync/progress.h"
 #include "agent/sync/report_file.h"
 #include "agent/sync/report_print.h"
@@ -51,6 +52,8 @@ struct cycle_run {
 	struct spill_file spill_file;
 	struct report_spill spill;
 	struct report_file document;	/* of the report as it is now */
+	const struct saved_plan *saved;	/* is applied; NULL: all that is planned is */
+	unsigned char plan_key[DIGEST_KEY_SIZE];	/* of a plan that is saved */
 };
 
 static uint64_t cycle_run_random_number(void)
@@ -195,6 +198,56 @@ static bool cycle_run_read_source(struct cycle_run *r, bool apply)
 	return !r->report.verdict.invalid || (ctx->settings->on_invalid && cycle_run_continue_with_valid(r));
 }
 
+/* ---- a saved plan ---- */
+
+/* The file of plan --out; NULL: none. */
+static const char *cycle_run_out_file(const struct cycle_run *r)
+{
+	return strcmp(r->report.mode, "plan") == 0 ? r->ctx->settings->out : NULL;
+}
+
+/* Whether it fits the endpoint is seen later. */
+static bool cycle_run_read_plan(struct cycle_run *r, const char *file, struct err *err)
+{
+	struct saved_plan *plan = arena_new(r->ctx->arena, struct saved_plan, 1);
+	const struct plan_target target = plan_file_target(r->ctx, NULL);
+
+	if (!plan_file_read(r->ctx->arena, file, plan, err))
+		return false;
+	if (!saved_plan_fits(plan, &target, err))
+		return err_wrap(err, "%s", file);
+	r->saved = plan;
+	r->report.plan.file = file;
+	r->report.plan.digest = plan->digest;
+	r->report.plan.created = plan->created;
+	log_info(r->ctx->log, "applying plan %.10s of %s, made at %s", plan->digest, file, plan->created);
+	return true;
+}
+
+/* A plan that cannot be saved should be known before the service is asked. */
+static bool cycle_run_prepare_plan(struct cycle_run *r)
+{
+	const char *out = cycle_run_out_file(r), *file = r->ctx->settings->plan;
+	struct err err;
+
+	if (out && !(plan_file_check(r->ctx->arena, out, &err) && plan_file_make_key(r->plan_key, &err))) {
+		cycle_run_add_error(r, &err);
+		return false;
+	}
+	if (file && !cycle_run_read_plan(r, file, &err)) {
+		cycle_run_add_error(r, &err);
+		return false;
+	}
+	return true;
+}
+
+static bool cycle_run_plan_fits(const struct cycle_run *r, struct err *err)
+{
+	const struct plan_target target = plan_file_target(r->ctx, r->report.endpoint);
+
+	return !r->saved || saved_plan_fits(r->saved, &target, err) || err_wrap(err, "%s", r->report.plan.file);
+}
+
 /* ---- the cycle ---- */
 
 static void cycle_run_print_progress(const void *work, struct buf *line)
@@ -271,6 +324,8 @@ static struct cycle_options cycle_run_cycle_options(struct cycle_run *r, bool ap
 		},
 	};
 
+	o.saved = r->saved;
+	o.plan_key = r->saved ? r->saved->key : cycle_run_out_file(r) ? r->plan_key : NULL;
 	if (job && job->names.count)
 		cycle_run_limit_to_deferred(r, &o);
 	if (r->reader)
@@ -384,6 +439,10 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		return;
 	}
 	r->report.endpoint = connection.name;
+	if (!cycle_run_plan_fits(r, &err)) {
+		cycle_run_add_error(r, &err);
+		return;
+	}
 	/* The agent holds the lock on behalf of its children. */
 	if ((apply && state_dir && !r->ctx->job && !state_lock_take(state_dir, &lock, &err)) ||
 	    !applied_state_open(r->ctx, apply, r->report.endpoint, r->report.owner, &r->source,
@@ -405,7 +464,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	bool done = apply && (good || r->report.verdict.applied);
 	if (done)
 		applied_state_set_revision(&memory);
-	if (done && !r->cycle.options.only_count && !(r->ctx->stop_fd >= 0 && shutdown_signals_received()))
+	if (done && !r->saved && !r->cycle.options.only_count && !(r->ctx->stop_fd >= 0 && shutdown_signals_received()))
 		applied_state_set_complete(&memory);
 	if (apply && good)
 		applied_state_drop_approvals(&memory);
@@ -533,6 +592,27 @@ static void cycle_run_save_report(struct cycle_run *r, bool store)
 	cycle_run_date_report(r);
 }
 
+/* A plan that is not whole is not saved: what it lacks would not be seen when it is applied.  Steps that are in conflict
+ * or failed are not in it, and the report in it says so. */
+static void cycle_run_save_plan(struct cycle_run *r)
+{
+	const struct exit_status *v = &r->report.verdict;
+	const char *out = cycle_run_out_file(r);
+	struct err err;
+
+	if (!out)
+		return;
+	cycle_run_date_report(r);
+	if (v->usage || v->invalid || v->failed || v->blocked || v->signal) {
+		diagnostics_warn(&r->faults, (struct pos){ 0 }, "no plan was saved in %s", out);
+		return;
+	}
+	/* The plan has this report. */
+	diagnostics_sort(&r->faults);
+	if (!plan_file_write(r->ctx, out, &r->report, r->plan_key, &err))
+		cycle_run_add_error(r, &err);
+}
+
 /* For the agent, which takes the report from the state directory. */
 static void cycle_run_print_summary(struct cycle_run *r)
 {
@@ -638,8 +718,10 @@ int cycle_run(struct context *ctx, bool apply)
 
 	heap_use_huge_pages();
 	cycle_run_init(&r, ctx, apply);
-	if (cycle_run_check_settings(&r) && cycle_run_check_report_files(&r) && cycle_run_read_source(&r, apply))
+	if (cycle_run_check_settings(&r) && cycle_run_check_report_files(&r) && cycle_run_prepare_plan(&r) &&
+	    cycle_run_read_source(&r, apply))
 		cycle_run_with_service(&r, apply);
+	cycle_run_save_plan(&r);
 	diagnostics_sort(&r.faults);
 	/* A command line typed wrong is no sync worth a report; an agent's configuration is: `report` shows why it fails. */
 	bool store = apply && (ctx->job || !r.report.verdict.usage);

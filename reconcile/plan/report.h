@@ -20,8 +20,8 @@ enum result {
 	RESULT_UNPLANNED,	/* a saved plan is applied that does not have the step: it is left alone */
 };
 
-/* By which a saved plan recognises a step: hex digits of keyed digests of what is declared, of what is on the service, and
- * of what is changed; "": there is nothing of it. */
+/* By which a saved plan recognises a step: hex digits of keyed digests of what is declared, of what is on the service,
+ * and of what is changed; "": there is nothing of it. */
 enum { STEP_DIGEST_TEXT = 65 };
 struct step_digests { char declared[STEP_DIGEST_TEXT], observed[STEP_DIGEST_TEXT], changes[STEP_DIGEST_TEXT]; };
 

@@ -138,7 +138,8 @@ static bool check_plan_version(const struct node *n, const char *file, struct er
 	if (version == PLAN_VERSION)
 		return true;
 	if (!node_get(n, "plan_version"))
-		return refuse_plan(err, file, "this is no saved plan, as it has no plan_version; flowsync plan --out makes one");
+		return refuse_plan(err, file, "this is no saved plan, as it has no plan_version; flowsync plan --out makes "
+		                   "one");
 	if (version <= 0)
 		return refuse_plan(err, file, "/plan_version is no version of a saved plan");
 	return err_set(err, "%s: plan_version %lld is not known to this flowsync, which knows %d: apply the plan with the "
@@ -274,8 +275,8 @@ bool saved_plan_read(struct arena *a, const char *file, const char *bytes, size_
 
 static bool refuse_target(struct err *err, const char *what, const char *made, const char *now)
 {
-	return err_usage(err, "the plan was made for %s %s, and this sync has %s: give what the plan was made for, or make a "
-	                 "new plan", what, made, now);
+	return err_usage(err, "the plan was made for %s %s, and this sync has %s: give what the plan was made for, or "
+	                 "make a new plan", what, made, now);
 }
 
 /* "not set" for an option that only another version of flowsync has. */
@@ -294,9 +295,11 @@ static bool options_fit(const struct node *made, const struct node *now, struct 
 		if (!then || !node_equal(then, value))
 			return refuse_target(err, key, option_text(&a, then), option_text(&a, value));
 	}
-	for (size_t i = 0; i < made->count; i++)
-		if (!node_get(now, made->entries[i].key))
-			return refuse_target(err, made->entries[i].key, option_text(&a, made->entries[i].value), "no such option");
+	for (size_t i = 0; i < made->count; i++) {
+		const char *key = made->entries[i].key;
+		if (!node_get(now, key))
+			return refuse_target(err, key, option_text(&a, made->entries[i].value), "no such option");
+	}
 	return true;
 }
 

@@ -68,8 +68,8 @@ static void add_missing_step(struct cycle *c, const struct saved_step *saved)
 		step.result = RESULT_DEFERRED;
 		step.error = c->held ? c->held : "nothing is deleted in this sync: see its warnings";
 	} else if (is_on_the_service(c, saved)) {
-		task_outcome_stale_step(&step, "stale: it is no longer one to delete: its name or its tags changed, or a spec "
-		                        "has it as renamed_from");
+		task_outcome_stale_step(&step, "stale: it is no longer one to delete: its name or its tags changed, or a "
+		                        "spec has it as renamed_from");
 	} else {
 		return;		/* it is gone, as the plan says */
 	}
@@ -100,8 +100,8 @@ static void warn_of_unplanned(struct cycle *c)
 		if (r->steps[i].result == RESULT_UNPLANNED)
 			names[count++] = r->steps[i].name;
 	if (count)
-		diagnostics_warn(c->faults, (struct pos){ 0 }, "%zu workflow%s would be changed by a sync, but not by this plan, "
-		                 "and %s left alone: %s", count, count == 1 ? "" : "s", count == 1 ? "is" : "are",
+		diagnostics_warn(c->faults, (struct pos){ 0 }, "%zu workflow%s would be changed by a sync, but not by this "
+		                 "plan, and %s left alone: %s", count, count == 1 ? "" : "s", count == 1 ? "is" : "are",
 		                 name_list(c->arena, names, count, REVIEW_NAMES_SHOWN, "\""));
 }
 

@@ -77,7 +77,7 @@ static enum task_event assess_create(struct workflow_task *t)
 	return create->held_back ? EVENT_NOT_SENT : EVENT_FAILED;
 }
 
-/* "If it changed since the plan, the step is planned again (agent, sync) or refused (saved plan)" (design, 6.4). */
+/* "If it changed since the plan, the step is planned again; with a saved plan it is stale" (design, 6.4). */
 static enum task_event stale_or(const struct workflow_task *t, enum task_event event)
 {
 	return task_saved_why_stale(t) ? EVENT_STALE : event;

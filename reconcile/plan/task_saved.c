@@ -115,7 +115,7 @@ const char *task_saved_why_stale(const struct workflow_task *t)
 	if (strcmp(saved->digests.observed, s->digests->observed) != 0)
 		return "stale: it changed on the service since the plan";
 	if (s->action != saved->action || strcmp(saved->digests.changes, s->digests->changes) != 0)
-		return "stale: other changes would be made than the plan shows, because what was applied last is known from "
-		       "another state directory or another git history";
+		return "stale: other changes would be made than the plan shows, because what was applied last is known "
+		       "from another state directory or another git history";
 	return NULL;
 }

@@ -1,4 +1,4 @@
-/* task_saved.h: the digests by which a saved plan recognises the step of a task, and what is stale (design, 6.4).  Private
+/* task_saved.h: the digests by which a saved plan recognises the step of a task, and what is stale (design, 6.6).  Private
  * to the cycle. */
 #ifndef RECONCILE_PLAN_TASK_SAVED_H
 #define RECONCILE_PLAN_TASK_SAVED_H

@@ -266,6 +266,15 @@ static void no_line_is_wider_than_80(const char *text)
 			fail_msg("%.*s", (int)(end - line), line);
 }
 
+/* True if a command of these groups takes an option of that name, perhaps in another row. */
+static bool takes_option(unsigned groups, const char *name)
+{
+	for (const struct option *o = option_table; o->name; o++)
+		if ((o->groups & groups) && strcmp(o->name, name) == 0)
+			return true;
+	return false;
+}
+
 static void help_names_each_option_once_in_80_columns(void **state)
 {
 	static const struct { const char *line; unsigned groups; } cases[] = {
@@ -290,7 +299,8 @@ static void help_names_each_option_once_in_80_columns(void **state)
 			const char *text = arena_printf(&a, " --%s%s%s ", o->name,
 			                                argument ? " " : "",
 			                                argument ? argument : "");
-			assert_int_equal(occurrences(r.out, text), (o->groups & cases[i].groups) ? 1 : 0);
+			if ((o->groups & cases[i].groups) || !takes_option(cases[i].groups, o->name))
+				assert_int_equal(occurrences(r.out, text), (o->groups & cases[i].groups) ? 1 : 0);
 		}
 	}
 }

@@ -309,8 +309,10 @@ static void options_of_workflow_commands_are_not_read_from_variables(void **stat
 		struct diagnostics f = { .arena = &a };
 		struct settings s;
 
-		/* `serve --backup` is something to do, not a setting. */
-		assert_int_equal(o->no_variable, (o->groups & WORKFLOW) != 0 || strcmp(o->name, "backup") == 0);
+		/* `serve --backup`, `plan --out` and `sync --plan` are something to do, not a setting. */
+		bool to_do = strcmp(o->name, "backup") == 0 || strcmp(o->name, "plan") == 0 ||
+		             (strcmp(o->name, "out") == 0 && (o->groups & FOR_PLAN));
+		assert_int_equal(o->no_variable, (o->groups & WORKFLOW) != 0 || to_do);
 		if (!o->no_variable)
 			continue;
 		options_defaults(&a, o->groups, no_env, &s);
