@@ -52,6 +52,7 @@ struct cycle_run {
 	struct spill_file spill_file;
 	struct report_spill spill;
 	struct report_file document;	/* of the report as it is now */
+	bool planned;		/* the cycle went through */
 	const struct saved_plan *saved;	/* is applied; NULL: all that is planned is */
 	unsigned char plan_key[DIGEST_KEY_SIZE];	/* of a plan that is saved */
 };
@@ -453,6 +454,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	}
 	r->report.source.revision = memory.present.commit;
 	cycle_run_reconcile(r, &connection, &memory, apply);
+	r->planned = true;
 	if (r->reader)
 		cycle_run_read_findings(r, &memory);
 	if (r->ctx->job)
@@ -603,7 +605,7 @@ static void cycle_run_save_plan(struct cycle_run *r)
 	if (!out)
 		return;
 	cycle_run_date_report(r);
-	if (v->usage || v->invalid || v->failed || v->blocked || v->signal) {
+	if (!r->planned || v->invalid || v->failed || v->blocked || v->signal) {
 		diagnostics_warn(&r->faults, (struct pos){ 0 }, "no plan was saved in %s", out);
 		return;
 	}

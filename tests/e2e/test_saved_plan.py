@@ -1,7 +1,10 @@
 """plan --out, sync --plan and show: a plan that is made in one place and applied in another."""
 import json
+import signal
 import stat
+import threading
 
+import flowsync
 from git_source import GitCase
 from test_sync import SyncCase, body, spec
 
@@ -70,6 +73,41 @@ class FileTest(PlanCase):
         report = self.save(specs, code=65)
         self.assertFalse(self.file.exists())
         self.assertIn(f"no plan was saved in {self.file}", [w["message"] for w in report["warnings"]])
+
+    def test_a_plan_of_the_valid_specs_alone_is_not_saved(self):
+        self.write({"a.yaml": spec("a"), "b.yaml": "name: b\n"})
+        config = self.write({"c.yaml": "syncs: [{name: s, on_invalid: continue, source: {dir: specs}}]\n"}, ".") / "c.yaml"
+        report = self.save("--config", config, code=65)
+        self.assertEqual(self.results(report), {"a": ("create", "planned")})
+        self.assertFalse(self.file.exists())
+
+    def test_a_plan_that_was_interrupted_is_not_saved(self):
+        self.service.create(body("a"))
+        asked, answer = threading.Event(), threading.Event()
+        self.addCleanup(answer.set)
+
+        def hook(request, pass_on):
+            if "pageNumber" not in request.path:
+                asked.set()
+                answer.wait(flowsync.TIMEOUT)
+        service = self.between(hook)
+        process = self.start("plan", "-o", "json", "--out", self.file,
+                             self.write({"a.yaml": spec("a", "two"), "b.yaml": spec("b")}), endpoint=service.endpoint)
+        self.assertTrue(asked.wait(flowsync.TIMEOUT))
+        self.tell(process, signal.SIGINT)
+        answer.set()
+        result = self.finish(process)
+        self.assertEqual(result.code, 130, result)
+        self.assertEqual(result.json()["workflows"][1]["result"], "planned")
+        self.assertFalse(self.file.exists())
+
+    def test_without_a_service_no_plan_is_saved(self):
+        specs = self.write({"a.yaml": spec("a")})
+        fake = self.fake(lambda request: (500, {}))
+        for code, endpoint in (64, None), (1, fake.endpoint), (64, "ftp://x"):
+            report = self.save("--timeout", "1s", specs, code=code, endpoint=endpoint)
+            self.assertFalse(self.file.exists())
+            self.assertIn(f"no plan was saved in {self.file}", [w["message"] for w in report["warnings"]])
 
     def test_show_prints_what_plan_printed(self):
         specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
@@ -145,6 +183,11 @@ class RefusedTest(PlanCase):
             with self.subTest(args=args):
                 self.assertEqual(self.refused(*args, self.specs), said(what))
         self.assertEqual(self.service.workflows(), [])
+
+    def test_the_plan_is_looked_at_before_the_source(self):
+        self.write({"b.yaml": "name: b\n"})
+        self.assertIn("the plan was made for the owner default", self.refused("--owner", "b", self.specs))
+        self.apply(self.specs, code=65)
 
     def test_a_file_that_is_not_there(self):
         self.file.unlink()
@@ -234,6 +277,19 @@ class ApplyTest(PlanCase):
         self.assertEqual(self.errors(report), {"a": "stale: it changed on the service since the plan"})
         self.assertNoWrites(report)
         self.assertEqual(service.describe("a")["steps"]["only"]["command"], "by hand")
+
+    def test_files_that_a_state_knows_already_are_compared_all_the_same(self):
+        specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
+        for _ in range(2):
+            self.sync(specs)
+        self.service.update("a", body("a", "by hand", tags=self.service.describe("a")["tags"]))
+        self.assertEqual(self.results(self.save(specs)), {"a": ("patch", "planned")})
+        report = self.apply(specs)
+        self.assertEqual(self.results(report), {"a": ("patch", "applied")})
+        self.assertEqual(self.service.describe("a")["steps"]["only"]["command"], "make all")
+        again = self.apply(specs)
+        self.assertEqual(again["outcome"], "converged")
+        self.assertNoWrites(again)
 
     def test_an_execution_makes_nothing_stale(self):
         self.sync(self.write({"a.yaml": spec("a", "echo one")}))
