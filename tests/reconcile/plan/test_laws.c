@@ -1,6 +1,7 @@
 /* Laws that hold for any workflows: random specs beside random live states, both made from the field table. */
 #include "tests/test.h"
 #include "reconcile/plan/diff.h"
+#include "reconcile/plan/saved_plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -413,15 +414,22 @@ static unsigned lines(const char *text)
 	return count;
 }
 
-static const char *sync_all(struct fake *f, struct arena *a, const struct specs *specs, bool observe_all)
+/* Nothing is planned but what follows from specs and service. */
+static struct cycle_options all_options(bool apply)
 {
-	const struct cycle_options options = {
-		.apply = true, .prune = true, .observe_all = observe_all, .observe_all_ms = INT64_MAX,
+	return (struct cycle_options){
+		.apply = apply, .prune = true, .observe_all_ms = INT64_MAX,
 		.limits = { .allow_recreate = true, .delete_limit = true, .max_delete_percent = 100 },
 	};
+}
+
+static const char *sync_all(struct fake *f, struct arena *a, const struct specs *specs, bool observe_all)
+{
+	struct cycle_options options = all_options(true);
 	struct diagnostics faults = { .arena = a };
 	struct report report;
 
+	options.observe_all = observe_all;
 	buf_reset(&f->writes);
 	fake_cycle(f, a, specs, &options, &report, &faults);
 	return fake_report(a, &report);
@@ -475,6 +483,76 @@ static void after_any_edit_a_second_sync_writes_nothing(void **state)
 	}
 }
 
+/* ---- saved plans ---- */
+
+static const struct saved_plan *save_plan(struct fake *f, struct arena *a, const struct specs *specs)
+{
+	static const unsigned char key[DIGEST_KEY_SIZE] = "key";
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct saved_plan *plan = arena_new(a, struct saved_plan, 1);
+	const struct plan_target target = { "e", "default", node_map(a) };
+	struct cycle_options options = all_options(false);
+	struct diagnostics faults = { .arena = a };
+	struct report report;
+	struct err err;
+
+	options.plan_key = key;
+	fake_cycle(f, a, specs, &options, &report, &faults);
+	report.cycle_id = report.sync = report.started = report.finished = "x";
+	assert_true(saved_plan_write(&report, key, &target, &text, &err));
+	if (!saved_plan_read(a, "p", buf_str(&text), text.len, plan, &err))
+		fail_msg("%s\n%s", err.msg, buf_str(&text));
+	return plan;
+}
+
+static void apply_plan(struct fake *f, struct arena *a, const struct specs *specs, const struct saved_plan *plan,
+                       unsigned round)
+{
+	struct cycle_options options = all_options(true);
+	struct diagnostics faults = { .arena = a };
+	struct report report;
+
+	options.saved = plan;
+	options.plan_key = plan->key;
+	buf_reset(&f->writes);
+	fake_cycle(f, a, specs, &options, &report, &faults);
+	for (size_t i = 0; i < report.step_count; i++)
+		if (report.steps[i].stale || report.steps[i].result == RESULT_UNPLANNED)
+			fail_msg("round %u: %s", round, fake_report(a, &report));
+}
+
+/* If nothing happens in between, a saved plan does all that a sync would do, whatever the service makes of values, and
+ * with the same memory or with none. */
+static void a_saved_plan_does_what_a_sync_does(void **state)
+{
+	for (unsigned round = 0; round < HABIT_ROUNDS; round++) {
+		CLEANUP(arena_free) struct arena a = { 0 };
+		CLEANUP(fake_done) struct fake f = {
+			.meanwhile = only_declared_ones_are_named, .dates = true, .stamps = FAKE_STAMP_WRITE,
+		};
+		struct maker m = { .arena = &a, .seed = round };
+
+		f.memory.on = round & 1;
+		for (unsigned i = 0; i < OTHERS; i++)
+			fake_make(&f, make_body(&m, arena_printf(&a, "other-w%u", i)));
+		const struct specs first = some_specs(&m);
+		some_habits(&m, &f, &first, f.memory.on);
+		for (unsigned edit = 0; edit < EDITS; edit++) {
+			const struct specs specs = some_specs(&m);
+			const struct saved_plan *plan = save_plan(&f, &a, &specs);
+			assert_string_equal(buf_str(&f.writes), "");
+			apply_plan(&f, &a, &specs, plan, round);
+			sync_all(&f, &a, &specs, true);
+			if (f.writes.len)
+				fail_msg("round %u, edit %u: the plan left %s", round, edit, buf_str(&f.writes));
+			apply_plan(&f, &a, &specs, plan, round);
+			assert_string_equal(buf_str(&f.writes), "");
+			f.now += 5000;
+			interfere(&m, &f);
+		}
+	}
+}
+
 static void what_is_made_is_valid_and_equals_itself(void **state)
 {
 	for (unsigned round = 0; round < ROUNDS; round++) {
@@ -502,6 +580,7 @@ int main(void)
 		cmocka_unit_test(what_is_made_is_valid_and_equals_itself),
 		cmocka_unit_test(after_a_sync_the_plan_is_empty_and_nothing_undeclared_is_lost),
 		cmocka_unit_test(after_any_edit_a_second_sync_writes_nothing),
+		cmocka_unit_test(a_saved_plan_does_what_a_sync_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
