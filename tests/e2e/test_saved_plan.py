@@ -380,6 +380,25 @@ class MergeTest(PlanCase, GitCase):
         self.assertNotIn("parameters", self.service.describe("a")["steps"]["only"])
         self.assertEqual(sorted(w["name"] for w in self.service.workflows()), ["a", "b", "c"])
 
+    def test_it_is_applied_from_a_repository_as_well(self):
+        self.propose()
+        self.merge()
+        report = self.expect(0, "sync", "-o", "json", "--owner", "team", "--prune", "--git", self.repo, "--path", "wf",
+                             "--plan", self.file).json()
+        self.assertEqual(self.results(report), {"a": ("replace", "applied"), "c": ("create", "applied"),
+                                                "old": ("delete", "applied")})
+
+    def test_an_older_revision_is_no_more_allowed_than_without_a_plan(self):
+        self.propose()
+        self.merge()
+        merged = self.clone("merged")
+        state = {"FLOWSYNC_STATE_DIR": self.tmp / "state-of-pipeline"}
+        args = ("--owner", "team", "--prune", merged / "wf", "--plan", self.file)
+        self.apply(*args, env=state)
+        self.git("reset", "-q", "--hard", "HEAD~1", cwd=merged)
+        report = self.sync(*args, code=3, env=state)
+        self.assertEqual([g["name"] for g in report["guards"] if g["result"] == "block"], ["rollback"])
+
     def test_what_others_merged_meanwhile_is_left_alone(self):
         self.propose()
         self.git("checkout", "-q", "main")

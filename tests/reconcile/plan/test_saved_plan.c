@@ -282,6 +282,21 @@ static void a_plan_that_is_applied_again_does_nothing(void **state)
 	assert_exit(&r, 0);
 }
 
+static void a_plan_that_failed_in_part_is_applied_again(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const char *yaml = HELLO("a", "7") "---\n" HELLO("b", "7");
+
+	run_make(&r, HELLO_BODY("a", "1"));
+	run_make(&r, HELLO_BODY("b", "1"));
+	const struct saved_plan *plan = plan_for(&r, yaml, (struct cycle_options){ 0 });
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_UPDATE, .id = 613, .times = 1, .status = 422 };
+	apply(&r, plan, yaml);
+	assert_int_equal(r.report.steps[1].result, RESULT_FAILED);
+	apply(&r, plan, yaml);
+	assert_steps(&r, "a none unchanged\nb patch applied\n");
+}
+
 static void a_stale_spec_is_named_and_the_others_are_applied(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -547,6 +562,28 @@ static void a_delete_of_what_is_declared_again_or_kept_is_stale(void **state)
 	assert_int_equal(r.f.count, 2);
 }
 
+/* A lost state or an invalid spec turns pruning off: then a delete of the plan is not done, and that is said. */
+static void a_delete_that_may_not_be_done_now_is_deferred(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	struct cycle_options options = pruning;
+
+	run_sync(&r, HELLO("old", "1") "---\n" HELLO("b", "1"));
+	const struct saved_plan *plan = plan_for(&r, HELLO("b", "1") "---\n" HELLO("c", "1"), pruning);
+	options.prune = false;
+	apply_with(&r, plan, HELLO("b", "1") "---\n" HELLO("c", "1"), options);
+	assert_steps(&r, "b none unchanged\nc create applied\n"
+	             "old delete deferred: nothing is deleted in this sync: see its warnings\n");
+	assert_exit(&r, 4);
+	fake_remove(&r.f, 614);
+	options = pruning;
+	options.hold = true;
+	apply_with(&r, plan, HELLO("b", "1") "---\n" HELLO("c", "1"), options);
+	assert_steps(&r, "b none unchanged\nc create deferred: the source could not be read\n"
+	             "old delete deferred: the source could not be read\n");
+	assert_writes(&r, "");
+}
+
 static void a_plan_names_no_delete_of_what_vanished_or_is_no_longer_ours(void **state)
 {
 	for (int i = 0; i < 2; i++) {
@@ -665,6 +702,7 @@ int main(void)
 		cmocka_unit_test(another_key_gives_other_digests),
 		cmocka_unit_test(a_plan_is_applied),
 		cmocka_unit_test(a_plan_that_is_applied_again_does_nothing),
+		cmocka_unit_test(a_plan_that_failed_in_part_is_applied_again),
 		cmocka_unit_test(a_stale_spec_is_named_and_the_others_are_applied),
 		cmocka_unit_test(another_spec_is_stale_even_if_nothing_is_left_to_do),
 		cmocka_unit_test(the_block_of_a_spec_belongs_to_it),
@@ -682,6 +720,7 @@ int main(void)
 		cmocka_unit_test(a_spec_that_is_gone_is_stale),
 		cmocka_unit_test(a_workflow_to_delete_is_as_it_was),
 		cmocka_unit_test(a_delete_of_what_is_declared_again_or_kept_is_stale),
+		cmocka_unit_test(a_delete_that_may_not_be_done_now_is_deferred),
 		cmocka_unit_test(a_plan_names_no_delete_of_what_vanished_or_is_no_longer_ours),
 		cmocka_unit_test(a_delete_does_not_wait_for_a_create_that_is_left_alone),
 		cmocka_unit_test(a_delete_waits_for_a_create_that_is_stale),
