@@ -22,6 +22,8 @@ static int cmd_show_run(struct context *ctx)
 
 	if (!plan_file_read(ctx->arena, ctx->arguments[0], &plan, &err))
 		return cli_fail(ctx, &err);
+	if (!report_print_files(ctx, plan.report, &err))
+		return cli_fail(ctx, &err);
 	if (human)
 		cmd_show_print_heading(ctx, &plan);
 	report_print(ctx, plan.report);
@@ -38,6 +40,6 @@ const struct command cmd_show = {
 	        "or 64 if FILE is no saved plan, or was edited.",
 	.least = 1,
 	.most = 1,
-	.options = FOR_RESULT,
+	.options = FOR_RENDERING,
 	.run = cmd_show_run,
 };

@@ -106,8 +106,7 @@ void context_set_log(struct log *log, const struct settings *s)
 	log->level = s->quiet && s->log_level > LEVEL_WARN ? LEVEL_WARN : s->log_level;
 }
 
-/* Lines of a log that is JSON are read by a program, which would take none that are not. */
-static bool context_wants_annotations(const struct context *ctx)
+bool context_wants_annotations(const struct context *ctx)
 {
 	const struct settings *s = ctx->settings;
 	const char *runner = env_get(ctx->env, "GITHUB_ACTIONS");
@@ -115,6 +114,7 @@ static bool context_wants_annotations(const struct context *ctx)
 	if (!(ctx->command->options & FOR_ANNOTATIONS) || s->annotations == ANNOTATIONS_OFF)
 		return false;
 	return s->annotations == ANNOTATIONS_GITHUB ||
+	       /* Lines of a log that is JSON are read by a program, which would take none that are not. */
 	       (runner && strcasecmp(runner, "false") != 0 && s->log_format == LOG_TEXT);
 }
 

@@ -81,6 +81,8 @@ bool context_dir(const struct context *ctx, const char **out, struct err *err);
 /* The width that tables on stdout have to fit; 0: everything is shown, because stdout is no terminal or -o is wide. */
 size_t context_table_width(const struct context *ctx);
 
+/* True if the command takes --annotations, and errors are to be printed for GitHub's runner. */
+bool context_wants_annotations(const struct context *ctx);
 /* Prints faults for GitHub's runner on stderr, if they are wanted and the command takes --annotations.  in_repository: their
  * files are named from the top of a repository. */
 void context_annotate(const struct context *ctx, const struct diagnostics *faults, bool in_repository);

@@ -142,7 +142,7 @@ const struct option option_table[] = {
 	  .argument = "FORMAT[=FILE]", .help = "human, wide, json, markdown or junit" },
 	{ "report", 0, OPTION_PATH, FOR_REPORTED, AT(report), .argument = "FILE",
 	  .help = "write the report to this file too, as JSON" },
-	{ "verbose", 'v', OPTION_FLAG, FOR_REPORTED | FOR_REPORT, AT(verbose),
+	{ "verbose", 'v', OPTION_FLAG, FOR_REPORTED | FOR_RENDERING | FOR_REPORT, AT(verbose),
 	  .help = "show each workflow, unchanged ones too" },
 	{ "annotations", 0, OPTION_WORD, FOR_ANNOTATIONS, AT(annotations), .argument = "WHERE",
 	  .words = annotation_words, .otherwise = "auto", .help = "errors as annotations: github, off, auto" },

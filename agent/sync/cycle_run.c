@@ -13,6 +13,7 @@
 #include "agent/util/state_lock.h"
 #include "agent/sync/applied_state.h"
 #include "agent/sync/cycle_summary.h"
+#include "agent/sync/github_output.h"
 #include "agent/sync/known_specs.h"
 #include "agent/sync/plan_file.h"
 #include "agent/sync/progress.h"
@@ -659,53 +660,6 @@ static void cycle_run_log_faults(const struct cycle_run *r)
 	diagnostics_log(r->ctx->log, &rest);
 }
 
-/* ---- annotations ---- */
-
-/* Of the declared value at path; of the workflow's spec where that has none. */
-static struct pos cycle_run_place_of(const struct cycle_run *r, struct arena *a, const struct spec *spec, const char *path)
-{
-	struct err err;
-	const struct node *n = spec_load(&r->specs, spec, &err) ? node_at(spec_body(a, spec), path) : NULL;
-
-	return n && n->at.line > 0 ? n->at : spec->at;
-}
-
-struct cycle_run_annotations { const struct cycle_run *run; struct diagnostics faults; };
-
-static bool cycle_run_annotate_workflow(void *context, const struct node *w)
-{
-	struct cycle_run_annotations *all = context;
-	const char *name = node_get_text(w, "name"), *error = node_get_text(w, "error");
-	const struct node *refused = node_get(w, "refused");
-	const struct spec *spec = specs_find(&all->run->specs, name);
-	CLEANUP(arena_free) struct arena a = { 0 };
-
-	for (size_t i = 0; spec && i < refused->count; i++) {
-		CLEANUP(buf_done) struct buf kept = BUF_TEXT, sent = BUF_TEXT;
-		const struct node *pair = refused->entries[i].value;
-		const char *path = node_get_text(pair, "path");
-		excerpt_values(node_get(pair, "kept"), node_get(pair, "sent"), false, &kept, &sent);
-		diagnostics_add(&all->faults, cycle_run_place_of(all->run, &a, spec, path),
-		                "workflow \"%s\": %s is refused by the service: it was sent %s and kept %s", name, path,
-		                sent.len ? buf_str(&sent) : "nothing", kept.len ? buf_str(&kept) : "nothing");
-	}
-	if (error && !refused->count)
-		diagnostics_add(&all->faults, spec ? spec->at : (struct pos){ 0 }, "workflow \"%s\": %s", name, error);
-	return true;
-}
-
-/* The agent's child has nobody who reads them. */
-static void cycle_run_annotate(const struct cycle_run *r)
-{
-	struct cycle_run_annotations all = { r, { .arena = r->ctx->arena } };
-
-	if (r->ctx->job)
-		return;
-	context_annotate(r->ctx, &r->faults, r->source.mirror);
-	report_each_workflow(&r->report, cycle_run_annotate_workflow, &all);
-	context_annotate(r->ctx, &all.faults, r->source.mirror);
-}
-
 static void cycle_run_done(struct cycle_run *r)
 {
 	known_specs_close(&r->known);
@@ -729,7 +683,9 @@ int cycle_run(struct context *ctx, bool apply)
 	bool store = apply && (ctx->job || !r.report.verdict.usage);
 	cycle_run_save_report(&r, store);
 	cycle_run_log_faults(&r);
-	cycle_run_annotate(&r);
+	/* Not of the agent's child, which nobody reads. */
+	if (!ctx->job)
+		github_output_write(ctx, &r.report, &r.specs, r.source.mirror);
 	cycle_run_print(&r);
 	cycle_run_done(&r);
 	return exit_status_code(&r.report.verdict);
