@@ -220,7 +220,8 @@ static void that_a_secret_changed_is_visible(void **state)
 	    "    ~ /steps/three/auth/password  \"(masked #1)\" -> \"(masked #2)\"  line 22\n"
 	    "    ~ /steps/four/auth/apiKey  \"(masked #1)\" -> \"(masked #2)\"  line 27\n"
 	    "\n"
-	    "Plan: 0 to create, 1 to change, 0 to delete; 0 unchanged\n");
+	    "Plan: 0 to create, 1 to change, 0 to delete; 0 unchanged\n"
+	    "A sync sends about 5 requests and takes about a second.\n");
 }
 
 static void what_a_configuration_names_is_masked_too(void **state)
