@@ -33,7 +33,8 @@ static int cmd_report_show(struct context *ctx, const char *id)
 	bool human = cmd_report_is_text(ctx->settings->output);
 	struct err err;
 
-	if (!report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
+	if (!report_print_set_zone(ctx->settings, &err) ||
+	    !report_store_read(ctx->arena, ctx->settings->state_dir, id, &report, &err))
 		return cli_fail(ctx, &err);
 	if (!report_store_check(report, &err)) {
 		err_wrap(&err, "report \"%s\" was written by another version of flowsync", id);

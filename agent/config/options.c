@@ -186,7 +186,7 @@ const struct option option_table[] = {
 	  .help = "local service: steps at a time, 1 to 256", RESTART },
 	{ "crons", 0, OPTION_WORD, FOR_SERVE | FOR_AGENT, AT(crons), .key = "serve.crons", .words = yes_no_words,
 	  .otherwise = "yes", .help = "local service: whether crons start runs", RESTART },
-	{ "timezone", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT, AT(timezone), .argument = "ZONE",
+	{ "timezone", 0, OPTION_TEXT, FOR_SERVE | FOR_AGENT | FOR_RENDERING | FOR_REPORT, AT(timezone), .argument = "ZONE",
 	  .key = "serve.timezone", .otherwise = "UTC", .help = "local service: time zone of crons", RESTART },
 	{ "secrets-dir", 0, OPTION_PATH, FOR_SERVE | FOR_AGENT, AT(secrets_dir), .argument = "DIR",
 	  .key = "serve.secrets_dir", .help = "local service: a file for each secret", RESTART },

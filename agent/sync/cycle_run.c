@@ -480,7 +480,9 @@ static bool cycle_run_check_settings(struct cycle_run *r)
 {
 	struct err err;
 
-	if (sync_check_settings(r->ctx->settings, &err))
+	/* The zone of an agent is that of its local service, which was set by now. */
+	if (sync_check_settings(r->ctx->settings, &err) &&
+	    (r->ctx->job || report_print_set_zone(r->ctx->settings, &err)))
 		return true;
 	cycle_run_add_error(r, &err);
 	return false;

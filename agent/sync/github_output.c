@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/sync/report_print.h"
 #include "agent/util/fd.h"
 #include "reconcile/plan/excerpt.h"
-#include "reconcile/plan/render.h"
 
 /* Of the declared value at path; of the workflow's spec where that has none. */
 static struct pos place_of_value(const struct specs *specs, struct arena *a, const struct spec *spec, const char *path)
@@ -67,7 +67,7 @@ static bool append_summary(const char *path, const struct buf *text)
 static void write_summary(struct context *ctx, const struct report *report, const char *path)
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
-	const struct render_options options = { .format = RENDER_MARKDOWN, .verbose = ctx->settings->verbose };
+	const struct render_options options = report_print_file_options(ctx, OUTPUT_MARKDOWN, report->started);
 	const struct report_output out = { add_summary_text, &text };
 
 	if (!render_report(report, &options, &out))

@@ -32,14 +32,11 @@ static bool report_file_add_in_memory(void *text, const char *bytes, size_t len)
 	return !b->full;
 }
 
-struct report_form { const struct report *report; int output; bool verbose; };
+struct report_form { const struct report *report; const struct render_options *options; };	/* NULL: JSON */
 
 static bool report_file_write_form(const struct report_form *form, const struct report_output *out)
 {
-	if (form->output == OUTPUT_JSON)
-		return report_write(form->report, out);
-	const struct render_options options = { .format = report_print_format(form->output), .verbose = form->verbose };
-	return render_report(form->report, &options, out);
+	return form->options ? render_report(form->report, form->options, out) : report_write(form->report, out);
 }
 
 static bool report_file_write_anywhere(struct context *ctx, const struct report_form *form, struct report_file *file,
@@ -62,7 +59,7 @@ static bool report_file_write_anywhere(struct context *ctx, const struct report_
 
 bool report_file_write(struct context *ctx, const struct report *report, struct report_file *file, struct err *err)
 {
-	const struct report_form form = { report, OUTPUT_JSON, false };
+	const struct report_form form = { report, NULL };
 
 	return file->fd >= 0 || file->text.text || report_file_write_anywhere(ctx, &form, file, err);
 }
@@ -70,7 +67,8 @@ bool report_file_write(struct context *ctx, const struct report *report, struct 
 bool report_file_render(struct context *ctx, const struct report *report, int output, struct report_file *file,
                         struct err *err)
 {
-	const struct report_form form = { report, output, ctx->settings->verbose };
+	const struct render_options options = report_print_file_options(ctx, output, report->started);
+	const struct report_form form = { report, &options };
 
 	return report_file_write_anywhere(ctx, &form, file, err);
 }

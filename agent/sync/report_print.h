@@ -9,8 +9,11 @@
 
 enum { REPORT_MODE = 0600 };	/* of the files that reports are written to */
 
-/* The form of a report that is no JSON. */
-enum render_format report_print_format(int output);
+/* Sets the zone in which the next times of crons are shown.  False, ERR_USAGE, if there is no such zone. */
+bool report_print_set_zone(const struct settings *s, struct err *err);
+
+/* How a report that began at `started` is rendered (not as JSON) for a file: without colours, however long its lines are. */
+struct render_options report_print_file_options(const struct context *ctx, int output, const char *started);
 
 void report_print(struct context *ctx, const struct node *report);
 

@@ -5,6 +5,7 @@
 
 #include "reconcile/base/buf.h"
 #include "reconcile/tree/node.h"
+#include "reconcile/plan/cron_times.h"
 #include "reconcile/plan/report.h"
 
 enum render_format {
@@ -18,6 +19,7 @@ struct render_options {
 	bool colour;		/* of text; so are the next two */
 	size_t width;		/* columns of the terminal; 0: lines are not broken */
 	bool verbose;		/* nothing is put together or cut */
+	struct cron_clock clock;	/* for the next times of crons that changed */
 };
 
 /* Appends for each workflow what is (or was) done, with old and new values and the spec's line, and lines that count.

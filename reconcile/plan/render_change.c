@@ -362,6 +362,44 @@ static void write_scalars(struct line_writer *w, const struct change_view *v)
 	write_value_line(w, '+', VALUE_INDENT, buf_str(&to));
 }
 
+/* ---- crons ---- */
+
+static void write_cron_times(struct line_writer *w, const struct cron_clock *clock, char sign, const char *cron)
+{
+	int64_t times[CRON_TIMES];
+	size_t count = cron_times(clock, cron, times);
+
+	for (size_t i = 0; i < count; i++) {
+		CLEANUP(buf_done) struct buf text = BUF_TEXT;
+		cron_time_add(clock, times[i], &text);
+		write_value_line(w, sign, VALUE_INDENT, buf_str(&text));
+	}
+}
+
+/* value: of a trigger, or of a list of them. */
+static void write_times_of_triggers(struct line_writer *w, const struct cron_clock *clock, char sign,
+                                    const struct node *value)
+{
+	const char *cron = node_get_text(value, "cron");
+
+	if (cron)
+		write_cron_times(w, clock, sign, cron);
+	for (size_t i = 0; value && value->kind == NODE_LIST && i < value->count; i++)
+		if (node_get_text(value->entries[i].value, "cron"))
+			write_cron_times(w, clock, sign, node_get_text(value->entries[i].value, "cron"));
+}
+
+static void write_times_of_change(struct line_writer *w, const struct change_view *v)
+{
+	static const char triggers[] = "/triggers";
+	const struct cron_clock *clock = &v->style->clock;
+
+	if (!clock->now || strncmp(v->path, triggers, strlen(triggers)) != 0)
+		return;
+	write_times_of_triggers(w, clock, '-', v->old);
+	write_times_of_triggers(w, clock, '+', v->new);
+}
+
 static bool is_any_change(const struct change_view *v)
 {
 	return true;
@@ -386,6 +424,7 @@ static void write_change(struct line_writer *w, const struct change_view *v)
 	while (!forms[i].fits(v))
 		i++;
 	forms[i].write(w, v);
+	write_times_of_change(w, v);
 }
 
 /* ---- a whole workflow ---- */

@@ -2,6 +2,7 @@
 #ifndef RECONCILE_PLAN_RENDER_CHANGE_H
 #define RECONCILE_PLAN_RENDER_CHANGE_H
 
+#include "reconcile/plan/cron_times.h"
 #include "reconcile/plan/render_line.h"
 #include "reconcile/tree/node.h"
 
@@ -13,6 +14,7 @@ enum tint change_tint(char sign);
 struct change_style {
 	bool whole;		/* long values are not cut */
 	bool no_lines;		/* the lines of the spec are not shown: the changes are those of several workflows */
+	struct cron_clock clock;	/* for the next times of a cron that changed */
 };
 
 /* Adds the changes of a workflow of a report's document: a new or deleted one as YAML, of a changed one each path with

@@ -8,6 +8,11 @@
 #include "reconcile/plan/render_line.h"
 #include "reconcile/plan/render_text.h"
 
+struct junit {
+	struct report_view *view;
+	const struct render_options *options;
+};
+
 enum verdict { VERDICT_PASSED, VERDICT_FAILURE, VERDICT_SKIPPED };
 
 /* A change that is only planned is no failure: --detailed-exitcode is for who wants that. */
@@ -88,37 +93,40 @@ static void junit_add_time(struct buf *out, const struct node *map)
 	buf_addf(out, " time=\"%lld.%03d\"", (long long)(ms / 1000), (int)(ms % 1000));
 }
 
-static void junit_add_body(struct buf *out, const struct node *workflow)
+static void junit_add_body(const struct junit *j, const struct node *workflow)
 {
-	static const struct change_style style = { .whole = true };
+	const struct change_style style = { .whole = true, .clock = j->options->clock };
 	CLEANUP(buf_done) struct buf body = BUF_TEXT;
 	struct line_writer w = { .out = &body };
 
 	render_body(&w, workflow, &style);
-	xml_add(out, buf_str(&body));
+	xml_add(&j->view->text, buf_str(&body));
 }
 
-static void junit_add_passed(struct buf *out, const struct node *workflow)
+static void junit_add_passed(const struct junit *j, const struct node *workflow)
 {
+	struct buf *out = &j->view->text;
 	buf_addf(out, "\t\t\t<system-out>%s\n", render_action_word(workflow));
-	junit_add_body(out, workflow);
+	junit_add_body(j, workflow);
 	buf_adds(out, "</system-out>\n");
 }
 
-static void junit_add_failure(struct buf *out, const struct node *workflow)
+static void junit_add_failure(const struct junit *j, const struct node *workflow)
 {
+	struct buf *out = &j->view->text;
 	const char *error = node_get_text(workflow, "error");
 
 	buf_adds(out, "\t\t\t<failure");
 	xml_add_attribute(out, "type", node_get_text(workflow, "result"));
 	xml_add_attribute(out, "message", error ? error : node_get_text(workflow, "result"));
 	buf_adds(out, ">\n");
-	junit_add_body(out, workflow);
+	junit_add_body(j, workflow);
 	buf_adds(out, "</failure>\n");
 }
 
-static void junit_add_skipped(struct buf *out, const struct node *workflow)
+static void junit_add_skipped(const struct junit *j, const struct node *workflow)
 {
+	struct buf *out = &j->view->text;
 	const char *error = node_get_text(workflow, "error");
 
 	buf_adds(out, "\t\t\t<skipped");
@@ -126,12 +134,13 @@ static void junit_add_skipped(struct buf *out, const struct node *workflow)
 	buf_adds(out, "/>\n");
 }
 
-static bool junit_add_case(void *view, const struct node *workflow)
+static bool junit_add_case(void *junit, const struct node *workflow)
 {
-	static void (*const parts[])(struct buf *, const struct node *) = {
+	static void (*const parts[])(const struct junit *, const struct node *) = {
 		[VERDICT_PASSED] = junit_add_passed, [VERDICT_FAILURE] = junit_add_failure, [VERDICT_SKIPPED] = junit_add_skipped,
 	};
-	struct report_view *v = view;
+	const struct junit *j = junit;
+	struct report_view *v = j->view;
 	const char *file = node_get_text(workflow, "file");
 
 	buf_adds(&v->text, "\t\t<testcase");
@@ -143,7 +152,7 @@ static bool junit_add_case(void *view, const struct node *workflow)
 		buf_addf(&v->text, " line=\"%lld\"", (long long)node_get_int(workflow, "line", 0));
 	junit_add_time(&v->text, workflow);
 	buf_adds(&v->text, ">\n");
-	parts[junit_verdict(node_get_text(workflow, "result"))](&v->text, workflow);
+	parts[junit_verdict(node_get_text(workflow, "result"))](j, workflow);
 	buf_adds(&v->text, "\t\t</testcase>\n");
 	return report_view_flush(v);
 }
@@ -194,6 +203,8 @@ static void junit_add_suite_name(struct report_view *v)
 
 bool render_junit(struct report_view *v, const struct render_options *options)
 {
+	struct junit j = { v, options };
+
 	buf_adds(&v->text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"flowsync\"");
 	junit_add_counts(v);
 	buf_adds(&v->text, ">\n\t<testsuite");
@@ -203,7 +214,7 @@ bool render_junit(struct report_view *v, const struct render_options *options)
 		xml_add_attribute(&v->text, "timestamp", node_get_text(v->frame, "started"));
 	buf_adds(&v->text, ">\n");
 	junit_add_errors(&v->text, node_get(v->frame, "errors"));
-	if (!report_view_each(v, junit_add_case, v))
+	if (!report_view_each(v, junit_add_case, &j))
 		return false;
 	buf_adds(&v->text, "\t</testsuite>\n</testsuites>\n");
 	return report_view_flush(v);

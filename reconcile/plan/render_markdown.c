@@ -20,6 +20,7 @@ enum {
 
 struct markdown {
 	struct report_view *view;
+	const struct render_options *options;
 	struct change_groups groups;
 	size_t index;		/* of the next workflow in the report */
 	size_t used;		/* characters that are written */
@@ -296,7 +297,7 @@ static bool add_details(void *markdown, const struct node *workflow)
 	struct markdown *m = markdown;
 	struct change_group group = { 0 };
 	enum group_role role = change_groups_role(&m->groups, m->index++, &group);
-	const struct change_style style = { .no_lines = role == GROUP_FIRST };
+	const struct change_style style = { .no_lines = role == GROUP_FIRST, .clock = m->options->clock };
 	struct line_writer line = { .out = &body };
 	bool fits;
 
@@ -332,7 +333,7 @@ static bool add_what_is_left_out(struct markdown *m)
 bool render_markdown(struct report_view *view, const struct render_options *options)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	struct markdown m = { .view = view };
+	struct markdown m = { .view = view, .options = options };
 
 	if (!options->verbose && !change_groups_find(view, &a, &m.groups))
 		return false;

@@ -84,7 +84,8 @@ static bool add_workflow(void *rendering, const struct node *workflow)
 	struct text_rendering *r = rendering;
 	struct change_group group = { 0 };
 	enum group_role role = change_groups_role(&r->groups, r->index++, &group);
-	const struct change_style style = { .whole = r->options->verbose, .no_lines = role == GROUP_FIRST };
+	const struct change_style style = { .whole = r->options->verbose, .no_lines = role == GROUP_FIRST,
+	                                    .clock = r->options->clock };
 
 	if (role == GROUP_OTHER)
 		return true;

@@ -74,6 +74,21 @@ class RenderingTest(SyncCase):
         self.assertIn("report ", result.err)
         self.assertEqual(self.service.workflows(), [])
 
+    def test_a_changed_cron_shows_its_next_times_before_and_after(self):
+        specs = self.write({"a.yaml": spec("a", more="triggers: [{cron: 0 6 1 1 *}]\n")})
+        live = body("a")
+        live["triggers"] = [{"cron": "0 5 1 1 *"}]
+        self.service.create(live)
+        for zone, hour in (None, 0), ("Asia/Kolkata", 5.5):
+            out = self.expect(0, "plan", specs, *(["--timezone", zone] if zone else [])).out
+            for sign, time in ("-", 5), ("+", 6):
+                found = re.findall(rf"(?m)^    \{sign}     \w\w\w \d\d\d\d-\d\d-\d\d (\d\d:\d\d) UTC(.*)$", out)
+                self.assertEqual(len(found), 5, out)
+                utc = int((time - hour) * 60) % 1440
+                self.assertEqual(found[0][0], f"{utc // 60:02}:{utc % 60:02}")
+                self.assertRegex(found[0][1], rf"^, \w\w\w \d\d\d\d-01-01 {time:02}:00 {zone}$" if zone else "^$")
+        self.assertIn("time zone \"No/Zone\" is not known", self.expect(64, "plan", specs, "--timezone", "No/Zone").err)
+
     def test_a_stored_report_has_every_form(self):
         specs = self.write({"a.yaml": spec("a"), "b.yaml": spec("b")})
         self.service.create(body("b"))

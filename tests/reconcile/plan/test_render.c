@@ -28,12 +28,21 @@ static void must_be_file(const char *file, const char *expected, const char *got
 	fail_msg("%s%s\n---- got\n%s----", FOLDER, file, got);
 }
 
+/* The clocks of Europe/Berlin go forward on 2026-03-29 at 01:00 UTC. */
+static int64_t berlin(int64_t utc)
+{
+	return utc < 1774746000 ? 3600 : 7200;
+}
+
+/* Noon of 2026-03-27. */
+#define CLOCK	.clock = { 1774612800, "Europe/Berlin", berlin }
+
 static const struct { const char *report, *file; struct render_options options; } forms[] = {
-	{ "changes.yaml", "changes.80.txt", { .width = 80 } },
-	{ "changes.yaml", "changes.120.txt", { .width = 120 } },
-	{ "changes.yaml", "changes.log.txt", { 0 } },
-	{ "changes.yaml", "changes.md", { RENDER_MARKDOWN } },
-	{ "changes.yaml", "changes.junit.xml", { RENDER_JUNIT } },
+	{ "changes.yaml", "changes.80.txt", { .width = 80, CLOCK } },
+	{ "changes.yaml", "changes.120.txt", { .width = 120, CLOCK } },
+	{ "changes.yaml", "changes.log.txt", { .clock = { .now = 1774612800 } } },
+	{ "changes.yaml", "changes.md", { RENDER_MARKDOWN, CLOCK } },
+	{ "changes.yaml", "changes.junit.xml", { RENDER_JUNIT, CLOCK } },
 	{ "groups.yaml", "groups.md", { RENDER_MARKDOWN } },
 	{ "groups.yaml", "groups.80.txt", { .width = 80 } },
 	{ "groups.yaml", "groups.verbose.txt", { .width = 80, .verbose = true } },
