@@ -35,7 +35,7 @@ static void add_digested_key(const struct node *map, const char *key, struct buf
 static void digest_changes(const struct node *workflow, unsigned char out[DIGEST_SIZE])
 {
 	static const char *const of_workflow[] = { "action", "result", "note" };
-	static const char *const of_change[] = { "op", "path", "from", "to", "reason" };
+	static const char *const of_change[] = { "op", "path", "item", "from", "to", "reason" };
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 	const struct node *changes = node_get(workflow, "changes");
 

@@ -26,6 +26,9 @@ struct diff_place {
 	const struct field *outer;	/* of the map or list around; NULL at the root */
 	unsigned kind;
 	struct path path;
+	/* The declared item of a list around, and its row; NULL: none, or it is the place itself. */
+	const struct node *item;
+	const struct field *item_field;
 };
 
 static void compare_values(struct walk *w, const struct diff_place *at, const struct node *declared,
@@ -100,6 +103,20 @@ static bool is_strict(const struct field *f)
 	return f && (f->words || f->type == FIELD_BOOL || f->type == FIELD_INT || f->type == FIELD_NUMBER);
 }
 
+/* What identifies the item of a list around the place, as "user: ann"; NULL if nothing does. */
+static const char *identity_around(struct walk *w, const struct diff_place *at)
+{
+	const char *const *pointer = at->item ? at->item_field->identity : NULL;
+
+	for (; pointer && *pointer; pointer++) {
+		const struct node *shown = mask_entry(w->arena, NULL, NULL, at->item_field, at->item, 1);
+		const struct node *found = node_at(shown, *pointer);
+		if (found && found->kind == NODE_TEXT)
+			return arena_printf(w->arena, "%s: %s", *pointer + 1, found->text);
+	}
+	return NULL;
+}
+
 /* A changed secret is shown as "(masked #1)" and "(masked #2)", so that the change is visible. */
 static void add_found_change(struct walk *w, const struct diff_place *at, const struct node *from,
                   const struct node *to, struct pos pos)
@@ -115,6 +132,7 @@ static void add_found_change(struct walk *w, const struct diff_place *at, const 
 		.from = from ? value_to_show(w, at, from, 1) : NULL,
 		.to = to ? value_to_show(w, at, to, 1) : NULL,
 		.reason = reason_of(w, &at->path),
+		.item = identity_around(w, at),
 		.at = pos,
 		.sent = value_digest(w, at, to),
 		.kept = value_digest(w, at, from),
@@ -410,17 +428,20 @@ static void compare_keys(struct walk *w, const struct diff_place *at, const stru
                          const struct node *observed)
 {
 	unsigned kind = field_kind(at->field, declared, at->kind);
+	bool is_item = at->outer && at->outer->type == FIELD_LIST;
+	const struct node *item = is_item ? declared : at->item;
+	const struct field *item_field = is_item ? at->field : at->item_field;
 
 	for (size_t i = 0; i < declared->count; i++) {
 		const struct entry *e = &declared->entries[i];
 		struct diff_place spot = { field_child(at->field, e->key, kind), at->field, kind,
-		                     { &at->path, e->key } };
+		                     { &at->path, e->key }, item, item_field };
 		compare_values(w, &spot, e->value, node_get(observed, e->key));
 	}
 	for (size_t i = 0; observed && i < observed->count; i++) {
 		const struct entry *e = &observed->entries[i];
 		struct diff_place spot = { field_child(at->field, e->key, kind), at->field, kind,
-		                     { &at->path, e->key } };
+		                     { &at->path, e->key }, item, item_field };
 		if (!node_get(declared, e->key) && must_be_removed(w, &spot, e->value))
 			remove_value(w, &spot, declared->at, e->value);
 	}
@@ -610,6 +631,7 @@ struct diff diff_copy(struct arena *a, const struct diff *diff)
 		out.items[i].path = arena_strdup(a, diff->items[i].path);
 		out.items[i].sent = arena_strdup(a, diff->items[i].sent);
 		out.items[i].kept = arena_strdup(a, diff->items[i].kept);
+		out.items[i].item = diff->items[i].item ? arena_strdup(a, diff->items[i].item) : NULL;
 		out.items[i].from = diff->items[i].from ? node_copy(a, diff->items[i].from) : NULL;
 		out.items[i].to = diff->items[i].to ? node_copy(a, diff->items[i].to) : NULL;
 	}

@@ -23,6 +23,7 @@ struct change {
 					 * observed list */
 	const struct node *from, *to;	/* masked copies; NULL for add and remove */
 	enum reason reason;
+	const char *item;		/* what identifies the item of a list around: "user: ann", masked; NULL: nothing */
 	struct pos at;			/* of the declared value; of a removal: of the declared value around it */
 	const char *sent, *kept;	/* digests of the declared and the observed value, which identify the pair */
 	bool whole;			/* needs a replace: a key or a step is removed, or gets another type */

@@ -88,6 +88,8 @@ static void begin_change(struct line_writer *w, const struct change_view *v)
 
 	line_begin(w, sign, change_tint(sign), 0);
 	line_add(w, PLAIN, v->path);
+	if (node_get_text(v->change, "item"))
+		line_addf(w, PLAIN, " (%s)", node_get_text(v->change, "item"));
 }
 
 static void end_change(struct line_writer *w, const struct change_view *v)

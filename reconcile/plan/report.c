@@ -90,6 +90,8 @@ static struct node *changes_tree(struct arena *a, const struct diff *diff)
 		struct node *n = node_add(a, list, node_map(a));
 		node_put(a, n, "op", node_text(a, change_op_word(c->op)));
 		node_put(a, n, "path", node_text(a, c->path));
+		if (c->item)
+			node_put(a, n, "item", node_text(a, c->item));
 		node_put(a, n, "from", value_or_null(a, c->from));
 		node_put(a, n, "to", value_or_null(a, c->to));
 		node_put(a, n, "reason", node_text(a, reason_word(c->reason)));

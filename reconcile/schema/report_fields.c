@@ -39,7 +39,9 @@ static const struct field guard[] = {
 static const struct field a_guard[] = { { "[]", FIELD_OBJECT, .fields = guard }, END };
 
 static const struct field change[] = {
-	WORD("op", "add", "remove", "replace"), TEXT("path"), VALUE("from"), VALUE("to"),
+	WORD("op", "add", "remove", "replace"), TEXT("path"),
+	{ "item", FIELD_TEXT, .about = "what identifies the item of a list that the path leads through" },
+	VALUE("from"), VALUE("to"),
 	WORD("reason", "declared", "drift", "undeclared", "adopted"),
 	TEXT_OR_NULL("file"), INT_OR_NULL("line"), INT_OR_NULL("column"), END
 };

@@ -194,8 +194,8 @@ static void that_a_secret_changed_is_visible(void **state)
 	assert_string_equal(fake_plan(&f, &a, &new),
 	    "warning: workflow \"w\" has no record of an earlier apply: keys removed from the spec cannot be detected\n"
 	    "~ change    w (id 612)  s.yaml:1\n"
-	    "    ~ /watchers/0/webhook/url  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
-	    "    ~ /watchers/0/webhook/payload  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
+	    "    ~ /watchers/0/webhook/url (webhook/name: p)  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
+	    "    ~ /watchers/0/webhook/payload (webhook/name: p)  \"(masked #1)\" -> \"(masked #2)\"  line 4\n"
 	    "    ~ /steps/one/command  line 8\n"
 	    "    -     \"curl https://(masked #1)@h.example/p?(masked #1)\"\n"
 	    "    +     \"curl https://(masked #2)@h.example/p?(masked #2)\"\n"
