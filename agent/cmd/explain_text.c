@@ -98,12 +98,12 @@ static void explain_text_add_variables(const struct explain_printer *p, const st
 
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *v = list->entries[i].value;
-		const char *file = node_get_text(v, "file");
+		const char *name = node_get_text(v, "name"), *from = node_get_text(v, "from"), *file = node_get_text(v, "file");
 		if (file)
-			explain_text_addf(p, "", "{{ %s }} is from %s, %s:%lld", node_get_text(v, "name"), node_get_text(v, "from"),
-			                  file, (long long)node_get_int(v, "line", 0));
+			explain_text_addf(p, "", "{{ %s }} is from %s, %s:%lld", name, from, file,
+			                  (long long)node_get_int(v, "line", 0));
 		else
-			explain_text_addf(p, "", "{{ %s }} is from %s", node_get_text(v, "name"), node_get_text(v, "from"));
+			explain_text_addf(p, "", "{{ %s }} is from %s", name, from);
 	}
 }
 
@@ -141,7 +141,8 @@ static void explain_text_add_rule(const struct explain_printer *p, const struct 
 {
 	CLEANUP(buf_done) struct buf text = BUF_TEXT;
 
-	buf_addf(&text, "%s: %s (section %s)", node_get_text(f, "rule"), node_get_text(f, "why"), node_get_text(f, "section"));
+	buf_addf(&text, "%s: %s (section %s)", node_get_text(f, "rule"), node_get_text(f, "why"),
+	         node_get_text(f, "section"));
 	explain_text_tint(p, "2");
 	buf_addf(p->out, "  %-*s", LABEL_COLUMNS - 2, "rule");
 	explain_text_tint(p, explain_text_rule_colour(f));
@@ -185,7 +186,8 @@ static void explain_text_add_head(const struct explain_printer *p, const struct 
 	explain_text_addf(p, "workflow", id ? "%s (id %lld)" : "%s", node_get_text(w, "name"), (long long)id);
 	explain_text_addf(p, "declared", "%s:%lld", node_get_text(w, "file"), (long long)node_get_int(w, "line", 0));
 	if (at || by)
-		explain_text_addf(p, "service", "changed last %s%s%s", at ? at : "", by ? at ? " by " : "by " : "", by ? by : "");
+		explain_text_addf(p, "service", "changed last%s%s%s%s", at ? " " : "", at ? at : "", by ? " by " : "",
+		                  by ? by : "");
 	else
 		explain_text_add_line(p, "service", node_get_text(w, "service"));
 	if (node_get_text(w, "record"))

@@ -1,4 +1,4 @@
-/* history_repository.h: what line_blame.c needs of a file_history.  Private to this folder, as it has types of libgit2. */
+/* history_repository.h: what line_blame.c needs of a file_history.  Private to this folder: it has types of libgit2. */
 #ifndef AGENT_GIT_HISTORY_REPOSITORY_H
 #define AGENT_GIT_HISTORY_REPOSITORY_H
 

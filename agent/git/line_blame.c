@@ -73,8 +73,8 @@ static bool line_blame_compare(struct line_blame *b, const git_blob *head, const
 /* ---- the commits ---- */
 
 /* At the edge of a shallow clone a commit may have changed the line, or one before it.  libgit2 fails there, and leaks
- * memory (1.5), or takes the edge for the first commit (since 1.7).  A work tree that git worktree added is as shallow as
- * its repository. */
+ * memory (1.5), or takes the edge for the first commit (since 1.7).  A work tree that git worktree added is as shallow
+ * as its repository. */
 static bool line_blame_is_shallow(git_repository *repository)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -106,8 +106,8 @@ bool line_blame_open(struct file_history *history, const char *path, const char 
 	if (!inside)
 		return true;
 	if (line_blame_is_shallow(file_history_repository(history)))
-		return err_set(err, "this clone is shallow, so the commits that changed the lines are not known: fetch the "
-		               "whole history (git fetch --unshallow, or fetch-depth: 0)");
+		return err_set(err, "this clone is shallow, so the commits that changed the lines are not known: fetch "
+		               "the whole history (git fetch --unshallow, or fetch-depth: 0)");
 	CLEANUP(line_blame_closep) struct line_blame *b = line_blame_new(file_history_repository(history), inside);
 	if (git_oid_fromstr(&options.newest_commit, file_history_revision(history)) < 0)
 		return git_repo_failed(b->path, err);

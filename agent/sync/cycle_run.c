@@ -419,7 +419,8 @@ static void cycle_run_read_findings(struct cycle_run *r, const struct applied_st
 	struct cycle_reader *reader = r->reader;
 	const struct spec *spec = specs_find(&r->specs, reader->name);
 	struct cycle_findings findings = {
-		.spec = spec, .nearest = spec ? NULL : cycle_run_nearest_name(r), .other_id = spec ? 0 : cycle_run_id_of_name(r),
+		.spec = spec, .nearest = spec ? NULL : cycle_run_nearest_name(r),
+		.other_id = spec ? 0 : cycle_run_id_of_name(r),
 		.step = spec && r->report.step_count ? r->report.steps : NULL, .explanation = &reader->explanation,
 		.source = &r->source, .history = memory->history, .history_error = memory->history_error,
 	};
@@ -696,7 +697,9 @@ int cycle_run(struct context *ctx, bool apply)
 int cycle_run_explain(struct context *ctx, const char *name, struct diagnostics *faults,
                       void (*read)(void *context, const struct cycle_findings *findings), void *context)
 {
-	struct cycle_reader reader = { .name = name, .explanation.arena = ctx->arena, .read = read, .context = context };
+	struct cycle_reader reader = {
+		.name = name, .explanation.arena = ctx->arena, .read = read, .context = context,
+	};
 	struct cycle_run r;
 
 	cycle_run_init(&r, ctx, false);

@@ -13,8 +13,9 @@ struct source;
 /* What a plan found of one workflow.  Valid while it is read. */
 struct cycle_findings {
 	const struct spec *spec;		/* NULL: no spec declares the name */
-	const char *nearest;			/* the name of a spec that may be meant; NULL: spec is set, or none is near */
-	int64_t other_id;			/* without a spec: of the first workflow of that name on the service; 0: none */
+	/* Without a spec: */
+	const char *nearest;			/* the name of a spec that may be meant; NULL: none is near */
+	int64_t other_id;			/* of the first workflow of that name on the service; 0: none */
 	const struct plan_step *step;		/* NULL without a spec */
 	const struct explanation *explanation;
 	struct source *source;

@@ -8,7 +8,7 @@
 #include "agent/util/fd.h"
 #include "reconcile/plan/excerpt.h"
 
-/* Of the declared value at path; of the workflow's spec where that has none. */
+/* The place of the declared value at path; of the workflow's spec where that has none. */
 static struct pos place_of_value(const struct specs *specs, struct arena *a, const struct spec *spec, const char *path)
 {
 	struct err err;

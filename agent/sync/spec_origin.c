@@ -146,15 +146,17 @@ static void spec_origin_blame_lines(struct spec_origin *o, int first, int last, 
 /* ---- variables ---- */
 
 /* A comment may name a variable too: what was filled in there is in no value. */
-static bool spec_origin_holds(struct arena *a, const struct node *n, const char *value)
+static bool spec_origin_holds(const struct node *n, const char *value)
 {
 	if (n->kind == NODE_TEXT)
 		return strstr(n->text, value);
 	if (n->kind < NODE_LIST)
 		return true;
-	for (size_t i = 0; i < n->count; i++)
-		if ((n->entries[i].key && strstr(n->entries[i].key, value)) || spec_origin_holds(a, n->entries[i].value, value))
+	for (size_t i = 0; i < n->count; i++) {
+		const struct entry *e = &n->entries[i];
+		if ((e->key && strstr(e->key, value)) || spec_origin_holds(e->value, value))
 			return true;
+	}
 	return false;
 }
 
@@ -171,7 +173,7 @@ static void spec_origin_find_values(struct spec_origin *o, const struct explaine
 		const struct pos *at = &o->filled[i];
 		bool inside = !spec_origin_is_before(at, &f->at) && at->line <= last &&
 		              (f->next.line == 0 || spec_origin_is_before(at, &f->next));
-		if (!inside || !spec_origin_holds(o->arena, f->plain, v->var->value))
+		if (!inside || !spec_origin_holds(f->plain, v->var->value))
 			continue;
 		arena_grow(o->arena, out->values, out->count, out->room);
 		out->values[out->count++] = v;

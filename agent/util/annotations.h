@@ -1,7 +1,8 @@
-/* annotations.h: errors and warnings as commands of GitHub's runner, which shows them beside the lines of a pull request.
+/* annotations.h: errors and warnings as commands of GitHub's runner, which shows them beside the lines of a pull
+ * request.
  *
- * The runner reads stdout and stderr.  A line that begins with "::", after blanks, is a command; so nothing of a value may
- * begin a line of other output (diagnostics_text_line(), printable.h). */
+ * The runner reads stdout and stderr.  A line that begins with "::", after blanks, is a command; so nothing of a value
+ * may begin a line of other output (diagnostics_text_line(), printable.h). */
 #ifndef AGENT_UTIL_ANNOTATIONS_H
 #define AGENT_UTIL_ANNOTATIONS_H
 

@@ -1,5 +1,5 @@
-/* json_output.h: JSON on stdout in a form that GitHub's runner takes for no command: the bracket of "##[", which can only
- * be in a text, is written as \u005b.  A reader of JSON gets the same text. */
+/* json_output.h: JSON on stdout in a form that GitHub's runner takes for no command: the bracket of "##[", which can
+ * only be in a text, is written as \u005b.  A reader of JSON gets the same text. */
 #ifndef AGENT_UTIL_JSON_OUTPUT_H
 #define AGENT_UTIL_JSON_OUTPUT_H
 

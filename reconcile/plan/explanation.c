@@ -80,9 +80,11 @@ static enum rule rule_without_change(struct explainer *x, const struct explain_p
 {
 	if (is_unseen(&x->task->step->diff, f->path))
 		return RULE_HIDDEN;
-	if (v->declared && v->observed)
-		return at->field && (at->field->flags & FIELD_HIDDEN) && !node_equal(v->declared, v->observed) ? RULE_HIDDEN
-		                                                                                             : RULE_EQUAL;
+	if (v->declared && v->observed) {
+		/* What is shown in the place of a hidden value may be asterisks. */
+		bool hides = at->field && (at->field->flags & FIELD_HIDDEN);
+		return hides && !node_equal(v->declared, v->observed) ? RULE_HIDDEN : RULE_EQUAL;
+	}
 	if (v->declared)
 		return at->is_hidden ? RULE_HIDDEN : RULE_DEFAULT;
 	if (v->observed)
@@ -200,7 +202,8 @@ static void explain_key(struct explainer *x, const struct explain_place *at, con
 	};
 
 	explain_value(x, &inner, (struct explain_sides){
-		node_get(v->declared, key), node_get(v->observed, key), node_get(v->recorded, key), node_get(v->sealed, key),
+		node_get(v->declared, key), node_get(v->observed, key), node_get(v->recorded, key),
+		node_get(v->sealed, key),
 	});
 }
 

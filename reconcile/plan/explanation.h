@@ -24,7 +24,8 @@ enum rule {
 };
 
 struct explained_field {
-	const char *path;		/* a JSON Pointer; of an item that only the service has: its place in the service's list */
+	/* A JSON Pointer; of an item that only the service has: its place in the service's list. */
+	const char *path;
 	bool on_service_only;		/* it is in such an item */
 	const struct node *declared, *observed, *recorded;	/* masked; NULL: absent */
 	const struct node *plain;	/* the declared value as it is, for searches: it may hold a secret */

@@ -45,15 +45,15 @@ class AnnotationTest(GitCase):
         for command in ("sync", "plan", "sync"):
             result = self.run_as_action(4, command, specs, endpoint=fake.endpoint)
             self.assertEqual(self.commands(result), [
-                '::error file=specs/a.yaml,line=4,col=14::workflow "a": /steps/one/imageId is refused by the service: it '
-                "was sent 7 and kept 8"], result)
+                '::error file=specs/a.yaml,line=4,col=14::workflow "a": /steps/one/imageId is refused by the service: '
+                "it was sent 7 and kept 8"], result)
 
     def test_a_conflict_is_shown_at_its_spec(self):
         specs = self.write({"a.yaml": spec("a")})
         self.expect(0, "sync", specs, "--owner", "one")
         result = self.run_as_action(5, "plan", specs, "--owner", "two")
-        self.assertRegex("\n".join(self.commands(result)), r'^::error file=specs/a\.yaml,line=1,col=1::workflow "a": it '
-                                                           r'belongs to owner "one"')
+        self.assertRegex("\n".join(self.commands(result)), r'^::error file=specs/a\.yaml,line=1,col=1::workflow "a": '
+                                                           r'it belongs to owner "one"')
 
     def test_when_they_are_printed(self):
         specs = self.write({"a.yaml": "name: a\nstepz: {}\n"})

@@ -266,7 +266,7 @@ class HarmlessTest(ExplainCase):
         hostile = "\\e[31mred\\n::error file=x::boo\\n##[error]boo\\u202e"
         name = "::error::x ##[error]y"
         specs = self.write({"a.yaml": f'name: "{name}"\nsteps:\n  "::error::step":\n    imageId: 7\n'
-                                      f'    command: "{hostile}"\n    parameters: {{env: {{K: "{hostile * 9}", COLONS: "{":" * 150}"}}}}\n'})
+                                      f'    command: "{hostile}"\n    parameters:\n      env: {{K: "{hostile * 9}", COLONS: "{":" * 150}"}}\n'})
         self.git("init", "-q", specs, cwd=self.tmp)
         self.git("add", "-A", cwd=specs)
         self.git("commit", "-q", "-m", "x", "--author", "::error::\x1b[31m ##[error] <a@b>", cwd=specs)
