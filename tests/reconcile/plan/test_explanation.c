@@ -98,6 +98,24 @@ static void hidden_fields_are_named(void **state)
 	assert_explained(&r, two, "/retryOptions", "/retryOptions/duration declared: 90 - 60\n");
 }
 
+/* A token is described as empty, which is the same as absent; a password may be described as an empty text. */
+static void hidden_secrets_are_named(void **state)
+{
+	static const char token[] = "name: w\nsteps:\n  s:\n    imageId: 7\n    command: run\n"
+		"    repository: {url: 'https://example.com/r', branch: main, token: t-secret}\n";
+	static const char password[] = "name: w\nsteps:\n  s:\n    type: http\n    method: get\n"
+		"    url: 'https://example.com'\n    auth: {type: basic, username: u, password: p-secret}\n";
+	CLEANUP(run_done) struct run r = { .f.memory.on = true }, s = { .f.memory.on = true };
+
+	run_sync(&r, token);
+	assert_explained(&r, token, "/steps/s/repository/token", "/steps/s/repository/token hidden: \"(masked #1)\" - "
+	                 "\"(masked #1)\"\n");
+	run_sync(&s, password);
+	run_put(&s, s.f.items[0].id, "/steps/s/auth/password", "\"\"");
+	assert_explained(&s, password, "/steps/s/auth/password", "/steps/s/auth/password hidden: \"(masked #1)\" "
+	                 "\"\" \"(masked #1)\"\n");
+}
+
 static void what_only_the_record_has_is_gone(void **state)
 {
 	CLEANUP(run_done) struct run r = { .f.memory.on = true };
@@ -228,6 +246,7 @@ int main(void)
 		cmocka_unit_test(what_nobody_declared_is_kept_and_defaults_are_named),
 		cmocka_unit_test(settled_and_refused_values_are_told_apart),
 		cmocka_unit_test(hidden_fields_are_named),
+		cmocka_unit_test(hidden_secrets_are_named),
 		cmocka_unit_test(what_only_the_record_has_is_gone),
 		cmocka_unit_test(ignored_places_are_shown_all_the_same),
 		cmocka_unit_test(secrets_are_masked_on_every_side),
