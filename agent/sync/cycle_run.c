@@ -211,14 +211,15 @@ static const char *cycle_run_out_file(const struct cycle_run *r)
 /* Whether it fits the endpoint is seen later. */
 static bool cycle_run_read_plan(struct cycle_run *r, const char *file, struct err *err)
 {
-	struct saved_plan *plan = arena_new(r->ctx->arena, struct saved_plan, 1);
+	CLEANUP(arena_free) struct arena scratch = { 0 };
 	const struct plan_target target = plan_file_target(r->ctx, NULL);
+	struct saved_plan whole;
 
-	if (!plan_file_read(r->ctx->arena, file, plan, err))
+	if (!plan_file_read(&scratch, file, &whole, err))
 		return false;
-	if (!saved_plan_fits(plan, &target, err))
+	if (!saved_plan_fits(&whole, &target, err))
 		return err_wrap(err, "%s", file);
-	r->saved = plan;
+	const struct saved_plan *plan = r->saved = saved_plan_copy_steps(r->ctx->arena, &whole);
 	r->report.plan.file = file;
 	r->report.plan.digest = plan->digest;
 	r->report.plan.created = plan->created;

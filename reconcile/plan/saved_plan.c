@@ -105,6 +105,15 @@ static struct node *saved_tree(struct arena *a, const struct report *report, con
 	return n;
 }
 
+/* The document but for its digest.  Its tree, which takes many times the memory, is gone afterwards. */
+static void write_without_digest(const struct report *report, const unsigned char *key,
+                                 const struct plan_target *made_for, struct buf *out)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+
+	json_write(saved_tree(&a, report, key, made_for), JSON_COMPACT, out);
+}
+
 bool saved_plan_write(const struct report *report, const unsigned char *key, const struct plan_target *made_for,
                       struct buf *out, struct err *err)
 {
@@ -113,7 +122,7 @@ bool saved_plan_write(const struct report *report, const unsigned char *key, con
 	struct node *n;
 
 	/* The digest is of what a reader will see: JSON has no NaN, and a report may hold one. */
-	json_write(saved_tree(&a, report, key, made_for), JSON_PRETTY, &text);
+	write_without_digest(report, key, made_for, &text);
 	if (text.full)
 		return err_set(err, "the plan is larger than 1 GiB");
 	if (!json_read_answer(&a, buf_str(&text), text.len, &n, err))
@@ -269,6 +278,27 @@ bool saved_plan_read(struct arena *a, const char *file, const char *bytes, size_
 	if (!ok)
 		err->kind = ERR_USAGE;
 	return ok;
+}
+
+struct saved_plan *saved_plan_copy_steps(struct arena *a, const struct saved_plan *plan)
+{
+	struct saved_plan *out = arena_new(a, struct saved_plan, 1);
+	struct saved_step *steps = arena_new(a, struct saved_step, plan->count + 1);
+
+	*out = *plan;
+	out->report = NULL;
+	out->created = arena_strdup(a, plan->created);
+	out->digest = arena_strdup(a, plan->digest);
+	out->made_for = (struct plan_target){
+		.endpoint = arena_strdup(a, plan->made_for.endpoint), .owner = arena_strdup(a, plan->made_for.owner),
+		.options = node_copy(a, plan->made_for.options),
+	};
+	for (size_t i = 0; i < plan->count; i++) {
+		steps[i] = plan->steps[i];
+		steps[i].name = arena_strdup(a, plan->steps[i].name);
+	}
+	out->steps = steps;
+	return out;
 }
 
 /* ---- what it is for ---- */

@@ -34,7 +34,7 @@ struct saved_plan {
 	struct plan_target made_for;
 	const struct saved_step *steps;	/* sorted by name, no name twice */
 	size_t count;
-	const struct node *report;	/* of the plan: report_tree() */
+	const struct node *report;	/* of the plan: report_tree(); NULL in a copy of the steps */
 };
 
 /* Appends the file of the plan that report tells of: its planned steps, which all have digests under key. */
@@ -45,6 +45,9 @@ bool saved_plan_write(const struct report *report, const unsigned char *key, con
  * ERR_USAGE. */
 bool saved_plan_read(struct arena *a, const char *file, const char *bytes, size_t len, struct saved_plan *out,
                      struct err *err);
+
+/* A copy in a without the report, which takes most of the memory and is not needed to apply the plan. */
+struct saved_plan *saved_plan_copy_steps(struct arena *a, const struct saved_plan *plan);
 
 /* True if the plan was made for this target; an endpoint that is not known yet is not compared. */
 bool saved_plan_fits(const struct saved_plan *plan, const struct plan_target *target, struct err *err);
