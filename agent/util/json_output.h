@@ -1,5 +1,5 @@
-/* json_output.h: JSON on stdout in a form that GitHub's runner takes for no command: the bracket of "##[", which can
- * only be in a text, is written as \u005b.  A reader of JSON gets the same text. */
+/* json_output.h: JSON on stdout in a form in which a CI system finds no command: the bracket of "##[" and "##vso[", which
+ * can only be in a text, is written as \u005b.  A reader of JSON gets the same text. */
 #ifndef AGENT_UTIL_JSON_OUTPUT_H
 #define AGENT_UTIL_JSON_OUTPUT_H
 
@@ -9,7 +9,7 @@
 
 struct json_output {
 	FILE *to;	/* set by the caller */
-	unsigned hashes;	/* in a row before what comes next */
+	unsigned hashes;	/* of printable_is_command_bracket() */
 };
 
 /* Writes the next bytes of a document; false: the file takes no more. */

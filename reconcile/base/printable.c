@@ -1,7 +1,5 @@
 #include "reconcile/base/printable.h"
 
-#include <string.h>
-
 #include "reconcile/base/utf8.h"
 
 struct code_range { uint32_t first, last; };
@@ -63,21 +61,46 @@ void printable_add_escape(struct buf *out, uint32_t code)
 		buf_addf(out, code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)code);
 }
 
-/* True if a bracket after what is in out would begin "##[", which GitHub's runner takes for a command wherever it stands
- * in a line of output. */
-static bool begins_runner_command(const struct buf *out)
+static bool is_ascii_letter(char c)
 {
-	return out->len >= 2 && memcmp(out->text + out->len - 2, "##", 2) == 0;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool printable_is_command_bracket(unsigned *hashes, char c)
+{
+	bool is_bracket = c == '[' && *hashes >= 2;
+
+	if (c == '#')
+		++*hashes;
+	else if (!(is_ascii_letter(c) && *hashes >= 2))
+		*hashes = 0;
+	return is_bracket;
+}
+
+/* What stands before the next text may be the beginning of a command. */
+static unsigned hashes_at_end(const struct buf *out)
+{
+	size_t from = out->len;
+	unsigned hashes = 0;
+
+	while (from && (out->text[from - 1] == '#' || is_ascii_letter(out->text[from - 1])))
+		from--;
+	for (; from < out->len; from++)
+		printable_is_command_bracket(&hashes, out->text[from]);
+	return hashes;
 }
 
 void printable_add(struct buf *out, const char *text)
 {
+	unsigned hashes = hashes_at_end(out);
+
 	for (size_t len; *text; text += len ? len : 1) {
+		bool is_bracket = printable_is_command_bracket(&hashes, *text);
 		uint32_t code = 0;
 		len = utf8_read(text, SIZE_MAX, &code);
 		if (len == 0)
 			buf_addf(out, "\\x%02x", (unsigned char)*text);
-		else if (printable_is_hidden(code) || (code == '[' && begins_runner_command(out)))
+		else if (printable_is_hidden(code) || is_bracket)
 			printable_add_escape(out, code);
 		else
 			buf_add(out, text, len);

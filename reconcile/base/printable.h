@@ -8,9 +8,13 @@
 #include "reconcile/base/buf.h"
 
 /* Appends text as one harmless line: control characters, bytes that are not UTF-8, characters that cannot be seen, and
- * those that change the direction of writing become escapes such as \n, \x1b, \u202e.  So does the bracket of "##[",
- * which would begin a command of GitHub's runner. */
+ * those that change the direction of writing become escapes such as \n, \x1b, \u202e.  So does the bracket of a
+ * command of a CI system (below). */
 void printable_add(struct buf *out, const char *text);
+
+/* CI systems take "##[error]" and "##vso[...]" for commands wherever they stand in a line.  Called for each byte of a
+ * text, with hashes 0 at its beginning: true if c is the bracket of one. */
+bool printable_is_command_bracket(unsigned *hashes, char c);
 
 /* The same line in a. */
 const char *printable_text(struct arena *a, const char *text);

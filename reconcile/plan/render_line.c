@@ -27,15 +27,6 @@ static size_t line_columns(uint32_t code)
 
 /* ---- text that commands nothing ---- */
 
-/* True if a command of Azure Pipelines or GitHub begins here; they find it anywhere in a line: "##vso[", "##[". */
-static bool line_is_log_command(const char *text)
-{
-	if (strncmp(text, "##", 2) != 0)
-		return false;
-	text += 2;
-	return text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '[';
-}
-
 /* text without what a terminal or a CI system would obey.  GitHub looks for "::" behind the blanks that begin a line:
  * blank says that the line has nothing else before text. */
 static bool line_guard_text(const char *text, bool blank, struct buf *out)
@@ -44,7 +35,7 @@ static bool line_guard_text(const char *text, bool blank, struct buf *out)
 
 	printable_add(&plain, text);
 	for (const char *s = buf_str(&plain); *s; s++) {
-		if ((blank && strncmp(s, "::", 2) == 0) || line_is_log_command(s))
+		if (blank && strncmp(s, "::", 2) == 0)
 			printable_add_escape(out, (unsigned char)*s);
 		else
 			buf_addc(out, *s);

@@ -22,7 +22,8 @@ static void read_bytes(const char *bytes, size_t len)
 	for (size_t i = 0; i < plan.count; i++)
 		REQUIRE(saved_plan_find(&plan, plan.steps[i].name) == &plan.steps[i]);
 	REQUIRE(saved_plan_fits(&plan, &plan.made_for, &err));
-	render_human(plan.report, true, &shown);
+	for (enum render_format form = RENDER_TEXT; form <= RENDER_JUNIT; form++)
+		render_document(plan.report, &(struct render_options){ form, .colour = true, .width = 80 }, &shown);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -7,7 +7,7 @@
 /* The document is written in two parts, cut at every place. */
 static void a_command_of_the_runner_is_escaped_wherever_it_is_cut(void **state)
 {
-	static const char json[] = "{\"a\": [1, \"###[error]x ##[ #[ ## [\"]}\n";
+	static const char json[] = "{\"a\": [1, \"###[error]x ##[ ##vso[ #[ #vso[ ## [\"]}\n";
 
 	for (size_t cut = 0; cut < sizeof json - 1; cut++) {
 		char *text = NULL;
@@ -17,7 +17,7 @@ static void a_command_of_the_runner_is_escaped_wherever_it_is_cut(void **state)
 		assert_true(json_output_add(&out, json, cut));
 		assert_true(json_output_add(&out, json + cut, sizeof json - 1 - cut));
 		fclose(out.to);
-		assert_string_equal(text, "{\"a\": [1, \"###\\u005berror]x ##\\u005b #[ ## [\"]}\n");
+		assert_string_equal(text, "{\"a\": [1, \"###\\u005berror]x ##\\u005b ##vso\\u005b #[ #vso[ ## [\"]}\n");
 		free(text);
 	}
 }
