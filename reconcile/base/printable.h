@@ -12,6 +12,9 @@
  * command of a CI system (below). */
 void printable_add(struct buf *out, const char *text);
 
+/* True if the bytes are ASCII, and none of them can be seen otherwise than it is or be part of a command. */
+bool printable_is_plain(const char *text, size_t len);
+
 /* CI systems take "##[error]" and "##vso[...]" for commands wherever they stand in a line.  Called for each byte of a
  * text, with hashes 0 at its beginning: true if c is the bracket of one. */
 bool printable_is_command_bracket(unsigned *hashes, char c);

@@ -102,6 +102,9 @@ static void form_groups(struct change_groups *g)
 bool change_groups_find(const struct report_view *view, struct arena *a, struct change_groups *out)
 {
 	*out = (struct change_groups){ .arena = a };
+	/* The changes of all workflows are not read for nothing: a first sync has thousands of creates. */
+	if (report_view_count(view, "patch", NULL) + report_view_count(view, "replace", NULL) < GROUP_LEAST)
+		return true;
 	if (!report_view_each(view, add_grouped_workflow, out))
 		return false;
 	form_groups(out);

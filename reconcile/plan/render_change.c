@@ -113,6 +113,11 @@ static void add_visible_line(const char *line, struct buf *out)
 	size_t end = strlen(line);
 	uint32_t code = 0;
 
+	/* Nearly all lines are of this kind. */
+	if (end && line[end - 1] != ' ' && printable_is_plain(line, end)) {
+		buf_add(out, line, end);
+		return;
+	}
 	while (end && line[end - 1] == ' ')
 		end--;
 	for (size_t at = 0, len; line[at]; at += len) {
@@ -128,13 +133,13 @@ static void add_visible_line(const char *line, struct buf *out)
 static void write_yaml_lines(struct line_writer *w, char sign, size_t indent, const struct node *n)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf yaml = BUF_TEXT;
+	CLEANUP(buf_done) struct buf yaml = BUF_TEXT, line = BUF_TEXT;
 
 	yaml_write(n, &yaml);
 	const struct text_lines lines = line_diff_split(&a, buf_str(&yaml));
 	for (size_t i = 0; i < lines.count; i++) {
-		CLEANUP(buf_done) struct buf line = BUF_TEXT;
 		size_t blanks = strspn(lines.items[i].text, " ");
+		buf_reset(&line);
 		add_visible_line(lines.items[i].text + blanks, &line);
 		write_value_line(w, sign, indent + blanks, buf_str(&line));
 	}

@@ -132,15 +132,26 @@ static void line_set_indent(struct line_writer *w, size_t indent)
 	w->indent = indent < most ? indent : most;
 }
 
+static void line_add_blanks(struct buf *out, size_t count)
+{
+	static const char blanks[] = "                                ";
+
+	for (size_t n; count; count -= n) {
+		n = count < sizeof blanks - 1 ? count : sizeof blanks - 1;
+		buf_add(out, blanks, n);
+	}
+}
+
 void line_begin(struct line_writer *w, char sign, enum tint tint, size_t indent)
 {
 	w->blank = sign == ' ';
 	line_set_indent(w, indent + LINE_CONTINUES);
-	buf_addf(w->out, "%*s", (int)w->margin, "");
+	line_add_blanks(w->out, w->margin);
 	line_set_tint(w, tint);
-	buf_addf(w->out, "%c ", sign);
+	buf_addc(w->out, sign);
+	buf_addc(w->out, ' ');
 	line_set_tint(w, PLAIN);
-	buf_addf(w->out, "%*s", (int)indent, "");
+	line_add_blanks(w->out, indent);
 	w->column = w->margin + 2 + indent;
 }
 
@@ -154,20 +165,39 @@ void line_begin_heading(struct line_writer *w)
 void line_begin_remark(struct line_writer *w)
 {
 	line_begin_heading(w);
-	buf_addf(w->out, "%*s", (int)w->margin, "");
+	line_add_blanks(w->out, w->margin);
 	w->column = w->margin;
+}
+
+/* Nearly all texts are of this kind. */
+static bool line_add_plain(struct line_writer *w, const char *text)
+{
+	size_t len = strlen(text);
+
+	if ((w->blank && (*text == ' ' || *text == ':')) || !line_has_room(w, len) || !printable_is_plain(text, len))
+		return false;
+	buf_add(w->out, text, len);
+	w->column += len;
+	w->blank = false;
+	return true;
+}
+
+static void line_add_guarded(struct line_writer *w, enum tint tint, const char *text)
+{
+	CLEANUP(buf_done) struct buf safe = BUF_TEXT;
+
+	w->blank = line_guard_text(text, w->blank, &safe);
+	line_add_words(w, tint, buf_str(&safe));
 }
 
 void line_add(struct line_writer *w, enum tint tint, const char *text)
 {
-	CLEANUP(buf_done) struct buf safe = BUF_TEXT;
-
 	if (!*text)
 		return;
-	w->blank = line_guard_text(text, w->blank, &safe);
 	if (tint != PLAIN)
 		line_set_tint(w, tint);
-	line_add_words(w, tint, buf_str(&safe));
+	if (!line_add_plain(w, text))
+		line_add_guarded(w, tint, text);
 	if (tint != PLAIN)
 		line_set_tint(w, PLAIN);
 }
