@@ -256,7 +256,8 @@ static bool cycle_run_plan_fits(const struct cycle_run *r, struct err *err)
 static void cycle_run_print_progress(const void *work, struct buf *line)
 {
 	static const char *const words[] = {
-		"listing", "looking for workflows", "reading", "applying", "listing again", "removing duplicates", "deleting", "done",
+		"listing", "looking for workflows", "reading", "applying", "listing again", "removing duplicates", "deleting",
+		"reading", "done",
 	};
 	const struct cycle *c = work;
 

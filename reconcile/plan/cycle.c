@@ -242,19 +242,40 @@ static bool deletes_wait(const struct cycle *c)
 	return false;
 }
 
+/* A task for each step behind those of the specs: the deletes.  NULL: there are none. */
+static struct workflow_task *make_delete_tasks(struct cycle *c)
+{
+	struct report *r = c->report;
+	size_t count = r->step_count - c->count;
+	struct workflow_task *tasks = count ? arena_new(c->arena, struct workflow_task, count) : NULL;
+
+	for (size_t i = 0; i < count; i++)
+		tasks[i] = (struct workflow_task){ .cycle = c, .step = &r->steps[c->count + i] };
+	return tasks;
+}
+
+/* A plan shows what a sync would delete.  One that is saved has looked at that already. */
+static void start_showing(struct cycle *c)
+{
+	struct report *r = c->report;
+	struct workflow_task *tasks = make_delete_tasks(c);
+
+	begin_phase(c, CYCLE_SHOW);
+	for (size_t i = c->count; i < r->step_count; i++)
+		if (r->steps[i].result == RESULT_PLANNED && !c->options.plan_key)
+			workflow_task_show(&tasks[i - c->count]);
+}
+
 static void start_deleting(struct cycle *c)
 {
 	struct report *r = c->report;
 	size_t before = c->count;
 	bool wait = deletes_wait(c);
+	struct workflow_task *tasks = make_delete_tasks(c);
 
 	begin_phase(c, CYCLE_DELETE);
-	if (before == r->step_count)
-		return;
-	struct workflow_task *tasks = arena_new(c->arena, struct workflow_task, r->step_count - before);
 	for (size_t i = before; i < r->step_count; i++) {
 		struct workflow_task *w = &tasks[i - before];
-		*w = (struct workflow_task){ .cycle = c, .step = &r->steps[i] };
 		if (r->steps[i].result != RESULT_PLANNED)
 			continue;
 		if (!wait) {
@@ -386,10 +407,12 @@ bool cycle_advance(struct cycle *c)
 		check_guards(c);
 		if (c->report->guards.blocked && observe_postponed(c))
 			break;
-		if (is_blocked_by_guard(c) || !c->options.apply)
+		if (is_blocked_by_guard(c))
 			c->phase = CYCLE_DONE;
-		else
+		else if (c->options.apply)
 			start_applying(c);
+		else
+			start_showing(c);
 		break;
 	case CYCLE_APPLY:
 	case CYCLE_LIST_AGAIN:
@@ -399,6 +422,7 @@ bool cycle_advance(struct cycle *c)
 		start_deleting(c);
 		break;
 	case CYCLE_DELETE:
+	case CYCLE_SHOW:
 	case CYCLE_DONE:
 		c->phase = CYCLE_DONE;
 		break;

@@ -77,6 +77,7 @@ enum cycle_phase {
 	CYCLE_LIST_AGAIN,	/* after the creates: has another run created the same? */
 	CYCLE_DUPLICATES,
 	CYCLE_DELETE,
+	CYCLE_SHOW,		/* of a plan: what would be deleted is described, for the report */
 	CYCLE_DONE,
 };
 

@@ -58,7 +58,7 @@ bool task_plan_has_status(const struct node *described, const char *word)
 }
 
 /* Sets are sorted, otherwise a service that shows them in varying order would give varying digests. */
-const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
+static struct node *observed_body(struct workflow_task *t)
 {
 	struct node *observed = digest_ordered(&t->arena, t->call->answer);
 	const struct node *mask_at = t->cycle->options.mask;
@@ -67,6 +67,13 @@ const struct node *task_plan_compare(struct workflow_task *t, const struct node 
 	if (mask_at && mask_at->count)
 		observed = node_copy(&t->arena, observed);
 	mask_mark(&t->arena, observed, mask_at);
+	return observed;
+}
+
+const struct node *task_plan_compare(struct workflow_task *t, const struct node *record, struct diff *out)
+{
+	struct node *observed = observed_body(t);
+
 	diff_three_way(&t->arena, &(struct diff_sides){
 		.name = t->spec->name, .declared = task_spec_normal(t),
 		.observed = observed, .ignore = t->spec->ignore,
@@ -254,4 +261,31 @@ void task_plan_create(struct workflow_task *t)
 	s->error = t->cycle->held;
 	sends_masked(t, NULL);
 	task_saved_note(t);
+}
+
+/* ---- a workflow that goes ---- */
+
+static void plan_loss(struct workflow_task *t, const char *path, const struct field *f, const struct node *value)
+{
+	const struct change loss = {
+		.op = CHANGE_REMOVE, .path = path, .reason = REASON_UNDECLARED, .from = mask(&t->planned, f, value, 1),
+	};
+
+	diff_add(&t->planned, &t->step->diff, &loss);
+}
+
+void task_plan_removal(struct workflow_task *t)
+{
+	const struct node *body = observed_body(t);
+
+	workflow_task_plan_anew(t);
+	for (const struct field *f = workflow_field.fields; f->name; f++) {
+		const struct node *value = node_get(body, f->name);
+		const char *path = pointer_add(&t->planned, "", f->name);
+		bool steps = f->type == FIELD_MAP && value && value->kind == NODE_MAP;
+		if (!steps && !node_empty(value))
+			plan_loss(t, path, f, value);
+		for (size_t i = 0; steps && i < value->count; i++)
+			plan_loss(t, pointer_add(&t->planned, path, value->entries[i].key), f->fields, value->entries[i].value);
+	}
 }

@@ -27,6 +27,9 @@ const char *task_plan_conflict(struct workflow_task *task);
 /* True if the workflow that was just described is still the one that is to be deleted. */
 bool task_plan_may_delete(struct workflow_task *task);
 
+/* Makes the step's changes removals of all that was just described: what a delete takes away. */
+void task_plan_removal(struct workflow_task *task);
+
 /* True if --mark writes the present digest, as there is no record of the one on the workflow: it accepts what is there. */
 bool task_plan_renews_tags(const struct workflow_task *task);
 

@@ -5,6 +5,7 @@
 
 #include "reconcile/plan/task_event.h"
 #include "reconcile/plan/task_outcome.h"
+#include "reconcile/plan/task_plan.h"
 #include "reconcile/plan/task_record.h"
 #include "reconcile/plan/task_request.h"
 #include "reconcile/plan/task_spec.h"
@@ -246,6 +247,24 @@ static void await_removal(struct workflow_task *t)
 	                            operation_pause(t->tries++, TASK_AWAIT_MS));
 }
 
+/* The report shows what is deleted. */
+static void delete_workflow(struct workflow_task *t)
+{
+	task_plan_removal(t);
+	task_request_delete(t);
+}
+
+static void plan_delete_for_saving(struct workflow_task *t)
+{
+	task_plan_removal(t);
+	task_outcome_inspected(t);
+}
+
+/* What cannot be described is planned all the same: the sync looks again. */
+static void leave_planned(struct workflow_task *t)
+{
+}
+
 static void finish_deleted(struct workflow_task *t)
 {
 	task_outcome_deleted(t);
@@ -311,14 +330,14 @@ static const struct transition transitions[] = {
 	{ STATE_PAUSING,    EVENT_FAILED,       task_outcome_not_paused,  STATE_ENDED },
 
 	{ STATE_INSPECTING, EVENT_BEGIN,        describe_workflow,        STATE_INSPECTING },
-	{ STATE_INSPECTING, EVENT_OURS,         task_outcome_inspected,   STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_OURS,         plan_delete_for_saving,   STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_GONE,         task_outcome_vanished,    STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_FOREIGN,      task_outcome_not_deleted, STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
 
 	{ STATE_CONFIRMING, EVENT_BEGIN,        describe_workflow,        STATE_CONFIRMING },
-	{ STATE_CONFIRMING, EVENT_OURS,         task_request_delete,      STATE_DELETING },
+	{ STATE_CONFIRMING, EVENT_OURS,         delete_workflow,          STATE_DELETING },
 	{ STATE_CONFIRMING, EVENT_GONE,         finish_deleted,           STATE_ENDED },
 	{ STATE_CONFIRMING, EVENT_STALE,        task_outcome_stale,       STATE_ENDED },
 	{ STATE_CONFIRMING, EVENT_FOREIGN,      task_outcome_not_deleted, STATE_ENDED },
@@ -329,6 +348,13 @@ static const struct transition transitions[] = {
 	{ STATE_DELETING,   EVENT_BUSY,         retry_when_idle,          STATE_CONFIRMING },
 	{ STATE_DELETING,   EVENT_OUT_OF_TIME,  task_outcome_busy,        STATE_ENDED },
 	{ STATE_DELETING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
+
+	{ STATE_SHOWING,    EVENT_BEGIN,        describe_workflow,        STATE_SHOWING },
+	{ STATE_SHOWING,    EVENT_OURS,         task_plan_removal,        STATE_ENDED },
+	{ STATE_SHOWING,    EVENT_GONE,         leave_planned,            STATE_ENDED },
+	{ STATE_SHOWING,    EVENT_FOREIGN,      leave_planned,            STATE_ENDED },
+	{ STATE_SHOWING,    EVENT_GIVEN_UP,     leave_planned,            STATE_ENDED },
+	{ STATE_SHOWING,    EVENT_FAILED,       leave_planned,            STATE_ENDED },
 
 	{ STATE_COMPARING,  EVENT_BEGIN,        describe_lowest,          STATE_COMPARING },
 	{ STATE_COMPARING,  EVENT_OURS,         describe_workflow,        STATE_WITHDRAWING },
@@ -386,10 +412,13 @@ void workflow_task_end_plan(struct workflow_task *t)
 	task_spec_free(t);
 }
 
-static enum task_next end_task(struct workflow_task *t, bool observed)
+/* from: the state before the end. */
+static enum task_next end_task(struct workflow_task *t, enum task_state from)
 {
-	t->step->duration_ms = observed ? 0 : t->cycle->dispatch->now - t->begun;
-	if (observed)
+	bool reads = from == STATE_OBSERVING || from == STATE_INSPECTING || from == STATE_SHOWING;
+
+	t->step->duration_ms = reads ? 0 : t->cycle->dispatch->now - t->begun;
+	if (from == STATE_OBSERVING)
 		warm_take_look(t);
 	t->cycle->finished++;
 	workflow_task_end_plan(t);
@@ -417,8 +446,7 @@ static enum task_next workflow_task_step(struct task *task, const struct answer 
 	t->wait_ms = 0;
 	row->act(t);
 	t->state = row->next;
-	bool observed = row->state == STATE_OBSERVING || row->state == STATE_INSPECTING;
-	return row->next == STATE_ENDED ? end_task(t, observed) : start_request(t, next);
+	return row->next == STATE_ENDED ? end_task(t, row->state) : start_request(t, next);
 }
 
 static void add_task(struct workflow_task *t, enum task_state state)
@@ -487,4 +515,9 @@ void workflow_task_resolve_duplicates(struct workflow_task *t, bool strangers)
 void workflow_task_delete(struct workflow_task *t)
 {
 	add_task(t, STATE_CONFIRMING);
+}
+
+void workflow_task_show(struct workflow_task *t)
+{
+	add_task(t, STATE_SHOWING);
 }

@@ -53,6 +53,7 @@ enum task_state {
 	STATE_INSPECTING,	/* a description of the workflow to delete, for a plan that is saved; nothing is written */
 	STATE_CONFIRMING,	/* a description right before the delete */
 	STATE_DELETING,		/* the answer to the delete */
+	STATE_SHOWING,		/* a description of what would be deleted, for the report of a plan */
 	STATE_COMPARING,	/* a description of the lowest id, after another run created the workflow as well */
 	STATE_WITHDRAWING,	/* a description of ours, right before its delete */
 	STATE_REMOVING,		/* the answer to that delete */
@@ -142,5 +143,8 @@ void workflow_task_end_plan(struct workflow_task *task);
 void workflow_task_inspect(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
+/* Describe a workflow that a plan would delete, so that the report shows it; without a description it is planned all the
+ * same. */
+void workflow_task_show(struct workflow_task *task);
 
 #endif

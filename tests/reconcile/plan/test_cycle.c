@@ -893,9 +893,92 @@ static void what_the_service_does_not_show_is_warned_of_once(void **state)
 	}
 }
 
+/* ---- what is deleted is shown ---- */
+
+#define KEPT	"---\n" HELLO("b", "7") "---\n" HELLO("c", "7")
+
+/* A plan that would delete a; before it is described, `fault` is set. */
+static void plan_delete_of_a(struct run *r, const struct fake_fault *fault)
+{
+	static const char *const masks[] = { "/steps/*/imageId" };
+	const struct cycle_options sync = { .apply = true, .owner = "o", .prune = true };
+	struct cycle_options plan = { .owner = "o", .prune = true };
+	struct node *mask = node_list(&r->a);
+	struct specs all = tree_specs(&r->a, "name: a\ntags: [{name: red}]\nsteps: {s: {imageId: 7, command: run, "
+		"parameters: {env: {DB_PASSWORD: CANARY}}}}\n" KEPT);
+	struct specs rest = tree_specs(&r->a, KEPT);
+
+	node_add(&r->a, mask, node_text(&r->a, masks[0]));
+	plan.mask = mask;
+	run_cycle(r, &all, &sync);
+	r->f.faults[0] = *fault;
+	run_cycle(r, &rest, &plan);
+	assert_writes(r, "");
+}
+
+static void a_plan_shows_what_it_would_delete(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	plan_delete_of_a(&r, &(struct fake_fault){ 0 });
+	assert_steps(&r, "b none unchanged\nc none unchanged\na delete planned\n");
+	assert_string_equal(run_changes(&r), "remove /name undeclared\nremove /tags undeclared\nremove /steps/s undeclared\n");
+	const char *shown = tree_text(&r.a, node_at(report_tree(&r.a, &r.report), "/workflows/0/changes"));
+	assert_null(strstr(shown, "CANARY"));
+	assert_null(strstr(shown, "flowsync-"));
+	assert_non_null(strstr(shown, "\"imageId\":\"(masked #1)\""));
+	assert_non_null(strstr(shown, "\"from\":[{\"name\":\"red\"}],\"to\":null"));
+}
+
+/* The sync looks again, so a delete is planned without its description too. */
+static void a_delete_that_cannot_be_described_is_planned_all_the_same(void **state)
+{
+	static const struct fake_fault faults[] = {
+		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 403 },
+		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 404 },
+		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .failure = FAILURE_LOST },
+		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 200, .body = "{\"id\":612,\"name\":\"x\",\"steps\":{}}" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		plan_delete_of_a(&r, &faults[i]);
+		assert_steps(&r, "b none unchanged\nc none unchanged\na delete planned\n");
+		assert_string_equal(run_changes(&r), "");
+	}
+}
+
+static void what_a_guard_blocks_is_not_described(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const struct cycle_options sync = { .apply = true, .owner = "o", .prune = true };
+	const struct cycle_options plan = { .owner = "o", .prune = true };
+	struct specs all = tree_specs(&r.a, HELLO("a", "7") KEPT), rest = tree_specs(&r.a, HELLO("a", "7"));
+
+	run_cycle(&r, &all, &sync);
+	run_cycle(&r, &rest, &plan);
+	assert_steps(&r, "a none unchanged\nb delete blocked\nc delete blocked\n");
+	assert_int_equal(r.report.by_operation[OP_DESCRIBE], 1);
+}
+
+static void a_sync_shows_what_it_deleted(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	const struct cycle_options sync = { .apply = true, .owner = "o", .prune = true };
+	struct specs all = tree_specs(&r.a, HELLO("a", "7") KEPT), rest = tree_specs(&r.a, KEPT);
+
+	run_cycle(&r, &all, &sync);
+	run_cycle(&r, &rest, &sync);
+	assert_steps(&r, "b none unchanged\nc none unchanged\na delete applied\n");
+	assert_string_equal(run_changes(&r), "remove /name undeclared\nremove /steps/greet undeclared\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plan_shows_what_it_would_delete),
+		cmocka_unit_test(a_delete_that_cannot_be_described_is_planned_all_the_same),
+		cmocka_unit_test(what_a_guard_blocks_is_not_described),
+		cmocka_unit_test(a_sync_shows_what_it_deleted),
 		cmocka_unit_test(a_plan_writes_nothing),
 		cmocka_unit_test(a_second_sync_writes_nothing_whatever_the_service_is_like),
 		cmocka_unit_test(drift_is_patched_and_a_step_too_many_is_replaced_away),

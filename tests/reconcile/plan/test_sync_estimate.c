@@ -28,9 +28,9 @@ static void each_action_has_its_requests(void **state)
 		{ W("create", "planned"), "A sync sends about 15 requests and takes about a second." },
 		{ W("patch", "planned"), "A sync sends about 13 requests and takes about a second." },
 		{ W("replace", "planned"), "A sync sends about 13 requests and takes about a second." },
-		{ W("delete", "planned"), "A sync sends about 12 requests and takes about a second." },
+		{ W("delete", "planned"), "A sync sends about 11 requests and takes about a second." },
 		{ W("create", "planned") "," W("create", "planned") "," W("delete", "planned"),
-		  "A sync sends about 20 requests and takes about a second." },
+		  "A sync sends about 19 requests and takes about a second." },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arena_free) struct arena a = { 0 };
