@@ -2,10 +2,8 @@
 
 #include <string.h>
 
-#include "reconcile/base/printable.h"
-#include "reconcile/base/utf8.h"
 #include "reconcile/plan/excerpt.h"
-#include "reconcile/plan/line_diff.h"
+#include "reconcile/plan/render_value.h"
 #include "reconcile/tree/json.h"
 #include "reconcile/tree/yaml.h"
 
@@ -23,22 +21,6 @@ struct change_view {
 	const struct node *old, *new;	/* NULL: none */
 	const struct change_style *style;
 };
-
-char change_sign(const char *op)
-{
-	static const struct { const char *op; char sign; } signs[] = {
-		{ "add", '+' }, { "create", '+' }, { "remove", '-' }, { "delete", '-' },
-	};
-	for (size_t i = 0; i < ARRAY_LEN(signs); i++)
-		if (strcmp(signs[i].op, op) == 0)
-			return signs[i].sign;
-	return '~';
-}
-
-enum tint change_tint(char sign)
-{
-	return sign == '+' ? GREEN : sign == '-' ? RED : sign == '~' ? YELLOW : PLAIN;
-}
 
 static bool is_tree(const struct node *n)
 {
@@ -98,52 +80,7 @@ static void end_change(struct line_writer *w, const struct change_view *v)
 	line_end(w);
 }
 
-static void write_value_line(struct line_writer *w, char sign, size_t indent, const char *text)
-{
-	line_begin(w, sign, change_tint(sign), indent);
-	line_add(w, change_tint(sign), text);
-	line_end(w);
-}
-
 /* ---- a whole value ---- */
-
-/* A line of YAML whose blanks can be told apart, and are seen at its end. */
-static void add_visible_line(const char *line, struct buf *out)
-{
-	size_t end = strlen(line);
-	uint32_t code = 0;
-
-	/* Nearly all lines are of this kind. */
-	if (end && line[end - 1] != ' ' && printable_is_plain(line, end)) {
-		buf_add(out, line, end);
-		return;
-	}
-	while (end && line[end - 1] == ' ')
-		end--;
-	for (size_t at = 0, len; line[at]; at += len) {
-		len = utf8_read(line + at, SIZE_MAX, &code);
-		len = len ? len : 1;
-		if (at >= end || (len > 1 && printable_is_odd_blank(code)))
-			printable_add_escape(out, at >= end ? ' ' : code);
-		else
-			buf_add(out, line + at, len);
-	}
-}
-
-static void write_yaml_lines(struct line_writer *w, char sign, size_t indent, const struct node *n)
-{
-	CLEANUP(arena_free) struct arena a = { 0 };
-	CLEANUP(buf_done) struct buf yaml = BUF_TEXT, line = BUF_TEXT;
-
-	yaml_write(n, &yaml);
-	const struct text_lines lines = line_diff_split(&a, buf_str(&yaml));
-	for (size_t i = 0; i < lines.count; i++) {
-		size_t blanks = strspn(lines.items[i].text, " ");
-		buf_reset(&line);
-		add_visible_line(lines.items[i].text + blanks, &line);
-		write_value_line(w, sign, indent + blanks, buf_str(&line));
-	}
-}
 
 static bool is_block_alone(const struct change_view *v)
 {
@@ -156,7 +93,7 @@ static void write_block_alone(struct line_writer *w, const struct change_view *v
 {
 	begin_change(w, v);
 	end_change(w, v);
-	write_yaml_lines(w, change_sign(v->op), VALUE_INDENT, v->new ? v->new : v->old);
+	render_yaml(w, change_sign(v->op), VALUE_INDENT, v->new ? v->new : v->old);
 }
 
 /* An item such as {name: red} stands beside its path. */
@@ -180,53 +117,6 @@ static void write_pair_alone(struct line_writer *w, const struct change_view *v)
 
 /* ---- lines that differ ---- */
 
-static void write_skipped_lines(struct line_writer *w, size_t count)
-{
-	line_begin(w, ' ', PLAIN, VALUE_INDENT);
-	line_addf(w, DIM, "(%zu equal line%s)", count, count == 1 ? "" : "s");
-	line_end(w);
-}
-
-static void write_missing_newline(struct line_writer *w)
-{
-	line_begin(w, ' ', PLAIN, VALUE_INDENT);
-	line_add(w, DIM, "\\ no newline at the end");
-	line_end(w);
-}
-
-/* ends_differ: one text ends with a newline, the other does not. */
-static void write_line_change(struct line_writer *w, const struct line_change *c, bool ends_differ)
-{
-	static const char signs[] = { [LINE_STAYS] = '|', [LINE_GOES] = '-', [LINE_COMES] = '+' };
-	CLEANUP(buf_done) struct buf this = BUF_TEXT, that = BUF_TEXT;
-
-	if (c->sign == LINE_SKIPPED) {
-		write_skipped_lines(w, c->skipped);
-		return;
-	}
-	excerpt_lines(c->line->text, c->other ? c->other->text : "", &this, &that);
-	write_value_line(w, signs[c->sign], VALUE_INDENT, buf_str(&this));
-	if (c->line->open && ends_differ)
-		write_missing_newline(w);
-}
-
-static bool text_is_open(const char *text)
-{
-	size_t len = strlen(text);
-
-	return len && text[len - 1] != '\n';
-}
-
-static void write_lines_that_differ(struct line_writer *w, const struct change_view *v, const char *old, const char *new)
-{
-	const struct line_diff diff = line_diff(v->arena, old, new);
-
-	begin_change(w, v);
-	end_change(w, v);
-	for (size_t i = 0; i < diff.count; i++)
-		write_line_change(w, &diff.items[i], text_is_open(old) != text_is_open(new));
-}
-
 static bool is_text_with_lines(const struct change_view *v)
 {
 	return v->old && v->new && v->old->kind == NODE_TEXT && v->new->kind == NODE_TEXT &&
@@ -235,7 +125,9 @@ static bool is_text_with_lines(const struct change_view *v)
 
 static void write_text_diff(struct line_writer *w, const struct change_view *v)
 {
-	write_lines_that_differ(w, v, v->old->text, v->new->text);
+	begin_change(w, v);
+	end_change(w, v);
+	render_line_diff(w, VALUE_INDENT, v->old->text, v->new->text);
 }
 
 static bool has_tree(const struct change_view *v)
@@ -249,7 +141,9 @@ static void write_tree_diff(struct line_writer *w, const struct change_view *v)
 
 	yaml_write(v->old, &old);
 	yaml_write(v->new, &new);
-	write_lines_that_differ(w, v, buf_str(&old), buf_str(&new));
+	begin_change(w, v);
+	end_change(w, v);
+	render_line_diff(w, VALUE_INDENT, buf_str(&old), buf_str(&new));
 }
 
 /* ---- items that differ ---- */
@@ -306,7 +200,7 @@ static void write_list_item(struct line_writer *w, const struct change_view *v, 
 	const char *text = item->kind == NODE_TEXT && step ? arena_printf(v->arena, "%s -> %s", item->text, step)
 	                                                   : json_text(v->arena, item);
 
-	write_value_line(w, sign, VALUE_INDENT, text);
+	render_value_line(w, sign, VALUE_INDENT, text);
 }
 
 static void write_items_beside(struct line_writer *w, const struct change_view *v, char sign, const struct node *list,
@@ -365,8 +259,8 @@ static void write_scalars(struct line_writer *w, const struct change_view *v)
 		return;
 	}
 	end_change(w, v);
-	write_value_line(w, '-', VALUE_INDENT, buf_str(&from));
-	write_value_line(w, '+', VALUE_INDENT, buf_str(&to));
+	render_value_line(w, '-', VALUE_INDENT, buf_str(&from));
+	render_value_line(w, '+', VALUE_INDENT, buf_str(&to));
 }
 
 /* ---- crons ---- */
@@ -379,7 +273,7 @@ static void write_cron_times(struct line_writer *w, const struct cron_clock *clo
 	for (size_t i = 0; i < count; i++) {
 		CLEANUP(buf_done) struct buf text = BUF_TEXT;
 		cron_time_add(clock, times[i], &text);
-		write_value_line(w, sign, VALUE_INDENT, buf_str(&text));
+		render_value_line(w, sign, VALUE_INDENT, buf_str(&text));
 	}
 }
 
@@ -434,52 +328,6 @@ static void write_change(struct line_writer *w, const struct change_view *v)
 	write_times_of_change(w, v);
 }
 
-/* ---- a whole workflow ---- */
-
-/* The key between two slashes of a JSON Pointer. */
-static const char *key_of_pointer(struct arena *a, const char *pointer, size_t len)
-{
-	char *key = arena_strndup(a, pointer, len), *to = key;
-
-	for (const char *s = key; *s; s++) {
-		bool escaped = *s == '~' && (s[1] == '0' || s[1] == '1');
-		*to++ = !escaped ? *s : s[1] == '0' ? '~' : '/';
-		s += escaped;
-	}
-	*to = '\0';
-	return key;
-}
-
-/* Puts a value where a pointer says, into maps that are made on the way. */
-static void put_at_pointer(struct arena *a, struct node *map, const char *pointer, const struct node *value)
-{
-	while (*pointer == '/') {
-		size_t len = strcspn(++pointer, "/");
-		const char *key = key_of_pointer(a, pointer, len);
-		struct node *inside = node_get(map, key);
-		pointer += len;
-		if (!*pointer) {
-			node_put(a, map, key, node_copy(a, value));
-			return;
-		}
-		map = inside && inside->kind == NODE_MAP ? inside : node_put(a, map, key, node_map(a));
-	}
-}
-
-/* A workflow of additions (or removals) only is put together again. */
-static void write_whole_workflow(struct line_writer *w, struct arena *a, const struct node *changes, char sign)
-{
-	struct node *body = node_map(a);
-
-	for (size_t i = 0; i < changes->count; i++) {
-		const struct node *c = changes->entries[i].value;
-		const char *path = node_get_text(c, "path");
-		const struct node *value = node_get(c, sign == '+' ? "to" : "from");
-		put_at_pointer(a, body, path, value ? value : node_null(a));
-	}
-	write_yaml_lines(w, sign, 0, body);
-}
-
 static const struct node *value_of_change(const struct node *change, const char *key)
 {
 	const struct node *n = node_get(change, key);
@@ -487,49 +335,13 @@ static const struct node *value_of_change(const struct node *change, const char 
 	return n && n->kind != NODE_NULL ? n : NULL;
 }
 
-/* True if the changes are the workflow: it is made or deleted. */
-static bool is_whole_workflow(const struct node *workflow, const struct node *changes)
-{
-	const char *action = node_get_text(workflow, "action");
-	const char *op = strcmp(action, "create") == 0 ? "add" : strcmp(action, "delete") == 0 ? "remove" : NULL;
-
-	for (size_t i = 0; op && i < changes->count; i++)
-		if (!node_is_text(changes->entries[i].value, "op", op))
-			return false;
-	return op && changes->count;
-}
-
-void render_changes(struct line_writer *w, const struct node *workflow, const struct change_style *style)
+void render_change(struct line_writer *w, const struct node *change, const struct change_style *style)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
-	const struct node *changes = node_get(workflow, "changes");
+	const struct change_view v = {
+		&a, change, node_get_text(change, "op"), node_get_text(change, "path"), value_of_change(change, "from"),
+		value_of_change(change, "to"), style,
+	};
 
-	if (!changes)
-		return;
-	if (is_whole_workflow(workflow, changes)) {
-		write_whole_workflow(w, &a, changes, change_sign(node_get_text(workflow, "action")));
-		return;
-	}
-	for (size_t i = 0; i < changes->count; i++) {
-		const struct node *c = changes->entries[i].value;
-		struct change_view v = { &a, c, node_get_text(c, "op"), node_get_text(c, "path"),
-		                         value_of_change(c, "from"), value_of_change(c, "to"), style };
-		write_change(w, &v);
-	}
-}
-
-static void write_remark(struct line_writer *w, enum tint tint, const char *text)
-{
-	if (!text)
-		return;
-	line_begin_remark(w);
-	line_add(w, tint, text);
-	line_end(w);
-}
-
-void render_body(struct line_writer *w, const struct node *workflow, const struct change_style *style)
-{
-	render_changes(w, workflow, style);
-	write_remark(w, PLAIN, node_get_text(workflow, "note"));
-	write_remark(w, RED, node_get_text(workflow, "error"));
+	write_change(w, &v);
 }

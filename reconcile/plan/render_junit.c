@@ -4,9 +4,9 @@
 
 #include "reconcile/base/printable.h"
 #include "reconcile/base/utf8.h"
-#include "reconcile/plan/render_change.h"
 #include "reconcile/plan/render_line.h"
 #include "reconcile/plan/render_text.h"
+#include "reconcile/plan/render_workflow.h"
 
 struct junit {
 	struct report_view *view;

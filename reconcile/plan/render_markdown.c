@@ -4,8 +4,8 @@
 
 #include "reconcile/base/utf8.h"
 #include "reconcile/plan/change_groups.h"
-#include "reconcile/plan/render_change.h"
 #include "reconcile/plan/render_text.h"
+#include "reconcile/plan/render_workflow.h"
 #include "reconcile/plan/sync_estimate.h"
 
 enum {

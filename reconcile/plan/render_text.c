@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "reconcile/plan/change_groups.h"
-#include "reconcile/plan/render_change.h"
 #include "reconcile/plan/render_line.h"
+#include "reconcile/plan/render_value.h"
+#include "reconcile/plan/render_workflow.h"
 #include "reconcile/plan/sync_estimate.h"
 
 enum {
