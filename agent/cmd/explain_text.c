@@ -54,7 +54,7 @@ static void explain_text_add_wrapped(const struct explain_printer *p, const char
 		rest += len + strspn(rest + len, " ");
 		if (!*rest)
 			break;
-		buf_addf(p->out, "%*s", (int)indent, "");
+		buf_add_blanks(p->out, indent);
 	}
 }
 

@@ -54,13 +54,27 @@ void buf_addc(struct buf *b, char c)
 	b->text[b->len] = '\0';
 }
 
+void buf_add_blanks(struct buf *b, size_t count)
+{
+	static const char blanks[] = "                                ";
+
+	for (size_t n; count; count -= n) {
+		n = count < sizeof blanks - 1 ? count : sizeof blanks - 1;
+		buf_add(b, blanks, n);
+	}
+}
+
 void buf_addv(struct buf *b, const char *fmt, va_list ap)
 {
+	char text[256];
 	va_list again;
 	va_copy(again, ap);
-	int len = vsnprintf(NULL, 0, fmt, ap);
+	int len = vsnprintf(text, sizeof text, fmt, ap);
 
-	if (len > 0 && buf_reserve(b, len)) {
+	/* Nearly all texts are short. */
+	if (len > 0 && (size_t)len < sizeof text) {
+		buf_add(b, text, (size_t)len);
+	} else if (len > 0 && buf_reserve(b, len)) {
 		vsnprintf(b->text + b->len, len + 1, fmt, again);
 		b->len += len;
 	}

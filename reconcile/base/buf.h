@@ -22,10 +22,11 @@ struct buf {
 /* For text whose size is bounded by its input. */
 #define BUF_TEXT	BUF((size_t)1 << 30)
 
-/* Append bytes, a string, a character, formatted text. */
+/* Append bytes, a string, a character, blanks, formatted text. */
 void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
+void buf_add_blanks(struct buf *b, size_t count);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* Appends the shortest decimal that reads back as real; it has a dot, and a sign in its exponent if it has one, so
  * that both JSON and YAML 1.1 read a real.  NaN and infinities are appended as YAML writes them: ".nan", ".inf"

@@ -20,6 +20,7 @@ static const struct { const char *result; enum verdict verdict; } junit_verdicts
 	{ "planned", VERDICT_PASSED }, { "applied", VERDICT_PASSED }, { "unchanged", VERDICT_PASSED },
 	{ "failed", VERDICT_FAILURE }, { "refused", VERDICT_FAILURE }, { "blocked", VERDICT_FAILURE },
 	{ "conflict", VERDICT_FAILURE }, { "deferred", VERDICT_SKIPPED }, { "suspended", VERDICT_SKIPPED },
+	{ "unplanned", VERDICT_SKIPPED },
 };
 
 static enum verdict junit_verdict(const char *result)

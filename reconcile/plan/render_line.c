@@ -64,7 +64,10 @@ static void line_set_tint(const struct line_writer *w, enum tint t)
 static void line_break(struct line_writer *w, enum tint tint)
 {
 	line_set_tint(w, PLAIN);
-	buf_addf(w->out, "\n%*s. %*s", (int)w->margin, "", (int)w->indent, "");
+	buf_addc(w->out, '\n');
+	buf_add_blanks(w->out, w->margin);
+	buf_adds(w->out, ". ");
+	buf_add_blanks(w->out, w->indent);
 	line_set_tint(w, tint);
 	w->column = w->margin + 2 + w->indent;
 }
@@ -132,26 +135,16 @@ static void line_set_indent(struct line_writer *w, size_t indent)
 	w->indent = indent < most ? indent : most;
 }
 
-static void line_add_blanks(struct buf *out, size_t count)
-{
-	static const char blanks[] = "                                ";
-
-	for (size_t n; count; count -= n) {
-		n = count < sizeof blanks - 1 ? count : sizeof blanks - 1;
-		buf_add(out, blanks, n);
-	}
-}
-
 void line_begin(struct line_writer *w, char sign, enum tint tint, size_t indent)
 {
 	w->blank = sign == ' ';
 	line_set_indent(w, indent + LINE_CONTINUES);
-	line_add_blanks(w->out, w->margin);
+	buf_add_blanks(w->out, w->margin);
 	line_set_tint(w, tint);
 	buf_addc(w->out, sign);
 	buf_addc(w->out, ' ');
 	line_set_tint(w, PLAIN);
-	line_add_blanks(w->out, indent);
+	buf_add_blanks(w->out, indent);
 	w->column = w->margin + 2 + indent;
 }
 
@@ -165,7 +158,7 @@ void line_begin_heading(struct line_writer *w)
 void line_begin_remark(struct line_writer *w)
 {
 	line_begin_heading(w);
-	line_add_blanks(w->out, w->margin);
+	buf_add_blanks(w->out, w->margin);
 	w->column = w->margin;
 }
 

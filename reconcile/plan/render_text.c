@@ -100,17 +100,20 @@ static bool add_workflow(void *rendering, const struct node *workflow)
 
 /* ---- the end ---- */
 
-/* Unchanged workflows may not be listed: they are the declared ones without any other result. */
+/* Unchanged workflows may not be listed.  A stored report may be of a version without their number: there they are the
+ * declared ones without any other result. */
 static size_t count_unchanged(const struct report_view *v)
 {
-	const struct node *list = node_get(v->frame, "workflows");
+	const struct node *list = node_get(v->frame, "workflows"), *summary = node_get(v->frame, "summary");
 	size_t others = 0;
 
+	if (node_get(summary, "unchanged"))
+		return (size_t)node_get_int(summary, "unchanged", 0);
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *w = list->entries[i].value;
 		others += !node_is_text(w, "result", "unchanged") && !node_is_text(w, "action", "delete");
 	}
-	return (size_t)node_get_int(node_get(v->frame, "summary"), "declared", 0) - others;
+	return (size_t)node_get_int(summary, "declared", 0) - others;
 }
 
 void render_counts(const struct report_view *v, struct buf *out)
@@ -118,6 +121,7 @@ void render_counts(const struct report_view *v, struct buf *out)
 	static const struct { const char *result, *words; } rest[] = {
 		{ "suspended", "suspended" }, { "blocked", "blocked" }, { "conflict", "in conflict" },
 		{ "deferred", "deferred" }, { "refused", "refused" }, { "failed", "failed" },
+		{ "unplanned", "not in the plan" },
 	};
 	bool plan = report_view_is_plan(v);
 	const char *result = plan ? "planned" : "applied";

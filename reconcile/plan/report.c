@@ -240,11 +240,12 @@ bool report_each_workflow(const struct report *r, bool (*each)(void *context, co
 static struct node *summary_tree(struct arena *a, const struct report *r)
 {
 	size_t actions[ACTION_DELETE + 1] = { 0 }, results[RESULT_UNPLANNED + 1] = { 0 };
-	size_t settled = 0, stale = 0;
+	size_t settled = 0, stale = 0, unchanged = 0;
 	struct node *n = node_map(a);
 
 	for (size_t i = 0; i < r->step_count; i++) {
 		stale += r->steps[i].stale;
+		unchanged += r->steps[i].result == RESULT_UNCHANGED;
 		settled += r->steps[i].settled.count > 0 || r->steps[i].settled_spilled.len > 0;
 		actions[r->steps[i].action]++;
 		results[r->steps[i].result]++;
@@ -255,6 +256,7 @@ static struct node *summary_tree(struct arena *a, const struct report *r)
 	for (int i = ACTION_CREATE; i <= ACTION_DELETE; i++)
 		node_put(a, n, action_word(i), node_int(a, (int64_t)actions[i]));
 	node_put(a, n, "none", node_int(a, (int64_t)actions[ACTION_NONE]));
+	node_put(a, n, "unchanged", node_int(a, (int64_t)unchanged));
 	node_put(a, n, "settled", node_int(a, (int64_t)settled));
 	node_put(a, n, "deferred", node_int(a, (int64_t)results[RESULT_DEFERRED]));
 	node_put(a, n, "failed", node_int(a, (int64_t)(results[RESULT_FAILED] + results[RESULT_REFUSED])));

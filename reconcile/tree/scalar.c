@@ -344,6 +344,10 @@ static bool is_part_of_text(uint32_t code)
 size_t scalar_odd_character(const char *text)
 {
 	uint32_t code = 0;
+
+	/* Nearly all characters are of this kind. */
+	if (*text >= ' ' && *text <= '~')
+		return 0;
 	size_t len = *text ? utf8_read(text, SIZE_MAX, &code) : 0;
 	bool is_none = code == 0xfffe || code == 0xffff;
 

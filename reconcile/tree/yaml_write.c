@@ -13,11 +13,6 @@ enum { MAX_PLAIN_KEY = 160 };
 /* libyaml's emitter is not used: it writes lists without indentation under their
  * key, and no literal block if a line ends in a space. */
 
-static void write_indent(struct buf *out, int indent)
-{
-	buf_addf(out, "%*s", indent, "");
-}
-
 static void write_yaml_escape(struct buf *out, const char *text, size_t len)
 {
 	uint32_t code = 0;
@@ -79,7 +74,7 @@ static void write_literal(struct buf *out, const char *text, int indent)
 	for (const char *line = text; *line; ) {
 		size_t line_len = strcspn(line, "\n");
 		if (line_len)
-			write_indent(out, indent);
+			buf_add_blanks(out, (size_t)indent);
 		buf_add(out, line, line_len);
 		buf_addc(out, '\n');
 		line += line_len + (line[line_len] == '\n');
@@ -130,7 +125,7 @@ static void write_value_after_key(struct buf *out, const struct node *n, int ind
 	}
 	buf_addc(out, in_list ? ' ' : '\n');
 	if (!in_list)
-		write_indent(out, indent + 2);
+		buf_add_blanks(out, (size_t)indent + 2);
 	write_block(out, n, indent + 2);
 }
 
@@ -140,7 +135,7 @@ static void write_block(struct buf *out, const struct node *n, int indent)
 	for (size_t i = 0; i < n->count; i++) {
 		const struct entry *entry = &n->entries[i];
 		if (i)
-			write_indent(out, indent);
+			buf_add_blanks(out, (size_t)indent);
 		if (!entry->key) {
 			buf_addc(out, '-');
 			write_value_after_key(out, entry->value, indent, true);
@@ -152,7 +147,7 @@ static void write_block(struct buf *out, const struct node *n, int indent)
 		write_one_line(out, entry->key);
 		if (is_long) {
 			buf_addc(out, '\n');
-			write_indent(out, indent);
+			buf_add_blanks(out, (size_t)indent);
 		}
 		buf_addc(out, ':');
 		write_value_after_key(out, entry->value, indent, false);

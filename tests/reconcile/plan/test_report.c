@@ -214,7 +214,7 @@ static void a_report_counts_what_it_lists(void **state)
 	struct node *tree = run(&f, &a, &specs, true, &report);
 	assert_string_equal(tree_text(&a, node_get(tree, "summary")),
 		"{\"declared\":8,\"observed\":7,\"owned\":0,\"create\":1,\"patch\":4,\"replace\":0,\"delete\":0,\"none\":3,"
-		"\"settled\":0,\"deferred\":1,\"failed\":2,\"blocked\":0,\"conflict\":1,\"suspended\":1}");
+		"\"unchanged\":1,\"settled\":0,\"deferred\":1,\"failed\":2,\"blocked\":0,\"conflict\":1,\"suspended\":1}");
 	assert_string_equal(node_get_text(tree, "outcome"), "conflict");
 	assert_int_equal(node_get_int(tree, "exit_code", -1), 5);
 	assert_string_equal(tree_text(&a, node_at(tree, "/source")),
