@@ -25,8 +25,9 @@ static const struct field service[] = { TEXT_OR_NULL("endpoint"), END };
 
 static const struct field summary[] = {
 	INT("declared"), INT("observed"), INT("owned"), INT("create"), INT("patch"), INT("replace"),
-	INT("delete"), INT("none"), INT("unchanged"), INT("settled"), INT("deferred"), INT("failed"), INT("blocked"),
+	INT("delete"), INT("none"), INT("settled"), INT("deferred"), INT("failed"), INT("blocked"),
 	INT("conflict"), INT("suspended"),
+	{ "unchanged", FIELD_INT, .about = "workflows that are as they are declared" },
 	{ "stale", FIELD_INT, .about = "of sync --plan: steps that are not as the plan says" },
 	{ "unplanned", FIELD_INT, .about = "of sync --plan: workflows that would be changed, but are not in the plan" }, END
 };
