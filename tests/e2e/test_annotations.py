@@ -68,6 +68,27 @@ class AnnotationTest(GitCase):
         self.expect(64, "validate", specs, "--annotations", "gitlab", endpoint=None)
         self.expect(64, "workflow", "list", "--annotations", "off")
 
+    def test_the_summary_of_a_step_is_appended(self):
+        secret = self.secret()
+        specs = self.write({"a.yaml": spec("a") + "    parameters: {env: {TOKEN: " + secret + "}}\n"})
+        summary = self.tmp / "summary.md"
+        summary.write_text("before\n")
+        env = {"GITHUB_STEP_SUMMARY": summary}
+        self.run_as_action(0, "plan", specs, env=env)
+        self.assertRegex(summary.read_text(), r"^before\n### flowsync plan `default`\n[^#]*\| create \| `a` \|")
+        self.run_as_action(0, "sync", specs, env=env)
+        text = summary.read_text()
+        self.assertEqual((text.count("### flowsync plan "), text.count("### flowsync sync ")), (1, 1))
+        self.assertIn("(masked #1)", text)
+        self.assertNotIn(secret, text)
+        for args, more in (["--annotations", "off"], {}), ([], {"GITHUB_ACTIONS": None}), ([], {"GITHUB_STEP_SUMMARY": ""}):
+            self.run_as_action(0, "plan", specs, *args, env={**env, **more})
+        self.assertEqual(summary.read_text(), text)
+        summary.unlink()
+        result = self.run_as_action(0, "plan", specs, env=env)
+        self.assertIn(f"no summary for GitHub: GITHUB_STEP_SUMMARY: {summary}: No such file or directory", result.err)
+        self.assertFalse(summary.exists())
+
     def test_hostile_values_make_no_command(self):
         hostile = r"x\n::error::y\r##[error]z %0A::add-mask::w \e[31m"
         specs = self.write({"::error::a.yaml": f'name: "::error::n ##[error]m"\nsteps:\n  "::set-output name=x::s":\n'

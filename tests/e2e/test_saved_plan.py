@@ -1,5 +1,6 @@
 """plan --out, sync --plan and show: a plan that is made in one place and applied in another."""
 import json
+import re
 import signal
 import stat
 import threading
@@ -118,6 +119,16 @@ class FileTest(PlanCase):
         self.assertRegex(heading, f"^plan {digest[:10]} of 20.* for {self.service.endpoint}, owner default$")
         self.assertEqual((empty, rest), ("", printed))
         self.assertEqual(self.expect(0, "show", "-o", "json", self.file, endpoint=None).json(), self.document()["report"])
+
+    def test_show_writes_every_form(self):
+        specs = self.write({"a.yaml": spec("a")})
+        forms = {form: self.expect(0, "plan", specs, "-o", form).out for form in ("markdown", "junit")}
+        self.expect(0, "plan", "--out", self.file, specs)
+        for form, printed in forms.items():
+            shown = self.expect(0, "show", self.file, "-o", form, "-o", f"{form}={self.tmp / form}", endpoint=None).out
+            self.assertEqual((self.tmp / form).read_text(), shown)
+            self.assertEqual(*(re.sub(r"about a second|about \d+ seconds|\d{4}-[-\d:.TZ]+", "", text)
+                               for text in (shown, printed)))
 
     def test_show_refuses_what_is_no_plan(self):
         report = self.tmp / "report.json"
