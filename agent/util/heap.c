@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -19,25 +20,27 @@ void heap_keep_free_memory(void)
 	mallopt(M_MMAP_THRESHOLD, 32 * MIB);
 }
 
-static void heap_reserve(void)
+/* About STEP is free at the end of the heap: a larger block makes it grow. */
+static bool heap_reserve(void)
 {
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	mallopt(M_TOP_PAD, RESERVED);
-	/* About STEP is free at the end of the heap: a larger block makes it grow.  Without volatile the compiler drops both
-	 * calls. */
-	void *volatile block = malloc(2 * STEP);
+	void *block = malloc(2 * STEP);
+	/* Asking for the size also keeps the compiler from leaving out the allocation. */
+	bool grown = malloc_usable_size(block) >= 2 * STEP;
 	free(block);
 	mallopt(M_TOP_PAD, STEP);
+	return grown;
 }
 
 void heap_use_huge_pages(void)
 {
 	char *begin = sbrk(0);
-	heap_reserve();
+	bool grown = heap_reserve();
 	char *end = sbrk(0);
 
 	/* Another malloc() (that of a sanitizer) has no heap here. */
-	if (end - begin < RESERVED)
+	if (!grown || end - begin < RESERVED)
 		return;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)begin + page - 1) & -page;
 	madvise((void *)from, (uintptr_t)end - from, MADV_HUGEPAGE);
