@@ -239,7 +239,7 @@ static bool deletes_wait(const struct cycle *c)
 		if (moved && s->result != RESULT_UNPLANNED && s->result != RESULT_APPLIED && s->result != RESULT_REFUSED)
 			return true;
 	}
-	return false;
+	return saved_review_holds_deletes(c);
 }
 
 /* A task for each step behind those of the specs: the deletes.  NULL: there are none. */

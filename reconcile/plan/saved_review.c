@@ -12,15 +12,11 @@ size_t saved_review_room(const struct cycle *c)
 	return c->options.saved ? c->options.saved->count : 0;
 }
 
-/* What is unchanged or suspended would be left alone in any case. */
+/* What failed, waits or is in conflict is reported as in any other sync. */
 static void leave_unplanned(struct plan_step *s)
 {
-	if (s->result == RESULT_UNCHANGED || s->result == RESULT_SUSPENDED)
-		return;
-	s->result = RESULT_UNPLANNED;
-	if (!s->note)
-		s->note = s->error;
-	s->error = NULL;
+	if (s->result == RESULT_PLANNED)
+		s->result = RESULT_UNPLANNED;
 }
 
 /* A step that has nothing left to do was applied already, by an earlier sync of the plan for example. */
@@ -54,6 +50,27 @@ static bool is_on_the_service(const struct cycle *c, const struct saved_step *sa
 	for (size_t i = 0; i < c->list.count; i++)
 		if (c->list.items[i].id == saved->id || strcmp(c->list.items[i].name, saved->name) == 0)
 			return true;
+	return false;
+}
+
+/* The workflow of the step has another name on the service than the plan wanted to give it. */
+static bool is_rename(const struct cycle *c, const struct saved_step *saved)
+{
+	for (size_t i = 0; i < c->list.count; i++)
+		if (c->list.items[i].id == saved->id && strcmp(c->list.items[i].name, saved->name) != 0)
+			return true;
+	return false;
+}
+
+bool saved_review_holds_deletes(const struct cycle *c)
+{
+	const struct report *r = c->report;
+
+	for (size_t i = 0; c->options.saved && i < r->step_count; i++) {
+		const struct saved_step *saved = r->steps[i].stale ? saved_plan_find(c->options.saved, r->steps[i].name) : NULL;
+		if (saved && (saved->action == ACTION_CREATE || (saved->action != ACTION_DELETE && is_rename(c, saved))))
+			return true;
+	}
 	return false;
 }
 

@@ -9,6 +9,9 @@
  * The facts for the guards are those of the steps that stay. */
 void saved_review_steps(struct cycle *cycle);
 
+/* True if a create or a rename of the plan is stale: a workflow that looks undeclared may be the one to rename. */
+bool saved_review_holds_deletes(const struct cycle *cycle);
+
 /* How many steps saved_review_steps() may add. */
 size_t saved_review_room(const struct cycle *cycle);
 

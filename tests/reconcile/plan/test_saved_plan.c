@@ -632,6 +632,42 @@ static void a_delete_waits_for_a_create_that_is_stale(void **state)
 	assert_writes(&r, "");
 }
 
+/* What looks undeclared may be what the plan creates or renames. */
+static void a_delete_waits_for_a_create_or_a_rename_that_is_no_longer_made(void **state)
+{
+	static const struct { const char *plan, *now; } cases[] = {
+		{ HELLO("b", "1") "---\n" HELLO("new", "1"), HELLO("b", "1") },
+		{ HELLO("b", "1") "---\n" HELLO("new", "1"),
+		  HELLO("b", "1") "---\n" HELLO("new", "1") "flowsync: {suspend: true}\n" },
+		{ HELLO("new", "1") "flowsync: {renamed_from: b}\n", HELLO("other", "1") },
+		{ HELLO("new", "1") "flowsync: {renamed_from: b}\n",
+		  HELLO("new", "1") "flowsync: {renamed_from: b, suspend: true}\n" },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(run_done) struct run r = { 0 };
+		run_sync(&r, HELLO("old", "1") "---\n" HELLO("b", "1"));
+		const struct saved_plan *plan = plan_for(&r, cases[i].plan, pruning);
+		apply_with(&r, plan, cases[i].now, pruning);
+		assert_writes(&r, "");
+		assert_exit(&r, 5);
+	}
+}
+
+/* It would fail in any sync. */
+static void what_fails_and_is_not_in_the_plan_is_not_hidden(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+
+	run_sync(&r, HELLO("a", "1") "---\n" HELLO("b", "1"));
+	r.f.faults[0] = (struct fake_fault){ .operation = OP_DESCRIBE, .id = 612, .times = 9, .status = 403 };
+	const struct saved_plan *plan = plan_for(&r, HELLO("a", "2") "---\n" HELLO("b", "2"), (struct cycle_options){ 0 });
+	assert_int_equal(plan->count, 1);
+	apply(&r, plan, HELLO("a", "2") "---\n" HELLO("b", "2"));
+	assert_int_equal(r.report.steps[0].result, RESULT_FAILED);
+	assert_int_equal(r.report.steps[1].result, RESULT_APPLIED);
+	assert_exit(&r, 4);
+}
+
 /* ---- guards ---- */
 
 static void the_guards_are_checked_again(void **state)
@@ -733,6 +769,8 @@ int main(void)
 		cmocka_unit_test(a_plan_names_no_delete_of_what_vanished_or_is_no_longer_ours),
 		cmocka_unit_test(a_delete_does_not_wait_for_a_create_that_is_left_alone),
 		cmocka_unit_test(a_delete_waits_for_a_create_that_is_stale),
+		cmocka_unit_test(a_delete_waits_for_a_create_or_a_rename_that_is_no_longer_made),
+		cmocka_unit_test(what_fails_and_is_not_in_the_plan_is_not_hidden),
 		cmocka_unit_test(the_guards_are_checked_again),
 		cmocka_unit_test(the_guards_count_the_steps_of_the_plan),
 		cmocka_unit_test(a_look_of_an_earlier_cycle_does_not_stand_for_a_description),
