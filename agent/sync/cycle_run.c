@@ -55,6 +55,7 @@ struct cycle_run {
 	struct report_file document;	/* of the report as it is now */
 	bool planned;		/* the cycle went through */
 	const struct saved_plan *saved;	/* is applied; NULL: all that is planned is */
+	const char *plan_endpoint;	/* as a plan names it */
 	unsigned char plan_key[DIGEST_KEY_SIZE];	/* of a plan that is saved */
 };
 
@@ -233,7 +234,9 @@ static bool cycle_run_prepare_plan(struct cycle_run *r)
 	const char *out = cycle_run_out_file(r), *file = r->ctx->settings->plan;
 	struct err err;
 
-	if (out && !(plan_file_check(r->ctx->arena, out, &err) && plan_file_make_key(r->plan_key, &err))) {
+	/* Then no report is written, as the file may hold an earlier plan. */
+	r->report_refused = out && !plan_file_check_use(r->ctx->settings, out, &err);
+	if (r->report_refused || (out && !(plan_file_check(r->ctx->arena, out, &err) && plan_file_make_key(r->plan_key, &err)))) {
 		cycle_run_add_error(r, &err);
 		return false;
 	}
@@ -244,9 +247,18 @@ static bool cycle_run_prepare_plan(struct cycle_run *r)
 	return true;
 }
 
+/* The revision has changes that the plan left alone, so it was not applied. */
+static bool cycle_run_left_some(const struct cycle_run *r)
+{
+	for (size_t i = 0; r->saved && i < r->report.step_count; i++)
+		if (r->report.steps[i].result == RESULT_UNPLANNED || r->report.steps[i].stale)
+			return true;
+	return false;
+}
+
 static bool cycle_run_plan_fits(const struct cycle_run *r, struct err *err)
 {
-	const struct plan_target target = plan_file_target(r->ctx, r->report.endpoint);
+	const struct plan_target target = plan_file_target(r->ctx, r->plan_endpoint);
 
 	return !r->saved || saved_plan_fits(r->saved, &target, err) || err_wrap(err, "%s", r->report.plan.file);
 }
@@ -444,6 +456,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 		return;
 	}
 	r->report.endpoint = connection.name;
+	r->plan_endpoint = plan_file_endpoint(r->ctx, &connection);
 	if (!cycle_run_plan_fits(r, &err)) {
 		cycle_run_add_error(r, &err);
 		return;
@@ -468,7 +481,7 @@ static void cycle_run_with_service(struct cycle_run *r, bool apply)
 	bool good = exit_status_code(&r->report.verdict) == 0;
 	/* Also if a part failed: else one workflow that always fails would disable the rollback guard. */
 	bool done = apply && (good || r->report.verdict.applied);
-	if (done)
+	if (done && !cycle_run_left_some(r))
 		applied_state_set_revision(&memory);
 	if (done && !r->saved && !r->cycle.options.only_count && !(r->ctx->stop_fd >= 0 && shutdown_signals_received()))
 		applied_state_set_complete(&memory);
@@ -611,13 +624,13 @@ static void cycle_run_save_plan(struct cycle_run *r)
 	if (!out)
 		return;
 	cycle_run_date_report(r);
-	if (!r->planned || v->invalid || v->failed || v->blocked || v->signal) {
+	if (!r->planned || v->invalid || v->failed || v->blocked || v->deferred || v->signal) {
 		diagnostics_warn(&r->faults, (struct pos){ 0 }, "no plan was saved in %s", out);
 		return;
 	}
 	/* The plan has this report. */
 	diagnostics_sort(&r->faults);
-	if (!plan_file_write(r->ctx, out, &r->report, r->plan_key, &err))
+	if (!plan_file_write(r->ctx, out, &r->report, r->plan_endpoint, r->plan_key, &err))
 		cycle_run_add_error(r, &err);
 }
 

@@ -4,6 +4,7 @@ import re
 import signal
 import stat
 import threading
+import time
 
 import flowsync
 from git_source import GitCase
@@ -120,6 +121,28 @@ class FileTest(PlanCase):
         self.assertEqual((empty, rest), ("", printed))
         self.assertEqual(self.expect(0, "show", "-o", "json", self.file, endpoint=None).json(), self.document()["report"])
 
+    def test_a_report_does_not_overwrite_the_plan(self):
+        specs = self.write({"a.yaml": spec("a")})
+        for more in ("-o", f"json={self.file}"), ("--report", self.file), ("-o", f"markdown={self.file}"):
+            result = self.expect(64, "plan", "--out", self.file, *more, specs)
+            self.assertIn(f"--out {self.file}: a report would overwrite the plan: name another file", result.err)
+        self.assertFalse(self.file.exists())
+        result = self.expect(64, "plan", "--out", "-", specs)
+        self.assertIn("--out -: a plan is saved in a file", result.err)
+
+    def test_a_plan_that_ran_out_of_time_is_not_saved(self):
+        specs = self.write({f"{i}.yaml": spec(f"w{i}") for i in range(40)})
+        self.sync(specs)
+        self.write({f"{i}.yaml": spec(f"w{i}", "other") for i in range(40)})
+        slow = self.between(lambda request, pass_on: time.sleep(0.2) if "workflows/" in request.path.partition("?")[0][-12:]
+                            else None)
+        self.file.write_text("before")
+        result = self.flowsync("plan", "--out", self.file, "--observe", "full", "--timeout", "1s", specs,
+                             endpoint=slow.endpoint)
+        self.assertNotEqual(result.code, 0)
+        self.assertIn(f"no plan was saved in {self.file}", result.err)
+        self.assertEqual(self.file.read_text(), "before")
+
     def test_show_writes_every_form(self):
         specs = self.write({"a.yaml": spec("a")})
         forms = {form: self.expect(0, "plan", specs, "-o", form).out for form in ("markdown", "junit")}
@@ -127,7 +150,7 @@ class FileTest(PlanCase):
         for form, printed in forms.items():
             shown = self.expect(0, "show", self.file, "-o", form, "-o", f"{form}={self.tmp / form}", endpoint=None).out
             self.assertEqual((self.tmp / form).read_text(), shown)
-            self.assertEqual(*(re.sub(r"about a second|about \d+ seconds|\d{4}-[-\d:.TZ]+", "", text)
+            self.assertEqual(*(re.sub(r"about a second|about \d+ seconds|\d{4}-[-\d:.TZ]+|time=.[\d.]+", "", text)
                                for text in (shown, printed)))
 
     def test_show_refuses_what_is_no_plan(self):
@@ -154,6 +177,14 @@ class FileTest(PlanCase):
 
 
 class RefusedTest(PlanCase):
+    def test_a_plan_for_one_local_service_is_not_for_another(self):
+        specs = self.write({"a.yaml": spec("a")})
+        one, two = ({"FLOWSYNC_STATE_DIR": self.tmp / name} for name in ("one", "two"))
+        self.expect(0, "plan", "--out", self.file, specs, endpoint="local", env=one)
+        result = self.expect(64, "sync", "--plan", self.file, specs, endpoint="local", env=two)
+        self.assertIn(f"the plan was made for the endpoint local {self.tmp / 'one'}, and this sync has", result.err)
+        self.expect(0, "sync", "--plan", self.file, specs, endpoint="local", env=one)
+
     def setUp(self):
         super().setUp()
         self.specs = self.write({"a.yaml": spec("a")})
