@@ -70,6 +70,8 @@ static void write_summary(struct context *ctx, const struct report *report, cons
 	const struct render_options options = report_print_file_options(ctx, OUTPUT_MARKDOWN, report->started);
 	const struct report_output out = { add_summary_text, &text };
 
+	/* The end of what stands before would else swallow the heading. */
+	buf_addc(&text, '\n');
 	if (!render_report(report, &options, &out))
 		log_warn(ctx->log, "no summary for GitHub: the changes of this cycle cannot be read again");
 	else if (!append_summary(path, &text))

@@ -112,14 +112,22 @@ static void junit_add_passed(const struct junit *j, const struct node *workflow)
 	buf_adds(out, "</system-out>\n");
 }
 
+static void junit_add_message(struct buf *out, const struct node *workflow)
+{
+	CLEANUP(buf_done) struct buf action = BUF_TEXT;
+	const char *error = node_get_text(workflow, "error");
+
+	render_add_action(&action, workflow);
+	xml_add_attribute(out, "message", error ? error : buf_str(&action));
+}
+
 static void junit_add_failure(const struct junit *j, const struct node *workflow)
 {
 	struct buf *out = &j->view->text;
-	const char *error = node_get_text(workflow, "error");
 
 	buf_adds(out, "\t\t\t<failure");
 	xml_add_attribute(out, "type", node_get_text(workflow, "result"));
-	xml_add_attribute(out, "message", error ? error : node_get_text(workflow, "result"));
+	junit_add_message(out, workflow);
 	buf_adds(out, ">\n");
 	junit_add_body(j, workflow);
 	buf_adds(out, "</failure>\n");
@@ -128,10 +136,9 @@ static void junit_add_failure(const struct junit *j, const struct node *workflow
 static void junit_add_skipped(const struct junit *j, const struct node *workflow)
 {
 	struct buf *out = &j->view->text;
-	const char *error = node_get_text(workflow, "error");
 
 	buf_adds(out, "\t\t\t<skipped");
-	xml_add_attribute(out, "message", error ? error : node_get_text(workflow, "result"));
+	junit_add_message(out, workflow);
 	buf_adds(out, "/>\n");
 }
 
@@ -174,8 +181,11 @@ static void junit_add_errors(struct buf *out, const struct node *errors)
 		CLEANUP(buf_done) struct buf text = BUF_TEXT;
 		struct line_writer w = { .out = &text };
 		line_begin_heading(&w);
-		if (file)
-			line_addf(&w, PLAIN, "%s:%lld: ", file, (long long)node_get_int(e, "line", 0));
+		int64_t at = node_get_int(e, "line", 0);
+		if (file && at)
+			line_addf(&w, PLAIN, "%s:%lld: ", file, (long long)at);
+		else if (file)
+			line_addf(&w, PLAIN, "%s: ", file);
 		line_add(&w, PLAIN, node_get_text(e, "message"));
 		line_end(&w);
 		xml_add(out, buf_str(&text));

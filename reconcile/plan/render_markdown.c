@@ -9,12 +9,13 @@
 #include "reconcile/plan/sync_estimate.h"
 
 enum {
-	NAME_MOST = 200,	/* bytes of a name, a path or a message; the details and JSON have the rest */
+	NAME_MOST = 200,	/* bytes of a name or a path; the details and JSON have the rest */
+	MESSAGE_MOST = 1000,	/* bytes of a message */
 	NAMES_SHOWN = 20,	/* of a group */
 	MESSAGES_SHOWN = 20,
 	END_MOST = 1000,	/* characters of the last lines, which say what is left out */
-	TABLE_MOST = 20000,	/* characters at which the table ends, and the lists of messages */
-	MESSAGES_MOST = 30000,
+	MESSAGES_MOST = 20000,	/* characters at which the lists of messages end */
+	TABLE_MOST = 20000,	/* of the table */
 	BODY_MOST = 16000,	/* bytes of the changes of one workflow */
 };
 
@@ -24,6 +25,7 @@ struct markdown {
 	struct change_groups groups;
 	size_t index;		/* of the next workflow in the report */
 	size_t used;		/* characters that are written */
+	size_t table;		/* so many were before the table */
 	size_t rows_left_out, details_left_out;
 	bool cut;		/* a part of the details of one workflow is left out */
 };
@@ -86,12 +88,12 @@ static void add_backticks(struct buf *out, size_t count)
 }
 
 /* Printable text, not too long.  A "|" would end a cell of a table, in a code span too. */
-static void add_short_text(struct buf *out, const char *text)
+static void add_short_text(struct buf *out, const char *text, size_t most)
 {
 	CLEANUP(buf_done) struct buf safe = BUF_TEXT;
 
 	line_add_safe_text(&safe, text);
-	size_t len = length_of_beginning(buf_str(&safe), NAME_MOST);
+	size_t len = length_of_beginning(buf_str(&safe), most);
 	for (size_t i = 0; i < len; i++)
 		if (buf_str(&safe)[i] == '|')
 			buf_adds(out, "\\x7c");
@@ -101,11 +103,11 @@ static void add_short_text(struct buf *out, const char *text)
 		buf_adds(out, "...");
 }
 
-static void add_code_span(struct buf *out, const char *text)
+static void add_code_span_of(struct buf *out, const char *text, size_t most)
 {
 	CLEANUP(buf_done) struct buf code = BUF_TEXT;
 
-	add_short_text(&code, text);
+	add_short_text(&code, text, most);
 	size_t ticks = longest_backticks(buf_str(&code)) + 1;
 	/* One blank at both ends is no part of a code span. */
 	bool pad = !code.len || ticks > 1 || buf_str(&code)[0] == ' ' || buf_str(&code)[code.len - 1] == ' ';
@@ -116,12 +118,17 @@ static void add_code_span(struct buf *out, const char *text)
 	add_backticks(out, ticks);
 }
 
+static void add_code_span(struct buf *out, const char *text)
+{
+	add_code_span_of(out, text, NAME_MOST);
+}
+
 /* For a summary, in which Markdown is not read but HTML is. */
 static void add_html_code(struct buf *out, const char *text)
 {
 	CLEANUP(buf_done) struct buf code = BUF_TEXT;
 
-	add_short_text(&code, text);
+	add_short_text(&code, text, NAME_MOST);
 	buf_adds(out, "<code>");
 	for (const char *s = buf_str(&code); *s; s++)
 		if (strchr("&<>\"'`", *s))
@@ -161,7 +168,9 @@ static void add_file_place(struct buf *out, const struct node *workflow)
 
 	if (!file)
 		return;
-	buf_addf(&place, "%s:%lld", file, (long long)node_get_int(workflow, "line", 0));
+	buf_adds(&place, file);
+	if (node_get_int(workflow, "line", 0))
+		buf_addf(&place, ":%lld", (long long)node_get_int(workflow, "line", 0));
 	add_code_span(out, buf_str(&place));
 }
 
@@ -175,7 +184,9 @@ static bool add_row(void *markdown, const struct node *workflow)
 
 	if (role == GROUP_OTHER)
 		return true;
-	buf_addf(&row, "| %s | ", render_action_word(workflow));
+	buf_adds(&row, "| ");
+	render_add_action(&row, workflow);
+	buf_adds(&row, " | ");
 	if (role == GROUP_FIRST)
 		add_group_names(&row, &group);
 	else
@@ -184,7 +195,7 @@ static bool add_row(void *markdown, const struct node *workflow)
 	if (role == GROUP_NONE)
 		add_file_place(&row, workflow);
 	buf_adds(&row, " |\n");
-	if (!add_part(m, &row, TABLE_MOST, &fits))
+	if (!add_part(m, &row, m->table + TABLE_MOST, &fits))
 		return false;
 	m->rows_left_out += fits ? 0 : 1;
 	return true;
@@ -197,6 +208,7 @@ static bool add_table(struct markdown *m)
 
 	if (!report_view_count(m->view, NULL, NULL))
 		return true;
+	m->table = m->used;
 	buf_adds(&part, "\n| action | workflow | file |\n| --- | --- | --- |\n");
 	if (!add_part(m, &part, MARKDOWN_MOST, &fits) || !report_view_each(m->view, add_row, m))
 		return false;
@@ -227,7 +239,7 @@ static bool add_markdown_head(struct markdown *m)
 		add_code_span(&part, endpoint);
 		buf_addc(&part, '\n');
 	}
-	if (report_view_is_plan(m->view) && sync_estimate(m->view, &estimate)) {
+	if (report_view_is_plan(m->view) && !render_is_nothing(m->view) && sync_estimate(m->view, &estimate)) {
 		buf_addc(&part, '\n');
 		sync_estimate_add(&estimate, &part);
 		buf_addc(&part, '\n');
@@ -242,8 +254,18 @@ static void add_message(struct buf *out, const struct node *message)
 		add_file_place(out, message);
 		buf_addc(out, ' ');
 	}
-	add_code_span(out, node_get_text(message, "message"));
+	add_code_span_of(out, node_get_text(message, "message"), MESSAGE_MOST);
 	buf_addc(out, '\n');
+}
+
+static bool add_rest_of_messages(struct markdown *m, size_t count)
+{
+	CLEANUP(buf_done) struct buf part = BUF_TEXT;
+	bool fits;
+
+	if (count)
+		buf_addf(&part, "- %zu more, which the log shows\n", count);
+	return add_part(m, &part, MARKDOWN_MOST, &fits);
 }
 
 static bool add_messages(struct markdown *m, const char *key, const char *heading)
@@ -255,11 +277,17 @@ static bool add_messages(struct markdown *m, const char *key, const char *headin
 	if (!list->count)
 		return true;
 	buf_addf(&part, "\n**%s**\n\n", heading);
-	for (size_t i = 0; i < list->count && i < MESSAGES_SHOWN; i++)
+	if (!add_part(m, &part, MARKDOWN_MOST, &fits))
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		buf_reset(&part);
 		add_message(&part, list->entries[i].value);
-	if (list->count > MESSAGES_SHOWN)
-		buf_addf(&part, "- %zu more\n", list->count - MESSAGES_SHOWN);
-	return add_part(m, &part, MESSAGES_MOST, &fits);
+		if (i == MESSAGES_SHOWN || m->used + part.len > MESSAGES_MOST)
+			return add_rest_of_messages(m, list->count - i);
+		if (!add_part(m, &part, MARKDOWN_MOST, &fits))
+			return false;
+	}
+	return true;
 }
 
 /* ---- the details ---- */
@@ -284,7 +312,9 @@ static bool cut_body(struct buf *body)
 
 static void add_summary(struct buf *out, const struct node *workflow, const struct change_group *group)
 {
-	buf_addf(out, "\n<details><summary>%s ", render_action_word(workflow));
+	buf_adds(out, "\n<details><summary>");
+	render_add_action(out, workflow);
+	buf_addc(out, ' ');
 	if (group->count)
 		buf_addf(out, "%zu workflows, of which the first is ", group->count);
 	add_html_code(out, node_get_text(workflow, "name"));
@@ -337,8 +367,8 @@ bool render_markdown(struct report_view *view, const struct render_options *opti
 
 	if (!options->verbose && !change_groups_find(view, &a, &m.groups))
 		return false;
-	if (!add_markdown_head(&m) || !add_table(&m) || !add_messages(&m, "errors", "Errors") ||
-	    !add_messages(&m, "warnings", "Warnings"))
+	if (!add_markdown_head(&m) || !add_messages(&m, "errors", "Errors") || !add_messages(&m, "warnings", "Warnings") ||
+	    !add_table(&m))
 		return false;
 	m.index = 0;
 	return report_view_each(view, add_details, &m) && add_what_is_left_out(&m);

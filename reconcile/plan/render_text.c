@@ -23,21 +23,37 @@ struct text_rendering {
 
 /* ---- one workflow ---- */
 
+static const struct action_words { const char *action, *plan, *done; } action_words[] = {
+	{ "create", "create", "created" }, { "patch", "change", "changed" },
+	{ "replace", "change", "changed" }, { "delete", "delete", "deleted" },
+};
+
+/* NULL: nothing is done. */
+static const struct action_words *find_action_words(const char *action)
+{
+	for (size_t i = 0; i < ARRAY_LEN(action_words); i++)
+		if (strcmp(action_words[i].action, action) == 0)
+			return &action_words[i];
+	return NULL;
+}
+
 const char *render_action_word(const struct node *workflow)
 {
-	static const struct { const char *action, *plan, *done; } words[] = {
-		{ "create", "create", "created" }, { "patch", "change", "changed" },
-		{ "replace", "change", "changed" }, { "delete", "delete", "deleted" },
-	};
 	const char *action = node_get_text(workflow, "action"), *result = node_get_text(workflow, "result");
 	bool applied = strcmp(result, "applied") == 0;
+	const struct action_words *words = applied || strcmp(result, "planned") == 0 ? find_action_words(action) : NULL;
 
-	if (!applied && strcmp(result, "planned") != 0)
-		return result;
-	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strcmp(words[i].action, action) == 0)
-			return applied ? words[i].done : words[i].plan;
-	return result;
+	return !words ? result : applied ? words->done : words->plan;
+}
+
+void render_add_action(struct buf *out, const struct node *workflow)
+{
+	const char *word = render_action_word(workflow);
+	const struct action_words *words = find_action_words(node_get_text(workflow, "action"));
+
+	if (words && node_is_text(workflow, "result", word))
+		buf_addf(out, "%s, ", words->plan);
+	buf_adds(out, word);
 }
 
 static char workflow_sign(const struct node *workflow)
@@ -116,6 +132,14 @@ static size_t count_unchanged(const struct report_view *v)
 	return (size_t)node_get_int(summary, "declared", 0) - others;
 }
 
+bool render_is_nothing(const struct report_view *v)
+{
+	const struct node *frame = v->frame;
+
+	return !node_get(frame, "workflows")->count && node_get(frame, "errors")->count &&
+	       !node_is_text(frame, "outcome", "converged");
+}
+
 void render_counts(const struct report_view *v, struct buf *out)
 {
 	static const struct { const char *result, *words; } rest[] = {
@@ -126,6 +150,10 @@ void render_counts(const struct report_view *v, struct buf *out)
 	bool plan = report_view_is_plan(v);
 	const char *result = plan ? "planned" : "applied";
 
+	if (render_is_nothing(v)) {
+		buf_adds(out, plan ? "Plan: nothing was planned" : "Sync: nothing was written");
+		return;
+	}
 	buf_addf(out, plan ? "Plan: %zu to create, %zu to change, %zu to delete; %zu unchanged"
 	                   : "Sync: %zu created, %zu changed, %zu deleted; %zu unchanged",
 	         report_view_count(v, "create", result),
@@ -159,18 +187,13 @@ static void add_estimate(struct text_rendering *r)
 static void add_end(struct text_rendering *r)
 {
 	CLEANUP(buf_done) struct buf counts = BUF_TEXT;
-	const struct node *frame = r->view->frame, *list = node_get(frame, "workflows");
-	bool plan = report_view_is_plan(r->view);
+	bool nothing = render_is_nothing(r->view);
 
-	if (list->count)
+	if (node_get(r->view->frame, "workflows")->count)
 		buf_addc(r->line.out, '\n');
-	if (!list->count && node_get(frame, "errors")->count && !node_is_text(frame, "outcome", "converged")) {
-		add_line(&r->line, PLAIN, plan ? "Plan: nothing was planned" : "Sync: nothing was written");
-		return;
-	}
 	render_counts(r->view, &counts);
-	add_line(&r->line, BOLD, buf_str(&counts));
-	if (plan)
+	add_line(&r->line, nothing ? PLAIN : BOLD, buf_str(&counts));
+	if (report_view_is_plan(r->view) && !nothing)
 		add_estimate(r);
 }
 

@@ -75,7 +75,7 @@ class AnnotationTest(GitCase):
         summary.write_text("before\n")
         env = {"GITHUB_STEP_SUMMARY": summary}
         self.run_as_action(0, "plan", specs, env=env)
-        self.assertRegex(summary.read_text(), r"^before\n### flowsync plan `default`\n[^#]*\| create \| `a` \|")
+        self.assertRegex(summary.read_text(), r"^before\n\n### flowsync plan `default`\n[^#]*\| create \| `a` \|")
         self.run_as_action(0, "sync", specs, env=env)
         text = summary.read_text()
         self.assertEqual((text.count("### flowsync plan "), text.count("### flowsync sync ")), (1, 1))

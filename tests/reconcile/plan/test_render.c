@@ -156,6 +156,25 @@ static void a_comment_is_cut_and_says_what_is_left_out(void **state)
 	assert_null(strstr(markdown_of_many(&a, 10, 20), "left out"));
 }
 
+/* A sentence of 400 bytes, whose end says what to do. */
+static void messages_are_whole_and_counted(void **state)
+{
+	CLEANUP(arena_free) struct arena a = { 0 };
+	CLEANUP(buf_done) struct buf out = BUF_TEXT;
+	struct node *report = tree_yaml(&a, tree_file(&a, FOLDER "changes.yaml"));
+	struct node *list = (struct node *)node_get(report, "warnings");
+
+	for (size_t i = list->count; i < 100; i++) {
+		struct node *w = node_add(&a, list, node_map(&a));
+		node_put(&a, w, "message", node_text(&a, arena_printf(&a, "%0400zu: do this", i)));
+		node_put(&a, w, "file", node_text(&a, "specs"));
+	}
+	render_document(report, &(struct render_options){ RENDER_MARKDOWN }, &out);
+	assert_int_equal(count_of(buf_str(&out), ": do this`\n"), 19);
+	assert_non_null(strstr(buf_str(&out), "\n- `specs` `000"));
+	assert_non_null(strstr(buf_str(&out), "\n- 80 more, which the log shows\n"));
+}
+
 static void the_changes_of_one_workflow_do_not_fill_a_comment(void **state)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
@@ -185,6 +204,7 @@ int main(void)
 		cmocka_unit_test(text_fits_the_terminal),
 		cmocka_unit_test(colour_changes_nothing_but_colours),
 		cmocka_unit_test(a_comment_is_cut_and_says_what_is_left_out),
+		cmocka_unit_test(messages_are_whole_and_counted),
 		cmocka_unit_test(the_changes_of_one_workflow_do_not_fill_a_comment),
 	};
 	if (getenv("REGENERATE_RENDERINGS"))
