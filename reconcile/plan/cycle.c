@@ -117,20 +117,6 @@ static void check_patterns(const struct cycle *c)
 			                 strchr(c->options.only[i], ',') ? "; give each name by an --only of its own" : "");
 }
 
-/* A saved plan says what the workflows to delete were like. */
-static void inspect_deletes(struct cycle *c)
-{
-	struct report *r = c->report;
-
-	c->inspections = arena_new(c->arena, struct workflow_task, r->step_count - c->count + 1);
-	for (size_t i = c->count; i < r->step_count; i++) {
-		struct workflow_task *w = &c->inspections[i - c->count];
-		*w = (struct workflow_task){ .cycle = c, .step = &r->steps[i] };
-		if (r->steps[i].result == RESULT_PLANNED)
-			workflow_task_inspect(w);
-	}
-}
-
 static void start_observing(struct cycle *c)
 {
 	begin_phase(c, CYCLE_OBSERVE);
@@ -138,8 +124,6 @@ static void start_observing(struct cycle *c)
 	check_patterns(c);
 	warm_plan(c);
 	ownership_resolve(c, &c->facts);
-	if (c->options.plan_key && !c->options.apply)
-		inspect_deletes(c);
 }
 
 static void complete_list(struct cycle *c)
@@ -254,16 +238,16 @@ static struct workflow_task *make_delete_tasks(struct cycle *c)
 	return tasks;
 }
 
-/* A plan shows what a sync would delete.  One that is saved has looked at that already. */
-static void start_showing(struct cycle *c)
+/* A plan shows what a sync would delete; one that is saved also says what the workflow was like. */
+static void start_inspecting(struct cycle *c)
 {
 	struct report *r = c->report;
 	struct workflow_task *tasks = make_delete_tasks(c);
 
-	begin_phase(c, CYCLE_SHOW);
+	begin_phase(c, CYCLE_INSPECT);
 	for (size_t i = c->count; i < r->step_count; i++)
-		if (r->steps[i].result == RESULT_PLANNED && !c->options.plan_key)
-			workflow_task_show(&tasks[i - c->count]);
+		if (r->steps[i].result == RESULT_PLANNED)
+			workflow_task_inspect(&tasks[i - c->count]);
 }
 
 static void start_deleting(struct cycle *c)
@@ -412,7 +396,7 @@ bool cycle_advance(struct cycle *c)
 		else if (c->options.apply)
 			start_applying(c);
 		else
-			start_showing(c);
+			start_inspecting(c);
 		break;
 	case CYCLE_APPLY:
 	case CYCLE_LIST_AGAIN:
@@ -422,7 +406,7 @@ bool cycle_advance(struct cycle *c)
 		start_deleting(c);
 		break;
 	case CYCLE_DELETE:
-	case CYCLE_SHOW:
+	case CYCLE_INSPECT:
 	case CYCLE_DONE:
 		c->phase = CYCLE_DONE;
 		break;

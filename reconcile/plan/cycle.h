@@ -77,7 +77,7 @@ enum cycle_phase {
 	CYCLE_LIST_AGAIN,	/* after the creates: has another run created the same? */
 	CYCLE_DUPLICATES,
 	CYCLE_DELETE,
-	CYCLE_SHOW,		/* of a plan: what would be deleted is described, for the report */
+	CYCLE_INSPECT,		/* of a plan: what would be deleted is described, for the report */
 	CYCLE_DONE,
 };
 
@@ -104,7 +104,6 @@ struct cycle {
 	struct operation_call resources;	/* the default resource; requested with options.whole and options.explanation */
 	struct workflow_task *tasks;	/* one for each selected spec */
 	size_t count;
-	struct workflow_task *inspections;	/* of the workflows to delete, for a plan that is saved; NULL: none */
 	struct unlisted *unlisted;	/* recorded workflows that the list does not show; NULL: not looked for yet */
 	size_t unlisted_count, recorded;	/* recorded: of the workflows that this cycle is about */
 	struct warm warm;

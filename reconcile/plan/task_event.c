@@ -217,7 +217,6 @@ static enum task_event (*const assess[])(struct workflow_task *) = {
 	[STATE_INSPECTING] = assess_inspection,
 	[STATE_CONFIRMING] = assess_confirmation,
 	[STATE_DELETING] = assess_delete,
-	[STATE_SHOWING] = assess_inspection,
 	[STATE_COMPARING] = assess_lowest,
 	[STATE_WITHDRAWING] = assess_duplicate,
 	[STATE_REMOVING] = assess_removal,

@@ -254,15 +254,10 @@ static void delete_workflow(struct workflow_task *t)
 	task_request_delete(t);
 }
 
-static void plan_delete_for_saving(struct workflow_task *t)
+static void inspect_delete(struct workflow_task *t)
 {
 	task_plan_removal(t);
 	task_outcome_inspected(t);
-}
-
-/* What cannot be described is planned all the same: the sync looks again. */
-static void leave_planned(struct workflow_task *t)
-{
 }
 
 static void finish_deleted(struct workflow_task *t)
@@ -330,7 +325,7 @@ static const struct transition transitions[] = {
 	{ STATE_PAUSING,    EVENT_FAILED,       task_outcome_not_paused,  STATE_ENDED },
 
 	{ STATE_INSPECTING, EVENT_BEGIN,        describe_workflow,        STATE_INSPECTING },
-	{ STATE_INSPECTING, EVENT_OURS,         plan_delete_for_saving,   STATE_ENDED },
+	{ STATE_INSPECTING, EVENT_OURS,         inspect_delete,           STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_GONE,         task_outcome_vanished,    STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_FOREIGN,      task_outcome_not_deleted, STATE_ENDED },
 	{ STATE_INSPECTING, EVENT_GIVEN_UP,     task_outcome_given_up,    STATE_ENDED },
@@ -348,13 +343,6 @@ static const struct transition transitions[] = {
 	{ STATE_DELETING,   EVENT_BUSY,         retry_when_idle,          STATE_CONFIRMING },
 	{ STATE_DELETING,   EVENT_OUT_OF_TIME,  task_outcome_busy,        STATE_ENDED },
 	{ STATE_DELETING,   EVENT_FAILED,       task_outcome_failed,      STATE_ENDED },
-
-	{ STATE_SHOWING,    EVENT_BEGIN,        describe_workflow,        STATE_SHOWING },
-	{ STATE_SHOWING,    EVENT_OURS,         task_plan_removal,        STATE_ENDED },
-	{ STATE_SHOWING,    EVENT_GONE,         leave_planned,            STATE_ENDED },
-	{ STATE_SHOWING,    EVENT_FOREIGN,      leave_planned,            STATE_ENDED },
-	{ STATE_SHOWING,    EVENT_GIVEN_UP,     leave_planned,            STATE_ENDED },
-	{ STATE_SHOWING,    EVENT_FAILED,       leave_planned,            STATE_ENDED },
 
 	{ STATE_COMPARING,  EVENT_BEGIN,        describe_lowest,          STATE_COMPARING },
 	{ STATE_COMPARING,  EVENT_OURS,         describe_workflow,        STATE_WITHDRAWING },
@@ -415,7 +403,7 @@ void workflow_task_end_plan(struct workflow_task *t)
 /* from: the state before the end. */
 static enum task_next end_task(struct workflow_task *t, enum task_state from)
 {
-	bool reads = from == STATE_OBSERVING || from == STATE_INSPECTING || from == STATE_SHOWING;
+	bool reads = from == STATE_OBSERVING || from == STATE_INSPECTING;
 
 	t->step->duration_ms = reads ? 0 : t->cycle->dispatch->now - t->begun;
 	if (from == STATE_OBSERVING)
@@ -515,9 +503,4 @@ void workflow_task_resolve_duplicates(struct workflow_task *t, bool strangers)
 void workflow_task_delete(struct workflow_task *t)
 {
 	add_task(t, STATE_CONFIRMING);
-}
-
-void workflow_task_show(struct workflow_task *t)
-{
-	add_task(t, STATE_SHOWING);
 }

@@ -12,7 +12,7 @@
  *	 |     '----------busy------------'      |
  *	 '----------------resumed--------------> PAUSING --------------> ENDED
  *
- *	INSPECTING ----------------------------------------------------> ENDED    inspect: a plan only
+ *	INSPECTING ----------------------------------------------------> ENDED    inspect: a plan of a delete
  *
  *	CONFIRMING -------ours---------> DELETING ---------------------> ENDED    delete
  *	       ^----------busy------------'
@@ -50,10 +50,9 @@ enum task_state {
 	STATE_UPDATING,		/* the answer to the update */
 	STATE_VERIFYING,	/* a description after a create or an update */
 	STATE_PAUSING,		/* the answer to the pause of a workflow that the update resumed */
-	STATE_INSPECTING,	/* a description of the workflow to delete, for a plan that is saved; nothing is written */
+	STATE_INSPECTING,	/* a description of the workflow to delete, for a plan; nothing is written */
 	STATE_CONFIRMING,	/* a description right before the delete */
 	STATE_DELETING,		/* the answer to the delete */
-	STATE_SHOWING,		/* a description of what would be deleted, for the report of a plan */
 	STATE_COMPARING,	/* a description of the lowest id, after another run created the workflow as well */
 	STATE_WITHDRAWING,	/* a description of ours, right before its delete */
 	STATE_REMOVING,		/* the answer to that delete */
@@ -139,12 +138,10 @@ void workflow_task_resolve_duplicates(struct workflow_task *task, bool strangers
 void workflow_task_plan_anew(struct workflow_task *task);
 /* Hands what the plan says to the cycle, and frees the forms of the spec; for a plan that is made without a request. */
 void workflow_task_end_plan(struct workflow_task *task);
-/* Describe the workflow to delete, for a plan that is saved. */
+/* Describe the workflow to delete, for the report of a plan: the step is planned if it is still as it was when it was
+ * listed. */
 void workflow_task_inspect(struct workflow_task *task);
 /* Delete the workflow, if it is still what it was when it was listed. */
 void workflow_task_delete(struct workflow_task *task);
-/* Describe a workflow that a plan would delete, so that the report shows it; without a description it is planned all the
- * same. */
-void workflow_task_show(struct workflow_task *task);
 
 #endif

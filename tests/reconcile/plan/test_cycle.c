@@ -930,19 +930,23 @@ static void a_plan_shows_what_it_would_delete(void **state)
 	assert_non_null(strstr(shown, "\"from\":[{\"name\":\"red\"}],\"to\":null"));
 }
 
-/* The sync looks again, so a delete is planned without its description too. */
-static void a_delete_that_cannot_be_described_is_planned_all_the_same(void **state)
+/* As the plan of an update does. */
+static void a_plan_says_why_a_delete_would_not_be_made(void **state)
 {
-	static const struct fake_fault faults[] = {
-		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 403 },
-		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 404 },
-		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .failure = FAILURE_LOST },
-		{ .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 200, .body = "{\"id\":612,\"name\":\"x\",\"steps\":{}}" },
+	static const struct { struct fake_fault fault; const char *step; } cases[] = {
+		{ { .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 403 },
+		  "a delete failed: describe workflow 612 \"a\": the service answered 403 (forbidden): not now\n" },
+		{ { .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 404 }, "a none unchanged\n" },
+		{ { .operation = OP_DESCRIBE, .id = 612, .times = 99, .failure = FAILURE_LOST },
+		  "a delete failed: describe workflow 612 \"a\": the connection broke\n" },
+		{ { .operation = OP_DESCRIBE, .id = 612, .times = 99, .status = 200,
+		    .body = "{\"id\":612,\"name\":\"x\",\"steps\":{}}" },
+		  "a delete conflict: changed since it was listed; skipped\n" },
 	};
-	for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(run_done) struct run r = { 0 };
-		plan_delete_of_a(&r, &faults[i]);
-		assert_steps(&r, "b none unchanged\nc none unchanged\na delete planned\n");
+		plan_delete_of_a(&r, &cases[i].fault);
+		assert_steps(&r, arena_printf(&r.a, "b none unchanged\nc none unchanged\n%s", cases[i].step));
 		assert_string_equal(run_changes(&r), "");
 	}
 }
@@ -976,7 +980,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_shows_what_it_would_delete),
-		cmocka_unit_test(a_delete_that_cannot_be_described_is_planned_all_the_same),
+		cmocka_unit_test(a_plan_says_why_a_delete_would_not_be_made),
 		cmocka_unit_test(what_a_guard_blocks_is_not_described),
 		cmocka_unit_test(a_sync_shows_what_it_deleted),
 		cmocka_unit_test(a_plan_writes_nothing),
