@@ -63,7 +63,10 @@ static enum rule rule_of_open_change(const struct explainer *x, const struct cha
 		[REASON_DECLARED] = RULE_DECLARED, [REASON_DRIFT] = RULE_DRIFT, [REASON_UNDECLARED] = RULE_REMOVED,
 		[REASON_ADOPTED] = RULE_ADOPTED,
 	};
-	return x->task->step->action == ACTION_CREATE ? RULE_CREATED : rules[c->reason];
+	if (x->task->step->action == ACTION_CREATE)
+		return RULE_CREATED;
+	/* An item of a list goes because the list was declared without it. */
+	return c->op == CHANGE_REMOVE && c->reason == REASON_DECLARED ? RULE_REMOVED : rules[c->reason];
 }
 
 static bool is_unseen(const struct diff *diff, const char *path)
@@ -138,15 +141,24 @@ static struct pos next_place(const struct explainer *x, const struct pos *last)
 	return (struct pos){ 0 };
 }
 
+/* number: of a masked value in it. */
 static const struct node *masked(struct explainer *x, const struct explain_place *at, const struct node *n,
-                                 const struct node *beside, bool differs)
+                                 unsigned number)
 {
-	if (!n)
-		return NULL;
-	const struct node *shown = mask_entry(x->arena, at->outer, at->path.key, at->field, n, 1);
-	if (differs && beside && node_equal(shown, beside))
-		shown = mask_entry(x->arena, at->outer, at->path.key, at->field, n, 2);
-	return node_copy(x->arena, shown);
+	return n ? node_copy(x->arena, mask_entry(x->arena, at->outer, at->path.key, at->field, n, number)) : NULL;
+}
+
+/* As in a plan: the value on the service is number 1, and a declared one that differs is number 2. */
+static void mask_sides(struct explainer *x, const struct explain_place *at, const struct explain_sides *v, bool differs,
+                       struct explained_field *f)
+{
+	f->observed = masked(x, at, v->observed, 1);
+	f->declared = masked(x, at, v->declared, 1);
+	bool second = differs && f->observed && f->declared && node_equal(f->observed, f->declared);
+	if (second)
+		f->declared = masked(x, at, v->declared, 2);
+	bool same = !v->sealed || !v->recorded || node_equal(v->recorded, v->sealed);
+	f->recorded = masked(x, at, v->recorded, same == second ? 2 : 1);
 }
 
 static void add_field(struct explainer *x, const struct explain_place *at, struct explain_sides v)
@@ -157,10 +169,7 @@ static void add_field(struct explainer *x, const struct explain_place *at, struc
 	};
 
 	f.rule = find_rule(x, at, &f, &v);
-	bool differs = f.rule != RULE_EQUAL && f.rule != RULE_HIDDEN;
-	f.declared = masked(x, at, v.declared, NULL, false);
-	f.observed = masked(x, at, v.observed, f.declared, differs);
-	f.recorded = masked(x, at, v.recorded, f.declared, v.recorded && v.sealed && !node_equal(v.recorded, v.sealed));
+	mask_sides(x, at, &v, f.rule != RULE_EQUAL && f.rule != RULE_HIDDEN, &f);
 	if (v.declared) {
 		f.plain = node_copy(x->arena, v.declared);
 		f.at = at->at;
@@ -264,12 +273,15 @@ static void explain_items(struct explainer *x, const struct explain_place *at, c
 			declared->entries[i].value, item_of(v->observed, seen[i]), item_of(v->recorded, before[i]), NULL,
 		});
 	}
+	const size_t *old = pairs_of_items(x, at->field, v->observed ? v->observed : &nothing, v->recorded);
 	item.service_only = true;
 	item.at = (struct pos){ 0 };
 	for (size_t i = 0; v->observed && i < v->observed->count; i++) {
 		item.path.index = i;
 		if (!taken[i])
-			explain_value(x, &item, (struct explain_sides){ .observed = v->observed->entries[i].value });
+			explain_value(x, &item, (struct explain_sides){
+				.observed = v->observed->entries[i].value, .recorded = item_of(v->recorded, old[i]),
+			});
 	}
 }
 

@@ -185,7 +185,7 @@ class VariableTest(ExplainCase):
         args[args.index(f"token={secret}")] = f"token={self.secret()}"
         token = self.field("/steps/greet/parameters/env/API_TOKEN", *args, env=env)
         self.assertEqual((token["declared"], token["observed"], token["rule"]),
-                         ("(masked #1)", "(masked #2)", "declared"))
+                         ("(masked #2)", "(masked #1)", "declared"))
 
     def test_a_variable_of_the_configuration_and_a_workflow_that_only_leaves_out(self):
         specs = self.write({"a.yaml": SPEC.replace("30", "{{ limit }}")})
@@ -272,7 +272,7 @@ class HarmlessTest(ExplainCase):
         self.git("commit", "-q", "-m", "x", "--author", "::error::\x1b[31m ##[error] <a@b>", cwd=specs)
         for _ in range(2):
             text = self.expect(0, "explain", name, "--dir", "specs").out
-            self.assertIn("\n            \\:::", text)
+            self.assertIn("\n.           :::", text)
             self.assertIn("/steps/::error::step/command", text)
             self.assert_fits(text)
             self.expect(0, "sync", "specs")
