@@ -26,7 +26,6 @@
 #include "agent/sync/sync_check.h"
 #include "reconcile/base/suggest.h"
 #include "reconcile/plan/cycle.h"
-#include "reconcile/plan/excerpt.h"
 #include "reconcile/tree/json.h"
 
 /* Who wants to know why the fields of one workflow are as they are. */
@@ -236,15 +235,12 @@ static bool cycle_run_prepare_plan(struct cycle_run *r)
 
 	/* Then no report is written, as the file may hold an earlier plan. */
 	r->report_refused = out && !plan_file_check_use(r->ctx->settings, out, &err);
-	if (r->report_refused || (out && !(plan_file_check(r->ctx->arena, out, &err) && plan_file_make_key(r->plan_key, &err)))) {
-		cycle_run_add_error(r, &err);
-		return false;
-	}
-	if (file && !cycle_run_read_plan(r, file, &err)) {
-		cycle_run_add_error(r, &err);
-		return false;
-	}
-	return true;
+	if (!r->report_refused &&
+	    (!out || (plan_file_check(r->ctx->arena, out, &err) && plan_file_make_key(r->plan_key, &err))) &&
+	    (!file || cycle_run_read_plan(r, file, &err)))
+		return true;
+	cycle_run_add_error(r, &err);
+	return false;
 }
 
 /* The revision has changes that the plan left alone, so it was not applied. */
@@ -701,7 +697,7 @@ int cycle_run(struct context *ctx, bool apply)
 	bool store = apply && (ctx->job || !r.report.verdict.usage);
 	cycle_run_save_report(&r, store);
 	cycle_run_log_faults(&r);
-	/* Not of the agent's child, which nobody reads. */
+	/* The output of the agent's child is no output of a job. */
 	if (!ctx->job)
 		github_output_write(ctx, &r.report, &r.specs, r.source.mirror);
 	cycle_run_print(&r);

@@ -59,7 +59,7 @@ static bool plan_file_refuse_link(const char *file, struct err *err)
 
 	if (lstat(file, &st) < 0 || !S_ISLNK(st.st_mode) || (stat(file, &st) == 0 && !S_ISREG(st.st_mode)))
 		return true;
-	return err_set(err, "it is a symbolic link: name the file itself, so that nobody else can read the plan");
+	return err_set(err, "it is a symbolic link: name the file itself, so that no other user can read the plan");
 }
 
 static bool plan_file_is_same(const char *x, const char *y)

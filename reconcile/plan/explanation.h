@@ -13,7 +13,7 @@ enum rule {
 	RULE_DRIFT,
 	RULE_REMOVED,		/* was declared before and no longer is */
 	RULE_ADOPTED,		/* no record of an earlier apply */
-	RULE_KEPT,		/* nobody declared it, and it stays */
+	RULE_KEPT,		/* it was never declared, and it stays */
 	RULE_DEFAULT,		/* leaving it out means the same */
 	RULE_SETTLED,
 	RULE_REFUSED,

@@ -203,7 +203,7 @@ static struct node *steps_tree(struct arena *a, const struct report *r)
 	for (size_t i = 0; i < r->step_count; i++)
 		if (is_listed(r, &r->steps[i]))
 			node_add(a, list, step_tree(a, r, &r->steps[i], &lost));
-	return list;
+	return lost ? NULL : list;
 }
 
 static struct node *brief_steps_tree(struct arena *a, const struct report *r)
@@ -379,7 +379,9 @@ static struct node *document_with(struct arena *a, const struct report *r, struc
 
 struct node *report_tree(struct arena *a, const struct report *r)
 {
-	return document_with(a, r, steps_tree(a, r));
+	struct node *steps = steps_tree(a, r);
+
+	return steps ? document_with(a, r, steps) : NULL;
 }
 
 struct node *report_frame(struct arena *a, const struct report *r)

@@ -104,7 +104,7 @@ void report_judge(struct report *report);
  * the result is false. */
 bool report_spill_step(struct report *report, struct plan_step *step);
 
-/* The document, in a; it shares with report.  Changes that cannot be read again are missing. */
+/* The document, in a; it shares with report.  NULL if changes cannot be read again. */
 struct node *report_tree(struct arena *a, const struct report *report);
 /* The document without its workflows: each of them has only its action and its result. */
 struct node *report_frame(struct arena *a, const struct report *report);

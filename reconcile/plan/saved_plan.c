@@ -88,10 +88,14 @@ static struct node *saved_target_tree(struct arena *a, const struct plan_target 
 	return n;
 }
 
+/* NULL if changes cannot be read again. */
 static struct node *saved_tree(struct arena *a, const struct report *report, const unsigned char *key,
                                const struct plan_target *made_for)
 {
-	struct node *n = node_map(a), *tool = node_map(a);
+	struct node *n = node_map(a), *tool = node_map(a), *document = report_tree(a, report);
+
+	if (!document)
+		return NULL;
 
 	node_put(a, tool, "name", node_text(a, "flowsync"));
 	node_put(a, tool, "version", node_text(a, FLOWSYNC_VERSION));
@@ -101,17 +105,21 @@ static struct node *saved_tree(struct arena *a, const struct report *report, con
 	node_put(a, n, "made_for", saved_target_tree(a, made_for));
 	node_put(a, n, "key", node_text(a, digest_hex(a, key, DIGEST_KEY_SIZE)));
 	node_put(a, n, "steps", saved_steps_tree(a, report));
-	node_put(a, n, "report", report_tree(a, report));
+	node_put(a, n, "report", document);
 	return n;
 }
 
 /* The document but for its digest.  Its tree, which takes many times the memory, is gone afterwards. */
-static void write_without_digest(const struct report *report, const unsigned char *key,
-                                 const struct plan_target *made_for, struct buf *out)
+static bool write_without_digest(const struct report *report, const unsigned char *key,
+                                 const struct plan_target *made_for, struct buf *out, struct err *err)
 {
 	CLEANUP(arena_free) struct arena a = { 0 };
+	const struct node *n = saved_tree(&a, report, key, made_for);
 
-	json_write(saved_tree(&a, report, key, made_for), JSON_COMPACT, out);
+	if (!n)
+		return err_set(err, "its changes cannot be read again from their temporary file");
+	json_write(n, JSON_COMPACT, out);
+	return !out->full || err_set(err, "the plan is larger than 1 GiB");
 }
 
 bool saved_plan_write(const struct report *report, const unsigned char *key, const struct plan_target *made_for,
@@ -122,9 +130,8 @@ bool saved_plan_write(const struct report *report, const unsigned char *key, con
 	struct node *n;
 
 	/* The digest is of what a reader will see: JSON has no NaN, and a report may hold one. */
-	write_without_digest(report, key, made_for, &text);
-	if (text.full)
-		return err_set(err, "the plan is larger than 1 GiB");
+	if (!write_without_digest(report, key, made_for, &text, err))
+		return false;
 	if (!json_read_answer(&a, buf_str(&text), text.len, &n, err))
 		return false;
 	node_put(&a, n, "digest", node_text(&a, saved_plan_digest(&a, n)));

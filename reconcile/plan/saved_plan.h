@@ -2,7 +2,7 @@
  *
  * The file is one JSON document: what the plan was made for, for each step the digests by which `sync --plan`
  * recognises the step, and the report of the plan.  The digests are keyed with a random key of the plan, which is in
- * the file: without the file nobody can try values of secrets on them.  A digest over the whole shows that the file was
+ * the file: without the file values of secrets cannot be tried on them.  A digest over the whole shows that the file was
  * edited by mistake; it is no protection from somebody who can write the file. */
 #ifndef RECONCILE_PLAN_SAVED_PLAN_H
 #define RECONCILE_PLAN_SAVED_PLAN_H

@@ -76,6 +76,32 @@ static const struct cycle_options pruning = { .prune = true, .owner = "default",
 
 /* ---- the file ---- */
 
+static bool put_nowhere(void *context, const char *bytes, size_t len, uint64_t *place)
+{
+	*place = 0;
+	return true;
+}
+
+static bool get_nothing_again(void *context, uint64_t place, size_t len, char *bytes)
+{
+	return false;
+}
+
+static void a_plan_whose_changes_are_lost_is_not_saved(void **state)
+{
+	CLEANUP(run_done) struct run r = { 0 };
+	CLEANUP(buf_done) struct buf text = BUF_TEXT;
+	struct report_spill spill = { put_nowhere, get_nothing_again };
+	const struct plan_target target = { "https://service.example", "default", options_of(&r.a, "{}") };
+	struct err err = { 0 };
+
+	save(&r, HELLO("a", "7"), (struct cycle_options){ 0 });
+	r.report.spill = &spill;
+	assert_true(report_spill_step(&r.report, &r.report.steps[0]));
+	assert_false(saved_plan_write(&r.report, key, &target, &text, &err));
+	assert_string_equal(err.msg, "its changes cannot be read again from their temporary file");
+}
+
 static void what_is_written_is_read(void **state)
 {
 	CLEANUP(run_done) struct run r = { 0 };
@@ -738,6 +764,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(a_plan_whose_changes_are_lost_is_not_saved),
 		cmocka_unit_test(white_space_and_the_order_of_keys_are_no_edit),
 		cmocka_unit_test(an_edited_plan_is_refused),
 		cmocka_unit_test(what_is_no_plan_is_refused),
